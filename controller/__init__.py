@@ -1,1 +1,3 @@
-"""The controller: configuration, the tick, the set-point chain, the record. Safety itself is in `safety`."""
+"""The controller: configuration, the tick, the set-point chain, the record. Safety itself is in
+`safety`.
+"""

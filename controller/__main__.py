@@ -51,14 +51,29 @@ from drivers.buses.can_port import CanPortError
 from drivers.buses.serial_port import SerialPortError
 
 # Modules with commands of their own: each has add(commands).
-COMMANDS = (show, operator, proof_test, hint, sources, key, upstream, record, export, console, can_up,
-            matrix_page, reason_book, siting)
+COMMANDS = (
+    show,
+    operator,
+    proof_test,
+    hint,
+    sources,
+    key,
+    upstream,
+    record,
+    export,
+    console,
+    can_up,
+    matrix_page,
+    reason_book,
+    siting,
+)
 SERVICES = ("run", "record", "upstream", "console")  # they have nothing to print
 
 
 def main(argv=None):
     """Run a subcommand; argv without the program's name. Returns the exit code."""
-    for library in ("can", "pymodbus"):  # they log a line per noise burst; what matters is counted by the drivers
+    # they log a line per noise burst; what matters is counted by the drivers
+    for library in ("can", "pymodbus"):
         logging.getLogger(library).setLevel(logging.CRITICAL)
     given, sys.stdout = sys.stdout, _Output(sys.stdout)
     try:
@@ -66,7 +81,8 @@ def main(argv=None):
     except OutputError as error:
         with contextlib.suppress(OSError):  # what is still buffered goes nowhere
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if isinstance(error.__cause__, BrokenPipeError):  # whoever read this has seen enough (check FILE | head)
+        # whoever read this has seen enough (check FILE | head)
+        if isinstance(error.__cause__, BrokenPipeError):
             return NOT_DONE
         say(error)
         return NO_START
@@ -89,7 +105,9 @@ def _obey(argv):
 
 
 class _Output:
-    """A standard output that raises OutputError where it takes nothing; a closed one takes all, for those who serve."""
+    """A standard output that raises OutputError where it takes nothing; a closed one takes all, for
+    those who serve.
+    """
 
     def __init__(self, given):
         """given: sys.stdout, None where it was closed."""
@@ -115,7 +133,9 @@ class _Output:
 
 
 def _joined(argv):
-    """argv with what is below zero joined to its option: argparse takes the -20kW of `--power -20kW` for an option."""
+    """argv with what is below zero joined to its option: argparse takes the -20kW of `--power
+    -20kW` for an option.
+    """
     found = []
     for each in argv:
         if found and re.match(r"-[\d.]", each) and re.fullmatch(r"--[a-z-]+", found[-1]):
@@ -138,25 +158,50 @@ def _parser():
     commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
     run = commands.add_parser("run", help="run the controller of one cabinet")
     run.add_argument("file", help="cabinet.toml (or the last layer there is)")
-    run.add_argument("--run-dir", default=RUN_DIRECTORY, help="journal, statistics, command socket (%(default)s)")
-    run.add_argument("--state-dir", default=STATE_DIRECTORY, help="what survives a loss of power (%(default)s)")
-    run.add_argument("--no-realtime", action="store_true", help="ordinary priority: for trying out, not for a cabinet")
+    run.add_argument(
+        "--run-dir", default=RUN_DIRECTORY, help="journal, statistics, command socket (%(default)s)"
+    )
+    run.add_argument(
+        "--state-dir", default=STATE_DIRECTORY, help="what survives a loss of power (%(default)s)"
+    )
+    run.add_argument(
+        "--no-realtime",
+        action="store_true",
+        help="ordinary priority: for trying out, not for a cabinet",
+    )
     run.set_defaults(run=_run)
     checking = commands.add_parser("check", help="check a configuration and print what it means")
     checking.add_argument("file", nargs="?")
-    checking.add_argument("--keys", action="store_true", help="list every key with its range, default and tighter side")
+    checking.add_argument(
+        "--keys",
+        action="store_true",
+        help="list every key with its range, default and tighter side",
+    )
     checking.set_defaults(run=_check)
-    replaying = commands.add_parser("replay", help="run a journal through the core again and compare every byte")
+    replaying = commands.add_parser(
+        "replay", help="run a journal through the core again and compare every byte"
+    )
     replaying.add_argument("file")
     replaying.set_defaults(run=_replay)
-    resetting = commands.add_parser("reset", help="reset what stands (remote, or with --key on site)")
-    resetting.add_argument("code", nargs="?", type=reset_words.code_given, metavar="CODE",
-                           help="of what you saw: the last line of `firebreak alarms`; without it nothing is reset")
+    resetting = commands.add_parser(
+        "reset", help="reset what stands (remote, or with --key on site)"
+    )
+    resetting.add_argument(
+        "code",
+        nargs="?",
+        type=reset_words.code_given,
+        metavar="CODE",
+        help="of what you saw: the last line of `firebreak alarms`; without it nothing is reset",
+    )
     resetting.add_argument("--run-dir", default=RUN_DIRECTORY)
     resetting.add_argument("--key", action="store_true", help="the key is turned out of RUN")
     resetting.set_defaults(run=_reset)
-    preparing = commands.add_parser("prepare", help="write the first store of a new cabinet, which rests until "
-                                                    "`start`; without one it needs the key as well")
+    preparing = commands.add_parser(
+        "prepare",
+        help="write the first store of a new cabinet, "
+        "which rests until "
+        "`start`; without one it needs the key as well",
+    )
     preparing.add_argument("--state-dir", default=STATE_DIRECTORY)
     preparing.set_defaults(run=_prepare)
     for module in COMMANDS:
@@ -183,18 +228,27 @@ def _prepare(arguments):
     except (OSError, store.StoreError) as error:
         say(plain(error, directory))
         return NO_START
-    print(ascii_only(f"made {'the folder and ' if is_new else ''}the first store: {', '.join(place.paths)}; "
-                     "the cabinet rests until `firebreak start`"))
+    print(
+        ascii_only(
+            f"made {'the folder and ' if is_new else ''}the first store: "
+            f"{', '.join(place.paths)}; "
+            "the cabinet rests until `firebreak start`"
+        )
+    )
     return DONE
 
 
 def _first_record():
-    """The record of `prepare`: it may take the place of a lost one that said stopped or locked out, so it rests."""
+    """The record of `prepare`: it may take the place of a lost one that said stopped or locked out,
+    so it rests.
+    """
     return {**store.empty_record(), "values": {run_request.STOPPED: run_request.UNKNOWN}}
 
 
 def _give(directory, paths):
-    """What root has made belongs to whoever owns the directory: the service's user has to read it."""
+    """What root has made belongs to whoever owns the directory: the service's user has to read
+    it.
+    """
     if os.geteuid() == 0:
         owner = os.stat(directory)
         for path in paths:
@@ -235,7 +289,10 @@ def _run(arguments):
 def _start(settings, arguments):
     held = store.hold(arguments.state_dir)
     if held is None:
-        say(f"{arguments.state_dir}: another controller, or what a killed one has left, still writes the store here")
+        say(
+            f"{arguments.state_dir}: another controller, or what a killed one has left, still "
+            f"writes the store here"
+        )
         return NO_START
     try:
         keeper = store.Keeper(arguments.state_dir, held)
@@ -254,7 +311,9 @@ def _tick(settings, arguments, keeper):
         say(line)
     cabinet = cabinets.Cabinet(settings, loaded, keeper)
     cabinet.self_test = self_test.SelfTest(cabinet.core.kernel.state_blocks())
-    cabinet.journal = journal_header.open_journal(os.path.join(arguments.run_dir, "journal"), settings, cabinet.core)
+    cabinet.journal = journal_header.open_journal(
+        os.path.join(arguments.run_dir, "journal"), settings, cabinet.core
+    )
     notifier = realtime.Notifier()
     running = loop.Loop(cabinet, arguments.run_dir, notifier, _keys(settings, arguments.state_dir))
     notifier.ready(f"{settings.names[-1][1]}: ticking every {settings.tick_ms} ms")
@@ -268,7 +327,9 @@ def _tick(settings, arguments, keeper):
 
 def _keys(settings, state_directory):
     names = [source.name for source in settings.sources]
-    found, lines = keys.load(state_directory, names, clock.utc_us() // 1_000_000, clock.now_us() // 1000)
+    found, lines = keys.load(
+        state_directory, names, clock.utc_us() // 1_000_000, clock.now_us() // 1000
+    )
     for line in lines:
         say(line)
     return found
@@ -283,7 +344,9 @@ def _reset(arguments):
     if arguments.code is None or arguments.code != reset_code.code_of(seen.causes):
         return _reset_nothing(arguments, seen)
     kind = operator_commands.KEY_RESET if arguments.key else operator_commands.REMOTE_RESET
-    answer, code = operator.sent(arguments, lambda path: operator_commands.reset(path, kind, *seen.causes))
+    answer, code = operator.sent(
+        arguments, lambda path: operator_commands.reset(path, kind, *seen.causes)
+    )
     if code is not None:
         return code
     print(f"reset of {', '.join(reset_words.names(seen))}: {answer.words()}")
@@ -291,8 +354,11 @@ def _reset(arguments):
 
 
 def _reset_nothing(arguments, seen):
-    """A code is missing, or is of something else: nobody has seen what stands. seen: snapshot.Snapshot."""
-    _, code = operator.sent(arguments, operator_commands.reach)  # what stood in a controller that is gone is no news
+    """A code is missing, or is of something else: nobody has seen what stands. seen:
+    snapshot.Snapshot.
+    """
+    # what stood in a controller that is gone is no news
+    _, code = operator.sent(arguments, operator_commands.reach)
     if code is not None:
         return code
     if arguments.code is None:

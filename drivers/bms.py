@@ -1,7 +1,9 @@
-"""BMS families on CAN: the native rack BMS by its DBC (here) and Pylontech low voltage (pylontech.py).
+"""BMS families on CAN: the native rack BMS by its DBC (here) and Pylontech low voltage
+(pylontech.py).
 
-A native frame counts only with a good CRC and a counter that has moved since the frame of that id before it: the first
-frame of an id is only remembered, because a sender that repeats itself for ever is not alive.
+A native frame counts only with a good CRC and a counter that has moved since the frame of that id
+before it: the first frame of an id is only remembered, because a sender that repeats itself for
+ever is not alive.
 """
 
 from drivers.dbc import Dbc
@@ -11,11 +13,13 @@ from safety import signals
 
 CRC_POLYNOMIAL, CRC_START, CRC_XOR = 0x1D, 0xFF, 0xFF  # SAE J1850
 MODULES_PER_FRAME = 4
-TEMPERATURE_STEP_DDEGC_MAX = 2  # two steps at once, the noise of the last digit, are 0.4 K: less than row 22 trips on
+# two steps at once, the noise of the last digit, are 0.4 K: less than row 22 trips on
+TEMPERATURE_STEP_DDEGC_MAX = 2
 CELLS_PER_MODULE_MAX = 32  # a position is module x 32 + cell
 CELLS = ("cell_voltage_mV_min", "cell_voltage_mV_max", "cell_position_min", "cell_position_max")
 NEVER_US = -(1 << 62)
-RACK_ROWS = {row[0]: (index, row[4]) for index, row in enumerate(signals.RACK_INPUTS)}  # name: (index, group)
+# name: (index, group)
+RACK_ROWS = {row[0]: (index, row[4]) for index, row in enumerate(signals.RACK_INPUTS)}
 
 
 def _crc_step(value):
@@ -25,7 +29,9 @@ def _crc_step(value):
 
 
 def _crc_tables():
-    """Table k: what a byte does to the CRC when k more bytes follow it (the CRC is linear, so tables just combine)."""
+    """Table k: what a byte does to the CRC when k more bytes follow it (the CRC is linear, so
+    tables just combine).
+    """
     tables = [bytes(_crc_step(byte) for byte in range(256))]
     for _ in range(8):
         tables.append(bytes(tables[0][entry] for entry in tables[-1]))
@@ -42,15 +48,35 @@ def crc_seed(can_id):
 
 def crc8(seed, data):
     """CRC-8 SAE J1850 over id low byte, id high byte, data[0..6]; seed from crc_seed(can_id)."""
-    return (seed ^ _T6[data[0]] ^ _T5[data[1]] ^ _T4[data[2]] ^ _T3[data[3]] ^ _T2[data[4]] ^ _T1[data[5]]
-            ^ _T0[data[6]])
+    return (
+        seed
+        ^ _T6[data[0]]
+        ^ _T5[data[1]]
+        ^ _T4[data[2]]
+        ^ _T3[data[3]]
+        ^ _T2[data[4]]
+        ^ _T1[data[5]]
+        ^ _T0[data[6]]
+    )
 
 
 class _Message:
     """One id of a native rack: where its fields lie and what was seen last."""
 
-    __slots__ = ("seed", "counter", "payload", "used_bytes", "group", "fields", "indexes", "cells", "position",
-                 "seen_us", "values", "stored_ok")
+    __slots__ = (
+        "seed",
+        "counter",
+        "payload",
+        "used_bytes",
+        "group",
+        "fields",
+        "indexes",
+        "cells",
+        "position",
+        "seen_us",
+        "values",
+        "stored_ok",
+    )
 
     def __init__(self, can_id, group, fields, indexes, position=-1):
         self.seed = crc_seed(can_id)
@@ -68,13 +94,17 @@ class _Message:
 
 
 class NativeBms:
-    """One rack's BMS. Counters: `frames` accepted, `bad_frames` (CRC, length or repeated counter), `refused` (a value
-    out of range), `commands` sent; `command_echo`: the last command counter the BMS confirmed, -1 = none yet."""
+    """One rack's BMS. Counters: `frames` accepted, `bad_frames` (CRC, length or repeated counter),
+    `refused` (a value out of range), `commands` sent; `command_echo`: the last command counter the
+    BMS confirmed, -1 = none yet.
+    """
 
     command_period_us = 100_000
 
     def __init__(self, profile, rack, node, sink, layout, modules=None):
-        """rack: index in layout. node: 1.. as in the DBC comment. modules: of this rack, layout.modules when None."""
+        """rack: index in layout. node: 1.. as in the DBC comment. modules: of this rack,
+        layout.modules when None.
+        """
         self.profile = profile
         self.rack, self.node = rack, node
         self.modules = layout.modules if modules is None else modules
@@ -101,13 +131,18 @@ class NativeBms:
     def _add_message(self, dbc, name, rows):
         for target in rows:
             if target not in RACK_ROWS:
-                raise ProfileError(f"{self.profile.path.name}: frames.{name}.{target}: no such signal; allowed "
-                                   + ", ".join(RACK_ROWS))
+                raise ProfileError(
+                    f"{self.profile.path.name}: frames.{name}.{target}: no such "
+                    f"signal; allowed " + ", ".join(RACK_ROWS)
+                )
         groups = {RACK_ROWS[target][1] for target in rows}
         group = self._groups + min(groups)
         if len(groups) > 1 or any(message.group == group for message in self._messages.values()):
-            raise ProfileError(f"{self.profile.path.name}: frames.{name}: allowed the signals of one group, and a "
-                               "group in one frame, because they become fresh together")
+            raise ProfileError(
+                f"{self.profile.path.name}: frames.{name}: allowed the signals of "
+                f"one group, and a "
+                "group in one frame, because they become fresh together"
+            )
         fields = tuple(dbc.field(name, row) for row in rows.values())
         indexes = tuple(self._first + RACK_ROWS[target][0] for target in rows)
         can_id = dbc.message(name).frame_id + self._id_offset
@@ -120,7 +155,10 @@ class NativeBms:
         for position in range(-(-self.modules // MODULES_PER_FRAME)):
             name = f"TEMPERATURES_{position}"
             fitted = min(MODULES_PER_FRAME, self.modules - position * MODULES_PER_FRAME)
-            fields = tuple(dbc.field(name, {**row, "signal": f"temperature_{place}"}) for place in range(fitted))
+            fields = tuple(
+                dbc.field(name, {**row, "signal": f"temperature_{place}"})
+                for place in range(fitted)
+            )
             self._check_step(name, fields)
             can_id = dbc.message(name).frame_id + self._id_offset
             message = _Message(can_id, self._temperature_group, fields, (), position)
@@ -128,12 +166,18 @@ class NativeBms:
             self._temperatures.append(message)
 
     def _check_step(self, name, fields):
-        """Row 22 trips on 0.5 K in 30 s: a BMS of whole degrees would trip it with every degree it reports."""
+        """Row 22 trips on 0.5 K in 30 s: a BMS of whole degrees would trip it with every degree it
+        reports.
+        """
         for *_, multiply, divide, _ in fields:
             if multiply > TEMPERATURE_STEP_DDEGC_MAX * divide:
-                raise ProfileError(f"{self.profile.path.name}: frames.{name}: its temperatures come in steps of "
-                                   f"{multiply / divide / 10:g} K; allowed {TEMPERATURE_STEP_DDEGC_MAX / 10:g} K and "
-                                   "finer, or a profile without temperatures")
+                raise ProfileError(
+                    f"{self.profile.path.name}: frames.{name}: its temperatures "
+                    f"come in steps of "
+                    f"{multiply / divide / 10:g} K; allowed "
+                    f"{TEMPERATURE_STEP_DDEGC_MAX / 10:g} K and "
+                    "finer, or a profile without temperatures"
+                )
 
     def periodic(self):
         """[]: a BMS is not polled."""
@@ -154,7 +198,7 @@ class NativeBms:
         is_first, message.counter = message.counter < 0, data[6] & 15
         if is_first:
             return True
-        payload = data[:message.used_bytes]
+        payload = data[: message.used_bytes]
         if payload != message.payload and not self._decode(message, payload):
             self.refused += 1
             return True
@@ -169,7 +213,9 @@ class NativeBms:
         return True
 
     def _decode(self, message, payload):
-        """True when every value is in its range; then they are stored (temperatures: kept until complete)."""
+        """True when every value is in its range; then they are stored (temperatures: kept until
+        complete).
+        """
         word = int.from_bytes(payload, "little")
         values = []
         for shift, mask, sign, low, high, multiply, divide, add in message.fields:
@@ -188,13 +234,21 @@ class NativeBms:
         return True
 
     def _cells_ok(self, places, values):
-        """False when the lowest cell is above the highest, or one is in a module the rack does not have."""
+        """False when the lowest cell is above the highest, or one is in a module the rack does not
+        have.
+        """
         lowest, highest, lowest_at, highest_at = places
         end = self.modules * CELLS_PER_MODULE_MAX
-        return values[lowest] <= values[highest] and values[lowest_at] < end and values[highest_at] < end
+        return (
+            values[lowest] <= values[highest]
+            and values[lowest_at] < end
+            and values[highest_at] < end
+        )
 
     def _temperatures_arrived(self, message, now_us):
-        """Store all module temperatures once every frame has come since the last time, all within the window."""
+        """Store all module temperatures once every frame has come since the last time, all within
+        the window.
+        """
         message.seen_us = now_us
         self._arrived |= 1 << message.position
         if self._arrived != self._complete:
@@ -215,7 +269,9 @@ class NativeBms:
         frame.stored_ok = True
 
     def command(self, close_ok):
-        """[(can_id, data)] to send now and every `command_period_us`: the rack opens by itself without it for 1 s."""
+        """[(can_id, data)] to send now and every `command_period_us`: the rack opens by itself
+        without it for 1 s.
+        """
         self.commands += 1
         body = bytes((1 if close_ok else 0, 0, 0, 0, 0, 0, self.commands & 15))
         return [(self._command_id, body + bytes((crc8(self._command_seed, body),)))]

@@ -1,8 +1,10 @@
-"""Remote I/O family: eight contacts in, eight coils out, and a time after which the module drops its coils by itself.
+"""Remote I/O family: eight contacts in, eight coils out, and a time after which the module drops
+its coils by itself.
 
-That time (output expiry) is what makes a permit lapse when the controller dies, so until it is written *and* read back
-every coil write carries 0 in all coils: permits off, and what is wired inverted (fan, red lamp) on. It is read again at
-times, because a module that restarted has its factory setting.
+That time (output expiry) is what makes a permit lapse when the controller dies, so until it is
+written *and* read back every coil write carries 0 in all coils: permits off, and what is wired
+inverted (fan, red lamp) on. It is read again at times, because a module that restarted has its
+factory setting.
 """
 
 from operator import itemgetter
@@ -17,20 +19,26 @@ OUTPUT_INDEXES = {name: index for index, (name, _) in enumerate(signals.CABINET_
 
 
 class IoModule:
-    """One module. Inputs go to the sink bit by bit (1 = contact closed); outputs are named as in CABINET_OUTPUTS.
+    """One module. Inputs go to the sink bit by bit (1 = contact closed); outputs are named as in
+    CABINET_OUTPUTS.
 
-    `expiry_ok`: the module has confirmed its output expiry; only then can a coil be switched on. `fault`: why not.
-    Counters: `replies`, `failures`, `refused` (expiry not taken), `writes` (acknowledged coil writes).
+    `expiry_ok`: the module has confirmed its output expiry; only then can a coil be switched on.
+    `fault`: why not. Counters: `replies`, `failures`, `refused` (expiry not taken), `writes`
+    (acknowledged coil writes).
     """
 
     def __init__(self, profile, unit_id, sink, input_indexes, group, outputs):
-        """input_indexes: 8 indexes into sink.inp, -1 = spare. outputs: 8 names, "" = spare, "!x" = coil carries not x.
+        """input_indexes: 8 indexes into sink.inp, -1 = spare. outputs: 8 names, "" = spare, "!x" =
+        coil carries not x.
 
         ValueError when an output is unknown or the counts are wrong.
         """
         if len(input_indexes) != CHANNELS or len(outputs) != CHANNELS:
-            raise ValueError(f"I/O module {unit_id}: {len(input_indexes)} inputs, {len(outputs)} outputs; "
-                             f"allowed {CHANNELS} of each")
+            raise ValueError(
+                f"I/O module {unit_id}: {len(input_indexes)} inputs, {len(outputs)} "
+                f"outputs; "
+                f"allowed {CHANNELS} of each"
+            )
         self.profile = profile
         self.unit_id = unit_id
         self.replies = self.refused = self.failures = self.writes = 0
@@ -48,28 +56,41 @@ class IoModule:
     def _output(self, bit, name):
         plain = name.removeprefix("!")
         if plain not in OUTPUT_INDEXES:
-            raise ValueError(f"I/O module {self.unit_id}: output {bit} is {name!r}; "
-                             f"allowed {', '.join(OUTPUT_INDEXES)}, each also with ! before it, or empty")
+            raise ValueError(
+                f"I/O module {self.unit_id}: output {bit} is {name!r}; "
+                f"allowed {', '.join(OUTPUT_INDEXES)}, each also with ! before it, "
+                f"or empty"
+            )
         return plain, OUTPUT_INDEXES[plain], 1 << bit, name != plain
 
     def periodic(self):
         """[(Request, period in us)]: the read of the inputs."""
         register = self.profile.registers["inputs"]
-        request = rtu.read_request((self.unit_id, "inputs"), self.unit_id, register.function, register.address,
-                                   CHANNELS, self._on_inputs, self._on_failure)
+        request = rtu.read_request(
+            (self.unit_id, "inputs"),
+            self.unit_id,
+            register.function,
+            register.address,
+            CHANNELS,
+            self._on_inputs,
+            self._on_failure,
+        )
         return [(request, self.profile.period_ms * 1000)]
 
     schedule = periodic
 
     def service(self, now_us):
-        """Requests to submit now: the next step of setting, reading back or re-reading the output expiry."""
+        """Requests to submit now: the next step of setting, reading back or re-reading the output
+        expiry.
+        """
         if now_us < self._steps.due_us:
             return ()
         request = self._steps.next_request(now_us)
         return (request,) if request else ()
 
     def write(self, levels):
-        """The Request (function 15) that sets all coils. levels: {output name: 0 or 1}, or the kernel's output array.
+        """The Request (function 15) that sets all coils. levels: {output name: 0 or 1}, or the
+        kernel's output array.
 
         While the expiry is not confirmed the request sets all coils to 0.
         """
@@ -90,8 +111,14 @@ class IoModule:
     def _new_request(self, coils):
         register = self.profile.registers["coils"]
         levels = [coils >> bit & 1 for bit in range(CHANNELS)]
-        request = rtu.write_coils_request((self.unit_id, "coils"), self.unit_id, register.address, levels,
-                                          self._on_coils_written, self._on_failure)
+        request = rtu.write_coils_request(
+            (self.unit_id, "coils"),
+            self.unit_id,
+            register.address,
+            levels,
+            self._on_coils_written,
+            self._on_failure,
+        )
         self._requests[coils] = request
         return request
 
@@ -107,10 +134,14 @@ class IoModule:
             data = yield read
         if data is None or int.from_bytes(data, "big") != wanted:
             self.refused += 1
-            raise StepError(f"output expiry reads {int.from_bytes(data or b'', 'big')}, written {wanted}")
+            raise StepError(
+                f"output expiry reads {int.from_bytes(data or b'', 'big')}, written {wanted}"
+            )
 
     def _on_expiry_end(self, error, now_us):
-        """Confirmed: look again after check_period. A failed look proves nothing, so it is only repeated."""
+        """Confirmed: look again after check_period. A failed look proves nothing, so it is only
+        repeated.
+        """
         self.fault = f"I/O module {self.unit_id}: {error}" if error else ""
         pause_us = RETRY_US
         if not error:
@@ -135,7 +166,9 @@ class IoModule:
         self.writes += 1
 
     def _on_failure(self, kind, code, now_us):
-        """Of a read or a coil write: look at the expiry soon, because the module may have restarted."""
+        """Of a read or a coil write: look at the expiry soon, because the module may have
+        restarted.
+        """
         self.failures += 1
         if self.expiry_ok and self._steps.due_us > now_us + RETRY_US:
             self._steps.begin(self._set_expiry(), now_us + RETRY_US)
@@ -143,4 +176,6 @@ class IoModule:
 
 def _picker(keys):
     """pick(levels) -> tuple of the levels at `keys`."""
-    return itemgetter(*keys) if len(keys) > 1 else lambda levels: tuple([levels[key] for key in keys])
+    return (
+        itemgetter(*keys) if len(keys) > 1 else lambda levels: tuple([levels[key] for key in keys])
+    )

@@ -1,8 +1,9 @@
 """Meter family: phase voltages, currents, powers and power factors in one read of 32-bit floats.
 
-A reading is taken whole or refused whole. Real error rows carry -1 or -2 in every channel, a cut or shifted read gives
-absurd phases: so every phase must be within 0.5 to 1.5 times the nominal voltage, its power factor within -1 to 1 and
-its power no larger than voltage times current allows. NaN fails each of these.
+A reading is taken whole or refused whole. Real error rows carry -1 or -2 in every channel, a cut or
+shifted read gives absurd phases: so every phase must be within 0.5 to 1.5 times the nominal
+voltage, its power factor within -1 to 1 and its power no larger than voltage times current allows.
+NaN fails each of these.
 """
 
 import zlib
@@ -10,18 +11,22 @@ import zlib
 from drivers.buses import rtu
 from safety import signals
 
-VOLTAGE_LOW, VOLTAGE_HIGH = 0.5, 1.5  # of nominal: a grid outside this has tripped long ago, or it is no voltage
+# of nominal: a grid outside this has tripped long ago, or it is no voltage
+VOLTAGE_LOW, VOLTAGE_HIGH = 0.5, 1.5
 HASH_MASK = signals.INT_MAX
 
 
 class Meter:
-    """One meter. Stores total power (W, positive imports) and a 30-bit hash of the raw registers into the sink.
+    """One meter. Stores total power (W, positive imports) and a 30-bit hash of the raw registers
+    into the sink.
 
     The hash is how a frozen meter shows: a real one never repeats all its words for seconds.
     """
 
     def __init__(self, profile, unit_id, sink, power_index, hash_index, group, inverted=False):
-        """power_index, hash_index: into sink.inp; group: into sink.fresh. inverted: current transformers reversed."""
+        """power_index, hash_index: into sink.inp; group: into sink.fresh. inverted: current
+        transformers reversed.
+        """
         self.profile = profile
         self.unit_id = unit_id
         self.replies = self.refused = self.failures = 0
@@ -33,21 +38,34 @@ class Meter:
         self._phases = settings["phases"]
         self._slack = 1 + settings["power_tolerance_permille"] / 1000
         self._slack_W = settings["power_tolerance_W"]
-        names = [f"{quantity}_{phase + 1}" for quantity in ("voltage", "current", "power", "power_factor")
-                 for phase in range(self._phases)]
+        names = [
+            f"{quantity}_{phase + 1}"
+            for quantity in ("voltage", "current", "power", "power_factor")
+            for phase in range(self._phases)
+        ]
         self._address, self._count, layout = profile.block(names)
         self._unpack = layout.unpack_from
         nominal_V = settings["nominal_voltage_V"]
         limits = [(register.low, register.high) for register in map(profile.registers.get, names)]
         self._limits = tuple(
-            (max(low, nominal_V * VOLTAGE_LOW), min(high, nominal_V * VOLTAGE_HIGH)) if index < self._phases
-            else (low, high) for index, (low, high) in enumerate(limits))
+            (max(low, nominal_V * VOLTAGE_LOW), min(high, nominal_V * VOLTAGE_HIGH))
+            if index < self._phases
+            else (low, high)
+            for index, (low, high) in enumerate(limits)
+        )
 
     def periodic(self):
         """[(Request, period in us)]: the one read."""
         function = self.profile.registers["power_1"].function
-        request = rtu.read_request((self.unit_id, "meter"), self.unit_id, function, self._address, self._count,
-                                   self._on_reply, self._on_failure)
+        request = rtu.read_request(
+            (self.unit_id, "meter"),
+            self.unit_id,
+            function,
+            self._address,
+            self._count,
+            self._on_reply,
+            self._on_failure,
+        )
         return [(request, self.profile.period_ms * 1000)]
 
     schedule = periodic

@@ -1,11 +1,12 @@
 """Power converter family: SunSpec DER models over Modbus RTU.
 
-Start-up is one generator, `_start_up`, read from top to bottom: find the models, wait for scale factors and for the
-first complete reading, only then write (reversion, mode, set-point 0), read back, ready. It begins again when the
-device was silent for long; its second half when the device has lost its settings. The converter itself is started by
-`start` only, never by this sequence.
+Start-up is one generator, `_start_up`, read from top to bottom: find the models, wait for scale
+factors and for the first complete reading, only then write (reversion, mode, set-point 0), read
+back, ready. It begins again when the device was silent for long; its second half when the device
+has lost its settings. The converter itself is started by `start` only, never by this sequence.
 
-The set-point is read back from the device; `mismatches` counts readings that differ from the last acknowledged write.
+The set-point is read back from the device; `mismatches` counts readings that differ from the last
+acknowledged write.
 """
 
 from functools import partial
@@ -16,23 +17,33 @@ from drivers.pcs_readings import Readings
 from drivers.steps import NOW_US, StepError, Steps
 
 DISCOVER, SCALES, FIRST_READ, SET_MODES, READ_BACK, READY = range(6)
-STATES = ("discover", "read scale factors", "first complete read", "set modes", "read back", "ready")
+STATES = (
+    "discover",
+    "read scale factors",
+    "first complete read",
+    "set modes",
+    "read back",
+    "ready",
+)
 STOP, START = 0, 1  # 715 OpCtl
 ENABLED, WATTS = 1, 1  # 704 WSetEna, WSetMod
 NOT_IMPLEMENTED_U32 = 0xFFFFFFFF
 SECOND_US = 1_000_000
 SETPOINT_RAW_MAX = 0x7FFFFFFF
-SETPOINT_AT = 7  # bytes of a write frame before its value: unit, function, address, registers, bytes
+# bytes of a write frame before its value: unit, function, address, registers, bytes
+SETPOINT_AT = 7
 LONG_AGO_US = -(1 << 62)
 NOMINAL_MODEL = (40002, 1000)  # address and length good enough for a bus schedule
 
 
 class SunSpecPcs:
-    """One converter. Call `service` every tick and submit what it returns; everything else is asked when needed.
+    """One converter. Call `service` every tick and submit what it returns; everything else is asked
+    when needed.
 
-    `state`: index into STATES. `fault`: why the last start-up failed, one line, "" = it did not. `readings`: what came
-    back (with its counters). `mismatch_streak`: mismatches in a row. `restarts`: how often the device was lost.
-    `setpoint_address`: register of WSet on this device, None until discovered: the gate decodes frames with it.
+    `state`: index into STATES. `fault`: why the last start-up failed, one line, "" = it did not.
+    `readings`: what came back (with its counters). `mismatch_streak`: mismatches in a row.
+    `restarts`: how often the device was lost. `setpoint_address`: register of WSet on this device,
+    None until discovered: the gate decodes frames with it.
     """
 
     def __init__(self, profile, unit_id, sink, base_index, measure_group, control_group):
@@ -42,7 +53,9 @@ class SunSpecPcs:
         self.state, self.fault = DISCOVER, ""
         self.mismatches = self.mismatch_streak = self.restarts = self.writes = self.failures = 0
         self.setpoint_address = None
-        self.readings = Readings(profile, unit_id, sink, base_index, measure_group, control_group, self._supervise)
+        self.readings = Readings(
+            profile, unit_id, sink, base_index, measure_group, control_group, self._supervise
+        )
         self._reversion_s = profile.settings["reversion_s"]
         self._silence_us = profile.settings["restart_silence_ms"] * 1000
         self._setpoint_point = profile.registers["704.WSet"]
@@ -86,14 +99,23 @@ class SunSpecPcs:
         return []
 
     def schedule(self):
-        """[(Request, period in us)] of the steady state, for the site check; addresses are nominal."""
+        """[(Request, period in us)] of the steady state, for the site check; addresses are
+        nominal.
+        """
         models = dict.fromkeys(self.readings.models_needed(), NOMINAL_MODEL)
         return [(read.request, read.period_us) for read in self.readings.steady_reads(models)]
 
     def service(self, now_us):
-        """Requests to submit now: start-up steps, reads that are due, the heartbeat. () when there are none."""
+        """Requests to submit now: start-up steps, reads that are due, the heartbeat. () when there
+        are none.
+        """
         readings, steps = self.readings, self._steps
-        if now_us < steps.due_us and now_us < readings.wake_us and now_us < self._heartbeat_due_us and not self._extra:
+        if (
+            now_us < steps.due_us
+            and now_us < readings.wake_us
+            and now_us < self._heartbeat_due_us
+            and not self._extra
+        ):
             return ()
         if self.state == DISCOVER:
             readings.alive_us = now_us  # silence counts from the end of the discovery
@@ -118,7 +140,8 @@ class SunSpecPcs:
         self._steps.begin(self._start_up())
 
     def setpoint(self, setpoint_W, priority=rtu.WRITE):
-        """Request that writes the active power set-point (W, positive discharges) in one frame; None until ready.
+        """Request that writes the active power set-point (W, positive discharges) in one frame;
+        None until ready.
 
         Encoded toward zero and cut to the range of the profile.
         """
@@ -130,11 +153,22 @@ class SunSpecPcs:
         raw = max(-SETPOINT_RAW_MAX, min(SETPOINT_RAW_MAX, raw))
         zero = self._setpoint_zero
         frame = rtu.seal(zero.frame[:SETPOINT_AT] + raw.to_bytes(4, "big", signed=True))
-        return rtu.Request(zero.key, zero.unit_id, zero.function, frame, zero.reply_bytes, zero.head, priority,
-                           partial(self._on_setpoint_written, (raw, exponent)), self._on_setpoint_failed)
+        return rtu.Request(
+            zero.key,
+            zero.unit_id,
+            zero.function,
+            frame,
+            zero.reply_bytes,
+            zero.head,
+            priority,
+            partial(self._on_setpoint_written, (raw, exponent)),
+            self._on_setpoint_failed,
+        )
 
     def write_due(self, now_us):
-        """True when half the reversion time has passed since the last acknowledged set-point write."""
+        """True when half the reversion time has passed since the last acknowledged set-point
+        write.
+        """
         return now_us - self._acknowledged_us >= self._reversion_s * SECOND_US // 2
 
     def stop(self):
@@ -146,7 +180,9 @@ class SunSpecPcs:
         return self._start_request if self.state == READY else None
 
     def heartbeat(self):
-        """Request that writes the next controller heartbeat; `service` sends it each second once ready."""
+        """Request that writes the next controller heartbeat; `service` sends it each second once
+        ready.
+        """
         self._heartbeat = (self._heartbeat + 1) % NOT_IMPLEMENTED_U32
         return self._write("heartbeat", self._address("715.ControllerHb"), _words(self._heartbeat))
 
@@ -172,9 +208,15 @@ class SunSpecPcs:
         self._setpoint_zero = self._write("setpoint", self.setpoint_address, (0, 0))
 
     def _configure(self):
-        """Write mode and reversion, read them back. The reversion first: no set-point without its end."""
+        """Write mode and reversion, read them back. The reversion first: no set-point without its
+        end.
+        """
         self.state = SET_MODES
-        answer = yield "write", self._address("704.WSetEnaRvrt"), (ENABLED, *_words(self._reversion_s))
+        answer = yield (
+            "write",
+            self._address("704.WSetEnaRvrt"),
+            (ENABLED, *_words(self._reversion_s)),
+        )
         if answer is not None:  # WSetEna, WSetMod, then 0 W in WSet and WSetRvrt
             answer = yield "write", self._address("704.WSetEna"), (ENABLED, WATTS, 0, 0, 0, 0)
         if answer is None:
@@ -193,15 +235,22 @@ class SunSpecPcs:
 
     def _settings_wrong(self, values):
         """About the first setting of the 704 block that is not as written, or ""."""
-        wanted = (("WSetEna", 0, ENABLED), ("WSetMod", 1, WATTS), ("WSetRvrt", 3, 0), ("WSetEnaRvrt", 4, ENABLED),
-                  ("WSetRvrtTms", 5, self._reversion_s))
+        wanted = (
+            ("WSetEna", 0, ENABLED),
+            ("WSetMod", 1, WATTS),
+            ("WSetRvrt", 3, 0),
+            ("WSetEnaRvrt", 4, ENABLED),
+            ("WSetRvrtTms", 5, self._reversion_s),
+        )
         for name, index, value in wanted:
             if values[index] != value:
                 return f"{name} reads {values[index]}, written {value}"
         return ""
 
     def _on_steps_end(self, error, now_us):
-        """After a failure: try again from the settings if the device is known, else from discovery."""
+        """After a failure: try again from the settings if the device is known, else from
+        discovery.
+        """
         if not error:
             return
         self.fault = f"converter {self.unit_id}: {error}"
@@ -219,8 +268,15 @@ class SunSpecPcs:
         return self._models[int(name[:3])][0] + self.profile.registers[name].address
 
     def _write(self, name, address, values, priority=rtu.WRITE):
-        return rtu.write_registers_request((self.unit_id, "write " + name), self.unit_id, address, values,
-                                           self._on_written, self._on_failure, priority)
+        return rtu.write_registers_request(
+            (self.unit_id, "write " + name),
+            self.unit_id,
+            address,
+            values,
+            self._on_written,
+            self._on_failure,
+            priority,
+        )
 
     def _on_written(self, pdu, now_us):
         self.writes += 1
@@ -239,31 +295,49 @@ class SunSpecPcs:
         self._acknowledged = None  # taken or not: nothing to compare with
 
     def _supervise(self, values, now_us):
-        """Compare a reading of the 704 block with what was written: set-point, settings, time left."""
+        """Compare a reading of the 704 block with what was written: set-point, settings, time
+        left.
+        """
         if self.state != READY:
             return
-        if self._acknowledged is not None and self._acknowledged[1] == self.readings.setpoint_exponent:
+        if (
+            self._acknowledged is not None
+            and self._acknowledged[1] == self.readings.setpoint_exponent
+        ):
             differs = values[2] != self._acknowledged[0]
             self.mismatches += differs
             self.mismatch_streak = self.mismatch_streak + 1 if differs else 0
         wrong = self._settings_wrong(values)
         if wrong:
-            self.state, self.fault = SET_MODES, f"converter {self.unit_id}: SunSpec model 704: {wrong}"
+            self.state, self.fault = (
+                SET_MODES,
+                (f"converter {self.unit_id}: SunSpec model 704: {wrong}"),
+            )
             self._acknowledged, self._acknowledged_us = None, LONG_AGO_US
             self._steps.begin(self._configure())
         else:
             self._rearm(values[6], now_us)
 
     def _rearm(self, left_s, now_us):
-        """Write the reversion time again on a device that counts on although set-points keep coming."""
+        """Write the reversion time again on a device that counts on although set-points keep
+        coming.
+        """
         half_us = self._reversion_s * SECOND_US // 2
         if left_s == NOT_IMPLEMENTED_U32:
             left_s = 0
-        if (left_s * 2 <= self._reversion_s and now_us - self._acknowledged_us < half_us
-                and now_us - self._rearmed_us >= half_us // 2):
+        if (
+            left_s * 2 <= self._reversion_s
+            and now_us - self._acknowledged_us < half_us
+            and now_us - self._rearmed_us >= half_us // 2
+        ):
             self._rearmed_us = now_us
-            self._extra.append(self._write("reversion", self._address("704.WSetEnaRvrt"),
-                                           (ENABLED, *_words(self._reversion_s))))
+            self._extra.append(
+                self._write(
+                    "reversion",
+                    self._address("704.WSetEnaRvrt"),
+                    (ENABLED, *_words(self._reversion_s)),
+                )
+            )
 
 
 def _words(value):

@@ -1,8 +1,9 @@
-"""What a SunSpec converter tells: its periodic reads, their scale factors, and the two groups they make fresh.
+"""What a SunSpec converter tells: its periodic reads, their scale factors, and the two groups they
+make fresh.
 
-The measurements of two models become fresh together, and only while the converter's own heartbeat moves: a dead program
-repeats its last numbers. Scale factors have reads of their own and may change at any time: values are dropped until the
-new factors have been read twice the same.
+The measurements of two models become fresh together, and only while the converter's own heartbeat
+moves: a dead program repeats its last numbers. Scale factors have reads of their own and may change
+at any time: values are dropped until the new factors have been read twice the same.
 """
 
 from functools import partial
@@ -33,18 +34,27 @@ class _Read:
 class Readings:
     """Reads of one converter.
 
-    `wake_us`: when `due` has to run. `alive_us`: when any reply came last. `measured`, `controlled`: the groups were
-    complete once since discovery. `local`: the converter is switched to local control and obeys nobody here.
+    `wake_us`: when `due` has to run. `alive_us`: when any reply came last. `measured`,
+    `controlled`: the groups were complete once since discovery. `local`: the converter is switched
+    to local control and obeys nobody here.
     """
 
-    def __init__(self, profile, unit_id, sink, base_index, measure_group, control_group, on_control):
-        """on_control(values of the 704 block, now_us) is called for each good set-point read-back."""
+    def __init__(
+        self, profile, unit_id, sink, base_index, measure_group, control_group, on_control
+    ):
+        """on_control(values of the 704 block, now_us) is called for each good set-point
+        read-back.
+        """
         self.replies = self.refused = self.failures = 0
         self.alive_us = LONG_AGO_US
         self.local = False
         self._profile, self._unit_id = profile, unit_id
         self._inp, self._fresh = sink.inp, sink.fresh
-        self._base, self._measure_group, self._control_group = base_index, measure_group, control_group
+        self._base, self._measure_group, self._control_group = (
+            base_index,
+            measure_group,
+            control_group,
+        )
         self._on_control = on_control
         self._measure_us = profile.period_ms * 1000
         self._control_us = profile.settings["control_period_ms"] * 1000
@@ -55,27 +65,52 @@ class Readings:
     def _build_blocks(self, profile):
         """The reads as the profile has them, with the DC side of both models that may hold it."""
         self._ac = sunspec.Block(profile, 701, ("InvSt", "Alrm", "W"))
-        self.control = sunspec.Block(profile, 704, ("WSetEna", "WSetMod", "WSet", "WSetRvrt", "WSetEnaRvrt",
-                                                    "WSetRvrtTms", "WSetRvrtRem"), optional=("WSetRvrtRem",))
-        self._remote = sunspec.Block(profile, 715, ("LocRemCtl", "DERHb", "ControllerHb"), optional=("ControllerHb",))
+        self.control = sunspec.Block(
+            profile,
+            704,
+            ("WSetEna", "WSetMod", "WSet", "WSetRvrt", "WSetEnaRvrt", "WSetRvrtTms", "WSetRvrtRem"),
+            optional=("WSetRvrtRem",),
+        )
+        self._remote = sunspec.Block(
+            profile, 715, ("LocRemCtl", "DERHb", "ControllerHb"), optional=("ControllerHb",)
+        )
         self._ac_scales = sunspec.Scales(sunspec.Block(profile, 701, ("W_SF",)))
-        self._control_scales = sunspec.Scales(sunspec.Block(profile, 704, ("WSet_SF",)), *SETPOINT_EXPONENTS)
+        self._control_scales = sunspec.Scales(
+            sunspec.Block(profile, 704, ("WSet_SF",)), *SETPOINT_EXPONENTS
+        )
         self._dc_choices = []
         for model, names, factors in DC_MODELS:
             if f"{model}.{names[0]}" in profile.registers:
-                shift = profile.settings["dc_port"] * sunspec.DC_PORT_REGISTERS if model == 714 else 0
-                self._dc_choices.append((sunspec.Block(profile, model, names, shift),
-                                         sunspec.Scales(sunspec.Block(profile, model, factors))))
+                shift = (
+                    profile.settings["dc_port"] * sunspec.DC_PORT_REGISTERS if model == 714 else 0
+                )
+                self._dc_choices.append(
+                    (
+                        sunspec.Block(profile, model, names, shift),
+                        sunspec.Scales(sunspec.Block(profile, model, factors)),
+                    )
+                )
         if not self._dc_choices:
-            raise ProfileError(f"{profile.path.name}: registers.802: missing; allowed model 802 or 714")
+            raise ProfileError(
+                f"{profile.path.name}: registers.802: missing; allowed model 802 or 714"
+            )
         self._dc, self._dc_scales = self._dc_choices[0]
         power, setpoint = profile.registers["701.W"], profile.registers["704.WSet"]
-        self._power_limits, self._setpoint_limits = (power.low, power.high), (setpoint.low, setpoint.high)
+        self._power_limits, self._setpoint_limits = (
+            (power.low, power.high),
+            (setpoint.low, setpoint.high),
+        )
 
     def forget(self):
-        """No address, scale factor or value of before is used again: the device may be another one."""
+        """No address, scale factor or value of before is used again: the device may be another
+        one.
+        """
         self._reads, self.wake_us = (), NEVER_US
-        for scales in (self._ac_scales, self._control_scales, *(choice[1] for choice in self._dc_choices)):
+        for scales in (
+            self._ac_scales,
+            self._control_scales,
+            *(choice[1] for choice in self._dc_choices),
+        ):
             scales.forget()
         self._ac_pdu = self._dc_pdu = self._ac_values = self._dc_values = None
         self._ac_us = self._dc_us = self._setpoint_us = self._remote_us = LONG_AGO_US
@@ -85,7 +120,9 @@ class Readings:
         self.measured = self.controlled = False
 
     def discovered(self, models):
-        """Begin to read a device with these models. StepError when one that is needed is missing or too short."""
+        """Begin to read a device with these models. StepError when one that is needed is missing or
+        too short.
+        """
         fitting = [choice for choice in self._dc_choices if choice[0].model in models]
         self._dc, self._dc_scales = fitting[0] if fitting else self._dc_choices[0]
         self._reads, self.wake_us = self.steady_reads(models), NOW_US
@@ -93,19 +130,38 @@ class Readings:
     def steady_reads(self, models):
         """All periodic reads for a device with these models."""
         scale_us = self._profile.settings["scale_period_ms"] * 1000
-        rows = [("ac", self._ac, self._on_ac, self._measure_us), ("dc", self._dc, self._on_dc, self._measure_us),
-                ("setpoint", self.control, self._on_readback, self._control_us),
-                ("remote", self._remote, self._on_remote, self._control_us)]
+        rows = [
+            ("ac", self._ac, self._on_ac, self._measure_us),
+            ("dc", self._dc, self._on_dc, self._measure_us),
+            ("setpoint", self.control, self._on_readback, self._control_us),
+            ("remote", self._remote, self._on_remote, self._control_us),
+        ]
         for scales in (self._ac_scales, self._dc_scales, self._control_scales):
-            rows.append((f"scales {scales.block.model}", scales.block, partial(self._on_scales, scales), scale_us))
-        return [self._read(name, block, take, period_us, models) for name, block, take, period_us in rows]
+            rows.append(
+                (
+                    f"scales {scales.block.model}",
+                    scales.block,
+                    partial(self._on_scales, scales),
+                    scale_us,
+                )
+            )
+        return [
+            self._read(name, block, take, period_us, models)
+            for name, block, take, period_us in rows
+        ]
 
     def _read(self, name, block, take, period_us, models):
         """take(pdu, now_us, read) uses a reply; False = refused."""
         read = _Read(period_us)
-        read.request = rtu.read_request((self._unit_id, name), self._unit_id, sunspec.READ_HOLDING,
-                                        block.address(models), block.count, partial(self._on_reply, read, take),
-                                        partial(self._on_failure, read))
+        read.request = rtu.read_request(
+            (self._unit_id, name),
+            self._unit_id,
+            sunspec.READ_HOLDING,
+            block.address(models),
+            block.count,
+            partial(self._on_reply, read, take),
+            partial(self._on_failure, read),
+        )
         return read
 
     def models_needed(self):
@@ -131,7 +187,11 @@ class Readings:
     @property
     def scales_known(self):
         """True when all scale factors are confirmed."""
-        return None not in (self._ac_scales.exponents, self._dc_scales.exponents, self._control_scales.exponents)
+        return None not in (
+            self._ac_scales.exponents,
+            self._dc_scales.exponents,
+            self._control_scales.exponents,
+        )
 
     @property
     def setpoint_exponent(self):
@@ -155,7 +215,9 @@ class Readings:
         self._ended(read, now_us)
 
     def _on_scales(self, scales, pdu, now_us, read):
-        """A change takes the values out of use until a second reading, asked for at once, confirms it."""
+        """A change takes the values out of use until a second reading, asked for at once, confirms
+        it.
+        """
         if scales.take(pdu):
             self._ac_pdu = self._dc_pdu = None
             self._ac_us = self._dc_us = self._setpoint_us = LONG_AGO_US
@@ -204,13 +266,19 @@ class Readings:
         return True
 
     def _publish_measure(self, now_us):
-        """Both halves new since the last time and of the same moment, from a converter whose program runs."""
-        if min(self._ac_us, self._dc_us) < now_us - 2 * self._measure_us or not self._heartbeat_ok(now_us):
+        """Both halves new since the last time and of the same moment, from a converter whose
+        program runs.
+        """
+        if min(self._ac_us, self._dc_us) < now_us - 2 * self._measure_us or not self._heartbeat_ok(
+            now_us
+        ):
             return
         inp, base = self._inp, self._base
         state, alarms, power_W = self._ac_values
         inp[base + signals.PCS_POWER_W] = power_W
-        inp[base + signals.PCS_DC_VOLTAGE_MV], inp[base + signals.PCS_DC_CURRENT_MA] = self._dc_values
+        inp[base + signals.PCS_DC_VOLTAGE_MV], inp[base + signals.PCS_DC_CURRENT_MA] = (
+            self._dc_values
+        )
         inp[base + signals.PCS_STATE] = state
         inp[base + signals.PCS_ALARM_BITS] = alarms
         self._fresh[self._measure_group] = 1
@@ -251,7 +319,11 @@ class Readings:
 
     def _publish_control(self, now_us):
         oldest_us = now_us - 2 * self._control_us
-        if min(self._setpoint_us, self._remote_us) < oldest_us or self.local or not self._heartbeat_ok(now_us):
+        if (
+            min(self._setpoint_us, self._remote_us) < oldest_us
+            or self.local
+            or not self._heartbeat_ok(now_us)
+        ):
             return
         self._inp[self._base + signals.PCS_SETPOINT_W] = self._setpoint_W
         self._inp[self._base + signals.PCS_HEARTBEAT] = self._heartbeat & signals.INT_MAX
@@ -261,5 +333,7 @@ class Readings:
 
 
 def _thirty_bits(alarms):
-    """Alarm bits as a signal can hold them: bits 30 and 31 (reserved by the model) show as bit 29."""
+    """Alarm bits as a signal can hold them: bits 30 and 31 (reserved by the model) show as bit
+    29.
+    """
     return alarms & signals.INT_MAX | (1 << 29 if alarms >> 30 else 0)

@@ -1,23 +1,29 @@
-"""Pylontech low voltage BMS on CAN, V1.2 and V1.3: the common denominator of home storage batteries.
+"""Pylontech low voltage BMS on CAN, V1.2 and V1.3: the common denominator of home storage
+batteries.
 
-Its frames carry no counter and no CRC, no cell voltages and no module temperatures. Each frame id ages by itself,
-because a BMS can keep sending its name while its limits stop.
+Its frames carry no counter and no CRC, no cell voltages and no module temperatures. Each frame id
+ages by itself, because a BMS can keep sending its name while its limits stop.
 """
 
 from safety import signals
 
 INVALID_U16, INVALID_S16 = 0xFFFF, -0x8000  # SMA and its followers
-CHARGE_ENABLED, DISCHARGE_ENABLED = 0x80, 0x40  # 0x35C byte 0; 0x20 (force charge) is a wish, not an enable
-INTERNAL_FAULT = 1 << 16  # fault bit for 0x359 byte 3 bit 3, "internal communication fail", an alarm by its table
-PAIRS_SHIFT, PAIRS = 17, 13  # fault bits 17..29: 0x35A items general, high V, low V, high T, low T, ... imbalance
+# 0x35C byte 0; 0x20 (force charge) is a wish, not an enable
+CHARGE_ENABLED, DISCHARGE_ENABLED = 0x80, 0x40
+# fault bit for 0x359 byte 3 bit 3, "internal communication fail", an alarm by its table
+INTERNAL_FAULT = 1 << 16
+# fault bits 17..29: 0x35A items general, high V, low V, high T, low T, ... imbalance
+PAIRS_SHIFT, PAIRS = 17, 13
 
 
 class PylontechBms:
-    """Pylontech LV V1.2 and V1.3 as one rack. Counters: `frames`, `bad_frames` (too short), `refused` (values out of
-    range). `warning_bits`: 0x359 bytes 2-3. `foreign_id`: the id that showed another protocol, None = none.
+    """Pylontech LV V1.2 and V1.3 as one rack. Counters: `frames`, `bad_frames` (too short),
+    `refused` (values out of range). `warning_bits`: 0x359 bytes 2-3. `foreign_id`: the id that
+    showed another protocol, None = none.
 
-    There is no contactor report: "closed" means that the BMS permits current in at least one direction. cells_online
-    is not known and not written. Fault bits: 0..15 = 0x359 bytes 0-1, 16 INTERNAL_FAULT, 17..29 = 0x35A alarms.
+    There is no contactor report: "closed" means that the BMS permits current in at least one
+    direction. cells_online is not known and not written. Fault bits: 0..15 = 0x359 bytes 0-1, 16
+    INTERNAL_FAULT, 17..29 = 0x35A alarms.
     """
 
     command_period_us = 1_000_000
@@ -31,8 +37,14 @@ class PylontechBms:
         self._inp, self._fresh = sink.inp, sink.fresh
         self._first, self._groups = layout.rack_input(rack, 0), layout.rack_group(rack, 0)
         self._foreign = frozenset(profile.settings["foreign_ids"])
-        self._handlers = {0x351: (6, self._limits), 0x355: (4, self._charge), 0x356: (4, self._pack),
-                          0x359: (4, self._alarms), 0x35A: (4, self._alarm_pairs), 0x35C: (1, self._flags)}
+        self._handlers = {
+            0x351: (6, self._limits),
+            0x355: (4, self._charge),
+            0x356: (4, self._pack),
+            0x359: (4, self._alarms),
+            0x35A: (4, self._alarm_pairs),
+            0x35C: (1, self._flags),
+        }
         self._seen_us = {}  # id: when it came last
         self._faults = {0x359: 0, 0x35A: 0}
         self._enabled = CHARGE_ENABLED | DISCHARGE_ENABLED
@@ -47,7 +59,9 @@ class PylontechBms:
         return tuple(self._handlers) + tuple(self._foreign)
 
     def on_frame(self, can_id, data, now_us):
-        """Take one frame. True when it concerns this BMS. A longer frame than needed is accepted."""
+        """Take one frame. True when it concerns this BMS. A longer frame than needed is
+        accepted.
+        """
         if can_id in self._foreign:
             self.foreign_id = can_id
             return True
@@ -64,8 +78,9 @@ class PylontechBms:
         return True
 
     def command(self, close_ok):
-        """[(can_id, data)] to send each `command_period_us`. 0x305 is the acknowledgement without which some BMS stop;
-        the protocol has no contactor command, so close_ok changes nothing."""
+        """[(can_id, data)] to send each `command_period_us`. 0x305 is the acknowledgement without
+        which some BMS stop; the protocol has no contactor command, so close_ok changes nothing.
+        """
         return [(0x305, bytes(8))]
 
     def _store(self, group, values):
@@ -82,42 +97,64 @@ class PylontechBms:
     def _limits(self, data, now_us):
         charge_V, charge, discharge = _u16(data, 0), _s16(data, 2), _s16(data, 4)
         cutoff_V = _u16(data, 6) if len(data) >= 8 else 0
-        charge_mA, discharge_mA = charge * 100, abs(discharge) * 100  # a negative discharge limit is a magnitude
+        # a negative discharge limit is a magnitude
+        charge_mA, discharge_mA = charge * 100, abs(discharge) * 100
         highest_mA = self.profile.settings["rack_current_mA_max"]
-        if (charge_V == INVALID_U16 or not 0 <= charge_mA <= highest_mA or discharge_mA > highest_mA
-                or not self._coming((0x35C,), now_us)):
+        if (
+            charge_V == INVALID_U16
+            or not 0 <= charge_mA <= highest_mA
+            or discharge_mA > highest_mA
+            or not self._coming((0x35C,), now_us)
+        ):
             return False
         if charge_V:
-            self._voltage_mV_min = (cutoff_V or charge_V // 2) * self.profile.settings["voltage_permille_min"] // 10
+            self._voltage_mV_min = (
+                (cutoff_V or charge_V // 2) * self.profile.settings["voltage_permille_min"] // 10
+            )
             self._voltage_mV_max = charge_V * self.profile.settings["voltage_permille_max"] // 10
         if not self._enabled & CHARGE_ENABLED or not charge_V:
             charge_mA = 0
         if not self._enabled & DISCHARGE_ENABLED:
             discharge_mA = 0
-        return self._store(signals.G_BMS_LIMITS, ((signals.CHARGE_CURRENT_MA_MAX, charge_mA),
-                                                  (signals.DISCHARGE_CURRENT_MA_MAX, discharge_mA)))
+        return self._store(
+            signals.G_BMS_LIMITS,
+            (
+                (signals.CHARGE_CURRENT_MA_MAX, charge_mA),
+                (signals.DISCHARGE_CURRENT_MA_MAX, discharge_mA),
+            ),
+        )
 
     def _charge(self, data, now_us):
         soc_pct, soh_pct = _u16(data, 0), _u16(data, 2)
         if soc_pct > 100 or soh_pct > 100:
             return False
-        return self._store(signals.G_BMS_CHARGE, ((signals.SOC_PERMILLE, soc_pct * 10),
-                                                  (signals.SOH_PERMILLE, soh_pct * 10)))
+        return self._store(
+            signals.G_BMS_CHARGE,
+            ((signals.SOC_PERMILLE, soc_pct * 10), (signals.SOH_PERMILLE, soh_pct * 10)),
+        )
 
     def _pack(self, data, now_us):
         """Voltage against the limits of 0x351: a ten times wrong scale shows at once.
 
-        A current beyond any rack's is a short, which pulls the voltage down with it: it must trip, not be unknown.
+        A current beyond any rack's is a short, which pulls the voltage down with it: it must trip,
+        not be unknown.
         """
-        voltage_mV, current = _s16(data, 0) * self.profile.settings["voltage_scale_mV"], _s16(data, 2)
+        voltage_mV, current = (
+            _s16(data, 0) * self.profile.settings["voltage_scale_mV"],
+            _s16(data, 2),
+        )
         is_short = abs(current) * 100 > self.profile.settings["rack_current_mA_max"]
         fits = self._voltage_mV_min <= voltage_mV <= self._voltage_mV_max
         if current == INVALID_S16 or not fits and not is_short:
             return False
         voltage_mV = min(max(voltage_mV, 0), self._voltage_mV_max)
-        current_mA = current * (-100 if self.profile.settings["current_positive"] == "charge" else 100)
-        return self._store(signals.G_BMS_PACK, ((signals.RACK_VOLTAGE_MV, voltage_mV),
-                                                (signals.RACK_CURRENT_MA, current_mA)))
+        current_mA = current * (
+            -100 if self.profile.settings["current_positive"] == "charge" else 100
+        )
+        return self._store(
+            signals.G_BMS_PACK,
+            ((signals.RACK_VOLTAGE_MV, voltage_mV), (signals.RACK_CURRENT_MA, current_mA)),
+        )
 
     def _alarms(self, data, now_us):
         self.warning_bits = _u16(data, 2)
@@ -133,18 +170,30 @@ class PylontechBms:
         return self._state(0x35A, now_us)
 
     def _state(self, can_id, now_us):
-        """Store the state; it waits for limits or enable flags, and for every alarm frame that came before."""
+        """Store the state; it waits for limits or enable flags, and for every alarm frame that came
+        before.
+        """
         self._seen_us[can_id] = now_us
         if 0x351 not in self._seen_us or not self._coming((0x351, 0x359, 0x35A, 0x35C), now_us):
             return True
-        closed = self._inp[signals.PERMIT_2_CLOSED]  # no frame tells of contactors: they follow their supply
-        return self._store(signals.G_BMS_STATE, (
-            (signals.CONTACTOR_STATE, signals.CONTACTOR_CLOSED if closed else signals.CONTACTOR_OPEN),
-            (signals.BMS_FAULT_BITS, self._faults[0x359] | self._faults[0x35A]),
-            (signals.BMS_BAD_FRAMES, min(self.bad_frames, signals.INT_MAX))))
+        # no frame tells of contactors: they follow their supply
+        closed = self._inp[signals.PERMIT_2_CLOSED]
+        return self._store(
+            signals.G_BMS_STATE,
+            (
+                (
+                    signals.CONTACTOR_STATE,
+                    signals.CONTACTOR_CLOSED if closed else signals.CONTACTOR_OPEN,
+                ),
+                (signals.BMS_FAULT_BITS, self._faults[0x359] | self._faults[0x35A]),
+                (signals.BMS_BAD_FRAMES, min(self.bad_frames, signals.INT_MAX)),
+            ),
+        )
 
     def _flags(self, data, now_us):
-        """A direction that is no longer enabled narrows its limit at once; one enabled again waits for the limits."""
+        """A direction that is no longer enabled narrows its limit at once; one enabled again waits
+        for the limits.
+        """
         self._enabled = data[0] & (CHARGE_ENABLED | DISCHARGE_ENABLED)
         if not self._enabled & CHARGE_ENABLED:
             self._inp[self._first + signals.CHARGE_CURRENT_MA_MAX] = 0

@@ -1,13 +1,16 @@
-"""A start-up sequence written as one generator: each `yield` is a Modbus exchange, its value is the answer.
+"""A start-up sequence written as one generator: each `yield` is a Modbus exchange, its value is the
+answer.
 
-Yield ("read", function, address, count), ("write", address, values) or None (nothing to send: come back at the next
-call). The answer to a read is the data bytes, to a write b"", and None when the device refused with an exception.
-Raise StepError to give up with a reason; a time-out or a spoilt reply does so by itself. The owner begins again.
+Yield ("read", function, address, count), ("write", address, values) or None (nothing to send: come
+back at the next call). The answer to a read is the data bytes, to a write b"", and None when the
+device refused with an exception. Raise StepError to give up with a reason; a time-out or a spoilt
+reply does so by itself. The owner begins again.
 """
 
 from drivers.buses import rtu
 
-LOST_US = 3_000_000  # a request not answered in any way by then went down with its port (which retries within 2 s)
+# a request not answered in any way by then went down with its port (which retries within 2 s)
+LOST_US = 3_000_000
 NOW_US = -(1 << 62)  # due at once
 NEVER_US = 1 << 62
 

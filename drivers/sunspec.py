@@ -1,7 +1,9 @@
-"""SunSpec over Modbus: finding the models, scale factors, and points as raw registers. No I/O and no clock.
+"""SunSpec over Modbus: finding the models, scale factors, and points as raw registers. No I/O and
+no clock.
 
-Source: SunSpec device information model specification. "SunS" at one of three base addresses, then a chain of
-[model id, length] headers that ends with id 0xFFFF. A length may exceed the model's (vendor points, a pad register).
+Source: SunSpec device information model specification. "SunS" at one of three base addresses, then
+a chain of [model id, length] headers that ends with id 0xFFFF. A length may exceed the model's
+(vendor points, a pad register).
 """
 
 import struct
@@ -21,7 +23,8 @@ DC_PORT_REGISTERS = 25  # of one port of model 714
 
 
 def walk(base_addresses):
-    """Generator of steps. Returns {model id: (address of its id register, length)}, of equal ids the first. StepError.
+    """Generator of steps. Returns {model id: (address of its id register, length)}, of equal ids
+    the first. StepError.
     """
     for base in base_addresses:
         mark = yield "read", READ_HOLDING, base, 2
@@ -40,30 +43,42 @@ def walk(base_addresses):
         models.setdefault(model, (address, length))
         address += HEADER + length
         if address > ADDRESS_MAX:
-            raise StepError(f"model {model} at register {models[model][0]}: length {length} leaves the map")
+            raise StepError(
+                f"model {model} at register {models[model][0]}: length {length} leaves the map"
+            )
     raise StepError(f"more than {MODELS_MAX} models, no end of the chain")
 
 
 class Block:
-    """One read of some points of one model: `offset` and `count` registers, `unpack(pdu)` gives their raw values."""
+    """One read of some points of one model: `offset` and `count` registers, `unpack(pdu)` gives
+    their raw values.
+    """
 
     __slots__ = ("model", "offset", "count", "points", "_required", "_unpack")
 
     def __init__(self, profile, model, names, shift=0, optional=()):
-        """names: points of the model in rising order. shift: registers to add (a later port of model 714).
+        """names: points of the model in rising order. shift: registers to add (a later port of
+        model 714).
 
-        optional: points that may say "not implemented"; the others then make the whole reading worthless.
+        optional: points that may say "not implemented"; the others then make the whole reading
+        worthless.
         """
         full_names = [f"{model}.{name}" for name in names]
         self.model = model
         self.offset, self.count, layout = profile.block(full_names)
         if self.count > REGISTERS_PER_READ_MAX:
-            raise ProfileError(f"{profile.path.name}: registers.{model}: {names[0]} to {names[-1]} take {self.count} "
-                               f"registers; allowed {REGISTERS_PER_READ_MAX} in one read")
+            raise ProfileError(
+                f"{profile.path.name}: registers.{model}: {names[0]} to "
+                f"{names[-1]} take {self.count} "
+                f"registers; allowed {REGISTERS_PER_READ_MAX} in one read"
+            )
         self.offset += shift
         self.points = [profile.registers[name] for name in full_names]
-        self._required = [(index, point.sentinel) for index, (name, point) in enumerate(zip(names, self.points))
-                          if name not in optional]
+        self._required = [
+            (index, point.sentinel)
+            for index, (name, point) in enumerate(zip(names, self.points))
+            if name not in optional
+        ]
         self._unpack = layout.unpack_from
 
     def unpack(self, pdu):
@@ -75,18 +90,24 @@ class Block:
         return values
 
     def address(self, models):
-        """First register on a device with these models. StepError when the model is missing or too short."""
+        """First register on a device with these models. StepError when the model is missing or too
+        short.
+        """
         if self.model not in models:
             raise StepError(f"SunSpec model {self.model} missing")
         address, length = models[self.model]
         if self.offset + self.count > HEADER + length:
-            raise StepError(f"SunSpec model {self.model} has length {length}, "
-                               f"needed {self.offset + self.count - HEADER}")
+            raise StepError(
+                f"SunSpec model {self.model} has length {length}, "
+                f"needed {self.offset + self.count - HEADER}"
+            )
         return address + self.offset
 
 
 class Scales:
-    """The scale factors of one model. They may change at any time, so they count only when read twice the same."""
+    """The scale factors of one model. They may change at any time, so they count only when read
+    twice the same.
+    """
 
     __slots__ = ("block", "exponents", "candidate", "_low", "_high")
 
@@ -113,8 +134,8 @@ class Scales:
 def scaled(raw, exponent, per_unit=1):
     """raw x 10^exponent x per_unit as an integer, toward zero."""
     if exponent >= 0:
-        return raw * per_unit * 10 ** exponent
-    value = abs(raw) * per_unit // 10 ** -exponent
+        return raw * per_unit * 10**exponent
+    value = abs(raw) * per_unit // 10**-exponent
     return value if raw >= 0 else -value
 
 

@@ -1,1 +1,3 @@
-"""The hardware-in-the-loop rig: a simulated plant, simulated devices and simulated or real wires."""
+"""The hardware-in-the-loop rig: a simulated plant, simulated devices and simulated or real
+wires.
+"""

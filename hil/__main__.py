@@ -1,6 +1,8 @@
-"""`python -m hil rig`: the controller against the built-in simulated cabinet, in real or in virtual time.
+"""`python -m hil rig`: the controller against the built-in simulated cabinet, in real or in virtual
+time.
 
-`python -m hil rows`: every stage of the matrix brought about. `python -m hil bench`: what is measured with it.
+`python -m hil rows`: every stage of the matrix brought about. `python -m hil bench`: what is
+measured with it.
 """
 
 import argparse
@@ -41,8 +43,13 @@ VIEW_EVERY_S = 1.0  # virtual time between two views
 
 
 def main(argv=None):
-    """Returns the exit code: 0 all as expected, 1 not, 2 wrong input, 3 could not start or go on, 130 interrupted."""
-    before = {number: signal.signal(number, signal.default_int_handler) for number in (signal.SIGTERM, signal.SIGHUP)}
+    """Returns the exit code: 0 all as expected, 1 not, 2 wrong input, 3 could not start or go on,
+    130 interrupted.
+    """
+    before = {
+        number: signal.signal(number, signal.default_int_handler)
+        for number in (signal.SIGTERM, signal.SIGHUP)
+    }
     name = PROGRAM.split()[-1]
     try:
         arguments, left = _parser().parse_known_args(argv)
@@ -95,30 +102,68 @@ def _parser():
     command.set_defaults(run=_rig)
     command.add_argument("--load", metavar="FILE", help="CSV (or .gz) with t_s and power columns")
     command.add_argument("--column", metavar="NAME", help="which power column of the file")
-    command.add_argument("--scale", type=number(0.001, 1000), metavar="FACTOR", help="factor on the file's load (1)")
-    command.add_argument("--raw", action="store_true", help="pass the file's meter rows on as they are, wrong ones too")
-    command.add_argument("--for", dest="seconds", type=number(1, 31 * 86_400), metavar="SECONDS",
-                         help=f"how long to run (the file's or scenario's length, else {DEFAULT_S:g})")
+    command.add_argument(
+        "--scale", type=number(0.001, 1000), metavar="FACTOR", help="factor on the file's load (1)"
+    )
+    command.add_argument(
+        "--raw",
+        action="store_true",
+        help="pass the file's meter rows on as they are, wrong ones too",
+    )
+    command.add_argument(
+        "--for",
+        dest="seconds",
+        type=number(1, 31 * 86_400),
+        metavar="SECONDS",
+        help=f"how long to run (the file's or scenario's length, else {DEFAULT_S:g})",
+    )
     command.add_argument("--scenario", metavar="NAME", help=f"one of {', '.join(scenario.names())}")
-    command.add_argument("--seed", type=whole(0, SEED_MAX), metavar="NUMBER", help="of plant, load and faults (1)")
-    command.add_argument("--soc", type=number(5, 95), metavar="PERCENT",
-                         help="state of charge at the start (what load tracking returns to)")
+    command.add_argument(
+        "--seed", type=whole(0, SEED_MAX), metavar="NUMBER", help="of plant, load and faults (1)"
+    )
+    command.add_argument(
+        "--soc",
+        type=number(5, 95),
+        metavar="PERCENT",
+        help="state of charge at the start (what load tracking returns to)",
+    )
     command.add_argument("--virtual", action="store_true", help="virtual time, as fast as it goes")
     command.add_argument("--headless", action="store_true", help="no screen")
-    command.add_argument("--run-dir", metavar="DIR", help="new or empty folder for the controller's files, which stay: "
-                         "another terminal may look with firebreak status --run-dir DIR")
+    command.add_argument(
+        "--run-dir",
+        metavar="DIR",
+        help="new or empty folder for the "
+        "controller's files, which stay: "
+        "another terminal may look with firebreak status --run-dir DIR",
+    )
     command.add_argument("--json", metavar="FILE", help="write all figures there")
-    command.add_argument("--journal", metavar="FILE", help="keep the controller's journal there, for firebreak replay")
-    command.add_argument("--plot", metavar="FILE", default="rig.html", help=".html, .png or .svg (rig.html)")
+    command.add_argument(
+        "--journal",
+        metavar="FILE",
+        help="keep the controller's journal there, for firebreak replay",
+    )
+    command.add_argument(
+        "--plot", metavar="FILE", default="rig.html", help=".html, .png or .svg (rig.html)"
+    )
     return parser
 
 
 def _check(arguments):
-    """Refuse now what would be found out at the end of the run, or would be left aside without a word."""
-    for option, given in (("--column", arguments.column), ("--scale", arguments.scale), ("--raw", arguments.raw)):
+    """Refuse now what would be found out at the end of the run, or would be left aside without a
+    word.
+    """
+    for option, given in (
+        ("--column", arguments.column),
+        ("--scale", arguments.scale),
+        ("--raw", arguments.raw),
+    ):
         if given and not arguments.load:
             raise InputError(f"{option} says something about a file: it needs --load FILE")
-    for option, path in (("--json", arguments.json), ("--plot", arguments.plot), ("--journal", arguments.journal)):
+    for option, path in (
+        ("--json", arguments.json),
+        ("--plot", arguments.plot),
+        ("--journal", arguments.journal),
+    ):
         folder = os.path.dirname(path) or "." if path else None
         if folder and not os.path.isdir(folder):
             raise InputError(f"{option} {path}: there is no folder {folder}")
@@ -144,7 +189,9 @@ def _check_apart(arguments):
         path = getattr(arguments, option, None)
         other = seen.setdefault(os.path.realpath(path), option) if path else option
         if other != option:
-            raise InputError(f"--{option} {path}: is the file of --{other} too: allowed is one of its own")
+            raise InputError(
+                f"--{option} {path}: is the file of --{other} too: allowed is one of its own"
+            )
 
 
 def _rig(arguments):
@@ -159,17 +206,32 @@ def _rig(arguments):
     run = _virtual if arguments.virtual else rig.run
     outcome = run(order, chosen, config, arguments.headless, load)
     outcome.doc["wall_s"] = round(time.monotonic() - began_s, 3)
-    written = outcome.write(arguments.json, arguments.plot,
-                            chosen.title if chosen else f"Load tracking on {load.about['column']}")
+    written = outcome.write(
+        arguments.json,
+        arguments.plot,
+        chosen.title if chosen else f"Load tracking on {load.about['column']}",
+    )
     written += _journals(arguments.journal, began_s)
-    _print([f"seed       {order['seed']}", *outcome.lines(), f"written    {', '.join(written) or 'nothing'}"])
+    _print(
+        [
+            f"seed       {order['seed']}",
+            *outcome.lines(),
+            f"written    {', '.join(written) or 'nothing'}",
+        ]
+    )
     if outcome.doc["interrupted"]:
-        _say("rig", f"interrupted after {outcome.doc['simulated_s']:g} s; all figures are of that part", 0)
+        _say(
+            "rig",
+            f"interrupted after {outcome.doc['simulated_s']:g} s; all figures are of that part",
+            0,
+        )
     return outcome.exit_code
 
 
 def _journals(path, began_s):
-    """The journals of this run: that of a controller that was killed is kept beside the one of its successor."""
+    """The journals of this run: that of a controller that was killed is kept beside the one of its
+    successor.
+    """
     previous = f"{path}.previous"
     began_utc_s = time.time() - (time.monotonic() - began_s)
     killed = path and os.path.exists(previous) and os.stat(previous).st_mtime >= began_utc_s
@@ -188,33 +250,69 @@ def _order(arguments, chosen, config):
     """What the run is, as plain values that can be handed to another process."""
     duration_s = arguments.seconds or (chosen.duration_s if chosen else DEFAULT_S)
     seed = arguments.seed if arguments.seed is not None else chosen.seed if chosen else 1
-    soc_pct = arguments.soc or (chosen.soc_pct if chosen else config.control["soc_target_permille"] / 10)
-    return {"site": str(EXAMPLE), "extends": str(EXAMPLE.parent / "site.toml"), "scenario": arguments.scenario,
-            "file": arguments.load and os.path.abspath(arguments.load), "column": arguments.column,
-            "scale": arguments.scale or 1.0, "raw": arguments.raw,
-            "duration_s": duration_s, "seed": seed, "soc_pct": soc_pct, "journal": arguments.journal,
-            "armed": len(limit_images.rows_armed(config.topology)),
-            "not_fitted": len(limit_images.rows_not_fitted(config.topology)),
-            "keep_dir": arguments.run_dir and os.path.abspath(arguments.run_dir)}
+    soc_pct = arguments.soc or (
+        chosen.soc_pct if chosen else config.control["soc_target_permille"] / 10
+    )
+    return {
+        "site": str(EXAMPLE),
+        "extends": str(EXAMPLE.parent / "site.toml"),
+        "scenario": arguments.scenario,
+        "file": arguments.load and os.path.abspath(arguments.load),
+        "column": arguments.column,
+        "scale": arguments.scale or 1.0,
+        "raw": arguments.raw,
+        "duration_s": duration_s,
+        "seed": seed,
+        "soc_pct": soc_pct,
+        "journal": arguments.journal,
+        "armed": len(limit_images.rows_armed(config.topology)),
+        "not_fitted": len(limit_images.rows_not_fitted(config.topology)),
+        "keep_dir": arguments.run_dir and os.path.abspath(arguments.run_dir),
+    }
 
 
 def _virtual(order, chosen, config, headless, load):
     actions = chosen.actions if chosen else ()
-    virtual = VirtualRig(config, load.power, order["seed"], actions, {"soc": order["soc_pct"] / 100}, order["journal"])
+    virtual = VirtualRig(
+        config,
+        load.power,
+        order["seed"],
+        actions,
+        {"soc": order["soc_pct"] / 100},
+        order["journal"],
+    )
     shower = VirtualShow(virtual, order, load, chosen, config)
     began_s = time.monotonic()
     interrupted = False
     with Screen() as screen:
         try:
-            realtime.freeze_collector()  # nothing here makes cycles; the collector's rounds cost a twentieth
-            virtual.run(order["duration_s"], None if headless else lambda: screen.show(shower.view()), VIEW_EVERY_S)
+            # nothing here makes cycles; the collector's rounds cost a twentieth
+            realtime.freeze_collector()
+            virtual.run(
+                order["duration_s"],
+                None if headless else lambda: screen.show(shower.view()),
+                VIEW_EVERY_S,
+            )
         except KeyboardInterrupt:
             interrupted = True
     wall_s = time.monotonic() - began_s
-    extra = {"mode": "virtual time", "seed": order["seed"], "speed": round(virtual.now_us / 1e6 / wall_s, 1)}
+    extra = {
+        "mode": "virtual time",
+        "seed": order["seed"],
+        "speed": round(virtual.now_us / 1e6 / wall_s, 1),
+    }
     loop = {"ticks": virtual.ticks, "missed": 0}
-    return run_result.Outcome(virtual.recorder, virtual.observer, virtual.trips.trips, loop, load.about, extra, chosen,
-                          load.from_us, interrupted)
+    return run_result.Outcome(
+        virtual.recorder,
+        virtual.observer,
+        virtual.trips.trips,
+        loop,
+        load.about,
+        extra,
+        chosen,
+        load.from_us,
+        interrupted,
+    )
 
 
 class VirtualShow:
@@ -225,9 +323,15 @@ class VirtualShow:
         self._names = stage_instances(config.layout())
         self._since_s, self._load, self._grid = {}, [], []
         self._began_s = time.monotonic()
-        self._common = {"title": chosen.title if chosen else "Load tracking", "load_name": load.about["column"],
-                        "mode": "virtual time", "duration_s": order["duration_s"], "tick_ms": config.tick_ms,
-                        "armed": order["armed"], "not_fitted": order["not_fitted"]}
+        self._common = {
+            "title": chosen.title if chosen else "Load tracking",
+            "load_name": load.about["column"],
+            "mode": "virtual time",
+            "duration_s": order["duration_s"],
+            "tick_ms": config.tick_ms,
+            "armed": order["armed"],
+            "not_fitted": order["not_fitted"],
+        }
 
     def view(self):
         """What the screen shows now."""
@@ -241,8 +345,16 @@ class VirtualShow:
             core = cabinet.core
             shown |= view.controller_part(core.out, core.layout, self._names, self._since_s, now_s)
         speed = now_s / max(1e-6, time.monotonic() - self._began_s)
-        return {**shown, **self._common, "elapsed_s": now_s, "ticks": virtual.ticks, "speed": speed,
-                "load_history": self._load, "grid_history": self._grid, "next_action": virtual.clockwork.upcoming()}
+        return {
+            **shown,
+            **self._common,
+            "elapsed_s": now_s,
+            "ticks": virtual.ticks,
+            "speed": speed,
+            "load_history": self._load,
+            "grid_history": self._grid,
+            "next_action": virtual.clockwork.upcoming(),
+        }
 
 
 if __name__ == "__main__":

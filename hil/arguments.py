@@ -1,4 +1,6 @@
-"""Types of the arguments of `python -m hil`: what cannot be is said in one line, before anything is run."""
+"""Types of the arguments of `python -m hil`: what cannot be is said in one line, before anything is
+run.
+"""
 
 import argparse
 import math
@@ -7,23 +9,31 @@ import os
 
 def whole(low, high):
     """A whole number from low to high."""
+
     def parse(text):
         if not text.isdecimal() or not low <= int(text) <= high:
-            raise argparse.ArgumentTypeError(f"{text}: allowed is a whole number from {low} to {high}")
+            raise argparse.ArgumentTypeError(
+                f"{text}: allowed is a whole number from {low} to {high}"
+            )
         return int(text)
+
     return parse
 
 
 def number(low, high):
     """A number from low to high."""
+
     def parse(text):
         try:
             value = float(text)
         except ValueError:
             value = math.nan
         if not low <= value <= high:
-            raise argparse.ArgumentTypeError(f"{text}: allowed is a number from {low:g} to {high:.10g}")
+            raise argparse.ArgumentTypeError(
+                f"{text}: allowed is a number from {low:g} to {high:.10g}"
+            )
         return value
+
     return parse
 
 
@@ -35,7 +45,10 @@ def folder(text):
 
 
 def output_file(*endings):
-    """A file that can be written when all is done; endings: the allowed ones, any where there are none."""
+    """A file that can be written when all is done; endings: the allowed ones, any where there are
+    none.
+    """
+
     def parse(text):
         folder(os.path.dirname(text) or ".")
         if os.path.isdir(text):
@@ -45,6 +58,7 @@ def output_file(*endings):
         if not writable(text):
             raise argparse.ArgumentTypeError(f"{text}: cannot be written")
         return text
+
     return parse
 
 

@@ -1,7 +1,8 @@
-"""The simulated cabinet a controller is run against: plant, devices and slaves, built from the site's topology.
+"""The simulated cabinet a controller is run against: plant, devices and slaves, built from the
+site's topology.
 
-Wires are not made here: virtual ones come from simulate.py, real ones from rig.py; both hang them on `slaves` (one per
-RTU bus) and `bms` (per CAN bus).
+Wires are not made here: virtual ones come from simulate.py, real ones from rig.py; both hang them
+on `slaves` (one per RTU bus) and `bms` (per CAN bus).
 """
 
 from hil.devices.io_module import IoModule
@@ -10,20 +11,50 @@ from hil.devices.pylontech_bms import PylontechBms
 from hil.devices.registers import RegisterDevice
 from hil.devices.rtu_slave import RtuSlave
 from hil.devices.sdm630 import Sdm630
-from hil.devices.sensors import ClimateMonitor, GasDetector, OffgasDetector, ToxicDetector, UpsMonitor
+from hil.devices.sensors import (
+    ClimateMonitor,
+    GasDetector,
+    OffgasDetector,
+    ToxicDetector,
+    UpsMonitor,
+)
 from hil.devices.sunspec_pcs import SunSpecPcs
 from hil.observer.observer import ENABLE, SUPPLY, Wiring
 from hil.plant.cabinet import Cabinet
 
 TURNAROUND_US = {"io_1": 2000, "io_2": 2000, "io_3": 2000}  # remote I/O; everything else 5 ms
-SENSORS = {"gas_1": lambda plant: GasDetector(plant, 0), "gas_2": lambda plant: GasDetector(plant, 1),
-           "offgas_1": lambda plant: OffgasDetector(plant, 0), "offgas_2": lambda plant: OffgasDetector(plant, 1),
-           "toxic": ToxicDetector, "climate": ClimateMonitor, "ups": UpsMonitor}
+SENSORS = {
+    "gas_1": lambda plant: GasDetector(plant, 0),
+    "gas_2": lambda plant: GasDetector(plant, 1),
+    "offgas_1": lambda plant: OffgasDetector(plant, 0),
+    "offgas_2": lambda plant: OffgasDetector(plant, 1),
+    "toxic": ToxicDetector,
+    "climate": ClimateMonitor,
+    "ups": UpsMonitor,
+}
 # What must be closed before a contactor may close, where it is wired.
-EVIDENCE_CONTACTS = ("estop_1", "estop_2", "fire_alarm", "suppression", "gas_relay", "key_run", "bms_fault",
-                     "cell_voltage")
+EVIDENCE_CONTACTS = (
+    "estop_1",
+    "estop_2",
+    "fire_alarm",
+    "suppression",
+    "gas_relay",
+    "key_run",
+    "bms_fault",
+    "cell_voltage",
+)
 PERMITS = (ENABLE, SUPPLY)
-EVIDENCE_ROLES = ("io_1", "io_2", "io_3", "gas_1", "gas_2", "offgas_1", "offgas_2", "toxic", "pcs_1")
+EVIDENCE_ROLES = (
+    "io_1",
+    "io_2",
+    "io_3",
+    "gas_1",
+    "gas_2",
+    "offgas_1",
+    "offgas_2",
+    "toxic",
+    "pcs_1",
+)
 CONTACT_OF = {"permit_1_closed": "permit_1", "permit_2_closed": "permit_2", "key_run_ok": "key_run"}
 
 
@@ -42,13 +73,21 @@ class SimulatedCabinet:
     """`plant`, `devices` by scenario name, `slaves` by RTU bus name, `bms` by CAN bus name."""
 
     def __init__(self, config, load, seed, plant_config=None):
-        """config: the controller's checked configuration; load: t_s -> W; plant_config: keys of the plant's config."""
+        """config: the controller's checked configuration; load: t_s -> W; plant_config: keys of the
+        plant's config.
+        """
         topology = config.topology
         rack, unit = config.rack_tables[0], config.unit_tables[0]
         modules = max(1, config.modules)
-        sizes = {"units": topology.units, "racks": topology.racks, "unit_of_rack": topology.rack_units,
-                 "modules": modules, "cells_per_module": max(1, rack["cells"] // modules),
-                 "rated_current_A": rack["rated_current_mA"] / 1000, "pcs_rated_W": float(unit["rated_W"])}
+        sizes = {
+            "units": topology.units,
+            "racks": topology.racks,
+            "unit_of_rack": topology.rack_units,
+            "modules": modules,
+            "cells_per_module": max(1, rack["cells"] // modules),
+            "rated_current_A": rack["rated_current_mA"] / 1000,
+            "pcs_rated_W": float(unit["rated_W"]),
+        }
         self.plant = Cabinet({**sizes, **(plant_config or {})}, load, seed)
         self.devices, self.slaves, self.bms = {}, {}, {}
         self.places = {}  # device name: (RTU bus, unit id)
@@ -58,7 +97,11 @@ class SimulatedCabinet:
             else:
                 self.bms[bus.name] = [self._add_bms(device) for device in topology.on_bus(bus.name)]
 
-        self._ticking = [device for device in self.devices.values() if type(device).tick is not RegisterDevice.tick]
+        self._ticking = [
+            device
+            for device in self.devices.values()
+            if type(device).tick is not RegisterDevice.tick
+        ]
 
     def _add_slave(self, bus, devices, seed):
         units = {}
@@ -73,13 +116,18 @@ class SimulatedCabinet:
     def _device(self, device, seed):
         plant, role = self.plant, device.role
         if role in ("io_1", "io_2", "io_3"):
-            return IoModule(plant, [contact_name(name) for name in device.inputs],
-                            [coil_name(name) for name in device.outputs])
+            return IoModule(
+                plant,
+                [contact_name(name) for name in device.inputs],
+                [coil_name(name) for name in device.outputs],
+            )
         if role in SENSORS:
             return SENSORS[role](plant)
         if role in ("meter_grid", "meter_load"):
             return Sdm630(plant, role.removeprefix("meter_"), seed=f"{seed}/{role}")
-        racks = [rack for rack, unit in enumerate(plant.config.unit_of_rack) if unit == device.index]
+        racks = [
+            rack for rack, unit in enumerate(plant.config.unit_of_rack) if unit == device.index
+        ]
         return SunSpecPcs(plant, device.index, racks)
 
     def _add_bms(self, device):
@@ -96,15 +144,31 @@ class SimulatedCabinet:
 
 
 def observed_wiring(cabinet):
-    """The observer's Wiring of a simulated cabinet: set-point and operation of its converter, contacts, evidence."""
+    """The observer's Wiring of a simulated cabinet: set-point and operation of its converter,
+    contacts, evidence.
+    """
     places, of = cabinet.devices["pcs_1"].image.places, cabinet.places
-    wiring = Wiring(places["704.WSet"].address, places["715.OpCtl"].address, of["pcs_1"][1], len(cabinet.plant.racks),
-                    cabinet.plant.config.pcs_rated_W, cabinet.plant.config.rated_current_A)
-    modules = {of[name][1]: device for name, device in cabinet.devices.items() if name.startswith("io_")}
+    wiring = Wiring(
+        places["704.WSet"].address,
+        places["715.OpCtl"].address,
+        of["pcs_1"][1],
+        len(cabinet.plant.racks),
+        cabinet.plant.config.pcs_rated_W,
+        cabinet.plant.config.rated_current_A,
+    )
+    modules = {
+        of[name][1]: device for name, device in cabinet.devices.items() if name.startswith("io_")
+    }
     wiring.inputs = {unit: module.contact_names for unit, module in modules.items()}
-    wiring.coils = {(unit, bit): name for unit, module in modules.items()
-                    for bit, name in enumerate(module.coil_names) if name in PERMITS}
+    wiring.coils = {
+        (unit, bit): name
+        for unit, module in modules.items()
+        for bit, name in enumerate(module.coil_names)
+        if name in PERMITS
+    }
     wiring.evidence_units = tuple([of[name] for name in EVIDENCE_ROLES if name in of])
-    wiring.evidence_contacts = {unit: sum([1 << bit for bit, name in enumerate(names) if name in EVIDENCE_CONTACTS])
-                                for unit, names in wiring.inputs.items()}
+    wiring.evidence_contacts = {
+        unit: sum([1 << bit for bit, name in enumerate(names) if name in EVIDENCE_CONTACTS])
+        for unit, names in wiring.inputs.items()
+    }
     return wiring

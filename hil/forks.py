@@ -1,7 +1,8 @@
-"""One forked child per job, several at a time: what a child changes is gone with it. Results come back pickled.
+"""One forked child per job, several at a time: what a child changes is gone with it. Results come
+back pickled.
 
-The parent forks in its own thread and no other; a pool forks in threads that hand out the work, and a child forked
-while another thread holds a lock finds that lock held for ever.
+The parent forks in its own thread and no other; a pool forks in threads that hand out the work, and
+a child forked while another thread holds a lock finds that lock held for ever.
 """
 
 import os
@@ -39,14 +40,18 @@ class Child:
         os.close(write)
 
     def ended(self):
-        """The job's result: what it reported, or {"error": why not} for a child that died without a word."""
+        """The job's result: what it reported, or {"error": why not} for a child that died without a
+        word.
+        """
         os.close(self.fd)
         _, status, used = os.wait4(self.pid, 0)
         status = os.waitstatus_to_exitcode(status)
         if status == 0 and self.data:
             result = pickle.loads(self.data)
         else:
-            result = {"error": f"child ended with {status}: {self.data.decode(errors='replace')[-2000:]}"}
+            result = {
+                "error": f"child ended with {status}: {self.data.decode(errors='replace')[-2000:]}"
+            }
         result["wall_s"] = wall_s() - self.begun_s
         result["cpu_s"] = used.ru_utime + used.ru_stime
         return result
@@ -75,12 +80,12 @@ def say(fd, result):
     """Write a result, all of it."""
     data = pickle.dumps(result)
     while data:
-        data = data[os.write(fd, data):]
+        data = data[os.write(fd, data) :]
 
 
 def run(jobs, work, workers, wall_s_max=WALL_S_MAX, quiet=True):
-    """Yield (job, result) as they end. jobs: iterable, asked when a worker is free; work(job, fd) returns the result,
-    a dictionary, to which CPU and wall time are added.
+    """Yield (job, result) as they end. jobs: iterable, asked when a worker is free; work(job, fd)
+    returns the result, a dictionary, to which CPU and wall time are added.
 
     quiet: what a child prints goes nowhere. A generator that is closed early ends its children.
     """
@@ -102,7 +107,9 @@ def run(jobs, work, workers, wall_s_max=WALL_S_MAX, quiet=True):
 
 
 def values(jobs, work, workers):
-    """Yield what work(job) returned, as the jobs end; RuntimeError with the words of a child that failed."""
+    """Yield what work(job) returned, as the jobs end; RuntimeError with the words of a child that
+    failed.
+    """
     for job, result in run(jobs, lambda job, fd: {"value": work(job)}, workers):
         if "error" in result:
             raise RuntimeError(f"{job}: {result['error']}")

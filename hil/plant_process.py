@@ -1,10 +1,12 @@
-"""The simulated cabinet as a process of its own, in real time: plant and devices behind ptys and a CAN server.
+"""The simulated cabinet as a process of its own, in real time: plant and devices behind ptys and a
+CAN server.
 
-Started by rig.py with one end of a socket pair. It says where its wires are, waits for the controller's process id,
-then runs the scenario's clockwork and the observer, and sends a view ten times a second. When the duration is over it
-writes what it has recorded, and goes on serving the wires until the controller has done its controlled stop and the rig
-says so. It never imports a driver; what the controller decided it learns from the controller's journal, read-only, for
-the screen and the list of trips.
+Started by rig.py with one end of a socket pair. It says where its wires are, waits for the
+controller's process id, then runs the scenario's clockwork and the observer, and sends a view ten
+times a second. When the duration is over it writes what it has recorded, and goes on serving the
+wires until the controller has done its controlled stop and the rig says so. It never imports a
+driver; what the controller decided it learns from the controller's journal, read-only, for the
+screen and the list of trips.
 """
 
 import json
@@ -46,11 +48,14 @@ ORPHAN_S = 20.0  # so long the wires are served for a controller whose rig has d
 
 
 class RemoteController:
-    """The controller's process as a scenario sees it: killed here (at once), started and asked by the rig."""
+    """The controller's process as a scenario sees it: killed here (at once), started and asked by
+    the rig.
+    """
 
     def __init__(self, send):
         self._send = send
-        self._process = None  # a descriptor of the process: its number may be another's by the time it is used
+        # a descriptor of the process: its number may be another's by the time it is used
+        self._process = None
 
     def runs_as(self, pid):
         """The rig has started it."""
@@ -111,18 +116,22 @@ class Bench:
         self.recording, self.ending, self.is_orphan = True, False, False
         self.config = configs.load(order["site"])
         self.scenario = scenario.load(order["scenario"]) if order["scenario"] else None
-        self.cabinet = SimulatedCabinet(self.config, self._load_power(), order["seed"],
-                                        {"soc": order["soc_pct"] / 100})
+        self.cabinet = SimulatedCabinet(
+            self.config, self._load_power(), order["seed"], {"soc": order["soc_pct"] / 100}
+        )
         self.observer = Observer(observed_wiring(self.cabinet))
         self.beats = Beats(self.observer.wiring) if order.get("beats") else None
         self.trips = TripWatch(self.config.layout())
         self.recorder = Recorder()
         self.controller = RemoteController(self.send)
         self.ptys, self.servers, self.cans = {}, [], {}
-        self._heard = select.epoll()  # by edge: to ask an empty tty is to wait for a kernel worker of ordinary priority
+        # by edge: to ask an empty tty is to wait for a kernel worker of ordinary priority
+        self._heard = select.epoll()
         for bus in self.config.buses:
             self._wire(bus)
-        self.world = World(self.cabinet.plant, self.cabinet.devices, {**self.ptys, **self.cans}, self.controller)
+        self.world = World(
+            self.cabinet.plant, self.cabinet.devices, {**self.ptys, **self.cans}, self.controller
+        )
         actions = self.scenario.actions if self.scenario else ()
         self.clockwork = Clockwork(actions, self.world, self.observer.mark)
         self.snapshot = self.seen_ino = None
@@ -145,12 +154,15 @@ class Bench:
                 can.listen((getattr(bms, "command_id", 0x305),), bms.receive)
             self.servers.append(CanServer(can))
         else:
-            self.ptys[bus.name] = PtyWire(bus.baud_Bd, bus.character_bits, self.cabinet.slaves[bus.name].receive,
-                                          rtu_tap)
+            self.ptys[bus.name] = PtyWire(
+                bus.baud_Bd, bus.character_bits, self.cabinet.slaves[bus.name].receive, rtu_tap
+            )
             self._heard.register(self.ptys[bus.name].fileno(), select.EPOLLIN | select.EPOLLET)
 
     def send(self, message):
-        """One message to the rig; it waits there, never here: while the rig does not read, views are left out."""
+        """One message to the rig; it waits there, never here: while the rig does not read, views
+        are left out.
+        """
         if message["what"] != "view" or not self.unsent:
             self.unsent.append(message)
             self._flush()
@@ -173,7 +185,9 @@ class Bench:
     def announce(self):
         """Tell the rig where the wires are."""
         ports = {name: wire.slave_name for name, wire in self.ptys.items()}
-        cans = {server.bus.name: f"127.0.0.1:{server.port}/{server.bus.name}" for server in self.servers}
+        cans = {
+            server.bus.name: f"127.0.0.1:{server.port}/{server.bus.name}" for server in self.servers
+        }
         self.send({"what": "wires", "ports": ports, "cans": cans})
 
     def now_us(self):
@@ -181,7 +195,9 @@ class Bench:
         return (time.monotonic_ns() - self.start_ns) // 1000
 
     def run(self):
-        """Until the rig says so; what happened within the duration is recorded and written at its end."""
+        """Until the rig says so; what happened within the duration is recorded and written at its
+        end.
+        """
         self.start_ns = time.monotonic_ns()
         self._play()
         while not self.ending:
@@ -226,7 +242,8 @@ class Bench:
             wire.service(now_us)
         for can in self.cans.values():
             can.now_us = now_us
-        if self.recording:  # at its own time, not with the plant's step: a press comes at any phase of the tick
+        # at its own time, not with the plant's step: a press comes at any phase of the tick
+        if self.recording:
             self.clockwork.apply(now_us)
         if now_us >= self.step_due_us:
             self._step(now_us)
@@ -234,7 +251,9 @@ class Bench:
             server.service(now_us)
 
     def _step(self, now_us):
-        """Plant, devices and everything that looks at them; after a stall of this process, one longer step."""
+        """Plant, devices and everything that looks at them; after a stall of this process, one
+        longer step.
+        """
         elapsed_us = min(now_us - self.last_us, 1_000_000)
         self.last_us = now_us
         self.step_due_us += STEP_US * (1 + (now_us - self.step_due_us) // STEP_US)
@@ -265,8 +284,17 @@ class Bench:
         power_W = sum([pcs.ac_power_W for pcs in plant.pcs])
         soc = sum([rack.soc for rack in plant.racks]) / len(plant.racks)
         hottest_degC = max([max(rack.temperatures_degC) for rack in plant.racks])
-        self.recorder.append(now_us, plant.load_power_W, plant.grid_power_W, power_W, self.observer.setpoint_W,
-                             1000.0 * soc, hottest_degC, reason, state)
+        self.recorder.append(
+            now_us,
+            plant.load_power_W,
+            plant.grid_power_W,
+            power_W,
+            self.observer.setpoint_W,
+            1000.0 * soc,
+            hottest_degC,
+            reason,
+            state,
+        )
 
     def _follow(self, now_us):
         """Read on in the controller's journal; a restarted controller writes a new file."""
@@ -281,7 +309,8 @@ class Bench:
         except (OSError, JournalError):
             return
         if self.snapshot.sequence is None:
-            self.snapshot.reader.skip()  # to search the whole ring for more than the first frames takes two ticks
+            # to search the whole ring for more than the first frames takes two ticks
+            self.snapshot.reader.skip()
         newest = self.snapshot.reader.newest()
         for sequence in self.snapshot.follow():
             age_us = (newest - sequence) * self.config.tick_ms * 1000 if newest is not None else 0
@@ -294,13 +323,21 @@ class Bench:
         self.grid_history = (self.grid_history + [shown["grid_W"]])[-HISTORY:]
         if self.snapshot and self.snapshot.sequence is not None:
             seen = self.snapshot
-            shown |= view.controller_part(seen.out, seen.layout, seen.stage_names, self.since_s, now_us / 1e6)
-        shown |= {"elapsed_s": now_us / 1e6, "load_history": self.load_history, "grid_history": self.grid_history,
-                  "next_action": self.clockwork.upcoming()}
+            shown |= view.controller_part(
+                seen.out, seen.layout, seen.stage_names, self.since_s, now_us / 1e6
+            )
+        shown |= {
+            "elapsed_s": now_us / 1e6,
+            "load_history": self.load_history,
+            "grid_history": self.grid_history,
+            "next_action": self.clockwork.upcoming(),
+        }
         self.send({"what": "view", "view": shown})
 
     def _hear(self):
-        """Messages of the rig: a controller's process id, a mark, an action, the end of the recording or of all."""
+        """Messages of the rig: a controller's process id, a mark, an action, the end of the
+        recording or of all.
+        """
         while not self.ending:
             try:
                 data = self.connection.recv(65_536)
@@ -333,17 +370,25 @@ class Bench:
 
     def _content(self):
         """What the result file holds."""
-        content = {"rows": self.recorder.rows().tobytes(), "timeline": self.observer.result(),
-                   "violations": self.observer.violations, "trips": self.trips.trips}
+        content = {
+            "rows": self.recorder.rows().tobytes(),
+            "timeline": self.observer.result(),
+            "violations": self.observer.violations,
+            "trips": self.trips.trips,
+        }
         if self.beats is not None:
-            content |= {"beats": self.beats.packed(), "setpoints_W": self.beats.setpoints_W.tobytes(),
-                        "start_ns": self.start_ns}
+            content |= {
+                "beats": self.beats.packed(),
+                "setpoints_W": self.beats.setpoints_W.tobytes(),
+                "start_ns": self.start_ns,
+            }
         return content
 
 
 def main(argv, kind=Bench):
     """argv: descriptor of the socket, the order as JSON; kind: of Bench."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # meant for the rig, which ends this process in order
+    # meant for the rig, which ends this process in order
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     connection = socket.socket(fileno=int(argv[0]))
     bench = kind(json.loads(argv[1]), connection)
     bench.announce()

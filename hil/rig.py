@@ -1,8 +1,10 @@
-"""The rig in real time: the real controller process on real ptys and a CAN server, a simulated cabinet behind them.
+"""The rig in real time: the real controller process on real ptys and a CAN server, a simulated
+cabinet behind them.
 
-Three processes: the controller (as installed), the bench (plant, devices, observer), and this one, which starts both,
-shows the screen, acts as the operator of a scenario, and writes the result. It ends only what it has started: the
-controller first, by a controlled stop, while the bench still serves its wires.
+Three processes: the controller (as installed), the bench (plant, devices, observer), and this one,
+which starts both, shows the screen, acts as the operator of a scenario, and writes the result. It
+ends only what it has started: the controller first, by a controlled stop, while the bench still
+serves its wires.
 """
 
 import contextlib
@@ -51,19 +53,23 @@ class Rig:
     """One run in real time: `start`, `run`, `outcome`."""
 
     def __init__(self, order, scenario, config):
-        """order: dict for the bench; scenario: loaded one or None; config: the checked base configuration.
+        """order: dict for the bench; scenario: loaded one or None; config: the checked base
+        configuration.
 
-        Beside what the bench takes, an order may name the `bench`'s module and `cabinet_more`, text at the end of the
-        cabinet's file.
+        Beside what the bench takes, an order may name the `bench`'s module and `cabinet_more`, text
+        at the end of the cabinet's file.
         """
         self.order, self.scenario, self.config = order, scenario, config
         self.directory = order["run_dir"]
         self.controller = self.bench = None
         self.restarts = 0
-        self.may_be_killed = any(action.do == "controller_kill" for action in (scenario.actions if scenario else ()))
+        self.may_be_killed = any(
+            action.do == "controller_kill" for action in (scenario.actions if scenario else ())
+        )
         self.connection, self._bench_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._messages = open(os.path.join(self.directory, "controller.log"), "ab")
-        self.wires = {}  # where the bench has its buses: {"ports": {bus: tty}, "cans": {bus: channel}}
+        # where the bench has its buses: {"ports": {bus: tty}, "cans": {bus: channel}}
+        self.wires = {}
         self.keys = {}  # of the sources of hints, by name
         self._done = False
         self.interrupted = False
@@ -72,11 +78,17 @@ class Rig:
         self.hints = dict.fromkeys(hint_statistics.TOTALS, 0)
 
     def start(self):
-        """Start the bench, learn its wires, write the cabinet's file and start the controller on it."""
+        """Start the bench, learn its wires, write the cabinet's file and start the controller on
+        it.
+        """
         order = json.dumps(self.order)
         module = self.order.get("bench", "hil.plant_process")
-        self.bench = subprocess.Popen([sys.executable, "-m", module, str(self._bench_end.fileno()), order],
-                                      pass_fds=(self._bench_end.fileno(),), cwd=ROOT, process_group=0)
+        self.bench = subprocess.Popen(
+            [sys.executable, "-m", module, str(self._bench_end.fileno()), order],
+            pass_fds=(self._bench_end.fileno(),),
+            cwd=ROOT,
+            process_group=0,
+        )
         self._bench_end.close()
         wires = self._receive()
         if wires is None:
@@ -90,24 +102,43 @@ class Rig:
         site = json.dumps(os.path.abspath(self.order["extends"]))
         lines = [CABINET_FILE.format(site=site)]
         lines += [f'[bus.{name}]\nport = "{path}"\n' for name, path in wires["ports"].items()]
-        lines += [f'[bus.{name}]\ninterface = "socketcand"\nchannel = "{channel}"\n'
-                  for name, channel in wires["cans"].items()]
+        lines += [
+            f'[bus.{name}]\ninterface = "socketcand"\nchannel = "{channel}"\n'
+            for name, channel in wires["cans"].items()
+        ]
         lines.append(self.order.get("cabinet_more", ""))
         pathlib.Path(self.directory, "cabinet.toml").write_text("".join(lines), encoding="ascii")
 
     def _commission(self):
-        """What a new cabinet is given: a store, without which its first start would need the key, and keys of hints."""
+        """What a new cabinet is given: a store, without which its first start would need the key,
+        and keys of hints.
+        """
         directory = os.path.join(self.directory, "state")
         os.makedirs(directory, 0o700, exist_ok=True)
         store.Store(directory).save(store.empty_record())
-        self.keys = {source.name: keys.create(directory, source.name) for source in self.config.sources}
+        self.keys = {
+            source.name: keys.create(directory, source.name) for source in self.config.sources
+        }
 
     def _start_controller(self):
         directory = self.directory
         self.controller = subprocess.Popen(
-            [sys.executable, "-m", "controller", "run", os.path.join(directory, "cabinet.toml"), "--run-dir", directory,
-             "--state-dir", os.path.join(directory, "state")], cwd=ROOT, stderr=self._messages,
-            stdin=subprocess.DEVNULL, process_group=0)
+            [
+                sys.executable,
+                "-m",
+                "controller",
+                "run",
+                os.path.join(directory, "cabinet.toml"),
+                "--run-dir",
+                directory,
+                "--state-dir",
+                os.path.join(directory, "state"),
+            ],
+            cwd=ROOT,
+            stderr=self._messages,
+            stdin=subprocess.DEVNULL,
+            process_group=0,
+        )
         self.send({"what": "go", "pid": self.controller.pid})
 
     def send(self, message):
@@ -115,7 +146,9 @@ class Rig:
         try:
             self.connection.send(msgpack.packb(message))
         except ConnectionError:
-            raise RigError(f"the simulated cabinet has ended, exit code {self.bench.wait()}") from None
+            raise RigError(
+                f"the simulated cabinet has ended, exit code {self.bench.wait()}"
+            ) from None
 
     def _receive(self):
         """One message of the bench; None when it has ended. RigError when it hangs."""
@@ -123,11 +156,15 @@ class Rig:
         try:
             data = self.connection.recv(1 << 20)
         except TimeoutError:
-            raise RigError(f"the simulated cabinet has said nothing for {HANG_GUARD_S:.0f} s") from None
+            raise RigError(
+                f"the simulated cabinet has said nothing for {HANG_GUARD_S:.0f} s"
+            ) from None
         return msgpack.unpackb(data) if data else None
 
     def run(self, show):
-        """Serve the bench until its time is over; show(view) ten times a second. Ctrl-C ends the run in order."""
+        """Serve the bench until its time is over; show(view) ten times a second. Ctrl-C ends the
+        run in order.
+        """
         try:
             while not self._done:
                 self._serve(show)
@@ -154,8 +191,11 @@ class Rig:
         loop = loop_statistics.read(os.path.join(self.directory, "loop.stats"))
         if loop:
             late = loop["lateness_us"]
-            shown |= {"ticks": loop["ticks"], "missed": loop["missed"],
-                      "late_us": (late["p50"], late["p99"], late["max"])}
+            shown |= {
+                "ticks": loop["ticks"],
+                "missed": loop["missed"],
+                "late_us": (late["p50"], late["p99"], late["max"]),
+            }
         return shown
 
     def _check_controller(self):
@@ -166,7 +206,9 @@ class Rig:
 
     def messages(self):
         """What the controller has said, as lines."""
-        text = pathlib.Path(self.directory, "controller.log").read_text(encoding="utf-8", errors="replace")
+        text = pathlib.Path(self.directory, "controller.log").read_text(
+            encoding="utf-8", errors="replace"
+        )
         return [line.removeprefix("firebreak: ") for line in text.splitlines() if line.strip()]
 
     def _note_statistics(self):
@@ -201,11 +243,19 @@ class Rig:
             pathlib.Path(self.directory, "state", name).write_bytes(b"spoiled")
 
     def _do_reset(self, message):
-        kind = operator_commands.KEY_RESET if message["by"] == "key" else operator_commands.REMOTE_RESET
+        kind = (
+            operator_commands.KEY_RESET
+            if message["by"] == "key"
+            else operator_commands.REMOTE_RESET
+        )
         self._command(lambda path: operator_commands.reset(path, kind, *self._causes()))
 
     def _do_run_request(self, message):
-        self._command(lambda path: operator_commands.ask(path, operator_commands.RUN if message["on"] else operator_commands.STOP))
+        self._command(
+            lambda path: operator_commands.ask(
+                path, operator_commands.RUN if message["on"] else operator_commands.STOP
+            )
+        )
 
     def _do_hint(self, message):
         source = message["source"]
@@ -228,7 +278,9 @@ class Rig:
             print(f"rig: the controller did not take the command: {error}", file=sys.stderr)
 
     def stop(self):
-        """End what was started: the controller by SIGTERM (a controlled stop), then the bench. Ctrl-C shortens it."""
+        """End what was started: the controller by SIGTERM (a controlled stop), then the bench.
+        Ctrl-C shortens it.
+        """
         if self.controller is not None:
             if self.controller.poll() is None:
                 self.controller.terminate()
@@ -255,10 +307,25 @@ class Rig:
         rows = np.frombuffer(content["rows"], SAMPLE)
         observer = RecordedObserver(content)
         loop = {"ticks": self.ticks, "missed": self.missed, "lateness_us": self.lateness_us}
-        extra = {**extra, "restarts": self.restarts, "missed_runs": self.missed_runs, "hints": self.hints,
-                 "controller_messages": self.messages(), "controller_exit_code": self.controller.returncode}
-        return run_result.Outcome(RecordedRows(rows), observer, content["trips"], loop, load.about, extra, self.scenario,
-                              load.from_us, self.interrupted)
+        extra = {
+            **extra,
+            "restarts": self.restarts,
+            "missed_runs": self.missed_runs,
+            "hints": self.hints,
+            "controller_messages": self.messages(),
+            "controller_exit_code": self.controller.returncode,
+        }
+        return run_result.Outcome(
+            RecordedRows(rows),
+            observer,
+            content["trips"],
+            loop,
+            load.about,
+            extra,
+            self.scenario,
+            load.from_us,
+            self.interrupted,
+        )
 
 
 class RecordedRows(Recorder):
@@ -312,15 +379,29 @@ def run(order, scenario, config, headless, load):
         rig = Rig({**order, "run_dir": directory}, scenario, config)
         try:
             rig.start()
-            common = {"title": title, "load_name": load.about["column"], "mode": "real time",
-                      "duration_s": order["duration_s"], "tick_ms": config.tick_ms, "armed": order["armed"],
-                      "not_fitted": order["not_fitted"]}
+            common = {
+                "title": title,
+                "load_name": load.about["column"],
+                "mode": "real time",
+                "duration_s": order["duration_s"],
+                "tick_ms": config.tick_ms,
+                "armed": order["armed"],
+                "not_fitted": order["not_fitted"],
+            }
             with Screen() as screen:
-                rig.run((lambda shown: None) if headless else (lambda shown: screen.show({**shown, **common})))
+                rig.run(
+                    (lambda shown: None)
+                    if headless
+                    else (lambda shown: screen.show({**shown, **common}))
+                )
         finally:
             rig.stop()
         if order["journal"]:
-            for name in ("journal", "journal.previous"):  # of a controller that was killed, what it saw before
+            # of a controller that was killed, what it saw before
+            for name in ("journal", "journal.previous"):
                 if os.path.exists(os.path.join(directory, name)):
-                    shutil.copyfile(os.path.join(directory, name), order["journal"] + name.removeprefix("journal"))
+                    shutil.copyfile(
+                        os.path.join(directory, name),
+                        order["journal"] + name.removeprefix("journal"),
+                    )
         return rig.outcome(load, {"mode": "real time", "seed": order["seed"]})

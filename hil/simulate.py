@@ -1,7 +1,9 @@
-"""The controller and the simulated cabinet in one process and virtual time: a week in minutes, from a printed seed.
+"""The controller and the simulated cabinet in one process and virtual time: a week in minutes, from
+a printed seed.
 
-Byte-accurate: every frame takes its time on its wire; the plant and the devices' own timers move once a tick. The
-controller is the same object the real loop runs (controller.run.cabinet.Cabinet), with the same drivers.
+Byte-accurate: every frame takes its time on its wire; the plant and the devices' own timers move
+once a tick. The controller is the same object the real loop runs (controller.run.cabinet.Cabinet),
+with the same drivers.
 """
 
 from controller.core import image
@@ -19,12 +21,15 @@ from hil.wires.virtual import VirtualCan, VirtualSerial
 from safety import matrix
 from safety import signals as s
 
-RECORD_US = 40_000  # every second tick: swings are judged on means over 2 s, reactions by the observer on every tick
+# every second tick: swings are judged on means over 2 s, reactions by the observer on every tick
+RECORD_US = 40_000
 HOTTEST_US = 500_000  # the plant looks at each module once a second
 
 
 class MemoryStore:
-    """Stands in for the disk: keeps the last record, acknowledges at once, survives a killed controller."""
+    """Stands in for the disk: keeps the last record, acknowledges at once, survives a killed
+    controller.
+    """
 
     def __init__(self):
         self.ok = True
@@ -98,6 +103,7 @@ class VirtualController:
             if waits < 1:
                 cabinet.tick = plain
                 plain(now_us, ticks)
+
         cabinet.tick = tick
 
     def spoil_store(self):
@@ -105,13 +111,19 @@ class VirtualController:
         self.store.is_spoiled = True
 
     def reset(self, by):
-        """An operator looks at what stands and asks for a reset of exactly that; of a dead controller, in vain."""
+        """An operator looks at what stands and asks for a reset of exactly that; of a dead
+        controller, in vain.
+        """
         if self.cabinet is None:
             return
         core = self.cabinet.core
         kind, peer_at = matrix.KEY if by == "key" else matrix.REMOTE, image.peer_at(core.layout)
-        self.cabinet.request_reset(kind, core.out[s.FIRST_OUT_INSTANCE], core.out[s.CAUSE_MASK],
-                                   *core.inp[peer_at:peer_at + len(image.PEER)])
+        self.cabinet.request_reset(
+            kind,
+            core.out[s.FIRST_OUT_INSTANCE],
+            core.out[s.CAUSE_MASK],
+            *core.inp[peer_at : peer_at + len(image.PEER)],
+        )
 
     def run_request(self, on):
         """Ask for running or for a controlled stop."""
@@ -119,7 +131,9 @@ class VirtualController:
             self.cabinet.request_run(on)
 
     def hint(self, source, kind, quantity, value_W, valid_ms):
-        """A hint of the source with this name, as if it had come over the wire and been found genuine."""
+        """A hint of the source with this name, as if it had come over the wire and been found
+        genuine.
+        """
         names = [known.name for known in self.config.sources]
         if source not in names:
             raise ValueError(f"no source {source!r}, there are {', '.join(names)}")
@@ -131,14 +145,17 @@ class VirtualRig:
     """One run. Call `run` or `step`; then `recorder`, `observer` and `trips` hold what happened."""
 
     def __init__(self, config, load, seed=1, actions=(), plant_config=None, journal_path=None):
-        """config: controller configuration; load: t_s -> W; actions: scenario.Action in order of time.
-        journal_path: where the controller's journal is kept, None for none."""
+        """config: controller configuration; load: t_s -> W; actions: scenario.Action in order of
+        time. journal_path: where the controller's journal is kept, None for none.
+        """
         self.config = config
         self.tick_us = config.tick_ms * 1000
         self.now_us = 0
         self.cabinet = SimulatedCabinet(config, load, seed, plant_config)
         self.plant = self.cabinet.plant
-        self.channel_b = VirtualChannelB(self.plant, config.safety_image) if config.channel_b else None
+        self.channel_b = (
+            VirtualChannelB(self.plant, config.safety_image) if config.channel_b else None
+        )
         self.controller = VirtualController(config, journal_path)
         self.recorder = Recorder()
         self._record_us = self._hottest_us = 0
@@ -152,8 +169,12 @@ class VirtualRig:
     def world(self):
         """What actions may touch: channel B is among the devices where there is one."""
         second = {"channel_b": self.channel_b} if self.channel_b else {}
-        return World(self.plant, {**self.cabinet.devices, **second},
-                     {**self.controller.wires, **self.controller.can}, self.controller)
+        return World(
+            self.plant,
+            {**self.cabinet.devices, **second},
+            {**self.controller.wires, **self.controller.can},
+            self.controller,
+        )
 
     def _connect(self):
         for bus in self.config.buses:
@@ -163,8 +184,11 @@ class VirtualRig:
                     wire.listen((getattr(bms, "command_id", 0x305),), bms.receive)
             else:
                 self.controller.wires[bus.name] = VirtualSerial(
-                    bus.baud_Bd, bus.character_bits, on_down=self.cabinet.slaves[bus.name].receive,
-                    tap=self.observer.rtu_tap(bus.name))
+                    bus.baud_Bd,
+                    bus.character_bits,
+                    on_down=self.cabinet.slaves[bus.name].receive,
+                    tap=self.observer.rtu_tap(bus.name),
+                )
 
     def run(self, duration_s, show=None, every_s=1.0):
         """Step until duration_s of virtual time have passed; show() every so often."""
@@ -183,7 +207,9 @@ class VirtualRig:
         return self.now_us // self.tick_us
 
     def step(self):
-        """One tick: bytes until its deadline, then the plant and devices, then the controller's tick."""
+        """One tick: bytes until its deadline, then the plant and devices, then the controller's
+        tick.
+        """
         end_us = self.now_us + self.tick_us
         controller, cabinet = self.controller, self.cabinet
         for wire, port in controller.lines:
@@ -209,7 +235,9 @@ class VirtualRig:
         self.observer.sample(end_us, self.plant)
 
     def _carry(self, now_us):
-        """The bytes between the two channels, whole frames of 5 ms in the tick in which they were sent."""
+        """The bytes between the two channels, whole frames of 5 ms in the tick in which they were
+        sent.
+        """
         self.channel_b.advance(now_us)
         line = self.channel_b.take()
         if self.controller.cabinet is None:
@@ -227,7 +255,7 @@ class VirtualRig:
                 if data:
                     wire.send_down(data, now_us)
         core = cabinet.core
-        self.trips.see(now_us, core.out[core.standing_at:])
+        self.trips.see(now_us, core.out[core.standing_at :])
 
     def _record(self, now_us):
         plant = self.plant
@@ -243,8 +271,17 @@ class VirtualRig:
             power_W += pcs.ac_power_W
         for rack in plant.racks:
             soc += rack.soc
-        self.recorder.append(now_us, plant.load_power_W, plant.grid_power_W, power_W, setpoint_W,
-                             1000.0 * soc / len(plant.racks), self._hottest_degC, reason, state)
+        self.recorder.append(
+            now_us,
+            plant.load_power_W,
+            plant.grid_power_W,
+            power_W,
+            setpoint_W,
+            1000.0 * soc / len(plant.racks),
+            self._hottest_degC,
+            reason,
+            state,
+        )
 
 
 def _advance(wire, port, start_us, end_us):

@@ -1,4 +1,6 @@
-"""The age of every freshness group, whether it was ever seen, whether it is to come, and how old counts as known."""
+"""The age of every freshness group, whether it was ever seen, whether it is to come, and how old
+counts as known.
+"""
 
 from array import array
 
@@ -7,12 +9,18 @@ from safety import parameters as p
 from safety import signals as s
 
 # Of each of CABINET_GROUPS but the controller's own: the time after which it is silent.
-SILENT_MS = ((p.P_IO_SILENT_MS,) * 3 + (p.P_METER_SILENT_MS,) * 2 + (p.P_GAS_SILENT_MS,) * 5
-             + (p.P_MONITOR_SILENT_MS,) * 2)
+SILENT_MS = (
+    (p.P_IO_SILENT_MS,) * 3
+    + (p.P_METER_SILENT_MS,) * 2
+    + (p.P_GAS_SILENT_MS,) * 5
+    + (p.P_MONITOR_SILENT_MS,) * 2
+)
 
 
 class Ages:
-    """Ages of one cabinet's groups in ticks. Blocks: the cabinet's and the units' groups together, then each rack's."""
+    """Ages of one cabinet's groups in ticks. Blocks: the cabinet's and the units' groups together,
+    then each rack's.
+    """
 
     def __init__(self, layout, image, image_map, fresh):
         self.layout, self.fresh = layout, fresh
@@ -20,29 +28,57 @@ class Ages:
         self.seen = bytearray(layout.groups)
         self.budget_ticks = self._budgets(image, image_map)
         self.expected = self._expected(image, image_map)
-        self.block_first = tuple([0] + [layout.rack_group(rack, 0) for rack in range(layout.racks + 1)])
+        self.block_first = tuple(
+            [0] + [layout.rack_group(rack, 0) for rack in range(layout.racks + 1)]
+        )
         self.news = bytearray(1 + layout.racks)  # per block: 1 if a group of it is fresh
-        self.oldest_ticks = array("i", [0] * (1 + layout.racks))  # per block: of the groups that were seen
+        # per block: of the groups that were seen
+        self.oldest_ticks = array("i", [0] * (1 + layout.racks))
 
     def _budgets(self, image, image_map):
         silent_ms = [image[image_map.cabinet + word] for word in SILENT_MS]
         for unit in range(self.layout.units):
-            silent_ms += [image[image_map.unit + unit * p.UNIT_WORDS + p.U_PCS_RAMP_MS]] * s.UNIT_GROUP_COUNT
+            silent_ms += [
+                image[image_map.unit + unit * p.UNIT_WORDS + p.U_PCS_RAMP_MS]
+            ] * s.UNIT_GROUP_COUNT
         for rack in range(self.layout.racks):
-            silent_ms += [image[image_map.rack + rack * p.RACK_WORDS + p.R_BMS_WARN_MS]] * s.RACK_GROUP_COUNT
+            silent_ms += [
+                image[image_map.rack + rack * p.RACK_WORDS + p.R_BMS_WARN_MS]
+            ] * s.RACK_GROUP_COUNT
         budgets = [p.ticks(one_ms, image[p.H_TICK_MS]) for one_ms in silent_ms]
-        return tuple(budgets[:s.G_LOCAL] + [s.INT_MAX] + budgets[s.G_LOCAL:])
+        return tuple(budgets[: s.G_LOCAL] + [s.INT_MAX] + budgets[s.G_LOCAL :])
 
     def _expected(self, image, image_map):
-        """1 for each group that this cabinet has: what it has and was never heard is not known to be well."""
+        """1 for each group that this cabinet has: what it has and was never heard is not known to
+        be well.
+        """
         at = image_map.cabinet
         gas, vapour = image[at + p.P_GAS_DETECTORS], image[at + p.P_OFFGAS_DETECTORS]
-        fitted = [1, 1, image[at + p.P_IO_3_FITTED], 1, image[at + p.P_METER_LOAD_FITTED], gas, gas // 2, vapour,
-                  vapour // 2, image[at + p.P_TOXIC_FITTED], image[at + p.P_CLIMATE_FITTED], image[at + p.P_UPS_FITTED],
-                  0] + [1] * (self.layout.units * s.UNIT_GROUP_COUNT)
+        fitted = [
+            1,
+            1,
+            image[at + p.P_IO_3_FITTED],
+            1,
+            image[at + p.P_METER_LOAD_FITTED],
+            gas,
+            gas // 2,
+            vapour,
+            vapour // 2,
+            image[at + p.P_TOXIC_FITTED],
+            image[at + p.P_CLIMATE_FITTED],
+            image[at + p.P_UPS_FITTED],
+            0,
+        ] + [1] * (self.layout.units * s.UNIT_GROUP_COUNT)
         for rack in range(self.layout.racks):
             words = image_map.rack + rack * p.RACK_WORDS
-            fitted += [1, image[words + p.R_CELLS_REPORTED], 1, 1, 1, image[words + p.R_TEMPERATURES_REPORTED]]
+            fitted += [
+                1,
+                image[words + p.R_CELLS_REPORTED],
+                1,
+                1,
+                1,
+                image[words + p.R_TEMPERATURES_REPORTED],
+            ]
         return bytes([1 if each else 0 for each in fitted])
 
     def update(self, elapsed):
@@ -69,7 +105,9 @@ class Ages:
         return 1 if self.seen[group] and self.ticks[group] <= self.budget_ticks[group] else 0
 
     def heard(self, first, after):
-        """m.KNOWN if all expected groups from `first` to before `after` were seen since the start, else m.IN_PART."""
+        """m.KNOWN if all expected groups from `first` to before `after` were seen since the start,
+        else m.IN_PART.
+        """
         for group in range(first, after):
             if self.expected[group] and not self.seen[group]:
                 return m.IN_PART

@@ -1,8 +1,10 @@
-"""Limits on power per unit and direction: each an interval that contains 0, so they intersect in any order.
+"""Limits on power per unit and direction: each an interval that contains 0, so they intersect in
+any order.
 
-Magnitudes in W at the PCS AC terminals, charge and discharge apart. A limit that does not act holds the rated power.
-The published limit falls at once and rises slowly (`limit_recovery_permille_per_s` of rated), so that a chattering BMS
-limit does not become a chattering set-point (Battery-Emulator #1316, #2607).
+Magnitudes in W at the PCS AC terminals, charge and discharge apart. A limit that does not act holds
+the rated power. The published limit falls at once and rises slowly (`limit_recovery_permille_per_s`
+of rated), so that a chattering BMS limit does not become a chattering set-point (Battery-Emulator
+#1316, #2607).
 """
 
 from array import array
@@ -13,33 +15,89 @@ from safety import signals as s
 from safety.contactors import CLOSED
 from safety.features import TICKS_FOR_MS_MAX
 
-LIMITS = ("pcs_rated", "installer", "bms_current", "cell_voltage_taper", "temperature_taper", "bms_silence", "derate",
-          "inhibit", "ramp_to_zero", "stop", "permit", "soc_taper", "test")
-(L_PCS_RATED, L_INSTALLER, L_BMS_CURRENT, L_CELL_VOLTAGE_TAPER, L_TEMPERATURE_TAPER, L_BMS_SILENCE, L_DERATE,
- L_INHIBIT, L_RAMP_TO_ZERO, L_STOP, L_PERMIT, L_SOC_TAPER, L_TEST) = range(13)
+LIMITS = (
+    "pcs_rated",
+    "installer",
+    "bms_current",
+    "cell_voltage_taper",
+    "temperature_taper",
+    "bms_silence",
+    "derate",
+    "inhibit",
+    "ramp_to_zero",
+    "stop",
+    "permit",
+    "soc_taper",
+    "test",
+)
+(
+    L_PCS_RATED,
+    L_INSTALLER,
+    L_BMS_CURRENT,
+    L_CELL_VOLTAGE_TAPER,
+    L_TEMPERATURE_TAPER,
+    L_BMS_SILENCE,
+    L_DERATE,
+    L_INHIBIT,
+    L_RAMP_TO_ZERO,
+    L_STOP,
+    L_PERMIT,
+    L_SOC_TAPER,
+    L_TEST,
+) = range(13)
 LIMIT_COUNT = len(LIMITS)
-# Of several that leave nothing the last of these is named: a stop says more than the limits that follow from it.
-NAMED = (L_PCS_RATED, L_INSTALLER, L_BMS_CURRENT, L_CELL_VOLTAGE_TAPER, L_TEMPERATURE_TAPER, L_SOC_TAPER, L_BMS_SILENCE,
-         L_DERATE, L_TEST, L_INHIBIT, L_RAMP_TO_ZERO, L_STOP, L_PERMIT)
+# Of several that leave nothing the last of these is named: a stop says more than the limits that
+# follow from it.
+NAMED = (
+    L_PCS_RATED,
+    L_INSTALLER,
+    L_BMS_CURRENT,
+    L_CELL_VOLTAGE_TAPER,
+    L_TEMPERATURE_TAPER,
+    L_SOC_TAPER,
+    L_BMS_SILENCE,
+    L_DERATE,
+    L_TEST,
+    L_INHIBIT,
+    L_RAMP_TO_ZERO,
+    L_STOP,
+    L_PERMIT,
+)
 # What one rack allows; where two words stand, charge then discharge.
 RACK_LIMITS = 11
-RL_CURRENT_MA, RL_SILENCE, RL_VOLTAGE_V, RL_CELL_VOLTAGE, RL_TEMPERATURE, RL_CLOSED, RL_SOC = 0, 2, 3, 4, 6, 8, 9
-# Row 18 as a taper: full power up to the first temperature, none at the second (0.1 degC; charge, discharge).
+RL_CURRENT_MA, RL_SILENCE, RL_VOLTAGE_V, RL_CELL_VOLTAGE, RL_TEMPERATURE, RL_CLOSED, RL_SOC = (
+    0,
+    2,
+    3,
+    4,
+    6,
+    8,
+    9,
+)
+# Row 18 as a taper: full power up to the first temperature, none at the second (0.1 degC; charge,
+# discharge).
 TAPER_DDEGC = ((400, 500), (450, 550))
-COLD_NONE_DDEGC, COLD_SPAN_DDEGC = (0, -200), 100  # row 25 as a taper: from 10 K above what inhibits (ours)
-TAPER_STAGES = (("18a", "20a", "25a"), ("18b", "20b", "25b"))  # where a site may let it begin, and end, sooner
-SOC_TAPER_PERMILLE = ((970, 1000), (30, 0))  # the last 3 %, where a cell's voltage turns steep (ours)
+# row 25 as a taper: from 10 K above what inhibits (ours)
+COLD_NONE_DDEGC, COLD_SPAN_DDEGC = (0, -200), 100
+# where a site may let it begin, and end, sooner
+TAPER_STAGES = (("18a", "20a", "25a"), ("18b", "20b", "25b"))
+# the last 3 %, where a cell's voltage turns steep (ours)
+SOC_TAPER_PERMILLE = ((970, 1000), (30, 0))
 FULL_PERMILLE = 1000  # of a limit that takes nothing away
 TEST_PERMILLE = 50  # of rated power: TEST mode, design page
 
 
 def scale_W(power_W, permille):
-    """power_W x permille / 1000, rounded down, without an intermediate beyond 2^30 (power_W < 2^30)."""
+    """power_W x permille / 1000, rounded down, without an intermediate beyond 2^30 (power_W <
+    2^30).
+    """
     return power_W // 1000 * permille + power_W % 1000 * permille // 1000
 
 
 def taper_permille(value, full_at, none_at):
-    """1000 on the far side of full_at, 0 at none_at and beyond, linear between; either may be the larger."""
+    """1000 on the far side of full_at, 0 at none_at and beyond, linear between; either may be the
+    larger.
+    """
     span, left = none_at - full_at, none_at - value
     if span < 0:
         span, left = -span, -left
@@ -49,18 +107,30 @@ def taper_permille(value, full_at, none_at):
 
 
 def temperature_tapers(image, image_map):
-    """((full, none) of the hottest module, the same of the coldest) in 0.1 degC, charging and discharging: rows 18 to
-    20, and 25. Where a site's own row trips or inhibits sooner, nothing is left there."""
+    """((full, none) of the hottest module, the same of the coldest) in 0.1 degC, charging and
+    discharging: rows 18 to 20, and 25. Where a site's own row trips or inhibits sooner, nothing is
+    left there.
+    """
     ids, found = [row[m.S_ID] for row in m.STAGES], []
     for way in range(2):
-        warm, trip, frost = [image[image_map.stage + ids.index(one) * len(p.STAGE_WORDS)] for one in TAPER_STAGES[way]]
+        warm, trip, frost = [
+            image[image_map.stage + ids.index(one) * len(p.STAGE_WORDS)]
+            for one in TAPER_STAGES[way]
+        ]
         none_at, cold_at = min(TAPER_DDEGC[way][1], trip), max(COLD_NONE_DDEGC[way], frost)
-        found.append(((min(TAPER_DDEGC[way][0], warm, none_at), none_at), (cold_at + COLD_SPAN_DDEGC, cold_at)))
+        found.append(
+            (
+                (min(TAPER_DDEGC[way][0], warm, none_at), none_at),
+                (cold_at + COLD_SPAN_DDEGC, cold_at),
+            )
+        )
     return tuple(found)
 
 
 class Bounds:
-    """The limits of every unit, recomputed each step into `limit_W` and published with their reason."""
+    """The limits of every unit, recomputed each step into `limit_W` and published with their
+    reason.
+    """
 
     def __init__(self, layout, image, image_map, inp, out, features):
         self.layout, self.image, self.map = layout, image, image_map
@@ -69,8 +139,13 @@ class Bounds:
         self.rack_limit = array("i", [0] * (layout.racks * RACK_LIMITS))
         self.rack_now = array("i", [0] * RACK_LIMITS)
         self.least = array("i", [0] * RACK_LIMITS)  # of the racks on the unit's bus; scratch
-        self.publish_at = tuple([layout.unit_output(unit, s.CHARGE_W_MAX + way) for unit in range(layout.units)
-                                 for way in range(2)])
+        self.publish_at = tuple(
+            [
+                layout.unit_output(unit, s.CHARGE_W_MAX + way)
+                for unit in range(layout.units)
+                for way in range(2)
+            ]
+        )
         self.published_W = array("i", [0] * (layout.units * 2))
         self.lowest_W = array("i", [0] * (layout.units * 2))
         self.signature = array("i", [-1] * layout.units)
@@ -86,10 +161,14 @@ class Bounds:
             for way in range(2):
                 at, rated_W = (unit * 2 + way) * LIMIT_COUNT, self.image[words + p.U_RATED_W]
                 self.limit_W[at + L_PCS_RATED] = rated_W
-                self.limit_W[at + L_INSTALLER] = min(self.image[words + p.U_INSTALLER_CHARGE_W_MAX + way], rated_W)
+                self.limit_W[at + L_INSTALLER] = min(
+                    self.image[words + p.U_INSTALLER_CHARGE_W_MAX + way], rated_W
+                )
 
     def update(self, elapsed, demand, running):
-        """demand: levels per unit in the order of matrix.DEMANDS (unit-major); running: energy is permitted."""
+        """demand: levels per unit in the order of matrix.DEMANDS (unit-major); running: energy is
+        permitted.
+        """
         racks_changed = self._racks_changed()
         for unit in range(self.layout.units):
             first = unit * m.DEMAND_COUNT
@@ -127,9 +206,17 @@ class Bounds:
 
     def _signature(self, demand, first, running):
         """0 while energy is permitted and no stage asks for anything that bounds power."""
-        return (0 if running else 1) | (demand[first + m.D_PCS] | demand[first + m.D_CHARGE_INHIBIT]
-                                        | demand[first + m.D_DISCHARGE_INHIBIT] | demand[first + m.D_CHARGE_DERATE_PCT]
-                                        | demand[first + m.D_DISCHARGE_DERATE_PCT]) | self.inp[s.TEST_REQUEST]
+        return (
+            (0 if running else 1)
+            | (
+                demand[first + m.D_PCS]
+                | demand[first + m.D_CHARGE_INHIBIT]
+                | demand[first + m.D_DISCHARGE_INHIBIT]
+                | demand[first + m.D_CHARGE_DERATE_PCT]
+                | demand[first + m.D_DISCHARGE_DERATE_PCT]
+            )
+            | self.inp[s.TEST_REQUEST]
+        )
 
     def _limits(self, unit, way, elapsed, demand, first, running):
         words = self.map.unit + unit * p.UNIT_WORDS
@@ -141,17 +228,25 @@ class Bounds:
         inhibited = demand[first + (m.D_DISCHARGE_INHIBIT if way else m.D_CHARGE_INHIBIT)]
         ramp = demand[first + m.D_PCS] >= m.PCS_RAMP
         limit[at + L_INHIBIT] = 0 if inhibited >= m.INHIBIT_AT_ONCE else rated
-        limit[at + L_RAMP_TO_ZERO] = self._ramped_W(unit * 2 + way, rated, elapsed) if ramp else rated
+        limit[at + L_RAMP_TO_ZERO] = (
+            self._ramped_W(unit * 2 + way, rated, elapsed) if ramp else rated
+        )
         limit[at + L_STOP] = 0 if demand[first + m.D_PCS] >= m.PCS_STOP else rated
         limit[at + L_PERMIT] = rated if running else 0
         limit[at + L_TEST] = scale_W(rated, TEST_PERMILLE) if self.inp[s.TEST_REQUEST] else rated
 
     def _ramped_W(self, place, rated, elapsed):
-        """The next step from the published limit to zero, as steep as rated power needs: a smaller one ends sooner.
+        """The next step from the published limit to zero, as steep as rated power needs: a smaller
+        one ends sooner.
 
-        It remembers nothing, so a ramp that began earlier never leaves more than one that begins later.
+        It remembers nothing, so a ramp that began earlier never leaves more than one that begins
+        later.
         """
-        return max(0, self.published_W[place] - (rated // self.ramp_ticks + 1) * min(elapsed, self.ramp_ticks))
+        return max(
+            0,
+            self.published_W[place]
+            - (rated // self.ramp_ticks + 1) * min(elapsed, self.ramp_ticks),
+        )
 
     def _rack(self, rack):
         """What one rack allows now, into the words of `rack_now` (RL_...)."""
@@ -169,28 +264,51 @@ class Bounds:
         self._rack_tapers(rack, words, first)
 
     def _rack_tapers(self, rack, words, first):
-        """What cell voltages (charging: the highest, discharging: the lowest), temperatures and charge leave of it."""
+        """What cell voltages (charging: the highest, discharging: the lowest), temperatures and
+        charge leave of it.
+        """
         features, now, image = self.features, self.rack_now, self.image
-        cells, reported = image[words + p.R_CELLS_REPORTED], image[words + p.R_TEMPERATURES_REPORTED]
+        cells, reported = (
+            image[words + p.R_CELLS_REPORTED],
+            image[words + p.R_TEMPERATURES_REPORTED],
+        )
         base = features.rack_base + rack * m.RACK_FEATURE_COUNT
         hottest = features.value[base + m.F_TEMPERATURE_DDEGC_MAX]
         coldest = features.value[base + m.F_TEMPERATURE_DDEGC_MIN]
         for way in range(2):
             (hot, cold), charge = self.tapers[way], SOC_TAPER_PERMILLE[way]
-            taper, cell_mV = words + p.R_CHARGE_TAPER_MV + 2 * way, self.inp[first + s.CELL_VOLTAGE_MV_MAX - way]
-            now[RL_CELL_VOLTAGE + way] = taper_permille(cell_mV, image[taper],
-                                                        image[taper + 1]) if cells else FULL_PERMILLE
-            now[RL_TEMPERATURE + way] = min(taper_permille(hottest, hot[0], hot[1]),
-                                            taper_permille(coldest, cold[0], cold[1])) if reported else FULL_PERMILLE
-            now[RL_SOC + way] = taper_permille(self.inp[first + s.SOC_PERMILLE], charge[0], charge[1])
+            taper, cell_mV = (
+                words + p.R_CHARGE_TAPER_MV + 2 * way,
+                self.inp[first + s.CELL_VOLTAGE_MV_MAX - way],
+            )
+            now[RL_CELL_VOLTAGE + way] = (
+                taper_permille(cell_mV, image[taper], image[taper + 1]) if cells else FULL_PERMILLE
+            )
+            now[RL_TEMPERATURE + way] = (
+                min(
+                    taper_permille(hottest, hot[0], hot[1]),
+                    taper_permille(coldest, cold[0], cold[1]),
+                )
+                if reported
+                else FULL_PERMILLE
+            )
+            now[RL_SOC + way] = taper_permille(
+                self.inp[first + s.SOC_PERMILLE], charge[0], charge[1]
+            )
 
     def _silence_permille(self, rack, words):
-        """Full until the BMS is late, then linear to nothing at the ramp time: an old limit ages, it never defaults."""
+        """Full until the BMS is late, then linear to nothing at the ramp time: an old limit ages,
+        it never defaults.
+        """
         age_ms = min(self.features.ages.oldest_ticks[1 + rack], TICKS_FOR_MS_MAX) * self.tick_ms
-        return taper_permille(age_ms, self.image[words + p.R_BMS_WARN_MS], self.image[words + p.R_BMS_RAMP_MS])
+        return taper_permille(
+            age_ms, self.image[words + p.R_BMS_WARN_MS], self.image[words + p.R_BMS_RAMP_MS]
+        )
 
     def _rack_limits(self, unit, way):
-        """The limits that come from the racks that are on the unit's DC bus: the weakest rack decides for all."""
+        """The limits that come from the racks that are on the unit's DC bus: the weakest rack
+        decides for all.
+        """
         limit, least, online = self.rack_limit, self.least, 0
         for word in range(RACK_LIMITS):
             least[word] = s.INT_MAX
@@ -201,7 +319,11 @@ class Bounds:
                 for word in range(RACK_LIMITS):
                     least[word] = min(least[word], limit[first + word])
         limit_W, at = self.limit_W, (unit * 2 + way) * LIMIT_COUNT
-        dc_W = self._dc_limit_W(unit, way, online, least[RL_CURRENT_MA + way], least[RL_VOLTAGE_V]) if online else 0
+        dc_W = (
+            self._dc_limit_W(unit, way, online, least[RL_CURRENT_MA + way], least[RL_VOLTAGE_V])
+            if online
+            else 0
+        )
         limit_W[at + L_BMS_CURRENT] = min(limit_W[at + L_PCS_RATED], dc_W)
         limit_W[at + L_CELL_VOLTAGE_TAPER] = self._share_W(at, least[RL_CELL_VOLTAGE + way])
         limit_W[at + L_TEMPERATURE_TAPER] = self._share_W(at, least[RL_TEMPERATURE + way])
@@ -209,14 +331,21 @@ class Bounds:
         limit_W[at + L_BMS_SILENCE] = self._share_W(at, least[RL_SILENCE])
 
     def _share_W(self, at, permille):
-        """A share of what converter, installer and BMS allow: half of a rating that they never leave is no derate."""
+        """A share of what converter, installer and BMS allow: half of a rating that they never
+        leave is no derate.
+        """
         limit = self.limit_W
-        rated, lowest = limit[at + L_PCS_RATED], min(limit[at + L_INSTALLER], limit[at + L_BMS_CURRENT])
+        rated, lowest = (
+            limit[at + L_PCS_RATED],
+            min(limit[at + L_INSTALLER], limit[at + L_BMS_CURRENT]),
+        )
         share = min(permille, FULL_PERMILLE)  # more where no rack is on the bus
         return rated if share == FULL_PERMILLE else scale_W(lowest if lowest else rated, share)
 
     def _dc_limit_W(self, unit, way, online, current_mA, voltage_V):
-        """n x min(rack) x V_min, less the sharing error and (discharge) the losses; rounded toward zero."""
+        """n x min(rack) x V_min, less the sharing error and (discharge) the losses; rounded toward
+        zero.
+        """
         words = self.map.unit + unit * p.UNIT_WORDS
         current_dA = current_mA // 100 * self.image[words + p.U_RACK_SHARING_PERMILLE] // 1000
         power_W = current_dA * online * voltage_V // 10
@@ -236,6 +365,9 @@ class Bounds:
     def _publish(self, place, elapsed):
         """Fall to the binding limit at once, rise to it slowly."""
         rated = self.limit_W[place * LIMIT_COUNT]
-        step_W = scale_W(scale_W(rated, self.recovery_permille_per_s), self.tick_ms) * min(elapsed, 8) + 1
+        step_W = (
+            scale_W(scale_W(rated, self.recovery_permille_per_s), self.tick_ms) * min(elapsed, 8)
+            + 1
+        )
         self.published_W[place] = min(self.lowest_W[place], self.published_W[place] + step_W)
         self.out[self.publish_at[place]] = self.published_W[place]

@@ -1,7 +1,8 @@
-"""Frames between the two channels, the same in both directions: integers, one preallocated buffer, no allocation.
+"""Frames between the two channels, the same in both directions: integers, one preallocated buffer,
+no allocation.
 
-A frame is two start bytes, the FIELDS (low byte first), and a CRC-30 over the fields. Its length never varies. Whatever
-is not a whole, right and new frame is refused, and counted by why.
+A frame is two start bytes, the FIELDS (low byte first), and a CRC-30 over the fields. Its length
+never varies. Whatever is not a whole, right and new frame is refused, and counted by why.
 """
 
 from array import array
@@ -11,26 +12,72 @@ from safety import signals as s
 
 FRAME_SCHEMA = 1
 START_1, START_2 = 0xA5, 0x5A
-CHANNEL_A, CHANNEL_B = 1, 2  # who sends: a receiver that hears its own frames (two wires that touch) hears nobody
-# Contacts that both channels read, each through wires of its own. `bms_fault_ok` is where the BMS's own hard
-# over-voltage trip (row 30) arrives. More names here are all that a further shared contact needs.
-SHARED_NAMES = ("estop_1_ok", "estop_2_ok", "fire_alarm_ok", "suppression_ok", "gas_relay_ok", "airflow_ok",
-                "bms_fault_ok")
-FRAME_EVERY_TICKS = 2  # 48 bytes in 40 ms: a tenth of a line of 115200 Bd; ten may be lost before the other drops
+# who sends: a receiver that hears its own frames (two wires that touch) hears nobody
+CHANNEL_A, CHANNEL_B = 1, 2
+# Contacts that both channels read, each through wires of its own. `bms_fault_ok` is where the BMS's
+# own hard over-voltage trip (row 30) arrives. More names here are all that a further shared contact
+# needs.
+SHARED_NAMES = (
+    "estop_1_ok",
+    "estop_2_ok",
+    "fire_alarm_ok",
+    "suppression_ok",
+    "gas_relay_ok",
+    "airflow_ok",
+    "bms_fault_ok",
+)
+# 48 bytes in 40 ms: a tenth of a line of 115200 Bd; ten may be lost before the other drops
+FRAME_EVERY_TICKS = 2
 SHARED_MAX = 16  # bits of the two fields below
 
-# name, bytes. `first_out`, `subject`: an index + 1, so that 0 is none. reset_...: what the sender asks of the receiver;
-# `reset_result`: what became of the receiver's own last order (latches.RESULTS). `refusal`, `refused`: why the sender
-# last refused bytes of the receiver (REFUSALS), and how often it did, modulo 2^16.
+# name, bytes. `first_out`, `subject`: an index + 1, so that 0 is none. reset_...: what the sender
+# asks of the receiver; `reset_result`: what became of the receiver's own last order
+# (latches.RESULTS). `refusal`, `refused`: why the sender last refused bytes of the receiver
+# (REFUSALS), and how often it did, modulo 2^16.
 FIELDS = (
-    ("length", 1), ("schema", 1), ("channel", 1), ("sequence", 2), ("uptime_ticks", 4), ("image_crc", 4),
+    ("length", 1),
+    ("schema", 1),
+    ("channel", 1),
+    ("sequence", 2),
+    ("uptime_ticks", 4),
+    ("image_crc", 4),
     ("table_crc", 4),
-    ("signal_bits", 2), ("known_bits", 2), ("vote", 1), ("reason", 1), ("subject", 2), ("first_out", 2),
-    ("cause_mask", 4), ("reset_kind", 1), ("reset_first_out", 2), ("reset_mask", 4), ("reset_result", 1),
-    ("refusal", 1), ("refused", 2),
+    ("signal_bits", 2),
+    ("known_bits", 2),
+    ("vote", 1),
+    ("reason", 1),
+    ("subject", 2),
+    ("first_out", 2),
+    ("cause_mask", 4),
+    ("reset_kind", 1),
+    ("reset_first_out", 2),
+    ("reset_mask", 4),
+    ("reset_result", 1),
+    ("refusal", 1),
+    ("refused", 2),
 )
-(LENGTH, SCHEMA, CHANNEL, SEQUENCE, UPTIME_TICKS, IMAGE_CRC, TABLE_CRC, SIGNAL_BITS, KNOWN_BITS, VOTE, REASON, SUBJECT,
- FIRST_OUT, CAUSE_MASK, RESET_KIND, RESET_FIRST_OUT, RESET_MASK, RESET_RESULT, REFUSAL, REFUSED) = range(20)
+(
+    LENGTH,
+    SCHEMA,
+    CHANNEL,
+    SEQUENCE,
+    UPTIME_TICKS,
+    IMAGE_CRC,
+    TABLE_CRC,
+    SIGNAL_BITS,
+    KNOWN_BITS,
+    VOTE,
+    REASON,
+    SUBJECT,
+    FIRST_OUT,
+    CAUSE_MASK,
+    RESET_KIND,
+    RESET_FIRST_OUT,
+    RESET_MASK,
+    RESET_RESULT,
+    REFUSAL,
+    REFUSED,
+) = range(20)
 WIDTH = tuple([row[1] for row in FIELDS])
 START_BYTES, CRC_BYTES = 2, 4
 HEADER_BYTES = START_BYTES + WIDTH[LENGTH] + WIDTH[SCHEMA]  # what tells a frame of another version
@@ -49,12 +96,21 @@ FIELD_BYTES_END = AT[len(FIELDS)]
 FRAME_BYTES = FIELD_BYTES_END + CRC_BYTES
 SEQUENCE_MASK = 0xFFFF
 UPTIME_MASK = s.INT_MAX  # 30 bits: 248 days of 20 ms, then from 0 again
-# How far a sequence may run ahead of the last one: more frames than ever fit into the time after which a peer is silent
-# (500 ms, a frame each 20 ms at the most), far fewer than would let an old frame come round as a new one.
+# How far a sequence may run ahead of the last one: more frames than ever fit into the time after
+# which a peer is silent (500 ms, a frame each 20 ms at the most), far fewer than would let an old
+# frame come round as a new one.
 SEQUENCE_AHEAD_MAX = 25
 
-REFUSALS = ("none", "no start of a frame", "wrong length", "wrong schema", "wrong CRC", "not of the other channel",
-            "old or repeated sequence", "first after silence")
+REFUSALS = (
+    "none",
+    "no start of a frame",
+    "wrong length",
+    "wrong schema",
+    "wrong CRC",
+    "not of the other channel",
+    "old or repeated sequence",
+    "first after silence",
+)
 R_NONE, R_START, R_LENGTH, R_SCHEMA, R_CRC, R_CHANNEL, R_SEQUENCE, R_FIRST = range(8)
 
 
@@ -121,7 +177,9 @@ class Frame:
 
 
 class Receiver:
-    """Finds frames in a stream of bytes and accepts each new one once. `frame`: the last accepted."""
+    """Finds frames in a stream of bytes and accepts each new one once. `frame`: the last
+    accepted.
+    """
 
     def __init__(self, other):
         """other: the channel that is to be heard."""
@@ -129,13 +187,16 @@ class Receiver:
         self.frame = Frame()
         self._coming = Frame()
         self._filled = 0
-        self._sequence = -1  # of the last accepted; -1: nothing is known, the next right frame is only a beginning
+        # of the last accepted; -1: nothing is known, the next right frame is only a beginning
+        self._sequence = -1
         self.accepted = self.refusals = 0
         self.refused = array("i", [0] * len(REFUSALS))
         self.last_refusal = R_NONE
 
     def feed(self, data, count):
-        """Take the first `count` bytes, split anyhow. Returns how many frames they completed (`frame`: the last)."""
+        """Take the first `count` bytes, split anyhow. Returns how many frames they completed
+        (`frame`: the last).
+        """
         accepted = 0
         buffer, filled = self._coming.bytes, self._filled
         for at in range(count):
@@ -149,7 +210,9 @@ class Receiver:
         return accepted
 
     def forget(self):
-        """The sender was silent: it may begin anew with any sequence, which takes one frame more."""
+        """The sender was silent: it may begin anew with any sequence, which takes one frame
+        more.
+        """
         self._sequence = -1
 
     def _complete(self):
@@ -203,7 +266,9 @@ class Receiver:
         """Forget the first byte, and all up to the next pair of start bytes."""
         data, filled = self._coming.bytes, self._filled
         at = 1
-        while at < filled and not (data[at] == START_1 and (at + 1 == filled or data[at + 1] == START_2)):
+        while at < filled and not (
+            data[at] == START_1 and (at + 1 == filled or data[at + 1] == START_2)
+        ):
             at += 1
         for place in range(1, filled - at):  # a start byte stands at the first place already
             data[place] = data[at + place]
@@ -216,7 +281,9 @@ class Receiver:
 
 
 class Sender:
-    """The frame of one side: what it holds for good, sequence and uptime; the rest is put by its owner."""
+    """The frame of one side: what it holds for good, sequence and uptime; the rest is put by its
+    owner.
+    """
 
     def __init__(self, channel, image_crc, table_crc):
         self.frame = Frame()

@@ -1,4 +1,6 @@
-"""CRC-30 (CDMA polynomial 0x2030B9C7, reflected): the widest CRC whose register stays a small int on MicroPython."""
+"""CRC-30 (CDMA polynomial 0x2030B9C7, reflected): the widest CRC whose register stays a small int
+on MicroPython.
+"""
 
 from array import array
 

@@ -1,11 +1,13 @@
-"""One evaluator for all stages: threshold, debounce, hysteresis, gate, latch, first-out. Nothing in it knows a row.
+"""One evaluator for all stages: threshold, debounce, hysteresis, gate, latch, first-out. Nothing in
+it knows a row.
 
-An unknown feature (or gate) neither trips nor clears: what counts towards a trip stands still, so that a flickering
-sensor still trips; what counts towards clearing begins anew. A feature known only in part (one of two detectors is
-silent) may trip, but clears nothing. Nor does one that is doubted, but what it counts towards a trip begins anew.
-Behind a closed gate the count stands still, too, until the feature itself is clear: a current that swings opens and
-closes the gate of row 20 faster than its 2 s.
-Set counters advance by the elapsed ticks (a late step trips no later), clear counters by one per step.
+An unknown feature (or gate) neither trips nor clears: what counts towards a trip stands still, so
+that a flickering sensor still trips; what counts towards clearing begins anew. A feature known only
+in part (one of two detectors is silent) may trip, but clears nothing. Nor does one that is doubted,
+but what it counts towards a trip begins anew. Behind a closed gate the count stands still, too,
+until the feature itself is clear: a current that swings opens and closes the gate of row 20 faster
+than its 2 s. Set counters advance by the elapsed ticks (a late step trips no later), clear counters
+by one per step.
 """
 
 from array import array
@@ -21,7 +23,9 @@ D_GATE, D_CLEAR_AT, D_SET_TICKS, D_CLEAR_TICKS = range(4)
 
 
 def _instances(layout):
-    """(stage index, scope block) of every stage instance, in the order of the image's armed words."""
+    """(stage index, scope block) of every stage instance, in the order of the image's armed
+    words.
+    """
     found = []
     block = 0
     for scope, blocks in ((s.CABINET, 1), (s.UNIT, layout.units), (s.RACK, layout.racks)):
@@ -34,9 +38,11 @@ def _instances(layout):
 
 
 class Evaluator:
-    """Counters and latches of every stage instance. Blocks: the cabinet, then each unit, then each rack.
+    """Counters and latches of every stage instance. Blocks: the cabinet, then each unit, then each
+    rack.
 
-    `value` and `known` are those of `features` by a shorter way, without which channel B's step takes 9 % longer.
+    `value` and `known` are those of `features` by a shorter way, without which channel B's step
+    takes 9 % longer.
     """
 
     def __init__(self, layout, image, image_map, features):
@@ -45,7 +51,9 @@ class Evaluator:
         count = self.count = len(instances)
         self.stage = tuple([stage for stage, _ in instances])
         self.block = tuple([block for _, block in instances])
-        self.block_first = tuple([self.block.index(block) for block in range(self.block[-1] + 1)] + [count])
+        self.block_first = tuple(
+            [self.block.index(block) for block in range(self.block[-1] + 1)] + [count]
+        )
         self.set_count = array("i", [0] * count)
         self.clear_count = array("i", [0] * count)
         self.active = bytearray(count)
@@ -54,42 +62,71 @@ class Evaluator:
         self.first_out = array("i", [-1])
         self.order = array("i", [0] * count)  # of what stands: when it came, by number
         self.last = array("i", [0])  # the number given last
-        self.trips = array("i", [0])  # of stages that latch, modulo TRIPS_END: part of what an operator saw
-        self.moved = bytearray(1)  # 1 once `active` or `latched` changed: what is published of them has to be again
+        # of stages that latch, modulo TRIPS_END: part of what an operator saw
+        self.trips = array("i", [0])
+        # 1 once `active` or `latched` changed: what is published of them has to be again
+        self.moved = bytearray(1)
         self.build(image, image_map)
 
     def build(self, image, image_map):
-        """Take from the image what stays as it is: per instance `watch` (feature, sense, set, the instance) and
-        `debounce` (D_...), per block `armed`, the watch of its armed instances, and `armed_at`, these alone: no other
-        is looked at."""
+        """Take from the image what stays as it is: per instance `watch` (feature, sense, set, the
+        instance) and `debounce` (D_...), per block `armed`, the watch of its armed instances, and
+        `armed_at`, these alone: no other is looked at.
+        """
         self.image, self.map = image, image_map
         watch, debounce = [], []
         for index in range(self.count):
             row = m.STAGES[self.stage[index]]
             words = image_map.stage + self.stage[index] * STAGE_WORDS
             base = self.features.base[self.block[index]]
-            feature = base + row[m.S_FEATURE] if image[image_map.armed + index] else self.features.never
+            feature = (
+                base + row[m.S_FEATURE] if image[image_map.armed + index] else self.features.never
+            )
             gate = base + row[m.S_GATE] if row[m.S_GATE] != m.NO_GATE else m.NO_GATE
             watch.append((feature, row[m.S_SENSE], image[words] * row[m.S_SENSE], index))
-            debounce.append((gate, image[words + 1] * row[m.S_SENSE], image[words + 2], image[words + 3]))
+            debounce.append(
+                (gate, image[words + 1] * row[m.S_SENSE], image[words + 2], image[words + 3])
+            )
         self.watch, self.debounce = tuple(watch), tuple(debounce)
         self.armed = tuple([self._armed(block) for block in range(len(self.busy))])
         self.armed_at = tuple([tuple([one[3] for one in armed]) for armed in self.armed])
-        self.place = tuple([self.armed_at[self.block[index]].index(index) if image[image_map.armed + index] else -1
-                            for index in range(self.count)])
+        self.place = tuple(
+            [
+                self.armed_at[self.block[index]].index(index)
+                if image[image_map.armed + index]
+                else -1
+                for index in range(self.count)
+            ]
+        )
 
     def as_image(self, index):
-        """True if the instance still works with the numbers of the image: what `build` made of them is a copy."""
+        """True if the instance still works with the numbers of the image: what `build` made of them
+        is a copy.
+        """
         image, at, is_armed = self.image, self.place[index], self.image[self.map.armed + index]
         if at < 0:
             return not is_armed
-        armed, armed_at, watch = self.armed[self.block[index]], self.armed_at[self.block[index]], self.watch[index]
-        if at >= len(armed) or at >= len(armed_at) or armed[at] is not watch or armed_at[at] != index:
+        armed, armed_at, watch = (
+            self.armed[self.block[index]],
+            self.armed_at[self.block[index]],
+            self.watch[index],
+        )
+        if (
+            at >= len(armed)
+            or at >= len(armed_at)
+            or armed[at] is not watch
+            or armed_at[at] != index
+        ):
             return False
         debounce, words = self.debounce[index], self.map.stage + self.stage[index] * STAGE_WORDS
         _, sense, set_at, _ = watch
-        return (is_armed and set_at == image[words] * sense and debounce[D_CLEAR_AT] == image[words + 1] * sense
-                and debounce[D_SET_TICKS] == image[words + 2] and debounce[D_CLEAR_TICKS] == image[words + 3])
+        return (
+            is_armed
+            and set_at == image[words] * sense
+            and debounce[D_CLEAR_AT] == image[words + 1] * sense
+            and debounce[D_SET_TICKS] == image[words + 2]
+            and debounce[D_CLEAR_TICKS] == image[words + 3]
+        )
 
     def _armed(self, block):
         first, after = self.block_first[block], self.block_first[block + 1]
@@ -103,7 +140,9 @@ class Evaluator:
                 busy[block] = self._block(block, elapsed)
 
     def _any_hit(self, block):
-        """True if any feature of a quiet block is at or beyond its threshold: the whole work of an uneventful step."""
+        """True if any feature of a quiet block is at or beyond its threshold: the whole work of an
+        uneventful step.
+        """
         value, known = self.value, self.known
         for feature, sense, set_at, _ in self.armed[block]:
             if known[feature] and value[feature] * sense >= set_at:
@@ -120,7 +159,8 @@ class Evaluator:
             if is_known and value[feature] * sense >= set_at:
                 self._beyond(index, elapsed)
             elif not (set_count[index] or active[index] or latched[index]):
-                continue  # as nearly all do: the step of a standing row has to fit a microcontroller, too
+                # as nearly all do: the step of a standing row has to fit a microcontroller, too
+                continue
             elif is_known == m.KNOWN:
                 set_count[index] = 0
                 if active[index] or latched[index]:
@@ -158,13 +198,17 @@ class Evaluator:
             self.note_first(index)
 
     def number(self, index):
-        """Remember what comes now as the last that came; what trips again under its latch has come before."""
+        """Remember what comes now as the last that came; what trips again under its latch has come
+        before.
+        """
         if not self.latched[index]:
             self.last[0] = min(self.last[0] + 1, s.TICKS_MAX)
             self.order[index] = self.last[0]
 
     def note_first(self, index):
-        """The first-out is the first stage that latched; as long as none has, the first that is active."""
+        """The first-out is the first stage that latched; as long as none has, the first that is
+        active.
+        """
         first, order = self.first_out[0], self.order
         if first >= 0:
             leads = self.latched[index] - self.latched[first]
@@ -186,8 +230,9 @@ class Evaluator:
         return self.active[index] or self.latched[index]
 
     def cause_mask(self):
-        """CRC-30 over the indices of all standing instances, begun with the number of trips: what an operator saw, in
-        one number (0: none). What trips again under its latch is another event."""
+        """CRC-30 over the indices of all standing instances, begun with the number of trips: what
+        an operator saw, in one number (0: none). What trips again under its latch is another event.
+        """
         value, active, latched = 0, self.active, self.latched
         for block in range(len(self.busy)):
             if self.busy[block]:
@@ -197,7 +242,9 @@ class Evaluator:
         return value
 
     def refresh_first_out(self):
-        """Forget the first-out once it no longer stands; name the next (a latched one before others), or -1."""
+        """Forget the first-out once it no longer stands; name the next (a latched one before
+        others), or -1.
+        """
         first = self.first_out
         if first[0] >= 0 and self.standing(first[0]):
             return

@@ -1,6 +1,8 @@
-"""The start checklist: what must be known, complete and plausible before anything is closed, in the order it is named.
+"""The start checklist: what must be known, complete and plausible before anything is closed, in the
+order it is named.
 
-Every item is positive evidence: a signal that was seen, is fresh and says so. Nothing here energises anything.
+Every item is positive evidence: a signal that was seen, is fresh and says so. Nothing here
+energises anything.
 """
 
 from safety import matrix as m
@@ -9,41 +11,113 @@ from safety import signals as s
 from safety.evaluate import D_GATE
 
 INHIBIT_REASONS = (
-    "none", "interlock", "io_1", "io_2", "meter", "gas detectors", "pcs", "bms", "cells missing", "contactor not open",
-    "permit relay not dropped", "current not zero", "locked out", "rack voltages differ", "closing failed, waiting",
-    "io_3", "climate monitor", "ups monitor", "second channel", "cause of a row",
+    "none",
+    "interlock",
+    "io_1",
+    "io_2",
+    "meter",
+    "gas detectors",
+    "pcs",
+    "bms",
+    "cells missing",
+    "contactor not open",
+    "permit relay not dropped",
+    "current not zero",
+    "locked out",
+    "rack voltages differ",
+    "closing failed, waiting",
+    "io_3",
+    "climate monitor",
+    "ups monitor",
+    "second channel",
+    "cause of a row",
 )
-(I_NONE, I_INTERLOCK, I_IO_1, I_IO_2, I_METER, I_GAS, I_PCS, I_BMS, I_CELLS, I_CONTACTOR, I_PERMIT, I_CURRENT, I_LOCKED,
- I_VOLTAGES, I_WAIT, I_IO_3, I_CLIMATE, I_UPS, I_PEER, I_CAUSE) = range(20)
-# Of each of CABINET_GROUPS but the controller's own, which nobody waits for: what is missing with it.
-GROUP_REASONS = (I_IO_1, I_IO_2, I_IO_3, I_METER, I_METER, I_GAS, I_GAS, I_GAS, I_GAS, I_GAS, I_CLIMATE, I_UPS)
-REST_ITEMS = 6  # contactors, current, permit relays, voltages, causes, waiting time: asked only while nothing is closed
+(
+    I_NONE,
+    I_INTERLOCK,
+    I_IO_1,
+    I_IO_2,
+    I_METER,
+    I_GAS,
+    I_PCS,
+    I_BMS,
+    I_CELLS,
+    I_CONTACTOR,
+    I_PERMIT,
+    I_CURRENT,
+    I_LOCKED,
+    I_VOLTAGES,
+    I_WAIT,
+    I_IO_3,
+    I_CLIMATE,
+    I_UPS,
+    I_PEER,
+    I_CAUSE,
+) = range(20)
+# Of each of CABINET_GROUPS but the controller's own, which nobody waits for: what is missing with
+# it.
+GROUP_REASONS = (
+    I_IO_1,
+    I_IO_2,
+    I_IO_3,
+    I_METER,
+    I_METER,
+    I_GAS,
+    I_GAS,
+    I_GAS,
+    I_GAS,
+    I_GAS,
+    I_CLIMATE,
+    I_UPS,
+)
+# contactors, current, permit relays, voltages, causes, waiting time: asked only while nothing is
+# closed
+REST_ITEMS = 6
 
 VOLTAGE_MV_MIN = 1000  # as the insulation of a rack needs it (racks.py)
 
 
 class Evidence:
-    """The checklist of one cabinet. `done` and `total`: how many of its items are there, for the screen."""
+    """The checklist of one cabinet. `done` and `total`: how many of its items are there, for the
+    screen.
+    """
 
     def __init__(self, layout, image, image_map, inp, evaluator, contactors):
         self.layout, self.image, self.map, self.inp = layout, image, image_map, inp
         self.features, self.evaluator, self.contactors = evaluator.features, evaluator, contactors
         self.ages, self.of_unit = self.features.ages, self.features.of_unit
         self.spread_mV_max = image[image_map.cabinet + p.P_RACK_VOLTAGE_SPREAD_MV_MAX]
-        self.groups = tuple([(group, self._reason(group)) for group in range(layout.groups)
-                             if self.ages.expected[group]])
-        self.total = len(self.groups) + 3 + REST_ITEMS  # and the lock, the second channel, the cells
+        self.groups = tuple(
+            [
+                (group, self._reason(group))
+                for group in range(layout.groups)
+                if self.ages.expected[group]
+            ]
+        )
+        # and the lock, the second channel, the cells
+        self.total = len(self.groups) + 3 + REST_ITEMS
         self.holding = tuple([self._holding(block) for block in range(len(evaluator.busy))])
-        self.asleep = tuple([index for block in self.holding for index in block
-                             if evaluator.debounce[index][D_GATE] == m.F_ENERGISED])
+        self.asleep = tuple(
+            [
+                index
+                for block in self.holding
+                for index in block
+                if evaluator.debounce[index][D_GATE] == m.F_ENERGISED
+            ]
+        )
         self.done = 0
 
     def _holding(self, block):
         """The instances of a block that keep contactors from closing while they stand."""
         evaluator = self.evaluator
         demands = [m.STAGES[stage][m.S_DEMAND] for stage in evaluator.stage]
-        return tuple([index for index in range(evaluator.block_first[block], evaluator.block_first[block + 1])
-                      if demands[index][m.D_DC] >= m.DC_INHIBIT or demands[index][m.D_PCS] >= m.PCS_RAMP])
+        return tuple(
+            [
+                index
+                for index in range(evaluator.block_first[block], evaluator.block_first[block + 1])
+                if demands[index][m.D_DC] >= m.DC_INHIBIT or demands[index][m.D_PCS] >= m.PCS_RAMP
+            ]
+        )
 
     def _reason(self, group):
         """Of a freshness group: the reason when it is missing."""
@@ -54,8 +128,8 @@ class Evidence:
     def missing(self, is_open, at_rest, waiting):
         """The first piece of evidence that is missing (INHIBIT_REASONS), 0 when complete.
 
-        is_open: nothing was told to close yet. at_rest: nor are the permit relays under test. waiting: a failed closing
-        is still to be waited for.
+        is_open: nothing was told to close yet. at_rest: nor are the permit relays under test.
+        waiting: a failed closing is still to be waited for.
         """
         self.done, ages = 0, self.ages
         first = self._item(self.inp[s.LOCK_OUT_OK], I_LOCKED, I_NONE)
@@ -94,9 +168,11 @@ class Evidence:
         return True
 
     def _no_cause(self):
-        """No row that would keep it open counts its debounce: the start would come first. One that stands says so.
+        """No row that would keep it open counts its debounce: the start would come first. One that
+        stands says so.
 
-        What counts only while something is energised (rows 48 and 51) would do so with the first relay under test.
+        What counts only while something is energised (rows 48 and 51) would do so with the first
+        relay under test.
         """
         evaluator, features = self.evaluator, self.features
         for index in self.asleep:
@@ -107,13 +183,17 @@ class Evidence:
             if evaluator.busy[block]:
                 for index in self.holding[block]:
                     gate = evaluator.debounce[index][D_GATE]
-                    if (evaluator.set_count[index] and not evaluator.active[index]
-                            and (gate == m.NO_GATE or evaluator.gate_ok(gate))):
+                    if (
+                        evaluator.set_count[index]
+                        and not evaluator.active[index]
+                        and (gate == m.NO_GATE or evaluator.gate_ok(gate))
+                    ):
                         return False
         return True
 
     def _voltages_ok(self):
-        """Each rack tells its voltage, and those on one unit's DC bus are close enough: what would drive a current.
+        """Each rack tells its voltage, and those on one unit's DC bus are close enough: what would
+        drive a current.
 
         Below a volt it tells none, and no insulation per volt can be judged either (row 37).
         """

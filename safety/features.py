@@ -1,7 +1,9 @@
-"""Derived signals of the cabinet and its units: votes, ages, rates. What is unknown is not known, never a value.
+"""Derived signals of the cabinet and its units: votes, ages, rates. What is unknown is not known,
+never a value.
 
-`value[i]` holds a feature and `known[i]` whether every input it needs is fresh enough; stages look at both. A group
-that was never seen since the start is unknown but not silent: a boot inhibits (permit.py), it does not latch.
+`value[i]` holds a feature and `known[i]` whether every input it needs is fresh enough; stages look
+at both. A group that was never seen since the start is unknown but not silent: a boot inhibits
+(permit.py), it does not latch.
 """
 
 from array import array
@@ -14,51 +16,100 @@ from safety.fire import Fire
 from safety.gas import Gas
 from safety.racks import Racks
 
-TICKS_FOR_MS_MAX = 1_000_000  # ticks that can be turned into milliseconds within 2^30 (tick at most 1000 ms)
+# ticks that can be turned into milliseconds within 2^30 (tick at most 1000 ms)
+TICKS_FOR_MS_MAX = 1_000_000
 NOC_TICKS_MAX = 10_000_000  # as above, for seconds: two days at 20 ms
 
 # Features that are an input as it stands: feature, input, and (by the input) its group.
 DIRECT = (
-    (m.F_ESTOP_1_OK, s.ESTOP_1_OK), (m.F_ESTOP_2_OK, s.ESTOP_2_OK), (m.F_FIRE_ALARM_OK, s.FIRE_ALARM_OK),
-    (m.F_SUPPRESSION_OK, s.SUPPRESSION_OK), (m.F_GAS_RELAY_OK, s.GAS_RELAY_OK), (m.F_KEY_RUN_OK, s.KEY_RUN_OK),
-    (m.F_DOOR_OK, s.DOOR_OK), (m.F_BMS_FAULT_OK, s.BMS_FAULT_OK), (m.F_CELL_VOLTAGE_OK, s.CELL_VOLTAGE_OK),
-    (m.F_FIRE_TROUBLE_OK, s.FIRE_TROUBLE_OK), (m.F_HVAC_OK, s.HVAC_OK), (m.F_LEAK_OK, s.LEAK_OK),
-    (m.F_COOLANT_OK, s.COOLANT_OK), (m.F_AIR_TEMPERATURE_DDEGC, s.AIR_TEMPERATURE_DDEGC),
-    (m.F_HUMIDITY_PERMILLE, s.HUMIDITY_PERMILLE), (m.F_MAINS_OK, s.MAINS_OK),
-    (m.F_UPS_RESERVE_MIN, s.UPS_RESERVE_MIN), (m.F_SELF_TEST_BITS, s.SELF_TEST_BITS),
-    (m.F_CPU_TEMPERATURE_DDEGC, s.CPU_TEMPERATURE_DDEGC), (m.F_PEER_CODE, s.PEER_CODE),
+    (m.F_ESTOP_1_OK, s.ESTOP_1_OK),
+    (m.F_ESTOP_2_OK, s.ESTOP_2_OK),
+    (m.F_FIRE_ALARM_OK, s.FIRE_ALARM_OK),
+    (m.F_SUPPRESSION_OK, s.SUPPRESSION_OK),
+    (m.F_GAS_RELAY_OK, s.GAS_RELAY_OK),
+    (m.F_KEY_RUN_OK, s.KEY_RUN_OK),
+    (m.F_DOOR_OK, s.DOOR_OK),
+    (m.F_BMS_FAULT_OK, s.BMS_FAULT_OK),
+    (m.F_CELL_VOLTAGE_OK, s.CELL_VOLTAGE_OK),
+    (m.F_FIRE_TROUBLE_OK, s.FIRE_TROUBLE_OK),
+    (m.F_HVAC_OK, s.HVAC_OK),
+    (m.F_LEAK_OK, s.LEAK_OK),
+    (m.F_COOLANT_OK, s.COOLANT_OK),
+    (m.F_AIR_TEMPERATURE_DDEGC, s.AIR_TEMPERATURE_DDEGC),
+    (m.F_HUMIDITY_PERMILLE, s.HUMIDITY_PERMILLE),
+    (m.F_MAINS_OK, s.MAINS_OK),
+    (m.F_UPS_RESERVE_MIN, s.UPS_RESERVE_MIN),
+    (m.F_SELF_TEST_BITS, s.SELF_TEST_BITS),
+    (m.F_CPU_TEMPERATURE_DDEGC, s.CPU_TEMPERATURE_DDEGC),
+    (m.F_PEER_CODE, s.PEER_CODE),
 )
 # The silence of what comes in several groups: feature, the first of them, behind the last.
-SILENCES = ((m.F_IO_SILENCE_MS, s.G_IO_1, s.G_IO_3 + 1), (m.F_METER_SILENCE_MS, s.G_METER_GRID, s.G_METER_LOAD + 1),
-            (m.F_MONITOR_SILENCE_MS, s.G_CLIMATE, s.G_UPS + 1))
-ALWAYS_KNOWN = (m.F_STEP_LATE_MS, m.F_BOOT_NOT_CLEAN, m.F_BOOT_STORE_UNREADABLE, m.F_CLOSING_FAILURES, m.F_NOC_LOST_S,
-                m.F_ENERGISED) + tuple([alert[0] for alert in m.ALERTS])
+SILENCES = (
+    (m.F_IO_SILENCE_MS, s.G_IO_1, s.G_IO_3 + 1),
+    (m.F_METER_SILENCE_MS, s.G_METER_GRID, s.G_METER_LOAD + 1),
+    (m.F_MONITOR_SILENCE_MS, s.G_CLIMATE, s.G_UPS + 1),
+)
+ALWAYS_KNOWN = (
+    m.F_STEP_LATE_MS,
+    m.F_BOOT_NOT_CLEAN,
+    m.F_BOOT_STORE_UNREADABLE,
+    m.F_CLOSING_FAILURES,
+    m.F_NOC_LOST_S,
+    m.F_ENERGISED,
+) + tuple([alert[0] for alert in m.ALERTS])
 
 
 def _direct_of_group(group):
-    return tuple([(feature, signal) for feature, signal in DIRECT if s.CABINET_INPUTS[signal][4] == group])
+    return tuple(
+        [(feature, signal) for feature, signal in DIRECT if s.CABINET_INPUTS[signal][4] == group]
+    )
 
 
-DIRECT_OF_GROUP = tuple([(group, _direct_of_group(group)) for group in range(len(s.CABINET_GROUPS))
-                         if _direct_of_group(group)])
+DIRECT_OF_GROUP = tuple(
+    [
+        (group, _direct_of_group(group))
+        for group in range(len(s.CABINET_GROUPS))
+        if _direct_of_group(group)
+    ]
+)
 
 
 class Features:
-    """All features of one cabinet, updated once a step from the inputs and freshness bytes it was built on."""
+    """All features of one cabinet, updated once a step from the inputs and freshness bytes it was
+    built on.
+    """
 
     def __init__(self, layout, image, image_map, inp, fresh, out):
-        self.layout, self.image, self.map, self.inp, self.fresh, self.out = layout, image, image_map, inp, fresh, out
+        self.layout, self.image, self.map, self.inp, self.fresh, self.out = (
+            layout,
+            image,
+            image_map,
+            inp,
+            fresh,
+            out,
+        )
         self.unit_base = len(m.CABINET_FEATURES)
         self.rack_base = self.unit_base + layout.units * m.UNIT_FEATURE_COUNT
         count = self.rack_base + layout.racks * m.RACK_FEATURE_COUNT
-        self.base = tuple([0] + [self.unit_base + unit * m.UNIT_FEATURE_COUNT for unit in range(layout.units)]
-                          + [self.rack_base + rack * m.RACK_FEATURE_COUNT for rack in range(layout.racks)])  # by block
+        self.base = tuple(
+            [0]
+            + [self.unit_base + unit * m.UNIT_FEATURE_COUNT for unit in range(layout.units)]
+            # by block
+            + [self.rack_base + rack * m.RACK_FEATURE_COUNT for rack in range(layout.racks)]
+        )
         self.never = count  # a feature that is never known: what a stage that is not armed looks at
         self.value = array("i", [0] * (count + 1))
         self.known = bytearray(count + 1)
         self.ages = Ages(layout, image, image_map, fresh)
-        self.silences = tuple([(feature, tuple([group for group in range(first, after) if self.ages.expected[group]]))
-                               for feature, first, after in SILENCES])
+        self.silences = tuple(
+            [
+                (
+                    feature,
+                    tuple([group for group in range(first, after) if self.ages.expected[group]]),
+                )
+                for feature, first, after in SILENCES
+            ]
+        )
         self.changed = bytearray(1 + layout.units + layout.racks)
         self.frozen_ticks = array("i", [0, 0])
         self.raw_hash = array("i", [0, 0])
@@ -66,10 +117,18 @@ class Features:
         self.noc_ticks = array("i", [0])  # for how long no path to the operations centre was seen
         self.tick_ms = image[p.H_TICK_MS]
         self.supervised_fitted = image[image_map.cabinet + p.P_SUPERVISED_FITTED]
-        self.rack_unit = tuple([image[image_map.rack + rack * p.RACK_WORDS + p.R_UNIT] for rack in range(layout.racks)])
-        self.of_unit = tuple([tuple([rack for rack in range(layout.racks) if self.rack_unit[rack] == unit])
-                              for unit in range(layout.units)])
-        self.state_at = tuple([layout.rack_input(rack, s.CONTACTOR_STATE) for rack in range(layout.racks)])
+        self.rack_unit = tuple(
+            [image[image_map.rack + rack * p.RACK_WORDS + p.R_UNIT] for rack in range(layout.racks)]
+        )
+        self.of_unit = tuple(
+            [
+                tuple([rack for rack in range(layout.racks) if self.rack_unit[rack] == unit])
+                for unit in range(layout.units)
+            ]
+        )
+        self.state_at = tuple(
+            [layout.rack_input(rack, s.CONTACTOR_STATE) for rack in range(layout.racks)]
+        )
         self.gas = Gas(image, image_map, self)
         self.fire = Fire(image, image_map, self)
         self.racks = Racks(self)
@@ -92,7 +151,11 @@ class Features:
     def _cabinet(self, elapsed):
         value = self.value
         self._direct()
-        io_1, io_2, io_3 = self.ages.known(s.G_IO_1), self.ages.known(s.G_IO_2), self.ages.known(s.G_IO_3)
+        io_1, io_2, io_3 = (
+            self.ages.known(s.G_IO_1),
+            self.ages.known(s.G_IO_2),
+            self.ages.known(s.G_IO_3),
+        )
         self.fire.update(io_1, io_2, io_3)
         self.gas.update(elapsed)
         self.put(m.F_ON_UPS, 1 - self.inp[s.MAINS_OK], self.ages.known(s.G_UPS))
@@ -100,7 +163,9 @@ class Features:
         value[m.F_METER_FROZEN_MS] = self._frozen_ms(elapsed)
         self.known[m.F_METER_FROZEN_MS] = self.known[m.F_METER_SILENCE_MS]
         value[m.F_STEP_LATE_MS] = min(elapsed, 100_000) * self.tick_ms
-        value[m.F_ENERGISED] = 1 if self.out[s.CONTACTOR_SUPPLY_OK] or not self.all_reported_open() else 0
+        value[m.F_ENERGISED] = (
+            1 if self.out[s.CONTACTOR_SUPPLY_OK] or not self.all_reported_open() else 0
+        )
         value[m.F_BOOT_NOT_CLEAN] = self.boot[0]
         value[m.F_BOOT_STORE_UNREADABLE] = self.boot[1]
         self.boot[0] = self.boot[1] = 0
@@ -108,7 +173,9 @@ class Features:
         self.changed[0] = 1
 
     def _direct(self):
-        """Take over the inputs of groups; what is no longer known loses `known`, then nothing changes until news."""
+        """Take over the inputs of groups; what is no longer known loses `known`, then nothing
+        changes until news.
+        """
         value, known = self.value, self.known
         inp, fresh = self.inp, self.fresh  # four at once would make a tuple on MicroPython
         for group, direct in DIRECT_OF_GROUP:
@@ -126,22 +193,36 @@ class Features:
         return True
 
     def unheard(self):
-        """True until I/O, gas detectors and BMS were heard since the start: till then fan, red lamp and fire panel are
-        told what they are told without a controller, not that all is well (A51: red on loss of data)."""
-        for rack in range(self.layout.racks):  # what is known of the silences has asked already, in this step or before
-            if self.known[self.rack_base + rack * m.RACK_FEATURE_COUNT + m.F_BMS_SILENCE_LEVEL] != m.KNOWN:
+        """True until I/O, gas detectors and BMS were heard since the start: till then fan, red lamp
+        and fire panel are told what they are told without a controller, not that all is well (A51:
+        red on loss of data).
+        """
+        # what is known of the silences has asked already, in this step or before
+        for rack in range(self.layout.racks):
+            if (
+                self.known[self.rack_base + rack * m.RACK_FEATURE_COUNT + m.F_BMS_SILENCE_LEVEL]
+                != m.KNOWN
+            ):
                 return True
-        return self.known[m.F_IO_SILENCE_MS] != m.KNOWN or self.ages.heard(s.G_GAS_1, s.G_TOXIC + 1) != m.KNOWN
+        return (
+            self.known[m.F_IO_SILENCE_MS] != m.KNOWN
+            or self.ages.heard(s.G_GAS_1, s.G_TOXIC + 1) != m.KNOWN
+        )
 
     def _noc(self, elapsed, io_3):
-        """Row 46: the link to the operations centre, or the fire panel's supervised path, has been seen."""
+        """Row 46: the link to the operations centre, or the fire panel's supervised path, has been
+        seen.
+        """
         inp = self.inp
         supervised = self.supervised_fitted and io_3 and inp[s.SUPERVISED_OK]
         seen = 1 if inp[s.NOC_LINK_OK] or supervised else 0
         self.noc_ticks[0] = 0 if seen else min(self.noc_ticks[0] + elapsed, NOC_TICKS_MAX)
         self.value[m.F_NOC_LOST_S] = self.noc_ticks[0] * self.tick_ms // 1000
-        told = io_3 or not self.supervised_fitted  # before the module was heard nobody knows whether it is missing
-        self.put(m.F_NOC_UNVERIFIED, 0 if seen or inp[s.NOC_VERIFIED] else 1, 1 if told or seen else 0)
+        # before the module was heard nobody knows whether it is missing
+        told = io_3 or not self.supervised_fitted
+        self.put(
+            m.F_NOC_UNVERIFIED, 0 if seen or inp[s.NOC_VERIFIED] else 1, 1 if told or seen else 0
+        )
 
     def _silences(self):
         """Age in ms of the oldest of the groups of each of SILENCES, of those seen since the start.
@@ -183,26 +264,35 @@ class Features:
         base = self.unit_base + unit * m.UNIT_FEATURE_COUNT
         ladder = self.map.unit + unit * p.UNIT_WORDS + p.U_PCS_RAMP_MS
         known = ages.known(group)
-        self.put(base + m.F_PCS_SILENCE_LEVEL, self.level(older, ladder), ages.heard(group, control + 1))
+        self.put(
+            base + m.F_PCS_SILENCE_LEVEL, self.level(older, ladder), ages.heard(group, control + 1)
+        )
         self.put(base + m.F_PCS_EXCESS_W, self._excess_W(unit), known)
         self._mismatch(unit, base + m.F_BUS_MISMATCH_MV, known)
 
     def level(self, age_ticks, ladder):
         """0 to 3: how many of the three times at image[ladder] the age has reached."""
         image, age_ms = self.image, min(age_ticks, TICKS_FOR_MS_MAX) * self.tick_ms
-        return (age_ms >= image[ladder]) + (age_ms >= image[ladder + 1]) + (age_ms >= image[ladder + 2])
+        return (
+            (age_ms >= image[ladder])
+            + (age_ms >= image[ladder + 1])
+            + (age_ms >= image[ladder + 2])
+        )
 
     def _excess_W(self, unit):
         """Measured power beyond the limit of the last step, less 2 % of rated or 2 kW (row 41)."""
         power = self.inp[self.layout.unit_input(unit, s.PCS_POWER_W)]
         margin = max(2000, self.image[self.map.unit + unit * p.UNIT_WORDS + p.U_RATED_W] // 50)
-        limit = self.out[self.layout.unit_output(unit, s.DISCHARGE_W_MAX if power > 0 else s.CHARGE_W_MAX)]
+        limit = self.out[
+            self.layout.unit_output(unit, s.DISCHARGE_W_MAX if power > 0 else s.CHARGE_W_MAX)
+        ]
         return abs(power) - limit - margin
 
     def _mismatch(self, unit, feature, known):
         """Row 38: the largest difference between the DC bus and a rack that is closed onto it.
 
-        A rack that may be closed but is not heard may differ: the others alone show nothing to be clear.
+        A rack that may be closed but is not heard may differ: the others alone show nothing to be
+        clear.
         """
         bus_mV = self.inp[self.layout.unit_input(unit, s.PCS_DC_VOLTAGE_MV)]
         found = 0

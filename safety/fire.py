@@ -1,4 +1,6 @@
-"""What follows from two contacts together: the E-stop's pair, smoke and heat votes, fan and damper without proof."""
+"""What follows from two contacts together: the E-stop's pair, smoke and heat votes, fan and damper
+without proof.
+"""
 
 from safety import matrix as m
 from safety import parameters as p
@@ -6,7 +8,9 @@ from safety import signals as s
 
 
 class Fire:
-    """The combined contact features of a cabinet, written into `value` and `known` of its features."""
+    """The combined contact features of a cabinet, written into `value` and `known` of its
+    features.
+    """
 
     def __init__(self, image, image_map, features):
         self.inp, self.out = features.inp, features.out
@@ -17,17 +21,28 @@ class Fire:
     def update(self, io_1, io_2, io_3):
         """io_1, io_2, io_3: 1 while the module's contacts are known."""
         inp, fan_on = self.inp, self.out[s.FAN_ON]
-        self._put(m.F_ESTOP_DISCREPANCY, 1 if inp[s.ESTOP_1_OK] != inp[s.ESTOP_2_OK] else 0, io_1 & io_2)
+        self._put(
+            m.F_ESTOP_DISCREPANCY, 1 if inp[s.ESTOP_1_OK] != inp[s.ESTOP_2_OK] else 0, io_1 & io_2
+        )
         self._put(m.F_FIRE_DETECTORS, self._detectors(), io_2)
         airflow_ok, damper_ok = inp[s.AIRFLOW_OK], inp[s.DAMPER_OK]
-        # Of a fan that is off an open contact shows neither that it fails nor that it is well again.
-        self._put(m.F_AIRFLOW_MISSING, 1 if fan_on and not airflow_ok else 0,
-                  io_1 if fan_on | airflow_ok else io_1 * m.IN_PART)
-        self._put(m.F_DAMPER_MISSING, 1 if fan_on and not damper_ok else 0,
-                  io_3 if fan_on | damper_ok else io_3 * m.IN_PART)
+        # Of a fan that is off an open contact shows neither that it fails nor that it is well
+        # again.
+        self._put(
+            m.F_AIRFLOW_MISSING,
+            1 if fan_on and not airflow_ok else 0,
+            io_1 if fan_on | airflow_ok else io_1 * m.IN_PART,
+        )
+        self._put(
+            m.F_DAMPER_MISSING,
+            1 if fan_on and not damper_ok else 0,
+            io_3 if fan_on | damper_ok else io_3 * m.IN_PART,
+        )
 
     def _detectors(self):
         """Smoke zones and heat detectors in alarm: one is row 4, two are row 5."""
         inp = self.inp
-        smoke = (self.zones > 0 and not inp[s.SMOKE_1_OK]) + (self.zones > 1 and not inp[s.SMOKE_2_OK])
+        smoke = (self.zones > 0 and not inp[s.SMOKE_1_OK]) + (
+            self.zones > 1 and not inp[s.SMOKE_2_OK]
+        )
         return smoke + (self.heat_fitted > 0 and not inp[s.HEAT_OK])

@@ -1,7 +1,9 @@
-"""The votes of the gas detectors. A silent or faulty one may hide gas, so the others alone show nothing to be clear.
+"""The votes of the gas detectors. A silent or faulty one may hide gas, so the others alone show
+nothing to be clear.
 
-What a faulty one reads is what its driver trusts of it all the same (a saturated cell, its other cell), else 0.
-Three kinds: combustible gas, vapour of electrolyte above its reference, hydrogen or carbon monoxide (the larger).
+What a faulty one reads is what its driver trusts of it all the same (a saturated cell, its other
+cell), else 0. Three kinds: combustible gas, vapour of electrolyte above its reference, hydrogen or
+carbon monoxide (the larger).
 """
 
 from array import array
@@ -26,20 +28,25 @@ class Gas:
         self.inp, self.fresh, self.ages = features.inp, features.fresh, features.ages
         self.value, self.known, self._put = features.value, features.known, features.put
         cabinet = image_map.cabinet
-        self.combustible = COMBUSTIBLE[:image[cabinet + p.P_GAS_DETECTORS]]
-        self.vapour = VAPOUR[:image[cabinet + p.P_OFFGAS_DETECTORS]]
-        self.toxic = TOXIC[:image[cabinet + p.P_TOXIC_FITTED]]
+        self.combustible = COMBUSTIBLE[: image[cabinet + p.P_GAS_DETECTORS]]
+        self.vapour = VAPOUR[: image[cabinet + p.P_OFFGAS_DETECTORS]]
+        self.toxic = TOXIC[: image[cabinet + p.P_TOXIC_FITTED]]
         self.detectors = self.combustible + self.vapour + self.toxic
         self.required = image[cabinet + p.P_GAS_REQUIRED]
-        # Row 14 asks for combustible gas, of which the limit is told; where nothing is fitted for it, for all others.
+        # Row 14 asks for combustible gas, of which the limit is told; where nothing is fitted for
+        # it, for all others.
         self.after_asked = (s.G_GAS_2 if self.combustible else s.G_TOXIC) + 1
         self.second_ticks = max(1, 1000 // image[p.H_TICK_MS])
-        self.history = array("i", [NO_HISTORY_PPM] * (RISE_S + HALF_S))  # of the last 10 s; then of the last 5
+        # of the last 10 s; then of the last 5
+        self.history = array("i", [NO_HISTORY_PPM] * (RISE_S + HALF_S))
         self.clock = array("i", [0, 0])  # ticks into the present second, place in the history
-        self.high = array("i", [0, 0, 0])  # of a kind: highest, second highest, how many have a reading
+        # of a kind: highest, second highest, how many have a reading
+        self.high = array("i", [0, 0, 0])
 
     def update(self, elapsed):
-        """Vote anew when a detector has news or is silent for longer than it may (never heard: since the start)."""
+        """Vote anew when a detector has news or is silent for longer than it may (never heard:
+        since the start).
+        """
         ticks, budget_ticks = self.ages.ticks, self.ages.budget_ticks
         for group, _ in self.detectors:
             if self.fresh[group] or ticks[group] > budget_ticks[group]:
@@ -64,17 +71,29 @@ class Gas:
         self._levels()
 
     def _levels(self):
-        """The highest reading of each kind; of vapour also the second highest (row 8: two sensors)."""
+        """The highest reading of each kind; of vapour also the second highest (row 8: two
+        sensors).
+        """
         combustible = self._kind(self.combustible)
-        self._put(m.F_GAS_LFL_PERMILLE_MAX, self.high[0], self._known(combustible, len(self.combustible)))
+        self._put(
+            m.F_GAS_LFL_PERMILLE_MAX, self.high[0], self._known(combustible, len(self.combustible))
+        )
         vapour = self._kind(self.vapour)
         self._put(m.F_OFFGAS_PPM_MAX, self.high[0], self._known(vapour, len(self.vapour)))
-        self._put(m.F_OFFGAS_PPM_SECOND, self.high[1], self._known(vapour, len(VAPOUR)) if self.high[2] > 1 else 0)
+        self._put(
+            m.F_OFFGAS_PPM_SECOND,
+            self.high[1],
+            self._known(vapour, len(VAPOUR)) if self.high[2] > 1 else 0,
+        )
         toxic = self._kind(self.toxic)
         self._put(m.F_TOXIC_PPM, self.high[0], self._known(toxic, len(self.toxic)))
         good = combustible if self.combustible else vapour + toxic
         heard = self.ages.heard(s.G_GAS_1, self.after_asked)
-        self._put(m.F_GAS_DETECTORS_LOST, 1 if self.required and heard == m.KNOWN and not good else 0, heard)
+        self._put(
+            m.F_GAS_DETECTORS_LOST,
+            1 if self.required and heard == m.KNOWN and not good else 0,
+            heard,
+        )
         if not self.high[2]:  # until it is computed anew: after a silence it would be an old one
             self.known[m.F_TOXIC_RISE_PPM] = 0
 
@@ -93,7 +112,8 @@ class Gas:
     def _rise(self, elapsed):
         """Once a second: hydrogen or carbon monoxide against what it was RISE_S seconds ago.
 
-        It must have risen as fast over the later half of them: a puff that stays is row 9's, or 10a's.
+        It must have risen as fast over the later half of them: a puff that stays is row 9's, or
+        10a's.
         """
         clock, history = self.clock, self.history
         clock[0] += elapsed
@@ -105,7 +125,8 @@ class Gas:
         now = self.value[m.F_TOXIC_PPM] if known else NO_HISTORY_PPM
         before = history[clock[1]]
         later = RISE_S + clock[1] % HALF_S
-        rise = min(now - before, 2 * (now - history[later]) + 1)  # the half of 51 is 25; -1, not known, takes none away
+        # the half of 51 is 25; -1, not known, takes none away
+        rise = min(now - before, 2 * (now - history[later]) + 1)
         self._put(m.F_TOXIC_RISE_PPM, rise, known if before != NO_HISTORY_PPM else 0)
         history[clock[1]] = history[later] = now
 

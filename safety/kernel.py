@@ -1,6 +1,8 @@
-"""step(): age and analyse everything, then act. A pure function of the image, the inputs and its own arrays.
+"""step(): age and analyse everything, then act. A pure function of the image, the inputs and its
+own arrays.
 
-No clock, no I/O, no allocation, no float. The same source runs on CPython and on MicroPython with the heap locked.
+No clock, no I/O, no allocation, no float. The same source runs on CPython and on MicroPython with
+the heap locked.
 """
 
 from array import array
@@ -16,29 +18,43 @@ from safety.features import Features
 from safety.latches import Latches
 from safety.permit import ENDING, Permit
 
-CRC_STEPS = 100  # the whole limit image is checked in so many steps, 2 s at 20 ms, however large it is
+# the whole limit image is checked in so many steps, 2 s at 20 ms, however large it is
+CRC_STEPS = 100
 ELAPSED_MAX = 1_000_000  # ticks; later is as late
 POWERED = (s.RUNNING, s.STOPPING, s.TRIPPED)
 WITHOUT_ENERGY = (s.INHIBITED, s.TRIPPED)
 # Outputs that are what is demanded of them, and nothing else.
-SIGNALLED = ((s.HORN_ON, m.D_HORN), (s.PRE_ALARM_ON, m.D_PRE_ALARM), (s.SHUNT_TRIP_ON, m.D_SHUNT_TRIP),
-             (s.NOTIFY_MAINTENANCE, m.D_MAINTENANCE), (s.NOTIFY_OPERATOR, m.D_OPERATOR))
+SIGNALLED = (
+    (s.HORN_ON, m.D_HORN),
+    (s.PRE_ALARM_ON, m.D_PRE_ALARM),
+    (s.SHUNT_TRIP_ON, m.D_SHUNT_TRIP),
+    (s.NOTIFY_MAINTENANCE, m.D_MAINTENANCE),
+    (s.NOTIFY_OPERATOR, m.D_OPERATOR),
+)
 
 
 class Kernel:
-    """The safety kernel of one cabinet. `inp`, `fresh`, `out` are its arrays; the caller fills the first two."""
+    """The safety kernel of one cabinet. `inp`, `fresh`, `out` are its arrays; the caller fills the
+    first two.
+    """
 
     def __init__(self, image):
-        """image: array('i') as parameters.ImageMap describes it. Raises ValueError when it is no such image."""
+        """image: array('i') as parameters.ImageMap describes it. Raises ValueError when it is no
+        such image.
+        """
         if image[p.H_SCHEMA] != p.IMAGE_SCHEMA:
             raise ValueError("limit image schema is not the kernel's")
         layout = s.Layout(image[p.H_UNITS], image[p.H_RACKS], image[p.H_MODULES])
         image_map = p.ImageMap(layout.units, layout.racks, m.STAGES_PER_SCOPE)
         if len(image) != image_map.words:
             raise ValueError("limit image length does not fit its topology")
-        if not p.fits(image, image_map):  # or it would be an IndexError at the very trip, or another rack's temperature
-            raise ValueError("limit image holds a word beyond 2^30, a second not of whole ticks, or units or modules "
-                             "that its topology has not")
+        # or it would be an IndexError at the very trip, or another rack's temperature
+        if not p.fits(image, image_map):
+            raise ValueError(
+                "limit image holds a word beyond 2^30, a second not of whole ticks, "
+                "or units or modules "
+                "that its topology has not"
+            )
         self.image, self.layout = image, layout
         self.inp = array("i", [0] * layout.inputs)
         self.fresh = bytearray(layout.groups)
@@ -48,24 +64,34 @@ class Kernel:
         self.latches = Latches(self.evaluator, image, image_map)
         self.bounds = Bounds(layout, image, image_map, self.inp, self.out, self.features)
         self.contactors = Contactors(layout, image, image_map, self.inp, self.out, self.features)
-        self.permit = Permit(layout, image, image_map, self.inp, self.out, self.evaluator, self.contactors)
+        self.permit = Permit(
+            layout, image, image_map, self.inp, self.out, self.evaluator, self.contactors
+        )
         self.frozen_ms = image[image_map.cabinet + p.P_METER_FROZEN_MS]
         self.demand = array("i", [0] * m.DEMAND_COUNT)
         self.unit_demand = array("i", [0] * (m.DEMAND_COUNT * layout.units))
-        self.crc = array("i", [p.image_crc(image), 0, 0, 0])  # at start, running, next word, a copy differs
+        # at start, running, next word, a copy differs
+        self.crc = array("i", [p.image_crc(image), 0, 0, 0])
         self.crc_words = -(-len(image) // CRC_STEPS)
         self.standing = array("i", [1, 0])  # demands may be above none; bits of _alert_bits
         self.alert_bits = tuple([_alert_bits(stage[m.S_ROW]) for stage in m.STAGES])
-        self.conflict_at = tuple(range(len(m.ALERTS), len(m.ALERTS) + len(m.CONFLICTS)))  # its bit of alert_bits
-        self.conflict_ticks = array("i", [0] * len(m.CONFLICTS))  # for how long the row that wins has stood
-        self.hold_ticks = tuple([p.ticks(image[image_map.cabinet + p.cabinet_index(name)], image[p.H_TICK_MS])
-                                 for _, _, name, _ in m.CONFLICTS])
+        # its bit of alert_bits
+        self.conflict_at = tuple(range(len(m.ALERTS), len(m.ALERTS) + len(m.CONFLICTS)))
+        # for how long the row that wins has stood
+        self.conflict_ticks = array("i", [0] * len(m.CONFLICTS))
+        self.hold_ticks = tuple(
+            [
+                p.ticks(image[image_map.cabinet + p.cabinet_index(name)], image[p.H_TICK_MS])
+                for _, _, name, _ in m.CONFLICTS
+            ]
+        )
         self.out[s.IMAGE_CRC] = self.crc[0]
         self.out[s.FIRST_OUT] = self.out[s.FIRST_OUT_INSTANCE] = -1
 
     def boot(self, not_clean, store_unreadable, latched):
-        """Tell the kernel how the last run ended. latched: stage instances that were latched (indices), in their
-        order."""
+        """Tell the kernel how the last run ended. latched: stage instances that were latched
+        (indices), in their order.
+        """
         self.features.boot[0] = 1 if not_clean else 0
         self.features.boot[1] = 1 if store_unreadable else 0
         for index in latched:
@@ -79,25 +105,81 @@ class Kernel:
             self._end_hold_off(m.STAGES[self.evaluator.stage[index]][m.S_ROW])
 
     def _end_hold_off(self, row):
-        """Of a row that stood before the restart: the fan, which fails on, has run meanwhile and goes on."""
+        """Of a row that stood before the restart: the fan, which fails on, has run meanwhile and
+        goes on.
+        """
         for place in range(len(m.CONFLICTS)):
             if m.CONFLICTS[place][1] == row:
                 self.conflict_ticks[place] = self.hold_ticks[place]
 
     def state_blocks(self):
-        """Every array that carries over from one step to the next, in a fixed order (keyframes, second channel)."""
+        """Every array that carries over from one step to the next, in a fixed order (keyframes,
+        second channel).
+        """
         f, e, b, c, t = self.features, self.evaluator, self.bounds, self.contactors, self.permit
         r, g, h = f.racks, f.gas, f.racks.heating
-        return (f.value, f.known, f.ages.ticks, f.ages.seen, f.changed, f.frozen_ticks, f.raw_hash, f.boot, f.noc_ticks,
-                g.history, g.clock, r.bad_frames, r.clock, r.cells_mV, r.current_mA, r.mismatch, r.open_string,
-                h.history, h.heat_uK, h.place, h.whole_s, h.zeros, h.doubt_s, e.set_count, e.clear_count, e.active,
-                e.latched, e.busy, e.moved, e.first_out, e.order, e.last, e.trips, self.latches.token_age, b.rack_limit,
-                b.limit_W, b.published_W, b.lowest_W, b.signature, c.step, c.closing_ticks, c.open_ticks, c.was_closed,
-                t.state, t.timer, t.waited, t.relays, t.tried, self.crc, self.standing, self.conflict_ticks,
-                self.demand, self.unit_demand, self.inp, self.out)
+        return (
+            f.value,
+            f.known,
+            f.ages.ticks,
+            f.ages.seen,
+            f.changed,
+            f.frozen_ticks,
+            f.raw_hash,
+            f.boot,
+            f.noc_ticks,
+            g.history,
+            g.clock,
+            r.bad_frames,
+            r.clock,
+            r.cells_mV,
+            r.current_mA,
+            r.mismatch,
+            r.open_string,
+            h.history,
+            h.heat_uK,
+            h.place,
+            h.whole_s,
+            h.zeros,
+            h.doubt_s,
+            e.set_count,
+            e.clear_count,
+            e.active,
+            e.latched,
+            e.busy,
+            e.moved,
+            e.first_out,
+            e.order,
+            e.last,
+            e.trips,
+            self.latches.token_age,
+            b.rack_limit,
+            b.limit_W,
+            b.published_W,
+            b.lowest_W,
+            b.signature,
+            c.step,
+            c.closing_ticks,
+            c.open_ticks,
+            c.was_closed,
+            t.state,
+            t.timer,
+            t.waited,
+            t.relays,
+            t.tried,
+            self.crc,
+            self.standing,
+            self.conflict_ticks,
+            self.demand,
+            self.unit_demand,
+            self.inp,
+            self.out,
+        )
 
     def step(self, elapsed):
-        """One step of `elapsed` ticks (1 when on time) over the present inputs; results are in `out`."""
+        """One step of `elapsed` ticks (1 when on time) over the present inputs; results are in
+        `out`.
+        """
         elapsed = self.judge(elapsed)
         self.permit.update(elapsed, self.demand[m.D_PCS], self.demand[m.D_DC])
         self._stopping()
@@ -105,15 +187,18 @@ class Kernel:
         self._publish()
 
     def judge(self, elapsed):
-        """The first half of a step: what stands, what is demanded because of it, and resets. Whoever moves nothing
-        needs no more (second.py). Returns `elapsed`, bounded."""
+        """The first half of a step: what stands, what is demanded because of it, and resets.
+        Whoever moves nothing needs no more (second.py). Returns `elapsed`, bounded.
+        """
         elapsed = min(elapsed, ELAPSED_MAX)
         self._check_image()
         self.features.update(elapsed)
         self.evaluator.update(elapsed)
         self._combine()
         self._settle(elapsed)
-        self.out[s.RESET_RESULT] = self.latches.update(elapsed, self.inp, self.features.ages.known(s.G_IO_1))
+        self.out[s.RESET_RESULT] = self.latches.update(
+            elapsed, self.inp, self.features.ages.known(s.G_IO_1)
+        )
         self.out[s.FAN_ON] = self.demand[m.D_FAN]
         if self.evaluator.moved[0]:
             self._publish_causes()
@@ -129,13 +214,17 @@ class Kernel:
         value = crc.START if first == 0 else self.crc[1]
         for word in range(first, last):
             value = crc.add_word(value, self.image[word])
-        for index in range(first * evaluator.count // len(self.image), last * evaluator.count // len(self.image)):
+        for index in range(
+            first * evaluator.count // len(self.image), last * evaluator.count // len(self.image)
+        ):
             if not evaluator.as_image(index):
                 self.crc[3] = 1
         self.crc[1] = value
         self.crc[2] = last
         if last == len(self.image):
-            self.features.value[m.F_IMAGE_CHANGED] = 0 if value == self.crc[0] and not self.crc[3] else 1
+            self.features.value[m.F_IMAGE_CHANGED] = (
+                0 if value == self.crc[0] and not self.crc[3] else 1
+            )
             self.features.known[m.F_IMAGE_CHANGED] = 1
             self.crc[2] = self.crc[3] = 0
 
@@ -149,7 +238,9 @@ class Kernel:
             self._combine_anew(evaluator)
 
     def _combine_anew(self, evaluator):
-        """The work of _combine, left out in the steps in which nothing stands, stood, or is being stopped."""
+        """The work of _combine, left out in the steps in which nothing stands, stood, or is being
+        stopped.
+        """
         _clear(self.demand)
         _clear(self.unit_demand)
         alerts = standing = 0
@@ -167,7 +258,9 @@ class Kernel:
             self.features.value[m.ALERTS[place][0]] = alerts >> place & 1
 
     def _settle(self, elapsed):
-        """Let a demand yield to a row that has not stood for its hold-off yet (matrix.CONFLICTS)."""
+        """Let a demand yield to a row that has not stood for its hold-off yet
+        (matrix.CONFLICTS).
+        """
         ticks = self.conflict_ticks
         for place in range(len(m.CONFLICTS)):
             if not self.standing[1] >> self.conflict_at[place] & 1:
@@ -190,7 +283,9 @@ class Kernel:
             _raise(self.unit_demand, unit * m.DEMAND_COUNT, m.ASKS[stage])
 
     def _stopping(self):
-        """A controlled stop is a ramp to zero of every unit; so is a trip whose cause went before all was open."""
+        """A controlled stop is a ramp to zero of every unit; so is a trip whose cause went before
+        all was open.
+        """
         if self.permit.state[0] in ENDING:
             self.standing[0] = 1
             for unit in range(self.layout.units):
@@ -211,7 +306,9 @@ class Kernel:
         out[s.AUX_LOAD_OK] = 0 if unheard or demand[m.D_AUX_SHED] else 1
         out[s.RESETS_LEFT] = self.latches.left()
         grid = self.features.ages.known(s.G_METER_GRID)
-        out[s.OBLIGATIONS_OK] = grid if self.features.value[m.F_METER_FROZEN_MS] < self.frozen_ms else 0
+        out[s.OBLIGATIONS_OK] = (
+            grid if self.features.value[m.F_METER_FROZEN_MS] < self.frozen_ms else 0
+        )
 
     def _publish_causes(self):
         """First-out, mask and counts; left alone in the steps in which nothing came or went."""
@@ -233,7 +330,9 @@ def _clear(levels):
 
 
 def _raise(levels, first, asks):
-    """Raise to what is asked each output that is lower. levels: from index `first` on; asks: (output, level)."""
+    """Raise to what is asked each output that is lower. levels: from index `first` on; asks:
+    (output, level).
+    """
     for output, level in asks:
         if level > levels[first + output]:
             levels[first + output] = level
@@ -242,6 +341,8 @@ def _raise(levels, first, asks):
 def _alert_bits(row):
     """One bit for each of ALERTS and then of CONFLICTS that the row belongs to."""
     bits = 0
-    for place, rows in enumerate([alert[1] for alert in m.ALERTS] + [(conflict[1],) for conflict in m.CONFLICTS]):
+    for place, rows in enumerate(
+        [alert[1] for alert in m.ALERTS] + [(conflict[1],) for conflict in m.CONFLICTS]
+    ):
         bits |= (row in rows) << place
     return bits

@@ -1,9 +1,9 @@
 """Resets: who may clear what, how often, and only what the operator saw.
 
-A reset names the first-out stage and the cause mask it was given for. It is refused if either changed, if any cause it
-would clear has been gone for less than `reset_clear_ms` or is not known now, or if the hour's remote resets are used
-up. A key reset needs the key turned out of RUN. Tokens age with the controller's uptime, so a restart never gives a
-reset back.
+A reset names the first-out stage and the cause mask it was given for. It is refused if either
+changed, if any cause it would clear has been gone for less than `reset_clear_ms` or is not known
+now, or if the hour's remote resets are used up. A key reset needs the key turned out of RUN. Tokens
+age with the controller's uptime, so a restart never gives a reset back.
 """
 
 from array import array
@@ -13,7 +13,15 @@ from safety import parameters as p
 from safety import signals as s
 
 NONE, DONE, CHANGED, NOT_CLEAR_YET, NO_TOKENS, KEY_NEEDED, NOTHING = range(7)
-RESULTS = ("none", "done", "changed", "not clear yet", "no tokens", "key needed", "nothing to reset")
+RESULTS = (
+    "none",
+    "done",
+    "changed",
+    "not clear yet",
+    "no tokens",
+    "key needed",
+    "nothing to reset",
+)
 HOUR_MS = 3_600_000
 TOKENS = 3
 
@@ -38,7 +46,9 @@ class Latches:
         return max(0, self.allowed - used)
 
     def update(self, elapsed, inp, known_key):
-        """Age the tokens and carry out the reset the inputs ask for. Returns a result code (RESULTS)."""
+        """Age the tokens and carry out the reset the inputs ask for. Returns a result code
+        (RESULTS).
+        """
         age = self.token_age
         for token in range(TOKENS):
             if age[token] < self.hour_ticks:
@@ -46,7 +56,9 @@ class Latches:
         kind = inp[s.RESET_KIND]
         if kind == 0:
             return NONE
-        result = self.verdict(kind, inp[s.RESET_FIRST_OUT], inp[s.RESET_MASK], known_key and not inp[s.KEY_RUN_OK])
+        result = self.verdict(
+            kind, inp[s.RESET_FIRST_OUT], inp[s.RESET_MASK], known_key and not inp[s.KEY_RUN_OK]
+        )
         if result == DONE:
             self._clear(kind)
             if kind == m.REMOTE:
@@ -54,7 +66,9 @@ class Latches:
         return result
 
     def verdict(self, kind, first_out, mask, key_out):
-        """What a reset would come to now (RESULTS), without any effect. key_out: the key is known not to be in RUN."""
+        """What a reset would come to now (RESULTS), without any effect. key_out: the key is known
+        not to be in RUN.
+        """
         if first_out != self.evaluator.first_out[0] or mask != self.evaluator.cause_mask():
             return CHANGED
         if kind == m.REMOTE:
@@ -69,7 +83,9 @@ class Latches:
         age[oldest] = 0
 
     def _clear(self, level):
-        """Clear all latches that `level` may clear. The first-out is named anew when the causes are published."""
+        """Clear all latches that `level` may clear. The first-out is named anew when the causes are
+        published.
+        """
         evaluator = self.evaluator
         evaluator.moved[0] = 1
         for index in range(evaluator.count):
@@ -78,7 +94,10 @@ class Latches:
 
     def clears(self, index, level):
         """True for a latched instance that a reset of this level clears."""
-        return self.evaluator.latched[index] and m.STAGES[self.evaluator.stage[index]][m.S_LATCH] <= level
+        return (
+            self.evaluator.latched[index]
+            and m.STAGES[self.evaluator.stage[index]][m.S_LATCH] <= level
+        )
 
     def _clearable(self, level):
         evaluator = self.evaluator
@@ -95,7 +114,13 @@ class Latches:
         return found
 
     def _is_clear(self, index):
-        """True if the cause is known to be gone, for long enough: of what is silent now the last news is old."""
+        """True if the cause is known to be gone, for long enough: of what is silent now the last
+        news is old.
+        """
         evaluator = self.evaluator
         known = evaluator.features.known[evaluator.watch[index][0]] == m.KNOWN
-        return known and not evaluator.active[index] and evaluator.clear_count[index] >= self.clear_ticks
+        return (
+            known
+            and not evaluator.active[index]
+            and evaluator.clear_count[index] >= self.clear_ticks
+        )

@@ -1,133 +1,180 @@
-"""STAGES: the cause-and-effect rows as data, one or more stages each, with what each one demands of the outputs.
+"""STAGES: the cause-and-effect rows as data, one or more stages each, with what each one demands of
+the outputs.
 
-Source of the numbers: section 7 of the project's NFPA 855 fact table (LFP values; NMC_THRESHOLDS where the other
-chemistry differs). Rows 49 to 53 are ours: what the table has no row for. Clause and confidence stand in CLAUSES.
-A demand is a level per output, 0 = none; levels of several stages combine by `max`, so adding a fault never lowers one.
+Source of the numbers: section 7 of the project's NFPA 855 fact table (LFP values; NMC_THRESHOLDS
+where the other chemistry differs). Rows 49 to 53 are ours: what the table has no row for. Clause
+and confidence stand in CLAUSES. A demand is a level per output, 0 = none; levels of several stages
+combine by `max`, so adding a fault never lowers one.
 """
 
 from safety.signals import CABINET, RACK, UNIT
 
 # Derived signals a stage may look at (features.py and its neighbours compute them), per scope.
+# Names, many to a line.
+# fmt: off
 CABINET_FEATURES = (
-    "estop_1_ok", "estop_2_ok", "estop_discrepancy", "fire_alarm_ok", "suppression_ok", "fire_detectors",
-    "fire_trouble_ok", "offgas_ppm_max", "offgas_ppm_second", "toxic_ppm", "toxic_rise_ppm", "gas_lfl_permille_max",
-    "gas_relay_ok", "gas_detectors_faulty", "gas_detectors_silent", "gas_calibration_d_min", "gas_detectors_lost",
-    "airflow_missing", "damper_missing", "hvac_ok", "air_temperature_ddegC", "cell_voltage_ok", "closing_failures",
-    "bms_fault_ok", "leak_ok", "coolant_ok", "humidity_permille", "mains_ok", "ups_reserve_min", "image_changed",
-    "step_late_ms", "boot_not_clean", "boot_store_unreadable", "self_test_bits", "cpu_temperature_ddegC", "noc_lost_s",
-    "noc_unverified", "key_run_ok", "door_ok", "io_silence_ms", "meter_silence_ms", "meter_frozen_ms", "peer_code",
-    "monitor_silence_ms", "on_ups", "energised", "gas_or_smoke_alert", "gas_alert", "heating_alert", "any_sign",
+    "estop_1_ok", "estop_2_ok", "estop_discrepancy", "fire_alarm_ok", "suppression_ok",
+    "fire_detectors", "fire_trouble_ok", "offgas_ppm_max", "offgas_ppm_second", "toxic_ppm",
+    "toxic_rise_ppm", "gas_lfl_permille_max", "gas_relay_ok", "gas_detectors_faulty",
+    "gas_detectors_silent", "gas_calibration_d_min", "gas_detectors_lost", "airflow_missing",
+    "damper_missing", "hvac_ok", "air_temperature_ddegC", "cell_voltage_ok", "closing_failures",
+    "bms_fault_ok", "leak_ok", "coolant_ok", "humidity_permille", "mains_ok", "ups_reserve_min",
+    "image_changed", "step_late_ms", "boot_not_clean", "boot_store_unreadable", "self_test_bits",
+    "cpu_temperature_ddegC", "noc_lost_s", "noc_unverified", "key_run_ok", "door_ok",
+    "io_silence_ms", "meter_silence_ms", "meter_frozen_ms", "peer_code", "monitor_silence_ms",
+    "on_ups", "energised", "gas_or_smoke_alert", "gas_alert", "heating_alert", "any_sign",
 )
-(F_ESTOP_1_OK, F_ESTOP_2_OK, F_ESTOP_DISCREPANCY, F_FIRE_ALARM_OK, F_SUPPRESSION_OK, F_FIRE_DETECTORS,
- F_FIRE_TROUBLE_OK, F_OFFGAS_PPM_MAX, F_OFFGAS_PPM_SECOND, F_TOXIC_PPM, F_TOXIC_RISE_PPM, F_GAS_LFL_PERMILLE_MAX,
- F_GAS_RELAY_OK, F_GAS_DETECTORS_FAULTY, F_GAS_DETECTORS_SILENT, F_GAS_CALIBRATION_D_MIN, F_GAS_DETECTORS_LOST,
- F_AIRFLOW_MISSING, F_DAMPER_MISSING, F_HVAC_OK, F_AIR_TEMPERATURE_DDEGC, F_CELL_VOLTAGE_OK, F_CLOSING_FAILURES,
- F_BMS_FAULT_OK, F_LEAK_OK, F_COOLANT_OK, F_HUMIDITY_PERMILLE, F_MAINS_OK, F_UPS_RESERVE_MIN, F_IMAGE_CHANGED,
- F_STEP_LATE_MS, F_BOOT_NOT_CLEAN, F_BOOT_STORE_UNREADABLE, F_SELF_TEST_BITS, F_CPU_TEMPERATURE_DDEGC, F_NOC_LOST_S,
- F_NOC_UNVERIFIED, F_KEY_RUN_OK, F_DOOR_OK, F_IO_SILENCE_MS, F_METER_SILENCE_MS, F_METER_FROZEN_MS, F_PEER_CODE,
- F_MONITOR_SILENCE_MS, F_ON_UPS, F_ENERGISED, F_GAS_OR_SMOKE_ALERT, F_GAS_ALERT, F_HEATING_ALERT,
- F_ANY_SIGN) = range(50)
+(F_ESTOP_1_OK, F_ESTOP_2_OK, F_ESTOP_DISCREPANCY, F_FIRE_ALARM_OK, F_SUPPRESSION_OK,
+ F_FIRE_DETECTORS, F_FIRE_TROUBLE_OK, F_OFFGAS_PPM_MAX, F_OFFGAS_PPM_SECOND, F_TOXIC_PPM,
+ F_TOXIC_RISE_PPM, F_GAS_LFL_PERMILLE_MAX, F_GAS_RELAY_OK, F_GAS_DETECTORS_FAULTY,
+ F_GAS_DETECTORS_SILENT, F_GAS_CALIBRATION_D_MIN, F_GAS_DETECTORS_LOST, F_AIRFLOW_MISSING,
+ F_DAMPER_MISSING, F_HVAC_OK, F_AIR_TEMPERATURE_DDEGC, F_CELL_VOLTAGE_OK, F_CLOSING_FAILURES,
+ F_BMS_FAULT_OK, F_LEAK_OK, F_COOLANT_OK, F_HUMIDITY_PERMILLE, F_MAINS_OK, F_UPS_RESERVE_MIN,
+ F_IMAGE_CHANGED, F_STEP_LATE_MS, F_BOOT_NOT_CLEAN, F_BOOT_STORE_UNREADABLE, F_SELF_TEST_BITS,
+ F_CPU_TEMPERATURE_DDEGC, F_NOC_LOST_S, F_NOC_UNVERIFIED, F_KEY_RUN_OK, F_DOOR_OK, F_IO_SILENCE_MS,
+ F_METER_SILENCE_MS, F_METER_FROZEN_MS, F_PEER_CODE, F_MONITOR_SILENCE_MS, F_ON_UPS, F_ENERGISED,
+ F_GAS_OR_SMOKE_ALERT, F_GAS_ALERT, F_HEATING_ALERT, F_ANY_SIGN) = range(50)
+# fmt: on
 UNIT_FEATURES = ("pcs_silence_level", "pcs_excess_W", "bus_mismatch_mV")
 F_PCS_SILENCE_LEVEL, F_PCS_EXCESS_W, F_BUS_MISMATCH_MV = range(3)
+# Names, many to a line.
+# fmt: off
 RACK_FEATURES = (
-    "cell_voltage_mV_max", "cell_voltage_mV_min", "cell_spread_mV", "cell_voltage_drop_mV", "temperature_ddegC_max",
-    "temperature_ddegC_min", "temperature_spread_ddegC", "temperature_over_median_ddegC", "temperature_rising",
-    "temperature_rise_3s_ddegC", "temperature_rise_10s_ddegC", "temperature_unexplained_ddegC", "temperature_zeros",
-    "sensors_invalid_max", "charging", "current_over_105_mA", "current_over_110_mA", "current_over_200_mA",
-    "insulation_ohm_per_V", "contactor_mismatch", "bms_silence_level", "bms_bad_frames_recent", "runaway_hint",
-    "runaway_suspicion_pct",
+    "cell_voltage_mV_max", "cell_voltage_mV_min", "cell_spread_mV", "cell_voltage_drop_mV",
+    "temperature_ddegC_max", "temperature_ddegC_min", "temperature_spread_ddegC",
+    "temperature_over_median_ddegC", "temperature_rising", "temperature_rise_3s_ddegC",
+    "temperature_rise_10s_ddegC", "temperature_unexplained_ddegC", "temperature_zeros",
+    "sensors_invalid_max", "charging", "current_over_105_mA", "current_over_110_mA",
+    "current_over_200_mA", "insulation_ohm_per_V", "contactor_mismatch", "bms_silence_level",
+    "bms_bad_frames_recent", "runaway_hint", "runaway_suspicion_pct",
 )
-(F_CELL_VOLTAGE_MV_MAX, F_CELL_VOLTAGE_MV_MIN, F_CELL_SPREAD_MV, F_CELL_VOLTAGE_DROP_MV, F_TEMPERATURE_DDEGC_MAX,
- F_TEMPERATURE_DDEGC_MIN, F_TEMPERATURE_SPREAD_DDEGC, F_TEMPERATURE_OVER_MEDIAN_DDEGC, F_TEMPERATURE_RISING,
- F_TEMPERATURE_RISE_3S_DDEGC, F_TEMPERATURE_RISE_10S_DDEGC, F_TEMPERATURE_UNEXPLAINED_DDEGC, F_TEMPERATURE_ZEROS,
- F_SENSORS_INVALID_MAX, F_CHARGING, F_CURRENT_OVER_105_MA, F_CURRENT_OVER_110_MA, F_CURRENT_OVER_200_MA,
- F_INSULATION_OHM_PER_V, F_CONTACTOR_MISMATCH, F_BMS_SILENCE_LEVEL, F_BMS_BAD_FRAMES_RECENT,
- F_RUNAWAY_HINT, F_RUNAWAY_SUSPICION_PCT) = range(24)
+(F_CELL_VOLTAGE_MV_MAX, F_CELL_VOLTAGE_MV_MIN, F_CELL_SPREAD_MV, F_CELL_VOLTAGE_DROP_MV,
+ F_TEMPERATURE_DDEGC_MAX, F_TEMPERATURE_DDEGC_MIN, F_TEMPERATURE_SPREAD_DDEGC,
+ F_TEMPERATURE_OVER_MEDIAN_DDEGC, F_TEMPERATURE_RISING, F_TEMPERATURE_RISE_3S_DDEGC,
+ F_TEMPERATURE_RISE_10S_DDEGC, F_TEMPERATURE_UNEXPLAINED_DDEGC, F_TEMPERATURE_ZEROS,
+ F_SENSORS_INVALID_MAX, F_CHARGING, F_CURRENT_OVER_105_MA, F_CURRENT_OVER_110_MA,
+ F_CURRENT_OVER_200_MA, F_INSULATION_OHM_PER_V, F_CONTACTOR_MISMATCH, F_BMS_SILENCE_LEVEL,
+ F_BMS_BAD_FRAMES_RECENT, F_RUNAWAY_HINT, F_RUNAWAY_SUSPICION_PCT) = range(24)
+# fmt: on
 FEATURES = (CABINET_FEATURES, UNIT_FEATURES, RACK_FEATURES)
 UNIT_FEATURE_COUNT, RACK_FEATURE_COUNT = len(UNIT_FEATURES), len(RACK_FEATURES)
 NO_GATE = -1
-# What `known` of a feature says (0: not known). A value made of several inputs of which some are missing may trip a
-# stage (what is missing could only add to it), but shows no stage to be clear. So does one that is doubted (it may be a
-# dead sensor's), and as all of it is there, what counts towards a trip begins anew below the threshold.
+# What `known` of a feature says (0: not known). A value made of several inputs of which some are
+# missing may trip a stage (what is missing could only add to it), but shows no stage to be clear.
+# So does one that is doubted (it may be a dead sensor's), and as all of it is there, what counts
+# towards a trip begins anew below the threshold.
 KNOWN, IN_PART, DOUBTED = 1, 2, 3
 # Gates that say which rows stood in the step before: feature, its rows.
 ALERTS = (
-    (F_GAS_OR_SMOKE_ALERT, (2, 3, 4, 5, 7, 8, 9, 10, 11, 12, 21)),  # rows 15 and 16: "any gas or smoke alert"
+    # rows 15 and 16: "any gas or smoke alert"
+    (F_GAS_OR_SMOKE_ALERT, (2, 3, 4, 5, 7, 8, 9, 10, 11, 12, 21)),
     (F_GAS_ALERT, (7, 8, 9, 10, 11, 12)),  # row 48: "gas > 0 alarm"
     (F_HEATING_ALERT, (22, 23)),  # row 8: "or + dT/dt"
-    (F_ANY_SIGN, (7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23)),  # row 24: "any of rows 7-23"
+    # row 24: "any of rows 7-23"
+    (F_ANY_SIGN, (7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23)),
 )
 
 # Demands: what a stage asks of the outputs, each an ordered level.
-DEMANDS = ("pcs", "dc", "fan", "horn", "lamp", "red_lamp", "charge_inhibit", "discharge_inhibit",
-           "charge_derate_pct", "discharge_derate_pct", "maintenance", "operator", "facu", "pre_alarm", "shunt_trip",
-           "aux_shed")
-(D_PCS, D_DC, D_FAN, D_HORN, D_LAMP, D_RED_LAMP, D_CHARGE_INHIBIT, D_DISCHARGE_INHIBIT, D_CHARGE_DERATE_PCT,
- D_DISCHARGE_DERATE_PCT, D_MAINTENANCE, D_OPERATOR, D_FACU, D_PRE_ALARM, D_SHUNT_TRIP, D_AUX_SHED) = range(16)
+# Names, many to a line.
+# fmt: off
+DEMANDS = (
+    "pcs", "dc", "fan", "horn", "lamp", "red_lamp", "charge_inhibit", "discharge_inhibit",
+    "charge_derate_pct", "discharge_derate_pct", "maintenance", "operator", "facu", "pre_alarm",
+    "shunt_trip", "aux_shed",
+)
+(D_PCS, D_DC, D_FAN, D_HORN, D_LAMP, D_RED_LAMP, D_CHARGE_INHIBIT, D_DISCHARGE_INHIBIT,
+ D_CHARGE_DERATE_PCT, D_DISCHARGE_DERATE_PCT, D_MAINTENANCE, D_OPERATOR, D_FACU, D_PRE_ALARM,
+ D_SHUNT_TRIP, D_AUX_SHED) = range(16)
+# fmt: on
 DEMAND_COUNT = len(DEMANDS)
 PCS_RAMP, PCS_STOP = 1, 2
-# DC: inhibit closing; open at zero current or after 2 s; open at once after the PCS has stopped or 200 ms; open only at
-# zero current, however long that takes. The last outranks opening under load: an arc in gas above 25 % LFL (row 12).
+# DC: inhibit closing; open at zero current or after 2 s; open at once after the PCS has stopped or
+# 200 ms; open only at zero current, however long that takes. The last outranks opening under load:
+# an arc in gas above 25 % LFL (row 12).
 DC_INHIBIT, DC_OPEN_AT_ZERO, DC_OPEN, DC_OPEN_ONLY_AT_ZERO = 1, 2, 3, 4
-# Inhibits: of a row that ramps, through its ramp (a step to zero would be a stop); of every other row at once.
+# Inhibits: of a row that ramps, through its ramp (a step to zero would be a stop); of every other
+# row at once.
 INHIBIT_BY_RAMP, INHIBIT_AT_ONCE = 1, 2
 SELF, REMOTE, KEY = 0, 1, 2  # how a stage resets: by itself, by a remote reset, by the key on site
 
-# Real conflicts between demands: (demand that yields, row that wins, parameter that says for how long, clause). A fan
-# would blow the agent out; unburnt gas without ventilation has killed (McMicken), so the default hold-off is 0.
+# Real conflicts between demands: (demand that yields, row that wins, parameter that says for how
+# long, clause). A fan would blow the agent out; unburnt gas without ventilation has killed
+# (McMicken), so the default hold-off is 0.
 CONFLICTS = ((D_FAN, 3, "agent_hold_off_ms", "A32, D1, D2"),)
 
 
-def _demand(pcs=0, dc=0, fan=0, horn=0, lamp=0, red=0, charge=0, discharge=0, charge_derate=0, discharge_derate=0,
-            maintenance=0, operator=0, facu=0, pre_alarm=0, shunt_trip=0, aux_shed=0):
-    """Levels in the order of DEMANDS. charge, discharge: 1 inhibits. A derate of 75 means that a quarter is left."""
+# Tables from here on: a demand, a stage, a row to a line.
+# fmt: off
+def _demand(*, pcs=0, dc=0, fan=0, horn=0, lamp=0, red=0, charge=0, discharge=0, charge_derate=0,
+            discharge_derate=0, maintenance=0, operator=0, facu=0, pre_alarm=0, shunt_trip=0,
+            aux_shed=0):
+    """Levels in the order of DEMANDS. charge, discharge: 1 inhibits. A derate of 75 means that a
+    quarter is left.
+    """
     inhibit = INHIBIT_BY_RAMP if pcs == PCS_RAMP else INHIBIT_AT_ONCE
-    return (pcs, dc, fan, horn, lamp, red, charge * inhibit, discharge * inhibit, charge_derate, discharge_derate,
-            maintenance, operator, facu, pre_alarm, shunt_trip, aux_shed)
+    return (pcs, dc, fan, horn, lamp, red, charge * inhibit, discharge * inhibit, charge_derate,
+            discharge_derate, maintenance, operator, facu, pre_alarm, shunt_trip, aux_shed)
 
 
-_EMERGENCY = _demand(PCS_STOP, DC_OPEN, 0, 1, 1, 1, 1, 1, operator=1, facu=1)
-_FIRE = _demand(PCS_STOP, DC_OPEN, 1, 1, 1, 1, 1, 1, operator=1, facu=1, pre_alarm=1)
-# Rows 8 and 10 to 12 also shed the auxiliary loads that are not rated for gas (section 7, priority).
-_GAS = _demand(PCS_STOP, DC_OPEN, 1, 1, 1, 1, 1, 1, operator=1, facu=1, pre_alarm=1, aux_shed=1)
-_GAS_HIGH = _demand(PCS_STOP, DC_OPEN_ONLY_AT_ZERO, 1, 1, 1, 1, 1, 1, operator=1, facu=1, pre_alarm=1, aux_shed=1)
-_SMOKE = _demand(PCS_RAMP, DC_OPEN_AT_ZERO, 0, 1, 1, 0, 1, 1, operator=1, facu=1, pre_alarm=1)
-_OFFGAS = _demand(PCS_RAMP, DC_OPEN_AT_ZERO, 1, 1, 1, 0, 1, 1, operator=1, facu=1, pre_alarm=1)
-_STOP = _demand(PCS_STOP, DC_OPEN_AT_ZERO, 0, 1, 1, 0, 1, 1, operator=1)
-_BLIND = _demand(PCS_STOP, DC_OPEN_AT_ZERO, 0, 1, 1, 1, 1, 1, operator=1)  # A51: on loss of data the light is red
-_RAMP = _demand(PCS_RAMP, 0, 0, 0, 1, 0, 1, 1, operator=1)
-_RAMP_OPEN = _demand(PCS_RAMP, DC_OPEN_AT_ZERO, 0, 0, 1, 0, 1, 1, operator=1)
-_GAS_DOUBT = _demand(0, DC_INHIBIT, lamp=1, charge_derate=50, discharge_derate=50, maintenance=1, operator=1)
-_AIRFLOW = _demand(fan=1, horn=1, lamp=1, charge=1, charge_derate=50, discharge_derate=50, operator=1)
+_EMERGENCY = _demand(pcs=PCS_STOP, dc=DC_OPEN, horn=1, lamp=1, red=1, charge=1, discharge=1,
+                     operator=1, facu=1)
+_FIRE = _demand(pcs=PCS_STOP, dc=DC_OPEN, fan=1, horn=1, lamp=1, red=1, charge=1, discharge=1,
+                operator=1, facu=1, pre_alarm=1)
+# Rows 8 and 10 to 12 also shed the auxiliary loads that are not rated for gas (section 7,
+# priority).
+_GAS = _demand(pcs=PCS_STOP, dc=DC_OPEN, fan=1, horn=1, lamp=1, red=1, charge=1, discharge=1,
+               operator=1, facu=1, pre_alarm=1, aux_shed=1)
+_GAS_HIGH = _demand(pcs=PCS_STOP, dc=DC_OPEN_ONLY_AT_ZERO, fan=1, horn=1, lamp=1, red=1, charge=1,
+                    discharge=1, operator=1, facu=1, pre_alarm=1, aux_shed=1)
+_SMOKE = _demand(pcs=PCS_RAMP, dc=DC_OPEN_AT_ZERO, horn=1, lamp=1, charge=1, discharge=1,
+                 operator=1, facu=1, pre_alarm=1)
+_OFFGAS = _demand(pcs=PCS_RAMP, dc=DC_OPEN_AT_ZERO, fan=1, horn=1, lamp=1, charge=1, discharge=1,
+                  operator=1, facu=1, pre_alarm=1)
+_STOP = _demand(pcs=PCS_STOP, dc=DC_OPEN_AT_ZERO, horn=1, lamp=1, charge=1, discharge=1, operator=1)
+# A51: on loss of data the light is red
+_BLIND = _demand(pcs=PCS_STOP, dc=DC_OPEN_AT_ZERO, horn=1, lamp=1, red=1, charge=1, discharge=1,
+                 operator=1)
+_RAMP = _demand(pcs=PCS_RAMP, lamp=1, charge=1, discharge=1, operator=1)
+_RAMP_OPEN = _demand(pcs=PCS_RAMP, dc=DC_OPEN_AT_ZERO, lamp=1, charge=1, discharge=1, operator=1)
+_GAS_DOUBT = _demand(dc=DC_INHIBIT, lamp=1, charge_derate=50, discharge_derate=50, maintenance=1,
+                     operator=1)
+_AIRFLOW = _demand(fan=1, horn=1, lamp=1, charge=1, charge_derate=50, discharge_derate=50,
+                   operator=1)
 _DAMPER = _demand(fan=1, lamp=1, charge=1, charge_derate=50, discharge_derate=50, operator=1)
-_SELF_TEST = _demand(PCS_STOP, DC_OPEN_AT_ZERO, 1, 1, 1, 0, 1, 1, operator=1)
+_SELF_TEST = _demand(pcs=PCS_STOP, dc=DC_OPEN_AT_ZERO, fan=1, horn=1, lamp=1, charge=1,
+                     discharge=1, operator=1)
 _WARN = _demand(lamp=1, maintenance=1)
 _NO_CHARGE = _demand(lamp=1, charge=1, operator=1)
 
-# What looks back (rows 22, 23) is computed once a second: 1.5 s are two samples in a row, so that one wrong reading
-# latches nothing. A puff of gas that stays shows for 5 s as a rise over the later half of row 10b's 10 s, a
-# cell that has sagged once for 3 s as a fall (row 24), which with its spread is the same sign twice (row 53).
-# id, row, scope, feature, sense (+1: at or above `set`, -1: at or below), set, clear, set_ms, clear_ms, latch, gate,
-# demand. `clear` is the value on the safe side at which the clear time starts to run. Booleans: _ok trips at 0.
+# What looks back (rows 22, 23) is computed once a second: 1.5 s are two samples in a row, so that
+# one wrong reading latches nothing. A puff of gas that stays shows for 5 s as a rise over the later
+# half of row 10b's 10 s, a cell that has sagged once for 3 s as a fall (row 24), which with its
+# spread is the same sign twice (row 53). id, row, scope, feature, sense (+1: at or above `set`, -1:
+# at or below), set, clear, set_ms, clear_ms, latch, gate, demand. `clear` is the value on the safe
+# side at which the clear time starts to run. Booleans: _ok trips at 0.
 STAGES = (
     ("1a", 1, CABINET, F_ESTOP_1_OK, -1, 0, 1, 20, 0, KEY, NO_GATE, _EMERGENCY),
     ("1b", 1, CABINET, F_ESTOP_2_OK, -1, 0, 1, 20, 0, KEY, NO_GATE, _EMERGENCY),
     ("1c", 1, CABINET, F_ESTOP_DISCREPANCY, 1, 1, 0, 500, 0, KEY, NO_GATE, _EMERGENCY),
     ("2", 2, CABINET, F_FIRE_ALARM_OK, -1, 0, 1, 200, 0, KEY, NO_GATE, _FIRE),
     ("3", 3, CABINET, F_SUPPRESSION_OK, -1, 0, 1, 100, 0, KEY, NO_GATE,
-     _demand(PCS_STOP, DC_OPEN, 1, 1, 1, 1, 1, 1, operator=1, facu=1)),
+     _demand(pcs=PCS_STOP, dc=DC_OPEN, fan=1, horn=1, lamp=1, red=1, charge=1, discharge=1,
+             operator=1, facu=1)),
     ("4", 4, CABINET, F_FIRE_DETECTORS, 1, 1, 0, 2000, 0, REMOTE, NO_GATE, _SMOKE),
     ("5", 5, CABINET, F_FIRE_DETECTORS, 1, 2, 0, 500, 0, KEY, NO_GATE, _FIRE),
     ("6a", 6, CABINET, F_FIRE_TROUBLE_OK, -1, 0, 1, 5000, 0, REMOTE, NO_GATE,
-     _demand(0, DC_INHIBIT, lamp=1, charge_derate=50, discharge_derate=50, maintenance=1, operator=1)),
+     _demand(dc=DC_INHIBIT, lamp=1, charge_derate=50, discharge_derate=50, maintenance=1,
+             operator=1)),
     ("6b", 6, CABINET, F_FIRE_TROUBLE_OK, -1, 0, 1, 900_000, 0, REMOTE, NO_GATE,
-     _demand(0, DC_INHIBIT, lamp=1, charge=1, charge_derate=50, discharge_derate=50, maintenance=1, operator=1)),
+     _demand(dc=DC_INHIBIT, lamp=1, charge=1, charge_derate=50, discharge_derate=50,
+             maintenance=1, operator=1)),
     ("7", 7, CABINET, F_OFFGAS_PPM_MAX, 1, 20, 10, 5000, 0, REMOTE, NO_GATE, _OFFGAS),
     ("8a", 8, CABINET, F_OFFGAS_PPM_SECOND, 1, 20, 10, 2000, 0, KEY, NO_GATE, _GAS),
     ("8b", 8, CABINET, F_OFFGAS_PPM_MAX, 1, 20, 10, 30_000, 0, KEY, NO_GATE, _GAS),
     ("8c", 8, CABINET, F_OFFGAS_PPM_MAX, 1, 20, 10, 2000, 0, KEY, F_HEATING_ALERT, _GAS),
     ("9", 9, CABINET, F_TOXIC_PPM, 1, 50, 30, 10_000, 0, REMOTE, NO_GATE,
-     _demand(PCS_RAMP, DC_OPEN_AT_ZERO, 1, 1, 1, 0, 1, 1, operator=1)),
+     _demand(pcs=PCS_RAMP, dc=DC_OPEN_AT_ZERO, fan=1, horn=1, lamp=1, charge=1, discharge=1,
+             operator=1)),
     ("10a", 10, CABINET, F_TOXIC_PPM, 1, 200, 100, 5000, 0, KEY, NO_GATE, _GAS),
     ("10b", 10, CABINET, F_TOXIC_RISE_PPM, 1, 51, 10, 6000, 0, KEY, NO_GATE, _GAS),
     ("11", 11, CABINET, F_GAS_LFL_PERMILLE_MAX, 1, 100, 80, 2000, 0, KEY, NO_GATE, _GAS),
@@ -135,24 +182,28 @@ STAGES = (
     ("12b", 12, CABINET, F_GAS_RELAY_OK, -1, 0, 1, 0, 0, KEY, NO_GATE, _GAS_HIGH),
     ("13a", 13, CABINET, F_GAS_DETECTORS_FAULTY, 1, 1, 0, 10_000, 0, REMOTE, NO_GATE, _GAS_DOUBT),
     ("13b", 13, CABINET, F_GAS_DETECTORS_SILENT, 1, 1, 0, 10_000, 1000, SELF, NO_GATE, _GAS_DOUBT),
-    ("13c", 13, CABINET, F_GAS_CALIBRATION_D_MIN, -1, -1, 0, 10_000, 1000, SELF, NO_GATE, _GAS_DOUBT),
+    ("13c", 13, CABINET, F_GAS_CALIBRATION_D_MIN, -1, -1, 0, 10_000, 1000, SELF, NO_GATE,
+     _GAS_DOUBT),
     ("14", 14, CABINET, F_GAS_DETECTORS_LOST, 1, 1, 0, 10_000, 0, REMOTE, NO_GATE,
-     _demand(PCS_RAMP, DC_OPEN_AT_ZERO, 1, 1, 1, 1, 1, 1, operator=1, facu=1)),
+     _demand(pcs=PCS_RAMP, dc=DC_OPEN_AT_ZERO, fan=1, horn=1, lamp=1, red=1, charge=1,
+             discharge=1, operator=1, facu=1)),
     ("15a", 15, CABINET, F_AIRFLOW_MISSING, 1, 1, 0, 10_000, 0, REMOTE, NO_GATE, _AIRFLOW),
-    ("15b", 15, CABINET, F_AIRFLOW_MISSING, 1, 1, 0, 10_000, 0, REMOTE, F_GAS_OR_SMOKE_ALERT, _STOP),
+    ("15b", 15, CABINET, F_AIRFLOW_MISSING, 1, 1, 0, 10_000, 0, REMOTE, F_GAS_OR_SMOKE_ALERT,
+     _STOP),
     ("16a", 16, CABINET, F_DAMPER_MISSING, 1, 1, 0, 12_000, 0, REMOTE, NO_GATE, _DAMPER),
     ("16b", 16, CABINET, F_DAMPER_MISSING, 1, 1, 0, 12_000, 0, REMOTE, F_GAS_OR_SMOKE_ALERT,
-     _demand(PCS_STOP, DC_OPEN_AT_ZERO, 1, 0, 1, 0, 1, 1, operator=1)),
+     _demand(pcs=PCS_STOP, dc=DC_OPEN_AT_ZERO, fan=1, lamp=1, charge=1, discharge=1, operator=1)),
     ("17a", 17, CABINET, F_HVAC_OK, -1, 0, 1, 60_000, 1000, SELF, NO_GATE,
      _demand(lamp=1, charge_derate=50, discharge_derate=50, maintenance=1, operator=1)),
     ("17b", 17, CABINET, F_AIR_TEMPERATURE_DDEGC, 1, 451, 430, 60_000, 1000, SELF, NO_GATE,
      _demand(lamp=1, charge=1, charge_derate=50, discharge_derate=50, maintenance=1, operator=1)),
     ("17c", 17, CABINET, F_AIR_TEMPERATURE_DDEGC, 1, 501, 480, 60_000, 1000, SELF, NO_GATE,
-     _demand(PCS_RAMP, lamp=1, charge=1, charge_derate=50, discharge_derate=50, maintenance=1, operator=1)),
+     _demand(pcs=PCS_RAMP, lamp=1, charge=1, charge_derate=50, discharge_derate=50, maintenance=1,
+             operator=1)),
     ("30", 30, CABINET, F_CELL_VOLTAGE_OK, -1, 0, 1, 200, 0, KEY, NO_GATE,
-     _demand(PCS_STOP, DC_OPEN, 0, 1, 1, 0, 1, 1, operator=1)),
+     _demand(pcs=PCS_STOP, dc=DC_OPEN, horn=1, lamp=1, charge=1, discharge=1, operator=1)),
     ("38a", 38, CABINET, F_CLOSING_FAILURES, 1, 3, 2, 0, 0, REMOTE, NO_GATE,
-     _demand(PCS_STOP, DC_INHIBIT, lamp=1, charge=1, discharge=1, operator=1)),
+     _demand(pcs=PCS_STOP, dc=DC_INHIBIT, lamp=1, charge=1, discharge=1, operator=1)),
     ("40e", 40, CABINET, F_BMS_FAULT_OK, -1, 0, 1, 100, 0, REMOTE, NO_GATE, _STOP),
     ("42a", 42, CABINET, F_LEAK_OK, -1, 0, 1, 2000, 0, REMOTE, NO_GATE, _STOP),
     ("42b", 42, CABINET, F_COOLANT_OK, -1, 0, 1, 2000, 0, REMOTE, NO_GATE, _STOP),
@@ -161,40 +212,43 @@ STAGES = (
     ("43a", 43, CABINET, F_MAINS_OK, -1, 0, 1, 5000, 1000, SELF, NO_GATE,
      _demand(lamp=1, charge=1, operator=1, facu=1)),
     ("43b", 43, CABINET, F_UPS_RESERVE_MIN, -1, 119, 121, 5000, 1000, SELF, F_ON_UPS,
-     _demand(PCS_RAMP, 0, 0, 0, 1, 0, 1, 1, operator=1, facu=1)),
+     _demand(pcs=PCS_RAMP, lamp=1, charge=1, discharge=1, operator=1, facu=1)),
     ("43c", 43, CABINET, F_UPS_RESERVE_MIN, -1, 29, 40, 5000, 0, REMOTE, F_ON_UPS,
-     _demand(PCS_STOP, DC_OPEN_AT_ZERO, 0, 1, 1, 0, 1, 1, operator=1, facu=1)),
+     _demand(pcs=PCS_STOP, dc=DC_OPEN_AT_ZERO, horn=1, lamp=1, charge=1, discharge=1, operator=1,
+             facu=1)),
     ("43d", 43, CABINET, F_UPS_RESERVE_MIN, -1, 119, 121, 5000, 1000, SELF, NO_GATE, _WARN),
     ("44a", 44, CABINET, F_IMAGE_CHANGED, 1, 1, 0, 0, 0, KEY, NO_GATE, _SELF_TEST),
     ("44b", 44, CABINET, F_STEP_LATE_MS, 1, 500, 100, 0, 0, REMOTE, NO_GATE, _SELF_TEST),
     ("44c", 44, CABINET, F_BOOT_NOT_CLEAN, 1, 1, 0, 0, 0, REMOTE, NO_GATE,
-     _demand(PCS_STOP, DC_OPEN_AT_ZERO, 0, 0, 1, 0, 1, 1, operator=1)),
+     _demand(pcs=PCS_STOP, dc=DC_OPEN_AT_ZERO, lamp=1, charge=1, discharge=1, operator=1)),
     ("44d", 44, CABINET, F_BOOT_STORE_UNREADABLE, 1, 1, 0, 0, 0, KEY, NO_GATE,
-     _demand(PCS_STOP, DC_OPEN_AT_ZERO, 0, 0, 1, 0, 1, 1, operator=1)),
+     _demand(pcs=PCS_STOP, dc=DC_OPEN_AT_ZERO, lamp=1, charge=1, discharge=1, operator=1)),
     ("44e", 44, CABINET, F_SELF_TEST_BITS, 1, 1, 0, 0, 0, KEY, NO_GATE, _SELF_TEST),
-    ("44f", 44, CABINET, F_CPU_TEMPERATURE_DDEGC, 1, 1101, 1049, 500, 0, REMOTE, NO_GATE, _SELF_TEST),
+    ("44f", 44, CABINET, F_CPU_TEMPERATURE_DDEGC, 1, 1101, 1049, 500, 0, REMOTE, NO_GATE,
+     _SELF_TEST),
     ("46a", 46, CABINET, F_NOC_LOST_S, 1, 901, 1, 0, 0, SELF, NO_GATE, _WARN),
     ("46b", 46, CABINET, F_NOC_LOST_S, 1, 901, 1, 0, 0, SELF, NO_GATE,
      _demand(lamp=1, charge_derate=50, discharge_derate=50, maintenance=1)),
     ("46c", 46, CABINET, F_NOC_UNVERIFIED, 1, 1, 0, 0, 0, SELF, NO_GATE,
-     _demand(0, DC_INHIBIT, lamp=1, charge=1, maintenance=1)),
+     _demand(dc=DC_INHIBIT, lamp=1, charge=1, maintenance=1)),
     ("47", 47, CABINET, F_KEY_RUN_OK, -1, 0, 1, 0, 0, SELF, NO_GATE, _RAMP_OPEN),
     ("48a", 48, CABINET, F_DOOR_OK, -1, 0, 1, 1000, 0, SELF, F_ENERGISED,
-     _demand(PCS_RAMP, charge=1, discharge=1, operator=1)),
+     _demand(pcs=PCS_RAMP, charge=1, discharge=1, operator=1)),
     ("48b", 48, CABINET, F_DOOR_OK, -1, 0, 1, 1000, 0, SELF, F_GAS_ALERT,
-     _demand(PCS_RAMP, fan=1, horn=1, lamp=1, charge=1, discharge=1, operator=1)),
+     _demand(pcs=PCS_RAMP, fan=1, horn=1, lamp=1, charge=1, discharge=1, operator=1)),
     ("49", 49, CABINET, F_IO_SILENCE_MS, 1, 500, 200, 0, 0, REMOTE, NO_GATE, _BLIND),
     ("50a", 50, CABINET, F_METER_SILENCE_MS, 1, 500, 300, 0, 1000, SELF, NO_GATE, _NO_CHARGE),
     ("50b", 50, CABINET, F_METER_FROZEN_MS, 1, 5000, 1000, 0, 1000, SELF, NO_GATE, _NO_CHARGE),
     ("51", 51, CABINET, F_PEER_CODE, 1, 1, 0, 0, 0, REMOTE, F_ENERGISED,
-     _demand(PCS_STOP, DC_OPEN, 0, 1, 1, 0, 1, 1, operator=1)),
+     _demand(pcs=PCS_STOP, dc=DC_OPEN, horn=1, lamp=1, charge=1, discharge=1, operator=1)),
     ("52", 52, CABINET, F_MONITOR_SILENCE_MS, 1, 10_000, 5000, 0, 1000, SELF, NO_GATE,
-     _demand(0, DC_INHIBIT, lamp=1, charge_derate=50, discharge_derate=50, maintenance=1, operator=1)),
+     _demand(dc=DC_INHIBIT, lamp=1, charge_derate=50, discharge_derate=50, maintenance=1,
+             operator=1)),
     ("38b", 38, UNIT, F_BUS_MISMATCH_MV, 1, 10_000, 5000, 5000, 0, REMOTE, NO_GATE,
-     _demand(PCS_STOP, DC_INHIBIT, lamp=1, charge=1, discharge=1, operator=1)),
+     _demand(pcs=PCS_STOP, dc=DC_INHIBIT, lamp=1, charge=1, discharge=1, operator=1)),
     ("41a", 41, UNIT, F_PCS_SILENCE_LEVEL, 1, 1, 0, 0, 0, REMOTE, NO_GATE, _RAMP),
     ("41b", 41, UNIT, F_PCS_SILENCE_LEVEL, 1, 2, 0, 0, 0, REMOTE, NO_GATE,
-     _demand(PCS_STOP, 0, 0, 1, 1, 0, 1, 1, operator=1)),
+     _demand(pcs=PCS_STOP, horn=1, lamp=1, charge=1, discharge=1, operator=1)),
     ("41c", 41, UNIT, F_PCS_SILENCE_LEVEL, 1, 3, 0, 0, 0, REMOTE, NO_GATE, _STOP),
     ("41d", 41, UNIT, F_PCS_EXCESS_W, 1, 1, 0, 5000, 0, REMOTE, NO_GATE, _STOP),
     ("18a", 18, RACK, F_TEMPERATURE_DDEGC_MAX, 1, 400, 380, 5000, 1000, SELF, F_CHARGING, _WARN),
@@ -205,9 +259,11 @@ STAGES = (
     ("20a", 20, RACK, F_TEMPERATURE_DDEGC_MAX, 1, 500, 450, 2000, 0, REMOTE, F_CHARGING, _STOP),
     ("20b", 20, RACK, F_TEMPERATURE_DDEGC_MAX, 1, 550, 500, 2000, 0, REMOTE, NO_GATE, _STOP),
     ("21a", 21, RACK, F_TEMPERATURE_DDEGC_MAX, 1, 650, 550, 1000, 0, KEY, NO_GATE, _FIRE),
-    ("21b", 21, RACK, F_TEMPERATURE_OVER_MEDIAN_DDEGC, 1, 151, 100, 1000, 0, KEY, F_TEMPERATURE_RISING, _FIRE),
+    ("21b", 21, RACK, F_TEMPERATURE_OVER_MEDIAN_DDEGC, 1, 151, 100, 1000, 0, KEY,
+     F_TEMPERATURE_RISING, _FIRE),
     ("22", 22, RACK, F_TEMPERATURE_UNEXPLAINED_DDEGC, 1, 5, 2, 1500, 0, REMOTE, NO_GATE,
-     _demand(PCS_RAMP, DC_OPEN_AT_ZERO, 0, 1, 1, 0, 1, 1, operator=1, pre_alarm=1)),
+     _demand(pcs=PCS_RAMP, dc=DC_OPEN_AT_ZERO, horn=1, lamp=1, charge=1, discharge=1, operator=1,
+             pre_alarm=1)),
     ("23a", 23, RACK, F_TEMPERATURE_RISE_10S_DDEGC, 1, 20, 10, 1500, 0, KEY, NO_GATE, _FIRE),
     ("23b", 23, RACK, F_TEMPERATURE_RISE_3S_DDEGC, 1, 30, 10, 1500, 0, KEY, NO_GATE, _FIRE),
     ("24", 24, RACK, F_CELL_VOLTAGE_DROP_MV, 1, 250, 100, 500, 0, KEY, F_RUNAWAY_HINT, _FIRE),
@@ -218,36 +274,42 @@ STAGES = (
     ("26a", 26, RACK, F_TEMPERATURE_SPREAD_DDEGC, 1, 100, 80, 10_000, 1000, SELF, NO_GATE,
      _demand(lamp=1, charge_derate=50, discharge_derate=50, maintenance=1)),
     ("26b", 26, RACK, F_TEMPERATURE_SPREAD_DDEGC, 1, 150, 100, 10_000, 0, REMOTE, NO_GATE,
-     _demand(PCS_RAMP, DC_OPEN_AT_ZERO, 0, 1, 1, 0, 1, 1, 50, 50, operator=1)),
-    ("27", 27, RACK, F_CELL_VOLTAGE_MV_MAX, 1, 3550, 3450, 10_000, 1000, SELF, NO_GATE, _demand(maintenance=1)),
+     _demand(pcs=PCS_RAMP, dc=DC_OPEN_AT_ZERO, horn=1, lamp=1, charge=1, discharge=1,
+             charge_derate=50, discharge_derate=50, operator=1)),
+    ("27", 27, RACK, F_CELL_VOLTAGE_MV_MAX, 1, 3550, 3450, 10_000, 1000, SELF, NO_GATE,
+     _demand(maintenance=1)),
     ("28", 28, RACK, F_CELL_VOLTAGE_MV_MAX, 1, 3600, 3550, 5000, 1000, SELF, NO_GATE, _NO_CHARGE),
     ("29", 29, RACK, F_CELL_VOLTAGE_MV_MAX, 1, 3650, 3550, 2000, 0, REMOTE, NO_GATE,
-     _demand(PCS_STOP, DC_OPEN_AT_ZERO, 0, 1, 1, 0, 1, 0, operator=1)),
+     _demand(pcs=PCS_STOP, dc=DC_OPEN_AT_ZERO, horn=1, lamp=1, charge=1, operator=1)),
     ("31a", 31, RACK, F_CELL_VOLTAGE_MV_MIN, -1, 2900, 3000, 10_000, 1000, SELF, NO_GATE, _WARN),
     ("31b", 31, RACK, F_CELL_VOLTAGE_MV_MIN, -1, 2800, 3000, 5000, 1000, SELF, NO_GATE,
      _demand(lamp=1, discharge=1, operator=1)),
     ("32", 32, RACK, F_CELL_VOLTAGE_MV_MIN, -1, 2500, 2900, 5000, 0, REMOTE, NO_GATE,
-     _demand(PCS_STOP, DC_OPEN_AT_ZERO, 0, 1, 1, 0, 0, 1, operator=1)),
+     _demand(pcs=PCS_STOP, dc=DC_OPEN_AT_ZERO, horn=1, lamp=1, discharge=1, operator=1)),
     ("33", 33, RACK, F_CELL_VOLTAGE_MV_MIN, -1, 2000, 2800, 1000, 0, KEY, NO_GATE,
-     _demand(PCS_STOP, DC_OPEN, 0, 1, 1, 0, 1, 1, operator=1)),
+     _demand(pcs=PCS_STOP, dc=DC_OPEN, horn=1, lamp=1, charge=1, discharge=1, operator=1)),
     ("34a", 34, RACK, F_CELL_SPREAD_MV, 1, 100, 80, 30_000, 1000, SELF, NO_GATE, _WARN),
     ("34b", 34, RACK, F_CELL_SPREAD_MV, 1, 200, 150, 30_000, 1000, SELF, NO_GATE,
-     _demand(PCS_RAMP, lamp=1, charge=1, charge_derate=50, discharge_derate=50, operator=1)),
+     _demand(pcs=PCS_RAMP, lamp=1, charge=1, charge_derate=50, discharge_derate=50, operator=1)),
     ("34c", 34, RACK, F_CELL_SPREAD_MV, 1, 400, 200, 5000, 0, REMOTE, NO_GATE, _STOP),
     ("35a", 35, RACK, F_CURRENT_OVER_105_MA, 1, 1, 0, 10_000, 1000, SELF, NO_GATE, _RAMP),
     ("35b", 35, RACK, F_CURRENT_OVER_110_MA, 1, 1, 0, 10_000, 0, REMOTE, NO_GATE, _STOP),
     ("36", 36, RACK, F_CURRENT_OVER_200_MA, 1, 1, 0, 100, 0, KEY, NO_GATE,
-     _demand(PCS_STOP, DC_OPEN, 0, 1, 1, 0, 1, 1, operator=1)),
+     _demand(pcs=PCS_STOP, dc=DC_OPEN, horn=1, lamp=1, charge=1, discharge=1, operator=1)),
     ("37a", 37, RACK, F_INSULATION_OHM_PER_V, -1, 499, 600, 30_000, 1000, SELF, NO_GATE,
-     _demand(0, DC_INHIBIT, lamp=1, maintenance=1, operator=1)),
+     _demand(dc=DC_INHIBIT, lamp=1, maintenance=1, operator=1)),
     ("37b", 37, RACK, F_INSULATION_OHM_PER_V, -1, 99, 500, 5000, 0, KEY, NO_GATE,
-     _demand(PCS_STOP, DC_OPEN_AT_ZERO, 0, 1, 1, 0, 1, 1, maintenance=1, operator=1)),
+     _demand(pcs=PCS_STOP, dc=DC_OPEN_AT_ZERO, horn=1, lamp=1, charge=1, discharge=1,
+             maintenance=1, operator=1)),
     ("39", 39, RACK, F_CONTACTOR_MISMATCH, 1, 1, 0, 300, 0, KEY, NO_GATE,
-     _demand(PCS_STOP, DC_OPEN, 0, 1, 1, 0, 1, 1, operator=1, facu=1, shunt_trip=1)),
-    ("40a", 40, RACK, F_BMS_SILENCE_LEVEL, 1, 1, 0, 0, 0, SELF, NO_GATE, _demand(lamp=1, operator=1)),
+     _demand(pcs=PCS_STOP, dc=DC_OPEN, horn=1, lamp=1, charge=1, discharge=1, operator=1, facu=1,
+             shunt_trip=1)),
+    ("40a", 40, RACK, F_BMS_SILENCE_LEVEL, 1, 1, 0, 0, 0, SELF, NO_GATE,
+     _demand(lamp=1, operator=1)),
     ("40b", 40, RACK, F_BMS_SILENCE_LEVEL, 1, 2, 0, 0, 0, REMOTE, NO_GATE, _RAMP),
     ("40c", 40, RACK, F_BMS_SILENCE_LEVEL, 1, 3, 0, 0, 0, REMOTE, NO_GATE, _BLIND),
-    ("40d", 40, RACK, F_BMS_BAD_FRAMES_RECENT, 1, 20, 5, 0, 1000, SELF, NO_GATE, _demand(lamp=1, operator=1)),
+    ("40d", 40, RACK, F_BMS_BAD_FRAMES_RECENT, 1, 20, 5, 0, 1000, SELF, NO_GATE,
+     _demand(lamp=1, operator=1)),
     ("45a", 45, RACK, F_SENSORS_INVALID_MAX, 1, 2, 1, 10_000, 0, REMOTE, NO_GATE, _RAMP),
     ("45b", 45, RACK, F_SENSORS_INVALID_MAX, 1, 2, 1, 85_000, 0, REMOTE, NO_GATE, _RAMP_OPEN),
     ("45c", 45, RACK, F_TEMPERATURE_ZEROS, 1, 1, 0, 10_000, 0, REMOTE, NO_GATE, _RAMP),
@@ -257,10 +319,16 @@ STAGES = (
 (S_ID, S_ROW, S_SCOPE, S_FEATURE, S_SENSE, S_SET, S_CLEAR, S_SET_MS, S_CLEAR_MS, S_LATCH, S_GATE,
  S_DEMAND) = range(12)
 
-# Of cells with nickel manganese cobalt oxide: stage, set, clear (the values in brackets of section 7, C6, C11).
+# Of cells with nickel manganese cobalt oxide: stage, set, clear (the values in brackets of section
+# 7, C6, C11).
 NMC_THRESHOLDS = (
-    ("27", 4150, 4050), ("28", 4200, 4150), ("29", 4250, 4150), ("31a", 3200, 3300), ("31b", 3000, 3200),
-    ("32", 2800, 3100), ("33", 2200, 3000),
+    ("27", 4150, 4050),
+    ("28", 4200, 4150),
+    ("29", 4250, 4150),
+    ("31a", 3200, 3300),
+    ("31b", 3000, 3200),
+    ("32", 2800, 3100),
+    ("33", 2200, 3000),
 )
 
 # row: (what it is, basis in the fact table, confidence code there)
@@ -275,8 +343,16 @@ CLAUSES = {
     8: ("vapour of electrolyte confirmed", "A12", "C2"),
     9: ("hydrogen or carbon monoxide at 50 ppm", "A35", "G"),
     10: ("hydrogen or carbon monoxide at 200 ppm, or rising fast", "C50", "D"),
-    11: ("combustible gas at 10 % of the lower flammable limit", "A27, NFPA 855-2023 9.6.5.6 (?)", "G"),
-    12: ("combustible gas at 25 % of the lower flammable limit, or its hard relay", "A20, A21, A25", "C"),
+    11: (
+        "combustible gas at 10 % of the lower flammable limit",
+        "A27, NFPA 855-2023 9.6.5.6 (?)",
+        "G",
+    ),
+    12: (
+        "combustible gas at 25 % of the lower flammable limit, or its hard relay",
+        "A20, A21, A25",
+        "C",
+    ),
     13: ("a gas detector faulty, silent, or its calibration overdue", "A26", "G"),
     14: ("all gas detection lost", "A26, A62", "G"),
     15: ("fan commanded but no proof of airflow", "A24", "C"),
@@ -304,24 +380,45 @@ CLAUSES = {
     37: ("insulation low", "C61-C62", "G"),
     38: ("pre-charge failed three times, or rack and bus voltage differ", "C67, C69", "C"),
     39: ("contactor not as told, welded, or current on an open string", "C70-C72", "C"),
-    40: ("BMS silent, its counter frozen, many bad frames, or its fault contact open", "C74-C76, A61", "C"),
+    40: (
+        "BMS silent, its counter frozen, many bad frames, or its fault contact open",
+        "C74-C76, A61",
+        "C",
+    ),
     41: ("PCS silent, or its power above the limit", "C66, C79", "D"),
     42: ("leak, loss of coolant flow or pressure, or humid air", "D4-D7", "G"),
     43: ("auxiliary supply lost, or the reserve of its UPS low", "A26, A38", "G"),
-    44: ("controller self-test: program, memory, clock, limits, relays, late step, unclean start", "A92, C82", "C2"),
+    44: (
+        "controller self-test: program, memory, clock, limits, relays, late step, unclean start",
+        "A92, C82",
+        "C2",
+    ),
     45: ("sensors of a module invalid", "C7, C78, low authority", "C2"),
     46: ("no supervised path to the network operations centre", "D4, A42", "C2"),
     47: ("key in service", "D4", "C"),
     48: ("door open while energised, or beside a gas alarm", "D1", "C"),
     49: ("I/O module silent (ours: the silence ladder)", "design", "D"),
     50: ("meter silent or frozen (ours: the silence ladder)", "design", "D"),
-    51: ("second channel silent, in disagreement, or without a permit of its own (ours: two channels)", "design", "D"),
+    51: ("second channel silent, in disagreement, or without a permit of its own (ours: two "
+         "channels)", "design", "D"),
     52: ("climate or UPS monitor silent (ours: the silence ladder)", "design", "D"),
     53: ("two weak signs of runaway together (ours: suspicion)", "C41, C50, design", "D"),
 }
 
-STAGES_PER_SCOPE = tuple([len([stage for stage in STAGES if stage[S_SCOPE] == scope])
-                          for scope in (CABINET, UNIT, RACK)])
+# fmt: on
+STAGES_PER_SCOPE = tuple(
+    [len([stage for stage in STAGES if stage[S_SCOPE] == scope]) for scope in (CABINET, UNIT, RACK)]
+)
 # Of each stage what it demands, without the outputs it does not ask for: (output, level).
-ASKS = tuple([tuple([(output, stage[S_DEMAND][output]) for output in range(DEMAND_COUNT) if stage[S_DEMAND][output]])
-              for stage in STAGES])
+ASKS = tuple(
+    [
+        tuple(
+            [
+                (output, stage[S_DEMAND][output])
+                for output in range(DEMAND_COUNT)
+                if stage[S_DEMAND][output]
+            ]
+        )
+        for stage in STAGES
+    ]
+)

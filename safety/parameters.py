@@ -1,8 +1,9 @@
 """Every number the kernel takes from configuration, as data, and the integer image they travel in.
 
-The image is one flat array: header, cabinet parameters, unit parameters per unit, rack parameters per rack, then the
-stages (set, clear, set ticks, clear ticks), then one armed byte-sized word per stage instance. Both channels hold the
-same image; its CRC-30 is compared between them and recomputed at run time (row 44).
+The image is one flat array: header, cabinet parameters, unit parameters per unit, rack parameters
+per rack, then the stages (set, clear, set ticks, clear ticks), then one armed byte-sized word per
+stage instance. Both channels hold the same image; its CRC-30 is compared between them and
+recomputed at run time (row 44).
 """
 
 from safety import crc, signals
@@ -44,12 +45,16 @@ CABINET_PARAMETERS = (
     ("fuse_wait_ms", "ms", 0, 30_000, 30_000, "up"),
     ("contactor_report_ms", "ms", 100, 2000, 600, "down"),
 )
-(P_IO_SILENT_MS, P_METER_SILENT_MS, P_METER_FROZEN_MS, P_GAS_SILENT_MS, P_GAS_REQUIRED, P_GAS_DETECTORS,
- P_PERMIT_EXPIRY_MS, P_RAMP_TO_ZERO_MS, P_LIMIT_RECOVERY_PERMILLE_PER_S, P_RESETS_PER_HOUR_MAX, P_RESET_CLEAR_MS,
- P_OPEN_AT_ZERO_MS_MAX, P_OPEN_AFTER_STOP_MS, P_CONTACTOR_CLOSE_MS_MAX, P_RACK_VOLTAGE_SPREAD_MV_MAX,
- P_BMS_FAULT_CONTACT_FITTED, P_DOOR_FITTED, P_METER_LOAD_FITTED, P_OFFGAS_DETECTORS, P_TOXIC_FITTED, P_SMOKE_ZONES,
- P_HEAT_FITTED, P_IO_3_FITTED, P_CLIMATE_FITTED, P_UPS_FITTED, P_SUPERVISED_FITTED, P_MONITOR_SILENT_MS,
+# Names, many to a line.
+# fmt: off
+(P_IO_SILENT_MS, P_METER_SILENT_MS, P_METER_FROZEN_MS, P_GAS_SILENT_MS, P_GAS_REQUIRED,
+ P_GAS_DETECTORS, P_PERMIT_EXPIRY_MS, P_RAMP_TO_ZERO_MS, P_LIMIT_RECOVERY_PERMILLE_PER_S,
+ P_RESETS_PER_HOUR_MAX, P_RESET_CLEAR_MS, P_OPEN_AT_ZERO_MS_MAX, P_OPEN_AFTER_STOP_MS,
+ P_CONTACTOR_CLOSE_MS_MAX, P_RACK_VOLTAGE_SPREAD_MV_MAX, P_BMS_FAULT_CONTACT_FITTED, P_DOOR_FITTED,
+ P_METER_LOAD_FITTED, P_OFFGAS_DETECTORS, P_TOXIC_FITTED, P_SMOKE_ZONES, P_HEAT_FITTED,
+ P_IO_3_FITTED, P_CLIMATE_FITTED, P_UPS_FITTED, P_SUPERVISED_FITTED, P_MONITOR_SILENT_MS,
  P_AGENT_HOLD_OFF_MS, P_FUSE_WAIT_MS, P_CONTACTOR_REPORT_MS) = range(30)
+# fmt: on
 
 UNIT_PARAMETERS = (
     ("rated_W", "W", 1000, 100_000_000, 250_000, "down"),
@@ -61,12 +66,16 @@ UNIT_PARAMETERS = (
     ("pcs_stop_ms", "ms", 100, 60_000, 3000, "down"),
     ("pcs_open_ms", "ms", 100, 60_000, 5000, "down"),
 )
+# Names, many to a line.
+# fmt: off
 (U_RATED_W, U_INSTALLER_CHARGE_W_MAX, U_INSTALLER_DISCHARGE_W_MAX, U_EFFICIENCY_PERMILLE_MIN,
  U_RACK_SHARING_PERMILLE, U_PCS_RAMP_MS, U_PCS_STOP_MS, U_PCS_OPEN_MS) = range(8)
+# fmt: on
 
 RACK_PARAMETERS = (
     ("unit", "index", 0, 15, 0, "fixed"),
-    ("rated_current_mA", "mA", 1000, 1_600_000, 140_000, "down"),  # row 36: twice that must be readable
+    # row 36: twice that must be readable
+    ("rated_current_mA", "mA", 1000, 1_600_000, 140_000, "down"),
     ("modules", "count", 0, 64, 15, "fixed"),
     ("cells", "count", 1, 4095, 240, "fixed"),
     ("cells_reported", "bool", 0, 1, 1, "fixed"),
@@ -83,10 +92,13 @@ RACK_PARAMETERS = (
     ("insulation_reported", "bool", 0, 1, 1, "fixed"),
     ("sensors_reported", "bool", 0, 1, 1, "fixed"),
 )
-(R_UNIT, R_RATED_CURRENT_MA, R_MODULES, R_CELLS, R_CELLS_REPORTED, R_TEMPERATURES_REPORTED, R_BMS_WARN_MS,
- R_BMS_RAMP_MS, R_BMS_STOP_MS, R_CHARGE_TAPER_MV, R_CHARGE_END_MV, R_DISCHARGE_TAPER_MV,
- R_DISCHARGE_END_MV, R_BREAK_CURRENT_MA, R_HEATING_NK_PER_A2S, R_INSULATION_REPORTED,
- R_SENSORS_REPORTED) = range(17)
+# Names, many to a line.
+# fmt: off
+(R_UNIT, R_RATED_CURRENT_MA, R_MODULES, R_CELLS, R_CELLS_REPORTED, R_TEMPERATURES_REPORTED,
+ R_BMS_WARN_MS, R_BMS_RAMP_MS, R_BMS_STOP_MS, R_CHARGE_TAPER_MV, R_CHARGE_END_MV,
+ R_DISCHARGE_TAPER_MV, R_DISCHARGE_END_MV, R_BREAK_CURRENT_MA, R_HEATING_NK_PER_A2S,
+ R_INSULATION_REPORTED, R_SENSORS_REPORTED) = range(17)
+# fmt: on
 
 UNIT_WORDS, RACK_WORDS = len(UNIT_PARAMETERS), len(RACK_PARAMETERS)
 STAGE_WORDS = ("set", "clear", "set_ticks", "clear_ticks")
@@ -108,12 +120,16 @@ class ImageMap:
         self.stage = self.rack + racks * RACK_WORDS
         self.stages = stages_per_scope[0] + stages_per_scope[1] + stages_per_scope[2]
         self.armed = self.stage + self.stages * len(STAGE_WORDS)
-        self.instances = stages_per_scope[0] + units * stages_per_scope[1] + racks * stages_per_scope[2]
+        self.instances = (
+            stages_per_scope[0] + units * stages_per_scope[1] + racks * stages_per_scope[2]
+        )
         self.words = self.armed + self.instances
 
 
 def ticks(duration_ms, tick_ms):
-    """Ticks that last at least duration_ms (rounded up: a debounce is never shortened by rounding)."""
+    """Ticks that last at least duration_ms (rounded up: a debounce is never shortened by
+    rounding).
+    """
     return -(-duration_ms // tick_ms)
 
 
@@ -131,8 +147,9 @@ def in_range(value):
 
 
 def fits(image, image_map):
-    """True if no word is out of range, a second is whole ticks (what looks back counts seconds), and every rack's unit
-    and modules are among those that the header names."""
+    """True if no word is out of range, a second is whole ticks (what looks back counts seconds),
+    and every rack's unit and modules are among those that the header names.
+    """
     if image[H_TICK_MS] < 1 or 1000 % image[H_TICK_MS]:
         return False
     for word in image:
@@ -140,6 +157,9 @@ def fits(image, image_map):
             return False
     for rack in range(image[H_RACKS]):
         words = image_map.rack + rack * RACK_WORDS
-        if not 0 <= image[words + R_UNIT] < image[H_UNITS] or not 0 <= image[words + R_MODULES] <= image[H_MODULES]:
+        if (
+            not 0 <= image[words + R_UNIT] < image[H_UNITS]
+            or not 0 <= image[words + R_MODULES] <= image[H_MODULES]
+        ):
             return False
     return True

@@ -1,6 +1,8 @@
-"""What one channel thinks of the other: heard, of the same image and tables, agreeing, and of the same pace.
+"""What one channel thinks of the other: heard, of the same image and tables, agreeing, and of the
+same pace.
 
-Both sides run this; each drops its own permit when its own view is not ok. Nothing here permits anything.
+Both sides run this; each drops its own permit when its own view is not ok. Nothing here permits
+anything.
 """
 
 from safety import (
@@ -25,27 +27,73 @@ from safety import matrix as m
 from safety import parameters as p
 from safety import signals as s
 
-# Why a channel gives no permit, and whom it names. Those before `interlock` are about the other channel.
-REASONS = ("none", "not heard yet", "silent", "other tables", "other limit image", "signal disagrees", "clocks differ",
-           "interlock", "waits until the other gives no permit", "relay does not follow", "contact open at the start")
-(OK, NOT_HEARD, SILENT, OTHER_TABLES, OTHER_IMAGE, DISAGREES, CLOCKS_DIFFER, INTERLOCK, WAITS, RELAY,
- CONTACT_OPEN) = range(11)
+# Why a channel gives no permit, and whom it names. Those before `interlock` are about the other
+# channel.
+REASONS = (
+    "none",
+    "not heard yet",
+    "silent",
+    "other tables",
+    "other limit image",
+    "signal disagrees",
+    "clocks differ",
+    "interlock",
+    "waits until the other gives no permit",
+    "relay does not follow",
+    "contact open at the start",
+)
+(
+    OK,
+    NOT_HEARD,
+    SILENT,
+    OTHER_TABLES,
+    OTHER_IMAGE,
+    DISAGREES,
+    CLOCKS_DIFFER,
+    INTERLOCK,
+    WAITS,
+    RELAY,
+    CONTACT_OPEN,
+) = range(11)
 DISAGREE_MS = 500  # as row 1 for its two contacts
-# So long before permit_expiry_ms the other is silent: an age of n ticks is up to n + 1 ticks of time, because a frame
-# may come just after a step, and the relay takes its 20 ms.
+# So long before permit_expiry_ms the other is silent: an age of n ticks is up to n + 1 ticks of
+# time, because a frame may come just after a step, and the relay takes its 20 ms.
 EXPIRY_SPARE_TICKS = 2
-# Clocks are compared over 5 s. An RC oscillator trimmed at the factory is within 1 %, a crystal within 0.01 %, so 2 %
-# is a fault; of 5 s it is five ticks of 20 ms, more than a frame is late. A frame that was held up makes one window too
-# long and the next too short: only two windows in a row that err the same way count.
+# Clocks are compared over 5 s. An RC oscillator trimmed at the factory is within 1 %, a crystal
+# within 0.01 %, so 2 % is a fault; of 5 s it is five ticks of 20 ms, more than a frame is late. A
+# frame that was held up makes one window too long and the next too short: only two windows in a row
+# that err the same way count.
 CLOCK_WINDOW_MS = 5000
 CLOCK_PERMILLE_MAX = 20
-MODULES = (ages, bounds, c, contactors, crc, evaluate, evidence, features, fire, gas, heating, kernel, latches, m, p,
-           permit, racks, runaway, s)
-OWN_TICKS_MAX = 1_000_000  # so that a thousand of them stay below 2^30; as the kernel bounds a late step
+MODULES = (
+    ages,
+    bounds,
+    c,
+    contactors,
+    crc,
+    evaluate,
+    evidence,
+    features,
+    fire,
+    gas,
+    heating,
+    kernel,
+    latches,
+    m,
+    p,
+    permit,
+    racks,
+    runaway,
+    s,
+)
+# so that a thousand of them stay below 2^30; as the kernel bounds a late step
+OWN_TICKS_MAX = 1_000_000
 
 
 def table_crc():
-    """CRC-30 over every table and number of the kernel: programs with other rows, times or frames never pair."""
+    """CRC-30 over every table and number of the kernel: programs with other rows, times or frames
+    never pair.
+    """
     value = _crc_of(crc.START, REASONS)
     for module in MODULES:
         for name in sorted(dir(module)):
@@ -66,14 +114,18 @@ def _crc_of(value, thing):
 
 
 class Peer:
-    """The other channel as seen from here. `reason` (REASONS), `subject`: index + 1 of the shared signal, or 0."""
+    """The other channel as seen from here. `reason` (REASONS), `subject`: index + 1 of the shared
+    signal, or 0.
+    """
 
     def __init__(self, image, image_map, receiver, own_image_crc, own_table_crc):
         """image: this side's (tick and permit_expiry_ms); receiver: what its frames arrive in."""
         tick_ms = image[p.H_TICK_MS]
         self.receiver = receiver
         self.own_image_crc, self.own_table_crc = own_image_crc, own_table_crc
-        self.expiry_ticks = image[image_map.cabinet + p.P_PERMIT_EXPIRY_MS] // tick_ms - EXPIRY_SPARE_TICKS
+        self.expiry_ticks = (
+            image[image_map.cabinet + p.P_PERMIT_EXPIRY_MS] // tick_ms - EXPIRY_SPARE_TICKS
+        )
         self.disagree_ticks_max = p.ticks(DISAGREE_MS, tick_ms)
         self.window_ticks = p.ticks(CLOCK_WINDOW_MS, tick_ms)
         self.reason, self.subject = NOT_HEARD, 0
@@ -84,11 +136,14 @@ class Peer:
         self._forget()
 
     def _forget(self):
-        """Whoever was silent so long that its permit has lapsed may have started anew, as may its clock."""
+        """Whoever was silent so long that its permit has lapsed may have started anew, as may its
+        clock.
+        """
         self.receiver.forget()
         self._waited_ticks = 0  # since a frame was accepted or the sequence forgotten
         self._own_ticks = 0  # since the window began
-        self._window_uptime = -1  # the other's uptime at the beginning of the window; -1: none has begun
+        # the other's uptime at the beginning of the window; -1: none has begun
+        self._window_uptime = -1
         self._wrong_way = 0  # of the last window: the sign of a drift beyond the limit
         self._clocks_differ = False
 
@@ -97,11 +152,20 @@ class Peer:
         self._fresh = 1
 
     def trusted(self):
-        """True if the last frame is of the same program and image, and its sender not silent: it may be acted on."""
-        return self._heard and self.reason != SILENT and self.reason != OTHER_TABLES and self.reason != OTHER_IMAGE
+        """True if the last frame is of the same program and image, and its sender not silent: it
+        may be acted on.
+        """
+        return (
+            self._heard
+            and self.reason != SILENT
+            and self.reason != OTHER_TABLES
+            and self.reason != OTHER_IMAGE
+        )
 
     def update(self, elapsed, signal_bits, known_bits):
-        """Once a step, with this side's own levels of the shared signals and which of them it knows."""
+        """Once a step, with this side's own levels of the shared signals and which of them it
+        knows.
+        """
         self._own_ticks = min(self._own_ticks + elapsed, OWN_TICKS_MAX)
         if self._fresh:
             self._fresh = 0
@@ -139,7 +203,8 @@ class Peer:
         return CLOCKS_DIFFER if self._clocks_differ else OK
 
     def _differing(self, elapsed, signal_bits, known_bits):
-        """Index + 1 of the first shared signal that both know and see differently, once they differ for too long; or 0.
+        """Index + 1 of the first shared signal that both know and see differently, once they differ
+        for too long; or 0.
 
         In one signal or another: of two bad wires that take turns each would be excused.
         """
@@ -154,7 +219,9 @@ class Peer:
         return place
 
     def _compare_clocks(self):
-        """At the end of a window: how far the other's uptime has come while this side counted its own ticks."""
+        """At the end of a window: how far the other's uptime has come while this side counted its
+        own ticks.
+        """
         uptime = self.receiver.frame.get(c.UPTIME_TICKS)
         if self._window_uptime >= 0:
             if self._own_ticks < self.window_ticks:
@@ -165,7 +232,9 @@ class Peer:
         self._own_ticks = 0
 
     def _judge_window(self, ahead):
-        """ahead: ticks by which the other's clock has run further than this one's, at most as many as were counted."""
+        """ahead: ticks by which the other's clock has run further than this one's, at most as many
+        as were counted.
+        """
         self.drift_permille = ahead * 1000 // self._own_ticks
         limit = self._own_ticks * CLOCK_PERMILLE_MAX
         way = 1 if ahead * 1000 > limit else -1 if -ahead * 1000 > limit else 0

@@ -1,8 +1,8 @@
 """When energy is permitted: the run states, and when the contactors may open.
 
-Permits are outputs that lapse unless renewed, so this file can only ever withhold them. A clean boot is inhibited until
-the evidence (evidence.py) is complete; it does not latch. Before the contactors close, each permit relay has to drop
-alone and be read back.
+Permits are outputs that lapse unless renewed, so this file can only ever withhold them. A clean
+boot is inhibited until the evidence (evidence.py) is complete; it does not latch. Before the
+contactors close, each permit relay has to drop alone and be read back.
 """
 
 from array import array
@@ -26,7 +26,8 @@ STARTING = (s.INHIBITED, s.READY, s.CLOSING)
 ENERGISED = (s.CLOSING, s.RUNNING, s.STOPPING)
 LIVE = (s.CLOSING, s.RUNNING, s.STOPPING, s.TRIPPED)
 ENDING = (s.STOPPING, s.TRIPPED)
-# The relay test while closing: levels of (PCS enable, contactor supply), each held until both are read back.
+# The relay test while closing: levels of (PCS enable, contactor supply), each held until both are
+# read back.
 RELAY_TEST = ((1, 1), (0, 1), (1, 1), (1, 0), (0, 1))
 
 
@@ -49,14 +50,19 @@ class Permit:
         self.stopping_ticks = p.ticks(STOPPING_MS_MAX, tick_ms)
         self.closing_ticks = contactors.close_ticks_max + self.relay_ticks * (len(RELAY_TEST) + 1)
         self.state = array("i", [s.INHIBITED])
-        self.timer = array("i", [0, 0, 0])  # ticks in this state, ticks of waiting still due, opened (0/1)
-        self.waited = array("i", [NOT_WAITING, NOT_WAITING])  # ticks: for the fuse, for what W_DEMAND opens
+        # ticks in this state, ticks of waiting still due, opened (0/1)
+        self.timer = array("i", [0, 0, 0])
+        # ticks: for the fuse, for what W_DEMAND opens
+        self.waited = array("i", [NOT_WAITING, NOT_WAITING])
         self.relays = array("i", [0, 0])  # step of the relay test, ticks in it
-        self.tried = array("i", [0, 0])  # closings that failed in a row, ticks of the present test mode
+        # closings that failed in a row, ticks of the present test mode
+        self.tried = array("i", [0, 0])
         out[s.EVIDENCE_TOTAL] = self.evidence.total
 
     def update(self, elapsed, pcs_demand, dc_demand):
-        """Step the state from the highest PCS and DC demand of the cabinet; publishes the permits."""
+        """Step the state from the highest PCS and DC demand of the cabinet; publishes the
+        permits.
+        """
         timer = self.timer
         timer[0] = min(timer[0] + elapsed, s.TICKS_MAX)
         timer[1] = max(0, timer[1] - elapsed)
@@ -67,7 +73,8 @@ class Permit:
         self.state[0] = self._next(before, missing, pcs_demand, dc_demand)
         if self.state[0] != before:
             timer[0] = 0
-            if before not in ENDING:  # once opening was decided, no change from stopping to tripped takes it back
+            # once opening was decided, no change from stopping to tripped takes it back
+            if before not in ENDING:
                 timer[2] = 0
             if before == s.CLOSING and self.state[0] != s.RUNNING:
                 self._leave_closing()
@@ -75,16 +82,24 @@ class Permit:
         self._publish(elapsed, pcs_demand, dc_demand)
 
     def _leave_closing(self):
-        """No converter has run yet, so no ramp is needed; what flows all the same is opened as its demand says."""
+        """No converter has run yet, so no ramp is needed; what flows all the same is opened as its
+        demand says.
+        """
         self.out[s.PCS_ENABLE_OK] = 0
         self.timer[1], self.timer[2] = self.retry_ticks, 0 if self._loaded() else 1
 
     def _loaded(self):
-        """While closing: contactors may be closed already, and not known to carry less than 5 % of rated current."""
-        return self._tested() and (self.contactors.current_zero() != 1 or self.contactors.above_breaking())
+        """While closing: contactors may be closed already, and not known to carry less than 5 % of
+        rated current.
+        """
+        return self._tested() and (
+            self.contactors.current_zero() != 1 or self.contactors.above_breaking()
+        )
 
     def missing(self, pcs_demand, dc_demand):
-        """The first piece of start evidence that is missing (INHIBIT_REASONS), 0 when complete or past the start."""
+        """The first piece of start evidence that is missing (INHIBIT_REASONS), 0 when complete or
+        past the start.
+        """
         state = self.state[0]
         evidence = I_NONE
         starting = state in STARTING
@@ -96,7 +111,9 @@ class Permit:
         return evidence
 
     def _count(self, elapsed):
-        """The time in test mode; and the third failed closing in a row, which is row 38 for one step."""
+        """The time in test mode; and the third failed closing in a row, which is row 38 for one
+        step.
+        """
         tried = self.tried
         tried[1] = min(tried[1] + elapsed, s.TICKS_MAX) if self.inp[s.TEST_REQUEST] else 0
         self.features.value[m.F_CLOSING_FAILURES] = tried[0]
@@ -118,10 +135,14 @@ class Permit:
 
     def _wanted(self):
         """Somebody asks for energy, nobody has locked it out, and a test is not over its time."""
-        return self.inp[s.RUN_REQUEST] and self.inp[s.LOCK_OUT_OK] and self.tried[1] <= self.test_ticks
+        return (
+            self.inp[s.RUN_REQUEST] and self.inp[s.LOCK_OUT_OK] and self.tried[1] <= self.test_ticks
+        )
 
     def _from_ending(self, state, pcs_demand, dc_demand):
-        """A trip stands as long as something demands it; then, and after a controlled stop, all must be open."""
+        """A trip stands as long as something demands it; then, and after a controlled stop, all
+        must be open.
+        """
         demanded = pcs_demand >= m.PCS_STOP or dc_demand >= m.DC_OPEN_AT_ZERO
         if demanded or not self.timer[2]:
             return state
@@ -133,12 +154,15 @@ class Permit:
         return s.CLOSING if self._wanted() and self.inp[s.ARMED_STORED] else s.READY
 
     def _from_closing(self, missing):
-        """Evidence that is withdrawn while the contactors close ends the attempt, as a failed closing does."""
+        """Evidence that is withdrawn while the contactors close ends the attempt, as a failed
+        closing does.
+        """
         ended = s.STOPPING if self._loaded() else s.INHIBITED  # a stop waits for zero current
         if not self._wanted() or missing != I_NONE and not self._tested():
             return ended
         late = self.relays[1] > self.relay_ticks or self.timer[0] > self.closing_ticks
-        if missing != I_NONE or late or self.contactors.count(c.FAULT):  # withdrawn: it has pre-charged
+        # withdrawn: it has pre-charged
+        if missing != I_NONE or late or self.contactors.count(c.FAULT):
             self.tried[0] += 1
             return ended
         if self._tested() and self._all_closed() and self._read_back(1, 1):
@@ -162,7 +186,11 @@ class Permit:
         relays, out = self.relays, self.out
         enable, supply = RELAY_TEST[relays[0]]
         relays[1] = min(relays[1] + elapsed, s.TICKS_MAX)
-        if out[s.PCS_ENABLE_OK] == enable and out[s.CONTACTOR_SUPPLY_OK] == supply and self._read_back(enable, supply):
+        if (
+            out[s.PCS_ENABLE_OK] == enable
+            and out[s.CONTACTOR_SUPPLY_OK] == supply
+            and self._read_back(enable, supply)
+        ):
             relays[0] += 1
             relays[1] = 0
         else:
@@ -180,7 +208,8 @@ class Permit:
             self._publish_permits(elapsed, state, live, pcs_demand, dc_demand)
         supply = out[s.CONTACTOR_SUPPLY_OK]
         armed = live or self._wanted()
-        if not supply and state != s.READY and state != s.CLOSING:  # clean once everything says that it is open
+        # clean once everything says that it is open
+        if not supply and state != s.READY and state != s.CLOSING:
             armed = out[s.ARM_REQUEST] and not self.features.all_reported_open()
         out[s.ARM_REQUEST] = 1 if armed else 0
         for unit in range(self.layout.units):
@@ -196,24 +225,34 @@ class Permit:
         self.contactors.update(elapsed, supply, 0 if state in ENDING else 1)
         enable = supply if state == s.RUNNING or (state == s.CLOSING and self._all_closed()) else 0
         if state in ENDING and pcs_demand < m.PCS_STOP:
-            enable = supply & self.out[s.PCS_ENABLE_OK]  # kept for a ramp, never given back after it was dropped
+            # kept for a ramp, never given back after it was dropped
+            enable = supply & self.out[s.PCS_ENABLE_OK]
         self.out[s.PCS_ENABLE_OK] = enable
         self.out[s.CONTACTOR_SUPPLY_OK] = supply
 
     def _wait(self, place, elapsed, is_due):
-        """Count from the step in which there is something to wait for, not from when the state began long before."""
+        """Count from the step in which there is something to wait for, not from when the state
+        began long before.
+        """
         before = self.waited[place]
-        self.waited[place] = min(before + (elapsed if before >= 0 else 1), s.TICKS_MAX) if is_due else NOT_WAITING
+        self.waited[place] = (
+            min(before + (elapsed if before >= 0 else 1), s.TICKS_MAX) if is_due else NOT_WAITING
+        )
 
     def _may_open(self, state, pcs_demand, dc_demand):
-        """Whether the contactors may open now: at zero current, or after the time the demand allows (effects I, Z)."""
+        """Whether the contactors may open now: at zero current, or after the time the demand allows
+        (effects I, Z).
+        """
         waited, current = self.timer[0], self.contactors.current_zero()
         if NOT_WAITING < self.waited[W_FUSE] < self.fuse_ticks:
             return False
         if state == s.STOPPING:
             return current == 1 and waited > 0 or waited >= self.stopping_ticks
-        if dc_demand < m.DC_OPEN_AT_ZERO:  # a stop alone opens nothing; once it is reset, or locked out: in order
-            return (pcs_demand < m.PCS_STOP or not self._wanted()) and (current == 1 or waited >= self.stopping_ticks)
+        # a stop alone opens nothing; once it is reset, or locked out: in order
+        if dc_demand < m.DC_OPEN_AT_ZERO:
+            return (pcs_demand < m.PCS_STOP or not self._wanted()) and (
+                current == 1 or waited >= self.stopping_ticks
+            )
         waited = self.waited[W_DEMAND]
         if dc_demand == m.DC_OPEN_ONLY_AT_ZERO:
             return current == 1 or current < 0 and self._pcs_current_zero()

@@ -1,4 +1,5 @@
-"""Derived signals of the racks: silence, cells, current, insulation, contactors; the temperatures are heating.py's.
+"""Derived signals of the racks: silence, cells, current, insulation, contactors; the temperatures
+are heating.py's.
 
 A rack of which no group is fresh and none is late has nothing new and is left out of the step.
 """
@@ -15,9 +16,11 @@ from safety.heating import Heating
 BAD_FRAMES_MAX = 1000  # where the leaking bucket is full
 ZERO_CURRENT_MA = 2000  # row 35: the larger of 2 A and 1 % of rated
 DROP_S = 3  # row 24: a fall of 0.25 V in 2 s, looked back on 2 to 3 s: one step a second remembers
-LOAD_SAG_MV = 150  # of a cell for a step of rated current: twice what 0.5 mohm and polarisation make of 140 A (ours)
+# of a cell for a step of rated current: twice what 0.5 mohm and polarisation make of 140 A (ours)
+LOAD_SAG_MV = 150
 NO_CELLS_MV = 0  # nothing remembered: nothing falls from there
-NOT_OPEN, REPORTED, FLOWS = range(3)  # a string that reports itself open, and a current measured since
+# a string that reports itself open, and a current measured since
+NOT_OPEN, REPORTED, FLOWS = range(3)
 
 
 class Racks:
@@ -26,20 +29,29 @@ class Racks:
     def __init__(self, features):
         self.features, self._put = features, features.put
         self.layout, self.image, self.map = features.layout, features.image, features.map
-        self.inp, self.fresh, self.ages, self.out = features.inp, features.fresh, features.ages, features.out
+        self.inp, self.fresh, self.ages, self.out = (
+            features.inp,
+            features.fresh,
+            features.ages,
+            features.out,
+        )
         self.value, self.known, self.changed = features.value, features.known, features.changed
         racks = self.layout.racks
         self.second_ticks = max(1, 1000 // features.tick_ms)
-        self.clock = array("i", [rack % self.second_ticks for rack in range(racks)])  # ticks into each one's second
+        # ticks into each one's second
+        self.clock = array("i", [rack % self.second_ticks for rack in range(racks)])
         self.bad_frames = array("i", [0] * (2 * racks))  # last count, leaking bucket
         self.cells_mV = array("i", [NO_CELLS_MV] * (racks * DROP_S))  # lowest cell, once a second
         self.current_mA = array("i", [0] * (racks * DROP_S))
-        self.mismatch = bytearray(racks)  # set by contactors.py: what was commanded is not what is reported
+        # set by contactors.py: what was commanded is not what is reported
+        self.mismatch = bytearray(racks)
         self.open_string = bytearray(racks)  # NOT_OPEN, REPORTED or FLOWS
         self.heating = Heating(features)
 
     def update(self, elapsed):
-        """Recompute the features of every rack with news, and of each once a second what looks back."""
+        """Recompute the features of every rack with news, and of each once a second what looks
+        back.
+        """
         for rack in range(self.layout.racks):
             self.clock[rack] += elapsed
             due = self.clock[rack] >= self.second_ticks
@@ -75,42 +87,69 @@ class Racks:
         self._insulation(first, base, pack)
         self._contactors(rack, first, base, state, pack, self.fresh[groups + s.G_BMS_PACK])
         self._bad_frames(rack, first, base, groups, state)
-        self._put(base + m.F_SENSORS_INVALID_MAX, max(missing, self.inp[first + s.SENSORS_INVALID_MAX]), state)
+        self._put(
+            base + m.F_SENSORS_INVALID_MAX,
+            max(missing, self.inp[first + s.SENSORS_INVALID_MAX]),
+            state,
+        )
         self._put(base + m.F_RUNAWAY_HINT, self.value[m.F_ANY_SIGN], 1)
         self.heating.update(rack, base, groups)
-        self._put(base + m.F_RUNAWAY_SUSPICION_PCT, runaway.suspicion_pct(self.value, self.known, base),
-                  runaway.known_as(self.known, self.ages.expected, base, groups))
+        self._put(
+            base + m.F_RUNAWAY_SUSPICION_PCT,
+            runaway.suspicion_pct(self.value, self.known, base),
+            runaway.known_as(self.known, self.ages.expected, base, groups),
+        )
 
     def _remember(self, rack, base, groups):
         """Once a second: step what looks back."""
         first, at = self.layout.rack_input(rack, 0), rack * DROP_S
         cells = self.ages.known(groups + s.G_BMS_CELLS) & self.ages.known(groups + s.G_BMS_PACK)
-        self.cells_mV[at + 2], self.cells_mV[at + 1] = self.cells_mV[at + 1], self.cells_mV[at]  # DROP_S places
-        self.current_mA[at + 2], self.current_mA[at + 1] = self.current_mA[at + 1], self.current_mA[at]
+        # DROP_S places
+        self.cells_mV[at + 2], self.cells_mV[at + 1] = self.cells_mV[at + 1], self.cells_mV[at]
+        self.current_mA[at + 2], self.current_mA[at + 1] = (
+            self.current_mA[at + 1],
+            self.current_mA[at],
+        )
         self.cells_mV[at] = self.inp[first + s.CELL_VOLTAGE_MV_MIN] if cells else NO_CELLS_MV
         self.current_mA[at] = self.inp[first + s.RACK_CURRENT_MA]
         self.heating.second(rack, base, groups)
 
     def _missing(self, rack, first):
-        """Row 45: cells that a closed rack's BMS does not count; before they close the start waits for each."""
+        """Row 45: cells that a closed rack's BMS does not count; before they close the start waits
+        for each.
+        """
         words = self.map.rack + rack * p.RACK_WORDS
-        if not self.image[words + p.R_CELLS_REPORTED] or self.inp[first + s.CONTACTOR_STATE] == s.CONTACTOR_OPEN:
+        if (
+            not self.image[words + p.R_CELLS_REPORTED]
+            or self.inp[first + s.CONTACTOR_STATE] == s.CONTACTOR_OPEN
+        ):
             return 0
         return max(0, self.image[words + p.R_CELLS] - self.inp[first + s.CELLS_ONLINE])
 
     def _cells(self, rack, first, base, cells, pack):
-        lowest, highest = self.inp[first + s.CELL_VOLTAGE_MV_MIN], self.inp[first + s.CELL_VOLTAGE_MV_MAX]
+        lowest, highest = (
+            self.inp[first + s.CELL_VOLTAGE_MV_MIN],
+            self.inp[first + s.CELL_VOLTAGE_MV_MAX],
+        )
         self._put(base + m.F_CELL_VOLTAGE_MV_MAX, highest, cells)
         self._put(base + m.F_CELL_VOLTAGE_MV_MIN, lowest, cells)
         self._put(base + m.F_CELL_SPREAD_MV, highest - lowest, cells)
-        self._put(base + m.F_CELL_VOLTAGE_DROP_MV, self._drop_mV(rack, first, lowest), cells if pack else 0)
+        self._put(
+            base + m.F_CELL_VOLTAGE_DROP_MV,
+            self._drop_mV(rack, first, lowest),
+            cells if pack else 0,
+        )
 
     def _drop_mV(self, rack, first, lowest):
-        """Row 24: how far the lowest cell fell within the last seconds, less what a change of current explains."""
+        """Row 24: how far the lowest cell fell within the last seconds, less what a change of
+        current explains.
+        """
         rated = self.image[self.map.rack + rack * p.RACK_WORDS + p.R_RATED_CURRENT_MA]
         current, drop = self.inp[first + s.RACK_CURRENT_MA], 0
         for at in range(rack * DROP_S, rack * DROP_S + DROP_S):
-            explained = max(0, (current - self.current_mA[at]) // 1000) * LOAD_SAG_MV * 1000 // rated
+            explained = (
+                max(0, (current - self.current_mA[at]) // 1000) * LOAD_SAG_MV * 1000 // rated
+            )
             drop = max(drop, self.cells_mV[at] - lowest - explained)
         return drop
 
@@ -118,8 +157,11 @@ class Racks:
         rated = self.image[self.map.rack + rack * p.RACK_WORDS + p.R_RATED_CURRENT_MA]
         margin = max(ZERO_CURRENT_MA, rated // 100)
         current = self.inp[first + s.RACK_CURRENT_MA]
-        allowed = self.inp[first + (s.CHARGE_CURRENT_MA_MAX if current < 0 else s.DISCHARGE_CURRENT_MA_MAX)]
-        limit = min(allowed, rated)  # as in bounds.py: a BMS that allows more than the rack's rating widens nothing
+        allowed = self.inp[
+            first + (s.CHARGE_CURRENT_MA_MAX if current < 0 else s.DISCHARGE_CURRENT_MA_MAX)
+        ]
+        # as in bounds.py: a BMS that allows more than the rack's rating widens nothing
+        limit = min(allowed, rated)
         self._put(base + m.F_CURRENT_OVER_105_MA, abs(current) - limit * 105 // 100 - margin, both)
         self._put(base + m.F_CURRENT_OVER_110_MA, abs(current) - limit * 110 // 100 - margin, both)
         self._put(base + m.F_CURRENT_OVER_200_MA, abs(current) - rated * 2, pack)
@@ -132,10 +174,11 @@ class Racks:
         self._put(base + m.F_INSULATION_OHM_PER_V, ohm_per_V, pack if rack_V else 0)
 
     def _contactors(self, rack, first, base, state, pack, pack_is_new):
-        """Row 39: lost although told to stay closed, or closed although told to open, or a current through a rack that
-        reports itself open: one that was measured later than that report.
+        """Row 39: lost although told to stay closed, or closed although told to open, or a current
+        through a rack that reports itself open: one that was measured later than that report.
 
-        `mismatch` is of the step before: a report of open contactors that came with this one takes STILL_CLOSED back.
+        `mismatch` is of the step before: a report of open contactors that came with this one takes
+        STILL_CLOSED back.
         """
         rated = self.image[self.map.rack + rack * p.RACK_WORDS + p.R_RATED_CURRENT_MA]
         if self.inp[first + s.CONTACTOR_STATE] != s.CONTACTOR_OPEN:
@@ -143,7 +186,9 @@ class Racks:
         elif self.open_string[rack] == NOT_OPEN:
             self.open_string[rack] = REPORTED
         elif pack_is_new:
-            self.open_string[rack] = FLOWS if abs(self.inp[first + s.RACK_CURRENT_MA]) * 20 >= rated else REPORTED
+            self.open_string[rack] = (
+                FLOWS if abs(self.inp[first + s.RACK_CURRENT_MA]) * 20 >= rated else REPORTED
+            )
         known = m.IN_PART if self.mismatch[rack] == UNTOLD or not pack else m.KNOWN
         still = self.mismatch[rack] == STILL_CLOSED and self.open_string[rack] == NOT_OPEN
         differs = self.mismatch[rack] == LOST or still or pack and self.open_string[rack] == FLOWS

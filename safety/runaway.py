@@ -1,9 +1,11 @@
-"""Runaway suspicion: what is weak in each sign alone is strong when two different signs agree (row 53, ours).
+"""Runaway suspicion: what is weak in each sign alone is strong when two different signs agree (row
+53, ours).
 
-Each sign counts in percent of what trips its own row, so that 100 is a trip by itself. The suspicion is the sum of the
-two largest, and nothing while the second one is below SECOND_PCT_MIN: a solvent in the air, a warm afternoon or a load
-step makes one sign, not two. Row 53 trips at 140 %: on the curve of `python -m hil runaway` (a plant model, rates
-assumed) that costs 31 s of 448 s of median lead against 100 %, misses no more, and halves its alarms.
+Each sign counts in percent of what trips its own row, so that 100 is a trip by itself. The
+suspicion is the sum of the two largest, and nothing while the second one is below SECOND_PCT_MIN: a
+solvent in the air, a warm afternoon or a load step makes one sign, not two. Row 53 trips at 140 %:
+on the curve of `python -m hil runaway` (a plant model, rates assumed) that costs 31 s of 448 s of
+median lead against 100 %, misses no more, and halves its alarms.
 """
 
 from safety import matrix as m
@@ -11,17 +13,22 @@ from safety import signals as s
 
 SIGN_PCT_MAX = 100
 SECOND_PCT_MIN = 25
-# feature of the cabinet or (1) of the rack; the value at which its own row trips (rows 7, 9, 22, 21, 24, 34); group.
+# feature of the cabinet or (1) of the rack; the value at which its own row trips (rows 7, 9, 22,
+# 21, 24, 34); group.
 SIGNS = (
-    (m.F_OFFGAS_PPM_MAX, 0, 20, s.G_OFFGAS_1), (m.F_TOXIC_PPM, 0, 50, s.G_TOXIC),
+    (m.F_OFFGAS_PPM_MAX, 0, 20, s.G_OFFGAS_1),
+    (m.F_TOXIC_PPM, 0, 50, s.G_TOXIC),
     (m.F_TEMPERATURE_UNEXPLAINED_DDEGC, 1, 5, s.G_BMS_TEMPERATURES),
     (m.F_TEMPERATURE_OVER_MEDIAN_DDEGC, 1, 151, s.G_BMS_TEMPERATURES),
-    (m.F_CELL_VOLTAGE_DROP_MV, 1, 250, s.G_BMS_CELLS), (m.F_CELL_SPREAD_MV, 1, 400, s.G_BMS_CELLS),
+    (m.F_CELL_VOLTAGE_DROP_MV, 1, 250, s.G_BMS_CELLS),
+    (m.F_CELL_SPREAD_MV, 1, 400, s.G_BMS_CELLS),
 )
 
 
 def suspicion_pct(value, known, base):
-    """Percent, 0 to 200, of one rack, whose features begin at `base`; a sign that is not known counts nothing."""
+    """Percent, 0 to 200, of one rack, whose features begin at `base`; a sign that is not known
+    counts nothing.
+    """
     largest = second = 0
     for feature, of_rack, trips_at, _ in SIGNS:
         at = base * of_rack + feature
@@ -33,7 +40,8 @@ def suspicion_pct(value, known, base):
 
 
 def known_as(known, expected, base, groups):
-    """m.KNOWN if every sign that this cabinet has is, m.DOUBTED if one is and none is worse, else m.IN_PART.
+    """m.KNOWN if every sign that this cabinet has is, m.DOUBTED if one is and none is worse, else
+    m.IN_PART.
 
     A sign that fell silent is none that is clear.
 

@@ -1,7 +1,9 @@
-"""Channel B: the kernel on a cabinet without units and racks, its own contacts, its view of channel A, and one permit.
+"""Channel B: the kernel on a cabinet without units and racks, its own contacts, its view of channel
+A, and one permit.
 
-A pure function of elapsed ticks, contact levels and the bytes that came over the link: no clock, no I/O, no allocation.
-It holds the limit image of channel A and runs on what of it a second channel can see.
+A pure function of elapsed ticks, contact levels and the bytes that came over the link: no clock, no
+I/O, no allocation. It holds the limit image of channel A and runs on what of it a second channel
+can see.
 """
 
 from array import array
@@ -14,13 +16,37 @@ from safety import signals as s
 from safety.kernel import Kernel
 
 # What channel B has inputs for and judges: features of the cabinet, by name.
-OWN_FEATURES = ("estop_1_ok", "estop_2_ok", "estop_discrepancy", "fire_alarm_ok", "suppression_ok", "gas_relay_ok",
-                "bms_fault_ok", "image_changed", "step_late_ms", "boot_not_clean", "boot_store_unreadable")
-# What it compares with channel A but does not judge: only A drives the fan, and knows whether it runs.
+OWN_FEATURES = (
+    "estop_1_ok",
+    "estop_2_ok",
+    "estop_discrepancy",
+    "fire_alarm_ok",
+    "suppression_ok",
+    "gas_relay_ok",
+    "bms_fault_ok",
+    "image_changed",
+    "step_late_ms",
+    "boot_not_clean",
+    "boot_store_unreadable",
+)
+# What it compares with channel A but does not judge: only A drives the fan, and knows whether it
+# runs.
 CONTACT_OF_FEATURE = {"airflow_missing": "airflow_ok"}
 # Equipment that only A reads.
-NOT_OURS = ("gas_required", "gas_detectors", "door_fitted", "meter_load_fitted", "offgas_detectors", "toxic_fitted",
-            "smoke_zones", "heat_fitted", "io_3_fitted", "climate_fitted", "ups_fitted", "supervised_fitted")
+NOT_OURS = (
+    "gas_required",
+    "gas_detectors",
+    "door_fitted",
+    "meter_load_fitted",
+    "offgas_detectors",
+    "toxic_fitted",
+    "smoke_zones",
+    "heat_fitted",
+    "io_3_fitted",
+    "climate_fitted",
+    "ups_fitted",
+    "supervised_fitted",
+)
 # Contacts in the order of the bits that the board hands over: the shared ones, then these two.
 KEY_BIT = 1 << len(c.SHARED)
 RELAY_BIT = KEY_BIT << 1  # the mirror contact of our own relay: closed when the relay is on
@@ -30,7 +56,9 @@ IMAGE_FILE_MAGIC = 0x31424D49  # "IMB1", low byte first
 
 
 def file_bytes(image):
-    """A limit image as channel B takes it: magic, number of words, words, CRC-30; four bytes each, low byte first."""
+    """A limit image as channel B takes it: magic, number of words, words, CRC-30; four bytes each,
+    low byte first.
+    """
     words = [IMAGE_FILE_MAGIC, len(image)] + list(image) + [p.image_crc(image)]
     data = bytearray()
     for word in words:
@@ -45,7 +73,9 @@ def read_file(data):
         raise ValueError("is no limit image for channel B")
     count = _word(data, 4)
     if len(data) != 4 * (count + 3):
-        raise ValueError("limit image is cut short or too long: %d bytes for %d words" % (len(data), count))
+        raise ValueError(
+            "limit image is cut short or too long: %d bytes for %d words" % (len(data), count)
+        )
     image = array("i", [_word(data, 8 + 4 * index) for index in range(count)])
     if p.image_crc(image) != _word(data, 8 + 4 * count):
         raise ValueError("CRC of the limit image is wrong")
@@ -53,7 +83,9 @@ def read_file(data):
 
 
 def _word(data, at):
-    """A signed word of 31 bits: what an image may hold, and no heap integer on a microcontroller."""
+    """A signed word of 31 bits: what an image may hold, and no heap integer on a
+    microcontroller.
+    """
     high = data[at + 3] & 0x7F
     if high & 0x40:
         high -= 0x80
@@ -66,9 +98,11 @@ def image_map_of(image):
 
 
 def own_image(image):
-    """What channel B runs on: the image of A without units and racks, armed where B has the inputs."""
+    """What channel B runs on: the image of A without units and racks, armed where B has the
+    inputs.
+    """
     at = image_map_of(image)
-    mine = array("i", image[:len(p.HEADER)])
+    mine = array("i", image[: len(p.HEADER)])
     mine[p.H_UNITS] = mine[p.H_RACKS] = mine[p.H_MODULES] = 0
     for index, row in enumerate(p.CABINET_PARAMETERS):
         mine.append(0 if row[0] in NOT_OURS else image[at.cabinet + index])
@@ -84,7 +118,9 @@ def own_image(image):
 
 
 def _contact_masks(image):
-    """Of A's image: (shared contacts that are fitted, those that must be closed before a first permit), as bits."""
+    """Of A's image: (shared contacts that are fitted, those that must be closed before a first
+    permit), as bits.
+    """
     fitted = opening = 0
     instance = image_map_of(image).armed
     for stage in m.STAGES:
@@ -102,11 +138,19 @@ def _contact_masks(image):
 
 
 class Second:
-    """Channel B. `permit` is what the relay shall be, `reason` and `subject` say why it is off (peer.REASONS)."""
+    """Channel B. `permit` is what the relay shall be, `reason` and `subject` say why it is off
+    (peer.REASONS).
+    """
 
     def __init__(self, image, latch_level):
-        """image: of channel A; latch_level: what was remembered of the last run (`latch_level` below). ValueError."""
-        if len(image) <= p.H_RACKS or image[p.H_SCHEMA] != p.IMAGE_SCHEMA or len(image) != image_map_of(image).words:
+        """image: of channel A; latch_level: what was remembered of the last run (`latch_level`
+        below). ValueError.
+        """
+        if (
+            len(image) <= p.H_RACKS
+            or image[p.H_SCHEMA] != p.IMAGE_SCHEMA
+            or len(image) != image_map_of(image).words
+        ):
             raise ValueError("limit image is not of this program's schema or topology")
         mine = own_image(image)
         self.kernel = Kernel(mine)
@@ -134,13 +178,16 @@ class Second:
             self.peer.heard()
 
     def step(self, elapsed, contact_bits):
-        """One step of `elapsed` ticks with the contacts as they are now (CONTACT_NAMES, bit 0 first; 1: closed)."""
+        """One step of `elapsed` ticks with the contacts as they are now (CONTACT_NAMES, bit 0
+        first; 1: closed).
+        """
         kernel = self.kernel
         inp = kernel.inp
         for place in range(len(c.SHARED)):
             inp[c.SHARED[place]] = contact_bits >> place & 1
         inp[s.KEY_RUN_OK] = 1 if contact_bits & KEY_BIT else 0
-        self.peer.update(elapsed, contact_bits, self.fitted_bits)  # before anything of its frame is acted on
+        # before anything of its frame is acted on
+        self.peer.update(elapsed, contact_bits, self.fitted_bits)
         self._order(inp)
         kernel.judge(elapsed)  # it moves nothing but its own relay
         if inp[s.RESET_KIND]:
@@ -156,7 +203,9 @@ class Second:
         self.frame_due = self._frame_ticks >= c.FRAME_EVERY_TICKS
 
     def _order(self, inp):
-        """Take a reset that channel A passes on, once: A repeats it until it has seen the result, then asks nothing."""
+        """Take a reset that channel A passes on, once: A repeats it until it has seen the result,
+        then asks nothing.
+        """
         frame = self.receiver.frame
         kind = frame.get(c.RESET_KIND) if self.peer.trusted() else 0
         if kind != m.REMOTE and kind != m.KEY:
@@ -168,14 +217,20 @@ class Second:
             inp[s.RESET_MASK] = frame.get(c.RESET_MASK)
 
     def _watch_relay(self, elapsed, contact_bits):
-        """A relay that does not do as told is not trusted again before a restart: somebody must look at it."""
+        """A relay that does not do as told is not trusted again before a restart: somebody must
+        look at it.
+        """
         closed = 1 if contact_bits & RELAY_BIT else 0
-        self._relay_ticks = min(self._relay_ticks + elapsed, s.TICKS_MAX) if closed != self.permit else 0
+        self._relay_ticks = (
+            min(self._relay_ticks + elapsed, s.TICKS_MAX) if closed != self.permit else 0
+        )
         if self._relay_ticks >= self.relay_ticks_max:
             self._relay_failed = True
 
     def _judge(self, contact_bits):
-        """Why there is no permit (REASONS), or OK. A permit that fell returns only while the other gives none."""
+        """Why there is no permit (REASONS), or OK. A permit that fell returns only while the other
+        gives none.
+        """
         demand = self.kernel.demand
         self.subject = 0
         reason = self.peer.reason
@@ -197,8 +252,9 @@ class Second:
         return reason
 
     def _remember(self):
-        """The strictest reset that any latch waits for: the board keeps it for the next start. What is latched follows
-        from what stands, and that from the mask."""
+        """The strictest reset that any latch waits for: the board keeps it for the next start. What
+        is latched follows from what stands, and that from the mask.
+        """
         mask = self.kernel.out[s.CAUSE_MASK]
         if mask == self._mask:
             return
@@ -211,7 +267,9 @@ class Second:
         self.latch_level = level
 
     def report(self):
-        """The frame that is due, as bytes: to be built after the relay was moved, because it takes its time."""
+        """The frame that is due, as bytes: to be built after the relay was moved, because it takes
+        its time.
+        """
         self.frame_due = False
         self._frame_ticks = 0
         frame, out, bits = self.sender.frame, self.kernel.out, self.fitted_bits

@@ -1,23 +1,30 @@
 """Every input and output of the kernel: name, unit, range, freshness group, scope.
 
-One flat array holds all inputs: the cabinet's, then each unit's, then each rack's (its fixed signals, then one
-temperature per module). A freshness group is what arrives together (one frame, one reply): a driver that has decoded
-and checked all of it stores the values and sets the group's `fresh` byte; the kernel ages it. There is no other way to
-say "known". Booleans have one polarity: `_ok` and `_closed` are 1 when permitted or closed, so a broken wire is a stop.
+One flat array holds all inputs: the cabinet's, then each unit's, then each rack's (its fixed
+signals, then one temperature per module). A freshness group is what arrives together (one frame,
+one reply): a driver that has decoded and checked all of it stores the values and sets the group's
+`fresh` byte; the kernel ages it. There is no other way to say "known". Booleans have one polarity:
+`_ok` and `_closed` are 1 when permitted or closed, so a broken wire is a stop.
 
-Units: `mV mA W ms` as written, `ddegC` = 0.1 degree Celsius, `permille` = 0.1 %, `pct` = 1 %, `d` = days,
-`min` = minutes, `kohm` = kilohm.
-Current and power are positive when the battery discharges; `grid_power_W` is positive when the site imports.
+Units: `mV mA W ms` as written, `ddegC` = 0.1 degree Celsius, `permille` = 0.1 %, `pct` = 1 %, `d` =
+days, `min` = minutes, `kohm` = kilohm. Current and power are positive when the battery discharges;
+`grid_power_W` is positive when the site imports.
 """
 
 CABINET, UNIT, RACK = 0, 1, 2
 INT_MAX = (1 << 30) - 1  # a small int on a 32-bit MicroPython holds 31 bits with its sign
-TICKS_MAX = 1_000_000_000  # ages and counters of ticks stop here: below 2^30 whatever a late step adds
+# ages and counters of ticks stop here: below 2^30 whatever a late step adds
+TICKS_MAX = 1_000_000_000
 
-CABINET_GROUPS = ("io_1", "io_2", "io_3", "meter_grid", "meter_load", "gas_1", "gas_2", "offgas_1", "offgas_2", "toxic",
-                  "climate", "ups", "local")
-(G_IO_1, G_IO_2, G_IO_3, G_METER_GRID, G_METER_LOAD, G_GAS_1, G_GAS_2, G_OFFGAS_1, G_OFFGAS_2, G_TOXIC,
- G_CLIMATE, G_UPS, G_LOCAL) = range(13)
+# Names, many to a line.
+# fmt: off
+CABINET_GROUPS = (
+    "io_1", "io_2", "io_3", "meter_grid", "meter_load", "gas_1", "gas_2", "offgas_1", "offgas_2",
+    "toxic", "climate", "ups", "local",
+)
+(G_IO_1, G_IO_2, G_IO_3, G_METER_GRID, G_METER_LOAD, G_GAS_1, G_GAS_2, G_OFFGAS_1, G_OFFGAS_2,
+ G_TOXIC, G_CLIMATE, G_UPS, G_LOCAL) = range(13)
+# fmt: on
 UNIT_GROUPS = ("pcs_measure", "pcs_control")
 G_PCS_MEASURE, G_PCS_CONTROL = range(2)
 RACK_GROUPS = ("bms_state", "bms_cells", "bms_pack", "bms_limits", "bms_charge", "bms_temperatures")
@@ -82,15 +89,18 @@ CABINET_INPUTS = (
     ("cpu_temperature_ddegC", "ddegC", -600, 3000, G_LOCAL),
     ("peer_code", "code", 0, (1 << 24) - 1, G_LOCAL),
 )
-(ESTOP_1_OK, FIRE_ALARM_OK, SUPPRESSION_OK, GAS_RELAY_OK, AIRFLOW_OK, KEY_RUN_OK, PERMIT_1_CLOSED, DOOR_OK,
- ESTOP_2_OK, BMS_FAULT_OK, PERMIT_2_CLOSED, CELL_VOLTAGE_OK, SMOKE_1_OK, SMOKE_2_OK, HEAT_OK, FIRE_TROUBLE_OK,
- DAMPER_OK, HVAC_OK, LEAK_OK, COOLANT_OK, SUPERVISED_OK,
- GRID_POWER_W, GRID_RAW_HASH, LOAD_POWER_W, LOAD_RAW_HASH,
- GAS_1_LFL_PERMILLE, GAS_1_OK, GAS_1_CALIBRATION_D, GAS_2_LFL_PERMILLE, GAS_2_OK, GAS_2_CALIBRATION_D,
- OFFGAS_1_PPM, OFFGAS_1_OK, OFFGAS_1_CALIBRATION_D, OFFGAS_2_PPM, OFFGAS_2_OK, OFFGAS_2_CALIBRATION_D,
- TOXIC_PPM, TOXIC_OK, TOXIC_CALIBRATION_D, AIR_TEMPERATURE_DDEGC, HUMIDITY_PERMILLE, MAINS_OK, UPS_RESERVE_MIN,
- RUN_REQUEST, ARMED_STORED, RESET_KIND, RESET_FIRST_OUT, RESET_MASK, LOCK_OUT_OK, TEST_REQUEST, NOC_LINK_OK,
- NOC_VERIFIED, SELF_TEST_BITS, CPU_TEMPERATURE_DDEGC, PEER_CODE) = range(56)
+# Names, many to a line.
+# fmt: off
+(ESTOP_1_OK, FIRE_ALARM_OK, SUPPRESSION_OK, GAS_RELAY_OK, AIRFLOW_OK, KEY_RUN_OK, PERMIT_1_CLOSED,
+ DOOR_OK, ESTOP_2_OK, BMS_FAULT_OK, PERMIT_2_CLOSED, CELL_VOLTAGE_OK, SMOKE_1_OK, SMOKE_2_OK,
+ HEAT_OK, FIRE_TROUBLE_OK, DAMPER_OK, HVAC_OK, LEAK_OK, COOLANT_OK, SUPERVISED_OK, GRID_POWER_W,
+ GRID_RAW_HASH, LOAD_POWER_W, LOAD_RAW_HASH, GAS_1_LFL_PERMILLE, GAS_1_OK, GAS_1_CALIBRATION_D,
+ GAS_2_LFL_PERMILLE, GAS_2_OK, GAS_2_CALIBRATION_D, OFFGAS_1_PPM, OFFGAS_1_OK,
+ OFFGAS_1_CALIBRATION_D, OFFGAS_2_PPM, OFFGAS_2_OK, OFFGAS_2_CALIBRATION_D, TOXIC_PPM, TOXIC_OK,
+ TOXIC_CALIBRATION_D, AIR_TEMPERATURE_DDEGC, HUMIDITY_PERMILLE, MAINS_OK, UPS_RESERVE_MIN,
+ RUN_REQUEST, ARMED_STORED, RESET_KIND, RESET_FIRST_OUT, RESET_MASK, LOCK_OUT_OK, TEST_REQUEST,
+ NOC_LINK_OK, NOC_VERIFIED, SELF_TEST_BITS, CPU_TEMPERATURE_DDEGC, PEER_CODE) = range(56)
+# fmt: on
 
 UNIT_INPUTS = (
     ("pcs_power_W", "W", -INT_MAX, INT_MAX, G_PCS_MEASURE),
@@ -101,11 +111,23 @@ UNIT_INPUTS = (
     ("pcs_setpoint_W", "W", -INT_MAX, INT_MAX, G_PCS_CONTROL),
     ("pcs_heartbeat", "count", 0, INT_MAX, G_PCS_CONTROL),
 )
-(PCS_POWER_W, PCS_DC_VOLTAGE_MV, PCS_DC_CURRENT_MA, PCS_STATE, PCS_ALARM_BITS,
- PCS_SETPOINT_W, PCS_HEARTBEAT) = range(7)
+# Names, many to a line.
+# fmt: off
+(PCS_POWER_W, PCS_DC_VOLTAGE_MV, PCS_DC_CURRENT_MA, PCS_STATE, PCS_ALARM_BITS, PCS_SETPOINT_W,
+ PCS_HEARTBEAT) = range(7)
+# fmt: on
 
 # SunSpec model 701, point InvSt: what pcs_state holds (other families translate to it).
-PCS_OFF, PCS_SLEEPING, PCS_STARTING, PCS_RUNNING, PCS_THROTTLED, PCS_STOPPING, PCS_FAULT, PCS_STANDBY = range(8)
+(
+    PCS_OFF,
+    PCS_SLEEPING,
+    PCS_STARTING,
+    PCS_RUNNING,
+    PCS_THROTTLED,
+    PCS_STOPPING,
+    PCS_FAULT,
+    PCS_STANDBY,
+) = range(8)
 
 RACK_INPUTS = (
     ("contactor_state", "code", 0, 3, G_BMS_STATE),
@@ -117,7 +139,8 @@ RACK_INPUTS = (
     ("cell_position_min", "position", 0, 4095, G_BMS_CELLS),
     ("cell_position_max", "position", 0, 4095, G_BMS_CELLS),
     ("rack_voltage_mV", "mV", 0, 2_000_000, G_BMS_PACK),
-    ("rack_current_mA", "mA", -3_300_000, 3_300_000, G_BMS_PACK),  # a short saturates 16 bits of 0.1 A
+    # a short saturates 16 bits of 0.1 A
+    ("rack_current_mA", "mA", -3_300_000, 3_300_000, G_BMS_PACK),
     ("charge_current_mA_max", "mA", 0, 3_000_000, G_BMS_LIMITS),
     ("discharge_current_mA_max", "mA", 0, 3_000_000, G_BMS_LIMITS),
     ("soc_permille", "permille", 0, 1000, G_BMS_CHARGE),
@@ -125,33 +148,62 @@ RACK_INPUTS = (
     ("insulation_kohm", "kohm", 0, 65_535, G_BMS_PACK),
     ("sensors_invalid_max", "count", 0, 15, G_BMS_STATE),
 )
-(CONTACTOR_STATE, BMS_FAULT_BITS, BMS_BAD_FRAMES, CELLS_ONLINE, CELL_VOLTAGE_MV_MIN, CELL_VOLTAGE_MV_MAX,
- CELL_POSITION_MIN, CELL_POSITION_MAX, RACK_VOLTAGE_MV, RACK_CURRENT_MA, CHARGE_CURRENT_MA_MAX,
- DISCHARGE_CURRENT_MA_MAX, SOC_PERMILLE, SOH_PERMILLE, INSULATION_KOHM, SENSORS_INVALID_MAX) = range(16)
-MODULE_TEMPERATURE_DDEGC = len(RACK_INPUTS)  # first of the rack's module temperatures, 0.1 degC each
+# Names, many to a line.
+# fmt: off
+(CONTACTOR_STATE, BMS_FAULT_BITS, BMS_BAD_FRAMES, CELLS_ONLINE, CELL_VOLTAGE_MV_MIN,
+ CELL_VOLTAGE_MV_MAX, CELL_POSITION_MIN, CELL_POSITION_MAX, RACK_VOLTAGE_MV, RACK_CURRENT_MA,
+ CHARGE_CURRENT_MA_MAX, DISCHARGE_CURRENT_MA_MAX, SOC_PERMILLE, SOH_PERMILLE, INSULATION_KOHM,
+ SENSORS_INVALID_MAX) = range(16)
+# fmt: on
+# first of the rack's module temperatures, 0.1 degC each
+MODULE_TEMPERATURE_DDEGC = len(RACK_INPUTS)
 MODULE_TEMPERATURE_RANGE_DDEGC = (-600, 3000)
 
 CONTACTOR_OPEN, CONTACTOR_PRECHARGE, CONTACTOR_CLOSED, CONTACTOR_FAULT = range(4)
 
 # Outputs: name, unit. Everything that permits is `_ok` or `_close_ok` and must be renewed to stay.
 CABINET_OUTPUTS = (
-    ("pcs_enable_ok", "bool"), ("contactor_supply_ok", "bool"), ("fan_on", "bool"), ("horn_on", "bool"),
-    ("lamp_on", "bool"), ("red_lamp_on", "bool"), ("supervisory_ok", "bool"), ("pre_alarm_on", "bool"),
-    ("shunt_trip_on", "bool"), ("aux_load_ok", "bool"),
-    ("notify_maintenance", "bool"), ("notify_operator", "bool"),
-    ("state", "code"), ("inhibit_reason", "code"), ("first_out", "stage"), ("first_out_instance", "index"),
-    ("cause_mask", "hash"), ("active_count", "count"), ("latched_count", "count"), ("resets_left", "count"),
-    ("obligations_ok", "bool"), ("arm_request", "bool"), ("reset_result", "code"), ("image_crc", "hash"),
-    ("evidence_count", "count"), ("evidence_total", "count"),
+    ("pcs_enable_ok", "bool"),
+    ("contactor_supply_ok", "bool"),
+    ("fan_on", "bool"),
+    ("horn_on", "bool"),
+    ("lamp_on", "bool"),
+    ("red_lamp_on", "bool"),
+    ("supervisory_ok", "bool"),
+    ("pre_alarm_on", "bool"),
+    ("shunt_trip_on", "bool"),
+    ("aux_load_ok", "bool"),
+    ("notify_maintenance", "bool"),
+    ("notify_operator", "bool"),
+    ("state", "code"),
+    ("inhibit_reason", "code"),
+    ("first_out", "stage"),
+    ("first_out_instance", "index"),
+    ("cause_mask", "hash"),
+    ("active_count", "count"),
+    ("latched_count", "count"),
+    ("resets_left", "count"),
+    ("obligations_ok", "bool"),
+    ("arm_request", "bool"),
+    ("reset_result", "code"),
+    ("image_crc", "hash"),
+    ("evidence_count", "count"),
+    ("evidence_total", "count"),
 )
-(PCS_ENABLE_OK, CONTACTOR_SUPPLY_OK, FAN_ON, HORN_ON, LAMP_ON, RED_LAMP_ON, SUPERVISORY_OK, PRE_ALARM_ON,
- SHUNT_TRIP_ON, AUX_LOAD_OK, NOTIFY_MAINTENANCE, NOTIFY_OPERATOR, STATE, INHIBIT_REASON, FIRST_OUT,
- FIRST_OUT_INSTANCE, CAUSE_MASK,
- ACTIVE_COUNT, LATCHED_COUNT, RESETS_LEFT, OBLIGATIONS_OK, ARM_REQUEST, RESET_RESULT, IMAGE_CRC,
- EVIDENCE_COUNT, EVIDENCE_TOTAL) = range(26)
+# Names, many to a line.
+# fmt: off
+(PCS_ENABLE_OK, CONTACTOR_SUPPLY_OK, FAN_ON, HORN_ON, LAMP_ON, RED_LAMP_ON, SUPERVISORY_OK,
+ PRE_ALARM_ON, SHUNT_TRIP_ON, AUX_LOAD_OK, NOTIFY_MAINTENANCE, NOTIFY_OPERATOR, STATE,
+ INHIBIT_REASON, FIRST_OUT, FIRST_OUT_INSTANCE, CAUSE_MASK, ACTIVE_COUNT, LATCHED_COUNT,
+ RESETS_LEFT, OBLIGATIONS_OK, ARM_REQUEST, RESET_RESULT, IMAGE_CRC, EVIDENCE_COUNT,
+ EVIDENCE_TOTAL) = range(26)
+# fmt: on
 
 UNIT_OUTPUTS = (
-    ("charge_W_max", "W"), ("discharge_W_max", "W"), ("charge_reason", "limit"), ("discharge_reason", "limit"),
+    ("charge_W_max", "W"),
+    ("discharge_W_max", "W"),
+    ("charge_reason", "limit"),
+    ("discharge_reason", "limit"),
     ("pcs_run_ok", "bool"),
 )
 (CHARGE_W_MAX, DISCHARGE_W_MAX, CHARGE_REASON, DISCHARGE_REASON, PCS_RUN_OK) = range(5)
@@ -159,7 +211,11 @@ UNIT_OUTPUTS = (
 RACK_OUTPUTS = (("contactor_close_ok", "bool"), ("contactor_step", "code"))
 CONTACTOR_CLOSE_OK, CONTACTOR_STEP = range(2)
 
-UNIT_INPUT_COUNT, UNIT_GROUP_COUNT, UNIT_OUTPUT_COUNT = len(UNIT_INPUTS), len(UNIT_GROUPS), len(UNIT_OUTPUTS)
+UNIT_INPUT_COUNT, UNIT_GROUP_COUNT, UNIT_OUTPUT_COUNT = (
+    len(UNIT_INPUTS),
+    len(UNIT_GROUPS),
+    len(UNIT_OUTPUTS),
+)
 RACK_GROUP_COUNT, RACK_OUTPUT_COUNT = len(RACK_GROUPS), len(RACK_OUTPUTS)
 
 # Run states of the cabinet (output `state`).
@@ -191,7 +247,9 @@ class Layout:
         return self.unit_base + unit * UNIT_INPUT_COUNT + index
 
     def rack_input(self, rack, index):
-        """Index into the inputs of signal `index` of RACK_INPUTS (or a module temperature) for rack `rack`."""
+        """Index into the inputs of signal `index` of RACK_INPUTS (or a module temperature) for rack
+        `rack`.
+        """
         return self.rack_base + rack * self.rack_width + index
 
     def unit_group(self, unit, group):

@@ -1,4 +1,6 @@
-"""What all tests share: repeatable hypothesis runs, the data beside the repository, a short guard for wire tests."""
+"""What all tests share: repeatable hypothesis runs, the data beside the repository, a short guard
+for wire tests.
+"""
 
 import gc
 import signal
@@ -13,9 +15,12 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path += sorted({str(path.parent) for path in Path(__file__).parent.rglob("*.py")})
 WIRE_GUARD_S = 60  # a hang guard only: no test may need it
 
-hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None, database=None, print_blob=True)
+hypothesis.settings.register_profile(
+    "repeatable", derandomize=True, deadline=None, database=None, print_blob=True
+)
 hypothesis.settings.load_profile("repeatable")
-# A shell without job control starts background jobs deaf to SIGINT, and so would be all that tests start.
+# A shell without job control starts background jobs deaf to SIGINT, and so would be all that tests
+# start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -54,6 +59,7 @@ def shared():
 def files(tmp_path):
     """The default cabinet, as files that a test may edit."""
     from site_files import SiteFiles
+
     return SiteFiles(tmp_path)
 
 
@@ -61,4 +67,5 @@ def files(tmp_path):
 def pylontech(tmp_path):
     """The Pylontech example, likewise."""
     from site_files import PYLONTECH, SiteFiles
+
     return SiteFiles(tmp_path, PYLONTECH)

@@ -1,1 +1,3 @@
-"""What people and scripts see of a running controller: the pages and commands of `firebreak`. Nothing here decides."""
+"""What people and scripts see of a running controller: the pages and commands of `firebreak`.
+Nothing here decides.
+"""

@@ -1,4 +1,6 @@
-"""`firebreak console`: pages and actions on a serial line or this terminal. `firebreak console-user`: who acts."""
+"""`firebreak console`: pages and actions on a serial line or this terminal. `firebreak
+console-user`: who acts.
+"""
 
 import getpass
 import os
@@ -13,17 +15,38 @@ EXPORT_DIRECTORY = "/media/firebreak"
 
 def add(commands):
     """Add the commands."""
-    console = commands.add_parser("console", help="pages and actions on a terminal of 80 x 24, or a serial line")
+    console = commands.add_parser(
+        "console", help="pages and actions on a terminal of 80 x 24, or a serial line"
+    )
     console.add_argument("--tty", metavar="DEVICE", help="a serial line (without: this terminal)")
-    console.add_argument("--baud", type=int, default=BAUD, metavar="BAUD", help="of the serial line (%(default)s, 8N1)")
-    console.add_argument("--run-dir", default=RUN_DIRECTORY, help="of the running controller (%(default)s)")
-    console.add_argument("--state-dir", default=STATE_DIRECTORY, help="record and users (%(default)s)")
-    console.add_argument("--export-dir", default=EXPORT_DIRECTORY, help="where a stick is mounted (%(default)s)")
-    console.add_argument("--idle-min", type=int, default=IDLE_MIN, metavar="MINUTES",
-                         help=f"a login ends without a key for so long (1 .. {IDLE_MIN_MAX}, %(default)s)")
+    console.add_argument(
+        "--baud",
+        type=int,
+        default=BAUD,
+        metavar="BAUD",
+        help="of the serial line (%(default)s, 8N1)",
+    )
+    console.add_argument(
+        "--run-dir", default=RUN_DIRECTORY, help="of the running controller (%(default)s)"
+    )
+    console.add_argument(
+        "--state-dir", default=STATE_DIRECTORY, help="record and users (%(default)s)"
+    )
+    console.add_argument(
+        "--export-dir", default=EXPORT_DIRECTORY, help="where a stick is mounted (%(default)s)"
+    )
+    console.add_argument(
+        "--idle-min",
+        type=int,
+        default=IDLE_MIN,
+        metavar="MINUTES",
+        help=f"a login ends without a key for so long (1 .. {IDLE_MIN_MAX}, %(default)s)",
+    )
     console.set_defaults(run=_console)
     user = commands.add_parser("console-user", help="who may log in at the console")
-    user.add_argument("what", choices=("add", "remove", "list"), help="add: also a new password of one there is")
+    user.add_argument(
+        "what", choices=("add", "remove", "list"), help="add: also a new password of one there is"
+    )
     user.add_argument("name", nargs="?")
     user.add_argument("--state-dir", default=STATE_DIRECTORY)
     user.set_defaults(run=_user)
@@ -31,6 +54,7 @@ def add(commands):
 
 def _console(arguments):
     from controller.console.terminal.line import BAUDS, Line, LineError
+
     if arguments.baud not in BAUDS:
         say(f"--baud {arguments.baud}: allowed is {', '.join(map(str, BAUDS))}")
         return WRONG_INPUT
@@ -51,6 +75,7 @@ def _console(arguments):
 def _serve(arguments, line):
     from controller.console.terminal import actions, login, process, session, view
     from controller.record import spool
+
     stop = process.Stop()
     where = os.path.relpath(line.path, "/dev").replace("/", "-")[-8:]
     try:
@@ -58,14 +83,20 @@ def _serve(arguments, line):
         actor = login.Actor(os.path.join(place, "actor"))
     except OSError as error:
         line.close()
-        say(f"{arguments.run_dir}: {error.strerror or error}; run this as the controller's user or as root")
+        say(
+            f"{arguments.run_dir}: {error.strerror or error}; run this as the controller's user "
+            f"or as root"
+        )
         return NO_START
     # All terminals of the network count together: each login there gets another number.
-    failures = login.Failures(os.path.join(place, f"{'pts' if where.startswith('pts-') else where}.failed"))
+    failures = login.Failures(
+        os.path.join(place, f"{'pts' if where.startswith('pts-') else where}.failed")
+    )
     doing = actions.Actions(arguments.run_dir, arguments.state_dir, arguments.export_dir, where)
     seen = view.View(arguments.run_dir, arguments.state_dir)
-    person = session.Session(seen, doing, actor, failures, arguments.state_dir, where,
-                             arguments.idle_min * 60_000_000)
+    person = session.Session(
+        seen, doing, actor, failures, arguments.state_dir, where, arguments.idle_min * 60_000_000
+    )
     console = process.Console(line, person, seen, leaves_end=not arguments.tty)
     try:
         console.run(stop)
@@ -79,15 +110,22 @@ def _serve(arguments, line):
 
 def _user(arguments):
     from controller.console.terminal import users
+
     if (arguments.name is None) != (arguments.what == "list"):
         say("list takes no name" if arguments.what == "list" else f"{arguments.what} needs a name")
         return WRONG_INPUT
     try:
         if arguments.what == "list":
-            print("\n".join(users.names(arguments.state_dir)) or "no users: firebreak console-user add NAME")
+            print(
+                "\n".join(users.names(arguments.state_dir))
+                or "no users: firebreak console-user add NAME"
+            )
         elif arguments.what == "remove":
             users.remove(arguments.state_dir, users.checked_name(arguments.name))
-            print(f"{arguments.name} may not log in any more; a login that is open ends when it is idle")
+            print(
+                f"{arguments.name} may not log in any more; a login that is open ends when it "
+                f"is idle"
+            )
         else:
             name = users.checked_name(arguments.name)
             is_known = users.add(arguments.state_dir, name, _password(name))
@@ -101,6 +139,7 @@ def _user(arguments):
 def _password(name):
     """Asked for twice at a terminal, else one line of the standard input. Raises UserError."""
     from controller.console.terminal import users
+
     if sys.stdin is None or not sys.stdin.isatty():
         return users.checked_password(sys.stdin.readline().rstrip("\r\n") if sys.stdin else "")
     password = users.checked_password(getpass.getpass(f"Password or PIN of {name}: "))

@@ -1,4 +1,6 @@
-"""`firebreak export`: events, seconds or captures of a time range, for a USB stick: whole files, or one line why."""
+"""`firebreak export`: events, seconds or captures of a time range, for a USB stick: whole files, or
+one line why.
+"""
 
 import errno
 import os
@@ -12,18 +14,28 @@ FOREVER_US = 1 << 62
 
 def add(commands):
     """Add the command."""
-    exporting = commands.add_parser("export", help="write events, seconds (CSV) or captures (journals) to a directory")
-    exporting.add_argument("--from", dest="since", metavar="UTC", default="1970-01-01",
-                           help="2026-03-14 or 2026-03-14T02:07 (from the beginning)")
+    exporting = commands.add_parser(
+        "export", help="write events, seconds (CSV) or captures (journals) to a directory"
+    )
+    exporting.add_argument(
+        "--from",
+        dest="since",
+        metavar="UTC",
+        default="1970-01-01",
+        help="2026-03-14 or 2026-03-14T02:07 (from the beginning)",
+    )
     exporting.add_argument("--to", metavar="UTC", help="up to, not including (to the end)")
     exporting.add_argument("--what", default="events", choices=WHAT, help="(%(default)s)")
-    exporting.add_argument("--out", metavar="DIR", default=".", help="a directory that is there: a stick (%(default)s)")
+    exporting.add_argument(
+        "--out", metavar="DIR", default=".", help="a directory that is there: a stick (%(default)s)"
+    )
     exporting.add_argument("--state-dir", default=STATE_DIRECTORY)
     exporting.set_defaults(run=_export)
 
 
 def _export(arguments):
     from controller.recorder import csv_files, reading
+
     times_us = []
     for option, text in (("--from", arguments.since), ("--to", arguments.to)):
         try:
@@ -48,6 +60,7 @@ def _export(arguments):
 
 def _write(connection, arguments, times_us):
     from controller.recorder import csv_files
+
     written, growing = [], _growing(connection, arguments, times_us)
     try:
         for name, content in _files(connection, arguments, times_us):
@@ -58,7 +71,10 @@ def _write(connection, arguments, times_us):
     for path in written:
         print(f"{path}: {os.path.getsize(path)} bytes")
     for name in growing:
-        say(f"{name} is still being written, until a while after the newest trip (`firebreak record`): ask again then")
+        say(
+            f"{name} is still being written, until a while after the newest trip (`firebreak "
+            f"record`): ask again then"
+        )
     if growing:
         return NOT_DONE
     if not written:
@@ -69,32 +85,51 @@ def _write(connection, arguments, times_us):
 
 def _captures(connection, times_us):
     """Names of the captures of the trips in a time, in the order of these."""
-    return [name for name, in connection.execute(
-        "SELECT DISTINCT c.file FROM captures c JOIN events e ON e.id = c.event_id WHERE c.file IS NOT NULL "
-        "AND e.utc_us >= ? AND e.utc_us < ? ORDER BY e.id", times_us)]
+    return [
+        name
+        for (name,) in connection.execute(
+            "SELECT DISTINCT c.file FROM captures c JOIN events e ON e.id = c.event_id WHERE "
+            "c.file "
+            "IS NOT NULL "
+            "AND e.utc_us >= ? AND e.utc_us < ? ORDER BY e.id",
+            times_us,
+        )
+    ]
 
 
 def _growing(connection, arguments, times_us):
-    """Names of the captures in that time that have no whole file yet, and will have one: at most one grows."""
+    """Names of the captures in that time that have no whole file yet, and will have one: at most
+    one grows.
+    """
     from controller.recorder.capture import FOLDER
+
     if arguments.what != "capture":
         return []
-    row = connection.execute("SELECT json_extract(value, '$.file') FROM meta WHERE key = 'capture'").fetchone()
-    return [name for name in _captures(connection, times_us)
-            if row and row[0] == name and not os.path.exists(os.path.join(arguments.state_dir, FOLDER, name))]
+    row = connection.execute(
+        "SELECT json_extract(value, '$.file') FROM meta WHERE key = 'capture'"
+    ).fetchone()
+    return [
+        name
+        for name in _captures(connection, times_us)
+        if row
+        and row[0] == name
+        and not os.path.exists(os.path.join(arguments.state_dir, FOLDER, name))
+    ]
 
 
 def _files(connection, arguments, times_us):
     """(name, pieces of bytes) of what was asked for; nothing when there is nothing in that time."""
     from controller.recorder import csv_files
     from controller.recorder.capture import FOLDER
+
     if arguments.what == "capture":
         folder = os.path.join(arguments.state_dir, FOLDER)
         for name in _captures(connection, times_us):
             if os.path.exists(os.path.join(folder, name)):  # not one that still grows
                 yield name, csv_files.file_pieces(os.path.join(folder, name))
-    elif connection.execute(f"SELECT 1 FROM {arguments.what} WHERE utc_us >= ? AND utc_us < ? LIMIT 1",
-                            times_us).fetchone():
+    elif connection.execute(
+        f"SELECT 1 FROM {arguments.what} WHERE utc_us >= ? AND utc_us < ? LIMIT 1", times_us
+    ).fetchone():
         name = f"firebreak_{arguments.what}_{_short(times_us[0])}_{_short(times_us[1])}.csv"
         yield name, csv_files.pieces(connection, arguments.what, *times_us)
 
@@ -102,14 +137,20 @@ def _files(connection, arguments, times_us):
 def _short(utc_us):
     """A time as a part of a file name that every file system takes."""
     from controller.recorder import csv_files
+
     if utc_us in (0, FOREVER_US):
         return "end" if utc_us else "begin"
     return csv_files.utc_text(utc_us)[:19].replace("-", "").replace(":", "")
 
 
 def _why(directory, error):
-    told = {errno.ENOSPC: "the stick is full: free some room, or ask for a shorter time",
-            errno.EROFS: "the stick is read-only: look at its switch",
-            errno.EIO: "the stick was pulled, or is failing", errno.ENODEV: "the stick was pulled",
-            errno.EFBIG: "the file is too large for the stick's file system: ask for a shorter time"}
-    return f"--out {directory}: {told.get(error.errno, error.strerror)}; nothing half-written is left"
+    told = {
+        errno.ENOSPC: "the stick is full: free some room, or ask for a shorter time",
+        errno.EROFS: "the stick is read-only: look at its switch",
+        errno.EIO: "the stick was pulled, or is failing",
+        errno.ENODEV: "the stick was pulled",
+        errno.EFBIG: "the file is too large for the stick's file system: ask for a shorter time",
+    }
+    return (
+        f"--out {directory}: {told.get(error.errno, error.strerror)}; nothing half-written is left"
+    )

@@ -9,12 +9,23 @@ from controller.core import hint_codes as h
 from controller.hints import hint_statistics, keys, words
 from controller.hints import wire as w
 from controller.hints.client import HintClient, SequenceError
-from controller.system.paths import DONE, NO_START, NOT_DONE, RUN_DIRECTORY, STATE_DIRECTORY, WRONG_INPUT, say
+from controller.system.paths import (
+    DONE,
+    NO_START,
+    NOT_DONE,
+    RUN_DIRECTORY,
+    STATE_DIRECTORY,
+    WRONG_INPUT,
+    say,
+)
 
-_OPTIONS = (("charge_max", h.CHARGE_W_MAX, "charge at most"), ("discharge_max", h.DISCHARGE_W_MAX, "discharge at most"),
-            ("power", h.POWER_W, "ask for this power, > 0 discharges"),
-            ("import_max", h.IMPORT_W_MAX, "import at most from the grid"),
-            ("export_max", h.EXPORT_W_MAX, "export at most to the grid"))
+_OPTIONS = (
+    ("charge_max", h.CHARGE_W_MAX, "charge at most"),
+    ("discharge_max", h.DISCHARGE_W_MAX, "discharge at most"),
+    ("power", h.POWER_W, "ask for this power, > 0 discharges"),
+    ("import_max", h.IMPORT_W_MAX, "import at most from the grid"),
+    ("export_max", h.EXPORT_W_MAX, "export at most to the grid"),
+)
 _POWER_UNITS = {"W": 1, "kW": 1000, "MW": 1_000_000}
 _TIME_UNITS = {"ms": 1, "s": 1000, "min": 60_000, "h": 3_600_000}
 _NUMBER = re.compile(r"(-?\d{1,9}(?:\.\d{1,6})?) ?([A-Za-z]+)")
@@ -36,14 +47,24 @@ class OrderError(ValueError):
 
 def add(commands):
     """Add `firebreak hint` to the subparsers."""
-    parser = commands.add_parser("hint", help="send a hint as a source would: one power, and how long it holds")
+    parser = commands.add_parser(
+        "hint", help="send a hint as a source would: one power, and how long it holds"
+    )
     parser.add_argument("--source", required=True, metavar="NAME", help="as in [source.NAME]")
     for option, _, text in _OPTIONS:
-        parser.add_argument("--" + option.replace("_", "-"), metavar="POWER", help=f"{text}, such as 450kW")
+        parser.add_argument(
+            "--" + option.replace("_", "-"), metavar="POWER", help=f"{text}, such as 450kW"
+        )
     parser.add_argument("--heartbeat", action="store_true", help="only say that the source lives")
-    parser.add_argument("--for", dest="valid", metavar="TIME", help="validity, such as 300s or 5min")
-    parser.add_argument("--purpose", type=int, default=0, metavar="NUMBER", help="shown with the hint (0)")
-    parser.add_argument("--key-file", metavar="FILE", help="the key in hex (STATE_DIR/keys/NAME.key)")
+    parser.add_argument(
+        "--for", dest="valid", metavar="TIME", help="validity, such as 300s or 5min"
+    )
+    parser.add_argument(
+        "--purpose", type=int, default=0, metavar="NUMBER", help="shown with the hint (0)"
+    )
+    parser.add_argument(
+        "--key-file", metavar="FILE", help="the key in hex (STATE_DIR/keys/NAME.key)"
+    )
     parser.add_argument("--json", action="store_true", help="the reply as one line of JSON")
     parser.add_argument("--run-dir", default=RUN_DIRECTORY)
     parser.add_argument("--state-dir", default=STATE_DIRECTORY)
@@ -54,10 +75,15 @@ def _run(arguments):
     try:
         order = order_of(arguments)
         name = keys.checked_name(arguments.source)
-        path = arguments.key_file or os.path.join(arguments.state_dir, keys.DIRECTORY, name + keys.SUFFIX)
+        path = arguments.key_file or os.path.join(
+            arguments.state_dir, keys.DIRECTORY, name + keys.SUFFIX
+        )
         key, _ = keys.read(path)
     except FileNotFoundError as error:
-        say(f"{error.filename}: no such key; firebreak key create {arguments.source}, or name another --state-dir")
+        say(
+            f"{error.filename}: no such key; firebreak key create {arguments.source}, or name "
+            f"another --state-dir"
+        )
         return WRONG_INPUT
     except (OrderError, keys.KeyStoreError) as error:
         say(error)
@@ -80,7 +106,11 @@ def _run(arguments):
 def _show(arguments, name, said):
     """Print what became of it; returns the exit code."""
     seen = hint_statistics.read(os.path.join(arguments.run_dir, "hints.stats"))
-    own = next((source for source in seen["sources"] if source["name"] == name), None) if seen else None
+    own = (
+        next((source for source in seen["sources"] if source["name"] == name), None)
+        if seen
+        else None
+    )
     if said is None:
         say(words.unanswered(name, own))
         return NO_START
@@ -95,20 +125,29 @@ def _show(arguments, name, said):
 
 def order_of(arguments):
     """Order of parsed arguments. Raises OrderError."""
-    given = [(quantity, option, getattr(arguments, option)) for option, quantity, _ in _OPTIONS
-             if getattr(arguments, option) is not None]
+    given = [
+        (quantity, option, getattr(arguments, option))
+        for option, quantity, _ in _OPTIONS
+        if getattr(arguments, option) is not None
+    ]
     if len(given) + arguments.heartbeat != 1:
         options = ", ".join("--" + option.replace("_", "-") for option, _, _ in _OPTIONS)
         raise OrderError(f"a hint says exactly one thing: {options} or --heartbeat")
     if not 0 <= arguments.purpose <= _PURPOSE_MAX:
-        raise OrderError(f"--purpose {arguments.purpose} is not allowed; allowed 0 .. {_PURPOSE_MAX}")
+        raise OrderError(
+            f"--purpose {arguments.purpose} is not allowed; allowed 0 .. {_PURPOSE_MAX}"
+        )
     if arguments.valid is None:
-        raise OrderError("--for TIME is missing: every hint says how long it holds, such as --for 300s")
+        raise OrderError(
+            "--for TIME is missing: every hint says how long it holds, such as --for 300s"
+        )
     valid_ms = whole("--for", arguments.valid, _TIME_UNITS, 0, _VALID_MS_MAX, "300s")
     if arguments.heartbeat:
         return Order(h.HEARTBEAT, 0, 0, valid_ms)
     quantity, option, text = given[0]
-    value_W = whole("--" + option.replace("_", "-"), text, _POWER_UNITS, -w.VALUE_W_MAX, w.VALUE_W_MAX, "450kW")
+    value_W = whole(
+        "--" + option.replace("_", "-"), text, _POWER_UNITS, -w.VALUE_W_MAX, w.VALUE_W_MAX, "450kW"
+    )
     return Order(h.KIND_OF[quantity], quantity, value_W, valid_ms)
 
 
@@ -116,7 +155,10 @@ def whole(option, text, units, low, high, example):
     """A number with its unit as a whole number of the smallest unit. Raises OrderError."""
     match = _NUMBER.fullmatch(text)
     if not match or match[2] not in units:
-        raise OrderError(f"{option} {text!r} is not allowed; allowed a number with {', '.join(units)}, as in {example}")
+        raise OrderError(
+            f"{option} {text!r} is not allowed; allowed a number with "
+            f"{', '.join(units)}, as in {example}"
+        )
     value = round(float(match[1]) * units[match[2]])
     if not low <= value <= high:
         smallest = next(iter(units))

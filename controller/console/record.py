@@ -1,4 +1,6 @@
-"""`firebreak record`: the recorder as a process. `firebreak verify`: is the chain of its events whole."""
+"""`firebreak record`: the recorder as a process. `firebreak verify`: is the chain of its events
+whole.
+"""
 
 import contextlib
 import errno
@@ -9,25 +11,50 @@ import sqlite3
 
 from controller.recorder.limits import RANGES, Limits, wrong
 from controller.system import regular_file
-from controller.system.paths import DONE, NO_START, NOT_DONE, RUN_DIRECTORY, STATE_DIRECTORY, WRONG_INPUT, say
+from controller.system.paths import (
+    DONE,
+    NO_START,
+    NOT_DONE,
+    RUN_DIRECTORY,
+    STATE_DIRECTORY,
+    WRONG_INPUT,
+    say,
+)
 
 POLL_S = 0.02
-NICENESS = -10  # before ordinary programs, so that an event is durable in time on a busy box; behind the loop always
+# before ordinary programs, so that an event is durable in time on a busy box; behind the loop
+# always
+NICENESS = -10
 
 
 def add(commands):
     """Add the commands."""
-    recording = commands.add_parser("record", help="keep events, history and captures of a running controller")
-    recording.add_argument("--run-dir", default=RUN_DIRECTORY, help="where the journal is (%(default)s)")
-    recording.add_argument("--state-dir", default=STATE_DIRECTORY, help="where the record is kept (%(default)s)")
+    recording = commands.add_parser(
+        "record", help="keep events, history and captures of a running controller"
+    )
+    recording.add_argument(
+        "--run-dir", default=RUN_DIRECTORY, help="where the journal is (%(default)s)"
+    )
+    recording.add_argument(
+        "--state-dir", default=STATE_DIRECTORY, help="where the record is kept (%(default)s)"
+    )
     for name, (low, high, what) in RANGES.items():
-        recording.add_argument("--" + name.replace("_", "-"), type=int, default=getattr(Limits(), name), metavar="N",
-                               help=f"{what} ({low} .. {high}, %(default)s)")
+        recording.add_argument(
+            "--" + name.replace("_", "-"),
+            type=int,
+            default=getattr(Limits(), name),
+            metavar="N",
+            help=f"{what} ({low} .. {high}, %(default)s)",
+        )
     recording.set_defaults(run=_record)
     verifying = commands.add_parser("verify", help="check the hash chain of the recorded events")
-    verifying.add_argument("file", nargs="?", help="record.db (default: the one in the state directory)")
+    verifying.add_argument(
+        "file", nargs="?", help="record.db (default: the one in the state directory)"
+    )
     verifying.add_argument("--state-dir", default=STATE_DIRECTORY)
-    verifying.add_argument("--head", metavar="HEX", help="a hash that was published: it must be in the chain")
+    verifying.add_argument(
+        "--head", metavar="HEX", help="a hash that was published: it must be in the chain"
+    )
     verifying.set_defaults(run=_verify)
 
 
@@ -52,9 +79,12 @@ def _record(arguments):
 def _why(arguments, error):
     """One line of what failed, where, and what helps."""
     where = error.filename or arguments.state_dir
-    told = {errno.ENOENT: "is the directory there, and mounted?", errno.ENOSPC: "free some room",
-            errno.EACCES: "run it as the user the directory belongs to, on a cabinet firebreak",
-            errno.EROFS: "the file system is read-only: is its medium failing?"}
+    told = {
+        errno.ENOENT: "is the directory there, and mounted?",
+        errno.ENOSPC: "free some room",
+        errno.EACCES: "run it as the user the directory belongs to, on a cabinet firebreak",
+        errno.EROFS: "the file system is read-only: is its medium failing?",
+    }
     remedy = told.get(error.errno, "give another --state-dir, or look at what lies there")
     return f"nothing is recorded: {where or repr(where)}: {error.strerror or error}; {remedy}"
 
@@ -63,6 +93,7 @@ def _serve(arguments, limits):
     from controller.recorder.database import DatabaseError
     from controller.recorder.process import Recorder
     from controller.system import realtime
+
     try:
         recorder = Recorder(arguments.run_dir, arguments.state_dir, limits, say)
     except DatabaseError as error:
@@ -108,7 +139,9 @@ class Stop:
 
 def _lock(directory):
     """Descriptor of the lock, None when another recorder holds it. Raises OSError."""
-    descriptor = regular_file.opened(os.path.join(directory, "record.lock"), os.O_RDWR | os.O_CREAT, 0o600)
+    descriptor = regular_file.opened(
+        os.path.join(directory, "record.lock"), os.O_RDWR | os.O_CREAT, 0o600
+    )
     try:
         os.lockf(descriptor, os.F_TLOCK, 0)
     except OSError:
@@ -120,13 +153,17 @@ def _lock(directory):
 def _verify(arguments):
     from controller.record import chain
     from controller.recorder import reading
+
     path = arguments.file or os.path.join(arguments.state_dir, reading.FILE)
     try:
         published = bytes.fromhex(arguments.head) if arguments.head is not None else None
     except ValueError:
         published = b""
     if published is not None and len(published) != len(chain.START):
-        say(f"--head {arguments.head or repr('')}: a hash is {2 * len(chain.START)} hexadecimal digits")
+        say(
+            f"--head {arguments.head or repr('')}: a hash is {2 * len(chain.START)} hexadecimal "
+            f"digits"
+        )
         return WRONG_INPUT
     try:
         with reading.opened(path) as connection:
@@ -143,13 +180,21 @@ def _lines(path, verdict):
     if not verdict.events:
         yield f"{path}: no events"
     else:
-        yield f"{path}: {verdict.events} events, {verdict.first} to {verdict.last}; head {verdict.head}"
+        yield (
+            f"{path}: {verdict.events} events, {verdict.first} to {verdict.last}; head "
+            f"{verdict.head}"
+        )
     if verdict.missing:
         yield f"events let go for want of room, or lost and said so: {verdict.missing}"
     for number in verdict.damaged:
         yield f"event {number} says that the record was damaged or taken away before it"
     for number in verdict.unlinked:
-        yield f"event {number} follows a gap that damage has left: of it nothing but what follows could be checked"
+        yield (
+            f"event {number} follows a gap that damage has left: of it nothing but what follows "
+            f"could be checked"
+        )
     yield from (f"BROKEN: {line}" for line in verdict.breaks)
     if verdict.intact:
-        yield "the chain is whole" + (", but for what it says is missing" if verdict.missing or verdict.damaged else "")
+        yield "the chain is whole" + (
+            ", but for what it says is missing" if verdict.missing or verdict.damaged else ""
+        )

@@ -1,4 +1,6 @@
-"""What an accepted start or stop comes to, in words: what the cabinet does now, and what keeps it from closing."""
+"""What an accepted start or stop comes to, in words: what the cabinet does now, and what keeps it
+from closing.
+"""
 
 import os
 
@@ -49,7 +51,7 @@ def started(seen):
 
 
 def _rows(seen):
-    """", row 47, 1a": those that stand and keep the contactors open."""
+    """ ", row 47, 1a": those that stand and keep the contactors open."""
     found = [row["stage"] for row in rows.rows_demanding(seen, m.D_DC, m.DC_INHIBIT)]
     found += [row["stage"] for row in rows.rows_demanding(seen, m.D_PCS, m.PCS_RAMP)]
     found = list(dict.fromkeys(found))

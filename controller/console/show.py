@@ -1,7 +1,8 @@
-"""`firebreak status | why | alarms | events | trend | racks | links`: one page of a running controller, or its JSON.
+"""`firebreak status | why | alarms | events | trend | racks | links`: one page of a running
+controller, or its JSON.
 
-Exit codes: 0 the page is of now, 1 the controller does not tick any more (the page shows its last words), 2 wrong
-input, 3 there is no controller to be seen.
+Exit codes: 0 the page is of now, 1 the controller does not tick any more (the page shows its last
+words), 2 wrong input, 3 there is no controller to be seen.
 """
 
 import argparse
@@ -9,13 +10,26 @@ import json
 import sqlite3
 
 from controller.record.journal import JournalError
-from controller.system.paths import DONE, NO_START, NOT_DONE, RUN_DIRECTORY, STATE_DIRECTORY, WRONG_INPUT, plain, say
+from controller.system.paths import (
+    DONE,
+    NO_START,
+    NOT_DONE,
+    RUN_DIRECTORY,
+    STATE_DIRECTORY,
+    WRONG_INPUT,
+    plain,
+    say,
+)
 
-HELP = {"status": "state, interlocks, power, hints, racks, links: one page",
-        "why": "why the power is what it is: the chain from request to wire",
-        "alarms": "what tripped first, what followed, what to check, what a reset needs",
-        "events": "what happened, newest first", "trend": "the last minutes of power, charge, cells, temperature",
-        "racks": "the racks as their BMS tell", "links": "which devices are heard, what the buses have counted"}
+HELP = {
+    "status": "state, interlocks, power, hints, racks, links: one page",
+    "why": "why the power is what it is: the chain from request to wire",
+    "alarms": "what tripped first, what followed, what to check, what a reset needs",
+    "events": "what happened, newest first",
+    "trend": "the last minutes of power, charge, cells, temperature",
+    "racks": "the racks as their BMS tell",
+    "links": "which devices are heard, what the buses have counted",
+}
 SPAN_S, SPAN_S_MAX = 600, 7200
 
 
@@ -23,25 +37,42 @@ def add(commands):
     """Add the commands to argparse's subparsers."""
     for page, text in HELP.items():
         command = commands.add_parser(page, help=text)
-        command.add_argument("--run-dir", default=RUN_DIRECTORY, help="of the running controller (%(default)s)")
-        command.add_argument("--state-dir", default=STATE_DIRECTORY, help="where its record is (%(default)s)")
-        command.add_argument("--json", action="store_true", help="the same facts as JSON, units in the names")
+        command.add_argument(
+            "--run-dir", default=RUN_DIRECTORY, help="of the running controller (%(default)s)"
+        )
+        command.add_argument(
+            "--state-dir", default=STATE_DIRECTORY, help="where its record is (%(default)s)"
+        )
+        command.add_argument(
+            "--json", action="store_true", help="the same facts as JSON, units in the names"
+        )
         if page in ("events", "racks", "links"):
-            command.add_argument("--page", type=_positive, default=1, metavar="NUMBER", help="which page (1)")
+            command.add_argument(
+                "--page", type=_positive, default=1, metavar="NUMBER", help="which page (1)"
+            )
         if page == "trend":
-            command.add_argument("--for", dest="span_s", type=_positive, default=SPAN_S, metavar="SECONDS",
-                                 help="how far back (%(default)s)")
+            command.add_argument(
+                "--for",
+                dest="span_s",
+                type=_positive,
+                default=SPAN_S,
+                metavar="SECONDS",
+                help="how far back (%(default)s)",
+            )
         command.set_defaults(run=_show, shown=page)
 
 
 def _positive(text):
     if not text.isdecimal() or not 1 <= int(text) <= SPAN_S_MAX:
-        raise argparse.ArgumentTypeError(f"{text}: allowed is a whole number from 1 to {SPAN_S_MAX}")
+        raise argparse.ArgumentTypeError(
+            f"{text}: allowed is a whole number from 1 to {SPAN_S_MAX}"
+        )
     return int(text)
 
 
 def _show(arguments):
     from controller.console import pages, watch
+
     try:
         seen = watch.Watch(arguments.run_dir, arguments.state_dir)
         seen.update()
@@ -51,7 +82,10 @@ def _show(arguments):
         return NO_START
     number = getattr(arguments, "page", 1)
     if number > pages.count(arguments.shown, facts):
-        say(f"--page {number}: allowed is a whole number from 1 to {pages.count(arguments.shown, facts)}")
+        say(
+            f"--page {number}: allowed is a whole number from 1 to "
+            f"{pages.count(arguments.shown, facts)}"
+        )
         return WRONG_INPUT
     if arguments.json:
         print(json.dumps(facts, indent=1))

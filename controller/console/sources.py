@@ -23,7 +23,9 @@ _DEAD = "NOT TICKING: nothing of this is in force any more, these are the contro
 
 def add(commands):
     """Add `firebreak sources` to the subparsers."""
-    parser = commands.add_parser("sources", help="who sends hints, what became of them, what is in force")
+    parser = commands.add_parser(
+        "sources", help="who sends hints, what became of them, what is in force"
+    )
     parser.add_argument("--run-dir", default=RUN_DIRECTORY)
     parser.add_argument("--json", action="store_true", help="the same as JSON, SI units")
     parser.set_defaults(run=_run)
@@ -42,7 +44,9 @@ def _run(arguments):
     try:
         is_live = watch.ticks(frame.reader, watch.wait)
         frame.update()
-        found = {"is_live": is_live} | gather(seen, frame, clock.now_us() // 1000, clock.utc_us() // 1_000_000)
+        found = {"is_live": is_live} | gather(
+            seen, frame, clock.now_us() // 1000, clock.utc_us() // 1_000_000
+        )
     except JournalError as error:
         say(f"{arguments.run_dir}: {error}")
         return NO_START
@@ -62,7 +66,9 @@ def gather(seen, frame, uptime_ms, utc_s):
         raise JournalError("the counters of hints are of other sources than the journal")
     for index, source in enumerate(seen["sources"]):
         source["key_age_s"] = utc_s - source["key_made_s"] if source["key_made_s"] else None
-        source["seen_s_ago"] = (uptime_ms - source["last_seen_ms"]) // 1000 if source["last_seen_ms"] else None
+        source["seen_s_ago"] = (
+            (uptime_ms - source["last_seen_ms"]) // 1000 if source["last_seen_ms"] else None
+        )
         left_ms = source["old_key_until_ms"] - uptime_ms
         source["old_key_left_s"] = max(0, left_ms // 1000) if source["old_key_until_ms"] else None
         source["in_force"] = [_in_force(frame.out, base, index, number) for number in h.QUANTITIES]
@@ -71,10 +77,16 @@ def gather(seen, frame, uptime_ms, utc_s):
 
 
 def _in_force(out, base, source_index, number):
-    value_W, valid_s, state = [out[base + hint_table.output_at(source_index, number, field)]
-                               for field in (hint_table.F_VALUE_W, hint_table.F_VALID_S, hint_table.F_STATE)]
-    return {"quantity": h.QUANTITIES[number], "value_W": value_W, "valid_s": valid_s,
-            "state": hint_table.STATES[state]}
+    value_W, valid_s, state = [
+        out[base + hint_table.output_at(source_index, number, field)]
+        for field in (hint_table.F_VALUE_W, hint_table.F_VALID_S, hint_table.F_STATE)
+    ]
+    return {
+        "quantity": h.QUANTITIES[number],
+        "value_W": value_W,
+        "valid_s": valid_s,
+        "state": hint_table.STATES[state],
+    }
 
 
 def _name(seen, number):
@@ -88,9 +100,14 @@ def lines(found):
         shown += _source(source)
     if not found["sources"]:
         shown.append("none: no [source.NAME] in the configuration, so every hint is refused")
-    shown += [f"Requests come from {found['in_control'] or 'no source'}.",
-              f"Not from any of them: {found['unknown_source']} unknown source, {found['wrong_length']} wrong length, "
-              f"{found['wrong_magic']} wrong magic.", f"Hellos {found['hellos']}, answers not taken {found['unsent']}."]
+    shown += [
+        f"Requests come from {found['in_control'] or 'no source'}.",
+        f"Not from any of them: {found['unknown_source']} unknown source, "
+        f"{found['wrong_length']} wrong length, "
+        f"{found['wrong_magic']} wrong "
+        f"magic.",
+        f"Hellos {found['hellos']}, answers not taken {found['unsent']}.",
+    ]
     return shown
 
 
@@ -98,13 +115,21 @@ def _source(source):
     key = fingerprint(source["key_fingerprint"]) if source["key_made_s"] else "none"
     age = span(source["key_age_s"]) if source["key_made_s"] else "-"
     seen = span(source["seen_s_ago"]) if source["seen_s_ago"] is not None else "never"
-    shown = [f"{source['name']:16} {source['role']:8} {key:8} {age:5} {seen:7} {source['accepted']:7} "
-             f"{source['limited']:5} {source['refused']:7} {source['bad_mac']:7}"]
+    shown = [
+        f"{source['name']:16} {source['role']:8} {key:8} {age:5} {seen:7} "
+        f"{source['accepted']:7} "
+        f"{source['limited']:5} {source['refused']:7} {source['bad_mac']:7}"
+    ]
     if source["old_key_left_s"]:
-        shown.append(f"  the key before this one is valid for {span(source['old_key_left_s'])} more")
+        shown.append(
+            f"  the key before this one is valid for {span(source['old_key_left_s'])} more"
+        )
     if source["last_code"]:
-        shown.append(f"  last: {h.label(source['last_code'])} {h.text(source['last_code'])[0]}, sequence "
-                     f"{source['last_sequence']}, purpose {source['last_purpose']}")
+        shown.append(
+            f"  last: {h.label(source['last_code'])} {h.text(source['last_code'])[0]}, "
+            f"sequence "
+            f"{source['last_sequence']}, purpose {source['last_purpose']}"
+        )
     return shown + [line for each in source["in_force"] for line in _held(each, source["fallback"])]
 
 
@@ -113,6 +138,9 @@ def _held(each, fallbacks):
     number = next(number for number, name in h.QUANTITIES.items() if name == each["quantity"])
     fallback_W = fallbacks.get(each["quantity"])
     then = f", then fallback {kW(fallback_W)}" if fallback_W is not None else ""
-    words = {"valid": f", {each['valid_s']} s left{then}", "fallback": ": fallback, nothing fresh",
-             "resting": f", {each['valid_s']} s left, rests on its energy quota"}.get(each["state"])
+    words = {
+        "valid": f", {each['valid_s']} s left{then}",
+        "fallback": ": fallback, nothing fresh",
+        "resting": f", {each['valid_s']} s left, rests on its energy quota",
+    }.get(each["state"])
     return [] if words is None else [f"  {quantity(number, each['value_W'])}{words}"]

@@ -1,6 +1,8 @@
-"""Everything the pages are made of, for one controller: its journal, its statistics, its record. Read only.
+"""Everything the pages are made of, for one controller: its journal, its statistics, its record.
+Read only.
 
-A page of a controller that has died would look like one that runs: `is_live` is True only once a new tick was seen.
+A page of a controller that has died would look like one that runs: `is_live` is True only once a
+new tick was seen.
 """
 
 import os
@@ -11,7 +13,18 @@ from controller.record import snapshot, utc
 from controller.record.history import History
 from controller.record.journal import JournalError
 from controller.run import link_statistics, loop_statistics
-from controller.state import alarms, base, events, links, proof_tests, racks, record, status, trend, why
+from controller.state import (
+    alarms,
+    base,
+    events,
+    links,
+    proof_tests,
+    racks,
+    record,
+    status,
+    trend,
+    why,
+)
 
 LIVE_S = 0.5  # so long a tick is waited for; a running controller makes one every 20 ms
 POLL_S = 0.01
@@ -34,7 +47,9 @@ def ticks(reader, pause):
 
 
 class Watch:
-    """Call `update`, then `facts(page)`. Raises JournalError (one line) when there is no controller to be seen."""
+    """Call `update`, then `facts(page)`. Raises JournalError (one line) when there is no controller
+    to be seen.
+    """
 
     def __init__(self, run_directory, state_directory, clocks=None):
         """clocks: utc.Clocks or a stand-in."""
@@ -47,7 +62,9 @@ class Watch:
         self._history = None
 
     def update(self, pause=wait):
-        """Wait for a tick that is new, for LIVE_S at most; what there is then is what the pages show."""
+        """Wait for a tick that is new, for LIVE_S at most; what there is then is what the pages
+        show.
+        """
         self.is_live = ticks(self.shadow.reader, pause)
         if not self.shadow.update() or not self.shadow.settled:
             raise JournalError(f"{self._run_directory}: the controller has not made two ticks yet")
@@ -68,15 +85,23 @@ class Watch:
                 trouble = str(error)
         else:
             trouble = record.trouble(self._state_directory)
-        return self._made(page, None, span_s) | ({} if trouble is None else {"record_trouble": trouble})
+        return self._made(page, None, span_s) | (
+            {} if trouble is None else {"record_trouble": trouble}
+        )
 
     def _made(self, page, recorded, span_s):
-        return {**getattr(self, f"_{page}")(recorded, span_s), "is_live": self.is_live, **self._utc(recorded)}
+        return {
+            **getattr(self, f"_{page}")(recorded, span_s),
+            "is_live": self.is_live,
+            **self._utc(recorded),
+        }
 
     def _status(self, recorded, span_s):
         loop = loop_statistics.read(os.path.join(self._run_directory, "loop.stats"))
         now_us, _ = self._wall.poll()
-        tests = proof_tests.facts(self.shadow.reader.header, self._ledger, *self._wall.label(now_us)[:2])
+        tests = proof_tests.facts(
+            self.shadow.reader.header, self._ledger, *self._wall.label(now_us)[:2]
+        )
         made = status.facts(self.shadow, self.history(), loop, recorded and recorded.summary())
         return {**made, "proof_tests": tests}
 
@@ -90,21 +115,31 @@ class Watch:
         return events.facts(self.shadow, self.history(), recorded)
 
     def _trend(self, recorded, span_s):
-        return trend.facts(self.shadow, self.history(), recorded, self._wall.clocks.now_us() // 1000, span_s)
+        return trend.facts(
+            self.shadow, self.history(), recorded, self._wall.clocks.now_us() // 1000, span_s
+        )
 
     def _racks(self, recorded, span_s):
         return racks.facts(self.shadow)
 
     def _links(self, recorded, span_s):
-        return links.facts(self.shadow, link_statistics.read(os.path.join(self._run_directory, "links.stats")))
+        return links.facts(
+            self.shadow, link_statistics.read(os.path.join(self._run_directory, "links.stats"))
+        )
 
     def _utc(self, recorded):
-        """What the day is now, and since when the recorder is silent while there is something to write; {} without."""
+        """What the day is now, and since when the recorder is silent while there is something to
+        write; {} without.
+        """
         if recorded is None:
             return {}
         now_us, _ = self._wall.poll()
         utc_us, source, uncertainty_us = self._wall.label(now_us)
         uptime_ms = base.uptime_ms(self.shadow)
         since = recorded.silent_since(now_us // 1000, uptime_ms) if self.is_live else None
-        return {"utc_text": record.utc_text(utc_us, source), "utc_us": utc_us, "utc_uncertainty_us": uncertainty_us,
-                "recorder_silent_since": since}
+        return {
+            "utc_text": record.utc_text(utc_us, source),
+            "utc_us": utc_us,
+            "utc_uncertainty_us": uncertainty_us,
+            "recorder_silent_since": since,
+        }

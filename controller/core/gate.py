@@ -1,7 +1,9 @@
-"""The last look at a set-point: the encoded frame is taken apart again, by nothing the encoder used, before it is sent.
+"""The last look at a set-point: the encoded frame is taken apart again, by nothing the encoder
+used, before it is sent.
 
-Only one form of frame passes: Modbus RTU function 16 to this converter, two registers at WSet, one signed 32-bit power
-within the limits the kernel published in this tick. Anything else is an event and the stop frame goes out instead.
+Only one form of frame passes: Modbus RTU function 16 to this converter, two registers at WSet, one
+signed 32-bit power within the limits the kernel published in this tick. Anything else is an event
+and the stop frame goes out instead.
 """
 
 from struct import Struct
@@ -41,20 +43,28 @@ def frame_crc(data):
 
 
 class Gate:
-    """Checks the frames of one converter; remembers the last bytes whose form was right, as they repeat."""
+    """Checks the frames of one converter; remembers the last bytes whose form was right, as they
+    repeat.
+    """
 
     __slots__ = ("_unit_id", "_address", "_up", "_down", "_frame", "_raw")
 
     def __init__(self, unit_id, address, exponent):
-        """unit_id; address of the first register of WSet, which counts 10^exponent W (-3 .. 3, else ValueError)."""
+        """unit_id; address of the first register of WSet, which counts 10^exponent W (-3 .. 3, else
+        ValueError).
+        """
         if not EXPONENT_RANGE[0] <= exponent <= EXPONENT_RANGE[1]:
-            raise ValueError(f"WSet exponent {exponent}: allowed {EXPONENT_RANGE[0]} .. {EXPONENT_RANGE[1]}")
+            raise ValueError(
+                f"WSet exponent {exponent}: allowed {EXPONENT_RANGE[0]} .. {EXPONENT_RANGE[1]}"
+            )
         self._unit_id, self._address = unit_id, address
         self._up, self._down = 10 ** max(0, exponent), 10 ** max(0, -exponent)
         self._frame, self._raw = None, 0
 
     def check(self, frame, charge_W_max, discharge_W_max):
-        """reasons.NONE if `frame` (bytes, a whole RTU frame) may be sent, else the reason code; limits >= 0, W."""
+        """reasons.NONE if `frame` (bytes, a whole RTU frame) may be sent, else the reason code;
+        limits >= 0, W.
+        """
         if frame != self._frame:
             code = self._form(frame)
             if code:

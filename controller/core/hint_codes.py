@@ -1,7 +1,8 @@
-"""What a hint may say and what the controller may answer: numbers on the wire with their names. Append-only.
+"""What a hint may say and what the controller may answer: numbers on the wire with their names.
+Append-only.
 
-A number that was ever given keeps its meaning for good: senders and records hold it. Sentence and remedy go to people,
-name and label (H31) to both. The layout of the datagrams is in hints.py.
+A number that was ever given keeps its meaning for good: senders and records hold it. Sentence and
+remedy go to people, name and label (H31) to both. The layout of the datagrams is in hints.py.
 """
 
 CAP, REQUEST, GRID_CAP, HEARTBEAT = 1, 2, 3, 4
@@ -9,10 +10,21 @@ KINDS = {CAP: "cap", REQUEST: "request", GRID_CAP: "grid_cap", HEARTBEAT: "heart
 
 # Quantities, all W at the AC terminals. A heartbeat has none: 0.
 CHARGE_W_MAX, DISCHARGE_W_MAX, POWER_W, IMPORT_W_MAX, EXPORT_W_MAX = 1, 2, 3, 4, 5
-QUANTITIES = {CHARGE_W_MAX: "charge_W_max", DISCHARGE_W_MAX: "discharge_W_max", POWER_W: "power_W",
-              IMPORT_W_MAX: "import_W_max", EXPORT_W_MAX: "export_W_max"}
-KIND_OF = {0: HEARTBEAT, CHARGE_W_MAX: CAP, DISCHARGE_W_MAX: CAP, POWER_W: REQUEST, IMPORT_W_MAX: GRID_CAP,
-           EXPORT_W_MAX: GRID_CAP}
+QUANTITIES = {
+    CHARGE_W_MAX: "charge_W_max",
+    DISCHARGE_W_MAX: "discharge_W_max",
+    POWER_W: "power_W",
+    IMPORT_W_MAX: "import_W_max",
+    EXPORT_W_MAX: "export_W_max",
+}
+KIND_OF = {
+    0: HEARTBEAT,
+    CHARGE_W_MAX: CAP,
+    DISCHARGE_W_MAX: CAP,
+    POWER_W: REQUEST,
+    IMPORT_W_MAX: GRID_CAP,
+    EXPORT_W_MAX: GRID_CAP,
+}
 
 ROLES = ("cap", "request", "grid_cap", "operator")  # each includes the ones before it
 
@@ -21,59 +33,136 @@ GRANTED, LIMITED, CHARGING_ONLY, RESTING, OUTRANKED, FALLBACK_RULES, MOVED = ran
 # Not from anybody we know: no reply ever goes out, they are only counted.
 WRONG_LENGTH, WRONG_MAGIC, UNKNOWN_SOURCE, NO_KEY, BAD_MAC = 11, 12, 13, 14, 15
 # Refused: right key, but not taken.
-OTHER_BOOT, OLD_SEQUENCE, TOO_LATE, TOO_EARLY, UNKNOWN_KIND, WRONG_QUANTITY, WRONG_VALUE = range(21, 28)
+OTHER_BOOT, OLD_SEQUENCE, TOO_LATE, TOO_EARLY, UNKNOWN_KIND, WRONG_QUANTITY, WRONG_VALUE = range(
+    21, 28
+)
 VALID_SHORT, VALID_LONG, ROLE, RATE, BUSY = range(30, 35)
 # Said by the upstream gateway, which has no key, and by tools: the controller never sends them.
 NOT_UNDERSTOOD, NO_CONTROLLER, NO_ANSWER, CROWDED = range(41, 45)
 
 _SAY_HELLO = "Send a hello (FBQ1), take nonce, uptime and sequence from the answer, sign again."
 TEXTS = {  # code -> (name, sentence, remedy)
-    GRANTED: ("granted", "The hint is in force as asked.", "Renew it when a third of its validity has passed."),
-    LIMITED: ("granted, less in effect", "The hint is in force; limits leave less than it asks for.",
-              "Read the reasons of the available power and the binding one; nothing need be sent again."),
-    CHARGING_ONLY: ("only narrows charging", "The source lacks the role grid_cap: its import maximum narrows charging.",
-                    "Give the source the role grid_cap in site.toml if it is to oblige the battery."),
-    RESTING: ("rests on a quota", "The request is known but rests: its energy of this hour is spent.",
-              "Wait, or raise energy_Wh_per_h_max of the source in site.toml."),
-    OUTRANKED: ("outranked", "The request is known; another source's request comes first.",
-                "Nothing: it acts when the other one expires."),
-    FALLBACK_RULES: ("waits for a heartbeat", "The hint is known; after an expiry the fallback rules until then.",
-                     "Send a heartbeat that is valid as long as the hint."),
-    MOVED: ("moved by an obligation", "The request is known; an obligation at the grid wants another power.",
-            "Nothing: it acts when the obligation allows it; low_reason and high_reason say whose that is."),
-    WRONG_LENGTH: ("wrong length", "A datagram was neither 88 bytes (hint) nor 20 (hello, status).",
-                   "Send the fixed layout, one hint per datagram."),
-    WRONG_MAGIC: ("wrong magic", "A datagram began with none of FBH1, FBQ1, FBS1.", "Use this version's layout."),
-    UNKNOWN_SOURCE: ("unknown source", "A datagram named a source that site.toml does not have.",
-                     "Add [source.NAME] to site.toml or correct the name."),
+    GRANTED: (
+        "granted",
+        "The hint is in force as asked.",
+        "Renew it when a third of its validity has passed.",
+    ),
+    LIMITED: (
+        "granted, less in effect",
+        "The hint is in force; limits leave less than it asks for.",
+        "Read the reasons of the available power and the binding one; nothing need be sent again.",
+    ),
+    CHARGING_ONLY: (
+        "only narrows charging",
+        "The source lacks the role grid_cap: its import maximum narrows charging.",
+        "Give the source the role grid_cap in site.toml if it is to oblige the battery.",
+    ),
+    RESTING: (
+        "rests on a quota",
+        "The request is known but rests: its energy of this hour is spent.",
+        "Wait, or raise energy_Wh_per_h_max of the source in site.toml.",
+    ),
+    OUTRANKED: (
+        "outranked",
+        "The request is known; another source's request comes first.",
+        "Nothing: it acts when the other one expires.",
+    ),
+    FALLBACK_RULES: (
+        "waits for a heartbeat",
+        "The hint is known; after an expiry the fallback rules until then.",
+        "Send a heartbeat that is valid as long as the hint.",
+    ),
+    MOVED: (
+        "moved by an obligation",
+        "The request is known; an obligation at the grid wants another power.",
+        "Nothing: it acts when the obligation allows it; low_reason and high_reason say whose "
+        "that is.",
+    ),
+    WRONG_LENGTH: (
+        "wrong length",
+        "A datagram was neither 88 bytes (hint) nor 20 (hello, status).",
+        "Send the fixed layout, one hint per datagram.",
+    ),
+    WRONG_MAGIC: (
+        "wrong magic",
+        "A datagram began with none of FBH1, FBQ1, FBS1.",
+        "Use this version's layout.",
+    ),
+    UNKNOWN_SOURCE: (
+        "unknown source",
+        "A datagram named a source that site.toml does not have.",
+        "Add [source.NAME] to site.toml or correct the name.",
+    ),
     NO_KEY: ("no key", "The source has no key here.", "firebreak key create NAME"),
-    BAD_MAC: ("bad MAC", "The authentication code does not fit the key of the source.",
-              "Compare fingerprints (firebreak key list); sign all 56 bytes before it."),
-    OTHER_BOOT: ("other boot", "The nonce is not of this run of the controller: it has restarted.", _SAY_HELLO),
-    OLD_SEQUENCE: ("old sequence", "The sequence is not above the last one taken: replayed or reordered.",
-                   "Count up by one per hint; a hello tells the highest one seen."),
+    BAD_MAC: (
+        "bad MAC",
+        "The authentication code does not fit the key of the source.",
+        "Compare fingerprints (firebreak key list); sign all 56 bytes before it.",
+    ),
+    OTHER_BOOT: (
+        "other boot",
+        "The nonce is not of this run of the controller: it has restarted.",
+        _SAY_HELLO,
+    ),
+    OLD_SEQUENCE: (
+        "old sequence",
+        "The sequence is not above the last one taken: replayed or reordered.",
+        "Count up by one per hint; a hello tells the highest one seen.",
+    ),
     TOO_LATE: ("too late", "The hint was sent more than 2 s ago.", _SAY_HELLO),
     TOO_EARLY: ("sent in the future", "The hint says it was sent later than now.", _SAY_HELLO),
     UNKNOWN_KIND: ("unknown kind", "There is no such kind of hint.", "Send kind 1 .. 4."),
-    WRONG_QUANTITY: ("wrong quantity", "The quantity does not belong to this kind.",
-                     "cap: 1, 2; request: 3; grid_cap: 4, 5; heartbeat: 0."),
-    WRONG_VALUE: ("value out of range", "The value is outside what the quantity may be.",
-                  "Send W: 0 .. 10^9 for a maximum, -10^9 .. 10^9 for a request, 0 for a heartbeat."),
-    VALID_SHORT: ("valid for too short", "The validity is shorter than 1 s.", "Send valid for >= 1 s."),
-    VALID_LONG: ("valid for too long", "The validity is longer than the source may ask for.",
-                 "Send a shorter validity and renew it."),
-    ROLE: ("role not allowed", "The role of the source does not include this kind.",
-           "Raise role of the source in site.toml, or send what it may."),
-    RATE: ("too many a second", "The source sends more hints a second than it may.",
-           "Send less often: once per third of the validity is enough."),
+    WRONG_QUANTITY: (
+        "wrong quantity",
+        "The quantity does not belong to this kind.",
+        "cap: 1, 2; request: 3; grid_cap: 4, 5; heartbeat: 0.",
+    ),
+    WRONG_VALUE: (
+        "value out of range",
+        "The value is outside what the quantity may be.",
+        "Send W: 0 .. 10^9 for a maximum, -10^9 .. 10^9 for a request, 0 for a heartbeat.",
+    ),
+    VALID_SHORT: (
+        "valid for too short",
+        "The validity is shorter than 1 s.",
+        "Send valid for >= 1 s.",
+    ),
+    VALID_LONG: (
+        "valid for too long",
+        "The validity is longer than the source may ask for.",
+        "Send a shorter validity and renew it.",
+    ),
+    ROLE: (
+        "role not allowed",
+        "The role of the source does not include this kind.",
+        "Raise role of the source in site.toml, or send what it may.",
+    ),
+    RATE: (
+        "too many a second",
+        "The source sends more hints a second than it may.",
+        "Send less often: once per third of the validity is enough.",
+    ),
     BUSY: ("busy", "Too many hints came in this tick.", "Send it again with the next sequence."),
-    NOT_UNDERSTOOD: ("not understood", "The message is no hint, hello, status or head as described.",
-                     "Read controller/upstream/README.md."),
-    NO_CONTROLLER: ("no controller", "No controller runs in the run directory.", "See firebreak status."),
-    NO_ANSWER: ("no answer", "The controller did not answer: unknown source or wrong key, if it runs.",
-                "firebreak sources shows what was counted; compare key fingerprints."),
-    CROWDED: ("too many connections", "The gateway serves as many connections as it can.",
-              "Close connections that are not used; one carries many hints."),
+    NOT_UNDERSTOOD: (
+        "not understood",
+        "The message is no hint, hello, status or head as described.",
+        "Read controller/upstream/README.md.",
+    ),
+    NO_CONTROLLER: (
+        "no controller",
+        "No controller runs in the run directory.",
+        "See firebreak status.",
+    ),
+    NO_ANSWER: (
+        "no answer",
+        "The controller did not answer: unknown source or wrong key, if it runs.",
+        "firebreak sources shows what was counted; compare key fingerprints.",
+    ),
+    CROWDED: (
+        "too many connections",
+        "The gateway serves as many connections as it can.",
+        "Close connections that are not used; one carries many hints.",
+    ),
 }
 
 

@@ -1,7 +1,8 @@
 """The source image: who may send hints and what, as one flat array of integers.
 
-Layout: schema, number of sources, then SOURCE_WORDS words of each in the order of their index (W_...). A journal carries
-it beside the other two images, so that a replay needs no file. controller/site/sources.py makes the sources from TOML.
+Layout: schema, number of sources, then SOURCE_WORDS words of each in the order of their index
+(W_...). A journal carries it beside the other two images, so that a replay needs no file.
+controller/site/sources.py makes the sources from TOML.
 """
 
 from array import array
@@ -15,7 +16,15 @@ ABSENT_W = -1  # in the place of a fallback that nobody configured
 NO_PRIORITY = 0
 QUANTITIES = tuple(hint_codes.QUANTITIES)
 # Words of one source; its fallbacks follow in the order of QUANTITIES.
-W_ROLE, W_PRIORITY, W_VALID_S_MAX, W_HINTS_PER_S_MAX, W_REQUEST_RAMP, W_ENERGY_WH_PER_H_MAX, W_FALLBACK = range(7)
+(
+    W_ROLE,
+    W_PRIORITY,
+    W_VALID_S_MAX,
+    W_HINTS_PER_S_MAX,
+    W_REQUEST_RAMP,
+    W_ENERGY_WH_PER_H_MAX,
+    W_FALLBACK,
+) = range(7)
 SOURCE_WORDS = W_FALLBACK + len(QUANTITIES)
 # Place of each role in ROLES: each includes the ones before it.
 CAP, REQUEST, GRID_CAP, OPERATOR = range(4)
@@ -25,8 +34,14 @@ def image(sources):
     """array('i') of the sources as described at the head of this module."""
     words = [IMAGE_SCHEMA, len(sources)]
     for source in sources:
-        words += [source.rank, source.priority, source.valid_s_max, source.hints_per_s_max,
-                  source.request_ramp_W_per_s, source.energy_Wh_per_h_max]
+        words += [
+            source.rank,
+            source.priority,
+            source.valid_s_max,
+            source.hints_per_s_max,
+            source.request_ramp_W_per_s,
+            source.energy_Wh_per_h_max,
+        ]
         words += [ABSENT_W if watts is None else watts for watts in source.fallback.values()]
     return array("i", words)
 
@@ -39,13 +54,16 @@ def no_sources():
 def words(source_image, index):
     """The SOURCE_WORDS words of one source in an image."""
     at = HEADER_WORDS + index * SOURCE_WORDS
-    return source_image[at:at + SOURCE_WORDS]
+    return source_image[at : at + SOURCE_WORDS]
 
 
 def count(source_image):
     """Number of sources in an image. Raises ValueError when it is not of this version."""
     if len(source_image) < HEADER_WORDS or source_image[0] != IMAGE_SCHEMA:
         raise ValueError("source image schema is not this version's")
-    if not 0 <= source_image[1] <= SOURCES_MAX or len(source_image) != HEADER_WORDS + source_image[1] * SOURCE_WORDS:
+    if (
+        not 0 <= source_image[1] <= SOURCES_MAX
+        or len(source_image) != HEADER_WORDS + source_image[1] * SOURCE_WORDS
+    ):
         raise ValueError("source image length does not fit its sources")
     return source_image[1]

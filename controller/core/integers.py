@@ -7,5 +7,7 @@ def within(value, low, high):
 
 
 def low_pass(tick_ms, time_ms):
-    """24-bit factor of a first-order low-pass of time constant time_ms, stepped every tick_ms (both ms)."""
+    """24-bit factor of a first-order low-pass of time constant time_ms, stepped every tick_ms (both
+    ms).
+    """
     return (tick_ms << 24) // (time_ms + tick_ms)

@@ -1,22 +1,40 @@
 """Why a power is what it is: the codes. Their words are in controller/rows/reason_words.py.
 
-Append only: a code once given keeps its meaning for ever, because logs, journals and upstream systems hold it. R1xx
-requests, R2xx limits, R3xx obligations, R4xx caps, R5xx ramp, R6xx gate, R7xx what a start still waits for, R8xx rows
-of the interlock matrix (800 + row). The kernel's limits: 212 + 2 x its number of the limit, + 1 for discharge.
+Append only: a code once given keeps its meaning for ever, because logs, journals and upstream
+systems hold it. R1xx requests, R2xx limits, R3xx obligations, R4xx caps, R5xx ramp, R6xx gate, R7xx
+what a start still waits for, R8xx rows of the interlock matrix (800 + row). The kernel's limits:
+212 + 2 x its number of the limit, + 1 for discharge.
 """
 
 from safety import bounds
 
 NONE = 0
-(NO_REQUEST, LOAD_TRACKING, OPERATOR, HINT, SCHEDULE, LOAD_UNKNOWN, SERVICE_TEST, REQUEST_RESTS,
- REQUEST_ENDED) = range(101, 110)
+(
+    NO_REQUEST,
+    LOAD_TRACKING,
+    OPERATOR,
+    HINT,
+    SCHEDULE,
+    LOAD_UNKNOWN,
+    SERVICE_TEST,
+    REQUEST_RESTS,
+    REQUEST_ENDED,
+) = range(101, 110)
 KERNEL_LIMIT = 212
 (RESERVE_HARD, RESERVE_HARD_SOC_UNKNOWN) = (241, 243)
 (GRID_IMPORT, GRID_EXPORT, GRID_OPERATOR, GRID_CAP_HINT, PV_ABSORPTION) = range(301, 306)
 (HINT_CAP, RESERVE_SOFT, RESERVE_SOFT_SOC_UNKNOWN) = range(401, 404)
 SETPOINT_RAMP = 501
-(GATE_LENGTH, GATE_UNIT_ID, GATE_FUNCTION, GATE_ADDRESS, GATE_COUNT, GATE_CRC, GATE_CHARGE,
- GATE_DISCHARGE) = range(601, 609)
+(
+    GATE_LENGTH,
+    GATE_UNIT_ID,
+    GATE_FUNCTION,
+    GATE_ADDRESS,
+    GATE_COUNT,
+    GATE_CRC,
+    GATE_CHARGE,
+    GATE_DISCHARGE,
+) = range(601, 609)
 INHIBIT, LOCKED_OUT, SECOND_CHANNEL, CAUSE = 700, 718, 719, 720
 # The first stands where the kernel had "key not in RUN", whose code keeps its words.
 _OTHER_INHIBITS = {12: LOCKED_OUT, 18: SECOND_CHANNEL, 19: CAUSE}

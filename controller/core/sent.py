@@ -1,7 +1,9 @@
-"""What went out to a converter as its set-point, decoded from the bytes that were handed to the wire.
+"""What went out to a converter as its set-point, decoded from the bytes that were handed to the
+wire.
 
-It is written into the process image, and so into the journal: what was asked for is not what was sent while a bus is
-busy, the converter is being set up again, or the gate has refused. By nothing the encoder used, like the gate.
+It is written into the process image, and so into the journal: what was asked for is not what was
+sent while a bus is busy, the converter is being set up again, or the gate has refused. By nothing
+the encoder used, like the gate.
 """
 
 from struct import Struct
@@ -12,16 +14,21 @@ WRITE_MULTIPLE = 16
 ADDRESS_AND_COUNT = Struct(">HHB")
 VALUE = Struct(">i")
 VALUES_AT = 7  # bytes of a function 16 request before its first register
-NOTHING, SENT = 0, 1  # codes beside sent_W; from 600 on: the gate refused the newest set-point, see reasons.py
+# codes beside sent_W; from 600 on: the gate refused the newest set-point, see reasons.py
+NOTHING, SENT = 0, 1
 
 
 class Sent:
-    """Follows the frames to one converter; `inp[at]` is the last set-point sent, W, `inp[at + 1]` its code."""
+    """Follows the frames to one converter; `inp[at]` is the last set-point sent, W, `inp[at + 1]`
+    its code.
+    """
 
     __slots__ = ("_pcs", "_inp", "_at")
 
     def __init__(self, pcs, inp, at):
-        """pcs: has setpoint_address and setpoint_exponent, None until known; inp: of the process image."""
+        """pcs: has setpoint_address and setpoint_exponent, None until known; inp: of the process
+        image.
+        """
         self._pcs, self._inp, self._at = pcs, inp, at
 
     def see(self, frame):
@@ -32,16 +39,20 @@ class Sent:
         place = self._pcs.setpoint_address - address
         if not 0 <= place <= registers - 2:
             return
-        raw, = VALUE.unpack_from(frame, VALUES_AT + 2 * place)
+        (raw,) = VALUE.unpack_from(frame, VALUES_AT + 2 * place)
         self._inp[self._at], self._inp[self._at + 1] = self._watts(raw), SENT
 
     def refuse(self, code):
-        """The gate has refused a set-point: the stop frame goes out instead, the set-point before it stands."""
+        """The gate has refused a set-point: the stop frame goes out instead, the set-point before
+        it stands.
+        """
         self._inp[self._at + 1] = code
 
     def _watts(self, raw):
-        """raw x 10^exponent, toward zero, as far as an input goes; a 0 is a 0 whatever the exponent."""
+        """raw x 10^exponent, toward zero, as far as an input goes; a 0 is a 0 whatever the
+        exponent.
+        """
         exponent = self._pcs.setpoint_exponent or 0
-        size = abs(raw) * 10 ** exponent if exponent >= 0 else abs(raw) // 10 ** -exponent
+        size = abs(raw) * 10**exponent if exponent >= 0 else abs(raw) // 10**-exponent
         size = min(size, INT_MAX)
         return size if raw >= 0 else -size

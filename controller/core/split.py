@@ -1,7 +1,8 @@
-"""One power for the cabinet into one for each unit: by weight, within each unit's limits, summing exactly.
+"""One power for the cabinet into one for each unit: by weight, within each unit's limits, summing
+exactly.
 
-Water-filling: shares by weight; a unit whose share passes its limit is given the limit and the rest is shared out anew.
-All units get the sign of the total or 0, so no unit ever charges another.
+Water-filling: shares by weight; a unit whose share passes its limit is given the limit and the rest
+is shared out anew. All units get the sign of the total or 0, so no unit ever charges another.
 """
 
 from array import array
@@ -21,10 +22,11 @@ class Split:
         self._open = bytearray(units)
 
     def step(self, total_W, charge_W_max, discharge_W_max, weights):
-        """Return what could be placed of total_W (> 0 discharges), W; equal to it unless the limits sum to less.
+        """Return what could be placed of total_W (> 0 discharges), W; equal to it unless the limits
+        sum to less.
 
-        charge_W_max, discharge_W_max: per unit, >= 0, W; weights: per unit, >= 0, below 2^20; units of weight 0 are
-        used last, equally.
+        charge_W_max, discharge_W_max: per unit, >= 0, W; weights: per unit, >= 0, below 2^20; units
+        of weight 0 are used last, equally.
         """
         out = self.out
         if len(out) == 1:
@@ -43,7 +45,9 @@ class Split:
         return sum(out)
 
     def _pour(self, left_W, weights):
-        """Share left_W among units with room and weight (None: all equal); return what did not fit."""
+        """Share left_W among units with room and weight (None: all equal); return what did not
+        fit.
+        """
         out, room_W, is_open = self.out, self._room_W, self._open
         for unit in range(len(out)):
             is_open[unit] = 1 if room_W[unit] > 0 and (weights is None or weights[unit] > 0) else 0
@@ -58,14 +62,19 @@ class Split:
         total = sum(is_open) if weights is None else sum(w for w, o in zip(weights, is_open) if o)
         placed_W = 0
         for unit in range(len(out)):
-            if is_open[unit] and left_W * (1 if weights is None else weights[unit]) >= room_W[unit] * total:
+            if (
+                is_open[unit]
+                and left_W * (1 if weights is None else weights[unit]) >= room_W[unit] * total
+            ):
                 placed_W += room_W[unit]
                 out[unit] += room_W[unit]
                 room_W[unit] = is_open[unit] = 0
         return placed_W
 
     def _share(self, left_W, weights):
-        """No open unit's share reaches its room: place left_W, every share within 1 W of its exact value."""
+        """No open unit's share reaches its room: place left_W, every share within 1 W of its exact
+        value.
+        """
         out, room_W, is_open = self.out, self._room_W, self._open
         total = sum(is_open) if weights is None else sum(w for w, o in zip(weights, is_open) if o)
         weight = placed_W = 0  # of the units so far

@@ -1,7 +1,9 @@
-"""The commissioning checklist of a site: how to make each armed stage trip, what must follow, and by when.
+"""The commissioning checklist of a site: how to make each armed stage trip, what must follow, and
+by when.
 
-Every row has an injected-signal test with measured times (A75 of the fact table); rows in hard wiring are proven once
-more with the controller switched off. What to inject is said per feature: the same contact or gas trips all its stages.
+Every row has an injected-signal test with measured times (A75 of the fact table); rows in hard
+wiring are proven once more with the controller switched off. What to inject is said per feature:
+the same contact or gas trips all its stages.
 """
 
 from controller.documents import document, effect_words, matrix_tables
@@ -13,79 +15,144 @@ from safety import runaway
 
 _WIRE = "open its wire at the terminal of the I/O module"
 _GAS = "calibration gas at the sensor through its cup; note the concentration"
-_BMS = "let the maker's BMS test tool report it, one rack after the other; without a tool, the record says not tested"
+_BMS = (
+    "let the maker's BMS test tool report it, one rack after the other; without a tool, the "
+    "record says not tested"
+)
 # No rig takes a site's file: what it proves is the program, on the cabinet of sites/example.
 _COURSE = "the rig proves it for the example cabinet alone (`python -m hil rows --only {stage}`)"
 _UNTESTED = "note it here as not tested"
 _RIG = f"not on this cabinet: {_COURSE}; {_UNTESTED}"
 _TOOL = f"by the maker's test tool; without a tool, {_UNTESTED}: {_COURSE}"
-_BRIDGE = ("bridge contact 2, press the emergency stop; take the bridge off, press once more, and see both contacts "
-           "open")
-_NO_STORE = ("cabinet and service stopped in order, put the state directory aside and start with an empty one; "
-             "afterwards stop, put the old one back in its place (it holds the latches and the proof-test ledger) and "
-             "start again")
-_VOLTAGE = (f"contactors closed, let converter or BMS report a DC voltage 30 V off, {_TOOL}; a pulled fuse does not "
-            "trip it: only racks that are closed onto the bus are compared")
-_ZERO = ("let the BMS report exactly 0 degC for one module while another is 10 K away, "
-         f"{_TOOL}; an unplugged sensor is invalid, which is 45a")
-_RESISTOR = ("a test resistor from one pole to earth, contactors open first: so what is measured is the time to the "
-             "alarm, and of power at zero and open contactors nothing can be")
+_BRIDGE = (
+    "bridge contact 2, press the emergency stop; take the bridge off, press once more, and "
+    "see both contacts "
+    "open"
+)
+_NO_STORE = (
+    "cabinet and service stopped in order, put the state directory aside and start with "
+    "an empty one; "
+    "afterwards stop, put the old one back in its place (it holds the latches and the "
+    "proof-test ledger) and "
+    "start again"
+)
+_VOLTAGE = (
+    f"contactors closed, let converter or BMS report a DC voltage 30 V off, {_TOOL}; a "
+    f"pulled fuse does not "
+    "trip it: only racks that are closed onto the bus are compared"
+)
+_ZERO = (
+    "let the BMS report exactly 0 degC for one module while another is 10 K away, "
+    f"{_TOOL}; an unplugged sensor is invalid, which is 45a"
+)
+_RESISTOR = (
+    "a test resistor from one pole to earth, contactors open first: so what is measured "
+    "is the time to the "
+    "alarm, and of power at zero and open contactors nothing can be"
+)
 INJECT = {
-    "estop_1_ok": "press the emergency stop; then, with it released, open the wire of contact 1 alone",
-    "estop_2_ok": "open the wire of contact 2 alone", "estop_discrepancy": _BRIDGE,
-    "fire_alarm_ok": "put the panel into test and raise an alarm", "suppression_ok": f"{_WIRE}; agent stays isolated",
-    "fire_detectors": "test smoke at the detectors, heat at the heat detector, one and then two of them",
+    "estop_1_ok": "press the emergency stop; then, with it released, open the wire of contact 1 "
+    "alone",
+    "estop_2_ok": "open the wire of contact 2 alone",
+    "estop_discrepancy": _BRIDGE,
+    "fire_alarm_ok": "put the panel into test and raise an alarm",
+    "suppression_ok": f"{_WIRE}; agent stays isolated",
+    "fire_detectors": "test smoke at the detectors, heat at the heat detector, one and then two "
+    "of them",
     "fire_trouble_ok": "pull a detector from its base: the panel reports trouble",
-    "offgas_ppm_max": f"{_GAS}, at one sensor", "offgas_ppm_second": f"{_GAS}, at both sensors", "toxic_ppm": _GAS,
-    "toxic_rise_ppm": f"{_GAS}, 200 ppm at once", "gas_lfl_permille_max": f"{_GAS}, in steps of the thresholds",
+    "offgas_ppm_max": f"{_GAS}, at one sensor",
+    "offgas_ppm_second": f"{_GAS}, at both sensors",
+    "toxic_ppm": _GAS,
+    "toxic_rise_ppm": f"{_GAS}, 200 ppm at once",
+    "gas_lfl_permille_max": f"{_GAS}, in steps of the thresholds",
     "gas_relay_ok": "calibration gas over 25 % LFL, or open the wire of the relay",
-    "gas_detectors_faulty": "unplug the sensor head of one detector", "gas_detectors_silent": "unplug its bus cable",
+    "gas_detectors_faulty": "unplug the sensor head of one detector",
+    "gas_detectors_silent": "unplug its bus cable",
     "gas_calibration_d_min": "set its next calibration to yesterday; set it back afterwards",
-    "gas_detectors_lost": "unplug every combustible gas detector; where none is fitted, every other gas detector",
-    "airflow_missing": "cover the intake while the fan runs", "damper_missing": "hold the damper closed, start the fan",
-    "hvac_ok": _WIRE, "air_temperature_ddegC": "warm air at the sensor, measured beside it",
+    "gas_detectors_lost": "unplug every combustible gas detector; where none is fitted, every "
+    "other gas detector",
+    "airflow_missing": "cover the intake while the fan runs",
+    "damper_missing": "hold the damper closed, start the fan",
+    "hvac_ok": _WIRE,
+    "air_temperature_ddegC": "warm air at the sensor, measured beside it",
     "cell_voltage_ok": "press the test of the over-voltage relay, or open its wire",
     "closing_failures": "block the read-back of one permit relay and ask for a start, three times",
-    "bms_fault_ok": _WIRE, "leak_ok": "wet the leak detector", "coolant_ok": "close a valve of the coolant circuit",
-    "humidity_permille": "damp cloth at the sensor", "mains_ok": "switch off the auxiliary supply",
+    "bms_fault_ok": _WIRE,
+    "leak_ok": "wet the leak detector",
+    "coolant_ok": "close a valve of the coolant circuit",
+    "humidity_permille": "damp cloth at the sensor",
+    "mains_ok": "switch off the auxiliary supply",
     "ups_reserve_min": "let the UPS run down, or set its reserve in its own menu",
-    "image_changed": _RIG, "step_late_ms": _RIG, "self_test_bits": _RIG, "cpu_temperature_ddegC": _RIG,
+    "image_changed": _RIG,
+    "step_late_ms": _RIG,
+    "self_test_bits": _RIG,
+    "cpu_temperature_ddegC": _RIG,
     "boot_not_clean": "switch the controller's supply off and on while the cabinet runs",
     "boot_store_unreadable": _NO_STORE,
     "noc_lost_s": "unplug the link; with a supervised path, open its contact too",
     "noc_unverified": "start a new cabinet before the operations centre has confirmed a test alarm",
-    "key_run_ok": "turn the key out of RUN", "door_ok": "open the door", "io_silence_ms": "unplug a module's bus cable",
-    "meter_silence_ms": "unplug the meter's bus cable", "meter_frozen_ms": _RIG,
+    "key_run_ok": "turn the key out of RUN",
+    "door_ok": "open the door",
+    "io_silence_ms": "unplug a module's bus cable",
+    "meter_silence_ms": "unplug the meter's bus cable",
+    "meter_frozen_ms": _RIG,
     "peer_code": "switch the second channel off",
     "monitor_silence_ms": "unplug the bus cable of climate or UPS monitor",
-    "pcs_silence_level": "unplug the converter's bus cable", "pcs_excess_W": _RIG,
-    "bus_mismatch_mV": _VOLTAGE, "temperature_ddegC_max": _BMS,
-    "temperature_ddegC_min": _BMS, "temperature_spread_ddegC": _BMS, "temperature_over_median_ddegC": _BMS,
-    "temperature_rise_10s_ddegC": _BMS, "temperature_rise_3s_ddegC": _BMS, "temperature_unexplained_ddegC": _BMS,
-    "temperature_zeros": _ZERO, "cell_voltage_mV_max": _BMS,
-    "cell_voltage_mV_min": _BMS, "cell_spread_mV": _BMS, "cell_voltage_drop_mV": _BMS,
-    "sensors_invalid_max": "unplug two sensors of one module", "current_over_105_mA": _BMS, "current_over_110_mA": _BMS,
+    "pcs_silence_level": "unplug the converter's bus cable",
+    "pcs_excess_W": _RIG,
+    "bus_mismatch_mV": _VOLTAGE,
+    "temperature_ddegC_max": _BMS,
+    "temperature_ddegC_min": _BMS,
+    "temperature_spread_ddegC": _BMS,
+    "temperature_over_median_ddegC": _BMS,
+    "temperature_rise_10s_ddegC": _BMS,
+    "temperature_rise_3s_ddegC": _BMS,
+    "temperature_unexplained_ddegC": _BMS,
+    "temperature_zeros": _ZERO,
+    "cell_voltage_mV_max": _BMS,
+    "cell_voltage_mV_min": _BMS,
+    "cell_spread_mV": _BMS,
+    "cell_voltage_drop_mV": _BMS,
+    "sensors_invalid_max": "unplug two sensors of one module",
+    "current_over_105_mA": _BMS,
+    "current_over_110_mA": _BMS,
     "current_over_200_mA": _BMS,
     "insulation_ohm_per_V": _RESISTOR,
-    "contactor_mismatch": "unplug a contactor's feedback", "bms_silence_level": "unplug the CAN cable of one rack",
+    "contactor_mismatch": "unplug a contactor's feedback",
+    "bms_silence_level": "unplug the CAN cable of one rack",
     "runaway_suspicion_pct": "two signs of runaway at once, until it trips",
     "bms_bad_frames_recent": "take one CAN terminator off",
 }
-# Signs of runaway that row 53 adds up, in the order of what is at hand, and where each comes from: equipment, or a word
-# of the rack's BMS.
-SIGNS = {"offgas_ppm_max": "offgas", "toxic_ppm": "toxic", "cell_spread_mV": "cells_reported",
-         "temperature_over_median_ddegC": "temperatures_reported"}
-WHOLE_SIGNS = {m.FEATURES[m.RACK if of_rack else m.CABINET][feature]: value
-               for feature, of_rack, value, _ in runaway.SIGNS}
+# Signs of runaway that row 53 adds up, in the order of what is at hand, and where each comes from:
+# equipment, or a word of the rack's BMS.
+SIGNS = {
+    "offgas_ppm_max": "offgas",
+    "toxic_ppm": "toxic",
+    "cell_spread_mV": "cells_reported",
+    "temperature_over_median_ddegC": "temperatures_reported",
+}
+WHOLE_SIGNS = {
+    m.FEATURES[m.RACK if of_rack else m.CABINET][feature]: value
+    for feature, of_rack, value, _ in runaway.SIGNS
+}
 SUSPICION = "53"
-SIGN_MARGIN_PCT = 5  # of a sign's own threshold: what a detector may read less than the gas it is given
+# of a sign's own threshold: what a detector may read less than the gas it is given
+SIGN_MARGIN_PCT = 5
 # How a gate is made to hold meanwhile.
-GATES = {"charging": "while charging", "temperature_rising": "while it rises",
-         "gas_or_smoke_alert": "with a gas or smoke test standing", "heating_alert": "with row 22 injected as well",
-         "on_ups": "with the auxiliary supply off", "energised": "with the contactors closed",
-         "gas_alert": "with a gas test standing", "runaway_hint": "with another of rows 7 to 23 standing"}
+GATES = {
+    "charging": "while charging",
+    "temperature_rising": "while it rises",
+    "gas_or_smoke_alert": "with a gas or smoke test standing",
+    "heating_alert": "with row 22 injected as well",
+    "on_ups": "with the auxiliary supply off",
+    "energised": "with the contactors closed",
+    "gas_alert": "with a gas test standing",
+    "runaway_hint": "with another of rows 7 to 23 standing",
+}
 # Of each row that has passed or failed; --site FILE where no controller runs yet.
-RECORD = 'firebreak proof-test record ROW --tester "NAME, CREDENTIALS" --reaction-ms N --result passed'
+RECORD = (
+    'firebreak proof-test record ROW --tester "NAME, CREDENTIALS" --reaction-ms N --result passed'
+)
 FIELDS = ("measured, s", "tester", "date", "pass")
 BLANKS = ("",) * len(FIELDS)
 BY_WIRE_FIELDS = ("both on before", "enable off, s", "supply off, s", *FIELDS[1:])
@@ -97,36 +164,66 @@ def facts(found):
     schedule = bus_times.schedule(found)
     rows = matrix_words.by_row()
     named = matrix_tables.site(found)
-    return {"site": named, "record": RECORD,
-            "hard_wired_steps": wired.steps(found),
-            "hard_wired": [_by_wire(row, found) for row in named["hard_wired_rows"]],
-            "tests": [_test(stage, found, schedule) for stages in rows.values() for stage in stages
-                      if _is_armed(stage, found)],
-            "without": [_without(stage, found) for stages in rows.values() for stage in stages
-                        if not _is_armed(stage, found)], "tapers": tapers.facts(found)}
+    return {
+        "site": named,
+        "record": RECORD,
+        "hard_wired_steps": wired.steps(found),
+        "hard_wired": [_by_wire(row, found) for row in named["hard_wired_rows"]],
+        "tests": [
+            _test(stage, found, schedule)
+            for stages in rows.values()
+            for stage in stages
+            if _is_armed(stage, found)
+        ],
+        "without": [
+            _without(stage, found)
+            for stages in rows.values()
+            for stage in stages
+            if not _is_armed(stage, found)
+        ],
+        "tapers": tapers.facts(found),
+    }
 
 
 def _by_wire(row, found):
-    return {"row": row, "key": f"{row}{proof_intervals.WIRED}", "inject": wired.INJECT[row],
-            "enable_latest_ms": wired.enable_ms(found, row), "supply_latest_ms": wired.supply_ms(found, row)}
+    return {
+        "row": row,
+        "key": f"{row}{proof_intervals.WIRED}",
+        "inject": wired.INJECT[row],
+        "enable_latest_ms": wired.enable_ms(found, row),
+        "supply_latest_ms": wired.supply_ms(found, row),
+    }
 
 
 def _is_armed(stage, found):
-    return any(limit_images.stage_state(stage, found.topology, index)[0] in limit_images.ARMED_STATES
-               for each, index in limit_images.instances(found.topology) if each is stage)
+    return any(
+        limit_images.stage_state(stage, found.topology, index)[0] in limit_images.ARMED_STATES
+        for each, index in limit_images.instances(found.topology)
+        if each is stage
+    )
 
 
 def _test(stage, found, schedule):
     level, _, set_ticks, _ = found.stage_words[stage[m.S_ID]]
-    parts, held = time_chain.chain(found, schedule, stage), time_chain.held_chain(found, schedule, stage)
-    return {"row": stage[m.S_ROW], "stage": stage[m.S_ID], "key": proof_intervals.key_of(stage),
-            "cause": matrix_words.cause(stage), "inject": inject(stage, found),
-            "trips_at": matrix_words.trips_at(stage, level, matrix_tables.tables(stage, found)),
-            "demands": effect_words.effects(stage, found),
-            "demands_not_fitted": effect_words.absent(stage, found), "reset": matrix_words.RESETS[stage[m.S_LATCH]],
-            **matrix_tables.times(stage, found, schedule),
-            "open_latest_ms": time_chain.opened_ms(found, schedule, stage),
-            "parts": [part._asdict() for part in parts], "held_parts": [part._asdict() for part in held]}
+    parts, held = (
+        time_chain.chain(found, schedule, stage),
+        time_chain.held_chain(found, schedule, stage),
+    )
+    return {
+        "row": stage[m.S_ROW],
+        "stage": stage[m.S_ID],
+        "key": proof_intervals.key_of(stage),
+        "cause": matrix_words.cause(stage),
+        "inject": inject(stage, found),
+        "trips_at": matrix_words.trips_at(stage, level, matrix_tables.tables(stage, found)),
+        "demands": effect_words.effects(stage, found),
+        "demands_not_fitted": effect_words.absent(stage, found),
+        "reset": matrix_words.RESETS[stage[m.S_LATCH]],
+        **matrix_tables.times(stage, found, schedule),
+        "open_latest_ms": time_chain.opened_ms(found, schedule, stage),
+        "parts": [part._asdict() for part in parts],
+        "held_parts": [part._asdict() for part in held],
+    }
 
 
 def inject(stage, found):
@@ -134,16 +231,29 @@ def inject(stage, found):
     words = INJECT[matrix_words.feature_name(stage)].format(stage=stage[m.S_ID])
     if stage[m.S_ID] == SUSPICION:
         words += f": {_suspicious_words(found)}"
-    return words if stage[m.S_GATE] == m.NO_GATE else f"{words}; {GATES[matrix_words.feature_name(stage, m.S_GATE)]}"
+    return (
+        words
+        if stage[m.S_GATE] == m.NO_GATE
+        else (f"{words}; {GATES[matrix_words.feature_name(stage, m.S_GATE)]}")
+    )
 
 
 def suspicious(found):
-    """([(feature's name, reading)], percent of a whole sign each is) of two signs that trip row 53 of this site.
+    """([(feature's name, reading)], percent of a whole sign each is) of two signs that trip row 53
+    of this site.
 
-    A whole sign is the kernel's own number, whatever rows 7 and 9 of the site have been tightened to.
+    A whole sign is the kernel's own number, whatever rows 7 and 9 of the site have been tightened
+    to.
     """
-    share_pct = max(-(-found.stage_words[SUSPICION][0] // 2), runaway.SECOND_PCT_MIN) + SIGN_MARGIN_PCT
-    told = {name for facts in limit_images.rack_facts(found.topology) for name, is_told in facts.items() if is_told}
+    share_pct = (
+        max(-(-found.stage_words[SUSPICION][0] // 2), runaway.SECOND_PCT_MIN) + SIGN_MARGIN_PCT
+    )
+    told = {
+        name
+        for facts in limit_images.rack_facts(found.topology)
+        for name, is_told in facts.items()
+        if is_told
+    }
     there = told | set(EQUIPMENT) - set(found.topology.not_fitted)
     names = [name for name, source in SIGNS.items() if source in there]
     return [(name, -(-WHOLE_SIGNS[name] * share_pct // 100)) for name in names[:2]], share_pct
@@ -151,39 +261,86 @@ def suspicious(found):
 
 def _suspicious_words(found):
     readings, share_pct = suspicious(found)
-    signs = [f"{matrix_words.CAUSES[name]}: at least {matrix_words.quantity(name, value)} (a whole sign is "
-             f"{matrix_words.quantity(name, WHOLE_SIGNS[name])})" for name, value in readings]
-    return (f"{' and '.join(signs)}, {share_pct} % of each; gas from the bottle through the sensor's cup, what the BMS "
-            "tells by the maker's test tool")
+    signs = [
+        f"{matrix_words.CAUSES[name]}: at least {matrix_words.quantity(name, value)} (a "
+        f"whole sign is "
+        f"{matrix_words.quantity(name, WHOLE_SIGNS[name])})"
+        for name, value in readings
+    ]
+    return (
+        f"{' and '.join(signs)}, {share_pct} % of each; gas from the bottle through the "
+        f"sensor's cup, what the BMS "
+        "tells by the maker's test tool"
+    )
 
 
 def _without(stage, found):
-    return {"row": stage[m.S_ROW], "stage": stage[m.S_ID], "cause": matrix_words.cause(stage),
-            "states": matrix_tables.states(stage, found)}
+    return {
+        "row": stage[m.S_ROW],
+        "stage": stage[m.S_ID],
+        "cause": matrix_words.cause(stage),
+        "states": matrix_tables.states(stage, found),
+    }
 
 
 def blocks(made, day=None):
     """The checklist as a document to print and fill in; day: as in matrix_report.site_blocks."""
     named = made["site"]
-    return [document.Heading(1, f"Commissioning checklist: {list(named['names'].values())[-1]}"),
-            *matrix_tables.site_blocks(named, day), document.Heading(2, "Times"),
-            document.Text("Latest: from the cause to power at zero (or to the outputs, where a row takes no power); "
-                         "open: to open contactors; fan: to a fan that waits for the agent. All are the worst case of "
-                         "this configuration, with assumed times for sensors, relays and the converter: measured times "
-                         "replace them. Every rack and unit is tested. What was bridged, unplugged, blocked or set "
-                         "for a test is put back before the next one, and seen to be back."),
-            document.Text(f"Each row then goes into the proof-test ledger, of which commissioning is the first entry: "
-                         f"{made['record']} (or failed). Recorded apart, under a name of its own, is "
-                         f"{', '.join(_apart(made))}: beside the slower stages of its row its own lateness would not "
-                         "show. firebreak proof-test list shows what is missing."),
-            *_hard_wired(made), document.Heading(2, f"Stages that are armed ({len(made['tests'])})"),
-            document.Table(("stage", "cause", "trips at", "how to inject", "what must follow", "reset", "latest, s",
-                           "open, s", *FIELDS), [_cells(test) for test in made["tests"]], len(FIELDS)),
-            *_not_fitted(made["tests"]),
-            document.Heading(2, f"Stages that are not armed ({len(made['without'])}): nothing to test here"),
-            document.Table(("stage", "cause", "state"), [(each["stage"], each["cause"], matrix_tables.state_cell(
-                each["states"])) for each in made["without"]]), *matrix_tables.taper_blocks(made["tapers"]),
-            *_times(made["tests"])]
+    return [
+        document.Heading(1, f"Commissioning checklist: {list(named['names'].values())[-1]}"),
+        *matrix_tables.site_blocks(named, day),
+        document.Heading(2, "Times"),
+        document.Text(
+            "Latest: from the cause to power at zero (or to the outputs, where a "
+            "row takes no power); "
+            "open: to open contactors; fan: to a fan that waits for the agent. All "
+            "are the worst case of "
+            "this configuration, with assumed times for sensors, relays and the "
+            "converter: measured times "
+            "replace them. Every rack and unit is tested. What was bridged, "
+            "unplugged, blocked or set "
+            "for a test is put back before the next one, and seen to be back."
+        ),
+        document.Text(
+            f"Each row then goes into the proof-test ledger, of which commissioning "
+            f"is the first entry: "
+            f"{made['record']} (or failed). Recorded apart, under a name of its own, "
+            f"is "
+            f"{', '.join(_apart(made))}: beside the slower stages of its row its own "
+            f"lateness would not "
+            "show. firebreak proof-test list shows what is missing."
+        ),
+        *_hard_wired(made),
+        document.Heading(2, f"Stages that are armed ({len(made['tests'])})"),
+        document.Table(
+            (
+                "stage",
+                "cause",
+                "trips at",
+                "how to inject",
+                "what must follow",
+                "reset",
+                "latest, s",
+                "open, s",
+                *FIELDS,
+            ),
+            [_cells(test) for test in made["tests"]],
+            len(FIELDS),
+        ),
+        *_not_fitted(made["tests"]),
+        document.Heading(
+            2, f"Stages that are not armed ({len(made['without'])}): nothing to test here"
+        ),
+        document.Table(
+            ("stage", "cause", "state"),
+            [
+                (each["stage"], each["cause"], matrix_tables.state_cell(each["states"]))
+                for each in made["without"]
+            ],
+        ),
+        *matrix_tables.taper_blocks(made["tapers"]),
+        *_times(made["tests"]),
+    ]
 
 
 def _apart(made):
@@ -195,19 +352,45 @@ def _apart(made):
 def _hard_wired(made):
     if not made["hard_wired"]:
         return []
-    rows = [(each["key"], each["inject"], _seconds(each["enable_latest_ms"]), _seconds(each["supply_latest_ms"]),
-             *BY_WIRE_BLANKS) for each in made["hard_wired"]]
-    return [document.Heading(2, "In hard wiring: with the controller switched off"),
-            document.Text("In this order. What is recorded is the time to the PCS enable that is gone; the contactor "
-                         "supply follows behind its off-delay relay."),
-            document.Table(("step", "what to do"), [(str(number), words) for number, words in enumerate(
-                made["hard_wired_steps"], 1)]),
-            document.Table(("row", "how to prove it", "enable off latest, s", "supply off latest, s", *BY_WIRE_FIELDS),
-                          rows, len(BY_WIRE_FIELDS))]
+    rows = [
+        (
+            each["key"],
+            each["inject"],
+            _seconds(each["enable_latest_ms"]),
+            _seconds(each["supply_latest_ms"]),
+            *BY_WIRE_BLANKS,
+        )
+        for each in made["hard_wired"]
+    ]
+    return [
+        document.Heading(2, "In hard wiring: with the controller switched off"),
+        document.Text(
+            "In this order. What is recorded is the time to the PCS enable that is "
+            "gone; the contactor "
+            "supply follows behind its off-delay relay."
+        ),
+        document.Table(
+            ("step", "what to do"),
+            [(str(number), words) for number, words in enumerate(made["hard_wired_steps"], 1)],
+        ),
+        document.Table(
+            (
+                "row",
+                "how to prove it",
+                "enable off latest, s",
+                "supply off latest, s",
+                *BY_WIRE_FIELDS,
+            ),
+            rows,
+            len(BY_WIRE_FIELDS),
+        ),
+    ]
 
 
 def _not_fitted(tests):
-    """The effects that armed stages demand and no output carries: named once, so that nobody waits for them."""
+    """The effects that armed stages demand and no output carries: named once, so that nobody waits
+    for them.
+    """
     stages = {}
     for test in tests:
         for each in test["demands_not_fitted"]:
@@ -215,14 +398,25 @@ def _not_fitted(tests):
     if not stages:
         return []
     rows = [(effect, " ".join(names), who) for (effect, who), names in stages.items()]
-    return [document.Heading(2, f"Effects that are not fitted ({len(rows)}): nothing to see here"),
-            document.Table(("effect", "of stages", "accepted by"), rows)]
+    return [
+        document.Heading(2, f"Effects that are not fitted ({len(rows)}): nothing to see here"),
+        document.Table(("effect", "of stages", "accepted by"), rows),
+    ]
 
 
 def _cells(test):
     opened = test["open_latest_ms"]
-    return (test["stage"], test["cause"], test["trips_at"], test["inject"], ", ".join(test["demands"]), test["reset"],
-            _latest(test), "-" if opened is None else _seconds(opened), *BLANKS)
+    return (
+        test["stage"],
+        test["cause"],
+        test["trips_at"],
+        test["inject"],
+        ", ".join(test["demands"]),
+        test["reset"],
+        _latest(test),
+        "-" if opened is None else _seconds(opened),
+        *BLANKS,
+    )
 
 
 def _latest(test):
@@ -232,17 +426,35 @@ def _latest(test):
 
 def _times(tests):
     """What each latest time is made of; (a) assumed."""
-    rows = [row for test in tests for row in (
-        (test["stage"], _sum(test["parts"]), _seconds(test["latest_ms"])),
-        *[(f"{test['stage']}, fan", _sum(test["held_parts"]), _seconds(test["held_latest_ms"]))
-          for _ in test["held_parts"][:1]])]
-    return [document.Heading(2, "What the latest times are made of, in seconds; (a) is assumed"),
-            document.Table(("stage", "parts", "sum"), rows)]
+    rows = [
+        row
+        for test in tests
+        for row in (
+            (test["stage"], _sum(test["parts"]), _seconds(test["latest_ms"])),
+            *[
+                (
+                    f"{test['stage']}, fan",
+                    _sum(test["held_parts"]),
+                    _seconds(test["held_latest_ms"]),
+                )
+                for _ in test["held_parts"][:1]
+            ],
+        )
+    ]
+    return [
+        document.Heading(2, "What the latest times are made of, in seconds; (a) is assumed"),
+        document.Table(("stage", "parts", "sum"), rows),
+    ]
 
 
 def _sum(parts):
-    return " + ".join([f"{part['what']} {_seconds(part['time_ms'])}" + " (a)" * part["is_assumed"]
-                       for part in parts if part["time_ms"]])
+    return " + ".join(
+        [
+            f"{part['what']} {_seconds(part['time_ms'])}" + " (a)" * part["is_assumed"]
+            for part in parts
+            if part["time_ms"]
+        ]
+    )
 
 
 def _seconds(duration_ms):

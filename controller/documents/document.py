@@ -1,7 +1,8 @@
-"""Documents to print: a list of blocks, written as Markdown or as one HTML page that needs nothing from outside.
+"""Documents to print: a list of blocks, written as Markdown or as one HTML page that needs nothing
+from outside.
 
-A block is a Heading, a Text or a Table. A cell of a table is text, or a Mark: text with a kind that colours a bar
-beside it; the words say the same, so nothing depends on colour.
+A block is a Heading, a Text or a Table. A cell of a table is text, or a Mark: text with a kind that
+colours a bar beside it; the words say the same, so nothing depends on colour.
 """
 
 import html
@@ -28,7 +29,9 @@ class Text(NamedTuple):
 
 
 class Table(NamedTuple):
-    """headers: of the columns; rows: of cells; blanks: how many empty columns to fill in by hand stand at the end."""
+    """headers: of the columns; rows: of cells; blanks: how many empty columns to fill in by hand
+    stand at the end.
+    """
 
     headers: tuple
     rows: list
@@ -47,7 +50,9 @@ _OPENS_TAG = re.compile(r"<(?=[A-Za-z/!?])")  # "<= 25 % LFL" opens none
 
 
 def markdown(blocks):
-    """The blocks as Markdown, plain ASCII. What would be HTML in it, in the name of a cabinet say, is text."""
+    """The blocks as Markdown, plain ASCII. What would be HTML in it, in the name of a cabinet say,
+    is text.
+    """
     lines = []
     for block in blocks:
         if isinstance(block, Heading):
@@ -61,7 +66,11 @@ def markdown(blocks):
 
 
 def _row(cells):
-    return "| " + " | ".join([_text(cell).replace("|", "/").replace("\n", " ") for cell in cells]) + " |"
+    return (
+        "| "
+        + " | ".join([_text(cell).replace("|", "/").replace("\n", " ") for cell in cells])
+        + " |"
+    )
 
 
 def _text(cell):
@@ -74,11 +83,14 @@ def page(blocks):
     """The blocks as one HTML page."""
     title = next(block.text for block in blocks if isinstance(block, Heading))
     body = "\n".join([_html(block) for block in blocks])
-    text = (f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-            f'<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-            f"<title>{html.escape(title)}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n{body}\n</body>\n"
-            "</html>")
-    return text.encode("ascii", "xmlcharrefreplace").decode("ascii")  # names of persons stay what they are
+    text = (
+        f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{html.escape(title)}</title>\n<style>\n{STYLE}</style>\n</head>\n"
+        f"<body>\n{body}\n</body>\n</html>"
+    )
+    # names of persons stay what they are
+    return text.encode("ascii", "xmlcharrefreplace").decode("ascii")
 
 
 def _html(block):
@@ -87,9 +99,15 @@ def _html(block):
     if isinstance(block, Text):
         return f"<p>{html.escape(block.text)}</p>"
     filled = len(block.headers) - block.blanks
-    head = "".join([f'<th{" class=blank" * (place >= filled)}>{html.escape(text)}</th>'
-                    for place, text in enumerate(block.headers)])
-    rows = "\n".join(["<tr>" + "".join([_cell(cell) for cell in cells]) + "</tr>" for cells in block.rows])
+    head = "".join(
+        [
+            f"<th{' class=blank' * (place >= filled)}>{html.escape(text)}</th>"
+            for place, text in enumerate(block.headers)
+        ]
+    )
+    rows = "\n".join(
+        ["<tr>" + "".join([_cell(cell) for cell in cells]) + "</tr>" for cells in block.rows]
+    )
     return f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n</table>"
 
 
@@ -97,13 +115,14 @@ def _cell(cell):
     if isinstance(cell, Mark):
         note = f" {html.escape(cell.note)}" if cell.note else ""
         return f'<td><span class="{cell.kind}">{html.escape(cell.text)}</span>{note}</td>'
-    return f'<td{" class=short" * (len(cell) <= SHORT)}>{html.escape(cell)}</td>'
+    return f"<td{' class=short' * (len(cell) <= SHORT)}>{html.escape(cell)}</td>"
 
 
 # A4 landscape, black on white; a row of a table is not torn, its head is repeated on every sheet.
 STYLE = """
 @page { size: A4 landscape; margin: 12mm; }
-body { font: 13px/1.4 system-ui, "Segoe UI", "DejaVu Sans", Arial, sans-serif; color: #111; background: #fff;
+body { font: 13px/1.4 system-ui, "Segoe UI", "DejaVu Sans", Arial, sans-serif;
+       color: #111; background: #fff;
        margin: 1.5rem auto; max-width: 1400px; padding: 0 1rem; }
 h1 { font-size: 1.6rem; margin: 0 0 .5rem; } h2 { font-size: 1.15rem; margin: 1.6rem 0 .4rem; }
 p { margin: .3rem 0; max-width: 70rem; }
@@ -113,8 +132,10 @@ th { background: #ececec; } .blank { min-width: 4.2rem; } .short { white-space: 
 tbody tr:nth-child(even) td { background: #f8f8f8; }
 thead { display: table-header-group; } tr { break-inside: avoid; }
 span { font-weight: 600; padding: 0 .3rem; border-left: .35rem solid; white-space: normal; }
-.armed { border-color: #1a7f37; } .other { border-color: #0969da; } .absent { border-color: #8a8a8a; }
+.armed { border-color: #1a7f37; } .other { border-color: #0969da; }
+.absent { border-color: #8a8a8a; }
 .missing { border-color: #c1121f; color: #c1121f; } .doubt { border-color: #b36b00; }
 @media print { body { font-size: 9pt; margin: 0; max-width: none; padding: 0; }
-               h2 { break-after: avoid; } * { print-color-adjust: exact; -webkit-print-color-adjust: exact; } }
+               h2 { break-after: avoid; }
+               * { print-color-adjust: exact; -webkit-print-color-adjust: exact; } }
 """

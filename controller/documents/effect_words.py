@@ -1,7 +1,8 @@
-"""What follows from a stage, in words for one site: its demands, which of them waits for what or has no output here,
-and its tapers.
+"""What follows from a stage, in words for one site: its demands, which of them waits for what or
+has no output here, and its tapers.
 
-`matrix_words.demands` says what the matrix asks for; what the site's own numbers make of it is said here.
+`matrix_words.demands` says what the matrix asks for; what the site's own numbers make of it is said
+here.
 """
 
 from controller.rows import matrix_words
@@ -12,56 +13,96 @@ _WORDS = dict(matrix_words.EFFECTS)
 
 
 def effects(stage, found=None):
-    """What must follow a stage, a list of words, without what is `absent`. found: Config of a site or None."""
+    """What must follow a stage, a list of words, without what is `absent`. found: Config of a site
+    or None.
+    """
     lacking = [each["effect"] for each in absent(stage, found)]
-    words = [_held(stage, each, found) if found else each for each in matrix_words.demands(stage)
-             if each not in lacking]
-    return words + [tapers.words(fact) for fact in tapers.facts(found) if fact["stage"] == stage[m.S_ID]]
+    words = [
+        _held(stage, each, found) if found else each
+        for each in matrix_words.demands(stage)
+        if each not in lacking
+    ]
+    return words + [
+        tapers.words(fact) for fact in tapers.facts(found) if fact["stage"] == stage[m.S_ID]
+    ]
 
 
 def absent(stage, found=None):
-    """[{effect, equipment, accepted_by}] of the demands of a stage that no output of this site carries; [] without one.
+    """[{effect, equipment, accepted_by}] of the demands of a stage that no output of this site
+    carries; [] without one.
 
     accepted_by is "" in a report about a file that is refused for it.
     """
     demand = stage[m.S_DEMAND]
-    lacking = [(_WORDS[index][demand[index]], equipment.of_signal(output)[0]) for index, output in time_chain.OUTPUTS
-               if found and demand[index] and found.topology.driven(output) is None]
-    return [{"effect": words, "equipment": name, "accepted_by": found.topology.not_fitted[name]}
-            for words, name in lacking]
+    lacking = [
+        (_WORDS[index][demand[index]], equipment.of_signal(output)[0])
+        for index, output in time_chain.OUTPUTS
+        if found and demand[index] and found.topology.driven(output) is None
+    ]
+    return [
+        {"effect": words, "equipment": name, "accepted_by": found.topology.not_fitted[name]}
+        for words, name in lacking
+    ]
 
 
 def absent_words(fact):
-    """"shunt trip upstream: not fitted, accepted by N. N., manufacturer: a fuse and no breaker"."""
-    return f"{fact['effect']}: " + (f"not fitted, accepted by {fact['accepted_by']}" if fact["accepted_by"]
-                                    else "REQUIRED, NOT FITTED")
+    """Words such as "shunt trip upstream: not fitted, accepted by N. N.: a fuse upstream"."""
+    return f"{fact['effect']}: " + (
+        f"not fitted, accepted by {fact['accepted_by']}"
+        if fact["accepted_by"]
+        else "REQUIRED, NOT FITTED"
+    )
 
 
 def _held(stage, words, found):
-    """"fan on after 30 s (agent hold-off: A32, D1, D2)" of the demand that waits; all others as they are."""
+    """ "fan on after 30 s (agent hold-off: A32, D1, D2)" of the demand that waits; all others as
+    they are.
+    """
     for demand, _, _, clause in m.CONFLICTS:
         waits_ms = time_chain.hold_off_ms(found, stage, demand)
         if waits_ms and words in _WORDS[demand]:
-            return f"{words} after {matrix_words.after(waits_ms)} ({matrix_words.HOLD_OFF}: {clause})"
+            return (
+                f"{words} after {matrix_words.after(waits_ms)} ({matrix_words.HOLD_OFF}: {clause})"
+            )
     return words
 
 
 def conflicts(found=None):
-    """[{...}] of the table of conflicts: which effect yields to which row, for how long here, on what authority."""
-    return [{"yields": _WORDS[demand][1], "row": row, "to": m.CLAUSES[row][0], "parameter": key, "basis": clause,
-             "hold_off_ms": found.cabinet[key] if found else None} for demand, row, key, clause in m.CONFLICTS]
+    """[{...}] of the table of conflicts: which effect yields to which row, for how long here, on
+    what authority.
+    """
+    return [
+        {
+            "yields": _WORDS[demand][1],
+            "row": row,
+            "to": m.CLAUSES[row][0],
+            "parameter": key,
+            "basis": clause,
+            "hold_off_ms": found.cabinet[key] if found else None,
+        }
+        for demand, row, key, clause in m.CONFLICTS
+    ]
 
 
 def fuse(found=None):
-    """{...} of the opening of contactors, which waits for the fuse where they cannot break the current."""
-    breaks_mA = sorted({table["break_current_mA"] for table in found.rack_tables}) if found else None
-    return {"yields": "contactors open", "to": "the fuse, while a rack carries more than its contactors break",
-            "parameter": "fuse_wait_ms", "basis": "C65", "break_current_mA": breaks_mA,
-            "wait_ms_max": found.cabinet["fuse_wait_ms"] if found else None}
+    """{...} of the opening of contactors, which waits for the fuse where they cannot break the
+    current.
+    """
+    breaks_mA = (
+        sorted({table["break_current_mA"] for table in found.rack_tables}) if found else None
+    )
+    return {
+        "yields": "contactors open",
+        "to": "the fuse, while a rack carries more than its contactors break",
+        "parameter": "fuse_wait_ms",
+        "basis": "C65",
+        "break_current_mA": breaks_mA,
+        "wait_ms_max": found.cabinet["fuse_wait_ms"] if found else None,
+    }
 
 
 def fuse_words(fact):
-    """"at most 30 s, above 300 A", or which keys say it."""
+    """ "at most 30 s, above 300 A", or which keys say it."""
     if fact["wait_ms_max"] is None:
         return f"at most {fact['parameter']} of [cabinet], above break_current_mA of the rack"
     breaks = " or ".join([f"{breaks_mA / 1000:g} A" for breaks_mA in fact["break_current_mA"]])
@@ -69,8 +110,13 @@ def fuse_words(fact):
 
 
 def conflict_words(conflict):
-    """How long a conflict's effect waits: "30 s", "not at all: venting wins", or which key says it."""
+    """How long a conflict's effect waits: "30 s", "not at all: venting wins", or which key says
+    it.
+    """
     held_ms = conflict["hold_off_ms"]
     if held_ms is None:
-        return f"{conflict['parameter']} of [cabinet] (0 unless the type says more, with its reason under [hma])"
+        return (
+            f"{conflict['parameter']} of [cabinet] (0 unless the type says more, with its reason "
+            f"under [hma])"
+        )
     return matrix_words.after(held_ms) if held_ms else "not at all: venting wins"

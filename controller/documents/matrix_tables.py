@@ -1,4 +1,6 @@
-"""What the matrix of a site and its checklist have in common: the head of the page, states, times, tapers."""
+"""What the matrix of a site and its checklist have in common: the head of the page, states, times,
+tapers.
+"""
 
 from controller.documents import check, document
 from controller.rows import matrix_words
@@ -7,28 +9,43 @@ from safety import matrix as m
 from safety import parameters as p
 
 MISSING = "REQUIRED, NOT ARMED"
-KINDS = {limit_images.ARMED: "armed", limit_images.BY_PANEL: "armed", limit_images.BY_BMS: "other", limit_images.NOT_ASKED: "other",
-         limit_images.NOT_FITTED: "absent", limit_images.NOT_TOLD: "absent"}
+KINDS = {
+    limit_images.ARMED: "armed",
+    limit_images.BY_PANEL: "armed",
+    limit_images.BY_BMS: "other",
+    limit_images.NOT_ASKED: "other",
+    limit_images.NOT_FITTED: "absent",
+    limit_images.NOT_TOLD: "absent",
+}
 
 
 def site(found, lines=()):
-    """Which configuration this is: names, CRC of its limit image, what the analysis says, what is missing."""
+    """Which configuration this is: names, CRC of its limit image, what the analysis says, what is
+    missing.
+    """
     refused = bool(lines)
-    return {"file": found.path, "names": dict(found.names),
-            "limits_words": None if refused else len(found.safety_image),
-            "limits_crc": None if refused else f"{p.image_crc(found.safety_image):08X}",
-            "hma": {key: value for key, value in found.hma.items() if value is not None},
-            "hard_wired_rows": wired.rows(found), "longer_by_tick": limit_images.longer_by_tick(found),
-            "not_fitted": {name: who for name, who in found.topology.not_fitted.items() if who},
-            "missing": list(lines)}
+    return {
+        "file": found.path,
+        "names": dict(found.names),
+        "limits_words": None if refused else len(found.safety_image),
+        "limits_crc": None if refused else f"{p.image_crc(found.safety_image):08X}",
+        "hma": {key: value for key, value in found.hma.items() if value is not None},
+        "hard_wired_rows": wired.rows(found),
+        "longer_by_tick": limit_images.longer_by_tick(found),
+        "not_fitted": {name: who for name, who in found.topology.not_fitted.items() if who},
+        "missing": list(lines),
+    }
 
 
 def times(stage, found, schedule):
-    """{latest_ms: until power is zero or the outputs have followed; held_latest_ms: until the fan that waits for the
-    agent runs, None where it does not wait}."""
+    """{latest_ms: until power is zero or the outputs have followed; held_latest_ms: until the fan
+    that waits for the agent runs, None where it does not wait}.
+    """
     held = time_chain.held_chain(found, schedule, stage)
-    return {"latest_ms": _sum_ms(time_chain.chain(found, schedule, stage)),
-            "held_latest_ms": _sum_ms(held) if held else None}
+    return {
+        "latest_ms": _sum_ms(time_chain.chain(found, schedule, stage)),
+        "held_latest_ms": _sum_ms(held) if held else None,
+    }
 
 
 def _sum_ms(parts):
@@ -36,56 +53,105 @@ def _sum_ms(parts):
 
 
 def tables(stage, found):
-    """Parameters of every unit or rack that a stage looks at; () for one of the cabinet, or without a site."""
-    return {m.UNIT: found.unit_tables, m.RACK: found.rack_tables}.get(stage[m.S_SCOPE], ()) if found else ()
+    """Parameters of every unit or rack that a stage looks at; () for one of the cabinet, or without
+    a site.
+    """
+    return (
+        {m.UNIT: found.unit_tables, m.RACK: found.rack_tables}.get(stage[m.S_SCOPE], ())
+        if found
+        else ()
+    )
 
 
 def states(stage, found):
-    """[{state, kind, where, equipment, accepted_by}] of a stage: one entry for all instances that are alike."""
+    """[{state, kind, where, equipment, accepted_by}] of a stage: one entry for all instances that
+    are alike.
+    """
     alike = {}
     for each, index in limit_images.instances(found.topology):
         if each is stage:
-            alike.setdefault(limit_images.stage_state(stage, found.topology, index), []).append(index + 1)
-    return [_state(stage, found, *key, numbers if len(alike) > 1 else []) for key, numbers in alike.items()]
+            alike.setdefault(limit_images.stage_state(stage, found.topology, index), []).append(
+                index + 1
+            )
+    return [
+        _state(stage, found, *key, numbers if len(alike) > 1 else [])
+        for key, numbers in alike.items()
+    ]
 
 
 def _state(stage, found, state, equipment, numbers):
     who = limit_images.accepted(found.topology, equipment) if equipment else ""
     missing = state in limit_images.TO_ACCEPT and not who
-    where = f"{matrix_words.SCOPES[stage[m.S_SCOPE]]} {' '.join(map(str, numbers))}" if numbers else ""
-    return {"state": MISSING if missing else check.state_words(state, equipment),
-            "kind": "missing" if missing else KINDS[state], "where": where, "equipment": equipment, "accepted_by": who}
+    where = (
+        (f"{matrix_words.SCOPES[stage[m.S_SCOPE]]} {' '.join(map(str, numbers))}")
+        if numbers
+        else ""
+    )
+    return {
+        "state": MISSING if missing else check.state_words(state, equipment),
+        "kind": "missing" if missing else KINDS[state],
+        "where": where,
+        "equipment": equipment,
+        "accepted_by": who,
+    }
 
 
 def taper_blocks(found):
     """The tapers as a section of a document; found: of tapers.facts."""
-    rows = [(each["what"], each["power"], tapers.range_words(each), each["stage"] or "-", each["basis"])
-            for each in found]
-    return [document.Heading(2, "Tapers"),
-            document.Text("Limits that fall in a line from full power to none. They always act, whatever stands; the "
-                         "weakest rack decides."),
-            document.Table(("of the", "power", "falls", "told with stage", "basis"), rows)]
+    rows = [
+        (each["what"], each["power"], tapers.range_words(each), each["stage"] or "-", each["basis"])
+        for each in found
+    ]
+    return [
+        document.Heading(2, "Tapers"),
+        document.Text(
+            "Limits that fall in a line from full power to none. They always act, "
+            "whatever stands; the "
+            "weakest rack decides."
+        ),
+        document.Table(("of the", "power", "falls", "told with stage", "basis"), rows),
+    ]
 
 
 def site_blocks(named, day=None):
-    """What heads every document about a site. day: today's, or None where no acceptance is held to it."""
+    """What heads every document about a site. day: today's, or None where no acceptance is held to
+    it.
+    """
     names = "; ".join([f"{layer}: {name}" for layer, name in named["names"].items()])
-    crc = f"Limit image: {named['limits_words']} words, CRC {named['limits_crc']}." if named["limits_crc"] else \
-        "Limit image: none, this file is refused and cannot run."
+    crc = (
+        (f"Limit image: {named['limits_words']} words, CRC {named['limits_crc']}.")
+        if named["limits_crc"]
+        else "Limit image: none, this file is refused and cannot run."
+    )
     blocks = [document.Text(f"{named['file']} ({names}). {crc}")]
     papers = named["hma"], named["not_fitted"]
-    blocks += [document.Text(line) for line in [*hma.placeholder_lines(*papers),
-                                               *(hma.ahead_lines(*papers, day) if day else ())]]
+    blocks += [
+        document.Text(line)
+        for line in [
+            *hma.placeholder_lines(*papers),
+            *(hma.ahead_lines(*papers, day) if day else ()),
+        ]
+    ]
     if named["longer_by_tick"]:
         blocks.append(document.Text(matrix_words.longer_by_tick(named["longer_by_tick"])))
     if named["missing"]:
-        blocks += [document.Heading(2, "Required and missing: no energisation"),
-                   document.Table(("what", ), [(document.Mark("missing", line),) for line in named["missing"]])]
-    blocks += [document.Heading(2, "Hazard mitigation analysis"),
-               document.Table(("fact", "said"), [(key, _plain(value)) for key, value in named["hma"].items()])]
+        blocks += [
+            document.Heading(2, "Required and missing: no energisation"),
+            document.Table(
+                ("what",), [(document.Mark("missing", line),) for line in named["missing"]]
+            ),
+        ]
+    blocks += [
+        document.Heading(2, "Hazard mitigation analysis"),
+        document.Table(
+            ("fact", "said"), [(key, _plain(value)) for key, value in named["hma"].items()]
+        ),
+    ]
     if named["not_fitted"]:
-        blocks += [document.Heading(2, "Not fitted"), document.Table(
-            ("equipment", "accepted by"), list(named["not_fitted"].items()))]
+        blocks += [
+            document.Heading(2, "Not fitted"),
+            document.Table(("equipment", "accepted by"), list(named["not_fitted"].items())),
+        ]
     return blocks
 
 
@@ -96,8 +162,16 @@ def _plain(value):
 
 
 def state_cell(found):
-    """"armed (rack 1 2); not fitted (rack 3), accepted by: N. N.", marked by the worst of them."""
-    words = "; ".join([each["state"] + (f" ({each['where']})" if each["where"] else "") for each in found])
-    who = "; ".join(dict.fromkeys([f"accepted by: {each['accepted_by']}" for each in found if each["accepted_by"]]))
+    """ "armed (rack 1 2); not fitted (rack 3), accepted by: N. N.", marked by the worst of them."""
+    words = "; ".join(
+        [each["state"] + (f" ({each['where']})" if each["where"] else "") for each in found]
+    )
+    who = "; ".join(
+        dict.fromkeys(
+            [f"accepted by: {each['accepted_by']}" for each in found if each["accepted_by"]]
+        )
+    )
     kinds = [each["kind"] for each in found]
-    return document.Mark(next(kind for kind in ("missing", "absent", "other", "armed") if kind in kinds), words, who)
+    return document.Mark(
+        next(kind for kind in ("missing", "absent", "other", "armed") if kind in kinds), words, who
+    )

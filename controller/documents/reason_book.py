@@ -1,4 +1,6 @@
-"""`firebreak reasons`: the reason handbook, every code with what it says and what to do. REASONS.md is its output."""
+"""`firebreak reasons`: the reason handbook, every code with what it says and what to do. REASONS.md
+is its output.
+"""
 
 import json
 
@@ -8,15 +10,25 @@ from controller.rows import matrix_words, reason_words
 from safety import matrix as m
 
 GROUPS = (
-    ("Requests", 100, 200), ("Limits", 200, 300), ("Obligations", 300, 400), ("Caps", 400, 500), ("Ramp", 500, 600),
-    ("Gate: a set-point frame that was not sent", 600, 700), ("What a start still waits for", 700, 800),
-    ("Rows of the cause-and-effect matrix", 800, 900))
+    ("Requests", 100, 200),
+    ("Limits", 200, 300),
+    ("Obligations", 300, 400),
+    ("Caps", 400, 500),
+    ("Ramp", 500, 600),
+    ("Gate: a set-point frame that was not sent", 600, 700),
+    ("What a start still waits for", 700, 800),
+    ("Rows of the cause-and-effect matrix", 800, 900),
+)
 
 
 def add(commands):
     """Add the command to argparse's subparsers."""
-    book = commands.add_parser("reasons", help="the reason handbook: every code, what it says, what to do")
-    book.add_argument("--format", choices=("md", "html", "json"), default="md", help="(%(default)s)")
+    book = commands.add_parser(
+        "reasons", help="the reason handbook: every code, what it says, what to do"
+    )
+    book.add_argument(
+        "--format", choices=("md", "html", "json"), default="md", help="(%(default)s)"
+    )
     book.set_defaults(run=_run)
 
 
@@ -29,29 +41,66 @@ def _run(arguments):
 
 
 def facts():
-    """{codes: [{code, label, name, sentence, remedy}], stages: [{stage, code, reset, sentence, remedy}]}."""
-    codes = [{"code": code, "label": reasons.label(code), **dict(zip(("name", "sentence", "remedy"), texts))}
-             for code, texts in sorted(reason_words.TEXTS.items())]
+    """{codes: [{code, label, name, sentence, remedy}], stages: [{stage, code, reset, sentence,
+    remedy}]}.
+    """
+    codes = [
+        {
+            "code": code,
+            "label": reasons.label(code),
+            **dict(zip(("name", "sentence", "remedy"), texts)),
+        }
+        for code, texts in sorted(reason_words.TEXTS.items())
+    ]
     stages = []
     for row, group in matrix_words.by_row().items():
         for stage in group:
             _, sentence, remedy = reason_words.stage_text(stage)
-            stages.append({"stage": stage[m.S_ID], "code": reasons.ROW + row, "sentence": sentence, "remedy": remedy,
-                           "reset": matrix_words.RESETS[stage[m.S_LATCH]]})
+            stages.append(
+                {
+                    "stage": stage[m.S_ID],
+                    "code": reasons.ROW + row,
+                    "sentence": sentence,
+                    "remedy": remedy,
+                    "reset": matrix_words.RESETS[stage[m.S_LATCH]],
+                }
+            )
     return {"codes": codes, "stages": stages}
 
 
 def blocks():
     """The handbook as a document."""
     found = facts()
-    out = [document.Heading(1, "Reasons: what a code says and what to do"),
-           document.Text("A code once given keeps its name and its words for ever. `firebreak why` and `firebreak "
-                        "alarms` print them; this page is the output of `firebreak reasons`.")]
+    out = [
+        document.Heading(1, "Reasons: what a code says and what to do"),
+        document.Text(
+            "A code once given keeps its name and its words for ever. `firebreak "
+            "why` and `firebreak "
+            "alarms` print them; this page is the output of `firebreak reasons`."
+        ),
+    ]
     for title, first, after in GROUPS:
-        rows = [(code["label"], code["name"], code["sentence"], code["remedy"]) for code in found["codes"]
-                if first <= code["code"] < after]
-        out += [document.Heading(2, title), document.Table(("code", "name", "what it says", "what to do"), rows)]
-    rows = [(stage["stage"], reasons.label(stage["code"]), stage["sentence"], stage["remedy"], stage["reset"])
-            for stage in found["stages"]]
-    return [*out, document.Heading(2, "Stages of the rows: what the pages say when one stands"),
-            document.Table(("stage", "code", "what it says", "what to do", "reset"), rows)]
+        rows = [
+            (code["label"], code["name"], code["sentence"], code["remedy"])
+            for code in found["codes"]
+            if first <= code["code"] < after
+        ]
+        out += [
+            document.Heading(2, title),
+            document.Table(("code", "name", "what it says", "what to do"), rows),
+        ]
+    rows = [
+        (
+            stage["stage"],
+            reasons.label(stage["code"]),
+            stage["sentence"],
+            stage["remedy"],
+            stage["reset"],
+        )
+        for stage in found["stages"]
+    ]
+    return [
+        *out,
+        document.Heading(2, "Stages of the rows: what the pages say when one stands"),
+        document.Table(("stage", "code", "what it says", "what to do", "reset"), rows),
+    ]

@@ -12,10 +12,12 @@ _DATAGRAM_BYTES = 256
 
 
 def sender(send_s):
-    """A datagram socket with an abstract address, the only kind the loop answers to. Sending waits for at most send_s.
+    """A datagram socket with an abstract address, the only kind the loop answers to. Sending waits
+    for at most send_s.
 
-    It waits in the kernel, whose queue serves senders in the order of their coming. One that does not block and polls
-    instead burns a core (unconnected, it always polls as writable) and never gets a turn beside one that blocks.
+    It waits in the kernel, whose queue serves senders in the order of their coming. One that does
+    not block and polls instead burns a core (unconnected, it always polls as writable) and never
+    gets a turn beside one that blocks.
     """
     made = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
     made.bind("")
@@ -24,9 +26,15 @@ def sender(send_s):
 
 
 def limit(blocking, option, seconds):
-    """Set how long a blocking socket waits (SO_SNDTIMEO, SO_RCVTIMEO); after that it raises BlockingIOError."""
+    """Set how long a blocking socket waits (SO_SNDTIMEO, SO_RCVTIMEO); after that it raises
+    BlockingIOError.
+    """
     whole_s = int(seconds)
-    blocking.setsockopt(socket.SOL_SOCKET, option, struct.pack("@ll", whole_s, round((seconds - whole_s) * 1_000_000)))
+    blocking.setsockopt(
+        socket.SOL_SOCKET,
+        option,
+        struct.pack("@ll", whole_s, round((seconds - whole_s) * 1_000_000)),
+    )
 
 
 class SequenceError(Exception):
@@ -34,7 +42,9 @@ class SequenceError(Exception):
 
 
 class HintClient:
-    """One sender with a socket of its own; each call waits for its answer, None when none comes. For `with`."""
+    """One sender with a socket of its own; each call waits for its answer, None when none comes.
+    For `with`.
+    """
 
     def __init__(self, run_directory):
         self._path = os.path.join(run_directory, "hints.sock")
@@ -48,7 +58,9 @@ class HintClient:
         self._socket.close()
 
     def send(self, data):
-        """One datagram as it is. OSError when there is no controller, BlockingIOError when its queue stays full."""
+        """One datagram as it is. OSError when there is no controller, BlockingIOError when its
+        queue stays full.
+        """
         with sockets.short(self._path) as name:
             self._socket.sendto(data, name)
 
@@ -72,7 +84,9 @@ class HintClient:
         return data and w.state_of(data, key)
 
     def hint(self, hint, key):
-        """Reply to a Hint, its MAC checked, or None. What answers an earlier hint is passed over."""
+        """Reply to a Hint, its MAC checked, or None. What answers an earlier hint is passed
+        over.
+        """
         self.send(w.signed(hint, key))
         while (data := self.receive()) is not None:
             reply = w.reply_of(data, key)
@@ -81,14 +95,28 @@ class HintClient:
         return None
 
     def say(self, source, key, kind, quantity, value_W, valid_ms, purpose=0):
-        """A hello and a hint after it; (Hint, Reply), or None when either gets no answer. SequenceError."""
+        """A hello and a hint after it; (Hint, Reply), or None when either gets no answer.
+        SequenceError.
+        """
         welcome = self.hello(source)
         if welcome is None:
             return None
         if welcome.sequence >= w.SEQUENCE_MAX:
-            raise SequenceError(f"the sequences of {source} are used up: somebody has sent the highest there is under "
-                                f"its key; a new key begins anew: firebreak key rotate {source}")
-        hint = w.Hint(source, welcome.nonce, welcome.sequence + 1, welcome.uptime_ms, kind, quantity, purpose, value_W,
-                      valid_ms)
+            raise SequenceError(
+                f"the sequences of {source} are used up: somebody has sent the "
+                f"highest there is under "
+                f"its key; a new key begins anew: firebreak key rotate {source}"
+            )
+        hint = w.Hint(
+            source,
+            welcome.nonce,
+            welcome.sequence + 1,
+            welcome.uptime_ms,
+            kind,
+            quantity,
+            purpose,
+            value_W,
+            valid_ms,
+        )
         reply = self.hint(hint, key)
         return reply and (hint, reply)

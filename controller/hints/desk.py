@@ -1,9 +1,10 @@
-"""Hints at the loop: who says it, is it new, may the source say it, what became of it. No input or output in here.
+"""Hints at the loop: who says it, is it new, may the source say it, what became of it. No input or
+output in here.
 
-The order of the checks is the order of trust: length, magic, name and MAC first; what fails there gets no reply and is
-only counted. Then nonce, sequence and time; a sequence is used up by the first authentic datagram that carries it,
-taken or not, so that no replay turns a refusal into something else. Then meaning, role, quota. A sequence belongs to
-the key that signed it.
+The order of the checks is the order of trust: length, magic, name and MAC first; what fails there
+gets no reply and is only counted. Then nonce, sequence and time; a sequence is used up by the first
+authentic datagram that carries it, taken or not, so that no replay turns a refusal into something
+else. Then meaning, role, quota. A sequence belongs to the key that signed it.
 """
 
 import hashlib
@@ -22,7 +23,19 @@ _EMPTY_MS = -QUOTA_MS
 _OLD_SEQUENCE_MAX = 2**63  # what whoever has an old key can use up leaves the new one as much again
 
 # Positions in what HINT.unpack gives.
-(_, F_SOURCE, F_NONCE, F_SEQUENCE, F_SENT_MS, F_KIND, F_QUANTITY, F_PURPOSE, F_VALUE_W, F_VALID_MS, F_MAC) = range(11)
+(
+    _,
+    F_SOURCE,
+    F_NONCE,
+    F_SEQUENCE,
+    F_SENT_MS,
+    F_KIND,
+    F_QUANTITY,
+    F_PURPOSE,
+    F_VALUE_W,
+    F_VALID_MS,
+    F_MAC,
+) = range(11)
 
 
 class Key(NamedTuple):
@@ -40,7 +53,9 @@ def key_of(key, made_s, until_ms=None):
 
 
 class Pending(NamedTuple):
-    """An authentic hint between its receipt and the end of the tick. code: 0 when it was taken, else why not."""
+    """An authentic hint between its receipt and the end of the tick. code: 0 when it was taken,
+    else why not.
+    """
 
     sender: object
     account: object
@@ -50,10 +65,11 @@ class Pending(NamedTuple):
 
 
 class Account:
-    """What the loop remembers of one source: keys (newest first), last sequence of each, when it last used its quota.
+    """What the loop remembers of one source: keys (newest first), last sequence of each, when it
+    last used its quota.
 
-    Each key counts its own sequences, so that whoever had an old one cannot use up those of the new one, and nothing
-    that was signed with either counts twice.
+    Each key counts its own sequences, so that whoever had an old one cannot use up those of the new
+    one, and nothing that was signed with either counts twice.
     """
 
     __slots__ = ("source", "keys", "row", "_sequences", "_taken_ms", "_next")
@@ -75,7 +91,9 @@ class Account:
         self.row[st.OLD_KEY_UNTIL_MS] = keys[1].until_ms if len(keys) > 1 else 0
 
     def authenticate(self, signed, mac, now_ms):
-        """The key bytes that made `mac` over `signed`, or None. The newest key's first use ends the old one."""
+        """The key bytes that made `mac` over `signed`, or None. The newest key's first use ends the
+        old one.
+        """
         for position, key in enumerate(self.keys):
             if key.until_ms is not None and now_ms >= key.until_ms:
                 self.set_keys(self.keys[:position])
@@ -87,13 +105,17 @@ class Account:
         return None
 
     def key_in_use(self, now_ms):
-        """Key bytes that the source has: of a rotation the old ones until the new ones were used. None without any."""
+        """Key bytes that the source has: of a rotation the old ones until the new ones were used.
+        None without any.
+        """
         valid = [each.key for each in self.keys if each.until_ms is None or now_ms < each.until_ms]
         return valid[-1] if valid else None
 
     @property
     def highest_sequence(self):
-        """What a hello tells: a hint above it is new under each key. An old key's counts while it is no absurd one."""
+        """What a hello tells: a hint above it is new under each key. An old key's counts while it
+        is no absurd one.
+        """
         newest, *old = [self._sequences[each.key] for each in self.keys] or [0]
         return max([newest, *[sequence for sequence in old if sequence < _OLD_SEQUENCE_MAX]])
 
@@ -116,7 +138,9 @@ class Account:
 
 
 def freshness(fields, nonce, last_sequence, now_ms):
-    """0, or why an authentic hint is not of now: another run, a sequence that was, too late, too early."""
+    """0, or why an authentic hint is not of now: another run, a sequence that was, too late, too
+    early.
+    """
     if fields[F_NONCE] != nonce:
         return h.OTHER_BOOT
     if fields[F_SEQUENCE] <= last_sequence:
@@ -128,7 +152,12 @@ def freshness(fields, nonce, last_sequence, now_ms):
 
 def meaning(fields, valid_s_max):
     """0, or why kind, quantity, value and validity say nothing the core could take."""
-    kind, quantity, value_W, valid_ms = fields[F_KIND], fields[F_QUANTITY], fields[F_VALUE_W], fields[F_VALID_MS]
+    kind, quantity, value_W, valid_ms = (
+        fields[F_KIND],
+        fields[F_QUANTITY],
+        fields[F_VALUE_W],
+        fields[F_VALID_MS],
+    )
     if kind not in h.KINDS:
         return h.UNKNOWN_KIND
     if h.KIND_OF.get(quantity) != kind:
@@ -143,7 +172,9 @@ def meaning(fields, valid_s_max):
 
 
 def permitted(role, kind, quantity):
-    """True when a source of this role may say it. An import maximum without the role grid_cap narrows charging only."""
+    """True when a source of this role may say it. An import maximum without the role grid_cap
+    narrows charging only.
+    """
     rank = h.ROLES.index(role)
     if kind == h.REQUEST:
         return rank >= h.ROLES.index("request")
@@ -156,8 +187,9 @@ def obliges(role):
 
 
 class Desk:
-    """All sources of one cabinet. take(source index, kind, quantity, value_W, valid_ms) hands a hint to the next tick
-    and returns None when that one can take no more."""
+    """All sources of one cabinet. take(source index, kind, quantity, value_W, valid_ms) hands a
+    hint to the next tick and returns None when that one can take no more.
+    """
 
     def __init__(self, sources, keys, nonce, take, statistics, state=None):
         """keys: {source name: tuple of Key}; nonce: 8 random bytes of this run.
@@ -165,13 +197,17 @@ class Desk:
         state(source name, now_ms): the hint_wire.State that answers a request for it.
         """
         self.nonce, self._take, self._state, self._common = nonce, take, state, statistics.common
-        self.accounts = [Account(source, keys.get(source.name, ()), row)
-                         for source, row in zip(sources, statistics.rows)]
+        self.accounts = [
+            Account(source, keys.get(source.name, ()), row)
+            for source, row in zip(sources, statistics.rows)
+        ]
         self._by_name = {w.name_field(account.source.name): account for account in self.accounts}
         self.pending = []  # Pending of this tick
 
     def receive(self, data, sender, now_ms):
-        """One datagram (bytes-like). Returns the answer to a hello or status, else None: hints wait for the tick."""
+        """One datagram (bytes-like). Returns the answer to a hello or status, else None: hints wait
+        for the tick.
+        """
         if len(data) == w.HINT.size:
             self._hint(data, sender, now_ms)
         elif len(data) == w.HELLO.size:
@@ -181,7 +217,9 @@ class Desk:
         return None
 
     def _account(self, fields, magic):
-        """Account that an unpacked datagram names; None, counted, when its magic or its name is wrong."""
+        """Account that an unpacked datagram names; None, counted, when its magic or its name is
+        wrong.
+        """
         account = self._by_name.get(fields[F_SOURCE])
         if fields[0] != magic:
             self._common[st.WRONG_MAGIC] += 1
@@ -208,7 +246,7 @@ class Desk:
         account = self._account(fields, w.HINT_MAGIC)
         if account is None:
             return
-        key = account.authenticate(data[:w.SIGNED_BYTES], fields[F_MAC], now_ms)
+        key = account.authenticate(data[: w.SIGNED_BYTES], fields[F_MAC], now_ms)
         row = account.row
         if key is None:
             row[st.BAD_MAC] += 1
@@ -233,19 +271,27 @@ class Desk:
             return h.ROLE
         if not account.within_quota(now_ms):
             return h.RATE
-        if self._take(account.source.index, kind, quantity, fields[F_VALUE_W], fields[F_VALID_MS]) is None:
+        if (
+            self._take(account.source.index, kind, quantity, fields[F_VALUE_W], fields[F_VALID_MS])
+            is None
+        ):
             return h.BUSY
         account.note_taken(now_ms)
         return 0
 
     def change_key(self, name, key, rotate, now_ms):
-        """Set (rotate: keep the newest for a day) or, with key None, revoke a source's keys. False: no such source.
+        """Set (rotate: keep the newest for a day) or, with key None, revoke a source's keys. False:
+        no such source.
 
         name: as in a datagram, 16 bytes; key: Key or None.
         """
         account = self._by_name.get(name)
         if account is None:
             return False
-        old = [each._replace(until_ms=now_ms + OLD_KEY_MS) for each in account.keys[:1]] if rotate else []
+        old = (
+            [each._replace(until_ms=now_ms + OLD_KEY_MS) for each in account.keys[:1]]
+            if rotate
+            else []
+        )
         account.set_keys((key, *old) if key else ())
         return True

@@ -1,7 +1,8 @@
-"""Who sent hints and what became of them: counters in a mapped file, written by the loop, read by anybody.
+"""Who sent hints and what became of them: counters in a mapped file, written by the loop, read by
+anybody.
 
-File: head, a text (JSON) that describes the sources and never changes, then aligned words of 8 bytes, so that a reader
-never sees half of one: one row for everybody, one row per source.
+File: head, a text (JSON) that describes the sources and never changes, then aligned words of 8
+bytes, so that a reader never sees half of one: one row for everybody, one row per source.
 """
 
 import json
@@ -16,11 +17,33 @@ HEAD = struct.Struct("<8sII")  # magic, bytes of the text, words begin at
 MAGIC = b"FBHINT\x00\x01"
 # The row of everybody, and of each source.
 COMMON = ("wrong_length", "wrong_magic", "unknown_source", "hellos", "unsent")
-OWN = ("accepted", "limited", "refused", "bad_mac", "last_code", "last_seen_ms", "last_sequence", "last_purpose",
-       "key_fingerprint", "key_made_s", "old_key_until_ms")
+OWN = (
+    "accepted",
+    "limited",
+    "refused",
+    "bad_mac",
+    "last_code",
+    "last_seen_ms",
+    "last_sequence",
+    "last_purpose",
+    "key_fingerprint",
+    "key_made_s",
+    "old_key_until_ms",
+)
 WRONG_LENGTH, WRONG_MAGIC, UNKNOWN_SOURCE, HELLOS, UNSENT = range(len(COMMON))
-(ACCEPTED, LIMITED, REFUSED, BAD_MAC, LAST_CODE, LAST_SEEN_MS, LAST_SEQUENCE, LAST_PURPOSE,
- KEY_FINGERPRINT, KEY_MADE_S, OLD_KEY_UNTIL_MS) = range(len(OWN))
+(
+    ACCEPTED,
+    LIMITED,
+    REFUSED,
+    BAD_MAC,
+    LAST_CODE,
+    LAST_SEEN_MS,
+    LAST_SEQUENCE,
+    LAST_PURPOSE,
+    KEY_FINGERPRINT,
+    KEY_MADE_S,
+    OLD_KEY_UNTIL_MS,
+) = range(len(OWN))
 TOTALS = ("accepted", "limited", "refused", "bad_mac")
 
 
@@ -33,12 +56,15 @@ class HintStatistics:
         words_at = -(-(HEAD.size + len(text)) // 8) * 8
         size = words_at + 8 * (len(COMMON) + len(OWN) * len(sources))
         with open(path, "w+b", opener=regular_file.opener) as file:
-            os.posix_fallocate(file.fileno(), 0, size)  # a full /run is an error now, not a signal in the loop
+            # a full /run is an error now, not a signal in the loop
+            os.posix_fallocate(file.fileno(), 0, size)
             self._map = mmap.mmap(file.fileno(), size)
-        self._map[HEAD.size:HEAD.size + len(text)] = text
+        self._map[HEAD.size : HEAD.size + len(text)] = text
         self._words = memoryview(self._map)[words_at:].cast("Q")
-        self.common = self._words[:len(COMMON)]
-        self.rows = [self._words[at:at + len(OWN)] for at in range(len(COMMON), len(self._words), len(OWN))]
+        self.common = self._words[: len(COMMON)]
+        self.rows = [
+            self._words[at : at + len(OWN)] for at in range(len(COMMON), len(self._words), len(OWN))
+        ]
         HEAD.pack_into(self._map, 0, MAGIC, len(text), words_at)
 
     def close(self):
@@ -50,9 +76,17 @@ class HintStatistics:
 
 def describe(source):
     """What a reader wants to know of a configured source, as plain values."""
-    return {"name": source.name, "role": source.role, "priority": source.priority,
-            "valid_s_max": source.valid_s_max, "hints_per_s_max": source.hints_per_s_max,
-            "fallback": {hint_codes.QUANTITIES[quantity]: value_W for quantity, value_W in source.fallback.items()}}
+    return {
+        "name": source.name,
+        "role": source.role,
+        "priority": source.priority,
+        "valid_s_max": source.valid_s_max,
+        "hints_per_s_max": source.hints_per_s_max,
+        "fallback": {
+            hint_codes.QUANTITIES[quantity]: value_W
+            for quantity, value_W in source.fallback.items()
+        },
+    }
 
 
 def read(path):
@@ -70,13 +104,13 @@ def read(path):
     if len(content) < HEAD.size or not content.startswith(MAGIC):
         return None  # a loop that is only just starting
     _, text_bytes, words_at = HEAD.unpack_from(content)
-    sources = _described(content[HEAD.size:HEAD.size + text_bytes])
+    sources = _described(content[HEAD.size : HEAD.size + text_bytes])
     if sources is None or len(content) != words_at + 8 * (len(COMMON) + len(OWN) * len(sources)):
         return None
     words = memoryview(content)[words_at:].cast("Q")
     found = dict(zip(COMMON, words))
     for index, source in enumerate(sources):
-        source.update(zip(OWN, words[len(COMMON) + index * len(OWN):]))
+        source.update(zip(OWN, words[len(COMMON) + index * len(OWN) :]))
     if not all(source["last_code"] in (0, *hint_codes.TEXTS) for source in sources):
         return None
     totals = {name: sum(source[name] for source in sources) for name in TOTALS}
@@ -97,6 +131,10 @@ def _is_description(source):
         return False
     words = [source.get("name"), source.get("role")]
     numbers = [source.get(name) for name in ("priority", "valid_s_max", "hints_per_s_max")]
-    return (all(isinstance(word, str) and word.isascii() and word.isprintable() for word in words)
-            and all(isinstance(number, int) for number in numbers)
-            and all(value_W is None or isinstance(value_W, int) for value_W in source["fallback"].values()))
+    return (
+        all(isinstance(word, str) and word.isascii() and word.isprintable() for word in words)
+        and all(isinstance(number, int) for number in numbers)
+        and all(
+            value_W is None or isinstance(value_W, int) for value_W in source["fallback"].values()
+        )
+    )

@@ -1,7 +1,8 @@
-"""Keys of the sources of hints: 32 random bytes each, as hex in STATE_DIR/keys/NAME.key, readable by the owner only.
+"""Keys of the sources of hints: 32 random bytes each, as hex in STATE_DIR/keys/NAME.key, readable
+by the owner only.
 
-`NAME.key.old` is the key before the last rotation. At every instant of a change there is one whole NAME.key. When a key
-was made is the file's time of modification.
+`NAME.key.old` is the key before the last rotation. At every instant of a change there is one whole
+NAME.key. When a key was made is the file's time of modification.
 """
 
 import contextlib
@@ -26,8 +27,11 @@ class KeyStoreError(Exception):
 def checked_name(name):
     """The name, when a source may be called so. Raises KeyStoreError."""
     if not SOURCE_NAME.fullmatch(name):
-        raise KeyStoreError(f"{name!r} is not a name of a source; allowed 1 .. {w.NAME_BYTES} of a-z, 0-9 and _, "
-                            "a letter first")
+        raise KeyStoreError(
+            f"{name!r} is not a name of a source; allowed 1 .. {w.NAME_BYTES} of "
+            f"a-z, 0-9 and _, "
+            "a letter first"
+        )
     return name
 
 
@@ -40,10 +44,13 @@ def create(state_directory, name):
     path = _path(state_directory, checked_name(name))
     with _changing(state_directory):
         if os.path.lexists(path):
-            raise KeyStoreError(f"{name} has a key already; to replace it: firebreak key rotate {name}")
+            raise KeyStoreError(
+                f"{name} has a key already; to replace it: firebreak key rotate {name}"
+            )
         key = _write_new(state_directory, name)
         _remove(_path(state_directory, name, OLD_SUFFIX))
-        os.link(_path(state_directory, name, ".new"), path)  # unlike a rename it never replaces a key
+        # unlike a rename it never replaces a key
+        os.link(_path(state_directory, name, ".new"), path)
         _remove(_path(state_directory, name, ".new"))
     return key
 
@@ -62,7 +69,9 @@ def rotate(state_directory, name):
 
 
 def withdraw(state_directory, name):
-    """Take back the last create or rotate, whose key nobody has seen: what was the key before, if any, is it again."""
+    """Take back the last create or rotate, whose key nobody has seen: what was the key before, if
+    any, is it again.
+    """
     path, old = _path(state_directory, checked_name(name)), _path(state_directory, name, OLD_SUFFIX)
     with _changing(state_directory):
         if os.path.lexists(old):
@@ -83,14 +92,17 @@ def revoke(state_directory, name):
 
 @contextlib.contextmanager
 def _changing(state_directory):
-    """One change of the keys at a time; durable, names and all, at its end. KeyStoreError for what goes wrong."""
+    """One change of the keys at a time; durable, names and all, at its end. KeyStoreError for what
+    goes wrong.
+    """
     folder = os.path.join(state_directory, DIRECTORY)
     with _explained():
         owner = os.stat(state_directory)
         os.makedirs(folder, mode=0o700, exist_ok=True)
         with _opened(folder) as descriptor:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
-            if os.geteuid() == 0:  # made by root for a controller that is not: it must be able to read its keys
+            # made by root for a controller that is not: it must be able to read its keys
+            if os.geteuid() == 0:
                 os.fchown(descriptor, owner.st_uid, owner.st_gid)
             yield
             os.fsync(descriptor)
@@ -121,7 +133,9 @@ def _explained():
 
 
 def _write_new(state_directory, name):
-    """Write a new key durably to NAME.new, owned by whoever owns the state directory; returns its bytes."""
+    """Write a new key durably to NAME.new, owned by whoever owns the state directory; returns its
+    bytes.
+    """
     key = secrets.token_bytes(w.KEY_BYTES)
     path = _path(state_directory, name, ".new")
     owner = os.stat(state_directory)
@@ -144,9 +158,13 @@ def read(path):
     except FileNotFoundError:
         raise
     except OSError as error:
-        raise KeyStoreError(f"{path}: {error.strerror}; run this as the controller's user or as root") from None
+        raise KeyStoreError(
+            f"{path}: {error.strerror}; run this as the controller's user or as root"
+        ) from None
     if state.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise KeyStoreError(f"{path}: others may read it, so it is not used; make a new one, or chmod 600")
+        raise KeyStoreError(
+            f"{path}: others may read it, so it is not used; make a new one, or chmod 600"
+        )
     try:
         key = bytes.fromhex(text.decode("ascii"))
     except ValueError:
@@ -159,8 +177,8 @@ def read(path):
 def load(state_directory, names, utc_s, now_ms):
     """({name: tuple of hints.Key, newest first}, lines about files that are not used).
 
-    utc_s, now_ms: the time of day and of the uptime clock; an old key whose day is over, or that lies in the future by
-    this clock, is not loaded.
+    utc_s, now_ms: the time of day and of the uptime clock; an old key whose day is over, or that
+    lies in the future by this clock, is not loaded.
     """
     found, lines = {}, []
     for name in names:
@@ -187,12 +205,15 @@ def _keys_of(state_directory, name, utc_s, now_ms):
 
 
 def names(state_directory):
-    """Sorted names of all sources that have a key file. Raises KeyStoreError when the folder cannot be read."""
+    """Sorted names of all sources that have a key file. Raises KeyStoreError when the folder cannot
+    be read.
+    """
     try:
         files = os.listdir(os.path.join(state_directory, DIRECTORY))
     except FileNotFoundError:
         return []
     except OSError as error:
-        raise KeyStoreError(f"{error.filename}: {error.strerror}; run this as the controller's user or as root") \
-            from None
+        raise KeyStoreError(
+            f"{error.filename}: {error.strerror}; run this as the controller's user or as root"
+        ) from None
     return sorted(file.removesuffix(SUFFIX) for file in files if file.endswith(SUFFIX))

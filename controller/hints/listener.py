@@ -1,17 +1,27 @@
-"""The socket on which hints arrive at the loop: bounded per tick, never blocking, silent to whom it does not know.
+"""The socket on which hints arrive at the loop: bounded per tick, never blocking, silent to whom it
+does not know.
 
-One datagram to judge per call, so that the loop can look at its deadline in between; after DATAGRAMS_PER_TICK of them
-the loop does not wait for this socket until the next tick. What a first look at length and magic rejects costs nearly
-nothing: some of it goes with each call, and calls that found nothing else are counted apart, so that a flood of it does
-not use up the turns of the others.
+One datagram to judge per call, so that the loop can look at its deadline in between; after
+DATAGRAMS_PER_TICK of them the loop does not wait for this socket until the next tick. What a first
+look at length and magic rejects costs nearly nothing: some of it goes with each call, and calls
+that found nothing else are counted apart, so that a flood of it does not use up the turns of the
+others.
 
-What comes meanwhile waits in the kernel's one queue (net.unix.max_dgram_qlen datagrams of all senders). While it is
-full all of them wait: who blocks in sending gets in in the order of coming, who sends without blocking must be lucky.
+What comes meanwhile waits in the kernel's one queue (net.unix.max_dgram_qlen datagrams of all
+senders). While it is full all of them wait: who blocks in sending gets in in the order of coming,
+who sends without blocking must be lucky.
 """
 
 import os
 
-from controller.core.hint_codes import CHARGING_ONLY, FALLBACK_RULES, LIMITED, MOVED, OUTRANKED, RESTING
+from controller.core.hint_codes import (
+    CHARGING_ONLY,
+    FALLBACK_RULES,
+    LIMITED,
+    MOVED,
+    OUTRANKED,
+    RESTING,
+)
 from controller.hints import desk, replies
 from controller.hints import hint_statistics as st
 from controller.hints import wire as w
@@ -19,7 +29,8 @@ from controller.system import clock, sockets
 
 DATAGRAMS_PER_TICK = 8  # to judge: with a MAC to make, or an answer to send
 REJECTING_CALLS_PER_TICK, REJECTED_PER_CALL = 4, 16
-BUFFER_BYTES = 256  # the end of a longer datagram is lost, but its length can be no right one any more
+# the end of a longer datagram is lost, but its length can be no right one any more
+BUFFER_BYTES = 256
 _LESS = (LIMITED, CHARGING_ONLY, RESTING, OUTRANKED, FALLBACK_RULES, MOVED)
 
 
@@ -30,9 +41,17 @@ class HintListener:
         """keys: {source name: tuple of hints.Key}. Replaces a socket left over; raises OSError."""
         self._core, self._sources = cabinet.core, cabinet.config.sources
         self._path = os.path.join(run_directory, "hints.sock")
-        self.statistics = st.HintStatistics(os.path.join(run_directory, "hints.stats"), cabinet.config.sources)
-        self.desk = desk.Desk(cabinet.config.sources, keys, os.urandom(w.NONCE_BYTES), cabinet.request_hint,
-                               self.statistics, self._state)
+        self.statistics = st.HintStatistics(
+            os.path.join(run_directory, "hints.stats"), cabinet.config.sources
+        )
+        self.desk = desk.Desk(
+            cabinet.config.sources,
+            keys,
+            os.urandom(w.NONCE_BYTES),
+            cabinet.request_hint,
+            self.statistics,
+            self._state,
+        )
         self._left, self._rejecting_left = DATAGRAMS_PER_TICK, REJECTING_CALLS_PER_TICK
         self._buffer = memoryview(bytearray(BUFFER_BYTES))
         self._socket = sockets.bound(self._path, 0o660)
@@ -95,7 +114,9 @@ class HintListener:
         self.statistics.common[st.UNSENT] += 1
 
     def change_key(self, source, key, made_s, rotate):
-        """A source's key has changed (command.Listener); key None: revoked. False when there is no such source."""
+        """A source's key has changed (command.Listener); key None: revoked. False when there is no
+        such source.
+        """
         made = desk.key_of(key, made_s) if key else None
         return self.desk.change_key(source, made, rotate, clock.now_us() // 1000)
 

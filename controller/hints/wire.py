@@ -1,8 +1,9 @@
-"""Hints as bytes: fixed little-endian datagrams and their HMAC-SHA256, for the loop and for whoever sends.
+"""Hints as bytes: fixed little-endian datagrams and their HMAC-SHA256, for the loop and for whoever
+sends.
 
-A hint (88 bytes), a reply (116) and a state (112) end in a MAC over all bytes before it, made with the key of the
-source. A hello (20), its answer (28) and a status (20), which asks for a state, are not secret and have none. Times
-are the controller's uptime clock in ms, as the hello tells it.
+A hint (88 bytes), a reply (116) and a state (112) end in a MAC over all bytes before it, made with
+the key of the source. A hello (20), its answer (28) and a status (20), which asks for a state, are
+not secret and have none. Times are the controller's uptime clock in ms, as the hello tells it.
 """
 
 import hmac
@@ -21,14 +22,16 @@ STATE = struct.Struct("<4s16s8sQiiiiHHHHH2x16s32s")
 _LENGTHS = {HINT_MAGIC: HINT.size, HELLO_MAGIC: HELLO.size, STATUS_MAGIC: HELLO.size}
 MAC_BYTES, NAME_BYTES, NONCE_BYTES, KEY_BYTES = 32, 16, 8, 32
 SIGNED_BYTES = HINT.size - MAC_BYTES
-NOTHING_W = -2**31  # no value: nothing in force, or no fallback
+NOTHING_W = -(2**31)  # no value: nothing in force, or no fallback
 VALUE_W_MAX = 1_000_000_000  # what the core takes
 VALID_MS_MIN = 1000
 SEQUENCE_MAX = 2**64 - 1
 
 
 class Hint(NamedTuple):
-    """What a source says. source: its name; nonce: 8 bytes; purpose: a free number, shown and not interpreted."""
+    """What a source says. source: its name; nonce: 8 bytes; purpose: a free number, shown and not
+    interpreted.
+    """
 
     source: str
     nonce: bytes
@@ -50,7 +53,9 @@ class Welcome(NamedTuple):
 
 
 class Reply(NamedTuple):
-    """How a hint was taken. granted_W: what is in effect (NOTHING_W: nothing); valid_ms: what is left of it."""
+    """How a hint was taken. granted_W: what is in effect (NOTHING_W: nothing); valid_ms: what is
+    left of it.
+    """
 
     source: str
     nonce: bytes
@@ -72,7 +77,9 @@ class Reply(NamedTuple):
 
 
 class State(NamedTuple):
-    """What the cabinet can do and does. remaining_Wh: above the soft reserve, -1: unknown; control_source: or ""."""
+    """What the cabinet can do and does. remaining_Wh: above the soft reserve, -1: unknown;
+    control_source: or "".
+    """
 
     source: str
     nonce: bytes
@@ -107,7 +114,9 @@ def name_of(field):
 
 
 def unsigned(hint):
-    """The 56 bytes of a Hint that its MAC covers. struct.error or ValueError when a field is out of range."""
+    """The 56 bytes of a Hint that its MAC covers. struct.error or ValueError when a field is out of
+    range.
+    """
     if len(hint.nonce) != NONCE_BYTES:
         raise ValueError(f"a nonce has {NONCE_BYTES} bytes, not {len(hint.nonce)}")
     return HINT.pack(HINT_MAGIC, name_field(hint.source), *hint[1:], b"")[:SIGNED_BYTES]
@@ -132,13 +141,20 @@ def status(source):
 def state_bytes(state, key):
     """The datagram (112 bytes) of a State."""
     control = name_field(state.control_source) if state.control_source else b""
-    data = STATE.pack(STATE_MAGIC, name_field(state.source), *state[1:-1], control, b"")[:-MAC_BYTES]
+    data = STATE.pack(STATE_MAGIC, name_field(state.source), *state[1:-1], control, b"")[
+        :-MAC_BYTES
+    ]
     return data + mac(key, data)
 
 
 def state_of(data, key=None):
     """State of a datagram, or None when it is none or, with a key, when its MAC is wrong."""
-    if len(data) != STATE.size or not data.startswith(STATE_MAGIC) or key is not None and not _is_signed(data, key):
+    if (
+        len(data) != STATE.size
+        or not data.startswith(STATE_MAGIC)
+        or key is not None
+        and not _is_signed(data, key)
+    ):
         return None
     fields = STATE.unpack(data)
     return State(name_of(fields[1]), *fields[2:-2], name_of(fields[-2]))
@@ -149,7 +165,9 @@ def _is_signed(data, key):
 
 
 def is_well_formed(data):
-    """True when length and magic are those of what a source may send: a first look that costs nearly nothing."""
+    """True when length and magic are those of what a source may send: a first look that costs
+    nearly nothing.
+    """
     return _LENGTHS.get(bytes(data[:4])) == len(data)
 
 
@@ -177,10 +195,15 @@ def reply_of(data, key=None):
 
 
 def quantity_of(name):
-    """(kind, quantity) of a quantity's name ("heartbeat": none). ValueError naming what is allowed."""
+    """(kind, quantity) of a quantity's name ("heartbeat": none). ValueError naming what is
+    allowed.
+    """
     if name == h.KINDS[h.HEARTBEAT]:
         return h.HEARTBEAT, 0
     for quantity, each in h.QUANTITIES.items():
         if each == name:
             return h.KIND_OF[quantity], quantity
-    raise ValueError(f"quantity {name[:20]!r} is not allowed; allowed {', '.join(h.QUANTITIES.values())}, heartbeat")
+    raise ValueError(
+        f"quantity {name[:20]!r} is not allowed; allowed "
+        f"{', '.join(h.QUANTITIES.values())}, heartbeat"
+    )

@@ -1,4 +1,6 @@
-"""A hint and its reply in words, as `firebreak hint` prints them, and as plain fields for machines."""
+"""A hint and its reply in words, as `firebreak hint` prints them, and as plain fields for
+machines.
+"""
 
 import textwrap
 
@@ -7,8 +9,13 @@ from controller.core import reasons
 from controller.hints import wire as w
 from controller.rows import reason_words
 
-_SAID = {h.CHARGE_W_MAX: "charge <= {}", h.DISCHARGE_W_MAX: "discharge <= {}", h.POWER_W: "power {}",
-         h.IMPORT_W_MAX: "import <= {}", h.EXPORT_W_MAX: "export <= {}"}
+_SAID = {
+    h.CHARGE_W_MAX: "charge <= {}",
+    h.DISCHARGE_W_MAX: "discharge <= {}",
+    h.POWER_W: "power {}",
+    h.IMPORT_W_MAX: "import <= {}",
+    h.EXPORT_W_MAX: "export <= {}",
+}
 _WIDTH = 79
 
 
@@ -27,29 +34,62 @@ def quantity(number, value_W):
 
 def reason(code):
     """A reason with its name: R217 BMS discharge limit."""
-    return f"{reasons.label(code)} {reason_words.text(code)[0]}" if code in reason_words.TEXTS else reasons.label(code)
+    return (
+        (f"{reasons.label(code)} {reason_words.text(code)[0]}")
+        if code in reason_words.TEXTS
+        else reasons.label(code)
+    )
 
 
 def fields(reply):
-    """Every field of a Reply as plain values in SI units, with the words of its code; None where there is none."""
+    """Every field of a Reply as plain values in SI units, with the words of its code; None where
+    there is none.
+    """
     name, sentence, remedy = h.TEXTS.get(reply.code, ("", "", ""))
-    return {"source": reply.source, "nonce": reply.nonce.hex(), "sequence": reply.sequence,
-            "uptime_ms": reply.uptime_ms, "granted": h.taken(reply.code), "code": reply.code,
-            "label": h.label(reply.code), "name": name, "sentence": sentence, "remedy": remedy,
-            "kind": h.KINDS.get(reply.kind, reply.kind), "quantity": h.QUANTITIES.get(reply.quantity),
-            "asked_W": reply.asked_W, "granted_W": _or_none(reply.granted_W), "valid_ms": reply.valid_ms,
-            "fallback_W": _or_none(reply.fallback_W), "available_low_W": reply.available_low_W,
-            "available_high_W": reply.available_high_W, "low_reason": reply.low_reason,
-            "high_reason": reply.high_reason, "setpoint_W": reply.setpoint_W, "binding_reason": reply.binding_reason}
+    return {
+        "source": reply.source,
+        "nonce": reply.nonce.hex(),
+        "sequence": reply.sequence,
+        "uptime_ms": reply.uptime_ms,
+        "granted": h.taken(reply.code),
+        "code": reply.code,
+        "label": h.label(reply.code),
+        "name": name,
+        "sentence": sentence,
+        "remedy": remedy,
+        "kind": h.KINDS.get(reply.kind, reply.kind),
+        "quantity": h.QUANTITIES.get(reply.quantity),
+        "asked_W": reply.asked_W,
+        "granted_W": _or_none(reply.granted_W),
+        "valid_ms": reply.valid_ms,
+        "fallback_W": _or_none(reply.fallback_W),
+        "available_low_W": reply.available_low_W,
+        "available_high_W": reply.available_high_W,
+        "low_reason": reply.low_reason,
+        "high_reason": reply.high_reason,
+        "setpoint_W": reply.setpoint_W,
+        "binding_reason": reply.binding_reason,
+    }
 
 
 def state(found):
-    """Every field of a State as plain values in SI units, with its reasons in words; None where there is none."""
-    return {**found._asdict(), "nonce": found.nonce.hex(),
-            "remaining_Wh": None if found.remaining_Wh < 0 else found.remaining_Wh,
-            "control_source": found.control_source or None,
-            **{f"{name}_why": reason(code) if code else None for name, code in (
-                ("low", found.low_reason), ("high", found.high_reason), ("binding", found.binding_reason))}}
+    """Every field of a State as plain values in SI units, with its reasons in words; None where
+    there is none.
+    """
+    return {
+        **found._asdict(),
+        "nonce": found.nonce.hex(),
+        "remaining_Wh": None if found.remaining_Wh < 0 else found.remaining_Wh,
+        "control_source": found.control_source or None,
+        **{
+            f"{name}_why": reason(code) if code else None
+            for name, code in (
+                ("low", found.low_reason),
+                ("high", found.high_reason),
+                ("binding", found.binding_reason),
+            )
+        },
+    }
 
 
 def _or_none(value_W):
@@ -57,22 +97,41 @@ def _or_none(value_W):
 
 
 def lines(hint, reply, own, exit_code):
-    """The reply to a Hint as lines of a screen; own: its source in hint_statistics.read, or None."""
+    """The reply to a Hint as lines of a screen; own: its source in hint_statistics.read, or
+    None.
+    """
     granted = h.taken(reply.code)
     name, sentence, remedy = h.text(reply.code)
     asked = quantity(hint.quantity, hint.value_W)
-    verdict = f"GRANTED {h.label(reply.code)} {asked}" if granted else f"REFUSED {h.label(reply.code)} {name}"
+    verdict = (
+        (f"GRANTED {h.label(reply.code)} {asked}")
+        if granted
+        else f"REFUSED {h.label(reply.code)} {name}"
+    )
     effect = "" if reply.code == h.GRANTED else f" {sentence}" if granted else " Nothing changed."
-    shown = [*_wrapped("", f"{verdict}.{effect}", 2),
-             *_spread(f"  you sent   {_sent(hint, reply.code, asked)}", f"(sequence {hint.sequence})")]
+    shown = [
+        *_wrapped("", f"{verdict}.{effect}", 2),
+        *_spread(f"  you sent   {_sent(hint, reply.code, asked)}", f"(sequence {hint.sequence})"),
+    ]
     allowed = _allowed(reply.code, own)
-    shown += _spread(f"  allowed    {allowed[0]}", f"([source.{hint.source}] {allowed[1]})") if allowed else []
+    shown += (
+        _spread(f"  allowed    {allowed[0]}", f"([source.{hint.source}] {allowed[1]})")
+        if allowed
+        else []
+    )
     shown += _wrapped("  do         ", _remedy(reply, hint, own, remedy), 13)
     shown += [f"  in force   {in_force(reply)}"] if hint.quantity else []
-    shown += [f"  can do     now {kW(reply.available_low_W)[:-3]} .. {kW(reply.available_high_W)}",
-              f"             low: {reason(reply.low_reason)}", f"             high: {reason(reply.high_reason)}",
-              f"  doing      {doing(reply)}"]
-    counted = f"{own['accepted']} taken, {own['refused']} refused since the controller's start" if own else ""
+    shown += [
+        f"  can do     now {kW(reply.available_low_W)[:-3]} .. {kW(reply.available_high_W)}",
+        f"             low: {reason(reply.low_reason)}",
+        f"             high: {reason(reply.high_reason)}",
+        f"  doing      {doing(reply)}",
+    ]
+    counted = (
+        (f"{own['accepted']} taken, {own['refused']} refused since the controller's start")
+        if own
+        else ""
+    )
     return shown + _spread(f"  counted    {counted}", f"exit code {exit_code}")
 
 
@@ -82,7 +141,11 @@ def _wrapped(label, text, indent):
 
 def _spread(left, right):
     """Both on one line, at its two ends, or on two where they do not fit."""
-    return [left + right.rjust(_WIDTH - len(left))] if len(left) + len(right) < _WIDTH else [left, right.rjust(_WIDTH)]
+    return (
+        [left + right.rjust(_WIDTH - len(left))]
+        if len(left) + len(right) < _WIDTH
+        else [left, right.rjust(_WIDTH)]
+    )
 
 
 def _sent(hint, code, asked):
@@ -96,15 +159,20 @@ def _allowed(code, own):
     """(what is allowed, by which key of the configuration), or None where no such key decides."""
     if own is None:
         return None
-    return {h.VALID_LONG: (f"1 .. {own['valid_s_max']} s", "valid_s_max"),
-            h.VALID_SHORT: (f"1 .. {own['valid_s_max']} s", "valid_s_max"),
-            h.RATE: (f"{own['hints_per_s_max']} hints in any second", "hints_per_s_max"),
-            h.ROLE: (f"what role {own['role']} may say", "role")}.get(code)
+    return {
+        h.VALID_LONG: (f"1 .. {own['valid_s_max']} s", "valid_s_max"),
+        h.VALID_SHORT: (f"1 .. {own['valid_s_max']} s", "valid_s_max"),
+        h.RATE: (f"{own['hints_per_s_max']} hints in any second", "hints_per_s_max"),
+        h.ROLE: (f"what role {own['role']} may say", "role"),
+    }.get(code)
 
 
 def _remedy(reply, hint, own, remedy):
     if reply.code == h.VALID_LONG and own:
-        return f"send valid for <= {own['valid_s_max']} s, renew every {max(1, own['valid_s_max'] // 3)} s"
+        return (
+            f"send valid for <= {own['valid_s_max']} s, renew every "
+            f"{max(1, own['valid_s_max'] // 3)} s"
+        )
     if reply.code == h.GRANTED:
         return f"renew every {max(1, hint.valid_ms // 3000)} s"
     return remedy
@@ -129,12 +197,18 @@ def _then(reply, form):
 def doing(reply):
     """What the cabinet does in this tick, and what holds it."""
     power_W = reply.setpoint_W
-    what = f"{'discharging' if power_W > 0 else 'charging'} {kW(abs(power_W))}" if power_W else "no power"
+    what = (
+        (f"{'discharging' if power_W > 0 else 'charging'} {kW(abs(power_W))}")
+        if power_W
+        else "no power"
+    )
     return what + (f", held by {reason(reply.binding_reason)}" if reply.binding_reason else "")
 
 
 def unanswered(name, own):
-    """One line for no answer at all: the controller tells strangers nothing, its counters tell us."""
+    """One line for no answer at all: the controller tells strangers nothing, its counters tell
+    us.
+    """
     if own is None:
         return f"no answer: the controller's configuration has no [source.{name}]"
     if own["last_code"] in (h.NO_KEY, h.BAD_MAC):

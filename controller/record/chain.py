@@ -1,19 +1,34 @@
-"""The hash chain over the events: who holds a hash that was published can tell whether anything before it was changed.
+"""The hash chain over the events: who holds a hash that was published can tell whether anything
+before it was changed.
 
-hash = SHA-256(hash of the event before || canonical text of this one); the first is preceded by 32 zero bytes. The
-canonical text is the JSON list of COLUMNS, in this order, without blanks, ASCII only: another program can check it.
+hash = SHA-256(hash of the event before || canonical text of this one); the first is preceded by 32
+zero bytes. The canonical text is the JSON list of COLUMNS, in this order, without blanks, ASCII
+only: another program can check it.
 
-Retention takes events out, oldest first, trips last. It says so in an event of its own (code RETENTION), in the chain;
-the hash of what stood before such a gap is kept in the table `links`. Whatever else is missing is a break.
+Retention takes events out, oldest first, trips last. It says so in an event of its own (code
+RETENTION), in the chain; the hash of what stood before such a gap is kept in the table `links`.
+Whatever else is missing is a break.
 """
 
 import hashlib
 import json
 import re
 
-COLUMNS = ("id", "sequence", "uptime_ms", "utc_us", "utc_source", "utc_uncertainty_us", "kind", "code", "scope", "text")
+COLUMNS = (
+    "id",
+    "sequence",
+    "uptime_ms",
+    "utc_us",
+    "utc_source",
+    "utc_uncertainty_us",
+    "kind",
+    "code",
+    "scope",
+    "text",
+)
 START = bytes(32)
-RETENTION, DAMAGE = "RETENTION", "DAMAGE"  # codes of the loss events that say which numbers may be missing
+# codes of the loss events that say which numbers may be missing
+RETENTION, DAMAGE = "RETENTION", "DAMAGE"
 LOSS = "loss"
 _MISSING = re.compile(r"events <= (\d+)")
 
@@ -34,10 +49,12 @@ def missing_scope(number):
 
 
 class Verdict:
-    """What a check found: `events` checked, `first`, `last` numbers, `head` (hex), `missing`, `breaks` as lines.
+    """What a check found: `events` checked, `first`, `last` numbers, `head` (hex), `missing`,
+    `breaks` as lines.
 
-    damaged: numbers of the events that say that the record was damaged or taken away; unlinked: of those behind a gap
-    that such an event speaks of, which nothing was left to be checked with but what follows them.
+    damaged: numbers of the events that say that the record was damaged or taken away; unlinked: of
+    those behind a gap that such an event speaks of, which nothing was left to be checked with but
+    what follows them.
     """
 
     __slots__ = ("events", "first", "last", "head", "missing", "breaks", "damaged", "unlinked")
@@ -54,7 +71,8 @@ class Verdict:
 
 
 def verify(connection, published=None):
-    """Check the chain of a database. published: a hash (bytes) somebody was given, which must be in it.
+    """Check the chain of a database. published: a hash (bytes) somebody was given, which must be in
+    it.
 
     Returns a Verdict. Raises sqlite3.Error when the file cannot be read.
     """
@@ -67,16 +85,20 @@ def verify(connection, published=None):
         found = found or previous == published or row[0] in links and links[row[0]] == published
     _check_head(verdict, connection, previous)
     if not found:
-        verdict.breaks.append("the published hash is in no event: what came before it was changed or taken away")
+        verdict.breaks.append(
+            "the published hash is in no event: what came before it was changed or taken away"
+        )
     return verdict
 
 
 def _allowed(connection):
-    """Up to which number the chain itself says that events may be missing, up to which by damage; numbers of the
-    events that say damage."""
+    """Up to which number the chain itself says that events may be missing, up to which by damage;
+    numbers of the events that say damage.
+    """
     allowed, lost, damaged = 0, 0, []
     for number, code, scope in connection.execute(
-            "SELECT id, code, scope FROM events WHERE kind = ? ORDER BY id", (LOSS,)):
+        "SELECT id, code, scope FROM events WHERE kind = ? ORDER BY id", (LOSS,)
+    ):
         damaged += [number] if code == DAMAGE else []
         match = _MISSING.fullmatch(str(scope)) if code in (RETENTION, DAMAGE) else None
         if match:
@@ -96,13 +118,17 @@ def _check(verdict, row, previous, links, allowed, lost):
         verdict.missing += number - expected
         previous = links.get(number)
         if number - 1 > allowed:
-            verdict.breaks.append(f"events {expected} to {number - 1} are missing, and nothing says why")
+            verdict.breaks.append(
+                f"events {expected} to {number - 1} are missing, and nothing says why"
+            )
     if previous is None and expected < number <= lost:
         verdict.unlinked.append(number)
     elif previous is None:
         verdict.breaks.append(f"event {number}: the hash of the event before it is not known")
     elif not _fits(previous, row[:-1], stored):
-        verdict.breaks.append(f"event {number}: its content or the order was changed (hash does not fit)")
+        verdict.breaks.append(
+            f"event {number}: its content or the order was changed (hash does not fit)"
+        )
     verdict.first = number if verdict.first is None else verdict.first
     verdict.last, verdict.head = number, stored.hex() if isinstance(stored, bytes) else str(stored)
     verdict.events += 1
@@ -128,5 +154,8 @@ def _check_head(verdict, connection, previous):
     if number is None:
         verdict.breaks.append("which event is the newest cannot be read")
     elif number != (verdict.last or 0) or previous is None or head != previous.hex():
-        verdict.breaks.append(f"the newest event should be {number}; the events after {verdict.last} are missing "
-                              "or it was changed")
+        verdict.breaks.append(
+            f"the newest event should be {number}; the events after "
+            f"{verdict.last} are missing "
+            "or it was changed"
+        )

@@ -1,15 +1,18 @@
-"""The journal: a ring of tick frames in a mapped file, written by the loop and read by anybody, read-only.
+"""The journal: a ring of tick frames in a mapped file, written by the loop and read by anybody,
+read-only.
 
-File: preamble (magic, schema, counts, sizes, CRC-32), header (msgpack: whatever a replay needs), newest complete
-sequence, where the last two keyframes lie, ring. Little-endian throughout, like every machine this runs on. A frame is
+File: preamble (magic, schema, counts, sizes, CRC-32), header (msgpack: whatever a replay needs),
+newest complete sequence, where the last two keyframes lie, ring. Little-endian throughout, like
+every machine this runs on. A frame is
 
-    magic u32, crc32 u32 over the rest, length u32, sequence u64, elapsed_ticks u32, kind u16, changes u16,
-    fresh bits (one per group, low bit first), indexes u16 x changes, values i32 x changes
+    magic u32, crc32 u32 over the rest, length u32, sequence u64, elapsed_ticks u32, kind u16,
+    changes u16, fresh bits (one per group, low bit first), indexes u16 x changes, values i32 x
+    changes
 
-where index < n_in is an input and the others are outputs; only what differs from the frame before is written. A
-keyframe has every input and output instead (no indexes), then the n_state words of the state *after* its tick, so that
-a reader may begin there. The writer never waits for a reader: the ring overwrites, and each reader finds its own loss
-by sequence and CRC.
+where index < n_in is an input and the others are outputs; only what differs from the frame before
+is written. A keyframe has every input and output instead (no indexes), then the n_state words of
+the state *after* its tick, so that a reader may begin there. The writer never waits for a reader:
+the ring overwrites, and each reader finds its own loss by sequence and CRC.
 """
 
 from __future__ import annotations
@@ -27,9 +30,11 @@ from controller.system import regular_file
 
 SCHEMA = 2
 MAGIC = b"FIREBRK\n"
-PREAMBLE = struct.Struct("<8sHHIIIIII")  # magic, schema, n_groups, n_in, n_out, n_state, header bytes, ring bytes, crc
+# magic, schema, n_groups, n_in, n_out, n_state, header bytes, ring bytes, crc
+PREAMBLE = struct.Struct("<8sHHIIIIII")
 NEWEST = struct.Struct("<Q")
-KEYFRAMES = struct.Struct("<QQ")  # offsets in the file of the newest keyframe and of the one before it, 0: none
+# offsets in the file of the newest keyframe and of the one before it, 0: none
+KEYFRAMES = struct.Struct("<QQ")
 FRAME_MAGIC = b"FBJ\x01"
 FRAME = struct.Struct("<4sII")  # magic, crc, length
 BODY = struct.Struct("<QIHH")  # sequence, elapsed_ticks, kind, changes
@@ -45,12 +50,16 @@ class JournalError(Exception):
 
 
 class FrameEncoder:
-    """Turns the process image of one tick into the bytes of a frame; the same calls give the same bytes."""
+    """Turns the process image of one tick into the bytes of a frame; the same calls give the same
+    bytes.
+    """
 
     __slots__ = ("n_in", "words", "state_bytes", "frame_bytes_max", "_now", "_before", "_now_words")
 
     def __init__(self, n_in, n_groups, n_out, n_state):
-        """Counts of input words, freshness groups, output words and state words (of 32 bits each)."""
+        """Counts of input words, freshness groups, output words and state words (of 32 bits
+        each).
+        """
         self.n_in = n_in
         self.words = n_in + n_out
         self.state_bytes = 4 * n_state
@@ -61,36 +70,54 @@ class FrameEncoder:
         self.frame_bytes_max = fixed + max(6 * self.words, 4 * self.words + self.state_bytes)
 
     def encode(self, sequence, elapsed_ticks, inp, fresh, out, state=None):
-        """Bytes of one frame; inp, out, state: array('i'), fresh: bytearray of 0 and 1; a keyframe when state is given.
+        """Bytes of one frame; inp, out, state: array('i'), fresh: bytearray of 0 and 1; a keyframe
+        when state is given.
 
         Raises ValueError or BufferError when an array has not the length that was announced.
         """
         words = self._now_words
-        words[:self.n_in] = inp
-        words[self.n_in:] = out
+        words[: self.n_in] = inp
+        words[self.n_in :] = out
         now, before = self._now, self._before
-        fresh_bits = numpy.packbits(numpy.frombuffer(fresh, numpy.uint8), bitorder="little").tobytes()
+        fresh_bits = numpy.packbits(
+            numpy.frombuffer(fresh, numpy.uint8), bitorder="little"
+        ).tobytes()
         if state is None:
             changed = (now != before).nonzero()[0]
-            body = (BODY.pack(sequence, elapsed_ticks, DELTA, len(changed)) + fresh_bits
-                    + changed.astype(numpy.uint16).tobytes() + now[changed].tobytes())
+            body = (
+                BODY.pack(sequence, elapsed_ticks, DELTA, len(changed))
+                + fresh_bits
+                + changed.astype(numpy.uint16).tobytes()
+                + now[changed].tobytes()
+            )
         else:
             state_bytes = state.tobytes()
             if len(state_bytes) != self.state_bytes:
-                raise ValueError(f"state of {len(state_bytes)} bytes, announced were {self.state_bytes}")
-            body = BODY.pack(sequence, elapsed_ticks, KEYFRAME, self.words) + fresh_bits + words.tobytes() + state_bytes
+                raise ValueError(
+                    f"state of {len(state_bytes)} bytes, announced were {self.state_bytes}"
+                )
+            body = (
+                BODY.pack(sequence, elapsed_ticks, KEYFRAME, self.words)
+                + fresh_bits
+                + words.tobytes()
+                + state_bytes
+            )
         before[:] = now
         length = FRAME.size + len(body)
         return FRAME.pack(FRAME_MAGIC, crc32(body, crc32(LENGTH.pack(length))), length) + body
 
 
 class Frame:
-    """One frame as read: `changes` are (index, value) with outputs after the inputs, `state` array('i') or None."""
+    """One frame as read: `changes` are (index, value) with outputs after the inputs, `state`
+    array('i') or None.
+    """
 
     __slots__ = ("sequence", "elapsed_ticks", "kind", "fresh", "indexes", "values", "state", "raw")
 
     def __init__(self, raw, counts):
-        """raw: the bytes of a frame whose CRC was right; counts: (n_in, n_groups, n_out, n_state)."""
+        """raw: the bytes of a frame whose CRC was right; counts: (n_in, n_groups, n_out,
+        n_state).
+        """
         n_in, n_groups, n_out, _ = counts
         self.raw = raw
         self.sequence, self.elapsed_ticks, self.kind, changes = BODY.unpack_from(raw, FRAME.size)
@@ -101,7 +128,7 @@ class Frame:
         self.state = None
         if self.kind == KEYFRAME:
             self.indexes = numpy.arange(n_in + n_out)
-            self.state = array("i", raw[values_at + 4 * (n_in + n_out):])
+            self.state = array("i", raw[values_at + 4 * (n_in + n_out) :])
         else:
             self.indexes = numpy.frombuffer(raw, numpy.uint16, changes, values_at)
             values_at += 2 * changes
@@ -123,32 +150,45 @@ class Frame:
 
 
 def pack_header(header):
-    """Bytes of a header dict: values are ints, texts, lists or dicts of them, and array('i'); keys in sorted order."""
+    """Bytes of a header dict: values are ints, texts, lists or dicts of them, and array('i'); keys
+    in sorted order.
+    """
+
     def extend(value):
         if isinstance(value, array) and value.typecode == "i":
             return msgpack.ExtType(ARRAY_EXTENSION, value.tobytes())
         raise TypeError(f"a journal header cannot hold a {type(value).__name__}")
+
     return msgpack.packb({key: header[key] for key in sorted(header)}, default=extend)
 
 
 def unpack_header(data):
     """The dict that pack_header was given."""
+
     def extend(code, content):
         if code == ARRAY_EXTENSION:
             return array("i", content)
         return msgpack.ExtType(code, content)
+
     return msgpack.unpackb(data, ext_hook=extend)
 
 
 class JournalWriter:
-    """Appends frames to the ring of a new file; a journal already there is kept beside it as `PATH.previous`."""
+    """Appends frames to the ring of a new file; a journal already there is kept beside it as
+    `PATH.previous`.
+    """
 
     def __init__(self, path, header, n_in, n_groups, n_out, n_state, capacity_bytes):
-        """header: see pack_header; raises OSError when the file cannot be made or its space not be had."""
+        """header: see pack_header; raises OSError when the file cannot be made or its space not be
+        had.
+        """
         self._encoder = FrameEncoder(n_in, n_groups, n_out, n_state)
         if capacity_bytes < 4 * self._encoder.frame_bytes_max:
-            raise JournalError(f"{path}: a ring of {capacity_bytes} bytes is too small, this image needs "
-                               f">= {4 * self._encoder.frame_bytes_max}")
+            raise JournalError(
+                f"{path}: a ring of {capacity_bytes} bytes is too small, this "
+                f"image needs "
+                f">= {4 * self._encoder.frame_bytes_max}"
+            )
         packed = pack_header(header)
         start = file_start((n_in, n_groups, n_out, n_state), packed, capacity_bytes)
         self._newest_at = PREAMBLE.size + len(packed)
@@ -158,7 +198,7 @@ class JournalWriter:
         self._end = self._ring_at + capacity_bytes
         self._at = self._ring_at
         self._map = _new_map(path, self._end)
-        self._map[:self._newest_at] = start
+        self._map[: self._newest_at] = start
         NEWEST.pack_into(self._map, self._newest_at, NOTHING_YET)
 
     def append(self, sequence, elapsed_ticks, inp, fresh, out, state=None):
@@ -167,7 +207,8 @@ class JournalWriter:
         at = self._at
         after = at + len(frame)
         if after > self._end:
-            self._map[at:self._end] = bytes(self._end - at)  # else frames of the lap before last stay valid there
+            # else frames of the lap before last stay valid there
+            self._map[at : self._end] = bytes(self._end - at)
             at = self._ring_at
             after = at + len(frame)
         self._map[at:after] = frame
@@ -183,7 +224,9 @@ class JournalWriter:
 
 
 def file_start(counts, packed, ring_bytes):
-    """Preamble and header of a journal: counts as JournalReader has them, packed: bytes of pack_header."""
+    """Preamble and header of a journal: counts as JournalReader has them, packed: bytes of
+    pack_header.
+    """
     n_in, n_groups, n_out, n_state = counts
     fields = (MAGIC, SCHEMA, n_groups, n_in, n_out, n_state, len(packed), ring_bytes)
     return PREAMBLE.pack(*fields, crc32(packed, crc32(PREAMBLE.pack(*fields, 0)))) + packed
@@ -194,7 +237,8 @@ def _new_map(path, size_bytes):
         os.replace(path, f"{path}.previous")
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
     try:
-        os.posix_fallocate(descriptor, 0, size_bytes)  # a full /run is an error now and not a SIGBUS in the loop
+        # a full /run is an error now and not a SIGBUS in the loop
+        os.posix_fallocate(descriptor, 0, size_bytes)
     except OSError as error:
         os.close(descriptor)
         raise JournalError(f"{path}: no room for {size_bytes >> 20} MB: {error.strerror}") from None
@@ -207,8 +251,8 @@ def _new_map(path, size_bytes):
 class JournalReader:
     """Reads a journal file, also while it is being written.
 
-    `header` is the writer's dict, `counts` (n_in, n_groups, n_out, n_state), `lost` how many frames after the first it
-    saw this reader could not read, `missing_bytes` what a truncated file lacks.
+    `header` is the writer's dict, `counts` (n_in, n_groups, n_out, n_state), `lost` how many frames
+    after the first it saw this reader could not read, `missing_bytes` what a truncated file lacks.
     """
 
     def __init__(self, path):
@@ -220,8 +264,11 @@ class JournalReader:
         self.counts = (n_in, n_groups, n_out, n_state)
         self._newest_at = PREAMBLE.size + header_bytes
         self._ring_at = self._newest_at + NEWEST.size + KEYFRAMES.size
-        packed = self._map[PREAMBLE.size:self._newest_at]
-        if self._ring_at > len(self._map) or crc32(packed, crc32(PREAMBLE.pack(*fields[:-1], 0))) != fields[-1]:
+        packed = self._map[PREAMBLE.size : self._newest_at]
+        if (
+            self._ring_at > len(self._map)
+            or crc32(packed, crc32(PREAMBLE.pack(*fields[:-1], 0))) != fields[-1]
+        ):
             raise JournalError(f"{path}: the header of this journal is damaged")
         self.packed_header = packed
         self.header = unpack_header(packed)
@@ -234,14 +281,15 @@ class JournalReader:
 
     def newest(self):
         """Sequence of the newest complete frame, or None before the first."""
-        sequence, = NEWEST.unpack_from(self._map, self._newest_at)
+        (sequence,) = NEWEST.unpack_from(self._map, self._newest_at)
         return None if sequence == NOTHING_YET else sequence
 
     def skip(self):
-        """Let `frames` begin at the last keyframe but one instead of the oldest frame: what is now, at once.
+        """Let `frames` begin at the last keyframe but one instead of the oldest frame: what is now,
+        at once.
 
-        The last but one, so that at least one tick follows it. A hint only: where nothing readable lies there,
-        `frames` begins with the oldest one after all.
+        The last but one, so that at least one tick follows it. A hint only: where nothing readable
+        lies there, `frames` begins with the oldest one after all.
         """
         for at in reversed(KEYFRAMES.unpack_from(self._map, self._newest_at + NEWEST.size)):
             frame = self._frame_at(at) if self._ring_at <= at < self._end else None
@@ -254,7 +302,8 @@ class JournalReader:
         self._at, self._expected = self._ring_at, None
 
     def begin_at(self, sequence):
-        """Let `frames` begin at the newest keyframe at or before a sequence; at the oldest frame where none is left.
+        """Let `frames` begin at the newest keyframe at or before a sequence; at the oldest frame
+        where none is left.
 
         Returns the keyframe it begins with, or None.
         """
@@ -266,7 +315,9 @@ class JournalReader:
         return None
 
     def frames(self):
-        """Yields the frames completed since the last call (at first all that the ring holds), oldest first."""
+        """Yields the frames completed since the last call (at first all that the ring holds),
+        oldest first.
+        """
         newest = self.newest()
         if newest is None:
             return
@@ -276,19 +327,28 @@ class JournalReader:
             yield from self._recover(newest)
 
     def keyframes(self, since=None):
-        """Yields the keyframes the ring holds, oldest first, without taking the frames between them apart.
+        """Yields the keyframes the ring holds, oldest first, without taking the frames between them
+        apart.
 
-        since: sequence of the last one that was yielded: only newer ones then, without walking the whole ring for them.
+        since: sequence of the last one that was yielded: only newer ones then, without walking the
+        whole ring for them.
         """
         found = self._newer(since, self._keyframe_at) if since is not None else None
         for sequence, at in sorted(self._walk()) if found is None else found:
             frame = self._frame_at(at)
-            if frame is not None and frame.sequence == sequence and frame.kind == KEYFRAME and sequence != since:
+            if (
+                frame is not None
+                and frame.sequence == sequence
+                and frame.kind == KEYFRAME
+                and sequence != since
+            ):
                 self._keyframe_at = at
                 yield frame
 
     def _newer(self, sequence, at):
-        """[(sequence, position)] of the keyframe at a position and those after it, None where no frames follow on."""
+        """[(sequence, position)] of the keyframe at a position and those after it, None where no
+        frames follow on.
+        """
         newest, found = self.newest(), []
         if newest is None:
             return None
@@ -306,7 +366,9 @@ class JournalReader:
         return found
 
     def _head_at(self, at, expected):
-        """(kind, length) of the frame at a position if it has the expected sequence, else None; its CRC is not read."""
+        """(kind, length) of the frame at a position if it has the expected sequence, else None; its
+        CRC is not read.
+        """
         if at is None or at > self._end - FRAME.size - BODY.size:
             return None
         magic, _, length = FRAME.unpack_from(self._map, at)
@@ -314,7 +376,9 @@ class JournalReader:
         return (kind, length) if magic == FRAME_MAGIC and sequence == expected else None
 
     def _walk(self):
-        """(sequence, position) of what looks like a keyframe, from frame to frame by their lengths."""
+        """(sequence, position) of what looks like a keyframe, from frame to frame by their
+        lengths.
+        """
         at, end, content = self._ring_at, self._end, self._map
         while 0 <= at <= end - FRAME.size - BODY.size:
             magic, _, length = FRAME.unpack_from(content, at)
@@ -343,7 +407,9 @@ class JournalReader:
             yield frame
 
     def _recover(self, newest):
-        """Look for frames everywhere in the ring: for the first time, or because the writer has overtaken us."""
+        """Look for frames everywhere in the ring: for the first time, or because the writer has
+        overtaken us.
+        """
         for sequence, at in self._scan():
             frame = self._frame_at(at)
             if frame is None or frame.sequence != sequence or sequence < (self._expected or 0):
@@ -381,7 +447,7 @@ class JournalReader:
         magic, crc, length = FRAME.unpack_from(self._map, at)
         if magic != FRAME_MAGIC or not FRAME.size + BODY.size <= length <= self._end - at:
             return None
-        raw = self._map[at:at + length]
+        raw = self._map[at : at + length]
         return raw if crc32(raw[BODY_AT:]) == crc else None
 
     def _frame_at(self, at):
@@ -400,8 +466,10 @@ def _existing_map(path):
 
 
 def _preamble(path, content):
-    """Fields of PREAMBLE, of a file of our kind and schema; whether they are intact only the CRC tells."""
-    if content[:len(MAGIC)] != MAGIC:
+    """Fields of PREAMBLE, of a file of our kind and schema; whether they are intact only the CRC
+    tells.
+    """
+    if content[: len(MAGIC)] != MAGIC:
         raise JournalError(f"{path}: not a journal")
     if len(content) < PREAMBLE.size:
         raise JournalError(f"{path}: truncated, {len(content)} bytes of a journal are left")

@@ -1,4 +1,6 @@
-"""Which proof tests are due: pure, from the intervals of the rows that are armed, the ledger's records and the day."""
+"""Which proof tests are due: pure, from the intervals of the rows that are armed, the ledger's
+records and the day.
+"""
 
 from controller.record.proof_tests import COMMISSIONED, PASSED, TEST, day
 from controller.rows import proof_intervals
@@ -8,7 +10,9 @@ OK, DUE, OVERDUE, NOT_PASSED = "ok", "due", "overdue", "failed"
 
 
 def level(days_left):
-    """How many of LIMITS_D have been passed; 0 for none, or where nothing is ever due again (None)."""
+    """How many of LIMITS_D have been passed; 0 for none, or where nothing is ever due again
+    (None).
+    """
     return 0 if days_left is None else sum([days_left <= limit_d for limit_d in LIMITS_D])
 
 
@@ -18,13 +22,16 @@ def today(records, utc_us_day):
 
 
 def rows(planned, records, clock_day):
-    """The armed rows in their order, as plain data: {row, what, interval_d, last, due, days_left, level, state}.
+    """The armed rows in their order, as plain data: {row, what, interval_d, last, due, days_left,
+    level, state}.
 
-    planned: of proof_plan.plan; records: of proof_tests.Found; clock_day: datetime.date. last: values of the last test
-    or None; due: ISO day or None (never again).
+    planned: of proof_plan.plan; records: of proof_tests.Found; clock_day: datetime.date. last:
+    values of the last test or None; due: ISO day or None (never again).
     """
     now = today(records, clock_day)
-    began = min([day(record.date) for record in records if record.kind == COMMISSIONED], default=now)
+    began = min(
+        [day(record.date) for record in records if record.kind == COMMISSIONED], default=now
+    )
     last = {}
     for record in records:
         if record.kind == TEST:
@@ -41,9 +48,16 @@ def _row(key, interval_d, last, began, now):
     state = OVERDUE if passed == len(LIMITS_D) else DUE if passed else OK
     if last is not None and last.result != PASSED:
         state = NOT_PASSED
-    return {"row": key, "what": proof_intervals.what(key), "interval_d": interval_d or None,
-            "last": last and last._asdict(), "due": due and due.isoformat(), "days_left": days_left, "level": passed,
-            "state": state}
+    return {
+        "row": key,
+        "what": proof_intervals.what(key),
+        "interval_d": interval_d or None,
+        "last": last and last._asdict(),
+        "due": due and due.isoformat(),
+        "days_left": days_left,
+        "level": passed,
+        "state": state,
+    }
 
 
 def words(row):
@@ -58,7 +72,9 @@ def words(row):
 
 
 def rows_armed(found):
-    """How many rows of the matrix they are: one may have several tests, and several rows never share one."""
+    """How many rows of the matrix they are: one may have several tests, and several rows never
+    share one.
+    """
     return len({proof_intervals.row_of(row["row"]) for row in found})
 
 
@@ -69,14 +85,22 @@ def wrong(found):
 
 def nearest(found):
     """The row whose test is due first, None where none ever is."""
-    return min([row for row in found if row["days_left"] is not None], key=lambda row: row["days_left"], default=None)
+    return min(
+        [row for row in found if row["days_left"] is not None],
+        key=lambda row: row["days_left"],
+        default=None,
+    )
 
 
 def summary(found):
-    """What is due next, for one line of a page: "21 proof tests to be done", "proof test of row 15 in 12 d", or ""."""
+    """What is due next, for one line of a page: "21 proof tests to be done", "proof test of row 15
+    in 12 d", or "".
+    """
     late, row = wrong(found), nearest(found)
     if len(late) > 1:
         return f"{len(late)} proof tests to be done"
     if row is None:
         return ""
-    return f"proof test of row {row['row']} " + (words(row).partition(",")[0] if late else f"in {row['days_left']} d")
+    return f"proof test of row {row['row']} " + (
+        words(row).partition(",")[0] if late else f"in {row['days_left']} d"
+    )

@@ -1,9 +1,11 @@
-"""The proof-test ledger: who tested which row when, the measured reaction, the result (A71, A73, A78 of the facts).
+"""The proof-test ledger: who tested which row when, the measured reaction, the result (A71, A73,
+A78 of the facts).
 
-`proof_tests.jsonl` in the state directory, one JSON object a line, only ever added to, each durable before it counts.
-The hash of a record covers its values and the hash before it (recorder/chain.py): whoever keeps the newest one can tell
-whether anything before it was changed. A last line that a power cut can have left of one record is named, and cut off
-by the next record; whatever else does not fit is damage, named by its line, and stays.
+`proof_tests.jsonl` in the state directory, one JSON object a line, only ever added to, each durable
+before it counts. The hash of a record covers its values and the hash before it (recorder/chain.py):
+whoever keeps the newest one can tell whether anything before it was changed. A last line that a
+power cut can have left of one record is named, and cut off by the next record; whatever else does
+not fit is damage, named by its line, and stays.
 
 A ledger warns and is printed. Nothing of the tick, of limits or of permits reads it.
 """
@@ -39,10 +41,12 @@ class NotWrittenError(LedgerError):
 
 
 class Record(NamedTuple):
-    """One line: the values that its hash covers, then that of the record before and its own, both hexadecimal.
+    """One line: the values that its hash covers, then that of the record before and its own, both
+    hexadecimal.
 
-    kind: COMMISSIONED (first start of the cabinet: no row, no result) or TEST. date: UTC day of the test; recorded_utc:
-    when it was written, by a clock of this source (utc.NTP, RTC, UNKNOWN). tester: the person, with credentials.
+    kind: COMMISSIONED (first start of the cabinet: no row, no result) or TEST. date: UTC day of the
+    test; recorded_utc: when it was written, by a clock of this source (utc.NTP, RTC, UNKNOWN).
+    tester: the person, with credentials.
     """
 
     number: int
@@ -64,9 +68,11 @@ _TYPES = (int, *[str] * 6, int, *[str] * 4)
 
 
 class Found(NamedTuple):
-    """What the file holds: `records` whose own hash fits, `breaks` as lines, `damaged_from`: first line of these.
+    """What the file holds: `records` whose own hash fits, `breaks` as lines, `damaged_from`: first
+    line of these.
 
-    torn_bytes: of a last line that a power cut left; whole_bytes: before it; is_ended: the last record has a line end.
+    torn_bytes: of a last line that a power cut left; whole_bytes: before it; is_ended: the last
+    record has a line end.
     """
 
     records: tuple
@@ -86,7 +92,10 @@ class Found(NamedTuple):
     @property
     def lines(self):
         """What is wrong, as lines to print."""
-        torn = [f"the last line was torn by a power cut ({self.torn_bytes} bytes): the next record cuts it off"]
+        torn = [
+            f"the last line was torn by a power cut ({self.torn_bytes} bytes): the next "
+            f"record cuts it off"
+        ]
         damage = [f"damaged from line {self.damaged_from}", *self.breaks] if self.breaks else []
         return [*damage, *(torn if self.torn_bytes else [])]
 
@@ -116,23 +125,49 @@ def path_of(directory):
 
 # -- reading
 
+
 def encode(values, previous):
-    """Bytes of a line; values: in the order of VALUES; previous: hash of the record before, hexadecimal."""
+    """Bytes of a line; values: in the order of VALUES; previous: hash of the record before,
+    hexadecimal.
+    """
     digest = chain.link(bytes.fromhex(previous), values).hex()
-    return json.dumps(dict(zip(Record._fields, (*values, previous, digest))), separators=(",", ":")).encode() + b"\n"
+    return (
+        json.dumps(
+            dict(zip(Record._fields, (*values, previous, digest))), separators=(",", ":")
+        ).encode()
+        + b"\n"
+    )
 
 
-# One value is longer than any other of its field; a text may be written with a backslash before each character.
-RECORD_BYTES_MAX = len(encode((
-    BYTES_MAX, COMMISSIONED, max(INTERVALS, key=len), DAY_MAX, f"{DAY_MAX}T00:00:00Z", "unknown",
-    '"' * TEXT_CHARACTERS_MAX, REACTION_MS_MAX, FAILED, '"' * TEXT_CHARACTERS_MAX), chain.START.hex()))
+# One value is longer than any other of its field; a text may be written with a backslash before
+# each character.
+RECORD_BYTES_MAX = len(
+    encode(
+        (
+            BYTES_MAX,
+            COMMISSIONED,
+            max(INTERVALS, key=len),
+            DAY_MAX,
+            f"{DAY_MAX}T00:00:00Z",
+            "unknown",
+            '"' * TEXT_CHARACTERS_MAX,
+            REACTION_MS_MAX,
+            FAILED,
+            '"' * TEXT_CHARACTERS_MAX,
+        ),
+        chain.START.hex(),
+    )
+)
 _BEGINNING = b'{"number":'
 _OF_RECORDS = re.compile(rb"[\0 -~]*\n?")
-_BEHIND_ONE = re.compile(rb'[0-9a-f]"\}(\0+\n|\0*[^\0\n])')  # in a text the quote has a backslash before it
+# in a text the quote has a backslash before it
+_BEHIND_ONE = re.compile(rb'[0-9a-f]"\}(\0+\n|\0*[^\0\n])')
 
 
 def decode(line):
-    """Record of a line without its end, or None where it is none: another form, even one blank more."""
+    """Record of a line without its end, or None where it is none: another form, even one blank
+    more.
+    """
     try:
         content = json.loads(line.decode("ascii"))
         record = Record(**content)
@@ -147,13 +182,24 @@ def _is_sound(record):
     """True for types and texts as they are written; the day must be one. Raises ValueError."""
     if any(type(value) is not kind for value, kind in zip(record, _TYPES)):
         return False
-    hashes = [bytes.fromhex(text).hex() == text and len(text) == 2 * len(chain.START) for text in record[-2:]]
-    days = [day(text).isoformat() == text[:10] < DAY_MAX for text in (record.date, record.recorded_utc)]
-    return bool(len(record.date) == len("2026-03-14") and _MOMENT.fullmatch(record.recorded_utc) and all(hashes + days))
+    hashes = [
+        bytes.fromhex(text).hex() == text and len(text) == 2 * len(chain.START)
+        for text in record[-2:]
+    ]
+    days = [
+        day(text).isoformat() == text[:10] < DAY_MAX for text in (record.date, record.recorded_utc)
+    ]
+    return bool(
+        len(record.date) == len("2026-03-14")
+        and _MOMENT.fullmatch(record.recorded_utc)
+        and all(hashes + days)
+    )
 
 
 def read(directory, files=os):
-    """Found of the ledger in a state directory; no file is an empty one. Raises OSError. files: os or a stand-in."""
+    """Found of the ledger in a state directory; no file is an empty one. Raises OSError. files: os
+    or a stand-in.
+    """
     try:
         descriptor = regular_file.opened(path_of(directory), os.O_RDONLY, files=files)
     except FileNotFoundError:
@@ -179,19 +225,27 @@ def found_in(content):
     torn = b""
     if last and decode(last) is None and _is_torn(last):
         torn, last = last, b""
-    elif not last and lines and b"\0" in lines[-1] and _is_torn(lines[-1] + b"\n"):  # only the end of it was kept
+    elif (
+        not last and lines and b"\0" in lines[-1] and _is_torn(lines[-1] + b"\n")
+    ):  # only the end of it was kept
         torn = lines.pop() + b"\n"
     return _checked([*lines, *filter(None, [last])], len(torn), len(content) - len(torn), not last)
 
 
 def _is_torn(tail):
-    """Whether a power cut can leave this of one record: its beginning, or all of it with NUL for sectors not written.
+    """Whether a power cut can leave this of one record: its beginning, or all of it with NUL for
+    sectors not written.
 
-    Anything else may hold records that counted, so it stays: more than one record, or bytes that no record has.
+    Anything else may hold records that counted, so it stays: more than one record, or bytes that no
+    record has.
     """
     is_begun = all(byte in (0, due) for byte, due in zip(tail, _BEGINNING))
-    return (is_begun and len(tail) <= RECORD_BYTES_MAX and _OF_RECORDS.fullmatch(tail) is not None
-            and _BEHIND_ONE.search(tail) is None)
+    return (
+        is_begun
+        and len(tail) <= RECORD_BYTES_MAX
+        and _OF_RECORDS.fullmatch(tail) is not None
+        and _BEHIND_ONE.search(tail) is None
+    )
 
 
 def _checked(lines, torn_bytes, whole_bytes, is_ended):
@@ -207,17 +261,24 @@ def _checked(lines, torn_bytes, whole_bytes, is_ended):
         if record is not None:
             previous, newest, head = record.hash, record.number, record.hash
             records += [record] if is_own else []
-    return Found(tuple(records), tuple(breaks), damaged_from, torn_bytes, whole_bytes, is_ended, head, newest)
+    return Found(
+        tuple(records), tuple(breaks), damaged_from, torn_bytes, whole_bytes, is_ended, head, newest
+    )
 
 
 def _wrong(record, previous, newest):
-    """(What does not fit or None, whether the record's own hash does); previous: None behind a line that is none."""
+    """(What does not fit or None, whether the record's own hash does); previous: None behind a line
+    that is none.
+    """
     if record is None:
         return "is no record", False
-    if chain.link(bytes.fromhex(record.previous), record[:len(VALUES)]).hex() != record.hash:
+    if chain.link(bytes.fromhex(record.previous), record[: len(VALUES)]).hex() != record.hash:
         return f"record {record.number} was changed (its hash does not fit)", False
     if previous not in (None, record.previous):
-        return f"record {record.number} does not follow the one before it: one is missing or was changed", True
+        return (
+            f"record {record.number} does not follow the one before it: one is missing or was "
+            f"changed"
+        ), True
     if previous is not None and record.number != newest + 1:
         return f"record {record.number} is out of order", True
     return None, True
@@ -225,34 +286,48 @@ def _wrong(record, previous, newest):
 
 # -- writing
 
+
 class Ledger:
-    """The ledger of one state directory. `files` is the os module, or a stand-in that loses power in a test."""
+    """The ledger of one state directory. `files` is the os module, or a stand-in that loses power
+    in a test.
+    """
 
     def __init__(self, directory, files=os):
         self.directory, self._files = directory, files
 
     def commission(self, moment, remark="", waits=True):
-        """Add the record of the cabinet's first start unless something is there already; True if it was added.
+        """Add the record of the cabinet's first start unless something is there already; True if it
+        was added.
 
-        moment: (utc_us, source); waits: for another process that writes. Raises NotWrittenError, BlockingIOError.
+        moment: (utc_us, source); waits: for another process that writes. Raises NotWrittenError,
+        BlockingIOError.
         """
+
         def make(found):
-            return None if found.newest else (COMMISSIONED, "", *_written(moment), "", 0, "", remark)
+            return (
+                None if found.newest else (COMMISSIONED, "", *_written(moment), "", 0, "", remark)
+            )
+
         return self._append(make, waits) is not None
 
     def test(self, moment, row, tester, reaction_ms, result, remark="", date=None):
-        """Add a test and return its Record; date: of one that was done earlier. Raises LedgerError, NotWrittenError."""
+        """Add a test and return its Record; date: of one that was done earlier. Raises LedgerError,
+        NotWrittenError.
+        """
         check_test(row, tester, reaction_ms, result, remark)
 
         def make(found):
             check_date(found, moment[0], row, date)
             on, *recorded = _written(moment)
             return TEST, row, date or on, *recorded, tester, reaction_ms, result, remark
+
         self.commission(moment)
         return self._append(make)
 
     def _append(self, make, waits=True):
-        """Add what make(Found) gives (all but the number), None for nothing. One process at a time; durable then."""
+        """Add what make(Found) gives (all but the number), None for nothing. One process at a time;
+        durable then.
+        """
         files = self._files
         try:
             lock = self._opened(os.path.join(self.directory, LOCK_FILE), os.O_RDWR)
@@ -265,7 +340,9 @@ class Ledger:
             raise
         except OSError as error:
             why = error.strerror or error
-            raise NotWrittenError(f"{path_of(self.directory)}: nothing is recorded: {why}") from None
+            raise NotWrittenError(
+                f"{path_of(self.directory)}: nothing is recorded: {why}"
+            ) from None
 
     def _add(self, make):
         files = self._files
@@ -286,8 +363,12 @@ class Ledger:
         return decode(line[:-1])
 
     def _opened(self, path, flags):
-        """Descriptor of a file that whoever owns the directory may use too, when root has made it."""
-        descriptor = regular_file.opened(path, flags | os.O_CREAT | os.O_NOFOLLOW, 0o600, self._files)
+        """Descriptor of a file that whoever owns the directory may use too, when root has made
+        it.
+        """
+        descriptor = regular_file.opened(
+            path, flags | os.O_CREAT | os.O_NOFOLLOW, 0o600, self._files
+        )
         if os.geteuid() == 0:
             owner = os.stat(self.directory)
             self._files.fchown(descriptor, owner.st_uid, owner.st_gid)
@@ -296,7 +377,7 @@ class Ledger:
 
 def _write(descriptor, content, files):
     while content:
-        content = content[files.write(descriptor, content):]
+        content = content[files.write(descriptor, content) :]
 
 
 def _written(moment):
@@ -307,21 +388,31 @@ def _written(moment):
 
 # -- what may be recorded
 
+
 def check_test(row, tester, reaction_ms, result, remark):
     """Raises LedgerError for a value that no record may have."""
     if row not in INTERVALS:
         raise LedgerError(f"row {_shown(row)} is not known; allowed {', '.join(INTERVALS)}")
     if not _is_text(tester) or not tester.strip():
-        raise LedgerError(f"tester {_shown(tester)}: allowed is a name with credentials, on one line, 1 to "
-                          f"{TEXT_CHARACTERS_MAX} ASCII characters")
+        raise LedgerError(
+            f"tester {_shown(tester)}: allowed is a name with credentials, on one "
+            f"line, 1 to "
+            f"{TEXT_CHARACTERS_MAX} ASCII characters"
+        )
     if result not in (PASSED, FAILED):
         raise LedgerError(f"result {_shown(result)}: allowed is {PASSED} or {FAILED}")
     if not (result == PASSED) <= reaction_ms <= REACTION_MS_MAX:
-        raise LedgerError(f"reaction {reaction_ms} ms: allowed is 1 .. {REACTION_MS_MAX}, and 0 of a test that has "
-                          f"{FAILED} because nothing came")
+        raise LedgerError(
+            f"reaction {reaction_ms} ms: allowed is 1 .. {REACTION_MS_MAX}, and 0 "
+            f"of a test that has "
+            f"{FAILED} because nothing came"
+        )
     if not _is_text(remark):
-        raise LedgerError(f"remark {_shown(remark)}: allowed is one line of at most {TEXT_CHARACTERS_MAX} "
-                          "ASCII characters")
+        raise LedgerError(
+            f"remark {_shown(remark)}: allowed is one line of at most "
+            f"{TEXT_CHARACTERS_MAX} "
+            "ASCII characters"
+        )
 
 
 def _is_text(text):
@@ -334,13 +425,17 @@ def _shown(text):
 
 
 def check_date(found, utc_us, row, date=None):
-    """Raises LedgerError when the clock goes behind what is recorded, or a test's date before its row's last one."""
+    """Raises LedgerError when the clock goes behind what is recorded, or a test's date before its
+    row's last one.
+    """
     now = utc_text(utc_us)
     if now >= DAY_MAX:
         raise LedgerError(f"the clock says {now}, which cannot be: set the clock first")
     newest = max([record.recorded_utc for record in found.records], default=now)
     if now < newest:
-        raise LedgerError(f"the clock says {now}, the last record is of {newest}: set the clock first")
+        raise LedgerError(
+            f"the clock says {now}, the last record is of {newest}: set the clock first"
+        )
     if date is None:
         return
     if not is_day(date):

@@ -1,8 +1,8 @@
 """Replay: run a journal's inputs through a core once more and demand the same bytes.
 
-The journal alone is enough: its header carries the images and the topology, a keyframe the state to begin with, each
-frame the inputs of its tick. Begins at the first keyframe still in the ring and begins again at the next one after
-frames were lost.
+The journal alone is enough: its header carries the images and the topology, a keyframe the state to
+begin with, each frame the inputs of its tick. Begins at the first keyframe still in the ring and
+begins again at the next one after frames were lost.
 """
 
 from array import array
@@ -14,9 +14,21 @@ EQUAL, DIFFERENT, UNREADABLE = 0, 1, 2  # exit codes
 
 
 class Report:
-    """What a replay found: counts of frames, the first difference if any, and what the file lacks."""
+    """What a replay found: counts of frames, the first difference if any, and what the file
+    lacks.
+    """
 
-    __slots__ = ("path", "frames", "keyframes", "first", "last", "skipped", "lost", "missing_bytes", "difference")
+    __slots__ = (
+        "path",
+        "frames",
+        "keyframes",
+        "first",
+        "last",
+        "skipped",
+        "lost",
+        "missing_bytes",
+        "difference",
+    )
 
     def __init__(self, path):
         self.path = path
@@ -26,7 +38,9 @@ class Report:
 
     @property
     def exit_code(self):
-        """EQUAL only when something was replayed, nothing differed and nothing in between was lost."""
+        """EQUAL only when something was replayed, nothing differed and nothing in between was
+        lost.
+        """
         if self.difference or self.lost or self.missing_bytes:
             return DIFFERENT
         return EQUAL if self.frames else UNREADABLE
@@ -43,11 +57,15 @@ class Report:
         if not self.frames:
             lines.append(f"{self.path}: nothing to replay, no frame follows a keyframe")
             return lines
-        lines.append(f"{self.frames} frames replayed, {self.first} to {self.last}, "
-                     f"{self.keyframes} keyframes compared")
+        lines.append(
+            f"{self.frames} frames replayed, {self.first} to {self.last}, "
+            f"{self.keyframes} keyframes compared"
+        )
         if self.difference:
             sequence, field, recorded, replayed = self.difference
-            lines.append(f"different at frame {sequence}: {field} was {recorded}, replay gives {replayed}")
+            lines.append(
+                f"different at frame {sequence}: {field} was {recorded}, replay gives {replayed}"
+            )
         else:
             lines.append("the same bytes")
         return lines
@@ -57,12 +75,18 @@ class Replayer:
     """One core fed from one journal; `report` grows with each frame."""
 
     def __init__(self, reader, core_factory):
-        """core_factory(header) gives an object with arrays inp, fresh, out and tick, state_words, load_state.
+        """core_factory(header) gives an object with arrays inp, fresh, out and tick, state_words,
+        load_state.
 
         ValueError when the journal holds other words than that core: it is of another version.
         """
         self.core = core = core_factory(reader.header)
-        if (len(core.inp), len(core.fresh), len(core.out), len(core.state_words())) != reader.counts:
+        if (
+            len(core.inp),
+            len(core.fresh),
+            len(core.out),
+            len(core.state_words()),
+        ) != reader.counts:
             raise ValueError("its frames do not have the words of this version's core")
         self.encoder = FrameEncoder(*reader.counts)
         self.recorded_out = array("i", bytes(4 * reader.counts[2]))
@@ -106,10 +130,14 @@ class Replayer:
     def _encode(self, frame):
         core = self.core
         state = core.state_words() if frame.kind == KEYFRAME else None
-        return self.encoder.encode(frame.sequence, frame.elapsed_ticks, core.inp, frame.fresh, core.out, state)
+        return self.encoder.encode(
+            frame.sequence, frame.elapsed_ticks, core.inp, frame.fresh, core.out, state
+        )
 
     def _first_difference(self, frame):
-        """(field, recorded, replayed) of the first output, else state word, that is not as it was recorded."""
+        """(field, recorded, replayed) of the first output, else state word, that is not as it was
+        recorded.
+        """
         for index, (recorded, replayed) in enumerate(zip(self.recorded_out, self.core.out)):
             if recorded != replayed:
                 return _name(self.names[1], "output", index), recorded, replayed
@@ -125,7 +153,9 @@ def _name(names, kind, index):
 
 
 def signal_names(layout):
-    """(input names, output names) of a safety.signals.Layout, for the header keys `input_names`, `output_names`."""
+    """(input names, output names) of a safety.signals.Layout, for the header keys `input_names`,
+    `output_names`.
+    """
     inputs = [row[0] for row in s.CABINET_INPUTS]
     outputs = [row[0] for row in s.CABINET_OUTPUTS]
     for unit in range(layout.units):
@@ -133,13 +163,17 @@ def signal_names(layout):
         outputs += [f"unit_{unit}.{row[0]}" for row in s.UNIT_OUTPUTS]
     for rack in range(layout.racks):
         inputs += [f"rack_{rack}.{row[0]}" for row in s.RACK_INPUTS]
-        inputs += [f"rack_{rack}.module_{module}_temperature_ddegC" for module in range(layout.modules)]
+        inputs += [
+            f"rack_{rack}.module_{module}_temperature_ddegC" for module in range(layout.modules)
+        ]
         outputs += [f"rack_{rack}.{row[0]}" for row in s.RACK_OUTPUTS]
     return inputs, outputs
 
 
 def replay(path, core_factory):
-    """Replay a journal file up to the first difference. Returns a Report; raises JournalError (one line)."""
+    """Replay a journal file up to the first difference. Returns a Report; raises JournalError (one
+    line).
+    """
     reader = JournalReader(path)
     replayer = Replayer(reader, core_factory)
     for frame in reader.frames():
@@ -151,7 +185,9 @@ def replay(path, core_factory):
 
 
 def run(path, core_factory, write=print):
-    """The command `firebreak replay FILE`: writes the findings; exit code 0 equal, 1 not equal, 2 unreadable."""
+    """The command `firebreak replay FILE`: writes the findings; exit code 0 equal, 1 not equal, 2
+    unreadable.
+    """
     try:
         report = replay(path, core_factory)
     except JournalError as error:

@@ -1,4 +1,6 @@
-"""The newest state a running controller has written, rebuilt from its journal by somebody else's process."""
+"""The newest state a running controller has written, rebuilt from its journal by somebody else's
+process.
+"""
 
 from array import array
 
@@ -18,11 +20,12 @@ class Snapshot:
         """Raises JournalError when the file is no journal."""
         self.reader = JournalReader(path)
         header = self.reader.header
-        self.layout = s.Layout(*header["safety_image"][p.H_UNITS:p.H_MODULES + 1])
+        self.layout = s.Layout(*header["safety_image"][p.H_UNITS : p.H_MODULES + 1])
         self.stage_names = header["stage_instances"]
         self.output_names = header["output_names"]
         names = list(header["input_names"])
-        self._peer_at = names.index(PEER[0]) if PEER[0] in names else None  # None: of an older version
+        # None: of an older version
+        self._peer_at = names.index(PEER[0]) if PEER[0] in names else None
         self._ending_at = names.index(IS_ENDING) if IS_ENDING in names else None  # the same
         self.inp = array("i", [0] * self.reader.counts[0])
         self.out = array("i", [0] * self.reader.counts[2])
@@ -31,7 +34,9 @@ class Snapshot:
         self.standing_at = len(self.output_names)
 
     def follow(self):
-        """Take in the frames written since the last call; yields the sequence of each once it is applied."""
+        """Take in the frames written since the last call; yields the sequence of each once it is
+        applied.
+        """
         for frame in self.reader.frames():
             if frame.kind == KEYFRAME or frame.sequence - 1 == self.sequence:
                 frame.apply(self.inp, self.out)
@@ -58,12 +63,14 @@ class Snapshot:
     def causes(self):
         """What a reset names: first-out and cause mask here, then those of the second channel."""
         at = self._peer_at
-        peer = PEER_EMPTY if at is None else tuple(self.inp[at:at + len(PEER)])
+        peer = PEER_EMPTY if at is None else tuple(self.inp[at : at + len(PEER)])
         return (self.first_out, self.cause_mask, *peer)
 
     @property
     def ended_in_order(self):
-        """The process was told to end and permits nothing; of an older version: it was not to run."""
+        """The process was told to end and permits nothing; of an older version: it was not to
+        run.
+        """
         at = self._ending_at
         told = not self.inp[s.RUN_REQUEST] if at is None else self.inp[at]
         return bool(told and not self.out[s.ARM_REQUEST])
@@ -71,14 +78,17 @@ class Snapshot:
     @property
     def standing_words(self):
         """Which stage instances stand, as words of STANDING_BITS."""
-        return self.out[self.standing_at:]
+        return self.out[self.standing_at :]
 
     @property
     def standing(self):
         """Names of the stage instances that stand, in the kernel's order."""
         words = self.standing_words
-        return [name for index, name in enumerate(self.stage_names)
-                if words[index // STANDING_BITS] >> index % STANDING_BITS & 1]
+        return [
+            name
+            for index, name in enumerate(self.stage_names)
+            if words[index // STANDING_BITS] >> index % STANDING_BITS & 1
+        ]
 
     def chain(self, index):
         """Word `index` of the set-point chain's trace (setpoint.CHAIN_OUTPUTS)."""
@@ -90,7 +100,9 @@ class Snapshot:
 
 
 class Parts(Bounds):
-    """Bounds that remember what they were narrowed by: (charge_W_max, its reason, discharge_W_max, its reason)."""
+    """Bounds that remember what they were narrowed by: (charge_W_max, its reason, discharge_W_max,
+    its reason).
+    """
 
     __slots__ = ("parts",)
 
@@ -102,14 +114,18 @@ class Parts(Bounds):
     def narrow(self, charge_W_max, charge_reason, discharge_W_max, discharge_reason):
         """As Bounds, and remember it."""
         super().narrow(charge_W_max, charge_reason, discharge_W_max, discharge_reason)
-        self.parts.append((max(0, charge_W_max), charge_reason, max(0, discharge_W_max), discharge_reason))
+        self.parts.append(
+            (max(0, charge_W_max), charge_reason, max(0, discharge_W_max), discharge_reason)
+        )
 
 
 class Shadow(Snapshot):
-    """A snapshot whose frames run through a core of its own, so that every number behind an output can be named.
+    """A snapshot whose frames run through a core of its own, so that every number behind an output
+    can be named.
 
-    `core` is as the controller's after its newest tick, from `settled` on. It is the same program over the same
-    inputs; `differs` says that it came to other outputs all the same, so that nobody is told what is not so.
+    `core` is as the controller's after its newest tick, from `settled` on. It is the same program
+    over the same inputs; `differs` says that it came to other outputs all the same, so that nobody
+    is told what is not so.
     """
 
     def __init__(self, path):
@@ -118,7 +134,9 @@ class Shadow(Snapshot):
         try:
             self.core = journal_header.core_of(self.reader.header)
         except (KeyError, ValueError) as error:
-            raise JournalError(f"{path}: written by another version of this program: {error}") from None
+            raise JournalError(
+                f"{path}: written by another version of this program: {error}"
+            ) from None
         self.core.chain.caps, self.core.chain.limits = Parts(), Parts()
         self.settled = self.differs = False
 
@@ -137,11 +155,15 @@ class Shadow(Snapshot):
             yield frame.sequence
 
     def _begin(self, frame):
-        """Take over the state of a keyframe; what a tick leaves beside its state is there after the next one."""
+        """Take over the state of a keyframe; what a tick leaves beside its state is there after the
+        next one.
+        """
         try:
             self.core.load_state(frame.state)
         except ValueError as error:
-            raise JournalError(f"{self.reader.path}: written by another version of this program: {error}") from None
+            raise JournalError(
+                f"{self.reader.path}: written by another version of this program: {error}"
+            ) from None
         self.settled = self.differs = False
 
     def _tick(self, frame):

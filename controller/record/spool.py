@@ -1,7 +1,9 @@
-"""What persons did, on its way to the record: one small file each in RUN_DIR/console, until the recorder has stored it.
+"""What persons did, on its way to the record: one small file each in RUN_DIR/console, until the
+recorder has stored it.
 
-A file is whole from the moment it has its name, nobody waits for anybody, and what is written while no recorder runs
-waits for one. Only files of the recorder's own user (or root) count: others may write into the run directory too.
+A file is whole from the moment it has its name, nobody waits for anybody, and what is written while
+no recorder runs waits for one. Only files of the recorder's own user (or root) count: others may
+write into the run directory too.
 """
 
 import contextlib
@@ -15,8 +17,21 @@ FOLDER, SUFFIX = "console", ".event"
 WAITING_MAX = 500
 FILE_BYTES_MAX = 1000
 TEXT_CHARACTERS_MAX = 200
-CODES = ("LOGIN", "OUT", "FAIL", "GLASS", "RESET", "ACK", "FILES", "LAMPS", "LOCK", "UNLOCK", "PROOF", "START",
-         "STOP")
+CODES = (
+    "LOGIN",
+    "OUT",
+    "FAIL",
+    "GLASS",
+    "RESET",
+    "ACK",
+    "FILES",
+    "LAMPS",
+    "LOCK",
+    "UNLOCK",
+    "PROOF",
+    "START",
+    "STOP",
+)
 
 
 class Act(NamedTuple):
@@ -29,7 +44,9 @@ class Act(NamedTuple):
 
 
 def folder(run_directory):
-    """Path of the folder, made when it is missing, owned by whoever owns the run directory. Raises OSError."""
+    """Path of the folder, made when it is missing, owned by whoever owns the run directory. Raises
+    OSError.
+    """
     path = os.path.join(run_directory, FOLDER)
     with contextlib.suppress(FileExistsError):
         os.mkdir(path, 0o700)
@@ -49,7 +66,9 @@ def put(run_directory, moment_us, code, text):
     """Leave one act for the recorder. Raises OSError, also when too many wait already."""
     path = folder(run_directory)
     if len(_names(path)) >= WAITING_MAX:
-        raise OSError(f"{WAITING_MAX} acts wait for the recorder already: firebreak record does not run")
+        raise OSError(
+            f"{WAITING_MAX} acts wait for the recorder already: firebreak record does not run"
+        )
     content = {"moment_us": moment_us, "code": code, "text": plain(text)}
     name = os.path.join(path, f"{moment_us:016}-{secrets.token_hex(4)}")
     descriptor = os.open(name + ".new", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
@@ -71,7 +90,9 @@ def _names(path):
 
 
 class Inbox:
-    """The recorder's end: `take` what is new, `settle` once it is durable; `taken` names what is in between."""
+    """The recorder's end: `take` what is new, `settle` once it is durable; `taken` names what is in
+    between.
+    """
 
     def __init__(self, run_directory, stored):
         """stored: names an earlier recorder had made durable and perhaps not removed."""
@@ -110,7 +131,9 @@ class Inbox:
 
 def _content(path):
     """The JSON of a file that is ours. Raises OSError, ValueError."""
-    with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+    with open(
+        os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb"
+    ) as file:
         if not _is_ours(os.fstat(file.fileno()), stat.S_ISREG):
             raise ValueError
         return json.loads(file.read(FILE_BYTES_MAX).decode("ascii"))

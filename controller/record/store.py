@@ -1,14 +1,17 @@
 """What survives a loss of power: latches, reset tokens, ARMED and CLEAN, a few counters.
 
-Two copies of one record, each with its own CRC, each written as new file, fsync, rename, fsync of the directory; the
-second only when the first is durable. So at any instant one whole copy is on disk, the old one or the new one.
+Two copies of one record, each with its own CRC, each written as new file, fsync, rename, fsync of
+the directory; the second only when the first is durable. So at any instant one whole copy is on
+disk, the old one or the new one.
 
-Order, for whoever calls: a latch takes effect first and is saved then; a reset is saved first (its token as spent) and
-takes effect when the save has been acknowledged; one that is refused before that is followed at once by a record with
-all that is latched. ARMED is saved before the first contactor closes, CLEAN after a healthy stop. A cut at any point
-then leaves more latched than before, never less.
+Order, for whoever calls: a latch takes effect first and is saved then; a reset is saved first (its
+token as spent) and takes effect when the save has been acknowledged; one that is refused before
+that is followed at once by a record with all that is latched. ARMED is saved before the first
+contactor closes, CLEAN after a healthy stop. A cut at any point then leaves more latched than
+before, never less.
 
-Saving takes as long as the disk takes, so the loop does not save: `Keeper` hands records to a process of its own.
+Saving takes as long as the disk takes, so the loop does not save: `Keeper` hands records to a
+process of its own.
 """
 
 import contextlib
@@ -36,14 +39,19 @@ COPIES = ("store.a", "store.b")
 NEW_SUFFIX = ".new"
 RECORD_BYTES_MAX = 65_536  # one datagram to the keeper
 
-HANG_US = 5_000_000  # without any acknowledgement (ours): a slow disk needs a second or two for a record
-START_US = 30_000_000  # before the first one: the process starts beside the controller, perhaps on a slow box
-HOLD_S, HOLD_PAUSE_S = 5, 0.1  # how long a start waits for whom a kill has left: that one saves what it has, then ends
+# without any acknowledgement (ours): a slow disk needs a second or two for a record
+HANG_US = 5_000_000
+# before the first one: the process starts beside the controller, perhaps on a slow box
+START_US = 30_000_000
+# how long a start waits for whom a kill has left: that one saves what it has, then ends
+HOLD_S, HOLD_PAUSE_S = 5, 0.1
 RETRY_S = 1  # between two attempts to save what could not be saved
-FAILED_NAME = "store.failed"  # in the folder of the run: its store could not be saved, whatever it holds
+# in the folder of the run: its store could not be saved, whatever it holds
+FAILED_NAME = "store.failed"
 CABINET = "cabinet."  # and the name of whose it is: one of a record's values
 LOCKED_OUT = "locked_out."  # and the name of who did it: another one
-STOPPED = "stopped."  # and who had locked it out, if that is why: another one, why it rests (wish.PERSON ...)
+# and who had locked it out, if that is why: another one, why it rests (wish.PERSON ...)
+STOPPED = "stopped."
 SAVED = b"saved"
 CLEAN, ARMED, UNREADABLE, MISSING = "clean", "armed", "unreadable", "missing"
 
@@ -57,14 +65,16 @@ class StoreError(Exception):
 def empty_record():
     """The record of a new cabinet: not armed, stopped cleanly, nothing latched.
 
-    latches: name of a stage instance -> a number, the higher the earlier it latched (the first-out has the highest);
-    token_ages_ms: age of each spent reset token; values: name -> int.
+    latches: name of a stage instance -> a number, the higher the earlier it latched (the first-out
+    has the highest); token_ages_ms: age of each spent reset token; values: name -> int.
     """
     return {"armed": 0, "clean": 1, "latches": {}, "token_ages_ms": [], "values": {}}
 
 
 class Loaded:
-    """What was found: `state` CLEAN, ARMED, UNREADABLE or MISSING; `record` (None without one); `lines` to report."""
+    """What was found: `state` CLEAN, ARMED, UNREADABLE or MISSING; `record` (None without one);
+    `lines` to report.
+    """
 
     __slots__ = ("state", "record", "generation", "lines")
 
@@ -76,7 +86,9 @@ class Loaded:
 
 
 class Store:
-    """The two copies in one directory. `files` is the os module, or a stand-in that loses power in a test."""
+    """The two copies in one directory. `files` is the os module, or a stand-in that loses power in
+    a test.
+    """
 
     def __init__(self, directory, files=os):
         """directory: must exist by the time of the first save."""
@@ -86,7 +98,9 @@ class Store:
         self._generation = 0
 
     def load(self):
-        """Read both copies. Never raises for what is on the disk, and never calls a damaged store clean."""
+        """Read both copies. Never raises for what is on the disk, and never calls a damaged store
+        clean.
+        """
         found = [_read_copy(path, self._files) for path in self.paths]
         whole = [copy for copy, _ in found if copy]
         lines = [line for _, line in found if line]
@@ -104,15 +118,17 @@ class Store:
             lines = [f"{self.directory}: one copy of the store is missing"]
         # No cut of power leaves one alone, but that of the very first save the first one.
         if len(whole) == 1 and (generation > 1 or found[1][0]):
-            return Loaded(UNREADABLE, record, generation, lines)  # the other may have held a latch that this one lacks
+            # the other may have held a latch that this one lacks
+            return Loaded(UNREADABLE, record, generation, lines)
         clean = record["clean"] and not record["armed"] and not lines
         return Loaded(CLEAN if clean else ARMED, record, generation, lines)
 
     def save(self, record):
         """Make a record durable in both copies.
 
-        Raises StoreError; the store then holds the old record or this one, in its second copy alone if that can be done
-        without room: whoever loads it knows that it lacks something, also after a cut of power.
+        Raises StoreError; the store then holds the old record or this one, in its second copy alone
+        if that can be done without room: whoever loads it knows that it lacks something, also after
+        a cut of power.
         """
         self._generation += 1  # also after a failure, so that no two records ever share a number
         content = encode(self._generation, record)
@@ -138,21 +154,28 @@ class Store:
 
 
 def _is_of_two(whole):
-    """True for copies that no cut of power leaves: of one number and unlike, or further apart than one save.
+    """True for copies that no cut of power leaves: of one number and unlike, or further apart than
+    one save.
 
-    A failed save takes a number as well; that a cut of power hits the very next one is left to the key on site.
+    A failed save takes a number as well; that a cut of power hits the very next one is left to the
+    key on site.
     """
     numbers = [generation for generation, _ in whole]
     return max(numbers) - min(numbers) > 1 or numbers[0] == numbers[-1] and whole[0] != whole[-1]
 
 
 def of_cabinet(loaded, name):
-    """`loaded` as the cabinet of this name may believe it: of another one's store it keeps what latches, no more.
+    """`loaded` as the cabinet of this name may believe it: of another one's store it keeps what
+    latches, no more.
 
-    A box or a disk that came from another cabinet lacks the latches of this one, so it asks for the key as a store that
-    cannot be read does. A record that names no cabinet is a new one.
+    A box or a disk that came from another cabinet lacks the latches of this one, so it asks for the
+    key as a store that cannot be read does. A record that names no cabinet is a new one.
     """
-    named = [each.removeprefix(CABINET) for each in (loaded.record or {}).get("values", {}) if each.startswith(CABINET)]
+    named = [
+        each.removeprefix(CABINET)
+        for each in (loaded.record or {}).get("values", {})
+        if each.startswith(CABINET)
+    ]
     others = [each for each in named if each != name]
     if not others:
         return loaded
@@ -160,17 +183,21 @@ def of_cabinet(loaded, name):
 
 
 def of_run(loaded, run_directory):
-    """`loaded` as it may be believed after a run in this folder: what that one could not save may be a latch."""
+    """`loaded` as it may be believed after a run in this folder: what that one could not save may
+    be a latch.
+    """
     if not os.path.exists(os.path.join(run_directory, FAILED_NAME)):
         return loaded
     return _doubted(loaded, "the last run could not save the store")
 
 
 def hold(directory, pause=lambda: select.select((), (), (), HOLD_PAUSE_S)):
-    """Become the only one who writes the store here: a descriptor to keep open, None where somebody else stays it.
+    """Become the only one who writes the store here: a descriptor to keep open, None where somebody
+    else stays it.
 
-    The keeper holds it too: one that a kill has left still owns records, and two would take each other's numbers. It is
-    the folder that is locked, so that a full disk keeps nobody from it. pause(): wait a little; raises OSError.
+    The keeper holds it too: one that a kill has left still owns records, and two would take each
+    other's numbers. It is the folder that is locked, so that a full disk keeps nobody from it.
+    pause(): wait a little; raises OSError.
     """
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     for _ in range(round(HOLD_S / HOLD_PAUSE_S)):
@@ -184,9 +211,11 @@ def hold(directory, pause=lambda: select.select((), (), (), HOLD_PAUSE_S)):
 
 
 def mark_failed(run_directory, is_failed):
-    """Leave word for the next start in this folder that the store could not be saved, or take it away.
+    """Leave word for the next start in this folder that the store could not be saved, or take it
+    away.
 
-    Returns False where the folder takes no word either: nothing more can be done, and the loop goes on.
+    Returns False where the folder takes no word either: nothing more can be done, and the loop goes
+    on.
     """
     path = os.path.join(run_directory, FAILED_NAME)
     try:
@@ -205,26 +234,40 @@ def _doubted(loaded, line):
 
 
 def _both(whole):
-    """A record in which no latch, lock-out or spent token of either copy is lost; armed, not clean."""
+    """A record in which no latch, lock-out or spent token of either copy is lost; armed, not
+    clean.
+    """
     (_, one), (_, other) = whole
-    return {"armed": 1, "clean": 0, "latches": one["latches"] | other["latches"],
-            "values": one["values"] | other["values"],
-            "token_ages_ms": _younger(one["token_ages_ms"], other["token_ages_ms"])}
+    return {
+        "armed": 1,
+        "clean": 0,
+        "latches": one["latches"] | other["latches"],
+        "values": one["values"] | other["values"],
+        "token_ages_ms": _younger(one["token_ages_ms"], other["token_ages_ms"]),
+    }
 
 
 def _younger(one_ms, other_ms):
-    """Ages of two lists of spent tokens: at any time as many are spent as in the one that has more spent then."""
+    """Ages of two lists of spent tokens: at any time as many are spent as in the one that has more
+    spent then.
+    """
     pairs = itertools.zip_longest(sorted(one_ms), sorted(other_ms), fillvalue=math.inf)
     return [min(pair) for pair in pairs]
 
 
 def check_record(record):
-    """Raises StoreError unless the record has exactly the fields of empty_record, of their kinds."""
+    """Raises StoreError unless the record has exactly the fields of empty_record, of their
+    kinds.
+    """
     if set(record) != set(RECORD_FIELDS):
-        raise StoreError(f"a record has the fields {', '.join(RECORD_FIELDS)}, not {', '.join(sorted(record))}")
+        raise StoreError(
+            f"a record has the fields {', '.join(RECORD_FIELDS)}, not {', '.join(sorted(record))}"
+        )
     for name, kind in RECORD_FIELDS.items():
         if not isinstance(record[name], kind):
-            raise StoreError(f"record field {name} is a {type(record[name]).__name__}, not a {kind.__name__}")
+            raise StoreError(
+                f"record field {name} is a {type(record[name]).__name__}, not a {kind.__name__}"
+            )
     numbers = [*record["token_ages_ms"], *record["latches"].values(), *record["values"].values()]
     if not all(isinstance(number, int) and 0 <= number < 2**31 for number in numbers):
         raise StoreError("a record holds whole numbers from 0 to 2^31 - 1")
@@ -232,18 +275,25 @@ def check_record(record):
         raise StoreError("latches and values of a record have texts as names")
     for name in record["values"]:
         if name.startswith((LOCKED_OUT, STOPPED)) and not _is_of_person(name):
-            raise StoreError(f"record value {ascii(name)} names no person: at most {NAME_CHARACTERS_MAX} of ASCII")
+            raise StoreError(
+                f"record value {ascii(name)} names no person: at most "
+                f"{NAME_CHARACTERS_MAX} of ASCII"
+            )
 
 
 def _is_of_person(name):
-    """True where the journal's words can hold the person's name; a rest may be nobody's, a lock-out may not."""
+    """True where the journal's words can hold the person's name; a rest may be nobody's, a lock-out
+    may not.
+    """
     person = name.partition(".")[2]
     is_short = (1 if name.startswith(LOCKED_OUT) else 0) <= len(person) <= NAME_CHARACTERS_MAX
     return is_short and person.isascii() and person.isprintable()
 
 
 def encode(generation, record):
-    """Bytes of one copy; raises StoreError for a wrong record or one that does not fit a datagram."""
+    """Bytes of one copy; raises StoreError for a wrong record or one that does not fit a
+    datagram.
+    """
     check_record(record)
     body = msgpack.packb({name: record[name] for name in RECORD_FIELDS})
     if HEAD.size + len(body) > RECORD_BYTES_MAX:
@@ -260,9 +310,14 @@ def decode(content):
     if magic != MAGIC or len(content) != HEAD.size + body_bytes or crc32(content[CRC_AT:]) != crc:
         return None
     try:
-        record = msgpack.unpackb(content[HEAD.size:])
+        record = msgpack.unpackb(content[HEAD.size :])
         check_record(record)
-    except (StoreError, ValueError, TypeError, msgpack.UnpackException):  # the right CRC of what is no record
+    except (
+        StoreError,
+        ValueError,
+        TypeError,
+        msgpack.UnpackException,
+    ):  # the right CRC of what is no record
         return None
     return generation, record
 
@@ -308,11 +363,12 @@ def _sync(directory, files):
 
 
 class Keeper:
-    """The loop's end: records go to a process that saves them, acknowledgements come back; nothing here waits.
+    """The loop's end: records go to a process that saves them, acknowledgements come back; nothing
+    here waits.
 
-    `saved` counts the records known durable, in the order of `submit`, whose number it reaches when that record is;
-    `ok` turns False for good when the process has died, could not save or does not answer, with the reason in `line`;
-    what it says after that is not counted.
+    `saved` counts the records known durable, in the order of `submit`, whose number it reaches when
+    that record is; `ok` turns False for good when the process has died, could not save or does not
+    answer, with the reason in `line`; what it says after that is not counted.
     """
 
     def __init__(self, directory, held=None):
@@ -322,8 +378,10 @@ class Keeper:
         """
         self._socket, child = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with child:
-            self._process = subprocess.Popen([sys.executable, "-m", "controller.record.store", directory, str(child.fileno())],
-                                             pass_fds=(child.fileno(), *(() if held is None else (held,))))
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "controller.record.store", directory, str(child.fileno())],
+                pass_fds=(child.fileno(), *(() if held is None else (held,))),
+            )
         self._socket.setblocking(False)
         self.submitted = self.saved = 0
         self._directory = directory
@@ -336,7 +394,9 @@ class Keeper:
         return self._socket.fileno()
 
     def submit(self, record):
-        """Hand over a record. Returns its number, to be compared with `saved`. Raises StoreError for a wrong one."""
+        """Hand over a record. Returns its number, to be compared with `saved`. Raises StoreError
+        for a wrong one.
+        """
         try:
             self._socket.send(encode(0, record))
         except OSError as error:
@@ -346,7 +406,8 @@ class Keeper:
 
     def poll(self):
         """Take in what has been acknowledged. Returns `saved`."""
-        while True:  # also after a failure: a process whose answers nobody takes would stand still over them
+        # also after a failure: a process whose answers nobody takes would stand still over them
+        while True:
             try:
                 answer = self._socket.recv(1024)
             except BlockingIOError:
@@ -362,9 +423,11 @@ class Keeper:
                 return self.saved
 
     def watch(self, now_us):
-        """Once a tick: a store that holds nothing more for HANG_US, while something waits for it, has failed.
+        """Once a tick: a store that holds nothing more for HANG_US, while something waits for it,
+        has failed.
 
-        A frozen disk or a stopped process says nothing by itself, and what waits there is gone with the next restart.
+        A frozen disk or a stopped process says nothing by itself, and what waits there is gone with
+        the next restart.
         """
         saved = self.poll()
         if saved != self._moved[0] or saved >= self.submitted:
@@ -383,9 +446,11 @@ class Keeper:
 
 
 def serve(directory, connection):
-    """The process's end: save each record that arrives and answer; ends when the other side has closed.
+    """The process's end: save each record that arrives and answer; ends when the other side has
+    closed.
 
-    The last record that could not be saved is tried again until it can, without an answer: `ok` is False for good.
+    The last record that could not be saved is tried again until it can, without an answer: `ok` is
+    False for good.
     """
     store = Store(directory)
     store.load()
@@ -401,7 +466,10 @@ def serve(directory, connection):
         unsaved = None if answer == SAVED else decode(content)[1]
         try:
             connection.send(answer)
-        except (BrokenPipeError, ConnectionResetError):  # the controller is gone, what it has handed over is not
+        except (
+            BrokenPipeError,
+            ConnectionResetError,
+        ):  # the controller is gone, what it has handed over is not
             continue
 
 
@@ -410,7 +478,9 @@ def _received(connection):
     while True:
         try:
             return connection.recv(RECORD_BYTES_MAX)
-        except ConnectionResetError:  # it went without having read every answer; its records are still here
+        except (
+            ConnectionResetError
+        ):  # it went without having read every answer; its records are still here
             continue
 
 
@@ -425,8 +495,9 @@ def _answer(store, record):
 def main(directory, descriptor):
     """The process: serves the socket of this descriptor.
 
-    Both signals are meant for the controller, and this end leaves when that one has. Where its disk holds it up and
-    the controller has gone, SIGTERM ends it, unless a record that it has not even taken waits for it.
+    Both signals are meant for the controller, and this end leaves when that one has. Where its disk
+    holds it up and the controller has gone, SIGTERM ends it, unless a record that it has not even
+    taken waits for it.
     """
     connection = socket.socket(fileno=descriptor)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -440,7 +511,9 @@ def _is_left_alone(connection):
         return not connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
     except BlockingIOError:
         return False
-    except ConnectionResetError:  # it went without having read every answer; the next look is at what it has left
+    except (
+        ConnectionResetError
+    ):  # it went without having read every answer; the next look is at what it has left
         return _is_left_alone(connection)
 
 

@@ -1,7 +1,9 @@
-"""The second copy of the trips: a text file, one line per trip, durable before anything else is done.
+"""The second copy of the trips: a text file, one line per trip, durable before anything else is
+done.
 
-It outlives a damaged database. A line is JSON: [values in the order of chain.COLUMNS, hash, hash before]. It counts
-only if the hash is that of its values: one digit that has changed must not make a sound database look incomplete.
+It outlives a damaged database. A line is JSON: [values in the order of chain.COLUMNS, hash, hash
+before]. It counts only if the hash is that of its values: one digit that has changed must not make
+a sound database look incomplete.
 """
 
 import json
@@ -12,7 +14,8 @@ from controller.system import regular_file
 
 FILE = "trips.log"
 BYTES_MAX = 4 << 20  # some ten thousand trips; then the file before is dropped
-FORM = (int, None, int, int, str, None, str, str, str, str)  # of the values; None: a whole number or nothing
+# of the values; None: a whole number or nothing
+FORM = (int, None, int, int, str, None, str, str, str, str)
 KIND_AT = chain.COLUMNS.index("kind")
 INTEGERS = 1 << 63
 
@@ -47,16 +50,21 @@ class TripLog:
         return found
 
     def append(self, entries):
-        """Write entries that are newer than `newest`, and wait until they are on the disk. Raises OSError."""
+        """Write entries that are newer than `newest`, and wait until they are on the disk. Raises
+        OSError.
+        """
         entries = [entry for entry in entries if entry[0][0] > self.newest]
         if not entries:
             return
         files = self._files
         is_new = not os.path.exists(self.path)
-        descriptor = regular_file.opened(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644, files)
+        descriptor = regular_file.opened(
+            self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644, files
+        )
         try:
             content = b"".join(_line(*entry) for entry in entries)
-            if files.write(descriptor, b"\n" + content) != len(content) + 1:  # after a line torn by a power cut
+            # after a line torn by a power cut
+            if files.write(descriptor, b"\n" + content) != len(content) + 1:
                 raise OSError(28, os.strerror(28))
             files.fsync(descriptor)
             large = files.lseek(descriptor, 0, os.SEEK_END) > BYTES_MAX
@@ -70,7 +78,10 @@ class TripLog:
 
 
 def _line(values, head, previous):
-    return json.dumps([list(values), head.hex(), previous.hex()], separators=(",", ":")).encode() + b"\n"
+    return (
+        json.dumps([list(values), head.hex(), previous.hex()], separators=(",", ":")).encode()
+        + b"\n"
+    )
 
 
 def _parsed(line):
@@ -78,8 +89,14 @@ def _parsed(line):
     try:
         values, head, previous = json.loads(line)
         head, previous = bytes.fromhex(head), bytes.fromhex(previous)
-        well_formed = len(values) == len(FORM) and all(map(_fits, values, FORM)) and values[KIND_AT] == "trip"
-        if not well_formed or len(previous) != len(chain.START) or chain.link(previous, values) != head:
+        well_formed = (
+            len(values) == len(FORM) and all(map(_fits, values, FORM)) and values[KIND_AT] == "trip"
+        )
+        if (
+            not well_formed
+            or len(previous) != len(chain.START)
+            or chain.link(previous, values) != head
+        ):
             return None
         return tuple(values), head, previous
     except (ValueError, TypeError, RecursionError):

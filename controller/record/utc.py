@@ -1,7 +1,9 @@
-"""What the day is, where that is known from, and how wrong it may be: labels for events, never a clock to decide by.
+"""What the day is, where that is known from, and how wrong it may be: labels for events, never a
+clock to decide by.
 
-Source "ntp": the kernel's clock is being steered (adjtimex(2)), and says itself how wrong it may be. "rtc": nobody
-steers it, but the system was started from a battery-backed clock. "unknown": neither, or the day cannot be true.
+Source "ntp": the kernel's clock is being steered (adjtimex(2)), and says itself how wrong it may
+be. "rtc": nobody steers it, but the system was started from a battery-backed clock. "unknown":
+neither, or the day cannot be true.
 """
 
 import ctypes
@@ -11,24 +13,40 @@ from controller.system import clock
 
 NTP, RTC, UNKNOWN = "ntp", "rtc", "unknown"
 STA_UNSYNC, TIME_ERROR = 0x40, 5
-EARLIEST_US = 1_767_225_600_000_000  # 2026-01-01: a clock before this program was written is not right
-HELD_PPM = 500  # how fast the kernel itself lets its own uncertainty grow once nobody steers the clock
+# 2026-01-01: a clock before this program was written is not right
+EARLIEST_US = 1_767_225_600_000_000
+# how fast the kernel itself lets its own uncertainty grow once nobody steers the clock
+HELD_PPM = 500
 RTC_FLAGS = "/sys/class/rtc/rtc*/hctosys"
-STEP_US = 100_000  # a clock that is steered by slewing moves 10 us in a poll of 20 ms; more than this was set
+# a clock that is steered by slewing moves 10 us in a poll of 20 ms; more than this was set
+STEP_US = 100_000
 REFRESH_US = 1_000_000
 
 
 class Timex(ctypes.Structure):
     """struct timex of adjtimex(2), Linux."""
 
-    _fields_ = ([("modes", ctypes.c_int)]
-                + [(name, ctypes.c_long) for name in ("offset", "freq", "maxerror", "esterror")]
-                + [("status", ctypes.c_int)]
-                + [(name, ctypes.c_long) for name in ("constant", "precision", "tolerance", "time_s", "time_us", "tick",
-                                                      "ppsfreq", "jitter")]
-                + [("shift", ctypes.c_int)]
-                + [(name, ctypes.c_long) for name in ("stabil", "jitcnt", "calcnt", "errcnt", "stbcnt")]
-                + [("tai", ctypes.c_int), ("spare", ctypes.c_int * 11)])
+    _fields_ = (
+        [("modes", ctypes.c_int)]
+        + [(name, ctypes.c_long) for name in ("offset", "freq", "maxerror", "esterror")]
+        + [("status", ctypes.c_int)]
+        + [
+            (name, ctypes.c_long)
+            for name in (
+                "constant",
+                "precision",
+                "tolerance",
+                "time_s",
+                "time_us",
+                "tick",
+                "ppsfreq",
+                "jitter",
+            )
+        ]
+        + [("shift", ctypes.c_int)]
+        + [(name, ctypes.c_long) for name in ("stabil", "jitcnt", "calcnt", "errcnt", "stbcnt")]
+        + [("tai", ctypes.c_int), ("spare", ctypes.c_int * 11)]
+    )
 
 
 def steered_us():
@@ -62,7 +80,9 @@ class Clocks:
 
 
 class WallClock:
-    """Labels for moments of the clock that nobody can set. `offset_us`: UTC minus that clock, at the last `poll`."""
+    """Labels for moments of the clock that nobody can set. `offset_us`: UTC minus that clock, at
+    the last `poll`.
+    """
 
     def __init__(self, clocks=None):
         """clocks: Clocks or a stand-in."""
@@ -72,19 +92,31 @@ class WallClock:
         self.offset_us = None
 
     def poll(self):
-        """Look at the clocks. Returns (now_us, us by which the wall clock was set since the last time, 0 if not)."""
+        """Look at the clocks. Returns (now_us, us by which the wall clock was set since the last
+        time, 0 if not).
+        """
         now_us = self.clocks.now_us()
         offset_us = self.clocks.utc_us() - now_us
         step_us = 0 if self.offset_us is None else offset_us - self.offset_us
         self.offset_us = offset_us
-        if self._refreshed_us is None or now_us - self._refreshed_us >= REFRESH_US or abs(step_us) > STEP_US:
+        if (
+            self._refreshed_us is None
+            or now_us - self._refreshed_us >= REFRESH_US
+            or abs(step_us) > STEP_US
+        ):
             self._refresh(now_us)
         return now_us, step_us if abs(step_us) > STEP_US else 0
 
     def _refresh(self, now_us):
         self._refreshed_us = now_us
         error_us = self.clocks.steered_us()
-        self.source = NTP if error_us is not None else RTC if self._rtc or self._steered_at_us is not None else UNKNOWN
+        self.source = (
+            NTP
+            if error_us is not None
+            else RTC
+            if self._rtc or self._steered_at_us is not None
+            else UNKNOWN
+        )
         if error_us is not None:
             self._steered_at_us, self._error_us = now_us, error_us
 

@@ -1,8 +1,10 @@
-"""What the recorder keeps on the disk, and how it lives with a full disk, a damaged database and a missing one.
+"""What the recorder keeps on the disk, and how it lives with a full disk, a damaged database and a
+missing one.
 
-No room: seconds are left out, a reserve that was laid beforehand makes room for events, and when that is used up the
-events wait in the journal (hours of it) until there is room again. Damaged or taken away: put aside, begun anew with
-all that can be read. Each change of condition is one line for the operator, and what was lost is an event.
+No room: seconds are left out, a reserve that was laid beforehand makes room for events, and when
+that is used up the events wait in the journal (hours of it) until there is room again. Damaged or
+taken away: put aside, begun anew with all that can be read. Each change of condition is one line
+for the operator, and what was lost is an event.
 """
 
 import os
@@ -19,11 +21,14 @@ TRIM_PIECES_MAX = 8  # a write is followed by so much tidying at most
 
 
 class Archive:
-    """`write` adds to the record, `tidy` keeps it small. `lean`: no room, `left_out` seconds were not written."""
+    """`write` adds to the record, `tidy` keeps it small. `lean`: no room, `left_out` seconds were
+    not written.
+    """
 
     def __init__(self, run_directory, state_directory, limits, label, say, captures=list):
-        """label(kind, code, scope, text) -> Row with the present time; say(line) tells the operator; captures() ->
-        [(event number, file name)] of those on the disk, for a database that has lost them.
+        """label(kind, code, scope, text) -> Row with the present time; say(line) tells the
+        operator; captures() -> [(event number, file name)] of those on the disk, for a database
+        that has lost them.
 
         Raises OSError or DatabaseError when there is nothing to write on.
         """
@@ -34,7 +39,8 @@ class Archive:
         self._reserve = Reserve(state_directory)
         self._trips = TripLog(state_directory)
         self.lean, self.left_out = False, 0
-        self._beside = dict(head.read(run_directory).get("meta", {}))  # newest meta, published with the head
+        # newest meta, published with the head
+        self._beside = dict(head.read(run_directory).get("meta", {}))
         self._first = []  # what the next transaction begins with
         self._lost = None  # why there is no database, while none could be begun
         self._unpublished = None  # why the head was not, said once
@@ -62,7 +68,9 @@ class Archive:
         return self._begin_anew(why)
 
     def _lack_of(self, database):
-        """Why this cannot be all of the record, in one line, or None: an older copy, or an empty one, or another's."""
+        """Why this cannot be all of the record, in one line, or None: an older copy, or an empty
+        one, or another's.
+        """
         try:
             if database.head_id < self._trips.newest:
                 return f"{self.path}: lacks the newest trip"
@@ -77,7 +85,9 @@ class Archive:
             return str(error)
 
     def _begin_anew(self, why):
-        known = rescue.Known(self._trips.entries(), self.published(), self._beside, self._captures())
+        known = rescue.Known(
+            self._trips.entries(), self.published(), self._beside, self._captures()
+        )
         rescue.put_aside(self.path)
         try:
             database = rescue.begin_anew(self.path, self._bytes_max, known, self._damage)
@@ -86,16 +96,22 @@ class Archive:
                 raise
             self._reserve.give_up()
             database = rescue.begin_anew(self.path, self._bytes_max, known, self._damage)
-        self._say(f"{why}; what was there is kept as {FILE}{rescue.ASIDE}; a new one is begun with "
-                  f"{retention.count(database, '1') - 1} events of it")
+        self._say(
+            f"{why}; what was there is kept as {FILE}{rescue.ASIDE}; a new one is begun with "
+            f"{retention.count(database, '1') - 1} events of it"
+        )
         return database
 
     def _damage(self, number):
         """The Row that tells of a rescue; number: of the newest event that is known of."""
         return self._label(
-            chain.LOSS, chain.DAMAGE, chain.missing_scope(number),
-            f"the record was damaged or taken away: events up to {number} and the history may lack some; "
-            f"what is left of it lies in {FILE}{rescue.ASIDE}")
+            chain.LOSS,
+            chain.DAMAGE,
+            chain.missing_scope(number),
+            f"the record was damaged or taken away: events up to {number} and the history may "
+            f"lack some; "
+            f"what is left of it lies in {FILE}{rescue.ASIDE}",
+        )
 
     def published(self):
         """(number, hash) of the head that was published last, or None."""
@@ -103,17 +119,25 @@ class Archive:
         return (content["id"], bytes.fromhex(content["hash"])) if content else None
 
     def meta(self, key):
-        """A value kept beside the events; when the database has lost it, as it was published last."""
+        """A value kept beside the events; when the database has lost it, as it was published
+        last.
+        """
         try:
             value = self.database.meta(key)
-        except (sqlite3.Error, ValueError, TypeError):  # the next write finds out that it is damaged
+        except (
+            sqlite3.Error,
+            ValueError,
+            TypeError,
+        ):  # the next write finds out that it is damaged
             value = None
         return self._beside.get(key) if value is None else value
 
     # -- writing
 
     def write(self, rows, seconds=(), meta=(), also=None):
-        """Make it all durable; returns the events as stored. Raises DatabaseError: then nothing of it was taken."""
+        """Make it all durable; returns the events as stored. Raises DatabaseError: then nothing of
+        it was taken.
+        """
         if self._lost or not self.database.is_there():
             self._reopen(self._lost or f"{self.path}: was taken away")
         try:
@@ -137,7 +161,9 @@ class Archive:
         return stored
 
     def has_room(self, wanted_bytes):
-        """True when so much may be written beside the record without taking what is kept free for events."""
+        """True when so much may be written beside the record without taking what is kept free for
+        events.
+        """
         return self._reserve.has_beside(wanted_bytes)
 
     def _reopen(self, why):
@@ -151,7 +177,9 @@ class Archive:
         self._lost = None
 
     def _make_room(self, error):
-        """True when it is worth another try: the database is at its own limit, or the reserve could be given up."""
+        """True when it is worth another try: the database is at its own limit, or the reserve could
+        be given up.
+        """
         if not error.full:
             return False
         used, pages, allowed = self.database.pages()
@@ -161,12 +189,16 @@ class Archive:
             return False
         self._reserve.give_up()
         self.lean = True
-        self._say(f"{error}: no room; the reserve is used for events, seconds are left out: free some room")
+        self._say(
+            f"{error}: no room; the reserve is used for events, seconds are left out: free "
+            f"some room"
+        )
         return True
 
     def _copy_trips(self):
-        """Whatever the second copy lacks goes there; a failure is tried again with the next write, and never raised:
-        what was committed must not be taken for what was not."""
+        """Whatever the second copy lacks goes there; a failure is tried again with the next write,
+        and never raised: what was committed must not be taken for what was not.
+        """
         why = None
         try:
             self._trips.append(self._uncopied())
@@ -180,10 +212,18 @@ class Archive:
 
     def _uncopied(self):
         """Trips for the second copy, as TripLog.append takes them. Raises DatabaseError."""
-        return [(tuple(row[:-2]), row[-2], row[-1]) for row in self.database.query(
-            f"SELECT {', '.join('e.' + name for name in chain.COLUMNS)}, e.hash, coalesce(p.hash, l.previous, ?) "
-            "FROM events e LEFT JOIN events p ON p.id = e.id - 1 LEFT JOIN links l ON l.id = e.id "
-            "WHERE e.kind = 'trip' AND e.id > ? ORDER BY e.id", (chain.START, self._trips.newest))]
+        return [
+            (tuple(row[:-2]), row[-2], row[-1])
+            for row in self.database.query(
+                f"SELECT {', '.join('e.' + name for name in chain.COLUMNS)}, e.hash, "
+                f"coalesce(p.hash, "
+                f"l.previous, ?) "
+                "FROM events e LEFT JOIN events p ON p.id = e.id - 1 LEFT JOIN links l ON l.id = "
+                "e.id "
+                "WHERE e.kind = 'trip' AND e.id > ? ORDER BY e.id",
+                (chain.START, self._trips.newest),
+            )
+        ]
 
     def _mended(self, error):
         """Begin anew when the database is damaged, and copy from that. Returns why not, or None."""
@@ -200,32 +240,51 @@ class Archive:
         """The head for whoever is upstream; a failure is said once."""
         why = None
         try:
-            head.publish(self._run_directory, {"id": self.database.head_id, "hash": self.database.head.hex(),
-                                               "meta": self._beside})
+            head.publish(
+                self._run_directory,
+                {
+                    "id": self.database.head_id,
+                    "hash": self.database.head.hex(),
+                    "meta": self._beside,
+                },
+            )
         except OSError as error:
             why = error.strerror
         if why and why != self._unpublished:
-            self._say(f"{os.path.join(self._run_directory, head.FILE)}: {why}: the head of the chain is not published; "
-                      "is --run-dir the directory the controller made, and may this user write there?")
+            self._say(
+                f"{os.path.join(self._run_directory, head.FILE)}: {why}: the head of the "
+                f"chain is not published; "
+                "is --run-dir the directory the controller made, and may this user write "
+                "there?"
+            )
         self._unpublished = why
 
     # -- keeping it small
 
     def tidy(self, in_haste=False):
-        """A bounded piece of work between writes: retention, the log, the reserve. in_haste: only what must be."""
+        """A bounded piece of work between writes: retention, the log, the reserve. in_haste: only
+        what must be.
+        """
         try:
             if not in_haste:
                 self._trim()
             self.database.tidy(LOG_BYTES if in_haste else CHECKPOINT_BYTES)
         except DatabaseError:
-            return  # for want of room, or a reader: the next time; the next write finds out what is damaged
+            # for want of room, or a reader: the next time; the next write finds out what is damaged
+            return
         if in_haste:
             return
         if self._reserve.lay() and self.lean:
             self.lean = False
             self._say(f"{self.path}: there is room again")
-            self._first = [self._label(chain.LOSS, "", "seconds",
-                                       f"{self.left_out} s of the history were left out: there was no room")]
+            self._first = [
+                self._label(
+                    chain.LOSS,
+                    "",
+                    "seconds",
+                    f"{self.left_out} s of the history were left out: there was no room",
+                )
+            ]
             self.left_out = 0
         elif not self._reserve.laid and not self.lean:
             self._reserve.give_up()

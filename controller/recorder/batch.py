@@ -1,9 +1,12 @@
-"""What has been found and is not durable yet: one transaction, bounded, kept until it has been taken."""
+"""What has been found and is not durable yet: one transaction, bounded, kept until it has been
+taken.
+"""
 
 from controller.recorder import events
 from controller.recorder.database import Row
 
-ALWAYS = (events.TRIP, events.LATCH, events.RESET, events.START, events.STOP, events.LOSS)  # however many there are
+# however many there are
+ALWAYS = (events.TRIP, events.LATCH, events.RESET, events.START, events.STOP, events.LOSS)
 BURST, PER_SECOND = 200, 5  # of all other kinds
 
 
@@ -23,7 +26,9 @@ class Batch:
 
     def label(self, event, moment_us, within_us=0):
         """The Row of an event at a moment."""
-        return Row(event.sequence, moment_us // 1000, *self._wall.label(moment_us, within_us), *event[1:])
+        return Row(
+            event.sequence, moment_us // 1000, *self._wall.label(moment_us, within_us), *event[1:]
+        )
 
     def add(self, event, moment_us, within_us=0):
         """Take an event, unless there are too many of a kind that may be many."""
@@ -35,7 +40,9 @@ class Batch:
             self.too_many += 1
 
     def _token(self, moment_us):
-        """True while no more than PER_SECOND come for long; a word about those left out when it is over."""
+        """True while no more than PER_SECOND come for long; a word about those left out when it is
+        over.
+        """
         filled_us = moment_us if self._filled_us is None else self._filled_us
         if moment_us > filled_us:
             self._tokens = min(BURST, self._tokens + (moment_us - filled_us) * PER_SECOND / 1e6)
@@ -46,7 +53,9 @@ class Batch:
         if self.too_many:
             text = f"{self.too_many} events were left out: more than {PER_SECOND} a second for long"
             self.too_many = 0
-            self.rows.append(self.label(events.Event(None, events.LOSS, "", "cabinet", text), moment_us))
+            self.rows.append(
+                self.label(events.Event(None, events.LOSS, "", "cabinet", text), moment_us)
+            )
         return True
 
     def second(self, values, moment_us):

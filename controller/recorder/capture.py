@@ -1,8 +1,9 @@
-"""Full-rate captures: the frames around a trip as a journal of their own, which `firebreak replay` runs again.
+"""Full-rate captures: the frames around a trip as a journal of their own, which `firebreak replay`
+runs again.
 
-While it grows the file is called NAME.part and is a journal already, with a ring as large as a capture may become; what
-lies beyond the frames is a hole. Finished, it is cut to its frames and gets its name. Killed at any instant, what is
-there is a journal up to its newest whole frame.
+While it grows the file is called NAME.part and is a journal already, with a ring as large as a
+capture may become; what lies beyond the frames is a hole. Finished, it is cut to its frames and
+gets its name. Killed at any instant, what is there is a journal up to its newest whole frame.
 """
 
 import contextlib
@@ -10,7 +11,14 @@ import os
 import re
 from collections import deque
 
-from controller.record.journal import KEYFRAMES, NEWEST, NOTHING_YET, JournalError, JournalReader, file_start
+from controller.record.journal import (
+    KEYFRAMES,
+    NEWEST,
+    NOTHING_YET,
+    JournalError,
+    JournalReader,
+    file_start,
+)
 from controller.record.trips import sync_directory
 from controller.system import regular_file
 
@@ -48,8 +56,9 @@ class Before:
         group[1] += len(frame.raw)
         group[2].append((frame.sequence, frame.raw))
         self._bytes += len(frame.raw)
-        while len(self._groups) > 1 and (self._groups[1][0] <= tick - self._before_ticks
-                                         or self._bytes > BEFORE_BYTES_MAX):
+        while len(self._groups) > 1 and (
+            self._groups[1][0] <= tick - self._before_ticks or self._bytes > BEFORE_BYTES_MAX
+        ):
             self._bytes -= self._groups.popleft()[1]
 
     def frames(self):
@@ -63,7 +72,9 @@ class Before:
 
 
 class Capture:
-    """One growing file. `first`, `last`: sequences written so far; `waiting_bytes`: what is not. All raise OSError."""
+    """One growing file. `first`, `last`: sequences written so far; `waiting_bytes`: what is not.
+    All raise OSError.
+    """
 
     def __init__(self, path, reader, files=os):
         """reader: JournalReader the frames come from; files: the os module or a stand-in."""
@@ -79,8 +90,9 @@ class Capture:
     def _begin(self):
         """The file with no frame in it."""
         start = file_start(self._counts, self._packed, RING_BYTES)
-        self._descriptor = regular_file.opened(self.path + PART, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o644,
-                                               self._files)
+        self._descriptor = regular_file.opened(
+            self.path + PART, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o644, self._files
+        )
         self._put(start + NEWEST.pack(NOTHING_YET) + KEYFRAMES.pack(0, 0), 0)
         self._files.ftruncate(self._descriptor, self._ring_at + RING_BYTES)
 
@@ -93,7 +105,9 @@ class Capture:
         return True
 
     def pump(self, bytes_max=PUMP_BYTES):
-        """Write what waits, so much at once. True when nothing waits any more; what could not be written waits on."""
+        """Write what waits, so much at once. True when nothing waits any more; what could not be
+        written waits on.
+        """
         if self._descriptor is None:
             self._begin()
         count = piece_bytes = 0
@@ -162,11 +176,17 @@ class Folder:
 
     def kept(self):
         """[(event number, file name)] of the finished ones, oldest first."""
-        found = [(int(match[1]), match[0]) for match in map(_NAME.fullmatch, os.listdir(self.path)) if match]
+        found = [
+            (int(match[1]), match[0])
+            for match in map(_NAME.fullmatch, os.listdir(self.path))
+            if match
+        ]
         return sorted(found)
 
     def adopt(self, name):
-        """Finish what another process has left growing. (first, last) sequence, or None when nothing is in it."""
+        """Finish what another process has left growing. (first, last) sequence, or None when
+        nothing is in it.
+        """
         path = os.path.join(self.path, name)
         try:
             with contextlib.closing(JournalReader(path + PART)) as reader:
@@ -186,17 +206,23 @@ class Folder:
 
     def unfinished(self):
         """Names of the captures that were left growing."""
-        return sorted(name.removesuffix(PART) for name in os.listdir(self.path) if name.endswith(PART))
+        return sorted(
+            name.removesuffix(PART) for name in os.listdir(self.path) if name.endswith(PART)
+        )
 
     def drop_oldest(self):
-        """Let the oldest finished one go, unless it is the only one. Returns the names that went."""
+        """Let the oldest finished one go, unless it is the only one. Returns the names that
+        went.
+        """
         kept = [name for _, name in self.kept()][:-1][:1]
         for name in kept:
             self._files.unlink(os.path.join(self.path, name))
         return kept
 
     def trim(self, bytes_max):
-        """Let the oldest go until all fit; the newest stays whatever its size. Returns the names that went."""
+        """Let the oldest go until all fit; the newest stays whatever its size. Returns the names
+        that went.
+        """
         kept = [name for _, name in self.kept()]
         sizes = {name: os.stat(os.path.join(self.path, name)).st_blocks * 512 for name in kept}
         gone = []

@@ -1,4 +1,6 @@
-"""Which captures there are: begun by a trip, prolonged by the next, ended in time or with the run, let go by size."""
+"""Which captures there are: begun by a trip, prolonged by the next, ended in time or with the run,
+let go by size.
+"""
 
 import errno
 
@@ -18,7 +20,8 @@ class Captures:
         """folder: capture.Folder; archive: what keeps the table; limits: Limits."""
         self._folder, self._archive, self._limits, self._say = folder, archive, limits, say
         self._run = self._before = self._capture = None
-        self._name = self._end = None  # of the growing one: file, sequence after which it is complete
+        # of the growing one: file, sequence after which it is complete
+        self._name = self._end = None
         self._noted = None  # (name, end) of a transaction that is being written
         self._synced_us = 0
         self._retry_us = None  # set while the growing one cannot be written
@@ -29,11 +32,14 @@ class Captures:
     # -- the run
 
     def open(self, run, goes_on):
-        """A run is going to be read. Returns the sequence to begin at for a capture that goes on, or None."""
+        """A run is going to be read. Returns the sequence to begin at for a capture that goes on,
+        or None.
+        """
         self._run = run
         self._before_ticks, self._after_ticks = (
             p.ticks(seconds * 1000, run.tick_ms)
-            for seconds in (self._limits.capture_before_s, self._limits.capture_after_s))
+            for seconds in (self._limits.capture_before_s, self._limits.capture_after_s)
+        )
         self._before = Before(self._before_ticks)
         pending = self._archive.meta("capture") if goes_on else None
         first = pending and run.reader.begin_at(pending["first"])
@@ -69,7 +75,8 @@ class Captures:
     # -- trips
 
     def note(self, trips, meta):
-        """What belongs into the transaction of these trips (sequences); meta gets what a later recorder needs.
+        """What belongs into the transaction of these trips (sequences); meta gets what a later
+        recorder needs.
 
         Returns what Database.write takes as `also`.
         """
@@ -83,10 +90,19 @@ class Captures:
             first = self._resumed or (self._capture and self._capture.first) or self._before.first
             end = max(max(trips) + self._after_ticks, self._end or 0)
             self._noted = name, end
-            connection.executemany("INSERT INTO captures(event_id, first_sequence, last_sequence, file) "
-                                   "VALUES (?, ?, ?, ?)", [(number, first, end, name) for number in numbers])
-            connection.execute("INSERT OR REPLACE INTO meta VALUES ('capture', json_object('file', ?, 'first', ?, "
-                               "'end', ?))", (name, first, end))
+            connection.executemany(
+                "INSERT INTO captures(event_id, first_sequence, last_sequence, "
+                "file) "
+                "VALUES (?, ?, ?, ?)",
+                [(number, first, end, name) for number in numbers],
+            )
+            connection.execute(
+                "INSERT OR REPLACE INTO meta VALUES ('capture', "
+                "json_object('file', ?, 'first', ?, "
+                "'end', ?))",
+                (name, first, end),
+            )
+
         return also
 
     def begin(self, trips):
@@ -144,7 +160,9 @@ class Captures:
         self._gave_way = False
 
     def _fail(self, error, now_us):
-        """No room: the oldest capture gives way to this one. Tried again after a while in any case."""
+        """No room: the oldest capture gives way to this one. Tried again after a while in any
+        case.
+        """
         if self._retry_us is None:
             self._say(f"capture {self._name}: {error.strerror}; it is tried again")
         self._retry_us = now_us + RETRY_US
@@ -154,16 +172,32 @@ class Captures:
                 self._complete.append((gone, None, None))
 
     def _update(self, name, first, last):
-        """Tell the table of a capture that is complete, or gone (first: None); then keep the folder within its size."""
+        """Tell the table of a capture that is complete, or gone (first: None); then keep the folder
+        within its size.
+        """
+
         def also(connection, _):
             if first is None:
                 connection.execute("UPDATE captures SET file = NULL WHERE file = ?", (name,))
-            elif not connection.execute("UPDATE captures SET first_sequence = ?, last_sequence = ? WHERE file = ?",
-                                        (first, last, name)).rowcount:
-                connection.execute("INSERT INTO captures(event_id, first_sequence, last_sequence, file) "
-                                   "VALUES (?, ?, ?, ?)", (event_number(name), first, last, name))
-        self._archive.write((), meta={} if self._capture is not None or first is None else {"capture": None}, also=also)
-        self._complete += [(gone, None, None) for gone in self._folder.trim(self._limits.captures_MB << 20)]
+            elif not connection.execute(
+                "UPDATE captures SET first_sequence = ?, last_sequence = ? WHERE file = ?",
+                (first, last, name),
+            ).rowcount:
+                connection.execute(
+                    "INSERT INTO captures(event_id, first_sequence, last_sequence, "
+                    "file) "
+                    "VALUES (?, ?, ?, ?)",
+                    (event_number(name), first, last, name),
+                )
+
+        self._archive.write(
+            (),
+            meta={} if self._capture is not None or first is None else {"capture": None},
+            also=also,
+        )
+        self._complete += [
+            (gone, None, None) for gone in self._folder.trim(self._limits.captures_MB << 20)
+        ]
 
     def close(self):
         """End; a growing capture is durable as far as it is written."""

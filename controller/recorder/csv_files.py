@@ -11,8 +11,22 @@ from controller.record.trips import sync_directory
 from controller.system import regular_file
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-SECOND_COLUMNS = ("uptime_ms", "utc_us", "grid_W", "load_W", "battery_W", "setpoint_W", "low_W", "high_W",
-                  "soc_permille", "cell_mV_min", "cell_mV_max", "temperature_ddegC_max", "state", "reason")
+SECOND_COLUMNS = (
+    "uptime_ms",
+    "utc_us",
+    "grid_W",
+    "load_W",
+    "battery_W",
+    "setpoint_W",
+    "low_W",
+    "high_W",
+    "soc_permille",
+    "cell_mV_min",
+    "cell_mV_max",
+    "temperature_ddegC_max",
+    "state",
+    "reason",
+)
 CSV_COLUMNS = {"events": (*COLUMNS, "hash"), "seconds": SECOND_COLUMNS}
 ROWS_A_PIECE = 1000
 COPY_BYTES = 1 << 20
@@ -23,11 +37,17 @@ def utc_text(utc_us):
     """2026-03-14T02:07:31.340000Z of microseconds since 1970; empty for None."""
     if utc_us is None:
         return ""
-    return (EPOCH + timedelta(microseconds=utc_us)).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    return (
+        (EPOCH + timedelta(microseconds=utc_us))
+        .isoformat(timespec="microseconds")
+        .replace("+00:00", "Z")
+    )
 
 
 def moment_us(text):
-    """Microseconds since 1970 of 2026-03-14 or 2026-03-14T02:07:31.5Z; UTC unless it has an offset. ValueError."""
+    """Microseconds since 1970 of 2026-03-14 or 2026-03-14T02:07:31.5Z; UTC unless it has an offset.
+    ValueError.
+    """
     found = datetime.fromisoformat(text)
     try:
         found = found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
@@ -37,11 +57,15 @@ def moment_us(text):
 
 
 def pieces(connection, what, from_us, to_us):
-    """Bytes of the CSV file of "events" or "seconds", with a heading and a column `utc` in front."""
+    """Bytes of the CSV file of "events" or "seconds", with a heading and a column `utc` in
+    front.
+    """
     columns = CSV_COLUMNS[what]
     utc_at = columns.index("utc_us")
-    rows = connection.execute(f"SELECT {', '.join(columns)} FROM {what} WHERE utc_us >= ? AND utc_us < ? "
-                              "ORDER BY rowid", (from_us, to_us))
+    rows = connection.execute(
+        f"SELECT {', '.join(columns)} FROM {what} WHERE utc_us >= ? AND utc_us < ? ORDER BY rowid",
+        (from_us, to_us),
+    )
     yield _lines([("utc", *columns)])
     while piece := rows.fetchmany(ROWS_A_PIECE):
         yield _lines([(utc_text(row[utc_at]), *map(_plain, row)) for row in piece])
@@ -65,19 +89,23 @@ def file_pieces(path):
 
 
 def write_whole(directory, name, content, files=os):
-    """Write pieces of bytes into a file that is there whole and durable, or not at all. Raises OSError.
+    """Write pieces of bytes into a file that is there whole and durable, or not at all. Raises
+    OSError.
 
     Returns its path. A file of that name is replaced.
     """
     path = os.path.join(directory, name)
     try:
         with contextlib.suppress(FileNotFoundError):
-            files.unlink(path + PARTIAL)  # of a stick that was pulled, or a link that somebody has laid there
-        descriptor = files.open(path + PARTIAL, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+            # of a stick that was pulled, or a link that somebody has laid there
+            files.unlink(path + PARTIAL)
+        descriptor = files.open(
+            path + PARTIAL, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644
+        )
         try:
             for piece in content:
                 while piece:
-                    piece = piece[files.write(descriptor, piece):]
+                    piece = piece[files.write(descriptor, piece) :]
             files.fsync(descriptor)
         finally:
             files.close(descriptor)
@@ -86,6 +114,7 @@ def write_whole(directory, name, content, files=os):
         with contextlib.suppress(OSError):
             files.unlink(path + PARTIAL)
         raise
-    with contextlib.suppress(OSError):  # some file systems of sticks cannot; the file itself is durable
+    # some file systems of sticks cannot; the file itself is durable
+    with contextlib.suppress(OSError):
         sync_directory(directory, files)
     return path

@@ -1,7 +1,9 @@
-"""The database of the recorder: its tables, one transaction at a time, every commit durable when it returns.
+"""The database of the recorder: its tables, one transaction at a time, every commit durable when it
+returns.
 
-WAL with synchronous=FULL: each commit ends with an fsync of the log, so what `write` has taken survives a power cut. A
-checkpoint runs only beside a commit without an event. Sizes are bounded: pages of the file, the log, the cache.
+WAL with synchronous=FULL: each commit ends with an fsync of the log, so what `write` has taken
+survives a power cut. A checkpoint runs only beside a commit without an event. Sizes are bounded:
+pages of the file, the log, the cache.
 """
 
 import contextlib
@@ -14,12 +16,14 @@ from controller.record import chain
 
 SCHEMA = 1
 TABLES = """
-CREATE TABLE events(id INTEGER PRIMARY KEY, sequence INTEGER, uptime_ms INTEGER, utc_us INTEGER, utc_source TEXT,
- utc_uncertainty_us INTEGER, kind TEXT, code TEXT, scope TEXT, text TEXT, hash BLOB);
-CREATE TABLE seconds(uptime_ms INTEGER, utc_us INTEGER, grid_W, load_W, battery_W, setpoint_W, low_W, high_W,
- soc_permille, cell_mV_min, cell_mV_max, temperature_ddegC_max, state, reason INTEGER);
-CREATE TABLE captures(id INTEGER PRIMARY KEY, event_id INTEGER, first_sequence INTEGER, last_sequence INTEGER,
- file TEXT);
+CREATE TABLE events(id INTEGER PRIMARY KEY, sequence INTEGER, uptime_ms INTEGER, utc_us INTEGER,
+ utc_source TEXT, utc_uncertainty_us INTEGER, kind TEXT,
+ code TEXT, scope TEXT, text TEXT, hash BLOB);
+CREATE TABLE seconds(uptime_ms INTEGER, utc_us INTEGER, grid_W, load_W, battery_W, setpoint_W,
+ low_W, high_W, soc_permille, cell_mV_min, cell_mV_max,
+ temperature_ddegC_max, state, reason INTEGER);
+CREATE TABLE captures(id INTEGER PRIMARY KEY, event_id INTEGER, first_sequence INTEGER,
+ last_sequence INTEGER, file TEXT);
 CREATE TABLE meta(key TEXT PRIMARY KEY, value);
 CREATE TABLE links(id INTEGER PRIMARY KEY, previous BLOB);
 CREATE INDEX events_by_kind ON events(kind, id);
@@ -34,7 +38,9 @@ FULL = sqlite3.SQLITE_FULL
 
 
 class DatabaseError(Exception):
-    """The database takes nothing; the text is one line. `damaged`: its content is wrong; `full`: there is no room."""
+    """The database takes nothing; the text is one line. `damaged`: its content is wrong; `full`:
+    there is no room.
+    """
 
     def __init__(self, path, error):
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
@@ -44,10 +50,14 @@ class DatabaseError(Exception):
 
 
 def _columns(connection):
-    """[(table, column)] of a database as bytes, in order: with a damaged name no statement would ever fit again."""
+    """[(table, column)] of a database as bytes, in order: with a damaged name no statement would
+    ever fit again.
+    """
     return connection.execute(
         "SELECT CAST(tables.name AS BLOB), CAST(columns.name AS BLOB) FROM sqlite_master tables, "
-        "pragma_table_info(tables.name) columns WHERE tables.type = 'table' ORDER BY 1, cid").fetchall()
+        "pragma_table_info(tables.name) columns WHERE tables.type = 'table' ORDER BY 1, "
+        "cid"
+    ).fetchall()
 
 
 def own_columns():
@@ -72,7 +82,9 @@ class Row(NamedTuple):
 
 
 class Database:
-    """The one writer. `head_id`, `head`: number and hash of the newest event. sqlite3.Error is DatabaseError here."""
+    """The one writer. `head_id`, `head`: number and hash of the newest event. sqlite3.Error is
+    DatabaseError here.
+    """
 
     def __init__(self, path, bytes_max):
         """Opens the file or makes it; raises DatabaseError."""
@@ -83,21 +95,36 @@ class Database:
         except (sqlite3.Error, ValueError, TypeError) as error:
             self.close()
             failure = DatabaseError(path, error)
-            # SQLITE_ERROR is of a statement; these are right, so the file is of a form in which they are not.
-            failure.damaged |= getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) == sqlite3.SQLITE_ERROR
+            # SQLITE_ERROR is of a statement; these are right, so the file is of a form in which
+            # they are not.
+            failure.damaged |= (
+                getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) == sqlite3.SQLITE_ERROR
+            )
             raise failure from None
 
     def _open(self, bytes_max):
-        self._connection = sqlite3.connect(self.path, timeout=1.0, isolation_level=None, check_same_thread=False)
+        self._connection = sqlite3.connect(
+            self.path, timeout=1.0, isolation_level=None, check_same_thread=False
+        )
         run = self._connection.execute
-        for pragma in (f"page_size = {PAGE_BYTES}", "auto_vacuum = INCREMENTAL", "journal_mode = WAL",
-                       "synchronous = FULL", "wal_autocheckpoint = 0", f"journal_size_limit = {LOG_BYTES}",
-                       f"cache_size = -{CACHE_KIB}", "temp_store = MEMORY",
-                       f"max_page_count = {bytes_max // PAGE_BYTES}"):
+        for pragma in (
+            f"page_size = {PAGE_BYTES}",
+            "auto_vacuum = INCREMENTAL",
+            "journal_mode = WAL",
+            "synchronous = FULL",
+            "wal_autocheckpoint = 0",
+            f"journal_size_limit = {LOG_BYTES}",
+            f"cache_size = -{CACHE_KIB}",
+            "temp_store = MEMORY",
+            f"max_page_count = {bytes_max // PAGE_BYTES}",
+        ):
             run(f"PRAGMA {pragma}")
         if not run("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-            self._connection.executescript(f"BEGIN; {TABLES} INSERT INTO meta VALUES ('schema', '{SCHEMA}'); COMMIT;")
-        if not set(own_columns()) <= set(_columns(self._connection)):  # others beside them, as of ANALYZE, do no harm
+            self._connection.executescript(
+                f"BEGIN; {TABLES} INSERT INTO meta VALUES ('schema', '{SCHEMA}'); COMMIT;"
+            )
+        # others beside them, as of ANALYZE, do no harm
+        if not set(own_columns()) <= set(_columns(self._connection)):
             raise ValueError("its tables are not those this program writes")
         if self.meta("schema") != SCHEMA:
             raise ValueError(f"schema {self.meta('schema')}, this program writes {SCHEMA}")
@@ -119,16 +146,28 @@ class Database:
             return False
 
     def holds(self, number, head):
-        """True when the chain goes on from this event, whether it is still there or not. Raises DatabaseError."""
-        return number == 0 or (self.head_id, self.head) == (number, head) or bool(self.query(
-            "SELECT 1 FROM events WHERE id = ? AND hash = ? "
-            "UNION ALL SELECT 1 FROM links WHERE id = ? AND previous = ?", (number, head, number + 1, head)))
+        """True when the chain goes on from this event, whether it is still there or not. Raises
+        DatabaseError.
+        """
+        return (
+            number == 0
+            or (self.head_id, self.head) == (number, head)
+            or bool(
+                self.query(
+                    "SELECT 1 FROM events WHERE id = ? AND hash = ? "
+                    "UNION ALL SELECT 1 FROM links WHERE id = ? AND previous = "
+                    "?",
+                    (number, head, number + 1, head),
+                )
+            )
+        )
 
     def write(self, rows, seconds=(), meta=(), also=None):
         """One durable transaction: rows (Row), seconds (tuples), meta {key: value}.
 
-        also(connection, stored): further statements of the same transaction. Returns the events as stored: (values in
-        the order of chain.COLUMNS, hash) each. Raises DatabaseError, and then nothing of it is stored.
+        also(connection, stored): further statements of the same transaction. Returns the events as
+        stored: (values in the order of chain.COLUMNS, hash) each. Raises DatabaseError, and then
+        nothing of it is stored.
         """
         head_id, head = self.head_id, self.head
         stored = []
@@ -148,15 +187,25 @@ class Database:
     def _transaction(self, stored, seconds, meta, also):
         run = self._connection.execute
         run("BEGIN IMMEDIATE")
-        if stored and self.head_id and not run("SELECT 1 FROM events WHERE id = ?", (self.head_id,)).fetchone():
+        if (
+            stored
+            and self.head_id
+            and not run("SELECT 1 FROM events WHERE id = ?", (self.head_id,)).fetchone()
+        ):
             run("INSERT OR REPLACE INTO links VALUES (?, ?)", (self.head_id + 1, self.head))
         places = ", ".join("?" * (len(chain.COLUMNS) + 1))
-        self._connection.executemany(f"INSERT INTO events({EVENT_COLUMNS}, hash) VALUES ({places})",
-                                     [(*values, head) for values, head in stored])
+        self._connection.executemany(
+            f"INSERT INTO events({EVENT_COLUMNS}, hash) VALUES ({places})",
+            [(*values, head) for values, head in stored],
+        )
         if seconds:
-            self._connection.executemany(f"INSERT INTO seconds VALUES ({', '.join('?' * len(seconds[0]))})", seconds)
-        self._connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)",
-                                     [(key, json.dumps(value)) for key, value in meta.items()])
+            self._connection.executemany(
+                f"INSERT INTO seconds VALUES ({', '.join('?' * len(seconds[0]))})", seconds
+            )
+        self._connection.executemany(
+            "INSERT OR REPLACE INTO meta VALUES (?, ?)",
+            [(key, json.dumps(value)) for key, value in meta.items()],
+        )
         if also is not None:
             also(self._connection, stored)
         run("COMMIT")
@@ -177,8 +226,8 @@ class Database:
 
     def pages(self):
         """(pages in use, pages of the file, pages allowed)."""
-        count, = self.query("PRAGMA page_count")[0]
-        free, = self.query("PRAGMA freelist_count")[0]
+        (count,) = self.query("PRAGMA page_count")[0]
+        (free,) = self.query("PRAGMA freelist_count")[0]
         return count - free, count, self._pages_max
 
     def give_back(self, pages):
@@ -186,7 +235,9 @@ class Database:
         self.query(f"PRAGMA incremental_vacuum({pages})")
 
     def tidy(self, log_bytes_max):
-        """Move the log into the file when it has grown; readers that hold it up do no harm. Raises DatabaseError."""
+        """Move the log into the file when it has grown; readers that hold it up do no harm. Raises
+        DatabaseError.
+        """
         try:
             log_bytes = os.stat(self.path + "-wal").st_size
         except OSError:

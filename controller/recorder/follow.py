@@ -1,8 +1,9 @@
-"""Follows the journals of a controller from run to run: every frame once, in order, and the loss counted.
+"""Follows the journals of a controller from run to run: every frame once, in order, and the loss
+counted.
 
-A controller that starts makes a new file and keeps the one before as `journal.previous`. What had been read is told by
-a position: the file's inode, the sequence of the last frame taken, and the last keyframe before it with its CRC (an
-inode alone is given again to another file).
+A controller that starts makes a new file and keeps the one before as `journal.previous`. What had
+been read is told by a position: the file's inode, the sequence of the last frame taken, and the
+last keyframe before it with its CRC (an inode alone is given again to another file).
 """
 
 import contextlib
@@ -19,9 +20,9 @@ NAMES = ("journal.previous", "journal")  # oldest first
 class Run:
     """One journal file being read: `seen` is its image after each frame that `frames` yields.
 
-    `position`: where another process may go on (a dict, for JSON). `skipped`: frames that could not be applied, or
-    were overwritten before they were read, since the last `take_lost`. `changed_utc_us`: for journal.previous, when it
-    got that name.
+    `position`: where another process may go on (a dict, for JSON). `skipped`: frames that could not
+    be applied, or were overwritten before they were read, since the last `take_lost`.
+    `changed_utc_us`: for journal.previous, when it got that name.
     """
 
     def __init__(self, path):
@@ -33,7 +34,9 @@ class Run:
         except OSError as error:
             raise JournalError(f"{path}: {error.strerror}") from None
         except (KeyError, TypeError, ValueError) as error:
-            raise JournalError(f"{path}: written by another version of this program: {error}") from None
+            raise JournalError(
+                f"{path}: written by another version of this program: {error}"
+            ) from None
         self.reader = self.seen.reader
         self.tick_ms = self.reader.header["safety_image"][p.H_TICK_MS]
         self.tick = 0  # elapsed ticks of the frames taken
@@ -43,13 +46,22 @@ class Run:
     @property
     def position(self):
         """Where the next frame will be, for `resume`."""
-        return {"inode": self.inode, "sequence": self.seen.sequence, "keyframe": self._keyframe[0],
-                "crc": self._keyframe[1]}
+        return {
+            "inode": self.inode,
+            "sequence": self.seen.sequence,
+            "keyframe": self._keyframe[0],
+            "crc": self._keyframe[1],
+        }
 
     def is_at(self, position):
         """True when the position lies in this file (or lay there before the ring went round)."""
         newest = self.reader.newest()
-        if not position or position["inode"] != self.inode or newest is None or position["sequence"] is None:
+        if (
+            not position
+            or position["inode"] != self.inode
+            or newest is None
+            or position["sequence"] is None
+        ):
             return False
         if newest < position["sequence"]:
             return False
@@ -105,7 +117,8 @@ class Follower:
         inodes = [_inode(path) for path in self._paths]
         if inodes[-1] in (None, run.inode):
             return None
-        if inodes[0] not in (None, run.inode):  # two starts since: the one in between is there still
+        # two starts since: the one in between is there still
+        if inodes[0] not in (None, run.inode):
             return _opened(self._paths[0]) or _opened(self._paths[1])
         return _opened(self._paths[1])
 

@@ -1,6 +1,8 @@
-"""`record.head` in the run directory: number and hash of the newest event, for whoever is upstream and a new recorder.
+"""`record.head` in the run directory: number and hash of the newest event, for whoever is upstream
+and a new recorder.
 
-One JSON object: `id`, `hash` (hex), and `meta`, with which a recorder goes on whose database was lost.
+One JSON object: `id`, `hash` (hex), and `meta`, with which a recorder goes on whose database was
+lost.
 """
 
 import json
@@ -14,14 +16,23 @@ BYTES_MAX = 1 << 20
 
 
 def read(run_directory):
-    """{"id", "hash", "meta"} as published last; {} when there is none, or when it is not of this form."""
+    """{"id", "hash", "meta"} as published last; {} when there is none, or when it is not of this
+    form.
+    """
     try:
-        with open(os.path.join(run_directory, FILE), encoding="ascii", opener=regular_file.opener) as file:
+        with open(
+            os.path.join(run_directory, FILE), encoding="ascii", opener=regular_file.opener
+        ) as file:
             content = json.loads(file.read(BYTES_MAX))
         number, digest, meta = content["id"], bytes.fromhex(content["hash"]), content["meta"]
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return {}
-    well_formed = type(number) is int and 0 <= number < 1 << 62 and len(digest) == HASH_BYTES and type(meta) is dict
+    well_formed = (
+        type(number) is int
+        and 0 <= number < 1 << 62
+        and len(digest) == HASH_BYTES
+        and type(meta) is dict
+    )
     return content if well_formed else {}
 
 

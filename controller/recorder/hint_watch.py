@@ -1,7 +1,8 @@
-"""What became of hints that were not taken, and whose keys have changed, from the counters the loop keeps.
+"""What became of hints that were not taken, and whose keys have changed, from the counters the loop
+keeps.
 
-The counters are looked at once a second. The first refusal is an event at once; what follows within REPEAT_US is one
-more event, so that a flood fills no record.
+The counters are looked at once a second. The first refusal is an event at once; what follows within
+REPEAT_US is one more event, so that a flood fills no record.
 """
 
 import os
@@ -15,14 +16,18 @@ STRANGE = ("wrong_length", "wrong_magic", "unknown_source")
 
 
 class Tally:
-    """A counter that only grows, or begins anew at 0; `due` gives what is to be told of it, at most every REPEAT_US."""
+    """A counter that only grows, or begins anew at 0; `due` gives what is to be told of it, at most
+    every REPEAT_US.
+    """
 
     def __init__(self):
         self._seen = None
         self._untold, self._told_us = 0, None
 
     def due(self, count, now_us):
-        """How many are new and to be told now, 0 for none; at the first look what was before counts as known."""
+        """How many are new and to be told now, 0 for none; at the first look what was before counts
+        as known.
+        """
         if self._seen is not None:
             self._untold += count - self._seen if count >= self._seen else count
         self._seen = count
@@ -54,7 +59,15 @@ class HintWatch:
         events = [event for source in found["sources"] for event in self._of_source(source, now_us)]
         count = self._tally("").due(sum([found[name] for name in STRANGE]), now_us)
         if count:
-            events.append(Event(None, HINT, "REFUSED", CABINET, f"{count} datagrams that are no hint of a source here"))
+            events.append(
+                Event(
+                    None,
+                    HINT,
+                    "REFUSED",
+                    CABINET,
+                    f"{count} datagrams that are no hint of a source here",
+                )
+            )
         return events
 
     def _tally(self, name):
@@ -64,12 +77,20 @@ class HintWatch:
         name, events = source["name"], []
         count = self._tally(name).due(source["refused"] + source["bad_mac"], now_us)
         if count:
-            is_why = source["last_code"] >= hint_codes.WRONG_LENGTH  # else one that was taken has come after it
+            # else one that was taken has come after it
+            is_why = source["last_code"] >= hint_codes.WRONG_LENGTH
             why = f" {hint_codes.text(source['last_code'])[1]}" if is_why else ""
             events.append(Event(None, HINT, "REFUSED", name, f"refused: {count} of {name}.{why}"))
         key = source["key_fingerprint"]
         if self._fingerprints.setdefault(name, key) != key:
             self._fingerprints[name] = key
-            events.append(Event(None, NOTE, "KEYS", name,
-                                f"key of {name}: now {key:08x}" if key else f"key of {name}: none any more"))
+            events.append(
+                Event(
+                    None,
+                    NOTE,
+                    "KEYS",
+                    name,
+                    f"key of {name}: now {key:08x}" if key else f"key of {name}: none any more",
+                )
+            )
         return events

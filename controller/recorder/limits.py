@@ -15,7 +15,11 @@ class Limits(NamedTuple):
 
 # name: (low, high, what it is)
 RANGES = {
-    "history_MB": (8, 65_536, "size of the database; at its end the oldest seconds go first, trips last"),
+    "history_MB": (
+        8,
+        65_536,
+        "size of the database; at its end the oldest seconds go first, trips last",
+    ),
     "captures_MB": (8, 65_536, "size of all full-rate captures; the oldest go first"),
     "events_max": (1_000, 10_000_000, "events kept besides trips"),
     "capture_before_s": (1, 600, "full rate from so long before a trip"),

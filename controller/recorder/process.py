@@ -1,7 +1,9 @@
-"""The recorder's one loop: take new frames, find events and seconds, make them durable, keep captures.
+"""The recorder's one loop: take new frames, find events and seconds, make them durable, keep
+captures.
 
-Nothing is taken from the journal while the disk takes nothing: what is not durable yet waits there, hours of it, and
-not in memory. A position is stored with every transaction, so a recorder that was killed goes on with the frame after.
+Nothing is taken from the journal while the disk takes nothing: what is not durable yet waits there,
+hours of it, and not in memory. A position is stored with every transaction, so a recorder that was
+killed goes on with the frame after.
 """
 
 import os
@@ -35,7 +37,9 @@ class Reading:
     """One run of the controller and what is made of its frames."""
 
     def __init__(self, run, timeline, silent_until):
-        """silent_until: sequence up to which an earlier recorder has done all this, None for none."""
+        """silent_until: sequence up to which an earlier recorder has done all this, None for
+        none.
+        """
         self.run, self.timeline, self.silent_until = run, timeline, silent_until
         self.finder = self.seconds = None
         self.began = self.quiet = False
@@ -56,7 +60,9 @@ class Recorder:
         self._now_us, _ = self.wall.poll()
         self.batch = Batch(self.wall)
         folder = Folder(state_directory)
-        self.archive = Archive(run_directory, state_directory, limits, self._label_now, say, folder.kept)
+        self.archive = Archive(
+            run_directory, state_directory, limits, self._label_now, say, folder.kept
+        )
         self.captures = Captures(folder, self.archive, limits, say)
         self._follower = Follower(run_directory)
         self._hints = HintWatch(run_directory)
@@ -82,8 +88,16 @@ class Recorder:
         """One poll. True when more frames wait already."""
         self._now_us, step_us = self.wall.poll()
         if step_us:
-            self._add(Event(None, events.NOTE, "CLOCK", CABINET,
-                            f"the wall clock was set by {step_us / 1e6:+.3f} s (source: {self.wall.source})"))
+            self._add(
+                Event(
+                    None,
+                    events.NOTE,
+                    "CLOCK",
+                    CABINET,
+                    f"the wall clock was set by {step_us / 1e6:+.3f} s (source: "
+                    f"{self.wall.source})",
+                )
+            )
         if self._retry_us is not None:
             if self._now_us < self._retry_us:
                 return False
@@ -94,7 +108,11 @@ class Recorder:
                 self._add(event)
             self._look_at_proof_tests()
             more = self._collect()
-        if self.batch.rows or self.batch.seconds and self._now_us - self._stored_us >= SECONDS_EVERY_US:
+        if (
+            self.batch.rows
+            or self.batch.seconds
+            and self._now_us - self._stored_us >= SECONDS_EVERY_US
+        ):
             self._store()
         if self._retry_us is None:
             self.captures.work(self._now_us)
@@ -109,12 +127,19 @@ class Recorder:
         """What persons did at the console, each at its own moment; one that cannot be is of now."""
         for act in self._inbox.take(ACTS_A_STEP):
             within = max(0, self._now_us - ACT_AGE_US_MAX) <= act.moment_us <= self._now_us
-            self.batch.add(Event(None, events.NOTE, act.code, CABINET, act.text),
-                           act.moment_us if within else self._now_us, 0)
+            self.batch.add(
+                Event(None, events.NOTE, act.code, CABINET, act.text),
+                act.moment_us if within else self._now_us,
+                0,
+            )
 
     def _collect(self):
-        """Take frames from the run being read; go to the next run at its end. True when there are more."""
-        if self._reading is None and not self._open(*self._follower.first(self.archive.meta("position"))):
+        """Take frames from the run being read; go to the next run at its end. True when there are
+        more.
+        """
+        if self._reading is None and not self._open(
+            *self._follower.first(self.archive.meta("position"))
+        ):
             return False
         reading = self._reading
         ended = not self._follower.is_newest(reading.run)  # asked before the last look for frames
@@ -151,30 +176,64 @@ class Recorder:
             reading.began = True
             if reading.silent_until is None:
                 lost = 0  # a ring that has gone round before anybody followed it
-                self.batch.add(Event(sequence, events.START, "", CABINET, f"the controller runs, frame {sequence}"),
-                               moment_us, within_us)
+                self.batch.add(
+                    Event(
+                        sequence,
+                        events.START,
+                        "",
+                        CABINET,
+                        f"the controller runs, frame {sequence}",
+                    ),
+                    moment_us,
+                    within_us,
+                )
             else:
                 lost = sequence - reading.silent_until - 1
         if lost:
-            self.batch.add(Event(sequence, events.LOSS, "JOURNAL", CABINET,
-                                 f"{lost} frames before frame {sequence} were overwritten before they were read"),
-                           moment_us, within_us)
+            self.batch.add(
+                Event(
+                    sequence,
+                    events.LOSS,
+                    "JOURNAL",
+                    CABINET,
+                    f"{lost} frames before frame {sequence} were overwritten before they were read",
+                ),
+                moment_us,
+                within_us,
+            )
 
     def _notice_silence(self, reading, taken):
         if taken:
             if reading.quiet:
                 self._add(Event(None, events.NOTE, "", CABINET, "the controller writes again"))
             reading.quiet = False
-        elif not reading.quiet and reading.began and reading.timeline.quiet_us(self._now_us) >= QUIET_US:
+        elif (
+            not reading.quiet
+            and reading.began
+            and reading.timeline.quiet_us(self._now_us) >= QUIET_US
+        ):
             reading.quiet = True
-            self._add(Event(reading.run.seen.sequence, events.STOP, "", CABINET, _how_it_ended(reading.run.seen)))
-        elif reading.quiet and reading.timeline.quiet_us(self._now_us) >= self.limits.capture_after_s * 1_000_000:
+            self._add(
+                Event(
+                    reading.run.seen.sequence,
+                    events.STOP,
+                    "",
+                    CABINET,
+                    _how_it_ended(reading.run.seen),
+                )
+            )
+        elif (
+            reading.quiet
+            and reading.timeline.quiet_us(self._now_us) >= self.limits.capture_after_s * 1_000_000
+        ):
             self.captures.end_of_run(self._now_us)
 
     # -- from run to run
 
     def _open(self, run, goes_on):
-        """Begin to read a run; position and pending capture are of the run before unless it goes on."""
+        """Begin to read a run; position and pending capture are of the run before unless it goes
+        on.
+        """
         if run is None:
             if not self._waits:
                 self._say("no controller has written a journal here yet; waiting")
@@ -182,8 +241,17 @@ class Recorder:
             return False
         position = self.archive.meta("position")
         if position and not goes_on and not position.get("over"):
-            self._add(Event(None, events.LOSS, "JOURNAL", CABINET, f"the run of the controller that was read up to "
-                            f"frame {position['sequence']} is gone; what followed in it was not read"))
+            self._add(
+                Event(
+                    None,
+                    events.LOSS,
+                    "JOURNAL",
+                    CABINET,
+                    f"the run of the controller that was read up to "
+                    f"frame {position['sequence']} is gone; what followed in it was not "
+                    f"read",
+                )
+            )
         self._reading = Reading(run, self._timeline(run), position["sequence"] if goes_on else None)
         begin_at = self.captures.open(run, goes_on)
         if goes_on:
@@ -198,7 +266,11 @@ class Recorder:
     def _timeline(self, run):
         anchor = self.archive.meta("anchor")
         anchor = anchor if anchor and anchor.get("boot") == self._boot else None
-        ended_us = None if self._follower.is_newest(run) else max(0, run.changed_utc_us - self.wall.offset_us)
+        ended_us = (
+            None
+            if self._follower.is_newest(run)
+            else max(0, run.changed_utc_us - self.wall.offset_us)
+        )
         return Timeline(run, anchor, ended_us)
 
     def _next(self, reading):
@@ -208,8 +280,17 @@ class Recorder:
             return False
         if reading.began and not reading.quiet:
             moment_us, within_us = reading.timeline.moment(reading.run.seen.sequence)
-            self.batch.add(Event(reading.run.seen.sequence, events.STOP, "", CABINET, _how_it_ended(reading.run.seen)),
-                           moment_us, within_us)
+            self.batch.add(
+                Event(
+                    reading.run.seen.sequence,
+                    events.STOP,
+                    "",
+                    CABINET,
+                    _how_it_ended(reading.run.seen),
+                ),
+                moment_us,
+                within_us,
+            )
             reading.quiet = True
         if not self._store():  # captures of the run that ends must be known before it is closed
             run.close()
@@ -225,12 +306,20 @@ class Recorder:
     # -- making it durable
 
     def _store(self):
-        """Commit the batch. False when it was not taken: it stays, and nothing more is read until it is."""
+        """Commit the batch. False when it was not taken: it stays, and nothing more is read until
+        it is.
+        """
         meta = {**self._meta(), "proof_tests": self._proof_tests.told}
-        if self._inbox.taken:  # so that another process does not take them again before they are removed
+        # so that another process does not take them again before they are removed
+        if self._inbox.taken:
             meta["acts"] = list(self._inbox.taken)
         try:
-            self.archive.write(self.batch.rows, self.batch.seconds, meta, self.captures.note(self.batch.trips, meta))
+            self.archive.write(
+                self.batch.rows,
+                self.batch.seconds,
+                meta,
+                self.captures.note(self.batch.trips, meta),
+            )
         except DatabaseError as error:
             if self._retry_us is None:
                 self._say(f"{error}: nothing is recorded; it waits in the journal")
@@ -259,8 +348,11 @@ class Recorder:
         anchor = reading.timeline.anchor(position["sequence"])
         if reading.run.seen.ended_in_order and reading.quiet:
             position = {**position, "over": True}
-        return {"position": position, "standing": sorted(reading.finder.standing),
-                "anchor": anchor and {**anchor, "boot": self._boot}}
+        return {
+            "position": position,
+            "standing": sorted(reading.finder.standing),
+            "anchor": anchor and {**anchor, "boot": self._boot},
+        }
 
     def close(self):
         """Make durable what there is, and end; a growing capture goes on with the next recorder."""

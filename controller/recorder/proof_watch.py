@@ -1,8 +1,10 @@
-"""Proof tests that come due, in the record: an event when rows pass 60, 30, 7 or 0 days, one for all of a limit.
+"""Proof tests that come due, in the record: an event when rows pass 60, 30, 7 or 0 days, one for
+all of a limit.
 
-It looks once a minute, in the recorder's process: neither the loop nor what it decides knows of it. What was told is
-kept with the record, so that a recorder that starts again does not repeat it. The first look at a cabinet without a
-ledger writes when it was commissioned; a clock that does not know the day tells nothing and writes nothing.
+It looks once a minute, in the recorder's process: neither the loop nor what it decides knows of it.
+What was told is kept with the record, so that a recorder that starts again does not repeat it. The
+first look at a cabinet without a ledger writes when it was commissioned; a clock that does not know
+the day tells nothing and writes nothing.
 """
 
 from controller.record import proof_state, proof_tests, utc
@@ -18,7 +20,10 @@ class ProofWatch:
 
     def __init__(self, state_directory, told=None, ledger=None):
         """told: of an earlier recorder; ledger: proof_tests.Ledger or a stand-in."""
-        self._directory, self._ledger = state_directory, ledger or proof_tests.Ledger(state_directory)
+        self._directory, self._ledger = (
+            state_directory,
+            ledger or proof_tests.Ledger(state_directory),
+        )
         self.told = told if isinstance(told, dict) else {}
         self._due_us = None
 
@@ -41,8 +46,12 @@ class ProofWatch:
             return []  # somebody writes right now
         except (OSError, proof_tests.LedgerError) as error:
             return self._trouble(plain(error, proof_tests.path_of(self._directory)))
-        rows = proof_state.rows(planned, found.records, proof_tests.day(proof_tests.utc_text(label[0])))
-        wrong = self._lack_of(before) or (f"the proof-test ledger is {found.lines[0]}" if found.breaks else "")
+        rows = proof_state.rows(
+            planned, found.records, proof_tests.day(proof_tests.utc_text(label[0]))
+        )
+        wrong = self._lack_of(before) or (
+            f"the proof-test ledger is {found.lines[0]}" if found.breaks else ""
+        )
         self.told = {**self.told, "head": found.head}
         return [*self._trouble(wrong), *self._passed(rows)]
 
@@ -61,13 +70,19 @@ class ProofWatch:
     def _passed(self, rows):
         """Events of the rows whose level is higher than was told of the same due day."""
         before = self.told.get("rows", {})
-        self.told = {**self.told, "rows": {row["row"]: [row["due"], row["level"]] for row in rows if row["level"]}}
+        self.told = {
+            **self.told,
+            "rows": {row["row"]: [row["due"], row["level"]] for row in rows if row["level"]},
+        }
         new = {}
         for row in rows:
             due, level = before.get(row["row"], [row["due"], 0])
             if row["level"] > (level if due == row["due"] else 0):
                 new.setdefault(row["level"], []).append(row["row"])
-        return [Event(None, NOTE, CODE, CABINET, _text(*each)) for each in sorted(new.items(), reverse=True)]
+        return [
+            Event(None, NOTE, CODE, CABINET, _text(*each))
+            for each in sorted(new.items(), reverse=True)
+        ]
 
 
 def _text(level, keys):

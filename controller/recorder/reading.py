@@ -1,4 +1,6 @@
-"""Reading the record while it is being written, after its recorder was killed, or from a copy: never writing to it."""
+"""Reading the record while it is being written, after its recorder was killed, or from a copy:
+never writing to it.
+"""
 
 import contextlib
 import os
@@ -15,14 +17,19 @@ WAIT_S = 2.0
 def opened(path):
     """A connection that can only read, in one transaction, so that all it reads is of one moment.
 
-    Raises sqlite3.Error, and FileNotFoundError also for a file that is still empty: a recorder killed as it made it.
+    Raises sqlite3.Error, and FileNotFoundError also for a file that is still empty: a recorder
+    killed as it made it.
     """
     if not os.path.exists(path):
         raise FileNotFoundError(2, os.strerror(2))
     if regular_file.is_none(path):
         raise sqlite3.OperationalError(regular_file.REFUSED)
-    connection = sqlite3.connect(f"file:{quote(os.path.abspath(path))}?mode=ro", uri=True, timeout=WAIT_S,
-                                 isolation_level=None)
+    connection = sqlite3.connect(
+        f"file:{quote(os.path.abspath(path))}?mode=ro",
+        uri=True,
+        timeout=WAIT_S,
+        isolation_level=None,
+    )
     with contextlib.closing(connection):
         connection.execute("BEGIN")
         if not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:

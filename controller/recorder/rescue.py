@@ -1,10 +1,11 @@
 """A damaged database is put aside, and a new one begins with every event that can still be read.
 
-Trips come a second time from trips.log. The chain goes on from the last hash that was published, so whoever holds it
-can still check; what was lost in between is said in an event with code DAMAGE.
+Trips come a second time from trips.log. The chain goes on from the last hash that was published, so
+whoever holds it can still check; what was lost in between is said in an event with code DAMAGE.
 
-A kill at any step loses nothing: the old one is called `.rescuing` until the new one, made under a name of its own, is
-whole and has been given the place. Then it is `.damaged`, over the one of the last time.
+A kill at any step loses nothing: the old one is called `.rescuing` until the new one, made under a
+name of its own, is whole and has been given the place. Then it is `.damaged`, over the one of the
+last time.
 """
 
 import contextlib
@@ -19,9 +20,12 @@ from controller.recorder.database import EVENT_COLUMNS, Database, own_columns
 
 ASIDE, UNDER_WAY, NEW = ".damaged", ".rescuing", ".new"
 PLACES = ", ".join("?" * (len(chain.COLUMNS) + 1))
-STATE_KEYS = ("position", "standing", "capture", "anchor")  # meta that lets the recorder go on where it was
-PUBLISHED_KEYS = ("position", "standing", "anchor")  # of these the published one is taken when it is newer
-SECONDS_MAX = 86_400  # of the history the last day, and no more than this many bytes of the limit for each second
+# meta that lets the recorder go on where it was
+STATE_KEYS = ("position", "standing", "capture", "anchor")
+# of these the published one is taken when it is newer
+PUBLISHED_KEYS = ("position", "standing", "anchor")
+# of the history the last day, and no more than this many bytes of the limit for each second
+SECONDS_MAX = 86_400
 BYTES_A_SECOND = 512
 
 
@@ -43,7 +47,9 @@ def settle(path):
 
 
 def put_aside(path):
-    """Move the damaged files away, never over some that still wait for their rescue. Raises OSError."""
+    """Move the damaged files away, never over some that still wait for their rescue. Raises
+    OSError.
+    """
     settle(path)
     with contextlib.suppress(FileNotFoundError):
         os.replace(path, path + UNDER_WAY)
@@ -55,7 +61,8 @@ def put_aside(path):
 
 
 def begin_anew(path, bytes_max, known, damage):
-    """A new database with what can be rescued from the one put aside. Raises OSError, DatabaseError.
+    """A new database with what can be rescued from the one put aside. Raises OSError,
+    DatabaseError.
 
     known: Known; damage(number): the Row that says up to which event some may be missing.
     """
@@ -63,13 +70,17 @@ def begin_anew(path, bytes_max, known, damage):
     database = Database(path + NEW, bytes_max)
     try:
         with contextlib.closing(_old(path + UNDER_WAY)) as old:
-            database.write((), meta=_state(old, known),
-                           also=lambda connection, _: _fill(connection, old, known, bytes_max))
+            database.write(
+                (),
+                meta=_state(old, known),
+                also=lambda connection, _: _fill(connection, old, known, bytes_max),
+            )
         newest = database.query("SELECT id, hash FROM events ORDER BY id DESC LIMIT 1")
         heads = [*newest, (0, chain.START), *([known.published] if known.published else [])]
         database.head_id, database.head = max(heads, key=lambda each: each[0])
         database.write([damage(database.head_id)])
-        database.query("PRAGMA wal_checkpoint(TRUNCATE)")  # the file is whole and durable without a log beside it
+        # the file is whole and durable without a log beside it
+        database.query("PRAGMA wal_checkpoint(TRUNCATE)")
     finally:
         database.close()
     os.replace(path + NEW, path)
@@ -79,10 +90,14 @@ def begin_anew(path, bytes_max, known, damage):
 
 
 class Known:
-    """What is known beside the database: entries of the trip log, the published head, captures on the disk."""
+    """What is known beside the database: entries of the trip log, the published head, captures on
+    the disk.
+    """
 
     def __init__(self, trips, published, meta, captures):
-        """published: (number, hash) or None; meta: published with it; captures: [(event number, file name)]."""
+        """published: (number, hash) or None; meta: published with it; captures: [(event number,
+        file name)].
+        """
         self.trips, self.published, self.meta, self.captures = trips, published, meta, captures
 
 
@@ -95,7 +110,9 @@ def _remove(path, *ends):
 def _old(path):
     """The damaged database, for reading; an empty one where it cannot even be opened."""
     try:
-        return sqlite3.connect(f"file:{quote(os.path.abspath(path))}?mode=ro", uri=True, isolation_level=None)
+        return sqlite3.connect(
+            f"file:{quote(os.path.abspath(path))}?mode=ro", uri=True, isolation_level=None
+        )
     except sqlite3.Error:
         return sqlite3.connect(":memory:", isolation_level=None)
 
@@ -125,7 +142,8 @@ def _state(old, known):
 def _fill(connection, old, known, bytes_max):
     """Everything that is known into the new tables; a trip that was rescued twice counts once."""
     insert = f"INSERT OR IGNORE INTO events({EVENT_COLUMNS}, hash) VALUES ({PLACES})"
-    for order in ("ASC", "DESC"):  # from both ends: a page in the middle must not cost what is newer
+    # from both ends: a page in the middle must not cost what is newer
+    for order in ("ASC", "DESC"):
         for row in _readable(old, f"SELECT {EVENT_COLUMNS}, hash FROM events ORDER BY id {order}"):
             if isinstance(row[-1], bytes) and len(row[-1]) == len(chain.START):
                 connection.execute(insert, row)
@@ -139,6 +157,12 @@ def _fill(connection, old, known, bytes_max):
     connection.executemany("INSERT INTO captures(event_id, file) VALUES (?, ?)", known.captures)
     count = min(SECONDS_MAX, bytes_max // BYTES_A_SECOND)
     columns = ", ".join([column.decode() for table, column in own_columns() if table == b"seconds"])
-    for row in _readable(old, f"SELECT {columns} FROM seconds WHERE rowid > (SELECT max(rowid) FROM seconds) - {count} "
-                              "ORDER BY rowid"):
-        connection.execute(f"INSERT INTO seconds({columns}) VALUES ({', '.join('?' * len(row))})", row)
+    for row in _readable(
+        old,
+        f"SELECT {columns} FROM seconds WHERE rowid > (SELECT max(rowid) "
+        f"FROM seconds) - {count} "
+        "ORDER BY rowid",
+    ):
+        connection.execute(
+            f"INSERT INTO seconds({columns}) VALUES ({', '.join('?' * len(row))})", row
+        )

@@ -1,7 +1,9 @@
-"""Keeping the database within its size: the oldest seconds go first, then the oldest events but trips, trips last.
+"""Keeping the database within its size: the oldest seconds go first, then the oldest events but
+trips, trips last.
 
-Events that go leave a gap in the hash chain: the hash before the next kept one moves to `links`, and an event with code
-RETENTION says up to which number events may be missing. Work is done in small pieces, so that an event never waits.
+Events that go leave a gap in the hash chain: the hash before the next kept one moves to `links`,
+and an event with code RETENTION says up to which number events may be missing. Work is done in
+small pieces, so that an event never waits.
 """
 
 from controller.record import chain
@@ -35,8 +37,13 @@ def _rows(database, table):
 
 def drop_seconds(database):
     """Let the oldest piece of the history go. Raises DatabaseError."""
-    database.write((), also=lambda connection, _: connection.execute(
-        "DELETE FROM seconds WHERE rowid < (SELECT min(rowid) FROM seconds) + ?", (SECONDS_A_PIECE,)))
+    database.write(
+        (),
+        also=lambda connection, _: connection.execute(
+            "DELETE FROM seconds WHERE rowid < (SELECT min(rowid) FROM seconds) + ?",
+            (SECONDS_A_PIECE,),
+        ),
+    )
 
 
 def drop_events(database, label, trips):
@@ -45,18 +52,26 @@ def drop_events(database, label, trips):
     label(kind, code, scope, text) gives the Row of the event that says so.
     """
     condition = "1" if trips else "kind <> 'trip'"
-    numbers = [row[0] for row in database.query(
-        f"SELECT id FROM events WHERE {condition} ORDER BY id LIMIT ?", (EVENTS_A_PIECE,))]
+    numbers = [
+        row[0]
+        for row in database.query(
+            f"SELECT id FROM events WHERE {condition} ORDER BY id LIMIT ?", (EVENTS_A_PIECE,)
+        )
+    ]
     what = "events" if trips else "events but trips"
-    row = label(chain.LOSS, chain.RETENTION, chain.missing_scope(numbers[-1]),
-                f"no room: {what} {numbers[0]} to {numbers[-1]} were let go ({len(numbers)})")
+    row = label(
+        chain.LOSS,
+        chain.RETENTION,
+        chain.missing_scope(numbers[-1]),
+        f"no room: {what} {numbers[0]} to {numbers[-1]} were let go ({len(numbers)})",
+    )
     database.write([row], also=lambda connection, _: _delete(connection, numbers))
 
 
 def _delete(connection, numbers):
     """Delete events and keep the hash before each one that follows a gap."""
     for first, last in _runs(numbers):
-        head, = connection.execute("SELECT hash FROM events WHERE id = ?", (last,)).fetchone()
+        (head,) = connection.execute("SELECT hash FROM events WHERE id = ?", (last,)).fetchone()
         connection.execute("DELETE FROM events WHERE id BETWEEN ? AND ?", (first, last))
         connection.execute("DELETE FROM links WHERE id BETWEEN ? AND ?", (first, last))
         if connection.execute("SELECT 1 FROM events WHERE id = ?", (last + 1,)).fetchone():

@@ -1,4 +1,5 @@
-"""One row per second out of the frames: powers as the mean over the second, everything else as it was at its end.
+"""One row per second out of the frames: powers as the mean over the second, everything else as it
+was at its end.
 
 What was not measured lately is None: unknown is an age, never a value.
 """
@@ -7,8 +8,20 @@ from controller.core import setpoint
 from safety import parameters as p
 from safety import signals as s
 
-COLUMNS = ("grid_W", "load_W", "battery_W", "setpoint_W", "low_W", "high_W", "soc_permille", "cell_mV_min",
-           "cell_mV_max", "temperature_ddegC_max", "state", "reason")
+COLUMNS = (
+    "grid_W",
+    "load_W",
+    "battery_W",
+    "setpoint_W",
+    "low_W",
+    "high_W",
+    "soc_permille",
+    "cell_mV_min",
+    "cell_mV_max",
+    "temperature_ddegC_max",
+    "state",
+    "reason",
+)
 SECOND_MS = 1000
 KNOWN_MS = 2000  # a measurement older than this is left out
 
@@ -36,17 +49,24 @@ class Mean:
 
 
 class Seconds:
-    """Feed it every frame, in order, after it was applied to `seen` (snapshot.Snapshot or alike)."""
+    """Feed it every frame, in order, after it was applied to `seen` (snapshot.Snapshot or
+    alike).
+    """
 
     def __init__(self, seen):
         self.seen = seen
         layout = seen.layout
         tick_ms = seen.reader.header["safety_image"][p.H_TICK_MS]
-        self._second_ticks, self._known_ticks = p.ticks(SECOND_MS, tick_ms), p.ticks(KNOWN_MS, tick_ms)
+        self._second_ticks, self._known_ticks = (
+            p.ticks(SECOND_MS, tick_ms),
+            p.ticks(KNOWN_MS, tick_ms),
+        )
         self._ticks, self._row_ticks = 0, self._second_ticks
         self._fresh_at = [-self._known_ticks] * layout.groups  # tick of the last news of each group
         self._means = tuple(Mean() for _ in range(4))
-        self._power_groups = [layout.unit_group(unit, s.G_PCS_MEASURE) for unit in range(layout.units)]
+        self._power_groups = [
+            layout.unit_group(unit, s.G_PCS_MEASURE) for unit in range(layout.units)
+        ]
         self._power_at = [layout.unit_input(unit, s.PCS_POWER_W) for unit in range(layout.units)]
 
     def feed(self, frame):
@@ -59,7 +79,9 @@ class Seconds:
         self._sample()
         if self._ticks < self._row_ticks:
             return None
-        self._row_ticks = self._ticks + self._second_ticks - (self._ticks - self._row_ticks) % self._second_ticks
+        self._row_ticks = (
+            self._ticks + self._second_ticks - (self._ticks - self._row_ticks) % self._second_ticks
+        )
         return self._row()
 
     def _known(self, group):
@@ -77,11 +99,21 @@ class Seconds:
     def _row(self):
         seen = self.seen
         soc = self._racks(s.G_BMS_CHARGE, s.SOC_PERMILLE)
-        low, high = (self._racks(s.G_BMS_CELLS, index) for index in (s.CELL_VOLTAGE_MV_MIN, s.CELL_VOLTAGE_MV_MAX))
-        return (*[mean.take() for mean in self._means], seen.chain(setpoint.O_AVAILABLE_LOW_W),
-                seen.chain(setpoint.O_AVAILABLE_HIGH_W), sum(soc) // len(soc) if soc else None,
-                min(low) if low else None, max(high) if high else None, self._hottest(),
-                s.STATES[seen.out[s.STATE]], seen.chain(setpoint.O_BINDING_REASON))
+        low, high = (
+            self._racks(s.G_BMS_CELLS, index)
+            for index in (s.CELL_VOLTAGE_MV_MIN, s.CELL_VOLTAGE_MV_MAX)
+        )
+        return (
+            *[mean.take() for mean in self._means],
+            seen.chain(setpoint.O_AVAILABLE_LOW_W),
+            seen.chain(setpoint.O_AVAILABLE_HIGH_W),
+            sum(soc) // len(soc) if soc else None,
+            min(low) if low else None,
+            max(high) if high else None,
+            self._hottest(),
+            s.STATES[seen.out[s.STATE]],
+            seen.chain(setpoint.O_BINDING_REASON),
+        )
 
     def _racks(self, group, index):
         """Values of a signal of every rack; empty when one of them is not known."""
@@ -92,7 +124,15 @@ class Seconds:
 
     def _hottest(self):
         layout, inp = self.seen.layout, self.seen.inp
-        if not all(self._known(layout.rack_group(rack, s.G_BMS_TEMPERATURES)) for rack in range(layout.racks)):
+        if not all(
+            self._known(layout.rack_group(rack, s.G_BMS_TEMPERATURES))
+            for rack in range(layout.racks)
+        ):
             return None
-        firsts = [layout.rack_input(rack, s.MODULE_TEMPERATURE_DDEGC) for rack in range(layout.racks)]
-        return max([value for first in firsts for value in inp[first:first + layout.modules]], default=None)
+        firsts = [
+            layout.rack_input(rack, s.MODULE_TEMPERATURE_DDEGC) for rack in range(layout.racks)
+        ]
+        return max(
+            [value for first in firsts for value in inp[first : first + layout.modules]],
+            default=None,
+        )

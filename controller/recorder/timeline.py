@@ -1,20 +1,24 @@
-"""When a frame was written: a journal holds counts of ticks, this gives each the moment it stands for.
+"""When a frame was written: a journal holds counts of ticks, this gives each the moment it stands
+for.
 
-While the controller writes, its newest frame is now, and every other lies so many ticks before it. A run that has ended
-is placed by what an earlier recorder has seen of it; without that, only its end is bounded, and the moment is unknown.
+While the controller writes, its newest frame is now, and every other lies so many ticks before it.
+A run that has ended is placed by what an earlier recorder has seen of it; without that, only its
+end is bounded, and the moment is unknown.
 """
 
 LOOK_US = 200_000  # a journal whose newest frame does not move for so long is not being written
 WITHIN_US = 40_000  # a poll and a tick
-ANCHORED_WITHIN_US = 1_000_000  # counted on from an anchor: ticks that were skipped are not in the count
+# counted on from an anchor: ticks that were skipped are not in the count
+ANCHORED_WITHIN_US = 1_000_000
 
 
 class Timeline:
     """Of one Run. `quiet_us`: since when its newest frame has not moved."""
 
     def __init__(self, run, anchor, ended_us):
-        """anchor: {inode, sequence, uptime_us} of an earlier recorder or None; ended_us: the latest it can have ended,
-        for a run that is over, None for the newest."""
+        """anchor: {inode, sequence, uptime_us} of an earlier recorder or None; ended_us: the latest
+        it can have ended, for a run that is over, None for the newest.
+        """
         self._run, self._anchor, self._ended_us = run, anchor, ended_us
         self._newest = None
         self._looked_us = self._newest_us = None
@@ -27,7 +31,9 @@ class Timeline:
             self._looked_us, self._newest = now_us, newest
         if newest != self._newest:
             self._newest, self._newest_us, self._within_us = newest, now_us, WITHIN_US
-        elif self._newest_us is None and (self._ended_us is not None or now_us - self._looked_us >= LOOK_US):
+        elif self._newest_us is None and (
+            self._ended_us is not None or now_us - self._looked_us >= LOOK_US
+        ):
             self._place(now_us)
         return self._newest_us is not None
 
@@ -38,7 +44,10 @@ class Timeline:
             on_us = (self._newest - anchor["sequence"]) * self._run.tick_ms * 1000
             self._newest_us, self._within_us = anchor["uptime_us"] + on_us, ANCHORED_WITHIN_US
         else:
-            self._newest_us, self._within_us = now_us if self._ended_us is None else self._ended_us, None
+            self._newest_us, self._within_us = (
+                now_us if self._ended_us is None else self._ended_us,
+                None,
+            )
 
     def moment(self, sequence):
         """(us of the clock that nobody can set, within how many us or None) of a frame."""

@@ -1,7 +1,9 @@
-"""Channel A's end of the link to channel B: bytes in whenever they come, a view of B once a tick, a frame every other.
+"""Channel A's end of the link to channel B: bytes in whenever they come, a view of B once a tick, a
+frame every other.
 
-It has the face of a bus (`receive`, `poll`, `wake_us`), so that the loop's Wire carries it. In a tick: `update` before
-the kernel's step, whose inputs it gives (`ok`, `permits`, `reason`, `subject`), and `report` after it.
+It has the face of a bus (`receive`, `poll`, `wake_us`), so that the loop's Wire carries it. In a
+tick: `update` before the kernel's step, whose inputs it gives (`ok`, `permits`, `reason`,
+`subject`), and `report` after it.
 """
 
 from controller.core.image import PEER_EMPTY
@@ -20,10 +22,14 @@ RESULTS = (*[f"channel B: {result}" for result in latches.RESULTS], "channel B d
 
 
 class ChannelLink:
-    """Frames to and from channel B for one cabinet. `wake_us`: when `poll` has something to send."""
+    """Frames to and from channel B for one cabinet. `wake_us`: when `poll` has something to
+    send.
+    """
 
     def __init__(self, image, kernel):
-        """image: the limit image that both channels hold; kernel: the safety kernel that runs on it."""
+        """image: the limit image that both channels hold; kernel: the safety kernel that runs on
+        it.
+        """
         image_map = sc.image_map_of(image)
         own_image_crc, own_table_crc = p.image_crc(image), pe.table_crc()
         self.kernel = kernel
@@ -54,7 +60,9 @@ class ChannelLink:
         if peer.reason in peer_words.UNHEARD:
             return peer_words.code(peer.reason, self.receiver.last_refusal, 0)
         if peer.reason != pe.OK:
-            return peer_words.code(peer.reason, self._signal_bits >> max(0, peer.subject - 1) & 1, peer.subject)
+            return peer_words.code(
+                peer.reason, self._signal_bits >> max(0, peer.subject - 1) & 1, peer.subject
+            )
         if frame.get(c.VOTE) == 1:
             return 0
         its_reason = frame.get(c.REASON)
@@ -71,13 +79,16 @@ class ChannelLink:
         if self.wake_us == NEVER:
             return b""
         self.wake_us = NEVER
-        return bytes(self.sender.finish())  # a port may hold it back while the sender's buffer goes on
+        # a port may hold it back while the sender's buffer goes on
+        return bytes(self.sender.finish())
 
     def update(self, elapsed):
         """Judge channel B: once a tick, before the kernel's step."""
         inp, known = self.kernel.inp, self.kernel.features.ages.known
         self._signal_bits = sum([inp[signal] << place for place, signal in enumerate(c.SHARED)])
-        self._known_bits = sum([known(group) << place for place, group in enumerate(c.SHARED_GROUPS)])
+        self._known_bits = sum(
+            [known(group) << place for place, group in enumerate(c.SHARED_GROUPS)]
+        )
         self.sender.tick(elapsed)
         self.peer.update(elapsed, self._signal_bits, self._known_bits)
         self._follow_order(elapsed)
@@ -101,17 +112,24 @@ class ChannelLink:
         self.wake_us = 0
 
     def causes(self):
-        """(first-out instance, mask) that stand in channel B: what an operator must name to reset it.
+        """(first-out instance, mask) that stand in channel B: what an operator must name to reset
+        it.
 
         PEER_EMPTY where nothing stands, or B is not heard: what it said before may be long past.
         """
         frame = self.receiver.frame
-        return (frame.get(c.FIRST_OUT) - 1, frame.get(c.CAUSE_MASK)) if self.peer.trusted() else PEER_EMPTY
+        return (
+            (frame.get(c.FIRST_OUT) - 1, frame.get(c.CAUSE_MASK))
+            if self.peer.trusted()
+            else PEER_EMPTY
+        )
 
     def order_reset(self, kind, first_out, mask):
-        """Pass a reset on, for what the operator saw of B (`causes`); `result` is NONE until B has answered.
+        """Pass a reset on, for what the operator saw of B (`causes`); `result` is NONE until B has
+        answered.
 
-        B is asked only for what it says itself: numbers that are not these may be any, also such as no frame can hold.
+        B is asked only for what it says itself: numbers that are not these may be any, also such as
+        no frame can hold.
         """
         now = self.causes()
         if not self.peer.trusted():
@@ -119,7 +137,8 @@ class ChannelLink:
         elif (first_out, mask) != now:
             self.result = latches.CHANGED
         elif now == PEER_EMPTY:
-            self.result = latches.NOTHING  # B would ask for tokens or the key before it sees that there is nothing
+            # B would ask for tokens or the key before it sees that there is nothing
+            self.result = latches.NOTHING
         else:
             self.result, self._order, self._order_ticks = latches.NONE, (kind, first_out, mask), 0
 
@@ -133,7 +152,8 @@ class ChannelLink:
             result = self.receiver.frame.get(c.RESET_RESULT)
             if is_asked and result != latches.NONE:
                 return self._end_order(min(result, NO_ANSWER))
-            if not is_asked and result == latches.NONE:  # else B still gives its answer to the order before this one
+            # else B still gives its answer to the order before this one
+            if not is_asked and result == latches.NONE:
                 self._ask(*self._order)
         if self._order_ticks * self.tick_ms >= ORDER_MS_MAX:
             self._end_order(NO_ANSWER)

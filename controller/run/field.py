@@ -1,7 +1,8 @@
-"""The field side of one cabinet: ports, device families, and what each tick writes, built from a checked configuration.
+"""The field side of one cabinet: ports, device families, and what each tick writes, built from a
+checked configuration.
 
-It knows no transport: whoever owns the wires (loop.py real ones, the rig's simulation virtual ones) moves the bytes of
-each port and the frames of each CAN bus.
+It knows no transport: whoever owns the wires (loop.py real ones, the rig's simulation virtual ones)
+moves the bytes of each port and the frames of each CAN bus.
 """
 
 from functools import partial
@@ -16,15 +17,16 @@ from safety import signals as s
 
 RUN_REPEAT_US = 500_000  # a start or stop that the converter has not followed is said again
 URGENT_US = 500_000  # then the coils have expired by themselves
-CAN_FRAMES_PER_TICK_MAX = 512  # 16 racks x 21 frames in 100 ms, all in one tick, and half as many again
+# 16 racks x 21 frames in 100 ms, all in one tick, and half as many again
+CAN_FRAMES_PER_TICK_MAX = 512
 
 
 class IoChannel:
     """One I/O module and when its coils were last written.
 
-    `supply`: the module that holds the contactor supply, on the channel of another one that holds the PCS enable, else
-    None. An enable is then written only after the supply was, so that if frames get lost it is the enable that expires
-    first: a contactor must not open under power.
+    `supply`: the module that holds the contactor supply, on the channel of another one that holds
+    the PCS enable, else None. An enable is then written only after the supply was, so that if
+    frames get lost it is the enable that expires first: a contactor must not open under power.
     """
 
     def __init__(self, module, port, period_ms):
@@ -37,8 +39,10 @@ class IoChannel:
         self._supply_writes = 0
 
     def write(self, out, now_us):
-        """Submit the coils when they changed or a refresh is due; a change goes first until it is acknowledged, and
-        again each tick: the contactors have to find the PCS stopped when their 0.2 s are over."""
+        """Submit the coils when they changed or a refresh is due; a change goes first until it is
+        acknowledged, and again each tick: the contactors have to find the PCS stopped when their
+        0.2 s are over.
+        """
         for request in self.module.service(now_us):
             self.port.submit(request)
         request = self.module.write(out)
@@ -46,13 +50,17 @@ class IoChannel:
         if changed:
             self._writes, self._urgent_us = self.module.writes, now_us + URGENT_US
         unknown = self.module.writes == self._writes
-        if self._is_due(out, changed or now_us >= self.due_us or unknown and now_us < self._urgent_us):
+        if self._is_due(
+            out, changed or now_us >= self.due_us or unknown and now_us < self._urgent_us
+        ):
             request.priority = rtu.STOP if unknown else rtu.WRITE
             self.sent, self.due_us = request, now_us + self.period_us
             self.port.submit(request)
 
     def _is_due(self, out, is_due):
-        """is_due, but with an enable in it: in the tick after the supply's module has acknowledged a write."""
+        """is_due, but with an enable in it: in the tick after the supply's module has acknowledged
+        a write.
+        """
         if self.supply is None:
             return is_due
         renewed = self.supply.writes != self._supply_writes
@@ -63,9 +71,9 @@ class IoChannel:
 class PcsChannel:
     """One converter: what was last asked of it, and the gate before every set-point.
 
-    A changed set-point waits for its period, but zero does not, nor what replaces a set-point that lies beyond a limit
-    of this tick: the published limit is the enforced one. Such a one takes the turn of the next, so that the bus
-    carries no more than was computed for it (bus_times.py).
+    A changed set-point waits for its period, but zero does not, nor what replaces a set-point that
+    lies beyond a limit of this tick: the published limit is the enforced one. Such a one takes the
+    turn of the next, so that the bus carries no more than was computed for it (bus_times.py).
     """
 
     def __init__(self, pcs, port, layout, unit, period_ms, sent=None):
@@ -84,7 +92,9 @@ class PcsChannel:
         self._gate = self._gate_key = None
 
     def write(self, inp, out, setpoint_W, now_us):
-        """Submit what the converter needs: its own service, start or stop, the set-point through the gate."""
+        """Submit what the converter needs: its own service, start or stop, the set-point through
+        the gate.
+        """
         for request in self.pcs.service(now_us):
             self.port.submit(request)
         running = out[self.run_at]
@@ -93,7 +103,9 @@ class PcsChannel:
         self._run(running and self.gate_verdict == reasons.NONE, inp[self.state_at], now_us)
         changed = setpoint_W != self.sent_W
         if changed and self._is_due(setpoint_W, out, now_us) or self.pcs.write_due(now_us):
-            self._send(setpoint_W, out, now_us, rtu.STOP if changed and setpoint_W == 0 else rtu.WRITE)
+            self._send(
+                setpoint_W, out, now_us, rtu.STOP if changed and setpoint_W == 0 else rtu.WRITE
+            )
 
     def _is_due(self, setpoint_W, out, now_us):
         """Whether a changed set-point goes now."""
@@ -106,7 +118,9 @@ class PcsChannel:
         return is_beyond and now_us >= self.due_us - self.period_us
 
     def _run(self, running, state, now_us):
-        """Say start or stop when it changes, and again as long as the converter has not followed."""
+        """Say start or stop when it changes, and again as long as the converter has not
+        followed.
+        """
         followed = (state in (s.PCS_RUNNING, s.PCS_THROTTLED, s.PCS_STARTING)) == bool(running)
         if running == self.was_running and (followed or now_us < self.run_due_us):
             return
@@ -121,7 +135,9 @@ class PcsChannel:
             return
         turn_us = min(max(now_us, self.due_us), now_us + self.period_us) if setpoint_W else now_us
         self.due_us = turn_us + self.period_us
-        self.gate_verdict = self._gate_for_scale().check(request.frame, out[self.charge_at], out[self.discharge_at])
+        self.gate_verdict = self._gate_for_scale().check(
+            request.frame, out[self.charge_at], out[self.discharge_at]
+        )
         if self.gate_verdict == reasons.NONE:
             self.sent_W = setpoint_W
             request.on_failure = partial(self._lost, request.on_failure)
@@ -134,7 +150,9 @@ class PcsChannel:
         self.port.submit(request)
 
     def _lost(self, tell, kind, code, now_us):
-        """A set-point that was not acknowledged is said again, or a lost 0 W would leave the last power standing."""
+        """A set-point that was not acknowledged is said again, or a lost 0 W would leave the last
+        power standing.
+        """
         self.sent_W = None
         tell(kind, code, now_us)
 
@@ -184,9 +202,13 @@ class Field:
     """`ports` (RtuPort by bus name), `can` (CanBus by bus name), and the devices of one cabinet."""
 
     def __init__(self, config, image):
-        """config: a checked configuration; image: the ProcessImage the drivers write into. Raises ConfigError."""
+        """config: a checked configuration; image: the ProcessImage the drivers write into. Raises
+        ConfigError.
+        """
         self.drivers = families.build(config, image)
-        self.ports = {bus.name: bus_times.rtu_port(config, bus) for bus in config.buses if bus.kind == "rtu"}
+        self.ports = {
+            bus.name: bus_times.rtu_port(config, bus) for bus in config.buses if bus.kind == "rtu"
+        }
         self.can = {bus.name: CanBus(bus.name) for bus in config.buses if bus.kind == "can"}
         self.io, self.pcs = [], []
         for device in config.devices:
@@ -194,7 +216,9 @@ class Field:
 
     def _add(self, device, driver, config, image):
         if device.role == "bms":
-            self.can[device.bus].add(driver, image.layout.rack_output(device.index, s.CONTACTOR_CLOSE_OK))
+            self.can[device.bus].add(
+                driver, image.layout.rack_output(device.index, s.CONTACTOR_CLOSE_OK)
+            )
             return
         port = self.ports[device.bus]
         if device.outputs:
@@ -205,12 +229,16 @@ class Field:
         elif device.role == "pcs":
             sent = Sent(driver, image.inp, sent_at(image.layout, device.index))
             port.watch[device.address] = sent.see
-            self.pcs.append(PcsChannel(driver, port, image.layout, device.index, device.setpoint_ms, sent))
+            self.pcs.append(
+                PcsChannel(driver, port, image.layout, device.index, device.setpoint_ms, sent)
+            )
         for request, period_us in driver.periodic():
             port.add(request, period_us)
 
     def read(self, now_us):
-        """Before the freeze: take in what waits on the CAN buses (RTU replies were taken as they came)."""
+        """Before the freeze: take in what waits on the CAN buses (RTU replies were taken as they
+        came).
+        """
         for bus in self.can.values():
             bus.read(now_us)
 

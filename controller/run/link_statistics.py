@@ -1,7 +1,9 @@
-"""What the buses have counted, in a mapped file: written by the loop once a second, read by anybody.
+"""What the buses have counted, in a mapped file: written by the loop once a second, read by
+anybody.
 
-One entry per RTU unit and one per CAN bus, of a fixed size: name of the bus, address (-1: a CAN bus; 0: bytes nobody
-was asked for), then the counters. A reader that meets a write half done sees an odd number in front and looks again.
+One entry per RTU unit and one per CAN bus, of a fixed size: name of the bus, address (-1: a CAN
+bus; 0: bytes nobody was asked for), then the counters. A reader that meets a write half done sees
+an odd number in front and looks again.
 """
 
 import mmap
@@ -13,8 +15,26 @@ from controller.system import regular_file
 HEAD = struct.Struct("<8sII")  # magic, number of the write (odd while it is being made), entries
 ENTRY = struct.Struct("<16si8q")
 MAGIC = b"FBLINK\x00\x01"
-RTU_COUNTERS = ("sent", "ok", "timeout", "exception", "bad_reply", "noise_bytes", "stray_frames", "silent")
-CAN_COUNTERS = ("received", "sent", "foreign", "error_frames", "bus_offs", "full", "losses", "state")
+RTU_COUNTERS = (
+    "sent",
+    "ok",
+    "timeout",
+    "exception",
+    "bad_reply",
+    "noise_bytes",
+    "stray_frames",
+    "silent",
+)
+CAN_COUNTERS = (
+    "received",
+    "sent",
+    "foreign",
+    "error_frames",
+    "bus_offs",
+    "full",
+    "losses",
+    "state",
+)
 ENTRIES_MAX = 64
 WRITE_US = 1_000_000
 TRIES = 100
@@ -25,7 +45,9 @@ class LinkStatistics:
     """Writer: `note` every tick; it writes when a second has gone by."""
 
     def __init__(self, path, field):
-        """field: field.Field, whose CAN ports are open by the first note. Makes the file anew; raises OSError."""
+        """field: field.Field, whose CAN ports are open by the first note. Makes the file anew;
+        raises OSError.
+        """
         self._field, self._number, self._due_us = field, 0, 0
         with open(path, "w+b", opener=regular_file.opener) as file:
             os.posix_fallocate(file.fileno(), 0, HEAD.size + ENTRIES_MAX * ENTRY.size)
@@ -44,10 +66,19 @@ class LinkStatistics:
         HEAD.pack_into(self._map, 0, MAGIC, self._number, len(entries))
 
     def _entries(self):
-        found = [(name.encode()[:16], address, *[getattr(unit, counter) for counter in RTU_COUNTERS])
-                 for name, port in self._field.ports.items() for address, unit in port.statistics.items()]
-        return found + [(name.encode()[:16], CAN_ADDRESS, *[getattr(bus.port, counter) for counter in CAN_COUNTERS])
-                        for name, bus in self._field.can.items()]
+        found = [
+            (name.encode()[:16], address, *[getattr(unit, counter) for counter in RTU_COUNTERS])
+            for name, port in self._field.ports.items()
+            for address, unit in port.statistics.items()
+        ]
+        return found + [
+            (
+                name.encode()[:16],
+                CAN_ADDRESS,
+                *[getattr(bus.port, counter) for counter in CAN_COUNTERS],
+            )
+            for name, bus in self._field.can.items()
+        ]
 
     def close(self):
         """Unmap; the file stays."""
@@ -55,7 +86,9 @@ class LinkStatistics:
 
 
 def read(path):
-    """{"units": {(bus, address): {counter: value}}, "buses": {bus: ...}}; None without a whole file, or a write."""
+    """{"units": {(bus, address): {counter: value}}, "buses": {bus: ...}}; None without a whole
+    file, or a write.
+    """
     for _ in range(TRIES):
         try:
             with open(path, "rb", opener=regular_file.opener) as file:
@@ -67,7 +100,9 @@ def read(path):
         _, number, count = HEAD.unpack_from(content)
         if not number & 1:
             count = min(count, ENTRIES_MAX)
-            return _decoded(content, count) if len(content) >= HEAD.size + count * ENTRY.size else None
+            return (
+                _decoded(content, count) if len(content) >= HEAD.size + count * ENTRY.size else None
+            )
     return None
 
 

@@ -1,7 +1,9 @@
-"""The real loop: one thread, one tick, absolute deadlines; the slack between ticks is spent moving bytes.
+"""The real loop: one thread, one tick, absolute deadlines; the slack between ticks is spent moving
+bytes.
 
-Whatever may block, allocate much or crash lives in another process (store.Keeper, readers of the journal and of the
-statistics). Order at the start: build everything, open the ports, tell the service manager, take the priority last.
+Whatever may block, allocate much or crash lives in another process (store.Keeper, readers of the
+journal and of the statistics). Order at the start: build everything, open the ports, tell the
+service manager, take the priority last.
 """
 
 import os
@@ -19,8 +21,10 @@ from drivers.buses.can_port import open_can
 from drivers.buses.serial_port import Arrivals, SerialPort
 from safety import signals as s
 
-STOP_US_MAX = 15_000_000  # a controlled stop: ramp 2 s, open at zero current within 5 s, store the record; then some
-OPEN_US_MAX = 45_000_000  # while something is supplied yet: 30 s for a fuse (fuse_wait_ms), and the above
+# a controlled stop: ramp 2 s, open at zero current within 5 s, store the record; then some
+STOP_US_MAX = 15_000_000
+# while something is supplied yet: 30 s for a fuse (fuse_wait_ms), and the above
+OPEN_US_MAX = 45_000_000
 LATE_IN_A_ROW_MAX = 2
 
 
@@ -53,7 +57,9 @@ class Wire:
 
 
 class Loop:
-    """Runs one cabinet until SIGTERM or SIGINT, then stops it in a controlled way. `exit_code` after `run`."""
+    """Runs one cabinet until SIGTERM or SIGINT, then stops it in a controlled way. `exit_code`
+    after `run`.
+    """
 
     def __init__(self, cabinet, run_directory, notifier, keys=None):
         """cabinet: controller.run.cabinet.Cabinet; run_directory: for statistics and sockets.
@@ -64,7 +70,9 @@ class Loop:
         self.notifier = notifier
         self.statistics = LoopStatistics(os.path.join(run_directory, "loop.stats"))
         self.hints = HintListener(run_directory, cabinet, keys or {})
-        self.commands = operator_commands.Listener(os.path.join(run_directory, "command.sock"), self.hints.change_key)
+        self.commands = operator_commands.Listener(
+            os.path.join(run_directory, "command.sock"), self.hints.change_key
+        )
         config, field = cabinet.config, cabinet.field
         self.wires = [Wire(bus, field.ports[bus.name]) for bus in config.buses if bus.kind == "rtu"]
         if cabinet.peer is not None:
@@ -76,7 +84,8 @@ class Loop:
                 self.can_ports.append(field.can[bus.name].port)
         self.links = LinkStatistics(os.path.join(run_directory, "links.stats"), field)
         self.stopping_us = None
-        self._run_directory, self._told, self._marked = run_directory, False, True  # a mark may be there from before
+        # a mark may be there from before
+        self._run_directory, self._told, self._marked = run_directory, False, True
         self._arrivals = Arrivals()
         self._wire_of = {wire.serial: wire for wire in self.wires}
         for wire in self.wires:
@@ -125,10 +134,15 @@ class Loop:
 
     def _sources(self):
         """Whom to wait for: serial ports, and who has not had its share of this tick yet."""
-        return [self._arrivals, *[listener for listener in (self.commands, self.hints) if listener.hungry]]
+        return [
+            self._arrivals,
+            *[listener for listener in (self.commands, self.hints) if listener.hungry],
+        ]
 
     def _after(self, now_us):
-        """What the tick submitted goes out at once; lost ports are tried again; an operator gets an answer."""
+        """What the tick submitted goes out at once; lost ports are tried again; an operator gets an
+        answer.
+        """
         for wire in self.wires:
             if wire.serial.fileno() < 0 and wire.serial.service(now_us):
                 self._arrivals.add(wire.serial)
@@ -140,15 +154,25 @@ class Loop:
         self._watch_store(now_us)
 
     def _watch_store(self, now_us):
-        """A store that takes nothing is said, and the next start here is told; what has been saved ends that."""
+        """A store that takes nothing is said, and the next start here is told; what has been saved
+        ends that.
+        """
         keeper = self.cabinet.keeper
         keeper.watch(now_us)
         if not keeper.ok and not self._told:
             self._told = self._marked = True
             store.mark_failed(self._run_directory, True)
-            print(f"firebreak: {keeper.line}; nothing closes and no reset is taken until a restart: "
-                  "make room first; a restart now loses what is not stored", file=sys.stderr, flush=True)
-        elif self._marked and keeper.poll() and keeper.ok:  # the first record of this run: what it took over is in it
+            print(
+                f"firebreak: {keeper.line}; nothing closes and no reset is taken until a "
+                f"restart: "
+                "make room first; a restart now loses what is not "
+                "stored",
+                file=sys.stderr,
+                flush=True,
+            )
+        elif (
+            self._marked and keeper.poll() and keeper.ok
+        ):  # the first record of this run: what it took over is in it
             self._marked = False
             store.mark_failed(self._run_directory, False)
 
@@ -159,7 +183,9 @@ class Loop:
             self.cabinet.end()
 
     def _stopped(self, now_us):
-        """Nothing is closed and the store has what it can have, or it has taken too long. A trip is not waited out."""
+        """Nothing is closed and the store has what it can have, or it has taken too long. A trip is
+        not waited out.
+        """
         kernel, keeper = self.cabinet.core.kernel, self.cabinet.keeper
         out = kernel.out
         open_ = out[s.STATE] == s.TRIPPED and kernel.features.all_reported_open()
@@ -193,7 +219,9 @@ def _open_can(bus):
         return open_can(bus.interface, bus.channel, bus.bitrate_bps)
     server, _, name = bus.channel.rpartition("/")
     host, _, port = server.partition(":")
-    return open_can("socketcand", name, bus.bitrate_bps, host=host or "127.0.0.1", port=int(port or 29536))
+    return open_can(
+        "socketcand", name, bus.bitrate_bps, host=host or "127.0.0.1", port=int(port or 29536)
+    )
 
 
 def lock(run_directory):

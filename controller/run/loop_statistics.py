@@ -1,4 +1,6 @@
-"""How punctual the loop is: counters and a histogram in a mapped file, written by the loop, read by anybody."""
+"""How punctual the loop is: counters and a histogram in a mapped file, written by the loop, read by
+anybody.
+"""
 
 import mmap
 import os
@@ -7,7 +9,8 @@ import struct
 from controller.system import regular_file
 
 BUCKETS = 20_001  # 1 us each; the last holds everything later
-HEAD = struct.Struct("<8sQQQQQQ")  # magic, ticks, missed, late, runs, latest lateness in us, maximum
+# magic, ticks, missed, late, runs, latest lateness in us, maximum
+HEAD = struct.Struct("<8sQQQQQQ")
 MAGIC = b"FBLOOP\x00\x02"
 COUNTERS = ("ticks", "missed", "late", "runs")  # as clock.Deadlines has them
 FILE_BYTES = HEAD.size + 4 * BUCKETS
@@ -20,9 +23,10 @@ class LoopStatistics:
     def __init__(self, path):
         """Makes the file anew; raises OSError."""
         with open(path, "w+b", opener=regular_file.opener) as file:
-            os.posix_fallocate(file.fileno(), 0, FILE_BYTES)  # a full /run is an error now, not a signal in the loop
+            # a full /run is an error now, not a signal in the loop
+            os.posix_fallocate(file.fileno(), 0, FILE_BYTES)
             self._map = mmap.mmap(file.fileno(), FILE_BYTES)
-        self._counts = memoryview(self._map)[HEAD.size:].cast("I")
+        self._counts = memoryview(self._map)[HEAD.size :].cast("I")
         self._ticks = self._maximum_us = 0
 
     def note(self, deadlines):
@@ -31,8 +35,17 @@ class LoopStatistics:
         self._ticks += 1
         self._maximum_us = max(self._maximum_us, lateness_us)
         self._counts[min(lateness_us, BUCKETS - 1)] += 1
-        HEAD.pack_into(self._map, 0, MAGIC, self._ticks, deadlines.missed, deadlines.late, deadlines.runs,
-                       lateness_us, self._maximum_us)
+        HEAD.pack_into(
+            self._map,
+            0,
+            MAGIC,
+            self._ticks,
+            deadlines.missed,
+            deadlines.late,
+            deadlines.runs,
+            lateness_us,
+            self._maximum_us,
+        )
 
     def close(self):
         """Unmap; the file stays."""
@@ -41,7 +54,9 @@ class LoopStatistics:
 
 
 def content(path):
-    """The bytes of a statistics file as it is now, for `figures`; None without one that can be read, or a tick."""
+    """The bytes of a statistics file as it is now, for `figures`; None without one that can be
+    read, or a tick.
+    """
     try:
         with open(path, "rb", opener=regular_file.opener) as file:
             found = file.read()
@@ -53,20 +68,31 @@ def content(path):
 
 
 def read(path):
-    """{ticks, missed, late, runs, lateness_us {p50, p99, p99_9, max}} of a file; None without one, or a tick."""
+    """{ticks, missed, late, runs, lateness_us {p50, p99, p99_9, max}} of a file; None without one,
+    or a tick.
+    """
     found = content(path)
     return found and figures(found)
 
 
 def figures(found, earlier=None):
-    """As `read`, of the content of a file; earlier: only of the ticks since that content of the same file."""
+    """As `read`, of the content of a file; earlier: only of the ticks since that content of the
+    same file.
+    """
     _, *counted, _, maximum_us = HEAD.unpack_from(found)
-    counts = memoryview(found)[HEAD.size:].cast("I")
+    counts = memoryview(found)[HEAD.size :].cast("I")
     if earlier is not None:
         counted = [after - before for after, before in zip(counted, HEAD.unpack_from(earlier)[1:])]
-        counts = [after - before for after, before in zip(counts, memoryview(earlier)[HEAD.size:].cast("I"))]
-        maximum_us = max([lateness_us for lateness_us, count in enumerate(counts) if count], default=0)
-    lateness_us = {name: _percentile(counts, counted[0], permille) for name, permille in PERCENTILES}
+        counts = [
+            after - before
+            for after, before in zip(counts, memoryview(earlier)[HEAD.size :].cast("I"))
+        ]
+        maximum_us = max(
+            [lateness_us for lateness_us, count in enumerate(counts) if count], default=0
+        )
+    lateness_us = {
+        name: _percentile(counts, counted[0], permille) for name, permille in PERCENTILES
+    }
     return {**dict(zip(COUNTERS, counted)), "lateness_us": lateness_us | {"max": maximum_us}}
 
 

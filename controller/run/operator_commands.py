@@ -1,9 +1,9 @@
 """Operator commands to a running controller: one fixed datagram on a UNIX socket, one answer.
 
-A reset names the first-out instance and the cause mask the operator saw, those of the second channel too; each channel
-refuses it when they have changed.
-The socket lies in the run directory, whose permissions say who may send. A changed key of a source of hints comes the
-same way, bytes and all, because the loop reads no file after its start.
+A reset names the first-out instance and the cause mask the operator saw, those of the second
+channel too; each channel refuses it when they have changed. The socket lies in the run directory,
+whose permissions say who may send. A changed key of a source of hints comes the same way, bytes and
+all, because the loop reads no file after its start.
 """
 
 import os
@@ -18,34 +18,58 @@ from controller.system import sockets
 from controller.system.paths import quoted
 from safety import latches
 
-REQUEST = struct.Struct("<4sBxxxiiii")  # magic, what, first-out instance, cause mask, both of the second channel
-ANSWER = struct.Struct("<4sBB")  # magic, answer, of a reset: the second channel's (channel_link.RESULTS)
+# magic, what, first-out instance, cause mask, both of the second channel
+REQUEST = struct.Struct("<4sBxxxiiii")
+# magic, answer, of a reset: the second channel's (channel_link.RESULTS)
+ANSWER = struct.Struct("<4sBB")
 MAGIC = b"FBC1"
 REMOTE_RESET, KEY_RESET, RUN, STOP = 1, 2, 3, 4
 KEY_CHANGE = struct.Struct("<4sBxxx16s32sQ")  # magic, what, source, key, made at (UTC s)
 LAMP_TEST, TEST_MODE = 5, 6
-LOCK = struct.Struct("<4sBxxx16s")  # magic, what, name of the person; as long as a REQUEST, `what` tells them apart
+# magic, what, name of the person; as long as a REQUEST, `what` tells them apart
+LOCK = struct.Struct("<4sBxxx16s")
 LOCK_OUT, END_LOCK_OUT = 21, 22
-SET_KEY, ROTATE_KEY, REVOKE_KEY = 11, 12, 13  # in place of all old ones; old one valid for a day more; none any more
-# Answers. A reset is answered with latches.RESULTS. What the store does not take is void (NOT_STORED: a reset, a start,
-# the end of a lock-out) or in effect all the same (UNSTORED: a stop, a lock-out).
-(ACCEPTED, REFUSED_FORM, BUSY, NOT_STORED, NO_SOURCE, LOCKED, NOT_LOCKED, OTHERS_LOCK,
- KEY_IN_RUN, IN_TEST, OVERRULED, UNCONFIRMED, STAYS_LOCKED, UNSTORED) = range(100, 114)
+# in place of all old ones; old one valid for a day more; none any more
+SET_KEY, ROTATE_KEY, REVOKE_KEY = 11, 12, 13
+# Answers. A reset is answered with latches.RESULTS. What the store does not take is void
+# (NOT_STORED: a reset, a start, the end of a lock-out) or in effect all the same (UNSTORED: a stop,
+# a lock-out).
+(
+    ACCEPTED,
+    REFUSED_FORM,
+    BUSY,
+    NOT_STORED,
+    NO_SOURCE,
+    LOCKED,
+    NOT_LOCKED,
+    OTHERS_LOCK,
+    KEY_IN_RUN,
+    IN_TEST,
+    OVERRULED,
+    UNCONFIRMED,
+    STAYS_LOCKED,
+    UNSTORED,
+) = range(100, 114)
 PERSON = re.compile(rb"[a-z][a-z0-9_]{0,15}")
-STORED_MS = 5000  # the longest wait for the store: what is not stored by then is answered so, and a start or reset void
-ANSWER_S = 7.0  # longer than that, so that whoever asked reads it and nothing takes effect after "no answer"
+# the longest wait for the store: what is not stored by then is answered so, and a start or reset
+# void
+STORED_MS = 5000
+# longer than that, so that whoever asked reads it and nothing takes effect after "no answer"
+ANSWER_S = 7.0
 COMMANDS_PER_TICK = 4  # an operator sends one; a script gone wild may not make the loop late
 
 
 class Listener:
-    """The loop's end: one reset, lock-out, start or stop at a time, answered after the tick that has ended it; all else
-    at once. A stop or lock-out that comes while somebody waits for an answer is obeyed all the same.
+    """The loop's end: one reset, lock-out, start or stop at a time, answered after the tick that
+    has ended it; all else at once. A stop or lock-out that comes while somebody waits for an answer
+    is obeyed all the same.
     """
 
     def __init__(self, path, change_key=None):
         """Replaces a socket left over at `path`; raises OSError.
 
-        change_key(source as 16 bytes, key or None to revoke, made_s, rotate) returns False for an unknown source.
+        change_key(source as 16 bytes, key or None to revoke, made_s, rotate) returns False for an
+        unknown source.
         """
         self._path, self._change_key = path, change_key
         self._socket = sockets.bound(path, 0o600)
@@ -71,7 +95,8 @@ class Listener:
         self._left -= 1
         answer = self._obey(data, cabinet)
         if answer is None:
-            self._waiting = sender or ""  # also of one without an address: a second request must not get its answer
+            # also of one without an address: a second request must not get its answer
+            self._waiting = sender or ""
         else:
             self._send(answer, sender)
 
@@ -106,7 +131,9 @@ class Listener:
         return refused or (None if is_free else UNCONFIRMED)
 
     def _obey_lock(self, cabinet, magic, what, padded):
-        """None: answered when it is stored. A lock-out waits for nobody else's command: its effect comes first."""
+        """None: answered when it is stored. A lock-out waits for nobody else's command: its effect
+        comes first.
+        """
         name = padded.rstrip(b"\0")
         if magic != MAGIC or not PERSON.fullmatch(name):
             return REFUSED_FORM
@@ -117,13 +144,21 @@ class Listener:
         return refused or (None if is_free else UNCONFIRMED)
 
     def _obey_key(self, magic, what, source, key, made_s):
-        if magic != MAGIC or what not in (SET_KEY, ROTATE_KEY, REVOKE_KEY) or self._change_key is None:
+        if (
+            magic != MAGIC
+            or what not in (SET_KEY, ROTATE_KEY, REVOKE_KEY)
+            or self._change_key is None
+        ):
             return REFUSED_FORM
-        known = self._change_key(source, None if what == REVOKE_KEY else key, made_s, what == ROTATE_KEY)
+        known = self._change_key(
+            source, None if what == REVOKE_KEY else key, made_s, what == ROTATE_KEY
+        )
         return ACCEPTED if known else NO_SOURCE
 
     def answer(self, result, peer_result=latches.NONE):
-        """After a tick: tell whoever waits how it ended; result 0: it has not. Begins to count anew."""
+        """After a tick: tell whoever waits how it ended; result 0: it has not. Begins to count
+        anew.
+        """
         self._left = COMMANDS_PER_TICK
         if self._waiting is not None and result:
             sender, self._waiting = self._waiting, None
@@ -147,25 +182,32 @@ def words(answer):
     """An answer code, or None, in words."""
     if answer is None:
         return "no answer"
-    named = {ACCEPTED: "accepted", REFUSED_FORM: "not understood: is it the same version?",
-             BUSY: "somebody else's command is not done yet",
-             NOT_STORED: "the store does not take it: see the controller's messages",
-             NO_SOURCE: "its configuration has no such source", LOCKED: "it is locked out already",
-             NOT_LOCKED: "it is not locked out", KEY_IN_RUN: "turn the key out of RUN first",
-             IN_TEST: "a test is under way: ask again when its minute is over",
-             STAYS_LOCKED: "it is locked out, and that has to end first",
-             OVERRULED: "somebody has stopped it meanwhile",
-             UNCONFIRMED: "in effect; not known to be stored: another command is not done yet",
-             UNSTORED: "in effect, but a restart loses it: see the controller's messages",
-             OTHERS_LOCK: "somebody else has locked it out: only they may end that, or the key out of RUN"}
+    named = {
+        ACCEPTED: "accepted",
+        REFUSED_FORM: "not understood: is it the same version?",
+        BUSY: "somebody else's command is not done yet",
+        NOT_STORED: "the store does not take it: see the controller's messages",
+        NO_SOURCE: "its configuration has no such source",
+        LOCKED: "it is locked out already",
+        NOT_LOCKED: "it is not locked out",
+        KEY_IN_RUN: "turn the key out of RUN first",
+        IN_TEST: "a test is under way: ask again when its minute is over",
+        STAYS_LOCKED: "it is locked out, and that has to end first",
+        OVERRULED: "somebody has stopped it meanwhile",
+        UNCONFIRMED: "in effect; not known to be stored: another command is not done yet",
+        UNSTORED: "in effect, but a restart loses it: see the controller's messages",
+        OTHERS_LOCK: "somebody else has locked it out: only they may end that, or the key "
+        "out of RUN",
+    }
     return named.get(answer) or latches.RESULTS[answer]
 
 
 class Answer(NamedTuple):
-    """How a command ended. `here`: an answer code, None when nobody answered in time; of a reset latches.RESULTS.
+    """How a command ended. `here`: an answer code, None when nobody answered in time; of a reset
+    latches.RESULTS.
 
-    `channel_b`: how a reset ended there (channel_link.RESULTS), NONE where there is none, or where it was not asked
-    because the reset was refused here (cabinet.PASSED_ON).
+    `channel_b`: how a reset ended there (channel_link.RESULTS), NONE where there is none, or where
+    it was not asked because the reset was refused here (cabinet.PASSED_ON).
     """
 
     here: int | None
@@ -184,14 +226,17 @@ class Answer(NamedTuple):
 
 
 def reach(path):
-    """Raises OSError, as `ask` would, where nobody listens at the socket `path`; nothing is sent."""
+    """Raises OSError, as `ask` would, where nobody listens at the socket `path`; nothing is
+    sent.
+    """
     client = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
     with client, sockets.short(path) as name:
         client.connect(name)
 
 
 def ask(path, what):
-    """Send one command to the socket at `path` and return the answer code, None when nobody answered in time.
+    """Send one command to the socket at `path` and return the answer code, None when nobody
+    answered in time.
 
     Raises OSError when there is no such socket.
     """
@@ -199,19 +244,27 @@ def ask(path, what):
 
 
 def reset(path, kind, first_out, mask, peer_first_out, peer_mask):
-    """Ask for a reset of what somebody saw (snapshot.Snapshot.causes). As `ask`, but returns Answer."""
+    """Ask for a reset of what somebody saw (snapshot.Snapshot.causes). As `ask`, but returns
+    Answer.
+    """
     return _exchange(path, REQUEST.pack(MAGIC, kind, first_out, mask, peer_first_out, peer_mask))
 
 
 def lock_out(path, name, is_locked):
-    """Lock the cabinet out in a person's name, or end that. As `ask`; ValueError for what is no name."""
+    """Lock the cabinet out in a person's name, or end that. As `ask`; ValueError for what is no
+    name.
+    """
     if not PERSON.fullmatch(name.encode("ascii", "replace")):
         raise ValueError(f"{quoted(name)}: a name is 1 .. 16 of a-z, 0-9 and _, a letter first")
-    return _exchange(path, LOCK.pack(MAGIC, LOCK_OUT if is_locked else END_LOCK_OUT, name.encode("ascii"))).here
+    return _exchange(
+        path, LOCK.pack(MAGIC, LOCK_OUT if is_locked else END_LOCK_OUT, name.encode("ascii"))
+    ).here
 
 
 def change_key(path, what, source, key, made_s):
-    """Tell a running controller of a source's key: what of SET_KEY ..., source and key as bytes. As `ask`."""
+    """Tell a running controller of a source's key: what of SET_KEY ..., source and key as bytes. As
+    `ask`.
+    """
     return _exchange(path, KEY_CHANGE.pack(MAGIC, what, source, key, made_s)).here
 
 
@@ -226,5 +279,10 @@ def _exchange(path, datagram):
             data = client.recv(16)
         except TimeoutError:
             return Answer(None, latches.NONE)
-        # A controller of another version, running on while this one was installed, answers in another form.
-        return Answer(*ANSWER.unpack(data)[1:]) if len(data) == ANSWER.size else Answer(REFUSED_FORM, latches.NONE)
+        # A controller of another version, running on while this one was installed, answers in
+        # another form.
+        return (
+            Answer(*ANSWER.unpack(data)[1:])
+            if len(data) == ANSWER.size
+            else Answer(REFUSED_FORM, latches.NONE)
+        )

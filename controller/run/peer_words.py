@@ -1,6 +1,8 @@
-"""What the kernel's input peer_code says, in a sentence: who gives no permit, why, and which contact or row it names.
+"""What the kernel's input peer_code says, in a sentence: who gives no permit, why, and which
+contact or row it names.
 
-The code is one whole number, so that it goes the way of every input: to the kernel, the journal, the console.
+The code is one whole number, so that it goes the way of every input: to the kernel, the journal,
+the console.
 """
 
 from safety import channel as c
@@ -10,21 +12,28 @@ from safety import signals as s
 
 ITS_REASON_SHIFT, SUBJECT_SHIFT, BYTE = 8, 16, 0xFF
 OF_A = {
-    pe.OTHER_TABLES: "channel B runs another version of this program: load this one with ./flash.sh mcu",
+    pe.OTHER_TABLES: "channel B runs another version of this program: load this one with "
+    "./flash.sh mcu",
     pe.OTHER_IMAGE: "channel B holds another limit image: load this site's with ./flash.sh mcu",
     pe.CLOCKS_DIFFER: f"the clock of channel B differs by over {pe.CLOCK_PERMILLE_MAX // 10} %",
 }
 LEVELS = ("open", "closed")
-OF_B = tuple([stage for stage in m.STAGES if stage[m.S_SCOPE] == s.CABINET])  # its instances: it has no units or racks
-UNHEARD = {pe.SILENT: "channel B is silent", pe.NOT_HEARD: "channel B has not been heard since the start"}
+# its instances: it has no units or racks
+OF_B = tuple([stage for stage in m.STAGES if stage[m.S_SCOPE] == s.CABINET])
+UNHEARD = {
+    pe.SILENT: "channel B is silent",
+    pe.NOT_HEARD: "channel B has not been heard since the start",
+}
 
 
 def code(reason, its_reason, subject):
-    """The three in one number below 2^24. reason: of A about B (peer.REASONS), INTERLOCK where B gives none itself.
+    """The three in one number below 2^24. reason: of A about B (peer.REASONS), INTERLOCK where B
+    gives none itself.
 
-    its_reason: B's own (REASONS); why the bytes of a B that is not heard were refused (channel.REFUSALS); where a
-    contact disagrees, 1 if it is closed here. subject: index + 1 of the shared contact, or of the stage that stands in
-    B; where B does not hear us, why it refused our bytes.
+    its_reason: B's own (REASONS); why the bytes of a B that is not heard were refused
+    (channel.REFUSALS); where a contact disagrees, 1 if it is closed here. subject: index + 1 of the
+    shared contact, or of the stage that stands in B; where B does not hear us, why it refused our
+    bytes.
     """
     return reason | its_reason << ITS_REASON_SHIFT | subject << SUBJECT_SHIFT
 
@@ -43,7 +52,9 @@ def sentence(peer_code):
 
 
 def stage_in_b(first_out):
-    """The stage (of matrix.STAGES) that is the first-out in channel B, None for -1 and for what cannot be."""
+    """The stage (of matrix.STAGES) that is the first-out in channel B, None for -1 and for what
+    cannot be.
+    """
     return OF_B[first_out] if 0 <= first_out < len(OF_B) else None
 
 
@@ -54,7 +65,11 @@ def _refused(who, refusal):
 
 def _contact(subject):
     """A shared contact by its name."""
-    return c.SHARED_NAMES[subject].removesuffix("_ok") if 0 <= subject < len(c.SHARED_NAMES) else "a contact"
+    return (
+        c.SHARED_NAMES[subject].removesuffix("_ok")
+        if 0 <= subject < len(c.SHARED_NAMES)
+        else "a contact"
+    )
 
 
 def _its_words(reason, subject):

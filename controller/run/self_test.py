@@ -1,9 +1,11 @@
-"""What the controller finds out about itself while it runs: program, memory, clocks, processor temperature (row 44).
+"""What the controller finds out about itself while it runs: program, memory, clocks, processor
+temperature (row 44).
 
-Source: UL 60730-1 table H.1 and UL 1998 table A2.1 as the project's fact table has them (A92): program memory, variable
-memory, clock; C82 for the processor. A slice is done in each tick, so that the loop stays as short as it is. It finds a
-changed program or a stuck bit, never a program that was wrong from the beginning. A thermal zone that falls silent
-keeps its last reading, so that row 44f does not clear by it; after ZONE_SILENT_READS the silence is a fault itself.
+Source: UL 60730-1 table H.1 and UL 1998 table A2.1 as the project's fact table has them (A92):
+program memory, variable memory, clock; C82 for the processor. A slice is done in each tick, so that
+the loop stays as short as it is. It finds a changed program or a stuck bit, never a program that
+was wrong from the beginning. A thermal zone that falls silent keeps its last reading, so that row
+44f does not clear by it; after ZONE_SILENT_READS the silence is a fault itself.
 """
 
 import glob
@@ -12,29 +14,41 @@ import os
 from controller.system import clock, program_memory
 
 PROGRAM, MEMORY, CLOCK, ENABLE, SUPPLY = 1, 2, 4, 8, 16  # bits of the kernel's input self_test_bits
-# The kernel's input has five bits, so a thermometer that is gone shares that of the clocks: both are parts of the
-# controller, and what is to be done is the same.
+# The kernel's input has five bits, so a thermometer that is gone shares that of the clocks: both
+# are parts of the controller, and what is to be done is the same.
 THERMOMETER = CLOCK
-WORDS = {PROGRAM: "its program in memory has changed", MEMORY: "a bit of its memory is stuck",
-         CLOCK: "its two clocks run apart or its processor tells no temperature",
-         ENABLE: "the relay of the PCS enable does not follow",
-         SUPPLY: "the relay of the contactor supply does not follow"}
-CLOCK_PERMILLE_MAX = 20  # two clocks of one box agree far better; a crystal that is off by 2 % is broken (ours)
-ZONE_SILENT_READS = 10  # one a second: a zone may fail to answer while a driver sleeps or starts anew (ours)
+WORDS = {
+    PROGRAM: "its program in memory has changed",
+    MEMORY: "a bit of its memory is stuck",
+    CLOCK: "its two clocks run apart or its processor tells no temperature",
+    ENABLE: "the relay of the PCS enable does not follow",
+    SUPPLY: "the relay of the contactor supply does not follow",
+}
+# two clocks of one box agree far better; a crystal that is off by 2 % is broken (ours)
+CLOCK_PERMILLE_MAX = 20
+# one a second: a zone may fail to answer while a driver sleeps or starts anew (ours)
+ZONE_SILENT_READS = 10
 PATTERNS = (0x55, 0xAA)
 ZONES = "/sys/class/thermal/thermal_zone*/temp"
 
 
 class SelfTest:
-    """`bits`: what has failed, for good; `cpu_temperature_ddegC`: the hottest zone, each as it was read last, 0 while
-    none has told anything yet."""
+    """`bits`: what has failed, for good; `cpu_temperature_ddegC`: the hottest zone, each as it was
+    read last, 0 while none has told anything yet.
+    """
 
     def __init__(self, arrays, modules=None, zones=ZONES):
-        """arrays: arrays and bytearrays whose memory is tested; modules: whose program is (those of the kernel)."""
+        """arrays: arrays and bytearrays whose memory is tested; modules: whose program is (those of
+        the kernel).
+        """
         self.bits = 0
         self.cpu_temperature_ddegC = 0
         self._arrays = [memoryview(each).cast("B") for each in arrays if len(each)]
-        self._functions = list(program_memory.functions(program_memory.kernel_modules() if modules is None else modules))
+        self._functions = list(
+            program_memory.functions(
+                program_memory.kernel_modules() if modules is None else modules
+            )
+        )
         self._crc = [program_memory.program_crc(each) for each in self._functions]
         self._zones = _opened(zones)
         self._place = self._block = 0
@@ -44,7 +58,8 @@ class SelfTest:
             self._check(MEMORY, memory_ok(view))
 
     def step(self, monotonic_us=None, raw_us=None):
-        """One slice: a function of the program each tick, a block of memory, the processor and the clocks each second.
+        """One slice: a function of the program each tick, a block of memory, the processor and the
+        clocks each second.
 
         monotonic_us, raw_us: two clocks of this box; both are read when none is given.
         """
@@ -72,7 +87,9 @@ class SelfTest:
         self.cpu_temperature_ddegC = max(told, default=0)
 
     def _compare(self, monotonic_us, raw_us):
-        """The clock that is steered against the one that is not, over program_memory.CLOCK_WINDOW_US."""
+        """The clock that is steered against the one that is not, over
+        program_memory.CLOCK_WINDOW_US.
+        """
         if self._clocks is None or monotonic_us < self._clocks[0]:
             self._clocks = monotonic_us, raw_us
         passed_us = monotonic_us - self._clocks[0]
@@ -95,7 +112,9 @@ def sentence(bits):
 
 
 def memory_ok(view):
-    """True if every byte of a writable view takes and gives back two opposite patterns; its content stays as it was."""
+    """True if every byte of a writable view takes and gives back two opposite patterns; its content
+    stays as it was.
+    """
     content, is_ok = bytes(view), True
     for pattern in PATTERNS:
         expected = bytes([pattern]) * len(view)
@@ -116,7 +135,8 @@ def _opened(pattern):
 
 
 class _Zone:
-    """A thermal zone. `last_ddegC`: None until it has told a value; `silent_reads`: in a row, since it told the last.
+    """A thermal zone. `last_ddegC`: None until it has told a value; `silent_reads`: in a row, since
+    it told the last.
 
     One that never tells anything is silent by nature, as many boxes have them: nothing was lost.
     """
@@ -128,7 +148,8 @@ class _Zone:
 
     def read(self):
         try:
-            self.last_ddegC = int(os.pread(self.descriptor, 32, 0)) // 100  # it tells thousandths of a degree
+            # it tells thousandths of a degree
+            self.last_ddegC = int(os.pread(self.descriptor, 32, 0)) // 100
             self.silent_reads = 0
         except (OSError, ValueError):
             self.silent_reads += self.last_ddegC is not None

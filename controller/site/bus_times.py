@@ -1,7 +1,9 @@
-"""What travels on each bus, how long it takes, and how long a stop takes in the worst case. Times in us.
+"""What travels on each bus, how long it takes, and how long a stop takes in the worst case. Times
+in us.
 
-RTU: characters x bits / baud, gaps of 3.5 characters (1.75 ms above 19200 Bd), the device's turn-around from its
-profile; the requests are the drivers' own. CAN: the longest form of each frame (all stuff bits).
+RTU: characters x bits / baud, gaps of 3.5 characters (1.75 ms above 19200 Bd), the device's
+turn-around from its profile; the requests are the drivers' own. CAN: the longest form of each frame
+(all stuff bits).
 """
 
 from typing import NamedTuple
@@ -16,8 +18,10 @@ CAN_DATA_BYTES = 8  # the longest frame
 
 
 class Exchange(NamedTuple):
-    """One thing that is sent again and again. frames: how many a period; time_us: of one; frame_us: until its request
-    has left; early: how many may come before their turn, which they take (field.PcsChannel)."""
+    """One thing that is sent again and again. frames: how many a period; time_us: of one; frame_us:
+    until its request has left; early: how many may come before their turn, which they take
+    (field.PcsChannel).
+    """
 
     what: str
     device: str
@@ -41,7 +45,9 @@ class Latency(NamedTuple):
 
 
 def can_frame_us(data_bytes, bitrate_bps):
-    """Time of an 11-bit frame with its intermission and the most stuff bits: 47 + 8n + (33 + 8n) / 4 bits."""
+    """Time of an 11-bit frame with its intermission and the most stuff bits: 47 + 8n + (33 + 8n) /
+    4 bits.
+    """
     bits = 47 + 8 * data_bytes + (33 + 8 * data_bytes) // 4
     return -(-bits * 1_000_000 // bitrate_bps)
 
@@ -49,21 +55,31 @@ def can_frame_us(data_bytes, bitrate_bps):
 def rtu_port(config, bus):
     """The RtuPort of a bus, with time-outs and pauses that suit all its devices."""
     profiles = [device.profile for device in config.topology.on_bus(bus.name)]
-    return RtuPort(bus.name, bus.baud_Bd, bus.character_bits, max([profile.timeout_ms for profile in profiles]) * 1000,
-                   max([profile.gap_ms for profile in profiles]) * 1000)
+    return RtuPort(
+        bus.name,
+        bus.baud_Bd,
+        bus.character_bits,
+        max([profile.timeout_ms for profile in profiles]) * 1000,
+        max([profile.gap_ms for profile in profiles]) * 1000,
+    )
 
 
 def schedule(config):
     """{bus name: [Exchange]} of every bus."""
     drivers = families.build(config, ProcessImage(config.layout()))
-    return {bus.name: (_can if bus.kind == "can" else _rtu)(config, bus, drivers) for bus in config.buses}
+    return {
+        bus.name: (_can if bus.kind == "can" else _rtu)(config, bus, drivers)
+        for bus in config.buses
+    }
 
 
 def _can(config, bus, drivers):
     frame_us = can_frame_us(CAN_DATA_BYTES, bus.bitrate_bps)
-    return [Exchange(what, device.name, period_us, frames, frame_us, frame_us)
-            for device in config.topology.on_bus(bus.name)
-            for what, frames, period_us in families.frames_of(device, drivers[device.name])]
+    return [
+        Exchange(what, device.name, period_us, frames, frame_us, frame_us)
+        for device in config.topology.on_bus(bus.name)
+        for what, frames, period_us in families.frames_of(device, drivers[device.name])
+    ]
 
 
 def _rtu(config, bus, drivers):
@@ -86,20 +102,34 @@ def utilisation_permille(exchanges):
 
 
 def check(values, config):
-    """Refuse a bus that would be busy more than UTILISATION_PERMILLE_MAX: a delay would not be caught up in time."""
+    """Refuse a bus that would be busy more than UTILISATION_PERMILLE_MAX: a delay would not be
+    caught up in time.
+    """
     for name, exchanges in schedule(config).items():
         busy_permille = utilisation_permille(exchanges)
         if busy_permille > UTILISATION_PERMILLE_MAX:
-            path = ("bus", name, "baud_Bd" if ("bus", name, "baud_Bd") in values.entries else "bitrate_bps")
-            refuse(values.file(*path), path, f"{values.get(*path)} is not allowed, the bus would be busy "
-                   f"{busy_permille / 10:.1f} % of the time",
-                   f"{UTILISATION_PERMILLE_MAX // 10} %: a faster bus, longer periods, or fewer devices on it")
+            path = (
+                "bus",
+                name,
+                "baud_Bd" if ("bus", name, "baud_Bd") in values.entries else "bitrate_bps",
+            )
+            refuse(
+                values.file(*path),
+                path,
+                f"{values.get(*path)} is not allowed, the bus would "
+                f"be busy "
+                f"{busy_permille / 10:.1f} % of the time",
+                f"{UTILISATION_PERMILLE_MAX // 10} %: a faster bus, longer periods, or fewer "
+                f"devices on it",
+            )
 
 
 # -- the way from an emergency stop contact to the bytes that drop the permit
 
+
 def stop_latency(config, every):
-    """[Latency] from the slower E-stop contact to the last byte of the write that drops the PCS enable.
+    """[Latency] from the slower E-stop contact to the last byte of the write that drops the PCS
+    enable.
 
     every: what schedule(config) gave.
     """
@@ -115,17 +145,25 @@ def pcs_stop_latency(config, every, unit):
     own = [exchange for exchange in exchanges if exchange.device == device.name]
     frame = [exchange for exchange in own if exchange.what == families.SETPOINT]
     ways = [_input_latency(config, every, signal) for signal in ("estop_1_ok", "estop_2_ok")]
-    return max(ways, key=_total_us) + _decision(config) + _write_latency(exchanges, frame[0].frame_us, device.bus)
+    return (
+        max(ways, key=_total_us)
+        + _decision(config)
+        + _write_latency(exchanges, frame[0].frame_us, device.bus)
+    )
 
 
 def hint_latency(config, every, unit):
-    """[Latency] from a hint's datagram to the last byte of the set-point of a unit's PCS that it changes."""
+    """[Latency] from a hint's datagram to the last byte of the set-point of a unit's PCS that it
+    changes.
+    """
     exchanges = every[config.topology.device("pcs", unit).bus]
     frame = next(exchange for exchange in exchanges if exchange.what == families.SETPOINT)
     tick_us = config.tick_ms * 1000
-    return [Latency("wait", tick_us, "for the next tick: a hint is taken at its beginning"),
-            Latency("tick", tick_us, "until its bytes are handed over"),
-            *_write_latency(exchanges, frame.frame_us, config.topology.device("pcs", unit).bus)]
+    return [
+        Latency("wait", tick_us, "for the next tick: a hint is taken at its beginning"),
+        Latency("tick", tick_us, "until its bytes are handed over"),
+        *_write_latency(exchanges, frame.frame_us, config.topology.device("pcs", unit).bus),
+    ]
 
 
 def _total_us(parts):
@@ -133,22 +171,38 @@ def _total_us(parts):
 
 
 def _input_latency(config, every, signal):
-    """The contact moved just after it was read: one period, then the longest time a read may take to complete."""
+    """The contact moved just after it was read: one period, then the longest time a read may take
+    to complete.
+    """
     device, _ = config.topology.mapped(signal)
     exchanges = every[device.bus]
-    read = next(exchange for exchange in exchanges if exchange.device == device.name and exchange.what == "read inputs")
-    return [Latency("poll", read.period_us, f"{device.name} is read every {read.period_us / 1000:g} ms"),
-            Latency("transaction", response_us(read, exchanges),
-                    f"all else on bus {device.bus} first, in flight or waiting, then the read")]
+    read = next(
+        exchange
+        for exchange in exchanges
+        if exchange.device == device.name and exchange.what == "read inputs"
+    )
+    return [
+        Latency(
+            "poll", read.period_us, f"{device.name} is read every {read.period_us / 1000:g} ms"
+        ),
+        Latency(
+            "transaction",
+            response_us(read, exchanges),
+            f"all else on bus {device.bus} first, in flight or waiting, then the read",
+        ),
+    ]
 
 
 def response_us(exchange, exchanges):
-    """Longest time from due to done: everything else on the bus goes first, as often as it comes meanwhile."""
+    """Longest time from due to done: everything else on the bus goes first, as often as it comes
+    meanwhile.
+    """
     others = [other for other in exchanges if other is not exchange]
     total_us = exchange.time_us
     while True:
-        wider_us = exchange.time_us + sum([(other.early - (-total_us // other.period_us)) * other.time_us
-                                           for other in others])
+        wider_us = exchange.time_us + sum(
+            [(other.early - (-total_us // other.period_us)) * other.time_us for other in others]
+        )
         if wider_us == total_us:
             return total_us
         total_us = wider_us
@@ -157,9 +211,16 @@ def response_us(exchange, exchanges):
 def _decision(config):
     debounce_ticks = max(1, *[config.stage_words[stage][2] for stage in ("1a", "1b")])
     tick_us = config.tick_ms * 1000
-    return [Latency("debounce", debounce_ticks * tick_us,
-                    f"row 1, {debounce_ticks} tick(s), the wait for a tick included"),
-            Latency("tick", tick_us, "until its bytes are handed over; a later one is counted as missed")]
+    return [
+        Latency(
+            "debounce",
+            debounce_ticks * tick_us,
+            f"row 1, {debounce_ticks} tick(s), the wait for a tick included",
+        ),
+        Latency(
+            "tick", tick_us, "until its bytes are handed over; a later one is counted as missed"
+        ),
+    ]
 
 
 def _output_latency(config, every, output):
@@ -170,6 +231,11 @@ def _output_latency(config, every, output):
 
 
 def _write_latency(exchanges, frame_us, bus):
-    return [Latency("in flight", max([exchange.time_us for exchange in exchanges]),
-                    f"the longest exchange on bus {bus}: a stop goes next, but interrupts nothing"),
-            Latency("frame", frame_us, "until its last byte has left")]
+    return [
+        Latency(
+            "in flight",
+            max([exchange.time_us for exchange in exchanges]),
+            f"the longest exchange on bus {bus}: a stop goes next, but interrupts nothing",
+        ),
+        Latency("frame", frame_us, "until its last byte has left"),
+    ]

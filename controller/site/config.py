@@ -1,8 +1,10 @@
-"""One configuration: type > site > cabinet, each layer only tighter, checked as a whole, as the images the core needs.
+"""One configuration: type > site > cabinet, each layer only tighter, checked as a whole, as the
+images the core needs.
 
-`load(path)` reads the file and the layers above it and returns a Config, or raises ConfigError: one line with file,
-key, value, what is allowed. Reading in order: layers.py (files), schema.py (keys), topology.py and devices.py
-(structure), sense.py (what fits together), bus_times.py (loads of the buses), images.py (integers).
+`load(path)` reads the file and the layers above it and returns a Config, or raises ConfigError: one
+line with file, key, value, what is allowed. Reading in order: layers.py (files), schema.py (keys),
+topology.py and devices.py (structure), sense.py (what fits together), bus_times.py (loads of the
+buses), images.py (integers).
 """
 
 import functools
@@ -11,7 +13,16 @@ from dataclasses import dataclass
 
 from controller.core import hint_sources
 from controller.rows import proof_intervals
-from controller.site import bus_times, cross_checks, hma, layers, limit_images, schema, sources, topology
+from controller.site import (
+    bus_times,
+    cross_checks,
+    hma,
+    layers,
+    limit_images,
+    schema,
+    sources,
+    topology,
+)
 from controller.site.values import Values
 from safety import matrix, parameters, signals
 
@@ -23,10 +34,11 @@ COIL_WRITES_PER_EXPIRY = 5  # three writes in a row may be lost before a permit 
 class Config:
     """A checked configuration. Indexes count from 0, names in files and on doors from 1.
 
-    names: (layer, its own name), the type's first. cabinet, control: {parameter: integer}; unit_tables, rack_tables:
-    one such dict per unit, rack. devices: devices.Device; buses: topology.Bus. coil_period_ms: coils are written at
-    least this often, so that permits stay. stage_words: {stage id: (set, clear, set ticks, clear ticks)}. sources:
-    sources.Source of each, by index. proof_tests: {key of proof_intervals: days at most between two tests, or None}.
+    names: (layer, its own name), the type's first. cabinet, control: {parameter: integer};
+    unit_tables, rack_tables: one such dict per unit, rack. devices: devices.Device; buses:
+    topology.Bus. coil_period_ms: coils are written at least this often, so that permits stay.
+    stage_words: {stage id: (set, clear, set ticks, clear ticks)}. sources: sources.Source of each,
+    by index. proof_tests: {key of proof_intervals: days at most between two tests, or None}.
     neighbours: {key of [neighbours]: integer}, for an estimate that nothing acts on.
     """
 
@@ -75,8 +87,12 @@ class Config:
 
     @property
     def noc_source(self):
-        """Index of the source of hints whose heartbeat is the operations centre's (row 46), -1 for none."""
-        return next((source.index for source in self.sources if source.name == self.hma["noc_source"]), -1)
+        """Index of the source of hints whose heartbeat is the operations centre's (row 46), -1 for
+        none.
+        """
+        return next(
+            (source.index for source in self.sources if source.name == self.hma["noc_source"]), -1
+        )
 
     @property
     def channel_b(self):
@@ -93,7 +109,8 @@ class Config:
 
 
 def survey(path):
-    """(Config, [line of each refusal]) of a file that may lack required equipment: for a report, never to run on.
+    """(Config, [line of each refusal]) of a file that may lack required equipment: for a report,
+    never to run on.
 
     Raises ConfigError where anything else is wrong.
     """
@@ -110,11 +127,16 @@ def survey(path):
 
 
 def load(path, missing=()):
-    """Config of the file at `path` and the layers above it. Raises ConfigError. missing: see topology.build."""
+    """Config of the file at `path` and the layers above it. Raises ConfigError. missing: see
+    topology.build.
+    """
     chain = layers.read_chain(str(path))
-    chain[0].content.setdefault("optional_equipment", [])  # what the type does not offer, no later layer can
+    # what the type does not offer, no later layer can
+    chain[0].content.setdefault("optional_equipment", [])
     chemistry = hma.chemistry_of(chain)
-    merged = layers.merge(chain, functools.partial(schema.spec_of, chemistry=chemistry), schema.names_at)
+    merged = layers.merge(
+        chain, functools.partial(schema.spec_of, chemistry=chemistry), schema.names_at
+    )
     values = Values(merged, chain[-1].file, chemistry)
     plan = topology.build(values, missing)
     config = _config(chain, values, plan)
@@ -124,26 +146,50 @@ def load(path, missing=()):
 
 def _config(chain, values, plan):
     budgets = cross_checks.silence_budgets(values, plan)
-    values.check_defaults({path for path, _ in layers.leaves(chain[0].content)}, {path[-1] for path in budgets})
+    values.check_defaults(
+        {path for path, _ in layers.leaves(chain[0].content)}, {path[-1] for path in budgets}
+    )
     cabinet = limit_images.cabinet_parameters(values, plan, budgets)
-    units = tuple([limit_images.unit_parameters(values, unit, budgets) for unit in range(plan.units)])
-    racks = tuple([limit_images.rack_parameters(values, plan, rack, budgets) for rack in range(plan.racks)])
+    units = tuple(
+        [limit_images.unit_parameters(values, unit, budgets) for unit in range(plan.units)]
+    )
+    racks = tuple(
+        [limit_images.rack_parameters(values, plan, rack, budgets) for rack in range(plan.racks)]
+    )
     control = limit_images.control_parameters(values, plan)
     cross_checks.check(values, plan, cabinet, units, racks, control)
     tick_ms = values.get("cabinet", "tick_ms")
     modules = max([table["modules"] for table in racks])
     hinting = sources.read(values)
-    stage_words = {stage[matrix.S_ID]: limit_images.stage_words(values, stage, cabinet, tick_ms) for stage in matrix.STAGES}
+    stage_words = {
+        stage[matrix.S_ID]: limit_images.stage_words(values, stage, cabinet, tick_ms)
+        for stage in matrix.STAGES
+    }
     return Config(
-        path=chain[-1].file, names=tuple([(layers.LAYERS[layer.rank], layer.name) for layer in chain]),
-        topology=plan, tick_ms=tick_ms, modules=modules, cabinet=cabinet, unit_tables=units, rack_tables=racks,
-        control=control, stage_words=stage_words,
-        safety_image=limit_images.safety_image(plan, tick_ms, modules, cabinet, units, racks, stage_words),
-        control_image=limit_images.control_image(control), coil_period_ms=_coil_period_ms(plan),
-        sources=hinting, source_image=hint_sources.image(hinting), proof_tests=proof_intervals.read(values),
-        neighbours={key: values.get("neighbours", key) for key in schema.NEIGHBOURS})
+        path=chain[-1].file,
+        names=tuple([(layers.LAYERS[layer.rank], layer.name) for layer in chain]),
+        topology=plan,
+        tick_ms=tick_ms,
+        modules=modules,
+        cabinet=cabinet,
+        unit_tables=units,
+        rack_tables=racks,
+        control=control,
+        stage_words=stage_words,
+        safety_image=limit_images.safety_image(
+            plan, tick_ms, modules, cabinet, units, racks, stage_words
+        ),
+        control_image=limit_images.control_image(control),
+        coil_period_ms=_coil_period_ms(plan),
+        sources=hinting,
+        source_image=hint_sources.image(hinting),
+        proof_tests=proof_intervals.read(values),
+        neighbours={key: values.get("neighbours", key) for key in schema.NEIGHBOURS},
+    )
 
 
 def _coil_period_ms(plan):
-    expiries_ms = [device.profile.settings["expiry_ms"] for device in plan.devices if device.outputs]
+    expiries_ms = [
+        device.profile.settings["expiry_ms"] for device in plan.devices if device.outputs
+    ]
     return min(expiries_ms) // COIL_WRITES_PER_EXPIRY

@@ -1,7 +1,9 @@
-"""What no single key can say: silence budgets that follow from the devices, and facts that make no sense together.
+"""What no single key can say: silence budgets that follow from the devices, and facts that make no
+sense together.
 
-Each refusal is one line that names the key to change. Source of the budgets: the silence ladder (a device slower than
-its budget gets 3, 5 or 8 of its own periods instead, and the hard-wired BMS fault contact becomes mandatory).
+Each refusal is one line that names the key to change. Source of the budgets: the silence ladder (a
+device slower than its budget gets 3, 5 or 8 of its own periods instead, and the hard-wired BMS
+fault contact becomes mandatory).
 """
 
 import functools
@@ -16,7 +18,8 @@ BUDGETS = (
     ("cabinet", "meter_silent_ms", 500, 3, ("meter_grid", "meter_load")),
     ("cabinet", "gas_silent_ms", 3000, 3, equipment.GAS_ROLES),
     ("cabinet", "monitor_silent_ms", 10_000, 3, ("climate", "ups")),
-    # Not a silence: a BMS must have told its contactors twice before they count as not doing what they are told.
+    # Not a silence: a BMS must have told its contactors twice before they count as not doing what
+    # they are told.
     ("cabinet", "contactor_report_ms", 600, 2, ("bms",)),
     ("unit", "pcs_ramp_ms", 2000, 3, ("pcs",)),
     ("unit", "pcs_stop_ms", 3000, 5, ("pcs",)),
@@ -26,13 +29,21 @@ BUDGETS = (
     ("rack", "bms_stop_ms", 3000, 8, ("bms",)),
 )
 # Of each pair the first must lie below the second.
-RISING = (("bms_warn_ms", "bms_ramp_ms"), ("bms_ramp_ms", "bms_stop_ms"), ("pcs_ramp_ms", "pcs_stop_ms"),
-          ("pcs_stop_ms", "pcs_open_ms"), ("charge_taper_mV", "charge_end_mV"), ("discharge_end_mV", "charge_taper_mV"),
-          ("discharge_end_mV", "discharge_taper_mV"))
-# Frames of the second channel that may be lost in a row: with fewer a line that is merely noisy would drop its permit.
+RISING = (
+    ("bms_warn_ms", "bms_ramp_ms"),
+    ("bms_ramp_ms", "bms_stop_ms"),
+    ("pcs_ramp_ms", "pcs_stop_ms"),
+    ("pcs_stop_ms", "pcs_open_ms"),
+    ("charge_taper_mV", "charge_end_mV"),
+    ("discharge_end_mV", "charge_taper_mV"),
+    ("discharge_end_mV", "discharge_taper_mV"),
+)
+# Frames of the second channel that may be lost in a row: with fewer a line that is merely noisy
+# would drop its permit.
 LOST_FRAMES_MIN = 3
 EXPIRY_TICKS_MIN = channel.FRAME_EVERY_TICKS * (LOST_FRAMES_MIN + 1) + peer.EXPIRY_SPARE_TICKS
-LONGEST_CHARGE_h = 24  # ours: slower than any rack is charged, with room for a site that lowers its current
+# ours: slower than any rack is charged, with room for a site that lowers its current
+LONGEST_CHARGE_h = 24
 
 
 def period_ms(device):
@@ -46,7 +57,11 @@ def silence_budgets(values, topology):
     for section, key, base_ms, periods, roles in BUDGETS:
         for device in topology.devices:
             if device.role in roles:
-                path = (section, key) if section == "cabinet" else (section, str(device.index + 1), key)
+                path = (
+                    (section, key)
+                    if section == "cabinet"
+                    else (section, str(device.index + 1), key)
+                )
                 budget_ms = _budget_ms(values, device, path, base_ms, periods)
                 found[path] = max(found.get(path, 0), budget_ms)
     return found
@@ -57,14 +72,22 @@ def _budget_ms(values, device, path, base_ms, periods):
     high_ms = min(max(base_ms, low_ms), schema.spec_of(path).allowed[1])
     if low_ms > high_ms:
         place = ("device", device.name, "profile")
-        refuse(values.file(*place), place, f"its period of {period_ms(device)} ms is slower than its silence budget "
-               f"{path[-1]}", f"1..{high_ms // periods} ms")
+        refuse(
+            values.file(*place),
+            place,
+            f"its period of {period_ms(device)} ms is slower than its silence budget {path[-1]}",
+            f"1..{high_ms // periods} ms",
+        )
     said, entry = _said(values, path)
     if entry is None:
         return high_ms
     if not low_ms <= entry.value <= high_ms:
-        not_allowed(entry.file, said, entry.value,
-                    f"{low_ms}..{high_ms} (device.{device.name} has a period of {period_ms(device)} ms)")
+        not_allowed(
+            entry.file,
+            said,
+            entry.value,
+            f"{low_ms}..{high_ms} (device.{device.name} has a period of {period_ms(device)} ms)",
+        )
     return entry.value
 
 
@@ -81,7 +104,9 @@ def _said(values, path):
 
 
 def check(values, topology, cabinet, units, racks, control):
-    """Refuse what makes no sense. cabinet, control: {name: integer}; units, racks: lists of the same."""
+    """Refuse what makes no sense. cabinet, control: {name: integer}; units, racks: lists of the
+    same.
+    """
     _check_armed(values, topology)
     _check_stages(values)
     _check_ladders(values)
@@ -102,13 +127,26 @@ def check(values, topology, cabinet, units, racks, control):
 
 
 def _check_energy(values, racks, control):
-    """Refuse an energy that these racks cannot hold: with a zero too many every reserve of charge is a wrong one."""
-    most_Wh = sum([table["cells"] * table["charge_end_mV"] * table["rated_current_mA"]
-                   for table in racks]) * LONGEST_CHARGE_h // 1_000_000
+    """Refuse an energy that these racks cannot hold: with a zero too many every reserve of charge
+    is a wrong one.
+    """
+    most_Wh = (
+        sum(
+            [table["cells"] * table["charge_end_mV"] * table["rated_current_mA"] for table in racks]
+        )
+        * LONGEST_CHARGE_h
+        // 1_000_000
+    )
     if control["energy_Wh"] > most_Wh:
         path = ("control", "energy_Wh")
-        not_allowed(values.file(*path), path, control["energy_Wh"], f"at most {most_Wh}, what all racks take up in "
-                    f"{LONGEST_CHARGE_h} h at their rated_current_mA with every cell at charge_end_mV")
+        not_allowed(
+            values.file(*path),
+            path,
+            control["energy_Wh"],
+            f"at most {most_Wh}, what all racks take up in "
+            f"{LONGEST_CHARGE_h} h at their rated_current_mA with every cell at "
+            f"charge_end_mV",
+        )
 
 
 def _blame(values, section, number, key):
@@ -121,10 +159,14 @@ def _check_rising(values, section, number, table):
     for low, high in RISING:
         if low not in table or table[low] < table[high]:
             continue
-        (path_low, entry_low), (path_high, entry_high) = [_said(values, (section, str(number), key))
-                                                          for key in (low, high)]
-        if entry_high and (not entry_low or entry_high.rank >= entry_low.rank):  # blame what was said last
-            not_allowed(entry_high.file, path_high, table[high], f"above {low}, which is {table[low]}")
+        (path_low, entry_low), (path_high, entry_high) = [
+            _said(values, (section, str(number), key)) for key in (low, high)
+        ]
+        # blame what was said last
+        if entry_high and (not entry_low or entry_high.rank >= entry_low.rank):
+            not_allowed(
+                entry_high.file, path_high, table[high], f"above {low}, which is {table[low]}"
+            )
         file = entry_low.file if entry_low else values.last_file
         not_allowed(file, path_low, table[low], f"below {high}, which is {table[high]}")
 
@@ -134,32 +176,50 @@ def _check_rating(values, topology, number, table):
     register = profile.registers.get("704.WSet")
     if register is not None and register.high is not None and table["rated_W"] > register.high:
         file, path = _blame(values, "unit", number, "rated_W")
-        not_allowed(file, path, table["rated_W"], f"1000..{round(register.high)} by {profile.path.name}")
+        not_allowed(
+            file, path, table["rated_W"], f"1000..{round(register.high)} by {profile.path.name}"
+        )
 
 
 def _check_ends(values, number, table):
-    """Charging must have ended where row 28 forbids it, discharging where row 31b does: beyond, the taper ends nothing.
+    """Charging must have ended where row 28 forbids it, discharging where row 31b does: beyond, the
+    taper ends nothing.
 
-    Both may end at the very threshold, as the defaults do: nothing flows there that the row would have to stop.
+    Both may end at the very threshold, as the defaults do: nothing flows there that the row would
+    have to stop.
     """
-    for stage, key, sign, side in (("28", "charge_end_mV", 1, "at most"), ("31b", "discharge_end_mV", -1, "at least")):
+    for stage, key, sign, side in (
+        ("28", "charge_end_mV", 1, "at most"),
+        ("31b", "discharge_end_mV", -1, "at least"),
+    ):
         trip_mV, path = values.get("stage", stage, "set"), ("stage", stage, "set")
         if not table["cells_reported"] or table[key] * sign <= trip_mV * sign:
             continue
         if path in values.entries:
             other = "at least" if sign > 0 else "at most"
-            not_allowed(values.file(*path), path, trip_mV, f"{other} {key} of rack {number}, which is {table[key]}",
-                        unit=values.spec(path).unit)
+            not_allowed(
+                values.file(*path),
+                path,
+                trip_mV,
+                f"{other} {key} of rack {number}, which is {table[key]}",
+                unit=values.spec(path).unit,
+            )
         file, path = _blame(values, "rack", number, key)
         not_allowed(file, path, table[key], f"{side} the set of stage {stage}, which is {trip_mV}")
 
 
 def _check_break_current(values, number, table):
-    """A contactor that cannot break what its rack may carry would have to wait for the fuse at any stop."""
+    """A contactor that cannot break what its rack may carry would have to wait for the fuse at any
+    stop.
+    """
     if table["break_current_mA"] < table["rated_current_mA"]:
         file, path = _blame(values, "rack", number, "break_current_mA")
-        not_allowed(file, path, table["break_current_mA"],
-                    f"rated_current_mA and more, which is {table['rated_current_mA']}")
+        not_allowed(
+            file,
+            path,
+            table["break_current_mA"],
+            f"rated_current_mA and more, which is {table['rated_current_mA']}",
+        )
 
 
 def _check_armed(values, topology):
@@ -167,26 +227,43 @@ def _check_armed(values, topology):
     lacking = {}
     for stage, index in limit_images.instances(topology):
         state, name = limit_images.stage_state(stage, topology, index)
-        if state in limit_images.TO_ACCEPT and name not in topology.not_fitted and not limit_images.accepted(topology, name):
+        if (
+            state in limit_images.TO_ACCEPT
+            and name not in topology.not_fitted
+            and not limit_images.accepted(topology, name)
+        ):
             rows, racks = lacking.setdefault(name, (set(), set()))
             rows.add(stage[matrix.S_ROW])
             racks |= {index + 1} if stage[matrix.S_SCOPE] == matrix.RACK else set()
     for name, (rows, racks) in lacking.items():
         where = f" on rack {' '.join(map(str, sorted(racks)))}" if racks else ""
-        refuse(values.last_file, ("not_fitted", name), "is missing: "
-               f"{equipment.with_clauses(sorted(rows))} {'are' if len(rows) > 1 else 'is'} not armed{where}, no device "
-               "tells it", schema.spec_of(("not_fitted", name)).allowed[1], equipment=(name,))
+        refuse(
+            values.last_file,
+            ("not_fitted", name),
+            "is missing: "
+            f"{equipment.with_clauses(sorted(rows))} {'are' if len(rows) > 1 else 'is'} not "
+            f"armed{where}, no device "
+            "tells it",
+            schema.spec_of(("not_fitted", name)).allowed[1],
+            equipment=(name,),
+        )
 
 
 def _check_cells(values, topology, racks):
-    """Racks on one DC bus are in parallel: a different number of cells in series would be a short circuit."""
+    """Racks on one DC bus are in parallel: a different number of cells in series would be a short
+    circuit.
+    """
     first = {}
     for rack, unit in enumerate(topology.rack_units):
         other = first.setdefault(unit, rack)
         if racks[rack]["cells"] != racks[other]["cells"]:
             file, path = _blame(values, "rack", rack + 1, "cells")
-            not_allowed(file, path, racks[rack]["cells"],
-                        f"{racks[other]['cells']}, as rack {other + 1} on the same DC bus")
+            not_allowed(
+                file,
+                path,
+                racks[rack]["cells"],
+                f"{racks[other]['cells']}, as rack {other + 1} on the same DC bus",
+            )
 
 
 def _check_stages(values):
@@ -197,43 +274,71 @@ def _check_stages(values):
         level, clear = values.get("stage", name, "set"), values.get("stage", name, "clear")
         if clear * sense >= level * sense:
             path = ("stage", name, "clear")
-            file = values.file(*path) if path in values.entries else values.file("stage", name, "set")
+            file = (
+                values.file(*path) if path in values.entries else values.file("stage", name, "set")
+            )
             unit = values.spec(path).unit
-            not_allowed(file, path, clear, f"{'below' if sense > 0 else 'above'} its set, which is "
-                        f"{in_unit(level, unit)}", unit=unit)
+            not_allowed(
+                file,
+                path,
+                clear,
+                f"{'below' if sense > 0 else 'above'} its set, which is {in_unit(level, unit)}",
+                unit=unit,
+            )
 
 
 def _check_ladders(values):
-    """Stages on one feature stay in the order of the matrix: what stops may not come before what warns."""
+    """Stages on one feature stay in the order of the matrix: what stops may not come before what
+    warns.
+    """
     for low, high in ladders(values.chemistry):
-        (path_low, set_low), (path_high, set_high) = [(("stage", stage[matrix.S_ID], "set"), values.get(
-            "stage", stage[matrix.S_ID], "set")) for stage in (low, high)]
+        (path_low, set_low), (path_high, set_high) = [
+            (("stage", stage[matrix.S_ID], "set"), values.get("stage", stage[matrix.S_ID], "set"))
+            for stage in (low, high)
+        ]
         if set_low * low[matrix.S_SENSE] < set_high * low[matrix.S_SENSE]:
             continue
         side = ("above", "below") if low[matrix.S_SENSE] > 0 else ("below", "above")
         entries = values.entries
-        later = path_high in entries and (path_low not in entries or entries[path_high].rank >= entries[path_low].rank)
+        later = path_high in entries and (
+            path_low not in entries or entries[path_high].rank >= entries[path_low].rank
+        )
         path, other, which = (path_high, low, 0) if later else (path_low, high, 1)
         unit, bound = values.spec(path).unit, set_high if which else set_low
-        not_allowed(values.file(*path), path, values.get(*path), f"{side[which]} the set of stage "
-                    f"{other[matrix.S_ID]}, which is {in_unit(bound, unit)}", unit=unit)
+        not_allowed(
+            values.file(*path),
+            path,
+            values.get(*path),
+            f"{side[which]} the set of stage {other[matrix.S_ID]}, which is {in_unit(bound, unit)}",
+            unit=unit,
+        )
 
 
 @functools.cache
 def ladders(chemistry):
-    """((stage, the next one that takes more), ...) of stages on the same feature whose thresholds differ."""
+    """((stage, the next one that takes more), ...) of stages on the same feature whose thresholds
+    differ.
+    """
     found = []
     for low in matrix.STAGES:
         for high in matrix.STAGES:
-            same = all(low[index] == high[index] for index in (matrix.S_SCOPE, matrix.S_FEATURE, matrix.S_SENSE))
-            levels = [schema.thresholds(stage, chemistry)[0] * stage[matrix.S_SENSE] for stage in (low, high)]
+            same = all(
+                low[index] == high[index]
+                for index in (matrix.S_SCOPE, matrix.S_FEATURE, matrix.S_SENSE)
+            )
+            levels = [
+                schema.thresholds(stage, chemistry)[0] * stage[matrix.S_SENSE]
+                for stage in (low, high)
+            ]
             if same and low[matrix.S_ID] not in schema.STAGE_SET_FROM and levels[0] < levels[1]:
                 found.append((low, high))
     return tuple(found)
 
 
 def _check_fault_contact(values, topology):
-    """A BMS that is slow, or that tells no cell voltages, must be able to stop the cabinet by wire."""
+    """A BMS that is slow, or that tells no cell voltages, must be able to stop the cabinet by
+    wire.
+    """
     if not topology.not_fitted.get("bms_fault"):
         return
     for device in topology.devices:
@@ -246,8 +351,12 @@ def _check_fault_contact(values, topology):
             why = f"is slower than its silence budget ({period_ms(device)} ms)"
         if why:
             path = ("not_fitted", "bms_fault")
-            refuse(values.file(*path), path, f"is not allowed: device.{device.name} {why}",
-                   "a hard-wired BMS fault contact on bms_fault_ok")
+            refuse(
+                values.file(*path),
+                path,
+                f"is not allowed: device.{device.name} {why}",
+                "a hard-wired BMS fault contact on bms_fault_ok",
+            )
 
 
 def _check_expiry(values, topology, cabinet):
@@ -255,39 +364,68 @@ def _check_expiry(values, topology, cabinet):
         expiry_ms = device.profile.settings.get("expiry_ms", 0) if device.outputs else 0
         if expiry_ms > cabinet["permit_expiry_ms"]:
             path = ("device", device.name, "profile")
-            not_allowed(values.file(*path), path, values.get(*path),
-                        f"an output expiry up to permit_expiry_ms, which is {cabinet['permit_expiry_ms']}; "
-                        f"this profile sets {expiry_ms} ms")
+            not_allowed(
+                values.file(*path),
+                path,
+                values.get(*path),
+                f"an output expiry up to permit_expiry_ms, which is "
+                f"{cabinet['permit_expiry_ms']}; "
+                f"this profile sets {expiry_ms} ms",
+            )
 
 
 def _check_frames(values, topology, cabinet):
-    """Refuse an expiry of so few ticks that the second channel's permit falls with a frame or two, or never comes."""
+    """Refuse an expiry of so few ticks that the second channel's permit falls with a frame or two,
+    or never comes.
+    """
     tick_ms, expiry_ms = values.get("cabinet", "tick_ms"), cabinet["permit_expiry_ms"]
     least_ms, most_ms = EXPIRY_TICKS_MIN * tick_ms, schema.CABINET["permit_expiry_ms"].allowed[1]
     if not topology.second_channel or expiry_ms >= least_ms:
         return
-    key, value, allowed = "permit_expiry_ms", expiry_ms, f"{least_ms}..{most_ms} with tick_ms = {tick_ms}"
+    key, value, allowed = (
+        "permit_expiry_ms",
+        expiry_ms,
+        (f"{least_ms}..{most_ms} with tick_ms = {tick_ms}"),
+    )
     if least_ms > most_ms:
-        ticks_ms = [str(each_ms) for each_ms in schema.TICKS_MS if EXPIRY_TICKS_MIN * each_ms <= most_ms]
+        ticks_ms = [
+            str(each_ms) for each_ms in schema.TICKS_MS if EXPIRY_TICKS_MIN * each_ms <= most_ms
+        ]
         key, value, allowed = "tick_ms", tick_ms, ", ".join(ticks_ms)
-    not_allowed(values.file("cabinet", key), ("cabinet", key), value,
-                f"{allowed}: the second channel's permit has to outlast {LOST_FRAMES_MIN} lost frames in a row, one "
-                f"every {channel.FRAME_EVERY_TICKS} ticks")
+    not_allowed(
+        values.file("cabinet", key),
+        ("cabinet", key),
+        value,
+        f"{allowed}: the second channel's permit has to outlast {LOST_FRAMES_MIN} lost "
+        f"frames in a row, one "
+        f"every {channel.FRAME_EVERY_TICKS} ticks",
+    )
 
 
 def _check_link(values, topology):
-    """Refuse a line to the second channel on which a frame is still under way when the next one is due."""
+    """Refuse a line to the second channel on which a frame is still under way when the next one is
+    due.
+    """
     if not topology.channel_b:
         return
-    path, due_ms = ("channel_b", "baud_Bd"), channel.FRAME_EVERY_TICKS * values.get("cabinet", "tick_ms")
+    path, due_ms = (
+        ("channel_b", "baud_Bd"),
+        channel.FRAME_EVERY_TICKS * values.get("cabinet", "tick_ms"),
+    )
     fast = [str(baud_Bd) for baud_Bd in schema.BAUDS_BD if time_chain.frame_ms(baud_Bd) <= due_ms]
     if str(topology.channel_b.baud_Bd) not in fast:
-        not_allowed(values.file(*path), path, topology.channel_b.baud_Bd,
-                    f"{', '.join(fast)}: {channel.FRAME_BYTES} bytes every {due_ms} ms")
+        not_allowed(
+            values.file(*path),
+            path,
+            topology.channel_b.baud_Bd,
+            f"{', '.join(fast)}: {channel.FRAME_BYTES} bytes every {due_ms} ms",
+        )
 
 
 def _check_reserve(values, control):
     soft, hard = control["soc_reserve_soft_permille"], control["soc_reserve_hard_permille"]
     if soft < hard:
         path = ("control", "soc_reserve_soft_permille")
-        not_allowed(values.file(*path), path, soft, f"soc_reserve_hard_permille and more, which is {hard}")
+        not_allowed(
+            values.file(*path), path, soft, f"soc_reserve_hard_permille and more, which is {hard}"
+        )

@@ -1,8 +1,10 @@
-"""Reads the layers of a configuration (type > site > cabinet) and merges them, each only tighter than the one above.
+"""Reads the layers of a configuration (type > site > cabinet) and merges them, each only tighter
+than the one above.
 
-A layer is one TOML file; it names the layer above with `extends`. The result of a merge is a flat dictionary
-`{("rack", "1", "rated_current_mA"): Entry(value, file)}`; what the keys mean is in schema.py. Everything a user can get
-wrong here becomes a ConfigError of one line: file, key, value, what is allowed, the nearest right key.
+A layer is one TOML file; it names the layer above with `extends`. The result of a merge is a flat
+dictionary `{("rack", "1", "rated_current_mA"): Entry(value, file)}`; what the keys mean is in
+schema.py. Everything a user can get wrong here becomes a ConfigError of one line: file, key, value,
+what is allowed, the nearest right key.
 """
 
 import difflib
@@ -19,8 +21,11 @@ SCHEMA = 1
 LAYERS = ("type", "site", "cabinet")
 META_KEYS = ("schema", "layer", "extends", "name")
 FEW = 17  # names that are listed in an error line: as many as there are numbers of racks with "all"
-FREE_NAME = "a name of a-z, 0-9 and _ that begins with a letter, at most 32 characters (16 of a source)"
-# What a person says of a cabinet is printed on paper, pages and a serial line: ASCII is what all of them show alike.
+FREE_NAME = (
+    "a name of a-z, 0-9 and _ that begins with a letter, at most 32 characters (16 of a source)"
+)
+# What a person says of a cabinet is printed on paper, pages and a serial line: ASCII is what all of
+# them show alike.
 TEXT = re.compile(r"(?=.*\S)[ -~]{1,200}")  # blanks alone say nothing
 NAME_WORDS = "a text that tells this layer from others, on one line of ASCII"
 SHOWN_MAX = 60  # characters of a wrong value that are repeated in its error line
@@ -31,14 +36,20 @@ DEPTH_MAX = 16  # tables within tables; ours are three deep
 
 
 class ConfigError(Exception):
-    """A configuration that is refused; its text is the one line to show, whatever keys and paths are made of."""
+    """A configuration that is refused; its text is the one line to show, whatever keys and paths
+    are made of.
+    """
 
     def __init__(self, line):
-        super().__init__("".join([each if each.isprintable() else ascii(each)[1:-1] for each in line]))
+        super().__init__(
+            "".join([each if each.isprintable() else ascii(each)[1:-1] for each in line])
+        )
 
 
 class UnarmedError(ConfigError):
-    """Refused because a required row would not be armed. equipment: names that must be there or be accepted."""
+    """Refused because a required row would not be armed. equipment: names that must be there or be
+    accepted.
+    """
 
     def __init__(self, line, equipment):
         super().__init__(line)
@@ -54,7 +65,9 @@ class Entry(NamedTuple):
 
 
 class Layer(NamedTuple):
-    """One file: its name as shown, its rank in LAYERS, its own name, its content without META_KEYS."""
+    """One file: its name as shown, its rank in LAYERS, its own name, its content without
+    META_KEYS.
+    """
 
     file: str
     rank: int
@@ -63,12 +76,13 @@ class Layer(NamedTuple):
 
 
 class Spec(NamedTuple):
-    """What one key may hold. kind: int, bool, choice, text, named (a text that has to name a paper or a person), list
-    or derived; tighter: up, down, fixed, free or subset.
+    """What one key may hold. kind: int, bool, choice, text, named (a text that has to name a paper
+    or a person), list or derived; tighter: up, down, fixed, free or subset.
 
-    allowed: int (low, high); choice its options; text and named (regular expression, description); list (length or 0,
-    options); derived (from what it follows,): a parameter that no file may say. The options of a list are of one type.
-    unit: (how many of the file's are one, name) of an integer whose key does not say it, else None.
+    allowed: int (low, high); choice its options; text and named (regular expression, description);
+    list (length or 0, options); derived (from what it follows,): a parameter that no file may say.
+    The options of a list are of one type. unit: (how many of the file's are one, name) of an
+    integer whose key does not say it, else None.
     """
 
     kind: str
@@ -84,7 +98,7 @@ def shown(value):
         text = json.dumps(value, default=str)
     except ValueError:  # Python writes no decimal that long; in hexadecimal, TOML holds one
         return MANY_DIGITS
-    return text if len(text) <= SHOWN_MAX else text[:SHOWN_MAX - 3] + "..."
+    return text if len(text) <= SHOWN_MAX else text[: SHOWN_MAX - 3] + "..."
 
 
 def in_unit(value, unit):
@@ -100,7 +114,11 @@ def ranged(low, high, unit=None):
     if unit is None:
         return f"{low}..{high}"
     divisor, word = unit
-    return f"{low}..{high} {word}" if divisor == 1 else f"{low}..{high} ({low / divisor:g}..{high / divisor:g} {word})"
+    return (
+        (f"{low}..{high} {word}")
+        if divisor == 1
+        else f"{low}..{high} ({low / divisor:g}..{high / divisor:g} {word})"
+    )
 
 
 def dotted(path):
@@ -143,7 +161,7 @@ def read_chain(path):
         seen.add(real)
         layer, above = _read(path)
         if chain and layer.rank >= chain[-1].rank:
-            allowed = " or ".join(LAYERS[:chain[-1].rank]) or "nothing"
+            allowed = " or ".join(LAYERS[: chain[-1].rank]) or "nothing"
             not_allowed(path, ("layer",), LAYERS[layer.rank], f"{allowed} above {chain[-1].file}")
         chain.append(layer)
         path = os.path.normpath(os.path.join(os.path.dirname(path), above)) if above else ""
@@ -157,8 +175,12 @@ def _read(path):
     content = _parsed(path)
     schema = content.pop("schema", None)
     if type(schema) is not int or schema != SCHEMA:
-        refuse(path, ("schema",), f"{shown(schema)} is not allowed" if schema is not None else "is missing",
-               f'{SCHEMA}; to migrate the file see "Other schemas" in controller/README.md')
+        refuse(
+            path,
+            ("schema",),
+            f"{shown(schema)} is not allowed" if schema is not None else "is missing",
+            f'{SCHEMA}; to migrate the file see "Other schemas" in controller/README.md',
+        )
     layer, above, name = (_meta(path, content, key) for key in META_KEYS[1:])
     if not layer:
         refuse(path, ("layer",), "is missing", ", ".join(LAYERS))
@@ -202,11 +224,14 @@ def _parsed(path):
 
 
 def _is_deep(content):
-    """True where tables or lists lie in each other beyond DEPTH_MAX. A key with dots makes them without recursion, and
-    whatever walks or prints them afterwards would not come back."""
+    """True where tables or lists lie in each other beyond DEPTH_MAX. A key with dots makes them
+    without recursion, and whatever walks or prints them afterwards would not come back.
+    """
     level, depth = [content], 0
     while level and depth <= DEPTH_MAX:
-        inside = [each for one in level for each in (one.values() if isinstance(one, dict) else one)]
+        inside = [
+            each for one in level for each in (one.values() if isinstance(one, dict) else one)
+        ]
         level, depth = [each for each in inside if isinstance(each, (dict, list))], depth + 1
     return bool(level)
 
@@ -230,7 +255,8 @@ def leaves(content, path=()):
 def merge(chain, spec_of, siblings_of):
     """Flat {path: Entry} of all layers.
 
-    spec_of(path) -> Spec or None (unknown); siblings_of(path) -> names that would be right in that place.
+    spec_of(path) -> Spec or None (unknown); siblings_of(path) -> names that would be right in that
+    place.
     """
     values = {}
     for layer in chain:
@@ -250,15 +276,23 @@ def merge(chain, spec_of, siblings_of):
 
 
 def check_names(file, path, siblings_of):
-    """Refuse the first part of the path that is not a name of its place, and say what is near it."""
+    """Refuse the first part of the path that is not a name of its place, and say what is near
+    it.
+    """
     for depth in range(1, len(path) + 1):
         names = siblings_of(path[:depth])
         if path[depth - 1] not in names:
             wrong = path[depth - 1]
             near = [] if wrong.isdigit() else difflib.get_close_matches(wrong, names, 1, 0.5)
-            nearest = [dotted((*path[:depth - 1], near[0]))] if near else []
-            refuse(file, path[:depth], "is not a known key", "" if nearest else _few(names) or FREE_NAME, nearest,
-                   nearest[0] if nearest else "")
+            nearest = [dotted((*path[: depth - 1], near[0]))] if near else []
+            refuse(
+                file,
+                path[:depth],
+                "is not a known key",
+                "" if nearest else _few(names) or FREE_NAME,
+                nearest,
+                nearest[0] if nearest else "",
+            )
 
 
 def _few(names):
@@ -288,7 +322,9 @@ def check_value(file, path, value, spec):
         _check_list(file, path, value, spec)
     elif not _fits(value, spec):
         options = spec.allowed if spec.kind == "choice" and isinstance(value, str) else ()
-        not_allowed(file, path, value, allowed_text(spec), [str(option) for option in options], spec.unit)
+        not_allowed(
+            file, path, value, allowed_text(spec), [str(option) for option in options], spec.unit
+        )
     elif spec.kind == "named" and names_nothing(value):
         refuse(file, path, f"{shown(value)} is not allowed, it names nothing", allowed_text(spec))
 
@@ -316,12 +352,19 @@ def _check_list(file, path, value, spec):
 
 
 def check_tighter(file, path, value, above, spec):
-    """Refuse a value that is looser than what a layer above said (or differs, where nothing is tighter)."""
+    """Refuse a value that is looser than what a layer above said (or differs, where nothing is
+    tighter).
+    """
     if value == above.value or spec.tighter == "free":
         return
     if spec.tighter == "subset" and set(value) <= set(above.value):
         return
-    if spec.tighter == "up" and value > above.value or spec.tighter == "down" and value < above.value:
+    if (
+        spec.tighter == "up"
+        and value > above.value
+        or spec.tighter == "down"
+        and value < above.value
+    ):
         return
     word = "differs from" if spec.tighter == "fixed" else "is looser than"
     allowed = shown(above.value)

@@ -1,4 +1,6 @@
-"""Who may send hints: the tables [source.NAME] of a configuration (their image: controller/core/hint_sources.py)."""
+"""Who may send hints: the tables [source.NAME] of a configuration (their image:
+controller/core/hint_sources.py).
+"""
 
 from dataclasses import dataclass
 
@@ -7,17 +9,20 @@ from controller.core.hint_sources import CAP, NO_PRIORITY, QUANTITIES, SOURCES_M
 from controller.core.parameters import SOURCE_PARAMETERS
 from controller.site.layers import not_allowed, refuse
 
-FALLBACK_KEYS = {hint_codes.CHARGE_W_MAX: "fallback_charge_W_max",
-                 hint_codes.DISCHARGE_W_MAX: "fallback_discharge_W_max",
-                 hint_codes.IMPORT_W_MAX: "fallback_import_W_max",
-                 hint_codes.EXPORT_W_MAX: "fallback_export_W_max"}
+FALLBACK_KEYS = {
+    hint_codes.CHARGE_W_MAX: "fallback_charge_W_max",
+    hint_codes.DISCHARGE_W_MAX: "fallback_discharge_W_max",
+    hint_codes.IMPORT_W_MAX: "fallback_import_W_max",
+    hint_codes.EXPORT_W_MAX: "fallback_export_W_max",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
     """One source of hints. index: place among the sorted names, from 0; role: of hint_codes.ROLES.
 
-    priority: of its requests, 1 first, 0 if it may not send any; fallback: {quantity: W or None}, every quantity.
+    priority: of its requests, 1 first, 0 if it may not send any; fallback: {quantity: W or None},
+    every quantity.
     """
 
     name: str
@@ -40,7 +45,12 @@ def read(values):
     """Tuple of Source, by index. Raises ConfigError."""
     names = sorted(values.tables("source"))
     if len(names) > SOURCES_MAX:
-        refuse(values.last_file, ("source", names[SOURCES_MAX]), "is one source too many", f"{SOURCES_MAX} sources")
+        refuse(
+            values.last_file,
+            ("source", names[SOURCES_MAX]),
+            "is one source too many",
+            f"{SOURCES_MAX} sources",
+        )
     found = tuple([_source(values, name, index) for index, name in enumerate(names)])
     _check_priorities(values, found)
     return found
@@ -52,12 +62,18 @@ def _source(values, name, index):
     if role == hint_codes.ROLES[CAP]:
         if said["priority"] is not None:
             path = ("source", name, "priority")
-            refuse(values.file(*path), path, 'is for requests, which a source of role "cap" cannot send')
+            refuse(
+                values.file(*path),
+                path,
+                'is for requests, which a source of role "cap" cannot send',
+            )
         said["priority"] = NO_PRIORITY
     else:
         values.need("source", name, "priority")
-    fallback = {quantity: said.pop(FALLBACK_KEYS[quantity]) if quantity in FALLBACK_KEYS else None
-                for quantity in QUANTITIES}
+    fallback = {
+        quantity: said.pop(FALLBACK_KEYS[quantity]) if quantity in FALLBACK_KEYS else None
+        for quantity in QUANTITIES
+    }
     return Source(name=name, index=index, role=role, fallback=fallback, **said)
 
 
@@ -67,5 +83,9 @@ def _check_priorities(values, sources):
         other = seen.setdefault(source.priority, source)
         if source.priority != NO_PRIORITY and other is not source:
             path = ("source", source.name, "priority")
-            not_allowed(values.file(*path), path, source.priority,
-                        f"a priority of its own (source.{other.name} has this one)")
+            not_allowed(
+                values.file(*path),
+                path,
+                source.priority,
+                f"a priority of its own (source.{other.name} has this one)",
+            )

@@ -1,8 +1,10 @@
-"""Tapers: limits on power that fall in a line before a stage trips, as the kernel has them (safety/bounds.py).
+"""Tapers: limits on power that fall in a line before a stage trips, as the kernel has them
+(safety/bounds.py).
 
-No stage demands them and nothing has to trip for them: they always act, on every rack whose BMS tells what they look
-at. Section 7 asks for them in rows 18, 27 and 31; where those of 27 and 31 begin, before the voltage of the row, is
-ours; row 25 and the state of charge are ours, 40a is the silence ladder.
+No stage demands them and nothing has to trip for them: they always act, on every rack whose BMS
+tells what they look at. Section 7 asks for them in rows 18, 27 and 31; where those of 27 and 31
+begin, before the voltage of the row, is ours; row 25 and the state of charge are ours, 40a is the
+silence ladder.
 """
 
 from typing import NamedTuple
@@ -16,10 +18,11 @@ WAYS = ("charging", "discharging")
 
 
 class Taper(NamedTuple):
-    """stage: in whose effects it is told, "" for none. ways: CHARGE, DISCHARGE or both. signal: in the form of a
-    feature, for its unit. ends: (full power up to here, none from here), two numbers or two parameters of the rack; one
-    number: the place in what bounds.temperature_tapers makes of the limit image.
-    told: parameter of the rack without which it does not act, "" for none."""
+    """stage: in whose effects it is told, "" for none. ways: CHARGE, DISCHARGE or both. signal: in
+    the form of a feature, for its unit. ends: (full power up to here, none from here), two numbers
+    or two parameters of the rack; one number: the place in what bounds.temperature_tapers makes of
+    the limit image. told: parameter of the rack without which it does not act, "" for none.
+    """
 
     stage: str
     ways: tuple
@@ -41,32 +44,65 @@ TAPERS = (
     Taper("18b", DISCHARGE, *_WARM, _HOT, "temperatures_reported", "row 18"),
     Taper("25a", CHARGE, *_FROST, _COLD, "temperatures_reported", "ours: 10 K before row 25"),
     Taper("25b", DISCHARGE, *_FROST, _COLD, "temperatures_reported", "ours: 10 K before row 25"),
-    Taper("27", CHARGE, "cell_voltage_mV_max", "highest cell", ("charge_taper_mV", "charge_end_mV"), "cells_reported",
-          f"row 27 for the taper; ours: it {_EARLIER}"),
-    Taper("31a", DISCHARGE, "cell_voltage_mV_min", "lowest cell", ("discharge_taper_mV", "discharge_end_mV"),
-          "cells_reported", f"row 31 for the taper; ours: with LFP cells it {_EARLIER}"),
-    Taper("40a", CHARGE + DISCHARGE, "bms_silence_ms", "silence of the BMS", ("bms_warn_ms", "bms_ramp_ms"), "",
-          "ours: the silence ladder"),
+    Taper(
+        "27",
+        CHARGE,
+        "cell_voltage_mV_max",
+        "highest cell",
+        ("charge_taper_mV", "charge_end_mV"),
+        "cells_reported",
+        f"row 27 for the taper; ours: it {_EARLIER}",
+    ),
+    Taper(
+        "31a",
+        DISCHARGE,
+        "cell_voltage_mV_min",
+        "lowest cell",
+        ("discharge_taper_mV", "discharge_end_mV"),
+        "cells_reported",
+        f"row 31 for the taper; ours: with LFP cells it {_EARLIER}",
+    ),
+    Taper(
+        "40a",
+        CHARGE + DISCHARGE,
+        "bms_silence_ms",
+        "silence of the BMS",
+        ("bms_warn_ms", "bms_ramp_ms"),
+        "",
+        "ours: the silence ladder",
+    ),
     Taper("", CHARGE, *_CHARGED, _SOC[0], "", "ours: the last 3 %"),
     Taper("", DISCHARGE, *_CHARGED, _SOC[1], "", "ours: the last 3 %"),
 )
 
 
 def facts(found=None):
-    """[{...}] of every taper that acts. found: Config of a site, or None for the defaults (with those of NMC cells)."""
+    """[{...}] of every taper that acts. found: Config of a site, or None for the defaults (with
+    those of NMC cells).
+    """
     if found:
         moved = bounds.temperature_tapers(found.safety_image, found.image_map())
-        return [_fact(taper, ends) for taper in TAPERS if (ends := _ends(taper, found.rack_tables, moved))]
-    return [_fact(taper, _default(taper, schema.LFP), _default(taper, schema.NMC)) for taper in TAPERS]
+        return [
+            _fact(taper, ends)
+            for taper in TAPERS
+            if (ends := _ends(taper, found.rack_tables, moved))
+        ]
+    return [
+        _fact(taper, _default(taper, schema.LFP), _default(taper, schema.NMC)) for taper in TAPERS
+    ]
 
 
 def words(fact):
-    """"charging tapers from 40 degC to none at 50 degC"."""
-    return f"{fact['power']} {'taper' if ' and ' in fact['power'] else 'tapers'} {range_words(fact)}"
+    """ "charging tapers from 40 degC to none at 50 degC"."""
+    return (
+        f"{fact['power']} {'taper' if ' and ' in fact['power'] else 'tapers'} {range_words(fact)}"
+    )
 
 
 def range_words(fact):
-    """"from 3.5 V to none at 3.6 V [from 4.1 V to none at 4.2 V]"; racks that differ are joined by "or"."""
+    """ "from 3.5 V to none at 3.6 V [from 4.1 V to none at 4.2 V]"; racks that differ are joined by
+    "or".
+    """
     nmc = f" [{_range(fact['signal'], fact['nmc'])}]" if "nmc" in fact else ""
     return " or ".join([_range(fact["signal"], ends) for ends in fact["ends"]]) + nmc
 
@@ -78,19 +114,29 @@ def _range(signal, ends):
 
 def _fact(taper, ends, nmc=()):
     """nmc: the ends for NMC cells, told where they differ."""
-    fact = {"stage": taper.stage, "power": " and ".join([WAYS[way] for way in taper.ways]), "signal": taper.signal,
-            "what": taper.what, "ends": ends, "basis": taper.basis}
+    fact = {
+        "stage": taper.stage,
+        "power": " and ".join([WAYS[way] for way in taper.ways]),
+        "signal": taper.signal,
+        "what": taper.what,
+        "ends": ends,
+        "basis": taper.basis,
+    }
     return fact | ({"nmc": nmc[0]} if nmc and nmc != ends else {})
 
 
 def _ends(taper, racks, moved):
-    """[(full, none)] of the racks on which it acts, each once, rising; racks: {parameter: integer} of each."""
+    """[(full, none)] of the racks on which it acts, each once, rising; racks: {parameter: integer}
+    of each.
+    """
     acting = [table for table in racks if not taper.told or table[taper.told]]
     return sorted({_numbers(taper, table, moved) for table in acting})
 
 
 def _numbers(taper, table, moved):
-    """(full, none) of a rack. table: {parameter: integer} of it; moved: of bounds.temperature_tapers."""
+    """(full, none) of a rack. table: {parameter: integer} of it; moved: of
+    bounds.temperature_tapers.
+    """
     if len(taper.ends) == 1:
         return moved[taper.ways[0]][taper.ends[0]]
     return tuple([table[end] if isinstance(end, str) else end for end in taper.ends])
@@ -102,7 +148,9 @@ def _default(taper, chemistry):
 
 
 def _default_image():
-    """The thresholds alone of a limit image of one unit and one rack, all at their defaults, and its map."""
+    """The thresholds alone of a limit image of one unit and one rack, all at their defaults, and
+    its map.
+    """
     image_map = parameters.ImageMap(1, 1, matrix.STAGES_PER_SCOPE)
     image = [0] * image_map.words
     for place, stage in enumerate(matrix.STAGES):

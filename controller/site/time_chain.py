@@ -1,7 +1,9 @@
-"""How long a stage may take on this site: sensor, bus, debounce, tick, actuation; each computed or assumed.
+"""How long a stage may take on this site: sensor, bus, debounce, tick, actuation; each computed or
+assumed.
 
-Computed parts come from the configuration (periods, the worst case on each bus, debounces). Assumed ones stand here
-with their reason until somebody measures them on the real equipment, which is what the commissioning checklist is for.
+Computed parts come from the configuration (periods, the worst case on each bus, debounces). Assumed
+ones stand here with their reason until somebody measures them on the real equipment, which is what
+the commissioning checklist is for.
 """
 
 from typing import NamedTuple
@@ -16,51 +18,112 @@ from safety.kernel import CRC_STEPS, Kernel
 
 # (what, ms, why): everything that is assumed.
 ASSUMED = (
-    ("contact", 10, "relay or switch"), ("combustible gas", 20_000, "detector to 90 % of a step"),
-    ("vapour, toxic gas", 30_000, "detector to 90 % of a step"), ("BMS", 100, "its measuring cycle"),
-    ("cell temperature", 10_000, "sensor on the cell"), ("PCS", 100, "refresh of its own value"),
-    ("air", 30_000, "sensor in the air"), ("I/O module, relay", 20, "from the frame to the contact"),
+    ("contact", 10, "relay or switch"),
+    ("combustible gas", 20_000, "detector to 90 % of a step"),
+    ("vapour, toxic gas", 30_000, "detector to 90 % of a step"),
+    ("BMS", 100, "its measuring cycle"),
+    ("cell temperature", 10_000, "sensor on the cell"),
+    ("PCS", 100, "refresh of its own value"),
+    ("air", 30_000, "sensor in the air"),
+    ("I/O module, relay", 20, "from the frame to the contact"),
     ("PCS dead time", 60, "from the enable to zero power"),
-    ("opening", 250, "off-delay relay 200 ms, set at commissioning, and contactor"))
-(CONTACT_MS, GAS_MS, SLOW_GAS_MS, BMS_MS, CELL_TEMPERATURE_MS, PCS_MS, AIR_MS, RELAY_MS, DEAD_MS,
- OPENING_MS) = [each[1] for each in ASSUMED]
-OUTPUTS = ((m.D_DC, "contactor_supply_ok"), (m.D_FAN, "fan_on"), (m.D_HORN, "horn_on"), (m.D_LAMP, "lamp_on"),
-           (m.D_RED_LAMP, "red_lamp_on"), (m.D_FACU, "supervisory_ok"), (m.D_PRE_ALARM, "pre_alarm_on"),
-           (m.D_SHUNT_TRIP, "shunt_trip_on"), (m.D_AUX_SHED, "aux_load_ok"))
-WAITS = {m.DC_OPEN: ("cabinet", "open_after_stop_ms"), m.DC_OPEN_AT_ZERO: ("cabinet", "open_at_zero_ms_max")}
+    ("opening", 250, "off-delay relay 200 ms, set at commissioning, and contactor"),
+)
+(
+    CONTACT_MS,
+    GAS_MS,
+    SLOW_GAS_MS,
+    BMS_MS,
+    CELL_TEMPERATURE_MS,
+    PCS_MS,
+    AIR_MS,
+    RELAY_MS,
+    DEAD_MS,
+    OPENING_MS,
+) = [each[1] for each in ASSUMED]
+OUTPUTS = (
+    (m.D_DC, "contactor_supply_ok"),
+    (m.D_FAN, "fan_on"),
+    (m.D_HORN, "horn_on"),
+    (m.D_LAMP, "lamp_on"),
+    (m.D_RED_LAMP, "red_lamp_on"),
+    (m.D_FACU, "supervisory_ok"),
+    (m.D_PRE_ALARM, "pre_alarm_on"),
+    (m.D_SHUNT_TRIP, "shunt_trip_on"),
+    (m.D_AUX_SHED, "aux_load_ok"),
+)
+WAITS = {
+    m.DC_OPEN: ("cabinet", "open_after_stop_ms"),
+    m.DC_OPEN_AT_ZERO: ("cabinet", "open_at_zero_ms_max"),
+}
 CONTACTS = {
-    m.F_ESTOP_1_OK: ("estop_1_ok",), m.F_ESTOP_2_OK: ("estop_2_ok",),
+    m.F_ESTOP_1_OK: ("estop_1_ok",),
+    m.F_ESTOP_2_OK: ("estop_2_ok",),
     m.F_ESTOP_DISCREPANCY: ("estop_1_ok", "estop_2_ok"),
-    m.F_FIRE_ALARM_OK: ("fire_alarm_ok",), m.F_KEY_RUN_OK: ("key_run_ok",), m.F_GAS_RELAY_OK: ("gas_relay_ok",),
+    m.F_FIRE_ALARM_OK: ("fire_alarm_ok",),
+    m.F_KEY_RUN_OK: ("key_run_ok",),
+    m.F_GAS_RELAY_OK: ("gas_relay_ok",),
     m.F_FIRE_DETECTORS: ("smoke_1_ok", "smoke_2_ok", "heat_ok"),
-    **{one.features[0]: one.inputs for name, one in EQUIPMENT.items() if one.inputs and one.features and name not in
-       ("gas", "smoke", "smoke_2", "heat")},
+    **{
+        one.features[0]: one.inputs
+        for name, one in EQUIPMENT.items()
+        if one.inputs and one.features and name not in ("gas", "smoke", "smoke_2", "heat")
+    },
 }
 ROLES = {
-    m.F_GAS_LFL_PERMILLE_MAX: ("gas_1", "gas_2"), m.F_OFFGAS_PPM_MAX: ("offgas_1", "offgas_2"),
-    m.F_OFFGAS_PPM_SECOND: ("offgas_1", "offgas_2"), m.F_TOXIC_PPM: ("toxic",), m.F_TOXIC_RISE_PPM: ("toxic",),
-    m.F_AIR_TEMPERATURE_DDEGC: ("climate",), m.F_HUMIDITY_PERMILLE: ("climate",), m.F_MAINS_OK: ("ups",),
+    m.F_GAS_LFL_PERMILLE_MAX: ("gas_1", "gas_2"),
+    m.F_OFFGAS_PPM_MAX: ("offgas_1", "offgas_2"),
+    m.F_OFFGAS_PPM_SECOND: ("offgas_1", "offgas_2"),
+    m.F_TOXIC_PPM: ("toxic",),
+    m.F_TOXIC_RISE_PPM: ("toxic",),
+    m.F_AIR_TEMPERATURE_DDEGC: ("climate",),
+    m.F_HUMIDITY_PERMILLE: ("climate",),
+    m.F_MAINS_OK: ("ups",),
     m.F_UPS_RESERVE_MIN: ("ups",),
-    **dict.fromkeys((m.F_GAS_DETECTORS_FAULTY, m.F_GAS_CALIBRATION_D_MIN), ("gas_1", "gas_2", "offgas_1", "offgas_2",
-                                                                         "toxic")),
+    **dict.fromkeys(
+        (m.F_GAS_DETECTORS_FAULTY, m.F_GAS_CALIBRATION_D_MIN),
+        ("gas_1", "gas_2", "offgas_1", "offgas_2", "toxic"),
+    ),
 }
 SENSORS_MS = {"gas_1": GAS_MS, "offgas_1": SLOW_GAS_MS, "toxic": SLOW_GAS_MS, "climate": AIR_MS}
 GAS_SILENCES = (m.F_GAS_DETECTORS_SILENT, m.F_GAS_DETECTORS_LOST)
-TIMED = (m.F_IO_SILENCE_MS, m.F_METER_SILENCE_MS, m.F_METER_FROZEN_MS, m.F_MONITOR_SILENCE_MS, m.F_STEP_LATE_MS)
-STEADY_ROLES = (m.F_MAINS_OK, m.F_UPS_RESERVE_MIN, m.F_GAS_DETECTORS_FAULTY, m.F_GAS_CALIBRATION_D_MIN)
+TIMED = (
+    m.F_IO_SILENCE_MS,
+    m.F_METER_SILENCE_MS,
+    m.F_METER_FROZEN_MS,
+    m.F_MONITOR_SILENCE_MS,
+    m.F_STEP_LATE_MS,
+)
+STEADY_ROLES = (
+    m.F_MAINS_OK,
+    m.F_UPS_RESERVE_MIN,
+    m.F_GAS_DETECTORS_FAULTY,
+    m.F_GAS_CALIBRATION_D_MIN,
+)
 LINK_BAUD_BD = 115_200  # where the site says nothing of a link
-SCANS = 2  # of the limit image, of the clocks: a change just behind the scan is found by the next one
+# of the limit image, of the clocks: a change just behind the scan is found by the next one
+SCANS = 2
 SLOW_RISE_MS = {m.F_TOXIC_RISE_PPM: 10_000}  # windows of features that look back
-# Computed once a second by safety/gas.py and heating.py: what is reached just behind a second is found by the next one.
-# Row 53's sum is made with every frame, but of row 22's sign: a value waits a frame for its second or for the sum,
-# never both. Row 24's fall is made with every frame too, and one of three remembered seconds is always 2 to 3 s old.
-ONCE_A_SECOND = ((m.CABINET, m.F_TOXIC_RISE_PPM), (m.RACK, m.F_TEMPERATURE_RISING),
-                 (m.RACK, m.F_TEMPERATURE_RISE_3S_DDEGC), (m.RACK, m.F_TEMPERATURE_RISE_10S_DDEGC),
-                 (m.RACK, m.F_TEMPERATURE_UNEXPLAINED_DDEGC), (m.RACK, m.F_RUNAWAY_SUSPICION_PCT))
+# Computed once a second by safety/gas.py and heating.py: what is reached just behind a second is
+# found by the next one. Row 53's sum is made with every frame, but of row 22's sign: a value waits
+# a frame for its second or for the sum, never both. Row 24's fall is made with every frame too, and
+# one of three remembered seconds is always 2 to 3 s old.
+ONCE_A_SECOND = (
+    (m.CABINET, m.F_TOXIC_RISE_PPM),
+    (m.RACK, m.F_TEMPERATURE_RISING),
+    (m.RACK, m.F_TEMPERATURE_RISE_3S_DDEGC),
+    (m.RACK, m.F_TEMPERATURE_RISE_10S_DDEGC),
+    (m.RACK, m.F_TEMPERATURE_UNEXPLAINED_DDEGC),
+    (m.RACK, m.F_RUNAWAY_SUSPICION_PCT),
+)
 SECOND_MS = 1000
-RACK_WINDOWS_MS = {m.F_TEMPERATURE_RISE_3S_DDEGC: 3000, m.F_TEMPERATURE_RISE_10S_DDEGC: 10_000,
-                   m.F_TEMPERATURE_UNEXPLAINED_DDEGC: 30_000, m.F_CELL_VOLTAGE_DROP_MV: 2000,
-                   m.F_RUNAWAY_SUSPICION_PCT: 30_000}
+RACK_WINDOWS_MS = {
+    m.F_TEMPERATURE_RISE_3S_DDEGC: 3000,
+    m.F_TEMPERATURE_RISE_10S_DDEGC: 10_000,
+    m.F_TEMPERATURE_UNEXPLAINED_DDEGC: 30_000,
+    m.F_CELL_VOLTAGE_DROP_MV: 2000,
+    m.F_RUNAWAY_SUSPICION_PCT: 30_000,
+}
 
 
 class Part(NamedTuple):
@@ -72,15 +135,22 @@ class Part(NamedTuple):
 
 
 def chain(config, schedule, stage):
-    """[Part] from the cause to what the stage ends in: power at zero, or the outputs where it takes no power.
+    """[Part] from the cause to what the stage ends in: power at zero, or the outputs where it takes
+    no power.
 
     schedule: of bus_times.schedule(config). The longest of all instances.
     """
     demand = stage[m.S_DEMAND]
-    wanted = ("pcs_enable_ok",) if demand[m.D_PCS] else [name for index, name in OUTPUTS if demand[index]]
-    found = [*decision(config, schedule, stage),
-             Part("I/O write", write_ms(config, schedule, wanted, not demand[m.D_PCS]), False),
-             Part("I/O module, relay", RELAY_MS, True)]
+    wanted = (
+        ("pcs_enable_ok",)
+        if demand[m.D_PCS]
+        else [name for index, name in OUTPUTS if demand[index]]
+    )
+    found = [
+        *decision(config, schedule, stage),
+        Part("I/O write", write_ms(config, schedule, wanted, not demand[m.D_PCS]), False),
+        Part("I/O module, relay", RELAY_MS, True),
+    ]
     if demand[m.D_PCS]:
         found.append(Part("PCS", DEAD_MS, True))
     if demand[m.D_PCS] == m.PCS_RAMP:
@@ -89,42 +159,65 @@ def chain(config, schedule, stage):
 
 
 def held_chain(config, schedule, stage):
-    """[Part] from the cause to the last effect that waits by the table of conflicts (the fan for the agent); [] where
-    none does. Power does not wait, so this is beside `chain` and never part of it.
+    """[Part] from the cause to the last effect that waits by the table of conflicts (the fan for
+    the agent); [] where none does. Power does not wait, so this is beside `chain` and never part of
+    it.
 
     By the time of the write the permit has long gone or stays: the slower of the two is taken.
     """
-    held = {name: hold_off_ms(config, stage, index) for index, name in OUTPUTS if hold_off_ms(config, stage, index)}
+    held = {
+        name: hold_off_ms(config, stage, index)
+        for index, name in OUTPUTS
+        if hold_off_ms(config, stage, index)
+    }
     if not held:
         return []
-    return [*decision(config, schedule, stage), Part("hold-off", max(held.values()), False),
-            Part("I/O write", write_ms(config, schedule, tuple(held), True), False),
-            Part("I/O module, relay", RELAY_MS, True)]
+    return [
+        *decision(config, schedule, stage),
+        Part("hold-off", max(held.values()), False),
+        Part("I/O write", write_ms(config, schedule, tuple(held), True), False),
+        Part("I/O module, relay", RELAY_MS, True),
+    ]
 
 
 def hold_off_ms(config, stage, demand_index):
-    """How long this demand of a stage waits by the table of conflicts, in whole ticks; 0 for all others."""
-    waits_ms = [config.cabinet[key] for yields, row, key, _ in m.CONFLICTS
-                if (yields, row) == (demand_index, stage[m.S_ROW])]
+    """How long this demand of a stage waits by the table of conflicts, in whole ticks; 0 for all
+    others.
+    """
+    waits_ms = [
+        config.cabinet[key]
+        for yields, row, key, _ in m.CONFLICTS
+        if (yields, row) == (demand_index, stage[m.S_ROW])
+    ]
     return p.ticks(sum(waits_ms), config.tick_ms) * config.tick_ms
 
 
 def decision(config, schedule, stage):
     """[Part] from the cause to the tick that decides: the first ones of `chain`."""
-    looks = [Part(what, SECOND_MS, False) for what, at in (("once a second", m.S_FEATURE), ("gate", m.S_GATE))
-             if (stage[m.S_SCOPE], stage[at]) in ONCE_A_SECOND]
-    return [*_source(config, schedule, stage), *looks, Part("debounce", _debounce_ms(config, stage), False),
-            Part("tick", config.tick_ms, False)]
+    looks = [
+        Part(what, SECOND_MS, False)
+        for what, at in (("once a second", m.S_FEATURE), ("gate", m.S_GATE))
+        if (stage[m.S_SCOPE], stage[at]) in ONCE_A_SECOND
+    ]
+    return [
+        *_source(config, schedule, stage),
+        *looks,
+        Part("debounce", _debounce_ms(config, stage), False),
+        Part("tick", config.tick_ms, False),
+    ]
 
 
 def opening_ms(config, stage):
-    """Longest time from the drop of the outputs to open contactors, None where they do not open or wait for zero."""
+    """Longest time from the drop of the outputs to open contactors, None where they do not open or
+    wait for zero.
+    """
     wait = WAITS.get(stage[m.S_DEMAND][m.D_DC])
     return None if wait is None else config.cabinet[wait[1]] + OPENING_MS
 
 
 def opened_ms(config, schedule, stage):
-    """Longest time from the cause to open contactors, None where they do not open or wait for zero current.
+    """Longest time from the cause to open contactors, None where they do not open or wait for zero
+    current.
 
     A row that ramps waits from the beginning of the ramp.
     """
@@ -155,34 +248,45 @@ def _source(config, schedule, stage):
         window = [Part("window", SLOW_RISE_MS[feature], False)] if feature in SLOW_RISE_MS else []
         bus_ms = _roles_ms(config, schedule, ROLES[feature])
         return [Part("sensor", sensor_ms, True), Part("bus", bus_ms, False), *window]
-    if feature in (m.F_NOC_LOST_S, m.F_NOC_UNVERIFIED):  # the fire panel's supervised contact is the slower of the two
+    # the fire panel's supervised contact is the slower of the two
+    if feature in (m.F_NOC_LOST_S, m.F_NOC_UNVERIFIED):
         bus_ms = _contacts_ms(config, schedule, ("supervised_ok",))
-        return [Part("contact", CONTACT_MS if bus_ms else 0, True), Part("bus", bus_ms, False),
-                Part("silence", _silence_ms(config, stage), False)]
+        return [
+            Part("contact", CONTACT_MS if bus_ms else 0, True),
+            Part("bus", bus_ms, False),
+            Part("silence", _silence_ms(config, stage), False),
+        ]
     if feature == m.F_PEER_CODE:
         return [Part("link", _link_ms(config), False)]
     if feature == m.F_CLOSING_FAILURES:
         return _told_by_bms(config, schedule, BMS_MS)
     if feature in (m.F_SELF_TEST_BITS, m.F_CPU_TEMPERATURE_DDEGC):
         return [Part("self-test", _self_test_ms(config, feature), False)]
-    if feature == m.F_METER_FROZEN_MS:  # words that moved last just before they froze are news in the next read
+    # words that moved last just before they froze are news in the next read
+    if feature == m.F_METER_FROZEN_MS:
         bus_ms = _roles_ms(config, schedule, ("meter_grid", "meter_load"))
         return [Part("bus", bus_ms, False), Part("silence", _silence_ms(config, stage), False)]
     return [Part("silence", _silence_ms(config, stage), False)]
 
 
 def _self_test_ms(config, feature):
-    """A round of the slowest test: a function of the program each tick, a block of memory each second, two clocks."""
+    """A round of the slowest test: a function of the program each tick, a block of memory each
+    second, two clocks.
+    """
     second_ms = program_memory.SECOND_US // 1000
     if feature == m.F_CPU_TEMPERATURE_DDEGC:
         return second_ms
-    program_ms = len(list(program_memory.functions(program_memory.kernel_modules()))) * config.tick_ms
+    program_ms = (
+        len(list(program_memory.functions(program_memory.kernel_modules()))) * config.tick_ms
+    )
     memory_ms = len(Kernel(config.safety_image).state_blocks()) * second_ms
     return max(program_ms, memory_ms, SCANS * program_memory.CLOCK_WINDOW_US // 1000)
 
 
 def _link_ms(config):
-    """The slowest of what channel B can say: an input at which the channels differ; then a step and a frame of it."""
+    """The slowest of what channel B can say: an input at which the channels differ; then a step and
+    a frame of it.
+    """
     baud_Bd = config.channel_b.baud_Bd if config.channel_b else LINK_BAUD_BD
     return peer.DISAGREE_MS + (1 + channel.FRAME_EVERY_TICKS) * config.tick_ms + frame_ms(baud_Bd)
 
@@ -194,8 +298,10 @@ def frame_ms(baud_Bd):
 
 def _told_by_bms(config, schedule, sensor_ms):
     bms = [device for device in config.devices if device.role == "bms"]
-    return [Part("sensor", sensor_ms, True),
-            Part("bus", max([_device_ms(schedule, device) for device in bms]), False)]
+    return [
+        Part("sensor", sensor_ms, True),
+        Part("bus", max([_device_ms(schedule, device) for device in bms]), False),
+    ]
 
 
 def _silence_ms(config, stage):
@@ -229,8 +335,12 @@ def _roles_ms(config, schedule, roles):
 def _device_ms(schedule, device, what=""):
     """Period and worst case of a device's slowest read (or of the one called `what`)."""
     exchanges = schedule[device.bus]
-    own = [one for one in exchanges if one.device == device.name and (one.what == what if what else one.what[:4] in
-                                                                      ("read", "fram"))]
+    own = [
+        one
+        for one in exchanges
+        if one.device == device.name
+        and (one.what == what if what else one.what[:4] in ("read", "fram"))
+    ]
     return max([-(-(one.period_us + bus_times.response_us(one, exchanges)) // 1000) for one in own])
 
 
@@ -241,7 +351,9 @@ def _rack(config, schedule, stage):
         key = levels[stage[m.S_SET] - 1]
         return [Part("silence", max([table[key] for table in config.rack_tables]), False)]
     sensor_ms = CELL_TEMPERATURE_MS if "temperature" in m.RACK_FEATURES[feature] else BMS_MS
-    parts = _told_by_bms(config, schedule, SLOW_GAS_MS if feature == m.F_RUNAWAY_SUSPICION_PCT else sensor_ms)
+    parts = _told_by_bms(
+        config, schedule, SLOW_GAS_MS if feature == m.F_RUNAWAY_SUSPICION_PCT else sensor_ms
+    )
     if feature in RACK_WINDOWS_MS:
         parts.append(Part("window", RACK_WINDOWS_MS[feature], False))
     if feature == m.F_CONTACTOR_MISMATCH:
@@ -255,22 +367,34 @@ def _unit(config, schedule, stage):
         key = ("pcs_ramp_ms", "pcs_stop_ms", "pcs_open_ms")[stage[m.S_SET] - 1]
         return [Part("silence", max([table[key] for table in config.unit_tables]), False)]
     pcs = [device for device in config.devices if device.role == "pcs"]
-    read_ms = max([_device_ms(schedule, device, "read ac" if feature == m.F_PCS_EXCESS_W else "read dc")
-                   for device in pcs])
+    read_ms = max(
+        [
+            _device_ms(schedule, device, "read ac" if feature == m.F_PCS_EXCESS_W else "read dc")
+            for device in pcs
+        ]
+    )
     return [Part("sensor", PCS_MS, True), Part("bus", read_ms, False)]
 
 
 def write_ms(config, schedule, outputs, keeps_enable=False):
-    """From the tick that decides to the last byte of the slowest write that carries one of these outputs.
+    """From the tick that decides to the last byte of the slowest write that carries one of these
+    outputs.
 
-    keeps_enable: the PCS enable stays; its module is then only written in the tick after the supply's was refreshed.
+    keeps_enable: the PCS enable stays; its module is then only written in the tick after the
+    supply's was refreshed.
     """
     times_us = [0]
     for device in config.devices:
         names = {name.lstrip("!") for name in device.outputs}
         if set(outputs) & names:
             exchanges = schedule[device.bus]
-            own = next(one for one in exchanges if one.device == device.name and one.what == "write coils")
-            waits_us = own.period_us + config.tick_ms * 1000 if keeps_enable and "pcs_enable_ok" in names else 0
+            own = next(
+                one for one in exchanges if one.device == device.name and one.what == "write coils"
+            )
+            waits_us = (
+                own.period_us + config.tick_ms * 1000
+                if keeps_enable and "pcs_enable_ok" in names
+                else 0
+            )
             times_us.append(waits_us + max([one.time_us for one in exchanges]) + own.frame_us)
     return -(-max(times_us) // 1000)

@@ -1,4 +1,6 @@
-"""Access to the merged values of a configuration: defaults, what must be said, and the file to blame."""
+"""Access to the merged values of a configuration: defaults, what must be said, and the file to
+blame.
+"""
 
 from controller.site import schema
 from controller.site.layers import Entry, allowed_text, check_tighter, refuse
@@ -20,7 +22,9 @@ class Values:
         return schema.spec_of(path, self.chemistry)
 
     def entry(self, *path):
-        """Entry of the key, its default blamed on the last layer, or None where there is neither."""
+        """Entry of the key, its default blamed on the last layer, or None where there is
+        neither.
+        """
         if path in self.entries:
             return self.entries[path]
         default = self.spec(path).default
@@ -46,7 +50,8 @@ class Values:
     def numbered(self, section, number, key):
         """Entry of a key of unit or rack `number`: the tighter of its own and that of `all`.
 
-        Refuses an own value that is looser and was said in the same or a later layer; None where nothing is said.
+        Refuses an own value that is looser and was said in the same or a later layer; None where
+        nothing is said.
         """
         own, common = (section, number, key), (section, "all", key)
         if own not in self.entries or common not in self.entries:
@@ -64,24 +69,40 @@ class Values:
 
     def tables(self, section):
         """Names of the tables of a section, in the order they were first said."""
-        return list(dict.fromkeys(path[1] for path in self.entries if path[0] == section and len(path) > 1))
+        return list(
+            dict.fromkeys(path[1] for path in self.entries if path[0] == section and len(path) > 1)
+        )
 
     def numbers(self, section):
         """How many units or racks there are; refuses a gap in their numbers."""
         found = sorted(int(name) for name in self.tables(section) if name != "all")
         if not found:
-            refuse(self.last_file, (section, "1"), "is missing", f"a table for each {section}, numbered from 1")
+            refuse(
+                self.last_file,
+                (section, "1"),
+                "is missing",
+                f"a table for each {section}, numbered from 1",
+            )
         if found != list(range(1, len(found) + 1)):
             missing = next(number for number in range(1, len(found) + 1) if number not in found)
-            refuse(self.last_file, (section, str(missing)), "is missing", f"{section}s numbered from 1 without a gap")
+            refuse(
+                self.last_file,
+                (section, str(missing)),
+                "is missing",
+                f"{section}s numbered from 1 without a gap",
+            )
         return len(found)
 
     def check_defaults(self, of_type, budgets):
-        """Refuse a number of the safety kernel that a later layer says looser than the default, where the type says
-        nothing of it. of_type: paths that the type says; budgets: names of what follows from the devices' periods."""
+        """Refuse a number of the safety kernel that a later layer says looser than the default,
+        where the type says nothing of it. of_type: paths that the type says; budgets: names of what
+        follows from the devices' periods.
+        """
         for path, entry in self.entries.items():
             said = {path, (path[0], "all", *path[2:])} & of_type
             if entry.rank and path[0] in SAFE and not said and path[-1] not in budgets:
                 spec = self.spec(path)
                 if spec is not None and spec.default is not None and spec.tighter in ("up", "down"):
-                    check_tighter(entry.file, path, entry.value, Entry(spec.default, "the default"), spec)
+                    check_tighter(
+                        entry.file, path, entry.value, Entry(spec.default, "the default"), spec
+                    )

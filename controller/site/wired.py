@@ -1,10 +1,13 @@
-"""Rows in hard wiring: which a site proves once more with the controller switched off, and how fast they have to act.
+"""Rows in hard wiring: which a site proves once more with the controller switched off, and how fast
+they have to act.
 
-The wiring is a contact of the cause, the relay chain behind it, and the off-delay of the contactor supply: the assumed
-times of time_chain.py without bus, tick or write. Row 44 is no contact but the expiry of the outputs.
+The wiring is a contact of the cause, the relay chain behind it, and the off-delay of the contactor
+supply: the assumed times of time_chain.py without bus, tick or write. Row 44 is no contact but the
+expiry of the outputs.
 
-That expiry hides the chain: soon after the controller is off nothing is on any more that a chain could drop, and a
-cabinet without one looks the same. So the outputs are held on from outside, and seen on, before a contact opens.
+That expiry hides the chain: soon after the controller is off nothing is on any more that a chain
+could drop, and a cabinet without one looks the same. So the outputs are held on from outside, and
+seen on, before a contact opens.
 """
 
 from controller.site import hma, time_chain
@@ -12,51 +15,73 @@ from controller.site import hma, time_chain
 EXPIRY = 44  # the row whose cause is the controller itself, gone
 HELD = ("pcs_enable_ok", "contactor_supply_ok")  # outputs that the chain has to drop
 INJECT = {
-    1: "press the emergency stop; then, with it released, open the wire of contact 1 alone, then of contact 2 alone",
+    1: "press the emergency stop; then, with it released, open the wire of contact 1 alone, then "
+    "of contact 2 alone",
     2: "put the fire panel into test and raise an alarm, or open the wire of its alarm relay",
     3: "open the wire of the switch that shows the agent's release; agent stays isolated",
-    12: "open the 25 % gas relay, by calibration gas or at its wire; the wiring does not wait for zero current, as the "
-        "program does. The fan has run since the controller went off: that proves nothing of this row",
+    12: "open the 25 % gas relay, by calibration gas or at its wire; the wiring does not wait for "
+    "zero current, as the "
+    "program does. The fan has run since the controller went off: that proves nothing of this "
+    "row",
     30: "trip the over-voltage relay by its test button, or open its wire",
-    36: "trip the over-current relay by its test button, or open its wire, never by a current; the wiring does not "
-        "wait for the fuse, as the program does: the contactor must be able to break the current at which the relay "
-        "trips",
-    EXPIRY: "jumpers off, locks off, the cabinet started by the controller: switch the controller off. The outputs "
-            "expire in the I/O modules: the fan runs, the red lamp is on, the fire panel shows the fault"}
+    36: "trip the over-current relay by its test button, or open its wire, never by a current; "
+    "the wiring does not "
+    "wait for the fuse, as the program does: the contactor must be able to break the current "
+    "at which the relay "
+    "trips",
+    EXPIRY: "jumpers off, locks off, the cabinet started by the controller: switch the controller "
+    "off. The outputs "
+    "expire in the I/O modules: the fan runs, the red lamp is on, the fire panel shows "
+    "the fault",
+}
 
 
 def rows(config):
-    """Numbers of the rows that this site proves by wire: those it says act so, beside a second channel too."""
+    """Numbers of the rows that this site proves by wire: those it says act so, beside a second
+    channel too.
+    """
     said = config.hma["hard_wired_rows"] or ()
     return [row for row in sorted(said) if hma.has_contact(row, config.topology.not_fitted)]
 
 
 def enable_ms(config, row):
-    """Latest time from the contact that opens (row 44: from the controller's end) to the PCS enable that is gone."""
+    """Latest time from the contact that opens (row 44: from the controller's end) to the PCS enable
+    that is gone.
+    """
     cause_ms = config.cabinet["permit_expiry_ms"] if row == EXPIRY else time_chain.CONTACT_MS
     return cause_ms + time_chain.RELAY_MS
 
 
 def supply_ms(config, row):
-    """Latest time from there to the contactor supply that is gone behind its off-delay relay, the contactor's own time
-    included."""
+    """Latest time from there to the contactor supply that is gone behind its off-delay relay, the
+    contactor's own time included.
+    """
     return enable_ms(config, row) + time_chain.OPENING_MS
 
 
 def steps(config):
     """What to do, in this order, for the rows whose cause is a contact: lines."""
-    modules = list(dict.fromkeys([device.name for device in map(config.topology.driven, HELD) if device]))
+    modules = list(
+        dict.fromkeys([device.name for device in map(config.topology.driven, HELD) if device])
+    )
     expiry_ms = enable_ms(config, EXPIRY)
     return [
-        "Lock the DC disconnects and the converter's AC disconnect open: while outputs are held on from outside, "
+        "Lock the DC disconnects and the converter's AC disconnect open: while outputs are held "
+        "on from outside, "
         "nothing but the chain takes them away.",
-        f"Switch the controller off. The I/O modules drop PCS enable and contactor supply by themselves within "
+        f"Switch the controller off. The I/O modules drop PCS enable and contactor supply by "
+        f"themselves within "
         f"{expiry_ms / 1000:.2f} s: what is off from here on proves no chain.",
-        f"Hold the outputs for PCS enable and contactor supply of {' and '.join(modules)} on, from a bench supply or "
+        f"Hold the outputs for PCS enable and contactor supply of {' and '.join(modules)} on, "
+        f"from a bench supply or "
         "by jumpers at the output terminals of the modules; never bridge a contact of the chain.",
-        "See PCS enable at the converter and contactor supply at the racks ON, and mark it; with one of them off the "
+        "See PCS enable at the converter and contactor supply at the racks ON, and mark it; with "
+        "one of them off the "
         "row is not proven.",
-        "Open the contact of the row and measure, from there, until each is gone. Close it again, reset what latches, "
+        "Open the contact of the row and measure, from there, until each is gone. Close it again, "
+        "reset what latches, "
         "and see both ON before the next row.",
-        "Take the jumpers off: PCS enable drops at once and contactor supply behind its off-delay, because the modules "
-        "have expired. What stays on is still bridged: find it before anything is energised."]
+        "Take the jumpers off: PCS enable drops at once and contactor supply behind its "
+        "off-delay, because the modules "
+        "have expired. What stays on is still bridged: find it before anything is energised.",
+    ]

@@ -1,1 +1,3 @@
-"""The siting audit: a site's plan against the spacing, size and height rules of the fact table's Table B."""
+"""The siting audit: a site's plan against the spacing, size and height rules of the fact table's
+Table B.
+"""

@@ -1,4 +1,6 @@
-"""Judges a site by every rule: met, not met, not applicable, or a fact is missing. Scope rules apply or do not."""
+"""Judges a site by every rule: met, not met, not applicable, or a fact is missing. Scope rules
+apply or do not.
+"""
 
 from typing import NamedTuple
 
@@ -7,11 +9,17 @@ from controller.siting.geometry import TOUCH_m
 from controller.siting.items import Item
 
 MET, NOT_MET, NOT_APPLICABLE, NEEDS_FACT, APPLIES = (
-    "met", "not met", "not applicable", "needs a fact", "applies")
+    "met",
+    "not met",
+    "not applicable",
+    "needs a fact",
+    "applies",
+)
 
 
 class Finding(NamedTuple):
-    """One rule on one site. worst: the Item the verdict rests on; wrong: all Items that do not meet it.
+    """One rule on one site. worst: the Item the verdict rests on; wrong: all Items that do not meet
+    it.
 
     facts: what is missing; reason: why it is not applicable.
     """
@@ -62,7 +70,16 @@ def judge(site, rule):
     in_order = sorted(known, key=lambda item: margin(rule, item))
     wrong = tuple([item for item in in_order if margin(rule, item) < -TOUCH_m])
     verdict = NOT_MET if wrong else NEEDS_FACT if facts else MET
-    return Finding(rule, verdict, clause, confidence, in_order[0] if in_order else None, tuple(items), wrong, facts)
+    return Finding(
+        rule,
+        verdict,
+        clause,
+        confidence,
+        in_order[0] if in_order else None,
+        tuple(items),
+        wrong,
+        facts,
+    )
 
 
 def measure_of(rule):
@@ -85,7 +102,9 @@ def _scope(rule, clause, confidence, items, facts):
         return Finding(rule, NEEDS_FACT, clause, confidence, worst, tuple(items), facts=facts)
     if applying:
         return Finding(rule, APPLIES, clause, confidence, worst, tuple(items))
-    return Finding(rule, NOT_APPLICABLE, clause, confidence, items=tuple(items), reason="it is not so here")
+    return Finding(
+        rule, NOT_APPLICABLE, clause, confidence, items=tuple(items), reason="it is not so here"
+    )
 
 
 def margin(rule, item):

@@ -10,7 +10,9 @@ from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT, plain
 
 def add(commands):
     """Add the command."""
-    siting = commands.add_parser("siting", help="audit a site's plan: spacing, energies, heights, exposures")
+    siting = commands.add_parser(
+        "siting", help="audit a site's plan: spacing, energies, heights, exposures"
+    )
     siting.add_argument("file", help="a siting file (controller/siting/README.md)")
     siting.add_argument("--json", metavar="FILE", help="write the findings for machines")
     siting.add_argument("--svg", metavar="FILE", help="write the plan")
@@ -18,18 +20,26 @@ def add(commands):
 
 
 def run(arguments):
-    """0: everything met; 1: something is not met or a fact is missing; 2: a wrong file; 3: an output not written."""
+    """0: everything met; 1: something is not met or a fact is missing; 2: a wrong file; 3: an
+    output not written.
+    """
     try:
         site = reading.load(arguments.file)
     except ConfigError as error:
         say(report.ascii_only(str(error)))
         return WRONG_INPUT
-    outputs = [(path, content) for path, content in ((arguments.json, _json), (arguments.svg, plan.svg))
-               if path is not None]
+    outputs = [
+        (path, content)
+        for path, content in ((arguments.json, _json), (arguments.svg, plan.svg))
+        if path is not None
+    ]
     taken = [arguments.file]
     for path, _ in outputs:
         if any([_is_same(path, each) for each in taken]):
-            say(f"{path}: is named twice; allowed a file of its own for the site, for --json and for --svg")
+            say(
+                f"{path}: is named twice; allowed a file of its own for the site, for --json and "
+                f"for --svg"
+            )
             return WRONG_INPUT
         taken.append(path)
     return _audited(site, outputs)
@@ -48,7 +58,9 @@ def _audited(site, outputs):
 
 
 def _is_same(path, other):
-    """Whether two names lead to one regular file, there or not yet; a device may be written to twice."""
+    """Whether two names lead to one regular file, there or not yet; a device may be written to
+    twice.
+    """
     if os.path.exists(path) and not os.path.isfile(path):
         return False
     return os.path.realpath(path) == os.path.realpath(other)

@@ -1,7 +1,8 @@
-"""Which distances a plan shows: what is not met or met only as reduced, what binds each unit, each exposure and the
-walls of each area, and what lies beside.
+"""Which distances a plan shows: what is not met or met only as reduced, what binds each unit, each
+exposure and the walls of each area, and what lies beside.
 
-A judged distance has the rule with the least margin; a further one (rule None) is met and binds nobody.
+A judged distance has the rule with the least margin; a further one (rule None) is met and binds
+nobody.
 """
 
 from typing import NamedTuple
@@ -10,11 +11,15 @@ from controller.siting import audit, geometry, rules
 from controller.siting.fields import NEAR_m
 from controller.siting.items import Item, gap_item
 
-CROWD = 40  # units; of more only what binds somebody is shown, as no line of a thousand could be told from the next
+# units; of more only what binds somebody is shown, as no line of a thousand could be told from the
+# next
+CROWD = 40
 
 
 class Distance(NamedTuple):
-    """item: with its gap and names; rule: None where none judged it; is_sure: no (?) at its clause; is_met."""
+    """item: with its gap and names; rule: None where none judged it; is_sure: no (?) at its clause;
+    is_met.
+    """
 
     rule: rules.Rule | None
     item: Item
@@ -23,36 +28,52 @@ class Distance(NamedTuple):
 
 
 def shown(findings, site):
-    """All distances of a plan, each pair of names once; what is not met is first, so that its label has most room."""
+    """All distances of a plan, each pair of names once; what is not met is first, so that its label
+    has most room.
+    """
     least = _least(findings)
     told = _reduced(findings) + _not_met(findings) if len(site.units) <= CROWD else ()
-    judged = [*told, *binding(findings, site),  # the last of a pair stays: what is not met hides that it is reduced
-              *[each for name, each in least.items() if not _is_unit(site, name)]]
-    judged = sorted({each.item.names: each for each in judged}.values(), key=lambda each: each.is_met)
+    # the last of a pair stays: what is not met hides that it is reduced
+    judged = [
+        *told,
+        *binding(findings, site),
+        *[each for name, each in least.items() if not _is_unit(site, name)],
+    ]
+    judged = sorted(
+        {each.item.names: each for each in judged}.values(), key=lambda each: each.is_met
+    )
     further = [*_exposures(site, least), *_walls(site, judged), *_neighbours(site)]
     names = {each.item.names for each in judged}
     return judged + [each for each in further if each.item.names not in names]
 
 
 def binding(findings, site):
-    """Of each unit the distance with the least margin within NEAR_m, each once, in the order of the units."""
+    """Of each unit the distance with the least margin within NEAR_m, each once, in the order of the
+    units.
+    """
     least = _least(findings)
     found = [least[unit.name] for unit in site.units if unit.name in least]
     return list({each.item.names: each for each in found}.values())
 
 
 def _not_met(findings):
-    """Every Distance that is not met: of two that bind the same unit the lesser shortage is one too."""
+    """Every Distance that is not met: of two that bind the same unit the lesser shortage is one
+    too.
+    """
     return [each for _, each in _judged(findings) if not each.is_met]
 
 
 def _reduced(findings):
-    """Every Distance of row B19: met only because of a barrier, a wall or a test, which a plan has to show."""
+    """Every Distance of row B19: met only because of a barrier, a wall or a test, which a plan has
+    to show.
+    """
     return [each for _, each in _judged(findings) if each.rule.id == "B19"]
 
 
 def _least(findings):
-    """{name of a unit, exposure, area, fence: its judged Distance with the least margin within NEAR_m}."""
+    """{name of a unit, exposure, area, fence: its judged Distance with the least margin within
+    NEAR_m}.
+    """
     margins, found = {}, {}
     for margin, distance in _judged(findings):
         for name in distance.item.names:
@@ -66,10 +87,18 @@ def _judged(findings):
     """(margin, Distance) of every distance within NEAR_m that a rule judges."""
     for finding in findings:
         for item in finding.items:
-            if item.gap is None or item.by or finding.rule.sense == rules.SCOPE or item.gap.distance_m > NEAR_m:
+            if (
+                item.gap is None
+                or item.by
+                or finding.rule.sense == rules.SCOPE
+                or item.gap.distance_m > NEAR_m
+            ):
                 continue
             margin = audit.margin(finding.rule, item)
-            yield margin, Distance(finding.rule, item, margin >= -geometry.TOUCH_m, audit.is_sure(finding))
+            yield (
+                margin,
+                Distance(finding.rule, item, margin >= -geometry.TOUCH_m, audit.is_sure(finding)),
+            )
 
 
 def _is_unit(site, name):
@@ -82,12 +111,17 @@ def _further(gap, *names):
 
 def _exposures(site, judged):
     """Of each exposure that no rule looked at the nearest unit, within NEAR_m."""
-    return [_further(gap, unit.name, exposure.name) for unit, exposure, gap in site.nearest_units
-            if exposure.name not in judged and gap.distance_m <= NEAR_m]
+    return [
+        _further(gap, unit.name, exposure.name)
+        for unit, exposure, gap in site.nearest_units
+        if exposure.name not in judged and gap.distance_m <= NEAR_m
+    ]
 
 
 def _walls(site, judged):
-    """Of each wall at which no judged distance ends the nearest unit that faces it; of CROWD units at most."""
+    """Of each wall at which no judged distance ends the nearest unit that faces it; of CROWD units
+    at most.
+    """
     found = []
     for area in site.areas if len(site.units) <= CROWD else ():
         ends = [each.item.gap.end for each in judged if area.name in each.item.names]
@@ -96,7 +130,11 @@ def _walls(site, judged):
             line = geometry.Shape(wall)
             if units and not any([_is_on(end, line) for end in ends]):
                 gap, name = min([(geometry.gap(unit.shape, line), unit.name) for unit in units])
-                found += [_further(gap, name, area.name, f"wall_{number}")] if _faces(gap, line, area) else []
+                found += (
+                    [_further(gap, name, area.name, f"wall_{number}")]
+                    if _faces(gap, line, area)
+                    else []
+                )
     return found
 
 
@@ -105,20 +143,42 @@ def _is_on(point, shape):
 
 
 def _faces(gap, wall, area):
-    """Whether a gap ends beside the corners of its wall, within NEAR_m, with no other wall of the area across it."""
-    if gap.distance_m > NEAR_m or any([_is_on(gap.end, geometry.Shape((corner,))) for corner in wall.points]):
+    """Whether a gap ends beside the corners of its wall, within NEAR_m, with no other wall of the
+    area across it.
+    """
+    if gap.distance_m > NEAR_m or any(
+        [_is_on(gap.end, geometry.Shape((corner,))) for corner in wall.points]
+    ):
         return False
     others = [each for each in geometry.edges(area.shape) if each != wall.points]
-    return all([geometry.segment_gap(gap.start, gap.end, *each).distance_m > geometry.TOUCH_m for each in others])
+    return all(
+        [
+            geometry.segment_gap(gap.start, gap.end, *each).distance_m > geometry.TOUCH_m
+            for each in others
+        ]
+    )
 
 
 def _neighbours(site):
-    """Pairs of units apart with no third one nearer to both than they are to each other; of at most CROWD units."""
+    """Pairs of units apart with no third one nearer to both than they are to each other; of at most
+    CROWD units.
+    """
     units = site.units if len(site.units) <= CROWD else ()
-    gaps = {(a.name, b.name): geometry.gap(a.shape, b.shape)
-            for index, a in enumerate(units) for b in units[index + 1:]}
+    gaps = {
+        (a.name, b.name): geometry.gap(a.shape, b.shape)
+        for index, a in enumerate(units)
+        for b in units[index + 1 :]
+    }
     apart_m = {pair: gap.distance_m for names, gap in gaps.items() for pair in (names, names[::-1])}
-    return [_further(gap, a, b) for (a, b), gap in gaps.items()
-            if geometry.TOUCH_m < gap.distance_m <= NEAR_m
-            and not any([max(apart_m[a, c.name], apart_m[b, c.name]) < gap.distance_m - geometry.TOUCH_m
-                         for c in units if c.name not in (a, b)])]
+    return [
+        _further(gap, a, b)
+        for (a, b), gap in gaps.items()
+        if geometry.TOUCH_m < gap.distance_m <= NEAR_m
+        and not any(
+            [
+                max(apart_m[a, c.name], apart_m[b, c.name]) < gap.distance_m - geometry.TOUCH_m
+                for c in units
+                if c.name not in (a, b)
+            ]
+        )
+    ]

@@ -1,7 +1,7 @@
 """Every key of a siting file as data: what it may hold, whether it must be said, what it means.
 
-Tables: SITE is the top of the file, the others are `[model.NAME]`, `[unit.NAME]`, `[area.NAME]`, `[exposure.NAME]`,
-`[barrier.NAME]`, and once each `[fence]` and `[la_r3]`.
+Tables: SITE is the top of the file, the others are `[model.NAME]`, `[unit.NAME]`, `[area.NAME]`,
+`[exposure.NAME]`, `[barrier.NAME]`, and once each `[fence]` and `[la_r3]`.
 """
 
 from typing import NamedTuple
@@ -11,28 +11,63 @@ from controller.site.layers import allowed_text
 
 SCHEMA = 1
 IFC_2018, NFPA_2020, NFPA_2023, NFPA_2026 = EDITIONS = (
-    "ifc_2018", "nfpa855_2020", "nfpa855_2023_ifc_2021", "nfpa855_2026")
+    "ifc_2018",
+    "nfpa855_2020",
+    "nfpa855_2023_ifc_2021",
+    "nfpa855_2026",
+)
 LA_R3, SAN_DIEGO, NY_TIERS, NYC_FDNY = LOCALS = ("la_r3", "san_diego", "ny_tiers", "nyc_fdny")
 STATIONARY, MOBILE, DWELLING, ROOFTOP, OPEN_GARAGE = MODES = (
-    "stationary", "mobile", "dwelling", "rooftop", "open_garage")
+    "stationary",
+    "mobile",
+    "dwelling",
+    "rooftop",
+    "open_garage",
+)
 INDOORS, OUTDOORS = PLACES = ("indoors", "outdoors")
-# technology: (threshold kWh, most kWh per fire area or None where unlimited); rows B1 and B11. Sodium-ion has no
-# line of its own among the maxima, so it gets that of the other technologies.
-TECHNOLOGIES = {"lithium_ion": (20, 600), "lead_acid": (70, None), "nickel_cadmium": (70, None), "sodium": (20, 600),
-                "sodium_ion": (70, 200), "flow": (20, 600), "other": (10, 200)}
+# technology: (threshold kWh, most kWh per fire area or None where unlimited); rows B1 and B11.
+# Sodium-ion has no line of its own among the maxima, so it gets that of the other technologies.
+TECHNOLOGIES = {
+    "lithium_ion": (20, 600),
+    "lead_acid": (70, None),
+    "nickel_cadmium": (70, None),
+    "sodium": (20, 600),
+    "sodium_ion": (70, 200),
+    "flow": (20, 600),
+    "other": (10, 200),
+}
 CONTAINERS = ("none", "noncombustible", "combustible")
 LOCATIONS = ("utility_closet", "garage", "accessory_structure", "other")
-EXPOSED = ("lot_line", "public_way", "building", "combustibles", "hazmat", "high_piled_stock", "other")
+EXPOSED = (
+    "lot_line",
+    "public_way",
+    "building",
+    "combustibles",
+    "hazmat",
+    "high_piled_stock",
+    "other",
+)
 KINDS = (*EXPOSED, "egress", "air_intake", "vegetation", "opening", "main_panel", "disconnect")
 SIGN_WORDS = ("energized", "technology", "hazards", "suppression", "contact")
-PERMIT_PARTS = ("listings", "esms", "rated_walls", "signs", "suppression", "smoke_detection", "ventilation", "racks")
-# Numbers that more than one rule needs, of rows B4, B6, B5, B14, B10, B17, B18; feet rounded to the millimetre.
+PERMIT_PARTS = (
+    "listings",
+    "esms",
+    "rated_walls",
+    "signs",
+    "suppression",
+    "smoke_detection",
+    "ventilation",
+    "racks",
+)
+# Numbers that more than one rule needs, of rows B4, B6, B5, B14, B10, B17, B18; feet rounded to the
+# millimetre.
 GROUP_kWh, PREPACKAGED_kWh = 50, 250
 SPACING_m, ROOF_m, NEAR_m = 0.914, 22.86, 30.5
 FIVE_FEET_m, TEN_FEET_m = 1.524, 3.048
 MOBILE_d = 30  # row B29
 SEPARATION_h = 2  # row B25; the one rating of a separation that the source has
-DENSEST_kWh_per_m3 = 1000  # ours, of no code: above the cells themselves, without any room between them
+# ours, of no code: above the cells themselves, without any room between them
+DENSEST_kWh_per_m3 = 1000
 COORDINATE_m_MAX = 100_000
 POINTS_MAX = 200
 THINGS_MAX = 400  # of each table: a plan of a site, not of a town
@@ -40,8 +75,9 @@ NAME_CHARACTERS, TEXT_CHARACTERS = 20, 60
 
 
 class Field(NamedTuple):
-    """kind: number, size (low, high); flag; choice, choices (options); text; named (a text that has to name a paper or
-    a person); point; points (fewest, most)."""
+    """kind: number, size (low, high); flag; choice, choices (options); text; named (a text that has
+    to name a paper or a person); point; points (fewest, most).
+    """
 
     kind: str
     what: str
@@ -69,23 +105,35 @@ SITE = {
     "place": Field("choice", "only in mode stationary, and must be said there", PLACES),
     "local": Field("choices", "local profiles on top of the edition", LOCALS),
     "absent": Field("choices", "kinds of exposure of which there is none within 30.5 m", KINDS),
-    "dedicated_building": _flag("indoors: the building holds nothing but the storage (unsaid: it does not)"),
+    "dedicated_building": _flag(
+        "indoors: the building holds nothing but the storage (unsaid: it does not)"
+    ),
     "deployed_days": Field("number", "mobile: days at this place", (0, 36_500)),
     "charging_location": _flag("mobile: the units are charged or kept here between deployments"),
-    "floor_above_vehicle_access_m": _length("open_garage: deck above the lowest access of fire vehicles", 2000, -2000),
-    "floor_below_exit_discharge_m": _length("open_garage: deck below the lowest exit-discharge floor", 2000, -2000),
+    "floor_above_vehicle_access_m": _length(
+        "open_garage: deck above the lowest access of fire vehicles", 2000, -2000
+    ),
+    "floor_below_exit_discharge_m": _length(
+        "open_garage: deck below the lowest exit-discharge floor", 2000, -2000
+    ),
     "hazard_mitigation_analysis": _report("id of the analysis"),
     "plume_model": _report("id of the plume model"),
     "signs_say": Field("choices", "what the signs at the entrances say", SIGN_WORDS),
-    "permit_file": Field("choices", "what the permit file holds besides the layout and the energies", PERMIT_PARTS),
-    "north_deg": Field("number", "where north is, clockwise from up the plan (unsaid: 0)", (-360, 360)),
+    "permit_file": Field(
+        "choices", "what the permit file holds besides the layout and the energies", PERMIT_PARTS
+    ),
+    "north_deg": Field(
+        "number", "where north is, clockwise from up the plan (unsaid: 0)", (-360, 360)
+    ),
 }
 MODEL = {
     "size_m": Field("size", "length and width of the unit", (0.05, 100), True),
     "height_m": Field("number", "its height without HVAC on top", (0.05, 100), True),
     "technology": Field("choice", "", tuple(TECHNOLOGIES), True),
     "energy_kWh": Field("number", "nameplate energy; or the two below", (0.001, 1_000_000)),
-    "rated_voltage_V": Field("number", "with rated_capacity_Ah in place of energy_kWh", (0.1, 100_000)),
+    "rated_voltage_V": Field(
+        "number", "with rated_capacity_Ah in place of energy_kWh", (0.1, 100_000)
+    ),
     "rated_capacity_Ah": Field("number", "with rated_voltage_V", (0.1, 1_000_000)),
     "ul_9540_listing": _report("listing of the system"),
     "ul_1973_listing": _report("listing of cells, modules, batteries"),
@@ -100,12 +148,18 @@ MODEL = {
     "ul_9540a_spacing_m": _length("distance between units in that test", 30),
     "ul_9540a_wall_spacing_m": _length("distance to the wall in that test", 30),
     "ul_9540a_wall_rise_K": Field("number", "temperature rise of the wall in that test", (0, 2000)),
-    "ul_9540a_egress_heat_flux_W_per_m2": Field("number", "heat flux at the egress path in it", (0, 1_000_000)),
+    "ul_9540a_egress_heat_flux_W_per_m2": Field(
+        "number", "heat flux at the egress path in it", (0, 1_000_000)
+    ),
     "ul_9540a_no_flaming_outside": _flag("no flaming outside the unit in it"),
     "ul_9540a_no_explosion": _flag("no explosion in it"),
-    "ul_9540a_neighbours_below_vent": _flag("neighbour modules stayed below cell vent temperature in it"),
+    "ul_9540a_neighbours_below_vent": _flag(
+        "neighbour modules stayed below cell vent temperature in it"
+    ),
     "large_scale_fire_test": _report("id of the large-scale fire test with the gases ignited"),
-    "exposure_spacing_tested_m": _length("distance to exposures that the large-scale fire test supports", 30),
+    "exposure_spacing_tested_m": _length(
+        "distance to exposures that the large-scale fire test supports", 30
+    ),
 }
 UNIT = {
     "model": Field("text", "name of its [model.NAME]", (), True),
@@ -115,25 +169,37 @@ UNIT = {
 }
 AREA = {
     "outline_m": Field("points", "its walls, inner face; of a roof its edge", (3,), True),
-    "fire_rating_h": Field("number", "rating of its weakest wall, floor or ceiling; 0 for none", (0, 24)),
-    "floor_above_vehicle_access_m": _length("floor above the lowest access of fire vehicles", 2000, -2000),
-    "floor_below_exit_discharge_m": _length("floor below the lowest exit-discharge floor", 2000, -2000),
+    "fire_rating_h": Field(
+        "number", "rating of its weakest wall, floor or ceiling; 0 for none", (0, 24)
+    ),
+    "floor_above_vehicle_access_m": _length(
+        "floor above the lowest access of fire vehicles", 2000, -2000
+    ),
+    "floor_below_exit_discharge_m": _length(
+        "floor below the lowest exit-discharge floor", 2000, -2000
+    ),
     "group_H": _flag("classed as Group H (unsaid: it is not)"),
     "location": Field("choice", "dwelling: what it is; must be said there", LOCATIONS),
     "roof_noncombustible": _flag("rooftop"),
     "fire_operations_clear": _flag("rooftop: firefighting is not obstructed"),
     "approved_by": _report("rooftop above 22.86 m: who approved it"),
-    "class_a_beyond_m": _length("rooftop: class A covering under the units and so far around", 1000),
+    "class_a_beyond_m": _length(
+        "rooftop: class A covering under the units and so far around", 1000
+    ),
 }
 EXPOSURE = {
     "kind": Field("choice", "", KINDS, True),
     "point_m": Field("point", "one of these three says where it is"),
     "line_m": Field("points", "an open line; a lot line goes on straight beyond its ends", (2,)),
     "outline_m": Field("points", "a closed outline; of a lot line the whole lot", (3,)),
-    "inside_m": Field("point", "lot line with line_m, and must be said there: any point inside the lot"),
+    "inside_m": Field(
+        "point", "lot line with line_m, and must be said there: any point inside the lot"
+    ),
     "wall_fire_rating_h": Field("number", "building: the wall that faces the units", (0, 24)),
     "wall_noncombustible": _flag("building: that wall"),
-    "wall_without_openings": _flag("building: that wall has no opening and no combustible overhang"),
+    "wall_without_openings": _flag(
+        "building: that wall has no opening and no combustible overhang"
+    ),
     "occupant_load": Field("number", "building, tent, stand: persons", (0, 1_000_000)),
 }
 BARRIER = {
@@ -173,5 +239,7 @@ def allowed_words(field):
     point = f"[x, y], each {-COORDINATE_m_MAX}..{COORDINATE_m_MAX}"
     if field.kind == "point":
         return point
-    count = str(field.allowed[0]) if len(field.allowed) == 2 else f"{field.allowed[0]}..{POINTS_MAX}"
+    count = (
+        str(field.allowed[0]) if len(field.allowed) == 2 else f"{field.allowed[0]}..{POINTS_MAX}"
+    )
     return f"{count} points {point}"

@@ -1,4 +1,5 @@
-"""Plane geometry of a plan: distances between shapes, containment, barriers. Metres; a point is (x, y), y up the plan.
+"""Plane geometry of a plan: distances between shapes, containment, barriers. Metres; a point is (x,
+y), y up the plan.
 
 Nothing here knows a rule. A distance is exact up to float rounding, far below TOUCH_m.
 """
@@ -7,15 +8,19 @@ import functools
 import math
 from typing import NamedTuple
 
-TOUCH_m = 1e-6  # things nearer than that touch: the rounding of decimal input, far below any tape measure
+# things nearer than that touch: the rounding of decimal input, far below any tape measure
+TOUCH_m = 1e-6
 
 ROUNDING_m = 1e-9  # of a computed point, coordinates being within 100 km
 
-HALVINGS = 52  # of a segment: of the longest one, the end of an open lot line drawn on, to a nanometre
+# of a segment: of the longest one, the end of an open lot line drawn on, to a nanometre
+HALVINGS = 52
 
 
 class Shape(NamedTuple):
-    """points: one (a point), two or more (a line), three or more if is_closed; is_filled: its inside belongs to it."""
+    """points: one (a point), two or more (a line), three or more if is_closed; is_filled: its
+    inside belongs to it.
+    """
 
     points: tuple
     is_closed: bool = False
@@ -36,12 +41,16 @@ def polygon(points):
 
 
 def rectangle(center_m, size_m, rotation_deg):
-    """A filled rectangle: size along x and y before it is turned counter-clockwise about its center."""
+    """A filled rectangle: size along x and y before it is turned counter-clockwise about its
+    center.
+    """
     turned = math.radians(rotation_deg)
     cos, sin = math.cos(turned), math.sin(turned)
     half_x, half_y = size_m[0] / 2, size_m[1] / 2
     corners = ((-half_x, -half_y), (half_x, -half_y), (half_x, half_y), (-half_x, half_y))
-    return polygon([(center_m[0] + x * cos - y * sin, center_m[1] + x * sin + y * cos) for x, y in corners])
+    return polygon(
+        [(center_m[0] + x * cos - y * sin, center_m[1] + x * sin + y * cos) for x, y in corners]
+    )
 
 
 def outline(shape):
@@ -54,7 +63,9 @@ def edges(shape):
     points = shape.points
     if len(points) == 1:
         return [(points[0], points[0])]
-    return list(zip(points, points[1:] + points[:1] if shape.is_closed else points[1:], strict=False))
+    return list(
+        zip(points, points[1:] + points[:1] if shape.is_closed else points[1:], strict=False)
+    )
 
 
 def box(shape):
@@ -65,8 +76,10 @@ def box(shape):
 
 def box_distance_m(first, second):
     """Distance of two boxes: never more than that of what is in them."""
-    return math.hypot(max(0.0, first[0] - second[2], second[0] - first[2]),
-                      max(0.0, first[1] - second[3], second[1] - first[3]))
+    return math.hypot(
+        max(0.0, first[0] - second[2], second[0] - first[2]),
+        max(0.0, first[1] - second[3], second[1] - first[3]),
+    )
 
 
 def gap(first, second):
@@ -76,18 +89,27 @@ def gap(first, second):
             return Gap(0.0, other.points[0], other.points[0])
     found = _edge_gaps(edges(first), edges(second))
     least_m = min(found).distance_m
-    # Of several as near, the one farthest from a corner: a distance between parallel walls is drawn in their middle.
-    return max([each for each in found if each.distance_m <= least_m + ROUNDING_m],
-               key=lambda each: min([math.dist(each.start, corner) for corner in first.points]
-                                    + [math.dist(each.end, corner) for corner in second.points]))
+    # Of several as near, the one farthest from a corner: a distance between parallel walls is drawn
+    # in their middle.
+    return max(
+        [each for each in found if each.distance_m <= least_m + ROUNDING_m],
+        key=lambda each: min(
+            [math.dist(each.start, corner) for corner in first.points]
+            + [math.dist(each.end, corner) for corner in second.points]
+        ),
+    )
 
 
 def _edge_gaps(ones, others):
-    """Gaps of the edges of two shapes, in their order, without those that are surely further than the least."""
+    """Gaps of the edges of two shapes, in their order, without those that are surely further than
+    the least.
+    """
     many, few = (ones, others) if len(ones) > len(others) else (others, ones)
     around = box(Shape(tuple([point for edge in few for point in edge])))
     found, least_m = {}, math.inf
-    for apart_m, index in sorted([(box_distance_m(around, _edge_box(edge)), index) for index, edge in enumerate(many)]):
+    for apart_m, index in sorted(
+        [(box_distance_m(around, _edge_box(edge)), index) for index, edge in enumerate(many)]
+    ):
         if apart_m > least_m + TOUCH_m:
             break
         for other in range(len(few)):
@@ -103,12 +125,17 @@ def _edge_box(edge):
 
 
 def segment_gap(a, b, c, d):
-    """Gap of the segments a-b and c-d; where parallel ones face each other, in the middle of what faces."""
+    """Gap of the segments a-b and c-d; where parallel ones face each other, in the middle of what
+    faces.
+    """
     if crosses(a, b, c, d):
         crossing = _crossing(a, b, c, d)
         return Gap(0.0, crossing, crossing)
     found = [_point_gap(a, c, d), _point_gap(b, c, d)]
-    found += [Gap(each.distance_m, each.end, each.start) for each in (_point_gap(c, a, b), _point_gap(d, a, b))]
+    found += [
+        Gap(each.distance_m, each.end, each.start)
+        for each in (_point_gap(c, a, b), _point_gap(d, a, b))
+    ]
     least = min(found)
     facing = [each for each in found if _is_shift(least, each)]
     low, high = min(facing, key=lambda each: each.start), max(facing, key=lambda each: each.start)
@@ -116,8 +143,13 @@ def segment_gap(a, b, c, d):
 
 
 def _is_shift(gap, other):
-    return math.dist((other.end[0] - other.start[0], other.end[1] - other.start[1]),
-                     (gap.end[0] - gap.start[0], gap.end[1] - gap.start[1])) <= ROUNDING_m
+    return (
+        math.dist(
+            (other.end[0] - other.start[0], other.end[1] - other.start[1]),
+            (gap.end[0] - gap.start[0], gap.end[1] - gap.start[1]),
+        )
+        <= ROUNDING_m
+    )
 
 
 def _middle(a, b):
@@ -127,7 +159,9 @@ def _middle(a, b):
 def _point_gap(point, a, b):
     along_x, along_y = b[0] - a[0], b[1] - a[1]
     square = along_x * along_x + along_y * along_y
-    share = 0.0 if square == 0 else ((point[0] - a[0]) * along_x + (point[1] - a[1]) * along_y) / square
+    share = (
+        0.0 if square == 0 else ((point[0] - a[0]) * along_x + (point[1] - a[1]) * along_y) / square
+    )
     share = min(1.0, max(0.0, share))
     nearest = (a[0] + share * along_x, a[1] + share * along_y)
     return Gap(math.dist(point, nearest), point, nearest)
@@ -139,14 +173,27 @@ def side(a, b, point):
 
 
 def crosses(a, b, c, d):
-    """Whether two segments cross within both: an end on the other segment is no crossing (its distance is 0)."""
-    return side(a, b, c) * side(a, b, d) < 0 and side(c, d, a) * side(c, d, b) < 0 and _boxes_meet(a, b, c, d)
+    """Whether two segments cross within both: an end on the other segment is no crossing (its
+    distance is 0).
+    """
+    return (
+        side(a, b, c) * side(a, b, d) < 0
+        and side(c, d, a) * side(c, d, b) < 0
+        and _boxes_meet(a, b, c, d)
+    )
 
 
 def _boxes_meet(a, b, c, d):
-    """Whether the boxes of two segments meet: of two far apart in one straight line the sides are mere rounding."""
-    return all([max(a[axis], b[axis]) >= min(c[axis], d[axis]) and max(c[axis], d[axis]) >= min(a[axis], b[axis])
-                for axis in (0, 1)])
+    """Whether the boxes of two segments meet: of two far apart in one straight line the sides are
+    mere rounding.
+    """
+    return all(
+        [
+            max(a[axis], b[axis]) >= min(c[axis], d[axis])
+            and max(c[axis], d[axis]) >= min(a[axis], b[axis])
+            for axis in (0, 1)
+        ]
+    )
 
 
 def _crossing(a, b, c, d):
@@ -163,23 +210,45 @@ def contains(shape, point):
         return True
     is_inside = False
     for (x1, y1), (x2, y2) in edges(shape):
-        if (y1 > point[1]) != (y2 > point[1]) and point[0] < x1 + (point[1] - y1) * (x2 - x1) / (y2 - y1):
+        if (y1 > point[1]) != (y2 > point[1]) and point[0] < x1 + (point[1] - y1) * (x2 - x1) / (
+            y2 - y1
+        ):
             is_inside = not is_inside
     return is_inside
 
 
 def shrunk(rectangle):
-    """A rectangle with each side a little further in, so that what it only touches is no longer reached."""
+    """A rectangle with each side a little further in, so that what it only touches is no longer
+    reached.
+    """
     corners = rectangle.points
-    return rectangle._replace(points=tuple([_inward(corner, corners[index - 1], corners[(index + 1) % 4])
-                                            for index, corner in enumerate(corners)]))
+    return rectangle._replace(
+        points=tuple(
+            [
+                _inward(corner, corners[index - 1], corners[(index + 1) % 4])
+                for index, corner in enumerate(corners)
+            ]
+        )
+    )
 
 
 def _inward(corner, *neighbours):
-    """A corner moved along both its sides: however long and thin the rectangle, either side moves by as much."""
+    """A corner moved along both its sides: however long and thin the rectangle, either side moves
+    by as much.
+    """
     steps = [4 * TOUCH_m / math.dist(corner, each) for each in neighbours]
-    return tuple([corner[axis] + sum([step * (each[axis] - corner[axis])
-                                      for step, each in zip(steps, neighbours, strict=True)]) for axis in (0, 1)])
+    return tuple(
+        [
+            corner[axis]
+            + sum(
+                [
+                    step * (each[axis] - corner[axis])
+                    for step, each in zip(steps, neighbours, strict=True)
+                ]
+            )
+            for axis in (0, 1)
+        ]
+    )
 
 
 def overlaps(rectangle, other):
@@ -195,19 +264,26 @@ def share_ground(first, second):
         return False
     if any([crosses(*one, *other) for one in edges(first) for other in edges(second)]):
         return True
-    return any([_is_inside(second, point) for point in _probes(first)]
-               + [_is_inside(first, point) for point in _probes(second)])
+    return any(
+        [_is_inside(second, point) for point in _probes(first)]
+        + [_is_inside(first, point) for point in _probes(second)]
+    )
 
 
 def _probes(polygon):
-    """Points of which one at least lies inside whatever covers the polygon in part: corners, and beside the edges."""
+    """Points of which one at least lies inside whatever covers the polygon in part: corners, and
+    beside the edges.
+    """
     for a, b in edges(polygon):
         length_m = math.dist(a, b)
         x, y = _middle(a, b)
         along = (4 * TOUCH_m / length_m * (b[0] - a[0]), 4 * TOUCH_m / length_m * (b[1] - a[1]))
         yield a
-        yield from [each for each in ((x - along[1], y + along[0]), (x + along[1], y - along[0]))
-                    if _is_inside(polygon, each)]
+        yield from [
+            each
+            for each in ((x - along[1], y + along[0]), (x + along[1], y - along[0]))
+            if _is_inside(polygon, each)
+        ]
 
 
 def _is_inside(polygon, point):
@@ -229,12 +305,18 @@ def fault_of_outline(points):
     sides = edges(shape)
     for a, b in sides:
         if math.dist(a, b) <= TOUCH_m:
-            return f"says the point {_words(a)} twice in a row (the last point joins the first by itself)"
+            return (
+                f"says the point {_words(a)} twice in a row (the last point joins the first by "
+                f"itself)"
+            )
     boxes = [_edge_box(each) for each in sides]
     for index, (a, b) in enumerate(sides):
-        for other, (c, d) in enumerate(sides[index + 1:], index + 1):
+        for other, (c, d) in enumerate(sides[index + 1 :], index + 1):
             if box_distance_m(boxes[index], boxes[other]) <= TOUCH_m and _meet_wrongly(a, b, c, d):
-                return f"crosses or touches itself: {_words(a)} to {_words(b)} and {_words(c)} to {_words(d)}"
+                return (
+                    f"crosses or touches itself: {_words(a)} to {_words(b)} and {_words(c)} to "
+                    f"{_words(d)}"
+                )
     return ""
 
 
@@ -242,7 +324,10 @@ def _meet_wrongly(a, b, c, d):
     """Two edges of one outline: neighbours share one end and nothing else, the others nothing."""
     if b == c or d == a:
         shared, one, other = (b, a, d) if b == c else (a, b, c)
-        return min(_point_gap(one, shared, other), _point_gap(other, shared, one)).distance_m <= TOUCH_m
+        return (
+            min(_point_gap(one, shared, other), _point_gap(other, shared, one)).distance_m
+            <= TOUCH_m
+        )
     return segment_gap(a, b, c, d).distance_m <= TOUCH_m
 
 
@@ -251,25 +336,36 @@ def _words(point):
 
 
 def part_within(convex, edge, reach_m):
-    """The part of a segment within reach_m of a convex shape as two points, None where there is none."""
+    """The part of a segment within reach_m of a convex shape as two points, None where there is
+    none.
+    """
     nearest = min([segment_gap(*own, *edge) for own in edges(convex)])
     if nearest.distance_m > reach_m:
         return None
-    # Along a segment the distance to a convex shape falls to the nearest point and rises from there on.
-    return [_last(lambda point: _sight(convex, point).distance_m <= reach_m, nearest.end, end) for end in edge]
+    # Along a segment the distance to a convex shape falls to the nearest point and rises from there
+    # on.
+    return [
+        _last(lambda point: _sight(convex, point).distance_m <= reach_m, nearest.end, end)
+        for end in edge
+    ]
 
 
 def shielding(convex, part, barriers, beyond_m):
-    """Names of the barriers {name: (point, point)} behind which all of a segment lies; [] where any of it is bare.
+    """Names of the barriers {name: (point, point)} behind which all of a segment lies; [] where any
+    of it is bare.
 
-    A barrier counts if it passes beside the convex shape, beyond_m longer at both ends. What lies behind it is on its
-    far side, its shortest sight line cut by it: of a segment one piece, so what is left begins where that ends.
+    A barrier counts if it passes beside the convex shape, beyond_m longer at both ends. What lies
+    behind it is on its far side, its shortest sight line cut by it: of a segment one piece, so what
+    is left begins where that ends.
     """
     able = {name: ends for name, ends in barriers.items() if _is_along(convex, ends, beyond_m)}
     found, (start, end) = [], part
     while start != end or not found:
-        lasts = {name: _last(functools.partial(_is_behind, convex, ends), start, end) for name, ends in able.items()
-                 if name not in found and _is_behind(convex, ends, start)}
+        lasts = {
+            name: _last(functools.partial(_is_behind, convex, ends), start, end)
+            for name, ends in able.items()
+            if name not in found and _is_behind(convex, ends, start)
+        }
         if not lasts:
             return []
         found.append(max(lasts, key=lambda name: math.dist(start, lasts[name])))
@@ -278,7 +374,9 @@ def shielding(convex, part, barriers, beyond_m):
 
 
 def _last(is_so, start, end):
-    """The last point from start to end of which something is so that is so up to one point and not beyond it."""
+    """The last point from start to end of which something is so that is so up to one point and not
+    beyond it.
+    """
     if is_so(end):
         return end
     low, high = 0.0, 1.0
@@ -314,7 +412,9 @@ def _is_along(convex, barrier, beyond_m):
 
 
 def _is_behind(convex, barrier, point):
-    """Whether a point lies on the far side of a barrier that passes beside, its shortest sight line cut."""
+    """Whether a point lies on the far side of a barrier that passes beside, its shortest sight line
+    cut.
+    """
     sides, sight = _sides(convex, barrier), _sight(convex, point)
     facing = 1 if max(sides) > -min(sides) else -1
     if side(*barrier, point) * facing > TOUCH_m * math.dist(*barrier):
@@ -323,10 +423,15 @@ def _is_behind(convex, barrier, point):
 
 
 def clipped(edge, window):
-    """The part of a segment inside (x_min, y_min, x_max, y_max) as two points, None where there is none."""
+    """The part of a segment inside (x_min, y_min, x_max, y_max) as two points, None where there is
+    none.
+    """
     (x1, y1), (x2, y2) = edge
     first, last = 0.0, 1.0
-    for start, along, low, high in ((x1, x2 - x1, window[0], window[2]), (y1, y2 - y1, window[1], window[3])):
+    for start, along, low, high in (
+        (x1, x2 - x1, window[0], window[2]),
+        (y1, y2 - y1, window[1], window[3]),
+    ):
         if along == 0:
             if not low <= start <= high:
                 return None

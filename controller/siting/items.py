@@ -7,9 +7,11 @@ from controller.siting import geometry
 
 
 class Item(NamedTuple):
-    """value: a number, True or False, a text, or None with the missing fact. limit None: the rule's own number.
+    """value: a number, True or False, a text, or None with the missing fact. limit None: the rule's
+    own number.
 
-    names: the things measured, a pair of them for a distance; gap: where; by: the other rule that judges this instead.
+    names: the things measured, a pair of them for a distance; gap: where; by: the other rule that
+    judges this instead.
     """
 
     value: object
@@ -23,8 +25,12 @@ class Item(NamedTuple):
 
 def said(value, name, fact):
     """An Item of a fact, missing when it is None."""
-    return Item(value, (name,) if name else (), fact="" if value is not None else fact,
-                words=value if isinstance(value, str) else "")
+    return Item(
+        value,
+        (name,) if name else (),
+        fact="" if value is not None else fact,
+        words=value if isinstance(value, str) else "",
+    )
 
 
 def gap_item(first, second, gap, limit_m=None, by="", words=""):
@@ -40,9 +46,15 @@ def of_models(units, key):
 
 
 def unsaid_kinds(site, kinds):
-    """One Item that misses what is said neither way about some kinds of exposure; none where all is said."""
+    """One Item that misses what is said neither way about some kinds of exposure; none where all is
+    said.
+    """
     unsaid = site.unsaid(kinds)
-    return [Item(None, fact=f"exposures of kind {', '.join(unsaid)}, or these words in absent")] if unsaid else []
+    return (
+        [Item(None, fact=f"exposures of kind {', '.join(unsaid)}, or these words in absent")]
+        if unsaid
+        else []
+    )
 
 
 def sum_kWh(units):

@@ -1,4 +1,6 @@
-"""Places texts of a plan so that none covers another. All numbers are pixels; a box is (x_min, y_min, x_max, y_max)."""
+"""Places texts of a plan so that none covers another. All numbers are pixels; a box is (x_min,
+y_min, x_max, y_max).
+"""
 
 import math
 
@@ -30,15 +32,24 @@ class Placer:
                 _take(self._lines, (x - 3, y - 3, x + 3, y + 3))
 
     def place(self, choices, x, y):
-        """(lines, center) of the first of several choices of lines that has room near (x, y), taken from now on.
+        """(lines, center) of the first of several choices of lines that has room near (x, y), taken
+        from now on.
 
-        Where there is none, the last choice, near, on lines of the plan but on no other label; or else at (x, y).
+        Where there is none, the last choice, near, on lines of the plan but on no other label; or
+        else at (x, y).
         """
-        tries = [(lines, (self._lines, self._labels)) for lines in choices] + [(choices[-1], (self._labels,))]
+        tries = [(lines, (self._lines, self._labels)) for lines in choices] + [
+            (choices[-1], (self._labels,))
+        ]
         for lines, taken in tries:
             width, height = size(lines)
             for center_x, center_y in _around(x, y, height):
-                box = (center_x - width / 2, center_y - height / 2, center_x + width / 2, center_y + height / 2)
+                box = (
+                    center_x - width / 2,
+                    center_y - height / 2,
+                    center_x + width / 2,
+                    center_y + height / 2,
+                )
                 if self._is_inside(box) and not any([_is_taken(each, box) for each in taken]):
                     _take(self._labels, box)
                     return lines, (center_x, center_y)
@@ -55,13 +66,19 @@ def _take(taken, box):
 
 
 def _is_taken(taken, box):
-    return any(box[0] < each[2] and each[0] < box[2] and box[1] < each[3] and each[1] < box[3]
-               for cell in _cells(box) for each in taken.get(cell, ()))
+    return any(
+        box[0] < each[2] and each[0] < box[2] and box[1] < each[3] and each[1] < box[3]
+        for cell in _cells(box)
+        for each in taken.get(cell, ())
+    )
 
 
 def _cells(box):
-    return [(x, y) for x in range(int(box[0] // CELL_px), int(box[2] // CELL_px) + 1)
-            for y in range(int(box[1] // CELL_px), int(box[3] // CELL_px) + 1)]
+    return [
+        (x, y)
+        for x in range(int(box[0] // CELL_px), int(box[2] // CELL_px) + 1)
+        for y in range(int(box[1] // CELL_px), int(box[3] // CELL_px) + 1)
+    ]
 
 
 def _around(x, y, step_px):

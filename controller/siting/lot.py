@@ -1,37 +1,64 @@
-"""The lot: how far its line goes, on which side of it a unit stands, and what a file has to say to tell this."""
+"""The lot: how far its line goes, on which side of it a unit stands, and what a file has to say to
+tell this.
+"""
 
 import math
 
 from controller.site.layers import refuse
 from controller.siting import geometry
 
-BEYOND_m = 1_000_000  # how far the ends of an open line are drawn on: past every coordinate a file may say
+# how far the ends of an open line are drawn on: past every coordinate a file may say
+BEYOND_m = 1_000_000
 CLOSED = "outline_m with the whole lot"
 SIDE = f"a point inside the lot, or {CLOSED}"
 
 
 def check_said(path, name, table):
-    """Refuse a lot line of which nobody could tell the inside, and the point of one for what is no open lot line."""
+    """Refuse a lot line of which nobody could tell the inside, and the point of one for what is no
+    open lot line.
+    """
     is_open = table["kind"] == "lot_line" and table["line_m"] is not None
     if table["kind"] == "lot_line" and table["point_m"] is not None:
-        refuse(path, ("exposure", name, "point_m"), "is no line", f"line_m with inside_m, or {CLOSED}")
+        refuse(
+            path, ("exposure", name, "point_m"), "is no line", f"line_m with inside_m, or {CLOSED}"
+        )
     if not is_open and table["inside_m"] is not None:
-        refuse(path, ("exposure", name, "inside_m"), "is not set here", 'a lot line (kind = "lot_line") with line_m')
+        refuse(
+            path,
+            ("exposure", name, "inside_m"),
+            "is not set here",
+            'a lot line (kind = "lot_line") with line_m',
+        )
     if not is_open:
         return
     if table["inside_m"] is None:
         refuse(path, ("exposure", name, "inside_m"), "is missing", SIDE)
     line = drawn_on(geometry.Shape(table["line_m"]))
     if _meets_itself(line):
-        refuse(path, ("exposure", name, "line_m"), "meets itself when its ends are drawn on straight", CLOSED)
+        refuse(
+            path,
+            ("exposure", name, "line_m"),
+            "meets itself when its ends are drawn on straight",
+            CLOSED,
+        )
     if geometry.gap(line, geometry.Shape((table["inside_m"],))).distance_m <= geometry.TOUCH_m:
-        refuse(path, ("exposure", name, "inside_m"), "lies on the lot line, or straight beyond its end", SIDE)
+        refuse(
+            path,
+            ("exposure", name, "inside_m"),
+            "lies on the lot line, or straight beyond its end",
+            SIDE,
+        )
 
 
 def check_unit(path, unit, lot_line):
     """Refuse a unit that is not wholly inside the lot; it may touch the line."""
     if not holds(lot_line, unit.shape):
-        refuse(path, ("unit", unit.name), f"lies outside or across exposure.{lot_line.name}", "inside the lot line")
+        refuse(
+            path,
+            ("unit", unit.name),
+            f"lies outside or across exposure.{lot_line.name}",
+            "inside the lot line",
+        )
 
 
 def holds(lot_line, rectangle):
@@ -40,7 +67,8 @@ def holds(lot_line, rectangle):
         return geometry.is_within(rectangle, lot_line.shape)
     smaller = geometry.shrunk(rectangle)
     return geometry.gap(smaller, lot_line.shape).distance_m > 0 and _is_same_side(
-        lot_line.shape, lot_line.facts["inside_m"], smaller.points[0])
+        lot_line.shape, lot_line.facts["inside_m"], smaller.points[0]
+    )
 
 
 def inward(lot_line, start, end, reach_m):
@@ -48,15 +76,21 @@ def inward(lot_line, start, end, reach_m):
     (x1, y1), (x2, y2) = start, end
     length_m, middle = math.dist(start, end) or 1.0, ((x1 + x2) / 2, (y1 + y2) / 2)
     across = (-(y2 - y1) / length_m, (x2 - x1) / length_m)
-    left, right = [(middle[0] + step * across[0], middle[1] + step * across[1]) for step in (reach_m, -reach_m)]
-    return middle, left if _is_same_side(lot_line.shape, lot_line.facts["inside_m"], left) else right
+    left, right = [
+        (middle[0] + step * across[0], middle[1] + step * across[1]) for step in (reach_m, -reach_m)
+    ]
+    return middle, left if _is_same_side(
+        lot_line.shape, lot_line.facts["inside_m"], left
+    ) else right
 
 
 def drawn_on(line):
-    """An open line with its first and last segment drawn on straight: two sides everywhere, one distance to all of it.
+    """An open line with its first and last segment drawn on straight: two sides everywhere, one
+    distance to all of it.
 
-    Its points are those of the line with one BEYOND_m past either end. A lot does not stop where its drawing does: what
-    tells the sides and what measures the distance have to mean the same line.
+    Its points are those of the line with one BEYOND_m past either end. A lot does not stop where
+    its drawing does: what tells the sides and what measures the distance have to mean the same
+    line.
     """
     first, last = _beyond(*line.points[1::-1]), _beyond(*line.points[-2:])
     return line._replace(points=(first, *line.points, last))
@@ -81,16 +115,26 @@ def _beyond(start, end):
 def _meets_itself(line):
     """Whether edges of an open line meet that do not follow each other."""
     edges = geometry.edges(line)
-    return any([geometry.segment_gap(*one, *other).distance_m <= geometry.TOUCH_m
-                for index, one in enumerate(edges) for other in edges[index + 2:]])
+    return any(
+        [
+            geometry.segment_gap(*one, *other).distance_m <= geometry.TOUCH_m
+            for index, one in enumerate(edges)
+            for other in edges[index + 2 :]
+        ]
+    )
 
 
 def _is_same_side(line, start, end):
-    """Whether a step between two points that are not on the line crosses it an even number of times.
+    """Whether a step between two points that are not on the line crosses it an even number of
+    times.
 
-    A corner of the line on the step counts with the left side, so that it counts once for the two edges that share it.
+    A corner of the line on the step counts with the left side, so that it counts once for the two
+    edges that share it.
     """
-    crossed = [(a, b) for a, b in geometry.edges(line)
-               if (geometry.side(start, end, a) > 0) != (geometry.side(start, end, b) > 0)
-               and (geometry.side(a, b, start) > 0) != (geometry.side(a, b, end) > 0)]
+    crossed = [
+        (a, b)
+        for a, b in geometry.edges(line)
+        if (geometry.side(start, end, a) > 0) != (geometry.side(start, end, b) > 0)
+        and (geometry.side(a, b, start) > 0) != (geometry.side(a, b, end) > 0)
+    ]
     return len(crossed) % 2 == 0

@@ -12,10 +12,15 @@ CROWD = 30
 
 # -- height, depth, walls, roof
 
+
 def _of_areas(key, is_asked=lambda area: True, none="no area"):
     def measure(site, rule):
-        return [said(area.facts[key], area.name, f"area.{area.name}.{key}") for area in site.used_areas
-                if is_asked(area)] or none
+        return [
+            said(area.facts[key], area.name, f"area.{area.name}.{key}")
+            for area in site.used_areas
+            if is_asked(area)
+        ] or none
+
     return measure
 
 
@@ -26,16 +31,27 @@ def _is_high(area):
 
 def _of_floors(key):
     """As _of_areas; of an open garage, which has no area, the file says it of the deck."""
+
     def measure(site, rule):
-        return [said(site.facts[key], "", key)] if site.mode == f.OPEN_GARAGE else _of_areas(key)(site, rule)
+        return (
+            [said(site.facts[key], "", key)]
+            if site.mode == f.OPEN_GARAGE
+            else _of_areas(key)(site, rule)
+        )
+
     return measure
 
 
 def floor_height(site, rule):
-    """Floor over the access of fire vehicles; a higher roof is judged by the exception for roofs."""
+    """Floor over the access of fire vehicles; a higher roof is judged by the exception for
+    roofs.
+    """
     items = _of_floors("floor_above_vehicle_access_m")(site, rule)
     if site.mode == f.ROOFTOP:
-        items = [item._replace(by="B16a" if item.value is not None and item.value > f.ROOF_m else "") for item in items]
+        items = [
+            item._replace(by="B16a" if item.value is not None and item.value > f.ROOF_m else "")
+            for item in items
+        ]
     return items
 
 
@@ -49,18 +65,25 @@ class_a = _of_areas("class_a_beyond_m")
 
 def roof_edge(site, rule):
     """Distance to the edge of the roof, against 1.524 m or the height of the unit."""
-    return [gap_item(unit.name, area.name, gap, max(f.FIVE_FEET_m, unit.model["height_m"]))
-            for unit, area, gap in site.wall_gaps]
+    return [
+        gap_item(unit.name, area.name, gap, max(f.FIVE_FEET_m, unit.model["height_m"]))
+        for unit, area, gap in site.wall_gaps
+    ]
 
 
 # -- distances outdoors
 
+
 def exposure_distance(site, rule):
-    """Distance of every unit to every exposure of the rule's kinds; reduced ones are judged by row B19."""
+    """Distance of every unit to every exposure of the rule's kinds; reduced ones are judged by row
+    B19.
+    """
     items = unsaid_kinds(site, rule.kinds)
     for unit, exposure, gap in site.exposure_gaps:
         if exposure.kind in rule.kinds:
-            is_reduced = rule.id in ("B17", "B18") and reductions.reduced(site, unit, exposure, gap, rule.number)
+            is_reduced = rule.id in ("B17", "B18") and reductions.reduced(
+                site, unit, exposure, gap, rule.number
+            )
             items.append(gap_item(unit.name, exposure.name, gap, by="B19" if is_reduced else ""))
     return items or "the file says there is none within 30.5 m"
 
@@ -73,7 +96,9 @@ def reduced_distance(site, rule):
         if exposure.kind in rule.kinds:
             found = reductions.reduced(site, unit, exposure, gap, full_m)
             if found:
-                items.append(gap_item(unit.name, exposure.name, gap, found.distance_m, words=found.words))
+                items.append(
+                    gap_item(unit.name, exposure.name, gap, found.distance_m, words=found.words)
+                )
     return items or "no distance is reduced"
 
 
@@ -94,7 +119,11 @@ def crowd_distance(site, rule):
         if exposure.kind not in rule.kinds:
             continue
         if load is None and gap.distance_m < rule.number:
-            items.append(Item(None, (unit.name, exposure.name), fact=f"exposure.{exposure.name}.occupant_load"))
+            items.append(
+                Item(
+                    None, (unit.name, exposure.name), fact=f"exposure.{exposure.name}.occupant_load"
+                )
+            )
         elif load is not None and load >= CROWD:
             items.append(gap_item(unit.name, exposure.name, gap))
     return items or f"no building for {CROWD} persons or more"
@@ -115,6 +144,7 @@ def _walk_in_size(index):
             size_m = (*sorted(unit.model["size_m"], reverse=True), unit.model["height_m"])
             items += [Item(size_m[index], (unit.name,))] if unit.model["walk_in"] else []
         return items or "no walk-in unit"
+
     return measure
 
 
@@ -129,6 +159,7 @@ def walk_in_entry(site, rule):
 
 # -- mobile
 
+
 def fence_distance(site, rule):
     """Distance of every unit to the fence around it."""
     if site.fence is None:
@@ -138,8 +169,14 @@ def fence_distance(site, rule):
     for unit in site.units:
         gap = geometry.gap(unit.shape, geometry.outline(fence))
         is_inside = geometry.is_within(unit.shape, fence)
-        items.append(gap_item(unit.name, "fence", gap if is_inside else gap._replace(distance_m=0.0),
-                               words="" if is_inside else "not inside the fence"))
+        items.append(
+            gap_item(
+                unit.name,
+                "fence",
+                gap if is_inside else gap._replace(distance_m=0.0),
+                words="" if is_inside else "not inside the fence",
+            )
+        )
     return items
 
 
@@ -150,6 +187,7 @@ def gate(site, rule):
 
 # -- local profiles and papers
 
+
 def container_spacing(site, rule):
     """Distance of units, whatever their groups."""
     return [gap_item(a.name, b.name, gap) for a, b, gap in site.all_pairs] or "one unit"
@@ -158,24 +196,30 @@ def container_spacing(site, rule):
 def _of_site(key):
     def measure(site, rule):
         return [said(site.facts[key], "", key)]
+
     return measure
 
 
 def _of_la_r3(key):
     def measure(site, rule):
         return [said(site.la_r3.get(key), "", f"la_r3.{key}")]
+
     return measure
 
 
 def _of_every_model(key):
     def measure(site, rule):
         return of_models(site.units, key)
+
     return measure
 
 
 plume_model = _of_site("plume_model")
 side_clearance, path_width = _of_la_r3("clear_each_side_m"), _of_la_r3("path_width_m")
-system_listing, battery_listing = _of_every_model("ul_9540_listing"), _of_every_model("ul_1973_listing")
+system_listing, battery_listing = (
+    _of_every_model("ul_9540_listing"),
+    _of_every_model("ul_1973_listing"),
+)
 
 
 def _words_of(key, wanted):
@@ -185,6 +229,7 @@ def _words_of(key, wanted):
         if said is None:
             return [Item(None, (), fact=key)]
         return [Item(part in said, (part,)) for part in parts]
+
     return measure
 
 

@@ -12,6 +12,7 @@ DWELLING_kWh = {"utility_closet": 40, "garage": 80, "accessory_structure": 80, f
 
 # -- what the site is
 
+
 def over_threshold(site, rule):
     """All stored energy against the lowest threshold of the technologies present."""
     words = f"{site.total_kWh:g} kWh, over {site.threshold_kWh:g}"
@@ -20,7 +21,9 @@ def over_threshold(site, rule):
 
 def volt_hours(site, rule):
     """Models whose energy was computed."""
-    names = dict.fromkeys([unit.model_name for unit in site.units if unit.model["energy_kWh"] is None])
+    names = dict.fromkeys(
+        [unit.model_name for unit in site.units if unit.model["energy_kWh"] is None]
+    )
     return [Item(bool(names), tuple(names), words=f"{len(names)} model(s)")]
 
 
@@ -42,8 +45,13 @@ def walk_in(site, rule):
 def long_deployed(site, rule):
     """Days of a deployment."""
     days = site.facts["deployed_days"]
-    return [Item(None if days is None else days > rule.number, fact="" if days is not None else "deployed_days",
-                 words=f"{days} d")]
+    return [
+        Item(
+            None if days is None else days > rule.number,
+            fact="" if days is not None else "deployed_days",
+            words=f"{days} d",
+        )
+    ]
 
 
 def charging_place(site, rule):
@@ -68,6 +76,7 @@ def fdny_large(site, rule):
 
 
 # -- groups, spacing, tests
+
 
 def _is_closer(gap):
     """Whether a distance is below that of row B5."""
@@ -106,14 +115,20 @@ def prepackaged_energy(site, rule):
 
 def group_spacing(site, rule):
     """Distance of units of different groups; tighter pairs with a test are judged by it."""
-    return [gap_item(a.name, b.name, gap, by="B7c" if _is_closer(gap) and _is_tested(a, b) else "")
-            for a, b, gap in site.pairs] or "one group"
+    return [
+        gap_item(a.name, b.name, gap, by="B7c" if _is_closer(gap) and _is_tested(a, b) else "")
+        for a, b, gap in site.pairs
+    ] or "one group"
 
 
 def wall_spacing(site, rule):
     """Distance of units to the walls around."""
-    return [gap_item(unit.name, area.name, gap, by="B7d" if _is_closer(gap) and _is_tested(unit) else "")
-            for unit, area, gap in site.wall_gaps]
+    return [
+        gap_item(
+            unit.name, area.name, gap, by="B7d" if _is_closer(gap) and _is_tested(unit) else ""
+        )
+        for unit, area, gap in site.wall_gaps
+    ]
 
 
 def _larger(site):
@@ -126,7 +141,9 @@ def _larger(site):
 
 
 def _relying(site):
-    """Units that stand there only by a test: larger than a group may be, or closer to a neighbour or a wall."""
+    """Units that stand there only by a test: larger than a group may be, or closer to a neighbour
+    or a wall.
+    """
     names = {unit.name for unit in _larger(site)}
     for a, b, gap in site.pairs:
         names |= {a.name, b.name} if _is_closer(gap) else set()
@@ -138,12 +155,16 @@ def _relying(site):
 def _for_relying(key):
     def measure(site, rule):
         return of_models(_relying(site), key) or "nothing larger or closer"
+
     return measure
 
 
 def _for_tested(key):
     def measure(site, rule):
-        return of_models([unit for unit in _relying(site) if _is_tested(unit)], key) or "no test is relied upon"
+        return of_models([unit for unit in _relying(site) if _is_tested(unit)], key) or (
+            "no test is relied upon"
+        )
+
     return measure
 
 
@@ -168,7 +189,11 @@ def tested_spacing(site, rule):
         of_test = [unit for unit in (a, b) if unit.name in relying]
         unsaid = [unit for unit in of_test if unit.model["ul_9540a_spacing_m"] is None]
         if unsaid:
-            items.append(Item(None, (a.name, b.name), fact=f"model.{unsaid[0].model_name}.ul_9540a_spacing_m"))
+            items.append(
+                Item(
+                    None, (a.name, b.name), fact=f"model.{unsaid[0].model_name}.ul_9540a_spacing_m"
+                )
+            )
         elif of_test:
             limit_m = max([unit.model["ul_9540a_spacing_m"] for unit in of_test])
             items.append(gap_item(a.name, b.name, gap, limit_m))
@@ -182,8 +207,15 @@ def tested_wall_spacing(site, rule):
     for unit, area, gap in site.wall_gaps:
         if unit.name in relying:
             limit_m = unit.model["ul_9540a_wall_spacing_m"]
-            items.append(gap_item(unit.name, area.name, gap, limit_m) if limit_m is not None else
-                         Item(None, (unit.name, area.name), fact=f"model.{unit.model_name}.ul_9540a_wall_spacing_m"))
+            items.append(
+                gap_item(unit.name, area.name, gap, limit_m)
+                if limit_m is not None
+                else Item(
+                    None,
+                    (unit.name, area.name),
+                    fact=f"model.{unit.model_name}.ul_9540a_wall_spacing_m",
+                )
+            )
     return items or "no test is relied upon"
 
 
@@ -198,15 +230,20 @@ def side_by_side(site, rule):
 
 # -- energy of a fire area
 
+
 def _by_technology(units):
-    return {each: sum_kWh([unit for unit in units if unit.technology == each])
-            for each in dict.fromkeys([unit.technology for unit in units])}
+    return {
+        each: sum_kWh([unit for unit in units if unit.technology == each])
+        for each in dict.fromkeys([unit.technology for unit in units])
+    }
 
 
 def _mixed_limit_kWh(units):
     """The smallest maximum of several technologies; None for one, or where all are unlimited."""
     technologies = {unit.technology for unit in units}
-    limits = [f.TECHNOLOGIES[each][1] for each in technologies if f.TECHNOLOGIES[each][1] is not None]
+    limits = [
+        f.TECHNOLOGIES[each][1] for each in technologies if f.TECHNOLOGIES[each][1] is not None
+    ]
     return min(limits) if len(technologies) > 1 and limits else None
 
 
@@ -217,8 +254,12 @@ def _over(site):
         sums = _by_technology(units)
         limits = {each: f.TECHNOLOGIES[each][1] for each in sums}
         mixed_kWh = _mixed_limit_kWh(units)
-        if any([limits[each] is not None and sums[each] > limits[each] + geometry.TOUCH_m for each in sums]) or (
-                mixed_kWh is not None and sum_kWh(units) > mixed_kWh + geometry.TOUCH_m):
+        if any(
+            [
+                limits[each] is not None and sums[each] > limits[each] + geometry.TOUCH_m
+                for each in sums
+            ]
+        ) or (mixed_kWh is not None and sum_kWh(units) > mixed_kWh + geometry.TOUCH_m):
             found.append(name)
     return found
 
@@ -240,7 +281,11 @@ def area_energy(site, rule):
         for technology, energy_kWh in _by_technology(units).items():
             limit_kWh = f.TECHNOLOGIES[technology][1]
             if limit_kWh is not None:
-                by = "B12" if energy_kWh > limit_kWh and name in over and _granted(site, name) else ""
+                by = (
+                    "B12"
+                    if energy_kWh > limit_kWh and name in over and _granted(site, name)
+                    else ""
+                )
                 items.append(Item(energy_kWh, (name, technology), limit_kWh, by=by))
     return items or "the technology has no maximum"
 
@@ -258,8 +303,9 @@ def mixed_energy(site, rule):
 
 def over_maximum(site, rule):
     """What lets a fire area be over its maximum."""
-    return [said(_granted(site, name) or None, name, _lacking(site, name))
-            for name in _over(site)] or "no fire area is over its maximum"
+    return [
+        said(_granted(site, name) or None, name, _lacking(site, name)) for name in _over(site)
+    ] or "no fire area is over its maximum"
 
 
 def _lacking(site, name):
@@ -267,7 +313,11 @@ def _lacking(site, name):
     areas = site.areas_of_fire_area.get(name, ())
     ways = ["hazard_mitigation_analysis and large_scale_fire_test"]
     ways += [" and ".join([f"area.{area.name}.group_H" for area in areas])] if areas else []
-    unrated = [area.name for area in areas if area.facts["fire_rating_h"] is None] if len(areas) > 1 else []
+    unrated = (
+        [area.name for area in areas if area.facts["fire_rating_h"] is None]
+        if len(areas) > 1
+        else []
+    )
     return ", or ".join(ways + [f"area.{each}.fire_rating_h" for each in unrated])
 
 
@@ -283,9 +333,13 @@ def analysis(site, rule):
 
 # -- dwellings
 
+
 def residential(site, rule):
     """Residential listing of models from 1 kWh on."""
-    return of_models([unit for unit in site.units if unit.energy_kWh >= 1], "residential_listing") or "all below 1 kWh"
+    return (
+        of_models([unit for unit in site.units if unit.energy_kWh >= 1], "residential_listing")
+        or "all below 1 kWh"
+    )
 
 
 def unit_energy(site, rule):
@@ -294,19 +348,29 @@ def unit_energy(site, rule):
 
 
 def place_energy(site, rule):
-    """Energy in each kind of place of a dwelling that the source names, over all areas of that kind."""
-    return [Item(sum_kWh(units), _names(units), DWELLING_kWh[location]) for location, units in _by_location(site)
-            if location in DWELLING_kWh] or "no such place"
+    """Energy in each kind of place of a dwelling that the source names, over all areas of that
+    kind.
+    """
+    return [
+        Item(sum_kWh(units), _names(units), DWELLING_kWh[location])
+        for location, units in _by_location(site)
+        if location in DWELLING_kWh
+    ] or "no such place"
 
 
 def other_place_energy(site, rule):
     """Energy in all other places of a dwelling."""
-    return [Item(sum_kWh(units), _names(units)) for location, units in _by_location(site)
-            if location not in DWELLING_kWh] or "no such place"
+    return [
+        Item(sum_kWh(units), _names(units))
+        for location, units in _by_location(site)
+        if location not in DWELLING_kWh
+    ] or "no such place"
 
 
 def _by_location(site):
-    """(location, its units): the source says totals of the dwelling, so a second outline of a kind holds no more."""
+    """(location, its units): the source says totals of the dwelling, so a second outline of a kind
+    holds no more.
+    """
     locations, found = {area.name: area.facts["location"] for area in site.areas}, {}
     for unit in site.units:
         found.setdefault(locations.get(unit.area, f.OUTDOORS), []).append(unit)
@@ -319,11 +383,20 @@ def _names(units):
 
 
 def dwelling_spacing(site, rule):
-    """Distance of units, whatever their groups; closer where both reports tested it, never further for a test."""
+    """Distance of units, whatever their groups; closer where both reports tested it, never further
+    for a test.
+    """
     items = []
     for a, b, gap in site.all_pairs:
         tested_m = [unit.model["ul_9540a_spacing_m"] for unit in (a, b)]
         is_closer = _is_tested(a, b) and None not in tested_m and max(tested_m) < rule.number
-        items.append(gap_item(a.name, b.name, gap, max(tested_m) if is_closer else None,
-                               words="as tested" if is_closer else ""))
+        items.append(
+            gap_item(
+                a.name,
+                b.name,
+                gap,
+                max(tested_m) if is_closer else None,
+                words="as tested" if is_closer else "",
+            )
+        )
     return items or "one unit"

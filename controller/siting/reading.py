@@ -1,4 +1,6 @@
-"""Reads a siting file into a Site, or refuses it in one line: file, key, what is wrong, what is allowed."""
+"""Reads a siting file into a Site, or refuses it in one line: file, key, what is wrong, what is
+allowed.
+"""
 
 import difflib
 import itertools
@@ -13,18 +15,29 @@ from controller.siting.site import Area, Barrier, Exposure, Site, Unit
 
 NAME = re.compile(rf"[A-Za-z0-9_-]{{1,{f.NAME_CHARACTERS}}}")
 NAME_WORDS = f"a name of A-Z, a-z, 0-9, _ and -, at most {f.NAME_CHARACTERS} characters"
-RESERVED = ("fence", "outdoors")  # what the report calls the fence, and the fire area outside all rooms
+# what the report calls the fence, and the fire area outside all rooms
+RESERVED = ("fence", "outdoors")
 FILE_BYTES_MAX = 4_000_000
 
 
 def load(path):
     """The Site of a file. Raises ConfigError with the one line to show."""
     content = _parsed(path)
-    top = _table(path, (), {key: value for key, value in content.items() if not _is_section(key)}, f.SITE,
-                 (*f.TABLES, *f.SINGLE_TABLES))
-    tables = {name: _named(path, name, content.get(name, {}), keys) for name, keys in f.TABLES.items()}
-    singles = {name: _single(path, name, content[name], keys) for name, keys in f.SINGLE_TABLES.items()
-               if name in content}
+    top = _table(
+        path,
+        (),
+        {key: value for key, value in content.items() if not _is_section(key)},
+        f.SITE,
+        (*f.TABLES, *f.SINGLE_TABLES),
+    )
+    tables = {
+        name: _named(path, name, content.get(name, {}), keys) for name, keys in f.TABLES.items()
+    }
+    singles = {
+        name: _single(path, name, content[name], keys)
+        for name, keys in f.SINGLE_TABLES.items()
+        if name in content
+    }
     _check_mode(path, top, tables, singles)
     site = _built(path, top, tables, singles)
     _check_plan(path, site)
@@ -44,7 +57,9 @@ def _is_section(key):
 
 def _named(path, section, content, keys):
     """{name: table} of [section.NAME]."""
-    if not isinstance(content, dict) or any([not isinstance(each, dict) for each in content.values()]):
+    if not isinstance(content, dict) or any(
+        [not isinstance(each, dict) for each in content.values()]
+    ):
         refuse(path, (section,), "is not a table of tables", f"[{section}.NAME]")
     if len(content) > f.THINGS_MAX:
         refuse(path, (section,), f"has {len(content)} entries", f"at most {f.THINGS_MAX}")
@@ -66,8 +81,16 @@ def _table(path, where, content, keys, sections=()):
         if key not in keys:
             candidates = (*keys, *sections)
             near = difflib.get_close_matches(key, candidates, 1, 0.5)
-            word = key if NAME.fullmatch(key) else shown(key)  # whatever a quoted key holds stays on one line
-            refuse(path, (*where, word), "is not a known key", "" if near else ", ".join(candidates), candidates, key)
+            # whatever a quoted key holds stays on one line
+            word = key if NAME.fullmatch(key) else shown(key)
+            refuse(
+                path,
+                (*where, word),
+                "is not a known key",
+                "" if near else ", ".join(candidates),
+                candidates,
+                key,
+            )
     for key, field in keys.items():
         if key in content:
             _check_value(path, (*where, key), content[key], field)
@@ -89,11 +112,18 @@ def _check_value(path, where, value, field):
             wrong = next((each for each in value if each not in options), value)
         not_allowed(path, where, wrong, f.allowed_words(field), [str(each) for each in options])
     if field.kind == "named" and names_nothing(value):
-        refuse(path, where, f"{shown(value)} is not allowed, it names nothing", f.allowed_words(field))
+        refuse(
+            path, where, f"{shown(value)} is not allowed, it names nothing", f.allowed_words(field)
+        )
     if field.kind == "points" and field.allowed[0] == 3:
         fault = geometry.fault_of_outline(_frozen(value))
         if fault:
-            refuse(path, where, fault, "at least 3 points around an area, each once, no edges that cross or touch")
+            refuse(
+                path,
+                where,
+                fault,
+                "at least 3 points around an area, each once, no edges that cross or touch",
+            )
     if field.kind == "points" and any([a == b for a, b in zip(value, value[1:], strict=False)]):
         refuse(path, where, "says a point twice in a row", "points that differ")
 
@@ -103,12 +133,20 @@ def _is_number(value, low, high):
 
 
 def _is_point(value, low=-f.COORDINATE_m_MAX, high=f.COORDINATE_m_MAX):
-    return isinstance(value, list) and len(value) == 2 and all([_is_number(each, low, high) for each in value])
+    return (
+        isinstance(value, list)
+        and len(value) == 2
+        and all([_is_number(each, low, high) for each in value])
+    )
 
 
 def _is_points(value, field):
     """At least one point; a polygon with too few has a line of its own."""
-    if not isinstance(value, list) or not 1 <= len(value) <= f.POINTS_MAX or not all(map(_is_point, value)):
+    if (
+        not isinstance(value, list)
+        or not 1 <= len(value) <= f.POINTS_MAX
+        or not all(map(_is_point, value))
+    ):
         return False
     if len(field.allowed) == 2:
         return len(value) == field.allowed[0]
@@ -116,15 +154,23 @@ def _is_points(value, field):
 
 
 def _is_text(value, field):
-    return isinstance(value, str) and bool(value.strip()) and len(value) <= f.TEXT_CHARACTERS and value.isprintable()
+    return (
+        isinstance(value, str)
+        and bool(value.strip())
+        and len(value) <= f.TEXT_CHARACTERS
+        and value.isprintable()
+    )
 
 
 FITS = {
     "number": lambda value, field: _is_number(value, *field.allowed),
     "flag": lambda value, field: type(value) is bool,
     "choice": lambda value, field: type(value) in (int, str) and value in field.allowed,
-    "choices": lambda value, field: (isinstance(value, list) and all([each in field.allowed for each in value])
-                                     and len(set(value)) == len(value)),
+    "choices": lambda value, field: (
+        isinstance(value, list)
+        and all([each in field.allowed for each in value])
+        and len(set(value)) == len(value)
+    ),
     "text": _is_text,
     "named": _is_text,
     "size": lambda value, field: _is_point(value, *field.allowed),
@@ -141,14 +187,23 @@ def _check_mode(path, top, tables, singles):
     if mode != f.STATIONARY and top["place"] is not None:
         refuse(path, ("place",), f"is not set here: it follows from mode {shown(mode)}")
     if mode in (f.DWELLING, f.OPEN_GARAGE) and edition == f.IFC_2018:
-        refuse(path, ("edition",), f"{shown(edition)} has no rules here for mode {shown(mode)}",
-               ", ".join(f.EDITIONS[1:]))
+        refuse(
+            path,
+            ("edition",),
+            f"{shown(edition)} has no rules here for mode {shown(mode)}",
+            ", ".join(f.EDITIONS[1:]),
+        )
     for key in ("deployed_days", "charging_location"):
         if mode != f.MOBILE and top[key] is not None:
             refuse(path, (key,), f"is not set here: the mode is {shown(mode)}")
     for key in ("floor_above_vehicle_access_m", "floor_below_exit_discharge_m"):
         if mode != f.OPEN_GARAGE and top[key] is not None:
-            refuse(path, (key,), f"is not set here: the mode is {shown(mode)}", "[area.NAME] of a room or a roof")
+            refuse(
+                path,
+                (key,),
+                f"is not set here: the mode is {shown(mode)}",
+                "[area.NAME] of a room or a roof",
+            )
     if mode != f.MOBILE and "fence" in singles:
         refuse(path, ("fence",), f"is not set here: the mode is {shown(mode)}")
     if "la_r3" in singles and f.LA_R3 not in (top["local"] or ()):
@@ -157,9 +212,19 @@ def _check_mode(path, top, tables, singles):
         refuse(path, ("dedicated_building",), 'is not set here: the place is not "indoors"')
     for name, table in tables["area"].items():
         if mode == f.DWELLING and table["location"] is None:
-            refuse(path, ("area", name, "location"), 'is missing with mode "dwelling"', ", ".join(f.LOCATIONS))
+            refuse(
+                path,
+                ("area", name, "location"),
+                'is missing with mode "dwelling"',
+                ", ".join(f.LOCATIONS),
+            )
     if tables["area"] and (top["place"] == f.OUTDOORS or mode in (f.MOBILE, f.OPEN_GARAGE)):
-        refuse(path, ("area",), "is not set here: the units stand in no room", "[exposure.NAME] for a building nearby")
+        refuse(
+            path,
+            ("area",),
+            "is not set here: the units stand in no room",
+            "[exposure.NAME] for a building nearby",
+        )
     for kind in top["absent"] or ():
         for name, table in tables["exposure"].items():
             if table["kind"] == kind:
@@ -177,16 +242,36 @@ def _built(path, top, tables, singles):
             seen[name] = f"{section}.{name}"
     for name, table in tables["unit"].items():
         if seen.get(table["group"], "") and table["group"] != name:
-            refuse(path, ("unit", name, "group"), f"has the name of {seen[table['group']]}", "a name of its own")
+            refuse(
+                path,
+                ("unit", name, "group"),
+                f"has the name of {seen[table['group']]}",
+                "a name of its own",
+            )
     for name, table in tables["model"].items():
         _check_energy(path, ("model", name), table)
-    areas = [Area(name, geometry.polygon(table["outline_m"]), table) for name, table in tables["area"].items()]
-    units = [_unit(path, name, table, tables["model"], areas) for name, table in tables["unit"].items()]
+    areas = [
+        Area(name, geometry.polygon(table["outline_m"]), table)
+        for name, table in tables["area"].items()
+    ]
+    units = [
+        _unit(path, name, table, tables["model"], areas) for name, table in tables["unit"].items()
+    ]
     exposures = [_exposure(path, name, table) for name, table in tables["exposure"].items()]
-    barriers = [Barrier(name, table["line_m"], table["height_m"], table["fire_rating_h"])
-                for name, table in tables["barrier"].items()]
-    return Site(path, top, tuple(units), tuple(areas), tuple(exposures), tuple(barriers),
-                singles.get("fence"), singles.get("la_r3", {}))
+    barriers = [
+        Barrier(name, table["line_m"], table["height_m"], table["fire_rating_h"])
+        for name, table in tables["barrier"].items()
+    ]
+    return Site(
+        path,
+        top,
+        tuple(units),
+        tuple(areas),
+        tuple(exposures),
+        tuple(barriers),
+        singles.get("fence"),
+        singles.get("la_r3", {}),
+    )
 
 
 def _check_energy(path, where, table):
@@ -200,43 +285,84 @@ def _check_energy(path, where, table):
 
 
 def _check_density(path, where, table):
-    """Refuse more energy than the volume of a unit can hold: a unit of measure mixed up, or a zero too many."""
+    """Refuse more energy than the volume of a unit can hold: a unit of measure mixed up, or a zero
+    too many.
+    """
     key = "energy_kWh" if table["energy_kWh"] is not None else "rated_capacity_Ah"
     energy_kWh = table["energy_kWh"] or table["rated_voltage_V"] * table["rated_capacity_Ah"] / 1000
     volume_m3 = table["size_m"][0] * table["size_m"][1] * table["height_m"]
     if energy_kWh > f.DENSEST_kWh_per_m3 * volume_m3:
-        refuse(path, (*where, key), f"{shown(table[key])} is not allowed: {energy_kWh:g} kWh in {volume_m3:.4g} m3",
-               f"at most {f.DENSEST_kWh_per_m3} kWh per m3 of the unit (a bound of ours: no cell holds as much)")
+        refuse(
+            path,
+            (*where, key),
+            f"{shown(table[key])} is not allowed: {energy_kWh:g} kWh in {volume_m3:.4g} m3",
+            f"at most {f.DENSEST_kWh_per_m3} kWh per m3 of the unit (a bound of ours: no cell "
+            f"holds as much)",
+        )
 
 
 def _unit(path, name, table, models, areas):
     model = models.get(table["model"])
     if model is None:
-        not_allowed(path, ("unit", name, "model"), table["model"], ", ".join(models) or "a [model.NAME]", models)
+        not_allowed(
+            path,
+            ("unit", name, "model"),
+            table["model"],
+            ", ".join(models) or "a [model.NAME]",
+            models,
+        )
     shape = geometry.rectangle(table["center_m"], model["size_m"], table["rotation_deg"] or 0)
     holding = []
     for area in areas:
         if geometry.is_within(shape, area.shape):
             holding.append(area.name)
         elif geometry.overlaps(shape, area.shape):
-            refuse(path, ("unit", name), f"lies across the edge of area.{area.name}", "inside one area, or outside all")
+            refuse(
+                path,
+                ("unit", name),
+                f"lies across the edge of area.{area.name}",
+                "inside one area, or outside all",
+            )
     if len(holding) > 1:
-        refuse(path, ("unit", name), f"lies in {' and '.join(holding)}", "areas that do not overlap")
-    return Unit(name, table["model"], model, shape, table["group"] or "", holding[0] if holding else "")
+        refuse(
+            path, ("unit", name), f"lies in {' and '.join(holding)}", "areas that do not overlap"
+        )
+    return Unit(
+        name, table["model"], model, shape, table["group"] or "", holding[0] if holding else ""
+    )
 
 
 def _exposure(path, name, table):
     said = [key for key in ("point_m", "line_m", "outline_m") if table[key] is not None]
     if len(said) != 1:
-        refuse(path, ("exposure", name), f"says {' and '.join(said) or 'no place'}",
-               "one of point_m, line_m, outline_m")
-    for key in ("wall_fire_rating_h", "wall_noncombustible", "wall_without_openings", "occupant_load"):
+        refuse(
+            path,
+            ("exposure", name),
+            f"says {' and '.join(said) or 'no place'}",
+            "one of point_m, line_m, outline_m",
+        )
+    for key in (
+        "wall_fire_rating_h",
+        "wall_noncombustible",
+        "wall_without_openings",
+        "occupant_load",
+    ):
         if table[key] is not None and table["kind"] != "building":
-            refuse(path, ("exposure", name, key), f"is not set here: the kind is {shown(table['kind'])}", "a building")
+            refuse(
+                path,
+                ("exposure", name, key),
+                f"is not set here: the kind is {shown(table['kind'])}",
+                "a building",
+            )
     points = (table["point_m"],) if said == ["point_m"] else table[said[0]]
-    if said == ["line_m"] and points[0] == points[-1]:  # nothing would be inside of it: only its edge is measured to
-        refuse(path, ("exposure", name, "line_m"), "ends where it begins",
-               "an open line; outline_m for a closed outline, its first point said once")
+    # nothing would be inside of it: only its edge is measured to
+    if said == ["line_m"] and points[0] == points[-1]:
+        refuse(
+            path,
+            ("exposure", name, "line_m"),
+            "ends where it begins",
+            "an open line; outline_m for a closed outline, its first point said once",
+        )
     lot.check_said(path, name, table)
     is_closed = said == ["outline_m"]
     shape = geometry.Shape(points, is_closed, is_closed and table["kind"] != "lot_line")
@@ -246,11 +372,22 @@ def _exposure(path, name, table):
 def _check_plan(path, site):
     """Things that cannot be where the file says they are."""
     for first, second in itertools.combinations(site.areas, 2):
-        if geometry.share_ground(first.shape, second.shape):  # what is in one room would count in two fire areas
-            refuse(path, ("area", second.name), f"overlaps area.{first.name}", "areas that touch at most")
+        # what is in one room would count in two fire areas
+        if geometry.share_ground(first.shape, second.shape):
+            refuse(
+                path,
+                ("area", second.name),
+                f"overlaps area.{first.name}",
+                "areas that touch at most",
+            )
     for first, second in site.near_pairs(0.0):
         if geometry.overlaps(first.shape, second.shape):
-            refuse(path, ("unit", second.name), f"overlaps unit.{first.name}", "units that touch at most")
+            refuse(
+                path,
+                ("unit", second.name),
+                f"overlaps unit.{first.name}",
+                "units that touch at most",
+            )
     for unit in site.units:
         if not unit.area and (site.place == f.INDOORS or site.mode == f.ROOFTOP):
             refuse(path, ("unit", unit.name), "lies in no area", "inside one [area.NAME]")
@@ -263,5 +400,9 @@ def _check_plan(path, site):
 
 def _check_outside(path, unit, building):
     if building.shape.is_filled and geometry.overlaps(unit.shape, building.shape):
-        refuse(path, ("unit", unit.name), f"lies in or across exposure.{building.name}, a building",
-               'outside it; a room is an [area.NAME] of a file with place = "indoors"')
+        refuse(
+            path,
+            ("unit", unit.name),
+            f"lies in or across exposure.{building.name}, a building",
+            'outside it; a room is an [area.NAME] of a file with place = "indoors"',
+        )

@@ -1,4 +1,6 @@
-"""Row B19: when a distance to an exposure may be reduced, and to what. IFC 2018 knows the test only."""
+"""Row B19: when a distance to an exposure may be reduced, and to what. IFC 2018 knows the test
+only.
+"""
 
 from typing import NamedTuple
 
@@ -6,7 +8,8 @@ from controller.siting import fields as f
 from controller.siting import geometry
 
 REDUCED_m = 0.914
-BEYOND_m = f.FIVE_FEET_m  # how much higher than the unit, and longer at both ends, a barrier has to be
+# how much higher than the unit, and longer at both ends, a barrier has to be
+BEYOND_m = f.FIVE_FEET_m
 BARRIER_h, WALL_h = 1, 2
 
 
@@ -18,7 +21,9 @@ class Reduction(NamedTuple):
 
 
 def reduced(site, unit, exposure, gap, full_m):
-    """Reduction of the distance of a pair nearer than full_m; None where nothing reduces it, or nothing needs to."""
+    """Reduction of the distance of a pair nearer than full_m; None where nothing reduces it, or
+    nothing needs to.
+    """
     if gap.distance_m >= full_m - geometry.TOUCH_m:
         return None
     if site.edition != f.IFC_2018:
@@ -34,14 +39,23 @@ def reduced(site, unit, exposure, gap, full_m):
 
 
 def _is_wall(facts):
-    return ((facts["wall_fire_rating_h"] or 0) >= WALL_h and bool(facts["wall_noncombustible"])
-            and bool(facts["wall_without_openings"]))
+    return (
+        (facts["wall_fire_rating_h"] or 0) >= WALL_h
+        and bool(facts["wall_noncombustible"])
+        and bool(facts["wall_without_openings"])
+    )
 
 
 def _shielding(site, unit, exposure, full_m):
-    """Names of the barriers that shield all of the exposure nearer than full_m; empty when any of it is bare."""
-    fitting = {barrier.name: barrier.ends for barrier in site.barriers if barrier.fire_rating_h >= BARRIER_h
-               and barrier.height_m >= unit.model["height_m"] + BEYOND_m - geometry.TOUCH_m}
+    """Names of the barriers that shield all of the exposure nearer than full_m; empty when any of
+    it is bare.
+    """
+    fitting = {
+        barrier.name: barrier.ends
+        for barrier in site.barriers
+        if barrier.fire_rating_h >= BARRIER_h
+        and barrier.height_m >= unit.model["height_m"] + BEYOND_m - geometry.TOUCH_m
+    }
     names = []
     for edge in geometry.edges(exposure.shape) if fitting else ():
         near = geometry.part_within(unit.shape, edge, full_m - geometry.TOUCH_m)

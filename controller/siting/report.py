@@ -8,26 +8,51 @@ from controller.siting.items import sum_kWh
 
 WIDTH = 80
 CLAIMS = (
-    "This program measured a plan that somebody typed. It does not claim that the site is approved, listed or lawful: "
-    "the authority having jurisdiction (AHJ), the edition that was really adopted with its amendments, the UL 9540 "
+    "This program measured a plan that somebody typed. It does not claim that the site is "
+    "approved, listed or lawful: "
+    "the authority having jurisdiction (AHJ), the edition that was really adopted with its "
+    "amendments, the UL 9540 "
     "listing and the site's hazard mitigation analysis override every line.",
-    "A clause with (?) is from memory and unconfirmed, so is every number marked so: read the purchased copy. "
+    "A clause with (?) is from memory and unconfirmed, so is every number marked so: read the "
+    "purchased copy. "
     "Exposures and facts are as said in the file; what it calls absent was not looked for.",
-    "Not covered: suppression, detection, ventilation and explosion control, electrical clearances, the inside of a "
-    "walk-in unit, which counts as a room (B22), anything no row of the table names. Local profiles hold what is "
-    "listed under them here, no more.")
+    "Not covered: suppression, detection, ventilation and explosion control, electrical "
+    "clearances, the inside of a "
+    "walk-in unit, which counts as a room (B22), anything no row of the table names. Local "
+    "profiles hold what is "
+    "listed under them here, no more.",
+)
 
 
 def text(site, findings):
     """The whole report."""
     scope = [each for each in findings if each.rule.sense == rules.SCOPE]
     judged = [each for each in findings if each.rule.sense != rules.SCOPE]
-    lines = [*_head(site), "", "WHAT THE SITE IS", *_table(scope), "", "RULES", *_table(judged), "",
-             "NOT APPLICABLE"]
+    lines = [
+        *_head(site),
+        "",
+        "WHAT THE SITE IS",
+        *_table(scope),
+        "",
+        "RULES",
+        *_table(judged),
+        "",
+        "NOT APPLICABLE",
+    ]
     for reason, ids in _reasons(findings).items():
         lines += _folded("  ", f"{reason}: {' '.join(ids)}")
-    lines += ["", *_groups(site), "", *_fire_areas(site), "", *_exposures(site), "", *_result(findings), "",
-              "WHAT THIS DOES NOT CLAIM"]
+    lines += [
+        "",
+        *_groups(site),
+        "",
+        *_fire_areas(site),
+        "",
+        *_exposures(site),
+        "",
+        *_result(findings),
+        "",
+        "WHAT THIS DOES NOT CLAIM",
+    ]
     for paragraph in CLAIMS:
         lines += _folded("  ", paragraph)
     return ascii_only("\n".join(lines))
@@ -48,8 +73,13 @@ def ascii_only(line):
 
 
 def _folded(first, words):
-    return textwrap.wrap(ascii_only(first + words), WIDTH, subsequent_indent=" " * len(first), break_on_hyphens=False,
-                         drop_whitespace=True)
+    return textwrap.wrap(
+        ascii_only(first + words),
+        WIDTH,
+        subsequent_indent=" " * len(first),
+        break_on_hyphens=False,
+        drop_whitespace=True,
+    )
 
 
 def _head(site):
@@ -59,8 +89,12 @@ def _head(site):
     lines += _folded("  mode     ", f"{site.mode} {site.place}".strip())
     for line in site.placeholder_lines:
         lines += _folded("  PLACEHOLDERS: ", line)
-    return lines + _folded("  stored   ", f"{site.total_kWh:g} kWh in {len(site.units)} unit(s), "
-                                          f"{len(site.groups)} group(s): {', '.join(site.technologies)}")
+    return lines + _folded(
+        "  stored   ",
+        f"{site.total_kWh:g} kWh in {len(site.units)} unit(s), "
+        f"{len(site.groups)} group(s): "
+        f"{', '.join(site.technologies)}",
+    )
 
 
 def _table(findings):
@@ -80,9 +114,12 @@ def _row(finding):
     if words:
         lines += _folded(" " * 7, words)
     if len(finding.wrong) > 1:
-        lines += _folded(" " * 7, f"and {len(finding.wrong) - 1} more: "
-                         + "; ".join([between(item) for item in finding.wrong[1:4]])
-                         + ("; ..." if len(finding.wrong) > 4 else ""))
+        lines += _folded(
+            " " * 7,
+            f"and {len(finding.wrong) - 1} more: "
+            + "; ".join([between(item) for item in finding.wrong[1:4]])
+            + ("; ..." if len(finding.wrong) > 4 else ""),
+        )
     for fact in finding.facts:
         lines += _folded(" " * 7 + "missing: ", fact)
     return lines
@@ -112,7 +149,8 @@ def measured(finding):
         return "said"
     shown = number(value, rule.unit)
     is_hidden = finding.wrong and shown == number(audit.limit_of(rule, finding.worst), rule.unit)
-    return f"{value:.9g} {rule.unit}" if is_hidden else shown  # too small an excess to be seen in the usual digits
+    # too small an excess to be seen in the usual digits
+    return f"{value:.9g} {rule.unit}" if is_hidden else shown
 
 
 def required(finding):
@@ -127,7 +165,9 @@ def required(finding):
 
 
 def number(value, unit):
-    """Metres to the millimetre, rounded down so that a shortfall of one shows; everything else as short as it goes."""
+    """Metres to the millimetre, rounded down so that a shortfall of one shows; everything else as
+    short as it goes.
+    """
     if unit == "m":
         return f"{int((value + geometry.TOUCH_m) * 1000) / 1000:.3f} m"
     return f"{value:.6g} {unit}"
@@ -137,7 +177,11 @@ def _groups(site):
     lines = ["GROUPS"]
     for name, units in site.groups.items():
         energy_kWh = sum_kWh(units)
-        members = "" if [unit.name for unit in units] == [name] else ": " + ", ".join([unit.name for unit in units])
+        members = (
+            ""
+            if [unit.name for unit in units] == [name]
+            else ": " + ", ".join([unit.name for unit in units])
+        )
         lines += _folded(f"  {name:20} {energy_kWh:10.6g} kWh", members)
     return lines
 
@@ -154,7 +198,10 @@ def _exposures(site):
     lines = [f"EXPOSURES WITHIN {NEAR_m} m, from the nearest unit"]
     for unit, exposure, gap in sorted(site.nearest_units, key=lambda each: each[2].distance_m):
         if gap.distance_m <= NEAR_m:
-            lines.append(f"  {number(gap.distance_m, 'm'):>10}  {exposure.name:20} {exposure.kind:16} {unit.name}")
+            lines.append(
+                f"  {number(gap.distance_m, 'm'):>10}  {exposure.name:20} "
+                f"{exposure.kind:16} {unit.name}"
+            )
     if len(lines) == 1:
         lines.append("  none in the file")
     said = site.facts["absent"]
@@ -165,19 +212,25 @@ def _result(findings):
     lines = _folded("RESULT: ", headline(findings))
     for verdict in (audit.NOT_MET, audit.NEEDS_FACT):
         if _of(findings, verdict):
-            lines += _folded(f"  {verdict}: ", " ".join([each.rule.id for each in _of(findings, verdict)]))
+            lines += _folded(
+                f"  {verdict}: ", " ".join([each.rule.id for each in _of(findings, verdict)])
+            )
     return lines
 
 
 def headline(findings):
-    """How many rules are met, and how many of those by what nobody here has read; not met; without a fact."""
+    """How many rules are met, and how many of those by what nobody here has read; not met; without
+    a fact.
+    """
     met = _of(findings, audit.MET)
     unsure = len([each for each in met if not audit.is_sure(each)])
     second_hand = len([each for each in met if audit.is_sure(each) and each.confidence == "C2"])
     words = f"{len(met)} met" + (f", {unsure} of them by unconfirmed clauses (?)" if unsure else "")
     words += f"{' and' if unsure else ','} {second_hand} by second-hand ones" if second_hand else ""
-    return (f"{words}, {len(_of(findings, audit.NOT_MET))} not met, "
-            f"{len(_of(findings, audit.NEEDS_FACT))} need a fact")
+    return (
+        f"{words}, {len(_of(findings, audit.NOT_MET))} not met, "
+        f"{len(_of(findings, audit.NEEDS_FACT))} need a fact"
+    )
 
 
 def _of(findings, verdict):
@@ -187,16 +240,31 @@ def _of(findings, verdict):
 def document(site, findings):
     """Everything of the report as plain lists and dictionaries."""
     return {
-        "schema": 1, "name": site.facts["name"], "file": site.path, "edition": site.edition,
-        "local": list(site.local), "mode": site.mode, "place": site.place, "total_kWh": site.total_kWh,
-        "is_met": audit.is_met(findings), "headline": headline(findings),
+        "schema": 1,
+        "name": site.facts["name"],
+        "file": site.path,
+        "edition": site.edition,
+        "local": list(site.local),
+        "mode": site.mode,
+        "place": site.place,
+        "total_kWh": site.total_kWh,
+        "is_met": audit.is_met(findings),
+        "headline": headline(findings),
         "rules": [_rule_document(each) for each in findings],
         "groups": {name: sum_kWh(units) for name, units in site.groups.items()},
         "fire_areas": {name: sum_kWh(units) for name, units in site.fire_areas.items()},
-        "exposures": [{"unit": unit.name, "exposure": exposure.name, "kind": exposure.kind,
-                       "distance_m": round(gap.distance_m, 6)}
-                      for unit, exposure, gap in site.exposure_gaps if gap.distance_m <= NEAR_m],
-        "absent": list(site.facts["absent"] or ()), "placeholders": list(site.placeholder_lines),
+        "exposures": [
+            {
+                "unit": unit.name,
+                "exposure": exposure.name,
+                "kind": exposure.kind,
+                "distance_m": round(gap.distance_m, 6),
+            }
+            for unit, exposure, gap in site.exposure_gaps
+            if gap.distance_m <= NEAR_m
+        ],
+        "absent": list(site.facts["absent"] or ()),
+        "placeholders": list(site.placeholder_lines),
         "does_not_claim": list(CLAIMS),
     }
 
@@ -204,14 +272,25 @@ def document(site, findings):
 def _rule_document(finding):
     rule = finding.rule
     return {
-        "id": rule.id, "what": rule.what, "verdict": finding.verdict, "clause": finding.clause,
-        "confidence": rules.CONFIDENCE.get(finding.confidence, ""), "unit": rule.unit, "sense": rule.sense,
+        "id": rule.id,
+        "what": rule.what,
+        "verdict": finding.verdict,
+        "clause": finding.clause,
+        "confidence": rules.CONFIDENCE.get(finding.confidence, ""),
+        "unit": rule.unit,
+        "sense": rule.sense,
         "worst": None if finding.worst is None else _item_document(rule, finding.worst),
         "not_met": [_item_document(rule, item) for item in finding.wrong],
-        "missing": list(finding.facts), "reason": finding.reason,
+        "missing": list(finding.facts),
+        "reason": finding.reason,
     }
 
 
 def _item_document(rule, item):
     value = round(item.value, 6) if isinstance(item.value, float) else item.value
-    return {"measured": value, "required": audit.limit_of(rule, item), "between": list(item.names), "note": item.words}
+    return {
+        "measured": value,
+        "required": audit.limit_of(rule, item),
+        "between": list(item.names),
+        "note": item.words,
+    }

@@ -1,4 +1,6 @@
-"""Where a rule holds: each function takes a Site and returns "" where it does, else the reason why it does not."""
+"""Where a rule holds: each function takes a Site and returns "" where it does, else the reason why
+it does not.
+"""
 
 from controller.siting import fields as f
 
@@ -24,7 +26,9 @@ def _stationary(site):
 
 
 def sized(site):
-    """Stationary, where limits on size and spacing are aimed (row B10, which IFC 2018 does not have)."""
+    """Stationary, where limits on size and spacing are aimed (row B10, which IFC 2018 does not
+    have).
+    """
     if site.edition != f.IFC_2018:
         if site.facts["dedicated_building"]:
             return "a dedicated building (B10)"
@@ -75,7 +79,9 @@ def outdoor_units(site):
 
 
 def exposed_units(site):
-    """Stationary outdoors; on a roof and in an open garage only where the edition has no distances of its own there."""
+    """Stationary outdoors; on a roof and in an open garage only where the edition has no distances
+    of its own there.
+    """
     if site.mode == f.OPEN_GARAGE or site.mode == f.ROOFTOP and site.edition != f.IFC_2018:
         return "a roof or garage has rules of its own"
     return outdoor_units(site)

@@ -9,11 +9,14 @@ from controller.site.acceptance_text import placeholder_line
 from controller.siting import fields as f
 from controller.siting import geometry
 
-PARTITION_m = 0.5  # outlines are inner faces of walls: rooms apart by no more than the thickest wall between two touch
+# outlines are inner faces of walls: rooms apart by no more than the thickest wall between two touch
+PARTITION_m = 0.5
 
 
 class Unit(NamedTuple):
-    """area: name of the one that holds it, empty outside all; model: its table, None for what is not said."""
+    """area: name of the one that holds it, empty outside all; model: its table, None for what is
+    not said.
+    """
 
     name: str
     model_name: str
@@ -52,7 +55,8 @@ class Area(NamedTuple):
 class Exposure(NamedTuple):
     """Something that a fire of the storage must not reach, or that has to be kept free.
 
-    shape: all that is measured to; an open lot line is drawn on straight beyond the ends that the file says.
+    shape: all that is measured to; an open lot line is drawn on straight beyond the ends that the
+    file says.
     """
 
     name: str
@@ -72,7 +76,9 @@ class Barrier(NamedTuple):
 
 @dataclass(frozen=True)
 class Site:
-    """One siting file, checked. facts: the top of the file; fence: its table or None; la_r3: its facts."""
+    """One siting file, checked. facts: the top of the file; fence: its table or None; la_r3: its
+    facts.
+    """
 
     path: str
     facts: dict
@@ -107,25 +113,41 @@ class Site:
 
     @property
     def is_open_air(self):
-        """Whether buildings of the file are something beside the units, not around or under them."""
-        return self.place == f.OUTDOORS and self.mode in (f.STATIONARY, f.MOBILE) or self.mode == f.DWELLING
+        """Whether buildings of the file are something beside the units, not around or under
+        them.
+        """
+        return (
+            self.place == f.OUTDOORS
+            and self.mode in (f.STATIONARY, f.MOBILE)
+            or self.mode == f.DWELLING
+        )
 
     @property
     def counts_as_stationary(self):
         """Rows B29 and B30; an edition without rules for mobile storage takes it for stationary."""
         if self.mode != f.MOBILE:
             return self.mode != f.DWELLING
-        return ((self.facts["deployed_days"] or 0) > f.MOBILE_d or bool(self.facts["charging_location"])
-                or self.edition == f.IFC_2018)
+        return (
+            (self.facts["deployed_days"] or 0) > f.MOBILE_d
+            or bool(self.facts["charging_location"])
+            or self.edition == f.IFC_2018
+        )
 
     @functools.cached_property
     def placeholder_lines(self):
         """[one line] that names the papers that are an example's; [] without."""
-        tables = {"": self.facts, **{f"area.{area.name}.": area.facts for area in self.areas},
-                  **{f"model.{unit.model_name}.": unit.model for unit in self.units}}
+        tables = {
+            "": self.facts,
+            **{f"area.{area.name}.": area.facts for area in self.areas},
+            **{f"model.{unit.model_name}.": unit.model for unit in self.units},
+        }
         papers = {**f.SITE, **f.AREA, **f.MODEL}
-        texts = {where + key: value for where, table in tables.items() for key, value in table.items()
-                 if papers[key].kind == "named"}
+        texts = {
+            where + key: value
+            for where, table in tables.items()
+            for key, value in table.items()
+            if papers[key].kind == "named"
+        }
         return placeholder_line("papers of the plan", texts)
 
     @functools.cached_property
@@ -160,8 +182,12 @@ class Site:
 
     @functools.cached_property
     def areas_of_fire_area(self):
-        """{name: [areas that hold a unit]}: areas open to each other are one, its name theirs joined by " + "."""
-        found = [[area for area in self.used_areas if area in part] for part in _open_parts(self.areas)]
+        """{name: [areas that hold a unit]}: areas open to each other are one, its name theirs
+        joined by " + ".
+        """
+        found = [
+            [area for area in self.used_areas if area in part] for part in _open_parts(self.areas)
+        ]
         return {" + ".join([area.name for area in part]): part for part in found if part}
 
     @functools.cached_property
@@ -176,9 +202,12 @@ class Site:
     def near_pairs(self, within_m):
         """Pairs of units whose boxes are within a distance, each once, in the order of the file."""
         boxes = [geometry.box(unit.shape) for unit in self.units]
-        return [(first, second) for index, first in enumerate(self.units)
-                for other, second in enumerate(self.units[index + 1:], index + 1)
-                if geometry.box_distance_m(boxes[index], boxes[other]) <= within_m]
+        return [
+            (first, second)
+            for index, first in enumerate(self.units)
+            for other, second in enumerate(self.units[index + 1 :], index + 1)
+            if geometry.box_distance_m(boxes[index], boxes[other]) <= within_m
+        ]
 
     @functools.cached_property
     def all_pairs(self):
@@ -190,29 +219,44 @@ class Site:
     @functools.cached_property
     def pairs(self):
         """As all_pairs, of different groups."""
-        return [each for each in self.all_pairs if each[0].group != each[1].group] or self._nearest_pair(True)
+        return [
+            each for each in self.all_pairs if each[0].group != each[1].group
+        ] or self._nearest_pair(True)
 
     def _nearest_pair(self, of_different_groups):
-        """The two units whose boxes are nearest, where none are within reach; none where there are not two."""
-        apart = [(geometry.box_distance_m(geometry.box(a.shape), geometry.box(b.shape)), a, b)
-                 for a, b in self.near_pairs(math.inf) if not of_different_groups or a.group != b.group]
+        """The two units whose boxes are nearest, where none are within reach; none where there are
+        not two.
+        """
+        apart = [
+            (geometry.box_distance_m(geometry.box(a.shape), geometry.box(b.shape)), a, b)
+            for a, b in self.near_pairs(math.inf)
+            if not of_different_groups or a.group != b.group
+        ]
         a, b = min(apart, key=lambda each: each[0])[1:] if apart else (None, None)
         return [(a, b, geometry.gap(a.shape, b.shape))] if apart else []
 
     @functools.cached_property
     def exposure_gaps(self):
-        """[(unit, exposure, Gap)] in the order of the file: all within NEAR_m, and each exposure's next one beyond.
+        """[(unit, exposure, Gap)] in the order of the file: all within NEAR_m, and each exposure's
+        next one beyond.
 
-        No rule and no drawing asks for more: where nothing is near, or what is near is reduced (B19), a report shows
-        the next one. It is kept of units in areas and of the others, as row B34 looks at the latter only.
+        No rule and no drawing asks for more: where nothing is near, or what is near is reduced
+        (B19), a report shows the next one. It is kept of units in areas and of the others, as row
+        B34 looks at the latter only.
         """
         found = {}
         for is_held in (False, True):
-            units = [(index, unit.shape, geometry.box(unit.shape)) for index, unit in enumerate(self.units)
-                     if bool(unit.area) == is_held]
+            units = [
+                (index, unit.shape, geometry.box(unit.shape))
+                for index, unit in enumerate(self.units)
+                if bool(unit.area) == is_held
+            ]
             for number, exposure in enumerate(self.exposures):
                 found |= {(index, number): gap for index, gap in _near_gaps(units, exposure.shape)}
-        return [(self.units[index], self.exposures[number], found[index, number]) for index, number in sorted(found)]
+        return [
+            (self.units[index], self.exposures[number], found[index, number])
+            for index, number in sorted(found)
+        ]
 
     @functools.cached_property
     def nearest_units(self):
@@ -226,8 +270,12 @@ class Site:
     @functools.cached_property
     def wall_gaps(self):
         """[(unit, area, Gap to its walls)] of units in an area."""
-        return [(unit, area, geometry.gap(unit.shape, geometry.outline(area.shape)))
-                for unit in self.units for area in self.areas if area.name == unit.area]
+        return [
+            (unit, area, geometry.gap(unit.shape, geometry.outline(area.shape)))
+            for unit in self.units
+            for area in self.areas
+            if area.name == unit.area
+        ]
 
     def unsaid(self, kinds):
         """Those kinds of exposure that the file neither has nor calls absent."""
@@ -237,20 +285,34 @@ class Site:
     @functools.cached_property
     def nearest_exposure(self):
         """(unit, exposure, Gap) of the nearest thing of row B10, None without any."""
-        found = [each for each in self.exposure_gaps if each[1].kind in (*f.EXPOSED, "egress", "air_intake", "opening")]
+        found = [
+            each
+            for each in self.exposure_gaps
+            if each[1].kind in (*f.EXPOSED, "egress", "air_intake", "opening")
+        ]
         return min(found, key=lambda each: each[2].distance_m, default=None)
 
     @functools.cached_property
     def is_remote(self):
         """Outdoors and further than 30.5 m from every exposure, all kinds being said."""
-        return (self.place == f.OUTDOORS and not self.unsaid(f.EXPOSED)
-                and (self.nearest_exposure is None or self.nearest_exposure[2].distance_m > f.NEAR_m))
+        return (
+            self.place == f.OUTDOORS
+            and not self.unsaid(f.EXPOSED)
+            and (self.nearest_exposure is None or self.nearest_exposure[2].distance_m > f.NEAR_m)
+        )
 
 
 def _near_gaps(units, shape):
-    """(index, Gap) of those of [(index, shape, box)] within NEAR_m of a shape, and of the next one beyond."""
+    """(index, Gap) of those of [(index, shape, box)] within NEAR_m of a shape, and of the next one
+    beyond.
+    """
     around, beyond_m = geometry.box(shape), math.inf
-    apart = sorted([(geometry.box_distance_m(box, around), index, unit_shape) for index, unit_shape, box in units])
+    apart = sorted(
+        [
+            (geometry.box_distance_m(box, around), index, unit_shape)
+            for index, unit_shape, box in units
+        ]
+    )
     for least_m, index, unit_shape in apart:
         if least_m > beyond_m + geometry.TOUCH_m:
             return
@@ -270,9 +332,13 @@ def _open_parts(areas):
 
 
 def _is_open_to(area, other):
-    """Whether two areas stand wall to wall and neither is said to be rated enough; a rating not said is none."""
+    """Whether two areas stand wall to wall and neither is said to be rated enough; a rating not
+    said is none.
+    """
     if max(each.facts["fire_rating_h"] or 0 for each in (area, other)) >= f.SEPARATION_h:
         return False
     reach_m = PARTITION_m + geometry.TOUCH_m
-    return (geometry.box_distance_m(geometry.box(area.shape), geometry.box(other.shape)) <= reach_m
-            and geometry.gap(area.shape, other.shape).distance_m <= reach_m)
+    return (
+        geometry.box_distance_m(geometry.box(area.shape), geometry.box(other.shape)) <= reach_m
+        and geometry.gap(area.shape, other.shape).distance_m <= reach_m
+    )

@@ -1,4 +1,6 @@
-"""What every page's facts are made with: reasons, ages, and values that are None unless they are known."""
+"""What every page's facts are made with: reasons, ages, and values that are None unless they are
+known.
+"""
 
 from controller.core import image, reasons
 from controller.rows import reason_words
@@ -11,7 +13,13 @@ def reason(code):
     if code == reasons.NONE:
         return None
     name, sentence, remedy = reason_words.text(code)
-    return {"code": code, "label": reasons.label(code), "name": name, "sentence": sentence, "remedy": remedy}
+    return {
+        "code": code,
+        "label": reasons.label(code),
+        "name": name,
+        "sentence": sentence,
+        "remedy": remedy,
+    }
 
 
 def tick_ms(shadow):
@@ -72,18 +80,29 @@ def cabinet_parameter(shadow, index):
 def head(shadow):
     """What stands at the top of every page."""
     names = shadow.reader.header.get("names", {})
-    return {"cabinet": names.get("cabinet") or names.get("site", "-"), "state": s.STATES[shadow.out[s.STATE]],
-            "uptime_ms": uptime_ms(shadow), "sequence": shadow.sequence, "locked_out_by": locked_out_by(shadow),
-            "test_left_ms": test_left_ms(shadow)}
+    return {
+        "cabinet": names.get("cabinet") or names.get("site", "-"),
+        "state": s.STATES[shadow.out[s.STATE]],
+        "uptime_ms": uptime_ms(shadow),
+        "sequence": shadow.sequence,
+        "locked_out_by": locked_out_by(shadow),
+        "test_left_ms": test_left_ms(shadow),
+    }
 
 
 def test_left_ms(shadow):
-    """Time left of TEST mode as the kernel counts it, ms; 0 while it stops at its end; None outside of it."""
+    """Time left of TEST mode as the kernel counts it, ms; 0 while it stops at its end; None outside
+    of it.
+    """
     permit = shadow.core.kernel.permit
-    return max(0, permit.test_ticks - permit.tried[1]) * tick_ms(shadow) if shadow.inp[s.TEST_REQUEST] else None
+    return (
+        max(0, permit.test_ticks - permit.tried[1]) * tick_ms(shadow)
+        if shadow.inp[s.TEST_REQUEST]
+        else None
+    )
 
 
 def locked_out_by(shadow):
     """Name of the person who has locked the cabinet out, None for nobody."""
     first = image.operator_at(shadow.layout) + 1
-    return image.name_of(shadow.inp[first:first + len(image.OPERATOR) - 1]) or None
+    return image.name_of(shadow.inp[first : first + len(image.OPERATOR) - 1]) or None

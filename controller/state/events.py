@@ -1,4 +1,6 @@
-"""Events: from the recorder where there is one, else what the keyframes of the present journal tell."""
+"""Events: from the recorder where there is one, else what the keyframes of the present journal
+tell.
+"""
 
 from controller.core import reasons
 from controller.record import history as h
@@ -16,15 +18,26 @@ FROM_JOURNAL = "No recorder: from the journal of this run, times since its start
 def facts(shadow, history, recorded):
     """The page `events` as plain data, oldest first; recorded: record.Record or None."""
     if recorded is not None:
-        events = [{**event, **{name: event[name] or "" for name in WORDS}, "utc_text": record.utc_text(event["utc_us"])}
-                  for event in _in_order(recorded.events(COUNT_MAX))]
+        events = [
+            {
+                **event,
+                **{name: event[name] or "" for name in WORDS},
+                "utc_text": record.utc_text(event["utc_us"]),
+            }
+            for event in _in_order(recorded.events(COUNT_MAX))
+        ]
         return {**base.head(shadow), "source": FROM_RECORD, "events": events}
-    return {**base.head(shadow), "source": FROM_JOURNAL, "events": [_of_journal(event) for event in history.events]}
+    return {
+        **base.head(shadow),
+        "source": FROM_JOURNAL,
+        "events": [_of_journal(event) for event in history.events],
+    }
 
 
 def _in_order(events):
-    """Events as they happened; given as they were written. What a recorder finds in the journal after a gap is written
-    later than what it has said about the gap: by the clock that nobody can set it finds its place.
+    """Events as they happened; given as they were written. What a recorder finds in the journal
+    after a gap is written later than what it has said about the gap: by the clock that nobody can
+    set it finds its place.
 
     That clock begins anew with each boot, and the day may be set: no event moves beyond either.
     """
@@ -40,13 +53,26 @@ def _in_order(events):
 
 def _of_journal(event):
     if event["kind"] == h.STATE:
-        return {"uptime_ms": event["uptime_ms"], "kind": "state", "code": "", "scope": "cabinet",
-                "text": event["state"]}
+        return {
+            "uptime_ms": event["uptime_ms"],
+            "kind": "state",
+            "code": "",
+            "scope": "cabinet",
+            "text": event["state"],
+        }
     name = event["stage"]
     stage = h.STAGES[name.partition(".")[0]]
     code = reasons.ROW + stage[m.S_ROW]
     words = reason_words.text(code)[0]
-    text = {h.BEGAN: f"{stage[m.S_ID]}: {words}", h.CEASED: f"{stage[m.S_ID]}: {words}: stands no more",
-            h.FIRST_OUT: f"{stage[m.S_ID]}: {words} is the first-out"}[event["kind"]]
-    return {"uptime_ms": event["uptime_ms"], "kind": event["kind"].partition("_")[0], "code": reasons.label(code),
-            "scope": h.scope_of(name), "text": text}
+    text = {
+        h.BEGAN: f"{stage[m.S_ID]}: {words}",
+        h.CEASED: f"{stage[m.S_ID]}: {words}: stands no more",
+        h.FIRST_OUT: f"{stage[m.S_ID]}: {words} is the first-out",
+    }[event["kind"]]
+    return {
+        "uptime_ms": event["uptime_ms"],
+        "kind": event["kind"].partition("_")[0],
+        "code": reasons.label(code),
+        "scope": h.scope_of(name),
+        "text": text,
+    }

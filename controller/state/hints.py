@@ -1,14 +1,25 @@
-"""What the sources of hints have in force: value, how long it is valid, what comes then, and who binds."""
+"""What the sources of hints have in force: value, how long it is valid, what comes then, and who
+binds.
+"""
 
 from controller.core import hint_codes, hint_sources
 from controller.core.policies import hint_table as t
 
-BINDING = {"control": t.O_CONTROL_SOURCE, "charge_W_max": t.O_CHARGE_SOURCE, "discharge_W_max": t.O_DISCHARGE_SOURCE,
-           "import_W_max": t.O_IMPORT_SOURCE, "export_W_max": t.O_EXPORT_SOURCE}
+BINDING = {
+    "control": t.O_CONTROL_SOURCE,
+    "charge_W_max": t.O_CHARGE_SOURCE,
+    "discharge_W_max": t.O_DISCHARGE_SOURCE,
+    "import_W_max": t.O_IMPORT_SOURCE,
+    "export_W_max": t.O_EXPORT_SOURCE,
+}
 
-QUANTITIES_OF = {"control": ("power_W",), "charge_W_max": ("charge_W_max", "import_W_max"),
-                 "discharge_W_max": ("discharge_W_max", "export_W_max"), "import_W_max": ("import_W_max",),
-                 "export_W_max": ("export_W_max",)}
+QUANTITIES_OF = {
+    "control": ("power_W",),
+    "charge_W_max": ("charge_W_max", "import_W_max"),
+    "discharge_W_max": ("discharge_W_max", "export_W_max"),
+    "import_W_max": ("import_W_max",),
+    "export_W_max": ("export_W_max",),
+}
 
 
 def words(shadow):
@@ -17,7 +28,7 @@ def words(shadow):
     if t.HINT_OUTPUTS[0] not in names:
         return ()
     first = names.index(t.HINT_OUTPUTS[0])
-    return shadow.out[first:first + t.output_count(len(source_names(shadow)))]
+    return shadow.out[first : first + t.output_count(len(source_names(shadow)))]
 
 
 def source_names(shadow):
@@ -32,23 +43,39 @@ def binding(shadow):
 
 
 def in_force(shadow):
-    """[{source, role, quantity, value_W, valid_s, state, fallback_W}] of every quantity that a source has in force."""
+    """[{source, role, quantity, value_W, valid_s, state, fallback_W}] of every quantity that a
+    source has in force.
+    """
     out, found = words(shadow), []
     for index, name in enumerate(source_names(shadow)):
         for quantity, called in hint_codes.QUANTITIES.items():
             state = out[t.output_at(index, quantity, t.F_STATE)]
             if state != t.NONE:
-                value_W, valid_s = [out[t.output_at(index, quantity, field)] for field in (t.F_VALUE_W, t.F_VALID_S)]
-                found.append({"source": name, "quantity": called, "value_W": value_W, "valid_s": valid_s,
-                              "state": t.STATES[state], "fallback_W": fallback_W(shadow, index, quantity),
-                              "is_heartbeat_owed": _is_owed(shadow, index, quantity)})
+                value_W, valid_s = [
+                    out[t.output_at(index, quantity, field)] for field in (t.F_VALUE_W, t.F_VALID_S)
+                ]
+                found.append(
+                    {
+                        "source": name,
+                        "quantity": called,
+                        "value_W": value_W,
+                        "valid_s": valid_s,
+                        "state": t.STATES[state],
+                        "fallback_W": fallback_W(shadow, index, quantity),
+                        "is_heartbeat_owed": _is_owed(shadow, index, quantity),
+                    }
+                )
     return found
 
 
 def _is_owed(shadow, index, quantity):
-    """True while a fallback waits for a heartbeat, and not only for the first hint since the start."""
+    """True while a fallback waits for a heartbeat, and not only for the first hint since the
+    start.
+    """
     table = shadow.core.hints
-    entry = table.entries[index * len(hint_sources.QUANTITIES) + hint_sources.QUANTITIES.index(quantity)]
+    entry = table.entries[
+        index * len(hint_sources.QUANTITIES) + hint_sources.QUANTITIES.index(quantity)
+    ]
     return bool(table.state[entry + t.E_LAPSED])
 
 
@@ -69,7 +96,8 @@ def remaining_Wh(shadow):
 def of_source(shadow, what):
     """The entries in force of whoever binds `what` (a key of BINDING), for the cause of a reason.
 
-    A source whose role does not oblige the battery narrows charging with its import maximum: then that is the entry.
+    A source whose role does not oblige the battery narrows charging with its import maximum: then
+    that is the entry.
     """
     name = binding(shadow)[what]
     own = [each for each in in_force(shadow) if each["source"] == name]

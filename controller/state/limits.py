@@ -1,4 +1,6 @@
-"""The numbers behind each limit: which rack, which cell, how old, which rows; taken from the shadow's own kernel."""
+"""The numbers behind each limit: which rack, which cell, how old, which rows; taken from the
+shadow's own kernel.
+"""
 
 from controller.core import parameters as c
 from controller.core import reasons
@@ -15,7 +17,9 @@ CELLS_PER_MODULE_MAX = 32  # a cell's position is module x 32 + cell
 
 
 def way_and_limit(code):
-    """(CHARGE or DISCHARGE, number of the kernel's limit) of a reason code, None for any other code."""
+    """(CHARGE or DISCHARGE, number of the kernel's limit) of a reason code, None for any other
+    code.
+    """
     for way, codes in ((CHARGE, reasons.KERNEL_CHARGE), (DISCHARGE, reasons.KERNEL_DISCHARGE)):
         if code in codes:
             return way, codes.index(code)
@@ -28,11 +32,17 @@ def kernel_limit_W(shadow, way):
 
 
 def next_limit(shadow, way, number):
-    """(W, reason code) of the kernel one way without its limit of that number; the code is the first unit's."""
+    """(W, reason code) of the kernel one way without its limit of that number; the code is the
+    first unit's.
+    """
     limit, at = shadow.core.kernel.bounds.limit_W, way * bounds.LIMIT_COUNT
     others = [index for index in range(bounds.LIMIT_COUNT) if index != number]
-    named = bounds.NAMED.index  # of several that leave nothing the kernel names the last of these, else the first
-    lowest = min(others, key=lambda index: (limit[at + index], named(index) if limit[at + index] else -named(index)))
+    # of several that leave nothing the kernel names the last of these, else the first
+    named = bounds.NAMED.index
+    lowest = min(
+        others,
+        key=lambda index: (limit[at + index], named(index) if limit[at + index] else -named(index)),
+    )
     codes = reasons.KERNEL_DISCHARGE if way else reasons.KERNEL_CHARGE
     return sum(_of_units(shadow, way, number)), codes[lowest]
 
@@ -40,14 +50,24 @@ def next_limit(shadow, way, number):
 def _of_units(shadow, way, without):
     """Each unit's lowest limit, W >= 0; `without`: number of a limit to be left out."""
     limit = shadow.core.kernel.bounds.limit_W
-    return [min([limit[(unit * 2 + way) * bounds.LIMIT_COUNT + index] for index in range(bounds.LIMIT_COUNT)
-                 if index != without]) for unit in range(shadow.layout.units)]
+    return [
+        min(
+            [
+                limit[(unit * 2 + way) * bounds.LIMIT_COUNT + index]
+                for index in range(bounds.LIMIT_COUNT)
+                if index != without
+            ]
+        )
+        for unit in range(shadow.layout.units)
+    ]
 
 
 def published_W(shadow, way):
     """What the kernel permits one way, all units together, W >= 0."""
     signal = s.DISCHARGE_W_MAX if way else s.CHARGE_W_MAX
-    return sum([shadow.out[shadow.layout.unit_output(unit, signal)] for unit in range(shadow.layout.units)])
+    return sum(
+        [shadow.out[shadow.layout.unit_output(unit, signal)] for unit in range(shadow.layout.units)]
+    )
 
 
 def recovering(shadow, way):
@@ -65,28 +85,44 @@ def cause(shadow, code):
     found = way_and_limit(code)
     if found:
         way, number = found
-        return {"kind": bounds.LIMITS[number], "recovering": recovering(shadow, way),
-                **_KERNEL[number](shadow, way, number)}
+        return {
+            "kind": bounds.LIMITS[number],
+            "recovering": recovering(shadow, way),
+            **_KERNEL[number](shadow, way, number),
+        }
     return _OTHERS[code](shadow) if code in _OTHERS else None
 
 
 def _unit_of(shadow, way, number):
     """The unit whose limit of this number is the lowest."""
     limit = shadow.core.kernel.bounds.limit_W
-    return min(range(shadow.layout.units), key=lambda unit: limit[(unit * 2 + way) * bounds.LIMIT_COUNT + number])
+    return min(
+        range(shadow.layout.units),
+        key=lambda unit: limit[(unit * 2 + way) * bounds.LIMIT_COUNT + number],
+    )
 
 
 def _rated(shadow, way, number):
     limit = shadow.core.kernel.bounds.limit_W
-    return {"limit_W": sum([limit[(unit * 2 + way) * bounds.LIMIT_COUNT + number]
-                            for unit in range(shadow.layout.units)])}
+    return {
+        "limit_W": sum(
+            [
+                limit[(unit * 2 + way) * bounds.LIMIT_COUNT + number]
+                for unit in range(shadow.layout.units)
+            ]
+        )
+    }
 
 
 def _online(shadow, unit):
     """Racks (from 0) that share the current of a unit."""
     kernel = shadow.core.kernel
-    return [rack for rack in range(shadow.layout.racks) if kernel.features.rack_unit[rack] == unit
-            and kernel.bounds.rack_limit[rack * bounds.RACK_LIMITS + bounds.RL_CLOSED]]
+    return [
+        rack
+        for rack in range(shadow.layout.racks)
+        if kernel.features.rack_unit[rack] == unit
+        and kernel.bounds.rack_limit[rack * bounds.RACK_LIMITS + bounds.RL_CLOSED]
+    ]
 
 
 def _rack_word(shadow, rack, word):
@@ -94,7 +130,9 @@ def _rack_word(shadow, rack, word):
 
 
 def _current(shadow, way, number):
-    """online x current x sharing x voltage (x efficiency): as bounds.Bounds has it, factor by factor."""
+    """online x current x sharing x voltage (x efficiency): as bounds.Bounds has it, factor by
+    factor.
+    """
     unit = _unit_of(shadow, way, number)
     online = _online(shadow, unit)
     numbers = {"unit": unit + 1, "racks_online": len(online)}
@@ -104,25 +142,39 @@ def _current(shadow, way, number):
     rack_current_mA = _rack_word(shadow, rack, bounds.RL_CURRENT_MA + way)
     at = (unit * 2 + way) * bounds.LIMIT_COUNT + number
     return numbers | {
-        "rack": rack + 1, "rack_current_mA": rack_current_mA,
+        "rack": rack + 1,
+        "rack_current_mA": rack_current_mA,
         "is_rating": rack_current_mA >= base.rack_parameter(shadow, rack, p.R_RATED_CURRENT_MA),
         "voltage_V": min([_rack_word(shadow, each, bounds.RL_VOLTAGE_V) for each in online]),
         "sharing_permille": base.unit_parameter(shadow, unit, p.U_RACK_SHARING_PERMILLE),
-        "efficiency_permille": base.unit_parameter(shadow, unit, p.U_EFFICIENCY_PERMILLE_MIN) if way else 1000,
-        "limit_W": shadow.core.kernel.bounds.limit_W[at], "cell": cell(shadow, rack, way)}
+        "efficiency_permille": base.unit_parameter(shadow, unit, p.U_EFFICIENCY_PERMILLE_MIN)
+        if way
+        else 1000,
+        "limit_W": shadow.core.kernel.bounds.limit_W[at],
+        "cell": cell(shadow, rack, way),
+    }
 
 
 def cell(shadow, rack, way):
-    """{rack, module, cell, voltage_mV, spread_mV} of the highest (charge) or lowest cell; None while unknown."""
-    ends = (s.CELL_VOLTAGE_MV_MAX, s.CELL_POSITION_MAX), (s.CELL_VOLTAGE_MV_MIN, s.CELL_POSITION_MIN)
+    """{rack, module, cell, voltage_mV, spread_mV} of the highest (charge) or lowest cell; None
+    while unknown.
+    """
+    ends = (
+        (s.CELL_VOLTAGE_MV_MAX, s.CELL_POSITION_MAX),
+        (s.CELL_VOLTAGE_MV_MIN, s.CELL_POSITION_MIN),
+    )
     voltage_mV = base.rack_value(shadow, rack, ends[way][0])
     if voltage_mV is None or not base.rack_parameter(shadow, rack, p.R_CELLS_REPORTED):
         return None
     position = base.rack_value(shadow, rack, ends[way][1])
     other_mV = base.rack_value(shadow, rack, ends[1 - way][0])
-    return {"rack": rack + 1, "module": position // CELLS_PER_MODULE_MAX + 1,
-            "cell": position % CELLS_PER_MODULE_MAX + 1, "voltage_mV": voltage_mV,
-            "spread_mV": abs(voltage_mV - other_mV)}
+    return {
+        "rack": rack + 1,
+        "module": position // CELLS_PER_MODULE_MAX + 1,
+        "cell": position % CELLS_PER_MODULE_MAX + 1,
+        "voltage_mV": voltage_mV,
+        "spread_mV": abs(voltage_mV - other_mV),
+    }
 
 
 def _weakest(shadow, way, number, word):
@@ -137,10 +189,14 @@ def _voltage_taper(shadow, way, number):
     if rack is None:
         return {"unit": unit + 1, "racks_online": 0}
     first = p.R_DISCHARGE_TAPER_MV if way else p.R_CHARGE_TAPER_MV
-    return {"unit": unit + 1, "rack": rack + 1, "cell": cell(shadow, rack, way),
-            "left_permille": _rack_word(shadow, rack, bounds.RL_CELL_VOLTAGE + way),
-            "full_at_mV": base.rack_parameter(shadow, rack, first),
-            "none_at_mV": base.rack_parameter(shadow, rack, first + 1)}
+    return {
+        "unit": unit + 1,
+        "rack": rack + 1,
+        "cell": cell(shadow, rack, way),
+        "left_permille": _rack_word(shadow, rack, bounds.RL_CELL_VOLTAGE + way),
+        "full_at_mV": base.rack_parameter(shadow, rack, first),
+        "none_at_mV": base.rack_parameter(shadow, rack, first + 1),
+    }
 
 
 def _temperature_taper(shadow, way, number):
@@ -149,13 +205,22 @@ def _temperature_taper(shadow, way, number):
         return {"unit": unit + 1, "racks_online": 0}
     features = shadow.core.kernel.features
     at = features.rack_base + rack * m.RACK_FEATURE_COUNT
-    hottest, coldest = features.value[at + m.F_TEMPERATURE_DDEGC_MAX], features.value[at + m.F_TEMPERATURE_DDEGC_MIN]
+    hottest, coldest = (
+        features.value[at + m.F_TEMPERATURE_DDEGC_MAX],
+        features.value[at + m.F_TEMPERATURE_DDEGC_MIN],
+    )
     hot, cold = shadow.core.kernel.bounds.tapers[way]
     is_cold = bounds.taper_permille(coldest, *cold) < bounds.taper_permille(hottest, *hot)
     full_at, none_at = cold if is_cold else hot
-    return {"unit": unit + 1, "rack": rack + 1, "is_cold": is_cold, "module_ddegC": coldest if is_cold else hottest,
-            "left_permille": _rack_word(shadow, rack, bounds.RL_TEMPERATURE + way),
-            "full_at_ddegC": full_at, "none_at_ddegC": none_at}
+    return {
+        "unit": unit + 1,
+        "rack": rack + 1,
+        "is_cold": is_cold,
+        "module_ddegC": coldest if is_cold else hottest,
+        "left_permille": _rack_word(shadow, rack, bounds.RL_TEMPERATURE + way),
+        "full_at_ddegC": full_at,
+        "none_at_ddegC": none_at,
+    }
 
 
 def _soc_taper(shadow, way, number):
@@ -163,9 +228,14 @@ def _soc_taper(shadow, way, number):
     if rack is None:
         return {"unit": unit + 1, "racks_online": 0}
     full_at, none_at = bounds.SOC_TAPER_PERMILLE[way]
-    return {"unit": unit + 1, "rack": rack + 1, "soc_permille": base.rack_value(shadow, rack, s.SOC_PERMILLE),
-            "left_permille": _rack_word(shadow, rack, bounds.RL_SOC + way),
-            "full_at_permille": full_at, "none_at_permille": none_at}
+    return {
+        "unit": unit + 1,
+        "rack": rack + 1,
+        "soc_permille": base.rack_value(shadow, rack, s.SOC_PERMILLE),
+        "left_permille": _rack_word(shadow, rack, bounds.RL_SOC + way),
+        "full_at_permille": full_at,
+        "none_at_permille": none_at,
+    }
 
 
 def _silence(shadow, way, number):
@@ -173,30 +243,54 @@ def _silence(shadow, way, number):
     if rack is None:
         return {"unit": unit + 1, "racks_online": 0}
     oldest_ticks = shadow.core.kernel.features.ages.oldest_ticks[1 + rack]
-    return {"unit": unit + 1, "rack": rack + 1, "age_ms": oldest_ticks * base.tick_ms(shadow),
-            "left_permille": _rack_word(shadow, rack, bounds.RL_SILENCE),
-            "full_at_ms": base.rack_parameter(shadow, rack, p.R_BMS_WARN_MS),
-            "none_at_ms": base.rack_parameter(shadow, rack, p.R_BMS_RAMP_MS)}
+    return {
+        "unit": unit + 1,
+        "rack": rack + 1,
+        "age_ms": oldest_ticks * base.tick_ms(shadow),
+        "left_permille": _rack_word(shadow, rack, bounds.RL_SILENCE),
+        "full_at_ms": base.rack_parameter(shadow, rack, p.R_BMS_WARN_MS),
+        "none_at_ms": base.rack_parameter(shadow, rack, p.R_BMS_RAMP_MS),
+    }
 
 
 def _rows(shadow, way, number):
-    """The standing rows that ask for this limit; without one, a controlled stop or a closing does."""
-    demands = {bounds.L_DERATE: (m.D_DISCHARGE_DERATE_PCT if way else m.D_CHARGE_DERATE_PCT, 1),
-               bounds.L_INHIBIT: (m.D_DISCHARGE_INHIBIT if way else m.D_CHARGE_INHIBIT, m.INHIBIT_AT_ONCE),
-               bounds.L_RAMP_TO_ZERO: (m.D_PCS, m.PCS_RAMP), bounds.L_STOP: (m.D_PCS, m.PCS_STOP)}
-    return {"rows": rows_demanding(shadow, *demands[number]), "state": s.STATES[shadow.out[s.STATE]]}
+    """The standing rows that ask for this limit; without one, a controlled stop or a closing
+    does.
+    """
+    demands = {
+        bounds.L_DERATE: (m.D_DISCHARGE_DERATE_PCT if way else m.D_CHARGE_DERATE_PCT, 1),
+        bounds.L_INHIBIT: (m.D_DISCHARGE_INHIBIT if way else m.D_CHARGE_INHIBIT, m.INHIBIT_AT_ONCE),
+        bounds.L_RAMP_TO_ZERO: (m.D_PCS, m.PCS_RAMP),
+        bounds.L_STOP: (m.D_PCS, m.PCS_STOP),
+    }
+    return {
+        "rows": rows_demanding(shadow, *demands[number]),
+        "state": s.STATES[shadow.out[s.STATE]],
+    }
 
 
 def _permit(shadow, way, number):
-    return {"state": s.STATES[shadow.out[s.STATE]],
-            "waits_for": base.reason(reasons.inhibit_code(shadow.out[s.INHIBIT_REASON]))}
+    return {
+        "state": s.STATES[shadow.out[s.STATE]],
+        "waits_for": base.reason(reasons.inhibit_code(shadow.out[s.INHIBIT_REASON])),
+    }
 
 
-_KERNEL = {bounds.L_PCS_RATED: _rated, bounds.L_INSTALLER: _rated, bounds.L_BMS_CURRENT: _current,
-           bounds.L_CELL_VOLTAGE_TAPER: _voltage_taper, bounds.L_TEMPERATURE_TAPER: _temperature_taper,
-           bounds.L_BMS_SILENCE: _silence, bounds.L_DERATE: _rows, bounds.L_INHIBIT: _rows,
-           bounds.L_RAMP_TO_ZERO: _rows, bounds.L_STOP: _rows, bounds.L_PERMIT: _permit,
-           bounds.L_SOC_TAPER: _soc_taper, bounds.L_TEST: _rated}
+_KERNEL = {
+    bounds.L_PCS_RATED: _rated,
+    bounds.L_INSTALLER: _rated,
+    bounds.L_BMS_CURRENT: _current,
+    bounds.L_CELL_VOLTAGE_TAPER: _voltage_taper,
+    bounds.L_TEMPERATURE_TAPER: _temperature_taper,
+    bounds.L_BMS_SILENCE: _silence,
+    bounds.L_DERATE: _rows,
+    bounds.L_INHIBIT: _rows,
+    bounds.L_RAMP_TO_ZERO: _rows,
+    bounds.L_STOP: _rows,
+    bounds.L_PERMIT: _permit,
+    bounds.L_SOC_TAPER: _soc_taper,
+    bounds.L_TEST: _rated,
+}
 
 
 def _control(shadow, index):
@@ -213,29 +307,54 @@ def _soc(shadow):
 
 def _reserve(shadow, kept, reached, discharge_W_max):
     state = shadow.core.reserve.state
-    return {"kind": "reserve", **_soc(shadow), "reserve_permille": _control(shadow, kept),
-            "opens_at_permille": _control(shadow, kept) + _control(shadow, c.C_SOC_RESERVE_HYSTERESIS_PERMILLE),
-            "is_reached": bool(state[reached]), "discharge_W_max": state[discharge_W_max]}
+    return {
+        "kind": "reserve",
+        **_soc(shadow),
+        "reserve_permille": _control(shadow, kept),
+        "opens_at_permille": _control(shadow, kept)
+        + _control(shadow, c.C_SOC_RESERVE_HYSTERESIS_PERMILLE),
+        "is_reached": bool(state[reached]),
+        "discharge_W_max": state[discharge_W_max],
+    }
 
 
 def _soft(shadow):
-    return _reserve(shadow, c.C_SOC_RESERVE_SOFT_PERMILLE, reserve.S_SOFT_REACHED, reserve.S_SOFT_DISCHARGE_W_MAX)
+    return _reserve(
+        shadow,
+        c.C_SOC_RESERVE_SOFT_PERMILLE,
+        reserve.S_SOFT_REACHED,
+        reserve.S_SOFT_DISCHARGE_W_MAX,
+    )
 
 
 def _hard(shadow):
-    return _reserve(shadow, c.C_SOC_RESERVE_HARD_PERMILLE, reserve.S_HARD_REACHED, reserve.S_HARD_DISCHARGE_W_MAX)
+    return _reserve(
+        shadow,
+        c.C_SOC_RESERVE_HARD_PERMILLE,
+        reserve.S_HARD_REACHED,
+        reserve.S_HARD_DISCHARGE_W_MAX,
+    )
 
 
 def _connection(shadow):
-    return {"kind": "connection", "connection_W": shadow.core.load.state[site_load.S_CONNECTION_W],
-            "grid_import_W_max": _control(shadow, c.C_GRID_IMPORT_W_MAX),
-            "grid_export_W_max": _control(shadow, c.C_GRID_EXPORT_W_MAX)}
+    return {
+        "kind": "connection",
+        "connection_W": shadow.core.load.state[site_load.S_CONNECTION_W],
+        "grid_import_W_max": _control(shadow, c.C_GRID_IMPORT_W_MAX),
+        "grid_export_W_max": _control(shadow, c.C_GRID_EXPORT_W_MAX),
+    }
 
 
 def _ramp(shadow):
     return {"kind": "ramp", "W_per_s": _control(shadow, c.C_SETPOINT_RAMP_W_PER_S)}
 
 
-_OTHERS = {reasons.RESERVE_SOFT: _soft, reasons.RESERVE_SOFT_SOC_UNKNOWN: _soft, reasons.RESERVE_HARD: _hard,
-           reasons.RESERVE_HARD_SOC_UNKNOWN: _hard, reasons.GRID_IMPORT: _connection,
-           reasons.GRID_EXPORT: _connection, reasons.SETPOINT_RAMP: _ramp}
+_OTHERS = {
+    reasons.RESERVE_SOFT: _soft,
+    reasons.RESERVE_SOFT_SOC_UNKNOWN: _soft,
+    reasons.RESERVE_HARD: _hard,
+    reasons.RESERVE_HARD_SOC_UNKNOWN: _hard,
+    reasons.GRID_IMPORT: _connection,
+    reasons.GRID_EXPORT: _connection,
+    reasons.SETPOINT_RAMP: _ramp,
+}

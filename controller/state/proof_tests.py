@@ -1,4 +1,6 @@
-"""Proof tests of the controller that is watched: its header says which rows are armed, the ledger what was tested."""
+"""Proof tests of the controller that is watched: its header says which rows are armed, the ledger
+what was tested.
+"""
 
 import os
 
@@ -7,7 +9,9 @@ from controller.system.paths import plain
 
 
 class Ledger:
-    """`read` the ledger of a state directory: anew only when the file has changed (70 us a record, every second)."""
+    """`read` the ledger of a state directory: anew only when the file has changed (70 us a record,
+    every second).
+    """
 
     def __init__(self, state_directory):
         self._directory, self._seen, self._found = state_directory, None, None
@@ -27,8 +31,9 @@ class Ledger:
 def facts(header, ledger, utc_us, clock):
     """{rows, summary, wrong, clock} as plain data, None for a controller that says nothing of them.
 
-    rows: of proof_state.rows; summary: what is due next, in a few words; wrong: lines about the ledger itself; clock:
-    where the day is known from (utc.py). Of a clock that is not known to be right nobody knows that nothing is late.
+    rows: of proof_state.rows; summary: what is due next, in a few words; wrong: lines about the
+    ledger itself; clock: where the day is known from (utc.py). Of a clock that is not known to be
+    right nobody knows that nothing is late.
     """
     planned = header.get("proof_tests")
     if planned is None:
@@ -36,9 +41,19 @@ def facts(header, ledger, utc_us, clock):
     try:
         found = ledger.read()
     except OSError as error:
-        return {"rows": [], "summary": "proof tests unknown", "wrong": [plain(error, proof_tests.FILE)], "clock": clock}
+        return {
+            "rows": [],
+            "summary": "proof tests unknown",
+            "wrong": [plain(error, proof_tests.FILE)],
+            "clock": clock,
+        }
     rows = proof_state.rows(planned, found.records, proof_tests.day(proof_tests.utc_text(utc_us)))
-    return {"rows": rows, "summary": _summary(found, rows, clock), "wrong": found.lines, "clock": clock}
+    return {
+        "rows": rows,
+        "summary": _summary(found, rows, clock),
+        "wrong": found.lines,
+        "clock": clock,
+    }
 
 
 def _summary(found, rows, clock):

@@ -1,6 +1,8 @@
-"""How a runaway would go on: which module is suspected, and when fire would reach what is beside it.
+"""How a runaway would go on: which module is suspected, and when fire would reach what is beside
+it.
 
-For people only: it is neither in the matrix's report nor on any interface upstream, and nothing that acts reads it.
+For people only: it is neither in the matrix's report nor on any interface upstream, and nothing
+that acts reads it.
 """
 
 from controller.record.history import STAGES
@@ -18,8 +20,10 @@ DECI, MILLI = 10.0, 1000.0
 
 
 def facts(shadow, history):
-    """The hottest suspected module and propagation.Estimate's fields as plain data; None while nothing is suspected, or
-    when the controller that writes this journal is of a version that does not say what is beside what."""
+    """The hottest suspected module and propagation.Estimate's fields as plain data; None while
+    nothing is suspected, or when the controller that writes this journal is of a version that does
+    not say what is beside what.
+    """
     if "neighbours" not in shadow.reader.header:
         return None
     began_ms = _began_ms(shadow, history, SUSPECTING)
@@ -33,13 +37,21 @@ def facts(shadow, history):
     burning_ms = _began_ms(shadow, history, BURNING if is_lit else (COLLAPSED,), min).get(rack)
     seen = _seen(shadow, rack, module, began_ms[rack], burning_ms)
     estimate = propagation_map.estimate(kind, seen, _neighbours(shadow))
-    return {"rack": rack + 1, "module": module + 1, "degC": hot_ddegC / DECI,
-            "rise_K_per_min": round(seen.rise_K_per_s * 60.0, 1), "warming_s": seen.warming_s,
-            "burning_s": seen.burning_s, **estimate._asdict()}
+    return {
+        "rack": rack + 1,
+        "module": module + 1,
+        "degC": hot_ddegC / DECI,
+        "rise_K_per_min": round(seen.rise_K_per_s * 60.0, 1),
+        "warming_s": seen.warming_s,
+        "burning_s": seen.burning_s,
+        **estimate._asdict(),
+    }
 
 
 def _began_ms(shadow, history, rows, which=max):
-    """{rack from 0: for how long the first (which = min: the last) of these rows has stood on it, ms}."""
+    """{rack from 0: for how long the first (which = min: the last) of these rows has stood on it,
+    ms}.
+    """
     found = {}
     for name in shadow.standing:
         stage, _, scope = name.partition(".rack")
@@ -52,7 +64,7 @@ def _began_ms(shadow, history, rows, which=max):
 
 def _readings(shadow, rack):
     first = shadow.layout.rack_input(rack, s.MODULE_TEMPERATURE_DDEGC)
-    return shadow.inp[first:first + base.rack_parameter(shadow, rack, p.R_MODULES)]
+    return shadow.inp[first : first + base.rack_parameter(shadow, rack, p.R_MODULES)]
 
 
 def _hottest(shadow, rack):
@@ -69,21 +81,28 @@ def _seen(shadow, rack, module, began_ms, burning_ms):
     median_degC = readings[(modules - 1) // 2] / DECI
     air_ddegC = base.cabinet_value(shadow, s.AIR_TEMPERATURE_DDEGC)
     return propagation_map.Seen(
-        cells=max(2, base.rack_parameter(shadow, rack, p.R_CELLS) // modules), hot_degC=readings[-1] / DECI,
-        rise_K_per_s=_rise_ddegC(shadow, rack, module) / DECI / heating.HISTORY_S, others_degC=median_degC,
+        cells=max(2, base.rack_parameter(shadow, rack, p.R_CELLS) // modules),
+        hot_degC=readings[-1] / DECI,
+        rise_K_per_s=_rise_ddegC(shadow, rack, module) / DECI / heating.HISTORY_S,
+        others_degC=median_degC,
         air_degC=median_degC if air_ddegC is None else air_ddegC / DECI,
-        warming_s=min(began_ms / MILLI, WARMING_S_MAX), burning_s=None if burning_ms is None
-        else min(burning_ms / MILLI, WARMING_S_MAX))
+        warming_s=min(began_ms / MILLI, WARMING_S_MAX),
+        burning_s=None if burning_ms is None else min(burning_ms / MILLI, WARMING_S_MAX),
+    )
 
 
 def _rise_ddegC(shadow, rack, module):
     """How much warmer than the kernel's oldest second the module is."""
     rises = shadow.core.kernel.features.racks.heating
-    oldest = rises.history[(rack * shadow.layout.modules + module) * heating.HISTORY_S + rises.place[rack * 2]]
+    oldest = rises.history[
+        (rack * shadow.layout.modules + module) * heating.HISTORY_S + rises.place[rack * 2]
+    ]
     return 0 if oldest == heating.NO_HISTORY_DDEGC else _readings(shadow, rack)[module] - oldest
 
 
 def _neighbours(shadow):
     said = shadow.reader.header["neighbours"]
-    paths = [said[key] / MILLI if said[key] else None for key in ("module_mK_per_W", "rack_mK_per_W")]
+    paths = [
+        said[key] / MILLI if said[key] else None for key in ("module_mK_per_W", "rack_mK_per_W")
+    ]
     return propagation_map.Neighbours(float(said["cell_J_per_K"]), *paths)

@@ -1,20 +1,24 @@
-"""Time to neighbour: when the next cell, module and rack would run away if nothing changed. Never read by the loop.
+"""Time to neighbour: when the next cell, module and rack would run away if nothing changed. Never
+read by the loop.
 
-A chain of cells as in section 5 of the fact table: `C dT/dt = sum((Tj - Ti) / Rij) - (Ti - Ta) / Ra + Q`; at its
-trigger temperature a cell begins to release its energy, `Q = (E - released) / tau`. Steps of 5 s, 30 minutes ahead.
-Nothing that acts may import this: no trip waits for an estimate (a test looks). Heat by jets, flames and hot gas is not
-in it.
+A chain of cells as in section 5 of the fact table: `C dT/dt = sum((Tj - Ti) / Rij) - (Ti - Ta) / Ra
++ Q`; at its trigger temperature a cell begins to release its energy, `Q = (E - released) / tau`.
+Steps of 5 s, 30 minutes ahead. Nothing that acts may import this: no trip waits for an estimate (a
+test looks). Heat by jets, flames and hot gas is not in it.
 """
 
 import math
 from typing import NamedTuple
 
-STEP_S = 5.0  # triggers move by less than half a minute between 0.5 and 10 s (calibration check below Table E)
+# triggers move by less than half a minute between 0.5 and 10 s (calibration check below Table E)
+STEP_S = 5.0
 AHEAD_S = 1800.0
-RADIATION_W_PER_K4 = 5.67e-8 * 0.5 * 0.0126  # emissivity 0.5, top of a 280 Ah cell (72 mm x 175 mm, E10)
+# emissivity 0.5, top of a 280 Ah cell (72 mm x 175 mm, E10)
+RADIATION_W_PER_K4 = 5.67e-8 * 0.5 * 0.0126
 KELVIN = 273.15
 RADIATES_DEGC = 200.0  # below it radiation is next to nothing
-REFERENCE_J_PER_K = 2211.0  # of a 100 Ah LFP cell, 2.245 kg at 985 J/kgK (E9); the values below belong to it
+# of a 100 Ah LFP cell, 2.245 kg at 985 J/kgK (E9); the values below belong to it
+REFERENCE_J_PER_K = 2211.0
 
 
 class Cell(NamedTuple):
@@ -27,16 +31,22 @@ class Cell(NamedTuple):
     trigger_degC: float
 
 
-# LFP: calibration check below Table E against a real unit test (E11): 0.44 to 0.62 K/W for 0.75 to 0.9 MJ, 60 s, 8 K/W
-# and 150 to 170 degC. NMC: 684 K adiabatic (E2) and the heat of burning gas up to 1052 degC (E6) make 2.2 MJ; 15 s for
-# a ramp of 10 K/s (C30); 0.10 to 0.20 K/W put its gaps between 10 and 60 s (E15); trigger within E8.
-CELLS = {"LFP": Cell(0.80e6, 60.0, (0.44, 0.62), 8.0, 160.0), "NMC": Cell(2.20e6, 15.0, (0.10, 0.20), 8.0, 150.0)}
+# LFP: calibration check below Table E against a real unit test (E11): 0.44 to 0.62 K/W for 0.75 to
+# 0.9 MJ, 60 s, 8 K/W and 150 to 170 degC. NMC: 684 K adiabatic (E2) and the heat of burning gas up
+# to 1052 degC (E6) make 2.2 MJ; 15 s for a ramp of 10 K/s (C30); 0.10 to 0.20 K/W put its gaps
+# between 10 and 60 s (E15); trigger within E8.
+CELLS = {
+    "LFP": Cell(0.80e6, 60.0, (0.44, 0.62), 8.0, 160.0),
+    "NMC": Cell(2.20e6, 15.0, (0.10, 0.20), 8.0, 150.0),
+}
 
 
 class Seen(NamedTuple):
-    """What is known of the module: cells in it, temperature and rise of its hottest cell, temperature of modules that
-    are well and of the air; warming_s: since when the cell has been warming from there, and its neighbours with it;
-    burning_s: for how long it has been running away, None while it has not."""
+    """What is known of the module: cells in it, temperature and rise of its hottest cell,
+    temperature of modules that are well and of the air; warming_s: since when the cell has been
+    warming from there, and its neighbours with it; burning_s: for how long it has been running
+    away, None while it has not.
+    """
 
     cells: int
     hot_degC: float
@@ -53,8 +63,9 @@ class Seen(NamedTuple):
 
 
 class Neighbours(NamedTuple):
-    """Of the type file: heat capacity of a cell; resistance from a module to the one beside it in its rack, and to its
-    neighbour in the next rack, K/W; None: no path for heat."""
+    """Of the type file: heat capacity of a cell; resistance from a module to the one beside it in
+    its rack, and to its neighbour in the next rack, K/W; None: no path for heat.
+    """
 
     cell_J_per_K: float = 5600.0  # 5.7 kg, 280 to 300 Ah (E10)
     module_K_per_W: object = 1.06
@@ -69,8 +80,9 @@ class Face(NamedTuple):
 
 
 class Estimate(NamedTuple):
-    """(soonest, latest) in s from now over the range of resistances, None = not within AHEAD_S; cells: (fewest, most)
-    that are at risk within AHEAD_S, the one that began not counted."""
+    """(soonest, latest) in s from now over the range of resistances, None = not within AHEAD_S;
+    cells: (fewest, most) that are at risk within AHEAD_S, the one that began not counted.
+    """
 
     next_cell_s: tuple
     next_module_s: tuple
@@ -82,22 +94,33 @@ def estimate(kind, seen, neighbours=Neighbours()):
     """Estimate of a suspected module. kind: of CELLS; seen: Seen; neighbours: Neighbours."""
     cell = CELLS[kind]
     from_end = [triggers(cell, seen, at_K_per_W, 0) for at_K_per_W in cell.cell_K_per_W]
-    from_middle = [triggers(cell, seen, at_K_per_W, seen.cells // 2) for at_K_per_W in cell.cell_K_per_W]
+    from_middle = [
+        triggers(cell, seen, at_K_per_W, seen.cells // 2) for at_K_per_W in cell.cell_K_per_W
+    ]
     every = from_end + from_middle
-    next_cells = [_first(times[:at] + times[at + 1:]) for times, at in zip(every, [0] * 2 + [seen.cells // 2] * 2)]
+    next_cells = [
+        _first(times[:at] + times[at + 1 :])
+        for times, at in zip(every, [0] * 2 + [seen.cells // 2] * 2)
+    ]
     counts = [max(0, sum(time_s is not None for time_s in times) - 1) for times in every]
-    beside = [[_beside(cell, seen, neighbours, at_K_per_W, path) for at_K_per_W in cell.cell_K_per_W]
-              for path in (neighbours.module_K_per_W, neighbours.rack_K_per_W)]
-    return Estimate(_ends(next_cells), _ends(beside[0]), _ends(beside[1]), (min(counts), max(counts)))
+    beside = [
+        [_beside(cell, seen, neighbours, at_K_per_W, path) for at_K_per_W in cell.cell_K_per_W]
+        for path in (neighbours.module_K_per_W, neighbours.rack_K_per_W)
+    ]
+    return Estimate(
+        _ends(next_cells), _ends(beside[0]), _ends(beside[1]), (min(counts), max(counts))
+    )
 
 
 def _beside(cell, seen, neighbours, cell_K_per_W, path_K_per_W):
-    """When the first cell of a module beside triggers, None without a path. Both modules' cells face each other."""
+    """When the first cell of a module beside triggers, None without a path. Both modules' cells
+    face each other.
+    """
     if path_K_per_W is None:
         return None
     scale = neighbours.cell_J_per_K / REFERENCE_J_PER_K
     face = Face(path_K_per_W * seen.cells * scale, RADIATION_W_PER_K4 / scale)
-    return _first(triggers(cell, seen, cell_K_per_W, 0, face)[seen.cells:])
+    return _first(triggers(cell, seen, cell_K_per_W, 0, face)[seen.cells :])
 
 
 def _first(times_s):
@@ -113,8 +136,8 @@ def _ends(times_s):
 def triggers(cell, seen, cell_K_per_W, hot_cell, face=None, ahead_s=AHEAD_S):
     """When each cell reaches its trigger, s from now (negative: has), None = not within ahead_s.
 
-    hot_cell: index of the hottest; face: Face, with a second module of as many cells, each opposite one of the first,
-    whose cells follow in the result.
+    hot_cell: index of the hottest; face: Face, with a second module of as many cells, each opposite
+    one of the first, whose cells follow in the result.
     """
     chain = _Chain(cell, seen, cell_K_per_W, hot_cell, face)
     now_s = -seen.past_s
@@ -173,15 +196,23 @@ class _Chain:
             moves[i + half] += flow_W * STEP_S / REFERENCE_J_PER_K
 
     def _ramp_degC(self, now_s):
-        """Keep the hot cell, until it runs away, on its way from others_degC to what is seen now, and on."""
+        """Keep the hot cell, until it runs away, on its way from others_degC to what is seen now,
+        and on.
+        """
         seen = self._seen
         if self.triggered_s[self._hot] is not None:
             return
-        aim_degC, at_s = (seen.hot_degC, 0.0) if seen.burning_s is None else (self._cell.trigger_degC, -seen.burning_s)
+        aim_degC, at_s = (
+            (seen.hot_degC, 0.0)
+            if seen.burning_s is None
+            else (self._cell.trigger_degC, -seen.burning_s)
+        )
         if now_s >= at_s:
             ramp_degC = aim_degC + max(0.0, seen.rise_K_per_s) * (now_s - at_s)
         else:
-            ramp_degC = aim_degC + (seen.others_degC - aim_degC) * (at_s - now_s) / (at_s + seen.past_s)
+            ramp_degC = aim_degC + (seen.others_degC - aim_degC) * (at_s - now_s) / (
+                at_s + seen.past_s
+            )
         if now_s <= at_s or seen.rise_K_per_s > 0.0:
             self._degC[self._hot] = max(self._degC[self._hot], ramp_degC)
 

@@ -9,8 +9,13 @@ REPORTED = ("open", "pre-charge", "closed", "fault")  # of CONTACTOR_STATE
 
 
 def facts(shadow):
-    """The page `racks` as plain data: the head, and one entry per rack in the order of their numbers."""
-    return {**base.head(shadow), "racks": [rack_of(shadow, rack) for rack in range(shadow.layout.racks)]}
+    """The page `racks` as plain data: the head, and one entry per rack in the order of their
+    numbers.
+    """
+    return {
+        **base.head(shadow),
+        "racks": [rack_of(shadow, rack) for rack in range(shadow.layout.racks)],
+    }
 
 
 def rack_of(shadow, rack):
@@ -18,24 +23,41 @@ def rack_of(shadow, rack):
     value = {name: base.rack_value(shadow, rack, index) for name, index in _VALUES.items()}
     reported = value.pop("contactor_state")
     kernel = shadow.core.kernel
-    limit = [kernel.bounds.rack_limit[rack * bounds.RACK_LIMITS + word] for word in range(bounds.RACK_LIMITS)]
+    limit = [
+        kernel.bounds.rack_limit[rack * bounds.RACK_LIMITS + word]
+        for word in range(bounds.RACK_LIMITS)
+    ]
     return {
-        "rack": rack + 1, "unit": base.rack_parameter(shadow, rack, p.R_UNIT) + 1, **value,
-        **temperatures(shadow, rack), "spread_mV": _spread_mV(value),
+        "rack": rack + 1,
+        "unit": base.rack_parameter(shadow, rack, p.R_UNIT) + 1,
+        **value,
+        **temperatures(shadow, rack),
+        "spread_mV": _spread_mV(value),
         "contactor": None if reported is None else REPORTED[reported],
-        "contactor_step": contactors.STEPS[shadow.out[shadow.layout.rack_output(rack, s.CONTACTOR_STEP)]],
-        "is_online": bool(limit[bounds.RL_CLOSED]), "age_ms": oldest_ms(shadow, rack),
+        "contactor_step": contactors.STEPS[
+            shadow.out[shadow.layout.rack_output(rack, s.CONTACTOR_STEP)]
+        ],
+        "is_online": bool(limit[bounds.RL_CLOSED]),
+        "age_ms": oldest_ms(shadow, rack),
         "cells": base.rack_parameter(shadow, rack, p.R_CELLS),
         "is_known": all(base.known(shadow, group) for group in groups(shadow, rack)),
-        "standing": [name for name in shadow.standing if name.endswith(f".rack{rack + 1}")]}
+        "standing": [name for name in shadow.standing if name.endswith(f".rack{rack + 1}")],
+    }
 
 
 _VALUES = {
-    "contactor_state": s.CONTACTOR_STATE, "bms_fault_bits": s.BMS_FAULT_BITS, "cells_online": s.CELLS_ONLINE,
-    "cell_voltage_mV_min": s.CELL_VOLTAGE_MV_MIN, "cell_voltage_mV_max": s.CELL_VOLTAGE_MV_MAX,
-    "rack_voltage_mV": s.RACK_VOLTAGE_MV, "rack_current_mA": s.RACK_CURRENT_MA,
-    "charge_current_mA_max": s.CHARGE_CURRENT_MA_MAX, "discharge_current_mA_max": s.DISCHARGE_CURRENT_MA_MAX,
-    "soc_permille": s.SOC_PERMILLE, "soh_permille": s.SOH_PERMILLE}
+    "contactor_state": s.CONTACTOR_STATE,
+    "bms_fault_bits": s.BMS_FAULT_BITS,
+    "cells_online": s.CELLS_ONLINE,
+    "cell_voltage_mV_min": s.CELL_VOLTAGE_MV_MIN,
+    "cell_voltage_mV_max": s.CELL_VOLTAGE_MV_MAX,
+    "rack_voltage_mV": s.RACK_VOLTAGE_MV,
+    "rack_current_mA": s.RACK_CURRENT_MA,
+    "charge_current_mA_max": s.CHARGE_CURRENT_MA_MAX,
+    "discharge_current_mA_max": s.DISCHARGE_CURRENT_MA_MAX,
+    "soc_permille": s.SOC_PERMILLE,
+    "soh_permille": s.SOH_PERMILLE,
+}
 
 
 def groups(shadow, rack):
@@ -45,7 +67,11 @@ def groups(shadow, rack):
         silent.add(s.G_BMS_CELLS)
     if not base.rack_parameter(shadow, rack, p.R_TEMPERATURES_REPORTED):
         silent.add(s.G_BMS_TEMPERATURES)
-    return [shadow.layout.rack_group(rack, group) for group in range(s.RACK_GROUP_COUNT) if group not in silent]
+    return [
+        shadow.layout.rack_group(rack, group)
+        for group in range(s.RACK_GROUP_COUNT)
+        if group not in silent
+    ]
 
 
 def oldest_ms(shadow, rack):
@@ -61,9 +87,12 @@ def temperatures(shadow, rack):
     if not modules or not base.known(shadow, group):
         return dict.fromkeys(("temperature_ddegC_min", "temperature_ddegC_max", "hottest_module"))
     first = shadow.layout.rack_input(rack, s.MODULE_TEMPERATURE_DDEGC)
-    values = list(shadow.inp[first:first + modules])
-    return {"temperature_ddegC_min": min(values), "temperature_ddegC_max": max(values),
-            "hottest_module": values.index(max(values)) + 1}
+    values = list(shadow.inp[first : first + modules])
+    return {
+        "temperature_ddegC_min": min(values),
+        "temperature_ddegC_max": max(values),
+        "hottest_module": values.index(max(values)) + 1,
+    }
 
 
 def _spread_mV(value):
@@ -72,6 +101,16 @@ def _spread_mV(value):
 
 
 def worst_first(racks):
-    """Racks in the order in which somebody should look at them: unknown, tripped, open, then by their weakest cell."""
-    return sorted(racks, key=lambda rack: (rack["is_known"], not rack["standing"], rack["is_online"],
-                                           rack["cell_voltage_mV_min"] or 0, rack["rack"]))
+    """Racks in the order in which somebody should look at them: unknown, tripped, open, then by
+    their weakest cell.
+    """
+    return sorted(
+        racks,
+        key=lambda rack: (
+            rack["is_known"],
+            not rack["standing"],
+            rack["is_online"],
+            rack["cell_voltage_mV_min"] or 0,
+            rack["rack"],
+        ),
+    )

@@ -13,13 +13,39 @@ WAIT_S = 1.0
 UTC_US_MAX = 1 << 57  # in the year 6536
 TEXTS = ("utc_source", "kind", "code", "scope", "text", "state")
 SILENT_MS = 30_000  # while a controller ticks the recorder stores its seconds every 10 s
-EVENT_FIELDS = ("id", "uptime_ms", "utc_us", "utc_source", "utc_uncertainty_us", "kind", "code", "scope", "text")
-SECOND_FIELDS = ("uptime_ms", "utc_us", "grid_W", "load_W", "battery_W", "setpoint_W", "low_W", "high_W",
-                 "soc_permille", "cell_mV_min", "cell_mV_max", "temperature_ddegC_max", "state", "reason")
+EVENT_FIELDS = (
+    "id",
+    "uptime_ms",
+    "utc_us",
+    "utc_source",
+    "utc_uncertainty_us",
+    "kind",
+    "code",
+    "scope",
+    "text",
+)
+SECOND_FIELDS = (
+    "uptime_ms",
+    "utc_us",
+    "grid_W",
+    "load_W",
+    "battery_W",
+    "setpoint_W",
+    "low_W",
+    "high_W",
+    "soc_permille",
+    "cell_mV_min",
+    "cell_mV_max",
+    "temperature_ddegC_max",
+    "state",
+    "reason",
+)
 
 
 class Record:
-    """A record that can be read: `events`, `seconds`, `summary`. Each call looks anew; sqlite3.Error where it fails."""
+    """A record that can be read: `events`, `seconds`, `summary`. Each call looks anew;
+    sqlite3.Error where it fails.
+    """
 
     def __init__(self, state_directory):
         self._path = os.path.join(state_directory, FILE)
@@ -33,11 +59,23 @@ class Record:
         return [dict(zip(fields, row)) for row in rows]
 
     def _dated(self, fields, rest, *values):
-        """As _rows: a value of another type than the recorder writes is not known, a row without its time is none."""
-        found = [{name: value if isinstance(value, str if name in TEXTS else int) else None
-                  for name, value in row.items()} for row in self._rows(fields, rest, *values)]
-        return [row for row in found if row["uptime_ms"] is not None and row["utc_us"] is not None
-                and 0 <= row["utc_us"] < UTC_US_MAX]
+        """As _rows: a value of another type than the recorder writes is not known, a row without
+        its time is none.
+        """
+        found = [
+            {
+                name: value if isinstance(value, str if name in TEXTS else int) else None
+                for name, value in row.items()
+            }
+            for row in self._rows(fields, rest, *values)
+        ]
+        return [
+            row
+            for row in found
+            if row["uptime_ms"] is not None
+            and row["utc_us"] is not None
+            and 0 <= row["utc_us"] < UTC_US_MAX
+        ]
 
     def events(self, count):
         """The newest `count` events, oldest first."""
@@ -51,13 +89,17 @@ class Record:
         """{events, first_utc_us, newest: the newest event or None}."""
         (count,) = self._rows(("count(*)", "min(utc_us)"), "events")
         newest = self.events(1)
-        return {"events": count["count(*)"], "first_utc_us": count["min(utc_us)"],
-                "newest": newest[0] if newest else None}
+        return {
+            "events": count["count(*)"],
+            "first_utc_us": count["min(utc_us)"],
+            "newest": newest[0] if newest else None,
+        }
 
     def silent_since(self, boot_ms, uptime_ms):
         """UTC as text of the last thing written, None while a recorder writes.
 
-        boot_ms: now, since the boot of the box; uptime_ms: how long the controller has given it something to write.
+        boot_ms: now, since the boot of the box; uptime_ms: how long the controller has given it
+        something to write.
         """
         newest = max(self.seconds(1) + self.events(1), key=lambda row: row["utc_us"], default=None)
         quiet_ms = uptime_ms
@@ -69,8 +111,14 @@ class Record:
 
     def began(self, stage, scope):
         """The newest event in which this stage began to stand, None if it is not known."""
-        found = self._dated(EVENT_FIELDS, "events WHERE kind IN ('trip', 'limit', 'note', 'latch') AND scope = ? AND "
-                            "text LIKE ? ORDER BY id DESC LIMIT 1", scope, f"{stage}:%")
+        found = self._dated(
+            EVENT_FIELDS,
+            "events WHERE kind IN ('trip', 'limit', 'note', "
+            "'latch') AND scope = ? AND "
+            "text LIKE ? ORDER BY id DESC LIMIT 1",
+            scope,
+            f"{stage}:%",
+        )
         return found[0] if found else None
 
 
@@ -85,7 +133,9 @@ def opened(state_directory):
 
 
 def trouble(state_directory):
-    """Why a record that is there cannot be read, in a few words; None when there is none, or nothing in it yet."""
+    """Why a record that is there cannot be read, in a few words; None when there is none, or
+    nothing in it yet.
+    """
     try:
         with open(os.path.join(state_directory, FILE), "rb", opener=regular_file.opener) as file:
             if not file.read(1):
@@ -101,6 +151,6 @@ def trouble(state_directory):
 
 
 def utc_text(utc_us, source=None):
-    """"2026-03-14 02:07:31Z NTP"."""
+    """ "2026-03-14 02:07:31Z NTP"."""
     text = datetime.fromtimestamp(utc_us / 1_000_000, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
     return f"{text} {source}" if source else text

@@ -1,4 +1,6 @@
-"""The rows of the cause-and-effect matrix: which stand, since when, what they demand, what resets them."""
+"""The rows of the cause-and-effect matrix: which stand, since when, what they demand, what resets
+them.
+"""
 
 from controller.core import image, reasons
 from controller.record.history import CODES, STAGES, scope_of
@@ -9,7 +11,8 @@ from safety import matrix as m
 from safety import signals as s
 
 RESETS = ("self", "remote", "key")  # by the latch of a stage
-SENTENCES = {m.F_PEER_CODE: peer_words.sentence, m.F_SELF_TEST_BITS: self_test.sentence}  # what history.CODES say
+# what history.CODES say
+SENTENCES = {m.F_PEER_CODE: peer_words.sentence, m.F_SELF_TEST_BITS: self_test.sentence}
 
 
 def words_of(name):
@@ -18,7 +21,8 @@ def words_of(name):
 
 
 def channel_b(seen):
-    """What stands in the second channel: {stage, name, reset} of its first-out, None when nothing does.
+    """What stands in the second channel: {stage, name, reset} of its first-out, None when nothing
+    does.
 
     seen: snapshot.Snapshot.
     """
@@ -28,14 +32,19 @@ def channel_b(seen):
     stage = peer_words.stage_in_b(first_out)
     if stage is None:
         return {"stage": "?", "name": "not of this version", "reset": "unknown"}
-    return {"stage": stage[m.S_ID], "name": words_of(stage[m.S_ID])[0], "reset": RESETS[stage[m.S_LATCH]]}
+    return {
+        "stage": stage[m.S_ID],
+        "name": words_of(stage[m.S_ID])[0],
+        "reset": RESETS[stage[m.S_LATCH]],
+    }
 
 
 def needed(resets, in_b):
     """Which reset both channels wait for: None, "remote" or "key".
 
-    resets: words of RESETS of what stands here (what latches and stands is latched); in_b: of channel_b, which names
-    its first-out alone, so that something else may be latched behind one that goes by itself.
+    resets: words of RESETS of what stands here (what latches and stands is latched); in_b: of
+    channel_b, which names its first-out alone, so that something else may be latched behind one
+    that goes by itself.
     """
     found = {*resets, *([in_b["reset"]] if in_b else [])}
     if "key" in found:
@@ -44,42 +53,65 @@ def needed(resets, in_b):
 
 
 def is_key_out(seen):
-    """The key switch was out of RUN when it was last heard; the kernel asks too whether that is known now."""
+    """The key switch was out of RUN when it was last heard; the kernel asks too whether that is
+    known now.
+    """
     return not seen.inp[s.KEY_RUN_OK]
 
 
 def row_of(shadow, name, began_ms, began_code=0):
     """Everything about one standing instance.
 
-    began_ms: uptime of its beginning, None when nobody knows; began_code: of history.History, 0 where it has none.
+    began_ms: uptime of its beginning, None when nobody knows; began_code: of history.History, 0
+    where it has none.
     """
     index = shadow.stage_names.index(name)
     stage = STAGES[name.partition(".")[0]]
     evaluator, latches = shadow.core.kernel.evaluator, shadow.core.kernel.latches
     clear_ticks = evaluator.clear_count[index]
-    return {"stage": stage[m.S_ID], "row": stage[m.S_ROW], "scope": scope_of(name), "instance": name,
-            "reason": _reason(shadow, stage, began_code), "reset": RESETS[stage[m.S_LATCH]],
-            "is_active": bool(evaluator.active[index]), "is_latched": bool(evaluator.latched[index]),
-            "began_ms": began_ms,
-            "clear_for_ms": 0 if evaluator.active[index] else clear_ticks * base.tick_ms(shadow),
-            "reset_clear_ms": latches.clear_ticks * base.tick_ms(shadow), "demands": demands_of(stage),
-            "effect": effect(stage)}
+    return {
+        "stage": stage[m.S_ID],
+        "row": stage[m.S_ROW],
+        "scope": scope_of(name),
+        "instance": name,
+        "reason": _reason(shadow, stage, began_code),
+        "reset": RESETS[stage[m.S_LATCH]],
+        "is_active": bool(evaluator.active[index]),
+        "is_latched": bool(evaluator.latched[index]),
+        "began_ms": began_ms,
+        "clear_for_ms": 0 if evaluator.active[index] else clear_ticks * base.tick_ms(shadow),
+        "reset_clear_ms": latches.clear_ticks * base.tick_ms(shadow),
+        "demands": demands_of(stage),
+        "effect": effect(stage),
+    }
 
 
 def _reason(shadow, stage, began_code):
-    """As reason_of; the rows of second channel and self-test say what they name now, else what they named at first."""
+    """As reason_of; the rows of second channel and self-test say what they name now, else what they
+    named at first.
+    """
     found = reason_of(stage)
     if stage[m.S_SCOPE] == s.CABINET and stage[m.S_FEATURE] in SENTENCES:
-        sentence, code = SENTENCES[stage[m.S_FEATURE]], base.cabinet_value(shadow, CODES[stage[m.S_FEATURE]]) or 0
+        sentence, code = (
+            SENTENCES[stage[m.S_FEATURE]],
+            base.cabinet_value(shadow, CODES[stage[m.S_FEATURE]]) or 0,
+        )
         at_first = sentence(began_code)
-        found["sentence"] = sentence(code) or (at_first and f"At first: {at_first}") or found["sentence"]
+        found["sentence"] = (
+            sentence(code) or (at_first and f"At first: {at_first}") or found["sentence"]
+        )
     return found
 
 
 def reason_of(stage):
     """{code, label, name, sentence, remedy}: the code of the row, the words of the stage."""
     name, sentence, remedy = reason_words.stage_text(stage)
-    return {**base.reason(reasons.ROW + stage[m.S_ROW]), "name": name, "sentence": sentence, "remedy": remedy}
+    return {
+        **base.reason(reasons.ROW + stage[m.S_ROW]),
+        "name": name,
+        "sentence": sentence,
+        "remedy": remedy,
+    }
 
 
 def demands_of(stage):
@@ -104,19 +136,30 @@ def effect(stage):
 
 
 def rows_demanding(shadow, demand, level):
-    """[{stage, row, scope, name, remedy}] of the standing instances that ask for this level of a demand or more."""
+    """[{stage, row, scope, name, remedy}] of the standing instances that ask for this level of a
+    demand or more.
+    """
     found = []
     for name in shadow.standing:
         stage = STAGES[name.partition(".")[0]]
         if stage[m.S_DEMAND][demand] >= level:
             words = words_of(name)
-            found.append({"stage": stage[m.S_ID], "row": stage[m.S_ROW], "scope": scope_of(name),
-                          "name": words[0], "remedy": words[2]})
+            found.append(
+                {
+                    "stage": stage[m.S_ID],
+                    "row": stage[m.S_ROW],
+                    "scope": scope_of(name),
+                    "name": words[0],
+                    "remedy": words[2],
+                }
+            )
     return found
 
 
 def tripped_and_warning(standing):
-    """({row that stops power}, {row that only warns}) of the names of the stage instances that stand."""
+    """({row that stops power}, {row that only warns}) of the names of the stage instances that
+    stand.
+    """
     tripped, warning = set(), set()
     for name in standing:
         stage = STAGES[name.partition(".")[0]]
@@ -127,7 +170,9 @@ def tripped_and_warning(standing):
 
 
 def armed_count(shadow):
-    """Armed stage instances of the matrix's rows, as (armed rows, rows of the matrix that are built in)."""
+    """Armed stage instances of the matrix's rows, as (armed rows, rows of the matrix that are built
+    in).
+    """
     armed = set()
     image, first = shadow.core.safety_image, shadow.core.kernel.bounds.map.armed
     for index, name in enumerate(shadow.stage_names):

@@ -8,12 +8,25 @@ from safety import parameters as p
 from safety import signals as s
 
 # contact: its inputs, those of equipment that is not fitted left out (../../equipment.py).
-CONTACTS = {"estop": (s.ESTOP_1_OK, s.ESTOP_2_OK), "fire_panel": (s.FIRE_ALARM_OK,),
-            "smoke": (s.SMOKE_1_OK, s.SMOKE_2_OK), "heat": (s.HEAT_OK,), "fire_trouble": (s.FIRE_TROUBLE_OK,),
-            "suppression": (s.SUPPRESSION_OK,), "gas_relay": (s.GAS_RELAY_OK,), "airflow": (s.AIRFLOW_OK,),
-            "damper": (s.DAMPER_OK,), "cell_voltage": (s.CELL_VOLTAGE_OK,), "bms_fault": (s.BMS_FAULT_OK,),
-            "cooling": (s.HVAC_OK,), "coolant": (s.COOLANT_OK,), "leak": (s.LEAK_OK,),
-            "supervised": (s.SUPERVISED_OK,), "key_run": (s.KEY_RUN_OK,), "door": (s.DOOR_OK,)}
+CONTACTS = {
+    "estop": (s.ESTOP_1_OK, s.ESTOP_2_OK),
+    "fire_panel": (s.FIRE_ALARM_OK,),
+    "smoke": (s.SMOKE_1_OK, s.SMOKE_2_OK),
+    "heat": (s.HEAT_OK,),
+    "fire_trouble": (s.FIRE_TROUBLE_OK,),
+    "suppression": (s.SUPPRESSION_OK,),
+    "gas_relay": (s.GAS_RELAY_OK,),
+    "airflow": (s.AIRFLOW_OK,),
+    "damper": (s.DAMPER_OK,),
+    "cell_voltage": (s.CELL_VOLTAGE_OK,),
+    "bms_fault": (s.BMS_FAULT_OK,),
+    "cooling": (s.HVAC_OK,),
+    "coolant": (s.COOLANT_OK,),
+    "leak": (s.LEAK_OK,),
+    "supervised": (s.SUPERVISED_OK,),
+    "key_run": (s.KEY_RUN_OK,),
+    "door": (s.DOOR_OK,),
+}
 MOVED_BY_FAN = ("airflow", "damper")  # they prove the fan's air; while it is off they prove nothing
 NOT_FITTED, OK, NOT_OK, UNKNOWN, IDLE = "not fitted", "ok", "not ok", "unknown", "idle"
 RESERVE_POWER_W_MIN = 1000  # at less the time to the reserve says nothing
@@ -24,22 +37,41 @@ def facts(shadow, history, loop, record):
     chain = why.facts(shadow)
     standing = [rows.row_of(shadow, name, history.began_ms.get(name)) for name in shadow.standing]
     return {
-        **base.head(shadow), "lamp": _lamp(shadow), "horn_is_on": bool(shadow.out[s.HORN_ON]),
-        **gas(shadow), "contacts": {name: contact(shadow, name) for name in CONTACTS},
-        "interlocks": _interlocks(shadow), "standing": standing, "channel_b": rows.channel_b(shadow),
+        **base.head(shadow),
+        "lamp": _lamp(shadow),
+        "horn_is_on": bool(shadow.out[s.HORN_ON]),
+        **gas(shadow),
+        "contacts": {name: contact(shadow, name) for name in CONTACTS},
+        "interlocks": _interlocks(shadow),
+        "standing": standing,
+        "channel_b": rows.channel_b(shadow),
         "reset": alarms.typed(shadow, standing),
-        "battery_W": _sum(shadow), "grid_W": base.cabinet_value(shadow, s.GRID_POWER_W),
+        "battery_W": _sum(shadow),
+        "grid_W": base.cabinet_value(shadow, s.GRID_POWER_W),
         "load_W": base.cabinet_value(shadow, s.LOAD_POWER_W),
-        "request_W": chain["request_W"], "request": chain["request"], "setpoint_W": chain["setpoint_W"],
-        "binding": chain["binding"], "cause": chain["cause"], "limits": chain["limits"],
+        "request_W": chain["request_W"],
+        "request": chain["request"],
+        "setpoint_W": chain["setpoint_W"],
+        "binding": chain["binding"],
+        "cause": chain["cause"],
+        "limits": chain["limits"],
         "available_low_W": shadow.chain(setpoint.O_AVAILABLE_LOW_W),
-        "available_high_W": shadow.chain(setpoint.O_AVAILABLE_HIGH_W), **_energy(shadow, chain),
-        "hints": hints.in_force(shadow), "sources": hints.source_names(shadow),
+        "available_high_W": shadow.chain(setpoint.O_AVAILABLE_HIGH_W),
+        **_energy(shadow, chain),
+        "hints": hints.in_force(shadow),
+        "sources": hints.source_names(shadow),
         "binding_sources": hints.binding(shadow),
-        "racks": racks.facts(shadow)["racks"], "links": links.facts(shadow, None)["summary"], "loop": loop,
-        "record": record, "tick_ms": base.tick_ms(shadow), "gas_calibration_d": _calibration_d(shadow),
-        "version": _version(shadow), "start": alarms.start(shadow),
-        "differs": shadow.differs, "propagation": propagation.facts(shadow, history)}
+        "racks": racks.facts(shadow)["racks"],
+        "links": links.facts(shadow, None)["summary"],
+        "loop": loop,
+        "record": record,
+        "tick_ms": base.tick_ms(shadow),
+        "gas_calibration_d": _calibration_d(shadow),
+        "version": _version(shadow),
+        "start": alarms.start(shadow),
+        "differs": shadow.differs,
+        "propagation": propagation.facts(shadow, history),
+    }
 
 
 def _lamp(shadow):
@@ -49,18 +81,32 @@ def _lamp(shadow):
 
 
 def gas(shadow):
-    """Reading of each detector that is fitted, by kind: None while it is unknown or says it is faulty."""
+    """Reading of each detector that is fitted, by kind: None while it is unknown or says it is
+    faulty.
+    """
     detectors = shadow.core.kernel.features.gas
-    return {name: [base.cabinet_value(shadow, first) if base.cabinet_value(shadow, first + 1) else None
-                   for _, first in fitted]
-            for name, fitted in (("gas_lfl_permille", detectors.combustible), ("vapour_ppm", detectors.vapour),
-                                 ("toxic_ppm", detectors.toxic))}
+    return {
+        name: [
+            base.cabinet_value(shadow, first) if base.cabinet_value(shadow, first + 1) else None
+            for _, first in fitted
+        ]
+        for name, fitted in (
+            ("gas_lfl_permille", detectors.combustible),
+            ("vapour_ppm", detectors.vapour),
+            ("toxic_ppm", detectors.toxic),
+        )
+    }
 
 
 def contact(shadow, name):
-    """"ok", "not ok", "unknown", "not fitted", or "idle": no air flows because the fan is off."""
+    """ "ok", "not ok", "unknown", "not fitted", or "idle": no air flows because the fan is off."""
     lacking = shadow.reader.header.get("not_fitted", {})
-    absent = {signal for each, one in equipment.EQUIPMENT.items() if each in lacking for signal in one.inputs}
+    absent = {
+        signal
+        for each, one in equipment.EQUIPMENT.items()
+        if each in lacking
+        for signal in one.inputs
+    }
     inputs = [index for index in CONTACTS[name] if s.CABINET_INPUTS[index][0] not in absent]
     if not inputs or name == "door" and not base.cabinet_parameter(shadow, p.P_DOOR_FITTED):
         return NOT_FITTED
@@ -73,11 +119,18 @@ def contact(shadow, name):
 
 
 def _interlocks(shadow):
-    """Counts of rows: armed, standing and stopping power (tripped), standing only as a warning, not fitted."""
+    """Counts of rows: armed, standing and stopping power (tripped), standing only as a warning, not
+    fitted.
+    """
     armed, built = rows.armed_count(shadow)
     tripped, warning = rows.tripped_and_warning(shadow.standing)
-    return {"armed": armed, "built": built, "tripped": len(tripped), "warnings": len(warning),
-            "not_fitted": len(shadow.reader.header.get("rows_not_fitted", ()))}
+    return {
+        "armed": armed,
+        "built": built,
+        "tripped": len(tripped),
+        "warnings": len(warning),
+        "not_fitted": len(shadow.reader.header.get("rows_not_fitted", ())),
+    }
 
 
 def _sum(shadow):
@@ -94,14 +147,21 @@ def _energy(shadow, chain):
     seconds = None
     if remaining_Wh is not None and battery_W is not None and battery_W >= RESERVE_POWER_W_MIN:
         seconds = remaining_Wh * 3600 // battery_W
-    return {"remaining_Wh": remaining_Wh, "reserve_in_s": seconds,
-            "reserve_permille": shadow.core.control_image[c.C_SOC_RESERVE_SOFT_PERMILLE]}
+    return {
+        "remaining_Wh": remaining_Wh,
+        "reserve_in_s": seconds,
+        "reserve_permille": shadow.core.control_image[c.C_SOC_RESERVE_SOFT_PERMILLE],
+    }
 
 
 def _calibration_d(shadow):
-    """Days until the first calibration of a gas detector of any kind is overdue; None while one does not say, unless
-    another is overdue already."""
-    values = [base.cabinet_value(shadow, first + 2) for _, first in shadow.core.kernel.features.gas.detectors]
+    """Days until the first calibration of a gas detector of any kind is overdue; None while one
+    does not say, unless another is overdue already.
+    """
+    values = [
+        base.cabinet_value(shadow, first + 2)
+        for _, first in shadow.core.kernel.features.gas.detectors
+    ]
     soonest_d = min([value for value in values if value is not None], default=None)
     return None if None in values and (soonest_d is None or soonest_d >= 0) else soonest_d
 

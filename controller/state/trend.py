@@ -1,4 +1,6 @@
-"""Trend: power, state of charge, cells, temperature over the last minutes, from the recorder or the keyframes."""
+"""Trend: power, state of charge, cells, temperature over the last minutes, from the recorder or the
+keyframes.
+"""
 
 from controller.core import setpoint
 from controller.state import base
@@ -7,35 +9,58 @@ from safety import signals as s
 
 COLUMNS = 42
 SPAN_S = 600
-BACK_MS = 5000  # a recorder that was started again places what it has missed anew, by less than this
+# a recorder that was started again places what it has missed anew, by less than this
+BACK_MS = 5000
 # name on the page, field, divisor, digits
-QUANTITIES = (("load kW", "load_W", 1000, 1), ("grid kW", "grid_W", 1000, 1), ("battery kW", "battery_W", 1000, 1),
-              ("set-pt. kW", "setpoint_W", 1000, 1), ("avail. low", "low_W", 1000, 1),
-              ("avail. high", "high_W", 1000, 1), ("SOC %", "soc_permille", 10, 1),
-              ("cell V min", "cell_mV_min", 1000, 3), ("cell V max", "cell_mV_max", 1000, 3),
-              ("hottest C", "temperature_ddegC_max", 10, 1))
+QUANTITIES = (
+    ("load kW", "load_W", 1000, 1),
+    ("grid kW", "grid_W", 1000, 1),
+    ("battery kW", "battery_W", 1000, 1),
+    ("set-pt. kW", "setpoint_W", 1000, 1),
+    ("avail. low", "low_W", 1000, 1),
+    ("avail. high", "high_W", 1000, 1),
+    ("SOC %", "soc_permille", 10, 1),
+    ("cell V min", "cell_mV_min", 1000, 3),
+    ("cell V max", "cell_mV_max", 1000, 3),
+    ("hottest C", "temperature_ddegC_max", 10, 1),
+)
 FROM_RECORD = "From the recorder, one value a second; a column is a mean."
-FROM_JOURNAL = "No recorder: from the journal, one value every 10 s or at an event; a column is a mean."
+FROM_JOURNAL = (
+    "No recorder: from the journal, one value every 10 s or at an event; a column is a mean."
+)
 
 
 def facts(shadow, history, recorded, boot_ms, span_s=SPAN_S):
-    """The page `trend` as plain data: per quantity COLUMNS means over span_s seconds, oldest first, None: no value.
+    """The page `trend` as plain data: per quantity COLUMNS means over span_s seconds, oldest first,
+    None: no value.
 
-    boot_ms: now, since the boot of the box, as the recorder counts; the journal counts since the controller's start.
+    boot_ms: now, since the boot of the box, as the recorder counts; the journal counts since the
+    controller's start.
     """
     now_ms = base.uptime_ms(shadow) if recorded is None else boot_ms
     samples = history.samples if recorded is None else _this_boot(recorded.seconds(span_s), now_ms)
     since_ms = now_ms - span_s * 1000
     samples = [sample for sample in samples if sample["uptime_ms"] > since_ms]
-    return {**base.head(shadow), "span_ms": span_s * 1000,
-            "source": FROM_RECORD if recorded is not None else FROM_JOURNAL,
-            "quantities": [{"name": name, "field": field, "divisor": divisor, "digits": digits,
-                            "values": _means(samples, field, since_ms, span_s * 1000)}
-                           for name, field, divisor, digits in QUANTITIES]}
+    return {
+        **base.head(shadow),
+        "span_ms": span_s * 1000,
+        "source": FROM_RECORD if recorded is not None else FROM_JOURNAL,
+        "quantities": [
+            {
+                "name": name,
+                "field": field,
+                "divisor": divisor,
+                "digits": digits,
+                "values": _means(samples, field, since_ms, span_s * 1000),
+            }
+            for name, field, divisor, digits in QUANTITIES
+        ],
+    }
 
 
 def _this_boot(samples, now_ms):
-    """The newest samples back to where the uptime falls: before that it was another boot, which counted from its own.
+    """The newest samples back to where the uptime falls: before that it was another boot, which
+    counted from its own.
 
     Runs of the controller are not told apart: what led to a restart belongs to the last minutes.
     """
@@ -51,23 +76,35 @@ def _means(samples, field, since_ms, span_ms):
     columns = [[] for _ in range(COLUMNS)]
     for sample in samples:
         if sample[field] is not None:
-            columns[min(COLUMNS - 1, (sample["uptime_ms"] - since_ms) * COLUMNS // span_ms)].append(sample[field])
+            columns[min(COLUMNS - 1, (sample["uptime_ms"] - since_ms) * COLUMNS // span_ms)].append(
+                sample[field]
+            )
     return [sum(values) // len(values) if values else None for values in columns]
 
 
 def sample_of(moment):
-    """One keyframe in the fields of the recorder's one-second history; what was not known then is None."""
+    """One keyframe in the fields of the recorder's one-second history; what was not known then is
+    None.
+    """
     racks, units = range(moment.layout.racks), range(moment.layout.units)
-    rack = {name: [base.rack_value(moment, each, index) for each in racks]
-            for name, index in _OF_RACKS.items()}
+    rack = {
+        name: [base.rack_value(moment, each, index) for each in racks]
+        for name, index in _OF_RACKS.items()
+    }
     hottest = [facts_of_racks.temperatures(moment, each)["temperature_ddegC_max"] for each in racks]
     soc = _whole(sum, rack["soc"])
-    return {"grid_W": base.cabinet_value(moment, s.GRID_POWER_W), "load_W": base.cabinet_value(moment, s.LOAD_POWER_W),
-            "battery_W": _whole(sum, [base.unit_value(moment, unit, s.PCS_POWER_W) for unit in units]),
-            "setpoint_W": moment.chain(setpoint.O_SETPOINT_W), "low_W": moment.chain(setpoint.O_AVAILABLE_LOW_W),
-            "high_W": moment.chain(setpoint.O_AVAILABLE_HIGH_W),
-            "soc_permille": None if soc is None else soc // len(racks), "cell_mV_min": _whole(min, rack["min"]),
-            "cell_mV_max": _whole(max, rack["max"]), "temperature_ddegC_max": _whole(max, hottest)}
+    return {
+        "grid_W": base.cabinet_value(moment, s.GRID_POWER_W),
+        "load_W": base.cabinet_value(moment, s.LOAD_POWER_W),
+        "battery_W": _whole(sum, [base.unit_value(moment, unit, s.PCS_POWER_W) for unit in units]),
+        "setpoint_W": moment.chain(setpoint.O_SETPOINT_W),
+        "low_W": moment.chain(setpoint.O_AVAILABLE_LOW_W),
+        "high_W": moment.chain(setpoint.O_AVAILABLE_HIGH_W),
+        "soc_permille": None if soc is None else soc // len(racks),
+        "cell_mV_min": _whole(min, rack["min"]),
+        "cell_mV_max": _whole(max, rack["max"]),
+        "temperature_ddegC_max": _whole(max, hottest),
+    }
 
 
 _OF_RACKS = {"min": s.CELL_VOLTAGE_MV_MIN, "max": s.CELL_VOLTAGE_MV_MAX, "soc": s.SOC_PERMILLE}

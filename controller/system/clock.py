@@ -1,11 +1,13 @@
 """The clocks: the only place where the controller reads one.
 
-Ages and deadlines use a clock that counts suspend and that nobody can set; what the day is only labels events.
+Ages and deadlines use a clock that counts suspend and that nobody can set; what the day is only
+labels events.
 """
 
 import time
 
-_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # Linux has it; elsewhere suspend is not counted
+# Linux has it; elsewhere suspend is not counted
+_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 def now_us():
@@ -24,19 +26,32 @@ def raw_us():
 
 
 def utc_us():
-    """Microseconds since 1970-01-01 UTC by the system's clock, which may be wrong and may jump: for labels only."""
+    """Microseconds since 1970-01-01 UTC by the system's clock, which may be wrong and may jump: for
+    labels only.
+    """
     return time.time_ns() // 1000
 
 
 class Deadlines:
-    """Absolute deadlines start + k * tick, and what to do when one is missed: run once, skip, count, never catch up.
+    """Absolute deadlines start + k * tick, and what to do when one is missed: run once, skip,
+    count, never catch up.
 
-    `due_us` is when the next tick is to begin. `missed` counts ticks that were skipped, `late` ticks that began in time
-    but whose write ended after the next deadline, `late_in_a_row` how many of these came without a good one between;
-    `runs` how often two or more deadlines, skipped or late, went by without a good tick between them.
+    `due_us` is when the next tick is to begin. `missed` counts ticks that were skipped, `late`
+    ticks that began in time but whose write ended after the next deadline, `late_in_a_row` how many
+    of these came without a good one between; `runs` how often two or more deadlines, skipped or
+    late, went by without a good tick between them.
     """
 
-    __slots__ = ("tick_us", "due_us", "lateness_us", "missed", "late", "late_in_a_row", "runs", "_bad_in_a_row")
+    __slots__ = (
+        "tick_us",
+        "due_us",
+        "lateness_us",
+        "missed",
+        "late",
+        "late_in_a_row",
+        "runs",
+        "_bad_in_a_row",
+    )
 
     def __init__(self, tick_us, start_us):
         """tick_us: period; start_us: when the first tick is to begin."""
@@ -50,7 +65,9 @@ class Deadlines:
         return max(0, self.due_us - now_us)
 
     def begin(self, now_us):
-        """A tick begins now, at or after `due_us`. Returns the elapsed ticks: 1, and 1 more for each one skipped."""
+        """A tick begins now, at or after `due_us`. Returns the elapsed ticks: 1, and 1 more for
+        each one skipped.
+        """
         self.lateness_us = now_us - self.due_us
         skipped = max(0, self.lateness_us) // self.tick_us
         self.due_us += (1 + skipped) * self.tick_us

@@ -9,23 +9,31 @@ DONE, NOT_DONE, WRONG_INPUT, NO_START = range(4)
 
 
 class OutputError(Exception):
-    """The standard output takes nothing; no OSError, so that no command takes it for trouble of its own."""
+    """The standard output takes nothing; no OSError, so that no command takes it for trouble of its
+    own.
+    """
 
 
 def plain(error, path=""):
-    """An error in words: "PATH: No such file or directory"; path: where it must have been when it says none."""
+    """An error in words: "PATH: No such file or directory"; path: where it must have been when it
+    says none.
+    """
     if not isinstance(error, OSError) or not error.strerror:
         return str(error)
     return f"{error.filename or path or repr('')}: {error.strerror}"
 
 
 def ascii_only(text):
-    """The text for a terminal or a page that may know nothing else: "?" in place of every other character."""
+    """The text for a terminal or a page that may know nothing else: "?" in place of every other
+    character.
+    """
     return str(text).encode("ascii", "replace").decode("ascii")
 
 
 def quoted(text):
-    """What somebody typed, for the line that refuses it: quoted, on one line of ASCII; of a long one the beginning."""
+    """What somebody typed, for the line that refuses it: quoted, on one line of ASCII; of a long
+    one the beginning.
+    """
     return json.dumps(text if len(text) <= QUOTED_CHARACTERS else text[:QUOTED_CHARACTERS] + "...")
 
 

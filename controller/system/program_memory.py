@@ -1,4 +1,6 @@
-"""The program of the kernel as it lies in memory, for the self-test (row 44), and how often each part is looked at."""
+"""The program of the kernel as it lies in memory, for the self-test (row 44), and how often each
+part is looked at.
+"""
 
 import importlib
 import marshal
@@ -6,12 +8,31 @@ from zlib import crc32
 
 SECOND_US = 1_000_000
 CLOCK_WINDOW_US = 5_000_000
-NO_REFERENCES = 2  # marshal version: later ones write how often an object is referred to, which changes
+# marshal version: later ones write how often an object is referred to, which changes
+NO_REFERENCES = 2
 # The kernel, and what judges the second channel here.
-_PARTS = ("safety.ages", "safety.bounds", "safety.channel", "safety.contactors", "safety.crc", "safety.evaluate",
-          "safety.evidence", "safety.features", "safety.fire", "safety.gas", "safety.heating", "safety.kernel",
-          "safety.latches", "safety.matrix", "safety.parameters", "safety.peer", "safety.permit", "safety.racks",
-          "safety.runaway", "safety.signals")
+_PARTS = (
+    "safety.ages",
+    "safety.bounds",
+    "safety.channel",
+    "safety.contactors",
+    "safety.crc",
+    "safety.evaluate",
+    "safety.evidence",
+    "safety.features",
+    "safety.fire",
+    "safety.gas",
+    "safety.heating",
+    "safety.kernel",
+    "safety.latches",
+    "safety.matrix",
+    "safety.parameters",
+    "safety.peer",
+    "safety.permit",
+    "safety.racks",
+    "safety.runaway",
+    "safety.signals",
+)
 
 
 def kernel_modules():
@@ -24,7 +45,9 @@ def functions(modules):
     for module in modules:
         for holder in [module, *[each for each in vars(module).values() if isinstance(each, type)]]:
             for each in vars(holder).values():
-                if getattr(each, "__module__", None) == module.__name__ and hasattr(each, "__code__"):
+                if getattr(each, "__module__", None) == module.__name__ and hasattr(
+                    each, "__code__"
+                ):
                     yield each
 
 

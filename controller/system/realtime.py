@@ -1,7 +1,8 @@
-"""What a process asks of its system to keep 20 ms deadlines, and what it tells it: each refusal is a line, never fatal.
+"""What a process asks of its system to keep 20 ms deadlines, and what it tells it: each refusal is
+a line, never fatal.
 
-The order matters: build everything, freeze the collector, lock the memory, and take the priority last, so that nothing
-slow ever runs at that priority. Child processes do not inherit it.
+The order matters: build everything, freeze the collector, lock the memory, and take the priority
+last, so that nothing slow ever runs at that priority. Child processes do not inherit it.
 """
 
 import ctypes
@@ -9,12 +10,15 @@ import gc
 import os
 import socket
 
-FIFO_PRIORITY = 50  # the middle of 1..99: above ordinary processes, beside interrupt threads, below the kernel's own
+# the middle of 1..99: above ordinary processes, beside interrupt threads, below the kernel's own
+FIFO_PRIORITY = 50
 MCL_CURRENT, MCL_FUTURE = 1, 2
 
 
 class Realtime:
-    """What could be set: `gc_frozen_ok`, `memory_locked_ok`, `fifo_ok`; `lines` says what could not, and the remedy."""
+    """What could be set: `gc_frozen_ok`, `memory_locked_ok`, `fifo_ok`; `lines` says what could
+    not, and the remedy.
+    """
 
     __slots__ = ("gc_frozen_ok", "memory_locked_ok", "fifo_ok", "lines")
 
@@ -29,19 +33,29 @@ class Realtime:
 
 
 def prepare(priority=FIFO_PRIORITY):
-    """Freeze the collector, lock the memory, take SCHED_FIFO, in this order. Returns a Realtime; call it once, last."""
+    """Freeze the collector, lock the memory, take SCHED_FIFO, in this order. Returns a Realtime;
+    call it once, last.
+    """
     result = Realtime()
     freeze_collector()
     result.gc_frozen_ok = not gc.isenabled()
-    result.memory_locked_ok = _try(result.lines, lock_memory,
-                                   "memory is not locked ({}): give the service LimitMEMLOCK=infinity")
-    result.fifo_ok = _try(result.lines, lambda: take_fifo(priority),
-                          "no real-time priority ({}): give the service LimitRTPRIO=" + str(priority))
+    result.memory_locked_ok = _try(
+        result.lines,
+        lock_memory,
+        "memory is not locked ({}): give the service LimitMEMLOCK=infinity",
+    )
+    result.fifo_ok = _try(
+        result.lines,
+        lambda: take_fifo(priority),
+        "no real-time priority ({}): give the service LimitRTPRIO=" + str(priority),
+    )
     return result
 
 
 def freeze_collector():
-    """Collect once, move everything that lives to where the collector does not look, and switch it off."""
+    """Collect once, move everything that lives to where the collector does not look, and switch it
+    off.
+    """
     gc.collect()
     gc.freeze()
     gc.disable()
@@ -70,10 +84,12 @@ def _try(lines, action, sentence):
 
 
 class Notifier:
-    """Tells the service manager: ready, alive, stopping (the sd_notify protocol: datagrams to $NOTIFY_SOCKET).
+    """Tells the service manager: ready, alive, stopping (the sd_notify protocol: datagrams to
+    $NOTIFY_SOCKET).
 
-    Without that variable every call does nothing. `dropped` counts datagrams that could not be sent; no call waits.
-    `watchdog_us` is the period within which `alive` must come (half of it is wise), 0 when none is asked for.
+    Without that variable every call does nothing. `dropped` counts datagrams that could not be
+    sent; no call waits. `watchdog_us` is the period within which `alive` must come (half of it is
+    wise), 0 when none is asked for.
     """
 
     def __init__(self, environment=os.environ):

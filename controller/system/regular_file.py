@@ -1,8 +1,10 @@
-"""Opening a file by its name when something else may lie there: a pipe that nobody writes to holds an ordinary open up
-for ever, and with it the console, a command, or the process that keeps the store.
+"""Opening a file by its name when something else may lie there: a pipe that nobody writes to holds
+an ordinary open up for ever, and with it the console, a command, or the process that keeps the
+store.
 
-All that is opened in the state and the run directory, and every configuration, is opened so. Links are followed as
-`open` follows them; a folder is left to whoever opens it, since reading one says so by itself.
+All that is opened in the state and the run directory, and every configuration, is opened so. Links
+are followed as `open` follows them; a folder is left to whoever opens it, since reading one says so
+by itself.
 """
 
 import errno
@@ -13,7 +15,8 @@ REFUSED = "it is a pipe or a device; allowed a regular file"
 
 
 def opened(path, flags, mode=0o666, files=os):
-    """Descriptor of a regular file, at once. files: os or a stand-in. Raises OSError, for anything else with REFUSED.
+    """Descriptor of a regular file, at once. files: os or a stand-in. Raises OSError, for anything
+    else with REFUSED.
     """
     try:
         descriptor = files.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC, mode)
@@ -34,7 +37,9 @@ def opener(path, flags):
 
 
 def is_none(path):
-    """True where something lies that is neither a regular file nor a folder, for what opens a name by itself."""
+    """True where something lies that is neither a regular file nor a folder, for what opens a name
+    by itself.
+    """
     return os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path)
 
 

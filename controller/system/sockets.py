@@ -7,7 +7,9 @@ import socket
 
 @contextlib.contextmanager
 def short(path):
-    """A name for `path` that fits a socket address (107 bytes) however deep the run directory lies."""
+    """A name for `path` that fits a socket address (107 bytes) however deep the run directory
+    lies.
+    """
     directory = os.open(os.path.dirname(path) or ".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         yield f"/proc/self/fd/{directory}/{os.path.basename(path)}"

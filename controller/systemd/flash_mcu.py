@@ -1,7 +1,9 @@
-"""`./flash.sh mcu PORT`: puts channel B on a microcontroller that runs MicroPython, and checks what has arrived.
+"""`./flash.sh mcu PORT`: puts channel B on a microcontroller that runs MicroPython, and checks what
+has arrived.
 
-The program goes as bytecode when an mpy-cross is here whose format the board takes, else as source; the limit image is
-made from the same cabinet file that the controller runs on. Exit codes: 0 done, 2 wrong input, 3 could not.
+The program goes as bytecode when an mpy-cross is here whose format the board takes, else as source;
+the limit image is made from the same cabinet file that the controller runs on. Exit codes: 0 done,
+2 wrong input, 3 could not.
 """
 
 import argparse
@@ -27,7 +29,10 @@ EXAMPLE = sites.EXAMPLE
 BOARDS = {"rp2": "pico", "pyboard": "stm32"}  # sys.platform of MicroPython's port -> board file
 LIMIT_S = 60.0
 LATCH_FILE, LATCH_NONE = "latch.bin", bytes((0, 255))
-PROBE = "import sys, os; print('board', sys.platform, getattr(sys.implementation, '_mpy', 0), *os.listdir('/'))"
+PROBE = (
+    "import sys, os; print('board', sys.platform, getattr(sys.implementation, '_mpy', 0), "
+    "*os.listdir('/'))"
+)
 DIGEST = """import hashlib, binascii
 for name in {names!r}:
     total = hashlib.sha256()
@@ -46,7 +51,9 @@ class FlashError(RuntimeError):
 
 
 class Board(NamedTuple):
-    """What a board said of itself: `kind` of BOARDS' values, `bytecode` (major, minor) it takes, files in its root."""
+    """What a board said of itself: `kind` of BOARDS' values, `bytecode` (major, minor) it takes,
+    files in its root.
+    """
 
     kind: str
     bytecode: tuple
@@ -72,13 +79,19 @@ class Mpremote:
 
 
 def _ran(command):
-    """How a command ended. What is on a port may be anything: bytes that are no text are shown as such."""
-    return subprocess.run(command, capture_output=True, text=True, errors="backslashreplace", timeout=LIMIT_S)
+    """How a command ended. What is on a port may be anything: bytes that are no text are shown as
+    such.
+    """
+    return subprocess.run(
+        command, capture_output=True, text=True, errors="backslashreplace", timeout=LIMIT_S
+    )
 
 
 def _reason(words):
     """mpremote's complaint in one line."""
-    lines = [line.strip() for line in words.splitlines() if line.strip()] or ["mpremote failed without a word"]
+    lines = [line.strip() for line in words.splitlines() if line.strip()] or [
+        "mpremote failed without a word"
+    ]
     if any("could not enter raw repl" in line for line in lines):
         return "no MicroPython answers: is the service jumper fitted, is MicroPython on the board?"
     if any("No module named mpremote" in line for line in lines):
@@ -87,12 +100,24 @@ def _reason(words):
 
 
 def _parser():
-    parser = argparse.ArgumentParser(prog="flash.sh mcu", description="Put channel B on a Pico or an STM32.")
+    parser = argparse.ArgumentParser(
+        prog="flash.sh mcu", description="Put channel B on a Pico or an STM32."
+    )
     parser.error = lambda message: parser.exit(WRONG_INPUT, f"flash.sh mcu: {message}\n")
-    parser.add_argument("port", metavar="PORT", help="serial port of the board, such as /dev/serial/by-id/...")
-    parser.add_argument("--cabinet", metavar="FILE", default=str(EXAMPLE), help="cabinet.toml that the controller runs "
-                        "on (the example's)")
-    parser.add_argument("--dry-run", action="store_true", help="ask the board what it is, print what would be copied")
+    parser.add_argument(
+        "port", metavar="PORT", help="serial port of the board, such as /dev/serial/by-id/..."
+    )
+    parser.add_argument(
+        "--cabinet",
+        metavar="FILE",
+        default=str(EXAMPLE),
+        help="cabinet.toml that the controller runs on (the example's)",
+    )
+    parser.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="ask the board what it is, print what would be copied",
+    )
     return parser
 
 
@@ -104,7 +129,9 @@ def main(argv=None):
     except (ConfigError, OSError) as error:
         return _say(error, WRONG_INPUT)
     if not os.path.exists(given.port):
-        return _say(f"{given.port}: no such port; plug the board in, look at /dev/serial/by-id", WRONG_INPUT)
+        return _say(
+            f"{given.port}: no such port; plug the board in, look at /dev/serial/by-id", WRONG_INPUT
+        )
     try:
         with tempfile.TemporaryDirectory(prefix="firebreak-mcu-") as folder:
             return flash(Mpremote(given.port), image, folder, given.dry_run)
@@ -118,24 +145,37 @@ def _say(line, code):
 
 
 def flash(device, image, folder, dry_run, compiler=shutil.which("mpy-cross")):
-    """Load a board. device: an Mpremote; folder: for what is compiled; compiler: path of mpy-cross or None."""
+    """Load a board. device: an Mpremote; folder: for what is compiled; compiler: path of mpy-cross
+    or None.
+    """
     board = probe(device)
     fits = compiler and bytecode_of(compiler) == board.bytecode
     files = lay_out(pathlib.Path(folder), board.kind, image, compiler if fits else None)
     if LATCH_FILE in board.files:
         files.pop(LATCH_FILE)  # what waits for a reset or the key still waits after loading
     said = "bytecode" if fits else "source"
-    print(f"board      {board.kind}, MicroPython bytecode v{board.bytecode[0]}.{board.bytecode[1]}: sending {said}")
+    print(
+        f"board      {board.kind}, MicroPython bytecode "
+        f"v{board.bytecode[0]}.{board.bytecode[1]}: sending {said}"
+    )
     if dry_run:
-        print("\n".join(f"would copy {name} ({path.stat().st_size} bytes)" for name, path in files.items()))
+        print(
+            "\n".join(
+                f"would copy {name} ({path.stat().st_size} bytes)" for name, path in files.items()
+            )
+        )
         return DONE
     clear(device, board.files)
     program = {name: path for name, path in files.items() if name != "main.py"}
-    for part in (program, {"main.py": files["main.py"]}):  # the last starts the others: it comes when they are right
+    # the last starts the others: it comes when they are right
+    for part in (program, {"main.py": files["main.py"]}):
         copy(device, part)
         verify(device, part)
-    print(f"done       {len(files)} files, limit image {parameters.image_crc(image):08x}; take the service jumper off "
-          "and switch the board off and on")
+    print(
+        f"done       {len(files)} files, limit image {parameters.image_crc(image):08x}; take "
+        f"the service jumper off "
+        "and switch the board off and on"
+    )
     return DONE
 
 
@@ -148,13 +188,17 @@ def probe(device):
     kind = BOARDS.get(words[1])
     if kind is None:
         known = ", ".join(f"{port} ({name})" for port, name in BOARDS.items())
-        raise FlashError(f"{device.port}: is a board of MicroPython's port {words[1]}; allowed are {known}")
+        raise FlashError(
+            f"{device.port}: is a board of MicroPython's port {words[1]}; allowed are {known}"
+        )
     code = int(words[2])
     return Board(kind, (code & 255, code >> 8 & 3), tuple(words[3:]))
 
 
 def bytecode_of(compiler):
-    """(major, minor) of the bytecode that a mpy-cross makes, () when it does not say or does not run."""
+    """(major, minor) of the bytecode that a mpy-cross makes, () when it does not say or does not
+    run.
+    """
     try:
         printed = _ran([compiler, "--version"]).stdout
     except (OSError, subprocess.TimeoutExpired):
@@ -175,7 +219,9 @@ def sources(kind):
 
 
 def lay_out(folder, kind, image, compiler):
-    """{name on the board: file}: the program, the limit image, the empty latch file; main.py last of all."""
+    """{name on the board: file}: the program, the limit image, the empty latch file; main.py last
+    of all.
+    """
     files = {}
     (folder / "image.bin").write_bytes(sc.file_bytes(image))
     (folder / LATCH_FILE).write_bytes(LATCH_NONE)
@@ -216,9 +262,15 @@ def copy(device, files):
 
 
 def verify(device, files):
-    """Compare the digest of every file with the one here. FlashError names the first that differs."""
+    """Compare the digest of every file with the one here. FlashError names the first that
+    differs.
+    """
     printed = device.call("exec", DIGEST.format(names=list(files)))
-    told = {words[1]: words[2] for words in map(str.split, printed.splitlines()) if words[:1] == ["digest"]}
+    told = {
+        words[1]: words[2]
+        for words in map(str.split, printed.splitlines())
+        if words[:1] == ["digest"]
+    }
     for name, path in files.items():
         if told.get(name) != hashlib.sha256(path.read_bytes()).hexdigest():
             raise FlashError(f"{device.port}: {name} did not arrive as it was sent: try again")

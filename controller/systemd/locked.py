@@ -1,7 +1,9 @@
-"""Prints the part of requirements.lock that is needed to run the controller, or to build it: `locked.py run|build`.
+"""Prints the part of requirements.lock that is needed to run the controller, or to build it:
+`locked.py run|build`.
 
-One lock holds everything, tests and rig too; a cabinet gets what setup.cfg's install_requires leads to. Which package
-needs which stands in the lock's "via" comments. Run by the system's own Python: nothing but its library here.
+One lock holds everything, tests and rig too; a cabinet gets what setup.cfg's install_requires leads
+to. Which package needs which stands in the lock's "via" comments. Run by the system's own Python:
+nothing but its library here.
 """
 
 import configparser
@@ -18,7 +20,10 @@ def blocks(lock):
     found = {}
     for text in re.split(r"^(?=[a-z0-9])", lock, flags=re.MULTILINE)[1:]:
         hashes, _, via = text.partition("    # via")
-        found[text.split("==")[0]] = (hashes, [line.lstrip(" #") for line in via.splitlines() if line.strip(" #")])
+        found[text.split("==")[0]] = (
+            hashes,
+            [line.lstrip(" #") for line in via.splitlines() if line.strip(" #")],
+        )
     return found
 
 
@@ -26,7 +31,11 @@ def needed(packages, roots):
     """Names in `packages` that `roots` lead to, sorted. KeyError for a root that is not locked."""
     wanted = {name: packages[name] for name in roots}
     while True:
-        more = {name: block for name, block in packages.items() if name not in wanted and wanted.keys() & set(block[1])}
+        more = {
+            name: block
+            for name, block in packages.items()
+            if name not in wanted and wanted.keys() & set(block[1])
+        }
         if not more:
             return sorted(wanted)
         wanted.update(more)
@@ -48,7 +57,11 @@ def build_roots(packages):
 def main(argv):
     """argv: `run` or `build`."""
     packages = blocks((ROOT / "requirements.lock").read_text(encoding="ascii"))
-    roots = build_roots(packages) if argv == ["build"] else run_roots((ROOT / "setup.cfg").read_text(encoding="ascii"))
+    roots = (
+        build_roots(packages)
+        if argv == ["build"]
+        else run_roots((ROOT / "setup.cfg").read_text(encoding="ascii"))
+    )
     print("".join(packages[name][0] for name in needed(packages, roots)), end="")
 
 

@@ -1,9 +1,10 @@
-"""Where a message ends and the next begins in a stream of bytes: JSON lines, or msgpack, told apart by the first byte.
+"""Where a message ends and the next begins in a stream of bytes: JSON lines, or msgpack, told apart
+by the first byte.
 
-JSON: one object per line; an empty line is no message, but ends what noise was before it. msgpack: one map after the
-other, or each behind its length as four bytes, big-endian. A map never begins with 0x00 and a length below 16 MB always
-does. Buffers are bounded: a line that is too long is dropped up to its end; in msgpack nothing can be found again after
-nonsense, so the connection ends.
+JSON: one object per line; an empty line is no message, but ends what noise was before it. msgpack:
+one map after the other, or each behind its length as four bytes, big-endian. A map never begins
+with 0x00 and a length below 16 MB always does. Buffers are bounded: a line that is too long is
+dropped up to its end; in msgpack nothing can be found again after nonsense, so the connection ends.
 """
 
 import json
@@ -13,7 +14,7 @@ import msgpack
 
 MESSAGE_BYTES_MAX = 4096
 LENGTH = struct.Struct(">I")
-_MAPS = (*range(0x80, 0x90), 0xde, 0xdf)
+_MAPS = (*range(0x80, 0x90), 0xDE, 0xDF)
 _BLANK = b" \t\r\n"
 _NOT_YET = object()  # no message is whole; None is one: msgpack's nil
 # What json and msgpack raise on nonsense; recursion: brackets nested a thousand deep.
@@ -25,7 +26,9 @@ class StreamError(Exception):
 
 
 class JsonLines:
-    """Messages of a stream of JSON lines. `take` yields a dict per message, None for a line that is none."""
+    """Messages of a stream of JSON lines. `take` yields a dict per message, None for a line that is
+    none.
+    """
 
     def __init__(self):
         self._rest, self._skipping = b"", False
@@ -72,7 +75,9 @@ class JsonLines:
 
 
 class Msgpack:
-    """Messages of a stream of msgpack maps, each behind its length or not. As JsonLines; StreamError on nonsense."""
+    """Messages of a stream of msgpack maps, each behind its length or not. As JsonLines;
+    StreamError on nonsense.
+    """
 
     def __init__(self, prefixed):
         self._rest, self._prefixed = b"", prefixed
@@ -98,7 +103,7 @@ class Msgpack:
             raise StreamError
         if len(self._rest) < end:
             return _NOT_YET
-        data, self._rest = self._rest[LENGTH.size:end], self._rest[end:]
+        data, self._rest = self._rest[LENGTH.size : end], self._rest[end:]
         try:
             return msgpack.unpackb(data)
         except (*_NONSENSE, TypeError) as error:
@@ -117,7 +122,7 @@ class Msgpack:
             return _NOT_YET
         except (*_NONSENSE, TypeError) as error:
             raise StreamError from error
-        self._rest = self._rest[unpacker.tell():]
+        self._rest = self._rest[unpacker.tell() :]
         return found
 
     def packed(self, message):

@@ -1,4 +1,5 @@
-"""`firebreak upstream`: hands hints to the loop, taken as JSON lines or msgpack from local programs and a serial line.
+"""`firebreak upstream`: hands hints to the loop, taken as JSON lines or msgpack from local programs
+and a serial line.
 
 A process of its own without any key or right: it can only pass on what somebody else has signed.
 """
@@ -39,7 +40,9 @@ class Gateway:
         self.links = []
         self._line = None
         if port is not None:
-            self._line = link.Link(link.SerialLine(port), self._hints_path, clock.now_us(), framing.JsonLines())
+            self._line = link.Link(
+                link.SerialLine(port), self._hints_path, clock.now_us(), framing.JsonLines()
+            )
 
     def run(self):
         """Serve until interrupted by an exception (KeyboardInterrupt of a signal)."""
@@ -86,7 +89,9 @@ class Gateway:
         stream = link.Stream(connection)
         if len(self.links) >= LINKS_MAX and not self._make_room(stream, now_us):
             with contextlib.suppress(OSError):
-                connection.send(framing.JsonLines.packed(messages.problem(h.CROWDED)), socket.MSG_DONTWAIT)
+                connection.send(
+                    framing.JsonLines.packed(messages.problem(h.CROWDED)), socket.MSG_DONTWAIT
+                )
             connection.close()
             return
         self.links.append(link.Link(stream, self._hints_path, now_us))
@@ -94,8 +99,9 @@ class Gateway:
     def _make_room(self, stream, now_us):
         """Close a connection in favour of a new one. True when one was.
 
-        Of all that are silent for long, or else of a user, or a process, that holds more than the new one's would with
-        it: the one that has been silent the longest. So nobody can take all places.
+        Of all that are silent for long, or else of a user, or a process, that holds more than the
+        new one's would with it: the one that has been silent the longest. So nobody can take all
+        places.
         """
         among = [each for each in self.links if now_us - each.heard_us >= IDLE_US]
         for who in (operator.attrgetter("user"), operator.attrgetter("process")):
@@ -117,15 +123,25 @@ class Gateway:
 
 
 def _greediest(links, stream, who):
-    """The links of whoever holds most, when that is more than who(stream) will hold with one more; else none."""
+    """The links of whoever holds most, when that is more than who(stream) will hold with one more;
+    else none.
+    """
     held = collections.Counter(who(each.stream) for each in links)
     greediest, count = held.most_common(1)[0]
-    return [each for each in links if who(each.stream) == greediest] if count > held[who(stream)] + 1 else []
+    return (
+        [each for each in links if who(each.stream) == greediest]
+        if count > held[who(stream)] + 1
+        else []
+    )
 
 
 def _listening(path):
-    """A listening stream socket in place of one left over at `path`. GatewayError when something else is there."""
-    made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK)
+    """A listening stream socket in place of one left over at `path`. GatewayError when something
+    else is there.
+    """
+    made = socket.socket(
+        socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
+    )
     with sockets.short(path) as name:
         _remove_left_over(path, name)
         made.bind(name)
@@ -158,7 +174,9 @@ def serve(run_directory, listen_path, tty, baud_Bd):
             port = SerialPort(tty, baud_Bd)
             port.open()
         gateway = Gateway(run_directory, listen_path, port)
-        say(f"upstream: listening on {listen_path}" + (f" and {tty} at {baud_Bd} Bd" if tty else ""))
+        say(
+            f"upstream: listening on {listen_path}" + (f" and {tty} at {baud_Bd} Bd" if tty else "")
+        )
         gateway.run()
     except (GatewayError, SerialPortError, OSError) as error:
         say(plain(error, listen_path))

@@ -1,7 +1,8 @@
-"""One client of the gateway: a stream in, one message under way at a time, its answer out before the next is looked at.
+"""One client of the gateway: a stream in, one message under way at a time, its answer out before
+the next is looked at.
 
-So every buffer is bounded by one message, a client that floods holds up itself only, and one that stops reading is not
-read from either.
+So every buffer is bounded by one message, a client that floods holds up itself only, and one that
+stops reading is not read from either.
 """
 
 import os
@@ -14,20 +15,24 @@ from controller.system import sockets
 from controller.upstream import framing, messages
 
 ANSWER_US = 2_000_000
-SEND_S = 0.1  # how long the gateway, and all its clients with it, waits for room in the queue of the loop
+# how long the gateway, and all its clients with it, waits for room in the queue of the loop
+SEND_S = 0.1
 READ_BYTES = 4096
 _DATAGRAM_BYTES = 256
 _CREDENTIALS = struct.Struct("iII")
 
 
 class Stream:
-    """A connected stream socket, as a Link uses it. `user`, `process`: who connected it, to be compared only."""
+    """A connected stream socket, as a Link uses it. `user`, `process`: who connected it, to be
+    compared only.
+    """
 
     def __init__(self, connection):
         connection.setblocking(False)
         self._connection = connection
-        pid, uid, _ = _CREDENTIALS.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED,
-                                                                _CREDENTIALS.size))
+        pid, uid, _ = _CREDENTIALS.unpack(
+            connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+        )
         self.user, self.process = uid, (uid, pid)
 
     def fileno(self):
@@ -58,7 +63,9 @@ class Stream:
 
 
 class SerialLine:
-    """A serial line as a Link uses it: it never ends, a lost adapter is opened again by the gateway."""
+    """A serial line as a Link uses it: it never ends, a lost adapter is opened again by the
+    gateway.
+    """
 
     def __init__(self, port):
         """port: SerialPort."""
@@ -83,8 +90,9 @@ class SerialLine:
 
 
 class Link:
-    """`out`: bytes of an answer still to be written; `message`: what waits for the loop's answer until `due_us`, never
-    both at once; `ended`: to be closed."""
+    """`out`: bytes of an answer still to be written; `message`: what waits for the loop's answer
+    until `due_us`, never both at once; `ended`: to be closed.
+    """
 
     def __init__(self, stream, hints_path, now_us, form=None):
         """form: framing, None to tell it from the first byte."""
@@ -95,7 +103,9 @@ class Link:
         self._answers = sender(SEND_S)
 
     def waits_for(self):
-        """(descriptors to read, descriptors to write) whose readiness means something to `service`."""
+        """(descriptors to read, descriptors to write) whose readiness means something to
+        `service`.
+        """
         if self.out:
             return (), (self.stream,)
         return ((self._answers,) if self.message is not None else (self.stream,)), ()
@@ -120,7 +130,9 @@ class Link:
         return True
 
     def _advance(self, now_us):
-        """Write what is to be written; begin with the next message when there is nothing under way."""
+        """Write what is to be written; begin with the next message when there is nothing under
+        way.
+        """
         while not self.ended:
             self._write()
             if self.out or self.message is not None or self.ended:
@@ -135,7 +147,7 @@ class Link:
         if self.out:
             count = self.stream.write(self.out)
             self.ended = count is None
-            self.out = self.out[count or 0:]
+            self.out = self.out[count or 0 :]
 
     def _next(self, now_us):
         """Begin the next message. False when none has come whole."""
@@ -152,7 +164,8 @@ class Link:
         if message is None:
             return self._say(messages.problem(h.NOT_UNDERSTOOD))
         if message == messages.HEAD:
-            return self._say(messages.record_head(os.path.dirname(self._path)))  # the recorder leaves it beside
+            # the recorder leaves it beside
+            return self._say(messages.record_head(os.path.dirname(self._path)))
         try:
             data = messages.datagram(message)
             with sockets.short(self._path) as name:
@@ -160,7 +173,9 @@ class Link:
         except messages.MessageError as error:
             return self._say(messages.problem(h.NOT_UNDERSTOOD, str(error)))
         except BlockingIOError:
-            return self._say(messages.problem(h.BUSY, "The queue of hints is full: somebody floods it."))
+            return self._say(
+                messages.problem(h.BUSY, "The queue of hints is full: somebody floods it.")
+            )
         except OSError:
             return self._say(messages.problem(h.NO_CONTROLLER))
         self.message, self.due_us = message, now_us + ANSWER_US
@@ -170,15 +185,17 @@ class Link:
         """Take the loop's answer, or give up waiting for it."""
         while self.message is not None:
             try:
-                answer = messages.answer(self._answers.recv(_DATAGRAM_BYTES, socket.MSG_DONTWAIT),
-                                         self.message)
+                answer = messages.answer(
+                    self._answers.recv(_DATAGRAM_BYTES, socket.MSG_DONTWAIT), self.message
+                )
             except BlockingIOError:
                 break
             if answer is not None:
                 self._say(answer)
         if self.message is not None and now_us >= self.due_us:
             self._say(messages.problem(h.NO_ANSWER))
-            self._answers.close()  # an answer that comes after all must not be taken for one to the next message
+            # an answer that comes after all must not be taken for one to the next message
+            self._answers.close()
             self._answers = sender(SEND_S)
 
     def _say(self, answer):

@@ -11,8 +11,13 @@ from controller.hints.words import fields, state
 from controller.recorder import head
 
 DETAIL_CHARACTERS = 200
-_NUMBERS = {"sequence": (0, 2**64 - 1), "sent_ms": (0, 2**64 - 1), "value_W": (-2**31, 2**31 - 1),
-            "valid_ms": (0, 2**32 - 1), "purpose": (0, 2**16 - 1)}
+_NUMBERS = {
+    "sequence": (0, 2**64 - 1),
+    "sent_ms": (0, 2**64 - 1),
+    "value_W": (-(2**31), 2**31 - 1),
+    "valid_ms": (0, 2**32 - 1),
+    "purpose": (0, 2**16 - 1),
+}
 HEAD = {"head": True}
 _HINT_KEYS = {"source", "nonce", "kind", "quantity", "mac", *_NUMBERS}
 
@@ -24,7 +29,8 @@ class MessageError(ValueError):
 def datagram(message):
     """Datagram of {"hello": NAME}, {"status": NAME} or of a hint's fields. Raises MessageError.
 
-    nonce, mac: hex or, in msgpack, bytes; kind may be left out, it follows from the quantity; purpose is 0 if left out.
+    nonce, mac: hex or, in msgpack, bytes; kind may be left out, it follows from the quantity;
+    purpose is 0 if left out.
     """
     try:
         if "hello" in message:
@@ -40,19 +46,32 @@ def _hint(message):
     unknown = sorted(map(str, message.keys() - _HINT_KEYS))
     if unknown:
         allowed = ", ".join(sorted(_HINT_KEYS))
-        raise ValueError(f"{unknown[0][:40]!r} is not a known field; allowed {allowed}, or hello, status, head")
+        raise ValueError(
+            f"{unknown[0][:40]!r} is not a known field; allowed {allowed}, or hello, status, head"
+        )
     kind, quantity = w.quantity_of(_text(message, "quantity"))
     if message.get("kind", h.KINDS[kind]) != h.KINDS[kind]:
         raise ValueError(f"kind of {message['quantity']} is {h.KINDS[kind]!r}")
     message = {"purpose": 0, **message}
     sequence, sent_ms, value_W, valid_ms, purpose = [_number(message, name) for name in _NUMBERS]
-    hint = w.Hint(_text(message, "source"), _bytes(message, "nonce", w.NONCE_BYTES), sequence, sent_ms, kind, quantity,
-                  purpose, value_W, valid_ms)
+    hint = w.Hint(
+        _text(message, "source"),
+        _bytes(message, "nonce", w.NONCE_BYTES),
+        sequence,
+        sent_ms,
+        kind,
+        quantity,
+        purpose,
+        value_W,
+        valid_ms,
+    )
     return w.unsigned(hint) + _bytes(message, "mac", w.MAC_BYTES)
 
 
 def record_head(run_directory):
-    """The gateway's own answer to HEAD: number and hash of the newest event of the record, null without a record."""
+    """The gateway's own answer to HEAD: number and hash of the newest event of the record, null
+    without a record.
+    """
     published = head.read(run_directory)
     return {"id": published.get("id"), "hash": published.get("hash")}
 
@@ -80,7 +99,9 @@ def _bytes(message, name, count):
         with contextlib.suppress(ValueError):
             data = bytes.fromhex(value)
     if not isinstance(data, bytes) or len(data) != count:
-        raise ValueError(f"{name} is missing or not {count} bytes; allowed as text: {2 * count} digits 0-9, a-f")
+        raise ValueError(
+            f"{name} is missing or not {count} bytes; allowed as text: {2 * count} digits 0-9, a-f"
+        )
     return data
 
 
@@ -88,19 +109,29 @@ def answer(data, message):
     """The loop's answer to `message`, a dict; None when `data` is the answer to something else."""
     if "hello" in message:
         welcome = w.welcome_of(data)
-        return welcome and {"source": message["hello"], "nonce": welcome.nonce.hex(), "uptime_ms": welcome.uptime_ms,
-                            "sequence": welcome.sequence}
+        return welcome and {
+            "source": message["hello"],
+            "nonce": welcome.nonce.hex(),
+            "uptime_ms": welcome.uptime_ms,
+            "sequence": welcome.sequence,
+        }
     if "status" in message:
         found = w.state_of(data)
-        return found and {**state(found), "mac": data[-w.MAC_BYTES:].hex()}
+        return found and {**state(found), "mac": data[-w.MAC_BYTES :].hex()}
     reply = w.reply_of(data)
     if reply is None or (reply.source, reply.sequence) != (message["source"], message["sequence"]):
         return None
-    return {**fields(reply), "mac": data[-w.MAC_BYTES:].hex()}
+    return {**fields(reply), "mac": data[-w.MAC_BYTES :].hex()}
 
 
 def problem(code, detail=""):
     """What the gateway itself answers: a code of its own, with its words."""
     name, sentence, remedy = h.text(code)
-    return {"granted": False, "code": code, "label": h.label(code), "name": name, "sentence": detail or sentence,
-            "remedy": remedy}
+    return {
+        "granted": False,
+        "code": code,
+        "label": h.label(code),
+        "name": name,
+        "sentence": detail or sentence,
+        "remedy": remedy,
+    }

@@ -1,8 +1,10 @@
-"""A CAN bus that never blocks: bounded reading, honest sending, error frames and interface loss as state and counters.
+"""A CAN bus that never blocks: bounded reading, honest sending, error frames and interface loss as
+state and counters.
 
-Works over any python-can bus. Never `recv` with a time-out, `send_periodic` or `Notifier` (threads): recv(0) and send
-without time-out only. python-can's own filters stay off: recv(0) returns None when it filtered the first waiting frame.
-SocketCAN: the installer sets `restart-ms 100` (else one bus-off is for ever) and `txqueuelen 100`.
+Works over any python-can bus. Never `recv` with a time-out, `send_periodic` or `Notifier`
+(threads): recv(0) and send without time-out only. python-can's own filters stay off: recv(0)
+returns None when it filtered the first waiting frame. SocketCAN: the installer sets `restart-ms
+100` (else one bus-off is for ever) and `txqueuelen 100`.
 """
 
 import errno
@@ -13,7 +15,8 @@ import can
 EXTENDED = 0x8000_0000  # added to a 29-bit id, as SocketCAN does
 ACTIVE, WARNING, PASSIVE, BUS_OFF, DOWN = range(5)  # `state`
 STATES = ("active", "warning", "passive", "bus-off", "down")
-UNACKNOWLEDGED_AFTER = 10  # sends in a row into a full queue: nobody acknowledges (wiring, termination, bit rate)
+# sends in a row into a full queue: nobody acknowledges (wiring, termination, bit rate)
+UNACKNOWLEDGED_AFTER = 10
 RETRY_US, RETRY_US_MAX = 200_000, 5_000_000
 
 # linux/can/error.h: class bits in the id of an error frame, controller bits in its data[1]
@@ -22,7 +25,8 @@ CONTROLLER_WARNING, CONTROLLER_PASSIVE, CONTROLLER_ACTIVE = 0x0C, 0x30, 0x40
 
 _REASONS = {
     errno.ENODEV: "no such interface: plug the adapter in or correct the channel",
-    errno.ENETDOWN: "the interface is down: ip link set CHANNEL up type can bitrate N restart-ms 100",
+    errno.ENETDOWN: "the interface is down: ip link set CHANNEL up type can bitrate N restart-ms "
+    "100",
     errno.EAFNOSUPPORT: "this kernel has no CAN (module can_raw)",
     errno.EPERM: "not permitted",
 }
@@ -35,8 +39,9 @@ class CanPortError(Exception):
 class CanPort:
     """One CAN bus. `ids` are the accepted ids (None: all), others are counted as foreign.
 
-    Counters since start: received, foreign, error_frames, bus_offs, sent, full (queue full), losses (interface gone).
-    `reopen()` returns a new bus without blocking; None when the interface cannot be opened again in the loop.
+    Counters since start: received, foreign, error_frames, bus_offs, sent, full (queue full), losses
+    (interface gone). `reopen()` returns a new bus without blocking; None when the interface cannot
+    be opened again in the loop.
     """
 
     def __init__(self, bus, ids=None, reopen=None):
@@ -72,7 +77,9 @@ class CanPort:
             return -1
 
     def drain(self, limit=64):
-        """Up to `limit` waiting frames as (can_id, data) in order of arrival. Never blocks nor raises for the bus."""
+        """Up to `limit` waiting frames as (can_id, data) in order of arrival. Never blocks nor
+        raises for the bus.
+        """
         frames = []
         recv = self._bus.recv
         try:
@@ -116,8 +123,12 @@ class CanPort:
             self.state = WARNING
 
     def send(self, can_id, data):
-        """Hand one frame to the interface. False: not taken (queue full, interface gone); the caller may try again."""
-        message = can.Message(arbitration_id=can_id & ~EXTENDED, is_extended_id=can_id >= EXTENDED, data=data)
+        """Hand one frame to the interface. False: not taken (queue full, interface gone); the
+        caller may try again.
+        """
+        message = can.Message(
+            arbitration_id=can_id & ~EXTENDED, is_extended_id=can_id >= EXTENDED, data=data
+        )
         try:
             self._bus.send(message)
         except (can.CanError, OSError) as failure:
@@ -134,7 +145,9 @@ class CanPort:
         return True
 
     def service(self, now_us):
-        """Open a lost interface again, waiting longer after each failure. Returns True unless it is down."""
+        """Open a lost interface again, waiting longer after each failure. Returns True unless it is
+        down.
+        """
         if self.state != DOWN:
             return True
         if self._reopen is None or now_us < self._retry_us:
@@ -171,19 +184,28 @@ def _number(failure):
 
 def _reason(failure):
     number = _number(failure)
-    return _REASONS.get(number) or (os.strerror(number) if number else " ".join(str(failure).split()))
+    return _REASONS.get(number) or (
+        os.strerror(number) if number else " ".join(str(failure).split())
+    )
 
 
 def open_can(interface, channel, bitrate, **settings):
-    """CanPort on a python-can interface ("socketcan", "socketcand", "virtual", ...). CanPortError in one line.
+    """CanPort on a python-can interface ("socketcan", "socketcand", "virtual", ...). CanPortError
+    in one line.
 
-    SocketCAN takes its bit rate from the installer (ip link), others from `bitrate` in bit/s. Only SocketCAN is opened
-    again after a loss: opening it does not block, a TCP interface may for 10 s.
+    SocketCAN takes its bit rate from the installer (ip link), others from `bitrate` in bit/s. Only
+    SocketCAN is opened again after a loss: opening it does not block, a TCP interface may for 10 s.
     """
+
     def open_bus():
         try:
             return can.Bus(interface=interface, channel=channel, bitrate=bitrate, **settings)
-        except (can.CanError, OSError, ValueError, TypeError) as failure:  # TypeError: a setting is missing
+        except (
+            can.CanError,
+            OSError,
+            ValueError,
+            TypeError,
+        ) as failure:  # TypeError: a setting is missing
             raise CanPortError(f"CAN {channel} ({interface}): {_reason(failure)}") from failure
 
     return CanPort(open_bus(), reopen=open_bus if interface == "socketcan" else None)

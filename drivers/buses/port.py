@@ -1,42 +1,60 @@
-"""One Modbus RTU bus: who is asked next, gaps, time-outs, back-off, statistics. Bytes and time in, bytes out.
+"""One Modbus RTU bus: who is asked next, gaps, time-outs, back-off, statistics. Bytes and time in,
+bytes out.
 
-The owner of the wire reads what has arrived, calls `receive(data, now_us)`, then `poll(now_us)` and writes what it
-returns; `poll` must run again at `wake_us`. One request is outstanding at a time. Order: STOP before WRITE before READ,
-within a class by deadline (a periodic request: its due time plus its period; a submitted one: when it was submitted).
+The owner of the wire reads what has arrived, calls `receive(data, now_us)`, then `poll(now_us)` and
+writes what it returns; `poll` must run again at `wake_us`. One request is outstanding at a time.
+Order: STOP before WRITE before READ, within a class by deadline (a periodic request: its due time
+plus its period; a submitted one: when it was submitted).
 
-RTU replies carry no number, so a late one could be taken for the next: bytes that come before the request has left are
-dropped; after a read that timed out the next good reply of that unit and function within LATE_US is dropped, and if no
-second one follows, the unit's reads rest for one time-out more. Only a repetition of the very same read is believed at
-once (up to SAME_MAX time-outs in a row): its late reply says the same thing, at most so many time-outs older, and one
-damaged byte must not cost a meter its 0.5 s. What remains: a unit slower than twice the time-out at
-every reply, and a late reply to a write of the same address (set-points are read back anyway).
-Gaps and turn-around are kept here for all devices, never in a driver.
+RTU replies carry no number, so a late one could be taken for the next: bytes that come before the
+request has left are dropped; after a read that timed out the next good reply of that unit and
+function within LATE_US is dropped, and if no second one follows, the unit's reads rest for one
+time-out more. Only a repetition of the very same read is believed at once (up to SAME_MAX time-outs
+in a row): its late reply says the same thing, at most so many time-outs older, and one damaged byte
+must not cost a meter its 0.5 s. What remains: a unit slower than twice the time-out at every reply,
+and a late reply to a write of the same address (set-points are read back anyway). Gaps and
+turn-around are kept here for all devices, never in a driver.
 """
 
 from drivers.buses.rtu import BAD_REPLY, EXCEPTION, FRAME_BYTES_MAX, READ, TIMEOUT, Receiver, crc16
 
 NEVER = 1 << 62  # us, later than any clock
-GAP_FAST_US = 1750  # above 19200 Bd the silence between frames is fixed: Modbus over serial line V1.02, 2.5.1.1
+# above 19200 Bd the silence between frames is fixed: Modbus over serial line V1.02, 2.5.1.1
+GAP_FAST_US = 1750
 FIXED_GAP_ABOVE_BD = 19200
-PIECE_GAP_US = 20_000  # a reply may pause so long between pieces: USB adapters hold bytes up to 16 ms
+# a reply may pause so long between pieces: USB adapters hold bytes up to 16 ms
+PIECE_GAP_US = 20_000
 PAUSES_MAX = 4  # in one reply: a USB packet carries 62 bytes, a frame has 256 at most
 LATE_US = 1_000_000  # slowest documented reply (genset controllers)
 SAME_MAX = 2
 HOLD_US = 100_000  # noise on an idle bus may delay a request so long, not for ever
 SILENT_AFTER = 3  # time-outs in a row
 BACK_OFF_US, BACK_OFF_US_MAX = 200_000, 2_000_000
-PATIENCE_US = 50_000  # after its time-out a silent unit lets others go first so long, or it would starve its bus
+# after its time-out a silent unit lets others go first so long, or it would starve its bus
+PATIENCE_US = 50_000
 BUS = 0  # unit id (broadcast: it never replies) whose statistics count bytes nobody was asked for
 
 
 class UnitStatistics:
-    """Counts of one unit since start; `silent` time-outs in a row, last at `silent_us`; reads wait for `retry_us`.
+    """Counts of one unit since start; `silent` time-outs in a row, last at `silent_us`; reads wait
+    for `retry_us`.
 
-    `stray_frames` (unit BUS only): valid frames nobody asked for: a late reply, another master, an echo not configured.
+    `stray_frames` (unit BUS only): valid frames nobody asked for: a late reply, another master, an
+    echo not configured.
     """
 
-    __slots__ = ("sent", "ok", "timeout", "exception", "bad_reply", "noise_bytes", "stray_frames",
-                 "silent", "silent_us", "retry_us")
+    __slots__ = (
+        "sent",
+        "ok",
+        "timeout",
+        "exception",
+        "bad_reply",
+        "noise_bytes",
+        "stray_frames",
+        "silent",
+        "silent_us",
+        "retry_us",
+    )
 
     def __init__(self):
         self.sent = self.ok = self.timeout = self.exception = self.bad_reply = 0
@@ -55,36 +73,55 @@ class _Job:
 
 
 class RtuPort:
-    """Schedule of one bus. `first_byte_timeout_us` counts from the last byte sent, `turnaround_us` is silence added
-    to the gap of 3.5 characters after each reply; `echo`: the adapter repeats what is sent; `char_bits` 10 or 11."""
+    """Schedule of one bus. `first_byte_timeout_us` counts from the last byte sent, `turnaround_us`
+    is silence added to the gap of 3.5 characters after each reply; `echo`: the adapter repeats what
+    is sent; `char_bits` 10 or 11.
+    """
 
-    def __init__(self, name, baud_Bd, char_bits=10, first_byte_timeout_us=100_000, turnaround_us=0, echo=False):
+    def __init__(
+        self,
+        name,
+        baud_Bd,
+        char_bits=10,
+        first_byte_timeout_us=100_000,
+        turnaround_us=0,
+        echo=False,
+    ):
         self.name = name
         self.first_byte_timeout_us = first_byte_timeout_us
         self.turnaround_us = turnaround_us
         self.statistics = {}
-        self.watch = {}  # unit id: callable(frame), told of each frame to that unit as it is handed to the wire
+        # unit id: callable(frame), told of each frame to that unit as it is handed to the wire
+        self.watch = {}
         self.wake_us = NEVER
         self._char_ns = -(-char_bits * 10**9 // baud_Bd)
-        self.gap_us = GAP_FAST_US if baud_Bd > FIXED_GAP_ABOVE_BD else -(-35 * char_bits * 10**5 // baud_Bd)
+        self.gap_us = (
+            GAP_FAST_US if baud_Bd > FIXED_GAP_ABOVE_BD else -(-35 * char_bits * 10**5 // baud_Bd)
+        )
         self._receiver = Receiver(echo)
         self._periodic = []
         self._once = {}  # by key
         self._job = None  # outstanding
         self._bus = self._unit(BUS)
-        self._late = {}  # (unit id, function) of reads that timed out -> [replies still to come, until, frame if one]
+        # (unit id, function) of reads that timed out -> [replies still to come, until, frame if
+        # one]
+        self._late = {}
         self._late_dropped = False  # during the outstanding request
         self._now_us = self._ready_us = self._sent_us = self._deadline_us_max = self._hold_us = 0
 
     # -- what to ask
 
     def add(self, request, period_us, phase_us=0):
-        """Ask `request` every `period_us`, first at absolute time `phase_us`. A missed period is not made up for."""
+        """Ask `request` every `period_us`, first at absolute time `phase_us`. A missed period is
+        not made up for.
+        """
         self._periodic.append(_Job(request, self._unit(request.unit_id), period_us, phase_us))
         self._plan()
 
     def submit(self, request):
-        """Ask once, as soon as its priority allows; replaces a waiting request of the same key and keeps its place."""
+        """Ask once, as soon as its priority allows; replaces a waiting request of the same key and
+        keeps its place.
+        """
         waiting = self._once.get(request.key)
         if waiting is None:
             waiting = self._once[request.key] = _Job(request, None, 0, self._now_us)
@@ -102,7 +139,9 @@ class RtuPort:
     # -- bytes and time
 
     def poll(self, now_us):
-        """Bytes to send now, or b"". Ends an overdue request first (its `on_failure` runs in here)."""
+        """Bytes to send now, or b"". Ends an overdue request first (its `on_failure` runs in
+        here).
+        """
         if now_us < self.wake_us:
             return b""
         self._now_us = now_us
@@ -116,7 +155,9 @@ class RtuPort:
         return b""
 
     def receive(self, data, now_us):
-        """Take bytes that arrived until `now_us`; the callback of a finished request runs in here."""
+        """Take bytes that arrived until `now_us`; the callback of a finished request runs in
+        here.
+        """
         if not data:
             return
         self._now_us = now_us
@@ -160,19 +201,24 @@ class RtuPort:
         if request.unit_id in self.watch:
             self.watch[request.unit_id](frame)
         self._sent_us = now_us + self._time_us(len(frame))
-        reply_us = self._time_us(request.reply_bytes)  # the wire may hand over a reply in one piece at its end
+        # the wire may hand over a reply in one piece at its end
+        reply_us = self._time_us(request.reply_bytes)
         self.wake_us = self._sent_us + self.first_byte_timeout_us + reply_us
         self._deadline_us_max = self.wake_us + reply_us + PAUSES_MAX * PIECE_GAP_US
         return frame
 
     def _extend(self, request, now_us):
-        """Wait for the rest of a reply that has begun; give up soon on one that was long enough but not good."""
+        """Wait for the rest of a reply that has begun; give up soon on one that was long enough but
+        not good.
+        """
         missing = request.reply_bytes - self._receiver.received
         until_us = now_us + PIECE_GAP_US
         if missing <= 0:
             self.wake_us = min(self.wake_us, until_us)
         else:
-            self.wake_us = max(self.wake_us, min(until_us + self._time_us(missing), self._deadline_us_max))
+            self.wake_us = max(
+                self.wake_us, min(until_us + self._time_us(missing), self._deadline_us_max)
+            )
 
     # -- ends of a request
 
@@ -194,7 +240,9 @@ class RtuPort:
         unit.noise_bytes += received
         if self._late_dropped:
             unit.retry_us = now_us + self.first_byte_timeout_us
-        elif 2 * received < request.reply_bytes:  # no reply came: it still may. A damaged one is a sign of life
+        elif (
+            2 * received < request.reply_bytes
+        ):  # no reply came: it still may. A damaged one is a sign of life
             self._note_silence(unit, request, now_us)
         self._release(now_us + self.gap_us if received else now_us)
         if received:
@@ -281,6 +329,8 @@ class RtuPort:
         return (count * self._char_ns + 999) // 1000
 
     def transaction_us(self, request_bytes, reply_bytes, device_turnaround_us):
-        """Bus time of one exchange: request, the device's turn-around, reply, gap, the port's turn-around."""
+        """Bus time of one exchange: request, the device's turn-around, reply, gap, the port's
+        turn-around.
+        """
         wire_us = self._time_us(request_bytes) + self._time_us(reply_bytes)
         return wire_us + device_turnaround_us + self.gap_us + self.turnaround_us

@@ -1,11 +1,14 @@
-"""Modbus RTU frames: CRC, requests as whole frames, and a receiver that finds the one reply it waits for.
+"""Modbus RTU frames: CRC, requests as whole frames, and a receiver that finds the one reply it
+waits for.
 
-PDUs are encoded by pymodbus; length, resynchronisation, echo and identity are ours, because its framer drops a good
-frame behind noise and accepts a reply of another function or size. No I/O and no clock here: bytes in, PDU out.
+PDUs are encoded by pymodbus; length, resynchronisation, echo and identity are ours, because its
+framer drops a good frame behind noise and accepts a reply of another function or size. No I/O and
+no clock here: bytes in, PDU out.
 
-A reply is recognised by what can be predicted from its request: unit id, function and byte count of a read (3 bytes),
-unit id, function, address and count (or value) of a write (6 bytes), then the exact length, then the CRC. The length
-must decide: the CRC of a good frame followed by 0x00 is good as well.
+A reply is recognised by what can be predicted from its request: unit id, function and byte count of
+a read (3 bytes), unit id, function, address and count (or value) of a write (6 bytes), then the
+exact length, then the CRC. The length must decide: the CRC of a good frame followed by 0x00 is good
+as well.
 """
 
 from array import array
@@ -15,7 +18,8 @@ from struct import Struct
 from pymodbus.pdu import bit_message, register_message
 
 STOP, WRITE, READ = range(3)  # priority on the bus, lower goes first
-TIMEOUT, EXCEPTION, BAD_REPLY = range(3)  # kinds of failure; the code is the Modbus exception code, else 0
+# kinds of failure; the code is the Modbus exception code, else 0
+TIMEOUT, EXCEPTION, BAD_REPLY = range(3)
 FAILURES = ("timeout", "exception", "bad reply")
 
 READ_COILS, READ_DISCRETE_INPUTS, READ_HOLDING_REGISTERS, READ_INPUT_REGISTERS = 1, 2, 3, 4
@@ -35,7 +39,9 @@ _READS = {
 
 
 def _word_table():
-    """CRC register after each possible 16-bit word; the CRC is linear, so each bit doubles the table."""
+    """CRC register after each possible 16-bit word; the CRC is linear, so each bit doubles the
+    table.
+    """
     table = [0]
     for bit in range(16):
         value = 1 << bit
@@ -50,7 +56,9 @@ _WORDS = tuple(Struct("<%dH" % count).unpack_from for count in range(FRAME_BYTES
 
 
 def crc16(data, table=_TABLE):
-    """CRC-16/MODBUS of up to 513 bytes; 0 over a whole frame whose two CRC bytes (low first) are right."""
+    """CRC-16/MODBUS of up to 513 bytes; 0 over a whole frame whose two CRC bytes (low first) are
+    right.
+    """
     crc = 0xFFFF
     size = len(data)
     for word in _WORDS[size >> 1](data):
@@ -72,14 +80,28 @@ def _ignore(*_):
 class Request:
     """One complete request frame, what its reply must look like, and whom to tell.
 
-    `on_reply(pdu, now_us)` gets the verified PDU (function first, no unit id, no CRC); the same reply bytes as last
-    time give the same object. `on_failure(kind, code, now_us)` gets TIMEOUT, EXCEPTION or BAD_REPLY.
+    `on_reply(pdu, now_us)` gets the verified PDU (function first, no unit id, no CRC); the same
+    reply bytes as last time give the same object. `on_failure(kind, code, now_us)` gets TIMEOUT,
+    EXCEPTION or BAD_REPLY.
     """
 
-    __slots__ = ("key", "unit_id", "function", "frame", "reply_bytes", "priority", "on_reply", "on_failure", "head",
-                 "last_reply", "last_pdu")
+    __slots__ = (
+        "key",
+        "unit_id",
+        "function",
+        "frame",
+        "reply_bytes",
+        "priority",
+        "on_reply",
+        "on_failure",
+        "head",
+        "last_reply",
+        "last_pdu",
+    )
 
-    def __init__(self, key, unit_id, function, frame, reply_bytes, head, priority, on_reply, on_failure):
+    def __init__(
+        self, key, unit_id, function, frame, reply_bytes, head, priority, on_reply, on_failure
+    ):
         self.key = key
         self.unit_id = unit_id
         self.function = function
@@ -92,8 +114,12 @@ class Request:
         self.last_reply = self.last_pdu = None
 
 
-def read_request(key, unit_id, function, address, count, on_reply=None, on_failure=None, priority=READ):
-    """Request for `count` bits (function 1, 2) or registers (3, 4) from `address`. ValueError when out of range."""
+def read_request(
+    key, unit_id, function, address, count, on_reply=None, on_failure=None, priority=READ
+):
+    """Request for `count` bits (function 1, 2) or registers (3, 4) from `address`. ValueError when
+    out of range.
+    """
     if function not in _READS:
         raise ValueError(f"request {key}: function {function} is not a read; allowed 1 to 4")
     encoder, count_max = _READS[function]
@@ -101,22 +127,38 @@ def read_request(key, unit_id, function, address, count, on_reply=None, on_failu
     frame = seal(bytes((unit_id, function)) + encoder(address=address, count=count).encode())
     data_bytes = count * 2 if function >= READ_HOLDING_REGISTERS else (count + 7) // 8
     head = bytes((unit_id, function, data_bytes))
-    return Request(key, unit_id, function, frame, 5 + data_bytes, head, priority, on_reply, on_failure)
+    return Request(
+        key, unit_id, function, frame, 5 + data_bytes, head, priority, on_reply, on_failure
+    )
 
 
-def write_registers_request(key, unit_id, address, values, on_reply=None, on_failure=None, priority=WRITE):
-    """Request to write 1 to 123 registers (each 0..65535) from `address` in one frame (function 16)."""
+def write_registers_request(
+    key, unit_id, address, values, on_reply=None, on_failure=None, priority=WRITE
+):
+    """Request to write 1 to 123 registers (each 0..65535) from `address` in one frame (function
+    16).
+    """
     frame = _write_registers_frame(unit_id, address, tuple(values))
-    return Request(key, unit_id, WRITE_REGISTERS, frame, 8, frame[:6], priority, on_reply, on_failure)
+    return Request(
+        key, unit_id, WRITE_REGISTERS, frame, 8, frame[:6], priority, on_reply, on_failure
+    )
 
 
-def write_register_request(key, unit_id, address, value, on_reply=None, on_failure=None, priority=WRITE):
-    """Request to write one register (function 6); its reply is the same frame, so an echo looks like success."""
+def write_register_request(
+    key, unit_id, address, value, on_reply=None, on_failure=None, priority=WRITE
+):
+    """Request to write one register (function 6); its reply is the same frame, so an echo looks
+    like success.
+    """
     frame = _write_register_frame(unit_id, address, value)
-    return Request(key, unit_id, WRITE_REGISTER, frame, 8, frame[:6], priority, on_reply, on_failure)
+    return Request(
+        key, unit_id, WRITE_REGISTER, frame, 8, frame[:6], priority, on_reply, on_failure
+    )
 
 
-def write_coils_request(key, unit_id, address, levels, on_reply=None, on_failure=None, priority=WRITE):
+def write_coils_request(
+    key, unit_id, address, levels, on_reply=None, on_failure=None, priority=WRITE
+):
     """Request to write 1 to 1968 coils from `address`, `levels[0]` first (function 15)."""
     frame = _write_coils_frame(unit_id, address, tuple(levels))
     return Request(key, unit_id, WRITE_COILS, frame, 8, frame[:6], priority, on_reply, on_failure)
@@ -141,31 +183,46 @@ def _write_register_frame(unit_id, address, value):
 @lru_cache(maxsize=FRAMES_CACHED)
 def _write_coils_frame(unit_id, address, levels):
     _check("write", unit_id, address, len(levels), 1968)
-    pdu = bit_message.WriteMultipleCoilsRequest(address=address, bits=[bool(level) for level in levels])
+    pdu = bit_message.WriteMultipleCoilsRequest(
+        address=address, bits=[bool(level) for level in levels]
+    )
     return seal(bytes((unit_id, WRITE_COILS)) + pdu.encode())
 
 
 def _check(key, unit_id, address, count, count_max):
     if not 1 <= unit_id <= UNIT_ID_MAX:
-        raise ValueError(f"request {key}: unit id {unit_id}; allowed 1 to {UNIT_ID_MAX} (0 is broadcast: no reply)")
+        raise ValueError(
+            f"request {key}: unit id {unit_id}; allowed 1 to {UNIT_ID_MAX} (0 is "
+            f"broadcast: no reply)"
+        )
     if not 1 <= count <= count_max:
-        raise ValueError(f"request {key}: unit {unit_id} address {address}: count {count}; allowed 1 to {count_max}")
+        raise ValueError(
+            f"request {key}: unit {unit_id} address {address}: count {count}; "
+            f"allowed 1 to {count_max}"
+        )
     if not 0 <= address <= 0x10000 - count:
-        raise ValueError(f"request {key}: unit {unit_id} address {address} count {count}; allowed within 0 to 65535")
+        raise ValueError(
+            f"request {key}: unit {unit_id} address {address} count {count}; allowed "
+            f"within 0 to 65535"
+        )
 
 
 def _check_values(values):
     for value in values:
         if not 0 <= value <= 0xFFFF:
-            raise ValueError(f"register value {value}; allowed 0 to 65535 (negative numbers as two's complement)")
+            raise ValueError(
+                f"register value {value}; allowed 0 to 65535 (negative numbers as two's complement)"
+            )
 
 
 class Receiver:
-    """Finds the reply to one request in whatever arrives: garbage, echo, foreign frames, any split of the bytes.
+    """Finds the reply to one request in whatever arrives: garbage, echo, foreign frames, any split
+    of the bytes.
 
-    The first place that looks like the reply is decided (good or bad CRC) before a later one is looked at, so that a
-    frame inside the payload of another is never taken. With `echo` the adapter repeats what is sent: the own request
-    is taken out once, which matters where the reply equals the request (function 6).
+    The first place that looks like the reply is decided (good or bad CRC) before a later one is
+    looked at, so that a frame inside the payload of another is never taken. With `echo` the adapter
+    repeats what is sent: the own request is taken out once, which matters where the reply equals
+    the request (function 6).
     """
 
     __slots__ = ("echo", "received", "_request", "_echo", "_buffer")
@@ -187,10 +244,13 @@ class Receiver:
             self._echo = request.frame
 
     def feed(self, data):
-        """Verified reply PDU (bytes, an exception is function | 0x80 and its code), or None: not yet."""
+        """Verified reply PDU (bytes, an exception is function | 0x80 and its code), or None: not
+        yet.
+        """
         request = self._request
         self.received += len(data)
-        if len(data) == request.reply_bytes and not self._buffer and not self._echo:  # the usual case: one whole reply
+        # the usual case: one whole reply
+        if len(data) == request.reply_bytes and not self._buffer and not self._echo:
             if data == request.last_reply:
                 return request.last_pdu
             if data.startswith(request.head) and crc16(data) == 0:
@@ -201,11 +261,13 @@ class Receiver:
         return self._search(request)
 
     def _echo_removed(self, request):
-        """True when a search makes sense: the echo is gone, or could not be mistaken for the reply."""
+        """True when a search makes sense: the echo is gone, or could not be mistaken for the
+        reply.
+        """
         at = self._buffer.find(self._echo)
         if at < 0:
             return not request.frame.startswith(request.head)
-        del self._buffer[:at + len(self._echo)]
+        del self._buffer[: at + len(self._echo)]
         self.received -= len(self._echo)
         self._echo = b""
         return True
@@ -216,19 +278,21 @@ class Receiver:
         while True:
             at, size = _candidate(buffer, request, exception_head)
             if at < 0:
-                del buffer[:-len(request.head)]  # the start of a reply may be among the last bytes
+                del buffer[: -len(request.head)]  # the start of a reply may be among the last bytes
                 return None
             if len(buffer) < at + size:
                 return None
-            frame = bytes(buffer[at:at + size])
+            frame = bytes(buffer[at : at + size])
             if crc16(frame) == 0:
-                del buffer[:at + size]
+                del buffer[: at + size]
                 return _remember(request, frame) if size == request.reply_bytes else frame[1:-2]
-            del buffer[:at + 1]
+            del buffer[: at + 1]
 
 
 def _candidate(buffer, request, exception_head):
-    """(position, length) of the first place that may be the reply or an exception; position -1: none."""
+    """(position, length) of the first place that may be the reply or an exception; position -1:
+    none.
+    """
     reply_at, exception_at = buffer.find(request.head), buffer.find(exception_head)
     if exception_at < 0 or 0 <= reply_at < exception_at:
         return reply_at, request.reply_bytes

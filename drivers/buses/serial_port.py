@@ -1,8 +1,9 @@
-"""A serial port that never blocks and comes back: settings by pyserial, bytes by os.read and os.write.
+"""A serial port that never blocks and comes back: settings by pyserial, bytes by os.read and
+os.write.
 
-Reading asks FIONREAD first: a read of an empty tty can wait for an ordinary-priority kernel worker even with
-O_NONBLOCK. pyserial's own write spins on a full port, so it is not used. Name ports by /dev/serial/by-id: ttyUSB
-numbers swap.
+Reading asks FIONREAD first: a read of an empty tty can wait for an ordinary-priority kernel worker
+even with O_NONBLOCK. pyserial's own write spins on a full port, so it is not used. Name ports by
+/dev/serial/by-id: ttyUSB numbers swap.
 """
 
 import errno
@@ -21,7 +22,8 @@ _REASONS = {
     errno.EACCES: "not permitted: add this user to the group of the device (dialout)",
     errno.EIO: "the adapter is gone",
     errno.ENXIO: "the adapter is gone",
-    None: "not a serial port, or the setting is not supported by its driver",  # pyserial keeps no number then
+    # pyserial keeps no number then
+    None: "not a serial port, or the setting is not supported by its driver",
 }
 
 
@@ -30,9 +32,11 @@ class SerialPortError(Exception):
 
 
 class SerialPort:
-    """One tty, locked for this process. `error` is the last failure in one line, "" while connected.
+    """One tty, locked for this process. `error` is the last failure in one line, "" while
+    connected.
 
-    `generation` grows with each open: a poller must register the new descriptor. `parity` N, E or O.
+    `generation` grows with each open: a poller must register the new descriptor. `parity` N, E or
+    O.
     """
 
     def __init__(self, path, baud_Bd, parity="N", stop_bits=1, rs485=False):
@@ -61,12 +65,15 @@ class SerialPort:
         return len(self._rest)
 
     def open(self):
-        """Open and lock. SerialPortError: absent, not permitted, not a port, or in use (by whom)."""
+        """Open and lock. SerialPortError: absent, not permitted, not a port, or in use (by
+        whom).
+        """
         self.close()
         try:
             self._serial = serial.Serial(self.path, timeout=0, exclusive=True, **self._settings)
             self._fd = self._serial.fd
-            if self._rs485:  # the kernel switches the driver: in software it comes too late or too early
+            # the kernel switches the driver: in software it comes too late or too early
+            if self._rs485:
                 self._serial.rs485_mode = RS485Settings()
         except (OSError, ValueError, termios.error) as failure:
             self.close()
@@ -77,7 +84,9 @@ class SerialPort:
         self.generation += 1
 
     def service(self, now_us):
-        """Try to reopen a lost port, waiting longer after each failure. Returns True when connected; never raises."""
+        """Try to reopen a lost port, waiting longer after each failure. Returns True when
+        connected; never raises.
+        """
         if self._fd >= 0:
             return True
         if now_us < self._retry_us:
@@ -92,7 +101,9 @@ class SerialPort:
         return True
 
     def read(self):
-        """All bytes that have arrived, b"" when none or when the port is gone (then `fileno()` is -1)."""
+        """All bytes that have arrived, b"" when none or when the port is gone (then `fileno()` is
+        -1).
+        """
         if self._fd < 0:
             return b""
         try:
@@ -110,8 +121,10 @@ class SerialPort:
         return data
 
     def write(self, data):
-        """Send `data`; what the port does not take at once is kept until the next frame, then dropped and counted:
-        the rest of an old frame in front of a new one would spoil both. Returns True unless the port is gone."""
+        """Send `data`; what the port does not take at once is kept until the next frame, then
+        dropped and counted: the rest of an old frame in front of a new one would spoil both.
+        Returns True unless the port is gone.
+        """
         if data and self._rest:
             self.dropped_bytes += len(self._rest)
             self._rest = b""
@@ -120,7 +133,7 @@ class SerialPort:
             self._rest = b""
             return False
         try:
-            self._rest = data[os.write(self._fd, data):]
+            self._rest = data[os.write(self._fd, data) :]
         except BlockingIOError:
             self._rest = data
         except OSError as failure:
@@ -156,12 +169,13 @@ class SerialPort:
 
 
 class Arrivals:
-    """Which serial ports have got bytes. Wait for `fileno()` to become readable, then ask `ports()`.
+    """Which serial ports have got bytes. Wait for `fileno()` to become readable, then ask
+    `ports()`.
 
-    Edge-triggered: the kernel then looks at a tty only after bytes have come. Asking an empty one (select, poll, or
-    epoll by level) makes it flush the tty's work queue first, and a busy machine held the loop there up to 0.8 s,
-    waiting for an ordinary-priority worker. So read a port told here at once; one read at another time costs one such
-    question.
+    Edge-triggered: the kernel then looks at a tty only after bytes have come. Asking an empty one
+    (select, poll, or epoll by level) makes it flush the tty's work queue first, and a busy machine
+    held the loop there up to 0.8 s, waiting for an ordinary-priority worker. So read a port told
+    here at once; one read at another time costs one such question.
     """
 
     def __init__(self):
@@ -174,7 +188,9 @@ class Arrivals:
         return self._epoll.fileno()
 
     def add(self, port):
-        """Hear a SerialPort; again after each time it was opened (what was closed is forgotten by the kernel)."""
+        """Hear a SerialPort; again after each time it was opened (what was closed is forgotten by
+        the kernel).
+        """
         if port.fileno() >= 0 and self._generations.get(port) != port.generation:
             self._generations[port] = port.generation
             self._ports[port.fileno()] = port
@@ -195,8 +211,14 @@ def _lock_owner(path):
         state = os.stat(path)
         device = f"{os.major(state.st_dev):02x}:{os.minor(state.st_dev):02x}:{state.st_ino}"
         with open("/proc/locks", encoding="ascii") as locks:
-            number = next((words[4] for words in map(str.split, locks) if words[1:2] == ["FLOCK"] and
-                           words[5] == device), None)
+            number = next(
+                (
+                    words[4]
+                    for words in map(str.split, locks)
+                    if words[1:2] == ["FLOCK"] and words[5] == device
+                ),
+                None,
+            )
         if number is None:
             return "another process"
         with open(f"/proc/{number}/comm", encoding="utf-8") as name:

@@ -1,8 +1,10 @@
-"""`python -m hil golden`: digests of what every scenario leaves, to show that a change kept the behaviour to the byte.
+"""`python -m hil golden`: digests of what every scenario leaves, to show that a change kept the
+behaviour to the byte.
 
-Each scenario runs in virtual time from its own seed. Digested are its journals, every frame on its wires, the limit image of
-its configuration and its JSON document without what depends on the machine. The figures of two versions are compared with
-`--against`; they hold for one version of Python and numpy.
+Each scenario runs in virtual time from its own seed. Digested are its journals, every frame on its
+wires, the limit image of its configuration and its JSON document without what depends on the
+machine. The figures of two versions are compared with `--against`; they hold for one version of
+Python and numpy.
 """
 
 import hashlib
@@ -25,22 +27,30 @@ DIGITS = 16
 
 def add(commands):
     """Add the command to the subparsers."""
-    parser = commands.add_parser("golden", help="digests of every scenario: journal, wire frames, limit image, JSON")
-    parser.add_argument("--against", metavar="FILE", type=pathlib.Path, help="an earlier output: name what differs")
+    parser = commands.add_parser(
+        "golden", help="digests of every scenario: journal, wire frames, limit image, JSON"
+    )
+    parser.add_argument(
+        "--against", metavar="FILE", type=pathlib.Path, help="an earlier output: name what differs"
+    )
     parser.set_defaults(run=main)
 
 
 def main(arguments):
-    """Print a line per scenario. Returns 0, or 1 when a digest differs from --against. Raises OSError."""
-    wanted = arguments.against.read_text(encoding="ascii").splitlines() if arguments.against else None
+    """Print a line per scenario. Returns 0, or 1 when a digest differs from --against. Raises
+    OSError.
+    """
+    wanted = (
+        arguments.against.read_text(encoding="ascii").splitlines() if arguments.against else None
+    )
     print("scenario", *COLUMNS)
     lines = sorted(forks.values(scenario.names(), digests, forks.cores()))
     print("\n".join(lines), flush=True)
     if wanted is None:
         return MET
-    differing = sorted(set(wanted[1:]) ^ set(lines))
-    print(f"verdict    {'equal' if not differing else 'differ: ' + ', '.join(sorted({each.split()[0] for each in differing}))}")
-    return NOT_MET if differing else MET
+    names = sorted({line.split()[0] for line in set(wanted[1:]) ^ set(lines)})
+    print(f"verdict    {'differ: ' + ', '.join(names) if names else 'equal'}")
+    return NOT_MET if names else MET
 
 
 def digests(name):
@@ -50,27 +60,52 @@ def digests(name):
     wire = hashlib.sha256()
     with tempfile.TemporaryDirectory() as folder:
         outcome = _run(chosen, config, pathlib.Path(folder, "journal"), wire)
-        journals = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(pathlib.Path(folder).iterdir())))
+        journals = hashlib.sha256(
+            b"".join(path.read_bytes() for path in sorted(pathlib.Path(folder).iterdir()))
+        )
     document = {key: value for key, value in outcome.doc.items() if key not in run_result.machine()}
     written = hashlib.sha256(json.dumps(document, sort_keys=True).encode())
-    image = hashlib.sha256(bytes(config.safety_image) + bytes(config.control_image) + bytes(config.source_image))
-    return " ".join((name, *(each.hexdigest()[:DIGITS] for each in (journals, wire, image, written))))
+    image = hashlib.sha256(
+        bytes(config.safety_image) + bytes(config.control_image) + bytes(config.source_image)
+    )
+    return " ".join(
+        (name, *(each.hexdigest()[:DIGITS] for each in (journals, wire, image, written)))
+    )
 
 
 def _run(chosen, config, journal_path, wire):
-    """Outcome of a scenario in virtual time; every byte on its wires goes into the digest `wire`."""
+    """Outcome of a scenario in virtual time; every byte on its wires goes into the digest
+    `wire`.
+    """
     load = selection.load_of({"seed": chosen.seed, "duration_s": chosen.duration_s}, chosen)
-    rig = VirtualRig(config, load.power, chosen.seed, chosen.actions, {"soc": chosen.soc_pct / 100}, str(journal_path))
+    rig = VirtualRig(
+        config,
+        load.power,
+        chosen.seed,
+        chosen.actions,
+        {"soc": chosen.soc_pct / 100},
+        str(journal_path),
+    )
     for name, line in (*rig.controller.wires.items(), *rig.controller.can.items()):
         line.tap = _both(line.tap, name, wire)
     rig.run(chosen.duration_s)
-    return run_result.Outcome(rig.recorder, rig.observer, rig.trips.trips, {"ticks": rig.ticks, "missed": 0}, load.about,
-                          {"mode": "virtual time", "seed": chosen.seed}, chosen, load.from_us)
+    return run_result.Outcome(
+        rig.recorder,
+        rig.observer,
+        rig.trips.trips,
+        {"ticks": rig.ticks, "missed": 0},
+        load.about,
+        {"mode": "virtual time", "seed": chosen.seed},
+        chosen,
+        load.from_us,
+    )
 
 
 def _both(tap, name, wire):
     """A tap that passes everything on to `tap` and into the digest `wire`."""
+
     def tapped(time_us, which, data):
         wire.update(f"{name} {time_us} {which} {bytes(data).hex()}\n".encode())
         tap(time_us, which, data)
+
     return tapped

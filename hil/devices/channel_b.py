@@ -1,4 +1,6 @@
-"""Channel B beside the simulated cabinet, in virtual time: the plant's contacts, its relay in the plant's chain."""
+"""Channel B beside the simulated cabinet, in virtual time: the plant's contacts, its relay in the
+plant's chain.
+"""
 
 from hil.campaigns.channel_b import course
 from safety import second as sc
@@ -39,7 +41,9 @@ class VirtualChannelB:
         return b"" if self.mute else data
 
     def _contacts(self):
-        """The plant's contacts in the order of CONTACT_NAMES; the last is the mirror contact of its own relay."""
+        """The plant's contacts in the order of CONTACT_NAMES; the last is the mirror contact of its
+        own relay.
+        """
         bits = 0
         for place, name in enumerate(sc.CONTACT_NAMES[:-1]):
             closed = self.stuck.get(name, self.plant.contacts[name.removesuffix("_ok")])

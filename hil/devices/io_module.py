@@ -1,7 +1,9 @@
-"""A remote I/O module: 8 contact inputs, 8 relay coils, and outputs that expire when no coil write comes.
+"""A remote I/O module: 8 contact inputs, 8 relay coils, and outputs that expire when no coil write
+comes.
 
-Map as in drivers/profiles/io_8in_8out.toml: inputs 0..7 (FC2), coils 0..7 (FC1, FC5, FC15), holding register 64 the
-output expiry in ms (FC3, FC6, FC16; 0 = never). Registers 65 and 66 (model, firmware) are this device's own.
+Map as in drivers/profiles/io_8in_8out.toml: inputs 0..7 (FC2), coils 0..7 (FC1, FC5, FC15), holding
+register 64 the output expiry in ms (FC3, FC6, FC16; 0 = never). Registers 65 and 66 (model,
+firmware) are this device's own.
 """
 
 from hil.devices import registers
@@ -17,8 +19,9 @@ MODEL, VERSION = 0x0808, 0x0100
 class IoModule(RegisterDevice):
     """cabinet: the plant; its `contacts` are read and its coils set by name.
 
-    contact_names, coil_names: 8 each, "" = spare. Further faults: inputs_stuck {bit: 0 or 1}, coils_stuck {bit: 0 or 1}
-    (the relay, not the register), expiry_broken (the coils stay when nobody writes), frozen (inputs repeat).
+    contact_names, coil_names: 8 each, "" = spare. Further faults: inputs_stuck {bit: 0 or 1},
+    coils_stuck {bit: 0 or 1} (the relay, not the register), expiry_broken (the coils stay when
+    nobody writes), frozen (inputs repeat).
     """
 
     def __init__(self, cabinet, contact_names, coil_names):
@@ -41,7 +44,9 @@ class IoModule(RegisterDevice):
 
     @property
     def expires_us(self):
-        """When the coils drop if nobody writes; None when nothing is energised or the expiry is off."""
+        """When the coils drop if nobody writes; None when nothing is energised or the expiry is
+        off.
+        """
         if not self.coils or not self._expiry_ms or self._written_us is None:
             return None
         return self._written_us + self._expiry_ms * 1000
@@ -68,7 +73,10 @@ class IoModule(RegisterDevice):
         contacts = self.cabinet.contacts
         levels = tuple(contacts.values())
         if levels != self._seen:
-            self._seen, self._bits = levels, sum([weight for name, weight in self._contacts if contacts[name]])
+            self._seen, self._bits = (
+                levels,
+                sum([weight for name, weight in self._contacts if contacts[name]]),
+            )
         self._inputs = _stuck(self._bits, self.inputs_stuck) if self.inputs_stuck else self._bits
         return self._inputs
 
@@ -115,7 +123,9 @@ class IoModule(RegisterDevice):
 
 def _eight(what, names):
     if len(names) != CHANNELS:
-        raise ValueError(f"io module: {len(names)} {what} names, {CHANNELS} are needed (\"\" = spare)")
+        raise ValueError(
+            f'io module: {len(names)} {what} names, {CHANNELS} are needed ("" = spare)'
+        )
     return tuple(names)
 
 

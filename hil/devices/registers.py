@@ -1,6 +1,8 @@
-"""What every simulated Modbus device has in common: payloads for the slave and the faults a device can have.
+"""What every simulated Modbus device has in common: payloads for the slave and the faults a device
+can have.
 
-Function codes and exception codes: MODBUS Application Protocol Specification V1.1b3, sections 6 and 7.
+Function codes and exception codes: MODBUS Application Protocol Specification V1.1b3, sections 6 and
+7.
 """
 
 import struct
@@ -19,13 +21,14 @@ class ModbusException(Exception):
 
 
 class RegisterDevice:
-    """A device behind an RtuSlave. A subclass fills `payload` and `write`; `tick` lets its own timers run.
+    """A device behind an RtuSlave. A subclass fills `payload` and `write`; `tick` lets its own
+    timers run.
 
-    Faults, set by the rig at any time:
-    silent          neither hears nor answers          reply_id        answers with this unit id
-    exception_code  refuses every request              ignore_writes   acknowledges writes and does nothing
-    bad_crc         spoils the reply's CRC             cut_reply_bytes sends only so many bytes of a reply
-    late_us         answers so much later              overrides       {register address: word} shown instead
+    Faults, set by the rig at any time: silent          neither hears nor answers          reply_id
+    answers with this unit id exception_code  refuses every request              ignore_writes
+    acknowledges writes and does nothing bad_crc         spoils the reply's CRC
+    cut_reply_bytes sends only so many bytes of a reply late_us         answers so much later
+    overrides       {register address: word} shown instead
     """
 
     def __init__(self):
@@ -42,11 +45,15 @@ class RegisterDevice:
         """Advance the device's own timers to now_us."""
 
     def payload(self, function, address, count):
-        """Reply bytes after the byte count: registers high byte first, or bits low bit first. May refuse."""
+        """Reply bytes after the byte count: registers high byte first, or bits low bit first. May
+        refuse.
+        """
         raise ModbusException(ILLEGAL_FUNCTION)
 
     def write(self, function, address, values, now_us):
-        """Take the values (registers or 0/1 coils) at address. Raises ModbusException when it refuses."""
+        """Take the values (registers or 0/1 coils) at address. Raises ModbusException when it
+        refuses.
+        """
         raise ModbusException(ILLEGAL_FUNCTION)
 
     def read(self, function, address, count):
@@ -57,7 +64,9 @@ class RegisterDevice:
         return [data[bit >> 3] >> (bit & 7) & 1 for bit in range(count)]
 
     def shown(self, image, base, address, count):
-        """Registers [address, address+count) of a big-endian image that starts at register `base`."""
+        """Registers [address, address+count) of a big-endian image that starts at register
+        `base`.
+        """
         first = (address - base) * 2
         last = first + count * 2
         if first < 0 or last > len(image):
@@ -75,7 +84,9 @@ class RegisterDevice:
 
 
 def bits_payload(bits, address, count, available):
-    """Reply bytes for `count` bits from `address` out of the integer `bits` that has `available` of them."""
+    """Reply bytes for `count` bits from `address` out of the integer `bits` that has `available` of
+    them.
+    """
     if address + count > available:
         raise ModbusException(ILLEGAL_ADDRESS)
     return (bits >> address & (1 << count) - 1).to_bytes((count + 7) >> 3, "little")

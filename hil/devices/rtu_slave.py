@@ -1,8 +1,8 @@
 """A Modbus RTU slave without any I/O: bytes and their time in, reply frames and their due time out.
 
-Framing follows "MODBUS over Serial Line" V1.02 section 2.5.1 in what it accepts (CRC, own unit id, length) but finds a
-frame by its length and CRC at any offset, because a pty neither keeps nor shows the 3.5 character gap; a gap longer
-than that still ends an unfinished frame.
+Framing follows "MODBUS over Serial Line" V1.02 section 2.5.1 in what it accepts (CRC, own unit id,
+length) but finds a frame by its length and CRC at any offset, because a pty neither keeps nor shows
+the 3.5 character gap; a gap longer than that still ends an unfinished frame.
 """
 
 import struct
@@ -26,7 +26,9 @@ def with_crc(body):
 
 
 def request_bytes(data, offset):
-    """Length of the request frame that starts at offset, None if its length byte is not there yet, 0 if no request."""
+    """Length of the request frame that starts at offset, None if its length byte is not there yet,
+    0 if no request.
+    """
     function = data[offset + 1]
     if 1 <= function <= 6:
         return 8
@@ -37,13 +39,27 @@ def request_bytes(data, offset):
 
 def _is_request(data):
     """True if data is exactly one good request frame."""
-    return 8 <= len(data) <= FRAME_BYTES_MAX and request_bytes(data, 0) == len(data) and crc16(data) == 0
+    return (
+        8 <= len(data) <= FRAME_BYTES_MAX
+        and request_bytes(data, 0) == len(data)
+        and crc16(data) == 0
+    )
 
 
 class _Request:
     """One understood request frame, kept so that the same bytes need not be understood again."""
 
-    __slots__ = ("unit_id", "function", "address", "count", "values", "refused", "head", "payload", "reply")
+    __slots__ = (
+        "unit_id",
+        "function",
+        "address",
+        "count",
+        "values",
+        "refused",
+        "head",
+        "payload",
+        "reply",
+    )
 
     def __init__(self, frame):
         self.unit_id, self.function, self.address, self.count = struct.unpack_from(">BBHH", frame)
@@ -61,7 +77,9 @@ class _Request:
         if not 1 <= self.count <= READ_COUNT_MAX[self.function]:
             self.refused = registers.ILLEGAL_VALUE
             return
-        length = self.count * 2 if self.function >= registers.READ_HOLDING else (self.count + 7) >> 3
+        length = (
+            self.count * 2 if self.function >= registers.READ_HOLDING else (self.count + 7) >> 3
+        )
         self.head += bytes((length & 255,))
 
     def _write_one(self, frame):
@@ -77,7 +95,7 @@ class _Request:
         if not 1 <= self.count <= WRITE_COUNT_MAX[self.function] or frame[6] != length:
             self.refused = registers.ILLEGAL_VALUE
             return
-        data = frame[7:7 + length]
+        data = frame[7 : 7 + length]
         if is_coils:
             self.values = [data[bit >> 3] >> (bit & 7) & 1 for bit in range(self.count)]
         else:
@@ -88,8 +106,8 @@ class _Request:
 class RtuSlave:
     """All slaves of one bus. `units`: unit id -> RegisterDevice.
 
-    turnaround_us: silence between the last byte of a request and the first of the reply; never less than the 3.5
-    characters by which a slave knows that the request has ended.
+    turnaround_us: silence between the last byte of a request and the first of the reply; never less
+    than the 3.5 characters by which a slave knows that the request has ended.
     """
 
     def __init__(self, units, baud_Bd, turnaround_us, char_bits=10):
@@ -105,7 +123,9 @@ class RtuSlave:
         self._requests = {}
 
     def receive(self, data, now_us):
-        """Bytes whose last one has arrived at now_us -> [(time_us of the reply's first byte, frame)]."""
+        """Bytes whose last one has arrived at now_us -> [(time_us of the reply's first byte,
+        frame)].
+        """
         if not self._buffer:
             request = self._requests.get(data)
             if request is not None:
@@ -136,10 +156,10 @@ class RtuSlave:
             length = request_bytes(buffer, offset)
             if length == 0 and offset == 0 and buffer[1] < 0x80:
                 length = len(buffer)  # a function nobody knows: the whole chunk, if its CRC says so
-            frame = buffer[offset:offset + length] if length else b""
+            frame = buffer[offset : offset + length] if length else b""
             if 4 <= len(frame) == length <= FRAME_BYTES_MAX and crc16(frame) == 0:
                 self.dropped_bytes += offset
-                self._buffer = buffer[offset + length:]
+                self._buffer = buffer[offset + length :]
                 return frame
         surplus = max(0, len(buffer) - FRAME_BYTES_MAX)
         self.dropped_bytes += surplus
@@ -209,5 +229,5 @@ def _spoiled(device, frame):
     if device.bad_crc:
         frame = frame[:-1] + bytes((frame[-1] ^ 0xFF,))
     if device.cut_reply_bytes is not None:
-        frame = frame[:device.cut_reply_bytes]
+        frame = frame[: device.cut_reply_bytes]
     return frame

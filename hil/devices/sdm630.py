@@ -1,7 +1,8 @@
-"""An Eastron SDM630 three-phase energy meter: input registers (FC4), IEEE 754 floats, high word first.
+"""An Eastron SDM630 three-phase energy meter: input registers (FC4), IEEE 754 floats, high word
+first.
 
-Map: Eastron SDM630 Modbus protocol, input register table. Power > 0 is import. At most 40 floats a read; a read that
-starts or ends inside a float is refused; registers without a meaning read 0.
+Map: Eastron SDM630 Modbus protocol, input register table. Power > 0 is import. At most 40 floats a
+read; a read that starts or ends inside a float is refused; registers without a meaning read 0.
 """
 
 import math
@@ -20,7 +21,8 @@ _FLOATS = struct.Struct(f">{PHASES}f").pack_into
 _FOUR_FLOATS = struct.Struct(">4f").pack_into
 _TWO_FLOATS = struct.Struct(">2f").pack_into
 
-# Last-digit movement of a real meter on a quiet grid (the display shows 0.1 V and 0.01 Hz, the floats more).
+# Last-digit movement of a real meter on a quiet grid (the display shows 0.1 V and 0.01 Hz, the
+# floats more).
 VOLTAGE_JITTER_V = 0.3
 FREQUENCY_JITTER_Hz = 0.008
 POWER_JITTER = 0.0004  # of the reading; the class 1 error is a constant gain, not a movement
@@ -31,10 +33,11 @@ HOUR_US = 3_600_000_000
 class Sdm630(RegisterDevice):
     """cabinet: the plant. shows: "grid" or "load", the power it measures.
 
-    The load meter shows `cabinet.load_channels`, when there are any, as its three phases, raw: (W, V, A, PF) each.
-    refresh_us: how often the meter computes new values (the document is silent; ten a second is assumed). Power is the
-    mean since the last time, as a meter integrates: a 10 Hz swing must not alias into a slow one.
-    power_factor: of what is measured. Further fault: frozen (the raw words repeat).
+    The load meter shows `cabinet.load_channels`, when there are any, as its three phases, raw: (W,
+    V, A, PF) each. refresh_us: how often the meter computes new values (the document is silent; ten
+    a second is assumed). Power is the mean since the last time, as a meter integrates: a 10 Hz
+    swing must not alias into a slow one. power_factor: of what is measured. Further fault: frozen
+    (the raw words repeat).
     """
 
     def __init__(self, cabinet, shows="grid", seed=1, refresh_us=100_000, power_factor=0.98):
@@ -56,7 +59,8 @@ class Sdm630(RegisterDevice):
         self._seen_us, self._work = 0, 0.0
 
     def tick(self, now_us):
-        """Integrate; compute new values when they are due; the first call always does (the grid of times starts at 0).
+        """Integrate; compute new values when they are due; the first call always does (the grid of
+        times starts at 0).
         """
         power_W = self.cabinet.load_power_W if self.shows_load else self.cabinet.grid_power_W
         self._work += power_W * (now_us - self._seen_us)
@@ -79,7 +83,9 @@ class Sdm630(RegisterDevice):
         return self.shown(self.image, 0, address, count)
 
     def _channels(self, mean_W):
-        """Three phases of (W, V, A, PF): the plant's raw ones if it has any, else mean_W shared out."""
+        """Three phases of (W, V, A, PF): the plant's raw ones if it has any, else mean_W shared
+        out.
+        """
         cabinet = self.cabinet
         if self.shows_load and cabinet.load_channels is not None:
             return cabinet.load_channels
@@ -89,23 +95,69 @@ class Sdm630(RegisterDevice):
         for share in self._shares:
             voltage_V = cabinet.grid_voltage_V + VOLTAGE_JITTER_V * (self._random() - 0.5)
             phase_W = power_W * share
-            channels.append((phase_W, voltage_V, phase_W / (factor * voltage_V) if voltage_V else 0.0, factor))
+            channels.append(
+                (phase_W, voltage_V, phase_W / (factor * voltage_V) if voltage_V else 0.0, factor)
+            )
         return channels
 
     def _refresh(self, elapsed_us):
-        (w1, v1, a1, f1), (w2, v2, a2, f2), (w3, v3, a3, f3) = self._channels(self._mean_W(elapsed_us))
+        (w1, v1, a1, f1), (w2, v2, a2, f2), (w3, v3, a3, f3) = self._channels(
+            self._mean_W(elapsed_us)
+        )
         s1, s2, s3 = v1 * a1, v2 * a2, v3 * a3
         q1, q2, q3 = _reactive(s1, w1), _reactive(s2, w2), _reactive(s3, w3)
         total_W, total_VA, total_var = w1 + w2 + w3, s1 + s2 + s3, q1 + q2 + q3
         factor = total_W / total_VA if total_VA else 1.0
         frequency_Hz = self.cabinet.grid_frequency_Hz + FREQUENCY_JITTER_Hz * (self._random() - 0.5)
         imported_kWh, exported_kWh = self._count(total_W, elapsed_us)
-        _FLOATS(self.image, 0, v1, v2, v3, a1, a2, a3, w1, w2, w3, s1, s2, s3, q1, q2, q3, f1, f2, f3,
-                _angle(f1), _angle(f2), _angle(f3), (v1 + v2 + v3) / 3, 0, (a1 + a2 + a3) / 3, a1 + a2 + a3, 0,
-                total_W, 0, total_VA, 0, total_var, factor, 0, _angle(factor), 0, frequency_Hz,
-                imported_kWh, exported_kWh, 0, 0)
+        _FLOATS(
+            self.image,
+            0,
+            v1,
+            v2,
+            v3,
+            a1,
+            a2,
+            a3,
+            w1,
+            w2,
+            w3,
+            s1,
+            s2,
+            s3,
+            q1,
+            q2,
+            q3,
+            f1,
+            f2,
+            f3,
+            _angle(f1),
+            _angle(f2),
+            _angle(f3),
+            (v1 + v2 + v3) / 3,
+            0,
+            (a1 + a2 + a3) / 3,
+            a1 + a2 + a3,
+            0,
+            total_W,
+            0,
+            total_VA,
+            0,
+            total_var,
+            factor,
+            0,
+            _angle(factor),
+            0,
+            frequency_Hz,
+            imported_kWh,
+            exported_kWh,
+            0,
+            0,
+        )
         root = 1.7320508
-        _FOUR_FLOATS(self.image, LINE_TO_LINE * 2, v1 * root, v2 * root, v3 * root, (v1 + v2 + v3) / 3 * root)
+        _FOUR_FLOATS(
+            self.image, LINE_TO_LINE * 2, v1 * root, v2 * root, v3 * root, (v1 + v2 + v3) / 3 * root
+        )
         _TWO_FLOATS(self.image, TOTAL_ENERGY * 2, imported_kWh + exported_kWh, 0)
 
     def _mean_W(self, elapsed_us):

@@ -1,9 +1,11 @@
-"""The sensors of the cabinet, all of them input registers from 0 on (FC4), as their files in drivers/profiles say.
+"""The sensors of the cabinet, all of them input registers from 0 on (FC4), as their files in
+drivers/profiles say.
 
-gas_detector: permille of methane's lower flammable limit (LFL), status, calibration due, today. offgas_detector: vapour
-in ppm, status, due, today. toxic_detector: hydrogen, carbon monoxide in ppm, status, due, today. climate_monitor:
-temperature in 0.1 degC (signed), humidity in permille, status. ups_monitor: status, reserve in minutes.
-Dates are days since 1970-01-01 on the device's own clock.
+gas_detector: permille of methane's lower flammable limit (LFL), status, calibration due, today.
+offgas_detector: vapour in ppm, status, due, today. toxic_detector: hydrogen, carbon monoxide in
+ppm, status, due, today. climate_monitor: temperature in 0.1 degC (signed), humidity in permille,
+status. ups_monitor: status, reserve in minutes. Dates are days since 1970-01-01 on the device's own
+clock.
 """
 
 import struct
@@ -22,7 +24,9 @@ WORD_MAX = 0xFFFF
 
 
 class Sensor(RegisterDevice):
-    """What the sensors share. Faults: status_bits (set in addition), frozen (the measured values repeat)."""
+    """What the sensors share. Faults: status_bits (set in addition), frozen (the measured values
+    repeat).
+    """
 
     def __init__(self, cabinet):
         super().__init__()
@@ -54,8 +58,9 @@ class Sensor(RegisterDevice):
 
 
 class GasDetector(Sensor):
-    """cabinet: the plant (`gas_lfl_pct` of the vent gas, by index; `vent_lfl_share`; `detector_fault` and
-    `calibration_d` = days left, by name)."""
+    """cabinet: the plant (`gas_lfl_pct` of the vent gas, by index; `vent_lfl_share`;
+    `detector_fault` and `calibration_d` = days left, by name).
+    """
 
     def __init__(self, cabinet, index):
         super().__init__(cabinet)
@@ -65,7 +70,17 @@ class GasDetector(Sensor):
     def measured(self):
         """As methane: the same share of volume is another share of its LFL."""
         cabinet = self.cabinet
-        return (max(0, round(cabinet.gas_lfl_pct[self.index] * 10 * cabinet.vent_lfl_share / METHANE_LFL_SHARE)),)
+        return (
+            max(
+                0,
+                round(
+                    cabinet.gas_lfl_pct[self.index]
+                    * 10
+                    * cabinet.vent_lfl_share
+                    / METHANE_LFL_SHARE
+                ),
+            ),
+        )
 
     def words(self, values):
         """Concentration, status, due, today."""
@@ -76,7 +91,9 @@ class GasDetector(Sensor):
 
 
 class OffgasDetector(Sensor):
-    """cabinet: the plant (`offgas_ppm` above the reference, by index; `detector_fault`, `calibration_d`, by name)."""
+    """cabinet: the plant (`offgas_ppm` above the reference, by index; `detector_fault`,
+    `calibration_d`, by name).
+    """
 
     def __init__(self, cabinet, index):
         super().__init__(cabinet)
@@ -96,9 +113,11 @@ class OffgasDetector(Sensor):
 
 
 class ToxicDetector(Sensor):
-    """cabinet: the plant (`toxic_ppm` of hydrogen and carbon monoxide; `detector_fault`, `calibration_d`, by name).
+    """cabinet: the plant (`toxic_ppm` of hydrogen and carbon monoxide; `detector_fault`,
+    `calibration_d`, by name).
 
-    A further fault: faulty_cell, 0 the hydrogen cell alone, 1 the carbon monoxide cell alone; None both.
+    A further fault: faulty_cell, 0 the hydrogen cell alone, 1 the carbon monoxide cell alone; None
+    both.
     """
 
     def __init__(self, cabinet):
@@ -113,7 +132,9 @@ class ToxicDetector(Sensor):
         """Hydrogen, carbon monoxide, status, due, today."""
         status = self.status_bits
         if self.cabinet.detector_fault["toxic"]:
-            status |= sum(TOXIC_FAULTS) if self.faulty_cell is None else TOXIC_FAULTS[self.faulty_cell]
+            status |= (
+                sum(TOXIC_FAULTS) if self.faulty_cell is None else TOXIC_FAULTS[self.faulty_cell]
+            )
         for value, bit in zip(values, TOXIC_OVER_RANGE):
             if value > FULL_SCALE_ppm:
                 status |= bit

@@ -1,6 +1,8 @@
-"""The register image of a SunSpec device, laid out by the model definitions that pysunspec2 carries.
+"""The register image of a SunSpec device, laid out by the model definitions that pysunspec2
+carries.
 
-Raw register values only: scaling is the device's business. A point without a value is encoded "not implemented".
+Raw register values only: scaling is the device's business. A point without a value is encoded "not
+implemented".
 """
 
 import struct
@@ -14,15 +16,29 @@ END = b"\xff\xff\x00\x00"
 
 # Register types with a fixed struct code; strings take their length from the model.
 CODES = {
-    mdef.TYPE_INT16: "h", mdef.TYPE_SUNSSF: "h", mdef.TYPE_UINT16: "H", mdef.TYPE_COUNT: "H", mdef.TYPE_ACC16: "H",
-    mdef.TYPE_ENUM16: "H", mdef.TYPE_BITFIELD16: "H", mdef.TYPE_PAD: "H", mdef.TYPE_INT32: "i", mdef.TYPE_UINT32: "I",
-    mdef.TYPE_ACC32: "I", mdef.TYPE_ENUM32: "I", mdef.TYPE_BITFIELD32: "I", mdef.TYPE_INT64: "q",
-    mdef.TYPE_UINT64: "Q", mdef.TYPE_ACC64: "Q",
+    mdef.TYPE_INT16: "h",
+    mdef.TYPE_SUNSSF: "h",
+    mdef.TYPE_UINT16: "H",
+    mdef.TYPE_COUNT: "H",
+    mdef.TYPE_ACC16: "H",
+    mdef.TYPE_ENUM16: "H",
+    mdef.TYPE_BITFIELD16: "H",
+    mdef.TYPE_PAD: "H",
+    mdef.TYPE_INT32: "i",
+    mdef.TYPE_UINT32: "I",
+    mdef.TYPE_ACC32: "I",
+    mdef.TYPE_ENUM32: "I",
+    mdef.TYPE_BITFIELD32: "I",
+    mdef.TYPE_INT64: "q",
+    mdef.TYPE_UINT64: "Q",
+    mdef.TYPE_ACC64: "Q",
 }
 
 
 class Place:
-    """Where one point lies: first register, number of registers, struct code, whether a controller may write it."""
+    """Where one point lies: first register, number of registers, struct code, whether a controller
+    may write it.
+    """
 
     __slots__ = ("name", "address", "registers", "code", "writable")
 
@@ -35,7 +51,9 @@ class Place:
 
 
 class Image:
-    """A chain of models from 40000. `models`: [(model id, {point: raw value})]; points are named "704.WSet"."""
+    """A chain of models from 40000. `models`: [(model id, {point: raw value})]; points are named
+    "704.WSet".
+    """
 
     def __init__(self, models, base=BASE_ADDRESS):
         self.base = base
@@ -68,14 +86,23 @@ class Image:
         return struct.unpack_from(">" + place.code, self.data, (place.address - self.base) * 2)[0]
 
     def block(self, model_id, first, last):
-        """(pack_into, byte offset, first register, register after the last) for all points from `first` to `last`."""
-        start, end = self.places[f"{model_id}.{first}"].address, self.places[f"{model_id}.{last}"].address
-        places = sorted((p for a, p in self.by_address.items() if start <= a <= end), key=lambda p: p.address)
+        """(pack_into, byte offset, first register, register after the last) for all points from
+        `first` to `last`.
+        """
+        start, end = (
+            self.places[f"{model_id}.{first}"].address,
+            self.places[f"{model_id}.{last}"].address,
+        )
+        places = sorted(
+            (p for a, p in self.by_address.items() if start <= a <= end), key=lambda p: p.address
+        )
         pack = struct.Struct(">" + "".join(place.code for place in places)).pack_into
         return pack, (start - self.base) * 2, start, places[-1].address + places[-1].registers
 
     def touched(self, address, count):
-        """The places a write of `count` registers covers; None if it cuts a point, hits a hole or a read-only one."""
+        """The places a write of `count` registers covers; None if it cuts a point, hits a hole or a
+        read-only one.
+        """
         places, end = [], address + count
         while address < end:
             place = self.by_address.get(address)
@@ -87,10 +114,14 @@ class Image:
 
 
 def _groups(model):
-    """[(name prefix, group)] of a model: its own points and those of its groups ("Prt1." for repeated ones)."""
+    """[(name prefix, group)] of a model: its own points and those of its groups ("Prt1." for
+    repeated ones).
+    """
     found = [("", model)]
     for name, group in model.groups.items():
         members = group if isinstance(group, list) else [group]
-        found += [(f"{name}{index + 1}." if isinstance(group, list) else f"{name}.", member)
-                  for index, member in enumerate(members)]
+        found += [
+            (f"{name}{index + 1}." if isinstance(group, list) else f"{name}.", member)
+            for index, member in enumerate(members)
+        ]
     return found

@@ -1,10 +1,12 @@
-"""A battery inverter (PCS) with SunSpec models 1, 701, 702, 704, 715 and 802 from holding register 40000.
+"""A battery inverter (PCS) with SunSpec models 1, 701, 702, 704, 715 and 802 from holding register
+40000.
 
-Models: sunspec/models (pysunspec2's copy). Signs as there: power > 0 leaves towards the AC side (discharge).
-Behaviour the models leave open, chosen after real devices: the reversion timer and the heartbeats live on the device's
-own one-second grid, so a time of N s lapses after N-1 to N seconds; a 32-bit point is written whole or refused; a
-set-point beyond WMax is refused; a controller heartbeat that stands still stops the inverter and shows an alarm until
-it moves again, and only a new START runs it then.
+Models: sunspec/models (pysunspec2's copy). Signs as there: power > 0 leaves towards the AC side
+(discharge). Behaviour the models leave open, chosen after real devices: the reversion timer and the
+heartbeats live on the device's own one-second grid, so a time of N s lapses after N-1 to N seconds;
+a 32-bit point is written whole or refused; a set-point beyond WMax is refused; a controller
+heartbeat that stands still stops the inverter and shows an alarm until it moves again, and only a
+new START runs it then.
 """
 
 import struct
@@ -20,59 +22,138 @@ STOP, START, ENTER_STANDBY, EXIT_STANDBY = range(4)  # 715 OpCtl
 RUNNING, THROTTLED = 3, 4  # 701 InvSt
 MANUFACTURER_ALARM = 1 << 16  # 701 Alrm
 NO_SCALE = -32768  # a scale factor register of a device that is not awake yet
-BATTERY_STATES = {0: 1, 1: 2, 2: 3, 3: 99}  # contactors open, pre-charge, closed, fault -> 802 State
+# contactors open, pre-charge, closed, fault -> 802 State
+BATTERY_STATES = {0: 1, 1: 2, 2: 3, 3: 99}
 HOLDING, CHARGING, DISCHARGING = 6, 4, 3  # 802 ChaSt
 LITHIUM_ION = 4
 _S32 = struct.Struct(">i").unpack_from
 
 
 def power_scale(rated_W):
-    """Power scale factor (power of ten) with which 1.3 times the rating fits a signed 16-bit register."""
+    """Power scale factor (power of ten) with which 1.3 times the rating fits a signed 16-bit
+    register.
+    """
     scale = 0
-    while 1.3 * rated_W / 10 ** scale > 32767:
+    while 1.3 * rated_W / 10**scale > 32767:
         scale += 1
     return scale
 
 
 def _models(rated_W, racks, serial):
     scale = power_scale(rated_W)
-    rating = round(rated_W / 10 ** scale)
-    ratings = {"WMaxRtg": rating, "VAMaxRtg": rating, "WChaRteMaxRtg": rating, "WDisChaRteMaxRtg": rating,
-               "VNomRtg": 400, "WMax": rating, "VAMax": rating, "WChaRteMax": rating, "WDisChaRteMax": rating,
-               "VNom": 400, "W_SF": scale, "VA_SF": scale, "V_SF": 0, "PF_SF": -3, "Var_SF": scale, "A_SF": 0,
-               "S_SF": 0}
-    measured = {"ACType": 2, "A_SF": -1, "V_SF": -1, "Hz_SF": -3, "W_SF": scale, "PF_SF": -3, "VA_SF": scale,
-                "Var_SF": scale, "TotWh_SF": 0, "TotVarh_SF": 0, "Tmp_SF": -1, "TotWhInj": 0, "TotWhAbs": 0,
-                "Var": 0, "PF": 1000}
-    control = {"WSetEna": 0, "WSetMod": MODE_WATTS, "WSet": 0, "WSetRvrt": 0, "WSetPct": 0, "WSetPctRvrt": 0,
-               "WSetEnaRvrt": 0, "WSetRvrtTms": 0, "WSetRvrtRem": 0, "WRmp": 100, "AntiIslEna": 1,
-               "WSet_SF": 0, "WSetPct_SF": -1}
+    rating = round(rated_W / 10**scale)
+    ratings = {
+        "WMaxRtg": rating,
+        "VAMaxRtg": rating,
+        "WChaRteMaxRtg": rating,
+        "WDisChaRteMaxRtg": rating,
+        "VNomRtg": 400,
+        "WMax": rating,
+        "VAMax": rating,
+        "WChaRteMax": rating,
+        "WDisChaRteMax": rating,
+        "VNom": 400,
+        "W_SF": scale,
+        "VA_SF": scale,
+        "V_SF": 0,
+        "PF_SF": -3,
+        "Var_SF": scale,
+        "A_SF": 0,
+        "S_SF": 0,
+    }
+    measured = {
+        "ACType": 2,
+        "A_SF": -1,
+        "V_SF": -1,
+        "Hz_SF": -3,
+        "W_SF": scale,
+        "PF_SF": -3,
+        "VA_SF": scale,
+        "Var_SF": scale,
+        "TotWh_SF": 0,
+        "TotVarh_SF": 0,
+        "Tmp_SF": -1,
+        "TotWhInj": 0,
+        "TotWhAbs": 0,
+        "Var": 0,
+        "PF": 1000,
+    }
+    control = {
+        "WSetEna": 0,
+        "WSetMod": MODE_WATTS,
+        "WSet": 0,
+        "WSetRvrt": 0,
+        "WSetPct": 0,
+        "WSetPctRvrt": 0,
+        "WSetEnaRvrt": 0,
+        "WSetRvrtTms": 0,
+        "WSetRvrtRem": 0,
+        "WRmp": 100,
+        "AntiIslEna": 1,
+        "WSet_SF": 0,
+        "WSetPct_SF": -1,
+    }
     # 280 Ah and 215 kWh for each rack of 240 cells
-    battery = {"AHRtg": 280 * racks, "WHRtg": 215 * racks, "WChaRteMax": rating, "WDisChaRteMax": rating,
-               "Typ": LITHIUM_ION, "LocRemCtl": 0, "AlmRst": 0, "Evt1": 0, "Evt2": 0, "EvtVnd1": 0, "EvtVnd2": 0,
-               "AHRtg_SF": 0, "WHRtg_SF": 3, "WChaDisChaMax_SF": scale, "SoC_SF": -2, "SoH_SF": -2, "V_SF": -1,
-               "CellV_SF": -3, "A_SF": -1, "AMax_SF": -1, "W_SF": scale, "State": 1, "ChaSt": HOLDING, "SetOp": 1,
-               "SetInvState": 1}
+    battery = {
+        "AHRtg": 280 * racks,
+        "WHRtg": 215 * racks,
+        "WChaRteMax": rating,
+        "WDisChaRteMax": rating,
+        "Typ": LITHIUM_ION,
+        "LocRemCtl": 0,
+        "AlmRst": 0,
+        "Evt1": 0,
+        "Evt2": 0,
+        "EvtVnd1": 0,
+        "EvtVnd2": 0,
+        "AHRtg_SF": 0,
+        "WHRtg_SF": 3,
+        "WChaDisChaMax_SF": scale,
+        "SoC_SF": -2,
+        "SoH_SF": -2,
+        "V_SF": -1,
+        "CellV_SF": -3,
+        "A_SF": -1,
+        "AMax_SF": -1,
+        "W_SF": scale,
+        "State": 1,
+        "ChaSt": HOLDING,
+        "SetOp": 1,
+        "SetInvState": 1,
+    }
     remote = {"LocRemCtl": 0, "DERHb": 0, "ControllerHb": 0, "AlarmReset": 0, "OpCtl": STOP}
     common = {"Mn": "Firebreak rig", "Md": "PCS 7xx", "Vr": "1", "SN": serial, "DA": 1}
-    return [(1, common), (701, measured), (702, ratings), (704, control), (715, remote), (802, battery)]
+    return [
+        (1, common),
+        (701, measured),
+        (702, ratings),
+        (704, control),
+        (715, remote),
+        (802, battery),
+    ]
 
 
 class SunSpecPcs(RegisterDevice):
-    """cabinet: the plant (`pcs[index]`, `racks`, `grid_voltage_V` per phase to neutral, `grid_frequency_Hz`).
+    """cabinet: the plant (`pcs[index]`, `racks`, `grid_voltage_V` per phase to neutral,
+    `grid_frequency_Hz`).
 
-    rack_indexes: the racks on this inverter's DC bus; all when None. controller_silent_s: how long the controller
-    heartbeat may stand still once it has moved (no register of model 715 tells; 0 = not supervised).
-    Further faults: frozen (measurements repeat), heartbeat_stopped (DERHb repeats), reversion_broken (the set-point
-    never expires, as some firmwares do), local (LocRemCtl = 1: writes are acknowledged without effect),
-    readback_offset_W (WSet reads back wrong by this much).
+    rack_indexes: the racks on this inverter's DC bus; all when None. controller_silent_s: how long
+    the controller heartbeat may stand still once it has moved (no register of model 715 tells; 0 =
+    not supervised). Further faults: frozen (measurements repeat), heartbeat_stopped (DERHb
+    repeats), reversion_broken (the set-point never expires, as some firmwares do), local (LocRemCtl
+    = 1: writes are acknowledged without effect), readback_offset_W (WSet reads back wrong by this
+    much).
     """
 
     def __init__(self, cabinet, index=0, rack_indexes=None, controller_silent_s=5, serial="PCS-1"):
         super().__init__()
         self.cabinet = cabinet
         self.pcs = cabinet.pcs[index]
-        self.racks = cabinet.racks if rack_indexes is None else [cabinet.racks[rack] for rack in rack_indexes]
+        self.racks = (
+            cabinet.racks
+            if rack_indexes is None
+            else [cabinet.racks[rack] for rack in rack_indexes]
+        )
         self.controller_silent_s = controller_silent_s
         self.frozen = self.heartbeat_stopped = self.reversion_broken = False
         self.readback_offset_W = 0
@@ -85,10 +166,15 @@ class SunSpecPcs(RegisterDevice):
         self._silence_s = self._heartbeat = None
         self.reversions = 0  # how often the set-point has expired
         self._energy_Wh = {"701.TotWhInj": 0.0, "701.TotWhAbs": 0.0}
-        self._handlers = {"704.WSet": self._setpoint_written, "704.WSetEna": self._setpoint_written,
-                          "704.WSetMod": self._setpoint_written, "704.WSetPct": self._setpoint_written,
-                          "715.ControllerHb": self._heartbeat_written, "715.OpCtl": self._operation_written,
-                          "715.AlarmReset": self._alarm_reset_written}
+        self._handlers = {
+            "704.WSet": self._setpoint_written,
+            "704.WSetEna": self._setpoint_written,
+            "704.WSetMod": self._setpoint_written,
+            "704.WSetPct": self._setpoint_written,
+            "715.ControllerHb": self._heartbeat_written,
+            "715.OpCtl": self._operation_written,
+            "715.AlarmReset": self._alarm_reset_written,
+        }
         self._plans = {}  # one per kind of write, of which a controller has a handful
 
     @property
@@ -139,12 +225,14 @@ class SunSpecPcs(RegisterDevice):
         if self.local:
             return
         first = (address - self.image.base) * 2
-        self.image.data[first:first + len(data)] = data
+        self.image.data[first : first + len(data)] = data
         for handler in handlers:
             handler()
 
     def _plan(self, address, count):
-        """What a write of these registers means: byte offset of WSet in it (or None), what to do after it."""
+        """What a write of these registers means: byte offset of WSet in it (or None), what to do
+        after it.
+        """
         places = self.image.touched(address, count)
         if places is None:
             raise ModbusException(registers.ILLEGAL_ADDRESS)
@@ -159,13 +247,16 @@ class SunSpecPcs(RegisterDevice):
         if not 0 <= first <= len(data) - 4:
             return data
         wrong_W = self.image.get("704.WSet") + self.readback_offset_W
-        return data[:first] + wrong_W.to_bytes(4, "big", signed=True) + data[first + 4:]
+        return data[:first] + wrong_W.to_bytes(4, "big", signed=True) + data[first + 4 :]
 
     # What a write does.
 
     def _setpoint_written(self):
         image = self.image
-        image.put("704.WSetRvrtRem", image.get("704.WSetRvrtTms") if image.get("704.WSetEna") == ENABLED else 0)
+        image.put(
+            "704.WSetRvrtRem",
+            image.get("704.WSetRvrtTms") if image.get("704.WSetEna") == ENABLED else 0,
+        )
         self._apply_setpoint()
 
     def _apply_setpoint(self):
@@ -193,8 +284,11 @@ class SunSpecPcs(RegisterDevice):
         self.image.put("715.AlarmReset", 0)  # nothing here latches; the register clears itself
 
     def _controller_lost(self):
-        return bool(self.controller_silent_s and self._silence_s is not None
-                    and self._silence_s >= self.controller_silent_s)
+        return bool(
+            self.controller_silent_s
+            and self._silence_s is not None
+            and self._silence_s >= self.controller_silent_s
+        )
 
     # The one-second grid.
 
@@ -244,14 +338,28 @@ class SunSpecPcs(RegisterDevice):
         pcs, cabinet = self.pcs, self.cabinet
         pack, offset, _, _ = self._ac
         power_W = pcs.ac_power_W
-        power = round(power_W / 10 ** self.scale)
+        power = round(power_W / 10**self.scale)
         phase_dV = round(cabinet.grid_voltage_V * 10)
         running = pcs.state in (RUNNING, THROTTLED)
         alarms = pcs.alarm_bits | (MANUFACTURER_ALARM if self._controller_lost() else 0)
         current_dA = round(power_W / cabinet.grid_voltage_V / 3 * 10) if phase_dV else 0
-        pack(self.image.data, offset, int(running), pcs.state, int(running), alarms, 1,
-             power, abs(power), 0, 1000, current_dA, round(phase_dV * 1.7320508), phase_dV,
-             round(cabinet.grid_frequency_Hz * 1000))
+        pack(
+            self.image.data,
+            offset,
+            int(running),
+            pcs.state,
+            int(running),
+            alarms,
+            1,
+            power,
+            abs(power),
+            0,
+            1000,
+            current_dA,
+            round(phase_dV * 1.7320508),
+            phase_dV,
+            round(cabinet.grid_frequency_Hz * 1000),
+        )
 
     def _show_dc(self):
         pcs, racks = self.pcs, self.racks
@@ -260,12 +368,24 @@ class SunSpecPcs(RegisterDevice):
         lowest = min(rack.cell_voltage_V_min for rack in racks)
         highest = max(rack.cell_voltage_V_max for rack in racks)
         closed = [rack for rack in racks if rack.contactor_state == 2]
-        pack(self.image.data, offset, round(voltage_V * 10), round(max(rack.voltage_V for rack in racks) * 10),
-             round(min(rack.voltage_V for rack in racks) * 10), round(highest * 1000), 0xFFFF, 0xFFFF,
-             round(lowest * 1000), 0xFFFF, 0xFFFF, round((lowest + highest) * 500), round(current_A * 10),
-             round(sum(rack.charge_limit_A for rack in closed) * 10),
-             round(sum(rack.discharge_limit_A for rack in closed) * 10),
-             round(voltage_V * current_A / 10 ** self.scale))
+        pack(
+            self.image.data,
+            offset,
+            round(voltage_V * 10),
+            round(max(rack.voltage_V for rack in racks) * 10),
+            round(min(rack.voltage_V for rack in racks) * 10),
+            round(highest * 1000),
+            0xFFFF,
+            0xFFFF,
+            round(lowest * 1000),
+            0xFFFF,
+            0xFFFF,
+            round((lowest + highest) * 500),
+            round(current_A * 10),
+            round(sum(rack.charge_limit_A for rack in closed) * 10),
+            round(sum(rack.discharge_limit_A for rack in closed) * 10),
+            round(voltage_V * current_A / 10**self.scale),
+        )
 
     def _show_battery(self):
         image, racks = self.image, self.racks
@@ -273,4 +393,6 @@ class SunSpecPcs(RegisterDevice):
         image.put("802.SoC", round(sum(rack.soc for rack in racks) / len(racks) * 10_000))
         image.put("802.SoH", round(min(rack.soh for rack in racks) * 10_000))
         image.put("802.State", BATTERY_STATES[max(rack.contactor_state for rack in racks)])
-        image.put("802.ChaSt", DISCHARGING if current_A > 1 else CHARGING if current_A < -1 else HOLDING)
+        image.put(
+            "802.ChaSt", DISCHARGING if current_A > 1 else CHARGING if current_A < -1 else HOLDING
+        )

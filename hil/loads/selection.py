@@ -1,17 +1,22 @@
-"""Which load a run has: from the command line, from its scenario, or the built-in synthetic cluster."""
+"""Which load a run has: from the command line, from its scenario, or the built-in synthetic
+cluster.
+"""
 
 from typing import NamedTuple
 
 from hil.loads import trace as traces
 from hil.scenarios.scenario import step_load
 
-START_S = 30.0  # a trace begins after the cabinet has started (2 s) and its limits have recovered to rated (20 s)
-MEASURED_S_MIN = 10.0  # a run that leaves less than this after START_S is measured from its beginning
+# a trace begins after the cabinet has started (2 s) and its limits have recovered to rated (20 s)
+START_S = 30.0
+# a run that leaves less than this after START_S is measured from its beginning
+MEASURED_S_MIN = 10.0
 
 
 class Load(NamedTuple):
-    """power: t_s -> W for the plant; about: the document's `load`; duration_s: of the run; from_us: where the figures
-    of the load begin, None = at the start of the run."""
+    """power: t_s -> W for the plant; about: the document's `load`; duration_s: of the run; from_us:
+    where the figures of the load begin, None = at the start of the run.
+    """
 
     power: object
     about: dict
@@ -22,7 +27,9 @@ class Load(NamedTuple):
 def load_of(order, scenario=None):
     """Load from an order dict (file, column, scale, raw, seed, duration_s). Raises LoadError."""
     if order.get("file"):
-        return _trace(order["file"], order.get("column"), order.get("scale", 1.0), order.get("raw", False))
+        return _trace(
+            order["file"], order.get("column"), order.get("scale", 1.0), order.get("raw", False)
+        )
     chosen = scenario.load if scenario else {"kind": "synthetic"}
     if chosen["kind"] == "file":
         return _trace(chosen["file"], chosen["column"], chosen["scale"], chosen["raw"])
@@ -43,6 +50,13 @@ def _trace(path, column, scale, raw):
 
     def power(t_s):
         return trace(t_s - START_S)
-    about = {"file": path, "column": trace.column, "scale": scale, "rows_refused": trace.rows_refused,
-             "rows_read": trace.rows_read, "gaps_cut": trace.gaps_cut}
+
+    about = {
+        "file": path,
+        "column": trace.column,
+        "scale": scale,
+        "rows_refused": trace.rows_refused,
+        "rows_read": trace.rows_read,
+        "gaps_cut": trace.gaps_cut,
+    }
     return Load(power, about, START_S + trace.duration_s, round(START_S * 1e6))

@@ -1,8 +1,10 @@
-"""The shape of the synthetic load: a synchronous GPU training cluster as published measurements show such clusters.
+"""The shape of the synthetic load: a synchronous GPU training cluster as published measurements
+show such clusters.
 
-A job is a plateau with a sawtooth at the training step (10.9 s, about 10 % peak to peak), an evaluation dip every 142 s
-for 13 s, a checkpoint now and then that drops to less than half within seconds; between jobs the cluster idles, so that
-starting and stopping swing by more than 80 % of the peak.
+A job is a plateau with a sawtooth at the training step (10.9 s, about 10 % peak to peak), an
+evaluation dip every 142 s for 13 s, a checkpoint now and then that drops to less than half within
+seconds; between jobs the cluster idles, so that starting and stopping swing by more than 80 % of
+the peak.
 """
 
 import random
@@ -13,7 +15,8 @@ EVALUATION_PERIOD_S = 142.0
 EVALUATION_S = 13.0
 SAWTOOTH = (0.085, 0.10)  # share of peak; the plateau's own unrest adds up to 0.015
 IDLE = (0.12, 0.16)
-EDGE_S = (0.05, 0.2)  # GPUs move most of their power within 10 ms; a cluster's sum within a tenth of a second
+# GPUs move most of their power within 10 ms; a cluster's sum within a tenth of a second
+EDGE_S = (0.05, 0.2)
 
 
 class _Curve:
@@ -36,10 +39,13 @@ class _Curve:
 
 
 def cluster(seed, duration_s, peak_W):
-    """(times_s, powers_W): breakpoints of a cluster's power from 0 to duration_s, deterministic from seed."""
+    """(times_s, powers_W): breakpoints of a cluster's power from 0 to duration_s, deterministic
+    from seed.
+    """
     deal = random.Random(f"{seed}/load")
     curve = _Curve(deal.uniform(*IDLE))
-    curve.hold(min(20.0, duration_s / 4.0))  # the first job starts early, so that a short run sees one
+    # the first job starts early, so that a short run sees one
+    curve.hold(min(20.0, duration_s / 4.0))
     while curve.now_s < duration_s:
         _job(curve, deal, min(curve.now_s + deal.uniform(480.0, 2400.0), duration_s))
         _idle(curve, deal, curve.now_s + deal.uniform(30.0, 240.0))
@@ -100,5 +106,7 @@ def _cut(curve, duration_s, peak_W):
     """The curve up to duration_s exactly, in W."""
     last = next(i for i, t in enumerate(curve.times) if t >= duration_s)
     t0, t1 = curve.times[last - 1], curve.times[last]
-    share = curve.shares[last - 1] + (curve.shares[last] - curve.shares[last - 1]) * (duration_s - t0) / (t1 - t0)
+    share = curve.shares[last - 1] + (curve.shares[last] - curve.shares[last - 1]) * (
+        duration_s - t0
+    ) / (t1 - t0)
     return curve.times[:last] + [duration_s], [s * peak_W for s in curve.shares[:last] + [share]]

@@ -1,7 +1,8 @@
-"""When the controller wrote what must go on: set-points and heartbeat of the converter, coils, commands to the racks.
-And which set-points: what a hint does is seen there.
+"""When the controller wrote what must go on: set-points and heartbeat of the converter, coils,
+commands to the racks. And which set-points: what a hint does is seen there.
 
-Read from the wires by the bench, beside the observer; each write that must be renewed is a beat with a name of its own.
+Read from the wires by the bench, beside the observer; each write that must be renewed is a beat
+with a name of its own.
 """
 
 import struct
@@ -18,33 +19,47 @@ COMMAND = 0x1F  # native BMS ids: 0x100 + node * 0x20 + message
 
 
 class Beats:
-    """`times_us`: {name: array('q') of when its frames had passed}; `setpoints_W`: of those named SETPOINT."""
+    """`times_us`: {name: array('q') of when its frames had passed}; `setpoints_W`: of those named
+    SETPOINT.
+    """
 
     def __init__(self, wiring):
-        """wiring: hil.observer.observer.Wiring, which says where the converter keeps its set-point."""
+        """wiring: hil.observer.observer.Wiring, which says where the converter keeps its
+        set-point.
+        """
         self._wiring = wiring
         self.times_us = {}
         self.setpoints_W = array("q")
 
     def rtu_tap(self, bus, further):
         """tap(time_us, is_reply, data) of that bus, which hands everything on to `further`."""
+
         def tap(time_us, is_reply, data):
             """Note a whole write with a right CRC; pass it on."""
-            if not is_reply and len(data) > 5 and data[1] in WRITES and is_whole(data, False) and verified(data):
+            if (
+                not is_reply
+                and len(data) > 5
+                and data[1] in WRITES
+                and is_whole(data, False)
+                and verified(data)
+            ):
                 name = self._name(bus, data)
                 self._note(time_us, name)
                 if name == SETPOINT:
                     self._note_setpoint(data)
             further(time_us, is_reply, data)
+
         return tap
 
     def can_tap(self, further):
         """tap(time_us, can_id, data) that hands everything on to `further`."""
+
         def tap(time_us, can_id, data):
             """Note a command to a rack; pass it on."""
             if can_id & 0x1F == COMMAND and 0 <= (can_id >> 5) - 9 < self._wiring.racks:
                 self._note(time_us, f"command to rack {(can_id >> 5) - 8}")
             further(time_us, can_id, data)
+
         return tap
 
     def _name(self, bus, data):
@@ -79,7 +94,8 @@ def unpacked(content):
 
 
 def largest_gap_us(times_us, from_us, to_us):
-    """The largest silence that reaches into [from_us, to_us]: between two beats, or up to an edge without one.
+    """The largest silence that reaches into [from_us, to_us]: between two beats, or up to an edge
+    without one.
 
     times_us: sorted numpy array.
     """

@@ -1,11 +1,13 @@
-"""What a tap on a Modbus RTU line heard: frames found by length and CRC at any offset, and only the new ones told.
+"""What a tap on a Modbus RTU line heard: frames found by length and CRC at any offset, and only the
+new ones told.
 
 Lengths after the Modbus Application Protocol V1.1b3, functions 1 to 6, 15 and 16 and exceptions.
 """
 
 from hil.devices.rtu_slave import crc16
 
-GAP_US = 50_000  # pty chunks of one frame come closer together than this; a rest older than this is given up
+# pty chunks of one frame come closer together than this; a rest older than this is given up
+GAP_US = 50_000
 FRAME_BYTES_MAX = 256
 KNOWN_MAX = 256  # requests to read that are remembered per bus
 
@@ -64,10 +66,11 @@ class FrameStream:
 
 
 class BusTap:
-    """One RTU bus: takes chunks in either direction, hands frames that say something new to the observer.
+    """One RTU bus: takes chunks in either direction, hands frames that say something new to the
+    observer.
 
-    A chunk that is in `_known` says nothing new: a request to read, or the same as the last frame of its kind
-    and unit. So the usual chunk costs one set look-up.
+    A chunk that is in `_known` says nothing new: a request to read, or the same as the last frame
+    of its kind and unit. So the usual chunk costs one set look-up.
     """
 
     __slots__ = ("replied_us", "asked_us", "_known", "_last", "_streams", "_handlers")
@@ -81,8 +84,9 @@ class BusTap:
         self._handlers = (on_request, on_reply)
 
     def tap(self, time_us, is_reply, data):
-        """A chunk whose last byte passed at time_us; is_reply: 0 from the controller, 1 from a device (as the wires'
-        DOWN and UP)."""
+        """A chunk whose last byte passed at time_us; is_reply: 0 from the controller, 1 from a
+        device (as the wires' DOWN and UP).
+        """
         if not is_reply:
             self.asked_us = time_us
         elif data in self._known[1]:
@@ -92,7 +96,8 @@ class BusTap:
             return
         stream = self._streams[is_reply]
         if not stream.pending and is_whole(data, is_reply):
-            if is_reply and self._handlers[1] is None:  # no time for the CRC of every reading of a meter
+            # no time for the CRC of every reading of a meter
+            if is_reply and self._handlers[1] is None:
                 self.replied_us[data[0]] = time_us
             elif verified(data):
                 self._frame(time_us, is_reply, data)
@@ -115,7 +120,8 @@ class BusTap:
             if len(known) < KNOWN_MAX:
                 known.add(frame)
             return
-        # Writes replace each other whatever their function: the same coils may be written by functions 5 and 15.
+        # Writes replace each other whatever their function: the same coils may be written by
+        # functions 5 and 15.
         key = frame[:2] if is_reply else frame[:1]
         last = self._last[is_reply]
         known.discard(last.get(key))

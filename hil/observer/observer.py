@@ -1,13 +1,15 @@
-"""The rig's own witness: reads every wire and the plant's truth, never the controller, and says what happened and when.
+"""The rig's own witness: reads every wire and the plant's truth, never the controller, and says
+what happened and when.
 
-Wires give it taps (RTU chunks, CAN frames), the rig a sample of the plant per tick and a mark per action. From these it
-keeps a timeline of events, measures reactions, and checks invariants. Frames are decoded here with struct alone, never
-by drivers. Times in us from the start of the run.
+Wires give it taps (RTU chunks, CAN frames), the rig a sample of the plant per tick and a mark per
+action. From these it keeps a timeline of events, measures reactions, and checks invariants. Frames
+are decoded here with struct alone, never by drivers. Times in us from the start of the run.
 
-Events (all names in hil/scenarios/expectations.py): on the wire `pcs_enable_off_sent`, `setpoint_zero_sent`, `pcs_stop_sent`,
-`bms_close_sent` ..., `estop_1_open_seen` (the reply bytes that told of a contact), `pcs_silent`, `bms_silent` (at the
-last frame heard); in the plant `pcs_enable_off`, `contactor_open` (one rack), `contactors_open` (the last of
-them), `power_zero` ...; and every mark under its own name.
+Events (all names in hil/scenarios/expectations.py): on the wire `pcs_enable_off_sent`,
+`setpoint_zero_sent`, `pcs_stop_sent`, `bms_close_sent` ..., `estop_1_open_seen` (the reply bytes
+that told of a contact), `pcs_silent`, `bms_silent` (at the last frame heard); in the plant
+`pcs_enable_off`, `contactor_open` (one rack), `contactors_open` (the last of them), `power_zero`
+...; and every mark under its own name.
 """
 
 import struct
@@ -19,7 +21,8 @@ CONTACTOR_OPEN, CONTACTOR_CLOSED = 0, 2
 BMS_SILENT_US = 400_000  # four of its 100 ms periods
 PCS_SILENT_US = 600_000
 UNANSWERED_US = 300_000  # a bus is only silent if somebody went on asking
-ORDER_US_MIN = 100_000  # the contactor supply follows the PCS enable by 0.2 s in hardware; half of it must be left
+# the contactor supply follows the PCS enable by 0.2 s in hardware; half of it must be left
+ORDER_US_MIN = 100_000
 STOPPED_US = 500_000
 SETTLED_US = 2_000_000
 LIMITS_EVERY_US = 100_000
@@ -30,8 +33,12 @@ NOT_HEARD = -1
 class Wiring:
     """What lies where in the cabinet under test; the defaults are the default rig cabinet's."""
 
-    def __init__(self, wset_address, opctl_address, pcs_unit=1, racks=3, rated_W=250_000, rack_rated_A=140.0):
-        """wset_address, opctl_address: protocol addresses of SunSpec 704 WSet and 715 OpCtl in this PCS."""
+    def __init__(
+        self, wset_address, opctl_address, pcs_unit=1, racks=3, rated_W=250_000, rack_rated_A=140.0
+    ):
+        """wset_address, opctl_address: protocol addresses of SunSpec 704 WSet and 715 OpCtl in this
+        PCS.
+        """
         self.wset_address = wset_address
         self.opctl_address = opctl_address
         self.pcs_unit = pcs_unit
@@ -39,20 +46,36 @@ class Wiring:
         self.rated_W = rated_W
         self.rack_rated_A = rack_rated_A
         self.coils = {(1, 0): ENABLE, (2, 0): SUPPLY}  # (I/O unit, coil): output
-        self.inputs = {1: ("estop_1", "fire_alarm", "suppression", "gas_relay", "airflow", "key_run", "permit_1",
-                           "door"), 2: ("estop_2", "bms_fault", "permit_2")}
-        # What must have been heard since the controller started, and be closed, before a contactor may close.
+        self.inputs = {
+            1: (
+                "estop_1",
+                "fire_alarm",
+                "suppression",
+                "gas_relay",
+                "airflow",
+                "key_run",
+                "permit_1",
+                "door",
+            ),
+            2: ("estop_2", "bms_fault", "permit_2"),
+        }
+        # What must have been heard since the controller started, and be closed, before a contactor
+        # may close.
         self.evidence_units = (("io", 1), ("io", 2), ("gas", 1), ("gas", 2), ("pcs", pcs_unit))
         self.evidence_contacts = {1: 0b0010_1111, 2: 0b0000_0011}
 
 
 def _permit_event(name, level, used):
-    """Name of a permit's change; one that drops before any contactor has closed on it is tested, not taken back."""
+    """Name of a permit's change; one that drops before any contactor has closed on it is tested,
+    not taken back.
+    """
     return f"{name}_on" if level else f"{name}_off" if used else f"{name}_tested"
 
 
 class Observer:
-    """Feed it with `rtu_tap(bus)`, `can_tap`, `truth` and `mark`; ask `result()` at the end. All times in us."""
+    """Feed it with `rtu_tap(bus)`, `can_tap`, `truth` and `mark`; ask `result()` at the end. All
+    times in us.
+    """
 
     def __init__(self, wiring, start_us=0):
         self.wiring = wiring
@@ -61,8 +84,13 @@ class Observer:
         self.violation_count = 0
         self.start_us = start_us
         self.setpoint_W = 0
-        self._buses = {"io": BusTap(self._io_request, self._io_reply), "pcs": BusTap(self._pcs_request)}
-        self._rack_of = {0x120 + rack * 0x20 + part: rack for rack in range(wiring.racks) for part in range(0x1F)}
+        self._buses = {
+            "io": BusTap(self._io_request, self._io_reply),
+            "pcs": BusTap(self._pcs_request),
+        }
+        self._rack_of = {
+            0x120 + rack * 0x20 + part: rack for rack in range(wiring.racks) for part in range(0x1F)
+        }
         self._coils = {}
         self._contacts = {}
         self._operation = None
@@ -80,14 +108,16 @@ class Observer:
         self._over_us = [None] * wiring.racks
         self._zero_W = 0.01 * wiring.rated_W
 
-    # Wires ---------------------------------------------------------------------------------------------------------
+    # Wires
 
     def rtu_tap(self, bus):
         """tap(time_us, is_reply, data) for the bus of that name."""
         return self._buses.setdefault(bus, BusTap()).tap
 
     def can_tap(self, time_us, can_id, data):
-        """A CAN frame; native BMS ids: 0x100 + node * 0x20 + message, message 0x1F is the command to the rack."""
+        """A CAN frame; native BMS ids: 0x100 + node * 0x20 + message, message 0x1F is the command
+        to the rack.
+        """
         rack = self._rack_of.get(can_id)
         if rack is not None:
             self._bms_us[rack] = time_us
@@ -97,7 +127,9 @@ class Observer:
     def _command(self, time_us, rack, data):
         if 0 <= rack < self.wiring.racks and data[0] != self._commands[rack]:
             self._commands[rack] = data[0]
-            self._event(time_us, "bms_close_sent" if data[0] else "bms_open_sent", f"rack {rack + 1}")
+            self._event(
+                time_us, "bms_close_sent" if data[0] else "bms_open_sent", f"rack {rack + 1}"
+            )
             if data[0]:
                 self._check_evidence(time_us, rack)
 
@@ -105,7 +137,9 @@ class Observer:
         unit, function, address = frame[0], frame[1], frame[2] << 8 | frame[3]
         if function == 15:
             bits = int.from_bytes(frame[7:-2], "little")
-            levels = {address + offset: bits >> offset & 1 for offset in range(frame[4] << 8 | frame[5])}
+            levels = {
+                address + offset: bits >> offset & 1 for offset in range(frame[4] << 8 | frame[5])
+            }
         elif function == 5:
             levels = {address: int(frame[4] == 0xFF)}
         else:
@@ -139,7 +173,7 @@ class Observer:
     def _pcs_written(self, time_us, address, data):
         place = 2 * (self.wiring.wset_address - address)
         if 0 <= place <= len(data) - 4:
-            setpoint_W, = struct.unpack_from(">i", data, place)
+            (setpoint_W,) = struct.unpack_from(">i", data, place)
             if setpoint_W == 0 != self.setpoint_W:
                 self._event(time_us, "setpoint_zero_sent", f"from {self.setpoint_W} W")
             elif self.setpoint_W == 0 != setpoint_W:
@@ -152,10 +186,12 @@ class Observer:
                 self._operation = operation
                 self._event(time_us, "pcs_stop_sent" if operation in (0, 2) else "pcs_start_sent")
 
-    # The plant and the scenario ------------------------------------------------------------------------------------
+    # The plant and the scenario
 
     def mark(self, time_us, name, detail=""):
-        """An action of the scenario. `controller_start` starts the evidence and what was last written afresh."""
+        """An action of the scenario. `controller_start` starts the evidence and what was last
+        written afresh.
+        """
         if name == "controller_start":
             self.start_us = time_us
             self._commands = [0] * self.wiring.racks
@@ -164,9 +200,13 @@ class Observer:
                 bus.forget_requests()
         self._event(time_us, name, detail)
 
-    def truth(self, now_us, pcs_enable, contactor_supply, contactors, currents_A, power_W, limits_A=None):
-        """One sample of the plant: the two permits as they act (bool), contactor state per rack (0 open, 1 pre-charge,
-        2 closed, 3 fault), rack currents (discharge > 0), PCS power, and per rack (charge, discharge) limits in A."""
+    def truth(
+        self, now_us, pcs_enable, contactor_supply, contactors, currents_A, power_W, limits_A=None
+    ):
+        """One sample of the plant: the two permits as they act (bool), contactor state per rack (0
+        open, 1 pre-charge, 2 closed, 3 fault), rack currents (discharge > 0), PCS power, and per
+        rack (charge, discharge) limits in A.
+        """
         if (pcs_enable, contactor_supply) != self._levels:
             self._permits(now_us, pcs_enable, contactor_supply)
         if contactors != self._contactors:
@@ -186,7 +226,9 @@ class Observer:
     def _permits(self, now_us, pcs_enable, contactor_supply):
         enable_before, supply_before = self._levels
         self._levels = (pcs_enable, contactor_supply)
-        opens = self._contactors is None or any([state != CONTACTOR_OPEN for state in self._contactors])
+        opens = self._contactors is None or any(
+            [state != CONTACTOR_OPEN for state in self._contactors]
+        )
         if not enable_before and not supply_before:
             self._used = opens
         if pcs_enable != enable_before and enable_before is not None:
@@ -196,8 +238,14 @@ class Observer:
         if contactor_supply == supply_before or supply_before is None:
             return
         self._event(now_us, _permit_event("contactor_supply", contactor_supply, self._used))
-        if not contactor_supply and opens and (pcs_enable or now_us - self._enable_off_us < ORDER_US_MIN):
-            self._violated(now_us, "the contactor supply dropped before, or within 0.1 s of, the PCS enable")
+        if (
+            not contactor_supply
+            and opens
+            and (pcs_enable or now_us - self._enable_off_us < ORDER_US_MIN)
+        ):
+            self._violated(
+                now_us, "the contactor supply dropped before, or within 0.1 s of, the PCS enable"
+            )
 
     def _contactors_changed(self, now_us, contactors):
         before = self._contactors or (CONTACTOR_OPEN,) * len(contactors)
@@ -214,16 +262,20 @@ class Observer:
             self._event(now_us, "contactors_open")
 
     def _opened(self, now_us, rack):
-        """The current of the sample before is what the contactor broke: 5 % of rated is what row tables call zero."""
+        """The current of the sample before is what the contactor broke: 5 % of rated is what row
+        tables call zero.
+        """
         current_A = self._currents_A[rack] if self._currents_A else 0.0
         self._event(now_us, "contactor_open", f"rack {rack + 1} at {current_A:.1f} A")
         if abs(current_A) > 0.05 * self.wiring.rack_rated_A and not self._uncontrolled:
             self._violated(now_us, f"rack {rack + 1} opened at {current_A:.1f} A")
 
     def sample(self, now_us, cabinet):
-        """The same from hil.plant.cabinet.Cabinet; currents are held against the limits ten times a second.
+        """The same from hil.plant.cabinet.Cabinet; currents are held against the limits ten times a
+        second.
 
-        While a fault's load hangs on a DC link, the controller answers neither for its current nor for what opens it.
+        While a fault's load hangs on a DC link, the controller answers neither for its current nor
+        for what opens it.
         """
         racks, relays = cabinet.racks, cabinet.relays
         self._uncontrolled = any([link.fault is not None for link in cabinet.buses])
@@ -234,38 +286,61 @@ class Observer:
         power_W = 0.0
         for pcs in cabinet.pcs:
             power_W += pcs.ac_power_W
-        self.truth(now_us, relays.pcs_enable, relays.contactor_supply,
-                   tuple([rack.contactors.state for rack in racks]), [rack.current_A for rack in racks], power_W,
-                   limits_A)
+        self.truth(
+            now_us,
+            relays.pcs_enable,
+            relays.contactor_supply,
+            tuple([rack.contactors.state for rack in racks]),
+            [rack.current_A for rack in racks],
+            power_W,
+            limits_A,
+        )
 
-    # Invariants ----------------------------------------------------------------------------------------------------
+    # Invariants
 
     def _check_evidence(self, time_us, rack):
         """Called when a close command appears on the wire."""
-        missing = [f"{bus} unit {unit}" for bus, unit in self.wiring.evidence_units
-                   if self._heard_us(bus, unit) < self.start_us]
+        missing = [
+            f"{bus} unit {unit}"
+            for bus, unit in self.wiring.evidence_units
+            if self._heard_us(bus, unit) < self.start_us
+        ]
         if self._bms_us[rack] < self.start_us:
             missing.append(f"BMS {rack + 1}")
-        missing += [f"contacts of I/O module {unit}" for unit, mask in self.wiring.evidence_contacts.items()
-                    if self._contacts.get(unit, 0) & mask != mask]
+        missing += [
+            f"contacts of I/O module {unit}"
+            for unit, mask in self.wiring.evidence_contacts.items()
+            if self._contacts.get(unit, 0) & mask != mask
+        ]
         if missing:
-            self._violated(time_us, f"rack {rack + 1} told to close without evidence of {', '.join(missing)}")
+            self._violated(
+                time_us, f"rack {rack + 1} told to close without evidence of {', '.join(missing)}"
+            )
 
     def _heard_us(self, bus, unit):
         return self._buses[bus].replied_us.get(unit, NOT_HEARD) if bus in self._buses else NOT_HEARD
 
     def _check_currents(self, now_us, currents_A, limits_A):
-        """A rack beyond 1.05 x its BMS's limit plus 2 A for 2 s (what row 35 would only trip on after 10 s)."""
+        """A rack beyond 1.05 x its BMS's limit plus 2 A for 2 s (what row 35 would only trip on
+        after 10 s).
+        """
         for rack, current_A in enumerate(currents_A):
             charge_A, discharge_A = limits_A[rack]
-            if self._uncontrolled or -1.05 * charge_A - 2.0 <= current_A <= 1.05 * discharge_A + 2.0:
+            if (
+                self._uncontrolled
+                or -1.05 * charge_A - 2.0 <= current_A <= 1.05 * discharge_A + 2.0
+            ):
                 self._over_us[rack] = None
             elif self._over_us[rack] is None:
                 self._over_us[rack] = now_us
             elif now_us - self._over_us[rack] > SETTLED_US:
                 self._over_us[rack] = now_us
-                self._violated(now_us, f"rack {rack + 1} at {current_A:.1f} A for 2 s, its BMS allows "
-                                       f"{-charge_A:.1f} .. {discharge_A:.1f} A")
+                self._violated(
+                    now_us,
+                    f"rack {rack + 1} at {current_A:.1f} A for 2 s, its BMS "
+                    f"allows "
+                    f"{-charge_A:.1f} .. {discharge_A:.1f} A",
+                )
 
     def _check_silence(self, now_us):
         oldest_us = min(self._bms_us)
@@ -273,7 +348,9 @@ class Observer:
             self._check_bms(now_us)
         bus = self._buses["pcs"]
         heard_us = bus.replied_us.get(self.wiring.pcs_unit, NOT_HEARD)
-        if (now_us - heard_us > PCS_SILENT_US and bus.asked_us - heard_us > UNANSWERED_US) != ("pcs" in self._silent):
+        if (now_us - heard_us > PCS_SILENT_US and bus.asked_us - heard_us > UNANSWERED_US) != (
+            "pcs" in self._silent
+        ):
             self._silence(now_us, heard_us, "pcs", "pcs", "")
 
     def _check_bms(self, now_us):
@@ -282,7 +359,9 @@ class Observer:
                 self._silence(now_us, heard_us, rack, "bms", f"rack {rack + 1}")
 
     def _silence(self, now_us, heard_us, key, name, detail):
-        """The device has fallen silent or is back; one that was never heard is starting, not silent."""
+        """The device has fallen silent or is back; one that was never heard is starting, not
+        silent.
+        """
         since_us = self._silent.pop(key, None)
         if since_us is None:
             since_us = self._silent[key] = heard_us
@@ -301,8 +380,9 @@ class Observer:
             self.violations.append(f"{time_us / 1e6:.3f} s: {text}")
 
     def result(self):
-        """The timeline in order of time (silences are stamped back to the last frame heard) as a list of
-        (time_us, name, detail); also sorts it in place."""
+        """The timeline in order of time (silences are stamped back to the last frame heard) as a
+        list of (time_us, name, detail); also sorts it in place.
+        """
         self.timeline.sort(key=lambda event: event[0])
         return self.timeline
 
@@ -325,12 +405,20 @@ REACTIONS = {
 
 def first(timeline, name, from_us=None):
     """Time in us of the first event of that name at or after from_us, None if there is none."""
-    return next((time_us for time_us, event, _ in timeline
-                 if event == name and (from_us is None or time_us >= from_us)), None)
+    return next(
+        (
+            time_us
+            for time_us, event, _ in timeline
+            if event == name and (from_us is None or time_us >= from_us)
+        ),
+        None,
+    )
 
 
 def reaction_ms(timeline):
-    """{name: ms or None} for every entry of REACTIONS; None when it was not exercised or did not happen."""
+    """{name: ms or None} for every entry of REACTIONS; None when it was not exercised or did not
+    happen.
+    """
     out = {}
     for name, (start, end) in REACTIONS.items():
         start_us = first(timeline, start)

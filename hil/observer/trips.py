@@ -1,4 +1,6 @@
-"""Which rows stood when: read from the words in which the controller names its standing stage instances."""
+"""Which rows stood when: read from the words in which the controller names its standing stage
+instances.
+"""
 
 from controller.core.core import STANDING_BITS
 from controller.record.journal_header import stage_instances
@@ -8,7 +10,9 @@ ROWS = {stage[matrix.S_ID]: stage[matrix.S_ROW] for stage in matrix.STAGES}
 
 
 class TripWatch:
-    """`trips`: [{row, stage, scope, t_s}] in order of time, one entry per time that a stage instance began to stand."""
+    """`trips`: [{row, stage, scope, t_s}] in order of time, one entry per time that a stage
+    instance began to stand.
+    """
 
     def __init__(self, layout):
         self.names = stage_instances(layout)
@@ -31,9 +35,14 @@ class TripWatch:
     def _begin(self, time_us, index):
         stage, _, scope = self.names[index].partition(".")
         scope = f"{scope[:4]} {scope[4:]}" if scope else "cabinet"
-        self.trips.append({"row": ROWS[stage], "stage": stage, "scope": scope, "t_s": round(time_us / 1e6, 3)})
+        self.trips.append(
+            {"row": ROWS[stage], "stage": stage, "scope": scope, "t_s": round(time_us / 1e6, 3)}
+        )
 
     def standing(self):
         """Names of the instances that stand now."""
-        return [name for index, name in enumerate(self.names)
-                if self._words and self._words[index // STANDING_BITS] >> index % STANDING_BITS & 1]
+        return [
+            name
+            for index, name in enumerate(self.names)
+            if self._words and self._words[index // STANDING_BITS] >> index % STANDING_BITS & 1
+        ]

@@ -1,1 +1,3 @@
-"""The simulated cabinet: cells, racks, PCS, contactors, relays, gas and meters. It knows nothing of protocols."""
+"""The simulated cabinet: cells, racks, PCS, contactors, relays, gas and meters. It knows nothing of
+protocols.
+"""

@@ -1,8 +1,10 @@
-"""The air in the cabinet: fan and louvre, what burning or venting cells give off, and the detectors of it.
+"""The air in the cabinet: fan and louvre, what burning or venting cells give off, and the detectors
+of it.
 
-One well-mixed volume, V dc/dt = G - Q c (facts Table E), for vent gas, vapour of electrolyte and smoke; hydrogen and
-carbon monoxide are shares of the vent gas. Each detector follows with a lag of its own and reads with a little noise;
-test gas under a cap on its head reaches that detector alone, and no fan dilutes it.
+One well-mixed volume, V dc/dt = G - Q c (facts Table E), for vent gas, vapour of electrolyte and
+smoke; hydrogen and carbon monoxide are shares of the vent gas. Each detector follows with a lag of
+its own and reads with a little noise; test gas under a cap on its head reaches that detector alone,
+and no fan dilutes it.
 """
 
 import math
@@ -14,10 +16,12 @@ FAN_M3_PER_S = 0.19
 LEAK_M3_PER_S = 0.002
 COAST_S = 1.0  # the airflow contact stays this long after the fan stopped
 STUCK_LOUVRE = 0.3  # what passes a louvre that is not proven open
-# Time constants of the heads, 63 % of a step; t90 is 2.3 times as long. The second gas head is the one nearer the fan.
+# Time constants of the heads, 63 % of a step; t90 is 2.3 times as long. The second gas head is the
+# one nearer the fan.
 GAS_TAU_S = (2.4, 2.0)
 VAPOUR_TAU_S = (4.0, 5.0)
-TOXIC_TAU_S = (13.0, 11.0)  # electrochemical cells of hydrogen and carbon monoxide: t90 of half a minute
+# electrochemical cells of hydrogen and carbon monoxide: t90 of half a minute
+TOXIC_TAU_S = (13.0, 11.0)
 SMOKE_TAU_S = (5.0, 12.0)  # chambers of two zones
 HEAT_TAU_S = 20.0
 NOISE = 0.005  # of the reading, one sigma; below its dead band a detector reads 0
@@ -27,9 +31,21 @@ FORGET = (0.001, 0.01, 0.01)  # % LFL, ppm of vapour, ppm of toxic gas: less is 
 
 
 class Head:
-    """One detector: `reading` shows what its head has, in the unit of `full`; `test`: gas under a cap on it."""
+    """One detector: `reading` shows what its head has, in the unit of `full`; `test`: gas under a
+    cap on it.
+    """
 
-    __slots__ = ("reading", "level", "test", "_tau_s", "_full", "_forget", "_deal", "_aim", "_per_s")
+    __slots__ = (
+        "reading",
+        "level",
+        "test",
+        "_tau_s",
+        "_full",
+        "_forget",
+        "_deal",
+        "_aim",
+        "_per_s",
+    )
 
     def __init__(self, tau_s, full, forget, seed):
         """full: where its cell saturates; forget: what is less than it can tell."""
@@ -44,7 +60,9 @@ class Head:
             self.test = value
 
     def follow(self, truth, dt_s):
-        """Advance by dt_s towards truth, or the test gas if that is more. True while there is anything to read."""
+        """Advance by dt_s towards truth, or the test gas if that is more. True while there is
+        anything to read.
+        """
         most = self._per_s * dt_s
         self.test += max(-most, min(most, self._aim - self.test))
         aim = max(self.test, truth)
@@ -58,15 +76,25 @@ class Head:
 
 
 class Air:
-    """`airflow` and `louvre_open`: the contacts in the duct; `gas`, `vapour` and `toxic` (hydrogen, carbon monoxide):
-    two Heads each, in % of the vent gas's LFL and ppm; `smoke` and `heat`: whether those detectors are in alarm."""
+    """`airflow` and `louvre_open`: the contacts in the duct; `gas`, `vapour` and `toxic` (hydrogen,
+    carbon monoxide): two Heads each, in % of the vent gas's LFL and ppm; `smoke` and `heat`:
+    whether those detectors are in alarm.
+    """
 
     def __init__(self, config, seed=0):
         """config: config.CabinetConfig; seed: of the detectors' noise."""
         self._kind = chemistry.CHEMISTRIES[config.chemistry]
-        self.gas = [Head(tau_s, 100.0, FORGET[0], f"{seed}/gas/{i}") for i, tau_s in enumerate(GAS_TAU_S)]
-        self.vapour = [Head(tau_s, 20_000.0, FORGET[1], f"{seed}/vapour/{i}") for i, tau_s in enumerate(VAPOUR_TAU_S)]
-        self.toxic = [Head(tau_s, 20_000.0, FORGET[2], f"{seed}/toxic/{i}") for i, tau_s in enumerate(TOXIC_TAU_S)]
+        self.gas = [
+            Head(tau_s, 100.0, FORGET[0], f"{seed}/gas/{i}") for i, tau_s in enumerate(GAS_TAU_S)
+        ]
+        self.vapour = [
+            Head(tau_s, 20_000.0, FORGET[1], f"{seed}/vapour/{i}")
+            for i, tau_s in enumerate(VAPOUR_TAU_S)
+        ]
+        self.toxic = [
+            Head(tau_s, 20_000.0, FORGET[2], f"{seed}/toxic/{i}")
+            for i, tau_s in enumerate(TOXIC_TAU_S)
+        ]
         self.smoke = [False, False]
         self.heat = False
         self.test_smoke = [False, False]  # test aerosol in the chamber
@@ -136,18 +164,24 @@ class Air:
         self.mixture = mixture if gas_m3 or mixture > 1e-5 * self._kind.lfl_share else 0.0
         self.vapour_share = vapour if vapour_m3 or vapour > 1e-9 else 0.0
         self.smoke_g_per_m3 = smoke if smoke_g or smoke > 1e-4 else 0.0
-        self._unclean = self._detect(dt_s) or bool(self.mixture or self.vapour_share or self.smoke_g_per_m3)
+        self._unclean = self._detect(dt_s) or bool(
+            self.mixture or self.vapour_share or self.smoke_g_per_m3
+        )
 
     def _detect(self, dt_s):
         """Let every detector follow; True while one has something to show."""
         mixture, kind = self.mixture, self._kind
         seen = [head.follow(self.mixture_lfl_pct, dt_s) for head in self.gas]
         seen += [head.follow(self.vapour_share * 1e6, dt_s) for head in self.vapour]
-        seen += [head.follow(mixture * share * 1e6, dt_s)
-                 for head, share in zip(self.toxic, (kind.hydrogen_share, kind.carbon_monoxide_share))]
+        seen += [
+            head.follow(mixture * share * 1e6, dt_s)
+            for head, share in zip(self.toxic, (kind.hydrogen_share, kind.carbon_monoxide_share))
+        ]
         for i, tau_s in enumerate(SMOKE_TAU_S):
             aim = max(self.smoke_g_per_m3, 2.0 * SMOKE_G_PER_M3 if self.test_smoke[i] else 0.0)
-            level = self._smoke_levels[i] + (aim - self._smoke_levels[i]) * -math.expm1(-dt_s / tau_s)
+            level = self._smoke_levels[i] + (aim - self._smoke_levels[i]) * -math.expm1(
+                -dt_s / tau_s
+            )
             self._smoke_levels[i] = level if level > 1e-4 else 0.0
             self.smoke[i] = level >= SMOKE_G_PER_M3 * (0.5 if self.smoke[i] else 1.0)
             seen.append(self._smoke_levels[i] > 0.0)

@@ -1,12 +1,14 @@
-"""The rack's own BMS: what current it allows, and when it protects itself. It acts later than the controller should."""
+"""The rack's own BMS: what current it allows, and when it protects itself. It acts later than the
+controller should.
+"""
 
 from hil.plant import tables
 
 FAULT_OVER_VOLTAGE, FAULT_UNDER_VOLTAGE, FAULT_OVER_TEMPERATURE, FAULT_OVER_CURRENT = 1, 2, 4, 8
 FAULT_PRECHARGE, FAULT_WELD, FAULT_INSULATION, FAULT_INJECTED = 16, 32, 64, 128
 
-# A little beyond the matrix (rows 30, 33, 36 and 37: 3.80 V, 2.00 V, 2 x rated, 100 ohm/V), so that each row can be
-# shown without this BMS having tripped before it.
+# A little beyond the matrix (rows 30, 33, 36 and 37: 3.80 V, 2.00 V, 2 x rated, 100 ohm/V), so that
+# each row can be shown without this BMS having tripped before it.
 CELL_V_MAX, CELL_V_MIN = 3.85, 1.90
 TEMPERATURE_DEGC_MAX = 75.0
 CURRENT_TIMES_RATED_MAX = 2.2
@@ -26,8 +28,16 @@ DISCHARGE_OF_SOC = tables.Table(((0.0, 0.0), (0.05, 1.0)), 0.01)
 class Bms:
     """Limits and protection of one rack."""
 
-    __slots__ = ("rated_A", "charge_limit_A", "discharge_limit_A", "fault_bits", "injected_bits", "_bad_s", "_good_s",
-                 "_latched")
+    __slots__ = (
+        "rated_A",
+        "charge_limit_A",
+        "discharge_limit_A",
+        "fault_bits",
+        "injected_bits",
+        "_bad_s",
+        "_good_s",
+        "_latched",
+    )
 
     def __init__(self, rated_A):
         """rated_A: current limit of the rack in both directions."""
@@ -57,10 +67,16 @@ class Bms:
 def shares(rack):
     """(charge, discharge): the share of the rated current that the rack's cells of now allow."""
     coldest, hottest = min(rack.temperatures_degC), max(rack.temperatures_degC)
-    charge = (CHARGE_OF_VOLTAGE.at(rack.cell_voltage_V_max) * CHARGE_OF_SOC.at(rack.soc)
-              * min(CHARGE_OF_TEMPERATURE.at(coldest), CHARGE_OF_TEMPERATURE.at(hottest)))
-    discharge = (DISCHARGE_OF_VOLTAGE.at(rack.cell_voltage_V_min) * DISCHARGE_OF_SOC.at(rack.soc)
-                 * min(DISCHARGE_OF_TEMPERATURE.at(coldest), DISCHARGE_OF_TEMPERATURE.at(hottest)))
+    charge = (
+        CHARGE_OF_VOLTAGE.at(rack.cell_voltage_V_max)
+        * CHARGE_OF_SOC.at(rack.soc)
+        * min(CHARGE_OF_TEMPERATURE.at(coldest), CHARGE_OF_TEMPERATURE.at(hottest))
+    )
+    discharge = (
+        DISCHARGE_OF_VOLTAGE.at(rack.cell_voltage_V_min)
+        * DISCHARGE_OF_SOC.at(rack.soc)
+        * min(DISCHARGE_OF_TEMPERATURE.at(coldest), DISCHARGE_OF_TEMPERATURE.at(hottest))
+    )
     return charge, discharge
 
 

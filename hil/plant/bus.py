@@ -1,15 +1,18 @@
 """The DC side of one unit: racks in parallel on the link of one PCS, solved in closed form.
 
-A fault may hang a load on the link that no converter controls, behind a fuse of its own: G then holds its conductance.
+A fault may hang a load on the link that no converter controls, behind a fuse of its own: G then
+holds its conductance.
 
-Every rack that is connected is a source E behind a conductance g; the PCS takes constant power P. With S = sum(E g),
-G = sum(g): sum((E - V) g) = P / V, so G V^2 - S V + P = 0, of which the upper root is the working point.
+Every rack that is connected is a source E behind a conductance g; the PCS takes constant power P.
+With S = sum(E g), G = sum(g): sum((E - V) g) = P / V, so G V^2 - S V + P = 0, of which the upper
+root is the working point.
 """
 
 import math
 
 LINK_F = 0.005
-SOURCE_CELL_V_MAX = 4.1  # what a fault charges with is a converter of this DC class: it gives no more per cell
+# what a fault charges with is a converter of this DC class: it gives no more per cell
+SOURCE_CELL_V_MAX = 4.1
 BLEED_S = 20.0  # discharge resistor: below 60 V within a minute
 
 
@@ -24,7 +27,9 @@ class Bus:
         self.fault = None  # FaultLoad: what else hangs on the link, None = nothing
 
     def step(self, dt_s, now_us, enabled, supply):
-        """Advance by dt_s to now_us. enabled: PCS enable input; supply: the contactor supply is there."""
+        """Advance by dt_s to now_us. enabled: PCS enable input; supply: the contactor supply is
+        there.
+        """
         volts = self.voltage_V
         weighted = total = 0.0
         carried = False
@@ -70,7 +75,9 @@ class FaultLoad:
     __slots__ = ("_current_A", "_ohm", "_left_A2s")
 
     def __init__(self, current_A=None, ohm=None, fuse_A2s=1e6):
-        """Either current_A (> 0 takes from the racks, < 0 charges them) or ohm > 0; fuse_A2s: energy that blows it."""
+        """Either current_A (> 0 takes from the racks, < 0 charges them) or ohm > 0; fuse_A2s:
+        energy that blows it.
+        """
         self._current_A, self._ohm = current_A, ohm
         self._left_A2s = fuse_A2s
 
@@ -88,7 +95,9 @@ class FaultLoad:
 
 
 def _floating(volts, weighted, total, dt_s):
-    """Link voltage while nothing but pre-charge resistors feeds its capacitor, and nothing but a fault drains it."""
+    """Link voltage while nothing but pre-charge resistors feeds its capacitor, and nothing but a
+    fault drains it.
+    """
     if total:
         aim = weighted / total
         return aim + (volts - aim) * math.exp(-dt_s * total / LINK_F)

@@ -1,4 +1,5 @@
-"""The whole plant: one `Cabinet` with racks, PCS, relays, air and meters, stepped in plain floats from a seed.
+"""The whole plant: one `Cabinet` with racks, PCS, relays, air and meters, stepped in plain floats
+from a seed.
 
 It is what the simulated devices read and drive; it knows no register, no frame and no clock.
 """
@@ -8,10 +9,31 @@ import random
 from hil.plant import air, bus, chemistry, climate, injections, pcs, rack, relays, ups
 from hil.plant import config as plant_config
 
-FAST_CONTACTS = ("estop_1", "estop_2", "fire_alarm", "suppression", "gas_relay", "airflow", "key_run", "permit_1",
-                 "permit_2", "door", "bms_fault")
-SLOW_CONTACTS = ("cell_voltage", "smoke_1", "smoke_2", "heat", "fire_trouble", "damper", "hvac", "leak", "coolant",
-                 "supervised")
+FAST_CONTACTS = (
+    "estop_1",
+    "estop_2",
+    "fire_alarm",
+    "suppression",
+    "gas_relay",
+    "airflow",
+    "key_run",
+    "permit_1",
+    "permit_2",
+    "door",
+    "bms_fault",
+)
+SLOW_CONTACTS = (
+    "cell_voltage",
+    "smoke_1",
+    "smoke_2",
+    "heat",
+    "fire_trouble",
+    "damper",
+    "hvac",
+    "leak",
+    "coolant",
+    "supervised",
+)
 CONTACTS = FAST_CONTACTS + SLOW_CONTACTS
 DETECTORS = ("gas_1", "gas_2", "offgas_1", "offgas_2", "toxic")
 AIR_US = 100_000  # slow things move ten times a second, which is also how often a BMS reports
@@ -19,8 +41,10 @@ LOOK_US = 1_000_000  # every module is looked at once a second, in turn
 PHASE_V, FREQUENCY_HZ = 230.0, 50.0
 SAG_V_PER_W = 1e-5  # 10 mohm of line per phase, roughly: 5 V at 500 kW
 SAG_V_MAX = 23.0  # the band of EN 50160; a transformer's tap changer keeps it whatever the load
-CONVERTER_SHARE = 0.1  # of the converters' losses that warms the cabinet; the rest leaves with their own air
-SUPERVISION_S = 0.4  # the independent over-voltage supervision acts after 0.2 to 1 s (matrix row 30)
+# of the converters' losses that warms the cabinet; the rest leaves with their own air
+CONVERTER_SHARE = 0.1
+# the independent over-voltage supervision acts after 0.2 to 1 s (matrix row 30)
+SUPERVISION_S = 0.4
 SUPERVISION_HYSTERESIS_V = 0.05
 
 
@@ -31,7 +55,8 @@ class Cabinet(injections.Injections):
     """
 
     def __init__(self, config=None, load=None, seed=0):
-        """config: None, dict or CabinetConfig; load: callable t_s -> W, or -> (W, 3 x (W, V, A, PF)); seed: any.
+        """config: None, dict or CabinetConfig; load: callable t_s -> W, or -> (W, 3 x (W, V, A,
+        PF)); seed: any.
 
         ValueError: one line about a wrong key or value of config.
         """
@@ -39,8 +64,10 @@ class Cabinet(injections.Injections):
         self.racks = [rack.Rack(config, f"{seed}/rack/{i}") for i in range(config.racks)]
         in_series = config.modules * config.cells_per_module
         self.pcs = [pcs.Pcs(config, in_series) for _ in range(config.units)]
-        self.buses = [bus.Bus(unit, [self.racks[i] for i, of in enumerate(config.unit_of_rack) if of == u])
-                      for u, unit in enumerate(self.pcs)]
+        self.buses = [
+            bus.Bus(unit, [self.racks[i] for i, of in enumerate(config.unit_of_rack) if of == u])
+            for u, unit in enumerate(self.pcs)
+        ]
         self.relays = relays.SafetyRelays(config.off_delay_s, config.fire_in_chain)
         self.air = air.Air(config, f"{seed}/air")
         self.climate = climate.Climate(config)
@@ -111,7 +138,9 @@ class Cabinet(injections.Injections):
         self._publish()
 
     def _draw(self, now_us):
-        """What the load takes now, and the channels its meter is to show if the trace gives them."""
+        """What the load takes now, and the channels its meter is to show if the trace gives
+        them.
+        """
         if self.load is not None:
             power = self.load(now_us / 1e6)
             if type(power) is tuple:
@@ -127,7 +156,9 @@ class Cabinet(injections.Injections):
             self._heat_J += one.refresh(module, self.climate.air_degC)
 
     def _breathe(self, now_us):
-        """Slow things, ten times a second: air, gas relay, BMS decisions, auxiliary supply, the grid's wander."""
+        """Slow things, ten times a second: air, gas relay, BMS decisions, auxiliary supply, the
+        grid's wander.
+        """
         dt_s = (now_us - self._air_us) / 1e6
         self._air_us = now_us
         self._stir(dt_s)
@@ -153,8 +184,14 @@ class Cabinet(injections.Injections):
         for one in self.racks:
             if one.burning:
                 more = one.taken()
-                gas_m3, vapour_m3, smoke_g = gas_m3 + more[0], vapour_m3 + more[1], smoke_g + more[2]
-        self.air.step(dt_s, self.fan_by_hand or not self.relays.coils["fan_off"], gas_m3, vapour_m3, smoke_g)
+                gas_m3, vapour_m3, smoke_g = (
+                    gas_m3 + more[0],
+                    vapour_m3 + more[1],
+                    smoke_g + more[2],
+                )
+        self.air.step(
+            dt_s, self.fan_by_hand or not self.relays.coils["fan_off"], gas_m3, vapour_m3, smoke_g
+        )
         self.relays.see_gas(max(self.air.gas[0].reading, self.air.gas[1].reading))
         heat_W = self._heat_J / dt_s
         self._heat_J = 0.0
@@ -165,7 +202,9 @@ class Cabinet(injections.Injections):
         self.air.warm(dt_s, self.climate.air_degC)
 
     def _supervise(self, dt_s):
-        """The independent over-voltage supervision measures the cells itself and opens the chain in hardware."""
+        """The independent over-voltage supervision measures the cells itself and opens the chain in
+        hardware.
+        """
         highest_V = max([one.cell_voltage_V_max for one in self.racks])
         self._over_s = self._over_s + dt_s if highest_V >= self._supervision_V else 0.0
         if self._over_s >= SUPERVISION_S:
@@ -179,7 +218,9 @@ class Cabinet(injections.Injections):
             one.insulation_kohm = max(0.0, min(65_535.0, one.insulation_kohm + slope * dt_s))
 
     def _publish(self):
-        """The dry contacts as wired to the I/O modules: True is closed, which is the permitted side."""
+        """The dry contacts as wired to the I/O modules: True is closed, which is the permitted
+        side.
+        """
         safety = self.relays
         contacts = self.contacts
         contacts["estop_1"], contacts["estop_2"] = safety.estop_closed
@@ -191,7 +232,9 @@ class Cabinet(injections.Injections):
         contacts["permit_1"] = safety.pcs_enable
         contacts["permit_2"] = safety.contactor_supply
         contacts["door"] = self.door_closed
-        contacts["bms_fault"] = not any([one.bms.fault_bits or one.contactors.fault_bits for one in self.racks])
+        contacts["bms_fault"] = not any(
+            [one.bms.fault_bits or one.contactors.fault_bits for one in self.racks]
+        )
         if self._forced:
             contacts.update(self._forced)
 
@@ -211,7 +254,9 @@ class Cabinet(injections.Injections):
             contacts.update(self._forced)
 
     def set_coil(self, name, level):
-        """Drive the coil `name` of relays.COILS. `shunt_trip` opens the DC breaker, which only a hand closes again."""
+        """Drive the coil `name` of relays.COILS. `shunt_trip` opens the DC breaker, which only a
+        hand closes again.
+        """
         self.relays.set_coil(name, level)
         if name == "shunt_trip" and level:
             self._open_breaker(True)

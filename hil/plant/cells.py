@@ -1,29 +1,71 @@
-"""Cells of one module in series: voltage, resistance and who is lowest and highest. Units: V, A, ohm, degC, SOC 0..1.
+"""Cells of one module in series: voltage, resistance and who is lowest and highest. Units: V, A,
+ohm, degC, SOC 0..1.
 
-The tables are our own round numbers of the well-known shape of LFP against graphite: a knee below 10 %, two flat
-plateaus around 3.30 and 3.34 V, a wall above 99 %. 0.18 mohm is the usual ohmic resistance of a 280 Ah cell; the
-slower part (polarisation, about 0.25 mohm over 40 s) makes up the DC resistance that a 3 Ah cell of the same kind
-shows when scaled by capacity.
+The tables are our own round numbers of the well-known shape of LFP against graphite: a knee below
+10 %, two flat plateaus around 3.30 and 3.34 V, a wall above 99 %. 0.18 mohm is the usual ohmic
+resistance of a 280 Ah cell; the slower part (polarisation, about 0.25 mohm over 40 s) makes up the
+DC resistance that a 3 Ah cell of the same kind shows when scaled by capacity.
 """
 
 from hil.plant import tables
 
-OCV_V = tables.Table((
-    (-0.05, 1.20), (-0.02, 2.00), (0.00, 2.40), (0.005, 2.66), (0.01, 2.78), (0.02, 2.90), (0.04, 3.03),
-    (0.06, 3.10), (0.08, 3.155), (0.10, 3.19), (0.15, 3.214), (0.20, 3.236), (0.25, 3.256), (0.30, 3.270),
-    (0.40, 3.290), (0.50, 3.299), (0.60, 3.304), (0.70, 3.311), (0.75, 3.320), (0.80, 3.332), (0.85, 3.339),
-    (0.90, 3.342), (0.95, 3.345), (0.98, 3.351), (0.99, 3.365), (0.995, 3.395), (1.00, 3.50), (1.02, 3.75),
-    (1.05, 4.30)), 0.005)
-R_OF_TEMPERATURE = tables.Table((
-    (-30.0, 5.5), (-20.0, 4.0), (-10.0, 2.7), (0.0, 1.9), (10.0, 1.42), (25.0, 1.0), (40.0, 0.79), (60.0, 0.74)), 5.0)
-R_OF_SOC = tables.Table((
-    (0.0, 1.30), (0.10, 1.15), (0.20, 1.05), (0.50, 1.0), (0.90, 1.02), (1.0, 1.05)), 0.05)
+OCV_V = tables.Table(
+    (
+        (-0.05, 1.20),
+        (-0.02, 2.00),
+        (0.00, 2.40),
+        (0.005, 2.66),
+        (0.01, 2.78),
+        (0.02, 2.90),
+        (0.04, 3.03),
+        (0.06, 3.10),
+        (0.08, 3.155),
+        (0.10, 3.19),
+        (0.15, 3.214),
+        (0.20, 3.236),
+        (0.25, 3.256),
+        (0.30, 3.270),
+        (0.40, 3.290),
+        (0.50, 3.299),
+        (0.60, 3.304),
+        (0.70, 3.311),
+        (0.75, 3.320),
+        (0.80, 3.332),
+        (0.85, 3.339),
+        (0.90, 3.342),
+        (0.95, 3.345),
+        (0.98, 3.351),
+        (0.99, 3.365),
+        (0.995, 3.395),
+        (1.00, 3.50),
+        (1.02, 3.75),
+        (1.05, 4.30),
+    ),
+    0.005,
+)
+R_OF_TEMPERATURE = tables.Table(
+    (
+        (-30.0, 5.5),
+        (-20.0, 4.0),
+        (-10.0, 2.7),
+        (0.0, 1.9),
+        (10.0, 1.42),
+        (25.0, 1.0),
+        (40.0, 0.79),
+        (60.0, 0.74),
+    ),
+    5.0,
+)
+R_OF_SOC = tables.Table(
+    ((0.0, 1.30), (0.10, 1.15), (0.20, 1.05), (0.50, 1.0), (0.90, 1.02), (1.0, 1.05)), 0.05
+)
 OHMIC_OHM_280AH = 0.18e-3
 POLARISATION_OHM_280AH = 0.25e-3
 POLARISATION_S = 40.0
 CAPACITY_SIGMA = 0.004  # cells of one grade: a few tenths of a percent
 BALANCE_SIGMA = 0.002  # what a top balancer leaves behind, in SOC
-OFFSET_SIGMA_V = 0.002  # measuring chain and hysteresis; 10 to 30 mV spread at rest over a rack is normal
+# measuring chain and hysteresis; 10 to 30 mV spread at rest over a rack is normal
+OFFSET_SIGMA_V = 0.002
 RESISTANCE_SIGMA = 0.03
 COLLAPSE_S = 3.0  # from full voltage to a short circuit inside the cell
 REMAINING_V = 0.05
@@ -43,17 +85,35 @@ def scaled_ohm(ohm_280Ah, capacity_Ah):
 
 
 class ModuleCells:
-    """Cells in series share one charge: cell SOC = 1 - depth * slope - shift, top-balanced, so without own state."""
+    """Cells in series share one charge: cell SOC = 1 - depth * slope - shift, top-balanced, so
+    without own state.
+    """
 
-    __slots__ = ("count", "cells", "extremes", "mean_slope", "mean_shift", "mean_offset_V", "mean_resistance",
-                 "fault_offsets_V", "moving", "emf_V", "resistance_ohm", "low", "high")
+    __slots__ = (
+        "count",
+        "cells",
+        "extremes",
+        "mean_slope",
+        "mean_shift",
+        "mean_offset_V",
+        "mean_resistance",
+        "fault_offsets_V",
+        "moving",
+        "emf_V",
+        "resistance_ohm",
+        "low",
+        "high",
+    )
 
     def __init__(self, module, count, random):
-        """module: index in the rack; count: cells in series; random: random.Random that deals the spread."""
+        """module: index in the rack; count: cells in series; random: random.Random that deals the
+        spread.
+        """
         self.count = count
         self.cells = [_dealt_cell(module * POSITION_STRIDE + i, random) for i in range(count)]
         self.mean_slope, self.mean_shift, self.mean_offset_V, self.mean_resistance = (
-            sum(cell[k] for cell in self.cells) / count for k in range(4))
+            sum(cell[k] for cell in self.cells) / count for k in range(4)
+        )
         self.extremes = _ever_extreme(self.cells)
         self.fault_offsets_V = {}  # of cells with a fault
         self.moving = {}  # cell: (offset it moves to in V, V/s)
@@ -61,7 +121,9 @@ class ModuleCells:
         self.low = self.high = (0.0, 0.0, 0.0, 0)
 
     def offset_cell(self, cell, offset_V):
-        """A fault: the cell deviates by offset_V (an internal short, a lost balance); 0.0 repairs it."""
+        """A fault: the cell deviates by offset_V (an internal short, a lost balance); 0.0 repairs
+        it.
+        """
         slope, shift, offset, resistance, position = self.cells[cell]
         more_V = offset_V - self.fault_offsets_V.get(cell, 0.0)
         changed = (slope, shift, offset + more_V, resistance, position)
@@ -75,9 +137,13 @@ class ModuleCells:
         self.moving[cell] = (offset_V, (offset_V - self.fault_offsets_V.get(cell, 0.0)) / over_s)
 
     def collapse_cell(self, cell, depth):
-        """The cell has run away: its voltage falls to next to nothing within COLLAPSE_S. depth: of the string."""
+        """The cell has run away: its voltage falls to next to nothing within COLLAPSE_S. depth: of
+        the string.
+        """
         slope, shift, offset, _, _ = self.cells[cell]
-        sound_V = OCV_V.at(1.0 - depth * slope - shift) + offset - self.fault_offsets_V.get(cell, 0.0)
+        sound_V = (
+            OCV_V.at(1.0 - depth * slope - shift) + offset - self.fault_offsets_V.get(cell, 0.0)
+        )
         self.move_cell(cell, REMAINING_V - sound_V, COLLAPSE_S)
 
     def move(self, dt_s):
@@ -90,12 +156,16 @@ class ModuleCells:
             self.offset_cell(cell, offset_V)
 
     def scan(self, depth, cell_ohm, current_A):
-        """Refresh emf_V, resistance_ohm and low, high = (V now, emf V, ohm, position) of the extreme cells.
+        """Refresh emf_V, resistance_ohm and low, high = (V now, emf V, ohm, position) of the
+        extreme cells.
 
-        depth: 1 - SOC of the string; cell_ohm: ohmic resistance of a mean cell now; current_A > 0 discharges.
+        depth: 1 - SOC of the string; cell_ohm: ohmic resistance of a mean cell now; current_A > 0
+        discharges.
         """
         at = OCV_V.at
-        self.emf_V = self.count * (at(1.0 - depth * self.mean_slope - self.mean_shift) + self.mean_offset_V)
+        self.emf_V = self.count * (
+            at(1.0 - depth * self.mean_slope - self.mean_shift) + self.mean_offset_V
+        )
         self.resistance_ohm = self.count * cell_ohm * self.mean_resistance
         low_V, high_V = 1e9, -1e9
         for slope, shift, offset, resistance, position in self.extremes:
@@ -113,15 +183,25 @@ class ModuleCells:
 
 def _dealt_cell(position, random):
     """(depth slope, shift in SOC, offset V, resistance factor, position)."""
-    return (1.0 / (1.0 + random.gauss(0.0, CAPACITY_SIGMA)), abs(random.gauss(0.0, BALANCE_SIGMA)),
-            random.gauss(0.0, OFFSET_SIGMA_V), max(0.8, 1.0 + random.gauss(0.0, RESISTANCE_SIGMA)), position)
+    return (
+        1.0 / (1.0 + random.gauss(0.0, CAPACITY_SIGMA)),
+        abs(random.gauss(0.0, BALANCE_SIGMA)),
+        random.gauss(0.0, OFFSET_SIGMA_V),
+        max(0.8, 1.0 + random.gauss(0.0, RESISTANCE_SIGMA)),
+        position,
+    )
 
 
 def _ever_extreme(cells):
-    """The cells that are lowest or highest somewhere between empty and full, discharging, resting or charging."""
+    """The cells that are lowest or highest somewhere between empty and full, discharging, resting
+    or charging.
+    """
     kept = set()
     for soc in _SURVEY_SOC:
-        emf = [OCV_V.at(1.0 - (1.0 - soc) * slope - shift) + offset for slope, shift, offset, _, _ in cells]
+        emf = [
+            OCV_V.at(1.0 - (1.0 - soc) * slope - shift) + offset
+            for slope, shift, offset, _, _ in cells
+        ]
         for drop_V in (-0.04, 0.0, 0.04):  # 140 A over 0.18 mohm, and cold
             volts = [e - drop_V * cell[3] for e, cell in zip(emf, cells)]
             kept.add(volts.index(min(volts)))

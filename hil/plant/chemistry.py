@@ -1,8 +1,10 @@
-"""What a cell is made of, as far as it burns: thermal runaway, vent gas, voltage of its independent supervision.
+"""What a cell is made of, as far as it burns: thermal runaway, vent gas, voltage of its independent
+supervision.
 
-Thermal numbers are those of a 100 Ah LFP cell of 2.2 kJ/K (facts E9), for which facts section 5 calibrates the chain
-against a real unit test (E11). A larger cell has more heat capacity, release and face in the same proportion, so its
-capacity divides every resistance and multiplies every energy, and the chain burns at the same pace.
+Thermal numbers are those of a 100 Ah LFP cell of 2.2 kJ/K (facts E9), for which facts section 5
+calibrates the chain against a real unit test (E11). A larger cell has more heat capacity, release
+and face in the same proportion, so its capacity divides every resistance and multiplies every
+energy, and the chain burns at the same pace.
 """
 
 from typing import NamedTuple
@@ -29,11 +31,12 @@ class Chemistry(NamedTuple):
     supervision_V: float  # independent over-voltage supervision opens here (matrix row 30)
 
 
-# LFP: middle of the ranges of the calibration check below Table E (0.75 to 0.9 MJ, 60 s, 8 K/W, 150 to 170 degC, 0.44
-# to 0.62 K/W); 0.6 L/Ah from the gas note there (42 L/kg, C45, of 5.7 kg and 300 Ah would be 0.8 L/Ah).
-# NMC: 684 K of adiabatic rise (E2) and the heat of burning gas reach 1052 degC (E6): 1000 K are 2.2 MJ. 15 s so that
-# the mean ramp is 10 K/s (C30); 0.12 K/W puts the gaps of a tight pack between 10 and 60 s (E15); trigger within E8.
-# Gas: 780 L/kg (C45) of a cell of 15 g/Ah.
+# LFP: middle of the ranges of the calibration check below Table E (0.75 to 0.9 MJ, 60 s, 8 K/W, 150
+# to 170 degC, 0.44 to 0.62 K/W); 0.6 L/Ah from the gas note there (42 L/kg, C45, of 5.7 kg and 300
+# Ah would be 0.8 L/Ah). NMC: 684 K of adiabatic rise (E2) and the heat of burning gas reach 1052
+# degC (E6): 1000 K are 2.2 MJ. 15 s so that the mean ramp is 10 K/s (C30); 0.12 K/W puts the gaps
+# of a tight pack between 10 and 60 s (E15); trigger within E8. Gas: 780 L/kg (C45) of a cell of 15
+# g/Ah.
 CHEMISTRIES = {
     "lfp": Chemistry(0.80e6, 60.0, 0.1, 0.50, 8.0, 160.0, 125.0, 0.0006, 0.06, 0.38, 0.21, 3.80),
     "nmc": Chemistry(2.20e6, 15.0, 0.1, 0.12, 8.0, 150.0, 120.0, 0.0117, 0.08, 0.33, 0.26, 4.35),
@@ -41,6 +44,8 @@ CHEMISTRIES = {
 
 
 def cell_resistance_K_per_W(chemistry, heat_capacity_J_per_K, barrier_mm):
-    """From one cell of this heat capacity to the next, with a barrier of so many mm between them."""
+    """From one cell of this heat capacity to the next, with a barrier of so many mm between
+    them.
+    """
     scale = heat_capacity_J_per_K / REFERENCE_J_PER_K
     return chemistry.cell_K_per_W / scale + barrier_mm / 1000.0 / (BARRIER_W_PER_M_K * FACE_M2)

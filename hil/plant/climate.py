@@ -1,8 +1,8 @@
 """Temperature and humidity of the cabinet's air, its cooling, coolant and water on its floor.
 
-The air takes what the modules, the converters and the electronics give, and loses it to the cooling, through the
-walls and with the air that is exchanged. The cooling keeps the air at its set-point within a kelvin, as far as its
-power goes, and dries it down to the dew point of its coil.
+The air takes what the modules, the converters and the electronics give, and loses it to the
+cooling, through the walls and with the air that is exchanged. The cooling keeps the air at its
+set-point within a kelvin, as far as its power goes, and dries it down to the dew point of its coil.
 """
 
 import math
@@ -38,7 +38,9 @@ class Climate:
         self._setpoint_degC, self._cool_W = config.air_degC, config.hvac_W
         self._volume_m3 = config.free_volume_m3
         self._J_per_K = AIR_J_PER_M3_K * METAL_FACTOR * config.free_volume_m3
-        self._outside_g_per_m3 = saturation_g_per_m3(config.ambient_degC) * config.ambient_humidity_permille / 1000.0
+        self._outside_g_per_m3 = (
+            saturation_g_per_m3(config.ambient_degC) * config.ambient_humidity_permille / 1000.0
+        )
         self._water_g_per_m3 = min(self._outside_g_per_m3, saturation_g_per_m3(config.air_degC))
         self._coil_g_per_m3 = saturation_g_per_m3(COIL_DEGC)
         self._spilt_L = 0.0
@@ -66,7 +68,9 @@ class Climate:
         self._spilt_L = 0.0
 
     def step(self, dt_s, heat_W, exchange_m3_per_s):
-        """Advance by dt_s. heat_W: into the air; exchange_m3_per_s: air that is exchanged with the outside."""
+        """Advance by dt_s. heat_W: into the air; exchange_m3_per_s: air that is exchanged with the
+        outside.
+        """
         if self.leaking:
             self._spilt_L += DRIP_L_PER_S * dt_s
         self._temper(dt_s, heat_W + ELECTRONICS_W, exchange_m3_per_s)
@@ -75,7 +79,9 @@ class Climate:
         self._moisten(dt_s, exchange_m3_per_s)
 
     def _temper(self, dt_s, heat_W, exchange_m3_per_s):
-        """Implicit, so that no step is too long: C (T' - T) = dt (heat + G (outside - T') - cooling)."""
+        """Implicit, so that no step is too long: C (T' - T) = dt (heat + G (outside - T') -
+        cooling).
+        """
         outside = WALL_W_PER_K + exchange_m3_per_s * AIR_J_PER_M3_K
         stored = self._J_per_K * self.air_degC / dt_s + heat_W + outside * self.outside_degC
         weight = self._J_per_K / dt_s + outside
@@ -101,7 +107,11 @@ class Climate:
         if self.hvac_power_W > 0.0 and self._water_g_per_m3 > self._coil_g_per_m3:
             coil = COIL_M3_PER_S * self.hvac_power_W / self._cool_W
         share = dt_s / self._volume_m3
-        come = exchange_m3_per_s * self._outside_g_per_m3 + coil * self._coil_g_per_m3 + self.ingress_g_per_s
+        come = (
+            exchange_m3_per_s * self._outside_g_per_m3
+            + coil * self._coil_g_per_m3
+            + self.ingress_g_per_s
+        )
         water = (self._water_g_per_m3 + share * come) / (1.0 + share * (exchange_m3_per_s + coil))
         if self.ingress_g_per_s:
             water = min(water, saturation_g_per_m3(self.air_degC))  # the rest runs down the walls

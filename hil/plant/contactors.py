@@ -1,4 +1,6 @@
-"""A rack's contactors: closed by its BMS through a pre-charge resistor, held by the cabinet's contactor supply."""
+"""A rack's contactors: closed by its BMS through a pre-charge resistor, held by the cabinet's
+contactor supply.
+"""
 
 from hil.plant import bms
 
@@ -14,7 +16,15 @@ _EPSILON_S = 1e-9  # sums of 20 ms steps are not exact in binary
 class Contactors:
     """State machine of one rack's main contactors and pre-charge relay."""
 
-    __slots__ = ("state", "command", "conducting", "welded", "precharge_broken", "fault_bits", "_timer_s")
+    __slots__ = (
+        "state",
+        "command",
+        "conducting",
+        "welded",
+        "precharge_broken",
+        "fault_bits",
+        "_timer_s",
+    )
 
     def __init__(self):
         self.state = OPEN
@@ -26,7 +36,9 @@ class Contactors:
         self._timer_s = 0.0
 
     def step(self, dt_s, hold, difference_V):
-        """Advance by dt_s; True if it changed. hold: supply there, no BMS fault; difference_V: rack less bus."""
+        """Advance by dt_s; True if it changed. hold: supply there, no BMS fault; difference_V: rack
+        less bus.
+        """
         want = self.command and hold
         state = self.state
         if state == CLOSED:

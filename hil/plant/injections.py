@@ -1,11 +1,16 @@
-"""What a rig may do to the plant: operators' hands, test gases, and faults. Mixed into cabinet.Cabinet.
+"""What a rig may do to the plant: operators' hands, test gases, and faults. Mixed into
+cabinet.Cabinet.
 
 Racks, modules, cells, units and detectors count from 0 here. A fault stays until it is repaired.
 """
 
 from hil.plant import bus, contactors
 
-GAS_HEADS, VAPOUR_HEADS, TOXIC_GASES = ("gas_1", "gas_2"), ("offgas_1", "offgas_2"), ("hydrogen", "carbon_monoxide")
+GAS_HEADS, VAPOUR_HEADS, TOXIC_GASES = (
+    ("gas_1", "gas_2"),
+    ("offgas_1", "offgas_2"),
+    ("hydrogen", "carbon_monoxide"),
+)
 
 
 class Injections:
@@ -59,7 +64,9 @@ class Injections:
         self._publish_slow()
 
     def set_gas(self, pct, detector=None):
-        """Test gas of pct LFL (0..100) on both detectors, or on 0 or 1, read with their lag; 0 takes it off."""
+        """Test gas of pct LFL (0..100) on both detectors, or on 0 or 1, read with their lag; 0
+        takes it off.
+        """
         self._test(self.air.gas, pct, detector, 100.0, "% LFL", "gas")
 
     def set_offgas(self, ppm, detector=None):
@@ -67,7 +74,9 @@ class Injections:
         self._test(self.air.vapour, ppm, detector, 20_000.0, "ppm", "vapour")
 
     def set_toxic(self, ppm, gas=None, ppm_per_s=0.0):
-        """Test gas of ppm (0..20000) of both, or of TOXIC_GASES 0 or 1, at once or at ppm_per_s; 0 takes it off."""
+        """Test gas of ppm (0..20000) of both, or of TOXIC_GASES 0 or 1, at once or at ppm_per_s; 0
+        takes it off.
+        """
         self._test(self.air.toxic, ppm, gas, 20_000.0, "ppm", "toxic gas", ppm_per_s)
 
     def _test(self, heads, value, index, most, unit, what, per_s=0.0):
@@ -91,7 +100,9 @@ class Injections:
         return name
 
     def run_fan(self, on):
-        """Somebody runs the fan by hand, whatever its coil says; False: the coil alone decides again."""
+        """Somebody runs the fan by hand, whatever its coil says; False: the coil alone decides
+        again.
+        """
         self.fan_by_hand = bool(on)
 
     def set_airflow_fail(self, failed):
@@ -108,7 +119,9 @@ class Injections:
         self._publish()
 
     def force_contact(self, name, closed):
-        """Fault: the contact `name` reads closed (True) or open (False) whatever it is; None repairs it."""
+        """Fault: the contact `name` reads closed (True) or open (False) whatever it is; None
+        repairs it.
+        """
         if name not in self.contacts:
             raise ValueError(f"contact {name}: known are {', '.join(self.contacts)}")
         self._forced.pop(name, None)
@@ -125,7 +138,9 @@ class Injections:
         self._publish_slow()
 
     def heat_air(self, degC, rate_K_per_s=0.0):
-        """Fault: the cabinet's air goes to degC, at once or at rate_K_per_s, and stays there; None lets it go."""
+        """Fault: the cabinet's air goes to degC, at once or at rate_K_per_s, and stays there; None
+        lets it go.
+        """
         self.climate.hold(degC, rate_K_per_s)
 
     def set_ingress(self, water_g_per_s):
@@ -143,7 +158,9 @@ class Injections:
         self._publish_slow()
 
     def set_mains(self, present):
-        """The mains of everything auxiliary: present, or lost so that the UPS carries it. The cooling stops with it."""
+        """The mains of everything auxiliary: present, or lost so that the UPS carries it. The
+        cooling stops with it.
+        """
         self.ups.mains = bool(present)
 
     def set_ups_reserve(self, reserve_min):
@@ -157,20 +174,28 @@ class Injections:
     # Racks
 
     def heat(self, rack_index, module, degC, rate_K_per_s=0.0):
-        """Fault: the module's sensor reads degC, at once or moving at rate_K_per_s; None lets it cool (30 s)."""
+        """Fault: the module's sensor reads degC, at once or moving at rate_K_per_s; None lets it
+        cool (30 s).
+        """
         self.racks[rack_index].heat(module, degC, rate_K_per_s)
 
     def start_runaway(self, rack_index, module, cell=0, heater_K_per_min=5.0, degC=None):
-        """Fault: a heater on one cell at 4 to 7 K/min (C31), None: no heater; the cell begins at degC when given."""
+        """Fault: a heater on one cell at 4 to 7 K/min (C31), None: no heater; the cell begins at
+        degC when given.
+        """
         rate = None if heater_K_per_min is None else heater_K_per_min / 60.0
         self.racks[rack_index].start_runaway(module, cell, rate, degC)
 
     def set_cell_offset(self, rack_index, offset_V, module=0, cell=0):
-        """Fault: the cell, the rack's first one unless said, deviates by offset_V; 0.0 repairs it."""
+        """Fault: the cell, the rack's first one unless said, deviates by offset_V; 0.0 repairs
+        it.
+        """
         self.racks[rack_index].offset_cell(offset_V, module, cell)
 
     def drop_cell(self, rack_index, module, drop_V, over_s=1.0, cell=0):
-        """Fault: the voltage of a cell falls by drop_V within over_s, seen at the looks of once a second."""
+        """Fault: the voltage of a cell falls by drop_V within over_s, seen at the looks of once a
+        second.
+        """
         self.racks[rack_index].offset_cell(-drop_V, module, cell, over_s)
 
     def set_sensors_invalid(self, rack_index, module, count):
@@ -186,8 +211,12 @@ class Injections:
         self.racks[rack_index].stick_sensor(module, degC)
 
     def misread(self, rack_index, module, offset_K):
-        """Fault: the module's temperature is read wrong by offset_K once, until the next look of once a second."""
-        self.racks[rack_index].misread(module, self.racks[rack_index].temperatures_degC[module] + offset_K)
+        """Fault: the module's temperature is read wrong by offset_K once, until the next look of
+        once a second.
+        """
+        self.racks[rack_index].misread(
+            module, self.racks[rack_index].temperatures_degC[module] + offset_K
+        )
 
     def set_insulation(self, rack_index, kohm, slope_kohm_per_s=0.0):
         """Fault: the rack's insulation is kohm from now on and changes by slope_kohm_per_s."""
@@ -205,10 +234,18 @@ class Injections:
         self.racks[rack_index].contactors.precharge_broken = bool(broken)
 
     def set_feedback(self, rack_index, state):
-        """Fault: the rack's BMS reports this contactor state (contactors.OPEN ..) whatever it is; None repairs it."""
-        if state is not None and state not in (contactors.OPEN, contactors.PRECHARGE, contactors.CLOSED,
-                                               contactors.FAULT):
-            raise ValueError(f"contactor state {state}: allowed {contactors.OPEN} to {contactors.FAULT}")
+        """Fault: the rack's BMS reports this contactor state (contactors.OPEN ..) whatever it is;
+        None repairs it.
+        """
+        if state is not None and state not in (
+            contactors.OPEN,
+            contactors.PRECHARGE,
+            contactors.CLOSED,
+            contactors.FAULT,
+        ):
+            raise ValueError(
+                f"contactor state {state}: allowed {contactors.OPEN} to {contactors.FAULT}"
+            )
         self.racks[rack_index].feedback = state
 
     def inject_bms_fault(self, rack_index, bits):
@@ -218,8 +255,12 @@ class Injections:
     # DC side
 
     def set_current_excess(self, unit, current_A, fuse_A2s=1e6):
-        """Fault: a load beyond the PCS's control takes current_A from the unit's link until its fuse blows; 0: gone."""
-        self.buses[unit].fault = bus.FaultLoad(current_A=current_A, fuse_A2s=fuse_A2s) if current_A else None
+        """Fault: a load beyond the PCS's control takes current_A from the unit's link until its
+        fuse blows; 0: gone.
+        """
+        self.buses[unit].fault = (
+            bus.FaultLoad(current_A=current_A, fuse_A2s=fuse_A2s) if current_A else None
+        )
 
     def set_short_circuit(self, unit, ohm, fuse_A2s=1e6):
         """Fault: ohm across the unit's link until the fuse blows at its I2t; None: gone."""

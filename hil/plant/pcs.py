@@ -1,4 +1,5 @@
-"""The power conversion system: dead time, ramp, losses, enable input, and its own protection against a lost DC side.
+"""The power conversion system: dead time, ramp, losses, enable input, and its own protection
+against a lost DC side.
 
 Power > 0 discharges. States and alarm bits are those of SunSpec model 701 (points InvSt and Alrm).
 """
@@ -9,10 +10,11 @@ import math
 OFF, SLEEPING, STARTING, RUNNING, THROTTLED, SHUTTING_DOWN, FAULT, STANDBY = range(8)
 ALARM_DC_OVER_VOLT, ALARM_DC_DISCONNECT = 1 << 1, 1 << 3
 
-DC_V_MIN, DC_V_MAX = 2.45, 3.75  # per cell in series: the window of a converter chosen for this rack
+# per cell in series: the window of a converter chosen for this rack
+DC_V_MIN, DC_V_MAX = 2.45, 3.75
 DISABLE_S = 0.010  # from full power to none when the enable input drops
-# Loss relative to rated power at x = power / rated: FIXED + LINEAR x + SQUARE x^2. From three published points of a
-# measured converter: efficiency 0.973 at rated, 0.93 at 10 %, 0.59 at 1 %.
+# Loss relative to rated power at x = power / rated: FIXED + LINEAR x + SQUARE x^2. From three
+# published points of a measured converter: efficiency 0.973 at rated, 0.93 at 10 %, 0.59 at 1 %.
 FIXED, LINEAR, SQUARE = 0.0069, 0.0046, 0.0162
 STANDBY_W = 60.0  # control electronics on the DC link
 
@@ -20,7 +22,9 @@ _SETPOINT, _RUN = range(2)
 
 
 class Pcs:
-    """One unit. `ac_power_W`, `dc_current_A`, `state`, `alarm_bits`, `setpoint_W` are what its registers show."""
+    """One unit. `ac_power_W`, `dc_current_A`, `state`, `alarm_bits`, `setpoint_W` are what its
+    registers show.
+    """
 
     def __init__(self, config, cells_in_series):
         """config: config.CabinetConfig; cells_in_series: of the racks on its DC side."""
@@ -47,25 +51,36 @@ class Pcs:
         self._now_us = 0
 
     def command_setpoint(self, setpoint_W):
-        """Ask for setpoint_W at the AC terminals; power begins to move after the dead time. Beyond rated is cut."""
+        """Ask for setpoint_W at the AC terminals; power begins to move after the dead time. Beyond
+        rated is cut.
+        """
         setpoint_W = _finite(setpoint_W)
         if setpoint_W != self.setpoint_W:
             self.setpoint_W = setpoint_W
             self._commands.append((self._now_us + self._dead_us, _SETPOINT, setpoint_W))
 
     def command_run(self, run):
-        """True to start, False to ramp down and stop; False also acknowledges a fault that is gone."""
+        """True to start, False to ramp down and stop; False also acknowledges a fault that is
+        gone.
+        """
         run = bool(run)
         if run != self.run_requested:
             self.run_requested = run
             self._commands.append((self._now_us + self._dead_us, _RUN, run))
 
     def step(self, dt_s, now_us, enabled, dc_V):
-        """Advance by dt_s to now_us: ac_power_W, dc_power_W. enabled: the hardware input; dc_V: DC link voltage."""
+        """Advance by dt_s to now_us: ac_power_W, dc_power_W. enabled: the hardware input; dc_V: DC
+        link voltage.
+        """
         self._now_us = now_us
         if self._commands:
             self._take_commands(now_us)
-        if enabled and self._run and self.state in (RUNNING, THROTTLED) and self._dc_V_min <= dc_V <= self._dc_V_max:
+        if (
+            enabled
+            and self._run
+            and self.state in (RUNNING, THROTTLED)
+            and self._dc_V_min <= dc_V <= self._dc_V_max
+        ):
             power = self.ac_power_W
             if power != self._target_W:
                 self.ac_power_W = power = _towards(power, self._target_W, self._ramp_W_per_s * dt_s)

@@ -1,4 +1,6 @@
-"""One rack: modules in series behind contactors, as its BMS sees and reports it. Current > 0 discharges."""
+"""One rack: modules in series behind contactors, as its BMS sees and reports it. Current > 0
+discharges.
+"""
 
 import random
 
@@ -13,17 +15,30 @@ GRADIENT_K = 1.5  # the top module breathes warmer air than the bottom one
 
 
 class Rack:
-    """Plain attributes are what a BMS reports; `source_V` and `conductance_S` are what the DC bus sees."""
+    """Plain attributes are what a BMS reports; `source_V` and `conductance_S` are what the DC bus
+    sees.
+    """
 
     def __init__(self, config, seed):
-        """config: config.CabinetConfig; seed: str, everything random about this rack follows from it."""
+        """config: config.CabinetConfig; seed: str, everything random about this rack follows from
+        it.
+        """
         deal = random.Random(seed)
         count = config.cells_per_module
         self._modules = [cells.ModuleCells(m, count, deal) for m in range(config.modules)]
         kind = chemistry.CHEMISTRIES[config.chemistry]
-        self._thermal = [thermal.ModuleThermal(count, config.air_degC + _gradient(m, config.modules),
-                                               1.0 + deal.gauss(0.0, COOLING_SIGMA), kind, config.capacity_Ah,
-                                               config.barrier_mm, config.sensor_cells) for m in range(config.modules)]
+        self._thermal = [
+            thermal.ModuleThermal(
+                count,
+                config.air_degC + _gradient(m, config.modules),
+                1.0 + deal.gauss(0.0, COOLING_SIGMA),
+                kind,
+                config.capacity_Ah,
+                config.barrier_mm,
+                config.sensor_cells,
+            )
+            for m in range(config.modules)
+        ]
         self.temperatures_degC = [node.reading_degC for node in self._thermal]
         self.cells_online = config.modules * count
         self.soh = config.soh * deal.uniform(0.99, 1.0)
@@ -48,7 +63,9 @@ class Rack:
         self._depth_per_As = 1.0 / capacity_As
         self._cycle_per_As = 0.5 / capacity_As
         self._ohmic_ohm = cells.scaled_ohm(cells.OHMIC_OHM_280AH, config.capacity_Ah) / self.soh
-        self._slow_ohm = cells.scaled_ohm(cells.POLARISATION_OHM_280AH, config.capacity_Ah) / self.soh
+        self._slow_ohm = (
+            cells.scaled_ohm(cells.POLARISATION_OHM_280AH, config.capacity_Ah) / self.soh
+        )
         self._slow_now_ohm = self._slow_ohm
         self._slow_V = 0.0  # polarisation of a mean cell
         self._square_A2s = 0.0
@@ -57,7 +74,8 @@ class Rack:
         self._age_s = 0.0
         self._break_A = BREAK_TIMES_RATED * config.rated_current_A
         self._fuse_wait_s = 0.0
-        self._invalid, self._stuck = {}, {}  # sensors of modules: how many are invalid; what the one shown repeats
+        # sensors of modules: how many are invalid; what the one shown repeats
+        self._invalid, self._stuck = {}, {}
         self.sensor_noise_K = config.sensor_noise_K
         self.sensor_random = random.Random(f"{seed}/sensors")
         self.conductance_S = 0.0
@@ -71,14 +89,18 @@ class Rack:
     charge_limit_A = property(lambda self: self.bms.charge_limit_A)
     discharge_limit_A = property(lambda self: self.bms.discharge_limit_A)
     fault_bits = property(lambda self: self.bms.fault_bits | self.contactors.fault_bits)
-    contactor_state = property(lambda self: self.contactors.state if self.feedback is None else self.feedback)
+    contactor_state = property(
+        lambda self: self.contactors.state if self.feedback is None else self.feedback
+    )
 
     def command_close(self, close):
         """The controller's command as the BMS understood it: True to close, False to open."""
         self.contactors.command = bool(close)
 
     def switch(self, dt_s, supply, bus_V):
-        """Move the contactors by dt_s. supply: the cabinet's contactor supply is there; bus_V: voltage beyond them."""
+        """Move the contactors by dt_s. supply: the cabinet's contactor supply is there; bus_V:
+        voltage beyond them.
+        """
         hold = supply and (not self.bms.fault_bits or self._waits_for_fuse(dt_s))
         if self.contactors.step(dt_s, hold, self.source_V - bus_V):
             self._reconnect()
@@ -92,7 +114,9 @@ class Rack:
         return self._fuse_wait_s < FUSE_WAIT_S
 
     def open_breaker(self, is_open):
-        """The breaker upstream cuts this rack off the bus whatever its contactors do, or connects it again."""
+        """The breaker upstream cuts this rack off the bus whatever its contactors do, or connects
+        it again.
+        """
         self.breaker_open = bool(is_open)
         self._reconnect()
 
@@ -106,18 +130,22 @@ class Rack:
         self.cycles += abs(charge_As) * self._cycle_per_As
         self.soc = 0.0 if depth > 1.0 else 1.0 if depth < 0.0 else 1.0 - depth
         slow = self._slow_V
-        self._slow_V = slow = slow + (current_A * self._slow_now_ohm - slow) * (dt_s / cells.POLARISATION_S)
+        self._slow_V = slow = slow + (current_A * self._slow_now_ohm - slow) * (
+            dt_s / cells.POLARISATION_S
+        )
         self.source_V = source = self.emf_V - slow * self.cells_online
         self.voltage_V = source - current_A * self._ohm
         low = self._low_emf - slow - current_A * self._low_ohm
         high = self._high_emf - slow - current_A * self._high_ohm
-        if low > high:  # the current has turned since the last scan: the two change places for less than a second
+        # the current has turned since the last scan: the two change places for less than a second
+        if low > high:
             low, high = high, low
         self.cell_voltage_V_min = low
         self.cell_voltage_V_max = high
 
     def refresh(self, module, air_degC):
-        """Look at one module again: temperature, emf, resistance; after the last module, the rack's extreme cells.
+        """Look at one module again: temperature, emf, resistance; after the last module, the rack's
+        extreme cells.
 
         Returns the heat in J that the air got from the module since the last look.
         """
@@ -132,19 +160,25 @@ class Rack:
         self._scan(module)
         if module == len(self._modules) - 1:
             self._find_extremes()
-            self._slow_now_ohm = self._slow_ohm * cells.resistance_factor(self.soc, self.temperatures_degC[0])
+            self._slow_now_ohm = self._slow_ohm * cells.resistance_factor(
+                self.soc, self.temperatures_degC[0]
+            )
             self._reconnect()
         heat_J, node.air_J = node.air_J, 0.0
         return heat_J
 
     def taken(self):
-        """(gas in m3, vapour in m3, smoke in g) that left burning modules since it was last asked."""
+        """(gas in m3, vapour in m3, smoke in g) that left burning modules since it was last
+        asked.
+        """
         found = self.gas_m3, self.vapour_m3, self.smoke_g
         self.gas_m3 = self.vapour_m3 = self.smoke_g = 0.0
         return found
 
     def start_runaway(self, module, cell, heater_K_per_s, degC):
-        """Fault: a heater on one cell at this rate, or the cell at degC at once; either may be None."""
+        """Fault: a heater on one cell at this rate, or the cell at degC at once; either may be
+        None.
+        """
         chain = self._thermal[module].cells_apart()
         chain.heat(cell, heater_K_per_s)
         if degC is not None:
@@ -155,12 +189,16 @@ class Rack:
         return self._thermal[module].chain
 
     def heat(self, module, degC, rate_K_per_s):
-        """Fault: see thermal.ModuleThermal.heat; shows at the sensor at once when no rate is given."""
+        """Fault: see thermal.ModuleThermal.heat; shows at the sensor at once when no rate is
+        given.
+        """
         self._thermal[module].heat(degC, rate_K_per_s)
         self.temperatures_degC[module] = self._thermal[module].reading_degC
 
     def offset_cell(self, offset_V, module=0, cell=0, over_s=0.0):
-        """Fault: a cell deviates by offset_V, at once or moving there within over_s; 0.0 repairs it."""
+        """Fault: a cell deviates by offset_V, at once or moving there within over_s; 0.0 repairs
+        it.
+        """
         part = self._modules[module]
         part.moving.pop(cell, None)
         if over_s > 0.0:
@@ -203,7 +241,9 @@ class Rack:
         self.temperatures_degC[module] = self._stuck.get(module, degC)
 
     def _collect(self, module, chain):
-        """What has left a burning module since the last look; the voltage of its cells that have failed."""
+        """What has left a burning module since the last look; the voltage of its cells that have
+        failed.
+        """
         self.burning = True
         self.gas_m3 += chain.gas_m3
         self.vapour_m3 += chain.vapour_m3
@@ -217,7 +257,7 @@ class Rack:
         nodes = self._thermal
         square = self._square_A2s - self._module_A2s[module]
         ohm = self._modules[module].resistance_ohm * (1.0 + self._slow_ohm / self._ohmic_ohm)
-        beside = nodes[max(0, module - 1):module] + nodes[module + 1:module + 2]
+        beside = nodes[max(0, module - 1) : module] + nodes[module + 1 : module + 2]
         air = air_degC + _gradient(module, len(nodes))
         self._show(module, nodes[module].step(elapsed_s, square * ohm / elapsed_s, beside, air))
         self._module_A2s[module] = self._square_A2s
@@ -233,7 +273,9 @@ class Rack:
         self._ohm += part.resistance_ohm
 
     def _find_extremes(self):
-        """Lowest and highest cell of the last scan of every module; totals are summed anew so that nothing drifts."""
+        """Lowest and highest cell of the last scan of every module; totals are summed anew so that
+        nothing drifts.
+        """
         modules = self._modules
         self.emf_V = sum([part.emf_V for part in modules])
         self._ohm = sum([part.resistance_ohm for part in modules]) + CONNECTION_OHM

@@ -1,19 +1,34 @@
-"""Hard-wired safety: E-stop chain, 25 % LFL relay, cell over-voltage; enable and supply relays with their drop order.
+"""Hard-wired safety: E-stop chain, 25 % LFL relay, cell over-voltage; enable and supply relays with
+their drop order.
 
-The permit relay of a second channel, where there is one, lies in series with all of it, also outside a bridge.
+The permit relay of a second channel, where there is one, lies in series with all of it, also
+outside a bridge.
 
-A relay follows its coil only while the chain is closed; nothing here knows the program. The I/O modules hold the
-coils (all 0 once they expire), so names that carry the inverse end in `_off`: an expired module leaves the fan on.
+A relay follows its coil only while the chain is closed; nothing here knows the program. The I/O
+modules hold the coils (all 0 once they expire), so names that carry the inverse end in `_off`: an
+expired module leaves the fan on.
 """
 
-COILS = ("pcs_enable", "fan_off", "horn", "lamp", "contactor_supply", "red_lamp_off", "supervisory", "pre_alarm",
-         "shunt_trip", "aux_load")
+COILS = (
+    "pcs_enable",
+    "fan_off",
+    "horn",
+    "lamp",
+    "contactor_supply",
+    "red_lamp_off",
+    "supervisory",
+    "pre_alarm",
+    "shunt_trip",
+    "aux_load",
+)
 LFL_RELAY_PCT, LFL_RELAY_CLEAR_PCT = 25.0, 24.0
 _EPSILON_S = 1e-9  # sums of 20 ms steps are not exact in binary
 
 
 class SafetyRelays:
-    """`pcs_enable` and `contactor_supply` are the relay contacts, which is what the permit read-backs show."""
+    """`pcs_enable` and `contactor_supply` are the relay contacts, which is what the permit
+    read-backs show.
+    """
 
     def __init__(self, off_delay_s, fire_in_chain):
         """off_delay_s: how long the contactor supply stays after its cause has gone."""
@@ -48,8 +63,13 @@ class SafetyRelays:
     def chain_closed(self):
         """The chain as the relays feel it; a bridge hides every contact in it."""
         fire = (self.fire_closed and self.suppression_closed) or not self._fire_in_chain
-        return self.bridged or (self.estop_closed[0] and self.estop_closed[1] and self.lfl_closed
-                                and self.cell_voltage_closed and fire)
+        return self.bridged or (
+            self.estop_closed[0]
+            and self.estop_closed[1]
+            and self.lfl_closed
+            and self.cell_voltage_closed
+            and fire
+        )
 
     def step(self, dt_s):
         """Move the relays by dt_s."""

@@ -1,8 +1,10 @@
-"""The cells of one module once they are hot: a chain of nodes in thermal runaway (facts section 5, trigger form).
+"""The cells of one module once they are hot: a chain of nodes in thermal runaway (facts section 5,
+trigger form).
 
-`C dT/dt = sum((Tj - Ti) / Rij) - (Ti - Ta) / Ra + Q`; at its trigger temperature a cell begins to release its energy,
-`Q = (E - released) / tau`. A cell that has vented loses vapour of electrolyte and a little gas; all of its gas and its
-smoke come with its release. A module has a chain only while it needs one: see thermal.ModuleThermal.
+`C dT/dt = sum((Tj - Ti) / Rij) - (Ti - Ta) / Ra + Q`; at its trigger temperature a cell begins to
+release its energy, `Q = (E - released) / tau`. A cell that has vented loses vapour of electrolyte
+and a little gas; all of its gas and its smoke come with its release. A module has a chain only
+while it needs one: see thermal.ModuleThermal.
 """
 
 import math
@@ -14,7 +16,8 @@ VAPOUR_BURST_S = 30.0
 VAPOUR_M3_PER_S = 5e-6  # boils off until runaway
 SEEP_PER_S = 2e-5  # of a cell's gas, between vent and runaway: H2 shows before runaway (C42)
 SMOKE_G_PER_AH = 0.2  # particles: 1 % of a cell of 20 g/Ah. Order of magnitude, ours
-RADIATION_W_PER_K4 = 5.67e-8 * 0.5 * 0.0126  # emissivity 0.5, top of a 280 Ah cell (72 mm x 175 mm, E10)
+# emissivity 0.5, top of a 280 Ah cell (72 mm x 175 mm, E10)
+RADIATION_W_PER_K4 = 5.67e-8 * 0.5 * 0.0126
 KELVIN = 273.15
 NOT_YET = -1.0
 STEP_S_MAX = 10.0  # dt = 10 s moves a trigger by less than half a minute (facts, below Table E)
@@ -23,8 +26,8 @@ STEP_S_MAX = 10.0  # dt = 10 s moves a trigger by less than half a minute (facts
 class Chain:
     """Temperatures of cells 0 .. n-1 in a row, and what left them since it was last taken.
 
-    gas_m3, vapour_m3, smoke_g: emitted; air_J: given to the air (cells and hot gas); failed: cells that have run away
-    since the list was last emptied; released_J, heater_J: totals.
+    gas_m3, vapour_m3, smoke_g: emitted; air_J: given to the air (cells and hot gas); failed: cells
+    that have run away since the list was last emptied; released_J, heater_J: totals.
     """
 
     def __init__(self, count, heat_capacity_J_per_K, kind, capacity_Ah, barrier_mm=0.0):
@@ -55,16 +58,21 @@ class Chain:
         self._open(cell, degC, 0.0)
 
     def step(self, dt_s, heat_W, faces, air_degC):
-        """Advance by dt_s. heat_W: from the current, in the whole module; faces: of each module beside, a list of the
-        temperatures opposite the cells, the resistance from cell to cell in K/W, and whether it radiates (it must then
-        do the same); air_degC: air around."""
+        """Advance by dt_s. heat_W: from the current, in the whole module; faces: of each module
+        beside, a list of the temperatures opposite the cells, the resistance from cell to cell in
+        K/W, and whether it radiates (it must then do the same); air_degC: air around.
+        """
         pieces = math.ceil(dt_s / STEP_S_MAX)
         for _ in range(pieces):
             self._step(dt_s / pieces, heat_W / len(self.degC), faces, air_degC)
 
     def _step(self, dt_s, heat_W, faces, air_degC):
         degC = self.degC
-        ramp = None if self._heater is None else (self._heater[0], degC[self._heater[0]] + self._heater[1] * dt_s)
+        ramp = (
+            None
+            if self._heater is None
+            else (self._heater[0], degC[self._heater[0]] + self._heater[1] * dt_s)
+        )
         to_air = [(own - air_degC) / self._air for own in degC]
         flows = [heat_W - flow for flow in to_air]
         self.air_J += sum(to_air) * dt_s

@@ -1,4 +1,6 @@
-"""Piecewise linear tables on a uniform grid: one multiply, one index, one multiply-add per look-up."""
+"""Piecewise linear tables on a uniform grid: one multiply, one index, one multiply-add per
+look-up.
+"""
 
 import bisect
 
@@ -9,7 +11,9 @@ class Table:
     __slots__ = ("low", "per_unit", "last", "values", "steps")
 
     def __init__(self, anchors, step):
-        """anchors: rising (x, y) pairs whose x are multiples of step apart from the first; step: grid spacing."""
+        """anchors: rising (x, y) pairs whose x are multiples of step apart from the first; step:
+        grid spacing.
+        """
         self.low = anchors[0][0]
         self.per_unit = 1.0 / step
         self.last = round((anchors[-1][0] - self.low) * self.per_unit)

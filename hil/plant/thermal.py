@@ -1,8 +1,10 @@
-"""One thermal node per module, cooled to the cabinet air and coupled to its neighbours; its cells once it burns.
+"""One thermal node per module, cooled to the cabinet air and coupled to its neighbours; its cells
+once it burns.
 
-Numbers: heat capacity of a cell E10 of the facts' Table E; 1.06 K/W between modules, the resistance from cell to cell
-through 1 mm of barrier there. A module gets a node per cell (runaway.Chain) when one of its cells is heated, when its
-hottest spot reaches the trigger, or when a module beside it burns.
+Numbers: heat capacity of a cell E10 of the facts' Table E; 1.06 K/W between modules, the resistance
+from cell to cell through 1 mm of barrier there. A module gets a node per cell (runaway.Chain) when
+one of its cells is heated, when its hottest spot reaches the trigger, or when a module beside it
+burns.
 """
 
 import math
@@ -18,19 +20,45 @@ HOT_SPOT_TAU_S = 30.0
 
 
 class ModuleThermal:
-    """One module's temperature: `reading_degC` as its sensor shows, `body_degC` of the cells (their mean).
+    """One module's temperature: `reading_degC` as its sensor shows, `body_degC` of the cells (their
+    mean).
 
-    `chain`: its cells one by one, None while they need not be told apart; `air_J`: heat given to the air, to be taken;
-    `sensor_cells`: those whose temperature is measured, empty for the hottest.
+    `chain`: its cells one by one, None while they need not be told apart; `air_J`: heat given to
+    the air, to be taken; `sensor_cells`: those whose temperature is measured, empty for the
+    hottest.
     """
 
-    __slots__ = ("body_degC", "reading_degC", "chain", "air_J", "_cells", "_capacity", "_cooling", "_spot", "_rate",
-                 "_excess", "_kind", "_capacity_Ah", "_barrier_mm", "sensor_cells")
+    __slots__ = (
+        "body_degC",
+        "reading_degC",
+        "chain",
+        "air_J",
+        "_cells",
+        "_capacity",
+        "_cooling",
+        "_spot",
+        "_rate",
+        "_excess",
+        "_kind",
+        "_capacity_Ah",
+        "_barrier_mm",
+        "sensor_cells",
+    )
 
-    def __init__(self, cells, start_degC, cooling_factor, kind=chemistry.CHEMISTRIES["lfp"], capacity_Ah=280.0,
-                 barrier_mm=0.0, sensor_cells=()):
-        """cells: count; cooling_factor: this module's cooling resistance relative to the usual; sensor_cells: those
-        whose temperature is measured, empty for the hottest; the rest: a cell's."""
+    def __init__(
+        self,
+        cells,
+        start_degC,
+        cooling_factor,
+        kind=chemistry.CHEMISTRIES["lfp"],
+        capacity_Ah=280.0,
+        barrier_mm=0.0,
+        sensor_cells=(),
+    ):
+        """cells: count; cooling_factor: this module's cooling resistance relative to the usual;
+        sensor_cells: those whose temperature is measured, empty for the hottest; the rest: a
+        cell's.
+        """
         self.body_degC = self.reading_degC = start_degC
         self.chain = None
         self.air_J = 0.0
@@ -44,7 +72,9 @@ class ModuleThermal:
         self.sensor_cells = tuple(sensor_cells)
 
     def heat(self, degC, rate_K_per_s):
-        """A hot (or cold) spot at the sensor: degC at once, or at rate_K_per_s > 0; None lets it fade (30 s)."""
+        """A hot (or cold) spot at the sensor: degC at once, or at rate_K_per_s > 0; None lets it
+        fade (30 s).
+        """
         self._spot = degC
         self._rate = rate_K_per_s
         if degC is not None and rate_K_per_s <= 0.0:
@@ -54,8 +84,13 @@ class ModuleThermal:
     def cells_apart(self):
         """The module's chain, made now if there was none."""
         if self.chain is None:
-            self.chain = runaway.Chain(self._cells, HEAT_CAPACITY_J_PER_K_CELL, self._kind, self._capacity_Ah,
-                                       self._barrier_mm)
+            self.chain = runaway.Chain(
+                self._cells,
+                HEAT_CAPACITY_J_PER_K_CELL,
+                self._kind,
+                self._capacity_Ah,
+                self._barrier_mm,
+            )
             self.chain.degC[:] = [self.body_degC] * self._cells
         return self.chain
 
@@ -76,7 +111,11 @@ class ModuleThermal:
             hottest = self._step_cells(dt_s, heat_W, beside, air_degC)
         if self._excess or self._spot is not None:
             self._move_spot(dt_s)
-            hottest = max(hottest, self.body_degC + self._excess) if self._excess > 0.0 else hottest + self._excess
+            hottest = (
+                max(hottest, self.body_degC + self._excess)
+                if self._excess > 0.0
+                else hottest + self._excess
+            )
         if self.chain is None and (beside_burns or hottest >= self._kind.trigger_degC):
             self._tell_apart_if_hot(hottest, beside)
         self.reading_degC = min(hottest, SENSOR_DEGC_MAX)
@@ -86,13 +125,21 @@ class ModuleThermal:
         """Temperature of the hottest cell that is measured."""
         chain = self.chain
         through = NEIGHBOUR_K_PER_W * self._cells
-        faces = [(other.chain.degC, through, True) if other.chain is not None
-                 else ([other.body_degC] * self._cells, through, False) for other in beside]
+        faces = [
+            (other.chain.degC, through, True)
+            if other.chain is not None
+            else ([other.body_degC] * self._cells, through, False)
+            for other in beside
+        ]
         chain.step(dt_s, heat_W, faces, air_degC)
         self.body_degC = sum(chain.degC) / self._cells
         self.air_J += chain.air_J
         chain.air_J = 0.0
-        return max([chain.degC[cell] for cell in self.sensor_cells]) if self.sensor_cells else max(chain.degC)
+        return (
+            max([chain.degC[cell] for cell in self.sensor_cells])
+            if self.sensor_cells
+            else max(chain.degC)
+        )
 
     def _tell_apart_if_hot(self, hottest_degC, beside):
         """Tell the cells apart when the hot spot sets one off, or the module beside radiates."""

@@ -1,11 +1,14 @@
-"""The supply of everything auxiliary: mains, and a battery behind it that carries the load when the mains is lost."""
+"""The supply of everything auxiliary: mains, and a battery behind it that carries the load when the
+mains is lost.
+"""
 
 RECHARGE_H = 8.0  # from empty to full
 RESERVE_MIN_MAX = 10_000.0
 
 
 class Ups:
-    """`mains`: there or not; `invalid`: fault: its own data are invalid; `charge_W`: what it takes from the mains.
+    """`mains`: there or not; `invalid`: fault: its own data are invalid; `charge_W`: what it takes
+    from the mains.
 
     An empty one is not followed up: what hangs on it stays on, so a scenario ends before.
     """

@@ -1,6 +1,8 @@
-"""What a run was: the recorder filled on every tick, the figures computed from it, and the JSON document.
+"""What a run was: the recorder filled on every tick, the figures computed from it, and the JSON
+document.
 
-Power in W, positive when the battery discharges and when the grid imports. The plot is drawn by hil/results/plot.py.
+Power in W, positive when the battery discharges and when the grid imports. The plot is drawn by
+hil/results/plot.py.
 """
 
 import json
@@ -8,21 +10,34 @@ import struct
 
 import numpy as np
 
-SAMPLE = np.dtype([
-    ("t_us", "<i8"), ("load_W", "<f8"), ("grid_W", "<f8"), ("battery_W", "<f8"), ("setpoint_W", "<f8"),
-    ("soc_permille", "<f8"), ("temperature_degC_max", "<f8"), ("limit_reason", "<i4"), ("state", "<i4"),
-])
+SAMPLE = np.dtype(
+    [
+        ("t_us", "<i8"),
+        ("load_W", "<f8"),
+        ("grid_W", "<f8"),
+        ("battery_W", "<f8"),
+        ("setpoint_W", "<f8"),
+        ("soc_permille", "<f8"),
+        ("temperature_degC_max", "<f8"),
+        ("limit_reason", "<i4"),
+        ("state", "<i4"),
+    ]
+)
 _PACK = struct.Struct("<qddddddii")
-SWING_WINDOW_US = 2_000_000  # the measured traces are means over 2 s, so swings are compared on that grid
+# the measured traces are means over 2 s, so swings are compared on that grid
+SWING_WINDOW_US = 2_000_000
 DELAY_US_MAX = 3_000_000
-DELAY_CHANGE_US = 500_000  # bends are taken over this long, which drowns the meter's noise but keeps the edges
+# bends are taken over this long, which drowns the meter's noise but keeps the edges
+DELAY_CHANGE_US = 500_000
 REACTIONS = ("estop", "pcs_silent", "bms_ramp", "bms_open", "kill_pcs_enable", "kill_contactor")
 LATENESS = ("p50", "p99", "p99_9", "max")
 HINTS = ("accepted", "limited", "refused", "bad_mac")
 
 
 class Recorder:
-    """One row of SAMPLE per tick in a preallocated buffer (0.4 us per append), grown by doubling."""
+    """One row of SAMPLE per tick in a preallocated buffer (0.4 us per append), grown by
+    doubling.
+    """
 
     __slots__ = ("count", "_room", "_buffer", "_pack_into")
 
@@ -32,27 +47,53 @@ class Recorder:
         self._buffer = bytearray(self._room * _PACK.size)
         self._pack_into = _PACK.pack_into
 
-    def append(self, t_us, load_W, grid_W, battery_W, setpoint_W, soc_permille, temperature_degC_max, limit_reason,
-               state):
-        """Store one tick. t_us counts from the start of the run and never decreases (so do all t_s of trips and marks);
-        soc_permille may carry a fraction (the plant knows it better)."""
+    def append(
+        self,
+        t_us,
+        load_W,
+        grid_W,
+        battery_W,
+        setpoint_W,
+        soc_permille,
+        temperature_degC_max,
+        limit_reason,
+        state,
+    ):
+        """Store one tick. t_us counts from the start of the run and never decreases (so do all t_s
+        of trips and marks); soc_permille may carry a fraction (the plant knows it better).
+        """
         count = self.count
         if count == self._room:
             self._buffer.extend(bytes(self._room * _PACK.size))
             self._room *= 2
-        self._pack_into(self._buffer, count * 64, t_us, load_W, grid_W, battery_W, setpoint_W, soc_permille,
-                        temperature_degC_max, limit_reason, state)
+        self._pack_into(
+            self._buffer,
+            count * 64,
+            t_us,
+            load_W,
+            grid_W,
+            battery_W,
+            setpoint_W,
+            soc_permille,
+            temperature_degC_max,
+            limit_reason,
+            state,
+        )
         self.count = count + 1
 
     def rows(self):
-        """A structured numpy array (dtype SAMPLE), one row per tick: a copy, so that recording may go on."""
+        """A structured numpy array (dtype SAMPLE), one row per tick: a copy, so that recording may
+        go on.
+        """
         return np.frombuffer(self._buffer, SAMPLE, self.count).copy()
 
 
 def window_means(t_us, power_W, window_us=SWING_WINDOW_US):
-    """Means over consecutive windows, each sample held until the next (the last one for a typical tick).
+    """Means over consecutive windows, each sample held until the next (the last one for a typical
+    tick).
 
-    Time-weighted: an irregular tick does not shift a mean. The unfinished window at the end is left out.
+    Time-weighted: an irregular tick does not shift a mean. The unfinished window at the end is left
+    out.
     """
     if len(t_us) < 2:
         return np.empty(0)
@@ -65,33 +106,46 @@ def window_means(t_us, power_W, window_us=SWING_WINDOW_US):
 
 
 def swing_2s_pct(rows):
-    """{load, grid, reduction}: p99 of the absolute changes of consecutive 2 s means, in percent of the load's peak;
-    reduction = 100 (1 - grid / load) percent. None where it is not defined (too short, or a load that never moves)."""
-    swings_W = {name: np.abs(np.diff(window_means(rows["t_us"], rows[name + "_W"]))) for name in ("load", "grid")}
+    """{load, grid, reduction}: p99 of the absolute changes of consecutive 2 s means, in percent of
+    the load's peak; reduction = 100 (1 - grid / load) percent. None where it is not defined (too
+    short, or a load that never moves).
+    """
+    swings_W = {
+        name: np.abs(np.diff(window_means(rows["t_us"], rows[name + "_W"])))
+        for name in ("load", "grid")
+    }
     peak_W = float(rows["load_W"].max()) if len(rows) else 0.0
     if not len(swings_W["load"]) or peak_W <= 0:
         return {"load": None, "grid": None, "reduction": None}
-    load, grid = (100.0 * float(np.percentile(swings_W[name], 99)) / peak_W for name in ("load", "grid"))
+    load, grid = (
+        100.0 * float(np.percentile(swings_W[name], 99)) / peak_W for name in ("load", "grid")
+    )
     reduction = round(100.0 * (1.0 - grid / load), 2) if load > 0.001 else None
     return {"load": round(load, 3), "grid": round(grid, 3), "reduction": reduction}
 
 
 def delay_ms(rows, step_us=20_000):
-    """How long the battery follows behind the load: the lag at which its bends resemble the load's most.
+    """How long the battery follows behind the load: the lag at which its bends resemble the load's
+    most.
 
-    Both are resampled on one grid. Bends (changes of changes) are correlated, not levels or changes, because the slow
-    part of the load is left to the grid on purpose and would make the battery look quicker than it is. A parabola
-    through the best lag and its neighbours gives a fraction of a step. None when the load or the battery does not
-    bend, or they are not alike (correlation under 0.3).
+    Both are resampled on one grid. Bends (changes of changes) are correlated, not levels or
+    changes, because the slow part of the load is left to the grid on purpose and would make the
+    battery look quicker than it is. A parabola through the best lag and its neighbours gives a
+    fraction of a step. None when the load or the battery does not bend, or they are not alike
+    (correlation under 0.3).
     """
     if len(rows) < 200:
         return None
     t_us = np.arange(rows["t_us"][0], rows["t_us"][-1], step_us)
-    load, battery = (_bends(np.interp(t_us, rows["t_us"], rows[name]), DELAY_CHANGE_US // step_us)
-                     for name in ("load_W", "battery_W"))
+    load, battery = (
+        _bends(np.interp(t_us, rows["t_us"], rows[name]), DELAY_CHANGE_US // step_us)
+        for name in ("load_W", "battery_W")
+    )
     lags = min(DELAY_US_MAX // step_us, len(load) // 2)
     head = len(load) - lags
-    scores = np.array([float(np.dot(load[:head], battery[lag:lag + head])) for lag in range(lags)])
+    scores = np.array(
+        [float(np.dot(load[:head], battery[lag : lag + head])) for lag in range(lags)]
+    )
     norm = float(np.sqrt(np.dot(load, load) * np.dot(battery, battery)))
     best = int(scores.argmax())
     if norm < 1.0 or scores[best] < 0.3 * norm:
@@ -100,20 +154,24 @@ def delay_ms(rows, step_us=20_000):
 
 
 def _bends(values, steps):
-    return values[2 * steps:] - 2.0 * values[steps:-steps] + values[:-2 * steps]
+    return values[2 * steps :] - 2.0 * values[steps:-steps] + values[: -2 * steps]
 
 
 def _peak_offset(scores, best):
-    """Where between -0.5 and 0.5 steps from `best` the top of the parabola through it and its neighbours lies."""
+    """Where between -0.5 and 0.5 steps from `best` the top of the parabola through it and its
+    neighbours lies.
+    """
     if not 0 < best < len(scores) - 1:
         return 0.0
-    before, top, after = scores[best - 1:best + 2]
+    before, top, after = scores[best - 1 : best + 2]
     curvature = before - 2.0 * top + after
     return 0.5 * float((before - after) / curvature) if curvature < 0 else 0.0
 
 
 def percentiles(samples_us):
-    """{p50, p99, p99_9, max} of lateness samples in whole us; all None without samples (virtual time has none)."""
+    """{p50, p99, p99_9, max} of lateness samples in whole us; all None without samples (virtual
+    time has none).
+    """
     if not len(samples_us):
         return dict.fromkeys(LATENESS)
     values = np.percentile(np.asarray(samples_us), (50, 99, 99.9, 100))
@@ -121,46 +179,67 @@ def percentiles(samples_us):
 
 
 def energy_kWh(rows):
-    """{load, grid, discharged, charged}: energies of the run in kWh, each sample held for a tick."""
+    """{load, grid, discharged, charged}: energies of the run in kWh, each sample held for a
+    tick.
+    """
     if len(rows) < 2:
         return dict.fromkeys(("load", "grid", "discharged", "charged"), 0.0)
     hours = np.append(np.diff(rows["t_us"]), 0) / 3.6e9
     battery_kW = rows["battery_W"] / 1000.0
-    powers_kW = {"load": rows["load_W"] / 1000.0, "grid": rows["grid_W"] / 1000.0,
-                 "discharged": battery_kW.clip(min=0), "charged": -battery_kW.clip(max=0)}
+    powers_kW = {
+        "load": rows["load_W"] / 1000.0,
+        "grid": rows["grid_W"] / 1000.0,
+        "discharged": battery_kW.clip(min=0),
+        "charged": -battery_kW.clip(max=0),
+    }
     return {name: round(float(np.dot(power_kW, hours)), 4) for name, power_kW in powers_kW.items()}
 
 
 def metrics(recorder, from_us=None, to_us=None):
-    """Figures of the run: swing_2s_pct, soc_pct, delay_ms, energy_kWh and extremes. `recorder`: Recorder or its rows.
+    """Figures of the run: swing_2s_pct, soc_pct, delay_ms, energy_kWh and extremes. `recorder`:
+    Recorder or its rows.
 
-    from_us: leave out of the swings what came before (say, until the contactors had closed); the document says so.
-    to_us: leave out of the delay what came after (the first trip: a stop is not load tracking).
+    from_us: leave out of the swings what came before (say, until the contactors had closed); the
+    document says so. to_us: leave out of the delay what came after (the first trip: a stop is not
+    load tracking).
     """
     rows = recorder.rows() if isinstance(recorder, Recorder) else recorder
     measured = rows if from_us is None else rows[rows["t_us"] >= from_us]
     tracked = measured if to_us is None else measured[measured["t_us"] < to_us]
-    soc = [round(float(value) / 10.0, 3) for value in rows["soc_permille"][[0, -1]]] if len(rows) else [None, None]
+    soc = (
+        [round(float(value) / 10.0, 3) for value in rows["soc_permille"][[0, -1]]]
+        if len(rows)
+        else [None, None]
+    )
     return {
         "swing_2s_pct": swing_2s_pct(measured),
         "soc_pct": {"start": soc[0], "end": soc[1]},
         "delay_ms": delay_ms(tracked),
         "energy_kWh": energy_kWh(rows),
         "measured_from_s": 0.0 if from_us is None else from_us / 1e6,
-        "simulated_s": round(float(rows["t_us"][-1] - rows["t_us"][0]) / 1e6, 3) if len(rows) else 0.0,
+        "simulated_s": round(float(rows["t_us"][-1] - rows["t_us"][0]) / 1e6, 3)
+        if len(rows)
+        else 0.0,
         "load_W_max": round(float(rows["load_W"].max()), 1) if len(rows) else None,
         "grid_W_max": round(float(rows["grid_W"].max()), 1) if len(rows) else None,
-        "battery_W_max_abs": round(float(np.abs(rows["battery_W"]).max()), 1) if len(rows) else None,
-        "temperature_degC_max": round(float(rows["temperature_degC_max"].max()), 1) if len(rows) else None,
+        "battery_W_max_abs": round(float(np.abs(rows["battery_W"]).max()), 1)
+        if len(rows)
+        else None,
+        "temperature_degC_max": round(float(rows["temperature_degC_max"].max()), 1)
+        if len(rows)
+        else None,
     }
 
 
-def document(recorder, loop, reaction_ms=None, trips=(), hints=None, load=None, extra=None, from_us=None):
+def document(
+    recorder, loop, reaction_ms=None, trips=(), hints=None, load=None, extra=None, from_us=None
+):
     """The JSON document of a run, as a dict. Later versions only add keys.
 
-    loop: {ticks, missed, lateness_us: {p50, p99, p99_9, max} or None in virtual time}; reaction_ms: as the observer
-    measured it, absent = not exercised; trips: [{row, stage, scope, t_s}] in order; load: {file, column, scale,
-    rows_refused}; extra: further keys (seed, host, versions, speed ...); it may not replace one that stands here.
+    loop: {ticks, missed, lateness_us: {p50, p99, p99_9, max} or None in virtual time}; reaction_ms:
+    as the observer measured it, absent = not exercised; trips: [{row, stage, scope, t_s}] in order;
+    load: {file, column, scale, rows_refused}; extra: further keys (seed, host, versions, speed
+    ...); it may not replace one that stands here.
     """
     doc = {
         "ticks": loop["ticks"],
@@ -186,17 +265,25 @@ def write_json(path, doc):
 
 
 def summary_lines(doc):
-    """The few lines printed at the end of a run: plain ASCII, one figure group each, `-` where nothing was measured."""
+    """The few lines printed at the end of a run: plain ASCII, one figure group each, `-` where
+    nothing was measured.
+    """
     swing, soc, late = doc["swing_2s_pct"], doc["soc_pct"], doc["lateness_us"]
-    reactions = [f"{name} {value:.0f}" for name, value in doc["reaction_ms"].items() if value is not None]
+    reactions = [
+        f"{name} {value:.0f}" for name, value in doc["reaction_ms"].items() if value is not None
+    ]
     return [
         f"ticks      {doc['ticks']}, missed {doc['missed']}, lateness us p50 {_text(late['p50'])} "
         f"p99 {_text(late['p99'])} p99.9 {_text(late['p99_9'])} max {_text(late['max'])}",
-        f"2 s swing  p99: load {_text(swing['load'])} %, grid {_text(swing['grid'])} % of load peak: "
+        f"2 s swing  p99: load {_text(swing['load'])} %, grid {_text(swing['grid'])} % of load "
+        f"peak: "
         f"reduction {_text(swing['reduction'])} %, delay {_text(doc['delay_ms'])} ms",
         f"SOC        {_text(soc['start'])} % -> {_text(soc['end'])} %",
-        f"trips      {len(doc['trips'])}" + "".join(
-            f"; row {trip['stage']} ({trip['scope']}) at {trip['t_s']:.2f} s" for trip in doc["trips"][:4]),
+        f"trips      {len(doc['trips'])}"
+        + "".join(
+            f"; row {trip['stage']} ({trip['scope']}) at {trip['t_s']:.2f} s"
+            for trip in doc["trips"][:4]
+        ),
         "reactions  " + (", ".join(reactions) + " ms" if reactions else "none exercised"),
     ]
 

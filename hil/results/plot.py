@@ -1,7 +1,9 @@
-"""The picture of a run: PNG, or one HTML file with the picture inline, drawn with matplotlib from a Recorder.
+"""The picture of a run: PNG, or one HTML file with the picture inline, drawn with matplotlib from a
+Recorder.
 
-Four panels share the time axis: power, state of charge, temperature, and what the controller was doing. Actions of the
-scenario are grey lines, trips red ones with their row. No pyplot: no global state, no display needed.
+Four panels share the time axis: power, state of charge, temperature, and what the controller was
+doing. Actions of the scenario are grey lines, trips red ones with their row. No pyplot: no global
+state, no display needed.
 """
 
 import html
@@ -20,14 +22,24 @@ INK, FAINT, RED = "#22272e", "#8a939e", "#c0272d"
 # Okabe and Ito's palette: told apart by colour-blind readers too.
 LOAD, GRID, BATTERY, SOC, HEAT = INK, "#0072b2", "#d55e00", "#009e73", "#aa3377"
 STATE_COLOURS = ("#c9cfd6", "#a6d5e8", "#f3d27a", "#8fcfa5", "#f0a868", "#d9534f")
-STYLE = {"font.family": ["DejaVu Sans", "sans-serif"], "font.size": 9, "axes.edgecolor": FAINT, "axes.labelcolor": INK,
-         "xtick.color": INK, "ytick.color": INK, "text.color": INK, "svg.hashsalt": "firebreak"}
+STYLE = {
+    "font.family": ["DejaVu Sans", "sans-serif"],
+    "font.size": 9,
+    "axes.edgecolor": FAINT,
+    "axes.labelcolor": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "text.color": INK,
+    "svg.hashsalt": "firebreak",
+}
 
 
 def draw(rows, doc, title, states, marks=()):
-    """A matplotlib Figure. rows: Recorder.rows(); doc: report.document(); states: names of the `state` codes;
-    marks: (t_s, text) of the scenario's actions."""
+    """A matplotlib Figure. rows: Recorder.rows(); doc: report.document(); states: names of the
+    `state` codes; marks: (t_s, text) of the scenario's actions.
+    """
     import matplotlib
+
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(12.5, 8.4), dpi=110, facecolor="white")
         panels = figure.subplots(4, 1, sharex=True, height_ratios=(5, 1.7, 1.7, 0.55))
@@ -43,7 +55,9 @@ def draw(rows, doc, title, states, marks=()):
 
 
 def envelope(time_s, values, columns=COLUMNS_MAX):
-    """Time and values thinned to a minimum and a maximum per column, so that no spike is lost; short series as is."""
+    """Time and values thinned to a minimum and a maximum per column, so that no spike is lost;
+    short series as is.
+    """
     count = len(values)
     if count <= 2 * columns:
         return time_s, values
@@ -57,17 +71,35 @@ def envelope(time_s, values, columns=COLUMNS_MAX):
 
 
 def _line(axes, time_s, values, colour, label, width=1.2, **style):
-    axes.plot(*envelope(time_s, values), color=colour, linewidth=width, label=label, solid_joinstyle="round", **style)
+    axes.plot(
+        *envelope(time_s, values),
+        color=colour,
+        linewidth=width,
+        label=label,
+        solid_joinstyle="round",
+        **style,
+    )
 
 
 def _power(axes, time_s, rows):
     axes.axhline(0, color=FAINT, linewidth=0.8)
     _line(axes, time_s, rows["load_W"] / 1e3, LOAD, "Load", 1.0)
-    _line(axes, time_s, rows["setpoint_W"] / 1e3, BATTERY, "Set-point", 0.8, alpha=0.45, linestyle="--")
+    _line(
+        axes,
+        time_s,
+        rows["setpoint_W"] / 1e3,
+        BATTERY,
+        "Set-point",
+        0.8,
+        alpha=0.45,
+        linestyle="--",
+    )
     _line(axes, time_s, rows["battery_W"] / 1e3, BATTERY, "Battery (above 0: discharging)")
     _line(axes, time_s, rows["grid_W"] / 1e3, GRID, "Grid (above 0: importing)", 1.8)
     axes.set_ylabel("power, kW")
-    axes.legend(loc="lower left", bbox_to_anchor=(-0.006, 0.995), ncols=4, frameon=False, borderaxespad=0.3)
+    axes.legend(
+        loc="lower left", bbox_to_anchor=(-0.006, 0.995), ncols=4, frameon=False, borderaxespad=0.3
+    )
 
 
 def _charge(axes, time_s, rows):
@@ -102,7 +134,14 @@ def _states(axes, time_s, state, names):
         from_s, to_s = float(time_s[start]), float(time_s[min(end, len(time_s) - 1)])
         axes.axvspan(from_s, to_s, color=STATE_COLOURS[value % len(STATE_COLOURS)], linewidth=0)
         if (to_s - from_s) / whole_s > 0.07:
-            axes.text((from_s + to_s) / 2, 0.46, names[value].upper(), ha="center", va="center", fontsize=8)
+            axes.text(
+                (from_s + to_s) / 2,
+                0.46,
+                names[value].upper(),
+                ha="center",
+                va="center",
+                fontsize=8,
+            )
     axes.set_ylim(0, 1)
     axes.set_yticks([])
     axes.set_ylabel("state", rotation=0, ha="right", va="center")
@@ -119,22 +158,45 @@ def _annotate(panels, trips, marks, end_s):
         low, high = panels[0].get_ylim()
         below = 0.05 + 0.05 * min(len(trips), 6)  # room for the names
         panels[0].set_ylim(low - below * (high - low), high + 0.08 * (high - low))
-    # Names of neighbours are stacked, actions from the top of the power panel and trips from its bottom.
+    # Names of neighbours are stacked, actions from the top of the power panel and trips from its
+    # bottom.
     _stack(panels[0], [(t_s, text.replace("_", " ")) for t_s, text in marks], 0.985, -1, INK, end_s)
-    _stack(panels[0], [(trip["t_s"], f"row {trip['stage']} {trip['scope']}") for trip in trips], 0.02, 1, RED, end_s)
+    _stack(
+        panels[0],
+        [(trip["t_s"], f"row {trip['stage']} {trip['scope']}") for trip in trips],
+        0.02,
+        1,
+        RED,
+        end_s,
+    )
 
 
 def _stack(axes, labels, from_y, direction, colour, end_s):
-    """Write each (t_s, text) beside its line; one that would lie over its predecessor goes a line further."""
+    """Write each (t_s, text) beside its line; one that would lie over its predecessor goes a line
+    further.
+    """
     level, last_s = 0, None
     for t_s, text in sorted(labels):
         level = level + 1 if last_s is not None and t_s - last_s < 0.13 * end_s else 0
         last_s = t_s
         side, shift = ("right", -4) if t_s > 0.88 * end_s else ("left", 4)
-        axes.annotate(text, (t_s, from_y + direction * 0.045 * (level % 12)), xycoords=("data", "axes fraction"),
-                      xytext=(shift, 0), textcoords="offset points", fontsize=8, color=colour, ha=side,
-                      va="top" if direction < 0 else "bottom",
-                      bbox={"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none", "alpha": 0.75})
+        axes.annotate(
+            text,
+            (t_s, from_y + direction * 0.045 * (level % 12)),
+            xycoords=("data", "axes fraction"),
+            xytext=(shift, 0),
+            textcoords="offset points",
+            fontsize=8,
+            color=colour,
+            ha=side,
+            va="top" if direction < 0 else "bottom",
+            bbox={
+                "boxstyle": "square,pad=0.1",
+                "facecolor": "white",
+                "edgecolor": "none",
+                "alpha": 0.75,
+            },
+        )
 
 
 def _frame(figure, panels, doc, title, end_s):
@@ -149,7 +211,9 @@ def _frame(figure, panels, doc, title, end_s):
         axes.set_axisbelow(True)
         axes.yaxis.set_major_locator(MaxNLocator(6 if axes is panels[0] else 4))
     minutes = end_s > 600
-    panels[3].xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x / 60:g}" if minutes else f"{x:g}"))
+    panels[3].xaxis.set_major_formatter(
+        FuncFormatter(lambda x, _: f"{x / 60:g}" if minutes else f"{x:g}")
+    )
     if minutes:
         panels[3].xaxis.set_major_locator(_whole_minutes(end_s))
     panels[3].set_xlabel("time, minutes" if minutes else "time, seconds")
@@ -158,7 +222,10 @@ def _frame(figure, panels, doc, title, end_s):
 
 def _whole_minutes(end_s):
     from matplotlib.ticker import MultipleLocator
-    step_min = next((step for step in (1, 2, 5, 10, 30, 60, 180, 720) if end_s / 60 / step <= 14), 1440)
+
+    step_min = next(
+        (step for step in (1, 2, 5, 10, 30, 60, 180, 720) if end_s / 60 / step <= 14), 1440
+    )
     return MultipleLocator(step_min * 60)
 
 
@@ -168,7 +235,10 @@ def _headline(doc):
     parts = []
     if swing["reduction"] is not None:
         change = f"{abs(swing['reduction']):.0f} % {'less' if swing['reduction'] >= 0 else 'more'}"
-        parts.append(f"2 s swings (p99, % of load peak): load {swing['load']:.1f}, grid {swing['grid']:.1f}: {change}")
+        parts.append(
+            f"2 s swings (p99, % of load peak): load {swing['load']:.1f}, grid "
+            f"{swing['grid']:.1f}: {change}"
+        )
     if doc["delay_ms"] is not None:
         parts.append(f"battery {doc['delay_ms']:.0f} ms behind")
     parts.append(f"charge {soc['start']:.1f} % to {soc['end']:.1f} %")
@@ -178,7 +248,8 @@ def _headline(doc):
 
 
 def write(path, recorder, doc, title, states, marks=(), results=()):
-    """Write the picture: *.png, *.svg, or *.html with the picture inline and a table of the figures below it.
+    """Write the picture: *.png, *.svg, or *.html with the picture inline and a table of the figures
+    below it.
 
     results: (ok, sentence) of each expectation of the scenario, shown in the HTML.
     """
@@ -197,35 +268,55 @@ def write(path, recorder, doc, title, states, marks=(), results=()):
 
 def _svg(figure):
     import matplotlib
+
     out = io.StringIO()
     with matplotlib.rc_context(STYLE):
         FigureCanvasSVG(figure).print_svg(out, metadata={"Date": None, "Creator": None})
     return out.getvalue()
 
 
-CSS = """body{font:15px/1.5 system-ui,sans-serif;color:#22272e;max-width:1180px;margin:1.5rem auto;padding:0 1rem}
-svg{width:100%;height:auto}table{border-collapse:collapse;margin:.8rem 0}td,th{text-align:left;padding:.2rem 1.2rem
-.2rem 0;border-bottom:1px solid #e3e6ea;font-variant-numeric:tabular-nums;vertical-align:top}h2{font-size:1.05rem;
-margin:1.4rem 0 0}.ok{color:#00745a}.no{color:#c0272d;font-weight:600}pre{background:#f5f6f8;padding:.7rem}"""
+CSS = """body{font:15px/1.5 system-ui,sans-serif;color:#22272e;
+max-width:1180px;margin:1.5rem auto;padding:0 1rem}
+svg{width:100%;height:auto}table{border-collapse:collapse;margin:.8rem 0}
+td,th{text-align:left;padding:.2rem 1.2rem .2rem 0;border-bottom:1px solid #e3e6ea;
+font-variant-numeric:tabular-nums;vertical-align:top}h2{font-size:1.05rem;
+margin:1.4rem 0 0}.ok{color:#00745a}.no{color:#c0272d;font-weight:600}
+pre{background:#f5f6f8;padding:.7rem}"""
 
 
 def page(title, picture, doc, results=()):
-    """One self-contained HTML page: the SVG, the expectations, the summary, and every figure of the document."""
-    expected = "".join(f"<tr><td class={'ok' if ok else 'no'}>{'met' if ok else 'NOT MET'}</td>"
-                       f"<td>{html.escape(text)}</td></tr>" for ok, text in results)
-    trips = "".join(f"<tr><td>{trip['t_s']:.3f} s</td><td>row {html.escape(str(trip['stage']))}</td>"
-                    f"<td>{html.escape(str(trip['scope']))}</td></tr>" for trip in doc["trips"])
-    figures = "".join(f"<tr><td>{html.escape(key)}</td><td>{html.escape(_cell(value))}</td></tr>"
-                      for key, value in doc.items() if key != "trips")
+    """One self-contained HTML page: the SVG, the expectations, the summary, and every figure of the
+    document.
+    """
+    expected = "".join(
+        f"<tr><td class={'ok' if ok else 'no'}>{'met' if ok else 'NOT MET'}</td>"
+        f"<td>{html.escape(text)}</td></tr>"
+        for ok, text in results
+    )
+    trips = "".join(
+        f"<tr><td>{trip['t_s']:.3f} s</td><td>row "
+        f"{html.escape(str(trip['stage']))}</td>"
+        f"<td>{html.escape(str(trip['scope']))}</td></tr>"
+        for trip in doc["trips"]
+    )
+    figures = "".join(
+        f"<tr><td>{html.escape(key)}</td><td>{html.escape(_cell(value))}</td></tr>"
+        for key, value in doc.items()
+        if key != "trips"
+    )
     sections = [
         f"<pre>{html.escape(chr(10).join(report.summary_lines(doc)))}</pre>",
         f"<h2>Expected of this scenario</h2><table>{expected}</table>" if expected else "",
         f"<h2>Trips, in order</h2><table>{trips}</table>" if trips else "",
         f"<h2>All figures</h2><table>{figures}</table>",
     ]
-    svg = picture[picture.index("<svg"):]
-    return (f"<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>"
-            f"<title>{html.escape(title)}</title><style>{CSS}</style><body>{svg}{''.join(sections)}</body></html>\n")
+    svg = picture[picture.index("<svg") :]
+    return (
+        f"<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport "
+        f"content='width=device-width'>"
+        f"<title>{html.escape(title)}</title><style>{CSS}</style>"
+        f"<body>{svg}{''.join(sections)}</body></html>\n"
+    )
 
 
 def _cell(value):

@@ -1,13 +1,16 @@
-"""The live screen of the rig: 80 x 24 and larger, made of plain ASCII lines by a pure function, coloured by rich.
+"""The live screen of the rig: 80 x 24 and larger, made of plain ASCII lines by a pure function,
+coloured by rich.
 
-`frame(view)` is the whole content; Screen shows it: live on a terminal, one status line every few seconds elsewhere.
+`frame(view)` is the whole content; Screen shows it: live on a terminal, one status line every few
+seconds elsewhere.
 
-The view is a dict; what is absent is shown as `-`: title, load_name, mode ("real time" / "virtual time"), speed,
-elapsed_s, duration_s, state (name), grid_W, load_W, battery_W, setpoint_W, request_W, request_by, limit (code,
-sentence) or None, charge_W_max, discharge_W_max, racks [(soc_pct, cell_mV_min, cell_mV_max, degC_min, degC_max,
-current_A, contactor name)], armed, not_fitted, rows_tripped, rows_warning (numbers of rows), tripped [(stage, sentence,
-scope, since_s, reset)] of every stage that stands, with reset "self", "remote" or "key", links {name: text}, tick_ms,
-ticks, missed, late_us (p50, p99, max), load_history and grid_history [W], next_action.
+The view is a dict; what is absent is shown as `-`: title, load_name, mode ("real time" / "virtual
+time"), speed, elapsed_s, duration_s, state (name), grid_W, load_W, battery_W, setpoint_W,
+request_W, request_by, limit (code, sentence) or None, charge_W_max, discharge_W_max, racks
+[(soc_pct, cell_mV_min, cell_mV_max, degC_min, degC_max, current_A, contactor name)], armed,
+not_fitted, rows_tripped, rows_warning (numbers of rows), tripped [(stage, sentence, scope, since_s,
+reset)] of every stage that stands, with reset "self", "remote" or "key", links {name: text},
+tick_ms, ticks, missed, late_us (p50, p99, max), load_history and grid_history [W], next_action.
 """
 
 import re
@@ -33,9 +36,11 @@ def directed(power_W):
 
 
 def frame(view, width=WIDTH, height=HEIGHT, blocks=False):
-    """The screen as a list of exactly `height` lines of at most `width` characters (at least 80 x 24).
+    """The screen as a list of exactly `height` lines of at most `width` characters (at least 80 x
+    24).
 
-    blocks: the terminal shows Unicode block characters (sparklines); else everything is plain ASCII.
+    blocks: the terminal shows Unicode block characters (sparklines); else everything is plain
+    ASCII.
     """
     width, height = max(width, WIDTH), max(height, HEIGHT)
     rule = "-" * width
@@ -44,32 +49,40 @@ def frame(view, width=WIDTH, height=HEIGHT, blocks=False):
     rack_lines = min(len(racks), 3 + spare)
     trip_lines = 3 + max(0, spare - max(0, rack_lines - 3))
     body = [
-        *_head(view, width), rule,
+        *_head(view, width),
+        rule,
         *_flow(view, width),
-        *_spark_lines(view, width, blocks), rule,
-        *_decision(view), rule,
-        *_racks(racks, max(3, rack_lines)), rule,
+        *_spark_lines(view, width, blocks),
+        rule,
+        *_decision(view),
+        rule,
+        *_racks(racks, max(3, rack_lines)),
+        rule,
         *_interlocks(view, tripped, trip_lines),
     ]
     foot = [_loop(view), _progress(view, width)]
-    body = body[:height - len(foot)] + [""] * (height - len(foot) - len(body))
+    body = body[: height - len(foot)] + [""] * (height - len(foot) - len(body))
     return [line[:width].rstrip() for line in body + foot]
 
 
 def _spread(left, right, width):
-    left = left[:width - len(right) - 1]
+    left = left[: width - len(right) - 1]
     return left + " " * (width - len(left) - len(right)) + right
 
 
 def _head(view, width):
     speed = view.get("speed")
     pace = view.get("mode", "") + (f", {speed:.0f} x" if speed and speed > 1.5 else "")
-    return [_spread(f"FIREBREAK RIG  {view.get('title', '')}", view.get("state", "-").upper(), width),
-            _spread(f"load: {view.get('load_name', '-')}", pace, width)]
+    return [
+        _spread(f"FIREBREAK RIG  {view.get('title', '')}", view.get("state", "-").upper(), width),
+        _spread(f"load: {view.get('load_name', '-')}", pace, width),
+    ]
 
 
 def _arrow(length, power_W, sign):
-    """Arrow pointing right when power_W times sign > 0, left when < 0, a plain line around zero or unknown."""
+    """Arrow pointing right when power_W times sign > 0, left when < 0, a plain line around zero or
+    unknown.
+    """
     if power_W is None or abs(power_W) < DEAD_W:
         return "-" * length
     return "=" * (length - 1) + ">" if power_W * sign > 0 else "<" + "=" * (length - 1)
@@ -80,12 +93,16 @@ def _flow(view, width):
     grid_W, battery_W = view.get("grid_W"), view.get("battery_W")
     gap = (width - 3 * 14 - 2) // 2
     names = [f"|{name:^12}|" for name in ("GRID", "LOAD", "BATTERY")]
-    powers = [f"|{kilowatt(power_W):^12}|" for power_W in (grid_W, view.get("load_W"), _size(battery_W))]
+    powers = [
+        f"|{kilowatt(power_W):^12}|" for power_W in (grid_W, view.get("load_W"), _size(battery_W))
+    ]
     border = "+" + "-" * 12 + "+"
     words = [_word(grid_W, "importing", "exporting"), _word(battery_W, "discharging", "charging")]
     return [
         (" " * gap).join([" " + border, border, border]),
-        f" {names[0]}{_arrow(gap - 2, grid_W, 1):^{gap}}{names[1]}{_arrow(gap - 2, battery_W, -1):^{gap}}{names[2]}",
+        f" "
+        f"{names[0]}{_arrow(gap - 2, grid_W, 1):^{gap}}{names[1]}"
+        f"{_arrow(gap - 2, battery_W, -1):^{gap}}{names[2]}",
         f" {powers[0]}{words[0]:^{gap}}{powers[1]}{words[1]:^{gap}}{powers[2]}",
         (" " * gap).join([" " + border, border, border]),
     ]
@@ -102,14 +119,18 @@ def _word(power_W, positive, negative):
 
 
 def sparkline(values, width, blocks=False, low=None, high=None):
-    """The newest `width` values as one character each, scaled from `low` to `high` (default: their own range)."""
+    """The newest `width` values as one character each, scaled from `low` to `high` (default: their
+    own range).
+    """
     values = list(values)[-width:]
     if not values:
         return ""
     low, high = min(values) if low is None else low, max(values) if high is None else high
     levels = BLOCK_LEVELS[1:] if blocks else ASCII_LEVELS[1:]
     scale = (len(levels) - 1) / (high - low) if high > low else 0.0
-    return "".join(levels[max(0, min(len(levels) - 1, round((value - low) * scale)))] for value in values)
+    return "".join(
+        levels[max(0, min(len(levels) - 1, round((value - low) * scale)))] for value in values
+    )
 
 
 def _spark_lines(view, width, blocks):
@@ -117,7 +138,10 @@ def _spark_lines(view, width, blocks):
     count = width - 29
     histories = [list(view.get(name) or ())[-count:] for name in ("load_history", "grid_history")]
     span = max([SPARK_SPAN_W_MIN] + [max(values) - min(values) for values in histories if values])
-    return [_spark_line(name, values, span, count, blocks) for name, values in zip(("LOAD", "GRID"), histories)]
+    return [
+        _spark_line(name, values, span, count, blocks)
+        for name, values in zip(("LOAD", "GRID"), histories)
+    ]
 
 
 def _spark_line(name, values, span, count, blocks):
@@ -149,8 +173,11 @@ def _racks(racks, lines):
     out = ["RACK  SOC              %   cell V min/max   module C min/max    amps  contactor"]
     for rack in order:
         soc, mV_min, mV_max, low, high, amps, contactor = racks[rack]
-        out.append(f"{rack + 1:3}   {_bar(soc, 12)} {soc:5.1f}    {mV_min / 1000:.3f}  {mV_max / 1000:.3f}"
-                   f"     {low:5.1f}  {high:5.1f}   {amps:+7.1f}  {contactor}")
+        out.append(
+            f"{rack + 1:3}   {_bar(soc, 12)} {soc:5.1f}    {mV_min / 1000:.3f}  "
+            f"{mV_max / 1000:.3f}"
+            f"     {low:5.1f}  {high:5.1f}   {amps:+7.1f}  {contactor}"
+        )
     return out + [""] * (lines - len(order))
 
 
@@ -164,9 +191,12 @@ def _interlocks(view, tripped, lines):
     bad = [f"{name} {text}" for name, text in links.items() if text != "ok"]
     words = "LINKS  " + (", ".join(bad) if bad else "ok" if links else "-")
     warnings = view.get("rows_warning", "-")
-    out = [f"INTERLOCKS  {view.get('armed', '-')} armed  {view.get('rows_tripped', '-')} tripped  {warnings} warning"
-           f"{'s' * (warnings != 1)}  {view.get('not_fitted', '-')} not fitted  {words}"]
-    shown = tripped if len(tripped) <= lines - 1 else tripped[:lines - 2]
+    out = [
+        f"INTERLOCKS  {view.get('armed', '-')} armed  {view.get('rows_tripped', '-')} tripped  "
+        f"{warnings} warning"
+        f"{'s' * (warnings != 1)}  {view.get('not_fitted', '-')} not fitted  {words}"
+    ]
+    shown = tripped if len(tripped) <= lines - 1 else tripped[: lines - 2]
     for stage, sentence, scope, since_s, reset in shown:
         out.append(f" ! row {stage:<4}{sentence}, {scope}; since {since_s:.1f} s, {reset} reset")
     if len(shown) < len(tripped):
@@ -177,8 +207,11 @@ def _interlocks(view, tripped, lines):
 def _loop(view):
     late = view.get("late_us") or (None, None, None)
     texts = ["-" if value is None else f"{value:.0f}" for value in late]
-    return (f"LOOP  {view.get('tick_ms', '-')} ms   tick {view.get('ticks', 0)}   missed {view.get('missed', 0)}   "
-            f"late us p50 {texts[0]}  p99 {texts[1]}  max {texts[2]}")
+    return (
+        f"LOOP  {view.get('tick_ms', '-')} ms   tick {view.get('ticks', 0)}   missed "
+        f"{view.get('missed', 0)}   "
+        f"late us p50 {texts[0]}  p99 {texts[1]}  max {texts[2]}"
+    )
 
 
 def _progress(view, width):
@@ -194,24 +227,39 @@ def _progress(view, width):
 def status_line(view):
     """One line for logs and pipes."""
     tripped = view.get("tripped", ())
-    trips = f", row {tripped[0][0]} tripped" + (f" and {len(tripped) - 1} more" if len(tripped) > 1 else "") \
-        if tripped else ""
-    return (f"{view.get('elapsed_s', 0.0):7.1f} s  {view.get('state', '-'):<9} load {kilowatt(view.get('load_W')):>9}  "
-            f"grid {kilowatt(view.get('grid_W')):>9}  battery {kilowatt(view.get('battery_W')):>9}{trips}")
+    trips = (
+        (f", row {tripped[0][0]} tripped")
+        + (f" and {len(tripped) - 1} more" if len(tripped) > 1 else "")
+        if tripped
+        else ""
+    )
+    return (
+        f"{view.get('elapsed_s', 0.0):7.1f} s  {view.get('state', '-'):<9} load "
+        f"{kilowatt(view.get('load_W')):>9}  "
+        f"grid {kilowatt(view.get('grid_W')):>9}  battery "
+        f"{kilowatt(view.get('battery_W')):>9}{trips}"
+    )
 
 
 RULES = (  # what is coloured, in rich's words
-    (re.compile(r"\bRUNNING\b"), "bold green"), (re.compile(r"\b(TRIPPED|INHIBITED)\b"), "bold red"),
-    (re.compile(r"\b(CLOSING|READY|STOPPING)\b"), "bold yellow"), (re.compile(r"^ ! .*"), "bold red"),
+    (re.compile(r"\bRUNNING\b"), "bold green"),
+    (re.compile(r"\b(TRIPPED|INHIBITED)\b"), "bold red"),
+    (re.compile(r"\b(CLOSING|READY|STOPPING)\b"), "bold yellow"),
+    (re.compile(r"^ ! .*"), "bold red"),
     (re.compile(r"^(FIREBREAK RIG|REQUEST|LIMIT|AVAILABLE POWER|INTERLOCKS|LOOP|RACK.*)"), "bold"),
-    (re.compile(r"\bSET-POINT\b"), "bold"), (re.compile(r"^-{20,}$|^load: .*"), "dim"),
-    (re.compile(r"\b[1-9]\d* tripped"), "bold red"), (re.compile(r"(<=+|=+>)"), "bold cyan"),
-    (re.compile(r"(LOST|silent|frozen|missed [1-9]\d*)"), "red"), (re.compile(r"#+\.*\]"), "cyan"),
+    (re.compile(r"\bSET-POINT\b"), "bold"),
+    (re.compile(r"^-{20,}$|^load: .*"), "dim"),
+    (re.compile(r"\b[1-9]\d* tripped"), "bold red"),
+    (re.compile(r"(<=+|=+>)"), "bold cyan"),
+    (re.compile(r"(LOST|silent|frozen|missed [1-9]\d*)"), "red"),
+    (re.compile(r"#+\.*\]"), "cyan"),
 )
 
 
 class Screen:
-    """Shows views on a terminal (rich, redrawn in place) or as status lines in a pipe. No threads, reads no clock."""
+    """Shows views on a terminal (rich, redrawn in place) or as status lines in a pipe. No threads,
+    reads no clock.
+    """
 
     def __init__(self, console=None):
         """console: a rich Console; without rich installed, status lines are printed."""
@@ -220,8 +268,13 @@ class Screen:
         self._said_s = None
 
     def __enter__(self):
-        if self._console is not None and self._console.is_terminal and not self._console.is_dumb_terminal:
+        if (
+            self._console is not None
+            and self._console.is_terminal
+            and not self._console.is_dumb_terminal
+        ):
             from rich.live import Live
+
             self._live = Live(console=self._console, screen=True, auto_refresh=False)
             self._live.__enter__()
         return self
@@ -232,7 +285,9 @@ class Screen:
             self._live = None
 
     def show(self, view):
-        """Draw the view; in a pipe, print a status line when STATUS_EVERY_S of the run have gone by."""
+        """Draw the view; in a pipe, print a status line when STATUS_EVERY_S of the run have gone
+        by.
+        """
         if self._live is not None:
             self._live.update(self._text(view), refresh=True)
             return
@@ -243,9 +298,12 @@ class Screen:
 
     def _text(self, view):
         from rich.text import Text
+
         blocks = (self._console.encoding or "").lower().startswith("utf")
         size = self._console.size
-        text = Text("\n".join(frame(view, size.width, size.height, blocks)), no_wrap=True, overflow="crop")
+        text = Text(
+            "\n".join(frame(view, size.width, size.height, blocks)), no_wrap=True, overflow="crop"
+        )
         for line_start, line in _offsets(text.plain):
             for pattern, style in RULES:
                 for match in pattern.finditer(line):

@@ -1,8 +1,15 @@
-"""What the live screen shows, gathered from the plant, the controller's image and the loop's statistics."""
+"""What the live screen shows, gathered from the plant, the controller's image and the loop's
+statistics.
+"""
 
 from controller.core import reasons
 from controller.core.core import STANDING_BITS
-from controller.core.setpoint import O_BINDING_REASON, O_REQUEST_FAST_REASON, O_REQUEST_W, O_SETPOINT_W
+from controller.core.setpoint import (
+    O_BINDING_REASON,
+    O_REQUEST_FAST_REASON,
+    O_REQUEST_W,
+    O_SETPOINT_W,
+)
 from controller.rows import reason_words
 from controller.state import rows
 from safety import matrix
@@ -11,21 +18,41 @@ from safety import signals as s
 RESETS = ("self", "remote", "key")
 STAGES = {stage[matrix.S_ID]: stage for stage in matrix.STAGES}
 CONTACTORS = ("open", "pre-charge", "closed", "fault")
-SILENT = {"BMS": {"40a", "40b", "40c", "40d", "40e"}, "PCS": {"41a", "41b", "41c"}, "I/O": {"49"},
-          "meter": {"50a", "50b"}, "gas": {"14"}}
+SILENT = {
+    "BMS": {"40a", "40b", "40c", "40d", "40e"},
+    "PCS": {"41a", "41b", "41c"},
+    "I/O": {"49"},
+    "meter": {"50a", "50b"},
+    "gas": {"14"},
+}
 
 
 def plant_part(plant):
     """Power flows and racks of the plant, as the screen wants them."""
     battery_W = sum([pcs.ac_power_W for pcs in plant.pcs])
-    racks = [(100 * rack.soc, round(1000 * rack.cell_voltage_V_min), round(1000 * rack.cell_voltage_V_max),
-              min(rack.temperatures_degC), max(rack.temperatures_degC), rack.current_A,
-              CONTACTORS[rack.contactor_state]) for rack in plant.racks]
-    return {"grid_W": plant.grid_power_W, "load_W": plant.load_power_W, "battery_W": battery_W, "racks": racks}
+    racks = [
+        (
+            100 * rack.soc,
+            round(1000 * rack.cell_voltage_V_min),
+            round(1000 * rack.cell_voltage_V_max),
+            min(rack.temperatures_degC),
+            max(rack.temperatures_degC),
+            rack.current_A,
+            CONTACTORS[rack.contactor_state],
+        )
+        for rack in plant.racks
+    ]
+    return {
+        "grid_W": plant.grid_power_W,
+        "load_W": plant.load_power_W,
+        "battery_W": battery_W,
+        "racks": racks,
+    }
 
 
 def controller_part(out, layout, stage_names, since_s, now_s):
-    """State, decision and interlocks from the controller's outputs (array of ints, core.Core's order).
+    """State, decision and interlocks from the controller's outputs (array of ints, core.Core's
+    order).
 
     since_s: {instance name: when it began to stand}, kept here from call to call.
     """
@@ -38,19 +65,27 @@ def controller_part(out, layout, stage_names, since_s, now_s):
     tripped, warning = rows.tripped_and_warning(standing)
     return {
         "state": s.STATES[out[s.STATE]],
-        "request_W": out[chain + O_REQUEST_W], "setpoint_W": out[chain + O_SETPOINT_W],
+        "request_W": out[chain + O_REQUEST_W],
+        "setpoint_W": out[chain + O_SETPOINT_W],
         "request_by": reason_words.text(out[chain + O_REQUEST_FAST_REASON])[0],
         "limit": (reasons.label(code), reason_words.text(code)[1]) if code else None,
-        "charge_W_max": sum([out[layout.unit_output(unit, s.CHARGE_W_MAX)] for unit in range(layout.units)]),
-        "discharge_W_max": sum([out[layout.unit_output(unit, s.DISCHARGE_W_MAX)] for unit in range(layout.units)]),
-        "rows_tripped": len(tripped), "rows_warning": len(warning),
+        "charge_W_max": sum(
+            [out[layout.unit_output(unit, s.CHARGE_W_MAX)] for unit in range(layout.units)]
+        ),
+        "discharge_W_max": sum(
+            [out[layout.unit_output(unit, s.DISCHARGE_W_MAX)] for unit in range(layout.units)]
+        ),
+        "rows_tripped": len(tripped),
+        "rows_warning": len(warning),
         "tripped": [_tripped(name, since_s.setdefault(name, now_s), now_s) for name in standing],
         "links": links(standing),
     }
 
 
 def links(standing):
-    """{link: "ok" or "silent"} by the names of the stage instances that stand: the kernel judges, not the screen."""
+    """{link: "ok" or "silent"} by the names of the stage instances that stand: the kernel judges,
+    not the screen.
+    """
     stages = {name.partition(".")[0] for name in standing}
     return {link: "silent" if stages & silent else "ok" for link, silent in SILENT.items()}
 
@@ -58,13 +93,21 @@ def links(standing):
 def names_standing(out, stage_names):
     """Names of the stage instances whose bit is set in the last words of `out`."""
     first = len(out) - -(-len(stage_names) // STANDING_BITS)
-    return [name for index, name in enumerate(stage_names)
-            if out[first + index // STANDING_BITS] >> index % STANDING_BITS & 1]
+    return [
+        name
+        for index, name in enumerate(stage_names)
+        if out[first + index // STANDING_BITS] >> index % STANDING_BITS & 1
+    ]
 
 
 def _tripped(name, began_s, now_s):
     stage, _, scope = name.partition(".")
     row = STAGES[stage]
     words = reason_words.text(reasons.ROW + row[matrix.S_ROW])[0]
-    return (stage, words, f"{scope[:4]} {scope[4:]}" if scope else "cabinet", now_s - began_s,
-            RESETS[row[matrix.S_LATCH]])
+    return (
+        stage,
+        words,
+        f"{scope[:4]} {scope[4:]}" if scope else "cabinet",
+        now_s - began_s,
+        RESETS[row[matrix.S_LATCH]],
+    )

@@ -1,7 +1,8 @@
 """What a scenario can do to the cabinet at a given time, and the clockwork that does it.
 
-An action acts on a World: the plant (plant_actions.py), the devices by name (io_1 gas_1 ups meter_grid pcs_1 bms_1
-...), the wires by bus name (can0 pcs meter io gas), and the controller's process. Numbers count from 1.
+An action acts on a World: the plant (plant_actions.py), the devices by name (io_1 gas_1 ups
+meter_grid pcs_1 bms_1 ...), the wires by bus name (can0 pcs meter io gas), and the controller's
+process. Numbers count from 1.
 """
 
 from typing import NamedTuple
@@ -20,7 +21,8 @@ _PERMILLE = Field(NUMBER, 0, 0, 1000)
 class World(NamedTuple):
     """Everything an action may touch.
 
-    controller has kill(), start(), stall(ms), spoil_store(), reset(kind), run_request(on) and hint(...).
+    controller has kill(), start(), stall(ms), spoil_store(), reset(kind), run_request(on) and
+    hint(...).
     """
 
     plant: object
@@ -37,7 +39,9 @@ def _named(things, kind, name):
 
 
 def _set_fault(things, kind, name, fault, value):
-    """Set an existing attribute to a value of its own type (TOML has no sets, and keys of tables are texts)."""
+    """Set an existing attribute to a value of its own type (TOML has no sets, and keys of tables
+    are texts).
+    """
     thing = _named(things, kind, name)
     if not hasattr(thing, fault):
         raise ValueError(f"{kind} {name} has no fault {fault!r}")
@@ -53,16 +57,25 @@ def _set_fault(things, kind, name, fault, value):
 
 def _set_noise(world, a):
     share = {key: a[key] for key in ("garbage_permille", "flip_permille", "drop_permille")}
-    _named(world.wires, "bus", a["bus"]).noise = Noise(a["seed"], **share) if any(share.values()) else None
+    _named(world.wires, "bus", a["bus"]).noise = (
+        Noise(a["seed"], **share) if any(share.values()) else None
+    )
 
 
-_HINT = {"source": Field(TEXT, REQUIRED), "kind": Field(TEXT, REQUIRED, choices=tuple(hint_codes.KINDS.values())),
-         "quantity": Field(TEXT, "", choices=("", *hint_codes.QUANTITIES.values())),
-         "value_W": Field(INTEGER, 0, -10**9, 10**9), "valid_s": Field(NUMBER, REQUIRED, 0.02, 300)}
+_HINT = {
+    "source": Field(TEXT, REQUIRED),
+    "kind": Field(TEXT, REQUIRED, choices=tuple(hint_codes.KINDS.values())),
+    "quantity": Field(TEXT, "", choices=("", *hint_codes.QUANTITIES.values())),
+    "value_W": Field(INTEGER, 0, -(10**9), 10**9),
+    "valid_s": Field(NUMBER, REQUIRED, 0.02, 300),
+}
 
 
 def _hint(world, a):
-    kind, quantity = _code(hint_codes.KINDS, a["kind"]), _code({0: "", **hint_codes.QUANTITIES}, a["quantity"])
+    kind, quantity = (
+        _code(hint_codes.KINDS, a["kind"]),
+        _code({0: "", **hint_codes.QUANTITIES}, a["quantity"]),
+    )
     if hint_codes.KIND_OF[quantity] != kind:
         raise ValueError(f"a hint of kind {a['kind']!r} has no quantity {a['quantity']!r}")
     world.controller.hint(a["source"], kind, quantity, a["value_W"], round(a["valid_s"] * 1000))
@@ -74,38 +87,65 @@ def _code(names, wanted):
 
 # name: (its keys, function of (world, arguments))
 ACTIONS = {
-    **CABINET_ACTIONS, **RACK_ACTIONS,
-    "contact": ({"name": Field(TEXT, REQUIRED, choices=CONTACTS), "closed": Field(BOOL, REQUIRED)},
-                lambda world, a: world.plant.force_contact(a["name"], a["closed"])),
-    "contact_repair": ({"name": Field(TEXT, REQUIRED, choices=CONTACTS)},
-                       lambda world, a: world.plant.force_contact(a["name"], None)),
-    "key": ({"run": Field(BOOL, REQUIRED)}, lambda world, a: setattr(world.plant, "key_run", a["run"])),
-    "device_fault": ({"device": Field(TEXT, REQUIRED)} | _FAULT,
-                     lambda world, a: _set_fault(world.devices, "device", a["device"], a["fault"], a["value"])),
-    "wire_fault": ({"bus": Field(TEXT, REQUIRED)} | _FAULT,
-                   lambda world, a: _set_fault(world.wires, "bus", a["bus"], a["fault"], a["value"])),
-    "noise": ({"bus": Field(TEXT, REQUIRED), "seed": Field(INTEGER, 1, 0, 2**31 - 1), "garbage_permille": _PERMILLE,
-               "flip_permille": _PERMILLE, "drop_permille": _PERMILLE}, _set_noise),
+    **CABINET_ACTIONS,
+    **RACK_ACTIONS,
+    "contact": (
+        {"name": Field(TEXT, REQUIRED, choices=CONTACTS), "closed": Field(BOOL, REQUIRED)},
+        lambda world, a: world.plant.force_contact(a["name"], a["closed"]),
+    ),
+    "contact_repair": (
+        {"name": Field(TEXT, REQUIRED, choices=CONTACTS)},
+        lambda world, a: world.plant.force_contact(a["name"], None),
+    ),
+    "key": (
+        {"run": Field(BOOL, REQUIRED)},
+        lambda world, a: setattr(world.plant, "key_run", a["run"]),
+    ),
+    "device_fault": (
+        {"device": Field(TEXT, REQUIRED)} | _FAULT,
+        lambda world, a: _set_fault(world.devices, "device", a["device"], a["fault"], a["value"]),
+    ),
+    "wire_fault": (
+        {"bus": Field(TEXT, REQUIRED)} | _FAULT,
+        lambda world, a: _set_fault(world.wires, "bus", a["bus"], a["fault"], a["value"]),
+    ),
+    "noise": (
+        {
+            "bus": Field(TEXT, REQUIRED),
+            "seed": Field(INTEGER, 1, 0, 2**31 - 1),
+            "garbage_permille": _PERMILLE,
+            "flip_permille": _PERMILLE,
+            "drop_permille": _PERMILLE,
+        },
+        _set_noise,
+    ),
     "controller_kill": ({}, lambda world, a: world.controller.kill()),
     "controller_start": ({}, lambda world, a: world.controller.start()),
-    "controller_stall": ({"duration_ms": Field(INTEGER, REQUIRED, 20, 5000)},
-                         lambda world, a: world.controller.stall(a["duration_ms"])),
+    "controller_stall": (
+        {"duration_ms": Field(INTEGER, REQUIRED, 20, 5000)},
+        lambda world, a: world.controller.stall(a["duration_ms"]),
+    ),
     "store_spoil": ({}, lambda world, a: world.controller.spoil_store()),
-    "reset": ({"by": Field(TEXT, "remote", choices=("remote", "key"))},
-              lambda world, a: world.controller.reset(a["by"])),
+    "reset": (
+        {"by": Field(TEXT, "remote", choices=("remote", "key"))},
+        lambda world, a: world.controller.reset(a["by"]),
+    ),
     "run_request": (ON, lambda world, a: world.controller.run_request(a["on"])),
     "hint": (_HINT, _hint),
 }
 
 
 class Clockwork:
-    """Applies a scenario's actions at their times. Cheap to ask: one comparison while nothing is due."""
+    """Applies a scenario's actions at their times. Cheap to ask: one comparison while nothing is
+    due.
+    """
 
     __slots__ = ("next_us", "_world", "_actions", "_place", "_mark")
 
     def __init__(self, actions, world, mark=None):
-        """actions: scenario.Action in order of time; mark(time_us, name, detail) tells the observer the
-        label and, if that is another, the action's own name."""
+        """actions: scenario.Action in order of time; mark(time_us, name, detail) tells the observer
+        the label and, if that is another, the action's own name.
+        """
         self._world = world
         self._actions = actions
         self._mark = mark or (lambda time_us, label, detail: None)
@@ -119,13 +159,16 @@ class Clockwork:
         done = []
         while self._place < len(self._actions) and self._actions[self._place].at_us <= now_us:
             action = self._actions[self._place]
-            # The mark comes first: what the action causes at the same instant must not seem to come before it.
+            # The mark comes first: what the action causes at the same instant must not seem to come
+            # before it.
             for name in dict.fromkeys((action.label, action.do)):
                 self._mark(now_us, name, action.detail())
             ACTIONS[action.do][1](self._world, action.arguments)
             self._place += 1
             done.append(action)
-        self.next_us = self._actions[self._place].at_us if self._place < len(self._actions) else NEVER_US
+        self.next_us = (
+            self._actions[self._place].at_us if self._place < len(self._actions) else NEVER_US
+        )
         return done
 
     def upcoming(self):

@@ -1,6 +1,8 @@
-"""What a scenario can do to the plant: for every row of the matrix something that makes its signal come over a wire.
+"""What a scenario can do to the plant: for every row of the matrix something that makes its signal
+come over a wire.
 
-{name: (its keys, function of (world, arguments))}. Racks, modules, cells, units and detectors count from 1.
+{name: (its keys, function of (world, arguments))}. Racks, modules, cells, units and detectors count
+from 1.
 """
 
 from hil.plant import contactors
@@ -18,8 +20,13 @@ _WHICH = {"detector": Field(TEXT, REQUIRED, choices=DETECTORS)}
 _RATE = {"rate_K_per_s": Field(NUMBER, 0, 0, 100)}
 # A 400 A fuse for the DC side of converters: about 1e6 A2s (order of magnitude).
 _FUSE = {"fuse_A2s": Field(NUMBER, 1e6, 1, 1e12)}
-_STATES = {"open": contactors.OPEN, "precharge": contactors.PRECHARGE, "closed": contactors.CLOSED,
-           "fault": contactors.FAULT, "true": None}
+_STATES = {
+    "open": contactors.OPEN,
+    "precharge": contactors.PRECHARGE,
+    "closed": contactors.CLOSED,
+    "fault": contactors.FAULT,
+    "true": None,
+}
 
 
 def _number(count, what, number):
@@ -81,15 +88,21 @@ def _air_heat(world, a):
 
 def _runaway(world, a):
     heater = a["heater_K_per_min"] or None
-    world.plant.start_runaway(_rack(world, a), _module(world, a), _cell(world, a), heater, a["from_degC"])
+    world.plant.start_runaway(
+        _rack(world, a), _module(world, a), _cell(world, a), heater, a["from_degC"]
+    )
 
 
 def _cell_offset(world, a):
-    world.plant.set_cell_offset(_rack(world, a), a["offset_mV"] / 1000.0, _module(world, a), _cell(world, a))
+    world.plant.set_cell_offset(
+        _rack(world, a), a["offset_mV"] / 1000.0, _module(world, a), _cell(world, a)
+    )
 
 
 def _cell_drop(world, a):
-    world.plant.drop_cell(_rack(world, a), _module(world, a), a["drop_mV"] / 1000.0, a["over_s"], _cell(world, a))
+    world.plant.drop_cell(
+        _rack(world, a), _module(world, a), a["drop_mV"] / 1000.0, a["over_s"], _cell(world, a)
+    )
 
 
 def _toxic(world, a):
@@ -100,8 +113,10 @@ def _toxic(world, a):
 CABINET_ACTIONS = {
     "estop_press": ({}, lambda world, a: world.plant.press_estop()),
     "estop_release": ({}, lambda world, a: world.plant.release_estop()),
-    "estop_channel": ({"channel": Field(INTEGER, REQUIRED, 1, 2)},
-                      lambda world, a: world.plant.press_estop(a["channel"] - 1)),
+    "estop_channel": (
+        {"channel": Field(INTEGER, REQUIRED, 1, 2)},
+        lambda world, a: world.plant.press_estop(a["channel"] - 1),
+    ),
     "bridge_chain": _switch("bridge_chain"),
     "fire_alarm": _switch("set_fire"),
     "suppression": _switch("set_suppression"),
@@ -109,63 +124,132 @@ CABINET_ACTIONS = {
     "heat_detector": _switch("set_heat_detector"),
     "fire_trouble": _switch("set_fire_trouble"),
     "supervision_lost": _switch("set_supervision_lost"),
-    "gas": ({"lfl_pct": Field(NUMBER, REQUIRED, 0, 100)} | _EITHER,
-            lambda world, a: world.plant.set_gas(a["lfl_pct"], _either(a))),
-    "offgas": ({"ppm": Field(NUMBER, REQUIRED, 0, 20_000)} | _EITHER,
-               lambda world, a: world.plant.set_offgas(a["ppm"], _either(a))),
-    "toxic": ({"ppm": Field(NUMBER, REQUIRED, 0, 20_000), "gas": Field(TEXT, "both", choices=("both", *TOXIC_GASES)),
-               "ppm_per_s": Field(NUMBER, 0, 0, 20_000)}, _toxic),
-    "detector_fault": (_WHICH | ON, lambda world, a: world.plant.set_detector_fault(a["detector"], a["on"])),
-    "calibration": (_WHICH | {"days": Field(INTEGER, REQUIRED, -20_000, 36_500)},
-                    lambda world, a: world.plant.set_calibration(a["detector"], a["days"])),
+    "gas": (
+        {"lfl_pct": Field(NUMBER, REQUIRED, 0, 100)} | _EITHER,
+        lambda world, a: world.plant.set_gas(a["lfl_pct"], _either(a)),
+    ),
+    "offgas": (
+        {"ppm": Field(NUMBER, REQUIRED, 0, 20_000)} | _EITHER,
+        lambda world, a: world.plant.set_offgas(a["ppm"], _either(a)),
+    ),
+    "toxic": (
+        {
+            "ppm": Field(NUMBER, REQUIRED, 0, 20_000),
+            "gas": Field(TEXT, "both", choices=("both", *TOXIC_GASES)),
+            "ppm_per_s": Field(NUMBER, 0, 0, 20_000),
+        },
+        _toxic,
+    ),
+    "detector_fault": (
+        _WHICH | ON,
+        lambda world, a: world.plant.set_detector_fault(a["detector"], a["on"]),
+    ),
+    "calibration": (
+        _WHICH | {"days": Field(INTEGER, REQUIRED, -20_000, 36_500)},
+        lambda world, a: world.plant.set_calibration(a["detector"], a["days"]),
+    ),
     "run_fan": _switch("run_fan"),
     "airflow_fail": _switch("set_airflow_fail"),
     "damper_fail": _switch("set_damper_fail"),
     "door": ({"open": Field(BOOL, True)}, lambda world, a: world.plant.set_door(a["open"])),
     "hvac_fail": _switch("set_hvac_fail"),
     "air_heat": ({"degC": Field(NUMBER, 55, -40, 120)} | _RATE | ON, _air_heat),
-    "humidity": ({"ingress_g_per_s": Field(NUMBER, 2, 0, 100)},
-                 lambda world, a: world.plant.set_ingress(a["ingress_g_per_s"])),
+    "humidity": (
+        {"ingress_g_per_s": Field(NUMBER, 2, 0, 100)},
+        lambda world, a: world.plant.set_ingress(a["ingress_g_per_s"]),
+    ),
     "leak": _switch("set_leak"),
     "coolant": _switch("set_low_flow"),
     "mains_loss": (ON, lambda world, a: world.plant.set_mains(not a["on"])),
-    "ups_reserve": ({"minutes": Field(NUMBER, REQUIRED, 0, 10_000)},
-                    lambda world, a: world.plant.set_ups_reserve(a["minutes"])),
+    "ups_reserve": (
+        {"minutes": Field(NUMBER, REQUIRED, 0, 10_000)},
+        lambda world, a: world.plant.set_ups_reserve(a["minutes"]),
+    ),
     "ups_invalid": _switch("set_ups_invalid"),
     "shunt_reset": ({}, lambda world, a: world.plant.reset_shunt_trip()),
 }
 RACK_ACTIONS = {
-    "heat": (_RACK | {"module": Field(INTEGER, None, 1, 64), "degC": Field(NUMBER, REQUIRED, -40, 200)} | _RATE, _heat),
-    "cool": (_RACK | {"module": Field(INTEGER, None, 1, 64), "degC": Field(NUMBER, -25, -40, 10)} | _RATE, _heat),
+    "heat": (
+        _RACK
+        | {"module": Field(INTEGER, None, 1, 64), "degC": Field(NUMBER, REQUIRED, -40, 200)}
+        | _RATE,
+        _heat,
+    ),
+    "cool": (
+        _RACK
+        | {"module": Field(INTEGER, None, 1, 64), "degC": Field(NUMBER, -25, -40, 10)}
+        | _RATE,
+        _heat,
+    ),
     "spread": (_MODULE | {"kelvin": Field(NUMBER, REQUIRED, 0, 100)} | _RATE, _spread),
     "heat_end": (_RACK, _heat_end),
-    "runaway": (_MODULE | {"cell": Field(INTEGER, 1, 1, 32), "heater_K_per_min": Field(NUMBER, 5, 0, 60),
-                           "from_degC": Field(NUMBER, None, -40, 300)}, _runaway),
+    "runaway": (
+        _MODULE
+        | {
+            "cell": Field(INTEGER, 1, 1, 32),
+            "heater_K_per_min": Field(NUMBER, 5, 0, 60),
+            "from_degC": Field(NUMBER, None, -40, 300),
+        },
+        _runaway,
+    ),
     "cell_offset": (_CELL | {"offset_mV": Field(NUMBER, REQUIRED, -3300, 3000)}, _cell_offset),
-    "cell_drop": (_CELL | {"drop_mV": Field(NUMBER, 400, 0, 3300), "over_s": Field(NUMBER, 1, 0, 600)}, _cell_drop),
-    "sensor_invalid": (_MODULE | {"count": Field(INTEGER, 2, 0, 15)},
-                       lambda world, a: world.plant.set_sensors_invalid(_rack(world, a), _module(world, a),
-                                                                        a["count"])),
-    "sensor_zero": (_MODULE | ON,
-                    lambda world, a: world.plant.set_sensor_zero(_rack(world, a), _module(world, a), a["on"])),
-    "sensor_stuck": (_MODULE | {"degC": Field(NUMBER, None, -40, 200)},
-                     lambda world, a: world.plant.set_sensor_stuck(_rack(world, a), _module(world, a), a["degC"])),
-    "misread": (_MODULE | {"offset_K": Field(NUMBER, 5, -100, 200)},
-                lambda world, a: world.plant.misread(_rack(world, a), _module(world, a), a["offset_K"])),
-    "insulation": (_RACK | {"kohm": Field(NUMBER, REQUIRED, 0, 65_535),
-                            "kohm_per_s": Field(NUMBER, 0, -10_000, 10_000)},
-                   lambda world, a: world.plant.set_insulation(_rack(world, a), a["kohm"], a["kohm_per_s"])),
+    "cell_drop": (
+        _CELL | {"drop_mV": Field(NUMBER, 400, 0, 3300), "over_s": Field(NUMBER, 1, 0, 600)},
+        _cell_drop,
+    ),
+    "sensor_invalid": (
+        _MODULE | {"count": Field(INTEGER, 2, 0, 15)},
+        lambda world, a: world.plant.set_sensors_invalid(
+            _rack(world, a), _module(world, a), a["count"]
+        ),
+    ),
+    "sensor_zero": (
+        _MODULE | ON,
+        lambda world, a: world.plant.set_sensor_zero(_rack(world, a), _module(world, a), a["on"]),
+    ),
+    "sensor_stuck": (
+        _MODULE | {"degC": Field(NUMBER, None, -40, 200)},
+        lambda world, a: world.plant.set_sensor_stuck(
+            _rack(world, a), _module(world, a), a["degC"]
+        ),
+    ),
+    "misread": (
+        _MODULE | {"offset_K": Field(NUMBER, 5, -100, 200)},
+        lambda world, a: world.plant.misread(_rack(world, a), _module(world, a), a["offset_K"]),
+    ),
+    "insulation": (
+        _RACK
+        | {
+            "kohm": Field(NUMBER, REQUIRED, 0, 65_535),
+            "kohm_per_s": Field(NUMBER, 0, -10_000, 10_000),
+        },
+        lambda world, a: world.plant.set_insulation(_rack(world, a), a["kohm"], a["kohm_per_s"]),
+    ),
     "weld": (_RACK | ON, lambda world, a: world.plant.weld_contactor(_rack(world, a), a["on"])),
-    "feedback": (_RACK | {"reads": Field(TEXT, REQUIRED, choices=tuple(_STATES))},
-                 lambda world, a: world.plant.set_feedback(_rack(world, a), _STATES[a["reads"]])),
-    "precharge_break": (_RACK | ON, lambda world, a: world.plant.break_precharge(_rack(world, a), a["on"])),
-    "bms_fault": (_RACK | {"bits": Field(INTEGER, 128, 0, 65_535)},
-                  lambda world, a: world.plant.inject_bms_fault(_rack(world, a), a["bits"])),
-    "current_excess": (_UNIT | {"current_A": Field(NUMBER, REQUIRED, -20_000, 20_000)} | _FUSE,
-                       lambda world, a: world.plant.set_current_excess(_unit(world, a), a["current_A"],
-                                                                       a["fuse_A2s"])),
-    "short_circuit": (_UNIT | {"ohm": Field(NUMBER, 0.5, 0.001, 1000)} | _FUSE,
-                      lambda world, a: world.plant.set_short_circuit(_unit(world, a), a["ohm"], a["fuse_A2s"])),
-    "bus_mismatch": (_UNIT | {"offset_V": Field(NUMBER, REQUIRED, -1000, 1000)},
-                     lambda world, a: world.plant.set_bus_mismatch(_unit(world, a), a["offset_V"])),
+    "feedback": (
+        _RACK | {"reads": Field(TEXT, REQUIRED, choices=tuple(_STATES))},
+        lambda world, a: world.plant.set_feedback(_rack(world, a), _STATES[a["reads"]]),
+    ),
+    "precharge_break": (
+        _RACK | ON,
+        lambda world, a: world.plant.break_precharge(_rack(world, a), a["on"]),
+    ),
+    "bms_fault": (
+        _RACK | {"bits": Field(INTEGER, 128, 0, 65_535)},
+        lambda world, a: world.plant.inject_bms_fault(_rack(world, a), a["bits"]),
+    ),
+    "current_excess": (
+        _UNIT | {"current_A": Field(NUMBER, REQUIRED, -20_000, 20_000)} | _FUSE,
+        lambda world, a: world.plant.set_current_excess(
+            _unit(world, a), a["current_A"], a["fuse_A2s"]
+        ),
+    ),
+    "short_circuit": (
+        _UNIT | {"ohm": Field(NUMBER, 0.5, 0.001, 1000)} | _FUSE,
+        lambda world, a: world.plant.set_short_circuit(_unit(world, a), a["ohm"], a["fuse_A2s"]),
+    ),
+    "bus_mismatch": (
+        _UNIT | {"offset_V": Field(NUMBER, REQUIRED, -1000, 1000)},
+        lambda world, a: world.plant.set_bus_mismatch(_unit(world, a), a["offset_V"]),
+    ),
 }

@@ -1,8 +1,10 @@
-"""Scenario files: schema, strict loader, and the constant and stepped loads a scenario may bring itself.
+"""Scenario files: schema, strict loader, and the constant and stepped loads a scenario may bring
+itself.
 
-A scenario is one TOML file in hil/scenarios: name, title, duration_s, seed, [load], [[action]], [[expect]]. Every key
-is checked when it is loaded; the first mistake is one line that names the file, the place, what is allowed and the
-nearest right key. README.md beside this file lists all keys.
+A scenario is one TOML file in hil/scenarios: name, title, duration_s, seed, [load], [[action]],
+[[expect]]. Every key is checked when it is loaded; the first mistake is one line that names the
+file, the place, what is allowed and the nearest right key. README.md beside this file lists all
+keys.
 """
 
 import difflib
@@ -32,13 +34,28 @@ SCENARIO = {
 LOADS = {
     "synthetic": {},
     "steps": {"steps_kW": Field(LIST, REQUIRED)},
-    "file": {"file": Field(TEXT, REQUIRED), "column": Field(TEXT, None), "scale": Field(NUMBER, 1.0, 0.001, 1000),
-             "raw": Field(BOOL, False)},
+    "file": {
+        "file": Field(TEXT, REQUIRED),
+        "column": Field(TEXT, None),
+        "scale": Field(NUMBER, 1.0, 0.001, 1000),
+        "raw": Field(BOOL, False),
+    },
 }
-ACTION = {"at_s": Field(NUMBER, REQUIRED, 0, 7 * 86_400), "do": Field(TEXT, REQUIRED, choices=tuple(ACTIONS)),
-          "label": Field(TEXT, None)}
-_TYPES = {BOOL: bool, INTEGER: int, NUMBER: (int, float), TEXT: str, LIST: list, TABLE: dict, ANY: object,
-          MOMENT: (str, int, float)}
+ACTION = {
+    "at_s": Field(NUMBER, REQUIRED, 0, 7 * 86_400),
+    "do": Field(TEXT, REQUIRED, choices=tuple(ACTIONS)),
+    "label": Field(TEXT, None),
+}
+_TYPES = {
+    BOOL: bool,
+    INTEGER: int,
+    NUMBER: (int, float),
+    TEXT: str,
+    LIST: list,
+    TABLE: dict,
+    ANY: object,
+    MOMENT: (str, int, float),
+}
 
 
 class ScenarioError(ValueError):
@@ -46,7 +63,9 @@ class ScenarioError(ValueError):
 
 
 class Action(NamedTuple):
-    """Something done at a time. label: its name on the timeline (the action's own name unless given)."""
+    """Something done at a time. label: its name on the timeline (the action's own name unless
+    given).
+    """
 
     at_us: int
     do: str
@@ -59,7 +78,9 @@ class Action(NamedTuple):
 
 
 class Scenario(NamedTuple):
-    """A loaded scenario; load is a dict with `kind` (of LOADS); actions in order of time; expects: checked dicts."""
+    """A loaded scenario; load is a dict with `kind` (of LOADS); actions in order of time; expects:
+    checked dicts.
+    """
 
     name: str
     title: str
@@ -81,7 +102,9 @@ def load(name, folder=FOLDER):
     path = Path(name) if name.endswith(".toml") else Path(folder) / f"{name}.toml"
     known = names(folder)
     if not path.is_file() or not name.endswith(".toml") and name not in known:
-        raise ScenarioError(f"no scenario {name!r}{_nearest(name, known)}; there are {', '.join(known)}")
+        raise ScenarioError(
+            f"no scenario {name!r}{_nearest(name, known)}; there are {', '.join(known)}"
+        )
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -90,25 +113,48 @@ def load(name, folder=FOLDER):
 
 
 def parse(table, where, stem=None):
-    """Scenario from a parsed TOML table; `where` begins every complaint; name must equal stem when given."""
+    """Scenario from a parsed TOML table; `where` begins every complaint; name must equal stem when
+    given.
+    """
     top = checked(table, SCENARIO, where)
     if stem is not None and top["name"] != stem:
-        raise ScenarioError(f"{where}: name is {top['name']!r}, must be {stem!r} as the file is called")
-    actions = [_action(entry, f"{where}: action {number}") for number, entry in enumerate(top["action"], 1)]
+        raise ScenarioError(
+            f"{where}: name is {top['name']!r}, must be {stem!r} as the file is called"
+        )
+    actions = [
+        _action(entry, f"{where}: action {number}") for number, entry in enumerate(top["action"], 1)
+    ]
     late = next((action for action in actions if action.at_us > top["duration_s"] * 1e6), None)
     if late is not None:
-        raise ScenarioError(f"{where}: {late.label} at {late.at_us / 1e6:g} s, the run ends at {top['duration_s']:g} s")
-    moments = {name for action in actions for name in (action.label, action.do)} | set(expectations.EVENTS)
-    expects = [_expect(entry, f"{where}: expect {number}", moments) for number, entry in enumerate(top["expect"], 1)]
-    return Scenario(top["name"], top["title"], float(top["duration_s"]), top["seed"], float(top["soc_pct"]),
-                    _load(top["load"] or {"kind": "synthetic"}, f"{where}: load"),
-                    tuple(sorted(actions, key=lambda action: action.at_us)), tuple(expects))
+        raise ScenarioError(
+            f"{where}: {late.label} at {late.at_us / 1e6:g} s, the run ends at "
+            f"{top['duration_s']:g} s"
+        )
+    moments = {name for action in actions for name in (action.label, action.do)} | set(
+        expectations.EVENTS
+    )
+    expects = [
+        _expect(entry, f"{where}: expect {number}", moments)
+        for number, entry in enumerate(top["expect"], 1)
+    ]
+    return Scenario(
+        top["name"],
+        top["title"],
+        float(top["duration_s"]),
+        top["seed"],
+        float(top["soc_pct"]),
+        _load(top["load"] or {"kind": "synthetic"}, f"{where}: load"),
+        tuple(sorted(actions, key=lambda action: action.at_us)),
+        tuple(expects),
+    )
 
 
 def _action(entry, where):
     do = _chosen(entry, "do", ACTION["do"], where)
     values = checked(entry, ACTION | ACTIONS[do][0], where)
-    return Action(round(values.pop("at_s") * 1e6), values.pop("do"), values.pop("label") or do, values)
+    return Action(
+        round(values.pop("at_s") * 1e6), values.pop("do"), values.pop("label") or do, values
+    )
 
 
 def _expect(entry, where, moments):
@@ -118,8 +164,11 @@ def _expect(entry, where, moments):
     for key, field in known.items():
         for value in values[key] if field.kind == MOMENTS and values[key] else [values[key]]:
             if field.kind in (MOMENT, MOMENTS) and isinstance(value, str) and value not in moments:
-                raise ScenarioError(f"{where}: {key} = {value!r} is neither an action of this scenario nor an event"
-                                    f"{_nearest(value, moments)}")
+                raise ScenarioError(
+                    f"{where}: {key} = {value!r} is neither an action of this "
+                    f"scenario nor an event"
+                    f"{_nearest(value, moments)}"
+                )
     return values
 
 
@@ -129,24 +178,36 @@ def _load(table, where):
     values = checked(table, {"kind": field} | LOADS[kind], where)
     if kind == "steps":
         steps = values["steps_kW"]
-        good = steps and all(isinstance(step, list) and len(step) == 2 and all(_is(part, NUMBER) for part in step)
-                             for step in steps)
+        good = steps and all(
+            isinstance(step, list) and len(step) == 2 and all(_is(part, NUMBER) for part in step)
+            for step in steps
+        )
         if not good or steps[0][0] != 0 or any(a[0] >= b[0] for a, b in zip(steps, steps[1:])):
-            raise ScenarioError(f"{where}: steps_kW must be [[0, kW], [later_s, kW], ...] with rising times")
+            raise ScenarioError(
+                f"{where}: steps_kW must be [[0, kW], [later_s, kW], ...] with rising times"
+            )
     return values
 
 
 def checked(table, fields, where):
-    """A dict with every field of `fields`, defaults filled in; anything unknown or out of range is a ScenarioError."""
+    """A dict with every field of `fields`, defaults filled in; anything unknown or out of range is
+    a ScenarioError.
+    """
     for key in table:
         if key not in fields:
-            raise ScenarioError(f"{where}: unknown key {key!r}{_nearest(key, fields)}; allowed: {', '.join(fields)}")
-    return {key: _value(table.get(key, field.default), key, field, where, key in table)
-            for key, field in fields.items()}
+            raise ScenarioError(
+                f"{where}: unknown key {key!r}{_nearest(key, fields)}; allowed: {', '.join(fields)}"
+            )
+    return {
+        key: _value(table.get(key, field.default), key, field, where, key in table)
+        for key, field in fields.items()
+    }
 
 
 def _chosen(table, key, field, where):
-    """The value that decides which other keys there are: looked at first, so that the complaint is about it."""
+    """The value that decides which other keys there are: looked at first, so that the complaint is
+    about it.
+    """
     return _value(table.get(key, REQUIRED), key, field, where, key in table)
 
 
@@ -155,8 +216,13 @@ def _value(value, key, field, where, given):
         raise ScenarioError(f"{where}: {key} is missing, it must be {_allowed(field)}")
     if not given:
         return value
-    if not _is(value, field.kind) or field.choices and value not in field.choices \
-            or field.low is not None and not field.low <= value <= field.high:
+    if (
+        not _is(value, field.kind)
+        or field.choices
+        and value not in field.choices
+        or field.low is not None
+        and not field.low <= value <= field.high
+    ):
         hint = _nearest(value, field.choices) if isinstance(value, str) and field.choices else ""
         raise ScenarioError(f"{where}: {key} = {value!r} must be {_allowed(field)}{hint}")
     return value
@@ -164,7 +230,9 @@ def _value(value, key, field, where, given):
 
 def _is(value, kind):
     if kind in (TABLES, MOMENTS, TEXTS):
-        return isinstance(value, list) and all(isinstance(part, dict if kind == TABLES else str) for part in value)
+        return isinstance(value, list) and all(
+            isinstance(part, dict if kind == TABLES else str) for part in value
+        )
     if isinstance(value, bool) and kind not in (BOOL, ANY):
         return False  # in Python True is a number, in a scenario it is not
     return isinstance(value, _TYPES[kind])
@@ -188,4 +256,5 @@ def step_load(steps_kW):
 
     def power_W(t_s):
         return powers_W[max(0, bisect_right(times_s, t_s) - 1)]
+
     return power_W

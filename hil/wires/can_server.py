@@ -1,8 +1,9 @@
-"""A CAN bus for several processes on machines without AF_CAN: the socketcand protocol on a loopback TCP port.
+"""A CAN bus for several processes on machines without AF_CAN: the socketcand protocol on a loopback
+TCP port.
 
-The client is python-can's `socketcand` interface: < hi >, < open can0 >, < ok >, < rawmode >, < ok >, then
-< send ID DLC B0 B1 .. > one way and < frame ID SECONDS DATA > the other. See github.com/linux-can/socketcand,
-doc/protocol.md.
+The client is python-can's `socketcand` interface: < hi >, < open can0 >, < ok >, < rawmode >, < ok
+>, then < send ID DLC B0 B1 .. > one way and < frame ID SECONDS DATA > the other. See
+github.com/linux-can/socketcand, doc/protocol.md.
 """
 
 import select
@@ -13,14 +14,17 @@ import can
 GREETING = b"< hi >"
 OK = b"< ok >"
 LINE_BYTES_MAX = 200  # the longest command is 50 bytes
-OUT_BYTES_MAX = 65_536  # about 1500 frames nobody has read; further ones are lost, as in a socket buffer
+# about 1500 frames nobody has read; further ones are lost, as in a socket buffer
+OUT_BYTES_MAX = 65_536
 READ_BYTES = 65_536
 GRACE_US = 200_000
 FRAMES_PER_SERVICE = 512
 
 
 class _Client:
-    """One connection: bytes not yet understood, bytes not yet sent, and its end of the bus once in raw mode."""
+    """One connection: bytes not yet understood, bytes not yet sent, and its end of the bus once in
+    raw mode.
+    """
 
     __slots__ = ("socket", "end", "inbox", "outbox", "opened", "frames_from_us", "waits_to_send")
 
@@ -35,13 +39,15 @@ class _Client:
 
 
 class CanServer:
-    """Serves `bus` (a VirtualCan) on 127.0.0.1:`port` (0 = any free one) under the channel name bus.name.
+    """Serves `bus` (a VirtualCan) on 127.0.0.1:`port` (0 = any free one) under the channel name
+    bus.name.
 
-    fileno() is an epoll descriptor that turns readable when service() has something to do; it can itself be put into
-    select, poll or epoll. After frames were sent on the bus by devices, call service(now_us) once more to pass them on.
+    fileno() is an epoll descriptor that turns readable when service() has something to do; it can
+    itself be put into select, poll or epoll. After frames were sent on the bus by devices, call
+    service(now_us) once more to pass them on.
 
-    grace_us: a client gets frames only so long after its rawmode was granted, because python-can 4.6.1 fails when it
-    reads a frame together with that last < ok >.
+    grace_us: a client gets frames only so long after its rawmode was granted, because python-can
+    4.6.1 fails when it reads a frame together with that last < ok >.
     """
 
     def __init__(self, bus, port=0, grace_us=GRACE_US):
@@ -66,7 +72,9 @@ class CanServer:
         return sum(client.end is not None for client in self._clients.values())
 
     def service(self, now_us):
-        """Accept, read, put the clients' frames on the bus, and send them what the bus has for them."""
+        """Accept, read, put the clients' frames on the bus, and send them what the bus has for
+        them.
+        """
         self.bus.now_us = now_us
         for descriptor, _ in self._epoll.poll(0):
             if descriptor == self._listener.fileno():
@@ -107,7 +115,7 @@ class CanServer:
         *commands, client.inbox = (client.inbox + data).split(b">")
         client.inbox = client.inbox[-LINE_BYTES_MAX:]
         for command in commands:
-            words = command[command.rfind(b"<") + 1:].split()
+            words = command[command.rfind(b"<") + 1 :].split()
             if words:
                 self._obey(client, words, now_us)
 
@@ -115,7 +123,11 @@ class CanServer:
         name = words[0]
         if name == b"send" and client.end is not None:
             self._send(client, words)
-        elif name == b"open" and len(words) == 2 and words[1].decode("ascii", "replace") == self.bus.name:
+        elif (
+            name == b"open"
+            and len(words) == 2
+            and words[1].decode("ascii", "replace") == self.bus.name
+        ):
             client.opened = True
             client.outbox += OK
         elif name == b"open":
@@ -136,12 +148,17 @@ class CanServer:
             data = bytes(int(word, 16) for word in words[3:])
             if length > 8 or len(data) != length or can_id > 0x1FFFFFFF:
                 raise ValueError("length or id")
-            client.end.send(can.Message(arbitration_id=can_id, is_extended_id=len(words[1]) > 3, data=data))
+            client.end.send(
+                can.Message(arbitration_id=can_id, is_extended_id=len(words[1]) > 3, data=data)
+            )
         except (ValueError, IndexError, can.CanOperationError):
-            self.refused += 1  # not told to the client: python-can 4.6.1 cannot read such an answer in raw mode
+            # not told to the client: python-can 4.6.1 cannot read such an answer in raw mode
+            self.refused += 1
 
     def _drain(self, client, now_us):
-        """Frames of the bus into the client's outbox; dropped during the grace time and when it does not read."""
+        """Frames of the bus into the client's outbox; dropped during the grace time and when it
+        does not read.
+        """
         if client.end is None:
             return
         queue = client.end.queue
@@ -157,7 +174,7 @@ class CanServer:
     def _flush(self, client):
         if client.outbox:
             try:
-                del client.outbox[:client.socket.send(client.outbox)]
+                del client.outbox[: client.socket.send(client.outbox)]
             except BlockingIOError:
                 pass  # its receive buffer is full: epoll tells when it reads again
             except ConnectionError:

@@ -1,7 +1,8 @@
 """A real pty as a serial line with a baud rate: what the rig's processes talk over.
 
-A pty is infinitely fast, so every chunk goes through a VirtualSerial that says when its last byte would have arrived.
-Parity does not exist on a pty. The rig keeps the controller's side open, so that a controller may come and go.
+A pty is infinitely fast, so every chunk goes through a VirtualSerial that says when its last byte
+would have arrived. Parity does not exist on a pty. The rig keeps the controller's side open, so
+that a controller may come and go.
 """
 
 import fcntl
@@ -14,14 +15,16 @@ from hil.wires.virtual import VirtualSerial
 
 
 class PtyWire:
-    """`slave_name` is the controller's tty; the owner waits on `fileno()` until `next_us` and calls service(now_us).
+    """`slave_name` is the controller's tty; the owner waits on `fileno()` until `next_us` and calls
+    service(now_us).
 
     on_down and tap as in VirtualSerial; faults are those of `line`.
     """
 
     def __init__(self, baud_Bd, char_bits=10, on_down=None, tap=None):
         self._master, self._slave = os.openpty()
-        tty.setraw(self._slave)  # otherwise the pty echoes what the devices say before anybody has opened it
+        # otherwise the pty echoes what the devices say before anybody has opened it
+        tty.setraw(self._slave)
         os.set_blocking(self._master, False)
         self.slave_name = os.ttyname(self._slave)
         self.line = VirtualSerial(baud_Bd, char_bits, on_down=on_down, on_up=self._write, tap=tap)
@@ -40,7 +43,8 @@ class PtyWire:
     def service(self, now_us):
         """Take what the controller has sent since the last call and deliver what is due.
 
-        How much there is is asked first: to read an empty tty is to wait for a kernel worker of ordinary priority.
+        How much there is is asked first: to read an empty tty is to wait for a kernel worker of
+        ordinary priority.
         """
         fcntl.ioctl(self._master, termios.FIONREAD, self._waiting)
         if self._waiting[0]:
@@ -57,4 +61,5 @@ class PtyWire:
             written = os.write(self._master, data)
         except BlockingIOError:
             written = 0
-        self.overflow_bytes += len(data) - written  # nobody reads at the other end: a UART would lose them too
+        # nobody reads at the other end: a UART would lose them too
+        self.overflow_bytes += len(data) - written

@@ -1,7 +1,9 @@
-"""Wires in virtual time: a serial line that knows its baud rate, and a CAN bus with python-can ends.
+"""Wires in virtual time: a serial line that knows its baud rate, and a CAN bus with python-can
+ends.
 
-Times are integer microseconds. A chunk of bytes arrives when its last byte has; CAN frames arrive at once (0.25 ms at
-500 kbit/s, well below a tick). Taps let an observer that is not the controller see everything.
+Times are integer microseconds. A chunk of bytes arrives when its last byte has; CAN frames arrive
+at once (0.25 ms at 500 kbit/s, well below a tick). Taps let an observer that is not the controller
+see everything.
 """
 
 import random
@@ -15,7 +17,9 @@ _LOST = 2  # downwards, on the wire for everyone to see, but no device takes it
 
 
 class Noise:
-    """Disturbs chunks from a seed: garbage bytes in front, one flipped bit, one lost byte; each so often in 1000."""
+    """Disturbs chunks from a seed: garbage bytes in front, one flipped bit, one lost byte; each so
+    often in 1000.
+    """
 
     def __init__(self, seed, garbage_permille=0, flip_permille=0, drop_permille=0):
         self.seed = seed
@@ -42,17 +46,35 @@ class Noise:
 class VirtualSerial:
     """A half-duplex serial line (RS-485) between a controller (down) and its devices (up).
 
-    on_down(data, time_us) gets what arrives at the devices and returns their replies [(due_us, data)], as
-    RtuSlave.receive does; on_up(data, time_us) gets what arrives at the controller; tap(time_us, direction, data) sees
-    every chunk as it arrives. Bytes of both directions that overlap in time destroy each other.
+    on_down(data, time_us) gets what arrives at the devices and returns their replies [(due_us,
+    data)], as RtuSlave.receive does; on_up(data, time_us) gets what arrives at the controller;
+    tap(time_us, direction, data) sees every chunk as it arrives. Bytes of both directions that
+    overlap in time destroy each other.
 
-    chunk_bytes: hand frames over in pieces of this size (0 = whole). Faults: noise (a Noise), cut (nothing passes),
-    echo (the controller hears itself, as with some adapters), gap_us (when set, a request that begins sooner after the
-    end of a reply is lost, because the devices take it for the reply's continuation).
+    chunk_bytes: hand frames over in pieces of this size (0 = whole). Faults: noise (a Noise), cut
+    (nothing passes), echo (the controller hears itself, as with some adapters), gap_us (when set, a
+    request that begins sooner after the end of a reply is lost, because the devices take it for the
+    reply's continuation).
     """
 
-    __slots__ = ("on_down", "on_up", "tap", "chunk_bytes", "noise", "cut", "echo", "gap_us", "collisions",
-                 "gap_violations", "next_us", "_scale", "_baud_Bd", "_events", "_start_us", "_end_us")
+    __slots__ = (
+        "on_down",
+        "on_up",
+        "tap",
+        "chunk_bytes",
+        "noise",
+        "cut",
+        "echo",
+        "gap_us",
+        "collisions",
+        "gap_violations",
+        "next_us",
+        "_scale",
+        "_baud_Bd",
+        "_events",
+        "_start_us",
+        "_end_us",
+    )
 
     def __init__(self, baud_Bd, char_bits=10, on_down=None, on_up=None, tap=None):
         self.on_down = on_down or _nobody
@@ -114,7 +136,7 @@ class VirtualSerial:
             self._insert((end_us, direction, data))
             return
         for first in range(0, len(data), size):
-            piece = data[first:first + size]
+            piece = data[first : first + size]
             self._insert((start_us + self.bytes_us(first + len(piece)), direction, piece))
 
     def _insert(self, event):
@@ -131,8 +153,10 @@ class VirtualSerial:
     def _collide(self, direction, data):
         """Two senders at once: neither is readable."""
         self.collisions += 1
-        self._events = [(time_us, way, _garbled(piece) if way != direction else piece)
-                        for time_us, way, piece in self._events]
+        self._events = [
+            (time_us, way, _garbled(piece) if way != direction else piece)
+            for time_us, way, piece in self._events
+        ]
         return _garbled(data)
 
     def deliver(self, now_us):
@@ -163,7 +187,9 @@ def _garbled(data):
 
 
 class CanFrame:
-    """A received data frame with what a reader of can.Message looks at; a third of its price, 270 times a second."""
+    """A received data frame with what a reader of can.Message looks at; a third of its price, 270
+    times a second.
+    """
 
     __slots__ = ("arbitration_id", "data", "is_extended_id", "timestamp")
     is_error_frame = is_remote_frame = False
@@ -191,13 +217,17 @@ class CanEnd:
         self.depth = depth
 
     def recv(self, timeout=None):
-        """The oldest frame, or None; never waits (time is virtual). Raises when the interface is down."""
+        """The oldest frame, or None; never waits (time is virtual). Raises when the interface is
+        down.
+        """
         if self.bus.down:
             raise can.CanOperationError(f"{self.bus.name}: network is down")
         return self.queue.popleft() if self.queue else None
 
     def send(self, msg, timeout=None):
-        """Put a can.Message on the bus. Raises when the interface is down or its transmit buffer is full."""
+        """Put a can.Message on the bus. Raises when the interface is down or its transmit buffer is
+        full.
+        """
         self.bus.transmitted(self, msg)
 
     @property
@@ -211,7 +241,9 @@ class CanEnd:
             self.bus.ends.remove(self)
 
     def put(self, message):
-        """Queue a received frame; when the queue is full the frame is lost, as in a socket buffer."""
+        """Queue a received frame; when the queue is full the frame is lost, as in a socket
+        buffer.
+        """
         if len(self.queue) < self.depth:
             self.queue.append(message)
         else:
@@ -221,8 +253,9 @@ class CanEnd:
 class VirtualCan:
     """A CAN bus: `attach()` gives python-can ends, `listen()` and `send()` serve the devices.
 
-    tap(time_us, can_id, data) sees every frame. now_us is the time of frames sent by ends; whoever owns the clock sets
-    it. Faults: down, transmit_full, state (a can.BusState), silent_ids (ids that get lost on the bus).
+    tap(time_us, can_id, data) sees every frame. now_us is the time of frames sent by ends; whoever
+    owns the clock sets it. Faults: down, transmit_full, state (a can.BusState), silent_ids (ids
+    that get lost on the bus).
     """
 
     def __init__(self, name="can0", tap=None):

@@ -1,7 +1,8 @@
-"""A board by MicroPython's own module `machine` (Raspberry Pi Pico, STM32): pins, UART, watchdog, files.
+"""A board by MicroPython's own module `machine` (Raspberry Pi Pico, STM32): pins, UART, watchdog,
+files.
 
-The board's own file gives the numbers. A contact that is closed pulls its pin up; the pull-down makes a broken wire an
-open contact.
+The board's own file gives the numbers. A contact that is closed pulls its pin up; the pull-down
+makes a broken wire an open contact.
 """
 
 import os
@@ -10,7 +11,8 @@ import time
 import machine
 from micropython import heap_lock, heap_unlock
 
-WATCHDOG_MS = 300  # a permit must not outlive 0.5 s without being renewed; writing the latch file takes up to 100 ms
+# a permit must not outlive 0.5 s without being renewed; writing the latch file takes up to 100 ms
+WATCHDOG_MS = 300
 BAUD_Bd = 115200
 IMAGE_FILE, LATCH_FILE = "image.bin", "latch.bin"
 REMOTE, KEY = 1, 2  # latch levels, as in safety.matrix
@@ -20,17 +22,22 @@ class MachineBoard:
     """The hardware of one board."""
 
     def __init__(self, relay_pin, contact_pins, service_pin, uart, uart_pins):
-        """relay_pin, contact_pins (in the order of second.CONTACT_NAMES), service_pin: as machine.Pin takes them;
-        uart: number; uart_pins: keyword arguments of machine.UART."""
+        """relay_pin, contact_pins (in the order of second.CONTACT_NAMES), service_pin: as
+        machine.Pin takes them; uart: number; uart_pins: keyword arguments of machine.UART.
+        """
         self._relay = machine.Pin(relay_pin, machine.Pin.OUT, value=0)
-        self._contacts = tuple([machine.Pin(pin, machine.Pin.IN, machine.Pin.PULL_DOWN) for pin in contact_pins])
+        self._contacts = tuple(
+            [machine.Pin(pin, machine.Pin.IN, machine.Pin.PULL_DOWN) for pin in contact_pins]
+        )
         self._service = machine.Pin(service_pin, machine.Pin.IN, machine.Pin.PULL_UP)
         self._uart = machine.UART(uart, BAUD_Bd, timeout=0, timeout_char=0, rxbuf=256, **uart_pins)
         self._watchdog = None
         self._tick_us = self._due_us = 0
 
     def service(self):
-        """True while the service jumper ties its pin to ground: a watchdog that runs cannot be stopped for loading."""
+        """True while the service jumper ties its pin to ground: a watchdog that runs cannot be
+        stopped for loading.
+        """
         return self._service.value() == 0
 
     def image(self):
@@ -39,7 +46,9 @@ class MachineBoard:
             return file.read()
 
     def remembered(self):
-        """Latch level of the last run: key when it cannot be read, remote at least after a reset by the watchdog."""
+        """Latch level of the last run: key when it cannot be read, remote at least after a reset by
+        the watchdog.
+        """
         try:
             with open(LATCH_FILE, "rb") as file:
                 data = file.read()
@@ -50,7 +59,9 @@ class MachineBoard:
         return max(data[0], REMOTE) if machine.reset_cause() == machine.WDT_RESET else data[0]
 
     def remember(self, level):
-        """Store a latch level: the relay has fallen before. The file system replaces the file as a whole."""
+        """Store a latch level: the relay has fallen before. The file system replaces the file as a
+        whole.
+        """
         heap_unlock()
         with open("latch.new", "wb") as file:
             file.write(bytes([level, 255 - level]))

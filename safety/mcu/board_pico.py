@@ -1,4 +1,6 @@
-"""Raspberry Pi Pico and Pico 2: which pin is what. Numbers are GPIO numbers, not those printed at the edge."""
+"""Raspberry Pi Pico and Pico 2: which pin is what. Numbers are GPIO numbers, not those printed at
+the edge.
+"""
 
 from safety.mcu.board_machine import MachineBoard
 

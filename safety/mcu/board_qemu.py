@@ -1,7 +1,9 @@
-"""The emulated mps2-an385 (Cortex-M3, 25 MHz): its UART, timer, watchdog and output register by address.
+"""The emulated mps2-an385 (Cortex-M3, 25 MHz): its UART, timer, watchdog and output register by
+address.
 
-QEMU models no input pins on this machine, so the contacts are a word in its outer memory, which the host maps from a
-file. That memory keeps its content through a reset, like the backup registers of a real microcontroller.
+QEMU models no input pins on this machine, so the contacts are a word in its outer memory, which the
+host maps from a file. That memory keeps its content through a reset, like the backup registers of a
+real microcontroller.
 """
 
 from machine import mem8, mem32
@@ -12,7 +14,11 @@ from safety.second import RELAY_BIT
 # Arm DUI0479 (CMSDK) and Arm AN385: registers of UART 1, timer 0, watchdog, LEDs of the board.
 _UART_DATA, _UART_STATE = const(0x40005000), const(0x40005004)
 _UART_CONTROL, _UART_DIVIDER = const(0x40005008), const(0x40005010)
-_TIMER_CONTROL, _TIMER_VALUE, _TIMER_RELOAD = const(0x40000000), const(0x40000004), const(0x40000008)
+_TIMER_CONTROL, _TIMER_VALUE, _TIMER_RELOAD = (
+    const(0x40000000),
+    const(0x40000004),
+    const(0x40000008),
+)
 _WATCHDOG_LOAD, _WATCHDOG_CONTROL = const(0x40008000), const(0x40008008)
 _WATCHDOG_CLEAR, _WATCHDOG_LOCK = const(0x4000800C), const(0x40008C00)
 _OUTPUT = const(0x40028000)
@@ -21,7 +27,12 @@ _TIMER_MASK = const(0x3FFFFFFF)  # 30 bits, 43 s: what a small integer holds
 _TICKS_PER_MS = const(25000)
 # Words in the outer memory, as hil/campaigns/channel_b/memory.py writes and reads them.
 _CONTACTS, _LATCH_LEVEL, _WATCHDOG_MS = const(0x21000004), const(0x21000008), const(0x2100000C)
-_HANG, _RUNNING, _IMAGE_BYTES, _IMAGE = const(0x21000010), const(0x21000014), const(0x21000018), const(0x21000100)
+_HANG, _RUNNING, _IMAGE_BYTES, _IMAGE = (
+    const(0x21000010),
+    const(0x21000014),
+    const(0x21000018),
+    const(0x21000100),
+)
 _REMOTE = const(1)
 
 
@@ -47,7 +58,9 @@ class Board:
         return bytes([mem8[_IMAGE + at] for at in range(mem32[_IMAGE_BYTES])])
 
     def remembered(self):
-        """Latch level of the last run; one that the watchdog ended waits for a remote reset at least."""
+        """Latch level of the last run; one that the watchdog ended waits for a remote reset at
+        least.
+        """
         return self._level
 
     def remember(self, level):
@@ -73,7 +86,9 @@ class Board:
         return ticks
 
     def contacts(self):
-        """The contact bits; the mirror contact is the output read back. The rig makes the program hang here."""
+        """The contact bits; the mirror contact is the output read back. The rig makes the program
+        hang here.
+        """
         while mem32[_HANG]:
             pass
         return mem32[_CONTACTS] | (RELAY_BIT if mem32[_OUTPUT] & 1 else 0)

@@ -1,7 +1,9 @@
-"""Channel B's loop: bytes until the tick is due, one step, relay, frame, and only then the watchdog.
+"""Channel B's loop: bytes until the tick is due, one step, relay, frame, and only then the
+watchdog.
 
 A board (board_*.py) is everything that touches the hardware:
-    image() -> bytes of the limit image; remembered() -> latch level of the last run; remember(level)
+    image() -> bytes of the limit image
+    remembered() -> latch level of the last run; remember(level)
     contacts() -> bits in the order of second.CONTACT_NAMES, 1: closed; relay(on)
     read(buffer) -> how many bytes of the link were put there; send(data)
     start(tick_ms): clock and watchdog run from here; elapsed() -> whole ticks since it last said so
@@ -15,7 +17,9 @@ LINE = bytearray(64)  # bytes taken from the link at a time
 
 
 def build(board):
-    """The channel on a board, relay off, nothing running yet. ValueError when there is no usable limit image."""
+    """The channel on a board, relay off, nothing running yet. ValueError when there is no usable
+    limit image.
+    """
     board.relay(0)
     return sc.Second(sc.read_file(board.image()), board.remembered())
 
@@ -24,12 +28,15 @@ def start(board, second):
     """From here the watchdog wants to be kicked, and nothing may allocate."""
     board.start(second.kernel.image[p.H_TICK_MS])
     board.lock_heap()
-    if second.latch_level:  # what a watchdog or an unreadable file left is nowhere yet: a cut of power would end it
+    # what a watchdog or an unreadable file left is nowhere yet: a cut of power would end it
+    if second.latch_level:
         board.remember(second.latch_level)
 
 
 def turn(board, second):
-    """One tick. The watchdog is kicked only when all of it was done: a hang anywhere lets the relay fall."""
+    """One tick. The watchdog is kicked only when all of it was done: a hang anywhere lets the relay
+    fall.
+    """
     elapsed = _wait(board, second)
     level = second.latch_level
     second.step(elapsed, board.contacts())
@@ -53,7 +60,9 @@ def _wait(board, second):
 
 
 def run(board):
-    """Never ends by itself but for service. Whatever ends it leaves the relay off, and the watchdog does the rest."""
+    """Never ends by itself but for service. Whatever ends it leaves the relay off, and the watchdog
+    does the rest.
+    """
     try:
         if board.service():
             return

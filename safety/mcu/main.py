@@ -1,4 +1,6 @@
-"""What a microcontroller starts by itself: channel B on the board whose file was put beside this one as board.py."""
+"""What a microcontroller starts by itself: channel B on the board whose file was put beside this
+one as board.py.
+"""
 
 from safety.mcu import board, loop
 

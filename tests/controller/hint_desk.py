@@ -21,8 +21,22 @@ def key_bytes(number):
 def sources(hints_per_s_max=10, valid_s_max=300):
     """One source of each role, by name sorted as the configuration does it."""
     fallback = dict.fromkeys(h.QUANTITIES) | {h.IMPORT_W_MAX: 350_000}
-    return tuple([Source(name, index, ROLES[name], index + 1 if ROLES[name] != "cap" else 0, valid_s_max,
-                         hints_per_s_max, 25_000, 100_000, fallback) for index, name in enumerate(sorted(ROLES))])
+    return tuple(
+        [
+            Source(
+                name,
+                index,
+                ROLES[name],
+                index + 1 if ROLES[name] != "cap" else 0,
+                valid_s_max,
+                hints_per_s_max,
+                25_000,
+                100_000,
+                fallback,
+            )
+            for index, name in enumerate(sorted(ROLES))
+        ]
+    )
 
 
 class Statistics:
@@ -45,6 +59,7 @@ def made(**settings):
             return None
         given.append(words)
         return len(given) - 1
+
     desk = hints.Desk(configured, keys, NONCE, take, statistics)
     desk.place = place
     return desk, given, statistics
@@ -52,8 +67,15 @@ def made(**settings):
 
 def hint(source="grid", sequence=1, **fields):
     """A good Hint with some fields changed."""
-    plain = {"nonce": NONCE, "sent_ms": NOW_MS, "kind": h.GRID_CAP, "quantity": h.IMPORT_W_MAX, "purpose": 7,
-             "value_W": 400_000, "valid_ms": 300_000}
+    plain = {
+        "nonce": NONCE,
+        "sent_ms": NOW_MS,
+        "kind": h.GRID_CAP,
+        "quantity": h.IMPORT_W_MAX,
+        "purpose": 7,
+        "value_W": 400_000,
+        "valid_ms": 300_000,
+    }
     return w.Hint(source=source, sequence=sequence, **(plain | fields))
 
 

@@ -1,7 +1,8 @@
-"""A cabinet with sources of hints, its sockets and its keys in a folder: for tests with mark.wire only.
+"""A cabinet with sources of hints, its sockets and its keys in a folder: for tests with mark.wire
+only.
 
-It is ticked by hand (`step`), or by a thread (`pumped`) that ticks once for every batch of datagrams; its time is its
-own.
+It is ticked by hand (`step`), or by a thread (`pumped`) that ticks once for every batch of
+datagrams; its time is its own.
 """
 
 import contextlib
@@ -41,13 +42,18 @@ role = "operator"
 priority = 1
 request_ramp_W_per_s = 1_000_000_000
 """
-KEYS = {name: bytes([number]) * 32 for number, name in enumerate(("cloud", "desk", "scheduler", "site_ems"), 1)}
+KEYS = {
+    name: bytes([number]) * 32
+    for number, name in enumerate(("cloud", "desk", "scheduler", "site_ems"), 1)
+}
 
 
 def _files(folder):
     """The example with the sources of this module in place of its own."""
     files = SiteFiles(folder)
-    own = re.findall(r"(?m)^\[source\..*\n(?:.+\n)*?(?=\[|\n)", files.paths[LAYER["site"]].read_text())
+    own = re.findall(
+        r"(?m)^\[source\..*\n(?:.+\n)*?(?=\[|\n)", files.paths[LAYER["site"]].read_text()
+    )
     for table in own:
         files.replace("site", table, "")
     return files.append("site", SOURCES)
@@ -66,11 +72,15 @@ class HintedSite:
         settings = _files(folder).load()
         self.bench = Bench(store.Loaded(store.CLEAN, None, 0, []), settings=settings)
         cabinet = self.bench.cabinet
-        cabinet.journal = journal_header.open_journal(str(self.run_dir / "journal"), settings, cabinet.core, 1 << 20)
+        cabinet.journal = journal_header.open_journal(
+            str(self.run_dir / "journal"), settings, cabinet.core, 1 << 20
+        )
         loaded, lines = keys.load(str(self.state_dir), KEYS, 0, 0)
         assert lines == []
         self.listener = HintListener(str(self.run_dir), cabinet, loaded)
-        self.commands = operator_commands.Listener(str(self.run_dir / "command.sock"), self.listener.change_key)
+        self.commands = operator_commands.Listener(
+            str(self.run_dir / "command.sock"), self.listener.change_key
+        )
         self.wake = os.pipe()
 
     def reopen(self, keys_of_sources):
@@ -85,7 +95,9 @@ class HintedSite:
     def entry(self, source, quantity):
         """Number of a source's quantity in the hint table."""
         names = [each.name for each in self.bench.cabinet.config.sources]
-        return names.index(source) * len(hint_codes.QUANTITIES) + list(hint_codes.QUANTITIES).index(quantity)
+        return names.index(source) * len(hint_codes.QUANTITIES) + list(hint_codes.QUANTITIES).index(
+            quantity
+        )
 
     def run(self):
         """Tick until the cabinet runs, without limits that are still opening."""
@@ -94,7 +106,9 @@ class HintedSite:
         return self
 
     def step(self):
-        """One tick: what waits is taken as the loop does it, then answered. Returns how many datagrams it took."""
+        """One tick: what waits is taken as the loop does it, then answered. Returns how many
+        datagrams it took.
+        """
         now_us, taken = self.bench.now_us, 0
         while self.listener.hungry and select.select([self.listener], (), (), 0)[0]:
             self.listener.receive(now_us)

@@ -1,12 +1,14 @@
-"""Kills and power cuts of a real recorder process at seeded instants: a command of its own, `--cuts 200` of each.
+"""Kills and power cuts of a real recorder process at seeded instants: a command of its own, `--cuts
+200` of each.
 
-kill: SIGKILL while trips are written, and again, 200 times over one state directory; at the end every trip of the
-journal is there once, in order, and the chain is whole.
+kill: SIGKILL while trips are written, and again, 200 times over one state directory; at the end
+every trip of the journal is there once, in order, and the chain is whole.
 
-power: one run under strace(1), which notes every write, fsync and rename. At each instant the disk is put together as a
-power cut may leave it: what was synced is there; of everything later each sector of 512 bytes is there or not, by a
-seeded draw, and names given since the last sync of their directory may be the old ones. A new recorder starts on that:
-every event that had been published before the instant must be there, and the chain whole up to that hash. Needs strace.
+power: one run under strace(1), which notes every write, fsync and rename. At each instant the disk
+is put together as a power cut may leave it: what was synced is there; of everything later each
+sector of 512 bytes is there or not, by a seeded draw, and names given since the last sync of their
+directory may be the old ones. A new recorder starts on that: every event that had been published
+before the instant must be there, and the chain whole up to that hash. Needs strace.
 
 Tests with mark.wire use a handful of each.
 """
@@ -42,16 +44,32 @@ ESCAPE = re.compile(r"\\x([0-9a-f]{2})")
 
 def command(run_dir, state_dir):
     """The recorder as it is started on a cabinet, with short captures."""
-    return [sys.executable, "-m", "controller", "record", "--run-dir", str(run_dir), "--state-dir", str(state_dir),
-            "--capture-before-s", "2", "--capture-after-s", "2"]
+    return [
+        sys.executable,
+        "-m",
+        "controller",
+        "record",
+        "--run-dir",
+        str(run_dir),
+        "--state-dir",
+        str(state_dir),
+        "--capture-before-s",
+        "2",
+        "--capture-after-s",
+        "2",
+    ]
 
 
 def trips_of(state_dir):
     """[(sequence, instance)] as recorded; [] without a record."""
     with reading.opened(str(state_dir / "record.db")) as connection:
-        rows = connection.execute("SELECT sequence, text, scope FROM events WHERE kind = 'trip' ORDER BY id").fetchall()
-    return [(sequence, text.partition(":")[0] + ("" if scope == "cabinet" else f".{scope}"))
-            for sequence, text, scope in rows]
+        rows = connection.execute(
+            "SELECT sequence, text, scope FROM events WHERE kind = 'trip' ORDER BY id"
+        ).fetchall()
+    return [
+        (sequence, text.partition(":")[0] + ("" if scope == "cabinet" else f".{scope}"))
+        for sequence, text, scope in rows
+    ]
 
 
 def verdict(state_dir, published=None):
@@ -60,7 +78,9 @@ def verdict(state_dir, published=None):
 
 
 def kills(folder, cuts, seed, frames_max=500):
-    """Kill a recorder so many times while a journal grows; returns {cuts, trips, missing, twice, broken}."""
+    """Kill a recorder so many times while a journal grows; returns {cuts, trips, missing, twice,
+    broken}.
+    """
     draw = random.Random(seed)
     run_dir, state_dir = folder / "run", folder / "state"
     run_dir.mkdir()
@@ -81,10 +101,16 @@ def kills(folder, cuts, seed, frames_max=500):
     process.wait()
     feed.close()
     found = trips_of(state_dir)
-    return {"cuts": cuts, "frames": feed.sequence, "trips": len(feed.trips),
-            "missing": len(set(feed.trips) - set(found)), "twice": len(found) - len(set(found)),
-            "out_of_order": sorted(feed.trips) != sorted(found) or [each[0] for each in found] != sorted(
-                each[0] for each in found), "broken": broken + (not verdict(state_dir).intact)}
+    return {
+        "cuts": cuts,
+        "frames": feed.sequence,
+        "trips": len(feed.trips),
+        "missing": len(set(feed.trips) - set(found)),
+        "twice": len(found) - len(set(found)),
+        "out_of_order": sorted(feed.trips) != sorted(found)
+        or [each[0] for each in found] != sorted(each[0] for each in found),
+        "broken": broken + (not verdict(state_dir).intact),
+    }
 
 
 def _safely(function, *arguments):
@@ -102,13 +128,31 @@ def _feed(feed, frames):
 
 # -- power cuts
 
+
 def traced_run(folder, frames, seed):
-    """One run under strace; returns the operations on the state directory and on the published head, in order."""
+    """One run under strace; returns the operations on the state directory and on the published
+    head, in order.
+    """
     run_dir, state_dir, log = folder / "run", folder / "state", folder / "strace"
     run_dir.mkdir()
     feed = Feed(run_dir, seed)
-    process = subprocess.Popen(["strace", "-f", "-y", "-xx", "-s", "2000000", "-e", f"trace={CALLS}", "-o", str(log),
-                                *command(run_dir, state_dir)], cwd=ROOT, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [
+            "strace",
+            "-f",
+            "-y",
+            "-xx",
+            "-s",
+            "2000000",
+            "-e",
+            f"trace={CALLS}",
+            "-o",
+            str(log),
+            *command(run_dir, state_dir),
+        ],
+        cwd=ROOT,
+        stderr=subprocess.DEVNULL,
+    )
     guard_s = time.monotonic() + GUARD_S
     while not (run_dir / "record.head").exists() and time.monotonic() < guard_s:
         time.sleep(0.05)
@@ -118,7 +162,9 @@ def traced_run(folder, frames, seed):
     process.wait()
     feed.close()
     with open(log, encoding="ascii", errors="replace") as file:
-        return [op for op in (parsed(line) for line in file) if op and op[1].startswith(str(folder))]
+        return [
+            op for op in (parsed(line) for line in file) if op and op[1].startswith(str(folder))
+        ]
 
 
 def parsed(line):
@@ -128,7 +174,11 @@ def parsed(line):
         return None
     call, arguments, result = match[1], _split(match[2]), int(match[3])
     if call == "openat":
-        return ("open", _text(arguments[1]), "O_TRUNC" in arguments[2], b"") if "O_CREAT" in arguments[2] else None
+        return (
+            ("open", _text(arguments[1]), "O_TRUNC" in arguments[2], b"")
+            if "O_CREAT" in arguments[2]
+            else None
+        )
     if call in ("rename", "unlink"):
         return call, _text(arguments[0]), _text(arguments[-1]), b""
     path = _text(arguments[0].partition("<")[2].rpartition(">")[0])
@@ -141,7 +191,8 @@ def parsed(line):
 
 
 def _split(text):
-    return [part.strip() for part in text.split(", ")]  # strings are all hexadecimal: no comma in them
+    # strings are all hexadecimal: no comma in them
+    return [part.strip() for part in text.split(", ")]
 
 
 def _bytes(text):
@@ -188,12 +239,16 @@ class Disk:
         for change in self.pending_names:
             if os.path.dirname(change[1]) == directory:
                 _change(self.durable_names, change)
-        self.pending_names = [change for change in self.pending_names if os.path.dirname(change[1]) != directory]
+        self.pending_names = [
+            change for change in self.pending_names if os.path.dirname(change[1]) != directory
+        ]
 
     def after_cut(self, draw):
-        """{path: content} as a power cut may leave it: names in order up to a drawn point, sectors as drawn."""
+        """{path: content} as a power cut may leave it: names in order up to a drawn point, sectors
+        as drawn.
+        """
         names = dict(self.durable_names)
-        for change in self.pending_names[:draw.randint(0, len(self.pending_names))]:
+        for change in self.pending_names[: draw.randint(0, len(self.pending_names))]:
             _change(names, change)
         return {path: file.after_cut(draw) for path, file in names.items()}
 
@@ -235,14 +290,14 @@ class File:
                 continue
             for first in range(0, len(written), SECTOR_BYTES):
                 if draw.random() < 0.5:
-                    _put(content, written[first:first + SECTOR_BYTES], at + first)
+                    _put(content, written[first : first + SECTOR_BYTES], at + first)
         return bytes(content)
 
 
 def _put(content, written, at):
     if len(content) < at:
         content.extend(bytes(at - len(content)))
-    content[at:at + len(written)] = written
+    content[at : at + len(written)] = written
 
 
 def _resize(content, size):
@@ -253,7 +308,11 @@ def _resize(content, size):
 def power_cuts(folder, cuts, seed, frames=4000):
     """Cut the power so many times; returns {cuts, operations, events, lost, broken, failures}."""
     draw = random.Random(seed)
-    ops = [op for op in traced_run(folder, frames, seed) if not op[1].endswith(("-shm", "record.lock", "/journal"))]
+    ops = [
+        op
+        for op in traced_run(folder, frames, seed)
+        if not op[1].endswith(("-shm", "record.lock", "/journal"))
+    ]
     instants = sorted(draw.randrange(len(ops)) for _ in range(cuts))
     disk, published, failures, at = Disk(), (0, chain.START), [], 0
     for number, instant in enumerate(instants):
@@ -261,7 +320,9 @@ def power_cuts(folder, cuts, seed, frames=4000):
             published = _published(ops[at], disk, folder) or published
             disk.apply(ops[at])
             at += 1
-        failures += _reopen(folder / f"cut_{number}", folder / "state", disk.after_cut(draw), published)
+        failures += _reopen(
+            folder / f"cut_{number}", folder / "state", disk.after_cut(draw), published
+        )
     return {"cuts": cuts, "operations": len(ops), "events": published[0], "failures": failures}
 
 
@@ -282,7 +343,9 @@ def _reopen(folder, state_dir, files, published):
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(content)
     (folder / "state").mkdir(exist_ok=True)
-    recorder = Recorder(str(folder / "run"), str(folder / "state"), Limits(), lambda line: None, FakeClocks())
+    recorder = Recorder(
+        str(folder / "run"), str(folder / "state"), Limits(), lambda line: None, FakeClocks()
+    )
     recorder.step()
     recorder.close()
     found = verdict(folder / "state", published[1])
@@ -294,7 +357,9 @@ def _reopen(folder, state_dir, files, published):
 
 
 def main():
-    parser = argparse.ArgumentParser(description="Kill a recorder, and cut its power, at seeded instants.")
+    parser = argparse.ArgumentParser(
+        description="Kill a recorder, and cut its power, at seeded instants."
+    )
     parser.add_argument("--cuts", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--how", choices=("kill", "power", "both"), default="both")
@@ -310,7 +375,11 @@ def main():
     if arguments.json:
         Path(arguments.json).write_text(text + "\n", encoding="ascii")
     kill, power = found.get("kill", {}), found.get("power", {})
-    return 1 if kill.get("missing") or kill.get("twice") or kill.get("broken") or power.get("failures") else 0
+    return (
+        1
+        if kill.get("missing") or kill.get("twice") or kill.get("broken") or power.get("failures")
+        else 0
+    )
 
 
 if __name__ == "__main__":

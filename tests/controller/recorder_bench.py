@@ -1,4 +1,6 @@
-"""What the tests of the recorder share: a virtual cabinet that writes a journal, a recorder on clocks of their own."""
+"""What the tests of the recorder share: a virtual cabinet that writes a journal, a recorder on
+clocks of their own.
+"""
 
 from controller.record import journal_header
 from controller.recorder import reading
@@ -70,16 +72,23 @@ class Bench:
             self.rig.controller.cabinet.journal.close()
         self.rig = VirtualRig(CONFIG, lambda t_s: 300_000.0, 1, actions, {"soc": 0.55})
         cabinet = self.rig.controller.cabinet
-        cabinet.journal = journal_header.open_journal(str(self.run_dir / "journal"), CONFIG, cabinet.core, self.ring_bytes)
+        cabinet.journal = journal_header.open_journal(
+            str(self.run_dir / "journal"), CONFIG, cabinet.core, self.ring_bytes
+        )
 
     def start_recorder(self):
         """A recorder, as if its process had just begun."""
-        self.recorder = Recorder(str(self.run_dir), str(self.state_dir), self.limits, self.said.append, self.clocks)
+        self.recorder = Recorder(
+            str(self.run_dir), str(self.state_dir), self.limits, self.said.append, self.clocks
+        )
         return self.recorder
 
     def kill_recorder(self):
-        """It is gone between two instructions: nothing is written any more, nothing is closed in order."""
-        self.dead.append(self.recorder)  # kept, so that nothing is closed, and no log is put in order, by its end
+        """It is gone between two instructions: nothing is written any more, nothing is closed in
+        order.
+        """
+        # kept, so that nothing is closed, and no log is put in order, by its end
+        self.dead.append(self.recorder)
         self.recorder = None
 
     def run(self, duration_s, record=True):

@@ -1,4 +1,6 @@
-"""A journal with many trips, written by hand as fast as wanted, and what a recorder must have made of it."""
+"""A journal with many trips, written by hand as fast as wanted, and what a recorder must have made
+of it.
+"""
 
 import os
 import random
@@ -16,7 +18,9 @@ RING_BYTES = 32 << 20
 
 
 class Feed:
-    """Frames of a quiet cabinet in which rows come and go at seeded ticks. `trips`: [(sequence, instance)] so far."""
+    """Frames of a quiet cabinet in which rows come and go at seeded ticks. `trips`: [(sequence,
+    instance)] so far.
+    """
 
     def __init__(self, run_directory, seed, trip_every=25):
         header = journal_header.journal_header(CONFIG)
@@ -24,8 +28,15 @@ class Feed:
         self.names = header["stage_instances"]
         self.standing_at = len(header["output_names"])
         self.state = core.state_words()
-        self.journal = JournalWriter(os.path.join(run_directory, "journal"), header, len(core.inp), len(core.fresh),
-                                     len(core.out), len(self.state), RING_BYTES)
+        self.journal = JournalWriter(
+            os.path.join(run_directory, "journal"),
+            header,
+            len(core.inp),
+            len(core.fresh),
+            len(core.out),
+            len(self.state),
+            RING_BYTES,
+        )
         self.draw, self.trip_every = random.Random(seed), trip_every
         self.sequence, self.trips = 0, []
         self.may_trip = [name for name in self.names if row_kind(name.partition(".")[0]) == TRIP]
@@ -39,7 +50,9 @@ class Feed:
             changed = True
             self._toggle(self.draw.choice(self.may_trip))
         keyframe = changed or self.sequence % 500 == 0
-        self.journal.append(self.sequence, 1, core.inp, core.fresh, core.out, self.state if keyframe else None)
+        self.journal.append(
+            self.sequence, 1, core.inp, core.fresh, core.out, self.state if keyframe else None
+        )
         self.sequence += 1
 
     def _toggle(self, name):

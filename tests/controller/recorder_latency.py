@@ -1,8 +1,8 @@
 """How long after its frame an event is durable: a command of its own, JSON out.
 
-A journal is written every 20 ms beside a real recorder process; the time from the end of the write of a frame with a
-trip until another connection sees the event. SQLite shows a commit to others after the fsync of its log (WAL with
-synchronous=FULL), so what is seen is durable.
+A journal is written every 20 ms beside a real recorder process; the time from the end of the write
+of a frame with a trip until another connection sees the event. SQLite shows a commit to others
+after the fsync of its log (WAL with synchronous=FULL), so what is seen is durable.
 """
 
 import argparse
@@ -60,7 +60,10 @@ def _seen(connection, feed):
     wanted, due_us = len(feed.trips), clock.now_us() + TICK_US
     guard_us = due_us + GUARD_US
     while clock.now_us() < guard_us:
-        if connection.execute("SELECT count(*) FROM events WHERE kind = 'trip'").fetchone()[0] >= wanted:
+        if (
+            connection.execute("SELECT count(*) FROM events WHERE kind = 'trip'").fetchone()[0]
+            >= wanted
+        ):
             return clock.now_us()
         if clock.now_us() >= due_us:
             feed.journal.append(feed.sequence, 1, feed.core.inp, feed.core.fresh, feed.core.out)
@@ -70,7 +73,9 @@ def _seen(connection, feed):
 
 
 def main():
-    parser = argparse.ArgumentParser(description="Time from a frame with a trip to a durable event.")
+    parser = argparse.ArgumentParser(
+        description="Time from a frame with a trip to a durable event."
+    )
     parser.add_argument("--trips", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--dir", help="where the record is written: the disk to be measured")
@@ -78,10 +83,19 @@ def main():
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=arguments.dir) as folder:
         found = measure(Path(folder), arguments.trips, arguments.seed)
-    result = {"what": "frame to durable event", "trips": len(found), "python": platform.python_version(),
-              "sqlite": sqlite3.sqlite_version, "load_average": os.getloadavg()[0],
-              "over_100_ms": sum(each_us > 100_000 for each_us in found), "latency_us": {
-                  "p50": found[len(found) // 2], "p99": found[-(-len(found) * 99 // 100) - 1], "max": found[-1]}}
+    result = {
+        "what": "frame to durable event",
+        "trips": len(found),
+        "python": platform.python_version(),
+        "sqlite": sqlite3.sqlite_version,
+        "load_average": os.getloadavg()[0],
+        "over_100_ms": sum(each_us > 100_000 for each_us in found),
+        "latency_us": {
+            "p50": found[len(found) // 2],
+            "p99": found[-(-len(found) * 99 // 100) - 1],
+            "max": found[-1],
+        },
+    }
     print(json.dumps(result))
     if arguments.json:
         Path(arguments.json).write_text(json.dumps(result) + "\n", encoding="ascii")

@@ -22,7 +22,9 @@ class SiteFiles:
             self.paths.append(path)
 
     def replace(self, layer, old, new):
-        """Replace `old`, which must be there, in the file of a layer ("type", "site", "cabinet")."""
+        """Replace `old`, which must be there, in the file of a layer ("type", "site",
+        "cabinet").
+        """
         path = self.paths[LAYER[layer]]
         text = path.read_text()
         assert old in text, f"{old!r} is not in {path.name}: the test no longer says what it means"

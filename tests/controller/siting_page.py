@@ -1,4 +1,6 @@
-"""The tables of controller/siting/README.md, made from the code: `python -m tests.controller.siting_page`."""
+"""The tables of controller/siting/README.md, made from the code: `python -m
+tests.controller.siting_page`.
+"""
 
 from controller.siting import fields, rules, scopes
 from tests import generated_page
@@ -33,21 +35,32 @@ def clause(rule, edition):
 
 def rule_table():
     """One line a rule."""
-    lines = [f"| rule | what | number | holds for | {' | '.join(fields.EDITIONS)} |", "|" + "---|" * 8]
+    lines = [
+        f"| rule | what | number | holds for | {' | '.join(fields.EDITIONS)} |",
+        "|" + "---|" * 8,
+    ]
     for rule in rules.RULES:
-        lines.append(f"| {rule.id} | {rule.what} | {number(rule)} | {holds(rule)} | "
-                     + " | ".join([clause(rule, edition) for edition in fields.EDITIONS]) + " |")
+        lines.append(
+            f"| {rule.id} | {rule.what} | {number(rule)} | {holds(rule)} | "
+            + " | ".join([clause(rule, edition) for edition in fields.EDITIONS])
+            + " |"
+        )
     return "\n".join(lines)
 
 
 def key_table():
     """One line a key."""
     lines = ["| table | key | allowed | meaning |", "|---|---|---|---|"]
-    tables = {"top of the file": fields.SITE, **{f"[{name}.NAME]": keys for name, keys in fields.TABLES.items()},
-              **{f"[{name}]": keys for name, keys in fields.SINGLE_TABLES.items()}}
+    tables = {
+        "top of the file": fields.SITE,
+        **{f"[{name}.NAME]": keys for name, keys in fields.TABLES.items()},
+        **{f"[{name}]": keys for name, keys in fields.SINGLE_TABLES.items()},
+    }
     for table, keys in tables.items():
         for key, field in keys.items():
-            what = "; ".join([part for part in ("must be said" if field.is_required else "", field.what) if part])
+            what = "; ".join(
+                [part for part in ("must be said" if field.is_required else "", field.what) if part]
+            )
             lines.append(f"| {table} | {key} | {fields.allowed_words(field)} | {what} |")
     return "\n".join(lines)
 
@@ -56,7 +69,9 @@ def technology_table():
     """One line a technology."""
     lines = ["| technology | B1: over | B11: at most in a fire area |", "|---|---|---|"]
     for name, (threshold_kWh, most_kWh) in fields.TECHNOLOGIES.items():
-        lines.append(f"| {name} | {threshold_kWh} kWh | {f'{most_kWh} kWh' if most_kWh else 'unlimited'} |")
+        lines.append(
+            f"| {name} | {threshold_kWh} kWh | {f'{most_kWh} kWh' if most_kWh else 'unlimited'} |"
+        )
     return "\n".join(lines)
 
 

@@ -1,30 +1,88 @@
-"""Siting files made for a test: a base that meets every rule of its mode, and what a test says otherwise."""
+"""Siting files made for a test: a base that meets every rule of its mode, and what a test says
+otherwise.
+"""
 
 import json
 
 from controller.siting import audit, reading, rules
 
-FRAME = {"schema": 1, "name": "Test", "edition": "nfpa855_2023_ifc_2021", "mode": "stationary", "place": "outdoors",
-         "hazard_mitigation_analysis": "HMA-1",
-         "signs_say": ["energized", "technology", "hazards", "suppression", "contact"],
-         "permit_file": ["listings", "esms", "rated_walls", "signs", "suppression", "smoke_detection", "ventilation",
-                         "racks"]}
-MODEL = {"size_m": [1.0, 1.0], "height_m": 2.0, "technology": "lithium_ion", "energy_kWh": 40, "walk_in": False,
-         "container": "none", "ul_9540_listing": "list. 1", "ul_1973_listing": "list. 2", "residential_listing": True}
-TESTED = {"ul_9540a_report": "report 1", "ul_9540a_edition": "ed. 4", "ul_9540a_spacing_m": 0.5,
-          "ul_9540a_wall_spacing_m": 0.3, "ul_9540a_wall_rise_K": 50, "ul_9540a_egress_heat_flux_W_per_m2": 900,
-          "ul_9540a_no_flaming_outside": True, "ul_9540a_no_explosion": True, "ul_9540a_neighbours_below_vent": True,
-          "large_scale_fire_test": "test 1"}
-KINDS = ("lot_line", "public_way", "building", "combustibles", "hazmat", "high_piled_stock", "other", "egress",
-         "air_intake", "vegetation", "opening", "main_panel", "disconnect")
-ROOM = {"outline_m": [[0, 0], [20, 0], [20, 20], [0, 20]], "fire_rating_h": 2, "floor_above_vehicle_access_m": 0,
-        "floor_below_exit_discharge_m": 0}
+FRAME = {
+    "schema": 1,
+    "name": "Test",
+    "edition": "nfpa855_2023_ifc_2021",
+    "mode": "stationary",
+    "place": "outdoors",
+    "hazard_mitigation_analysis": "HMA-1",
+    "signs_say": ["energized", "technology", "hazards", "suppression", "contact"],
+    "permit_file": [
+        "listings",
+        "esms",
+        "rated_walls",
+        "signs",
+        "suppression",
+        "smoke_detection",
+        "ventilation",
+        "racks",
+    ],
+}
+MODEL = {
+    "size_m": [1.0, 1.0],
+    "height_m": 2.0,
+    "technology": "lithium_ion",
+    "energy_kWh": 40,
+    "walk_in": False,
+    "container": "none",
+    "ul_9540_listing": "list. 1",
+    "ul_1973_listing": "list. 2",
+    "residential_listing": True,
+}
+TESTED = {
+    "ul_9540a_report": "report 1",
+    "ul_9540a_edition": "ed. 4",
+    "ul_9540a_spacing_m": 0.5,
+    "ul_9540a_wall_spacing_m": 0.3,
+    "ul_9540a_wall_rise_K": 50,
+    "ul_9540a_egress_heat_flux_W_per_m2": 900,
+    "ul_9540a_no_flaming_outside": True,
+    "ul_9540a_no_explosion": True,
+    "ul_9540a_neighbours_below_vent": True,
+    "large_scale_fire_test": "test 1",
+}
+KINDS = (
+    "lot_line",
+    "public_way",
+    "building",
+    "combustibles",
+    "hazmat",
+    "high_piled_stock",
+    "other",
+    "egress",
+    "air_intake",
+    "vegetation",
+    "opening",
+    "main_panel",
+    "disconnect",
+)
+ROOM = {
+    "outline_m": [[0, 0], [20, 0], [20, 20], [0, 20]],
+    "fire_rating_h": 2,
+    "floor_above_vehicle_access_m": 0,
+    "floor_below_exit_discharge_m": 0,
+}
 
 
 def content(*changes):
-    """Two units 5 m apart in an empty field; each change is a dictionary merged into it, None takes a key away."""
-    found = {**FRAME, "model": {"m": dict(MODEL)},
-             "unit": {"a": {"model": "m", "center_m": [5.0, 5.0]}, "b": {"model": "m", "center_m": [11.0, 5.0]}}}
+    """Two units 5 m apart in an empty field; each change is a dictionary merged into it, None takes
+    a key away.
+    """
+    found = {
+        **FRAME,
+        "model": {"m": dict(MODEL)},
+        "unit": {
+            "a": {"model": "m", "center_m": [5.0, 5.0]},
+            "b": {"model": "m", "center_m": [11.0, 5.0]},
+        },
+    }
     for change in changes:
         _merge(found, change)
     if "absent" not in found:
@@ -49,7 +107,10 @@ def toml(value):
     for section, tables in value.items():
         if isinstance(tables, dict) and all([isinstance(each, dict) for each in tables.values()]):
             for name, table in tables.items():
-                lines += [f"[{section}.{name}]", *[f"{key} = {_value(each)}" for key, each in table.items()]]
+                lines += [
+                    f"[{section}.{name}]",
+                    *[f"{key} = {_value(each)}" for key, each in table.items()],
+                ]
         elif isinstance(tables, dict):
             lines += [f"[{section}]", *[f"{key} = {_value(each)}" for key, each in tables.items()]]
     return "\n".join(lines) + "\n"

@@ -1,7 +1,9 @@
-"""A simulated cabinet behind real ptys and a CAN server, served by the test itself: for tests with mark.wire only.
+"""A simulated cabinet behind real ptys and a CAN server, served by the test itself: for tests with
+mark.wire only.
 
-Silence of 0.5 s trips rows, so a busy machine must not hold up the test or the controller: both take real-time priority
-where that is permitted, which the messages of the controller then say nothing about (`said` leaves them out).
+Silence of 0.5 s trips rows, so a busy machine must not hold up the test or the controller: both
+take real-time priority where that is permitted, which the messages of the controller then say
+nothing about (`said` leaves them out).
 """
 
 import contextlib
@@ -36,7 +38,9 @@ name = "Wired"
 
 
 class WiredSite:
-    """Plant, devices, wires and the files of one cabinet in a folder; controllers are started as processes."""
+    """Plant, devices, wires and the files of one cabinet in a folder; controllers are started as
+    processes.
+    """
 
     def __init__(self, folder):
         self.folder = Path(folder)
@@ -72,10 +76,16 @@ class WiredSite:
         return f'[bus.{bus.name}]\nport = "{self.folder / bus.name}"\n'
 
     def plug(self, name):
-        """A new pty behind the bus's name, as an adapter that is plugged in again gets a new device."""
+        """A new pty behind the bus's name, as an adapter that is plugged in again gets a new
+        device.
+        """
         bus = next(bus for bus in self.config.buses if bus.name == name)
-        wire = self.ptys[name] = PtyWire(bus.baud_Bd, bus.character_bits, self.cabinet.slaves[name].receive,
-                                         lambda time_us, is_up, data: self._heard(name, is_up))
+        wire = self.ptys[name] = PtyWire(
+            bus.baud_Bd,
+            bus.character_bits,
+            self.cabinet.slaves[name].receive,
+            lambda time_us, is_up, data: self._heard(name, is_up),
+        )
         link = self.folder / name
         link.unlink(missing_ok=True)
         link.symlink_to(wire.slave_name)
@@ -92,8 +102,22 @@ class WiredSite:
     def start(self, *arguments):
         """A controller as a process of its own; its messages go to a pipe."""
         process = subprocess.Popen(
-            [sys.executable, "-m", "controller", "run", str(self.file), "--run-dir", str(self.folder), "--state-dir",
-             str(self.state), *arguments], cwd=ROOT, stderr=subprocess.PIPE, text=True)
+            [
+                sys.executable,
+                "-m",
+                "controller",
+                "run",
+                str(self.file),
+                "--run-dir",
+                str(self.folder),
+                "--state-dir",
+                str(self.state),
+                *arguments,
+            ],
+            cwd=ROOT,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
         self.started.append(process)
         return process
 
@@ -140,7 +164,9 @@ class WiredSite:
         return self.cabinet.plant.relays.pcs_enable and self.contactors == [2, 2, 2]
 
     def seen(self):
-        """Snapshot of the controller's journal, read on from where it was; None before there is one."""
+        """Snapshot of the controller's journal, read on from where it was; None before there is
+        one.
+        """
         try:
             journal = os.stat(self.folder / "journal").st_ino
             if journal != self._journal:
@@ -169,4 +195,8 @@ class WiredSite:
 def said(process):
     """What a controller that has ended had to say, without what this machine does not permit."""
     lines = process.stderr.read().splitlines()
-    return [line for line in lines if "real-time priority" not in line and "memory is not locked" not in line]
+    return [
+        line
+        for line in lines
+        if "real-time priority" not in line and "memory is not locked" not in line
+    ]

@@ -1,4 +1,6 @@
-"""A scripted SunSpec converter and how to bring a driver up with it, for the tests of the converter family."""
+"""A scripted SunSpec converter and how to bring a driver up with it, for the tests of the converter
+family.
+"""
 
 import struct
 
@@ -13,7 +15,9 @@ WSET, OP_CTL, CONTROLLER_HB, RVRT = "704.24", "715.8", "715.5", "704.30"
 
 
 class Converter(Slave):
-    """Holding registers of a SunSpec chain; `put("701.10", value)` by model and offset. Ticks once a second."""
+    """Holding registers of a SunSpec chain; `put("701.10", value)` by model and offset. Ticks once
+    a second.
+    """
 
     def __init__(self, chain=CHAIN, base=40000, lengths=None):
         super().__init__()
@@ -36,8 +40,16 @@ class Converter(Slave):
         self.put("701.6", 0, 2)
         self.put("701.10", 1000)  # x 10^2 W
         self.put("701.116", 2)
-        for name, words, raw in (("22", 1, 0), ("23", 1, 0), ("24", 2, 0), ("26", 2, 0), ("30", 1, 0), ("31", 2, 0),
-                                 ("33", 2, 0), ("55", 1, 0)):
+        for name, words, raw in (
+            ("22", 1, 0),
+            ("23", 1, 0),
+            ("24", 2, 0),
+            ("26", 2, 0),
+            ("30", 1, 0),
+            ("31", 2, 0),
+            ("33", 2, 0),
+            ("55", 1, 0),
+        ):
             self.put("704." + name, raw, words)
         for name, raw in (("34", 7683), ("44", -1301), ("59", -1), ("60", -3), ("61", -1)):
             self.put("802." + name, raw)
@@ -81,8 +93,11 @@ class Converter(Slave):
 
     def written(self, name):
         """[values] of the writes that began at this point."""
-        return [struct.unpack(f">{len(data) // 2}H", data) for _, address, data in self.writes
-                if address == self.address(name)]
+        return [
+            struct.unpack(f">{len(data) // 2}H", data)
+            for _, address, data in self.writes
+            if address == self.address(name)
+        ]
 
 
 def built(slave=None, **settings):
@@ -90,8 +105,14 @@ def built(slave=None, **settings):
     layout = sink.layout
     loaded = profile.load("sunspec_pcs")
     loaded.settings.update(settings)
-    device = pcs.SunSpecPcs(loaded, 1, sink, layout.unit_input(0, 0), layout.unit_group(0, s.G_PCS_MEASURE),
-                            layout.unit_group(0, s.G_PCS_CONTROL))
+    device = pcs.SunSpecPcs(
+        loaded,
+        1,
+        sink,
+        layout.unit_input(0, 0),
+        layout.unit_group(0, s.G_PCS_MEASURE),
+        layout.unit_group(0, s.G_PCS_CONTROL),
+    )
     return Bus(device, slave or Converter()), sink
 
 

@@ -1,6 +1,8 @@
-"""What every device driver must survive, inherited: a device's test class says how to build it and what is absurd.
+"""What every device driver must survive, inherited: a device's test class says how to build it and
+what is absurd.
 
-Modbus: a real RtuPort and real frames in virtual time against a scripted slave. CAN: frames straight into the driver.
+Modbus: a real RtuPort and real frames in virtual time against a scripted slave. CAN: frames
+straight into the driver.
 """
 
 import struct
@@ -14,7 +16,9 @@ STEP_US = 1000
 
 
 class Sink:
-    """Inputs and freshness bytes as the process image has them; `taken` forgets the fresh bytes like a tick does."""
+    """Inputs and freshness bytes as the process image has them; `taken` forgets the fresh bytes
+    like a tick does.
+    """
 
     def __init__(self, units=1, racks=1, modules=15):
         self.layout = signals.Layout(units, racks, modules)
@@ -29,10 +33,17 @@ class Sink:
 
 
 class Slave:
-    """A Modbus device as a table: holding and input registers, inputs, coils. Faults are attributes."""
+    """A Modbus device as a table: holding and input registers, inputs, coils. Faults are
+    attributes.
+    """
 
     def __init__(self, unit_id=1, holding=None, inputs=None, bits=0):
-        self.unit_id, self.holding, self.inputs, self.bits = unit_id, dict(holding or {}), dict(inputs or {}), bits
+        self.unit_id, self.holding, self.inputs, self.bits = (
+            unit_id,
+            dict(holding or {}),
+            dict(inputs or {}),
+            bits,
+        )
         self.coils, self.writes, self.requests = 0, [], []
         self.silent = self.ignore_writes = False
         self.exception = 0
@@ -75,12 +86,14 @@ class Slave:
         if function == 15:
             self.coils = frame[7]
         else:
-            values = struct.unpack(f">{count}H", frame[7:7 + 2 * count])
+            values = struct.unpack(f">{count}H", frame[7 : 7 + 2 * count])
             self.holding.update(zip(range(address, address + count), values))
 
 
 class Bus:
-    """One RtuPort, one slave and one device driver in virtual time; `piece` splits replies into so many bytes."""
+    """One RtuPort, one slave and one device driver in virtual time; `piece` splits replies into so
+    many bytes.
+    """
 
     def __init__(self, device, slave, baud_Bd=115200):
         self.port = RtuPort("test", baud_Bd, first_byte_timeout_us=20_000)
@@ -104,12 +117,16 @@ class Bus:
         frame = self.port.poll(self.now_us)
         if frame:
             reply = self.slave.answer(frame)
-            pieces = [reply[at:at + self.piece] for at in range(0, len(reply), self.piece)]
-            self._due += [(self.now_us + (3 + index) * STEP_US, piece) for index, piece in enumerate(pieces)]
+            pieces = [reply[at : at + self.piece] for at in range(0, len(reply), self.piece)]
+            self._due += [
+                (self.now_us + (3 + index) * STEP_US, piece) for index, piece in enumerate(pieces)
+            ]
 
 
 class ModbusSuite:
-    """Inherit and give build() -> (device, slave, sink, group), absurd: {register: word}, settle_ms."""
+    """Inherit and give build() -> (device, slave, sink, group), absurd: {register: word},
+    settle_ms.
+    """
 
     absurd = {}
     settle_ms = 1200
@@ -196,7 +213,9 @@ class ModbusSuite:
 
 
 class CanSuite:
-    """Inherit and give build() -> (device, sink), frames(counter) -> [(id, data)], groups: set of group numbers."""
+    """Inherit and give build() -> (device, sink), frames(counter) -> [(id, data)], groups: set of
+    group numbers.
+    """
 
     def fed(self, cycles=3):
         """(device, sink) after some good cycles, the groups not yet taken."""
@@ -224,8 +243,12 @@ class CanSuite:
         bad = device.bad_frames
         before = sink.inp[:]
         for can_id, data in self.frames(3):
-            assert device.on_frame(can_id, data[:self.short_bytes(can_id)], 300_000)
-        assert device.bad_frames == bad + len(self.frames(3)) and not sink.taken() and sink.inp == before
+            assert device.on_frame(can_id, data[: self.short_bytes(can_id)], 300_000)
+        assert (
+            device.bad_frames == bad + len(self.frames(3))
+            and not sink.taken()
+            and sink.inp == before
+        )
 
     def test_longest_bytearrays_as_python_can_gives_them(self):
         device, sink = self.fed()

@@ -1,4 +1,6 @@
-"""Native rack BMS: frames by cantools from the DBC, decoded by the driver; counters, CRC, completeness."""
+"""Native rack BMS: frames by cantools from the DBC, decoded by the driver; counters, CRC,
+completeness.
+"""
 
 import cantools
 import pytest
@@ -13,19 +15,43 @@ DATABASE = cantools.database.load_file(profile.FOLDER / "firebreak_rack.dbc")
 NODE = 2
 OFFSET = NODE * 32
 VALUES = {
-    "STATE": {"contactor_state": 2, "fault_bits": 0x8001, "cells_online": 240, "sensors_invalid": 3,
-              "command_echo": 7},
-    "CELLS": {"cell_voltage_min": 3201, "cell_voltage_max": 3399, "cell_position_min": 14 * 32 + 15,
-              "cell_position_max": 33},
+    "STATE": {
+        "contactor_state": 2,
+        "fault_bits": 0x8001,
+        "cells_online": 240,
+        "sensors_invalid": 3,
+        "command_echo": 7,
+    },
+    "CELLS": {
+        "cell_voltage_min": 3201,
+        "cell_voltage_max": 3399,
+        "cell_position_min": 14 * 32 + 15,
+        "cell_position_max": 33,
+    },
     "PACK": {"voltage": 792.3, "current": -139.9, "insulation": 5000},
-    "LIMITS": {"charge_current_max": 140.0, "discharge_current_max": 139.5, "charge_voltage_max": 864.0},
+    "LIMITS": {
+        "charge_current_max": 140.0,
+        "discharge_current_max": 139.5,
+        "charge_voltage_max": 864.0,
+    },
     "CHARGE": {"soc": 55.59, "soh": 99.0, "cycles": 12},
 }
 EXPECTED = {
-    s.CONTACTOR_STATE: 2, s.BMS_FAULT_BITS: 0x8001, s.CELLS_ONLINE: 240, s.CELL_VOLTAGE_MV_MIN: 3201,
-    s.CELL_VOLTAGE_MV_MAX: 3399, s.CELL_POSITION_MIN: 463, s.CELL_POSITION_MAX: 33, s.RACK_VOLTAGE_MV: 792_300,
-    s.RACK_CURRENT_MA: -139_900, s.CHARGE_CURRENT_MA_MAX: 140_000, s.DISCHARGE_CURRENT_MA_MAX: 139_500,
-    s.SOC_PERMILLE: 555, s.SOH_PERMILLE: 990, s.INSULATION_KOHM: 5000, s.SENSORS_INVALID_MAX: 3,
+    s.CONTACTOR_STATE: 2,
+    s.BMS_FAULT_BITS: 0x8001,
+    s.CELLS_ONLINE: 240,
+    s.CELL_VOLTAGE_MV_MIN: 3201,
+    s.CELL_VOLTAGE_MV_MAX: 3399,
+    s.CELL_POSITION_MIN: 463,
+    s.CELL_POSITION_MAX: 33,
+    s.RACK_VOLTAGE_MV: 792_300,
+    s.RACK_CURRENT_MA: -139_900,
+    s.CHARGE_CURRENT_MA_MAX: 140_000,
+    s.DISCHARGE_CURRENT_MA_MAX: 139_500,
+    s.SOC_PERMILLE: 555,
+    s.SOH_PERMILLE: 990,
+    s.INSULATION_KOHM: 5000,
+    s.SENSORS_INVALID_MAX: 3,
 }
 
 
@@ -51,9 +77,13 @@ def frame(name, counter, values=None, offset=OFFSET):
 
 def temperatures(counter, first_degC=25.0, modules=15):
     """The temperature frames of a rack: module k at first_degC + k / 10."""
-    degC = [round(first_degC + module / 10, 1) if module < modules else 349.5 for module in range(64)]
-    return [frame(f"TEMPERATURES_{k}", counter, {f"temperature_{i}": degC[4 * k + i] for i in range(4)})
-            for k in range(-(-modules // 4))]
+    degC = [
+        round(first_degC + module / 10, 1) if module < modules else 349.5 for module in range(64)
+    ]
+    return [
+        frame(f"TEMPERATURES_{k}", counter, {f"temperature_{i}": degC[4 * k + i] for i in range(4)})
+        for k in range(-(-modules // 4))
+    ]
 
 
 def built(rack=1, racks=3, modules=15):
@@ -107,12 +137,16 @@ def test_crc_check_value_and_seed():
     assert slow_crc(b"123456789") == 0x4B
     for can_id in (0x120, 0x13F, 0x17A, 0x7FF):
         data = bytes(range(7, 14))
-        assert bms.crc8(bms.crc_seed(can_id), data) == slow_crc(bytes((can_id & 255, can_id >> 8)) + data)
+        assert bms.crc8(bms.crc_seed(can_id), data) == slow_crc(
+            bytes((can_id & 255, can_id >> 8)) + data
+        )
 
 
 @given(st.binary(min_size=7, max_size=7), st.integers(0, 0x7FF))
 def test_crc_is_the_slow_one(data, can_id):
-    assert bms.crc8(bms.crc_seed(can_id), data) == slow_crc(bytes((can_id & 255, can_id >> 8)) + data)
+    assert bms.crc8(bms.crc_seed(can_id), data) == slow_crc(
+        bytes((can_id & 255, can_id >> 8)) + data
+    )
 
 
 @pytest.mark.parametrize("bit", range(64))
@@ -179,39 +213,67 @@ def test_the_same_payload_is_not_decoded_again(monkeypatch):
     assert sink.taken() == groups_of(sink, *range(6)) and device.command_echo == 12
 
 
-@pytest.mark.parametrize("name, change, index", [
-    ("STATE", {"contactor_state": 3}, s.CONTACTOR_STATE), ("STATE", {"sensors_invalid": 15}, s.SENSORS_INVALID_MAX),
-    ("CELLS", {"cell_voltage_min": 0}, s.CELL_VOLTAGE_MV_MIN), ("PACK", {"insulation": 0}, s.INSULATION_KOHM),
-    ("PACK", {"insulation": 65_535}, s.INSULATION_KOHM),
-    ("CELLS", {"cell_voltage_max": 5000}, s.CELL_VOLTAGE_MV_MAX),
-    ("CELLS", {"cell_position_min": 15 * 32 - 1}, s.CELL_POSITION_MIN),
-    ("PACK", {"voltage": 1500.0}, s.RACK_VOLTAGE_MV), ("PACK", {"current": -1000.0}, s.RACK_CURRENT_MA),
-    ("PACK", {"current": 1000.0}, s.RACK_CURRENT_MA), ("LIMITS", {"charge_current_max": 0}, s.CHARGE_CURRENT_MA_MAX),
-    ("LIMITS", {"discharge_current_max": 1000.0}, s.DISCHARGE_CURRENT_MA_MAX),
-    ("CHARGE", {"soc": 100.0}, s.SOC_PERMILLE), ("CHARGE", {"soh": 0.0}, s.SOH_PERMILLE)])
+@pytest.mark.parametrize(
+    "name, change, index",
+    [
+        ("STATE", {"contactor_state": 3}, s.CONTACTOR_STATE),
+        ("STATE", {"sensors_invalid": 15}, s.SENSORS_INVALID_MAX),
+        ("CELLS", {"cell_voltage_min": 0}, s.CELL_VOLTAGE_MV_MIN),
+        ("PACK", {"insulation": 0}, s.INSULATION_KOHM),
+        ("PACK", {"insulation": 65_535}, s.INSULATION_KOHM),
+        ("CELLS", {"cell_voltage_max": 5000}, s.CELL_VOLTAGE_MV_MAX),
+        ("CELLS", {"cell_position_min": 15 * 32 - 1}, s.CELL_POSITION_MIN),
+        ("PACK", {"voltage": 1500.0}, s.RACK_VOLTAGE_MV),
+        ("PACK", {"current": -1000.0}, s.RACK_CURRENT_MA),
+        ("PACK", {"current": 1000.0}, s.RACK_CURRENT_MA),
+        ("LIMITS", {"charge_current_max": 0}, s.CHARGE_CURRENT_MA_MAX),
+        ("LIMITS", {"discharge_current_max": 1000.0}, s.DISCHARGE_CURRENT_MA_MAX),
+        ("CHARGE", {"soc": 100.0}, s.SOC_PERMILLE),
+        ("CHARGE", {"soh": 0.0}, s.SOH_PERMILLE),
+    ],
+)
 def test_values_at_the_edge_of_their_range_are_taken(name, change, index):
     device, sink = warm(name)
     device.on_frame(*frame(name, 1, change), 0)
     assert device.refused == 0 and len(sink.taken()) == 1
-    milli = (s.RACK_VOLTAGE_MV, s.RACK_CURRENT_MA, s.CHARGE_CURRENT_MA_MAX, s.DISCHARGE_CURRENT_MA_MAX)
+    milli = (
+        s.RACK_VOLTAGE_MV,
+        s.RACK_CURRENT_MA,
+        s.CHARGE_CURRENT_MA_MAX,
+        s.DISCHARGE_CURRENT_MA_MAX,
+    )
     scale = 1000 if index in milli else 10 if index in (s.SOC_PERMILLE, s.SOH_PERMILLE) else 1
     assert value(sink, index) == round(next(iter(change.values())) * scale)
 
 
 @pytest.mark.parametrize("current_A", [1000.1, 3276.7, -3276.8])
 def test_a_short_circuit_is_a_current_up_to_the_end_of_the_frame(current_A):
-    """Refused whole, it left row 36 with the current of before, and contactors opened under the short."""
+    """Refused whole, it left row 36 with the current of before, and contactors opened under the
+    short.
+    """
     device, sink = warm("PACK")
     device.on_frame(*frame("PACK", 1, {**VALUES["PACK"], "current": current_A}), 0)
     assert device.refused == 0 and value(sink, s.RACK_CURRENT_MA) == round(current_A * 1000)
-    assert "rack_current_mA" in [row[0] for row in s.RACK_INPUTS if row[2] <= -3_276_800 and row[3] >= 3_276_700]
+    assert "rack_current_mA" in [
+        row[0] for row in s.RACK_INPUTS if row[2] <= -3_276_800 and row[3] >= 3_276_700
+    ]
 
 
-@pytest.mark.parametrize("name, change", [
-    ("STATE", {"contactor_state": 4}), ("CELLS", {"cell_voltage_max": 5001}),
-    ("CELLS", {"cell_voltage_min": 3400}), ("CELLS", {"cell_position_min": 15 * 32}),
-    ("CELLS", {"cell_position_max": 2047}), ("PACK", {"voltage": 1500.1}), ("LIMITS", {"charge_current_max": 6553.5}),
-    ("LIMITS", {"discharge_current_max": 1000.1}), ("CHARGE", {"soc": 100.1}), ("CHARGE", {"soh": 655.35})])
+@pytest.mark.parametrize(
+    "name, change",
+    [
+        ("STATE", {"contactor_state": 4}),
+        ("CELLS", {"cell_voltage_max": 5001}),
+        ("CELLS", {"cell_voltage_min": 3400}),
+        ("CELLS", {"cell_position_min": 15 * 32}),
+        ("CELLS", {"cell_position_max": 2047}),
+        ("PACK", {"voltage": 1500.1}),
+        ("LIMITS", {"charge_current_max": 6553.5}),
+        ("LIMITS", {"discharge_current_max": 1000.1}),
+        ("CHARGE", {"soc": 100.1}),
+        ("CHARGE", {"soh": 655.35}),
+    ],
+)
 def test_values_out_of_range_are_refused_whole(name, change):
     device, sink = warm(name)
     message = DATABASE.get_message_by_name(name)
@@ -229,7 +291,10 @@ def test_soc_above_100_percent_does_not_silence_the_other_groups():
     device, sink = warm("CHARGE", "LIMITS")
     device.on_frame(*frame("CHARGE", 1, {"soc": 100.5}), 0)
     device.on_frame(*frame("LIMITS", 1, {"discharge_current_max": 0}), 0)
-    assert sink.taken() == groups_of(sink, s.G_BMS_LIMITS) and value(sink, s.DISCHARGE_CURRENT_MA_MAX) == 0
+    assert (
+        sink.taken() == groups_of(sink, s.G_BMS_LIMITS)
+        and value(sink, s.DISCHARGE_CURRENT_MA_MAX) == 0
+    )
 
 
 def test_a_limit_of_zero_is_zero():
@@ -269,9 +334,9 @@ def test_module_temperatures(modules):
     for counter in (0, 1):
         feed(device, temperatures(counter, -3.0, modules), counter * 100_000)
     first = sink.layout.rack_input(1, s.MODULE_TEMPERATURE_DDEGC)
-    assert list(sink.inp[first:first + modules]) == [-30 + module for module in range(modules)]
+    assert list(sink.inp[first : first + modules]) == [-30 + module for module in range(modules)]
     assert sink.taken() == groups_of(sink, s.G_BMS_TEMPERATURES)
-    assert not any(sink.inp[first + modules:])
+    assert not any(sink.inp[first + modules :])
 
 
 def test_temperatures_wait_for_every_frame():
@@ -300,8 +365,16 @@ def test_one_hot_module_is_seen_when_its_frame_alone_changes():
     device, sink = built()
     for counter in (0, 1):
         feed(device, temperatures(counter), counter * 100_000)
-    hot = frame("TEMPERATURES_3", 2, {"temperature_0": 26.2, "temperature_1": 26.3, "temperature_2": 300.0,
-                                      "temperature_3": 349.5})
+    hot = frame(
+        "TEMPERATURES_3",
+        2,
+        {
+            "temperature_0": 26.2,
+            "temperature_1": 26.3,
+            "temperature_2": 300.0,
+            "temperature_3": 349.5,
+        },
+    )
     feed(device, temperatures(2)[:3] + [hot], 200_000)
     assert value(sink, s.MODULE_TEMPERATURE_DDEGC + 14) == 3000
 
@@ -323,7 +396,7 @@ def test_command_frames_are_what_the_dbc_says():
     device, _ = built()
     counters = []
     for close_ok in (True, False, 1, 0) * 5:
-        (can_id, data), = device.command(close_ok)
+        ((can_id, data),) = device.command(close_ok)
         decoded = DATABASE.get_message_by_name("COMMAND").decode(data, decode_choices=False)
         assert can_id == 0x100 + OFFSET + 0x1F and decoded["close"] == bool(close_ok)
         assert data[1:6] == bytes(5)
@@ -335,7 +408,10 @@ def test_command_frames_are_what_the_dbc_says():
 
 def test_each_rack_hears_its_own_node_only():
     sink = Sink(racks=3)
-    racks = [bms.NativeBms(profile.load("firebreak_rack"), rack, rack + 1, sink, sink.layout) for rack in range(3)]
+    racks = [
+        bms.NativeBms(profile.load("firebreak_rack"), rack, rack + 1, sink, sink.layout)
+        for rack in range(3)
+    ]
     ids = [set(rack.can_ids()) for rack in racks]
     assert not ids[0] & ids[1] and not ids[1] & ids[2] and len(ids[0]) == 9
     for counter in (0, 1):
@@ -354,26 +430,45 @@ def test_random_bytes_never_get_in(frames):
         assert good or not sink.taken()
 
 
-@pytest.mark.parametrize("old, new, words", [
-    ('signal = "voltage"', 'signal = "volts"', "PACK: no signal volts; allowed voltage, current"),
-    ("[frames.PACK]", "[frames.PAC]", "frames.PAC: unknown name, did you mean PACK?"),
-    ("rack_voltage_mV =", "rack_volts_mV =", "frames.PACK.rack_volts_mV: no such signal; allowed contactor_state"),
-    ("rack_voltage_mV =", "soc_permille =", "allowed the signals of one group"),
-    ('dbc = "firebreak_rack.dbc"', 'dbc = "other.dbc"', "settings.dbc: no such file other.dbc"),
-])
+@pytest.mark.parametrize(
+    "old, new, words",
+    [
+        (
+            'signal = "voltage"',
+            'signal = "volts"',
+            "PACK: no signal volts; allowed voltage, current",
+        ),
+        ("[frames.PACK]", "[frames.PAC]", "frames.PAC: unknown name, did you mean PACK?"),
+        (
+            "rack_voltage_mV =",
+            "rack_volts_mV =",
+            "frames.PACK.rack_volts_mV: no such signal; allowed contactor_state",
+        ),
+        ("rack_voltage_mV =", "soc_permille =", "allowed the signals of one group"),
+        ('dbc = "firebreak_rack.dbc"', 'dbc = "other.dbc"', "settings.dbc: no such file other.dbc"),
+    ],
+)
 def test_a_wrong_profile_is_refused_in_one_line(tmp_path, old, new, words):
     text = (profile.FOLDER / "firebreak_rack.toml").read_text()
     assert old in text
     (tmp_path / "rack.toml").write_text(text.replace(old, new))
-    (tmp_path / "firebreak_rack.dbc").write_text((profile.FOLDER / "firebreak_rack.dbc").read_text())
+    (tmp_path / "firebreak_rack.dbc").write_text(
+        (profile.FOLDER / "firebreak_rack.dbc").read_text()
+    )
     sink = Sink()
     with pytest.raises(profile.ProfileError) as error:
         bms.NativeBms(profile.load(tmp_path / "rack.toml"), 0, 1, sink, sink.layout)
-    assert words in str(error.value) and str(error.value).startswith("rack.toml: ") and "\n" not in str(error.value)
+    assert (
+        words in str(error.value)
+        and str(error.value).startswith("rack.toml: ")
+        and "\n" not in str(error.value)
+    )
 
 
-@pytest.mark.parametrize("step_degC, taken", [
-    ("0.1", True), ("0.2", True), ("0.25", False), ("0.5", False), ("1", False)])
+@pytest.mark.parametrize(
+    "step_degC, taken",
+    [("0.1", True), ("0.2", True), ("0.25", False), ("0.5", False), ("1", False)],
+)
 def test_temperatures_in_coarse_steps_are_refused(tmp_path, step_degC, taken):
     """One whole degree is five times what row 22 needs: every degree opened the cabinet."""
     (tmp_path / "rack.toml").write_text((profile.FOLDER / "firebreak_rack.toml").read_text())
@@ -383,6 +478,7 @@ def test_temperatures_in_coarse_steps_are_refused(tmp_path, step_degC, taken):
 
     def build():
         bms.NativeBms(profile.load(tmp_path / "rack.toml"), 0, 1, sink, sink.layout)
+
     if taken:
         return build()
     words = rf"^rack.toml: frames.TEMPERATURES_0: .* {step_degC} K; allowed 0.2 K"

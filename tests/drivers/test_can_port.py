@@ -1,4 +1,6 @@
-"""A CAN port: bounded reading, error frames, a full queue, bus-off, an interface that goes and comes back."""
+"""A CAN port: bounded reading, error frames, a full queue, bus-off, an interface that goes and
+comes back.
+"""
 
 import errno
 
@@ -23,7 +25,9 @@ from drivers.buses.can_port import (
 
 
 def frame(can_id, data=b"12345678", **kinds):
-    return can.Message(arbitration_id=can_id, is_extended_id=kinds.pop("is_extended_id", False), data=data, **kinds)
+    return can.Message(
+        arbitration_id=can_id, is_extended_id=kinds.pop("is_extended_id", False), data=data, **kinds
+    )
 
 
 def error_frame(kind, controller=0):
@@ -31,7 +35,9 @@ def error_frame(kind, controller=0):
 
 
 class FakeBus:
-    """What python-can shows: a queue of messages, None or failures to raise; sends that may fail."""
+    """What python-can shows: a queue of messages, None or failures to raise; sends that may
+    fail.
+    """
 
     def __init__(self, waiting=(), failures=(), filters=None):
         self.waiting = list(waiting)
@@ -61,6 +67,7 @@ class FakeBus:
 
 # -- reading
 
+
 def test_frames_in_order_with_ids_and_data():
     port = CanPort(FakeBus([frame(0x101, b"\x01"), frame(0x18FF50E5, b"", is_extended_id=True)]))
     assert port.drain() == [(0x101, b"\x01"), (0x18FF50E5 | EXTENDED, b"")]
@@ -76,7 +83,9 @@ def test_reading_never_waits():
 
 @pytest.mark.parametrize("waiting, limit, taken", [(0, 5, 0), (4, 5, 4), (5, 5, 5), (6, 5, 5)])
 def test_a_drain_is_bounded(waiting, limit, taken):
-    """python-can #176: an unbounded read starves the rest of the loop. What is left comes with the next drain."""
+    """python-can #176: an unbounded read starves the rest of the loop. What is left comes with the
+    next drain.
+    """
     bus = FakeBus([frame(n) for n in range(waiting)])
     port = CanPort(bus)
     assert [can_id for can_id, _ in port.drain(limit)] == list(range(taken))
@@ -84,16 +93,24 @@ def test_a_drain_is_bounded(waiting, limit, taken):
 
 
 def test_none_ends_a_drain_only_where_nothing_was_filtered_out():
-    """python-can's recv(0) returns None when it filtered the first waiting frame: there may be more behind it."""
+    """python-can's recv(0) returns None when it filtered the first waiting frame: there may be more
+    behind it.
+    """
     waiting = [None, frame(1), None, frame(2)]
-    assert CanPort(FakeBus(waiting, filters=[{"can_id": 1, "can_mask": 1}])).drain(8) == [(1, b"12345678"),
-                                                                                          (2, b"12345678")]
+    assert CanPort(FakeBus(waiting, filters=[{"can_id": 1, "can_mask": 1}])).drain(8) == [
+        (1, b"12345678"),
+        (2, b"12345678"),
+    ]
     assert CanPort(FakeBus(waiting)).drain(8) == []
 
 
 def test_other_ids_and_remote_frames_are_foreign():
-    port = CanPort(FakeBus([frame(1), frame(2), frame(2, is_extended_id=True), frame(1, b"", is_remote_frame=True)]),
-                   ids=[1])
+    port = CanPort(
+        FakeBus(
+            [frame(1), frame(2), frame(2, is_extended_id=True), frame(1, b"", is_remote_frame=True)]
+        ),
+        ids=[1],
+    )
     assert port.drain() == [(1, b"12345678")]
     assert (port.received, port.foreign) == (1, 3)
     port.accept([2 | EXTENDED])
@@ -102,18 +119,28 @@ def test_other_ids_and_remote_frames_are_foreign():
 
 
 def test_data_are_bytes_so_that_equal_payloads_compare_and_hash():
-    (_, data), = CanPort(FakeBus([frame(1, bytearray(b"abc"))])).drain()
+    ((_, data),) = CanPort(FakeBus([frame(1, bytearray(b"abc"))])).drain()
     assert type(data) is bytes
 
 
 # -- the state of the bus
 
-@pytest.mark.parametrize("kind, controller, state", [  # numbers of linux/can/error.h
-    (0x004, 0x04, WARNING), (0x004, 0x08, WARNING), (0x004, 0x10, PASSIVE), (0x004, 0x20, PASSIVE),
-    (0x004, 0x01, ACTIVE),  # receive buffer overflow: an error, no change of state
-    (0x020, 0, ACTIVE), (0x080, 0x30, ACTIVE),  # no acknowledge; data[1] means nothing without the controller bit
-    (0x040, 0, BUS_OFF), (0x044, 0x20, BUS_OFF),
-])
+
+@pytest.mark.parametrize(
+    "kind, controller, state",
+    [  # numbers of linux/can/error.h
+        (0x004, 0x04, WARNING),
+        (0x004, 0x08, WARNING),
+        (0x004, 0x10, PASSIVE),
+        (0x004, 0x20, PASSIVE),
+        (0x004, 0x01, ACTIVE),  # receive buffer overflow: an error, no change of state
+        # no acknowledge; data[1] means nothing without the controller bit
+        (0x020, 0, ACTIVE),
+        (0x080, 0x30, ACTIVE),
+        (0x040, 0, BUS_OFF),
+        (0x044, 0x20, BUS_OFF),
+    ],
+)
 def test_error_frames_are_state_and_never_data(kind, controller, state):
     """esphome-jk-bms-can #23: error counters and bus state for the technician."""
     port = CanPort(FakeBus([error_frame(kind, controller)]))
@@ -122,14 +149,18 @@ def test_error_frames_are_state_and_never_data(kind, controller, state):
 
 
 def test_an_error_frame_without_data_is_counted():
-    port = CanPort(FakeBus([frame(0x004, data, is_error_frame=True) for data in (b"", b"\x20", b"\x00\x20")]))
+    port = CanPort(
+        FakeBus([frame(0x004, data, is_error_frame=True) for data in (b"", b"\x20", b"\x00\x20")])
+    )
     assert port.drain(2) == [] and (port.error_frames, port.state) == (2, ACTIVE)
     assert port.drain() == [] and port.state == PASSIVE
 
 
 @pytest.mark.parametrize("recovery", [error_frame(0x100), error_frame(0x004, 0x40), frame(5)])
 def test_bus_off_is_counted_and_recovery_seen(recovery):
-    """can-utils #262/#344, python-can #1495: one bus-off with restart-ms 0 stays; with 100 the bus comes back."""
+    """can-utils #262/#344, python-can #1495: one bus-off with restart-ms 0 stays; with 100 the bus
+    comes back.
+    """
     port = CanPort(FakeBus([error_frame(0x040), None, recovery]))
     port.drain()
     assert port.state == BUS_OFF
@@ -145,29 +176,44 @@ def test_a_frame_does_not_end_error_passive():
 
 # -- sending
 
-@pytest.mark.parametrize("can_id, extended", [(0x7FF, False), (0x1FFFFFFF | EXTENDED, True), (0x305 | EXTENDED, True)])
+
+@pytest.mark.parametrize(
+    "can_id, extended", [(0x7FF, False), (0x1FFFFFFF | EXTENDED, True), (0x305 | EXTENDED, True)]
+)
 def test_a_frame_goes_out_as_it_is(can_id, extended):
     bus = FakeBus()
     port = CanPort(bus)
     assert port.send(can_id, b"\x00\x01")
-    message, = bus.sent
-    assert (message.arbitration_id, message.is_extended_id, bytes(message.data)) == (can_id & ~EXTENDED, extended,
-                                                                                   b"\x00\x01")
+    (message,) = bus.sent
+    assert (message.arbitration_id, message.is_extended_id, bytes(message.data)) == (
+        can_id & ~EXTENDED,
+        extended,
+        b"\x00\x01",
+    )
     assert (port.sent, port.full) == (1, 0)
 
 
-@pytest.mark.parametrize("failure", [can.CanOperationError("Transmit buffer full"),
-                                     can.CanOperationError("Failed to transmit: x", errno.ENOBUFS),
-                                     OSError(errno.ENOBUFS, "No buffer space available")])
+@pytest.mark.parametrize(
+    "failure",
+    [
+        can.CanOperationError("Transmit buffer full"),
+        can.CanOperationError("Failed to transmit: x", errno.ENOBUFS),
+        OSError(errno.ENOBUFS, "No buffer space available"),
+    ],
+)
 def test_a_full_queue_is_refused_counted_and_no_loss(failure):
-    """python-can #2004 and #310, can-utils #400, farm-ng/tractor #91: ENOBUFS at once; the caller retries."""
+    """python-can #2004 and #310, can-utils #400, farm-ng/tractor #91: ENOBUFS at once; the caller
+    retries.
+    """
     port = CanPort(FakeBus(failures=[failure]))
     assert port.send(1, b"") is False
     assert (port.full, port.sent, port.losses, port.state) == (1, 0, 0, ACTIVE)
     assert port.send(1, b"") is True
 
 
-@pytest.mark.parametrize("refused, acknowledged_ok", [(UNACKNOWLEDGED_AFTER - 1, True), (UNACKNOWLEDGED_AFTER, False)])
+@pytest.mark.parametrize(
+    "refused, acknowledged_ok", [(UNACKNOWLEDGED_AFTER - 1, True), (UNACKNOWLEDGED_AFTER, False)]
+)
 def test_a_queue_that_stays_full_means_nobody_acknowledges(refused, acknowledged_ok):
     bus = FakeBus()
     port = CanPort(bus)
@@ -182,14 +228,23 @@ def test_a_queue_that_stays_full_means_nobody_acknowledges(refused, acknowledged
 
 # -- the interface goes and comes back
 
-@pytest.mark.parametrize("failure, text", [
-    (can.CanOperationError("Failed to receive", errno.ENETDOWN), "the interface is down"),
-    (OSError(errno.ENODEV, "No such device"), "no such interface"),
-    (can.CanOperationError("Failed to receive: [1]\nTraceback"), "Failed to receive: [1] Traceback"),
-    (can.CanOperationError("Failed to receive", errno.EPIPE), "Broken pipe"),
-])
+
+@pytest.mark.parametrize(
+    "failure, text",
+    [
+        (can.CanOperationError("Failed to receive", errno.ENETDOWN), "the interface is down"),
+        (OSError(errno.ENODEV, "No such device"), "no such interface"),
+        (
+            can.CanOperationError("Failed to receive: [1]\nTraceback"),
+            "Failed to receive: [1] Traceback",
+        ),
+        (can.CanOperationError("Failed to receive", errno.EPIPE), "Broken pipe"),
+    ],
+)
 def test_a_lost_interface_is_a_state_not_a_crash(failure, text):
-    """victronenergy/venus #1032, python-can #1495: what came before the loss is kept, nothing is raised."""
+    """victronenergy/venus #1032, python-can #1495: what came before the loss is kept, nothing is
+    raised.
+    """
     port = CanPort(FakeBus([frame(1), failure, failure]))
     assert port.drain() == [(1, b"12345678")]
     assert port.drain() == []
@@ -238,34 +293,48 @@ def test_a_lost_interface_is_opened_again_later_and_later():
 
 # -- opening
 
-@pytest.mark.parametrize("interface, settings, text", [
-    ("nonsense", {}, "CAN can9 (nonsense): Unknown interface type"),
-    ("socketcand", {}, "CAN can9 (socketcand): "),
-])
+
+@pytest.mark.parametrize(
+    "interface, settings, text",
+    [
+        ("nonsense", {}, "CAN can9 (nonsense): Unknown interface type"),
+        ("socketcand", {}, "CAN can9 (socketcand): "),
+    ],
+)
 def test_what_cannot_be_opened_is_one_line(interface, settings, text):
     with pytest.raises(CanPortError) as failure:
         open_can(interface, "can9", 500_000, **settings)
     assert str(failure.value).startswith(text) and "\n" not in str(failure.value)
 
 
-@pytest.mark.parametrize("number, text", [(errno.ENODEV, "no such interface"), (errno.EAFNOSUPPORT, "has no CAN"),
-                                          (errno.EPERM, "not permitted")])
+@pytest.mark.parametrize(
+    "number, text",
+    [
+        (errno.ENODEV, "no such interface"),
+        (errno.EAFNOSUPPORT, "has no CAN"),
+        (errno.EPERM, "not permitted"),
+    ],
+)
 def test_reasons_of_the_system(number, text, monkeypatch):
     def refuse(**_):
         raise OSError(number, "as the kernel says it")
+
     monkeypatch.setattr(can_port.can, "Bus", refuse)
     with pytest.raises(CanPortError, match=text):
         open_can("socketcan", "can0", 500_000)
 
 
 @pytest.mark.parametrize("interface, reopened", [("socketcan", True), ("socketcand", False)])
-def test_only_an_interface_that_opens_without_blocking_is_opened_again(interface, reopened, monkeypatch):
+def test_only_an_interface_that_opens_without_blocking_is_opened_again(
+    interface, reopened, monkeypatch
+):
     """socketcand's connect tries for up to 10 s: not in the loop."""
     asked = []
 
     def open_bus(**settings):
         asked.append(settings)
         return FakeBus([OSError(errno.ENODEV, "gone")])
+
     monkeypatch.setattr(can_port.can, "Bus", open_bus)
     port = open_can(interface, "can0", 500_000, host="localhost")
     assert asked == [dict(interface=interface, channel="can0", bitrate=500_000, host="localhost")]
@@ -274,7 +343,10 @@ def test_only_an_interface_that_opens_without_blocking_is_opened_again(interface
 
 
 def test_two_ports_on_a_real_python_can_bus():
-    one, two = open_can("virtual", "test_can_port", 500_000), open_can("virtual", "test_can_port", 500_000)
+    one, two = (
+        open_can("virtual", "test_can_port", 500_000),
+        open_can("virtual", "test_can_port", 500_000),
+    )
     assert one.send(0x123, b"12345678") and one.send(0x1806E5F4 | EXTENDED, b"\x01")
     assert two.drain() == [(0x123, b"12345678"), (0x1806E5F4 | EXTENDED, b"\x01")]
     assert one.drain() == [] and one.fileno() == -1

@@ -7,8 +7,16 @@ from drivers import profile
 from drivers.io import IoModule
 from safety import signals
 
-INPUTS = (signals.ESTOP_1_OK, signals.FIRE_ALARM_OK, signals.SUPPRESSION_OK, signals.GAS_RELAY_OK,
-          signals.AIRFLOW_OK, signals.KEY_RUN_OK, -1, signals.DOOR_OK)
+INPUTS = (
+    signals.ESTOP_1_OK,
+    signals.FIRE_ALARM_OK,
+    signals.SUPPRESSION_OK,
+    signals.GAS_RELAY_OK,
+    signals.AIRFLOW_OK,
+    signals.KEY_RUN_OK,
+    -1,
+    signals.DOOR_OK,
+)
 OUTPUTS = ("pcs_enable_ok", "!fan_on", "horn_on", "lamp_on", "", "", "", "")
 EXPIRY = 64
 ON = {"pcs_enable_ok": 1, "fan_on": 0, "horn_on": 1, "lamp_on": 0}
@@ -50,12 +58,15 @@ def test_each_input_bit(bit):
     assert signals.G_IO_1 in sink.taken()
 
 
-@pytest.mark.parametrize("levels, expected", [
-    ({"pcs_enable_ok": 1, "fan_on": 1, "horn_on": 0, "lamp_on": 0}, 0b0001),
-    ({"pcs_enable_ok": 0, "fan_on": 0, "horn_on": 0, "lamp_on": 0}, 0b0010),
-    ({"pcs_enable_ok": 0, "fan_on": 1, "horn_on": 1, "lamp_on": 0}, 0b0100),
-    ({"pcs_enable_ok": 0, "fan_on": 1, "horn_on": 0, "lamp_on": 1}, 0b1000),
-])
+@pytest.mark.parametrize(
+    "levels, expected",
+    [
+        ({"pcs_enable_ok": 1, "fan_on": 1, "horn_on": 0, "lamp_on": 0}, 0b0001),
+        ({"pcs_enable_ok": 0, "fan_on": 0, "horn_on": 0, "lamp_on": 0}, 0b0010),
+        ({"pcs_enable_ok": 0, "fan_on": 1, "horn_on": 1, "lamp_on": 0}, 0b0100),
+        ({"pcs_enable_ok": 0, "fan_on": 1, "horn_on": 0, "lamp_on": 1}, 0b1000),
+    ],
+)
 def test_coils_by_name_and_from_the_output_array(levels, expected):
     bus, _ = running()
     assert coils(bus.device.write(levels)) == expected
@@ -68,8 +79,25 @@ def test_coils_by_name_and_from_the_output_array(levels, expected):
 
 def test_an_expired_module_is_the_safe_state():
     """All coils 0 must mean: permits off, fan on, red lamp on, supervisory fault."""
-    device, _ = module(("contactor_supply_ok", "!red_lamp_on", "supervisory_ok", "pre_alarm_on", "!fan_on", "", "", ""))
-    safe = {"contactor_supply_ok": 0, "red_lamp_on": 1, "supervisory_ok": 0, "pre_alarm_on": 0, "fan_on": 1}
+    device, _ = module(
+        (
+            "contactor_supply_ok",
+            "!red_lamp_on",
+            "supervisory_ok",
+            "pre_alarm_on",
+            "!fan_on",
+            "",
+            "",
+            "",
+        )
+    )
+    safe = {
+        "contactor_supply_ok": 0,
+        "red_lamp_on": 1,
+        "supervisory_ok": 0,
+        "pre_alarm_on": 0,
+        "fan_on": 1,
+    }
     device.expiry_ok = True
     assert coils(device.write(safe)) == 0
 
@@ -98,7 +126,9 @@ def test_expiry_is_written_and_read_back():
     assert len(reads) == 2 and bus.device.refused == 0
     bus.slave.bits = 0
     bus.run(5000)
-    assert 5 <= len([request for request in bus.slave.requests if request[:2] == (3, EXPIRY)]) <= 7, "once a second"
+    assert (
+        5 <= len([request for request in bus.slave.requests if request[:2] == (3, EXPIRY)]) <= 7
+    ), "once a second"
 
 
 def test_expiry_that_is_right_already_is_not_written():
@@ -113,7 +143,9 @@ def test_acknowledged_but_ignored_expiry_keeps_all_coils_off():
     bus.slave.ignore_writes = True
     bus.run(1000)
     assert not device.expiry_ok and coils(device.write(ON)) == 0
-    assert device.refused >= 2 and device.fault == "I/O module 1: output expiry reads 3000, written 500"
+    assert device.refused >= 2 and device.fault == (
+        "I/O module 1: output expiry reads 3000, written 500"
+    )
     bus.slave.ignore_writes = False
     bus.run(1000)
     assert device.expiry_ok and device.fault == ""
@@ -147,9 +179,10 @@ def test_coil_writes_reach_the_module():
     assert bus.slave.coils == 0b0111 and bus.device.writes == 1
 
 
-@pytest.mark.parametrize("outputs, words", [
-    (("pcs_enabled_ok",) + ("",) * 7, "output 0 is 'pcs_enabled_ok'"), (("",) * 7, "7 outputs"),
-])
+@pytest.mark.parametrize(
+    "outputs, words",
+    [(("pcs_enabled_ok",) + ("",) * 7, "output 0 is 'pcs_enabled_ok'"), (("",) * 7, "7 outputs")],
+)
 def test_wrong_wiring_is_refused_in_one_line(outputs, words):
     with pytest.raises(ValueError, match=words):
         module(outputs)

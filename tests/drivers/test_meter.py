@@ -13,8 +13,12 @@ from safety import signals
 REGISTERS = 36
 
 
-def words(voltage_V=(230.0, 231.0, 229.0), current_A=(100.0, 90.0, 80.0), power_W=(22_000.0, 20_000.0, 18_000.0),
-          factor=(0.97, 0.96, 0.98)):
+def words(
+    voltage_V=(230.0, 231.0, 229.0),
+    current_A=(100.0, 90.0, 80.0),
+    power_W=(22_000.0, 20_000.0, 18_000.0),
+    factor=(0.97, 0.96, 0.98),
+):
     """Registers 0..35 of an SDM630."""
     values = [*voltage_V, *current_A, *power_W, *[0.0] * 6, *factor]
     return dict(enumerate(struct.unpack(">36H", struct.pack(">18f", *values))))
@@ -22,8 +26,15 @@ def words(voltage_V=(230.0, 231.0, 229.0), current_A=(100.0, 90.0, 80.0), power_
 
 def meter(inverted=False, name="sdm630"):
     sink = Sink()
-    device = Meter(profile.load(name), 1, sink, signals.GRID_POWER_W, signals.GRID_RAW_HASH, signals.G_METER_GRID,
-                   inverted)
+    device = Meter(
+        profile.load(name),
+        1,
+        sink,
+        signals.GRID_POWER_W,
+        signals.GRID_RAW_HASH,
+        signals.G_METER_GRID,
+        inverted,
+    )
     return device, sink
 
 
@@ -35,7 +46,7 @@ def fed(registers, **options):
 
 
 def feed(device, registers):
-    (request, _), = device.periodic()
+    ((request, _),) = device.periodic()
     data = struct.pack(">36H", *[registers[register] for register in range(REGISTERS)])
     request.on_reply(bytes((4, len(data))) + data, 0)
 
@@ -56,7 +67,9 @@ def test_power_is_the_sum_of_the_phases():
 
 
 def test_phases_that_feed_back_count_against_the_others():
-    assert fed(words(power_W=(-22_000.0, 20_000.0, 18_000.4)))[1].inp[signals.GRID_POWER_W] == 16_000
+    assert (
+        fed(words(power_W=(-22_000.0, 20_000.0, 18_000.4)))[1].inp[signals.GRID_POWER_W] == 16_000
+    )
 
 
 def test_the_same_bytes_are_not_decoded_again(monkeypatch):
@@ -74,33 +87,61 @@ def test_reversed_current_transformers():
 
 def test_one_read_of_thirty_six_input_registers():
     device, _ = meter()
-    (request, period_us), = device.periodic()
+    ((request, period_us),) = device.periodic()
     assert (request.frame[1:6], period_us) == (bytes((4, 0, 0, 0, 36)), 100_000)
     assert [scheduled.frame for scheduled, _ in device.schedule()] == [request.frame]
 
 
-@pytest.mark.parametrize("change", [
-    {"voltage_V": (114.9, 230.0, 230.0), "power_W": (0.0,) * 3}, {"voltage_V": (230.0, 345.1, 230.0)},
-    {"voltage_V": (230.0, 230.0, 0.0), "power_W": (0.0,) * 3},
-    {"voltage_V": (-1.0,) * 3, "current_A": (-1.0,) * 3, "power_W": (-1.0,) * 3, "factor": (-1.0,) * 3},
-    {"voltage_V": (-2.0,) * 3, "current_A": (-2.0,) * 3, "power_W": (-2.0,) * 3, "factor": (-2.0,) * 3},
-    {"factor": (1.001, 1.0, 1.0)}, {"factor": (1.0, 1.0, -1.001)}, {"factor": (1.0, float("nan"), 1.0)},
-    {"current_A": (-0.1, 90.0, 80.0)}, {"current_A": (float("inf"), 90.0, 80.0)},
-    {"power_W": (float("nan"), 0.0, 0.0)}, {"power_W": (float("-inf"), 0.0, 0.0)},
-    {"power_W": (230 * 100 * 1.1 + 100.1, 0.0, 0.0)}, {"power_W": (0.0, -(231 * 90 * 1.1 + 100.1), 0.0)},
-    {"power_W": (0.0, 0.0, 229 * 80 * 1.1 + 100.1)},
-])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"voltage_V": (114.9, 230.0, 230.0), "power_W": (0.0,) * 3},
+        {"voltage_V": (230.0, 345.1, 230.0)},
+        {"voltage_V": (230.0, 230.0, 0.0), "power_W": (0.0,) * 3},
+        {
+            "voltage_V": (-1.0,) * 3,
+            "current_A": (-1.0,) * 3,
+            "power_W": (-1.0,) * 3,
+            "factor": (-1.0,) * 3,
+        },
+        {
+            "voltage_V": (-2.0,) * 3,
+            "current_A": (-2.0,) * 3,
+            "power_W": (-2.0,) * 3,
+            "factor": (-2.0,) * 3,
+        },
+        {"factor": (1.001, 1.0, 1.0)},
+        {"factor": (1.0, 1.0, -1.001)},
+        {"factor": (1.0, float("nan"), 1.0)},
+        {"current_A": (-0.1, 90.0, 80.0)},
+        {"current_A": (float("inf"), 90.0, 80.0)},
+        {"power_W": (float("nan"), 0.0, 0.0)},
+        {"power_W": (float("-inf"), 0.0, 0.0)},
+        {"power_W": (230 * 100 * 1.1 + 100.1, 0.0, 0.0)},
+        {"power_W": (0.0, -(231 * 90 * 1.1 + 100.1), 0.0)},
+        {"power_W": (0.0, 0.0, 229 * 80 * 1.1 + 100.1)},
+    ],
+)
 def test_absurd_readings_are_refused(change):
     device, sink = fed(words(**change))
     assert device.refused == 1
-    assert not sink.taken() and sink.inp[signals.GRID_POWER_W] == 0 and sink.inp[signals.GRID_RAW_HASH] == 0
+    assert (
+        not sink.taken()
+        and sink.inp[signals.GRID_POWER_W] == 0
+        and sink.inp[signals.GRID_RAW_HASH] == 0
+    )
 
 
-@pytest.mark.parametrize("change", [
-    {"voltage_V": (115.0, 345.0, 230.0), "power_W": (0.0, 0.0, 0.0)}, {"factor": (-1.0, 1.0, 0.0)},
-    {"power_W": (230 * 100 * 1.1 + 99.0, 0.0, 0.0)}, {"power_W": (-22_000.0, 20_000.0, 18_000.0)},
-    {"current_A": (0.0,) * 3, "power_W": (99.0, -99.0, 0.0)},
-])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"voltage_V": (115.0, 345.0, 230.0), "power_W": (0.0, 0.0, 0.0)},
+        {"factor": (-1.0, 1.0, 0.0)},
+        {"power_W": (230 * 100 * 1.1 + 99.0, 0.0, 0.0)},
+        {"power_W": (-22_000.0, 20_000.0, 18_000.0)},
+        {"current_A": (0.0,) * 3, "power_W": (99.0, -99.0, 0.0)},
+    ],
+)
 def test_extreme_but_possible_readings_are_taken(change):
     device, sink = fed(words(**change))
     assert device.refused == 0 and sink.taken() == {signals.G_METER_GRID}
@@ -126,13 +167,15 @@ def single_phase(folder):
     """Path of a profile like the SDM630's with phase 1 only."""
     text = (profile.FOLDER / "sdm630.toml").read_text().replace("phases = 3", "phases = 1")
     path = folder / "single_phase.toml"
-    path.write_text("\n".join(line for line in text.splitlines() if "_2 =" not in line and "_3 =" not in line))
+    path.write_text(
+        "\n".join(line for line in text.splitlines() if "_2 =" not in line and "_3 =" not in line)
+    )
     return str(path)
 
 
 def test_single_phase_profile(tmp_path):
     device, sink = meter(name=single_phase(tmp_path))
-    (request, _), = device.periodic()
+    ((request, _),) = device.periodic()
     data = struct.pack(">16f", 230.0, 0, 0, 10.0, 0, 0, 2000.0, *[0] * 8, 0.9)
     request.on_reply(bytes((4, len(data))) + data, 0)
     assert sink.inp[signals.GRID_POWER_W] == 2000
@@ -144,7 +187,9 @@ def _rows(shared, source):
 
 
 def test_captured_single_phase_installation_is_refused_by_a_three_phase_profile(shared):
-    """gosdm630 README: U1 = 235.8 V, U2 and U3 not wired: a three-phase meter with two dead phases is no evidence."""
+    """gosdm630 README: U1 = 235.8 V, U2 and U3 not wired: a three-phase meter with two dead phases
+    is no evidence.
+    """
     registers = words()
     for row in _rows(shared, "gosdm630_readme"):
         frame = bytes.fromhex(row["frame_hex"])
@@ -157,20 +202,33 @@ def test_captured_single_phase_installation_is_refused_by_a_three_phase_profile(
 
 
 def test_captured_sdm230_reading(tmp_path, shared):
-    """esphome/issues 3912: one read of 80 registers of a single-phase meter, cut in the log behind what is used."""
-    frame = next(bytes.fromhex(row["frame_hex"]) for row in _rows(shared, "esphome_issues_3912")
-                 if row["direction"].startswith("resp"))
+    """esphome/issues 3912: one read of 80 registers of a single-phase meter, cut in the log behind
+    what is used.
+    """
+    frame = next(
+        bytes.fromhex(row["frame_hex"])
+        for row in _rows(shared, "esphome_issues_3912")
+        if row["direction"].startswith("resp")
+    )
     device, sink = meter(name=single_phase(tmp_path))
-    (request, _), = device.periodic()
+    ((request, _),) = device.periodic()
     request.on_reply(bytes((4, 64)) + frame[3:67], 0)
     assert sink.inp[signals.GRID_POWER_W] == 21 and device.refused == 0
 
 
 def test_two_meters_on_one_bus_have_their_own_keys():
-    """esphome/esphome PR 8032: several meters on one bus; a request must not replace the other meter's."""
+    """esphome/esphome PR 8032: several meters on one bus; a request must not replace the other
+    meter's.
+    """
     first, _ = meter()
-    second = Meter(profile.load("sdm630"), 2, Sink(), signals.LOAD_POWER_W, signals.LOAD_RAW_HASH,
-                   signals.G_METER_LOAD)
+    second = Meter(
+        profile.load("sdm630"),
+        2,
+        Sink(),
+        signals.LOAD_POWER_W,
+        signals.LOAD_RAW_HASH,
+        signals.G_METER_LOAD,
+    )
     assert first.periodic()[0][0].key != second.periodic()[0][0].key
 
 

@@ -31,8 +31,12 @@ class TestSuite(ModbusSuite):
     def build(self):
         bus, sink = built()
         slave = bus.slave
-        self.absurd = {slave.address("701.10"): 0x8000, slave.address("701.4"): 0xFFFF,
-                       slave.address("802.34"): 0xFFFF, slave.address("802.44"): 0x8000}
+        self.absurd = {
+            slave.address("701.10"): 0x8000,
+            slave.address("701.4"): 0xFFFF,
+            slave.address("802.34"): 0xFFFF,
+            slave.address("802.44"): 0x8000,
+        }
         return bus.device, slave, sink, groups(sink)[0]
 
 
@@ -48,13 +52,28 @@ def test_odd_and_longer_models(lengths):
     running(Converter(lengths=lengths))
 
 
-@pytest.mark.parametrize("chain, lengths, fault", [
-    ((1, 701, 702, 802, 715), {}, "converter 1: SunSpec model 704 missing"),
-    ((1, 701, 704, 715), {}, "converter 1: SunSpec model 802 missing"),
-    ((1, 701, 704, 802, 715), {715: 5}, "converter 1: SunSpec model 715 has length 5, needed 7"),
-    ((1, 701, 704, 802, 715), {715: 6}, "converter 1: SunSpec model 715 has length 6, needed 7"),
-    ((1, 701, 802, 704, 715), {701: 113}, "converter 1: SunSpec model 701 has length 113, needed 115"),
-])
+@pytest.mark.parametrize(
+    "chain, lengths, fault",
+    [
+        ((1, 701, 702, 802, 715), {}, "converter 1: SunSpec model 704 missing"),
+        ((1, 701, 704, 715), {}, "converter 1: SunSpec model 802 missing"),
+        (
+            (1, 701, 704, 802, 715),
+            {715: 5},
+            "converter 1: SunSpec model 715 has length 5, needed 7",
+        ),
+        (
+            (1, 701, 704, 802, 715),
+            {715: 6},
+            "converter 1: SunSpec model 715 has length 6, needed 7",
+        ),
+        (
+            (1, 701, 802, 704, 715),
+            {701: 113},
+            "converter 1: SunSpec model 701 has length 113, needed 115",
+        ),
+    ],
+)
 def test_a_device_that_does_not_fit_is_said_in_one_line(chain, lengths, fault):
     bus, sink = built(Converter(chain, lengths=lengths))
     bus.run(1500)
@@ -81,7 +100,9 @@ def test_a_broken_chain_ends(lengths):
 
 
 def test_start_up_order():
-    """mkaiser/Sungrow-SHx 644: nothing is written before the first complete read, and never start or stop."""
+    """mkaiser/Sungrow-SHx 644: nothing is written before the first complete read, and never start
+    or stop.
+    """
     slave = Converter()
     slave.heartbeat_stopped = True
     bus, sink = built(slave)
@@ -110,7 +131,9 @@ def test_half_a_reading_is_not_complete(name):
 def test_nothing_is_offered_before_ready():
     bus, _ = built()
     device = bus.device
-    assert device.setpoint(1000) is device.start() is device.stop() is device.setpoint_address is None
+    assert (
+        device.setpoint(1000) is device.start() is device.stop() is device.setpoint_address is None
+    )
     assert device.periodic() == []
     bus.run(800)
     assert device.state == pcs.FIRST_READ
@@ -127,7 +150,9 @@ def test_setpoint_scale_follows_the_device():
     assert bus.device.setpoint_exponent == 2 and value(sink, s.PCS_SETPOINT_W) == 12_300
     mismatches = bus.device.mismatches
     bus.run(1000)
-    assert bus.device.mismatches == mismatches, "written under another scale factor: nothing to compare with"
+    assert bus.device.mismatches == mismatches, (
+        "written under another scale factor: nothing to compare with"
+    )
     write_setpoint(bus, 12_399)
     assert bus.slave.get(WSET, 2) == 123
     write_setpoint(bus, -12_399)
@@ -136,13 +161,18 @@ def test_setpoint_scale_follows_the_device():
     assert value(sink, s.PCS_SETPOINT_W) == -12_300 and bus.device.mismatch_streak == 0
 
 
-@pytest.mark.parametrize("setpoint_W", [0, 1, -1, 65_535, 65_536, -65_536, -65_537, 250_000, -250_000])
+@pytest.mark.parametrize(
+    "setpoint_W", [0, 1, -1, 65_535, 65_536, -65_536, -65_537, 250_000, -250_000]
+)
 def test_the_setpoint_is_one_frame_never_torn(setpoint_W):
     bus, sink = running()
     request = bus.device.setpoint(setpoint_W)
     raw = setpoint_W & 0xFFFFFFFF
     address = bus.slave.address(WSET)
-    assert request.frame[:-2] == struct.pack(">BBHHBI", 1, 16, address, 2, 4, raw) and request.priority == rtu.WRITE
+    assert (
+        request.frame[:-2] == struct.pack(">BBHHBI", 1, 16, address, 2, 4, raw)
+        and request.priority == rtu.WRITE
+    )
     write_setpoint(bus, setpoint_W)
     bus.run(450)
     assert value(sink, s.PCS_SETPOINT_W) == setpoint_W and bus.device.mismatches == 0
@@ -164,17 +194,23 @@ def test_a_setpoint_too_large_for_its_register_is_cut_and_never_wraps():
     bus.slave.put("704.55", -3)
     bus.run(2500)
     for sign in (1, -1):
-        assert bus.device.setpoint(sign * 4_000_000).frame[7:11] == struct.pack(">i", sign * 0x7FFFFFFF)
+        assert bus.device.setpoint(sign * 4_000_000).frame[7:11] == struct.pack(
+            ">i", sign * 0x7FFFFFFF
+        )
 
 
-@pytest.mark.parametrize("asked_W, sent_W", [(400_000, 400_000), (400_001, 400_000), (-400_001, -400_000)])
+@pytest.mark.parametrize(
+    "asked_W, sent_W", [(400_000, 400_000), (400_001, 400_000), (-400_001, -400_000)]
+)
 def test_the_setpoint_is_cut_to_the_profile(asked_W, sent_W):
     bus, _ = running()
     assert int.from_bytes(bus.device.setpoint(asked_W).frame[7:11], "big", signed=True) == sent_W
 
 
 def test_acknowledged_but_ignored_setpoint():
-    """pysunspec 27: write accepted but value not applied. The device's own value is what is shown."""
+    """pysunspec 27: write accepted but value not applied. The device's own value is what is
+    shown.
+    """
     bus, sink = running()
     write_setpoint(bus, 50_000)
     bus.run(500)
@@ -223,24 +259,34 @@ def test_a_setpoint_that_does_not_go_to_zero_at_the_start():
     def writes_all_but_wset(*arguments):
         write(*arguments)
         slave.put(WSET, 5000, 2)
+
     slave._write = writes_all_but_wset
     bus, _ = built(slave)
     bus.run(2500)
-    assert bus.device.fault == "converter 1: SunSpec model 704: WSet reads 5000, written 0" and not bus.device.ready
+    assert (
+        bus.device.fault == ("converter 1: SunSpec model 704: WSet reads 5000, written 0")
+        and not bus.device.ready
+    )
 
 
 def test_settings_refused_at_the_start():
     slave = Converter()
     refuse = slave._refusal
-    slave._refusal = lambda function, address, count: 3 if function == 16 else refuse(function, address, count)
+    slave._refusal = lambda function, address, count: (
+        3 if function == 16 else refuse(function, address, count)
+    )
     bus, sink = built(slave)
     bus.run(2500)
-    assert bus.device.fault == "converter 1: SunSpec model 704 refuses the settings of the set-point"
+    assert bus.device.fault == (
+        "converter 1: SunSpec model 704 refuses the settings of the set-point"
+    )
     assert fresh_after(bus, sink, 400)[0], "the measurements go on"
 
 
-@pytest.mark.parametrize("name, raw, words", [("704.22", 0, 1), ("704.23", 0, 1), ("704.31", 0, 2), ("704.30", 0, 1),
-                                              ("704.26", 5000, 2)])
+@pytest.mark.parametrize(
+    "name, raw, words",
+    [("704.22", 0, 1), ("704.23", 0, 1), ("704.31", 0, 2), ("704.30", 0, 1), ("704.26", 5000, 2)],
+)
 def test_lost_settings_are_written_again_while_measuring_goes_on(name, raw, words):
     """A converter that restarts forgets mode and reversion."""
     bus, sink = running()
@@ -252,14 +298,24 @@ def test_lost_settings_are_written_again_while_measuring_goes_on(name, raw, word
 
 
 def test_reversion_is_whole_seconds_and_the_setpoint_is_due_at_half():
-    """evcc 33041: the set-point silently expires; write again at half of the reversion time at the latest."""
+    """evcc 33041: the set-point silently expires; write again at half of the reversion time at the
+    latest.
+    """
     bus, _ = running()
-    assert bus.slave.get("704.31", 2) == 4 and bus.slave.get("704.26", 2) == 0 and bus.slave.get("704.30") == 1
+    assert (
+        bus.slave.get("704.31", 2) == 4
+        and bus.slave.get("704.26", 2) == 0
+        and bus.slave.get("704.30") == 1
+    )
     assert bus.device.write_due(bus.now_us)
     write_setpoint(bus, 1000)
-    acknowledged_us = next(at for at in range(bus.now_us, 0, -1000) if not bus.device.write_due(at + 1_979_999))
+    acknowledged_us = next(
+        at for at in range(bus.now_us, 0, -1000) if not bus.device.write_due(at + 1_979_999)
+    )
     assert bus.now_us - acknowledged_us <= 20_000
-    assert not bus.device.write_due(bus.now_us + 1_900_000) and bus.device.write_due(bus.now_us + 2_000_000)
+    assert not bus.device.write_due(bus.now_us + 1_900_000) and bus.device.write_due(
+        bus.now_us + 2_000_000
+    )
 
 
 def test_reversion_time_is_written_again_where_setpoints_do_not_restart_it():
@@ -272,7 +328,9 @@ def test_reversion_time_is_written_again_where_setpoints_do_not_restart_it():
     assert 4 <= len(bus.slave.written(RVRT)) <= 11
     count = len(bus.slave.written(RVRT))
     bus.run(6000)
-    assert len(bus.slave.written(RVRT)) <= count + 1, "nothing holds the set-point when nobody writes it"
+    assert len(bus.slave.written(RVRT)) <= count + 1, (
+        "nothing holds the set-point when nobody writes it"
+    )
 
 
 def test_reversion_time_is_left_alone_where_setpoints_restart_it():
@@ -334,12 +392,16 @@ def test_short_silence_keeps_the_device_known():
 
 
 def test_long_silence_begins_with_discovery_and_heals():
-    """homeassistant-solax-modbus 905, 1007: a device that was off at the start or stopped must come back by itself."""
+    """homeassistant-solax-modbus 905, 1007: a device that was off at the start or stopped must come
+    back by itself.
+    """
     bus, sink = running()
     bus.slave.silent = True
     bus.run(4000)
     assert bus.device.state == pcs.DISCOVER and bus.device.restarts == 1
-    assert bus.device.setpoint(0) is None and bus.device.stop() is not None, "a stop has somewhere to go, even now"
+    assert bus.device.setpoint(0) is None and bus.device.stop() is not None, (
+        "a stop has somewhere to go, even now"
+    )
     moved = Converter(base=50000)
     bus.slave.silent = False
     bus.slave.holding, bus.slave.at = moved.holding, moved.at
@@ -374,7 +436,10 @@ def test_stop_goes_first_and_start_only_when_asked():
     bus.port.submit(bus.device.stop())
     bus.slave.writes.clear()
     bus.run(60)
-    assert [address for _, address, _ in bus.slave.writes][:2] == [bus.slave.address(OP_CTL), bus.slave.address(WSET)]
+    assert [address for _, address, _ in bus.slave.writes][:2] == [
+        bus.slave.address(OP_CTL),
+        bus.slave.address(WSET),
+    ]
     assert bus.slave.written(OP_CTL) == [(0,)]
     bus.port.submit(bus.device.start())
     bus.run(60)

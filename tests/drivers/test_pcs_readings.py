@@ -1,4 +1,6 @@
-"""SunSpec converter: what is read, when a group is fresh, scale factors, values that are refused."""
+"""SunSpec converter: what is read, when a group is fresh, scale factors, values that are
+refused.
+"""
 
 import pytest
 from converter import Converter, built, fresh_after, groups, running, value
@@ -11,16 +13,28 @@ from safety import signals as s
 def test_values():
     bus, sink = running()
     bus.run(200)
-    assert [value(sink, index) for index in (s.PCS_POWER_W, s.PCS_DC_VOLTAGE_MV, s.PCS_DC_CURRENT_MA, s.PCS_STATE,
-                                             s.PCS_ALARM_BITS)] == [100_000, 768_300, -130_100, 3, 0]
-    assert value(sink, s.PCS_HEARTBEAT) == bus.slave.heartbeat and value(sink, s.PCS_SETPOINT_W) == 0
+    assert [
+        value(sink, index)
+        for index in (
+            s.PCS_POWER_W,
+            s.PCS_DC_VOLTAGE_MV,
+            s.PCS_DC_CURRENT_MA,
+            s.PCS_STATE,
+            s.PCS_ALARM_BITS,
+        )
+    ] == [100_000, 768_300, -130_100, 3, 0]
+    assert (
+        value(sink, s.PCS_HEARTBEAT) == bus.slave.heartbeat and value(sink, s.PCS_SETPOINT_W) == 0
+    )
     assert bus.device.fault == "" and bus.device.refused == 0
 
 
 def test_dc_side_from_model_714():
     bus, sink = running(Converter((1, 701, 704, 714, 715)))
     bus.run(200)
-    assert value(sink, s.PCS_DC_VOLTAGE_MV) == 768_000 and value(sink, s.PCS_DC_CURRENT_MA) == 130_100
+    assert (
+        value(sink, s.PCS_DC_VOLTAGE_MV) == 768_000 and value(sink, s.PCS_DC_CURRENT_MA) == 130_100
+    )
 
 
 def test_dc_port_of_model_714():
@@ -29,7 +43,9 @@ def test_dc_port_of_model_714():
     slave.put("714.56", 801)
     bus, sink = running(slave, dc_port=1)
     bus.run(200)
-    assert value(sink, s.PCS_DC_VOLTAGE_MV) == 801_000 and value(sink, s.PCS_DC_CURRENT_MA) == -50_000
+    assert (
+        value(sink, s.PCS_DC_VOLTAGE_MV) == 801_000 and value(sink, s.PCS_DC_CURRENT_MA) == -50_000
+    )
 
 
 def test_scale_factors_that_are_not_awake_yet():
@@ -38,14 +54,20 @@ def test_scale_factors_that_are_not_awake_yet():
     slave.put("802.59", 0x8000)
     bus, sink = built(slave)
     bus.run(3000)
-    assert bus.device.state == pcs.SCALES and groups(sink)[0] not in sink.taken() and bus.device.refused > 0
+    assert (
+        bus.device.state == pcs.SCALES
+        and groups(sink)[0] not in sink.taken()
+        and bus.device.refused > 0
+    )
     slave.put("802.59", -1)
     bus.run(4000)
     assert bus.device.ready and value(sink, s.PCS_DC_VOLTAGE_MV) == 768_300
 
 
-@pytest.mark.parametrize("name, exponent", [("701.116", -11), ("701.116", 11), ("701.116", 0x7FFF), ("704.55", -4),
-                                            ("704.55", 4)])
+@pytest.mark.parametrize(
+    "name, exponent",
+    [("701.116", -11), ("701.116", 11), ("701.116", 0x7FFF), ("704.55", -4), ("704.55", 4)],
+)
 def test_impossible_scale_factors(name, exponent):
     slave = Converter()
     slave.put(name, exponent)
@@ -69,6 +91,7 @@ def test_a_changed_scale_factor_drops_values_until_it_is_confirmed():
             frames.append(frame)
             slave.put("701.116", 1 if len(frames) % 2 else 2)
         return answer(frame)
+
     slave.answer = spoiled
     bus.run(2100)
     sink.taken()
@@ -77,7 +100,9 @@ def test_a_changed_scale_factor_drops_values_until_it_is_confirmed():
     slave.answer = answer
     slave.put("701.116", 1)
     bus.run(500)
-    assert groups(sink)[0] in sink.taken() and value(sink, s.PCS_POWER_W) == 100_000 and device.ready
+    assert (
+        groups(sink)[0] in sink.taken() and value(sink, s.PCS_POWER_W) == 100_000 and device.ready
+    )
 
 
 def test_the_same_raw_value_under_another_scale_factor_is_another_value():
@@ -102,9 +127,14 @@ def test_periods():
     bus, _ = running()
     bus.slave.requests.clear()
     bus.run(2000)
-    counts = {name: sum(1 for function, address, _ in bus.slave.requests
-                        if function == 3 and address == bus.slave.address(name))
-              for name in ("701.4", "802.34", "704.22", "715.2", "701.116", "802.59", "704.55")}
+    counts = {
+        name: sum(
+            1
+            for function, address, _ in bus.slave.requests
+            if function == 3 and address == bus.slave.address(name)
+        )
+        for name in ("701.4", "802.34", "704.22", "715.2", "701.116", "802.59", "704.55")
+    }
     assert all(19 <= counts[name] <= 20 for name in ("701.4", "802.34")), counts
     assert all(9 <= counts[name] <= 10 for name in ("704.22", "715.2")), counts
     assert all(counts[name] == 2 for name in ("701.116", "802.59", "704.55")), counts
@@ -137,10 +167,23 @@ def test_local_control_is_not_controlled():
     assert fresh_after(bus, sink, 1000) == (True, True)
 
 
-@pytest.mark.parametrize("name, raw, words, group", [
-    ("701.4", 8, 1, 0), ("701.4", 0xFFFF, 1, 0), ("701.6", 0xFFFFFFFF, 2, 0), ("701.10", 4001, 1, 0),
-    ("701.10", -4001, 1, 0), ("802.34", 15001, 1, 0), ("802.44", 10001, 1, 0), ("802.44", -10001, 1, 0),
-    ("704.24", 0x80000000, 2, 1), ("704.24", 400_001, 2, 1), ("715.3", 0xFFFFFFFF, 2, 1), ("715.2", 0xFFFF, 1, 1)])
+@pytest.mark.parametrize(
+    "name, raw, words, group",
+    [
+        ("701.4", 8, 1, 0),
+        ("701.4", 0xFFFF, 1, 0),
+        ("701.6", 0xFFFFFFFF, 2, 0),
+        ("701.10", 4001, 1, 0),
+        ("701.10", -4001, 1, 0),
+        ("802.34", 15001, 1, 0),
+        ("802.44", 10001, 1, 0),
+        ("802.44", -10001, 1, 0),
+        ("704.24", 0x80000000, 2, 1),
+        ("704.24", 400_001, 2, 1),
+        ("715.3", 0xFFFFFFFF, 2, 1),
+        ("715.2", 0xFFFF, 1, 1),
+    ],
+)
 def test_not_implemented_and_absurd_values_leave_the_group_stale(name, raw, words, group):
     bus, sink = running()
     bus.slave.heartbeat_stopped = name == "715.3"
@@ -148,12 +191,19 @@ def test_not_implemented_and_absurd_values_leave_the_group_stale(name, raw, word
     refused = bus.device.refused
     bus.slave.put(name, raw, words)
     assert not fresh_after(bus, sink, 900)[group] and bus.device.refused > refused
-    assert sink.inp[:sink.layout.rack_base - 1] == before[:sink.layout.rack_base - 1]
+    assert sink.inp[: sink.layout.rack_base - 1] == before[: sink.layout.rack_base - 1]
 
 
-@pytest.mark.parametrize("name, raw, index, expected", [
-    ("701.10", 4000, s.PCS_POWER_W, 400_000), ("701.10", -4000, s.PCS_POWER_W, -400_000), ("701.4", 7, s.PCS_STATE, 7),
-    ("802.34", 15000, s.PCS_DC_VOLTAGE_MV, 1_500_000), ("802.44", 10000, s.PCS_DC_CURRENT_MA, 1_000_000)])
+@pytest.mark.parametrize(
+    "name, raw, index, expected",
+    [
+        ("701.10", 4000, s.PCS_POWER_W, 400_000),
+        ("701.10", -4000, s.PCS_POWER_W, -400_000),
+        ("701.4", 7, s.PCS_STATE, 7),
+        ("802.34", 15000, s.PCS_DC_VOLTAGE_MV, 1_500_000),
+        ("802.44", 10000, s.PCS_DC_CURRENT_MA, 1_000_000),
+    ],
+)
 def test_values_at_the_edge_are_taken(name, raw, index, expected):
     bus, sink = running()
     bus.slave.put(name, raw)
@@ -192,14 +242,31 @@ def test_each_half_counts_once():
         sink.taken()
         request.on_reply(bus.slave.answer(request.frame)[1:-2], bus.now_us)
         return measure in sink.taken()
+
     assert fresh_after_reply_to(dc) or fresh_after_reply_to(ac)
     assert [fresh_after_reply_to(request) for request in (ac, ac, dc, dc, dc, ac)] == [
-        False, False, True, False, False, True]
+        False,
+        False,
+        True,
+        False,
+        False,
+        True,
+    ]
 
 
-@pytest.mark.parametrize("raw, exponent, per_unit, expected", [
-    (1234, 0, 1, 1234), (1234, 2, 1, 123_400), (1239, -1, 1, 123), (-1239, -1, 1, -123), (7683, -1, 1000, 768_300),
-    (5, -10, 1000, 0), (-5, -10, 1000, 0), (3, 10, 1, 30_000_000_000)])
+@pytest.mark.parametrize(
+    "raw, exponent, per_unit, expected",
+    [
+        (1234, 0, 1, 1234),
+        (1234, 2, 1, 123_400),
+        (1239, -1, 1, 123),
+        (-1239, -1, 1, -123),
+        (7683, -1, 1000, 768_300),
+        (5, -10, 1000, 0),
+        (-5, -10, 1000, 0),
+        (3, 10, 1, 30_000_000_000),
+    ],
+)
 def test_scaled_is_exact_and_toward_zero(raw, exponent, per_unit, expected):
     assert sunspec.scaled(raw, exponent, per_unit) == expected
 
@@ -207,8 +274,11 @@ def test_scaled_is_exact_and_toward_zero(raw, exponent, per_unit, expected):
 def test_a_profile_with_a_block_that_is_too_long(tmp_path):
     text = (profile.FOLDER / "sunspec_pcs.toml").read_text()
     path = tmp_path / "long.toml"
-    path.write_text(text.replace("InvSt = {offset = 4", "InvSt = {offset = 2").replace("W = {offset = 10",
-                                                                                       "W = {offset = 22"))
+    path.write_text(
+        text.replace("InvSt = {offset = 4", "InvSt = {offset = 2").replace(
+            "W = {offset = 10", "W = {offset = 22"
+        )
+    )
     line = "^long.toml: registers.701: InvSt to W take 21 registers; allowed 20 in one read$"
     with pytest.raises(profile.ProfileError, match=line):
         pcs.SunSpecPcs(profile.load(path), 1, Sink(), 0, 0, 1)

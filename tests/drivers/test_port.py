@@ -30,14 +30,20 @@ class Log:
         self.events = []
 
     def read(self, key, unit_id=1, address=0, count=2, function=3, priority=rtu.READ):
-        return rtu.read_request(key, unit_id, function, address, count, *self.callbacks(key), priority=priority)
+        return rtu.read_request(
+            key, unit_id, function, address, count, *self.callbacks(key), priority=priority
+        )
 
     def write(self, key, unit_id=1, value=0, priority=rtu.WRITE):
-        return rtu.write_registers_request(key, unit_id, 100, (value,), *self.callbacks(key), priority=priority)
+        return rtu.write_registers_request(
+            key, unit_id, 100, (value,), *self.callbacks(key), priority=priority
+        )
 
     def callbacks(self, key):
-        return (lambda pdu, now_us: self.events.append((key, "reply", pdu, now_us)),
-                lambda kind, code, now_us: self.events.append((key, rtu.FAILURES[kind], code, now_us)))
+        return (
+            lambda pdu, now_us: self.events.append((key, "reply", pdu, now_us)),
+            lambda kind, code, now_us: self.events.append((key, rtu.FAILURES[kind], code, now_us)),
+        )
 
     def outcomes(self, key=None):
         return [event[1] for event in self.events if key in (None, event[0])]
@@ -52,7 +58,9 @@ def answer(frame, value=0):
 
 
 class Bench:
-    """Runs a port against `slave(frame, number) -> [(delay after the request's end, bytes)]`, event by event."""
+    """Runs a port against `slave(frame, number) -> [(delay after the request's end, bytes)]`, event
+    by event.
+    """
 
     def __init__(self, port, slave):
         self.port = port
@@ -109,13 +117,21 @@ def exchange(port, now_us, reply):
 
 # -- one exchange
 
+
 def test_request_reply_and_statistics():
     log, port = Log(), new_port()
     port.add(log.read("a"), 20_000)
     end_us = exchange(port, 0, answer)
     assert log.events == [("a", "reply", bytes((3, 4, 0, 0, 0, 0)), end_us)]
     unit = port.statistics[1]
-    assert (unit.sent, unit.ok, unit.timeout, unit.exception, unit.bad_reply, unit.noise_bytes) == (1, 1, 0, 0, 0, 0)
+    assert (unit.sent, unit.ok, unit.timeout, unit.exception, unit.bad_reply, unit.noise_bytes) == (
+        1,
+        1,
+        0,
+        0,
+        0,
+        0,
+    )
     assert port.wake_us == 20_000
 
 
@@ -136,7 +152,9 @@ def test_exception_is_told_with_its_code_and_is_no_silence():
 
 
 def test_timeout_at_its_last_microsecond():
-    """The time-out counts to the first byte; a wire that hands over whole replies shows it at the reply's end."""
+    """The time-out counts to the first byte; a wire that hands over whole replies shows it at the
+    reply's end.
+    """
     log, port = Log(), new_port()
     port.submit(log.read("a"))
     assert port.poll(0)
@@ -191,10 +209,19 @@ def test_one_request_outstanding_at_a_time():
 
 # -- gaps
 
-@pytest.mark.parametrize("baud_Bd, char_bits, gap_us", [
-    (9600, 10, 3646), (9600, 11, 4011), (19200, 10, 1823), (19200, 11, 2006),
-    (19201, 11, 1750), (38400, 10, 1750), (115200, 10, GAP_FAST_US),
-])
+
+@pytest.mark.parametrize(
+    "baud_Bd, char_bits, gap_us",
+    [
+        (9600, 10, 3646),
+        (9600, 11, 4011),
+        (19200, 10, 1823),
+        (19200, 11, 2006),
+        (19201, 11, 1750),
+        (38400, 10, 1750),
+        (115200, 10, GAP_FAST_US),
+    ],
+)
 def test_gap_is_three_and_a_half_characters_in_whole_microseconds(baud_Bd, char_bits, gap_us):
     """pymodbus #191: silent interval computed with rounded floats. Above 19200 Bd it is 1.75 ms."""
     assert RtuPort("test", baud_Bd, char_bits).gap_us == gap_us
@@ -202,7 +229,9 @@ def test_gap_is_three_and_a_half_characters_in_whole_microseconds(baud_Bd, char_
 
 @pytest.mark.parametrize("turnaround_us", [0, 20_000, 200_000])
 def test_next_request_waits_for_gap_and_turnaround_after_a_reply(turnaround_us):
-    """pysunspec2 #21, home-assistant #9451, mqmgateway #40/#70, esphome #6633: the port keeps the gap for all."""
+    """pysunspec2 #21, home-assistant #9451, mqmgateway #40/#70, esphome #6633: the port keeps the
+    gap for all.
+    """
     log, port = Log(), new_port(turnaround_us=turnaround_us)
     port.submit(log.read("a", unit_id=1))
     port.submit(log.read("b", unit_id=2))
@@ -231,9 +260,9 @@ def test_no_request_into_foreign_traffic_but_noise_cannot_hold_for_ever():
     now_us = 1000
     while now_us < 1000 + HOLD_US - 1000:
         now_us += 1000
-        port.receive(b"\xFF", now_us)
+        port.receive(b"\xff", now_us)
         assert port.poll(now_us) == b""
-    port.receive(b"\xFF", 1000 + HOLD_US)
+    port.receive(b"\xff", 1000 + HOLD_US)
     assert port.poll(1000 + HOLD_US)
     assert port.statistics[BUS].noise_bytes == 101
 
@@ -248,21 +277,34 @@ def test_noise_between_exchanges_delays_each_time_anew():
         assert port.wake_us == noise_us + GAP_FAST_US
 
 
-@pytest.mark.parametrize("data, stray_frames", [
-    (rtu.seal(bytes((5, 3, 2, 0, 1))), 1), (rtu.seal(b"\x05\x03"), 1), (rtu.seal(bytes(254)), 1),
-    (rtu.seal(b"\x05"), 0), (rtu.seal(bytes(255)), 0), (b"\x05\x03\x02\x00\x01\x00", 0), (bytes(600), 0),
-])
+@pytest.mark.parametrize(
+    "data, stray_frames",
+    [
+        (rtu.seal(bytes((5, 3, 2, 0, 1))), 1),
+        (rtu.seal(b"\x05\x03"), 1),
+        (rtu.seal(bytes(254)), 1),
+        (rtu.seal(b"\x05"), 0),
+        (rtu.seal(bytes(255)), 0),
+        (b"\x05\x03\x02\x00\x01\x00", 0),
+        (bytes(600), 0),
+    ],
+)
 def test_valid_frames_nobody_asked_for_are_reported(data, stray_frames):
     port = new_port()
     port.receive(data, 0)
-    assert (port.statistics[BUS].stray_frames, port.statistics[BUS].noise_bytes) == (stray_frames, len(data))
+    assert (port.statistics[BUS].stray_frames, port.statistics[BUS].noise_bytes) == (
+        stray_frames,
+        len(data),
+    )
 
 
 # -- replies in pieces, noise, garbage
 
+
 def test_a_reply_in_pieces_may_pause_and_outlast_the_first_byte_timeout():
-    """Two numbers, not one (esphome #6633): first byte within the time-out, then pieces up to 20 ms apart
-    (USB latency timer 16 ms: modbus-serial-monitor #4; bms-to-inverter #165)."""
+    """Two numbers, not one (esphome #6633): first byte within the time-out, then pieces up to 20 ms
+    apart (USB latency timer 16 ms: modbus-serial-monitor #4; bms-to-inverter #165).
+    """
     log, port = Log(), new_port()
     port.submit(log.read("a", count=20))
     frame = port.poll(0)
@@ -270,7 +312,7 @@ def test_a_reply_in_pieces_may_pause_and_outlast_the_first_byte_timeout():
     now_us = REQUEST_US + TIMEOUT_US - 1
     for start in range(0, 45, 22):
         assert port.poll(now_us) == b""
-        port.receive(reply[start:start + 22], now_us)
+        port.receive(reply[start : start + 22], now_us)
         now_us += 16_000
     assert log.outcomes() == ["reply"]
 
@@ -284,7 +326,11 @@ def test_a_reply_that_stops_halfway_is_a_bad_reply():
     assert abs(port.wake_us - end_us) <= 1
     port.poll(port.wake_us)
     assert [event[:3] for event in log.events] == [("a", "bad reply", 0)]
-    assert (port.statistics[1].bad_reply, port.statistics[1].timeout, port.statistics[1].noise_bytes) == (1, 0, 5)
+    assert (
+        port.statistics[1].bad_reply,
+        port.statistics[1].timeout,
+        port.statistics[1].noise_bytes,
+    ) == (1, 0, 5)
 
 
 def test_a_whole_but_bad_reply_ends_the_wait_early():
@@ -315,7 +361,9 @@ def test_endless_noise_ends_a_request():
 
 
 def test_one_noise_byte_does_not_shorten_the_wait_for_a_slow_unit():
-    """micropython-modbus #34/#68: a 0x00 when the driver is switched, then the real reply much later."""
+    """micropython-modbus #34/#68: a 0x00 when the driver is switched, then the real reply much
+    later.
+    """
     log, port = Log(), new_port()
     port.submit(log.read("a"))
     frame = port.poll(0)
@@ -328,7 +376,9 @@ def test_one_noise_byte_does_not_shorten_the_wait_for_a_slow_unit():
 
 
 def test_bytes_before_the_request_has_left_are_stale():
-    """pymodbus #1278: flush before each request; a reply cannot begin before its request has ended."""
+    """pymodbus #1278: flush before each request; a reply cannot begin before its request has
+    ended.
+    """
     log, port = Log(), new_port()
     port.submit(log.read("a"))
     frame = port.poll(0)
@@ -370,6 +420,7 @@ def test_a_wrong_unit_id_is_never_a_reply():
 
 # -- late replies
 
+
 def test_a_late_reply_in_the_idle_bus_is_a_stray():
     log, port = Log(), new_port()
     port.submit(log.read("a"))
@@ -381,7 +432,9 @@ def test_a_late_reply_in_the_idle_bus_is_a_stray():
 
 
 def test_a_late_reply_is_not_attributed_to_the_next_request():
-    """node-modbus-serial #455. Two blocks of equal size: the late reply of one would fit the other."""
+    """node-modbus-serial #455. Two blocks of equal size: the late reply of one would fit the
+    other.
+    """
     log, port = Log(), new_port()
     port.submit(log.read("first", address=0))
     port.submit(log.read("second", address=500))
@@ -432,7 +485,9 @@ def test_suspicion_does_not_touch_writes_nor_other_functions_nor_other_units():
 
 @pytest.mark.parametrize("lost", [1, 2, 3])
 def test_a_burst_of_late_replies_is_dropped_whole(lost):
-    """A stalled adapter hands over all at once what was answered in time, and then the right one."""
+    """A stalled adapter hands over all at once what was answered in time, and then the right
+    one.
+    """
     log, port = Log(), new_port()
     burst = b""
     for number in range(lost):
@@ -451,7 +506,9 @@ def test_a_burst_of_late_replies_is_dropped_whole(lost):
 
 @pytest.mark.parametrize("latency_us", [TIMEOUT_US + 1500, 45_000, 58_000])
 def test_a_unit_always_slower_than_the_timeout_is_never_believed(latency_us):
-    """Each reply comes during a later request and fits it: without a rest the bus would stay one reply behind."""
+    """Each reply comes during a later request and fits it: without a rest the bus would stay one
+    reply behind.
+    """
     log = Log()
     port = new_port()
     port.add(log.read("even", address=0), 20_000)
@@ -463,7 +520,9 @@ def test_a_unit_always_slower_than_the_timeout_is_never_believed(latency_us):
 
 
 def longest_pause_us(lost):
-    """Between two replies of a read every 20 ms, of which those numbered in `lost` are not answered."""
+    """Between two replies of a read every 20 ms, of which those numbered in `lost` are not
+    answered.
+    """
     log, port = Log(), new_port()
     port.add(log.read("a"), 20_000)
     Bench(port, lambda frame, number: [] if number in lost else healthy(frame, number)).run(600_000)
@@ -473,7 +532,9 @@ def longest_pause_us(lost):
 
 @pytest.mark.parametrize("lost", [(3,), (3, 4)])
 def test_a_repetition_of_the_same_read_is_believed_at_once(lost):
-    """One damaged request must not cost a meter its 0.5 s: the late reply would have said the same thing."""
+    """One damaged request must not cost a meter its 0.5 s: the late reply would have said the same
+    thing.
+    """
     assert longest_pause_us(lost) < len(lost) * TIMEOUT_US + 40_000
 
 
@@ -482,6 +543,7 @@ def test_after_three_timeouts_in_a_row_not_even_the_same_read_is_believed():
 
 
 # -- order
+
 
 def test_stop_before_write_before_read():
     log, port = Log(), new_port()
@@ -563,7 +625,9 @@ def test_callbacks_may_submit():
 def test_a_failure_callback_may_submit_and_is_sent_in_the_same_poll():
     log, port = Log(), new_port()
     request = log.read("first")
-    request.on_failure = lambda kind, code, now_us: port.submit(log.write("stop", priority=rtu.STOP))
+    request.on_failure = lambda kind, code, now_us: port.submit(
+        log.write("stop", priority=rtu.STOP)
+    )
     port.submit(request)
     assert port.poll(0)
     assert port.poll(port.wake_us)[1] == rtu.WRITE_REGISTERS
@@ -571,8 +635,11 @@ def test_a_failure_callback_may_submit_and_is_sent_in_the_same_poll():
 
 # -- units that are silent
 
+
 def test_a_silent_unit_is_asked_less_and_less_and_others_stay_fast():
-    """sungrow #602, OpenEMS PR #3099, solax #1007/#905: back-off that ends by itself; retries stay visible."""
+    """sungrow #602, OpenEMS PR #3099, solax #1007/#905: back-off that ends by itself; retries stay
+    visible.
+    """
     log, port = Log(), new_port()
     for unit_id in (1, 2):
         port.add(log.read(unit_id, unit_id=unit_id), 20_000)
@@ -580,7 +647,9 @@ def test_a_silent_unit_is_asked_less_and_less_and_others_stay_fast():
     tried_us = [now_us for now_us, frame in bench.sent if frame[0] == 2]
     pauses_us = [b - a for a, b in zip(tried_us, tried_us[1:])]
     exchange_us = REQUEST_US + TIMEOUT_US + REPLY_US
-    for pause_us, expected_us in zip(pauses_us[2:], (200_000, 400_000, 800_000, 1_600_000, 2_000_000, 2_000_000)):
+    for pause_us, expected_us in zip(
+        pauses_us[2:], (200_000, 400_000, 800_000, 1_600_000, 2_000_000, 2_000_000)
+    ):
         assert expected_us + exchange_us <= pause_us <= expected_us + exchange_us + 5_000
     healthy_us = [event[3] for event in log.events if event[0] == 1]
     assert max(b - a for a, b in zip(healthy_us, healthy_us[1:])) < 20_000 + exchange_us + 10_000
@@ -611,7 +680,9 @@ def test_one_good_reply_ends_the_back_off():
 
 
 def test_noise_is_no_sign_of_life():
-    """solaredge_modbus #24: "connected" only after a valid frame. A byte of noise must not end the back-off."""
+    """solaredge_modbus #24: "connected" only after a valid frame. A byte of noise must not end the
+    back-off.
+    """
     log, port = Log(), new_port()
     port.add(log.read("a"), 20_000)
     Bench(port, lambda frame, _: [(100, b"\x00")]).run(5_000_000)
@@ -663,13 +734,17 @@ def test_a_first_stop_to_a_silent_unit_goes_before_all_others():
 
 # -- times for the site check
 
-@pytest.mark.parametrize("baud_Bd, request_bytes, reply_bytes, wire_us", [
-    (115200, 8, 45, 8_101), (19200, 8, 45, 31_250), (9600, 8, 45, 62_500), (115200, 17, 8, 5_670),
-])
+
+@pytest.mark.parametrize(
+    "baud_Bd, request_bytes, reply_bytes, wire_us",
+    [(115200, 8, 45, 8_101), (19200, 8, 45, 31_250), (9600, 8, 45, 62_500), (115200, 17, 8, 5_670)],
+)
 def test_transaction_time_as_measured_on_the_wire(baud_Bd, request_bytes, reply_bytes, wire_us):
     port = RtuPort("test", baud_Bd)
     assert abs(port.transaction_us(request_bytes, reply_bytes, port.gap_us) - wire_us) <= 3
 
 
 def test_turnaround_is_part_of_the_transaction():
-    assert (new_port(turnaround_us=700).transaction_us(8, 9, 1000) == new_port().transaction_us(8, 9, 1700))
+    assert new_port(turnaround_us=700).transaction_us(8, 9, 1000) == new_port().transaction_us(
+        8, 9, 1700
+    )

@@ -1,4 +1,6 @@
-"""Pylontech low voltage: captured frames of several makers, dialect traps, each alarm bit, limits of zero."""
+"""Pylontech low voltage: captured frames of several makers, dialect traps, each alarm bit, limits
+of zero.
+"""
 
 import csv
 
@@ -9,7 +11,8 @@ from drivers import profile
 from drivers.bms import FAMILIES
 from safety import signals as s
 
-# 53.2 V charge voltage, 120 A, 160 A, 45 V cut-off; SOC 90 %, SOH 100 %; 49.96 V, 1.5 A discharge; quiet; both enabled
+# 53.2 V charge voltage, 120 A, 160 A, 45 V cut-off; SOC 90 %, SOH 100 %; 49.96 V, 1.5 A discharge;
+# quiet; both enabled
 LIMITS, CHARGE, PACK = "1402B0044006C201", "5A006400", "8413F1FF3700"
 QUIET_V12, FLAGS, QUIET_V13 = "0000000004504E", "C000", "AAAAAAAAAAAAAAAA"
 SECOND_US = 1_000_000
@@ -55,30 +58,54 @@ class TestV12(_Suite):
 
 class TestV13(_Suite):
     """A receiver that insists on 0x359 and 0x35C never comes up with V1.3."""
+
     burst = [(0x351, LIMITS), (0x355, "540060000000"), (0x356, PACK), (0x35A, "0000000000000000")]
 
 
 def test_values():
     device, sink = built()
     feed(device, *TestV12.burst)
-    assert {index: value(sink, index) for index in (
-        s.CHARGE_CURRENT_MA_MAX, s.DISCHARGE_CURRENT_MA_MAX, s.SOC_PERMILLE, s.SOH_PERMILLE, s.RACK_VOLTAGE_MV,
-        s.RACK_CURRENT_MA, s.BMS_FAULT_BITS)} == {
-            s.CHARGE_CURRENT_MA_MAX: 120_000, s.DISCHARGE_CURRENT_MA_MAX: 160_000, s.SOC_PERMILLE: 900,
-            s.SOH_PERMILLE: 1000, s.RACK_VOLTAGE_MV: 49_960, s.RACK_CURRENT_MA: 1500, s.BMS_FAULT_BITS: 0}
+    assert {
+        index: value(sink, index)
+        for index in (
+            s.CHARGE_CURRENT_MA_MAX,
+            s.DISCHARGE_CURRENT_MA_MAX,
+            s.SOC_PERMILLE,
+            s.SOH_PERMILLE,
+            s.RACK_VOLTAGE_MV,
+            s.RACK_CURRENT_MA,
+            s.BMS_FAULT_BITS,
+        )
+    } == {
+        s.CHARGE_CURRENT_MA_MAX: 120_000,
+        s.DISCHARGE_CURRENT_MA_MAX: 160_000,
+        s.SOC_PERMILLE: 900,
+        s.SOH_PERMILLE: 1000,
+        s.RACK_VOLTAGE_MV: 49_960,
+        s.RACK_CURRENT_MA: 1500,
+        s.BMS_FAULT_BITS: 0,
+    }
     assert device.refused == 0 and device.frames == 5
 
 
 def _captured(shared, can_ids):
     with (shared / "protocols/vectors/can_frames.csv").open(newline="") as file:
         rows = [row for row in csv.DictReader(file)]
-    return [row for row in rows if row["protocol"] in ("pylontech-lv", "victron-ext", "pytes")
-            and int(row["can_id_hex"], 16) in can_ids]
+    return [
+        row
+        for row in rows
+        if row["protocol"] in ("pylontech-lv", "victron-ext", "pytes")
+        and int(row["can_id_hex"], 16) in can_ids
+    ]
 
 
 SIGNALS = {
-    "ccl": (s.CHARGE_CURRENT_MA_MAX, 1000), "dcl": (s.DISCHARGE_CURRENT_MA_MAX, 1000), "soc": (s.SOC_PERMILLE, 10),
-    "soh": (s.SOH_PERMILLE, 10), "voltage": (s.RACK_VOLTAGE_MV, 1000), "current": (s.RACK_CURRENT_MA, -1000),
+    "ccl": (s.CHARGE_CURRENT_MA_MAX, 1000),
+    "dcl": (s.DISCHARGE_CURRENT_MA_MAX, 1000),
+    "soc": (s.SOC_PERMILLE, 10),
+    "soh": (s.SOH_PERMILLE, 10),
+    "voltage": (s.RACK_VOLTAGE_MV, 1000),
+    "current": (s.RACK_CURRENT_MA, -1000),
 }
 
 
@@ -88,7 +115,8 @@ def test_captured_values(shared):
     for row in rows:
         device, sink = built()
         can_id = int(row["can_id_hex"], 16)
-        if can_id == 0x356:  # limits of the same 15- or 16-cell batteries, so that the voltage can be judged
+        # limits of the same 15- or 16-cell batteries, so that the voltage can be judged
+        if can_id == 0x356:
             feed(device, (0x351, "480200050005AE01" if row["source"].startswith("byd") else LIMITS))
         feed(device, (can_id, row["data_hex"]))
         index, scale = SIGNALS[row["signal"]]
@@ -98,9 +126,21 @@ def test_captured_values(shared):
 
 def test_captured_alarm_probes(shared):
     """dfch/BydCanProtocol: single-bit probes that Venus OS displayed as these conditions."""
-    items = ("general", "high_voltage", "low_voltage", "high_temperature", "low_temperature",
-             "high_charge_temperature", "low_charge_temperature", "high_discharge_current", "high_charge_current",
-             "contactor", "short_circuit", "internal_failure", "cell_imbalance")
+    items = (
+        "general",
+        "high_voltage",
+        "low_voltage",
+        "high_temperature",
+        "low_temperature",
+        "high_charge_temperature",
+        "low_charge_temperature",
+        "high_discharge_current",
+        "high_charge_current",
+        "contactor",
+        "short_circuit",
+        "internal_failure",
+        "cell_imbalance",
+    )
     rows = [row for row in _captured(shared, (0x35A,)) if row["kind"] == "single_bit_probe"]
     assert len(rows) == 20
     for row in rows:
@@ -111,8 +151,17 @@ def test_captured_alarm_probes(shared):
         assert value(sink, s.BMS_FAULT_BITS) == expected, row
 
 
-@pytest.mark.parametrize("quiet", ["AAAAAAAAAAAAAAAA", "A8A082000000800A", "A8828202A8828202", "ABAAFEAFAAFAFF",
-                                   "0000000000000000", "FFFFFFFFFFFFFFFF"])
+@pytest.mark.parametrize(
+    "quiet",
+    [
+        "AAAAAAAAAAAAAAAA",
+        "A8A082000000800A",
+        "A8828202A8828202",
+        "ABAAFEAFAAFAFF",
+        "0000000000000000",
+        "FFFFFFFFFFFFFFFF",
+    ],
+)
 def test_real_quiet_alarm_words(quiet):
     """BYD LVS, REC, older BYD, Discover (7 bytes), Pylontech V1.3, not supported."""
     device, sink = built()
@@ -122,10 +171,13 @@ def test_real_quiet_alarm_words(quiet):
 
 @pytest.mark.parametrize("bit", range(32))
 def test_each_bit_of_0x359(bit):
-    """diyBMSv4ESP32 266 (each alarm bit end to end); ArminJo and Battery-Emulator send the system error as 0x80."""
+    """diyBMSv4ESP32 266 (each alarm bit end to end); ArminJo and Battery-Emulator send the system
+    error as 0x80.
+    """
     device, sink = built()
     feed(device, (0x351, LIMITS), (0x359, (1 << bit).to_bytes(4, "little").hex() + "04504E"))
-    expected = 1 << bit if bit < 16 else 1 << 16 if bit == 27 else 0  # 27 = byte 3 bit 3, internal communication fail
+    # 27 = byte 3 bit 3, internal communication fail
+    expected = 1 << bit if bit < 16 else 1 << 16 if bit == 27 else 0
     assert value(sink, s.BMS_FAULT_BITS) == expected
     assert device.warning_bits == (1 << bit) >> 16
 
@@ -138,11 +190,21 @@ def test_faults_of_both_alarm_frames_are_kept():
     assert value(sink, s.BMS_FAULT_BITS) == 1 << 18
 
 
-@pytest.mark.parametrize("limits, charge_mA, discharge_mA", [
-    ("1402B00464 00C201", 120_000, 10_000), ("1402B0049CFFC201", 120_000, 10_000),  # DCL +10.0 A and -10.0 A
-    ("140200000000C201", 0, 0), ("1402B00464 00", 120_000, 10_000), ("0000B00464 00C201", 0, 10_000)])
+@pytest.mark.parametrize(
+    "limits, charge_mA, discharge_mA",
+    [
+        # DCL +10.0 A and -10.0 A
+        ("1402B00464 00C201", 120_000, 10_000),
+        ("1402B0049CFFC201", 120_000, 10_000),
+        ("140200000000C201", 0, 0),
+        ("1402B00464 00", 120_000, 10_000),
+        ("0000B00464 00C201", 0, 10_000),
+    ],
+)
 def test_limits(limits, charge_mA, discharge_mA):
-    """diyBMSv4ESP32 87: DCL as -10.0 A is a magnitude. venus 536: CCL = 0 stays 0. Six bytes are enough."""
+    """diyBMSv4ESP32 87: DCL as -10.0 A is a magnitude. venus 536: CCL = 0 stays 0. Six bytes are
+    enough.
+    """
     device, sink = built()
     feed(device, (0x351, limits))
     assert value(sink, s.CHARGE_CURRENT_MA_MAX) == charge_mA
@@ -150,12 +212,26 @@ def test_limits(limits, charge_mA, discharge_mA):
     assert sink.taken() == groups_of(sink, s.G_BMS_LIMITS)
 
 
-@pytest.mark.parametrize("can_id, data", [
-    (0x351, "14020080 6400C201"), (0x351, "1402B0040080C201"), (0x351, "1402FFFF6400C201"),
-    (0x351, "FFFFB0046400C201"), (0x351, "140211276400C201"), (0x355, "65006400"), (0x355, "64006500"),
-    (0x355, "FFFF6400"), (0x356, "8413008000 00"), (0x356, "008000000000"), (0x356, "008000800000")])
+@pytest.mark.parametrize(
+    "can_id, data",
+    [
+        (0x351, "14020080 6400C201"),
+        (0x351, "1402B0040080C201"),
+        (0x351, "1402FFFF6400C201"),
+        (0x351, "FFFFB0046400C201"),
+        (0x351, "140211276400C201"),
+        (0x355, "65006400"),
+        (0x355, "64006500"),
+        (0x355, "FFFF6400"),
+        (0x356, "8413008000 00"),
+        (0x356, "008000000000"),
+        (0x356, "008000800000"),
+    ],
+)
 def test_invalid_values_are_refused_whole(can_id, data):
-    """SMA: invalid = 0x8000 / 0xFFFF. diyBMSv4ESP32 194: SOC > 100 % must not stop the other groups."""
+    """SMA: invalid = 0x8000 / 0xFFFF. diyBMSv4ESP32 194: SOC > 100 % must not stop the other
+    groups.
+    """
     device, sink = built()
     feed(device, (0x351, LIMITS))
     sink.taken()
@@ -166,8 +242,18 @@ def test_invalid_values_are_refused_whole(can_id, data):
     assert len(sink.taken()) == 3
 
 
-@pytest.mark.parametrize("centivolts, taken", [
-    (522, False), (52_20, True), (3149, False), (3150, True), (6650, True), (6651, False), (0, False)])
+@pytest.mark.parametrize(
+    "centivolts, taken",
+    [
+        (522, False),
+        (52_20, True),
+        (3149, False),
+        (3150, True),
+        (6650, True),
+        (6651, False),
+        (0, False),
+    ],
+)
 def test_voltage_must_fit_the_limits(centivolts, taken):
     """bms-to-inverter 34, 107: Discover AES read as 5.2 V or 522 V, because its scale is 0.1 V."""
     device, sink = built()
@@ -177,17 +263,30 @@ def test_voltage_must_fit_the_limits(centivolts, taken):
     assert sink.taken() == (groups_of(sink, s.G_BMS_PACK) if taken else set())
 
 
-@pytest.mark.parametrize("centivolts, stored_mV", [(5200, 52_000), (900, 9000), (0, 0), (-1, 0), (9000, 66_500)])
+@pytest.mark.parametrize(
+    "centivolts, stored_mV", [(5200, 52_000), (900, 9000), (0, 0), (-1, 0), (9000, 66_500)]
+)
 @pytest.mark.parametrize("current_dA", [10_001, -10_001, 32_767, -32_767])
-def test_a_current_beyond_any_racks_is_a_short_and_known_whatever_the_voltage(centivolts, stored_mV, current_dA):
-    """Refused whole, it left row 36 with the current of before, and contactors opened under the short."""
+def test_a_current_beyond_any_racks_is_a_short_and_known_whatever_the_voltage(
+    centivolts, stored_mV, current_dA
+):
+    """Refused whole, it left row 36 with the current of before, and contactors opened under the
+    short.
+    """
     device, sink = built()
     feed(device, (0x351, LIMITS))
     sink.taken()
-    data = centivolts.to_bytes(2, "little", signed=True) + current_dA.to_bytes(2, "little", signed=True) + bytes(2)
+    data = (
+        centivolts.to_bytes(2, "little", signed=True)
+        + current_dA.to_bytes(2, "little", signed=True)
+        + bytes(2)
+    )
     feed(device, (0x356, data.hex()))
     assert sink.taken() == groups_of(sink, s.G_BMS_PACK) and device.refused == 0
-    assert (value(sink, s.RACK_VOLTAGE_MV), value(sink, s.RACK_CURRENT_MA)) == (stored_mV, -100 * current_dA)
+    assert (value(sink, s.RACK_VOLTAGE_MV), value(sink, s.RACK_CURRENT_MA)) == (
+        stored_mV,
+        -100 * current_dA,
+    )
 
 
 def test_the_scale_of_the_voltage_can_be_chosen():
@@ -205,25 +304,53 @@ def test_no_voltage_counts_before_the_limits_are_known():
     assert device.refused == 2 and not sink.taken()
 
 
-@pytest.mark.parametrize("convention, raw, current_mA", [
-    ("charge", 15, -1500), ("charge", -15, 1500), ("discharge", 15, 1500), ("discharge", -15, -1500)])
+@pytest.mark.parametrize(
+    "convention, raw, current_mA",
+    [
+        ("charge", 15, -1500),
+        ("charge", -15, 1500),
+        ("discharge", 15, 1500),
+        ("discharge", -15, -1500),
+    ],
+)
 def test_current_sign_of_each_dialect(convention, raw, current_mA):
     """Battery-Emulator 2919, 2920; Deye native: + discharges."""
     device, sink = built(current_positive=convention)
-    feed(device, (0x351, LIMITS), (0x356, "8413" + (raw & 0xFFFF).to_bytes(2, "little").hex() + "0000"))
+    feed(
+        device,
+        (0x351, LIMITS),
+        (0x356, "8413" + (raw & 0xFFFF).to_bytes(2, "little").hex() + "0000"),
+    )
     assert value(sink, s.RACK_CURRENT_MA) == current_mA
 
 
-@pytest.mark.parametrize("flags, charge, discharge", [
-    ("C0", 120_000, 160_000), ("E0", 120_000, 160_000), ("40", 0, 160_000), ("80", 120_000, 0), ("20", 0, 0),
-    ("00", 0, 0), ("3F", 0, 0)])
+@pytest.mark.parametrize(
+    "flags, charge, discharge",
+    [
+        ("C0", 120_000, 160_000),
+        ("E0", 120_000, 160_000),
+        ("40", 0, 160_000),
+        ("80", 120_000, 0),
+        ("20", 0, 0),
+        ("00", 0, 0),
+        ("3F", 0, 0),
+    ],
+)
 def test_enable_flags_narrow_the_limits(flags, charge, discharge):
-    """mikaabra/pylontech-bms-mqtt: 0x20 at 14 % SOC is "force charge" with both enables 0, not a charge enable."""
+    """mikaabra/pylontech-bms-mqtt: 0x20 at 14 % SOC is "force charge" with both enables 0, not a
+    charge enable.
+    """
     device, sink = built()
     feed(device, (0x351, LIMITS), (0x35C, flags))
-    assert (value(sink, s.CHARGE_CURRENT_MA_MAX), value(sink, s.DISCHARGE_CURRENT_MA_MAX)) == (charge, discharge)
+    assert (value(sink, s.CHARGE_CURRENT_MA_MAX), value(sink, s.DISCHARGE_CURRENT_MA_MAX)) == (
+        charge,
+        discharge,
+    )
     feed(device, (0x351, LIMITS), (0x359, QUIET_V12))
-    assert (value(sink, s.CHARGE_CURRENT_MA_MAX), value(sink, s.DISCHARGE_CURRENT_MA_MAX)) == (charge, discharge)
+    assert (value(sink, s.CHARGE_CURRENT_MA_MAX), value(sink, s.DISCHARGE_CURRENT_MA_MAX)) == (
+        charge,
+        discharge,
+    )
 
 
 def test_a_direction_enabled_again_waits_for_the_limits():
@@ -249,13 +376,18 @@ def test_state_waits_for_the_limits():
     assert not sink.taken()
 
 
-@pytest.mark.parametrize("stopped, group", [(0x35C, s.G_BMS_LIMITS), (0x35C, s.G_BMS_STATE), (0x351, s.G_BMS_STATE)])
+@pytest.mark.parametrize(
+    "stopped, group", [(0x35C, s.G_BMS_LIMITS), (0x35C, s.G_BMS_STATE), (0x351, s.G_BMS_STATE)]
+)
 def test_a_frame_that_stops_takes_its_group_with_it(stopped, group):
     """A BMS can keep sending 0x35E while 0x351 stops: freshness is per frame."""
     device, sink = built()
     for second in range(8):
-        feed(device, *[frame for frame in TestV12.burst if second < 3 or frame[0] != stopped],
-             now_us=second * SECOND_US)
+        feed(
+            device,
+            *[frame for frame in TestV12.burst if second < 3 or frame[0] != stopped],
+            now_us=second * SECOND_US,
+        )
         fresh = groups_of(sink, group) <= sink.taken()
         assert fresh == (second <= 2 + 3), second
     feed(device, *TestV12.burst, *TestV12.burst, now_us=9 * SECOND_US)

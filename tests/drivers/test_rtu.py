@@ -1,4 +1,6 @@
-"""Framer of Modbus RTU: requests against known bytes, replies against every way they arrive in the field."""
+"""Framer of Modbus RTU: requests against known bytes, replies against every way they arrive in the
+field.
+"""
 
 import csv
 import re
@@ -36,12 +38,16 @@ def found(request, data, echo=False):
 
 # -- CRC
 
-@pytest.mark.parametrize("data, crc", [
-    (b"123456789", 0x4B37),  # the check value of CRC-16/MODBUS in every catalogue
-    (b"\x02\x07", 0x1241),  # Modbus over serial line V1.02, 6.2.2 (sent as 41 12)
-    (b"", 0xFFFF),
-    (b"\x00", 0x40BF),
-])
+
+@pytest.mark.parametrize(
+    "data, crc",
+    [
+        (b"123456789", 0x4B37),  # the check value of CRC-16/MODBUS in every catalogue
+        (b"\x02\x07", 0x1241),  # Modbus over serial line V1.02, 6.2.2 (sent as 41 12)
+        (b"", 0xFFFF),
+        (b"\x00", 0x40BF),
+    ],
+)
 def test_crc_of_published_values(data, crc):
     assert rtu.crc16(data) == crc
 
@@ -59,16 +65,24 @@ def test_crc_over_a_sealed_frame_is_zero_at_odd_and_even_length(size):
 
 # -- requests
 
-@pytest.mark.parametrize("request_, body_hex, reply_bytes", [
-    (rtu.read_request("a", 17, 3, 124, 2), "1103007C0002", 9),
-    (rtu.read_request("a", 1, 4, 0, 80), "010400000050", 165),
-    (rtu.read_request("a", 1, 2, 0, 8), "010200000008", 6),
-    (rtu.read_request("a", 1, 1, 19, 9), "010100130009", 7),
-    (rtu.write_register_request("a", 1, 1, 3), "010600010003", 8),
-    (rtu.write_registers_request("a", 1, 1, [10, 258]), "01100001000204000A0102", 8),
-    (rtu.write_coils_request("a", 1, 19, [1, 0, 1, 1, 0, 0, 1, 1, 1, 0]), "010F0013000A02CD01", 8),
-    (rtu.write_coils_request("a", 1, 0, (True,)), "010F000000010101", 8),
-])
+
+@pytest.mark.parametrize(
+    "request_, body_hex, reply_bytes",
+    [
+        (rtu.read_request("a", 17, 3, 124, 2), "1103007C0002", 9),
+        (rtu.read_request("a", 1, 4, 0, 80), "010400000050", 165),
+        (rtu.read_request("a", 1, 2, 0, 8), "010200000008", 6),
+        (rtu.read_request("a", 1, 1, 19, 9), "010100130009", 7),
+        (rtu.write_register_request("a", 1, 1, 3), "010600010003", 8),
+        (rtu.write_registers_request("a", 1, 1, [10, 258]), "01100001000204000A0102", 8),
+        (
+            rtu.write_coils_request("a", 1, 19, [1, 0, 1, 1, 0, 0, 1, 1, 1, 0]),
+            "010F0013000A02CD01",
+            8,
+        ),
+        (rtu.write_coils_request("a", 1, 0, (True,)), "010F000000010101", 8),
+    ],
+)
 def test_request_frames_as_in_the_specification(request_, body_hex, reply_bytes):
     """Bodies as in the examples of the Modbus Application Protocol V1.1b3, 6.1 to 6.12."""
     body = bytes.fromhex(body_hex)
@@ -86,17 +100,20 @@ def test_count_of_a_read_at_its_bounds(function, count_max):
             rtu.read_request("a", 1, function, 0, count)
 
 
-@pytest.mark.parametrize("build, good, bad", [
-    (lambda count: rtu.write_registers_request("a", 1, 0, [0] * count), (1, 123), (0, 124)),
-    (lambda count: rtu.write_coils_request("a", 1, 0, [0] * count), (1, 1968), (0, 1969)),
-    (lambda unit_id: rtu.read_request("a", unit_id, 3, 0, 1), (1, 255), (0, 256)),
-    (lambda unit_id: rtu.write_coils_request("a", unit_id, 0, (1,)), (1, 255), (0, 256)),
-    (lambda address: rtu.read_request("a", 1, 3, address, 2), (0, 65534), (-1, 65535)),
-    (lambda address: rtu.write_register_request("a", 1, address, 0), (0, 65535), (-1, 65536)),
-    (lambda value: rtu.write_register_request("a", 1, 0, value), (0, 65535), (-1, 65536)),
-    (lambda value: rtu.write_registers_request("a", 1, 0, (0, value)), (0, 65535), (-1, 65536)),
-    (lambda function: rtu.read_request("a", 1, function, 0, 1), (1, 4), (0, 5)),
-])
+@pytest.mark.parametrize(
+    "build, good, bad",
+    [
+        (lambda count: rtu.write_registers_request("a", 1, 0, [0] * count), (1, 123), (0, 124)),
+        (lambda count: rtu.write_coils_request("a", 1, 0, [0] * count), (1, 1968), (0, 1969)),
+        (lambda unit_id: rtu.read_request("a", unit_id, 3, 0, 1), (1, 255), (0, 256)),
+        (lambda unit_id: rtu.write_coils_request("a", unit_id, 0, (1,)), (1, 255), (0, 256)),
+        (lambda address: rtu.read_request("a", 1, 3, address, 2), (0, 65534), (-1, 65535)),
+        (lambda address: rtu.write_register_request("a", 1, address, 0), (0, 65535), (-1, 65536)),
+        (lambda value: rtu.write_register_request("a", 1, 0, value), (0, 65535), (-1, 65536)),
+        (lambda value: rtu.write_registers_request("a", 1, 0, (0, value)), (0, 65535), (-1, 65536)),
+        (lambda function: rtu.read_request("a", 1, function, 0, 1), (1, 4), (0, 5)),
+    ],
+)
 def test_values_at_their_bounds(build, good, bad):
     for value in good:
         assert len(build(value).frame) <= rtu.FRAME_BYTES_MAX
@@ -107,7 +124,9 @@ def test_values_at_their_bounds(build, good, bad):
 
 
 def test_pymodbus_as_a_server_reads_every_request():
-    """Contract with the pinned pymodbus: bit order and field names changed in 3.10 and 3.11 (API_changes.rst)."""
+    """Contract with the pinned pymodbus: bit order and field names changed in 3.10 and 3.11
+    (API_changes.rst).
+    """
     decode = DecodePDU(True).decode
     pdu = decode(rtu.read_request("a", 9, 4, 300, 12).frame[1:-2])
     assert (pdu.function_code, pdu.address, pdu.count) == (4, 300, 12)
@@ -131,6 +150,7 @@ def test_a_request_without_callbacks_may_end_either_way():
 
 # -- replies: the good ways
 
+
 def test_whole_reply_in_one_piece():
     assert found(read20(), REPLY) == REPLY[1:-2]
 
@@ -143,31 +163,44 @@ def test_identical_reply_bytes_give_the_identical_pdu():
 def test_a_changed_reply_is_not_taken_for_the_remembered_one():
     request = read20()
     other = rtu.seal(bytes((1, 3, 40)) + REGISTERS[::-1])
-    assert [found(request, frame) for frame in (REPLY, other, REPLY)] == [REPLY[1:-2], other[1:-2], REPLY[1:-2]]
+    assert [found(request, frame) for frame in (REPLY, other, REPLY)] == [
+        REPLY[1:-2],
+        other[1:-2],
+        REPLY[1:-2],
+    ]
 
 
 @pytest.mark.parametrize("cut", range(1, len(REPLY)))
 def test_reply_split_in_two_reads(cut):
-    """pymodbus #1695, yambms/bms-to-inverter #165: answers split by the OS (4 + 12 bytes, 32-byte pieces)."""
+    """pymodbus #1695, yambms/bms-to-inverter #165: answers split by the OS (4 + 12 bytes, 32-byte
+    pieces).
+    """
     assert feed(read20(), REPLY[:cut], REPLY[cut:]) == [None, REPLY[1:-2]]
 
 
 def test_reply_byte_by_byte():
     """esphome #3912 and PR #8032: length decides, not a pause between characters."""
-    results = feed(read20(), *(REPLY[i:i + 1] for i in range(len(REPLY))))
+    results = feed(read20(), *(REPLY[i : i + 1] for i in range(len(REPLY))))
     assert results == [None] * (len(REPLY) - 1) + [REPLY[1:-2]]
 
 
-@pytest.mark.parametrize("function, count, data", [(1, 9, b"\x05\x01"), (2, 8, b"\xA5"), (3, 1, b"\x12\x34"),
-                                                   (4, 125, bytes(250))])
+@pytest.mark.parametrize(
+    "function, count, data",
+    [(1, 9, b"\x05\x01"), (2, 8, b"\xa5"), (3, 1, b"\x12\x34"), (4, 125, bytes(250))],
+)
 def test_reply_of_each_read_function(function, count, data):
     reply = rtu.seal(bytes((1, function, len(data))) + data)
     assert found(rtu.read_request("a", 1, function, 0, count), reply) == reply[1:-2]
 
 
-@pytest.mark.parametrize("request_", [rtu.write_registers_request("a", 1, 1, (5, 6)),
-                                      rtu.write_coils_request("a", 1, 1, (1, 0)),
-                                      rtu.write_register_request("a", 1, 1, 2)])
+@pytest.mark.parametrize(
+    "request_",
+    [
+        rtu.write_registers_request("a", 1, 1, (5, 6)),
+        rtu.write_coils_request("a", 1, 1, (1, 0)),
+        rtu.write_register_request("a", 1, 1, 2),
+    ],
+)
 def test_reply_of_each_write_function(request_):
     reply = rtu.seal(request_.frame[:6])
     assert found(request_, reply) == request_.frame[1:6]
@@ -183,17 +216,34 @@ def test_exception_reply(request_):
 
 # -- replies: the field's ways
 
-@pytest.mark.parametrize("noise", [b"\x00", b"\xFF", b"\x00\xFF\x00", b"\x01", b"\x01\x03", b"\x01\x01\x01\x03",
-                                   b"\x01\x83", b"\x01\x83\x02\xC0", b"\x01\x03\x28", b"\x55" * 600])
+
+@pytest.mark.parametrize(
+    "noise",
+    [
+        b"\x00",
+        b"\xff",
+        b"\x00\xff\x00",
+        b"\x01",
+        b"\x01\x03",
+        b"\x01\x01\x01\x03",
+        b"\x01\x83",
+        b"\x01\x83\x02\xc0",
+        b"\x01\x03\x28",
+        b"\x55" * 600,
+    ],
+)
 def test_good_frame_behind_noise(noise):
-    """micropython-modbus #34/#68, esphome-dps PR #81: leading 0x00 or 0xFF; pymodbus #385/#486: garbage in front."""
+    """micropython-modbus #34/#68, esphome-dps PR #81: leading 0x00 or 0xFF; pymodbus #385/#486:
+    garbage in front.
+    """
     assert found(read20(), noise + REPLY) == REPLY[1:-2]
     assert feed(read20(), noise, REPLY) == [None, REPLY[1:-2]]
 
 
 def test_good_frame_one_byte_behind_a_look_alike():
     reply = rtu.seal(bytes((0x83, 3, 40)) + REGISTERS)
-    assert found(read20(unit_id=0x83), b"\x83" + reply) == reply[1:-2]  # 83 83 looks like an exception
+    # 83 83 looks like an exception
+    assert found(read20(unit_id=0x83), b"\x83" + reply) == reply[1:-2]
 
 
 def test_a_second_reply_in_the_same_piece_is_there_for_the_asking():
@@ -224,17 +274,22 @@ def test_a_truncated_reply_is_never_accepted(missing):
     assert found(read20(), REPLY[missing:]) is None
 
 
-@pytest.mark.parametrize("reply", [
-    rtu.seal(bytes((2, 3, 40)) + REGISTERS),  # another unit
-    rtu.seal(bytes((1, 4, 40)) + REGISTERS),  # another function
-    rtu.seal(bytes((1, 3, 38)) + REGISTERS[:38]),  # a late reply to a shorter read
-    rtu.seal(bytes((1, 3, 0))),
-    rtu.seal(bytes((2, 0x83, 2))),  # another unit's exception
-    rtu.seal(bytes((1, 0x84, 2))),  # another function's exception
-    rtu.seal(bytes((1, 0x41, 40)) + REGISTERS),  # a function nobody knows
-])
+@pytest.mark.parametrize(
+    "reply",
+    [
+        rtu.seal(bytes((2, 3, 40)) + REGISTERS),  # another unit
+        rtu.seal(bytes((1, 4, 40)) + REGISTERS),  # another function
+        rtu.seal(bytes((1, 3, 38)) + REGISTERS[:38]),  # a late reply to a shorter read
+        rtu.seal(bytes((1, 3, 0))),
+        rtu.seal(bytes((2, 0x83, 2))),  # another unit's exception
+        rtu.seal(bytes((1, 0x84, 2))),  # another function's exception
+        rtu.seal(bytes((1, 0x41, 40)) + REGISTERS),  # a function nobody knows
+    ],
+)
 def test_a_valid_frame_that_is_not_ours_is_ignored(reply):
-    """node-modbus-serial #455, pymodbus #1278: match unit, function and length; then the right one is taken."""
+    """node-modbus-serial #455, pymodbus #1278: match unit, function and length; then the right one
+    is taken.
+    """
     assert feed(read20(), reply, REPLY) == [None, REPLY[1:-2]]
 
 
@@ -261,7 +316,9 @@ def test_a_frame_inside_the_payload_of_the_reply_is_not_taken():
 
 
 def test_stale_bytes_are_forgotten_with_the_next_request():
-    """pymodbus #1278: the framer kept stale bytes after a time-out and decoded the next answer from old data."""
+    """pymodbus #1278: the framer kept stale bytes after a time-out and decoded the next answer from
+    old data.
+    """
     receiver = rtu.Receiver()
     request = read20()
     receiver.expect(request)
@@ -281,18 +338,25 @@ def test_endless_noise_keeps_the_buffer_small():
 
 # -- echo
 
-@pytest.mark.parametrize("pieces", [
-    lambda echo, reply: [echo + reply],
-    lambda echo, reply: [echo, reply],
-    lambda echo, reply: [echo[:3], echo[3:] + reply[:2], reply[2:]],
-    lambda echo, reply: [b"\x00" + echo + reply],
-    lambda echo, reply: [bytes((byte,)) for byte in echo + reply],
-])
-@pytest.mark.parametrize("request_, reply", [
-    (read20(), REPLY),
-    (rtu.write_registers_request("a", 1, 1, (5, 6)), WRITE_REPLY),
-    (rtu.write_register_request("a", 1, 1, 2), rtu.write_register_request("a", 1, 1, 2).frame),
-])
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        lambda echo, reply: [echo + reply],
+        lambda echo, reply: [echo, reply],
+        lambda echo, reply: [echo[:3], echo[3:] + reply[:2], reply[2:]],
+        lambda echo, reply: [b"\x00" + echo + reply],
+        lambda echo, reply: [bytes((byte,)) for byte in echo + reply],
+    ],
+)
+@pytest.mark.parametrize(
+    "request_, reply",
+    [
+        (read20(), REPLY),
+        (rtu.write_registers_request("a", 1, 1, (5, 6)), WRITE_REPLY),
+        (rtu.write_register_request("a", 1, 1, 2), rtu.write_register_request("a", 1, 1, 2).frame),
+    ],
+)
 def test_local_echo_is_taken_out(request_, reply, pieces):
     """minimalmodbus (handle_local_echo): adapters that repeat what is sent."""
     results = feed(request_, *pieces(request_.frame, reply), echo=True)
@@ -313,7 +377,8 @@ def test_partial_echo_of_a_read(echoed):
 
 
 def test_echo_of_an_adapter_not_configured_for_it_is_skipped_for_reads():
-    request = rtu.read_request("a", 1, 3, 0x2800, 20)  # its address looks like the byte count of the reply
+    # its address looks like the byte count of the reply
+    request = rtu.read_request("a", 1, 3, 0x2800, 20)
     assert found(request, request.frame + REPLY) == REPLY[1:-2]
 
 
@@ -329,7 +394,12 @@ def test_received_counts_what_was_not_echo():
 
 # -- everything at once
 
-@given(noise=st.binary(max_size=80), tail=st.binary(max_size=20), cuts=st.lists(st.integers(1, 140), max_size=6))
+
+@given(
+    noise=st.binary(max_size=80),
+    tail=st.binary(max_size=20),
+    cuts=st.lists(st.integers(1, 140), max_size=6),
+)
 @settings(derandomize=True, max_examples=400)
 def test_whatever_arrives_only_the_true_reply_is_accepted(noise, tail, cuts):
     data = noise + REPLY + tail
@@ -340,12 +410,21 @@ def test_whatever_arrives_only_the_true_reply_is_accepted(noise, tail, cuts):
 
 # -- captures
 
+
 def rows(direction):
     if not VECTORS.exists():
-        return [pytest.param(None, marks=pytest.mark.skip(reason=f"no {VECTORS}: captured frames are not part of it"))]
+        return [
+            pytest.param(
+                None,
+                marks=pytest.mark.skip(reason=f"no {VECTORS}: captured frames are not part of it"),
+            )
+        ]
     with open(VECTORS, encoding="utf-8", newline="") as file:
-        return [pytest.param(row, id=f"{row['source']}-{row['exchange']}-{row['frame_hex'][:12]}")
-                for row in csv.DictReader(file) if row["direction"] == direction]
+        return [
+            pytest.param(row, id=f"{row['source']}-{row['exchange']}-{row['frame_hex'][:12]}")
+            for row in csv.DictReader(file)
+            if row["direction"] == direction
+        ]
 
 
 def waiting_for(unit_id, function, reply_bytes):
@@ -375,7 +454,7 @@ def test_captured_replies_are_found_however_they_arrive(row):
     size = len(frame) if frame[1] < 0x80 else 9
     request = waiting_for(frame[0], frame[1] & 0x7F, size)
     assert found(request, frame) == frame[1:-2]
-    assert found(request, b"\xFF\x00" + frame + b"\x00") == frame[1:-2]
+    assert found(request, b"\xff\x00" + frame + b"\x00") == frame[1:-2]
     assert feed(request, *(bytes((byte,)) for byte in frame))[-1] == frame[1:-2]
 
 

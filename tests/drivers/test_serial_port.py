@@ -20,7 +20,9 @@ wire = pytest.mark.wire
 
 
 class Adapter:
-    """A pluggable serial adapter: a pty behind a link, as udev makes them under /dev/serial/by-id."""
+    """A pluggable serial adapter: a pty behind a link, as udev makes them under
+    /dev/serial/by-id.
+    """
 
     def __init__(self, folder):
         self.path = folder / "adapter"
@@ -43,7 +45,9 @@ class Adapter:
     def take(self, count):
         data = b""
         while len(data) < count:
-            assert select.select([self.master], [], [], HANG_GUARD_s)[0], f"only {len(data)} of {count} bytes came"
+            assert select.select([self.master], [], [], HANG_GUARD_s)[0], (
+                f"only {len(data)} of {count} bytes came"
+            )
             data += os.read(self.master, count - len(data))
         return data
 
@@ -70,11 +74,11 @@ def wait_for_bytes(port):
 @wire
 def test_bytes_both_ways(adapter, port):
     port.open()
-    assert port.write(b"\x01\x03\x00\xFF") and adapter.take(4) == b"\x01\x03\x00\xFF"
+    assert port.write(b"\x01\x03\x00\xff") and adapter.take(4) == b"\x01\x03\x00\xff"
     assert port.read() == b""
-    os.write(adapter.master, b"\x11\x13\x0D\x00")  # XON, XOFF and CR are data here
+    os.write(adapter.master, b"\x11\x13\x0d\x00")  # XON, XOFF and CR are data here
     wait_for_bytes(port)
-    assert port.read() == b"\x11\x13\x0D\x00"
+    assert port.read() == b"\x11\x13\x0d\x00"
     assert (port.error, port.pending, port.losses, port.generation) == ("", 0, 0, 1)
 
 
@@ -108,16 +112,28 @@ def test_low_latency_is_asked_for(port, monkeypatch):
 
 @wire
 def test_one_program_per_port_and_the_owner_is_named(port, tmp_path):
-    """dbus-serialbattery #850: a lock with its owner. Checked against another process that holds it."""
+    """dbus-serialbattery #850: a lock with its owner. Checked against another process that holds
+    it.
+    """
     holder = subprocess.Popen(
-        [sys.executable, "-c", "import sys; from drivers.buses.serial_port import SerialPort\n"
-         f"p = SerialPort({str(port.path)!r}, 9600); p.open(); print('open', flush=True); sys.stdin.read()"],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=Path(__file__).resolve().parents[2])
+        [
+            sys.executable,
+            "-c",
+            "import sys; from drivers.buses.serial_port import SerialPort\n"
+            f"p = SerialPort({str(port.path)!r}, 9600); p.open(); print('open', flush=True); "
+            f"sys.stdin.read()",
+        ],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        cwd=Path(__file__).resolve().parents[2],
+    )
     try:
         assert holder.stdout.readline() == b"open\n"
         with pytest.raises(SerialPortError) as failure:
             port.open()
-        assert str(failure.value).startswith(f"serial port {port.path}: in use by process {holder.pid} (")
+        assert str(failure.value).startswith(
+            f"serial port {port.path}: in use by process {holder.pid} ("
+        )
         assert port.fileno() == -1 and port.error == str(failure.value)
     finally:
         holder.stdin.close()
@@ -158,7 +174,9 @@ def test_a_write_notices_the_loss(adapter, port):
 def test_an_empty_file_after_hang_up_is_a_loss(port, monkeypatch):
     """Facts of ptys and ttys: after a hang-up read gives b"", which is no error of its own."""
     port.open()
-    monkeypatch.setattr(serial_port.fcntl, "ioctl", lambda _fd, _request, waiting: waiting.__setitem__(0, 1))
+    monkeypatch.setattr(
+        serial_port.fcntl, "ioctl", lambda _fd, _request, waiting: waiting.__setitem__(0, 1)
+    )
     monkeypatch.setattr(serial_port.os, "read", lambda *_: b"")
     assert port.read() == b"" and port.fileno() == -1 and port.losses == 1
 
@@ -191,6 +209,7 @@ def test_the_rest_of_an_old_frame_never_precedes_a_new_one(adapter, port):
 def test_a_full_port_keeps_the_whole_frame(adapter, port, monkeypatch):
     def full(*_):
         raise BlockingIOError(errno.EAGAIN, "full")
+
     port.open()
     with monkeypatch.context() as patch:
         patch.setattr(serial_port.os, "write", full)
@@ -203,8 +222,11 @@ def test_a_full_port_keeps_the_whole_frame(adapter, port, monkeypatch):
 def test_a_byte_that_somebody_else_took_is_no_loss(port, monkeypatch):
     def empty(*_):
         raise BlockingIOError(errno.EAGAIN, "empty")
+
     port.open()
-    monkeypatch.setattr(serial_port.fcntl, "ioctl", lambda _fd, _request, waiting: waiting.__setitem__(0, 1))
+    monkeypatch.setattr(
+        serial_port.fcntl, "ioctl", lambda _fd, _request, waiting: waiting.__setitem__(0, 1)
+    )
     monkeypatch.setattr(serial_port.os, "read", empty)
     assert port.read() == b"" and port.fileno() >= 0 and port.losses == 0
 
@@ -246,30 +268,43 @@ def test_retries_come_later_and_later():
 
 def test_closed_port_is_harmless():
     port = SerialPort("/nowhere/at/all", 9600)
-    assert (port.read(), port.write(b"x"), port.write(b""), port.fileno(), port.pending) == (b"", False, False, -1, 0)
+    assert (port.read(), port.write(b"x"), port.write(b""), port.fileno(), port.pending) == (
+        b"",
+        False,
+        False,
+        -1,
+        0,
+    )
     port.close()
 
 
-@pytest.mark.parametrize("path, reason", [
-    ("/nowhere/at/all", "no such device: plug the adapter in or correct the path"),
-    (__file__, "not a serial port, or the setting is not supported by its driver"),
-    (os.path.dirname(__file__), "Is a directory"),
-])
+@pytest.mark.parametrize(
+    "path, reason",
+    [
+        ("/nowhere/at/all", "no such device: plug the adapter in or correct the path"),
+        (__file__, "not a serial port, or the setting is not supported by its driver"),
+        (os.path.dirname(__file__), "Is a directory"),
+    ],
+)
 def test_reasons_in_one_line(path, reason):
     with pytest.raises(SerialPortError) as failure:
         SerialPort(path, 9600).open()
     assert str(failure.value) == f"serial port {path}: {reason}"
 
 
-@pytest.mark.parametrize("number, reason", [
-    (errno.EACCES, "not permitted: add this user to the group of the device (dialout)"),
-    (errno.EIO, "the adapter is gone"),
-    (errno.EBUSY, "in use by another process: one program per port"),
-    (errno.ENOMEM, "Cannot allocate memory"),
-])
+@pytest.mark.parametrize(
+    "number, reason",
+    [
+        (errno.EACCES, "not permitted: add this user to the group of the device (dialout)"),
+        (errno.EIO, "the adapter is gone"),
+        (errno.EBUSY, "in use by another process: one program per port"),
+        (errno.ENOMEM, "Cannot allocate memory"),
+    ],
+)
 def test_reasons_of_the_system(number, reason, monkeypatch):
     def refuse(*_, **__):
         raise serial.SerialException(number, "as pyserial says it")
+
     monkeypatch.setattr(serial_port.serial, "Serial", refuse)
     with pytest.raises(SerialPortError, match="serial port /nowhere/tty: ") as failure:
         SerialPort("/nowhere/tty", 9600).open()
@@ -278,7 +313,9 @@ def test_reasons_of_the_system(number, reason, monkeypatch):
 
 @wire
 def test_kernel_rs485_mode_is_set_or_refused(adapter, monkeypatch):
-    """libmodbus #652, uModbus #52, modbus-tk #13: direction by the kernel, not by software. A pty has none."""
+    """libmodbus #652, uModbus #52, modbus-tk #13: direction by the kernel, not by software. A pty
+    has none.
+    """
     port = SerialPort(str(adapter.path), 9600, rs485=True)
     with pytest.raises(SerialPortError, match="not supported by its driver"):
         port.open()
@@ -291,6 +328,7 @@ def test_kernel_rs485_mode_is_set_or_refused(adapter, monkeypatch):
 
 
 # -- who has got bytes
+
 
 @pytest.fixture
 def arrivals(port):
@@ -309,7 +347,9 @@ def told(arrivals, wait_s=HANG_GUARD_s):
 
 @wire
 def test_a_port_is_told_once_for_its_bytes_read_or_not(adapter, port, arrivals):
-    """By edge: a level would make the kernel ask an empty tty at each wait, and flush its work queue there."""
+    """By edge: a level would make the kernel ask an empty tty at each wait, and flush its work
+    queue there.
+    """
     assert told(arrivals, 0) == []
     os.write(adapter.master, b"abc")
     assert told(arrivals) == [port] and told(arrivals, 0) == []

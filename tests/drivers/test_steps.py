@@ -1,4 +1,6 @@
-"""The engine of start-up sequences: answers, refusals, time-outs, lost requests, abandoned sequences."""
+"""The engine of start-up sequences: answers, refusals, time-outs, lost requests, abandoned
+sequences.
+"""
 
 import pytest
 
@@ -26,7 +28,7 @@ def begun():
 
 def test_nothing_before_begin():
     owner = Owner()
-    assert owner.steps.next_request(10 ** 15) is None and not owner.ends
+    assert owner.steps.next_request(10**15) is None and not owner.ends
 
 
 def test_through():
@@ -70,6 +72,7 @@ def test_waiting_and_giving_up():
         yield None
         yield None
         raise steps.StepError("not what is needed")
+
     owner.steps.begin(sequence(), 100)
     assert owner.steps.next_request(99) is None and owner.steps.due_us == 100
     for now_us in (100, 101, 102):

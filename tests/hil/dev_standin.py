@@ -1,4 +1,6 @@
-"""A plant for device tests: plain attributes named as in hil/plant, and a record of what was commanded."""
+"""A plant for device tests: plain attributes named as in hil/plant, and a record of what was
+commanded.
+"""
 
 
 class Rack:
@@ -11,7 +13,12 @@ class Rack:
         self.charge_limit_A, self.discharge_limit_A, self.charge_voltage_V_max = 140.0, 135.5, 852.0
         self.soc, self.soh, self.cycles, self.insulation_kohm = 0.5123, 0.9876, 321, 2500.0
         self.temperatures_degC = [20.0 + 0.5 * module for module in range(15)]
-        self.contactor_state, self.cells_online, self.fault_bits, self.sensors_invalid = 2, 240, 0, 1
+        self.contactor_state, self.cells_online, self.fault_bits, self.sensors_invalid = (
+            2,
+            240,
+            0,
+            1,
+        )
         self.commands = []
 
     def command_close(self, close):
@@ -45,8 +52,19 @@ class Cabinet:
         self.pcs = [Pcs()]
         self.grid_power_W, self.load_power_W, self.load_channels = 200_000.0, 300_000.0, None
         self.grid_voltage_V, self.grid_frequency_Hz = 230.0, 50.0
-        names = ("estop_1", "estop_2", "fire_alarm", "suppression", "gas_relay", "airflow", "key_run", "permit_1",
-                 "permit_2", "door", "bms_fault")
+        names = (
+            "estop_1",
+            "estop_2",
+            "fire_alarm",
+            "suppression",
+            "gas_relay",
+            "airflow",
+            "key_run",
+            "permit_1",
+            "permit_2",
+            "door",
+            "bms_fault",
+        )
         self.contacts = dict.fromkeys(names, True)
         self.coils = {}
         self.gas_lfl_pct, self.vent_lfl_share = [0.4, 12.34], 0.06

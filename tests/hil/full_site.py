@@ -1,6 +1,8 @@
-"""A site with everything fitted, as hil/cabinet.py needs it, and the drivers of its devices on real frames.
+"""A site with everything fitted, as hil/cabinet.py needs it, and the drivers of its devices on real
+frames.
 
-The controller's configuration is stood in for, so that plant, devices and drivers are tried by themselves.
+The controller's configuration is stood in for, so that plant, devices and drivers are tried by
+themselves.
 """
 
 import types
@@ -16,42 +18,100 @@ from hil.cabinet import SimulatedCabinet
 from safety import signals as s
 
 MODULES, RACKS = 15, 2
-IO_1 = ("estop_1_ok", "fire_alarm_ok", "suppression_ok", "gas_relay_ok", "airflow_ok", "key_run_ok",
-        "permit_1_closed", "door_ok")
-IO_2 = ("estop_2_ok", "bms_fault_ok", "permit_2_closed", "cell_voltage_ok", "smoke_1_ok", "smoke_2_ok", "heat_ok",
-        "fire_trouble_ok")
+IO_1 = (
+    "estop_1_ok",
+    "fire_alarm_ok",
+    "suppression_ok",
+    "gas_relay_ok",
+    "airflow_ok",
+    "key_run_ok",
+    "permit_1_closed",
+    "door_ok",
+)
+IO_2 = (
+    "estop_2_ok",
+    "bms_fault_ok",
+    "permit_2_closed",
+    "cell_voltage_ok",
+    "smoke_1_ok",
+    "smoke_2_ok",
+    "heat_ok",
+    "fire_trouble_ok",
+)
 IO_3 = ("damper_ok", "", "leak_ok", "coolant_ok", "supervised_ok", "hvac_ok", "", "")
 SENSORS = ("gas_1", "gas_2", "offgas_1", "offgas_2", "toxic", "climate", "ups")
 NONE = ("",) * 8
 
 
 def _device(role, address, inputs=NONE, outputs=NONE, index=-1, family=""):
-    return types.SimpleNamespace(role=role, address=address, index=index, inputs=inputs, outputs=outputs,
-                                 profile=types.SimpleNamespace(family=family))
+    return types.SimpleNamespace(
+        role=role,
+        address=address,
+        index=index,
+        inputs=inputs,
+        outputs=outputs,
+        profile=types.SimpleNamespace(family=family),
+    )
 
 
-def config(io_2_outputs=("contactor_supply_ok", "!red_lamp_on", "supervisory_ok", "pre_alarm_on", "shunt_trip_on",
-                          "", "", "")):
+def config(
+    io_2_outputs=(
+        "contactor_supply_ok",
+        "!red_lamp_on",
+        "supervisory_ok",
+        "pre_alarm_on",
+        "shunt_trip_on",
+        "",
+        "",
+        "",
+    ),
+):
     """A stand-in for a checked configuration with everything fitted."""
-    on = {"io": [_device("io_1", 4, IO_1, ("pcs_enable_ok", "!fan_on", "horn_on", "lamp_on", "", "", "", "")),
-                 _device("io_2", 5, IO_2, io_2_outputs), _device("io_3", 6, IO_3)],
-          "air": [_device(role, 10 + number) for number, role in enumerate(SENSORS)],
-          "pcs": [_device("pcs", 3, index=0)],
-          "can0": [_device("bms", 1 + rack, index=rack, family="native_bms") for rack in range(RACKS)]}
-    buses = [types.SimpleNamespace(name=name, kind="can" if name == "can0" else "rtu", baud_Bd=19_200,
-                                   character_bits=10) for name in on]
-    topology = types.SimpleNamespace(units=1, racks=RACKS, rack_units=(0, 0), buses=buses, on_bus=on.__getitem__)
-    return types.SimpleNamespace(topology=topology, modules=MODULES, unit_tables=[{"rated_W": 250_000}],
-                                 rack_tables=[{"cells": 240, "rated_current_mA": 140_000}])
+    on = {
+        "io": [
+            _device(
+                "io_1", 4, IO_1, ("pcs_enable_ok", "!fan_on", "horn_on", "lamp_on", "", "", "", "")
+            ),
+            _device("io_2", 5, IO_2, io_2_outputs),
+            _device("io_3", 6, IO_3),
+        ],
+        "air": [_device(role, 10 + number) for number, role in enumerate(SENSORS)],
+        "pcs": [_device("pcs", 3, index=0)],
+        "can0": [
+            _device("bms", 1 + rack, index=rack, family="native_bms") for rack in range(RACKS)
+        ],
+    }
+    buses = [
+        types.SimpleNamespace(
+            name=name, kind="can" if name == "can0" else "rtu", baud_Bd=19_200, character_bits=10
+        )
+        for name in on
+    ]
+    topology = types.SimpleNamespace(
+        units=1, racks=RACKS, rack_units=(0, 0), buses=buses, on_bus=on.__getitem__
+    )
+    return types.SimpleNamespace(
+        topology=topology,
+        modules=MODULES,
+        unit_tables=[{"rated_W": 250_000}],
+        rack_tables=[{"cells": 240, "rated_current_mA": 140_000}],
+    )
 
 
 def _sensor_indexes(role):
-    """{value of the profile: index into the inputs} and the freshness group, as a configuration maps them."""
+    """{value of the profile: index into the inputs} and the freshness group, as a configuration
+    maps them.
+    """
     if role.startswith("gas"):
         return {"concentration": "lfl_permille", "ok": "ok", "calibration_d": "calibration_d"}
     if role.startswith("offgas"):
         return {"vapour": "ppm", "ok": "ok", "calibration_d": "calibration_d"}
-    return {"hydrogen": "ppm", "carbon_monoxide": "ppm", "ok": "ok", "calibration_d": "calibration_d"}
+    return {
+        "hydrogen": "ppm",
+        "carbon_monoxide": "ppm",
+        "ok": "ok",
+        "calibration_d": "calibration_d",
+    }
 
 
 def _index(name):
@@ -66,13 +126,21 @@ def _indexes(role):
     return {value: _index(f"{role}_{ending}") for value, ending in _sensor_indexes(role).items()}
 
 
-PROFILES = {"gas_1": "gas_detector", "gas_2": "gas_detector", "offgas_1": "offgas_detector",
-            "offgas_2": "offgas_detector", "toxic": "toxic_detector", "climate": "climate_monitor",
-            "ups": "ups_monitor"}
+PROFILES = {
+    "gas_1": "gas_detector",
+    "gas_2": "gas_detector",
+    "offgas_1": "offgas_detector",
+    "offgas_2": "offgas_detector",
+    "toxic": "toxic_detector",
+    "climate": "climate_monitor",
+    "ups": "ups_monitor",
+}
 
 
 class Site:
-    """Plant, devices and drivers. `advance` lets time pass and reads everything; `value` and `fresh` show signals."""
+    """Plant, devices and drivers. `advance` lets time pass and reads everything; `value` and
+    `fresh` show signals.
+    """
 
     def __init__(self, **plant_config):
         self.layout = s.Layout(1, RACKS, MODULES)
@@ -80,19 +148,45 @@ class Site:
         self.cabinet = SimulatedCabinet(config(), lambda t_s: 300_000.0, 1, plant_config)
         self.plant = self.cabinet.plant
         self.now_us = 0
-        self.drivers = {name: self._driver(name, unit_id) for name, (_, unit_id) in self.cabinet.places.items()}
+        self.drivers = {
+            name: self._driver(name, unit_id) for name, (_, unit_id) in self.cabinet.places.items()
+        }
         rack_profile = profile.load("firebreak_rack")
-        self.racks = [NativeBms(rack_profile, rack, 1 + rack, self, self.layout) for rack in range(RACKS)]
+        self.racks = [
+            NativeBms(rack_profile, rack, 1 + rack, self, self.layout) for rack in range(RACKS)
+        ]
 
     def _driver(self, name, unit_id):
         if name in PROFILES:
             group = s.CABINET_GROUPS.index(name)
-            return Sensor(profile.load(PROFILES[name]), unit_id, self, _indexes(name), group, lfl_vol_ppm=60_000)
+            return Sensor(
+                profile.load(PROFILES[name]),
+                unit_id,
+                self,
+                _indexes(name),
+                group,
+                lfl_vol_ppm=60_000,
+            )
         if name.startswith("io_"):
-            inputs = [_index(signal) if signal else -1 for signal in (IO_1, IO_2, IO_3)[int(name[-1]) - 1]]
-            return IoModule(profile.load("io_8in_8out"), unit_id, self, inputs, s.CABINET_GROUPS.index(name), NONE)
-        return SunSpecPcs(profile.load("sunspec_pcs"), unit_id, self, self.layout.unit_input(0, 0),
-                          self.layout.unit_group(0, s.G_PCS_MEASURE), self.layout.unit_group(0, s.G_PCS_CONTROL))
+            inputs = [
+                _index(signal) if signal else -1 for signal in (IO_1, IO_2, IO_3)[int(name[-1]) - 1]
+            ]
+            return IoModule(
+                profile.load("io_8in_8out"),
+                unit_id,
+                self,
+                inputs,
+                s.CABINET_GROUPS.index(name),
+                NONE,
+            )
+        return SunSpecPcs(
+            profile.load("sunspec_pcs"),
+            unit_id,
+            self,
+            self.layout.unit_input(0, 0),
+            self.layout.unit_group(0, s.G_PCS_MEASURE),
+            self.layout.unit_group(0, s.G_PCS_CONTROL),
+        )
 
     def advance(self, seconds, dt_s=0.1):
         """Let so much time pass; every device is read after every step."""
@@ -130,9 +224,14 @@ class Site:
     def value(self, name, rack=0):
         """The signal of that name (of the rack from 0, or a module's temperature "module_3")."""
         if name.startswith("module_"):
-            return self.inp[self.layout.rack_input(rack, s.MODULE_TEMPERATURE_DDEGC + int(name[7:]) - 1)]
-        for rows, at in ((s.CABINET_INPUTS, lambda i: i), (s.UNIT_INPUTS, lambda i: self.layout.unit_input(0, i)),
-                         (s.RACK_INPUTS, lambda i: self.layout.rack_input(rack, i))):
+            return self.inp[
+                self.layout.rack_input(rack, s.MODULE_TEMPERATURE_DDEGC + int(name[7:]) - 1)
+            ]
+        for rows, at in (
+            (s.CABINET_INPUTS, lambda i: i),
+            (s.UNIT_INPUTS, lambda i: self.layout.unit_input(0, i)),
+            (s.RACK_INPUTS, lambda i: self.layout.rack_input(rack, i)),
+        ):
             for index, row in enumerate(rows):
                 if row[0] == name:
                     return self.inp[at(index)]

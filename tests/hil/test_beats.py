@@ -1,4 +1,6 @@
-"""What must go on, as read from the wires: which write is which beat, and the largest silence between two."""
+"""What must go on, as read from the wires: which write is which beat, and the largest silence
+between two.
+"""
 
 import numpy as np
 import pytest
@@ -33,20 +35,40 @@ def heard(bus, data, is_reply=0):
 COILS = frame(2, 15, 0, 0, 0, 8, 1, 0b101)
 
 
-@pytest.mark.parametrize("bus, data, name", [
-    ("pcs", words(1, WSET, 2), SETPOINT), ("pcs", words(1, WSET - 1, 2), SETPOINT),
-    ("pcs", words(1, WSET - 2, 2), HEARTBEAT), ("pcs", words(1, WSET + 1, 2), HEARTBEAT),
-    ("pcs", words(1, OPCTL, 1), None), ("pcs", words(2, WSET, 2), None),
-    ("pcs", frame(1, 3, 0, 0, 0, 9), None), ("meter", words(1, WSET, 2), None),
-    ("io", COILS, "coils of module 2"), ("io", words(2, 64, 1), None),
-    ("io", COILS[:-1] + b"\0", None), ("io", COILS[:-1], None), ("io", b"\0" + COILS, None), ("io", b"", None)])
+@pytest.mark.parametrize(
+    "bus, data, name",
+    [
+        ("pcs", words(1, WSET, 2), SETPOINT),
+        ("pcs", words(1, WSET - 1, 2), SETPOINT),
+        ("pcs", words(1, WSET - 2, 2), HEARTBEAT),
+        ("pcs", words(1, WSET + 1, 2), HEARTBEAT),
+        ("pcs", words(1, OPCTL, 1), None),
+        ("pcs", words(2, WSET, 2), None),
+        ("pcs", frame(1, 3, 0, 0, 0, 9), None),
+        ("meter", words(1, WSET, 2), None),
+        ("io", COILS, "coils of module 2"),
+        ("io", words(2, 64, 1), None),
+        ("io", COILS[:-1] + b"\0", None),
+        ("io", COILS[:-1], None),
+        ("io", b"\0" + COILS, None),
+        ("io", b"", None),
+    ],
+)
 def test_which_write_is_which_beat(bus, data, name):
     assert heard(bus, data) == ([] if name is None else [name])
     assert heard(bus, data, is_reply=1) == []
 
 
-@pytest.mark.parametrize("can_id, name", [
-    (0x13F, "command to rack 1"), (0x17F, "command to rack 3"), (0x11F, None), (0x19F, None), (0x13E, None)])
+@pytest.mark.parametrize(
+    "can_id, name",
+    [
+        (0x13F, "command to rack 1"),
+        (0x17F, "command to rack 3"),
+        (0x11F, None),
+        (0x19F, None),
+        (0x13E, None),
+    ],
+)
 def test_commands_to_racks(can_id, name):
     beats, passed = Beats(Wiring(WSET, OPCTL)), []
     tap = beats.can_tap(lambda *heard: passed.append(heard))
@@ -57,14 +79,31 @@ def test_commands_to_racks(can_id, name):
     assert len(passed) == 2
 
 
-@pytest.mark.parametrize("times_us, gap_us", [
-    ([], 100), ([150], 50), ([100, 200], 100), ([90, 110, 190, 210], 80), ([0, 120, 180, 300], 120), ([0], 200),
-    ([300], 200), ([0, 10], 190), ([290, 300], 190), ([99, 201], 102), ([0, 1000], 1000)])
+@pytest.mark.parametrize(
+    "times_us, gap_us",
+    [
+        ([], 100),
+        ([150], 50),
+        ([100, 200], 100),
+        ([90, 110, 190, 210], 80),
+        ([0, 120, 180, 300], 120),
+        ([0], 200),
+        ([300], 200),
+        ([0, 10], 190),
+        ([290, 300], 190),
+        ([99, 201], 102),
+        ([0, 1000], 1000),
+    ],
+)
 def test_the_largest_silence_that_reaches_into_100_to_200(times_us, gap_us):
     assert largest_gap_us(np.array(times_us, np.int64), 100, 200) == gap_us
 
 
-@given(st.lists(st.integers(0, 1000), unique=True).map(sorted), st.integers(0, 999), st.integers(1, 1000))
+@given(
+    st.lists(st.integers(0, 1000), unique=True).map(sorted),
+    st.integers(0, 999),
+    st.integers(1, 1000),
+)
 def test_one_more_beat_never_makes_a_silence_longer(times_us, from_us, span_us):
     to_us = from_us + span_us
     whole = largest_gap_us(np.array(times_us, np.int64), from_us, to_us)
@@ -72,9 +111,15 @@ def test_one_more_beat_never_makes_a_silence_longer(times_us, from_us, span_us):
     assert largest_gap_us(np.array(more, np.int64), from_us, to_us) <= whole
 
 
-@pytest.mark.parametrize("address, data, setpoint_W", [
-    (WSET, (0, 0, 0x27, 0x10), 10_000), (WSET, (0xFF, 0xFF, 0xD8, 0xF0), -10_000),
-    (WSET - 1, (0, 1, 0, 0, 0x27, 0x10), 10_000), (WSET, (0, 0), UNKNOWN_W)])
+@pytest.mark.parametrize(
+    "address, data, setpoint_W",
+    [
+        (WSET, (0, 0, 0x27, 0x10), 10_000),
+        (WSET, (0xFF, 0xFF, 0xD8, 0xF0), -10_000),
+        (WSET - 1, (0, 1, 0, 0, 0x27, 0x10), 10_000),
+        (WSET, (0, 0), UNKNOWN_W),
+    ],
+)
 def test_the_value_of_each_set_point(address, data, setpoint_W):
     beats = Beats(Wiring(WSET, OPCTL))
     write = frame(1, 16, address >> 8, address & 255, 0, len(data) // 2, len(data), *data)

@@ -1,4 +1,6 @@
-"""The CAN server with python-can's own socketcand client, and by hand for what that client never does."""
+"""The CAN server with python-can's own socketcand client, and by hand for what that client never
+does.
+"""
 
 import select
 import socket
@@ -25,10 +27,21 @@ class Net:
         self.opened = []
 
     def client(self):
-        """A python-can bus in this process; its constructor blocks, so it runs in a thread until it is through."""
+        """A python-can bus in this process; its constructor blocks, so it runs in a thread until it
+        is through.
+        """
         found = []
-        thread = threading.Thread(target=lambda: found.append(can.Bus(
-            interface="socketcand", channel="can0", host="127.0.0.1", port=self.server.port, tcp_tune=True)))
+        thread = threading.Thread(
+            target=lambda: found.append(
+                can.Bus(
+                    interface="socketcand",
+                    channel="can0",
+                    host="127.0.0.1",
+                    port=self.server.port,
+                    tcp_tune=True,
+                )
+            )
+        )
         thread.start()
         while not found:
             select.select([self.server], [], [], 0.01)
@@ -102,7 +115,11 @@ def test_clients_hear_each_other_and_not_themselves(net):
     while net.bus.frames < 1:
         net.serve()
     message = second.recv(HANG_S)
-    assert (message.arbitration_id, message.is_extended_id, bytes(message.data)) == (0x18FF28F4, True, b"12345678")
+    assert (message.arbitration_id, message.is_extended_id, bytes(message.data)) == (
+        0x18FF28F4,
+        True,
+        b"12345678",
+    )
     net.bus.send(0x120, b"", 0)
     net.server.service(0)
     assert first.recv(HANG_S).arbitration_id == 0x120  # and not its own frame
@@ -128,15 +145,18 @@ def test_no_frame_before_the_grace_time_is_over():
         net.close()
 
 
-@pytest.mark.parametrize("lines, answers", [
-    ([b"< rawmode >"], b"< hi >< error unknown command >"),
-    ([b"< open vcan9 >"], b"< hi >< error could not open bus >"),
-    ([b"< open \xff >"], b"< hi >< error could not open bus >"),
-    ([b"< echo >"], b"< hi >< echo >"),
-    ([b"< open can0 >< rawmode >"], b"< hi >< ok >< ok >"),
-    ([b"noise < open can0 >"], b"< hi >< ok >"),
-    ([b"< send 123 0  >"], b"< hi >< error unknown command >"),
-])
+@pytest.mark.parametrize(
+    "lines, answers",
+    [
+        ([b"< rawmode >"], b"< hi >< error unknown command >"),
+        ([b"< open vcan9 >"], b"< hi >< error could not open bus >"),
+        ([b"< open \xff >"], b"< hi >< error could not open bus >"),
+        ([b"< echo >"], b"< hi >< echo >"),
+        ([b"< open can0 >< rawmode >"], b"< hi >< ok >< ok >"),
+        ([b"noise < open can0 >"], b"< hi >< ok >"),
+        ([b"< send 123 0  >"], b"< hi >< error unknown command >"),
+    ],
+)
 def test_commands(net, lines, answers):
     net.expect(net.plain(*lines), answers)
 
@@ -151,9 +171,18 @@ def test_commands_in_pieces(net):
     net.expect(client, b"< ok >< ok >")
 
 
-@pytest.mark.parametrize("line", [
-    b"< send >", b"< send 123 2 1 >", b"< send 123 9 1 2 3 4 5 6 7 8 9 >", b"< send xyz 0 >", b"< send 123 1 100 >",
-    b"< send 123 1 -1 >", b"< send 2FFFFFFFF 0 >"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"< send >",
+        b"< send 123 2 1 >",
+        b"< send 123 9 1 2 3 4 5 6 7 8 9 >",
+        b"< send xyz 0 >",
+        b"< send 123 1 100 >",
+        b"< send 123 1 -1 >",
+        b"< send 2FFFFFFFF 0 >",
+    ],
+)
 def test_malformed_frames_are_counted_and_go_nowhere(net, line):
     client = net.plain(b"< open can0 >", b"< rawmode >")
     net.expect(client, b"< hi >< ok >< ok >")

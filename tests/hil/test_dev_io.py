@@ -6,7 +6,16 @@ import pytest
 from hil.devices.io_module import IoModule
 from hil.devices.registers import ModbusException
 
-CONTACTS = ("estop_1", "fire_alarm", "suppression", "gas_relay", "airflow", "key_run", "permit_1", "door")
+CONTACTS = (
+    "estop_1",
+    "fire_alarm",
+    "suppression",
+    "gas_relay",
+    "airflow",
+    "key_run",
+    "permit_1",
+    "door",
+)
 COILS = ("pcs_enable", "fan_off", "horn", "lamp", "", "", "", "")
 FC1, FC2, FC3, FC4, FC5, FC6, FC15, FC16 = 1, 2, 3, 4, 5, 6, 15, 16
 
@@ -75,7 +84,8 @@ def test_any_coil_write_renews_and_reads_do_not():
     assert not cabinet.coils["pcs_enable"] and io.expires_us is None
     io.write(FC15, 0, [1] * 8, 950_000)
     io.tick(960_000)
-    assert cabinet.coils["pcs_enable"]  # a new write energises again: only the controller's latch can forbid it
+    # a new write energises again: only the controller's latch can forbid it
+    assert cabinet.coils["pcs_enable"]
 
 
 def test_expiry_setting():
@@ -93,14 +103,24 @@ def test_expiry_setting():
     assert io.read(FC3, 64, 1) == [500] and not cabinet.coils["pcs_enable"]
 
 
-@pytest.mark.parametrize("request_, code", [((FC2, 0, 9), 2), ((FC1, 8, 1), 2), ((FC3, 63, 1), 2), ((FC3, 66, 2), 2),
-                                            ((FC4, 0, 1), 1)])
+@pytest.mark.parametrize(
+    "request_, code",
+    [((FC2, 0, 9), 2), ((FC1, 8, 1), 2), ((FC3, 63, 1), 2), ((FC3, 66, 2), 2), ((FC4, 0, 1), 1)],
+)
 def test_io_reads_refused(request_, code):
     assert refused(module()[0], *request_) == code
 
 
-@pytest.mark.parametrize("function, address, values, code", [
-    (FC15, 1, [0] * 8, 2), (FC5, 8, [1], 2), (FC16, 65, [1], 2), (FC16, 64, [1, 2], 2), (FC6, 64, [60_001], 3)])
+@pytest.mark.parametrize(
+    "function, address, values, code",
+    [
+        (FC15, 1, [0] * 8, 2),
+        (FC5, 8, [1], 2),
+        (FC16, 65, [1], 2),
+        (FC16, 64, [1, 2], 2),
+        (FC6, 64, [60_001], 3),
+    ],
+)
 def test_io_writes_refused(function, address, values, code):
     with pytest.raises(ModbusException) as refusal:
         module()[0].write(function, address, values, 0)

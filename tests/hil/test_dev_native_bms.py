@@ -1,4 +1,6 @@
-"""The simulated rack BMS: every field by cantools' own decoder, CRC by crccheck, periods, commands, faults."""
+"""The simulated rack BMS: every field by cantools' own decoder, CRC by crccheck, periods, commands,
+faults.
+"""
 
 import random
 
@@ -14,7 +16,9 @@ if not DBC.exists():
     pytest.skip(f"{DBC.name} is not there yet", allow_module_level=True)
 
 DATABASE = cantools.database.load_file(str(DBC))
-NAMES = ["STATE", "CELLS", "PACK", "LIMITS", "CHARGE"] + [f"TEMPERATURES_{frame}" for frame in range(4)]
+NAMES = ["STATE", "CELLS", "PACK", "LIMITS", "CHARGE"] + [
+    f"TEMPERATURES_{frame}" for frame in range(4)
+]
 MS = 1000
 
 
@@ -26,8 +30,11 @@ def bench(node=1):
 
 def collect(bms, until_us, from_us=0, step_us=20 * MS):
     """[(time, id, data)] of polling every 20 ms."""
-    return [(now_us, can_id, data) for now_us in range(from_us, until_us, step_us)
-            for can_id, data in bms.frames(now_us)]
+    return [
+        (now_us, can_id, data)
+        for now_us in range(from_us, until_us, step_us)
+        for can_id, data in bms.frames(now_us)
+    ]
 
 
 def latest(bms, from_us=0, node=1):
@@ -48,7 +55,9 @@ def command(counter, close=1, node=1, spoil=0, filler=0):
     """A command frame (id, data)."""
     can_id = 0x11F + 0x20 * node
     body = bytes((close, filler, 0, 0, 0, 0, counter))
-    return can_id, body + bytes((crccheck.crc.Crc8SaeJ1850.calc(bytes((can_id & 255, can_id >> 8)) + body) ^ spoil,))
+    return can_id, body + bytes(
+        (crccheck.crc.Crc8SaeJ1850.calc(bytes((can_id & 255, can_id >> 8)) + body) ^ spoil,)
+    )
 
 
 def test_every_field_says_what_the_rack_says():
@@ -57,36 +66,62 @@ def test_every_field_says_what_the_rack_says():
     found = latest(bms)
     assert sorted(found) == sorted(NAMES)
     state, cells, pack = found["STATE"], found["CELLS"], found["PACK"]
-    assert (state["contactor_state"], state["fault_bits"], state["cells_online"]) == (1, 0x8005, 240)
+    assert (state["contactor_state"], state["fault_bits"], state["cells_online"]) == (
+        1,
+        0x8005,
+        240,
+    )
     assert state["sensors_invalid"] == 1
     assert (cells["cell_voltage_min"], cells["cell_voltage_max"]) == (3281, 3312)
     assert (cells["cell_position_min"], cells["cell_position_max"]) == (3 * 32 + 7, 14 * 32 + 15)
-    assert (pack["voltage"], pack["current"], pack["insulation"]) == (pytest.approx(790.4), pytest.approx(100.3), 2500)
+    assert (pack["voltage"], pack["current"], pack["insulation"]) == (
+        pytest.approx(790.4),
+        pytest.approx(100.3),
+        2500,
+    )
     limits, charge = found["LIMITS"], found["CHARGE"]
-    assert (limits["charge_current_max"], limits["discharge_current_max"]) == (140, pytest.approx(135.5))
+    assert (limits["charge_current_max"], limits["discharge_current_max"]) == (
+        140,
+        pytest.approx(135.5),
+    )
     assert limits["charge_voltage_max"] == pytest.approx(852)
-    assert (charge["soc"], charge["soh"], charge["cycles"]) == (pytest.approx(51.23), pytest.approx(98.76), 321)
-    shown = [found[f"TEMPERATURES_{module // 4}"][f"temperature_{module % 4}"] for module in range(16)]
+    assert (charge["soc"], charge["soh"], charge["cycles"]) == (
+        pytest.approx(51.23),
+        pytest.approx(98.76),
+        321,
+    )
+    shown = [
+        found[f"TEMPERATURES_{module // 4}"][f"temperature_{module % 4}"] for module in range(16)
+    ]
     assert shown == pytest.approx(rack.temperatures_degC + [349.5])
 
 
-@pytest.mark.parametrize("attribute, value, message, signal, shown", [
-    ("current_A", -140.04, "PACK", "current", -140.0), ("current_A", 3276.8, "PACK", "current", 3276.7),
-    ("current_A", -9999.0, "PACK", "current", -3276.8), ("voltage_V", -3.0, "PACK", "voltage", 0.0),
-    ("charge_limit_A", 0.0, "LIMITS", "charge_current_max", 0.0), ("soc", 1.0, "CHARGE", "soc", 100.0),
-    ("sensors_invalid", 0, "STATE", "sensors_invalid", 0), ("sensors_invalid", 15, "STATE", "sensors_invalid", 15),
-    ("sensors_invalid", 60, "STATE", "sensors_invalid", 15),
-    ("insulation_kohm", 70_000.0, "PACK", "insulation", 65_535),
-    ("cell_voltage_V_max", 9.9, "CELLS", "cell_voltage_max", 8191), ("cell_voltage_V_min", 0.0, "CELLS",
-                                                                     "cell_voltage_min", 0)])
+@pytest.mark.parametrize(
+    "attribute, value, message, signal, shown",
+    [
+        ("current_A", -140.04, "PACK", "current", -140.0),
+        ("current_A", 3276.8, "PACK", "current", 3276.7),
+        ("current_A", -9999.0, "PACK", "current", -3276.8),
+        ("voltage_V", -3.0, "PACK", "voltage", 0.0),
+        ("charge_limit_A", 0.0, "LIMITS", "charge_current_max", 0.0),
+        ("soc", 1.0, "CHARGE", "soc", 100.0),
+        ("sensors_invalid", 0, "STATE", "sensors_invalid", 0),
+        ("sensors_invalid", 15, "STATE", "sensors_invalid", 15),
+        ("sensors_invalid", 60, "STATE", "sensors_invalid", 15),
+        ("insulation_kohm", 70_000.0, "PACK", "insulation", 65_535),
+        ("cell_voltage_V_max", 9.9, "CELLS", "cell_voltage_max", 8191),
+        ("cell_voltage_V_min", 0.0, "CELLS", "cell_voltage_min", 0),
+    ],
+)
 def test_extremes_saturate(attribute, value, message, signal, shown):
     bms, rack = bench()
     setattr(rack, attribute, value)
     assert latest(bms)[message][signal] == pytest.approx(shown)
 
 
-@pytest.mark.parametrize("degC, shown", [
-    (-80.0, -60.0), (-60.0, -60.0), (349.4, 349.4), (349.46, 349.4), (900.0, 349.4)])
+@pytest.mark.parametrize(
+    "degC, shown", [(-80.0, -60.0), (-60.0, -60.0), (349.4, 349.4), (349.46, 349.4), (900.0, 349.4)]
+)
 def test_a_module_beyond_the_range_is_not_an_absent_one(degC, shown):
     bms, rack = bench()
     rack.temperatures_degC[5] = degC
@@ -101,15 +136,23 @@ def test_the_encoder_equals_cantools():
         signals = [signal for signal in message.signals if signal.name not in ("counter", "crc")]
         encoder = dbc_encoder.MessageEncoder(message, [signal.name for signal in signals], 6)
         for _ in range(50):
-            values = {signal.name: draw.uniform(signal.minimum, signal.maximum) for signal in signals}
-            whole = {signal.name: round(values[signal.name]) if signal.scale == 1 else values[signal.name]
-                     for signal in signals}
+            values = {
+                signal.name: draw.uniform(signal.minimum, signal.maximum) for signal in signals
+            }
+            whole = {
+                signal.name: round(values[signal.name])
+                if signal.scale == 1
+                else values[signal.name]
+                for signal in signals
+            }
             expected = message.encode({**whole, "counter": 0, "crc": 0}, strict=False)
             assert encoder.encode(list(whole.values())) == expected[:6], (name, whole)
 
 
 def test_the_encoder_refuses_motorola_signals():
-    message = cantools.database.load_string('VERSION ""\nBO_ 1 M: 8 X\n SG_ s : 7|8@0+ (1,0) [0|0] "" X\n', "dbc")
+    message = cantools.database.load_string(
+        'VERSION ""\nBO_ 1 M: 8 X\n SG_ s : 7|8@0+ (1,0) [0|0] "" X\n', "dbc"
+    )
     with pytest.raises(ValueError, match="M.s: only Intel byte order"):
         dbc_encoder.MessageEncoder(message.messages[0], ["s"], 6)
 
@@ -119,7 +162,9 @@ def test_ids_counters_crc_and_period(node):
     bms, _ = bench(node)
     seen = collect(bms, 5_000 * MS)
     base = 0x100 + 0x20 * node
-    assert {can_id for _, can_id, _ in seen} == {base + offset for offset in (0, 1, 2, 3, 4, 8, 9, 10, 11)}
+    assert {can_id for _, can_id, _ in seen} == {
+        base + offset for offset in (0, 1, 2, 3, 4, 8, 9, 10, 11)
+    }
     assert all(len(data) == 8 and crc_ok(can_id, data) for _, can_id, data in seen)
     for wanted in {can_id for _, can_id, _ in seen}:
         mine = [(now_us, data[6]) for now_us, can_id, data in seen if can_id == wanted]
@@ -137,7 +182,9 @@ def test_frames_come_in_one_burst_a_period_and_next_us_is_when_the_next_is_due()
         assert len(bms.frames(now_us)) == 1
         times.append(now_us)
     assert times[9:] == [now_us + 100 * MS for now_us in times[:9]]
-    assert [b - a for a, b in zip(times[:9], times[1:9])] == [300] * 8, "one frame of 8 bytes takes 0.27 ms"
+    assert [b - a for a, b in zip(times[:9], times[1:9])] == [300] * 8, (
+        "one frame of 8 bytes takes 0.27 ms"
+    )
 
 
 def test_missed_periods_are_not_made_up_for():
@@ -149,6 +196,7 @@ def test_missed_periods_are_not_made_up_for():
 
 # Commands
 
+
 def test_close_open_and_echo():
     bms, rack = bench()
     bms.frames(0)
@@ -158,9 +206,19 @@ def test_close_open_and_echo():
     assert rack.commands == [True, False] and latest(bms, 220 * MS)["STATE"]["command_echo"] == 6
 
 
-@pytest.mark.parametrize("bad", [
-    command(6, spoil=1), command(5), command(16), command(6, close=2), command(6, filler=1), command(6, node=2),
-    (command(6)[0], command(6)[1][:7]), (0x140, command(6)[1])])
+@pytest.mark.parametrize(
+    "bad",
+    [
+        command(6, spoil=1),
+        command(5),
+        command(16),
+        command(6, close=2),
+        command(6, filler=1),
+        command(6, node=2),
+        (command(6)[0], command(6)[1][:7]),
+        (0x140, command(6)[1]),
+    ],
+)
 def test_what_is_no_command(bad):
     bms, rack = bench()
     bms.receive(*command(5), 0)
@@ -186,6 +244,7 @@ def test_commands_renew_and_their_loss_opens_once():
 
 # Faults
 
+
 def test_silent_deaf_and_messages_that_stop():
     bms, rack = bench()
     bms.silent_messages = {"PACK", "TEMPERATURES_2"}
@@ -206,7 +265,10 @@ def test_counter_frozen_bad_crc_frozen_and_absurd():
     bms, rack = bench()
     latest(bms)
     bms.counter_frozen = True
-    assert len({data[6] for _, can_id, data in collect(bms, 900 * MS, 200 * MS) if can_id == 0x121}) == 1
+    assert (
+        len({data[6] for _, can_id, data in collect(bms, 900 * MS, 200 * MS) if can_id == 0x121})
+        == 1
+    )
     bms.counter_frozen, bms.bad_crc = False, True
     assert not any(crc_ok(can_id, data) for _, can_id, data in collect(bms, 1_200 * MS, 900 * MS))
     bms.bad_crc, bms.frozen = False, True
@@ -219,7 +281,9 @@ def test_counter_frozen_bad_crc_frozen_and_absurd():
     bms.overrides = {"CELLS.cell_voltage_max": 6000, "LIMITS.charge_current_max": 0}
     found = latest(bms, 2_000 * MS)
     assert found["CELLS"]["cell_voltage_max"] == 6000 and found["CELLS"]["cell_voltage_min"] == 3281
-    assert found["LIMITS"]["charge_current_max"] == 0 and found["PACK"]["voltage"] == pytest.approx(700)
+    assert found["LIMITS"]["charge_current_max"] == 0 and found["PACK"]["voltage"] == pytest.approx(
+        700
+    )
 
 
 def test_crc8_continues():

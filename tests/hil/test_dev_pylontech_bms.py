@@ -30,7 +30,8 @@ def test_v1_2_frames():
     assert list(frames) == [0x351, 0x355, 0x356, 0x359, 0x35C, 0x35E]
     assert struct.unpack("<HhhH", frames[0x351]) == (532, 1400, 1355, 408)
     assert struct.unpack("<HH", frames[0x355]) == (51, 99)
-    assert struct.unpack("<hhh", frames[0x356]) == (5234, 123, 256)  # charging is positive on this wire
+    # charging is positive on this wire
+    assert struct.unpack("<hhh", frames[0x356]) == (5234, 123, 256)
     assert frames[0x359] == b"\0\0\0\0\x04PN"
     assert frames[0x35C][0] == 0xC0 and frames[0x35E] == b"PYLON   "
 
@@ -48,9 +49,15 @@ def test_v1_3_frames():
 
 
 # What happens to the rack, 0x359 protection bytes 0 and 1, and the 0x35A pair that turns to 01.
-TRIPS = (("cell_voltage_V_max", 3.65, 0x02, 0, 1), ("cell_voltage_V_min", 2.80, 0x04, 0, 2),
-         ("temperatures_degC", [55.0] * 4, 0x08, 0, 3), ("temperatures_degC", [0.0] * 4, 0x10, 0, 4),
-         ("current_A", 140.0, 0x80, 0, 7), ("current_A", -150.0, 0, 0x01, 8), ("fault_bits", 1, 0, 0x08, 11))
+TRIPS = (
+    ("cell_voltage_V_max", 3.65, 0x02, 0, 1),
+    ("cell_voltage_V_min", 2.80, 0x04, 0, 2),
+    ("temperatures_degC", [55.0] * 4, 0x08, 0, 3),
+    ("temperatures_degC", [0.0] * 4, 0x10, 0, 4),
+    ("current_A", 140.0, 0x80, 0, 7),
+    ("current_A", -150.0, 0, 0x01, 8),
+    ("fault_bits", 1, 0, 0x08, 11),
+)
 
 
 @pytest.mark.parametrize("attribute, value, first, second, pair", TRIPS)
@@ -60,23 +67,35 @@ def test_each_protection_has_its_bits(attribute, value, first, second, pair):
         setattr(rack, attribute, value)
         frames = burst(pack)
         if dialect == "V1.2":
-            assert frames[0x359][:4] == bytes((first, second, first, second))  # whatever trips has warned before
+            # whatever trips has warned before
+            assert frames[0x359][:4] == bytes((first, second, first, second))
         else:
             active = [p for p in range(32) if frames[0x35A][p // 4] >> p % 4 * 2 & 3 == 1]
             assert active == [0, pair, 16, 16 + pair]
 
 
-@pytest.mark.parametrize("attribute, value, first", [
-    ("cell_voltage_V_max", 3.60, 0x02), ("cell_voltage_V_max", 3.59, 0), ("cell_voltage_V_min", 2.85, 0x04),
-    ("cell_voltage_V_min", 2.86, 0), ("temperatures_degC", [52.0] * 4, 0x08), ("temperatures_degC", [51.9] * 4, 0),
-    ("temperatures_degC", [3.0] * 4, 0x10), ("temperatures_degC", [3.1] * 4, 0)])
+@pytest.mark.parametrize(
+    "attribute, value, first",
+    [
+        ("cell_voltage_V_max", 3.60, 0x02),
+        ("cell_voltage_V_max", 3.59, 0),
+        ("cell_voltage_V_min", 2.85, 0x04),
+        ("cell_voltage_V_min", 2.86, 0),
+        ("temperatures_degC", [52.0] * 4, 0x08),
+        ("temperatures_degC", [51.9] * 4, 0),
+        ("temperatures_degC", [3.0] * 4, 0x10),
+        ("temperatures_degC", [3.1] * 4, 0),
+    ],
+)
 def test_warnings_come_earlier(attribute, value, first):
     pack, rack = bench()
     setattr(rack, attribute, value)
     assert burst(pack)[0x359][:4] == bytes((0, 0, first, 0))
 
 
-@pytest.mark.parametrize("charge_A, discharge_A, flags", [(0.0, 10.0, 0x40), (10.0, 0.0, 0x80), (0.0, 0.0, 0)])
+@pytest.mark.parametrize(
+    "charge_A, discharge_A, flags", [(0.0, 10.0, 0x40), (10.0, 0.0, 0x80), (0.0, 0.0, 0)]
+)
 def test_enables_follow_the_limits(charge_A, discharge_A, flags):
     pack, rack = bench()
     rack.charge_limit_A, rack.discharge_limit_A, rack.current_A = charge_A, discharge_A, 0.0

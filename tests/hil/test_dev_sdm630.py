@@ -1,4 +1,6 @@
-"""The simulated SDM630: register map, noise that never stands still, raw channels, captured readings."""
+"""The simulated SDM630: register map, noise that never stands still, raw channels, captured
+readings.
+"""
 
 import math
 import struct
@@ -30,7 +32,9 @@ def values(sdm, address, count):
 
 def test_a_reading_is_consistent_with_itself_and_the_plant():
     sdm, _ = meter()
-    volts, amps, watts, apparent, reactive, factors = (values(sdm, at, 3) for at in (0, 6, 12, 18, 24, 30))
+    volts, amps, watts, apparent, reactive, factors = (
+        values(sdm, at, 3) for at in (0, 6, 12, 18, 24, 30)
+    )
     assert sum(watts) == pytest.approx(200_000, rel=1e-3)
     for phase in range(3):
         assert volts[phase] == pytest.approx(230, abs=0.2)
@@ -54,7 +58,9 @@ def test_export_is_negative_with_a_negative_power_factor():
     cabinet.grid_power_W = -30_000.0
     sdm.tick(100_000)
     assert values(sdm, 0x34, 1)[0] == pytest.approx(-30_000, rel=1e-3)
-    assert all(amps > 0 for amps in values(sdm, 6, 3)) and all(watts < 0 for watts in values(sdm, 12, 3))
+    assert all(amps > 0 for amps in values(sdm, 6, 3)) and all(
+        watts < 0 for watts in values(sdm, 12, 3)
+    )
     assert values(sdm, 30, 3) == pytest.approx((-0.98,) * 3)
 
 
@@ -74,7 +80,9 @@ def test_raw_channels_are_shown_as_they_are_on_the_load_meter_only():
 
 
 def test_raw_channels_may_be_no_numbers():
-    sdm, cabinet = meter("load", ((math.nan, 230.0, 1.0, 1.0), (1e3, 230.0, 4.0, 1.0), (0.0, 230.0, 0.0, 1.0)))
+    sdm, cabinet = meter(
+        "load", ((math.nan, 230.0, 1.0, 1.0), (1e3, 230.0, 4.0, 1.0), (0.0, 230.0, 0.0, 1.0))
+    )
     assert math.isnan(values(sdm, 12, 1)[0]) and values(sdm, 14, 1)[0] == 1000.0
     sdm.tick(3_600_000_000)
     assert values(sdm, 0x48, 1)[0] == 0.0
@@ -123,8 +131,10 @@ def test_energies_count_each_way():
     assert values(sdm, 0x156, 1)[0] == pytest.approx(imported + exported)
 
 
-@pytest.mark.parametrize("function, address, count, code", [
-    (FC3, 0, 2, 1), (FC4, 1, 2, 2), (FC4, 0, 3, 2), (FC4, 0, 82, 3), (FC4, 0x158, 4, 2)])
+@pytest.mark.parametrize(
+    "function, address, count, code",
+    [(FC3, 0, 2, 1), (FC4, 1, 2, 2), (FC4, 0, 3, 2), (FC4, 0, 82, 3), (FC4, 0x158, 4, 2)],
+)
 def test_reads_refused(function, address, count, code):
     with pytest.raises(ModbusException) as refusal:
         meter()[0].payload(function, address, count)
@@ -142,7 +152,7 @@ def test_a_captured_reading_comes_out_byte_for_byte():
     """gosdm630's README: U1 = 235.841 V from unit 1 is 01 04 04 43 6B D7 3D and CRC 01 FD."""
     sdm, _ = meter("load", ((0.0, 235.8407745361328, 0.0, 1.0),) * 3)
     slave = RtuSlave({1: sdm}, 9600, 50_000)
-    (due_us, reply), = slave.receive(bytes.fromhex("01040000000271CB"), 1000)
+    ((due_us, reply),) = slave.receive(bytes.fromhex("01040000000271CB"), 1000)
     assert reply == bytes.fromhex("010404436BD73D01FD") and due_us == 51_000
-    (_, reply), = slave.receive(bytes.fromhex("0104001E000211CD"), 2_000_000)
+    ((_, reply),) = slave.receive(bytes.fromhex("0104001E000211CD"), 2_000_000)
     assert reply == bytes.fromhex("0104043F800000F678")  # PF1 = 1

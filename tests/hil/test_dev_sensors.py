@@ -1,4 +1,6 @@
-"""The simulated sensors: gas, off-gas, toxic gas, climate and UPS, register by register, and their faults."""
+"""The simulated sensors: gas, off-gas, toxic gas, climate and UPS, register by register, and their
+faults.
+"""
 
 import dev_standin
 import pytest
@@ -12,13 +14,27 @@ FC3, FC4 = 3, 4
 BUILD = {
     "gas_1": (lambda cabinet: sensors.GasDetector(cabinet, 0), [5, 0, TODAY_d + 180, TODAY_d]),
     "gas_2": (lambda cabinet: sensors.GasDetector(cabinet, 1), [148, 0, TODAY_d - 3, TODAY_d]),
-    "offgas_1": (lambda cabinet: sensors.OffgasDetector(cabinet, 0), [0, 0, TODAY_d + 180, TODAY_d]),
-    "offgas_2": (lambda cabinet: sensors.OffgasDetector(cabinet, 1), [22, 0, TODAY_d + 180, TODAY_d]),
+    "offgas_1": (
+        lambda cabinet: sensors.OffgasDetector(cabinet, 0),
+        [0, 0, TODAY_d + 180, TODAY_d],
+    ),
+    "offgas_2": (
+        lambda cabinet: sensors.OffgasDetector(cabinet, 1),
+        [22, 0, TODAY_d + 180, TODAY_d],
+    ),
     "toxic": (sensors.ToxicDetector, [48, 62, 0, TODAY_d + 180, TODAY_d]),
     "climate": (sensors.ClimateMonitor, [250, 442, 0]),
     "ups": (sensors.UpsMonitor, [1, 194]),
 }
-STATUS_AT = {"gas_1": 1, "gas_2": 1, "offgas_1": 1, "offgas_2": 1, "toxic": 2, "climate": 2, "ups": 0}
+STATUS_AT = {
+    "gas_1": 1,
+    "gas_2": 1,
+    "offgas_1": 1,
+    "offgas_2": 1,
+    "toxic": 2,
+    "climate": 2,
+    "ups": 0,
+}
 MEASURED_AT = {"toxic": [0, 1], "climate": [0, 1], "ups": [0, 1]}
 DETECTORS = [name for name in BUILD if name not in ("climate", "ups")]
 each = pytest.mark.parametrize("name", BUILD)
@@ -31,7 +47,11 @@ def built(name):
 
 def change_everything(cabinet):
     """Other readings on every sensor."""
-    cabinet.gas_lfl_pct, cabinet.offgas_ppm, cabinet.toxic_ppm = [50.0, 50.0], [300.0, 300.0], [200.0, 300.0]
+    cabinet.gas_lfl_pct, cabinet.offgas_ppm, cabinet.toxic_ppm = (
+        [50.0, 50.0],
+        [300.0, 300.0],
+        [200.0, 300.0],
+    )
     cabinet.air_degC, cabinet.humidity_permille, cabinet.ups_reserve_min = -3.0, 910.0, 20.0
     cabinet.mains_present = False
 
@@ -74,7 +94,10 @@ def test_frozen_repeats_what_it_measured_and_nothing_else(name):
     device.status_bits = 1 << 7
     assert device.read(FC4, STATUS_AT[name], 1) == [before[STATUS_AT[name]] | 1 << 7]
     device.frozen = False
-    assert device.read(FC4, 0, count)[MEASURED_AT.get(name, [0])[-1]] != before[MEASURED_AT.get(name, [0])[-1]]
+    assert (
+        device.read(FC4, 0, count)[MEASURED_AT.get(name, [0])[-1]]
+        != before[MEASURED_AT.get(name, [0])[-1]]
+    )
 
 
 @each
@@ -102,8 +125,17 @@ def test_one_cell_of_the_toxic_detector(cell, status):
     assert device.read(FC4, 2, 1) == [status]
 
 
-@pytest.mark.parametrize("pct, word, status", [(-0.2, 0, 0), (10.0, 120, 0), (25.0, 300, 0), (83.3, 1000, 0),
-                                               (83.4, 1000, 4), (180.0, 1000, 4)])
+@pytest.mark.parametrize(
+    "pct, word, status",
+    [
+        (-0.2, 0, 0),
+        (10.0, 120, 0),
+        (25.0, 300, 0),
+        (83.3, 1000, 0),
+        (83.4, 1000, 4),
+        (180.0, 1000, 4),
+    ],
+)
 def test_gas_is_shown_as_methane(pct, word, status):
     """25 % of 6 vol % are 1.5 vol %, which is 30 % of methane's 5 vol %."""
     device, cabinet, _ = built("gas_1")
@@ -111,15 +143,24 @@ def test_gas_is_shown_as_methane(pct, word, status):
     assert device.read(FC4, 0, 2) == [word, status]
 
 
-@pytest.mark.parametrize("ppm, word, status", [(-3.0, 0, 0), (19.6, 20, 0), (1000.4, 1000, 0), (1001.0, 1000, 4)])
+@pytest.mark.parametrize(
+    "ppm, word, status", [(-3.0, 0, 0), (19.6, 20, 0), (1000.4, 1000, 0), (1001.0, 1000, 4)]
+)
 def test_vapour_range(ppm, word, status):
     device, cabinet, _ = built("offgas_2")
     cabinet.offgas_ppm[1] = ppm
     assert device.read(FC4, 0, 2) == [word, status]
 
 
-@pytest.mark.parametrize("ppm, words", [([1001.0, 5.0], [1000, 5, 8]), ([5.0, 1001.0], [5, 1000, 16]),
-                                        ([2e4, 2e4], [1000, 1000, 24]), ([-1.0, -1.0], [0, 0, 0])])
+@pytest.mark.parametrize(
+    "ppm, words",
+    [
+        ([1001.0, 5.0], [1000, 5, 8]),
+        ([5.0, 1001.0], [5, 1000, 16]),
+        ([2e4, 2e4], [1000, 1000, 24]),
+        ([-1.0, -1.0], [0, 0, 0]),
+    ],
+)
 def test_each_toxic_cell_saturates_by_itself(ppm, words):
     device, cabinet, _ = built("toxic")
     cabinet.toxic_ppm = ppm
@@ -133,8 +174,10 @@ def test_temperature_is_signed(degC, word):
     assert device.read(FC4, 0, 1) == [word]
 
 
-@pytest.mark.parametrize("mains, invalid, status", [(True, False, 1), (False, False, 0), (True, True, 3),
-                                                    (False, True, 2)])
+@pytest.mark.parametrize(
+    "mains, invalid, status",
+    [(True, False, 1), (False, False, 0), (True, True, 3), (False, True, 2)],
+)
 def test_ups_status(mains, invalid, status):
     device, cabinet, _ = built("ups")
     cabinet.mains_present, cabinet.ups_invalid = mains, invalid

@@ -52,12 +52,14 @@ class Bench:
     def write(self, name, value, registers=1):
         """Write one point."""
         data = (value & (1 << 16 * registers) - 1).to_bytes(2 * registers, "big")
-        words = [int.from_bytes(data[place:place + 2], "big") for place in range(0, len(data), 2)]
+        words = [int.from_bytes(data[place : place + 2], "big") for place in range(0, len(data), 2)]
         self.pcs.write(FC16, self.address(name), words, self.now_us)
 
     def read(self, name, registers=1, signed=False):
         """Read one point as a controller does."""
-        return int.from_bytes(self.pcs.payload(FC3, self.address(name), registers), "big", signed=signed)
+        return int.from_bytes(
+            self.pcs.payload(FC3, self.address(name), registers), "big", signed=signed
+        )
 
     def run(self, seconds, step_us=20_000):
         """Let time pass."""
@@ -85,7 +87,12 @@ def test_pysunspec2_finds_and_reads_the_models():
     assert (measured.W.cvalue, measured.Hz.cvalue, measured.LNV.cvalue) == (100_000, 50.0, 230.0)
     assert measured.LLV.cvalue == pytest.approx(398.4)
     assert measured.A.cvalue == pytest.approx(100_000 / 690, abs=0.1)
-    assert (measured.InvSt.value, measured.St.value, measured.ConnSt.value, measured.Alrm.value) == (3, 1, 1, 0)
+    assert (
+        measured.InvSt.value,
+        measured.St.value,
+        measured.ConnSt.value,
+        measured.Alrm.value,
+    ) == (3, 1, 1, 0)
     assert measured.TotWhInj.cvalue == int(100_000 / 3600)
     assert client.models[702][0].WMaxRtg.cvalue == 250_000
     battery = client.models[802][0]
@@ -100,22 +107,41 @@ def test_pysunspec2_finds_and_reads_the_models():
 def test_addresses_are_those_of_the_register_table():
     bench = Bench()
     start = {1: 40002, 701: 40070, 702: 40225, 704: 40277, 715: 40344, 802: 40353}
-    for name, offset in (("704.WSetEna", 22), ("704.WSetMod", 23), ("704.WSet", 24), ("704.WSetRvrt", 26),
-                         ("704.WSetEnaRvrt", 30), ("704.WSetRvrtTms", 31), ("704.WSetRvrtRem", 33),
-                         ("715.LocRemCtl", 2), ("715.DERHb", 3), ("715.ControllerHb", 5), ("715.AlarmReset", 7),
-                         ("715.OpCtl", 8), ("701.W", 10), ("701.Alrm", 6), ("701.W_SF", 116), ("802.V", 34),
-                         ("802.A", 44), ("802.V_SF", 59)):
+    for name, offset in (
+        ("704.WSetEna", 22),
+        ("704.WSetMod", 23),
+        ("704.WSet", 24),
+        ("704.WSetRvrt", 26),
+        ("704.WSetEnaRvrt", 30),
+        ("704.WSetRvrtTms", 31),
+        ("704.WSetRvrtRem", 33),
+        ("715.LocRemCtl", 2),
+        ("715.DERHb", 3),
+        ("715.ControllerHb", 5),
+        ("715.AlarmReset", 7),
+        ("715.OpCtl", 8),
+        ("701.W", 10),
+        ("701.Alrm", 6),
+        ("701.W_SF", 116),
+        ("802.V", 34),
+        ("802.A", 44),
+        ("802.V_SF", 59),
+    ):
         assert bench.address(name) == start[int(name[:3])] + offset, name
     assert bench.pcs.payload(FC3, 40000, 4) == b"SunS\0\x01\0\x42"
     assert bench.pcs.payload(FC3, 40417, 2) == b"\xff\xff\0\0"
 
 
-@pytest.mark.parametrize("rated_W, scale", [(1000, 0), (25_205, 0), (25_206, 1), (250_000, 1), (2_000_000, 2)])
+@pytest.mark.parametrize(
+    "rated_W, scale", [(1000, 0), (25_205, 0), (25_206, 1), (250_000, 1), (2_000_000, 2)]
+)
 def test_power_scale_leaves_room_for_overshoot(rated_W, scale):
     assert power_scale(rated_W) == scale
 
 
-@pytest.mark.parametrize("function, address, count", [(4, 40000, 2), (3, 39999, 2), (3, 40418, 2), (3, 50000, 2)])
+@pytest.mark.parametrize(
+    "function, address, count", [(4, 40000, 2), (3, 39999, 2), (3, 40418, 2), (3, 50000, 2)]
+)
 def test_reads_outside_are_refused(function, address, count):
     with pytest.raises(ModbusException):
         Bench().pcs.payload(function, address, count)
@@ -151,8 +177,10 @@ def test_setpoint_needs_the_enable_and_follows_it():
     assert bench.plant.setpoint_W == 0
 
 
-@pytest.mark.parametrize("value, allowed", [(250_000, True), (250_001, False), (-250_000, True), (-250_001, False),
-                                            (1 << 30, False)])
+@pytest.mark.parametrize(
+    "value, allowed",
+    [(250_000, True), (250_001, False), (-250_000, True), (-250_001, False), (1 << 30, False)],
+)
 def test_setpoint_beyond_the_rating_is_refused(value, allowed):
     bench = Bench()
     bench.write("704.WSetEna", 1)
@@ -165,9 +193,19 @@ def test_setpoint_beyond_the_rating_is_refused(value, allowed):
     assert bench.plant.setpoint_W == (value if allowed else 0)
 
 
-@pytest.mark.parametrize("name, skip, count", [
-    ("704.WSet", 0, 1), ("704.WSet", 1, 1), ("704.WSetMod", 0, 2), ("704.WSetRvrtRem", 0, 2), ("715.DERHb", 0, 2),
-    ("701.W", 0, 1), ("704.AntiIslEna", 0, 2), ("715.OpCtl", 0, 2)])
+@pytest.mark.parametrize(
+    "name, skip, count",
+    [
+        ("704.WSet", 0, 1),
+        ("704.WSet", 1, 1),
+        ("704.WSetMod", 0, 2),
+        ("704.WSetRvrtRem", 0, 2),
+        ("715.DERHb", 0, 2),
+        ("701.W", 0, 1),
+        ("704.AntiIslEna", 0, 2),
+        ("715.OpCtl", 0, 2),
+    ],
+)
 def test_torn_and_read_only_writes_are_refused(name, skip, count):
     bench = Bench()
     with pytest.raises(ModbusException) as refusal:
@@ -236,8 +274,12 @@ def test_der_heartbeat_moves_once_a_second_and_can_stop():
 
 def test_start_stop_and_standby():
     bench = Bench()
-    for operation, runs in ((START, True), (STOP, False), (sunspec_pcs.EXIT_STANDBY, True),
-                            (sunspec_pcs.ENTER_STANDBY, False)):
+    for operation, runs in (
+        (START, True),
+        (STOP, False),
+        (sunspec_pcs.EXIT_STANDBY, True),
+        (sunspec_pcs.ENTER_STANDBY, False),
+    ):
         bench.write("715.OpCtl", operation)
         assert bench.plant.runs[-1] is runs and bench.read("715.OpCtl") == operation
 
@@ -291,7 +333,9 @@ def test_local_wrong_readback_alarm_and_reset():
     bench.pcs.local = False
     bench.pcs.readback_offset_W = -500
     assert bench.read("704.WSet", 2, signed=True) == 39_500
-    assert bench.pcs.payload(FC3, bench.address("704.WSetMod"), 4)[2:6] == (39_500).to_bytes(4, "big")
+    assert bench.pcs.payload(FC3, bench.address("704.WSetMod"), 4)[2:6] == (39_500).to_bytes(
+        4, "big"
+    )
     assert bench.pcs.payload(FC3, bench.address("704.WSet"), 1) == b"\0\0"
     bench.plant.alarm_bits = 1 << 7
     bench.run(0.02)

@@ -1,4 +1,6 @@
-"""hil.forks: what a child returns, and what is said of one that fails, dies or is not waited for."""
+"""hil.forks: what a child returns, and what is said of one that fails, dies or is not waited
+for.
+"""
 
 import os
 import signal
@@ -20,7 +22,10 @@ def test_every_job_is_done_once_whatever_the_number_of_workers(workers):
 
 def test_a_child_changes_nothing_of_its_parent():
     mine = []
-    assert list(forks.values(["a"], lambda job: mine.append(job) or len(mine), 1)) == [1] and mine == []
+    assert (
+        list(forks.values(["a"], lambda job: mine.append(job) or len(mine), 1)) == [1]
+        and mine == []
+    )
 
 
 def test_a_result_larger_than_a_pipe_comes_back_whole():
@@ -29,19 +34,27 @@ def test_a_result_larger_than_a_pipe_comes_back_whole():
 
 
 def test_a_child_that_raises_says_what_and_where():
-    with pytest.raises(RuntimeError, match="(?s)7: child ended with 70: .*test_forks.py.*ZeroDivisionError"):
+    with pytest.raises(
+        RuntimeError, match="(?s)7: child ended with 70: .*test_forks.py.*ZeroDivisionError"
+    ):
         list(forks.values([7], lambda job: job / 0, 1))
 
 
-@pytest.mark.parametrize("end, code", [(lambda: os._exit(3), "3"), (lambda: os.kill(os.getpid(), signal.SIGKILL), "-9"),
-                                       (lambda: os._exit(0), "0")])
+@pytest.mark.parametrize(
+    "end, code",
+    [
+        (lambda: os._exit(3), "3"),
+        (lambda: os.kill(os.getpid(), signal.SIGKILL), "-9"),
+        (lambda: os._exit(0), "0"),
+    ],
+)
 def test_a_child_that_dies_without_a_word_is_an_error(end, code):
-    (_, result), = forks.run([0], lambda job, fd: end(), 1)
+    ((_, result),) = forks.run([0], lambda job, fd: end(), 1)
     assert result["error"] == f"child ended with {code}: " and result["cpu_s"] >= 0
 
 
 def test_a_child_that_runs_for_too_long_is_ended():
-    (_, result), = forks.run([0], lambda job, fd: signal.pause(), 1, wall_s_max=-1)
+    ((_, result),) = forks.run([0], lambda job, fd: signal.pause(), 1, wall_s_max=-1)
     assert result["error"] == "child ended with -9: "
 
 

@@ -39,12 +39,25 @@ def _refused(path, **options):
         load.read_trace(path, **options)
     message = str(error.value)
     assert message.startswith(str(path)) and "\n" not in message
-    return message[len(str(path)) + 2:]
+    return message[len(str(path)) + 2 :]
 
 
-@pytest.mark.parametrize("t_s, power_W", [
-    (-5.0, 1000.0), (0.0, 1000.0), (0.5, 1500.0), (1.0, 2000.0), (1.001, 1999.5), (3.0, 1000.0), (2.999, 1000.5),
-    (7.0, -1000.0), (5.0, 0.0), (7.001, -1000.0), (1e9, -1000.0)])
+@pytest.mark.parametrize(
+    "t_s, power_W",
+    [
+        (-5.0, 1000.0),
+        (0.0, 1000.0),
+        (0.5, 1500.0),
+        (1.0, 2000.0),
+        (1.001, 1999.5),
+        (3.0, 1000.0),
+        (2.999, 1000.5),
+        (7.0, -1000.0),
+        (5.0, 0.0),
+        (7.001, -1000.0),
+        (1e9, -1000.0),
+    ],
+)
 def test_power_is_linear_between_samples_and_held_outside(tmp_path, t_s, power_W):
     trace = load.read_trace(_file(tmp_path, "t_s,it_kW\n10,1\n11,2.0\n13,1e0\n17,-1\n"))
     assert trace.duration_s == 7.0 and trace.rows_read == 4
@@ -52,11 +65,15 @@ def test_power_is_linear_between_samples_and_held_outside(tmp_path, t_s, power_W
 
 
 def test_power_does_not_depend_on_the_order_of_questions(tmp_path):
-    trace = load.read_trace(_file(tmp_path, "t_s,p_W\n" + "".join(f"{i},{i * i % 97}\n" for i in range(200))))
+    trace = load.read_trace(
+        _file(tmp_path, "t_s,p_W\n" + "".join(f"{i},{i * i % 97}\n" for i in range(200)))
+    )
     times = [i * 0.37 for i in range(530)]
     forward = [trace.power_W(t) for t in times]
     assert [trace.power_W(t) for t in reversed(times)] == forward[::-1]
-    assert [trace(times[i * 211 % 530]) for i in range(530)] == [forward[i * 211 % 530] for i in range(530)]
+    assert [trace(times[i * 211 % 530]) for i in range(530)] == [
+        forward[i * 211 % 530] for i in range(530)
+    ]
     assert [trace.power_W(float(i)) for i in range(200)] == [i * i % 97 for i in range(200)]
 
 
@@ -67,7 +84,9 @@ def test_scale_multiplies(tmp_path):
 
 @pytest.mark.parametrize("scale", [0, -1.0, float("nan"), float("inf"), "2"])
 def test_a_wrong_scale_is_refused(tmp_path, scale):
-    assert "allowed is a finite number above 0" in _refused(_file(tmp_path, "t_s,p_W\n0,1\n1,2\n"), scale=scale)
+    assert ("allowed is a finite number above 0") in _refused(
+        _file(tmp_path, "t_s,p_W\n0,1\n1,2\n"), scale=scale
+    )
 
 
 @pytest.mark.parametrize("pause_s, cut", [(9.99, 0), (10.0, 0), (10.01, 1), (357_583.0, 1)])
@@ -80,7 +99,9 @@ def test_a_gap_is_cut_not_interpolated(tmp_path, pause_s, cut):
         assert trace.power_W(2 + pause_s / 2) == pytest.approx(310.0)
         return
     assert trace.duration_s == pytest.approx(4.0)
-    assert [trace.power_W(t) for t in (1.5, 2.0, 2.5, 2.999)] == pytest.approx([115.0, 120.0, 120.0, 120.0])
+    assert [trace.power_W(t) for t in (1.5, 2.0, 2.5, 2.999)] == pytest.approx(
+        [115.0, 120.0, 120.0, 120.0]
+    )
     assert [trace.power_W(t) for t in (3.0001, 3.5)] == pytest.approx([500.0, 550.0], abs=0.1)
 
 
@@ -106,32 +127,66 @@ def test_a_power_that_is_no_number_is_refused_and_counted(tmp_path, cell):
 @pytest.mark.parametrize("row", ["1", "1,2,3", "abc,2", ",2", "nan,2", "1,9", "0.5,9"])
 def test_a_row_of_wrong_shape_or_time_is_refused_and_counted(tmp_path, row):
     trace = load.read_trace(_file(tmp_path, f"t_s,p_W\n0,1\n1,2\n{row}\n2,3\n3,4\n"))
-    assert (trace.rows_refused, trace.times_s, trace.powers_W) == (1, [0.0, 1.0, 2.0, 3.0], [1.0, 2.0, 3.0, 4.0])
+    assert (trace.rows_refused, trace.times_s, trace.powers_W) == (
+        1,
+        [0.0, 1.0, 2.0, 3.0],
+        [1.0, 2.0, 3.0, 4.0],
+    )
 
 
 def test_an_empty_cell_is_no_sample(tmp_path):
-    trace = load.read_trace(_file(tmp_path, "t_s,a_W,b_W\n0,1,\n1,2,5\n2,,6\n3,4, \n4,,\n"), column="a_W")
+    trace = load.read_trace(
+        _file(tmp_path, "t_s,a_W,b_W\n0,1,\n1,2,5\n2,,6\n3,4, \n4,,\n"), column="a_W"
+    )
     assert (trace.rows_refused, trace.rows_empty, trace.duration_s) == (0, 2, 3.0)
 
 
-@pytest.mark.parametrize("channel, ok", [
-    (GOOD, True), ("-1.0,-1.0,-1.0,-1.0", False), ("-2.0,-2.0,-2.0,-2.0", False), ("0,0,0,0", False),
-    ("800,49.9,3.6,0.9", False), ("800,50.0,3.6,0.9", True), ("800,1000.0,3.6,0.9", True),
-    ("800,1000.1,3.6,0.9", False), ("800,230,3.6,1.0", True), ("800,230,3.6,1.01", False),
-    ("-800,230,3.6,-1.0", True), ("-800,230,3.6,-1.01", False), ("800,230,-0.1,0.9", False),
-    ("nan,230,3.6,0.9", False), ("800,nan,3.6,0.9", False), ("800,230,inf,0.9", False), ("800,230,3.6,", False)])
+@pytest.mark.parametrize(
+    "channel, ok",
+    [
+        (GOOD, True),
+        ("-1.0,-1.0,-1.0,-1.0", False),
+        ("-2.0,-2.0,-2.0,-2.0", False),
+        ("0,0,0,0", False),
+        ("800,49.9,3.6,0.9", False),
+        ("800,50.0,3.6,0.9", True),
+        ("800,1000.0,3.6,0.9", True),
+        ("800,1000.1,3.6,0.9", False),
+        ("800,230,3.6,1.0", True),
+        ("800,230,3.6,1.01", False),
+        ("-800,230,3.6,-1.0", True),
+        ("-800,230,3.6,-1.01", False),
+        ("800,230,-0.1,0.9", False),
+        ("nan,230,3.6,0.9", False),
+        ("800,nan,3.6,0.9", False),
+        ("800,230,inf,0.9", False),
+        ("800,230,3.6,", False),
+    ],
+)
 @pytest.mark.parametrize("place", [0, 1, 2])
 def test_a_row_is_refused_when_any_channel_cannot_be_true(tmp_path, channel, ok, place):
     three = [GOOD] * 3
     three[place] = channel
-    rows = [(0, 2400, GOOD, GOOD, GOOD), (1, 2400, *three), (2, 2400, GOOD, GOOD, GOOD), (3, 2400, GOOD, GOOD, GOOD)]
+    rows = [
+        (0, 2400, GOOD, GOOD, GOOD),
+        (1, 2400, *three),
+        (2, 2400, GOOD, GOOD, GOOD),
+        (3, 2400, GOOD, GOOD, GOOD),
+    ]
     assert load.read_trace(_meter(tmp_path, rows)).rows_refused == (0 if ok else 1)
 
 
 def test_raw_rows_travel_as_they_are(tmp_path):
     bad = "-2.0,-2.0,-2.0,-2.0"
-    path = _meter(tmp_path, [(0, 2400, GOOD, GOOD, GOOD), (1, -2, bad, bad, bad), (1.5, 2700, GOOD, GOOD, GOOD),
-                             (2, 2700, GOOD, GOOD, GOOD)])
+    path = _meter(
+        tmp_path,
+        [
+            (0, 2400, GOOD, GOOD, GOOD),
+            (1, -2, bad, bad, bad),
+            (1.5, 2700, GOOD, GOOD, GOOD),
+            (2, 2700, GOOD, GOOD, GOOD),
+        ],
+    )
     trace = load.read_trace(path, raw=True, scale=2.0)
     good = (1600.0, 230.1, 7.2, 0.96)
     wrong = (-2.0, -2.0, -2.0, -2.0)
@@ -146,8 +201,13 @@ def test_raw_rows_travel_as_they_are(tmp_path):
 
 def test_a_wrong_row_beside_a_right_one_at_the_same_time_travels_too(tmp_path):
     bad = "-1,-1,-1,-1"
-    rows = [(0, 1, GOOD, GOOD, GOOD), (1, 1, GOOD, GOOD, GOOD), (1, -1, bad, bad, bad), (2, 1, GOOD, GOOD, GOOD),
-            (1.5, 1, GOOD, GOOD, GOOD)]
+    rows = [
+        (0, 1, GOOD, GOOD, GOOD),
+        (1, 1, GOOD, GOOD, GOOD),
+        (1, -1, bad, bad, bad),
+        (2, 1, GOOD, GOOD, GOOD),
+        (1.5, 1, GOOD, GOOD, GOOD),
+    ]
     trace = load.read_trace(_meter(tmp_path, rows), raw=True)
     assert trace.channels(1.2)[0][0] == -1.0 and trace.channels(2.0)[0][0] == 800.0
     assert trace.rows_refused == 2 and trace.channel_times_s == [0.0, 1.0, 1.0, 2.0]
@@ -155,11 +215,24 @@ def test_a_wrong_row_beside_a_right_one_at_the_same_time_travels_too(tmp_path):
 
 def test_wrong_rows_inside_a_gap_do_not_disorder_the_others(tmp_path):
     bad = "-1,-1,-1,-1"
-    rows = [(0, 1, GOOD, GOOD, GOOD), (1, 2, GOOD, GOOD, GOOD), (500, -1, bad, bad, bad), (1000, 3, GOOD, GOOD, GOOD),
-            (1001, 4, GOOD, GOOD, GOOD), (1002, -1, bad, bad, bad), (1003, 5, GOOD, GOOD, GOOD)]
+    rows = [
+        (0, 1, GOOD, GOOD, GOOD),
+        (1, 2, GOOD, GOOD, GOOD),
+        (500, -1, bad, bad, bad),
+        (1000, 3, GOOD, GOOD, GOOD),
+        (1001, 4, GOOD, GOOD, GOOD),
+        (1002, -1, bad, bad, bad),
+        (1003, 5, GOOD, GOOD, GOOD),
+    ]
     trace = load.read_trace(_meter(tmp_path, rows), raw=True)
     assert trace.channel_times_s == sorted(trace.channel_times_s) == [0, 1, 2, 2, 3, 4, 5]
-    assert [trace.channels(t)[0][0] for t in (1.5, 2.0, 3.5, 4.5, 5.0)] == [800.0, 800.0, 800.0, -1.0, 800.0]
+    assert [trace.channels(t)[0][0] for t in (1.5, 2.0, 3.5, 4.5, 5.0)] == [
+        800.0,
+        800.0,
+        800.0,
+        -1.0,
+        800.0,
+    ]
 
 
 def test_raw_needs_three_channels_and_to_be_asked_for(tmp_path):
@@ -175,22 +248,49 @@ def test_channels_are_parts_not_the_whole(tmp_path):
     assert load.read_trace(path, column="ch2_W").power_W(1.0) == 800.0
 
 
-@pytest.mark.parametrize("text, options, message", [
-    ("", {}, "no time column t_s (seconds) in the header: "),
-    ("time,p_W\n0,1\n", {}, "no time column t_s (seconds) in the header: time, p_W"),
-    ("t_s,power\n0,1\n", {}, "no power column whose name ends in _kW or _W in the header: t_s, power"),
-    ("t_s,_W,_kW\n0,1,1\n", {}, "no power column whose name ends in _kW or _W in the header: t_s, _W, _kW"),
-    ("t_s,a_W,b_kW\n0,1,2\n", {}, "several power columns, say which with --column: a_W, b_kW"),
-    ("t_s,a_W,b_kW\n0,1,2\n", {"column": "c_W"}, "column c_W: allowed are a_W, b_kW"),
-    ("t_s,nodes,b_kW\n0,1,2\n", {"column": "nodes"}, "column nodes: allowed are b_kW"),
-    ("t_s,a_W,a_W\n0,1,2\n", {"column": "a_W"}, "column a_W stands twice in the header: allowed is once"),
-    ("t_s,a_W\n", {}, "0 of 0 rows usable in a_W (0 refused, 0 empty): needed are 2 and at least half"),
-    ("t_s,a_W\n0,1\n", {}, "1 of 1 rows usable in a_W (0 refused, 0 empty): needed are 2 and at least half"),
-    ("t_s,a_W\n0,1\n1,x\n2,x\n3,x\n4,5\n", {}, "2 of 5 rows usable in a_W (3 refused, 0 empty): "),
-    ('t_s,a_W\n0,"1\n', {}, "line 2: not CSV ("),
-    ("t_s;a_W\n0;1\n", {}, "no time column t_s (seconds) in the header: t_s;a_W"),
-    ("{\"a\": 1}\n", {}, "no time column t_s (seconds) in the header: "),
-])
+@pytest.mark.parametrize(
+    "text, options, message",
+    [
+        ("", {}, "no time column t_s (seconds) in the header: "),
+        ("time,p_W\n0,1\n", {}, "no time column t_s (seconds) in the header: time, p_W"),
+        (
+            "t_s,power\n0,1\n",
+            {},
+            "no power column whose name ends in _kW or _W in the header: t_s, power",
+        ),
+        (
+            "t_s,_W,_kW\n0,1,1\n",
+            {},
+            "no power column whose name ends in _kW or _W in the header: t_s, _W, _kW",
+        ),
+        ("t_s,a_W,b_kW\n0,1,2\n", {}, "several power columns, say which with --column: a_W, b_kW"),
+        ("t_s,a_W,b_kW\n0,1,2\n", {"column": "c_W"}, "column c_W: allowed are a_W, b_kW"),
+        ("t_s,nodes,b_kW\n0,1,2\n", {"column": "nodes"}, "column nodes: allowed are b_kW"),
+        (
+            "t_s,a_W,a_W\n0,1,2\n",
+            {"column": "a_W"},
+            "column a_W stands twice in the header: allowed is once",
+        ),
+        (
+            "t_s,a_W\n",
+            {},
+            "0 of 0 rows usable in a_W (0 refused, 0 empty): needed are 2 and at least half",
+        ),
+        (
+            "t_s,a_W\n0,1\n",
+            {},
+            "1 of 1 rows usable in a_W (0 refused, 0 empty): needed are 2 and at least half",
+        ),
+        (
+            "t_s,a_W\n0,1\n1,x\n2,x\n3,x\n4,5\n",
+            {},
+            "2 of 5 rows usable in a_W (3 refused, 0 empty): ",
+        ),
+        ('t_s,a_W\n0,"1\n', {}, "line 2: not CSV ("),
+        ("t_s;a_W\n0;1\n", {}, "no time column t_s (seconds) in the header: t_s;a_W"),
+        ('{"a": 1}\n', {}, "no time column t_s (seconds) in the header: "),
+    ],
+)
 def test_an_unknown_shape_is_one_clear_line(tmp_path, text, options, message):
     assert _refused(_file(tmp_path, text), **options).startswith(message)
 
@@ -229,20 +329,24 @@ def test_measured_inference_trace_with_ten_meter_errors():
     step = 3 * 4
     wrong = [i for i in range(0, len(trace.channel_rows), step) if trace.channel_rows[i] < 0.0]
     assert len(wrong) == 10
-    assert all(len(set(trace.channel_rows[i:i + step])) == 1 for i in wrong)
+    assert all(len(set(trace.channel_rows[i : i + step])) == 1 for i in wrong)
     for i in wrong:
         t_s = trace.channel_times_s[i // step]
         assert trace(t_s)[1][0][0] in (-1.0, -2.0) and trace(t_s)[0] > 2000.0
 
 
-@pytest.mark.parametrize("name, column, duration_s, low_W, high_W", [
-    ("gpt3_512xh100_2s.csv.gz", "ac_total_kW", 3408.0, 326_475.0, 458_431.0),
-    ("lora_512xh100_2s.csv.gz", "run01_kW", 118.0, 173_757.0, 392_117.0),
-    ("lora_512xh100_2s.csv.gz", "run05_kW", 116.0, 177_764.0, 394_157.0),
-    ("pod11_composite_2s.csv.gz", "pod_kW", 25_198.0, 24_523.0, 74_778.0),
-    ("b200x8_llama_lora_1s.csv.gz", "run_4_W", 745.0, 3093.0, 10_075.0),
-    ("a100_5050_1ms.csv.gz", "meter_W", 9.975, 57.6, 196.0),
-    ("a100_step_1ms.csv.gz", "meter_W", 14.012, 57.3, 203.5)])
+@pytest.mark.parametrize(
+    "name, column, duration_s, low_W, high_W",
+    [
+        ("gpt3_512xh100_2s.csv.gz", "ac_total_kW", 3408.0, 326_475.0, 458_431.0),
+        ("lora_512xh100_2s.csv.gz", "run01_kW", 118.0, 173_757.0, 392_117.0),
+        ("lora_512xh100_2s.csv.gz", "run05_kW", 116.0, 177_764.0, 394_157.0),
+        ("pod11_composite_2s.csv.gz", "pod_kW", 25_198.0, 24_523.0, 74_778.0),
+        ("b200x8_llama_lora_1s.csv.gz", "run_4_W", 745.0, 3093.0, 10_075.0),
+        ("a100_5050_1ms.csv.gz", "meter_W", 9.975, 57.6, 196.0),
+        ("a100_step_1ms.csv.gz", "meter_W", 14.012, 57.3, 203.5),
+    ],
+)
 def test_measured_traces(name, column, duration_s, low_W, high_W):
     path = _reference(name)
     trace = load.read_trace(path, column=column)
@@ -254,7 +358,9 @@ def test_measured_traces(name, column, duration_s, low_W, high_W):
 
 def test_a_count_of_nodes_is_no_power():
     path = _reference("pod11_composite_2s.csv.gz")
-    assert _refused(path, column="nodes_logged") == "column nodes_logged: allowed are logged_kW, pod_kW"
+    assert _refused(path, column="nodes_logged") == (
+        "column nodes_logged: allowed are logged_kW, pod_kW"
+    )
     assert "nodes_logged" not in _refused(path)
 
 
@@ -273,8 +379,10 @@ def test_synthetic_cluster_has_the_published_shape(seed):
     assert trace.duration_s == 7200.0
     assert 380e3 < max(powers) <= 400e3 and 40e3 < min(powers) < 70e3
     five_minutes = 3000
-    swing_W = max(max(powers[i:i + five_minutes]) - min(powers[i:i + five_minutes])
-                  for i in range(0, len(powers) - five_minutes, 500))
+    swing_W = max(
+        max(powers[i : i + five_minutes]) - min(powers[i : i + five_minutes])
+        for i in range(0, len(powers) - five_minutes, 500)
+    )
     assert swing_W > 0.8 * 400e3
     assert max(abs(b - a) for a, b in zip(powers, powers[1:])) > 0.05 * 400e3
 
@@ -287,7 +395,7 @@ def test_synthetic_training_is_a_sawtooth_with_evaluation_dips():
     assert 125.0 < statistics.median(apart) < 160.0
     training = [p for p in powers if p > 0.95 * 400e3]
     assert len(training) > 0.4 * len(powers)
-    quiet = powers[dips[0] + 200:dips[0] + 1200]
+    quiet = powers[dips[0] + 200 : dips[0] + 1200]
     falls = [i for i in range(1, len(quiet)) if quiet[i] < 0.92 * 400e3 <= quiet[i - 1]]
     periods = [(b - a) / 10.0 for a, b in zip(falls, falls[1:])]
     assert periods and all(10.7 < period < 11.1 for period in periods)
@@ -296,10 +404,14 @@ def test_synthetic_training_is_a_sawtooth_with_evaluation_dips():
 
 def test_synthetic_load_is_its_seeds():
     same = load.synthetic_load(3, 600.0)
-    assert (same.times_s, same.powers_W) == (load.synthetic_load(3, 600.0).times_s,
-                                             load.synthetic_load(3, 600.0).powers_W)
+    assert (same.times_s, same.powers_W) == (
+        load.synthetic_load(3, 600.0).times_s,
+        load.synthetic_load(3, 600.0).powers_W,
+    )
     assert same.powers_W != load.synthetic_load(4, 600.0).powers_W
-    assert max(load.synthetic_load(3, 600.0, peak_W=100e3).powers_W) == pytest.approx(max(same.powers_W) / 4.0)
+    assert max(load.synthetic_load(3, 600.0, peak_W=100e3).powers_W) == pytest.approx(
+        max(same.powers_W) / 4.0
+    )
 
 
 @pytest.mark.parametrize("duration_s", [1.0, 30.0, 600.0, 86_400.0])

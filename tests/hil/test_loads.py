@@ -10,13 +10,27 @@ from hil.scenarios import scenario
 
 HEAD = "t_s,a_kW\n"
 ROWS = "".join(f"{t},{100 + t}\n" for t in range(0, 60, 2))
-STEPS = scenario.parse({"name": "x", "title": "x", "duration_s": 50, "expect": [],
-                        "load": {"kind": "steps", "steps_kW": [[0, 300], [30, 400]]}}, "x.toml")
+STEPS = scenario.parse(
+    {
+        "name": "x",
+        "title": "x",
+        "duration_s": 50,
+        "expect": [],
+        "load": {"kind": "steps", "steps_kW": [[0, 300], [30, 400]]},
+    },
+    "x.toml",
+)
 
 
 def order(file=None, duration_s=60.0, **changes):
-    return {"file": file and str(file), "column": None, "scale": 1.0, "raw": False, "seed": 1,
-            "duration_s": duration_s} | changes
+    return {
+        "file": file and str(file),
+        "column": None,
+        "scale": 1.0,
+        "raw": False,
+        "seed": 1,
+        "duration_s": duration_s,
+    } | changes
 
 
 def trace(tmp_path, content, name="load.csv"):
@@ -27,29 +41,51 @@ def trace(tmp_path, content, name="load.csv"):
 
 def test_a_file_begins_after_the_cabinet_has_started(tmp_path):
     load = selection.load_of(order(trace(tmp_path, HEAD + ROWS), scale=2.0))
-    assert [load.power(t_s) for t_s in (0, 30, 31, 32, 88, 500)] == [200e3, 200e3, 202e3, 204e3, 316e3, 316e3]
+    assert [load.power(t_s) for t_s in (0, 30, 31, 32, 88, 500)] == [
+        200e3,
+        200e3,
+        202e3,
+        204e3,
+        316e3,
+        316e3,
+    ]
     assert (load.duration_s, load.from_us) == (30 + 58, 30_000_000)
-    assert load.about == {"file": str(tmp_path / "load.csv"), "column": "a_kW", "scale": 2.0, "rows_refused": 0,
-                          "rows_read": 30, "gaps_cut": 0}
+    assert load.about == {
+        "file": str(tmp_path / "load.csv"),
+        "column": "a_kW",
+        "scale": 2.0,
+        "rows_refused": 0,
+        "rows_read": 30,
+        "gaps_cut": 0,
+    }
 
 
 def test_gzip_is_read_like_the_file_itself(tmp_path):
     plain = selection.load_of(order(trace(tmp_path, HEAD + ROWS)))
-    packed = selection.load_of(order(trace(tmp_path, gzip.compress((HEAD + ROWS).encode()), "load.csv.gz")))
+    packed = selection.load_of(
+        order(trace(tmp_path, gzip.compress((HEAD + ROWS).encode()), "load.csv.gz"))
+    )
     assert [packed.power(t_s) for t_s in range(100)] == [plain.power(t_s) for t_s in range(100)]
 
 
-@pytest.mark.parametrize("content, words", [
-    (b"", "no time column t_s"),
-    ("t_s\n1\n2\n", "no power column"),
-    ("t_s,a_kW,b_kW\n0,1,2\n2,1,2\n", "several power columns, say which with --column: a_kW, b_kW"),
-    (HEAD, "0 of 0 rows usable"),
-    (HEAD + "0,1\n", "1 of 1 rows usable"),
-    (HEAD + "0,x\n2,y\n4,5\n", "1 of 3 rows usable"),
-    (HEAD + "0,1\n60,1\n120,1\n", "sampled every 60 s"),
-    (b"\xff\xfe\x00", "not UTF-8"),
-    (b"\x1f\x8b\x08\x00broken", "gzip is damaged"),
-    ("t_s,a_kW,a_kW\n0,1,2\n2,1,2\n", "stands twice")])
+@pytest.mark.parametrize(
+    "content, words",
+    [
+        (b"", "no time column t_s"),
+        ("t_s\n1\n2\n", "no power column"),
+        (
+            "t_s,a_kW,b_kW\n0,1,2\n2,1,2\n",
+            "several power columns, say which with --column: a_kW, b_kW",
+        ),
+        (HEAD, "0 of 0 rows usable"),
+        (HEAD + "0,1\n", "1 of 1 rows usable"),
+        (HEAD + "0,x\n2,y\n4,5\n", "1 of 3 rows usable"),
+        (HEAD + "0,1\n60,1\n120,1\n", "sampled every 60 s"),
+        (b"\xff\xfe\x00", "not UTF-8"),
+        (b"\x1f\x8b\x08\x00broken", "gzip is damaged"),
+        ("t_s,a_kW,a_kW\n0,1,2\n2,1,2\n", "stands twice"),
+    ],
+)
 def test_a_file_that_cannot_be_used_is_one_line(tmp_path, content, words):
     path = trace(tmp_path, content)
     with pytest.raises(LoadError) as refusal:
@@ -58,10 +94,17 @@ def test_a_file_that_cannot_be_used_is_one_line(tmp_path, content, words):
     assert words in text and str(path) in text and "\n" not in text
 
 
-@pytest.mark.parametrize("changes, words", [
-    ({"column": "c_kW"}, "column c_kW: allowed are a_kW"), ({"scale": 0.0}, "scale 0.0"), ({"scale": -1}, "scale -1"),
-    ({"scale": float("nan")}, "scale nan"), ({"scale": float("inf")}, "scale inf"),
-    ({"raw": True}, "raw needs the columns chN_W")])
+@pytest.mark.parametrize(
+    "changes, words",
+    [
+        ({"column": "c_kW"}, "column c_kW: allowed are a_kW"),
+        ({"scale": 0.0}, "scale 0.0"),
+        ({"scale": -1}, "scale -1"),
+        ({"scale": float("nan")}, "scale nan"),
+        ({"scale": float("inf")}, "scale inf"),
+        ({"raw": True}, "raw needs the columns chN_W"),
+    ],
+)
 def test_a_wrong_option_is_one_line(tmp_path, changes, words):
     with pytest.raises(LoadError) as refusal:
         selection.load_of(order(trace(tmp_path, HEAD + ROWS), **changes))
@@ -87,8 +130,12 @@ def test_rows_that_a_meter_got_wrong_are_counted_and_passed_on_raw(tmp_path):
     assert load.power(30 + 8)[1][0] == (1000.0, 230.0, 5.0, 0.9)
 
 
-@pytest.mark.parametrize("duration_s, from_us", [(20, None), (40, None), (40.1, 30_000_000), (120, 30_000_000)])
-def test_the_built_in_load_is_measured_after_the_start_if_the_run_is_long_enough(duration_s, from_us):
+@pytest.mark.parametrize(
+    "duration_s, from_us", [(20, None), (40, None), (40.1, 30_000_000), (120, 30_000_000)]
+)
+def test_the_built_in_load_is_measured_after_the_start_if_the_run_is_long_enough(
+    duration_s, from_us
+):
     load = selection.load_of(order(duration_s=duration_s))
     assert (load.from_us, load.duration_s) == (from_us, duration_s)
     assert load.about == {"file": None, "column": "synthetic", "scale": 1.0, "rows_refused": 0}
@@ -116,7 +163,15 @@ def test_a_file_on_the_command_line_comes_before_the_scenarios_load(tmp_path):
 
 def test_a_scenario_may_name_a_file(tmp_path):
     path = trace(tmp_path, HEAD + ROWS)
-    chosen = scenario.parse({"name": "x", "title": "x", "duration_s": 50, "expect": [],
-                             "load": {"kind": "file", "file": str(path), "scale": 0.5}}, "x.toml")
+    chosen = scenario.parse(
+        {
+            "name": "x",
+            "title": "x",
+            "duration_s": 50,
+            "expect": [],
+            "load": {"kind": "file", "file": str(path), "scale": 0.5},
+        },
+        "x.toml",
+    )
     load = selection.load_of(order(), chosen)
     assert load.power(30) == 50e3 and load.about["scale"] == 0.5

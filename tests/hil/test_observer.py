@@ -1,4 +1,6 @@
-"""hil/observer/observer.py and hil/observer/frames.py: what is seen on the wires and in the plant, byte by byte."""
+"""hil/observer/observer.py and hil/observer/frames.py: what is seen on the wires and in the plant,
+byte by byte.
+"""
 
 import random
 import struct
@@ -30,8 +32,10 @@ def inputs(unit, bits):
 
 
 def registers(address, values, unit=1):
-    return with_crc(struct.pack(">BBHHB", unit, 16, address, len(values), 2 * len(values))
-                    + struct.pack(f">{len(values)}H", *values))
+    return with_crc(
+        struct.pack(">BBHHB", unit, 16, address, len(values), 2 * len(values))
+        + struct.pack(f">{len(values)}H", *values)
+    )
 
 
 def setpoint(power_W, before=()):
@@ -58,17 +62,36 @@ def healthy(seen, now_us=1000):
     return seen
 
 
-def sample(seen, now_us, enable=True, supply=True, contactors=(2, 2, 2), currents_A=(0.0, 0.0, 0.0), power_W=0.0,
-           limits_A=None):
+def sample(
+    seen,
+    now_us,
+    enable=True,
+    supply=True,
+    contactors=(2, 2, 2),
+    currents_A=(0.0, 0.0, 0.0),
+    power_W=0.0,
+    limits_A=None,
+):
     seen.truth(now_us, enable, supply, contactors, currents_A, power_W, limits_A)
 
 
-# Frames --------------------------------------------------------------------------------------------------------------
+# Frames
 
-@pytest.mark.parametrize("frame, is_reply", (
-    (with_crc(bytes((1, 3, 0, 0, 0, 2))), REQUEST), (with_crc(bytes((1, 3, 4, 0, 0, 0, 0))), REPLY),
-    (coils(1, 3), REQUEST), (with_crc(bytes((1, 15, 0, 0, 0, 8))), REPLY), (setpoint(5), REQUEST),
-    (with_crc(bytes((1, 0x83, 2))), REPLY), (coil(2, 1, 1), REQUEST), (coil(2, 1, 1), REPLY), (inputs(1, 9), REPLY)))
+
+@pytest.mark.parametrize(
+    "frame, is_reply",
+    (
+        (with_crc(bytes((1, 3, 0, 0, 0, 2))), REQUEST),
+        (with_crc(bytes((1, 3, 4, 0, 0, 0, 0))), REPLY),
+        (coils(1, 3), REQUEST),
+        (with_crc(bytes((1, 15, 0, 0, 0, 8))), REPLY),
+        (setpoint(5), REQUEST),
+        (with_crc(bytes((1, 0x83, 2))), REPLY),
+        (coil(2, 1, 1), REQUEST),
+        (coil(2, 1, 1), REPLY),
+        (inputs(1, 9), REPLY),
+    ),
+)
 def test_every_kind_of_frame_has_its_length(frame, is_reply):
     assert frame_bytes(frame, 0, is_reply) == len(frame)
     assert FrameStream(is_reply).feed(0, frame) == [frame]
@@ -81,7 +104,7 @@ def test_frames_are_found_between_garbage_however_they_are_cut(size):
     line = b"".join(draw.randbytes(draw.randrange(0, 4)) + frame for frame in frames)
     stream, found = FrameStream(False), []
     for first in range(0, len(line), size):
-        found += stream.feed(first, line[first:first + size])
+        found += stream.feed(first, line[first : first + size])
     assert found == frames
 
 
@@ -97,7 +120,8 @@ def test_a_wrong_crc_says_nothing():
     assert seen.timeline == []
 
 
-# Wires ---------------------------------------------------------------------------------------------------------------
+# Wires
+
 
 def test_permits_are_read_from_coil_writes_and_told_once_per_change():
     seen = made()
@@ -106,9 +130,14 @@ def test_permits_are_read_from_coil_writes_and_told_once_per_change():
         tap(time_us, REQUEST, coils(1, bits))
         tap(time_us, REQUEST, coils(2, bits ^ 1))
     assert [(t, name) for t, name, _ in seen.timeline if name.startswith("pcs")] == [
-        (0, "pcs_enable_on_sent"), (4, "pcs_enable_off_sent"), (6, "pcs_enable_on_sent")]
+        (0, "pcs_enable_on_sent"),
+        (4, "pcs_enable_off_sent"),
+        (6, "pcs_enable_on_sent"),
+    ]
     assert [(t, name) for t, name, _ in seen.timeline if name.startswith("contactor")] == [
-        (4, "contactor_supply_on_sent"), (6, "contactor_supply_off_sent")]
+        (4, "contactor_supply_on_sent"),
+        (6, "contactor_supply_off_sent"),
+    ]
 
 
 def test_a_coil_switched_by_another_function_does_not_hide_the_next_block_write():
@@ -135,17 +164,32 @@ def test_a_contact_is_told_at_the_reply_that_shows_it():
     tap(30, REPLY, inputs(1, 0xFE))
     tap(40, REPLY, inputs(1, 0xF7))
     assert [(t, name) for t, name, _ in seen.timeline[8:]] == [
-        (30, "estop_1_open_seen"), (40, "estop_1_closed_seen"), (40, "gas_relay_open_seen")]
+        (30, "estop_1_open_seen"),
+        (40, "estop_1_closed_seen"),
+        (40, "gas_relay_open_seen"),
+    ]
 
 
 def test_setpoints_to_zero_and_back_wherever_they_stand_in_the_frame():
     seen = made()
     tap = seen.rtu_tap("pcs")
-    for time_us, frame in enumerate((setpoint(-70_000), setpoint(5, before=(1, 2)), setpoint(0, (3,)), setpoint(0),
-                                     setpoint(100_000), registers(WSET + 2, (0, 0)), registers(WSET - 2, (0, 0)))):
+    for time_us, frame in enumerate(
+        (
+            setpoint(-70_000),
+            setpoint(5, before=(1, 2)),
+            setpoint(0, (3,)),
+            setpoint(0),
+            setpoint(100_000),
+            registers(WSET + 2, (0, 0)),
+            registers(WSET - 2, (0, 0)),
+        )
+    ):
         tap(time_us, REQUEST, frame)
-    assert [(t, name) for t, name, _ in seen.timeline] == [(0, "setpoint_sent"), (2, "setpoint_zero_sent"),
-                                                           (4, "setpoint_sent")]
+    assert [(t, name) for t, name, _ in seen.timeline] == [
+        (0, "setpoint_sent"),
+        (2, "setpoint_zero_sent"),
+        (4, "setpoint_sent"),
+    ]
     assert seen.setpoint_W == 100_000
 
 
@@ -158,8 +202,14 @@ def test_another_units_setpoint_is_not_ours():
 def test_stop_and_start_by_either_write_function():
     seen = made()
     tap = seen.rtu_tap("pcs")
-    for time_us, frame in enumerate((registers(OPCTL, (1,)), with_crc(struct.pack(">BBHH", 1, 6, OPCTL, 0)),
-                                     registers(OPCTL - 1, (7, 1)), registers(OPCTL, (2,)))):
+    for time_us, frame in enumerate(
+        (
+            registers(OPCTL, (1,)),
+            with_crc(struct.pack(">BBHH", 1, 6, OPCTL, 0)),
+            registers(OPCTL - 1, (7, 1)),
+            registers(OPCTL, (2,)),
+        )
+    ):
         tap(time_us, REQUEST, frame)
     assert names(seen) == ["pcs_start_sent", "pcs_stop_sent", "pcs_start_sent", "pcs_stop_sent"]
 
@@ -167,8 +217,10 @@ def test_stop_and_start_by_either_write_function():
 def test_split_chunks_tell_the_same_at_their_last_byte():
     seen, frame = made(), setpoint(7)
     for place in range(len(frame)):
-        seen.rtu_tap("pcs")(place * 100, REQUEST, frame[place:place + 1])
-    assert [(t, name) for t, name, _ in seen.timeline] == [((len(frame) - 1) * 100, "setpoint_sent")]
+        seen.rtu_tap("pcs")(place * 100, REQUEST, frame[place : place + 1])
+    assert [(t, name) for t, name, _ in seen.timeline] == [
+        ((len(frame) - 1) * 100, "setpoint_sent")
+    ]
 
 
 def test_bms_commands_are_told_per_rack():
@@ -176,7 +228,10 @@ def test_bms_commands_are_told_per_rack():
     for time_us, (rack, close) in enumerate(((0, 1), (0, 1), (2, 1), (0, 0), (3, 1))):
         seen.can_tap(2000 + time_us, 0x13F + 0x20 * rack, bytes((close,)) + bytes(7))
     assert [(name, detail) for _, name, detail in seen.timeline if detail] == [
-        ("bms_close_sent", "rack 1"), ("bms_close_sent", "rack 3"), ("bms_open_sent", "rack 1")]
+        ("bms_close_sent", "rack 1"),
+        ("bms_close_sent", "rack 3"),
+        ("bms_open_sent", "rack 1"),
+    ]
     assert seen.violations == []
 
 
@@ -186,7 +241,9 @@ def test_a_silent_bms_is_told_at_its_last_frame(silent_ms, told):
     for rack in (0, 2):
         seen.can_tap(silent_ms * 1000, 0x120 + 0x20 * rack, bytes(8))
     sample(seen, 1000 + silent_ms * 1000)
-    assert [(t, detail) for t, name, detail in seen.result() if name == "bms_silent"] == [(1000, "rack 2")] * told
+    assert [(t, detail) for t, name, detail in seen.result() if name == "bms_silent"] == [
+        (1000, "rack 2")
+    ] * told
     seen.can_tap(600_000, 0x145, bytes(8))
     sample(seen, 600_001)
     assert names(seen, "bms_back") == ["bms_back"] * told
@@ -218,7 +275,8 @@ def test_devices_that_were_never_heard_are_not_called_silent():
     assert names(seen) == []
 
 
-# The plant -----------------------------------------------------------------------------------------------------------
+# The plant
+
 
 def test_levels_and_contactors_of_the_plant():
     seen = made()
@@ -232,19 +290,35 @@ def test_levels_and_contactors_of_the_plant():
     sample(seen, 400_001, False, False, (0, 2, 2))
     sample(seen, 400_002, False, False, (0, 0, 0))
     assert names(seen) == [
-        "contactor_supply_on", "contactor_close", "pcs_enable_on", "contactor_close", "contactor_close",
-        "contactors_closed", "power_flowing", "pcs_enable_off", "power_zero", "contactor_supply_off",
-        "contactor_open", "contactor_open", "contactor_open", "contactors_open"]
+        "contactor_supply_on",
+        "contactor_close",
+        "pcs_enable_on",
+        "contactor_close",
+        "contactor_close",
+        "contactors_closed",
+        "power_flowing",
+        "pcs_enable_off",
+        "power_zero",
+        "contactor_supply_off",
+        "contactor_open",
+        "contactor_open",
+        "contactor_open",
+        "contactors_open",
+    ]
     assert set(names(seen)) <= set(expectations.EVENTS) and seen.violations == []
 
 
-@pytest.mark.parametrize("enable, gap_us, broken", ((False, 100_000, 0), (False, 99_999, 1), (True, 200_000, 1)))
+@pytest.mark.parametrize(
+    "enable, gap_us, broken", ((False, 100_000, 0), (False, 99_999, 1), (True, 200_000, 1))
+)
 def test_the_supply_must_follow_the_enable(enable, gap_us, broken):
     seen = made()
     sample(seen, 0)
     sample(seen, 1000, enable)
     sample(seen, 1000 + gap_us, enable, False)
-    assert seen.violation_count == broken and broken == sum("contactor supply dropped" in v for v in seen.violations)
+    assert seen.violation_count == broken and broken == sum(
+        "contactor supply dropped" in v for v in seen.violations
+    )
 
 
 @pytest.mark.parametrize("contactors, broken", [((0, 0, 0), 0), ((0, 0, 2), 1), ((0, 1, 0), 1)])
@@ -273,8 +347,16 @@ def test_power_without_enable_is_a_violation(now_us, broken):
     assert seen.violation_count == broken
 
 
-@pytest.mark.parametrize("current_A, last_us, broken", (
-    (107.0, 9_000_000, 0), (107.1, 2_000_000, 0), (107.1, 2_000_001, 1), (-54.5, 9_000_000, 0), (-54.6, 2_000_001, 1)))
+@pytest.mark.parametrize(
+    "current_A, last_us, broken",
+    (
+        (107.0, 9_000_000, 0),
+        (107.1, 2_000_000, 0),
+        (107.1, 2_000_001, 1),
+        (-54.5, 9_000_000, 0),
+        (-54.6, 2_000_001, 1),
+    ),
+)
 def test_current_beyond_the_bms_limit_for_two_seconds_is_a_violation(current_A, last_us, broken):
     seen = made()
     for now_us in (0, last_us):
@@ -284,7 +366,12 @@ def test_current_beyond_the_bms_limit_for_two_seconds_is_a_violation(current_A, 
 
 def test_a_current_back_inside_starts_the_two_seconds_again():
     seen = made()
-    for now_us, current_A in ((0, 120.0), (1_900_000, 100.0), (2_100_000, 120.0), (4_000_000, 120.0)):
+    for now_us, current_A in (
+        (0, 120.0),
+        (1_900_000, 100.0),
+        (2_100_000, 120.0),
+        (4_000_000, 120.0),
+    ):
         sample(seen, now_us, currents_A=(current_A, 0.0, 0.0), limits_A=((50, 100),) * 3)
     assert seen.violations == []
 
@@ -298,8 +385,14 @@ def test_closing_on_complete_evidence_is_right():
     assert close(healthy(made()), 2000) == []
 
 
-@pytest.mark.parametrize("unit, bits, words", ((1, 0xFE, "contacts of I/O module 1"), (1, 0xDF, "I/O module 1"),
-                                               (2, 0x05, "contacts of I/O module 2")))
+@pytest.mark.parametrize(
+    "unit, bits, words",
+    (
+        (1, 0xFE, "contacts of I/O module 1"),
+        (1, 0xDF, "I/O module 1"),
+        (2, 0x05, "contacts of I/O module 2"),
+    ),
+)
 def test_closing_against_an_open_contact_is_a_violation(unit, bits, words):
     seen = healthy(made())
     seen.rtu_tap("io")(1500, REPLY, inputs(unit, bits))
@@ -317,7 +410,14 @@ def test_closing_before_a_device_was_heard_names_it():
     seen = made()
     seen.rtu_tap("io")(1000, REPLY, inputs(1, 0xFF))
     text = close(seen, 2000)[0]
-    for name in ("io unit 2", "gas unit 1", "gas unit 2", "pcs unit 1", "BMS 1", "contacts of I/O module 2"):
+    for name in (
+        "io unit 2",
+        "gas unit 1",
+        "gas unit 2",
+        "pcs unit 1",
+        "BMS 1",
+        "contacts of I/O module 2",
+    ):
         assert name in text
     assert "io unit 1," not in text
 
@@ -344,18 +444,34 @@ def test_after_a_restart_the_evidence_starts_afresh():
 def test_violations_are_counted_but_not_stored_without_end():
     seen = made()
     for now_us in range(0, 200):
-        sample(seen, now_us, currents_A=(50.0, 0, 0), contactors=(2, 2, 2) if now_us % 2 == 0 else (0, 2, 2))
+        sample(
+            seen,
+            now_us,
+            currents_A=(50.0, 0, 0),
+            contactors=(2, 2, 2) if now_us % 2 == 0 else (0, 2, 2),
+        )
     assert seen.violation_count == 100 and len(seen.violations) == observer.VIOLATIONS_MAX
 
 
-# Reactions -----------------------------------------------------------------------------------------------------------
+# Reactions
+
 
 def test_reactions_take_the_first_end_after_the_first_start():
-    timeline = [(5, "pcs_enable_off_sent", ""), (1_000_000, "estop_press", ""), (1_040_500, "pcs_enable_off_sent", ""),
-                (1_060_000, "pcs_stop_sent", ""), (2_000_000, "controller_kill", ""), (2_480_000, "pcs_enable_off", ""),
-                (3_000_000, "estop_press", "")]
+    timeline = [
+        (5, "pcs_enable_off_sent", ""),
+        (1_000_000, "estop_press", ""),
+        (1_040_500, "pcs_enable_off_sent", ""),
+        (1_060_000, "pcs_stop_sent", ""),
+        (2_000_000, "controller_kill", ""),
+        (2_480_000, "pcs_enable_off", ""),
+        (3_000_000, "estop_press", ""),
+    ]
     found = observer.reaction_ms(timeline)
-    assert found["estop"] == 40.5 and found["estop_to_pcs_frame"] == 60.0 and found["kill_pcs_enable"] == 480.0
+    assert (
+        found["estop"] == 40.5
+        and found["estop_to_pcs_frame"] == 60.0
+        and found["kill_pcs_enable"] == 480.0
+    )
     assert found["kill_contactor"] is None and found["bms_ramp"] is None
 
 
@@ -367,7 +483,8 @@ def test_the_timeline_is_in_order_of_time():
     assert times_us == sorted(times_us) and "bms_silent" in names(seen)
 
 
-# With the rig's own devices ------------------------------------------------------------------------------------------
+# With the rig's own devices
+
 
 def test_a_native_bms_and_the_plant_are_understood():
     cabinet, seen = Cabinet(seed=1), healthy(made(), 1)
@@ -388,14 +505,19 @@ def test_a_native_bms_and_the_plant_are_understood():
     found = [(name, detail) for _, name, detail in seen.result()]
     assert ("contactors_closed", "") in found and ("contactors_open", "") in found
     assert [detail for name, detail in found if name == "bms_silent"] == ["rack 3"]
-    assert observer.first(seen.timeline, "contactor_supply_off") - observer.first(seen.timeline, "pcs_enable_off") \
+    assert (
+        observer.first(seen.timeline, "contactor_supply_off")
+        - observer.first(seen.timeline, "pcs_enable_off")
         == 200_000
+    )
     assert seen.violations == []
 
 
 @pytest.mark.parametrize("current_A, broken", [(0.0, True), (900.0, False)])
 def test_what_a_load_beyond_control_draws_and_what_opens_it_is_nobodys_violation(current_A, broken):
-    """With it a rack may exceed its limit and open under current; the same current without it is two violations."""
+    """With it a rack may exceed its limit and open under current; the same current without it is
+    two violations.
+    """
     cabinet, seen = Cabinet(seed=1), healthy(made(), 1)
     for coil in ("pcs_enable", "contactor_supply"):
         cabinet.set_coil(coil, True)

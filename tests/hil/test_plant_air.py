@@ -79,20 +79,31 @@ def test_nmc_has_another_limit():
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.floats(0.2, 50.0), st.floats(1e-6, 0.01), st.booleans(), st.sampled_from([0.02, 0.1, 0.5, 1.0]))
+@given(
+    st.floats(0.2, 50.0),
+    st.floats(1e-6, 0.01),
+    st.booleans(),
+    st.sampled_from([0.02, 0.1, 0.5, 1.0]),
+)
 def test_dilution_is_the_closed_form(volume_m3, source_m3_per_s, fan, dt_s):
-    """c = G/Q (1 - exp(-Qt/V)) while gas comes, then c = c0 exp(-Qt/V), whatever the step (facts Table E)."""
+    """c = G/Q (1 - exp(-Qt/V)) while gas comes, then c = c0 exp(-Qt/V), whatever the step (facts
+    Table E).
+    """
     one = _air(free_volume_m3=volume_m3, louvre_s=0.0, fan_spin_up_s=0.0)
     _steps(one, 2, fan, dt_s)
     flow = FULL_M3_PER_S if fan else 0.002
-    _steps(one, 100, fan, dt_s, gas_m3=source_m3_per_s * dt_s, vapour_m3=1e-3 * source_m3_per_s * dt_s)
+    _steps(
+        one, 100, fan, dt_s, gas_m3=source_m3_per_s * dt_s, vapour_m3=1e-3 * source_m3_per_s * dt_s
+    )
     filled = source_m3_per_s / flow * -math.expm1(-flow * 100 * dt_s / volume_m3)
     if filled < 1.0:
         assert one.mixture == pytest.approx(filled, rel=1e-9)
         assert one.vapour_share == pytest.approx(1e-3 * filled, rel=1e-9)
     start = one.mixture
     _steps(one, 20, fan, dt_s)
-    assert one.mixture == pytest.approx(start * math.exp(-flow * 20 * dt_s / volume_m3), rel=1e-9, abs=1e-6)
+    assert one.mixture == pytest.approx(
+        start * math.exp(-flow * 20 * dt_s / volume_m3), rel=1e-9, abs=1e-6
+    )
 
 
 @pytest.mark.parametrize("fan, flow_m3_per_s", [(False, 0.002), (True, FULL_M3_PER_S)])
@@ -117,7 +128,9 @@ def test_hydrogen_and_carbon_monoxide_are_shares_of_the_vent_gas():
     one = _air()
     one.step(DT_S, False, 0.003)
     _steps(one, 2000)
-    assert [head.level for head in one.toxic] == pytest.approx([one.mixture * 0.38e6, one.mixture * 0.21e6], rel=0.02)
+    assert [head.level for head in one.toxic] == pytest.approx(
+        [one.mixture * 0.38e6, one.mixture * 0.21e6], rel=0.02
+    )
     assert 50.0 < one.toxic[1].reading < one.toxic[0].reading
 
 
@@ -129,8 +142,10 @@ def test_detectors_lag_and_saturate():
     assert one.gas_lfl_pct == [100.0, 100.0]
 
 
-@pytest.mark.parametrize("heads, tau_s", [("gas", air.GAS_TAU_S), ("vapour", air.VAPOUR_TAU_S),
-                                          ("toxic", air.TOXIC_TAU_S)])
+@pytest.mark.parametrize(
+    "heads, tau_s",
+    [("gas", air.GAS_TAU_S), ("vapour", air.VAPOUR_TAU_S), ("toxic", air.TOXIC_TAU_S)],
+)
 def test_each_detector_has_its_own_lag(heads, tau_s):
     one = _air()
     for head in getattr(one, heads):
@@ -177,6 +192,7 @@ def test_noise_follows_the_seed_and_averages_out():
         one.stir()
         _steps(one, 300)
         return [(one.step(DT_S, False), *one.gas_lfl_pct)[1:] for _ in range(400)]
+
     first = readings(1)
     assert first == readings(1) and first != readings(2)
     assert all(a != b for a, b in first)
@@ -194,7 +210,9 @@ def test_smoke_alarms_after_its_lag_and_goes_with_the_smoke():
             if one.smoke[i]:
                 alarmed_s.setdefault(i, tick * DT_S)
     # 1 - exp(-t / tau) = 0.1
-    assert alarmed_s == {i: pytest.approx(-tau_s * math.log(0.9), abs=0.2) for i, tau_s in enumerate(air.SMOKE_TAU_S)}
+    assert alarmed_s == {
+        i: pytest.approx(-tau_s * math.log(0.9), abs=0.2) for i, tau_s in enumerate(air.SMOKE_TAU_S)
+    }
     _steps(one, 3000, fan=True)
     assert one.smoke == [False, False]
 
@@ -249,7 +267,10 @@ def test_gas_is_forgotten_when_it_is_gone(monkeypatch):
     one = _blowing()
     one.step(DT_S, True, gas_m3=0.001, vapour_m3=1e-4, smoke_g=0.5)
     _steps(one, 4000, fan=True)
-    assert one.gas_lfl_pct == [0.0, 0.0] and one.mixture_lfl_pct == one.vapour_share == one.smoke_g_per_m3 == 0.0
+    assert (
+        one.gas_lfl_pct == [0.0, 0.0]
+        and one.mixture_lfl_pct == one.vapour_share == one.smoke_g_per_m3 == 0.0
+    )
     assert [head.reading for head in one.vapour + one.toxic] == [0.0] * 4
     monkeypatch.setattr(air.Air, "_mix", None)
     _steps(one, 2, fan=True)

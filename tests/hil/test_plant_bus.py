@@ -14,8 +14,10 @@ class _Link:
 
     def __init__(self, soc=(0.5, 0.5), **changes):
         self.config = config.checked({"racks": 2, **changes})
-        self.racks = [rack.Rack(config.checked({"racks": 2, **changes, "soc": s}), f"bus/{i}")
-                      for i, s in enumerate(soc)]
+        self.racks = [
+            rack.Rack(config.checked({"racks": 2, **changes, "soc": s}), f"bus/{i}")
+            for i, s in enumerate(soc)
+        ]
         self.bus = bus.Bus(pcs.Pcs(self.config, 240), self.racks)
         self.now_us = 0
 
@@ -48,7 +50,7 @@ def test_link_is_precharged_before_the_contactors_close():
     source_V = link.racks[0].source_V
     assert len(volts) == 26
     assert all(a < b for a, b in zip(volts, volts[1:]))
-    assert volts[4] == pytest.approx(source_V * (1 - 2.71828 ** -1.0), rel=0.01)
+    assert volts[4] == pytest.approx(source_V * (1 - 2.71828**-1.0), rel=0.01)
     assert source_V - volts[-2] < 8.0
 
 
@@ -58,14 +60,16 @@ def test_link_without_racks_bleeds():
     for one in link.racks:
         one.command_close(False)
     link.steps(2 + 1000)
-    assert link.bus.voltage_V == pytest.approx(full_V * 2.71828 ** -1.0, rel=0.01)
+    assert link.bus.voltage_V == pytest.approx(full_V * 2.71828**-1.0, rel=0.01)
 
 
 @pytest.mark.parametrize("power_W", [250_000.0, 25_000.0, 0.0, -25_000.0, -250_000.0])
 def test_node_balance(power_W):
     link = _Link(soc=(0.3, 0.35)).closed().running(power_W)
     volts = link.bus.voltage_V
-    assert sum(one.current_A for one in link.racks) * volts == pytest.approx(link.bus.pcs.dc_power_W, rel=1e-9)
+    assert sum(one.current_A for one in link.racks) * volts == pytest.approx(
+        link.bus.pcs.dc_power_W, rel=1e-9
+    )
     assert link.bus.pcs.dc_current_A * volts == pytest.approx(link.bus.pcs.dc_power_W)
     for one in link.racks:
         assert one.voltage_V == pytest.approx(volts, abs=0.02)
@@ -118,7 +122,9 @@ def test_a_load_beyond_what_the_racks_can_give_trips():
 
 def test_standby_draws_next_to_nothing():
     link = _Link().closed()
-    assert sum(one.current_A for one in link.racks) * link.bus.voltage_V == pytest.approx(pcs.STANDBY_W)
+    assert sum(one.current_A for one in link.racks) * link.bus.voltage_V == pytest.approx(
+        pcs.STANDBY_W
+    )
 
 
 def test_a_weld_keeps_the_link_live():
@@ -146,7 +152,7 @@ def test_energy_is_conserved_over_an_hour():
 def test_a_load_beyond_the_converters_control_takes_its_current_until_its_fuse_blows():
     link = _Link().closed().running(50_000.0)
     before_A = sum(one.current_A for one in link.racks)
-    link.bus.fault = bus.FaultLoad(current_A=560.0, fuse_A2s=560.0 ** 2 * 2.0)
+    link.bus.fault = bus.FaultLoad(current_A=560.0, fuse_A2s=560.0**2 * 2.0)
     link.steps(1)
     assert sum(one.current_A for one in link.racks) == pytest.approx(before_A + 560.0, rel=0.02)
     link.steps(98)
@@ -178,13 +184,15 @@ def test_a_short_circuit_is_limited_by_the_racks_alone_and_blows_the_fuse():
     link.steps(1)
     inner_ohm = 1.0 / sum(one.conductance_S for one in link.racks)
     flowing_A = sum(one.current_A for one in link.racks)
-    assert flowing_A == pytest.approx(source_V / (inner_ohm + 0.5), rel=0.03) and flowing_A > 4 * 280.0
+    assert (
+        flowing_A == pytest.approx(source_V / (inner_ohm + 0.5), rel=0.03) and flowing_A > 4 * 280.0
+    )
     assert link.bus.pcs.state == pcs.STANDBY
     steps = 1
     while link.bus.fault is not None:
         link.steps(1)
         steps += 1
-    assert steps * DT_S == pytest.approx(1e6 / flowing_A ** 2, abs=0.06)
+    assert steps * DT_S == pytest.approx(1e6 / flowing_A**2, abs=0.06)
     link.steps(5)
     assert abs(sum(one.current_A for one in link.racks)) < 1.0
 

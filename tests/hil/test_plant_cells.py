@@ -19,7 +19,9 @@ def _reference(name):
         return list(csv.DictReader(file))
 
 
-@pytest.mark.parametrize("x, y", [(-1.0, 2.0), (0.0, 2.0), (0.5, 2.5), (1.0, 3.0), (1.5, 5.0), (2.0, 7.0), (9.0, 7.0)])
+@pytest.mark.parametrize(
+    "x, y", [(-1.0, 2.0), (0.0, 2.0), (0.5, 2.5), (1.0, 3.0), (1.5, 5.0), (2.0, 7.0), (9.0, 7.0)]
+)
 def test_table_is_linear_between_anchors_and_flat_outside(x, y):
     assert tables.Table(((0.0, 2.0), (1.0, 3.0), (2.0, 7.0)), 0.25).at(x) == pytest.approx(y)
 
@@ -29,11 +31,15 @@ def test_open_circuit_voltage_rises_everywhere():
     assert all(a < b for a, b in zip(values, values[1:]))
 
 
-@pytest.mark.parametrize("low, high, tolerance_V", [(0.02, 0.10, 0.03), (0.10, 0.95, 0.012), (0.95, 0.995, 0.02)])
+@pytest.mark.parametrize(
+    "low, high, tolerance_V", [(0.02, 0.10, 0.03), (0.10, 0.95, 0.012), (0.95, 0.995, 0.02)]
+)
 def test_open_circuit_voltage_has_the_shape_of_a_measured_cell(low, high, tolerance_V):
     for row in _reference("v2_CLFP_Sony_US26650_OCV.csv"):
         if low <= float(row["SOC"]) <= high:
-            assert cells.OCV_V.at(float(row["SOC"])) == pytest.approx(float(row["OCV"]), abs=tolerance_V)
+            assert cells.OCV_V.at(float(row["SOC"])) == pytest.approx(
+                float(row["OCV"]), abs=tolerance_V
+            )
 
 
 def test_resistance_follows_temperature_as_a_measured_cell_does():
@@ -57,12 +63,19 @@ def test_resistance_of_another_size():
 
 def _volts(module, depth, cell_ohm, current_A):
     """(voltage, position) of every cell."""
-    return [(cells.OCV_V.at(1.0 - depth * slope - shift) + offset - current_A * cell_ohm * factor, position)
-            for slope, shift, offset, factor, position in module.cells]
+    return [
+        (
+            cells.OCV_V.at(1.0 - depth * slope - shift) + offset - current_A * cell_ohm * factor,
+            position,
+        )
+        for slope, shift, offset, factor, position in module.cells
+    ]
 
 
 @pytest.mark.parametrize("seed", range(5))
-@pytest.mark.parametrize("soc, current_A", [(0.5, 0.0), (0.5, 140.0), (0.5, -140.0), (0.02, 140.0), (0.98, -140.0)])
+@pytest.mark.parametrize(
+    "soc, current_A", [(0.5, 0.0), (0.5, 140.0), (0.5, -140.0), (0.02, 140.0), (0.98, -140.0)]
+)
 def test_extremes_are_those_of_all_cells(seed, soc, current_A):
     module = cells.ModuleCells(3, 16, random.Random(seed))
     module.scan(1.0 - soc, 0.2e-3, current_A)
@@ -73,7 +86,8 @@ def test_extremes_are_those_of_all_cells(seed, soc, current_A):
     assert volts == pytest.approx(emf - current_A * ohm)
     assert 96 <= position < 112
     whole_V = sum(v for v, _ in _volts(module, 1.0 - soc, 0.0, 0.0))
-    assert module.emf_V == pytest.approx(whole_V, rel=0.005 if soc < 0.1 else 0.0005)  # the mean cell, bent at the knee
+    # the mean cell, bent at the knee
+    assert module.emf_V == pytest.approx(whole_V, rel=0.005 if soc < 0.1 else 0.0005)
     assert module.resistance_ohm == pytest.approx(0.2e-3 * sum(cell[3] for cell in module.cells))
 
 
@@ -110,7 +124,9 @@ def test_two_cells_of_a_module_have_faults_of_their_own():
     module.offset_cell(3, -0.5)
     module.scan(0.5, 0.18e-3, 0.0)
     assert (module.low[3], module.high[3]) == (64 + 3, 64 + 9)
-    assert module.low[0] == pytest.approx(2.8, abs=0.02) and module.high[0] == pytest.approx(3.7, abs=0.02)
+    assert module.low[0] == pytest.approx(2.8, abs=0.02) and module.high[0] == pytest.approx(
+        3.7, abs=0.02
+    )
 
 
 @pytest.mark.parametrize("dt_s", [0.1, 0.7, 1.0, 5.0])

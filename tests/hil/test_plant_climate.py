@@ -22,13 +22,16 @@ def _run(one, seconds, heat_W=0.0, exchange_m3_per_s=LEAK_M3_PER_S, dt_s=DT_S):
     return one
 
 
-# Temperature ---------------------------------------------------------------------------------------------------------
+# Temperature
+
 
 @pytest.mark.parametrize("heat_W", [0.0, 2000.0, 6000.0])
 def test_the_cooling_holds_the_air_within_its_band(heat_W):
     one = _run(_climate(), 120, heat_W)
     # 12 kW in a band of 1 K, less what goes through the walls
-    assert one.air_degC == pytest.approx(25.0 + (heat_W + 300.0) / (12_000.0 + 30.0 + 2.4), abs=1e-3)
+    assert one.air_degC == pytest.approx(
+        25.0 + (heat_W + 300.0) / (12_000.0 + 30.0 + 2.4), abs=1e-3
+    )
     assert one.hvac_power_W == pytest.approx(heat_W + 300.0, abs=0.005 * heat_W + 5.0)
 
 
@@ -60,7 +63,9 @@ def test_a_cold_night_is_heated_as_far_as_the_power_goes():
     one = _run(_climate(ambient_degC=-20.0), 600)
     assert 24.0 < one.air_degC < 25.0 and one.hvac_power_W < 0.0
     one = _run(_climate(ambient_degC=-20.0, hvac_W=900.0), 20_000, dt_s=1.0)
-    assert one.hvac_power_W == -300.0 and one.air_degC == pytest.approx(-20.0 + 600.0 / 32.4, abs=0.1)
+    assert one.hvac_power_W == -300.0 and one.air_degC == pytest.approx(
+        -20.0 + 600.0 / 32.4, abs=0.1
+    )
 
 
 def test_the_fan_brings_the_outside_in():
@@ -69,8 +74,13 @@ def test_the_fan_brings_the_outside_in():
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.floats(-20.0, 40.0), st.floats(0.0, 20_000.0), st.floats(0.0, 20_000.0), st.floats(0.1, 10.0),
-       st.sampled_from([0.02, 0.1, 1.0]))
+@given(
+    st.floats(-20.0, 40.0),
+    st.floats(0.0, 20_000.0),
+    st.floats(0.0, 20_000.0),
+    st.floats(0.1, 10.0),
+    st.sampled_from([0.02, 0.1, 1.0]),
+)
 def test_energy_of_the_air_is_balanced_at_every_step(outside_degC, heat_W, hvac_W, volume_m3, dt_s):
     one = _climate(ambient_degC=outside_degC, hvac_W=hvac_W, free_volume_m3=volume_m3)
     for _ in range(50):
@@ -96,7 +106,8 @@ def test_air_can_be_held():
     assert one.air_degC == pytest.approx(25.0, abs=0.2)
 
 
-# Water ---------------------------------------------------------------------------------------------------------------
+# Water
+
 
 @pytest.mark.parametrize("degC, g_per_m3", [(0.0, 4.85), (20.0, 17.3), (25.0, 23.0), (40.0, 51.2)])
 def test_saturation_is_that_of_the_tables(degC, g_per_m3):
@@ -120,9 +131,13 @@ def test_the_dew_point_stays_while_nothing_is_exchanged_or_dried():
 
 
 def test_the_coil_dries_the_air_down_to_its_dew_point():
-    one = _run(_climate(ambient_humidity_permille=900.0), 4 * 3600, 6000.0, exchange_m3_per_s=0.0, dt_s=1.0)
+    one = _run(
+        _climate(ambient_humidity_permille=900.0), 4 * 3600, 6000.0, exchange_m3_per_s=0.0, dt_s=1.0
+    )
     coil = climate.saturation_g_per_m3(12.0)
-    assert one.humidity_permille == pytest.approx(1000.0 * coil / climate.saturation_g_per_m3(one.air_degC), rel=0.01)
+    assert one.humidity_permille == pytest.approx(
+        1000.0 * coil / climate.saturation_g_per_m3(one.air_degC), rel=0.01
+    )
 
 
 def test_water_that_comes_in_is_the_closed_form_then_saturates():
@@ -133,7 +148,9 @@ def test_water_that_comes_in_is_the_closed_form_then_saturates():
     one.ingress_g_per_s = 0.5
     _run(one, 30.0)
     more = 0.5 / LEAK_M3_PER_S * -math.expm1(-LEAK_M3_PER_S * 30.0 / 3.0)
-    assert one.humidity_permille == pytest.approx(1000.0 * (start + more) / climate.saturation_g_per_m3(25.0), rel=1e-4)
+    assert one.humidity_permille == pytest.approx(
+        1000.0 * (start + more) / climate.saturation_g_per_m3(25.0), rel=1e-4
+    )
     _run(one, 600.0)
     assert one.humidity_permille == 1000.0
     one.ingress_g_per_s = 0.0
@@ -168,7 +185,8 @@ def test_a_pump_that_stands_is_not_a_leak():
     assert one.leak_ok and not one.coolant_ok and one.hvac_ok and one.hvac_power_W == 0.0
 
 
-# UPS -----------------------------------------------------------------------------------------------------------------
+# UPS
+
 
 def _ups(**changes):
     return ups.Ups(config.checked(changes))

@@ -33,8 +33,10 @@ def test_never_closes_without_command_or_supply():
     assert _states(one, 50, hold=False) == [OPEN] * 50
 
 
-@pytest.mark.parametrize("difference_V, state", [(7.9, CLOSED), (8.0, CLOSED), (8.1, PRECHARGE), (-8.0, CLOSED),
-                                                 (-8.1, PRECHARGE)])
+@pytest.mark.parametrize(
+    "difference_V, state",
+    [(7.9, CLOSED), (8.0, CLOSED), (8.1, PRECHARGE), (-8.0, CLOSED), (-8.1, PRECHARGE)],
+)
 def test_closes_only_onto_a_matching_bus(difference_V, state):
     one = contactors.Contactors()
     one.command = True

@@ -7,8 +7,7 @@ import pytest
 from hil.plant import config, pcs
 from tests.repository import SHARED
 
-EFFICIENCY = (SHARED / "data" / "battery"
-              / "v2_sinamics_S120_efficiency.csv")
+EFFICIENCY = SHARED / "data" / "battery" / "v2_sinamics_S120_efficiency.csv"
 DC_V = 790.0
 DT_S = 0.02
 
@@ -48,9 +47,17 @@ def test_starts_after_dead_time_and_start_time():
     assert states == [pcs.STANDBY] * 2 + [pcs.STARTING] * 50 + [pcs.RUNNING] * 2
 
 
-@pytest.mark.parametrize("enabled, dc_V, state", [
-    (False, DC_V, pcs.OFF), (True, 0.0, pcs.SLEEPING), (True, 587.9, pcs.SLEEPING), (True, 588.0, pcs.STANDBY),
-    (True, 900.0, pcs.STANDBY), (True, 900.1, pcs.SLEEPING)])
+@pytest.mark.parametrize(
+    "enabled, dc_V, state",
+    [
+        (False, DC_V, pcs.OFF),
+        (True, 0.0, pcs.SLEEPING),
+        (True, 587.9, pcs.SLEEPING),
+        (True, 588.0, pcs.STANDBY),
+        (True, 900.0, pcs.STANDBY),
+        (True, 900.1, pcs.SLEEPING),
+    ],
+)
 def test_rests_in_the_state_its_inputs_say(enabled, dc_V, state):
     bench = _Bench()
     bench.enabled, bench.dc_V = enabled, dc_V
@@ -58,7 +65,9 @@ def test_rests_in_the_state_its_inputs_say(enabled, dc_V, state):
     assert bench.pcs.state == state
 
 
-@pytest.mark.parametrize("dead_time_s, first_moving", [(0.0, 0), (0.04, 1), (0.06, 2), (0.061, 3), (0.1, 4)])
+@pytest.mark.parametrize(
+    "dead_time_s, first_moving", [(0.0, 0), (0.04, 1), (0.06, 2), (0.061, 3), (0.1, 4)]
+)
 def test_power_moves_after_the_dead_time(dead_time_s, first_moving):
     bench = _Bench(pcs_dead_time_s=dead_time_s).running()
     bench.pcs.command_setpoint(10_000.0)
@@ -122,8 +131,9 @@ def test_run_again_while_shutting_down_returns_to_the_set_point():
     assert bench.pcs.state == pcs.SHUTTING_DOWN
     bench.pcs.command_run(True)
     powers = bench.steps(8)
-    assert powers == pytest.approx([140_000.0, 120_000.0, 120_000.0, 140_000.0, 160_000.0, 180_000.0, 200_000.0,
-                                    200_000.0])
+    assert powers == pytest.approx(
+        [140_000.0, 120_000.0, 120_000.0, 140_000.0, 160_000.0, 180_000.0, 200_000.0, 200_000.0]
+    )
     assert bench.pcs.state == pcs.RUNNING
 
 
@@ -152,7 +162,9 @@ def test_enabled_again_it_restarts_to_the_set_point_it_still_holds():
     assert bench.steps(60)[-1] == 100_000.0
 
 
-@pytest.mark.parametrize("dc_V, alarm", [(587.0, pcs.ALARM_DC_DISCONNECT), (901.0, pcs.ALARM_DC_OVER_VOLT)])
+@pytest.mark.parametrize(
+    "dc_V, alarm", [(587.0, pcs.ALARM_DC_DISCONNECT), (901.0, pcs.ALARM_DC_OVER_VOLT)]
+)
 def test_dc_out_of_its_window_trips_until_stop_and_start(dc_V, alarm):
     bench = _Bench().running(100_000.0)
     bench.dc_V = dc_V
@@ -179,14 +191,18 @@ def test_efficiency_at_the_published_points(share, value):
     assert pcs.efficiency(share) == pytest.approx(value, abs=0.002)
 
 
-@pytest.mark.parametrize("permille, tolerance", [(10, 0.03), (50, 0.015), (100, 0.006), (300, 0.006), (500, 0.006),
-                                                 (1000, 0.006)])
+@pytest.mark.parametrize(
+    "permille, tolerance",
+    [(10, 0.03), (50, 0.015), (100, 0.006), (300, 0.006), (500, 0.006), (1000, 0.006)],
+)
 def test_efficiency_has_the_shape_of_a_measured_converter(permille, tolerance):
     if not EFFICIENCY.exists():
         pytest.skip("measured converter efficiency is not beside the repository")
     with EFFICIENCY.open(encoding="utf-8") as file:
         row = list(csv.DictReader(file))[permille]
-    assert pcs.efficiency(permille / 1000) == pytest.approx(float(row["Discharging"]), abs=tolerance)
+    assert pcs.efficiency(permille / 1000) == pytest.approx(
+        float(row["Discharging"]), abs=tolerance
+    )
 
 
 @pytest.mark.parametrize("power_W", [250_000.0, 25_000.0])

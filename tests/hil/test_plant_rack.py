@@ -8,8 +8,7 @@ import pytest
 from hil.plant import bms, cells, config, rack
 from tests.repository import SHARED
 
-PYSAM = (SHARED / "data" / "battery"
-         / "pysam_stateful_lfp_261kWh_1min.csv.gz")
+PYSAM = SHARED / "data" / "battery" / "pysam_stateful_lfp_261kWh_1min.csv.gz"
 
 
 def _rack(**changes):
@@ -26,7 +25,12 @@ def test_reports_a_rack_of_the_firebreak_cabinet():
     assert one.cells_online == 240 and len(one.temperatures_degC) == 15
     assert one.voltage_V == pytest.approx(240 * 3.299, rel=0.002)
     assert one.charge_voltage_V_max == pytest.approx(852.0)
-    assert (one.charge_limit_A, one.discharge_limit_A, one.fault_bits, one.contactor_state) == (140.0, 140.0, 0, 0)
+    assert (one.charge_limit_A, one.discharge_limit_A, one.fault_bits, one.contactor_state) == (
+        140.0,
+        140.0,
+        0,
+        0,
+    )
     assert one.cell_voltage_V_min < 3.299 < one.cell_voltage_V_max
     for position in (one.position_min, one.position_max):
         assert 0 <= position // 32 < 15 and 0 <= position % 32 < 16
@@ -35,7 +39,12 @@ def test_reports_a_rack_of_the_firebreak_cabinet():
 def test_same_seed_same_rack_other_seed_other_rack():
     config_ = config.checked()
     a, b, c = (rack.Rack(config_, seed) for seed in ("1/rack/0", "1/rack/0", "1/rack/1"))
-    assert (a.soc, a.soh, a.voltage_V, a.position_min) == (b.soc, b.soh, b.voltage_V, b.position_min)
+    assert (a.soc, a.soh, a.voltage_V, a.position_min) == (
+        b.soc,
+        b.soh,
+        b.voltage_V,
+        b.position_min,
+    )
     assert a.voltage_V != c.voltage_V and a.soc != c.soc
 
 
@@ -44,10 +53,14 @@ def test_a_current_drops_the_voltage_at_once_and_more_later():
     rest_V = one.voltage_V
     one.carry(140.0, 0.02)
     ohmic_V = rest_V - one.voltage_V
-    assert ohmic_V == pytest.approx(140.0 * (240 * 0.18e-3 / one.soh + rack.CONNECTION_OHM), rel=0.03)
+    assert ohmic_V == pytest.approx(
+        140.0 * (240 * 0.18e-3 / one.soh + rack.CONNECTION_OHM), rel=0.03
+    )
     for _ in range(200):
         one.carry(140.0, 1.0)
-    assert rest_V - one.voltage_V == pytest.approx(ohmic_V + 140.0 * 240 * 0.25e-3 / one.soh, rel=0.05)
+    assert rest_V - one.voltage_V == pytest.approx(
+        ohmic_V + 140.0 * 240 * 0.25e-3 / one.soh, rel=0.05
+    )
 
 
 def test_cell_extremes_follow_the_current_at_every_step():
@@ -72,9 +85,13 @@ def test_counts_coulombs_and_cycles():
     assert one.cycles - cycles == pytest.approx(0.1 / one.soh)
 
 
-@pytest.mark.parametrize("start, current_A, end, bit", [
-    (0.01, 140.0, 0.0, bms.FAULT_UNDER_VOLTAGE), (0.99, -140.0, 1.0, bms.FAULT_OVER_VOLTAGE)])
-def test_reported_soc_stays_within_0_and_1_while_the_cells_leave_their_range(start, current_A, end, bit):
+@pytest.mark.parametrize(
+    "start, current_A, end, bit",
+    [(0.01, 140.0, 0.0, bms.FAULT_UNDER_VOLTAGE), (0.99, -140.0, 1.0, bms.FAULT_OVER_VOLTAGE)],
+)
+def test_reported_soc_stays_within_0_and_1_while_the_cells_leave_their_range(
+    start, current_A, end, bit
+):
     one = _rack(soc=start)
     for _ in range(600):
         one.carry(current_A, 1.0)
@@ -86,7 +103,9 @@ def test_reported_soc_stays_within_0_and_1_while_the_cells_leave_their_range(sta
 
 
 def test_charge_counted_as_another_simulator_counts_it():
-    """A day of currents from an independent model; its capacity is taken from its first hour of discharge."""
+    """A day of currents from an independent model; its capacity is taken from its first hour of
+    discharge.
+    """
     if not PYSAM.exists():
         pytest.skip("PySAM reference is not beside the repository")
     with gzip.open(PYSAM, "rt", encoding="utf-8") as file:
@@ -107,7 +126,7 @@ def test_current_warms_every_module_by_its_loss():
     for _ in range(600):
         one.carry(140.0, 1.0)
         _look(one)
-    loss_W = 140.0 ** 2 * 16 * 0.43e-3 / one.soh
+    loss_W = 140.0**2 * 16 * 0.43e-3 / one.soh
     for a, b in zip(before, one.temperatures_degC):
         assert b - a == pytest.approx(loss_W * 600.0 / (16 * 5600.0), rel=0.12)
 
@@ -120,8 +139,11 @@ def test_the_air_gets_what_the_modules_lose():
     for look in range(4000):
         one.carry(140.0 if look & 1 else -140.0, 10.0)
         heat_J = _look(one)
-    loss_W = 140.0 ** 2 * (sum(part.resistance_ohm for part in one._modules) / one._ohmic_ohm) * (
-        one._ohmic_ohm + one._slow_ohm)
+    loss_W = (
+        140.0**2
+        * (sum(part.resistance_ohm for part in one._modules) / one._ohmic_ohm)
+        * (one._ohmic_ohm + one._slow_ohm)
+    )
     assert heat_J / 10.0 == pytest.approx(loss_W, rel=0.01)
 
 
@@ -220,7 +242,9 @@ def test_a_cell_can_drop_within_a_time():
     assert one.cell_voltage_V_min > 3.28
 
 
-@pytest.mark.parametrize("offset_mV, volts", [(-1300, 2.0), (-800, 2.5), (300, 3.6), (501, 3.8), (700, 4.0)])
+@pytest.mark.parametrize(
+    "offset_mV, volts", [(-1300, 2.0), (-800, 2.5), (300, 3.6), (501, 3.8), (700, 4.0)]
+)
 def test_an_offset_reaches_every_threshold_of_the_matrix(offset_mV, volts):
     one = _rack()
     one.offset_cell(offset_mV / 1000.0)
@@ -298,7 +322,9 @@ def test_a_look_does_not_let_totals_drift():
     for _ in range(50):
         _look(one)
     assert one.emf_V == pytest.approx(sum(part.emf_V for part in one._modules), abs=1e-9)
-    assert one._ohm == pytest.approx(sum(part.resistance_ohm for part in one._modules) + rack.CONNECTION_OHM)
+    assert one._ohm == pytest.approx(
+        sum(part.resistance_ohm for part in one._modules) + rack.CONNECTION_OHM
+    )
     assert one.emf_V == pytest.approx(240 * cells.OCV_V.at(one.soc), rel=0.002)
 
 
@@ -326,7 +352,9 @@ def test_sensors_have_the_noise_they_are_said_to_have():
         read.append(one.temperatures_degC[0])
     mean = sum(read) / len(read)
     print("seed 7/rack/0")
-    assert (sum((value - mean) ** 2 for value in read) / len(read)) ** 0.5 == pytest.approx(0.1, rel=0.15)
+    assert (sum((value - mean) ** 2 for value in read) / len(read)) ** 0.5 == pytest.approx(
+        0.1, rel=0.15
+    )
 
 
 def test_a_sensor_far_from_the_hot_cell_reads_less():

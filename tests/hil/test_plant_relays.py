@@ -41,7 +41,9 @@ def test_each_relay_follows_its_own_coil(enable, supply):
     assert (one.pcs_enable, one.contactor_supply) == (enable, supply)
 
 
-@pytest.mark.parametrize("name", ["estop_0", "estop_1", "lfl", "fire", "suppression", "cell_voltage"])
+@pytest.mark.parametrize(
+    "name", ["estop_0", "estop_1", "lfl", "fire", "suppression", "cell_voltage"]
+)
 def test_any_contact_of_the_chain_drops_the_enable_now_and_the_supply_200_ms_later(name):
     one = _relays()
     assert one.pcs_enable and one.contactor_supply
@@ -53,7 +55,9 @@ def test_any_contact_of_the_chain_drops_the_enable_now_and_the_supply_200_ms_lat
     assert seen == [(False, True)] * 10 + [(False, False)] * 2
 
 
-@pytest.mark.parametrize("name", ["estop_0", "estop_1", "lfl", "fire", "suppression", "cell_voltage"])
+@pytest.mark.parametrize(
+    "name", ["estop_0", "estop_1", "lfl", "fire", "suppression", "cell_voltage"]
+)
 def test_a_bridge_leaves_all_to_the_program(name):
     one = _relays()
     one.bridged = True

@@ -1,4 +1,6 @@
-"""Thermal runaway of a chain of cells: energy, calibration against a real unit test, barriers, what comes out."""
+"""Thermal runaway of a chain of cells: energy, calibration against a real unit test, barriers, what
+comes out.
+"""
 
 import functools
 
@@ -32,7 +34,9 @@ def _failures_min(one, heater_K_per_min, dt_s=1.0, until_min=240):
 
 @functools.cache
 def _unit_test(dt_s=1.0, capacity_J_per_K=C_J_PER_K):
-    """The heated cell of facts E11 ran away after 46 min: (first gap, mean gap) in min of eight cells."""
+    """The heated cell of facts E11 ran away after 46 min: (first gap, mean gap) in min of eight
+    cells.
+    """
     ramp_K_per_min = (LFP.trigger_degC - 25.0) / 46.0
     seen = _failures_min(_chain(capacity_J_per_K=capacity_J_per_K), ramp_K_per_min, dt_s)
     assert [cell for _, cell in seen] == list(range(8)), "one after another"
@@ -44,13 +48,18 @@ def _unit_test(dt_s=1.0, capacity_J_per_K=C_J_PER_K):
 def test_the_chain_burns_as_a_real_unit_did():
     """Facts E11: 2nd cell after 6 min, 8th after 59 min, which is 8.4 min per cell."""
     first_min, mean_min = _unit_test()
-    print(f"first gap {first_min:.2f} min (measured 6), mean {mean_min:.2f} min per cell (measured 8.4)")
+    print(
+        f"first gap {first_min:.2f} min (measured 6), mean {mean_min:.2f} min per cell "
+        f"(measured 8.4)"
+    )
     assert first_min == pytest.approx(6.0, abs=0.7)
     assert mean_min == pytest.approx(8.4, abs=0.4)
 
 
 def test_a_small_cell_burns_at_the_same_pace():
-    assert _unit_test(capacity_J_per_K=chemistry.REFERENCE_J_PER_K) == pytest.approx(_unit_test(), abs=0.1)
+    assert _unit_test(capacity_J_per_K=chemistry.REFERENCE_J_PER_K) == pytest.approx(
+        _unit_test(), abs=0.1
+    )
 
 
 @pytest.mark.parametrize("dt_s", [0.5, 5.0, 10.0, 40.0])
@@ -74,15 +83,23 @@ def test_a_barrier_stops_lfp(kind, barrier_mm, burnt):
 
 def test_barrier_resistance():
     """Facts section 5: 1 mm of 0.05 W/mK on 0.036 m2 adds 0.56 K/W."""
-    plain, thick = (chemistry.cell_resistance_K_per_W(LFP, chemistry.REFERENCE_J_PER_K, mm) for mm in (0.0, 1.0))
+    plain, thick = (
+        chemistry.cell_resistance_K_per_W(LFP, chemistry.REFERENCE_J_PER_K, mm) for mm in (0.0, 1.0)
+    )
     assert plain == 0.5 and thick - plain == pytest.approx(0.56, abs=0.005)
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.lists(st.floats(20.0, 400.0), min_size=3, max_size=6), st.floats(0.0, 200.0), st.floats(0.1, 30.0),
-       st.booleans())
+@given(
+    st.lists(st.floats(20.0, 400.0), min_size=3, max_size=6),
+    st.floats(0.0, 200.0),
+    st.floats(0.1, 30.0),
+    st.booleans(),
+)
 def test_energy_is_balanced(start_degC, heat_W, dt_s, heated):
-    """What is stored = released + current + heater - given to the air; hot gas gives a tenth of the release again."""
+    """What is stored = released + current + heater - given to the air; hot gas gives a tenth of the
+    release again.
+    """
     one = _chain(len(start_degC))
     one.degC[:] = start_degC
     one.heat(1, 0.1 if heated else None)
@@ -90,7 +107,9 @@ def test_energy_is_balanced(start_degC, heat_W, dt_s, heated):
         one.step(dt_s, heat_W, (), 25.0)
     stored_J = C_J_PER_K * (sum(one.degC) - sum(start_degC))
     lost_J = one.air_J - LFP.jet_share * one.released_J
-    assert stored_J == pytest.approx(one.released_J + heat_W * 60 * dt_s + one.heater_J - lost_J, rel=1e-6, abs=1.0)
+    assert stored_J == pytest.approx(
+        one.released_J + heat_W * 60 * dt_s + one.heater_J - lost_J, rel=1e-6, abs=1.0
+    )
 
 
 def test_every_joule_and_litre_of_a_cell_comes_out_once():
@@ -99,7 +118,9 @@ def test_every_joule_and_litre_of_a_cell_comes_out_once():
     for _ in range(1200):
         one.step(1.0, 0.0, (), 25.0)
     assert one.failed == [0]
-    assert one.released_J == pytest.approx(LFP.release_J * C_J_PER_K / chemistry.REFERENCE_J_PER_K, rel=1e-6)
+    assert one.released_J == pytest.approx(
+        LFP.release_J * C_J_PER_K / chemistry.REFERENCE_J_PER_K, rel=1e-6
+    )
     assert one.gas_m3 == pytest.approx(0.168, rel=0.001)  # 0.6 L/Ah x 280 Ah
     assert one.smoke_g == pytest.approx(56.0, rel=0.001)
 
@@ -110,11 +131,15 @@ def test_released_as_the_trigger_form_says():
     one.place(0, 160.0)
     for _ in range(60):
         one.step(1.0, 0.0, (), 25.0)
-    assert one.released_J / (LFP.release_J * C_J_PER_K / chemistry.REFERENCE_J_PER_K) == pytest.approx(0.632, abs=1e-3)
+    assert one.released_J / (
+        LFP.release_J * C_J_PER_K / chemistry.REFERENCE_J_PER_K
+    ) == pytest.approx(0.632, abs=1e-3)
 
 
 def test_vapour_comes_minutes_before_runaway_then_a_little_gas_then_all_of_it():
-    """C31 heats with 4 to 7 K/min; E16: the vent opens minutes before runaway; C41: vapour leads by minutes."""
+    """C31 heats with 4 to 7 K/min; E16: the vent opens minutes before runaway; C41: vapour leads by
+    minutes.
+    """
     for rate in (4.0, 5.0, 7.0):
         one = _chain()
         one.heat(0, rate / 60.0)
@@ -128,7 +153,9 @@ def test_vapour_comes_minutes_before_runaway_then_a_little_gas_then_all_of_it():
                 runaway_s, seeped_m3 = second, one.gas_m3
                 break
         print(f"{rate} K/min: vapour {(runaway_s - vapour_s) / 60:.1f} min before runaway")
-        assert (runaway_s - vapour_s) / 60.0 == pytest.approx((LFP.trigger_degC - LFP.vent_degC) / rate, abs=0.1)
+        assert (runaway_s - vapour_s) / 60.0 == pytest.approx(
+            (LFP.trigger_degC - LFP.vent_degC) / rate, abs=0.1
+        )
         assert 0.0005 < seeped_m3 < 0.003 and one.smoke_g == 0.0
 
 
@@ -151,13 +178,18 @@ def test_the_heater_keeps_its_ramp_and_stops_with_the_runaway():
 
 
 def _burnt(kind, hours, module_cells=16):
-    """Three modules, one cell of the middle one heated: (how many cells of each failed, hottest reading of each)."""
+    """Three modules, one cell of the middle one heated: (how many cells of each failed, hottest
+    reading of each).
+    """
     nodes = [thermal.ModuleThermal(module_cells, 25.0, 1.0, kind) for _ in range(3)]
     nodes[1].cells_apart().heat(0, 5.0 / 60.0)
     failed, hottest = [0, 0, 0], [0.0, 0.0, 0.0]
     for _ in range(int(hours * 720)):
         for i, node in enumerate(nodes):
-            hottest[i] = max(hottest[i], node.step(5.0, 0.0, nodes[max(0, i - 1):i] + nodes[i + 1:i + 2], 25.0))
+            hottest[i] = max(
+                hottest[i],
+                node.step(5.0, 0.0, nodes[max(0, i - 1) : i] + nodes[i + 1 : i + 2], 25.0),
+            )
             if node.chain is not None:
                 failed[i] += len(node.chain.failed)
                 node.chain.failed.clear()

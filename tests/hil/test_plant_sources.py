@@ -1,4 +1,6 @@
-"""The whole plant with something wrong in it: every contact and every reading that a row of the matrix looks at."""
+"""The whole plant with something wrong in it: every contact and every reading that a row of the
+matrix looks at.
+"""
 
 import pytest
 
@@ -38,20 +40,44 @@ def _closed(**changes):
     return one
 
 
-@pytest.mark.parametrize("wrong, right, contact, seconds_max", [
-    (lambda one: one.set_smoke(True, 0), lambda one: one.set_smoke(False, 0), "smoke_1", 10),
-    (lambda one: one.set_smoke(True, 1), lambda one: one.set_smoke(False, 1), "smoke_2", 20),
-    (lambda one: one.set_heat_detector(True), lambda one: one.set_heat_detector(False), "heat", 1),
-    (lambda one: one.set_fire_trouble(True), lambda one: one.set_fire_trouble(False), "fire_trouble", 1),
-    (lambda one: one.set_supervision_lost(True), lambda one: one.set_supervision_lost(False), "supervised", 1),
-    (lambda one: one.set_hvac_fail(True), lambda one: one.set_hvac_fail(False), "hvac", 1),
-    (lambda one: one.set_mains(False), lambda one: one.set_mains(True), "hvac", 1),
-    (lambda one: one.set_leak(True), lambda one: one.set_leak(False), "leak", 5),
-    (lambda one: one.set_leak(True), lambda one: one.set_leak(False), "coolant", 120),
-    (lambda one: one.set_low_flow(True), lambda one: one.set_low_flow(False), "coolant", 1),
-    (lambda one: one.set_door(True), lambda one: one.set_door(False), "door", 1),
-    (lambda one: one.set_cell_offset(1, 0.6), lambda one: one.set_cell_offset(1, 0.0), "cell_voltage", 1),
-    (lambda one: one.heat_air(70.0), lambda one: one.heat_air(20.0), "heat", 60)])
+@pytest.mark.parametrize(
+    "wrong, right, contact, seconds_max",
+    [
+        (lambda one: one.set_smoke(True, 0), lambda one: one.set_smoke(False, 0), "smoke_1", 10),
+        (lambda one: one.set_smoke(True, 1), lambda one: one.set_smoke(False, 1), "smoke_2", 20),
+        (
+            lambda one: one.set_heat_detector(True),
+            lambda one: one.set_heat_detector(False),
+            "heat",
+            1,
+        ),
+        (
+            lambda one: one.set_fire_trouble(True),
+            lambda one: one.set_fire_trouble(False),
+            "fire_trouble",
+            1,
+        ),
+        (
+            lambda one: one.set_supervision_lost(True),
+            lambda one: one.set_supervision_lost(False),
+            "supervised",
+            1,
+        ),
+        (lambda one: one.set_hvac_fail(True), lambda one: one.set_hvac_fail(False), "hvac", 1),
+        (lambda one: one.set_mains(False), lambda one: one.set_mains(True), "hvac", 1),
+        (lambda one: one.set_leak(True), lambda one: one.set_leak(False), "leak", 5),
+        (lambda one: one.set_leak(True), lambda one: one.set_leak(False), "coolant", 120),
+        (lambda one: one.set_low_flow(True), lambda one: one.set_low_flow(False), "coolant", 1),
+        (lambda one: one.set_door(True), lambda one: one.set_door(False), "door", 1),
+        (
+            lambda one: one.set_cell_offset(1, 0.6),
+            lambda one: one.set_cell_offset(1, 0.0),
+            "cell_voltage",
+            1,
+        ),
+        (lambda one: one.heat_air(70.0), lambda one: one.heat_air(20.0), "heat", 60),
+    ],
+)
 def test_each_fault_opens_its_contact_and_its_repair_closes_it(wrong, right, contact, seconds_max):
     one = _run(_cabinet(), 1)
     assert one.contacts[contact]
@@ -140,9 +166,17 @@ def test_detectors_health_and_dates_are_those_of_the_device_named():
     one.set_detector_fault("offgas_2", True)
     one.set_calibration("toxic", -3)
     assert [name for name, faulty in one.detector_fault.items() if faulty] == ["offgas_2"]
-    assert one.calibration_d == {"gas_1": 180, "gas_2": 180, "offgas_1": 180, "offgas_2": 180, "toxic": -3}
+    assert one.calibration_d == {
+        "gas_1": 180,
+        "gas_2": 180,
+        "offgas_1": 180,
+        "offgas_2": 180,
+        "toxic": -3,
+    }
     for call in (one.set_detector_fault, one.set_calibration):
-        with pytest.raises(ValueError, match="detector gas_3: known are gas_1, gas_2, offgas_1, offgas_2, toxic"):
+        with pytest.raises(
+            ValueError, match="detector gas_3: known are gas_1, gas_2, offgas_1, offgas_2, toxic"
+        ):
             call("gas_3", 1)
 
 
@@ -179,7 +213,9 @@ def test_mains_lost_takes_the_auxiliaries_off_the_grid_and_minutes_off_the_ups()
     one = _cabinet()
     one.set_coil("aux_load", True)
     _run(one, 1)
-    assert one.grid_power_W == pytest.approx(301_850.0) and one.ups.reserve_min == pytest.approx(194.6, abs=0.1)
+    assert one.grid_power_W == pytest.approx(301_850.0) and one.ups.reserve_min == pytest.approx(
+        194.6, abs=0.1
+    )
     one.set_mains(False)
     _run(one, 600, dt_s=1.0)
     assert one.grid_power_W == pytest.approx(300_000.0)
@@ -201,13 +237,17 @@ def test_losses_warm_the_air_once_the_cooling_has_failed():
 
 
 def test_warm_modules_keep_the_air_warm():
-    """32 W/K through walls and gaps against 560 W/K of 45 modules: without their heat the air would be at 10 degC."""
+    """32 W/K through walls and gaps against 560 W/K of 45 modules: without their heat the air would
+    be at 10 degC.
+    """
     one = _run(_cabinet(ambient_degC=0.0, air_degC=40.0, hvac_W=0.0), 10)
     one.set_coil("fan_off", True)
     _run(one, 900, dt_s=1.0)
     modules_degC = [degC for rack in one.racks for degC in rack.temperatures_degC]
     mean_degC = sum(modules_degC) / len(modules_degC)
-    assert one.climate.air_degC == pytest.approx((560.0 * mean_degC + 300.0) / (560.0 + 32.4), abs=1.0)
+    assert one.climate.air_degC == pytest.approx(
+        (560.0 * mean_degC + 300.0) / (560.0 + 32.4), abs=1.0
+    )
 
 
 def test_a_controlled_module_is_not_moved_by_the_air_model():
@@ -231,7 +271,7 @@ def test_bus_mismatch_and_feedback_show_and_change_nothing_else():
 
 def test_excess_current_reaches_the_racks_and_ends_with_the_fuse():
     one = _closed()
-    one.set_current_excess(0, 1000.0, fuse_A2s=1000.0 ** 2)
+    one.set_current_excess(0, 1000.0, fuse_A2s=1000.0**2)
     one.step(DT_S)
     assert min(rack.current_A for rack in one.racks) > 280.0
     _run(one, 1.2)
@@ -251,12 +291,18 @@ def _course(one, seconds):
     seen = {}
     for second in range(1, seconds + 1):
         one.step(1.0)
-        signs = {"runaway": one.racks[1].chain(4).released_J > 0.0,
-                 "vapour": one.air.vapour[0].reading >= 20.0, "toxic": one.air.toxic[0].reading >= 50.0,
-                 "gas": one.air.gas[0].reading >= 10.0, "gas_relay": not one.contacts["gas_relay"],
-                 "smoke": not one.contacts["smoke_1"], "two_smokes": not one.contacts["smoke_2"],
-                 "hot": one.racks[1].temperatures_degC[4] >= 65.0, "heat": not one.contacts["heat"],
-                 "collapsed": one.racks[1].cell_voltage_V_min < 1.0}
+        signs = {
+            "runaway": one.racks[1].chain(4).released_J > 0.0,
+            "vapour": one.air.vapour[0].reading >= 20.0,
+            "toxic": one.air.toxic[0].reading >= 50.0,
+            "gas": one.air.gas[0].reading >= 10.0,
+            "gas_relay": not one.contacts["gas_relay"],
+            "smoke": not one.contacts["smoke_1"],
+            "two_smokes": not one.contacts["smoke_2"],
+            "hot": one.racks[1].temperatures_degC[4] >= 65.0,
+            "heat": not one.contacts["heat"],
+            "collapsed": one.racks[1].cell_voltage_V_min < 1.0,
+        }
         for name, is_so in signs.items():
             if is_so:
                 seen.setdefault(name, second)
@@ -264,7 +310,9 @@ def _course(one, seconds):
 
 
 def test_a_runaway_shows_in_the_order_of_the_facts():
-    """Heat at its own sensor, then vapour minutes before runaway, then hydrogen, then smoke, gas and the collapse."""
+    """Heat at its own sensor, then vapour minutes before runaway, then hydrogen, then smoke, gas
+    and the collapse.
+    """
     one = _closed()
     one.start_runaway(1, 4, cell=7, heater_K_per_min=5.0)
     seen = _course(one, 2400)
@@ -279,7 +327,9 @@ def test_a_runaway_shows_in_the_order_of_the_facts():
 
 
 def test_the_fan_holds_what_one_lfp_cell_gives_below_a_quarter_of_the_limit():
-    """Facts section 5: 170 L in a minute need about 0.19 m3/s; hence a fan that is already at speed just does."""
+    """Facts section 5: 170 L in a minute need about 0.19 m3/s; hence a fan that is already at speed
+    just does.
+    """
     one = _run(_cabinet(), 10)
     one.start_runaway(1, 4, cell=7, heater_K_per_min=None, degC=160.0)
     highest = 0.0
@@ -302,7 +352,10 @@ def test_the_seed_decides_what_detectors_read():
         one = _cabinet(seed)
         one.set_gas(40.0)
         one.set_offgas(50.0)
-        return [(one.step(DT_S), *one.gas_lfl_pct, one.air.vapour[0].reading)[1:] for _ in range(100)]
+        return [
+            (one.step(DT_S), *one.gas_lfl_pct, one.air.vapour[0].reading)[1:] for _ in range(100)
+        ]
+
     assert history(5) == history(5) and history(5) != history(6)
 
 

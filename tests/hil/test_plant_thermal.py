@@ -94,7 +94,9 @@ def test_cells_told_apart_begin_alike_and_are_read_by_the_hottest():
 
 
 def test_energy_stays_when_cells_are_told_apart():
-    """Two modules, one with and one without a chain: what one loses the other gets, and the air the rest."""
+    """Two modules, one with and one without a chain: what one loses the other gets, and the air the
+    rest.
+    """
     one, other = _node(90.0), _node(25.0)
     one.cells_apart()
     for _ in range(200):

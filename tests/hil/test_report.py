@@ -1,4 +1,6 @@
-"""hil/results/figures.py and hil/results/plot.py: figures of made-up runs whose answers are known by construction."""
+"""hil/results/figures.py and hil/results/plot.py: figures of made-up runs whose answers are known
+by construction.
+"""
 
 import json
 
@@ -19,7 +21,9 @@ def recorded(load_W, grid_W=None, battery_W=None, t_us=None, soc=500.0, state=3)
     grid_W = load_W if grid_W is None else grid_W
     battery_W = np.zeros(count) if battery_W is None else battery_W
     for tick in range(count):
-        recorder.append(int(t_us[tick]), load_W[tick], grid_W[tick], battery_W[tick], 1.0, soc, 25.0, 7, state)
+        recorder.append(
+            int(t_us[tick]), load_W[tick], grid_W[tick], battery_W[tick], 1.0, soc, 25.0, 7, state
+        )
     return recorder
 
 
@@ -32,12 +36,31 @@ def document(recorder, **changes):
 def test_recorder_keeps_every_row_whatever_its_first_capacity(count):
     recorder = figures.Recorder(4)
     for tick in range(count):
-        recorder.append(tick * TICK_US, tick + 0.5, tick + 1.5, -tick, tick + 2.5, 500 + tick, 20 + tick, tick, 3)
+        recorder.append(
+            tick * TICK_US,
+            tick + 0.5,
+            tick + 1.5,
+            -tick,
+            tick + 2.5,
+            500 + tick,
+            20 + tick,
+            tick,
+            3,
+        )
     rows = recorder.rows()
     assert len(rows) == count == recorder.count
     for tick in range(count):
-        assert rows[tick].item() == (tick * TICK_US, tick + 0.5, tick + 1.5, -tick, tick + 2.5, 500 + tick, 20 + tick,
-                                     tick, 3)
+        assert rows[tick].item() == (
+            tick * TICK_US,
+            tick + 0.5,
+            tick + 1.5,
+            -tick,
+            tick + 2.5,
+            500 + tick,
+            20 + tick,
+            tick,
+            3,
+        )
 
 
 def test_rows_are_a_copy_so_recording_goes_on():
@@ -50,12 +73,16 @@ def test_rows_are_a_copy_so_recording_goes_on():
 
 def test_window_means_of_a_step_inside_a_window():
     power_W = np.where(np.arange(300) < 150, 100.0, 300.0)  # 3 s at 100 W, 3 s at 300 W
-    assert figures.window_means(np.arange(300) * TICK_US, power_W).tolist() == pytest.approx([100.0, 200.0, 300.0])
+    assert figures.window_means(np.arange(300) * TICK_US, power_W).tolist() == pytest.approx(
+        [100.0, 200.0, 300.0]
+    )
 
 
 def test_window_means_weigh_by_time_not_by_sample():
     t_us = np.array([0, 500_000, 2_000_000, 4_000_000])
-    assert figures.window_means(t_us, np.array([8.0, 0.0, 5.0, 9.0])).tolist() == pytest.approx([2.0, 5.0])
+    assert figures.window_means(t_us, np.array([8.0, 0.0, 5.0, 9.0])).tolist() == pytest.approx(
+        [2.0, 5.0]
+    )
 
 
 @pytest.mark.parametrize("ticks, windows", ((99, 0), (100, 1), (101, 1), (199, 1), (200, 2)))
@@ -79,7 +106,9 @@ def test_no_reduction_without_a_swing(load_W):
 
 
 def sawtooth(seconds, seed=5):
-    """A load like a traced one: a point each 2 s, straight lines between. Battery: it less its slow part."""
+    """A load like a traced one: a point each 2 s, straight lines between. Battery: it less its slow
+    part.
+    """
     draw = np.random.default_rng(seed)
     points_W = 3e5 + draw.uniform(0, 8e4, seconds // 2 + 2)
     return lambda t_s: np.interp(t_s, np.arange(len(points_W)) * 2.0, points_W)
@@ -95,7 +124,9 @@ def test_delay_is_found_between_ticks_and_in_noise(true_ms):
     assert found_ms == pytest.approx(true_ms, abs=12)
 
 
-@pytest.mark.parametrize("battery_W", (np.zeros(2000), np.full(2000, 5e4), np.sin(np.arange(2000) / 3.0) * 1e5))
+@pytest.mark.parametrize(
+    "battery_W", (np.zeros(2000), np.full(2000, 5e4), np.sin(np.arange(2000) / 3.0) * 1e5)
+)
 def test_no_delay_when_the_battery_does_not_follow(battery_W):
     load_W = sawtooth(40)(np.arange(2000) * 0.02)
     assert figures.delay_ms(recorded(load_W, battery_W=battery_W).rows()) is None
@@ -125,17 +156,31 @@ def test_lateness_percentiles():
 def test_energy_counts_charge_and_discharge_apart():
     count = 50 * 3600 + 1  # one hour
     battery_W = np.where(np.arange(count) < count // 2, 100_000.0, -50_000.0)
-    energy = figures.energy_kWh(recorded(np.full(count, 2e5), np.full(count, 1e5), battery_W).rows())
-    assert energy == pytest.approx({"load": 200, "grid": 100, "discharged": 50, "charged": 25}, abs=0.01)
+    energy = figures.energy_kWh(
+        recorded(np.full(count, 2e5), np.full(count, 1e5), battery_W).rows()
+    )
+    assert energy == pytest.approx(
+        {"load": 200, "grid": 100, "discharged": 50, "charged": 25}, abs=0.01
+    )
 
 
 def test_document_has_exactly_the_promised_keys_even_of_an_empty_run():
     doc = document(figures.Recorder(1))
     promised = {
         "lateness_us": {"p50", "p99", "p99_9", "max"},
-        "reaction_ms": {"estop", "pcs_silent", "bms_ramp", "bms_open", "kill_pcs_enable", "kill_contactor"},
-        "swing_2s_pct": {"load", "grid", "reduction"}, "hints": {"accepted", "limited", "refused", "bad_mac"},
-        "soc_pct": {"start", "end"}, "load": {"file", "column", "scale", "rows_refused"}}
+        "reaction_ms": {
+            "estop",
+            "pcs_silent",
+            "bms_ramp",
+            "bms_open",
+            "kill_pcs_enable",
+            "kill_contactor",
+        },
+        "swing_2s_pct": {"load", "grid", "reduction"},
+        "hints": {"accepted", "limited", "refused", "bad_mac"},
+        "soc_pct": {"start", "end"},
+        "load": {"file", "column", "scale", "rows_refused"},
+    }
     for key, parts in promised.items():
         assert set(doc[key]) == parts, key
     assert set(doc["reaction_ms"].values()) == {None} and doc["trips"] == [] and doc["ticks"] == 10
@@ -145,9 +190,21 @@ def test_document_has_exactly_the_promised_keys_even_of_an_empty_run():
 def test_document_carries_what_it_is_given():
     trips = [{"row": 1, "stage": "1a", "scope": "cabinet", "t_s": 40.04}]
     loop = {"ticks": 3000, "missed": 2, "lateness_us": {"p50": 1, "p99": 2, "p99_9": 3, "max": 4}}
-    doc = document(recorded(np.linspace(1, 2, 300), soc=555.5), loop=loop, reaction_ms={"estop": 43.2, "more": 1.0},
-                   trips=trips, hints={"refused": 3}, load={"file": "a.csv"}, extra={"seed": 4})
-    assert doc["trips"] == trips and doc["missed"] == 2 and doc["lateness_us"]["p99_9"] == 3 and doc["seed"] == 4
+    doc = document(
+        recorded(np.linspace(1, 2, 300), soc=555.5),
+        loop=loop,
+        reaction_ms={"estop": 43.2, "more": 1.0},
+        trips=trips,
+        hints={"refused": 3},
+        load={"file": "a.csv"},
+        extra={"seed": 4},
+    )
+    assert (
+        doc["trips"] == trips
+        and doc["missed"] == 2
+        and doc["lateness_us"]["p99_9"] == 3
+        and doc["seed"] == 4
+    )
     assert doc["reaction_ms"]["estop"] == 43.2 and doc["reaction_ms"]["bms_open"] is None
     assert doc["hints"] == {"accepted": 0, "limited": 0, "refused": 3, "bad_mac": 0}
     assert doc["load"] == {"file": "a.csv", "column": None, "scale": 1.0, "rows_refused": 0}
@@ -168,8 +225,15 @@ def test_json_is_readable_again_and_refuses_nan(tmp_path):
 
 
 def test_summary_says_dash_where_nothing_was_measured():
-    text = "\n".join(figures.summary_lines(document(figures.Recorder(1), reaction_ms={"estop": 43.4})))
-    assert "p99.9 - max -" in text and "reduction - %" in text and "estop 43 ms" in text and text.isascii()
+    text = "\n".join(
+        figures.summary_lines(document(figures.Recorder(1), reaction_ms={"estop": 43.4}))
+    )
+    assert (
+        "p99.9 - max -" in text
+        and "reduction - %" in text
+        and "estop 43 ms" in text
+        and text.isascii()
+    )
 
 
 @pytest.mark.parametrize("count", (10, 2 * plot.COLUMNS_MAX, 2 * plot.COLUMNS_MAX + 1, 170_000))
@@ -177,7 +241,11 @@ def test_thinning_keeps_every_spike(count):
     values = np.zeros(count)
     values[count // 3], values[count // 2] = 7.0, -9.0
     time_s, thin = plot.envelope(np.arange(count) * 0.02, values)
-    assert thin.max() == 7.0 and thin.min() == -9.0 and len(thin) == len(time_s) <= 2 * plot.COLUMNS_MAX + 2
+    assert (
+        thin.max() == 7.0
+        and thin.min() == -9.0
+        and len(thin) == len(time_s) <= 2 * plot.COLUMNS_MAX + 2
+    )
     assert (np.diff(time_s) >= 0).all()
 
 
@@ -200,8 +268,15 @@ def test_png_is_written(tmp_path):
 
 def test_html_stands_alone_and_escapes(tmp_path):
     recorder, doc = tripped_run()
-    plot.write(str(tmp_path / "out.html"), recorder, doc, "a < b & c", STATES, [(20.0, "estop_press")],
-               [(True, "first is met"), (False, "x < 3: 4")])
+    plot.write(
+        str(tmp_path / "out.html"),
+        recorder,
+        doc,
+        "a < b & c",
+        STATES,
+        [(20.0, "estop_press")],
+        [(True, "first is met"), (False, "x < 3: 4")],
+    )
     text = (tmp_path / "out.html").read_text(encoding="utf-8")
     assert "a &lt; b &amp; c" in text and "x &lt; 3: 4" in text and "NOT MET" in text
     assert "<svg" in text and "<script" not in text and "<img" not in text and "<link" not in text

@@ -1,4 +1,6 @@
-"""The end of a run: the document has every agreed key, exit codes say what happened, files are as announced."""
+"""The end of a run: the document has every agreed key, exit codes say what happened, files are as
+announced.
+"""
 
 import json
 from types import SimpleNamespace
@@ -9,11 +11,19 @@ from hil.results import figures, run_result
 from hil.scenarios import scenario
 
 LATENESS = {"p50", "p99", "p99_9", "max"}
-SCENARIO = scenario.parse({"name": "x", "title": "x", "duration_s": 5,
-                           "action": [{"at_s": 1, "do": "estop_press"}],
-                           "expect": [
-                               {"what": "event", "event": "pcs_enable_off", "after": "estop_press", "ms_max": 50},
-                               {"what": "no_trip", "except": ["1a"]}]}, "x.toml")
+SCENARIO = scenario.parse(
+    {
+        "name": "x",
+        "title": "x",
+        "duration_s": 5,
+        "action": [{"at_s": 1, "do": "estop_press"}],
+        "expect": [
+            {"what": "event", "event": "pcs_enable_off", "after": "estop_press", "ms_max": 50},
+            {"what": "no_trip", "except": ["1a"]},
+        ],
+    },
+    "x.toml",
+)
 REACTIONS = {"estop", "pcs_silent", "bms_ramp", "bms_open", "kill_pcs_enable", "kill_contactor"}
 LOAD = {"file": "a.csv", "column": "run01_kW", "scale": 1.0, "rows_refused": 3}
 
@@ -23,10 +33,14 @@ def outcome(ticks=250, off_us=1_020_000, chosen=SCENARIO, trips=(), violations=(
     recorder = figures.Recorder(10)
     for tick in range(ticks):
         recorder.append(tick * 20_000, 300e3, 290e3, 10e3, 10e3, 550, 25, 0, 3)
-    timeline = [(1_000_000, "estop_press", "")] + ([(off_us, "pcs_enable_off", "")] if off_us else [])
+    timeline = [(1_000_000, "estop_press", "")] + (
+        [(off_us, "pcs_enable_off", "")] if off_us else []
+    )
     observer = SimpleNamespace(result=lambda: timeline, violations=list(violations))
     loop = {"ticks": ticks, "missed": 2, "lateness_us": dict.fromkeys(LATENESS, 5)}
-    return run_result.Outcome(recorder, observer, list(trips), loop, LOAD, {"seed": 4}, chosen, **more)
+    return run_result.Outcome(
+        recorder, observer, list(trips), loop, LOAD, {"seed": 4}, chosen, **more
+    )
 
 
 def test_the_document_has_every_key_that_was_agreed_on():
@@ -45,16 +59,27 @@ def test_the_document_has_every_key_that_was_agreed_on():
     json.dumps(doc, allow_nan=False)
 
 
-@pytest.mark.parametrize("changes, exit_code, not_met", [
-    ({}, 0, []),
-    ({"off_us": 1_050_000}, 0, []),
-    ({"off_us": 1_050_001}, 1, ["pcs_enable_off 0 .. 50 ms after estop_press: 50.0 ms"]),
-    ({"off_us": None}, 1, ["pcs_enable_off 0 .. 50 ms after estop_press: never came"]),
-    ({"trips": [{"row": 29, "stage": "29", "scope": "rack 1", "t_s": 2.0}]}, 1,
-     ["no trip but 1a: row 29 rack 1 at 2.00 s"]),
-    ({"violations": ["3.0 s: something"]}, 1, ["invariant broken: 3.0 s: something"]),
-    ({"chosen": None, "off_us": None}, 0, []),
-    ({"chosen": None, "violations": ["3.0 s: something"]}, 1, ["invariant broken: 3.0 s: something"])])
+@pytest.mark.parametrize(
+    "changes, exit_code, not_met",
+    [
+        ({}, 0, []),
+        ({"off_us": 1_050_000}, 0, []),
+        ({"off_us": 1_050_001}, 1, ["pcs_enable_off 0 .. 50 ms after estop_press: 50.0 ms"]),
+        ({"off_us": None}, 1, ["pcs_enable_off 0 .. 50 ms after estop_press: never came"]),
+        (
+            {"trips": [{"row": 29, "stage": "29", "scope": "rack 1", "t_s": 2.0}]},
+            1,
+            ["no trip but 1a: row 29 rack 1 at 2.00 s"],
+        ),
+        ({"violations": ["3.0 s: something"]}, 1, ["invariant broken: 3.0 s: something"]),
+        ({"chosen": None, "off_us": None}, 0, []),
+        (
+            {"chosen": None, "violations": ["3.0 s: something"]},
+            1,
+            ["invariant broken: 3.0 s: something"],
+        ),
+    ],
+)
 def test_the_exit_code_says_whether_all_was_as_expected(changes, exit_code, not_met):
     found = outcome(**changes)
     assert found.exit_code == exit_code
@@ -97,7 +122,9 @@ def test_no_path_no_file(tmp_path):
 @pytest.mark.parametrize("ticks", [0, 1])
 def test_a_run_too_short_for_a_picture_still_gives_its_figures(tmp_path, ticks):
     found = outcome(ticks=ticks, chosen=None)
-    assert found.write(str(tmp_path / "a.json"), str(tmp_path / "a.html"), "A run") == [str(tmp_path / "a.json")]
+    assert found.write(str(tmp_path / "a.json"), str(tmp_path / "a.html"), "A run") == [
+        str(tmp_path / "a.json")
+    ]
     assert found.lines()
 
 

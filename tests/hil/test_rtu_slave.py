@@ -1,4 +1,6 @@
-"""The rig's RTU slave: framing, exceptions, faults; and against pymodbus, libmodbus and captured frames."""
+"""The rig's RTU slave: framing, exceptions, faults; and against pymodbus, libmodbus and captured
+frames.
+"""
 
 import csv
 import ctypes
@@ -65,8 +67,12 @@ def write_many(function, address, values, unit_id=1):
     if function == 16:
         data = struct.pack(f">{len(values)}H", *values)
     else:
-        data = sum(value << bit for bit, value in enumerate(values)).to_bytes((len(values) + 7) // 8, "little")
-    return with_crc(struct.pack(">BBHHB", unit_id, function, address, len(values), len(data)) + data)
+        data = sum(value << bit for bit, value in enumerate(values)).to_bytes(
+            (len(values) + 7) // 8, "little"
+        )
+    return with_crc(
+        struct.pack(">BBHHB", unit_id, function, address, len(values), len(data)) + data
+    )
 
 
 def decoded(frame, unit_id=1):
@@ -77,6 +83,7 @@ def decoded(frame, unit_id=1):
 
 
 # CRC
+
 
 @pytest.mark.parametrize("length", range(0, 12))
 def test_crc_equals_bit_by_bit(length):
@@ -112,52 +119,75 @@ def test_captured_frames_have_the_crc_we_compute():
 
 # Replies, by an independent decoder
 
-@pytest.mark.parametrize("function, address, count", [(3, 0, 1), (3, 5, 20), (4, 129, 1), (4, 5, 125)])
+
+@pytest.mark.parametrize(
+    "function, address, count", [(3, 0, 1), (3, 5, 20), (4, 129, 1), (4, 5, 125)]
+)
 def test_registers_as_pymodbus_reads_them(function, address, count):
     rtu, _ = slave()
-    (due_us, frame), = rtu.receive(read(function, address, count), 1_000_000)
+    ((due_us, frame),) = rtu.receive(read(function, address, count), 1_000_000)
     assert due_us == 1_000_000 + TURNAROUND_US
     pdu = decoded(frame)
     assert pdu.function_code == function
     assert pdu.registers == list(range(1000 + address, 1000 + address + count))
 
 
-@pytest.mark.parametrize("function, address, count", [(1, 0, 1), (2, 3, 8), (1, 7, 9), (2, 0, 2000)])
+@pytest.mark.parametrize(
+    "function, address, count", [(1, 0, 1), (2, 3, 8), (1, 7, 9), (2, 0, 2000)]
+)
 def test_bits_as_pymodbus_reads_them(function, address, count):
     rtu, bank = slave()
     bank.bits = 0b1011_0110_1110_0101
-    (_, frame), = rtu.receive(read(function, address, count), 0)
-    assert decoded(frame).bits[:count] == [bool(bank.bits >> bit & 1) for bit in range(address, address + count)]
+    ((_, frame),) = rtu.receive(read(function, address, count), 0)
+    assert decoded(frame).bits[:count] == [
+        bool(bank.bits >> bit & 1) for bit in range(address, address + count)
+    ]
 
 
 def test_requests_that_pymodbus_encodes_are_understood():
     rtu, bank = slave()
     framer = FramerRTU(DecodePDU(True))
-    for pdu in (register_message.WriteMultipleRegistersRequest(address=3, registers=[1, 0xFFFF, 7], dev_id=1),
-                register_message.WriteSingleRegisterRequest(address=9, registers=[555], dev_id=1),
-                bit_message.WriteMultipleCoilsRequest(address=2, bits=[True, False, True] * 3, dev_id=1),
-                bit_message.WriteSingleCoilRequest(address=30, bits=[True], dev_id=1)):
-        (_, frame), = rtu.receive(framer.buildFrame(pdu), 77)
+    for pdu in (
+        register_message.WriteMultipleRegistersRequest(
+            address=3, registers=[1, 0xFFFF, 7], dev_id=1
+        ),
+        register_message.WriteSingleRegisterRequest(address=9, registers=[555], dev_id=1),
+        bit_message.WriteMultipleCoilsRequest(address=2, bits=[True, False, True] * 3, dev_id=1),
+        bit_message.WriteSingleCoilRequest(address=30, bits=[True], dev_id=1),
+    ):
+        ((_, frame),) = rtu.receive(framer.buildFrame(pdu), 77)
         assert decoded(frame).function_code == pdu.function_code
     assert bank.writes[:2] == [(16, 3, [1, 0xFFFF, 7], 77), (6, 9, [555], 77)]
     assert bank.writes[2] == (15, 2, [1, 0, 1] * 3, 77)
     assert bank.writes[3] == (5, 30, [1], 77)
 
 
-@pytest.mark.parametrize("frame, code", [
-    (read(3, 0, 0), 3), (read(3, 0, 126), 3), (read(1, 0, 0), 3), (read(1, 0, 2001), 3),
-    (read(3, 129, 2), 2), (read(3, 130, 1), 2), (read(1, 1999, 2), 2),
-    (write_many(16, 2000, [1]), 2), (write_many(16, 0, []), 3), (write_many(16, 0, [0] * 124), 3),
-    (write_many(15, 0, [0] * 1969), 3),
-    (with_crc(b"\1\x10\0\0\0\2\2\0\7"), 3), (with_crc(b"\1\x05\0\0\x12\x34"), 3),
-    (with_crc(b"\1\x17\0\0\0\1\0\0\0\1\2\0\7"), 1), (with_crc(b"\1\x2B\x0E\1\0"), 1),
-])
+@pytest.mark.parametrize(
+    "frame, code",
+    [
+        (read(3, 0, 0), 3),
+        (read(3, 0, 126), 3),
+        (read(1, 0, 0), 3),
+        (read(1, 0, 2001), 3),
+        (read(3, 129, 2), 2),
+        (read(3, 130, 1), 2),
+        (read(1, 1999, 2), 2),
+        (write_many(16, 2000, [1]), 2),
+        (write_many(16, 0, []), 3),
+        (write_many(16, 0, [0] * 124), 3),
+        (write_many(15, 0, [0] * 1969), 3),
+        (with_crc(b"\1\x10\0\0\0\2\2\0\7"), 3),
+        (with_crc(b"\1\x05\0\0\x12\x34"), 3),
+        (with_crc(b"\1\x17\0\0\0\1\0\0\0\1\2\0\7"), 1),
+        (with_crc(b"\1\x2b\x0e\1\0"), 1),
+    ],
+)
 def test_exceptions(frame, code):
     rtu, _ = slave()
     if len(frame) > 256:
         assert rtu.receive(frame, 0) == []  # longer than any frame may be
         return
-    (_, reply), = rtu.receive(frame, 0)
+    ((_, reply),) = rtu.receive(frame, 0)
     assert reply == with_crc(bytes((1, frame[1] | 0x80, code)))
     assert decoded(reply).exception_code == code
 
@@ -165,11 +195,12 @@ def test_exceptions(frame, code):
 @pytest.mark.parametrize("function", [1, 2, 3, 4])
 def test_the_largest_read_is_allowed(function):
     rtu, bank = slave()
-    (_, reply), = rtu.receive(read(function, 0, READ_COUNT_MAX[function]), 0)
+    ((_, reply),) = rtu.receive(read(function, 0, READ_COUNT_MAX[function]), 0)
     assert reply[1] == function and crc16(reply) == 0
 
 
 # Framing
+
 
 def test_silent_on_wrong_crc_foreign_unit_and_someone_elses_reply():
     rtu, _ = slave()
@@ -186,7 +217,7 @@ def test_split_frames_come_together(size):
     frame = write_many(16, 4, [7, 8, 9])
     now_us, replies = 0, []
     for first in range(0, len(frame), size):
-        piece = frame[first:first + size]
+        piece = frame[first : first + size]
         now_us += len(piece) * 87
         replies += rtu.receive(piece, now_us)
     assert [reply for _, reply in replies] == [with_crc(frame[:6])]
@@ -207,7 +238,9 @@ def rtu_gap_us():
     return slave()[0].gap_us
 
 
-@pytest.mark.parametrize("garbage", [b"\0", b"\xff\xff", b"\1\x10\0\0\0\2\xff", b"\1\3\0\0", bytes(range(40))])
+@pytest.mark.parametrize(
+    "garbage", [b"\0", b"\xff\xff", b"\1\x10\0\0\0\2\xff", b"\1\3\0\0", bytes(range(40))]
+)
 def test_a_good_frame_behind_garbage_is_found(garbage):
     rtu, _ = slave()
     assert len(rtu.receive(garbage + read(3, 0, 1), 0)) == 1
@@ -235,12 +268,16 @@ def test_broadcast_writes_everywhere_and_nobody_answers():
     rtu = RtuSlave({1: first, 2: second, 3: third}, 9600, 0)
     assert rtu.receive(write_many(16, 1, [42], unit_id=0), 5) == []
     assert rtu.receive(read(3, 0, 1, unit_id=0), 1_000_000) == []
-    assert (first.writes, second.writes, third.writes) == ([(16, 1, [42], 5)], [(16, 1, [42], 5)], [])
+    assert (first.writes, second.writes, third.writes) == (
+        [(16, 1, [42], 5)],
+        [(16, 1, [42], 5)],
+        [],
+    )
 
 
 def test_turnaround_is_never_shorter_than_the_gap():
     rtu = RtuSlave({1: Bank()}, 9600, 0)
-    (due_us, _), = rtu.receive(read(3, 0, 1), 100)
+    ((due_us, _),) = rtu.receive(read(3, 0, 1), 100)
     assert due_us == 100 + 3645  # 3.5 characters of 10 bits at 9600 Bd
 
 
@@ -260,6 +297,7 @@ def test_more_different_requests_than_are_kept():
 
 
 # Faults
+
 
 def test_device_faults():
     rtu, bank = slave()
@@ -300,6 +338,7 @@ def test_read_gives_bits_and_registers():
 
 # libmodbus over a real pty
 
+
 def libmodbus():
     """The shared library, or skip."""
     name = ctypes.util.find_library("modbus")
@@ -307,12 +346,20 @@ def libmodbus():
         pytest.skip("libmodbus is not installed (Debian: libmodbus5)")
     library = ctypes.CDLL(name, use_errno=True)
     library.modbus_new_rtu.restype = ctypes.c_void_p
-    library.modbus_new_rtu.argtypes = [ctypes.c_char_p, ctypes.c_int, ctypes.c_char, ctypes.c_int, ctypes.c_int]
+    library.modbus_new_rtu.argtypes = [
+        ctypes.c_char_p,
+        ctypes.c_int,
+        ctypes.c_char,
+        ctypes.c_int,
+        ctypes.c_int,
+    ]
     return library
 
 
 class Pump:
-    """Serves a slave on a pty in a thread until closed, in wire time that only bytes advance: never a clock."""
+    """Serves a slave on a pty in a thread until closed, in wire time that only bytes advance: never
+    a clock.
+    """
 
     def __init__(self, rtu):
         self.wire = pty_wire.PtyWire(115_200, on_down=rtu.receive)
@@ -345,7 +392,9 @@ def test_libmodbus_reads_and_writes():
     library = libmodbus()
     rtu, bank = slave()
     pump = Pump(rtu)
-    context = ctypes.c_void_p(library.modbus_new_rtu(pump.wire.slave_name.encode(), 115_200, b"N", 8, 1))
+    context = ctypes.c_void_p(
+        library.modbus_new_rtu(pump.wire.slave_name.encode(), 115_200, b"N", 8, 1)
+    )
     try:
         library.modbus_set_slave(context, 1)
         library.modbus_set_response_timeout(context, ctypes.c_uint32(10), ctypes.c_uint32(0))
@@ -354,10 +403,17 @@ def test_libmodbus_reads_and_writes():
         assert library.modbus_read_registers(context, 5, 20, words) == 20
         assert list(words[:20]) == list(range(1005, 1025))
         assert library.modbus_read_input_registers(context, 0, 125, words) == 125
-        assert library.modbus_write_registers(context, 7, 3, (ctypes.c_uint16 * 3)(9, 8, 0xFFFE)) == 3
+        assert (
+            library.modbus_write_registers(context, 7, 3, (ctypes.c_uint16 * 3)(9, 8, 0xFFFE)) == 3
+        )
         assert library.modbus_write_register(context, 11, 77) == 1
         assert bank.read(3, 7, 5) == [9, 8, 0xFFFE, 1010, 77]
-        assert library.modbus_write_bits(context, 0, 10, (ctypes.c_uint8 * 10)(1, 1, 0, 1, 0, 0, 0, 0, 0, 1)) == 10
+        assert (
+            library.modbus_write_bits(
+                context, 0, 10, (ctypes.c_uint8 * 10)(1, 1, 0, 1, 0, 0, 0, 0, 0, 1)
+            )
+            == 10
+        )
         assert library.modbus_write_bit(context, 4, 1) == 1
         assert library.modbus_read_input_bits(context, 0, 12, bits) == 12
         assert list(bits[:12]) == [1, 1, 0, 1, 1, 0, 0, 0, 0, 1, 0, 0]

@@ -1,4 +1,6 @@
-"""hil/results/screen.py: the frame is a pure function of a view; what must be on it, where, and that it always fits."""
+"""hil/results/screen.py: the frame is a pure function of a view; what must be on it, where, and
+that it always fits.
+"""
 
 import io
 
@@ -9,13 +11,35 @@ from hil.results import screen
 RACK = (55.0, 3290, 3301, 24.1, 26.5, 21.3, "closed")
 TRIP = ("1a", "emergency stop, two contacts", "cabinet", 45.04, "key")
 VIEW = {
-    "title": "estop: emergency stop", "state": "running", "mode": "virtual time", "speed": 123.4,
-    "load_name": "synthetic", "elapsed_s": 15.0, "duration_s": 60, "load_W": 396_400, "grid_W": 314_900,
-    "battery_W": 81_500, "setpoint_W": 81_000, "request_W": 200_000, "request_by": "load tracking",
-    "limit": ("R217", "BMS discharge limit, rack 3"), "charge_W_max": 3_600, "discharge_W_max": 81_500, "armed": 44,
-    "not_fitted": 4, "tripped": [], "rows_tripped": 0, "rows_warning": 0, "racks": [RACK] * 3,
-    "load_history": [390e3, 400e3], "grid_history": [310e3, 311e3],
-    "links": {"BMS": "ok", "PCS": "ok"}, "tick_ms": 20, "ticks": 750, "missed": 0, "late_us": (31, 120, 900),
+    "title": "estop: emergency stop",
+    "state": "running",
+    "mode": "virtual time",
+    "speed": 123.4,
+    "load_name": "synthetic",
+    "elapsed_s": 15.0,
+    "duration_s": 60,
+    "load_W": 396_400,
+    "grid_W": 314_900,
+    "battery_W": 81_500,
+    "setpoint_W": 81_000,
+    "request_W": 200_000,
+    "request_by": "load tracking",
+    "limit": ("R217", "BMS discharge limit, rack 3"),
+    "charge_W_max": 3_600,
+    "discharge_W_max": 81_500,
+    "armed": 44,
+    "not_fitted": 4,
+    "tripped": [],
+    "rows_tripped": 0,
+    "rows_warning": 0,
+    "racks": [RACK] * 3,
+    "load_history": [390e3, 400e3],
+    "grid_history": [310e3, 311e3],
+    "links": {"BMS": "ok", "PCS": "ok"},
+    "tick_ms": 20,
+    "ticks": 750,
+    "missed": 0,
+    "late_us": (31, 120, 900),
     "next_action": "estop_press at 45 s",
 }
 
@@ -25,7 +49,9 @@ def shown(**changes):
 
 
 @pytest.mark.parametrize("width, height", ((10, 3), (80, 24), (81, 25), (120, 40), (200, 24)))
-@pytest.mark.parametrize("view", ({}, VIEW, VIEW | {"racks": [RACK] * 16, "tripped": [TRIP] * 9}), ids=("0", "v", "n"))
+@pytest.mark.parametrize(
+    "view", ({}, VIEW, VIEW | {"racks": [RACK] * 16, "tripped": [TRIP] * 9}), ids=("0", "v", "n")
+)
 def test_every_frame_fits_and_is_plain_ascii(width, height, view):
     lines = screen.frame(view, width, height)
     assert len(lines) == max(24, height)
@@ -35,10 +61,22 @@ def test_every_frame_fits_and_is_plain_ascii(width, height, view):
 
 def test_the_frame_shows_what_it_is_given():
     text = shown()
-    for words in ("RUNNING", "virtual time, 123 x", "314.9 kW", "396.4 kW", "81.5 kW", "load tracking",
-                  "R217 BMS discharge limit, rack 3", "REQUEST  discharge 200.0 kW", "SET-POINT  discharge 81.0 kW",
-                  "charge 3.6 kW, discharge 81.5 kW", "44 armed  0 tripped  0 warnings  4 not fitted  LINKS  ok",
-                  "15.0 / 60 s   next: estop_press at 45 s", "late us p50 31  p99 120  max 900", "390 .. 400 kW"):
+    for words in (
+        "RUNNING",
+        "virtual time, 123 x",
+        "314.9 kW",
+        "396.4 kW",
+        "81.5 kW",
+        "load tracking",
+        "R217 BMS discharge limit, rack 3",
+        "REQUEST  discharge 200.0 kW",
+        "SET-POINT  discharge 81.0 kW",
+        "charge 3.6 kW, discharge 81.5 kW",
+        "44 armed  0 tripped  0 warnings  4 not fitted  LINKS  ok",
+        "15.0 / 60 s   next: estop_press at 45 s",
+        "late us p50 31  p99 120  max 900",
+        "390 .. 400 kW",
+    ):
         assert words in text, words
 
 
@@ -48,9 +86,18 @@ def test_words_that_must_not_be_on_a_screen():
         assert word not in text.replace("lamp", ""), word
 
 
-@pytest.mark.parametrize("power_W, arrow, word", (
-    (81_500, "<=", "discharging"), (-81_500, "=>", "charging"), (499, "--", ""), (500, "<=", "discharging"),
-    (-500, "=>", "charging"), (0, "--", ""), (None, "--", "")))
+@pytest.mark.parametrize(
+    "power_W, arrow, word",
+    (
+        (81_500, "<=", "discharging"),
+        (-81_500, "=>", "charging"),
+        (499, "--", ""),
+        (500, "<=", "discharging"),
+        (-500, "=>", "charging"),
+        (0, "--", ""),
+        (None, "--", ""),
+    ),
+)
 def test_the_battery_arrow_points_where_power_flows(power_W, arrow, word):
     lines = shown(battery_W=power_W).split("\n")
     right = lines[4][40:]
@@ -58,7 +105,9 @@ def test_the_battery_arrow_points_where_power_flows(power_W, arrow, word):
     assert word in lines[5] and ("charging" in lines[5]) == bool(word)
 
 
-@pytest.mark.parametrize("power_W, arrow, word", ((1000, "=>", "importing"), (-1000, "<=", "exporting")))
+@pytest.mark.parametrize(
+    "power_W, arrow, word", ((1000, "=>", "importing"), (-1000, "<=", "exporting"))
+)
 def test_the_grid_arrow_points_where_power_flows(power_W, arrow, word):
     lines = shown(grid_W=power_W).split("\n")
     assert arrow in lines[4][:40] and word in lines[5]
@@ -70,7 +119,9 @@ def test_a_trip_is_shown_with_row_sentence_scope_and_reset():
     assert "1 tripped  1 warning  4" in text and "TRIPPED" in text
 
 
-@pytest.mark.parametrize("count, shown_trips, words", ((2, 2, None), (3, 1, "and 2 more"), (9, 1, "and 8 more")))
+@pytest.mark.parametrize(
+    "count, shown_trips, words", ((2, 2, None), (3, 1, "and 2 more"), (9, 1, "and 8 more"))
+)
 def test_more_trips_than_lines_are_counted(count, shown_trips, words):
     text = shown(tripped=[TRIP] * count)
     assert text.count(" ! row") == shown_trips
@@ -81,15 +132,22 @@ def test_more_racks_than_lines_show_the_hottest_first():
     racks = [RACK[:4] + (20.0 + rack,) + RACK[5:] for rack in range(8)]
     lines = screen.frame(VIEW | {"racks": racks})
     at = next(number for number, line in enumerate(lines) if line.startswith("RACK"))
-    assert [int(line.split()[0]) for line in lines[at + 1:at + 4]] == [8, 7, 6]
+    assert [int(line.split()[0]) for line in lines[at + 1 : at + 4]] == [8, 7, 6]
 
 
 def test_links_that_are_not_ok_are_named():
     assert "LINKS  PCS silent 2 s" in shown(links={"BMS": "ok", "PCS": "silent 2 s"})
 
 
-@pytest.mark.parametrize("values, expected", (
-    ([0, 7], " .:-=+*#"[1] + "#"), ([5, 5, 5], "..."), ([], ""), ([0, 1, 2, 3, 4, 5, 6], ".:-=+*#")))
+@pytest.mark.parametrize(
+    "values, expected",
+    (
+        ([0, 7], " .:-=+*#"[1] + "#"),
+        ([5, 5, 5], "..."),
+        ([], ""),
+        ([0, 1, 2, 3, 4, 5, 6], ".:-=+*#"),
+    ),
+)
 def test_sparkline_scales_to_its_range(values, expected):
     assert screen.sparkline(values, 10) == expected
 
@@ -101,8 +159,13 @@ def test_sparkline_shows_the_newest_and_clips():
 
 
 def test_a_smooth_grid_is_drawn_flatter_than_its_load():
-    lines = screen.frame(VIEW | {"load_history": [300e3, 400e3] * 9, "grid_history": [350e3, 352e3] * 9})
-    load, grid = (next(line for line in lines if line.startswith(name)).split("  ")[1] for name in ("LOAD", "GRID"))
+    lines = screen.frame(
+        VIEW | {"load_history": [300e3, 400e3] * 9, "grid_history": [350e3, 352e3] * 9}
+    )
+    load, grid = (
+        next(line for line in lines if line.startswith(name)).split("  ")[1]
+        for name in ("LOAD", "GRID")
+    )
     assert len(set(load.strip())) == 2 and len(set(grid.strip())) == 1
 
 
@@ -123,13 +186,17 @@ def test_a_pipe_gets_a_status_line_every_five_seconds(capsys):
 
 
 def test_status_line_names_the_first_trip():
-    assert screen.status_line(VIEW | {"tripped": [TRIP, TRIP]}).endswith(", row 1a tripped and 1 more")
+    assert screen.status_line(VIEW | {"tripped": [TRIP, TRIP]}).endswith(
+        ", row 1a tripped and 1 more"
+    )
 
 
 def test_a_terminal_gets_the_same_words_in_colour():
     rich = pytest.importorskip("rich.console")
     out = io.StringIO()
-    console = rich.Console(file=out, force_terminal=True, width=80, height=24, color_system="standard", _environ={})
+    console = rich.Console(
+        file=out, force_terminal=True, width=80, height=24, color_system="standard", _environ={}
+    )
     with screen.Screen(console) as terminal:
         terminal.show(VIEW | {"state": "tripped", "tripped": [TRIP]})
     text = out.getvalue()

@@ -1,5 +1,6 @@
-"""The simulation: the same seed gives the same run, a killed controller says nothing, a new one finds the old store."""
-
+"""The simulation: the same seed gives the same run, a killed controller says nothing, a new one
+finds the old store.
+"""
 
 import pytest
 
@@ -30,8 +31,13 @@ def action(at_s, do, **arguments):
 
 def fingerprint(virtual):
     """Everything a run leaves, byte for byte."""
-    return (virtual.recorder.rows().tobytes(), virtual.observer.result(), virtual.trips.trips,
-            virtual.observer.violations, virtual.controller.cabinet.core.state_words())
+    return (
+        virtual.recorder.rows().tobytes(),
+        virtual.observer.result(),
+        virtual.trips.trips,
+        virtual.observer.violations,
+        virtual.controller.cabinet.core.state_words(),
+    )
 
 
 def test_a_hint_is_in_the_image_of_the_next_tick_and_lost_on_a_dead_controller():
@@ -39,15 +45,31 @@ def test_a_hint_is_in_the_image_of_the_next_tick_and_lost_on_a_dead_controller()
     virtual.controller.hint("site_ems", 3, 4, 9000, 1500)
     core = virtual.controller.cabinet.core
     virtual.step()
-    assert list(core.inp[core.layout.inputs:core.layout.inputs + 6]) == [2, 3, 4, 9000, 1500, 0]
+    assert list(core.inp[core.layout.inputs : core.layout.inputs + 6]) == [2, 3, 4, 9000, 1500, 0]
     with pytest.raises(ValueError, match="no source 'ems', there are scheduler, site_ems"):
         virtual.controller.hint("ems", 3, 4, 9000, 1500)
     virtual.controller.kill()
     virtual.controller.hint("site_ems", 3, 4, 9000, 1500)
 
 
-@pytest.mark.parametrize("actions", [(), (action(4, "noise", bus="io", seed=5, garbage_permille=100, flip_permille=30,
-                                                 drop_permille=30), action(6.003, "estop_press"))])
+@pytest.mark.parametrize(
+    "actions",
+    [
+        (),
+        (
+            action(
+                4,
+                "noise",
+                bus="io",
+                seed=5,
+                garbage_permille=100,
+                flip_permille=30,
+                drop_permille=30,
+            ),
+            action(6.003, "estop_press"),
+        ),
+    ],
+)
 def test_the_same_seed_gives_the_same_run_and_another_seed_another(actions):
     first, again, other = (fingerprint(rig(seed, actions).run(8)) for seed in (1, 1, 2))
     assert first == again
@@ -64,30 +86,43 @@ def test_it_starts_closes_and_follows_the_load():
 
 
 def test_bytes_take_their_time_on_the_wire():
-    """A request of 8 bytes at 115200 Bd takes 694.4 us; the reply follows after the module's 2 ms; then the gap."""
+    """A request of 8 bytes at 115200 Bd takes 694.4 us; the reply follows after the module's 2 ms;
+    then the gap.
+    """
     virtual = rig()
     wire, heard = virtual.controller.wires["io"], []
     plain = wire.tap
-    wire.tap = lambda time_us, way, data: (heard.append((time_us, way, len(data))), plain(time_us, way, data))
+    wire.tap = lambda time_us, way, data: (
+        heard.append((time_us, way, len(data))),
+        plain(time_us, way, data),
+    )
     virtual.run(0.1)
     request, reply = heard[0], heard[1]
     assert (request[1], request[2]) == (DOWN, 8) and reply[1] != DOWN
     assert reply[0] - request[0] == 2000 + wire.bytes_us(reply[2])
     downs = [time_us for time_us, way, _ in heard if way == DOWN]
-    assert any(time_us % virtual.tick_us for time_us in downs)  # sent when the bus was free, not at ticks
+    # sent when the bus was free, not at ticks
+    assert any(time_us % virtual.tick_us for time_us in downs)
 
 
 def test_several_exchanges_fit_between_two_ticks():
     virtual = rig().run(2)
     port = virtual.controller.cabinet.field.ports["io"]
     sent = sum(unit.sent for unit in port.statistics.values())
-    assert sent > 1.1 * virtual.ticks - 10 and sum(unit.timeout for unit in port.statistics.values()) == 0
+    assert (
+        sent > 1.1 * virtual.ticks - 10
+        and sum(unit.timeout for unit in port.statistics.values()) == 0
+    )
 
 
 def test_a_killed_controller_is_silent_and_the_hardware_lets_go():
     virtual = rig(actions=[action(5, "controller_kill")]).run(7)
     assert virtual.controller.cabinet is None
-    times = {name: time_us for time_us, name, _ in reversed(virtual.observer.result()) if time_us >= 5_000_000}
+    times = {
+        name: time_us
+        for time_us, name, _ in reversed(virtual.observer.result())
+        if time_us >= 5_000_000
+    }
     assert times["controller_kill"] < times["pcs_enable_off"] < times["contactor_supply_off"]
     assert all(rack.contactor_state == 0 for rack in virtual.plant.racks)
     assert all(wire.next_us == NEVER for wire in virtual.controller.wires.values())
@@ -98,10 +133,17 @@ def test_nothing_reaches_a_killed_controller_any_more():
     virtual = rig().run(5)
     dead = virtual.controller.cabinet
     virtual.controller.kill()
-    before = [(unit.ok, unit.noise_bytes) for port in dead.field.ports.values() for unit in port.statistics.values()]
+    before = [
+        (unit.ok, unit.noise_bytes)
+        for port in dead.field.ports.values()
+        for unit in port.statistics.values()
+    ]
     virtual.run(6)
-    assert before == [(unit.ok, unit.noise_bytes)
-                      for port in dead.field.ports.values() for unit in port.statistics.values()]
+    assert before == [
+        (unit.ok, unit.noise_bytes)
+        for port in dead.field.ports.values()
+        for unit in port.statistics.values()
+    ]
     assert virtual.controller.can["can0"].ends == []
 
 
@@ -113,7 +155,13 @@ def test_a_controller_that_is_started_again_finds_its_store():
 
 
 def test_a_controller_that_starts_on_a_spoiled_store_asks_for_the_key_and_keeps_a_new_record():
-    virtual = rig(actions=[action(5, "controller_kill"), action(6, "store_spoil"), action(7, "controller_start")])
+    virtual = rig(
+        actions=[
+            action(5, "controller_kill"),
+            action(6, "store_spoil"),
+            action(7, "controller_start"),
+        ]
+    )
     virtual.run(9)
     assert [trip["stage"] for trip in virtual.trips.trips] == ["44d"]
     assert virtual.controller.store.loaded().record is not None
@@ -126,8 +174,14 @@ def test_a_controller_that_stands_still_notices_when_it_goes_on(duration_ms, tri
     assert [trip["stage"] for trip in virtual.run(6).trips.trips] == trips
 
 
-@pytest.mark.parametrize("do, arguments", [("reset", {"by": "remote"}), ("run_request", {"on": True}),
-                                           ("controller_stall", {"duration_ms": 500})])
+@pytest.mark.parametrize(
+    "do, arguments",
+    [
+        ("reset", {"by": "remote"}),
+        ("run_request", {"on": True}),
+        ("controller_stall", {"duration_ms": 500}),
+    ],
+)
 def test_what_is_asked_of_a_dead_controller_is_asked_in_vain(do, arguments):
     virtual = rig(actions=[action(1, "controller_kill"), action(2, do, **arguments)]).run(3)
     assert virtual.controller.cabinet is None
@@ -146,7 +200,10 @@ def test_the_store_in_memory_is_what_a_start_finds():
     for number, armed in enumerate((1, 0), 1):
         record = {**store.empty_record(), "armed": armed}
         assert kept.submit(record) == kept.poll() == number
-        assert (kept.loaded().state, kept.loaded().record) == (store.ARMED if armed else store.CLEAN, record)
+        assert (kept.loaded().state, kept.loaded().record) == (
+            store.ARMED if armed else store.CLEAN,
+            record,
+        )
 
 
 def test_show_is_called_every_so_often_of_virtual_time():
@@ -157,7 +214,9 @@ def test_show_is_called_every_so_often_of_virtual_time():
 
 def test_actions_come_at_their_tick_and_before_the_controllers():
     virtual = rig(actions=[action(1.001, "estop_press")])
-    assert isinstance(virtual.clockwork, Clockwork) and isinstance(virtual.controller, VirtualController)
+    assert isinstance(virtual.clockwork, Clockwork) and isinstance(
+        virtual.controller, VirtualController
+    )
     virtual.run(1.0)
     assert virtual.plant.contacts["estop_1"]
     virtual.step()
@@ -177,10 +236,17 @@ def test_a_cabinet_with_a_bms_that_tells_of_no_contactors_starts():
     assert run_state(virtual.run(10)) == ("running", [])
 
 
-@pytest.mark.parametrize("withdraw, state", [
-    (lambda virtual: setattr(virtual.plant, "key_run", False), "tripped"),
-    (lambda virtual: setattr(virtual.cabinet.devices["bms_1"], "silent", True), "inhibited"),
-    (lambda virtual: setattr(virtual.cabinet.devices["meter_grid"], "silent", True), "inhibited")])
+@pytest.mark.parametrize(
+    "withdraw, state",
+    [
+        (lambda virtual: setattr(virtual.plant, "key_run", False), "tripped"),
+        (lambda virtual: setattr(virtual.cabinet.devices["bms_1"], "silent", True), "inhibited"),
+        (
+            lambda virtual: setattr(virtual.cabinet.devices["meter_grid"], "silent", True),
+            "inhibited",
+        ),
+    ],
+)
 def test_evidence_withdrawn_while_closing_ends_the_attempt(withdraw, state):
     virtual = rig()
     while run_state(virtual)[0] != "closing":

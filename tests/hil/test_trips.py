@@ -1,4 +1,6 @@
-"""Trips out of the words that name what stands: one entry each time an instance begins to stand, in its own words."""
+"""Trips out of the words that name what stands: one entry each time an instance begins to stand, in
+its own words.
+"""
 
 from array import array
 
@@ -35,10 +37,19 @@ def entry(row, stage, scope, t_s):
     return {"row": row, "stage": stage, "scope": scope, "t_s": t_s}
 
 
-@pytest.mark.parametrize("name, expected", [
-    ("1a", (1, "1a", "cabinet")), ("12b", (12, "12b", "cabinet")), ("41a.unit1", (41, "41a", "unit 1")),
-    ("29.rack1", (29, "29", "rack 1")), ("40d.rack3", (40, "40d", "rack 3")), (NAMES[0], (1, "1a", "cabinet")),
-    (NAMES[STANDING_BITS], None), (NAMES[-1], None)])
+@pytest.mark.parametrize(
+    "name, expected",
+    [
+        ("1a", (1, "1a", "cabinet")),
+        ("12b", (12, "12b", "cabinet")),
+        ("41a.unit1", (41, "41a", "unit 1")),
+        ("29.rack1", (29, "29", "rack 1")),
+        ("40d.rack3", (40, "40d", "rack 3")),
+        (NAMES[0], (1, "1a", "cabinet")),
+        (NAMES[STANDING_BITS], None),
+        (NAMES[-1], None),
+    ],
+)
 def test_an_instance_is_named_by_row_stage_and_scope(name, expected):
     found = seen((1.5, [name])).trips
     assert len(found) == 1 and found[0]["t_s"] == 1.5
@@ -49,9 +60,19 @@ def test_an_instance_is_named_by_row_stage_and_scope(name, expected):
 
 
 def test_an_instance_counts_once_while_it_stands_and_again_when_it_comes_back():
-    watch = seen((1, []), (2, ["1a"]), (3, ["1a"]), (4, ["1a", "29.rack2"]), (5, ["29.rack2"]), (6, ["1a", "29.rack2"]))
-    assert watch.trips == [entry(1, "1a", "cabinet", 2.0), entry(29, "29", "rack 2", 4.0),
-                           entry(1, "1a", "cabinet", 6.0)]
+    watch = seen(
+        (1, []),
+        (2, ["1a"]),
+        (3, ["1a"]),
+        (4, ["1a", "29.rack2"]),
+        (5, ["29.rack2"]),
+        (6, ["1a", "29.rack2"]),
+    )
+    assert watch.trips == [
+        entry(1, "1a", "cabinet", 2.0),
+        entry(29, "29", "rack 2", 4.0),
+        entry(1, "1a", "cabinet", 6.0),
+    ]
     assert watch.standing() == ["1a", "29.rack2"]
 
 

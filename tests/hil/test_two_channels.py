@@ -1,4 +1,6 @@
-"""A cabinet with a second channel, in virtual time: either one stops it alone, and says who and why."""
+"""A cabinet with a second channel, in virtual time: either one stops it alone, and says who and
+why.
+"""
 
 import shutil
 
@@ -21,7 +23,9 @@ def site(tmp_path_factory):
     shutil.copytree(SITES, folder)
     path = folder / "types" / "firebreak_645.toml"
     text = path.read_text().replace('second_channel = "none"', 'second_channel = "fitted"')
-    path.write_text(text.replace("[unit.1]\n", '[channel_b]\nport = "/dev/serial/by-path/b"\n\n[unit.1]\n', 1))
+    path.write_text(
+        text.replace("[unit.1]\n", '[channel_b]\nport = "/dev/serial/by-path/b"\n\n[unit.1]\n', 1)
+    )
     return config.load(folder / "example" / "cabinet.toml")
 
 
@@ -104,8 +108,11 @@ def test_b_with_the_image_of_another_site_never_permits(site):
 
 # -- resets
 
+
 def after_an_estop_at_b(site, tmp_path=None):
-    """A rig whose channel B alone saw the E-stop pressed, 6 s after it was released: row 51 in A, row 1a in B."""
+    """A rig whose channel B alone saw the E-stop pressed, 6 s after it was released: row 51 in A,
+    row 1a in B.
+    """
     path = str(tmp_path / "journal") if tmp_path else None
     rig = VirtualRig(site, lambda t_s: 300_000.0, 1, (), {"soc": 0.55}, path).run(4)
     rig.channel_b.stuck["estop_1_ok"] = 0
@@ -150,7 +157,9 @@ def test_a_remote_reset_does_not_clear_what_waits_for_the_key_in_b(site):
 
 def test_the_journal_says_what_stands_in_b_and_a_reset_of_less_clears_nothing_there(site, tmp_path):
     """The E-stop latched in B alone; somebody who looked before that asks for a reset after it."""
-    rig = VirtualRig(site, lambda t_s: 300_000.0, 1, (), {"soc": 0.55}, str(tmp_path / "journal")).run(4)
+    rig = VirtualRig(
+        site, lambda t_s: 300_000.0, 1, (), {"soc": 0.55}, str(tmp_path / "journal")
+    ).run(4)
     before = snapshot.read(str(tmp_path / "journal")).causes
     assert before == (-1, 0, -1, 0)
     rig.plant.key_run = False
@@ -161,8 +170,12 @@ def test_the_journal_says_what_stands_in_b_and_a_reset_of_less_clears_nothing_th
     rig.channel_b.stuck.clear()
     rig.run(17)
     now = snapshot.read(str(tmp_path / "journal")).causes
-    assert now[:2] == self_clearing[:2], "nothing is energised, so that A latches nothing and looks as before"
-    assert now[2:] == rig.controller.cabinet.peer.causes() and peer_words.stage_in_b(now[2])[0] == "1a"
+    assert now[:2] == self_clearing[:2], (
+        "nothing is energised, so that A latches nothing and looks as before"
+    )
+    assert (
+        now[2:] == rig.controller.cabinet.peer.causes() and peer_words.stage_in_b(now[2])[0] == "1a"
+    )
     rig.controller.cabinet.request_reset(operator_commands.KEY_RESET, *self_clearing)
     assert answer(rig) == "nothing to reset; channel B: changed"
     rig.run(18)
@@ -183,7 +196,7 @@ def test_a_b_that_falls_silent_does_not_answer(site):
     assert answer(rig) == "not clear yet; channel B does not answer"
     cabinet = rig.controller.cabinet
     at = images.peer_at(cabinet.core.layout)
-    assert cabinet.core.inp[at:at + 2].tolist() == [-1, 0]
+    assert cabinet.core.inp[at : at + 2].tolist() == [-1, 0]
 
 
 def test_a_run_with_a_second_channel_is_replayed_to_the_byte(site, tmp_path):
@@ -193,16 +206,22 @@ def test_a_run_with_a_second_channel_is_replayed_to_the_byte(site, tmp_path):
     assert report.exit_code == replay.EQUAL and report.frames > 500
 
 
-@pytest.mark.parametrize("said, line", [
-    ('second_channel = "none"', "channel_b.port: is said although"),
-    ('[channel_b]\nport = "/dev/ttyUSB0"', "channel_b.port"),
-    ("", "channel_b.port")])
+@pytest.mark.parametrize(
+    "said, line",
+    [
+        ('second_channel = "none"', "channel_b.port: is said although"),
+        ('[channel_b]\nport = "/dev/ttyUSB0"', "channel_b.port"),
+        ("", "channel_b.port"),
+    ],
+)
 def test_a_link_that_makes_no_sense_is_refused(tmp_path, said, line):
     shutil.copytree(SITES, tmp_path / "sites")
     path = tmp_path / "sites" / "types" / "firebreak_645.toml"
     text = path.read_text()
     if "none" in said:
-        text = text.replace("[unit.1]\n", '[channel_b]\nport = "/dev/serial/by-path/b"\n\n[unit.1]\n', 1)
+        text = text.replace(
+            "[unit.1]\n", '[channel_b]\nport = "/dev/serial/by-path/b"\n\n[unit.1]\n', 1
+        )
     else:
         text = text.replace('second_channel = "none"', 'second_channel = "fitted"')
         text = text.replace("[unit.1]\n", f"{said}\n\n[unit.1]\n", 1)

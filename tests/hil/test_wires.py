@@ -1,4 +1,6 @@
-"""Wires in virtual time: arrival to the microsecond, half duplex, faults from a seed; the pty; the CAN bus."""
+"""Wires in virtual time: arrival to the microsecond, half duplex, faults from a seed; the pty; the
+CAN bus.
+"""
 
 import os
 import select
@@ -24,11 +26,23 @@ class Line:
     def heard(self, data, time_us):
         """Note a chunk; answer with the next of `replies`, (delay_us, data)."""
         self.down.append((time_us, data))
-        return [(time_us + delay_us, reply) for delay_us, reply in [self.replies.pop(0)]] if self.replies else []
+        return (
+            [(time_us + delay_us, reply) for delay_us, reply in [self.replies.pop(0)]]
+            if self.replies
+            else []
+        )
 
 
-@pytest.mark.parametrize("baud_Bd, char_bits, count, us", [
-    (9600, 10, 1, 1042), (9600, 10, 8, 8334), (19_200, 11, 9, 5157), (115_200, 10, 100, 8681), (1_000_000, 10, 3, 30)])
+@pytest.mark.parametrize(
+    "baud_Bd, char_bits, count, us",
+    [
+        (9600, 10, 1, 1042),
+        (9600, 10, 8, 8334),
+        (19_200, 11, 9, 5157),
+        (115_200, 10, 100, 8681),
+        (1_000_000, 10, 3, 30),
+    ],
+)
 def test_bytes_take_their_time(baud_Bd, char_bits, count, us):
     assert VirtualSerial(baud_Bd, char_bits).bytes_us(count) == us
 
@@ -51,7 +65,8 @@ def test_a_reply_starts_when_due_and_both_ends_are_served_in_order():
     line.wire.send_down(b"XY", 0)  # queues behind the first
     line.wire.deliver(50_000)
     assert line.down == [(8334, b"12345678"), (10_418, b"XY")]
-    assert line.up == [(16_501, b"abcd"), (18_585, b"ef")]  # the second waits for the first: one sender, one wire
+    # the second waits for the first: one sender, one wire
+    assert line.up == [(16_501, b"abcd"), (18_585, b"ef")]
     assert [tap[0] for tap in line.taps] == [8334, 10_418, 16_501, 18_585]
 
 
@@ -80,7 +95,11 @@ def test_a_late_reply_collides_with_the_next_request():
     line.wire.deliver(20_000)
     line.wire.send_down(b"second", 30_000)
     line.wire.deliver(100_000)
-    assert line.wire.collisions == 1 and line.up[0][1] != b"late reply" and line.down[1][1] != b"second"
+    assert (
+        line.wire.collisions == 1
+        and line.up[0][1] != b"late reply"
+        and line.down[1][1] != b"second"
+    )
     line.wire.send_down(b"third", 200_000)
     line.wire.deliver(300_000)
     assert line.down[2][1] == b"third" and line.wire.collisions == 1
@@ -126,9 +145,14 @@ def spoiled(seed, **permille):
     return [noise.applied(b"\1\3\0\0\0\2") for _ in range(2000)], noise
 
 
-@pytest.mark.parametrize("kind, check", [
-    ("flip_permille", lambda data: len(data) == 6), ("drop_permille", lambda data: len(data) == 5),
-    ("garbage_permille", lambda data: 7 <= len(data) <= 11 and data.endswith(b"\1\3\0\0\0\2"))])
+@pytest.mark.parametrize(
+    "kind, check",
+    [
+        ("flip_permille", lambda data: len(data) == 6),
+        ("drop_permille", lambda data: len(data) == 5),
+        ("garbage_permille", lambda data: 7 <= len(data) <= 11 and data.endswith(b"\1\3\0\0\0\2")),
+    ],
+)
 def test_noise_is_of_its_kind_as_often_as_asked_and_repeatable(kind, check):
     print("seed 5")
     frames, noise = spoiled(5, **{kind: 100})
@@ -156,6 +180,7 @@ def test_slave_behind_the_line():
 
 
 # pty
+
 
 @pytest.mark.wire
 def test_pty_both_ways_with_wire_time():
@@ -211,6 +236,7 @@ def test_pty_that_nobody_reads_loses_bytes_and_says_so():
 
 
 # CAN
+
 
 def frame(can_id, data=b"\1\2", extended=False):
     """A python-can message."""

@@ -1,7 +1,9 @@
-"""`why` against the wire, on every tick of a run: the numbers it gives are those of the set-point frames.
+"""`why` against the wire, on every tick of a run: the numbers it gives are those of the set-point
+frames.
 
-`why` reads the journal, as on a cabinet; the frames are decoded by the rig's observer, which knows no driver. Two taps:
-where the controller hands bytes to the wire, and the wire itself (where noise may spoil a frame, or nothing passes).
+`why` reads the journal, as on a cabinet; the frames are decoded by the rig's observer, which knows
+no driver. Two taps: where the controller hands bytes to the wire, and the wire itself (where noise
+may spoil a frame, or nothing passes).
 """
 
 from controller.console.pages import text
@@ -28,7 +30,9 @@ class TappedSerial(VirtualSerial):
 
 
 class Witness(Observer):
-    """An observer of the bytes that the controller hands over; `written`: set-points since they were last taken."""
+    """An observer of the bytes that the controller hands over; `written`: set-points since they
+    were last taken.
+    """
 
     def __init__(self, cabinet):
         super().__init__(observed_wiring(cabinet))
@@ -60,7 +64,9 @@ class Comparison:
         self.ticks = self.pages = self.frames = 0
 
     def tick(self, now_us):
-        """Before the tick freezes its inputs: what has been handed over so far is what it may call sent."""
+        """Before the tick freezes its inputs: what has been handed over so far is what it may call
+        sent.
+        """
         self.handed = self.witness.setpoint_W, self.witness.take()
         self._tick(now_us)
 
@@ -94,7 +100,9 @@ class Comparison:
             self.witness.take()
 
     def _frames_are_what_why_said(self, before):
-        """Every frame since the tick before carries its set-point; `sent` at this tick is the last of them."""
+        """Every frame since the tick before carries its set-point; `sent` at this tick is the last
+        of them.
+        """
         unit = self.facts["units"][0]
         assert (unit["sent_W"] or 0) == self.handed[0], self.facts["uptime_ms"]
         self.sent.append(unit["sent_W"])
@@ -123,7 +131,11 @@ class Comparison:
         value_W = within(value_W, facts["limits"]["low_W"], facts["limits"]["high_W"])
         assert value_W == facts["limits"]["leaves_W"] == facts["setpoint_W"]
         assert facts["held_back_W"] == facts["request_W"] - facts["setpoint_W"]
-        acted = [facts[stage]["acted"] for stage in ("limits", "obligations", "ramp", "caps") if facts[stage]["acted"]]
+        acted = [
+            facts[stage]["acted"]
+            for stage in ("limits", "obligations", "ramp", "caps")
+            if facts[stage]["acted"]
+        ]
         assert facts["binding"] == (acted[0] if acted else None)
         assert acted or facts["held_back_W"] == 0
 

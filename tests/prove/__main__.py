@@ -1,4 +1,6 @@
-"""Proof of the safety kernel in one command: `python tests/prove [--quick]`; see README.md beside this file."""
+"""Proof of the safety kernel in one command: `python tests/prove [--quick]`; see README.md beside
+this file.
+"""
 
 import argparse
 import importlib.util
@@ -34,30 +36,62 @@ class Parser(argparse.ArgumentParser):
 
 def parsed(argv):
     """Arguments; a wrong one is one line and exit code 2."""
-    parser = Parser(prog="flash.sh prove", description="Coverage, mutation, proofs and parity of safety/.")
-    parser.add_argument("--quick", action="store_true",
-                        help=f"{QUICK_SAMPLE} mutants drawn by --seed, short parity courses")
-    parser.add_argument("--only", default=",".join(PARTS), metavar="PART,...", help="of " + ", ".join(PARTS))
-    parser.add_argument("--sample", type=int, default=0, metavar="N", help="only N mutants, drawn by --seed")
-    parser.add_argument("--seed", type=int, default=SAMPLE_SEED, help="of --sample and --quick (default %(default)s)")
-    parser.add_argument("--files", default="", metavar="NAME,...", help="only mutants of these files, as bounds,permit")
-    parser.add_argument("--resume", action="store_true",
-                        help="take over the mutants that an earlier run of this same tree has done")
-    parser.add_argument("--recheck", action="store_true",
-                        help="try the mutants of equivalent.toml with all tests, which takes a minute each")
-    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, metavar="N", help="processes at a time")
+    parser = Parser(
+        prog="flash.sh prove", description="Coverage, mutation, proofs and parity of safety/."
+    )
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help=f"{QUICK_SAMPLE} mutants drawn by --seed, short parity courses",
+    )
+    parser.add_argument(
+        "--only", default=",".join(PARTS), metavar="PART,...", help="of " + ", ".join(PARTS)
+    )
+    parser.add_argument(
+        "--sample", type=int, default=0, metavar="N", help="only N mutants, drawn by --seed"
+    )
+    parser.add_argument(
+        "--seed",
+        type=int,
+        default=SAMPLE_SEED,
+        help="of --sample and --quick (default %(default)s)",
+    )
+    parser.add_argument(
+        "--files",
+        default="",
+        metavar="NAME,...",
+        help="only mutants of these files, as bounds,permit",
+    )
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="take over the mutants that an earlier run of this same tree has done",
+    )
+    parser.add_argument(
+        "--recheck",
+        action="store_true",
+        help="try the mutants of equivalent.toml with all tests, which takes a minute each",
+    )
+    parser.add_argument(
+        "--workers", type=int, default=os.cpu_count() or 1, metavar="N", help="processes at a time"
+    )
     found = parser.parse_args(argv)
     found.only = tuple(found.only.split(","))
     found.files = tuple(name for name in found.files.split(",") if name)
     names = tuple(source.name for source in mutants.sources())
-    for given, known, what in ((found.only, PARTS, "part"), (found.files, names, "file of safety/")):
+    for given, known, what in (
+        (found.only, PARTS, "part"),
+        (found.files, names, "file of safety/"),
+    ):
         for each in given:
             if each not in known:
                 parser.error(f"'{each}' is no {what}; there are: {', '.join(known)}")
     if found.sample < 0 or found.workers < 1:
         parser.error("--sample is 0 or more, --workers 1 or more")
     if "proofs" in found.only and importlib.util.find_spec("z3") is None:
-        parser.error("proofs need the solver z3, which is not installed: ./flash.sh prove installs it")
+        parser.error(
+            "proofs need the solver z3, which is not installed: ./flash.sh prove installs it"
+        )
     return found
 
 
@@ -85,8 +119,15 @@ def tested(options):
             show(f"  {result['how']}: {mutant.id} {result['by']} {result['wall_s']:.0f} s")
         if done[0] % 200 == 0:
             show(f"  {done[0]} mutants after {lasted(begun_s)}")
-    chosen = campaign.Options(options.workers, sample, options.seed, options.files, options.resume,
-                              () if options.recheck else listed)
+
+    chosen = campaign.Options(
+        options.workers,
+        sample,
+        options.seed,
+        options.files,
+        options.resume,
+        () if options.recheck else listed,
+    )
     run = campaign.Campaign(chosen, say)
     if run.before:
         show(f"mutants: {len(run.before)} results of an earlier run of this tree are taken over")
@@ -105,14 +146,18 @@ def tested(options):
 
 
 def mutated(run, listed, begun_s):
-    """Say how the mutants ended; True if every survivor is listed as equivalent and the list has nothing else."""
+    """Say how the mutants ended; True if every survivor is listed as equivalent and the list has
+    nothing else.
+    """
     count, left = run.count(), run.survivors()
     unlisted = [each for each in left if each.id not in listed]
     wrong = campaign.stale(listed, run)
     for each in left:
         show(f"  {each.id}: {listed.get(each.id, 'NOT EXPLAINED')}")
     if run.options.listed and set(run.options.listed) & {each.id for each in left}:
-        show("  those that are listed were tried with the likeliest tests only; --recheck tries all")
+        show(
+            "  those that are listed were tried with the likeliest tests only; --recheck tries all"
+        )
     for each in wrong:
         show(f"  error: equivalent.toml: {each}")
     kept.FOLDER.mkdir(parents=True, exist_ok=True)
@@ -121,9 +166,13 @@ def mutated(run, listed, begun_s):
     (kept.FOLDER / "mutants.json").write_text(json.dumps(run.results, indent=1), encoding="ascii")
     show(f"  {run.cost()}")
     broken = sum(result["by"] == mutation.IMPORT for result in run.results.values())
-    show(f"  by a failed test {count[mutation.KILLED] - broken}, on import {broken}, by endless running "
-         f"{count[mutation.TIMEOUT]}; errors {len(run.errors)}; {lasted(begun_s)}; unexplained: {len(unlisted)} "
-         f"(build/prove/survivors.txt)")
+    show(
+        f"  by a failed test {count[mutation.KILLED] - broken}, on import {broken}, by endless "
+        f"running "
+        f"{count[mutation.TIMEOUT]}; errors {len(run.errors)}; {lasted(begun_s)}; unexplained: "
+        f"{len(unlisted)} "
+        f"(build/prove/survivors.txt)"
+    )
     killed = count[mutation.KILLED] + count[mutation.TIMEOUT]
     show(f"mutants {len(run.mutants)} killed {killed} survived {len(left)}")
     return not unlisted and not wrong and killed + len(left) == len(run.mutants)
@@ -132,12 +181,16 @@ def mutated(run, listed, begun_s):
 def proved(options):
     """The proofs; True if all are held."""
     import claims  # needs the solver, which only this part has a use for
+
     held = tried = 0
     if options.quick:
         show(f"  left out: {', '.join(proof.__name__ for proof in claims.SLOW)}")
     for name, title, why, wall_s in claims.run(options.workers, options.quick):
         tried += 1
-        show(f"  {'held' if why is None else 'NOT HELD'} {name} ({title}) {wall_s:.1f} s" + (f": {why}" if why else ""))
+        show(
+            f"  {'held' if why is None else 'NOT HELD'} {name} ({title}) {wall_s:.1f} "
+            f"s" + (f": {why}" if why else "")
+        )
         held += why is None
     show(f"proofs {tried} held {held}")
     return held == tried
@@ -155,7 +208,9 @@ def in_step(options):
 
 
 def main(argv):
-    """Exit code: 0 when everything is proved, 1 when something is not, 2 for wrong arguments or list of equivalents."""
+    """Exit code: 0 when everything is proved, 1 when something is not, 2 for wrong arguments or
+    list of equivalents.
+    """
     options = parsed(argv)
     for line in sizes.lines():
         show(line)

@@ -1,4 +1,6 @@
-"""The mutation run: one session for coverage and swapped mutants, one for fresh ones, then what is left to explain."""
+"""The mutation run: one session for coverage and swapped mutants, one for fresh ones, then what is
+left to explain.
+"""
 
 import gc
 import importlib
@@ -32,7 +34,9 @@ def every():
     for source in mutants.sources():
         module = importlib.import_module(source.module)
         if Path(module.__file__) != source.path:
-            raise ValueError(f"{module.__name__} comes from {module.__file__}, not from {source.path}")
+            raise ValueError(
+                f"{module.__name__} comes from {module.__file__}, not from {source.path}"
+            )
         found += mutants.generated(source, vars(module))
     forget()
     return found
@@ -45,9 +49,10 @@ def forget():
 
 
 class Options:
-    """How much to do. sample: number of mutants drawn with seed, 0 for all; only_files: stems of files, () for all;
-    resume: results that an earlier run of the same tree left are taken over; listed: ids of mutants for which the
-    likeliest tests are enough."""
+    """How much to do. sample: number of mutants drawn with seed, 0 for all; only_files: stems of
+    files, () for all; resume: results that an earlier run of the same tree left are taken over;
+    listed: ids of mutants for which the likeliest tests are enough.
+    """
 
     def __init__(self, workers, sample=0, seed=0, only_files=(), resume=False, listed=()):
         self.workers, self.sample, self.seed, self.only_files = workers, sample, seed, only_files
@@ -71,7 +76,9 @@ class Campaign:
             pending = list(self.mutants)
             for serve in (self._swapped, self._fresh):
                 handed = Path(folder, f"{serve.__name__}.pickle")
-                for _, result in forks.run([handed], lambda to, fd: self._session(serve, folder, to), 1, 36000, False):
+                for _, result in forks.run(
+                    [handed], lambda to, fd: self._session(serve, folder, to), 1, 36000, False
+                ):
                     if "error" in result or not handed.exists():
                         self.errors.append(f"session: {result.get('error', result)}")
                         return
@@ -82,10 +89,14 @@ class Campaign:
             self._keep_likely()
 
     def _keep_likely(self):
-        """Of a whole run, for whoever starts from nothing: what it learned, and what runs the other lines."""
+        """Of a whole run, for whoever starts from nothing: what it learned, and what runs the other
+        lines.
+        """
         found = likely.chosen(kept.load("learned", "")[0])
         measured = self.measured
-        found[likely.COVERING] = likely.covering(measured.tests_of, measured.durations_s, likely.best(found))
+        found[likely.COVERING] = likely.covering(
+            measured.tests_of, measured.durations_s, likely.best(found)
+        )
         found[likely.HARD] = likely.hard(self.results, likely.read().get(likely.HARD, {}))
         (kept.FOLDER / likely.FILE.name).write_text(likely.text(found), encoding="ascii")
 
@@ -93,7 +104,9 @@ class Campaign:
         only = self.options.only_files
         found = self.generated = [each for each in every() if not only or each.source.name in only]
         if self.options.sample:
-            found = random.Random(self.options.seed).sample(found, min(self.options.sample, len(found)))
+            found = random.Random(self.options.seed).sample(
+                found, min(self.options.sample, len(found))
+            )
         return found
 
     def _session(self, serve, folder, handed):
@@ -110,28 +123,45 @@ class Campaign:
         if "contexts" in state:
             measured = self.measured = state["contexts"]
             self.coverage_s = measured.cpu_s
-            self.percent, self.missing, self.failed = measured.percent, measured.missing, measured.failed
+            self.percent, self.missing, self.failed = (
+                measured.percent,
+                measured.missing,
+                measured.failed,
+            )
             self.learned, self.modules = state["learned"], state["modules"]
 
     def _swapped(self, session, folder):
-        """Coverage first, then the mutants whose function does not run at import; the others are left for _fresh."""
+        """Coverage first, then the mutants whose function does not run at import; the others are
+        left for _fresh.
+        """
         measured = self._measured(session, folder)
         modules = [name for name, module in list(sys.modules.items()) if _outside(name, module)]
         known = kept.load("learned", "") or likely.learned(likely.read())
-        learned = mutation.Learned(measured.durations_s, *known, hard=likely.read().get(likely.HARD))
+        learned = mutation.Learned(
+            measured.durations_s, *known, hard=likely.read().get(likely.HARD)
+        )
         runner = mutation.Swapped(session, measured, learned)
         gc.collect()
         gc.freeze()  # or the collector would write to every page that the children share
         chosen = [each for each in self.mutants if self._swappable(each, measured)]
         results, errors = self._all(runner, chosen, learned) if not measured.failed else ({}, [])
-        return {"results": results, "errors": errors, "contexts": measured, "modules": modules,
-                "learned": (learned.kills, learned.tries)}
+        return {
+            "results": results,
+            "errors": errors,
+            "contexts": measured,
+            "modules": modules,
+            "learned": (learned.kills, learned.tries),
+        }
 
     def _measured(self, session, folder):
-        """Contexts, measured now or in an earlier run of this same tree; the tests are collected either way."""
+        """Contexts, measured now or in an earlier run of this same tree; the tests are collected
+        either way.
+        """
         known = kept.load("contexts", self.digest)
         measured = known or contexts.Contexts(folder)
-        (measured.importing if known is None else lambda collect: collect())(session.perform_collect)
+        (measured.importing if known is None else lambda collect: collect())(
+            session.perform_collect
+        )
         if session.testsfailed:
             raise RuntimeError("tests/safety could not be collected")
         if known is None:
@@ -147,7 +177,9 @@ class Campaign:
         return measured
 
     def _swappable(self, mutant, measured):
-        return mutant.spot.function is not None and not mutant.fresh and not measured.at_import(mutant)
+        return (
+            mutant.spot.function is not None and not mutant.fresh and not measured.at_import(mutant)
+        )
 
     def _fresh(self, session, folder):
         for name in self.modules:
@@ -157,16 +189,22 @@ class Campaign:
         chosen = [each for each in self.mutants if not self._swappable(each, self.measured)]
         for mutant in chosen:
             mutant.fresh = True
-        results, errors = self._all(mutation.Fresh(session, self.measured, learned), chosen, learned)
+        results, errors = self._all(
+            mutation.Fresh(session, self.measured, learned), chosen, learned
+        )
         return {"results": results, "errors": errors}
 
     def _all(self, runner, chosen, learned):
-        """Run the mutants, then the same tests that killed once more without a mutant: they must pass."""
+        """Run the mutants, then the same tests that killed once more without a mutant: they must
+        pass.
+        """
         results = {each.id: self.before[each.id] for each in chosen if each.id in self.before}
         errors, left = [], [each for each in chosen if each.id not in results]
         queue = mutation.Queue(runner, learned, left, self.options.listed)
         for jobs in (queue.jobs, queue.again):
-            for (mutant, names, is_last), result in forks.run(jobs(), runner.work, self.options.workers):
+            for (mutant, names, is_last), result in forks.run(
+                jobs(), runner.work, self.options.workers
+            ):
                 if "error" in result:
                     errors.append(f"{mutant.id}: {result['error']}")
                 elif queue.take(mutant, names, is_last, result):
@@ -177,7 +215,9 @@ class Campaign:
         self._keep(results, learned)
         killers = {result["by"] for result in results.values() if result["how"] == mutation.KILLED}
         killers, workers = sorted(name for name in killers if "::" in name), self.options.workers
-        shares = [(None, killers[part::workers], True) for part in range(min(workers, len(killers)))]
+        shares = [
+            (None, killers[part::workers], True) for part in range(min(workers, len(killers)))
+        ]
         for _, result in forks.run(shares, runner.work, workers):
             if result.get("how") != mutation.SURVIVED:
                 errors.append(f"without any mutant: {result}")
@@ -190,16 +230,26 @@ class Campaign:
         kept.save("learned", "", (learned.kills, learned.tries))
 
     def cost(self):
-        """CPU time of coverage and mutants in one line; of a sample also what all mutants would take."""
-        spent_s, done, every_ = Counter(), Counter(), Counter(_kind(each) for each in self.generated)
+        """CPU time of coverage and mutants in one line; of a sample also what all mutants would
+        take.
+        """
+        spent_s, done, every_ = (
+            Counter(),
+            Counter(),
+            Counter(_kind(each) for each in self.generated),
+        )
         for each in self.mutants:
             if each.id in self.results:
                 spent_s[_kind(each)] += self.results[each.id]["cpu_s"]
                 done[_kind(each)] += 1
         said = [f"{kind} {done[kind]} in {spent_s[kind]:.0f} s" for kind in sorted(done)]
-        projected_s = self.coverage_s + sum(spent_s[kind] / done[kind] * every_[kind] for kind in done)
-        return (f"CPU time: coverage {self.coverage_s:.0f} s, mutants of {', '.join(said)}; "
-                f"all {sum(every_.values())} of them would take {projected_s:.0f} s")
+        projected_s = self.coverage_s + sum(
+            spent_s[kind] / done[kind] * every_[kind] for kind in done
+        )
+        return (
+            f"CPU time: coverage {self.coverage_s:.0f} s, mutants of {', '.join(said)}; "
+            f"all {sum(every_.values())} of them would take {projected_s:.0f} s"
+        )
 
     def count(self):
         """How many ended how."""
@@ -207,7 +257,11 @@ class Campaign:
 
     def survivors(self):
         """The mutants that no test told."""
-        return [each for each in self.mutants if self.results.get(each.id, {}).get("how") == mutation.SURVIVED]
+        return [
+            each
+            for each in self.mutants
+            if self.results.get(each.id, {}).get("how") == mutation.SURVIVED
+        ]
 
 
 def _kind(mutant):
@@ -217,13 +271,22 @@ def _kind(mutant):
 def _outside(name, module):
     """A module that is neither ours nor made up: it may be imported before safety/ is."""
     spec, path = getattr(module, "__spec__", None), str(getattr(module, "__file__", "") or "")
-    ours = [str(suite.ROOT / folder) + os.sep for folder in ("safety", "controller", "drivers", "hil", "tests")]
-    return spec is not None and spec.name == name and path and not any(path.startswith(each) for each in ours)
+    ours = [
+        str(suite.ROOT / folder) + os.sep
+        for folder in ("safety", "controller", "drivers", "hil", "tests")
+    ]
+    return (
+        spec is not None
+        and spec.name == name
+        and path
+        and not any(path.startswith(each) for each in ours)
+    )
 
 
 def portions(items, first=()):
-    """Tests in the order in which they are measured: those named in `first` (with or without their parameters), two of
-    each test function, the rest of the smaller ones, all."""
+    """Tests in the order in which they are measured: those named in `first` (with or without their
+    parameters), two of each test function, the rest of the smaller ones, all.
+    """
     size, seen = Counter(function_of(item.nodeid) for item in items), Counter()
     found = [], [], [], []
     for item in items:
@@ -233,12 +296,16 @@ def portions(items, first=()):
         if item.nodeid in first or name in first and seen[name] == 1:
             found[0].append(item)
         else:
-            found[1 if seen[name] <= 2 and not random_course else 2 if size[name] <= SMALL else 3].append(item)
+            found[
+                1 if seen[name] <= 2 and not random_course else 2 if size[name] <= SMALL else 3
+            ].append(item)
     return [part for part in found if part]
 
 
 def nearest_first(items, missing):
-    """Two parts: the tests of the files in which something is missing ("safety/bounds.py: lines ..."), the others."""
+    """Two parts: the tests of the files in which something is missing ("safety/bounds.py: lines
+    ..."), the others.
+    """
     files = {"test_" + PurePath(line.partition(":")[0]).name for line in missing}
     parts = [], []
     for item in items:
@@ -252,8 +319,14 @@ def function_of(name):
 
 
 def explained(path=EQUIVALENT):
-    """{mutant id: reason} of the mutants that are known to change nothing. ValueError names what is wrong."""
-    listed = tomllib.loads(path.read_text(encoding="ascii")).get("equivalent", []) if path.exists() else []
+    """{mutant id: reason} of the mutants that are known to change nothing. ValueError names what is
+    wrong.
+    """
+    listed = (
+        tomllib.loads(path.read_text(encoding="ascii")).get("equivalent", [])
+        if path.exists()
+        else []
+    )
     found = {}
     for each in listed:
         if set(each) != {"id", "reason"} or not each["reason"].strip():
@@ -270,5 +343,7 @@ def stale(listed, campaign):
     """Entries that no mutant survives any more: unknown ids, and those that were killed."""
     known = {each.id for each in every()} if listed else set()
     return [f"{name}: no such mutant" for name in listed if name not in known] + [
-        f"{name}: {result['how']} by {result['by']}" for name, result in campaign.results.items()
-        if name in listed and result["how"] != mutation.SURVIVED]
+        f"{name}: {result['how']} by {result['by']}"
+        for name, result in campaign.results.items()
+        if name in listed and result["how"] != mutation.SURVIVED
+    ]

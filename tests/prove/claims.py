@@ -1,8 +1,8 @@
 """What is proved of the shipped functions, for all values and not for some.
 
-Each claim runs the shipped source on symbolic numbers (symbolic.py) and asks Z3 for a counterexample; no counterexample
-and no obligation left open is "held", anything else, a time-out too, is not. A claim returns None,
-or why it is not held.
+Each claim runs the shipped source on symbolic numbers (symbolic.py) and asks Z3 for a
+counterexample; no counterexample and no obligation left open is "held", anything else, a time-out
+too, is not. A claim returns None, or why it is not held.
 """
 
 import ast
@@ -33,7 +33,8 @@ TICK_MS = 20
 ROUNDS_MAX = 60
 SMALL = 1000
 CLAMP_MIN = 100  # the smallest one: runaway.SIGN_PCT_MAX
-SHAPES = ("bool", "count", "index")  # parameters that decide how much there is, not how much it may be
+# parameters that decide how much there is, not how much it may be
+SHAPES = ("bool", "count", "index")
 
 
 def at_most(a, b):
@@ -60,19 +61,26 @@ def stubs():
     """What is not run but stands for anything: CRCs."""
     from safety import crc, evaluate
     from safety import parameters as p
-    return {crc.add_word: over_crc, p.image_crc: lambda machine, *_: machine.symbol("crc", 0, HIGH),
-            evaluate.Evaluator.cause_mask: lambda machine, *_: machine.symbol("mask", 0, HIGH)}
+
+    return {
+        crc.add_word: over_crc,
+        p.image_crc: lambda machine, *_: machine.symbol("crc", 0, HIGH),
+        evaluate.Evaluator.cause_mask: lambda machine, *_: machine.symbol("mask", 0, HIGH),
+    }
 
 
 def symbolic_image(machine, units, racks, modules, end):
-    """Header and topology as given; every quantity anything in its declared range, every flag and count at one end of
-    its (end: 0 the low one, 1 the high one), every stage armed and at its numbers."""
+    """Header and topology as given; every quantity anything in its declared range, every flag and
+    count at one end of its (end: 0 the low one, 1 the high one), every stage armed and at its
+    numbers.
+    """
     from safety import matrix as m
     from safety import parameters as p
 
     def word(row, **fixed):
         shape = row[2 + end] if row[1] in SHAPES else None
         return fixed.get(row[0], machine.symbol(row[0], row[2], row[3]) if shape is None else shape)
+
     words = [p.IMAGE_SCHEMA, units, racks, modules, TICK_MS]
     words += [word(row) for row in p.CABINET_PARAMETERS]
     for _ in range(units):
@@ -80,17 +88,26 @@ def symbolic_image(machine, units, racks, modules, end):
     for rack in range(racks):
         words += [word(row, unit=rack % units, modules=modules) for row in p.RACK_PARAMETERS]
     for stage in m.STAGES:
-        words += [stage[m.S_SET], stage[m.S_CLEAR], p.ticks(stage[m.S_SET_MS], TICK_MS),
-                  p.ticks(stage[m.S_CLEAR_MS], TICK_MS)]
+        words += [
+            stage[m.S_SET],
+            stage[m.S_CLEAR],
+            p.ticks(stage[m.S_SET_MS], TICK_MS),
+            p.ticks(stage[m.S_CLEAR_MS], TICK_MS),
+        ]
     return words + [1] * (p.ImageMap(units, racks, m.STAGES_PER_SCOPE).words - len(words))
 
 
 def input_ranges(layout):
     """(low, high) of every input, from the tables of signals.py."""
     from safety import signals as s
-    ranges = [row[2:4] for row in s.CABINET_INPUTS] + [row[2:4] for row in s.UNIT_INPUTS] * layout.units
+
+    ranges = [row[2:4] for row in s.CABINET_INPUTS] + [
+        row[2:4] for row in s.UNIT_INPUTS
+    ] * layout.units
     for _ in range(layout.racks):
-        ranges += [row[2:4] for row in s.RACK_INPUTS] + [s.MODULE_TEMPERATURE_RANGE_DDEGC] * layout.modules
+        ranges += [row[2:4] for row in s.RACK_INPUTS] + [
+            s.MODULE_TEMPERATURE_RANGE_DDEGC
+        ] * layout.modules
     return ranges
 
 
@@ -99,8 +116,11 @@ class Cabinet:
 
     def __init__(self, units=1, racks=1, modules=2, end=1):
         from safety.kernel import Kernel
+
         self.machine = Machine(stubs())
-        self.kernel = self.machine.call(Kernel, symbolic_image(self.machine, units, racks, modules, end))
+        self.kernel = self.machine.call(
+            Kernel, symbolic_image(self.machine, units, racks, modules, end)
+        )
         self.layout = self.kernel.layout
         for place, (low, high) in enumerate(input_ranges(self.layout)):
             self.kernel.inp[place] = self.machine.symbol("inp", low, high)
@@ -113,6 +133,7 @@ class Cabinet:
     def any_ages(self):
         """Any freshness of every group."""
         from safety import signals as s
+
         ages = self.kernel.features.ages
         self.any(ages.ticks, 0, s.TICKS_MAX)
         self.any(ages.seen, 0, 1)
@@ -121,6 +142,7 @@ class Cabinet:
     def elapsed(self):
         """Any number of ticks that a step is given."""
         from safety import kernel
+
         return self.machine.symbol("elapsed", 0, kernel.ELAPSED_MAX)
 
     def conclude(self, claims):
@@ -134,20 +156,30 @@ def verdict(machine, claims):
 
 
 def _words(found):
-    return None if found is None else f"{found[0]}: {found[1]}" if isinstance(found, tuple) else str(found)
+    return (
+        None
+        if found is None
+        else (f"{found[0]}: {found[1]}")
+        if isinstance(found, tuple)
+        else str(found)
+    )
 
 
 def scale_is_within():
     """scale_W: never below 0, never above the power, rises with the share and with the power"""
     from safety import bounds
+
     machine = Machine()
     power, more = machine.symbol("power_W", 0, HIGH), machine.symbol("more_W", 0, HIGH)
     machine.facts.append(power.e <= more.e)
     claims, before = [], None
     for permille in range(1001):
         scaled = machine.call(bounds.scale_W, power, permille)
-        claims += [("above 0", at_most(0, scaled)), ("at most the power", at_most(scaled, power)),
-                   ("rises with the power", at_most(scaled, machine.call(bounds.scale_W, more, permille)))]
+        claims += [
+            ("above 0", at_most(0, scaled)),
+            ("at most the power", at_most(scaled, power)),
+            ("rises with the power", at_most(scaled, machine.call(bounds.scale_W, more, permille))),
+        ]
         if before is not None:
             claims.append(("rises with the share", at_most(before, scaled)))
         before = scaled
@@ -156,26 +188,55 @@ def scale_is_within():
 
 
 def taper_is_within():
-    """taper_permille: 0 to 1000, 0 at and beyond none_at, 1000 at and before full_at, falls all the way between"""
+    """taper_permille: 0 to 1000, 0 at and beyond none_at, 1000 at and before full_at, falls all the
+    way between
+    """
     from safety import bounds
+
     machine = Machine()
-    value, further = machine.symbol("value", -(1 << 29), 1 << 29), machine.symbol("further", -(1 << 29), 1 << 29)
-    full, none = machine.symbol("full_at", -1000, 1_000_000), machine.symbol("none_at", -1000, 1_000_000)
+    value, further = (
+        machine.symbol("value", -(1 << 29), 1 << 29),
+        machine.symbol("further", -(1 << 29), 1 << 29),
+    )
+    full, none = (
+        machine.symbol("full_at", -1000, 1_000_000),
+        machine.symbol("none_at", -1000, 1_000_000),
+    )
     up = compare(operator.lt, full, none)
     machine.facts.append(inverse(equal(full, none)).e)
-    left, later = (machine.call(bounds.taper_permille, each, full, none) for each in (value, further))
+    left, later = (
+        machine.call(bounds.taper_permille, each, full, none) for each in (value, further)
+    )
     beyond = either(both(up, at_most(value, further)), both(inverse(up), at_most(further, value)))
-    return verdict(machine, [
-        ("within", both(at_most(0, left), at_most(left, 1000))), ("falls", implies(beyond, at_most(later, left))),
-        ("none", implies(either(both(up, at_most(none, value)), both(inverse(up), at_most(value, none))),
-                         equal(left, 0))),
-        ("full", implies(either(both(up, at_most(value, full)), both(inverse(up), at_most(full, value))),
-                         equal(left, 1000)))])
+    return verdict(
+        machine,
+        [
+            ("within", both(at_most(0, left), at_most(left, 1000))),
+            ("falls", implies(beyond, at_most(later, left))),
+            (
+                "none",
+                implies(
+                    either(both(up, at_most(none, value)), both(inverse(up), at_most(value, none))),
+                    equal(left, 0),
+                ),
+            ),
+            (
+                "full",
+                implies(
+                    either(both(up, at_most(value, full)), both(inverse(up), at_most(full, value))),
+                    equal(left, 1000),
+                ),
+            ),
+        ],
+    )
 
 
 def a_limit_never_widens():
-    """_lowest: at most every limit, named rightly; any set of limits made smaller never gives more"""
+    """_lowest: at most every limit, named rightly; any set of limits made smaller never gives
+    more
+    """
     from safety import bounds
+
     cabinet = Cabinet()
     machine, b = cabinet.machine, cabinet.kernel.bounds
     count = bounds.LIMIT_COUNT
@@ -187,103 +248,149 @@ def a_limit_never_widens():
         machine.facts += [tight.e <= loose.e for tight, loose in zip(narrow, wide)]
         results = []
         for limits in (wide, narrow):
-            b.limit_W[first:first + count] = list(limits)
+            b.limit_W[first : first + count] = list(limits)
             machine.call(b._lowest, 0, way)
             results.append(b.lowest_W[way])
             reason = b.out[cabinet.layout.unit_output(0, _reason(way))]
             claims += [("at most every limit", at_most(b.lowest_W[way], limit)) for limit in limits]
-            claims += [("the reason", implies(equal(reason, place), equal(b.lowest_W[way], limit)))
-                       for place, limit in enumerate(limits)]
+            claims += [
+                ("the reason", implies(equal(reason, place), equal(b.lowest_W[way], limit)))
+                for place, limit in enumerate(limits)
+            ]
         claims.append(("narrower", at_most(results[1], results[0])))
     return cabinet.conclude(claims)
 
 
 def _reason(way):
     from safety import signals as s
+
     return s.DISCHARGE_REASON if way else s.CHARGE_REASON
 
 
 def what_is_published_is_within():
-    """_publish: within 0 and the lowest limit and rated power; smaller limits now or before never give more"""
+    """_publish: within 0 and the lowest limit and rated power; smaller limits now or before never
+    give more
+    """
     from safety import bounds
+
     cabinet = Cabinet()
     machine, b = cabinet.machine, cabinet.kernel.bounds
     elapsed, rated = cabinet.elapsed(), b.limit_W[0]
     lowest = machine.symbols("lowest_W", 0, HIGH, 2)
     published = machine.symbols("published_W", 0, HIGH, 2)
-    machine.facts += [lowest[1].e <= lowest[0].e, published[1].e <= published[0].e, lowest[0].e <= rated.e,
-                      published[0].e <= rated.e]
+    machine.facts += [
+        lowest[1].e <= lowest[0].e,
+        published[1].e <= published[0].e,
+        lowest[0].e <= rated.e,
+        published[0].e <= rated.e,
+    ]
     after = []
     for run in range(2):
         b.lowest_W[0], b.published_W[0] = lowest[run], published[run]
         machine.call(b._publish, 0, elapsed)
         after.append(b.published_W[0])
     assert bounds.L_PCS_RATED == 0
-    return cabinet.conclude([("within", both(at_most(0, after[0]), at_most(after[0], lowest[0]))),
-                             ("rated", at_most(after[0], rated)), ("narrower", at_most(after[1], after[0]))])
+    return cabinet.conclude(
+        [
+            ("within", both(at_most(0, after[0]), at_most(after[0], lowest[0]))),
+            ("rated", at_most(after[0], rated)),
+            ("narrower", at_most(after[1], after[0])),
+        ]
+    )
 
 
 def columns():
     """The levels that some stage demands, per demand; 0 among them."""
     from safety import matrix as m
-    return [sorted({0, *(stage[m.S_DEMAND][place] for stage in m.STAGES)}) for place in range(m.DEMAND_COUNT)]
+
+    return [
+        sorted({0, *(stage[m.S_DEMAND][place] for stage in m.STAGES)})
+        for place in range(m.DEMAND_COUNT)
+    ]
 
 
 def a_demand_never_widens_a_limit():
     """_limits: with any demands raised, or no permit, no limit of a unit is more than without"""
     from safety import bounds
     from safety import matrix as m
+
     cabinet = Cabinet()
     machine, b = cabinet.machine, cabinet.kernel.bounds
     elapsed, permitted = cabinet.elapsed(), machine.symbol("running", 0, 1)
-    b.published_W[:] = machine.symbols("published_W", 0, HIGH, 2)  # within rated: shown by the claim before
+    # within rated: shown by the claim before
+    b.published_W[:] = machine.symbols("published_W", 0, HIGH, 2)
     machine.facts += [each.e <= b.limit_W[0].e for each in b.published_W]
     derates, claims = (m.D_CHARGE_DERATE_PCT, m.D_DISCHARGE_DERATE_PCT), []
     lower = [machine.symbol("level", 0, max(levels)) for levels in columns()]
     higher = [machine.symbol("higher", 0, max(levels)) for levels in columns()]
-    machine.facts += [at_most(a, b_).e for a, b_ in zip(lower, higher) if isinstance(at_most(a, b_), Cond)]
+    machine.facts += [
+        at_most(a, b_).e for a, b_ in zip(lower, higher) if isinstance(at_most(a, b_), Cond)
+    ]
     for way, place in enumerate(derates):
         for less in columns()[place]:
             for more in (each for each in columns()[place] if each >= less):
                 lower[place], higher[place], after = less, more, []
                 for demand, running in ((lower, 1), (higher, permitted)):
                     machine.call(b._limits, 0, way, elapsed, demand, 0, running)
-                    after.append(b.limit_W[way * bounds.LIMIT_COUNT:(way + 1) * bounds.LIMIT_COUNT])
-                claims += [(f"{name}, derate {less} to {more}", at_most(tight, loose))
-                           for name, loose, tight in zip(bounds.LIMITS, *after)]
-                claims += [("at most rated", both(at_most(0, each), at_most(each, after[0][0])))
-                           for each, name in zip(after[0], bounds.LIMITS)
-                           if name in ("derate", "inhibit", "stop", "permit")]
+                    after.append(
+                        b.limit_W[way * bounds.LIMIT_COUNT : (way + 1) * bounds.LIMIT_COUNT]
+                    )
+                claims += [
+                    (f"{name}, derate {less} to {more}", at_most(tight, loose))
+                    for name, loose, tight in zip(bounds.LIMITS, *after)
+                ]
+                claims += [
+                    ("at most rated", both(at_most(0, each), at_most(each, after[0][0])))
+                    for each, name in zip(after[0], bounds.LIMITS)
+                    if name in ("derate", "inhibit", "stop", "permit")
+                ]
     return cabinet.conclude(claims)
 
 
 def a_weaker_rack_never_widens():
-    """_rack_limits: of two racks that allow less in any way no share is more; the BMS's limit is in 0 to rated power"""
+    """_rack_limits: of two racks that allow less in any way no share is more; the BMS's limit is in
+    0 to rated power
+    """
     from safety import bounds
+
     cabinet = Cabinet(racks=2)
     machine, b = cabinet.machine, cabinet.kernel.bounds
-    machine.stubs[bounds.Bounds._share_W] = lambda machine, at, permille: permille  # see a_share_never_widens
+    # see a_share_never_widens
+    machine.stubs[bounds.Bounds._share_W] = lambda machine, at, permille: permille
     strong = [machine.symbol("word", 0, top) for _ in range(2) for top in rack_words()]
-    weak = [each if place % bounds.RACK_LIMITS == bounds.RL_CLOSED else machine.symbol("weaker", 0, each.high)
-            for place, each in enumerate(strong)]
+    weak = [
+        each
+        if place % bounds.RACK_LIMITS == bounds.RL_CLOSED
+        else machine.symbol("weaker", 0, each.high)
+        for place, each in enumerate(strong)
+    ]
     machine.facts += [less.e <= more.e for less, more in zip(weak, strong)]
-    tapers = (bounds.L_CELL_VOLTAGE_TAPER, bounds.L_TEMPERATURE_TAPER, bounds.L_SOC_TAPER, bounds.L_BMS_SILENCE)
+    tapers = (
+        bounds.L_CELL_VOLTAGE_TAPER,
+        bounds.L_TEMPERATURE_TAPER,
+        bounds.L_SOC_TAPER,
+        bounds.L_BMS_SILENCE,
+    )
     claims = []
     for way in range(2):
         after = []
         for words in (strong, weak):
             b.rack_limit[:] = words
             machine.call(b._rack_limits, 0, way)
-            after.append(b.limit_W[way * bounds.LIMIT_COUNT:(way + 1) * bounds.LIMIT_COUNT])
+            after.append(b.limit_W[way * bounds.LIMIT_COUNT : (way + 1) * bounds.LIMIT_COUNT])
             current = after[-1][bounds.L_BMS_CURRENT]
             claims.append(("within", both(at_most(0, current), at_most(current, b.limit_W[0]))))
             claims += [("at least nothing", at_most(0, after[-1][place])) for place in tapers]
-        claims += [(bounds.LIMITS[place], at_most(after[1][place], after[0][place])) for place in tapers]
+        claims += [
+            (bounds.LIMITS[place], at_most(after[1][place], after[0][place])) for place in tapers
+        ]
     return cabinet.conclude(claims)
 
 
 def rising(machine, power_W, permille, calls):
-    """For scale_W: any function that does what `scale_is_within` has shown of it, of all calls together."""
+    """For scale_W: any function that does what `scale_is_within` has shown of it, of all calls
+    together.
+    """
     scaled = machine.symbol("scaled_W", 0, HIGH)
     machine.facts.append(formula(implies(at_most(permille, 1000), at_most(scaled, power_W))))
     calls.append((power_W, permille, scaled))
@@ -294,11 +401,16 @@ def rising(machine, power_W, permille, calls):
 
 
 def a_share_never_widens():
-    """_share_W: 0 to rated power; with what it is a share of, no more of a smaller share, nor where less is left"""
+    """_share_W: 0 to rated power; with what it is a share of, no more of a smaller share, nor where
+    less is left
+    """
     from safety import bounds
+
     cabinet = Cabinet()
     machine, b, calls = cabinet.machine, cabinet.kernel.bounds, []
-    machine.stubs[bounds.scale_W] = lambda machine, power_W, permille: rising(machine, power_W, permille, calls)
+    machine.stubs[bounds.scale_W] = lambda machine, power_W, permille: rising(
+        machine, power_W, permille, calls
+    )
     most, least = machine.symbols("left_W", 0, HIGH, 2), machine.symbols("less_W", 0, HIGH, 2)
     whole, part = machine.symbol("permille", 0, HIGH), machine.symbol("less_permille", 0, HIGH)
     rated = b.limit_W[bounds.L_PCS_RATED]
@@ -318,32 +430,49 @@ def rack_words():
     from safety import bounds
     from safety import parameters as p
     from safety import signals as s
+
     tops = [bounds.FULL_PERMILLE] * bounds.RACK_LIMITS
-    rated_mA, = [row[3] for row in p.RACK_PARAMETERS if row[0] == "rated_current_mA"]
+    (rated_mA,) = [row[3] for row in p.RACK_PARAMETERS if row[0] == "rated_current_mA"]
     tops[bounds.RL_CURRENT_MA] = tops[bounds.RL_CURRENT_MA + 1] = rated_mA
-    tops[bounds.RL_VOLTAGE_V], = [row[3] // 1000 for row in s.RACK_INPUTS if row[0] == "rack_voltage_mV"]
+    (tops[bounds.RL_VOLTAGE_V],) = [
+        row[3] // 1000 for row in s.RACK_INPUTS if row[0] == "rack_voltage_mV"
+    ]
     tops[bounds.RL_CLOSED] = 1
     return tops
 
 
 def a_fault_never_lowers_a_demand():
-    """_combine, _settle: each demand is the highest of what stands, so more never lowers it; but what CONFLICTS say"""
+    """_combine, _settle: each demand is the highest of what stands, so more never lowers it; but
+    what CONFLICTS say
+    """
     from safety import matrix as m
+
     cabinet = Cabinet(units=2, racks=3)
     machine, kernel = cabinet.machine, cabinet.kernel
     any_demands(cabinet)
     machine.call(kernel._combine)
     nothing = equal(kernel.standing[0], 0)
-    claims = [("nothing stands, nothing is demanded", implies(nothing, equal(each, 0)))
-              for each in kernel.demand + kernel.unit_demand]
-    claims += [("nothing stands, no alert does", implies(nothing, inverse(bit))) for bit in bits_of(kernel.standing[1])]
-    scopes = [(kernel.demand, None)] + [(kernel.unit_demand[unit * m.DEMAND_COUNT:], unit)
-                                        for unit in range(cabinet.layout.units)]
+    claims = [
+        ("nothing stands, nothing is demanded", implies(nothing, equal(each, 0)))
+        for each in kernel.demand + kernel.unit_demand
+    ]
+    claims += [
+        ("nothing stands, no alert does", implies(nothing, inverse(bit)))
+        for bit in bits_of(kernel.standing[1])
+    ]
+    scopes = [(kernel.demand, None)] + [
+        (kernel.unit_demand[unit * m.DEMAND_COUNT :], unit) for unit in range(cabinet.layout.units)
+    ]
     for demands, unit in scopes:
         for place, levels in enumerate(columns()):
             for level in levels[1:]:
-                asked = standing(kernel, lambda row, block: row[m.S_DEMAND][place] >= level
-                                 and (unit is None or unit in _units(kernel, block)))
+                asked = standing(
+                    kernel,
+                    lambda row, block: (
+                        row[m.S_DEMAND][place] >= level
+                        and (unit is None or unit in _units(kernel, block))
+                    ),
+                )
                 reached = at_most(level, demands[place])
                 claims.append((f"{m.DEMANDS[place]} {level} of unit {unit}", alike(reached, asked)))
             claims.append(("one of its levels", among(demands[place], levels)))
@@ -358,21 +487,29 @@ def alike(a, b):
 def standing(kernel, chosen):
     """Some instance stands whose chosen(stage, block) is true."""
     from safety import matrix as m
+
     evaluator, found = kernel.evaluator, False
     for index in range(evaluator.count):
         if chosen(m.STAGES[evaluator.stage[index]], evaluator.block[index]):
-            found = either(found, either(truth(evaluator.active[index]), truth(evaluator.latched[index])))
+            found = either(
+                found, either(truth(evaluator.active[index]), truth(evaluator.latched[index]))
+            )
     return found
 
 
 def any_demands(cabinet):
-    """Any instances stand; demands, and what the kernel remembers of them, are anything its invariant allows."""
+    """Any instances stand; demands, and what the kernel remembers of them, are anything its
+    invariant allows.
+    """
     machine, kernel = cabinet.machine, cabinet.kernel
     evaluator = kernel.evaluator
     for flags in (evaluator.active, evaluator.latched, evaluator.busy):
         cabinet.any(flags, 0, 1)
-    machine.facts += [implies(truth(flag), truth(evaluator.busy[evaluator.block[index]])).e
-                      for flags in (evaluator.active, evaluator.latched) for index, flag in enumerate(flags)]
+    machine.facts += [
+        implies(truth(flag), truth(evaluator.busy[evaluator.block[index]])).e
+        for flags in (evaluator.active, evaluator.latched)
+        for index, flag in enumerate(flags)
+    ]
     bits = max(kernel.alert_bits).bit_length()
     kernel.standing[0] = machine.symbol("standing", 0, 1)
     alerts = [truth(each) for each in machine.symbols("alert", 0, 1, bits)]
@@ -385,12 +522,15 @@ def any_demands(cabinet):
 
 
 def settled(cabinet):
-    """_settle after _combine: a demand of CONFLICTS is 0 while its row stands and has not stood for its time; no more.
+    """_settle after _combine: a demand of CONFLICTS is 0 while its row stands and has not stood for
+    its time; no more.
 
-    What the row says is looked for among the standing instances, not in the bits that the kernel made of them.
+    What the row says is looked for among the standing instances, not in the bits that the kernel
+    made of them.
     """
     from safety import matrix as m
     from safety import signals as s
+
     machine, kernel = cabinet.machine, cabinet.kernel
     cabinet.any(kernel.conflict_ticks, 0, s.TICKS_MAX)
     combined, ticks, elapsed = list(kernel.demand), list(kernel.conflict_ticks), cabinet.elapsed()
@@ -399,14 +539,23 @@ def settled(cabinet):
     for place, (demand, row, _, _) in enumerate(m.CONFLICTS):
         stands = standing(kernel, lambda stage, _: stage[m.S_ROW] == row)
         hold, later = kernel.hold_ticks[place], kernel.conflict_ticks[place]
-        yields[demand] = either(yields[demand], both(stands, compare(operator.lt, ticks[place], hold)))
+        yields[demand] = either(
+            yields[demand], both(stands, compare(operator.lt, ticks[place], hold))
+        )
         more = machine.compute(ast.Add, ticks[place], elapsed, "ticks of a conflict")
-        claims += [("the hold-off runs", implies(stands, either(equal(later, more), at_most(hold, later)))),
-                   ("the hold-off begins anew", implies(inverse(stands), equal(later, 0))),
-                   ("a conflict never stops the PCS or the DC", demand not in (m.D_PCS, m.D_DC))]
+        claims += [
+            (
+                "the hold-off runs",
+                implies(stands, either(equal(later, more), at_most(hold, later))),
+            ),
+            ("the hold-off begins anew", implies(inverse(stands), equal(later, 0))),
+            ("a conflict never stops the PCS or the DC", demand not in (m.D_PCS, m.D_DC)),
+        ]
     for place, (before, now) in enumerate(zip(combined, kernel.demand)):
-        claims += [("a demand without a conflict", either(yields[place], equal(now, before))),
-                   ("a demand that yields", implies(yields[place], equal(now, 0)))]
+        claims += [
+            ("a demand without a conflict", either(yields[place], equal(now, before))),
+            ("a demand that yields", implies(yields[place], equal(now, 0))),
+        ]
     return claims
 
 
@@ -419,10 +568,13 @@ def _units(kernel, block):
 
 
 def any_permit(cabinet):
-    """The permit's and the contactors' state: anything that the invariants of `permit_holds` allow."""
+    """The permit's and the contactors' state: anything that the invariants of `permit_holds`
+    allow.
+    """
     from safety import contactors as c
     from safety import permit as permits
     from safety import signals as s
+
     machine, kernel = cabinet.machine, cabinet.kernel
     cabinet.any_ages()
     permit, out = kernel.permit, kernel.out
@@ -432,8 +584,14 @@ def any_permit(cabinet):
     permit.state[:] = machine.symbols("state", 0, len(s.STATES) - 1, 1)
     permit.timer[:] = [*machine.symbols("ticks", 0, s.TICKS_MAX, 2), machine.symbol("opened", 0, 1)]
     permit.waited[:] = machine.symbols("waited", permits.NOT_WAITING, s.TICKS_MAX, 2)
-    permit.relays[:] = [machine.symbol("tested", 0, len(permits.RELAY_TEST)), machine.symbol("ticks", 0, s.TICKS_MAX)]
-    permit.tried[:] = [machine.symbol("failed", 0, permits.FAILURES_MAX), machine.symbol("test", 0, s.TICKS_MAX)]
+    permit.relays[:] = [
+        machine.symbol("tested", 0, len(permits.RELAY_TEST)),
+        machine.symbol("ticks", 0, s.TICKS_MAX),
+    ]
+    permit.tried[:] = [
+        machine.symbol("failed", 0, permits.FAILURES_MAX),
+        machine.symbol("test", 0, s.TICKS_MAX),
+    ]
     for place in (s.CONTACTOR_SUPPLY_OK, s.PCS_ENABLE_OK, s.ARM_REQUEST, *kernel.contactors.out_at):
         out[place] = machine.symbol("out", 0, 1)
     machine.facts += [formula(claim) for _, claim in permit_invariants(kernel)]
@@ -451,7 +609,11 @@ def testing(permit):
     """The relays are under test: closing, and not every step of the test was read back."""
     from safety import permit as permits
     from safety import signals as s
-    return both(equal(permit.state[0], s.CLOSING), compare(operator.lt, permit.relays[0], len(permits.RELAY_TEST)))
+
+    return both(
+        equal(permit.state[0], s.CLOSING),
+        compare(operator.lt, permit.relays[0], len(permits.RELAY_TEST)),
+    )
 
 
 def permit_invariants(kernel):
@@ -459,26 +621,42 @@ def permit_invariants(kernel):
     from safety import contactors as c
     from safety import permit
     from safety import signals as s
+
     state, opened, out = kernel.permit.state[0], kernel.permit.timer[2], kernel.out
     under_test = testing(kernel.permit)
     supply, enable = equal(out[s.CONTACTOR_SUPPLY_OK], 1), equal(out[s.PCS_ENABLE_OK], 1)
     supplied = both(among(state, permit.LIVE), equal(opened, 0))
     closing_or_running = either(equal(state, s.CLOSING), equal(state, s.RUNNING))
-    found = [("supply only while live", implies(supply, supplied)),
-             ("and then always, but in the relay test", implies(both(supplied, inverse(under_test)), supply)),
-             ("no enable without supply, but in the relay test", implies(enable, either(supply, under_test))),
-             ("running is enabled", implies(both(equal(state, s.RUNNING), supply), enable)),
-             ("closing or running is not opened", implies(closing_or_running, equal(opened, 0))),
-             ("the relay test has not begun at rest", implies(among(state, permit.AT_REST),
-                                                              equal(kernel.permit.relays[0], 0))),
-             ("at most so many failed closings", at_most(kernel.permit.tried[0], permit.FAILURES_MAX))]
+    found = [
+        ("supply only while live", implies(supply, supplied)),
+        (
+            "and then always, but in the relay test",
+            implies(both(supplied, inverse(under_test)), supply),
+        ),
+        (
+            "no enable without supply, but in the relay test",
+            implies(enable, either(supply, under_test)),
+        ),
+        ("running is enabled", implies(both(equal(state, s.RUNNING), supply), enable)),
+        ("closing or running is not opened", implies(closing_or_running, equal(opened, 0))),
+        (
+            "the relay test has not begun at rest",
+            implies(among(state, permit.AT_REST), equal(kernel.permit.relays[0], 0)),
+        ),
+        ("at most so many failed closings", at_most(kernel.permit.tried[0], permit.FAILURES_MAX)),
+    ]
     for step, at in zip(kernel.contactors.step, kernel.contactors.out_at):
         told, closed = equal(out[at], 1), equal(step, c.CLOSED)
         going = both(supplied, inverse(under_test))
-        found += [("nothing is told to close in the relay test", implies(told, both(supply, going))),
-                  ("nothing has closed in the relay test", implies(under_test, equal(step, c.OPEN))),
-                  ("what has closed is told to", implies(both(closed, going), told)),
-                  ("what runs has closed", implies(equal(state, s.RUNNING), among(step, (c.CLOSED, c.FAULT))))]
+        found += [
+            ("nothing is told to close in the relay test", implies(told, both(supply, going))),
+            ("nothing has closed in the relay test", implies(under_test, equal(step, c.OPEN))),
+            ("what has closed is told to", implies(both(closed, going), told)),
+            (
+                "what runs has closed",
+                implies(equal(state, s.RUNNING), among(step, (c.CLOSED, c.FAULT))),
+            ),
+        ]
     return found
 
 
@@ -486,12 +664,15 @@ def breaking(cabinet):
     """Some rack carries, or did when it was heard last, more than its contactors may open."""
     from safety import parameters as p
     from safety import signals as s
+
     kernel, layout, machine = cabinet.kernel, cabinet.layout, cabinet.machine
     found = False
     for rack in range(layout.racks):
         limit = kernel.image[kernel.contactors.words_at[rack] + p.R_BREAK_CURRENT_MA]
         current = kernel.inp[layout.rack_input(rack, s.RACK_CURRENT_MA)]
-        below = compare(operator.lt, machine.compute(ast.Add, current, limit, "current beyond its limit"), 0)
+        below = compare(
+            operator.lt, machine.compute(ast.Add, current, limit, "current beyond its limit"), 0
+        )
         found = either(found, either(compare(operator.gt, current, limit), below))
     return found
 
@@ -500,11 +681,14 @@ def carrying(cabinet):
     """Some rack is known to carry 5 % of its rated current or more."""
     from safety import parameters as p
     from safety import signals as s
+
     kernel, layout, machine = cabinet.kernel, cabinet.layout, cabinet.machine
     found = False
     for rack in range(layout.racks):
         rated = kernel.image[kernel.contactors.words_at[rack] + p.R_RATED_CURRENT_MA]
-        times = machine.compute(ast.Mult, kernel.inp[layout.rack_input(rack, s.RACK_CURRENT_MA)], 20, "20 times")
+        times = machine.compute(
+            ast.Mult, kernel.inp[layout.rack_input(rack, s.RACK_CURRENT_MA)], 20, "20 times"
+        )
         back = machine.compute(ast.Add, times, rated, "and its rating")
         known = machine.call(kernel.features.ages.known, layout.rack_group(rack, s.G_BMS_PACK))
         found = either(found, both(truth(known), either(at_most(rated, times), at_most(back, 0))))
@@ -512,10 +696,13 @@ def carrying(cabinet):
 
 
 def permit_holds():
-    """Permit.update, one step from any state, any inputs, resets, run requests and ages, while a cause demands"""
+    """Permit.update, one step from any state, any inputs, resets, run requests and ages, while a
+    cause demands
+    """
     from safety import matrix as m
     from safety import permit as permits
     from safety import signals as s
+
     cabinet = Cabinet(units=2, racks=2)
     any_permit(cabinet)
     machine, kernel = cabinet.machine, cabinet.kernel
@@ -529,20 +716,49 @@ def permit_holds():
     off, dark = equal(out[s.CONTACTOR_SUPPLY_OK], 0), equal(out[s.PCS_ENABLE_OK], 0)
     demanded, ramped = either(at_most(m.DC_INHIBIT, dc), stops), at_most(m.PCS_RAMP, pcs)
     closing_or_running = among(state, (s.CLOSING, s.RUNNING))
-    claims = permit_invariants(kernel) + in_its_time(cabinet, dc, load) + [
-        ("a stop takes the enable in its step", implies(stops, dark)),
-        ("no supply is given while a cause demands", implies(both(demanded, equal(supply, 0)), off)),
-        ("no enable is given while a cause demands", implies(both(demanded, equal(enable, 0)), dark)),
-        ("no closing begins against a ramp", implies(both(among(before, (s.INHIBITED, s.READY)), ramped), off)),
-        ("an open demand trips", implies(opens, either(off, equal(state, s.TRIPPED)))),
-        ("above what its contactors may break, nothing under load opens before the fuse has had its time",
-         implies(both(both(load, equal(supply, 1)), inverse(tests)),
-                 either(inverse(off), at_most(permit.fuse_ticks, permit.waited[permits.W_FUSE])))),
-        ("in gas (row 12) nothing under load opens",
-         implies(both(both(equal(dc, m.DC_OPEN_ONLY_AT_ZERO), carried), both(equal(supply, 1), inverse(tests))),
-                 inverse(off))),
-        ("locked out, unasked or over the test's time, nothing closes or runs",
-         implies(unwanted(kernel), inverse(closing_or_running)))]
+    claims = (
+        permit_invariants(kernel)
+        + in_its_time(cabinet, dc, load)
+        + [
+            ("a stop takes the enable in its step", implies(stops, dark)),
+            (
+                "no supply is given while a cause demands",
+                implies(both(demanded, equal(supply, 0)), off),
+            ),
+            (
+                "no enable is given while a cause demands",
+                implies(both(demanded, equal(enable, 0)), dark),
+            ),
+            (
+                "no closing begins against a ramp",
+                implies(both(among(before, (s.INHIBITED, s.READY)), ramped), off),
+            ),
+            ("an open demand trips", implies(opens, either(off, equal(state, s.TRIPPED)))),
+            (
+                "above what its contactors may break, nothing under load opens before the fuse "
+                "has had "
+                "its time",
+                implies(
+                    both(both(load, equal(supply, 1)), inverse(tests)),
+                    either(inverse(off), at_most(permit.fuse_ticks, permit.waited[permits.W_FUSE])),
+                ),
+            ),
+            (
+                "in gas (row 12) nothing under load opens",
+                implies(
+                    both(
+                        both(equal(dc, m.DC_OPEN_ONLY_AT_ZERO), carried),
+                        both(equal(supply, 1), inverse(tests)),
+                    ),
+                    inverse(off),
+                ),
+            ),
+            (
+                "locked out, unasked or over the test's time, nothing closes or runs",
+                implies(unwanted(kernel), inverse(closing_or_running)),
+            ),
+        ]
+    )
     for unit in range(cabinet.layout.units):
         runs = equal(out[cabinet.layout.unit_output(unit, s.PCS_RUN_OK)], 1)
         claims.append(("a stop takes the run", implies(stops, inverse(runs))))
@@ -550,35 +766,57 @@ def permit_holds():
 
 
 def unwanted(kernel):
-    """Nobody asks for energy, somebody has locked it out, or the test mode has lasted for its time."""
+    """Nobody asks for energy, somebody has locked it out, or the test mode has lasted for its
+    time.
+    """
     from safety import signals as s
+
     inp, permit = kernel.inp, kernel.permit
-    over = both(equal(inp[s.TEST_REQUEST], 1), compare(operator.gt, permit.tried[1], permit.test_ticks))
+    over = both(
+        equal(inp[s.TEST_REQUEST], 1), compare(operator.gt, permit.tried[1], permit.test_ticks)
+    )
     return either(either(equal(inp[s.RUN_REQUEST], 0), equal(inp[s.LOCK_OUT_OK], 0)), over)
 
 
 def in_its_time(cabinet, dc, load):
-    """After a step: what is demanded has opened in its time, and in that of the fuse where the load is too high."""
+    """After a step: what is demanded has opened in its time, and in that of the fuse where the load
+    is too high.
+    """
     from safety import matrix as m
     from safety import permit as permits
     from safety import signals as s
+
     permit, out = cabinet.kernel.permit, cabinet.kernel.out
-    state, waited, open_ = permit.state[0], permit.waited[permits.W_DEMAND], equal(out[s.CONTACTOR_SUPPLY_OK], 0)
+    state, waited, open_ = (
+        permit.state[0],
+        permit.waited[permits.W_DEMAND],
+        equal(out[s.CONTACTOR_SUPPLY_OK], 0),
+    )
     breakable = either(inverse(load), at_most(permit.fuse_ticks, permit.waited[permits.W_FUSE]))
     tripped, claims = equal(state, s.TRIPPED), []
     zero = both(at_most(permit.zero_ticks, waited), at_most(permit.unknown_ticks, waited))
     for name, when, due in (
-            ("DC_OPEN", both(tripped, equal(dc, m.DC_OPEN)), at_most(permit.open_ticks, waited)),
-            ("DC_OPEN_AT_ZERO", both(tripped, equal(dc, m.DC_OPEN_AT_ZERO)), zero),
-            ("a controlled stop", equal(state, s.STOPPING), at_most(permit.stopping_ticks, permit.timer[0]))):
-        claims.append((f"{name} ends in its time", implies(both(when, both(due, breakable)), open_)))
+        ("DC_OPEN", both(tripped, equal(dc, m.DC_OPEN)), at_most(permit.open_ticks, waited)),
+        ("DC_OPEN_AT_ZERO", both(tripped, equal(dc, m.DC_OPEN_AT_ZERO)), zero),
+        (
+            "a controlled stop",
+            equal(state, s.STOPPING),
+            at_most(permit.stopping_ticks, permit.timer[0]),
+        ),
+    ):
+        claims.append(
+            (f"{name} ends in its time", implies(both(when, both(due, breakable)), open_))
+        )
     return claims
 
 
 def relays_are_tested():
-    """Permit.update: no rack is newly told to close before each permit relay fell alone and every step was read back"""
+    """Permit.update: no rack is newly told to close before each permit relay fell alone and every
+    step was read back
+    """
     from safety import matrix as m
     from safety import signals as s
+
     cabinet = Cabinet(units=1, racks=2)
     any_permit(cabinet)
     machine, kernel = cabinet.machine, cabinet.kernel
@@ -587,37 +825,63 @@ def relays_are_tested():
     was_closing = equal(before, s.CLOSING)
     was_tested = both(was_closing, inverse(testing(permit)))
     levels = out[s.PCS_ENABLE_OK], out[s.CONTACTOR_SUPPLY_OK]
-    machine.call(permit.update, cabinet.elapsed(), machine.symbol("pcs", 0, m.PCS_STOP),
-                 machine.symbol("dc", 0, m.DC_OPEN_ONLY_AT_ZERO))
+    machine.call(
+        permit.update,
+        cabinet.elapsed(),
+        machine.symbol("pcs", 0, m.PCS_STOP),
+        machine.symbol("dc", 0, m.DC_OPEN_ONLY_AT_ZERO),
+    )
     closing, running = equal(permit.state[0], s.CLOSING), equal(permit.state[0], s.RUNNING)
-    claims = [("a close command is new after the test only",
-               implies(both(equal(old, 0), equal(out[each], 1)), both(was_tested, closing)))
-              for old, each in zip(told, at)]
-    claims += [("running follows the test", implies(running, either(equal(before, s.RUNNING), was_tested))),
-               ("a closing begins with the first step",
-                implies(both(closing, inverse(was_closing)), equal(permit.relays[0], 0)))]
+    claims = [
+        (
+            "a close command is new after the test only",
+            implies(both(equal(old, 0), equal(out[each], 1)), both(was_tested, closing)),
+        )
+        for old, each in zip(told, at)
+    ]
+    claims += [
+        (
+            "running follows the test",
+            implies(running, either(equal(before, s.RUNNING), was_tested)),
+        ),
+        (
+            "a closing begins with the first step",
+            implies(both(closing, inverse(was_closing)), equal(permit.relays[0], 0)),
+        ),
+    ]
     return cabinet.conclude(claims + read_back(cabinet, both(closing, was_closing), step, levels))
 
 
 def read_back(cabinet, closing, before, levels):
-    """The relay test goes on by one step at a time, and by none that was not told and read back on known modules.
+    """The relay test goes on by one step at a time, and by none that was not told and read back on
+    known modules.
 
     closing: before and after the step; before, levels: step of the test and the two permits before.
     """
     from safety import permit as permits
     from safety import signals as s
+
     kernel, test = cabinet.kernel, permits.RELAY_TEST
     after, ages = kernel.permit.relays[0], kernel.features.ages
-    known = both(*[truth(cabinet.machine.call(ages.known, group)) for group in (s.G_IO_1, s.G_IO_2)])
+    known = both(
+        *[truth(cabinet.machine.call(ages.known, group)) for group in (s.G_IO_1, s.G_IO_2)]
+    )
     both_on = test.index((1, 1))
-    claims = [("each relay falls alone, after both were on", alone in test[both_on:]) for alone in ((0, 1), (1, 0))]
+    claims = [
+        ("each relay falls alone, after both were on", alone in test[both_on:])
+        for alone in ((0, 1), (1, 0))
+    ]
     for place, wanted in enumerate(test):
         right = known
-        for value, level in zip((*levels, kernel.inp[s.PERMIT_1_CLOSED], kernel.inp[s.PERMIT_2_CLOSED]), wanted * 2):
+        for value, level in zip(
+            (*levels, kernel.inp[s.PERMIT_1_CLOSED], kernel.inp[s.PERMIT_2_CLOSED]), wanted * 2
+        ):
             right = both(right, equal(value, level))
         here = both(closing, equal(before, place))
-        claims += [("no step is left out", implies(here, among(after, (place, place + 1)))),
-                   ("a step was read back", implies(both(here, equal(after, place + 1)), right))]
+        claims += [
+            ("no step is left out", implies(here, among(after, (place, place + 1)))),
+            ("a step was read back", implies(both(here, equal(after, place + 1)), right)),
+        ]
     return claims
 
 
@@ -625,6 +889,7 @@ def any_latches(cabinet):
     """Every flag and counter of the evaluator, what is known, and the tokens."""
     from safety import matrix as m
     from safety import signals as s
+
     kernel = cabinet.kernel
     evaluator = kernel.evaluator
     cabinet.any(evaluator.active, 0, 1)
@@ -638,9 +903,12 @@ def any_latches(cabinet):
 
 
 def no_reset_clears_what_stands():
-    """Latches.update with any request: what is active, or not clear for long enough, stays latched"""
+    """Latches.update with any request: what is active, or not clear for long enough, stays
+    latched
+    """
     from safety import matrix as m
     from safety import signals as s
+
     cabinet = Cabinet()
     evaluator = any_latches(cabinet)
     machine, latches, inp = cabinet.machine, cabinet.kernel.latches, cabinet.kernel.inp
@@ -652,14 +920,22 @@ def no_reset_clears_what_stands():
     turned = both(equal(known_key, 1), equal(inp[s.KEY_RUN_OK], 0))
     for index in range(evaluator.count):
         kept = implies(equal(before[index], 1), equal(evaluator.latched[index], 1))
-        fresh = either(equal(evaluator.active[index], 1),
-                       compare(operator.lt, evaluator.clear_count[index], latches.clear_ticks))
+        fresh = either(
+            equal(evaluator.active[index], 1),
+            compare(operator.lt, evaluator.clear_count[index], latches.clear_ticks),
+        )
         unknown = inverse(equal(evaluator.features.known[evaluator.watch[index][0]], m.KNOWN))
         level = m.STAGES[evaluator.stage[index]][m.S_LATCH]
-        claims += [("nothing is latched by a reset", at_most(evaluator.latched[index], before[index])),
-                   ("a cause that is not clear", implies(fresh, kept)),
-                   ("a cause that is not known", implies(unknown, kept)), ("no request", implies(equal(kind, 0), kept)),
-                   ("a key reset without the key", implies(both(equal(kind, m.KEY), inverse(turned)), kept))]
+        claims += [
+            ("nothing is latched by a reset", at_most(evaluator.latched[index], before[index])),
+            ("a cause that is not clear", implies(fresh, kept)),
+            ("a cause that is not known", implies(unknown, kept)),
+            ("no request", implies(equal(kind, 0), kept)),
+            (
+                "a key reset without the key",
+                implies(both(equal(kind, m.KEY), inverse(turned)), kept),
+            ),
+        ]
         if level != m.SELF:
             none = both(equal(elapsed, 0), at_most(left, 0))  # as time passes a token may come back
             claims.append(("no tokens", implies(both(equal(kind, m.REMOTE), none), kept)))
@@ -669,7 +945,9 @@ def no_reset_clears_what_stands():
 
 
 def evaluating_never_unlatches():
-    """Evaluator.update, any features, counters and news: a latch stays; what counts or stands keeps its block busy"""
+    """Evaluator.update, any features, counters and news: a latch stays; what counts or stands keeps
+    its block busy
+    """
     cabinet = Cabinet(units=1, racks=1)
     evaluator, features = any_latches(cabinet), cabinet.kernel.features
     cabinet.any(features.value, LOW + 1, HIGH)
@@ -678,7 +956,9 @@ def evaluating_never_unlatches():
     machine, before = cabinet.machine, list(evaluator.latched)
     machine.facts += [formula(each) for each in watched(evaluator)]
     machine.call(evaluator.update, cabinet.elapsed())
-    claims = [("a latch stays", at_most(was, latched)) for was, latched in zip(before, evaluator.latched)]
+    claims = [
+        ("a latch stays", at_most(was, latched)) for was, latched in zip(before, evaluator.latched)
+    ]
     return cabinet.conclude(claims + [("its block is busy", each) for each in watched(evaluator)])
 
 
@@ -686,15 +966,20 @@ def watched(evaluator):
     """Per instance: if it counts, is active or latched, its block is busy."""
     found = []
     for index in range(evaluator.count):
-        idle = both(equal(evaluator.set_count[index], 0), both(equal(evaluator.active[index], 0),
-                                                               equal(evaluator.latched[index], 0)))
+        idle = both(
+            equal(evaluator.set_count[index], 0),
+            both(equal(evaluator.active[index], 0), equal(evaluator.latched[index], 0)),
+        )
         found.append(either(idle, equal(evaluator.busy[evaluator.block[index]], 1)))
     return found
 
 
 def a_hint_only_narrows():
-    """Chain.finish: any request, caps, obligations; the set-point lies within the limits, and a limit more narrows"""
+    """Chain.finish: any request, caps, obligations; the set-point lies within the limits, and a
+    limit more narrows
+    """
     from controller.core import parameters, setpoint
+
     machine = Machine()
     image = [machine.symbol(row[0], row[2], row[3]) for row in parameters.CONTROL_PARAMETERS]
     chain, wide = machine.call(setpoint.Chain, image, TICK_MS), setpoint.WIDE_W
@@ -703,30 +988,55 @@ def a_hint_only_narrows():
     for bounds in (chain.caps, chain.limits):
         for _ in range(3):
             before = bounds.low_W, bounds.high_W
-            charge, discharge = machine.symbol("charge_W", -wide, wide), machine.symbol("discharge_W", -wide, wide)
-            machine.call(bounds.narrow, charge, machine.symbol("reason", 0, 200), discharge,
-                         machine.symbol("reason", 0, 200))
+            charge, discharge = (
+                machine.symbol("charge_W", -wide, wide),
+                machine.symbol("discharge_W", -wide, wide),
+            )
+            machine.call(
+                bounds.narrow,
+                charge,
+                machine.symbol("reason", 0, 200),
+                discharge,
+                machine.symbol("reason", 0, 200),
+            )
             pairs.append((before, (bounds.low_W, bounds.high_W)))
             lowest = machine.compute(ast.Sub, 0, bounds.low_W, "charging allowed")
-            claims += [("what is asked for holds", either(at_most(lowest, charge), at_most(lowest, 0))),
-                       ("what is asked for holds", either(at_most(bounds.high_W, discharge),
-                                                          at_most(bounds.high_W, 0)))]
+            claims += [
+                ("what is asked for holds", either(at_most(lowest, charge), at_most(lowest, 0))),
+                (
+                    "what is asked for holds",
+                    either(at_most(bounds.high_W, discharge), at_most(bounds.high_W, 0)),
+                ),
+            ]
     for (low, high), (low_after, high_after) in pairs:
-        claims += [("never wider", both(at_most(low, low_after), at_most(high_after, high))),
-                   ("holds 0", both(at_most(low_after, 0), at_most(0, high_after)))]
+        claims += [
+            ("never wider", both(at_most(low, low_after), at_most(high_after, high))),
+            ("holds 0", both(at_most(low_after, 0), at_most(0, high_after))),
+        ]
     for rank in range(len(setpoint.RANKS)):
         low, high = machine.symbol("low_W", -wide, wide), machine.symbol("high_W", -wide, wide)
         machine.facts.append(low.e <= high.e)
         machine.call(chain.obligations.set, rank, low, 1, high, 1)
     base, fast = machine.symbol("base_W", -wide, wide), machine.symbol("fast_W", -wide, wide)
     result = machine.call(chain.finish, base, 1, fast, 1, machine.symbol("elapsed", 0, 50))
-    claims += [("within the limits", both(at_most(chain.limits.low_W, result), at_most(result, chain.limits.high_W)))]
+    claims += [
+        (
+            "within the limits",
+            both(at_most(chain.limits.low_W, result), at_most(result, chain.limits.high_W)),
+        )
+    ]
     return _words(machine.refute(claims))
 
 
 def arrays(kernel):
-    """What a step may leave behind: every list on the kernel but the image, the inputs and their freshness."""
-    found, seen, waiting = [], {id(each) for each in (kernel.image, kernel.inp, kernel.fresh)}, [kernel]
+    """What a step may leave behind: every list on the kernel but the image, the inputs and their
+    freshness.
+    """
+    found, seen, waiting = (
+        [],
+        {id(each) for each in (kernel.image, kernel.inp, kernel.fresh)},
+        [kernel],
+    )
     while waiting:
         for value in vars(waiting.pop()).values():
             if id(value) in seen:
@@ -740,34 +1050,50 @@ def arrays(kernel):
 
 
 def clamps():
-    """What counters are held to: every number of safety/ whose name ends in _MAX and that is no place in an array; and
-    the last place of rings, which hold a number of seconds (..._S)."""
-    numbers = [(name, value) for module_name, module in sys.modules.items() if module_name.startswith("safety.")
-               for name, value in vars(module).items() if isinstance(value, int)]
+    """What counters are held to: every number of safety/ whose name ends in _MAX and that is no
+    place in an array; and the last place of rings, which hold a number of seconds (..._S).
+    """
+    numbers = [
+        (name, value)
+        for module_name, module in sys.modules.items()
+        if module_name.startswith("safety.")
+        for name, value in vars(module).items()
+        if isinstance(value, int)
+    ]
     found = {value for name, value in numbers if name.endswith("_MAX") and value >= CLAMP_MIN}
     found |= {value - 1 for name, value in numbers if name.endswith("_S")}
     return sorted({LOW, 0, SMALL, 1_000_000, HIGH} | found | {-each for each in found})
 
 
 def thresholds(layout, lengths):
-    """Where a range that grows may stop: clamps, the ends of all declared ranges, the last places of arrays."""
+    """Where a range that grows may stop: clamps, the ends of all declared ranges, the last places
+    of arrays.
+    """
     from safety import parameters as p
+
     stops = {*clamps(), 1, 2, 3, *(length - 1 for length in lengths)}
-    for low, high in input_ranges(layout) + [row[2:4] for table in (p.CABINET_PARAMETERS, p.UNIT_PARAMETERS,
-                                                                    p.RACK_PARAMETERS) for row in table]:
+    for low, high in input_ranges(layout) + [
+        row[2:4]
+        for table in (p.CABINET_PARAMETERS, p.UNIT_PARAMETERS, p.RACK_PARAMETERS)
+        for row in table
+    ]:
         stops |= {low, high}
     return sorted(each for each in stops if LOW <= each <= HIGH)
 
 
 class Range:
-    """The range of one number of the state; an end that has grown three times stops at clamps only."""
+    """The range of one number of the state; an end that has grown three times stops at clamps
+    only.
+    """
 
     def __init__(self, value):
         self.low, self.high = ends(value)
         self.times = [0, 0]
 
     def small(self, value):
-        """For a number that was small and whose interval is not: that it is small all the same, to be asked of Z3."""
+        """For a number that was small and whose interval is not: that it is small all the same, to
+        be asked of Z3.
+        """
         low, high = ends(value)
         if high <= SMALL or self.high > SMALL or low < 0:
             return None
@@ -779,10 +1105,14 @@ class Range:
         high = min(high, SMALL) if is_small else high
         if low < self.low:
             self.times[0] += 1
-            self.low = max(stop for stop in (fine if self.times[0] < 3 else coarse) if stop <= max(low, LOW))
+            self.low = max(
+                stop for stop in (fine if self.times[0] < 3 else coarse) if stop <= max(low, LOW)
+            )
         if high > self.high:
             self.times[1] += 1
-            self.high = min(stop for stop in (fine if self.times[1] < 3 else coarse) if stop >= min(high, HIGH))
+            self.high = min(
+                stop for stop in (fine if self.times[1] < 3 else coarse) if stop >= min(high, HIGH)
+            )
         return before != (self.low, self.high)
 
 
@@ -791,11 +1121,18 @@ def grow(machine, spans, values, fine, coarse):
     asked = [span.small(value) for span, value in zip(spans, values)]
     answers = iter(machine.always([each for each in asked if each is not None]))
     small = [each is not None and next(answers) for each in asked]
-    return any([span.grow(value, is_small, fine, coarse) for span, value, is_small in zip(spans, values, small)])
+    return any(
+        [
+            span.grow(value, is_small, fine, coarse)
+            for span, value, is_small in zip(spans, values, small)
+        ]
+    )
 
 
 def every_value_stays_small():
-    """Kernel.step: no intermediate and no stored value leaves +-2^30, no index its array; flags and counts all high"""
+    """Kernel.step: no intermediate and no stored value leaves +-2^30, no index its array; flags and
+    counts all high
+    """
     return _stays_small(1)
 
 
@@ -805,14 +1142,17 @@ def every_value_stays_small_bare():
 
 
 def _stays_small(end):
-    """Ranges of the state grow from the start until a step leaves them as they are; then every obligation is asked."""
+    """Ranges of the state grow from the start until a step leaves them as they are; then every
+    obligation is asked.
+    """
     cabinet = Cabinet(end=end)
     machine, kernel = cabinet.machine, cabinet.kernel
     built, facts = list(machine.obligations), list(machine.facts)
     state = arrays(kernel)
     fine, coarse = thresholds(cabinet.layout, map(len, state)), clamps()
     ranges = [[Range(each) for each in values] for values in state]
-    for values in (kernel.features.boot, kernel.evaluator.latched, kernel.evaluator.busy):  # what boot() may set
+    # what boot() may set
+    for values in (kernel.features.boot, kernel.evaluator.latched, kernel.evaluator.busy):
         place = next(place for place, each in enumerate(state) if each is values)
         for each in ranges[place]:
             each.low, each.high = 0, 1
@@ -826,11 +1166,23 @@ def _stays_small(end):
     return f"the ranges still grow after {ROUNDS_MAX} rounds"
 
 
-PROOFS = (scale_is_within, taper_is_within, a_limit_never_widens, what_is_published_is_within,
-          a_demand_never_widens_a_limit, a_weaker_rack_never_widens, a_share_never_widens,
-          a_fault_never_lowers_a_demand, permit_holds, relays_are_tested, no_reset_clears_what_stands,
-          evaluating_never_unlatches, a_hint_only_narrows, every_value_stays_small,
-          every_value_stays_small_bare)
+PROOFS = (
+    scale_is_within,
+    taper_is_within,
+    a_limit_never_widens,
+    what_is_published_is_within,
+    a_demand_never_widens_a_limit,
+    a_weaker_rack_never_widens,
+    a_share_never_widens,
+    a_fault_never_lowers_a_demand,
+    permit_holds,
+    relays_are_tested,
+    no_reset_clears_what_stands,
+    evaluating_never_unlatches,
+    a_hint_only_narrows,
+    every_value_stays_small,
+    every_value_stays_small_bare,
+)
 
 
 SLOW = (every_value_stays_small, every_value_stays_small_bare)  # minutes each; left out of --quick
@@ -846,8 +1198,13 @@ def work(name, fd):
 
 
 def run(workers, quick, wall_s_max=3600):
-    """Yield (proof, what it is about, None or why it is not held, seconds). The slow ones begin first."""
+    """Yield (proof, what it is about, None or why it is not held, seconds). The slow ones begin
+    first.
+    """
     chosen = [proof for proof in PROOFS if not quick or proof not in SLOW]
-    titles = {proof.__name__: proof.__doc__ for proof in sorted(chosen, key=lambda proof: proof not in SLOW)}
+    titles = {
+        proof.__name__: proof.__doc__
+        for proof in sorted(chosen, key=lambda proof: proof not in SLOW)
+    }
     for name, result in forks.run(list(titles), work, workers, wall_s_max):
         yield name, titles[name], result.get("error", result.get("why")), result["wall_s"]

@@ -1,4 +1,6 @@
-"""Which tests run which line, how long each test takes, and the line and branch coverage: one run under coverage."""
+"""Which tests run which line, how long each test takes, and the line and branch coverage: one run
+under coverage.
+"""
 
 import json
 import os
@@ -18,8 +20,13 @@ AT_IMPORT = "at import"
 def watcher(folder, name):
     """A Coverage over safety/ whose data goes to folder/name."""
     omit = [str(mutants.FOLDER / left_out) for left_out in mutants.ON_HARDWARE]
-    return coverage.Coverage(branch=True, source=[str(mutants.FOLDER)], omit=omit, config_file=False,
-                             data_file=str(folder / name))
+    return coverage.Coverage(
+        branch=True,
+        source=[str(mutants.FOLDER)],
+        omit=omit,
+        config_file=False,
+        data_file=str(folder / name),
+    )
 
 
 class Contexts:
@@ -31,7 +38,8 @@ class Contexts:
         self.tests_of, self.cpu_s = {}, 0.0
         self.percent = (0.0, 0.0)
         self.missing = []
-        self.alike = {}  # tests that were not measured, because nothing was missing any more, by their function
+        # tests that were not measured, because nothing was missing any more, by their function
+        self.alike = {}
 
     def importing(self, collect):
         """Run collect() (which imports safety) with its lines put under a context of their own."""
@@ -64,6 +72,7 @@ class Contexts:
             before, now[0] = now[0], name
             cover.switch_context(name)
             return before
+
         cover.start()
         users, state = suite.shared_starts(switch)
         durations_s, failed = {}, []
@@ -77,7 +86,11 @@ class Contexts:
             failed += [f"{item.nodeid}: {each.longreprtext}" for each in reports if each.failed]
         cover.stop()
         cover.save()
-        return {"durations_s": durations_s, "failed": failed, "users": {test: sorted(of) for test, of in users.items()}}
+        return {
+            "durations_s": durations_s,
+            "failed": failed,
+            "users": {test: sorted(of) for test, of in users.items()},
+        }
 
     def _combine(self):
         """Add what the children saved to what is known, and work out the percentages."""
@@ -89,11 +102,15 @@ class Contexts:
         cover.json_report(outfile=str(report), pretty_print=False)
         report = json.loads(report.read_text())
         totals = report["totals"]
-        self.percent = (percent(totals["covered_lines"], totals["num_statements"]),
-                        percent(totals["covered_branches"], totals["num_branches"]))
-        self.missing = [f"{name}: lines {found['missing_lines']} branches {found['missing_branches']}"
-                        for name, found in report["files"].items()
-                        if found["missing_lines"] or found["missing_branches"]]
+        self.percent = (
+            percent(totals["covered_lines"], totals["num_statements"]),
+            percent(totals["covered_branches"], totals["num_branches"]),
+        )
+        self.missing = [
+            f"{name}: lines {found['missing_lines']} branches {found['missing_branches']}"
+            for name, found in report["files"].items()
+            if found["missing_lines"] or found["missing_branches"]
+        ]
         self._lines(cover.get_data())
 
     def _lines(self, data):
@@ -119,7 +136,9 @@ class Contexts:
                 self.durations_s[name] = max(known.get(function, [1]))
 
     def tests(self, mutant):
-        """Node ids of the tests that run a line of the mutant, as far as known: measured ones and those like them."""
+        """Node ids of the tests that run a line of the mutant, as far as known: measured ones and
+        those like them.
+        """
         lines = self.tests_of.get(mutant.source.name, {})
         found = set().union(*(lines.get(line, set()) for line in mutant.lines))
         return found.union(*(self.alike.get(name.partition("[")[0], ()) for name in found))

@@ -1,4 +1,6 @@
-"""What a run leaves in build/prove for the next: contexts and results for the same tree, what was learned for any."""
+"""What a run leaves in build/prove for the next: contexts and results for the same tree, what was
+learned for any.
+"""
 
 import hashlib
 import os
@@ -8,7 +10,10 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "build" / "prove"
-FOLDERS, KINDS = ("safety", "tests", "controller", "drivers", "hil"), {".py", ".toml", ".dbc", ".md", ".cfg"}
+FOLDERS, KINDS = (
+    ("safety", "tests", "controller", "drivers", "hil"),
+    {".py", ".toml", ".dbc", ".md", ".cfg"},
+)
 
 
 def digest(root=ROOT):
@@ -16,15 +21,28 @@ def digest(root=ROOT):
     found = hashlib.sha256(sys.version.encode())
     for folder in FOLDERS:
         for path in sorted(each for each in (root / folder).rglob("*") if each.suffix in KINDS):
-            found.update(f"{path.relative_to(root)} {path.stat().st_size}\n".encode() + path.read_bytes())
+            found.update(
+                f"{path.relative_to(root)} {path.stat().st_size}\n".encode() + path.read_bytes()
+            )
     return found.hexdigest()
 
 
 def load(name, key, folder=FOLDER):
-    """What was saved under this name with this key; None if there is nothing, or it is torn or of another key."""
+    """What was saved under this name with this key; None if there is nothing, or it is torn or of
+    another key.
+    """
     try:
         found_key, found = pickle.loads((folder / f"{name}.pickle").read_bytes())
-    except (OSError, ValueError, TypeError, EOFError, AttributeError, ImportError, IndexError, pickle.PickleError):
+    except (
+        OSError,
+        ValueError,
+        TypeError,
+        EOFError,
+        AttributeError,
+        ImportError,
+        IndexError,
+        pickle.PickleError,
+    ):
         return None
     return found if found_key == key else None
 

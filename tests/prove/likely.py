@@ -1,7 +1,9 @@
-"""Which tests told mutants of which function in the last whole run; `likely.json` beside this file holds it.
+"""Which tests told mutants of which function in the last whole run; `likely.json` beside this file
+holds it.
 
-A run that has learned nothing yet tries these first, and one of a sample measures its coverage with them first. They
-only order: a test that is gone, or tells nothing any more, costs a little. A whole run writes build/prove/likely.json.
+A run that has learned nothing yet tries these first, and one of a sample measures its coverage with
+them first. They only order: a test that is gone, or tells nothing any more, costs a little. A whole
+run writes build/prove/likely.json.
 """
 
 import json
@@ -17,27 +19,48 @@ FILE = pathlib.Path(__file__).resolve().parent / "likely.json"
 def chosen(kills):
     """{"file function": {test: mutants it told}} of what was learned of each function or column.
 
-    A test that told only one of them is kept, too: nearly always it is the one that looks at what others do not.
+    A test that told only one of them is kept, too: nearly always it is the one that looks at what
+    others do not.
     """
-    return {" ".join(family): dict(told) for family, told in kills.items() if isinstance(family, tuple) and told}
+    return {
+        " ".join(family): dict(told)
+        for family, told in kills.items()
+        if isinstance(family, tuple) and told
+    }
 
 
 def covering(tests_of, durations_s, known):
-    """The cheapest test of each line that the tests in `known` do not run. tests_of: {file: {line: tests}}."""
+    """The cheapest test of each line that the tests in `known` do not run. tests_of: {file: {line:
+    tests}}.
+    """
     found, functions = set(), {name.partition("[")[0] for name in known}
     for lines in tests_of.values():
         for tests in lines.values():
             names = sorted(tests & durations_s.keys())
             if names and not any(name in known or name in found for name in names):
-                found.add(min(names, key=lambda name: (name.partition("[")[0] not in functions, durations_s[name])))
+                found.add(
+                    min(
+                        names,
+                        key=lambda name: (
+                            name.partition("[")[0] not in functions,
+                            durations_s[name],
+                        ),
+                    )
+                )
     return sorted(found)
 
 
 def hard(results, known):
-    """{mutant id: test} of those that took long to tell (results: {id: result}), and of those known before that the
-    same test still tells: with it at hand they no longer take long."""
-    return {name: result["by"] for name, result in results.items() if "::" in result["by"] and result["how"] == "killed"
-            and (result["cpu_s"] >= HARD_S or known.get(name) == result["by"])}
+    """{mutant id: test} of those that took long to tell (results: {id: result}), and of those known
+    before that the same test still tells: with it at hand they no longer take long.
+    """
+    return {
+        name: result["by"]
+        for name, result in results.items()
+        if "::" in result["by"]
+        and result["how"] == "killed"
+        and (result["cpu_s"] >= HARD_S or known.get(name) == result["by"])
+    }
 
 
 def text(found):

@@ -1,8 +1,10 @@
-"""Mutants of safety/: every small change of its code and of its table data, found by walking the syntax trees.
+"""Mutants of safety/: every small change of its code and of its table data, found by walking the
+syntax trees.
 
-A mutant changes one node. Code mutants live in a function; table mutants in a statement of a module: a number, a named
-constant, a row, or a string that is one of a few (a unit, a direction). Left alone: docstrings, what is raised, and
-strings that only people read (names, descriptions). The id of a mutant holds no line number.
+A mutant changes one node. Code mutants live in a function; table mutants in a statement of a
+module: a number, a named constant, a row, or a string that is one of a few (a unit, a direction).
+Left alone: docstrings, what is raised, and strings that only people read (names, descriptions). The
+id of a mutant holds no line number.
 """
 
 import ast
@@ -15,24 +17,41 @@ import operators
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "safety"
 # Neither covered nor mutated: name -> why.
-ON_HARDWARE = {f"mcu/{name}": f"runs on {where} only" for name, where in (
-    ("board_machine.py", "a microcontroller with MicroPython's machine"), ("board_pico.py", "a Raspberry Pi Pico"),
-    ("board_stm32.py", "an STM32"), ("board_qemu.py", "the emulated board"), ("main.py", "a board"))}
+ON_HARDWARE = {
+    f"mcu/{name}": f"runs on {where} only"
+    for name, where in (
+        ("board_machine.py", "a microcontroller with MicroPython's machine"),
+        ("board_pico.py", "a Raspberry Pi Pico"),
+        ("board_stm32.py", "an STM32"),
+        ("board_qemu.py", "the emulated board"),
+        ("main.py", "a board"),
+    )
+}
 
 
 class Mutant:
-    """One change: `old` is replaced by `new` (an expression, or a list of statements) in the tree of its module."""
+    """One change: `old` is replaced by `new` (an expression, or a list of statements) in the tree
+    of its module.
+    """
 
     def __init__(self, source, where, operator, spot, new):
         """where: qualified name of the function or of the cell; spot: Spot of the node."""
-        self.source, self.where, self.operator, self.spot, self.new = source, where, operator, spot, new
+        self.source, self.where, self.operator, self.spot, self.new = (
+            source,
+            where,
+            operator,
+            spot,
+            new,
+        )
         self.text = ast.unparse(spot.node)
         self.ordinal = 0
         self.fresh = True  # False: the code of the function can be swapped in a running process
 
     @property
     def id(self):
-        """Stable against moved lines: where, operator, source text, which one of several that are alike."""
+        """Stable against moved lines: where, operator, source text, which one of several that are
+        alike.
+        """
         return f"{self.source.name}.{self.where} | {self.operator} | {self.text} | {self.ordinal}"
 
     @property
@@ -45,20 +64,32 @@ class Mutant:
     @property
     def family(self):
         """What tests are learned by: function or column, file, all."""
-        return (self.source.name, re.sub(r"\[[^]]*\]", "[]", self.where, count=1)), self.source.name, ""
+        return (
+            (self.source.name, re.sub(r"\[[^]]*\]", "[]", self.where, count=1)),
+            self.source.name,
+            "",
+        )
 
     def known_as(self, test):
-        """A test's name in what is learned: for tables without its parameters, which differ from row to row."""
+        """A test's name in what is learned: for tables without its parameters, which differ from
+        row to row.
+        """
         return test if self.spot.function else test.partition("[")[0]
 
     def concerns(self, test):
-        """A factor: higher for a test that is named after the file, row or the number that the mutant is in."""
+        """A factor: higher for a test that is named after the file, row or the number that the
+        mutant is in.
+        """
         words = re.findall(r"[A-Z][A-Z_]+", self.where) + re.findall(r"\[([^]]*)\]", self.where)[:1]
         named = self.spot.function is None and set(words) & set(re.split(r"[][.-]", test)[1:])
-        return (50 if named else 1) * (10 if f"/test_{self.source.name.replace('.', '_')}.py" in test else 1)
+        return (50 if named else 1) * (
+            10 if f"/test_{self.source.name.replace('.', '_')}.py" in test else 1
+        )
 
     def compiled(self):
-        """Code object of the function (code) or of the module (tables). SyntaxError if the change is no Python."""
+        """Code object of the function (code) or of the module (tables). SyntaxError if the change
+        is no Python.
+        """
         with self.spot.replaced(self.new):
             if self.spot.function is None or self.fresh:
                 return compile(self.source.tree, str(self.source.path), "exec")
@@ -90,7 +121,9 @@ def function_code(function, path):
 
 
 class Spot:
-    """Where a node hangs: its parent's field and place, the statement and function it belongs to."""
+    """Where a node hangs: its parent's field and place, the statement and function it belongs
+    to.
+    """
 
     def __init__(self, node, parent, field, place, statement, function):
         self.node, self.parent, self.field, self.place = node, parent, field, place
@@ -112,13 +145,17 @@ class _Replaced:
         else:
             before = getattr(parent, field)
             self.kept = list(before)
-            before[place:place + 1] = nodes
+            before[place : place + 1] = nodes
 
     def __enter__(self):
         removed = self.new is None
         nodes = [] if removed else [self.new]
-        if removed and self.spot.parent is not None and len(getattr(self.spot.parent, self.spot.field)) == 1 \
-                and isinstance(self.spot.node, ast.stmt):
+        if (
+            removed
+            and self.spot.parent is not None
+            and len(getattr(self.spot.parent, self.spot.field)) == 1
+            and isinstance(self.spot.node, ast.stmt)
+        ):
             nodes = [ast.Pass()]
         for node in nodes:
             ast.copy_location(node, self.spot.node)
@@ -141,7 +178,6 @@ class Source:
         self.text = path.read_text(encoding="utf-8")
         self.tree = ast.parse(self.text)
 
-
     @property
     def module(self):
         """Name to import it by."""
@@ -157,8 +193,11 @@ def name_of(path):
 
 def sources(folder=FOLDER):
     """Every file of the folder and below that runs here, sorted by name."""
-    return [Source(path) for path in sorted(folder.rglob("*.py"))
-            if path.relative_to(folder).as_posix() not in ON_HARDWARE]
+    return [
+        Source(path)
+        for path in sorted(folder.rglob("*.py"))
+        if path.relative_to(folder).as_posix() not in ON_HARDWARE
+    ]
 
 
 def without_docstring(body):
@@ -180,7 +219,9 @@ def functions(tree):
 
 
 def spots(parent, statement, function):
-    """Spots of everything below `parent`, outermost first; nothing inside a raise or a docstring."""
+    """Spots of everything below `parent`, outermost first; nothing inside a raise or a
+    docstring.
+    """
     for field, value in ast.iter_fields(parent):
         many = isinstance(value, list)
         for place, node in enumerate(value if many else [value]):
@@ -194,22 +235,38 @@ def spots(parent, statement, function):
 
 
 def is_the_same(new, old, namespace):
-    """True for `return NAME` to `return 0`, and for `a + NAME` to `a - NAME`, where the module's NAME is 0."""
-    if isinstance(new, ast.BinOp) and isinstance(new.op, (ast.Add, ast.Sub)) and isinstance(old, ast.BinOp):
-        return new.right is old.right and isinstance(old.op, (ast.Add, ast.Sub)) and _value(old.right, namespace) == 0
+    """True for `return NAME` to `return 0`, and for `a + NAME` to `a - NAME`, where the module's
+    NAME is 0.
+    """
+    if (
+        isinstance(new, ast.BinOp)
+        and isinstance(new.op, (ast.Add, ast.Sub))
+        and isinstance(old, ast.BinOp)
+    ):
+        return (
+            new.right is old.right
+            and isinstance(old.op, (ast.Add, ast.Sub))
+            and _value(old.right, namespace) == 0
+        )
     return isinstance(new, ast.Return) and _value(old.value, namespace) == new.value.value
 
 
 def _value(node, namespace):
     """What a name stands for, None for anything but a name of the module."""
-    return operators.value_of(node, namespace) if isinstance(node, (ast.Name, ast.Attribute)) else None
+    return (
+        operators.value_of(node, namespace) if isinstance(node, (ast.Name, ast.Attribute)) else None
+    )
 
 
 def in_code(source, namespace):
     """Mutants of the functions of a file; the definition's own line (defaults) belongs to them."""
     for name, function in functions(source.tree):
         for spot in spots(function, function, function):
-            if isinstance(spot.node, ast.arguments) or spot.field in ("returns", "annotation", "decorator_list"):
+            if isinstance(spot.node, ast.arguments) or spot.field in (
+                "returns",
+                "annotation",
+                "decorator_list",
+            ):
                 continue
             for operator, new in operators.of(spot):
                 if is_the_same(new, spot.node, namespace):
@@ -224,9 +281,13 @@ def in_tables(source, namespace):
     for statement in without_docstring(source.tree.body):
         if isinstance(statement, (ast.FunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)):
             continue
-        name = ast.unparse(statement.targets[0]) if isinstance(statement, ast.Assign) else "statement"
+        name = (
+            ast.unparse(statement.targets[0]) if isinstance(statement, ast.Assign) else "statement"
+        )
         columns = operators.Columns(getattr(statement, "value", None), namespace)
-        targets = {id(node) for target in getattr(statement, "targets", ()) for node in ast.walk(target)}
+        targets = {
+            id(node) for target in getattr(statement, "targets", ()) for node in ast.walk(target)
+        }
         for spot in spots(statement, statement, None):
             if id(spot.node) in targets:
                 continue
@@ -235,7 +296,9 @@ def in_tables(source, namespace):
 
 
 def generated(source, namespace):
-    """All mutants of a file that are not the same code as the file or as one before; ids are made different."""
+    """All mutants of a file that are not the same code as the file or as one before; ids are made
+    different.
+    """
     seen = {None: set()}
     count = Counter()
     for kind in (in_code(source, namespace), in_tables(source, namespace)):
@@ -256,6 +319,8 @@ def generated(source, namespace):
 
 def signature(code):
     """What a code object does, without its line numbers."""
-    consts = tuple(signature(each) if hasattr(each, "co_code") else (type(each).__name__, repr(each))
-                   for each in code.co_consts)
+    consts = tuple(
+        signature(each) if hasattr(each, "co_code") else (type(each).__name__, repr(each))
+        for each in code.co_consts
+    )
     return hash((code.co_code, consts, code.co_names, code.co_varnames, code.co_exceptiontable))

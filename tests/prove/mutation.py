@@ -1,9 +1,10 @@
 """Every mutant against the tests that could tell it: which one kills it, and what is left.
 
-Two ways in. Swapped: tests/safety is collected once; a child gets the mutant by replacing the code of one function and
-runs the tests that run its lines. Fresh: data and code that runs at import need new modules, so a child imports the
-mutated safety/ first and collects the test files one by one. A kill is a test that fails, an import of the mutated
-module that raises, or a test that takes 30 times its time; everything else that goes wrong is an error.
+Two ways in. Swapped: tests/safety is collected once; a child gets the mutant by replacing the code
+of one function and runs the tests that run its lines. Fresh: data and code that runs at import need
+new modules, so a child imports the mutated safety/ first and collects the test files one by one. A
+kill is a test that fails, an import of the mutated module that raises, or a test that takes 30
+times its time; everything else that goes wrong is an error.
 """
 
 import importlib
@@ -22,34 +23,52 @@ from hil import forks
 KILLED, SURVIVED, TIMEOUT, ERROR = "killed", "survived", "timeout", "error"
 IMPORT = "import of safety"
 START_S = 0.002  # what a test costs beside its own time
-LIKELY_S = 2  # CPU time of the likeliest tests, which every mutant is tried with; the rest only when these are done
-ROUNDS = ((0, 12), (12, 120), (120, None))  # the likeliest tests of all files first, so that few files are collected
+# CPU time of the likeliest tests, which every mutant is tried with; the rest only when these are
+# done
+LIKELY_S = 2
+# the likeliest tests of all files first, so that few files are collected
+ROUNDS = ((0, 12), (12, 120), (120, None))
 
 
 class Learned:
     """Which tests killed what before: the likeliest and cheapest come first."""
 
     def __init__(self, durations_s, kills=None, tries=None, hard=None):
-        """durations_s: of each test; kills, tries: what was learned before, by family and test; hard: the test that
-        told a mutant, of those that few tests tell."""
+        """durations_s: of each test; kills, tries: what was learned before, by family and test;
+        hard: the test that told a mutant, of those that few tests tell.
+        """
         self.durations_s, self.hard = durations_s, hard or {}
         self.kills, self.tries = kills or {}, tries or {}
 
     def order(self, mutant, names):
-        """The names of tests, best first; for a table, tests that are named after the row before others."""
-        weighed = [(self.kills.setdefault(key, Counter()), self.tries.setdefault(key, Counter()), weight, doubt)
-                   for key, weight, doubt in zip(mutant.family, (8, 2, 1), (2, 4, 8))]
+        """The names of tests, best first; for a table, tests that are named after the row before
+        others.
+        """
+        weighed = [
+            (
+                self.kills.setdefault(key, Counter()),
+                self.tries.setdefault(key, Counter()),
+                weight,
+                doubt,
+            )
+            for key, weight, doubt in zip(mutant.family, (8, 2, 1), (2, 4, 8))
+        ]
 
         def worth(name):
             known = mutant.known_as(name)
-            chance = sum(weight * (kills[known] + 0.05) / (tries[known] + doubt)
-                         for kills, tries, weight, doubt in weighed)
+            chance = sum(
+                weight * (kills[known] + 0.05) / (tries[known] + doubt)
+                for kills, tries, weight, doubt in weighed
+            )
             return mutant.concerns(name) * chance / (self.durations_s.get(name, 0.01) + START_S)
+
         told_by = self.hard.get(mutant.id)
         return sorted(sorted(names), key=lambda name: (name == told_by, worth(name)), reverse=True)
 
     def killers(self, mutant):
-        """Tests that told another mutant of the same function: not all that run its lines are known."""
+        """Tests that told another mutant of the same function: not all that run its lines are
+        known.
+        """
         return set(self.kills.get(mutant.family[0], ()))
 
     def within(self, names, cpu_s):
@@ -69,11 +88,14 @@ class Learned:
 
 
 def read_mutated(mutant):
-    """From now on whoever reads the mutated file gets the mutated text (a test may compile the source itself)."""
+    """From now on whoever reads the mutated file gets the mutated text (a test may compile the
+    source itself).
+    """
     text, original = mutant.module_text(), pathlib.Path.read_text
 
     def read_text(path, *args, **kwargs):
         return text if path == mutant.source.path else original(path, *args, **kwargs)
+
     pathlib.Path.read_text = read_text
 
 
@@ -89,10 +111,11 @@ def swap(mutant):
 
 
 class Queue:
-    """Jobs of a run: every mutant with its likeliest tests; those that live on come again with all others.
+    """Jobs of a run: every mutant with its likeliest tests; those that live on come again with all
+    others.
 
-    listed: ids of mutants that are known to survive, and so do not come again: to count one as a survivor that a later
-    test would have told claims too little, never too much.
+    listed: ids of mutants that are known to survive, and so do not come again: to count one as a
+    survivor that a later test would have told claims too little, never too much.
     """
 
     def __init__(self, runner, learned, chosen, listed=()):
@@ -100,17 +123,21 @@ class Queue:
         self.left, self.spent_s = [], Counter()
 
     def jobs(self):
-        """(mutant, its tests in order, True if there are no more), ordered when a worker is free."""
+        """(mutant, its tests in order, True if there are no more), ordered when a worker is
+        free.
+        """
         for mutant in self.chosen:
             names = self.learned.order(mutant, self.runner.tests(mutant))
-            first = names[:self.learned.within(names, LIKELY_S)]
+            first = names[: self.learned.within(names, LIKELY_S)]
             rest = len(first) < len(names) or self.runner.contexts.others(names)
             yield mutant, first, mutant.id in self.listed or not rest
 
     def take(self, mutant, names, is_last, result):
-        """A result of this job: learned from; True if it is the mutant's last, with the CPU time of all its jobs."""
+        """A result of this job: learned from; True if it is the mutant's last, with the CPU time of
+        all its jobs.
+        """
         killer = result["by"] if result["how"] == KILLED and "::" in result["by"] else ""
-        self.learned.add(mutant, names[:result["tried"]], killer)
+        self.learned.add(mutant, names[: result["tried"]], killer)
         self.spent_s[mutant.id] += result["cpu_s"]
         result["cpu_s"] = self.spent_s[mutant.id]
         ended = is_last or result["how"] != SURVIVED
@@ -135,7 +162,11 @@ class Swapped:
 
     def tests(self, mutant):
         """Names of the tests that may tell a mutant."""
-        return [name for name in self.contexts.tests(mutant) | self.learned.killers(mutant) if name in self.items]
+        return [
+            name
+            for name in self.contexts.tests(mutant) | self.learned.killers(mutant)
+            if name in self.items
+        ]
 
     def work(self, job, fd):
         """In the child."""
@@ -143,11 +174,14 @@ class Swapped:
 
         def over(name):
             forks.say(fd, {"how": TIMEOUT, "by": name, "tried": 0})
+
         clock = suite.Clock(over)
         if mutant is not None:
             read_mutated(mutant)
             swap(mutant)
-        place, report = suite.first_failure([self.items[name] for name in names], clock, self.contexts.durations_s)
+        place, report = suite.first_failure(
+            [self.items[name] for name in names], clock, self.contexts.durations_s
+        )
         return outcome(names, place, report)
 
 
@@ -156,7 +190,12 @@ def outcome(names, place, report, before=0):
     if report is None:
         return {"how": SURVIVED, "by": "", "tried": before + len(names)}
     text = report.longreprtext.strip().splitlines()
-    return {"how": KILLED, "by": names[place], "tried": before + place + 1, "why": text[-1][:200] if text else ""}
+    return {
+        "how": KILLED,
+        "by": names[place],
+        "tried": before + place + 1,
+        "why": text[-1][:200] if text else "",
+    }
 
 
 class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
@@ -179,18 +218,25 @@ class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
 
 class Fresh:
-    """Mutants that need new modules, in a process that has imported neither safety/ nor the tests."""
+    """Mutants that need new modules, in a process that has imported neither safety/ nor the
+    tests.
+    """
 
     def __init__(self, session, contexts, learned):
         if any(name.split(".")[0] == "safety" for name in sys.modules):
             raise RuntimeError("safety is imported already")
         self.session, self.contexts, self.learned = session, contexts, learned
-        self.modules = [source.module for source in mutants.sources()]  # once: to parse them takes 0.1 s
+        # once: to parse them takes 0.1 s
+        self.modules = [source.module for source in mutants.sources()]
 
     def tests(self, mutant):
         """Names of the tests that may tell a mutant. Data may concern every test."""
         every = self.contexts.durations_s
-        known = self.contexts.tests(mutant) | self.learned.killers(mutant) if mutant.spot.function else ()
+        known = (
+            self.contexts.tests(mutant) | self.learned.killers(mutant)
+            if mutant.spot.function
+            else ()
+        )
         return [name for name in known if name in every] or list(every)
 
     def work(self, job, fd):
@@ -199,6 +245,7 @@ class Fresh:
 
         def over(name):
             forks.say(fd, {"how": TIMEOUT, "by": name, "tried": 0})
+
         clock = suite.Clock(over)
         if mutant is not None:
             read_mutated(mutant)
@@ -237,11 +284,21 @@ class Fresh:
         return {item.nodeid: item for item in self.session.items}, failures[0] if failures else ""
 
     def _import(self, finder):
-        """Why the mutated kernel cannot be imported, "" if it can. Only what safety/ itself raises counts."""
+        """Why the mutated kernel cannot be imported, "" if it can. Only what safety/ itself raises
+        counts.
+        """
         try:
             for module in self.modules:
                 importlib.import_module(module)
-        except (ArithmeticError, AttributeError, LookupError, NameError, TypeError, ValueError, OverflowError) as error:
+        except (
+            ArithmeticError,
+            AttributeError,
+            LookupError,
+            NameError,
+            TypeError,
+            ValueError,
+            OverflowError,
+        ) as error:
             frames = traceback.extract_tb(error.__traceback__)
             if finder.loaded and pathlib.Path(frames[-1].filename).is_relative_to(mutants.FOLDER):
                 return f"{type(error).__name__}: {error}"[:200]
@@ -252,7 +309,9 @@ class Fresh:
 
 
 class _Collected:
-    """Sees whether a test file could be imported; what the import raised is a failure of that file."""
+    """Sees whether a test file could be imported; what the import raised is a failure of that
+    file.
+    """
 
     def __init__(self, failures):
         self.failures = failures

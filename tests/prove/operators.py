@@ -1,21 +1,64 @@
-"""What a mutant may change: each function yields (name of the operator, new node) for one spot of a tree."""
+"""What a mutant may change: each function yields (name of the operator, new node) for one spot of a
+tree.
+"""
 
 import ast
 
-# The boundary only: that a condition is told from its opposite is seen by condition to True and to False.
-COMPARED = {ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
-            ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.In: ast.NotIn, ast.NotIn: ast.In}
+# The boundary only: that a condition is told from its opposite is seen by condition to True and to
+# False.
+COMPARED = {
+    ast.Lt: ast.LtE,
+    ast.LtE: ast.Lt,
+    ast.Gt: ast.GtE,
+    ast.GtE: ast.Gt,
+    ast.Eq: ast.NotEq,
+    ast.NotEq: ast.Eq,
+    ast.Is: ast.IsNot,
+    ast.IsNot: ast.Is,
+    ast.In: ast.NotIn,
+    ast.NotIn: ast.In,
+}
 ORDERED = (ast.Lt, ast.LtE, ast.Gt, ast.GtE)
-COMPUTED = {ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Add, ast.FloorDiv: ast.Mult, ast.Mod: ast.FloorDiv,
-            ast.LShift: ast.RShift, ast.RShift: ast.LShift, ast.BitAnd: ast.BitOr, ast.BitOr: ast.BitAnd,
-            ast.BitXor: ast.BitOr}
+COMPUTED = {
+    ast.Add: ast.Sub,
+    ast.Sub: ast.Add,
+    ast.Mult: ast.Add,
+    ast.FloorDiv: ast.Mult,
+    ast.Mod: ast.FloorDiv,
+    ast.LShift: ast.RShift,
+    ast.RShift: ast.LShift,
+    ast.BitAnd: ast.BitOr,
+    ast.BitOr: ast.BitAnd,
+    ast.BitXor: ast.BitOr,
+}
 
 
 def symbol(operator):
     """The operator as it is written."""
-    names = {"Lt": "<", "LtE": "<=", "Gt": ">", "GtE": ">=", "Eq": "==", "NotEq": "!=", "Add": "+", "Sub": "-",
-             "Mult": "*", "FloorDiv": "//", "Mod": "%", "LShift": "<<", "RShift": ">>", "BitAnd": "&", "BitOr": "|",
-             "BitXor": "^", "And": "and", "Or": "or", "Is": "is", "IsNot": "is not", "In": "in", "NotIn": "not in"}
+    names = {
+        "Lt": "<",
+        "LtE": "<=",
+        "Gt": ">",
+        "GtE": ">=",
+        "Eq": "==",
+        "NotEq": "!=",
+        "Add": "+",
+        "Sub": "-",
+        "Mult": "*",
+        "FloorDiv": "//",
+        "Mod": "%",
+        "LShift": "<<",
+        "RShift": ">>",
+        "BitAnd": "&",
+        "BitOr": "|",
+        "BitXor": "^",
+        "And": "and",
+        "Or": "or",
+        "Is": "is",
+        "IsNot": "is not",
+        "In": "in",
+        "NotIn": "not in",
+    }
     return names[type(operator).__name__]
 
 
@@ -56,8 +99,11 @@ def _compare(spot):
     for place, operator in enumerate(node.ops if not _takes_the_larger(spot) else ()):
         if type(operator) in ORDERED or not _is_condition(spot):
             other = COMPARED[type(operator)]()
-            ops = [*node.ops[:place], other, *node.ops[place + 1:]]
-            yield f"{symbol(operator)} to {symbol(other)}", ast.Compare(node.left, ops, node.comparators)
+            ops = [*node.ops[:place], other, *node.ops[place + 1 :]]
+            yield (
+                (f"{symbol(operator)} to {symbol(other)}"),
+                ast.Compare(node.left, ops, node.comparators),
+            )
 
 
 def _takes_the_larger(spot):
@@ -66,13 +112,17 @@ def _takes_the_larger(spot):
     if len(body) != 1 or not isinstance(body[0], ast.Assign) or len(spot.node.ops) != 1:
         return False
     sides = {ast.unparse(spot.node.left), ast.unparse(spot.node.comparators[0])}
-    return not spot.parent.orelse and sides == {ast.unparse(body[0].targets[0]), ast.unparse(body[0].value)}
+    return not spot.parent.orelse and sides == {
+        ast.unparse(body[0].targets[0]),
+        ast.unparse(body[0].value),
+    }
 
 
 def _binary(spot):
     node = spot.node
     other = COMPUTED.get(type(node.op))
-    if other and not (isinstance(spot.parent, ast.Subscript) and spot.field == "slice"):  # an index is moved by 1
+    # an index is moved by 1
+    if other and not (isinstance(spot.parent, ast.Subscript) and spot.field == "slice"):
         yield f"{symbol(node.op)} to {symbol(other())}", ast.BinOp(node.left, other(), node.right)
 
 
@@ -91,8 +141,11 @@ def _constant(spot):
     value = spot.node.value
     if type(value) is bool:
         yield f"{value} to {not value}", ast.Constant(not value)
-    elif type(value) is int and not (isinstance(spot.parent, ast.UnaryOp) and isinstance(spot.parent.op, ast.USub)):
-        other = value - 1 if spot.field == "slice" and value > 0 else beside(value)  # one higher ends by itself
+    elif type(value) is int and not (
+        isinstance(spot.parent, ast.UnaryOp) and isinstance(spot.parent.op, ast.USub)
+    ):
+        # one higher ends by itself
+        other = value - 1 if spot.field == "slice" and value > 0 else beside(value)
         yield f"{value} to {other}", constant(other)
 
 
@@ -100,7 +153,7 @@ def _boolean(spot):
     """Each operand left out; what tells these apart tells `and` from `or` too."""
     node = spot.node
     for place in range(len(node.values)):
-        left = [*node.values[:place], *node.values[place + 1:]]
+        left = [*node.values[:place], *node.values[place + 1 :]]
         yield f"operand {place} dropped", ast.BoolOp(node.op, left) if len(left) > 1 else left[0]
 
 
@@ -128,15 +181,22 @@ def _call(spot):
 def _alone(spot):
     """All that an if without an else does: its condition to False says the same."""
     parent = spot.parent
-    return isinstance(parent, ast.If) and spot.field == "body" and len(parent.body) == 1 and not parent.orelse
+    return (
+        isinstance(parent, ast.If)
+        and spot.field == "body"
+        and len(parent.body) == 1
+        and not parent.orelse
+    )
 
 
 def _assign(spot):
     if _alone(spot):
         return
-    if not all(isinstance(each, ast.Name) for each in spot.node.targets):
-        yield "statement deleted", None
-    elif len(spot.node.targets) == 1 and _assigned_twice(spot):
+    if (
+        not all(isinstance(each, ast.Name) for each in spot.node.targets)
+        or len(spot.node.targets) == 1
+        and _assigned_twice(spot)
+    ):
         yield "statement deleted", None
 
 
@@ -144,13 +204,18 @@ def _assigned_twice(spot):
     """A name that has only this assignment would be a NameError without it: no need to try."""
     name = spot.node.targets[0].id
     arguments = [each.arg for each in spot.function.args.args]
-    stored = [node.id for node in ast.walk(spot.function) if isinstance(node, ast.Name)
-              and isinstance(node.ctx, ast.Store)]
+    stored = [
+        node.id
+        for node in ast.walk(spot.function)
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+    ]
     return (stored + arguments).count(name) > 1
 
 
 def _statement(spot):
-    if not _alone(spot) and (not isinstance(spot.node, ast.Expr) or isinstance(spot.node.value, ast.Call)):
+    if not _alone(spot) and (
+        not isinstance(spot.node, ast.Expr) or isinstance(spot.node.value, ast.Call)
+    ):
         yield "statement deleted", None
 
 
@@ -171,9 +236,21 @@ def _if(spot):
         yield "else deleted", ast.If(spot.node.test, spot.node.body, [])
 
 
-HANDLERS = {ast.Compare: _compare, ast.BinOp: _binary, ast.AugAssign: _augmented, ast.Constant: _constant,
-            ast.BoolOp: _boolean, ast.UnaryOp: _unary, ast.Call: _call, ast.Assign: _assign, ast.Expr: _statement,
-            ast.Continue: _statement, ast.Break: _statement, ast.Return: _return, ast.If: _if}
+HANDLERS = {
+    ast.Compare: _compare,
+    ast.BinOp: _binary,
+    ast.AugAssign: _augmented,
+    ast.Constant: _constant,
+    ast.BoolOp: _boolean,
+    ast.UnaryOp: _unary,
+    ast.Call: _call,
+    ast.Assign: _assign,
+    ast.Expr: _statement,
+    ast.Continue: _statement,
+    ast.Break: _statement,
+    ast.Return: _return,
+    ast.If: _if,
+}
 
 
 def _is_condition(spot):
@@ -192,7 +269,9 @@ def _condition(spot):
 
 
 def _index(spot):
-    """An index one lower, and a slice shorter by one: one higher or longer mostly ends in an IndexError by itself."""
+    """An index one lower, and a slice shorter by one: one higher or longer mostly ends in an
+    IndexError by itself.
+    """
     if is_int(spot.node):
         return
     if isinstance(spot.parent, ast.Subscript) and spot.field == "slice":
@@ -206,16 +285,25 @@ def _index(spot):
 def _range(spot):
     """A range without its last number, and without its first."""
     parent = spot.parent
-    if isinstance(parent, ast.Call) and spot.field == "args" and ast.unparse(parent.func) == "range":
+    if (
+        isinstance(parent, ast.Call)
+        and spot.field == "args"
+        and ast.unparse(parent.func) == "range"
+    ):
         if not is_int(spot.node):
             step = 1 if len(parent.args) > 1 and spot.place == 0 else -1
             yield f"bound {step:+}", plus(spot.node, step)
         if len(parent.args) == 1:
-            yield "begun at 1", ast.Starred(ast.Tuple([ast.Constant(1), spot.node], ast.Load()), ast.Load())
+            yield (
+                "begun at 1",
+                ast.Starred(ast.Tuple([ast.Constant(1), spot.node], ast.Load()), ast.Load()),
+            )
 
 
 def value_of(node, namespace):
-    """What a name stands for in the module; None for a name that a function or comprehension gives."""
+    """What a name stands for in the module; None for a name that a function or comprehension
+    gives.
+    """
     try:
         return eval(ast.unparse(node), namespace)
     except (NameError, AttributeError):
@@ -223,7 +311,9 @@ def value_of(node, namespace):
 
 
 class Columns:
-    """The rows of a table, what its columns hold, and a name for each cell that does not depend on its line."""
+    """The rows of a table, what its columns hold, and a name for each cell that does not depend on
+    its line.
+    """
 
     def __init__(self, value, namespace):
         self.namespace, self.value = namespace, value
@@ -233,7 +323,11 @@ class Columns:
             rows = [(str(place), row) for place, row in enumerate(value.elts)]
         elif isinstance(value, ast.Dict):
             rows = [(ast.unparse(key), row) for key, row in zip(value.keys, value.values)]
-            self.rows = {id(node): f"[{key}]" for (key, row), top in zip(rows, value.keys) for node in ast.walk(top)}
+            self.rows = {
+                id(node): f"[{key}]"
+                for (key, row), top in zip(rows, value.keys)
+                for node in ast.walk(top)
+            }
         else:
             rows = []
         for key, row in rows:
@@ -243,20 +337,39 @@ class Columns:
 
     def _row(self, key, row):
         cells = row.elts if isinstance(row, ast.Tuple) else [row]
-        if isinstance(row, ast.Tuple) and isinstance(self.value, ast.Tuple) and isinstance(cells[0], ast.Constant):
+        if (
+            isinstance(row, ast.Tuple)
+            and isinstance(self.value, ast.Tuple)
+            and isinstance(cells[0], ast.Constant)
+        ):
             key = str(cells[0].value)
         self.rows[id(row)] = f"[{key}]"
         for place, cell in enumerate(cells):
             for node in ast.walk(cell):
-                self.rows[id(node)] = f"[{key}]" + (f"[{place}]" if isinstance(row, ast.Tuple) else "")
+                self.rows[id(node)] = f"[{key}]" + (
+                    f"[{place}]" if isinstance(row, ast.Tuple) else ""
+                )
 
     def _alternatives(self, rows):
-        """For a name that is no number, and for a string that is one of a few: the next other one of its column."""
+        """For a name that is no number, and for a string that is one of a few: the next other one
+        of its column.
+        """
         for column in range(max(map(len, rows), default=0)):
             cells = [row[column] for row in rows if len(row) > column]
-            names = [cell for cell in cells if isinstance(cell, (ast.Name, ast.Attribute)) and not self.is_number(cell)]
-            texts = [cell for cell in cells if isinstance(cell, ast.Constant) and isinstance(cell.value, str)]
-            for kind, few in ((names, True), (texts, 2 * len({cell.value for cell in texts}) <= len(texts))):
+            names = [
+                cell
+                for cell in cells
+                if isinstance(cell, (ast.Name, ast.Attribute)) and not self.is_number(cell)
+            ]
+            texts = [
+                cell
+                for cell in cells
+                if isinstance(cell, ast.Constant) and isinstance(cell.value, str)
+            ]
+            for kind, few in (
+                (names, True),
+                (texts, 2 * len({cell.value for cell in texts}) <= len(texts)),
+            ):
                 distinct = list(dict.fromkeys(ast.unparse(cell) for cell in kind))
                 for cell in kind if few and len(distinct) > 1 else ():
                     place = distinct.index(ast.unparse(cell)) + 1
@@ -274,7 +387,11 @@ class Columns:
 def of_cell(spot, columns):
     """Mutations of one node of a statement at the level of a module."""
     node, parent = spot.node, spot.parent
-    if isinstance(parent, ast.Call) and ast.unparse(parent.func) == "range" and len(parent.args) == 1:
+    if (
+        isinstance(parent, ast.Call)
+        and ast.unparse(parent.func) == "range"
+        and len(parent.args) == 1
+    ):
         return  # as many names as numbers, or the module does not load
     if is_int(node):
         if not (isinstance(parent, ast.UnaryOp) and isinstance(parent.op, ast.USub)):
@@ -282,7 +399,11 @@ def of_cell(spot, columns):
     elif id(node) in columns.others:
         other = ast.parse(columns.others[id(node)], mode="eval").body
         yield f"to {columns.others[id(node)]}", other
-    elif isinstance(node, (ast.Name, ast.Attribute)) and _in_display(spot) and columns.is_number(node):
+    elif (
+        isinstance(node, (ast.Name, ast.Attribute))
+        and _in_display(spot)
+        and columns.is_number(node)
+    ):
         step = -1 if value_of(node, columns.namespace) > 0 else 1
         yield f"{ast.unparse(node)} {step:+}", plus(node, step)
     elif isinstance(node, ast.BinOp):
@@ -293,13 +414,22 @@ def of_cell(spot, columns):
 
 
 def _in_display(spot):
-    return isinstance(spot.parent, (ast.Tuple, ast.List, ast.Dict, ast.Call, ast.keyword)) and spot.field != "func"
+    return (
+        isinstance(spot.parent, (ast.Tuple, ast.List, ast.Dict, ast.Call, ast.keyword))
+        and spot.field != "func"
+    )
 
 
 def _dropped(spot):
-    """A row, or an element of a plain sequence, left out; of a sequence of texts only the last one."""
+    """A row, or an element of a plain sequence, left out; of a sequence of texts only the last
+    one.
+    """
     parent = spot.parent
-    if not isinstance(parent, (ast.Tuple, ast.List)) or spot.field != "elts" or spot.statement.value is not parent:
+    if (
+        not isinstance(parent, (ast.Tuple, ast.List))
+        or spot.field != "elts"
+        or spot.statement.value is not parent
+    ):
         return
     text = isinstance(spot.node, ast.Constant) and isinstance(spot.node.value, str)
     if not text or spot.node is parent.elts[-1]:

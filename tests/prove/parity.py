@@ -1,6 +1,8 @@
-"""Random steps of the kernel on every interpreter there is: the checksums over all outputs must be equal.
+"""Random steps of the kernel on every interpreter there is: the checksums over all outputs must be
+equal.
 
-The walk is tests/safety/parity_steps.py. MicroPython runs it under WebAssembly with its heap locked while it steps.
+The walk is tests/safety/parity_steps.py. MicroPython runs it under WebAssembly with its heap locked
+while it steps.
 """
 
 import os
@@ -19,7 +21,10 @@ WALK = ROOT / "tests" / "safety" / "parity_steps.py"
 WANTED = ("3.11", "3.13")
 MICROPYTHON = "MicroPython"
 # seed, steps, racks, modules: 1e6 steps of one rack in ten courses, 2e4 of sixteen racks in four
-FULL = (*((seed, 100_000, 1, 15) for seed in range(101, 111)), *((seed, 5000, 16, 64) for seed in range(201, 205)))
+FULL = (
+    *((seed, 100_000, 1, 15) for seed in range(101, 111)),
+    *((seed, 5000, 16, 64) for seed in range(201, 205)),
+)
 QUICK = ((101, 8000, 1, 15), (102, 8000, 1, 15), (201, 200, 16, 64))
 
 
@@ -29,8 +34,11 @@ def interpreters():
     found = {f"CPython {version}": sys.executable}
     for version in WANTED:
         name = f"CPython {version}"
-        managed = sorted(pathlib.Path(os.environ.get("PYENV_ROOT", pathlib.Path.home() / ".pyenv")).glob(
-            f"versions/{version}*/bin/python{version}"))
+        managed = sorted(
+            pathlib.Path(os.environ.get("PYENV_ROOT", pathlib.Path.home() / ".pyenv")).glob(
+                f"versions/{version}*/bin/python{version}"
+            )
+        )
         for command in [shutil.which(f"python{version}"), *map(str, managed)]:
             if name not in found and command and _starts(command, version):
                 found[name] = command
@@ -38,8 +46,12 @@ def interpreters():
 
 
 def _starts(command, version):
-    asked = subprocess.run([command, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"], capture_output=True,
-                           text=True, check=False)
+    asked = subprocess.run(
+        [command, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     return asked.stdout.strip() == version
 
 
@@ -50,10 +62,18 @@ class Walks:
         """folder: an empty one, which MicroPython sees as /input."""
         self.cases, self.folder = cases, pathlib.Path(folder)
         self.commands = interpreters()
-        shutil.copytree(ROOT / "safety", self.folder / "safety", ignore=shutil.ignore_patterns("__pycache__", "*.md"))
+        shutil.copytree(
+            ROOT / "safety",
+            self.folder / "safety",
+            ignore=shutil.ignore_patterns("__pycache__", "*.md"),
+        )
         shutil.copy(WALK, self.folder)
-        (self.folder / "run.py").write_text("import sys\nsys.path.insert(0, '/input')\nimport parity_steps\n"
-                                            "parity_steps.main(*[int(word) for word in sys.argv[1:5]])\n")
+        (self.folder / "run.py").write_text(
+            "import sys\nsys.path.insert(0, '/input')\nimport "
+            "parity_steps\n"
+            "parity_steps.main(*[int(word) for word in "
+            "sys.argv[1:5]])\n"
+        )
 
     def names(self):
         """The interpreters, MicroPython last."""
@@ -67,13 +87,20 @@ class Walks:
             code, printed, _ = wasm.MicroPython().run(self.folder, "/input/run.py", *words)
             time.sleep(wasm.SETTLE_S)
         else:
-            ran = subprocess.run([self.commands[name], str(self.folder / WALK.name), *words], capture_output=True,
-                                 text=True, check=False, env={"PYTHONPATH": str(self.folder), "PATH": os.defpath})
+            ran = subprocess.run(
+                [self.commands[name], str(self.folder / WALK.name), *words],
+                capture_output=True,
+                text=True,
+                check=False,
+                env={"PYTHONPATH": str(self.folder), "PATH": os.defpath},
+            )
             code, printed = ran.returncode, ran.stdout + ran.stderr
         return {"code": code, "printed": printed.strip()}
 
     def run(self, workers):
-        """(steps that were equal everywhere, lines that say what differed). The slowest begin first."""
+        """(steps that were equal everywhere, lines that say what differed). The slowest begin
+        first.
+        """
         jobs = [(name, case) for name in reversed(self.names()) for case in self.cases]
         printed, wrong = {case: {} for case in self.cases}, []
         for (name, case), result in forks.run(jobs, self.work, workers):

@@ -1,4 +1,6 @@
-"""Lines of safety/: all of them, and those that are code (no blank, comment or docstring), with and without tables."""
+"""Lines of safety/: all of them, and those that are code (no blank, comment or docstring), with and
+without tables.
+"""
 
 import ast
 import io
@@ -6,19 +8,31 @@ import tokenize
 
 import mutants
 
-IGNORED = (tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENCODING,
-           tokenize.ENDMARKER)
+IGNORED = (
+    tokenize.COMMENT,
+    tokenize.NL,
+    tokenize.NEWLINE,
+    tokenize.INDENT,
+    tokenize.DEDENT,
+    tokenize.ENCODING,
+    tokenize.ENDMARKER,
+)
 
 
 def lines_of(text):
-    """(all lines, lines of code, of these the lines of tables: statements of the module that hold data)."""
+    """(all lines, lines of code, of these the lines of tables: statements of the module that hold
+    data).
+    """
     tree = ast.parse(text)
     code = set()
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         if token.type not in IGNORED:
             code |= set(range(token.start[0], token.end[0] + 1))
     for node in ast.walk(tree):
-        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(node) is not None:
+        if (
+            isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef))
+            and ast.get_docstring(node) is not None
+        ):
             code -= set(range(node.body[0].lineno, node.body[0].end_lineno + 1))
     data = [node for node in tree.body if isinstance(node, ast.Assign)]
     tables = {line for node in data for line in range(node.lineno, node.end_lineno + 1)} & code
@@ -50,8 +64,15 @@ def lines():
     """Lines for the report: the kernel, and what of the second channel runs here too."""
     sources = mutants.sources()
     kernel = part_of(sources)
-    shares = {"the kernel": [source for source in sources if source.name in kernel],
-              "the second channel": [source for source in sources if source.name not in kernel]}
+    shares = {
+        "the kernel": [source for source in sources if source.name in kernel],
+        "the second channel": [source for source in sources if source.name not in kernel],
+    }
     for name, share in [(name, share) for name, share in shares.items() if share]:
-        whole, code, tables = (sum(column) for column in zip(*(lines_of(source.text) for source in share)))
-        yield f"{name}: {whole} lines, {code} of code: {code - tables} in functions and classes, {tables} of tables"
+        whole, code, tables = (
+            sum(column) for column in zip(*(lines_of(source.text) for source in share))
+        )
+        yield (
+            f"{name}: {whole} lines, {code} of code: {code - tables} in functions and classes, "
+            f"{tables} of tables"
+        )

@@ -1,6 +1,7 @@
 """tests/safety inside pytest, held open: collected once, then run test by test in forked children.
 
-`Suite` is a pytest plugin that takes over the session: instead of running the tests it calls `serve(session)`.
+`Suite` is a pytest plugin that takes over the session: instead of running the tests it calls
+`serve(session)`.
 """
 
 import functools
@@ -16,16 +17,39 @@ from _pytest.runner import runtestprotocol
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TESTS = ROOT / "tests" / "safety"
-# They hold the kernel against a copy of itself or against a page written from it, so they can tell no mutant.
-NO_JUDGES = {"test_parity.py": "compares the source with the same source on MicroPython",
-             "test_channel_parity.py": "likewise",
-             "test_assessor.py": "compares the page with what was written from the same tables"}
-NO_JUDGE_EITHER = "test_mcu_loop.py::test_the_loop_on_micropython_with_the_heap_locked_does_what_it_does_here"
-OPTIONS = ("-q", "-s", "-p", "no:cacheprovider", "-p", "no:faulthandler", "-p", "no:terminalreporter", "--assert=plain",
-           "--tb=native", "-o", "timeout=0",
-           "--deselect", f"{TESTS.name}/{NO_JUDGE_EITHER}", "-o", "addopts=",
-           "--rootdir", str(TESTS.parent))  # so that the fixtures of its conftest hold for every later collection too
-CPU_S_MIN, CPU_TIMES = 2, 30  # a test may take 30 times its own CPU time, and 2 s at least, before it counts as endless
+# They hold the kernel against a copy of itself or against a page written from it, so they can tell
+# no mutant.
+NO_JUDGES = {
+    "test_parity.py": "compares the source with the same source on MicroPython",
+    "test_channel_parity.py": "likewise",
+    "test_assessor.py": "compares the page with what was written from the same tables",
+}
+NO_JUDGE_EITHER = (
+    "test_mcu_loop.py::test_the_loop_on_micropython_with_the_heap_locked_does_what_it_does_here"
+)
+OPTIONS = (
+    "-q",
+    "-s",
+    "-p",
+    "no:cacheprovider",
+    "-p",
+    "no:faulthandler",
+    "-p",
+    "no:terminalreporter",
+    "--assert=plain",
+    "--tb=native",
+    "-o",
+    "timeout=0",
+    "--deselect",
+    f"{TESTS.name}/{NO_JUDGE_EITHER}",
+    "-o",
+    "addopts=",
+    # so that the fixtures of its conftest hold for every later collection too
+    "--rootdir",
+    str(TESTS.parent),
+)
+# a test may take 30 times its own CPU time, and 2 s at least, before it counts as endless
+CPU_S_MIN, CPU_TIMES = 2, 30
 
 
 class Suite:
@@ -38,9 +62,14 @@ class Suite:
     def pytest_collection(self, session):
         """Serve; hypothesis repeats itself and stops at the first failure."""
         hypothesis.settings.register_profile(
-            "prove", derandomize=True, database=None, deadline=None, report_multiple_bugs=False,
+            "prove",
+            derandomize=True,
+            database=None,
+            deadline=None,
+            report_multiple_bugs=False,
             phases=(hypothesis.Phase.explicit, hypothesis.Phase.generate),
-            suppress_health_check=list(hypothesis.HealthCheck))
+            suppress_health_check=list(hypothesis.HealthCheck),
+        )
         hypothesis.settings.load_profile("prove")
         self.serve(session)
         return True
@@ -57,7 +86,9 @@ def files(folder=TESTS):
 
 
 def hold(serve, folder=TESTS):
-    """Open a session over the folder's tests, call serve(session) in it; returns pytest's exit code."""
+    """Open a session over the folder's tests, call serve(session) in it; returns pytest's exit
+    code.
+    """
     sys.pycache_prefix = os.path.join(tempfile.gettempdir(), f"firebreak-prove-{os.getuid()}")
     sys.dont_write_bytecode = False
     names = [str(path) for path in files(folder)]
@@ -66,7 +97,9 @@ def hold(serve, folder=TESTS):
 
 
 class Clock:
-    """Ends this process when one test takes more CPU time than it may: an endless loop is no failed assertion."""
+    """Ends this process when one test takes more CPU time than it may: an endless loop is no failed
+    assertion.
+    """
 
     def __init__(self, report):
         self.report, self.name = report, ""
@@ -100,9 +133,11 @@ def first_failure(items, clock, usual_s):
 
 
 def shared_starts(context):
-    """Cached helpers of the tests: what one test computes for the others is put under a context of its own.
+    """Cached helpers of the tests: what one test computes for the others is put under a context of
+    its own.
 
-    context(name) switches and returns the one before. Returns {test: set of such contexts} as it fills.
+    context(name) switches and returns the one before. Returns {test: set of such contexts} as it
+    fills.
     """
     users, state = {}, {"test": ""}
 
@@ -119,7 +154,9 @@ def shared_starts(context):
                 known[key] = cached.__wrapped__(*args, **kwargs)
                 context(before)
             return known[key]
+
         return call
+
     for name, module in list(sys.modules.items()):
         if str(getattr(module, "__file__", "") or "").startswith(str(TESTS)):
             for attribute, value in list(vars(module).items()):

@@ -1,10 +1,12 @@
-"""Runs shipped Python functions on symbolic whole numbers: their own source, statement by statement, for Z3.
+"""Runs shipped Python functions on symbolic whole numbers: their own source, statement by
+statement, for Z3.
 
-Both sides of a condition are run and what they leave is merged, so a loop over eleven limits is one formula and not
-2^11 courses. Every value also carries an interval; a comparison that the intervals decide takes one side only. Each
-arithmetic result must lie within +-2^30: where its interval does not show that, it becomes an obligation for Z3, as
-does every index that may lie outside and every `raise` that must not be reached. Whatever is met that this file does
-not know raises Unknown: nothing is skipped in silence.
+Both sides of a condition are run and what they leave is merged, so a loop over eleven limits is one
+formula and not 2^11 courses. Every value also carries an interval; a comparison that the intervals
+decide takes one side only. Each arithmetic result must lie within +-2^30: where its interval does
+not show that, it becomes an obligation for Z3, as does every index that may lie outside and every
+`raise` that must not be reached. Whatever is met that this file does not know raises Unknown:
+nothing is skipped in silence.
 """
 
 import ast
@@ -20,14 +22,36 @@ import z3
 LOW, HIGH = -(1 << 30), (1 << 30) - 1
 UNROLL_MAX = 200
 OURS = ("safety", "controller")
-COMPARE = {ast.Lt: operator.lt, ast.LtE: operator.le, ast.Gt: operator.gt, ast.GtE: operator.ge, ast.Eq: operator.eq,
-           ast.NotEq: operator.ne}
-TURNED = {operator.lt: operator.gt, operator.gt: operator.lt, operator.le: operator.ge, operator.ge: operator.le,
-          operator.eq: operator.eq, operator.ne: operator.ne}
-COMPUTE = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.FloorDiv: operator.floordiv,
-           ast.Mod: operator.mod, ast.BitAnd: operator.and_, ast.BitOr: operator.or_, ast.BitXor: operator.xor,
-           ast.LShift: operator.lshift, ast.RShift: operator.rshift}
-TOGETHER, TOGETHER_S = 32, 30  # claims that are asked for at once, and for how long before their halves are
+COMPARE = {
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+}
+TURNED = {
+    operator.lt: operator.gt,
+    operator.gt: operator.lt,
+    operator.le: operator.ge,
+    operator.ge: operator.le,
+    operator.eq: operator.eq,
+    operator.ne: operator.ne,
+}
+COMPUTE = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.FloorDiv: operator.floordiv,
+    ast.Mod: operator.mod,
+    ast.BitAnd: operator.and_,
+    ast.BitOr: operator.or_,
+    ast.BitXor: operator.xor,
+    ast.LShift: operator.lshift,
+    ast.RShift: operator.rshift,
+}
+# claims that are asked for at once, and for how long before their halves are
+TOGETHER, TOGETHER_S = 32, 30
 
 
 class Unknown(Exception):
@@ -35,16 +59,25 @@ class Unknown(Exception):
 
 
 class Sym:
-    """A whole number: Z3 expression and interval; bits: truth values, lowest first, where they are known one by one.
+    """A whole number: Z3 expression and interval; bits: truth values, lowest first, where they are
+    known one by one.
 
-    chosen: (condition, a, b) of which it is one: bits and comparisons are worked out from it, so that what only
-    chooses among constants stays a matter of truth values, which is far easier to decide than one of numbers.
+    chosen: (condition, a, b) of which it is one: bits and comparisons are worked out from it, so
+    that what only chooses among constants stays a matter of truth values, which is far easier to
+    decide than one of numbers.
     """
 
     __slots__ = ("e", "low", "high", "bits", "chosen", "compared")
 
     def __init__(self, e, low, high, bits=None, chosen=None):
-        self.e, self.low, self.high, self.bits, self.chosen, self.compared = e, low, high, bits, chosen, {}
+        self.e, self.low, self.high, self.bits, self.chosen, self.compared = (
+            e,
+            low,
+            high,
+            bits,
+            chosen,
+            {},
+        )
 
 
 class Cond:
@@ -141,17 +174,22 @@ def compare(how, a, b):
 
 
 def _compared_with(how, a, constant):
-    """A comparison with a constant, of a number that was chosen between a constant and something by comparing that."""
+    """A comparison with a constant, of a number that was chosen between a constant and something by
+    comparing that.
+    """
     if a.bits is not None and len(a.bits) == 1 and how in (operator.eq, operator.ne):
         return a.bits[0] if (how is operator.eq) == (constant == 1) else inverse(a.bits[0])
-    if how in (operator.ge, operator.gt, operator.le):  # all in terms of <, so that a path is seen to say it already
+    # all in terms of <, so that a path is seen to say it already
+    if how in (operator.ge, operator.gt, operator.le):
         below = compare(operator.lt, a, constant + (how is not operator.ge))
         return below if how is operator.le else inverse(below)
     key = how, constant
     if key not in a.compared:
         if a.chosen and any(isinstance(each, int) for each in a.chosen[1:]):
             condition, one, other = a.chosen
-            a.compared[key] = choose(condition, compare(how, one, constant), compare(how, other, constant))
+            a.compared[key] = choose(
+                condition, compare(how, one, constant), compare(how, other, constant)
+            )
         else:
             a.compared[key] = Cond(how(a.e, z3.IntVal(constant)))
     return a.compared[key]
@@ -200,12 +238,18 @@ def choose(condition, a, b):
     if isinstance(a, int) and a == b:
         return a
     (a_low, a_high), (b_low, b_high) = ends(a), ends(b)
-    return Sym(z3.If(condition.e, expression(a), expression(b)), min(a_low, b_low), max(a_high, b_high),
-               chosen=(condition, a, b))
+    return Sym(
+        z3.If(condition.e, expression(a), expression(b)),
+        min(a_low, b_low),
+        max(a_high, b_high),
+        chosen=(condition, a, b),
+    )
 
 
 class Span:
-    """range(first, after) of which an end is not known: every number that may be in it, each under its condition."""
+    """range(first, after) of which an end is not known: every number that may be in it, each under
+    its condition.
+    """
 
     def __init__(self, first, after):
         self.first, self.after = first, after
@@ -216,7 +260,9 @@ class Span:
 
     def holds(self, value):
         """Whether the range has this number."""
-        return both(compare(operator.le, self.first, value), compare(operator.lt, value, self.after))
+        return both(
+            compare(operator.le, self.first, value), compare(operator.lt, value, self.after)
+        )
 
 
 class _Frame:
@@ -261,20 +307,25 @@ class Machine:
             self.obligations.append((what, needed))
 
     def refute(self, claims):
-        """The first claim (what, truth value) that Z3 does not show to hold, with a model or why not; or None."""
+        """The first claim (what, truth value) that Z3 does not show to hold, with a model or why
+        not; or None.
+        """
         solver = z3.Solver()
         solver.set("timeout", int(self.timeout_s * 1000))
         solver.add(*self.facts)
         if solver.check() != z3.sat:
             return "the assumptions", "contradict each other, or nobody knows"
         open_ = [(what, claim) for what, claim in claims if claim is not True]
-        waiting = [open_[start:start + TOGETHER] for start in range(0, len(open_), TOGETHER)]
+        waiting = [open_[start : start + TOGETHER] for start in range(0, len(open_), TOGETHER)]
         while waiting:
             part = waiting.pop()
-            solver.set("timeout", int(min(self.timeout_s, TOGETHER_S if len(part) > 1 else self.timeout_s) * 1000))
+            solver.set(
+                "timeout",
+                int(min(self.timeout_s, TOGETHER_S if len(part) > 1 else self.timeout_s) * 1000),
+            )
             answer = solver.check(z3.Not(z3.And([formula(claim) for _, claim in part])))
             if answer == z3.unknown and len(part) > 1:
-                waiting += [part[:len(part) // 2], part[len(part) // 2:]]
+                waiting += [part[: len(part) // 2], part[len(part) // 2 :]]
             elif answer != z3.unsat:
                 return self._why(solver, answer, part)
         return None
@@ -284,7 +335,9 @@ class Machine:
         if answer == z3.unknown:
             return part[0][0], f"inconclusive: {solver.reason_unknown()}"
         model = solver.model()
-        what = next(what for what, claim in part if not z3.is_true(model.eval(formula(claim), True)))
+        what = next(
+            what for what, claim in part if not z3.is_true(model.eval(formula(claim), True))
+        )
         return what, str(sorted(((str(each), model[each]) for each in model), key=str))[:300]
 
     def possible(self, condition):
@@ -295,7 +348,9 @@ class Machine:
         return solver.check() != z3.unsat
 
     def always(self, conditions):
-        """For each condition whether Z3 shows that it always holds; what it does not know does not."""
+        """For each condition whether Z3 shows that it always holds; what it does not know does
+        not.
+        """
         solver, found = z3.Solver(), []
         solver.set("timeout", 2000)
         solver.add(*self.facts)
@@ -330,7 +385,9 @@ class Machine:
             self._trees[function] = tree
         bound = inspect.signature(function).bind(*args, **kwargs)
         bound.apply_defaults()
-        frame = _Frame(dict(bound.arguments), function.__globals__, function.__qualname__, self.alive)
+        frame = _Frame(
+            dict(bound.arguments), function.__globals__, function.__qualname__, self.alive
+        )
         before = self.alive
         self._block(tree.body, frame)
         self.alive = before
@@ -341,7 +398,9 @@ class Machine:
             values = args if len(args) > 1 else args[0]
             return self._extreme(function, values)
         if function is sum:
-            return functools.reduce(lambda total, value: self.compute(ast.Add, total, value, "sum"), args[0], 0)
+            return functools.reduce(
+                lambda total, value: self.compute(ast.Add, total, value, "sum"), args[0], 0
+            )
         if function is abs and isinstance(args[0], Sym):
             below = compare(operator.lt, args[0], 0)
             return self._checked("abs", choose(below, self._negative(args[0]), args[0]))
@@ -354,7 +413,9 @@ class Machine:
             return truth(args[0])
         if function is range and _symbolic(args) and len(args) < 3:
             return Span(*args) if len(args) == 2 else Span(0, args[0])
-        if function in (len, tuple, list, range, enumerate, zip, reversed) or not _symbolic((args, kwargs)):
+        if function in (len, tuple, list, range, enumerate, zip, reversed) or not _symbolic(
+            (args, kwargs)
+        ):
             owner = getattr(function, "__self__", None)
             if isinstance(owner, list) and self.alive is not True and not _symbolic((args,)):
                 raise Unknown(f"{name} of a list under a condition")
@@ -396,8 +457,10 @@ class Machine:
             self._store(target, value, frame)
 
     def _do_augassign(self, node, frame):
-        load = ast.copy_location(ast.BinOp(ast.parse(ast.unparse(node.target), mode="eval").body, node.op, node.value),
-                                 node)
+        load = ast.copy_location(
+            ast.BinOp(ast.parse(ast.unparse(node.target), mode="eval").body, node.op, node.value),
+            node,
+        )
         self._store(node.target, self.value(load, frame), frame)
 
     def _store(self, target, value, frame):
@@ -413,7 +476,9 @@ class Machine:
             old = getattr(owner, target.attr, value)
             setattr(owner, target.attr, choose(self.alive, value, old) if _plain(old) else value)
         elif isinstance(target, ast.Subscript):
-            self._store_item(self.value(target.value, frame), self.value(target.slice, frame), value, frame)
+            self._store_item(
+                self.value(target.value, frame), self.value(target.slice, frame), value, frame
+            )
         else:
             raise Unknown(f"assignment to {ast.unparse(target)}")
 
@@ -427,10 +492,15 @@ class Machine:
         self._inside(index, len(owner), frame)
         low, high = ends(index)
         for place in range(max(0, low), min(high, len(owner) - 1) + 1):
-            owner[place] = choose(both(self.alive, compare(operator.eq, index, place)), value, owner[place])
+            owner[place] = choose(
+                both(self.alive, compare(operator.eq, index, place)), value, owner[place]
+            )
 
     def _inside(self, index, count, frame):
-        self.oblige(f"{frame.title}: index", both(compare(operator.ge, index, 0), compare(operator.lt, index, count)))
+        self.oblige(
+            f"{frame.title}: index",
+            both(compare(operator.ge, index, 0), compare(operator.lt, index, count)),
+        )
 
     def _do_return(self, node, frame):
         value = self.value(node.value, frame) if node.value else None
@@ -471,12 +541,19 @@ class Machine:
             left.append((self.alive, frame.names))
         (one, ours), (other, theirs) = left
         frame.entered = entered
-        frame.names = (theirs if one is False else ours if other is False
-                       else self._joined(condition, ours, theirs, names))
+        frame.names = (
+            theirs
+            if one is False
+            else ours
+            if other is False
+            else self._joined(condition, ours, theirs, names)
+        )
         self.alive = before if leaving == frame.leaving else either(one, other)
 
     def _joined(self, condition, ours, theirs, before):
-        """The names after an if: of both sides where both have them; one that was only narrowed is as before."""
+        """The names after an if: of both sides where both have them; one that was only narrowed is
+        as before.
+        """
         joined = {**theirs, **ours}
         for name in ours.keys() & theirs.keys():
             one, other = ours[name], theirs[name]
@@ -488,7 +565,9 @@ class Machine:
 
     def _narrow(self, test, holds, frame):
         """Inside `if name > number` the name's interval is smaller."""
-        if not (isinstance(test, ast.Compare) and len(test.ops) == 1 and isinstance(test.left, ast.Name)):
+        if not (
+            isinstance(test, ast.Compare) and len(test.ops) == 1 and isinstance(test.left, ast.Name)
+        ):
             return
         old, other = frame.names.get(test.left.id), self.value(test.comparators[0], frame)
         if not isinstance(old, Sym) or not isinstance(other, int):
@@ -538,7 +617,11 @@ class Machine:
         for _ in range(UNROLL_MAX):
             condition = truth(self.value(node.test, frame))
             self.alive = both(self.alive, condition)
-            if self.alive is False or not isinstance(condition, bool) and not self.possible(self.alive):
+            if (
+                self.alive is False
+                or not isinstance(condition, bool)
+                and not self.possible(self.alive)
+            ):
                 self.alive = start
                 return
             leaving = frame.leaving
@@ -593,14 +676,22 @@ class Machine:
                 self._comprehend(generators[1:], element, frame, found)
 
     def _of_slice(self, node, frame):
-        return slice(*[self.value(each, frame) if each else None for each in (node.lower, node.upper, node.step)])
+        return slice(
+            *[
+                self.value(each, frame) if each else None
+                for each in (node.lower, node.upper, node.step)
+            ]
+        )
 
     def _of_subscript(self, node, frame):
         owner, index = self.value(node.value, frame), self.value(node.slice, frame)
         index = number(index) if isinstance(index, (bool, Cond)) else index
         if not isinstance(index, Sym):
             if isinstance(index, int) and not isinstance(owner, dict):
-                self.oblige(f"{frame.title}: index {index} of {len(owner)}", -len(owner) <= index < len(owner))
+                self.oblige(
+                    f"{frame.title}: index {index} of {len(owner)}",
+                    -len(owner) <= index < len(owner),
+                )
                 if not -len(owner) <= index < len(owner):
                     return 0
             return owner[index]
@@ -615,8 +706,10 @@ class Machine:
         condition = truth(self.value(node.test, frame))
         if isinstance(condition, bool):
             return self.value(node.body if condition else node.orelse, frame)
-        sides = [self._under(side, part, frame)
-                 for side, part in ((condition, node.body), (inverse(condition), node.orelse))]
+        sides = [
+            self._under(side, part, frame)
+            for side, part in ((condition, node.body), (inverse(condition), node.orelse))
+        ]
         return choose(condition, *sides)
 
     def _under(self, condition, node, frame):
@@ -688,7 +781,9 @@ class Machine:
 
     def compute(self, how, left, right, where):
         """left op right, watched."""
-        if not all(isinstance(each, (int, Sym, Cond)) for each in (left, right)) or not _symbolic((left, right)):
+        if not all(isinstance(each, (int, Sym, Cond)) for each in (left, right)) or not _symbolic(
+            (left, right)
+        ):
             return self._checked(where, COMPUTE[how](left, right))
         left, right = number(left), number(right)
         (a, b), (c, d) = ends(left), ends(right)
@@ -704,21 +799,27 @@ class Machine:
             raise Unknown(where)
         spread = {ast.Add: (a + c, b + d), ast.Sub: (a - d, b - c)}.get(how)
         low, high = spread or (min(a * c, a * d, b * c, b * d), max(a * c, a * d, b * c, b * d))
-        return self._checked(where, Sym(COMPUTE[how](expression(left), expression(right)), low, high))
+        return self._checked(
+            where, Sym(COMPUTE[how](expression(left), expression(right)), low, high)
+        )
 
     def _divided(self, how, left, right, where):
         (a, b), (c, d) = ends(left), ends(right)
         self.oblige(f"{where}: divisor above 0", compare(operator.gt, right, 0))
         c, d = max(c, 1), max(d, 1)
         if how is ast.Mod:
-            if 0 <= a and b < c:
+            if a >= 0 and b < c:
                 return left
             return Sym(expression(left) % expression(right), 0, min(d - 1, b) if a >= 0 else d - 1)
         corners = [x // y for x in (a, b) for y in (c, d)]
-        return self._checked(where, Sym(expression(left) / expression(right), min(corners), max(corners)))
+        return self._checked(
+            where, Sym(expression(left) / expression(right), min(corners), max(corners))
+        )
 
     def _bits(self, how, left, right, where):
-        """Exactly where the bits are known one by one; of other numbers above 0 only what bounds the result."""
+        """Exactly where the bits are known one by one; of other numbers above 0 only what bounds
+        the result.
+        """
         (a, b), (c, d) = ends(left), ends(right)
         if min(a, c) < 0:
             raise Unknown(where)
@@ -728,10 +829,17 @@ class Machine:
         mine, other = bits_of(left), bits_of(right)
         if mine is not None and other is not None:
             return from_bits(joined(both if how is ast.BitAnd else either, mine, other))
-        made = self.symbol("bits", 0, min(b, d) if how is ast.BitAnd else (1 << max(b, d).bit_length()) - 1)
-        x, y = expression(left), expression(right)  # outside their intervals (on a dead path) nothing is said
+        made = self.symbol(
+            "bits", 0, min(b, d) if how is ast.BitAnd else (1 << max(b, d).bit_length()) - 1
+        )
+        # outside their intervals (on a dead path) nothing is said
+        x, y = expression(left), expression(right)
         inside = z3.And(x >= 0, y >= 0, x <= b, y <= d)
-        bounds = (made.e <= x, made.e <= y) if how is ast.BitAnd else (made.e >= x, made.e >= y, made.e <= x + y)
+        bounds = (
+            (made.e <= x, made.e <= y)
+            if how is ast.BitAnd
+            else (made.e >= x, made.e >= y, made.e <= x + y)
+        )
         self.facts.append(z3.Implies(inside, z3.And(bounds)))
         return made
 

@@ -1,4 +1,6 @@
-"""The prover: what it mutates, that it kills for the right reason, that each proof fails on a broken function."""
+"""The prover: what it mutates, that it kills for the right reason, that each proof fails on a
+broken function.
+"""
 
 import ast
 import importlib.util
@@ -41,7 +43,8 @@ from safety import tiny
 
 
 def test_levels():
-    assert tiny.LEVELS == (("low", 1, "up"), ("high", 7, "down"), ("top", 9, "up"), ("last", 11, "up"))
+    assert tiny.LEVELS == (
+        ("low", 1, "up"), ("high", 7, "down"), ("top", 9, "up"), ("last", 11, "up"))
     assert tiny.MOST == 40
 
 
@@ -81,7 +84,9 @@ def test_count():
 @pytest.fixture
 def repository(tmp_path):
     """A repository with one small module, its test, and the prover."""
-    shutil.copytree(HERE, tmp_path / "tests/prove", ignore=shutil.ignore_patterns("__pycache__", "test_*"))
+    shutil.copytree(
+        HERE, tmp_path / "tests/prove", ignore=shutil.ignore_patterns("__pycache__", "test_*")
+    )
     for folder in ("safety", "tests/safety"):
         (tmp_path / folder).mkdir()
     (tmp_path / "safety/__init__.py").write_text('"""Small."""\n')
@@ -89,31 +94,51 @@ def repository(tmp_path):
     (tmp_path / "tests/safety/test_tiny.py").write_text(TINY_TEST)
     (tmp_path / "tests/prove/equivalent.toml").write_text("")
     for folder in ("controller", "hil"):
-        shutil.copytree(HERE.parents[1] / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(
+            HERE.parents[1] / folder,
+            tmp_path / folder,
+            ignore=shutil.ignore_patterns("__pycache__"),
+        )
     return tmp_path
 
 
 def prove(repository, *words):
     """(exit code, lines) of the prover on coverage and mutation."""
-    done = subprocess.run([sys.executable, str(repository / "tests/prove"), "--only", "coverage,mutation", *words],
-                          cwd=repository, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, str(repository / "tests/prove"), "--only", "coverage,mutation", *words],
+        cwd=repository,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     return done.returncode, (done.stdout + done.stderr).splitlines()
 
 
 def explain(repository, *entries):
     """Write the list of equivalent mutants."""
-    (repository / "tests/prove/equivalent.toml").write_text("".join(
-        f"[[equivalent]]\nid = '{name}'\nreason = 'it changes nothing'\n" for name in entries))
+    (repository / "tests/prove/equivalent.toml").write_text(
+        "".join(
+            f"[[equivalent]]\nid = '{name}'\nreason = 'it changes nothing'\n" for name in entries
+        )
+    )
 
 
 def test_a_well_tested_module_is_proved_and_a_badly_tested_one_is_not(repository):
     code, lines = prove(repository)
     assert code == 0, lines
-    assert lines[-4] == "coverage line 100.0 branch 100.0" and "on import 0" in lines[-2] and "errors 0" in lines[-2]
+    assert (
+        lines[-4] == ("coverage line 100.0 branch 100.0")
+        and "on import 0" in lines[-2]
+        and "errors 0" in lines[-2]
+    )
     words = lines[-1].split()
-    assert words[0] == "mutants" and words[1] == words[3] and words[-1] == "0" and int(words[1]) > 25
+    assert (
+        words[0] == "mutants" and words[1] == words[3] and words[-1] == "0" and int(words[1]) > 25
+    )
     test = repository / "tests/safety/test_tiny.py"
-    test.write_text(TINY_TEST.replace("(40, 40), (41, 40)", "").replace("assert tiny.MOST == 40", ""))
+    test.write_text(
+        TINY_TEST.replace("(40, 40), (41, 40)", "").replace("assert tiny.MOST == 40", "")
+    )
     code, lines = prove(repository, "--seed", "3")
     assert code == 1
     assert any("tiny.MOST | 40 to 41 | 40 | 0: NOT EXPLAINED" in line for line in lines), lines
@@ -131,17 +156,27 @@ def test_a_run_begins_where_the_one_before_was_cut_if_nothing_has_changed(reposi
     assert code == 0 and "mutants: 9 results of an earlier run of this tree are taken over" in part
     assert part[-4] == anew[-4] and part[-1] == "mutants 12 killed 12 survived 0"
     test = repository / "tests/safety/test_tiny.py"
-    test.write_text(TINY_TEST.replace("(40, 40), (41, 40)", "").replace("assert tiny.MOST == 40", ""))
+    test.write_text(
+        TINY_TEST.replace("(40, 40), (41, 40)", "").replace("assert tiny.MOST == 40", "")
+    )
     code, lines = prove(repository, "--resume")
-    assert code == 1 and not any("taken over" in line for line in lines) and not lines[-1].endswith("survived 0")
+    assert (
+        code == 1
+        and not any("taken over" in line for line in lines)
+        and not lines[-1].endswith("survived 0")
+    )
 
 
 def test_what_was_kept_is_of_one_key_and_whole(tmp_path):
     import kept
+
     assert kept.load("a", "1", tmp_path) is None
     kept.save("a", "1", {"x": 2}, tmp_path / "b")
     whole = (tmp_path / "b" / "a.pickle").read_bytes()
-    assert kept.load("a", "1", tmp_path / "b") == {"x": 2} and kept.load("a", "2", tmp_path / "b") is None
+    assert (
+        kept.load("a", "1", tmp_path / "b") == {"x": 2}
+        and kept.load("a", "2", tmp_path / "b") is None
+    )
     for size in range(len(whole)):
         (tmp_path / "b" / "a.pickle").write_bytes(whole[:size])
         assert kept.load("a", "1", tmp_path / "b") is None
@@ -149,6 +184,7 @@ def test_what_was_kept_is_of_one_key_and_whole(tmp_path):
 
 def test_the_digest_tells_every_file_that_tests_may_read(tmp_path):
     import kept
+
     (tmp_path / "safety").mkdir()
     seen = {kept.digest(tmp_path)}
     for name, text in (("a.py", "1"), ("a.py", "2"), ("b.toml", "1"), ("c.dbc", "1")):
@@ -166,7 +202,11 @@ def test_an_endless_mutant_is_said_to_be_one(repository):
 
 
 def test_a_stale_or_wrong_list_is_an_error(repository):
-    explain(repository, "tiny.held | min to operand 0 | min(value, MOST) | 0", "tiny.gone | + to - | a + b | 0")
+    explain(
+        repository,
+        "tiny.held | min to operand 0 | min(value, MOST) | 0",
+        "tiny.gone | + to - | a + b | 0",
+    )
     code, lines = prove(repository)
     assert code == 1
     text = "\n".join(lines)
@@ -186,32 +226,55 @@ def test_a_test_that_fails_without_a_mutant_is_no_kill(repository):
     assert code == 1 and "could not be collected" in "\n".join(lines)
 
 
-@pytest.mark.parametrize("words, said", [
-    (["--only", "x"], "'x' is no part"), (["--files", "x"], "'x' is no file of safety/"),
-    (["--only", "coverage", "--workers", "0"], "1 or more"),
-    (["--seed", "x"], "invalid int value"), (["-x"], "unrecognized"), (["--only", ""], "'' is no part")])
+@pytest.mark.parametrize(
+    "words, said",
+    [
+        (["--only", "x"], "'x' is no part"),
+        (["--files", "x"], "'x' is no file of safety/"),
+        (["--only", "coverage", "--workers", "0"], "1 or more"),
+        (["--seed", "x"], "invalid int value"),
+        (["-x"], "unrecognized"),
+        (["--only", ""], "'' is no part"),
+    ],
+)
 def test_wrong_arguments(words, said):
-    done = subprocess.run([sys.executable, str(HERE), *words], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, str(HERE), *words], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 2 and said in done.stderr and not done.stdout
     assert done.stderr.startswith("flash.sh prove: ") and done.stderr.count("\n") == 1
 
 
 def test_without_the_solver_only_the_proofs_are_refused(tmp_path):
-    code = ("import importlib.util, runpy, sys; found = importlib.util.find_spec;"
-            "importlib.util.find_spec = lambda name, *rest: None if name == 'z3' else found(name, *rest);"
-            "sys.argv[1:] = {words!r}; runpy.run_path({path!r}, run_name='__main__')")
-    for words, said in ((["--only", "proofs"], "./flash.sh prove installs it"),
-                        (["--only", "parity", "--seed", "x"], "int")):
-        done = subprocess.run([sys.executable, "-c", code.format(words=words, path=str(HERE))], cwd=tmp_path,
-                              capture_output=True, text=True, check=False)
-        assert done.returncode == 2 and said in done.stderr and "Traceback" not in done.stderr, done.stderr
+    code = (
+        "import importlib.util, runpy, sys; found = importlib.util.find_spec;"
+        "importlib.util.find_spec = lambda name, *rest: None if name == 'z3' else found(name, "
+        "*rest);"
+        "sys.argv[1:] = {words!r}; runpy.run_path({path!r}, run_name='__main__')"
+    )
+    for words, said in (
+        (["--only", "proofs"], "./flash.sh prove installs it"),
+        (["--only", "parity", "--seed", "x"], "int"),
+    ):
+        done = subprocess.run(
+            [sys.executable, "-c", code.format(words=words, path=str(HERE))],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 2 and said in done.stderr and "Traceback" not in done.stderr, (
+            done.stderr
+        )
 
 
 # -- what is mutated
 
+
 def ids(text, tmp_path):
     """{id} of the mutants of a module."""
     import mutants
+
     path = tmp_path / "tiny.py"
     path.write_text(text)
     namespace = {}
@@ -223,21 +286,44 @@ def test_ids_do_not_hold_lines_and_texts_of_errors_are_left_alone(tmp_path):
     found = ids(TINY, tmp_path)
     assert found == ids(TINY.replace("\n\n\n", "\n\n\n# moved\n\n"), tmp_path)
     assert not any("below 0" in name or "raise" in name for name in found)
-    assert {"tiny.LEVELS[high][1] | 7 to 8 | 7 | 0", "tiny.LEVELS[high][2] | to 'up' | 'down' | 0",
-            "tiny.LEVELS[high] | element dropped | ('high', 7, 'down') | 0"} <= found
-    assert not any("'high'" in name and "dropped" not in name for name in found), "names are for people"
+    assert {
+        "tiny.LEVELS[high][1] | 7 to 8 | 7 | 0",
+        "tiny.LEVELS[high][2] | to 'up' | 'down' | 0",
+        "tiny.LEVELS[high] | element dropped | ('high', 7, 'down') | 0",
+    } <= found
+    assert not any("'high'" in name and "dropped" not in name for name in found), (
+        "names are for people"
+    )
 
 
-@pytest.mark.parametrize("before, operators", [
-    ("a < b", {"< to <="}), ("a >= b", {">= to >"}), ("a == b", {"== to !="}),
-    ("a + b", {"+ to -"}), ("a // b", {"// to *"}), ("a | b", {"| to &"}), ("a << b", {"<< to >>"}),
-    ("a and b", {"operand 0 dropped", "operand 1 dropped"}), ("not a", {"not dropped"}),
-    ("min(a, b)", {"min to operand 0", "min to operand 1"}), ("abs(a)", {"abs dropped"}),
-    ("-a", {"minus dropped"}), ("-3", {"-3 to -2"}), ("a[b]", {"index -1"}), ("a[3]", {"3 to 2"}),
-    ("a[b:]", {"bound +1"}), ("a[:b]", {"bound -1"}), ("True", {"True to False"}), ("range(b)", {"bound -1",
-                                                                                                 "begun at 1"}),
-    ("range(a, b)", {"bound -1", "bound +1"}), ("5", {"5 to 6"}), ("1", {"1 to 0"}),
-    ("a if a == b else 0", {"condition to True", "condition to False", "0 to 1"})])
+@pytest.mark.parametrize(
+    "before, operators",
+    [
+        ("a < b", {"< to <="}),
+        ("a >= b", {">= to >"}),
+        ("a == b", {"== to !="}),
+        ("a + b", {"+ to -"}),
+        ("a // b", {"// to *"}),
+        ("a | b", {"| to &"}),
+        ("a << b", {"<< to >>"}),
+        ("a and b", {"operand 0 dropped", "operand 1 dropped"}),
+        ("not a", {"not dropped"}),
+        ("min(a, b)", {"min to operand 0", "min to operand 1"}),
+        ("abs(a)", {"abs dropped"}),
+        ("-a", {"minus dropped"}),
+        ("-3", {"-3 to -2"}),
+        ("a[b]", {"index -1"}),
+        ("a[3]", {"3 to 2"}),
+        ("a[b:]", {"bound +1"}),
+        ("a[:b]", {"bound -1"}),
+        ("True", {"True to False"}),
+        ("range(b)", {"bound -1", "begun at 1"}),
+        ("range(a, b)", {"bound -1", "bound +1"}),
+        ("5", {"5 to 6"}),
+        ("1", {"1 to 0"}),
+        ("a if a == b else 0", {"condition to True", "condition to False", "0 to 1"}),
+    ],
+)
 def test_operators(before, operators, tmp_path):
     found = {name.split(" | ")[1] for name in ids(f"def f(a, b):\n    return {before}\n", tmp_path)}
     assert found - {"return to return 0", "return to return 1"} == operators
@@ -245,20 +331,36 @@ def test_operators(before, operators, tmp_path):
 
 def test_a_name_that_is_the_number_itself_is_no_change(tmp_path):
     text = "NONE, ONE = 0, 1\n\n\ndef f(a):\n    if a:\n        return {}\n    return a.b\n"
-    returned = [{name for name in ids(text.format(name), tmp_path) if "return to" in name} for name in ("NONE", "ONE")]
-    assert [any("| return NONE |" in name or "| return ONE |" in name for name in each) for each in returned] == [
-        False, True] and all(any("return a.b" in name for name in each) for each in returned)
+    returned = [
+        {name for name in ids(text.format(name), tmp_path) if "return to" in name}
+        for name in ("NONE", "ONE")
+    ]
+    assert [
+        any("| return NONE |" in name or "| return ONE |" in name for name in each)
+        for each in returned
+    ] == [False, True] and all(any("return a.b" in name for name in each) for each in returned)
 
 
 @pytest.mark.parametrize("name, is_told", [("NONE", False), ("ONE", True), ("b", True)])
 def test_to_take_nothing_away_is_no_change(name, is_told, tmp_path):
-    found = ids(f"NONE, ONE = 0, 1\n\n\ndef f(a, b):\n    return a + {name}, b[a + {name}]\n", tmp_path)
-    assert any("+ to -" in each for each in found) == is_told and any("index -1" in each for each in found)
+    found = ids(
+        f"NONE, ONE = 0, 1\n\n\ndef f(a, b):\n    return a + {name}, b[a + {name}]\n", tmp_path
+    )
+    assert any("+ to -" in each for each in found) == is_told and any(
+        "index -1" in each for each in found
+    )
 
 
-@pytest.mark.parametrize("then, is_told", [
-    ("b = a", False), ("a = b", False), ("b = c", True), ("b = a\n        c = a", True),
-    ("b = a\n    else:\n        c = a", True)])
+@pytest.mark.parametrize(
+    "then, is_told",
+    [
+        ("b = a", False),
+        ("a = b", False),
+        ("b = c", True),
+        ("b = a\n        c = a", True),
+        ("b = a\n    else:\n        c = a", True),
+    ],
+)
 def test_to_take_the_larger_of_equals_is_no_change(then, is_told, tmp_path):
     found = ids(f"def f(a, b, c):\n    if a > b:\n        {then}\n    return b\n", tmp_path)
     assert any("> to >=" in name for name in found) == is_told
@@ -266,6 +368,7 @@ def test_to_take_the_larger_of_equals_is_no_change(then, is_told, tmp_path):
 
 def test_every_mutant_is_undone(tmp_path):
     import mutants
+
     path = tmp_path / "tiny.py"
     path.write_text(TINY)
     source = mutants.Source(path)
@@ -277,6 +380,7 @@ def test_every_mutant_is_undone(tmp_path):
 
 # -- the proofs
 
+
 def broken(tmp_path, name, before, after):
     """A copy of a module of safety/ (or controller.core.setpoint) with one text replaced."""
     folder = HERE.parents[1] / ("controller/core" if name == "setpoint" else "safety")
@@ -284,70 +388,206 @@ def broken(tmp_path, name, before, after):
     assert text.count(before) >= 1, before
     path = tmp_path / f"{name}.py"
     path.write_text(text.replace(before, after))
-    spec = importlib.util.spec_from_file_location(".".join((*folder.relative_to(HERE.parents[1]).parts, f"{name}_broken")), path)
+    spec = importlib.util.spec_from_file_location(
+        ".".join((*folder.relative_to(HERE.parents[1]).parts, f"{name}_broken")), path
+    )
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
 
 BREAKS = (
-    ("scale_is_within", "bounds", "scale_W", "power_W % 1000 * permille // 1000", "power_W % 1000 * permille // 9"),
+    (
+        "scale_is_within",
+        "bounds",
+        "scale_W",
+        "power_W % 1000 * permille // 1000",
+        "power_W % 1000 * permille // 9",
+    ),
     ("taper_is_within", "bounds", "taper_permille", "if left <= 0:", "if left < -5:"),
     ("a_limit_never_widens", "bounds", "Bounds._lowest", "limit[at + index] < lowest or", ""),
-    ("what_is_published_is_within", "bounds", "Bounds._publish", "min(self.lowest_W[place],",
-     "max(self.lowest_W[place],"),
-    ("a_demand_never_widens_a_limit", "bounds", "Bounds._limits", "(100 - derate) * 10", "(100 + derate) * 5"),
-    ("a_weaker_rack_never_widens", "bounds", "Bounds._rack_limits", "min(least[word], limit[first + word])",
-     "FULL_PERMILLE - min(least[word], limit[first + word])"),
-    ("a_weaker_rack_never_widens", "bounds", "Bounds._rack_limits", "min(limit_W[at + L_PCS_RATED], dc_W)", "dc_W"),
-    ("a_share_never_widens", "bounds", "Bounds._share_W", "lowest if lowest else rated", "rated - lowest"),
+    (
+        "what_is_published_is_within",
+        "bounds",
+        "Bounds._publish",
+        "min(self.lowest_W[place],",
+        "max(self.lowest_W[place],",
+    ),
+    (
+        "a_demand_never_widens_a_limit",
+        "bounds",
+        "Bounds._limits",
+        "(100 - derate) * 10",
+        "(100 + derate) * 5",
+    ),
+    (
+        "a_weaker_rack_never_widens",
+        "bounds",
+        "Bounds._rack_limits",
+        "min(least[word], limit[first + word])",
+        "FULL_PERMILLE - min(least[word], limit[first + word])",
+    ),
+    (
+        "a_weaker_rack_never_widens",
+        "bounds",
+        "Bounds._rack_limits",
+        "min(limit_W[at + L_PCS_RATED], dc_W)",
+        "dc_W",
+    ),
+    (
+        "a_share_never_widens",
+        "bounds",
+        "Bounds._share_W",
+        "lowest if lowest else rated",
+        "rated - lowest",
+    ),
     ("a_share_never_widens", "bounds", "Bounds._share_W", "return rated if", "return 2 * rated if"),
-    ("a_fault_never_lowers_a_demand", "kernel", "_raise", "if level > levels[first + output]:", "if level:"),
-    ("a_fault_never_lowers_a_demand", "kernel", "Kernel._settle", "self.demand[m.CONFLICTS[place][0]] = 0",
-     "self.demand[m.D_HORN] = 0"),
-    ("a_fault_never_lowers_a_demand", "kernel", "Kernel._settle", "if ticks[place] < self.hold_ticks[place]:",
-     "if self.hold_ticks[place]:"),
-    ("permit_holds", "permit", "Permit._publish_permits", "if state in ENDING and pcs_demand < m.PCS_STOP:",
-     "if state in ENDING:"),
+    (
+        "a_fault_never_lowers_a_demand",
+        "kernel",
+        "_raise",
+        "if level > levels[first + output]:",
+        "if level:",
+    ),
+    (
+        "a_fault_never_lowers_a_demand",
+        "kernel",
+        "Kernel._settle",
+        "self.demand[m.CONFLICTS[place][0]] = 0",
+        "self.demand[m.D_HORN] = 0",
+    ),
+    (
+        "a_fault_never_lowers_a_demand",
+        "kernel",
+        "Kernel._settle",
+        "if ticks[place] < self.hold_ticks[place]:",
+        "if self.hold_ticks[place]:",
+    ),
+    (
+        "permit_holds",
+        "permit",
+        "Permit._publish_permits",
+        "if state in ENDING and pcs_demand < m.PCS_STOP:",
+        "if state in ENDING:",
+    ),
     ("permit_holds", "permit", "Permit.update", "if before not in ENDING:", "if before:"),
-    ("permit_holds", "permit", "Permit._from_closing", "s.STOPPING if self._loaded() else s.INHIBITED",
-     "s.INHIBITED"),
+    (
+        "permit_holds",
+        "permit",
+        "Permit._from_closing",
+        "s.STOPPING if self._loaded() else s.INHIBITED",
+        "s.INHIBITED",
+    ),
     ("permit_holds", "permit", "Permit._leave_closing", "0 if self._loaded() else 1", "1"),
-    ("permit_holds", "permit", "Permit._may_open", "return current == 1 or current < 0 and self._pcs_current_zero()",
-     "return True"),
-    ("permit_holds", "permit", "Permit._may_open", "if NOT_WAITING < self.waited[W_FUSE] < self.fuse_ticks:",
-     "if 5 < self.waited[W_FUSE] < self.fuse_ticks:"),
-    ("permit_holds", "permit", "Permit._may_open", "if NOT_WAITING < self.waited[W_FUSE] < self.fuse_ticks:",
-     "if NOT_WAITING < self.waited[W_FUSE] < self.open_ticks:"),
+    (
+        "permit_holds",
+        "permit",
+        "Permit._may_open",
+        "return current == 1 or current < 0 and self._pcs_current_zero()",
+        "return True",
+    ),
+    (
+        "permit_holds",
+        "permit",
+        "Permit._may_open",
+        "if NOT_WAITING < self.waited[W_FUSE] < self.fuse_ticks:",
+        "if 5 < self.waited[W_FUSE] < self.fuse_ticks:",
+    ),
+    (
+        "permit_holds",
+        "permit",
+        "Permit._may_open",
+        "if NOT_WAITING < self.waited[W_FUSE] < self.fuse_ticks:",
+        "if NOT_WAITING < self.waited[W_FUSE] < self.open_ticks:",
+    ),
     ("permit_holds", "permit", "Permit._may_open", "waited = self.waited[W_DEMAND]", "waited = 0"),
     ("permit_holds", "permit", "Permit._wait", "s.TICKS_MAX) if is_due", "s.TICKS_MAX) if before"),
-    ("permit_holds", "permit", "Permit._wanted", "self.inp[s.LOCK_OUT_OK]", "self.inp[s.ARMED_STORED]"),
-    ("relays_are_tested", "permit", "Permit._publish", "self.contactors.update(elapsed, 0)",
-     "self.contactors.update(elapsed, 1)"),
+    (
+        "permit_holds",
+        "permit",
+        "Permit._wanted",
+        "self.inp[s.LOCK_OUT_OK]",
+        "self.inp[s.ARMED_STORED]",
+    ),
+    (
+        "relays_are_tested",
+        "permit",
+        "Permit._publish",
+        "self.contactors.update(elapsed, 0)",
+        "self.contactors.update(elapsed, 1)",
+    ),
     ("relays_are_tested", "permit", "Permit._tested", "self.relays[0] >=", "self.relays[0] + 1 >="),
     ("relays_are_tested", "permit", "Permit._read_back", "== enable and", "<= enable and"),
-    ("no_reset_clears_what_stands", "latches", "Latches._clearable", "return NOT_CLEAR_YET", "found = DONE"),
-    ("no_reset_clears_what_stands", "latches", "Latches._is_clear", "return known and not", "return not"),
+    (
+        "no_reset_clears_what_stands",
+        "latches",
+        "Latches._clearable",
+        "return NOT_CLEAR_YET",
+        "found = DONE",
+    ),
+    (
+        "no_reset_clears_what_stands",
+        "latches",
+        "Latches._is_clear",
+        "return known and not",
+        "return not",
+    ),
     ("no_reset_clears_what_stands", "latches", "Latches._is_clear", "== m.KNOWN", "!= 0"),
-    ("no_reset_clears_what_stands", "latches", "Latches.clears", "[m.S_LATCH] <= level", "[m.S_LATCH] >= level"),
-    ("evaluating_never_unlatches", "evaluate", "Evaluator._miss", "self.active[index] = 0", "self.latched[index] = 0"),
-    ("evaluating_never_unlatches", "evaluate", "Evaluator.update", "busy[block] = self._block(block, elapsed)",
-     "busy[block] = 1 if self._block(block, elapsed) and self._any_hit(block) else 0"),
-    ("a_hint_only_narrows", "setpoint", "Chain._limited", "within(value_W, limits.low_W", "within(value_W, -WIDE_W"),
-    ("a_hint_only_narrows", "setpoint", "Bounds.narrow", "if low_W > self.low_W or", "if low_W < self.low_W or"),
+    (
+        "no_reset_clears_what_stands",
+        "latches",
+        "Latches.clears",
+        "[m.S_LATCH] <= level",
+        "[m.S_LATCH] >= level",
+    ),
+    (
+        "evaluating_never_unlatches",
+        "evaluate",
+        "Evaluator._miss",
+        "self.active[index] = 0",
+        "self.latched[index] = 0",
+    ),
+    (
+        "evaluating_never_unlatches",
+        "evaluate",
+        "Evaluator.update",
+        "busy[block] = self._block(block, elapsed)",
+        "busy[block] = 1 if self._block(block, elapsed) and self._any_hit(block) else 0",
+    ),
+    (
+        "a_hint_only_narrows",
+        "setpoint",
+        "Chain._limited",
+        "within(value_W, limits.low_W",
+        "within(value_W, -WIDE_W",
+    ),
+    (
+        "a_hint_only_narrows",
+        "setpoint",
+        "Bounds.narrow",
+        "if low_W > self.low_W or",
+        "if low_W < self.low_W or",
+    ),
 )
 
 
 def test_what_is_broken_is_there(tmp_path):
-    """Without the solver too: a function that was written anew must not leave a break behind that breaks nothing."""
+    """Without the solver too: a function that was written anew must not leave a break behind that
+    breaks nothing.
+    """
     for _, name, function, before, after in BREAKS:
         assert broken(tmp_path, name, before, after) and before != after, function
 
 
-@pytest.mark.parametrize("claim, name, function, before, after", BREAKS, ids=[f"{row[0]}-{row[2]}" for row in BREAKS])
-def test_a_proof_fails_on_a_broken_function(claim, name, function, before, after, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    "claim, name, function, before, after", BREAKS, ids=[f"{row[0]}-{row[2]}" for row in BREAKS]
+)
+def test_a_proof_fails_on_a_broken_function(
+    claim, name, function, before, after, tmp_path, monkeypatch
+):
     pytest.importorskip("z3")
     import claims
+
     copy = broken(tmp_path, name, before, after)
     owner = importlib.import_module(copy.__name__.removesuffix("_broken"))
     *classes, last = function.split(".")
@@ -367,7 +607,7 @@ def numbers(tmp_path, text):
     return module
 
 
-SMALL = '''
+SMALL = """
 def product(a, b):
     if a > 1000:
         a = 1000
@@ -386,20 +626,25 @@ def cube(a, b):
 
 def odd(a):
     return {a: 1}
-'''
+"""
 
 
 def test_values_that_leave_their_range_and_indices_that_leave_their_array_are_found(tmp_path):
     pytest.importorskip("z3")
     import symbolic
+
     small = numbers(tmp_path, SMALL)
     for high, held in ((1_000_000, True), (1_100_000, False)):
         machine = symbolic.Machine()
-        machine.call(small.product, machine.symbol("a", 0, symbolic.HIGH), machine.symbol("b", 0, high))
+        machine.call(
+            small.product, machine.symbol("a", 0, symbolic.HIGH), machine.symbol("b", 0, high)
+        )
         assert (machine.refute(machine.obligations) is None) == held
     for count, held in ((3, True), (2, False)):
         machine = symbolic.Machine()
-        machine.call(small.place, machine.symbols("values", 0, 9, count), machine.symbol("at", 0, 9))
+        machine.call(
+            small.place, machine.symbols("values", 0, 9, count), machine.symbol("at", 0, 9)
+        )
         assert (machine.refute(machine.obligations) is None) == held
 
 
@@ -408,18 +653,24 @@ def test_what_nobody_knows_is_not_held(tmp_path):
     import operator
 
     import symbolic
+
     small = numbers(tmp_path, SMALL)
     machine = symbolic.Machine(timeout_s=0.05)
     a, b, c = (machine.symbol(name, 2, 900) for name in "abc")
     machine.facts.append((a.e * b.e) % 7919 == (c.e * c.e * a.e + 11) % 7907)
-    unequal = symbolic.compare(operator.ne, machine.call(small.cube, a, b), machine.call(small.cube, c, a))
+    unequal = symbolic.compare(
+        operator.ne, machine.call(small.cube, a, b), machine.call(small.cube, c, a)
+    )
     assert machine.refute([("no cube", unequal)]) is not None
     with pytest.raises(symbolic.Unknown):
         machine.call(small.odd, a)
     machine = symbolic.Machine()
     a = machine.symbol("a", 0, 5)
     machine.facts.append(a.e > 5)
-    assert machine.refute([("all", False)]) == ("the assumptions", "contradict each other, or nobody knows")
+    assert machine.refute([("all", False)]) == (
+        "the assumptions",
+        "contradict each other, or nobody knows",
+    )
 
 
 IMPORTS = """
@@ -439,83 +690,144 @@ print(*sorted(found))
 
 
 def test_no_test_file_runs_a_kernel_when_it_is_collected():
-    """What runs then cannot be swapped: its mutants would need new modules, which takes five times as long."""
+    """What runs then cannot be swapped: its mutants would need new modules, which takes five times
+    as long.
+    """
     words = [sys.executable, "-c", IMPORTS, str(HERE.parent / "safety"), str(HERE.parents[1])]
     ran = subprocess.run(words, check=True, text=True, capture_output=True).stdout.split()
-    assert not [name for name in ran if name.split(".")[1] not in ("crc", "parameters", "signals")
-                and name != "safety.second.file_bytes"]
+    assert not [
+        name
+        for name in ran
+        if name.split(".")[1] not in ("crc", "parameters", "signals")
+        and name != "safety.second.file_bytes"
+    ]
 
 
 def test_lines_of_code():
     import sizes
+
     assert sizes.lines_of(TINY) == (19, 11, 2)
 
 
 def test_the_kernel_is_what_it_imports_and_the_rest_the_second_channel():
     import mutants
     import sizes
-    tree = ast.parse("from array import array\nfrom safety import a as b, c\nfrom safety.d import E")
+
+    tree = ast.parse(
+        "from array import array\nfrom safety import a as b, c\nfrom safety.d import E"
+    )
     assert sizes.imported(tree) == {"a", "c", "d"}
     sources = mutants.sources()
     kernel = sizes.part_of(sources)
-    assert {source.name for source in sources} - kernel == {"__init__", "channel", "mcu.__init__", "mcu.loop", "peer",
-                                                            "second"}
-    assert [line.partition(":")[0] for line in sizes.lines()] == ["the kernel", "the second channel"]
+    assert {source.name for source in sources} - kernel == {
+        "__init__",
+        "channel",
+        "mcu.__init__",
+        "mcu.loop",
+        "peer",
+        "second",
+    }
+    assert [line.partition(":")[0] for line in sizes.lines()] == [
+        "the kernel",
+        "the second channel",
+    ]
 
 
 # -- what is likely
 
+
 def test_the_tests_of_each_function_are_kept_and_known_to_its_file_and_to_all():
     import likely
-    kills = {("bounds", "f"): Counter(a=8, b=1), ("bounds", "g"): Counter(b=1, a=1), "bounds": Counter(c=99)}
+
+    kills = {
+        ("bounds", "f"): Counter(a=8, b=1),
+        ("bounds", "g"): Counter(b=1, a=1),
+        "bounds": Counter(c=99),
+    }
     found = json.loads(likely.text(likely.chosen(kills)))
-    assert found == {"bounds f": {"a": 8, "b": 1}, "bounds g": {"a": 1, "b": 1}} and likely.best(found) == {"a"}
+    assert found == {"bounds f": {"a": 8, "b": 1}, "bounds g": {"a": 1, "b": 1}} and likely.best(
+        found
+    ) == {"a"}
     told, tried = likely.learned(found)
-    assert told[("bounds", "f")] == {"a": 8, "b": 1} and told["bounds"] == told[""] == tried[""] == {"a": 9, "b": 2}
+    assert told[("bounds", "f")] == {"a": 8, "b": 1} and told["bounds"] == told[""] == tried[
+        ""
+    ] == {"a": 9, "b": 2}
 
 
-def test_what_the_best_do_not_run_is_covered_by_the_cheapest_and_rather_of_a_function_that_takes_part():
+def test_what_the_best_do_not_run_is_covered_by_the_cheapest():
     import likely
-    tests_of = {"bounds": {1: {"a", "b"}, 2: {"b", "c[1]"}, 3: {"b", "d[2]"}, 4: {"gone"}}, "permit": {9: {"e"}}}
+
+    tests_of = {
+        "bounds": {1: {"a", "b"}, 2: {"b", "c[1]"}, 3: {"b", "d[2]"}, 4: {"gone"}},
+        "permit": {9: {"e"}},
+    }
     durations_s = {"a": 1, "b": 0.2, "c[1]": 0.1, "d[2]": 0.3, "e": 9}
     assert likely.covering(tests_of, durations_s, {"a", "d"}) == ["c[1]", "d[2]", "e"]
     kept = {"bounds f": {"a": 1}, likely.COVERING: ["b"]}
-    assert likely.best(kept) == {"a"} and set(likely.learned(kept)[0]) == {("bounds", "f"), "bounds", ""}
+    assert likely.best(kept) == {"a"} and set(likely.learned(kept)[0]) == {
+        ("bounds", "f"),
+        "bounds",
+        "",
+    }
 
 
 def test_nine_of_ten_of_the_tests_that_are_kept_are_still_there():
-    """They only order, so one that was renamed does no harm; after many the list is to be made anew."""
+    """They only order, so one that was renamed does no harm; after many the list is to be made
+    anew.
+    """
     import campaign
     import likely
     import suite
+
     kept = likely.read()
     hard = kept.pop(likely.HARD).values()
     named = {campaign.function_of(test) for tests in [*kept.values(), hard] for test in tests}
     texts = {path.name: path.read_text(encoding="ascii") for path in suite.files()}
-    there = [name for name in named if f"def {name.rpartition('::')[2]}(" in texts.get(
-        name.partition("::")[0].rpartition("/")[2], "")]
+    there = [
+        name
+        for name in named
+        if f"def {name.rpartition('::')[2]}("
+        in texts.get(name.partition("::")[0].rpartition("/")[2], "")
+    ]
     assert len(named) > 100 and len(there) * 10 >= len(named) * 9
 
 
 def test_what_is_missing_is_looked_for_in_the_tests_of_its_file():
     import campaign
-    items = [SimpleNamespace(nodeid=f"safety/{name}.py::test_x") for name in ("test_bounds", "test_permit")]
+
+    items = [
+        SimpleNamespace(nodeid=f"safety/{name}.py::test_x")
+        for name in ("test_bounds", "test_permit")
+    ]
     near, others = campaign.nearest_first(items, ["safety/permit.py: lines [3] branches []"])
-    assert (near, others) == (items[1:], items[:1]) and campaign.nearest_first(items, []) == ([], items)
+    assert (near, others) == (items[1:], items[:1]) and campaign.nearest_first(items, []) == (
+        [],
+        items,
+    )
 
 
 def test_of_a_sample_the_tests_that_are_named_come_first():
     import campaign
+
     items = [SimpleNamespace(nodeid=name) for name in ("a[1]", "a[2]", "a[3]", "b[1]", "b[2]", "c")]
     found = campaign.portions(items, {"a[3]", "b"})
-    assert [[item.nodeid for item in part] for part in found] == [["a[3]", "b[1]"], ["a[1]", "a[2]", "b[2]", "c"]]
+    assert [[item.nodeid for item in part] for part in found] == [
+        ["a[3]", "b[1]"],
+        ["a[1]", "a[2]", "b[2]", "c"],
+    ]
 
 
-@pytest.mark.parametrize("listed, asked", [
-    ((), [["a"], ["b", "z"]]), (("m",), [["a"]]), (("n",), [["a"], ["b", "z"]])], ids=["none", "itself", "another"])
+@pytest.mark.parametrize(
+    "listed, asked",
+    [((), [["a"], ["b", "z"]]), (("m",), [["a"]]), (("n",), [["a"], ["b", "z"]])],
+    ids=["none", "itself", "another"],
+)
 def test_a_listed_survivor_is_asked_of_the_likeliest_tests_only(listed, asked):
     import mutation
-    mutant = SimpleNamespace(id="m", family=(("f", "g"), "f", ""), known_as=str, concerns=lambda name: 1)
+
+    mutant = SimpleNamespace(
+        id="m", family=(("f", "g"), "f", ""), known_as=str, concerns=lambda name: 1
+    )
     contexts = SimpleNamespace(others=lambda names: ["z"])
     learned = mutation.Learned({"a": 1.9, "b": 50.0, "z": 1.0})
     runner = SimpleNamespace(tests=lambda mutant: ["a", "b"], contexts=contexts)
@@ -532,12 +844,32 @@ def test_a_listed_survivor_is_asked_of_the_likeliest_tests_only(listed, asked):
 def test_what_told_a_mutant_that_few_tests_tell_comes_first_and_is_kept():
     import likely
     import mutation
-    mutant = SimpleNamespace(id="m", family=(("f", "g"), "f", ""), known_as=str, concerns=lambda name: 1)
+
+    mutant = SimpleNamespace(
+        id="m", family=(("f", "g"), "f", ""), known_as=str, concerns=lambda name: 1
+    )
     durations_s = {"a::t": 0.1, "b::t": 9.0}
     assert mutation.Learned(durations_s).order(mutant, durations_s) == ["a::t", "b::t"]
-    assert mutation.Learned(durations_s, hard={"m": "b::t"}).order(mutant, durations_s) == ["b::t", "a::t"]
-    assert mutation.Learned(durations_s, hard={"m": "gone"}).order(mutant, durations_s) == ["a::t", "b::t"]
-    results = {name: {"how": how, "by": by, "cpu_s": cpu_s} for name, how, by, cpu_s in (
-        ("slow", "killed", "a::t", 0.3), ("quick", "killed", "a::t", 0.29), ("known", "killed", "b::t", 0.1),
-        ("other", "killed", "a::t", 0.1), ("import", "killed", "import of safety", 0.3), ("left", "survived", "", 2.0))}
-    assert likely.hard(results, {"known": "b::t", "other": "b::t"}) == {"slow": "a::t", "known": "b::t"}
+    assert mutation.Learned(durations_s, hard={"m": "b::t"}).order(mutant, durations_s) == [
+        "b::t",
+        "a::t",
+    ]
+    assert mutation.Learned(durations_s, hard={"m": "gone"}).order(mutant, durations_s) == [
+        "a::t",
+        "b::t",
+    ]
+    results = {
+        name: {"how": how, "by": by, "cpu_s": cpu_s}
+        for name, how, by, cpu_s in (
+            ("slow", "killed", "a::t", 0.3),
+            ("quick", "killed", "a::t", 0.29),
+            ("known", "killed", "b::t", 0.1),
+            ("other", "killed", "a::t", 0.1),
+            ("import", "killed", "import of safety", 0.3),
+            ("left", "survived", "", 2.0),
+        )
+    }
+    assert likely.hard(results, {"known": "b::t", "other": "b::t"}) == {
+        "slow": "a::t",
+        "known": "b::t",
+    }

@@ -1,7 +1,9 @@
-"""The tables of safety/README.md, made from the matrix. `python -m tests.safety.assessor` writes them into the page.
+"""The tables of safety/README.md, made from the matrix. `python -m tests.safety.assessor` writes
+them into the page.
 
-Times are those of the commissioning checklist (controller/site/time_chain.py) for the example site: (c) computed from its
-configuration, or (a) assumed until somebody measures it on the real equipment.
+Times are those of the commissioning checklist (controller/site/time_chain.py) for the example site:
+(c) computed from its configuration, or (a) assumed until somebody measures it on the real
+equipment.
 """
 
 from controller.documents import effect_words
@@ -32,15 +34,26 @@ def of_stage(stage):
 
 
 def stage_table():
-    """One line a stage, from matrix.STAGES and CLAUSES, in the words of the screens and the checklist."""
-    lines = ["| stage | cause | trips at | after | clear at | for | reset | effects | basis |",
-             "|---|---|---|---|---|---|---|---|---|"]
+    """One line a stage, from matrix.STAGES and CLAUSES, in the words of the screens and the
+    checklist.
+    """
+    lines = [
+        "| stage | cause | trips at | after | clear at | for | reset | effects | basis |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
     for stage in ordered():
         keys, confidence = of_stage(stage)
-        cells = (stage[m.S_ID], words.cause(stage), words.trips_at(stage, stage[m.S_SET]),
-                 words.after(stage[m.S_SET_MS]), words.clears_at(stage, stage[m.S_CLEAR]),
-                 words.after(stage[m.S_CLEAR_MS]), words.RESETS[stage[m.S_LATCH]],
-                 ", ".join(effect_words.effects(stage)), f"{keys}; {confidence}")
+        cells = (
+            stage[m.S_ID],
+            words.cause(stage),
+            words.trips_at(stage, stage[m.S_SET]),
+            words.after(stage[m.S_SET_MS]),
+            words.clears_at(stage, stage[m.S_CLEAR]),
+            words.after(stage[m.S_CLEAR_MS]),
+            words.RESETS[stage[m.S_LATCH]],
+            ", ".join(effect_words.effects(stage)),
+            f"{keys}; {confidence}",
+        )
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
@@ -70,10 +83,14 @@ def seconds(duration_ms):
 
 
 def time_table():
-    """One line a stage that takes power away: the chain in seconds, to the end of power and to open contactors."""
+    """One line a stage that takes power away: the chain in seconds, to the end of power and to open
+    contactors.
+    """
     found, schedule = site()
-    lines = ["| stage | sensor | bus | debounce | tick | decided | power zero | contactors open |",
-             "|---|---|---|---|---|---|---|---|"]
+    lines = [
+        "| stage | sensor | bus | debounce | tick | decided | power zero | contactors open |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
     for stage in ordered():
         if stage[m.S_DEMAND][m.D_PCS] and not words.feature_name(stage).startswith("boot_"):
             lines.append(f"| {stage[m.S_ID]} | {' | '.join(time_cells(found, schedule, stage))} |")
@@ -81,7 +98,9 @@ def time_table():
 
 
 def time_cells(found, schedule, stage):
-    """(sensor, bus, debounce, tick, decided, power zero, contactors open) of a stage, in seconds."""
+    """(sensor, bus, debounce, tick, decided, power zero, contactors open) of a stage, in
+    seconds.
+    """
     parts = time_chain.decision(found, schedule, stage)
     times_ms = {part.what: part.time_ms for part in parts}
     sensor_ms = times_ms.get("contact", 0) + times_ms.get("sensor", 0)
@@ -90,19 +109,42 @@ def time_cells(found, schedule, stage):
     zero_ms = sum([part.time_ms for part in time_chain.chain(found, schedule, stage)])
     opened_ms = time_chain.opened_ms(found, schedule, stage)
     waits = "at zero current" if stage[m.S_DEMAND][m.D_DC] == m.DC_OPEN_ONLY_AT_ZERO else "-"
-    return [*[seconds(each) for each in (sensor_ms, times_ms.get("bus", 0), own_ms, times_ms["tick"], decided_ms,
-                                         zero_ms)], waits if opened_ms is None else seconds(opened_ms)]
+    return [
+        *[
+            seconds(each)
+            for each in (
+                sensor_ms,
+                times_ms.get("bus", 0),
+                own_ms,
+                times_ms["tick"],
+                decided_ms,
+                zero_ms,
+            )
+        ],
+        waits if opened_ms is None else seconds(opened_ms),
+    ]
 
 
 def sources_table():
     """What the chain assumes, and what it computes for every row alike."""
     found, schedule = site()
     lines = ["| part | time | kind |", "|---|---|---|"]
-    lines += [f"| {what} | {words.after(duration_ms)} | a: {why} |" for what, duration_ms, why in time_chain.ASSUMED]
-    images = [part.time_ms for stage in m.STAGES if words.feature_name(stage) == "image_changed"
-              for part in time_chain.decision(found, schedule, stage) if part.what == "silence"]
-    lines.append(f"| limit image, {time_chain.SCANS} scans of {len(found.safety_image)} words | {images[0]} ms | "
-                 f"c: {found.racks} racks |")
+    lines += [
+        f"| {what} | {words.after(duration_ms)} | a: {why} |"
+        for what, duration_ms, why in time_chain.ASSUMED
+    ]
+    images = [
+        part.time_ms
+        for stage in m.STAGES
+        if words.feature_name(stage) == "image_changed"
+        for part in time_chain.decision(found, schedule, stage)
+        if part.what == "silence"
+    ]
+    lines.append(
+        f"| limit image, {time_chain.SCANS} scans of {len(found.safety_image)} words | "
+        f"{images[0]} ms | "
+        f"c: {found.racks} racks |"
+    )
     write_ms = time_chain.write_ms(found, schedule, ("pcs_enable_ok",))
     lines.append(f"| I/O write, in flight and frame | {write_ms} ms | c: of the PCS enable |")
     return "\n".join(lines)

@@ -1,4 +1,6 @@
-"""A kernel on the bench: a complete, healthy cabinet in its input arrays, stepped without anything else around it."""
+"""A kernel on the bench: a complete, healthy cabinet in its input arrays, stepped without anything
+else around it.
+"""
 
 from array import array
 
@@ -7,17 +9,59 @@ from safety import parameters as p
 from safety import signals as s
 from safety.kernel import Kernel
 
-HEALTHY_OK = (s.ESTOP_1_OK, s.FIRE_ALARM_OK, s.SUPPRESSION_OK, s.GAS_RELAY_OK, s.AIRFLOW_OK, s.KEY_RUN_OK, s.DOOR_OK,
-              s.ESTOP_2_OK, s.BMS_FAULT_OK, s.CELL_VOLTAGE_OK, s.SMOKE_1_OK, s.SMOKE_2_OK, s.HEAT_OK, s.FIRE_TROUBLE_OK,
-              s.DAMPER_OK, s.HVAC_OK, s.LEAK_OK, s.COOLANT_OK, s.SUPERVISED_OK, s.GAS_1_OK, s.GAS_2_OK, s.OFFGAS_1_OK,
-              s.OFFGAS_2_OK, s.TOXIC_OK, s.MAINS_OK, s.RUN_REQUEST, s.LOCK_OUT_OK, s.NOC_LINK_OK, s.NOC_VERIFIED)
-HEALTHY = ((s.GAS_1_CALIBRATION_D, 90), (s.GAS_2_CALIBRATION_D, 90), (s.OFFGAS_1_CALIBRATION_D, 90),
-           (s.OFFGAS_2_CALIBRATION_D, 90), (s.TOXIC_CALIBRATION_D, 90), (s.AIR_TEMPERATURE_DDEGC, 250),
-           (s.HUMIDITY_PERMILLE, 400), (s.UPS_RESERVE_MIN, 180), (s.CPU_TEMPERATURE_DDEGC, 500))
-HEALTHY_RACK = ((s.CELLS_ONLINE, 240), (s.CELL_VOLTAGE_MV_MIN, 3290), (s.CELL_VOLTAGE_MV_MAX, 3300),
-                (s.RACK_VOLTAGE_MV, 790_000), (s.CHARGE_CURRENT_MA_MAX, 140_000),
-                (s.DISCHARGE_CURRENT_MA_MAX, 140_000), (s.SOC_PERMILLE, 500), (s.SOH_PERMILLE, 990),
-                (s.INSULATION_KOHM, 2000))
+HEALTHY_OK = (
+    s.ESTOP_1_OK,
+    s.FIRE_ALARM_OK,
+    s.SUPPRESSION_OK,
+    s.GAS_RELAY_OK,
+    s.AIRFLOW_OK,
+    s.KEY_RUN_OK,
+    s.DOOR_OK,
+    s.ESTOP_2_OK,
+    s.BMS_FAULT_OK,
+    s.CELL_VOLTAGE_OK,
+    s.SMOKE_1_OK,
+    s.SMOKE_2_OK,
+    s.HEAT_OK,
+    s.FIRE_TROUBLE_OK,
+    s.DAMPER_OK,
+    s.HVAC_OK,
+    s.LEAK_OK,
+    s.COOLANT_OK,
+    s.SUPERVISED_OK,
+    s.GAS_1_OK,
+    s.GAS_2_OK,
+    s.OFFGAS_1_OK,
+    s.OFFGAS_2_OK,
+    s.TOXIC_OK,
+    s.MAINS_OK,
+    s.RUN_REQUEST,
+    s.LOCK_OUT_OK,
+    s.NOC_LINK_OK,
+    s.NOC_VERIFIED,
+)
+HEALTHY = (
+    (s.GAS_1_CALIBRATION_D, 90),
+    (s.GAS_2_CALIBRATION_D, 90),
+    (s.OFFGAS_1_CALIBRATION_D, 90),
+    (s.OFFGAS_2_CALIBRATION_D, 90),
+    (s.TOXIC_CALIBRATION_D, 90),
+    (s.AIR_TEMPERATURE_DDEGC, 250),
+    (s.HUMIDITY_PERMILLE, 400),
+    (s.UPS_RESERVE_MIN, 180),
+    (s.CPU_TEMPERATURE_DDEGC, 500),
+)
+HEALTHY_RACK = (
+    (s.CELLS_ONLINE, 240),
+    (s.CELL_VOLTAGE_MV_MIN, 3290),
+    (s.CELL_VOLTAGE_MV_MAX, 3300),
+    (s.RACK_VOLTAGE_MV, 790_000),
+    (s.CHARGE_CURRENT_MA_MAX, 140_000),
+    (s.DISCHARGE_CURRENT_MA_MAX, 140_000),
+    (s.SOC_PERMILLE, 500),
+    (s.SOH_PERMILLE, 990),
+    (s.INSULATION_KOHM, 2000),
+)
 
 
 def default_image(units=1, racks=1, modules=15, tick_ms=20, **changed):
@@ -25,7 +69,9 @@ def default_image(units=1, racks=1, modules=15, tick_ms=20, **changed):
 
     changed: parameters by name, of the cabinet, or of every unit or rack.
     """
-    unknown = set(changed) - {row[0] for row in (*p.CABINET_PARAMETERS, *p.UNIT_PARAMETERS, *p.RACK_PARAMETERS)}
+    unknown = set(changed) - {
+        row[0] for row in (*p.CABINET_PARAMETERS, *p.UNIT_PARAMETERS, *p.RACK_PARAMETERS)
+    }
     if unknown:
         raise KeyError(f"no such parameter: {', '.join(sorted(unknown))}")
     image = array("i", [p.IMAGE_SCHEMA, units, racks, modules, tick_ms])
@@ -36,14 +82,22 @@ def default_image(units=1, racks=1, modules=15, tick_ms=20, **changed):
         of_rack = {"unit": rack % units, "modules": min(15, modules), **changed}
         image.extend(of_rack.get(row[0], row[4]) for row in p.RACK_PARAMETERS)
     for stage in m.STAGES:
-        image.extend((stage[m.S_SET], stage[m.S_CLEAR], p.ticks(stage[m.S_SET_MS], tick_ms),
-                      p.ticks(stage[m.S_CLEAR_MS], tick_ms)))
+        image.extend(
+            (
+                stage[m.S_SET],
+                stage[m.S_CLEAR],
+                p.ticks(stage[m.S_SET_MS], tick_ms),
+                p.ticks(stage[m.S_CLEAR_MS], tick_ms),
+            )
+        )
     image.extend([1] * (p.ImageMap(units, racks, m.STAGES_PER_SCOPE).words - len(image)))
     return image
 
 
 def disarm(evaluator, image, indices):
-    """Build the evaluator anew from `image` with these stage instances not armed; the image itself stays as it is."""
+    """Build the evaluator anew from `image` with these stage instances not armed; the image itself
+    stays as it is.
+    """
     image_map = p.ImageMap(image[p.H_UNITS], image[p.H_RACKS], m.STAGES_PER_SCOPE)
     image = array("i", image)
     for index in indices:
@@ -52,7 +106,9 @@ def disarm(evaluator, image, indices):
 
 
 class Bench:
-    """A kernel with healthy inputs; relays and contactors follow its outputs from one step to the next."""
+    """A kernel with healthy inputs; relays and contactors follow its outputs from one step to the
+    next.
+    """
 
     def __init__(self, image=None, **topology):
         self.kernel = Kernel(image if image is not None else default_image(**topology))
@@ -108,20 +164,27 @@ class Bench:
         inp[s.AIRFLOW_OK] = inp[s.DAMPER_OK] = 1
         for rack in range(self.layout.racks):
             closed = self.rack(s.CONTACTOR_CLOSE_OK, rack) or self.welded
-            self.set_rack(s.CONTACTOR_STATE, s.CONTACTOR_CLOSED if closed else s.CONTACTOR_OPEN, rack)
+            self.set_rack(
+                s.CONTACTOR_STATE, s.CONTACTOR_CLOSED if closed else s.CONTACTOR_OPEN, rack
+            )
 
     def run(self):
         """Start and let the limits recover (22 s); fails if energy is not permitted then."""
         self.step(1100)
         if self.out[s.STATE] != s.RUNNING:
-            raise AssertionError("cabinet did not start: inhibit reason %d" % self.out[s.INHIBIT_REASON])
+            raise AssertionError(
+                "cabinet did not start: inhibit reason %d" % self.out[s.INHIBIT_REASON]
+            )
         return self
 
     def standing(self):
         """Ids of the stages that stand (active or latched), in order."""
         evaluator = self.kernel.evaluator
-        return [m.STAGES[evaluator.stage[index]][m.S_ID] for index in range(evaluator.count)
-                if evaluator.standing(index)]
+        return [
+            m.STAGES[evaluator.stage[index]][m.S_ID]
+            for index in range(evaluator.count)
+            if evaluator.standing(index)
+        ]
 
     def key_reset(self):
         """Turn the key out of RUN (row 47, one step), then ask for a reset by key."""

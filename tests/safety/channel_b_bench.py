@@ -1,4 +1,6 @@
-"""Channel B on the bench: its relay follows, channel A is a sender of frames whose every field a test may choose."""
+"""Channel B on the bench: its relay follows, channel A is a sender of frames whose every field a
+test may choose.
+"""
 
 from bench import default_image
 
@@ -8,12 +10,15 @@ from safety import peer as pe
 from safety import second as sc
 
 CLOSED = sc.KEY_BIT - 1  # all shared contacts
-EXPIRY_TICKS = 23  # 0.5 s of 20 ms, less the one in which a frame may have come, less one for the relay
+# 0.5 s of 20 ms, less the one in which a frame may have come, less one for the relay
+EXPIRY_TICKS = 23
 DISAGREE_TICKS = 25
 
 
 class ChannelB:
-    """A second channel and who talks to it. `contacts`: without the relay's mirror contact, which follows."""
+    """A second channel and who talks to it. `contacts`: without the relay's mirror contact, which
+    follows.
+    """
 
     def __init__(self, image=None, level=0, racks=1):
         self.image = default_image(racks=racks) if image is None else image

@@ -1,7 +1,9 @@
-"""The kernel's source with a watch on every arithmetic result: what no small int of a 32-bit MicroPython holds fails.
+"""The kernel's source with a watch on every arithmetic result: what no small int of a 32-bit
+MicroPython holds fails.
 
-`load()` gives modules compiled from safety/*.py in which each operation, negation, min, max, abs and augmented
-assignment passes through `check`. They live beside the real ones under their own names in `sys.modules`.
+`load()` gives modules compiled from safety/*.py in which each operation, negation, min, max, abs
+and augmented assignment passes through `check`. They live beside the real ones under their own
+names in `sys.modules`.
 """
 
 import ast
@@ -62,12 +64,18 @@ class Loader:
 
 def load():
     """{module name: module} of the watched kernel."""
-    kept = {name: sys.modules.pop(name) for name in list(sys.modules) if name.split(".")[0] == "safety"}
+    kept = {
+        name: sys.modules.pop(name) for name in list(sys.modules) if name.split(".")[0] == "safety"
+    }
     loader = Loader()
     sys.meta_path.insert(0, loader)
     try:
         importlib.import_module("safety.kernel")
-        modules = {name[len("safety."):]: sys.modules[name] for name in sys.modules if name.startswith("safety.")}
+        modules = {
+            name[len("safety.") :]: sys.modules[name]
+            for name in sys.modules
+            if name.startswith("safety.")
+        }
         for module in modules.values():
             module.__dict__["__check__"] = check
         return modules

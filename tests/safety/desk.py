@@ -45,8 +45,11 @@ class Desk:
 
     def of(self, feature, scope=s.CABINET, block=0):
         """(value, known) of a feature."""
-        base = {s.CABINET: 0, s.UNIT: self.features.unit_base + block * len(m.UNIT_FEATURES),
-                s.RACK: self.features.rack_base + block * len(m.RACK_FEATURES)}[scope]
+        base = {
+            s.CABINET: 0,
+            s.UNIT: self.features.unit_base + block * len(m.UNIT_FEATURES),
+            s.RACK: self.features.rack_base + block * len(m.RACK_FEATURES),
+        }[scope]
         return self.features.value[base + feature], self.features.known[base + feature]
 
     def of_rack(self, feature, rack=0):

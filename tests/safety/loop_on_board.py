@@ -1,4 +1,6 @@
-"""The microcontroller's loop on a board made of a course, the same on CPython and MicroPython; prints what it did."""
+"""The microcontroller's loop on a board made of a course, the same on CPython and MicroPython;
+prints what it did.
+"""
 
 try:
     from hil.campaigns.channel_b import course
@@ -13,7 +15,9 @@ TURNS = 1500
 
 
 class CourseBoard:
-    """The stand-in board: contacts and bytes come from a course; what goes out goes into a checksum."""
+    """The stand-in board: contacts and bytes come from a course; what goes out goes into a
+    checksum.
+    """
 
     def __init__(self, lock):
         self._image = course.default_image(1, 3)

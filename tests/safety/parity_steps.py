@@ -1,7 +1,9 @@
-"""Random steps of the kernel, the same on CPython and MicroPython: prints a CRC over every output of every step.
+"""Random steps of the kernel, the same on CPython and MicroPython: prints a CRC over every output
+of every step.
 
-Runs as a script on both: `parity_steps.py SEED STEPS RACKS MODULES`. A linear congruential generator below 2^20 keeps
-every intermediate a small int; on MicroPython the heap is locked while stepping, so one allocation is an error.
+Runs as a script on both: `parity_steps.py SEED STEPS RACKS MODULES`. A linear congruential
+generator below 2^20 keeps every intermediate a small int; on MicroPython the heap is locked while
+stepping, so one allocation is an error.
 """
 
 import sys
@@ -16,6 +18,7 @@ from safety.kernel import Kernel
 try:
     from micropython import heap_lock, heap_unlock
 except ImportError:
+
     def heap_lock():
         """CPython has no heap to lock."""
 
@@ -29,23 +32,43 @@ def make_image(racks, modules):
     words += [row[4] for row in p.CABINET_PARAMETERS]
     words += [row[4] for row in p.UNIT_PARAMETERS]
     for _ in range(racks):
-        words += [min(row[4], modules) if row[0] == "modules" else row[4] for row in p.RACK_PARAMETERS]
+        words += [
+            min(row[4], modules) if row[0] == "modules" else row[4] for row in p.RACK_PARAMETERS
+        ]
     for stage in m.STAGES:
-        words += [stage[m.S_SET], stage[m.S_CLEAR], p.ticks(stage[m.S_SET_MS], 20), p.ticks(stage[m.S_CLEAR_MS], 20)]
+        words += [
+            stage[m.S_SET],
+            stage[m.S_CLEAR],
+            p.ticks(stage[m.S_SET_MS], 20),
+            p.ticks(stage[m.S_CLEAR_MS], 20),
+        ]
     words += [1] * (p.ImageMap(1, racks, m.STAGES_PER_SCOPE).words - len(words))
     return array("i", words)
 
 
-# What a calm cabinet reports; other contacts are closed, other numbers are 30 (cabinet) or 1000 (converter).
-USUAL = {"offgas_1_ppm": 0, "offgas_2_ppm": 0, "toxic_ppm": 3, "air_temperature_ddegC": 250, "humidity_permille": 400,
-         "ups_reserve_min": 180, "test_request": 0, "self_test_bits": 0, "peer_code": 0, "cpu_temperature_ddegC": 500,
-         "pcs_dc_voltage_mV": 790_000}
+# What a calm cabinet reports; other contacts are closed, other numbers are 30 (cabinet) or 1000
+# (converter).
+USUAL = {
+    "offgas_1_ppm": 0,
+    "offgas_2_ppm": 0,
+    "toxic_ppm": 3,
+    "air_temperature_ddegC": 250,
+    "humidity_permille": 400,
+    "ups_reserve_min": 180,
+    "test_request": 0,
+    "self_test_bits": 0,
+    "peer_code": 0,
+    "cpu_temperature_ddegC": 500,
+    "pcs_dc_voltage_mV": 790_000,
+}
 USUAL_RACK = (0, 0, 0, 240, 3290, 3300, 0, 0, 790_000, 5000, 140_000, 140_000, 500, 990, 2000, 0)
 CYCLE, CALM = 1200, 900  # steps: the cabinet must have time to start before it is disturbed again
 
 
 class Walk:
-    """A random walk over the inputs: mostly healthy values, now and then anything in range, gaps and late steps."""
+    """A random walk over the inputs: mostly healthy values, now and then anything in range, gaps
+    and late steps.
+    """
 
     def __init__(self, seed, racks, modules):
         self.kernel = Kernel(make_image(racks, modules))
@@ -104,7 +127,9 @@ class Walk:
     def _disturb(self, inp):
         at = self.draw(len(inp))
         span = min(self.high[at] - self.low[at], 0xFFFFE) if self.low[at] >= 0 else 0xFFFFE
-        inp[at] = min(self.high[at], max(self.low[at], max(self.low[at], -500_000) + self.draw(span + 1)))
+        inp[at] = min(
+            self.high[at], max(self.low[at], max(self.low[at], -500_000) + self.draw(span + 1))
+        )
 
     def _follow(self, inp, out):
         inp[s.GRID_RAW_HASH] = self.draw(4096)
@@ -115,7 +140,9 @@ class Walk:
         inp[s.RUN_REQUEST] = 0 if self.draw(300) == 0 else 1
         layout = self.kernel.layout
         for rack in range(layout.racks):
-            inp[layout.rack_input(rack, s.CONTACTOR_STATE)] = 2 * out[layout.rack_output(rack, s.CONTACTOR_CLOSE_OK)]
+            inp[layout.rack_input(rack, s.CONTACTOR_STATE)] = (
+                2 * out[layout.rack_output(rack, s.CONTACTOR_CLOSE_OK)]
+            )
         ask = self.draw(40)
         inp[s.RESET_KIND] = ask if ask == 1 or ask == 2 else 0
         inp[s.KEY_RUN_OK] = 0 if ask == 2 and out[s.LATCHED_COUNT] else self.usual[s.KEY_RUN_OK]
@@ -132,7 +159,9 @@ def main(seed, steps, racks, modules):
         walk.step()
         seen[walk.kernel.out[s.STATE]] += 1
     heap_unlock()
-    print(seed, steps, racks, modules, "crc", walk.state[1], "states", " ".join(str(n) for n in seen))
+    print(
+        seed, steps, racks, modules, "crc", walk.state[1], "states", " ".join(str(n) for n in seen)
+    )
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
-"""How each row of the matrix is brought about through the kernel's inputs, and how it is taken away again.
+"""How each row of the matrix is brought about through the kernel's inputs, and how it is taken away
+again.
 
-Everything is tried on the last of two racks (RACK). A case sets inputs or silences groups; it never touches features.
+Everything is tried on the last of two racks (RACK). A case sets inputs or silences groups; it never
+touches features.
 """
 
 from section_7 import ROWS
@@ -45,7 +47,8 @@ def _hottest(bench, value):
 
 def _current(factor_pct):
     return lambda bench, value: bench.set_rack(
-        s.RACK_CURRENT_MA, LIMIT_MA * factor_pct // 100 + 2000 + value, RACK)
+        s.RACK_CURRENT_MA, LIMIT_MA * factor_pct // 100 + 2000 + value, RACK
+    )
 
 
 def _spread_K(bench, value):
@@ -136,7 +139,10 @@ def _of_rack(*groups):
 VALUES = {
     "estop_1_ok": (_io_1, _cabinet(s.ESTOP_1_OK)),
     "estop_2_ok": (_io_2, _cabinet(s.ESTOP_2_OK)),
-    "estop_discrepancy": (_both_io, lambda bench, value: bench.inp.__setitem__(s.ESTOP_2_OK, 1 - value)),
+    "estop_discrepancy": (
+        _both_io,
+        lambda bench, value: bench.inp.__setitem__(s.ESTOP_2_OK, 1 - value),
+    ),
     "fire_alarm_ok": (_io_1, _cabinet(s.FIRE_ALARM_OK)),
     "suppression_ok": (_io_1, _cabinet(s.SUPPRESSION_OK)),
     "gas_relay_ok": (_io_1, _cabinet(s.GAS_RELAY_OK)),
@@ -144,13 +150,20 @@ VALUES = {
     "gas_lfl_permille_max": (_gas_1, _cabinet(s.GAS_1_LFL_PERMILLE)),
     "gas_detectors_faulty": (_gas_1, _faulty),
     "gas_calibration_d_min": (_gas_1, _cabinet(s.GAS_1_CALIBRATION_D)),
-    "airflow_missing": (_io_1, lambda bench, value: bench.held.__setitem__(s.AIRFLOW_OK, 1 - value)),
+    "airflow_missing": (
+        _io_1,
+        lambda bench, value: bench.held.__setitem__(s.AIRFLOW_OK, 1 - value),
+    ),
     "pcs_excess_W": (_pcs, _excess),
     "bus_mismatch_mV": (_bus, _mismatch),
-    "key_run_ok": (_io_1, _cabinet(s.KEY_RUN_OK)), "door_ok": (_io_1, _cabinet(s.DOOR_OK)),
-    "cell_voltage_ok": (_io_2, _cabinet(s.CELL_VOLTAGE_OK)), "fire_detectors": (_io_2, _detectors),
-    "fire_trouble_ok": (_io_2, _cabinet(s.FIRE_TROUBLE_OK)), "hvac_ok": (_io_3, _cabinet(s.HVAC_OK)),
-    "leak_ok": (_io_3, _cabinet(s.LEAK_OK)), "coolant_ok": (_io_3, _cabinet(s.COOLANT_OK)),
+    "key_run_ok": (_io_1, _cabinet(s.KEY_RUN_OK)),
+    "door_ok": (_io_1, _cabinet(s.DOOR_OK)),
+    "cell_voltage_ok": (_io_2, _cabinet(s.CELL_VOLTAGE_OK)),
+    "fire_detectors": (_io_2, _detectors),
+    "fire_trouble_ok": (_io_2, _cabinet(s.FIRE_TROUBLE_OK)),
+    "hvac_ok": (_io_3, _cabinet(s.HVAC_OK)),
+    "leak_ok": (_io_3, _cabinet(s.LEAK_OK)),
+    "coolant_ok": (_io_3, _cabinet(s.COOLANT_OK)),
     "damper_missing": (_io_3, lambda bench, value: bench.held.__setitem__(s.DAMPER_OK, 1 - value)),
     "offgas_ppm_max": (_groups(s.G_OFFGAS_1), _cabinet(s.OFFGAS_1_PPM)),
     "offgas_ppm_second": (_groups(s.G_OFFGAS_1, s.G_OFFGAS_2), _second),
@@ -160,7 +173,8 @@ VALUES = {
     "mains_ok": (_groups(s.G_UPS), _cabinet(s.MAINS_OK)),
     "ups_reserve_min": (_groups(s.G_UPS), _cabinet(s.UPS_RESERVE_MIN)),
     # The controller itself, in every step: there is no group that could be silent.
-    "self_test_bits": (_groups(), _cabinet(s.SELF_TEST_BITS)), "peer_code": (_groups(), _cabinet(s.PEER_CODE)),
+    "self_test_bits": (_groups(), _cabinet(s.SELF_TEST_BITS)),
+    "peer_code": (_groups(), _cabinet(s.PEER_CODE)),
     "cpu_temperature_ddegC": (_groups(), _cabinet(s.CPU_TEMPERATURE_DDEGC)),
     "temperature_ddegC_min": (_of_rack(s.G_BMS_TEMPERATURES), _temperatures),
     "temperature_spread_ddegC": (_of_rack(s.G_BMS_TEMPERATURES), _spread_K),
@@ -168,8 +182,10 @@ VALUES = {
     "sensors_invalid_max": (_of_rack(s.G_BMS_STATE), _rack(s.SENSORS_INVALID_MAX)),
     "cell_spread_mV": (_of_rack(s.G_BMS_CELLS), _spread_mV),
     "cell_voltage_drop_mV": (_of_rack(s.G_BMS_CELLS, s.G_BMS_PACK), _drop),
-    "current_over_200_mA": (_of_rack(s.G_BMS_PACK), lambda bench, value: bench.set_rack(
-        s.RACK_CURRENT_MA, 2 * RATED_MA + value, RACK)),
+    "current_over_200_mA": (
+        _of_rack(s.G_BMS_PACK),
+        lambda bench, value: bench.set_rack(s.RACK_CURRENT_MA, 2 * RATED_MA + value, RACK),
+    ),
     "insulation_ohm_per_V": (_of_rack(s.G_BMS_PACK), _insulation),
     "cell_voltage_mV_max": (_of_rack(s.G_BMS_CELLS), _rack(s.CELL_VOLTAGE_MV_MAX)),
     "cell_voltage_mV_min": (_of_rack(s.G_BMS_CELLS), _rack(s.CELL_VOLTAGE_MV_MIN)),
@@ -227,12 +243,31 @@ def _warmer(bench, since):
 
 
 # What must be there before the row can be brought about; and the rows that come with it.
-PREPARE = {"20a": _charging, "18a": _charging, "21b": _rising, "35a": _lower_limits, "35b": _lower_limits,
-           "15a": lambda bench: bench.step(1, elapsed=25), "15b": _fan_by_fire_alarm,
-           "16a": lambda bench: bench.step(1, elapsed=25), "16b": _fan_by_fire_alarm,
-           "8c": _heating, "24": _overdue, "43b": _mains_lost, "43c": _mains_lost, "48b": _vapour}
-COMPANIONS = {"15a": ("44b",), "15b": ("2",), "16a": ("44b",), "16b": ("2",), "8c": ("22",), "24": ("13c",),
-              "48b": ("7",)}
+PREPARE = {
+    "20a": _charging,
+    "18a": _charging,
+    "21b": _rising,
+    "35a": _lower_limits,
+    "35b": _lower_limits,
+    "15a": lambda bench: bench.step(1, elapsed=25),
+    "15b": _fan_by_fire_alarm,
+    "16a": lambda bench: bench.step(1, elapsed=25),
+    "16b": _fan_by_fire_alarm,
+    "8c": _heating,
+    "24": _overdue,
+    "43b": _mains_lost,
+    "43c": _mains_lost,
+    "48b": _vapour,
+}
+COMPANIONS = {
+    "15a": ("44b",),
+    "15b": ("2",),
+    "16a": ("44b",),
+    "16b": ("2",),
+    "8c": ("22",),
+    "24": ("13c",),
+    "48b": ("7",),
+}
 GATE_GROUPS = {"20a": _of_rack(s.G_BMS_PACK), "18a": _of_rack(s.G_BMS_PACK)}
 
 
@@ -290,27 +325,44 @@ def _close_again(bench):
 
 _CELLS = _silence(_of_rack(s.G_BMS_CELLS))
 _PCS = _silence(_pcs)
-# name: (how it begins, ticks from there to the trip); one frame is silent, so the current stays known.
+# name: (how it begins, ticks from there to the trip); one frame is silent, so the current stays
+# known.
 OTHERS = {
     "13b": (_silence(_gas_1), ticks(3000) + ticks(10_000)),
     "14": (_both_faulty, ticks(10_000)),
-    "40a": (_CELLS, ticks(500)), "40b": (_CELLS, ticks(1000)), "40c": (_CELLS, ticks(3000)),
+    "40a": (_CELLS, ticks(500)),
+    "40b": (_CELLS, ticks(1000)),
+    "40c": (_CELLS, ticks(3000)),
     "40d": (_bad_frames, 1),
-    "41a": (_PCS, ticks(2000)), "41b": (_PCS, ticks(3000)), "41c": (_PCS, ticks(5000)),
-    "44a": (_flip, 0), "44b": (None, 1),
-    "44c": (lambda bench: bench.kernel.boot(1, 0, ()), 1), "44d": (lambda bench: bench.kernel.boot(0, 1, ()), 1),
-    "49": (_silence(_io_1), ticks(500)), "50a": (_silence(lambda bench: {s.G_METER_GRID}), ticks(500)),
-    "50b": (_freeze, ticks(5000)), "52": (_silence(_groups(s.G_CLIMATE)), ticks(10_000)),
-    "39": (_current_through_open, 1 + ticks(300)),  # the report, then a current measured later than it
-    "46a": (_lose_noc, ticks(901_000)), "46b": (_lose_noc, ticks(901_000)),
+    "41a": (_PCS, ticks(2000)),
+    "41b": (_PCS, ticks(3000)),
+    "41c": (_PCS, ticks(5000)),
+    "44a": (_flip, 0),
+    "44b": (None, 1),
+    "44c": (lambda bench: bench.kernel.boot(1, 0, ()), 1),
+    "44d": (lambda bench: bench.kernel.boot(0, 1, ()), 1),
+    "49": (_silence(_io_1), ticks(500)),
+    "50a": (_silence(lambda bench: {s.G_METER_GRID}), ticks(500)),
+    "50b": (_freeze, ticks(5000)),
+    "52": (_silence(_groups(s.G_CLIMATE)), ticks(10_000)),
+    # the report, then a current measured later than it
+    "39": (_current_through_open, 1 + ticks(300)),
+    "46a": (_lose_noc, ticks(901_000)),
+    "46b": (_lose_noc, ticks(901_000)),
     "46c": (_never_verified, 1),
-    "53": (_two_signs, ticks(4000)), "10b": (None, 1), "22": (None, 1), "23a": (None, 1), "23b": (None, 1),
+    "53": (_two_signs, ticks(4000)),
+    "10b": (None, 1),
+    "22": (None, 1),
+    "23a": (None, 1),
+    "23b": (None, 1),
     "38a": (None, 1),
 }
 
 
 def until(bench, name, change):
-    """Step, changing the inputs by change(bench, steps so far) before each, to the tick in which the row trips."""
+    """Step, changing the inputs by change(bench, steps so far) before each, to the tick in which
+    the row trips.
+    """
     for since in range(COURSE_TICKS_MAX):
         change(bench, since)
         if bench.step().kernel.evaluator.active[bench.instance(name)]:
@@ -327,16 +379,27 @@ def _fails_to_close(bench, since):
 
 # Rows that look back, and the third of three attempts: how their inputs move.
 COURSES = {
-    "10b": lambda bench, since: bench.inp.__setitem__(s.TOXIC_PPM, since * 6 // 50), "22": _warmer,  # 6 ppm/s
+    # 6 ppm/s
+    "10b": lambda bench, since: bench.inp.__setitem__(s.TOXIC_PPM, since * 6 // 50),
+    "22": _warmer,
     "23a": lambda bench, since: _temperatures(bench, FLAT_DDEGC + 25),
-    "23b": lambda bench, since: _temperatures(bench, FLAT_DDEGC + 35), "38a": _fails_to_close,
+    "23b": lambda bench, since: _temperatures(bench, FLAT_DDEGC + 35),
+    "38a": _fails_to_close,
 }
 COURSE_TICKS_MAX = 4000
-REPAIR = {"53": _no_signs, "46a": _find_noc, "46b": _find_noc, "46c": _find_noc, "39": _close_again,
-          "10b": lambda bench: bench.inp.__setitem__(s.TOXIC_PPM, 0),
-          "22": lambda bench: _temperatures(bench, FLAT_DDEGC), "23a": lambda bench: _temperatures(bench, FLAT_DDEGC),
-          "23b": lambda bench: _temperatures(bench, FLAT_DDEGC)}
-UNSEEN_TICKS = {"13b": ticks(3000)}  # of these, the part in which nobody counts: until the silence is seen
+REPAIR = {
+    "53": _no_signs,
+    "46a": _find_noc,
+    "46b": _find_noc,
+    "46c": _find_noc,
+    "39": _close_again,
+    "10b": lambda bench: bench.inp.__setitem__(s.TOXIC_PPM, 0),
+    "22": lambda bench: _temperatures(bench, FLAT_DDEGC),
+    "23a": lambda bench: _temperatures(bench, FLAT_DDEGC),
+    "23b": lambda bench: _temperatures(bench, FLAT_DDEGC),
+}
+# of these, the part in which nobody counts: until the silence is seen
+UNSEEN_TICKS = {"13b": ticks(3000)}
 
 
 def feed(bench, name, value):

@@ -1,4 +1,6 @@
-"""Benches that are already running, cloned instead of started anew, with inputs that can be held against the bench."""
+"""Benches that are already running, cloned instead of started anew, with inputs that can be held
+against the bench.
+"""
 
 import copy
 import functools
@@ -12,7 +14,9 @@ COARSE = 20  # ticks, 0.4 s: as late as a step may be without a trip of row 44
 
 
 class Plant(Bench):
-    """A bench whose inputs in `held` {index: value} stay, whatever would follow from the outputs."""
+    """A bench whose inputs in `held` {index: value} stay, whatever would follow from the
+    outputs.
+    """
 
     def __init__(self, image=None, **topology):
         self.held = {}
@@ -36,7 +40,9 @@ class Plant(Bench):
         return self
 
     def wait(self, waited_ticks):
-        """Let time pass in steps of COARSE ticks: exact for whatever counts elapsed ticks (all but clear times)."""
+        """Let time pass in steps of COARSE ticks: exact for whatever counts elapsed ticks (all but
+        clear times).
+        """
         self.step(waited_ticks // COARSE, elapsed=COARSE)
         return self.step(waited_ticks % COARSE)
 
@@ -56,14 +62,19 @@ class Plant(Bench):
     def instance(self, name):
         """Index of the last instance of a stage (of the last rack)."""
         evaluator = self.kernel.evaluator
-        return [index for index in range(evaluator.count)
-                if m.STAGES[evaluator.stage[index]][m.S_ID] == name][-1]
+        return [
+            index
+            for index in range(evaluator.count)
+            if m.STAGES[evaluator.stage[index]][m.S_ID] == name
+        ][-1]
 
     def alone(self, *names):
         """Leave only the last instances of these stages armed."""
         kept = [self.instance(name) for name in names]
         evaluator = self.kernel.evaluator
-        disarm(evaluator, self.kernel.image, [at for at in range(evaluator.count) if at not in kept])
+        disarm(
+            evaluator, self.kernel.image, [at for at in range(evaluator.count) if at not in kept]
+        )
         return self
 
 
@@ -78,7 +89,9 @@ def _resting(**topology):
     plant.inp[s.RUN_REQUEST] = 0
     plant.step(600)
     if plant.out[s.STATE] != s.READY:
-        raise AssertionError("cabinet is not ready: inhibit reason %d" % plant.out[s.INHIBIT_REASON])
+        raise AssertionError(
+            "cabinet is not ready: inhibit reason %d" % plant.out[s.INHIBIT_REASON]
+        )
     return plant
 
 

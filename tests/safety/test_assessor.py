@@ -18,20 +18,27 @@ PAGE = assessor.PAGE.read_text(encoding="utf-8")
 
 def test_the_tables_are_those_of_the_code():
     right = generated_page.written(PAGE, assessor.TABLES, assessor.PROGRAM)
-    assert PAGE == right, f"write the page anew: python {assessor.PROGRAM}"
+    assert right == PAGE, f"write the page anew: python {assessor.PROGRAM}"
 
 
 def test_every_feature_and_gate_has_words_and_every_stage_its_line():
-    assert set(matrix_words.CAUSES) | set(matrix_words.GATES) == {name for names in m.FEATURES for name in names}
+    assert set(matrix_words.CAUSES) | set(matrix_words.GATES) == {
+        name for names in m.FEATURES for name in names
+    }
     for stage in m.STAGES:
         assert re.search(rf"^\| {stage[m.S_ID]} \| .*\|$", PAGE, re.MULTILINE)
 
 
 @pytest.mark.parametrize("row", m.CLAUSES)
 def test_what_is_unconfirmed_says_so(row):
-    """Every line with a basis from general knowledge carries the question mark, and no other does."""
-    lines = [line for line in assessor.stage_table().splitlines() + assessor.row_table().splitlines()
-             if re.match(rf"\| {row}[a-z]? \|", line)]
+    """Every line with a basis from general knowledge carries the question mark, and no other
+    does.
+    """
+    lines = [
+        line
+        for line in assessor.stage_table().splitlines() + assessor.row_table().splitlines()
+        if re.match(rf"\| {row}[a-z]? \|", line)
+    ]
     assert len(lines) == 1 + sum(stage[m.S_ROW] == row for stage in m.STAGES)
     for line in lines:
         assert ("(?)" in line) == (m.CLAUSES[row][2] == "G" and "| ours; " not in line)
@@ -55,7 +62,9 @@ def test_the_scan_of_the_image():
 
 
 def test_times_of_the_prose():
-    assert f"a relay that does not follow within {permit.RELAY_MS // 1000} s ends the attempt" in PAGE
+    assert (
+        f"a relay that does not follow within {permit.RELAY_MS // 1000} s ends the attempt"
+    ) in PAGE
     assert f"{permit.RETRY_MS // 1000} s pause" in PAGE
 
 

@@ -1,4 +1,6 @@
-"""Limits: each alone, all together, never widened by a demand, slow to rise, and no value beyond 2^30 on the way."""
+"""Limits: each alone, all together, never widened by a demand, slow to rise, and no value beyond
+2^30 on the way.
+"""
 
 import functools
 import itertools
@@ -42,12 +44,15 @@ def reasons(bench):
 
 # -- each limit alone: how it is brought about, what is left, who is named
 
+
 def every_rack(*pairs):
     """Store the same values in every rack."""
+
     def apply(bench):
         for signal, value in pairs:
             for rack in range(bench.layout.racks):
                 bench.set_rack(signal, value, rack)
+
     return apply
 
 
@@ -63,13 +68,30 @@ def nothing(bench):
 ALONE = (
     (nothing, (RATED_W, RATED_W), ("pcs_rated", "pcs_rated")),
     # 3 x 60 A x 0.97 x 790 V, and 0.97 of that after losses; the weakest rack decides
-    (lambda bench: (bench.set_rack(s.CHARGE_CURRENT_MA_MAX, 60_000, 1),
-                    bench.set_rack(s.DISCHARGE_CURRENT_MA_MAX, 60_000, 2)),
-     (137_934, 133_795), ("bms_current", "bms_current")),
-    (lambda bench: bench.set_rack(s.RACK_VOLTAGE_MV, 500_999, 2), (203_700, 197_589), ("bms_current", "bms_current")),
+    (
+        lambda bench: (
+            bench.set_rack(s.CHARGE_CURRENT_MA_MAX, 60_000, 1),
+            bench.set_rack(s.DISCHARGE_CURRENT_MA_MAX, 60_000, 2),
+        ),
+        (137_934, 133_795),
+        ("bms_current", "bms_current"),
+    ),
+    (
+        lambda bench: bench.set_rack(s.RACK_VOLTAGE_MV, 500_999, 2),
+        (203_700, 197_589),
+        ("bms_current", "bms_current"),
+    ),
     (every_rack((s.CHARGE_CURRENT_MA_MAX, 99)), (0, RATED_W), ("bms_current", "pcs_rated")),
-    (every_rack((s.CELL_VOLTAGE_MV_MAX, 3550)), (125_000, RATED_W), ("cell_voltage_taper", "pcs_rated")),
-    (every_rack((s.CELL_VOLTAGE_MV_MIN, 2900)), (RATED_W, 125_000), ("pcs_rated", "cell_voltage_taper")),
+    (
+        every_rack((s.CELL_VOLTAGE_MV_MAX, 3550)),
+        (125_000, RATED_W),
+        ("cell_voltage_taper", "pcs_rated"),
+    ),
+    (
+        every_rack((s.CELL_VOLTAGE_MV_MIN, 2900)),
+        (RATED_W, 125_000),
+        ("pcs_rated", "cell_voltage_taper"),
+    ),
     (hottest(425), (187_500, RATED_W), ("temperature_taper", "pcs_rated")),
     (hottest(475), (62_500, 187_500), ("temperature_taper", "temperature_taper")),
     (hottest(500), (0, 125_000), ("temperature_taper", "temperature_taper")),
@@ -89,7 +111,8 @@ def test_a_rated_current_below_the_bms_limit_counts():
     bench = running(racks=3)
     every_rack((s.DISCHARGE_CURRENT_MA_MAX, 200_000))(bench)
     assert bench.step().unit(s.DISCHARGE_W_MAX) == RATED_W
-    assert limit_W(bench, DISCHARGE, bounds.L_BMS_CURRENT) == RATED_W  # 3 x 140 A would be 312 kW: never above rated
+    # 3 x 140 A would be 312 kW: never above rated
+    assert limit_W(bench, DISCHARGE, bounds.L_BMS_CURRENT) == RATED_W
 
 
 def test_a_silent_bms_loses_its_limit_linearly():
@@ -98,10 +121,18 @@ def test_a_silent_bms_loses_its_limit_linearly():
     seen = []
     for _ in range(51):
         bench.step()
-        seen.append((limit_W(bench, CHARGE, bounds.L_BMS_SILENCE), bounds.LIMITS[bench.unit(s.CHARGE_REASON)]))
+        seen.append(
+            (
+                limit_W(bench, CHARGE, bounds.L_BMS_SILENCE),
+                bounds.LIMITS[bench.unit(s.CHARGE_REASON)],
+            )
+        )
     assert seen[24] == (250_000, "pcs_rated")
-    assert [seen[tick] for tick in (25, 36, 48)] == [(240_000, "bms_silence"), (130_000, "bms_silence"),
-                                                     (10_000, "bms_silence")]
+    assert [seen[tick] for tick in (25, 36, 48)] == [
+        (240_000, "bms_silence"),
+        (130_000, "bms_silence"),
+        (10_000, "bms_silence"),
+    ]
     assert seen[49][0] == seen[50][0] == 0
 
 
@@ -115,15 +146,19 @@ def image_with(racks=3, **changed):
 
 
 @pytest.mark.parametrize("rack", range(3))
-@pytest.mark.parametrize("signal, value, way, index, left_W", [
-    (s.CELL_VOLTAGE_MV_MAX, 3550, CHARGE, bounds.L_CELL_VOLTAGE_TAPER, 125_000),
-    (s.CELL_VOLTAGE_MV_MIN, 2900, DISCHARGE, bounds.L_CELL_VOLTAGE_TAPER, 125_000),
-    (s.MODULE_TEMPERATURE_DDEGC, 425, CHARGE, bounds.L_TEMPERATURE_TAPER, 187_500),
-    (s.SOC_PERMILLE, 985, CHARGE, bounds.L_SOC_TAPER, 125_000),
-    (s.SOC_PERMILLE, 15, DISCHARGE, bounds.L_SOC_TAPER, 125_000),
-    (s.CHARGE_CURRENT_MA_MAX, 60_000, CHARGE, bounds.L_BMS_CURRENT, 137_934),
-    (s.DISCHARGE_CURRENT_MA_MAX, 60_000, DISCHARGE, bounds.L_BMS_CURRENT, 133_795),
-    (s.RACK_VOLTAGE_MV, 500_999, CHARGE, bounds.L_BMS_CURRENT, 203_700)])
+@pytest.mark.parametrize(
+    "signal, value, way, index, left_W",
+    [
+        (s.CELL_VOLTAGE_MV_MAX, 3550, CHARGE, bounds.L_CELL_VOLTAGE_TAPER, 125_000),
+        (s.CELL_VOLTAGE_MV_MIN, 2900, DISCHARGE, bounds.L_CELL_VOLTAGE_TAPER, 125_000),
+        (s.MODULE_TEMPERATURE_DDEGC, 425, CHARGE, bounds.L_TEMPERATURE_TAPER, 187_500),
+        (s.SOC_PERMILLE, 985, CHARGE, bounds.L_SOC_TAPER, 125_000),
+        (s.SOC_PERMILLE, 15, DISCHARGE, bounds.L_SOC_TAPER, 125_000),
+        (s.CHARGE_CURRENT_MA_MAX, 60_000, CHARGE, bounds.L_BMS_CURRENT, 137_934),
+        (s.DISCHARGE_CURRENT_MA_MAX, 60_000, DISCHARGE, bounds.L_BMS_CURRENT, 133_795),
+        (s.RACK_VOLTAGE_MV, 500_999, CHARGE, bounds.L_BMS_CURRENT, 203_700),
+    ],
+)
 def test_the_weakest_rack_decides_whichever_it_is(rack, signal, value, way, index, left_W):
     bench = running(racks=3)
     bench.set_rack(signal, value, rack)
@@ -135,16 +170,23 @@ def test_the_silent_rack_decides_whichever_it_is(rack):
     bench = running(racks=3)
     bench.silent |= bench.bms_groups(rack)
     bench.step(26)
-    assert [limit_W(bench, way, bounds.L_BMS_SILENCE) for way in (CHARGE, DISCHARGE)] == [240_000] * 2
+    assert [limit_W(bench, way, bounds.L_BMS_SILENCE) for way in (CHARGE, DISCHARGE)] == [
+        240_000
+    ] * 2
 
 
-@pytest.mark.parametrize("signal, way, left_W", [
-    (s.CHARGE_CURRENT_MA_MAX, CHARGE, 107_282), (s.DISCHARGE_CURRENT_MA_MAX, DISCHARGE, 104_063)])
+@pytest.mark.parametrize(
+    "signal, way, left_W",
+    [(s.CHARGE_CURRENT_MA_MAX, CHARGE, 107_282), (s.DISCHARGE_CURRENT_MA_MAX, DISCHARGE, 104_063)],
+)
 @pytest.mark.parametrize("allowed_mA", [140_000, 140_100, 500_000])
-def test_a_bms_that_allows_more_than_the_rack_is_rated_for_widens_nothing(signal, way, left_W, allowed_mA):
+def test_a_bms_that_allows_more_than_the_rack_is_rated_for_widens_nothing(
+    signal, way, left_W, allowed_mA
+):
     bench = running()
     bench.set_rack(signal, allowed_mA)
-    assert limit_W(bench.step(), way, bounds.L_BMS_CURRENT) == left_W  # 140 A x 0.97 x 790 V (x 0.97)
+    # 140 A x 0.97 x 790 V (x 0.97)
+    assert limit_W(bench.step(), way, bounds.L_BMS_CURRENT) == left_W
 
 
 def test_no_limit_is_ever_above_the_converters_rating():
@@ -159,7 +201,9 @@ def two_units():
     image = default_image(units=2, racks=2)
     words = p.ImageMap(2, 2, m.STAGES_PER_SCOPE).unit
     for unit, values in enumerate(((200_000, 150_000, 300_000), (90_000, 70_000, 60_000))):
-        for place, value in zip((p.U_RATED_W, p.U_INSTALLER_CHARGE_W_MAX, p.U_INSTALLER_DISCHARGE_W_MAX), values):
+        for place, value in zip(
+            (p.U_RATED_W, p.U_INSTALLER_CHARGE_W_MAX, p.U_INSTALLER_DISCHARGE_W_MAX), values
+        ):
             image[words + unit * p.UNIT_WORDS + place] = value
     image[words + p.U_RACK_SHARING_PERMILLE] = 900
     image[words + p.UNIT_WORDS + p.U_EFFICIENCY_PERMILLE_MIN] = 500
@@ -168,12 +212,26 @@ def two_units():
 
 def test_every_unit_has_limits_of_its_own_both_ways():
     bench = Plant(two_units()).run()
-    found = [[[limit_W(bench, way, index, unit) for index in (
-        bounds.L_PCS_RATED, bounds.L_INSTALLER, bounds.L_BMS_CURRENT, bounds.L_SOC_TAPER)] for way in range(2)]
-        for unit in range(2)]
+    found = [
+        [
+            [
+                limit_W(bench, way, index, unit)
+                for index in (
+                    bounds.L_PCS_RATED,
+                    bounds.L_INSTALLER,
+                    bounds.L_BMS_CURRENT,
+                    bounds.L_SOC_TAPER,
+                )
+            ]
+            for way in range(2)
+        ]
+        for unit in range(2)
+    ]
     # 140 A x 0.9 x 790 V (x 0.97), 140 A x 0.97 x 790 V beyond 90 kW, and half of that after losses
-    assert found == [[[200_000, 150_000, 99_540, 200_000], [200_000, 200_000, 96_553, 200_000]],
-                     [[90_000, 70_000, 90_000, 90_000], [90_000, 60_000, 53_641, 90_000]]]
+    assert found == [
+        [[200_000, 150_000, 99_540, 200_000], [200_000, 200_000, 96_553, 200_000]],
+        [[90_000, 70_000, 90_000, 90_000], [90_000, 60_000, 53_641, 90_000]],
+    ]
     assert [both(bench, unit) for unit in range(2)] == [[99_540, 96_553], [70_000, 53_641]]
 
 
@@ -192,15 +250,20 @@ def test_every_unit_ramps_from_what_it_has_and_recovers_at_its_own_pace(ticks):
     demand[:] = array("i", [0] * len(demand))
     kernel.bounds.update(1, demand, True)
     # 5 % of rated a second, 20 ms
-    assert list(kernel.bounds.published_W) == [min(then, now + share) for then, now, share in zip(
-        before, ramped, (201, 201, 91, 91))]
+    assert list(kernel.bounds.published_W) == [
+        min(then, now + share) for then, now, share in zip(before, ramped, (201, 201, 91, 91))
+    ]
 
 
-@pytest.mark.parametrize("changed, left_W, names", [
-    ({"installer_charge_W_max": 100_000}, [100_000, 250_000], ["installer", "pcs_rated"]),
-    ({"installer_discharge_W_max": 0}, [250_000, 0], ["pcs_rated", "installer"]),
-    ({"rated_W": 180_000}, [180_000, 180_000], ["pcs_rated", "pcs_rated"]),
-    ({"installer_charge_W_max": 300_000}, [250_000, 250_000], ["pcs_rated", "pcs_rated"])])
+@pytest.mark.parametrize(
+    "changed, left_W, names",
+    [
+        ({"installer_charge_W_max": 100_000}, [100_000, 250_000], ["installer", "pcs_rated"]),
+        ({"installer_discharge_W_max": 0}, [250_000, 0], ["pcs_rated", "installer"]),
+        ({"rated_W": 180_000}, [180_000, 180_000], ["pcs_rated", "pcs_rated"]),
+        ({"installer_charge_W_max": 300_000}, [250_000, 250_000], ["pcs_rated", "pcs_rated"]),
+    ],
+)
 def test_limits_of_the_installer_and_the_converter(changed, left_W, names):
     bench = Plant(image_with(**changed)).run()
     assert both(bench) == left_W and reasons(bench) == names
@@ -215,19 +278,40 @@ def demanding(bench, **levels):
     return bench
 
 
-@pytest.mark.parametrize("levels, left_W, names", [
-    ({}, [250_000, 250_000], ["pcs_rated", "pcs_rated"]),
-    ({"charge_derate_pct": 50}, [125_000, 250_000], ["derate", "pcs_rated"]),
-    ({"discharge_derate_pct": 75}, [250_000, 62_500], ["pcs_rated", "derate"]),
-    ({"charge_derate_pct": 100}, [0, 250_000], ["derate", "pcs_rated"]),
-    ({"charge_inhibit": 2}, [0, 250_000], ["inhibit", "pcs_rated"]),
-    ({"discharge_inhibit": 2}, [250_000, 0], ["pcs_rated", "inhibit"]),
-    ({"pcs": 1}, [247_499, 247_499], ["ramp_to_zero", "ramp_to_zero"]),
-    ({"pcs": 1, "charge_inhibit": 1, "discharge_inhibit": 1}, [247_499] * 2, ["ramp_to_zero", "ramp_to_zero"]),
-    ({"pcs": 1, "charge_inhibit": 2}, [0, 247_499], ["inhibit", "ramp_to_zero"]),
-    ({"pcs": 2}, [0, 0], ["stop", "stop"]),
-    ({"dc": 4, "fan": 1, "horn": 1, "lamp": 1, "red_lamp": 1, "maintenance": 1, "operator": 1, "facu": 1,
-      "pre_alarm": 1}, [250_000, 250_000], ["pcs_rated", "pcs_rated"])])
+@pytest.mark.parametrize(
+    "levels, left_W, names",
+    [
+        ({}, [250_000, 250_000], ["pcs_rated", "pcs_rated"]),
+        ({"charge_derate_pct": 50}, [125_000, 250_000], ["derate", "pcs_rated"]),
+        ({"discharge_derate_pct": 75}, [250_000, 62_500], ["pcs_rated", "derate"]),
+        ({"charge_derate_pct": 100}, [0, 250_000], ["derate", "pcs_rated"]),
+        ({"charge_inhibit": 2}, [0, 250_000], ["inhibit", "pcs_rated"]),
+        ({"discharge_inhibit": 2}, [250_000, 0], ["pcs_rated", "inhibit"]),
+        ({"pcs": 1}, [247_499, 247_499], ["ramp_to_zero", "ramp_to_zero"]),
+        (
+            {"pcs": 1, "charge_inhibit": 1, "discharge_inhibit": 1},
+            [247_499] * 2,
+            ["ramp_to_zero", "ramp_to_zero"],
+        ),
+        ({"pcs": 1, "charge_inhibit": 2}, [0, 247_499], ["inhibit", "ramp_to_zero"]),
+        ({"pcs": 2}, [0, 0], ["stop", "stop"]),
+        (
+            {
+                "dc": 4,
+                "fan": 1,
+                "horn": 1,
+                "lamp": 1,
+                "red_lamp": 1,
+                "maintenance": 1,
+                "operator": 1,
+                "facu": 1,
+                "pre_alarm": 1,
+            },
+            [250_000, 250_000],
+            ["pcs_rated", "pcs_rated"],
+        ),
+    ],
+)
 def test_each_limit_from_a_demand_alone(levels, left_W, names):
     bench = demanding(running(racks=3), **levels)
     assert both(bench) == left_W and reasons(bench) == names
@@ -249,7 +333,9 @@ def test_half_is_half_of_what_a_small_rack_allows(way, name):
 
 
 def test_half_is_half_of_what_the_installer_allows():
-    bench = Plant(image_with(installer_charge_W_max=100_000, installer_discharge_W_max=80_000)).run()
+    bench = Plant(
+        image_with(installer_charge_W_max=100_000, installer_discharge_W_max=80_000)
+    ).run()
     assert both(demanding(bench, charge_derate_pct=50, discharge_derate_pct=75)) == [50_000, 20_000]
 
 
@@ -257,7 +343,8 @@ def test_a_small_racks_limit_falls_with_the_age_of_its_bms():
     bench = running()
     bench.silent = {bench.layout.rack_group(0, group) for group in range(len(s.RACK_GROUPS))}
     assert tuple(both(bench.step(25))) == ONE_RACK_W  # 500 ms
-    assert both(bench.step(5)) == [whole_W * 8 // 10 for whole_W in ONE_RACK_W]  # 600 of 500 to 1000 ms
+    # 600 of 500 to 1000 ms
+    assert both(bench.step(5)) == [whole_W * 8 // 10 for whole_W in ONE_RACK_W]
     assert both(bench.step(15)) == [whole_W * 2 // 10 for whole_W in ONE_RACK_W]
 
 
@@ -297,7 +384,9 @@ def test_racks_that_are_not_closed_do_not_count():
 
 
 def test_a_rack_that_reports_itself_open_under_current_does_not_count():
-    """Its command stays until row 39 opens it in order; what it allows is not relied on meanwhile."""
+    """Its command stays until row 39 opens it in order; what it allows is not relied on
+    meanwhile.
+    """
     bench = running(racks=2)
     both_racks_W = limit_W(bench, CHARGE, bounds.L_BMS_CURRENT)
     bench.held[bench.rack_at(s.CONTACTOR_STATE, 1)] = s.CONTACTOR_OPEN
@@ -352,7 +441,9 @@ def test_racks_that_tell_nothing_taper_nothing():
     first = p.ImageMap(1, 1, m.STAGES_PER_SCOPE).rack
     image[first + p.R_CELLS_REPORTED] = image[first + p.R_TEMPERATURES_REPORTED] = 0
     bench = Plant(image)
-    bench.silent |= {bench.layout.rack_group(0, group) for group in (s.G_BMS_CELLS, s.G_BMS_TEMPERATURES)}
+    bench.silent |= {
+        bench.layout.rack_group(0, group) for group in (s.G_BMS_CELLS, s.G_BMS_TEMPERATURES)
+    }
     every_rack((s.CELL_VOLTAGE_MV_MIN, 0), (s.CELL_VOLTAGE_MV_MAX, 10_000))(bench)
     bench.run()
     for way in (CHARGE, DISCHARGE):
@@ -360,10 +451,25 @@ def test_racks_that_tell_nothing_taper_nothing():
         assert limit_W(bench, way, bounds.L_TEMPERATURE_TAPER) == RATED_W
 
 
-@pytest.mark.parametrize("value, full_at, none_at, left", [
-    (399, 400, 500, 1000), (400, 400, 500, 1000), (401, 400, 500, 990), (499, 400, 500, 10), (500, 400, 500, 0),
-    (501, 400, 500, 0), (3001, 3000, 2800, 1000), (3000, 3000, 2800, 1000), (2999, 3000, 2800, 995),
-    (2801, 3000, 2800, 5), (2800, 3000, 2800, 0), (2799, 3000, 2800, 0), (9, 10, 10, 1000), (10, 10, 10, 0)])
+@pytest.mark.parametrize(
+    "value, full_at, none_at, left",
+    [
+        (399, 400, 500, 1000),
+        (400, 400, 500, 1000),
+        (401, 400, 500, 990),
+        (499, 400, 500, 10),
+        (500, 400, 500, 0),
+        (501, 400, 500, 0),
+        (3001, 3000, 2800, 1000),
+        (3000, 3000, 2800, 1000),
+        (2999, 3000, 2800, 995),
+        (2801, 3000, 2800, 5),
+        (2800, 3000, 2800, 0),
+        (2799, 3000, 2800, 0),
+        (9, 10, 10, 1000),
+        (10, 10, 10, 0),
+    ],
+)
 def test_a_taper(value, full_at, none_at, left):
     assert bounds.taper_permille(value, full_at, none_at) == left
 
@@ -398,15 +504,39 @@ def test_direct_current_converts_on_the_safe_side_and_no_farther_than_it_must(ra
 
 # -- properties over time
 
-LEVELS = st.tuples(st.integers(0, 2), st.integers(0, 2), st.integers(0, 2), st.sampled_from([0, 25, 50, 75, 100]),
-                   st.sampled_from([0, 25, 50, 75, 100]))
-PLACES = (m.D_PCS, m.D_CHARGE_INHIBIT, m.D_DISCHARGE_INHIBIT, m.D_CHARGE_DERATE_PCT, m.D_DISCHARGE_DERATE_PCT)
-INPUTS = st.sampled_from([None, (s.CHARGE_CURRENT_MA_MAX, 0), (s.CHARGE_CURRENT_MA_MAX, 30_000),
-                          (s.CHARGE_CURRENT_MA_MAX, 140_000), (s.DISCHARGE_CURRENT_MA_MAX, 50_000),
-                          (s.DISCHARGE_CURRENT_MA_MAX, 140_000), (s.CELL_VOLTAGE_MV_MAX, 3560),
-                          (s.CELL_VOLTAGE_MV_MAX, 3300), (s.RACK_VOLTAGE_MV, 700_000)])
+LEVELS = st.tuples(
+    st.integers(0, 2),
+    st.integers(0, 2),
+    st.integers(0, 2),
+    st.sampled_from([0, 25, 50, 75, 100]),
+    st.sampled_from([0, 25, 50, 75, 100]),
+)
+PLACES = (
+    m.D_PCS,
+    m.D_CHARGE_INHIBIT,
+    m.D_DISCHARGE_INHIBIT,
+    m.D_CHARGE_DERATE_PCT,
+    m.D_DISCHARGE_DERATE_PCT,
+)
+INPUTS = st.sampled_from(
+    [
+        None,
+        (s.CHARGE_CURRENT_MA_MAX, 0),
+        (s.CHARGE_CURRENT_MA_MAX, 30_000),
+        (s.CHARGE_CURRENT_MA_MAX, 140_000),
+        (s.DISCHARGE_CURRENT_MA_MAX, 50_000),
+        (s.DISCHARGE_CURRENT_MA_MAX, 140_000),
+        (s.CELL_VOLTAGE_MV_MAX, 3560),
+        (s.CELL_VOLTAGE_MV_MAX, 3300),
+        (s.RACK_VOLTAGE_MV, 700_000),
+    ]
+)
 LATENESS = st.sampled_from([1, 1, 1, 7, 30, 200])
-STEPS = st.lists(st.tuples(LATENESS, LEVELS, LEVELS, st.booleans(), st.booleans(), INPUTS), min_size=1, max_size=12)
+STEPS = st.lists(
+    st.tuples(LATENESS, LEVELS, LEVELS, st.booleans(), st.booleans(), INPUTS),
+    min_size=1,
+    max_size=12,
+)
 
 
 def apply_inputs(bench, change):
@@ -431,8 +561,10 @@ def vector(levels):
 def test_adding_a_demand_never_widens_a_limit(steps):
     fewer, more = running(racks=1), running(racks=1)
     for elapsed, levels, added, permitted, withheld, change in steps:
-        for bench, demand, allowed in ((fewer, levels, permitted), (more, map(max, levels, added),
-                                                                    permitted and not withheld)):
+        for bench, demand, allowed in (
+            (fewer, levels, permitted),
+            (more, map(max, levels, added), permitted and not withheld),
+        ):
             apply_inputs(bench, change)
             bench.kernel.bounds.update(elapsed, vector(demand), allowed)
         assert all(a <= b for a, b in zip(both(more), both(fewer)))
@@ -452,7 +584,9 @@ def test_published_is_below_every_limit_and_rises_slowly(steps):
             assert all(0 <= limit <= RATED_W for limit in limits)
             assert 0 <= published_W <= min(limits)
             assert limits[bench.unit(REASON[way])] == min(limits)
-            assert published_W == min(limits) or published_W <= before[way] + 250 * min(elapsed, 8) + 1
+            assert (
+                published_W == min(limits) or published_W <= before[way] + 250 * min(elapsed, 8) + 1
+            )
         before = both(bench)
 
 
@@ -473,14 +607,21 @@ def test_skipping_what_did_not_change_changes_nothing(steps, quiet):
         assert lazy.kernel.bounds.limit_W == eager.kernel.bounds.limit_W
 
 
-SOURCES = tuple([index for index, stage in enumerate(m.STAGES)
-                 if any(stage[m.S_DEMAND][place] for place in PLACES)])
+SOURCES = tuple(
+    [
+        index
+        for index, stage in enumerate(m.STAGES)
+        if any(stage[m.S_DEMAND][place] for place in PLACES)
+    ]
+)
 
 
 @given(st.sampled_from(SOURCES), st.integers(0, 30), st.lists(INPUTS, min_size=20, max_size=60))
 @settings(max_examples=40)
 def test_a_stage_that_stands_never_widens_what_the_cabinet_may_do(stage, at, changes):
-    """Two whole kernels over the same inputs; in one of them one stage more is latched from some step on."""
+    """Two whole kernels over the same inputs; in one of them one stage more is latched from some
+    step on.
+    """
     fewer, more = running(racks=1), running(racks=1)
     evaluator = more.kernel.evaluator
     index = list(evaluator.stage).index(stage)
@@ -554,9 +695,15 @@ def extreme_image(chance, units, racks, modules):
         own = {"unit": rack % units, "modules": modules}
         words += [own.get(row[0], pick(row)) for row in params.RACK_PARAMETERS]
     for stage in watched()["matrix"].STAGES:
-        words += [stage[m.S_SET], stage[m.S_CLEAR], p.ticks(stage[m.S_SET_MS], words[4]),
-                  p.ticks(stage[m.S_CLEAR_MS], words[4])]
-    return array("i", words + [1] * (params.ImageMap(units, racks, m.STAGES_PER_SCOPE).words - len(words)))
+        words += [
+            stage[m.S_SET],
+            stage[m.S_CLEAR],
+            p.ticks(stage[m.S_SET_MS], words[4]),
+            p.ticks(stage[m.S_CLEAR_MS], words[4]),
+        ]
+    return array(
+        "i", words + [1] * (params.ImageMap(units, racks, m.STAGES_PER_SCOPE).words - len(words))
+    )
 
 
 def ranges(layout):
@@ -565,14 +712,21 @@ def ranges(layout):
     for _ in range(layout.units):
         found += [row[2:4] for row in s.UNIT_INPUTS]
     for _ in range(layout.racks):
-        found += [row[2:4] for row in s.RACK_INPUTS] + [s.MODULE_TEMPERATURE_RANGE_DDEGC] * layout.modules
+        found += [row[2:4] for row in s.RACK_INPUTS] + [
+            s.MODULE_TEMPERATURE_RANGE_DDEGC
+        ] * layout.modules
     return found
 
 
 def make_old(kernel):
     """Age the kernel by years: every age and counter stands where it stops."""
-    for counters in (kernel.features.ages.ticks, kernel.evaluator.set_count, kernel.evaluator.clear_count,
-                     kernel.conflict_ticks, kernel.contactors.open_ticks):
+    for counters in (
+        kernel.features.ages.ticks,
+        kernel.evaluator.set_count,
+        kernel.evaluator.clear_count,
+        kernel.conflict_ticks,
+        kernel.contactors.open_ticks,
+    ):
         counters[:] = array("i", [s.TICKS_MAX - 1] * len(counters))
     kernel.features.ages.seen[:] = b"\1" * len(kernel.features.ages.seen)
     kernel.permit.timer[0] = kernel.permit.tried[1] = kernel.permit.relays[1] = s.TICKS_MAX - 1
@@ -590,7 +744,9 @@ def test_no_value_leaves_the_range_of_a_small_int(seed):
     for _ in range(20 if topology[1] < 16 else 6):
         for at, (low, high) in enumerate(limits):
             if chance.random() < 0.3:
-                kernel.inp[at] = chance.choice((low, high, min(high, max(low, 0)), min(high, max(low, 1))))
+                kernel.inp[at] = chance.choice(
+                    (low, high, min(high, max(low, 0)), min(high, max(low, 1)))
+                )
         often = chance.choice((0, 0.5, 1))
         for group in range(len(kernel.fresh)):
             kernel.fresh[group] = chance.random() < often
@@ -605,7 +761,10 @@ def test_the_watch_sees_what_it_is_for():
         watched()["bounds"].scale_W(1 << 30, 1_000_000)
     with pytest.raises(checked_ints.OutOfRange):
         watched()["parameters"].ticks(1 << 31, 20)
-    assert watched()["bounds"].scale_W((1 << 30) - 1, 999) == ((1 << 30) - 1) // 1000 * 999 + 823 * 999 // 1000
+    assert (
+        watched()["bounds"].scale_W((1 << 30) - 1, 999)
+        == ((1 << 30) - 1) // 1000 * 999 + 823 * 999 // 1000
+    )
 
 
 @pytest.mark.parametrize("elapsed", [99, 100, 101, 1_000_000])
@@ -616,10 +775,15 @@ def test_a_ramp_of_the_largest_converter_over_a_late_step_stays_a_small_int(elap
         bound.published_W[:] = array("i", [100_000_000, 60_000_000])
         bound.update(elapsed, array("i", [m.PCS_RAMP] + [0] * (len(m.DEMANDS) - 1)), True)
         at = bounds.LIMIT_COUNT + bounds.L_RAMP_TO_ZERO
-        assert (bound.limit_W[bounds.L_RAMP_TO_ZERO], bound.limit_W[at]) == (999_901 if elapsed == 99 else 0, 0)
+        assert (bound.limit_W[bounds.L_RAMP_TO_ZERO], bound.limit_W[at]) == (
+            999_901 if elapsed == 99 else 0,
+            0,
+        )
 
 
-@pytest.mark.parametrize("tick_ms, ramp_ms, ramp_ticks", [(20, 2000, 100), (20, 110, 5), (100, 100, 1), (100, 50, 1)])
+@pytest.mark.parametrize(
+    "tick_ms, ramp_ms, ramp_ticks", [(20, 2000, 100), (20, 110, 5), (100, 100, 1), (100, 50, 1)]
+)
 def test_a_ramp_takes_at_least_one_tick(tick_ms, ramp_ms, ramp_ticks):
     image = default_image(tick_ms=tick_ms, ramp_to_zero_ms=ramp_ms)
     assert Kernel(image).bounds.ramp_ticks == ramp_ticks

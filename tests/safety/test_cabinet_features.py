@@ -1,4 +1,6 @@
-"""Derived signals of the cabinet and its converters: what is an input as it stands, and what follows from several."""
+"""Derived signals of the cabinet and its converters: what is an input as it stands, and what
+follows from several.
+"""
 
 import pytest
 from desk import Desk
@@ -21,9 +23,13 @@ def index_of(name):
 
 # -- inputs as they stand: a feature that has the name of an input is that input
 
+
 def test_every_feature_with_the_name_of_an_input_is_direct():
     """Except the one that is known in part while the other kind of gas is looked at."""
-    direct = {m.CABINET_FEATURES[feature]: s.CABINET_INPUTS[signal][0] for feature, signal in features.DIRECT}
+    direct = {
+        m.CABINET_FEATURES[feature]: s.CABINET_INPUTS[signal][0]
+        for feature, signal in features.DIRECT
+    }
     assert set(NAMES) - set(direct) == {"toxic_ppm"}
     assert all(feature == signal for feature, signal in direct.items())
 
@@ -45,7 +51,9 @@ def test_a_direct_feature_follows_its_own_input_and_no_other(name):
 def test_a_direct_feature_is_known_while_its_own_group_is_and_no_other(name):
     desk, feature, (own, group) = Desk(), m.CABINET_FEATURES.index(name), index_of(name)
     assert desk.of(feature)[1] == UNKNOWN
-    desk.step().silence(*[each for each in range(desk.layout.groups) if each != group]).step(1, elapsed=ticks(60_000))
+    desk.step().silence(*[each for each in range(desk.layout.groups) if each != group]).step(
+        1, elapsed=ticks(60_000)
+    )
     assert desk.of(feature)[1] == KNOWN
     desk.silent.clear()
     desk.step().silence(group)
@@ -60,9 +68,20 @@ def test_a_direct_feature_is_known_while_its_own_group_is_and_no_other(name):
 
 # -- row 46: the operations centre
 
-@pytest.mark.parametrize("link, path, fitted, io_3, seen", [
-    (1, 0, 0, 1, 1), (1, 0, 1, 1, 1), (0, 1, 1, 1, 1), (0, 1, 0, 1, 0), (0, 0, 1, 1, 0), (0, 1, 1, 0, 0),
-    (1, 1, 1, 0, 1), (0, 1, 0, 0, 0)])
+
+@pytest.mark.parametrize(
+    "link, path, fitted, io_3, seen",
+    [
+        (1, 0, 0, 1, 1),
+        (1, 0, 1, 1, 1),
+        (0, 1, 1, 1, 1),
+        (0, 1, 0, 1, 0),
+        (0, 0, 1, 1, 0),
+        (0, 1, 1, 0, 0),
+        (1, 1, 1, 0, 1),
+        (0, 1, 0, 0, 0),
+    ],
+)
 def test_a_path_to_the_operations_centre(link, path, fitted, io_3, seen):
     desk = Desk(supervised_fitted=fitted).step()
     desk.inp[s.NOC_LINK_OK], desk.inp[s.SUPERVISED_OK] = link, path
@@ -73,7 +92,8 @@ def test_a_path_to_the_operations_centre(link, path, fitted, io_3, seen):
     assert desk.of(m.F_NOC_LOST_S) == (0 if seen else 1, KNOWN)
     for verified in (0, 1):
         desk.inp[s.NOC_VERIFIED] = verified
-        told = KNOWN if seen or io_3 or not fitted else UNKNOWN  # before the module was heard nobody knows
+        # before the module was heard nobody knows
+        told = KNOWN if seen or io_3 or not fitted else UNKNOWN
         assert desk.step().of(m.F_NOC_UNVERIFIED) == (0 if seen or verified else 1, told)
 
 
@@ -91,6 +111,7 @@ def test_its_loss_is_counted_in_whole_seconds_from_its_beginning_and_stays_in_ra
 
 # -- monitors, mains, and whether there is energy
 
+
 @pytest.mark.parametrize("older, younger", [(s.G_CLIMATE, s.G_UPS), (s.G_UPS, s.G_CLIMATE)])
 def test_the_older_monitor_counts_and_one_never_heard_does_not(older, younger):
     desk = Desk().silence(older, younger).step(30)
@@ -102,8 +123,11 @@ def test_the_older_monitor_counts_and_one_never_heard_does_not(older, younger):
     assert desk.of(m.F_MONITOR_SILENCE_MS) == (100, KNOWN)
 
 
-SILENCE_OF = {m.F_IO_SILENCE_MS: (s.G_IO_1, s.G_IO_2, s.G_IO_3), m.F_METER_SILENCE_MS: (s.G_METER_GRID, s.G_METER_LOAD),
-              m.F_MONITOR_SILENCE_MS: (s.G_CLIMATE, s.G_UPS)}
+SILENCE_OF = {
+    m.F_IO_SILENCE_MS: (s.G_IO_1, s.G_IO_2, s.G_IO_3),
+    m.F_METER_SILENCE_MS: (s.G_METER_GRID, s.G_METER_LOAD),
+    m.F_MONITOR_SILENCE_MS: (s.G_CLIMATE, s.G_UPS),
+}
 
 
 @pytest.mark.parametrize("group", range(len(s.CABINET_GROUPS)), ids=s.CABINET_GROUPS)
@@ -115,16 +139,26 @@ def test_each_group_is_of_its_own_silence_and_of_no_other(group):
         assert mute.of(feature) == (0, IN_PART if group in mine else KNOWN)
 
 
-@pytest.mark.parametrize("group, signal", [
-    (s.G_IO_1, m.F_IO_SILENCE_MS), (s.G_IO_2, m.F_IO_SILENCE_MS), (s.G_METER_GRID, m.F_METER_SILENCE_MS),
-    (s.G_METER_LOAD, m.F_METER_SILENCE_MS), (s.G_CLIMATE, m.F_MONITOR_SILENCE_MS), (s.G_UPS, m.F_MONITOR_SILENCE_MS)])
+@pytest.mark.parametrize(
+    "group, signal",
+    [
+        (s.G_IO_1, m.F_IO_SILENCE_MS),
+        (s.G_IO_2, m.F_IO_SILENCE_MS),
+        (s.G_METER_GRID, m.F_METER_SILENCE_MS),
+        (s.G_METER_LOAD, m.F_METER_SILENCE_MS),
+        (s.G_CLIMATE, m.F_MONITOR_SILENCE_MS),
+        (s.G_UPS, m.F_MONITOR_SILENCE_MS),
+    ],
+)
 def test_one_that_was_heard_alone_is_silent_by_itself(group, signal):
     desk = Desk().silence(*[each for each in range(Desk().layout.groups) if each != group]).step()
     assert desk.silence(group).step(7).of(signal) == (140, IN_PART)
 
 
 def test_what_is_not_known_is_left_alone_until_there_is_news():
-    """Of modules that are not fitted nothing is worked out in every step; what had been known is forgotten once."""
+    """Of modules that are not fitted nothing is worked out in every step; what had been known is
+    forgotten once.
+    """
     for group, direct in features.DIRECT_OF_GROUP:
         desk = Desk().silence(*range(60))
         for feature, _ in direct:
@@ -138,15 +172,21 @@ def test_what_is_not_known_is_left_alone_until_there_is_news():
 
 # -- converters: what is worked out, and of which unit
 
+
 @pytest.mark.parametrize("group", [s.G_PCS_MEASURE, s.G_PCS_CONTROL])
 @pytest.mark.parametrize("unit", range(2))
 def test_a_converter_is_worked_out_on_its_own_news_alone(unit, group):
     desk = Desk(units=2, racks=2).step().silence(*range(60))
-    looked_at = [desk.features.unit_base + each * m.UNIT_FEATURE_COUNT + m.F_PCS_EXCESS_W for each in range(2)]
+    looked_at = [
+        desk.features.unit_base + each * m.UNIT_FEATURE_COUNT + m.F_PCS_EXCESS_W
+        for each in range(2)
+    ]
     for at in looked_at:
         desk.features.value[at] = 77
     desk.step()
-    assert [desk.features.value[at] for at in looked_at] == [77, 77] and list(desk.features.changed[1:3]) == [0, 0]
+    assert [desk.features.value[at] for at in looked_at] == [77, 77] and list(
+        desk.features.changed[1:3]
+    ) == [0, 0]
     desk.silent.remove(desk.layout.unit_group(unit, group))
     desk.step()
     assert [desk.features.value[at] == 77 for at in looked_at] == [unit == 1, unit == 0]
@@ -155,7 +195,9 @@ def test_a_converter_is_worked_out_on_its_own_news_alone(unit, group):
 @pytest.mark.parametrize("heard", [s.G_PCS_MEASURE, s.G_PCS_CONTROL])
 def test_either_half_of_a_converter_may_be_the_silent_one(heard):
     desk = Desk()
-    desk.silence(*[group for group in range(60) if group != desk.layout.unit_group(0, heard)]).step()
+    desk.silence(
+        *[group for group in range(60) if group != desk.layout.unit_group(0, heard)]
+    ).step()
     desk.silence(*range(60)).step(1, elapsed=ticks(5000))
     assert desk.of(m.F_PCS_SILENCE_LEVEL, s.UNIT) == (3, IN_PART)
 
@@ -188,6 +230,7 @@ def test_an_open_door_matters_while_there_is_energy(bench, stands):
 
 # -- row 38: the voltage of the bus
 
+
 def bus(racks_mV, bus_mV=790_000, units=1):
     """A desk with closed racks of these voltages, and all buses at one."""
     desk = Desk(units=units, racks=len(racks_mV))
@@ -204,8 +247,16 @@ def mismatch(desk, unit=0):
     return desk.of(m.F_BUS_MISMATCH_MV, s.UNIT, unit)
 
 
-@pytest.mark.parametrize("racks_mV, differ_mV", [
-    ((790_000,), 0), ((795_000,), 5000), ((785_000,), 5000), ((789_000, 793_000), 3000), ((0, 790_001), 790_000)])
+@pytest.mark.parametrize(
+    "racks_mV, differ_mV",
+    [
+        ((790_000,), 0),
+        ((795_000,), 5000),
+        ((785_000,), 5000),
+        ((789_000, 793_000), 3000),
+        ((0, 790_001), 790_000),
+    ],
+)
 def test_the_rack_that_differs_most_counts(racks_mV, differ_mV):
     assert mismatch(bus(racks_mV)) == (differ_mV, KNOWN)
 

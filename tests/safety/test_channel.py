@@ -1,4 +1,6 @@
-"""Frames between the channels: nothing but a whole, right, new frame is accepted, however the bytes arrive."""
+"""Frames between the channels: nothing but a whole, right, new frame is accepted, however the bytes
+arrive.
+"""
 
 import random
 import struct
@@ -13,12 +15,34 @@ IMAGE_CRC, TABLE_CRC = 123_456_789, 987_654_321
 START = bytes((c.START_1, c.START_2))
 
 
-# A frame on the wire, written down apart from the tables: start, length, schema, channel, sequence, uptime, image,
-# table; signals, known, vote, reason, subject, first-out; mask; kind, first-out and mask of a reset; result; refusal,
-# how many.
+# A frame on the wire, written down apart from the tables: start, length, schema, channel, sequence,
+# uptime, image, table; signals, known, vote, reason, subject, first-out; mask; kind, first-out and
+# mask of a reset; result; refusal, how many.
 WIRE = struct.Struct("<BBBBBHIIIHHBBHHIBHIBBH")
-ON_WIRE = (0xA5, 0x5A, 48, 1, 2, 513, 70_001, IMAGE_CRC, TABLE_CRC, 0x7F, 0x3F, 1, 8, 300, 44, 0x1234567,
-           2, 45, 0x7654321, 5, 4, 999)
+ON_WIRE = (
+    0xA5,
+    0x5A,
+    48,
+    1,
+    2,
+    513,
+    70_001,
+    IMAGE_CRC,
+    TABLE_CRC,
+    0x7F,
+    0x3F,
+    1,
+    8,
+    300,
+    44,
+    0x1234567,
+    2,
+    45,
+    0x7654321,
+    5,
+    4,
+    999,
+)
 
 
 def test_a_frame_is_these_bytes_on_the_wire():
@@ -79,7 +103,8 @@ def test_every_field_comes_out_as_it_went_in_and_disturbs_no_other(field):
         frame.put(field, value)
         assert frame.get(field) == value
         assert [frame.get(at) for at in range(len(c.FIELDS)) if at != field] == [
-            before[at] for at in range(len(c.FIELDS)) if at != field]
+            before[at] for at in range(len(c.FIELDS)) if at != field
+        ]
 
 
 def test_no_field_is_ever_beyond_a_small_integer():
@@ -111,7 +136,7 @@ def test_any_split_gives_the_same():
         receiver = c.Receiver(c.CHANNEL_A)
         count = 0
         for at in range(0, len(line), split):
-            part = line[at:at + split]
+            part = line[at : at + split]
             count += receiver.feed(part, len(part))
         assert count == 5, split
         assert bytes(receiver.frame.bytes) == frames[-1] and receiver.refused[c.R_FIRST] == 1
@@ -152,10 +177,14 @@ def test_garbage_lost_and_added_bytes_cost_only_their_own_frames(seed):
     for frame in frames[2:]:
         kind = source.randrange(6)
         if kind == 0:
-            line += bytes(source.choices((c.START_1, c.START_2, c.FRAME_BYTES, 0, 255), k=source.randrange(1, 90)))
+            line += bytes(
+                source.choices(
+                    (c.START_1, c.START_2, c.FRAME_BYTES, 0, 255), k=source.randrange(1, 90)
+                )
+            )
         if kind == 1:
             at = source.randrange(c.FRAME_BYTES)
-            frame = frame[:at] + frame[at + 1:]
+            frame = frame[:at] + frame[at + 1 :]
         if kind == 2:
             at = source.randrange(1, c.FRAME_BYTES)
             frame = frame[:at] + bytes([source.randrange(256)]) + frame[at:]
@@ -167,24 +196,29 @@ def test_garbage_lost_and_added_bytes_cost_only_their_own_frames(seed):
         if receiver.feed(bytes([byte]), 1):
             seen.append(bytes(receiver.frame.bytes))
     assert set(seen) <= set(whole) and len(seen) == len(set(seen))
-    assert len(seen) >= len(whole) - 20  # garbage that looks like a beginning may cover the frame behind it
+    # garbage that looks like a beginning may cover the frame behind it
+    assert len(seen) >= len(whole) - 20
     assert seen == sorted(seen, key=frames.index)
 
 
 def _told(stream):
-    """[(refusals by reason, bytes of the accepted frames)] after each byte, by cutting and searching texts of bytes.
+    """[(refusals by reason, bytes of the accepted frames)] after each byte, by cutting and
+    searching texts of bytes.
 
-    What cannot begin a frame is refused once, with all behind it up to what could be the next beginning.
+    What cannot begin a frame is refused once, with all behind it up to what could be the next
+    beginning.
     """
     buffer, refused, accepted, sequence, told = b"", [0] * len(c.REFUSALS), [], None, []
     for byte in stream:
         buffer += bytes([byte])
         while (reason := _wrong(buffer)) is not None:
             refused[reason] += 1
-            begins = (at for at in range(1, len(buffer)) if buffer[at:at + 2] in (START, START[:1]))
-            buffer = buffer[next(begins, len(buffer)):]
+            begins = (
+                at for at in range(1, len(buffer)) if buffer[at : at + 2] in (START, START[:1])
+            )
+            buffer = buffer[next(begins, len(buffer)) :]
         if len(buffer) == c.FRAME_BYTES:
-            number = int.from_bytes(buffer[c.AT[c.SEQUENCE]:c.AT[c.SEQUENCE] + 2], "little")
+            number = int.from_bytes(buffer[c.AT[c.SEQUENCE] : c.AT[c.SEQUENCE] + 2], "little")
             if sequence is None or not 0 < number - sequence <= c.SEQUENCE_AHEAD_MAX:
                 refused[c.R_FIRST if sequence is None else c.R_SEQUENCE] += 1
             else:
@@ -203,8 +237,8 @@ def _wrong(buffer):
         return c.R_LENGTH
     if buffer[3:4] not in (b"", bytes([c.FRAME_SCHEMA])):
         return c.R_SCHEMA
-    crc = bitwise(buffer[c.START_BYTES:c.FIELD_BYTES_END]).to_bytes(4, "little")
-    return c.R_CRC if len(buffer) == c.FRAME_BYTES and buffer[c.FIELD_BYTES_END:] != crc else None
+    crc = bitwise(buffer[c.START_BYTES : c.FIELD_BYTES_END]).to_bytes(4, "little")
+    return c.R_CRC if len(buffer) == c.FRAME_BYTES and buffer[c.FIELD_BYTES_END :] != crc else None
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -219,7 +253,7 @@ def test_after_every_byte_it_has_refused_and_accepted_what_a_search_in_the_text_
             stream += bytes(source.choices(likely, k=source.randrange(1, 60)))
         if kind == 1:
             at = source.randrange(c.FRAME_BYTES - 6)
-            frame[at:at + 6] = bytes(source.choices(likely, k=6))
+            frame[at : at + 6] = bytes(source.choices(likely, k=6))
         if kind == 2:
             frame[source.randrange(c.FRAME_BYTES)] ^= 1 << source.randrange(8)
         stream += frame
@@ -240,20 +274,23 @@ def test_a_whole_frame_is_looked_at_only_while_its_beginning_comes():
         def _misfit(self):
             self.looks += 1
             return super()._misfit()
+
     receiver = Watched(c.CHANNEL_A)
     for frame in _frames(3):
         receiver.feed(frame, len(frame))
     assert receiver.accepted == 2 and receiver.looks == 3 * c.HEADER_BYTES
 
 
-@pytest.mark.parametrize("inner", [b"", bytes((c.START_1,)), bytes((c.START_1, c.START_2)), b"\x00\xa5\x00"])
+@pytest.mark.parametrize(
+    "inner", [b"", bytes((c.START_1,)), bytes((c.START_1, c.START_2)), b"\x00\xa5\x00"]
+)
 def test_a_frame_behind_a_cut_one_is_not_lost_wherever_the_cut_is(inner):
     """Exhaustive over the place of the cut; `inner` follows the cut frame."""
     frames = _frames(4)
     for cut in range(1, c.FRAME_BYTES):
         receiver = _begun(frames)
         line = frames[2][:cut] + inner + frames[3]
-        assert sum(receiver.feed(line[at:at + 1], 1) for at in range(len(line))) == 1, cut
+        assert sum(receiver.feed(line[at : at + 1], 1) for at in range(len(line))) == 1, cut
         assert bytes(receiver.frame.bytes) == frames[3]
         other = _begun(frames)
         assert other.feed(line, len(line)) == 1 and list(other.refused) == list(receiver.refused)
@@ -268,9 +305,20 @@ def test_a_stream_of_start_bytes_ends_in_nothing():
     assert receiver.accepted == 2
 
 
-@pytest.mark.parametrize("ahead, accepted", [
-    (-2, 0), (-1, 0), (0, 0), (1, 1), (2, 1), (c.SEQUENCE_AHEAD_MAX - 1, 1), (c.SEQUENCE_AHEAD_MAX, 1),
-    (c.SEQUENCE_AHEAD_MAX + 1, 0), (c.SEQUENCE_MASK // 2, 0)])
+@pytest.mark.parametrize(
+    "ahead, accepted",
+    [
+        (-2, 0),
+        (-1, 0),
+        (0, 0),
+        (1, 1),
+        (2, 1),
+        (c.SEQUENCE_AHEAD_MAX - 1, 1),
+        (c.SEQUENCE_AHEAD_MAX, 1),
+        (c.SEQUENCE_AHEAD_MAX + 1, 0),
+        (c.SEQUENCE_MASK // 2, 0),
+    ],
+)
 @pytest.mark.parametrize("last", [1, 300, c.SEQUENCE_MASK])
 def test_only_a_newer_sequence_is_accepted(last, ahead, accepted):
     frame = _frames(1)[0]
@@ -280,7 +328,9 @@ def test_only_a_newer_sequence_is_accepted(last, ahead, accepted):
     assert receiver.accepted == 1
     assert receiver.feed(_put_sequence(frame, last + ahead), c.FRAME_BYTES) == accepted
     assert receiver.refused[c.R_SEQUENCE] == 1 - accepted
-    assert receiver.feed(_put_sequence(frame, last + max(1, ahead * accepted) + 1), c.FRAME_BYTES) == 1
+    assert (
+        receiver.feed(_put_sequence(frame, last + max(1, ahead * accepted) + 1), c.FRAME_BYTES) == 1
+    )
 
 
 def test_a_sender_that_began_anew_is_heard_after_it_was_forgotten():

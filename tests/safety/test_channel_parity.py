@@ -1,4 +1,6 @@
-"""Channel B, its link and its view of the other give the same on CPython and on 32-bit MicroPython, heap locked."""
+"""Channel B, its link and its view of the other give the same on CPython and on 32-bit MicroPython,
+heap locked.
+"""
 
 import functools
 import shutil
@@ -32,10 +34,14 @@ def walked(*case):
 @pytest.fixture(scope="module")
 def micropython(tmp_path_factory):
     folder = tmp_path_factory.mktemp("micropython")
-    shutil.copytree(ROOT / "safety", folder / "safety", ignore=shutil.ignore_patterns("__pycache__", "*.md"))
+    shutil.copytree(
+        ROOT / "safety", folder / "safety", ignore=shutil.ignore_patterns("__pycache__", "*.md")
+    )
     shutil.copy(course.__file__, folder)
     (folder / "run.py").write_text(SCRIPT)
-    yield lambda *case: wasm.MicroPython().run(folder, "/input/run.py", *[str(word) for word in case])
+    yield lambda *case: wasm.MicroPython().run(
+        folder, "/input/run.py", *[str(word) for word in case]
+    )
     time.sleep(wasm.SETTLE_S)
 
 

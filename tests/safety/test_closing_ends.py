@@ -1,4 +1,6 @@
-"""How an attempt to close ends: open at once where nothing flows, else as a stop or a trip opens, or running."""
+"""How an attempt to close ends: open at once where nothing flows, else as a stop or a trip opens,
+or running.
+"""
 
 import itertools
 
@@ -14,12 +16,21 @@ from safety import signals as s
 
 FUSE_TICKS = ticks(30_000)
 BREAKS_MA = 300_000
-WAYS = ("not wanted", "locked out", "evidence withdrawn", "contactor fault", "relay silent", "too slow",
-        "ramp demanded")
+WAYS = (
+    "not wanted",
+    "locked out",
+    "evidence withdrawn",
+    "contactor fault",
+    "relay silent",
+    "too slow",
+    "ramp demanded",
+)
 
 
 def closing_under(current_mA, way):
-    """A desk whose first rack has closed on this current when the attempt to close ends in a way."""
+    """A desk whose first rack has closed on this current when the attempt to close ends in a
+    way.
+    """
     desk = Desk(racks=2)
     arrange_one(desk, CLOSING)
     desk.inp[s.RUN_REQUEST] = 0 if way == "not wanted" else 1
@@ -53,10 +64,15 @@ def test_what_had_not_closed_when_it_ended_is_told_to_open():
     desk = closing_under(LOAD_MA, "not wanted")
     told = [desk.layout.rack_output(rack, s.CONTACTOR_CLOSE_OK) for rack in range(2)]
     for _ in range(3):
-        assert desk.update(*desk.way) == (STOPPING, 0, 1) and [desk.out[at] for at in told] == [1, 0]
+        assert desk.update(*desk.way) == (STOPPING, 0, 1) and [desk.out[at] for at in told] == [
+            1,
+            0,
+        ]
 
 
-@pytest.mark.parametrize("current_mA, state", [(1000, INHIBITED), (1001, STOPPING), (-1001, STOPPING)])
+@pytest.mark.parametrize(
+    "current_mA, state", [(1000, INHIBITED), (1001, STOPPING), (-1001, STOPPING)]
+)
 def test_a_contactor_that_breaks_less_than_counts_as_zero_waits_for_its_fuse(current_mA, state):
     desk = closing_under(current_mA, "not wanted")
     desk.kernel.image[desk.permit.contactors.words_at[0] + p.R_BREAK_CURRENT_MA] = 1000
@@ -64,11 +80,20 @@ def test_a_contactor_that_breaks_less_than_counts_as_zero_waits_for_its_fuse(cur
 
 
 @pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("current_mA, waits", [
-    (LOAD_MA, ticks(5000)), (-LOAD_MA, ticks(5000)), (BREAKS_MA, ticks(5000)), (BREAKS_MA + 1, FUSE_TICKS),
-    (-BREAKS_MA - 1, FUSE_TICKS)])
+@pytest.mark.parametrize(
+    "current_mA, waits",
+    [
+        (LOAD_MA, ticks(5000)),
+        (-LOAD_MA, ticks(5000)),
+        (BREAKS_MA, ticks(5000)),
+        (BREAKS_MA + 1, FUSE_TICKS),
+        (-BREAKS_MA - 1, FUSE_TICKS),
+    ],
+)
 def test_but_under_a_current_it_is_a_stop_that_starts_no_converter(way, current_mA, waits):
-    """Racks that equalise, or a short circuit: at zero current, after 5 s, or after the fuse (C65)."""
+    """Racks that equalise, or a short circuit: at zero current, after 5 s, or after the fuse
+    (C65).
+    """
     desk = closing_under(current_mA, way)
     tried = desk.permit.tried[0]
     for _ in range(waits):
@@ -83,10 +108,17 @@ def test_but_under_a_current_it_is_a_stop_that_starts_no_converter(way, current_
     assert desk.update(*desk.way) == (INHIBITED, 0, 0)
 
 
-@pytest.mark.parametrize("current_mA, pcs, dc, opens", [
-    (ZERO_MA, m.PCS_RAMP, m.DC_OPEN_AT_ZERO, 0), (ZERO_MA, m.PCS_STOP, m.DC_OPEN_ONLY_AT_ZERO, 0),
-    (LOAD_MA, m.PCS_STOP, m.DC_OPEN, ticks(200)), (LOAD_MA, m.PCS_RAMP, m.DC_OPEN_AT_ZERO, ticks(2000)),
-    (BREAKS_MA + 1, m.PCS_STOP, m.DC_OPEN, FUSE_TICKS), (LOAD_MA, m.PCS_STOP, m.DC_OPEN_ONLY_AT_ZERO, None)])
+@pytest.mark.parametrize(
+    "current_mA, pcs, dc, opens",
+    [
+        (ZERO_MA, m.PCS_RAMP, m.DC_OPEN_AT_ZERO, 0),
+        (ZERO_MA, m.PCS_STOP, m.DC_OPEN_ONLY_AT_ZERO, 0),
+        (LOAD_MA, m.PCS_STOP, m.DC_OPEN, ticks(200)),
+        (LOAD_MA, m.PCS_RAMP, m.DC_OPEN_AT_ZERO, ticks(2000)),
+        (BREAKS_MA + 1, m.PCS_STOP, m.DC_OPEN, FUSE_TICKS),
+        (LOAD_MA, m.PCS_STOP, m.DC_OPEN_ONLY_AT_ZERO, None),
+    ],
+)
 def test_a_trip_while_closing_opens_as_its_demand_says(current_mA, pcs, dc, opens):
     """Row 12 at zero current only, however long: an arc in gas."""
     desk = closing_under(current_mA, "too slow")
@@ -141,10 +173,18 @@ def test_the_time_of_a_step_stays_a_small_number():
 
 
 @pytest.mark.parametrize("step", range(len(permit.RELAY_TEST) + 1))
-@pytest.mark.parametrize("rack_step, reported, running", [
-    (c.CLOSED, (1, 1), True), (c.CLOSING, (1, 1), False), (c.CLOSED, (0, 1), False), (c.CLOSED, (1, 0), False)])
-def test_it_runs_when_the_relays_are_tested_all_racks_closed_and_both_permits_read_back(step, rack_step, reported,
-                                                                                        running):
+@pytest.mark.parametrize(
+    "rack_step, reported, running",
+    [
+        (c.CLOSED, (1, 1), True),
+        (c.CLOSING, (1, 1), False),
+        (c.CLOSED, (0, 1), False),
+        (c.CLOSED, (1, 0), False),
+    ],
+)
+def test_it_runs_when_the_relays_are_tested_all_racks_closed_and_both_permits_read_back(
+    step, rack_step, reported, running
+):
     desk = closing_under(0, "")
     desk.permit.relays[0] = step
     desk.permit.contactors.step[1] = rack_step

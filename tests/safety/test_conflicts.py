@@ -1,4 +1,6 @@
-"""The kernel where its parts meet: an agent's hold-off against the fan, other chemistry, no racks, and taking over."""
+"""The kernel where its parts meet: an agent's hold-off against the fan, other chemistry, no racks,
+and taking over.
+"""
 
 import copy
 import functools
@@ -53,12 +55,23 @@ def test_the_fan_is_off_for_exactly_the_hold_off_and_then_on(hold_off_ms, off):
 def test_nothing_but_the_fan_is_held_off():
     bench = release(holding())
     out = bench.out
-    assert [out[s.HORN_ON], out[s.RED_LAMP_ON], out[s.SUPERVISORY_OK], out[s.PCS_ENABLE_OK]] == [1, 1, 0, 0]
-    assert m.CONFLICTS == ((m.D_FAN, 3, "agent_hold_off_ms", m.CONFLICTS[0][3]),)
+    assert [out[s.HORN_ON], out[s.RED_LAMP_ON], out[s.SUPERVISORY_OK], out[s.PCS_ENABLE_OK]] == [
+        1,
+        1,
+        0,
+        0,
+    ]
+    assert ((m.D_FAN, 3, "agent_hold_off_ms", m.CONFLICTS[0][3]),) == m.CONFLICTS
 
 
-@pytest.mark.parametrize("row, signal, value, wait", [
-    ("11", s.GAS_1_LFL_PERMILLE, 100, 2000), ("12a", s.GAS_1_LFL_PERMILLE, 250, 0), ("2", s.FIRE_ALARM_OK, 0, 200)])
+@pytest.mark.parametrize(
+    "row, signal, value, wait",
+    [
+        ("11", s.GAS_1_LFL_PERMILLE, 100, 2000),
+        ("12a", s.GAS_1_LFL_PERMILLE, 250, 0),
+        ("2", s.FIRE_ALARM_OK, 0, 200),
+    ],
+)
 def test_a_fan_that_gas_or_fire_has_started_yields_for_the_hold_off(row, signal, value, wait):
     bench = holding()
     bench.inp[signal] = value
@@ -92,15 +105,23 @@ def test_the_next_release_has_a_hold_off_of_its_own():
     assert fan_course(release(bench), 30) == [0] * HOLD_OFF_TICKS + [1] * 10
 
 
-LATER, HELD = ticks(100), ticks(1000)  # row 2 stands so much later than row 3; of the horn in the test
+# row 2 stands so much later than row 3; of the horn in the test
+LATER, HELD = ticks(100), ticks(1000)
 
 
-@pytest.mark.parametrize("signals, fan, horn", [
-    ((s.SUPPRESSION_OK,), [0] * HOLD_OFF_TICKS, []), ((s.FIRE_ALARM_OK,), [], [0] * HELD),
-    ((s.SUPPRESSION_OK, s.FIRE_ALARM_OK), [0] * HOLD_OFF_TICKS, [1] * LATER + [0] * HELD)])
+@pytest.mark.parametrize(
+    "signals, fan, horn",
+    [
+        ((s.SUPPRESSION_OK,), [0] * HOLD_OFF_TICKS, []),
+        ((s.FIRE_ALARM_OK,), [], [0] * HELD),
+        ((s.SUPPRESSION_OK, s.FIRE_ALARM_OK), [0] * HOLD_OFF_TICKS, [1] * LATER + [0] * HELD),
+    ],
+)
 def test_each_conflict_has_a_row_a_demand_and_a_time_of_its_own(monkeypatch, signals, fan, horn):
     """The table has one today; with a second one neither may take the other's."""
-    monkeypatch.setattr(m, "CONFLICTS", (*m.CONFLICTS, (m.D_HORN, 2, "contactor_close_ms_max", "made up")))
+    monkeypatch.setattr(
+        m, "CONFLICTS", (*m.CONFLICTS, (m.D_HORN, 2, "contactor_close_ms_max", "made up"))
+    )
     bench = Plant(default_image(agent_hold_off_ms=400, contactor_close_ms_max=1000)).step(30)
     for signal in signals:
         bench.inp[signal] = 0
@@ -110,12 +131,16 @@ def test_each_conflict_has_a_row_a_demand_and_a_time_of_its_own(monkeypatch, sig
     for _ in range(80):
         told.append((bench.out[s.FAN_ON], bench.out[s.HORN_ON]))
         bench.step()
-    assert [list(levels) for levels in zip(*told)] == [off + [1] * (80 - len(off)) for off in (fan, horn)]
+    assert [list(levels) for levels in zip(*told)] == [
+        off + [1] * (80 - len(off)) for off in (fan, horn)
+    ]
 
 
 @pytest.mark.parametrize("stood", [True, False])
 def test_a_restart_does_not_stop_a_fan_that_has_run_meanwhile(stood):
-    """Without a controller the fan's contact falls and the fan runs: what the agent's hold-off kept off is gone."""
+    """Without a controller the fan's contact falls and the fan runs: what the agent's hold-off kept
+    off is gone.
+    """
     bench = holding()
     names = ("3", "12a") if stood else ("12a",)
     bench.kernel.boot(True, False, [bench.instance(name) for name in names])
@@ -126,7 +151,9 @@ def test_a_restart_does_not_stop_a_fan_that_has_run_meanwhile(stood):
 
 @pytest.mark.parametrize("name, past", [("3", [1, 0]), ("2", [0, 1]), ("1a", [0, 0])])
 def test_after_a_restart_only_what_the_latched_row_held_off_is_over(monkeypatch, name, past):
-    monkeypatch.setattr(m, "CONFLICTS", (*m.CONFLICTS, (m.D_HORN, 2, "contactor_close_ms_max", "made up")))
+    monkeypatch.setattr(
+        m, "CONFLICTS", (*m.CONFLICTS, (m.D_HORN, 2, "contactor_close_ms_max", "made up"))
+    )
     bench = Plant(default_image(agent_hold_off_ms=400, contactor_close_ms_max=1000))
     bench.kernel.boot(True, False, [bench.instance(name)])
     assert list(bench.kernel.conflict_ticks) == [HOLD_OFF_TICKS * past[0], HELD * past[1]]
@@ -140,15 +167,19 @@ def test_its_time_stays_in_range():
 
 # -- outputs that are asked for by few rows
 
+
 def test_which_rows_trip_the_shunt_and_which_shed_the_auxiliary_loads():
-    asked = {demand: {stage[m.S_ROW] for stage in m.STAGES if stage[m.S_DEMAND][demand]}
-             for demand in (m.D_SHUNT_TRIP, m.D_AUX_SHED)}
+    asked = {
+        demand: {stage[m.S_ROW] for stage in m.STAGES if stage[m.S_DEMAND][demand]}
+        for demand in (m.D_SHUNT_TRIP, m.D_AUX_SHED)
+    }
     assert asked == {m.D_SHUNT_TRIP: {39}, m.D_AUX_SHED: {8, 10, 11, 12}}
     calm = running()
     assert (calm.out[s.SHUNT_TRIP_ON], calm.out[s.AUX_LOAD_OK]) == (0, 1)
 
 
 # -- cells of the other chemistry
+
 
 @functools.cache
 def _nickel():
@@ -186,6 +217,7 @@ def test_other_thresholds_trip_and_clear_where_they_say(name, set_mV, clear_mV):
 
 # -- a kernel without converters and racks, as a second channel has it
 
+
 def test_a_kernel_without_converters_and_racks_runs():
     bench = Plant(units=0, racks=0)
     assert bench.step(20).out[s.STATE] == s.RUNNING and bench.standing() == []
@@ -198,11 +230,25 @@ def test_a_kernel_without_converters_and_racks_runs():
 CABINET_STAGES = [stage for stage in m.STAGES if stage[m.S_SCOPE] == s.CABINET]
 
 
-@pytest.mark.parametrize("signal, value, name", [
-    (s.ESTOP_1_OK, 0, "1a"), (s.ESTOP_2_OK, 0, "1b"), (s.FIRE_ALARM_OK, 0, "2"), (s.SUPPRESSION_OK, 0, "3"),
-    (s.SMOKE_1_OK, 0, "4"), (s.OFFGAS_1_PPM, 20, "7"), (s.TOXIC_PPM, 200, "10a"), (s.GAS_1_LFL_PERMILLE, 100, "11"),
-    (s.GAS_RELAY_OK, 0, "12b"), (s.CELL_VOLTAGE_OK, 0, "30"), (s.BMS_FAULT_OK, 0, "40e"), (s.LEAK_OK, 0, "42a"),
-    (s.SELF_TEST_BITS, 1, "44e"), (s.PEER_CODE, 1, "51")])
+@pytest.mark.parametrize(
+    "signal, value, name",
+    [
+        (s.ESTOP_1_OK, 0, "1a"),
+        (s.ESTOP_2_OK, 0, "1b"),
+        (s.FIRE_ALARM_OK, 0, "2"),
+        (s.SUPPRESSION_OK, 0, "3"),
+        (s.SMOKE_1_OK, 0, "4"),
+        (s.OFFGAS_1_PPM, 20, "7"),
+        (s.TOXIC_PPM, 200, "10a"),
+        (s.GAS_1_LFL_PERMILLE, 100, "11"),
+        (s.GAS_RELAY_OK, 0, "12b"),
+        (s.CELL_VOLTAGE_OK, 0, "30"),
+        (s.BMS_FAULT_OK, 0, "40e"),
+        (s.LEAK_OK, 0, "42a"),
+        (s.SELF_TEST_BITS, 1, "44e"),
+        (s.PEER_CODE, 1, "51"),
+    ],
+)
 def test_it_trips_the_rows_of_the_cabinet(signal, value, name):
     bench = Plant(units=0, racks=0).step(30)
     row = next(stage for stage in CABINET_STAGES if stage[m.S_ID] == name)
@@ -227,7 +273,9 @@ SITUATIONS = {
     "running": running,
     "test mode": lambda: with_input(running(), s.TEST_REQUEST, 1),
     "rising": lambda: warmer(running()),
-    "no operations centre": lambda: with_input(with_input(running(), s.NOC_LINK_OK, 0), s.SUPERVISED_OK, 0),
+    "no operations centre": lambda: with_input(
+        with_input(running(), s.NOC_LINK_OK, 0), s.SUPERVISED_OK, 0
+    ),
     "toxic": lambda: with_input(running(), s.TOXIC_PPM, 45),
     "failed": lambda: failed(),
     "opened": lambda: opened(),
@@ -283,11 +331,16 @@ def test_a_fresh_kernel_that_takes_over_goes_on_the_same(situation):
         taken[:] = block
     for _ in range(150):
         assert bench.step().out == other.step().out
-    assert all(one == another for one, another in zip(bench.kernel.state_blocks(), fresh.state_blocks()))
+    assert all(
+        one == another for one, another in zip(bench.kernel.state_blocks(), fresh.state_blocks())
+    )
 
 
 def test_every_array_is_carried_over_or_written_before_it_is_read():
     kernel = running(units=2, racks=2).kernel
-    carried = {path for path, value in arrays(kernel).items()
-               if any(value is block for block in kernel.state_blocks())}
+    carried = {
+        path
+        for path, value in arrays(kernel).items()
+        if any(value is block for block in kernel.state_blocks())
+    }
     assert set(arrays(kernel)) - carried == SCRATCH | {"image"}

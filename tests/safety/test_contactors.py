@@ -15,7 +15,8 @@ from safety.kernel import Kernel
 OPEN, CLOSING, CLOSED, FAULT = c.OPEN, c.CLOSING, c.CLOSED, c.FAULT
 CLOSE_TICKS = 250  # 5 s
 CLOSE_MS, REPORT_MS = 500, 200  # of the walk
-# From what the states mean; rows: step and command, columns: the BMS reports open, precharge, closed, fault.
+# From what the states mean; rows: step and command, columns: the BMS reports open, precharge,
+# closed, fault.
 EXPECTED = {
     (OPEN, 0): (OPEN, OPEN, OPEN, OPEN),
     (OPEN, 1): (CLOSING, CLOSING, CLOSED, FAULT),
@@ -29,7 +30,9 @@ EXPECTED = {
 
 
 class Racks:
-    """The contactors of a cabinet, with reports set by hand. rated_mA: of each rack, 140 A if it is not given."""
+    """The contactors of a cabinet, with reports set by hand. rated_mA: of each rack, 140 A if it is
+    not given.
+    """
 
     def __init__(self, racks=2, rated_mA=(), **cabinet):
         image = default_image(racks=racks, **cabinet)
@@ -62,7 +65,11 @@ class Racks:
 
     def told(self):
         """(step, command, mismatch) of every rack."""
-        return list(zip(self.out(s.CONTACTOR_STEP), self.out(s.CONTACTOR_CLOSE_OK), self.contactors.mismatch))
+        return list(
+            zip(
+                self.out(s.CONTACTOR_STEP), self.out(s.CONTACTOR_CLOSE_OK), self.contactors.mismatch
+            )
+        )
 
     def update(self, close, elapsed=1):
         """One step."""
@@ -71,11 +78,15 @@ class Racks:
 
     def out(self, signal):
         """A rack output of every rack."""
-        return [self.kernel.out[self.kernel.layout.rack_output(rack, signal)]
-                for rack in range(self.kernel.layout.racks)]
+        return [
+            self.kernel.out[self.kernel.layout.rack_output(rack, signal)]
+            for rack in range(self.kernel.layout.racks)
+        ]
 
 
-@pytest.mark.parametrize("step, close, reported", list(itertools.product(range(4), range(2), range(4))))
+@pytest.mark.parametrize(
+    "step, close, reported", list(itertools.product(range(4), range(2), range(4)))
+)
 def test_every_transition(step, close, reported):
     racks = Racks().report(s.CONTACTOR_OPEN, reported)
     racks.contactors.step[1] = step
@@ -130,7 +141,9 @@ def test_a_rack_that_opens_by_itself_is_not_closed_again():
 
 
 @pytest.mark.parametrize("reported", [s.CONTACTOR_OPEN, s.CONTACTOR_PRECHARGE, s.CONTACTOR_FAULT])
-def test_a_rack_that_did_not_stay_closed_is_lost_until_it_is_told_to_open_and_reports_open(reported):
+def test_a_rack_that_did_not_stay_closed_is_lost_until_it_is_told_to_open_and_reports_open(
+    reported,
+):
     racks = Racks(racks=2).report(s.CONTACTOR_CLOSED, s.CONTACTOR_CLOSED).update(1)
     racks.report(s.CONTACTOR_CLOSED, reported)
     for _ in range(3):
@@ -139,11 +152,21 @@ def test_a_rack_that_did_not_stay_closed_is_lost_until_it_is_told_to_open_and_re
         assert racks.report(s.CONTACTOR_CLOSED, state).update(1).told()[1] == (FAULT, 0, c.LOST)
     racks.report(s.CONTACTOR_CLOSED, s.CONTACTOR_PRECHARGE)
     assert racks.update(0).told() == [(OPEN, 0, 0), (FAULT, 0, c.LOST)]
-    assert racks.report(s.CONTACTOR_OPEN, s.CONTACTOR_OPEN).update(0).told() == [(OPEN, 0, 0), (OPEN, 0, 0)]
+    assert racks.report(s.CONTACTOR_OPEN, s.CONTACTOR_OPEN).update(0).told() == [
+        (OPEN, 0, 0),
+        (OPEN, 0, 0),
+    ]
 
 
 def test_a_rack_that_never_closed_is_not_lost():
-    racks = Racks(racks=1).update(0).report(s.CONTACTOR_PRECHARGE).update(1).report(s.CONTACTOR_FAULT).update(1)
+    racks = (
+        Racks(racks=1)
+        .update(0)
+        .report(s.CONTACTOR_PRECHARGE)
+        .update(1)
+        .report(s.CONTACTOR_FAULT)
+        .update(1)
+    )
     assert racks.told() == [(FAULT, 0, 0)] and racks.update(1).told() == [(FAULT, 0, 0)]
 
 
@@ -151,10 +174,18 @@ class Rack:
     """One rack's contactors as the rules say it, one attribute for each thing."""
 
     def __init__(self):
-        self.step, self.closing_ticks, self.open_ticks, self.was_closed, self.lost = OPEN, 0, 0, None, False
+        self.step, self.closing_ticks, self.open_ticks, self.was_closed, self.lost = (
+            OPEN,
+            0,
+            0,
+            None,
+            False,
+        )
 
     def update(self, elapsed, close, more, report, carries):
-        """One step; returns (step, command, mismatch). carries: 5 % of the rated current or more."""
+        """One step; returns (step, command, mismatch). carries: 5 % of the rated current or
+        more.
+        """
         asked = 1 if close and (more or self.step == CLOSED) else 0
         following = EXPECTED[self.step, asked][report]
         if carries and asked and self.step == CLOSED and report == s.CONTACTOR_OPEN:
@@ -165,7 +196,9 @@ class Rack:
         command = 1 if asked and self.step != FAULT else 0
         self.open_ticks = 0 if command else self.open_ticks + (elapsed if self.open_ticks else 1)
         self.was_closed = {s.CONTACTOR_OPEN: 0, s.CONTACTOR_CLOSED: 1}.get(report, self.was_closed)
-        may_be_closed = {s.CONTACTOR_OPEN: 0, s.CONTACTOR_FAULT: bool(self.was_closed)}.get(report, 1)
+        may_be_closed = {s.CONTACTOR_OPEN: 0, s.CONTACTOR_FAULT: bool(self.was_closed)}.get(
+            report, 1
+        )
         still = may_be_closed and self.open_ticks > REPORT_MS // 20
         untold = c.UNTOLD if report == s.CONTACTOR_FAULT and self.was_closed is None else 0
         return self.step, command, c.LOST if self.lost else c.STILL_CLOSED if still else untold
@@ -185,10 +218,14 @@ def test_every_step_of_racks_of_different_size_is_what_the_rules_say(seed):
             close, more = chance.choice((0, 1)), chance.choice((0, 1, 1, 1))
             reports = [chance.choice((0, 1, 2, 3, was, was)) for was in reports]
         elapsed = chance.choice((1, 1, 1, 4))
-        currents_mA = [chance.choice((0, 1, -1)) * (rated // 20 - chance.choice((0, 1))) for rated in rated_mA]
+        currents_mA = [
+            chance.choice((0, 1, -1)) * (rated // 20 - chance.choice((0, 1))) for rated in rated_mA
+        ]
         racks.report(*reports).carry(*currents_mA).contactors.update(elapsed, close, more)
-        expected = [rule.update(elapsed, close, more, report, abs(current) * 20 >= rated)
-                    for rule, report, current, rated in zip(rules, reports, currents_mA, rated_mA)]
+        expected = [
+            rule.update(elapsed, close, more, report, abs(current) * 20 >= rated)
+            for rule, report, current, rated in zip(rules, reports, currents_mA, rated_mA)
+        ]
         assert racks.told() == expected
         seen.update(expected)
     steps, commands, mismatches = [set(column) for column in zip(*seen)]
@@ -196,22 +233,40 @@ def test_every_step_of_racks_of_different_size_is_what_the_rules_say(seed):
     assert mismatches == {0, c.STILL_CLOSED, c.LOST} | ({c.UNTOLD} if seed % 2 else set())
 
 
-@pytest.mark.parametrize("step, report", [(CLOSED, s.CONTACTOR_OPEN), (CLOSED, s.CONTACTOR_FAULT),
-                                          (FAULT, s.CONTACTOR_OPEN), (OPEN, s.CONTACTOR_FAULT),
-                                          (CLOSING, s.CONTACTOR_FAULT)])
-@pytest.mark.parametrize("current_mA, carries", [(6999, False), (7000, True), (-7000, True), (-6999, False)])
-def test_only_a_closed_rack_that_reports_itself_open_is_believed_by_its_current(step, report, current_mA, carries):
-    """Its feedback is wrong, it stays closed until row 39 opens it in order; what the others report is a fault."""
+@pytest.mark.parametrize(
+    "step, report",
+    [
+        (CLOSED, s.CONTACTOR_OPEN),
+        (CLOSED, s.CONTACTOR_FAULT),
+        (FAULT, s.CONTACTOR_OPEN),
+        (OPEN, s.CONTACTOR_FAULT),
+        (CLOSING, s.CONTACTOR_FAULT),
+    ],
+)
+@pytest.mark.parametrize(
+    "current_mA, carries", [(6999, False), (7000, True), (-7000, True), (-6999, False)]
+)
+def test_only_a_closed_rack_that_reports_itself_open_is_believed_by_its_current(
+    step, report, current_mA, carries
+):
+    """Its feedback is wrong, it stays closed until row 39 opens it in order; what the others report
+    is a fault.
+    """
     racks = Racks(2, (20_000, 140_000)).report(s.CONTACTOR_CLOSED, report).carry(0, current_mA)
     racks.contactors.step[:] = type(racks.contactors.step)("i", [CLOSED, step])
     kept = carries and (step, report) == (CLOSED, s.CONTACTOR_OPEN)
     differs = c.LOST if step == CLOSED else c.UNTOLD if report == s.CONTACTOR_FAULT else 0
-    assert racks.update(1).told() == [(CLOSED, 1, 0), (CLOSED, 1, 0) if kept else (FAULT, 0, differs)]
+    assert racks.update(1).told() == [
+        (CLOSED, 1, 0),
+        (CLOSED, 1, 0) if kept else (FAULT, 0, differs),
+    ]
 
 
 @pytest.mark.parametrize("age_ticks, kept", [(0, True), (25, True), (26, False), (None, False)])
 def test_a_current_that_is_not_known_any_more_speaks_against_no_report(age_ticks, kept):
-    """bms_warn_ms is 500 ms, 25 ticks. What is left is the report: open, so the command is withdrawn."""
+    """bms_warn_ms is 500 ms, 25 ticks. What is left is the report: open, so the command is
+    withdrawn.
+    """
     racks = Racks(1).report(s.CONTACTOR_OPEN).carry(140_000).heard(0, age_ticks)
     racks.contactors.step[0] = CLOSED
     assert racks.update(1).told() == [(CLOSED, 1, 0) if kept else (FAULT, 0, c.LOST)]
@@ -229,16 +284,26 @@ def test_an_open_rack_whose_current_is_not_heard_carries_none_while_its_state_is
 def test_times_stay_small_numbers_however_late_a_step_is():
     racks = Racks(1).report(s.CONTACTOR_PRECHARGE)
     racks.update(1, elapsed=s.INT_MAX)
-    assert list(racks.contactors.closing_ticks) == [s.TICKS_MAX] and racks.told()[0][:2] == (FAULT, 0)
+    assert list(racks.contactors.closing_ticks) == [s.TICKS_MAX] and racks.told()[0][:2] == (
+        FAULT,
+        0,
+    )
     racks.update(0, elapsed=s.INT_MAX)
     assert list(racks.contactors.open_ticks) == [s.TICKS_MAX]
 
 
 @pytest.mark.parametrize("silent", [0, 1])
 def test_each_rack_is_believed_by_a_current_of_its_own(silent):
-    racks = Racks(2).report(s.CONTACTOR_OPEN, s.CONTACTOR_OPEN).carry(140_000, 140_000).heard(silent, 26)
+    racks = (
+        Racks(2)
+        .report(s.CONTACTOR_OPEN, s.CONTACTOR_OPEN)
+        .carry(140_000, 140_000)
+        .heard(silent, 26)
+    )
     racks.contactors.step[:] = type(racks.contactors.step)("i", [CLOSED, CLOSED])
-    assert [told[0] for told in racks.update(1).told()] == [FAULT if rack == silent else CLOSED for rack in range(2)]
+    assert [told[0] for told in racks.update(1).told()] == [
+        FAULT if rack == silent else CLOSED for rack in range(2)
+    ]
 
 
 @pytest.mark.parametrize("reports", list(itertools.product(range(4), repeat=3)))

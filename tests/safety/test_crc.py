@@ -16,7 +16,9 @@ def reflected(value, width):
 
 
 def bitwise(data):
-    """The remainder of the reflected polynomial over bytes, one bit at a time, register preset to ones."""
+    """The remainder of the reflected polynomial over bytes, one bit at a time, register preset to
+    ones.
+    """
     value = (1 << WIDTH) - 1
     for byte in data:
         for bit in range(8):
@@ -34,7 +36,7 @@ def over(words):
 
 
 def test_the_polynomial_is_the_reflected_one():
-    assert crc.POLYNOMIAL_REFLECTED == reflected(POLYNOMIAL, WIDTH)
+    assert reflected(POLYNOMIAL, WIDTH) == crc.POLYNOMIAL_REFLECTED
     assert crc.START == (1 << WIDTH) - 1
 
 
@@ -45,7 +47,9 @@ def test_same_as_bit_by_bit_low_byte_first(words):
 
 
 def test_check_value_of_the_published_algorithm():
-    """CRC-30/CDMA over "123456789" is 04C34ABF; ours is its mirror image without the final inversion."""
+    """CRC-30/CDMA over "123456789" is 04C34ABF; ours is its mirror image without the final
+    inversion.
+    """
     plain = reflected(bitwise(bytes([reflected(byte, 8) for byte in b"123456789"])), WIDTH)
     assert plain ^ ((1 << WIDTH) - 1) == 0x04C34ABF
 

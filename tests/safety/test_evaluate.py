@@ -1,4 +1,6 @@
-"""The evaluator of all stages against a plain model of its rules, step by step, and where its counters end."""
+"""The evaluator of all stages against a plain model of its rules, step by step, and where its
+counters end.
+"""
 
 import itertools
 import random
@@ -18,16 +20,22 @@ UNITS, RACKS = 2, 2
 SCOPES = ((s.CABINET, 1), (s.UNIT, UNITS), (s.RACK, RACKS))
 LATE = (1, 1, 1, 2, 5, 1_000_000, s.TICKS_MAX)  # ticks that a step may have taken
 STEPS, MOVING = 240, 8  # of a walk; instances whose features move
-STORM, CYCLE = 25, 60  # steps of a cycle in which anything may happen; then all is safe again, until the next one
+# steps of a cycle in which anything may happen; then all is safe again, until the next one
+STORM, CYCLE = 25, 60
 IMAGE_MAP = p.ImageMap(UNITS, RACKS, m.STAGES_PER_SCOPE)
 
 
 def quick_image(chance):
-    """Debounces and clear times of a few ticks, drawn: a walk of some steps sees each of them end."""
+    """Debounces and clear times of a few ticks, drawn: a walk of some steps sees each of them
+    end.
+    """
     image = default_image(UNITS, RACKS)
     for stage in range(len(m.STAGES)):
         words = IMAGE_MAP.stage + stage * len(p.STAGE_WORDS)
-        image[words + 2], image[words + 3] = chance.choice((0, 1, 2, 5, s.TICKS_MAX)), chance.choice((0, 1, 2, 5))
+        image[words + 2], image[words + 3] = (
+            chance.choice((0, 1, 2, 5, s.TICKS_MAX)),
+            chance.choice((0, 1, 2, 5)),
+        )
     return image
 
 
@@ -40,8 +48,9 @@ def made(image):
 
 
 class Instance:
-    """One stage of one block as the rules say it; `feature` and `gate` are (scope, block in it, number). `came`: a
-    number, the higher the later it began to stand."""
+    """One stage of one block as the rules say it; `feature` and `gate` are (scope, block in it,
+    number). `came`: a number, the higher the later it began to stand.
+    """
 
     numbers = itertools.count(1)
 
@@ -103,7 +112,9 @@ class Rules:
                         self.all.append(Instance(row, place, image[words + 2], image[words + 3]))
 
     def name_first(self):
-        """Of those that are latched, or if none is of those that are active, the one that came first."""
+        """Of those that are latched, or if none is of those that are active, the one that came
+        first.
+        """
         latched = [index for index, one in enumerate(self.all) if one.latched]
         named = latched or [index for index, one in enumerate(self.all) if one.active]
         self.first = min(named, key=lambda index: self.all[index].came, default=-1)
@@ -117,12 +128,20 @@ class Rules:
 
     def seen(self):
         """What the evaluator shows in its arrays."""
-        return ([one.held for one in self.all], [one.clear for one in self.all], [one.active for one in self.all],
-                [one.latched for one in self.all], self.first, self.mask())
+        return (
+            [one.held for one in self.all],
+            [one.clear for one in self.all],
+            [one.active for one in self.all],
+            [one.latched for one in self.all],
+            self.first,
+            self.mask(),
+        )
 
 
 class Walk:
-    """The evaluator and the rules over the same features, which wander about the thresholds of the stages."""
+    """The evaluator and the rules over the same features, which wander about the thresholds of the
+    stages.
+    """
 
     def __init__(self, seed):
         self.chance = random.Random(seed)
@@ -131,9 +150,14 @@ class Walk:
         self.evaluator, self.features = made(image)
         self.near, self.safe, self.count = {}, {}, 0
         for one in self.rules.all:
-            self.safe[one.feature] = min(one.clear_at, self.safe.get(one.feature, one.clear_at), key=one.sense.__mul__)
+            self.safe[one.feature] = min(
+                one.clear_at, self.safe.get(one.feature, one.clear_at), key=one.sense.__mul__
+            )
             self.near.setdefault(one.feature, set()).update(
-                at + step for at in (one.set_at, one.clear_at) for step in (-one.sense, 0, one.sense))
+                at + step
+                for at in (one.set_at, one.clear_at)
+                for step in (-one.sense, 0, one.sense)
+            )
             if one.gate:
                 self.near.setdefault(one.gate, set()).update((0, 1))
         self.values = {feature: (0, 0) for feature in self.near}
@@ -149,16 +173,24 @@ class Walk:
         return before + place * len(m.FEATURES[scope]) + number, block
 
     def disturb(self):
-        """Let some features move, or become known, known in part, or unknown; only their blocks are said to change."""
+        """Let some features move, or become known, known in part, or unknown; only their blocks are
+        said to change.
+        """
         self.features.changed[:] = bytes(len(self.features.changed))
         self.count += 1
         is_calm, share = self.count % CYCLE > STORM, self.chance.choice((0, 0.1, 0.3))
         for feature in self.moving:
             if self.chance.random() < share:
-                value, known = self.chance.choice(sorted(self.near[feature])), self.chance.choice((0, 1, 1, 1, 2, 3))
+                value, known = (
+                    self.chance.choice(sorted(self.near[feature])),
+                    self.chance.choice((0, 1, 1, 1, 2, 3)),
+                )
                 at, block = self.at(feature)
                 value, known = (self.safe.get(feature, 0), m.KNOWN) if is_calm else (value, known)
-                self.values[feature] = self.features.value[at], self.features.known[at] = value, known
+                self.values[feature] = self.features.value[at], self.features.known[at] = (
+                    value,
+                    known,
+                )
                 self.features.changed[block] = 1
 
     def step(self):
@@ -178,8 +210,14 @@ class Walk:
     def seen(self):
         """What the evaluator shows in its arrays."""
         it = self.evaluator
-        return (list(it.set_count), list(it.clear_count), list(map(bool, it.active)), list(map(bool, it.latched)),
-                it.first_out[0], it.cause_mask())
+        return (
+            list(it.set_count),
+            list(it.clear_count),
+            list(map(bool, it.active)),
+            list(map(bool, it.latched)),
+            it.first_out[0],
+            it.cause_mask(),
+        )
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -194,13 +232,19 @@ def test_every_step_is_what_the_rules_say(seed):
     assert -1 in firsts and len(firsts) > 3, "the walk saw little"
 
 
-GATED = [index for index, stage in enumerate(m.STAGES) if stage[m.S_GATE] != m.NO_GATE and stage[m.S_SET_MS]]
+GATED = [
+    index
+    for index, stage in enumerate(m.STAGES)
+    if stage[m.S_GATE] != m.NO_GATE and stage[m.S_SET_MS]
+]
 
 
 @pytest.mark.parametrize("beside", [0, 1])
 @pytest.mark.parametrize("stage", GATED, ids=[m.STAGES[index][m.S_ID] for index in GATED])
 def test_behind_a_gate_that_is_closed_or_not_known_the_debounce_stands_still(stage, beside):
-    """Whatever is known of the feature beside the gate. It begins anew once the feature itself is clear."""
+    """Whatever is known of the feature beside the gate. It begins anew once the feature itself is
+    clear.
+    """
     evaluator, features = made(default_image(UNITS, RACKS))
     index = max(at for at in range(evaluator.count) if evaluator.stage[at] == stage)
     gate, needed = evaluator.debounce[index][D_GATE], evaluator.debounce[index][D_SET_TICKS]
@@ -209,19 +253,35 @@ def test_behind_a_gate_that_is_closed_or_not_known_the_debounce_stands_still(sta
     features.value[feature], features.known[feature] = set_at * sense, m.KNOWN
     features.changed[:] = b"\1" * len(features.changed)
     for beyond, open_, known, elapsed, counted in (
-            (1, 1, 1, needed - 1, needed - 1), (1, 1, 0, 9, needed - 1), (1, 0, 0, 9, needed - 1),
-            (1, 0, 1, 9, needed - 1), (0, 0, 1, 1, 0), (1, 1, 1, needed - 1, needed - 1), (1, 1, 1, 1, needed)):
+        (1, 1, 1, needed - 1, needed - 1),
+        (1, 1, 0, 9, needed - 1),
+        (1, 0, 0, 9, needed - 1),
+        (1, 0, 1, 9, needed - 1),
+        (0, 0, 1, 1, 0),
+        (1, 1, 1, needed - 1, needed - 1),
+        (1, 1, 1, 1, needed),
+    ):
         features.value[feature] = set_at * sense if beyond else (set_at - 1) * sense
         features.value[gate], features.known[gate] = open_, known
         evaluator.update(elapsed)
-        assert evaluator.set_count[index] == counted and evaluator.active[index] == (counted >= needed)
+        assert evaluator.set_count[index] == counted and evaluator.active[index] == (
+            counted >= needed
+        )
 
 
-@pytest.mark.parametrize("before, elapsed, after", [
-    (s.TICKS_MAX - 2, 1, s.TICKS_MAX - 1), (s.TICKS_MAX - 1, 1, s.TICKS_MAX), (s.TICKS_MAX, 1, s.TICKS_MAX),
-    (s.TICKS_MAX - 1, 1_000_000, s.TICKS_MAX)])
+@pytest.mark.parametrize(
+    "before, elapsed, after",
+    [
+        (s.TICKS_MAX - 2, 1, s.TICKS_MAX - 1),
+        (s.TICKS_MAX - 1, 1, s.TICKS_MAX),
+        (s.TICKS_MAX, 1, s.TICKS_MAX),
+        (s.TICKS_MAX - 1, 1_000_000, s.TICKS_MAX),
+    ],
+)
 def test_counters_stop_where_an_integer_is_still_small(before, elapsed, after):
-    """A cause that stands for years, and one that is gone for years and was never reset (clear time: one per step)."""
+    """A cause that stands for years, and one that is gone for years and was never reset (clear
+    time: one per step).
+    """
     evaluator, features = made(default_image(UNITS, RACKS))
     feature, sense, set_at, _ = evaluator.watch[0]
     features.known[feature] = features.changed[0] = 1
@@ -257,12 +317,15 @@ def test_the_number_of_trips_comes_round():
     for trips in (65_535, 0, 1):
         features.value[feature] = set_at * sense
         evaluator.update(s.TICKS_MAX)
-        assert evaluator.trips[0] == trips and evaluator.cause_mask() == crc.add_word(crc.START - trips, 0)
+        assert evaluator.trips[0] == trips and evaluator.cause_mask() == crc.add_word(
+            crc.START - trips, 0
+        )
         features.value[feature] = evaluator.debounce[0][1] * sense
         evaluator.update(1)
 
 
 # -- the order in which stages came
+
 
 def tripped(evaluator, features, index):
     """Let one instance trip and its feature be safe again."""
@@ -276,13 +339,21 @@ def tripped(evaluator, features, index):
 
 def names(*found):
     """Indices of the first instances of these stages."""
-    return [next(at for at, stage in enumerate(made(default_image(UNITS, RACKS))[0].stage)
-                 if m.STAGES[stage][m.S_ID] == name) for name in found]
+    return [
+        next(
+            at
+            for at, stage in enumerate(made(default_image(UNITS, RACKS))[0].stage)
+            if m.STAGES[stage][m.S_ID] == name
+        )
+        for name in found
+    ]
 
 
 @pytest.mark.parametrize("order", [*itertools.permutations(("1a", "22", "23a"))])
 def test_of_those_left_after_a_reset_the_earliest_is_the_first_out(order):
-    """A runaway, and an E-stop pressed for it: after the reset of row 22 the responder read "emergency stop"."""
+    """A runaway, and an E-stop pressed for it: after the reset of row 22 the responder read
+    "emergency stop".
+    """
     evaluator, features = made(default_image(UNITS, RACKS))
     places = names(*order)
     for place in places:

@@ -1,4 +1,6 @@
-"""Derived signals: each against a computation of its own, at its edges, and with what is missing."""
+"""Derived signals: each against a computation of its own, at its edges, and with what is
+missing.
+"""
 
 import random
 import statistics
@@ -18,9 +20,14 @@ KNOWN, IN_PART, UNKNOWN = m.KNOWN, m.IN_PART, 0
 
 # -- contacts
 
-CONTACTS = ((s.ESTOP_1_OK, m.F_ESTOP_1_OK, s.G_IO_1), (s.ESTOP_2_OK, m.F_ESTOP_2_OK, s.G_IO_2),
-            (s.FIRE_ALARM_OK, m.F_FIRE_ALARM_OK, s.G_IO_1), (s.SUPPRESSION_OK, m.F_SUPPRESSION_OK, s.G_IO_1),
-            (s.GAS_RELAY_OK, m.F_GAS_RELAY_OK, s.G_IO_1), (s.BMS_FAULT_OK, m.F_BMS_FAULT_OK, s.G_IO_2))
+CONTACTS = (
+    (s.ESTOP_1_OK, m.F_ESTOP_1_OK, s.G_IO_1),
+    (s.ESTOP_2_OK, m.F_ESTOP_2_OK, s.G_IO_2),
+    (s.FIRE_ALARM_OK, m.F_FIRE_ALARM_OK, s.G_IO_1),
+    (s.SUPPRESSION_OK, m.F_SUPPRESSION_OK, s.G_IO_1),
+    (s.GAS_RELAY_OK, m.F_GAS_RELAY_OK, s.G_IO_1),
+    (s.BMS_FAULT_OK, m.F_BMS_FAULT_OK, s.G_IO_2),
+)
 
 
 @pytest.mark.parametrize("signal, feature, group", CONTACTS)
@@ -50,8 +57,14 @@ def test_discrepancy_needs_both_modules(first, second, differ):
 
 # -- silence and frozen words
 
-@pytest.mark.parametrize("feature, pair", [(m.F_IO_SILENCE_MS, (s.G_IO_1, s.G_IO_2)),
-                                           (m.F_METER_SILENCE_MS, (s.G_METER_GRID, s.G_METER_LOAD))])
+
+@pytest.mark.parametrize(
+    "feature, pair",
+    [
+        (m.F_IO_SILENCE_MS, (s.G_IO_1, s.G_IO_2)),
+        (m.F_METER_SILENCE_MS, (s.G_METER_GRID, s.G_METER_LOAD)),
+    ],
+)
 def test_the_older_of_two_groups_counts_and_one_never_seen_does_not(feature, pair):
     desk = Desk().silence(*pair).step(100)
     assert desk.of(feature) == (0, IN_PART), "nor does its silence show that it is well"
@@ -64,10 +77,14 @@ def test_the_older_of_two_groups_counts_and_one_never_seen_does_not(feature, pai
     assert desk.step(1, elapsed=500).of(feature) == (503 * 20, KNOWN)
 
 
-@pytest.mark.parametrize("signal, group", [(s.GRID_RAW_HASH, s.G_METER_GRID), (s.LOAD_RAW_HASH, s.G_METER_LOAD)])
+@pytest.mark.parametrize(
+    "signal, group", [(s.GRID_RAW_HASH, s.G_METER_GRID), (s.LOAD_RAW_HASH, s.G_METER_LOAD)]
+)
 def test_frozen_words(signal, group):
     desk = Desk().silence(s.G_METER_GRID, s.G_METER_LOAD).step(300)
-    assert desk.of(m.F_METER_FROZEN_MS) == (0, IN_PART), "never seen is not frozen, nor known not to be"
+    assert desk.of(m.F_METER_FROZEN_MS) == (0, IN_PART), (
+        "never seen is not frozen, nor known not to be"
+    )
     desk.silent.discard(group)
     for word in (7, 8, 8, 8):
         desk.inp[signal] = word
@@ -79,7 +96,9 @@ def test_frozen_words(signal, group):
     assert desk.step().of(m.F_METER_FROZEN_MS) == (13 * 20, IN_PART)
     desk.silent.discard(group)
     assert desk.step().of(m.F_METER_FROZEN_MS) == (0, IN_PART)
-    assert desk.step(3, elapsed=1_000_000).of(m.F_METER_FROZEN_MS)[0] == 20_000_000, "stops counting"
+    assert desk.step(3, elapsed=1_000_000).of(m.F_METER_FROZEN_MS)[0] == 20_000_000, (
+        "stops counting"
+    )
 
 
 def test_the_more_frozen_meter_counts():
@@ -90,7 +109,9 @@ def test_the_more_frozen_meter_counts():
     assert desk.of(m.F_METER_FROZEN_MS)[0] == 5 * 20
 
 
-@pytest.mark.parametrize("age_ticks, level", [(99, 0), (100, 1), (149, 1), (150, 2), (249, 2), (250, 3), (10 ** 6, 3)])
+@pytest.mark.parametrize(
+    "age_ticks, level", [(99, 0), (100, 1), (149, 1), (150, 2), (249, 2), (250, 3), (10**6, 3)]
+)
 @pytest.mark.parametrize("group", range(len(s.UNIT_GROUPS)))
 def test_pcs_silence_levels_follow_the_older_group(age_ticks, level, group):
     desk = Desk(units=2, racks=2).step()
@@ -99,7 +120,9 @@ def test_pcs_silence_levels_follow_the_older_group(age_ticks, level, group):
     assert desk.of(m.F_PCS_SILENCE_LEVEL, s.UNIT, 0) == (0, KNOWN)
 
 
-@pytest.mark.parametrize("age_ticks, level", [(24, 0), (25, 1), (49, 1), (50, 2), (149, 2), (150, 3), (10 ** 6, 3)])
+@pytest.mark.parametrize(
+    "age_ticks, level", [(24, 0), (25, 1), (49, 1), (50, 2), (149, 2), (150, 3), (10**6, 3)]
+)
 @pytest.mark.parametrize("group", range(len(s.RACK_GROUPS)))
 def test_bms_silence_levels_follow_the_oldest_group(age_ticks, level, group):
     desk = Desk(racks=2).step()
@@ -110,16 +133,24 @@ def test_bms_silence_levels_follow_the_oldest_group(age_ticks, level, group):
 
 def test_a_bms_that_never_sent_one_kind_of_frame_is_not_silent():
     desk = Desk()
-    desk.silence(desk.layout.rack_group(0, s.G_BMS_CELLS), desk.layout.rack_group(0, s.G_BMS_TEMPERATURES)).step(500)
+    desk.silence(
+        desk.layout.rack_group(0, s.G_BMS_CELLS), desk.layout.rack_group(0, s.G_BMS_TEMPERATURES)
+    ).step(500)
     assert desk.of_rack(m.F_BMS_SILENCE_LEVEL) == (0, IN_PART)
-    for feature in (m.F_CELL_VOLTAGE_MV_MAX, m.F_CELL_VOLTAGE_MV_MIN, m.F_TEMPERATURE_DDEGC_MAX,
-                    m.F_TEMPERATURE_OVER_MEDIAN_DDEGC, m.F_TEMPERATURE_RISING):
+    for feature in (
+        m.F_CELL_VOLTAGE_MV_MAX,
+        m.F_CELL_VOLTAGE_MV_MIN,
+        m.F_TEMPERATURE_DDEGC_MAX,
+        m.F_TEMPERATURE_OVER_MEDIAN_DDEGC,
+        m.F_TEMPERATURE_RISING,
+    ):
         assert desk.of_rack(feature)[1] == UNKNOWN
     assert desk.of_rack(m.F_CHARGING)[1] == KNOWN
 
 
-@pytest.mark.parametrize("elapsed, late_ms", [(1, 20), (24, 480), (25, 500), (10 ** 5, 2 * 10 ** 6),
-                                              (10 ** 6, 2 * 10 ** 6)])
+@pytest.mark.parametrize(
+    "elapsed, late_ms", [(1, 20), (24, 480), (25, 500), (10**5, 2 * 10**6), (10**6, 2 * 10**6)]
+)
 def test_how_late_a_step_is(elapsed, late_ms):
     assert Desk().step(1, elapsed=elapsed).of(m.F_STEP_LATE_MS) == (late_ms, KNOWN)
 
@@ -128,17 +159,29 @@ def test_how_the_last_run_ended_is_said_once():
     desk = Desk()
     desk.kernel.boot(1, 1, ())
     desk.step()
-    assert (desk.of(m.F_BOOT_NOT_CLEAN), desk.of(m.F_BOOT_STORE_UNREADABLE)) == ((1, KNOWN), (1, KNOWN))
+    assert (desk.of(m.F_BOOT_NOT_CLEAN), desk.of(m.F_BOOT_STORE_UNREADABLE)) == (
+        (1, KNOWN),
+        (1, KNOWN),
+    )
     desk.step()
-    assert (desk.of(m.F_BOOT_NOT_CLEAN), desk.of(m.F_BOOT_STORE_UNREADABLE)) == ((0, KNOWN), (0, KNOWN))
+    assert (desk.of(m.F_BOOT_NOT_CLEAN), desk.of(m.F_BOOT_STORE_UNREADABLE)) == (
+        (0, KNOWN),
+        (0, KNOWN),
+    )
 
 
 # -- gas
 
+
 def gas_desk(first, second, **cabinet):
-    """A desk with two detectors of combustible gas, no others. first, second: (permille, ok, days) or None: silent."""
+    """A desk with two detectors of combustible gas, no others. first, second: (permille, ok, days)
+    or None: silent.
+    """
     desk = Desk(**{"offgas_detectors": 0, "toxic_fitted": 0, **cabinet})
-    for at, group, reading in ((s.GAS_1_LFL_PERMILLE, s.G_GAS_1, first), (s.GAS_2_LFL_PERMILLE, s.G_GAS_2, second)):
+    for at, group, reading in (
+        (s.GAS_1_LFL_PERMILLE, s.G_GAS_1, first),
+        (s.GAS_2_LFL_PERMILLE, s.G_GAS_2, second),
+    ):
         if reading is None:
             desk.silence(group)
         else:
@@ -146,19 +189,40 @@ def gas_desk(first, second, **cabinet):
     return desk.step()
 
 
-GAS = (m.F_GAS_LFL_PERMILLE_MAX, m.F_GAS_DETECTORS_FAULTY, m.F_GAS_DETECTORS_SILENT, m.F_GAS_CALIBRATION_D_MIN,
-       m.F_GAS_DETECTORS_LOST)
+GAS = (
+    m.F_GAS_LFL_PERMILLE_MAX,
+    m.F_GAS_DETECTORS_FAULTY,
+    m.F_GAS_DETECTORS_SILENT,
+    m.F_GAS_CALIBRATION_D_MIN,
+    m.F_GAS_DETECTORS_LOST,
+)
 
 
-@pytest.mark.parametrize("first, second, expected", [
-    ((50, 1, 90), (30, 1, 80), ((50, KNOWN), (0, KNOWN), (0, KNOWN), (80, KNOWN), (0, KNOWN))),
-    ((50, 1, 90), (130, 1, -3), ((130, KNOWN), (0, KNOWN), (0, KNOWN), (-3, KNOWN), (0, KNOWN))),
-    ((50, 1, 90), (0, 0, 80), ((50, IN_PART), (1, KNOWN), (0, KNOWN), (80, KNOWN), (0, KNOWN))),
-    ((50, 1, 90), (1000, 0, 80), ((1000, IN_PART), (1, KNOWN), (0, KNOWN), (80, KNOWN), (0, KNOWN))),
-    ((0, 0, 90), (0, 0, 80), ((0, UNKNOWN), (2, KNOWN), (0, KNOWN), (80, KNOWN), (1, KNOWN))),
-    ((0, 0, 90), (1, 0, 80), ((1, IN_PART), (2, KNOWN), (0, KNOWN), (80, KNOWN), (1, KNOWN))),
-    ((50, 1, 90), None, ((50, IN_PART), (0, IN_PART), (0, IN_PART), (90, IN_PART), (0, IN_PART))),
-    ((0, 0, 90), None, ((0, UNKNOWN), (1, IN_PART), (0, IN_PART), (90, IN_PART), (0, IN_PART)))])
+@pytest.mark.parametrize(
+    "first, second, expected",
+    [
+        ((50, 1, 90), (30, 1, 80), ((50, KNOWN), (0, KNOWN), (0, KNOWN), (80, KNOWN), (0, KNOWN))),
+        (
+            (50, 1, 90),
+            (130, 1, -3),
+            ((130, KNOWN), (0, KNOWN), (0, KNOWN), (-3, KNOWN), (0, KNOWN)),
+        ),
+        ((50, 1, 90), (0, 0, 80), ((50, IN_PART), (1, KNOWN), (0, KNOWN), (80, KNOWN), (0, KNOWN))),
+        (
+            (50, 1, 90),
+            (1000, 0, 80),
+            ((1000, IN_PART), (1, KNOWN), (0, KNOWN), (80, KNOWN), (0, KNOWN)),
+        ),
+        ((0, 0, 90), (0, 0, 80), ((0, UNKNOWN), (2, KNOWN), (0, KNOWN), (80, KNOWN), (1, KNOWN))),
+        ((0, 0, 90), (1, 0, 80), ((1, IN_PART), (2, KNOWN), (0, KNOWN), (80, KNOWN), (1, KNOWN))),
+        (
+            (50, 1, 90),
+            None,
+            ((50, IN_PART), (0, IN_PART), (0, IN_PART), (90, IN_PART), (0, IN_PART)),
+        ),
+        ((0, 0, 90), None, ((0, UNKNOWN), (1, IN_PART), (0, IN_PART), (90, IN_PART), (0, IN_PART))),
+    ],
+)
 def test_votes_of_two_detectors(first, second, expected):
     desk = gas_desk(first, second)
     assert tuple(desk.of(feature) for feature in GAS) == expected
@@ -167,12 +231,22 @@ def test_votes_of_two_detectors(first, second, expected):
 def test_a_detector_that_falls_silent_is_counted_when_its_time_is_over():
     desk = gas_desk((150, 1, 90), (30, 1, 80)).silence(s.G_GAS_1)
     desk.step(ticks(3000))
-    assert desk.of(m.F_GAS_LFL_PERMILLE_MAX) == (150, KNOWN) and desk.of(m.F_GAS_DETECTORS_SILENT) == (0, KNOWN)
+    assert desk.of(m.F_GAS_LFL_PERMILLE_MAX) == (150, KNOWN) and desk.of(
+        m.F_GAS_DETECTORS_SILENT
+    ) == (0, KNOWN)
     desk.step()
-    assert desk.of(m.F_GAS_LFL_PERMILLE_MAX) == (30, IN_PART), "the other one alone shows nothing to be clear"
-    assert desk.of(m.F_GAS_DETECTORS_SILENT) == (1, KNOWN) and desk.of(m.F_GAS_DETECTORS_LOST) == (0, KNOWN)
+    assert desk.of(m.F_GAS_LFL_PERMILLE_MAX) == (30, IN_PART), (
+        "the other one alone shows nothing to be clear"
+    )
+    assert desk.of(m.F_GAS_DETECTORS_SILENT) == (1, KNOWN) and desk.of(m.F_GAS_DETECTORS_LOST) == (
+        0,
+        KNOWN,
+    )
     desk.silence(s.G_GAS_2).step(ticks(3000) + 1)
-    assert desk.of(m.F_GAS_DETECTORS_SILENT) == (2, KNOWN) and desk.of(m.F_GAS_DETECTORS_LOST) == (1, KNOWN)
+    assert desk.of(m.F_GAS_DETECTORS_SILENT) == (2, KNOWN) and desk.of(m.F_GAS_DETECTORS_LOST) == (
+        1,
+        KNOWN,
+    )
     assert desk.of(m.F_GAS_LFL_PERMILLE_MAX)[1] == desk.of(m.F_GAS_CALIBRATION_D_MIN)[1] == UNKNOWN
 
 
@@ -186,8 +260,10 @@ def test_the_silence_of_one_detector_is_seen_in_its_tick_however_seldom_the_othe
 
 
 def test_what_one_detector_says_counts_in_its_tick_whether_or_not_the_other_speaks():
-    for quiet, speaking, reading in ((s.G_GAS_1, s.G_GAS_2, s.GAS_2_LFL_PERMILLE),
-                                     (s.G_GAS_2, s.G_GAS_1, s.GAS_1_LFL_PERMILLE)):
+    for quiet, speaking, reading in (
+        (s.G_GAS_1, s.G_GAS_2, s.GAS_2_LFL_PERMILLE),
+        (s.G_GAS_2, s.G_GAS_1, s.GAS_1_LFL_PERMILLE),
+    ):
         desk = gas_desk((50, 1, 90), (30, 1, 80)).step().silence(quiet, speaking).step()
         desk.inp[reading] = 260
         desk.silent.discard(speaking)
@@ -197,7 +273,12 @@ def test_what_one_detector_says_counts_in_its_tick_whether_or_not_the_other_spea
 def test_one_detector_that_is_not_fitted_is_not_missed():
     desk = gas_desk((120, 1, 5), None, gas_detectors=1)
     assert tuple(desk.of(feature) for feature in GAS) == (
-        (120, KNOWN), (0, KNOWN), (0, KNOWN), (5, KNOWN), (0, KNOWN))
+        (120, KNOWN),
+        (0, KNOWN),
+        (0, KNOWN),
+        (5, KNOWN),
+        (0, KNOWN),
+    )
 
 
 @pytest.mark.parametrize("cabinet, lost", [({}, 1), ({"gas_required": 0}, 0)])
@@ -224,13 +305,16 @@ def test_a_gas_alarm_is_reset_only_when_every_detector_says_that_it_is_over():
 
 # -- temperatures
 
+
 @pytest.mark.parametrize("modules", [1, 2, 3, 4, 15, 64])
 def test_hottest_and_median_of_any_order(modules):
     chance = random.Random(modules)
     desk = Desk(modules=modules)
     desk.image[desk.map.rack + p.R_MODULES] = modules
     for _ in range(40):
-        values = [chance.choice((-600, 3000, 250, chance.randint(-600, 3000))) for _ in range(modules)]
+        values = [
+            chance.choice((-600, 3000, 250, chance.randint(-600, 3000))) for _ in range(modules)
+        ]
         desk.temperatures(values).step()
         assert desk.of_rack(m.F_TEMPERATURE_DDEGC_MAX) == (max(values), KNOWN)
         over = max(values) - statistics.median_low(values)
@@ -245,7 +329,10 @@ def test_each_rack_has_its_own_number_of_modules():
         desk.temperatures((100, 200, 300, 400), rack)
     desk.step()
     assert [desk.of_rack(m.F_TEMPERATURE_DDEGC_MAX, rack)[0] for rack in range(2)] == [200, 400]
-    assert [desk.of_rack(m.F_TEMPERATURE_OVER_MEDIAN_DDEGC, rack)[0] for rack in range(2)] == [100, 200]
+    assert [desk.of_rack(m.F_TEMPERATURE_OVER_MEDIAN_DDEGC, rack)[0] for rack in range(2)] == [
+        100,
+        200,
+    ]
 
 
 def test_a_rack_without_temperatures_has_no_hottest_module():
@@ -256,7 +343,9 @@ def test_a_rack_without_temperatures_has_no_hottest_module():
 
 def test_stale_temperatures_are_unknown_and_keep_their_value():
     desk = Desk().temperatures((400,) * 15).step()
-    desk.silence(desk.layout.rack_group(0, s.G_BMS_TEMPERATURES)).temperatures((700,) * 15).step(ticks(500))
+    desk.silence(desk.layout.rack_group(0, s.G_BMS_TEMPERATURES)).temperatures((700,) * 15).step(
+        ticks(500)
+    )
     assert desk.of_rack(m.F_TEMPERATURE_DDEGC_MAX) == (400, KNOWN)
     assert desk.step().of_rack(m.F_TEMPERATURE_DDEGC_MAX) == (400, UNKNOWN)
 
@@ -271,7 +360,9 @@ def rising(desk, values, each_s=1):
 
 
 def test_heating_means_a_fifth_of_a_kelvin_in_thirty_seconds():
-    """Over 10 s a module at 0.6 K/min was none that rises: 38 K above the others it tripped nothing of row 21."""
+    """Over 10 s a module at 0.6 K/min was none that rises: 38 K above the others it tripped nothing
+    of row 21.
+    """
     assert rising(Desk(), [250] * 3 + [251] * 32 + [252] * 3) == [0] * 35 + [0, 0, 0]
     assert rising(Desk(), [250] * 3 + [252] * 35) == [0] * 3 + [1] * 30 + [0] * 5
     assert rising(Desk(), [300, 299, 298, 297]) == [0] * 4
@@ -298,6 +389,7 @@ def test_cold_racks_heat_too():
 
 # -- voltages and currents
 
+
 def test_cell_voltages_are_what_the_bms_says():
     desk = Desk()
     desk.rack(s.CELL_VOLTAGE_MV_MAX, 3456)
@@ -308,12 +400,22 @@ def test_cell_voltages_are_what_the_bms_says():
 
 
 # rated, limit, current -> margin: the larger of 2 A and 1 % of rated
-@pytest.mark.parametrize("rated_mA, limit_mA, current_mA, over_105_mA, over_110_mA", [
-    (140_000, 100_000, 107_000, 0, -5000), (140_000, 100_000, -112_001, 5001, 1),
-    (200_000, 100_000, 107_000, 0, -5000), (201_000, 100_000, 107_000, -10, -5010),
-    (300_000, 100_000, 108_000, 0, -5000), (140_000, 0, 2001, 1, 1), (140_000, 0, -2000, 0, 0),
-    (140_000, 19, 0, -2019, -2020), (140_000, 300_000, 149_001, 1, -6999), (140_000, 300_000, -156_000, 7000, 0),
-    (3_000_000, 3_000_000, 3_000_000, -180_000, -330_000)])
+@pytest.mark.parametrize(
+    "rated_mA, limit_mA, current_mA, over_105_mA, over_110_mA",
+    [
+        (140_000, 100_000, 107_000, 0, -5000),
+        (140_000, 100_000, -112_001, 5001, 1),
+        (200_000, 100_000, 107_000, 0, -5000),
+        (201_000, 100_000, 107_000, -10, -5010),
+        (300_000, 100_000, 108_000, 0, -5000),
+        (140_000, 0, 2001, 1, 1),
+        (140_000, 0, -2000, 0, 0),
+        (140_000, 19, 0, -2019, -2020),
+        (140_000, 300_000, 149_001, 1, -6999),
+        (140_000, 300_000, -156_000, 7000, 0),
+        (3_000_000, 3_000_000, 3_000_000, -180_000, -330_000),
+    ],
+)
 def test_current_beyond_the_limit(rated_mA, limit_mA, current_mA, over_105_mA, over_110_mA):
     desk = Desk()
     desk.image[desk.map.rack + p.R_RATED_CURRENT_MA] = rated_mA
@@ -326,8 +428,16 @@ def test_current_beyond_the_limit(rated_mA, limit_mA, current_mA, over_105_mA, o
     assert desk.of_rack(m.F_CURRENT_OVER_110_MA) == (over_110_mA, KNOWN)
 
 
-@pytest.mark.parametrize("rated_mA, current_mA, charging", [
-    (140_000, -2000, 0), (140_000, -2001, 1), (140_000, 50_000, 0), (300_000, -3000, 0), (300_000, -3001, 1)])
+@pytest.mark.parametrize(
+    "rated_mA, current_mA, charging",
+    [
+        (140_000, -2000, 0),
+        (140_000, -2001, 1),
+        (140_000, 50_000, 0),
+        (300_000, -3000, 0),
+        (300_000, -3001, 1),
+    ],
+)
 def test_charging(rated_mA, current_mA, charging):
     desk = Desk()
     desk.image[desk.map.rack + p.R_RATED_CURRENT_MA] = rated_mA
@@ -335,21 +445,41 @@ def test_charging(rated_mA, current_mA, charging):
     assert desk.step().of_rack(m.F_CHARGING) == (charging, KNOWN)
 
 
-@pytest.mark.parametrize("group, over, charging", [
-    (s.G_BMS_PACK, UNKNOWN, UNKNOWN), (s.G_BMS_LIMITS, UNKNOWN, KNOWN), (s.G_BMS_STATE, KNOWN, KNOWN)])
+@pytest.mark.parametrize(
+    "group, over, charging",
+    [
+        (s.G_BMS_PACK, UNKNOWN, UNKNOWN),
+        (s.G_BMS_LIMITS, UNKNOWN, KNOWN),
+        (s.G_BMS_STATE, KNOWN, KNOWN),
+    ],
+)
 def test_which_groups_the_current_features_need(group, over, charging):
     desk = Desk().step()
     desk.silence(desk.layout.rack_group(0, group)).step(ticks(500) + 1)
-    assert desk.of_rack(m.F_CURRENT_OVER_105_MA)[1] == desk.of_rack(m.F_CURRENT_OVER_110_MA)[1] == over
+    assert (
+        desk.of_rack(m.F_CURRENT_OVER_105_MA)[1] == desk.of_rack(m.F_CURRENT_OVER_110_MA)[1] == over
+    )
     assert desk.of_rack(m.F_CHARGING)[1] == charging
 
 
-@pytest.mark.parametrize("rated_W, power_W, excess_W", [
-    (250_000, 105_000, 0), (250_000, 105_001, 1), (250_000, -95_000, 0), (250_000, -95_001, 1),
-    (90_000, 102_000, 0), (100_000, 102_001, 1), (150_000, 102_001, -999), (250_000, 0, -95_000),
-    (250_000, 1, -104_999)])
+@pytest.mark.parametrize(
+    "rated_W, power_W, excess_W",
+    [
+        (250_000, 105_000, 0),
+        (250_000, 105_001, 1),
+        (250_000, -95_000, 0),
+        (250_000, -95_001, 1),
+        (90_000, 102_000, 0),
+        (100_000, 102_001, 1),
+        (150_000, 102_001, -999),
+        (250_000, 0, -95_000),
+        (250_000, 1, -104_999),
+    ],
+)
 def test_power_beyond_the_limit(rated_W, power_W, excess_W):
-    """The larger of 2 kW and 2 % of rated over the limit of its own direction; zero counts as charging."""
+    """The larger of 2 kW and 2 % of rated over the limit of its own direction; zero counts as
+    charging.
+    """
     desk = Desk(units=2, racks=2)
     desk.image[desk.map.unit + len(p.UNIT_PARAMETERS) + p.U_RATED_W] = rated_W
     desk.out[desk.layout.unit_output(1, s.DISCHARGE_W_MAX)] = 100_000
@@ -379,6 +509,7 @@ def test_each_group_of_the_pcs_is_news_of_its_own():
 
 
 # -- bad frames
+
 
 def bad(desk, count, steps=1):
     """Recent bad frames after the driver's counter has moved to `count`."""
@@ -415,6 +546,7 @@ def test_bad_frames_count_only_with_a_fresh_state_frame():
 
 # -- what changed
 
+
 def test_a_rack_without_news_is_left_alone_until_it_is_silent():
     desk = Desk(racks=2).step()
     desk.silence(*range(desk.layout.rack_group_base, desk.layout.groups)).step(ticks(500) - 1)
@@ -424,10 +556,19 @@ def test_a_rack_without_news_is_left_alone_until_it_is_silent():
     assert list(desk.step().features.changed) == [1, 1, 1, 1], "its other groups are still silent"
 
 
-@pytest.mark.parametrize("parameter, group", [
-    ("io_silent_ms", s.G_IO_1), ("io_silent_ms", s.G_IO_2), ("meter_silent_ms", s.G_METER_GRID),
-    ("meter_silent_ms", s.G_METER_LOAD), *[("gas_silent_ms", group) for group in range(s.G_GAS_1, s.G_TOXIC + 1)],
-    ("io_silent_ms", s.G_IO_3), ("monitor_silent_ms", s.G_CLIMATE), ("monitor_silent_ms", s.G_UPS)])
+@pytest.mark.parametrize(
+    "parameter, group",
+    [
+        ("io_silent_ms", s.G_IO_1),
+        ("io_silent_ms", s.G_IO_2),
+        ("meter_silent_ms", s.G_METER_GRID),
+        ("meter_silent_ms", s.G_METER_LOAD),
+        *[("gas_silent_ms", group) for group in range(s.G_GAS_1, s.G_TOXIC + 1)],
+        ("io_silent_ms", s.G_IO_3),
+        ("monitor_silent_ms", s.G_CLIMATE),
+        ("monitor_silent_ms", s.G_UPS),
+    ],
+)
 def test_budgets_come_from_the_parameters_and_round_up(parameter, group):
     desk = Desk(**{parameter: 410}).step().silence(group).step(21)
     assert desk.features.ages.known(group) == 1

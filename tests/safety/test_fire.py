@@ -1,4 +1,6 @@
-"""What follows from two contacts together: every combination of contacts, zones and fitted detectors."""
+"""What follows from two contacts together: every combination of contacts, zones and fitted
+detectors.
+"""
 
 import itertools
 
@@ -30,7 +32,11 @@ def test_votes_of_smoke_and_heat(zones, heat_fitted):
 
 
 def test_votes_are_known_while_their_module_is():
-    desk = Desk().step().silence(*[group for group in range(Desk().layout.groups) if group != s.G_IO_2])
+    desk = (
+        Desk()
+        .step()
+        .silence(*[group for group in range(Desk().layout.groups) if group != s.G_IO_2])
+    )
     assert desk.step(1, elapsed=ticks(60_000)).of(m.F_FIRE_DETECTORS)[1] == KNOWN
     desk.silent.clear()
     desk.step().silence(s.G_IO_2).step(1, elapsed=ticks(500))
@@ -38,8 +44,10 @@ def test_votes_are_known_while_their_module_is():
     assert desk.step().of(m.F_FIRE_DETECTORS)[1] == UNKNOWN
 
 
-@pytest.mark.parametrize("proof, feature, group", [
-    (s.AIRFLOW_OK, m.F_AIRFLOW_MISSING, s.G_IO_1), (s.DAMPER_OK, m.F_DAMPER_MISSING, s.G_IO_3)])
+@pytest.mark.parametrize(
+    "proof, feature, group",
+    [(s.AIRFLOW_OK, m.F_AIRFLOW_MISSING, s.G_IO_1), (s.DAMPER_OK, m.F_DAMPER_MISSING, s.G_IO_3)],
+)
 def test_a_proof_is_missing_only_while_the_fan_is_on(proof, feature, group):
     """Of a fan that is off an open contact does not show that it would run again either."""
     desk = Desk()
@@ -48,16 +56,26 @@ def test_a_proof_is_missing_only_while_the_fan_is_on(proof, feature, group):
         desk.out[s.FAN_ON] = fan_on
         desk.inp[s.AIRFLOW_OK] = desk.inp[s.DAMPER_OK] = 1 - proved
         desk.inp[proof] = proved
-        assert desk.step().of(feature) == (1 if fan_on and not proved else 0, KNOWN if fan_on or proved else IN_PART)
+        assert desk.step().of(feature) == (
+            1 if fan_on and not proved else 0,
+            KNOWN if fan_on or proved else IN_PART,
+        )
     others = {s.G_IO_1, s.G_IO_2, s.G_IO_3} - {group}
     assert desk.silence(*others).step(1, elapsed=ticks(500) + 1).of(feature)[1] == KNOWN
     desk.silent.clear()
     assert desk.step().silence(group).step(1, elapsed=ticks(500) + 1).of(feature)[1] == UNKNOWN
 
 
-@pytest.mark.parametrize("alarms, row_4, row_5", [
-    ((s.HEAT_OK,), True, False), ((s.SMOKE_1_OK,), True, False), ((s.SMOKE_2_OK,), True, False),
-    ((s.SMOKE_1_OK, s.HEAT_OK), True, True), ((s.SMOKE_1_OK, s.SMOKE_2_OK), True, True)])
+@pytest.mark.parametrize(
+    "alarms, row_4, row_5",
+    [
+        ((s.HEAT_OK,), True, False),
+        ((s.SMOKE_1_OK,), True, False),
+        ((s.SMOKE_2_OK,), True, False),
+        ((s.SMOKE_1_OK, s.HEAT_OK), True, True),
+        ((s.SMOKE_1_OK, s.SMOKE_2_OK), True, True),
+    ],
+)
 def test_one_detector_is_an_alarm_and_two_are_a_fire(alarms, row_4, row_5):
     bench = running()
     for signal in alarms:

@@ -1,4 +1,6 @@
-"""Votes of the three kinds of gas detectors against a computation of their own, and the rise of the toxic one."""
+"""Votes of the three kinds of gas detectors against a computation of their own, and the rise of the
+toxic one.
+"""
 
 import random
 
@@ -12,16 +14,32 @@ from safety import signals as s
 
 KNOWN, IN_PART, UNKNOWN = m.KNOWN, m.IN_PART, 0
 SECOND, BUDGET = ticks(1000), ticks(3000)
-NEVER = 10 ** 9
+NEVER = 10**9
 # kind: (group, value) of each detector; its `ok` and its days to calibration follow the value
-KINDS = {"combustible": ((s.G_GAS_1, s.GAS_1_LFL_PERMILLE), (s.G_GAS_2, s.GAS_2_LFL_PERMILLE)),
-         "vapour": ((s.G_OFFGAS_1, s.OFFGAS_1_PPM), (s.G_OFFGAS_2, s.OFFGAS_2_PPM)),
-         "toxic": ((s.G_TOXIC, s.TOXIC_PPM),)}
-HIGHEST = {"combustible": m.F_GAS_LFL_PERMILLE_MAX, "vapour": m.F_OFFGAS_PPM_MAX, "toxic": m.F_TOXIC_PPM}
-OTHERS = (m.F_OFFGAS_PPM_SECOND, m.F_GAS_DETECTORS_FAULTY, m.F_GAS_DETECTORS_SILENT, m.F_GAS_CALIBRATION_D_MIN,
-          m.F_GAS_DETECTORS_LOST)
-FITTED = [(gas_detectors, vapour, toxic) for gas_detectors in range(3) for vapour in range(3) for toxic in range(2)
-          if gas_detectors + vapour + toxic]
+KINDS = {
+    "combustible": ((s.G_GAS_1, s.GAS_1_LFL_PERMILLE), (s.G_GAS_2, s.GAS_2_LFL_PERMILLE)),
+    "vapour": ((s.G_OFFGAS_1, s.OFFGAS_1_PPM), (s.G_OFFGAS_2, s.OFFGAS_2_PPM)),
+    "toxic": ((s.G_TOXIC, s.TOXIC_PPM),),
+}
+HIGHEST = {
+    "combustible": m.F_GAS_LFL_PERMILLE_MAX,
+    "vapour": m.F_OFFGAS_PPM_MAX,
+    "toxic": m.F_TOXIC_PPM,
+}
+OTHERS = (
+    m.F_OFFGAS_PPM_SECOND,
+    m.F_GAS_DETECTORS_FAULTY,
+    m.F_GAS_DETECTORS_SILENT,
+    m.F_GAS_CALIBRATION_D_MIN,
+    m.F_GAS_DETECTORS_LOST,
+)
+FITTED = [
+    (gas_detectors, vapour, toxic)
+    for gas_detectors in range(3)
+    for vapour in range(3)
+    for toxic in range(2)
+    if gas_detectors + vapour + toxic
+]
 
 
 def desk_with(combustible=2, vapour=2, toxic=1, **cabinet):
@@ -39,7 +57,9 @@ def in_part(found, fitted):
 
 
 def votes(desk, fitted, silent_ticks):
-    """{feature: (value, known)} from the inputs and the ticks since each group was heard (NEVER: not yet)."""
+    """{feature: (value, known)} from the inputs and the ticks since each group was heard (NEVER:
+    not yet).
+    """
     found, heard, faulty, silent, days, all_seen, any_good = {}, 0, 0, 0, [], True, 0
     for (kind, detectors), count in zip(KINDS.items(), fitted):
         good, read = 0, []
@@ -53,13 +73,21 @@ def votes(desk, fitted, silent_ticks):
             good, faulty = good + desk.inp[value + 1], faulty + 1 - desk.inp[value + 1]
             if desk.inp[value + 1] or desk.inp[value]:
                 read.append(desk.inp[value])
-        found[HIGHEST[kind]] = (max(read, default=0), IN_PART if read and not good else in_part(good, count))
+        found[HIGHEST[kind]] = (
+            max(read, default=0),
+            IN_PART if read and not good else in_part(good, count),
+        )
         if kind == "vapour":
-            found[m.F_OFFGAS_PPM_SECOND] = (sorted([0, 0] + read)[-2] if len(read) > 1 else 0,
-                                            UNKNOWN if len(read) < 2 else KNOWN if good > 1 else IN_PART)
+            found[m.F_OFFGAS_PPM_SECOND] = (
+                sorted([0, 0] + read)[-2] if len(read) > 1 else 0,
+                UNKNOWN if len(read) < 2 else KNOWN if good > 1 else IN_PART,
+            )
         any_good += good
         if kind == "combustible" or not fitted[0]:  # the last one to be written is of all kinds
-            found[m.F_GAS_DETECTORS_LOST] = (1 if all_seen and not any_good else 0, KNOWN if all_seen else IN_PART)
+            found[m.F_GAS_DETECTORS_LOST] = (
+                1 if all_seen and not any_good else 0,
+                KNOWN if all_seen else IN_PART,
+            )
     every = KNOWN if heard == sum(fitted) else IN_PART
     found[m.F_GAS_DETECTORS_FAULTY] = (faulty, every)
     found[m.F_GAS_DETECTORS_SILENT] = (silent, KNOWN if all_seen else IN_PART)
@@ -69,49 +97,73 @@ def votes(desk, fitted, silent_ticks):
 
 @pytest.mark.parametrize("fitted", FITTED)
 def test_votes_over_random_courses(fitted):
-    """Vapour and toxic detectors that are not fitted report anything all the same: they are none of this cabinet's."""
-    chance = random.Random(sum(100 ** place * count for place, count in enumerate(fitted)))
-    desk, groups = desk_with(*fitted), [group for detectors in KINDS.values() for group, _ in detectors]
+    """Vapour and toxic detectors that are not fitted report anything all the same: they are none of
+    this cabinet's.
+    """
+    chance = random.Random(sum(100**place * count for place, count in enumerate(fitted)))
+    desk, groups = (
+        desk_with(*fitted),
+        [group for detectors in KINDS.values() for group, _ in detectors],
+    )
     silent_ticks = dict.fromkeys(groups, NEVER)
     for _ in range(150):
         elapsed = chance.choice((1, 40, 90))
         for detectors in KINDS.values():
             for group, value in detectors:
                 desk.silent.discard(group)
-                if chance.random() < 0.6 or (group, value) in KINDS["combustible"][fitted[0]:]:
+                if chance.random() < 0.6 or (group, value) in KINDS["combustible"][fitted[0] :]:
                     desk.silence(group)
                     silent_ticks[group] = min(NEVER, silent_ticks[group] + elapsed)
                     continue
                 silent_ticks[group] = 0
-                desk.inp[value], desk.inp[value + 1] = chance.choice((0, 20, 260)), chance.random() < 0.7
+                desk.inp[value], desk.inp[value + 1] = (
+                    chance.choice((0, 20, 260)),
+                    chance.random() < 0.7,
+                )
                 desk.inp[value + 2] = chance.randint(-5, 100)
         desk.step(1, elapsed=elapsed)
-        voted = {group for detectors, count in zip(KINDS.values(), fitted) for group, _ in detectors[:count]}
+        voted = {
+            group
+            for detectors, count in zip(KINDS.values(), fitted)
+            for group, _ in detectors[:count]
+        }
         if any(silent_ticks[group] != NEVER for group in voted):
             for feature, expected in votes(desk, fitted, silent_ticks).items():
                 value, known = desk.of(feature)
-                assert (value if known else expected[0], known) == expected, m.CABINET_FEATURES[feature]
+                assert (value if known else expected[0], known) == expected, m.CABINET_FEATURES[
+                    feature
+                ]
 
 
 def test_without_any_detector_nothing_is_known():
     desk = desk_with(0, 0, 0).step(2 * SECOND)
-    assert {desk.of(feature)[1] for feature in (*HIGHEST.values(), *OTHERS, m.F_TOXIC_RISE_PPM)} == {UNKNOWN}
+    assert {
+        desk.of(feature)[1] for feature in (*HIGHEST.values(), *OTHERS, m.F_TOXIC_RISE_PPM)
+    } == {UNKNOWN}
 
 
-@pytest.mark.parametrize("first, second, highest, next_highest", [
-    (30, 10, 30, 10), (10, 30, 30, 10), (20, 20, 20, 20), (0, 25, 25, 0), (25, 0, 25, 0)])
+@pytest.mark.parametrize(
+    "first, second, highest, next_highest",
+    [(30, 10, 30, 10), (10, 30, 30, 10), (20, 20, 20, 20), (0, 25, 25, 0), (25, 0, 25, 0)],
+)
 def test_the_second_highest_vapour(first, second, highest, next_highest):
     desk = desk_with()
     desk.inp[s.OFFGAS_1_PPM], desk.inp[s.OFFGAS_2_PPM] = first, second
     desk.step()
-    assert desk.of(m.F_OFFGAS_PPM_MAX) == (highest, KNOWN) and desk.of(m.F_OFFGAS_PPM_SECOND) == (next_highest, KNOWN)
+    assert desk.of(m.F_OFFGAS_PPM_MAX) == (highest, KNOWN) and desk.of(m.F_OFFGAS_PPM_SECOND) == (
+        next_highest,
+        KNOWN,
+    )
 
 
 def test_one_of_two_vapour_detectors_can_neither_confirm_nor_clear():
     desk = desk_with()
     desk.inp[s.OFFGAS_1_PPM], desk.inp[s.OFFGAS_2_PPM], desk.inp[s.OFFGAS_2_OK] = 30, 0, 0
     desk.step()
-    assert desk.of(m.F_OFFGAS_PPM_MAX) == (30, IN_PART) and desk.of(m.F_OFFGAS_PPM_SECOND)[1] == UNKNOWN
+    assert (
+        desk.of(m.F_OFFGAS_PPM_MAX) == (30, IN_PART)
+        and desk.of(m.F_OFFGAS_PPM_SECOND)[1] == UNKNOWN
+    )
 
 
 def test_what_a_faulty_detector_still_reads_counts_and_shows_nothing_to_be_clear():
@@ -121,14 +173,25 @@ def test_what_a_faulty_detector_still_reads_counts_and_shows_nothing_to_be_clear
         desk.inp[signal] = 0
     desk.inp[s.OFFGAS_1_PPM], desk.inp[s.OFFGAS_2_PPM] = 0, 10_000
     desk.step()
-    assert desk.of(m.F_OFFGAS_PPM_MAX) == (10_000, IN_PART) and desk.of(m.F_OFFGAS_PPM_SECOND)[1] == UNKNOWN
+    assert (
+        desk.of(m.F_OFFGAS_PPM_MAX) == (10_000, IN_PART)
+        and desk.of(m.F_OFFGAS_PPM_SECOND)[1] == UNKNOWN
+    )
     desk.inp[s.OFFGAS_1_PPM] = 70
     desk.step()
-    assert desk.of(m.F_OFFGAS_PPM_SECOND) == (70, IN_PART), "a faulty one may hide gas: it clears nothing"
+    assert desk.of(m.F_OFFGAS_PPM_SECOND) == (70, IN_PART), (
+        "a faulty one may hide gas: it clears nothing"
+    )
 
 
-@pytest.mark.parametrize("kinds, lost", [
-    ((s.GAS_1_OK, s.GAS_2_OK), 1), ((s.GAS_1_OK,), 0), ((s.OFFGAS_1_OK, s.OFFGAS_2_OK, s.TOXIC_OK), 0)])
+@pytest.mark.parametrize(
+    "kinds, lost",
+    [
+        ((s.GAS_1_OK, s.GAS_2_OK), 1),
+        ((s.GAS_1_OK,), 0),
+        ((s.OFFGAS_1_OK, s.OFFGAS_2_OK, s.TOXIC_OK), 0),
+    ],
+)
 def test_only_the_loss_of_all_combustible_detectors_is_the_loss_of_gas_detection(kinds, lost):
     desk = desk_with()
     for signal in kinds:
@@ -136,11 +199,21 @@ def test_only_the_loss_of_all_combustible_detectors_is_the_loss_of_gas_detection
     assert desk.step().of(m.F_GAS_DETECTORS_LOST) == (lost, KNOWN)
 
 
-@pytest.mark.parametrize("fitted, kinds, lost", [
-    ((0, 2, 1), (s.OFFGAS_1_OK, s.OFFGAS_2_OK, s.TOXIC_OK), 1), ((0, 2, 1), (s.OFFGAS_1_OK, s.OFFGAS_2_OK), 0),
-    ((0, 2, 1), (s.OFFGAS_1_OK, s.TOXIC_OK), 0), ((0, 2, 0), (s.OFFGAS_1_OK, s.OFFGAS_2_OK), 1),
-    ((0, 2, 0), (s.OFFGAS_2_OK,), 0), ((0, 0, 1), (s.TOXIC_OK,), 1), ((0, 1, 0), (s.OFFGAS_1_OK,), 1)])
-def test_without_combustible_detectors_the_loss_of_all_others_is_that_of_gas_detection(fitted, kinds, lost):
+@pytest.mark.parametrize(
+    "fitted, kinds, lost",
+    [
+        ((0, 2, 1), (s.OFFGAS_1_OK, s.OFFGAS_2_OK, s.TOXIC_OK), 1),
+        ((0, 2, 1), (s.OFFGAS_1_OK, s.OFFGAS_2_OK), 0),
+        ((0, 2, 1), (s.OFFGAS_1_OK, s.TOXIC_OK), 0),
+        ((0, 2, 0), (s.OFFGAS_1_OK, s.OFFGAS_2_OK), 1),
+        ((0, 2, 0), (s.OFFGAS_2_OK,), 0),
+        ((0, 0, 1), (s.TOXIC_OK,), 1),
+        ((0, 1, 0), (s.OFFGAS_1_OK,), 1),
+    ],
+)
+def test_without_combustible_detectors_the_loss_of_all_others_is_that_of_gas_detection(
+    fitted, kinds, lost
+):
     """A cabinet that detects vapour alone lost all of it and ran on at half power (row 13)."""
     desk = desk_with(*fitted)
     for signal in kinds:
@@ -148,7 +221,9 @@ def test_without_combustible_detectors_the_loss_of_all_others_is_that_of_gas_det
     assert desk.step().of(m.F_GAS_DETECTORS_LOST) == (lost, KNOWN)
 
 
-@pytest.mark.parametrize("fitted, late", [((0, 2, 1), s.G_TOXIC), ((0, 2, 1), s.G_OFFGAS_1), ((0, 2, 0), s.G_OFFGAS_2)])
+@pytest.mark.parametrize(
+    "fitted, late", [((0, 2, 1), s.G_TOXIC), ((0, 2, 1), s.G_OFFGAS_1), ((0, 2, 0), s.G_OFFGAS_2)]
+)
 def test_without_combustible_detectors_what_was_never_heard_is_not_lost(fitted, late):
     desk = desk_with(*fitted)
     for signal in (s.OFFGAS_1_OK, s.OFFGAS_2_OK, s.TOXIC_OK):
@@ -165,7 +240,9 @@ HOLE = "not known"  # told apart from a rise of 0
 
 
 def rises(desk, values):
-    """The rise after each of the values, one a second: the value, or HOLE. None: silent for that second."""
+    """The rise after each of the values, one a second: the value, or HOLE. None: silent for that
+    second.
+    """
     found = []
     for value in values:
         desk.silent.discard(s.G_TOXIC)
@@ -181,7 +258,10 @@ def rises(desk, values):
 def test_a_rise_is_the_difference_to_ten_seconds_ago_and_to_five():
     chance = random.Random(10)
     values = [chance.randint(0, 10_000) for _ in range(45)]
-    found = [min(now - whole, 2 * (now - half) + 1) for whole, half, now in zip(values, values[5:], values[10:])]
+    found = [
+        min(now - whole, 2 * (now - half) + 1)
+        for whole, half, now in zip(values, values[5:], values[10:])
+    ]
     assert rises(desk_with(), values) == [HOLE] * 10 + found
 
 
@@ -210,7 +290,8 @@ def test_a_silence_leaves_holes_ten_seconds_later():
     """Silent for 6 s, 3 of them still known: what was not known can be no beginning of a rise."""
     values = [0] * 12 + [None] * 6 + [40] * 14
     assert rises(desk_with(), values) == (
-        [HOLE] * 10 + [0] * 2 + [0] * 3 + [HOLE] * 3 + [40] * 5 + [1] * 2 + [HOLE] * 3 + [0] * 4)
+        [HOLE] * 10 + [0] * 2 + [0] * 3 + [HOLE] * 3 + [40] * 5 + [1] * 2 + [HOLE] * 3 + [0] * 4
+    )
 
 
 @pytest.mark.parametrize("loss", ["silent", "faulty"])
@@ -226,13 +307,17 @@ def test_a_rise_is_not_known_from_the_tick_in_which_the_detector_is_lost(loss):
     assert desk.step(10).of(m.F_TOXIC_RISE_PPM)[1] == UNKNOWN
     desk.silent.clear()
     desk.inp[s.TOXIC_OK], desk.inp[s.TOXIC_PPM] = 1, 60
-    assert desk.step().of(m.F_TOXIC_PPM) == (60, KNOWN) and desk.of(m.F_TOXIC_RISE_PPM)[1] == UNKNOWN
+    assert (
+        desk.step().of(m.F_TOXIC_PPM) == (60, KNOWN) and desk.of(m.F_TOXIC_RISE_PPM)[1] == UNKNOWN
+    )
     assert desk.step(SECOND).of(m.F_TOXIC_RISE_PPM) == (60, KNOWN)
 
 
 @pytest.mark.parametrize("elapsed", [7, 24, 49])
 def test_late_steps_lose_no_part_of_a_second(elapsed):
-    """3 ppm a second: over ten of them 30, give or take what one late step is worth at either end."""
+    """3 ppm a second: over ten of them 30, give or take what one late step is worth at either
+    end.
+    """
     desk, total = desk_with(), 0
     for _ in range(120 * SECOND // elapsed):
         total += elapsed

@@ -1,4 +1,6 @@
-"""Temperatures of modules against a computation of their own: lists of seconds, over random courses with gaps."""
+"""Temperatures of modules against a computation of their own: lists of seconds, over random courses
+with gaps.
+"""
 
 import random
 import statistics
@@ -19,10 +21,19 @@ from safety import signals as s
 
 KNOWN, IN_PART, DOUBTED, UNKNOWN = m.KNOWN, m.IN_PART, m.DOUBTED, 0
 SECOND = ticks(1000)
-LOOKS_BACK = (m.F_TEMPERATURE_RISE_3S_DDEGC, m.F_TEMPERATURE_RISE_10S_DDEGC, m.F_TEMPERATURE_RISING,
-              m.F_TEMPERATURE_UNEXPLAINED_DDEGC)
-AT_ONCE = (m.F_TEMPERATURE_DDEGC_MAX, m.F_TEMPERATURE_DDEGC_MIN, m.F_TEMPERATURE_SPREAD_DDEGC,
-           m.F_TEMPERATURE_OVER_MEDIAN_DDEGC, m.F_TEMPERATURE_ZEROS)
+LOOKS_BACK = (
+    m.F_TEMPERATURE_RISE_3S_DDEGC,
+    m.F_TEMPERATURE_RISE_10S_DDEGC,
+    m.F_TEMPERATURE_RISING,
+    m.F_TEMPERATURE_UNEXPLAINED_DDEGC,
+)
+AT_ONCE = (
+    m.F_TEMPERATURE_DDEGC_MAX,
+    m.F_TEMPERATURE_DDEGC_MIN,
+    m.F_TEMPERATURE_SPREAD_DDEGC,
+    m.F_TEMPERATURE_OVER_MEDIAN_DDEGC,
+    m.F_TEMPERATURE_ZEROS,
+)
 HEATING_NK = 90
 
 
@@ -33,7 +44,9 @@ class Reference:
         self.temperatures, self.currents_A, self.whole = [], [], []
 
     def second(self, temperatures, current_A):
-        """Remember a second; a reading of 0 is none to rise from or to, and cannot be one beside what is 10 K away."""
+        """Remember a second; a reading of 0 is none to rise from or to, and cannot be one beside
+        what is 10 K away.
+        """
         found = temperatures or []
         is_dead = any(abs(each) >= 100 for each in found) or len(found) > 1 and not any(found)
         self.whole.append(bool(temperatures) and not (is_dead and 0 in found))
@@ -42,8 +55,10 @@ class Reference:
         return self
 
     def rise(self, back_s):
-        """Largest rise of a module over so many seconds; a gap counts as what came after it, and falling as none."""
-        window = self.temperatures[max(0, len(self.temperatures) - 1 - back_s):]
+        """Largest rise of a module over so many seconds; a gap counts as what came after it, and
+        falling as none.
+        """
+        window = self.temperatures[max(0, len(self.temperatures) - 1 - back_s) :]
         rises = [0]
         for module, now in enumerate(window[-1]):
             told = [each[module] for each in window if each and each[module] is not None]
@@ -61,11 +76,17 @@ class Reference:
         if not self.temperatures[-1]:
             return [UNKNOWN] * 4
         told = self.told()
-        return [(self.rise(3), told), (self.rise(10), told), (1 if self.rise(30) >= 2 else 0, told),
-                (self.rise(30) - self.explained(), told)]
+        return [
+            (self.rise(3), told),
+            (self.rise(10), told),
+            (1 if self.rise(30) >= 2 else 0, told),
+            (self.rise(30) - self.explained(), told),
+        ]
 
     def told(self):
-        """KNOWN once every module has told its temperature now and in the 30 seconds before; with a 0, DOUBTED."""
+        """KNOWN once every module has told its temperature now and in the 30 seconds before; with a
+        0, DOUBTED.
+        """
         if len(self.whole) < 31 or not all(self.whole[-31:]):
             return IN_PART
         return DOUBTED if any(None in each for each in self.temperatures[-31:]) else KNOWN
@@ -79,22 +100,36 @@ def seen(desk, rack=0):
 
 # -- extremes
 
+
 @pytest.mark.parametrize("modules", [1, 2, 3, 4, 15, 64])
 def test_extremes_median_and_spread_of_any_order(modules):
     chance = random.Random(modules)
     desk = Desk(modules=modules)
     desk.image[desk.map.rack + p.R_MODULES] = modules
     for _ in range(30):
-        values = [chance.choice((-600, 3000, 0, 250, chance.randint(-600, 3000))) for _ in range(modules)]
+        values = [
+            chance.choice((-600, 3000, 0, 250, chance.randint(-600, 3000))) for _ in range(modules)
+        ]
         desk.temperatures(values).step()
         zeros = values.count(0) if any(abs(each) >= 100 for each in values) else 0
         alive = [each for each in values if each] if zeros else values
         median = statistics.median_low(alive)
         if len(set(values)) == 1 < len(values):
             zeros = values.count(0)
-        told = IN_PART if zeros else DOUBTED if 0 in values else KNOWN  # a dead one may hide the hottest or coldest
-        assert [desk.of_rack(feature) for feature in AT_ONCE] == [*[(value, told) for value in (
-            max(values), min(values), max(alive) - min(alive), max(alive) - median)], (zeros, KNOWN)]
+        # a dead one may hide the hottest or coldest
+        told = IN_PART if zeros else DOUBTED if 0 in values else KNOWN
+        assert [desk.of_rack(feature) for feature in AT_ONCE] == [
+            *[
+                (value, told)
+                for value in (
+                    max(values),
+                    min(values),
+                    max(alive) - min(alive),
+                    max(alive) - median,
+                )
+            ],
+            (zeros, KNOWN),
+        ]
 
 
 @pytest.mark.parametrize("others, zeros", [(99, 0), (100, 2), (-99, 0), (-100, 2), (1, 0)])
@@ -104,7 +139,9 @@ def test_zero_is_a_dead_sensor_only_where_it_cannot_be_the_temperature(others, z
 
 
 def test_dead_sensors_are_no_middle_to_be_far_above():
-    """Eight of 15 dead ones made every warm module 30 K hotter than the median: row 21's key latch before row 45."""
+    """Eight of 15 dead ones made every warm module 30 K hotter than the median: row 21's key latch
+    before row 45.
+    """
     desk = Desk(modules=15).temperatures([0] * 8 + [300] * 6 + [310]).step()
     assert desk.of_rack(m.F_TEMPERATURE_OVER_MEDIAN_DDEGC) == (10, IN_PART)
     assert desk.of_rack(m.F_TEMPERATURE_ZEROS) == (8, KNOWN)
@@ -112,14 +149,29 @@ def test_dead_sensors_are_no_middle_to_be_far_above():
 
 def test_zeros_of_a_cold_rack_are_temperatures_like_any_other():
     desk = Desk(modules=5).temperatures([0, 0, 0, 30, 40]).step()
-    assert desk.of_rack(m.F_TEMPERATURE_OVER_MEDIAN_DDEGC) == (40, DOUBTED), "three of them may be dead for all that"
+    assert desk.of_rack(m.F_TEMPERATURE_OVER_MEDIAN_DDEGC) == (40, DOUBTED), (
+        "three of them may be dead for all that"
+    )
 
 
-@pytest.mark.parametrize("values, zeros", [
-    ([0] * 4, 4), ([0, 0, 0, 1], 0), ([0, 0, 0, 250], 3), ([0, 0, 0, -100], 3), ([0, 0, 6, 30], 0)])
+@pytest.mark.parametrize(
+    "values, zeros",
+    [
+        ([0] * 4, 4),
+        ([0, 0, 0, 1], 0),
+        ([0, 0, 0, 250], 3),
+        ([0, 0, 0, -100], 3),
+        ([0, 0, 6, 30], 0),
+    ],
+)
 def test_many_dead_sensors_hide_no_other(values, zeros):
-    """No rack is at exactly the same tenth of a degree all over; a frosty one is at nearly the same."""
-    assert Desk(modules=4).temperatures(values).step().of_rack(m.F_TEMPERATURE_ZEROS) == (zeros, KNOWN)
+    """No rack is at exactly the same tenth of a degree all over; a frosty one is at nearly the
+    same.
+    """
+    assert Desk(modules=4).temperatures(values).step().of_rack(m.F_TEMPERATURE_ZEROS) == (
+        zeros,
+        KNOWN,
+    )
 
 
 def test_a_rack_of_one_module_may_be_at_zero():
@@ -148,24 +200,43 @@ def test_extremes_come_with_a_frame_of_temperatures_and_with_no_other():
     groups = {desk.layout.rack_group(0, group) for group in range(s.RACK_GROUP_COUNT)}
     temperatures = desk.layout.rack_group(0, s.G_BMS_TEMPERATURES)
     desk.silence(temperatures).temperatures([100] * 3).step()
-    assert [desk.of_rack(feature) for feature in AT_ONCE[:3]] == [(420, KNOWN), (200, KNOWN), (220, KNOWN)]
+    assert [desk.of_rack(feature) for feature in AT_ONCE[:3]] == [
+        (420, KNOWN),
+        (200, KNOWN),
+        (220, KNOWN),
+    ]
     desk.silent = groups - {temperatures}
     desk.step()
-    assert [desk.of_rack(feature) for feature in AT_ONCE[:3]] == [(100, KNOWN), (100, KNOWN), (0, KNOWN)]
+    assert [desk.of_rack(feature) for feature in AT_ONCE[:3]] == [
+        (100, KNOWN),
+        (100, KNOWN),
+        (0, KNOWN),
+    ]
 
 
 def test_temperatures_and_cells_are_known_each_by_their_own_frames():
-    for silent, known in ((s.G_BMS_TEMPERATURES, (KNOWN, UNKNOWN)), (s.G_BMS_CELLS, (UNKNOWN, KNOWN))):
+    for silent, known in (
+        (s.G_BMS_TEMPERATURES, (KNOWN, UNKNOWN)),
+        (s.G_BMS_CELLS, (UNKNOWN, KNOWN)),
+    ):
         desk = Desk(modules=3).temperatures([250] * 3).step()
         desk.silence(desk.layout.rack_group(0, silent)).step(ticks(500) + 1)
-        for features, expected in (((m.F_CELL_VOLTAGE_MV_MAX, m.F_CELL_SPREAD_MV), known[0]), (AT_ONCE, known[1])):
+        for features, expected in (
+            ((m.F_CELL_VOLTAGE_MV_MAX, m.F_CELL_SPREAD_MV), known[0]),
+            (AT_ONCE, known[1]),
+        ):
             assert {desk.of_rack(feature)[1] for feature in features} == {expected}
 
 
 # -- looking back
 
-@given(st.lists(st.one_of(st.none(), st.tuples(*[st.integers(-600, 3000)] * 2)), min_size=1, max_size=75),
-       st.lists(st.sampled_from([0, 10, 140, 1000, 3000]), min_size=3, max_size=3))
+
+@given(
+    st.lists(
+        st.one_of(st.none(), st.tuples(*[st.integers(-600, 3000)] * 2)), min_size=1, max_size=75
+    ),
+    st.lists(st.sampled_from([0, 10, 140, 1000, 3000]), min_size=3, max_size=3),
+)
 @settings(max_examples=60)
 def test_rises_over_courses_with_gaps(course, currents_A):
     desk, reference = Desk(modules=2), Reference()
@@ -180,12 +251,22 @@ def test_rises_over_courses_with_gaps(course, currents_A):
 
 def walk(chance, values):
     """Temperatures a second later: most stay, some rise fast, now and then one jumps."""
-    return [min(3000, max(-600, value + chance.choice((0, 0, 0, 1, -1, 12, chance.choice((0, 0, 0, 400, -400))))))
-            for value in values]
+    return [
+        min(
+            3000,
+            max(
+                -600,
+                value + chance.choice((0, 0, 0, 1, -1, 12, chance.choice((0, 0, 0, 400, -400)))),
+            ),
+        )
+        for value in values
+    ]
 
 
 class Frames:
-    """What one rack's BMS sends: a frame in most steps, none for a while now and then, and at most one dead sensor."""
+    """What one rack's BMS sends: a frame in most steps, none for a while now and then, and at most
+    one dead sensor.
+    """
 
     def __init__(self, chance, desk, rack, size):
         self.chance, self.desk, self.rack, self.size = chance, desk, rack, size
@@ -200,7 +281,9 @@ class Frames:
         if self.chance.random() < 0.05:
             self.dead = self.chance.choice((None, self.chance.randrange(self.size)))
         for group, count in self.silent_steps.items():
-            self.silent_steps[group] = count - 1 if count else self.chance.choice((0,) * 60 + (4,) * 12 + (30, 260))
+            self.silent_steps[group] = (
+                count - 1 if count else self.chance.choice((0,) * 60 + (4,) * 12 + (30, 260))
+            )
             if self.silent_steps[group]:
                 self.desk.silence(self.desk.layout.rack_group(self.rack, group))
             else:
@@ -213,8 +296,12 @@ class Frames:
             self.current_A = self.chance.choice((-1400, 0, 900))
             self.desk.rack(s.RACK_CURRENT_MA, 1000 * self.current_A, self.rack)
         else:
-            self.temperatures = [0 if module == self.dead else each for module, each in enumerate(self.values)]
-            self.desk.temperatures(self.temperatures + [3000] * (self.desk.modules - self.size), self.rack)
+            self.temperatures = [
+                0 if module == self.dead else each for module, each in enumerate(self.values)
+            ]
+            self.desk.temperatures(
+                self.temperatures + [3000] * (self.desk.modules - self.size), self.rack
+            )
 
     def known(self, total):
         """(temperatures, current) of frames of the last 500 ms, None for what is older."""
@@ -224,11 +311,16 @@ class Frames:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_racks_of_unequal_size_each_in_its_own_phase_of_the_second(seed):
-    """Racks of 4, 1 and 3 modules in places for 4; frames come and go, sensors die and recover, steps are late."""
+    """Racks of 4, 1 and 3 modules in places for 4; frames come and go, sensors die and recover,
+    steps are late.
+    """
     chance, desk, sizes = random.Random(seed), Desk(racks=3, modules=4), (4, 1, 3)
     for rack, size in enumerate(sizes):
         desk.image[desk.map.rack + rack * p.RACK_WORDS + p.R_MODULES] = size
-    references, frames = [Reference() for _ in sizes], [Frames(chance, desk, *each) for each in enumerate(sizes)]
+    references, frames = (
+        [Reference() for _ in sizes],
+        [Frames(chance, desk, *each) for each in enumerate(sizes)],
+    )
     total = 0
     for _ in range(900):
         elapsed = chance.choice((1, 2, 5, 5, 9, 24))
@@ -237,7 +329,8 @@ def test_racks_of_unequal_size_each_in_its_own_phase_of_the_second(seed):
             each.send(total)
         desk.step(1, elapsed=elapsed)
         for rack, each in enumerate(frames):
-            if (rack + total) // SECOND > (rack + total - elapsed) // SECOND:  # each in another tick of its second
+            # each in another tick of its second
+            if (rack + total) // SECOND > (rack + total - elapsed) // SECOND:
                 references[rack].second(*each.known(total))
                 assert seen(desk, rack) == references[rack].features(), (seed, rack, total)
 
@@ -253,14 +346,25 @@ def test_each_rack_looks_back_in_another_tick():
     assert first == {0: 50, 1: 49, 2: 48}
 
 
-@pytest.mark.parametrize("current_mA, heat_uK", [
-    (0, 0), (999, 0), (9999, 0), (10_000, 9), (-10_999, 9), (140_000, 1764), (-140_999, 1764), (3_000_000, 810_000)])
+@pytest.mark.parametrize(
+    "current_mA, heat_uK",
+    [
+        (0, 0),
+        (999, 0),
+        (9999, 0),
+        (10_000, 9),
+        (-10_999, 9),
+        (140_000, 1764),
+        (-140_999, 1764),
+        (3_000_000, 810_000),
+    ],
+)
 def test_heat_of_the_current_is_never_taken_too_high(current_mA, heat_uK):
     desk = Desk()
     desk.rack(s.RACK_CURRENT_MA, current_mA)
     desk.step(SECOND)
     assert desk.features.racks.heating.place[1] == heat_uK
-    assert heat_uK <= Fraction(current_mA ** 2 * HEATING_NK, 10 ** 9)
+    assert heat_uK <= Fraction(current_mA**2 * HEATING_NK, 10**9)
 
 
 def test_a_half_minute_of_the_hottest_current_stays_in_range_and_is_forgotten():
@@ -275,6 +379,7 @@ def test_a_half_minute_of_the_hottest_current_stays_in_range_and_is_forgotten():
 
 
 # -- silence
+
 
 def test_in_a_silence_nothing_that_looks_back_is_known_from_its_first_tick_on():
     desk = Desk().step(3 * SECOND)
@@ -296,7 +401,9 @@ def test_after_a_silence_no_old_rise_counts_until_it_was_computed_anew():
 
 
 def test_gaps_at_the_end_of_a_second_do_not_keep_row_23_from_tripping():
-    """Two seconds end in silence; neither shows a calm rack, so the ticks counted before still count after."""
+    """Two seconds end in silence; neither shows a calm rack, so the ticks counted before still
+    count after.
+    """
     bench = running().alone("23a")
     group = bench.layout.rack_group(0, s.G_BMS_TEMPERATURES)
     for module in range(15):
@@ -320,7 +427,11 @@ def test_gaps_at_the_end_of_a_second_do_not_keep_row_23_from_tripping():
 def test_a_new_kernel_has_room_for_what_its_topology_needs_and_nothing_in_it():
     for modules in (3, 0):
         new = Desk(racks=2, modules=modules).features.racks.heating
-        assert (list(new.place), list(new.order), list(new.rise)) == ([0] * 4, [0] * modules, [0] * 3)
+        assert (list(new.place), list(new.order), list(new.rise)) == (
+            [0] * 4,
+            [0] * modules,
+            [0] * 3,
+        )
 
 
 def test_the_history_is_as_long_as_its_longest_row():
@@ -329,17 +440,27 @@ def test_the_history_is_as_long_as_its_longest_row():
 
 def test_a_sensor_that_read_zero_and_recovers_has_not_risen():
     """What a loose plug does; each such recovery would ask for the key (row 23)."""
-    desk = Desk().temperatures([250] * 15).step(12 * SECOND).temperatures([250] * 7 + [0] + [250] * 7).step(5 * SECOND)
+    desk = (
+        Desk()
+        .temperatures([250] * 15)
+        .step(12 * SECOND)
+        .temperatures([250] * 7 + [0] + [250] * 7)
+        .step(5 * SECOND)
+    )
     assert desk.of_rack(m.F_TEMPERATURE_ZEROS) == (1, KNOWN)
     for _ in range(12):
         desk.temperatures([251] * 15).step(SECOND)
-        assert seen(desk)[:2] in [[(fastest, IN_PART), (fast, IN_PART)] for fastest, fast in ((0, 0), (0, 1), (1, 1))]
+        assert seen(desk)[:2] in [
+            [(fastest, IN_PART), (fast, IN_PART)] for fastest, fast in ((0, 0), (0, 1), (1, 1))
+        ]
 
 
 @pytest.mark.parametrize("ddegC", [-97, -50, 12, 80, 95, 99, 120, 250])
 @pytest.mark.parametrize("seconds", [1, 3, 35])
 def test_a_sensor_that_drops_out_to_nought_and_returns_has_not_risen(ddegC, seconds):
-    """Below 10 degC nought is none of a dead sensor for the others, and on its return row 23b was a fire."""
+    """Below 10 degC nought is none of a dead sensor for the others, and on its return row 23b was a
+    fire.
+    """
     desk = Desk().temperatures([ddegC] * 15).step(40 * SECOND)
     desk.temperatures([ddegC] * 7 + [0] + [ddegC] * 7).step(seconds * SECOND)
     told = IN_PART if ddegC >= 100 else DOUBTED
@@ -351,7 +472,12 @@ def test_a_sensor_that_drops_out_to_nought_and_returns_has_not_risen(ddegC, seco
 
 @pytest.mark.parametrize("cold", range(3))
 def test_a_nought_that_may_be_one_leaves_the_other_racks_in_no_doubt(cold):
-    desk = Desk(racks=3).temperatures([20] * 15, 0).temperatures([20] * 15, 1).temperatures([20] * 15, 2)
+    desk = (
+        Desk(racks=3)
+        .temperatures([20] * 15, 0)
+        .temperatures([20] * 15, 1)
+        .temperatures([20] * 15, 2)
+    )
     desk.step(40 * SECOND).temperatures([20] * 7 + [0] + [20] * 7, cold).step(SECOND)
     for second in range(33):
         told = [DOUBTED if rack == cold and second < 31 else KNOWN for rack in range(3)]
@@ -360,10 +486,15 @@ def test_a_nought_that_may_be_one_leaves_the_other_racks_in_no_doubt(cold):
 
 
 @pytest.mark.parametrize("coldest", [0, 1])
-@pytest.mark.parametrize("name, ddegC, ticks_each", [("22", 17, 50), ("23a", 36, 50), ("21a", 700, 25)])
-def test_wrong_readings_an_age_apart_are_no_debounce_in_a_rack_at_freezing_point(name, ddegC, ticks_each, coldest):
-    """A module at a true 0.0 kept what one wrong reading had counted: the third in as many hours asked for the key, and
-    no start came about meanwhile, for a cause that nobody could reset."""
+@pytest.mark.parametrize(
+    "name, ddegC, ticks_each", [("22", 17, 50), ("23a", 36, 50), ("21a", 700, 25)]
+)
+def test_wrong_readings_an_age_apart_are_no_debounce_in_a_rack_at_freezing_point(
+    name, ddegC, ticks_each, coldest
+):
+    """A module at a true 0.0 kept what one wrong reading had counted: the third in as many hours
+    asked for the key, and no start came about meanwhile, for a cause that nobody could reset.
+    """
     bench, module = running().alone(name), s.MODULE_TEMPERATURE_DDEGC
     calm = [coldest, 12, 10, 11] + [10] * 11
     for _ in range(3):
@@ -376,14 +507,28 @@ def test_wrong_readings_an_age_apart_are_no_debounce_in_a_rack_at_freezing_point
     assert bench.standing() == []
 
 
-@pytest.mark.parametrize("values, spread, over_median", [
-    ([0, 250, 260], 10, 10), ([0, -250, -260], 10, 10), ([0, -250, 250], 500, 500), ([0, 0, 250], 0, 0),
-    ([0, 80, 90], 90, 10), ([-250, 0, 0], 0, 0), ([-250, -100, 0], 150, 150),
-    ([-250, 0, 1], 251, 251), ([-1, 0, 250], 251, 251)])
+@pytest.mark.parametrize(
+    "values, spread, over_median",
+    [
+        ([0, 250, 260], 10, 10),
+        ([0, -250, -260], 10, 10),
+        ([0, -250, 250], 500, 500),
+        ([0, 0, 250], 0, 0),
+        ([0, 80, 90], 90, 10),
+        ([-250, 0, 0], 0, 0),
+        ([-250, -100, 0], 150, 150),
+        ([-250, 0, 1], 251, 251),
+        ([-1, 0, 250], 251, 251),
+    ],
+)
 def test_those_that_live_are_compared_with_each_other(values, spread, over_median):
-    """A dead sensor is row 45's, which opens after 85 s: row 26 named it first and opened after 10."""
+    """A dead sensor is row 45's, which opens after 85 s: row 26 named it first and opened after
+    10.
+    """
     desk = Desk(modules=3).temperatures(values).step()
     assert desk.of_rack(m.F_TEMPERATURE_SPREAD_DDEGC)[0] == spread
     assert desk.of_rack(m.F_TEMPERATURE_OVER_MEDIAN_DDEGC)[0] == over_median
-    assert desk.of_rack(m.F_TEMPERATURE_DDEGC_MIN)[0] == min(values), "of the cold limits nought may be true"
+    assert desk.of_rack(m.F_TEMPERATURE_DDEGC_MIN)[0] == min(values), (
+        "of the cold limits nought may be true"
+    )
     assert desk.of_rack(m.F_TEMPERATURE_DDEGC_MAX)[0] == max(values)

@@ -1,4 +1,6 @@
-"""The kernel as a whole: a pure function of what it carries over, and its shortcuts change nothing."""
+"""The kernel as a whole: a pure function of what it carries over, and its shortcuts change
+nothing.
+"""
 
 import random
 from array import array
@@ -43,12 +45,20 @@ def test_evaluating_only_what_changed_changes_nothing(seed):
         eager.step()
         assert lazy.kernel.out == eager.kernel.out
         one, other = lazy.kernel.evaluator, eager.kernel.evaluator
-        assert (one.active, one.latched, one.first_out) == (other.active, other.latched, other.first_out)
+        assert (one.active, one.latched, one.first_out) == (
+            other.active,
+            other.latched,
+            other.first_out,
+        )
 
 
-@pytest.mark.parametrize("seed, past, other_past", [(3, 880, 1170), (5, 1170, 1170), (8, 1100, 880)])
+@pytest.mark.parametrize(
+    "seed, past, other_past", [(3, 880, 1170), (5, 1170, 1170), (8, 1100, 880)]
+)
 def test_what_it_carries_over_is_all_there_is(seed, past, other_past):
-    """A kernel with quite another past that takes over the state goes on exactly the same: running, or in trouble."""
+    """A kernel with quite another past that takes over the state goes on exactly the same: running,
+    or in trouble.
+    """
     first, second = Walk(seed, 2, 3), Walk(seed + 1, 2, 3)
     for _ in range(past):
         first.step()
@@ -66,20 +76,39 @@ def test_what_it_carries_over_is_all_there_is(seed, past, other_past):
 
 
 # Arrays that a step writes before it reads them: nothing in them lives from one step to the next.
-SCRATCH = {"heating.order", "heating.rise", "gas.high", "ages.news", "ages.oldest_ticks", "bounds.rack_now", "fresh",
-           "bounds.least"}
+SCRATCH = {
+    "heating.order",
+    "heating.rise",
+    "gas.high",
+    "ages.news",
+    "ages.oldest_ticks",
+    "bounds.rack_now",
+    "fresh",
+    "bounds.least",
+}
 
 
 def arrays(kernel):
     """{path: array} of every array and bytearray the kernel and its parts hold, each once."""
-    parts = {"": kernel, "features.": kernel.features, "ages.": kernel.features.ages, "gas.": kernel.features.gas,
-             "racks.": kernel.features.racks, "heating.": kernel.features.racks.heating,
-             "evaluator.": kernel.evaluator, "latches.": kernel.latches, "bounds.": kernel.bounds,
-             "contactors.": kernel.contactors, "permit.": kernel.permit}
+    parts = {
+        "": kernel,
+        "features.": kernel.features,
+        "ages.": kernel.features.ages,
+        "gas.": kernel.features.gas,
+        "racks.": kernel.features.racks,
+        "heating.": kernel.features.racks.heating,
+        "evaluator.": kernel.evaluator,
+        "latches.": kernel.latches,
+        "bounds.": kernel.bounds,
+        "contactors.": kernel.contactors,
+        "permit.": kernel.permit,
+    }
     found = {}
     for path, part in parts.items():
         for name, value in vars(part).items():
-            if isinstance(value, (array, bytearray)) and not any(value is other for other in found.values()):
+            if isinstance(value, (array, bytearray)) and not any(
+                value is other for other in found.values()
+            ):
                 found[path + name] = value
     return found
 
@@ -88,47 +117,119 @@ def started_with(kernel):
     """{path: content} of the arrays of a new kernel that are not all zero."""
     out = array("i", [0] * len(kernel.out))
     out[s.FIRST_OUT] = out[s.FIRST_OUT_INSTANCE] = -1
-    out[s.IMAGE_CRC], out[s.EVIDENCE_TOTAL] = p.image_crc(kernel.image), kernel.permit.evidence.total
+    out[s.IMAGE_CRC], out[s.EVIDENCE_TOTAL] = (
+        p.image_crc(kernel.image),
+        kernel.permit.evidence.total,
+    )
     known = [m.CABINET_FEATURES.index(name) for name in KNOWN_AT_ONCE]
-    limits = {(unit * 2 + way) * len(bounds.LIMITS) + limit for unit in range(2) for way in range(2)
-              for limit in (bounds.L_PCS_RATED, bounds.L_INSTALLER)}
+    limits = {
+        (unit * 2 + way) * len(bounds.LIMITS) + limit
+        for unit in range(2)
+        for way in range(2)
+        for limit in (bounds.L_PCS_RATED, bounds.L_INSTALLER)
+    }
     return {
-        "out": out, "crc": [p.image_crc(kernel.image), 0, 0, 0], "standing": [1, 0], "evaluator.first_out": [-1],
+        "out": out,
+        "crc": [p.image_crc(kernel.image), 0, 0, 0],
+        "standing": [1, 0],
+        "evaluator.first_out": [-1],
         "features.known": [at in known for at in range(len(kernel.features.known))],
         "bounds.limit_W": [250_000 * (at in limits) for at in range(len(kernel.bounds.limit_W))],
-        "bounds.signature": [-1] * 2, "contactors.was_closed": [3] * 3, "permit.waited": [-1] * 2,
+        "bounds.signature": [-1] * 2,
+        "contactors.was_closed": [3] * 3,
+        "permit.waited": [-1] * 2,
         "gas.history": [-1] * 15,
         "heating.history": [100_000] * 3 * 4 * 30,
-        "latches.token_age": [ticks(3_600_000)] * 3, "racks.clock": [0, 1, 2], "image": kernel.image}
+        "latches.token_age": [ticks(3_600_000)] * 3,
+        "racks.clock": [0, 1, 2],
+        "image": kernel.image,
+    }
 
 
 # The kernel itself says these: nothing has to come over a wire first.
-KNOWN_AT_ONCE = ("closing_failures", "step_late_ms", "boot_not_clean", "boot_store_unreadable", "noc_lost_s",
-                 "energised",
-                 "gas_or_smoke_alert", "gas_alert", "heating_alert", "any_sign")
+KNOWN_AT_ONCE = (
+    "closing_failures",
+    "step_late_ms",
+    "boot_not_clean",
+    "boot_store_unreadable",
+    "noc_lost_s",
+    "energised",
+    "gas_or_smoke_alert",
+    "gas_alert",
+    "heating_alert",
+    "any_sign",
+)
 
 
-# Entries of each array with 2 units, 3 racks and 4 modules: no more than are needed, for memory is short on a board.
+# Entries of each array with 2 units, 3 racks and 4 modules: no more than are needed, for memory is
+# short on a board.
 SIZES = {
-    "ages.news": 4, "ages.oldest_ticks": 4, "ages.seen": 35, "ages.ticks": 35, "bounds.limit_W": 52,
-    "bounds.least": 11, "bounds.lowest_W": 4, "bounds.published_W": 4, "bounds.rack_limit": 33, "bounds.rack_now": 11,
-    "bounds.signature": 2, "conflict_ticks": 1, "contactors.closing_ticks": 3, "contactors.open_ticks": 3,
-    "contactors.step": 3, "contactors.was_closed": 3, "evaluator.order": 190, "evaluator.last": 1,
-    "racks.open_string": 3, "crc": 4, "demand": 16, "evaluator.active": 190,
-    "evaluator.busy": 6, "evaluator.clear_count": 190, "evaluator.first_out": 1, "evaluator.latched": 190,
-    "evaluator.set_count": 190, "features.boot": 2, "features.changed": 6, "features.frozen_ticks": 2,
-    "features.known": 129, "features.noc_ticks": 1, "features.raw_hash": 2, "features.value": 129, "gas.clock": 2,
-    "gas.high": 3, "gas.history": 15, "heating.heat_uK": 90, "heating.history": 360, "heating.order": 4,
-    "heating.place": 6, "heating.rise": 3, "heating.whole_s": 3, "heating.zeros": 3, "heating.doubt_s": 3,
-    "latches.token_age": 3, "permit.relays": 2,
+    "ages.news": 4,
+    "ages.oldest_ticks": 4,
+    "ages.seen": 35,
+    "ages.ticks": 35,
+    "bounds.limit_W": 52,
+    "bounds.least": 11,
+    "bounds.lowest_W": 4,
+    "bounds.published_W": 4,
+    "bounds.rack_limit": 33,
+    "bounds.rack_now": 11,
+    "bounds.signature": 2,
+    "conflict_ticks": 1,
+    "contactors.closing_ticks": 3,
+    "contactors.open_ticks": 3,
+    "contactors.step": 3,
+    "contactors.was_closed": 3,
+    "evaluator.order": 190,
+    "evaluator.last": 1,
+    "racks.open_string": 3,
+    "crc": 4,
+    "demand": 16,
+    "evaluator.active": 190,
+    "evaluator.busy": 6,
+    "evaluator.clear_count": 190,
+    "evaluator.first_out": 1,
+    "evaluator.latched": 190,
+    "evaluator.set_count": 190,
+    "features.boot": 2,
+    "features.changed": 6,
+    "features.frozen_ticks": 2,
+    "features.known": 129,
+    "features.noc_ticks": 1,
+    "features.raw_hash": 2,
+    "features.value": 129,
+    "gas.clock": 2,
+    "gas.high": 3,
+    "gas.history": 15,
+    "heating.heat_uK": 90,
+    "heating.history": 360,
+    "heating.order": 4,
+    "heating.place": 6,
+    "heating.rise": 3,
+    "heating.whole_s": 3,
+    "heating.zeros": 3,
+    "heating.doubt_s": 3,
+    "latches.token_age": 3,
+    "permit.relays": 2,
     "permit.state": 1,
-    "permit.timer": 3, "permit.tried": 2, "permit.waited": 2, "racks.bad_frames": 6, "racks.cells_mV": 9,
-    "racks.clock": 3, "evaluator.moved": 1,
-    "racks.current_mA": 9, "racks.mismatch": 3, "standing": 2, "unit_demand": 32}
+    "permit.timer": 3,
+    "permit.tried": 2,
+    "permit.waited": 2,
+    "racks.bad_frames": 6,
+    "racks.cells_mV": 9,
+    "racks.clock": 3,
+    "evaluator.moved": 1,
+    "racks.current_mA": 9,
+    "racks.mismatch": 3,
+    "standing": 2,
+    "unit_demand": 32,
+}
 
 
 def test_a_new_kernel_has_seen_nothing_and_permits_nothing():
-    """Of every array, also of those that are written before they are read: two new kernels are the same."""
+    """Of every array, also of those that are written before they are read: two new kernels are the
+    same.
+    """
     kernel = Kernel(default_image(units=2, racks=3, modules=4))
     expected = started_with(kernel)
     for path, value in arrays(kernel).items():
@@ -139,7 +240,11 @@ def test_a_new_kernel_has_seen_nothing_and_permits_nothing():
 def test_a_step_that_is_later_than_late_is_bounded():
     kernel = Kernel(default_image())
     assert [kernel.judge(elapsed) for elapsed in (1, ELAPSED_MAX, ELAPSED_MAX + 1, s.INT_MAX)] == [
-        1, ELAPSED_MAX, ELAPSED_MAX, ELAPSED_MAX]
+        1,
+        ELAPSED_MAX,
+        ELAPSED_MAX,
+        ELAPSED_MAX,
+    ]
 
 
 PASS_STEPS = CRC_STEPS + 1  # a whole scan, and the step that has its result
@@ -148,11 +253,15 @@ PASS_STEPS = CRC_STEPS + 1  # a whole scan, and the step that has its result
 @pytest.mark.parametrize("place", range(5))
 @pytest.mark.parametrize("at", [0, 1, -2, -1])
 def test_a_threshold_that_changed_where_it_is_used_is_seen(at, place):
-    """What the evaluator works with is a copy: 70 % LFL tripped nothing while the image itself was whole."""
+    """What the evaluator works with is a copy: 70 % LFL tripped nothing while the image itself was
+    whole.
+    """
     kernel = Kernel(default_image(racks=3))
     for _ in range(PASS_STEPS):
         kernel.judge(1)
-    assert kernel.features.value[m.F_IMAGE_CHANGED] == 0 and kernel.features.known[m.F_IMAGE_CHANGED]
+    assert (
+        kernel.features.value[m.F_IMAGE_CHANGED] == 0 and kernel.features.known[m.F_IMAGE_CHANGED]
+    )
     evaluator = kernel.evaluator
     watch, debounce = list(evaluator.watch), list(evaluator.debounce)
     feature, sense, set_at, _ = watch[at]
@@ -161,7 +270,9 @@ def test_a_threshold_that_changed_where_it_is_used_is_seen(at, place):
     elif place == 1:
         watch[at] = (kernel.features.never, sense, set_at, at)
     else:
-        debounce[at] = tuple(value + (index == place - 1) for index, value in enumerate(debounce[at]))
+        debounce[at] = tuple(
+            value + (index == place - 1) for index, value in enumerate(debounce[at])
+        )
     evaluator.watch, evaluator.debounce = tuple(watch), tuple(debounce)
     for _ in range(2 * PASS_STEPS):
         kernel.judge(1)
@@ -172,12 +283,21 @@ def test_a_threshold_that_changed_where_it_is_used_is_seen(at, place):
     assert kernel.features.value[m.F_IMAGE_CHANGED] == 0
 
 
-@pytest.mark.parametrize("change", [
-    lambda armed, at: armed[:at] + armed[at + 1:], lambda armed, at: armed[:at], lambda armed, at: (armed[0], *armed),
-    lambda armed, at: (*armed[:at], armed[at - 1], *armed[at + 1:])], ids=["taken out", "cut", "doubled", "another's"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda armed, at: armed[:at] + armed[at + 1 :],
+        lambda armed, at: armed[:at],
+        lambda armed, at: (armed[0], *armed),
+        lambda armed, at: (*armed[:at], armed[at - 1], *armed[at + 1 :]),
+    ],
+    ids=["taken out", "cut", "doubled", "another's"],
+)
 @pytest.mark.parametrize("name", ["armed", "armed_at"])
 def test_what_is_looked_at_is_compared_with_the_image(name, change):
-    """`armed` and `armed_at` are made of the comparisons: an E-stop taken out of them stopped nothing, unnoticed."""
+    """`armed` and `armed_at` are made of the comparisons: an E-stop taken out of them stopped
+    nothing, unnoticed.
+    """
     kernel = Kernel(default_image(racks=3))
     of_blocks = list(getattr(kernel.evaluator, name))
     for block in (0, len(of_blocks) - 1):
@@ -199,9 +319,11 @@ def test_a_threshold_that_is_another_in_all_places_is_seen(sense):
     index = next(one[3] for one in evaluator.watch if one[1] == sense)
     feature, _, set_at, _ = evaluator.watch[index]
     other = feature, sense, set_at + 1, index
-    evaluator.watch = evaluator.watch[:index] + (other,) + evaluator.watch[index + 1:]
+    evaluator.watch = evaluator.watch[:index] + (other,) + evaluator.watch[index + 1 :]
     place = evaluator.place[index]
-    evaluator.armed = (evaluator.armed[0][:place] + (other,) + evaluator.armed[0][place + 1:],) + evaluator.armed[1:]
+    evaluator.armed = (
+        evaluator.armed[0][:place] + (other,) + evaluator.armed[0][place + 1 :],
+    ) + evaluator.armed[1:]
     assert [at for at in range(evaluator.count) if not evaluator.as_image(at)] == [index]
 
 
@@ -232,7 +354,10 @@ def test_the_image_is_checked_in_slices_of_the_same_size():
         kernel.judge(1)
         ends.append(kernel.crc[2])
     rounds = -(-len(kernel.image) // size)
-    assert ends[:rounds + 1] == [*range(size, len(kernel.image), size), 0, size] and size < len(kernel.image) // 10
+    assert (
+        ends[: rounds + 1] == [*range(size, len(kernel.image), size), 0, size]
+        and size < len(kernel.image) // 10
+    )
 
 
 def test_every_array_that_changes_is_carried_over():
@@ -241,15 +366,22 @@ def test_every_array_that_changes_is_carried_over():
     changed = set()
     for _ in range(600):
         walk.step()
-        changed |= {path for path, value in arrays(walk.kernel).items() if bytes(value) != before[path]}
-    carried = {path for path, value in arrays(walk.kernel).items()
-               if any(value is block for block in walk.kernel.state_blocks())}
+        changed |= {
+            path for path, value in arrays(walk.kernel).items() if bytes(value) != before[path]
+        }
+    carried = {
+        path
+        for path, value in arrays(walk.kernel).items()
+        if any(value is block for block in walk.kernel.state_blocks())
+    }
     assert changed - carried <= SCRATCH
     assert len(walk.kernel.state_blocks()) == len(carried)
 
 
 def test_outputs_depend_on_the_inputs_of_this_step_only_through_the_state():
-    """Two kernels with the same past and the same inputs: the same outputs, whatever is left in spare places."""
+    """Two kernels with the same past and the same inputs: the same outputs, whatever is left in
+    spare places.
+    """
     one, other = running(racks=2), running(racks=2)
     other.kernel.features.racks.heating.order[:] = array("i", [7] * 15)
     for bench in (one, other):
@@ -262,11 +394,24 @@ def test_a_stop_in_the_very_first_steps_is_seen():
     bench = Plant()
     bench.inp[s.ESTOP_1_OK] = 0
     assert bench.step().standing() == ["1a"]
-    assert (bench.out[s.STATE], bench.out[s.HORN_ON], bench.out[s.SUPERVISORY_OK]) == (s.INHIBITED, 1, 0)
+    assert (bench.out[s.STATE], bench.out[s.HORN_ON], bench.out[s.SUPERVISORY_OK]) == (
+        s.INHIBITED,
+        1,
+        0,
+    )
 
 
-@pytest.mark.parametrize("state, lamp", [(s.INHIBITED, 1), (s.READY, 0), (s.CLOSING, 0), (s.RUNNING, 0),
-                                         (s.STOPPING, 0), (s.TRIPPED, 1)])
+@pytest.mark.parametrize(
+    "state, lamp",
+    [
+        (s.INHIBITED, 1),
+        (s.READY, 0),
+        (s.CLOSING, 0),
+        (s.RUNNING, 0),
+        (s.STOPPING, 0),
+        (s.TRIPPED, 1),
+    ],
+)
 def test_the_lamp_says_when_there_can_be_no_energy(state, lamp):
     bench = running()
     bench.kernel.permit.state[0] = state
@@ -274,9 +419,14 @@ def test_the_lamp_says_when_there_can_be_no_energy(state, lamp):
     assert bench.out[s.LAMP_ON] == lamp
 
 
-# Which rows open which gate: 15 and 16 "any gas or smoke alert", 48 "gas > 0 alarm", 8 "+ dT/dt", 24 "any of 7-23".
-ALERT_ROWS = {m.F_GAS_OR_SMOKE_ALERT: {2, 3, 4, 5, 7, 8, 9, 10, 11, 12, 21}, m.F_GAS_ALERT: {7, 8, 9, 10, 11, 12},
-              m.F_HEATING_ALERT: {22, 23}, m.F_ANY_SIGN: set(range(7, 24))}
+# Which rows open which gate: 15 and 16 "any gas or smoke alert", 48 "gas > 0 alarm", 8 "+ dT/dt",
+# 24 "any of 7-23".
+ALERT_ROWS = {
+    m.F_GAS_OR_SMOKE_ALERT: {2, 3, 4, 5, 7, 8, 9, 10, 11, 12, 21},
+    m.F_GAS_ALERT: {7, 8, 9, 10, 11, 12},
+    m.F_HEATING_ALERT: {22, 23},
+    m.F_ANY_SIGN: set(range(7, 24)),
+}
 
 
 @pytest.mark.parametrize("stage", range(len(m.STAGES)), ids=[stage[m.S_ID] for stage in m.STAGES])
@@ -291,12 +441,20 @@ def test_which_rows_open_which_gate(stage):
 
 
 def asked(kernel, standing, units):
-    """What a set of instances asks for: the highest level of each demand, and the same of each unit by itself."""
+    """What a set of instances asks for: the highest level of each demand, and the same of each unit
+    by itself.
+    """
     evaluator = kernel.evaluator
     demand, of_unit = [0] * m.DEMAND_COUNT, [[0] * m.DEMAND_COUNT for _ in range(units)]
     for index in standing:
         levels, block = m.STAGES[evaluator.stage[index]][m.S_DEMAND], evaluator.block[index]
-        concerned = range(units) if block == 0 else [block - 1] if block <= units else [(block - 1 - units) % units]
+        concerned = (
+            range(units)
+            if block == 0
+            else [block - 1]
+            if block <= units
+            else [(block - 1 - units) % units]
+        )
         for levels_before in [demand] + [of_unit[unit] for unit in concerned]:
             levels_before[:] = map(max, levels_before, levels)
     return demand, sum(of_unit, [])
@@ -304,7 +462,9 @@ def asked(kernel, standing, units):
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_demands_are_the_highest_of_what_stands_in_the_cabinet_in_each_unit_and_its_racks(seed):
-    """Sets of up to six instances, active or latched, of three units and five racks, one after the other."""
+    """Sets of up to six instances, active or latched, of three units and five racks, one after the
+    other.
+    """
     chance, units = random.Random(seed), 3
     kernel = Plant(units=units, racks=5).kernel
     evaluator = kernel.evaluator
@@ -316,11 +476,16 @@ def test_demands_are_the_highest_of_what_stands_in_the_cabinet_in_each_unit_and_
             chance.choice((evaluator.active, evaluator.latched))[index] = 1
             evaluator.busy[evaluator.block[index]] = 1
         kernel._combine()
-        assert (list(kernel.demand), list(kernel.unit_demand)) == asked(kernel, standing, units), (seed, turn)
+        assert (list(kernel.demand), list(kernel.unit_demand)) == asked(kernel, standing, units), (
+            seed,
+            turn,
+        )
 
 
 def test_what_was_latched_in_the_last_run_keeps_its_own_block_busy():
-    """The first and the last instance of the cabinet, of each unit and of each rack, one at a time."""
+    """The first and the last instance of the cabinet, of each unit and of each rack, one at a
+    time.
+    """
     for block in range(1 + 2 + 3):
         for place in (0, -1):
             bench = Plant(units=2, racks=3, modules=1)
@@ -328,7 +493,10 @@ def test_what_was_latched_in_the_last_run_keeps_its_own_block_busy():
             index = [at for at in range(evaluator.count) if evaluator.block[at] == block][place]
             bench.kernel.boot(0, 0, (index,))
             assert list(evaluator.busy) == [each == block for each in range(6)]
-            assert (bench.step().out[s.LATCHED_COUNT], bench.out[s.FIRST_OUT_INSTANCE]) == (1, index)
+            assert (bench.step().out[s.LATCHED_COUNT], bench.out[s.FIRST_OUT_INSTANCE]) == (
+                1,
+                index,
+            )
 
 
 def test_a_latch_of_a_stage_that_is_not_armed_any_more_asks_for_the_key():
@@ -387,11 +555,23 @@ def test_counts_of_what_stands():
     assert (bench.out[s.ACTIVE_COUNT], bench.out[s.LATCHED_COUNT]) == (0, 2)
 
 
-@pytest.mark.parametrize("parameter, word, fits", [
-    (p.R_UNIT, 1, True), (p.R_UNIT, 2, False), (p.R_UNIT, -1, False), (p.R_MODULES, 15, True), (p.R_MODULES, 16, False),
-    (p.R_MODULES, -1, False), (p.R_CELLS, s.INT_MAX, True), (p.R_CELLS, s.INT_MAX + 1, False),
-    (p.R_CELLS, -s.INT_MAX - 1, False)])
-def test_a_kernel_refuses_a_rack_outside_its_topology_and_words_beyond_its_integers(parameter, word, fits):
+@pytest.mark.parametrize(
+    "parameter, word, fits",
+    [
+        (p.R_UNIT, 1, True),
+        (p.R_UNIT, 2, False),
+        (p.R_UNIT, -1, False),
+        (p.R_MODULES, 15, True),
+        (p.R_MODULES, 16, False),
+        (p.R_MODULES, -1, False),
+        (p.R_CELLS, s.INT_MAX, True),
+        (p.R_CELLS, s.INT_MAX + 1, False),
+        (p.R_CELLS, -s.INT_MAX - 1, False),
+    ],
+)
+def test_a_kernel_refuses_a_rack_outside_its_topology_and_words_beyond_its_integers(
+    parameter, word, fits
+):
     image = default_image(units=2, racks=3)
     first = p.ImageMap(2, 3, m.STAGES_PER_SCOPE).rack
     image[first + 2 * len(p.RACK_PARAMETERS) + parameter] = word
@@ -417,7 +597,9 @@ PAIRS = (0, 0, 1, 1)
 
 
 def paired():
-    """A running cabinet whose first two racks are on the first converter, the others on the second."""
+    """A running cabinet whose first two racks are on the first converter, the others on the
+    second.
+    """
     image = default_image(units=2, racks=4)
     for rack, unit in enumerate(PAIRS):
         image[p.ImageMap(2, 4, m.STAGES_PER_SCOPE).rack + rack * p.RACK_WORDS + p.R_UNIT] = unit
@@ -429,11 +611,16 @@ def test_a_racks_limit_and_its_stop_are_of_its_own_converter(rack):
     bench = paired()
     bench.set_rack(s.CHARGE_CURRENT_MA_MAX, 0, rack)
     bench.step(2)
-    assert [bench.unit(s.CHARGE_W_MAX, unit) == 0 for unit in range(2)] == [unit == PAIRS[rack] for unit in range(2)]
+    assert [bench.unit(s.CHARGE_W_MAX, unit) == 0 for unit in range(2)] == [
+        unit == PAIRS[rack] for unit in range(2)
+    ]
     bench = paired()
     bench.set_rack(s.CELL_VOLTAGE_MV_MAX, 3650, rack)
     bench.wait(ticks(3000))
-    inhibited = [bench.kernel.unit_demand[unit * m.DEMAND_COUNT + m.D_CHARGE_INHIBIT] > 0 for unit in range(2)]
+    inhibited = [
+        bench.kernel.unit_demand[unit * m.DEMAND_COUNT + m.D_CHARGE_INHIBIT] > 0
+        for unit in range(2)
+    ]
     assert bench.standing() and inhibited == [unit == PAIRS[rack] for unit in range(2)]
 
 
@@ -442,6 +629,10 @@ def test_a_racks_voltage_is_compared_with_its_own_converters(rack):
     bench = paired()
     bench.set_rack(s.RACK_VOLTAGE_MV, 760_000, rack)
     bench.step(2)
-    values = [bench.kernel.features.value[bench.kernel.features.unit_base + unit * m.UNIT_FEATURE_COUNT
-                                          + m.F_BUS_MISMATCH_MV] for unit in range(2)]
+    values = [
+        bench.kernel.features.value[
+            bench.kernel.features.unit_base + unit * m.UNIT_FEATURE_COUNT + m.F_BUS_MISMATCH_MV
+        ]
+        for unit in range(2)
+    ]
     assert [value > 0 for value in values] == [unit == PAIRS[rack] for unit in range(2)]

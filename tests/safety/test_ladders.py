@@ -1,4 +1,6 @@
-"""What the whole kernel does over time: start, silence ladders, stops, opening rules. Times are in ticks of 20 ms."""
+"""What the whole kernel does over time: start, silence ladders, stops, opening rules. Times are in
+ticks of 20 ms.
+"""
 
 import itertools
 
@@ -35,18 +37,30 @@ def test_a_healthy_cabinet_starts_in_order():
     for _ in range(20):
         bench.step()
         told = bench.rack(s.CONTACTOR_CLOSE_OK, 2)
-        seen.append((bench.out[s.STATE], bench.out[s.PCS_ENABLE_OK], bench.out[s.CONTACTOR_SUPPLY_OK], told))
+        seen.append(
+            (bench.out[s.STATE], bench.out[s.PCS_ENABLE_OK], bench.out[s.CONTACTOR_SUPPLY_OK], told)
+        )
     levels = list(dict.fromkeys(itertools.groupby(seen)))
     assert [level for level, _ in levels] == [
-        (s.READY, 0, 0, 0), (s.CLOSING, 1, 1, 0), (s.CLOSING, 0, 1, 0), (s.CLOSING, 1, 1, 0), (s.CLOSING, 1, 0, 0),
-        (s.CLOSING, 0, 1, 0), (s.CLOSING, 0, 1, 1), (s.CLOSING, 1, 1, 1), (s.RUNNING, 1, 1, 1)]
+        (s.READY, 0, 0, 0),
+        (s.CLOSING, 1, 1, 0),
+        (s.CLOSING, 0, 1, 0),
+        (s.CLOSING, 1, 1, 0),
+        (s.CLOSING, 1, 0, 0),
+        (s.CLOSING, 0, 1, 0),
+        (s.CLOSING, 0, 1, 1),
+        (s.CLOSING, 1, 1, 1),
+        (s.RUNNING, 1, 1, 1),
+    ]
 
 
 EVIDENCE = [
-    (evidence.I_IO_1, lambda b: b.silent.add(s.G_IO_1)), (evidence.I_IO_2, lambda b: b.silent.add(s.G_IO_2)),
+    (evidence.I_IO_1, lambda b: b.silent.add(s.G_IO_1)),
+    (evidence.I_IO_2, lambda b: b.silent.add(s.G_IO_2)),
     (evidence.I_METER, lambda b: b.silent.add(s.G_METER_GRID)),
     (evidence.I_METER, lambda b: b.silent.add(s.G_METER_LOAD)),
-    (evidence.I_GAS, lambda b: b.silent.add(s.G_GAS_1)), (evidence.I_GAS, lambda b: b.silent.add(s.G_GAS_2)),
+    (evidence.I_GAS, lambda b: b.silent.add(s.G_GAS_1)),
+    (evidence.I_GAS, lambda b: b.silent.add(s.G_GAS_2)),
     (evidence.I_PCS, lambda b: b.silent.add(b.layout.unit_group(0, s.G_PCS_MEASURE))),
     (evidence.I_PCS, lambda b: b.silent.add(b.layout.unit_group(0, s.G_PCS_CONTROL))),
     (evidence.I_CELLS, lambda b: b.set_rack(s.CELLS_ONLINE, 239)),
@@ -54,23 +68,33 @@ EVIDENCE = [
     (evidence.I_CURRENT, lambda b: b.set_rack(s.RACK_CURRENT_MA, -7000)),
     (evidence.I_INTERLOCK, lambda b: b.inp.__setitem__(s.KEY_RUN_OK, 0)),
     (evidence.I_LOCKED, lambda b: b.inp.__setitem__(s.LOCK_OUT_OK, 0)),
-    (evidence.I_IO_3, lambda b: b.silent.add(s.G_IO_3)), (evidence.I_GAS, lambda b: b.silent.add(s.G_OFFGAS_1)),
-    (evidence.I_GAS, lambda b: b.silent.add(s.G_OFFGAS_2)), (evidence.I_GAS, lambda b: b.silent.add(s.G_TOXIC)),
-    (evidence.I_CLIMATE, lambda b: b.silent.add(s.G_CLIMATE)), (evidence.I_UPS, lambda b: b.silent.add(s.G_UPS)),
+    (evidence.I_IO_3, lambda b: b.silent.add(s.G_IO_3)),
+    (evidence.I_GAS, lambda b: b.silent.add(s.G_OFFGAS_1)),
+    (evidence.I_GAS, lambda b: b.silent.add(s.G_OFFGAS_2)),
+    (evidence.I_GAS, lambda b: b.silent.add(s.G_TOXIC)),
+    (evidence.I_CLIMATE, lambda b: b.silent.add(s.G_CLIMATE)),
+    (evidence.I_UPS, lambda b: b.silent.add(s.G_UPS)),
     (evidence.I_VOLTAGES, lambda b: b.set_rack(s.RACK_VOLTAGE_MV, 793_001)),
     (evidence.I_CONTACTOR, lambda b: setattr(b, "welded", True)),
-] + [(evidence.I_BMS, lambda b, group=group: b.silent.add(b.layout.rack_group(1, group)))
-     for group in range(len(s.RACK_GROUPS))]
+] + [
+    (evidence.I_BMS, lambda b, group=group: b.silent.add(b.layout.rack_group(1, group)))
+    for group in range(len(s.RACK_GROUPS))
+]
 
 
 @pytest.mark.parametrize("reason, spoil", EVIDENCE)
 def test_each_missing_piece_of_evidence_inhibits_without_latching(reason, spoil):
     bench = Bench(racks=2)
     spoil(bench)
-    bench.step(ticks(300) - 1)  # row 39 latches a current through open contactors, and welded ones, after 0.3 s
+    # row 39 latches a current through open contactors, and welded ones, after 0.3 s
+    bench.step(ticks(300) - 1)
     assert bench.out[s.STATE] == s.INHIBITED
     assert bench.out[s.INHIBIT_REASON] == reason
-    assert (bench.out[s.PCS_ENABLE_OK], bench.out[s.CONTACTOR_SUPPLY_OK], bench.out[s.LATCHED_COUNT]) == (0, 0, 0)
+    assert (
+        bench.out[s.PCS_ENABLE_OK],
+        bench.out[s.CONTACTOR_SUPPLY_OK],
+        bench.out[s.LATCHED_COUNT],
+    ) == (0, 0, 0)
     assert not bench.rack(s.CONTACTOR_CLOSE_OK)
 
 
@@ -82,6 +106,7 @@ def test_a_permit_relay_that_is_not_dropped_inhibits(relay):
     def stuck():
         follow()
         bench.inp[relay] = 1
+
     bench._follow = stuck
     assert bench.step(50).out[s.INHIBIT_REASON] == evidence.I_PERMIT
 
@@ -93,6 +118,7 @@ def test_nothing_closes_before_armed_is_stored():
     def not_stored():
         follow()
         bench.inp[s.ARMED_STORED] = 0
+
     bench._follow = not_stored
     bench.step(50)
     assert bench.out[s.ARM_REQUEST] == 1
@@ -100,7 +126,9 @@ def test_nothing_closes_before_armed_is_stored():
     assert bench.out[s.CONTACTOR_SUPPLY_OK] == 0
 
 
-@pytest.mark.parametrize("unclean, unreadable, stage, kind", [(1, 0, "44c", m.REMOTE), (0, 1, "44d", m.KEY)])
+@pytest.mark.parametrize(
+    "unclean, unreadable, stage, kind", [(1, 0, "44c", m.REMOTE), (0, 1, "44d", m.KEY)]
+)
 def test_an_unclean_or_unreadable_store_latches_until_reset(unclean, unreadable, stage, kind):
     bench = Bench()
     bench.kernel.boot(unclean, unreadable, ())
@@ -126,7 +154,10 @@ def test_latches_of_the_last_run_stand_again_after_boot():
 def test_the_first_of_what_was_latched_is_the_first_out(latched):
     bench = Bench()
     bench.kernel.boot(1, 0, latched)
-    assert bench.step().out[s.FIRST_OUT_INSTANCE] == latched[0] and bench.step(50).out[s.FIRST_OUT] == latched[0]
+    assert (
+        bench.step().out[s.FIRST_OUT_INSTANCE] == latched[0]
+        and bench.step(50).out[s.FIRST_OUT] == latched[0]
+    )
 
 
 def test_bms_silence_ladder():
@@ -175,7 +206,9 @@ def test_pcs_silence_ladder():
 
 @pytest.mark.parametrize("group", range(len(s.UNIT_GROUPS)))
 def test_a_pcs_that_measures_but_no_longer_obeys_is_silent_too(group):
-    """A converter switched to local control answers every read and takes no command (SMA, pysunspec #27)."""
+    """A converter switched to local control answers every read and takes no command (SMA, pysunspec
+    #27).
+    """
     bench = Bench().run()
     bench.silent.add(bench.layout.unit_group(0, group))
     assert bench.step(ticks(2000)).standing() == ["41a"]
@@ -187,7 +220,9 @@ def test_a_silent_io_module_stops_at_half_a_second(group):
     bench.silent.add(group)
     assert bench.step(ticks(500) - 1).standing() == []
     assert bench.step().standing() == ["49"]
-    assert (bench.out[s.PCS_ENABLE_OK], bench.out[s.CONTACTOR_SUPPLY_OK]) == (0, 0), "current is zero: opens at once"
+    assert (bench.out[s.PCS_ENABLE_OK], bench.out[s.CONTACTOR_SUPPLY_OK]) == (0, 0), (
+        "current is zero: opens at once"
+    )
     assert bench.unit(s.DISCHARGE_W_MAX) == 0
 
 
@@ -202,7 +237,11 @@ def test_a_silent_meter_forbids_charging_and_drops_obligations_and_recovers_by_i
     assert bench.out[s.OBLIGATIONS_OK] == 0
     bench.silent.clear()
     bench.step(ticks(1000) + 2)
-    assert bench.standing() == [] and bench.unit(s.CHARGE_W_MAX) > 0 and bench.out[s.OBLIGATIONS_OK] == 1
+    assert (
+        bench.standing() == []
+        and bench.unit(s.CHARGE_W_MAX) > 0
+        and bench.out[s.OBLIGATIONS_OK] == 1
+    )
 
 
 def test_a_frozen_meter_is_noticed_at_five_seconds():
@@ -212,6 +251,7 @@ def test_a_frozen_meter_is_noticed_at_five_seconds():
     def frozen():
         follow()
         bench.inp[s.GRID_RAW_HASH] = 5
+
     bench._follow = frozen
     bench.step(ticks(5000))
     assert bench.standing() == []
@@ -222,7 +262,11 @@ def test_a_frozen_meter_is_noticed_at_five_seconds():
 
 def test_never_seen_is_not_silent():
     bench = Bench()
-    bench.silent |= bms_groups(bench) | pcs_groups(bench) | {s.G_IO_1, s.G_IO_2, s.G_METER_GRID, s.G_GAS_1, s.G_GAS_2}
+    bench.silent |= (
+        bms_groups(bench)
+        | pcs_groups(bench)
+        | {s.G_IO_1, s.G_IO_2, s.G_METER_GRID, s.G_GAS_1, s.G_GAS_2}
+    )
     bench.step(2000)
     assert bench.standing() == [] and bench.out[s.STATE] == s.INHIBITED
 
@@ -255,7 +299,9 @@ def test_gas_at_25_pct_never_opens_under_load():
     assert bench.out[s.PCS_ENABLE_OK] == 0 and bench.out[s.FAN_ON] == 1
     bench.inp[s.ESTOP_1_OK] = 0
     bench.step(ticks(60_000))
-    assert bench.out[s.CONTACTOR_SUPPLY_OK] == 1, "row 12: no time limit on waiting for zero current"
+    assert bench.out[s.CONTACTOR_SUPPLY_OK] == 1, (
+        "row 12: no time limit on waiting for zero current"
+    )
     bench.set_rack(s.RACK_CURRENT_MA, 6_999)
     assert bench.step().out[s.CONTACTOR_SUPPLY_OK] == 0
 
@@ -295,7 +341,10 @@ def test_controlled_stop_ramps_opens_and_says_clean():
 
 def test_contactors_that_do_not_close_in_time_end_the_attempt():
     bench = Bench()
-    bench._follow, follow = (lambda: (follow(), bench.set_rack(s.CONTACTOR_STATE, s.CONTACTOR_OPEN))), bench._follow
+    bench._follow, follow = (
+        (lambda: (follow(), bench.set_rack(s.CONTACTOR_STATE, s.CONTACTOR_OPEN))),
+        bench._follow,
+    )
     states = [bench.step().out[s.STATE] for _ in range(ticks(5000) + 20)]
     assert s.RUNNING not in states
     assert states[-1] == s.INHIBITED and bench.out[s.INHIBIT_REASON] == evidence.I_WAIT
@@ -338,6 +387,7 @@ def test_three_remote_resets_an_hour_and_the_fourth_waits():
         bench.silent.clear()
         bench.step(ticks(6100))
         return bench.reset().step().out[s.RESET_RESULT]
+
     assert [trip_and_reset() for _ in range(4)] == [1, 1, 1, 4]
     assert bench.out[s.RESETS_LEFT] == 0
     bench.kernel.latches.token_age[0] = ticks(3_600_000) - 1
@@ -371,14 +421,21 @@ def test_a_changed_image_trips_row_44_within_its_scan_time():
     assert bench.standing() == ["44a"]
 
 
-@pytest.mark.parametrize("signal, limit", [(s.CHARGE_CURRENT_MA_MAX, s.CHARGE_W_MAX),
-                                           (s.DISCHARGE_CURRENT_MA_MAX, s.DISCHARGE_W_MAX)])
+@pytest.mark.parametrize(
+    "signal, limit",
+    [(s.CHARGE_CURRENT_MA_MAX, s.CHARGE_W_MAX), (s.DISCHARGE_CURRENT_MA_MAX, s.DISCHARGE_W_MAX)],
+)
 def test_a_bms_limit_of_zero_means_zero_at_once(signal, limit):
-    """CCL = 0 stays 0 (Louisvdw/dbus-serialbattery #107, venus #1358), in the tick that sees it (EVerest #1223)."""
+    """CCL = 0 stays 0 (Louisvdw/dbus-serialbattery #107, venus #1358), in the tick that sees it
+    (EVerest #1223).
+    """
     bench = Bench(racks=3).run()
     bench.set_rack(signal, 0, rack=2)
     assert bench.step().unit(limit) == 0
-    assert bench.unit(s.DISCHARGE_REASON if limit == s.DISCHARGE_W_MAX else s.CHARGE_REASON) == bounds.L_BMS_CURRENT
+    assert (
+        bench.unit(s.DISCHARGE_REASON if limit == s.DISCHARGE_W_MAX else s.CHARGE_REASON)
+        == bounds.L_BMS_CURRENT
+    )
 
 
 def test_a_recovering_limit_rises_slowly():
@@ -404,7 +461,13 @@ def test_dc_limits_convert_on_the_safe_side():
 
 def test_never_one_output_without_the_other_side_of_the_drop_order():
     """PCS enable never stays while the contactor supply is gone."""
-    for contact in (s.ESTOP_1_OK, s.FIRE_ALARM_OK, s.SUPPRESSION_OK, s.GAS_RELAY_OK, s.BMS_FAULT_OK):
+    for contact in (
+        s.ESTOP_1_OK,
+        s.FIRE_ALARM_OK,
+        s.SUPPRESSION_OK,
+        s.GAS_RELAY_OK,
+        s.BMS_FAULT_OK,
+    ):
         bench = Bench().run()
         bench.inp[contact] = 0
         for _ in range(300):

@@ -1,4 +1,6 @@
-"""Resets: who may clear what, how often, only what the operator saw; what comes back after a restart."""
+"""Resets: who may clear what, how often, only what the operator saw; what comes back after a
+restart.
+"""
 
 import itertools
 from array import array
@@ -19,11 +21,17 @@ SELF_ROW, REMOTE_ROW, KEY_ROW = "40a", "40b", "2"
 
 
 class Desk:
-    """The latches of a kernel that is never stepped: what stands and since when it is clear is set by hand."""
+    """The latches of a kernel that is never stepped: what stands and since when it is clear is set
+    by hand.
+    """
 
     def __init__(self, **cabinet):
         self.plant = Plant(default_image(racks=2, **cabinet))
-        self.latches, self.evaluator, self.inp = self.plant.kernel.latches, self.plant.kernel.evaluator, self.plant.inp
+        self.latches, self.evaluator, self.inp = (
+            self.plant.kernel.latches,
+            self.plant.kernel.evaluator,
+            self.plant.inp,
+        )
 
     def stand(self, name, active=0, clear=CLEAR, known=m.KNOWN):
         """Latch the last instance of a stage."""
@@ -45,8 +53,11 @@ class Desk:
 
     def latched(self):
         """Ids of the latched stages."""
-        return [m.STAGES[self.evaluator.stage[at]][m.S_ID] for at in range(self.evaluator.count)
-                if self.evaluator.latched[at]]
+        return [
+            m.STAGES[self.evaluator.stage[at]][m.S_ID]
+            for at in range(self.evaluator.count)
+            if self.evaluator.latched[at]
+        ]
 
 
 # -- every combination of what stands with each kind of reset
@@ -56,7 +67,9 @@ STANDS = (None, (0, CLEAR), (0, CLEAR - 1), (1, 0))
 
 
 def expected(kind, remote, key):
-    """What a reset gives that names what stands, with tokens left and the key turned out of RUN for a key reset."""
+    """What a reset gives that names what stands, with tokens left and the key turned out of RUN for
+    a key reset.
+    """
     due = [row for row in ((remote,) if kind == m.REMOTE else (remote, key)) if row]
     if any(row != (0, CLEAR) for row in due):
         return NOT_CLEAR_YET
@@ -73,7 +86,9 @@ def test_what_a_reset_clears(kind, remote, key):
         if row:
             desk.stand(name, *row)
     before = desk.latched(), list(desk.latches.token_age)
-    verdict = desk.latches.verdict(kind, desk.evaluator.first_out[0], desk.evaluator.cause_mask(), True)
+    verdict = desk.latches.verdict(
+        kind, desk.evaluator.first_out[0], desk.evaluator.cause_mask(), True
+    )
     assert before == (desk.latched(), list(desk.latches.token_age)), "asking changes nothing"
     result = desk.ask(kind, key_run=0)
     assert verdict == result
@@ -93,11 +108,15 @@ def test_what_is_not_known_in_full_is_not_clear(name, kind, known):
 
 
 def alone(desk, at, others_clear):
-    """Latch one instance whose cause is gone; all others are not latched, and clear as well or anything but."""
+    """Latch one instance whose cause is gone; all others are not latched, and clear as well or
+    anything but.
+    """
     evaluator, count = desk.evaluator, desk.evaluator.count
     evaluator.latched[:] = bytes(count)
     evaluator.active[:] = bytes([0 if others_clear or each == at else 1 for each in range(count)])
-    evaluator.clear_count[:] = array("i", [CLEAR if others_clear or each == at else 0 for each in range(count)])
+    evaluator.clear_count[:] = array(
+        "i", [CLEAR if others_clear or each == at else 0 for each in range(count)]
+    )
     known = evaluator.features.known
     known[:] = bytes([m.KNOWN if others_clear else 0] * len(known))
     evaluator.latched[at], known[evaluator.watch[at][0]] = 1, m.KNOWN
@@ -108,13 +127,17 @@ def alone(desk, at, others_clear):
 def test_every_latch_of_every_unit_and_rack_is_judged_by_its_own_cause_and_row():
     desk = Desk()
     evaluator = desk.evaluator
-    latching = [at for at, stage in enumerate(evaluator.stage) if m.STAGES[stage][m.S_LATCH] != m.SELF]
+    latching = [
+        at for at, stage in enumerate(evaluator.stage) if m.STAGES[stage][m.S_LATCH] != m.SELF
+    ]
     assert latching[0] == 0 and latching[-1] == evaluator.count - 1
     for at in latching:
         level = m.STAGES[evaluator.stage[at]][m.S_LATCH]
-        for spoil in (lambda: evaluator.active.__setitem__(at, 1),
-                      lambda: evaluator.clear_count.__setitem__(at, CLEAR - 1),
-                      lambda: evaluator.features.known.__setitem__(evaluator.watch[at][0], 0)):
+        for spoil in (
+            lambda: evaluator.active.__setitem__(at, 1),
+            lambda: evaluator.clear_count.__setitem__(at, CLEAR - 1),
+            lambda: evaluator.features.known.__setitem__(evaluator.watch[at][0], 0),
+        ):
             alone(desk, at, others_clear=True)
             spoil()
             assert (desk.ask(level, key_run=0), evaluator.latched[at]) == (NOT_CLEAR_YET, 1), at
@@ -124,7 +147,9 @@ def test_every_latch_of_every_unit_and_rack_is_judged_by_its_own_cause_and_row()
         assert (desk.ask(m.KEY, key_run=0), any(evaluator.latched)) == (DONE, False), at
 
 
-@pytest.mark.parametrize("first, second", [(REMOTE_ROW, KEY_ROW), (KEY_ROW, "41a"), ("41a", "41b"), ("20b", "35b")])
+@pytest.mark.parametrize(
+    "first, second", [(REMOTE_ROW, KEY_ROW), (KEY_ROW, "41a"), ("41a", "41b"), ("20b", "35b")]
+)
 def test_all_or_nothing(first, second):
     """One cause that is not clear keeps them all, in whatever order they stand."""
     for late in (first, second):
@@ -162,8 +187,10 @@ def test_a_stage_that_only_stands_by_itself_is_nothing_to_reset():
     assert desk.evaluator.first_out[0] == desk.plant.instance(SELF_ROW)
 
 
-@pytest.mark.parametrize("key_run, known, result", [(1, 1, KEY_NEEDED), (0, 0, KEY_NEEDED), (1, 0, KEY_NEEDED),
-                                                    (0, 1, DONE)])
+@pytest.mark.parametrize(
+    "key_run, known, result",
+    [(1, 1, KEY_NEEDED), (0, 0, KEY_NEEDED), (1, 0, KEY_NEEDED), (0, 1, DONE)],
+)
 def test_a_key_reset_needs_the_key_turned_and_its_contact_fresh(key_run, known, result):
     assert Desk().stand(KEY_ROW).ask(m.KEY, key_run, known) == result
 
@@ -195,7 +222,9 @@ def test_the_mask_tells_sets_of_causes_apart():
 
 
 def test_what_trips_again_under_its_latch_is_another_event():
-    """26 % LFL was seen and named; what was reset with the same number was 100 %, a minute later."""
+    """26 % LFL was seen and named; what was reset with the same number was 100 %, a minute
+    later.
+    """
     bench = running().alone("12a")
     bench.inp[s.GAS_1_LFL_PERMILLE] = 260
     bench.step(2)
@@ -213,6 +242,7 @@ def test_what_trips_again_under_its_latch_is_another_event():
 
 
 # -- tokens
+
 
 def spend(desk, times):
     """So many successful remote resets."""
@@ -274,9 +304,16 @@ def test_tokens_never_grow_older_than_an_hour():
     assert list(desk.latches.token_age) == [HOUR] * 3
 
 
-@pytest.mark.parametrize("ages, after", [
-    ((HOUR, HOUR, HOUR), (0, HOUR, HOUR)), ((0, HOUR, HOUR), (1, 0, HOUR)), ((5, 3, HOUR), (6, 4, 0)),
-    ((HOUR, 5, 3), (0, 6, 4)), ((3, HOUR, 5), (4, 0, 6))])
+@pytest.mark.parametrize(
+    "ages, after",
+    [
+        ((HOUR, HOUR, HOUR), (0, HOUR, HOUR)),
+        ((0, HOUR, HOUR), (1, 0, HOUR)),
+        ((5, 3, HOUR), (6, 4, 0)),
+        ((HOUR, 5, 3), (0, 6, 4)),
+        ((3, HOUR, 5), (4, 0, 6)),
+    ],
+)
 def test_a_reset_spends_the_oldest_token_the_first_of_several(ages, after):
     desk = Desk().stand(REMOTE_ROW, clear=CLEAR)
     desk.latches.token_age[:] = array("i", ages)
@@ -302,6 +339,7 @@ def test_how_long_a_cause_must_be_gone_is_a_parameter(clear_ms):
 
 
 # -- through the kernel
+
 
 def test_no_request_no_result():
     assert running().step().out[s.RESET_RESULT] == NONE
@@ -342,7 +380,9 @@ def test_a_cause_that_was_clear_and_is_silent_since_is_not_clear(silent):
     assert bench.key_reset().step().out[s.RESET_RESULT] == NOT_CLEAR_YET
     assert bench.standing() == ["12a"]
     bench.silent.clear()
-    assert bench.step().key_reset().step().out[s.RESET_RESULT] == NOT_CLEAR_YET, "a sample is not five clear seconds"
+    assert bench.step().key_reset().step().out[s.RESET_RESULT] == NOT_CLEAR_YET, (
+        "a sample is not five clear seconds"
+    )
     assert bench.step(CLEAR).key_reset().step().out[s.RESET_RESULT] == DONE
 
 
@@ -367,19 +407,28 @@ def test_first_out_moves_to_the_next_latch_when_it_is_reset_and_vanishes_with_th
     assert bench.out[s.FIRST_OUT_INSTANCE] == bench.instance(REMOTE_ROW)
     bench.inp[s.FIRE_ALARM_OK] = 0
     bench.step(10)
-    assert bench.out[s.FIRST_OUT_INSTANCE] == bench.instance(REMOTE_ROW), "the first one stays the first"
+    assert bench.out[s.FIRST_OUT_INSTANCE] == bench.instance(REMOTE_ROW), (
+        "the first one stays the first"
+    )
     bench.silent.clear()
     bench.inp[s.FIRE_ALARM_OK] = 1
     bench.step(CLEAR + 60)
     assert bench.reset().step().out[s.RESET_RESULT] == DONE
     assert bench.standing() == [KEY_ROW]
     assert (bench.out[s.FIRST_OUT_INSTANCE], bench.out[s.FIRST_OUT]) == (
-        bench.instance(KEY_ROW), [stage[m.S_ID] for stage in m.STAGES].index(KEY_ROW))
+        bench.instance(KEY_ROW),
+        [stage[m.S_ID] for stage in m.STAGES].index(KEY_ROW),
+    )
     assert bench.key_reset().step().out[s.RESET_RESULT] == DONE
     bench.inp[s.KEY_RUN_OK] = 1
     bench.step()
-    assert (bench.out[s.FIRST_OUT], bench.out[s.FIRST_OUT_INSTANCE], bench.out[s.LATCHED_COUNT],
-            bench.out[s.ACTIVE_COUNT], bench.out[s.CAUSE_MASK]) == (-1, -1, 0, 0, 0)
+    assert (
+        bench.out[s.FIRST_OUT],
+        bench.out[s.FIRST_OUT_INSTANCE],
+        bench.out[s.LATCHED_COUNT],
+        bench.out[s.ACTIVE_COUNT],
+        bench.out[s.CAUSE_MASK],
+    ) == (-1, -1, 0, 0, 0)
 
 
 def test_the_very_first_stage_of_the_matrix_stays_first_out_too():
@@ -427,10 +476,14 @@ def test_a_restart_gives_no_reset_back():
     assert bench.reset().step().out[s.RESET_RESULT] == NO_TOKENS
 
 
-@pytest.mark.parametrize("name, signal, safe, beyond, gate, is_open, shut", [
-    ("20a", s.MODULE_TEMPERATURE_DDEGC, 250, 520, s.RACK_CURRENT_MA, -50_000, 0)])
+@pytest.mark.parametrize(
+    "name, signal, safe, beyond, gate, is_open, shut",
+    [("20a", s.MODULE_TEMPERATURE_DDEGC, 250, 520, s.RACK_CURRENT_MA, -50_000, 0)],
+)
 def test_a_cause_behind_a_closed_gate_is_not_clear(name, signal, safe, beyond, gate, is_open, shut):
-    """Modules too hot to be charged are no more so when nobody charges them, but a reset is for what has gone."""
+    """Modules too hot to be charged are no more so when nobody charges them, but a reset is for
+    what has gone.
+    """
     plant = running()
     plant.set_rack(gate, is_open)
     plant.set_rack(signal, beyond)
@@ -443,4 +496,6 @@ def test_a_cause_behind_a_closed_gate_is_not_clear(name, signal, safe, beyond, g
     plant.step(2)
     assert not plant.kernel.evaluator.active[plant.instance(name)], "the gate is closed"
     plant.key_reset().step()
-    assert name in plant.standing() and latches.RESULTS[plant.out[s.RESET_RESULT]] == "not clear yet"
+    assert (
+        name in plant.standing() and latches.RESULTS[plant.out[s.RESET_RESULT]] == "not clear yet"
+    )

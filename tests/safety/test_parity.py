@@ -1,4 +1,6 @@
-"""The kernel's source gives the same outputs on CPython and on 32-bit MicroPython, heap locked while it steps."""
+"""The kernel's source gives the same outputs on CPython and on 32-bit MicroPython, heap locked
+while it steps.
+"""
 
 import shutil
 import time
@@ -17,17 +19,24 @@ CASES = ((11, 4000, 1, 15), (12, 1500, 3, 15), (13, 250, 16, 64))  # seed, steps
 @pytest.fixture(scope="module")
 def micropython(tmp_path_factory):
     folder = tmp_path_factory.mktemp("micropython")
-    shutil.copytree(ROOT / "safety", folder / "safety", ignore=shutil.ignore_patterns("__pycache__", "*.md"))
+    shutil.copytree(
+        ROOT / "safety", folder / "safety", ignore=shutil.ignore_patterns("__pycache__", "*.md")
+    )
     shutil.copy(ROOT / "tests/safety/parity_steps.py", folder)
     prefix = "import sys\nsys.path.insert(0, '/input')\nimport parity_steps\n"
-    (folder / "run.py").write_text(prefix + "parity_steps.main(*[int(word) for word in sys.argv[1:5]])\n")
-    yield lambda *case: wasm.MicroPython().run(folder, "/input/run.py", *[str(word) for word in case])
+    (folder / "run.py").write_text(
+        prefix + "parity_steps.main(*[int(word) for word in sys.argv[1:5]])\n"
+    )
+    yield lambda *case: wasm.MicroPython().run(
+        folder, "/input/run.py", *[str(word) for word in case]
+    )
     time.sleep(wasm.SETTLE_S)
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_parity_with_micropython_heap_locked(micropython, capsys, case):
     import parity_steps
+
     parity_steps.main(*case)
     expected = capsys.readouterr().out
     code, printed, _ = micropython(*case)
@@ -37,7 +46,10 @@ def test_parity_with_micropython_heap_locked(micropython, capsys, case):
 
 def test_the_walk_visits_the_states_that_matter(capsys):
     import parity_steps
+
     parity_steps.main(1, 6000, 1, 15)
     words = capsys.readouterr().out.split()
-    inhibited, _, closing, running, _, tripped = [int(word) for word in words[words.index("states") + 1:]]
+    inhibited, _, closing, running, _, tripped = [
+        int(word) for word in words[words.index("states") + 1 :]
+    ]
     assert inhibited and closing and running and tripped

@@ -1,4 +1,6 @@
-"""What one channel thinks of the other: each boundary at its tick, on the side of channel B and of a bare peer."""
+"""What one channel thinks of the other: each boundary at its tick, on the side of channel B and of
+a bare peer.
+"""
 
 from array import array
 from pathlib import Path
@@ -107,7 +109,10 @@ def test_a_restarted_other_is_first_silent_then_heard():
     pair.sender = c.Sender(c.CHANNEL_A, IMAGE_CRC, TABLE_CRC)
     pair.put(c.SIGNAL_BITS, CLOSED)
     reasons = [pair.step() for _ in range(EXPIRY_TICKS + 3)]
-    assert reasons[:EXPIRY_TICKS - 1] == [pe.OK] * (EXPIRY_TICKS - 1) and reasons[EXPIRY_TICKS - 1] == pe.SILENT
+    assert (
+        reasons[: EXPIRY_TICKS - 1] == [pe.OK] * (EXPIRY_TICKS - 1)
+        and reasons[EXPIRY_TICKS - 1] == pe.SILENT
+    )
     assert reasons[-1] == pe.OK
 
 
@@ -121,7 +126,9 @@ def test_after_a_silence_the_second_frame_must_come_in_time_too(between, reason)
     assert pair.step() == reason
 
 
-@pytest.mark.parametrize("field, reason", [(c.IMAGE_CRC, pe.OTHER_IMAGE), (c.TABLE_CRC, pe.OTHER_TABLES)])
+@pytest.mark.parametrize(
+    "field, reason", [(c.IMAGE_CRC, pe.OTHER_IMAGE), (c.TABLE_CRC, pe.OTHER_TABLES)]
+)
 def test_another_image_or_table_is_named_at_once_and_never_trusted(field, reason):
     pair = _paired()
     right = pair.sender.frame.get(field)
@@ -155,7 +162,9 @@ def test_disagreement_is_counted_from_the_beginning_each_time():
 
 
 def test_signals_that_take_turns_disagree_all_the_time():
-    """Two loose wires never dropped the permit: each was seen alike again before its half second was over."""
+    """Two loose wires never dropped the permit: each was seen alike again before its half second
+    was over.
+    """
     pair = _paired()
     for place in (1, 0) * (DISAGREE_TICKS // 2):
         pair.bits = CLOSED ^ 1 << place
@@ -221,10 +230,18 @@ def _windows(pair, told_ticks, count=1):
     return reason
 
 
-@pytest.mark.parametrize("told_ticks, reason", [
-    (WINDOW_TICKS, pe.OK), (WINDOW_TICKS + 5, pe.OK), (WINDOW_TICKS + 6, pe.CLOCKS_DIFFER),
-    (WINDOW_TICKS - 5, pe.OK), (WINDOW_TICKS - 6, pe.CLOCKS_DIFFER), (0, pe.CLOCKS_DIFFER),
-    (100 * WINDOW_TICKS, pe.CLOCKS_DIFFER)])
+@pytest.mark.parametrize(
+    "told_ticks, reason",
+    [
+        (WINDOW_TICKS, pe.OK),
+        (WINDOW_TICKS + 5, pe.OK),
+        (WINDOW_TICKS + 6, pe.CLOCKS_DIFFER),
+        (WINDOW_TICKS - 5, pe.OK),
+        (WINDOW_TICKS - 6, pe.CLOCKS_DIFFER),
+        (0, pe.CLOCKS_DIFFER),
+        (100 * WINDOW_TICKS, pe.CLOCKS_DIFFER),
+    ],
+)
 def test_clocks_apart_by_more_than_two_percent_in_two_windows(told_ticks, reason):
     pair = _paired()
     assert _windows(pair, told_ticks) == pe.OK
@@ -330,7 +347,9 @@ def test_tables_that_differ_anywhere_have_another_crc(monkeypatch):
     assert right == pe.table_crc() and 0 <= right < 1 << 30
     for place in range(len(m.STAGES)):
         stages = list(m.STAGES)
-        stages[place] = stages[place][:m.S_SET] + (stages[place][m.S_SET] + 1,) + stages[place][m.S_SET + 1:]
+        stages[place] = (
+            stages[place][: m.S_SET] + (stages[place][m.S_SET] + 1,) + stages[place][m.S_SET + 1 :]
+        )
         monkeypatch.setattr(m, "STAGES", tuple(stages))
         assert pe.table_crc() != right
     monkeypatch.undo()
@@ -338,10 +357,20 @@ def test_tables_that_differ_anywhere_have_another_crc(monkeypatch):
     assert pe.table_crc() != right
 
 
-@pytest.mark.parametrize("module, name, other", [
-    (permit, "FAILURES_MAX", 99), (permit, "AT_REST", permit.AT_REST[:1]), (m, "CONFLICTS", ()), (m, "ALERTS", ()),
-    (heating, "FAST_S", 20), (racks, "ZERO_CURRENT_MA", 0), (bounds, "TAPER_DDEGC", ()), (c, "START_1", 0),
-    (ages, "SILENT_MS", ())])
+@pytest.mark.parametrize(
+    "module, name, other",
+    [
+        (permit, "FAILURES_MAX", 99),
+        (permit, "AT_REST", permit.AT_REST[:1]),
+        (m, "CONFLICTS", ()),
+        (m, "ALERTS", ()),
+        (heating, "FAST_S", 20),
+        (racks, "ZERO_CURRENT_MA", 0),
+        (bounds, "TAPER_DDEGC", ()),
+        (c, "START_1", 0),
+        (ages, "SILENT_MS", ()),
+    ],
+)
 def test_numbers_that_differ_anywhere_have_another_crc(monkeypatch, module, name, other):
     """Another version of the program that has the same rows is another version."""
     right = pe.table_crc()
@@ -354,8 +383,9 @@ def test_numbers_that_differ_anywhere_have_another_crc(monkeypatch, module, name
 def test_every_file_of_the_kernel_is_in_the_crc():
     """Of channel B's own only what judges the other is not: its names are those of the REASONS."""
     files = {path.stem for path in Path(pe.__file__).parent.glob("*.py")}
-    assert {module.__name__ for module in pe.MODULES} == {f"safety.{name}" for name in files - {
-        "__init__", "peer", "second"}}
+    assert {module.__name__ for module in pe.MODULES} == {
+        f"safety.{name}" for name in files - {"__init__", "peer", "second"}
+    }
 
 
 def test_where_a_word_ends_and_which_table_a_row_is_in_count(monkeypatch):

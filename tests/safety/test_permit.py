@@ -1,4 +1,6 @@
-"""When energy is permitted: all transitions, all rules of opening, every piece of evidence, and what never happens."""
+"""When energy is permitted: all transitions, all rules of opening, every piece of evidence, and
+what never happens.
+"""
 
 import itertools
 
@@ -6,7 +8,18 @@ import pytest
 from bench import default_image
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from permit_desk import CLOSING, INHIBITED, LOAD_MA, READY, RUNNING, STOPPING, TRIPPED, ZERO_MA, Desk, arrange_one
+from permit_desk import (
+    CLOSING,
+    INHIBITED,
+    LOAD_MA,
+    READY,
+    RUNNING,
+    STOPPING,
+    TRIPPED,
+    ZERO_MA,
+    Desk,
+    arrange_one,
+)
 from rows import ticks
 from started import Plant, resting, running
 
@@ -16,19 +29,37 @@ from safety import matrix as m
 from safety import parameters as p
 from safety import signals as s
 
-OPEN_TICKS, ZERO_TICKS, UNKNOWN_TICKS, STOPPING_TICKS = ticks(200), ticks(2000), ticks(200), ticks(5000)
+OPEN_TICKS, ZERO_TICKS, UNKNOWN_TICKS, STOPPING_TICKS = (
+    ticks(200),
+    ticks(2000),
+    ticks(200),
+    ticks(5000),
+)
 
 
 # -- every transition
 
 FACTS = ("evidence", "run", "armed", "closed", "relay", "io_known", "fault", "opened", "all_open")
 # The facts that may matter in a state; the others stay at what is usual in it.
-MATTER = {INHIBITED: ("evidence", "run", "armed"), READY: ("evidence", "run", "armed"),
-          CLOSING: ("evidence", "run", "closed", "relay", "io_known", "fault"),
-          RUNNING: ("evidence", "run", "relay", "io_known", "fault"),
-          STOPPING: ("run", "opened", "all_open"), TRIPPED: ("run", "opened", "all_open")}
-USUAL = {"evidence": 1, "run": 1, "armed": 1, "closed": 1, "relay": 1, "io_known": 1, "fault": 0, "opened": 0,
-         "all_open": 0}
+MATTER = {
+    INHIBITED: ("evidence", "run", "armed"),
+    READY: ("evidence", "run", "armed"),
+    CLOSING: ("evidence", "run", "closed", "relay", "io_known", "fault"),
+    RUNNING: ("evidence", "run", "relay", "io_known", "fault"),
+    STOPPING: ("run", "opened", "all_open"),
+    TRIPPED: ("run", "opened", "all_open"),
+}
+USUAL = {
+    "evidence": 1,
+    "run": 1,
+    "armed": 1,
+    "closed": 1,
+    "relay": 1,
+    "io_known": 1,
+    "fault": 0,
+    "opened": 0,
+    "all_open": 0,
+}
 
 
 def stops(pcs, dc):
@@ -39,18 +70,32 @@ def stops(pcs, dc):
 # state: (condition, next) in order; the first that holds decides, else the state stays.
 RULES = {
     INHIBITED: ((lambda pcs, dc, f: f["evidence"] and not pcs and not dc, READY),),
-    READY: ((lambda pcs, dc, f: not f["evidence"] or pcs or dc, INHIBITED),
-            (lambda pcs, dc, f: f["run"] and f["armed"], CLOSING)),
-    CLOSING: ((lambda pcs, dc, f: stops(pcs, dc), TRIPPED),
-              (lambda pcs, dc, f: pcs or dc or not (f["run"] and f["evidence"] and f["io_known"]) or f["fault"],
-               INHIBITED),
-              (lambda pcs, dc, f: f["closed"] and f["relay"], RUNNING)),
-    RUNNING: ((lambda pcs, dc, f: stops(pcs, dc), TRIPPED),
-              (lambda pcs, dc, f: not (f["run"] and f["evidence"]), STOPPING)),
-    STOPPING: ((lambda pcs, dc, f: stops(pcs, dc), TRIPPED),
-               (lambda pcs, dc, f: f["opened"] and f["all_open"], INHIBITED)),
-    TRIPPED: ((lambda pcs, dc, f: stops(pcs, dc), TRIPPED),
-              (lambda pcs, dc, f: f["opened"] and f["all_open"], INHIBITED)),
+    READY: (
+        (lambda pcs, dc, f: not f["evidence"] or pcs or dc, INHIBITED),
+        (lambda pcs, dc, f: f["run"] and f["armed"], CLOSING),
+    ),
+    CLOSING: (
+        (lambda pcs, dc, f: stops(pcs, dc), TRIPPED),
+        (
+            lambda pcs, dc, f: (
+                pcs or dc or not (f["run"] and f["evidence"] and f["io_known"]) or f["fault"]
+            ),
+            INHIBITED,
+        ),
+        (lambda pcs, dc, f: f["closed"] and f["relay"], RUNNING),
+    ),
+    RUNNING: (
+        (lambda pcs, dc, f: stops(pcs, dc), TRIPPED),
+        (lambda pcs, dc, f: not (f["run"] and f["evidence"]), STOPPING),
+    ),
+    STOPPING: (
+        (lambda pcs, dc, f: stops(pcs, dc), TRIPPED),
+        (lambda pcs, dc, f: f["opened"] and f["all_open"], INHIBITED),
+    ),
+    TRIPPED: (
+        (lambda pcs, dc, f: stops(pcs, dc), TRIPPED),
+        (lambda pcs, dc, f: f["opened"] and f["all_open"], INHIBITED),
+    ),
 }
 
 
@@ -83,7 +128,9 @@ def test_every_transition(state):
     for pcs, dc, *values in itertools.product(range(3), range(5), *[range(2)] * len(names)):
         facts = {**USUAL, **dict(zip(names, values))}
         arrange(desk, state, facts)
-        expected = next((following for holds, following in RULES[state] if holds(pcs, dc, facts)), state)
+        expected = next(
+            (following for holds, following in RULES[state] if holds(pcs, dc, facts)), state
+        )
         reached, enable, supply = desk.update(pcs, dc)
         assert s.STATES[reached] == s.STATES[expected], (pcs, dc, facts)
         assert enable <= supply
@@ -105,8 +152,11 @@ def test_the_permit_of_each_state():
         arrange_one(desk, state)
         desk.update()
         seen[s.STATES[desk.out[s.STATE]]] = (
-            desk.out[s.PCS_ENABLE_OK], desk.out[s.CONTACTOR_SUPPLY_OK],
-            desk.out[desk.layout.unit_output(0, s.PCS_RUN_OK)], desk.out[s.ARM_REQUEST])
+            desk.out[s.PCS_ENABLE_OK],
+            desk.out[s.CONTACTOR_SUPPLY_OK],
+            desk.out[desk.layout.unit_output(0, s.PCS_RUN_OK)],
+            desk.out[s.ARM_REQUEST],
+        )
     assert seen["ready"] == (0, 0, 0, 1)
     assert seen["closing"] == (0, 1, 0, 1)
     assert seen["running"] == seen["stopping"] == (1, 1, 1, 1)
@@ -118,7 +168,9 @@ WAITED = (0, 1, 9, 10, 11, 99, 100, 101, 249, 250, 100_000)
 
 
 def may_open(pcs, dc, rack_carries, pcs_carries, waited):
-    """Effects I, Z and "I at zero current" of the table, the silence ladder's 3.2 s; nothing else opens."""
+    """Effects I, Z and "I at zero current" of the table, the silence ladder's 3.2 s; nothing else
+    opens.
+    """
     stopped = pcs == m.PCS_STOP
     if dc == m.DC_OPEN_ONLY_AT_ZERO:
         return rack_carries == "zero" or rack_carries == "unknown" and pcs_carries == "zero"
@@ -147,15 +199,29 @@ def test_when_a_trip_opens(rack_carries, pcs_carries):
             desk.at(RUNNING)
         desk.out[s.PCS_ENABLE_OK] = 1
         _, enable, supply = desk.update(pcs, dc)
-        assert supply == (0 if may_open(pcs, dc, rack_carries, pcs_carries, waited) else 1), (pcs, dc, waited)
+        assert supply == (0 if may_open(pcs, dc, rack_carries, pcs_carries, waited) else 1), (
+            pcs,
+            dc,
+            waited,
+        )
         assert enable == (supply if pcs < m.PCS_STOP else 0)
 
 
 @pytest.mark.parametrize("unasked", [s.RUN_REQUEST, s.LOCK_OUT_OK])
-@pytest.mark.parametrize("waited, carries, opens", [(0, "zero", True), (249, "load", False), (250, "load", True),
-                                                    (249, "unknown", False), (250, "unknown", True)])
+@pytest.mark.parametrize(
+    "waited, carries, opens",
+    [
+        (0, "zero", True),
+        (249, "load", False),
+        (250, "load", True),
+        (249, "unknown", False),
+        (250, "unknown", True),
+    ],
+)
 @pytest.mark.parametrize("dc", [0, m.DC_INHIBIT])
-def test_a_stop_alone_opens_nothing_but_a_lock_out_or_a_stop_request_does(unasked, waited, carries, opens, dc):
+def test_a_stop_alone_opens_nothing_but_a_lock_out_or_a_stop_request_does(
+    unasked, waited, carries, opens, dc
+):
     """Row 38b may stand for as long as its sensor is broken: nobody could work on the cabinet."""
     desk = Desk()
     arrange_one(desk, TRIPPED)
@@ -168,7 +234,9 @@ def test_a_stop_alone_opens_nothing_but_a_lock_out_or_a_stop_request_does(unaske
     assert desk.update(m.PCS_STOP, dc) == (TRIPPED, 0, 0 if opens else 1)
 
 
-@pytest.mark.parametrize("rack_carries, opens", [("zero", 1), ("load", STOPPING_TICKS), ("unknown", STOPPING_TICKS)])
+@pytest.mark.parametrize(
+    "rack_carries, opens", [("zero", 1), ("load", STOPPING_TICKS), ("unknown", STOPPING_TICKS)]
+)
 def test_when_a_controlled_stop_opens(rack_carries, opens):
     desk = Desk()
     arrange_one(desk, RUNNING)
@@ -189,14 +257,25 @@ def test_zero_current_means_every_rack(first, second, third):
         desk.rack(s.CONTACTOR_STATE, s.CONTACTOR_CLOSED, rack)
         desk.current(kind, rack)
     kinds = {first, second, third}
-    assert desk.permit.contactors.current_zero() == (0 if "load" in kinds else -1 if "unknown" in kinds else 1)
+    assert desk.permit.contactors.current_zero() == (
+        0 if "load" in kinds else -1 if "unknown" in kinds else 1
+    )
 
 
-@pytest.mark.parametrize("rack_carries, state_known, found", [
-    ("zero", True, 1), ("zero", False, 1), ("load", True, 0), ("load", False, 0), ("unknown", True, 1),
-    ("unknown", False, -1)])
-def test_a_report_of_open_contactors_is_believed_only_while_fresh_and_while_no_current_speaks_against_it(
-        rack_carries, state_known, found):
+@pytest.mark.parametrize(
+    "rack_carries, state_known, found",
+    [
+        ("zero", True, 1),
+        ("zero", False, 1),
+        ("load", True, 0),
+        ("load", False, 0),
+        ("unknown", True, 1),
+        ("unknown", False, -1),
+    ],
+)
+def test_open_contactors_are_believed_while_fresh_and_without_current(
+    rack_carries, state_known, found
+):
     desk = Desk()
     desk.rack(s.CONTACTOR_STATE, s.CONTACTOR_OPEN)
     desk.current(rack_carries)
@@ -209,12 +288,16 @@ def test_a_report_speaks_for_its_own_rack(silent):
     """One that is silent and was closed last may carry anything, whatever its neighbours report."""
     desk = Desk(racks=3)
     for rack in range(3):
-        desk.rack(s.CONTACTOR_STATE, s.CONTACTOR_CLOSED if rack == silent else s.CONTACTOR_OPEN, rack)
+        desk.rack(
+            s.CONTACTOR_STATE, s.CONTACTOR_CLOSED if rack == silent else s.CONTACTOR_OPEN, rack
+        )
         desk.current("unknown" if rack == silent else "zero", rack)
     assert desk.permit.contactors.current_zero() == -1
 
 
-@pytest.mark.parametrize("current_mA, zero", [(ZERO_MA, 1), (-ZERO_MA, 1), (LOAD_MA, 0), (-LOAD_MA, 0)])
+@pytest.mark.parametrize(
+    "current_mA, zero", [(ZERO_MA, 1), (-ZERO_MA, 1), (LOAD_MA, 0), (-LOAD_MA, 0)]
+)
 def test_zero_current_is_less_than_five_percent(current_mA, zero):
     desk = Desk()
     desk.rack(s.CONTACTOR_STATE, s.CONTACTOR_CLOSED)
@@ -222,11 +305,14 @@ def test_zero_current_is_less_than_five_percent(current_mA, zero):
     assert desk.permit.contactors.current_zero() == zero
 
 
-@pytest.mark.parametrize("rack, current_mA, zero", [(1, 499, True), (1, -500, False), (0, 6999, True),
-                                                    (0, 7000, False)])
+@pytest.mark.parametrize(
+    "rack, current_mA, zero", [(1, 499, True), (1, -500, False), (0, 6999, True), (0, 7000, False)]
+)
 def test_five_percent_of_each_racks_own_rating_at_rest_and_when_opening(rack, current_mA, zero):
     image = default_image(racks=2)
-    image[p.ImageMap(1, 2, m.STAGES_PER_SCOPE).rack + len(p.RACK_PARAMETERS) + p.R_RATED_CURRENT_MA] = 10_000
+    image[
+        p.ImageMap(1, 2, m.STAGES_PER_SCOPE).rack + len(p.RACK_PARAMETERS) + p.R_RATED_CURRENT_MA
+    ] = 10_000
     bench = Plant(image)
     bench.set_rack(s.RACK_CURRENT_MA, current_mA, rack)
     assert bench.kernel.permit.contactors.current_zero() == -1, "never seen"
@@ -251,19 +337,40 @@ def test_a_converter_that_is_not_known_is_not_at_zero(unit):
 
 # -- the evidence
 
+
 def groups_by_name(layout):
     """{name: index} of every freshness group but the local one."""
     found = {name: index for index, name in enumerate(s.CABINET_GROUPS) if index != s.G_LOCAL}
     for unit in range(layout.units):
-        found.update({f"{name}.{unit}": layout.unit_group(unit, index) for index, name in enumerate(s.UNIT_GROUPS)})
+        found.update(
+            {
+                f"{name}.{unit}": layout.unit_group(unit, index)
+                for index, name in enumerate(s.UNIT_GROUPS)
+            }
+        )
     for rack in range(layout.racks):
-        found.update({f"{name}.{rack}": layout.rack_group(rack, index) for index, name in enumerate(s.RACK_GROUPS)})
+        found.update(
+            {
+                f"{name}.{rack}": layout.rack_group(rack, index)
+                for index, name in enumerate(s.RACK_GROUPS)
+            }
+        )
     return found
 
 
-REASONS = {"io_1": evidence.I_IO_1, "io_2": evidence.I_IO_2, "io_3": evidence.I_IO_3, "meter_": evidence.I_METER,
-           "gas_": evidence.I_GAS, "offgas_": evidence.I_GAS, "toxic": evidence.I_GAS, "climate": evidence.I_CLIMATE,
-           "ups": evidence.I_UPS, "pcs_": evidence.I_PCS, "bms_": evidence.I_BMS}
+REASONS = {
+    "io_1": evidence.I_IO_1,
+    "io_2": evidence.I_IO_2,
+    "io_3": evidence.I_IO_3,
+    "meter_": evidence.I_METER,
+    "gas_": evidence.I_GAS,
+    "offgas_": evidence.I_GAS,
+    "toxic": evidence.I_GAS,
+    "climate": evidence.I_CLIMATE,
+    "ups": evidence.I_UPS,
+    "pcs_": evidence.I_PCS,
+    "bms_": evidence.I_BMS,
+}
 GROUPS = groups_by_name(s.Layout(2, 2, 15))
 
 
@@ -286,10 +393,16 @@ def test_nothing_starts_without_each_group(name):
     assert gone.out[s.INHIBIT_REASON] in (reason, evidence.I_INTERLOCK)
 
 
-@pytest.mark.parametrize("changed, unseen", [
-    ({"meter_load_fitted": 0}, {"meter_load"}), ({"gas_detectors": 1, "gas_required": 0}, {"gas_2"}),
-    ({"gas_detectors": 0, "gas_required": 0}, {"gas_1", "gas_2"}),
-    ({"cells_reported": 0}, {"bms_cells.0"}), ({"temperatures_reported": 0}, {"bms_temperatures.0"})])
+@pytest.mark.parametrize(
+    "changed, unseen",
+    [
+        ({"meter_load_fitted": 0}, {"meter_load"}),
+        ({"gas_detectors": 1, "gas_required": 0}, {"gas_2"}),
+        ({"gas_detectors": 0, "gas_required": 0}, {"gas_1", "gas_2"}),
+        ({"cells_reported": 0}, {"bms_cells.0"}),
+        ({"temperatures_reported": 0}, {"bms_temperatures.0"}),
+    ],
+)
 def test_what_is_not_fitted_is_not_waited_for(changed, unseen):
     bench = Plant(default_image(**changed))
     bench.silent |= {groups_by_name(bench.layout)[name] for name in unseen}
@@ -306,7 +419,9 @@ def test_each_rack_says_for_itself_what_its_bms_tells():
     image[second + p.R_CELLS_REPORTED] = image[second + p.R_TEMPERATURES_REPORTED] = 0
     for rack, starts in ((1, True), (0, False)):
         bench = Plant(image)
-        bench.silent |= {bench.layout.rack_group(rack, group) for group in (s.G_BMS_CELLS, s.G_BMS_TEMPERATURES)}
+        bench.silent |= {
+            bench.layout.rack_group(rack, group) for group in (s.G_BMS_CELLS, s.G_BMS_TEMPERATURES)
+        }
         bench.set_rack(s.CELLS_ONLINE, 0, rack)
         assert (bench.step(20).out[s.STATE] == RUNNING) == starts
 
@@ -335,7 +450,9 @@ def test_racks_on_different_buses_may_differ():
 
 
 def test_a_trip_that_is_reset_before_it_opened_still_opens_and_gives_nothing_back():
-    """PCS silent for 3 s under load: a stop that opens nothing. Its reset ends in open contactors, then a new start."""
+    """PCS silent for 3 s under load: a stop that opens nothing. Its reset ends in open contactors,
+    then a new start.
+    """
     bench = running()
     bench.load(100_000)
     bench.silent.add(bench.layout.unit_group(0, s.G_PCS_MEASURE))
@@ -343,16 +460,30 @@ def test_a_trip_that_is_reset_before_it_opened_still_opens_and_gives_nothing_bac
     assert bench.standing() == ["41a", "41b"]
     bench.silent.clear()
     bench.step(ticks(5000))
-    assert (bench.out[s.STATE], bench.out[s.PCS_ENABLE_OK], bench.out[s.CONTACTOR_SUPPLY_OK]) == (TRIPPED, 0, 1)
+    assert (bench.out[s.STATE], bench.out[s.PCS_ENABLE_OK], bench.out[s.CONTACTOR_SUPPLY_OK]) == (
+        TRIPPED,
+        0,
+        1,
+    )
     bench.reset().step(3)
     assert bench.standing() == []
-    assert bench.out[s.CONTACTOR_SUPPLY_OK] == 0, "it has waited longer than a controlled stop may take"
+    assert bench.out[s.CONTACTOR_SUPPLY_OK] == 0, (
+        "it has waited longer than a controlled stop may take"
+    )
     bench.load(0)
     assert bench.step(20).out[s.STATE] == RUNNING
 
 
-@pytest.mark.parametrize("waited, carries, opens", [(0, "zero", True), (0, "load", False), (249, "load", False),
-                                                    (250, "load", True), (250, "unknown", True)])
+@pytest.mark.parametrize(
+    "waited, carries, opens",
+    [
+        (0, "zero", True),
+        (0, "load", False),
+        (249, "load", False),
+        (250, "load", True),
+        (250, "unknown", True),
+    ],
+)
 def test_after_its_reset_a_trip_opens_as_a_controlled_stop_does(waited, carries, opens):
     desk = Desk()
     arrange_one(desk, TRIPPED)
@@ -363,7 +494,9 @@ def test_after_its_reset_a_trip_opens_as_a_controlled_stop_does(waited, carries,
 
 
 def test_a_trip_whose_cause_is_gone_ramps_on_before_it_opens():
-    """The key passes through service under load (row 47 ends by itself): a ramp, no full power until it opens."""
+    """The key passes through service under load (row 47 ends by itself): a ramp, no full power
+    until it opens.
+    """
     bench = running(units=2, racks=2)
     bench.load(100_000)
     before = [bench.unit(s.DISCHARGE_W_MAX, unit) for unit in range(2)]
@@ -376,19 +509,26 @@ def test_a_trip_whose_cause_is_gone_ramps_on_before_it_opens():
         assert all(now < then or not then for now, then in zip(after, before))
         before = after
     assert before == [0, 0] and bench.unit(s.CHARGE_W_MAX, 1) == 0
-    assert (bench.out[s.PCS_ENABLE_OK], bench.out[s.CONTACTOR_SUPPLY_OK]) == (1, 1), "not opened under load"
+    assert (bench.out[s.PCS_ENABLE_OK], bench.out[s.CONTACTOR_SUPPLY_OK]) == (1, 1), (
+        "not opened under load"
+    )
     bench.load(0)
     assert bench.step().out[s.CONTACTOR_SUPPLY_OK] == 0
 
 
 @pytest.mark.parametrize("state", [STOPPING, TRIPPED])
-@pytest.mark.parametrize("before, pcs, enable", [(1, 0, 1), (1, 1, 1), (0, 0, 0), (0, 1, 0), (1, 2, 0)])
+@pytest.mark.parametrize(
+    "before, pcs, enable", [(1, 0, 1), (1, 1, 1), (0, 0, 0), (0, 1, 0), (1, 2, 0)]
+)
 def test_a_pcs_enable_is_kept_for_a_ramp_and_never_given_back(state, before, pcs, enable):
     desk = Desk()
     arrange_one(desk, state)
     desk.out[s.PCS_ENABLE_OK] = before
     assert desk.update(pcs, m.DC_OPEN_AT_ZERO if state == TRIPPED else 0) == (
-        TRIPPED if pcs == m.PCS_STOP or state == TRIPPED else STOPPING, enable, 1)
+        TRIPPED if pcs == m.PCS_STOP or state == TRIPPED else STOPPING,
+        enable,
+        1,
+    )
     assert desk.out[desk.layout.unit_output(0, s.PCS_RUN_OK)] == enable
 
 
@@ -430,7 +570,9 @@ def test_cells_that_go_missing_while_closing_end_the_attempt():
     bench = Plant(racks=2)
     bench.held[bench.rack_at(s.CONTACTOR_STATE, 1)] = s.CONTACTOR_OPEN
     bench.step(5).set_rack(s.CELLS_ONLINE, 239, 1)
-    assert bench.step().out[s.STATE] == INHIBITED and bench.out[s.INHIBIT_REASON] == evidence.I_CELLS
+    assert (
+        bench.step().out[s.STATE] == INHIBITED and bench.out[s.INHIBIT_REASON] == evidence.I_CELLS
+    )
 
 
 def test_a_stop_that_stands_at_rest_holds_back_the_start():
@@ -443,18 +585,28 @@ def test_a_stop_that_stands_at_rest_holds_back_the_start():
     for _ in range(ticks(6000)):
         bench.step()
         assert bench.out[s.CONTACTOR_SUPPLY_OK] == 0
-    assert bench.standing() == ["41a", "41b"] and bench.out[s.INHIBIT_REASON] == evidence.I_INTERLOCK
+    assert (
+        bench.standing() == ["41a", "41b"] and bench.out[s.INHIBIT_REASON] == evidence.I_INTERLOCK
+    )
     bench.reset().step(20)
     assert bench.out[s.STATE] == RUNNING
 
 
-@pytest.mark.parametrize("name, spoil", [
-    ("37a", lambda b: b.set_rack(s.INSULATION_KOHM, 300, 1)), ("13a", lambda b: b.inp.__setitem__(s.GAS_2_OK, 0)),
-    ("6a", lambda b: b.inp.__setitem__(s.FIRE_TROUBLE_OK, 0)), ("13c", lambda b: b.inp.__setitem__(
-        s.TOXIC_CALIBRATION_D, -1)), ("4", lambda b: b.inp.__setitem__(s.SMOKE_2_OK, 0)),
-    ("20b", lambda b: b.set_rack(s.MODULE_TEMPERATURE_DDEGC, 550))])
+@pytest.mark.parametrize(
+    "name, spoil",
+    [
+        ("37a", lambda b: b.set_rack(s.INSULATION_KOHM, 300, 1)),
+        ("13a", lambda b: b.inp.__setitem__(s.GAS_2_OK, 0)),
+        ("6a", lambda b: b.inp.__setitem__(s.FIRE_TROUBLE_OK, 0)),
+        ("13c", lambda b: b.inp.__setitem__(s.TOXIC_CALIBRATION_D, -1)),
+        ("4", lambda b: b.inp.__setitem__(s.SMOKE_2_OK, 0)),
+        ("20b", lambda b: b.set_rack(s.MODULE_TEMPERATURE_DDEGC, 550)),
+    ],
+)
 def test_a_restart_does_not_start_within_the_debounce_of_a_row(name, spoil):
-    """A fault that stood before the restart: its debounce begins anew, and the start takes less time than that."""
+    """A fault that stood before the restart: its debounce begins anew, and the start takes less
+    time than that.
+    """
     bench = Plant(racks=2)
     spoil(bench)
     while name not in bench.standing():
@@ -473,7 +625,9 @@ def test_a_cause_that_ends_before_its_debounce_lets_the_start_go_on():
 
 
 def test_an_open_door_lets_no_permit_relay_be_tested():
-    """Row 48 counts while something is energised: each attempt to start closed both relays until it did."""
+    """Row 48 counts while something is energised: each attempt to start closed both relays until it
+    did.
+    """
     bench = Plant(racks=2)
     bench.inp[s.DOOR_OK] = 0
     for _ in range(ticks(60_000)):
@@ -502,14 +656,26 @@ def test_closing_waits_a_bounded_time_for_the_permit_relay():
 
 # -- what never happens, over random courses of events
 
-EVENTS = st.lists(st.tuples(
-    st.sampled_from([0, 0, 0, 1, 2]), st.sampled_from([0, 0, 0, 1, 2, 3, 4]), st.sampled_from(CURRENTS),
-    st.sampled_from(CURRENTS), st.sampled_from(["follow", "follow", "follow", "welded", "open"]), st.booleans(),
-    st.sampled_from([1, 1, 3, 40]), st.integers(1, 6)), min_size=4, max_size=14)
+EVENTS = st.lists(
+    st.tuples(
+        st.sampled_from([0, 0, 0, 1, 2]),
+        st.sampled_from([0, 0, 0, 1, 2, 3, 4]),
+        st.sampled_from(CURRENTS),
+        st.sampled_from(CURRENTS),
+        st.sampled_from(["follow", "follow", "follow", "welded", "open"]),
+        st.booleans(),
+        st.sampled_from([1, 1, 3, 40]),
+        st.integers(1, 6),
+    ),
+    min_size=4,
+    max_size=14,
+)
 
 
 class Observer:
-    """Watches a desk from outside; it knows outputs, reports and demands, not the permit's state."""
+    """Watches a desk from outside; it knows outputs, reports and demands, not the permit's
+    state.
+    """
 
     def __init__(self, desk):
         self.desk = desk
@@ -517,12 +683,16 @@ class Observer:
         self.dropped = self.lost = False
 
     def see(self, complete, dc, carries, is_open):
-        """Check one step. complete: all evidence there before it; is_open: what was reported before it.
+        """Check one step. complete: all evidence there before it; is_open: what was reported before
+        it.
 
         While no rack is told to close (the test of the relays), neither permit moves anything.
         """
         told = self.desk.out[self.desk.layout.rack_output(0, s.CONTACTOR_CLOSE_OK)]
-        enable, supply = self.desk.out[s.PCS_ENABLE_OK] & told, self.desk.out[s.CONTACTOR_SUPPLY_OK] & told
+        enable, supply = (
+            self.desk.out[s.PCS_ENABLE_OK] & told,
+            self.desk.out[s.CONTACTOR_SUPPLY_OK] & told,
+        )
         assert supply == told, "told to close without the supply"
         if supply and not self.supply:
             assert complete and not dc, "closed before the evidence"
@@ -540,7 +710,9 @@ class Observer:
         if self.supply and not supply:
             self.dropped = True
             in_closing = not self.enable
-            assert dc != m.DC_OPEN_ONLY_AT_ZERO or carries != "load" or in_closing, "row 12 opened under current"
+            assert dc != m.DC_OPEN_ONLY_AT_ZERO or carries != "load" or in_closing, (
+                "row 12 opened under current"
+            )
         if self.dropped and is_open:
             self.dropped = False
         self.supply, self.enable, self.armed = supply, enable, armed
@@ -568,7 +740,10 @@ def follow(desk, watch, pcs, dc, event):
     desk.rack(s.CONTACTOR_STATE, s.CONTACTOR_CLOSED if closed else s.CONTACTOR_OPEN)
     desk.current(current if closed else "zero")
     desk.pcs_current(pcs_current if closed else "zero")
-    inp[s.PERMIT_1_CLOSED], inp[s.PERMIT_2_CLOSED] = out[s.PCS_ENABLE_OK], out[s.CONTACTOR_SUPPLY_OK]
+    inp[s.PERMIT_1_CLOSED], inp[s.PERMIT_2_CLOSED] = (
+        out[s.PCS_ENABLE_OK],
+        out[s.CONTACTOR_SUPPLY_OK],
+    )
     inp[s.ARMED_STORED], inp[s.RUN_REQUEST] = out[s.ARM_REQUEST], 1 if run else 0
     complete = desk.permit.missing(pcs, dc) == evidence.I_NONE
     desk.update(pcs, dc, elapsed)

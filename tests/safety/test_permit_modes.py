@@ -22,14 +22,19 @@ PUBLISHED = (s.CHARGE_W_MAX, s.DISCHARGE_W_MAX)
 
 # -- TEST: 5 % of rated for a minute
 
+
 def test_a_test_has_five_percent_both_ways_and_says_so():
     bench = running()
     bench.inp[s.TEST_REQUEST] = 1
     bench.step()
     assert [bench.unit(signal) for signal in PUBLISHED] == [RATED_W // 20] * 2
-    assert {bounds.LIMITS[bench.unit(signal)] for signal in (s.CHARGE_REASON, s.DISCHARGE_REASON)} == {"test"}
+    assert {
+        bounds.LIMITS[bench.unit(signal)] for signal in (s.CHARGE_REASON, s.DISCHARGE_REASON)
+    } == {"test"}
     bench.inp[s.TEST_REQUEST] = 0
-    assert RATED_W // 20 < bench.step().unit(s.CHARGE_W_MAX) < RATED_W // 19, "and full power comes back slowly"
+    assert RATED_W // 20 < bench.step().unit(s.CHARGE_W_MAX) < RATED_W // 19, (
+        "and full power comes back slowly"
+    )
 
 
 def test_every_unit_is_under_test_and_a_tighter_limit_still_binds():
@@ -42,8 +47,10 @@ def test_every_unit_is_under_test_and_a_tighter_limit_still_binds():
     assert bounds.LIMITS[bench.unit(s.CHARGE_REASON, 1)] == "bms_current"
 
 
-@pytest.mark.parametrize("ticks_in_test, state", [(TEST_TICKS - 1, RUNNING), (TEST_TICKS, RUNNING),
-                                                  (TEST_TICKS + 1, STOPPING)])
+@pytest.mark.parametrize(
+    "ticks_in_test, state",
+    [(TEST_TICKS - 1, RUNNING), (TEST_TICKS, RUNNING), (TEST_TICKS + 1, STOPPING)],
+)
 def test_a_test_ends_by_itself_in_a_controlled_stop(ticks_in_test, state):
     bench = running()
     bench.load(100_000)
@@ -84,6 +91,7 @@ def test_every_row_stays_armed_during_a_test():
 
 # -- the lock
 
+
 def locked(bench):
     """Lock the bench out."""
     bench.inp[s.LOCK_OUT_OK] = 0
@@ -94,7 +102,10 @@ def test_locked_at_rest_nothing_starts():
     bench = locked(resting())
     bench.inp[s.RUN_REQUEST] = 1
     for _ in range(100):
-        assert bench.step().out[s.STATE] == INHIBITED and bench.out[s.INHIBIT_REASON] == evidence.I_LOCKED
+        assert (
+            bench.step().out[s.STATE] == INHIBITED
+            and bench.out[s.INHIBIT_REASON] == evidence.I_LOCKED
+        )
         assert (bench.out[s.CONTACTOR_SUPPLY_OK], bench.out[s.ARM_REQUEST]) == (0, 0)
     bench.inp[s.LOCK_OUT_OK] = 1
     assert bench.step(20).out[s.STATE] == RUNNING
@@ -106,7 +117,10 @@ def test_locked_while_closing_the_attempt_ends_and_does_not_count():
     bench.held[bench.rack_at(s.CONTACTOR_STATE, 1)] = s.CONTACTOR_OPEN
     while bench.step().rack(s.CONTACTOR_CLOSE_OK) == 0:
         pass
-    assert locked(bench).step().out[s.STATE] == INHIBITED and bench.out[s.INHIBIT_REASON] == evidence.I_LOCKED
+    assert (
+        locked(bench).step().out[s.STATE] == INHIBITED
+        and bench.out[s.INHIBIT_REASON] == evidence.I_LOCKED
+    )
     assert (bench.out[s.CONTACTOR_SUPPLY_OK], bench.rack(s.CONTACTOR_CLOSE_OK)) == (0, 0)
     assert bench.kernel.permit.tried[0] == 0
 
@@ -115,7 +129,11 @@ def test_locked_while_running_is_a_controlled_stop():
     bench = running()
     bench.load(100_000)
     assert locked(bench).step().out[s.STATE] == STOPPING
-    assert (bench.out[s.PCS_ENABLE_OK], bench.out[s.CONTACTOR_SUPPLY_OK], bench.unit(s.PCS_RUN_OK)) == (1, 1, 1)
+    assert (
+        bench.out[s.PCS_ENABLE_OK],
+        bench.out[s.CONTACTOR_SUPPLY_OK],
+        bench.unit(s.PCS_RUN_OK),
+    ) == (1, 1, 1)
     bench.step(10).load(0)
     bench.step(5)
     assert bench.out[s.STATE] == INHIBITED and bench.out[s.CONTACTOR_SUPPLY_OK] == 0
@@ -126,13 +144,18 @@ def test_locked_while_running_is_a_controlled_stop():
 
 # -- C65: above its breaking capacity no contactor opens; the fuse is waited for
 
-DEMANDS = [(pcs, dc) for pcs, dc in itertools.product(range(3), range(5))
-           if pcs == m.PCS_STOP or dc >= m.DC_OPEN_AT_ZERO]
+DEMANDS = [
+    (pcs, dc)
+    for pcs, dc in itertools.product(range(3), range(5))
+    if pcs == m.PCS_STOP or dc >= m.DC_OPEN_AT_ZERO
+]
 WAITED = (1, 10, 100, 250, FUSE_TICKS - 1, FUSE_TICKS, FUSE_TICKS + 1)
 
 
 def opened(desk, state, demand, waited, current_mA):
-    """Whether a desk that stands in a state for so long has opened with its second rack at this current."""
+    """Whether a desk that stands in a state for so long has opened with its second rack at this
+    current.
+    """
     arrange_one(desk, state)
     desk.at(state, waited=waited - 1)
     for rack in range(2):
@@ -148,11 +171,16 @@ def test_every_demand_waits_for_the_fuse_and_then_acts_as_it_would_have(current_
     for demand, waited in itertools.product(DEMANDS, WAITED):
         would = opened(desk, TRIPPED, demand, waited, BREAKS_MA)
         waits = waited < FUSE_TICKS
-        assert opened(desk, TRIPPED, demand, waited, current_mA) == (would and not waits), (demand, waited)
+        assert opened(desk, TRIPPED, demand, waited, current_mA) == (would and not waits), (
+            demand,
+            waited,
+        )
     assert would is False and opened(desk, TRIPPED, (2, m.DC_OPEN), FUSE_TICKS, current_mA)
 
 
-@pytest.mark.parametrize("waited, opens", [(FUSE_TICKS - 1, False), (FUSE_TICKS, True), (FUSE_TICKS + 1, True)])
+@pytest.mark.parametrize(
+    "waited, opens", [(FUSE_TICKS - 1, False), (FUSE_TICKS, True), (FUSE_TICKS + 1, True)]
+)
 def test_a_controlled_stop_waits_too(waited, opens):
     desk = Desk(racks=2)
     desk.inp[s.LOCK_OUT_OK] = 1
@@ -168,9 +196,13 @@ def test_a_fuse_that_has_blown_ends_the_waiting():
     assert desk.update(2, m.DC_OPEN)[2] == 0
 
 
-@pytest.mark.parametrize("current_mA, waited", [(3_000_000, FUSE_TICKS), (-3_000_000, FUSE_TICKS), (BREAKS_MA, 10)])
+@pytest.mark.parametrize(
+    "current_mA, waited", [(3_000_000, FUSE_TICKS), (-3_000_000, FUSE_TICKS), (BREAKS_MA, 10)]
+)
 def test_a_rack_that_falls_silent_counts_as_it_was_last(current_mA, waited):
-    """What shorts a rack may silence its BMS: above the breaking capacity the fuse has its time all the same."""
+    """What shorts a rack may silence its BMS: above the breaking capacity the fuse has its time all
+    the same.
+    """
     desk = Desk(racks=2)
     arrange_one(desk, TRIPPED)
     for rack in range(2):
@@ -182,8 +214,10 @@ def test_a_rack_that_falls_silent_counts_as_it_was_last(current_mA, waited):
     assert desk.update(2, m.DC_OPEN)[2] == 0
 
 
-@pytest.mark.parametrize("rack, current_mA, above", [(0, 300_001, True), (0, 300_000, False), (1, 1001, True),
-                                                     (1, 1000, False), (1, -1001, True)])
+@pytest.mark.parametrize(
+    "rack, current_mA, above",
+    [(0, 300_001, True), (0, 300_000, False), (1, 1001, True), (1, 1000, False), (1, -1001, True)],
+)
 def test_each_rack_has_a_breaking_capacity_of_its_own(rack, current_mA, above):
     image = default_image(racks=2)
     image[p.ImageMap(1, 2, m.STAGES_PER_SCOPE).rack + p.RACK_WORDS + p.R_BREAK_CURRENT_MA] = 1000
@@ -216,19 +250,27 @@ def test_a_short_circuit_while_running_waits_for_the_fuse():
 
 
 def tripped_long_ago():
-    """41b has stopped the PCS and latched, and opens nothing: the contactors stay closed, without current."""
+    """41b has stopped the PCS and latched, and opens nothing: the contactors stay closed, without
+    current.
+    """
     bench = running()
     measured = bench.layout.unit_group(0, s.G_PCS_MEASURE)
     bench.silent = {measured}
     bench.step(175)
     bench.silent = set()
     bench.wait(3000)
-    assert (bench.standing(), bench.out[s.STATE], bench.out[s.CONTACTOR_SUPPLY_OK]) == (["41a", "41b"], TRIPPED, 1)
+    assert (bench.standing(), bench.out[s.STATE], bench.out[s.CONTACTOR_SUPPLY_OK]) == (
+        ["41a", "41b"],
+        TRIPPED,
+        1,
+    )
     return bench
 
 
 def test_the_fuse_has_its_time_from_when_its_current_flows_however_old_the_trip():
-    """A short was opened 100 ms after it began, because the wait had been counted from a trip a minute before."""
+    """A short was opened 100 ms after it began, because the wait had been counted from a trip a
+    minute before.
+    """
     bench = tripped_long_ago()
     bench.load(600_000)
     assert bench.step(FUSE_TICKS).out[s.CONTACTOR_SUPPLY_OK] == 1 and "36" in bench.standing()
@@ -246,8 +288,12 @@ def test_a_current_that_rises_anew_has_the_whole_time_again():
     assert bench.step().out[s.CONTACTOR_SUPPLY_OK] == 0
 
 
-@pytest.mark.parametrize("signal, debounce_ms, waited_ms", [(s.LEAK_OK, 2000, 2000), (s.CELL_VOLTAGE_OK, 200, 200)])
-def test_a_demand_to_open_has_its_time_from_when_it_comes_however_old_the_trip(signal, debounce_ms, waited_ms):
+@pytest.mark.parametrize(
+    "signal, debounce_ms, waited_ms", [(s.LEAK_OK, 2000, 2000), (s.CELL_VOLTAGE_OK, 200, 200)]
+)
+def test_a_demand_to_open_has_its_time_from_when_it_comes_however_old_the_trip(
+    signal, debounce_ms, waited_ms
+):
     bench = tripped_long_ago()
     bench.load(60_000)
     bench.inp[signal] = 0
@@ -259,8 +305,14 @@ def test_a_demand_to_open_has_its_time_from_when_it_comes_however_old_the_trip(s
 
 def test_waiting_begins_in_its_step_however_late_and_counts_every_tick_after_it():
     permit = Desk().permit
-    for elapsed, is_due, waited in ((5, True, 0), (7, True, 7), (3, True, 10), (4, False, -1), (9, True, 0),
-                                    (1, True, 1)):
+    for elapsed, is_due, waited in (
+        (5, True, 0),
+        (7, True, 7),
+        (3, True, 10),
+        (4, False, -1),
+        (9, True, 0),
+        (1, True, 1),
+    ):
         permit._wait(permits.W_DEMAND, elapsed, is_due)
         assert list(permit.waited) == [permits.NOT_WAITING, waited]
 
@@ -281,6 +333,7 @@ def test_waiting_is_never_longer_than_can_be_counted():
 
 
 # -- row 39: told to open and still closed
+
 
 class Told:
     """The contactors of two racks, told to open or to close."""
@@ -308,7 +361,9 @@ def test_a_rack_that_still_reports_closed_is_a_mismatch_after_its_time(report, r
     assert told.tell(0, [s.CONTACTOR_OPEN, report], limit - 1) == [0, 0]
     assert told.tell(0, [s.CONTACTOR_OPEN, report]) == [0, 0]
     assert told.tell(0, [s.CONTACTOR_OPEN, report]) == [0, 1]
-    assert told.tell(0, [report, s.CONTACTOR_OPEN]) == [1, 0], "the other one has been told for as long"
+    assert told.tell(0, [report, s.CONTACTOR_OPEN]) == [1, 0], (
+        "the other one has been told for as long"
+    )
     assert told.tell(1, [report] * 2) == [0, 0], "told to close again"
     assert told.tell(0, [report] * 2, limit) == [0, 0]
     assert told.tell(0, [report] * 2) == [1, 1]
@@ -331,8 +386,9 @@ def test_a_rack_that_failed_to_close_was_told_to_open():
 
 @pytest.mark.parametrize("elapsed, steps", [(3, 10), (10, 3), (30, 1), (1_000_000, 1)])
 def test_late_steps_count_in_full_but_the_one_that_commands(elapsed, steps):
-    """An E-stop in a step 480 ms late: its opening was taken for 480 ms old, and the shunt trip followed a rack that
-    reported open 480 ms after its command, well within its 600 ms."""
+    """An E-stop in a step 480 ms late: its opening was taken for 480 ms old, and the shunt trip
+    followed a rack that reported open 480 ms after its command, well within its 600 ms.
+    """
     told = Told()
     told.tell(1, [s.CONTACTOR_CLOSED] * 2)
     assert told.tell(0, [s.CONTACTOR_CLOSED] * 2, 1, elapsed) == [0, 0]
@@ -357,6 +413,7 @@ def test_closing_is_no_longer_a_state_once_it_runs():
 
 # -- what is said of the start, and for how long is counted
 
+
 def test_the_count_of_the_evidence_is_said_at_rest_and_stays_as_it_was_later():
     desk = Desk()
     desk.inp[s.KEY_RUN_OK] = 0
@@ -373,8 +430,14 @@ def test_the_count_of_the_evidence_is_said_at_rest_and_stays_as_it_was_later():
 
 
 @pytest.mark.parametrize("state", [RUNNING, STOPPING])
-@pytest.mark.parametrize("pcs, dc, reason", [(0, 0, evidence.I_NONE), (m.PCS_RAMP, 0, evidence.I_NONE),
-                                             (m.PCS_RAMP, m.DC_INHIBIT, evidence.I_INTERLOCK)])
+@pytest.mark.parametrize(
+    "pcs, dc, reason",
+    [
+        (0, 0, evidence.I_NONE),
+        (m.PCS_RAMP, 0, evidence.I_NONE),
+        (m.PCS_RAMP, m.DC_INHIBIT, evidence.I_INTERLOCK),
+    ],
+)
 def test_past_the_start_only_what_forbids_closing_is_named(state, pcs, dc, reason):
     desk = Desk()
     arrange_one(desk, state)

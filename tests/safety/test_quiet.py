@@ -1,4 +1,6 @@
-"""A step in which nothing happens leaves out the work whose result stands already: what makes a tick short."""
+"""A step in which nothing happens leaves out the work whose result stands already: what makes a
+tick short.
+"""
 
 import pytest
 from started import running
@@ -42,16 +44,24 @@ class Reads(bytearray):
 def counted(bench, steps=1):
     """{method: calls} over some steps."""
     kernel = bench.kernel
-    watched = {name: Calls(owner, name) for owner, names in (
-        (kernel, ("_combine_anew", "_publish_causes")), (kernel.evaluator, ("_block", "_any_hit")),
-        (kernel.bounds, ("_limits", "_rack", "_rack_limits", "_publish"))) for name in names}
+    watched = {
+        name: Calls(owner, name)
+        for owner, names in (
+            (kernel, ("_combine_anew", "_publish_causes")),
+            (kernel.evaluator, ("_block", "_any_hit")),
+            (kernel.bounds, ("_limits", "_rack", "_rack_limits", "_publish")),
+        )
+        for name in names
+    }
     bench.step(steps)
     for call in watched.values():
         setattr(call.inner.__self__, call.inner.__name__, call.inner)
     return {name: call.count for name, call in watched.items()}
 
 
-LEFT_OUT = dict.fromkeys(("_combine_anew", "_publish_causes", "_block", "_limits", "_rack_limits", "_publish"), 0)
+LEFT_OUT = dict.fromkeys(
+    ("_combine_anew", "_publish_causes", "_block", "_limits", "_rack_limits", "_publish"), 0
+)
 
 
 def test_without_news_only_the_cabinets_thresholds_are_looked_at():
@@ -132,14 +142,18 @@ def test_a_latch_that_waits_for_its_reset_is_published_once():
     bench.inp[s.ESTOP_1_OK] = bench.inp[s.ESTOP_2_OK] = 0
     bench.step(10)
     seen = bench.out[s.CAUSE_MASK]
-    assert seen not in (0, mask) and bench.out[s.ACTIVE_COUNT] == 2, "the same rows tripped again: another event"
+    assert seen not in (0, mask) and bench.out[s.ACTIVE_COUNT] == 2, (
+        "the same rows tripped again: another event"
+    )
 
 
 def test_only_a_token_that_was_spent_grows_older():
     bench = running()
     latches = bench.kernel.latches
     for spent in range(len(latches.token_age) + 1):
-        ages = latches.token_age = Writes([latches.hour_ticks - 1] * spent + [latches.hour_ticks] * (3 - spent))
+        ages = latches.token_age = Writes(
+            [latches.hour_ticks - 1] * spent + [latches.hour_ticks] * (3 - spent)
+        )
         latches.update(1, bench.inp, 1)
         assert (ages.count, ages) == (spent, [latches.hour_ticks] * 3)
 
@@ -198,7 +212,11 @@ def test_what_is_reached_behind_a_closed_gate_keeps_nobody_busy():
     bench.step(50)
     feature, _, _, instance = bench.kernel.evaluator.watch[bench.instance("48a")]
     features, evaluator = bench.kernel.features, bench.kernel.evaluator
-    assert (features.known[feature], features.value[feature], features.value[m.F_ENERGISED]) == (1, 0, 0)
+    assert (features.known[feature], features.value[feature], features.value[m.F_ENERGISED]) == (
+        1,
+        0,
+        0,
+    )
     assert (evaluator.set_count[instance], evaluator._block(0, 1)) == (0, 0)
 
 

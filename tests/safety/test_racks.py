@@ -1,4 +1,6 @@
-"""Derived signals of the racks, beside their temperatures: cells, currents, insulation, contactors, and who is due."""
+"""Derived signals of the racks, beside their temperatures: cells, currents, insulation, contactors,
+and who is due.
+"""
 
 import random
 
@@ -20,7 +22,9 @@ CALM_MA = 20_000
 
 def silent(desk, *groups, rack=0):
     """Let groups of a rack be silent for longer than they may."""
-    return desk.silence(*[desk.layout.rack_group(rack, group) for group in groups]).step(ticks(500) + 1)
+    return desk.silence(*[desk.layout.rack_group(rack, group) for group in groups]).step(
+        ticks(500) + 1
+    )
 
 
 def after_seconds(desk, values):
@@ -35,24 +39,28 @@ def after_seconds(desk, values):
 
 # -- row 24: a cell that falls without a load step
 
+
 def test_a_fall_is_seen_for_three_seconds():
     fall = [(3300, CALM_MA)] * 4 + [(3050, CALM_MA)] * 4
     assert after_seconds(Desk(), fall) == [0, 0, 0, 0, 250, 250, 250, 0]
 
 
 def test_a_fall_over_two_seconds_counts_in_full_and_a_rise_not_at_all():
-    assert after_seconds(Desk(), [(3300, 0), (3200, 0), (3050, 0), (3050, 0), (3050, 0), (3300, 0)]) == [
-        0, 100, 250, 250, 150, 0]
+    assert after_seconds(
+        Desk(), [(3300, 0), (3200, 0), (3050, 0), (3050, 0), (3050, 0), (3300, 0)]
+    ) == [0, 100, 250, 250, 150, 0]
 
 
 @pytest.mark.parametrize("slope_mV_per_s, least_mV", [(125, 250), (135, 270), (166, 332)])
 def test_a_steady_fall_is_whole_in_every_tick_of_the_second(slope_mV_per_s, least_mV):
-    """Over 1 to 2 s it was 250 mV for a part of each second only: the debounce of row 24 began anew each time."""
+    """Over 1 to 2 s it was 250 mV for a part of each second only: the debounce of row 24 began anew
+    each time.
+    """
     desk, found = Desk(), []
     for tick in range(5 * SECOND):
         desk.rack(s.CELL_VOLTAGE_MV_MIN, 3300 - slope_mV_per_s * tick // SECOND)
         found.append(desk.step().of_rack(m.F_CELL_VOLTAGE_DROP_MV)[0])
-    assert min(found[3 * SECOND:]) >= least_mV
+    assert min(found[3 * SECOND :]) >= least_mV
 
 
 def test_it_is_seen_in_its_tick():
@@ -62,9 +70,20 @@ def test_it_is_seen_in_its_tick():
     assert desk.step().of_rack(m.F_CELL_VOLTAGE_DROP_MV) == (251, KNOWN)
 
 
-@pytest.mark.parametrize("rated_mA, step_mA, drop_mV", [
-    (140_000, 0, 300), (140_000, 14_000, 285), (140_000, 140_000, 150), (140_000, 280_000, 0), (140_000, 420_000, 0),
-    (300_000, 300_000, 150), (300_000, 30_999, 285), (140_000, -140_000, 300), (1000, 10_000, 500)])
+@pytest.mark.parametrize(
+    "rated_mA, step_mA, drop_mV",
+    [
+        (140_000, 0, 300),
+        (140_000, 14_000, 285),
+        (140_000, 140_000, 150),
+        (140_000, 280_000, 0),
+        (140_000, 420_000, 0),
+        (300_000, 300_000, 150),
+        (300_000, 30_999, 285),
+        (140_000, -140_000, 300),
+        (1000, 10_000, 500),
+    ],
+)
 def test_a_load_step_explains_its_own_sag_and_charging_explains_none(rated_mA, step_mA, drop_mV):
     desk = Desk()
     desk.image[desk.map.rack + p.R_RATED_CURRENT_MA] = rated_mA
@@ -104,14 +123,21 @@ def test_racks_remember_for_themselves():
     desk.step(3 * SECOND)
     desk.rack(s.CELL_VOLTAGE_MV_MIN, 3000, 1)
     desk.step()
-    assert [desk.of_rack(m.F_CELL_VOLTAGE_DROP_MV, rack) for rack in range(2)] == [(0, KNOWN), (200, KNOWN)]
+    assert [desk.of_rack(m.F_CELL_VOLTAGE_DROP_MV, rack) for rack in range(2)] == [
+        (0, KNOWN),
+        (200, KNOWN),
+    ]
 
 
 @pytest.mark.parametrize("rack", range(3))
 def test_each_rack_has_two_seconds_and_a_rating_of_its_own(rack):
     desk = Desk(racks=3)
     desk.image[desk.map.rack + rack * p.RACK_WORDS + p.R_RATED_CURRENT_MA] = 300_000
-    for cell_mV, current_mA, steps in ((3300, 50_000, 2 * SECOND), (3200, 50_000, SECOND), (3050, 70_000, 1)):
+    for cell_mV, current_mA, steps in (
+        (3300, 50_000, 2 * SECOND),
+        (3200, 50_000, SECOND),
+        (3050, 70_000, 1),
+    ):
         desk.rack(s.CELL_VOLTAGE_MV_MIN, cell_mV, rack)
         desk.rack(s.RACK_CURRENT_MA, current_mA, rack)
         desk.step(steps)
@@ -128,6 +154,7 @@ def test_each_rack_has_two_seconds_and_a_rating_of_its_own(rack):
 
 # -- what is read as it stands
 
+
 def test_spread_of_the_cells():
     desk = Desk()
     desk.rack(s.CELL_VOLTAGE_MV_MAX, 3456)
@@ -137,9 +164,17 @@ def test_spread_of_the_cells():
     assert silent(desk, s.G_BMS_CELLS).of_rack(m.F_CELL_SPREAD_MV)[1] == UNKNOWN
 
 
-@pytest.mark.parametrize("kohm, rack_mV, ohm_per_V", [
-    (500, 1_000_000, 500), (500, 1_000_999, 500), (395, 790_000, 500), (394, 790_000, 498), (65_535, 1000, 65_535_000),
-    (0, 790_000, 0)])
+@pytest.mark.parametrize(
+    "kohm, rack_mV, ohm_per_V",
+    [
+        (500, 1_000_000, 500),
+        (500, 1_000_999, 500),
+        (395, 790_000, 500),
+        (394, 790_000, 498),
+        (65_535, 1000, 65_535_000),
+        (0, 790_000, 0),
+    ],
+)
 def test_insulation_is_normalised_to_the_racks_own_voltage(kohm, rack_mV, ohm_per_V):
     desk = Desk()
     desk.rack(s.INSULATION_KOHM, kohm)
@@ -155,8 +190,15 @@ def test_a_rack_without_voltage_says_nothing_about_its_insulation(rack_mV):
     assert desk.step().of_rack(m.F_INSULATION_OHM_PER_V)[1] == UNKNOWN
 
 
-@pytest.mark.parametrize("rated_mA, current_mA, over_mA", [
-    (140_000, 280_000, 0), (140_000, 280_001, 1), (140_000, -280_001, 1), (1000, 3_000_000, 2_998_000)])
+@pytest.mark.parametrize(
+    "rated_mA, current_mA, over_mA",
+    [
+        (140_000, 280_000, 0),
+        (140_000, 280_001, 1),
+        (140_000, -280_001, 1),
+        (1000, 3_000_000, 2_998_000),
+    ],
+)
 def test_current_beyond_twice_the_rating(rated_mA, current_mA, over_mA):
     desk = Desk()
     desk.image[desk.map.rack + p.R_RATED_CURRENT_MA] = rated_mA
@@ -183,6 +225,7 @@ def test_the_hint_of_a_runaway_is_any_sign_of_the_cabinet(sign):
 
 # -- row 39: the contactors
 
+
 @pytest.mark.parametrize("report", range(4))
 @pytest.mark.parametrize("mismatch", [0, STILL_CLOSED, LOST])
 @pytest.mark.parametrize("current_mA, flows", [(6999, 0), (7000, 1), (-7000, 1), (-6999, 0)])
@@ -196,8 +239,10 @@ def test_votes_on_a_contactor(report, mismatch, current_mA, flows):
 
 
 def test_a_current_from_before_the_report_of_open_shows_no_current_on_an_open_string():
-    """Three lost frames, or a BMS that tells its current once a second, and every opening under load was row 39 with
-    its shunt trip: the last current was still young enough to count, and older than the report."""
+    """Three lost frames, or a BMS that tells its current once a second, and every opening under
+    load was row 39 with its shunt trip: the last current was still young enough to count, and older
+    than the report.
+    """
     desk = Desk()
     desk.rack(s.CONTACTOR_STATE, s.CONTACTOR_CLOSED)
     desk.rack(s.RACK_CURRENT_MA, 100_000)
@@ -213,7 +258,9 @@ def test_a_current_from_before_the_report_of_open_shows_no_current_on_an_open_st
     assert desk.step().of_rack(m.F_CONTACTOR_MISMATCH) == (1, KNOWN)
     desk.silence(desk.layout.rack_group(0, s.G_BMS_PACK)).step(ticks(500))
     assert desk.of_rack(m.F_CONTACTOR_MISMATCH) == (1, KNOWN)
-    assert desk.step().of_rack(m.F_CONTACTOR_MISMATCH) == (0, IN_PART), "what it is now nobody knows"
+    assert desk.step().of_rack(m.F_CONTACTOR_MISMATCH) == (0, IN_PART), (
+        "what it is now nobody knows"
+    )
     desk.silent.clear()
     assert desk.step().of_rack(m.F_CONTACTOR_MISMATCH) == (1, KNOWN)
     desk.rack(s.CONTACTOR_STATE, s.CONTACTOR_PRECHARGE)
@@ -222,13 +269,22 @@ def test_a_current_from_before_the_report_of_open_shows_no_current_on_an_open_st
     assert desk.step().of_rack(m.F_CONTACTOR_MISMATCH) == (0, KNOWN), "the report is a new one"
 
 
-@pytest.mark.parametrize("online, told, state, missing, known", [
-    (240, 0, s.CONTACTOR_CLOSED, 0, KNOWN), (239, 0, s.CONTACTOR_CLOSED, 1, IN_PART),
-    (0, 0, s.CONTACTOR_CLOSED, 240, IN_PART), (238, 5, s.CONTACTOR_CLOSED, 5, IN_PART),
-    (230, 5, s.CONTACTOR_CLOSED, 10, IN_PART), (241, 0, s.CONTACTOR_CLOSED, 0, KNOWN),
-    (230, 5, s.CONTACTOR_OPEN, 5, KNOWN), (230, 0, s.CONTACTOR_PRECHARGE, 10, IN_PART)])
+@pytest.mark.parametrize(
+    "online, told, state, missing, known",
+    [
+        (240, 0, s.CONTACTOR_CLOSED, 0, KNOWN),
+        (239, 0, s.CONTACTOR_CLOSED, 1, IN_PART),
+        (0, 0, s.CONTACTOR_CLOSED, 240, IN_PART),
+        (238, 5, s.CONTACTOR_CLOSED, 5, IN_PART),
+        (230, 5, s.CONTACTOR_CLOSED, 10, IN_PART),
+        (241, 0, s.CONTACTOR_CLOSED, 0, KNOWN),
+        (230, 5, s.CONTACTOR_OPEN, 5, KNOWN),
+        (230, 0, s.CONTACTOR_PRECHARGE, 10, IN_PART),
+    ],
+)
 def test_cells_that_a_closed_racks_bms_no_longer_counts_are_sensors_that_are_invalid(
-        online, told, state, missing, known):
+    online, told, state, missing, known
+):
     """It ran on with none of 240, and the extremes of the cells that were left stood for all."""
     desk = Desk(racks=2)
     for rack in range(2):
@@ -238,7 +294,12 @@ def test_cells_that_a_closed_racks_bms_no_longer_counts_are_sensors_that_are_inv
     desk.rack(s.SENSORS_INVALID_MAX, told, 1)
     desk.step(2)
     assert desk.of_rack(m.F_SENSORS_INVALID_MAX, 1) == (missing, KNOWN)
-    for feature in (m.F_CELL_VOLTAGE_MV_MAX, m.F_CELL_VOLTAGE_MV_MIN, m.F_CELL_SPREAD_MV, m.F_CELL_VOLTAGE_DROP_MV):
+    for feature in (
+        m.F_CELL_VOLTAGE_MV_MAX,
+        m.F_CELL_VOLTAGE_MV_MIN,
+        m.F_CELL_SPREAD_MV,
+        m.F_CELL_VOLTAGE_DROP_MV,
+    ):
         assert [desk.of_rack(feature, rack)[1] for rack in range(2)] == [KNOWN, known]
     silent(desk, s.G_BMS_PACK, rack=1)
     assert desk.of_rack(m.F_CELL_VOLTAGE_DROP_MV, 1)[1] == UNKNOWN
@@ -253,7 +314,9 @@ def test_of_a_bms_that_counts_no_cells_none_is_missing():
     assert desk.step().of_rack(m.F_SENSORS_INVALID_MAX) == (0, KNOWN)
 
 
-@pytest.mark.parametrize("mismatch, vote", [(STILL_CLOSED, (1, KNOWN)), (LOST, (1, KNOWN)), (UNTOLD, (0, IN_PART))])
+@pytest.mark.parametrize(
+    "mismatch, vote", [(STILL_CLOSED, (1, KNOWN)), (LOST, (1, KNOWN)), (UNTOLD, (0, IN_PART))]
+)
 @pytest.mark.parametrize("welded", range(3))
 def test_each_rack_has_a_vote_of_its_own(welded, mismatch, vote):
     desk = Desk(racks=3)
@@ -262,7 +325,8 @@ def test_each_rack_has_a_vote_of_its_own(welded, mismatch, vote):
         desk.rack(s.CONTACTOR_STATE, s.CONTACTOR_CLOSED, rack)
     desk.step()
     assert [desk.of_rack(m.F_CONTACTOR_MISMATCH, rack) for rack in range(3)] == [
-        vote if rack == welded else (0, KNOWN) for rack in range(3)]
+        vote if rack == welded else (0, KNOWN) for rack in range(3)
+    ]
 
 
 @pytest.mark.parametrize("report, vote", [(s.CONTACTOR_OPEN, 0), (s.CONTACTOR_CLOSED, 1)])
@@ -278,7 +342,9 @@ def test_a_vote_without_the_current_is_known_in_part(report, vote):
 
 
 def test_a_slow_bms_that_reports_open_at_last_was_not_welded():
-    """One frame in half a second: the report of open contactors comes after the time for it, and is believed."""
+    """One frame in half a second: the report of open contactors comes after the time for it, and is
+    believed.
+    """
     bench = running()
     bench.inp[s.RUN_REQUEST] = 0
     bench.held[bench.rack_at(s.CONTACTOR_STATE)] = s.CONTACTOR_CLOSED
@@ -293,6 +359,7 @@ def test_a_slow_bms_that_reports_open_at_last_was_not_welded():
 
 
 # -- silence, seconds, and what is left out
+
 
 def test_a_rack_without_news_is_looked_at_once_a_second_in_its_own_tick():
     desk = Desk(racks=3).step()
@@ -328,11 +395,15 @@ def test_any_group_of_a_rack_is_news_of_that_rack_alone():
         assert list(desk.step().features.changed[2:]) == [0, 0]
 
 
-@pytest.mark.parametrize("tick_ms, second_ticks", [(20, 50), (10, 100), (143, 6), (1000, 1), (2000, 1)])
+@pytest.mark.parametrize(
+    "tick_ms, second_ticks", [(20, 50), (10, 100), (143, 6), (1000, 1), (2000, 1)]
+)
 def test_a_second_is_so_many_whole_ticks_and_at_least_one(tick_ms, second_ticks):
     desk = Desk()
     desk.image[p.H_TICK_MS] = tick_ms
-    found = features.Features(desk.layout, desk.image, desk.map, desk.inp, desk.kernel.fresh, desk.out)
+    found = features.Features(
+        desk.layout, desk.image, desk.map, desk.inp, desk.kernel.fresh, desk.out
+    )
     assert found.racks.second_ticks == found.gas.second_ticks == second_ticks
 
 
@@ -377,13 +448,18 @@ def test_frames_that_were_bad_fill_the_bucket_and_no_more():
 
 def test_the_suspicion_of_each_rack_is_that_of_its_own_signs_and_known_in_part_until_all_are():
     desk = Desk(racks=2).silence(*range(50)).step(2 * SECOND)
-    assert desk.of_rack(m.F_RUNAWAY_SUSPICION_PCT) == (0, IN_PART), "a sign that is not known counts nothing"
+    assert desk.of_rack(m.F_RUNAWAY_SUSPICION_PCT) == (0, IN_PART), (
+        "a sign that is not known counts nothing"
+    )
     desk.silent.clear()
     desk.rack(s.CELL_VOLTAGE_MV_MIN, 3000, 1)
     desk.rack(s.CELL_VOLTAGE_MV_MAX, 3400, 1)
     desk.temperatures([250] * 14 + [401], 1)
     desk.step()
-    assert [desk.of_rack(m.F_RUNAWAY_SUSPICION_PCT, rack) for rack in range(2)] == [(0, IN_PART), (200, IN_PART)]
+    assert [desk.of_rack(m.F_RUNAWAY_SUSPICION_PCT, rack) for rack in range(2)] == [
+        (0, IN_PART),
+        (200, IN_PART),
+    ]
 
 
 class EveryRack(racks.Racks):
@@ -405,7 +481,9 @@ def test_leaving_racks_out_changes_nothing(seed):
         for rack in range(3):
             groups = {lazy.layout.rack_group(rack, group) for group in range(len(s.RACK_GROUPS))}
             missing = chance.choice((1, 1, 1, 0.3))
-            lazy.silent = lazy.silent - groups | {group for group in groups if chance.random() < missing}
+            lazy.silent = lazy.silent - groups | {
+                group for group in groups if chance.random() < missing
+            }
             if not groups <= lazy.silent:
                 change(chance, (lazy, eager), rack)
         eager.silent = lazy.silent
@@ -418,17 +496,34 @@ def test_leaving_racks_out_changes_nothing(seed):
 
 
 def shown(desk):
-    """Every (value, known), but the fall of a cell, whose two seconds may have moved on, and what contains it: they
-    wait for news."""
-    waits = [desk.features.rack_base + rack * len(m.RACK_FEATURES) + feature for rack in range(3)
-             for feature in (m.F_CELL_VOLTAGE_DROP_MV, m.F_RUNAWAY_SUSPICION_PCT)]
-    return [each for at, each in enumerate(zip(desk.features.value, desk.features.known)) if at not in waits]
+    """Every (value, known), but the fall of a cell, whose two seconds may have moved on, and what
+    contains it: they wait for news.
+    """
+    waits = [
+        desk.features.rack_base + rack * len(m.RACK_FEATURES) + feature
+        for rack in range(3)
+        for feature in (m.F_CELL_VOLTAGE_DROP_MV, m.F_RUNAWAY_SUSPICION_PCT)
+    ]
+    return [
+        each
+        for at, each in enumerate(zip(desk.features.value, desk.features.known))
+        if at not in waits
+    ]
 
 
 def change(chance, desks, rack):
     """Let a rack report something else, to all desks the same."""
-    signal = chance.choice((s.CELL_VOLTAGE_MV_MIN, s.RACK_CURRENT_MA, s.BMS_BAD_FRAMES, s.SENSORS_INVALID_MAX,
-                            s.MODULE_TEMPERATURE_DDEGC + 1, s.INSULATION_KOHM, s.RACK_VOLTAGE_MV))
+    signal = chance.choice(
+        (
+            s.CELL_VOLTAGE_MV_MIN,
+            s.RACK_CURRENT_MA,
+            s.BMS_BAD_FRAMES,
+            s.SENSORS_INVALID_MAX,
+            s.MODULE_TEMPERATURE_DDEGC + 1,
+            s.INSULATION_KOHM,
+            s.RACK_VOLTAGE_MV,
+        )
+    )
     value = chance.randint(0, 3000)
     for desk in desks:
         desk.rack(signal, value, rack)

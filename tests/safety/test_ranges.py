@@ -1,6 +1,8 @@
-"""Every range of a parameter and of an input, written a second time: one that is widened by mistake is seen.
+"""Every range of a parameter and of an input, written a second time: one that is widened by mistake
+is seen.
 
-A column holds name, unit, lowest, highest, and of a parameter its default and the tighter direction.
+A column holds name, unit, lowest, highest, and of a parameter its default and the tighter
+direction.
 """
 
 import pytest
@@ -157,9 +159,14 @@ soh_permille permille 0 1000
 insulation_kohm kohm 0 65535
 sensors_invalid_max count 0 15
 """
-TABLES = [(p.CABINET_PARAMETERS, CABINET_PARAMETERS, 6), (p.UNIT_PARAMETERS, UNIT_PARAMETERS, 6),
-          (p.RACK_PARAMETERS, RACK_PARAMETERS, 6), (s.CABINET_INPUTS, CABINET_INPUTS, 4),
-          (s.UNIT_INPUTS, UNIT_INPUTS, 4), (s.RACK_INPUTS, RACK_INPUTS, 4)]
+TABLES = [
+    (p.CABINET_PARAMETERS, CABINET_PARAMETERS, 6),
+    (p.UNIT_PARAMETERS, UNIT_PARAMETERS, 6),
+    (p.RACK_PARAMETERS, RACK_PARAMETERS, 6),
+    (s.CABINET_INPUTS, CABINET_INPUTS, 4),
+    (s.UNIT_INPUTS, UNIT_INPUTS, 4),
+    (s.RACK_INPUTS, RACK_INPUTS, 4),
+]
 
 
 def read(word):
@@ -169,10 +176,22 @@ def read(word):
     return {"INT": INT, "-INT": -INT}.get(word, word)
 
 
-@pytest.mark.parametrize("table, text, columns", TABLES, ids=[
-    "cabinet parameters", "unit parameters", "rack parameters", "cabinet inputs", "unit inputs", "rack inputs"])
+@pytest.mark.parametrize(
+    "table, text, columns",
+    TABLES,
+    ids=[
+        "cabinet parameters",
+        "unit parameters",
+        "rack parameters",
+        "cabinet inputs",
+        "unit inputs",
+        "rack inputs",
+    ],
+)
 def test_ranges_are_those_that_were_written_down_twice(table, text, columns):
-    assert [row[:columns] for row in table] == [tuple(map(read, line.split())) for line in text.split("\n") if line]
+    assert [row[:columns] for row in table] == [
+        tuple(map(read, line.split())) for line in text.split("\n") if line
+    ]
 
 
 def test_the_widest_number_and_the_longest_time():
@@ -222,8 +241,15 @@ contactor_step code
 """
 
 
-@pytest.mark.parametrize("table, text", [(s.CABINET_OUTPUTS, CABINET_OUTPUTS), (s.UNIT_OUTPUTS, UNIT_OUTPUTS),
-                                         (s.RACK_OUTPUTS, RACK_OUTPUTS)], ids=["cabinet", "unit", "rack"])
+@pytest.mark.parametrize(
+    "table, text",
+    [
+        (s.CABINET_OUTPUTS, CABINET_OUTPUTS),
+        (s.UNIT_OUTPUTS, UNIT_OUTPUTS),
+        (s.RACK_OUTPUTS, RACK_OUTPUTS),
+    ],
+    ids=["cabinet", "unit", "rack"],
+)
 def test_outputs_are_those_that_were_written_down_twice(table, text):
     assert list(table) == [tuple(line.split()) for line in text.split("\n") if line]
 
@@ -240,45 +266,95 @@ def test_the_numbers_that_journals_and_the_other_channel_know():
 
 
 def test_where_cells_of_the_other_chemistry_clear():
-    assert m.NMC_THRESHOLDS == (("27", 4150, 4050), ("28", 4200, 4150), ("29", 4250, 4150), ("31a", 3200, 3300),
-                                ("31b", 3000, 3200), ("32", 2800, 3100), ("33", 2200, 3000))
+    assert m.NMC_THRESHOLDS == (
+        ("27", 4150, 4050),
+        ("28", 4200, 4150),
+        ("29", 4250, 4150),
+        ("31a", 3200, 3300),
+        ("31b", 3000, 3200),
+        ("32", 2800, 3100),
+        ("33", 2200, 3000),
+    )
 
 
-# What comes in one frame or one reply: a signal in another's group would count as known when that one is.
+# What comes in one frame or one reply: a signal in another's group would count as known when that
+# one is.
 ARRIVES_WITH = {
-    "io_1": "estop_1_ok fire_alarm_ok suppression_ok gas_relay_ok airflow_ok key_run_ok permit_1_closed door_ok",
-    "io_2": "estop_2_ok bms_fault_ok permit_2_closed cell_voltage_ok smoke_1_ok smoke_2_ok heat_ok fire_trouble_ok",
+    "io_1": "estop_1_ok fire_alarm_ok suppression_ok gas_relay_ok airflow_ok key_run_ok "
+    "permit_1_closed door_ok",
+    "io_2": "estop_2_ok bms_fault_ok permit_2_closed cell_voltage_ok smoke_1_ok smoke_2_ok "
+    "heat_ok fire_trouble_ok",
     "io_3": "damper_ok hvac_ok leak_ok coolant_ok supervised_ok",
-    "meter_grid": "grid_power_W grid_raw_hash", "meter_load": "load_power_W load_raw_hash",
+    "meter_grid": "grid_power_W grid_raw_hash",
+    "meter_load": "load_power_W load_raw_hash",
     **{name: f"{name}_lfl_permille {name}_ok {name}_calibration_d" for name in ("gas_1", "gas_2")},
-    **{name: f"{name}_ppm {name}_ok {name}_calibration_d" for name in ("offgas_1", "offgas_2", "toxic")},
-    "climate": "air_temperature_ddegC humidity_permille", "ups": "mains_ok ups_reserve_min",
-    "local": "run_request armed_stored reset_kind reset_first_out reset_mask lock_out_ok test_request noc_link_ok "
-             "noc_verified self_test_bits cpu_temperature_ddegC peer_code",
+    **{
+        name: f"{name}_ppm {name}_ok {name}_calibration_d"
+        for name in ("offgas_1", "offgas_2", "toxic")
+    },
+    "climate": "air_temperature_ddegC humidity_permille",
+    "ups": "mains_ok ups_reserve_min",
+    "local": "run_request armed_stored reset_kind reset_first_out reset_mask lock_out_ok "
+    "test_request noc_link_ok "
+    "noc_verified self_test_bits cpu_temperature_ddegC peer_code",
     "pcs_measure": "pcs_power_W pcs_dc_voltage_mV pcs_dc_current_mA pcs_state pcs_alarm_bits",
     "pcs_control": "pcs_setpoint_W pcs_heartbeat",
     "bms_state": "contactor_state bms_fault_bits bms_bad_frames cells_online sensors_invalid_max",
     "bms_cells": "cell_voltage_mV_min cell_voltage_mV_max cell_position_min cell_position_max",
     "bms_pack": "rack_voltage_mV rack_current_mA insulation_kohm",
-    "bms_limits": "charge_current_mA_max discharge_current_mA_max", "bms_charge": "soc_permille soh_permille",
+    "bms_limits": "charge_current_mA_max discharge_current_mA_max",
+    "bms_charge": "soc_permille soh_permille",
 }
 
 
-@pytest.mark.parametrize("inputs, groups", [
-    (s.CABINET_INPUTS, s.CABINET_GROUPS), (s.UNIT_INPUTS, s.UNIT_GROUPS), (s.RACK_INPUTS, s.RACK_GROUPS)],
-    ids=["cabinet", "unit", "rack"])
+@pytest.mark.parametrize(
+    "inputs, groups",
+    [
+        (s.CABINET_INPUTS, s.CABINET_GROUPS),
+        (s.UNIT_INPUTS, s.UNIT_GROUPS),
+        (s.RACK_INPUTS, s.RACK_GROUPS),
+    ],
+    ids=["cabinet", "unit", "rack"],
+)
 def test_each_input_is_known_with_what_arrives_with_it(inputs, groups):
     found = {}
     for name, *_, group in inputs:
         found.setdefault(groups[group], []).append(name)
     assert {group: " ".join(names) for group, names in found.items()} == {
-        group: ARRIVES_WITH[group] for group in groups if group != "bms_temperatures"}
+        group: ARRIVES_WITH[group] for group in groups if group != "bms_temperatures"
+    }
 
 
 # confidence code: rows. The document itself is not everywhere where these tests run.
 CONFIDENCE = {
     "C2": (1, 3, 7, 8, 16, 22, 44, 45, 46),
-    "C": (4, 5, 6, 12, 15, 17, 18, 19, 20, 25, 26, 27, 28, 29, 30, 31, 32, 33, 35, 36, 38, 39, 40, 47, 48),
+    "C": (
+        4,
+        5,
+        6,
+        12,
+        15,
+        17,
+        18,
+        19,
+        20,
+        25,
+        26,
+        27,
+        28,
+        29,
+        30,
+        31,
+        32,
+        33,
+        35,
+        36,
+        38,
+        39,
+        40,
+        47,
+        48,
+    ),
     "D": (10, 21, 34, 41, 49, 50, 51, 52, 53),
     "G": (2, 9, 11, 13, 14, 23, 24, 37, 42, 43),
 }

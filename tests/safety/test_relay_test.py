@@ -1,4 +1,6 @@
-"""Each permit relay drops alone and is read back before anything is told to close; three failures; trips on the way."""
+"""Each permit relay drops alone and is read back before anything is told to close; three failures;
+trips on the way.
+"""
 
 import itertools
 
@@ -11,7 +13,8 @@ from safety import evidence, permit
 from safety import matrix as m
 from safety import signals as s
 
-# PCS enable, contactor supply: both picked up, each dropped alone, and last as the contactors need it.
+# PCS enable, contactor supply: both picked up, each dropped alone, and last as the contactors need
+# it.
 LEVELS = ((1, 1), (0, 1), (1, 1), (1, 0), (0, 1))
 RELAY_TICKS, RETRY_TICKS, CLOSE_TICKS = ticks(1000), ticks(10_000), ticks(5000)
 RELAYS = (s.PERMIT_1_CLOSED, s.PERMIT_2_CLOSED)
@@ -36,7 +39,9 @@ def starting(late=1, **topology):
 
 
 def closing(bench, level=None):
-    """Step to where the test asks for this level (None: any); but for the first, the level is not told yet."""
+    """Step to where the test asks for this level (None: any); but for the first, the level is not
+    told yet.
+    """
     for _ in range(400):
         if bench.out[s.STATE] == CLOSING and level in (None, bench.kernel.permit.relays[0]):
             return bench
@@ -52,10 +57,12 @@ def test_the_levels_are_told_in_order_and_nothing_closes_before_the_last():
             told.append((bench.out[s.PCS_ENABLE_OK], bench.out[s.CONTACTOR_SUPPLY_OK]))
             racks.append([bench.rack(s.CONTACTOR_CLOSE_OK, rack) for rack in range(2)])
             assert bench.unit(s.PCS_RUN_OK) == 0, "no converter runs during the test"
-            assert bench.out[s.ARM_REQUEST] == 1, "it was stored before the test began, and is not taken back in it"
+            assert bench.out[s.ARM_REQUEST] == 1, (
+                "it was stored before the test began, and is not taken back in it"
+            )
     assert bench.out[s.STATE] == RUNNING
     changes = [level for level, _ in itertools.groupby(told)]
-    assert tuple(changes[:len(LEVELS)]) == LEVELS == permit.RELAY_TEST
+    assert tuple(changes[: len(LEVELS)]) == LEVELS == permit.RELAY_TEST
     first_told = racks.index([1, 1])
     assert racks == [[0, 0]] * first_told + [[1, 1]] * (len(racks) - first_told)
     assert [level for level, _ in itertools.groupby(told[:first_told])] == list(LEVELS)
@@ -74,15 +81,23 @@ def test_a_stuck_relay_is_found_at_the_first_level_it_cannot_follow(level, relay
         bench.step()
         assert bench.out[s.STATE] == CLOSING
     for _ in range(RELAY_TICKS + 2 - bench.kernel.permit.relays[1]):
-        assert bench.out[s.STATE] == CLOSING and not any(bench.rack(s.CONTACTOR_CLOSE_OK, rack) for rack in range(2))
+        assert bench.out[s.STATE] == CLOSING and not any(
+            bench.rack(s.CONTACTOR_CLOSE_OK, rack) for rack in range(2)
+        )
         assert bench.kernel.permit.relays[0] == found[0]
         bench.step()
     assert bench.out[s.STATE] == INHIBITED and bench.kernel.permit.tried[0] == 1
-    assert (bench.out[s.PCS_ENABLE_OK], bench.out[s.CONTACTOR_SUPPLY_OK], bench.rack(s.CONTACTOR_CLOSE_OK)) == (0, 0, 0)
+    assert (
+        bench.out[s.PCS_ENABLE_OK],
+        bench.out[s.CONTACTOR_SUPPLY_OK],
+        bench.rack(s.CONTACTOR_CLOSE_OK),
+    ) == (0, 0, 0)
 
 
 def stuck_after_the_test(bench, relay, stuck):
-    """At the last level only what it asks for is read: an enable that then does not pick up never runs."""
+    """At the last level only what it asks for is read: an enable that then does not pick up never
+    runs.
+    """
     assert (relay, stuck) in ((0, 0), (1, 1))
     if relay == 1:
         bench.step(20)
@@ -91,12 +106,23 @@ def stuck_after_the_test(bench, relay, stuck):
     while bench.out[s.STATE] == CLOSING:
         last = bench.kernel.permit.timer[0]
         bench.step()
-    assert last == CLOSE_TICKS + RELAY_TICKS * (len(LEVELS) + 1), "time for each relay, for it, and for the contactors"
+    assert last == CLOSE_TICKS + RELAY_TICKS * (len(LEVELS) + 1), (
+        "time for each relay, for it, and for the contactors"
+    )
     assert bench.out[s.STATE] == INHIBITED and bench.kernel.permit.tried[0] == 1
 
 
-@pytest.mark.parametrize("late, starts", [(1, True), (2, True), (RELAY_TICKS - 1, True), (RELAY_TICKS, True),
-                                          (RELAY_TICKS + 1, False), (RELAY_TICKS + 2, False)])
+@pytest.mark.parametrize(
+    "late, starts",
+    [
+        (1, True),
+        (2, True),
+        (RELAY_TICKS - 1, True),
+        (RELAY_TICKS, True),
+        (RELAY_TICKS + 1, False),
+        (RELAY_TICKS + 2, False),
+    ],
+)
 def test_relays_have_a_second_to_follow(late, starts):
     bench = closing(starting(late))
     while bench.out[s.STATE] == CLOSING:
@@ -138,6 +164,7 @@ def test_each_attempt_begins_the_test_anew():
 
 # -- three failures in a row
 
+
 def fail(bench, way="relay"):
     """Let one attempt end; returns the bench at rest, with the waiting time over."""
     closing(bench)
@@ -168,8 +195,12 @@ def test_three_failures_are_row_38_for_one_step(way):
     fail(bench, way)
     shown = []
     for _ in range(6):
-        shown.append((bench.kernel.features.value[m.F_CLOSING_FAILURES],
-                      bool(bench.kernel.evaluator.active[bench.instance("38a")])))
+        shown.append(
+            (
+                bench.kernel.features.value[m.F_CLOSING_FAILURES],
+                bool(bench.kernel.evaluator.active[bench.instance("38a")]),
+            )
+        )
         bench.step()
     assert shown == [(2, False), (3, False), (0, True), (0, False), (0, False), (0, False)]
     assert bench.standing() == ["38a"] and bench.out[s.INHIBIT_REASON] == evidence.I_INTERLOCK
@@ -207,11 +238,15 @@ def test_between_two_attempts_lie_ten_seconds():
     while bench.out[s.STATE] == CLOSING:
         bench.step()
     for _ in range(RETRY_TICKS - 1):
-        assert bench.step().out[s.INHIBIT_REASON] == evidence.I_WAIT and bench.out[s.STATE] == INHIBITED
+        assert (
+            bench.step().out[s.INHIBIT_REASON] == evidence.I_WAIT
+            and bench.out[s.STATE] == INHIBITED
+        )
     assert bench.step().out[s.STATE] == READY
 
 
 # -- a trip while closing
+
 
 @pytest.mark.parametrize("level", [*range(len(LEVELS)), None])
 @pytest.mark.parametrize("contact", [s.ESTOP_1_OK, s.FIRE_ALARM_OK, s.GAS_RELAY_OK, s.BMS_FAULT_OK])
@@ -223,9 +258,12 @@ def test_a_trip_while_closing_opens_in_its_tick(level, contact):
     while bench.out[s.STATE] == CLOSING:
         assert bench.kernel.permit.relays[0] < len(LEVELS) or not bench.standing()
         bench.step()
-    at_once = contact in (s.ESTOP_1_OK, s.GAS_RELAY_OK)  # rows without a debounce; the others are seen counting it
+    # rows without a debounce; the others are seen counting it
+    at_once = contact in (s.ESTOP_1_OK, s.GAS_RELAY_OK)
     assert bench.out[s.STATE] == (TRIPPED if at_once or level is None else INHIBITED)
-    assert bench.out[s.INHIBIT_REASON] == (evidence.I_INTERLOCK if at_once or level is None else evidence.I_CAUSE)
+    assert bench.out[s.INHIBIT_REASON] == (
+        evidence.I_INTERLOCK if at_once or level is None else evidence.I_CAUSE
+    )
     for _ in range(3):
         assert (bench.out[s.PCS_ENABLE_OK], bench.out[s.CONTACTOR_SUPPLY_OK]) == (0, 0)
         assert [bench.rack(s.CONTACTOR_CLOSE_OK, rack) for rack in range(2)] == [0, 0]
@@ -233,10 +271,18 @@ def test_a_trip_while_closing_opens_in_its_tick(level, contact):
 
 
 @pytest.mark.parametrize("level", range(len(LEVELS)))
-@pytest.mark.parametrize("signal, value, reason", [
-    ("smoke_1_ok", 0, evidence.I_CAUSE), ("insulation_kohm", 20, evidence.I_CAUSE),
-    ("toxic_ppm", 180, evidence.I_CAUSE), ("rack_voltage_mV", 690_000, evidence.I_VOLTAGES)])
-def test_what_shows_in_the_relay_test_ends_the_attempt_before_anything_is_told_to_close(level, signal, value, reason):
+@pytest.mark.parametrize(
+    "signal, value, reason",
+    [
+        ("smoke_1_ok", 0, evidence.I_CAUSE),
+        ("insulation_kohm", 20, evidence.I_CAUSE),
+        ("toxic_ppm", 180, evidence.I_CAUSE),
+        ("rack_voltage_mV", 690_000, evidence.I_VOLTAGES),
+    ],
+)
+def test_what_shows_in_the_relay_test_ends_the_attempt_before_anything_is_told_to_close(
+    level, signal, value, reason
+):
     """Its debounce would end after the contactors had closed."""
     bench = closing(starting(racks=2), level)
     names = [row[0] for row in s.CABINET_INPUTS]
@@ -259,8 +305,16 @@ def test_a_contactor_that_is_closed_at_the_start_arms_nothing():
 
 # -- row 39: what is told to open and does not, and what is told to stay closed and does not
 
-@pytest.mark.parametrize("reported, trips", [(s.CONTACTOR_FAULT, True), (s.CONTACTOR_CLOSED, True),
-                                             (s.CONTACTOR_PRECHARGE, True), (s.CONTACTOR_OPEN, False)])
+
+@pytest.mark.parametrize(
+    "reported, trips",
+    [
+        (s.CONTACTOR_FAULT, True),
+        (s.CONTACTOR_CLOSED, True),
+        (s.CONTACTOR_PRECHARGE, True),
+        (s.CONTACTOR_OPEN, False),
+    ],
+)
 def test_a_rack_that_was_closed_and_does_not_report_open_is_row_39(reported, trips):
     bench = running(racks=2)
     bench.inp[s.RUN_REQUEST] = 0
@@ -275,7 +329,9 @@ def test_a_fault_of_contactors_that_had_not_closed_is_not():
 
 
 @pytest.mark.parametrize("current_mA, kept", [(7000, 1), (-7000, 1), (6999, 0), (-6999, 0)])
-def test_a_rack_that_reports_open_under_current_keeps_its_command_until_row_39_opens_it(current_mA, kept):
+def test_a_rack_that_reports_open_under_current_keeps_its_command_until_row_39_opens_it(
+    current_mA, kept
+):
     bench = running(racks=2)
     bench.held[bench.rack_at(s.CONTACTOR_STATE, 1)] = s.CONTACTOR_OPEN
     bench.set_rack(s.RACK_CURRENT_MA, current_mA, 1)
@@ -288,8 +344,9 @@ def test_a_rack_that_reports_open_under_current_keeps_its_command_until_row_39_o
 @pytest.mark.parametrize("reported", [s.CONTACTOR_OPEN, s.CONTACTOR_PRECHARGE, s.CONTACTOR_FAULT])
 @pytest.mark.parametrize("then", [None, s.CONTACTOR_CLOSED])
 def test_a_contactor_that_opens_by_itself_is_row_39(reported, then):
-    """A supply that fails, a BMS that opens its rack: nobody told it to, and no current need flow. One that is back is
-    not closed: its command was withdrawn."""
+    """A supply that fails, a BMS that opens its rack: nobody told it to, and no current need flow.
+    One that is back is not closed: its command was withdrawn.
+    """
     bench = running(racks=2)
     state = bench.rack_at(s.CONTACTOR_STATE, 1)
     bench.held[state] = reported
@@ -301,13 +358,19 @@ def test_a_contactor_that_opens_by_itself_is_row_39(reported, then):
     assert not bench.standing() and bench.out[s.STATE] == RUNNING and bench.out[s.HORN_ON] == 0
     bench.step()
     assert bench.standing() == ["39"] and bench.out[s.STATE] == TRIPPED
-    assert (bench.out[s.PCS_ENABLE_OK], bench.out[s.SHUNT_TRIP_ON], bench.out[s.HORN_ON]) == (0, 1, 1)
+    assert (bench.out[s.PCS_ENABLE_OK], bench.out[s.SHUNT_TRIP_ON], bench.out[s.HORN_ON]) == (
+        0,
+        1,
+        1,
+    )
     assert bench.step(ticks(200) + 1).out[s.CONTACTOR_SUPPLY_OK] == 0
 
 
 @pytest.mark.parametrize("told_after", [0, 1, 13])
 def test_one_that_opens_just_before_it_is_told_to_is_not(told_after):
-    """E-stop in hard wiring, the second channel, the BMS's own contact: what opens the rack reaches the kernel too."""
+    """E-stop in hard wiring, the second channel, the BMS's own contact: what opens the rack reaches
+    the kernel too.
+    """
     bench = running(racks=2)
     for rack in range(2):
         bench.held[bench.rack_at(s.CONTACTOR_STATE, rack)] = s.CONTACTOR_OPEN
@@ -320,7 +383,9 @@ def test_one_that_opens_just_before_it_is_told_to_is_not(told_after):
 
 @pytest.mark.parametrize("level", range(len(LEVELS)))
 def test_a_trip_in_the_relay_test_gives_no_supply_whatever_current_is_reported(level):
-    """Nothing was told to close: no fuse is to be waited for, and a relay that had dropped stays so."""
+    """Nothing was told to close: no fuse is to be waited for, and a relay that had dropped stays
+    so.
+    """
     bench = closing(starting(racks=2), level)
     bench.load(350_000)  # above break_current_mA
     bench.inp[s.ESTOP_1_OK] = 0
@@ -333,7 +398,9 @@ def test_a_trip_in_the_relay_test_gives_no_supply_whatever_current_is_reported(l
 
 
 def test_the_contactors_are_watched_during_the_relay_test():
-    """Row 39 counts the time since a rack was told to open; a test that halted it would let a weld wait."""
+    """Row 39 counts the time since a rack was told to open; a test that halted it would let a weld
+    wait.
+    """
     bench = closing(starting(racks=2), 1)
     before = list(bench.kernel.contactors.open_ticks)
     bench.step(elapsed=3)

@@ -1,4 +1,6 @@
-"""Every row through the kernel's inputs: when it trips, what it does, how it resets, and that silence is no answer."""
+"""Every row through the kernel's inputs: when it trips, what it does, how it resets, and that
+silence is no answer.
+"""
 
 import pytest
 from rows import (
@@ -28,7 +30,9 @@ from safety import signals as s
 RATED_W = 250_000
 LOAD_MA = 100_000
 EVENTUALLY = 1300  # ticks: longer than any silence budget, debounce and clear time together
-BOOLEANS = [name for name in VALUE_ROWS if ROWS[name].watches.endswith(("_ok", "_discrepancy", "_missing"))]
+BOOLEANS = [
+    name for name in VALUE_ROWS if ROWS[name].watches.endswith(("_ok", "_discrepancy", "_missing"))
+]
 NUMBERS = [name for name in VALUE_ROWS if name not in BOOLEANS]
 
 
@@ -38,7 +42,10 @@ def test_every_row_is_tried():
 
 # -- when it trips
 
-@pytest.mark.parametrize("offset, name", [(0, name) for name in VALUE_ROWS] + [(1, name) for name in NUMBERS])
+
+@pytest.mark.parametrize(
+    "offset, name", [(0, name) for name in VALUE_ROWS] + [(1, name) for name in NUMBERS]
+)
 def test_trips_at_its_threshold_in_its_tick(name, offset):
     bench, last = prepare(running(racks=RACKS), name), debounce_ticks(name)
     feed(bench, name, beyond(name, offset))
@@ -137,6 +144,7 @@ def test_a_gate_that_closes_or_is_not_known_holds_the_debounce():
 
 # -- silence is no answer: a stale input never trips and never clears
 
+
 def one_by_one(name, gates):
     """The groups whose silence blinds the row, each alone."""
     bench = running(racks=RACKS)
@@ -178,6 +186,7 @@ def test_bad_frames_are_not_forgotten_while_the_bms_is_silent():
 
 # -- what it does
 
+
 def wanted(name, letter):
     """1 if the row, or a row that comes with it, has this effect."""
     return 1 if any(letter in effects(each) for each in (name, *COMPANIONS.get(name, ()))) else 0
@@ -185,7 +194,10 @@ def wanted(name, letter):
 
 def derate_pct(name, way):
     """What the row takes away in the direction "c" or "d"."""
-    return max([int(letter[1:]) for letter in effects(name) if letter[0] == way and letter[1:].isdigit()] + [0])
+    return max(
+        [int(letter[1:]) for letter in effects(name) if letter[0] == way and letter[1:].isdigit()]
+        + [0]
+    )
 
 
 def limit_W(bench, way, index):
@@ -205,8 +217,14 @@ def tripped(name, load_mA=0):
 @pytest.mark.parametrize("name", ROWS)
 def test_signals(name):
     out = tripped(name).out
-    assert [out[s.FAN_ON], out[s.HORN_ON], out[s.RED_LAMP_ON], out[s.PRE_ALARM_ON], out[s.NOTIFY_MAINTENANCE],
-            out[s.NOTIFY_OPERATOR]] == [wanted(name, letter) for letter in ("fan", "H", "red", "P", "M", "O")]
+    assert [
+        out[s.FAN_ON],
+        out[s.HORN_ON],
+        out[s.RED_LAMP_ON],
+        out[s.PRE_ALARM_ON],
+        out[s.NOTIFY_MAINTENANCE],
+        out[s.NOTIFY_OPERATOR],
+    ] == [wanted(name, letter) for letter in ("fan", "H", "red", "P", "M", "O")]
     assert out[s.SUPERVISORY_OK] == 1 - wanted(name, "F")
     assert (out[s.SHUNT_TRIP_ON], out[s.AUX_LOAD_OK]) == (wanted(name, "T"), 1 - wanted(name, "A"))
     alarm = any(wanted(name, letter) for letter in ("L", "H", "red"))
@@ -226,25 +244,36 @@ def test_power(name):
             assert (limit_W(bench, way, bounds.L_INHIBIT), bench.unit(published)) == (0, 0)
         else:
             assert limit_W(bench, way, bounds.L_INHIBIT) == RATED_W
-        left_pct, base_W = 100 - derate_pct(name, "cd"[way]), limit_W(bench, way, bounds.L_BMS_CURRENT)
-        assert limit_W(bench, way, bounds.L_DERATE) == (RATED_W if left_pct == 100 else base_W * left_pct // 100)
+        left_pct, base_W = (
+            100 - derate_pct(name, "cd"[way]),
+            limit_W(bench, way, bounds.L_BMS_CURRENT),
+        )
+        assert limit_W(bench, way, bounds.L_DERATE) == (
+            RATED_W if left_pct == 100 else base_W * left_pct // 100
+        )
         assert bench.unit(published) <= limit_W(bench, way, bounds.L_DERATE)
 
 
-@pytest.mark.parametrize("name", [name for name in ROWS if "R" in effects(name) and name not in COMPANIONS])
+@pytest.mark.parametrize(
+    "name", [name for name in ROWS if "R" in effects(name) and name not in COMPANIONS]
+)
 def test_a_ramp_begins_at_once_and_ends_within_two_seconds(name):
     before_W = prepare(running(racks=RACKS), name).step().unit(s.DISCHARGE_W_MAX)
     bench = tripped(name, LOAD_MA)
     assert bench.out[s.PCS_ENABLE_OK] == 1
     falling = [bench.unit(s.DISCHARGE_W_MAX)]
     left_pct = 100 - derate_pct(name, "d")
-    assert falling[0] < before_W and (falling[0] > before_W * left_pct // 100 * 9 // 10 or name == "40b")
+    assert falling[0] < before_W and (
+        falling[0] > before_W * left_pct // 100 * 9 // 10 or name == "40b"
+    )
     falling += [bench.step().unit(s.DISCHARGE_W_MAX) for _ in range(ticks(2000) - 1)]
     assert falling == sorted(falling, reverse=True) and falling[-1] == 0
 
 
 def supply_lasts(bench, at_most):
-    """Ticks for which the contactor supply stays after the trip, or None if it stays all the time."""
+    """Ticks for which the contactor supply stays after the trip, or None if it stays all the
+    time.
+    """
     for waited in range(at_most + 1):
         if not bench.out[s.CONTACTOR_SUPPLY_OK]:
             return waited
@@ -256,7 +285,9 @@ def supply_lasts(bench, at_most):
 OPENING = {"I": ticks(200), "Z": ticks(2000)}
 
 
-@pytest.mark.parametrize("name", [name for name in ROWS if name not in (*COMPANIONS, "44b", "38a", "39")])
+@pytest.mark.parametrize(
+    "name", [name for name in ROWS if name not in (*COMPANIONS, "44b", "38a", "39")]
+)
 def test_opening_under_load(name):
     opens = [OPENING[letter] for letter in effects(name) if letter in OPENING]
     assert supply_lasts(tripped(name, LOAD_MA), 101) == (opens[0] if opens else None)
@@ -272,11 +303,18 @@ def test_row_12_waits_for_zero_current_however_long(name, current_mA):
     assert supply_lasts(bench, 2) == 1
 
 
-@pytest.mark.parametrize("name", [name for name in ROWS if name not in (
-    *COMPANIONS, "35a", "35b", "36", "20a", "18a", "38a", "39")])
+@pytest.mark.parametrize(
+    "name",
+    [
+        name
+        for name in ROWS
+        if name not in (*COMPANIONS, "35a", "35b", "36", "20a", "18a", "38a", "39")
+    ],
+)
 def test_opening_without_load(name):
     letters = effects(name) & {"I", "Z", "I0"}
-    waits = 1 if "R" in effects(name) else 0  # while the PCS runs, zero current must be seen once more
+    # while the PCS runs, zero current must be seen once more
+    waits = 1 if "R" in effects(name) else 0
     assert supply_lasts(tripped(name), 20) == (waits if letters else None)
 
 
@@ -296,7 +334,10 @@ def test_the_unit_of_the_rack_is_limited_and_no_other():
 
 # -- nothing starts while it stands
 
-@pytest.mark.parametrize("name", [name for name in VALUE_ROWS if name not in (*COMPANIONS, "35a", "38b", "48a", "51")])
+
+@pytest.mark.parametrize(
+    "name", [name for name in VALUE_ROWS if name not in (*COMPANIONS, "35a", "38b", "48a", "51")]
+)
 def test_it_holds_back_a_start(name):
     bench = resting(racks=RACKS).alone(name)
     trip(prepare(bench, name), name)
@@ -311,6 +352,7 @@ def test_it_holds_back_a_start(name):
 
 # -- how it resets
 
+
 def until_clear(bench, name):
     """Take the cause away and step until the row has just become inactive."""
     remove(bench, name, CLEARS[name][0])
@@ -320,15 +362,23 @@ def until_clear(bench, name):
     raise AssertionError("never clears")
 
 
-@pytest.mark.parametrize("name", [name for name in ROWS if ROWS[name].reset == SELF and name not in COMPANIONS])
+@pytest.mark.parametrize(
+    "name", [name for name in ROWS if ROWS[name].reset == SELF and name not in COMPANIONS]
+)
 def test_resets_by_itself(name):
     bench = until_clear(tripped(name), name)
     assert bench.standing() == []
-    assert (bench.out[s.FIRST_OUT], bench.out[s.CAUSE_MASK], bench.out[s.LATCHED_COUNT]) == (-1, 0, 0)
+    assert (bench.out[s.FIRST_OUT], bench.out[s.CAUSE_MASK], bench.out[s.LATCHED_COUNT]) == (
+        -1,
+        0,
+        0,
+    )
     assert bench.step().out[s.NOTIFY_OPERATOR] == 0 == bench.out[s.NOTIFY_MAINTENANCE]
 
 
-@pytest.mark.parametrize("name", [name for name in ROWS if ROWS[name].reset != SELF and name not in COMPANIONS])
+@pytest.mark.parametrize(
+    "name", [name for name in ROWS if ROWS[name].reset != SELF and name not in COMPANIONS]
+)
 def test_stands_until_the_right_reset_and_five_clear_seconds(name):
     bench = until_clear(tripped(name), name)
     bench.step(ticks(5000) - 3)
@@ -341,14 +391,19 @@ def test_stands_until_the_right_reset_and_five_clear_seconds(name):
     assert bench.step().standing() == []
 
 
-@pytest.mark.parametrize("name", [name for name in ROWS if ROWS[name].reset != SELF and name not in COMPANIONS])
+@pytest.mark.parametrize(
+    "name", [name for name in ROWS if ROWS[name].reset != SELF and name not in COMPANIONS]
+)
 def test_no_reset_while_the_cause_is_there(name):
     if name in ("44b", "44c", "44d"):
         return  # over in the step that sees them
     bench = tripped(name)
     bench.inp[s.KEY_RUN_OK] = 0
     for kind in (REMOTE, KEY):
-        assert bench.reset(kind).step().out[s.RESET_RESULT] in (latches.NOT_CLEAR_YET, latches.KEY_NEEDED)
+        assert bench.reset(kind).step().out[s.RESET_RESULT] in (
+            latches.NOT_CLEAR_YET,
+            latches.KEY_NEEDED,
+        )
     assert bench.standing() == [name]
 
 

@@ -10,10 +10,14 @@ from safety.runaway import known_as, suspicion_pct
 
 BASE = 200
 # sign, of the rack, what trips its own row: rows 7, 9, 22, 21, 24, 34.
-SIGNS = (("offgas_ppm", m.F_OFFGAS_PPM_MAX, 0, 20), ("toxic_ppm", m.F_TOXIC_PPM, 0, 50),
-         ("unexplained_ddegC", m.F_TEMPERATURE_UNEXPLAINED_DDEGC, 1, 5),
-         ("over_median_ddegC", m.F_TEMPERATURE_OVER_MEDIAN_DDEGC, 1, 151),
-         ("drop_mV", m.F_CELL_VOLTAGE_DROP_MV, 1, 250), ("spread_mV", m.F_CELL_SPREAD_MV, 1, 400))
+SIGNS = (
+    ("offgas_ppm", m.F_OFFGAS_PPM_MAX, 0, 20),
+    ("toxic_ppm", m.F_TOXIC_PPM, 0, 50),
+    ("unexplained_ddegC", m.F_TEMPERATURE_UNEXPLAINED_DDEGC, 1, 5),
+    ("over_median_ddegC", m.F_TEMPERATURE_OVER_MEDIAN_DDEGC, 1, 151),
+    ("drop_mV", m.F_CELL_VOLTAGE_DROP_MV, 1, 250),
+    ("spread_mV", m.F_CELL_SPREAD_MV, 1, 400),
+)
 PAIRS = list(itertools.permutations(SIGNS, 2))
 
 
@@ -38,7 +42,9 @@ def test_two_signs_add_up(one, other):
 
 
 @pytest.mark.parametrize("name, feature, of_rack, trips_at", SIGNS, ids=[row[0] for row in SIGNS])
-def test_one_sign_alone_is_nothing_nor_is_one_that_is_not_known_or_below_zero(name, feature, of_rack, trips_at):
+def test_one_sign_alone_is_nothing_nor_is_one_that_is_not_known_or_below_zero(
+    name, feature, of_rack, trips_at
+):
     other = SIGNS[0] if name != SIGNS[0][0] else SIGNS[1]
     full = other[1], other[2], other[3]
     assert suspected((feature, of_rack, trips_at)) == 0
@@ -52,17 +58,24 @@ def test_the_second_sign_counts_from_a_quarter_on(second_mV, pct):
     assert suspected((m.F_CELL_SPREAD_MV, 1, second_mV), (m.F_TOXIC_PPM, 0, 50)) == pct
 
 
-# The group whose silence hides a sign; those of the cabinet, then those of the rack, which begin at GROUPS.
+# The group whose silence hides a sign; those of the cabinet, then those of the rack, which begin at
+# GROUPS.
 GROUPS = 20
-HIDDEN_BY = {"offgas_ppm": s.G_OFFGAS_1, "toxic_ppm": s.G_TOXIC, "unexplained_ddegC": GROUPS + s.G_BMS_TEMPERATURES,
-             "over_median_ddegC": GROUPS + s.G_BMS_TEMPERATURES, "drop_mV": GROUPS + s.G_BMS_CELLS,
-             "spread_mV": GROUPS + s.G_BMS_CELLS}
+HIDDEN_BY = {
+    "offgas_ppm": s.G_OFFGAS_1,
+    "toxic_ppm": s.G_TOXIC,
+    "unexplained_ddegC": GROUPS + s.G_BMS_TEMPERATURES,
+    "over_median_ddegC": GROUPS + s.G_BMS_TEMPERATURES,
+    "drop_mV": GROUPS + s.G_BMS_CELLS,
+    "spread_mV": GROUPS + s.G_BMS_CELLS,
+}
 
 
 @pytest.mark.parametrize("is_known", [0, m.IN_PART])
 @pytest.mark.parametrize("name, feature, of_rack, _", SIGNS, ids=[row[0] for row in SIGNS])
 def test_it_is_known_in_part_while_a_sign_is_not_known_that_the_cabinet_has_and_no_other(
-        name, feature, of_rack, _, is_known):
+    name, feature, of_rack, _, is_known
+):
     known, expected = [m.KNOWN] * (2 * BASE), [0] * (2 * GROUPS)
     known[feature + of_rack * BASE] = is_known
     assert known_as(known, expected, BASE, GROUPS) == m.KNOWN
@@ -71,8 +84,10 @@ def test_it_is_known_in_part_while_a_sign_is_not_known_that_the_cabinet_has_and_
     assert known_as([m.KNOWN] * (2 * BASE), [1] * (2 * GROUPS), BASE, GROUPS) == m.KNOWN
 
 
-@pytest.mark.parametrize("other, told", [(m.KNOWN, m.DOUBTED), (m.DOUBTED, m.DOUBTED), (m.IN_PART, m.IN_PART),
-                                         (0, m.IN_PART)])
+@pytest.mark.parametrize(
+    "other, told",
+    [(m.KNOWN, m.DOUBTED), (m.DOUBTED, m.DOUBTED), (m.IN_PART, m.IN_PART), (0, m.IN_PART)],
+)
 @pytest.mark.parametrize("doubted", range(len(SIGNS)))
 def test_it_is_doubted_while_a_sign_is_and_none_is_worse(doubted, other, told):
     places = [feature + of_rack * BASE for _, feature, of_rack, _ in SIGNS]

@@ -1,4 +1,6 @@
-"""Channel B: what it runs on, when it permits, what drops its permit alone, and how its latches are reset."""
+"""Channel B: what it runs on, when it permits, what drops its permit alone, and how its latches are
+reset.
+"""
 
 import random
 
@@ -31,6 +33,7 @@ def _armed(image):
 
 # The image.
 
+
 def test_every_feature_and_parameter_it_names_is_in_the_tables():
     assert set(sc.OWN_FEATURES) <= set(m.CABINET_FEATURES)
     assert set(sc.CONTACT_OF_FEATURE) <= set(m.CABINET_FEATURES) - set(sc.OWN_FEATURES)
@@ -48,10 +51,18 @@ def test_its_image_is_that_of_a_with_what_it_can_see(units, racks, modules):
     image = default_image(units=units, racks=racks, modules=modules)
     mine = sc.own_image(image)
     ours, theirs = sc.image_map_of(mine), sc.image_map_of(image)
-    assert len(mine) == ours.words and list(mine[:len(p.HEADER)]) == [image[0], 0, 0, 0, image[p.H_TICK_MS]]
-    assert mine[ours.stage:ours.armed] == image[theirs.stage:theirs.armed]
+    assert len(mine) == ours.words and list(mine[: len(p.HEADER)]) == [
+        image[0],
+        0,
+        0,
+        0,
+        image[p.H_TICK_MS],
+    ]
+    assert mine[ours.stage : ours.armed] == image[theirs.stage : theirs.armed]
     for index, row in enumerate(p.CABINET_PARAMETERS):
-        assert mine[ours.cabinet + index] == (0 if row[0] in sc.NOT_OURS else image[theirs.cabinet + index])
+        assert mine[ours.cabinet + index] == (
+            0 if row[0] in sc.NOT_OURS else image[theirs.cabinet + index]
+        )
     Kernel(mine)
     rows = {m.STAGES[STAGE[name]][m.S_ROW] for name in _armed(mine)}
     assert rows == {1, 2, 3, 12, 40, 44} and "50a" not in _armed(mine)
@@ -83,8 +94,10 @@ def test_a_spoilt_image_file_is_refused(at):
         sc.read_file(bytes(data))
 
 
-@pytest.mark.parametrize("data", [b"", b"IMB1", sc.file_bytes(default_image())[:-1],
-                                  sc.file_bytes(default_image()) + b"\0"])
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"IMB1", sc.file_bytes(default_image())[:-1], sc.file_bytes(default_image()) + b"\0"],
+)
 def test_a_cut_image_file_is_refused(data):
     with pytest.raises(ValueError, match="limit image"):
         sc.read_file(data)
@@ -100,7 +113,9 @@ def test_an_image_too_short_to_have_a_topology_is_refused_when_it_is_used(words)
 
 @pytest.mark.parametrize("name", c.SHARED_NAMES)
 def test_a_contact_is_fitted_where_a_row_that_looks_at_it_is_armed(name):
-    feature = {contact: feature for feature, contact in sc.CONTACT_OF_FEATURE.items()}.get(name, name)
+    feature = {contact: feature for feature, contact in sc.CONTACT_OF_FEATURE.items()}.get(
+        name, name
+    )
     image = default_image()
     first = sc.image_map_of(image).armed
     cabinet = [stage for stage in m.STAGES if stage[m.S_SCOPE] == s.CABINET]
@@ -121,17 +136,21 @@ def test_an_image_of_another_schema_or_topology_is_refused():
 
 # The permit.
 
+
 def test_before_its_first_step_it_permits_nothing_and_has_nothing_to_say():
     second = sc.Second(default_image(), 0)
     assert (second.permit, second.reason, second.subject) == (0, pe.NOT_HEARD, 0)
     assert (second.latch_level, second.frame_due, second.kernel.out[s.CAUSE_MASK]) == (0, False, 0)
     frame = sc.Second(default_image(), 0)
     frame.report()
-    assert [frame.sender.frame.get(field) for field in (c.VOTE, c.REASON, c.SIGNAL_BITS, c.RESET_RESULT)] == [
-        0, pe.NOT_HEARD, 0, 0]
+    assert [
+        frame.sender.frame.get(field) for field in (c.VOTE, c.REASON, c.SIGNAL_BITS, c.RESET_RESULT)
+    ] == [0, pe.NOT_HEARD, 0, 0]
 
 
-@pytest.mark.parametrize("vote, reason", [(0, "none"), (1, "waits until the other gives no permit")])
+@pytest.mark.parametrize(
+    "vote, reason", [(0, "none"), (1, "waits until the other gives no permit")]
+)
 def test_two_frames_before_the_first_step_are_no_rest(vote, reason):
     bench = ChannelB().hear(vote=vote).hear(vote=vote).alone()
     assert bench.why == reason and bench.second.permit == (reason == "none")
@@ -163,8 +182,11 @@ def test_each_contact_that_opens_drops_the_permit_though_a_sees_nothing(name):
     while bench.second.permit and ticks < 60:
         bench.step()
         ticks += 1
-    own = [stage for stage in m.STAGES if m.CABINET_FEATURES[stage[m.S_FEATURE]] == name and
-           stage[m.S_SCOPE] == s.CABINET]
+    own = [
+        stage
+        for stage in m.STAGES
+        if m.CABINET_FEATURES[stage[m.S_FEATURE]] == name and stage[m.S_SCOPE] == s.CABINET
+    ]
     if own:
         debounce = max(1, p.ticks(own[0][m.S_SET_MS], 20))
         assert (ticks, bench.why) == (debounce, "interlock")
@@ -210,7 +232,9 @@ def test_a_signal_that_only_a_sees_open_drops_it_too():
     bench = permitting().step(DISAGREE_TICKS - 1, signal_bits=CLOSED & ~_bit("estop_1_ok"))
     assert bench.second.permit
     bench.step(2)
-    assert bench.why == "signal disagrees" and bench.told(c.SUBJECT) == 1 + sc.CONTACT_NAMES.index("estop_1_ok")
+    assert bench.why == "signal disagrees" and bench.told(c.SUBJECT) == 1 + sc.CONTACT_NAMES.index(
+        "estop_1_ok"
+    )
 
 
 def test_another_limit_image_never_permits():
@@ -287,20 +311,34 @@ def test_a_relay_may_open_in_its_time_after_the_start_as_at_any_other(ticks, why
     assert bench.step(5).why == why
 
 
-@pytest.mark.parametrize("demand, level, before, after", [
-    (m.D_PCS, m.PCS_RAMP, 1, 1), (m.D_PCS, m.PCS_STOP, 0, 0), (m.D_DC, m.DC_INHIBIT, 0, 1),
-    (m.D_DC, m.DC_OPEN_AT_ZERO, 0, 0), (m.D_DC, m.DC_OPEN, 0, 0), (m.D_DC, m.DC_OPEN_ONLY_AT_ZERO, 0, 0)])
+@pytest.mark.parametrize(
+    "demand, level, before, after",
+    [
+        (m.D_PCS, m.PCS_RAMP, 1, 1),
+        (m.D_PCS, m.PCS_STOP, 0, 0),
+        (m.D_DC, m.DC_INHIBIT, 0, 1),
+        (m.D_DC, m.DC_OPEN_AT_ZERO, 0, 0),
+        (m.D_DC, m.DC_OPEN, 0, 0),
+        (m.D_DC, m.DC_OPEN_ONLY_AT_ZERO, 0, 0),
+    ],
+)
 def test_what_of_a_demand_holds_a_first_permit_up_and_what_takes_one(demand, level, before, after):
-    """before: the permit with that demand standing from the start; after: when it comes to a permit that is there."""
+    """before: the permit with that demand standing from the start; after: when it comes to a permit
+    that is there.
+    """
     for bench, expected in ((ChannelB(), before), (permitting(), after)):
         kernel = bench.second.kernel
-        assert bench.second.permit in (0, 1) and (bench.second.permit == 1) == (bench.told(c.VOTE) == 1)
+        assert bench.second.permit in (0, 1) and (bench.second.permit == 1) == (
+            bench.told(c.VOTE) == 1
+        )
         kernel.judge = lambda elapsed, kernel=kernel: kernel.demand.__setitem__(demand, level)
         assert bench.step(5).second.permit == expected
 
 
 def test_judging_alone_finds_what_a_whole_step_finds():
-    """Channel B moves nothing, so it leaves the second half of a step out: nothing it uses may come from there."""
+    """Channel B moves nothing, so it leaves the second half of a step out: nothing it uses may come
+    from there.
+    """
     image = sc.own_image(default_image(1, 1))
     one, other = Kernel(image), Kernel(image)
     chance = random.Random(1)
@@ -312,7 +350,10 @@ def test_judging_alone_finds_what_a_whole_step_finds():
             for signal in chance.sample((*c.SHARED, s.KEY_RUN_OK), 3):
                 one.inp[signal] = other.inp[signal] = level
         one.inp[s.RESET_KIND] = other.inp[s.RESET_KIND] = m.REMOTE if not chance.randrange(9) else 0
-        for field, told in ((s.RESET_FIRST_OUT, s.FIRST_OUT_INSTANCE), (s.RESET_MASK, s.CAUSE_MASK)):
+        for field, told in (
+            (s.RESET_FIRST_OUT, s.FIRST_OUT_INSTANCE),
+            (s.RESET_MASK, s.CAUSE_MASK),
+        ):
             one.inp[field] = other.inp[field] = one.out[told]
         elapsed = chance.choice((1, 1, 1, 3))
         one.step(elapsed)
@@ -331,9 +372,12 @@ def test_a_fan_that_stands_still_holds_no_permit_up():
 
 # Latches and resets.
 
+
 @pytest.mark.parametrize("cause", ["gas_relay_ok", "suppression_ok", "late"])
 def test_a_trip_of_its_own_is_reset_however_long_the_fan_has_been_off(cause):
-    """A knows of no cause and runs no fan: its open airflow contact was a cause in B for as long as B's trip stood."""
+    """A knows of no cause and runs no fan: its open airflow contact was a cause in B for as long as
+    B's trip stood.
+    """
     bench, still = permitting(), CLOSED & ~_bit("airflow_ok")
     bench.contacts = still if cause == "late" else still & ~_bit(cause)
     bench.step(10, 30 if cause == "late" else 1, vote=0, signal_bits=still)
@@ -354,7 +398,11 @@ def _tripped():
 
 
 def _reset(bench, kind, **other):
-    order = {"reset_first_out": bench.told(c.FIRST_OUT), "reset_mask": bench.told(c.CAUSE_MASK), **other}
+    order = {
+        "reset_first_out": bench.told(c.FIRST_OUT),
+        "reset_mask": bench.told(c.CAUSE_MASK),
+        **other,
+    }
     bench.step(3, reset_kind=kind, **order)
     return latches.RESULTS[bench.told(c.RESET_RESULT)]
 
@@ -428,7 +476,11 @@ def test_no_instance_is_left_out_whatever_the_table_says_of_its_reset(monkeypatc
     second = sc.Second(default_image(), 0)
     kernel = second.kernel
     kernel.judge = lambda elapsed: None
-    monkeypatch.setattr(m, "STAGES", tuple([(*stage[:m.S_LATCH], m.KEY, *stage[m.S_LATCH + 1:]) for stage in m.STAGES]))
+    monkeypatch.setattr(
+        m,
+        "STAGES",
+        tuple([(*stage[: m.S_LATCH], m.KEY, *stage[m.S_LATCH + 1 :]) for stage in m.STAGES]),
+    )
     for index in range(kernel.evaluator.count):
         kernel.out[s.CAUSE_MASK] = index + 1
         kernel.evaluator.latched[index] = 1
@@ -460,7 +512,12 @@ def test_every_field_of_its_frame_is_what_it_says():
     bench.contacts &= ~_bit("gas_relay_ok")
     bench.step(3, elapsed=5)
     assert second.sender.uptime_ticks == uptime + 15
-    second.permit, second.reason, second.subject, second._reset_result = 1, 9, 300, latches.NO_TOKENS
+    second.permit, second.reason, second.subject, second._reset_result = (
+        1,
+        9,
+        300,
+        latches.NO_TOKENS,
+    )
     second.kernel.out[s.CAUSE_MASK - 1] = second.kernel.out[s.FIRST_OUT_INSTANCE - 1] = 17
     second.kernel.out[s.FIRST_OUT_INSTANCE], second.kernel.out[s.CAUSE_MASK] = 41, 123456789
     second.receive(bytes(frame.bytes), c.FRAME_BYTES)
@@ -469,12 +526,32 @@ def test_every_field_of_its_frame_is_what_it_says():
     second.frame_due = True
     sent = second.report()
     assert sent is frame.bytes and not second.frame_due and frame.sealed()
-    assert {name: frame.get(getattr(c, name)) for name in (
-        "SIGNAL_BITS", "KNOWN_BITS", "VOTE", "REASON", "SUBJECT", "FIRST_OUT", "CAUSE_MASK", "RESET_RESULT", "REFUSAL",
-        "REFUSED")} == {
-        "SIGNAL_BITS": CLOSED & ~_bit("gas_relay_ok"), "KNOWN_BITS": CLOSED, "VOTE": 1, "REASON": 9, "SUBJECT": 300,
-        "FIRST_OUT": 42, "CAUSE_MASK": 123456789, "RESET_RESULT": latches.NO_TOKENS, "REFUSAL": c.R_CHANNEL,
-        "REFUSED": refused}
+    assert {
+        name: frame.get(getattr(c, name))
+        for name in (
+            "SIGNAL_BITS",
+            "KNOWN_BITS",
+            "VOTE",
+            "REASON",
+            "SUBJECT",
+            "FIRST_OUT",
+            "CAUSE_MASK",
+            "RESET_RESULT",
+            "REFUSAL",
+            "REFUSED",
+        )
+    } == {
+        "SIGNAL_BITS": CLOSED & ~_bit("gas_relay_ok"),
+        "KNOWN_BITS": CLOSED,
+        "VOTE": 1,
+        "REASON": 9,
+        "SUBJECT": 300,
+        "FIRST_OUT": 42,
+        "CAUSE_MASK": 123456789,
+        "RESET_RESULT": latches.NO_TOKENS,
+        "REFUSAL": c.R_CHANNEL,
+        "REFUSED": refused,
+    }
     due = [second.step(1, bench.contacts) or second.frame_due for _ in range(2)]
     assert due == [False, True]
 
@@ -489,7 +566,11 @@ def test_its_frame_says_what_it_sees_and_every_other_tick():
             bench.second.report()
     assert sum(due) == 5
     frame = bench.second.sender.frame
-    assert frame.get(c.SIGNAL_BITS) == CLOSED and frame.get(c.KNOWN_BITS) == CLOSED and frame.get(c.VOTE) == 1
+    assert (
+        frame.get(c.SIGNAL_BITS) == CLOSED
+        and frame.get(c.KNOWN_BITS) == CLOSED
+        and frame.get(c.VOTE) == 1
+    )
     assert frame.get(c.IMAGE_CRC) == p.image_crc(bench.image) and frame.sealed()
 
 

@@ -1,6 +1,8 @@
-"""What every stage inherits: its threshold, its debounce, its hysteresis, its latch, its demand, and silence.
+"""What every stage inherits: its threshold, its debounce, its hysteresis, its latch, its demand,
+and silence.
 
-The stages are driven through the evaluator's feature arrays, so each row is tested the same way whatever feeds it.
+The stages are driven through the evaluator's feature arrays, so each row is tested the same way
+whatever feeds it.
 """
 
 import pytest
@@ -22,7 +24,9 @@ GATED = [index for index in STAGES if m.STAGES[index][m.S_GATE] != m.NO_GATE]
 
 def only(indices):
     """Parametrise `stage` with these stages alone."""
-    return pytest.mark.parametrize("stage", indices, indirect=True, ids=[IDS[index] for index in indices])
+    return pytest.mark.parametrize(
+        "stage", indices, indirect=True, ids=[IDS[index] for index in indices]
+    )
 
 
 class Stage:
@@ -33,10 +37,14 @@ class Stage:
         bench = Bench(image)
         kernel = bench.kernel
         image_map = p.ImageMap(1, racks, m.STAGES_PER_SCOPE)
-        self.features = Features(bench.layout, image, image_map, kernel.inp, kernel.fresh, kernel.out)
+        self.features = Features(
+            bench.layout, image, image_map, kernel.inp, kernel.fresh, kernel.out
+        )
         self.evaluator = Evaluator(bench.layout, image, image_map, self.features)
         self.row = m.STAGES[index]
-        self.instance = [i for i in range(self.evaluator.count) if self.evaluator.stage[i] == index][-1]
+        self.instance = [
+            i for i in range(self.evaluator.count) if self.evaluator.stage[i] == index
+        ][-1]
         self.image, self.feature = image, self.evaluator.watch[self.instance][0]
         self.gate = self.evaluator.debounce[self.instance][D_GATE]
         self.set_ticks = p.ticks(self.row[m.S_SET_MS], TICK_MS)
@@ -62,7 +70,9 @@ class Stage:
         return self
 
     def hold(self, waited_ticks):
-        """Let so many ticks pass; all but the last hundred in one late step, which counts in full."""
+        """Let so many ticks pass; all but the last hundred in one late step, which counts in
+        full.
+        """
         if waited_ticks > 200:
             self.step(1, elapsed=waited_ticks - 100)
             waited_ticks = 100
@@ -168,7 +178,11 @@ def test_an_unarmed_stage_is_blind(stage):
 
 
 def test_a_single_trip_is_the_first_out(stage):
-    disarm(stage.evaluator, stage.image, [at for at in range(stage.evaluator.count) if at != stage.instance])
+    disarm(
+        stage.evaluator,
+        stage.image,
+        [at for at in range(stage.evaluator.count) if at != stage.instance],
+    )
     stage.feed(stage.row[m.S_SET])
     stage.hold(max(1, stage.set_ticks))
     assert stage.evaluator.first_out[0] == stage.instance
@@ -224,4 +238,6 @@ def test_stages_stand_in_the_order_of_their_scopes():
 
 def test_clear_lies_on_the_safe_side_of_set():
     for stage in m.STAGES:
-        assert stage[m.S_CLEAR] * stage[m.S_SENSE] < stage[m.S_SET] * stage[m.S_SENSE], stage[m.S_ID]
+        assert stage[m.S_CLEAR] * stage[m.S_SENSE] < stage[m.S_SET] * stage[m.S_SENSE], stage[
+            m.S_ID
+        ]

@@ -15,9 +15,23 @@ from safety.kernel import Kernel
 RATED_W = 250_000
 WAYS = (s.CHARGE_W_MAX, s.DISCHARGE_W_MAX)
 REASONS = (s.CHARGE_REASON, s.DISCHARGE_REASON)
-# Of several limits that leave nothing, the later one here is named: causes first, what follows from them last.
-ORDER = ("pcs_rated", "installer", "bms_current", "cell_voltage_taper", "temperature_taper", "soc_taper", "bms_silence",
-         "derate", "test", "inhibit", "ramp_to_zero", "stop", "permit")
+# Of several limits that leave nothing, the later one here is named: causes first, what follows from
+# them last.
+ORDER = (
+    "pcs_rated",
+    "installer",
+    "bms_current",
+    "cell_voltage_taper",
+    "temperature_taper",
+    "soc_taper",
+    "bms_silence",
+    "derate",
+    "test",
+    "inhibit",
+    "ramp_to_zero",
+    "stop",
+    "permit",
+)
 
 
 def left_W(bench, index):
@@ -32,24 +46,54 @@ def coldest(bench, value_ddegC, rack=1):
 
 
 # 0.1 degC, then what is left of rated for charge and discharge in permille
-@pytest.mark.parametrize("coldest_ddegC, charge, discharge", [
-    (101, 1000, 1000), (100, 1000, 1000), (99, 990, 1000), (50, 500, 1000), (1, 10, 1000), (0, 0, 1000),
-    (-99, 0, 1000), (-100, 0, 1000), (-101, 0, 990), (-150, 0, 500), (-199, 0, 10), (-200, 0, 0), (-600, 0, 0)])
+@pytest.mark.parametrize(
+    "coldest_ddegC, charge, discharge",
+    [
+        (101, 1000, 1000),
+        (100, 1000, 1000),
+        (99, 990, 1000),
+        (50, 500, 1000),
+        (1, 10, 1000),
+        (0, 0, 1000),
+        (-99, 0, 1000),
+        (-100, 0, 1000),
+        (-101, 0, 990),
+        (-150, 0, 500),
+        (-199, 0, 10),
+        (-200, 0, 0),
+        (-600, 0, 0),
+    ],
+)
 def test_cold(coldest_ddegC, charge, discharge):
     bench = coldest(running(racks=3), coldest_ddegC)
-    assert left_W(bench, b.L_TEMPERATURE_TAPER) == (RATED_W // 1000 * charge, RATED_W // 1000 * discharge)
+    assert left_W(bench, b.L_TEMPERATURE_TAPER) == (
+        RATED_W // 1000 * charge,
+        RATED_W // 1000 * discharge,
+    )
     if charge < 1000:
         assert b.LIMITS[bench.unit(s.CHARGE_REASON)] == "temperature_taper"
 
 
-@pytest.mark.parametrize("changed, tapers", [
-    ({}, (((400, 500), (100, 0)), ((450, 550), (-100, -200)))),
-    ({"20a": 450, "20b": 350}, (((400, 450), (100, 0)), ((350, 350), (-100, -200)))),
-    ({"18a": 310, "18b": 300, "20b": 320}, (((310, 500), (100, 0)), ((300, 320), (-100, -200)))),
-    ({"25a": 50, "25b": 0}, (((400, 500), (150, 50)), ((450, 550), (100, 0)))),
-    ({"20a": 600, "18a": 500, "25a": -100, "25b": -250}, (((400, 500), (100, 0)), ((450, 550), (-100, -200))))])
+@pytest.mark.parametrize(
+    "changed, tapers",
+    [
+        ({}, (((400, 500), (100, 0)), ((450, 550), (-100, -200)))),
+        ({"20a": 450, "20b": 350}, (((400, 450), (100, 0)), ((350, 350), (-100, -200)))),
+        (
+            {"18a": 310, "18b": 300, "20b": 320},
+            (((310, 500), (100, 0)), ((300, 320), (-100, -200))),
+        ),
+        ({"25a": 50, "25b": 0}, (((400, 500), (150, 50)), ((450, 550), (100, 0)))),
+        (
+            {"20a": 600, "18a": 500, "25a": -100, "25b": -250},
+            (((400, 500), (100, 0)), ((450, 550), (-100, -200))),
+        ),
+    ],
+)
 def test_a_site_that_trips_sooner_has_no_power_left_there(changed, tapers):
-    """The tapers ended at 50 and 55 degC also where rows 20a and 20b trip at 32 and 35: full power up to the trip."""
+    """The tapers ended at 50 and 55 degC also where rows 20a and 20b trip at 32 and 35: full power
+    up to the trip.
+    """
     image, image_map = default_image(), p.ImageMap(1, 1, m.STAGES_PER_SCOPE)
     for place, stage in enumerate(m.STAGES):
         words = image_map.stage + place * len(p.STAGE_WORDS)
@@ -57,9 +101,23 @@ def test_a_site_that_trips_sooner_has_no_power_left_there(changed, tapers):
     assert b.temperature_tapers(image, image_map) == tapers == Kernel(image).bounds.tapers
 
 
-@pytest.mark.parametrize("soc_permille, charge, discharge", [
-    (969, 1000, 1000), (970, 1000, 1000), (971, 966, 1000), (985, 500, 1000), (999, 33, 1000), (1000, 0, 1000),
-    (31, 1000, 1000), (30, 1000, 1000), (29, 1000, 966), (15, 1000, 500), (1, 1000, 33), (0, 1000, 0)])
+@pytest.mark.parametrize(
+    "soc_permille, charge, discharge",
+    [
+        (969, 1000, 1000),
+        (970, 1000, 1000),
+        (971, 966, 1000),
+        (985, 500, 1000),
+        (999, 33, 1000),
+        (1000, 0, 1000),
+        (31, 1000, 1000),
+        (30, 1000, 1000),
+        (29, 1000, 966),
+        (15, 1000, 500),
+        (1, 1000, 33),
+        (0, 1000, 0),
+    ],
+)
 def test_state_of_charge(soc_permille, charge, discharge):
     bench = running(racks=3)
     bench.set_rack(s.SOC_PERMILLE, soc_permille, 1)
@@ -112,7 +170,9 @@ def test_which_limit_is_named(way):
     assert named(bench, {}, way) == ("pcs_rated", RATED_W)
     for earlier, later in itertools.combinations(ORDER, 2):
         assert named(bench, {earlier: 0, later: 0}, way) == (later, 0)
-        assert named(bench, {earlier: 7, later: 7}, way) == (earlier, 7), "of two equal ones the first binds"
+        assert named(bench, {earlier: 7, later: 7}, way) == (earlier, 7), (
+            "of two equal ones the first binds"
+        )
         assert named(bench, {earlier: 7, later: 8}, way) == (earlier, 7)
         assert named(bench, {earlier: 8, later: 7}, way) == (later, 7)
         assert named(bench, {earlier: 0, later: 1}, way) == (earlier, 0)

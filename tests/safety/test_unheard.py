@@ -1,4 +1,6 @@
-"""What was not heard since the start, or only in part, is not known to be well: it clears no latch, shows no green."""
+"""What was not heard since the start, or only in part, is not known to be well: it clears no latch,
+shows no green.
+"""
 
 import pytest
 from bench import default_image
@@ -14,7 +16,9 @@ WINDOW_S = 30  # row 22
 
 
 def restarted(*names, silent=()):
-    """A cabinet at rest after a restart, with latches of the run before; silent: groups that nobody hears."""
+    """A cabinet at rest after a restart, with latches of the run before; silent: groups that nobody
+    hears.
+    """
     plant = Plant()
     plant.inp[s.RUN_REQUEST] = 0
     plant.kernel.boot(0, 0, [plant.instance(name) for name in names])
@@ -43,14 +47,27 @@ def groups(*names):
 
 
 # latch, what is dead after the restart
-DEAD = (("14", ("gas_1", "gas_2")), ("40c", ("bms_limits",)), ("40c", s.RACK_GROUPS), ("41b", ("pcs_control",)),
-        ("41b", ("pcs_measure",)), ("49", ("io_2",)), ("49", ("io_3",)), ("53", ("offgas_2",)),
-        ("53", ("offgas_1", "offgas_2")), ("53", ("toxic",)), ("53", ("bms_cells",)), ("53", ("bms_temperatures",)))
+DEAD = (
+    ("14", ("gas_1", "gas_2")),
+    ("40c", ("bms_limits",)),
+    ("40c", s.RACK_GROUPS),
+    ("41b", ("pcs_control",)),
+    ("41b", ("pcs_measure",)),
+    ("49", ("io_2",)),
+    ("49", ("io_3",)),
+    ("53", ("offgas_2",)),
+    ("53", ("offgas_1", "offgas_2")),
+    ("53", ("toxic",)),
+    ("53", ("bms_cells",)),
+    ("53", ("bms_temperatures",)),
+)
 
 
 @pytest.mark.parametrize("name, silent", DEAD)
 def test_the_latch_of_what_is_dead_stands_after_a_restart_too(name, silent):
-    """The age of what was never heard was 0, which counted as well: row 14 was reset beside two dead detectors."""
+    """The age of what was never heard was 0, which counted as well: row 14 was reset beside two
+    dead detectors.
+    """
     kind = m.STAGES[[stage[m.S_ID] for stage in m.STAGES].index(name)][m.S_LATCH]
     plant = restarted(name, silent=groups(*silent)).step(40 * 50)
     assert name in plant.standing()
@@ -60,44 +77,71 @@ def test_the_latch_of_what_is_dead_stands_after_a_restart_too(name, silent):
     assert answer(plant, kind) == "done" and plant.step().standing() == []
 
 
-@pytest.mark.parametrize("parameter, silent", [
-    ("io_3_fitted", ("io_3",)), ("meter_load_fitted", ("meter_load",)), ("gas_detectors", ("gas_1", "gas_2")),
-    ("offgas_detectors", ("offgas_1", "offgas_2")), ("toxic_fitted", ("toxic",)), ("climate_fitted", ("climate",)),
-    ("ups_fitted", ("ups",))])
+@pytest.mark.parametrize(
+    "parameter, silent",
+    [
+        ("io_3_fitted", ("io_3",)),
+        ("meter_load_fitted", ("meter_load",)),
+        ("gas_detectors", ("gas_1", "gas_2")),
+        ("offgas_detectors", ("offgas_1", "offgas_2")),
+        ("toxic_fitted", ("toxic",)),
+        ("climate_fitted", ("climate",)),
+        ("ups_fitted", ("ups",)),
+    ],
+)
 def test_what_a_cabinet_has_not_is_not_waited_for(parameter, silent):
     plant = Plant(default_image(**{parameter: 0}))
     plant.silent |= set(groups(*silent))
     ages = plant.step(2).kernel.features.ages
-    assert [group for group in range(plant.layout.groups) if not ages.expected[group]] == [*groups(*silent), s.G_LOCAL]
+    assert [group for group in range(plant.layout.groups) if not ages.expected[group]] == [
+        *groups(*silent),
+        s.G_LOCAL,
+    ]
     assert ages.heard(0, plant.layout.groups) == m.KNOWN and plant.out[s.RED_LAMP_ON] == 0
 
 
-@pytest.mark.parametrize("parameter, second", [("gas_detectors", s.G_GAS_2), ("offgas_detectors", s.G_OFFGAS_2)])
+@pytest.mark.parametrize(
+    "parameter, second", [("gas_detectors", s.G_GAS_2), ("offgas_detectors", s.G_OFFGAS_2)]
+)
 def test_of_one_detector_the_second_is_not_waited_for(parameter, second):
-    assert [list(Plant(default_image(**{parameter: count})).kernel.features.ages.expected[second - 1:second + 1])
-            for count in range(3)] == [[0, 0], [1, 0], [1, 1]]
+    assert [
+        list(
+            Plant(default_image(**{parameter: count})).kernel.features.ages.expected[
+                second - 1 : second + 1
+            ]
+        )
+        for count in range(3)
+    ] == [[0, 0], [1, 0], [1, 1]]
 
 
-@pytest.mark.parametrize("word, group", [(p.R_CELLS_REPORTED, s.G_BMS_CELLS),
-                                         (p.R_TEMPERATURES_REPORTED, s.G_BMS_TEMPERATURES)])
+@pytest.mark.parametrize(
+    "word, group",
+    [(p.R_CELLS_REPORTED, s.G_BMS_CELLS), (p.R_TEMPERATURES_REPORTED, s.G_BMS_TEMPERATURES)],
+)
 def test_what_a_bms_does_not_tell_is_not_waited_for(word, group):
     image = default_image(racks=2)
     image[p.ImageMap(1, 2, m.STAGES_PER_SCOPE).rack + p.RACK_WORDS + word] = 0
     plant = Plant(image)
-    assert [at for at in range(plant.layout.groups) if not plant.kernel.features.ages.expected[at]] == [
-        s.G_LOCAL, plant.layout.rack_group(1, group)]
+    assert [
+        at for at in range(plant.layout.groups) if not plant.kernel.features.ages.expected[at]
+    ] == [s.G_LOCAL, plant.layout.rack_group(1, group)]
 
 
 # -- what is shown outside
 
-TOLD = (s.FAN_ON, s.RED_LAMP_ON, s.SUPERVISORY_OK, s.AUX_LOAD_OK)  # the last: what is not rated for gas has its supply
+# the last: what is not rated for gas has its supply
+TOLD = (s.FAN_ON, s.RED_LAMP_ON, s.SUPERVISORY_OK, s.AUX_LOAD_OK)
 SAFE, WELL = [1, 1, 0, 0], [0, 0, 1, 1]
 
 
-@pytest.mark.parametrize("name", ["io_1", "io_2", "io_3", "gas_1", "gas_2", "offgas_1", "offgas_2", "toxic",
-                                  *s.RACK_GROUPS])
+@pytest.mark.parametrize(
+    "name",
+    ["io_1", "io_2", "io_3", "gas_1", "gas_2", "offgas_1", "offgas_2", "toxic", *s.RACK_GROUPS],
+)
 def test_until_all_was_heard_it_shows_what_it_shows_without_a_controller(name):
-    """A51: red on loss of data. A fire had cut the bus, power dipped: no red, fan off, fire panel told of nothing."""
+    """A51: red on loss of data. A fire had cut the bus, power dipped: no red, fan off, fire panel
+    told of nothing.
+    """
     plant = restarted(silent=groups(name))
     for _ in range(3):
         plant.step(100)
@@ -105,7 +149,9 @@ def test_until_all_was_heard_it_shows_what_it_shows_without_a_controller(name):
     plant.silent.clear()
     assert [plant.step().out[signal] for signal in TOLD] == WELL and plant.standing() == []
     plant.silent |= set(groups(name))
-    assert [plant.step().out[signal] for signal in TOLD] == WELL, "once heard, its rows say what its silence does"
+    assert [plant.step().out[signal] for signal in TOLD] == WELL, (
+        "once heard, its rows say what its silence does"
+    )
 
 
 @pytest.mark.parametrize("rack", range(3))
@@ -124,6 +170,7 @@ def test_what_tells_responders_nothing_keeps_no_lamp_red(name):
 
 # -- a window that is not full, a sensor that is dead
 
+
 def heating(plant, seconds, per_s):
     """Let a module heat by so many K a second; returns what stood, of each second."""
     at, found = plant.rack_at(s.MODULE_TEMPERATURE_DDEGC + 3), []
@@ -137,7 +184,9 @@ def heating(plant, seconds, per_s):
 
 @pytest.mark.parametrize("name, per_s, kind", [("22", 1.6 / 60, m.REMOTE), ("23a", 0.11, m.KEY)])
 def test_a_module_that_heats_on_through_a_restart_is_not_cleared(name, per_s, kind):
-    """Row 22 was reset six seconds after a restart, for its window of 30 s was empty, and charged at 107 kW."""
+    """Row 22 was reset six seconds after a restart, for its window of 30 s was empty, and charged
+    at 107 kW.
+    """
     plant = restarted(name)
     heating(plant, 8, per_s)
     assert answer(plant, kind) == "not clear yet"
@@ -160,7 +209,9 @@ def test_a_module_that_heats_on_through_a_silence_is_not_cleared(silent_s):
 
 @pytest.mark.parametrize("dead_ticks", [0, 40, 60])
 def test_a_hot_sensor_that_drops_out_to_nought_goes_on_counting(dead_ticks):
-    """A module of 75 degC dead for 0.8 of 1.6 s: the others were known to be well, and 21a never tripped."""
+    """A module of 75 degC dead for 0.8 of 1.6 s: the others were known to be well, and 21a never
+    tripped.
+    """
     bench = running().alone("21a")
     at = bench.rack_at(s.MODULE_TEMPERATURE_DDEGC + 3)
     for tick in range(4 * 80):
@@ -170,6 +221,7 @@ def test_a_hot_sensor_that_drops_out_to_nought_goes_on_counting(dead_ticks):
 
 
 # -- two weak signs
+
 
 def signs():
     """A cabinet with 95 % of the sign of row 7 and 95 % of that of row 34."""
@@ -181,7 +233,9 @@ def signs():
 
 
 def test_a_sign_that_flickers_does_not_begin_the_debounce_anew():
-    """The cells were late for a few ticks every 3.6 s: row 53 began its 4 s anew each time, for a minute."""
+    """The cells were late for a few ticks every 3.6 s: row 53 began its 4 s anew each time, for a
+    minute.
+    """
     bench = signs()
     group = bench.layout.rack_group(0, s.G_BMS_CELLS)
     for tick in range(3 * 180):
@@ -202,10 +256,15 @@ def test_a_sign_that_fell_silent_clears_nothing(silent):
 
 # -- contactors
 
-@pytest.mark.parametrize("first, kept", [(s.CONTACTOR_FAULT, True), (s.CONTACTOR_PRECHARGE, True),
-                                         (s.CONTACTOR_OPEN, False)])
+
+@pytest.mark.parametrize(
+    "first, kept",
+    [(s.CONTACTOR_FAULT, True), (s.CONTACTOR_PRECHARGE, True), (s.CONTACTOR_OPEN, False)],
+)
 def test_a_weld_that_reports_a_fault_after_a_restart_is_not_cleared(first, kept):
-    """Whether they had been closed was forgotten: the key took back the shunt trip of a rack that may be welded."""
+    """Whether they had been closed was forgotten: the key took back the shunt trip of a rack that
+    may be welded.
+    """
     plant = restarted("39")
     at = plant.rack_at(s.CONTACTOR_STATE)
     plant.held[at] = first
@@ -218,7 +277,9 @@ def test_a_weld_that_reports_a_fault_after_a_restart_is_not_cleared(first, kept)
 
 @pytest.mark.parametrize("unheard", range(3))
 def test_an_input_before_it_was_heard_says_nothing_of_contactors(unheard):
-    """Nought is "open": what stands in an array before a frame came was never told. Each rack by its own frames."""
+    """Nought is "open": what stands in an array before a frame came was never told. Each rack by
+    its own frames.
+    """
     plant = Plant(racks=3)
     plant.kernel.boot(0, 0, [])
     plant.inp[s.RUN_REQUEST] = 0
@@ -229,12 +290,20 @@ def test_an_input_before_it_was_heard_says_nothing_of_contactors(unheard):
         plant.held[plant.rack_at(s.CONTACTOR_STATE, rack)] = s.CONTACTOR_FAULT
     plant.step(2)
     assert [plant.kernel.contactors.mismatch[rack] == contactors.UNTOLD for rack in range(3)] == [
-        rack == unheard for rack in range(3)]
+        rack == unheard for rack in range(3)
+    ]
 
 
-@pytest.mark.parametrize("silent, fitted, known", [
-    (("io_2",), {"io_3_fitted": 0}, m.IN_PART), (("io_3",), {"io_3_fitted": 0}, m.KNOWN),
-    (("io_2", "io_3"), {"io_3_fitted": 0}, m.IN_PART), (("io_3",), {}, m.IN_PART), ((), {}, m.KNOWN)])
+@pytest.mark.parametrize(
+    "silent, fitted, known",
+    [
+        (("io_2",), {"io_3_fitted": 0}, m.IN_PART),
+        (("io_3",), {"io_3_fitted": 0}, m.KNOWN),
+        (("io_2", "io_3"), {"io_3_fitted": 0}, m.IN_PART),
+        (("io_3",), {}, m.IN_PART),
+        ((), {}, m.KNOWN),
+    ],
+)
 def test_of_several_modules_each_counts_that_there_is(silent, fitted, known):
     plant = Plant(default_image(**fitted))
     plant.silent |= set(groups(*silent))
@@ -251,7 +320,9 @@ def test_a_meter_that_is_not_there_is_not_missed():
 def told(plant, rack=0):
     """What is known of the rise of a rack's modules within half a minute."""
     features = plant.kernel.features
-    return features.known[features.rack_base + rack * m.RACK_FEATURE_COUNT + m.F_TEMPERATURE_UNEXPLAINED_DDEGC]
+    return features.known[
+        features.rack_base + rack * m.RACK_FEATURE_COUNT + m.F_TEMPERATURE_UNEXPLAINED_DDEGC
+    ]
 
 
 def test_a_window_is_whole_after_half_a_minute_and_no_more_with_a_dead_sensor():
@@ -267,13 +338,18 @@ def test_a_window_is_whole_after_half_a_minute_and_no_more_with_a_dead_sensor():
     plant.set_rack(s.MODULE_TEMPERATURE_DDEGC + 3, 250)
     assert told(plant.step(50 * WINDOW_S)) == m.IN_PART
     assert told(plant.step(2 * 50)) == m.KNOWN == told(plant, 1)
-    assert list(plant.kernel.features.racks.heating.whole_s) == [WINDOW_S, WINDOW_S], "counts no further"
+    assert list(plant.kernel.features.racks.heating.whole_s) == [WINDOW_S, WINDOW_S], (
+        "counts no further"
+    )
 
 
 # -- a fan that is off
 
+
 def test_a_fan_that_does_not_blow_is_not_shown_to_be_well_by_being_off():
-    """A start in which the BMS came late had let it run: no airflow, row 15; then it was off, and the row was reset."""
+    """A start in which the BMS came late had let it run: no airflow, row 15; then it was off, and
+    the row was reset.
+    """
     plant = restarted(silent=groups(*s.RACK_GROUPS))
     plant.held[s.AIRFLOW_OK] = 0
     plant.step(12 * 50)

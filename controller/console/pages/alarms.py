@@ -1,4 +1,6 @@
-"""The page for 3 am: what tripped first, what followed, what to check, what a reset needs, what the start lacks."""
+"""The page for 3 am: what tripped first, what followed, what to check, what a reset needs, what the
+start lacks.
+"""
 
 from controller.console.pages.text import (
     HEIGHT,
@@ -27,13 +29,30 @@ def lines(facts):
     """The page (facts/alarms.py) as lines."""
     standing, words = facts["standing"], typed(facts["reset"])
     if not standing:
-        return page([*head(facts), f"Nothing stands{_here(facts)}: no interlock row is active or latched.",
-                     *(_in_b(facts["channel_b"]) or [""]), RULE, *_start(facts), *_resets(facts["reset"]),
-                     *([last(words)] if words else [])])
+        return page(
+            [
+                *head(facts),
+                f"Nothing stands{_here(facts)}: no interlock row is active or latched.",
+                *(_in_b(facts["channel_b"]) or [""]),
+                RULE,
+                *_start(facts),
+                *_resets(facts["reset"]),
+                *([last(words)] if words else []),
+            ]
+        )
     besides = [*_firsts(facts), *_in_b(facts["channel_b"]), *_ahead(facts["propagation"])]
     top = [*head(facts), *_first(standing[0], facts)]
-    for shown in range(CHECKS_SHOWN, 0, -1):  # what a reset and the start need comes before the third remedy
-        below = [*besides, RULE, *_check(facts, shown), RULE, *_reset(facts), *_start(facts), last(words)]
+    # what a reset and the start need comes before the third remedy
+    for shown in range(CHECKS_SHOWN, 0, -1):
+        below = [
+            *besides,
+            RULE,
+            *_check(facts, shown),
+            RULE,
+            *_reset(facts),
+            *_start(facts),
+            last(words),
+        ]
         room = HEIGHT - len(top) - len(below)
         if room >= FOLLOWED_MIN:
             break
@@ -48,9 +67,13 @@ def _moment(row, facts):
 
 def _first(row, facts):
     name = f"row {row['stage']} {row['reason']['name']}, {row['scope']}"
-    return [*wrapped(f"FIRST  {name}: {row['effect']}", MARGIN),
-            *wrapped(f"       since {_moment(row, facts)}; {_present(row)}, {row['reset']} reset", MARGIN),
-            *folded("", row["reason"]["sentence"], 2)]
+    return [
+        *wrapped(f"FIRST  {name}: {row['effect']}", MARGIN),
+        *wrapped(
+            f"       since {_moment(row, facts)}; {_present(row)}, {row['reset']} reset", MARGIN
+        ),
+        *folded("", row["reason"]["sentence"], 2),
+    ]
 
 
 def _present(row):
@@ -61,13 +84,22 @@ def _present(row):
 
 def _followed(standing, lines_max):
     """The rows after the first, whole ones, and how many more there are."""
-    found = [wrapped(f"{'THEN' if not place else '':<7}{_later(row, standing[0]):>8}  row {row['stage']:<4}"
-                     f"{row['reason']['name']}, {row['scope']}: {row['effect']}; {_present(row)}, {row['reset']}",
-                     THEN_MARGIN) for place, row in enumerate(standing[1:])]
+    found = [
+        wrapped(
+            f"{'THEN' if not place else '':<7}{_later(row, standing[0]):>8}  row "
+            f"{row['stage']:<4}"
+            f"{row['reason']['name']}, {row['scope']}: {row['effect']}; {_present(row)}, "
+            f"{row['reset']}",
+            THEN_MARGIN,
+        )
+        for place, row in enumerate(standing[1:])
+    ]
     shown = len(found)
     while sum([len(lines) for lines in found[:shown]]) + (shown < len(found)) > lines_max:
         shown -= 1
-    more = [f"       and {len(found) - shown} more (--json shows all)"] if shown < len(found) else []
+    more = (
+        [f"       and {len(found) - shown} more (--json shows all)"] if shown < len(found) else []
+    )
     return [line for lines in found[:shown] for line in lines] + more
 
 
@@ -89,22 +121,35 @@ def _in_b(found):
     """What stands in the second channel; nothing where nothing does."""
     if found is None:
         return []
-    return folded("IN B", f"row {found['stage']} {found['name']}, first out in channel B; {found['reset']} reset", 1)
+    return folded(
+        "IN B",
+        f"row {found['stage']} {found['name']}, first out in channel B; {found['reset']} reset",
+        1,
+    )
 
 
 def _ahead(found):
     """When fire would reach what is beside, while a row of runaway stands."""
     if found is None:
         return []
-    reached = [f"{what} {_reach(*found[f'next_{what}_s'])}" for what in ("cell", "module", "rack")
-               if what != "rack" or found["next_rack_s"][0] is not None]
+    reached = [
+        f"{what} {_reach(*found[f'next_{what}_s'])}"
+        for what in ("cell", "module", "rack")
+        if what != "rack" or found["next_rack_s"][0] is not None
+    ]
     fewest, most = found["cells_at_risk"]
-    return folded("AHEAD", f"Rack {found['rack']} module {found['module']}, {found['degC']:.0f} C. Estimate if nothing "
-                           f"changes: next {', '.join(reached)}; {fewest} to {most} more cells in 30 min.", 3)
+    return folded(
+        "AHEAD",
+        f"Rack {found['rack']} module {found['module']}, {found['degC']:.0f} "
+        f"C. Estimate if nothing "
+        f"changes: next {', '.join(reached)}; {fewest} to {most} more cells in "
+        f"30 min.",
+        3,
+    )
 
 
 def _reach(soonest_s, latest_s):
-    """"in 5 to 9 min", "in 5 min or later", "not in 30 min"."""
+    """ "in 5 to 9 min", "in 5 min or later", "not in 30 min"."""
     if soonest_s is None:
         return "not in 30 min"
     soonest_min = max(0, round(soonest_s / 60))
@@ -118,13 +163,18 @@ def _later(row, first):
     if row["began_ms"] is None or first["began_ms"] is None:
         return "?"
     later_ms = row["began_ms"] - first["began_ms"]
-    return f"{'-' if later_ms < 0 else '+'}{duration(abs(later_ms))}"  # the first-out is the first that latched
+    # the first-out is the first that latched
+    return f"{'-' if later_ms < 0 else '+'}{duration(abs(later_ms))}"
 
 
 def _check(facts, shown):
     out = []
     for place, item in enumerate(facts["check"][:shown]):
-        out += folded("CHECK" if not place else "", f"{place + 1}. {item['remedy']} (row {', '.join(item['rows'])})", 2)
+        out += folded(
+            "CHECK" if not place else "",
+            f"{place + 1}. {item['remedy']} (row {', '.join(item['rows'])})",
+            2,
+        )
     more = len(facts["check"]) - shown
     return out + ([f"       and {more} more"] if more > 0 else [])
 
@@ -141,15 +191,22 @@ def _reset(facts):
     if reset["needs"] is None:
         words = f"Nothing is latched{_here(facts)}: what stands goes by itself with its cause."
         return folded("RESET", words, 1) + _resets(reset)
-    how = "with the key on site (turn it out of RUN, the command below)" if reset["needs"] == "key" \
+    how = (
+        ("with the key on site (turn it out of RUN, the command below)")
+        if reset["needs"] == "key"
         else "remote (the command below)"
+    )
     out = folded("RESET", f"{how}. Now it would be: {reset['result']}.", 2)
     if reset["waits"]:
-        words = [f"row {each['stage']} {each['scope']} " + ("still there" if each["due_ms"] is None
-                                                            else f"clear in {duration(each['due_ms'])}")
-                 for each in reset["waits"][:3]]
+        words = [
+            f"row {each['stage']} {each['scope']} "
+            + ("still there" if each["due_ms"] is None else f"clear in {duration(each['due_ms'])}")
+            for each in reset["waits"][:3]
+        ]
         more = len(reset["waits"]) - len(words)
-        out += folded("WAITS", ", ".join(words) + (f" and {more} more" if more > 0 else "") + ".", 2)
+        out += folded(
+            "WAITS", ", ".join(words) + (f" and {more} more" if more > 0 else "") + ".", 2
+        )
     return out + _resets(reset)
 
 
@@ -162,13 +219,27 @@ def _start(facts):
     start = facts["start"]
     waits = start["waits_for"]
     if waits and not (facts["locked_out_by"] and waits["code"] == LOCKED):
-        return folded("START", f"{checklist(start)}waits for {waits['label']} {waits['name']}: {waits['sentence']} "
-                               f"{waits['remedy']}", 3) + _rest(start)
+        return folded(
+            "START",
+            f"{checklist(start)}waits for {waits['label']} {waits['name']}: "
+            f"{waits['sentence']} "
+            f"{waits['remedy']}",
+            3,
+        ) + _rest(start)
     if facts["locked_out_by"]:
-        return folded("START", f"locked out by {facts['locked_out_by']}, who ends that; with the key out of RUN "
-                               "anybody who may act can (firebreak lock-out --end).", 2)
+        return folded(
+            "START",
+            f"locked out by {facts['locked_out_by']}, who ends that; with the "
+            f"key out of RUN "
+            "anybody who may act can (firebreak lock-out --end).",
+            2,
+        )
     if not start["is_asked_to_run"]:
         return folded("START", f"{rest(start)}.", 2)
     if not facts["is_live"]:
-        return folded("START", f"nothing was missing; the cabinet was {start['state']} when it was last heard of.", 1)
+        return folded(
+            "START",
+            f"nothing was missing; the cabinet was {start['state']} when it was last heard of.",
+            1,
+        )
     return folded("START", f"nothing is missing; the cabinet is {start['state']}.", 1)

@@ -1,4 +1,6 @@
-"""The page events: what happened, newest first; from the recorder, else from the journal of this run."""
+"""The page events: what happened, newest first; from the recorder, else from the journal of this
+run.
+"""
 
 from controller.console.pages.text import head, page, source, spread, uptime
 
@@ -8,9 +10,11 @@ LINES = 20
 def lines(facts, number=1):
     """Page `number` (from 1) of the events (facts/events.py) as lines."""
     events = facts["events"][::-1]
-    shown = events[(number - 1) * LINES:number * LINES]
+    shown = events[(number - 1) * LINES : number * LINES]
     foot = spread(source(facts), f"page {number} of {pages(events)}")
-    return page([*head(facts), foot, *([_line(event) for event in shown] or ["Nothing has happened."])])
+    return page(
+        [*head(facts), foot, *([_line(event) for event in shown] or ["Nothing has happened."])]
+    )
 
 
 def pages(events):

@@ -1,4 +1,6 @@
-"""Pieces of a page: numbers with their units, times, folded sentences; what nobody knows is "-", never a number."""
+"""Pieces of a page: numbers with their units, times, folded sentences; what nobody knows is "-",
+never a number.
+"""
 
 import textwrap
 
@@ -6,14 +8,16 @@ from controller.state.record import utc_text
 from controller.state.reset_code import TURN_KEY
 from safety import signals
 
-WIDTH, HEIGHT = 79, 23  # the 80th column stays free, as a terminal may wrap there; the 24th line is the prompt's
+# the 80th column stays free, as a terminal may wrap there; the 24th line is the prompt's
+WIDTH, HEIGHT = 79, 23
 RULE = "-" * WIDTH
 MARGIN = 7
 MORE = "..."
 CELLS = "Cells stay live with contactors open."
 ANY_W = (1 << 30) - 1  # a bound of this size bounds nothing
 NOT_WORTH_W = 50  # rounds to 0.0 kW
-NO_DAY_D = signals.CABINET_INPUTS[signals.GAS_1_CALIBRATION_D][2]  # told for a day that is not set or impossible
+# told for a day that is not set or impossible
+NO_DAY_D = signals.CABINET_INPUTS[signals.GAS_1_CALIBRATION_D][2]
 
 
 def kilowatt(power_W, width=0):
@@ -26,10 +30,18 @@ def kilowatt(power_W, width=0):
 
 
 def calibration(days):
-    """When a gas detector is to be calibrated next; days: until then, None while one does not say."""
+    """When a gas detector is to be calibrated next; days: until then, None while one does not
+    say.
+    """
     if days is None:
         return "unknown"
-    return f"in {days} d" if days >= 0 else f"overdue by {-days} d" if days > NO_DAY_D else "overdue (no day set)"
+    return (
+        f"in {days} d"
+        if days >= 0
+        else (f"overdue by {-days} d")
+        if days > NO_DAY_D
+        else "overdue (no day set)"
+    )
 
 
 def directed(power_W):
@@ -40,7 +52,7 @@ def directed(power_W):
 
 
 def interval(low_W, high_W):
-    """"-250.0 ..  81.5", both ends in kW."""
+    """ "-250.0 ..  81.5", both ends in kW."""
     return f"{kilowatt(low_W, 7)} .. {kilowatt(high_W, 7)}"
 
 
@@ -50,7 +62,7 @@ def scaled(value, divisor, digits=1):
 
 
 def duration(time_ms):
-    """"0.34 s", "12 s", "4 min", "3 h 12 min", "41 d 2 h"; "-" when unknown."""
+    """ "0.34 s", "12 s", "4 min", "3 h 12 min", "41 d 2 h"; "-" when unknown."""
     if time_ms is None:
         return "-"
     if time_ms < 10_000:
@@ -61,7 +73,11 @@ def duration(time_ms):
     minutes = seconds // 60
     if minutes < 120:
         return f"{minutes} min"
-    return f"{minutes // 60} h {minutes % 60} min" if minutes < 2880 else f"{minutes // 1440} d {minutes // 60 % 24} h"
+    return (
+        (f"{minutes // 60} h {minutes % 60} min")
+        if minutes < 2880
+        else f"{minutes // 1440} d {minutes // 60 % 24} h"
+    )
 
 
 def age(time_ms):
@@ -76,14 +92,17 @@ def uptime(time_ms):
     if time_ms is None:
         return "before that"
     seconds = time_ms // 1000
-    clock = f"{seconds // 3600 % 24:02}:{seconds // 60 % 60:02}:{seconds % 60:02}.{time_ms % 1000 // 10:02}"
+    minutes = seconds // 60
+    clock = f"{minutes // 60 % 24:02}:{minutes % 60:02}:{seconds % 60:02}.{time_ms % 1000 // 10:02}"
     return f"{seconds // 86_400} d {clock}" if seconds >= 86_400 else clock
 
 
 def moment(time_ms, facts):
-    """A moment since the controller's start by the clock of the page's head: UTC, of today without the day, or up.
+    """A moment since the controller's start by the clock of the page's head: UTC, of today without
+    the day, or up.
 
-    Where the head is UTC and the controller does not tick, nobody knows how long ago its last moment was.
+    Where the head is UTC and the controller does not tick, nobody knows how long ago its last
+    moment was.
     """
     if time_ms is None or "utc_us" not in facts:
         return uptime(time_ms)
@@ -94,11 +113,13 @@ def moment(time_ms, facts):
 
 
 def cut(line, width=WIDTH):
-    """The line, shortened to width where it is longer: never inside a number, and it says so where there is room."""
+    """The line, shortened to width where it is longer: never inside a number, and it says so where
+    there is room.
+    """
     if len(line) <= width:
         return line
     more = MORE if width > 2 * len(MORE) else ""
-    kept = line[:max(0, width - len(more))]
+    kept = line[: max(0, width - len(more))]
     if any(map(str.isdigit, kept[-1:] + line[len(kept)])):
         kept = kept.rpartition(" ")[0]
     return kept + more
@@ -135,7 +156,9 @@ def head(facts):
 
 
 def checklist(start):
-    """How far the start checklist is, "checklist 27 of 33: "; nothing where none is gone through (facts/alarms.py)."""
+    """How far the start checklist is, "checklist 27 of 33: "; nothing where none is gone through
+    (facts/alarms.py).
+    """
     items = start["checklist"]
     return f"checklist {items['done']} of {items['total']}: " if items else ""
 
@@ -145,13 +168,18 @@ def rest(start):
     rests = start["rests"]
     if rests is None:
         return "nobody asks it to run: the controller is told to end, or its store has failed"
-    words = {"test": "the test is over", "lock-out": f"{rests['name']}'s lock-out has ended",
-             "unknown": "no store says whether it was to run"}
+    words = {
+        "test": "the test is over",
+        "lock-out": f"{rests['name']}'s lock-out has ended",
+        "unknown": "no store says whether it was to run",
+    }
     return f"{words.get(rests['why'], 'a person stopped it')}: start it (firebreak start)"
 
 
 def typed(reset):
-    """What is typed to reset what stands, or what comes before that; None where nothing waits for a reset."""
+    """What is typed to reset what stands, or what comes before that; None where nothing waits for a
+    reset.
+    """
     return reset["command"] or (reset["code"] and TURN_KEY)
 
 
@@ -169,10 +197,17 @@ def source(facts):
 
 
 def folded(label, sentence, lines_max=3):
-    """A sentence behind its label, folded; what does not fit ends in "...". """
+    """A sentence behind its label, folded; what does not fit ends in "..."."""
     indent = " " * MARGIN
-    return textwrap.wrap(sentence, WIDTH, initial_indent=f"{label:<{MARGIN}}", subsequent_indent=indent,
-                         max_lines=lines_max, placeholder=" ...", break_on_hyphens=False)
+    return textwrap.wrap(
+        sentence,
+        WIDTH,
+        initial_indent=f"{label:<{MARGIN}}",
+        subsequent_indent=indent,
+        max_lines=lines_max,
+        placeholder=" ...",
+        break_on_hyphens=False,
+    )
 
 
 def wrapped(line, margin):
@@ -181,7 +216,8 @@ def wrapped(line, margin):
 
 
 def page(lines):
-    """The finished page: no line longer than WIDTH (see `cut`), none ends in spaces, no more lines than HEIGHT.
+    """The finished page: no line longer than WIDTH (see `cut`), none ends in spaces, no more lines
+    than HEIGHT.
 
     Where there are too many, rules go first, from the end; the head keeps its own.
     """

@@ -1,4 +1,6 @@
-"""The page trend: the last minutes of each quantity as one line of ten levels, with its range and its newest value."""
+"""The page trend: the last minutes of each quantity as one line of ten levels, with its range and
+its newest value.
+"""
 
 from controller.console.pages.text import duration, folded, head, page, source
 
@@ -21,8 +23,10 @@ def _row(each):
     if not known:
         return f"{each['name']:<11}{drawn}{'-':>9}{'-':>9}{'-':>8}"
     newest = each["values"][-1]
-    numbers = [f"{value / each['divisor']:.{each['digits']}f}" if value is not None else "-"
-               for value in (min(known), max(known), newest)]
+    numbers = [
+        f"{value / each['divisor']:.{each['digits']}f}" if value is not None else "-"
+        for value in (min(known), max(known), newest)
+    ]
     return f"{each['name']:<11}{drawn}{numbers[0]:>9}{numbers[1]:>9}{numbers[2]:>8}"
 
 

@@ -1,7 +1,19 @@
-"""The page why: the chain from request to wire, the numbers behind what binds, what to do, what would be without it."""
+"""The page why: the chain from request to wire, the numbers behind what binds, what to do, what
+would be without it.
+"""
 
 from controller.console.pages import causes
-from controller.console.pages.text import ANY_W, HEIGHT, age, directed, folded, head, interval, kilowatt, page
+from controller.console.pages.text import (
+    ANY_W,
+    HEIGHT,
+    age,
+    directed,
+    folded,
+    head,
+    interval,
+    kilowatt,
+    page,
+)
 
 COLUMNS = "{:<12}{:<37}{:>18}{:>8}{}"
 UNITS_SHOWN = 3
@@ -24,11 +36,21 @@ def _answer(facts):
     binding = facts["binding"]
     if binding is None:
         shown, cause = _reason_shown(facts)
-        return [first, f"No power is permitted: {causes.short(shown, cause)}." if shown else "Nothing holds it back."]
+        return [
+            first,
+            f"No power is permitted: {causes.short(shown, cause)}."
+            if shown
+            else "Nothing holds it back.",
+        ]
     held_W = facts["held_back_W"]
-    less = facts["request_W"] * facts["setpoint_W"] >= 0 and abs(facts["setpoint_W"]) < abs(facts["request_W"])
+    less = facts["request_W"] * facts["setpoint_W"] >= 0 and abs(facts["setpoint_W"]) < abs(
+        facts["request_W"]
+    )
     moved = "Held back" if less else "Moved"
-    return [first, f"{moved} {kilowatt(abs(held_W))} kW by {causes.short(binding, facts['cause'])}."]
+    return [
+        first,
+        f"{moved} {kilowatt(abs(held_W))} kW by {causes.short(binding, facts['cause'])}.",
+    ]
 
 
 def _row(stage, what, bounds, leaves_W, mark=False):
@@ -38,14 +60,21 @@ def _row(stage, what, bounds, leaves_W, mark=False):
 
 def _table(facts):
     binding = facts["binding"]
-    acting = next((name for name in ("limits", "obligations", "ramp", "caps") if facts[name]["acted"]), None)
+    acting = next(
+        (name for name in ("limits", "obligations", "ramp", "caps") if facts[name]["acted"]), None
+    )
     ramp = facts["ramp"]
     return [
         " " + COLUMNS.format("order", "limit", "from .. to kW", "leaves", ""),
         *_request(facts),
         *_bounded("caps", facts["caps"], binding if acting == "caps" else None),
-        _row("ramp", "R501 set-point ramp" if ramp["acted"] else "not acting",
-             interval(ramp["low_W"], ramp["high_W"]), ramp["leaves_W"], acting == "ramp"),
+        _row(
+            "ramp",
+            "R501 set-point ramp" if ramp["acted"] else "not acting",
+            interval(ramp["low_W"], ramp["high_W"]),
+            ramp["leaves_W"],
+            acting == "ramp",
+        ),
         *_obligations(facts["obligations"], binding if acting == "obligations" else None),
         *_bounded("limits", facts["limits"], binding if acting == "limits" else None),
         _row("", _standing(facts), "", None),
@@ -59,12 +88,16 @@ def _request(facts):
     parts += [(asked["fast_reason"]["name"], asked["fast_W"])] if asked["fast_reason"] else []
     if len(parts) < 2:
         return [_row("request", parts[0][0] if parts else "nobody", "", facts["request_W"])]
-    return [_row("request", parts[0][0], kilowatt(parts[0][1]), None),
-            _row("", parts[1][0], kilowatt(parts[1][1]), facts["request_W"])]
+    return [
+        _row("request", parts[0][0], kilowatt(parts[0][1]), None),
+        _row("", parts[1][0], kilowatt(parts[1][1]), facts["request_W"]),
+    ]
 
 
 def _asker(asked):
-    """Who asks, and for how much: what has come of it yet, at the ramp of its source, stands beside it."""
+    """Who asks, and for how much: what has come of it yet, at the ramp of its source, stands beside
+    it.
+    """
     cause = asked["base_cause"]
     entries = cause["hints"] if cause and cause["kind"] == "hint" else ()
     words = [f"{entry['source']} asks {kilowatt(entry['value_W'])} kW" for entry in entries[:1]]
@@ -81,11 +114,17 @@ def _standing(facts):
 def _bounded(stage, found, binding):
     """One line when both ends say the same or only one says anything, else a line for each end."""
     low, high = found["low_reason"], found["high_reason"]
-    named = [(reason, cause) for reason, cause in ((low, found["low_cause"]), (high, found["high_cause"])) if reason]
+    named = [
+        (reason, cause)
+        for reason, cause in ((low, found["low_cause"]), (high, found["high_cause"]))
+        if reason
+    ]
     if binding:
         named.sort(key=lambda each: each[0]["code"] != binding["code"])
     texts = [causes.short(*each) for each in named] or ["not acting"]
-    out = [_row(stage, texts[0], interval(found["low_W"], found["high_W"]), found["leaves_W"], binding)]
+    out = [
+        _row(stage, texts[0], interval(found["low_W"], found["high_W"]), found["leaves_W"], binding)
+    ]
     return out + [_row("", text, "", None) for text in texts[1:2]]
 
 
@@ -95,9 +134,19 @@ def _obligations(found, binding):
         return [_row("obligations", words, "", found["leaves_W"])]
     out = []
     for place, each in enumerate(found["standing"]):
-        acts = binding and binding["code"] in (each["low_reason"]["code"], each["high_reason"]["code"])
-        out.append(_row("obligations" if not place else "", _obligation(each, binding if acts else None),
-                        interval(each["low_W"], each["high_W"]), each["leaves_W"], acts))
+        acts = binding and binding["code"] in (
+            each["low_reason"]["code"],
+            each["high_reason"]["code"],
+        )
+        out.append(
+            _row(
+                "obligations" if not place else "",
+                _obligation(each, binding if acts else None),
+                interval(each["low_W"], each["high_W"]),
+                each["leaves_W"],
+                acts,
+            )
+        )
     return out
 
 
@@ -117,19 +166,25 @@ def _units(facts):
     for unit in facts["units"][:UNITS_SHOWN]:
         name = f"PCS {unit['unit']} " if many else ""
         told = "nothing sent yet" if unit["sent_W"] is None else f"sent {kilowatt(unit['sent_W'])}"
-        out.append(f" {name}{told}   PCS read back {kilowatt(unit['read_back_W'])}"
-                   f" ({age(unit['read_back_age_ms'])})   measured {kilowatt(unit['measured_W'])}"
-                   f" ({age(unit['measured_age_ms'])})")
+        out.append(
+            f" {name}{told}   PCS read back {kilowatt(unit['read_back_W'])}"
+            f" ({age(unit['read_back_age_ms'])})   measured {kilowatt(unit['measured_W'])}"
+            f" ({age(unit['measured_age_ms'])})"
+        )
         if unit["refused"]:
-            out.append(f" {name}The gate refused the newest set-point: {unit['refused']['label']} "
-                       f"{unit['refused']['name']}; the stop frame went out.")
+            out.append(
+                f" {name}The gate refused the newest set-point: {unit['refused']['label']} "
+                f"{unit['refused']['name']}; the stop frame went out."
+            )
     if len(facts["units"]) > UNITS_SHOWN:
         out.append(f" and {len(facts['units']) - UNITS_SHOWN} more converters (--json shows all)")
     return out
 
 
 def _cause(facts, room):
-    """What stands below the table, in `room` lines: what to do and what else would be matter more than every number."""
+    """What stands below the table, in `room` lines: what to do and what else would be matter more
+    than every number.
+    """
     first, last = _notes(facts), []
     shown, cause = _reason_shown(facts)
     if shown is None:
@@ -145,16 +200,24 @@ def _notes(facts):
     out = []
     if facts["short_W"]:
         short = facts["short_reason"]
-        out += folded("Short", f"{kilowatt(facts['short_W'])} kW are missing for {short['label']} {short['name']}.", 1)
+        out += folded(
+            "Short",
+            f"{kilowatt(facts['short_W'])} kW are missing for {short['label']} {short['name']}.",
+            1,
+        )
     if facts["differs"]:
-        out += folded("Note", "Another version explains this journal: take these numbers with care.", 1)
+        out += folded(
+            "Note", "Another version explains this journal: take these numbers with care.", 1
+        )
     return out
 
 
 def _asked(request):
     """Nothing binds: who asks is the cause."""
     named = [reason for reason in (request["base_reason"], request["fast_reason"]) if reason]
-    words = " ".join([causes.sentences(request["base_cause"])] + [reason["sentence"] for reason in named]).strip()
+    words = " ".join(
+        [causes.sentences(request["base_cause"])] + [reason["sentence"] for reason in named]
+    ).strip()
     return folded("Cause", words, CAUSE_LINES) if words else []
 
 
@@ -162,11 +225,17 @@ def _else(facts, lines_max):
     without, binding = facts["without"], facts["binding"]
     words = f"Without {binding['label']} the set-point would be {directed(without['setpoint_W'])}"
     following = without["next"]
-    return folded("Else", words + (f", by {following['label']} {following['name']}." if following else "."), lines_max)
+    return folded(
+        "Else",
+        words + (f", by {following['label']} {following['name']}." if following else "."),
+        lines_max,
+    )
 
 
 def _reason_shown(facts):
-    """(reason, cause) to explain: what binds, or what forbids all power although nobody asks for any."""
+    """(reason, cause) to explain: what binds, or what forbids all power although nobody asks for
+    any.
+    """
     limits = facts["limits"]
     if facts["binding"] is None and limits["low_W"] == limits["high_W"] == 0:
         return limits["high_reason"], limits["high_cause"]

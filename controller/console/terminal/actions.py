@@ -14,7 +14,12 @@ from controller.system import regular_file
 from safety import latches
 
 ACKNOWLEDGED = "acknowledged"
-NOTES = {operator_commands.RUN: "START", operator_commands.STOP: "STOP", operator_commands.LAMP_TEST: "LAMPS"}  # codes of spool.CODES
+# codes of spool.CODES
+NOTES = {
+    operator_commands.RUN: "START",
+    operator_commands.STOP: "STOP",
+    operator_commands.LAMP_TEST: "LAMPS",
+}
 _BYTES_MAX = 1000
 OUTPUT_BYTES_MAX = 2000
 
@@ -45,8 +50,14 @@ class Actions:
             told, advice = answer.words(), _advice(answer)
         except OSError as error:
             told, advice = f"not sent, {error.strerror or error}", ""
-        said = self.note(now_us, "RESET", who, f"{'key' if with_key else 'remote'} reset of {seen.words} "
-                                               f"({_numbers(*seen.causes)}): {told}")
+        said = self.note(
+            now_us,
+            "RESET",
+            who,
+            f"{'key' if with_key else 'remote'} reset of "
+            f"{seen.words} "
+            f"({_numbers(*seen.causes)}): {told}",
+        )
         return f"Reset: {told}{advice}.{said}"
 
     def lock_out(self, now_us, who, is_locked):
@@ -54,7 +65,11 @@ class Actions:
         try:
             answer = operator_commands.lock_out(self._socket, who, is_locked)
             told = operator_commands.words(answer)
-            told += ": start it with G" if not is_locked and answer == operator_commands.ACCEPTED else ""
+            told += (
+                ": start it with G"
+                if not is_locked and answer == operator_commands.ACCEPTED
+                else ""
+            )
         except (OSError, ValueError) as error:
             told = f"not sent, {getattr(error, 'strerror', None) or error}"
         what = "Lock-out" if is_locked else "End of the lock-out"
@@ -62,14 +77,22 @@ class Actions:
 
     def start(self, now_us, who):
         """Let the cabinet run again."""
+
         def comes_to():
             sentence, now = run_words.of_start(self._run_directory)
             return sentence + (", see START on page 2" if now else "")
+
         return self._ask(now_us, who, "Start", operator_commands.RUN, comes_to)
 
     def stop(self, now_us, who):
         """A controlled stop, and rest."""
-        return self._ask(now_us, who, "Stop", operator_commands.STOP, lambda: run_words.of_stop(self._run_directory))
+        return self._ask(
+            now_us,
+            who,
+            "Stop",
+            operator_commands.STOP,
+            lambda: run_words.of_stop(self._run_directory),
+        )
 
     def lamp_test(self, now_us, who):
         """Flash the lamps."""
@@ -101,11 +124,15 @@ class Actions:
     def acknowledged(self, alarm):
         """Who has acknowledged this (what a reset would name), as a line, or None."""
         path = os.path.join(self._run_directory, spool.FOLDER, ACKNOWLEDGED)
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError), \
-                open(path, "rb", opener=regular_file.opener) as file:
+        with (
+            contextlib.suppress(OSError, ValueError, KeyError, TypeError),
+            open(path, "rb", opener=regular_file.opener) as file,
+        ):
             content = json.loads(file.read(_BYTES_MAX).decode("ascii"))
             if alarm == tuple(content["causes"]):
-                return spool.plain(f"ACK    {content['who']} at {content['where']} has seen this alarm.")
+                return spool.plain(
+                    f"ACK    {content['who']} at {content['where']} has seen this alarm."
+                )
         return None
 
     def export(self, now_us, who, what, since):
@@ -113,8 +140,19 @@ class Actions:
         if self._export is not None and not self._export.has_ended():
             return "An export is still running."
         self.forget_export()
-        words = [sys.executable, "-m", "controller", "export", "--what", what, "--out", self._export_directory,
-                 "--state-dir", self._state_directory, *([f"--from={since}"] if since else [])]
+        words = [
+            sys.executable,
+            "-m",
+            "controller",
+            "export",
+            "--what",
+            what,
+            "--out",
+            self._export_directory,
+            "--state-dir",
+            self._state_directory,
+            *([f"--from={since}"] if since else []),
+        ]
         try:
             self._export = Export(words)
         except OSError as error:
@@ -134,16 +172,28 @@ class Actions:
 
 
 def _numbers(first_out, mask, peer_first_out, peer_mask):
-    in_b = f"; B {peer_first_out}, {peer_mask:#x}" if (peer_first_out, peer_mask) != PEER_EMPTY else ""
+    in_b = (
+        (f"; B {peer_first_out}, {peer_mask:#x}")
+        if (peer_first_out, peer_mask) != PEER_EMPTY
+        else ""
+    )
     return f"{first_out}, {mask:#x}{in_b}"
 
 
 def _advice(answer):
-    """What to do next; of channel B, whose waits and tokens no page knows, in few words: the line is short."""
-    in_b = {latches.CHANGED: ": look at IN B again", latches.KEY_NEEDED: ": turn the key switch out of RUN"}
-    here = {latches.CHANGED: ": what stands is not what the page showed, look again",
-            latches.NOT_CLEAR_YET: ": see WAITS on this page", latches.NO_TOKENS: ": see RESETS for the next one",
-            latches.KEY_NEEDED: ": turn the key switch out of RUN"}
+    """What to do next; of channel B, whose waits and tokens no page knows, in few words: the line
+    is short.
+    """
+    in_b = {
+        latches.CHANGED: ": look at IN B again",
+        latches.KEY_NEEDED: ": turn the key switch out of RUN",
+    }
+    here = {
+        latches.CHANGED: ": what stands is not what the page showed, look again",
+        latches.NOT_CLEAR_YET: ": see WAITS on this page",
+        latches.NO_TOKENS: ": see RESETS for the next one",
+        latches.KEY_NEEDED: ": turn the key switch out of RUN",
+    }
     return in_b.get(answer.channel_b) or here.get(answer.here, "")
 
 
@@ -152,8 +202,13 @@ class Export:
 
     def __init__(self, words):
         """Raises OSError."""
-        self._process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                         stderr=subprocess.STDOUT, start_new_session=True)
+        self._process = subprocess.Popen(
+            words,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
         os.set_blocking(self._process.stdout.fileno(), False)
         self._said = b""
 

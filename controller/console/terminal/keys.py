@@ -1,4 +1,6 @@
-"""Bytes of a terminal as keys: printable ASCII, ENTER, ERASE, CANCEL, INTERRUPT, REDRAW; all else is swallowed."""
+"""Bytes of a terminal as keys: printable ASCII, ENTER, ERASE, CANCEL, INTERRUPT, REDRAW; all else
+is swallowed.
+"""
 
 ENTER, ERASE, CANCEL, INTERRUPT, REDRAW = "\r", "\b", "\x1b", "\x03", "\x0c"
 _CONTROLS = {0x0D: ENTER, 0x0A: ENTER, 0x08: ERASE, 0x7F: ERASE, 0x03: INTERRUPT, 0x0C: REDRAW}
@@ -8,7 +10,9 @@ _PLAIN, _ESCAPED, _IN_SEQUENCE = range(3)
 
 
 class Decoder:
-    """Feed it what was read, in whatever pieces. An escape sequence (arrow, function key) is no key at all."""
+    """Feed it what was read, in whatever pieces. An escape sequence (arrow, function key) is no key
+    at all.
+    """
 
     def __init__(self):
         self._state, self._length, self._before = _PLAIN, 0, None

@@ -1,4 +1,6 @@
-"""A terminal's line: raw, never waited for. What it does not take stays here until it is dropped; nothing piles up."""
+"""A terminal's line: raw, never waited for. What it does not take stays here until it is dropped;
+nothing piles up.
+"""
 
 import contextlib
 import errno
@@ -21,7 +23,8 @@ class Line:
     """`pending`: bytes offered and not taken yet; `is_gone`: hung up, or the adapter was pulled."""
 
     def __init__(self, path, baud=None):
-        """baud: the line is set to it, 8N1, no flow control; None: it is somebody's terminal and keeps its speed.
+        """baud: the line is set to it, 8N1, no flow control; None: it is somebody's terminal and
+        keeps its speed.
 
         Raises LineError.
         """
@@ -45,7 +48,9 @@ class Line:
     def size(self):
         """(rows, columns) where the terminal tells them, None on a serial line."""
         try:
-            rows, columns, _, _ = struct.unpack("4H", fcntl.ioctl(self._descriptor, termios.TIOCGWINSZ, bytes(8)))
+            rows, columns, _, _ = struct.unpack(
+                "4H", fcntl.ioctl(self._descriptor, termios.TIOCGWINSZ, bytes(8))
+            )
         except OSError:
             return None
         return (rows, columns) if rows and columns else None
@@ -104,9 +109,11 @@ def _opened(path):
 
 
 def _raw(before, baud):
-    """Terminal attributes: bytes as they come, 8N1; a break or a bad byte is nothing; XON and XOFF are bytes.
+    """Terminal attributes: bytes as they come, 8N1; a break or a bad byte is nothing; XON and XOFF
+    are bytes.
 
-    CLOCAL: a cable of three wires has no carrier. Without flow control a stray XOFF cannot stop the screen.
+    CLOCAL: a cable of three wires has no carrier. Without flow control a stray XOFF cannot stop the
+    screen.
     """
     wanted = [*before[:_CC], list(before[_CC])]
     wanted[_IFLAG] = termios.IGNBRK | termios.IGNPAR

@@ -1,4 +1,6 @@
-"""Failed logins, counted per line and delayed; and the one place for whoever may act, of all consoles of a cabinet."""
+"""Failed logins, counted per line and delayed; and the one place for whoever may act, of all
+consoles of a cabinet.
+"""
 
 import contextlib
 import fcntl
@@ -11,10 +13,11 @@ _CONTENT_BYTES_MAX = 200
 
 
 class Failures:
-    """Counts failed logins of one line in a file, so that neither a hang-up nor a new console forgets them.
+    """Counts failed logins of one line in a file, so that neither a hang-up nor a new console
+    forgets them.
 
-    Several consoles may share a line's file: it is read anew before each try, and a try counts as failed until it has
-    passed, so that two of them at the same moment are two.
+    Several consoles may share a line's file: it is read anew before each try, and a try counts as
+    failed until it has passed, so that two of them at the same moment are two.
     """
 
     def __init__(self, path):
@@ -23,18 +26,25 @@ class Failures:
         self._look()
 
     def _look(self):
-        """Take over what any console of this line has stored; what could not be stored counts here all the same."""
+        """Take over what any console of this line has stored; what could not be stored counts here
+        all the same.
+        """
         if self._is_stored:
             self.count, self._last_us = self._stored()
 
     def _stored(self):
-        with contextlib.suppress(OSError, ValueError), open(self._path, "rb", opener=regular_file.opener) as file:
+        with (
+            contextlib.suppress(OSError, ValueError),
+            open(self._path, "rb", opener=regular_file.opener) as file,
+        ):
             count, last_us = map(int, file.read(_CONTENT_BYTES_MAX).split())
             return max(0, count), last_us
         return 0, 0
 
     def wait_us(self, now_us):
-        """How long the next try has to wait: 1 s, 2 s, 4 s ... 60 s after the first, second, third failure."""
+        """How long the next try has to wait: 1 s, 2 s, 4 s ... 60 s after the first, second, third
+        failure.
+        """
         self._look()
         if not self.count:
             return 0
@@ -42,10 +52,14 @@ class Failures:
         return max(0, min(delay_us, self._last_us + delay_us - now_us))
 
     def begin(self, now_us):
-        """A try begins: it counts as failed until `passed`. False while it has to wait, or another one begins."""
+        """A try begins: it counts as failed until `passed`. False while it has to wait, or another
+        one begins.
+        """
         with contextlib.ExitStack() as held:
             try:
-                folder = os.open(os.path.dirname(self._path), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+                folder = os.open(
+                    os.path.dirname(self._path), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+                )
                 held.callback(os.close, folder)  # and with it the lock
                 fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -70,7 +84,9 @@ class Failures:
 
     def _store(self, text):
         try:
-            with open(self._path + ".new", "w", encoding="ascii", opener=regular_file.opener) as file:
+            with open(
+                self._path + ".new", "w", encoding="ascii", opener=regular_file.opener
+            ) as file:
                 file.write(text)
             os.replace(self._path + ".new", self._path)
             self._is_stored = True
@@ -79,7 +95,9 @@ class Failures:
 
 
 class Actor:
-    """A file whose lock says who acts; the kernel lets go of it when that process dies, whatever it dies of."""
+    """A file whose lock says who acts; the kernel lets go of it when that process dies, whatever it
+    dies of.
+    """
 
     def __init__(self, path):
         """Raises OSError."""
@@ -108,7 +126,10 @@ class Actor:
         try:
             os.lockf(self._descriptor, os.F_TEST, 0)
         except OSError:
-            return os.pread(self._descriptor, _CONTENT_BYTES_MAX, 0).decode("ascii", "replace") or ": somebody"
+            return (
+                os.pread(self._descriptor, _CONTENT_BYTES_MAX, 0).decode("ascii", "replace")
+                or ": somebody"
+            )
         return None
 
     def give_back(self):

@@ -1,7 +1,8 @@
-"""The console's one loop: wait for a key or the next second, then draw what has changed, if the line takes it.
+"""The console's one loop: wait for a key or the next second, then draw what has changed, if the
+line takes it.
 
-Nothing here is waited for but keys and time. While a line takes nothing, nothing new is drawn; after STALL_US what it
-has not taken is dropped, and the next page is drawn anew.
+Nothing here is waited for but keys and time. While a line takes nothing, nothing new is drawn;
+after STALL_US what it has not taken is dropped, and the next page is drawn anew.
 """
 
 import contextlib
@@ -43,7 +44,9 @@ class Stop:
 
 
 class Console:
-    """`run` until somebody asks for the end, the person leaves (leaves_end) or the terminal is gone."""
+    """`run` until somebody asks for the end, the person leaves (leaves_end) or the terminal is
+    gone.
+    """
 
     def __init__(self, line, session, view, leaves_end, now_us=clock.now_us):
         """leaves_end: the key Q ends the console; else it only logs out, for the next person."""
@@ -130,10 +133,12 @@ class Console:
             self._screen.forget()
             self._size, self._session.is_redraw = size, False
         if size and (size[0] < screen.ROWS or size[1] < screen.COLUMNS):
-            self._offer([f"{size[1]} x {size[0]}; needs 80 x 24"[:size[1] - 1]], (1, 1), None)
+            self._offer([f"{size[1]} x {size[0]}; needs 80 x 24"[: size[1] - 1]], (1, 1), None)
             return
         if self._page is None:
-            self._page = self._view.page(self._session.page, self._session.part, self._session.extra())
+            self._page = self._view.page(
+                self._session.page, self._session.part, self._session.extra()
+            )
         self._offer(*self._lines(now_us), self._page)
 
     def _lines(self, now_us):
@@ -144,8 +149,11 @@ class Console:
         lines += [""] * (MESSAGE_ROW - 1 - len(lines))
         foot = message or (words.spread(words.RULE, more) if more else words.RULE)
         who = words.spread(CELLS, self._session.acting(now_us))
-        cursor = (MESSAGE_ROW, min(screen.COLUMNS - 1, len(message) + 1)) if self._session.question else \
-            (MENU_ROW, screen.COLUMNS - 1)
+        cursor = (
+            (MESSAGE_ROW, min(screen.COLUMNS - 1, len(message) + 1))
+            if self._session.question
+            else (MENU_ROW, screen.COLUMNS - 1)
+        )
         return [*lines, foot, who, words.MENU], cursor
 
     def _offer(self, lines, cursor, page):

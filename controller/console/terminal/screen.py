@@ -1,7 +1,10 @@
-"""What a VT100 of 80 x 24 shows, and the bytes that turn it into something else: only what differs."""
+"""What a VT100 of 80 x 24 shows, and the bytes that turn it into something else: only what
+differs.
+"""
 
 ROWS, COLUMNS = 24, 80
-# Ends a half sent sequence (CAN), attributes, character sets and a scroll region that garbage may have left; clears.
+# Ends a half sent sequence (CAN), attributes, character sets and a scroll region that garbage may
+# have left; clears.
 CLEAR = b"\x18\x0f\x1b[0m\x1b(B\x1b[r\x1b[2J"
 
 
@@ -11,12 +14,16 @@ def at(row, column):
 
 
 def printable(text):
-    """Plain ASCII that no terminal takes for a command, short of the last column, behind which one may wrap."""
-    return "".join([each if " " <= each <= "~" else "?" for each in text])[:COLUMNS - 1].rstrip()
+    """Plain ASCII that no terminal takes for a command, short of the last column, behind which one
+    may wrap.
+    """
+    return "".join([each if " " <= each <= "~" else "?" for each in text])[: COLUMNS - 1].rstrip()
 
 
 class Screen:
-    """`change` gives the bytes for new lines, taking the ones before for shown; `forget` when nobody knows."""
+    """`change` gives the bytes for new lines, taking the ones before for shown; `forget` when
+    nobody knows.
+    """
 
     def __init__(self):
         self._shown = None
@@ -26,12 +33,17 @@ class Screen:
         self._shown = None
 
     def change(self, lines, cursor=(ROWS, COLUMNS)):
-        """Bytes that show these lines (missing ones are empty) and leave the cursor at (row, column)."""
+        """Bytes that show these lines (missing ones are empty) and leave the cursor at (row,
+        column).
+        """
         wanted = [printable(line) for line in lines[:ROWS]]
         wanted += [""] * (ROWS - len(wanted))
         shown, self._shown = self._shown, wanted
         begin = CLEAR if shown is None else b""
-        rows = [_row(number, old, new) for number, (old, new) in enumerate(zip(shown or [""] * ROWS, wanted), 1)]
+        rows = [
+            _row(number, old, new)
+            for number, (old, new) in enumerate(zip(shown or [""] * ROWS, wanted), 1)
+        ]
         return begin + b"".join(rows) + at(*cursor)
 
 
@@ -45,4 +57,4 @@ def _row(number, old, new):
     last = next(index for index in range(size - 1, -1, -1) if both[index][0] != both[index][1])
     if len(new) < len(old):
         return at(number, first + 1) + new[first:].encode("ascii") + b"\x1b[K"
-    return at(number, first + 1) + new[first:last + 1].ljust(last + 1 - first).encode("ascii")
+    return at(number, first + 1) + new[first : last + 1].ljust(last + 1 - first).encode("ascii")

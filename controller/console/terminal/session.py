@@ -1,4 +1,5 @@
-"""One person at one terminal: which page, which question is open, who is logged in; keys in, effects through `actions`.
+"""One person at one terminal: which page, which question is open, who is logged in; keys in,
+effects through `actions`.
 
 It knows no terminal and reads no clock, so every rule can be tried with keys alone.
 """
@@ -17,7 +18,12 @@ class Question:
     """A line being typed; `then(answer, now_us)` gets it."""
 
     def __init__(self, text, then, now_us, is_hidden=False, characters_max=TYPED_CHARACTERS_MAX):
-        self.text, self.then, self.is_hidden, self.characters_max = text, then, is_hidden, characters_max
+        self.text, self.then, self.is_hidden, self.characters_max = (
+            text,
+            then,
+            is_hidden,
+            characters_max,
+        )
         self.typed, self.asked_us = "", now_us
 
     def shown(self):
@@ -26,9 +32,11 @@ class Question:
 
 
 class Session:
-    """`press` each key, `step` at least once a second. wants_end: the person wants to leave; is_redraw: draw anew.
+    """`press` each key, `step` at least once a second. wants_end: the person wants to leave;
+    is_redraw: draw anew.
 
-    `seen` is set from outside to what the page that is really shown says of alarms (view.Seen), None for any other.
+    `seen` is set from outside to what the page that is really shown says of alarms (view.Seen),
+    None for any other.
     """
 
     def __init__(self, view, actions, actor, failures, state_directory, where, idle_us):
@@ -69,7 +77,9 @@ class Session:
     # -- time
 
     def step(self, now_us):
-        """What time does: idle logins end, break-glass ends with the key, questions are withdrawn."""
+        """What time does: idle logins end, break-glass ends with the key, questions are
+        withdrawn.
+        """
         if self.question is not None and now_us - self.question.asked_us >= QUESTION_US:
             self.question = None
         if self.who is None:
@@ -91,7 +101,8 @@ class Session:
 
     def press(self, key, now_us):
         """One key."""
-        self.step(now_us)  # a console that stood still: no key brings back a login or a question whose time is over
+        # a console that stood still: no key brings back a login or a question whose time is over
+        self.step(now_us)
         self._key_us = now_us
         if key == keys.REDRAW:
             self.is_redraw = True
@@ -140,7 +151,10 @@ class Session:
         if self.who is not None:
             self.log_out(now_us, "by key")
         elif wait_us:
-            self.say(f"{self._failures.count} failed logins here: wait {-(-wait_us // 1_000_000)} s.", now_us)
+            self.say(
+                f"{self._failures.count} failed logins here: wait {-(-wait_us // 1_000_000)} s.",
+                now_us,
+            )
         elif self._actor.other():
             self._taken(now_us)
         else:
@@ -155,16 +169,26 @@ class Session:
         elif not users.NAME.fullmatch(name):
             self.say("A name is 1 .. 16 of a-z, 0-9 and _, a letter first.", now_us)
         elif self._view.is_key_out:
-            self._ask("Password (key is out of RUN: Enter alone is break-glass, recorded):",
-                      lambda typed, then_us: self._identified(name, typed, then_us), now_us, is_hidden=True)
+            self._ask(
+                "Password (key is out of RUN: Enter alone is break-glass, recorded):",
+                lambda typed, then_us: self._identified(name, typed, then_us),
+                now_us,
+                is_hidden=True,
+            )
         else:
-            self._ask("Password:", lambda typed, then_us: self._identified(name, typed, then_us), now_us,
-                      is_hidden=True)
+            self._ask(
+                "Password:",
+                lambda typed, then_us: self._identified(name, typed, then_us),
+                now_us,
+                is_hidden=True,
+            )
 
     def _identified(self, name, password, now_us):
         is_break_glass = not password and bool(self._view.is_key_out)
         if not password and not is_break_glass:
-            return self.say("No password, and the key is not known to be out of RUN: no login.", now_us)
+            return self.say(
+                "No password, and the key is not known to be out of RUN: no login.", now_us
+            )
         if not self._failures.begin(now_us):  # the question was open while another try failed
             return self.say("Wait: a login has just failed here.", now_us)
         try:
@@ -178,15 +202,24 @@ class Session:
             return self._taken(now_us)
         self.who, self.is_break_glass = name, is_break_glass
         if is_break_glass:
-            said = self._actions.note(now_us, "GLASS", name, "logged in without a password, key out of RUN")
-            return self.say(f"BREAK-GLASS: {name} acts without a password until the key is back.{said}", now_us)
+            said = self._actions.note(
+                now_us, "GLASS", name, "logged in without a password, key out of RUN"
+            )
+            return self.say(
+                f"BREAK-GLASS: {name} acts without a password until the key is back.{said}", now_us
+            )
         said = self._actions.note(now_us, "LOGIN", name, "logged in")
         return self.say(f"{name} is logged in.{said}", now_us)
 
     def _failed(self, name, now_us):
-        said = self._actions.note(now_us, "FAIL", name, f"login failed, number {self._failures.count}")
-        self.say(f"Wrong name or password; the next try in {-(-self._failures.wait_us(now_us) // 1_000_000)} s.{said}",
-                 now_us)
+        said = self._actions.note(
+            now_us, "FAIL", name, f"login failed, number {self._failures.count}"
+        )
+        self.say(
+            f"Wrong name or password; the next try in "
+            f"{-(-self._failures.wait_us(now_us) // 1_000_000)} s.{said}",
+            now_us,
+        )
 
     # -- actions
 
@@ -198,11 +231,19 @@ class Session:
         elif key == "T":
             self.say(self._actions.lamp_test(now_us, self.who), now_us)
         elif key == "G":
-            self._ask_yes("Start: it closes once the checklist is complete", "started",
-                          lambda then_us: self._actions.start(then_us, self.who), now_us)
+            self._ask_yes(
+                "Start: it closes once the checklist is complete",
+                "started",
+                lambda then_us: self._actions.start(then_us, self.who),
+                now_us,
+            )
         elif key == "S":
-            self._ask_yes("Stop: it ramps to zero, opens, and rests", "stopped",
-                          lambda then_us: self._actions.stop(then_us, self.who), now_us)
+            self._ask_yes(
+                "Stop: it ramps to zero, opens, and rests",
+                "stopped",
+                lambda then_us: self._actions.stop(then_us, self.who),
+                now_us,
+            )
         elif key == "K":
             self._ask_lock_out(self._view.locked_out_by, now_us)
         elif self.page != "alarms":
@@ -218,8 +259,12 @@ class Session:
         with_key = bool(self._view.is_key_out)
         how = "key reset" if with_key else f"remote reset, {seen.left} left"
 
-        self._ask_yes(f"{how} of {seen.words[:42]}", "reset",
-                      lambda then_us: self._actions.reset(then_us, self.who, seen, with_key), now_us)
+        self._ask_yes(
+            f"{how} of {seen.words[:42]}",
+            "reset",
+            lambda then_us: self._actions.reset(then_us, self.who, seen, with_key),
+            now_us,
+        )
 
     def _ask_lock_out(self, by, now_us):
         """Lock out, or end what was seen to stand when the key was pressed."""
@@ -227,10 +272,18 @@ class Session:
             text, what = "Lock out: it stops, opens, and stays so", "locked out"
         else:
             text, what = f"End the lock-out by {by}: it rests until started", "changed"
-        self._ask_yes(text, what, lambda then_us: self._actions.lock_out(then_us, self.who, by is None), now_us)
+        self._ask_yes(
+            text,
+            what,
+            lambda then_us: self._actions.lock_out(then_us, self.who, by is None),
+            now_us,
+        )
 
     def _ask_yes(self, text, what, act, now_us):
-        """Ask, and only after a typed word, and by somebody still logged in, act(now_us) and show what it says."""
+        """Ask, and only after a typed word, and by somebody still logged in, act(now_us) and show
+        what it says.
+        """
+
         def then(typed, then_us):
             if typed.lower() != "yes":
                 self.say(f"Nothing {what}.", then_us)
@@ -238,6 +291,7 @@ class Session:
                 self.say(f"Not {what}: the login has ended.", then_us)
             else:
                 self.say(act(then_us), then_us)
+
         self._ask(f"{text}: type yes", then, now_us, characters_max=3)
 
     def _ask_export(self, now_us):
@@ -249,9 +303,16 @@ class Session:
             if what is None:
                 self.say("Nothing exported: allowed is e, s or c.", then_us)
             else:
-                self._ask("From which day (2026-03-14, Enter: all):",
-                          lambda since, last_us: self._export(what, since, last_us), then_us, characters_max=19)
-        self._ask("Export (e)vents, (s)econds or (c)aptures:", what_chosen, now_us, characters_max=1)
+                self._ask(
+                    "From which day (2026-03-14, Enter: all):",
+                    lambda since, last_us: self._export(what, since, last_us),
+                    then_us,
+                    characters_max=19,
+                )
+
+        self._ask(
+            "Export (e)vents, (s)econds or (c)aptures:", what_chosen, now_us, characters_max=1
+        )
 
     def _export(self, what, since, now_us):
         if since and not _is_moment(since):

@@ -1,4 +1,6 @@
-"""Who may act at the console: STATE_DIR/console/NAME.user, 0600, with a salted scrypt hash; not to be read back."""
+"""Who may act at the console: STATE_DIR/console/NAME.user, 0600, with a salted scrypt hash; not to
+be read back.
+"""
 
 import contextlib
 import hashlib
@@ -25,7 +27,10 @@ class UserError(Exception):
 def checked_name(name):
     """The name, when a user may be called so. Raises UserError."""
     if not NAME.fullmatch(name):
-        raise UserError(f"{spelled(name)} is no name of a user; allowed 1 .. 16 of a-z, 0-9 and _, a letter first")
+        raise UserError(
+            f"{spelled(name)} is no name of a user; allowed 1 .. 16 of a-z, 0-9 and "
+            f"_, a letter first"
+        )
     return name
 
 
@@ -36,10 +41,16 @@ def spelled(name):
 
 def checked_password(password):
     """The password, when it may be one. Raises UserError."""
-    if not PASSWORD_CHARACTERS_MIN <= len(password) <= PASSWORD_CHARACTERS_MAX or not password.isascii() \
-            or not password.isprintable():
-        raise UserError(f"a password or PIN has {PASSWORD_CHARACTERS_MIN} .. {PASSWORD_CHARACTERS_MAX} printable ASCII "
-                        "characters")
+    if (
+        not PASSWORD_CHARACTERS_MIN <= len(password) <= PASSWORD_CHARACTERS_MAX
+        or not password.isascii()
+        or not password.isprintable()
+    ):
+        raise UserError(
+            f"a password or PIN has {PASSWORD_CHARACTERS_MIN} .. "
+            f"{PASSWORD_CHARACTERS_MAX} printable ASCII "
+            "characters"
+        )
     return password
 
 
@@ -57,7 +68,9 @@ def add(state_directory, name, password):
         os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path + ".new")
-        descriptor = os.open(path + ".new", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(
+            path + ".new", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600
+        )
         with open(descriptor, "w", encoding="ascii") as file:
             file.write(text)
             file.flush()
@@ -87,7 +100,9 @@ def names(state_directory):
     except FileNotFoundError:
         return []
     except OSError as error:
-        raise UserError(f"{error.filename}: {error.strerror}; run this as the controller's user or as root") from None
+        raise UserError(
+            f"{error.filename}: {error.strerror}; run this as the controller's user or as root"
+        ) from None
     return sorted(file.removesuffix(SUFFIX) for file in files if file.endswith(SUFFIX))
 
 
@@ -96,11 +111,15 @@ def _text(password, salt):
 
 
 def _hash(password, salt, n, r, p):
-    return hashlib.scrypt(password.encode("ascii"), salt=salt, n=n, r=r, p=p, maxmem=256 * n * r, dklen=HASH_BYTES)
+    return hashlib.scrypt(
+        password.encode("ascii"), salt=salt, n=n, r=r, p=p, maxmem=256 * n * r, dklen=HASH_BYTES
+    )
 
 
 def is_right(state_directory, name, password):
-    """True when this user has this password; unknown users take as long. Raises UserError for a damaged file."""
+    """True when this user has this password; unknown users take as long. Raises UserError for a
+    damaged file.
+    """
     if not password.isascii():
         return False
     try:
@@ -112,7 +131,9 @@ def is_right(state_directory, name, password):
     try:
         found = _hash(password, salt, *cost)
     except ValueError:  # each of the three may be, but not together
-        raise UserError(f"{_path(state_directory, name)}: is damaged; set the password again") from None
+        raise UserError(
+            f"{_path(state_directory, name)}: is damaged; set the password again"
+        ) from None
     return wanted is not None and hmac.compare_digest(found, wanted)
 
 
@@ -121,10 +142,14 @@ def _stored(path):
     try:
         with open(path, "rb", opener=regular_file.opener) as file:
             if os.fstat(file.fileno()).st_mode & 0o077:
-                raise UserError(f"{path}: others may read it, so it is not used; set the password again")
+                raise UserError(
+                    f"{path}: others may read it, so it is not used; set the password again"
+                )
             kind, n, r, p, salt, wanted = file.read(_FILE_BYTES_MAX).decode("ascii").split()
         cost = int(n), int(r), int(p)
-        if kind != "scrypt" or not (2 <= cost[0] <= _N_MAX and 1 <= cost[1] <= _R_MAX and 1 <= cost[2] <= _P_MAX):
+        if kind != "scrypt" or not (
+            2 <= cost[0] <= _N_MAX and 1 <= cost[1] <= _R_MAX and 1 <= cost[2] <= _P_MAX
+        ):
             raise ValueError
         found = bytes.fromhex(salt), bytes.fromhex(wanted)
         if len(found[1]) != HASH_BYTES or cost[0] & (cost[0] - 1):

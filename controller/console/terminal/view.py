@@ -1,4 +1,6 @@
-"""The pages of a running controller, made to fit a terminal's screen; a controller that is gone, or new, is found."""
+"""The pages of a running controller, made to fit a terminal's screen; a controller that is gone, or
+new, is found.
+"""
 
 import os
 import sqlite3
@@ -14,7 +16,8 @@ from controller.system import clock
 from safety import signals as s
 
 BODY_ROWS = 19  # of 24: two of the head, a message, who acts, the keys
-BEHIND_FRAMES_MAX = 1500  # a console that slept longer begins with the newest keyframe instead of catching up
+# a console that slept longer begins with the newest keyframe instead of catching up
+BEHIND_FRAMES_MAX = 1500
 UPDATES_MAX = 3600  # what a watch remembers of the past grows, so it is made anew every hour
 PAGES_MAX = 10  # of those that are numbered, as many in a row are shown
 _TROUBLE = (OSError, JournalError, sqlite3.Error)
@@ -29,7 +32,9 @@ class Seen(NamedTuple):
 
 
 class Page(NamedTuple):
-    """Two lines of head, at most BODY_ROWS of body, which part of how many, what it shows of alarms (Seen or None)."""
+    """Two lines of head, at most BODY_ROWS of body, which part of how many, what it shows of alarms
+    (Seen or None).
+    """
 
     head: list
     body: list
@@ -39,11 +44,17 @@ class Page(NamedTuple):
 
 
 class View:
-    """`update` once a second, then `page`. trouble: one line why there is nothing to be seen, or None."""
+    """`update` once a second, then `page`. trouble: one line why there is nothing to be seen, or
+    None.
+    """
 
     def __init__(self, run_directory, state_directory, pause=watch.wait):
         """pause(): lets a little time pass while a tick is waited for."""
-        self._run_directory, self._state_directory, self._pause = run_directory, state_directory, pause
+        self._run_directory, self._state_directory, self._pause = (
+            run_directory,
+            state_directory,
+            pause,
+        )
         self._watch = self._inode = None
         self._updates = 0
         self.trouble = "not looked yet"
@@ -52,9 +63,17 @@ class View:
         """Look at what is new; a controller that has started again has a journal of its own."""
         try:
             inode = os.stat(os.path.join(self._run_directory, "journal")).st_ino
-            if self._watch is None or inode != self._inode or self._updates >= UPDATES_MAX or self._is_behind():
+            if (
+                self._watch is None
+                or inode != self._inode
+                or self._updates >= UPDATES_MAX
+                or self._is_behind()
+            ):
                 self.close()
-                self._watch, self._inode = watch.Watch(self._run_directory, self._state_directory), inode
+                self._watch, self._inode = (
+                    watch.Watch(self._run_directory, self._state_directory),
+                    inode,
+                )
                 self._updates = 0
             self._updates += 1
             self._watch.update(self._pause)
@@ -66,7 +85,11 @@ class View:
     def _is_behind(self):
         shadow = self._watch.shadow
         newest = shadow.reader.newest()
-        return newest is not None and shadow.sequence is not None and newest - shadow.sequence > BEHIND_FRAMES_MAX
+        return (
+            newest is not None
+            and shadow.sequence is not None
+            and newest - shadow.sequence > BEHIND_FRAMES_MAX
+        )
 
     def close(self):
         """Look at no journal any more."""
@@ -81,13 +104,17 @@ class View:
 
     @property
     def is_key_out(self):
-        """True while the key switch is out of RUN, False while it is in RUN, None while no ticking controller knows."""
+        """True while the key switch is out of RUN, False while it is in RUN, None while no ticking
+        controller knows.
+        """
         value = base.cabinet_value(self._watch.shadow, s.KEY_RUN_OK) if self.is_live else None
         return None if value is None else value == 0
 
     @property
     def locked_out_by(self):
-        """Name of the person who has locked the cabinet out, None for nobody, or when nothing is to be seen."""
+        """Name of the person who has locked the cabinet out, None for nobody, or when nothing is to
+        be seen.
+        """
         return base.locked_out_by(self._watch.shadow) if self._watch else None
 
     @property
@@ -96,16 +123,29 @@ class View:
         return self._watch.shadow.causes if self._watch else None
 
     def page(self, name, part, extra=()):
-        """Page of one of words.PAGES, its part from 0 (taken modulo the parts); extra: lines for its end."""
+        """Page of one of words.PAGES, its part from 0 (taken modulo the parts); extra: lines for
+        its end.
+        """
         if name in words.FIXED:
             return _cut(words.HEAD, [*words.FIXED[name], *extra], part)
         if self._watch is None:
-            return _cut(words.HEAD, [*pages.text.folded("", self.trouble), "",
-                                     *pages.text.folded("Do", words.NO_CONTROLLER)], part)
+            return _cut(
+                words.HEAD,
+                [
+                    *pages.text.folded("", self.trouble),
+                    "",
+                    *pages.text.folded("Do", words.NO_CONTROLLER),
+                ],
+                part,
+            )
         try:
             return self._made(name, part, extra)
         except _TROUBLE as error:
-            return _cut(words.HEAD, pages.text.folded("", f"This page cannot be made: {_short(error)}."), part)
+            return _cut(
+                words.HEAD,
+                pages.text.folded("", f"This page cannot be made: {_short(error)}."),
+                part,
+            )
 
     def _made(self, name, part, extra):
         if name == "hints":
@@ -115,26 +155,42 @@ class View:
             status = self._watch.facts("status")
             return _cut(pages.text.head(status), [*words.tests(status), *extra], part)
         facts = self._watch.facts(name)
-        body = [words.at_console(line) for number in range(1, min(PAGES_MAX, pages.count(name, facts)) + 1)
-                for line in pages.lines(name, facts, number)[2:] if not line.startswith(CELLS)]
-        return _cut(pages.lines(name, facts)[:2], [*body, *extra], part, _seen(facts) if name == "alarms" else None)
+        body = [
+            words.at_console(line)
+            for number in range(1, min(PAGES_MAX, pages.count(name, facts)) + 1)
+            for line in pages.lines(name, facts, number)[2:]
+            if not line.startswith(CELLS)
+        ]
+        return _cut(
+            pages.lines(name, facts)[:2],
+            [*body, *extra],
+            part,
+            _seen(facts) if name == "alarms" else None,
+        )
 
     def _hints(self):
         found = hint_statistics.read(os.path.join(self._run_directory, "hints.stats"))
         if found is None:
             return ["The controller has written no counters of hints yet."]
-        return sources.lines(sources.gather(found, self._watch.shadow, clock.now_us() // 1000,
-                                            clock.utc_us() // 1_000_000))
+        return sources.lines(
+            sources.gather(
+                found, self._watch.shadow, clock.now_us() // 1000, clock.utc_us() // 1_000_000
+            )
+        )
 
 
 def _short(error):
-    """What went wrong, without the number of the error and the path that stands before it anyway."""
+    """What went wrong, without the number of the error and the path that stands before it
+    anyway.
+    """
     return getattr(error, "strerror", None) or str(error)
 
 
 def _seen(facts):
     reset = facts["reset"]
-    named = [f"row {row['stage']} {row['reason']['name']}, {row['scope']}" for row in facts["standing"]]
+    named = [
+        f"row {row['stage']} {row['reason']['name']}, {row['scope']}" for row in facts["standing"]
+    ]
     if facts["channel_b"]:
         named.append(f"row {facts['channel_b']['stage']} {facts['channel_b']['name']}, channel B")
     if not named:
@@ -144,15 +200,19 @@ def _seen(facts):
 
 
 def _cut(head, body, part, seen=None):
-    """A Page: what only structures goes first when there is no room, then it becomes several parts."""
+    """A Page: what only structures goes first when there is no room, then it becomes several
+    parts.
+    """
     body = fitted(body)
     parts = max(1, -(-len(body) // BODY_ROWS))
     part %= parts
-    return Page(head, body[part * BODY_ROWS:(part + 1) * BODY_ROWS], part, parts, seen)
+    return Page(head, body[part * BODY_ROWS : (part + 1) * BODY_ROWS], part, parts, seen)
 
 
 def fitted(body):
-    """The lines without some empty ones and rules, from the end, as far as that is needed to fit one screen."""
+    """The lines without some empty ones and rules, from the end, as far as that is needed to fit
+    one screen.
+    """
     kept = list(body)
     for index in range(len(body) - 1, -1, -1):
         if len(kept) <= BODY_ROWS:

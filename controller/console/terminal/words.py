@@ -1,18 +1,38 @@
-"""What the console says by itself: its keys, help, pages of tests and export; and commands as its keys."""
+"""What the console says by itself: its keys, help, pages of tests and export; and commands as its
+keys.
+"""
 
 from controller.console.pages.text import RULE, WIDTH, calibration, spread, wrapped
 from controller.record import proof_state, utc
 
-PAGES = {"0": "status", "1": "why", "2": "alarms", "3": "racks", "4": "links", "5": "hints", "6": "trend", "7": "tests",
-         "8": "export", "9": "events", "?": "help"}
-WORDS_AT, ROW_WORDS_AT = 21, 42  # columns of the page of tests, where what is too long for a line goes on
+PAGES = {
+    "0": "status",
+    "1": "why",
+    "2": "alarms",
+    "3": "racks",
+    "4": "links",
+    "5": "hints",
+    "6": "trend",
+    "7": "tests",
+    "8": "export",
+    "9": "events",
+    "?": "help",
+}
+# columns of the page of tests, where what is too long for a line goes on
+WORDS_AT, ROW_WORDS_AT = 21, 42
 MENU = "0 Status 1 Why 2 Alarms 3 Racks 4 Links 5 Hints 6 Trend 7 Tests 8 Export ? Help"
 HEAD = [spread("Firebreak", "serial console"), RULE]
-NO_CONTROLLER = "See whether it runs: systemctl status firebreak. This page looks again every second."
+NO_CONTROLLER = (
+    "See whether it runs: systemctl status firebreak. This page looks again every second."
+)
 # A page's words of commands, as keys; each no longer than what it stands for, so that columns stay.
-_AS_KEYS = (("(firebreak why)", "(press 1)"), ("(firebreak alarms)", "(press 2)"),
-            ("(turn it out of RUN, the command below)", "(out of RUN, press R)"),
-            ("(the command below)", "(press R)"), ("(firebreak start)", "(press G)"))
+_AS_KEYS = (
+    ("(firebreak why)", "(press 1)"),
+    ("(firebreak alarms)", "(press 2)"),
+    ("(turn it out of RUN, the command below)", "(out of RUN, press R)"),
+    ("(the command below)", "(press R)"),
+    ("(firebreak start)", "(press G)"),
+)
 
 HELP = [
     "LOOK   0 status   1 why the power is what it is   2 alarms   3 racks   4 links",
@@ -53,17 +73,29 @@ FIXED = {"help": HELP, "export": EXPORT}
 def tests(facts):
     """The page of tests; facts: those of the page status."""
     loop = facts["loop"]
-    missed = "no figures" if loop is None else f"{loop['missed'] + loop['late']} ticks missed of {loop['ticks']}"
-    return ["DUE", f"  gas calibration    {calibration(facts['gas_calibration_d'])} (as the detectors tell)",
-            *_proof_tests(facts["proof_tests"]),
-            "RUNS BY ITSELF", f"  limits in memory   CRC {facts['version']['limits_crc']}, checked by the controller",
-            f"  loop               {missed}",
-            f"  interlocks         {facts['interlocks']['armed']} rows armed of {facts['interlocks']['built']} built",
-            f"  lock-out           {'by ' + facts['locked_out_by'] if facts['locked_out_by'] else 'none'}: K",
-            "ON DEMAND", "  lamp test               T: both lamps flash for 5 s; the horn is silent",
-            "BY HAND", "  proof tests             firebreak checklist --site FILE has the steps; page 2",
-            "                          shows the row, page 9 its time",
-            *_due_tests(facts["proof_tests"])]
+    missed = (
+        "no figures"
+        if loop is None
+        else (f"{loop['missed'] + loop['late']} ticks missed of {loop['ticks']}")
+    )
+    return [
+        "DUE",
+        f"  gas calibration    {calibration(facts['gas_calibration_d'])} (as the detectors tell)",
+        *_proof_tests(facts["proof_tests"]),
+        "RUNS BY ITSELF",
+        f"  limits in memory   CRC {facts['version']['limits_crc']}, checked by the controller",
+        f"  loop               {missed}",
+        f"  interlocks         {facts['interlocks']['armed']} rows armed of "
+        f"{facts['interlocks']['built']} built",
+        f"  lock-out           "
+        f"{'by ' + facts['locked_out_by'] if facts['locked_out_by'] else 'none'}: K",
+        "ON DEMAND",
+        "  lamp test               T: both lamps flash for 5 s; the horn is silent",
+        "BY HAND",
+        "  proof tests             firebreak checklist --site FILE has the steps; page 2",
+        "                          shows the row, page 9 its time",
+        *_due_tests(facts["proof_tests"]),
+    ]
 
 
 def _proof_tests(found):
@@ -71,22 +103,43 @@ def _proof_tests(found):
     if found is None:
         return ["  proof tests        not told by this controller: another version"]
     late = len(proof_state.wrong(found["rows"]))
-    clock = ["  clock              not known to be right: more may be late"] if found["clock"] == utc.UNKNOWN else []
+    clock = (
+        ["  clock              not known to be right: more may be late"]
+        if found["clock"] == utc.UNKNOWN
+        else []
+    )
     soon = len([row for row in found["rows"] if row["state"] == proof_state.DUE])
-    return [f"  proof tests        {late} overdue or failed, {soon} within {proof_state.LIMITS_D[0]} d, of "
-            f"{len(found['rows'])} ({proof_state.rows_armed(found['rows'])} rows armed)", *clock,
-            *[part for line in found["wrong"] for part in wrapped(f"  ledger             {line}", WORDS_AT)]]
+    return [
+        f"  proof tests        {late} overdue or failed, {soon} within "
+        f"{proof_state.LIMITS_D[0]} d, of "
+        f"{len(found['rows'])} ({proof_state.rows_armed(found['rows'])} rows armed)",
+        *clock,
+        *[
+            part
+            for line in found["wrong"]
+            for part in wrapped(f"  ledger             {line}", WORDS_AT)
+        ],
+    ]
 
 
 def _due_tests(found):
     """Each proof test that is near or late, the latest first."""
-    rows = sorted([row for row in (found or {"rows": ()})["rows"] if row["state"] != proof_state.OK],
-                  key=lambda row: row["days_left"])
+    rows = sorted(
+        [row for row in (found or {"rows": ()})["rows"] if row["state"] != proof_state.OK],
+        key=lambda row: row["days_left"],
+    )
     if not rows:
         return []
-    return ["PROOF TESTS (what was tested: firebreak proof-test record)",
-            *[part for row in rows
-              for part in wrapped(f"  row {row['row']:<4}{proof_state.words(row):<32}{row['what']}", ROW_WORDS_AT)]]
+    return [
+        "PROOF TESTS (what was tested: firebreak proof-test record)",
+        *[
+            part
+            for row in rows
+            for part in wrapped(
+                f"  row {row['row']:<4}{proof_state.words(row):<32}{row['what']}", ROW_WORDS_AT
+            )
+        ],
+    ]
 
 
 def at_console(line):
@@ -94,5 +147,7 @@ def at_console(line):
     for command, key in _AS_KEYS:
         if command in line:
             is_last = line.endswith(command)
-            line = line.replace(command, key.rjust(len(command)) if is_last and len(line) == WIDTH else key)
+            line = line.replace(
+                command, key.rjust(len(command)) if is_last and len(line) == WIDTH else key
+            )
     return line

@@ -1,10 +1,11 @@
 """Whose request is the base of the chain, how fast it may change, how much energy it may move.
 
-Of the valid requests the one of an operator comes first, then the lowest priority number. Its power moves no faster
-than its source's `request_ramp_W_per_s`, counted from the part of it that limits left in effect, so that nothing winds
-up behind a limit; when it ends, what is left of it goes to zero as fast. Energy is a bucket per source that holds half
-of `energy_Wh_per_h_max` and drains the other half in an hour, so that no hour sees more than the whole; a request that
-would fill it (what it needs to ramp down included) rests until a quarter of the bucket is free again.
+Of the valid requests the one of an operator comes first, then the lowest priority number. Its power
+moves no faster than its source's `request_ramp_W_per_s`, counted from the part of it that limits
+left in effect, so that nothing winds up behind a limit; when it ends, what is left of it goes to
+zero as fast. Energy is a bucket per source that holds half of `energy_Wh_per_h_max` and drains the
+other half in an hour, so that no hour sees more than the whole; a request that would fill it (what
+it needs to ramp down included) rests until a quarter of the bucket is free again.
 """
 
 from array import array
@@ -24,25 +25,46 @@ S_IDLE, S_EFFECTIVE_W, S_OWNER, S_CONTROL, S_LEVEL = range(5)  # S_LEVEL: of eac
 class Requests:
     """`state` is everything it remembers (array of 64-bit words, journal keyframe).
 
-    S_EFFECTIVE_W: part of the base request that limits leave, S_OWNER: index + 1 of the source that it is counted for,
-    the last one in control; S_CONTROL: of the source in control, 0: none.
+    S_EFFECTIVE_W: part of the base request that limits leave, S_OWNER: index + 1 of the source that
+    it is counted for, the last one in control; S_CONTROL: of the source in control, 0: none.
     """
 
-    __slots__ = ("state", "_table", "_order", "_entry", "_reason", "_ramp_W", "_leak_W", "_size", "_tick_ms")
+    __slots__ = (
+        "state",
+        "_table",
+        "_order",
+        "_entry",
+        "_reason",
+        "_ramp_W",
+        "_leak_W",
+        "_size",
+        "_tick_ms",
+    )
 
     def __init__(self, source_image, tick_ms, hints):
         """source_image: hint_sources.image; hints: the HintTable that holds the requests."""
         self._table, self._tick_ms = hints, tick_ms
         words = [hint_sources.words(source_image, index) for index in range(hints.count)]
-        asking = [index for index, word in enumerate(words) if word[hint_sources.W_ROLE] >= hint_sources.REQUEST]
+        asking = [
+            index
+            for index, word in enumerate(words)
+            if word[hint_sources.W_ROLE] >= hint_sources.REQUEST
+        ]
         operator = [word[hint_sources.W_ROLE] == hint_sources.OPERATOR for word in words]
-        self._order = sorted(asking, key=lambda index: (not operator[index], words[index][hint_sources.W_PRIORITY]))
-        self._entry = [hints.entries[index * len(hint_sources.QUANTITIES) + _PLACE] for index in range(hints.count)]
+        self._order = sorted(
+            asking, key=lambda index: (not operator[index], words[index][hint_sources.W_PRIORITY])
+        )
+        self._entry = [
+            hints.entries[index * len(hint_sources.QUANTITIES) + _PLACE]
+            for index in range(hints.count)
+        ]
         self._reason = [reasons.OPERATOR if chief else reasons.HINT for chief in operator]
         self._ramp_W = [word[hint_sources.W_REQUEST_RAMP] for word in words]
         self._leak_W = [word[hint_sources.W_ENERGY_WH_PER_H_MAX] // 2 for word in words]
-        self._size = [(word[hint_sources.W_ENERGY_WH_PER_H_MAX] - leak_W) * MS_PER_H
-                      for word, leak_W in zip(words, self._leak_W)]
+        self._size = [
+            (word[hint_sources.W_ENERGY_WH_PER_H_MAX] - leak_W) * MS_PER_H
+            for word, leak_W in zip(words, self._leak_W)
+        ]
         self.state = array("q", [1, 0, 0, 0] + [0] * hints.count)
 
     def step(self, low_W, high_W, elapsed_ticks):
@@ -60,7 +82,10 @@ class Requests:
         if best >= 0:
             return base_W, self._reason[best]
         state[S_IDLE] = 0 if base_W or rests or any(state[S_LEVEL:]) else 1
-        return base_W, reasons.REQUEST_RESTS if rests else reasons.REQUEST_ENDED if base_W else reasons.NONE
+        return (
+            base_W,
+            reasons.REQUEST_RESTS if rests else reasons.REQUEST_ENDED if base_W else reasons.NONE,
+        )
 
     def _asked(self):
         """True, and no longer idle, when a request has come."""
@@ -96,7 +121,9 @@ class Requests:
         return best, rests
 
     def _rested(self, index, known, elapsed_ms):
-        """VALID or RESTING, by how full the bucket of the source is, and would be after this tick and a ramp down."""
+        """VALID or RESTING, by how full the bucket of the source is, and would be after this tick
+        and a ramp down.
+        """
         level, size = self.state[S_LEVEL + index], self._size[index]
         if known == table.RESTING and 4 * level >= RESUME_QUARTERS * size:
             return table.RESTING
@@ -111,7 +138,9 @@ class Requests:
         return max(1, self._ramp_W[index] * elapsed_ms // 1000)
 
     def _ramped(self, best, low_W, high_W, elapsed_ms):
-        """Base request, W: one ramp step further, or all that is asked for where limits hold it back anyway."""
+        """Base request, W: one ramp step further, or all that is asked for where limits hold it
+        back anyway.
+        """
         state = self.state
         asked_W = self._table.state[self._entry[best] + table.E_VALUE_W] if best >= 0 else 0
         if not state[S_OWNER]:

@@ -1,12 +1,15 @@
-"""What hints are in force: each source's newest value of each quantity, how long it is valid, what it falls back to.
+"""What hints are in force: each source's newest value of each quantity, how long it is valid, what
+it falls back to.
 
-A cap or grid cap narrows while it is valid. When it expires, its source's fallback takes its place (none: it no longer
-acts) and stays until a heartbeat and a fresh hint have come; meanwhile a fresh hint may only narrow the fallback. At
-start every configured fallback is in force until the first hint of that quantity, so that a restart never widens.
-A source whose role may not oblige the battery narrows charging with its import maximum, discharging with its export
-maximum, to what the connection has left; nothing is left at a connection that is unknown.
+A cap or grid cap narrows while it is valid. When it expires, its source's fallback takes its place
+(none: it no longer acts) and stays until a heartbeat and a fresh hint have come; meanwhile a fresh
+hint may only narrow the fallback. At start every configured fallback is in force until the first
+hint of that quantity, so that a restart never widens. A source whose role may not oblige the
+battery narrows charging with its import maximum, discharging with its export maximum, to what the
+connection has left; nothing is left at a connection that is unknown.
 
-Validity counts in ticks. Between two events (a hint, an expiry, a second of validity gone) a step only counts.
+Validity counts in ticks. Between two events (a hint, an expiry, a second of validity gone) a step
+only counts.
 """
 
 from array import array
@@ -18,32 +21,56 @@ from controller.core.integers import within
 from safety import parameters, signals
 
 WIDE_W = setpoint.WIDE_W
-# Published behind the chain's trace: first these, then OUTPUT_FIELDS of each quantity of each source.
-HINT_OUTPUTS = ("hint_control_source", "hint_charge_source", "hint_discharge_source", "hint_import_source",
-                "hint_export_source", "remaining_Wh")
-(O_CONTROL_SOURCE, O_CHARGE_SOURCE, O_DISCHARGE_SOURCE, O_IMPORT_SOURCE, O_EXPORT_SOURCE, O_REMAINING_WH) = range(6)
+# Published behind the chain's trace: first these, then OUTPUT_FIELDS of each quantity of each
+# source.
+HINT_OUTPUTS = (
+    "hint_control_source",
+    "hint_charge_source",
+    "hint_discharge_source",
+    "hint_import_source",
+    "hint_export_source",
+    "remaining_Wh",
+)
+(
+    O_CONTROL_SOURCE,
+    O_CHARGE_SOURCE,
+    O_DISCHARGE_SOURCE,
+    O_IMPORT_SOURCE,
+    O_EXPORT_SOURCE,
+    O_REMAINING_WH,
+) = range(6)
 OUTPUT_FIELDS = ("value_W", "valid_s", "state")
 F_VALUE_W, F_VALID_S, F_STATE = range(3)
-# Of a quantity: nothing in force, valid, its fallback is in force instead, a request that waits for its quota.
+# Of a quantity: nothing in force, valid, its fallback is in force instead, a request that waits for
+# its quota.
 STATES = ("none", "valid", "fallback", "resting")
 NONE, VALID, FALLBACK, RESTING = range(4)
 
 _COUNT = len(QUANTITIES)
 _FIELDS = len(OUTPUT_FIELDS)
-# Words of an entry (a quantity of a source); E_LAPSED: 1 once it has expired: a hint alone lifts its fallback no more.
+# Words of an entry (a quantity of a source); E_LAPSED: 1 once it has expired: a hint alone lifts
+# its fallback no more.
 E_STATE, E_VALUE_W, E_LEFT_TICKS, E_LAPSED = range(4)
 ENTRY_WORDS = 4
-# Tightest values, each (W, source index + 1; WIDE_W and 0 when there is none): by whoever may, then by whoever may not
-# oblige the battery.
+# Tightest values, each (W, source index + 1; WIDE_W and 0 when there is none): by whoever may, then
+# by whoever may not oblige the battery.
 CHARGE, DISCHARGE, IMPORT, EXPORT, NARROW_IMPORT, NARROW_EXPORT = range(6)
 GROUPS = 6
-_GROUP = {hint_codes.CHARGE_W_MAX: CHARGE, hint_codes.DISCHARGE_W_MAX: DISCHARGE,
-          hint_codes.IMPORT_W_MAX: IMPORT, hint_codes.EXPORT_W_MAX: EXPORT}
+_GROUP = {
+    hint_codes.CHARGE_W_MAX: CHARGE,
+    hint_codes.DISCHARGE_W_MAX: DISCHARGE,
+    hint_codes.IMPORT_W_MAX: IMPORT,
+    hint_codes.EXPORT_W_MAX: EXPORT,
+}
 _NARROW = {IMPORT: NARROW_IMPORT, EXPORT: NARROW_EXPORT}
 _CAPS = 1 << CHARGE | 1 << DISCHARGE | 1 << NARROW_IMPORT | 1 << NARROW_EXPORT
 _OBLIGATIONS = 1 << IMPORT | 1 << EXPORT
-_OUTPUT_OF = ((O_CHARGE_SOURCE, CHARGE), (O_DISCHARGE_SOURCE, DISCHARGE), (O_IMPORT_SOURCE, IMPORT),
-              (O_EXPORT_SOURCE, EXPORT))
+_OUTPUT_OF = (
+    (O_CHARGE_SOURCE, CHARGE),
+    (O_DISCHARGE_SOURCE, DISCHARGE),
+    (O_IMPORT_SOURCE, IMPORT),
+    (O_EXPORT_SOURCE, EXPORT),
+)
 
 
 def output_count(source_count):
@@ -53,35 +80,64 @@ def output_count(source_count):
 
 def output_at(source_index, quantity, field):
     """Place of a field (F_...) of a source's quantity (hint_codes) among the published words."""
-    return len(HINT_OUTPUTS) + (source_index * _COUNT + QUANTITIES.index(quantity)) * _FIELDS + field
+    return (
+        len(HINT_OUTPUTS) + (source_index * _COUNT + QUANTITIES.index(quantity)) * _FIELDS + field
+    )
 
 
 def output_names(source_count):
     """Name of every published word: source_0.import_W_max_value_W and so on."""
-    return [*HINT_OUTPUTS, *[f"source_{index}.{hint_codes.QUANTITIES[quantity]}_{field}"
-                             for index in range(source_count) for quantity in QUANTITIES for field in OUTPUT_FIELDS]]
+    return [
+        *HINT_OUTPUTS,
+        *[
+            f"source_{index}.{hint_codes.QUANTITIES[quantity]}_{field}"
+            for index in range(source_count)
+            for quantity in QUANTITIES
+            for field in OUTPUT_FIELDS
+        ],
+    ]
 
 
 class HintTable:
-    """`state` is everything it remembers (array of 64-bit words, journal keyframe), `out` what is published.
+    """`state` is everything it remembers (array of 64-bit words, journal keyframe), `out` what is
+    published.
 
     `entries`: place in `state` of each quantity of each source.
     """
 
-    __slots__ = ("state", "out", "count", "entries", "_tick_ms", "_valid_ms_max", "_rank", "_fallback_W", "_group",
-                 "_heard", "_since", "_due", "_tightest", "_standing")
+    __slots__ = (
+        "state",
+        "out",
+        "count",
+        "entries",
+        "_tick_ms",
+        "_valid_ms_max",
+        "_rank",
+        "_fallback_W",
+        "_group",
+        "_heard",
+        "_since",
+        "_due",
+        "_tightest",
+        "_standing",
+    )
 
     def __init__(self, source_image, tick_ms):
-        """source_image: hint_sources.image; tick_ms: length of a tick, ms. ValueError when it is not of this version."""
+        """source_image: hint_sources.image; tick_ms: length of a tick, ms. ValueError when it is
+        not of this version.
+        """
         self.count = count = hint_sources.count(source_image)
         self._tick_ms = tick_ms
         words = [hint_sources.words(source_image, index) for index in range(count)]
         self._rank = [word[hint_sources.W_ROLE] for word in words]
         self._valid_ms_max = [word[hint_sources.W_VALID_S_MAX] * 1000 for word in words]
-        self._fallback_W = [watts for word in words for watts in word[hint_sources.W_FALLBACK:]]
-        self._group = [self._group_of(rank, quantity) for rank in self._rank for quantity in QUANTITIES]
+        self._fallback_W = [watts for word in words for watts in word[hint_sources.W_FALLBACK :]]
+        self._group = [
+            self._group_of(rank, quantity) for rank in self._rank for quantity in QUANTITIES
+        ]
         self.entries = range(0, count * _COUNT * ENTRY_WORDS, ENTRY_WORDS)
-        self._heard = self.entries.stop  # per source: ticks for which its last heartbeat still counts
+        # per source: ticks for which its last heartbeat still counts
+        self._heard = self.entries.stop
         self._tightest = self._heard + count
         self._standing = self._tightest + 2 * GROUPS  # bit per group: a value of it is in force
         self._since = self._standing + 1  # ticks since everything was aged
@@ -102,7 +158,9 @@ class HintTable:
         return self.state[self._heard + source_index] > self.state[self._since]
 
     def step(self, inp, first, elapsed_ticks):
-        """Age what is known, take the hints in the slots from inp[first] on; the newest of a quantity counts."""
+        """Age what is known, take the hints in the slots from inp[first] on; the newest of a
+        quantity counts.
+        """
         state = self.state
         state[self._since] += elapsed_ticks
         if state[self._since] < state[self._due] and not inp[first]:
@@ -111,7 +169,7 @@ class HintTable:
         for at in range(first, first + HINT_SLOTS * SLOT_WORDS, SLOT_WORDS):
             if not inp[at]:
                 break
-            self._take(inp[at] - 1, *inp[at + 1:at + SLOT_WORDS])
+            self._take(inp[at] - 1, *inp[at + 1 : at + SLOT_WORDS])
         state[self._since] = 0
         self._find_due()
         self._find_tightest()
@@ -138,8 +196,14 @@ class HintTable:
         state[self._heard + entry // _COUNT] = 0  # a heartbeat of before does not count
 
     def _take(self, source, kind, quantity, value_W, valid_ms):
-        """One hint; what no accepted hint can be is passed over, so that no image of inputs can widen anything."""
-        if not 0 <= source < self.count or hint_codes.KIND_OF.get(quantity) != kind or valid_ms <= 0:
+        """One hint; what no accepted hint can be is passed over, so that no image of inputs can
+        widen anything.
+        """
+        if (
+            not 0 <= source < self.count
+            or hint_codes.KIND_OF.get(quantity) != kind
+            or valid_ms <= 0
+        ):
             return
         ticks = parameters.ticks(min(valid_ms, self._valid_ms_max[source]), self._tick_ms)
         if kind == hint_codes.HEARTBEAT:
@@ -169,7 +233,9 @@ class HintTable:
             self.state[at + E_STATE] = VALID
 
     def _find_due(self):
-        """When the validity of something is a whole second shorter, or over, whichever comes first."""
+        """When the validity of something is a whole second shorter, or over, whichever comes
+        first.
+        """
         due, tick_ms = signals.TICKS_MAX, self._tick_ms
         for at in self.entries:
             left_ms = self.state[at + E_LEFT_TICKS] * tick_ms
@@ -183,7 +249,9 @@ class HintTable:
         state = self.state
         if state[at + E_STATE] == FALLBACK:
             fallback_W = self._fallback_W[entry]
-            return min(fallback_W, state[at + E_VALUE_W]) if state[at + E_LEFT_TICKS] else fallback_W
+            return (
+                min(fallback_W, state[at + E_VALUE_W]) if state[at + E_LEFT_TICKS] else fallback_W
+            )
         return state[at + E_VALUE_W] if state[at + E_STATE] == VALID else hint_sources.ABSENT_W
 
     def _find_tightest(self):
@@ -195,19 +263,26 @@ class HintTable:
             at = first + 2 * group
             if value_W >= 0 and (value_W < state[at] or not state[at + 1]):
                 state[at], state[at + 1] = value_W, entry // _COUNT + 1
-        state[self._standing] = sum([1 << group for group in range(GROUPS) if state[first + 2 * group + 1]])
+        state[self._standing] = sum(
+            [1 << group for group in range(GROUPS) if state[first + 2 * group + 1]]
+        )
 
     def publish(self):
         """Fill the part of `out` that only an event changes."""
         out, state = self.out, self.state
         for place, group in _OUTPUT_OF:
-            out[place] = state[self._tightest + 2 * group + 1]  # of the first two a grid maximum may take the place
+            # of the first two a grid maximum may take the place
+            out[place] = state[self._tightest + 2 * group + 1]
         at = len(HINT_OUTPUTS)
         for entry, words in enumerate(self.entries):
             request = self._group[entry] < 0
             value_W = state[words + E_VALUE_W] if request else max(0, self.in_force_W(entry))
             known = state[words + E_STATE]
-            if known == FALLBACK and state[words + E_LEFT_TICKS] and state[words + E_VALUE_W] < self._fallback_W[entry]:
+            if (
+                known == FALLBACK
+                and state[words + E_LEFT_TICKS]
+                and state[words + E_VALUE_W] < self._fallback_W[entry]
+            ):
                 known = VALID  # no heartbeat yet, but this much is the hint's, and ends with it
             out[at], out[at + F_STATE] = value_W, known
             left_ms = state[words + E_LEFT_TICKS] * self._tick_ms if known != FALLBACK else 0
@@ -215,30 +290,53 @@ class HintTable:
             at += _FIELDS
 
     def narrow(self, chain, connection_ok, connection_W, quantum_W):
-        """Caps and the obligation of this tick. connection_W: what the grid imports with the battery at 0, W."""
+        """Caps and the obligation of this tick. connection_W: what the grid imports with the
+        battery at 0, W.
+        """
         state, at = self.state, self._tightest
         if state[self._standing] & _CAPS:
             self._cap(chain.caps, connection_ok, connection_W, quantum_W)
         if connection_ok and state[self._standing] & _OBLIGATIONS:
-            setpoint.oblige_grid(chain.obligations, setpoint.GRID_CAP_HINT, connection_W,
-                                 state[at + 2 * IMPORT], reasons.GRID_CAP_HINT,
-                                 state[at + 2 * EXPORT], reasons.GRID_CAP_HINT, quantum_W)
+            setpoint.oblige_grid(
+                chain.obligations,
+                setpoint.GRID_CAP_HINT,
+                connection_W,
+                state[at + 2 * IMPORT],
+                reasons.GRID_CAP_HINT,
+                state[at + 2 * EXPORT],
+                reasons.GRID_CAP_HINT,
+                quantum_W,
+            )
         else:
             chain.obligations.drop(setpoint.GRID_CAP_HINT)
 
     def _cap(self, caps, connection_ok, connection_W, quantum_W):
-        charge_W, charge_source = self._narrowed(CHARGE, NARROW_IMPORT, connection_ok, -connection_W, quantum_W)
-        discharge_W, discharge_source = self._narrowed(DISCHARGE, NARROW_EXPORT, connection_ok, connection_W, quantum_W)
-        caps.narrow(charge_W, reasons.HINT_CAP if charge_source else reasons.NONE,
-                    discharge_W, reasons.HINT_CAP if discharge_source else reasons.NONE)
+        charge_W, charge_source = self._narrowed(
+            CHARGE, NARROW_IMPORT, connection_ok, -connection_W, quantum_W
+        )
+        discharge_W, discharge_source = self._narrowed(
+            DISCHARGE, NARROW_EXPORT, connection_ok, connection_W, quantum_W
+        )
+        caps.narrow(
+            charge_W,
+            reasons.HINT_CAP if charge_source else reasons.NONE,
+            discharge_W,
+            reasons.HINT_CAP if discharge_source else reasons.NONE,
+        )
         self.out[O_CHARGE_SOURCE], self.out[O_DISCHARGE_SOURCE] = charge_source, discharge_source
 
     def _narrowed(self, direct, by_grid, connection_ok, room_W, quantum_W):
-        """(W, source + 1) of one way: the tightest cap, or what a grid maximum and room_W leave of it (< 0: 0)."""
+        """(W, source + 1) of one way: the tightest cap, or what a grid maximum and room_W leave of
+        it (< 0: 0).
+        """
         state, first = self.state, self._tightest
         value_W, source = state[first + 2 * direct], state[first + 2 * direct + 1]
         if state[first + 2 * by_grid + 1]:
-            left_W = (state[first + 2 * by_grid] + room_W) // quantum_W * quantum_W if connection_ok else 0
+            left_W = (
+                (state[first + 2 * by_grid] + room_W) // quantum_W * quantum_W
+                if connection_ok
+                else 0
+            )
             if left_W < value_W or not source:
                 return min(left_W, WIDE_W), state[first + 2 * by_grid + 1]
         return value_W, source

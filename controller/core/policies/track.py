@@ -1,16 +1,19 @@
-"""Load tracking: the battery takes the fast swings, the grid follows slowly, the state of charge comes back to target.
+"""Load tracking: the battery takes the fast swings, the grid follows slowly, the state of charge
+comes back to target.
 
-1. Reference. The grid should draw R, a slow first-order follower of the load plus what brings the state of charge back.
-   A load that moved by X costs X * time constant of energy (more while R runs at its ramp limit), so the battery cannot
-   run away with the load. Where the wanted battery power leaves what is available, R is carried along at once: the grid
-   changes by the least possible and never catches up in one jump later. Starting with nothing available, R is the load
-   itself: it begins without a bump.
-2. Fast path. What the load meter says now reaches the terminals one path delay later, so a swing faster than about
-   1 / (6 * delay) would be answered in the wrong phase and made worse. The load is split by two low-passes into
-   low + mid + high (exact sum); mid and high are passed on with the gains that would have left the least grid swing
-   over the last seconds (least squares in two unknowns, one sweep a tick), had they arrived one path delay late, or
-   half of one: the real delay lies between. A step or a slow load gets gain 1, a ramp more (it is ahead by then), a
-   swing too fast for the delay none.
+1. Reference. The grid should draw R, a slow first-order follower of the load plus what brings the
+   state of charge back. A load that moved by X costs X * time constant of energy (more while R runs
+   at its ramp limit), so the battery cannot run away with the load. Where the wanted battery power
+   leaves what is available, R is carried along at once: the grid changes by the least possible and
+   never catches up in one jump later. Starting with nothing available, R is the load itself: it
+   begins without a bump.
+2. Fast path. What the load meter says now reaches the terminals one path delay later, so a swing
+   faster than about 1 / (6 * delay) would be answered in the wrong phase and made worse. The load
+   is split by two low-passes into low + mid + high (exact sum); mid and high are passed on with the
+   gains that would have left the least grid swing over the last seconds (least squares in two
+   unknowns, one sweep a tick), had they arrived one path delay late, or half of one: the real delay
+   lies between. A step or a slow load gets gain 1, a ramp more (it is ahead by then), a swing too
+   fast for the delay none.
 
 No clock, no float: powers carry 16 fractional bits, filter factors 24, gains 10.
 """
@@ -20,29 +23,65 @@ from array import array
 from controller.core import parameters
 from controller.core.integers import low_pass, within
 
-UNKNOWN, CALCULATED, MEASURED = 0, 1, 2  # where load_power_W comes from: nowhere, grid + battery, the load meter
+# where load_power_W comes from: nowhere, grid + battery, the load meter
+UNKNOWN, CALCULATED, MEASURED = 0, 1, 2
 
 GAIN_ONE = 1024
 GAIN_MID_MAX = GAIN_ONE
-GAIN_HIGH_MAX = GAIN_ONE * 3 // 2  # the exact lead for a ramp: high is slope * 2 delays, the ramp moves slope * 1 delay
-MID_DELAYS = 8   # time constants of the two low-passes and of the fit, in path delays
+# the exact lead for a ramp: high is slope * 2 delays, the ramp moves slope * 1 delay
+GAIN_HIGH_MAX = GAIN_ONE * 3 // 2
+MID_DELAYS = 8  # time constants of the two low-passes and of the fit, in path delays
 HIGH_DELAYS = 2
 FIT_DELAYS = 30
 DELAY_TICKS_MAX = 100
 
-(S_SOURCE, S_REFERENCE, S_FREE, S_LOW, S_MID, S_OUT, S_POSITION, S_GAIN_MID, S_GAIN_HIGH,
- S_MM, S_HH, S_MH, S_ZM, S_ZH, S_GRID_LOW, S_GRID_HIGH) = range(16)
+(
+    S_SOURCE,
+    S_REFERENCE,
+    S_FREE,
+    S_LOW,
+    S_MID,
+    S_OUT,
+    S_POSITION,
+    S_GAIN_MID,
+    S_GAIN_HIGH,
+    S_MM,
+    S_HH,
+    S_MH,
+    S_ZM,
+    S_ZH,
+    S_GRID_LOW,
+    S_GRID_HIGH,
+) = range(16)
 S_PAST = 16  # ring of (low, mid, high) in W, one path delay long
 
 
 class Track:
-    """Load tracking; `state` is everything it remembers (array of 64-bit words, journal keyframe)."""
+    """Load tracking; `state` is everything it remembers (array of 64-bit words, journal
+    keyframe).
+    """
 
-    __slots__ = ("state", "delay_ticks", "_high", "_mid", "_fit", "_slow", "_ramp", "_soc_target", "_soc_gain",
-                 "_soc_W_max", "_dead_band_W", "_quantum_W", "_fall", "_ridge")
+    __slots__ = (
+        "state",
+        "delay_ticks",
+        "_high",
+        "_mid",
+        "_fit",
+        "_slow",
+        "_ramp",
+        "_soc_target",
+        "_soc_gain",
+        "_soc_W_max",
+        "_dead_band_W",
+        "_quantum_W",
+        "_fall",
+        "_ridge",
+    )
 
     def __init__(self, image, tick_ms):
-        """image: control image (controller.core.parameters order); tick_ms: length of a tick, ms."""
+        """image: control image (controller.core.parameters order); tick_ms: length of a tick,
+        ms.
+        """
         delay_ms = image[parameters.C_TRACK_PATH_DELAY_MS]
         self.delay_ticks = within(-(-delay_ms // tick_ms), 1, DELAY_TICKS_MAX)
         self.state = array("q", [0] * (S_PAST + 3 * self.delay_ticks))
@@ -52,7 +91,9 @@ class Track:
         self._slow = low_pass(tick_ms, 1000 * image[parameters.C_TRACK_TIME_CONSTANT_S])
         self._ramp = (image[parameters.C_TRACK_GRID_RAMP_W_PER_S] * tick_ms << 16) // 1000
         self._soc_target = image[parameters.C_SOC_TARGET_PERMILLE]
-        self._soc_gain = (image[parameters.C_ENERGY_WH] * 18 << 16) // (5 * image[parameters.C_SOC_RECOVERY_S])
+        self._soc_gain = (image[parameters.C_ENERGY_WH] * 18 << 16) // (
+            5 * image[parameters.C_SOC_RECOVERY_S]
+        )
         self._soc_W_max = image[parameters.C_SOC_RECOVERY_W_MAX] << 16
         self._dead_band_W = image[parameters.C_TRACK_DEAD_BAND_W]
         self._quantum_W = image[parameters.C_SETPOINT_QUANTUM_W]
@@ -63,7 +104,8 @@ class Track:
     def step(self, source, load_W, soc_ok, soc_permille, low_W, high_W, previous_W, elapsed_ticks):
         """Battery power asked for, W (> 0 discharges), in whole quanta.
 
-        source: UNKNOWN, CALCULATED or MEASURED; low_W, high_W: available power now; previous_W: set-point in force.
+        source: UNKNOWN, CALCULATED or MEASURED; low_W, high_W: available power now; previous_W:
+        set-point in force.
         """
         state = self.state
         if source == UNKNOWN:
@@ -76,8 +118,13 @@ class Track:
         held = self._follow(load_W, soc_error, low_W, high_W, elapsed_ticks)
         slow_W = state[S_LOW]
         wanted_W = fast_W + (slow_W - state[S_REFERENCE] >> 16)
-        if held and (wanted_W + self._dead_band_W >= high_W if held > 0 else wanted_W - self._dead_band_W <= low_W):
-            free_W = fast_W + (slow_W - state[S_FREE] >> 16)  # at the edge anyway: name what it would take
+        if held and (
+            wanted_W + self._dead_band_W >= high_W
+            if held > 0
+            else wanted_W - self._dead_band_W <= low_W
+        ):
+            # at the edge anyway: name what it would take
+            free_W = fast_W + (slow_W - state[S_FREE] >> 16)
             wanted_W = max(wanted_W, free_W) if held > 0 else min(wanted_W, free_W)
         return self._settle(wanted_W)
 
@@ -89,7 +136,9 @@ class Track:
         return state[S_OUT]
 
     def _take_over(self, source, load_W, previous_W):
-        """Begin, or change the source of the load, without a bump: the reference is what the grid draws now."""
+        """Begin, or change the source of the load, without a bump: the reference is what the grid
+        draws now.
+        """
         state = self.state
         state[S_SOURCE] = source
         state[S_LOW] = state[S_MID] = load_W << 16
@@ -108,38 +157,60 @@ class Track:
         mid_W, high_W = both - low >> 16, load - both >> 16
         ticks, position = self.delay_ticks, state[S_POSITION]
         newest = S_PAST + 3 * (position >> 1)
-        past = newest if position & 1 else S_PAST + 3 * (((position >> 1) + (ticks + 1 >> 1)) % ticks)
-        self._refit(load_W - state[past], state[past + 1], state[past + 2], GAIN_HIGH_MAX if source == MEASURED else 0)
+        past = (
+            newest if position & 1 else S_PAST + 3 * (((position >> 1) + (ticks + 1 >> 1)) % ticks)
+        )
+        self._refit(
+            load_W - state[past],
+            state[past + 1],
+            state[past + 2],
+            GAIN_HIGH_MAX if source == MEASURED else 0,
+        )
         state[newest], state[newest + 1], state[newest + 2] = low >> 16, mid_W, high_W
         state[S_POSITION] = (position + 2) % (2 * ticks) ^ 1
         return state[S_GAIN_MID] * mid_W + state[S_GAIN_HIGH] * high_W >> 10
 
     def _refit(self, missing_W, mid_W, high_W, gain_high_max):
-        """missing_W: what the mid and high of one delay ago (mid_W, high_W) ought to have supplied by now."""
+        """missing_W: what the mid and high of one delay ago (mid_W, high_W) ought to have supplied
+        by now.
+        """
         state, fit, ridge = self.state, self._fit, self._ridge
         mm = state[S_MM] = state[S_MM] + ((mid_W * mid_W - state[S_MM]) * fit >> 24)
         hh = state[S_HH] = state[S_HH] + ((high_W * high_W - state[S_HH]) * fit >> 24)
         mh = state[S_MH] = state[S_MH] + ((mid_W * high_W - state[S_MH]) * fit >> 24)
         zm = state[S_ZM] = state[S_ZM] + ((missing_W * mid_W - state[S_ZM]) * fit >> 24)
         zh = state[S_ZH] = state[S_ZH] + ((missing_W * high_W - state[S_ZH]) * fit >> 24)
-        ridge_m, ridge_h = ridge + (mm >> 5), ridge + (hh >> 5)  # towards gain 1 where the load says nothing
+        # towards gain 1 where the load says nothing
+        ridge_m, ridge_h = ridge + (mm >> 5), ridge + (hh >> 5)
         high = state[S_GAIN_HIGH]
-        skirt = (mm + ridge << 10) // (hh + ridge)  # a mid that is only the skirt of a fast swing is not followed
-        mid = within(((zm + ridge_m << 10) - high * mh) // (mm + ridge_m), 0, min(GAIN_MID_MAX, high + skirt))
+        # a mid that is only the skirt of a fast swing is not followed
+        skirt = (mm + ridge << 10) // (hh + ridge)
+        mid = within(
+            ((zm + ridge_m << 10) - high * mh) // (mm + ridge_m), 0, min(GAIN_MID_MAX, high + skirt)
+        )
         state[S_GAIN_MID] = mid
-        state[S_GAIN_HIGH] = within(((zh + ridge_h << 10) - mid * mh) // (hh + ridge_h), 0, gain_high_max)
+        state[S_GAIN_HIGH] = within(
+            ((zh + ridge_h << 10) - mid * mh) // (hh + ridge_h), 0, gain_high_max
+        )
 
     def _follow(self, load_W, soc_error, low_W, high_W, elapsed_ticks):
         """Move the reference; 1 if held by high_W, -1 by low_W, else 0.
 
-        It is held where the available power puts the grid, low-passed: a wrong sample must not shift the grid for
-        minutes. Load and available power are filtered together, as an export limit moves with the load.
+        It is held where the available power puts the grid, low-passed: a wrong sample must not
+        shift the grid for minutes. Load and available power are filtered together, as an export
+        limit moves with the load.
         """
         state = self.state
-        grid_low = state[S_GRID_LOW] + (((load_W - high_W << 16) - state[S_GRID_LOW]) * self._high >> 24)
-        grid_high = state[S_GRID_HIGH] + (((load_W - low_W << 16) - state[S_GRID_HIGH]) * self._high >> 24)
+        grid_low = state[S_GRID_LOW] + (
+            ((load_W - high_W << 16) - state[S_GRID_LOW]) * self._high >> 24
+        )
+        grid_high = state[S_GRID_HIGH] + (
+            ((load_W - low_W << 16) - state[S_GRID_HIGH]) * self._high >> 24
+        )
         state[S_GRID_LOW], state[S_GRID_HIGH] = grid_low, grid_high
-        target = (load_W << 16) + within(soc_error * self._soc_gain, -self._soc_W_max, self._soc_W_max)
+        target = (load_W << 16) + within(
+            soc_error * self._soc_gain, -self._soc_W_max, self._soc_W_max
+        )
         ramp = self._ramp * elapsed_ticks
         slow = self._slow * elapsed_ticks
         free, reference = state[S_FREE], state[S_REFERENCE]
@@ -151,7 +222,9 @@ class Track:
         return (held > reference) - (held < reference)
 
     def _settle(self, wanted_W):
-        """Whole quanta, and no change smaller than the dead band, so that meter noise does not reach the wire."""
+        """Whole quanta, and no change smaller than the dead band, so that meter noise does not
+        reach the wire.
+        """
         state = self.state
         if abs(wanted_W - state[S_OUT]) >= self._dead_band_W:
             quantum_W = self._quantum_W

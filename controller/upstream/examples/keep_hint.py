@@ -1,7 +1,9 @@
-"""Keeps one import maximum in force: python3 keep_hint.py /run/firebreak/hints.sock KEYFILE SOURCE WATTS SECONDS
+"""Keeps one import maximum in force: python3 keep_hint.py /run/firebreak/hints.sock KEYFILE SOURCE
+WATTS SECONDS
 
-Renews it, and a heartbeat before it, when a third of the validity has passed, so that a fallback ends whenever it can.
-Goes on when the controller restarts. Ends when the hint can never be taken: wrong key, a value that is not allowed.
+Renews it, and a heartbeat before it, when a third of the validity has passed, so that a fallback
+ends whenever it can. Goes on when the controller restarts. Ends when the hint can never be taken:
+wrong key, a value that is not allowed.
 """
 
 import hashlib
@@ -23,7 +25,9 @@ except ValueError:
 
 
 def ask(data):
-    """The answer to a datagram. Each has a socket of its own: one that has lost its controller is of no more use."""
+    """The answer to a datagram. Each has a socket of its own: one that has lost its controller is
+    of no more use.
+    """
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as link:
         link.bind("")  # an abstract address: the controller answers to no other
         link.settimeout(2)
@@ -34,15 +38,28 @@ def ask(data):
 
 def hello():
     """[nonce, highest sequence, ms by which the controller's clock is ahead of this one]."""
-    _, nonce, uptime_ms, sequence = struct.unpack("<4s8sQQ", ask(struct.pack("<4s16s", b"FBQ1", name)))
+    _, nonce, uptime_ms, sequence = struct.unpack(
+        "<4s8sQQ", ask(struct.pack("<4s16s", b"FBQ1", name))
+    )
     return [nonce, sequence, uptime_ms - time.monotonic_ns() // 1_000_000]
 
 
 def send(run, kind, quantity, number_W):
     """(code, W in force, ms left) of one hint; run: what hello gave."""
     run[1] += 1  # the next sequence, also after one that was refused or has got no answer
-    hint = struct.pack("<4s16s8sQQBBHiI", b"FBH1", name, run[0], run[1], run[2] + time.monotonic_ns() // 1_000_000,
-                       kind, quantity, 0, number_W, valid_ms)
+    hint = struct.pack(
+        "<4s16s8sQQBBHiI",
+        b"FBH1",
+        name,
+        run[0],
+        run[1],
+        run[2] + time.monotonic_ns() // 1_000_000,
+        kind,
+        quantity,
+        0,
+        number_W,
+        valid_ms,
+    )
     reply = ask(hint + hmac.new(key, hint, hashlib.sha256).digest())
     if not hmac.compare_digest(hmac.new(key, reply[:-32], hashlib.sha256).digest(), reply[-32:]):
         raise OSError("the reply is not from the controller")
@@ -61,7 +78,9 @@ while True:
         if code <= 10:
             was_taken, wait_s = True, valid_ms / 3000
             line = f"H{code}: in force {in_force_W} W{'' if left_ms else ', the fallback'}"
-        elif code <= 24:  # a restart, or another program with the same source, or a clock that has jumped
+        elif (
+            code <= 24
+        ):  # a restart, or another program with the same source, or a clock that has jumped
             run, wait_s = None, 0.2
         elif code <= 32:
             sys.exit(f"{line} for good: see the table of codes")

@@ -1,4 +1,6 @@
-"""Asks what the cabinet can do and does: python3 read_status.py /run/firebreak/hints.sock KEYFILE SOURCE"""
+"""Asks what the cabinet can do and does: python3 read_status.py /run/firebreak/hints.sock KEYFILE
+SOURCE
+"""
 
 import hashlib
 import hmac
@@ -24,8 +26,13 @@ except ValueError:
 
 if not hmac.compare_digest(hmac.new(key, data[:-32], hashlib.sha256).digest(), data[-32:]):
     sys.exit("the answer is not signed with this key")
-setpoint_W, low_W, high_W, remaining_Wh, soft, hard, low, high, binding, in_control = struct.unpack_from(
-    "<iiiiHHHHH2x16s", data, 36)
+setpoint_W, low_W, high_W, remaining_Wh, soft, hard, low, high, binding, in_control = (
+    struct.unpack_from("<iiiiHHHHH2x16s", data, 36)
+)
 energy = "unknown energy" if remaining_Wh < 0 else f"{remaining_Wh} Wh"
-print(f"{setpoint_W} W (R{binding}), available {low_W} (R{low}) .. {high_W} (R{high}) W, {energy} above the reserve of "
-      f"{soft / 10} % (never below {hard / 10} %), in control: {in_control.decode().strip(chr(0)) or '-'}")
+print(
+    f"{setpoint_W} W (R{binding}), available {low_W} (R{low}) .. {high_W} (R{high}) W, {energy} "
+    f"above the reserve of "
+    f"{soft / 10} % (never below {hard / 10} %), in control: "
+    f"{in_control.decode().strip(chr(0)) or '-'}"
+)

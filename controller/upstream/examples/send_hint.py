@@ -1,4 +1,6 @@
-"""Sends one import maximum: python3 send_hint.py /run/firebreak/hints.sock KEYFILE SOURCE WATTS SECONDS"""
+"""Sends one import maximum: python3 send_hint.py /run/firebreak/hints.sock KEYFILE SOURCE WATTS
+SECONDS
+"""
 
 import hashlib
 import hmac
@@ -21,8 +23,19 @@ try:
     link.send(struct.pack("<4s16s", b"FBQ1", name))
     _, nonce, uptime_ms, sequence = struct.unpack("<4s8sQQ", link.recv(64))
 
-    hint = struct.pack("<4s16s8sQQBBHiI", b"FBH1", name, nonce, sequence + 1, uptime_ms, GRID_CAP, IMPORT_W_MAX, 0,
-                       value_W, valid_ms)
+    hint = struct.pack(
+        "<4s16s8sQQBBHiI",
+        b"FBH1",
+        name,
+        nonce,
+        sequence + 1,
+        uptime_ms,
+        GRID_CAP,
+        IMPORT_W_MAX,
+        0,
+        value_W,
+        valid_ms,
+    )
     link.send(hint + hmac.new(key, hint, hashlib.sha256).digest())
     reply = link.recv(256)
 except TimeoutError:
@@ -35,6 +48,11 @@ except ValueError:
 if not hmac.compare_digest(hmac.new(key, reply[:-32], hashlib.sha256).digest(), reply[-32:]):
     sys.exit("the reply is not from the controller")
 fields = struct.unpack("<4s16s8sQQHBBiiIiiiHHiHH32s", reply)
-code, asked_W, granted_W, valid_ms, fallback_W, low_W, high_W = [fields[at] for at in (5, 8, 9, 10, 11, 12, 13)]
-print(f"H{code}: in force {granted_W} W for {valid_ms} ms, available {low_W} .. {high_W} W, now {fields[16]} W")
+code, asked_W, granted_W, valid_ms, fallback_W, low_W, high_W = [
+    fields[at] for at in (5, 8, 9, 10, 11, 12, 13)
+]
+print(
+    f"H{code}: in force {granted_W} W for {valid_ms} ms, available {low_W} .. {high_W} W, now "
+    f"{fields[16]} W"
+)
 sys.exit(code > 10)

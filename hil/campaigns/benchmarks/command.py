@@ -1,4 +1,5 @@
-"""`python -m hil bench ...`: measures what the design promises on this machine, as lines, JSON and a page.
+"""`python -m hil bench ...`: measures what the design promises on this machine, as lines, JSON and
+a page.
 
 Exit codes: 0 measured and every budget met, 1 one is not met, 2 wrong input, 3 could not measure.
 """
@@ -22,7 +23,8 @@ BENCHMARKS = {
     "replay": "the speed of a replay",
     "stop": "emergency stops in real time, beside the host's own stalls",
     "hint": "from a hint to the set-point it changes, on the wire",
-    "rig": "lateness with devices, memory, virtual speed, replay"}
+    "rig": "lateness with devices, memory, virtual speed, replay",
+}
 MODULES = {"loop": "lateness"}
 WITH_SEED = ("stop", "hint", "rig")
 PAGE = "BENCHMARKS.md"
@@ -30,29 +32,59 @@ INTERRUPTED = 130  # 128 + SIGINT, as shells say it
 COUNT_MAX = 10_000
 SECONDS_MAX = 604_800  # a week
 # What `all` gives each benchmark, and with --short, to try it out.
-LENGTHS = {"loop": ("--for", "300"), "stop": ("--count", "200"), "hint": ("--count", "200"), "rig": ("--for", "3600")}
-SHORT = {"loop": ("--for", "10"), "stop": ("--count", "3"), "hint": ("--count", "3"), "rig": ("--for", "60")}
+LENGTHS = {
+    "loop": ("--for", "300"),
+    "stop": ("--count", "200"),
+    "hint": ("--count", "200"),
+    "rig": ("--for", "3600"),
+}
+SHORT = {
+    "loop": ("--for", "10"),
+    "stop": ("--count", "3"),
+    "hint": ("--count", "3"),
+    "rig": ("--for", "60"),
+}
 
 
 def add(commands):
     """Add `bench` with its own subcommands."""
-    parser = commands.add_parser("bench", help="measure this machine against the budgets and the rivals")
+    parser = commands.add_parser(
+        "bench", help="measure this machine against the budgets and the rivals"
+    )
     kinds = parser.add_subparsers(required=True, metavar="WHAT")
     made = {name: _benchmark(kinds, name) for name in BENCHMARKS}
-    made["loop"].add_argument("--for", dest="seconds", type=number(1, SECONDS_MAX), default=60.0,
-                              help="of each condition (60)")
-    made["rig"].add_argument("--for", dest="seconds", type=number(1, SECONDS_MAX), default=3600.0,
-                             help="in real time (3600)")
+    made["loop"].add_argument(
+        "--for",
+        dest="seconds",
+        type=number(1, SECONDS_MAX),
+        default=60.0,
+        help="of each condition (60)",
+    )
+    made["rig"].add_argument(
+        "--for",
+        dest="seconds",
+        type=number(1, SECONDS_MAX),
+        default=3600.0,
+        help="in real time (3600)",
+    )
     made["replay"].add_argument("journal", nargs="?", help="a journal; without one it makes one")
     for name in ("stop", "hint"):
-        made[name].add_argument("--count", type=whole(1, COUNT_MAX), default=200, help="how many (200)")
+        made[name].add_argument(
+            "--count", type=whole(1, COUNT_MAX), default=200, help="how many (200)"
+        )
     of_results = kinds.add_parser("page", help="print the page of these results")
     of_results.add_argument("results", nargs="+", metavar="RESULT.json")
     of_results.set_defaults(run=_page)
     every = kinds.add_parser("all", help="everything: two and a half hours")
-    every.add_argument("--json", metavar="DIR", required=True, help="folder for all results and the page")
-    every.add_argument("--beside", default="", metavar="TEXT", help="what runs on this machine meanwhile")
-    every.add_argument("--short", action="store_true", help="minutes instead of hours: to try it out")
+    every.add_argument(
+        "--json", metavar="DIR", required=True, help="folder for all results and the page"
+    )
+    every.add_argument(
+        "--beside", default="", metavar="TEXT", help="what runs on this machine meanwhile"
+    )
+    every.add_argument(
+        "--short", action="store_true", help="minutes instead of hours: to try it out"
+    )
     every.set_defaults(run=_all)
 
 
@@ -66,16 +98,24 @@ def _benchmark(kinds, name):
 
 
 def _run(name, given):
-    """The document of one benchmark; its module is imported here because most commands need none of it."""
+    """The document of one benchmark; its module is imported here because most commands need none of
+    it.
+    """
     module = importlib.import_module(f"hil.campaigns.benchmarks.{MODULES.get(name, name)}")
-    order = {key: getattr(given, key) for key in ("seconds", "count", "seed", "journal") if hasattr(given, key)}
+    order = {
+        key: getattr(given, key)
+        for key in ("seconds", "count", "seed", "journal")
+        if hasattr(given, key)
+    }
     return module.run(**order, beside=given.beside)
 
 
 def add_output(parser):
     """The options all benchmarks have."""
     parser.add_argument("--json", metavar="FILE", help="write the result there")
-    parser.add_argument("--beside", default="", metavar="TEXT", help="what runs on this machine meanwhile")
+    parser.add_argument(
+        "--beside", default="", metavar="TEXT", help="what runs on this machine meanwhile"
+    )
 
 
 def complain(line):
@@ -92,7 +132,8 @@ def measure(arguments, run):
     if arguments.json and os.path.isdir(arguments.json):
         complain(f"--json {arguments.json}: is a folder; name a file in it")
         return WRONG_INPUT
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what was started is ended on any way out
+    # what was started is ended on any way out
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         doc = run(arguments)
         if arguments.json:
@@ -103,7 +144,11 @@ def measure(arguments, run):
     except JournalError as error:
         complain(error)
         return WRONG_INPUT
-    except (OSError, RuntimeError, ValueError) as error:  # a wire, a port, a child process; each says one line
+    except (
+        OSError,
+        RuntimeError,
+        ValueError,
+    ) as error:  # a wire, a port, a child process; each says one line
         complain(error)
         return NO_START
     print("\n".join(document.lines(doc)))
@@ -127,7 +172,9 @@ def _all(arguments):
         path = os.path.join(arguments.json, f"{name}.json")
         print(f"bench {name}", flush=True)
         try:
-            ended = subprocess.run(command_of(name, path, arguments.beside, arguments.short)).returncode
+            ended = subprocess.run(
+                command_of(name, path, arguments.beside, arguments.short)
+            ).returncode
         except KeyboardInterrupt:
             return INTERRUPTED
         if ended in (DONE, NOT_DONE):

@@ -1,7 +1,8 @@
-"""The rival of the loop's punctuality: cyclictest of the Debian package rt-tests, run at the same time.
+"""The rival of the loop's punctuality: cyclictest of the Debian package rt-tests, run at the same
+time.
 
-Same period, same priority, memory locked, without its own tuning of the system (the loop shall not profit from it).
-What it suffers at the same time are the host's own stalls.
+Same period, same priority, memory locked, without its own tuning of the system (the loop shall not
+profit from it). What it suffers at the same time are the host's own stalls.
 """
 
 import json
@@ -14,7 +15,9 @@ import tempfile
 from controller.system.realtime import FIFO_PRIORITY
 
 NAME = "cyclictest"
-MISSING = "cyclictest is not installed, so there is nothing to compare with: apt-get install rt-tests"
+MISSING = (
+    "cyclictest is not installed, so there is nothing to compare with: apt-get install rt-tests"
+)
 HISTOGRAM_US = 200_000
 STALL_US = 5000  # beyond this the host is to blame
 END_S = 10
@@ -22,8 +25,9 @@ PERMILLES = {"p50": 500, "p99": 990, "p99_9": 999}
 
 
 class Cyclictest:
-    """A context: runs from enter to exit; then `result` {p50, p99, p99_9, max, cycles, stalls} in us or None, and
-    `note`, a line when there is none."""
+    """A context: runs from enter to exit; then `result` {p50, p99, p99_9, max, cycles, stalls} in
+    us or None, and `note`, a line when there is none.
+    """
 
     def __init__(self, period_us=20_000, program=NAME):
         self.period_us, self.program = period_us, program
@@ -37,9 +41,20 @@ class Cyclictest:
         self._folder = tempfile.TemporaryDirectory(prefix="firebreak-bench-")
         self._path = os.path.join(self._folder.name, "cyclictest.json")
         self._process = subprocess.Popen(
-            [self.program, "--mlockall", f"--priority={FIFO_PRIORITY}", f"--interval={self.period_us}", "--quiet",
-             "--default-system", f"--histogram={HISTOGRAM_US}", f"--json={self._path}"],
-            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+            [
+                self.program,
+                "--mlockall",
+                f"--priority={FIFO_PRIORITY}",
+                f"--interval={self.period_us}",
+                "--quiet",
+                "--default-system",
+                f"--histogram={HISTOGRAM_US}",
+                f"--json={self._path}",
+            ],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
         return self
 
     def __exit__(self, *_):
@@ -64,7 +79,9 @@ class Cyclictest:
 
 
 def parse(report):
-    """Percentiles from cyclictest's JSON report (one thread). ValueError when it counted nothing; KeyError."""
+    """Percentiles from cyclictest's JSON report (one thread). ValueError when it counted nothing;
+    KeyError.
+    """
     thread = report["thread"]["0"]
     counts = sorted((int(us), count) for us, count in thread["histogram"].items())
     cycles, max_us = thread["cycles"], thread["max"]

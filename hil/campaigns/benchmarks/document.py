@@ -1,8 +1,9 @@
-"""One benchmark's result: a JSON document of a fixed form, checked when it is written and when it is read.
+"""One benchmark's result: a JSON document of a fixed form, checked when it is written and when it
+is read.
 
-A document names the machine, what ran beside the benchmark, and its figures; each figure may have a rival measured at
-the same time and a budget. Ratio, limit and verdict are computed here and must agree when a file is read again, so a
-figure that was edited by hand is refused.
+A document names the machine, what ran beside the benchmark, and its figures; each figure may have a
+rival measured at the same time and a budget. Ratio, limit and verdict are computed here and must
+agree when a file is read again, so a figure that was edited by hand is refused.
 """
 
 import json
@@ -10,11 +11,29 @@ import json
 from hil.campaigns.benchmarks import budgets, machine, timing
 
 SCHEMA = 1
-FIELDS = {"schema": int, "benchmark": str, "command": str, "measured": str, "machine": dict, "priority": str,
-          "beside": str, "figures": list, "notes": list, "details": dict}
-FIGURE_FIELDS = {"what": str, "value": (int, float, type(None)), "unit": str, "rival": (str, type(None)),
-                 "rival_value": (int, float, type(None)), "ratio": (int, float, type(None)),
-                 "budget": (str, type(None)), "limit": (int, float, type(None)), "met": (bool, type(None))}
+FIELDS = {
+    "schema": int,
+    "benchmark": str,
+    "command": str,
+    "measured": str,
+    "machine": dict,
+    "priority": str,
+    "beside": str,
+    "figures": list,
+    "notes": list,
+    "details": dict,
+}
+FIGURE_FIELDS = {
+    "what": str,
+    "value": (int, float, type(None)),
+    "unit": str,
+    "rival": (str, type(None)),
+    "rival_value": (int, float, type(None)),
+    "ratio": (int, float, type(None)),
+    "budget": (str, type(None)),
+    "limit": (int, float, type(None)),
+    "met": (bool, type(None)),
+}
 
 
 class ResultError(ValueError):
@@ -22,23 +41,49 @@ class ResultError(ValueError):
 
 
 def figure(what, value, unit, rival=None, rival_value=None, budget=None):
-    """One figure. rival, rival_value: who else was measured, in the same unit; budget: a key of budgets.BUDGETS."""
+    """One figure. rival, rival_value: who else was measured, in the same unit; budget: a key of
+    budgets.BUDGETS.
+    """
     ratio = round(value / rival_value, 2) if value is not None and rival_value else None
     chosen = budgets.BUDGETS.get(budget)
     bound = budgets.limit(chosen, rival_value) if chosen else None
-    return {"what": what, "value": value, "unit": unit, "rival": rival, "rival_value": rival_value, "ratio": ratio,
-            "budget": budget, "limit": bound, "met": budgets.met(chosen, value, bound) if chosen else None}
+    return {
+        "what": what,
+        "value": value,
+        "unit": unit,
+        "rival": rival,
+        "rival_value": rival_value,
+        "ratio": ratio,
+        "budget": budget,
+        "limit": bound,
+        "met": budgets.met(chosen, value, bound) if chosen else None,
+    }
 
 
-def document(benchmark, command, figures, notes=(), details=None, beside="", priority="ordinary priority"):
-    """The whole document. command: how to measure it again; notes: lines, such as a rival that is not installed."""
-    return {"schema": SCHEMA, "benchmark": benchmark, "command": command, "measured": timing.utc_text(),
-            "machine": machine.describe(), "priority": priority, "beside": beside, "figures": list(figures),
-            "notes": list(notes), "details": details or {}}
+def document(
+    benchmark, command, figures, notes=(), details=None, beside="", priority="ordinary priority"
+):
+    """The whole document. command: how to measure it again; notes: lines, such as a rival that is
+    not installed.
+    """
+    return {
+        "schema": SCHEMA,
+        "benchmark": benchmark,
+        "command": command,
+        "measured": timing.utc_text(),
+        "machine": machine.describe(),
+        "priority": priority,
+        "beside": beside,
+        "figures": list(figures),
+        "notes": list(notes),
+        "details": details or {},
+    }
 
 
 def check(doc, where):
-    """The document itself; ResultError in one line when it has not the form, or a figure does not add up."""
+    """The document itself; ResultError in one line when it has not the form, or a figure does not
+    add up.
+    """
     _check_fields(doc, FIELDS, where)
     if doc["schema"] != SCHEMA:
         raise ResultError(f"{where}: schema {doc['schema']}, this program reads {SCHEMA}")
@@ -53,8 +98,17 @@ def check(doc, where):
 def _check_figure(each, where):
     _check_fields(each, FIGURE_FIELDS, where)
     if each["budget"] is not None and each["budget"] not in budgets.BUDGETS:
-        raise ResultError(f"{where}: no budget {each['budget']!r}; there are {', '.join(budgets.BUDGETS)}")
-    again = figure(each["what"], each["value"], each["unit"], each["rival"], each["rival_value"], each["budget"])
+        raise ResultError(
+            f"{where}: no budget {each['budget']!r}; there are {', '.join(budgets.BUDGETS)}"
+        )
+    again = figure(
+        each["what"],
+        each["value"],
+        each["unit"],
+        each["rival"],
+        each["rival_value"],
+        each["budget"],
+    )
     wrong = next((key for key in again if again[key] != each[key]), None)
     if wrong:
         raise ResultError(f"{where}: {wrong} is {each[wrong]}, its own numbers give {again[wrong]}")
@@ -70,7 +124,9 @@ def _check_fields(table, fields, where):
 
 
 def write(path, doc):
-    """Write a document, checked: a line for each field and each figure, so that two of them can be compared."""
+    """Write a document, checked: a line for each field and each figure, so that two of them can be
+    compared.
+    """
     fields = [f' "{key}": {_text(value)}' for key, value in check(doc, path).items()]
     with open(path, "w", encoding="ascii") as file:
         file.write("{\n" + ",\n".join(fields) + "\n}\n")
@@ -101,7 +157,10 @@ def percentile(values, permille):
 
 def lines(doc):
     """The figures as a person reads them on a terminal."""
-    out = [f"{doc['benchmark']}: {doc['machine']['cpu']}, {doc['machine']['cores']} cores, {doc['priority']}"]
+    out = [
+        f"{doc['benchmark']}: {doc['machine']['cpu']}, {doc['machine']['cores']} cores, "
+        f"{doc['priority']}"
+    ]
     out += ["  " + _line(each) for each in doc["figures"]]
     return out + [f"  {note}" for note in doc["notes"]]
 

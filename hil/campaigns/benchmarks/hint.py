@@ -1,8 +1,9 @@
 """`python -m hil bench hint`: from a hint's datagram to the last byte of the set-point it changes.
 
-Load and battery at rest; a source asks for power one way and the other, each time at another phase of the tick, signed
-as any source's hint is. The bench has read every set-point on the converter's wire; the answer is the first one after
-the hint that has moved as asked. What may be needed is added up from the site: wait for a tick, the tick, the bus.
+Load and battery at rest; a source asks for power one way and the other, each time at another phase
+of the tick, signed as any source's hint is. The bench has read every set-point on the converter's
+wire; the answer is the first one after the hint that has moved as asked. What may be needed is
+added up from the site: wait for a tick, the tick, the bus.
 """
 
 import os
@@ -29,7 +30,8 @@ from hil.scenarios import scenario
 SOURCE = "scheduler"
 FIRST_S, CYCLE_S = 20.0, 2.0  # the cabinet is up; 20 kW at the source's 25 kW/s take 0.8 s
 REQUEST_W, VALID_MS = 10_000, 60_000
-MOVED_W = 300  # at rest the set-point goes in steps of 200 W, after a request in steps of 500 W at least
+# at rest the set-point goes in steps of 200 W, after a request in steps of 500 W at least
+MOVED_W = 300
 TICK_US_MAX = 20_000  # the longest wait that is added, so that hints meet every phase of the tick
 NO_ANSWER_US = 1_000_000
 SCENARIO = """name = "at_rest"
@@ -51,7 +53,11 @@ def run(count=200, seed=1, beside=""):
         with open(path, "w", encoding="ascii") as file:
             file.write(SCENARIO.format(duration_s=FIRST_S + (count + 1) * CYCLE_S))
         chosen = scenario.load(path)
-        given = {**order.made(config, path, chosen.duration_s, seed), "run_dir": folder, "beats": True}
+        given = {
+            **order.made(config, path, chosen.duration_s, seed),
+            "run_dir": folder,
+            "beats": True,
+        }
         made = rig.Rig(given, chosen, config)
         sender = Sender(made, count, seed)
         try:
@@ -61,23 +67,43 @@ def run(count=200, seed=1, beside=""):
             made.stop()
         with open(os.path.join(folder, plant_process.RESULT), "rb") as file:
             content = msgpack.unpackb(file.read())
-        doc = order.whole(made.outcome(load_of(given, chosen), {"mode": "real time", "seed": seed}).doc)
+        doc = order.whole(
+            made.outcome(load_of(given, chosen), {"mode": "real time", "seed": seed}).doc
+        )
     taken_us = delays_us(content, sender.sent)
-    notes = [f"seed {seed}, {len(sender.sent)} of {count} hints taken, each at a random phase of the tick; read from "
-             "the wire by the simulated cabinet, whose own lateness is in it", *([rival.note] if rival.note else [])]
-    figures = [*_figures(taken_us, allowed_us(config), rival),
-               *figures_of("loop lateness during it", order.loop(doc), rival)]
-    return document("hint", f"python -m hil bench hint --count {count}", figures, notes,
-                    {"delays_us": taken_us, "cyclictest": rival.result}, beside, order.priority(doc))
+    notes = [
+        f"seed {seed}, {len(sender.sent)} of {count} hints taken, each at a random phase of "
+        f"the tick; read from "
+        "the wire by the simulated cabinet, whose own lateness is in "
+        "it",
+        *([rival.note] if rival.note else []),
+    ]
+    figures = [
+        *_figures(taken_us, allowed_us(config), rival),
+        *figures_of("loop lateness during it", order.loop(doc), rival),
+    ]
+    return document(
+        "hint",
+        f"python -m hil bench hint --count {count}",
+        figures,
+        notes,
+        {"delays_us": taken_us, "cyclictest": rival.result},
+        beside,
+        order.priority(doc),
+    )
 
 
 def allowed_us(config):
     """2 ticks, the longest exchange in flight, the frame."""
-    return sum([part.time_us for part in bus_times.hint_latency(config, bus_times.schedule(config), 0)])
+    return sum(
+        [part.time_us for part in bus_times.hint_latency(config, bus_times.schedule(config), 0)]
+    )
 
 
 class Sender:
-    """Sends a hint every CYCLE_S when a view comes. `sent`: [(monotonic ns, +1 or -1)] of those that were taken."""
+    """Sends a hint every CYCLE_S when a view comes. `sent`: [(monotonic ns, +1 or -1)] of those
+    that were taken.
+    """
 
     def __init__(self, made, count, seed):
         self._rig, self._count, self._phase = made, count, random.Random(seed)
@@ -96,8 +122,17 @@ class Sender:
         key = self._rig.keys[SOURCE]
         with HintClient(self._rig.directory) as client:
             welcome = client.hello(SOURCE)
-            hint = w.Hint(SOURCE, welcome.nonce, welcome.sequence + 1, welcome.uptime_ms, h.REQUEST, h.POWER_W, 0,
-                          self._sign * REQUEST_W, VALID_MS)
+            hint = w.Hint(
+                SOURCE,
+                welcome.nonce,
+                welcome.sequence + 1,
+                welcome.uptime_ms,
+                h.REQUEST,
+                h.POWER_W,
+                0,
+                self._sign * REQUEST_W,
+                VALID_MS,
+            )
             at_ns = timing.monotonic_ns()
             reply = client.hint(hint, key)
         if reply is not None and h.taken(reply.code):
@@ -106,13 +141,17 @@ class Sender:
 
 
 def delays_us(content, sent):
-    """[us] from each of the Sender's hints to the set-point it moved; None where none did within NO_ANSWER_US.
+    """[us] from each of the Sender's hints to the set-point it moved; None where none did within
+    NO_ANSWER_US.
 
     content: what the bench has recorded.
     """
     times_us = unpacked(content["beats"])[SETPOINT]
     values_W = np.frombuffer(content["setpoints_W"], np.int64)
-    return [_delay_us(times_us, values_W, (at_ns - content["start_ns"]) // 1000, sign) for at_ns, sign in sent]
+    return [
+        _delay_us(times_us, values_W, (at_ns - content["start_ns"]) // 1000, sign)
+        for at_ns, sign in sent
+    ]
 
 
 def _delay_us(times_us, values_W, at_us, sign):
@@ -128,10 +167,21 @@ def _figures(taken_us, bound_us, rival):
     seen = [value for value in taken_us if value is not None]
     figures = []
     for text, permille in PERCENTILES if seen else ():
-        figures.append(figure(f"hint in to new set-point on the wire, {text} of {len(seen)}",
-                              percentile(seen, permille) / 1000, "ms", "this site's sum", bound_us / 1000,
-                              "hint_to_wire" if text == "p99" else None))
+        figures.append(
+            figure(
+                f"hint in to new set-point on the wire, {text} of {len(seen)}",
+                percentile(seen, permille) / 1000,
+                "ms",
+                "this site's sum",
+                bound_us / 1000,
+                "hint_to_wire" if text == "p99" else None,
+            )
+        )
     figures.append(figure("hints that moved no set-point", taken_us.count(None), "hints"))
     if rival.result:
-        figures.append(figure("the host's own worst stall meanwhile (cyclictest)", rival.value("max") / 1000, "ms"))
+        figures.append(
+            figure(
+                "the host's own worst stall meanwhile (cyclictest)", rival.value("max") / 1000, "ms"
+            )
+        )
     return figures

@@ -1,8 +1,10 @@
-"""The kernel with a healthy, running cabinet in its inputs, the same on CPython and MicroPython (imports safety only).
+"""The kernel with a healthy, running cabinet in its inputs, the same on CPython and MicroPython
+(imports safety only).
 
-As a script on MicroPython: kernel_steps.main(RACKS, MODULES, STEPS, 1) starts the cabinet and runs STEPS more steps.
-The heap is locked in a step, as on a board: frames of functions that do not fit MicroPython's own stack are then put on
-the processor's, and the search for a free place on a used heap (2.9 of 4.6 million instructions) is not counted.
+As a script on MicroPython: kernel_steps.main(RACKS, MODULES, STEPS, 1) starts the cabinet and runs
+STEPS more steps. The heap is locked in a step, as on a board: frames of functions that do not fit
+MicroPython's own stack are then put on the processor's, and the search for a free place on a used
+heap (2.9 of 4.6 million instructions) is not counted.
 """
 
 from array import array
@@ -10,11 +12,13 @@ from array import array
 try:
     from micropython import heap_lock, heap_unlock
 except ImportError:  # CPython
+
     def heap_lock():
         """Nothing to lock."""
 
     def heap_unlock():
         """Nothing to unlock."""
+
 
 from safety import matrix as m
 from safety import parameters as p
@@ -24,13 +28,28 @@ from safety.kernel import Kernel
 TICK_MS = 20
 START_STEPS = 1100  # 22 s: closed, and the limits recovered
 NOT_SET = ("test_request",)  # of the cabinet's yes-or-no inputs; all others are 1 when all is well
-HEALTHY = ((s.GAS_1_CALIBRATION_D, 90), (s.GAS_2_CALIBRATION_D, 90), (s.OFFGAS_1_CALIBRATION_D, 90),
-           (s.OFFGAS_2_CALIBRATION_D, 90), (s.TOXIC_CALIBRATION_D, 90), (s.AIR_TEMPERATURE_DDEGC, 250),
-           (s.HUMIDITY_PERMILLE, 400), (s.UPS_RESERVE_MIN, 180), (s.CPU_TEMPERATURE_DDEGC, 500))
-HEALTHY_RACK = ((s.CELLS_ONLINE, 240), (s.CELL_VOLTAGE_MV_MIN, 3290), (s.CELL_VOLTAGE_MV_MAX, 3300),
-                (s.RACK_VOLTAGE_MV, 790000), (s.CHARGE_CURRENT_MA_MAX, 140000),
-                (s.DISCHARGE_CURRENT_MA_MAX, 140000), (s.SOC_PERMILLE, 500), (s.SOH_PERMILLE, 990),
-                (s.INSULATION_KOHM, 2000))
+HEALTHY = (
+    (s.GAS_1_CALIBRATION_D, 90),
+    (s.GAS_2_CALIBRATION_D, 90),
+    (s.OFFGAS_1_CALIBRATION_D, 90),
+    (s.OFFGAS_2_CALIBRATION_D, 90),
+    (s.TOXIC_CALIBRATION_D, 90),
+    (s.AIR_TEMPERATURE_DDEGC, 250),
+    (s.HUMIDITY_PERMILLE, 400),
+    (s.UPS_RESERVE_MIN, 180),
+    (s.CPU_TEMPERATURE_DDEGC, 500),
+)
+HEALTHY_RACK = (
+    (s.CELLS_ONLINE, 240),
+    (s.CELL_VOLTAGE_MV_MIN, 3290),
+    (s.CELL_VOLTAGE_MV_MAX, 3300),
+    (s.RACK_VOLTAGE_MV, 790000),
+    (s.CHARGE_CURRENT_MA_MAX, 140000),
+    (s.DISCHARGE_CURRENT_MA_MAX, 140000),
+    (s.SOC_PERMILLE, 500),
+    (s.SOH_PERMILLE, 990),
+    (s.INSULATION_KOHM, 2000),
+)
 
 
 def limit_image(racks, modules):
@@ -39,10 +58,16 @@ def limit_image(racks, modules):
     words += [row[4] for row in p.CABINET_PARAMETERS]
     words += [row[4] for row in p.UNIT_PARAMETERS]
     for _ in range(racks):
-        words += [min(row[4], modules) if row[0] == "modules" else row[4] for row in p.RACK_PARAMETERS]
+        words += [
+            min(row[4], modules) if row[0] == "modules" else row[4] for row in p.RACK_PARAMETERS
+        ]
     for stage in m.STAGES:
-        words += [stage[m.S_SET], stage[m.S_CLEAR], p.ticks(stage[m.S_SET_MS], TICK_MS),
-                  p.ticks(stage[m.S_CLEAR_MS], TICK_MS)]
+        words += [
+            stage[m.S_SET],
+            stage[m.S_CLEAR],
+            p.ticks(stage[m.S_SET_MS], TICK_MS),
+            p.ticks(stage[m.S_CLEAR_MS], TICK_MS),
+        ]
     words += [1] * (p.ImageMap(1, racks, m.STAGES_PER_SCOPE).words - len(words))
     return array("i", words)
 
@@ -63,14 +88,18 @@ def fill(inp, layout):
 
 
 def follow(inp, out, layout, number):
-    """What the field answers to the outputs of the step before: relays and contactors do as told, meters move."""
+    """What the field answers to the outputs of the step before: relays and contactors do as told,
+    meters move.
+    """
     inp[s.GRID_RAW_HASH] = inp[s.LOAD_RAW_HASH] = number
     inp[s.ARMED_STORED] = out[s.ARM_REQUEST]
     inp[s.PERMIT_1_CLOSED] = out[s.PCS_ENABLE_OK]
     inp[s.PERMIT_2_CLOSED] = out[s.CONTACTOR_SUPPLY_OK]
     for rack in range(layout.racks):
         closed = out[layout.rack_output(rack, s.CONTACTOR_CLOSE_OK)]
-        inp[layout.rack_input(rack, s.CONTACTOR_STATE)] = s.CONTACTOR_CLOSED if closed else s.CONTACTOR_OPEN
+        inp[layout.rack_input(rack, s.CONTACTOR_STATE)] = (
+            s.CONTACTOR_CLOSED if closed else s.CONTACTOR_OPEN
+        )
 
 
 class Steps:
@@ -95,11 +124,15 @@ class Steps:
             self.prepare()
             self.kernel.step(1)
         if self.kernel.out[s.STATE] != s.RUNNING:
-            raise ValueError("the cabinet did not start: inhibit reason %d" % self.kernel.out[s.INHIBIT_REASON])
+            raise ValueError(
+                "the cabinet did not start: inhibit reason %d" % self.kernel.out[s.INHIBIT_REASON]
+            )
 
 
 def main(racks, modules, steps, stepping):
-    """Start, then `steps` times prepare and (if `stepping`) step, print the state: the host counts instructions."""
+    """Start, then `steps` times prepare and (if `stepping`) step, print the state: the host counts
+    instructions.
+    """
     bench = Steps(racks, modules)
     bench.start()
     for _ in range(steps):

@@ -1,7 +1,8 @@
-"""`python -m hil bench loop`: how late the loop wakes up, beside cyclictest at the same time; idle, then under CPU stress.
+"""`python -m hil bench loop`: how late the loop wakes up, beside cyclictest at the same time; idle,
+then under CPU stress.
 
-The controller is the real process, with the priority it gets here, on wires where nobody answers. `python -m hil bench
-rig` has devices that do.
+The controller is the real process, with the priority it gets here, on wires where nobody answers.
+`python -m hil bench rig` has devices that do.
 """
 
 from controller.run.loop_statistics import BUCKETS
@@ -13,7 +14,10 @@ from hil.campaigns.benchmarks.timing import Hogs
 NAMES = {"p50": "p50", "p99": "p99", "p99_9": "p99.9", "max": "maximum"}
 CONDITIONS = (("idle", 0, "lateness_idle"), ("CPU stress", None, "lateness_stress"))
 RUNS, STALLS = "missed_in_a_row", f"stalls over 5 ms of {NAME}"
-NO_FIFO = "SCHED_FIFO was not granted, so the loop is not held against its budgets: run as root, or with LimitRTPRIO=50"
+NO_FIFO = (
+    "SCHED_FIFO was not granted, so the loop is not held against its budgets: run as root, or "
+    "with LimitRTPRIO=50"
+)
 
 
 def run(seconds=60, beside=""):
@@ -28,7 +32,15 @@ def run(seconds=60, beside=""):
         notes += [rival.note] if rival.note and rival.note not in notes else []
     notes += [] if judged("", priority) is not None else [NO_FIFO]
     notes.append(f"{seconds:g} s of each, all ticks from the first on; nobody answers on the wires")
-    return document("loop", f"python -m hil bench loop --for {seconds:g}", figures, notes, details, beside, priority)
+    return document(
+        "loop",
+        f"python -m hil bench loop --for {seconds:g}",
+        figures,
+        notes,
+        details,
+        beside,
+        priority,
+    )
 
 
 def judged(budget, priority):
@@ -39,15 +51,38 @@ def judged(budget, priority):
 def figures_of(what, found, rival, budget=None):
     """Figures of one run: percentiles beside cyclictest's, and the ticks that were missed.
 
-    found: as controller.run.loop_statistics.read gives it; rival: a Cyclictest that has ended; budget: of p99.9. A percentile
-    at the end of the loop's histogram (20 ms) could be anything beyond it and is given as the maximum.
+    found: as controller.run.loop_statistics.read gives it; rival: a Cyclictest that has ended;
+    budget: of p99.9. A percentile at the end of the loop's histogram (20 ms) could be anything
+    beyond it and is given as the maximum.
     """
-    figures = [figure(f"{what}, {words}", _whole_us(found["lateness_us"], name), "us", NAME if rival.result else None,
-                      rival.value(name), budget if name == "p99_9" else None) for name, words in NAMES.items()]
-    figures.append(figure(f"{what}, ticks missed or late of {found['ticks']}", found["missed"] + found["late"],
-                          "ticks"))
-    figures.append(figure(f"{what}, times that two or more were missed in a row", found["runs"], "times",
-                          STALLS if rival.result else None, rival.value("stalls"), RUNS if budget else None))
+    figures = [
+        figure(
+            f"{what}, {words}",
+            _whole_us(found["lateness_us"], name),
+            "us",
+            NAME if rival.result else None,
+            rival.value(name),
+            budget if name == "p99_9" else None,
+        )
+        for name, words in NAMES.items()
+    ]
+    figures.append(
+        figure(
+            f"{what}, ticks missed or late of {found['ticks']}",
+            found["missed"] + found["late"],
+            "ticks",
+        )
+    )
+    figures.append(
+        figure(
+            f"{what}, times that two or more were missed in a row",
+            found["runs"],
+            "times",
+            STALLS if rival.result else None,
+            rival.value("stalls"),
+            RUNS if budget else None,
+        )
+    )
     return figures
 
 

@@ -1,11 +1,15 @@
-"""The rival of the RTU engine: libmodbus (Debian libmodbus5) through ctypes, so that no compiler is needed."""
+"""The rival of the RTU engine: libmodbus (Debian libmodbus5) through ctypes, so that no compiler is
+needed.
+"""
 
 import ctypes
 import ctypes.util
 import os
 
 NAME = "libmodbus"
-MISSING = "libmodbus is not installed, so there is nothing to compare with: apt-get install libmodbus5"
+MISSING = (
+    "libmodbus is not installed, so there is nothing to compare with: apt-get install libmodbus5"
+)
 
 
 class LibmodbusError(OSError):
@@ -19,11 +23,21 @@ def load():
         return None
     library = ctypes.CDLL(name, use_errno=True)
     context, text = ctypes.c_void_p, ctypes.c_char
-    for function, arguments in (("modbus_set_slave", [context, ctypes.c_int]), ("modbus_connect", [context]),
-                                ("modbus_close", [context]), ("modbus_free", [context]),
-                                ("modbus_read_registers", [context, ctypes.c_int, ctypes.c_int, ctypes.c_void_p])):
+    for function, arguments in (
+        ("modbus_set_slave", [context, ctypes.c_int]),
+        ("modbus_connect", [context]),
+        ("modbus_close", [context]),
+        ("modbus_free", [context]),
+        ("modbus_read_registers", [context, ctypes.c_int, ctypes.c_int, ctypes.c_void_p]),
+    ):
         getattr(library, function).argtypes = arguments
-    library.modbus_new_rtu.argtypes = [ctypes.c_char_p, ctypes.c_int, text, ctypes.c_int, ctypes.c_int]
+    library.modbus_new_rtu.argtypes = [
+        ctypes.c_char_p,
+        ctypes.c_int,
+        text,
+        ctypes.c_int,
+        ctypes.c_int,
+    ]
     library.modbus_new_rtu.restype = context
     return library
 
@@ -51,7 +65,12 @@ class Client:
 
     def read(self):
         """Read the registers; they are in `values` afterwards. Raises LibmodbusError."""
-        if self._library.modbus_read_registers(self._context, self._address, self._count, self._place) < 0:
+        if (
+            self._library.modbus_read_registers(
+                self._context, self._address, self._count, self._place
+            )
+            < 0
+        ):
             self._must(-1, "modbus_read_registers")
 
     @property

@@ -1,40 +1,65 @@
-"""Where a figure was measured: processor, kernel, Python's build, and what priority a process has."""
+"""Where a figure was measured: processor, kernel, Python's build, and what priority a process
+has.
+"""
 
 import os
 import platform
 import sysconfig
 
 PARTS = ("cpu", "cores", "kernel", "python", "load_average")
-_POLICIES = {os.SCHED_OTHER: "ordinary priority", os.SCHED_FIFO: "SCHED_FIFO", os.SCHED_RR: "SCHED_RR"}
+_POLICIES = {
+    os.SCHED_OTHER: "ordinary priority",
+    os.SCHED_FIFO: "SCHED_FIFO",
+    os.SCHED_RR: "SCHED_RR",
+}
 
 
 def describe():
     """{cpu, cores, kernel, python, load_average}: what the page says about the machine."""
     uname = os.uname()
-    flavour = next((word for word in uname.version.split() if word.startswith("PREEMPT")), "no preemption named")
-    return {"cpu": _cpu(_read("/proc/cpuinfo")), "cores": len(os.sched_getaffinity(0)),
-            "kernel": f"{uname.sysname} {uname.release} {flavour}", "python": python_build(),
-            "load_average": round(os.getloadavg()[0], 2)}
+    flavour = next(
+        (word for word in uname.version.split() if word.startswith("PREEMPT")),
+        "no preemption named",
+    )
+    return {
+        "cpu": _cpu(_read("/proc/cpuinfo")),
+        "cores": len(os.sched_getaffinity(0)),
+        "kernel": f"{uname.sysname} {uname.release} {flavour}",
+        "python": python_build(),
+        "load_average": round(os.getloadavg()[0], 2),
+    }
 
 
 def python_build():
-    """Version, compiler, and whether it was built with profile-guided optimisation (a quarter faster with it)."""
+    """Version, compiler, and whether it was built with profile-guided optimisation (a quarter
+    faster with it).
+    """
     optimised = "--enable-optimizations" in (sysconfig.get_config_var("CONFIG_ARGS") or "")
-    return (f"{platform.python_implementation()} {platform.python_version()}, {platform.python_compiler()}, "
-            f"configured {'with' if optimised else 'without'} --enable-optimizations")
+    return (
+        f"{platform.python_implementation()} {platform.python_version()}, "
+        f"{platform.python_compiler()}, "
+        f"configured {'with' if optimised else 'without'} --enable-optimizations"
+    )
 
 
 def priority(pid=0):
-    """What the process got, in words: "SCHED_FIFO 50, memory locked" or "ordinary priority, memory not locked"."""
+    """What the process got, in words: "SCHED_FIFO 50, memory locked" or "ordinary priority, memory
+    not locked".
+    """
     policy = os.sched_getscheduler(pid) & ~os.SCHED_RESET_ON_FORK
     level = os.sched_getparam(pid).sched_priority
     locked_kB = status_kB(_read(f"/proc/{pid or os.getpid()}/status"), "VmLck")
-    return (_POLICIES.get(policy, "another policy") + (f" {level}" if level else "")
-            + (", memory locked" if locked_kB else ", memory not locked"))
+    return (
+        _POLICIES.get(policy, "another policy")
+        + (f" {level}" if level else "")
+        + (", memory locked" if locked_kB else ", memory not locked")
+    )
 
 
 def memory_kB(pid):
-    """{rss, anonymous} of a process, kB: all that is resident, and what is its own (heap, not mapped files)."""
+    """{rss, anonymous} of a process, kB: all that is resident, and what is its own (heap, not
+    mapped files).
+    """
     status = _read(f"/proc/{pid}/status")
     return {"rss": status_kB(status, "VmRSS"), "anonymous": status_kB(status, "RssAnon")}
 

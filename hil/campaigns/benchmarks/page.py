@@ -1,14 +1,17 @@
-"""`python -m hil bench page RESULT.json...`: the page of all figures, made from results and from nothing else."""
+"""`python -m hil bench page RESULT.json...`: the page of all figures, made from results and from
+nothing else.
+"""
 
 from hil.campaigns.benchmarks import budgets, document
 
 ORDER = ("step", "loop", "rtu", "replay", "stop", "rig")
 HEAD = """# Benchmarks
 
-Made by `python -m hil bench page RESULT.json...` from the results beside this file and from nothing else; a test compares
-the two, so edit neither. `python -m hil bench all --json DIR` measures everything anew and writes both. Each figure stands
-beside its rival, measured at the same time on the same machine, and its budget in the design. Where others work on the
-same machine, a ratio says more than a figure.
+Made by `python -m hil bench page RESULT.json...` from the results beside this file and from nothing
+else; a test compares the two, so edit neither. `python -m hil bench all --json DIR` measures
+everything anew and writes both. Each figure stands beside its rival, measured at the same time on
+the same machine, and its budget in the design. Where others work on the same machine, a ratio says
+more than a figure.
 """
 TABLE = """| figure | value | rival | ratio | budget | |
 |---|---|---|---|---|---|
@@ -29,12 +32,18 @@ def _order(doc):
 
 def _budgets(docs):
     """Every budget of the design, with its figures or the reason why there is none."""
-    rows = ["## The budgets of the design\n", "| what | budget | measured | rival | |", "|---|---|---|---|---|"]
+    rows = [
+        "## The budgets of the design\n",
+        "| what | budget | measured | rival | |",
+        "|---|---|---|---|---|",
+    ]
     for key, budget in budgets.BUDGETS.items():
         found = [each for doc in docs for each in doc["figures"] if each["budget"] == key]
         for each in found:
-            rows.append(f"| {each['what']} | {budget.text} | {_value(each)} | {_rival(each)} | "
-                        f"{document.verdict(each['met'])} |")
+            rows.append(
+                f"| {each['what']} | {budget.text} | {_value(each)} | {_rival(each)} | "
+                f"{document.verdict(each['met'])} |"
+            )
         if not found:
             rows.append(f"| {budget.what} | {budget.text} | - | - | {budget.without} |")
     return "\n".join(rows) + "\n"
@@ -42,14 +51,28 @@ def _budgets(docs):
 
 def _section(doc):
     about = doc["machine"]
-    lines = [f"## {doc['benchmark']}: `{doc['command']}`\n",
-             f"{doc['measured']}, {about['cpu']}, {about['cores']} cores, {about['kernel']}; {about['python']}; "
-             f"{doc['priority']}; load average before it {about['load_average']}. "
-             f"Beside it ran: {doc['beside'] or 'not said'}.\n"]
-    rows = [f"| {each['what']} | {_value(each)} | {_rival(each)} | {document.number(each['ratio'])} | "
-            f"{_budget(each)} |" for each in doc["figures"]]
+    lines = [
+        f"## {doc['benchmark']}: `{doc['command']}`\n",
+        f"{doc['measured']}, {about['cpu']}, {about['cores']} cores, {about['kernel']}; "
+        f"{about['python']}; "
+        f"{doc['priority']}; load average before it {about['load_average']}. "
+        f"Beside it ran: {doc['beside'] or 'not said'}.\n",
+    ]
+    rows = [
+        f"| {each['what']} | {_value(each)} | {_rival(each)} | "
+        f"{document.number(each['ratio'])} | "
+        f"{_budget(each)} |"
+        for each in doc["figures"]
+    ]
     notes = [f"- {note}" for note in doc["notes"]]
-    return "\n".join(lines) + "\n" + TABLE + "\n".join(rows) + "\n" + ("\n" + "\n".join(notes) + "\n" if notes else "")
+    return (
+        "\n".join(lines)
+        + "\n"
+        + TABLE
+        + "\n".join(rows)
+        + "\n"
+        + ("\n" + "\n".join(notes) + "\n" if notes else "")
+    )
 
 
 def _value(each):
@@ -57,7 +80,11 @@ def _value(each):
 
 
 def _rival(each):
-    return f"{each['rival']} {document.number(each['rival_value'])} {each['unit']}" if each["rival"] else "-"
+    return (
+        (f"{each['rival']} {document.number(each['rival_value'])} {each['unit']}")
+        if each["rival"]
+        else "-"
+    )
 
 
 def _budget(each):

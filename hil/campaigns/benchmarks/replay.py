@@ -1,8 +1,9 @@
-"""`python -m hil bench replay [JOURNAL]`: how fast a journal is replayed and compared, against the time it took to happen.
+"""`python -m hil bench replay [JOURNAL]`: how fast a journal is replayed and compared, against the
+time it took to happen.
 
-Without a journal one is made of the example cabinet with healthy, moving inputs, as its tick would write it; the time
-of those ticks (drivers without bytes, kernel, control, journal) is a figure too. Replay has no rival: nothing else
-reads the file.
+Without a journal one is made of the example cabinet with healthy, moving inputs, as its tick would
+write it; the time of those ticks (drivers without bytes, kernel, control, journal) is a figure too.
+Replay has no rival: nothing else reads the file.
 """
 
 import os
@@ -62,20 +63,40 @@ def run(journal=None, beside=""):
     realtime.freeze_collector()
     command = "python -m hil bench replay" + (" JOURNAL" if journal else "")
     if journal:
-        return document("replay", command, figures_of(journal), (), None, beside, machine.priority())
+        return document(
+            "replay", command, figures_of(journal), (), None, beside, machine.priority()
+        )
     with tempfile.TemporaryDirectory(prefix="firebreak-bench-") as folder:
         path = os.path.join(folder, "journal")
         taken_ns = make_journal(path, TICKS)
-        figures = [figure("whole tick without bytes on wires, example cabinet, median",
-                          percentile(taken_ns, 500) / 1000, "us"),
-                   figure("whole tick without bytes on wires, example cabinet, p99", percentile(taken_ns, 990) / 1000,
-                          "us"), *figures_of(path)]
-    return document("replay", command, figures, [f"a journal of {TICKS} ticks made for it"], None, beside,
-                    machine.priority())
+        figures = [
+            figure(
+                "whole tick without bytes on wires, example cabinet, median",
+                percentile(taken_ns, 500) / 1000,
+                "us",
+            ),
+            figure(
+                "whole tick without bytes on wires, example cabinet, p99",
+                percentile(taken_ns, 990) / 1000,
+                "us",
+            ),
+            *figures_of(path),
+        ]
+    return document(
+        "replay",
+        command,
+        figures,
+        [f"a journal of {TICKS} ticks made for it"],
+        None,
+        beside,
+        machine.priority(),
+    )
 
 
 def figures_of(path, rounds=3):
-    """Figures of a journal's replay (the quickest of some rounds), which must give the same bytes."""
+    """Figures of a journal's replay (the quickest of some rounds), which must give the same
+    bytes.
+    """
     watches = []
     for _ in range(rounds):
         with timing.Stopwatch() as watch:
@@ -88,10 +109,19 @@ def figures_of(path, rounds=3):
     reader.close()
     quickest = min(watches, key=lambda watch: watch.wall_s)
     least_cpu_s = min([watch.cpu_s for watch in watches])
-    return [figure("replay of a journal, every byte compared", round(report.frames / quickest.wall_s), "ticks/s"),
-            figure("replay of a journal against real time", round(lasted_s / quickest.wall_s, 1), "x"),
-            figure("replay of a journal against real time, by its own use of a core", round(lasted_s / least_cpu_s, 1),
-                   "x")]
+    return [
+        figure(
+            "replay of a journal, every byte compared",
+            round(report.frames / quickest.wall_s),
+            "ticks/s",
+        ),
+        figure("replay of a journal against real time", round(lasted_s / quickest.wall_s, 1), "x"),
+        figure(
+            "replay of a journal against real time, by its own use of a core",
+            round(lasted_s / least_cpu_s, 1),
+            "x",
+        ),
+    ]
 
 
 def make_journal(path, ticks):

@@ -1,7 +1,8 @@
 """`python -m hil bench rig`: lateness with devices, memory over time, virtual speed, replay.
 
-Real time first, with cyclictest beside it and the controller's memory read every few seconds; a minute under CPU
-stress; then the same cabinet in virtual time, and the journal of that run replayed.
+Real time first, with cyclictest beside it and the controller's memory read every few seconds; a
+minute under CPU stress; then the same cabinet in virtual time, and the journal of that run
+replayed.
 """
 
 import os
@@ -33,17 +34,42 @@ def run(seconds=600.0, seed=1, beside=""):
     with timing.Hogs() as hogs:
         stressed, _, stressed_rival = real_time(config, stress_s, seed)
     priority = order.priority(quiet)
-    figures = [*figures_of("loop lateness with devices", order.loop(quiet), rival, judged("lateness_idle", priority)),
-               *figures_of("loop lateness with devices, CPU stress", order.loop(stressed), stressed_rival,
-                           judged("lateness_stress", priority)),
-               *memory_figures(samples), *virtual_figures(config, seed)]
+    figures = [
+        *figures_of(
+            "loop lateness with devices",
+            order.loop(quiet),
+            rival,
+            judged("lateness_idle", priority),
+        ),
+        *figures_of(
+            "loop lateness with devices, CPU stress",
+            order.loop(stressed),
+            stressed_rival,
+            judged("lateness_stress", priority),
+        ),
+        *memory_figures(samples),
+        *virtual_figures(config, seed),
+    ]
     notes = [rival.note] if rival.note else []
-    notes += [f"{seconds:g} s in real time, then {stress_s:g} s beside {hogs.words}; the simulated devices have "
-              "SCHED_FIFO too and take their share of the same cores"]
-    details = {"memory": samples[::max(1, len(samples) // 60)], "cyclictest": rival.result,
-               "cyclictest_stress": stressed_rival.result}
-    return document("rig", f"python -m hil bench rig --for {seconds:g}", figures, notes, details, beside,
-                    priority)
+    notes += [
+        f"{seconds:g} s in real time, then {stress_s:g} s beside {hogs.words}; the "
+        f"simulated devices have "
+        "SCHED_FIFO too and take their share of the same cores"
+    ]
+    details = {
+        "memory": samples[:: max(1, len(samples) // 60)],
+        "cyclictest": rival.result,
+        "cyclictest_stress": stressed_rival.result,
+    }
+    return document(
+        "rig",
+        f"python -m hil bench rig --for {seconds:g}",
+        figures,
+        notes,
+        details,
+        beside,
+        priority,
+    )
 
 
 def real_time(config, seconds, seed):
@@ -78,7 +104,9 @@ class Samples:
 
 
 def memory_figures(samples):
-    """Figures of [[s, rss_kB, anonymous_kB]]; growth from the first minute after the start to the last."""
+    """Figures of [[s, rss_kB, anonymous_kB]]; growth from the first minute after the start to the
+    last.
+    """
     settled = [sample for sample in samples if sample[0] >= SETTLED_S]
     if len(settled) < 2 * EDGE_SAMPLES:
         return []
@@ -87,10 +115,18 @@ def memory_figures(samples):
     growth_kB = _middle(last, 2) - _middle(first, 2)
     over = f"over {settled[-1][0] / 60:.0f} minutes"
     resident_MiB = max([row[1] for row in settled]) / 1024
-    return [figure(f"memory of the controller, {over}, all resident, most", round(resident_MiB, 1), "MiB"),
-            figure("memory of the controller, its own without mapped files", round(_middle(last, 2) / 1024, 1), "MiB"),
-            figure(f"memory of the controller, growth of its own {over}", growth_kB, "kB"),
-            figure("the same as kB an hour", round(growth_kB / hours, 1), "kB/h")]
+    return [
+        figure(
+            f"memory of the controller, {over}, all resident, most", round(resident_MiB, 1), "MiB"
+        ),
+        figure(
+            "memory of the controller, its own without mapped files",
+            round(_middle(last, 2) / 1024, 1),
+            "MiB",
+        ),
+        figure(f"memory of the controller, growth of its own {over}", growth_kB, "kB"),
+        figure("the same as kB an hour", round(growth_kB / hours, 1), "kB/h"),
+    ]
 
 
 def _middle(rows, column):
@@ -98,7 +134,9 @@ def _middle(rows, column):
 
 
 def virtual_figures(config, seed):
-    """Speed in virtual time, of a run and of all scenarios (the quickest of VIRTUAL_ROUNDS), and of a replay."""
+    """Speed in virtual time, of a run and of all scenarios (the quickest of VIRTUAL_ROUNDS), and of
+    a replay.
+    """
     realtime.freeze_collector()
     with tempfile.TemporaryDirectory(prefix="firebreak-bench-") as folder:
         path = os.path.join(folder, "journal")
@@ -107,17 +145,30 @@ def virtual_figures(config, seed):
     what = f"virtual time, {config.racks} racks, byte-accurate at {config.tick_ms} ms"
     chosen = [scenario.load(name) for name in scenario.names()]
     plain = [_watch(config, None, VIRTUAL_S, seed) for _ in range(VIRTUAL_ROUNDS)]
-    faulty = [_total([_watch(config, each, each.duration_s, each.seed) for each in chosen])
-              for _ in range(VIRTUAL_ROUNDS)]
-    return [*_speeds(f"{what}, {VIRTUAL_S:g} s of load tracking", VIRTUAL_S, plain),
-            *_speeds(f"{what}, all scenarios in turn", sum([each.duration_s for each in chosen]), faulty), *replayed]
+    faulty = [
+        _total([_watch(config, each, each.duration_s, each.seed) for each in chosen])
+        for _ in range(VIRTUAL_ROUNDS)
+    ]
+    return [
+        *_speeds(f"{what}, {VIRTUAL_S:g} s of load tracking", VIRTUAL_S, plain),
+        *_speeds(
+            f"{what}, all scenarios in turn", sum([each.duration_s for each in chosen]), faulty
+        ),
+        *replayed,
+    ]
 
 
 def _watch(config, chosen, seconds, seed, journal=None):
     """(wall s, CPU s) of one run in virtual time, its start not counted."""
     load = load_of({"duration_s": seconds, "seed": seed}, chosen)
-    virtual = VirtualRig(config, load.power, seed, chosen.actions if chosen else (),
-                         {"soc": (chosen.soc_pct / 100 if chosen else 0.55)}, journal)
+    virtual = VirtualRig(
+        config,
+        load.power,
+        seed,
+        chosen.actions if chosen else (),
+        {"soc": (chosen.soc_pct / 100 if chosen else 0.55)},
+        journal,
+    )
     with timing.Stopwatch() as watch:
         virtual.run(seconds)
     return watch.wall_s, watch.cpu_s
@@ -128,7 +179,11 @@ def _total(pairs):
 
 
 def _speeds(what, lasted_s, taken):
-    """Figures from [(wall s, CPU s)]: by the clock, which is what the budget is about, and by the use of a core."""
+    """Figures from [(wall s, CPU s)]: by the clock, which is what the budget is about, and by the
+    use of a core.
+    """
     wall_s, cpu_s = (min(each) for each in zip(*taken))
-    return [figure(what, round(lasted_s / wall_s, 1), "x", budget="virtual_speed"),
-            figure(f"{what}, by its own use of a core", round(lasted_s / cpu_s, 1), "x")]
+    return [
+        figure(what, round(lasted_s / wall_s, 1), "x", budget="virtual_speed"),
+        figure(f"{what}, by its own use of a core", round(lasted_s / cpu_s, 1), "x"),
+    ]

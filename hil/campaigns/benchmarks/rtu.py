@@ -1,9 +1,11 @@
-"""`python -m hil bench rtu`: one Modbus RTU transaction (function 3, 20 registers) beside libmodbus, same pty, same slave.
+"""`python -m hil bench rtu`: one Modbus RTU transaction (function 3, 20 registers) beside
+libmodbus, same pty, same slave.
 
-Both masters take turns round by round on one pty, each transaction after the same silence; once with a slave that
-answers at once (what the program itself costs), once paced to 19200 Bd (what is left of the wire). A transaction lasts
-from handing over the request to holding the verified reply; a cycle, from one request to the next, has the silence
-that the standard demands behind the reply. libmodbus keeps no silence, so it has no cycle.
+Both masters take turns round by round on one pty, each transaction after the same silence; once
+with a slave that answers at once (what the program itself costs), once paced to 19200 Bd (what is
+left of the wire). A transaction lasts from handing over the request to holding the verified reply;
+a cycle, from one request to the next, has the silence that the standard demands behind the reply.
+libmodbus keeps no silence, so it has no cycle.
 """
 
 import contextlib
@@ -22,7 +24,8 @@ from drivers.buses.rtu import FAILURES
 from hil.campaigns.benchmarks import libmodbus, machine, rtu_slave, timing
 from hil.campaigns.benchmarks.document import document, figure, percentile
 
-# The engine drops what comes before its request can have left the wire, so the fast wire is the fastest there is.
+# The engine drops what comes before its request can have left the wire, so the fast wire is the
+# fastest there is.
 FAST_BD, PACED_BD = 4_000_000, 19_200
 STOP_S = 10
 TIMEOUT_US = 2_000_000  # a busy machine may hold the slave back; that is no failure here
@@ -42,7 +45,9 @@ class RtuError(RuntimeError):
 
 
 class Engine:
-    """The engine of the controller as its loop drives it: bytes are moved in select, as between two ticks."""
+    """The engine of the controller as its loop drives it: bytes are moved in select, as between two
+    ticks.
+    """
 
     def __init__(self, path, baud_Bd):
         self.port = RtuPort("bench", baud_Bd, first_byte_timeout_us=TIMEOUT_US)
@@ -57,7 +62,9 @@ class Engine:
         self.wire.serial.close()
 
     def read(self):
-        """One transaction as soon as the silence is over: (when it was sent, how long it took) in ns."""
+        """One transaction as soon as the silence is over: (when it was sent, how long it took) in
+        ns.
+        """
         fd = self.wire.serial.fileno()
         self._ended = False
         self.port.submit(self._request)
@@ -84,7 +91,9 @@ class Rival:
     """libmodbus on the same port, each transaction after the same silence."""
 
     def __init__(self, library, path, baud_Bd, gap_us):
-        self._client = libmodbus.Client(library, path, baud_Bd, rtu_slave.UNIT_ID, rtu_slave.ADDRESS, rtu_slave.COUNT)
+        self._client = libmodbus.Client(
+            library, path, baud_Bd, rtu_slave.UNIT_ID, rtu_slave.ADDRESS, rtu_slave.COUNT
+        )
         self._gap_us = gap_us
 
     def __enter__(self):
@@ -110,8 +119,13 @@ def slave(paced_Bd):
     """Path of a pty with the slave behind it; paced_Bd 0: it answers at once."""
     master, tty_end = os.openpty()
     tty.setraw(tty_end)
-    process = subprocess.Popen([sys.executable, "-m", "hil.campaigns.benchmarks.rtu_slave", str(master), str(paced_Bd)],
-                               pass_fds=(master,), stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "hil.campaigns.benchmarks.rtu_slave", str(master), str(paced_Bd)],
+        pass_fds=(master,),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        cwd=ROOT,
+    )
     try:
         if not process.stdout.readline():
             raise RtuError("the slave did not start")
@@ -129,16 +143,28 @@ def slave(paced_Bd):
 
 
 def run(count=400, rounds=5, beside=""):
-    """The document; count: transactions of each master and round on the fast wire, a tenth of it on the paced one."""
+    """The document; count: transactions of each master and round on the fast wire, a tenth of it on
+    the paced one.
+    """
     library = libmodbus.load()
     realtime.prepare()
     fast = _compare(library, FAST_BD, 0, count, rounds)
     paced = _compare(library, PACED_BD, PACED_BD, max(2, count // 10), rounds)
     notes = [] if library else [libmodbus.MISSING]
-    notes.append(f"the quietest of {rounds} rounds of {count} transactions ({max(2, count // 10)} paced), masters in "
-                 "turn; the slave is a Python process, its time is in both")
-    return document("rtu", "python -m hil bench rtu", _figures(fast, paced), notes, {"fast": fast, "paced": paced}, beside,
-                    machine.priority())
+    notes.append(
+        f"the quietest of {rounds} rounds of {count} transactions ({max(2, count // 10)} "
+        f"paced), masters in "
+        "turn; the slave is a Python process, its time is in both"
+    )
+    return document(
+        "rtu",
+        "python -m hil bench rtu",
+        _figures(fast, paced),
+        notes,
+        {"fast": fast, "paced": paced},
+        beside,
+        machine.priority(),
+    )
 
 
 def _compare(library, baud_Bd, paced_Bd, count, rounds):
@@ -160,8 +186,11 @@ def _round(master, count):
     taken = [master.read() for _ in range(count)]
     times_ns = [time_ns for _, time_ns in taken]
     cycles_ns = [after - before for (before, _), (after, _) in zip(taken, taken[1:])]
-    return {"median_us": percentile(times_ns, 500) / 1000, "p99_us": percentile(times_ns, 990) / 1000,
-            "cycle_us": percentile(cycles_ns, 500) / 1000}
+    return {
+        "median_us": percentile(times_ns, 500) / 1000,
+        "p99_us": percentile(times_ns, 990) / 1000,
+        "cycle_us": percentile(cycles_ns, 500) / 1000,
+    }
 
 
 def _figures(fast, paced):
@@ -171,10 +200,35 @@ def _figures(fast, paced):
     rival = fast["libmodbus"][0] if name else {}
     slow, slow_rival = paced["engine"][0], paced["libmodbus"][0] if name else {}
     return [
-        figure(f"{what}, pty, median", engine["median_us"], "us", name, rival.get("median_us"), "rtu_transaction"),
+        figure(
+            f"{what}, pty, median",
+            engine["median_us"],
+            "us",
+            name,
+            rival.get("median_us"),
+            "rtu_transaction",
+        ),
         figure(f"{what}, pty, p99", engine["p99_us"], "us", name, rival.get("p99_us")),
-        figure(f"{what}, paced to {PACED_BD} Bd, median", slow["median_us"], "us", name, slow_rival.get("median_us")),
-        figure(f"{what}, the same against its wire time", slow["median_us"], "us", "wire time", transaction_us),
-        figure(f"{what}, cycle paced to {PACED_BD} Bd, both silences in it", slow["cycle_us"], "us", "wire time",
-               cycle_us, "rtu_paced"),
+        figure(
+            f"{what}, paced to {PACED_BD} Bd, median",
+            slow["median_us"],
+            "us",
+            name,
+            slow_rival.get("median_us"),
+        ),
+        figure(
+            f"{what}, the same against its wire time",
+            slow["median_us"],
+            "us",
+            "wire time",
+            transaction_us,
+        ),
+        figure(
+            f"{what}, cycle paced to {PACED_BD} Bd, both silences in it",
+            slow["cycle_us"],
+            "us",
+            "wire time",
+            cycle_us,
+            "rtu_paced",
+        ),
     ]

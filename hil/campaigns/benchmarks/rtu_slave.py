@@ -1,8 +1,10 @@
-"""A Modbus slave that answers one question, as a process of its own: function 3, COUNT registers, always the same.
+"""A Modbus slave that answers one question, as a process of its own: function 3, COUNT registers,
+always the same.
 
-`python -m hil.campaigns.benchmarks.rtu_slave MASTER_FD BAUD`: BAUD 0 answers at once; otherwise the pty is paced: the
-request has its time on the wire, 3.5 characters of silence follow, and the reply comes PIECE_BYTES at a time, as a
-UART hands it over. Says `ready`; ends when its standard input does.
+`python -m hil.campaigns.benchmarks.rtu_slave MASTER_FD BAUD`: BAUD 0 answers at once; otherwise the
+pty is paced: the request has its time on the wire, 3.5 characters of silence follow, and the reply
+comes PIECE_BYTES at a time, as a UART hands it over. Says `ready`; ends when its standard input
+does.
 """
 
 import os
@@ -19,7 +21,9 @@ CHARACTER_BITS = 10
 GAP_CHARACTERS = 3.5
 PIECE_BYTES = 8
 REQUEST_BYTES = 8
-REPLY = seal(bytes((UNIT_ID, FUNCTION, 2 * COUNT)) + b"".join([value.to_bytes(2, "big") for value in VALUES]))
+REPLY = seal(
+    bytes((UNIT_ID, FUNCTION, 2 * COUNT)) + b"".join([value.to_bytes(2, "big") for value in VALUES])
+)
 
 
 def request(on_reply, on_failure):
@@ -28,7 +32,9 @@ def request(on_reply, on_failure):
 
 
 def wire_us(baud_Bd):
-    """(transaction, cycle) on the wire, us: request, gap and reply; the same and the gap behind it."""
+    """(transaction, cycle) on the wire, us: request, gap and reply; the same and the gap behind
+    it.
+    """
     character_us = CHARACTER_BITS * 1e6 / baud_Bd
     transaction_us = (REQUEST_BYTES + GAP_CHARACTERS + len(REPLY)) * character_us
     return transaction_us, transaction_us + GAP_CHARACTERS * character_us
@@ -39,8 +45,11 @@ def pieces(reply, baud_Bd):
     character_ns = CHARACTER_BITS * 1e9 / baud_Bd
     begin_ns = (REQUEST_BYTES + GAP_CHARACTERS) * character_ns
     starts = range(0, len(reply), PIECE_BYTES)
-    cut = [reply[start:start + PIECE_BYTES] for start in starts]
-    return [(round(begin_ns + (start + len(piece)) * character_ns), piece) for start, piece in zip(starts, cut)]
+    cut = [reply[start : start + PIECE_BYTES] for start in starts]
+    return [
+        (round(begin_ns + (start + len(piece)) * character_ns), piece)
+        for start, piece in zip(starts, cut)
+    ]
 
 
 def _answer(fd, baud_Bd, came_ns):

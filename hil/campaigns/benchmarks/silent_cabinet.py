@@ -1,6 +1,8 @@
-"""The real controller as a process on wires where nobody answers: ptys, and python-can's virtual bus.
+"""The real controller as a process on wires where nobody answers: ptys, and python-can's virtual
+bus.
 
-Enough to see how punctual the loop is on a machine that has no rig: it polls, times out, steps and records as always.
+Enough to see how punctual the loop is on a machine that has no rig: it polls, times out, steps and
+records as always.
 """
 
 import contextlib
@@ -31,7 +33,9 @@ class StartError(RuntimeError):
 
 
 class SilentCabinet:
-    """A context: the controller runs and ticks inside. `directory` holds its files, `pid` its process."""
+    """A context: the controller runs and ticks inside. `directory` holds its files, `pid` its
+    process.
+    """
 
     def __init__(self):
         self._stack = contextlib.ExitStack()
@@ -40,7 +44,9 @@ class SilentCabinet:
 
     def __enter__(self):
         with contextlib.ExitStack() as stack:
-            self.directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="firebreak-bench-"))
+            self.directory = stack.enter_context(
+                tempfile.TemporaryDirectory(prefix="firebreak-bench-")
+            )
             self._write_files(stack)
             self._start(stack)
             self._stack = stack.pop_all()
@@ -50,7 +56,9 @@ class SilentCabinet:
         self._stack.close()
 
     def _write_files(self, stack):
-        lines = [f'schema = 1\nlayer = "cabinet"\nextends = "{SITE / "site.toml"}"\nname = "Benchmark"\n']
+        lines = [
+            f'schema = 1\nlayer = "cabinet"\nextends = "{SITE / "site.toml"}"\nname = "Benchmark"\n'
+        ]
         for bus in config.load(str(SITE / "cabinet.toml")).buses:
             if bus.kind == "can":
                 lines.append(f'[bus.{bus.name}]\ninterface = "virtual"\nchannel = "{bus.name}"\n')
@@ -70,8 +78,22 @@ class SilentCabinet:
     def _start(self, stack):
         log = stack.enter_context(open(os.path.join(self.directory, "log"), "wb"))
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "controller", "run", self.file, "--run-dir", self.directory, "--state-dir",
-             os.path.join(self.directory, "state")], cwd=ROOT, stderr=log, stdin=subprocess.DEVNULL, process_group=0)
+            [
+                sys.executable,
+                "-m",
+                "controller",
+                "run",
+                self.file,
+                "--run-dir",
+                self.directory,
+                "--state-dir",
+                os.path.join(self.directory, "state"),
+            ],
+            cwd=ROOT,
+            stderr=log,
+            stdin=subprocess.DEVNULL,
+            process_group=0,
+        )
         stack.callback(self._stop)
         self.pid = self._process.pid
         waited_s = 0.0
@@ -86,7 +108,9 @@ class SilentCabinet:
         until_ns = timing.now_ns() + round(seconds * 1e9)
         while (left_s := (until_ns - timing.now_ns()) / 1e9) > 0:
             if self._process.poll() is not None:
-                raise StartError(f"the controller ended with {self._process.returncode}: {self._said()}")
+                raise StartError(
+                    f"the controller ended with {self._process.returncode}: {self._said()}"
+                )
             timing.wait_s(min(left_s, DRAIN_S))
             for master in select.select(self._masters, (), (), 0)[0]:
                 os.read(master, READ_BYTES)
@@ -100,7 +124,11 @@ class SilentCabinet:
         return machine.priority(self.pid)
 
     def _said(self):
-        text = pathlib.Path(self.directory, "log").read_text(encoding="utf-8", errors="replace").strip()
+        text = (
+            pathlib.Path(self.directory, "log")
+            .read_text(encoding="utf-8", errors="replace")
+            .strip()
+        )
         return text.splitlines()[-1] if text else "it said nothing"
 
     def _stop(self):

@@ -1,7 +1,8 @@
-"""`python -m hil bench step`: how long a kernel step takes, every input fresh; how many instructions on MicroPython.
+"""`python -m hil bench step`: how long a kernel step takes, every input fresh; how many
+instructions on MicroPython.
 
-Several rounds; the quietest one counts (the least median), because the kernel always does the same and all the rest is
-what ran beside it. All rounds are in the details.
+Several rounds; the quietest one counts (the least median), because the kernel always does the same
+and all the rest is what ran beside it. All rounds are in the details.
 """
 
 import pathlib
@@ -13,7 +14,8 @@ from controller.system import realtime
 from hil.campaigns.benchmarks import kernel_steps, machine, timing, wasm
 from hil.campaigns.benchmarks.document import document, figure, percentile
 
-TOPOLOGIES = ((1, 15, "step_1"), (3, 15, None), (16, 64, "step_16"))  # racks, modules per rack, budget
+# racks, modules per rack, budget
+TOPOLOGIES = ((1, 15, "step_1"), (3, 15, None), (16, 64, "step_16"))
 FUEL_TOPOLOGIES = ((1, 15, None), (16, 64, None))  # channel B has no racks: see python -m hil mcu
 FUEL_STEPS = 100
 SCRIPT = """import sys
@@ -29,17 +31,34 @@ def run(rounds=5, steps=2000, beside=""):
     figures, details, notes = [], {}, []
     for racks, modules, budget in TOPOLOGIES:
         taken = sorted(_rounds(racks, modules, rounds, steps))
-        name = f"kernel step, {racks} racks of {modules} modules" if racks > 1 else "kernel step, 1 rack of 15 modules"
+        name = (
+            (f"kernel step, {racks} racks of {modules} modules")
+            if racks > 1
+            else "kernel step, 1 rack of 15 modules"
+        )
         figures.append(figure(f"{name}, median", taken[0][0], "us", budget=budget))
         figures.append(figure(f"{name}, p99", taken[0][1], "us"))
-        details[f"{racks} x {modules}"] = [{"median_us": median, "p99_us": p99} for median, p99 in taken]
+        details[f"{racks} x {modules}"] = [
+            {"median_us": median, "p99_us": p99} for median, p99 in taken
+        ]
     try:
         figures += _instructions()
-        notes.append("MicroPython's instructions are those of its WebAssembly build; a Cortex-M needs another number")
+        notes.append(
+            "MicroPython's instructions are those of its WebAssembly build; a Cortex-M "
+            "needs another number"
+        )
     except ImportError:
         notes.append(wasm.MISSING)
     notes.append(f"the quietest of {rounds} rounds of {steps} steps, every group of inputs fresh")
-    return document("step", "python -m hil bench step", figures, notes, {"rounds": details}, beside, machine.priority())
+    return document(
+        "step",
+        "python -m hil bench step",
+        figures,
+        notes,
+        {"rounds": details},
+        beside,
+        machine.priority(),
+    )
 
 
 def _rounds(racks, modules, rounds, steps):
@@ -66,24 +85,42 @@ def _instructions():
     micropython = wasm.MicroPython(fuel=True)
     with tempfile.TemporaryDirectory(prefix="firebreak-bench-") as folder:
         source = pathlib.Path(safety.__file__).parent
-        shutil.copytree(source, pathlib.Path(folder, "safety"), ignore=shutil.ignore_patterns("__pycache__", "*.md"))
+        shutil.copytree(
+            source,
+            pathlib.Path(folder, "safety"),
+            ignore=shutil.ignore_patterns("__pycache__", "*.md"),
+        )
         shutil.copy(kernel_steps.__file__, folder)
         pathlib.Path(folder, "run.py").write_text(SCRIPT, encoding="ascii")
-        figures = [figure(f"kernel step, {racks} racks of {modules} modules, MicroPython" if racks > 1 else
-                          "kernel step, 1 rack of 15 modules, MicroPython",
-                          _per_step(micropython, folder, racks, modules), "instructions", budget=budget)
-                   for racks, modules, budget in FUEL_TOPOLOGIES]
+        figures = [
+            figure(
+                f"kernel step, {racks} racks of {modules} modules, MicroPython"
+                if racks > 1
+                else "kernel step, 1 rack of 15 modules, MicroPython",
+                _per_step(micropython, folder, racks, modules),
+                "instructions",
+                budget=budget,
+            )
+            for racks, modules, budget in FUEL_TOPOLOGIES
+        ]
     timing.wait_s(wasm.SETTLE_S)
     return figures
 
 
 def _per_step(micropython, folder, racks, modules):
-    """Instructions of one step, of the second `FUEL_STEPS` of a run: what begins and ends a run is in both halves."""
+    """Instructions of one step, of the second `FUEL_STEPS` of a run: what begins and ends a run is
+    in both halves.
+    """
+
     def used(steps, stepping):
-        code, printed, fuel = micropython.run(folder, "/input/run.py", str(racks), str(modules), str(steps),
-                                              str(stepping))
+        code, printed, fuel = micropython.run(
+            folder, "/input/run.py", str(racks), str(modules), str(steps), str(stepping)
+        )
         if code != 0:
             raise ValueError(f"MicroPython ended with {code}: {printed.strip()[-200:]}")
         return fuel
-    prepared, stepped = (used(2 * FUEL_STEPS, stepping) - used(FUEL_STEPS, stepping) for stepping in (0, 1))
+
+    prepared, stepped = (
+        used(2 * FUEL_STEPS, stepping) - used(FUEL_STEPS, stepping) for stepping in (0, 1)
+    )
     return round((stepped - prepared) / FUEL_STEPS)

@@ -1,8 +1,10 @@
-"""`python -m hil bench stop`: emergency stops in real time, from the press to the last byte of the permit.
+"""`python -m hil bench stop`: emergency stops in real time, from the press to the last byte of the
+permit.
 
-The rig's own processes, wires and observer; the relay chain is bridged, so that the program alone must act. After each
-press the mushroom is released, the key resets, the contactors close again, and the next press comes at another phase of
-the tick. cyclictest runs meanwhile: its maximum is what the host itself held back.
+The rig's own processes, wires and observer; the relay chain is bridged, so that the program alone
+must act. After each press the mushroom is released, the key resets, the contactors close again, and
+the next press comes at another phase of the tick. cyclictest runs meanwhile: its maximum is what
+the host itself held back.
 """
 
 import os
@@ -20,7 +22,8 @@ from hil.loads.selection import load_of
 from hil.scenarios import scenario
 
 FIRST_S, CYCLE_S = 8.0, 11.0
-# After each press, s: the mushroom out, the key out of RUN, the reset (the cause must be clear for 5 s), the key back.
+# After each press, s: the mushroom out, the key out of RUN, the reset (the cause must be clear for
+# 5 s), the key back.
 RELEASE_S, KEY_S, RESET_S, RUN_S = 0.5, 5.8, 6.5, 7.0
 HEAD = """name = "{name}"
 title = "Emergency stops"
@@ -34,7 +37,11 @@ at_s = 1
 do = "bridge_chain"
 """
 NAME, ESTOP_ROW = "estops", 1
-EFFECTS = (("permit", "pcs_enable_off_sent"), ("relay", "pcs_enable_off"), ("pcs_frame", "pcs_stop_sent"))
+EFFECTS = (
+    ("permit", "pcs_enable_off_sent"),
+    ("relay", "pcs_enable_off"),
+    ("pcs_frame", "pcs_stop_sent"),
+)
 PERCENTILES = (("p50", 500), ("p99", 990), ("maximum", 1000))
 
 
@@ -52,12 +59,29 @@ def run(count=200, seed=1, beside=""):
     doc = order.whole(outcome.doc)
     stops = reactions_ms(doc["timeline"])
     notes = [rival.note] if rival.note else []
-    notes += [f"seed {seed}, one press every {CYCLE_S:g} s at a random phase of the tick; seen by an observer on the "
-              "wire, whose own lateness is in it", *_not_answered(stops, count), *_other_trips(doc["trips"]),
-              *doc["violations"][:3], *doc["controller_messages"][:3]]
-    figures = [*_figures(stops, config, rival), *figures_of("loop lateness during it", order.loop(doc), rival)]
-    return document("stop", f"python -m hil bench stop --count {count}", figures, notes,
-                    {"reactions_ms": stops, "cyclictest": rival.result}, beside, order.priority(doc))
+    notes += [
+        f"seed {seed}, one press every {CYCLE_S:g} s at a random phase of the tick; seen by "
+        f"an observer on the "
+        "wire, whose own lateness is in "
+        "it",
+        *_not_answered(stops, count),
+        *_other_trips(doc["trips"]),
+        *doc["violations"][:3],
+        *doc["controller_messages"][:3],
+    ]
+    figures = [
+        *_figures(stops, config, rival),
+        *figures_of("loop lateness during it", order.loop(doc), rival),
+    ]
+    return document(
+        "stop",
+        f"python -m hil bench stop --count {count}",
+        figures,
+        notes,
+        {"reactions_ms": stops, "cyclictest": rival.result},
+        beside,
+        order.priority(doc),
+    )
 
 
 def scenario_text(count, seed):
@@ -66,23 +90,31 @@ def scenario_text(count, seed):
     parts = [HEAD.format(name=NAME, duration_s=FIRST_S + count * CYCLE_S)]
     for number in range(count):
         at_s = FIRST_S + number * CYCLE_S + phase.random()
-        for after_s, words in ((0.0, 'do = "estop_press"'), (RELEASE_S, 'do = "estop_release"'),
-                               (KEY_S, 'do = "key"\nrun = false'), (RESET_S, 'do = "reset"\nby = "key"'),
-                               (RUN_S, 'do = "key"\nrun = true')):
+        for after_s, words in (
+            (0.0, 'do = "estop_press"'),
+            (RELEASE_S, 'do = "estop_release"'),
+            (KEY_S, 'do = "key"\nrun = false'),
+            (RESET_S, 'do = "reset"\nby = "key"'),
+            (RUN_S, 'do = "key"\nrun = true'),
+        ):
             parts.append(f"[[action]]\nat_s = {at_s + after_s:.6f}\n{words}\n")
     return "".join(parts)
 
 
 def reactions_ms(timeline):
-    """{effect: [ms of each press]} of a timeline [[s, event, detail]]; a press while no permit was given is left out,
-    None where an effect did not come before the next press."""
+    """{effect: [ms of each press]} of a timeline [[s, event, detail]]; a press while no permit was
+    given is left out, None where an effect did not come before the next press.
+    """
     out = {name: [] for name, _ in EFFECTS}
     permitted, waiting = False, {}
     pressed_s = None
     for at_s, event, _ in timeline:
         if event == "estop_press":
             _give_up(out, waiting)
-            pressed_s, waiting = at_s, dict.fromkeys([name for name, _ in EFFECTS]) if permitted else {}
+            pressed_s, waiting = (
+                at_s,
+                dict.fromkeys([name for name, _ in EFFECTS]) if permitted else {},
+            )
         elif event in ("pcs_enable_on_sent", "pcs_enable_off_sent"):
             permitted = event == "pcs_enable_on_sent"
         for name, effect in EFFECTS:
@@ -102,33 +134,69 @@ def _not_answered(stops, count):
     """Lines about presses that do not count, or that should have had an effect and had none."""
     lines = []
     if len(stops["permit"]) < count:
-        lines.append(f"{count - len(stops['permit'])} presses came while no permit was given and do not count")
-    lines += [f"{values.count(None)} presses had no {name} effect" for name, values in stops.items() if None in values]
+        lines.append(
+            f"{count - len(stops['permit'])} presses came while no permit was given and "
+            f"do not count"
+        )
+    lines += [
+        f"{values.count(None)} presses had no {name} effect"
+        for name, values in stops.items()
+        if None in values
+    ]
     return lines
 
 
 def _other_trips(trips):
-    """A line that names what else has tripped, and when first: it costs presses, and is no fault of theirs."""
+    """A line that names what else has tripped, and when first: it costs presses, and is no fault of
+    theirs.
+    """
     first = {}
     for trip in trips:
         if trip["row"] != ESTOP_ROW:
             first.setdefault(f"{trip['stage']} ({trip['scope']})", round(trip["t_s"]))
-    return ["also tripped: " + ", ".join([f"{name} at {at_s} s" for name, at_s in first.items()])] if first else []
+    return (
+        ["also tripped: " + ", ".join([f"{name} at {at_s} s" for name, at_s in first.items()])]
+        if first
+        else []
+    )
 
 
 def _figures(stops, config, rival):
     figures = []
-    words = {"permit": "press to the last byte of the permit", "relay": "press to the relay of the PCS enable",
-             "pcs_frame": "press to the stop frame of the PCS"}
+    words = {
+        "permit": "press to the last byte of the permit",
+        "relay": "press to the relay of the PCS enable",
+        "pcs_frame": "press to the stop frame of the PCS",
+    }
     for name, values in stops.items():
         seen = [value for value in values if value is not None]
         for text, permille in PERCENTILES if seen else ():
             budget = "estop_modbus" if (name, text) == ("permit", "p99") else None
-            figures.append(figure(f"E-stop, {words[name]}, {text} of {len(seen)}", percentile(seen, permille), "ms",
-                                  budget=budget))
-    worst_us = sum([part.time_us for part in bus_times.stop_latency(config, bus_times.schedule(config))])
-    figures.append(figure("E-stop, worst case as `check` computes it, no late tick", round(worst_us / 1000, 2), "ms"))
-    figures.append(figure("presses without the effect on the permit", stops["permit"].count(None), "presses"))
+            figures.append(
+                figure(
+                    f"E-stop, {words[name]}, {text} of {len(seen)}",
+                    percentile(seen, permille),
+                    "ms",
+                    budget=budget,
+                )
+            )
+    worst_us = sum(
+        [part.time_us for part in bus_times.stop_latency(config, bus_times.schedule(config))]
+    )
+    figures.append(
+        figure(
+            "E-stop, worst case as `check` computes it, no late tick",
+            round(worst_us / 1000, 2),
+            "ms",
+        )
+    )
+    figures.append(
+        figure("presses without the effect on the permit", stops["permit"].count(None), "presses")
+    )
     if rival.result:
-        figures.append(figure("the host's own worst stall meanwhile (cyclictest)", rival.value("max") / 1000, "ms"))
+        figures.append(
+            figure(
+                "the host's own worst stall meanwhile (cyclictest)", rival.value("max") / 1000, "ms"
+            )
+        )
     return figures

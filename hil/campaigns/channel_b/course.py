@@ -1,6 +1,8 @@
-"""A course of contacts and frames for channel B, the same on CPython and MicroPython (imports safety only).
+"""A course of contacts and frames for channel B, the same on CPython and MicroPython (imports
+safety only).
 
-A linear congruential generator below 2^20 draws everything, so that one seed gives one course on either.
+A linear congruential generator below 2^20 draws everything, so that one seed gives one course on
+either.
 """
 
 from array import array
@@ -15,29 +17,40 @@ from safety import second as sc
 try:
     from micropython import heap_lock, heap_unlock
 except ImportError:
+
     def heap_lock():
         """CPython has no heap to lock."""
 
     def heap_unlock():
         """CPython has no heap to unlock."""
 
+
 TICK_MS = 20
 ALL_CLOSED = sc.RELAY_BIT - 1
-CALM, CYCLE = 320, 400  # steps: undisturbed (long enough for a reset), and with a disturbance after them
+# steps: undisturbed (long enough for a reset), and with a disturbance after them
+CALM, CYCLE = 320, 400
 CONTACTS, SILENCE, NOISE, START, RELAY = range(5)  # what is disturbed in a cycle
 
 
 def default_image(units=1, racks=1, modules=15):
-    """Limit image (array of int) of channel A: every parameter at its default, every stage armed."""
+    """Limit image (array of int) of channel A: every parameter at its default, every stage
+    armed.
+    """
     words = [p.IMAGE_SCHEMA, units, racks, modules, TICK_MS]
     words += [row[4] for row in p.CABINET_PARAMETERS]
     for _ in range(units):
         words += [row[4] for row in p.UNIT_PARAMETERS]
     for _ in range(racks):
-        words += [min(row[4], modules) if row[0] == "modules" else row[4] for row in p.RACK_PARAMETERS]
+        words += [
+            min(row[4], modules) if row[0] == "modules" else row[4] for row in p.RACK_PARAMETERS
+        ]
     for stage in m.STAGES:
-        words += [stage[m.S_SET], stage[m.S_CLEAR], p.ticks(stage[m.S_SET_MS], TICK_MS),
-                  p.ticks(stage[m.S_CLEAR_MS], TICK_MS)]
+        words += [
+            stage[m.S_SET],
+            stage[m.S_CLEAR],
+            p.ticks(stage[m.S_SET_MS], TICK_MS),
+            p.ticks(stage[m.S_CLEAR_MS], TICK_MS),
+        ]
     words += [1] * (p.ImageMap(units, racks, m.STAGES_PER_SCOPE).words - len(words))
     return array("i", words)
 
@@ -64,7 +77,9 @@ class Course:
         at = self.count % CYCLE
         if at == CALM:
             self.kind = self.draw(RELAY) if self.count < 7 * CYCLE else RELAY
-            self.silence = self.draw(40) if self.kind == SILENCE else 30 if self.kind == START else 0
+            self.silence = (
+                self.draw(40) if self.kind == SILENCE else 30 if self.kind == START else 0
+            )
         disturbed = self.kind if at >= CALM else -1
         self.elapsed = 1 + self.draw(3) if disturbed == SILENCE else 1
         self._touch(second, at, disturbed)
@@ -74,7 +89,9 @@ class Course:
         self._write(disturbed)
 
     def _touch(self, second, at, disturbed):
-        """The contacts: they chatter, one is open after a silence, or the mirror contact is not what the relay is."""
+        """The contacts: they chatter, one is open after a silence, or the mirror contact is not
+        what the relay is.
+        """
         if disturbed == CONTACTS and not self.draw(12):
             self.contacts ^= 1 << self.draw(len(sc.CONTACT_NAMES))
         elif disturbed == START:
@@ -86,7 +103,9 @@ class Course:
             self.contacts |= sc.RELAY_BIT
 
     def _order(self, second):
-        """Now and then a reset as an operator would give it, right or wrong, the key turned for the right one."""
+        """Now and then a reset as an operator would give it, right or wrong, the key turned for the
+        right one.
+        """
         frame, shown = self.sender.frame, second.sender.frame
         ask = self.draw(90)
         if ask < 3 and second.latch_level and not frame.get(c.RESET_KIND):
@@ -99,7 +118,9 @@ class Course:
             self.contacts &= ~sc.KEY_BIT
 
     def _write(self, disturbed):
-        """Every other step a frame, in NOISE with wrong bytes, wrong bits, or another opinion on a contact."""
+        """Every other step a frame, in NOISE with wrong bytes, wrong bits, or another opinion on a
+        contact.
+        """
         noise = disturbed == NOISE
         if not noise or not self.draw(60):
             self.opinion = 1 << self.draw(len(c.SHARED)) if noise else 0
@@ -148,7 +169,9 @@ def digest(value, second):
 
 
 def walk(seed, steps, image):
-    """Steps of one course. Returns the digest over all of them, and how often each reason was given."""
+    """Steps of one course. Returns the digest over all of them, and how often each reason was
+    given.
+    """
     second, way = sc.Second(image, 0), Course(seed, image)
     second.blocks = second.kernel.state_blocks()
     value, reasons = crc.START, array("i", [0] * len(pe.REASONS))

@@ -1,7 +1,9 @@
-"""The emulated microcontroller: QEMU's mps2-an385 with the link on a pty, its contacts and output read from outside.
+"""The emulated microcontroller: QEMU's mps2-an385 with the link on a pty, its contacts and output
+read from outside.
 
-Its outer memory is a file that is mapped here: a word in it is what a contact, a switch or a backup register is on a
-real board. The output that permits is read as QEMU itself holds it, through its machine protocol (QMP).
+Its outer memory is a file that is mapped here: a word in it is what a contact, a switch or a backup
+register is on a real board. The output that permits is read as QEMU itself holds it, through its
+machine protocol (QMP).
 """
 
 import json
@@ -26,12 +28,15 @@ class EmulatorError(RuntimeError):
 
 
 class Emulator:
-    """One microcontroller. `memory`: its outer memory; `link`: descriptor of the link's pty, non-blocking, raw."""
+    """One microcontroller. `memory`: its outer memory; `link`: descriptor of the link's pty,
+    non-blocking, raw.
+    """
 
     what = "MicroPython on an emulated Cortex-M3 (QEMU mps2-an385)"
 
     def __init__(self, firmware, folder, image, mode=mem.MODE_RUN, steps=0):
-        """firmware: path; folder: for sockets and memory; image: of channel A. Not started yet: see `start`.
+        """firmware: path; folder: for sockets and memory; image: of channel A. Not started yet: see
+        `start`.
 
         mode COUNT runs without a link on a clock that counts instructions.
         """
@@ -45,19 +50,48 @@ class Emulator:
         self.link, self._process, self._qmp, self._answers = -1, None, None, None
 
     def start(self):
-        """Start QEMU. Returns when its clock begins to run (time.monotonic, s); raises EmulatorError."""
+        """Start QEMU. Returns when its clock begins to run (time.monotonic, s); raises
+        EmulatorError.
+        """
         socket_path, log = os.path.join(self._folder, "qmp"), os.path.join(self._folder, "printed")
-        memory = f"memory-backend-file,id=outer,size={mem.MEMORY_BYTES},mem-path={self.memory.path},share=on"
-        command = ["qemu-system-arm", "-machine", "mps2-an385,memory-backend=outer", "-object", memory, "-kernel",
-                   self._firmware, "-display", "none", "-monitor", "none", "-semihosting", "-S",
-                   "-qmp", f"unix:{socket_path},server=on,wait=off", "-serial", f"file:{log}"]
+        memory = (
+            f"memory-backend-file,id=outer,size={mem.MEMORY_BYTES},"
+            f"mem-path={self.memory.path},share=on"
+        )
+        command = [
+            "qemu-system-arm",
+            "-machine",
+            "mps2-an385,memory-backend=outer",
+            "-object",
+            memory,
+            "-kernel",
+            self._firmware,
+            "-display",
+            "none",
+            "-monitor",
+            "none",
+            "-semihosting",
+            "-S",
+            "-qmp",
+            f"unix:{socket_path},server=on,wait=off",
+            "-serial",
+            f"file:{log}",
+        ]
         if os.geteuid() == 0:  # a busy machine must not look like a slow microcontroller
             command = ["nice", "-n", "-10", *command]
-        command += ["-icount", "shift=6,sleep=off", "-serial", "null"] if self._counting else ["-serial", "pty"]
+        command += (
+            ["-icount", "shift=6,sleep=off", "-serial", "null"]
+            if self._counting
+            else ["-serial", "pty"]
+        )
         try:
-            self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+            self._process = subprocess.Popen(
+                command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+            )
         except FileNotFoundError:
-            raise EmulatorError("qemu-system-arm is not installed: apt-get install qemu-system-arm") from None
+            raise EmulatorError(
+                "qemu-system-arm is not installed: apt-get install qemu-system-arm"
+            ) from None
         if not self._counting:
             self._open_link()
         self._connect(socket_path)
@@ -97,7 +131,9 @@ class Emulator:
         order = {"execute": command, "arguments": arguments} if arguments else {"execute": command}
         self._qmp.sendall(json.dumps(order).encode() + b"\n")
         while True:
-            answer = json.loads(self._answers.readline() or '{"error": {"desc": "connection closed"}}')
+            answer = json.loads(
+                self._answers.readline() or '{"error": {"desc": "connection closed"}}'
+            )
             if "error" in answer:
                 raise EmulatorError(f"QEMU: {command}: {answer['error']['desc']}")
             if "return" in answer:
@@ -109,12 +145,16 @@ class Emulator:
         return int(text.split(":")[1], 16) & 1
 
     def reset(self):
-        """Power off and on: registers and memory of the program are lost, the outer memory is not."""
+        """Power off and on: registers and memory of the program are lost, the outer memory is
+        not.
+        """
         self.ask("system_reset")
 
     def printed(self):
         """What the program has printed (its console is not the link)."""
-        with open(os.path.join(self._folder, "printed"), encoding="utf-8", errors="replace") as file:
+        with open(
+            os.path.join(self._folder, "printed"), encoding="utf-8", errors="replace"
+        ) as file:
             return file.read()
 
     def wait_printed(self, word):
@@ -122,7 +162,9 @@ class Emulator:
         until_s = time.monotonic() + HANG_GUARD_S * 4
         while word not in self.printed():
             if time.monotonic() > until_s or self._process.poll() is not None:
-                raise EmulatorError(f"the microcontroller did not come to an end: {self.printed()[-300:]!r}")
+                raise EmulatorError(
+                    f"the microcontroller did not come to an end: {self.printed()[-300:]!r}"
+                )
             time.sleep(0.02)
         return self.printed()
 

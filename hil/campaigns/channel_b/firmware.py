@@ -1,7 +1,9 @@
-"""Builds the firmware of the emulated microcontroller: MicroPython from Debian's source, channel B frozen in.
+"""Builds the firmware of the emulated microcontroller: MicroPython from Debian's source, channel B
+frozen in.
 
-MicroPython's source is Debian's package of the release RELEASE, fetched by apt into lists of its own, so that nothing
-of this machine changes. Source and compiler are kept in a cache; a firmware is made anew when what is frozen changes.
+MicroPython's source is Debian's package of the release RELEASE, fetched by apt into lists of its
+own, so that nothing of this machine changes. Source and compiler are kept in a cache; a firmware is
+made anew when what is frozen changes.
 """
 
 import hashlib
@@ -13,17 +15,27 @@ import subprocess
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 HERE = pathlib.Path(__file__).resolve().parent
 CACHE = "~/.cache/firebreak-mcu"
-RELEASE = "trixie"  # Debian 13 has MicroPython 1.25; its port for QEMU's Cortex-M3 is in the source only
+# Debian 13 has MicroPython 1.25; its port for QEMU's Cortex-M3 is in the source only
+RELEASE = "trixie"
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
-PROGRAMS = {"qemu-system-arm": "qemu-system-arm", "arm-none-eabi-gcc": "gcc-arm-none-eabi libnewlib-arm-none-eabi",
-            "make": "make", "gcc": "gcc", "dpkg-source": "dpkg-dev", "apt-get": "apt"}
+PROGRAMS = {
+    "qemu-system-arm": "qemu-system-arm",
+    "arm-none-eabi-gcc": "gcc-arm-none-eabi libnewlib-arm-none-eabi",
+    "make": "make",
+    "gcc": "gcc",
+    "dpkg-source": "dpkg-dev",
+    "apt-get": "apt",
+}
 LIMIT_S = 1800.0
 AUTOSTART = 'mp_init();\n        pyexec_frozen_module("autostart.py", false);'
-APT = """Dir::Etc "{0}/etc"; Dir::State "{0}/state"; Dir::State::status "{0}/status"; Dir::Cache "{0}/cache";
+APT = """Dir::Etc "{0}/etc"; Dir::State "{0}/state"; Dir::State::status "{0}/status";
+Dir::Cache "{0}/cache";
 APT::Sandbox::User "root"; Acquire::Languages "none";
 """
-MANIFEST = 'package("safety", base_path="{0}")\nmodule("course.py", base_path="{0}")\n' \
-           'module("autostart.py", base_path="{0}")\n'
+MANIFEST = (
+    'package("safety", base_path="{0}")\nmodule("course.py", base_path="{0}")\n'
+    'module("autostart.py", base_path="{0}")\n'
+)
 
 
 class FirmwareError(RuntimeError):
@@ -32,7 +44,9 @@ class FirmwareError(RuntimeError):
 
 def missing(path=None):
     """Debian packages that are not there, sorted."""
-    return sorted({package for program, package in PROGRAMS.items() if not shutil.which(program, path=path)})
+    return sorted(
+        {package for program, package in PROGRAMS.items() if not shutil.which(program, path=path)}
+    )
 
 
 def build(cache, say=print):
@@ -60,7 +74,9 @@ def _lay_out(stage):
     if stage.exists():
         shutil.rmtree(stage)
     stage.mkdir()
-    shutil.copytree(ROOT / "safety", stage / "safety", ignore=shutil.ignore_patterns("__pycache__", "*.md"))
+    shutil.copytree(
+        ROOT / "safety", stage / "safety", ignore=shutil.ignore_patterns("__pycache__", "*.md")
+    )
     shutil.copy(ROOT / "safety" / "mcu" / "board_qemu.py", stage / "safety" / "mcu" / "board.py")
     shutil.copy(HERE / "course.py", stage / "course.py")
     shutil.copy(HERE / "modes.py", stage / "autostart.py")
@@ -80,7 +96,10 @@ def _source(cache, say):
     if not (source / "mpy-cross" / "build" / "mpy-cross").exists():
         if source.exists():
             shutil.rmtree(source)
-        say("fetching and unpacking MicroPython's source, building its compiler (once; half a minute)")
+        say(
+            "fetching and unpacking MicroPython's source, building its compiler (once; half a "
+            "minute)"
+        )
         unpacked = _fetch(cache)
         _start_by_itself(unpacked / "ports" / "qemu" / "main.c")
         _run(["make", "-C", unpacked / "mpy-cross", "-j2"], unpacked)
@@ -99,8 +118,14 @@ def _start_by_itself(path):
 def _fetch(cache):
     """MicroPython's source package of RELEASE, unpacked."""
     apt = cache / "apt"
-    for name in ("etc/apt.conf.d", "etc/preferences.d", "etc/trusted.gpg.d", "state/lists/partial",
-                 "cache/archives/partial", "source"):
+    for name in (
+        "etc/apt.conf.d",
+        "etc/preferences.d",
+        "etc/trusted.gpg.d",
+        "state/lists/partial",
+        "cache/archives/partial",
+        "source",
+    ):
         (apt / name).mkdir(parents=True, exist_ok=True)
     (apt / "status").touch()
     (apt / "apt.conf").write_text(APT.format(apt), encoding="utf-8")
@@ -108,7 +133,9 @@ def _fetch(cache):
     (apt / "etc" / "sources.list").write_text(line, encoding="utf-8")
     environment = {**os.environ, "APT_CONFIG": str(apt / "apt.conf")}
     _run(["apt-get", "-qq", "update"], apt, environment)
-    _run(["apt-get", "-qq", "--download-only", "source", "micropython"], apt / "source", environment)
+    _run(
+        ["apt-get", "-qq", "--download-only", "source", "micropython"], apt / "source", environment
+    )
     packages = sorted((apt / "source").glob("micropython_*.dsc"))
     if not packages:
         raise FirmwareError(f"no source package micropython in Debian {RELEASE}")
@@ -121,7 +148,9 @@ def _fetch(cache):
 
 def _site():
     """The Debian archive that this machine itself uses."""
-    lines = _run(["apt-get", "indextargets", "--format", "$(SITE)", "Created-By: Packages"], ROOT).split()
+    lines = _run(
+        ["apt-get", "indextargets", "--format", "$(SITE)", "Created-By: Packages"], ROOT
+    ).split()
     sites = [line for line in lines if line.rstrip("/").endswith("/debian")]
     if not sites:
         raise FirmwareError("apt-get indextargets names no Debian archive")
@@ -129,13 +158,25 @@ def _site():
 
 
 def _make(cache, source, stage):
-    library = cache / "library"  # Debian's source comes without micropython-lib, of which nothing is needed
+    # Debian's source comes without micropython-lib, of which nothing is needed
+    library = cache / "library"
     library.mkdir(exist_ok=True)
     (library / "README.md").touch()
     manifest = cache / "manifest.py"
     manifest.write_text(MANIFEST.format(stage), encoding="utf-8")
-    _run(["make", "-C", source / "ports" / "qemu", "-j2", f"BUILD={cache / 'build'}", f"FROZEN_MANIFEST={manifest}",
-          f"MPY_LIB_DIR={library}", "MICROPY_PY_SSL=0"], cache)
+    _run(
+        [
+            "make",
+            "-C",
+            source / "ports" / "qemu",
+            "-j2",
+            f"BUILD={cache / 'build'}",
+            f"FROZEN_MANIFEST={manifest}",
+            f"MPY_LIB_DIR={library}",
+            "MICROPY_PY_SSL=0",
+        ],
+        cache,
+    )
     return cache / "build" / "firmware.elf"
 
 
@@ -143,11 +184,15 @@ def _run(command, folder, environment=None):
     """Output of a command. FirmwareError with its last line when it fails."""
     words = [str(word) for word in command]
     try:
-        done = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, timeout=LIMIT_S)
+        done = subprocess.run(
+            words, cwd=folder, env=environment, capture_output=True, text=True, timeout=LIMIT_S
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise FirmwareError(f"{words[0]}: {error}") from None
     if done.returncode != 0:
-        lines = [line for line in (done.stderr + done.stdout).splitlines() if line.strip()] or ["no word"]
+        lines = [line for line in (done.stderr + done.stdout).splitlines() if line.strip()] or [
+            "no word"
+        ]
         told = next((line for line in lines if "rror" in line), lines[-1])
         raise FirmwareError(f"{' '.join(words[:2])} failed: {told.strip()}")
     return done.stdout

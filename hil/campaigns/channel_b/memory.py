@@ -1,4 +1,5 @@
-"""The words that the rig shares with a channel B under test: contacts, a switch that hangs it, its image, its latches.
+"""The words that the rig shares with a channel B under test: contacts, a switch that hangs it, its
+image, its latches.
 
 On the emulated board this file is its outer memory; the stand-in maps the same file.
 """
@@ -12,7 +13,9 @@ from safety import second as sc
 MEMORY_BYTES = 16 << 20  # what the emulated machine has
 MAPPED_BYTES = 1 << 16
 # As safety/mcu/board_qemu.py and modes.py have them, from the beginning of that memory.
-MODE, CONTACTS, LATCH_LEVEL, WATCHDOG_MS, HANG, RUNNING, IMAGE_BYTES, STEPS, OUTPUT = range(0, 36, 4)
+MODE, CONTACTS, LATCH_LEVEL, WATCHDOG_MS, HANG, RUNNING, IMAGE_BYTES, STEPS, OUTPUT = range(
+    0, 36, 4
+)
 IMAGE = 0x100
 WATCHDOG = 300  # ms; as on the real boards: below 0.5 s with room for what a busy machine adds
 MODE_RUN, MODE_LOCKSTEP, MODE_COUNT = range(3)
@@ -33,21 +36,21 @@ class Memory:
 
     def write(self, place, word):
         """Set a word."""
-        self._words[place:place + 4] = word.to_bytes(4, "little")
+        self._words[place : place + 4] = word.to_bytes(4, "little")
 
     def read(self, place):
         """A word."""
-        return int.from_bytes(self._words[place:place + 4], "little")
+        return int.from_bytes(self._words[place : place + 4], "little")
 
     def set_image(self, image):
         """Lay a limit image where the board takes it from at its next start."""
         data = sc.file_bytes(image)
-        self._words[IMAGE:IMAGE + len(data)] = data
+        self._words[IMAGE : IMAGE + len(data)] = data
         self.write(IMAGE_BYTES, len(data))
 
     def image(self):
         """The bytes of the limit image."""
-        return self._words[IMAGE:IMAGE + self.read(IMAGE_BYTES)]
+        return self._words[IMAGE : IMAGE + self.read(IMAGE_BYTES)]
 
     def forget(self):
         """As if it had never run: no latch, not ended without a word."""

@@ -1,7 +1,9 @@
-"""What the emulated microcontroller does after a reset, by a word in its outer memory: its work, or a measurement.
+"""What the emulated microcontroller does after a reset, by a word in its outer memory: its work, or
+a measurement.
 
-Frozen into the rig's firmware only. In lockstep each request on the link is one step (elapsed, contacts, bytes that
-came), answered with a digest of all state; in counting it prints how many timer ticks some steps took.
+Frozen into the rig's firmware only. In lockstep each request on the link is one step (elapsed,
+contacts, bytes that came), answered with a digest of all state; in counting it prints how many
+timer ticks some steps took.
 """
 
 import course
@@ -54,9 +56,14 @@ def measure(steps, image):
     for _ in range(60):
         way.next(second)
         course.play(second, way.elapsed, way.contacts, way.line, way.length)
-    works = (("kernel", lambda: second.kernel.judge(1)), ("step", lambda: second.step(1, way.contacts)),
-             ("report", second.report), ("receive", lambda: second.receive(way.line, way.length)),
-             ("whole", lambda: second.kernel.step(1)))  # last: it moves what channel B has no use for
+    works = (
+        ("kernel", lambda: second.kernel.judge(1)),
+        ("step", lambda: second.step(1, way.contacts)),
+        ("report", second.report),
+        ("receive", lambda: second.receive(way.line, way.length)),
+        # last: it moves what channel B has no use for
+        ("whole", lambda: second.kernel.step(1)),
+    )
     for state in ("healthy", "tripped"):
         for name, work in works:
             report(state, name, steps, work, second, way)
@@ -64,7 +71,9 @@ def measure(steps, image):
 
 
 def report(state, name, steps, work, second, way):
-    """Print the least, the greatest and the sum of timer ticks of `work`, the course going on between."""
+    """Print the least, the greatest and the sum of timer ticks of `work`, the course going on
+    between.
+    """
     least, most, total = 1 << 29, 0, 0
     for _ in range(steps):
         way.count &= 1  # never a disturbance of its own
@@ -90,6 +99,7 @@ def main():
     mode = mem32[MODE]
     if mode == RUN:
         from safety.mcu import main  # noqa: F401  it runs as it is imported
+
         return
     board = board_qemu.Board()
     image = sc.read_file(board.image())

@@ -1,7 +1,8 @@
-"""Channel B as a process of this computer: the same loop and channel, on a pty instead of a UART, for fast trials.
+"""Channel B as a process of this computer: the same loop and channel, on a pty instead of a UART,
+for fast trials.
 
-Started by itself (`python -m hil.campaigns.channel_b.standin MEMORY TTY`) it runs until it is killed; a watchdog of its own ends
-and restarts it as the hardware would.
+Started by itself (`python -m hil.campaigns.channel_b.standin MEMORY TTY`) it runs until it is
+killed; a watchdog of its own ends and restarts it as the hardware would.
 """
 
 import contextlib
@@ -40,7 +41,9 @@ class Board:
         return self._memory.image()
 
     def remembered(self):
-        """Latch level of the last run; one that the watchdog ended waits for a remote reset at least."""
+        """Latch level of the last run; one that the watchdog ended waits for a remote reset at
+        least.
+        """
         level = self._memory.read(mem.LATCH_LEVEL)
         return max(level, m.REMOTE) if self._memory.read(mem.RUNNING) else level
 
@@ -113,8 +116,17 @@ class Standin:
     def start(self):
         """Start it. Returns when (time.monotonic, s)."""
         began_s = time.monotonic()
-        self._process = subprocess.Popen([sys.executable, "-m", "hil.campaigns.channel_b.standin", self.memory.path,
-                                          os.ttyname(self._slave)], cwd=ROOT, stdin=subprocess.DEVNULL)
+        self._process = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "hil.campaigns.channel_b.standin",
+                self.memory.path,
+                os.ttyname(self._slave),
+            ],
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+        )
         return began_s
 
     def permit(self):

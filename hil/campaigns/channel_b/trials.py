@@ -1,4 +1,5 @@
-"""What a channel B must do on a live link, tried on the emulated microcontroller or its stand-in, timed from outside.
+"""What a channel B must do on a live link, tried on the emulated microcontroller or its stand-in,
+timed from outside.
 
 The partner here plays channel A: frames every 40 ms with whatever a trial puts into them.
 """
@@ -21,9 +22,11 @@ GUARD_S = 20.0
 CLOSED = sc.KEY_BIT - 1
 CALM_S = 0.3  # between two trials
 HELD_UP_S_MAX = 0.015
-SEEMS_SILENT_S = 0.1  # an observer held up for longer may have been what made channel B do something else
+# an observer held up for longer may have been what made channel B do something else
+SEEMS_SILENT_S = 0.1
 TRIES = 10
-OF_RIGHT_FRAMES = (c.R_CHANNEL, c.R_SEQUENCE, c.R_FIRST)  # why a frame is not taken whose bits are all right
+# why a frame is not taken whose bits are all right
+OF_RIGHT_FRAMES = (c.R_CHANNEL, c.R_SEQUENCE, c.R_FIRST)
 
 
 class TrialError(RuntimeError):
@@ -31,7 +34,9 @@ class TrialError(RuntimeError):
 
 
 class Partner:
-    """Channel A as far as channel B can tell. `spoil(data)` changes what is sent; `sending` False: silence."""
+    """Channel A as far as channel B can tell. `spoil(data)` changes what is sent; `sending` False:
+    silence.
+    """
 
     def __init__(self, board, image):
         """board: an Emulator or Standin, started."""
@@ -77,12 +82,16 @@ class Partner:
         return self.receiver.frame.get(field)
 
     def wait(self, condition, what, limit_s=GUARD_S):
-        """Turn until condition() is true; returns how long it took, s. TrialError names `what` was waited for."""
+        """Turn until condition() is true; returns how long it took, s. TrialError names `what` was
+        waited for.
+        """
         began_s = time.monotonic()
         while not condition():
             if time.monotonic() - began_s > limit_s:
-                raise TrialError(f"not within {limit_s:g} s: {what}; channel B says "
-                                 f"{pe.REASONS[self.told(c.REASON)]!r}, {self.told(c.SUBJECT)}")
+                raise TrialError(
+                    f"not within {limit_s:g} s: {what}; channel B says "
+                    f"{pe.REASONS[self.told(c.REASON)]!r}, {self.told(c.SUBJECT)}"
+                )
             self.turn()
         return time.monotonic() - began_s
 
@@ -105,14 +114,18 @@ class Partner:
         return self.told(c.REASON) == reason
 
     def fall(self):
-        """Wait until the permit has fallen; `held_up_s` is then the longest that this observer was held up. Time, s."""
+        """Wait until the permit has fallen; `held_up_s` is then the longest that this observer was
+        held up. Time, s.
+        """
         self.late_s = 0.0
         taken_s = self.wait(self.dropped, "the permit falls")
         self.held_up_s = self.late_s
         return taken_s
 
     def begin(self):
-        """From a fresh start to a permit that is used: both channels vote. Returns how long the first took, s."""
+        """From a fresh start to a permit that is used: both channels vote. Returns how long the
+        first took, s.
+        """
         self.board.memory.forget()
         self.receiver.forget()
         self.sending, self.spoil, self.vote = True, None, 0
@@ -132,11 +145,15 @@ def boot(partner, began_s):
     while partner.receiver.refused[c.R_FIRST] == 0 and time.monotonic() < began_s + GUARD_S:
         partner.turn()
         first_s = time.monotonic()
-    return first_s - began_s, first_s - began_s + partner.wait(partner.permitted, "the first permit")
+    return first_s - began_s, first_s - began_s + partner.wait(
+        partner.permitted, "the first permit"
+    )
 
 
 def several(partner, trial, count):
-    """Results of `count` trials. One in which the machine held up this observer is made again: it says nothing."""
+    """Results of `count` trials. One in which the machine held up this observer is made again: it
+    says nothing.
+    """
     results = []
     for number in range(TRIES * count):
         result = attempt(partner, trial, number)
@@ -146,12 +163,17 @@ def several(partner, trial, count):
         if len(results) == count:
             return results
         partner.repeated += held_up
-    raise TrialError(f"the machine is too busy: of {TRIES * count} trials only {len(results)} were not held up for "
-                     f"{HELD_UP_S_MAX * 1000:g} ms or more")
+    raise TrialError(
+        f"the machine is too busy: of {TRIES * count} trials only {len(results)} "
+        f"were not held up for "
+        f"{HELD_UP_S_MAX * 1000:g} ms or more"
+    )
 
 
 def attempt(partner, trial, number):
-    """Result of a trial, None if it went wrong while the machine held up this observer, who is channel A."""
+    """Result of a trial, None if it went wrong while the machine held up this observer, who is
+    channel A.
+    """
     try:
         return trial(partner, number)
     except TrialError:
@@ -161,7 +183,9 @@ def attempt(partner, trial, number):
 
 
 def estop(partner, number):
-    """An E-stop that only channel B sees, channel A stopped at the same moment: time to the fallen permit, s."""
+    """An E-stop that only channel B sees, channel A stopped at the same moment: time to the fallen
+    permit, s.
+    """
     partner.begin()
     partner.rest(number % 7 * 0.003)  # another phase each time
     partner.board.memory.write(mem.CONTACTS, mem.ALL_CLOSED & ~1)
@@ -169,7 +193,9 @@ def estop(partner, number):
     taken_s = partner.fall()
     partner.wait(lambda: not partner.says(pe.OK), "channel B says why")
     if not partner.says(pe.INTERLOCK):
-        raise TrialError(f"the permit fell for another reason: {pe.REASONS[partner.told(c.REASON)]}")
+        raise TrialError(
+            f"the permit fell for another reason: {pe.REASONS[partner.told(c.REASON)]}"
+        )
     stage = m.STAGES[partner.told(c.SUBJECT) - 1]
     if stage[m.S_ROW] != 1:
         raise TrialError(f"channel B names stage {stage[m.S_ID]}")
@@ -194,7 +220,8 @@ def silence(partner, number):
 
 
 def corrupted(partner):
-    """Every frame spoilt in another bit, all of them in turn: none is taken. Returns what channel B counted, by reason.
+    """Every frame spoilt in another bit, all of them in turn: none is taken. Returns what channel B
+    counted, by reason.
     """
     partner.begin()
     bits = 8 * c.FRAME_BYTES
@@ -206,17 +233,21 @@ def corrupted(partner):
         state["bit"] = (state["bit"] + 1) % bits
         state["flipped"] += 1
         return bytes(spoilt)
+
     partner.spoil = flip
     partner.wait(partner.dropped, "the permit falls")
     partner.wait(lambda: partner.says(pe.SILENT), "channel B does not hear spoilt frames")
     seen, partner.vote, state["flipped"] = {}, 0, 0
-    while state["flipped"] <= bits:  # each once while channel B hears nothing: a frame that it took would be the first
+    # each once while channel B hears nothing: a frame that it took would be the first
+    while state["flipped"] <= bits:
         partner.turn()
         if partner.permitted():
             raise TrialError("permitted on frames with a bit changed")
         reason = partner.told(c.REFUSAL)
         if reason in OF_RIGHT_FRAMES:
-            raise TrialError(f"a frame with a bit changed was taken for a right one: {c.REFUSALS[reason]}")
+            raise TrialError(
+                f"a frame with a bit changed was taken for a right one: {c.REFUSALS[reason]}"
+            )
         seen[reason] = seen.get(reason, 0) + 1
     partner.spoil = None
     partner.wait(partner.permitted, "right frames are taken again")
@@ -224,7 +255,9 @@ def corrupted(partner):
 
 
 def hang(partner, number):
-    """The program hangs: time to the fallen permit, and from there to its first frame, s. It then waits for a reset."""
+    """The program hangs: time to the fallen permit, and from there to its first frame, s. It then
+    waits for a reset.
+    """
     partner.begin()
     partner.rest(number % 7 * 0.003)
     memory = partner.board.memory
@@ -235,7 +268,9 @@ def hang(partner, number):
     partner.receiver.forget()
     heard = partner.receiver.accepted
     returns_s = partner.wait(lambda: partner.receiver.accepted > heard, "it starts by itself")
-    partner.wait(lambda: partner.says(pe.INTERLOCK), "channel B waits for a reset after its watchdog")
+    partner.wait(
+        lambda: partner.says(pe.INTERLOCK), "channel B waits for a reset after its watchdog"
+    )
     return falls_s, returns_s
 
 
@@ -254,13 +289,17 @@ def reset(partner):
 
 
 def other_image(partner, image, seconds):
-    """Channel B holds another limit image: it says so and never permits. Returns how many frames came meanwhile."""
+    """Channel B holds another limit image: it says so and never permits. Returns how many frames
+    came meanwhile.
+    """
     partner.board.memory.set_image(image)
     partner.board.memory.forget()
     partner.vote = 0
     partner.receiver.forget()
     partner.board.reset()
-    partner.wait(lambda: partner.says(pe.OTHER_IMAGE), "channel B says that the image is another one")
+    partner.wait(
+        lambda: partner.says(pe.OTHER_IMAGE), "channel B says that the image is another one"
+    )
     before, until_s = partner.receiver.accepted, time.monotonic() + seconds
     while time.monotonic() < until_s:
         partner.turn()
@@ -272,14 +311,19 @@ def other_image(partner, image, seconds):
 
 
 def lockstep(board, image, seed, steps):
-    """The microcontroller and CPython in step: how many of `steps` steps had the same state and frame."""
+    """The microcontroller and CPython in step: how many of `steps` steps had the same state and
+    frame.
+    """
     second, way = sc.Second(image, 0), course.Course(seed, image)
     second.blocks = second.kernel.state_blocks()
     _answer(board)
     equal = 0
     for _ in range(steps):
         way.next(second)
-        request = bytes((way.elapsed, way.contacts & 255, way.contacts >> 8, way.length)) + way.line[:way.length]
+        request = (
+            bytes((way.elapsed, way.contacts & 255, way.contacts >> 8, way.length))
+            + way.line[: way.length]
+        )
         os.write(board.link, request)
         course.play(second, way.elapsed, way.contacts, way.line, way.length)
         equal += _answer(board) == course.digest(crc.START, second)

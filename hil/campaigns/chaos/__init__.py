@@ -1,1 +1,3 @@
-"""`python -m hil chaos`: one disturbance after the other beside a real controller, and what of it reached the wires."""
+"""`python -m hil chaos`: one disturbance after the other beside a real controller, and what of it
+reached the wires.
+"""

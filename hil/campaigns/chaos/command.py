@@ -24,26 +24,52 @@ from hil.observer import beats
 from hil.results.run_result import INTERRUPTED
 from hil.rig import ROOT, Rig, RigError
 
-RUN_MiB, STATE_MiB = 96, 48  # 64 MiB of the first are the journal; the second holds record, reserve and store
+# 64 MiB of the first are the journal; the second holds record, reserve and store
+RUN_MiB, STATE_MiB = 96, 48
 DURATION_S = 86_400.0
 CALM_S, DURING_S = 4.0, 6.0
 SEED_MAX = 2**31 - 1
-GAP_ms_MAX = 2000  # between two seconds of the history; on a full disk it leaves seconds out, by design, and writes
+# between two seconds of the history; on a full disk it leaves seconds out, by design, and writes
+GAP_ms_MAX = 2000
 SECONDS_EVERY_ms = 10_000  # them so often
 UNDISTURBED, NOTICED = 0, 1
 
 
 def add(commands):
     """Add the command to the subparsers."""
-    parser = commands.add_parser("chaos", help="disturb everything beside a real controller: the loop must not notice")
-    parser.add_argument("--only", metavar="NAME", action="append", choices=sorted(DISTURBANCES), default=[],
-                        help=f"this one alone, may be given again: {', '.join(DISTURBANCES)}")
-    parser.add_argument("--json", type=output_file(), metavar="FILE", help="write all figures there")
-    parser.add_argument("--seed", type=whole(0, SEED_MAX), default=1, metavar="NUMBER", help="(%(default)s)")
-    parser.add_argument("--for", dest="during_s", type=number(0.5, 3600), default=DURING_S, metavar="SECONDS",
-                        help="each disturbance (%(default)g)")
-    parser.add_argument("--calm", dest="calm_s", type=number(0.5, 3600), default=CALM_S, metavar="SECONDS",
-                        help="before and after each (%(default)g)")
+    parser = commands.add_parser(
+        "chaos", help="disturb everything beside a real controller: the loop must not notice"
+    )
+    parser.add_argument(
+        "--only",
+        metavar="NAME",
+        action="append",
+        choices=sorted(DISTURBANCES),
+        default=[],
+        help=f"this one alone, may be given again: {', '.join(DISTURBANCES)}",
+    )
+    parser.add_argument(
+        "--json", type=output_file(), metavar="FILE", help="write all figures there"
+    )
+    parser.add_argument(
+        "--seed", type=whole(0, SEED_MAX), default=1, metavar="NUMBER", help="(%(default)s)"
+    )
+    parser.add_argument(
+        "--for",
+        dest="during_s",
+        type=number(0.5, 3600),
+        default=DURING_S,
+        metavar="SECONDS",
+        help="each disturbance (%(default)g)",
+    )
+    parser.add_argument(
+        "--calm",
+        dest="calm_s",
+        type=number(0.5, 3600),
+        default=CALM_S,
+        metavar="SECONDS",
+        help="before and after each (%(default)g)",
+    )
     parser.set_defaults(run=main)
 
 
@@ -51,20 +77,36 @@ def main(arguments):
     """Returns 0 when the loop noticed nothing, else 1. Raises RigError, OSError."""
     print(f"seed       {arguments.seed}", flush=True)
     why_not = _own_mounts()
-    chosen = {name: each for name, each in DISTURBANCES.items() if not arguments.only or name in arguments.only}
+    chosen = {
+        name: each
+        for name, each in DISTURBANCES.items()
+        if not arguments.only or name in arguments.only
+    }
     skipped = {name: why_not for name, each in chosen.items() if each.needs_mounts and why_not}
     doing = [(name, each) for name, each in chosen.items() if name not in skipped]
     try:
         with tempfile.TemporaryDirectory(prefix="firebreak-chaos-") as directory:
-            found, ended, interrupted = _run(os.path.join(directory, "run"), directory, doing, arguments,
-                                             why_not is None)
+            found, ended, interrupted = _run(
+                os.path.join(directory, "run"), directory, doing, arguments, why_not is None
+            )
     except ControllerEnded as error:
         print(f"verdict    NOT OK: {error}")
         return NOTICED
-    doc = {"command": "chaos", "seed": arguments.seed, "calm_s": arguments.calm_s, "during_s": arguments.during_s,
-           **machine.describe(), "disturbances": found, "skipped": skipped,
-           "at_the_end": [{"ok": ok, "text": text} for ok, text in ended]}
-    doc["ok"] = len(found) == len(doing) and all(each["ok"] for each in found) and all(ok for ok, _ in ended)
+    doc = {
+        "command": "chaos",
+        "seed": arguments.seed,
+        "calm_s": arguments.calm_s,
+        "during_s": arguments.during_s,
+        **machine.describe(),
+        "disturbances": found,
+        "skipped": skipped,
+        "at_the_end": [{"ok": ok, "text": text} for ok, text in ended],
+    }
+    doc["ok"] = (
+        len(found) == len(doing)
+        and all(each["ok"] for each in found)
+        and all(ok for ok, _ in ended)
+    )
     print("\n".join(lines(doc)))
     if arguments.json:
         Path(arguments.json).write_text(json.dumps(doc, indent=1) + "\n", encoding="ascii")
@@ -88,9 +130,15 @@ def _own_mounts():
 
 
 def _run(run_directory, log_directory, doing, arguments, has_mounts):
-    """([figures and verdicts of each disturbance], [(ok, sentence) of the end], was it interrupted)."""
+    """([figures and verdicts of each disturbance], [(ok, sentence) of the end], was it
+    interrupted).
+    """
     config = configs.load(orders.EXAMPLE)
-    order = {**orders.made(config, None, DURATION_S, arguments.seed), "run_dir": run_directory, "beats": True}
+    order = {
+        **orders.made(config, None, DURATION_S, arguments.seed),
+        "run_dir": run_directory,
+        "beats": True,
+    }
     mounted = _folders(run_directory, has_mounts)
     try:
         rig = Rig(order, None, config)
@@ -111,7 +159,10 @@ def _run(run_directory, log_directory, doing, arguments, has_mounts):
 def _folders(run_directory, has_mounts):
     """Make run and state directory, small file systems if possible. Returns what was mounted."""
     mounted = []
-    for path, size_MiB in ((run_directory, RUN_MiB), (os.path.join(run_directory, "state"), STATE_MiB)):
+    for path, size_MiB in (
+        (run_directory, RUN_MiB),
+        (os.path.join(run_directory, "state"), STATE_MiB),
+    ):
         os.mkdir(path, 0o700)
         if has_mounts:
             namespace.mount_small(path, size_MiB)
@@ -125,7 +176,9 @@ def _play(rig, log_directory, doing, arguments):
     try:
         selection.load_of(rig.order, None)
         rig.start()
-        with Companions(rig.directory, os.path.join(rig.directory, "state"), log_directory) as companions:
+        with Companions(
+            rig.directory, os.path.join(rig.directory, "state"), log_directory
+        ) as companions:
             stage = Stage(rig, companions, arguments.seed)
             course = Course(stage, doing, arguments.calm_s, arguments.during_s)
             course.start()
@@ -138,8 +191,13 @@ def _play(rig, log_directory, doing, arguments):
             finally:
                 course.stop()
             pages = sum([line.startswith("pages:") for line in companions.reader.log_lines()])
-        left_out_ms = SECONDS_EVERY_ms + 1000 * arguments.during_s if "state_full" in dict(doing) else 0
-        ended = [(pages > 0, f"all pages read {pages} times"), *_record(stage, GAP_ms_MAX + left_out_ms)]
+        left_out_ms = (
+            SECONDS_EVERY_ms + 1000 * arguments.during_s if "state_full" in dict(doing) else 0
+        )
+        ended = [
+            (pages > 0, f"all pages read {pages} times"),
+            *_record(stage, GAP_ms_MAX + left_out_ms),
+        ]
     finally:
         rig.stop()
     return course.taken, course.error, ended
@@ -147,36 +205,71 @@ def _play(rig, log_directory, doing, arguments):
 
 def _record(stage, gap_ms_max):
     """What the recorder has made of it, once it has ended."""
-    verified = subprocess.run([sys.executable, "-m", "controller", "verify", "--state-dir", stage.state_directory],
-                              cwd=ROOT, capture_output=True, text=True, check=False)
+    verified = subprocess.run(
+        [sys.executable, "-m", "controller", "verify", "--state-dir", stage.state_directory],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     said = (verified.stdout + verified.stderr).strip().splitlines() or ["nothing"]
     gap_ms = stage.recorded_gap_ms()
-    return [(verified.returncode == 0, f"the record: {said[-1]}"),
-            (gap_ms is not None and gap_ms <= gap_ms_max,
-             f"longest gap in its history {gap_ms} ms (allowed {gap_ms_max:g})")]
+    return [
+        (verified.returncode == 0, f"the record: {said[-1]}"),
+        (
+            gap_ms is not None and gap_ms <= gap_ms_max,
+            f"longest gap in its history {gap_ms} ms (allowed {gap_ms_max:g})",
+        ),
+    ]
 
 
 def lines(doc):
     """The report as lines: a table, then what was noted, then the verdict."""
-    head = (f"{'disturbance':16} {'p50':>6} {'p99':>6} {'max':>6}   {'p99 calm':>8} {'missed':>6} {'set-point':>9} "
-            f"{'coils':>6} {'racks':>6} {'RSS':>5} {'stall':>6}")
-    out = [head, f"{'':16} {'us':>6} {'us':>6} {'us':>6}   {'us':>8} {'ticks':>6} {'gap ms':>9} {'gap ms':>6} "
-                 f"{'gap ms':>6} {'+kB':>5} {'us':>6}"]
+    head = (
+        f"{'disturbance':16} {'p50':>6} {'p99':>6} {'max':>6}   {'p99 calm':>8} {'missed':>6} "
+        f"{'set-point':>9} "
+        f"{'coils':>6} {'racks':>6} {'RSS':>5} {'stall':>6}"
+    )
+    out = [
+        head,
+        f"{'':16} {'us':>6} {'us':>6} {'us':>6}   {'us':>8} {'ticks':>6} {'gap ms':>9} "
+        f"{'gap ms':>6} "
+        f"{'gap ms':>6} {'+kB':>5} {'us':>6}",
+    ]
     for each in doc["disturbances"]:
-        out += [_row(each), *[f"  {'ok' if one['ok'] else 'NOT OK':6} {one['text']}" for one in each["verdicts"]]]
+        out += [
+            _row(each),
+            *[f"  {'ok' if one['ok'] else 'NOT OK':6} {one['text']}" for one in each["verdicts"]],
+        ]
     out += [f"{name:16} skipped: {why}" for name, why in doc["skipped"].items()]
-    out += [f"{'ok' if one['ok'] else 'NOT OK':8} at the end: {one['text']}" for one in doc["at_the_end"]]
+    out += [
+        f"{'ok' if one['ok'] else 'NOT OK':8} at the end: {one['text']}"
+        for one in doc["at_the_end"]
+    ]
     count = sum([each["ok"] for each in doc["disturbances"]])
-    return [*out, f"verdict    {'undisturbed' if doc['ok'] else 'NOT OK'}: {count} of {len(doc['disturbances'])} "
-                  f"disturbances unnoticed, {len(doc['skipped'])} skipped"]
+    return [
+        *out,
+        f"verdict    {'undisturbed' if doc['ok'] else 'NOT OK'}: {count} of "
+        f"{len(doc['disturbances'])} "
+        f"disturbances unnoticed, {len(doc['skipped'])} skipped",
+    ]
 
 
 def _row(each):
     during, calm = each["loop"]["during"], each["loop"]["before"]["lateness_us"]["p99"]
     late = during["lateness_us"]
     missed = during["missed"] + each["loop"]["after"]["missed"]
-    gap = {kind: max([phases["during"] for name, phases in each["gaps_ms"].items() if name.startswith(kind)],
-                     default=0.0) for kind in ("set-point", "coils", "command")}
-    return (f"{each['name']:16} {late['p50']:6} {late['p99']:6} {late['max']:6}   {calm:8} {missed:6} "
-            f"{gap['set-point']:9.0f} {gap['coils']:6.0f} {gap['command']:6.0f} {each['growth_kB']:5} "
-            f"{each['stall_us']:6}")
+    gap = {
+        kind: max(
+            [phases["during"] for name, phases in each["gaps_ms"].items() if name.startswith(kind)],
+            default=0.0,
+        )
+        for kind in ("set-point", "coils", "command")
+    }
+    return (
+        f"{each['name']:16} {late['p50']:6} {late['p99']:6} {late['max']:6}   {calm:8} "
+        f"{missed:6} "
+        f"{gap['set-point']:9.0f} {gap['coils']:6.0f} {gap['command']:6.0f} "
+        f"{each['growth_kB']:5} "
+        f"{each['stall_us']:6}"
+    )

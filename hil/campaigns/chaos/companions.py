@@ -1,7 +1,8 @@
-"""The processes that live beside a controller: recorder, gateway, page reader, serial console; and witnesses of the
-machine's stalls.
+"""The processes that live beside a controller: recorder, gateway, page reader, serial console; and
+witnesses of the machine's stalls.
 
-Each is started as on a cabinet, with the module's own command line, and is ended by its own handle and no other way.
+Each is started as on a cabinet, with the module's own command line, and is ended by its own handle
+and no other way.
 """
 
 import json
@@ -24,10 +25,14 @@ SOURCE = "site_ems"
 
 
 class Companion:
-    """One process that can be killed, stopped and started again, and tells whether it does its work."""
+    """One process that can be killed, stopped and started again, and tells whether it does its
+    work.
+    """
 
     def __init__(self, name, module, arguments, log_path, works=None):
-        """arguments: of `python -m module`; works(): (ok, sentence) whether it does what it is there for."""
+        """arguments: of `python -m module`; works(): (ok, sentence) whether it does what it is
+        there for.
+        """
         self.name, self.works = name, works
         self._command = [sys.executable, "-m", module, *arguments]
         self._log_path = log_path
@@ -36,8 +41,14 @@ class Companion:
     def start(self):
         """Start it, or start it again."""
         with open(self._log_path, "ab") as log:
-            self.process = subprocess.Popen(self._command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                            process_group=0)
+            self.process = subprocess.Popen(
+                self._command,
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                process_group=0,
+            )
 
     @property
     def pid(self):
@@ -95,28 +106,60 @@ class Shared:
 
 
 class Companions:
-    """`recorder`, `gateway`, `reader`, `console` with its `terminal`, and a witness on each core; `clock_offset_us` (a
-    Shared). For `with`."""
+    """`recorder`, `gateway`, `reader`, `console` with its `terminal`, and a witness on each core;
+    `clock_offset_us` (a Shared). For `with`.
+    """
 
     def __init__(self, run_directory, state_directory, log_directory):
         where = ["--run-dir", run_directory]
 
         def log(name):
             return os.path.join(log_directory, f"{name}.log")
-        offset_path, stall_path = (os.path.join(log_directory, name) for name in ("offset", "stall"))
+
+        offset_path, stall_path = (
+            os.path.join(log_directory, name) for name in ("offset", "stall")
+        )
         cores = sorted(os.sched_getaffinity(0))
-        self.clock_offset_us, self._stall_us = Shared(offset_path, OFFSET), Shared(stall_path, STALLS, cores[-1] + 1)
-        self.recorder = Companion("recorder", "hil.campaigns.chaos.shifted_clock",
-                                  [offset_path, "record", *where, "--state-dir", state_directory], log("recorder"))
-        self.gateway = Companion("gateway", "controller", ["upstream", *where], log("gateway"),
-                                 lambda: gateway_works(os.path.join(run_directory, "upstream.sock")))
-        self.reader = Companion("page reader", "hil.campaigns.chaos.page_reader", [run_directory, state_directory], log("reader"))
+        self.clock_offset_us, self._stall_us = (
+            Shared(offset_path, OFFSET),
+            Shared(stall_path, STALLS, cores[-1] + 1),
+        )
+        self.recorder = Companion(
+            "recorder",
+            "hil.campaigns.chaos.shifted_clock",
+            [offset_path, "record", *where, "--state-dir", state_directory],
+            log("recorder"),
+        )
+        self.gateway = Companion(
+            "gateway",
+            "controller",
+            ["upstream", *where],
+            log("gateway"),
+            lambda: gateway_works(os.path.join(run_directory, "upstream.sock")),
+        )
+        self.reader = Companion(
+            "page reader",
+            "hil.campaigns.chaos.page_reader",
+            [run_directory, state_directory],
+            log("reader"),
+        )
         self.terminal = Terminal()
-        self.console = Companion("serial console", "controller",
-                                 ["console", "--tty", self.terminal.slave_name, *where, "--state-dir", state_directory],
-                                 log("console"), self.terminal.works)
-        witnesses = [Companion(f"witness on core {core}", "hil.campaigns.chaos.witness",
-                               [stall_path, str(core), str(os.getpid())], log("witness")) for core in cores]
+        self.console = Companion(
+            "serial console",
+            "controller",
+            ["console", "--tty", self.terminal.slave_name, *where, "--state-dir", state_directory],
+            log("console"),
+            self.terminal.works,
+        )
+        witnesses = [
+            Companion(
+                f"witness on core {core}",
+                "hil.campaigns.chaos.witness",
+                [stall_path, str(core), str(os.getpid())],
+                log("witness"),
+            )
+            for core in cores
+        ]
         self.all = (self.recorder, self.gateway, self.reader, self.console, *witnesses)
 
     def __enter__(self):
@@ -140,7 +183,10 @@ class Companions:
 def gateway_works(path):
     """(ok, sentence): does the gateway pass a hello to the loop, and its answer back?"""
     try:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client, sockets.short(path) as name:
+        with (
+            socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client,
+            sockets.short(path) as name,
+        ):
             client.settimeout(ANSWER_S)
             client.connect(name)
             client.sendall(json.dumps({"hello": SOURCE}).encode() + b"\n")

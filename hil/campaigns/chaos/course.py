@@ -1,4 +1,6 @@
-"""The course of a run, a thread beside the rig: calm, disturbance, calm, for each; the figures of each afterwards."""
+"""The course of a run, a thread beside the rig: calm, disturbance, calm, for each; the figures of
+each afterwards.
+"""
 
 import contextlib
 import sys
@@ -18,8 +20,9 @@ STARTED_S = 20.0  # so long a companion has to be back, on a busy machine
 
 
 class Course:
-    """`taken`: [{name, counters: {mark: ..}, ...}] of the disturbances that were done; `doing`: the name of the one at
-    hand; `error` or None."""
+    """`taken`: [{name, counters: {mark: ..}, ...}] of the disturbances that were done; `doing`: the
+    name of the one at hand; `error` or None.
+    """
 
     def __init__(self, stage, chosen, calm_s, during_s):
         """chosen: [(name, Disturbance)]."""
@@ -60,12 +63,16 @@ class Course:
     def _disturb(self, name, disturbance):
         stage, counters = self._stage, {}
         stage.notes = []
-        if stage.state != "running":  # of what came before: this one begins with a cabinet that runs, or says so
+        # of what came before: this one begins with a cabinet that runs, or says so
+        if stage.state != "running":
             stage.note(*stage.runs_again())
         self._begin(name, "before", counters)
         stage.wait(self._calm_s)
         if stage.state != "running":
-            stage.note(False, f"the cabinet was {stage.state} in the calm before, of which this is not the cause")
+            stage.note(
+                False,
+                f"the cabinet was {stage.state} in the calm before, of which this is not the cause",
+            )
         stage.companions.take_stall_us()
         self._begin(name, "during", counters)
         with disturbance.act(stage):
@@ -78,9 +85,17 @@ class Course:
             stage.note(*stage.runs_again())
             state = stage.state if disturbance.trips_right else state
         self._check_companions()
-        self.taken.append({"name": name, "counters": counters, "stall_us": stall_us, "stalled_us": stalled_us,
-                           "state": state,
-                           "alive": stage.rig.controller.poll() is None, "notes": stage.notes})
+        self.taken.append(
+            {
+                "name": name,
+                "counters": counters,
+                "stall_us": stall_us,
+                "stalled_us": stalled_us,
+                "state": state,
+                "alive": stage.rig.controller.poll() is None,
+                "notes": stage.notes,
+            }
+        )
 
     def _begin(self, name, phase, counters):
         self._stage.mark(mark(name, phase))
@@ -104,23 +119,39 @@ def mark(name, phase):
 def figures(taken, content):
     """Figures of one disturbance as verdict.judged takes them, and what a reader wants beside them.
 
-    taken: of Course; content: what the bench has recorded, beats as hil.observer.beats.unpacked gives them.
+    taken: of Course; content: what the bench has recorded, beats as hil.observer.beats.unpacked
+    gives them.
     """
     times_us = {name: time_us for time_us, name, _ in content["timeline"] if "/" in name}
     ends = (*PHASES[1:], END)
-    spans = {phase: (times_us[mark(taken["name"], phase)], times_us[mark(taken["name"], end)])
-             for phase, end in zip(PHASES, ends)}
+    spans = {
+        phase: (times_us[mark(taken["name"], phase)], times_us[mark(taken["name"], end)])
+        for phase, end in zip(PHASES, ends)
+    }
     counters = taken["counters"]
-    loop = {phase: loop_statistics.figures(counters[end]["loop"], counters[phase]["loop"])
-            for phase, end in zip(PHASES, ends)}
+    loop = {
+        phase: loop_statistics.figures(counters[end]["loop"], counters[phase]["loop"])
+        for phase, end in zip(PHASES, ends)
+    }
     begin_s, end_s = spans["during"][0] / 1e6, spans["after"][1] / 1e6
-    return {"name": taken["name"], "alive": taken["alive"], "state": taken["state"],
-            "trips": [trip["stage"] for trip in content["trips"] if begin_s <= trip["t_s"] < end_s],
-            "violations": [line for line in content["violations"] if begin_s <= _time_s(line) < end_s],
-            "loop": loop, "stall_us": taken["stall_us"], "stalled_us": taken["stalled_us"],
-            "gaps_ms": {name: {phase: round(largest_gap_us(times, *span) / 1000, 1) for phase, span in spans.items()}
-                        for name, times in sorted(content["beats"].items())},
-            "growth_kB": counters[END]["memory_kB"] - counters["before"]["memory_kB"]}
+    return {
+        "name": taken["name"],
+        "alive": taken["alive"],
+        "state": taken["state"],
+        "trips": [trip["stage"] for trip in content["trips"] if begin_s <= trip["t_s"] < end_s],
+        "violations": [line for line in content["violations"] if begin_s <= _time_s(line) < end_s],
+        "loop": loop,
+        "stall_us": taken["stall_us"],
+        "stalled_us": taken["stalled_us"],
+        "gaps_ms": {
+            name: {
+                phase: round(largest_gap_us(times, *span) / 1000, 1)
+                for phase, span in spans.items()
+            }
+            for name, times in sorted(content["beats"].items())
+        },
+        "growth_kB": counters[END]["memory_kB"] - counters["before"]["memory_kB"],
+    }
 
 
 def _time_s(line):
@@ -130,7 +161,13 @@ def _time_s(line):
 
 def judged(found, notes, disturbance):
     """`found` with its verdicts: those of the loop, then what else was noted."""
-    said = verdict.judged(found, disturbance.trips_right, disturbance.gaps_right, disturbance.ends_running)
+    said = verdict.judged(
+        found, disturbance.trips_right, disturbance.gaps_right, disturbance.ends_running
+    )
     said += [tuple(note) for note in notes]
-    return {**found, "what": disturbance.what, "ok": all(ok for ok, _ in said),
-            "verdicts": [{"ok": ok, "text": text} for ok, text in said]}
+    return {
+        **found,
+        "what": disturbance.what,
+        "ok": all(ok for ok, _ in said),
+        "verdicts": [{"ok": ok, "text": text} for ok, text in said],
+    }

@@ -1,4 +1,5 @@
-"""What is done to the machine and to the processes beside the controller: each a context, from its begin to its end.
+"""What is done to the machine and to the processes beside the controller: each a context, from its
+begin to its end.
 
 A disturbance takes the Stage and may say what else it saw: stage.note(ok, sentence).
 """
@@ -28,8 +29,9 @@ SILENT_ROWS = ("13a", "13b", "14", "40e", "41a", "41b", "41c", "49", "50a", "50b
 
 
 class Disturbance(NamedTuple):
-    """what: a sentence; act: context manager of the stage; needs_mounts: small file systems of its own; the rest
-    as verdict.judged takes it."""
+    """what: a sentence; act: context manager of the stage; needs_mounts: small file systems of its
+    own; the rest as verdict.judged takes it.
+    """
 
     what: str
     act: object
@@ -46,6 +48,7 @@ def _killed(name):
         companion.kill()
         yield
         companion.start()
+
     return act
 
 
@@ -56,11 +59,14 @@ def _stopped(name):
         companion.signal(signal.SIGSTOP)
         yield
         companion.signal(signal.SIGCONT)
+
     return act
 
 
 class _Filling:
-    """Keeps a folder's file system full, also of what others give back, and empties it again at the exit."""
+    """Keeps a folder's file system full, also of what others give back, and empties it again at the
+    exit.
+    """
 
     def __init__(self, directory):
         self._path = os.path.join(directory, "filling")
@@ -96,6 +102,7 @@ def _full(which):
         with _Filling(getattr(stage, which)) as filling:
             yield
         stage.note(filling.written_bytes > 0, f"{filling.written_bytes >> 20} MiB filled")
+
     return act
 
 
@@ -109,6 +116,7 @@ def _clock_step(offset_us):
         stage.wait_for(lambda: len(stage.clock_notes()) >= before + 2)
         said = stage.clock_notes()[before:]
         stage.note(len(said) == 2, f"the recorder notes: {'; '.join(said) or 'nothing'}")
+
     return act
 
 
@@ -117,7 +125,10 @@ def _can(frames):
     def act(stage):
         with floods.CanFlood(stage.rig.wires["cans"]["can0"], stage.seed, frames) as flood:
             yield
-        stage.note(flood.error is None and flood.sent > 0, f"{flood.sent} frames sent{_because(flood)}")
+        stage.note(
+            flood.error is None and flood.sent > 0, f"{flood.sent} frames sent{_because(flood)}"
+        )
+
     return act
 
 
@@ -133,6 +144,7 @@ def _noise(share):
         yield
         for bus in BUSES:
             stage.act("noise", bus=bus, seed=stage.seed, **dict.fromkeys(share, 0))
+
     return act
 
 
@@ -142,30 +154,41 @@ def _bad_hints(stage):
         yield
     figures = flood.figures
     wrong = figures["bad_accepted"] or figures["genuine_refused"] or flood.error
-    stage.note(figures["sent"] > 0 and not wrong,
-               f"{figures['sent']} bad hints sent, {figures['bad_accepted']} accepted; of {figures['genuine']} genuine "
-               f"ones {figures['genuine_refused']} refused{_because(flood)}")
+    stage.note(
+        figures["sent"] > 0 and not wrong,
+        f"{figures['sent']} bad hints sent, {figures['bad_accepted']} accepted; of "
+        f"{figures['genuine']} genuine "
+        f"ones {figures['genuine_refused']} refused{_because(flood)}",
+    )
 
 
 @contextlib.contextmanager
 def _valid_hints(stage):
     with floods.ValidHints(stage.directory, stage.rig.keys[floods.SOURCE]) as flood:
         yield
-    stage.note(flood.error is None and flood.answers["taken"] > 0 and flood.answers["refused"] > 0,
-               f"{flood.sent} hints sent, {flood.answers['taken']} taken, the rest beyond the quota{_because(flood)}")
+    stage.note(
+        flood.error is None and flood.answers["taken"] > 0 and flood.answers["refused"] > 0,
+        f"{flood.sent} hints sent, {flood.answers['taken']} taken, the rest beyond the "
+        f"quota{_because(flood)}",
+    )
 
 
 @contextlib.contextmanager
 def _commands(stage):
     with floods.CommandFlood(stage.directory, stage.seed) as flood:
         yield
-    stage.note(flood.error is None and flood.sent > 0, f"{flood.sent} commands sent{_because(flood)}")
+    stage.note(
+        flood.error is None and flood.sent > 0, f"{flood.sent} commands sent{_because(flood)}"
+    )
 
 
 @contextlib.contextmanager
 def _memory(stage):
     size_MiB = memory_MiB(os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
-    hog = subprocess.Popen([sys.executable, "-m", "hil.campaigns.chaos.memory_hog", str(size_MiB), str(os.getpid())], cwd=ROOT)
+    hog = subprocess.Popen(
+        [sys.executable, "-m", "hil.campaigns.chaos.memory_hog", str(size_MiB), str(os.getpid())],
+        cwd=ROOT,
+    )
     try:
         yield
     finally:
@@ -210,7 +233,10 @@ def _stalled_reader(stage):
     at = next(frames).sequence
     yield  # the generator stands in the middle of the ring, its mapping held
     read = sum([1 for _ in frames]) + sum([1 for _ in reader.frames()])
-    stage.note(read > 0 and reader.lost == 0, f"stood at frame {at}, then read {read} more, lost {reader.lost}")
+    stage.note(
+        read > 0 and reader.lost == 0,
+        f"stood at frame {at}, then read {read} more, lost {reader.lost}",
+    )
     reader.close()
 
 
@@ -222,6 +248,7 @@ def _keeper(number):
             yield
         finally:  # also when the run is interrupted: nobody else would let it go on
             stage.signal_keeper(signal.SIGCONT)
+
     return act
 
 
@@ -237,9 +264,15 @@ DISTURBANCES = {
     "console_killed": Disturbance("kill -9 of the serial console", _killed("console")),
     "console_stopped": Disturbance("SIGSTOP of the serial console", _stopped("console")),
     "terminal_unread": Disturbance("a terminal that takes nothing any more", _unread_terminal),
-    "terminal_flood": Disturbance("random keys at the terminal, as fast as they are taken", _typing),
-    "state_full": Disturbance("the disk of the state directory full", _full("state_directory"), needs_mounts=True),
-    "run_full": Disturbance("the disk of the run directory full", _full("directory"), needs_mounts=True),
+    "terminal_flood": Disturbance(
+        "random keys at the terminal, as fast as they are taken", _typing
+    ),
+    "state_full": Disturbance(
+        "the disk of the state directory full", _full("state_directory"), needs_mounts=True
+    ),
+    "run_full": Disturbance(
+        "the disk of the run directory full", _full("directory"), needs_mounts=True
+    ),
     "clock_forward": Disturbance("the recorder's wall clock +1 h", _clock_step(HOUR_US)),
     "clock_back": Disturbance("the recorder's wall clock -1 h", _clock_step(-HOUR_US)),
     "hints_bad": Disturbance("flood of forged, replayed, late ... hints", _bad_hints),
@@ -248,12 +281,25 @@ DISTURBANCES = {
     "memory": Disturbance("memory pressure", _memory),
     "cpu": Disturbance("busy processes on every core", _cpu),
     "can_unknown": Disturbance("CAN flooded with unknown ids", _can(floods.unknown_frames)),
-    "can_bad_crc": Disturbance("CAN flooded with the racks' ids, CRC wrong", _can(floods.spoiled_frames),
-                               trips_right=("40d",)),
+    "can_bad_crc": Disturbance(
+        "CAN flooded with the racks' ids, CRC wrong",
+        _can(floods.spoiled_frames),
+        trips_right=("40d",),
+    ),
     "rtu_noise": Disturbance("noise on every RTU bus, 1 % of each kind", _noise(NOISE_permille)),
-    "rtu_noise_heavy": Disturbance("noise on every RTU bus, 30 % of each kind", _noise(HEAVY_permille),
-                                   trips_right=SILENT_ROWS, gaps_right=True),
-    "keeper_stopped": Disturbance("SIGSTOP of the process that stores latches", _keeper(signal.SIGSTOP)),
-    "keeper_killed": Disturbance("kill -9 of the process that stores latches: a controlled stop is right",
-                                 _keeper(signal.SIGKILL), gaps_right=True, ends_running=False),
+    "rtu_noise_heavy": Disturbance(
+        "noise on every RTU bus, 30 % of each kind",
+        _noise(HEAVY_permille),
+        trips_right=SILENT_ROWS,
+        gaps_right=True,
+    ),
+    "keeper_stopped": Disturbance(
+        "SIGSTOP of the process that stores latches", _keeper(signal.SIGSTOP)
+    ),
+    "keeper_killed": Disturbance(
+        "kill -9 of the process that stores latches: a controlled stop is right",
+        _keeper(signal.SIGKILL),
+        gaps_right=True,
+        ends_running=False,
+    ),
 }

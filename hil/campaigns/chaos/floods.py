@@ -1,6 +1,8 @@
-"""Senders that do not stop: CAN frames at the pace of a full bus, hints and commands as fast as they are taken.
+"""Senders that do not stop: CAN frames at the pace of a full bus, hints and commands as fast as
+they are taken.
 
-Each floods from a thread of its own between enter and exit; `sent` counts. All of it comes from a seed.
+Each floods from a thread of its own between enter and exit; `sent` counts. All of it comes from a
+seed.
 """
 
 import os
@@ -20,7 +22,8 @@ from hil.campaigns.hint_attack import SOURCE, Attack
 from hil.devices.native_bms import NODE_STRIDE, crc8
 from hil.rig import RigError
 
-CAN_FRAMES_PER_S = 3000  # of 8 bytes, 0.27 ms each at 500 kbit/s: with the BMS's own 8 % the bus is 90 % busy
+# of 8 bytes, 0.27 ms each at 500 kbit/s: with the BMS's own 8 % the bus is 90 % busy
+CAN_FRAMES_PER_S = 3000
 CAN_PACE_S = 0.01
 SEND_S = 5
 VALID_MS = 60_000
@@ -105,11 +108,14 @@ def spoiled_frames(draw, racks=3):
 
 def with_wrong_crc(can_id, body):
     """The 8 bytes of a frame whose last byte is every bit but the right one."""
-    return body + bytes((crc8(body, crc8((can_id & 255, can_id >> 8))),))  # the right one is this, inverted
+    # the right one is this, inverted
+    return body + bytes((crc8(body, crc8((can_id & 255, can_id >> 8))),))
 
 
 def _impatient(connection):
-    """A sender waits so long and no longer; not by `settimeout`, which would have readers wait as well."""
+    """A sender waits so long and no longer; not by `settimeout`, which would have readers wait as
+    well.
+    """
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", SEND_S, 0))
     return connection
 
@@ -131,7 +137,9 @@ class Datagrams(Flood):
         self.answers = Counter()
 
     def _begin(self):
-        self._socket = _impatient(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC))
+        self._socket = _impatient(
+            socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
+        )
         self._socket.bind("")
 
     def _send(self, data):
@@ -144,7 +152,9 @@ class Datagrams(Flood):
 
 
 class CommandFlood(Datagrams):
-    """Resets of something else than what stands, unknown commands, garbage of every length; never one that acts."""
+    """Resets of something else than what stands, unknown commands, garbage of every length; never
+    one that acts.
+    """
 
     def __init__(self, run_directory, seed):
         super().__init__(os.path.join(run_directory, "command.sock"))
@@ -159,10 +169,19 @@ class CommandFlood(Datagrams):
 def senseless_command(draw):
     """A datagram that no controller may act on."""
     what = draw.choice((operator_commands.REMOTE_RESET, operator_commands.KEY_RESET, 0, 6, 255))
-    seen = (draw.randrange(100), draw.randrange(1, 2**30), draw.randrange(100), draw.randrange(1, 2**30))
-    return draw.choice((operator_commands.REQUEST.pack(operator_commands.MAGIC, what, *seen),
-                        operator_commands.REQUEST.pack(b"FBC0", operator_commands.STOP, -1, 0, -1, 0),
-                        draw.randbytes(draw.randrange(200))))
+    seen = (
+        draw.randrange(100),
+        draw.randrange(1, 2**30),
+        draw.randrange(100),
+        draw.randrange(1, 2**30),
+    )
+    return draw.choice(
+        (
+            operator_commands.REQUEST.pack(operator_commands.MAGIC, what, *seen),
+            operator_commands.REQUEST.pack(b"FBC0", operator_commands.STOP, -1, 0, -1, 0),
+            draw.randbytes(draw.randrange(200)),
+        )
+    )
 
 
 class ValidHints(Datagrams):
@@ -180,15 +199,31 @@ class ValidHints(Datagrams):
                 self._welcome = client.hello(SOURCE) or self._welcome
             self._sequence = max(self._sequence, self._welcome.sequence)
         self._sequence += 1
-        self._send(w.signed(w.Hint(SOURCE, self._welcome.nonce, self._sequence, self._welcome.uptime_ms, h.GRID_CAP,
-                                   h.IMPORT_W_MAX, 0, HINT_W, VALID_MS), self._key))
+        self._send(
+            w.signed(
+                w.Hint(
+                    SOURCE,
+                    self._welcome.nonce,
+                    self._sequence,
+                    self._welcome.uptime_ms,
+                    h.GRID_CAP,
+                    h.IMPORT_W_MAX,
+                    0,
+                    HINT_W,
+                    VALID_MS,
+                ),
+                self._key,
+            )
+        )
         while data := _drain(self._socket, 256):
             reply = w.reply_of(data, self._key)
             self.answers["taken" if reply and h.taken(reply.code) else "refused"] += 1
 
 
 class BadHints(Flood):
-    """hint_attack's forged, replayed, late ... hints, with genuine ones between; `figures` at the exit."""
+    """hint_attack's forged, replayed, late ... hints, with genuine ones between; `figures` at the
+    exit.
+    """
 
     COUNT = 400  # of one turn: a second, so that the genuine ones stay below their quota
 
@@ -204,6 +239,13 @@ class BadHints(Flood):
         self.sent += self.COUNT
 
     def _finish(self):
-        attack, accepted = self._attack, hint_statistics.read(self._stats)["accepted"] - self._accepted
-        self.figures = {"sent": sum(attack.sent.values()), "bad_accepted": accepted - attack.genuine_taken,
-                        "genuine": attack.genuine, "genuine_refused": attack.genuine - attack.genuine_taken}
+        attack, accepted = (
+            self._attack,
+            hint_statistics.read(self._stats)["accepted"] - self._accepted,
+        )
+        self.figures = {
+            "sent": sum(attack.sent.values()),
+            "bad_accepted": accepted - attack.genuine_taken,
+            "genuine": attack.genuine,
+            "genuine_refused": attack.genuine - attack.genuine_taken,
+        }

@@ -1,4 +1,5 @@
-"""Memory pressure: `python -m hil.campaigns.chaos.memory_hog MEBIBYTES PARENT` takes so much, gives it back, takes it again.
+"""Memory pressure: `python -m hil.campaigns.chaos.memory_hog MEBIBYTES PARENT` takes so much, gives
+it back, takes it again.
 
 Limited by its own RLIMIT_AS, and first in line should the kernel have to end somebody.
 """
@@ -14,7 +15,9 @@ PAGE_BYTES = 4096
 
 def main(size_MiB, parent):
     """Until the parent is gone."""
-    resource.setrlimit(resource.RLIMIT_AS, ((size_MiB + MORE_MiB) << 20, (size_MiB + MORE_MiB) << 20))
+    resource.setrlimit(
+        resource.RLIMIT_AS, ((size_MiB + MORE_MiB) << 20, (size_MiB + MORE_MiB) << 20)
+    )
     with open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
         file.write("1000")
     size_bytes = size_MiB << 20

@@ -1,4 +1,6 @@
-"""Small file systems of our own, in a mount namespace that ends with this process: a disk that can be filled."""
+"""Small file systems of our own, in a mount namespace that ends with this process: a disk that can
+be filled.
+"""
 
 import ctypes
 import errno
@@ -8,7 +10,9 @@ CLONE_NEWNS, MS_REC, MS_PRIVATE, MNT_DETACH = 0x20000, 0x4000, 0x40000, 2
 
 
 def private_mounts():
-    """Leave the namespace of mounts, so that nobody else sees what is mounted from now on. Raises OSError."""
+    """Leave the namespace of mounts, so that nobody else sees what is mounted from now on. Raises
+    OSError.
+    """
     if not hasattr(os, "geteuid") or os.geteuid() != 0:
         raise OSError(errno.EPERM, "a small file system of its own needs root")
     library = ctypes.CDLL(None, use_errno=True)
@@ -19,7 +23,11 @@ def private_mounts():
 def mount_small(path, size_MiB):
     """Mount a tmpfs of that size at a folder. Raises OSError."""
     library = ctypes.CDLL(None, use_errno=True)
-    _checked(library.mount(b"tmpfs", os.fsencode(path), b"tmpfs", 0, f"size={size_MiB}m,mode=0700".encode()))
+    _checked(
+        library.mount(
+            b"tmpfs", os.fsencode(path), b"tmpfs", 0, f"size={size_MiB}m,mode=0700".encode()
+        )
+    )
 
 
 def unmount(path):

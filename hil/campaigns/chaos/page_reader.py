@@ -1,6 +1,8 @@
-"""A person who leafs through the pages: `python -m hil.campaigns.chaos.page_reader RUN_DIR STATE_DIR`, until it is ended.
+"""A person who leafs through the pages: `python -m hil.campaigns.chaos.page_reader RUN_DIR
+STATE_DIR`, until it is ended.
 
-One line for each round of all pages. A round that fails is a line too; it tries again with the next.
+One line for each round of all pages. A round that fails is a line too; it tries again with the
+next.
 """
 
 import sqlite3

@@ -1,7 +1,9 @@
-"""`firebreak record` with a wall clock that can be stepped: `python -m hil.campaigns.chaos.shifted_clock FILE record ...`.
+"""`firebreak record` with a wall clock that can be stepped: `python -m
+hil.campaigns.chaos.shifted_clock FILE record ...`.
 
-FILE holds one i64: us by which the day is wrong. The host's clock is never touched, and a time namespace cannot shift
-CLOCK_REALTIME; so the step comes at the one place where the recorder reads what the day is.
+FILE holds one i64: us by which the day is wrong. The host's clock is never touched, and a time
+namespace cannot shift CLOCK_REALTIME; so the step comes at the one place where the recorder reads
+what the day is.
 """
 
 import mmap

@@ -1,4 +1,6 @@
-"""What a disturbance may touch and what is looked at around it: rig, companions, folders, the controller's counters."""
+"""What a disturbance may touch and what is looked at around it: rig, companions, folders, the
+controller's counters.
+"""
 
 import os
 import signal
@@ -21,7 +23,9 @@ class Over(Exception):
 
 
 class Stage:
-    """`rig`, `companions`, `directory` and `state_directory` of the controller, `seed`; `notes` of the disturbance."""
+    """`rig`, `companions`, `directory` and `state_directory` of the controller, `seed`; `notes` of
+    the disturbance.
+    """
 
     def __init__(self, rig, companions, seed):
         self.rig, self.companions, self.seed = rig, companions, seed
@@ -60,7 +64,9 @@ class Stage:
         self.rig.send({"what": "act", "do": what, "arguments": arguments})
 
     def runs_again(self):
-        """(ok, sentence): does the cabinet run again, if need be by an operator's reset: key out of RUN, reset, RUN?"""
+        """(ok, sentence): does the cabinet run again, if need be by an operator's reset: key out of
+        RUN, reset, RUN?
+        """
         if self.wait_for(lambda: self.state == "running", RESET_AFTER_S):
             return True, "runs again by itself"
         self.act("key", run=False)
@@ -70,24 +76,34 @@ class Stage:
             if answer.is_done:
                 break
         self.act("key", run=True)
-        return (self.wait_for(lambda: self.state == "running"),
-                f"runs again after a reset with the key: {answer.words()}")
+        return (
+            self.wait_for(lambda: self.state == "running"),
+            f"runs again after a reset with the key: {answer.words()}",
+        )
 
     def _reset(self):
         """command.Answer to a reset of what stands now."""
         seen = snapshot.read(os.path.join(self.directory, "journal"))
         try:
-            return operator_commands.reset(os.path.join(self.directory, "command.sock"), operator_commands.KEY_RESET, *seen.causes)
+            return operator_commands.reset(
+                os.path.join(self.directory, "command.sock"),
+                operator_commands.KEY_RESET,
+                *seen.causes,
+            )
         finally:
             seen.close()
 
     def counters(self):
         """{loop: bytes of loop.stats, memory_kB: the controller's own}."""
-        return {"loop": loop_statistics.content(os.path.join(self.directory, "loop.stats")),
-                "memory_kB": memory_kB(self.rig.controller.pid)["anonymous"]}
+        return {
+            "loop": loop_statistics.content(os.path.join(self.directory, "loop.stats")),
+            "memory_kB": memory_kB(self.rig.controller.pid)["anonymous"],
+        }
 
     def signal_keeper(self, number):
-        """A signal to the process that stores the latches: the controller's own child, checked by its name."""
+        """A signal to the process that stores the latches: the controller's own child, checked by
+        its name.
+        """
         for pid in _children(self.rig.controller.pid):
             descriptor = os.pidfd_open(pid)
             try:
@@ -98,7 +114,12 @@ class Stage:
 
     def clock_notes(self):
         """What the recorder has written about steps of the wall clock, oldest first."""
-        return [text for text, in self._rows("SELECT text FROM events WHERE kind = 'note' AND code = 'CLOCK'")]
+        return [
+            text
+            for (text,) in self._rows(
+                "SELECT text FROM events WHERE kind = 'note' AND code = 'CLOCK'"
+            )
+        ]
 
     def recorded_gap_ms(self):
         """The longest time between two seconds of the history, None without two."""

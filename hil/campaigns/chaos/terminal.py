@@ -1,4 +1,6 @@
-"""The technician's terminal: the other end of the serial console's line. It reads, stops reading, or types like mad."""
+"""The technician's terminal: the other end of the serial console's line. It reads, stops reading,
+or types like mad.
+"""
 
 import os
 import random
@@ -13,7 +15,9 @@ KEYS = b"0123456789?RAETKLnb \r\n\x1b[A\x03\x00\xff"
 
 
 class Terminal:
-    """A pty; `slave_name` is the console's line. A thread takes what it draws while `reads` is set. For `with`."""
+    """A pty; `slave_name` is the console's line. A thread takes what it draws while `reads` is set.
+    For `with`.
+    """
 
     def __init__(self):
         self._master, self._slave = os.openpty()
@@ -38,7 +42,9 @@ class Terminal:
         while not self._over.is_set():
             if not self.reads.is_set():
                 self._over.wait(LOOK_S)
-            elif select.select([self._master], (), (), LOOK_S)[0] and self.reads.is_set():  # or it stopped meanwhile
+            elif (
+                select.select([self._master], (), (), LOOK_S)[0] and self.reads.is_set()
+            ):  # or it stopped meanwhile
                 os.read(self._master, READ_BYTES)
                 self.fresh.set()
 
@@ -57,7 +63,9 @@ class Terminal:
 
 
 class Typing:
-    """Random keys as fast as the line takes them, for as long as the context lasts. `typed`: how many bytes."""
+    """Random keys as fast as the line takes them, for as long as the context lasts. `typed`: how
+    many bytes.
+    """
 
     def __init__(self, terminal, seed):
         self._terminal, self._random = terminal, random.Random(seed)

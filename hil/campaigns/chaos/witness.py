@@ -1,9 +1,10 @@
-"""The machine's own stalls: on each core a process just above the controller's priority, which does what the loop does
-and nothing else: it wakes, and has a byte through a pty (which an ordinary thread of the kernel carries).
+"""The machine's own stalls: on each core a process just above the controller's priority, which does
+what the loop does and nothing else: it wakes, and has a byte through a pty (which an ordinary
+thread of the kernel carries).
 
-`python -m hil.campaigns.chaos.witness FILE CORE PARENT`: FILE holds two u64 per core, in us: the largest lateness, and the sum of
-those above STALL_US, since somebody wrote 0 there. Bound to its core, because the stall of a virtual one holds up who
-runs on it and nobody else.
+`python -m hil.campaigns.chaos.witness FILE CORE PARENT`: FILE holds two u64 per core, in us: the
+largest lateness, and the sum of those above STALL_US, since somebody wrote 0 there. Bound to its
+core, because the stall of a virtual one holds up who runs on it and nobody else.
 """
 
 import mmap

@@ -1,1 +1,3 @@
-"""`python -m hil rows`: every stage of the matrix brought about in the rig, its times against its own chain."""
+"""`python -m hil rows`: every stage of the matrix brought about in the rig, its times against its
+own chain.
+"""

@@ -1,7 +1,9 @@
-"""The simulated cabinet as a process that runs one course against the real controller: started by real.py's rig.
+"""The simulated cabinet as a process that runs one course against the real controller: started by
+real.py's rig.
 
-The course is the one of virtual time, procedure and all: here its steps are those of the bench, which come by
-themselves. The journal is followed on every step, so that a standing stage is known to one.
+The course is the one of virtual time, procedure and all: here its steps are those of the bench,
+which come by themselves. The journal is followed on every step, so that a standing stage is known
+to one.
 """
 
 import contextlib
@@ -28,7 +30,9 @@ class Over(Exception):
 
 
 class SteppedRig:
-    """What a course uses of a rig: a bench whose steps come in real time. A cause comes at its own time, on no tick."""
+    """What a course uses of a rig: a bench whose steps come in real time. A cause comes at its own
+    time, on no tick.
+    """
 
     tick_us = 0
 
@@ -72,7 +76,9 @@ class SteppedRig:
 
 
 class CourseBench(plant_process.Bench):
-    """A bench that plays one course instead of a scenario; `found`: its Result, None until it has ended."""
+    """A bench that plays one course instead of a scenario; `found`: its Result, None until it has
+    ended.
+    """
 
     def __init__(self, order, connection):
         super().__init__(order, connection)
@@ -123,9 +129,14 @@ class CourseBench(plant_process.Bench):
         if has_start(each) and each.seen is None:
             each = each._replace(seen=lambda plant: self._has_ticked(before))
         self._step_us_max, loop = 0, self._loop_statistics()
-        self.found = stopped.measured(rig, each) if each.label in STOPPED else course.measured(
-            rig, each, self._limits)
-        self.machine = machine(self._step_us_max, loop, None if stalls_loop(each) else self._loop_statistics())
+        self.found = (
+            stopped.measured(rig, each)
+            if each.label in STOPPED
+            else course.measured(rig, each, self._limits)
+        )
+        self.machine = machine(
+            self._step_us_max, loop, None if stalls_loop(each) else self._loop_statistics()
+        )
 
     def _wait_for_first_tick(self):
         while not self._has_ticked(None):
@@ -140,7 +151,8 @@ class CourseBench(plant_process.Bench):
     def _follow(self, now_us):
         before = self.seen_ino
         super()._follow(now_us)
-        if self.seen_ino != before:  # to map a journal takes this process itself long, which the next step shows
+        # to map a journal takes this process itself long, which the next step shows
+        if self.seen_ino != before:
             self._own_steps = 2
 
     def _loop_statistics(self):
@@ -156,8 +168,12 @@ class CourseBench(plant_process.Bench):
 
     def _content(self):
         found = self.found and {**self.found._asdict(), "at_first": sorted(self.found.at_first)}
-        return {**super()._content(), "course": found, "machine": self.machine,
-                "wanted": wanted(self._course, self.cabinet.devices)}
+        return {
+            **super()._content(),
+            "course": found,
+            "machine": self.machine,
+            "wanted": wanted(self._course, self.cabinet.devices),
+        }
 
 
 def wanted(each, devices):
@@ -166,13 +182,17 @@ def wanted(each, devices):
 
 
 def machine(step_us_max, before, after):
-    """{what the machine held back meanwhile}: of this process its longest step, of the loop its ticks that were skipped
-    or ended late. before, after: content of the loop's statistics, after None where they say nothing; a controller that
-    was started since counts anew."""
+    """{what the machine held back meanwhile}: of this process its longest step, of the loop its
+    ticks that were skipped or ended late. before, after: content of the loop's statistics, after
+    None where they say nothing; a controller that was started since counts anew.
+    """
     found = {"step_ms_max": round(step_us_max / 1000, 1), "bad_ticks": 0}
     if after is None:
         return found
-    same = before is not None and loop_statistics.figures(before)["ticks"] <= loop_statistics.figures(after)["ticks"]
+    same = (
+        before is not None
+        and loop_statistics.figures(before)["ticks"] <= loop_statistics.figures(after)["ticks"]
+    )
     loop = loop_statistics.figures(after, before if same else None)
     return found | {"bad_ticks": loop["missed"] + loop["late"]}
 

@@ -1,4 +1,6 @@
-"""Many courses over a few processes: starts are made once, each course runs in a process forked from its start."""
+"""Many courses over a few processes: starts are made once, each course runs in a process forked
+from its start.
+"""
 
 from typing import NamedTuple
 
@@ -9,7 +11,8 @@ from hil.campaigns.rows.limits import Limits
 from hil.campaigns.rows.stopped import STOPPED
 
 EVERY = COURSES | STOPPED
-LONG = ("6b", "46a", "46b", "45b", "45d", "17a", "17b", "17c", "42c", "38a")  # first, so that none of them ends alone
+# first, so that none of them ends alone
+LONG = ("6b", "46a", "46b", "45b", "45d", "17a", "17b", "17c", "42c", "38a")
 
 
 class Row(NamedTuple):
@@ -27,18 +30,30 @@ class Row(NamedTuple):
 
 
 def run(config, labels, jobs, disarmed=False, seed=1):
-    """Generator of Rows in the order in which they end. disarmed: each course runs with its own stage not armed, all
-    others armed, which is a start of its own."""
+    """Generator of Rows in the order in which they end. disarmed: each course runs with its own
+    stage not armed, all others armed, which is a start of its own.
+    """
     starts = {} if disarmed else _starts(config, labels, seed)
-    ordered = sorted(labels, key=lambda label: (label not in LONG, LONG.index(label) if label in LONG else 0))
+    ordered = sorted(
+        labels, key=lambda label: (label not in LONG, LONG.index(label) if label in LONG else 0)
+    )
     limits = Limits(config)
 
     def one(label):
         each = EVERY[label]
-        rig = course.started(config, each, (each.stage,), seed) if disarmed else starts[course.start_key(each)]
+        rig = (
+            course.started(config, each, (each.stage,), seed)
+            if disarmed
+            else starts[course.start_key(each)]
+        )
         if label in STOPPED:
             return label, stopped.measured(rig, each), stopped.wanted(each)
-        return label, course.measured(rig, each, limits), tuple(course.wanted(each, rig.cabinet.devices))
+        return (
+            label,
+            course.measured(rig, each, limits),
+            tuple(course.wanted(each, rig.cabinet.devices)),
+        )
+
     for label, result, wanted in forks.values(ordered, one, jobs):
         yield _row(label, result, wanted, limits)
 

@@ -28,28 +28,53 @@ JOBS_MAX = 64
 
 def add(commands):
     """Add the command to the subparsers."""
-    parser = commands.add_parser("rows", help="bring every stage of the matrix about: its times against its own chain")
-    parser.add_argument("--only", metavar="STAGE[,STAGE]", type=_labels,
-                        help="these alone: stages as 21b, rows with the controller stopped as '12 stopped'")
-    parser.add_argument("--json", metavar="FILE", type=output_file(), help="write all figures there")
+    parser = commands.add_parser(
+        "rows", help="bring every stage of the matrix about: its times against its own chain"
+    )
+    parser.add_argument(
+        "--only",
+        metavar="STAGE[,STAGE]",
+        type=_labels,
+        help="these alone: stages as 21b, rows with the controller stopped as '12 stopped'",
+    )
+    parser.add_argument(
+        "--json", metavar="FILE", type=output_file(), help="write all figures there"
+    )
     parser.add_argument("--md", metavar="FILE", type=output_file(), help="write the table there")
-    parser.add_argument("--jobs", metavar="NUMBER", type=whole(1, JOBS_MAX), default=forks.cores(),
-                        help="processes (%(default)s: one per core)")
-    parser.add_argument("--seed", metavar="NUMBER", type=whole(0, SEED_MAX), default=1, help="(%(default)s)")
-    parser.add_argument("--disarmed", action="store_true",
-                        help="with the stages not armed: each must be found not met, or the course shows nothing")
-    parser.add_argument("--real", action="store_true",
-                        help="in real processes and real time: the controller's own on ptys and a CAN server")
+    parser.add_argument(
+        "--jobs",
+        metavar="NUMBER",
+        type=whole(1, JOBS_MAX),
+        default=forks.cores(),
+        help="processes (%(default)s: one per core)",
+    )
+    parser.add_argument(
+        "--seed", metavar="NUMBER", type=whole(0, SEED_MAX), default=1, help="(%(default)s)"
+    )
+    parser.add_argument(
+        "--disarmed",
+        action="store_true",
+        help="with the stages not armed: each must be found not met, or the course shows nothing",
+    )
+    parser.add_argument(
+        "--real",
+        action="store_true",
+        help="in real processes and real time: the controller's own on ptys and a CAN server",
+    )
     parser.set_defaults(run=main)
 
 
 def main(arguments):
-    """Returns 0 when every course is met (with --disarmed: none), else 1. Raises ConfigError, RigError, OSError."""
+    """Returns 0 when every course is met (with --disarmed: none), else 1. Raises ConfigError,
+    RigError, OSError.
+    """
     if arguments.real:
         return _real(arguments)
     wired = [label for label in arguments.only or () if label in STOPPED]
     if arguments.disarmed and wired:
-        return _refuse(f"--disarmed: allowed are stages; {', '.join(wired)}: the wiring acts, armed or not")
+        return _refuse(
+            f"--disarmed: allowed are stages; {', '.join(wired)}: the wiring acts, armed or not"
+        )
     print(f"seed       {arguments.seed}", flush=True)
     config = configs.load(str(EXAMPLE))
     limits, rows = Limits(config), []
@@ -59,7 +84,10 @@ def main(arguments):
         rows.append(row)
         print(page.line(row, limits), flush=True)
     rows.sort(key=lambda row: labels.index(row.course.label))
-    _write(arguments.json, lambda: json.dumps(page.document(rows, limits, arguments.seed), indent=1) + "\n")
+    _write(
+        arguments.json,
+        lambda: json.dumps(page.document(rows, limits, arguments.seed), indent=1) + "\n",
+    )
     _write(arguments.md, lambda: page.page(rows, limits))
     wrong = [row.course.label for row in rows if _is_wrong(row, limits, arguments.disarmed)]
     print(_verdict(rows, wrong, "found not met" if arguments.disarmed else "met"))
@@ -71,13 +99,23 @@ def _real(arguments):
     wanted = arguments.only or list(EVERY)
     labels = [label for label in wanted if label not in NOT_DONE]
     if arguments.disarmed:
-        return _refuse("--real: a controller's own process has every required stage armed; leave --disarmed out")
+        return _refuse(
+            "--real: a controller's own process has every required stage armed; leave "
+            "--disarmed out"
+        )
     if not labels:
-        return _refuse(f"--real: {wanted[0]} is not done in real processes: {NOT_DONE[wanted[0]]}; allowed is any "
-                       f"other than {', '.join(NOT_DONE)}")
+        return _refuse(
+            f"--real: {wanted[0]} is not done in real processes: "
+            f"{NOT_DONE[wanted[0]]}; allowed is any "
+            f"other than {', '.join(NOT_DONE)}"
+        )
     print(f"seed       {arguments.seed}", flush=True)
-    campaign = Campaign(configs.load(str(EXAMPLE)), arguments.jobs, arguments.seed,
-                        lambda line: print(line, flush=True))
+    campaign = Campaign(
+        configs.load(str(EXAMPLE)),
+        arguments.jobs,
+        arguments.seed,
+        lambda line: print(line, flush=True),
+    )
     found = []
     try:
         with contextlib.closing(campaign.run(labels)) as courses:
@@ -89,8 +127,15 @@ def _real(arguments):
         return INTERRUPTED
     found.sort(key=lambda ended: wanted.index(ended.row.course.label))
     not_done = {label: NOT_DONE[label] for label in wanted if label in NOT_DONE}
-    _write(arguments.json, lambda: json.dumps(
-        real_page.document(found, campaign.limits, arguments.seed, not_done), indent=1) + "\n")
+    _write(
+        arguments.json,
+        lambda: (
+            json.dumps(
+                real_page.document(found, campaign.limits, arguments.seed, not_done), indent=1
+            )
+            + "\n"
+        ),
+    )
     _write(arguments.md, lambda: real_page.markdown(found, campaign.limits, not_done))
     return _told([ended.row for ended in found], not_done)
 
@@ -105,8 +150,9 @@ def _told(rows, not_done):
 
 
 def _verdict(rows, wrong, word):
-    return (f"verdict    {len(rows) - len(wrong)} of {len(rows)} {word}"
-            + (f"; not: {', '.join(wrong)}" if wrong else ""))
+    return f"verdict    {len(rows) - len(wrong)} of {len(rows)} {word}" + (
+        f"; not: {', '.join(wrong)}" if wrong else ""
+    )
 
 
 def _refuse(line):
@@ -132,6 +178,7 @@ def _labels(text):
         if label not in EVERY:
             near = difflib.get_close_matches(label, EVERY, 1, 0.3)
             hint = f", did you mean {near[0]}" if near else ""
-            raise argparse.ArgumentTypeError(f"no course {label!r}{hint}; there are {', '.join(EVERY)}")
+            raise argparse.ArgumentTypeError(
+                f"no course {label!r}{hint}; there are {', '.join(EVERY)}"
+            )
     return list(dict.fromkeys(labels))
-

@@ -1,6 +1,8 @@
-"""What a row does to the cabinet, as the plant shows it, and when: never from the controller's own arrays.
+"""What a row does to the cabinet, as the plant shows it, and when: never from the controller's own
+arrays.
 
-Two outputs are on no wire: `maintenance` and `operator` tell somebody, and no closing shows only when somebody asks.
+Two outputs are on no wire: `maintenance` and `operator` tell somebody, and no closing shows only
+when somebody asks.
 """
 
 from typing import NamedTuple
@@ -17,7 +19,9 @@ PANEL, PRE_ALARM, SHUNT_TRIP, AUX_SHED = "fire panel", "pre-alarm", "shunt trip"
 
 
 class Coil(NamedTuple):
-    """A demand that one relay carries: its name in the plant, its level when it acts, the controller's output."""
+    """A demand that one relay carries: its name in the plant, its level when it acts, the
+    controller's output.
+    """
 
     demand: int
     coil: str
@@ -26,24 +30,32 @@ class Coil(NamedTuple):
 
 
 COILS = {
-    FAN: Coil(m.D_FAN, "fan_off", False, "fan_on"), HORN: Coil(m.D_HORN, "horn", True, "horn_on"),
-    LAMP: Coil(m.D_LAMP, "lamp", True, "lamp_on"), RED_LAMP: Coil(m.D_RED_LAMP, "red_lamp_off", False, "red_lamp_on"),
+    FAN: Coil(m.D_FAN, "fan_off", False, "fan_on"),
+    HORN: Coil(m.D_HORN, "horn", True, "horn_on"),
+    LAMP: Coil(m.D_LAMP, "lamp", True, "lamp_on"),
+    RED_LAMP: Coil(m.D_RED_LAMP, "red_lamp_off", False, "red_lamp_on"),
     PANEL: Coil(m.D_FACU, "supervisory", False, "supervisory_ok"),
     PRE_ALARM: Coil(m.D_PRE_ALARM, "pre_alarm", True, "pre_alarm_on"),
     SHUNT_TRIP: Coil(m.D_SHUNT_TRIP, "shunt_trip", True, "shunt_trip_on"),
-    AUX_SHED: Coil(m.D_AUX_SHED, "aux_load", False, "aux_load_ok")}
-DISCRETE = (ENABLE, POWER, OPENED, *COILS)  # either there or not; limits also follow from what is measured
+    AUX_SHED: Coil(m.D_AUX_SHED, "aux_load", False, "aux_load_ok"),
+}
+# either there or not; limits also follow from what is measured
+DISCRETE = (ENABLE, POWER, OPENED, *COILS)
 
 
 def demanded(stage):
-    """Names of what a stage of the matrix asks for that can be seen, in the order of its demands."""
+    """Names of what a stage of the matrix asks for that can be seen, in the order of its
+    demands.
+    """
     demand = stage[m.S_DEMAND]
     found = [ENABLE] if _disables(demand) else []
     found += [POWER] if demand[m.D_PCS] else []
     found += [OPENED] if demand[m.D_DC] >= m.DC_OPEN_AT_ZERO else []
     found += [name for name, coil in COILS.items() if demand[coil.demand]]
     if not demand[m.D_PCS]:
-        found += [CHARGE] * bool(demand[m.D_CHARGE_INHIBIT]) + [DISCHARGE] * bool(demand[m.D_DISCHARGE_INHIBIT])
+        found += [CHARGE] * bool(demand[m.D_CHARGE_INHIBIT]) + [DISCHARGE] * bool(
+            demand[m.D_DISCHARGE_INHIBIT]
+        )
         found += [DERATED] * bool(demand[m.D_CHARGE_DERATE_PCT] or demand[m.D_DISCHARGE_DERATE_PCT])
     return found
 
@@ -57,13 +69,21 @@ def shown(plant, stage):
     rated_W = sum([pcs.rated_W for pcs in plant.pcs])
     power_W = sum([pcs.ac_power_W for pcs in plant.pcs])
     coils, zero_W = plant.relays.coils, ZERO_SHARE * rated_W
-    found = {ENABLE: not plant.relays.pcs_enable, POWER: abs(power_W) < zero_W,
-             # A welded rack stays on the DC bus; the breaker upstream is what opens it.
-             OPENED: plant.relays.breaker_open or all([
-                 not rack.contactors.conducting and rack.contactors.state != contactors.PRECHARGE
-                 for rack in plant.racks]),
-             CHARGE: power_W > -zero_W, DISCHARGE: power_W < zero_W,
-             DERATED: _derated(power_W, rated_W, stage[m.S_DEMAND])}
+    found = {
+        ENABLE: not plant.relays.pcs_enable,
+        POWER: abs(power_W) < zero_W,
+        # A welded rack stays on the DC bus; the breaker upstream is what opens it.
+        OPENED: plant.relays.breaker_open
+        or all(
+            [
+                not rack.contactors.conducting and rack.contactors.state != contactors.PRECHARGE
+                for rack in plant.racks
+            ]
+        ),
+        CHARGE: power_W > -zero_W,
+        DISCHARGE: power_W < zero_W,
+        DERATED: _derated(power_W, rated_W, stage[m.S_DEMAND]),
+    }
     return found | {name: coils[each.coil] == each.level for name, each in COILS.items()}
 
 
@@ -79,11 +99,17 @@ def asks_for_zero(names, power_kW):
 
 
 def racks_allow_none(plant, power_kW):
-    """True if a rack's own limit leaves no power this way, or its cells will not once the BMS looks at them: it does so
-    once in a while only, and a controller that has heard of the cells may be ahead of it."""
+    """True if a rack's own limit leaves no power this way, or its cells will not once the BMS looks
+    at them: it does so once in a while only, and a controller that has heard of the cells may be
+    ahead of it.
+    """
     way = int(power_kW > 0)
-    return any([min((rack.charge_limit_A, rack.discharge_limit_A)[way], bms.shares(rack)[way]) <= 0
-                for rack in plant.racks])
+    return any(
+        [
+            min((rack.charge_limit_A, rack.discharge_limit_A)[way], bms.shares(rack)[way]) <= 0
+            for rack in plant.racks
+        ]
+    )
 
 
 class Witness:
@@ -91,7 +117,9 @@ class Witness:
 
     def __init__(self, plant, stage, now_us):
         self._plant, self._stage = plant, stage
-        self.since_us = {name: now_us if is_shown else None for name, is_shown in shown(plant, stage).items()}
+        self.since_us = {
+            name: now_us if is_shown else None for name, is_shown in shown(plant, stage).items()
+        }
         self.at_first = {name for name, since_us in self.since_us.items() if since_us is not None}
         self.unwanted = {}  # name: when it came although nothing that stood asked for it
 

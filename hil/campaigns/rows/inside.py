@@ -1,4 +1,6 @@
-"""Causes that no wire can bring about: at the nearest place inside the controller's process. The table says so."""
+"""Causes that no wire can bring about: at the nearest place inside the controller's process. The
+table says so.
+"""
 
 import os
 import tempfile
@@ -10,7 +12,9 @@ COOL, HOT = b"45000", b"111000"  # thousandths of a degree, as the operating sys
 
 
 def flip_word(rig):
-    """One bit of the limit image in memory: of the wait for a fuse, which nothing asks for meanwhile."""
+    """One bit of the limit image in memory: of the wait for a fuse, which nothing asks for
+    meanwhile.
+    """
     at = rig.config.image_map().cabinet + p.P_FUSE_WAIT_MS
     rig.controller.cabinet.core.kernel.image[at] ^= 1
 

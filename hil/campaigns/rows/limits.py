@@ -1,8 +1,10 @@
-"""What each course is held to: the site's own chain (controller/site/time_chain.py), with the plant's lag for the sensor.
+"""What each course is held to: the site's own chain (controller/site/time_chain.py), with the
+plant's lag for the sensor.
 
-What the chain assumes of sensors is left out: the plant's own sensors are seen to show the cause, and what passes until
-then is measured. In virtual time a time in the plant is known to one tick, the one at whose end it is sampled, and that
-of a stage exactly; in real processes both are known to one step of the bench.
+What the chain assumes of sensors is left out: the plant's own sensors are seen to show the cause,
+and what passes until then is measured. In virtual time a time in the plant is known to one tick,
+the one at whose end it is sampled, and that of a stage exactly; in real processes both are known to
+one step of the bench.
 """
 
 from controller.site import bus_times, time_chain
@@ -29,14 +31,19 @@ class Limits:
         return sum([part.time_ms for part in self._decision(stage_id) if not part.is_assumed])
 
     def earliest_ms(self, stage_id, cause):
-        """No earlier than its debounce and the silence that it waits for, counted from the last thing heard; what a
-        sensor shows is known to one step as well."""
+        """No earlier than its debounce and the silence that it waits for, counted from the last
+        thing heard; what a sensor shows is known to one step as well.
+        """
         parts = {part.what: part.time_ms for part in self._decision(stage_id)}
         is_bound = _is(stage_id, m.CABINET, m.F_IMAGE_CHANGED) or (
-            _is(stage_id, m.CABINET, m.F_GAS_DETECTORS_LOST) and not self._period_ms(cause))
+            _is(stage_id, m.CABINET, m.F_GAS_DETECTORS_LOST) and not self._period_ms(cause)
+        )
         silence_ms = 0 if is_bound else parts.get("silence", 0)
         debounce_ms = self.config.stage_words[stage_id][2] * self.config.tick_ms
-        return max(0, silence_ms - self._period_ms(cause) + debounce_ms - self.config.tick_ms) - self._told_ms
+        return (
+            max(0, silence_ms - self._period_ms(cause) + debounce_ms - self.config.tick_ms)
+            - self._told_ms
+        )
 
     def permit_ms(self, stage_id):
         """The byte that drops the converter's permit is on the wire."""
@@ -58,14 +65,17 @@ class Limits:
         return zero_ms if effect == effects.POWER else self._opened_ms(stage_id, seen_ms, zero_ms)
 
     def held_ms(self, stage_id, effect):
-        """An effect that waits (the fan for the agent) does not come sooner than this after its stage stands; 0: it
-        does not wait."""
+        """An effect that waits (the fan for the agent) does not come sooner than this after its
+        stage stands; 0: it does not wait.
+        """
         coil = effects.COILS.get(effect)
         held_ms = time_chain.hold_off_ms(self.config, STAGES[stage_id], coil.demand) if coil else 0
         return max(0, held_ms - self._told_ms)
 
     def _coil_ms(self, stage_id, coil):
-        """What waits comes when the permit has long gone: its write is one of those that keep it as it is."""
+        """What waits comes when the permit has long gone: its write is one of those that keep it as
+        it is.
+        """
         held_ms = time_chain.hold_off_ms(self.config, STAGES[stage_id], coil.demand)
         demand = STAGES[stage_id][m.S_DEMAND]
         if held_ms:
@@ -76,7 +86,9 @@ class Limits:
         return time_chain.decision(self.config, self.schedule, STAGES[stage_id])
 
     def _opened_ms(self, stage_id, seen_ms, zero_ms):
-        """Where the row waits for zero current alone: zero power, and until the racks told of it."""
+        """Where the row waits for zero current alone: zero power, and until the racks told of
+        it.
+        """
         actuation_ms = self._write_ms("contactor_supply_ok") + time_chain.RELAY_MS
         waits_ms = time_chain.opening_ms(self.config, STAGES[stage_id])
         if waits_ms is not None:
@@ -93,16 +105,28 @@ class Limits:
         return time_chain.write_ms(self.config, self.schedule, (output,), keeps)
 
     def _setpoint_ms(self):
-        """From the tick to the last byte of a converter's set-point: one exchange in flight, its own period, itself."""
+        """From the tick to the last byte of a converter's set-point: one exchange in flight, its
+        own period, itself.
+        """
         pcs = [device for device in self.config.devices if device.role == "pcs"]
         exchanges = [one for device in pcs for one in self.schedule[device.bus]]
         return -(-3 * max([one.time_us for one in exchanges]) // 1000)
 
     def _period_ms(self, cause):
-        """Of the device that the cause silences, whose last word may be that old: of a converter the slower group."""
+        """Of the device that the cause silences, whose last word may be that old: of a converter
+        the slower group.
+        """
         names = {each.arguments.get("device", "") for each in cause}
         profiles = [device.profile for device in self.config.devices if device.name in names]
-        return max([0, *[max(each.period_ms, each.settings.get("control_period_ms", 0)) for each in profiles]])
+        return max(
+            [
+                0,
+                *[
+                    max(each.period_ms, each.settings.get("control_period_ms", 0))
+                    for each in profiles
+                ],
+            ]
+        )
 
 
 def _is(stage_id, scope, feature):

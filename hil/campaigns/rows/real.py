@@ -1,7 +1,8 @@
-"""The courses in the rig of real processes: one Rig per course, several at a time, repeated where the machine stalled.
+"""The courses in the rig of real processes: one Rig per course, several at a time, repeated where
+the machine stalled.
 
-A thread waits for each rig; the processes are the controller and the bench of each course. Whoever interrupts has every
-running course ended in order.
+A thread waits for each rig; the processes are the controller and the bench of each course. Whoever
+interrupts has every running course ended in order.
 """
 
 import contextlib
@@ -33,7 +34,8 @@ BENCH = "hil.campaigns.rows.bench_watch"
 
 
 class Attempt(NamedTuple):
-    """One run of a course: its Row, what the machine held back, the observer's events for a reader who looks for why.
+    """One run of a course: its Row, what the machine held back, the observer's events for a reader
+    who looks for why.
     """
 
     row: Row
@@ -55,8 +57,12 @@ class CourseRig(Rig):
 
     def __init__(self, config, each, seed, directory):
         order = orders.made(config, None, 0.0, seed) | {
-            "run_dir": directory, "bench": BENCH, "course": each.label, "soc_pct": each.soc_pct,
-            "cabinet_more": cabinet_more(each)}
+            "run_dir": directory,
+            "bench": BENCH,
+            "course": each.label,
+            "soc_pct": each.soc_pct,
+            "cabinet_more": cabinet_more(each),
+        }
         if course.SECOND_CHANNEL in each.armed:
             order |= second_channel.site(directory)
         super().__init__(order, None, config)
@@ -82,7 +88,9 @@ class CourseRig(Rig):
             super()._do_hint(message)
 
     def _ask(self, what):
-        """An operator who asks a controller that has only just been started waits until it is there."""
+        """An operator who asks a controller that has only just been started waits until it is
+        there.
+        """
         waiting = threading.Event()
         for _ in range(ASKS_MAX):
             if self.controller.poll() is not None or self._has_ticked():
@@ -107,12 +115,15 @@ class Campaign:
         self._running, self._interrupted = set(), False
 
     def run(self, labels):
-        """Generator of Ended in the order in which they end, the longest begun first. Raises RigError where a rig could
-        not be started."""
+        """Generator of Ended in the order in which they end, the longest begun first. Raises
+        RigError where a rig could not be started.
+        """
         ordered = sorted(labels, key=lambda label: -duration_s(REAL[label], self.limits))
         pool = ThreadPoolExecutor(self._jobs)
         try:
-            for future in as_completed([pool.submit(self._until_judged, label) for label in ordered]):
+            for future in as_completed(
+                [pool.submit(self._until_judged, label) for label in ordered]
+            ):
                 yield future.result()
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
@@ -129,10 +140,17 @@ class Campaign:
         repeated = []
         while True:
             found = self._attempt(label)
-            if found.row.is_met or not stall(found.machine) or len(repeated) == REPEATS_MAX or self._interrupted:
+            if (
+                found.row.is_met
+                or not stall(found.machine)
+                or len(repeated) == REPEATS_MAX
+                or self._interrupted
+            ):
                 return Ended(*found, repeated)
-            repeated.append(f"repeated because the machine stalled: {stall(found.machine)}; "
-                            f"seen: {'; '.join(found.row.complaints)}")
+            repeated.append(
+                f"repeated because the machine stalled: {stall(found.machine)}; "
+                f"seen: {'; '.join(found.row.complaints)}"
+            )
             self._say(f"{label:11} {repeated[-1]}")
 
     def _attempt(self, label):
@@ -157,7 +175,9 @@ class Campaign:
 
 def duration_s(each, limits):
     """How long a course takes at least, for the order in which they begin."""
-    started_s = course.start_duration_s(each) + each.settle_s + max([action.at_s for action in each.cause])
+    started_s = (
+        course.start_duration_s(each) + each.settle_s + max([action.at_s for action in each.cause])
+    )
     return started_s if each.label in STOPPED else started_s + limits.decision_ms(each.stage) / 1000
 
 
@@ -166,21 +186,27 @@ def judged(label, content, limits):
     if content["course"] is None:
         return ended_early(label, "the controller made no tick, or the course was interrupted")
     each, result, wanted = REAL[label], result_of(content["course"]), tuple(content["wanted"])
-    said = stopped.complaints(each, result, limits.config) if label in STOPPED else verdict.complaints(
-        each, result, limits, wanted)
+    said = (
+        stopped.complaints(each, result, limits.config)
+        if label in STOPPED
+        else verdict.complaints(each, result, limits, wanted)
+    )
     return Attempt(Row(each, result, wanted, said), content["machine"], content["timeline"])
 
 
 def result_of(content):
     """course.Result as it was before it went through a file."""
-    return course.Result(**content)._replace(at_first=set(content["at_first"]),
-                                             stood=[tuple(each) for each in content["stood"]])
+    return course.Result(**content)._replace(
+        at_first=set(content["at_first"]), stood=[tuple(each) for each in content["stood"]]
+    )
 
 
 def ended_early(label, why):
     """Attempt of a course of which nothing is known but that it did not come to its end."""
     each = REAL[label]
-    wanted = tuple(stopped.wanted(each) if label in STOPPED else effects.demanded(STAGES[each.stage]))
+    wanted = tuple(
+        stopped.wanted(each) if label in STOPPED else effects.demanded(STAGES[each.stage])
+    )
     nothing = course.Result(label, None, None, None, dict.fromkeys(wanted), set(), {}, {}, [], [])
     return Attempt(Row(each, nothing, wanted, [why]), {}, [])
 

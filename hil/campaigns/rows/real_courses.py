@@ -1,7 +1,8 @@
 """Which courses run in the rig of real processes, how they differ there, and why some do not run.
 
-No configuration leaves a required row not armed, so nothing is disarmed there: of a course that has other stages not
-armed in virtual time, the time of its own stage is what it shows; its effects may be the others' doing.
+No configuration leaves a required row not armed, so nothing is disarmed there: of a course that has
+other stages not armed in virtual time, the time of its own stage is what it shows; its effects may
+be the others' doing.
 """
 
 from hil.campaigns.rows.campaign import EVERY
@@ -10,7 +11,8 @@ from hil.campaigns.rows.inside import INSIDE
 WHY_NOT = {
     "flip_word": "a bit of the limit image in the controller's own memory",
     "change_program": "a constant of a function in the controller's own memory",
-    "hot_processor": "a temperature that the operating system tells, which is the machine's own"}
+    "hot_processor": "a temperature that the operating system tells, which is the machine's own",
+}
 # What the site says for it: an analysis that asks for the derate arms 46b.
 CABINET_MORE = {"46b": "[hma]\nnoc_derate = true\n"}
 
@@ -32,8 +34,9 @@ def stalls_loop(course):
 
 
 def cabinet_more(course):
-    """Text at the end of the cabinet's file that arms what the course needs and the example site has not; row 51 has a
-    site of its own."""
+    """Text at the end of the cabinet's file that arms what the course needs and the example site
+    has not; row 51 has a site of its own.
+    """
     return "".join([CABINET_MORE.get(stage, "") for stage in course.armed])
 
 

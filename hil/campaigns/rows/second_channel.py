@@ -1,4 +1,6 @@
-"""A second channel in the rig of real processes: the site that has one; its line and its steps beside the plant."""
+"""A second channel in the rig of real processes: the site that has one; its line and its steps
+beside the plant.
+"""
 
 import contextlib
 import fcntl
@@ -36,8 +38,9 @@ def site(directory):
 
 
 class SecondChannel:
-    """Channel B and its line to the controller: a pty in both directions at once, unlike the buses. `device`: what
-    faults are done to."""
+    """Channel B and its line to the controller: a pty in both directions at once, unlike the buses.
+    `device`: what faults are done to.
+    """
 
     next_us = NEVER
 

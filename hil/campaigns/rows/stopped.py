@@ -1,8 +1,9 @@
-"""Rows 1, 12, 30 and 44 with the controller stopped: what acts is the wiring, and the I/O modules whose outputs lapse.
+"""Rows 1, 12, 30 and 44 with the controller stopped: what acts is the wiring, and the I/O modules
+whose outputs lapse.
 
-For rows 1, 12 and 30 the modules' expiry is broken as well: otherwise it would act 0.5 s later in any case, and what
-was seen to open might be its doing. The converter and the racks, who miss the controller later still, are told apart by
-the times allowed.
+For rows 1, 12 and 30 the modules' expiry is broken as well: otherwise it would act 0.5 s later in
+any case, and what was seen to open might be its doing. The converter and the racks, who miss the
+controller later still, are told apart by the times allowed.
 """
 
 from controller.site import time_chain
@@ -10,18 +11,39 @@ from hil.campaigns.rows import course, effects
 from hil.campaigns.rows.courses import Course, GENTLE_kW, do
 from hil.plant.relays import LFL_RELAY_PCT
 
-BROKEN = tuple([do("device_fault", device=device, fault="expiry_broken") for device in ("io_1", "io_2", "io_3")])
+BROKEN = tuple(
+    [
+        do("device_fault", device=device, fault="expiry_broken")
+        for device in ("io_1", "io_2", "io_3")
+    ]
+)
 KILL = do("controller_kill")
 WIRED = (effects.ENABLE, effects.POWER, effects.OPENED)
 LAPSED = (*WIRED, effects.FAN, effects.RED_LAMP, effects.PANEL, effects.AUX_SHED)
-STAYS_MS = 1500  # so long is watched: without the relay chain converter and racks act by themselves after about 1 s
-STOPPED = {each.label: each for each in (
-    Course("1a", (KILL, do("estop_press")), before=BROKEN, name="1 stopped"),
-    Course("12b", (do("gas", lfl_pct=60, detector=1), do("controller_kill", 1.2)), before=BROKEN,
-           seen=lambda plant: plant.gas_lfl_pct[0] >= LFL_RELAY_PCT, name="12 stopped"),
-    Course("30", (do("cell_offset", rack=1, offset_mV=530), do("controller_kill", 0.1)), GENTLE_kW, before=BROKEN,
-           seen=lambda plant: not plant.relays.cell_voltage_closed, name="30 stopped"),
-    Course("44c", (KILL,), name="44 stopped"))}
+# so long is watched: without the relay chain converter and racks act by themselves after about 1 s
+STAYS_MS = 1500
+STOPPED = {
+    each.label: each
+    for each in (
+        Course("1a", (KILL, do("estop_press")), before=BROKEN, name="1 stopped"),
+        Course(
+            "12b",
+            (do("gas", lfl_pct=60, detector=1), do("controller_kill", 1.2)),
+            before=BROKEN,
+            seen=lambda plant: plant.gas_lfl_pct[0] >= LFL_RELAY_PCT,
+            name="12 stopped",
+        ),
+        Course(
+            "30",
+            (do("cell_offset", rack=1, offset_mV=530), do("controller_kill", 0.1)),
+            GENTLE_kW,
+            before=BROKEN,
+            seen=lambda plant: not plant.relays.cell_voltage_closed,
+            name="30 stopped",
+        ),
+        Course("44c", (KILL,), name="44 stopped"),
+    )
+}
 
 
 def wanted(each):
@@ -30,7 +52,9 @@ def wanted(each):
 
 
 def limits_ms(each, config):
-    """{effect: (earliest, latest)} in ms from the contact that opens, or from the controller's end."""
+    """{effect: (earliest, latest)} in ms from the contact that opens, or from the controller's
+    end.
+    """
     tick_ms = config.tick_ms
     if each.name == "44 stopped":
         lapse_ms = config.cabinet["permit_expiry_ms"]
@@ -40,8 +64,10 @@ def limits_ms(each, config):
     seen_ms = last_ms + time_chain.RELAY_MS + tick_ms
     opens_ms = time_chain.OPENING_MS
     found = {name: (first_ms, seen_ms) for name in wanted(each)}
-    return found | {effects.POWER: (first_ms, seen_ms + time_chain.DEAD_MS),
-                    effects.OPENED: (first_ms + course.ORDER_MS, seen_ms + opens_ms)}
+    return found | {
+        effects.POWER: (first_ms, seen_ms + time_chain.DEAD_MS),
+        effects.OPENED: (first_ms + course.ORDER_MS, seen_ms + opens_ms),
+    }
 
 
 def measured(rig, each):
@@ -50,7 +76,9 @@ def measured(rig, each):
         course.apply(rig, action)
     watch = course.Watch(rig, each, wanted(each))
     course.wind(rig, each, STAYS_MS / 1000)
-    end_us = rig.now_us + round((max([action.at_s for action in each.cause]) + STAYS_MS / 1000) * 1e6)
+    end_us = rig.now_us + round(
+        (max([action.at_s for action in each.cause]) + STAYS_MS / 1000) * 1e6
+    )
     while rig.now_us < end_us:
         rig.step()
         watch.see()
@@ -67,5 +95,8 @@ def complaints(each, result, config):
         if since_ms is None:
             found.append(f"{name} did not come")
         elif not first_ms <= since_ms - result.lag_ms <= last_ms:
-            found.append(f"{name} after {since_ms - result.lag_ms:g} ms, not within {first_ms} .. {last_ms} ms")
+            found.append(
+                f"{name} after {since_ms - result.lag_ms:g} ms, not within {first_ms} .. "
+                f"{last_ms} ms"
+            )
     return found

@@ -1,1 +1,3 @@
-"""How early the kernel's rows see a thermal runaway, and how often they see one where there is none."""
+"""How early the kernel's rows see a thermal runaway, and how often they see one where there is
+none.
+"""

@@ -1,7 +1,9 @@
-"""What the cabinet goes through: true runaways, and what makes false alarms, everything drawn from a seed.
+"""What the cabinet goes through: true runaways, and what makes false alarms, everything drawn from
+a seed.
 
-A course's steps are (second, function of the plant). Times between the makers of false alarms are far shorter than in a
-cabinet: they are counted per event and weighed with how often a cabinet sees them (RATES, assumed).
+A course's steps are (second, function of the plant). Times between the makers of false alarms are
+far shorter than in a cabinet: they are counted per event and weighed with how often a cabinet sees
+them (RATES, assumed).
 """
 
 import math
@@ -11,31 +13,63 @@ from typing import NamedTuple
 
 from hil.loads import trace as traces
 
-# Events per 1000 cabinet-days. Assumed, no source: a cabinet of 45 sensors, 5 detectors, one service visit a quarter.
-RATES = {"sensor_zero": 3.0, "sensor_invalid": 3.0, "misread": 1000.0, "stuck": 1.0, "solvent": 5.0, "drift": 3.0,
-         "hvac": 3.0, "balancing": 1000.0, "door": 12.0, "two_at_once": 0.5}
-WINDOW_S = {"sensor_zero": 240, "sensor_invalid": 180, "misread": 60, "stuck": 600, "solvent": 300, "drift": 1200,
-            "hvac": 1200, "balancing": 120, "door": 300, "two_at_once": 300, "load": 1200}
+# Events per 1000 cabinet-days. Assumed, no source: a cabinet of 45 sensors, 5 detectors, one
+# service visit a quarter.
+RATES = {
+    "sensor_zero": 3.0,
+    "sensor_invalid": 3.0,
+    "misread": 1000.0,
+    "stuck": 1.0,
+    "solvent": 5.0,
+    "drift": 3.0,
+    "hvac": 3.0,
+    "balancing": 1000.0,
+    "door": 12.0,
+    "two_at_once": 0.5,
+}
+WINDOW_S = {
+    "sensor_zero": 240,
+    "sensor_invalid": 180,
+    "misread": 60,
+    "stuck": 600,
+    "solvent": 300,
+    "drift": 1200,
+    "hvac": 1200,
+    "balancing": 120,
+    "door": 300,
+    "two_at_once": 300,
+    "load": 1200,
+}
 MAKER_S = 1200.0  # of a course of makers
 FAULT_S = 60  # a runaway's fault begins so late in its course
 SETTLE_S = 40  # a maker's first event: 30 s of history and more are there
-NOISES_K = (0.02, 0.05, 0.1)  # one sigma of a module's temperature; 0.1 K is what the kernel's heating reckons with
-SENSOR_CELLS = ((), (2, 6, 10, 14), (7,))  # on the hottest cell; four in a module; one in its middle
+# one sigma of a module's temperature; 0.1 K is what the kernel's heating reckons with
+NOISES_K = (0.02, 0.05, 0.1)
+# on the hottest cell; four in a module; one in its middle
+SENSOR_CELLS = ((), (2, 6, 10, 14), (7,))
 # An external heater (C31); an internal short that warms its cell (ours, no source).
 RATES_K_PER_MIN = {"heater": (4.0, 7.0), "short": (12.0, 60.0)}
 SUDDEN_DEGC = 165.0
 START_DEGC, TRIGGER_DEGC = 25.0, 160.0
 SHARES = (("heater", 0.5), ("short", 0.375), ("sudden", 0.125))
-LOAD_FILES = (("gpt3_512xh100_2s.csv.gz", "ac_total_kW"),
-              *(("lora_512xh100_2s.csv.gz", f"run0{number}_kW") for number in range(1, 6)))
+LOAD_FILES = (
+    ("gpt3_512xh100_2s.csv.gz", "ac_total_kW"),
+    *(("lora_512xh100_2s.csv.gz", f"run0{number}_kW") for number in range(1, 6)),
+)
 COOL, HOT = {"ambient_degC": 25.0}, {"ambient_degC": 42.0}
-BASES = {"lfp 30 %": {"soc": 0.3}, "lfp 55 %": {"soc": 0.55}, "lfp 90 %": {"soc": 0.9}, "hot": {"soc": 0.55, **HOT},
-         "nmc": {"soc": 0.55, "chemistry": "nmc"}}
+BASES = {
+    "lfp 30 %": {"soc": 0.3},
+    "lfp 55 %": {"soc": 0.55},
+    "lfp 90 %": {"soc": 0.9},
+    "hot": {"soc": 0.55, **HOT},
+    "nmc": {"soc": 0.55, "chemistry": "nmc"},
+}
 
 
 class Course(NamedTuple):
-    """kind: of SHARES or RATES, or "load"; base: of BASES; events: seconds at which a maker acts; rack: of
-    the fault."""
+    """kind: of SHARES or RATES, or "load"; base: of BASES; events: seconds at which a maker acts;
+    rack: of the fault.
+    """
 
     kind: str
     base: str
@@ -52,26 +86,37 @@ class Course(NamedTuple):
 def drawn(seed, runaways, days, load_folder=None):
     """Courses: so many true runaways, and makers of false alarms over so many days together."""
     loads = _traces(load_folder)
-    found = [_runaway(kind, f"{seed}/{kind}/{number}", loads)
-             for kind, count in _counts(runaways) for number in range(count)]
-    kinds = [kind for maker in RATES for kind in (maker, "load")]  # half of the time nothing but the load
+    found = [
+        _runaway(kind, f"{seed}/{kind}/{number}", loads)
+        for kind, count in _counts(runaways)
+        for number in range(count)
+    ]
+    # half of the time nothing but the load
+    kinds = [kind for maker in RATES for kind in (maker, "load")]
     count = math.ceil(days * 86_400.0 / MAKER_S)
-    return found + [_maker(kinds[number % len(kinds)], f"{seed}/maker/{number}", loads) for number in range(count)]
+    return found + [
+        _maker(kinds[number % len(kinds)], f"{seed}/maker/{number}", loads)
+        for number in range(count)
+    ]
 
 
 def _counts(runaways):
-    """[(kind, how many)] by SHARES, as many as asked: those that rounding down leaves go to the largest remainders."""
+    """[(kind, how many)] by SHARES, as many as asked: those that rounding down leaves go to the
+    largest remainders.
+    """
     counts = {kind: int(share * runaways) for kind, share in SHARES}
     left = sorted(SHARES, key=lambda each: counts[each[0]] - each[1] * runaways)
-    for kind, _ in left[:runaways - sum(counts.values())]:
+    for kind, _ in left[: runaways - sum(counts.values())]:
         counts[kind] += 1
     return counts.items()
 
 
 def _traces(folder):
-    """Measured loads, as far as they are there: functions of the second, which begin again at their end.
+    """Measured loads, as far as they are there: functions of the second, which begin again at their
+    end.
 
-    LoadError for a folder with none of them: the course would be one of synthetic loads alone, and nobody told.
+    LoadError for a folder with none of them: the course would be one of synthetic loads alone, and
+    nobody told.
     """
     found = []
     for name, column in LOAD_FILES if folder else ():
@@ -79,12 +124,16 @@ def _traces(folder):
         if path.is_file():
             found.append(traces.read_trace(str(path), column))
     if folder and not found:
-        raise traces.LoadError(f"--loads {folder}: holds none of {', '.join(sorted({name for name, _ in LOAD_FILES}))}")
+        raise traces.LoadError(
+            f"--loads {folder}: holds none of {', '.join(sorted({name for name, _ in LOAD_FILES}))}"
+        )
     return found
 
 
 def _load(deal, loads, seed):
-    """A measured load from a place of its own, or (half of them, all where there is none) a synthetic cluster's."""
+    """A measured load from a place of its own, or (half of them, all where there is none) a
+    synthetic cluster's.
+    """
     if loads and deal.random() < 0.5:
         trace, from_s = deal.choice(loads), deal.uniform(0.0, 3600.0)
         return lambda t_s: trace((t_s + from_s) % trace.duration_s)
@@ -92,8 +141,12 @@ def _load(deal, loads, seed):
 
 
 def _common(deal, loads, seed):
-    return {"seed": seed, "noise_K": deal.choice(NOISES_K), "sensor_cells": deal.choice(SENSOR_CELLS),
-            "load": _load(deal, loads, seed)}
+    return {
+        "seed": seed,
+        "noise_K": deal.choice(NOISES_K),
+        "sensor_cells": deal.choice(SENSOR_CELLS),
+        "load": _load(deal, loads, seed),
+    }
 
 
 def _runaway(kind, seed, loads):
@@ -102,7 +155,9 @@ def _runaway(kind, seed, loads):
     common = _common(deal, loads, seed)
     duration_s = float(FAULT_S)
     if kind == "sudden":
-        steps = [(FAULT_S, lambda plant: plant.start_runaway(rack, module, cell, None, SUDDEN_DEGC))]
+        steps = [
+            (FAULT_S, lambda plant: plant.start_runaway(rack, module, cell, None, SUDDEN_DEGC))
+        ]
     else:
         rate_K_per_min = math.exp(deal.uniform(*[math.log(end) for end in RATES_K_PER_MIN[kind]]))
         duration_s += 60.0 * (TRIGGER_DEGC - START_DEGC) / rate_K_per_min
@@ -113,8 +168,15 @@ def _runaway(kind, seed, loads):
     if deal.random() < 0.3:
         steps.insert(0, (0, lambda plant: plant.run_fan(True)))
     base = deal.choice(("lfp 30 %", "lfp 55 %", "lfp 90 %", "nmc"))
-    return Course(kind=kind, base=base, duration_s=duration_s + 240.0, steps=tuple(steps), events=(FAULT_S,),
-                  rack=rack, **common)
+    return Course(
+        kind=kind,
+        base=base,
+        duration_s=duration_s + 240.0,
+        steps=tuple(steps),
+        events=(FAULT_S,),
+        rack=rack,
+        **common,
+    )
 
 
 def _maker(kind, seed, loads):
@@ -127,8 +189,14 @@ def _maker(kind, seed, loads):
         steps += MAKERS[kind](deal, at_s)
         at_s += WINDOW_S[kind]
     base = "hot" if kind == "hvac" else deal.choice(("lfp 30 %", "lfp 55 %", "lfp 90 %"))
-    return Course(kind=kind, base=base, duration_s=MAKER_S, steps=tuple(sorted(steps, key=lambda step: step[0])),
-                  events=tuple(events), **common)
+    return Course(
+        kind=kind,
+        base=base,
+        duration_s=MAKER_S,
+        steps=tuple(sorted(steps, key=lambda step: step[0])),
+        events=tuple(events),
+        **common,
+    )
 
 
 def _place(deal):
@@ -137,14 +205,18 @@ def _place(deal):
 
 def _zero(deal, at_s):
     place, for_s = _place(deal), deal.uniform(2.0, 60.0)
-    return [(at_s, lambda plant: plant.set_sensor_zero(*place, True)),
-            (at_s + for_s, lambda plant: plant.set_sensor_zero(*place, False))]
+    return [
+        (at_s, lambda plant: plant.set_sensor_zero(*place, True)),
+        (at_s + for_s, lambda plant: plant.set_sensor_zero(*place, False)),
+    ]
 
 
 def _invalid(deal, at_s):
     place, for_s = _place(deal), deal.uniform(2.0, 60.0)
-    return [(at_s, lambda plant: plant.set_sensors_invalid(*place, 2)),
-            (at_s + for_s, lambda plant: plant.set_sensors_invalid(*place, 0))]
+    return [
+        (at_s, lambda plant: plant.set_sensors_invalid(*place, 2)),
+        (at_s + for_s, lambda plant: plant.set_sensors_invalid(*place, 0)),
+    ]
 
 
 def _misread(deal, at_s):
@@ -155,26 +227,43 @@ def _misread(deal, at_s):
 def _stuck(deal, at_s):
     """It repeats what it read last, for minutes, and then shows what it is."""
     place, for_s = _place(deal), deal.uniform(120.0, 500.0)
-    return [(at_s, lambda plant: plant.set_sensor_stuck(*place, plant.racks[place[0]].temperatures_degC[place[1]])),
-            (at_s + for_s, lambda plant: plant.set_sensor_stuck(*place, None))]
+    return [
+        (
+            at_s,
+            lambda plant: plant.set_sensor_stuck(
+                *place, plant.racks[place[0]].temperatures_degC[place[1]]
+            ),
+        ),
+        (at_s + for_s, lambda plant: plant.set_sensor_stuck(*place, None)),
+    ]
 
 
 def _solvent(deal, at_s):
     """Somebody paints or cleans nearby: 2 to 60 ppm for minutes, one head more than the other."""
     ppm, for_s = math.exp(deal.uniform(math.log(2.0), math.log(60.0))), deal.uniform(20.0, 200.0)
     share = deal.random()
-    return [(at_s, lambda plant: plant.set_offgas(ppm, 0)), (at_s, lambda plant: plant.set_offgas(ppm * share, 1)),
-            (at_s + for_s, lambda plant: plant.set_offgas(0.0))]
+    return [
+        (at_s, lambda plant: plant.set_offgas(ppm, 0)),
+        (at_s, lambda plant: plant.set_offgas(ppm * share, 1)),
+        (at_s + for_s, lambda plant: plant.set_offgas(0.0)),
+    ]
 
 
 def _drift(deal, at_s):
     """The zero of one detector wanders within a course as it would within months."""
-    offgas_ppm, toxic_ppm = deal.choice(((deal.uniform(2.0, 18.0), 0.0), (0.0, deal.uniform(5.0, 45.0))))
+    offgas_ppm, toxic_ppm = deal.choice(
+        ((deal.uniform(2.0, 18.0), 0.0), (0.0, deal.uniform(5.0, 45.0)))
+    )
     steps = []
     for part in range(1, 21):
         share = part / 20.0
-        steps += [(at_s + 50.0 * part, lambda plant, share=share: plant.set_offgas(offgas_ppm * share, 0)),
-                  (at_s + 50.0 * part, lambda plant, share=share: plant.set_toxic(toxic_ppm * share, 0))]
+        steps += [
+            (
+                at_s + 50.0 * part,
+                lambda plant, share=share: plant.set_offgas(offgas_ppm * share, 0),
+            ),
+            (at_s + 50.0 * part, lambda plant, share=share: plant.set_toxic(toxic_ppm * share, 0)),
+        ]
     return steps
 
 
@@ -186,21 +275,39 @@ def _balancing(deal, at_s):
     """A balancer or a contact moves one cell's voltage at once, and back."""
     rack, module = _place(deal)
     offset_V, cell = deal.choice((-1.0, 1.0)) * deal.uniform(0.005, 0.06), deal.randrange(16)
-    return [(at_s, lambda plant: plant.set_cell_offset(rack, offset_V, module, cell)),
-            (at_s + 60.0, lambda plant: plant.set_cell_offset(rack, 0.0, module, cell))]
+    return [
+        (at_s, lambda plant: plant.set_cell_offset(rack, offset_V, module, cell)),
+        (at_s + 60.0, lambda plant: plant.set_cell_offset(rack, 0.0, module, cell)),
+    ]
 
 
 def _door(deal, at_s):
     """Open for two minutes; the air inside goes towards that of the hall."""
     hall_degC = deal.uniform(5.0, 40.0)
-    return [(at_s, lambda plant: plant.set_door(True)), (at_s, lambda plant: plant.heat_air(hall_degC, 0.1)),
-            (at_s + 120.0, lambda plant: plant.set_door(False)), (at_s + 120.0, lambda plant: plant.heat_air(None))]
+    return [
+        (at_s, lambda plant: plant.set_door(True)),
+        (at_s, lambda plant: plant.heat_air(hall_degC, 0.1)),
+        (at_s + 120.0, lambda plant: plant.set_door(False)),
+        (at_s + 120.0, lambda plant: plant.heat_air(None)),
+    ]
 
 
 def _two(deal, at_s):
     """Solvent in the air, and something else meanwhile."""
-    return _solvent(deal, at_s) + deal.choice((_zero, _misread, _balancing, _door))(deal, at_s + 10.0)
+    return _solvent(deal, at_s) + deal.choice((_zero, _misread, _balancing, _door))(
+        deal, at_s + 10.0
+    )
 
 
-MAKERS = {"sensor_zero": _zero, "sensor_invalid": _invalid, "misread": _misread, "stuck": _stuck, "solvent": _solvent,
-          "drift": _drift, "hvac": _hvac, "balancing": _balancing, "door": _door, "two_at_once": _two}
+MAKERS = {
+    "sensor_zero": _zero,
+    "sensor_invalid": _invalid,
+    "misread": _misread,
+    "stuck": _stuck,
+    "solvent": _solvent,
+    "drift": _drift,
+    "hvac": _hvac,
+    "balancing": _balancing,
+    "door": _door,
+    "two_at_once": _two,
+}

@@ -1,7 +1,9 @@
-"""What the recorded features would have tripped, and what that is worth: lead time against false alarms.
+"""What the recorded features would have tripped, and what that is worth: lead time against false
+alarms.
 
-Offline and without clock: a stage trips when its feature has been at or beyond its threshold for as many seconds in a
-row as its debounce has, rounded up, and its gate stood. An unknown feature counts as one that is not beyond.
+Offline and without clock: a stage trips when its feature has been at or beyond its threshold for as
+many seconds in a row as its debounce has, rounded up, and its gate stood. An unknown feature counts
+as one that is not beyond.
 """
 
 import math
@@ -21,7 +23,9 @@ GATES = dict(m.ALERTS)
 
 
 def held(hits, seconds):
-    """True where `hits` (bool per second) has been true for so many seconds in a row, this one included."""
+    """True where `hits` (bool per second) has been true for so many seconds in a row, this one
+    included.
+    """
     place = np.arange(len(hits))
     return hits & (place - np.maximum.accumulate(np.where(hits, -1, place)) >= seconds)
 
@@ -32,15 +36,20 @@ def edges(values):
 
 
 def stage_trips(series):
-    """{stage id: [bool per second, one array per rack (of a cabinet's stage: one in all)]} of watching.STAGES."""
+    """{stage id: [bool per second, one array per rack (of a cabinet's stage: one in all)]} of
+    watching.STAGES.
+    """
     found = {}
-    for stage in sorted(STAGES, key=lambda stage: bool(_gate_rows(stage))):  # what asks for other rows comes last
+    # what asks for other rows comes last
+    for stage in sorted(STAGES, key=lambda stage: bool(_gate_rows(stage))):
         found[stage[m.S_ID]] = [_trips(stage, series, rack, found) for rack in _of(stage, series)]
     return found
 
 
 def _gate_rows(stage):
-    """Rows of which one must stand, () where no row must. Row 24's gate, the rack's hint, is the cabinet's any sign."""
+    """Rows of which one must stand, () where no row must. Row 24's gate, the rack's hint, is the
+    cabinet's any sign.
+    """
     gate = m.F_ANY_SIGN if stage[m.S_ROW] == 24 else stage[m.S_GATE]
     return GATES.get(gate, ()) if stage[m.S_ROW] == 24 or stage[m.S_SCOPE] == m.CABINET else ()
 
@@ -66,7 +75,7 @@ def _standing(rows, found, seconds):
         if stage[m.S_ROW] in rows and stage[m.S_ID] in found:
             for tripped in found[stage[m.S_ID]]:
                 for second in np.flatnonzero(tripped):
-                    standing[second + 1:second + 1 + GATE_STANDS_S] = True
+                    standing[second + 1 : second + 1 + GATE_STANDS_S] = True
     return standing[:seconds]
 
 
@@ -78,27 +87,36 @@ def column(series, feature, rack):
 
 
 def signs(series, rack):
-    """[sign, second]: the rack's signs of suspicion in percent, as safety/runaway.py counts them."""
-    rows = [column(series, feature, rack if of_rack else None) * 100 // trips_at
-            for feature, of_rack, trips_at, _ in runaway.SIGNS]
+    """[sign, second]: the rack's signs of suspicion in percent, as safety/runaway.py counts
+    them.
+    """
+    rows = [
+        column(series, feature, rack if of_rack else None) * 100 // trips_at
+        for feature, of_rack, trips_at, _ in runaway.SIGNS
+    ]
     return np.clip(np.array(rows), 0, runaway.SIGN_PCT_MAX)
 
 
 def suspicion(all_signs, second_pct_min):
-    """Percent per second from signs(): the sum of the two largest, 0 while the second is below second_pct_min."""
+    """Percent per second from signs(): the sum of the two largest, 0 while the second is below
+    second_pct_min.
+    """
     two = np.sort(all_signs, axis=0)[-2:]
     return np.where(two[0] >= second_pct_min, two.sum(axis=0), 0)
 
 
 class Tally:
-    """Lead times of one detector over the true runaways, and its alarms over the makers of false ones."""
+    """Lead times of one detector over the true runaways, and its alarms over the makers of false
+    ones.
+    """
 
     def __init__(self):
         self.leads_s = {kind: [] for kind, _ in c.SHARES}  # None: not before the runaway
         self.alarms = dict.fromkeys(("load", *c.RATES), 0)
         self.events = dict.fromkeys(("load", *c.RATES), 0)
         self.load_s = 0.0
-        self.by_noise = {noise_K: [0, 0.0] for noise_K in c.NOISES_K}  # of the load alone: alarms, seconds
+        # of the load alone: alarms, seconds
+        self.by_noise = {noise_K: [0, 0.0] for noise_K in c.NOISES_K}
 
     def add(self, series, tripped):
         """tripped: bool arrays, one per rack, or one in all."""
@@ -124,33 +142,53 @@ class Tally:
         self.leads_s[series.course.kind].append(series.runaway_s - began[0] if began else None)
 
     def leads(self):
-        """{detected, of, missed, median_s, p5_s} of the kinds that anything can lead, and of each kind alone."""
+        """{detected, of, missed, median_s, p5_s} of the kinds that anything can lead, and of each
+        kind alone.
+        """
         found = {kind: _lead_figures(values) for kind, values in self.leads_s.items()}
         slow = self.leads_s["heater"] + self.leads_s["short"]
         return {**_lead_figures(slow), "kinds": found}
 
     def false_alarms(self):
-        """{per_1000_d, per_1000_d_upper, events_per_1000_d, makers}: expected with RATES; with each share at its upper
-        95 % bound; without the load alone."""
+        """{per_1000_d, per_1000_d_upper, events_per_1000_d, makers}: expected with RATES; with each
+        share at its upper 95 % bound; without the load alone.
+        """
         load_d = self.load_s / DAY_S
-        makers = {"load": {"alarms": self.alarms["load"], "hours": self.load_s / 3600.0,
-                           "per_1000_d": 1000.0 * self.alarms["load"] / load_d if load_d else None,
-                           "per_1000_d_upper": 1000.0 * count_upper(self.alarms["load"]) / load_d if load_d else None,
-                           "by_noise_K": {str(noise_K): {"alarms": alarms, "hours": seconds / 3600.0}
-                                          for noise_K, (alarms, seconds) in self.by_noise.items()}}}
+        makers = {
+            "load": {
+                "alarms": self.alarms["load"],
+                "hours": self.load_s / 3600.0,
+                "per_1000_d": 1000.0 * self.alarms["load"] / load_d if load_d else None,
+                "per_1000_d_upper": 1000.0 * count_upper(self.alarms["load"]) / load_d
+                if load_d
+                else None,
+                "by_noise_K": {
+                    str(noise_K): {"alarms": alarms, "hours": seconds / 3600.0}
+                    for noise_K, (alarms, seconds) in self.by_noise.items()
+                },
+            }
+        }
         for kind, rate in c.RATES.items():
             alarms, events = self.alarms[kind], self.events[kind]
             if events:
-                makers[kind] = {"alarms": alarms, "events": events, "per_1000_d": rate * alarms / events,
-                                "per_1000_d_upper": rate * min(1.0, count_upper(alarms) / events)}
-        sums = {key: sum(each[key] for each in makers.values() if each[key] is not None)
-                for key in ("per_1000_d", "per_1000_d_upper")}
+                makers[kind] = {
+                    "alarms": alarms,
+                    "events": events,
+                    "per_1000_d": rate * alarms / events,
+                    "per_1000_d_upper": rate * min(1.0, count_upper(alarms) / events),
+                }
+        sums = {
+            key: sum(each[key] for each in makers.values() if each[key] is not None)
+            for key in ("per_1000_d", "per_1000_d_upper")
+        }
         events_only = sum(each["per_1000_d"] for kind, each in makers.items() if kind != "load")
         return {**sums, "events_per_1000_d": events_only, "makers": makers}
 
 
 def count_upper(count):
-    """Upper one-sided 95 % bound of a Poisson count: 3.0 for none (rule of three), else Wilson-Hilferty's."""
+    """Upper one-sided 95 % bound of a Poisson count: 3.0 for none (rule of three), else
+    Wilson-Hilferty's.
+    """
     if not count:
         return NONE_SEEN
     next_one = count + 1.0
@@ -161,13 +199,23 @@ def _lead_figures(leads_s):
     """The 5th percentile counts a missed one as 0 s."""
     seen = [lead for lead in leads_s if lead is not None]
     whole = [lead or 0 for lead in leads_s]
-    return {"of": len(leads_s), "missed": len(leads_s) - len(seen),
-            "median_s": float(np.median(whole)) if whole else None,
-            "p5_s": float(np.percentile(whole, 5)) if whole else None}
+    return {
+        "of": len(leads_s),
+        "missed": len(leads_s) - len(seen),
+        "median_s": float(np.median(whole)) if whole else None,
+        "p5_s": float(np.percentile(whole, 5)) if whole else None,
+    }
 
 
-def judge(all_series, second_pct_mins=(runaway.SECOND_PCT_MIN,), debounces_s=(3,), thresholds_pct=SCORE_PCT):
-    """{detector: {leads, false_alarms}}: each row, all of them together, and each suspicion (suspicion_name)."""
+def judge(
+    all_series,
+    second_pct_mins=(runaway.SECOND_PCT_MIN,),
+    debounces_s=(3,),
+    thresholds_pct=SCORE_PCT,
+):
+    """{detector: {leads, false_alarms}}: each row, all of them together, and each suspicion
+    (suspicion_name).
+    """
     tallies = {}
     for series in all_series:
         for name, tripped in _of_rows(stage_trips(series)).items():
@@ -178,8 +226,13 @@ def judge(all_series, second_pct_mins=(runaway.SECOND_PCT_MIN,), debounces_s=(3,
             for threshold in thresholds_pct:
                 for seconds in debounces_s:
                     tripped = [held(level >= threshold, seconds) for level in levels]
-                    tallies.setdefault(suspicion_name(threshold, second, seconds), Tally()).add(series, tripped)
-    return {name: {"leads": one.leads(), "false_alarms": one.false_alarms()} for name, one in tallies.items()}
+                    tallies.setdefault(suspicion_name(threshold, second, seconds), Tally()).add(
+                        series, tripped
+                    )
+    return {
+        name: {"leads": one.leads(), "false_alarms": one.false_alarms()}
+        for name, one in tallies.items()
+    }
 
 
 def suspicion_name(threshold_pct, second_pct_min, seconds):
@@ -188,7 +241,9 @@ def suspicion_name(threshold_pct, second_pct_min, seconds):
 
 
 def _of_rows(trips):
-    """{"row 7": arrays, ...}: a row trips with any of its stages; and all rows together, with row 53 and without."""
+    """{"row 7": arrays, ...}: a row trips with any of its stages; and all rows together, with row
+    53 and without.
+    """
     found, seconds = {}, len(trips["7"][0])
     for stage in STAGES:
         name = f"row {stage[m.S_ROW]}"
@@ -198,7 +253,10 @@ def _of_rows(trips):
     every = [np.zeros(seconds, bool) for _ in range(racks)]
     for name, arrays in list(found.items()):
         if name != "row 53":
-            every = [one | (arrays[rack] if len(arrays) > 1 else arrays[0]) for rack, one in enumerate(every)]
+            every = [
+                one | (arrays[rack] if len(arrays) > 1 else arrays[0])
+                for rack, one in enumerate(every)
+            ]
     found["any row but 53"] = every
     found["any row"] = [one | more for one, more in zip(every, found["row 53"])]
     return found

@@ -5,8 +5,12 @@ from hil.campaigns.runaway import metrics
 from safety import matrix as m
 from safety import runaway
 
-HONESTY = ("Simulated: a plant model with made-up sensor faults, not field data. Rates of the makers of false alarms "
-           "are assumed (courses.RATES). The plant's gas mixes at once in 3 m3, and nothing acts on what is seen.")
+HONESTY = (
+    "Simulated: a plant model with made-up sensor faults, not field data. Rates of the "
+    "makers of false alarms "
+    "are assumed (courses.RATES). The plant's gas mixes at once in 3 m3, and nothing acts "
+    "on what is seen."
+)
 SECONDS_PCT = (0, 10, 25, 40, 60, 80)  # least second sign that counts
 DEBOUNCES_S = (1, 3, 5, 10, 20)
 SUSPICION = next(stage for stage in m.STAGES if stage[m.S_ID] == "53")
@@ -19,12 +23,22 @@ def document(all_series, seed):
     judged |= metrics.judge(all_series, (runaway.SECOND_PCT_MIN,), DEBOUNCES_S)
     true = [series for series in all_series if series.course.rack is not None]
     makers = [series for series in all_series if series.course.rack is None]
-    return {"about": HONESTY, "seed": seed,
-            "runaways": {kind: sum(series.course.kind == kind for series in true) for kind, _ in c.SHARES},
-            "never_ran_away": sum(series.runaway_s is None for series in true),
-            "hours_of_runaways": _hours(true), "hours_of_makers": _hours(makers),
-            "hours_of_load_alone": _hours([series for series in makers if series.course.kind == "load"]),
-            "rates_per_1000_d": c.RATES, "noises_K": c.NOISES_K, "detectors": judged}
+    return {
+        "about": HONESTY,
+        "seed": seed,
+        "runaways": {
+            kind: sum(series.course.kind == kind for series in true) for kind, _ in c.SHARES
+        },
+        "never_ran_away": sum(series.runaway_s is None for series in true),
+        "hours_of_runaways": _hours(true),
+        "hours_of_makers": _hours(makers),
+        "hours_of_load_alone": _hours(
+            [series for series in makers if series.course.kind == "load"]
+        ),
+        "rates_per_1000_d": c.RATES,
+        "noises_K": c.NOISES_K,
+        "detectors": judged,
+    }
 
 
 def _hours(all_series):
@@ -38,23 +52,39 @@ def own():
 
 def curve(doc, second_pct_min=runaway.SECOND_PCT_MIN, seconds=OWN_S):
     """[(threshold, detector)] of the suspicion over metrics.SCORE_PCT."""
-    return [(pct, doc["detectors"][metrics.suspicion_name(pct, second_pct_min, seconds)]) for pct in metrics.SCORE_PCT]
+    return [
+        (pct, doc["detectors"][metrics.suspicion_name(pct, second_pct_min, seconds)])
+        for pct in metrics.SCORE_PCT
+    ]
 
 
 def table(doc):
     """Lines: rows, then the suspicion's curve, then its variants at the threshold of row 53."""
-    lines = [f"{doc['hours_of_runaways']} h with {sum(doc['runaways'].values())} runaways {doc['runaways']}, "
-             f"{doc['hours_of_makers']} h with makers of false alarms ({doc['hours_of_load_alone']} h load alone), "
-             f"seed {doc['seed']}", doc["about"], "",
-             f"{'':25}missed  lead s: median  5 %   false alarms per 1000 cabinet-days: events, load alone, 95 %"]
+    lines = [
+        f"{doc['hours_of_runaways']} h with {sum(doc['runaways'].values())} runaways "
+        f"{doc['runaways']}, "
+        f"{doc['hours_of_makers']} h with makers of false alarms "
+        f"({doc['hours_of_load_alone']} h load alone), "
+        f"seed {doc['seed']}",
+        doc["about"],
+        "",
+        f"{'':25}missed  lead s: median  5 %   false alarms per 1000 cabinet-days: events, "
+        f"load alone, 95 %",
+    ]
     names = [name for name in doc["detectors"] if not name.startswith("suspicion")]
     for name in names:
         lines.append(_line(name, doc["detectors"][name]))
-    lines += ["", f"suspicion, second sign {runaway.SECOND_PCT_MIN} %, {OWN_S} s, over its threshold (row 53: "
-                  f"{SUSPICION[m.S_SET]} %)"]
+    lines += [
+        "",
+        f"suspicion, second sign {runaway.SECOND_PCT_MIN} %, {OWN_S} s, over its "
+        f"threshold (row 53: "
+        f"{SUSPICION[m.S_SET]} %)",
+    ]
     lines += [_line(f"  {pct} %", detector) for pct, detector in curve(doc)]
     lines += ["", "at the threshold of row 53, other least second signs and debounces"]
-    variants = [(second, OWN_S) for second in SECONDS_PCT] + [(runaway.SECOND_PCT_MIN, held) for held in DEBOUNCES_S]
+    variants = [(second, OWN_S) for second in SECONDS_PCT] + [
+        (runaway.SECOND_PCT_MIN, held) for held in DEBOUNCES_S
+    ]
     for second, seconds in variants:
         name = metrics.suspicion_name(SUSPICION[m.S_SET], second, seconds)
         lines.append(_line(f"  second {second} %, {seconds} s", doc["detectors"][name]))
@@ -64,9 +94,11 @@ def table(doc):
 def _line(name, detector):
     leads, false = detector["leads"], detector["false_alarms"]
     load = false["makers"]["load"]["per_1000_d"]
-    return (f"{name:25}{leads['missed']:>3}/{leads['of']:<3} {_number(leads['median_s']):>12} "
-            f"{_number(leads['p5_s']):>6} {false['events_per_1000_d']:>16.2f} {_number(load):>16} "
-            f"{false['per_1000_d_upper']:>16.0f}")
+    return (
+        f"{name:25}{leads['missed']:>3}/{leads['of']:<3} {_number(leads['median_s']):>12} "
+        f"{_number(leads['p5_s']):>6} {false['events_per_1000_d']:>16.2f} {_number(load):>16} "
+        f"{false['per_1000_d_upper']:>16.0f}"
+    )
 
 
 def _number(value):
@@ -79,49 +111,76 @@ def makers(doc, names):
     lines = [f"{'alarms / events':18}" + "".join(f"{name:>14}" for name in names)]
     for kind in kinds:
         cells = [doc["detectors"][name]["false_alarms"]["makers"][kind] for name in names]
-        words = [f"{cell['alarms']}/{cell['events']}" if "events" in cell else f"{cell['alarms']}/{cell['hours']:.1f} h"
-                 for cell in cells]
+        words = [
+            f"{cell['alarms']}/{cell['events']}"
+            if "events" in cell
+            else f"{cell['alarms']}/{cell['hours']:.1f} h"
+            for cell in cells
+        ]
         lines.append(f"{kind:18}" + "".join(f"{word:>14}" for word in words))
     for noise in doc["detectors"][names[0]]["false_alarms"]["makers"]["load"]["by_noise_K"]:
-        cells = [doc["detectors"][name]["false_alarms"]["makers"]["load"]["by_noise_K"][noise] for name in names]
+        cells = [
+            doc["detectors"][name]["false_alarms"]["makers"]["load"]["by_noise_K"][noise]
+            for name in names
+        ]
         words = [f"{cell['alarms']}/{cell['hours']:.1f} h" for cell in cells]
         lines.append(f"{'  noise ' + noise + ' K':18}" + "".join(f"{word:>14}" for word in words))
     return lines
 
 
 def draw(doc):
-    """A matplotlib Figure: lead time and share detected over false alarms, the suspicion as a curve, rows as points."""
+    """A matplotlib Figure: lead time and share detected over false alarms, the suspicion as a
+    curve, rows as points.
+    """
     from matplotlib.figure import Figure
 
     from hil.campaigns.runaway import names
+
     figure = Figure(figsize=(10.5, 8.0), dpi=110)
     panels = figure.subplots(2, 1, sharex=True)
     points = curve(doc)
-    for axes, value, label in ((panels[0], _median_min, "median lead before the runaway, min"),
-                               (panels[1], _detected_pct, "detected before the runaway, %")):
-        axes.plot([_false(each) for _, each in points], [value(each) for _, each in points], "o-", color="#d55e00",
-                  label=f"suspicion at {points[0][0]} .. {points[-1][0]} %")
+    for axes, value, label in (
+        (panels[0], _median_min, "median lead before the runaway, min"),
+        (panels[1], _detected_pct, "detected before the runaway, %"),
+    ):
+        axes.plot(
+            [_false(each) for _, each in points],
+            [value(each) for _, each in points],
+            "o-",
+            color="#d55e00",
+            label=f"suspicion at {points[0][0]} .. {points[-1][0]} %",
+        )
         for _, each in _rows(doc):
             axes.plot(_false(each), value(each), "s", color="#0072b2", markersize=4)
         axes.set_ylabel(label)
         axes.grid(alpha=0.3)
-    panels[0].legend(frameon=False, loc="lower right", bbox_to_anchor=(1.0, 1.0))  # no label is in its way there
+    # no label is in its way there
+    panels[0].legend(frameon=False, loc="lower right", bbox_to_anchor=(1.0, 1.0))
     panels[1].set_xscale("symlog", linthresh=0.1)
     panels[1].set_xlim(left=0.0)
-    panels[1].set_xlabel("false alarms expected per 1000 cabinet-days, rates of events assumed "
-                         "(log beyond 0.1; 0: none seen)")
-    figure.suptitle("Runaway detection in the simulated cabinet: lead time against false alarms. "
-                    "A plant model, not field data", fontsize=10)
+    panels[1].set_xlabel(
+        "false alarms expected per 1000 cabinet-days, rates of events assumed "
+        "(log beyond 0.1; 0: none seen)"
+    )
+    figure.suptitle(
+        "Runaway detection in the simulated cabinet: lead time against false alarms. "
+        "A plant model, not field data",
+        fontsize=10,
+    )
     figure.tight_layout()
     figure.draw_without_rendering()  # from here on nothing moves
     for axes, value in zip(panels, (_median_min, _detected_pct), strict=True):
-        named = [(_false(each), value(each), name) for name, each in [*_percents(points), *_rows(doc)]]
+        named = [
+            (_false(each), value(each), name) for name, each in [*_percents(points), *_rows(doc)]
+        ]
         names.write(axes, named, [(_false(each), value(each)) for _, each in points])
     return figure
 
 
 def _rows(doc):
-    return [(name, each) for name, each in doc["detectors"].items() if name.startswith(("row", "any"))]
+    return [
+        (name, each) for name, each in doc["detectors"].items() if name.startswith(("row", "any"))
+    ]
 
 
 def _percents(points):

@@ -1,4 +1,6 @@
-"""Runs courses in processes: a cabinet of each kind is started once, and a process forked from it for every course."""
+"""Runs courses in processes: a cabinet of each kind is started once, and a process forked from it
+for every course.
+"""
 
 from hil import forks
 from hil.campaigns.runaway import courses, watching
@@ -7,7 +9,9 @@ PROCESSES_MAX = 8
 
 
 def run(todo, seed, tell=lambda done, total: None, processes=None):
-    """[Series] of courses.Course, in their order. tell: called after each with how many are done, and of how many."""
+    """[Series] of courses.Course, in their order. tell: called after each with how many are done,
+    and of how many.
+    """
     found = {}
     count = processes or min(PROCESSES_MAX, forks.cores())
     for base in sorted({course.base for course in todo}):
@@ -16,6 +20,7 @@ def run(todo, seed, tell=lambda done, total: None, processes=None):
 
         def watched(place, rig=rig):
             return place, tuple(watching.watch(rig, todo[place])[1:])
+
         for place, series in forks.values(places, watched, count):
             found[place] = watching.Series(todo[place], *series)
             tell(len(found), len(todo))

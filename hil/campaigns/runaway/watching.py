@@ -1,8 +1,10 @@
-"""A course in the simulated cabinet, watched: the kernel's features once a second, and what the plant knows.
+"""A course in the simulated cabinet, watched: the kernel's features once a second, and what the
+plant knows.
 
-The cabinet is started byte by byte, then left to itself: the plant runs in steps of PLANT_STEP_S, and once a second
-what its devices would report is written into the kernel's inputs. So nothing acts on what is seen, each row is judged
-on the same cabinet, which goes on as if no other row had tripped before; only the racks' own BMS stays.
+The cabinet is started byte by byte, then left to itself: the plant runs in steps of PLANT_STEP_S,
+and once a second what its devices would report is written into the kernel's inputs. So nothing acts
+on what is seen, each row is judged on the same cabinet, which goes on as if no other row had
+tripped before; only the racks' own BMS stays.
 """
 
 import random
@@ -18,7 +20,8 @@ from safety import matrix as m
 from safety import signals as s
 
 PLANT_STEP_S = 0.2
-MEAN_S = 300.0  # the battery carries what the load departs from its mean over so long, as load tracking has it
+# the battery carries what the load departs from its mean over so long, as load tracking has it
+MEAN_S = 300.0
 METHANE_LFL_SHARE = 0.05  # of volume: what a gas detector is calibrated with
 START_S = 45.0  # contactors closed and limits back to rated
 PARTS = round(1.0 / PLANT_STEP_S)
@@ -27,15 +30,25 @@ UNKNOWN = -(1 << 30)
 ROWS = (7, 8, 9, 10, 11, 12, 21, 22, 23, 24, 26, 34, 53)
 STAGES = tuple([stage for stage in m.STAGES if stage[m.S_ROW] in ROWS])
 _CABINET_SIGNS = (m.F_OFFGAS_PPM_MAX, m.F_TOXIC_PPM)
-CABINET_COLUMNS = tuple(sorted({stage[m.S_FEATURE] for stage in STAGES if stage[m.S_SCOPE] == m.CABINET}
-                               | set(_CABINET_SIGNS)))
-RACK_COLUMNS = tuple(sorted({stage[m.S_FEATURE] for stage in STAGES if stage[m.S_SCOPE] == m.RACK}
-                            | {m.F_TEMPERATURE_RISING}))
+CABINET_COLUMNS = tuple(
+    sorted(
+        {stage[m.S_FEATURE] for stage in STAGES if stage[m.S_SCOPE] == m.CABINET}
+        | set(_CABINET_SIGNS)
+    )
+)
+RACK_COLUMNS = tuple(
+    sorted(
+        {stage[m.S_FEATURE] for stage in STAGES if stage[m.S_SCOPE] == m.RACK}
+        | {m.F_TEMPERATURE_RISING}
+    )
+)
 
 
 class Series(NamedTuple):
-    """One course, a row per second. cabinet: [second, CABINET_COLUMNS]; racks: [rack, second, RACK_COLUMNS], UNKNOWN
-    where the kernel does not know; runaway_s: when the first cell ran away, None if none did."""
+    """One course, a row per second. cabinet: [second, CABINET_COLUMNS]; racks: [rack, second,
+    RACK_COLUMNS], UNKNOWN where the kernel does not know; runaway_s: when the first cell ran away,
+    None if none did.
+    """
 
     course: object
     cabinet: object
@@ -49,7 +62,9 @@ class Series(NamedTuple):
 
 
 def started(plant_config, seed):
-    """A VirtualRig that has run for START_S under half load: contactors closed, every device heard."""
+    """A VirtualRig that has run for START_S under half load: contactors closed, every device
+    heard.
+    """
     config = configs.load(EXAMPLE)
     return VirtualRig(config, lambda t_s: 200_000.0, seed, plant_config=plant_config).run(START_S)
 
@@ -68,17 +83,25 @@ def watch(rig, course):
             plant.step(PLANT_STEP_S)
         tell(plant, features)
         cabinet.append(_row(features, 0, CABINET_COLUMNS))
-        racks.append([_row(features, features.rack_base + rack * m.RACK_FEATURE_COUNT, RACK_COLUMNS)
-                      for rack in range(len(plant.racks))])
+        racks.append(
+            [
+                _row(features, features.rack_base + rack * m.RACK_FEATURE_COUNT, RACK_COLUMNS)
+                for rack in range(len(plant.racks))
+            ]
+        )
         if runaway_s is None and _burns(plant):
             runaway_s = second
         if runaway_s is not None and second >= runaway_s + AFTER_S:
             break
-    return Series(course, np.array(cabinet, np.int32), np.array(racks, np.int32).transpose(1, 0, 2), runaway_s)
+    return Series(
+        course, np.array(cabinet, np.int32), np.array(racks, np.int32).transpose(1, 0, 2), runaway_s
+    )
 
 
 class Follow:
-    """Load tracking in short: the converter takes what the load departs from its mean, as far as the racks allow."""
+    """Load tracking in short: the converter takes what the load departs from its mean, as far as
+    the racks allow.
+    """
 
     def __init__(self, load):
         """load: second -> W."""
@@ -88,16 +111,25 @@ class Follow:
         """Command the converters of the plant for the load of now."""
         load_W = self._load(now_s)
         self._mean_W += (load_W - self._mean_W) * PLANT_STEP_S / MEAN_S
-        share = min([min(one.discharge_limit_A, one.charge_limit_A) / one.bms.rated_A for one in plant.racks])
+        share = min(
+            [
+                min(one.discharge_limit_A, one.charge_limit_A) / one.bms.rated_A
+                for one in plant.racks
+            ]
+        )
         for pcs in plant.pcs:
             pcs.command_setpoint((load_W - self._mean_W) / len(plant.pcs) * share)
 
 
 def tell(plant, features):
-    """Write into the kernel's inputs what the devices would report now, in their steps, and let a second pass."""
+    """Write into the kernel's inputs what the devices would report now, in their steps, and let a
+    second pass.
+    """
     inp, layout = features.inp, features.layout
     lfl = 10.0 * plant.vent_lfl_share / METHANE_LFL_SHARE
-    inp[s.GAS_1_LFL_PERMILLE], inp[s.GAS_2_LFL_PERMILLE] = [min(1000, round(pct * lfl)) for pct in plant.gas_lfl_pct]
+    inp[s.GAS_1_LFL_PERMILLE], inp[s.GAS_2_LFL_PERMILLE] = [
+        min(1000, round(pct * lfl)) for pct in plant.gas_lfl_pct
+    ]
     inp[s.OFFGAS_1_PPM], inp[s.OFFGAS_2_PPM] = [min(1000, round(ppm)) for ppm in plant.offgas_ppm]
     inp[s.TOXIC_PPM] = min(1000, round(max(plant.toxic_ppm)))
     for number, rack in enumerate(plant.racks):
@@ -122,7 +154,10 @@ def _prepare(plant, course):
 
 
 def _row(features, base, columns):
-    return [features.value[base + column] if features.known[base + column] else UNKNOWN for column in columns]
+    return [
+        features.value[base + column] if features.known[base + column] else UNKNOWN
+        for column in columns
+    ]
 
 
 def _burns(plant):

@@ -1,4 +1,5 @@
-"""`./flash.sh vm-test`: installs the controller on a Debian in QEMU, runs it there, hangs it, cuts its power.
+"""`./flash.sh vm-test`: installs the controller on a Debian in QEMU, runs it there, hangs it, cuts
+its power.
 
 Exit codes: 0 all checks passed, 1 one did not, 2 wrong input, 3 something is missing here.
 """
@@ -18,7 +19,8 @@ from hil.campaigns.vm.image import ImageError
 from hil.campaigns.vm.machine import Machine, MachineError
 from hil.campaigns.vm.report import Report
 
-# A check has not passed also when the box answers what cannot be read: a word of its kernel among the lines.
+# A check has not passed also when the box answers what cannot be read: a word of its kernel among
+# the lines.
 FAILURES = (ImageError, MachineError, OSError, ValueError, LookupError)
 CACHE = "~/.cache/firebreak-vm"
 PASSED, NOT_PASSED, WRONG_INPUT, NO_START, INTERRUPTED = 0, 1, 2, 3, 130
@@ -33,10 +35,20 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _parser():
-    parser = _Parser(prog="flash.sh vm-test", description="The installation tried on a Debian with systemd and a "
-                                                          "real-time kernel, emulated: 5 to 15 minutes.")
+    parser = _Parser(
+        prog="flash.sh vm-test",
+        description="The installation tried on a Debian "
+        "with systemd and a "
+        "real-time kernel, emulated: 5 to 15 "
+        "minutes.",
+    )
     parser.add_argument("--json", metavar="FILE", help="write all checks there")
-    parser.add_argument("--cache", metavar="DIR", default=CACHE, help="where disks are kept, up to 3 GB (%(default)s)")
+    parser.add_argument(
+        "--cache",
+        metavar="DIR",
+        default=CACHE,
+        help="where disks are kept, up to 3 GB (%(default)s)",
+    )
     return parser
 
 
@@ -49,7 +61,10 @@ def main(argv=None):
     if packages:
         return _say(f"needs {' '.join(packages)}: apt-get install {' '.join(packages)}", NO_START)
     if os.geteuid() != 0:
-        return _say("needs root, to make a disk with the owners of a real one: sudo ./flash.sh vm-test", NO_START)
+        return _say(
+            "needs root, to make a disk with the owners of a real one: sudo ./flash.sh vm-test",
+            NO_START,
+        )
     cache = pathlib.Path(arguments.cache).expanduser().resolve()
     try:
         cache.mkdir(parents=True, exist_ok=True)
@@ -95,7 +110,7 @@ def _run(report, lab):
     """All checks in order; each builds on the one before, so the first that fails ends the test."""
     for position, (name, action) in enumerate(CHECKS):
         if not report.check(name, lambda: action(lab), FAILURES):
-            left = [other for other, _ in CHECKS[position + 1:]]
+            left = [other for other, _ in CHECKS[position + 1 :]]
             if left:
                 print(f"not reached: {', '.join(left)}", flush=True)
             return

@@ -1,4 +1,6 @@
-"""The simulated cabinet (hil.plant_process) for a controller that runs in a box: its wires, and what its plant does."""
+"""The simulated cabinet (hil.plant_process) for a controller that runs in a box: its wires, and
+what its plant does.
+"""
 
 import contextlib
 import json
@@ -16,12 +18,25 @@ from hil.campaigns.vm.machine import MachineError
 SITE = "controller/sites/example/cabinet.toml"
 DURATION_S = 7200  # of the recording; far more than the test needs
 HANG_GUARD_S = 30.0
-ORDER = {"scenario": None, "file": None, "column": None, "scale": 1.0, "raw": False, "duration_s": DURATION_S,
-         "seed": 1, "soc_pct": 55, "journal": None, "armed": 0, "not_fitted": 0}
+ORDER = {
+    "scenario": None,
+    "file": None,
+    "column": None,
+    "scale": 1.0,
+    "raw": False,
+    "duration_s": DURATION_S,
+    "seed": 1,
+    "soc_pct": 55,
+    "journal": None,
+    "armed": 0,
+    "not_fitted": 0,
+}
 
 
 def contactors(view):
-    """States of the racks' contactors in a view of the plant, sorted, each once: ["closed"] when all are."""
+    """States of the racks' contactors in a view of the plant, sorted, each once: ["closed"] when
+    all are.
+    """
     return sorted({rack[-1] for rack in view["racks"]})
 
 
@@ -33,8 +48,12 @@ class Bench:
         self._directory = directory
         self._connection, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         order = json.dumps({**ORDER, "site": os.path.join(root, SITE), "run_dir": directory})
-        self._process = subprocess.Popen([sys.executable, "-m", "hil.plant_process", str(other.fileno()), order], cwd=root,
-                                         pass_fds=(other.fileno(),), process_group=0)
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "hil.plant_process", str(other.fileno()), order],
+            cwd=root,
+            pass_fds=(other.fileno(),),
+            process_group=0,
+        )
         other.close()
         try:
             wires = self._receive(HANG_GUARD_S)
@@ -44,21 +63,33 @@ class Bench:
             raise
         self.ports = wires["ports"]
         self._bridge = None
-        self._channel, = wires["cans"].values()
+        (self._channel,) = wires["cans"].values()
         self._root = root
 
     def go(self, pid):
-        """Begin; pid: whose end is to be noticed should this process die. The CAN server answers only from now on."""
+        """Begin; pid: whose end is to be noticed should this process die. The CAN server answers
+        only from now on.
+        """
         self._send({"what": "go", "pid": pid})
 
     def open_can(self):
-        """Start the bridge between the bench's CAN and a tty. Returns the tty. Raises MachineError."""
-        self._bridge = subprocess.Popen([sys.executable, "-m", "hil.campaigns.vm.slcan", self._channel], cwd=self._root,
-                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, process_group=0)
+        """Start the bridge between the bench's CAN and a tty. Returns the tty. Raises
+        MachineError.
+        """
+        self._bridge = subprocess.Popen(
+            [sys.executable, "-m", "hil.campaigns.vm.slcan", self._channel],
+            cwd=self._root,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            process_group=0,
+        )
         said = self._bridge.stdout
         tty = said.readline().strip() if select.select([said], (), (), HANG_GUARD_S)[0] else ""
         if not tty:
-            raise MachineError(f"the CAN bridge has not begun within {HANG_GUARD_S:.0f} s, or has ended")
+            raise MachineError(
+                f"the CAN bridge has not begun within {HANG_GUARD_S:.0f} s, or has ended"
+            )
         return tty
 
     def _send(self, message):
@@ -69,13 +100,17 @@ class Bench:
         try:
             data = self._connection.recv(1 << 20)
         except TimeoutError:
-            raise MachineError(f"the simulated cabinet has said nothing for {timeout_s:.0f} s "
-                               f"(its recording ends after {DURATION_S} s)") from None
+            raise MachineError(
+                f"the simulated cabinet has said nothing for {timeout_s:.0f} s "
+                f"(its recording ends after {DURATION_S} s)"
+            ) from None
         except ConnectionError:
             data = b""
         if not data:
             _end(self._process)
-            raise MachineError(f"the simulated cabinet has ended, exit code {self._process.returncode}")
+            raise MachineError(
+                f"the simulated cabinet has ended, exit code {self._process.returncode}"
+            )
         return msgpack.unpackb(data)
 
     def views(self, timeout_s):
@@ -106,7 +141,9 @@ class Bench:
         until_s = time.monotonic() + HANG_GUARD_S
         while self._receive(HANG_GUARD_S)["what"] != "done":
             if time.monotonic() > until_s:
-                raise MachineError(f"the simulated cabinet's recording has not ended within {HANG_GUARD_S:.0f} s")
+                raise MachineError(
+                    f"the simulated cabinet's recording has not ended within {HANG_GUARD_S:.0f} s"
+                )
         with open(os.path.join(self._directory, "bench.result"), "rb") as file:
             return msgpack.unpackb(file.read())["violations"]
 

@@ -1,6 +1,8 @@
-"""What is asked of a box: each function of a Lab does one thing, returns what it found, or raises CheckError.
+"""What is asked of a box: each function of a Lab does one thing, returns what it found, or raises
+CheckError.
 
-What the cabinet does is seen in the simulated plant, outside the box; what the box thinks, through its shell.
+What the cabinet does is seen in the simulated plant, outside the box; what the box thinks, through
+its shell.
 """
 
 import json
@@ -13,18 +15,41 @@ from hil.campaigns.vm.bench import contactors
 from hil.campaigns.vm.report import CheckError
 
 UNIT = "firebreak.service"
-UNITS = ("firebreak.service", "firebreak-can@can0.service", "firebreak-record.service", "firebreak-upstream.service")
+UNITS = (
+    "firebreak.service",
+    "firebreak-can@can0.service",
+    "firebreak-record.service",
+    "firebreak-upstream.service",
+)
 # What stands after the emulator has stood still: silent devices, and a step that came 0.5 s late.
-STALL_STAGES = {"40a", "40b", "40c", "40d", "40e", "41a", "41b", "41c", "49", "50a", "50b", "14", "44b"}
+STALL_STAGES = {
+    "40a",
+    "40b",
+    "40c",
+    "40d",
+    "40e",
+    "41a",
+    "41b",
+    "41c",
+    "49",
+    "50a",
+    "50b",
+    "14",
+    "44b",
+}
 ARMED_STAGE = "44c"  # the row that an ARMED store without CLEAN sets
 START_S, RESTART_S, CLOSE_S, OPEN_S = 300.0, 150.0, 120.0, 30.0
 STAYS_S = 8.0
 POWER_S, STEADY_S, STALLS_MAX = 45.0, 3.0, 4
 START = "runuser -u firebreak -- firebreak start"
-RENEW = (f"systemctl stop {UNIT}; rm -f /var/lib/firebreak/store.*; runuser -u firebreak -- firebreak prepare && "
-         f"systemctl start {UNIT}")
+RENEW = (
+    f"systemctl stop {UNIT}; rm -f /var/lib/firebreak/store.*; runuser -u firebreak -- "
+    f"firebreak prepare && "
+    f"systemctl start {UNIT}"
+)
 RESET = "runuser -u firebreak -- firebreak reset"
-RESET_CODE = re.compile(r": firebreak reset ([0-9A-F]{8})\s*$")  # what it ends with: a remote one, no key is turned
+# what it ends with: a remote one, no key is turned
+RESET_CODE = re.compile(r": firebreak reset ([0-9A-F]{8})\s*$")
 BATTERY_W_MIN = 10_000
 POLL_S = 0.3
 FIFO_PRIORITY = "50"
@@ -75,7 +100,9 @@ class Lab:
         raise CheckError(f"not {what} after {timeout_s:.0f} s")
 
     def state(self):
-        """What the controller's journal says: {state, standing, loop}, None while there is nothing to read."""
+        """What the controller's journal says: {state, standing, loop}, None while there is nothing
+        to read.
+        """
         code, text = self.machine.run("bench-state")
         return json.loads(text.splitlines()[-1]) if code == 0 else None
 
@@ -83,7 +110,9 @@ class Lab:
         """Wait for the plant; returns the seconds it took."""
         took_s = self.bench.wait(condition, timeout_s)
         if took_s is None:
-            raise CheckError(f"{what}: not within {timeout_s:.0f} s; the controller says {self.state()}")
+            raise CheckError(
+                f"{what}: not within {timeout_s:.0f} s; the controller says {self.state()}"
+            )
         return took_s
 
     # -- making the box
@@ -94,7 +123,9 @@ class Lab:
         kept = (self.cache / image.base_name()).exists()
         path = image.make_base(self.cache)
         image.unpack(path, self.tree)
-        return f"{path.name}, {path.stat().st_size >> 20} MB, {'kept from before' if kept else 'made'}"
+        return (
+            f"{path.name}, {path.stat().st_size >> 20} MB, {'kept from before' if kept else 'made'}"
+        )
 
     def installed(self):
         """A first installation into the tree."""
@@ -108,7 +139,11 @@ class Lab:
         owned = self.tree / "etc/firebreak/example/site.toml"
         owned.write_text(owned.read_text() + "# mine\n")
         code, lines = image.install(self.tree)
-        if code or not owned.read_text().endswith("# mine\n") or any(line.startswith("installed") for line in lines):
+        if (
+            code
+            or not owned.read_text().endswith("# mine\n")
+            or any(line.startswith("installed") for line in lines)
+        ):
             raise CheckError(f"exit code {code}: {' | '.join(lines)}")
         return next(line for line in lines if line.startswith("kept"))
 
@@ -132,8 +167,10 @@ class Lab:
 
     def starts(self):
         """The service becomes active by itself."""
+
         def active():
             return self.shown("ActiveState", "SubState") == ["active", "running"]
+
         try:
             self.until("active", active, START_S)
         except CheckError as error:
@@ -142,7 +179,9 @@ class Lab:
 
     def journal(self):
         """The last words of the controller in the box's log."""
-        return self.machine.run(f"journalctl -u {UNIT} -n 3 -o cat --no-pager")[1].replace("\n", " | ")
+        return self.machine.run(f"journalctl -u {UNIT} -n 3 -o cat --no-pager")[1].replace(
+            "\n", " | "
+        )
 
     def can_interface(self):
         """The CAN interface has what field experience asks for (linux-can/can-utils #262, #400)."""
@@ -152,6 +191,7 @@ class Lab:
             _, text = self.machine.run("ip -d link show can0")
             missing[:] = [word for word in CAN_WORDS if not re.search(rf"\b{word}\b", text)]
             return not missing
+
         try:
             self.until("up", complete, START_S)
         except CheckError:
@@ -161,43 +201,62 @@ class Lab:
     def port_names(self):
         """Stable names exist, and the controller holds all of them."""
         names = self.ask("ls /dev/serial/by-path").split()
-        pid, = self.shown("MainPID")
+        (pid,) = self.shown("MainPID")
         held = len(re.findall(r"ttyUSB\d", self.ask(f"ls -l /proc/{pid}/fd")))
         if held != len(self.bench.ports):
-            raise CheckError(f"{held} of {len(self.bench.ports)} ports are open; by-path: {' '.join(names)}")
+            raise CheckError(
+                f"{held} of {len(self.bench.ports)} ports are open; by-path: {' '.join(names)}"
+            )
         return f"{held} open, {names[0]} ..."
 
     def rights(self):
-        """Own user, FIFO priority, locked memory, no capability; memory in use against its limit."""
+        """Own user, FIFO priority, locked memory, no capability; memory in use against its
+        limit.
+        """
         pid, memory, limit = self.shown("MainPID", "MemoryCurrent", "MemoryMax")
         status = dict(re.findall(r"(?m)^(\w+):\s*(.*)$", self.ask(f"cat /proc/{pid}/status")))
         user = self.ask(f"stat -c %U /proc/{pid}")
         policy = self.ask(f"chrt -p {pid}")
-        wrong = [text for text, ok in (
-            (f"user {user}", user == "firebreak"), (f"capabilities {status['CapEff']}", int(status["CapEff"], 16) == 0),
-            (f"not locked: VmLck {status['VmLck']}", int(status["VmLck"].split()[0]) > 10_000),
-            (policy, "SCHED_FIFO" in policy and policy.endswith(f"priority: {FIFO_PRIORITY}")),
-            ("new privileges", status["NoNewPrivs"] == "1")) if not ok]
+        wrong = [
+            text
+            for text, ok in (
+                (f"user {user}", user == "firebreak"),
+                (f"capabilities {status['CapEff']}", int(status["CapEff"], 16) == 0),
+                (f"not locked: VmLck {status['VmLck']}", int(status["VmLck"].split()[0]) > 10_000),
+                (policy, "SCHED_FIFO" in policy and policy.endswith(f"priority: {FIFO_PRIORITY}")),
+                ("new privileges", status["NoNewPrivs"] == "1"),
+            )
+            if not ok
+        ]
         if wrong:
             raise CheckError(", ".join(wrong))
-        return (f"user {user}, FIFO {FIFO_PRIORITY}, {status['VmLck']} locked, "
-                f"{int(memory) >> 20} of {int(limit) >> 20} MB")
+        return (
+            f"user {user}, FIFO {FIFO_PRIORITY}, {status['VmLck']} locked, "
+            f"{int(memory) >> 20} of {int(limit) >> 20} MB"
+        )
 
     def exposure(self):
         """What systemd thinks of the sandbox."""
         found = []
         for unit in UNITS:
-            code, text = self.machine.run(f"systemctl cat {unit} >/dev/null 2>&1 && systemd-analyze security {unit} "
-                                          "| grep -o 'level for .*: [0-9.]*'")
+            code, text = self.machine.run(
+                f"systemctl cat {unit} >/dev/null 2>&1 && "
+                f"systemd-analyze security {unit} "
+                "| grep -o 'level for .*: [0-9.]*'"
+            )
             if code == 0:
                 found.append(re.sub(r".*level for (\S+): ", r"\1 ", text))
         return ", ".join(found)
 
     def rests(self):
-        """Nothing of a new, prepared cabinet closes before its first start, for as long as it would take."""
+        """Nothing of a new, prepared cabinet closes before its first start, for as long as it would
+        take.
+        """
         self.until("ticking", self.state, RESTART_S)
         if not self.bench.stays(open_, POWER_S):
-            raise CheckError(f"a contactor closed without a start; the controller says {self.state()}")
+            raise CheckError(
+                f"a contactor closed without a start; the controller says {self.state()}"
+            )
         return f"open for {POWER_S:.0f} s, state {self.state()['state']}"
 
     def closes(self):
@@ -206,21 +265,30 @@ class Lab:
 
     def start(self):
         """Somebody starts it, once the controller takes commands. Returns what it says."""
+
         def accepted():
             code, text = self.machine.run(START)
             return text if code == 0 else None
+
         return self.until("accepted: a start", accepted, RESTART_S)
 
     def until_powered(self):
-        """Contactors closed and power, and no latch on the way. An emulator that stands still for 0.5 s is a silent
-        I/O module: the cabinet trips as it must. It then gets a new store, for remote resets are three an hour and the
-        key is not turned here, and the line says so."""
+        """Contactors closed and power, and no latch on the way. An emulator that stands still for
+        0.5 s is a silent I/O module: the cabinet trips as it must. It then gets a new store, for
+        remote resets are three an hour and the key is not turned here, and the line says so.
+        """
         began_s, stalls = time.monotonic(), 0
         while stalls <= STALLS_MAX:
-            if self.bench.wait(powered, POWER_S) is not None and self.bench.stays(powered, STEADY_S):
+            if self.bench.wait(powered, POWER_S) is not None and self.bench.stays(
+                powered, STEADY_S
+            ):
                 took_s = time.monotonic() - began_s - STEADY_S
-                return f"power after {took_s:.1f} s" + (f" ({stalls} stalls of the emulator)" if stalls else "")
-            standing = {name.split(".")[0] for name in (self.state() or {"standing": ()})["standing"]}
+                return (f"power after {took_s:.1f} s") + (
+                    f" ({stalls} stalls of the emulator)" if stalls else ""
+                )
+            standing = {
+                name.split(".")[0] for name in (self.state() or {"standing": ()})["standing"]
+            }
             if standing - STALL_STAGES:
                 raise CheckError(f"stands: {', '.join(sorted(standing))}")
             stalls += 1
@@ -232,13 +300,20 @@ class Lab:
         """The loop's own figures in this emulated box: to be read, not judged."""
         loop = self.state()["loop"]
         late = loop["lateness_us"]
-        return f"{loop['ticks']} ticks, {loop['missed']} missed, lateness p50 {late['p50']} us, p99 {late['p99']} us"
+        return (
+            f"{loop['ticks']} ticks, {loop['missed']} missed, lateness p50 {late['p50']} us, p99 "
+            f"{late['p99']} us"
+        )
 
     def commands(self):
-        """An operator's command at a shell: taken from the controller's user, refused to anybody else."""
+        """An operator's command at a shell: taken from the controller's user, refused to anybody
+        else.
+        """
+
         def accepted():
             code, text = self.machine.run("runuser -u firebreak -- firebreak lamp-test")
             return text if code == 0 and "accepted" in text else None
+
         said = self.until("accepted: a lamp test of the user firebreak", accepted, RESTART_S)
         code, text = self.machine.run("runuser -u nobody -- firebreak lamp-test")
         if code == 0 or "sudo -u firebreak" not in text:
@@ -246,17 +321,22 @@ class Lab:
         return f"{said}; refused to nobody"
 
     def wall_clock(self):
-        """The recorder's sandbox lets it ask how good the clock is: a steered one gives "ntp" and an uncertainty."""
+        """The recorder's sandbox lets it ask how good the clock is: a steered one gives "ntp" and
+        an uncertainty.
+        """
         before = self._clock_event()
         self.ask("bench-clock set")
 
         def recorded():
             event = self._clock_event()
             return event if event != before else None
+
         event = self.until("recorded that the clock was set", recorded, RESTART_S)
         if event["utc_source"] != "ntp" or event["utc_uncertainty_us"] is None:
-            raise CheckError(f"a steered clock has the source {event['utc_source']}, "
-                             f"uncertainty {event['utc_uncertainty_us']} us")
+            raise CheckError(
+                f"a steered clock has the source {event['utc_source']}, "
+                f"uncertainty {event['utc_uncertainty_us']} us"
+            )
         return f"{event['text']}, +-{event['utc_uncertainty_us']} us"
 
     def _clock_event(self):
@@ -265,7 +345,9 @@ class Lab:
     # -- what goes wrong
 
     def hangs(self):
-        """A stopped process is killed by the watchdog and started again; the outputs have lapsed meanwhile."""
+        """A stopped process is killed by the watchdog and started again; the outputs have lapsed
+        meanwhile.
+        """
         pid, before = self.shown("MainPID", "NRestarts")
         self.ask(f"kill -STOP {pid}")
         opened_s = self.until_plant("contactors open", open_, OPEN_S)
@@ -274,8 +356,11 @@ class Lab:
         self.until("active", lambda: self.shown("ActiveState")[0] == "active", START_S)
         log = self.ask(f"journalctl -u {UNIT} -b -o cat --no-pager | grep -ci watchdog")
         again_s = time.monotonic() - began_s + opened_s
-        return (f"contactors open after {opened_s:.1f} s, active again after {again_s:.1f} s (watchdog 10 s in this "
-                f"box; {log} lines on it)")
+        return (
+            f"contactors open after {opened_s:.1f} s, active again after {again_s:.1f} s "
+            f"(watchdog 10 s in this "
+            f"box; {log} lines on it)"
+        )
 
     def latched(self):
         """The ARMED store without CLEAN is seen: its row stands and nothing closes."""
@@ -283,7 +368,10 @@ class Lab:
         state = self.until(f"latched {ARMED_STAGE}", self._armed, RESTART_S) or state
         if not self.bench.stays(open_, STAYS_S):
             raise CheckError("a contactor closed without a reset")
-        return f"{', '.join(state['standing'])} stands, state {state['state']}, open for {STAYS_S:.0f} s"
+        return (
+            f"{', '.join(state['standing'])} stands, state {state['state']}, open for "
+            f"{STAYS_S:.0f} s"
+        )
 
     def _armed(self):
         state = self.state()
@@ -296,7 +384,9 @@ class Lab:
         return f"{said}; {self.until_powered()}"
 
     def _reset(self):
-        """What stands is looked at first, and named: a reset of what nobody has seen is not taken."""
+        """What stands is looked at first, and named: a reset of what nobody has seen is not
+        taken.
+        """
         _, seen = self.machine.run(RESET)
         typed = RESET_CODE.search(seen)
         code, text = self.machine.run(f"{RESET} {typed[1]}") if typed else (1, "")
@@ -313,7 +403,10 @@ class Lab:
         self.machine.wait_for_shell()
         self.until("active", lambda: self.shown("ActiveState")[0] == "active", START_S)
         back_s = time.monotonic() - began_s
-        return f"contactors open {opened_s:.1f} s after it, controller active {back_s:.1f} s after power"
+        return (
+            f"contactors open {opened_s:.1f} s after it, controller active {back_s:.1f} s after "
+            f"power"
+        )
 
     def until_plant_alone(self, what, condition):
         """Wait for the plant of a box without power."""
@@ -329,13 +422,17 @@ class Lab:
         if (result, code) != ("success", "0") or not self.bench.stays(open_, 1.0):
             raise CheckError(f"result {result}, exit code {code}: {self.journal()}")
         self.ask(f"systemctl start {UNIT}")
-        return f"exit code 0, started again without a latch, {self.until_powered()}; {self.lateness()}"
+        return (
+            f"exit code 0, started again without a latch, {self.until_powered()}; {self.lateness()}"
+        )
 
     # -- installing on a running box
 
     def installs_live(self):
-        """A second installation on the running box finds everything there and leaves the controller running."""
-        pid, = self.shown("MainPID")
+        """A second installation on the running box finds everything there and leaves the controller
+        running.
+        """
+        (pid,) = self.shown("MainPID")
         text = self.ask(f"/{image.SOURCE_IN_BOX}/flash.sh install")
         if "unchanged" not in text or self.shown("MainPID") != [pid]:
             raise CheckError(" | ".join(text.splitlines()))
@@ -344,10 +441,17 @@ class Lab:
     def uninstalls(self):
         """Gone but for configuration and state; with --purge, those too."""
         self.ask(f"/{image.SOURCE_IN_BOX}/flash.sh uninstall")
-        self.ask("test -e /etc/firebreak/cabinet/cabinet.toml && test -e /var/lib/firebreak/store.a")
-        self.ask("! test -e /opt/firebreak && ! test -e /usr/local/bin/firebreak && ! systemctl cat firebreak.service")
+        self.ask(
+            "test -e /etc/firebreak/cabinet/cabinet.toml && test -e /var/lib/firebreak/store.a"
+        )
+        self.ask(
+            "! test -e /opt/firebreak && ! test -e /usr/local/bin/firebreak && ! systemctl "
+            "cat firebreak.service"
+        )
         self.ask(f"/{image.SOURCE_IN_BOX}/flash.sh uninstall --purge")
-        self.ask("! test -e /etc/firebreak && ! test -e /var/lib/firebreak && ! getent passwd firebreak")
+        self.ask(
+            "! test -e /etc/firebreak && ! test -e /var/lib/firebreak && ! getent passwd firebreak"
+        )
         return "configuration and state kept, then purged"
 
     def invariants(self):
@@ -359,12 +463,28 @@ class Lab:
 
 
 CHECKS = (
-    ("Debian base", Lab.base), ("install --root", Lab.installed), ("install again", Lab.installed_twice),
-    ("disk", Lab.disk), ("boot", Lab.boots), ("service starts", Lab.starts), ("CAN interface", Lab.can_interface),
-    ("serial ports", Lab.port_names), ("rights", Lab.rights),
-    ("exposure", Lab.exposure), ("rest of a new cabinet", Lab.rests), ("first start", Lab.closes),
-    ("commands", Lab.commands), ("UTC source", Lab.wall_clock), ("hang", Lab.hangs),
-    ("ARMED latch after the hang", Lab.latched), ("reset", Lab.resets),
-    ("power cut", Lab.power_cut), ("ARMED latch after the cut", Lab.latched), ("reset after the cut", Lab.resets),
-    ("controlled stop", Lab.stops_clean), ("install on the box", Lab.installs_live), ("uninstall", Lab.uninstalls),
-    ("invariants", Lab.invariants))
+    ("Debian base", Lab.base),
+    ("install --root", Lab.installed),
+    ("install again", Lab.installed_twice),
+    ("disk", Lab.disk),
+    ("boot", Lab.boots),
+    ("service starts", Lab.starts),
+    ("CAN interface", Lab.can_interface),
+    ("serial ports", Lab.port_names),
+    ("rights", Lab.rights),
+    ("exposure", Lab.exposure),
+    ("rest of a new cabinet", Lab.rests),
+    ("first start", Lab.closes),
+    ("commands", Lab.commands),
+    ("UTC source", Lab.wall_clock),
+    ("hang", Lab.hangs),
+    ("ARMED latch after the hang", Lab.latched),
+    ("reset", Lab.resets),
+    ("power cut", Lab.power_cut),
+    ("ARMED latch after the cut", Lab.latched),
+    ("reset after the cut", Lab.resets),
+    ("controlled stop", Lab.stops_clean),
+    ("install on the box", Lab.installs_live),
+    ("uninstall", Lab.uninstalls),
+    ("invariants", Lab.invariants),
+)

@@ -1,4 +1,6 @@
-"""Makes the box's disk: a Debian base (made once, kept), the controller installed into it, the scaffold of the test."""
+"""Makes the box's disk: a Debian base (made once, kept), the controller installed into it, the
+scaffold of the test.
+"""
 
 import contextlib
 import hashlib
@@ -16,14 +18,31 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
 EXAMPLE = sites.EXAMPLE.parent
 PROFILES = ROOT / "drivers" / "profiles"
-PROGRAMS = {"mmdebstrap": "mmdebstrap", "qemu-system-x86_64": "qemu-system-x86", "mke2fs": "e2fsprogs", "tar": "tar",
-            "unshare": "util-linux", "flock": "util-linux"}
+PROGRAMS = {
+    "mmdebstrap": "mmdebstrap",
+    "qemu-system-x86_64": "qemu-system-x86",
+    "mke2fs": "e2fsprogs",
+    "tar": "tar",
+    "unshare": "util-linux",
+    "flock": "util-linux",
+}
 DISK_SIZE = "1500M"
 FREE_BYTES_MIN = 3 << 30
 SOURCE_IN_BOX = "opt/source"
-SOURCES = ("flash.sh", "setup.cfg", "pyproject.toml", "requirements.lock", "README.md", "LICENSE", "safety",
-           "controller", "drivers", "hil")
-# So long a step may take on a busy machine; idle, the base takes 70 s, the installation 60 s and the others 20 s.
+SOURCES = (
+    "flash.sh",
+    "setup.cfg",
+    "pyproject.toml",
+    "requirements.lock",
+    "README.md",
+    "LICENSE",
+    "safety",
+    "controller",
+    "drivers",
+    "hil",
+)
+# So long a step may take on a busy machine; idle, the base takes 70 s, the installation 60 s and
+# the others 20 s.
 LIMITS_S = {"mmdebstrap": 1800.0, "flash.sh install": 900.0}
 LIMIT_S, STOP_S = 300.0, 10.0
 SKIPPED = shutil.ignore_patterns("__pycache__", "*.egg-info")
@@ -36,7 +55,9 @@ class ImageError(RuntimeError):
 def missing(path=None):
     """Debian packages that are not there, sorted."""
     search = f"{path or os.environ.get('PATH', '')}:/usr/sbin:/sbin"
-    return sorted({package for program, package in PROGRAMS.items() if not shutil.which(program, path=search)})
+    return sorted(
+        {package for program, package in PROGRAMS.items() if not shutil.which(program, path=search)}
+    )
 
 
 def base_name():
@@ -71,22 +92,43 @@ def install(tree):
 
 
 def cabinet_file(buses):
-    """cabinet.toml of the box: the ports in the order of its USB sockets, its first CAN interface."""
-    lines = ["schema = 1", 'layer = "cabinet"', 'extends = "site.toml"', 'name = "Box in QEMU"', "[bus.can0]",
-             'interface = "socketcan"', 'channel = "can0"']
+    """cabinet.toml of the box: the ports in the order of its USB sockets, its first CAN
+    interface.
+    """
+    lines = [
+        "schema = 1",
+        'layer = "cabinet"',
+        'extends = "site.toml"',
+        'name = "Box in QEMU"',
+        "[bus.can0]",
+        'interface = "socketcan"',
+        'channel = "can0"',
+    ]
     for number, bus in enumerate(buses, 1):
         lines += [f"[bus.{bus}]", f"port = {json.dumps(port_name(number))}"]
     return "\n".join(lines) + "\n"
 
 
 def slower():
-    """{file: text} of the example's layers for a box some ten times slower than a real one: a tick takes 20 ms there,
-    so it ticks every 100 ms, and gives the I/O modules time to answer it."""
-    layers = ((EXAMPLE.parent / "types" / "firebreak_645.toml", "type.toml",
-               (("tick_ms = 20 ", "tick_ms = 100 "), ('"io_8in_8out"', '"/etc/firebreak/cabinet/io_slow.toml"'))),
-              (EXAMPLE / "site.toml", "site.toml", (("../types/firebreak_645.toml", "type.toml"),)),
-              (PROFILES / "io_8in_8out.toml", "io_slow.toml",
-               (("period_ms = 25 ", "period_ms = 100 "), ("timeout_ms = 20 ", "timeout_ms = 80 "))))
+    """{file: text} of the example's layers for a box some ten times slower than a real one: a tick
+    takes 20 ms there, so it ticks every 100 ms, and gives the I/O modules time to answer it.
+    """
+    layers = (
+        (
+            EXAMPLE.parent / "types" / "firebreak_645.toml",
+            "type.toml",
+            (
+                ("tick_ms = 20 ", "tick_ms = 100 "),
+                ('"io_8in_8out"', '"/etc/firebreak/cabinet/io_slow.toml"'),
+            ),
+        ),
+        (EXAMPLE / "site.toml", "site.toml", (("../types/firebreak_645.toml", "type.toml"),)),
+        (
+            PROFILES / "io_8in_8out.toml",
+            "io_slow.toml",
+            (("period_ms = 25 ", "period_ms = 100 "), ("timeout_ms = 20 ", "timeout_ms = 80 ")),
+        ),
+    )
     return {name: _replaced(path, changes) for path, name, changes in layers}
 
 
@@ -94,13 +136,17 @@ def _replaced(path, changes):
     text = path.read_text(encoding="ascii")
     for old, new in changes:
         if old not in text:
-            raise ImageError(f"{path.name}: has no {old!r} any more, which the box needs to be slower")
+            raise ImageError(
+                f"{path.name}: has no {old!r} any more, which the box needs to be slower"
+            )
         text = text.replace(old, new)
     return text
 
 
 def add_scaffold(tree, buses, work):
-    """The root shell, the bench's CAN, the cabinet's files, a first store, and sources for a second installation."""
+    """The root shell, the bench's CAN, the cabinet's files, a first store, and sources for a second
+    installation.
+    """
     work.mkdir(exist_ok=True)
     for name, text in slower().items():
         (work / name).write_text(text, encoding="ascii")
@@ -119,14 +165,29 @@ def add_scaffold(tree, buses, work):
 
 def make_disk(tree, directory):
     """disk.img, vmlinuz and initrd in `directory` from the tree, which is removed."""
-    kernel, = (tree / "boot").glob("vmlinuz-*")
-    initrd, = (tree / "boot").glob("initrd.img-*")
+    (kernel,) = (tree / "boot").glob("vmlinuz-*")
+    (initrd,) = (tree / "boot").glob("initrd.img-*")
     shutil.copy(kernel, directory / "vmlinuz")
     shutil.copy(initrd, directory / "initrd")
     disk = directory / "disk.img"
     disk.unlink(missing_ok=True)
-    _run(["mke2fs", "-q", "-F", "-t", "ext4", "-E", "lazy_itable_init=1", "-d", tree, disk, DISK_SIZE], directory,
-         "mke2fs")
+    _run(
+        [
+            "mke2fs",
+            "-q",
+            "-F",
+            "-t",
+            "ext4",
+            "-E",
+            "lazy_itable_init=1",
+            "-d",
+            tree,
+            disk,
+            DISK_SIZE,
+        ],
+        directory,
+        "mke2fs",
+    )
     shutil.rmtree(tree)
 
 
@@ -142,20 +203,33 @@ def _run(command, directory, name):
     code, _, err = _finished(command, name, cwd=directory, env=environment)
     if code:
         said = [line.strip() for line in err.splitlines() if line.strip()] or [f"exit code {code}"]
-        raise ImageError(f"{name}: {next((line for line in said if line.startswith('E:')), said[0])}")
+        raise ImageError(
+            f"{name}: {next((line for line in said if line.startswith('E:')), said[0])}"
+        )
 
 
 def _finished(command, name, **options):
-    """(exit code, stdout, stderr) of a command; with all it has started it is ended after its time, or with us."""
+    """(exit code, stdout, stderr) of a command; with all it has started it is ended after its time,
+    or with us.
+    """
     limit_s = LIMITS_S.get(name, LIMIT_S)
-    process = subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                               stderr=subprocess.PIPE, text=True, process_group=0, **options)
+    process = subprocess.Popen(
+        [str(word) for word in command],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        process_group=0,
+        **options,
+    )
     try:
         out, err = process.communicate(timeout=limit_s)
     except subprocess.TimeoutExpired:
         words = [line.strip() for line in "\n".join(_stopped(process)).splitlines() if line.strip()]
-        raise ImageError(f"{name}: not done after {limit_s:.0f} s; its last words: "
-                         f"{words[-1] if words else 'none'}") from None
+        raise ImageError(
+            f"{name}: not done after {limit_s:.0f} s; its last words: "
+            f"{words[-1] if words else 'none'}"
+        ) from None
     finally:
         if process.returncode is None:
             _stopped(process)
@@ -163,7 +237,9 @@ def _finished(command, name, **options):
 
 
 def _stopped(process):
-    """What a process has said (stdout, stderr) that is ended with its group: politely first, so that it can unmount."""
+    """What a process has said (stdout, stderr) that is ended with its group: politely first, so
+    that it can unmount.
+    """
     for number in (signal.SIGTERM, signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, number)

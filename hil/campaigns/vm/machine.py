@@ -1,7 +1,7 @@
 """One box in QEMU: its devices, its power, and a root shell on its first serial line.
 
-Everything is emulated (TCG): it runs on any machine, some ten times slower than one. The disk is written through, so
-ending the process is an honest power cut.
+Everything is emulated (TCG): it runs on any machine, some ten times slower than one. The disk is
+written through, so ending the process is an honest power cut.
 """
 
 import os
@@ -15,7 +15,8 @@ BOOT_S, COMMAND_S = 300.0, 180.0
 END_S = 30.0  # from a closed console to the end of QEMU
 USB_SLOT = "10"  # PCI slot of the USB controller, fixed so that the ports' names are known
 READ_BYTES = 65_536
-NICENESS = -20  # else whatever runs beside it makes the box look slow, and a box that stands still trips
+# else whatever runs beside it makes the box look slow, and a box that stands still trips
+NICENESS = -20
 
 
 class MachineError(RuntimeError):
@@ -28,22 +29,63 @@ def port_name(socket_number):
 
 
 def arguments(directory, ports, can_line):
-    """QEMU's command line. directory: with disk, kernel, initrd; ports: ttys of the bench in the order of the USB
-    sockets; can_line: tty of the SLCAN bridge."""
-    out = ["nice", "-n", str(NICENESS), "qemu-system-x86_64", "-machine", "q35,accel=tcg", "-cpu", "max", "-smp", "2",
-           "-m", "768", "-nodefaults", "-display", "none", "-no-reboot",
-           "-kernel", f"{directory}/vmlinuz", "-initrd", f"{directory}/initrd",
-           "-append", "root=/dev/vda rw console=ttyS0 panic=5 quiet loglevel=3 systemd.show_status=0",
-           "-drive", f"file={directory}/disk.img,format=raw,if=virtio,cache=writethrough",
-           "-device", "i6300esb", "-action", "watchdog=reset",
-           "-object", "can-bus,id=bus", "-device", "kvaser_pci,canbus=bus", "-device", "kvaser_pci,canbus=bus",
-           "-chardev", f"socket,id=console,path={directory}/console.sock,server=on,wait=off",
-           "-serial", "chardev:console", "-chardev", f"serial,id=can,path={can_line}", "-serial", "chardev:can",
-           "-device", f"qemu-xhci,id=usb,addr=0x{USB_SLOT}"]
+    """QEMU's command line. directory: with disk, kernel, initrd; ports: ttys of the bench in the
+    order of the USB sockets; can_line: tty of the SLCAN bridge.
+    """
+    out = [
+        "nice",
+        "-n",
+        str(NICENESS),
+        "qemu-system-x86_64",
+        "-machine",
+        "q35,accel=tcg",
+        "-cpu",
+        "max",
+        "-smp",
+        "2",
+        "-m",
+        "768",
+        "-nodefaults",
+        "-display",
+        "none",
+        "-no-reboot",
+        "-kernel",
+        f"{directory}/vmlinuz",
+        "-initrd",
+        f"{directory}/initrd",
+        "-append",
+        "root=/dev/vda rw console=ttyS0 panic=5 quiet loglevel=3 systemd.show_status=0",
+        "-drive",
+        f"file={directory}/disk.img,format=raw,if=virtio,cache=writethrough",
+        "-device",
+        "i6300esb",
+        "-action",
+        "watchdog=reset",
+        "-object",
+        "can-bus,id=bus",
+        "-device",
+        "kvaser_pci,canbus=bus",
+        "-device",
+        "kvaser_pci,canbus=bus",
+        "-chardev",
+        f"socket,id=console,path={directory}/console.sock,server=on,wait=off",
+        "-serial",
+        "chardev:console",
+        "-chardev",
+        f"serial,id=can,path={can_line}",
+        "-serial",
+        "chardev:can",
+        "-device",
+        f"qemu-xhci,id=usb,addr=0x{USB_SLOT}",
+    ]
     for number, port in enumerate(ports, 1):
-        out += ["-chardev", f"serial,id=port{number},path={port}",
-                "-device", f"usb-serial,bus=usb.0,port={number},chardev=port{number},serial=BENCH{number},"
-                           "always-plugged=on"]
+        out += [
+            "-chardev",
+            f"serial,id=port{number},path={port}",
+            "-device",
+            f"usb-serial,bus=usb.0,port={number},chardev=port{number},serial=BENCH{number},"
+            "always-plugged=on",
+        ]
     return out
 
 
@@ -62,7 +104,9 @@ class Machine:
         if os.path.exists(path):
             os.unlink(path)
         with open(os.path.join(self.directory, "qemu.log"), "ab") as log:
-            self.process = subprocess.Popen(self._arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self.process = subprocess.Popen(
+                self._arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
         self._heard = b""
         self._console = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         until_s = time.monotonic() + COMMAND_S
@@ -78,19 +122,23 @@ class Machine:
         """what: the words for the time being over."""
         last = self._heard.decode("utf-8", "replace").strip().splitlines()[-1:] or ["nothing"]
         if self.process.poll() is not None:
-            with open(os.path.join(self.directory, "qemu.log"), encoding="utf-8", errors="replace") as log:
+            with open(
+                os.path.join(self.directory, "qemu.log"), encoding="utf-8", errors="replace"
+            ) as log:
                 said = log.read().split("\n")[-2:-1] or [f"the box's last words: {last[0]}"]
             raise MachineError(f"QEMU ended with exit code {self.process.returncode}: {said[0]}")
         if time.monotonic() > until_s:
             raise MachineError(f"{what}: the box does not answer; its last words: {last[0]}")
 
     def _expect(self, pattern, timeout_s, what):
-        """Read the console until the pattern comes; returns its match and forgets everything up to its end."""
+        """Read the console until the pattern comes; returns its match and forgets everything up to
+        its end.
+        """
         until_s = time.monotonic() + timeout_s
         while True:
             match = re.search(pattern, self._heard)
             if match:
-                self._heard = self._heard[match.end():]
+                self._heard = self._heard[match.end() :]
                 return match
             waits = bool(select.select([self._console], (), (), 0.5)[0])
             if waits:  # first, so that the last words of a box that has ended are heard
@@ -112,7 +160,9 @@ class Machine:
         try:
             self.process.wait(END_S)
         except subprocess.TimeoutExpired:
-            raise MachineError(f"the box's console is closed, QEMU goes on for {END_S:.0f} s") from None
+            raise MachineError(
+                f"the box's console is closed, QEMU goes on for {END_S:.0f} s"
+            ) from None
         self._check(0, "ended")
 
     def wait_for_shell(self):
@@ -125,12 +175,16 @@ class Machine:
         mark = b"@%d@" % self._commands
         self._console.settimeout(timeout_s)
         try:
-            self._console.sendall(f"{command}\nprintf '\\n@%s@%d@\\n' {self._commands} $?\n".encode())
+            self._console.sendall(
+                f"{command}\nprintf '\\n@%s@%d@\\n' {self._commands} $?\n".encode()
+            )
         except TimeoutError:
             raise MachineError(f"{command}: QEMU has not taken it for {timeout_s:.0f} s") from None
         except ConnectionError:
             self._check_end()
-        match = self._expect(rb"(?s)(.*?)\r?\n" + mark + rb"(\d+)@\r?\n", timeout_s, f"{command}: not done")
+        match = self._expect(
+            rb"(?s)(.*?)\r?\n" + mark + rb"(\d+)@\r?\n", timeout_s, f"{command}: not done"
+        )
         return int(match[2]), match[1].decode("utf-8", "replace").replace("\r\n", "\n").strip()
 
     def cut_power(self):

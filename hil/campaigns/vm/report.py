@@ -22,12 +22,19 @@ class Report:
         return all(row["ok"] for row in self.rows)
 
     def check(self, name, action, failures):
-        """Call action() -> detail. failures: exceptions that mean "not passed". Returns True when it has passed."""
+        """Call action() -> detail. failures: exceptions that mean "not passed". Returns True when
+        it has passed.
+        """
         began_s = time.monotonic()
         try:
             ok, detail = True, action()
         except (CheckError, *failures) as error:
-            ok, detail = False, str(error) if isinstance(error, RuntimeError) else f"{type(error).__name__}: {error}"
+            ok, detail = (
+                False,
+                str(error)
+                if isinstance(error, RuntimeError)
+                else (f"{type(error).__name__}: {error}"),
+            )
         seconds = time.monotonic() - began_s
         self.rows.append({"name": name, "ok": ok, "seconds": round(seconds, 1), "detail": detail})
         self._say(f"{'ok    ' if ok else 'FAILED'} {seconds:7.1f} s  {name}: {detail}")
@@ -36,6 +43,14 @@ class Report:
     def write(self, path, about):
         """All checks as one JSON document."""
         with open(path, "w", encoding="ascii") as file:
-            json.dump({**about, "ok": self.ok, "seconds": round(time.monotonic() - self._began_s, 1),
-                       "checks": self.rows}, file, indent=1)
+            json.dump(
+                {
+                    **about,
+                    "ok": self.ok,
+                    "seconds": round(time.monotonic() - self._began_s, 1),
+                    "checks": self.rows,
+                },
+                file,
+                indent=1,
+            )
             file.write("\n")

@@ -1,8 +1,10 @@
-"""Carries CAN frames between the bench's CAN server and a serial line of the box, which reads them with slcand.
+"""Carries CAN frames between the bench's CAN server and a serial line of the box, which reads them
+with slcand.
 
-The machine that runs QEMU needs no CAN for that. A frame is one line (LAWICEL): t + 3 hex digits of id + length + data,
-or T + 8 digits for a 29-bit id. Started with HOST:PORT/NAME; prints the tty QEMU is to open, then runs until its
-standard input ends. What the box does not read is dropped, as on a bus.
+The machine that runs QEMU needs no CAN for that. A frame is one line (LAWICEL): t + 3 hex digits of
+id + length + data, or T + 8 digits for a 29-bit id. Started with HOST:PORT/NAME; prints the tty
+QEMU is to open, then runs until its standard input ends. What the box does not read is dropped, as
+on a bus.
 """
 
 import os
@@ -19,23 +21,34 @@ _FRAME = re.compile(rb"< frame ([0-9A-Fa-f]+) [0-9.]+ ([0-9A-Fa-f]*) >")
 
 def line_of(word, data_hex):
     """SLCAN line of a frame: its id as 3 or 8 hex digits, its data as hex."""
-    return b"%c%s%d%s\r" % (b"T" if len(word) > 3 else b"t", word.upper(), len(data_hex) // 2, data_hex.upper())
+    return b"%c%s%d%s\r" % (
+        b"T" if len(word) > 3 else b"t",
+        word.upper(),
+        len(data_hex) // 2,
+        data_hex.upper(),
+    )
 
 
 def send_command(line):
-    """socketcand `send` command of an SLCAN line (without its CR), None for everything that is no data frame."""
+    """socketcand `send` command of an SLCAN line (without its CR), None for everything that is no
+    data frame.
+    """
     digits = {b"t": 3, b"T": 8}.get(line[:1])
     if digits is None or len(line) > LINE_BYTES_MAX or not re.fullmatch(rb"[0-9A-Fa-f]+", line[1:]):
         return None
-    word, size, data = line[1:1 + digits], line[1 + digits:2 + digits], line[2 + digits:]
-    if size not in (b"0", b"1", b"2", b"3", b"4", b"5", b"6", b"7", b"8") or len(data) != 2 * int(size):
+    word, size, data = line[1 : 1 + digits], line[1 + digits : 2 + digits], line[2 + digits :]
+    if size not in (b"0", b"1", b"2", b"3", b"4", b"5", b"6", b"7", b"8") or len(data) != 2 * int(
+        size
+    ):
         return None
-    pieces = b" ".join(data[at:at + 2] for at in range(0, len(data), 2))
+    pieces = b" ".join(data[at : at + 2] for at in range(0, len(data), 2))
     return b"< send %s %s %s >" % (word, size, pieces)
 
 
 def split(buffer, end):
-    """(complete pieces, what is left): pieces of `buffer` that end with the byte `end`, without it."""
+    """(complete pieces, what is left): pieces of `buffer` that end with the byte `end`, without
+    it.
+    """
     *pieces, rest = buffer.split(end)
     return pieces, rest
 
@@ -51,7 +64,9 @@ def connect(channel):
 
 
 class Bridge:
-    """`server`: socket of the CAN server; `master`: the pty whose other side is the box's serial line."""
+    """`server`: socket of the CAN server; `master`: the pty whose other side is the box's serial
+    line.
+    """
 
     def __init__(self, server, master):
         self.server, self.master = server, master
@@ -61,7 +76,11 @@ class Bridge:
         """Pass on what the server has. False when it has gone."""
         data = self.server.recv(READ_BYTES)
         pieces, self._heard = split(self._heard + data, b">")
-        lines = [line_of(*match.groups()) for match in (_FRAME.search(piece + b">") for piece in pieces) if match]
+        lines = [
+            line_of(*match.groups())
+            for match in (_FRAME.search(piece + b">") for piece in pieces)
+            if match
+        ]
         for line in lines:
             try:
                 os.write(self.master, line)

@@ -11,10 +11,16 @@ from safety import signals as s
 
 
 def main():
-    """Exit code 0, or a traceback when there is no running controller: the caller shows its last line."""
+    """Exit code 0, or a traceback when there is no running controller: the caller shows its last
+    line.
+    """
     seen = snapshot.read(f"{RUN_DIRECTORY}/journal")
     loop = loop_statistics.read(f"{RUN_DIRECTORY}/loop.stats")
-    print(json.dumps({"state": s.STATES[seen.out[s.STATE]], "standing": list(seen.standing), "loop": loop}))
+    print(
+        json.dumps(
+            {"state": s.STATES[seen.out[s.STATE]], "standing": list(seen.standing), "loop": loop}
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,6 @@
-"""The pages in controller/console/README.md, from runs in virtual time. As a program it writes them there anew."""
+"""The pages in controller/console/README.md, from runs in virtual time. As a program it writes them
+there anew.
+"""
 
 import re
 import tempfile
@@ -31,7 +33,10 @@ def made():
 
 def filled(text, texts):
     """The README with these pages in it."""
-    return PLACE.sub(lambda place: f"<!-- {place[1]} -->\n```\n$ firebreak {place[1]}\n{texts[place[1]]}\n```\n", text)
+    return PLACE.sub(
+        lambda place: f"<!-- {place[1]} -->\n```\n$ firebreak {place[1]}\n{texts[place[1]]}\n```\n",
+        text,
+    )
 
 
 if __name__ == "__main__":

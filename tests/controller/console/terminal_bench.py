@@ -1,5 +1,6 @@
-"""What the tests of the terminal's console share: a VT100 of 80 x 24 that takes bytes, and stand-ins for what is around
-a session."""
+"""What the tests of the terminal's console share: a VT100 of 80 x 24 that takes bytes, and
+stand-ins for what is around a session.
+"""
 
 import re
 
@@ -54,7 +55,7 @@ class Vt100:
             self.row, self.column = numbers[0] - 1, numbers[1] - 1
             assert 0 <= self.row < ROWS and 0 <= self.column < COLUMNS
         elif command == b"K":
-            self.cells[self.row][self.column:] = [" "] * (COLUMNS - self.column)
+            self.cells[self.row][self.column :] = [" "] * (COLUMNS - self.column)
         elif command == b"J":
             assert numbers == [2]
             self.cells = [[" "] * COLUMNS for _ in range(ROWS)]

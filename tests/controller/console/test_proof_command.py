@@ -1,4 +1,6 @@
-"""`firebreak proof-test`: what is recorded and refused, the list in every format, the check of the chain, codes."""
+"""`firebreak proof-test`: what is recorded and refused, the list in every format, the check of the
+chain, codes.
+"""
 
 import csv
 import html.parser
@@ -13,8 +15,8 @@ from site_files import FIREBREAK, PYLONTECH, SiteFiles
 from controller import __main__
 from controller.console import proof_test
 from controller.documents import checklist
-from controller.record import proof_tests as pt
 from controller.record import journal_header as journal_headers
+from controller.record import proof_tests as pt
 from controller.record import spool
 from controller.record.journal_header import core_of, journal_header, open_journal
 from controller.rows import proof_intervals
@@ -49,7 +51,9 @@ def run(capsys, *argv):
     return code, out, err
 
 
-def record(capsys, folder, row="1", tester="J. Doe", reaction_ms=120, result="passed", site=SITE, more=()):
+def record(
+    capsys, folder, row="1", tester="J. Doe", reaction_ms=120, result="passed", site=SITE, more=()
+):
     where = ("--state-dir", folder, "--run-dir", folder, *(["--site", site] if site else []))
     what = ("--tester", tester, "--reaction-ms", reaction_ms, "--result", result)
     return run(capsys, "record", row, *what, *where, *more)
@@ -67,6 +71,7 @@ def every_row(folder, now=NOW, **others):
 
 # -- record
 
+
 def test_a_test_is_recorded_and_the_recorder_told(tmp_path, capsys):
     code, out, err = record(capsys, tmp_path)
     found = pt.read(str(tmp_path))
@@ -74,21 +79,47 @@ def test_a_test_is_recorded_and_the_recorder_told(tmp_path, capsys):
     assert out.startswith("test 1 (record 2): row 1 passed on 2026-03-14 by J. Doe, 120 ms; hash ")
     assert out.split()[-1] == found.head
     (act,) = spool.Inbox(str(tmp_path), []).take(5)
-    assert act.code == "PROOF" and found.head in act.text and act.text.startswith("row 1 passed, record 2, ")
+    assert (
+        act.code == "PROOF"
+        and found.head in act.text
+        and act.text.startswith("row 1 passed, record 2, ")
+    )
 
 
-@pytest.mark.parametrize("values, words", [
-    ({"row": "99"}, 'row "99" is not known'), ({"row": "51"}, "row 51 is not armed here; armed 1, 1c, 1w, 2,"),
-    ({"tester": ""}, 'tester ""'), ({"tester": "a\x1bb"}, "tester"), ({"reaction_ms": -1}, "reaction -1 ms"),
-    ({"reaction_ms": 0}, "reaction 0 ms: allowed is 1 .. 3600000, and 0 of a test that has failed"),
-    ({"reaction_ms": "fast"}, 'invalid int value: "fast"; allowed is 0 .. 3600000, milliseconds in digits alone'),
-    ({"reaction_ms": "1_000"}, 'invalid int value: "1_000"'), ({"reaction_ms": "1" * 99}, f'"{"1" * 40}..."; allowed'),
-    *[({"tester": text}, f'tester "{text}" names nobody; allowed is a name with credentials')
-      for text in ("none", "N. N.", "tbd", "x", "n/a")],
-    ({"more": ("--date", "1970-01-01")}, "date 1970-01-01 is before 2026-01-01, and there was no such cabinet then"),
-    ({"more": ("--date", "2025-12-31")}, "allowed is 2026-01-01 or later"), ({"result": "good"}, "invalid choice"),
-    ({"more": ("--remark", "a\nb")}, "remark"), ({"more": ("--date", "2026-03-15")}, "is in the future"),
-    ({"more": ("--date", "x")}, "a day is written 2026-03-14"), ({"site": "nowhere.toml"}, "nowhere.toml: cannot be")])
+@pytest.mark.parametrize(
+    "values, words",
+    [
+        ({"row": "99"}, 'row "99" is not known'),
+        ({"row": "51"}, "row 51 is not armed here; armed 1, 1c, 1w, 2,"),
+        ({"tester": ""}, 'tester ""'),
+        ({"tester": "a\x1bb"}, "tester"),
+        ({"reaction_ms": -1}, "reaction -1 ms"),
+        (
+            {"reaction_ms": 0},
+            "reaction 0 ms: allowed is 1 .. 3600000, and 0 of a test that has failed",
+        ),
+        (
+            {"reaction_ms": "fast"},
+            'invalid int value: "fast"; allowed is 0 .. 3600000, milliseconds in digits alone',
+        ),
+        ({"reaction_ms": "1_000"}, 'invalid int value: "1_000"'),
+        ({"reaction_ms": "1" * 99}, f'"{"1" * 40}..."; allowed'),
+        *[
+            ({"tester": text}, f'tester "{text}" names nobody; allowed is a name with credentials')
+            for text in ("none", "N. N.", "tbd", "x", "n/a")
+        ],
+        (
+            {"more": ("--date", "1970-01-01")},
+            "date 1970-01-01 is before 2026-01-01, and there was no such cabinet then",
+        ),
+        ({"more": ("--date", "2025-12-31")}, "allowed is 2026-01-01 or later"),
+        ({"result": "good"}, "invalid choice"),
+        ({"more": ("--remark", "a\nb")}, "remark"),
+        ({"more": ("--date", "2026-03-15")}, "is in the future"),
+        ({"more": ("--date", "x")}, "a day is written 2026-03-14"),
+        ({"site": "nowhere.toml"}, "nowhere.toml: cannot be"),
+    ],
+)
 def test_what_is_wrong_is_one_line_and_nothing_is_written(tmp_path, capsys, values, words):
     code, out, err = record(capsys, tmp_path, **values)
     assert (code, out) == (2, "") and words in err and err.count("\n") == 1
@@ -104,17 +135,24 @@ def test_a_row_that_is_armed_elsewhere_is_not_armed_here(tmp_path, capsys):
     assert record(capsys, tmp_path, row=missing, site=files.paths[2])[0] == 2
 
 
-def test_a_clock_that_nobody_steers_is_said_and_one_that_cannot_be_is_refused(tmp_path, capsys, now):
+def test_a_clock_that_nobody_steers_is_said_and_one_that_cannot_be_is_refused(
+    tmp_path, capsys, now
+):
     now.append((NOW[0], "rtc"))
     code, _, err = record(capsys, tmp_path)
-    assert code == 0 and "the clock is not synchronised (rtc): the date 2026-03-14 is uncertain" in err
+    assert (
+        code == 0
+        and ("the clock is not synchronised (rtc): the date 2026-03-14 is uncertain") in err
+    )
     assert pt.read(str(tmp_path)).records[-1].clock == "rtc"
     now.append((0, "unknown"))
     code, _, err = record(capsys, tmp_path)
     assert code == 2 and "the clock says 1970-01-01T00:00:00Z, which cannot be" in err
     now.append((NOW[0] - 1_000_000, "ntp"))
     code, _, err = record(capsys, tmp_path)
-    assert code == 2 and err.count("\n") == 1 and "the last record is of 2026-03-14T02:07:31Z" in err
+    assert (
+        code == 2 and err.count("\n") == 1 and ("the last record is of 2026-03-14T02:07:31Z") in err
+    )
 
 
 def test_a_list_by_a_clock_that_cannot_be_is_not_in_order(tmp_path, capsys, now):
@@ -122,16 +160,32 @@ def test_a_list_by_a_clock_that_cannot_be_is_not_in_order(tmp_path, capsys, now)
     assert listed(capsys, tmp_path)[0] == 0
     now.append((0, "unknown"))
     code, _, err = listed(capsys, tmp_path)
-    assert code == 1 and err == ("firebreak: the clock says 1970-01-01T00:00:00Z, which cannot be: "
-                                 "tests may be late that are not called so\n")
+    assert code == 1 and err == (
+        "firebreak: the clock says 1970-01-01T00:00:00Z, which cannot be: "
+        "tests may be late that are not called so\n"
+    )
 
 
-@pytest.mark.parametrize("row, reaction_ms", [
-    ("12b", 20_000), ("12w", 20_000), ("12w", 188), ("1", 650), ("1w", 650), ("6", 900_000), ("44", 46_000),
-    ("44w", 46_000), ("8", 60_000), ("44b", 4000)])
+@pytest.mark.parametrize(
+    "row, reaction_ms",
+    [
+        ("12b", 20_000),
+        ("12w", 20_000),
+        ("12w", 188),
+        ("1", 650),
+        ("1w", 650),
+        ("6", 900_000),
+        ("44", 46_000),
+        ("44w", 46_000),
+        ("8", 60_000),
+        ("44b", 4000),
+    ],
+)
 def test_what_a_slower_stage_of_the_row_may_take_is_not_allowed(tmp_path, capsys, row, reaction_ms):
     code, out, err = record(capsys, tmp_path, row=row, reaction_ms=reaction_ms)
-    assert (code, out) == (2, "") and f"row {row} with {reaction_ms} ms is slower than allowed" in err
+    assert (code, out) == (2, "") and (
+        f"row {row} with {reaction_ms} ms is slower than allowed"
+    ) in err
 
 
 def test_a_test_in_which_nothing_came_has_failed_and_is_recorded(tmp_path, capsys):
@@ -139,16 +193,33 @@ def test_a_test_in_which_nothing_came_has_failed_and_is_recorded(tmp_path, capsy
 
 
 def test_a_ledger_from_before_stages_were_tested_apart_is_read(tmp_path, capsys):
-    """Its record of a row stands for what is left of it, is measured by the time allowed now, and the chain goes on."""
+    """Its record of a row stands for what is left of it, is measured by the time allowed now, and
+    the chain goes on.
+    """
     ledger = pt.Ledger(str(tmp_path))
     for row, reaction_ms in (("12", 18_400), ("1", 650), ("2", 0)):
-        ledger._append(lambda _, row=row, reaction_ms=reaction_ms: (
-            pt.TEST, row, "2026-03-14", "2026-03-14T02:07:31Z", "ntp", "A", reaction_ms, "passed", ""))
+        ledger._append(
+            lambda _, row=row, reaction_ms=reaction_ms: (
+                pt.TEST,
+                row,
+                "2026-03-14",
+                "2026-03-14T02:07:31Z",
+                "ntp",
+                "A",
+                reaction_ms,
+                "passed",
+                "",
+            )
+        )
     assert record(capsys, tmp_path, row="12b", reaction_ms=100)[::2] == (0, "")
     facts = json.loads(listed(capsys, tmp_path, "json")[1])
     rows = {row["row"]: row for row in facts["rows"]}
     assert facts["wrong"] == [] and [rows[key]["state"] for key in ("12", "12b", "2")] == ["ok"] * 3
-    assert rows["12w"]["last"] is None and not proof_test.is_slow(rows["12"]) and proof_test.is_slow(rows["1"])
+    assert (
+        rows["12w"]["last"] is None
+        and not proof_test.is_slow(rows["12"])
+        and proof_test.is_slow(rows["1"])
+    )
     assert run(capsys, "verify", "--state-dir", tmp_path)[0] == 0
 
 
@@ -157,24 +228,44 @@ def test_a_reaction_over_the_time_chain_has_failed(tmp_path, capsys, row):
     latest_ms = proof_plan.allowed_ms(CONFIG)[row]
     assert record(capsys, tmp_path, row=row, reaction_ms=latest_ms)[::2] == (0, "")
     code, out, err = record(capsys, tmp_path, row=row, reaction_ms=latest_ms + 1)
-    assert (code, out) == (2, "") and err == (f"firebreak: row {row} with {latest_ms + 1} ms is slower than allowed, "
-                                              f"{latest_ms} ms: this test has failed\n")
+    assert (code, out) == (2, "") and err == (
+        f"firebreak: row {row} with {latest_ms + 1} ms is "
+        f"slower than allowed, "
+        f"{latest_ms} ms: this test has failed\n"
+    )
     assert record(capsys, tmp_path, row=row, reaction_ms=latest_ms + 1, result="failed")[0] == 0
-    assert [line.result for line in pt.read(str(tmp_path)).records if line.kind == pt.TEST] == ["passed", "failed"]
+    assert [line.result for line in pt.read(str(tmp_path)).records if line.kind == pt.TEST] == [
+        "passed",
+        "failed",
+    ]
 
 
 @pytest.mark.parametrize("has_site", [True, False])
-@pytest.mark.parametrize("row, typed, soonest_ms", [
-    ("6b", 900, 899_960), ("46", 1, 900_980), ("46", 901, 900_980), ("40", 3, 480), ("2", 159, 160)])
-def test_a_reaction_that_cannot_be_is_not_recorded_as_passed(tmp_path, capsys, row, typed, soonest_ms, has_site):
+@pytest.mark.parametrize(
+    "row, typed, soonest_ms",
+    [
+        ("6b", 900, 899_960),
+        ("46", 1, 900_980),
+        ("46", 901, 900_980),
+        ("40", 3, 480),
+        ("2", 159, 160),
+    ],
+)
+def test_a_reaction_that_cannot_be_is_not_recorded_as_passed(
+    tmp_path, capsys, row, typed, soonest_ms, has_site
+):
     """Seconds typed for milliseconds."""
-    open_journal(str(tmp_path / "journal"), CONFIG, core_of(journal_header(CONFIG)), 4 << 20).close()
+    open_journal(
+        str(tmp_path / "journal"), CONFIG, core_of(journal_header(CONFIG)), 4 << 20
+    ).close()
     site = SITE if has_site else None
     latest_ms = proof_plan.allowed_ms(CONFIG)[row]
     code, out, err = record(capsys, tmp_path, row=row, reaction_ms=typed, site=site)
     assert (code, out) == (2, "") and err == (
-        f"firebreak: row {row} with {typed} ms is sooner than its debounce and silence let it trip: allowed is "
-        f"{soonest_ms} .. {latest_ms} ms; is it in ms?\n")
+        f"firebreak: row {row} with {typed} ms is sooner than its debounce and silence let it "
+        f"trip: allowed is "
+        f"{soonest_ms} .. {latest_ms} ms; is it in ms?\n"
+    )
     assert record(capsys, tmp_path, row=row, reaction_ms=typed, result="failed", site=site)[0] == 0
     assert record(capsys, tmp_path, row=row, reaction_ms=soonest_ms, site=site)[::2] == (0, "")
 
@@ -186,7 +277,11 @@ def test_a_journal_of_another_version_says_nothing_of_what_is_armed(tmp_path, ca
     monkeypatch.setattr(journal_headers, "journal_header", lambda config: header)
     open_journal(str(tmp_path / "journal"), CONFIG, core, 4 << 20).close()
     code, _, err = record(capsys, tmp_path, site=None)
-    assert code == 3 and err.count("\n") == 1 and "armed: of another version; give --site FILE" in err
+    assert (
+        code == 3
+        and err.count("\n") == 1
+        and ("armed: of another version; give --site FILE") in err
+    )
 
 
 def parts_ms(stage, loaded, *names):
@@ -196,16 +291,29 @@ def parts_ms(stage, loaded, *names):
 
 @pytest.mark.parametrize("files_of", [FIREBREAK, PYLONTECH])
 def test_what_cannot_be_is_below_the_waiting_parts_of_the_time_chain(tmp_path, files_of):
-    """Debounce and silence as the time chain has them, less two ticks and the age that a last value may have."""
+    """Debounce and silence as the time chain has them, less two ticks and the age that a last value
+    may have.
+    """
     loaded = SiteFiles(tmp_path, files_of).load()
-    soonest_ms, latest_ms = proof_plan.soonest_ms(loaded.safety_image), proof_plan.allowed_ms(loaded)
+    soonest_ms, latest_ms = (
+        proof_plan.soonest_ms(loaded.safety_image),
+        proof_plan.allowed_ms(loaded),
+    )
     assert soonest_ms.keys() == {key for key in latest_ms if not key.endswith("w")}
     for key, ms in soonest_ms.items():
-        armed = [stage for stage in proof_intervals.stages_of(key) if stage in proof_plan._armed(loaded)]
-        waits_ms = [(parts_ms(stage, loaded, "debounce"), parts_ms(stage, loaded, "silence")) for stage in armed]
+        armed = [
+            stage for stage in proof_intervals.stages_of(key) if stage in proof_plan._armed(loaded)
+        ]
+        waits_ms = [
+            (parts_ms(stage, loaded, "debounce"), parts_ms(stage, loaded, "silence"))
+            for stage in armed
+        ]
         assert ms <= min(map(sum, waits_ms)) < latest_ms[key]
         if key != "44a":  # whose scan may come upon the change at once
-            least_ms = [debounce_ms + silence_ms // (1 if key == "46" else 2) for debounce_ms, silence_ms in waits_ms]
+            least_ms = [
+                debounce_ms + silence_ms // (1 if key == "46" else 2)
+                for debounce_ms, silence_ms in waits_ms
+            ]
             assert ms == max(0, min(least_ms) - 2 * loaded.tick_ms)
 
 
@@ -220,19 +328,27 @@ def test_a_row_is_allowed_what_the_slowest_of_its_armed_stages_takes():
         latest_ms.setdefault(test["key"], []).append(test["latest_ms"])
     by_wire = {f"{row}w": wired.enable_ms(CONFIG, row) for row in (1, 12, 30, 44)}
     assert allowed_ms == {key: max(each_ms) for key, each_ms in latest_ms.items()} | by_wire
-    assert set(allowed_ms) == set(proof_plan.plan(CONFIG)) and any(len(each_ms) > 1 for each_ms in latest_ms.values())
+    assert set(allowed_ms) == set(proof_plan.plan(CONFIG)) and any(
+        len(each_ms) > 1 for each_ms in latest_ms.values()
+    )
 
 
 def test_no_room_is_code_3(tmp_path, capsys):
     (tmp_path / pt.FILE).mkdir()
     code, out, err = record(capsys, tmp_path)
     assert (code, out) == (3, "") and "nothing is recorded: Is a directory" in err
-    assert listed(capsys, tmp_path)[0] == 3 and run(capsys, "verify", "--state-dir", tmp_path)[0] == 3
+    assert (
+        listed(capsys, tmp_path)[0] == 3 and run(capsys, "verify", "--state-dir", tmp_path)[0] == 3
+    )
 
 
 def test_the_running_controller_says_what_is_armed(tmp_path, capsys):
     code, _, err = record(capsys, tmp_path, site=None)
-    assert code == 3 and "no controller says which rows are armed" in err and "give --site FILE" in err
+    assert (
+        code == 3
+        and ("no controller says which rows are armed") in err
+        and "give --site FILE" in err
+    )
     core = core_of(journal_header(CONFIG))
     open_journal(str(tmp_path / "journal"), CONFIG, core, 4 << 20).close()
     assert record(capsys, tmp_path, site=None)[0] == 0
@@ -246,6 +362,7 @@ def test_the_running_controller_says_what_is_armed(tmp_path, capsys):
 
 
 # -- list
+
 
 def test_exit_code_1_when_something_is_overdue_failed_or_slow(tmp_path, capsys, now):
     assert listed(capsys, tmp_path)[0] == 1
@@ -270,8 +387,15 @@ def test_the_text_fits_a_terminal_and_names_each_row(tmp_path, capsys):
     assert code == 1 and all(len(line) <= 79 for line in lines)
     assert lines[0] == "Cabinet 1, serial 0001: 52 rows armed, 75 tests, 74 to be done now"
     assert lines[1] == "2026-03-14T02:07:31Z (clock: ntp), 1 test in 2 records"
-    assert lines[3].split() == ["1", "2026-03-14", "passed", "120", str(proof_plan.allowed_ms(CONFIG)["1"]),
-                                "2027-03-14", "ok"]
+    assert lines[3].split() == [
+        "1",
+        "2026-03-14",
+        "passed",
+        "120",
+        str(proof_plan.allowed_ms(CONFIG)["1"]),
+        "2027-03-14",
+        "ok",
+    ]
     assert lines[5].endswith("2026-03-14 never tested, due today")
 
 
@@ -313,7 +437,9 @@ def test_json_holds_the_facts(tmp_path, capsys):
     facts = json.loads(listed(capsys, tmp_path, "json")[1])
     row = facts["rows"][0]
     assert (facts["records"], facts["tests"], facts["wrong"], facts["clock"]) == (2, 1, [], "ntp")
-    assert (facts["rows_armed"], len(facts["rows"])) == (52, 75), "row 51 has no second channel here"
+    assert (facts["rows_armed"], len(facts["rows"])) == (52, 75), (
+        "row 51 has no second channel here"
+    )
     assert row["last"]["hash"] == facts["head"] and row["state"] == "ok" and row["days_left"] == 365
 
 
@@ -328,6 +454,7 @@ def test_a_damaged_ledger_says_so_in_every_format(tmp_path, capsys):
 
 # -- verify
 
+
 def test_verify(tmp_path, capsys):
     code, out, _ = run(capsys, "verify", "--state-dir", tmp_path)
     assert code == 0 and "0 tests in 0 records" in out and "the chain is whole" in out
@@ -337,7 +464,9 @@ def test_verify(tmp_path, capsys):
     path = Path(pt.path_of(str(tmp_path)))
     whole = path.read_bytes()
     path.write_bytes(b"".join(whole.splitlines(keepends=True)[:-1]))
-    assert run(capsys, "verify", "--state-dir", tmp_path)[0] == 0, "a chain does not know what came after it"
+    assert run(capsys, "verify", "--state-dir", tmp_path)[0] == 0, (
+        "a chain does not know what came after it"
+    )
     code, out, _ = run(capsys, "verify", "--state-dir", tmp_path, "--head", head)
     assert code == 1 and "the hash that was noted is in no record" in out
     path.write_bytes(whole.replace(b'"row":"1c"', b'"row":"3"'))
@@ -355,14 +484,19 @@ def test_a_ledger_whose_line_ends_became_others_is_damaged_and_nothing_is_cut_of
     assert record(capsys, tmp_path)[0] == 1 and path.read_bytes().startswith(altered + b"\n")
 
 
-@pytest.mark.parametrize("command", [lambda capsys, place: run(capsys, "verify", "--state-dir", place), record, listed])
+@pytest.mark.parametrize(
+    "command", [lambda capsys, place: run(capsys, "verify", "--state-dir", place), record, listed]
+)
 @pytest.mark.parametrize("name", ["no", "file"])
 def test_there_is_no_ledger_where_there_is_no_folder(tmp_path, capsys, command, name):
     """A proof that is recorded beside the real ledger is lost to it."""
     (tmp_path / "file").write_text("")
     place = tmp_path / name
     assert command(capsys, place) == (
-        2, "", f"firebreak: --state-dir {place}: there is no such folder\n")
+        2,
+        "",
+        f"firebreak: --state-dir {place}: there is no such folder\n",
+    )
     assert os.listdir(tmp_path) == ["file"]
 
 
@@ -373,13 +507,19 @@ def test_what_has_to_be_tested_is_listed_on_any_box(tmp_path, capsys, monkeypatc
 
 
 def test_the_start_of_a_chain_is_the_head_of_an_empty_ledger_only(tmp_path, capsys):
-    """64 zeros were in every ledger, as the hash before its first record: they proved nothing of it."""
+    """64 zeros were in every ledger, as the hash before its first record: they proved nothing of
+    it.
+    """
     where = ("--state-dir", tmp_path, "--head", "0" * 64)
     code, out, _ = run(capsys, "verify", *where)
-    assert code == 0 and out.endswith("the chain is whole: 64 zeros are the start of a ledger without records\n")
+    assert code == 0 and out.endswith(
+        "the chain is whole: 64 zeros are the start of a ledger without records\n"
+    )
     record(capsys, tmp_path)
     code, out, _ = run(capsys, "verify", *where)
-    assert code == 1 and out.endswith("\n64 zeros are the start of an empty ledger, and this one has records\n")
+    assert code == 1 and out.endswith(
+        "\n64 zeros are the start of an empty ledger, and this one has records\n"
+    )
 
 
 @pytest.mark.parametrize("head", ["", "xyz", "00", "0" * 63, "g" * 64])
@@ -390,13 +530,20 @@ def test_a_head_of_another_form_is_one_line(tmp_path, capsys, head):
 
 # -- beside it
 
+
 def test_the_checklist_names_the_command_and_what_it_records(capsys):
     facts = checklist.facts(CONFIG)
     keys = {row["key"] for part in ("tests", "hard_wired") for row in facts[part]}
     assert keys == set(proof_plan.plan(CONFIG))
     for key in keys - {str(row) for row in m.CLAUSES}:
-        assert f" {key}" in next(block.text for block in checklist.blocks(facts) if checklist.RECORD in str(block))
+        assert f" {key}" in next(
+            block.text for block in checklist.blocks(facts) if checklist.RECORD in str(block)
+        )
     assert __main__.main(["checklist", "--site", SITE]) == 0
     assert checklist.RECORD in capsys.readouterr().out
-    words = checklist.RECORD.replace('"NAME, CREDENTIALS"', "NAME").replace("ROW", "1").replace(" N ", " 5 ")
+    words = (
+        checklist.RECORD.replace('"NAME, CREDENTIALS"', "NAME")
+        .replace("ROW", "1")
+        .replace(" N ", " 5 ")
+    )
     assert __main__._parser().parse_args(words.split()[1:]).row == "1"

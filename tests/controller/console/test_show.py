@@ -1,4 +1,6 @@
-"""The commands of the pages as somebody uses them: exit codes, one clear line, JSON with keys that stay."""
+"""The commands of the pages as somebody uses them: exit codes, one clear line, JSON with keys that
+stay.
+"""
 
 import json
 
@@ -11,17 +13,79 @@ from controller.console import show, watch
 # Keys of the JSON of each page, for ever: a new one is added here, none is ever renamed or removed.
 HEAD = {"cabinet", "state", "uptime_ms", "sequence", "is_live", "locked_out_by", "test_left_ms"}
 KEYS = {
-    "status": {"lamp", "horn_is_on", "gas_lfl_permille", "vapour_ppm", "toxic_ppm", "contacts", "interlocks",
-               "standing", "battery_W", "grid_W", "load_W", "request_W", "request", "setpoint_W", "binding", "cause",
-               "limits", "available_low_W", "available_high_W", "remaining_Wh", "reserve_in_s", "reserve_permille",
-               "hints", "sources", "binding_sources", "racks", "links", "loop", "record", "tick_ms",
-               "gas_calibration_d", "version", "start", "differs", "proof_tests", "propagation", "reset", "channel_b"},
-    "why": {"request_W", "setpoint_W", "held_back_W", "request", "caps", "ramp", "obligations", "limits", "short_W",
-            "short_reason", "binding", "cause", "without", "units", "standing_count", "differs"},
-    "alarms": {"standing", "first_out_per_scope", "channel_b", "check", "reset", "start", "cells_are_live",
-               "propagation"},
-    "events": {"source", "events"}, "trend": {"span_ms", "source", "quantities"}, "racks": {"racks"},
-    "links": {"devices", "summary", "buses", "has_counters"}}
+    "status": {
+        "lamp",
+        "horn_is_on",
+        "gas_lfl_permille",
+        "vapour_ppm",
+        "toxic_ppm",
+        "contacts",
+        "interlocks",
+        "standing",
+        "battery_W",
+        "grid_W",
+        "load_W",
+        "request_W",
+        "request",
+        "setpoint_W",
+        "binding",
+        "cause",
+        "limits",
+        "available_low_W",
+        "available_high_W",
+        "remaining_Wh",
+        "reserve_in_s",
+        "reserve_permille",
+        "hints",
+        "sources",
+        "binding_sources",
+        "racks",
+        "links",
+        "loop",
+        "record",
+        "tick_ms",
+        "gas_calibration_d",
+        "version",
+        "start",
+        "differs",
+        "proof_tests",
+        "propagation",
+        "reset",
+        "channel_b",
+    },
+    "why": {
+        "request_W",
+        "setpoint_W",
+        "held_back_W",
+        "request",
+        "caps",
+        "ramp",
+        "obligations",
+        "limits",
+        "short_W",
+        "short_reason",
+        "binding",
+        "cause",
+        "without",
+        "units",
+        "standing_count",
+        "differs",
+    },
+    "alarms": {
+        "standing",
+        "first_out_per_scope",
+        "channel_b",
+        "check",
+        "reset",
+        "start",
+        "cells_are_live",
+        "propagation",
+    },
+    "events": {"source", "events"},
+    "trend": {"span_ms", "source", "quantities"},
+    "racks": {"racks"},
+    "links": {"devices", "summary", "buses", "has_counters"},
+}
 
 
 @pytest.fixture(scope="module")
@@ -101,11 +165,22 @@ def test_a_page_that_there_is_not_is_code_2(capsys, live, page, count):
     """ "page 3 of 1. Nothing has happened." stood there, with ten events."""
     assert run(capsys, page, "--page", count, *where(live))[0] == 0
     assert run(capsys, page, "--page", count + 1, *where(live)) == (
-        2, "", [f"firebreak: --page {count + 1}: allowed is a whole number from 1 to {count}"])
+        2,
+        "",
+        [f"firebreak: --page {count + 1}: allowed is a whole number from 1 to {count}"],
+    )
 
 
-@pytest.mark.parametrize("option", [("events", "--page", "0"), ("trend", "--for", "x"), ("trend", "--for", "7201"),
-                                    ("why", "--page", "1"), ("racks", "--page", "1.5")])
+@pytest.mark.parametrize(
+    "option",
+    [
+        ("events", "--page", "0"),
+        ("trend", "--for", "x"),
+        ("trend", "--for", "7201"),
+        ("why", "--page", "1"),
+        ("racks", "--page", "1.5"),
+    ],
+)
 def test_a_wrong_option_is_code_2(capsys, option):
     code, out, err = run(capsys, *option)
     assert code == 2 and out == "" and err
@@ -115,4 +190,6 @@ def test_a_reader_changes_nothing(capsys, live):
     before = sorted(live.core.out), live.core.state_words()
     for page in watch.PAGES:
         assert run(capsys, page, *where(live))[0] == 0
-    assert live.rig.controller.cabinet.journal is not None and len(before[1]) == len(live.core.state_words())
+    assert live.rig.controller.cabinet.journal is not None and len(before[1]) == len(
+        live.core.state_words()
+    )

@@ -1,4 +1,6 @@
-"""The bytes for a screen, on a VT100: whatever was shown, the new lines stand there; only what changed is sent."""
+"""The bytes for a screen, on a VT100: whatever was shown, the new lines stand there; only what
+changed is sent.
+"""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -6,7 +8,9 @@ from terminal_bench import Vt100
 
 from controller.console.terminal import screen
 
-LINES = st.lists(st.text(st.characters(min_codepoint=0, max_codepoint=0x2FF), max_size=90), max_size=26)
+LINES = st.lists(
+    st.text(st.characters(min_codepoint=0, max_codepoint=0x2FF), max_size=90), max_size=26
+)
 
 
 @given(st.lists(LINES, min_size=1, max_size=6))

@@ -1,4 +1,6 @@
-"""What keys do: pages, login, delays, idle ends, break-glass, and that a reset names what the page has shown."""
+"""What keys do: pages, login, delays, idle ends, break-glass, and that a reset names what the page
+has shown.
+"""
 
 import pytest
 from terminal_bench import SEEN, FakeActions, FakeActor, FakeView
@@ -14,8 +16,15 @@ class Person:
 
     def __init__(self, folder):
         self.view, self.actions, self.actor = FakeView(), FakeActions(), FakeActor()
-        self.session = session.Session(self.view, self.actions, self.actor, login.Failures(str(folder / "a.failed")),
-                                       str(folder), "ttyS0", IDLE_US)
+        self.session = session.Session(
+            self.view,
+            self.actions,
+            self.actor,
+            login.Failures(str(folder / "a.failed")),
+            str(folder),
+            "ttyS0",
+            IDLE_US,
+        )
         self.now_us = 1000 * SECOND_US
 
     def types(self, *typed):
@@ -48,9 +57,22 @@ def person(tmp_path, monkeypatch):
     return Person(tmp_path)
 
 
-@pytest.mark.parametrize("key, page", [("0", "status"), ("1", "why"), ("2", "alarms"), ("3", "racks"), ("4", "links"),
-                                       ("5", "hints"), ("6", "trend"), ("7", "tests"), ("8", "export"), ("9", "events"),
-                                       ("?", "help")])
+@pytest.mark.parametrize(
+    "key, page",
+    [
+        ("0", "status"),
+        ("1", "why"),
+        ("2", "alarms"),
+        ("3", "racks"),
+        ("4", "links"),
+        ("5", "hints"),
+        ("6", "trend"),
+        ("7", "tests"),
+        ("8", "export"),
+        ("9", "events"),
+        ("?", "help"),
+    ],
+)
 def test_one_key_one_page_without_login(person, key, page):
     person.types("3" if key != "3" else "4", key)
     assert person.session.page == page and not person.session.is_redraw
@@ -82,9 +104,13 @@ def test_a_password_is_not_shown(person):
 
 def test_failed_logins_are_delayed_counted_and_recorded(person):
     assert person.logs_in("wrong12").startswith("Wrong name or password; the next try in 1 s")
-    assert person.types("L") == "1 failed logins here: wait 1 s." and person.session.question is None
+    assert (
+        person.types("L") == ("1 failed logins here: wait 1 s.") and person.session.question is None
+    )
     person.waits(SECOND_US)
-    assert person.types("L", "nobody\r", "secret1\r").startswith("Wrong name or password; the next try in 2 s")
+    assert person.types("L", "nobody\r", "secret1\r").startswith(
+        "Wrong name or password; the next try in 2 s"
+    )
     person.waits(2 * SECOND_US - 1)
     assert "wait 1 s" in person.types("L")
     person.waits(1)
@@ -151,7 +177,9 @@ def test_two_consoles_one_actor(person):
 
 def test_break_glass_needs_the_key_and_ends_with_it(person):
     assert "break-glass" not in person.types("L", "carl\r")
-    assert person.types("\r").startswith("No password, and the key is not known"), "and that was no guess"
+    assert person.types("\r").startswith("No password, and the key is not known"), (
+        "and that was no guess"
+    )
     person.view.is_key_out = True
     assert "break-glass, recorded" in person.types("L", "carl\r")
     assert person.types("\r").startswith("BREAK-GLASS: carl acts without a password")
@@ -163,7 +191,9 @@ def test_break_glass_needs_the_key_and_ends_with_it(person):
 
 
 def test_break_glass_lasts_while_the_io_module_is_late(person):
-    """Seen on a busy machine: the key was unknown for a moment, and the person was told it was back in RUN."""
+    """Seen on a busy machine: the key was unknown for a moment, and the person was told it was back
+    in RUN.
+    """
     person.view.is_key_out = True
     person.types("L", "carl\r", "\r")
     person.view.is_key_out = None
@@ -178,7 +208,10 @@ def test_break_glass_looks_at_the_key_when_enter_is_pressed(person, state):
     person.view.is_key_out = True
     person.types("L", "carl\r")
     person.view.is_key_out = state
-    assert person.types("\r").startswith("No password, and the key is not known") and person.session.who is None
+    assert (
+        person.types("\r").startswith("No password, and the key is not known")
+        and person.session.who is None
+    )
 
 
 def test_a_password_login_does_not_end_with_the_key(person):
@@ -193,8 +226,11 @@ def test_a_reset_names_what_was_seen_when_its_key_was_pressed(person):
     person.logs_in()
     person.types("2")
     person.sees(SEEN)
-    assert person.types("R") == "remote reset, 2 left of row 29 cell over voltage, rack 2: type yes "
-    person.sees(SEEN._replace(causes=(4, 0x9999, -1, 0)))  # the page is drawn anew while the question is open
+    assert (
+        person.types("R") == "remote reset, 2 left of row 29 cell over voltage, rack 2: type yes "
+    )
+    # the page is drawn anew while the question is open
+    person.sees(SEEN._replace(causes=(4, 0x9999, -1, 0)))
     assert person.types("yes\r") == "Reset: done."
     assert person.actions.done == [("reset", "anna", SEEN, False)]
 
@@ -208,8 +244,20 @@ def test_a_reset_with_the_key_out_is_one_of_the_key(person):
     assert person.actions.done == [("reset", "anna", SEEN, True)]
 
 
-@pytest.mark.parametrize("answer", ["\r", "no\r", "y\r", "ye\r", "yes", keys.CANCEL, keys.INTERRUPT, "xyes\r",
-                                    "yes" + keys.CANCEL])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "\r",
+        "no\r",
+        "y\r",
+        "ye\r",
+        "yes",
+        keys.CANCEL,
+        keys.INTERRUPT,
+        "xyes\r",
+        "yes" + keys.CANCEL,
+    ],
+)
 def test_only_yes_resets(person, answer):
     person.logs_in()
     person.types("2")
@@ -218,8 +266,10 @@ def test_only_yes_resets(person, answer):
     assert not person.actions.done
 
 
-@pytest.mark.parametrize("alarm, shown", [
-    ((4, 0x1234, -1, 0), True), ((-1, 0, 0, 0x1234), True), ((-1, 0, -1, 0), False)])
+@pytest.mark.parametrize(
+    "alarm, shown",
+    [((4, 0x1234, -1, 0), True), ((-1, 0, 0, 0x1234), True), ((-1, 0, -1, 0), False)],
+)
 def test_who_has_seen_what_stands_in_either_channel_is_shown(person, alarm, shown):
     person.actions.acknowledged = lambda asked: f"ACK    {asked}"
     person.view.alarm = alarm
@@ -232,7 +282,9 @@ def test_a_reset_from_another_page_shows_the_alarms_first(person):
     person.sees(SEEN)
     assert person.types("R").startswith("Look at what stands")
     assert person.session.page == "alarms"
-    assert person.types("R") == "Nothing stands on the page shown.", "the page has not been drawn yet"
+    assert person.types("R") == ("Nothing stands on the page shown."), (
+        "the page has not been drawn yet"
+    )
 
 
 def test_a_question_is_withdrawn_and_a_login_that_ended_meanwhile_resets_nothing(person):
@@ -265,8 +317,16 @@ def test_acknowledge_and_export(person):
     assert person.types("e\r") == "From which day (2026-03-14, Enter: all): "
     assert person.types("2026-03-14\r") == "Exporting."
     assert person.types("E", "c\r", "yesterday\r").startswith("Nothing exported: a day is written")
-    for day in ("0001-01-01T00:00+14", "9999-12-31T23:59-14", "1969-12-31", "2026-02-30", "2026-03-14T25:00"):
-        assert person.types("E", "c\r", day + "\r").startswith("Nothing exported: a day is written"), day
+    for day in (
+        "0001-01-01T00:00+14",
+        "9999-12-31T23:59-14",
+        "1969-12-31",
+        "2026-02-30",
+        "2026-03-14T25:00",
+    ):
+        assert person.types("E", "c\r", day + "\r").startswith(
+            "Nothing exported: a day is written"
+        ), day
     assert person.types("E", "x\r").startswith("Nothing exported: allowed is")
     assert person.actions.done[1:] == [("export", "anna", "events", "2026-03-14")]
 

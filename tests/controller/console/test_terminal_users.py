@@ -22,11 +22,16 @@ def path(folder, name="anna"):
 
 
 def test_only_a_salted_hash_is_kept_and_only_for_the_owner(tmp_path):
-    assert users.add(str(tmp_path), "anna", "secret1") is False and users.add(str(tmp_path), "bert", "secret1") is False
+    assert (
+        users.add(str(tmp_path), "anna", "secret1") is False
+        and users.add(str(tmp_path), "bert", "secret1") is False
+    )
     assert stat.S_IMODE(path(tmp_path).stat().st_mode) == 0o600
     assert stat.S_IMODE(path(tmp_path).parent.stat().st_mode) == 0o700
     assert "secret1" not in path(tmp_path).read_text()
-    assert path(tmp_path).read_text() != path(tmp_path, "bert").read_text(), "each has a salt of its own"
+    assert path(tmp_path).read_text() != path(tmp_path, "bert").read_text(), (
+        "each has a salt of its own"
+    )
     assert users.names(str(tmp_path)) == ["anna", "bert"]
 
 
@@ -35,10 +40,15 @@ def test_a_user_is_on_the_disk_before_the_old_password_is_gone(tmp_path, monkeyp
     done = []
     for name in ("fsync", "rename"):
         real = getattr(os, name)
-        monkeypatch.setattr(os, name, lambda *given, name=name, real=real: (done.append((name, place())), real(*given)))
+        monkeypatch.setattr(
+            os,
+            name,
+            lambda *given, name=name, real=real: (done.append((name, place())), real(*given)),
+        )
 
     def place():
         return [new.stat().st_size > 0 for new in tmp_path.glob("console/*.new")]
+
     users.add(str(tmp_path), "anna", "secret1")
     assert done == [("fsync", [True]), ("rename", [True])]
 
@@ -50,18 +60,35 @@ def test_the_cost_is_one_that_owasp_names():
 def test_who_is_let_in(tmp_path):
     users.add(str(tmp_path), "anna", "secret1")
     assert users.is_right(str(tmp_path), "anna", "secret1")
-    for name, password in (("anna", "secret2"), ("anna", ""), ("anna", "s\u00e9cret1"), ("bert", "secret1"),
-                           ("", "secret1"), ("../anna", "secret1"), ("Anna", "secret1")):
+    for name, password in (
+        ("anna", "secret2"),
+        ("anna", ""),
+        ("anna", "s\u00e9cret1"),
+        ("bert", "secret1"),
+        ("", "secret1"),
+        ("../anna", "secret1"),
+        ("Anna", "secret1"),
+    ):
         assert not users.is_right(str(tmp_path), name, password), (name, password)
     assert users.add(str(tmp_path), "anna", "another") is True
-    assert not users.is_right(str(tmp_path), "anna", "secret1") and users.is_right(str(tmp_path), "anna", "another")
+    assert not users.is_right(str(tmp_path), "anna", "secret1") and users.is_right(
+        str(tmp_path), "anna", "another"
+    )
     users.remove(str(tmp_path), "anna")
     assert not users.is_right(str(tmp_path), "anna", "another")
 
 
-@pytest.mark.parametrize("password, is_allowed", [
-    ("12345", False), ("123456", True), ("x" * 64, True), ("x" * 65, False), ("123\t456", False),
-    ("12345\u00e9", False)])
+@pytest.mark.parametrize(
+    "password, is_allowed",
+    [
+        ("12345", False),
+        ("123456", True),
+        ("x" * 64, True),
+        ("x" * 65, False),
+        ("123\t456", False),
+        ("12345\u00e9", False),
+    ],
+)
 def test_what_a_password_may_be(password, is_allowed):
     if is_allowed:
         assert users.checked_password(password) == password
@@ -70,9 +97,19 @@ def test_what_a_password_may_be(password, is_allowed):
             users.checked_password(password)
 
 
-@pytest.mark.parametrize("name, is_allowed", [
-    ("a", True), ("a" * 16, True), ("a" * 17, False), ("", False), ("7a", False), ("../a", False), ("a.b", False),
-    ("A", False)])
+@pytest.mark.parametrize(
+    "name, is_allowed",
+    [
+        ("a", True),
+        ("a" * 16, True),
+        ("a" * 17, False),
+        ("", False),
+        ("7a", False),
+        ("../a", False),
+        ("a.b", False),
+        ("A", False),
+    ],
+)
 def test_what_a_name_may_be(name, is_allowed):
     if is_allowed:
         assert users.checked_name(name) == name
@@ -81,10 +118,22 @@ def test_what_a_name_may_be(name, is_allowed):
             users.checked_name(name)
 
 
-@pytest.mark.parametrize("text", ["", "scrypt", "scrypt 16 8 1 00 00\n", "md5 16 8 1 00 " + "00" * 32, "\xff",
-                                  "scrypt 15 8 1 00 " + "00" * 32, "scrypt 1099511627776 8 1 00 " + "00" * 32,
-                                  "scrypt -2 8 1 00 " + "00" * 32, "scrypt 2 1 1 00 " + "00" * 32,
-                                  "scrypt 65536 1 1 00 " + "00" * 32, "scrypt 16 8 9999 00 " + "00" * 32])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "scrypt",
+        "scrypt 16 8 1 00 00\n",
+        "md5 16 8 1 00 " + "00" * 32,
+        "\xff",
+        "scrypt 15 8 1 00 " + "00" * 32,
+        "scrypt 1099511627776 8 1 00 " + "00" * 32,
+        "scrypt -2 8 1 00 " + "00" * 32,
+        "scrypt 2 1 1 00 " + "00" * 32,
+        "scrypt 65536 1 1 00 " + "00" * 32,
+        "scrypt 16 8 9999 00 " + "00" * 32,
+    ],
+)
 def test_a_damaged_file_lets_nobody_in_and_says_so(tmp_path, text):
     users.add(str(tmp_path), "anna", "secret1")
     path(tmp_path).write_bytes(text.encode("latin-1"))
@@ -100,6 +149,7 @@ def test_a_file_that_others_may_read_is_not_used(tmp_path):
 
 
 # -- who acts
+
 
 def test_the_file_of_who_acts_holds_this_one_and_then_nobody(tmp_path):
     place = tmp_path / "actor"
@@ -137,7 +187,9 @@ def test_neither_a_hang_up_nor_a_new_console_forgets_them(tmp_path):
 
 
 def test_consoles_that_share_a_line_count_together(tmp_path):
-    """Seen on two network terminals: each read the count at its start only, so n of them had n times the guesses."""
+    """Seen on two network terminals: each read the count at its start only, so n of them had n
+    times the guesses.
+    """
     consoles = [login.Failures(str(tmp_path / "pts.failed")) for _ in range(2)]
     now_us, waits = 100 * SECOND_US, []
     for turn in range(6):

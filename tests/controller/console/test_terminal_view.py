@@ -1,5 +1,6 @@
-"""Pages of a virtual cabinet on the screen of the console: they fit, they say what is not there, a reset is by what was
-seen."""
+"""Pages of a virtual cabinet on the screen of the console: they fit, they say what is not there, a
+reset is by what was seen.
+"""
 
 import os
 import shutil
@@ -32,7 +33,9 @@ def test_every_page_fits_and_its_parts_are_all_of_it(tripped, name):
     assert len(first.head) == 2 and first.head[1] == RULE
     for part in range(first.parts):
         page = made.page(name, part)
-        assert len(page.body) <= view.BODY_ROWS and all(len(line) < 80 and line.isascii() for line in page.body)
+        assert len(page.body) <= view.BODY_ROWS and all(
+            len(line) < 80 and line.isascii() for line in page.body
+        )
     assert made.page(name, first.parts).body == first.body, "behind the last part comes the first"
     made.close()
 
@@ -40,7 +43,9 @@ def test_every_page_fits_and_its_parts_are_all_of_it(tripped, name):
 def test_lines_give_way_only_when_they_have_to():
     full = [*["x"] * 10, RULE, *["y"] * 4, "", *["z"] * 4]
     assert view.fitted(full[1:]) == full[1:] and len(full[1:]) == view.BODY_ROWS
-    assert view.fitted(full) == [line for line in full if line], "empty lines and rules, the last first"
+    assert view.fitted(full) == [line for line in full if line], (
+        "empty lines and rules, the last first"
+    )
     long = ["x"] * 30
     assert view.fitted(long) == long
 
@@ -53,10 +58,17 @@ def test_the_page_of_alarms_says_what_a_reset_would_name(tripped):
     made.close()
 
 
-@pytest.mark.parametrize("runs, words", [(True, "row 51 second channel, cabinet and 1 more"),
-                                         (False, "row 1a emergency stop, channel B")])
+@pytest.mark.parametrize(
+    "runs, words",
+    [
+        (True, "row 51 second channel, cabinet and 1 more"),
+        (False, "row 1a emergency stop, channel B"),
+    ],
+)
 def test_what_stands_in_channel_b_is_seen_too(tmp_path, runs, words):
-    """Row 51 acts on an energised cabinet: at rest B stands alone, and can be reset and acknowledged all the same."""
+    """Row 51 acts on an energised cabinet: at rest B stands alone, and can be reset and
+    acknowledged all the same.
+    """
     watched = Watched(tmp_path, settings=two_channels(tmp_path)).run(4)
     assert look(watched).page("alarms", 0).seen is None
     watched.rig.controller.run_request(runs)
@@ -83,8 +95,14 @@ def test_the_key_is_out_only_when_a_ticking_controller_says_so(tmp_path):
 
 def test_a_reset_of_what_was_seen_before_something_changed_is_refused(tmp_path):
     """A supervisor's acknowledgement must not clear what it has not seen."""
-    watched = Watched(tmp_path, actions=[*ESTOP, action(40, "device_fault", device="bms_2", fault="silent"),
-                                         action(45, "key", run=False)]).run(30)
+    watched = Watched(
+        tmp_path,
+        actions=[
+            *ESTOP,
+            action(40, "device_fault", device="bms_2", fault="silent"),
+            action(45, "key", run=False),
+        ],
+    ).run(30)
     made = look(watched)
     seen = made.page("alarms", 0).seen
     watched.run(50)
@@ -136,7 +154,9 @@ def test_one_that_slept_begins_with_the_newest_keyframe(tmp_path, monkeypatch):
 
 def test_a_watch_is_made_anew_every_hour(tripped, monkeypatch):
     """What it remembers of the past grows."""
-    assert view.UPDATES_MAX == 3600 and view.BEHIND_FRAMES_MAX == 1500, "an hour of looks, half a minute of ticks"
+    assert view.UPDATES_MAX == 3600 and view.BEHIND_FRAMES_MAX == 1500, (
+        "an hour of looks, half a minute of ticks"
+    )
     made = look(tripped)
     before = made._watch
     monkeypatch.setattr(view, "UPDATES_MAX", 3)
@@ -159,7 +179,10 @@ def test_words_of_commands_become_keys_of_the_same_width():
     line = "LIMIT    none".ljust(79 - len("(firebreak why)")) + "(firebreak why)"
     assert words.at_console(line).endswith("(press 1)") and len(words.at_console(line)) == 79
     start = "START    checklist 37 of 39: waits for PCS".ljust(61) + "(firebreak alarms)"
-    assert words.at_console(start).endswith("  (press 2)") and len(words.at_console(start)) == len(start) == 79
+    assert (
+        words.at_console(start).endswith("  (press 2)")
+        and len(words.at_console(start)) == len(start) == 79
+    )
     assert words.at_console("remote (the command below). Now") == "remote (press R). Now"
     assert words.at_console("start it (firebreak start).") == "start it (press G)."
     assert len(words.MENU) < 80 and all(len(each) < 80 for each in [*words.HELP, *words.EXPORT])

@@ -1,4 +1,6 @@
-"""The console on real pseudo-terminals: what the other end does, or does not do, costs it nothing but what is shown."""
+"""The console on real pseudo-terminals: what the other end does, or does not do, costs it nothing
+but what is shown.
+"""
 
 import fcntl
 import os
@@ -38,17 +40,29 @@ class Terminal:
         os.close(near)
         self.watched, self.now_us = watched, 1000 * SECOND_US
         self.line = line.Line(self.path, 115_200)
-        self.view = view.View(str(folder), str(folder), watched.rig.step if watched else lambda: None)
+        self.view = view.View(
+            str(folder), str(folder), watched.rig.step if watched else lambda: None
+        )
         self.actor = FakeActor()
         (folder / "a.failed").unlink(missing_ok=True)
-        self.session = session.Session(self.view, actions.Actions(str(folder), str(folder), str(folder), "ttyS0"),
-                                       self.actor, login.Failures(str(folder / "a.failed")), str(folder), "ttyS0",
-                                       300 * SECOND_US)
-        self.console = process.Console(self.line, self.session, self.view, False, lambda: self.now_us)
+        self.session = session.Session(
+            self.view,
+            actions.Actions(str(folder), str(folder), str(folder), "ttyS0"),
+            self.actor,
+            login.Failures(str(folder / "a.failed")),
+            str(folder),
+            "ttyS0",
+            300 * SECOND_US,
+        )
+        self.console = process.Console(
+            self.line, self.session, self.view, False, lambda: self.now_us
+        )
         self.shown = Vt100()
 
     def turns(self, count=1, passed_us=SECOND_US, reads=True):
-        """So many turns, each as much later; the person's terminal takes everything unless reads is False."""
+        """So many turns, each as much later; the person's terminal takes everything unless reads is
+        False.
+        """
         for _ in range(count):
             self.now_us += passed_us
             self.console.turn()
@@ -79,7 +93,9 @@ def _cheap(monkeypatch):
 @pytest.fixture(scope="module")
 def tripped(tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
-    return Watched(folder, actions=[action(20, "estop_press"), action(22, "estop_release")]).run(25), folder
+    return Watched(folder, actions=[action(20, "estop_press"), action(22, "estop_release")]).run(
+        25
+    ), folder
 
 
 @pytest.fixture
@@ -92,10 +108,15 @@ def terminal(tripped):
 
 
 def test_pages_by_one_key(terminal):
-    assert "TRIPPED" in terminal.shown.lines[0] and terminal.shown.lines[23].startswith("0 Status 1 Why")
+    assert "TRIPPED" in terminal.shown.lines[0] and terminal.shown.lines[23].startswith(
+        "0 Status 1 Why"
+    )
     assert any(text.startswith("FIRST  row 1a") for text in terminal.types("2"))
     assert any(text.startswith("RACK") for text in terminal.types("3"))
-    assert "Cells stay live" in terminal.shown.lines[22] and "nobody (view)" in terminal.shown.lines[22]
+    assert (
+        "Cells stay live" in terminal.shown.lines[22]
+        and "nobody (view)" in terminal.shown.lines[22]
+    )
 
 
 def test_a_second_costs_little_and_a_page_less_than_a_quarter_second(terminal):
@@ -110,28 +131,38 @@ def test_a_second_costs_little_and_a_page_less_than_a_quarter_second(terminal):
 
 def test_a_terminal_that_stops_reading_blocks_nothing_and_is_drawn_anew(terminal):
     for number in range(400):  # of a pty's 4 kB and of any UART's buffer
-        os.write(terminal.far, b"123459"[number % 6:number % 6 + 1])
+        os.write(terminal.far, b"123459"[number % 6 : number % 6 + 1])
         terminal.turns(2, reads=False)
         assert len(terminal.line.pending) < 8000
     assert terminal.session.page == "links", "keys are obeyed all the same"
     terminal.take()
     terminal.turns(10)
-    assert terminal.shown.lines[2].startswith("DEVICE") and terminal.shown.lines[23].startswith("0 Status")
+    assert terminal.shown.lines[2].startswith("DEVICE") and terminal.shown.lines[23].startswith(
+        "0 Status"
+    )
     assert "\n".join(terminal.shown.lines).count("DEVICE") == 1
 
 
 def test_a_reset_does_not_name_a_page_that_was_never_taken(terminal, monkeypatch):
     """The operator saw the page before: what stands in a buffer was seen by nobody."""
+
     def takes_nothing(data=b""):
         terminal.line.pending += data
         return 0
+
     monkeypatch.setattr(terminal.line, "write", takes_nothing)
     os.write(terminal.far, b"2")
     terminal.turns(3)
-    assert terminal.session.page == "alarms" and b"FIRST" in terminal.line.pending and terminal.session.seen is None
+    assert (
+        terminal.session.page == "alarms"
+        and b"FIRST" in terminal.line.pending
+        and terminal.session.seen is None
+    )
     monkeypatch.undo()
     terminal.turns(1)
-    assert not terminal.line.pending and terminal.session.seen.words.startswith("row 1a emergency stop")
+    assert not terminal.line.pending and terminal.session.seen.words.startswith(
+        "row 1a emergency stop"
+    )
 
 
 def test_a_flood_of_input_is_read_in_bounded_pieces(terminal, monkeypatch):
@@ -202,10 +233,14 @@ def test_the_line_is_115200_8n1_without_flow_control_and_given_back(tmp_path):
     opened = line.Line(os.ttyname(near), 115_200)
     iflag, oflag, cflag, lflag, ispeed, ospeed, _ = termios.tcgetattr(near)
     assert ispeed == ospeed == termios.B115200
-    assert cflag & termios.CSIZE == termios.CS8 and not cflag & (termios.PARENB | termios.CSTOPB | termios.CRTSCTS)
+    assert cflag & termios.CSIZE == termios.CS8 and not cflag & (
+        termios.PARENB | termios.CSTOPB | termios.CRTSCTS
+    )
     assert cflag & termios.CLOCAL and cflag & termios.CREAD, "no modem line hangs it up"
     assert iflag & termios.IGNBRK, "a break is no key"
-    assert not iflag & (termios.IXON | termios.IXOFF | termios.ICRNL) and not lflag & (termios.ECHO | termios.ISIG)
+    assert not iflag & (termios.IXON | termios.IXOFF | termios.ICRNL) and not lflag & (
+        termios.ECHO | termios.ISIG
+    )
     opened.close()
     assert termios.tcgetattr(near) == before
     os.close(far)
@@ -232,6 +267,7 @@ def test_a_reset_goes_to_the_controllers_socket_as_it_was_seen(terminal, tripped
         if select.select([listener], [], [], GUARD_S)[0]:
             listener.receive(Asked())
             listener.answer(latches.KEY_NEEDED)
+
     thread = threading.Thread(target=serve)
     thread.start()
     terminal.types("R")
@@ -245,68 +281,146 @@ def test_a_reset_goes_to_the_controllers_socket_as_it_was_seen(terminal, tripped
     assert any(text == "ACK    anna at ttyS0 has seen this alarm." for text in terminal.types("2"))
 
 
-@pytest.mark.parametrize("answer, line", [
-    ((latches.DONE, latches.NONE), "Reset: done."),
-    ((latches.DONE, latches.NOTHING), "Reset: done; channel B: nothing to reset."),
-    ((latches.NOT_CLEAR_YET, latches.DONE), "Reset: not clear yet; channel B: done: see WAITS on this page."),
-    ((latches.NOT_CLEAR_YET, latches.KEY_NEEDED),
-     "Reset: not clear yet; channel B: key needed: turn the key switch out of RUN."),
-    ((latches.NOTHING, latches.CHANGED),
-     "Reset: nothing to reset; channel B: changed: look at IN B again."),
-    ((latches.CHANGED, latches.NONE), "Reset: changed: what stands is not what the page showed, look again."),
-    ((latches.DONE, latches.NO_TOKENS), "Reset: done; channel B: no tokens."),
-    ((latches.NO_TOKENS, latches.NONE), "Reset: no tokens: see RESETS for the next one."),
-    ((latches.DONE, channel_link.NO_ANSWER), "Reset: done; channel B does not answer."),
-    ((None, latches.NONE), "Reset: no answer.")])
+@pytest.mark.parametrize(
+    "answer, line",
+    [
+        ((latches.DONE, latches.NONE), "Reset: done."),
+        ((latches.DONE, latches.NOTHING), "Reset: done; channel B: nothing to reset."),
+        (
+            (latches.NOT_CLEAR_YET, latches.DONE),
+            "Reset: not clear yet; channel B: done: see WAITS on this page.",
+        ),
+        (
+            (latches.NOT_CLEAR_YET, latches.KEY_NEEDED),
+            "Reset: not clear yet; channel B: key needed: turn the key switch out of RUN.",
+        ),
+        (
+            (latches.NOTHING, latches.CHANGED),
+            "Reset: nothing to reset; channel B: changed: look at IN B again.",
+        ),
+        (
+            (latches.CHANGED, latches.NONE),
+            "Reset: changed: what stands is not what the page showed, look again.",
+        ),
+        ((latches.DONE, latches.NO_TOKENS), "Reset: done; channel B: no tokens."),
+        ((latches.NO_TOKENS, latches.NONE), "Reset: no tokens: see RESETS for the next one."),
+        ((latches.DONE, channel_link.NO_ANSWER), "Reset: done; channel B does not answer."),
+        ((None, latches.NONE), "Reset: no answer."),
+    ],
+)
 def test_a_reset_is_told_and_recorded_with_both_answers(tmp_path, monkeypatch, answer, line):
     asked = []
-    monkeypatch.setattr(operator_commands, "reset", lambda *details: asked.append(details) or operator_commands.Answer(*answer))
+    monkeypatch.setattr(
+        operator_commands,
+        "reset",
+        lambda *details: asked.append(details) or operator_commands.Answer(*answer),
+    )
     made = actions.Actions(str(tmp_path), str(tmp_path), str(tmp_path), "ttyS0")
     assert made.reset(1, "anna", SEEN, True) == line and len(line) < 80
     assert asked == [(str(tmp_path / "command.sock"), operator_commands.KEY_RESET, *SEEN.causes)]
     told = operator_commands.Answer(*answer).words()
     assert [act.text for act in spool.Inbox(str(tmp_path), ()).take(9)] == [
-        f"anna at ttyS0: key reset of {SEEN.words} (4, 0x1234): {told}"]
+        f"anna at ttyS0: key reset of {SEEN.words} (4, 0x1234): {told}"
+    ]
 
 
-@pytest.mark.parametrize("do, code, answer, waits, line", [
-    ("start", "START", operator_commands.ACCEPTED, "", "Start: accepted: it closes once the checklist is complete."),
-    ("start", "START", operator_commands.ACCEPTED, "waits for R701",
-     "Start: accepted: it closes once the checklist is complete, see START on page 2."),
-    ("start", "START", operator_commands.NOT_STORED, "", "Start: the store does not take it: see the controller's messages."),
-    ("stop", "STOP", operator_commands.ACCEPTED, "", "Stop: accepted: it ramps to zero and opens."),
-    ("stop", "STOP", None, "", "Stop: no answer."),
-    ("stop", "STOP", operator_commands.UNSTORED, "", "Stop: in effect, but a restart loses it: see the controller's messages."),
-    ("lamp_test", "LAMPS", operator_commands.ACCEPTED, "", "Lamp test: accepted.")])
-def test_a_start_and_a_stop_are_told_and_recorded(tmp_path, monkeypatch, do, code, answer, waits, line):
+@pytest.mark.parametrize(
+    "do, code, answer, waits, line",
+    [
+        (
+            "start",
+            "START",
+            operator_commands.ACCEPTED,
+            "",
+            "Start: accepted: it closes once the checklist is complete.",
+        ),
+        (
+            "start",
+            "START",
+            operator_commands.ACCEPTED,
+            "waits for R701",
+            "Start: accepted: it closes once the checklist is complete, see START on page 2.",
+        ),
+        (
+            "start",
+            "START",
+            operator_commands.NOT_STORED,
+            "",
+            "Start: the store does not take it: see the controller's messages.",
+        ),
+        (
+            "stop",
+            "STOP",
+            operator_commands.ACCEPTED,
+            "",
+            "Stop: accepted: it ramps to zero and opens.",
+        ),
+        ("stop", "STOP", None, "", "Stop: no answer."),
+        (
+            "stop",
+            "STOP",
+            operator_commands.UNSTORED,
+            "",
+            "Stop: in effect, but a restart loses it: see the controller's messages.",
+        ),
+        ("lamp_test", "LAMPS", operator_commands.ACCEPTED, "", "Lamp test: accepted."),
+    ],
+)
+def test_a_start_and_a_stop_are_told_and_recorded(
+    tmp_path, monkeypatch, do, code, answer, waits, line
+):
     monkeypatch.setattr(operator_commands, "ask", lambda *_: answer)
     monkeypatch.setattr(run_words, "of_start", lambda directory: (run_words.CLOSES, waits))
     made = actions.Actions(str(tmp_path), str(tmp_path), str(tmp_path), "ttyS0")
     assert getattr(made, do)(1, "anna") == line and len(line) < 80
     assert [(act.code, act.text) for act in spool.Inbox(str(tmp_path), ()).take(9)] == [
-        (code, f"anna at ttyS0: {line.partition(': ')[2][:-1]}")]
+        (code, f"anna at ttyS0: {line.partition(': ')[2][:-1]}")
+    ]
 
 
-@pytest.mark.parametrize("is_locked, answer, line", [
-    (True, operator_commands.ACCEPTED, "Lock-out: accepted."),
-    (True, operator_commands.UNSTORED, "Lock-out: in effect, but a restart loses it: see the controller's messages."),
-    (False, operator_commands.NOT_LOCKED, "End of the lock-out: it is not locked out."),
-    (False, operator_commands.ACCEPTED, "End of the lock-out: accepted: start it with G.")])
-def test_the_end_of_a_lock_out_says_that_it_is_no_start(tmp_path, monkeypatch, is_locked, answer, line):
+@pytest.mark.parametrize(
+    "is_locked, answer, line",
+    [
+        (True, operator_commands.ACCEPTED, "Lock-out: accepted."),
+        (
+            True,
+            operator_commands.UNSTORED,
+            "Lock-out: in effect, but a restart loses it: see the controller's messages.",
+        ),
+        (False, operator_commands.NOT_LOCKED, "End of the lock-out: it is not locked out."),
+        (False, operator_commands.ACCEPTED, "End of the lock-out: accepted: start it with G."),
+    ],
+)
+def test_the_end_of_a_lock_out_says_that_it_is_no_start(
+    tmp_path, monkeypatch, is_locked, answer, line
+):
     monkeypatch.setattr(operator_commands, "lock_out", lambda *_: answer)
-    assert actions.Actions(str(tmp_path), str(tmp_path), str(tmp_path), "ttyS0").lock_out(1, "anna", is_locked) == line
+    assert (
+        actions.Actions(str(tmp_path), str(tmp_path), str(tmp_path), "ttyS0").lock_out(
+            1, "anna", is_locked
+        )
+        == line
+    )
 
 
 def test_what_stands_in_channel_b_is_recorded_and_acknowledged_too(tmp_path, monkeypatch):
     made = actions.Actions(str(tmp_path), str(tmp_path), str(tmp_path), "ttyS0")
     there = SEEN._replace(causes=(-1, 0, 0, 0x3FFFFFFF), words="row 1a emergency stop, channel B")
     asked = []
-    monkeypatch.setattr(operator_commands, "reset", lambda *details: asked.append(details) or operator_commands.Answer(latches.NOTHING, 1))
+    monkeypatch.setattr(
+        operator_commands,
+        "reset",
+        lambda *details: asked.append(details) or operator_commands.Answer(latches.NOTHING, 1),
+    )
     made.reset(1, "anna", there, False)
-    assert asked == [(str(tmp_path / "command.sock"), operator_commands.REMOTE_RESET, -1, 0, 0, 0x3FFFFFFF)]
+    assert asked == [
+        (str(tmp_path / "command.sock"), operator_commands.REMOTE_RESET, -1, 0, 0, 0x3FFFFFFF)
+    ]
     assert [act.text for act in spool.Inbox(str(tmp_path), ()).take(9)] == [
-        "anna at ttyS0: remote reset of row 1a emergency stop, channel B (-1, 0x0; B 0, 0x3fffffff): "
-        "nothing to reset; channel B: done"]
+        "anna at ttyS0: remote reset of row 1a emergency stop, channel B (-1, 0x0; B 0, "
+        "0x3fffffff): "
+        "nothing to reset; channel B: done"
+    ]
     made.acknowledge(2, "anna", there)
     assert made.acknowledged(there.causes) == "ACK    anna at ttyS0 has seen this alarm."
     for other in ((-1, 0, 0, 0x3FFFFFFE), (-1, 0, -1, 0), SEEN.causes):
@@ -331,15 +445,31 @@ def test_an_export_is_no_part_of_the_terminals_session():
 
 # -- as a process
 
+
 class Process:
     """`firebreak console --tty` on a pty."""
 
     def __init__(self, folder, *more):
         self.far, near = pty.openpty()
         self.started = subprocess.Popen(
-            [sys.executable, "-m", "controller", "console", "--tty", os.ttyname(near), "--run-dir", str(folder),
-             "--state-dir", str(folder), *more], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, text=True)
+            [
+                sys.executable,
+                "-m",
+                "controller",
+                "console",
+                "--tty",
+                os.ttyname(near),
+                "--run-dir",
+                str(folder),
+                "--state-dir",
+                str(folder),
+                *more,
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
         self.shown = Vt100()
         self.near = near
 

@@ -5,35 +5,77 @@ import pytest
 from controller.console.pages import text
 
 
-@pytest.mark.parametrize("power_W, words", [
-    (None, "-"), (0, "0.0"), (49, "0.0"), (-49, "0.0"), (50, "0.1"), (81_500, "81.5"), (-250_000, "-250.0"),
-    ((1 << 30) - 1, "any"), (-((1 << 30) - 1), "any")])
+@pytest.mark.parametrize(
+    "power_W, words",
+    [
+        (None, "-"),
+        (0, "0.0"),
+        (49, "0.0"),
+        (-49, "0.0"),
+        (50, "0.1"),
+        (81_500, "81.5"),
+        (-250_000, "-250.0"),
+        ((1 << 30) - 1, "any"),
+        (-((1 << 30) - 1), "any"),
+    ],
+)
 def test_kilowatt(power_W, words):
     assert text.kilowatt(power_W) == words and text.kilowatt(power_W, 9) == words.rjust(9)
 
 
-@pytest.mark.parametrize("power_W, words", [(None, "- kW"), (0, "0.0 kW"), (-49, "0.0 kW"), (-3600, "charge 3.6 kW"),
-                                            (81_500, "discharge 81.5 kW")])
+@pytest.mark.parametrize(
+    "power_W, words",
+    [
+        (None, "- kW"),
+        (0, "0.0 kW"),
+        (-49, "0.0 kW"),
+        (-3600, "charge 3.6 kW"),
+        (81_500, "discharge 81.5 kW"),
+    ],
+)
 def test_directed(power_W, words):
     assert text.directed(power_W) == words
 
 
-@pytest.mark.parametrize("time_ms, words", [
-    (None, "-"), (0, "0.00 s"), (340, "0.34 s"), (9999, "10.00 s"), (10_000, "10 s"), (119_999, "119 s"),
-    (120_000, "2 min"), (7_199_999, "119 min"), (7_200_000, "2 h 0 min"), (172_799_999, "47 h 59 min"),
-    (172_800_000, "2 d 0 h"), (41 * 86_400_000 + 2 * 3_600_000, "41 d 2 h")])
+@pytest.mark.parametrize(
+    "time_ms, words",
+    [
+        (None, "-"),
+        (0, "0.00 s"),
+        (340, "0.34 s"),
+        (9999, "10.00 s"),
+        (10_000, "10 s"),
+        (119_999, "119 s"),
+        (120_000, "2 min"),
+        (7_199_999, "119 min"),
+        (7_200_000, "2 h 0 min"),
+        (172_799_999, "47 h 59 min"),
+        (172_800_000, "2 d 0 h"),
+        (41 * 86_400_000 + 2 * 3_600_000, "41 d 2 h"),
+    ],
+)
 def test_duration(time_ms, words):
     assert text.duration(time_ms) == words
 
 
-@pytest.mark.parametrize("time_ms, words", [(0, "00:00:00.00"), (82_400, "00:01:22.40"), (86_399_990, "23:59:59.99"),
-                                            (86_400_000, "1 d 00:00:00.00"), (None, "before that")])
+@pytest.mark.parametrize(
+    "time_ms, words",
+    [
+        (0, "00:00:00.00"),
+        (82_400, "00:01:22.40"),
+        (86_399_990, "23:59:59.99"),
+        (86_400_000, "1 d 00:00:00.00"),
+        (None, "before that"),
+    ],
+)
 def test_uptime(time_ms, words):
     assert text.uptime(time_ms) == words
 
 
-@pytest.mark.parametrize("time_ms, words", [(None, "never seen"), (40, "40 ms old"), (9999, "9999 ms old"),
-                                            (10_000, "10 s old")])
+@pytest.mark.parametrize(
+    "time_ms, words",
+    [(None, "never seen"), (40, "40 ms old"), (9999, "9999 ms old"), (10_000, "10 s old")],
+)
 def test_age(time_ms, words):
     assert text.age(time_ms) == words
 
@@ -47,11 +89,20 @@ def test_a_page_has_no_more_lines_and_no_wider_ones_than_a_terminal():
     assert len(lines) == 23 and len(lines[0]) == 79 and lines[1] == "y"
 
 
-@pytest.mark.parametrize("words, width, wanted", [
-    ("missed of 70000", 15, "missed of 70000"), ("612 missed of 70000", 18, "612 missed of..."),
-    ("612 missed of 70000", 17, "612 missed of..."), ("worst 12.625 ms", 14, "worst..."),
-    ("worst 12.625 ms", 12, "worst..."),
-    ("123456789012", 10, "..."), ("a name of many words", 12, "a name of..."), ("ab12", 3, ""), ("ab", -3, "")])
+@pytest.mark.parametrize(
+    "words, width, wanted",
+    [
+        ("missed of 70000", 15, "missed of 70000"),
+        ("612 missed of 70000", 18, "612 missed of..."),
+        ("612 missed of 70000", 17, "612 missed of..."),
+        ("worst 12.625 ms", 14, "worst..."),
+        ("worst 12.625 ms", 12, "worst..."),
+        ("123456789012", 10, "..."),
+        ("a name of many words", 12, "a name of..."),
+        ("ab12", 3, ""),
+        ("ab", -3, ""),
+    ],
+)
 def test_a_line_is_never_cut_inside_a_number(words, width, wanted):
     assert text.cut(words, width) == wanted
 
@@ -59,7 +110,10 @@ def test_a_line_is_never_cut_inside_a_number(words, width, wanted):
 def test_a_line_that_was_cut_says_so():
     assert text.page(["x" * 76 + "1234", "y" * 80])[1] == "y" * 76 + "..."
     assert text.page(["word " * 15 + "70000"]) == ["word " * 14 + "word..."]
-    assert text.spread("Cabinet 1, serial 00012345", "RUNNING", 32) == "Cabinet 1, serial...     RUNNING"
+    assert (
+        text.spread("Cabinet 1, serial 00012345", "RUNNING", 32)
+        == "Cabinet 1, serial...     RUNNING"
+    )
 
 
 def test_a_folded_sentence_ends_in_dots_when_it_does_not_fit():

@@ -1,4 +1,6 @@
-"""A virtual rig with a journal in a folder, and a Watch beside it: for the tests of facts and pages."""
+"""A virtual rig with a journal in a folder, and a Watch beside it: for the tests of facts and
+pages.
+"""
 
 import os
 import shutil
@@ -28,7 +30,9 @@ def action(at_s, do, **arguments):
 
 
 class BoxClocks:
-    """utc.Clocks of the box a rig runs on: steered; `behind_us` passes while the rig stands still."""
+    """utc.Clocks of the box a rig runs on: steered; `behind_us` passes while the rig stands
+    still.
+    """
 
     def __init__(self, rig):
         self._rig, self.behind_us = rig, 0
@@ -47,14 +51,18 @@ class BoxClocks:
 
 
 class Watched:
-    """`rig` (VirtualRig), `seen` (Watch) of its journal in `folder`; a watch waits for the rig's next step."""
+    """`rig` (VirtualRig), `seen` (Watch) of its journal in `folder`; a watch waits for the rig's
+    next step.
+    """
 
     def __init__(self, folder, load=lambda t_s: 300_000.0, actions=(), soc=0.55, settings=CONFIG):
         self.folder = str(folder)
         self.rig = VirtualRig(settings, load, 1, actions, {"soc": soc})
         self.clocks = BoxClocks(self.rig)
         cabinet = self.rig.controller.cabinet
-        cabinet.journal = open_journal(os.path.join(self.folder, "journal"), settings, cabinet.core, RING_BYTES)
+        cabinet.journal = open_journal(
+            os.path.join(self.folder, "journal"), settings, cabinet.core, RING_BYTES
+        )
         self.seen = None
 
     def run(self, duration_s):
@@ -89,7 +97,9 @@ def two_channels(folder):
     shutil.copytree(SITES, folder / "sites")
     path = folder / "sites" / "types" / "firebreak_645.toml"
     text = path.read_text().replace('second_channel = "none"', 'second_channel = "fitted"')
-    path.write_text(text.replace("[unit.1]\n", '[channel_b]\nport = "/dev/serial/by-path/b"\n\n[unit.1]\n', 1))
+    path.write_text(
+        text.replace("[unit.1]\n", '[channel_b]\nport = "/dev/serial/by-path/b"\n\n[unit.1]\n', 1)
+    )
     return config.load(folder / "sites" / "example" / "cabinet.toml")
 
 

@@ -1,4 +1,6 @@
-"""The core: state words carry everything, outputs name what stands, a journal of a run replays to the same bytes."""
+"""The core: state words carry everything, outputs name what stands, a journal of a run replays to
+the same bytes.
+"""
 
 import random
 import re
@@ -26,14 +28,18 @@ CONFIGS = {"firebreak": FIREBREAK, "pylontech": PYLONTECH}
 
 
 class Walk:
-    """Inputs of a cabinet that starts well and is then disturbed at random, the same for the same seed."""
+    """Inputs of a cabinet that starts well and is then disturbed at random, the same for the same
+    seed.
+    """
 
     def __init__(self, core, seed):
         self.layout, self.draw = core.layout, random.Random(seed)
         self.rows = self._rows()
         self.inp = array("i", [0] * self.layout.inputs)
         for at, (name, *_) in enumerate(self.rows):
-            self.inp[at] = 1 if name.endswith(("_ok", "run_request", "_stored")) else GOOD.get(name, 0)
+            self.inp[at] = (
+                1 if name.endswith(("_ok", "run_request", "_stored")) else GOOD.get(name, 0)
+            )
         for rack in range(self.layout.racks):
             for module in range(self.layout.modules):
                 self.inp[self.layout.rack_input(rack, s.MODULE_TEMPERATURE_DDEGC + module)] = 250
@@ -45,11 +51,16 @@ class Walk:
     def _rows(self):
         layout = self.layout
         temperature = ("temperature_ddegC", "ddegC", *s.MODULE_TEMPERATURE_RANGE_DDEGC, 0)
-        return [*s.CABINET_INPUTS, *s.UNIT_INPUTS * layout.units,
-                *(s.RACK_INPUTS + (temperature,) * layout.modules) * layout.racks]
+        return [
+            *s.CABINET_INPUTS,
+            *s.UNIT_INPUTS * layout.units,
+            *(s.RACK_INPUTS + (temperature,) * layout.modules) * layout.racks,
+        ]
 
     def feed(self, *cores):
-        """The next tick's inputs into each core, contactors and permits following the first; returns elapsed ticks."""
+        """The next tick's inputs into each core, contactors and permits following the first;
+        returns elapsed ticks.
+        """
         inp, draw, first = self.inp, self.draw, cores[0]
         inp[s.GRID_RAW_HASH] = draw.randrange(1 << 30)
         inp[s.LOAD_RAW_HASH] = draw.randrange(1 << 30) if draw.random() < 0.9 else 7
@@ -58,10 +69,14 @@ class Walk:
         inp[s.PERMIT_2_CLOSED] = first.kernel.out[s.CONTACTOR_SUPPLY_OK]
         if draw.random() < self.unrest:
             for rack in range(self.layout.racks):  # across both reserves and back
-                inp[self.layout.rack_input(rack, s.SOC_PERMILLE)] = draw.choice((90, 140, 160, 550, 550))
+                inp[self.layout.rack_input(rack, s.SOC_PERMILLE)] = draw.choice(
+                    (90, 140, 160, 550, 550)
+                )
         for rack in range(self.layout.racks):
             close = first.kernel.out[self.layout.rack_output(rack, s.CONTACTOR_CLOSE_OK)]
-            inp[self.layout.rack_input(rack, s.CONTACTOR_STATE)] = s.CONTACTOR_CLOSED if close else s.CONTACTOR_OPEN
+            inp[self.layout.rack_input(rack, s.CONTACTOR_STATE)] = (
+                s.CONTACTOR_CLOSED if close else s.CONTACTOR_OPEN
+            )
         fresh = bytearray(draw.random() >= self.unrest for _ in range(self.layout.groups))
         fresh[s.G_LOCAL] = 1
         self.ticks += 1
@@ -69,26 +84,46 @@ class Walk:
             fresh[s.G_METER_GRID] = 0
         disturbed = self._disturbed()
         for core in cores:
-            core.inp[:len(disturbed)], core.fresh[:] = disturbed, fresh
+            core.inp[: len(disturbed)], core.fresh[:] = disturbed, fresh
         return draw.choice((1, 1, 1, 1, 2, 3)) if self.unrest else 1
 
     def _disturbed(self):
         """The good inputs, now and then with one of them wrong for up to 2 s."""
         draw, inp = self.draw, array("i", self.inp)
         if self.ticks >= self.wrong_until + 150 and draw.random() < self.unrest:
-            self.wrong_until, self.wrong_at = self.ticks + draw.randrange(1, 100), draw.randrange(len(inp))
+            self.wrong_until, self.wrong_at = (
+                self.ticks + draw.randrange(1, 100),
+                draw.randrange(len(inp)),
+            )
             self.wrong = draw.randint(self.rows[self.wrong_at][2], self.rows[self.wrong_at][3])
         if self.ticks < self.wrong_until:
             inp[self.wrong_at] = self.wrong
         return inp
 
 
-GOOD = {"rack_voltage_mV": 790_000, "cell_voltage_mV_min": 3290, "cell_voltage_mV_max": 3300, "soc_permille": 550,
-        "soh_permille": 990, "charge_current_mA_max": 140_000, "discharge_current_mA_max": 140_000,
-        "load_power_W": 300_000, "grid_power_W": 300_000, "gas_1_calibration_d": 100, "gas_2_calibration_d": 100,
-        "offgas_1_calibration_d": 100, "offgas_2_calibration_d": 100, "toxic_calibration_d": 100,
-        "air_temperature_ddegC": 250, "humidity_permille": 400, "ups_reserve_min": 180, "noc_verified": 1,
-        "pcs_dc_voltage_mV": 790_000, "insulation_kohm": 2000, "cells_online": 240}
+GOOD = {
+    "rack_voltage_mV": 790_000,
+    "cell_voltage_mV_min": 3290,
+    "cell_voltage_mV_max": 3300,
+    "soc_permille": 550,
+    "soh_permille": 990,
+    "charge_current_mA_max": 140_000,
+    "discharge_current_mA_max": 140_000,
+    "load_power_W": 300_000,
+    "grid_power_W": 300_000,
+    "gas_1_calibration_d": 100,
+    "gas_2_calibration_d": 100,
+    "offgas_1_calibration_d": 100,
+    "offgas_2_calibration_d": 100,
+    "toxic_calibration_d": 100,
+    "air_temperature_ddegC": 250,
+    "humidity_permille": 400,
+    "ups_reserve_min": 180,
+    "noc_verified": 1,
+    "pcs_dc_voltage_mV": 790_000,
+    "insulation_kohm": 2000,
+    "cells_online": 240,
+}
 
 
 def core_of(settings):
@@ -125,7 +160,9 @@ def test_the_walk_reaches_running_and_trips():
 
 
 def test_every_carried_word_matters():
-    """State words are compact: changing any one of the blocks' first words changes what the core says it carries."""
+    """State words are compact: changing any one of the blocks' first words changes what the core
+    says it carries.
+    """
     core = core_of(FIREBREAK)
     words = core.state_words()
     for at in range(0, len(words), 97):
@@ -152,10 +189,12 @@ def test_a_control_image_of_another_version_is_refused():
 def test_set_points_keep_to_the_kernels_limits_in_every_tick():
     core = core_of(FIREBREAK)
     walk, nonzero = Walk(core, 5), 0
-    charge_at, discharge_at = (core.layout.unit_output(0, at) for at in (s.CHARGE_W_MAX, s.DISCHARGE_W_MAX))
+    charge_at, discharge_at = (
+        core.layout.unit_output(0, at) for at in (s.CHARGE_W_MAX, s.DISCHARGE_W_MAX)
+    )
     for _ in range(1500):
         core.tick(walk.feed(core))
-        setpoint_W, = core.setpoints()
+        (setpoint_W,) = core.setpoints()
         assert -core.out[charge_at] <= setpoint_W <= core.out[discharge_at]
         if core.out[s.STATE] not in (s.RUNNING, s.STOPPING, s.TRIPPED):
             assert setpoint_W == 0
@@ -165,7 +204,9 @@ def test_set_points_keep_to_the_kernels_limits_in_every_tick():
 
 
 def running_core():
-    """A core in RUNNING whose inputs stay good; returns it with a function that gives it one good tick."""
+    """A core in RUNNING whose inputs stay good; returns it with a function that gives it one good
+    tick.
+    """
     core = core_of(FIREBREAK)
     walk = Walk(core, 7)
     walk.unrest = 0
@@ -175,6 +216,7 @@ def running_core():
         for name, value in changes.items():
             core.inp[next(at for at, row in enumerate(walk.rows) if row[0] == name)] = value
         core.tick(elapsed_ticks)
+
     for _ in range(100):
         tick()
     assert core.out[s.STATE] == s.RUNNING
@@ -196,24 +238,46 @@ def test_a_frozen_meter_counts_as_silent_after_5_s():
 def test_the_standing_words_name_exactly_what_the_evaluator_holds():
     core, tick = running_core()
     evaluator, seen, wrong = core.kernel.evaluator, [], {}
-    for name, value in (("airflow_ok", 1), ("cell_voltage_mV_max", 3700), ("gas_1_lfl_permille", 120),
-                        ("cell_voltage_mV_max", 3300), ("gas_relay_ok", 0), ("estop_1_ok", 0)):
+    for name, value in (
+        ("airflow_ok", 1),
+        ("cell_voltage_mV_max", 3700),
+        ("gas_1_lfl_permille", 120),
+        ("cell_voltage_mV_max", 3300),
+        ("gas_relay_ok", 0),
+        ("estop_1_ok", 0),
+    ):
         wrong[name] = value
         for _ in range(110):
             tick(**wrong)
-            words = core.out[core.standing_at:]
-            standing = [bool(words[at // STANDING_BITS] >> at % STANDING_BITS & 1) for at in range(evaluator.count)]
+            words = core.out[core.standing_at :]
+            standing = [
+                bool(words[at // STANDING_BITS] >> at % STANDING_BITS & 1)
+                for at in range(evaluator.count)
+            ]
             assert standing == [bool(evaluator.standing(at)) for at in range(evaluator.count)]
             assert all(0 <= word < 1 << STANDING_BITS for word in words)
-        seen.append([name for name, stands in zip(journal_header.stage_instances(core.layout), standing) if stands])
-    assert seen[0] == [] and seen[1] == ["29.rack1"] and "11" in seen[2] and {"12b", "1a"} <= set(seen[-1])
+        seen.append(
+            [
+                name
+                for name, stands in zip(journal_header.stage_instances(core.layout), standing)
+                if stands
+            ]
+        )
+    assert (
+        seen[0] == []
+        and seen[1] == ["29.rack1"]
+        and "11" in seen[2]
+        and {"12b", "1a"} <= set(seen[-1])
+    )
 
 
 @pytest.mark.parametrize("elapsed_ticks, late", [(1, False), (24, False), (25, True), (1000, True)])
 def test_skipped_ticks_reach_the_kernel(elapsed_ticks, late):
     core, tick = running_core()
     tick(elapsed_ticks)
-    standing = core.kernel.evaluator.standing(journal_header.stage_instances(core.layout).index("44b"))
+    standing = core.kernel.evaluator.standing(
+        journal_header.stage_instances(core.layout).index("44b")
+    )
     assert bool(standing) == late
 
 
@@ -222,7 +286,9 @@ def test_an_unknown_state_of_charge_counts_as_the_reserve_reached():
     tick()
     high_W = core.out[core.chain_at + setpoint.O_CAPS_HIGH_W]
     ages, unknown = core.kernel.features.ages, core.layout.rack_group(1, s.G_BMS_CHARGE)
-    ages.budget_ticks = tuple(-1 if group == unknown else ticks for group, ticks in enumerate(ages.budget_ticks))
+    ages.budget_ticks = tuple(
+        -1 if group == unknown else ticks for group, ticks in enumerate(ages.budget_ticks)
+    )
     for _ in range(10):
         tick()
     assert core.soc_ok == 0
@@ -231,23 +297,35 @@ def test_an_unknown_state_of_charge_counts_as_the_reserve_reached():
 
 
 def test_a_reserve_that_is_wide_open_bounds_nothing_and_is_no_reason():
-    """At the rating it was named in the place of the rating, with the advice to wait for the battery to charge."""
+    """At the rating it was named in the place of the rating, with the advice to wait for the
+    battery to charge.
+    """
     core, tick = running_core()
     for _ in range(10):
         tick()
     assert core.out[core.chain_at + setpoint.O_CAPS_HIGH_W] == setpoint.WIDE_W
     assert core.out[core.chain_at + setpoint.O_CAPS_HIGH_REASON] == reasons.NONE
-    assert core.chain.limits.high_reason not in (reasons.RESERVE_HARD, reasons.RESERVE_HARD_SOC_UNKNOWN)
+    assert core.chain.limits.high_reason not in (
+        reasons.RESERVE_HARD,
+        reasons.RESERVE_HARD_SOC_UNKNOWN,
+    )
 
 
 # -- a whole run, written to a journal
+
 
 @pytest.fixture(scope="module")
 def journal_path(tmp_path_factory):
     """Journal of 14 s: start, load tracking, an E-stop at 11 s."""
     path = str(tmp_path_factory.mktemp("journal") / "journal")
-    rig = VirtualRig(FIREBREAK, lambda t_s: 300_000 + 50_000 * (int(t_s) % 2), 1,
-                     [Action(11_000_000, "estop_press", "estop_press", {})], {"soc": 0.55}, path)
+    rig = VirtualRig(
+        FIREBREAK,
+        lambda t_s: 300_000 + 50_000 * (int(t_s) % 2),
+        1,
+        [Action(11_000_000, "estop_press", "estop_press", {})],
+        {"soc": 0.55},
+        path,
+    )
     rig.run(14)
     assert {trip["stage"] for trip in rig.trips.trips} >= {"1a"}
     rig.controller.cabinet.journal.close()
@@ -272,12 +350,13 @@ def test_a_flipped_byte_is_found_wherever_it_lies(journal_path, tmp_path):
         content = file.read()
     places = [found.start() for found in re.finditer(re.escape(journal.FRAME_MAGIC), content)]
     path = tmp_path / "journal"
-    for frame, part in ((1, 0.1), (300, 0.5), (500, 0.9), (len(places) - 2, 0.99)):  # 0 and 500 are keyframes
+    # 0 and 500 are keyframes
+    for frame, part in ((1, 0.1), (300, 0.5), (500, 0.9), (len(places) - 2, 0.99)):
         at = int(places[frame] + part * (places[frame + 1] - places[frame]))
-        path.write_bytes(content[:at] + bytes((content[at] ^ 0x10,)) + content[at + 1:])
+        path.write_bytes(content[:at] + bytes((content[at] ^ 0x10,)) + content[at + 1 :])
         assert run(str(path))[0] == replay.DIFFERENT, frame
     at = places[0] + 100
-    path.write_bytes(content[:at] + bytes((content[at] ^ 0x10,)) + content[at + 1:])
+    path.write_bytes(content[:at] + bytes((content[at] ^ 0x10,)) + content[at + 1 :])
     second = [frame.sequence for frame in journal.JournalReader(journal_path).keyframes()][1]
     assert run(str(path))[1][0] == f"frames before a keyframe, left out: {second - 1}"
 
@@ -287,6 +366,7 @@ def test_a_changed_core_is_found_and_named(journal_path):
         image = array("i", header["control_image"])
         image[parameters.C_SETPOINT_QUANTUM_W] += 100
         return Core(header["safety_image"], image, header["source_image"])
+
     exit_code, lines = run(journal_path, coarser)
     assert exit_code == replay.DIFFERENT
     assert lines[-1].startswith("different at frame") and "replay gives" in lines[-1]
@@ -297,4 +377,6 @@ def test_a_journal_of_another_topology_brings_its_own(journal_path):
     core = journal_header.core_of(header)
     assert (core.layout.units, core.layout.racks) == (1, 3)
     assert header["stage_instances"][0] == matrix.STAGES[0][matrix.S_ID]
-    assert len(header["output_names"]) == core.standing_at and len(header["input_names"]) == len(core.inp)
+    assert len(header["output_names"]) == core.standing_at and len(header["input_names"]) == len(
+        core.inp
+    )

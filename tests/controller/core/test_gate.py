@@ -1,4 +1,6 @@
-"""The gate: only a whole, correct set-point frame within the kernel's limits passes, whoever encoded it."""
+"""The gate: only a whole, correct set-point frame within the kernel's limits passes, whoever
+encoded it.
+"""
 
 import struct
 
@@ -31,18 +33,40 @@ def check(data, exponent=0, charge_W_max=CHARGE_W_MAX, discharge_W_max=DISCHARGE
     return gate.Gate(UNIT_ID, ADDRESS, exponent).check(data, charge_W_max, discharge_W_max)
 
 
-@pytest.mark.parametrize("value, code", (
-    (0, 0), (1, 0), (-1, 0), (249_999, 0), (250_000, 0), (250_001, reasons.GATE_DISCHARGE),
-    (-199_999, 0), (-200_000, 0), (-200_001, reasons.GATE_CHARGE),
-    (2**31 - 1, reasons.GATE_DISCHARGE), (-2**31, reasons.GATE_CHARGE)))
+@pytest.mark.parametrize(
+    "value, code",
+    (
+        (0, 0),
+        (1, 0),
+        (-1, 0),
+        (249_999, 0),
+        (250_000, 0),
+        (250_001, reasons.GATE_DISCHARGE),
+        (-199_999, 0),
+        (-200_000, 0),
+        (-200_001, reasons.GATE_CHARGE),
+        (2**31 - 1, reasons.GATE_DISCHARGE),
+        (-(2**31), reasons.GATE_CHARGE),
+    ),
+)
 def test_the_limits_of_this_tick(value, code):
     assert check(frame(value)) == code
 
 
-@pytest.mark.parametrize("exponent, value, code", (
-    (1, 25_000, 0), (1, 25_001, reasons.GATE_DISCHARGE), (1, -20_001, reasons.GATE_CHARGE),
-    (-1, 2_500_000, 0), (-1, 2_500_001, reasons.GATE_DISCHARGE), (-1, -2_000_001, reasons.GATE_CHARGE),
-    (3, 250, 0), (3, 251, reasons.GATE_DISCHARGE), (-3, 250_000_001, reasons.GATE_DISCHARGE)))
+@pytest.mark.parametrize(
+    "exponent, value, code",
+    (
+        (1, 25_000, 0),
+        (1, 25_001, reasons.GATE_DISCHARGE),
+        (1, -20_001, reasons.GATE_CHARGE),
+        (-1, 2_500_000, 0),
+        (-1, 2_500_001, reasons.GATE_DISCHARGE),
+        (-1, -2_000_001, reasons.GATE_CHARGE),
+        (3, 250, 0),
+        (3, 251, reasons.GATE_DISCHARGE),
+        (-3, 250_000_001, reasons.GATE_DISCHARGE),
+    ),
+)
 def test_the_scale_of_the_register(exponent, value, code):
     assert check(frame(value), exponent) == code
 
@@ -56,16 +80,24 @@ def test_a_scale_no_converter_has_is_refused(exponent):
 GOOD = frame(1000)
 
 
-@pytest.mark.parametrize("data, code", (
-    (b"", reasons.GATE_LENGTH), (GOOD[:-1], reasons.GATE_LENGTH), (GOOD + b"\0", reasons.GATE_LENGTH),
-    (frame(1000, unit_id=2), reasons.GATE_UNIT_ID), (frame(1000, unit_id=0), reasons.GATE_UNIT_ID),
-    (frame(1000, address=ADDRESS - 1), reasons.GATE_ADDRESS), (frame(1000, address=ADDRESS + 1), reasons.GATE_ADDRESS),
-    (closed(GOOD[:1] + b"\x06" + GOOD[2:-2]), reasons.GATE_FUNCTION),
-    (closed(GOOD[:1] + b"\x17" + GOOD[2:-2]), reasons.GATE_FUNCTION),
-    (closed(GOOD[:5] + b"\x01" + GOOD[6:-2]), reasons.GATE_COUNT),
-    (closed(GOOD[:6] + b"\x02" + GOOD[7:-2]), reasons.GATE_COUNT),
-    (GOOD[:-2] + GOOD[:-3:-1], reasons.GATE_CRC),
-    (GOOD[:-1] + bytes([GOOD[-1] ^ 1]), reasons.GATE_CRC)))
+@pytest.mark.parametrize(
+    "data, code",
+    (
+        (b"", reasons.GATE_LENGTH),
+        (GOOD[:-1], reasons.GATE_LENGTH),
+        (GOOD + b"\0", reasons.GATE_LENGTH),
+        (frame(1000, unit_id=2), reasons.GATE_UNIT_ID),
+        (frame(1000, unit_id=0), reasons.GATE_UNIT_ID),
+        (frame(1000, address=ADDRESS - 1), reasons.GATE_ADDRESS),
+        (frame(1000, address=ADDRESS + 1), reasons.GATE_ADDRESS),
+        (closed(GOOD[:1] + b"\x06" + GOOD[2:-2]), reasons.GATE_FUNCTION),
+        (closed(GOOD[:1] + b"\x17" + GOOD[2:-2]), reasons.GATE_FUNCTION),
+        (closed(GOOD[:5] + b"\x01" + GOOD[6:-2]), reasons.GATE_COUNT),
+        (closed(GOOD[:6] + b"\x02" + GOOD[7:-2]), reasons.GATE_COUNT),
+        (GOOD[:-2] + GOOD[:-3:-1], reasons.GATE_CRC),
+        (GOOD[:-1] + bytes([GOOD[-1] ^ 1]), reasons.GATE_CRC),
+    ),
+)
 def test_any_other_form_is_refused_with_its_reason(data, code):
     assert check(data) == code
 
@@ -102,9 +134,13 @@ def test_a_bad_frame_does_not_replace_the_remembered_one():
 
 @given(st.binary(max_size=40))
 def test_the_crc_is_the_one_of_modbus(data):
-    assert gate.frame_crc(data) == int.from_bytes(struct.pack(">H", FramerRTU.compute_CRC(data)), "little")
+    assert gate.frame_crc(data) == int.from_bytes(
+        struct.pack(">H", FramerRTU.compute_CRC(data)), "little"
+    )
 
 
 def test_the_crc_of_a_published_frame():
-    """Modbus over serial line V1.02 uses 0x0F in its worked example: 02 07 -> CRC 41 12 on the wire."""
+    """Modbus over serial line V1.02 uses 0x0F in its worked example: 02 07 -> CRC 41 12 on the
+    wire.
+    """
     assert gate.frame_crc(b"\x02\x07") == 0x1241

@@ -1,4 +1,6 @@
-"""Requests by hint: whose is the base of the chain, how fast it moves, how much energy it may take."""
+"""Requests by hint: whose is the base of the chain, how fast it moves, how much energy it may
+take.
+"""
 
 import pytest
 from hypothesis import given, settings
@@ -15,7 +17,9 @@ WIDE_W = 10**9
 
 
 class Bench:
-    """A table and its requests; `tick` gives hints (source, power_W, valid_s) and returns the base request."""
+    """A table and its requests; `tick` gives hints (source, power_W, valid_s) and returns the base
+    request.
+    """
 
     def __init__(self, *known, tick_ms=TICK_MS):
         image = hint_sources.image(known)
@@ -26,8 +30,10 @@ class Bench:
 
     def tick(self, *hints, ticks=1, elapsed=1):
         for _ in range(ticks):
-            words = [(index, codes.REQUEST, codes.POWER_W, power_W, round(valid_s * 1000))
-                     for index, power_W, valid_s in hints]
+            words = [
+                (index, codes.REQUEST, codes.POWER_W, power_W, round(valid_s * 1000))
+                for index, power_W, valid_s in hints
+            ]
             self.table.step(slots(*words), 0, elapsed)
             base_W, self.reason = self.requests.step(self.low_W, self.high_W, elapsed)
             hints = ()
@@ -51,7 +57,9 @@ FAST = {"role": "request", "ramp": 10**9}
 def test_a_request_is_the_base_while_it_is_valid():
     bench = Bench(source(**FAST))
     assert bench.tick() == 0 and bench.reason == reasons.NONE
-    assert bench.tick((0, 40_000, 1)) == 40_000 and bench.reason == reasons.HINT and bench.control == 1
+    assert (
+        bench.tick((0, 40_000, 1)) == 40_000 and bench.reason == reasons.HINT and bench.control == 1
+    )
     assert bench.tick(ticks=49) == 40_000
     assert bench.tick() == 0 and bench.reason == reasons.NONE and bench.control == 0
     assert bench.state() == "none"
@@ -60,7 +68,11 @@ def test_a_request_is_the_base_while_it_is_valid():
 @pytest.mark.parametrize("power_W", [0, -1, 40_000, -40_000])
 def test_a_request_may_charge_discharge_or_hold_at_nothing(power_W):
     bench = Bench(source(**FAST))
-    assert bench.tick((0, power_W, 1)) == power_W and bench.reason == reasons.HINT and bench.control == 1
+    assert (
+        bench.tick((0, power_W, 1)) == power_W
+        and bench.reason == reasons.HINT
+        and bench.control == 1
+    )
 
 
 def test_a_source_of_role_cap_requests_nothing():
@@ -69,7 +81,9 @@ def test_a_source_of_role_cap_requests_nothing():
 
 
 def test_the_best_priority_acts_and_the_next_one_when_it_expires():
-    bench = Bench(source(0, priority=3, **FAST), source(1, priority=1, **FAST), source(2, priority=2, **FAST))
+    bench = Bench(
+        source(0, priority=3, **FAST), source(1, priority=1, **FAST), source(2, priority=2, **FAST)
+    )
     assert bench.tick((0, 1000, 9), (2, 2000, 2)) == 2000 and bench.control == 3
     assert bench.tick((1, 3000, 1)) == 3000 and bench.control == 2
     assert bench.tick(ticks=50) == 2000 and bench.control == 3
@@ -79,10 +93,13 @@ def test_the_best_priority_acts_and_the_next_one_when_it_expires():
 def test_an_operator_comes_first_whatever_the_priority():
     bench = Bench(source(0, priority=1, **FAST), source(1, "operator", 8, ramp=10**9))
     assert bench.tick((0, 1000, 9)) == 1000 and bench.reason == reasons.HINT
-    assert bench.tick((1, 5000, 9)) == 5000 and bench.reason == reasons.OPERATOR and bench.control == 2
+    assert (
+        bench.tick((1, 5000, 9)) == 5000 and bench.reason == reasons.OPERATOR and bench.control == 2
+    )
 
 
 # -- rate of change
+
 
 def test_it_comes_and_goes_at_the_ramp_of_its_source():
     bench = Bench(source(role="request", ramp=50_000))
@@ -106,17 +123,26 @@ def test_skipped_ticks_count_for_the_ramp():
 def test_behind_a_limit_all_that_is_asked_for_is_named_and_nothing_winds_up():
     bench = Bench(source(role="request", ramp=50_000))
     bench.high_W = 2500
-    assert [bench.tick((0, 90_000, 60))] + [bench.tick() for _ in range(3)] == [1000, 2000, 90_000, 90_000]
+    assert [bench.tick((0, 90_000, 60))] + [bench.tick() for _ in range(3)] == [
+        1000,
+        2000,
+        90_000,
+        90_000,
+    ]
     assert bench.effective_W == 2500
     bench.high_W = 200_000
-    assert [bench.tick(), bench.tick()] == [3500, 4500]  # the limit opens: on from what was in effect, at the ramp
+    # the limit opens: on from what was in effect, at the ramp
+    assert [bench.tick(), bench.tick()] == [3500, 4500]
     assert bench.tick((0, -90_000, 60)) == 3500
     bench.high_W = 1200
-    assert bench.tick() == 2500 and bench.effective_W == 1200  # on its way, and beyond the limit anyway
+    # on its way, and beyond the limit anyway
+    assert bench.tick() == 2500 and bench.effective_W == 1200
 
 
 def test_an_obligation_is_no_request():
-    """What lies below the lowest available power is not counted for the request, nor held for it when it ends."""
+    """What lies below the lowest available power is not counted for the request, nor held for it
+    when it ends.
+    """
     bench = Bench(source(role="request", ramp=50_000))
     bench.low_W, bench.high_W = 30_000, 90_000
     assert bench.tick((0, 1500, 0.04)) == 1000 and bench.effective_W == 1000
@@ -124,27 +150,48 @@ def test_an_obligation_is_no_request():
 
 
 POWER_W = st.integers(-300_000, 300_000)
-STEPS = st.lists(st.tuples(st.integers(0, 1), st.none() | POWER_W, st.integers(1, 5), st.integers(-300_000, 0),
-                           st.integers(0, 300_000), st.integers(1, 60)), min_size=1, max_size=15)
+STEPS = st.lists(
+    st.tuples(
+        st.integers(0, 1),
+        st.none() | POWER_W,
+        st.integers(1, 5),
+        st.integers(-300_000, 0),
+        st.integers(0, 300_000),
+        st.integers(1, 60),
+    ),
+    min_size=1,
+    max_size=15,
+)
 
 
 @given(STEPS, st.integers(100, 10**6), st.integers(100, 10**6))
-def test_the_part_in_effect_grows_no_faster_than_the_ramp_and_keeps_to_what_is_available(steps, ramp, other):
-    bench = Bench(source(0, "request", ramp=ramp, energy_Wh=10**8),
-                  source(1, "operator", 2, ramp=other, energy_Wh=10**8))
+def test_the_part_in_effect_grows_no_faster_than_the_ramp_and_keeps_to_what_is_available(
+    steps, ramp, other
+):
+    bench = Bench(
+        source(0, "request", ramp=ramp, energy_Wh=10**8),
+        source(1, "operator", 2, ramp=other, energy_Wh=10**8),
+    )
     for index, power_W, valid_s, low_W, high_W, ticks in steps:
         bench.low_W, bench.high_W = low_W, high_W
         hints = [] if power_W is None else [(index, power_W, valid_s)]
         for _ in range(ticks):
             before_W, owner = bench.effective_W, bench.requests.state[r.S_OWNER]
             base_W, hints = bench.tick(*hints), []
-            step_W = max(ramp if 1 in (owner, bench.control) else 0, other if 2 in (owner, bench.control) else 0) // 50
+            step_W = (
+                max(
+                    ramp if 1 in (owner, bench.control) else 0,
+                    other if 2 in (owner, bench.control) else 0,
+                )
+                // 50
+            )
             assert low_W <= bench.effective_W <= high_W
             assert max(low_W, min(high_W, base_W)) == bench.effective_W
             assert abs(bench.effective_W) <= max(abs(before_W) + step_W, step_W)
 
 
 # -- energy
+
 
 @pytest.mark.parametrize("power_W", [200_000, -200_000])
 def test_beyond_its_energy_a_request_rests_and_goes_on_when_a_quarter_is_free(power_W):
@@ -166,19 +213,29 @@ def test_beyond_its_energy_a_request_rests_and_goes_on_when_a_quarter_is_free(po
 
 def test_a_request_that_rests_leaves_the_field_to_the_next_one():
     bench = Bench(source(0, energy_Wh=0, **FAST), source(1, priority=2, **FAST))
-    assert bench.tick((0, 9000, 60)) == 0 and bench.reason == reasons.REQUEST_RESTS and bench.state() == "resting"
+    assert (
+        bench.tick((0, 9000, 60)) == 0
+        and bench.reason == reasons.REQUEST_RESTS
+        and bench.state() == "resting"
+    )
     assert bench.tick((1, 5000, 60)) == 5000 and bench.control == 2
     assert bench.tick((0, 9000, 60), ticks=50) == 5000 and bench.state(0) == "resting"
 
 
 def test_energy_is_counted_for_the_source_in_control_alone():
-    bench = Bench(source(0, priority=2, energy_Wh=10, **FAST), source(1, priority=1, energy_Wh=10**6, **FAST),
-                  tick_ms=1000)
+    bench = Bench(
+        source(0, priority=2, energy_Wh=10, **FAST),
+        source(1, priority=1, energy_Wh=10**6, **FAST),
+        tick_ms=1000,
+    )
     bench.tick((0, 1000, 300), (1, 100_000, 300), ticks=100)
     assert bench.control == 2 and bench.state(0) == bench.state(1) == "valid"
-    assert list(bench.requests.state[r.S_LEVEL:]) == [0, 0]
+    assert list(bench.requests.state[r.S_LEVEL :]) == [0, 0]
     bench.tick((1, 600_000, 300), ticks=10)
-    assert bench.requests.state[r.S_LEVEL] == 0 and bench.requests.state[r.S_LEVEL + 1] == 9 * 1000 * 100_000
+    assert (
+        bench.requests.state[r.S_LEVEL] == 0
+        and bench.requests.state[r.S_LEVEL + 1] == 9 * 1000 * 100_000
+    )
 
 
 def test_a_request_that_rests_expires_like_any_other():
@@ -197,8 +254,11 @@ def test_only_what_limits_leave_counts():
 
 
 @settings(max_examples=40)
-@given(st.lists(st.tuples(st.none() | POWER_W, st.integers(1, 900)), min_size=1, max_size=12),
-       st.integers(0, 200_000), st.integers(100, 10**6))
+@given(
+    st.lists(st.tuples(st.none() | POWER_W, st.integers(1, 900)), min_size=1, max_size=12),
+    st.integers(0, 200_000),
+    st.integers(100, 10**6),
+)
 def test_no_hour_sees_more_than_its_energy(steps, energy_Wh, ramp):
     bench = Bench(source(role="request", energy_Wh=energy_Wh, ramp=ramp), tick_ms=5000)
     moved_Ws = []
@@ -215,6 +275,7 @@ def test_no_hour_sees_more_than_its_energy(steps, energy_Wh, ramp):
 
 
 # -- nothing to do
+
 
 def test_it_is_idle_until_a_request_comes_and_again_when_all_is_over():
     bench = Bench(source(energy_Wh=100_000, **FAST), tick_ms=1000)

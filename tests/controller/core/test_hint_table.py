@@ -17,18 +17,30 @@ QUANTITIES = tuple(codes.QUANTITIES)
 WIDE_W = setpoint.WIDE_W
 
 
-def source(index=0, role="grid_cap", priority=1, valid_s_max=300, ramp=25_000, energy_Wh=100_000, **fallback):
+def source(
+    index=0,
+    role="grid_cap",
+    priority=1,
+    valid_s_max=300,
+    ramp=25_000,
+    energy_Wh=100_000,
+    **fallback,
+):
     """fallback: charge, discharge, import_, export in W."""
     keys = {"charge": 1, "discharge": 2, "import_": 4, "export": 5}
     watts = dict.fromkeys(QUANTITIES) | {keys[name]: value for name, value in fallback.items()}
-    return sources.Source(f"s{index}", index, role, priority, valid_s_max, 10, ramp, energy_Wh, watts)
+    return sources.Source(
+        f"s{index}", index, role, priority, valid_s_max, 10, ramp, energy_Wh, watts
+    )
 
 
 def slots(*hints):
     """Inputs that hold these hints: (source, kind, quantity, value_W, valid_ms)."""
     words = array("i", [0] * images.HINT_WORDS)
     for slot, (index, *rest) in enumerate(hints):
-        words[slot * images.SLOT_WORDS:(slot + 1) * images.SLOT_WORDS] = array("i", [index + 1, *rest])
+        words[slot * images.SLOT_WORDS : (slot + 1) * images.SLOT_WORDS] = array(
+            "i", [index + 1, *rest]
+        )
     return words
 
 
@@ -73,10 +85,14 @@ def heartbeat(valid_s=10, index=0):
 
 # -- caps
 
+
 def test_a_cap_narrows_for_as_long_as_it_is_valid_and_no_tick_longer():
     bench = Bench(source()).tick(cap(5000, 1))
     assert bench.caps == (5000, WIDE_W) and bench.table.out[t.O_CHARGE_SOURCE] == 1
-    assert bench.chain.caps.low_reason == reasons.HINT_CAP and bench.chain.caps.high_reason == reasons.NONE
+    assert (
+        bench.chain.caps.low_reason == reasons.HINT_CAP
+        and bench.chain.caps.high_reason == reasons.NONE
+    )
     assert bench.tick(ticks=49).caps == (5000, WIDE_W)
     assert bench.tick().caps == (WIDE_W, WIDE_W)
     assert bench.state(codes.CHARGE_W_MAX) == "none" and bench.table.out[t.O_CHARGE_SOURCE] == 0
@@ -98,7 +114,9 @@ def test_skipped_ticks_count(elapsed):
 
 
 def test_each_quantity_has_a_validity_of_its_own():
-    """OpenEMS ApiWorker: one timer for all, so refreshing one value keeps another, stale one alive."""
+    """OpenEMS ApiWorker: one timer for all, so refreshing one value keeps another, stale one
+    alive.
+    """
     bench = Bench(source()).tick(cap(5000, 1), cap(7000, 1, quantity=codes.DISCHARGE_W_MAX))
     for _ in range(10):
         bench.tick(cap(7000, 1, quantity=codes.DISCHARGE_W_MAX), ticks=10)
@@ -132,17 +150,27 @@ def test_the_validity_left_is_rounded_up_and_counts_down():
     assert seen == [-(-(125 - tick) * TICK_MS // 1000) for tick in range(126)]
 
 
-@pytest.mark.parametrize("value_W, acts_W", [(-1, 0), (-2**31, 0), (0, 0), (2**31 - 1, WIDE_W)])
+@pytest.mark.parametrize("value_W, acts_W", [(-1, 0), (-(2**31), 0), (0, 0), (2**31 - 1, WIDE_W)])
 def test_a_value_beyond_its_range_never_turns_round(value_W, acts_W):
     """evcc-io/evcc 25545 accepted a negative limit."""
     assert Bench(source()).tick(cap(value_W)).caps[0] == acts_W
 
 
-@pytest.mark.parametrize("hint", [
-    (1, codes.CAP, codes.CHARGE_W_MAX, 0, 1000), (-5, codes.CAP, codes.CHARGE_W_MAX, 0, 1000),
-    (0, codes.GRID_CAP, codes.CHARGE_W_MAX, 0, 1000), (0, codes.CAP, codes.POWER_W, 0, 1000),
-    (0, codes.CAP, 6, 0, 1000), (0, 0, 0, 0, 1000), (0, 5, 1, 0, 1000), (0, codes.CAP, codes.CHARGE_W_MAX, 0, 0),
-    (0, codes.CAP, codes.CHARGE_W_MAX, 0, -1), (0, codes.REQUEST, codes.POWER_W, 9000, 1000)])
+@pytest.mark.parametrize(
+    "hint",
+    [
+        (1, codes.CAP, codes.CHARGE_W_MAX, 0, 1000),
+        (-5, codes.CAP, codes.CHARGE_W_MAX, 0, 1000),
+        (0, codes.GRID_CAP, codes.CHARGE_W_MAX, 0, 1000),
+        (0, codes.CAP, codes.POWER_W, 0, 1000),
+        (0, codes.CAP, 6, 0, 1000),
+        (0, 0, 0, 0, 1000),
+        (0, 5, 1, 0, 1000),
+        (0, codes.CAP, codes.CHARGE_W_MAX, 0, 0),
+        (0, codes.CAP, codes.CHARGE_W_MAX, 0, -1),
+        (0, codes.REQUEST, codes.POWER_W, 9000, 1000),
+    ],
+)
 def test_what_no_accepted_hint_can_be_changes_nothing(hint):
     bench = Bench(source(role="cap", priority=0, charge=3000)).tick()
     before = array("i", bench.table.out)
@@ -151,11 +179,17 @@ def test_what_no_accepted_hint_can_be_changes_nothing(hint):
 
 # -- fallback
 
+
 def test_every_fallback_is_in_force_from_the_start():
-    """longzheng/open-dynamic-export 102: default limits when the server cannot be reached, not "unlimited"."""
+    """longzheng/open-dynamic-export 102: default limits when the server cannot be reached, not
+    "unlimited".
+    """
     bench = Bench(source(charge=3000, import_=350_000)).tick()
     assert bench.caps == (3000, WIDE_W) and bench.state(codes.CHARGE_W_MAX) == "fallback"
-    assert (bench.field(codes.CHARGE_W_MAX), bench.field(codes.CHARGE_W_MAX, t.F_VALID_S)) == (3000, 0)
+    assert (bench.field(codes.CHARGE_W_MAX), bench.field(codes.CHARGE_W_MAX, t.F_VALID_S)) == (
+        3000,
+        0,
+    )
     assert bench.chain.obligations.low_W[setpoint.GRID_CAP_HINT] == -50_000
     assert bench.table.out[t.O_IMPORT_SOURCE] == 1
 
@@ -166,12 +200,15 @@ def test_the_first_hint_of_a_quantity_takes_its_fallbacks_place_and_no_others():
 
 
 def test_an_expired_cap_falls_to_its_fallback_and_stays_until_heartbeat_and_hint():
-    """evcc-io/evcc 32492, 29705: left the failsafe on a heartbeat alone; unlimited after a long silence."""
+    """evcc-io/evcc 32492, 29705: left the failsafe on a heartbeat alone; unlimited after a long
+    silence.
+    """
     bench = Bench(source(charge=3000)).tick(cap(9000, 1)).tick(ticks=50)
     assert bench.caps[0] == 3000 and bench.state(codes.CHARGE_W_MAX) == "fallback"
     assert bench.tick(elapsed=10**6).caps[0] == 3000
-    assert bench.tick(cap(9000, 1)).caps[0] == 3000                 # a hint alone
-    assert bench.tick(ticks=60).tick(heartbeat(1)).caps[0] == 3000  # a heartbeat alone; the hint is over
+    assert bench.tick(cap(9000, 1)).caps[0] == 3000  # a hint alone
+    # a heartbeat alone; the hint is over
+    assert bench.tick(ticks=60).tick(heartbeat(1)).caps[0] == 3000
     assert bench.tick(ticks=60).tick(cap(9000, 1)).caps[0] == 3000  # a heartbeat that is over
     assert bench.tick(heartbeat(1)).caps[0] == 9000
     assert bench.tick(ticks=50).caps[0] == 3000
@@ -199,6 +236,7 @@ def test_another_sources_heartbeat_does_not_count():
 
 # -- who is there (the operations centre of row 46)
 
+
 @pytest.mark.parametrize("others", [(), (12, 13, 49)])
 def test_a_source_is_alive_for_as_long_as_its_heartbeat_says(others):
     """A second: fifty ticks, whatever other sources send meanwhile."""
@@ -224,15 +262,24 @@ def test_a_heartbeat_says_no_more_than_its_source_may():
 
 def test_while_the_fallback_waits_a_fresh_hint_may_only_narrow_it():
     bench = Bench(source(charge=3000)).tick(cap(9000, 1)).tick(ticks=50).tick(cap(1000, 1))
-    assert bench.caps[0] == 1000 and bench.state(codes.CHARGE_W_MAX) == "valid"  # so much is the hint's
+    # so much is the hint's
+    assert bench.caps[0] == 1000 and bench.state(codes.CHARGE_W_MAX) == "valid"
     assert bench.tick(ticks=50).caps[0] == 3000 and bench.state(codes.CHARGE_W_MAX) == "fallback"
     assert bench.tick(cap(3000, 1)).state(codes.CHARGE_W_MAX) == "fallback"
 
 
 # -- grid caps
 
-@pytest.mark.parametrize("connection_W, value_W, low_W", [(300_000, 250_000, 50_000), (300_050, 250_000, 50_100),
-                                                          (300_000, 400_000, -100_000), (-9000, 0, -9000)])
+
+@pytest.mark.parametrize(
+    "connection_W, value_W, low_W",
+    [
+        (300_000, 250_000, 50_000),
+        (300_050, 250_000, 50_100),
+        (300_000, 400_000, -100_000),
+        (-9000, 0, -9000),
+    ],
+)
 def test_an_import_maximum_obliges(connection_W, value_W, low_W):
     bench = Bench(source())
     bench.connection_W = connection_W
@@ -245,11 +292,14 @@ def test_an_import_maximum_obliges(connection_W, value_W, low_W):
 
 def test_the_tightest_import_and_export_of_all_sources_oblige():
     bench = Bench(source(0), source(1, priority=2)).tick(
-        import_max(250_000), import_max(200_000, index=1), cap(10_000, 10, 0, codes.EXPORT_W_MAX),
-        cap(20_000, 10, 1, codes.EXPORT_W_MAX))
+        import_max(250_000),
+        import_max(200_000, index=1),
+        cap(10_000, 10, 0, codes.EXPORT_W_MAX),
+        cap(20_000, 10, 1, codes.EXPORT_W_MAX),
+    )
     obligations = bench.chain.obligations
     assert (obligations.low_W[1], obligations.high_W[1]) == (100_000, 310_000)
-    assert list(bench.table.out[t.O_IMPORT_SOURCE:t.O_EXPORT_SOURCE + 1]) == [2, 1]
+    assert list(bench.table.out[t.O_IMPORT_SOURCE : t.O_EXPORT_SOURCE + 1]) == [2, 1]
 
 
 def test_the_obligation_ends_with_the_hint_and_with_the_grid_meter():
@@ -262,26 +312,36 @@ def test_the_obligation_ends_with_the_hint_and_with_the_grid_meter():
 
 
 @pytest.mark.parametrize("role", ["cap", "request"])
-@pytest.mark.parametrize("connection_W, charge_W, discharge_W", [
-    (300_000, 50_000, 300_000), (299_950, 50_000, 299_900), (360_000, 0, 360_000), (-70_000, 420_000, 0)])
+@pytest.mark.parametrize(
+    "connection_W, charge_W, discharge_W",
+    [
+        (300_000, 50_000, 300_000),
+        (299_950, 50_000, 299_900),
+        (360_000, 0, 360_000),
+        (-70_000, 420_000, 0),
+    ],
+)
 def test_without_the_role_a_grid_maximum_only_narrows(role, connection_W, charge_W, discharge_W):
     bench = Bench(source(role=role))
     bench.connection_W = connection_W
     bench.tick(import_max(350_000), cap(0, 10, 0, codes.EXPORT_W_MAX))
     assert bench.chain.obligations.ranks == () and bench.caps == (charge_W, discharge_W)
-    assert list(bench.table.out[t.O_CHARGE_SOURCE:t.O_EXPORT_SOURCE + 1]) == [1, 1, 0, 0]
+    assert list(bench.table.out[t.O_CHARGE_SOURCE : t.O_EXPORT_SOURCE + 1]) == [1, 1, 0, 0]
     bench.connection_ok = 0
     assert bench.tick().caps == (0, 0)
 
 
 def test_without_the_role_the_tighter_of_cap_and_grid_maximum_acts():
-    bench = Bench(source(role="cap"), source(1, priority=2)).tick(import_max(350_000), cap(60_000, 1, 1))
+    bench = Bench(source(role="cap"), source(1, priority=2)).tick(
+        import_max(350_000), cap(60_000, 1, 1)
+    )
     assert bench.caps[0] == 50_000 and bench.table.out[t.O_CHARGE_SOURCE] == 1
     bench.connection_W = 200_000
     assert bench.tick().caps[0] == 60_000 and bench.table.out[t.O_CHARGE_SOURCE] == 2
 
 
 # -- against a model
+
 
 class Model:
     """The same rules in absolute time: what is in force is asked for, nothing is counted down."""
@@ -324,16 +384,37 @@ class Model:
 
 
 WATTS = st.integers(0, 400_000)
-KNOWN = st.lists(st.tuples(st.sampled_from(codes.ROLES), st.integers(1, 8), st.none() | WATTS, st.none() | WATTS,
-                           st.none() | WATTS, st.none() | WATTS), min_size=1, max_size=3)
+KNOWN = st.lists(
+    st.tuples(
+        st.sampled_from(codes.ROLES),
+        st.integers(1, 8),
+        st.none() | WATTS,
+        st.none() | WATTS,
+        st.none() | WATTS,
+        st.none() | WATTS,
+    ),
+    min_size=1,
+    max_size=3,
+)
 HINT = st.tuples(st.integers(0, 2), st.integers(0, 5), WATTS, st.integers(1, 9000))
 TICKS = st.lists(st.tuples(st.lists(HINT, max_size=3), st.integers(1, 200)), max_size=25)
 
 
 def made(drawn):
-    return [sources.Source(f"s{index}", index, role, index + 1, valid_s_max, 10, 25_000, 100_000,
-                           {1: charge, 2: discharge, 3: None, 4: import_, 5: export})
-            for index, (role, valid_s_max, charge, discharge, import_, export) in enumerate(drawn)]
+    return [
+        sources.Source(
+            f"s{index}",
+            index,
+            role,
+            index + 1,
+            valid_s_max,
+            10,
+            25_000,
+            100_000,
+            {1: charge, 2: discharge, 3: None, 4: import_, 5: export},
+        )
+        for index, (role, valid_s_max, charge, discharge, import_, export) in enumerate(drawn)
+    ]
 
 
 @given(KNOWN, TICKS, st.integers(-400_000, 400_000), st.booleans())
@@ -342,12 +423,16 @@ def test_the_table_does_what_the_model_says(drawn, ticks, connection_W, connecti
     bench, model = Bench(*known), Model(known)
     bench.connection_W, bench.connection_ok = connection_W, int(connection_ok)
     for hints, elapsed in ticks:
-        hints = [(index % len(known), codes.KIND_OF[quantity], quantity, value_W, valid_ms)
-                 for index, quantity, value_W, valid_ms in hints]
+        hints = [
+            (index % len(known), codes.KIND_OF[quantity], quantity, value_W, valid_ms)
+            for index, quantity, value_W, valid_ms in hints
+        ]
         bench.tick(*hints, elapsed=elapsed)
         model.tick(hints, elapsed)
         charge_W, discharge_W, import_W, export_W = [WIDE_W], [WIDE_W], [WIDE_W], [WIDE_W]
-        for index, quantity in [(index, quantity) for index in range(len(known)) for quantity in QUANTITIES]:
+        for index, quantity in [
+            (index, quantity) for index in range(len(known)) for quantity in QUANTITIES
+        ]:
             value_W = model.in_force_W(index, quantity)
             if quantity != codes.POWER_W:
                 assert bench.field(quantity, index=index) == (value_W or 0)
@@ -363,20 +448,34 @@ def test_the_table_does_what_the_model_says(drawn, ticks, connection_W, connecti
             elif quantity == codes.EXPORT_W_MAX and may:
                 export_W.append(value_W)
             elif quantity == codes.IMPORT_W_MAX:
-                charge_W.append(max(0, (value_W - connection_W) // 100 * 100) if connection_ok else 0)
+                charge_W.append(
+                    max(0, (value_W - connection_W) // 100 * 100) if connection_ok else 0
+                )
             elif quantity == codes.EXPORT_W_MAX:
-                discharge_W.append(max(0, (value_W + connection_W) // 100 * 100) if connection_ok else 0)
+                discharge_W.append(
+                    max(0, (value_W + connection_W) // 100 * 100) if connection_ok else 0
+                )
         assert bench.caps == (min(charge_W), min(discharge_W))
         obliged = connection_ok and min(import_W + export_W) < WIDE_W
         obligations = bench.chain.obligations
         assert obligations.ranks == ((setpoint.GRID_CAP_HINT,) if obliged else ())
         if obliged:
-            assert obligations.low_W[1] <= connection_W <= obligations.high_W[1] or min(import_W + export_W) < 100
-            assert min(import_W) == WIDE_W or 0 <= obligations.low_W[1] - connection_W + min(import_W) < 100
-            assert min(export_W) == WIDE_W or 0 <= connection_W + min(export_W) - obligations.high_W[1] < 100
+            assert (
+                obligations.low_W[1] <= connection_W <= obligations.high_W[1]
+                or min(import_W + export_W) < 100
+            )
+            assert (
+                min(import_W) == WIDE_W
+                or 0 <= obligations.low_W[1] - connection_W + min(import_W) < 100
+            )
+            assert (
+                min(export_W) == WIDE_W
+                or 0 <= connection_W + min(export_W) - obligations.high_W[1] < 100
+            )
 
 
 # -- what is published
+
 
 def test_every_published_word_has_its_name_and_its_place():
     names = t.output_names(3)
@@ -384,8 +483,12 @@ def test_every_published_word_has_its_name_and_its_place():
     assert names[:6] == list(t.HINT_OUTPUTS)
     assert names[t.output_at(2, codes.IMPORT_W_MAX, t.F_VALID_S)] == "source_2.import_W_max_valid_s"
     assert names[t.output_at(0, codes.CHARGE_W_MAX, t.F_VALUE_W)] == "source_0.charge_W_max_value_W"
-    places = [t.output_at(index, quantity, field)
-              for index in range(3) for quantity in QUANTITIES for field in range(3)]
+    places = [
+        t.output_at(index, quantity, field)
+        for index in range(3)
+        for quantity in QUANTITIES
+        for field in range(3)
+    ]
     assert places == list(range(6, t.output_count(3)))
     for name in t.HINT_OUTPUTS:
         assert t.HINT_OUTPUTS[getattr(t, "O_" + name.removeprefix("hint_").upper())] == name

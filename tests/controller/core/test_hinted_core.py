@@ -1,4 +1,6 @@
-"""Hints through the whole core: they only narrow, ask, or oblige within the limits, and a journal replays them."""
+"""Hints through the whole core: they only narrow, ask, or oblige within the limits, and a journal
+replays them.
+"""
 
 import random
 from array import array
@@ -35,19 +37,27 @@ def plain_of(settings_):
 def put(core, hints):
     """Fill the slots of a core; hints: (source, quantity, value_W, valid_ms)."""
     at = core.layout.inputs
-    core.inp[at:at + images.HINT_WORDS] = array("i", [0] * images.HINT_WORDS)
+    core.inp[at : at + images.HINT_WORDS] = array("i", [0] * images.HINT_WORDS)
     for slot, (index, quantity, value_W, valid_ms) in enumerate(hints):
         first = at + slot * images.SLOT_WORDS
-        core.inp[first:first + images.SLOT_WORDS] = array("i", [index + 1, codes.KIND_OF[quantity], quantity, value_W,
-                                                                valid_ms])
+        core.inp[first : first + images.SLOT_WORDS] = array(
+            "i", [index + 1, codes.KIND_OF[quantity], quantity, value_W, valid_ms]
+        )
 
 
 def drawn_hints(draw, count):
     """Now and then a hint or two, any source, kind, value and validity."""
     if draw.random() < 0.9:
         return []
-    return [(draw.randrange(count), draw.randrange(6), draw.choice((0, 2000, 90_000, 350_000, 10**9)),
-             draw.choice((20, 400, 3000, 200_000))) for _ in range(draw.randrange(1, 4))]
+    return [
+        (
+            draw.randrange(count),
+            draw.randrange(6),
+            draw.choice((0, 2000, 90_000, 350_000, 10**9)),
+            draw.choice((20, 400, 3000, 200_000)),
+        )
+        for _ in range(draw.randrange(1, 4))
+    ]
 
 
 def word(core, index):
@@ -56,7 +66,9 @@ def word(core, index):
 
 @settings(max_examples=25)
 @given(KNOWN, st.integers(0, 10**6), st.sampled_from(sorted(CONFIGS)))
-def test_whatever_the_hints_the_limits_hold_caps_only_narrow_and_what_is_short_is_told(drawn, seed, name):
+def test_whatever_the_hints_the_limits_hold_caps_only_narrow_and_what_is_short_is_told(
+    drawn, seed, name
+):
     known, draw = made(drawn), random.Random(seed)
     hinted, plain = core_of(CONFIGS[name], known), plain_of(CONFIGS[name])
     walk = Walk(plain, seed)
@@ -71,14 +83,20 @@ def test_whatever_the_hints_the_limits_hold_caps_only_narrow_and_what_is_short_i
         assert word(hinted, setpoint.O_CAPS_LOW_W) >= word(plain, setpoint.O_CAPS_LOW_W)
         assert word(hinted, setpoint.O_CAPS_HIGH_W) <= word(plain, setpoint.O_CAPS_HIGH_W)
         power_W = word(hinted, setpoint.O_SETPOINT_W)
-        assert word(hinted, setpoint.O_LIMITS_LOW_W) <= power_W <= word(hinted, setpoint.O_LIMITS_HIGH_W)
+        assert (
+            word(hinted, setpoint.O_LIMITS_LOW_W)
+            <= power_W
+            <= word(hinted, setpoint.O_LIMITS_HIGH_W)
+        )
         assert sum(hinted.setpoints()) == power_W
         check_short(hinted, known, power_W)
 
 
 def check_short(core, known, power_W):
-    """Whoever may oblige and is not obeyed is told so, with this reason or that of a higher rank."""
-    out, load = core.out[core.hint_at:], core.load.state
+    """Whoever may oblige and is not obeyed is told so, with this reason or that of a higher
+    rank.
+    """
+    out, load = core.out[core.hint_at :], core.load.state
     source = out[t.O_IMPORT_SOURCE]
     if not source or not load[site_load.S_CONNECTION_OK]:
         return
@@ -86,15 +104,23 @@ def check_short(core, known, power_W):
     import_W = out[t.output_at(source - 1, codes.IMPORT_W_MAX, t.F_VALUE_W)]
     missing_W = load[site_load.S_CONNECTION_W] - power_W - import_W
     if missing_W > 0:
-        short_W, reason = word(core, setpoint.O_OBLIGATION_SHORT_W), word(core, setpoint.O_OBLIGATION_SHORT_REASON)
-        assert short_W >= missing_W and reason == reasons.GRID_CAP_HINT or (
-            short_W > 0 and reason in (reasons.GRID_IMPORT, reasons.GRID_EXPORT))
+        short_W, reason = (
+            word(core, setpoint.O_OBLIGATION_SHORT_W),
+            word(core, setpoint.O_OBLIGATION_SHORT_REASON),
+        )
+        assert (
+            short_W >= missing_W
+            and reason == reasons.GRID_CAP_HINT
+            or (short_W > 0 and reason in (reasons.GRID_IMPORT, reasons.GRID_EXPORT))
+        )
 
 
 @settings(max_examples=15)
 @given(KNOWN, st.integers(0, 10**6))
 def test_without_obligations_what_is_available_is_never_wider(drawn, seed):
-    """victronenergy/dynamic-ess 78: feed-in despite being disabled. A cap leaves a part of what there was."""
+    """victronenergy/dynamic-ess 78: feed-in despite being disabled. A cap leaves a part of what
+    there was.
+    """
     known = [source for source in made(drawn) if source.rank < hint_sources.GRID_CAP]
     if not known:
         return
@@ -142,8 +168,11 @@ def test_without_a_source_hints_change_nothing_but_the_inputs():
 
 # -- one core, by hand
 
+
 class Steady:
-    """A running core of the example site whose inputs stay good; `tick` gives hints as `put` takes them."""
+    """A running core of the example site whose inputs stay good; `tick` gives hints as `put` takes
+    them.
+    """
 
     def __init__(self):
         self.core = core_of(FIREBREAK, FIREBREAK.sources)
@@ -159,7 +188,9 @@ class Steady:
                 self.core.fresh[group] = 0
             self.core.inp[s.LOAD_POWER_W] = load_W
             self.core.inp[s.GRID_POWER_W] = 300_000 - word(self.core, setpoint.O_SETPOINT_W)
-            self.core.inp[self.core.layout.unit_input(0, s.PCS_POWER_W)] = word(self.core, setpoint.O_SETPOINT_W)
+            self.core.inp[self.core.layout.unit_input(0, s.PCS_POWER_W)] = word(
+                self.core, setpoint.O_SETPOINT_W
+            )
             put(self.core, hints)
             self.core.tick(1)
             hints = ()
@@ -182,7 +213,9 @@ def steady():
 
 
 def test_a_request_moves_the_battery_and_says_who_is_in_control(steady):
-    """longzheng/open-dynamic-export 132: a limit was parsed but never applied; evcc-io/evcc 33063: who controls?"""
+    """longzheng/open-dynamic-export 132: a limit was parsed but never applied; evcc-io/evcc 33063:
+    who controls?
+    """
     steady.tick((SCHEDULER, codes.POWER_W, 100_000, 20_000), ticks=250)
     assert steady.word(setpoint.O_REQUEST_BASE_W) == 100_000
     assert steady.word(setpoint.O_REQUEST_BASE_REASON) == reasons.HINT
@@ -203,7 +236,10 @@ def test_a_step_of_the_load_goes_on_top_of_a_request(steady):
 def test_a_request_beyond_what_is_available_is_held_back_and_leaves_no_trace_behind(steady):
     high_W = steady.word(setpoint.O_AVAILABLE_HIGH_W)
     steady.tick((SCHEDULER, codes.POWER_W, 10**9, 30_000), ticks=1000)
-    assert steady.word(setpoint.O_SETPOINT_W) == high_W and steady.word(setpoint.O_REQUEST_BASE_W) == 10**9
+    assert (
+        steady.word(setpoint.O_SETPOINT_W) == high_W
+        and steady.word(setpoint.O_REQUEST_BASE_W) == 10**9
+    )
     assert steady.word(setpoint.O_BINDING_REASON) != reasons.NONE
     steady.tick((SCHEDULER, codes.POWER_W, 0, 20_000), ticks=600)  # 250 kW at 25 kW/s
     assert abs(steady.word(setpoint.O_SETPOINT_W)) < 3000
@@ -212,7 +248,9 @@ def test_a_request_beyond_what_is_available_is_held_back_and_leaves_no_trace_beh
 def test_load_tracking_works_in_what_a_request_leaves(steady):
     """Where that puts the grid is what its reference is held to."""
     steady.tick((SCHEDULER, codes.POWER_W, 150_000, 60_000), ticks=1500)
-    low_W, high_W = (steady.word(index) for index in (setpoint.O_AVAILABLE_LOW_W, setpoint.O_AVAILABLE_HIGH_W))
+    low_W, high_W = (
+        steady.word(index) for index in (setpoint.O_AVAILABLE_LOW_W, setpoint.O_AVAILABLE_HIGH_W)
+    )
     state = steady.core.track.state
     assert state[track.S_GRID_LOW] >> 16 == pytest.approx(300_000 - (high_W - 150_000), abs=100)
     assert state[track.S_GRID_HIGH] >> 16 == pytest.approx(300_000 - (low_W - 150_000), abs=100)
@@ -228,7 +266,8 @@ def test_without_a_load_meter_its_part_falls_and_the_request_stays(steady):
         steady.tick(load_W=340_000, silent=(s.G_METER_LOAD, s.G_METER_GRID))
         if steady.word(setpoint.O_REQUEST_FAST_REASON) == reasons.LOAD_UNKNOWN:
             seen_W.append(steady.word(setpoint.O_SETPOINT_W))
-    assert before_W > seen_W[0] > before_W - 2000 and seen_W == sorted(seen_W, reverse=True)  # at 25 kW/s
+    # at 25 kW/s
+    assert before_W > seen_W[0] > before_W - 2000 and seen_W == sorted(seen_W, reverse=True)
     assert seen_W[-1] == 100_000
 
 
@@ -251,7 +290,12 @@ def test_a_grid_cap_of_whom_it_obliges_moves_the_battery_within_the_limits(stead
     assert steady.word(setpoint.O_OBLIGATION_SHORT_REASON) == reasons.GRID_CAP_HINT
     assert steady.word(setpoint.O_OBLIGATION_SHORT_W) > 40_000
     steady.tick(ticks=100)
-    assert steady.core.out[steady.core.hint_at + t.output_at(SITE_EMS, codes.IMPORT_W_MAX, t.F_VALUE_W)] == 450_000
+    assert (
+        steady.core.out[
+            steady.core.hint_at + t.output_at(SITE_EMS, codes.IMPORT_W_MAX, t.F_VALUE_W)
+        ]
+        == 450_000
+    )
 
 
 def test_the_remaining_energy_is_that_of_the_lowest_rack_above_the_reserve(steady):
@@ -288,19 +332,23 @@ def test_the_remaining_energy_is_told_anew_after_a_state_was_taken_over(steady):
 
 # -- the image and the journal
 
+
 def test_slots_fill_in_order_and_empty_with_the_freeze():
     image = images.ProcessImage(FIREBREAK.layout())
     inp, fresh = array("i", image.inp), bytearray(image.fresh)
-    slots = [image.add_hint(index, codes.CAP, codes.CHARGE_W_MAX, 1000 + index, 2000) for index in range(9)]
+    slots = [
+        image.add_hint(index, codes.CAP, codes.CHARGE_W_MAX, 1000 + index, 2000)
+        for index in range(9)
+    ]
     assert slots == [*range(8), None]
     image.freeze(inp, fresh)
     at = image.layout.inputs
-    assert list(inp[at + 5:at + 10]) == [2, codes.CAP, codes.CHARGE_W_MAX, 1001, 2000]
-    assert not any(image.inp[at:images.peer_at(image.layout)])
+    assert list(inp[at + 5 : at + 10]) == [2, codes.CAP, codes.CHARGE_W_MAX, 1001, 2000]
+    assert not any(image.inp[at : images.peer_at(image.layout)])
     assert image.add_hint(0, codes.CAP, codes.CHARGE_W_MAX, 1, 1) == 0
 
 
-@pytest.mark.parametrize("value_W, valid_ms", [(2**31, 2**32 - 1), (-2**31, -1)])
+@pytest.mark.parametrize("value_W, valid_ms", [(2**31, 2**32 - 1), (-(2**31), -1)])
 def test_no_number_of_a_datagram_breaks_the_image(value_W, valid_ms):
     image = images.ProcessImage(FIREBREAK.layout())
     assert image.add_hint(0, 255, 255, value_W, valid_ms) == 0
@@ -308,11 +356,15 @@ def test_no_number_of_a_datagram_breaks_the_image(value_W, valid_ms):
 
 def test_a_journal_with_hints_replays_to_the_same_bytes_and_names_every_word(tmp_path):
     path, lines = str(tmp_path / "journal"), []
-    rig = VirtualRig(FIREBREAK, lambda t_s: 300_000 + 50_000 * (int(t_s) % 2), 1, (), {"soc": 0.55}, path)
+    rig = VirtualRig(
+        FIREBREAK, lambda t_s: 300_000 + 50_000 * (int(t_s) % 2), 1, (), {"soc": 0.55}, path
+    )
     draw = random.Random(5)
     for _ in range(16 * 50):
         for index, quantity, value_W, valid_ms in drawn_hints(draw, 2):
-            rig.controller.cabinet.request_hint(index, codes.KIND_OF[quantity], quantity, value_W, valid_ms)
+            rig.controller.cabinet.request_hint(
+                index, codes.KIND_OF[quantity], quantity, value_W, valid_ms
+            )
         rig.step()
     rig.controller.cabinet.journal.close()
     assert replay.run(path, journal_header.core_of, lines.append) == replay.EQUAL
@@ -339,7 +391,10 @@ def test_a_hint_left_out_of_the_replay_is_found(tmp_path):
         def tick(self, elapsed_ticks):
             self.inp[self.layout.inputs] = 0
             super().tick(elapsed_ticks)
+
     header = journal.JournalReader(path).header
-    report = replay.replay(path, lambda _: Deaf(header["safety_image"], header["control_image"],
-                                                header["source_image"]))
+    report = replay.replay(
+        path,
+        lambda _: Deaf(header["safety_image"], header["control_image"], header["source_image"]),
+    )
     assert report.difference[:2] == (50, "caps_low_W")

@@ -8,11 +8,18 @@ from controller.core import reasons
 from controller.rows import reason_words, stage_texts
 from safety import bounds, evidence, matrix
 
-# What was ever given: code, name, sentence, remedy. A line is added for a new code; none is ever changed or removed, as
-# logs, journals, manuals and upstream systems hold the codes and their words.
-GIVEN = {int(code): tuple(words) for code, *words in
-         [line.split("\t") for line in
-          (Path(__file__).parent / "reasons_given.txt").read_text(encoding="ascii").splitlines()]}
+# What was ever given: code, name, sentence, remedy. A line is added for a new code; none is ever
+# changed or removed, as logs, journals, manuals and upstream systems hold the codes and their
+# words.
+GIVEN = {
+    int(code): tuple(words)
+    for code, *words in [
+        line.split("\t")
+        for line in (Path(__file__).parent / "reasons_given.txt")
+        .read_text(encoding="ascii")
+        .splitlines()
+    ]
+}
 NOT_ON_SCREENS = ("wish", "bound", "lease", "envelope", "L0", "L1", "L2", "compliant", "certified")
 
 
@@ -27,15 +34,31 @@ def test_every_code_is_among_those_that_are_kept():
 
 def test_the_codes_of_the_first_day_are_still_there():
     """The list itself may only grow: these are the ranges it began with."""
-    first = {0, *range(101, 108), *range(212, 238), 241, 243, *range(301, 306), *range(401, 404), 501,
-             *range(601, 609), *range(700, 715), *range(801, 854)}
+    first = {
+        0,
+        *range(101, 108),
+        *range(212, 238),
+        241,
+        243,
+        *range(301, 306),
+        *range(401, 404),
+        501,
+        *range(601, 609),
+        *range(700, 715),
+        *range(801, 854),
+    }
     assert first <= set(GIVEN)
     assert GIVEN[217][0] == "BMS discharge limit" and GIVEN[301][0] == "grid connection import"
 
 
 def test_the_constants_are_codes_with_a_text():
-    names = [name for name in dir(reasons) if name.isupper() and isinstance(getattr(reasons, name), int)
-             and name not in ("INHIBIT", "ROW", "KERNEL_LIMIT")]
+    names = [
+        name
+        for name in dir(reasons)
+        if name.isupper()
+        and isinstance(getattr(reasons, name), int)
+        and name not in ("INHIBIT", "ROW", "KERNEL_LIMIT")
+    ]
     assert len(names) == 32
     assert {getattr(reasons, name) for name in names} <= set(reason_words.TEXTS)
     assert len({getattr(reasons, name) for name in names}) == len(names)
@@ -43,7 +66,10 @@ def test_the_constants_are_codes_with_a_text():
 
 def test_every_limit_of_the_kernel_has_its_two_codes():
     assert tuple(row[0] for row in reason_words.KERNEL_LIMITS) == bounds.LIMITS
-    assert reason_words.text(reasons.KERNEL_DISCHARGE[bounds.L_BMS_CURRENT])[0] == "BMS discharge limit"
+    assert (
+        reason_words.text(reasons.KERNEL_DISCHARGE[bounds.L_BMS_CURRENT])[0]
+        == "BMS discharge limit"
+    )
     assert reason_words.text(reasons.KERNEL_CHARGE[bounds.L_PERMIT])[0] == "not running, no charge"
     assert len(reasons.KERNEL_CHARGE) == len(reasons.KERNEL_DISCHARGE) == len(bounds.LIMITS)
 
@@ -54,17 +80,33 @@ def test_every_row_and_every_missing_evidence_of_the_kernel_has_a_text():
     assert set(codes) <= set(reason_words.TEXTS) and len(set(codes)) == len(codes)
 
 
-@pytest.mark.parametrize("stage", matrix.STAGES, ids=[stage[matrix.S_ID] for stage in matrix.STAGES])
+@pytest.mark.parametrize(
+    "stage", matrix.STAGES, ids=[stage[matrix.S_ID] for stage in matrix.STAGES]
+)
 def test_every_stage_has_a_sentence_and_a_remedy(stage):
     name, sentence, remedy = reason_words.stage_text(stage)
     assert name == reason_words.text(reasons.ROW + stage[matrix.S_ROW])[0]
     _fits_the_screen(name, sentence, remedy)
-    beside = [other for other in matrix.STAGES if other[matrix.S_ROW] == stage[matrix.S_ROW] and other != stage]
-    assert all(reason_words.stage_text(other)[1] != sentence for other in beside), "the stages of a row can be told apart"
+    beside = [
+        other
+        for other in matrix.STAGES
+        if other[matrix.S_ROW] == stage[matrix.S_ROW] and other != stage
+    ]
+    assert all(reason_words.stage_text(other)[1] != sentence for other in beside), (
+        "the stages of a row can be told apart"
+    )
 
 
-@pytest.mark.parametrize("stage, word", [
-    ("1c", "key"), ("40e", "Remote reset"), ("37b", "key"), ("43c", "Remote reset"), ("44f", "Remote reset")])
+@pytest.mark.parametrize(
+    "stage, word",
+    [
+        ("1c", "key"),
+        ("40e", "Remote reset"),
+        ("37b", "key"),
+        ("43c", "Remote reset"),
+        ("44f", "Remote reset"),
+    ],
+)
 def test_a_remedy_names_the_reset_that_its_stage_needs(stage, word):
     row = next(each for each in matrix.STAGES if each[matrix.S_ID] == stage)
     assert word in reason_words.stage_text(row)[2]
@@ -75,10 +117,19 @@ def test_no_sentence_is_of_a_stage_that_is_not():
     assert set(stage_texts.SENTENCES) <= {stage[matrix.S_ID] for stage in matrix.STAGES}
 
 
-@pytest.mark.parametrize("index, name", ((evidence.I_INTERLOCK, "interlock"), (evidence.I_GAS, "gas detectors"),
-                                         (evidence.I_LOCKED, "locked out"), (evidence.I_WAIT, "waiting after a try"),
-                                         (evidence.I_IO_3, "I/O module 3"), (evidence.I_CLIMATE, "climate monitor"),
-                                         (evidence.I_UPS, "UPS monitor"), (evidence.I_CAUSE, "cause of a row")))
+@pytest.mark.parametrize(
+    "index, name",
+    (
+        (evidence.I_INTERLOCK, "interlock"),
+        (evidence.I_GAS, "gas detectors"),
+        (evidence.I_LOCKED, "locked out"),
+        (evidence.I_WAIT, "waiting after a try"),
+        (evidence.I_IO_3, "I/O module 3"),
+        (evidence.I_CLIMATE, "climate monitor"),
+        (evidence.I_UPS, "UPS monitor"),
+        (evidence.I_CAUSE, "cause of a row"),
+    ),
+)
 def test_missing_evidence_is_in_the_order_of_the_kernel(index, name):
     assert reason_words.text(reasons.inhibit_code(index))[0] == name
 

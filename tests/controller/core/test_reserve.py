@@ -1,4 +1,6 @@
-"""The two reserves: thresholds, hysteresis, speed of closing and opening, and what an unknown state of charge means."""
+"""The two reserves: thresholds, hysteresis, speed of closing and opening, and what an unknown state
+of charge means.
+"""
 
 import pytest
 
@@ -7,7 +9,8 @@ from controller.core.policies import reserve
 
 TICK_MS = 20
 RATED_W = 250_000
-# Of the default image: soft 150, hard 100, hysteresis 20 permille, 5 kW/s (100 W a tick); hard closes within 2 s.
+# Of the default image: soft 150, hard 100, hysteresis 20 permille, 5 kW/s (100 W a tick); hard
+# closes within 2 s.
 SOFT_STEP_W = 100
 HARD_STEP_W = RATED_W // 100
 
@@ -22,17 +25,35 @@ def powers(unit):
     return unit.state[reserve.S_SOFT_DISCHARGE_W_MAX], unit.state[reserve.S_HARD_DISCHARGE_W_MAX]
 
 
-@pytest.mark.parametrize("soc_permille, soft_W, hard_W", (
-    (1000, RATED_W, RATED_W), (151, RATED_W, RATED_W), (150, 0, RATED_W), (149, 0, RATED_W),
-    (101, 0, RATED_W), (100, 0, 0), (99, 0, 0), (0, 0, 0)))
+@pytest.mark.parametrize(
+    "soc_permille, soft_W, hard_W",
+    (
+        (1000, RATED_W, RATED_W),
+        (151, RATED_W, RATED_W),
+        (150, 0, RATED_W),
+        (149, 0, RATED_W),
+        (101, 0, RATED_W),
+        (100, 0, 0),
+        (99, 0, 0),
+        (0, 0, 0),
+    ),
+)
 def test_at_start_they_are_where_the_state_of_charge_puts_them(soc_permille, soft_W, hard_W):
     assert powers(started(soc_permille)) == (soft_W, hard_W)
 
 
-@pytest.mark.parametrize("floor, at, index", ((150, reserve.S_SOFT_REACHED, 0), (100, reserve.S_HARD_REACHED, 1)))
+@pytest.mark.parametrize(
+    "floor, at, index", ((150, reserve.S_SOFT_REACHED, 0), (100, reserve.S_HARD_REACHED, 1))
+)
 def test_they_open_only_above_the_hysteresis(floor, at, index):
     unit = started(floor)
-    for soc_permille, reached in ((floor + 1, 1), (floor + 19, 1), (floor + 20, 0), (floor + 1, 0), (floor, 1)):
+    for soc_permille, reached in (
+        (floor + 1, 1),
+        (floor + 19, 1),
+        (floor + 20, 0),
+        (floor + 1, 0),
+        (floor, 1),
+    ):
         unit.step(1, soc_permille, 1)
         assert unit.state[at] == reached, soc_permille
 
@@ -60,7 +81,9 @@ def test_the_hard_one_closes_within_two_seconds_and_opens_slowly():
 
 
 def test_without_the_state_of_charge_both_count_as_reached():
-    """victronenergy/venus 1194: after the BMS service vanished a floor of 10 % was crossed to 6 %."""
+    """victronenergy/venus 1194: after the BMS service vanished a floor of 10 % was crossed to 6
+    %.
+    """
     unit = started(800)
     for _ in range(2600):
         unit.step(0, 800, 1)

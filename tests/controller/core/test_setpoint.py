@@ -1,4 +1,6 @@
-"""The chain from request to set-point: what can never happen, whatever the numbers, and the trace that explains it."""
+"""The chain from request to set-point: what can never happen, whatever the numbers, and the trace
+that explains it.
+"""
 
 from itertools import permutations
 
@@ -40,12 +42,16 @@ def kW(charge, discharge, reason=217):
     return charge * 1000, reason - 1, discharge * 1000, reason
 
 
-# ---- properties ------------------------------------------------------------------------------------------------------
+# -- properties
+
 
 @given(st.lists(BOUND, max_size=6), st.lists(BOUND, max_size=6), OBLIGATIONS, POWER_W, POWER_W)
 def test_the_set_point_is_inside_every_limit(caps, limits, obligations, request_W, fast_W):
     power_W, trace = decide(caps, limits, obligations, request_W, fast_W)
-    assert all(-max(0, charge_W) <= power_W <= max(0, discharge_W) for charge_W, _, discharge_W, _ in limits)
+    assert all(
+        -max(0, charge_W) <= power_W <= max(0, discharge_W)
+        for charge_W, _, discharge_W, _ in limits
+    )
     assert trace["limits_low_W"] <= 0 <= trace["limits_high_W"]
     assert trace["available_low_W"] <= power_W <= trace["available_high_W"]
     assert trace["setpoint_W"] == power_W
@@ -63,14 +69,19 @@ def test_one_more_bound_never_widens(bounds, another):
 
 @given(st.lists(BOUND, max_size=4), POWER_W)
 def test_the_order_of_limits_does_not_matter_not_even_to_the_reason(limits, request_W):
-    results = {tuple(chain(limits=order).out) and tuple(decide(limits=order, request_W=request_W)[1].values())
-               for order in permutations(limits)}
+    results = {
+        tuple(chain(limits=order).out)
+        and tuple(decide(limits=order, request_W=request_W)[1].values())
+        for order in permutations(limits)
+    }
     assert len(results) == 1
 
 
 @given(st.lists(BOUND, max_size=4), BOUND, st.lists(BOUND, max_size=4), POWER_W)
 def test_one_more_cap_never_gives_more_power(caps, another, limits, request_W):
-    """Without obligations; victronenergy/dynamic-ess 78, evcc-io/evcc 31299: narrow-only, so they compose."""
+    """Without obligations; victronenergy/dynamic-ess 78, evcc-io/evcc 31299: narrow-only, so they
+    compose.
+    """
     before_W, _ = decide(caps, limits, request_W=request_W)
     after_W, _ = decide([*caps, another], limits, request_W=request_W)
     assert abs(after_W) <= abs(before_W)
@@ -92,24 +103,34 @@ def test_an_obligation_never_beats_a_limit_and_says_what_is_short(limits, obliga
     low_W, high_W = (max(-WIDE_W, min(WIDE_W, end)) for end in obligation)
     missing_W = max(low_W - power_W, power_W - high_W, 0)
     assert trace["obligation_short_W"] == min(missing_W, WIDE_W)
-    assert trace["obligation_short_reason"] == (0 if not missing_W else 316 if power_W < low_W else 317)
+    assert trace["obligation_short_reason"] == (
+        0 if not missing_W else 316 if power_W < low_W else 317
+    )
     if missing_W:
         assert power_W in (trace["limits_low_W"], trace["limits_high_W"])
 
 
 @given(st.lists(BOUND, max_size=3), st.lists(BOUND, max_size=3), OBLIGATIONS)
 def test_what_is_said_to_be_available_is_what_a_request_can_reach(caps, limits, obligations):
-    """EVerest 1075, 2170: the reported limit is the enforced one; OpenEMS 1921: the real one, not the nominal."""
+    """EVerest 1075, 2170: the reported limit is the enforced one; OpenEMS 1921: the real one, not
+    the nominal.
+    """
     low_W, high_W = chain(caps, limits, obligations).available()
     assert decide(caps, limits, obligations, -WIDE_W)[0] == low_W
     assert decide(caps, limits, obligations, WIDE_W)[0] == high_W
 
 
 @given(st.lists(BOUND, max_size=3), st.lists(BOUND, max_size=3), OBLIGATIONS, POWER_W)
-def test_a_stage_names_a_reason_exactly_when_it_moved_the_power(caps, limits, obligations, request_W):
+def test_a_stage_names_a_reason_exactly_when_it_moved_the_power(
+    caps, limits, obligations, request_W
+):
     power_W, trace = decide(caps, limits, obligations, request_W, ramp_W_per_s=1000)
-    steps = (("request_W", "after_caps_W", "caps_reason"), ("after_caps_W", "after_ramp_W", "ramp_reason"),
-             ("after_ramp_W", "obligation_W", "obligation_reason"), ("obligation_W", "setpoint_W", "limit_reason"))
+    steps = (
+        ("request_W", "after_caps_W", "caps_reason"),
+        ("after_caps_W", "after_ramp_W", "ramp_reason"),
+        ("after_ramp_W", "obligation_W", "obligation_reason"),
+        ("obligation_W", "setpoint_W", "limit_reason"),
+    )
     for before, after, reason in steps:
         assert (trace[before] != trace[after]) == (trace[reason] != reasons.NONE), reason
     if power_W != trace["request_W"]:
@@ -117,11 +138,16 @@ def test_a_stage_names_a_reason_exactly_when_it_moved_the_power(caps, limits, ob
     assert trace["held_back_W"] == max(-WIDE_W, min(WIDE_W, trace["request_W"] - power_W))
 
 
-# ---- cases -----------------------------------------------------------------------------------------------------------
+# -- cases
+
 
 def test_the_example_of_the_why_screen():
-    power_W, trace = decide(caps=[kW(250, 250, 402)], limits=[kW(250, 250, 213), (250_000, 216, 81_500, 217)],
-                            obligations={3: (-103_600, 896_400)}, fast_W=200_000)
+    power_W, trace = decide(
+        caps=[kW(250, 250, 402)],
+        limits=[kW(250, 250, 213), (250_000, 216, 81_500, 217)],
+        obligations={3: (-103_600, 896_400)},
+        fast_W=200_000,
+    )
     assert power_W == 81_500
     assert trace["request_W"] == trace["after_caps_W"] == trace["obligation_W"] == 200_000
     assert trace["held_back_W"] == 118_500
@@ -129,9 +155,13 @@ def test_the_example_of_the_why_screen():
     assert trace["obligation_short_W"] == 0
 
 
-@pytest.mark.parametrize("request_W, power_W", ((3000, 3000), (-2000, -2000), (9000, 5000), (-9000, -4000)))
+@pytest.mark.parametrize(
+    "request_W, power_W", ((3000, 3000), (-2000, -2000), (9000, 5000), (-9000, -4000))
+)
 def test_signs_and_the_place_of_the_clamp(request_W, power_W):
-    """OpenEMS/openems 3573: clamped after the subtraction it charged with 2 kW instead of discharging with 3 kW."""
+    """OpenEMS/openems 3573: clamped after the subtraction it charged with 2 kW instead of
+    discharging with 3 kW.
+    """
     base_W = -5000
     assert decide(limits=[kW(4, 5)], request_W=base_W, fast_W=request_W - base_W)[0] == power_W
 
@@ -145,9 +175,14 @@ def test_a_negative_power_limit_is_zero_not_the_other_direction(charge_W_max, di
 
 
 def test_a_charge_limit_of_zero_means_zero():
-    """Louisvdw/dbus-serialbattery 107, 297, 445; victronenergy/venus 1358 (with feed-in it was ignored)."""
+    """Louisvdw/dbus-serialbattery 107, 297, 445; victronenergy/venus 1358 (with feed-in it was
+    ignored).
+    """
     for obligations in (None, {0: (-90_000, -50_000)}, {3: (-90_000, -50_000)}):
-        assert decide(limits=[(0, 216, 250_000, 217)], obligations=obligations, request_W=-100_000)[0] == 0
+        assert (
+            decide(limits=[(0, 216, 250_000, 217)], obligations=obligations, request_W=-100_000)[0]
+            == 0
+        )
 
 
 def test_each_limit_is_kept_apart_and_the_smallest_acts():
@@ -186,26 +221,36 @@ def test_obligations_are_applied_after_the_ramp():
     assert unit.finish(0, 103, 0, 0, 1) == 70_000
 
 
-# ---- the grid connection ---------------------------------------------------------------------------------------------
+# -- the grid connection
+
 
 def connected(connection_W, import_W, export_W, quantum_W=100, connection_ok=1):
     image = parameters.default_image()
-    image[parameters.C_GRID_IMPORT_W_MAX], image[parameters.C_GRID_EXPORT_W_MAX] = import_W, export_W
+    image[parameters.C_GRID_IMPORT_W_MAX], image[parameters.C_GRID_EXPORT_W_MAX] = (
+        import_W,
+        export_W,
+    )
     image[parameters.C_SETPOINT_QUANTUM_W] = quantum_W
     unit = chain()
     setpoint.connection(unit.obligations, connection_ok, connection_W, image)
     return unit
 
 
-@pytest.mark.parametrize("connection_W, request_W, power_W, reason", (
-    (620_000, 0, 120_000, reasons.GRID_IMPORT),   # peak: the battery must give what the connection cannot
-    (620_050, 0, 120_100, reasons.GRID_IMPORT),   # whole quanta, on the obeying side
-    (620_000, 150_000, 150_000, 0),
-    (450_000, -90_000, -50_000, reasons.GRID_IMPORT),  # grid charging passes the same limit (evcc 24863, 24567)
-    (40_000, 90_000, 40_000, reasons.GRID_EXPORT),
-    (40_070, 90_000, 40_000, reasons.GRID_EXPORT),
-    (-30_000, 0, -30_000, reasons.GRID_EXPORT),   # PV: the battery must take what may not be exported
-))
+@pytest.mark.parametrize(
+    "connection_W, request_W, power_W, reason",
+    (
+        # peak: the battery must give what the connection cannot
+        (620_000, 0, 120_000, reasons.GRID_IMPORT),
+        (620_050, 0, 120_100, reasons.GRID_IMPORT),  # whole quanta, on the obeying side
+        (620_000, 150_000, 150_000, 0),
+        # grid charging passes the same limit (evcc 24863, 24567)
+        (450_000, -90_000, -50_000, reasons.GRID_IMPORT),
+        (40_000, 90_000, 40_000, reasons.GRID_EXPORT),
+        (40_070, 90_000, 40_000, reasons.GRID_EXPORT),
+        # PV: the battery must take what may not be exported
+        (-30_000, 0, -30_000, reasons.GRID_EXPORT),
+    ),
+)
 def test_the_connection_keeps_its_limits(connection_W, request_W, power_W, reason):
     unit = connected(connection_W, 500_000, 0)
     assert unit.finish(request_W, 103, 0, 0, 1000) == power_W
@@ -217,8 +262,16 @@ def test_limits_closer_than_a_quantum_are_kept_to_the_watt():
     assert connected(50, 30, 30).finish(0, 103, 0, 0, 1000) == 20
 
 
-@given(st.integers(-10**9, 10**9), st.integers(0, 10**8), st.integers(0, 10**8), st.integers(1, 10_000), POWER_W)
-def test_the_connection_is_never_passed_while_the_battery_can(connection_W, import_W, export_W, quantum_W, request_W):
+@given(
+    st.integers(-(10**9), 10**9),
+    st.integers(0, 10**8),
+    st.integers(0, 10**8),
+    st.integers(1, 10_000),
+    POWER_W,
+)
+def test_the_connection_is_never_passed_while_the_battery_can(
+    connection_W, import_W, export_W, quantum_W, request_W
+):
     unit = connected(connection_W, import_W, export_W, quantum_W)
     power_W = unit.finish(request_W, 103, 0, 0, 10**6)
     assert unit.out[setpoint.O_OBLIGATION_SHORT_W] == 0
@@ -241,7 +294,9 @@ def test_a_lower_rank_yields_to_a_higher_one_and_is_reported_short():
 
 
 def test_the_highest_rank_that_is_short_is_the_one_reported():
-    power_W, trace = decide(limits=[kW(5, 5)], obligations={1: (90_000, 90_000), 2: (70_000, 80_000)})
+    power_W, trace = decide(
+        limits=[kW(5, 5)], obligations={1: (90_000, 90_000), 2: (70_000, 80_000)}
+    )
     assert power_W == 5000
     assert (trace["obligation_short_W"], trace["obligation_short_reason"]) == (65_000, 314)
     assert trace["binding_reason"] == trace["limit_reason"] == 217  # the limit had the last word

@@ -19,16 +19,26 @@ def result(unit):
     return tuple(unit.state[:4])
 
 
-@pytest.mark.parametrize("load_ok, grid_ok, battery_ok, fitted, expected", (
-    (1, 1, 1, 1, (track.MEASURED, 300, 1, 450)),
-    (1, 1, 0, 1, (track.MEASURED, 300, 1, 300)),  # what the load meter does not see is unknown yet
-    (1, 0, 1, 1, (track.MEASURED, 300, 0, 300)),  # without the grid meter no obligation can be known
-    (0, 1, 1, 1, (track.CALCULATED, 450, 1, 450)),
-    (1, 1, 1, 0, (track.CALCULATED, 450, 1, 450)),
-    (0, 1, 0, 1, (track.UNKNOWN, 0, 0, 0)),
-    (0, 0, 1, 1, (track.UNKNOWN, 0, 0, 0)),
-    (0, 0, 0, 1, (track.UNKNOWN, 0, 0, 0)),
-))
+@pytest.mark.parametrize(
+    "load_ok, grid_ok, battery_ok, fitted, expected",
+    (
+        (1, 1, 1, 1, (track.MEASURED, 300, 1, 450)),
+        (
+            1,
+            1,
+            0,
+            1,
+            (track.MEASURED, 300, 1, 300),
+        ),  # what the load meter does not see is unknown yet
+        # without the grid meter no obligation can be known
+        (1, 0, 1, 1, (track.MEASURED, 300, 0, 300)),
+        (0, 1, 1, 1, (track.CALCULATED, 450, 1, 450)),
+        (1, 1, 1, 0, (track.CALCULATED, 450, 1, 450)),
+        (0, 1, 0, 1, (track.UNKNOWN, 0, 0, 0)),
+        (0, 0, 1, 1, (track.UNKNOWN, 0, 0, 0)),
+        (0, 0, 0, 1, (track.UNKNOWN, 0, 0, 0)),
+    ),
+)
 def test_what_is_known_from_what_is_fresh(load_ok, grid_ok, battery_ok, fitted, expected):
     unit = estimator(fitted)
     unit.step(load_ok, 300, grid_ok, 400, battery_ok, 50)
@@ -47,7 +57,9 @@ def test_the_load_meter_gives_the_fast_part_and_the_grid_the_slow_one():
 
 
 def test_readings_of_different_age_do_not_swing_the_battery():
-    """victronenergy/venus 1657: -4000 .. +3000 W. The obligation follows at full gain, 160 ms between the readings."""
+    """victronenergy/venus 1657: -4000 .. +3000 W. The obligation follows at full gain, 160 ms
+    between the readings.
+    """
     unit = estimator(fitted=0)
     sent = [0] * 20
     for tick in range(2000):

@@ -33,19 +33,35 @@ def test_with_room_the_shares_follow_the_weights_to_a_watt(total_W, weights):
         assert abs(power_W * sum(weights) - total_W * weight) < sum(weights)
 
 
-@given(st.integers(0, 3_000_000), st.lists(UNIT.filter(lambda unit: unit[2] > 0), min_size=2, max_size=8))
+@given(
+    st.integers(0, 3_000_000),
+    st.lists(UNIT.filter(lambda unit: unit[2] > 0), min_size=2, max_size=8),
+)
 def test_water_fills_evenly(total_W, units):
     """A unit below its limit has no less per weight than any other unit (to a watt)."""
     charge_W, discharge_W, weights = map(list, zip(*units))
     _, out = split(total_W, charge_W, discharge_W, weights)
     for power_W, high_W, weight in zip(out, discharge_W, weights):
         if power_W < high_W:
-            assert all((power_W + 1) * other >= (share_W - 1) * weight for share_W, other in zip(out, weights))
+            assert all(
+                (power_W + 1) * other >= (share_W - 1) * weight
+                for share_W, other in zip(out, weights)
+            )
 
 
-@pytest.mark.parametrize("total_W, out", (
-    (0, [0, 0, 0]), (90, [15, 30, 45]), (-90, [-15, -30, -45]), (91, [15, 30, 46]), (1200, [300, 450, 450]),
-    (1000, [225, 325, 450]), (5000, [400, 450, 450]), (-5000, [-100, -100, -100])))
+@pytest.mark.parametrize(
+    "total_W, out",
+    (
+        (0, [0, 0, 0]),
+        (90, [15, 30, 45]),
+        (-90, [-15, -30, -45]),
+        (91, [15, 30, 46]),
+        (1200, [300, 450, 450]),
+        (1000, [225, 325, 450]),
+        (5000, [400, 450, 450]),
+        (-5000, [-100, -100, -100]),
+    ),
+)
 def test_three_units(total_W, out):
     placed_W, powers = split(total_W, [100, 100, 100], [400, 450, 450], [1, 2, 3])
     assert placed_W == sum(powers)
@@ -68,8 +84,9 @@ def test_a_unit_without_permission_gets_nothing():
     assert split(-300, [250, 0], [250, 0], [1, 1]) == (-250, [-250, 0])
 
 
-@pytest.mark.parametrize("total_W, power_W", (
-    (251, 250), (250, 250), (249, 249), (-99, -99), (-100, -100), (-101, -100)))
+@pytest.mark.parametrize(
+    "total_W, power_W", ((251, 250), (250, 250), (249, 249), (-99, -99), (-100, -100), (-101, -100))
+)
 def test_one_unit_is_clamped(total_W, power_W):
     assert split(total_W, [100], [250], [0]) == (power_W, [power_W])
 

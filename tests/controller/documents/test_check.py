@@ -1,4 +1,6 @@
-"""The report of the site check: times against arithmetic, the worst case against a simulated bus, the rows."""
+"""The report of the site check: times against arithmetic, the worst case against a simulated bus,
+the rows.
+"""
 
 import random
 
@@ -13,8 +15,11 @@ CHARACTER_US = {9600: 10e6 / 9600, 38_400: 10e6 / 38_400, 115_200: 10e6 / 115_20
 
 
 def _exchange(config, bus, device, what):
-    found = [exchange for exchange in bus_times.schedule(config)[bus]
-             if (exchange.device, exchange.what) == (device, what)]
+    found = [
+        exchange
+        for exchange in bus_times.schedule(config)[bus]
+        if (exchange.device, exchange.what) == (device, what)
+    ]
     assert len(found) == 1
     return found[0]
 
@@ -23,33 +28,48 @@ def _ms(parts, what):
     return next(part.time_us for part in parts if part.what == what) / 1000
 
 
-# -- times on the wire: characters of request and reply by hand, turn-around of the profile, gap, pause of the port
+# -- times on the wire: characters of request and reply by hand, turn-around, gap, pause of the port
 
-@pytest.mark.parametrize("bus, device, what, characters, baud_Bd, turnaround_us, quiet_us, period_ms", [
-    ("io", "io_1", "read inputs", 8 + 6, 115_200, 3000, 1750, 25),
-    ("io", "io_2", "write coils", 10 + 8, 115_200, 3000, 1750, 100),
-    ("meter", "meter_grid", "read meter", 8 + 5 + 2 * 36, 38_400, 10_000, 1750, 100),
-    ("gas", "gas_2", "read gas", 8 + 5 + 2 * 4, 38_400, 20_000, 1750 + 5000, 500),
-    ("pcs", "pcs_1", "write setpoint", 9 + 4 + 8, 115_200, 5000, 1750, 20),
-    ("pcs", "pcs_1", "write heartbeat", 9 + 4 + 8, 115_200, 5000, 1750, 1000),
-    ("pcs", "pcs_1", "read ac", 8 + 5 + 2 * 7, 115_200, 5000, 1750, 100),
-])
-def test_time_of_an_exchange(files, bus, device, what, characters, baud_Bd, turnaround_us, quiet_us, period_ms):
+
+@pytest.mark.parametrize(
+    "bus, device, what, characters, baud_Bd, turnaround_us, quiet_us, period_ms",
+    [
+        ("io", "io_1", "read inputs", 8 + 6, 115_200, 3000, 1750, 25),
+        ("io", "io_2", "write coils", 10 + 8, 115_200, 3000, 1750, 100),
+        ("meter", "meter_grid", "read meter", 8 + 5 + 2 * 36, 38_400, 10_000, 1750, 100),
+        ("gas", "gas_2", "read gas", 8 + 5 + 2 * 4, 38_400, 20_000, 1750 + 5000, 500),
+        ("pcs", "pcs_1", "write setpoint", 9 + 4 + 8, 115_200, 5000, 1750, 20),
+        ("pcs", "pcs_1", "write heartbeat", 9 + 4 + 8, 115_200, 5000, 1750, 1000),
+        ("pcs", "pcs_1", "read ac", 8 + 5 + 2 * 7, 115_200, 5000, 1750, 100),
+    ],
+)
+def test_time_of_an_exchange(
+    files, bus, device, what, characters, baud_Bd, turnaround_us, quiet_us, period_ms
+):
     exchange = _exchange(files.load(), bus, device, what)
     wire_us = characters * CHARACTER_US[baud_Bd]
-    assert wire_us + turnaround_us + quiet_us <= exchange.time_us <= wire_us + turnaround_us + quiet_us + 4
+    assert (
+        wire_us + turnaround_us + quiet_us
+        <= exchange.time_us
+        <= wire_us + turnaround_us + quiet_us + 4
+    )
     assert exchange.period_us == period_ms * 1000
 
 
-@pytest.mark.parametrize("tick_ms, setpoint_ms, early", [
-    (20, 20, 0), (20, 21, 1), (50, 20, 0), (50, 50, 0), (50, 100, 1)])
+@pytest.mark.parametrize(
+    "tick_ms, setpoint_ms, early",
+    [(20, 20, 0), (20, 21, 1), (50, 20, 0), (50, 50, 0), (50, 100, 1)],
+)
 def test_a_set_point_that_waits_for_its_period_may_come_early(files, tick_ms, setpoint_ms, early):
     """As a limit has fallen; one that goes in every tick has no need of that."""
     files.replace("type", "tick_ms = 20 ", f"tick_ms = {tick_ms} ")
     files.replace("type", "setpoint_ms = 20 ", f"setpoint_ms = {setpoint_ms} ")
     found = files.load()
     assert _exchange(found, "pcs", "pcs_1", "write setpoint").early == early
-    assert sum([one.early for exchanges in bus_times.schedule(found).values() for one in exchanges]) == early
+    assert (
+        sum([one.early for exchanges in bus_times.schedule(found).values() for one in exchanges])
+        == early
+    )
 
 
 def test_what_may_come_early_is_waited_for_once_more():
@@ -66,8 +86,9 @@ def test_parity_makes_a_character_longer(files):
     assert after - before == pytest.approx(85 * 1e6 / 38_400, abs=4)
 
 
-@pytest.mark.parametrize("data_bytes, bitrate_bps, time_us", [
-    (8, 500_000, 270), (8, 125_000, 1080), (0, 1_000_000, 55)])
+@pytest.mark.parametrize(
+    "data_bytes, bitrate_bps, time_us", [(8, 500_000, 270), (8, 125_000, 1080), (0, 1_000_000, 55)]
+)
 def test_longest_can_frame(data_bytes, bitrate_bps, time_us):
     """A base frame of 8 bytes has at most 135 bits with its intermission, an empty one 55."""
     assert bus_times.can_frame_us(data_bytes, bitrate_bps) == time_us
@@ -77,13 +98,17 @@ def test_can_frames_of_a_native_rack(files):
     """Five messages and one per four module temperatures, each 100 ms, and the command back."""
     config = files.load()
     assert _exchange(config, "can0", "bms_3", "frames from BMS").frames == 5 + 4
-    assert bus_times.utilisation_permille(bus_times.schedule(config)["can0"]) == 81  # 30 x 0.27 ms in 100 ms
+    # 30 x 0.27 ms in 100 ms
+    assert bus_times.utilisation_permille(bus_times.schedule(config)["can0"]) == 81
 
 
 def test_can_frames_of_pylontech(pylontech):
     """Seven frames a second (0x351 355 356 359 35A 35C 35E) and 0x305 back."""
     exchanges = bus_times.schedule(pylontech.load())["can0"]
-    assert [(exchange.frames, exchange.period_us) for exchange in exchanges] == [(7, 1_000_000), (1, 1_000_000)]
+    assert [(exchange.frames, exchange.period_us) for exchange in exchanges] == [
+        (7, 1_000_000),
+        (1, 1_000_000),
+    ]
 
 
 @pytest.mark.parametrize("modules, frames", [(16, 9), (17, 10)])
@@ -110,12 +135,21 @@ def test_a_bus_may_be_busy_80_percent(pylontech, period_ms, accepted):
 
 # -- worst case
 
+
 def test_worst_case_is_the_sum_of_its_parts(files):
     config = files.load()
     parts = bus_times.stop_latency(config, bus_times.schedule(config))
-    assert [part.what for part in parts] == ["poll", "transaction", "debounce", "tick", "in flight", "frame"]
+    assert [part.what for part in parts] == [
+        "poll",
+        "transaction",
+        "debounce",
+        "tick",
+        "in flight",
+        "frame",
+    ]
     assert _ms(parts, "poll") == 25 and _ms(parts, "debounce") == 20 and _ms(parts, "tick") == 20
-    assert _ms(parts, "transaction") == pytest.approx(2 * 5.966 + 2 * 6.313, abs=0.01)  # both reads, both writes, once
+    # both reads, both writes, once
+    assert _ms(parts, "transaction") == pytest.approx(2 * 5.966 + 2 * 6.313, abs=0.01)
     assert _ms(parts, "in flight") == pytest.approx(6.313, abs=0.005)
     assert _ms(parts, "frame") == pytest.approx(10 * CHARACTER_US[115_200] / 1000, abs=0.002)
 
@@ -129,19 +163,27 @@ def test_a_longer_debounce_shows(files):
 
 
 def test_response_time_counts_everything_that_comes_meanwhile():
-    """Own 3, other 2 every 10 and 4 every 8: 3 + 2 + 4 = 9, so the second comes again: 13, and the first again: 15."""
+    """Own 3, other 2 every 10 and 4 every 8: 3 + 2 + 4 = 9, so the second comes again: 13, and the
+    first again: 15.
+    """
+
     def exchange(time_us, period_us):
         return bus_times.Exchange("", "", period_us, 1, time_us, 0)
+
     own, others = exchange(3, 100), [exchange(2, 10), exchange(4, 8)]
     assert bus_times.response_us(own, [own, *others]) == 15
 
 
 class _Bench:
-    """The I/O bus of a cabinet with answering modules, ticks at a phase of their own, and one contact that opens."""
+    """The I/O bus of a cabinet with answering modules, ticks at a phase of their own, and one
+    contact that opens.
+    """
 
     def __init__(self, config, chance):
         self.config, self.chance = config, chance
-        self.port = bus_times.rtu_port(config, next(bus for bus in config.buses if bus.name == "io"))
+        self.port = bus_times.rtu_port(
+            config, next(bus for bus in config.buses if bus.name == "io")
+        )
         self.opens_us = chance.randrange(100_000, 200_000)
         self.tick_us = chance.randrange(0, 20_000)
         self.hand_over_us = 1 << 60
@@ -177,14 +219,18 @@ class _Bench:
         """(when, bytes): the module samples its contacts when the request has come."""
         arrived_us = now_us + round(len(frame) * CHARACTER_US[115_200])
         if frame[1] == 2:
-            body = bytes((frame[0], 2, 1, 0 if frame[0] == 1 and arrived_us >= self.opens_us else 255))
+            body = bytes(
+                (frame[0], 2, 1, 0 if frame[0] == 1 and arrived_us >= self.opens_us else 255)
+            )
         else:
             body = frame[:6]
         reply = rtu.seal(body)
         return arrived_us + 3000 + round(len(reply) * CHARACTER_US[115_200]), reply
 
     def run(self):
-        """Time from the opening of the contact to the last byte of the write that drops module 1's coils, in us."""
+        """Time from the opening of the contact to the last byte of the write that drops module 1's
+        coils, in us.
+        """
         port, now_us, busy_us = self.port, 0, 1 << 60
         while True:
             now_us = min(port.wake_us, self.tick_us, self.hand_over_us, busy_us)
@@ -204,14 +250,19 @@ class _Bench:
 
 
 def test_no_simulated_stop_takes_longer_than_the_worst_case(files):
-    """400 buses with phases and tick lengths by chance: none is slower than the printed sum, the slowest comes near."""
+    """400 buses with phases and tick lengths by chance: none is slower than the printed sum, the
+    slowest comes near.
+    """
     config = files.load()
-    limit_us = sum([part.time_us for part in bus_times.stop_latency(config, bus_times.schedule(config))])
+    limit_us = sum(
+        [part.time_us for part in bus_times.stop_latency(config, bus_times.schedule(config))]
+    )
     slowest_us = max([_Bench(config, random.Random(seed)).run() for seed in range(400)])
     assert 0.65 * limit_us < slowest_us <= limit_us
 
 
 # -- the report
+
 
 def _report(config):
     text = check.report(config)
@@ -222,15 +273,19 @@ def _report(config):
 
 def _row(text, number):
     """The line of a row and those that continue it."""
-    lines = text[text.index("ROWS OF THE"):].split("\n")
+    lines = text[text.index("ROWS OF THE") :].split("\n")
     first = next(index for index, line in enumerate(lines) if line.startswith(f"  {number:3}  "))
-    rest = lines[first + 1:first + 6]
-    last = next((index for index, line in enumerate(rest) if not line.startswith(" " * 6)), len(rest))
+    rest = lines[first + 1 : first + 6]
+    last = next(
+        (index for index, line in enumerate(rest) if not line.startswith(" " * 6)), len(rest)
+    )
     return " ".join(" ".join([lines[first], *rest[:last]]).split())
 
 
 def test_the_default_cabinet_has_every_row_armed(files):
-    """46 is satisfied by the supervised path of its fire panel; 51 is not fitted, as it has one channel."""
+    """46 is satisfied by the supervised path of its fire panel; 51 is not fitted, as it has one
+    channel.
+    """
     text = _report(files.load())
     for number in matrix.CLAUSES:
         state = {46: "armed, satisfied by the fire panel", 51: "not fitted"}.get(number, "armed")
@@ -242,20 +297,31 @@ def test_the_default_cabinet_has_every_row_armed(files):
 def test_the_report_repeats_the_hazard_analysis(files):
     lines = _report(files.load()).split("\n")
     assert "  lfl_vol_ppm            60000" in lines and "  explosion_control      both" in lines
-    assert not [line for line in lines if "agent_hold_off_reason" in line], "what nobody says is not there"
+    assert not [line for line in lines if "agent_hold_off_reason" in line], (
+        "what nobody says is not there"
+    )
 
 
 def test_pylontech_says_which_rows_the_bms_does_and_who_accepted_what(pylontech):
     text = _report(pylontech.load())
     for number in (18, 19, 20, 21, 25, 27, 28, 29, 31, 32, 33):
         assert " done by BMS, by its own limits: " in _row(text, number)
-    for number, what in ((22, "module temperatures"), (23, "module temperatures"), (24, "cell voltages"),
-                         (26, "module temperatures"), (34, "cell voltages"), (45, "which sensors are invalid"),
-                         (53, "module temperatures")):
+    for number, what in (
+        (22, "module temperatures"),
+        (23, "module temperatures"),
+        (24, "cell voltages"),
+        (26, "module temperatures"),
+        (34, "cell voltages"),
+        (45, "which sensors are invalid"),
+        (53, "module temperatures"),
+    ):
         assert f" not available: the BMS does not tell {what}; " in _row(text, number)
         assert "accepted by: J. Doe, fire officer" in _row(text, number)
-    assert _row(text, 3) == ("3 3 not fitted: suppression agent released accepted by: J. Doe, fire officer, "
-                             "2026-03-01: the brigade floods the cabinet through its dry pipe")
+    assert _row(text, 3) == (
+        "3 3 not fitted: suppression agent released accepted by: J. Doe, "
+        "fire officer, "
+        "2026-03-01: the brigade floods the cabinet through its dry pipe"
+    )
     for number in (1, 2, 4, 5, 6, 11, 12, 13, 14, 35, 36, 38, 39, 40, 41, 44, 47, 48, 49, 50):
         assert " armed: " in _row(text, number)
     for number in (3, 7, 8, 9, 10, 16, 17, 30, 37, 42, 43, 46, 51, 52):
@@ -269,32 +335,51 @@ def test_pylontech_says_which_rows_the_bms_does_and_who_accepted_what(pylontech)
 
 
 def test_racks_that_differ_are_named(files):
-    files.replace("type", 'profile = "firebreak_rack"\nbus = "can0"\nnode = 3',
-                  'profile = "pylontech_lv"\nbus = "can1"')
+    files.replace(
+        "type",
+        'profile = "firebreak_rack"\nbus = "can0"\nnode = 3',
+        'profile = "pylontech_lv"\nbus = "can1"',
+    )
     files.append("type", '[bus.can1]\nkind = "can"\nbitrate_bps = 500000\n')
     files.append("cabinet", '[bus.can1]\ninterface = "socketcan"\nchannel = "can1"')
     names = ["insulation", *equipment.UNTOLD]
     files.replace("type", '["suppression", "door"]', str(names).replace("'", '"'))
-    files.append("site", "[not_fitted]\n" + "\n".join([f'{name} = "Nora Toft, 2026-01-01"' for name in names]))
+    files.append(
+        "site",
+        "[not_fitted]\n" + "\n".join([f'{name} = "Nora Toft, 2026-01-01"' for name in names]),
+    )
     text = _report(files.load())
-    assert _row(text, 29) == "29 29 armed (rack 1 2), done by BMS, by its own limits (rack 3): cell over-voltage trip"
-    assert _row(text, 22) == ("22 22 armed (rack 1 2), not available: the BMS does not tell module temperatures (rack "
-                              "3); a module heats more than its current explains accepted by: Nora Toft, 2026-01-01")
-    assert _row(text, 37) == ("37 37a 37b armed (rack 1 2), not fitted (rack 3): insulation low "
-                              "accepted by: Nora Toft, 2026-01-01")
+    assert _row(text, 29) == (
+        "29 29 armed (rack 1 2), done by BMS, by its own limits (rack 3): cell over-voltage trip"
+    )
+    assert _row(text, 22) == (
+        "22 22 armed (rack 1 2), not available: the BMS does not tell "
+        "module temperatures (rack "
+        "3); a module heats more than its current explains accepted by: "
+        "Nora Toft, 2026-01-01"
+    )
+    assert _row(text, 37) == (
+        "37 37a 37b armed (rack 1 2), not fitted (rack 3): insulation low "
+        "accepted by: Nora Toft, 2026-01-01"
+    )
 
 
 def test_the_report_lists_what_is_tightened_in_the_units_of_persons(files):
     assert "\nTHRESHOLDS TIGHTENED (matrix -> here): none\n" in _report(files.load())
-    files.append("site", "[stage.17b]\nset = 440\nclear = 420\n[stage.29]\nset = 3640\nset_ms = 1001\nclear_ms = 5000\n"
-                 "[stage.34a]\nset = 90\n[stage.49]\nset_ms = 0\n[cabinet]\nmeter_silent_ms = 300")
+    files.append(
+        "site",
+        "[stage.17b]\nset = 440\nclear = 420\n[stage.29]\nset = 3640\nset_ms = "
+        "1001\nclear_ms = 5000\n"
+        "[stage.34a]\nset = 90\n[stage.49]\nset_ms = 0\n[cabinet]\nmeter_silent_ms = 300",
+    )
     text = _report(files.load())
-    flat = " ".join(text[text.index("THRESHOLDS"):text.index("ROWS OF")].split())
+    flat = " ".join(text[text.index("THRESHOLDS") : text.index("ROWS OF")].split())
     assert flat == (
         "THRESHOLDS TIGHTENED (matrix -> here) "
         "17b air in the cabinet: trips at 45.1 degC -> 44 degC, clears at 43 degC -> 42 degC "
         "29 highest cell: trips at 3.65 V -> 3.64 V, after 2 s -> 1.02 s, clear for at once -> 5 s "
-        "34a highest less lowest cell: trips at 100 mV -> 90 mV")
+        "34a highest less lowest cell: trips at 100 mV -> 90 mV"
+    )
 
 
 LONGER_AT_40_ms = {"1a", "1b", "1c", "3", "5", "22", "23a", "23b", "24", "36", "39", "40e", "44f"}
@@ -307,9 +392,13 @@ def test_debounces_that_whole_ticks_make_longer_are_named(files):
     config = files.load()
     assert {each["stage"] for each in limit_images.longer_by_tick(config)} == LONGER_AT_40_ms
     said = " ".join(_report(config).split())
-    assert ("THRESHOLDS TIGHTENED (matrix -> here): none Whole ticks make these debounces longer than the matrix has "
-            "them, and the rows so much later: 1a 0.02 s -> 0.04 s, 1b 0.02 s -> 0.04 s, 1c 0.5 s -> 0.52 s, "
-            "3 0.1 s -> 0.12 s, 5 ") in said
+    assert (
+        "THRESHOLDS TIGHTENED (matrix -> here): none Whole ticks make these debounces longer "
+        "than the matrix has "
+        "them, and the rows so much later: 1a 0.02 s -> 0.04 s, 1b 0.02 s -> 0.04 s, 1c 0.5 s "
+        "-> 0.52 s, "
+        "3 0.1 s -> 0.12 s, 5 "
+    ) in said
     files.append("site", "[stage.3]\nset_ms = 80")
     assert "3" not in [each["stage"] for each in limit_images.longer_by_tick(files.load())]
 
@@ -320,8 +409,11 @@ def test_a_slower_meter_and_other_cells_are_nothing_that_was_tightened(pylontech
 
 def test_a_door_that_is_not_fitted_is_said(files):
     files.append("site", '[not_fitted]\ndoor = "Nora Toft, 2026-01-01"')
-    assert _row(_report(files.load()), 48) == ("48 48a 48b not fitted: door open while energised, or beside a gas "
-                                               "alarm accepted by: Nora Toft, 2026-01-01")
+    assert _row(_report(files.load()), 48) == (
+        "48 48a 48b not fitted: door open while energised, "
+        "or beside a gas "
+        "alarm accepted by: Nora Toft, 2026-01-01"
+    )
 
 
 def test_the_report_shows_buses_and_the_worst_case(files):
@@ -329,7 +421,9 @@ def test_the_report_shows_buses_and_the_worst_case(files):
     assert "can0: 500000 bit/s, 8.1 % busy (allowed 80 %), socketcan can0" in text
     assert "io_1            read inputs          1 x    5.97 ms every      25 ms" in text
     config = files.load()
-    total_us = sum([part.time_us for part in bus_times.stop_latency(config, bus_times.schedule(config))])
+    total_us = sum(
+        [part.time_us for part in bus_times.stop_latency(config, bus_times.schedule(config))]
+    )
     assert f"sum           {total_us / 1000:6.2f} ms" in text
 
 
@@ -342,24 +436,31 @@ def test_long_texts_are_folded(files):
 
 # -- the command
 
+
 def test_main_prints_the_report(files, capsys):
     assert check.main([str(files.paths[2])]) == 0
     out, err = capsys.readouterr()
-    assert out.split()[0] == "Accepted:" and out.endswith("\n") and err == ""  # a long path begins the next line
+    # a long path begins the next line
+    assert out.split()[0] == "Accepted:" and out.endswith("\n") and err == ""
 
 
 def test_main_refuses_in_one_line(files, capsys):
     files.append("site", "[rack.all]\nrated_current_mA = 140001")
     assert check.main([str(files.paths[2])]) == 2
     out, err = capsys.readouterr()
-    assert out == "" and err.count("\n") == 1 and "site.toml:rack.all.rated_current_mA: 140001" in err
+    assert (
+        out == ""
+        and err.count("\n") == 1
+        and ("site.toml:rack.all.rated_current_mA: 140001") in err
+    )
 
 
 @pytest.mark.parametrize("argv", [[], ["a", "b"], ["--help"]])
 def test_main_says_how_it_is_called(argv, capsys):
     assert check.main(argv) == 2
-    assert capsys.readouterr().err == ("usage: check FILE (a cabinet.toml; it names the layers above it), "
-                                       "or check --keys\n")
+    assert capsys.readouterr().err == (
+        "usage: check FILE (a cabinet.toml; it names the layers above it), or check --keys\n"
+    )
 
 
 def test_main_lists_every_key(capsys):
@@ -367,20 +468,43 @@ def test_main_lists_every_key(capsys):
     lines = capsys.readouterr().out.split("\n")
     keys = [line.split()[0] for line in lines if line and line[0] != " "]
     assert len(keys) == len(set(keys)) and all(len(line) <= check.WIDTH for line in lines)
-    for name in ("rack.N.rated_current_mA", "device.NAME.unit_id", "stage.29.set", "control.grid_import_W_max",
-                 "cabinet.tick_ms", "bus.NAME.port", "not_fitted.door", "optional_equipment"):
+    for name in (
+        "rack.N.rated_current_mA",
+        "device.NAME.unit_id",
+        "stage.29.set",
+        "control.grid_import_W_max",
+        "cabinet.tick_ms",
+        "bus.NAME.port",
+        "not_fitted.door",
+        "optional_equipment",
+    ):
         assert name in keys
     assert "rack.N.cells_reported" not in keys
-    assert "rack.N.rated_current_mA                   only down 1000..1600000; must be said" in lines
-    for name in ("hma.chemistry", "hma.lfl_vol_ppm", "hma.hard_wired_rows", "cabinet.second_channel",
-                 "cabinet.agent_hold_off_ms", "rack.N.break_current_mA", "stage.37a.set", "not_fitted.offgas_2"):
+    assert (
+        "rack.N.rated_current_mA                   only down 1000..1600000; must be said"
+    ) in lines
+    for name in (
+        "hma.chemistry",
+        "hma.lfl_vol_ppm",
+        "hma.hard_wired_rows",
+        "cabinet.second_channel",
+        "cabinet.agent_hold_off_ms",
+        "rack.N.break_current_mA",
+        "stage.37a.set",
+        "not_fitted.offgas_2",
+    ):
         assert name in keys
     flat = " ".join(" ".join(lines).split())
-    assert ("stage.29.set only down 2000..3650 (2..3.65 V); default 3650 (3.65 V); NMC: 2000..4250 (2..4.25 V); "
-            "default 4250 (4.25 V)") in flat
+    assert (
+        "stage.29.set only down 2000..3650 (2..3.65 V); default 3650 (3.65 V); NMC: "
+        "2000..4250 (2..4.25 V); "
+        "default 4250 (4.25 V)"
+    ) in flat
     assert "stage.21a.set only down 163..650 (16.3..65 degC); default 650 (65 degC)" in flat
     assert "stage.34a.set only down 10..100 mV; default 100 mV" in flat
-    assert "rack.N.charge_end_mV only down 2000..4300; default 3600; NMC: 2000..4300; default 4200" in flat
+    assert (
+        "rack.N.charge_end_mV only down 2000..4300; default 3600; NMC: 2000..4300; default 4200"
+    ) in flat
 
 
 def test_main_refuses_a_file_that_is_not_there(capsys):

@@ -1,4 +1,6 @@
-"""What the checklist says of row 53 is enough: the real kernel, given the readings that it prints, trips."""
+"""What the checklist says of row 53 is enough: the real kernel, given the readings that it prints,
+trips.
+"""
 
 import re
 
@@ -19,17 +21,35 @@ def without(files, names):
     """The default cabinet without some of its gas detectors."""
     files.replace("type", '["suppression", "door"]', str(list(names)).replace("'", '"'))
     if names:
-        files.append("site", "[not_fitted]\n" + "\n".join([f'{name} = "Nora Toft, 2026-01-01"' for name in names]))
+        files.append(
+            "site",
+            "[not_fitted]\n" + "\n".join([f'{name} = "Nora Toft, 2026-01-01"' for name in names]),
+        )
     return files
 
 
 def printed_readings(found):
     """{"vapour": ppm, ...} as the line of the checklist says them, in the units of the kernel."""
     text = next(test["inject"] for test in checklist.facts(found)["tests"] if test["stage"] == "53")
-    forms = {"vapour": (r"vapour\D+: at least ([\d.]+) ppm", 1), "toxic": (r"hydrogen\D+: at least ([\d.]+) ppm", 1),
-             "spread": (r"lowest cell: at least ([\d.]+) mV", 1), "over": (r"over the median: at least ([\d.]+) K", 10)}
-    return {name: round(float(re.search(form, text)[1]) * factor) for name, (form, factor) in forms.items()
-            if re.search(form, text)}
+    forms = {
+        "vapour": (
+            r"vapour\D+: at least ([\d.]+) "
+            r"ppm",
+            1,
+        ),
+        "toxic": (r"hydrogen\D+: at least ([\d.]+) ppm", 1),
+        "spread": (
+            r"lowest cell: at least ([\d.]+) "
+            r"mV",
+            1,
+        ),
+        "over": (r"over the median: at least ([\d.]+) K", 10),
+    }
+    return {
+        name: round(float(re.search(form, text)[1]) * factor)
+        for name, (form, factor) in forms.items()
+        if re.search(form, text)
+    }
 
 
 def standing(found, readings):
@@ -48,8 +68,14 @@ def standing(found, readings):
     return "53" in bench.standing()
 
 
-@pytest.mark.parametrize("names, signs", [
-    ((), {"vapour", "toxic"}), (WITHOUT_TOXIC, {"vapour", "spread"}), (WITHOUT_GAS, {"spread", "over"})])
+@pytest.mark.parametrize(
+    "names, signs",
+    [
+        ((), {"vapour", "toxic"}),
+        (WITHOUT_TOXIC, {"vapour", "spread"}),
+        (WITHOUT_GAS, {"spread", "over"}),
+    ],
+)
 @pytest.mark.parametrize("set_pct", (140, 100, 60, 31))
 def test_the_readings_of_the_checklist_trip(files, names, signs, set_pct):
     files.append("site", f"[stage.53]\nset = {set_pct}\nclear = 30")

@@ -1,4 +1,6 @@
-"""`firebreak matrix`, `checklist` and `reasons`: complete, as the tables and the site say, and fit to print."""
+"""`firebreak matrix`, `checklist` and `reasons`: complete, as the tables and the site say, and fit
+to print.
+"""
 
 import html
 import html.parser
@@ -8,7 +10,6 @@ import re
 import pytest
 
 from controller import __main__
-from tests.repository import ROOT
 from controller.core import reasons
 from controller.documents import checklist, document, matrix_page, matrix_tables, reason_book
 from controller.rows import matrix_words, readings, reason_words
@@ -26,6 +27,7 @@ from controller.site import (
 from controller.sites import EXAMPLE
 from safety import matrix as m
 from safety import parameters as p
+from tests.repository import ROOT
 
 IDS = [stage[m.S_ID] for stage in m.STAGES]
 BY_ID = {stage[m.S_ID]: stage for stage in m.STAGES}
@@ -52,6 +54,7 @@ def run(capsys, *argv):
 
 # -- the whole matrix
 
+
 def test_every_row_and_every_stage_is_there():
     facts = matrix_page.matrix_facts()
     assert [row["row"] for row in facts["rows"]] == sorted(m.CLAUSES)
@@ -70,7 +73,11 @@ def test_every_row_and_every_stage_is_there():
 def test_a_stage_of_ours_says_so_beside_the_basis_of_its_row(files, capsys, stage, with_site):
     given = ["--site", str(files.paths[2])] if with_site else []
     basis = f"ours; its row has {m.CLAUSES[BY_ID[stage][m.S_ROW]][1]}"
-    line, = [line for line in run(capsys, "matrix", *given)[1].splitlines() if f"| {stage} (ours) |" in line]
+    (line,) = [
+        line
+        for line in run(capsys, "matrix", *given)[1].splitlines()
+        if f"| {stage} (ours) |" in line
+    ]
     assert line.endswith(f"| {basis} | D |")
     page = run(capsys, "matrix", *given, "--format", "html")[1]
     assert f"{stage} (ours)" in page and html.escape(basis) in page
@@ -80,10 +87,12 @@ def test_a_stage_of_ours_says_so_beside_the_basis_of_its_row(files, capsys, stag
 
 def test_what_yields_to_the_fuse_is_said(example, capsys):
     """The document says it of row 36; the program does it whatever row opens."""
-    for found, words in ((None, "at most fuse_wait_ms of [cabinet], above break_current_mA of the rack"),
-                         (example, "at most 30 s, above 300 A")):
+    for found, words in (
+        (None, "at most fuse_wait_ms of [cabinet], above break_current_mA of the rack"),
+        (example, "at most 30 s, above 300 A"),
+    ):
         text = document.markdown(matrix_page.matrix_blocks(matrix_page.matrix_facts(found)))
-        section = text[text.index("Effects that yield"):text.index("Where a stage was read")]
+        section = text[text.index("Effects that yield") : text.index("Where a stage was read")]
         fuse = "no row: the fuse, while a rack carries more than its contactors break"
         assert f"| contactors open | {fuse} | {words} | C65 |" in section
 
@@ -91,29 +100,51 @@ def test_what_yields_to_the_fuse_is_said(example, capsys):
 def test_what_is_unconfirmed_says_so():
     facts = matrix_page.matrix_facts()
     doubt = {row["row"] for row in facts["rows"] if row["is_unconfirmed"]}
-    assert doubt == {row for row, (_, basis, code) in m.CLAUSES.items() if code == "G" or "(?)" in basis}
+    assert doubt == {
+        row for row, (_, basis, code) in m.CLAUSES.items() if code == "G" or "(?)" in basis
+    }
     assert len(doubt) > 4
     text = document.markdown(matrix_page.matrix_blocks(facts))
     for row in m.CLAUSES:
         lines = [line for line in text.split("\n") if line.startswith(f"| {row} | {row}")]
-        assert lines and all(("(?) |" in line) == (row in doubt and "| ours; " not in line) for line in lines)
+        assert lines and all(
+            ("(?) |" in line) == (row in doubt and "| ours; " not in line) for line in lines
+        )
 
 
-@pytest.mark.parametrize("stage, trips, after_s, clears, reset, words", [
-    ("12a", ">= 25 % LFL", "at once", "<= 20 % LFL", "key on site", "contactors open at zero current only"),
-    ("17b", ">= 45.1 degC", "60 s", "<= 43 degC", "by itself", "no charging"),
-    ("25a", "<= -0.1 degC", "10 s", ">= 3 degC", "by itself", "no charging"),
-    ("29", ">= 3.65 V", "2 s", "<= 3.55 V", "remote", "PCS stop"),
-    ("37b", "<= 99 ohm/V", "5 s", ">= 500 ohm/V", "key on site", "contactors open at zero current or after 2 s"),
-    ("38b", ">= 10000 mV", "5 s", "<= 5000 mV", "remote", "no closing"),
-    ("39", "", "0.3 s", "", "key on site", "shunt trip upstream"),
-    ("42c", ">= 90.1 %", "60 s", "<= 85 %", "by itself", "no discharging"),
-    ("43c", "<= 29 min", "5 s", ">= 40 min", "remote", "fire panel told"),
-    ("46b", ">= 901 s", "at once", "<= 1 s", "by itself", "charging at most 50 %"),
-    ("19b", ">= 50 degC", "5 s", "<= 48 degC", "by itself", "discharging at most 25 %"),
-    ("7", ">= 20 ppm", "5 s", "<= 10 ppm", "remote", "power to zero in 2 s"),
-    ("40b", ">= 1 s", "at once", "", "remote", "power to zero in 2 s"),
-    ("35b", "> 0", "10 s", "", "remote", "PCS stop")])
+@pytest.mark.parametrize(
+    "stage, trips, after_s, clears, reset, words",
+    [
+        (
+            "12a",
+            ">= 25 % LFL",
+            "at once",
+            "<= 20 % LFL",
+            "key on site",
+            "contactors open at zero current only",
+        ),
+        ("17b", ">= 45.1 degC", "60 s", "<= 43 degC", "by itself", "no charging"),
+        ("25a", "<= -0.1 degC", "10 s", ">= 3 degC", "by itself", "no charging"),
+        ("29", ">= 3.65 V", "2 s", "<= 3.55 V", "remote", "PCS stop"),
+        (
+            "37b",
+            "<= 99 ohm/V",
+            "5 s",
+            ">= 500 ohm/V",
+            "key on site",
+            "contactors open at zero current or after 2 s",
+        ),
+        ("38b", ">= 10000 mV", "5 s", "<= 5000 mV", "remote", "no closing"),
+        ("39", "", "0.3 s", "", "key on site", "shunt trip upstream"),
+        ("42c", ">= 90.1 %", "60 s", "<= 85 %", "by itself", "no discharging"),
+        ("43c", "<= 29 min", "5 s", ">= 40 min", "remote", "fire panel told"),
+        ("46b", ">= 901 s", "at once", "<= 1 s", "by itself", "charging at most 50 %"),
+        ("19b", ">= 50 degC", "5 s", "<= 48 degC", "by itself", "discharging at most 25 %"),
+        ("7", ">= 20 ppm", "5 s", "<= 10 ppm", "remote", "power to zero in 2 s"),
+        ("40b", ">= 1 s", "at once", "", "remote", "power to zero in 2 s"),
+        ("35b", "> 0", "10 s", "", "remote", "PCS stop"),
+    ],
+)
 def test_a_stage_in_words(stage, trips, after_s, clears, reset, words):
     facts = stages_of(matrix_page.matrix_facts())[stage]
     assert (facts["trips_at"], matrix_words.after(facts["debounce_ms"])) == (trips, after_s)
@@ -122,7 +153,9 @@ def test_a_stage_in_words(stage, trips, after_s, clears, reset, words):
 
 def test_nmc_values_stand_in_brackets():
     facts = stages_of(matrix_page.matrix_facts())
-    assert {name for name, stage in facts.items() if "nmc" in stage} == {row[0] for row in m.NMC_THRESHOLDS}
+    assert {name for name, stage in facts.items() if "nmc" in stage} == {
+        row[0] for row in m.NMC_THRESHOLDS
+    }
     text = document.markdown(matrix_page.matrix_blocks(matrix_page.matrix_facts()))
     assert ">= 3.65 V [>= 4.25 V]" in text and "<= 2 V [<= 2.2 V]" in text
 
@@ -136,15 +169,22 @@ def test_every_demand_has_words(stage):
 
 # -- a site
 
+
 def test_the_state_of_every_stage(files):
     found = files.load()
     facts = stages_of(matrix_page.matrix_facts(found))
-    words = found.safety_image[found.image_map().armed:]
+    words = found.safety_image[found.image_map().armed :]
     for (stage, _), word in zip(limit_images.instances(found.topology), words):
         assert (facts[stage[m.S_ID]]["states"][0]["kind"] == "armed") == bool(word)
     assert facts["51"]["states"] == [
-        {"state": "not fitted", "kind": "absent", "where": "", "equipment": "second_channel",
-         "accepted_by": "example: manufacturer's wiring diagram"}]
+        {
+            "state": "not fitted",
+            "kind": "absent",
+            "where": "",
+            "equipment": "second_channel",
+            "accepted_by": "example: manufacturer's wiring diagram",
+        }
+    ]
     assert facts["46a"]["states"][0]["state"] == "armed, satisfied by the fire panel"
     assert facts["46b"]["states"][0]["state"] == "not asked for by the hazard analysis"
 
@@ -164,69 +204,110 @@ def test_the_crc_is_that_of_the_image(files):
 
 
 def test_racks_that_differ_are_said_apart(files):
-    files.replace("type", 'profile = "firebreak_rack"\nbus = "can0"\nnode = 3',
-                  'profile = "pylontech_lv"\nbus = "can1"')
+    files.replace(
+        "type",
+        'profile = "firebreak_rack"\nbus = "can0"\nnode = 3',
+        'profile = "pylontech_lv"\nbus = "can1"',
+    )
     files.append("type", '[bus.can1]\nkind = "can"\nbitrate_bps = 500000\n')
     files.append("cabinet", '[bus.can1]\ninterface = "socketcan"\nchannel = "can1"')
     names = ["insulation", *equipment.UNTOLD]
     files.replace("type", '["suppression", "door"]', str(names).replace("'", '"'))
-    files.append("site", "[not_fitted]\n" + "\n".join([f'{name} = "Nora Toft, 2026-01-01"' for name in names]))
+    files.append(
+        "site",
+        "[not_fitted]\n" + "\n".join([f'{name} = "Nora Toft, 2026-01-01"' for name in names]),
+    )
     found = stages_of(matrix_page.matrix_facts(files.load()))
-    assert [(each["state"], each["where"], each["accepted_by"]) for each in found["37a"]["states"]] == [
-        ("armed", "rack 1 2", ""), ("not fitted", "rack 3", "Nora Toft, 2026-01-01")]
+    assert [
+        (each["state"], each["where"], each["accepted_by"]) for each in found["37a"]["states"]
+    ] == [("armed", "rack 1 2", ""), ("not fitted", "rack 3", "Nora Toft, 2026-01-01")]
     words = "armed (rack 1 2); done by BMS, by its own limits (rack 3)"
     assert matrix_tables.state_cell(found["29"]["states"]) == document.Mark("other", words)
-    assert (found["29"]["set"], found["29"]["instead"]) == (3650, ""), "of the racks that have it armed"
+    assert (found["29"]["set"], found["29"]["instead"]) == (3650, ""), (
+        "of the racks that have it armed"
+    )
 
 
 def test_what_the_bms_does_has_no_numbers_and_no_effects_of_ours(pylontech):
     found = stages_of(matrix_page.matrix_facts(pylontech.load()))
     for name, words in bms_protections.DONE.items():
-        assert (found[name]["trips_at"], found[name]["instead"]) == ("by the BMS's own limits", words)
+        assert (found[name]["trips_at"], found[name]["instead"]) == (
+            "by the BMS's own limits",
+            words,
+        )
     for name in (*bms_protections.DONE, *set(bms_protections.NOBODY) - {"8c"}):
         stage = found[name]
-        assert (stage["demands"], stage["set"], stage["clear"], stage["debounce_ms"], stage["latest_ms"]) == (
-            [], None, None, None, None)
+        assert (
+            stage["demands"],
+            stage["set"],
+            stage["clear"],
+            stage["debounce_ms"],
+            stage["latest_ms"],
+        ) == ([], None, None, None, None)
 
 
 @pytest.mark.parametrize("form", matrix_page.FORMATS)
 def test_every_format_says_what_the_bms_does_and_what_nobody_does(pylontech, capsys, form):
     code, out, _ = run(capsys, "matrix", "--site", str(pylontech.paths[2]), "--format", form)
     out = html.unescape(out)
-    assert code == 0 and out.count("not available: the BMS does not tell") == len(bms_protections.NOBODY) - 1
+    assert (
+        code == 0
+        and out.count("not available: the BMS does not tell") == len(bms_protections.NOBODY) - 1
+    )
     assert out.count("done by BMS, by its own limits") == len(bms_protections.DONE)
     assert "140 %" not in out, "the threshold of row 53, which nobody watches here"
-    for words in (*bms_protections.DONE.values(), *[words for name, words in bms_protections.NOBODY.items()
-                                                    if name != "8c"]):
+    for words in (
+        *bms_protections.DONE.values(),
+        *[words for name, words in bms_protections.NOBODY.items() if name != "8c"],
+    ):
         assert words in out
 
 
 def test_a_row_that_nobody_does_and_nobody_accepted_is_required(pylontech, capsys):
     text = pylontech.paths[1].read_text()
-    pylontech.paths[1].write_text("\n".join([line for line in text.split("\n") if not line.startswith("bms_cells")]))
+    pylontech.paths[1].write_text(
+        "\n".join([line for line in text.split("\n") if not line.startswith("bms_cells")])
+    )
     code, out, err = run(capsys, "matrix", "--site", str(pylontech.paths[2]))
     assert code == 1 and err.count("\n") == 1 and "not_fitted.bms_cells: is missing" in err
     assert {line.split(" | ")[1] for line in out.split("\n") if "REQUIRED, NOT ARMED" in line} == {
-        "24", "34a", "34b", "34c"}
+        "24",
+        "34a",
+        "34b",
+        "34c",
+    }
     assert run(capsys, "check", str(pylontech.paths[2]))[0] == 2
 
 
 # -- what is required and missing
 
-@pytest.mark.parametrize("said, stage, words", [
-    ("[rack.2]\nbms_ramp_ms = 800", "40b", ">= 0.8 or 1 s"), ("[rack.all]\nbms_ramp_ms = 800", "40b", ">= 0.8 s"),
-    ("[rack.1]\nbms_stop_ms = 2500\n[rack.2]\nbms_stop_ms = 2000", "40c", ">= 2 or 2.5 or 3 s")])
+
+@pytest.mark.parametrize(
+    "said, stage, words",
+    [
+        ("[rack.2]\nbms_ramp_ms = 800", "40b", ">= 0.8 or 1 s"),
+        ("[rack.all]\nbms_ramp_ms = 800", "40b", ">= 0.8 s"),
+        ("[rack.1]\nbms_stop_ms = 2500\n[rack.2]\nbms_stop_ms = 2000", "40c", ">= 2 or 2.5 or 3 s"),
+    ],
+)
 def test_a_silence_is_told_of_every_rack(files, said, stage, words):
     """Each rack may be tighter: what rack 1 has is not what the others have."""
     found = files.append("site", said).load()
     assert stages_of(matrix_page.matrix_facts(found))[stage]["trips_at"] == words
-    assert next(test["trips_at"] for test in checklist.facts(found)["tests"] if test["stage"] == stage) == words
+    assert (
+        next(test["trips_at"] for test in checklist.facts(found)["tests"] if test["stage"] == stage)
+        == words
+    )
 
 
 def test_everything_that_is_missing_is_named_at_once(files, capsys):
     files.replace("type", '"damper_ok"', '""').replace("type", '"smoke_2_ok"', '""').replace(
-        "type", "[device.toxic] ", "[device.other] ").replace("type", 'role = "toxic"\nprofile = "toxic_detector"',
-                                                              'role = "pcs"\nunit = 1\nprofile = "sunspec_pcs"')
+        "type", "[device.toxic] ", "[device.other] "
+    ).replace(
+        "type",
+        'role = "toxic"\nprofile = "toxic_detector"',
+        'role = "pcs"\nunit = 1\nprofile = "sunspec_pcs"',
+    )
     files.replace("type", 'bus = "gas"\nunit_id = 5', 'bus = "gas"\nunit_id = 5\nsetpoint_ms = 100')
     code, out, err = run(capsys, "matrix", "--site", str(files.paths[2]))
     assert code == 2 and "once" in err, "two converters for one unit: that is wrong, not missing"
@@ -235,29 +316,50 @@ def test_everything_that_is_missing_is_named_at_once(files, capsys):
     files.paths[0].write_text(text[:start] + text[end:])
     code, out, err = run(capsys, "matrix", "--site", str(files.paths[2]))
     assert code == 1 and err.count("\n") == 3
-    assert "no device with role toxic: row 9 (A35) and row 10 (C50)" in err and '"damper_ok" is not mapped' in err
-    assert "none, this file is refused and cannot run" in out and "Required and missing: no energisation" in out
+    assert (
+        "no device with role toxic: row 9 (A35) and row 10 (C50)"
+    ) in err and '"damper_ok" is not mapped' in err
+    assert (
+        "none, this file is refused and cannot run"
+    ) in out and "Required and missing: no energisation" in out
     missing = {line.split(" | ")[1] for line in out.split("\n") if "REQUIRED, NOT ARMED" in line}
-    assert missing == {"4", "5", "9", "10a", "10b", "16a", "16b"}, "nobody accepted a vote of one zone and heat"
+    assert missing == {"4", "5", "9", "10a", "10b", "16a", "16b"}, (
+        "nobody accepted a vote of one zone and heat"
+    )
     for line in err.strip().split("\n"):
         assert line.removeprefix("firebreak: ") in out
     assert run(capsys, "check", str(files.paths[2]))[0] == 2
 
 
 def test_an_effect_without_an_output_is_not_fitted_and_says_who_accepted_that(pylontech, capsys):
-    """Behind all that follows, as an acceptance has commas of its own; nothing of it where the row is the BMS's."""
+    """Behind all that follows, as an acceptance has commas of its own; nothing of it where the row
+    is the BMS's.
+    """
     found = stages_of(matrix_page.matrix_facts(pylontech.load()))
-    assert "shunt trip upstream" not in found["39"]["demands"] and found["21a"]["demands_not_fitted"] == []
-    assert found["39"]["demands_not_fitted"] == [{
-        "effect": "shunt trip upstream", "equipment": "shunt_trip",
-        "accepted_by": "N. N., manufacturer, 2026-02-01: the rack has a fuse and no breaker upstream"}]
+    assert (
+        "shunt trip upstream" not in found["39"]["demands"]
+        and found["21a"]["demands_not_fitted"] == []
+    )
+    assert found["39"]["demands_not_fitted"] == [
+        {
+            "effect": "shunt trip upstream",
+            "equipment": "shunt_trip",
+            "accepted_by": "N. N., manufacturer, 2026-02-01: the rack has a fuse and no breaker "
+            "upstream",
+        }
+    ]
     out = run(capsys, "matrix", "--site", str(pylontech.paths[2]))[1]
-    line, = [line for line in out.splitlines() if line.startswith("| 39 |")]
-    assert ("fire panel told, operator told; shunt trip upstream: not fitted, accepted by N. N., manufacturer, "
-            "2026-02-01: the rack has a fuse and no breaker upstream |") in line
-    line, = [line for line in out.splitlines() if line.startswith("| 11 |")]
-    assert ("; pre-alarm to fire panel: not fitted, accepted by J. Doe, fire officer" in line
-            and "; loads not rated for gas off: not fitted, accepted by N. N., manufacturer" in line)
+    (line,) = [line for line in out.splitlines() if line.startswith("| 39 |")]
+    assert (
+        "fire panel told, operator told; shunt trip upstream: not fitted, accepted by N. N., "
+        "manufacturer, "
+        "2026-02-01: the rack has a fuse and no breaker upstream |"
+    ) in line
+    (line,) = [line for line in out.splitlines() if line.startswith("| 11 |")]
+    assert (
+        "; pre-alarm to fire panel: not fitted, accepted by J. Doe, fire officer" in line
+        and "; loads not rated for gas off: not fitted, accepted by N. N., manufacturer" in line
+    )
 
 
 def test_an_effect_that_has_an_output_is_printed_as_the_matrix_demands_it(example):
@@ -265,36 +367,55 @@ def test_an_effect_that_has_an_output_is_printed_as_the_matrix_demands_it(exampl
     for found in (example, None):
         for name, facts in stages_of(matrix_page.matrix_facts(found)).items():
             wanted = matrix_words.demands(BY_ID[name])
-            assert facts["demands"][:len(wanted)] == wanted and facts["demands_not_fitted"] == []
+            assert facts["demands"][: len(wanted)] == wanted and facts["demands_not_fitted"] == []
 
 
 def test_an_effect_whose_output_nobody_accepted_as_missing_is_named(pylontech, capsys):
     text = pylontech.paths[1].read_text()
-    pylontech.paths[1].write_text("\n".join([line for line in text.split("\n") if not line.startswith("pre_alarm")]))
+    pylontech.paths[1].write_text(
+        "\n".join([line for line in text.split("\n") if not line.startswith("pre_alarm")])
+    )
     code, out, err = run(capsys, "matrix", "--site", str(pylontech.paths[2]))
     assert code == 1 and err.count("\n") == 1
-    assert '"pre_alarm_on" is not mapped; allowed all 8 needed outputs, each once, or not_fitted.pre_alarm' in err
-    line = next(line for line in out.splitlines() if line.startswith("| 2 |"))  # of the rows, not of the readings
+    assert (
+        '"pre_alarm_on" is not mapped; allowed all 8 needed outputs, each once, or '
+        "not_fitted.pre_alarm"
+    ) in err
+    # of the rows, not of the readings
+    line = next(line for line in out.splitlines() if line.startswith("| 2 |"))
     assert "; pre-alarm to fire panel: REQUIRED, NOT FITTED |" in line
 
 
 def listed_and_marked(files, capsys):
-    """(rows that the refusals name, rows that the table marks as missing) of `firebreak matrix --site`."""
+    """(rows that the refusals name, rows that the table marks as missing) of `firebreak matrix
+    --site`.
+    """
     code, out, err = run(capsys, "matrix", "--site", str(files.paths[2]))
     assert code == 1 and "Required and missing: no energisation" in out
     listed = {int(row) for line in err.splitlines() for row in re.findall(r"row (\d+) \(", line)}
-    return listed, {int(line.split(" | ")[0].removeprefix("| ")) for line in out.splitlines()
-                    if "REQUIRED, NOT ARMED" in line}
+    return listed, {
+        int(line.split(" | ")[0].removeprefix("| "))
+        for line in out.splitlines()
+        if "REQUIRED, NOT ARMED" in line
+    }
 
 
-VOTED = [(name, also) for name in ("smoke_1_ok", "smoke_2_ok", "heat_ok") for also in ("", "heat", "smoke_2", "smoke")
-         if also not in equipment.of_signal(name)]
+VOTED = [
+    (name, also)
+    for name in ("smoke_1_ok", "smoke_2_ok", "heat_ok")
+    for also in ("", "heat", "smoke_2", "smoke")
+    if also not in equipment.of_signal(name)
+]
 
 
 @pytest.mark.parametrize("contact, accepted", VOTED)
 def test_a_vote_that_lacks_a_contact_is_not_armed(files, capsys, contact, accepted):
-    """Also where those that are left would be enough, and where another one is accepted as missing."""
-    files.replace("type", '["suppression", "door"]', '["suppression", "door", "heat", "smoke", "smoke_2"]')
+    """Also where those that are left would be enough, and where another one is accepted as
+    missing.
+    """
+    files.replace(
+        "type", '["suppression", "door"]', '["suppression", "door", "heat", "smoke", "smoke_2"]'
+    )
     if accepted:
         files.append("site", f'[not_fitted]\n{accepted} = "Nora Toft, 2026-01-01: test"')
         for name in equipment.EQUIPMENT[accepted].inputs:
@@ -308,16 +429,23 @@ def test_a_vote_of_fewer_that_somebody_accepted_is_armed(files, accepted):
     files.replace("type", '["suppression", "door"]', '["heat", "smoke_2"]')
     found = files.append("site", f'[not_fitted]\n{accepted} = "Nora Toft, 2026-01-01: test"').load()
     by_stage = stages_of(matrix_page.matrix_facts(found))
-    assert [[each["state"] for each in by_stage[name]["states"]] for name in ("4", "5")] == [["armed"], ["armed"]]
+    assert [[each["state"] for each in by_stage[name]["states"]] for name in ("4", "5")] == [
+        ["armed"],
+        ["armed"],
+    ]
 
 
-@pytest.mark.parametrize("contact", [name for names in schema.INPUT_NAMES.values() for name in names])
+@pytest.mark.parametrize(
+    "contact", [name for names in schema.INPUT_NAMES.values() for name in names]
+)
 def test_the_list_of_what_is_missing_and_the_table_agree(files, capsys, contact):
     listed, marked = listed_and_marked(files.replace("type", f'"{contact}"', '""'), capsys)
     assert listed == marked == set(equipment.rows_of_input(contact))
 
 
-@pytest.mark.parametrize("role", [one.roles[0] for one in equipment.EQUIPMENT.values() if one.roles])
+@pytest.mark.parametrize(
+    "role", [one.roles[0] for one in equipment.EQUIPMENT.values() if one.roles]
+)
 def test_the_list_and_the_table_agree_without_a_detector(files, capsys, role):
     text = files.paths[0].read_text()
     start = text.index(f"[device.{role}]")
@@ -327,16 +455,26 @@ def test_the_list_and_the_table_agree_without_a_detector(files, capsys, role):
     assert listed == marked and listed
 
 
-NEEDED = {"estop_1_ok": {"1a", "1c"}, "estop_2_ok": {"1b", "1c"}, "fire_alarm_ok": {"2"}, "key_run_ok": {"47"},
-          "permit_1_closed": set(), "permit_2_closed": set()}
+NEEDED = {
+    "estop_1_ok": {"1a", "1c"},
+    "estop_2_ok": {"1b", "1c"},
+    "fire_alarm_ok": {"2"},
+    "key_run_ok": {"47"},
+    "permit_1_closed": set(),
+    "permit_2_closed": set(),
+}
 
 
 def test_what_nobody_may_leave_out_is_what_no_equipment_has():
-    names = [name for row in schema.INPUT_NAMES.values() for name in row if not equipment.of_signal(name)]
+    names = [
+        name for row in schema.INPUT_NAMES.values() for name in row if not equipment.of_signal(name)
+    ]
     assert set(NEEDED) == set(equipment.REQUIRED) == set(names)
 
 
-@pytest.mark.parametrize("lacking", [(name,) for name in NEEDED] + [tuple(NEEDED), ("smoke_1_ok", "estop_2_ok")])
+@pytest.mark.parametrize(
+    "lacking", [(name,) for name in NEEDED] + [tuple(NEEDED), ("smoke_1_ok", "estop_2_ok")]
+)
 def test_a_contact_that_nobody_may_leave_out_is_named_like_the_others(files, capsys, lacking):
     """The emergency stop alone was a line with code 2 that hid all else that was missing."""
     for name in lacking:
@@ -354,7 +492,9 @@ def test_a_contact_that_nobody_may_leave_out_is_named_like_the_others(files, cap
 
 @pytest.mark.parametrize("name", NEEDED)
 def test_a_contact_that_nobody_may_leave_out_cannot_be_accepted(files, name):
-    files.replace("type", f'"{name}"', '""').append("site", f'[not_fitted]\n{name} = "Nora Toft, 2026-01-01"')
+    files.replace("type", f'"{name}"', '""').append(
+        "site", f'[not_fitted]\n{name} = "Nora Toft, 2026-01-01"'
+    )
     assert f"example/site.toml:not_fitted.{name}: is not a known key" in files.refusal()
 
 
@@ -366,7 +506,9 @@ def test_debounces_that_whole_ticks_make_longer_head_the_document(files, capsys,
     files.replace("type", "tick_ms = 20 ", "tick_ms = 40 ")
     for form in ("md", "html"):
         out = run(capsys, command, "--site", str(files.paths[2]), "--format", form)[1]
-        assert said in out and "3 0.1 s -&gt; 0.12 s" in out.replace("3 0.1 s -> 0.12 s", "3 0.1 s -&gt; 0.12 s")
+        assert said in out and ("3 0.1 s -&gt; 0.12 s") in out.replace(
+            "3 0.1 s -> 0.12 s", "3 0.1 s -&gt; 0.12 s"
+        )
     facts = json.loads(run(capsys, command, "--site", str(files.paths[2]), "--format", "json")[1])
     assert {"stage": "3", "matrix_ms": 100, "here_ms": 120} in facts["site"]["longer_by_tick"]
 
@@ -375,7 +517,9 @@ def test_debounces_that_whole_ticks_make_longer_head_the_document(files, capsys,
 def test_a_file_that_is_wrong_is_one_line(files, capsys, command):
     files.append("site", "[rack.all]\nrated_curent_mA = 1000")
     code, out, err = run(capsys, command, "--site", str(files.paths[2]))
-    assert (code, out, err.count("\n")) == (2, "", 1) and 'nearest key "rack.all.rated_current_mA"' in err
+    assert (code, out, err.count("\n")) == (2, "", 1) and (
+        'nearest key "rack.all.rated_current_mA"'
+    ) in err
 
 
 def test_no_checklist_of_a_cabinet_that_lacks_a_row(files, capsys):
@@ -394,9 +538,13 @@ def test_a_survey_is_never_what_runs(files):
 
 # -- the checklist
 
+
 def test_a_test_for_each_armed_stage_and_no_other(pylontech):
     made = checklist.facts(pylontech.load())
-    tested, left = {test["stage"] for test in made["tests"]}, {each["stage"] for each in made["without"]}
+    tested, left = (
+        {test["stage"] for test in made["tests"]},
+        {each["stage"] for each in made["without"]},
+    )
     assert tested | left == set(IDS) and not tested & left
     assert {"3", "29", "46a", "52"} <= left and {"1a", "12b", "40c", "48b"} <= tested
     assert [each["row"] for each in made["hard_wired"]] == [1, 12, 44]
@@ -406,8 +554,12 @@ def test_the_checklist_asks_for_no_effect_without_an_output(pylontech):
     """Else the test cannot pass, or somebody ticks what did not happen."""
     found = pylontech.load()
     made = checklist.facts(found)
-    lacking = {"39": ["shunt trip upstream"], "11": ["pre-alarm to fire panel", "loads not rated for gas off"],
-               "2": ["pre-alarm to fire panel"], "1a": []}
+    lacking = {
+        "39": ["shunt trip upstream"],
+        "11": ["pre-alarm to fire panel", "loads not rated for gas off"],
+        "2": ["pre-alarm to fire panel"],
+        "1a": [],
+    }
     by_stage = {test["stage"]: test for test in made["tests"]}
     for stage, effects in lacking.items():
         assert [each["effect"] for each in by_stage[stage]["demands_not_fitted"]] == effects
@@ -415,9 +567,11 @@ def test_the_checklist_asks_for_no_effect_without_an_output(pylontech):
         assert by_stage[stage]["demands"] == wanted and "PCS stop" in wanted
     text = document.markdown(checklist.blocks(made))
     for words in ("shunt trip upstream", "loads not rated for gas off", "pre-alarm to fire panel"):
-        line, = [line for line in text.splitlines() if words in line]
+        (line,) = [line for line in text.splitlines() if words in line]
         assert line.startswith(f"| {words} | ") and ", 2026-0" in line
-    assert "Effects that are not fitted (3)" in text and "| shunt trip upstream | 39 | N. N., manufacturer" in text
+    assert (
+        "Effects that are not fitted (3)"
+    ) in text and "| shunt trip upstream | 39 | N. N., manufacturer" in text
 
 
 def test_with_every_output_wired_nothing_is_said_of_effects_that_are_not_fitted(example):
@@ -438,11 +592,21 @@ def test_nothing_is_injected_that_no_stage_looks_at():
 
 
 def test_a_chain_is_proven_by_outputs_that_something_else_holds_on(example):
-    """With the controller off the modules drop both by themselves: a cabinet without a chain would pass."""
+    """With the controller off the modules drop both by themselves: a cabinet without a chain would
+    pass.
+    """
     steps = wired.steps(example)
-    order = [next(number for number, words in enumerate(steps) if part in words) for part in (
-        "Lock the DC disconnects", "Switch the controller off", "Hold the outputs", "ON, and mark it",
-        "Open the contact of the row", "Take the jumpers off")]
+    order = [
+        next(number for number, words in enumerate(steps) if part in words)
+        for part in (
+            "Lock the DC disconnects",
+            "Switch the controller off",
+            "Hold the outputs",
+            "ON, and mark it",
+            "Open the contact of the row",
+            "Take the jumpers off",
+        )
+    ]
     assert order == list(range(len(steps)))
     modules = {example.topology.driven(output).name for output in wired.HELD}
     assert len(modules) == 2 and all(name in steps[2] for name in modules) and "0.52 s" in steps[1]
@@ -456,24 +620,34 @@ def test_the_time_by_wire_is_that_of_the_chain_alone(example):
     chain_ms = time_chain.CONTACT_MS + time_chain.RELAY_MS
     for row in (1, 12, 30):
         assert (by_row[row]["enable_latest_ms"], by_row[row]["supply_latest_ms"]) == (
-            chain_ms, chain_ms + time_chain.OPENING_MS), "12 as well: by wire nothing waits for zero current"
-    assert by_row[44]["enable_latest_ms"] == example.cabinet["permit_expiry_ms"] + time_chain.RELAY_MS
+            chain_ms,
+            chain_ms + time_chain.OPENING_MS,
+        ), "12 as well: by wire nothing waits for zero current"
+    assert (
+        by_row[44]["enable_latest_ms"] == example.cabinet["permit_expiry_ms"] + time_chain.RELAY_MS
+    )
 
 
 @pytest.mark.parametrize("named", ([], [2], [3, 36], [2, 3, 36]))
 def test_what_a_site_names_besides_is_proven_by_wire_and_recorded_so(files, named):
     rows = sorted([1, 12, 30, 44, *named])
-    loaded = files.replace("type", "hard_wired_rows = [1, 12, 30, 44]", f"hard_wired_rows = {rows[::-1]}").load()
+    loaded = files.replace(
+        "type", "hard_wired_rows = [1, 12, 30, 44]", f"hard_wired_rows = {rows[::-1]}"
+    ).load()
     made, keys = checklist.facts(loaded), [f"{row}w" for row in rows]
     assert [each["key"] for each in made["hard_wired"]] == keys
-    assert all(f"| {key} | {wired.INJECT[row]} |" in document.markdown(checklist.blocks(made))
-               for key, row in zip(keys, rows))
+    assert all(
+        f"| {key} | {wired.INJECT[row]} |" in document.markdown(checklist.blocks(made))
+        for key, row in zip(keys, rows)
+    )
     planned, allowed_ms = proof_plan.plan(loaded), proof_plan.allowed_ms(loaded)
     assert {key for key in planned if key.endswith("w")} == set(keys) <= set(allowed_ms)
     assert matrix_page.matrix_facts(loaded)["site"]["hard_wired_rows"] == rows
 
 
-@pytest.mark.parametrize("said, keys", [("# hard_wired_rows", []), ("hard_wired_rows = [30]  #", ["30w"])])
+@pytest.mark.parametrize(
+    "said, keys", [("# hard_wired_rows", []), ("hard_wired_rows = [30]  #", ["30w"])]
+)
 def test_a_cabinet_with_a_second_channel_proves_by_wire_what_it_says_acts_so(files, said, keys):
     files.replace("type", 'second_channel = "none" ', 'second_channel = "fitted" ')
     files.replace("type", "[unit.1]\n", '[channel_b]\nport = "/dev/serial/by-path/b"\n\n[unit.1]\n')
@@ -484,40 +658,73 @@ def test_a_cabinet_with_a_second_channel_proves_by_wire_what_it_says_acts_so(fil
 
 @pytest.mark.parametrize("stage", IDS)
 def test_the_time_of_every_stage(files, stage):
-    """At least its debounce and a tick, its silence if that is the cause; parts that add up; more with a ramp."""
+    """At least its debounce and a tick, its silence if that is the cause; parts that add up; more
+    with a ramp.
+    """
     found = files.load()
     parts = time_chain.chain(found, bus_times.schedule(found), BY_ID[stage])
     times_ms = {part.what: part.time_ms for part in parts}
     assert len(times_ms) == len(parts) and all(time_ms >= 0 for time_ms in times_ms.values())
-    assert times_ms["debounce"] == max(20, -(-BY_ID[stage][m.S_SET_MS] // 20) * 20) and times_ms["tick"] == 20
+    assert (
+        times_ms["debounce"] == max(20, -(-BY_ID[stage][m.S_SET_MS] // 20) * 20)
+        and times_ms["tick"] == 20
+    )
     assert ("ramp" in times_ms) == (BY_ID[stage][m.S_DEMAND][m.D_PCS] == m.PCS_RAMP)
-    assert all(part.is_assumed == (part.what in ("contact", "sensor", "I/O module, relay", "PCS")) for part in parts)
+    assert all(
+        part.is_assumed == (part.what in ("contact", "sensor", "I/O module, relay", "PCS"))
+        for part in parts
+    )
 
 
 def test_the_time_of_an_emergency_stop_is_that_of_check(files):
     found = files.load()
     schedule = bus_times.schedule(found)
-    computed = [part.time_ms for part in time_chain.chain(found, schedule, BY_ID["1b"]) if not part.is_assumed]
+    computed = [
+        part.time_ms
+        for part in time_chain.chain(found, schedule, BY_ID["1b"])
+        if not part.is_assumed
+    ]
     total_ms = sum([part.time_us for part in bus_times.stop_latency(found, schedule)]) / 1000
     assert total_ms <= sum(computed) <= total_ms + 2
 
 
-@pytest.mark.parametrize("stage, what, time_ms", [
-    ("40c", "silence", 3000), ("41c", "silence", 5000), ("46a", "silence", 901_000), ("49", "silence", 500),
-    ("52", "silence", 10_000), ("13b", "silence", 3000), ("39", "report", 600), ("23a", "window", 10_000),
-    ("11", "sensor", 20_000), ("17b", "sensor", 30_000), ("43a", "sensor", 0), ("18a", "sensor", 10_000),
-    ("1a", "silence", None), ("44c", "silence", 0)])
+@pytest.mark.parametrize(
+    "stage, what, time_ms",
+    [
+        ("40c", "silence", 3000),
+        ("41c", "silence", 5000),
+        ("46a", "silence", 901_000),
+        ("49", "silence", 500),
+        ("52", "silence", 10_000),
+        ("13b", "silence", 3000),
+        ("39", "report", 600),
+        ("23a", "window", 10_000),
+        ("11", "sensor", 20_000),
+        ("17b", "sensor", 30_000),
+        ("43a", "sensor", 0),
+        ("18a", "sensor", 10_000),
+        ("1a", "silence", None),
+        ("44c", "silence", 0),
+    ],
+)
 def test_what_a_time_is_made_of(files, stage, what, time_ms):
     found = files.load()
-    parts = {part.what: part.time_ms for part in time_chain.chain(found, bus_times.schedule(found), BY_ID[stage])}
+    parts = {
+        part.what: part.time_ms
+        for part in time_chain.chain(found, bus_times.schedule(found), BY_ID[stage])
+    }
     assert parts.get(what) == time_ms
 
 
 def test_where_the_enable_stays_its_module_waits_for_the_supplys(files):
-    """A fan on the module of the enable: its coils are written in the tick after the supply's, a period apart."""
+    """A fan on the module of the enable: its coils are written in the tick after the supply's, a
+    period apart.
+    """
     found = files.load()
     schedule = bus_times.schedule(found)
-    plain_ms, waiting_ms = [time_chain.write_ms(found, schedule, ("fan_on",), keeps) for keeps in (False, True)]
+    plain_ms, waiting_ms = [
+        time_chain.write_ms(found, schedule, ("fan_on",), keeps) for keeps in (False, True)
+    ]
     assert waiting_ms == plain_ms + found.coil_period_ms + found.tick_ms
     parts = {part.what: part.time_ms for part in time_chain.chain(found, schedule, BY_ID["16a"])}
     assert parts["I/O write"] == waiting_ms
@@ -527,18 +734,28 @@ def test_contactors_open_after_the_wait_of_their_row(files):
     found = files.load()
     assert time_chain.opening_ms(found, BY_ID["1a"]) == 200 + time_chain.OPENING_MS
     assert time_chain.opening_ms(found, BY_ID["4"]) == 2000 + time_chain.OPENING_MS
-    assert time_chain.opening_ms(found, BY_ID["12a"]) is None and time_chain.opening_ms(found, BY_ID["27"]) is None
+    assert (
+        time_chain.opening_ms(found, BY_ID["12a"]) is None
+        and time_chain.opening_ms(found, BY_ID["27"]) is None
+    )
 
 
 def test_the_checklist_leaves_room_to_write(files):
     blocks = checklist.blocks(checklist.facts(files.load()))
-    table = next(block for block in blocks if isinstance(block, document.Table) and "how to inject" in block.headers)
+    table = next(
+        block
+        for block in blocks
+        if isinstance(block, document.Table) and "how to inject" in block.headers
+    )
     assert table.headers[-4:] == ("measured, s", "tester", "date", "pass") and table.blanks == 4
-    assert all(cells[-4:] == ("", "", "", "") and len(cells) == len(table.headers) for cells in table.rows)
+    assert all(
+        cells[-4:] == ("", "", "", "") and len(cells) == len(table.headers) for cells in table.rows
+    )
     assert len(table.rows) == len(m.STAGES) - 2
 
 
 # -- the handbook
+
 
 def test_the_handbook_in_the_repository_is_what_the_program_prints(capsys):
     code, out, _ = run(capsys, "reasons")
@@ -550,8 +767,9 @@ def test_the_handbook_in_the_repository_is_what_the_program_prints(capsys):
 def test_the_handbook_has_every_code_once():
     found = reason_book.facts()
     assert [code["code"] for code in found["codes"]] == sorted(reason_words.TEXTS)
-    assert [stage["stage"] for stage in found["stages"]] == [stage[m.S_ID] for group in matrix_words.by_row().values()
-                                                             for stage in group]
+    assert [stage["stage"] for stage in found["stages"]] == [
+        stage[m.S_ID] for group in matrix_words.by_row().values() for stage in group
+    ]
     text = document.markdown(reason_book.blocks())
     for code in reason_words.TEXTS:
         if code != reasons.NONE:
@@ -559,6 +777,7 @@ def test_the_handbook_has_every_code_once():
 
 
 # -- formats
+
 
 class _Page(html.parser.HTMLParser):
     """Reads a page: open elements, texts, whatever it would load."""
@@ -587,7 +806,9 @@ class _Page(html.parser.HTMLParser):
         self.texts.append(text)
 
 
-@pytest.mark.parametrize("argv", [("matrix",), ("matrix", "--site"), ("checklist", "--site"), ("reasons",)])
+@pytest.mark.parametrize(
+    "argv", [("matrix",), ("matrix", "--site"), ("checklist", "--site"), ("reasons",)]
+)
 def test_html_is_one_page_that_loads_nothing(files, capsys, argv):
     files.append("site", '[hma]\nagent_hold_off_reason = "<b>&\\"\' held"')
     given = [str(files.paths[2])] if argv[-1] == "--site" else []
@@ -600,18 +821,26 @@ def test_html_is_one_page_that_loads_nothing(files, capsys, argv):
     assert len(set(page.cells)) <= 7, "every row of a table is as wide as its head"
 
 
-@pytest.mark.parametrize("argv", [("matrix",), ("matrix", "--site"), ("checklist", "--site"), ("reasons",)])
+@pytest.mark.parametrize(
+    "argv", [("matrix",), ("matrix", "--site"), ("checklist", "--site"), ("reasons",)]
+)
 def test_json_holds_the_same_facts(files, capsys, argv):
     given = [str(files.paths[2])] if argv[-1] == "--site" else []
     code, out, _ = run(capsys, *argv, *given, "--format", "json")
     facts = json.loads(out)
-    made = {"matrix": lambda: matrix_page.matrix_facts(files.load() if given else None),
-            "checklist": lambda: checklist.facts(files.load()), "reasons": reason_book.facts}[argv[0]]()
+    made = {
+        "matrix": lambda: matrix_page.matrix_facts(files.load() if given else None),
+        "checklist": lambda: checklist.facts(files.load()),
+        "reasons": reason_book.facts,
+    }[argv[0]]()
     assert code == 0 and facts == json.loads(json.dumps(made))
 
 
 def test_markdown_keeps_a_cell_in_its_column():
-    blocks = [document.Heading(2, "h"), document.Table(("a", "b"), [("x|y", document.Mark("armed", "z\nw", "note"))])]
+    blocks = [
+        document.Heading(2, "h"),
+        document.Table(("a", "b"), [("x|y", document.Mark("armed", "z\nw", "note"))]),
+    ]
     assert document.markdown(blocks) == "## h\n\n| a | b |\n| --- | --- |\n| x/y | z w, note |\n"
 
 

@@ -1,4 +1,6 @@
-"""The tapers that matrix and checklist print are those of the kernel, end by end, and every format has them."""
+"""The tapers that matrix and checklist print are those of the kernel, end by end, and every format
+has them.
+"""
 
 import copy
 import functools
@@ -18,8 +20,10 @@ from tests.safety.bench import Bench
 BY_ID = {stage[m.S_ID]: stage for stage in m.STAGES}
 # signal of a taper: the rack inputs that move it, and which of the kernel's limits it is.
 INPUTS = {
-    "temperature_ddegC_max": (lambda layout: [s.MODULE_TEMPERATURE_DDEGC + each for each in range(layout.modules)],
-                              bounds.L_TEMPERATURE_TAPER),
+    "temperature_ddegC_max": (
+        lambda layout: [s.MODULE_TEMPERATURE_DDEGC + each for each in range(layout.modules)],
+        bounds.L_TEMPERATURE_TAPER,
+    ),
     "cell_voltage_mV_max": (lambda layout: [s.CELL_VOLTAGE_MV_MAX], bounds.L_CELL_VOLTAGE_TAPER),
     "cell_voltage_mV_min": (lambda layout: [s.CELL_VOLTAGE_MV_MIN], bounds.L_CELL_VOLTAGE_TAPER),
     "soc_permille": (lambda layout: [s.SOC_PERMILLE], bounds.L_SOC_TAPER),
@@ -47,19 +51,27 @@ def limit_W(taper, value):
         for signal in signals(bench.layout):
             bench.set_rack(signal, value, rack)
     bench.step(3)
-    return [bench.kernel.bounds.limit_W[taper.ways[0] * bounds.LIMIT_COUNT + each]
-            for each in (which, bounds.L_PCS_RATED)]
+    return [
+        bench.kernel.bounds.limit_W[taper.ways[0] * bounds.LIMIT_COUNT + each]
+        for each in (which, bounds.L_PCS_RATED)
+    ]
 
 
 def printed(taper, found):
     """The fact that is printed of a taper."""
-    return next(fact for fact in tapers.facts(found) if (fact["stage"], fact["what"], fact["power"]) == (
-        taper.stage, taper.what, " and ".join([tapers.WAYS[way] for way in taper.ways])))
+    return next(
+        fact
+        for fact in tapers.facts(found)
+        if (fact["stage"], fact["what"], fact["power"])
+        == (taper.stage, taper.what, " and ".join([tapers.WAYS[way] for way in taper.ways]))
+    )
 
 
-@pytest.mark.parametrize("taper", WITH_SIGNAL, ids=lambda taper: f"{taper.stage}-{taper.what}-{taper.ways}")
+@pytest.mark.parametrize(
+    "taper", WITH_SIGNAL, ids=lambda taper: f"{taper.stage}-{taper.what}-{taper.ways}"
+)
 def test_the_kernel_tapers_from_end_to_end_as_printed(taper):
-    (full_at, none_at), = printed(taper, example())["ends"]
+    ((full_at, none_at),) = printed(taper, example())["ends"]
     step = 1 if none_at > full_at else -1
     found = [limit_W(taper, value) for value in (full_at, full_at + step, none_at - step, none_at)]
     rated_W = found[0][1]
@@ -68,7 +80,9 @@ def test_the_kernel_tapers_from_end_to_end_as_printed(taper):
 
 
 def test_the_silence_of_a_bms_as_printed():
-    (warn_ms, ramp_ms), = printed(next(taper for taper in tapers.TAPERS if taper.stage == "40a"), example())["ends"]
+    ((warn_ms, ramp_ms),) = printed(
+        next(taper for taper in tapers.TAPERS if taper.stage == "40a"), example()
+    )["ends"]
     bench = copy.deepcopy(_running())
     bench.silent = {bench.layout.rack_group(0, group) for group in range(len(s.RACK_GROUPS))}
     limits = []
@@ -83,22 +97,34 @@ def test_the_silence_of_a_bms_as_printed():
 def test_no_taper_of_the_kernel_is_left_out():
     limits = {INPUTS[taper.signal][1] for taper in WITH_SIGNAL} | {bounds.L_BMS_SILENCE}
     assert {bounds.LIMITS[each] for each in limits} == {
-        name for name in bounds.LIMITS if "taper" in name or "silence" in name}
+        name for name in bounds.LIMITS if "taper" in name or "silence" in name
+    }
     assert {(INPUTS[taper.signal][1], taper.signal, *taper.ways) for taper in WITH_SIGNAL} == {
-        (each, signal, way) for each, signals in (
+        (each, signal, way)
+        for each, signals in (
             (bounds.L_TEMPERATURE_TAPER, ("temperature_ddegC_max", "temperature_ddegC_min")),
-            (bounds.L_SOC_TAPER, ("soc_permille",))) for signal in signals for way in (0, 1)} | {
+            (bounds.L_SOC_TAPER, ("soc_permille",)),
+        )
+        for signal in signals
+        for way in (0, 1)
+    } | {
         (bounds.L_CELL_VOLTAGE_TAPER, "cell_voltage_mV_max", 0),
-        (bounds.L_CELL_VOLTAGE_TAPER, "cell_voltage_mV_min", 1)}
+        (bounds.L_CELL_VOLTAGE_TAPER, "cell_voltage_mV_min", 1),
+    }
 
 
-@pytest.mark.parametrize("stage, words", [
-    ("18a", "charging tapers from 40 degC to none at 50 degC"),
-    ("18b", "discharging tapers from 45 degC to none at 55 degC"),
-    ("25a", "charging tapers from 10 degC to none at 0 degC"),
-    ("25b", "discharging tapers from -10 degC to none at -20 degC"),
-    ("27", "charging tapers from 3.5 V to none at 3.6 V"), ("31a", "discharging tapers from 3 V to none at 2.8 V"),
-    ("40a", "charging and discharging taper from 0.5 s to none at 1 s")])
+@pytest.mark.parametrize(
+    "stage, words",
+    [
+        ("18a", "charging tapers from 40 degC to none at 50 degC"),
+        ("18b", "discharging tapers from 45 degC to none at 55 degC"),
+        ("25a", "charging tapers from 10 degC to none at 0 degC"),
+        ("25b", "discharging tapers from -10 degC to none at -20 degC"),
+        ("27", "charging tapers from 3.5 V to none at 3.6 V"),
+        ("31a", "discharging tapers from 3 V to none at 2.8 V"),
+        ("40a", "charging and discharging taper from 0.5 s to none at 1 s"),
+    ],
+)
 def test_every_document_has_the_taper_of_a_stage(files, capsys, stage, words):
     assert words in effect_words.effects(BY_ID[stage], files.load())
     for command in ("matrix", "checklist"):
@@ -110,18 +136,23 @@ def test_every_document_has_the_taper_of_a_stage(files, capsys, stage, words):
 def test_the_ends_are_those_of_the_site(files):
     files.append("site", "[rack.2]\ncharge_taper_mV = 3480\ncharge_end_mV = 3590")
     assert effect_words.effects(BY_ID["27"], files.load())[-1] == (
-        "charging tapers from 3.48 V to none at 3.59 V or from 3.5 V to none at 3.6 V")
+        "charging tapers from 3.48 V to none at 3.59 V or from 3.5 V to none at 3.6 V"
+    )
 
 
 def test_nothing_tapers_that_no_bms_tells(pylontech):
     found = pylontech.load()
-    assert {fact["what"] for fact in tapers.facts(found)} == {"silence of the BMS", "state of charge"}
+    assert {fact["what"] for fact in tapers.facts(found)} == {
+        "silence of the BMS",
+        "state of charge",
+    }
     assert not [words for words in effect_words.effects(BY_ID["27"], found) if "taper" in words]
 
 
 def test_without_a_site_those_of_nmc_cells_stand_in_brackets():
     assert effect_words.effects(BY_ID["27"])[-1] == (
-        "charging tapers from 3.5 V to none at 3.6 V [from 4.1 V to none at 4.2 V]")
+        "charging tapers from 3.5 V to none at 3.6 V [from 4.1 V to none at 4.2 V]"
+    )
     assert [fact["stage"] for fact in tapers.facts() if "nmc" in fact] == ["27", "31a"]
 
 
@@ -132,8 +163,9 @@ def test_the_state_of_charge_has_no_stage_and_is_printed(files, capsys, argv, fo
     assert __main__.main([*argv, *given, "--format", form]) == 0
     out = capsys.readouterr().out
     if form == "json":
-        assert [fact["ends"] for fact in json.loads(out)["tapers"] if fact["what"] == "state of charge"] == [
-            [[970, 1000]], [[30, 0]]]
+        assert [
+            fact["ends"] for fact in json.loads(out)["tapers"] if fact["what"] == "state of charge"
+        ] == [[[970, 1000]], [[30, 0]]]
     else:
         assert "from 97 % to none at 100 %" in out and "from 3 % to none at 0 %" in out
 
@@ -142,7 +174,9 @@ def test_the_state_of_charge_has_no_stage_and_is_printed(files, capsys, argv, fo
 def test_a_taper_that_begins_before_the_voltage_of_its_row_is_said_to_be_ours(stage, at_mV):
     fact = next(fact for fact in tapers.facts() if fact["stage"] == stage)
     full_mV, none_mV = fact["ends"][0]
-    assert BY_ID[stage][m.S_SET] == at_mV and abs(none_mV - full_mV) > abs(none_mV - at_mV), "it begins before"
+    assert BY_ID[stage][m.S_SET] == at_mV and abs(none_mV - full_mV) > abs(none_mV - at_mV), (
+        "it begins before"
+    )
     assert fact["basis"].startswith(f"row {stage.rstrip('a')} ") and "ours" in fact["basis"]
 
 

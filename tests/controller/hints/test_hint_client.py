@@ -1,4 +1,6 @@
-"""The sender's end believes nobody but the controller, and takes no answer for that to another hint."""
+"""The sender's end believes nobody but the controller, and takes no answer for that to another
+hint.
+"""
 
 import os
 import socket
@@ -13,15 +15,36 @@ from controller.system import sockets
 pytestmark = pytest.mark.wire
 KEY, OTHER = bytes([1]) * 32, bytes([2]) * 32
 HINT = w.Hint("grid", bytes(8), 5, 1000, h.GRID_CAP, h.IMPORT_W_MAX, 0, 400_000, 60_000)
-REPLY = w.Reply("grid", bytes(8), 5, 1000, h.GRANTED, 3, 4, 400_000, 400_000, 60_000, w.NOTHING_W, 0, 0, 0, 0, 0, 0)
+REPLY = w.Reply(
+    "grid",
+    bytes(8),
+    5,
+    1000,
+    h.GRANTED,
+    3,
+    4,
+    400_000,
+    400_000,
+    60_000,
+    w.NOTHING_W,
+    0,
+    0,
+    0,
+    0,
+    0,
+    0,
+)
 STATE = w.State("grid", bytes(8), 1000, 0, -1, 1, 2, 150, 100, 0, 0, 0, "")
 
 
 class Controller:
-    """Answers ahead of what it is asked: what `client` hears stands in its queue before it sends."""
+    """Answers ahead of what it is asked: what `client` hears stands in its queue before it
+    sends.
+    """
 
     def __init__(self, folder, monkeypatch):
-        monkeypatch.setattr("controller.hints.client.ANSWER_S", 0.05)  # what never comes is not waited for
+        # what never comes is not waited for
+        monkeypatch.setattr("controller.hints.client.ANSWER_S", 0.05)
         self._socket = sockets.bound(os.path.join(folder, "hints.sock"), 0o600)
         self.client = HintClient(folder)
 
@@ -41,8 +64,16 @@ def controller(tmp_path, monkeypatch):
 FORGED = w.reply_bytes(REPLY._replace(granted_W=10**9), OTHER)
 
 
-@pytest.mark.parametrize("before", [
-    (), (FORGED,), (w.reply_bytes(REPLY._replace(sequence=4, code=h.ROLE), KEY),), (b"", b"x" * 116), (FORGED,) * 3])
+@pytest.mark.parametrize(
+    "before",
+    [
+        (),
+        (FORGED,),
+        (w.reply_bytes(REPLY._replace(sequence=4, code=h.ROLE), KEY),),
+        (b"", b"x" * 116),
+        (FORGED,) * 3,
+    ],
+)
 def test_a_forged_reply_and_one_to_another_hint_are_passed_over(controller, before):
     controller.answers(*before, w.reply_bytes(REPLY, KEY))
     assert controller.client.hint(HINT, KEY) == REPLY
@@ -68,7 +99,9 @@ def test_a_hint_is_signed_above_the_highest_sequence_there_was(controller):
     controller.answers(welcome(2**64 - 2), w.reply_bytes(REPLY._replace(sequence=2**64 - 1), KEY))
     hint, reply = controller.client.say("grid", KEY, h.GRID_CAP, h.IMPORT_W_MAX, 400_000, 60_000)
     assert hint.sequence == reply.sequence == 2**64 - 1
-    assert controller._socket.recv(256) == w.hello("grid") and controller._socket.recv(256) == w.signed(hint, KEY)
+    assert controller._socket.recv(256) == w.hello("grid") and controller._socket.recv(
+        256
+    ) == w.signed(hint, KEY)
     controller.answers(welcome(2**64 - 1))
     with pytest.raises(SequenceError, match="firebreak key rotate grid"):
         controller.client.say("grid", KEY, h.GRID_CAP, h.IMPORT_W_MAX, 400_000, 60_000)

@@ -1,4 +1,6 @@
-"""The hint socket on a real cabinet: bounded per tick, silent to strangers, answers that say what the core does."""
+"""The hint socket on a real cabinet: bounded per tick, silent to strangers, answers that say what
+the core does.
+"""
 
 import os
 import socket
@@ -37,9 +39,17 @@ class Sender:
 
     def datagram(self, quantity, value_W=0, valid_ms=60_000, **fields):
         self.sequence += 1
-        plain = {"source": self.source, "nonce": self.site.listener.desk.nonce, "sequence": self.sequence,
-                 "sent_ms": self.site.bench.now_us // 1000, "kind": h.KIND_OF[quantity], "quantity": quantity,
-                 "purpose": 0, "value_W": value_W, "valid_ms": valid_ms}
+        plain = {
+            "source": self.source,
+            "nonce": self.site.listener.desk.nonce,
+            "sequence": self.sequence,
+            "sent_ms": self.site.bench.now_us // 1000,
+            "kind": h.KIND_OF[quantity],
+            "quantity": quantity,
+            "purpose": 0,
+            "value_W": value_W,
+            "valid_ms": valid_ms,
+        }
         return w.signed(w.Hint(**(plain | fields)), KEYS[self.source])
 
     def send(self, *datagrams):
@@ -70,6 +80,7 @@ def sender(site):
     def make(source, sequence=0):
         made.append(Sender(site, source, sequence))
         return made[-1]
+
     yield make
     for each in made:
         each.socket.close()
@@ -96,7 +107,7 @@ class Queue:
         if not self.waiting:
             raise BlockingIOError
         data, sender = self.waiting.pop(0)
-        buffer[:len(data)] = data
+        buffer[: len(data)] = data
         return len(data), sender
 
     def sendto(self, data, sender):
@@ -115,13 +126,18 @@ def drain(listener):
     return calls
 
 
-@pytest.mark.parametrize("data", [b"x" * 10, b"x" * 88, b"x" * 20, b"", b"FBH1" + bytes(16), b"FBQ1" + bytes(84)])
-def test_garbage_has_a_bound_of_its_own_and_takes_no_turn_of_a_hint(site, sender, monkeypatch, data):
+@pytest.mark.parametrize(
+    "data", [b"x" * 10, b"x" * 88, b"x" * 20, b"", b"FBH1" + bytes(16), b"FBQ1" + bytes(84)]
+)
+def test_garbage_has_a_bound_of_its_own_and_takes_no_turn_of_a_hint(
+    site, sender, monkeypatch, data
+):
     one = sender("site_ems")
     hint = one.datagram(h.IMPORT_W_MAX, 1000), one.socket.getsockname()
     with monkeypatch.context() as patched:
         queue = Queue(site.listener, patched, *[(data, None)] * 60, hint, *[(data, None)] * 60)
-        assert drain(site.listener) == 5 and len(queue.waiting) == 121 - 77  # 16, 16, 16, 12 and the hint, 16
+        # 16, 16, 16, 12 and the hint, 16
+        assert drain(site.listener) == 5 and len(queue.waiting) == 121 - 77
         site.bench.tick()
         site.listener.answer(site.bench.now_us)
         assert [reply.code for reply in one.heard()] == [h.GRANTED]
@@ -144,8 +160,12 @@ def test_garbage_that_comes_one_by_one_wakes_the_loop_four_times_a_tick(site, mo
 def test_what_has_to_be_judged_is_bounded_beside_garbage(site, monkeypatch):
     """Hellos of strangers, hints with a wrong MAC: they look right at first."""
     with monkeypatch.context() as patched:
-        queue = Queue(site.listener, patched, *[(w.hello("nobody"), None), (b"", None)] * 9,
-                      *[(b"FBH1" + w.name_field("site_ems") + bytes(68), None)] * 9)
+        queue = Queue(
+            site.listener,
+            patched,
+            *[(w.hello("nobody"), None), (b"", None)] * 9,
+            *[(b"FBH1" + w.name_field("site_ems") + bytes(68), None)] * 9,
+        )
         assert drain(site.listener) == 8 and len(queue.waiting) == 9 + 2 + 1
         site.listener.answer(0)
         assert drain(site.listener) == 8 and len(queue.waiting) == 2
@@ -174,7 +194,11 @@ def test_a_hello_is_answered_at_once_and_a_hint_after_its_tick(site, sender):
     one = sender("site_ems", 4)
     one.send(w.hello("site_ems"))
     site.listener.receive(site.bench.now_us)
-    assert w.welcome_of(one.socket.recv(64)) == (site.listener.desk.nonce, site.bench.now_us // 1000, 0)
+    assert w.welcome_of(one.socket.recv(64)) == (
+        site.listener.desk.nonce,
+        site.bench.now_us // 1000,
+        0,
+    )
     one.send(one.datagram(h.IMPORT_W_MAX, 400_000))
     site.listener.receive(site.bench.now_us)
     assert one.heard() == []
@@ -225,8 +249,9 @@ def test_a_new_run_refuses_hints_of_the_run_before(tmp_path, sender, site):
     assert one.say(h.IMPORT_W_MAX, 400_000).code == h.GRANTED
     before = site.listener.desk.nonce
     site.listener.close()
-    site.listener = hint_listener.HintListener(str(site.run_dir), site.bench.cabinet,
-                                               {"site_ems": site_key("site_ems")})
+    site.listener = hint_listener.HintListener(
+        str(site.run_dir), site.bench.cabinet, {"site_ems": site_key("site_ems")}
+    )
     assert site.listener.desk.nonce != before
     one.send(recorded)
     site.step()
@@ -241,10 +266,16 @@ def site_key(name):
 
 # -- what the replies say
 
+
 def test_a_cap_is_granted_and_acts(site, sender):
     site.run()
     reply = sender("cloud").say(h.CHARGE_W_MAX, 20_000)
-    assert (reply.code, reply.granted_W, reply.valid_ms, reply.fallback_W) == (h.GRANTED, 20_000, 60_000, 50_000)
+    assert (reply.code, reply.granted_W, reply.valid_ms, reply.fallback_W) == (
+        h.GRANTED,
+        20_000,
+        60_000,
+        50_000,
+    )
     assert reply.available_low_W == -20_000 and reply.low_reason == 401
 
 
@@ -256,7 +287,12 @@ def test_no_more_validity_is_told_than_was_asked_for(site, sender):
 def test_at_the_start_the_fallback_is_in_force(site, sender):
     """longzheng/open-dynamic-export pull 102: no hint yet must not mean no limit."""
     reply = sender("cloud").say(h.CHARGE_W_MAX, 20_000, valid_ms=60_001)
-    assert (reply.code, reply.granted_W, reply.valid_ms, reply.fallback_W) == (h.VALID_LONG, 50_000, 0, 50_000)
+    assert (reply.code, reply.granted_W, reply.valid_ms, reply.fallback_W) == (
+        h.VALID_LONG,
+        50_000,
+        0,
+        50_000,
+    )
 
 
 def test_a_refusal_says_what_is_in_force_instead(site, sender):
@@ -264,18 +300,28 @@ def test_a_refusal_says_what_is_in_force_instead(site, sender):
     one.say(h.CHARGE_W_MAX, 20_000, valid_ms=30_000)
     site.bench.tick(50)
     reply = one.say(h.CHARGE_W_MAX, 5, valid_ms=90_000)
-    assert (reply.code, reply.asked_W, reply.granted_W, reply.valid_ms) == (h.VALID_LONG, 5, 20_000, 29_000)
+    assert (reply.code, reply.asked_W, reply.granted_W, reply.valid_ms) == (
+        h.VALID_LONG,
+        5,
+        20_000,
+        29_000,
+    )
 
 
 def test_nothing_in_force_and_no_fallback(site, sender):
     reply = sender("cloud").say(h.DISCHARGE_W_MAX, -1)
-    assert (reply.code, reply.granted_W, reply.valid_ms, reply.fallback_W) == (h.WRONG_VALUE, w.NOTHING_W, 0,
-                                                                              w.NOTHING_W)
+    assert (reply.code, reply.granted_W, reply.valid_ms, reply.fallback_W) == (
+        h.WRONG_VALUE,
+        w.NOTHING_W,
+        0,
+        w.NOTHING_W,
+    )
 
 
 def test_a_request_gets_what_the_limits_leave(site, sender):
     site.run()
-    site.bench.field.wrong[s.GRID_POWER_W] = 200_000  # importing: discharging as much does not export
+    # importing: discharging as much does not export
+    site.bench.field.wrong[s.GRID_POWER_W] = 200_000
     one = sender("scheduler")
     site.bench.tick(1000)
     reply = one.say(h.POWER_W, 100_000)
@@ -283,12 +329,17 @@ def test_a_request_gets_what_the_limits_leave(site, sender):
     reply = one.say(h.POWER_W, 240_000)
     assert (reply.code, reply.granted_W) == (h.LIMITED, reply.available_high_W)
     assert 0 < reply.available_high_W < 240_000 and reply.high_reason in (302, 212, 213, 214, 215)
-    assert site.source("scheduler")["limited"] == 1 and site.source("scheduler")["last_code"] == h.LIMITED
+    assert (
+        site.source("scheduler")["limited"] == 1
+        and site.source("scheduler")["last_code"] == h.LIMITED
+    )
 
 
 @pytest.mark.parametrize("asked_W", [10_000, 0, -20_000])
 def test_a_request_below_what_the_grid_wants_is_no_grant_of_more(site, sender, asked_W):
-    """The connection imports 200 kW and may import 100 kW: the battery must discharge the rest, whatever is asked."""
+    """The connection imports 200 kW and may import 100 kW: the battery must discharge the rest,
+    whatever is asked.
+    """
     site.run()
     site.bench.field.wrong[s.GRID_POWER_W] = 200_000
     site.bench.tick(1000)
@@ -296,7 +347,10 @@ def test_a_request_below_what_the_grid_wants_is_no_grant_of_more(site, sender, a
     reply = sender("scheduler").say(h.POWER_W, asked_W)
     assert (reply.code, reply.asked_W, reply.granted_W) == (h.MOVED, asked_W, reply.available_low_W)
     assert reply.available_low_W > 90_000 and reply.low_reason == 304
-    assert site.source("scheduler")["limited"] == 1 and site.source("scheduler")["last_code"] == h.MOVED
+    assert (
+        site.source("scheduler")["limited"] == 1
+        and site.source("scheduler")["last_code"] == h.MOVED
+    )
 
 
 @pytest.mark.parametrize("asked_W", [-10_000, 0, 20_000])
@@ -306,7 +360,10 @@ def test_a_request_above_what_the_grid_wants_is_no_grant_of_the_opposite(site, s
     site.bench.tick(1000)
     assert sender("desk").say(h.EXPORT_W_MAX, 100_000).code == h.GRANTED
     reply = sender("scheduler").say(h.POWER_W, asked_W)
-    assert (reply.code, reply.granted_W) == (h.MOVED, reply.available_high_W) and reply.available_high_W < -90_000
+    assert (reply.code, reply.granted_W) == (
+        h.MOVED,
+        reply.available_high_W,
+    ) and reply.available_high_W < -90_000
 
 
 def test_the_operator_outranks_a_scheduler(site, sender):
@@ -338,16 +395,25 @@ def test_a_heartbeat_is_granted(site, sender):
 
 @pytest.mark.parametrize("first", ["heartbeat", "hint"])
 def test_a_fallback_that_lapsed_is_left_with_a_heartbeat_and_a_hint(site, sender, first):
-    """The fallback of cloud's charging is 50 kW. Until both have come the reply says that the fallback rules."""
+    """The fallback of cloud's charging is 50 kW. Until both have come the reply says that the
+    fallback rules.
+    """
     one = sender("cloud")
     one.say(h.CHARGE_W_MAX, 80_000, valid_ms=1000)
     site.bench.tick(60)
     if first == "hint":
         reply = one.say(h.CHARGE_W_MAX, 80_000)
-        assert (reply.code, reply.asked_W, reply.granted_W, reply.valid_ms) == (h.FALLBACK_RULES, 80_000, 50_000, 0)
+        assert (reply.code, reply.asked_W, reply.granted_W, reply.valid_ms) == (
+            h.FALLBACK_RULES,
+            80_000,
+            50_000,
+            0,
+        )
         assert site.source("cloud")["limited"] == 1
         reply = one.say(h.CHARGE_W_MAX, 40_000)
-        assert (reply.code, reply.granted_W, reply.valid_ms) == (h.GRANTED, 40_000, 60_000), "less acts at once"
+        assert (reply.code, reply.granted_W, reply.valid_ms) == (h.GRANTED, 40_000, 60_000), (
+            "less acts at once"
+        )
         site.bench.tick(60)  # it may send three a second
         one.say(h.CHARGE_W_MAX, 80_000)
         assert one.say(0).code == h.GRANTED
@@ -368,17 +434,23 @@ def test_a_heartbeat_that_has_run_out_lifts_nothing(site, sender):
 
 
 def test_a_refused_request_tells_what_is_in_effect_and_not_what_was_asked(site, sender):
-    """A request of all the power there is, then one refused: what is granted stays what the limits leave."""
+    """A request of all the power there is, then one refused: what is granted stays what the limits
+    leave.
+    """
     site.run()
     site.bench.field.wrong[s.GRID_POWER_W] = 200_000
     one = sender("scheduler")
     site.bench.tick(1000)
     assert one.say(h.POWER_W, 10**9).code == h.LIMITED
     reply = one.say(h.POWER_W, 10**9, sequence=1)
-    assert (reply.code, reply.granted_W) == (h.OLD_SEQUENCE, reply.available_high_W) and reply.granted_W < 250_001
+    assert (reply.code, reply.granted_W) == (
+        h.OLD_SEQUENCE,
+        reply.available_high_W,
+    ) and reply.granted_W < 250_001
 
 
 # -- what the cabinet can do and does
+
 
 def test_the_state_is_that_of_the_last_tick(site, sender):
     site.run()
@@ -389,17 +461,29 @@ def test_the_state_is_that_of_the_last_tick(site, sender):
     site.listener.receive(site.bench.now_us)
     state = w.state_of(one.socket.recv(256), KEYS["cloud"])
     core = site.bench.cabinet.core
-    assert (state.source, state.nonce, state.uptime_ms) == ("cloud", reply.nonce, site.bench.now_us // 1000)
-    assert (state.setpoint_W, state.control_source) == (-10_000, "scheduler") and core.setpoints()[0] == -10_000
+    assert (state.source, state.nonce, state.uptime_ms) == (
+        "cloud",
+        reply.nonce,
+        site.bench.now_us // 1000,
+    )
+    assert (state.setpoint_W, state.control_source) == (-10_000, "scheduler") and core.setpoints()[
+        0
+    ] == -10_000
     assert (state.available_low_W, state.available_high_W, state.low_reason, state.high_reason) == (
-        reply.available_low_W, reply.available_high_W, reply.low_reason, reply.high_reason)
+        reply.available_low_W,
+        reply.available_high_W,
+        reply.low_reason,
+        reply.high_reason,
+    )
     assert (state.reserve_soft_permille, state.reserve_hard_permille) == (150, 100)
     assert state.remaining_Wh == 645_000 * (RATED["soc_permille"] - 150) // 1000
     assert site.source("cloud")["accepted"] == 0
 
 
 def test_nobody_in_control_and_a_binding_reason(site, sender):
-    """A connection that must not import more than it does: an obligation moves the battery, nobody asked."""
+    """A connection that must not import more than it does: an obligation moves the battery, nobody
+    asked.
+    """
     site.run()
     site.bench.field.wrong[s.GRID_POWER_W] = 200_000
     site.bench.tick(1000)
@@ -421,22 +505,40 @@ def test_a_state_is_bounded_like_a_hello(site, monkeypatch):
 
 # -- keys, live
 
+
 def test_a_key_changes_live_through_the_command_socket(site, sender):
     path = str(site.run_dir / "command.sock")
     one, new = sender("site_ems"), bytes([77]) * 32
     with site.pumped():
-        assert operator_commands.change_key(path, operator_commands.ROTATE_KEY, w.name_field("site_ems"), new, 9) == operator_commands.ACCEPTED
-        assert operator_commands.change_key(path, operator_commands.ROTATE_KEY, w.name_field("nobody"), new, 9) == operator_commands.NO_SOURCE
+        assert (
+            operator_commands.change_key(
+                path, operator_commands.ROTATE_KEY, w.name_field("site_ems"), new, 9
+            )
+            == operator_commands.ACCEPTED
+        )
+        assert (
+            operator_commands.change_key(
+                path, operator_commands.ROTATE_KEY, w.name_field("nobody"), new, 9
+            )
+            == operator_commands.NO_SOURCE
+        )
     assert one.say(h.IMPORT_W_MAX, 1).code == h.GRANTED
     now_ms = site.bench.now_us // 1000
-    one.send(w.signed(w.Hint("site_ems", site.listener.desk.nonce, 2, now_ms, 3, 4, 0, 5, 5000), new))
+    one.send(
+        w.signed(w.Hint("site_ems", site.listener.desk.nonce, 2, now_ms, 3, 4, 0, 5, 5000), new)
+    )
     site.step()
     assert w.reply_of(one.socket.recv(256), new).code == h.GRANTED
     one.send(one.datagram(h.IMPORT_W_MAX, sequence=3))
     site.step()
     assert one.heard() == [] and site.source("site_ems")["bad_mac"] == 1
     with site.pumped():
-        assert operator_commands.change_key(path, operator_commands.REVOKE_KEY, w.name_field("site_ems"), bytes(32), 9) == operator_commands.ACCEPTED
+        assert (
+            operator_commands.change_key(
+                path, operator_commands.REVOKE_KEY, w.name_field("site_ems"), bytes(32), 9
+            )
+            == operator_commands.ACCEPTED
+        )
     assert site.source("site_ems")["key_made_s"] == 0
 
 
@@ -451,6 +553,7 @@ def test_a_hint_that_waited_in_the_queue_for_too_long_is_too_late(site, sender):
 def test_a_full_run_directory_is_an_error_at_the_start(tmp_path, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
+
     site = HintedSite(tmp_path)
     monkeypatch.setattr(os, "posix_fallocate", full)
     with pytest.raises(OSError, match="No space"):

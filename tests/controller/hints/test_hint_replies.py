@@ -1,4 +1,6 @@
-"""What a reply names as the reason of an end of the available power: the last that moved it, a limit before a cap."""
+"""What a reply names as the reason of an end of the available power: the last that moved it, a
+limit before a cap.
+"""
 
 from types import SimpleNamespace
 
@@ -19,15 +21,25 @@ def chain(limit_W, obligation=None):
     return SimpleNamespace(limits=limits, obligations=obligations)
 
 
-@pytest.mark.parametrize("cap_W, reason", [
-    (-99, CAP), (99, CAP), (-100, LOW), (100, HIGH), (-101, LOW), (101, HIGH)])
+@pytest.mark.parametrize(
+    "cap_W, reason", [(-99, CAP), (99, CAP), (-100, LOW), (100, HIGH), (-101, LOW), (101, HIGH)]
+)
 def test_a_limit_is_named_before_a_cap_of_the_same_power(cap_W, reason):
     """The limit stays when the cap expires: nobody is to wait for that in vain."""
     assert replies.end_reason(chain(100), cap_W, CAP) == reason
 
 
-@pytest.mark.parametrize("obligation, cap_W, reason", [
-    ((50, 90), 0, GRID_LOW), ((50, 90), 99, GRID_HIGH), ((50, 90), 60, CAP), ((100, 200), 0, HIGH),
-    ((-200, -100), 0, LOW), ((101, 200), -5, HIGH), ((99, 200), -5, GRID_LOW)])
+@pytest.mark.parametrize(
+    "obligation, cap_W, reason",
+    [
+        ((50, 90), 0, GRID_LOW),
+        ((50, 90), 99, GRID_HIGH),
+        ((50, 90), 60, CAP),
+        ((100, 200), 0, HIGH),
+        ((-200, -100), 0, LOW),
+        ((101, 200), -5, HIGH),
+        ((99, 200), -5, GRID_LOW),
+    ],
+)
 def test_an_obligation_is_named_where_it_moves_a_cap_within_the_limits(obligation, cap_W, reason):
     assert replies.end_reason(chain(100, obligation), cap_W, CAP) == reason

@@ -19,7 +19,7 @@ PAGE = (Path(controller.upstream.__file__).parent / "README.md").read_text(encod
 
 def row(first):
     """Cells of the one table row of the page that begins so."""
-    line, = [line for line in PAGE.splitlines() if line.startswith(f"| {first} |")]
+    (line,) = [line for line in PAGE.splitlines() if line.startswith(f"| {first} |")]
     return [cell.strip() for cell in line.strip("|").split("|")]
 
 
@@ -41,34 +41,62 @@ def test_the_quantities_of_a_message_are_those_on_the_page():
     assert [w.quantity_of(name)[1] for name in names] == [*h.QUANTITIES, 0]
 
 
-GOOD = {"source": "a", "nonce": "00" * 8, "sequence": 1, "sent_ms": 0, "quantity": "heartbeat", "value_W": 0,
-        "valid_ms": 1000, "mac": "00" * 32}
+GOOD = {
+    "source": "a",
+    "nonce": "00" * 8,
+    "sequence": 1,
+    "sent_ms": 0,
+    "quantity": "heartbeat",
+    "value_W": 0,
+    "valid_ms": 1000,
+    "mac": "00" * 32,
+}
 
 
 def test_the_fields_of_a_message_are_those_on_the_page():
     table = PAGE.split("| field of a hint | |")[1].split("\n\n")[0]
-    fields = [name for line in table.splitlines()[2:] for name in line.split("|")[1].strip().split(", ")]
-    assert sorted(fields) == sorted([*GOOD, "purpose", "kind"]) and fields[-2:] == ["purpose", "kind"]
-    assert messages.datagram(GOOD) and messages.datagram({**GOOD, "purpose": 1, "kind": "heartbeat"})
+    fields = [
+        name for line in table.splitlines()[2:] for name in line.split("|")[1].strip().split(", ")
+    ]
+    assert sorted(fields) == sorted([*GOOD, "purpose", "kind"]) and fields[-2:] == [
+        "purpose",
+        "kind",
+    ]
+    assert messages.datagram(GOOD) and messages.datagram(
+        {**GOOD, "purpose": 1, "kind": "heartbeat"}
+    )
     for name in GOOD:
         with pytest.raises(messages.MessageError, match=f"{name} is missing"):
             messages.datagram({key: value for key, value in GOOD.items() if key != name})
     with pytest.raises(messages.MessageError, match="'fallback' is not a known field"):
         messages.datagram({**GOOD, "fallback": 1})
-    assert messages.problem(h.NO_ANSWER).keys() == {"granted", "code", "label", "name", "sentence", "remedy"}
+    assert messages.problem(h.NO_ANSWER).keys() == {
+        "granted",
+        "code",
+        "label",
+        "name",
+        "sentence",
+        "remedy",
+    }
 
 
 def test_the_fields_of_a_state_are_those_on_the_page():
     table = PAGE.split("**4. Status**")[1].split("No reply within")[0]
-    fields = [name for line in table.splitlines()[6:] if line.startswith("|")
-              for name in re.findall(r"[a-z]\w*_\w+|nonce", line.split("|")[3])]
+    fields = [
+        name
+        for line in table.splitlines()[6:]
+        if line.startswith("|")
+        for name in re.findall(r"[a-z]\w*_\w+|nonce", line.split("|")[3])
+    ]
     assert fields == [name for name in w.State._fields if name != "source"]
 
 
 def test_every_code_of_an_answer_is_on_the_page():
     codes = PAGE.split("## Codes")[1].split("## To copy")[0]
     for code in h.TEXTS:
-        ranges = [range(int(low), int(high) + 1) for low, high in re.findall(r"H(\d+) \.\. H(\d+)", codes)]
+        ranges = [
+            range(int(low), int(high) + 1) for low, high in re.findall(r"H(\d+) \.\. H(\d+)", codes)
+        ]
         assert re.search(rf"\bH{code}\b", codes) or any(code in each for each in ranges), code
 
 
@@ -77,8 +105,19 @@ def test_every_reason_on_the_page_is_one():
     named = {int(code) for code in re.findall(r"\bR(\d+)", table)}
     assert named <= set(reason_words.TEXTS)
     limits = {*reasons.KERNEL_CHARGE, *reasons.KERNEL_DISCHARGE}
-    assert (min(limits), max(limits)) == (212, 237) and {212, 237} <= named  # even: charge, odd: discharge
+    # even: charge, odd: discharge
+    assert (min(limits), max(limits)) == (212, 237) and {212, 237} <= named
     assert all(code % 2 == 0 for code in reasons.KERNEL_CHARGE)
-    met = {reasons.REQUEST_RESTS, reasons.REQUEST_ENDED, reasons.RESERVE_HARD, reasons.GRID_IMPORT, reasons.GRID_EXPORT,
-           reasons.GRID_OPERATOR, reasons.GRID_CAP_HINT, reasons.HINT_CAP, reasons.RESERVE_SOFT, reasons.SETPOINT_RAMP}
+    met = {
+        reasons.REQUEST_RESTS,
+        reasons.REQUEST_ENDED,
+        reasons.RESERVE_HARD,
+        reasons.GRID_IMPORT,
+        reasons.GRID_EXPORT,
+        reasons.GRID_OPERATOR,
+        reasons.GRID_CAP_HINT,
+        reasons.HINT_CAP,
+        reasons.RESERVE_SOFT,
+        reasons.SETPOINT_RAMP,
+    }
     assert met <= named

@@ -1,4 +1,6 @@
-"""Keys of the sources of hints: made once, printed once, readable by their owner only, whole at every instant."""
+"""Keys of the sources of hints: made once, printed once, readable by their owner only, whole at
+every instant.
+"""
 
 import fcntl
 import os
@@ -47,8 +49,10 @@ def test_creating_twice_is_refused_and_changes_nothing(state):
     assert loaded(state)[0] == [(key, None)]
 
 
-@pytest.mark.parametrize("age_s, left_ms", [(0, 86_400_000), (3600, 82_800_000), (86_399, 1000), (86_400, None),
-                                            (-1, None)])
+@pytest.mark.parametrize(
+    "age_s, left_ms",
+    [(0, 86_400_000), (3600, 82_800_000), (86_399, 1000), (86_400, None), (-1, None)],
+)
 def test_the_old_key_lasts_a_day_after_the_rotation(state, age_s, left_ms):
     """Also when the controller starts anew; with a clock that was set back, not at all."""
     old, new = keys.create(state, "site_ems"), keys.rotate(state, "site_ems")
@@ -68,7 +72,11 @@ def test_revoking_leaves_nothing(state):
     keys.create(state, "site_ems")
     keys.rotate(state, "site_ems")
     keys.revoke(state, "site_ems")
-    assert loaded(state) == ([], []) and os.listdir(os.path.join(state, "keys")) == [] and keys.names(state) == []
+    assert (
+        loaded(state) == ([], [])
+        and os.listdir(os.path.join(state, "keys")) == []
+        and keys.names(state) == []
+    )
 
 
 @pytest.mark.parametrize("action", [keys.rotate, keys.revoke])
@@ -85,10 +93,18 @@ def test_a_name_is_no_path(state, action, name):
     assert os.listdir(state) == []
 
 
-@pytest.mark.parametrize("content, mode, words", [
-    (b"", 0o600, "holds no key"), (b"zz" * 32, 0o600, "holds no key"), (b"ab" * 31, 0o600, "holds no key"),
-    (b"ab" * 33, 0o600, "holds no key"), (b"\xff" * 64, 0o600, "holds no key"), (b"ab" * 32, 0o640, "others may read"),
-    (b"ab" * 32, 0o604, "others may read")])
+@pytest.mark.parametrize(
+    "content, mode, words",
+    [
+        (b"", 0o600, "holds no key"),
+        (b"zz" * 32, 0o600, "holds no key"),
+        (b"ab" * 31, 0o600, "holds no key"),
+        (b"ab" * 33, 0o600, "holds no key"),
+        (b"\xff" * 64, 0o600, "holds no key"),
+        (b"ab" * 32, 0o640, "others may read"),
+        (b"ab" * 32, 0o604, "others may read"),
+    ],
+)
 def test_a_spoilt_key_is_not_used_and_said_in_one_line(state, content, mode, words):
     keys.create(state, "site_ems")
     with open(path(state), "wb") as file:
@@ -99,7 +115,9 @@ def test_a_spoilt_key_is_not_used_and_said_in_one_line(state, content, mode, wor
 
 
 def test_a_key_from_before_1970_is_one_all_the_same(state):
-    """Where a box lost its clock: the statistics, whose words have no sign, ended the start of the controller."""
+    """Where a box lost its clock: the statistics, whose words have no sign, ended the start of the
+    controller.
+    """
     keys.create(state, "site_ems")
     made_at(state, -5)
     found, lines = keys.load(state, ["site_ems"], NOW_S, 0)
@@ -107,7 +125,9 @@ def test_a_key_from_before_1970_is_one_all_the_same(state):
 
 
 def test_of_two_that_create_at_once_one_is_refused_and_the_others_key_stays(state, monkeypatch):
-    """The second one finds no key, is held up, and goes on after the first one has stored its own."""
+    """The second one finds no key, is held up, and goes on after the first one has stored its
+    own.
+    """
     first = keys.create(state, "site_ems")
     monkeypatch.setattr(os.path, "lexists", lambda _: False)
     with pytest.raises(keys.KeyStoreError, match="File exists"):
@@ -130,7 +150,9 @@ def test_one_change_at_a_time(state, change, monkeypatch):
             os.close(folder)
             held.append(name)
             return real[name](*arguments)
+
         return called
+
     for name in real:
         monkeypatch.setattr(os, name, watch(name))
     change(state, "site_ems")
@@ -139,7 +161,9 @@ def test_one_change_at_a_time(state, change, monkeypatch):
 
 @pytest.mark.parametrize("change", [keys.create, keys.rotate, keys.withdraw, keys.revoke])
 def test_names_are_durable_when_it_returns(state, change, monkeypatch):
-    """After a power cut a key that was printed is there and one that was revoked is not: folders are stored too."""
+    """After a power cut a key that was printed is there and one that was revoked is not: folders
+    are stored too.
+    """
     if change is not keys.create:
         keys.create(state, "site_ems")
     done, real = [], {name: getattr(os, name) for name in ("fsync", "link", "rename", "unlink")}
@@ -148,11 +172,17 @@ def test_names_are_durable_when_it_returns(state, change, monkeypatch):
         def called(*arguments):
             done.append(os.readlink(f"/proc/self/fd/{arguments[0]}") if name == "fsync" else name)
             return real[name](*arguments)
+
         return called
+
     for name in real:
         monkeypatch.setattr(os, name, watch(name))
     change(state, "site_ems")
-    assert done[-2:] == [os.path.join(state, "keys"), state] and done[-3] in ("link", "rename", "unlink")
+    assert done[-2:] == [os.path.join(state, "keys"), state] and done[-3] in (
+        "link",
+        "rename",
+        "unlink",
+    )
 
 
 def test_what_was_made_can_be_taken_back(state):
@@ -166,8 +196,21 @@ def test_what_was_made_can_be_taken_back(state):
 
 
 def run_key(state, action, stdout):
-    line = [sys.executable, "-m", "controller", "key", action, "site_ems", "--state-dir", state, "--run-dir", state]
-    return subprocess.run(line, stdout=stdout, stderr=subprocess.PIPE, text=True, timeout=50, check=False, cwd=ROOT)
+    line = [
+        sys.executable,
+        "-m",
+        "controller",
+        "key",
+        action,
+        "site_ems",
+        "--state-dir",
+        state,
+        "--run-dir",
+        state,
+    ]
+    return subprocess.run(
+        line, stdout=stdout, stderr=subprocess.PIPE, text=True, timeout=50, check=False, cwd=ROOT
+    )
 
 
 @pytest.mark.parametrize("action", ["create", "rotate"])
@@ -176,7 +219,9 @@ def test_a_key_that_nobody_could_see_is_not_kept(state, action):
     with open("/dev/full", "w") as full:
         done = run_key(state, action, full)
     assert (done.returncode, len(done.stderr.splitlines())) == (3, 1), done.stderr
-    assert "No space left on device; the new key of site_ems was shown to nobody and is not kept" in done.stderr
+    assert (
+        "No space left on device; the new key of site_ems was shown to nobody and is not kept"
+    ) in done.stderr
     assert loaded(state)[0] == before
 
 
@@ -186,6 +231,7 @@ def test_a_rotation_that_breaks_off_leaves_the_key_there_was(state, step, monkey
 
     def fail(*_):
         raise OSError(28, "No space left on device", "somewhere")
+
     with monkeypatch.context() as broken:
         broken.setattr(os, step, fail)
         with pytest.raises(keys.KeyStoreError, match="No space left"):

@@ -18,8 +18,12 @@ def action(at_s, do, **arguments):
 def run(tmp_path):
     """(journal, rig) of an E-stop that was reset, and a silent BMS."""
     path = str(tmp_path / "journal")
-    actions = [action(5, "estop_press"), action(7, "device_fault", device="bms_2", fault="silent", value=True),
-               action(12, "device_fault", device="bms_2", fault="silent", value=False), action(13, "estop_release")]
+    actions = [
+        action(5, "estop_press"),
+        action(7, "device_fault", device="bms_2", fault="silent", value=True),
+        action(12, "device_fault", device="bms_2", fault="silent", value=False),
+        action(13, "estop_release"),
+    ]
     return path, VirtualRig(CONFIG, lambda t_s: 300_000.0, 1, actions, {"soc": 0.55}, path).run(20)
 
 
@@ -38,8 +42,11 @@ def every_change(path):
 def test_the_keyframes_say_all_that_the_frames_say(run):
     path, _ = run
     events = history.History(snapshot.Snapshot(path)).extend().events
-    told = [(event["uptime_ms"], event["kind"], event.get("stage") or event.get("state")) for event in events
-            if event["kind"] != history.FIRST_OUT]
+    told = [
+        (event["uptime_ms"], event["kind"], event.get("stage") or event.get("state"))
+        for event in events
+        if event["kind"] != history.FIRST_OUT
+    ]
     assert sorted(told) == every_change(path) and len(told) > 8
     assert [event["stage"] for event in events if event["kind"] == history.FIRST_OUT][0] == "1a"
 
@@ -58,11 +65,16 @@ def test_it_can_be_extended_and_says_everything_once(run):
 
 
 def test_what_began_before_the_ring_is_not_dated(tmp_path):
-    """A small ring: the keyframe in which the row began is overwritten, later ones still hold it."""
+    """A small ring: the keyframe in which the row began is overwritten, later ones still hold
+    it.
+    """
     from controller.record.journal_header import open_journal
+
     rig = VirtualRig(CONFIG, lambda t_s: 300_000.0, 1, [action(3, "estop_press")], {"soc": 0.55})
     path = str(tmp_path / "journal")
-    rig.controller.cabinet.journal = open_journal(path, CONFIG, rig.controller.cabinet.core, 100_000)
+    rig.controller.cabinet.journal = open_journal(
+        path, CONFIG, rig.controller.cabinet.core, 100_000
+    )
     rig.run(45)
     reader = JournalReader(path)
     assert next(reader.frames()).sequence > 200
@@ -73,21 +85,40 @@ def test_what_began_before_the_ring_is_not_dated(tmp_path):
 
 def test_samples_are_made_of_each_keyframe_with_what_was_known_then(run):
     path, _ = run
-    found = history.History(snapshot.Snapshot(path), lambda moment: {
-        "known": bool(moment.core.kernel.features.ages.known(s.G_METER_GRID)), "out": moment.out[s.STATE]}).extend()
+    found = history.History(
+        snapshot.Snapshot(path),
+        lambda moment: {
+            "known": bool(moment.core.kernel.features.ages.known(s.G_METER_GRID)),
+            "out": moment.out[s.STATE],
+        },
+    ).extend()
     assert len(found.samples) == len(list(JournalReader(path).keyframes()))
-    assert [sample["uptime_ms"] for sample in found.samples] == sorted(sample["uptime_ms"] for sample in found.samples)
+    assert [sample["uptime_ms"] for sample in found.samples] == sorted(
+        sample["uptime_ms"] for sample in found.samples
+    )
     assert not found.samples[0]["known"] and found.samples[-1]["known"]
 
 
 def test_the_first_out_of_a_scope_is_the_first_that_latched(run):
     path, _ = run
     found = history.History(snapshot.Snapshot(path)).extend()
-    found.began_ms = {"40a.rack2": 100, "40b.rack2": 600, "40c.rack2": 2600, "1a": 5000, "1b": 5000, "41a.unit1": None}
-    assert found.first_out_per_scope() == [("unit 1", "41a.unit1", None), ("rack 2", "40b.rack2", 600),
-                                           ("cabinet", "1a", 5000)]
+    found.began_ms = {
+        "40a.rack2": 100,
+        "40b.rack2": 600,
+        "40c.rack2": 2600,
+        "1a": 5000,
+        "1b": 5000,
+        "41a.unit1": None,
+    }
+    assert found.first_out_per_scope() == [
+        ("unit 1", "41a.unit1", None),
+        ("rack 2", "40b.rack2", 600),
+        ("cabinet", "1a", 5000),
+    ]
 
 
-@pytest.mark.parametrize("name, scope", [("1a", "cabinet"), ("41a.unit1", "unit 1"), ("29.rack12", "rack 12")])
+@pytest.mark.parametrize(
+    "name, scope", [("1a", "cabinet"), ("41a.unit1", "unit 1"), ("29.rack12", "rack 12")]
+)
 def test_scopes_have_names(name, scope):
     assert history.scope_of(name) == scope

@@ -1,4 +1,6 @@
-"""The journal: what was appended is read back, the same bytes come out, and every loss is found and counted."""
+"""The journal: what was appended is read back, the same bytes come out, and every loss is found and
+counted.
+"""
 
 import os
 import random
@@ -9,7 +11,12 @@ import pytest
 from controller.record import journal as j
 
 N_IN, N_GROUPS, N_OUT, N_STATE = 20, 11, 7, 30
-HEADER = {"safety_image": array("i", [1, -2, 3]), "tick_ms": 20, "topology": {"racks": [1, 2]}, "site": "one"}
+HEADER = {
+    "safety_image": array("i", [1, -2, 3]),
+    "tick_ms": 20,
+    "topology": {"racks": [1, 2]},
+    "site": "one",
+}
 
 
 class Tick:
@@ -25,7 +32,7 @@ class Tick:
     def move(self):
         for words in (self.inp, self.out, self.state):
             for _ in range(self.random.randrange(4)):
-                words[self.random.randrange(len(words))] = self.random.randrange(-2**31, 2**31)
+                words[self.random.randrange(len(words))] = self.random.randrange(-(2**31), 2**31)
         self.fresh[self.random.randrange(N_GROUPS)] ^= 1
 
 
@@ -36,8 +43,16 @@ def write(writer, count, first=0, seed=1, keyframe_every=10, on_frame=None):
         tick.move()
         state = None if sequence % keyframe_every else tick.state
         writer.append(sequence, 1 + sequence % 3, tick.inp, tick.fresh, tick.out, state)
-        seen.append((sequence, 1 + sequence % 3, list(tick.inp), bytes(tick.fresh), list(tick.out),
-                     None if state is None else list(state)))
+        seen.append(
+            (
+                sequence,
+                1 + sequence % 3,
+                list(tick.inp),
+                bytes(tick.fresh),
+                list(tick.out),
+                None if state is None else list(state),
+            )
+        )
         if on_frame:
             on_frame()
     return seen
@@ -52,8 +67,16 @@ def read(reader):
     seen = []
     for frame in reader.frames():
         frame.apply(inp, out)
-        seen.append((frame.sequence, frame.elapsed_ticks, list(inp), frame.fresh, list(out),
-                     None if frame.state is None else list(frame.state)))
+        seen.append(
+            (
+                frame.sequence,
+                frame.elapsed_ticks,
+                list(inp),
+                frame.fresh,
+                list(out),
+                None if frame.state is None else list(frame.state),
+            )
+        )
     return seen
 
 
@@ -72,7 +95,9 @@ def test_only_changes_are_written(tmp_path):
     writer = make(path)
     tick = Tick(1)
     for sequence in range(3):
-        writer.append(sequence, 1, tick.inp, tick.fresh, tick.out, tick.state if sequence == 0 else None)
+        writer.append(
+            sequence, 1, tick.inp, tick.fresh, tick.out, tick.state if sequence == 0 else None
+        )
         tick.inp[5] = tick.inp[5] + sequence
     tick.out[6] = -7
     writer.append(3, 1, tick.inp, tick.fresh, tick.out)
@@ -103,7 +128,9 @@ def test_the_ring_holds_the_newest_without_a_gap_after_every_append(tmp_path, ke
         assert sequences == list(range(sequences[0], len(counts) + 1))
         assert reader.lost == 0
         used_bytes = sum(len(frame.raw) for frame in frames)
-        assert sequences[0] == 0 or used_bytes > 4000 - 3 * 300, "at most the cut frame, the gap and a keyframe less"
+        assert sequences[0] == 0 or used_bytes > 4000 - 3 * 300, (
+            "at most the cut frame, the gap and a keyframe less"
+        )
         counts.append(len(frames))
 
     write(make(path, 4000), 400, keyframe_every=keyframe_every, on_frame=look)
@@ -115,10 +142,14 @@ def test_keyframes_bring_the_state_of_their_tick_in_every_lap(tmp_path):
     written = write(make(path, 4000), 300)
     keyframes = [frame for frame in j.JournalReader(path).frames() if frame.state is not None]
     assert len(keyframes) > 2
-    assert [list(frame.state) for frame in keyframes] == [written[frame.sequence][5] for frame in keyframes]
+    assert [list(frame.state) for frame in keyframes] == [
+        written[frame.sequence][5] for frame in keyframes
+    ]
 
 
-def test_a_reader_beside_the_writer_sees_each_frame_once_and_looks_through_the_ring_once(tmp_path, monkeypatch):
+def test_a_reader_beside_the_writer_sees_each_frame_once_and_looks_through_the_ring_once(
+    tmp_path, monkeypatch
+):
     scans = []
     scan = j.JournalReader._scan
     monkeypatch.setattr(j.JournalReader, "_scan", lambda reader: scans.append(1) or scan(reader))
@@ -197,9 +228,15 @@ def test_a_wrong_newest_sequence_hides_no_frame(tmp_path, newest, lost):
     assert reader.lost == lost
 
 
-@pytest.mark.parametrize("kept_bytes, words", [
-    (0, "the file is empty"), (5, "not a journal"), (20, "truncated, 20 bytes of a journal are left"),
-    (60, "the header of this journal is damaged")])
+@pytest.mark.parametrize(
+    "kept_bytes, words",
+    [
+        (0, "the file is empty"),
+        (5, "not a journal"),
+        (20, "truncated, 20 bytes of a journal are left"),
+        (60, "the header of this journal is damaged"),
+    ],
+)
 def test_a_stub_of_a_file_is_named(tmp_path, kept_bytes, words):
     path = tmp_path / "journal"
     make(path).close()
@@ -240,7 +277,7 @@ def test_a_reader_may_begin_at_the_last_keyframe_but_one(tmp_path, count):
     written = write(writer, count)
     reader = j.JournalReader(tmp_path / "journal")
     reader.skip()
-    assert read(reader) == written[max(0, (count - 1) // 10 * 10 - 10):]
+    assert read(reader) == written[max(0, (count - 1) // 10 * 10 - 10) :]
     assert reader.lost == 0
     more = write(writer, 30, count, seed=7)
     assert [seen[0] for seen in read(reader)] == [each[0] for each in more]
@@ -263,12 +300,18 @@ def test_what_cannot_be_begun_at_is_looked_for(tmp_path):
 @pytest.mark.parametrize("count", [1, 35, 300, 333])
 def test_the_keyframes_are_those_of_all_frames(tmp_path, count):
     write(make(tmp_path / "journal", 6000), count)
-    everything = [frame.raw for frame in j.JournalReader(tmp_path / "journal").frames() if frame.kind == j.KEYFRAME]
+    everything = [
+        frame.raw
+        for frame in j.JournalReader(tmp_path / "journal").frames()
+        if frame.kind == j.KEYFRAME
+    ]
     assert [frame.raw for frame in j.JournalReader(tmp_path / "journal").keyframes()] == everything
 
 
 @pytest.mark.parametrize("pause, walks_max", [(1, 2), (7, 2), (10, 1), (18, 1), (150, 99)])
-def test_newer_keyframes_are_found_without_walking_the_ring_again(tmp_path, pause, walks_max, monkeypatch):
+def test_newer_keyframes_are_found_without_walking_the_ring_again(
+    tmp_path, pause, walks_max, monkeypatch
+):
     """Looked for once a second, walks through a ring of 64 MB would cost half a core."""
     writer = make(tmp_path / "journal", 6000)
     reader, given, walks, frames = j.JournalReader(tmp_path / "journal"), [], [], []
@@ -278,7 +321,10 @@ def test_newer_keyframes_are_found_without_walking_the_ring_again(tmp_path, paus
     def look():
         frames.append(1)
         if len(frames) % pause == 0:
-            given.extend([frame.sequence for frame in reader.keyframes(given[-1] if given else None)])
+            given.extend(
+                [frame.sequence for frame in reader.keyframes(given[-1] if given else None)]
+            )
+
     write(writer, 450, on_frame=look)
     assert given == sorted(set(given)) and given[-1] == 440
     assert given == list(range(0, 450, 10)) or pause > 100, "a lap is about 90 frames"
@@ -296,7 +342,8 @@ def test_a_damaged_keyframe_is_not_given(tmp_path):
     writer._map[writer._ring_at] ^= 1  # its magic: the walk goes on at the next frame
     assert [frame.sequence for frame in j.JournalReader(path).keyframes()] == [10, 20, 30, 40]
     writer._map[writer._ring_at] ^= 1
-    writer._map[writer._ring_at + 8] ^= 1  # its length: a walk that lands inside a frame finds its way
+    # its length: a walk that lands inside a frame finds its way
+    writer._map[writer._ring_at + 8] ^= 1
     assert [frame.sequence for frame in j.JournalReader(path).keyframes()][-4:] == [10, 20, 30, 40]
 
 
@@ -319,17 +366,23 @@ def test_no_frame_is_larger_than_said():
     encoder = j.FrameEncoder(N_IN, N_GROUPS, N_OUT, N_STATE)
     one, other = (array("i", [value] * (N_IN + N_OUT)) for value in (1, 2))
     state = array("i", [0] * N_STATE)
-    sizes = [len(encoder.encode(0, 1, full[:N_IN], bytearray(N_GROUPS), full[N_IN:], state_or_none))
-             for full, state_or_none in ((one, None), (other, state))]
+    sizes = [
+        len(encoder.encode(0, 1, full[:N_IN], bytearray(N_GROUPS), full[N_IN:], state_or_none))
+        for full, state_or_none in ((one, None), (other, state))
+    ]
     assert max(sizes) == encoder.frame_bytes_max
 
 
-@pytest.mark.parametrize("n_in, n_out, n_state", [(N_IN + 1, N_OUT, None), (N_IN, N_OUT - 1, None), (N_IN, N_OUT, 3)])
+@pytest.mark.parametrize(
+    "n_in, n_out, n_state", [(N_IN + 1, N_OUT, None), (N_IN, N_OUT - 1, None), (N_IN, N_OUT, 3)]
+)
 def test_arrays_of_another_length_are_refused(n_in, n_out, n_state):
     encoder = j.FrameEncoder(N_IN, N_GROUPS, N_OUT, N_STATE)
     state = None if n_state is None else array("i", [0] * n_state)
     with pytest.raises((ValueError, BufferError)):
-        encoder.encode(0, 1, array("i", [0] * n_in), bytearray(N_GROUPS), array("i", [0] * n_out), state)
+        encoder.encode(
+            0, 1, array("i", [0] * n_in), bytearray(N_GROUPS), array("i", [0] * n_out), state
+        )
 
 
 def test_a_header_holds_only_what_can_be_read_back(tmp_path):

@@ -1,4 +1,6 @@
-"""Which proof tests are due: intervals, days ahead, what the record says, and that nothing that decides knows."""
+"""Which proof tests are due: intervals, days ahead, what the record says, and that nothing that
+decides knows.
+"""
 
 import ast
 import os
@@ -17,12 +19,28 @@ from tests.repository import ROOT
 
 DAY = date(2026, 3, 14)
 DAY_US = 86_400_000_000
-HEADER = {"proof_tests": {"1": 365, "15": 365, "40": 0}, "names": {"type": "A", "cabinet": "Cabinet 1"}}
+HEADER = {
+    "proof_tests": {"1": 365, "15": 365, "40": 0},
+    "names": {"type": "A", "cabinet": "Cabinet 1"},
+}
 
 
 def record_of(row, on, result=pt.PASSED, kind=pt.TEST):
     """A Record as `proof_state.rows` reads it."""
-    return pt.Record(1, kind, row, on.isoformat(), f"{on.isoformat()}T00:00:00Z", "ntp", "A", 5, result, "", "", "")
+    return pt.Record(
+        1,
+        kind,
+        row,
+        on.isoformat(),
+        f"{on.isoformat()}T00:00:00Z",
+        "ntp",
+        "A",
+        5,
+        result,
+        "",
+        "",
+        "",
+    )
 
 
 def commissioned(on):
@@ -35,11 +53,18 @@ def state_of(records, days=365, today=DAY):
 
 # -- intervals
 
+
 def test_every_stage_of_the_matrix_is_proven_under_one_key():
-    proven = [stage[m.S_ID] for key in proof_intervals.INTERVALS for stage in proof_intervals.stages_of(key)]
+    proven = [
+        stage[m.S_ID]
+        for key in proof_intervals.INTERVALS
+        for stage in proof_intervals.stages_of(key)
+    ]
     assert sorted(proven) == sorted(stage[m.S_ID] for stage in m.STAGES)
     for key, each in proof_intervals.INTERVALS.items():
-        assert each.confidence in matrix_words.CONFIDENCE and each.basis and proof_intervals.what(key)
+        assert (
+            each.confidence in matrix_words.CONFIDENCE and each.basis and proof_intervals.what(key)
+        )
         assert each.interval_d in (180, 365, 730, None)
 
 
@@ -47,10 +72,61 @@ def test_the_proposed_intervals():
     by_days = {}
     for key, each in proof_intervals.INTERVALS.items():
         by_days.setdefault(each.interval_d, set()).add(key)
-    assert by_days[180] == set("7 8 8b 9 10 11 12 12b 12w".split())
-    assert by_days[365] == set("1 1c 1w 2 2w 3 3w 4 5 6 6b 15 16 30 30w 36w 40e 42 42c 44 44a 44b 44e 44f 44w 46 46c "
-                               "47 48 51".split())
-    assert by_days[None] == set("14 22 23 24 26 34 34c 40 40a 40d 41 49 50 50b 52 53".split())
+    assert by_days[180] == set(["7", "8", "8b", "9", "10", "11", "12", "12b", "12w"])
+    assert by_days[365] == set(
+        [
+            "1",
+            "1c",
+            "1w",
+            "2",
+            "2w",
+            "3",
+            "3w",
+            "4",
+            "5",
+            "6",
+            "6b",
+            "15",
+            "16",
+            "30",
+            "30w",
+            "36w",
+            "40e",
+            "42",
+            "42c",
+            "44",
+            "44a",
+            "44b",
+            "44e",
+            "44f",
+            "44w",
+            "46",
+            "46c",
+            "47",
+            "48",
+            "51",
+        ]
+    )
+    assert by_days[None] == set(
+        [
+            "14",
+            "22",
+            "23",
+            "24",
+            "26",
+            "34",
+            "34c",
+            "40",
+            "40a",
+            "40d",
+            "41",
+            "49",
+            "50",
+            "50b",
+            "52",
+            "53",
+        ]
+    )
 
 
 def test_no_stage_hides_behind_a_slower_one(files):
@@ -60,7 +136,9 @@ def test_no_stage_hides_behind_a_slower_one(files):
     for stage in m.STAGES:
         key, parts = proof_intervals.key_of(stage), time_chain.chain(loaded, schedule, stage)
         times_ms.setdefault(key, []).append(sum([part.time_ms for part in parts]))
-    assert {key: each_ms for key, each_ms in times_ms.items() if max(each_ms) >= 2 * min(each_ms)} == {}
+    assert {
+        key: each_ms for key, each_ms in times_ms.items() if max(each_ms) >= 2 * min(each_ms)
+    } == {}
 
 
 def test_what_is_tested_apart_is_no_less_often_than_its_row_and_has_words_of_its_own():
@@ -75,10 +153,18 @@ def test_what_is_tested_apart_is_no_less_often_than_its_row_and_has_words_of_its
 def test_the_rows_by_wire_have_entries_of_their_own(files):
     loaded = files.load()
     planned, allowed_ms = proof_plan.plan(loaded), proof_plan.allowed_ms(loaded)
-    by_wire = {key: (planned[key], allowed_ms[key]) for key in planned if key.endswith(proof_intervals.WIRED)}
+    by_wire = {
+        key: (planned[key], allowed_ms[key])
+        for key in planned
+        if key.endswith(proof_intervals.WIRED)
+    }
     contact_ms = time_chain.CONTACT_MS + time_chain.RELAY_MS
-    assert by_wire == {"1w": (365, contact_ms), "12w": (180, contact_ms), "30w": (365, contact_ms),
-                       "44w": (365, 500 + time_chain.RELAY_MS)}
+    assert by_wire == {
+        "1w": (365, contact_ms),
+        "12w": (180, contact_ms),
+        "30w": (365, contact_ms),
+        "44w": (365, 500 + time_chain.RELAY_MS),
+    }
     assert contact_ms < allowed_ms["12b"] < allowed_ms["12"]
 
 
@@ -90,10 +176,16 @@ def test_where_a_second_channel_does_it_nothing_is_proven_by_wire(files):
     assert "12b" in planned and not [key for key in planned if key.endswith(proof_intervals.WIRED)]
 
 
-@pytest.mark.parametrize("lines, days", [
-    ("12 = 90", {"12": 90, "12b": 90, "12w": 90}), ("12 = 90\n12b = 30", {"12": 90, "12b": 30, "12w": 90}),
-    ("12b = 30", {"12": 180, "12b": 30, "12w": 180}), ("40 = 90", {"40": 90, "40a": 90, "40e": 90}),
-    ("40 = 700", {"40": 700, "40a": 700, "40e": 365})])
+@pytest.mark.parametrize(
+    "lines, days",
+    [
+        ("12 = 90", {"12": 90, "12b": 90, "12w": 90}),
+        ("12 = 90\n12b = 30", {"12": 90, "12b": 30, "12w": 90}),
+        ("12b = 30", {"12": 180, "12b": 30, "12w": 180}),
+        ("40 = 90", {"40": 90, "40a": 90, "40e": 90}),
+        ("40 = 700", {"40": 700, "40a": 700, "40e": 365}),
+    ],
+)
 def test_a_row_that_is_shortened_shortens_what_is_tested_apart(files, lines, days):
     files.append("site", f"[proof_test]\n{lines}")
     planned = proof_plan.plan(files.load())
@@ -103,17 +195,30 @@ def test_a_row_that_is_shortened_shortens_what_is_tested_apart(files, lines, day
 def test_the_plan_has_the_armed_rows_only(files):
     loaded = files.load()
     planned = proof_plan.plan(loaded)
-    armed = {stage[m.S_ROW] for stage, index in limit_images.instances(loaded.topology)
-             if limit_images.stage_state(stage, loaded.topology, index)[0] in limit_images.ARMED_STATES}
+    armed = {
+        stage[m.S_ROW]
+        for stage, index in limit_images.instances(loaded.topology)
+        if limit_images.stage_state(stage, loaded.topology, index)[0] in limit_images.ARMED_STATES
+    }
     assert {proof_intervals.row_of(key) for key in planned} == armed and "51" not in planned
     assert (planned["1"], planned["40"], planned["40e"]) == (365, 0, 365)
 
 
-@pytest.mark.parametrize("line, refusal", [
-    ("1 = 366", "proof_test.1: 366 is not allowed; allowed 1..365"), ("1 = 365", None), ("1 = 1", None),
-    ("1 = 0", "proof_test.1: 0 is not allowed; allowed 1..365"), ("40e = 90", None), ("40 = 730", None),
-    ("40 = 731", "proof_test.40: 731 is not allowed; allowed 1..730"), ("7 = 181", "proof_test.7: 181 is not allowed"),
-    ("99 = 5", "proof_test.99: is not a known key"), ('1 = "5"', "proof_test.1: \"5\" is not allowed")])
+@pytest.mark.parametrize(
+    "line, refusal",
+    [
+        ("1 = 366", "proof_test.1: 366 is not allowed; allowed 1..365"),
+        ("1 = 365", None),
+        ("1 = 1", None),
+        ("1 = 0", "proof_test.1: 0 is not allowed; allowed 1..365"),
+        ("40e = 90", None),
+        ("40 = 730", None),
+        ("40 = 731", "proof_test.40: 731 is not allowed; allowed 1..730"),
+        ("7 = 181", "proof_test.7: 181 is not allowed"),
+        ("99 = 5", "proof_test.99: is not a known key"),
+        ('1 = "5"', 'proof_test.1: "5" is not allowed'),
+    ],
+)
 def test_a_site_may_only_shorten(files, line, refusal):
     files.append("site", f"[proof_test]\n{line}")
     if refusal:
@@ -130,6 +235,7 @@ def test_a_later_layer_may_only_shorten_further(files):
 
 # -- days
 
+
 @pytest.mark.parametrize("limit_d, level", [(60, 1), (30, 2), (7, 3), (0, 4)])
 def test_each_limit_is_passed_on_its_day(limit_d, level):
     for days_left, expected in ((limit_d + 1, level - 1), (limit_d, level), (limit_d - 1, level)):
@@ -142,7 +248,11 @@ def test_each_limit_is_passed_on_its_day(limit_d, level):
 def test_a_new_cabinet_is_due_at_once_and_counts_from_its_first_start():
     assert proof_state.words(state_of([])) == "never tested, due today"
     row = state_of([commissioned(DAY - timedelta(days=12))])
-    assert (row["state"], row["days_left"], proof_state.words(row)) == ("overdue", -12, "never tested, 12 d late")
+    assert (row["state"], row["days_left"], proof_state.words(row)) == (
+        "overdue",
+        -12,
+        "never tested, 12 d late",
+    )
 
 
 def test_what_is_proven_once_is_due_until_then_only():
@@ -168,16 +278,22 @@ def test_a_clock_behind_the_ledger_counts_from_the_ledger():
 def test_the_summary_names_the_nearest():
     def summary(records):
         return proof_state.summary(proof_state.rows({"1": 365, "15": 365, "40": 0}, records, DAY))
+
     fresh = [record_of("1", DAY), record_of("40", DAY)]
     assert summary([]) == "3 proof tests to be done"
     assert summary(fresh) == "proof test of row 15 never tested"
-    assert summary([*fresh, record_of("15", DAY - timedelta(days=353))]) == "proof test of row 15 in 12 d"
-    assert summary([*fresh, record_of("15", DAY - timedelta(days=366))]) == "proof test of row 15 overdue"
+    assert summary([*fresh, record_of("15", DAY - timedelta(days=353))]) == (
+        "proof test of row 15 in 12 d"
+    )
+    assert summary([*fresh, record_of("15", DAY - timedelta(days=366))]) == (
+        "proof test of row 15 overdue"
+    )
     assert summary([*fresh, record_of("15", DAY, pt.FAILED)]) == "proof test of row 15 failed"
     assert proof_state.summary(proof_state.rows({"40": 0}, fresh, DAY)) == ""
 
 
 # -- the record
+
 
 def label(day, source=utc.NTP):
     return ((day - date(1970, 1, 1)).days * DAY_US, source, 5)
@@ -205,7 +321,8 @@ def test_the_recorder_commissions_a_new_cabinet_and_tells_each_limit_once(tmp_pa
     assert made.look(DAY) == ["proof test due now: rows 1, 15, 40"]
     found = pt.read(str(tmp_path))
     assert [(record.kind, record.date, record.remark) for record in found.records] == [
-        (pt.COMMISSIONED, "2026-03-14", "Cabinet 1")]
+        (pt.COMMISSIONED, "2026-03-14", "Cabinet 1")
+    ]
     for row in ("1", "15", "40"):
         made.test(row, DAY)
     assert made.look(DAY) == []
@@ -215,10 +332,16 @@ def test_the_recorder_commissions_a_new_cabinet_and_tells_each_limit_once(tmp_pa
             told[365 - passed_d] = line
         if passed_d % 50 == 0:
             made = Watching(tmp_path, made.watch.told)  # another recorder goes on
-    assert told == {60: "proof test due within 60 d: rows 1, 15", 30: "proof test due within 30 d: rows 1, 15",
-                    7: "proof test due within 7 d: rows 1, 15", 0: "proof test due now: rows 1, 15"}
+    assert told == {
+        60: "proof test due within 60 d: rows 1, 15",
+        30: "proof test due within 30 d: rows 1, 15",
+        7: "proof test due within 7 d: rows 1, 15",
+        0: "proof test due now: rows 1, 15",
+    }
     made.test("1", DAY + timedelta(days=367), pt.FAILED)
-    assert made.look(DAY + timedelta(days=367)) == ["proof test due now: row 1"], "a failed one is due anew"
+    assert made.look(DAY + timedelta(days=367)) == ["proof test due now: row 1"], (
+        "a failed one is due anew"
+    )
 
 
 def test_days_that_nobody_watched_are_one_event(tmp_path):
@@ -270,6 +393,7 @@ def test_damage_is_told_once_and_a_ledger_that_cannot_be_read_too(tmp_path):
 
 # -- never an effect
 
+
 def imported_by(*first):
     """Every module of ours that these import, themselves and what those import."""
     found, waiting = set(), list(first)
@@ -279,25 +403,40 @@ def imported_by(*first):
             continue
         found.add(path)
         for node in ast.walk(ast.parse((ROOT / path).read_text())):
-            names = [each.name for each in node.names] if isinstance(node, (ast.Import, ast.ImportFrom)) else []
+            names = (
+                [each.name for each in node.names]
+                if isinstance(node, (ast.Import, ast.ImportFrom))
+                else []
+            )
             module = getattr(node, "module", None)
-            for name in [f"{module}.{each}" for each in names] + [module] if module and names else names:
+            for name in (
+                [f"{module}.{each}" for each in names] + [module] if module and names else names
+            ):
                 waiting.append(name.replace(".", "/") + ".py")
     return found
 
 
 def test_nothing_that_decides_imports_any_of_it():
     kernel = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "safety").glob("*.py"))
-    decides = imported_by(*kernel, "controller/core/core.py", "controller/core/gate.py", "controller/core/setpoint.py")
-    assert "controller/core/setpoint.py" in decides and not [path for path in decides if "proof" in path]
+    decides = imported_by(
+        *kernel, "controller/core/core.py", "controller/core/gate.py", "controller/core/setpoint.py"
+    )
+    assert "controller/core/setpoint.py" in decides and not [
+        path for path in decides if "proof" in path
+    ]
     loop = imported_by("controller/run/loop.py", "controller/run/cabinet.py")
     assert "controller/core/core.py" in loop
-    assert {path for path in loop if "proof" in path} <= {"controller/site/proof_plan.py", "controller/rows/proof_intervals.py"}
+    assert {path for path in loop if "proof" in path} <= {
+        "controller/site/proof_plan.py",
+        "controller/rows/proof_intervals.py",
+    }
 
 
 def test_no_interval_changes_an_image(files):
     before = files.load()
-    files.append("site", "[proof_test]\n" + "\n".join(f"{key} = 1" for key in proof_intervals.INTERVALS))
+    files.append(
+        "site", "[proof_test]\n" + "\n".join(f"{key} = 1" for key in proof_intervals.INTERVALS)
+    )
     after = config.load(files.paths[2])
     assert before.proof_tests != after.proof_tests
     assert (before.safety_image, before.control_image) == (after.safety_image, after.control_image)

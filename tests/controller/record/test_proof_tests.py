@@ -1,4 +1,6 @@
-"""The proof-test ledger: a power cut anywhere loses no record that counted; whatever was altered is found and named."""
+"""The proof-test ledger: a power cut anywhere loses no record that counted; whatever was altered is
+found and named.
+"""
 
 import json
 import os
@@ -21,7 +23,9 @@ NOW = (NOW_US, "ntp")
 
 
 class LedgerDisk(Disk):
-    """Disk of the store's tests with what a file that is added to needs; O_CREAT makes no second file of a name."""
+    """Disk of the store's tests with what a file that is added to needs; O_CREAT makes no second
+    file of a name.
+    """
 
     def __init__(self, *arguments, **options):
         super().__init__(*arguments, **options)
@@ -31,7 +35,8 @@ class LedgerDisk(Disk):
         if path in self.names:
             flags &= ~os.O_CREAT
         descriptor = super().open(path, flags, mode)
-        while descriptor in self.places:  # Disk gives a number again where nothing was written in between
+        # Disk gives a number again where nothing was written in between
+        while descriptor in self.places:
             self.descriptors[descriptor + 1000] = self.names.get(path)
             descriptor += 1000
         self.places[descriptor] = 0
@@ -39,7 +44,7 @@ class LedgerDisk(Disk):
 
     def read(self, descriptor, size):
         at = self.places[descriptor]
-        piece = self.inodes[self.descriptors[descriptor]][0][at:at + size]
+        piece = self.inodes[self.descriptors[descriptor]][0][at : at + size]
         self.places[descriptor] += len(piece)
         return piece
 
@@ -60,9 +65,13 @@ class LedgerDisk(Disk):
     def restart(self, data, names):
         found = LedgerDisk()
         for volatile, durable in self.inodes:
-            added = volatile[len(durable):] if volatile.startswith(durable) else b""
-            content = {"lost": durable, "torn": durable + added[:len(added) // 2], "kept": volatile,
-                       "hole": durable + bytes(len(added) // 2) + added[len(added) // 2:]}[data]
+            added = volatile[len(durable) :] if volatile.startswith(durable) else b""
+            content = {
+                "lost": durable,
+                "torn": durable + added[: len(added) // 2],
+                "kept": volatile,
+                "hole": durable + bytes(len(added) // 2) + added[len(added) // 2 :],
+            }[data]
             found.inodes.append([content, content])
         found.names = dict(self.names if names == "kept" else self.durable_names)
         found.durable_names = dict(found.names)
@@ -88,12 +97,23 @@ def three(tmp_path):
 
 # -- what is written
 
+
 def test_a_record_says_who_what_when_and_holds_the_one_before(three):
     found = pt.read(str(three))
     assert names(found) == [pt.COMMISSIONED, "1", "12", "40e"] and found.lines == []
     record = found.records[2]
-    assert record[:10] == (3, pt.TEST, "12", "2026-03-14", "2026-03-14T02:07:31Z", "ntp", "J. Doe, NICET II", 120,
-                           "passed", "")
+    assert record[:10] == (
+        3,
+        pt.TEST,
+        "12",
+        "2026-03-14",
+        "2026-03-14T02:07:31Z",
+        "ntp",
+        "J. Doe, NICET II",
+        120,
+        "passed",
+        "",
+    )
     assert record.previous == found.records[1].hash and found.head == found.records[3].hash
     assert record.hash == chain.link(bytes.fromhex(record.previous), record[:10]).hex()
     assert os.stat(pt.path_of(str(three))).st_mode & 0o777 == 0o600
@@ -112,6 +132,7 @@ def test_a_cabinet_is_commissioned_once(tmp_path):
 
 
 # -- power cuts
+
 
 def test_a_power_cut_anywhere_loses_no_record_that_counted(tmp_path):
     first = LedgerDisk()
@@ -135,7 +156,9 @@ def test_a_power_cut_anywhere_loses_no_record_that_counted(tmp_path):
 
 
 def _after(tmp_path, disk, is_done):
-    """What is found after a cut; a record that was acknowledged is there, and the next one makes the ledger whole."""
+    """What is found after a cut; a record that was acknowledged is there, and the next one makes
+    the ledger whole.
+    """
     found = pt.read(str(tmp_path), disk)
     rows = names(found)[1:]
     assert rows == ["1", "2"] if is_done else rows in (["1"], ["1", "2"])
@@ -158,7 +181,9 @@ def test_a_power_cut_at_the_very_first_record(tmp_path):
             assert not pt.read(str(tmp_path), disk).breaks
             add(tmp_path, "2", disk)
             found = pt.read(str(tmp_path), disk)
-            assert found.lines == [] and names(found)[0] == pt.COMMISSIONED and names(found)[-1] == "2"
+            assert (
+                found.lines == [] and names(found)[0] == pt.COMMISSIONED and names(found)[-1] == "2"
+            )
 
 
 def test_every_torn_end_is_named_and_only_that_is_cut_off(three):
@@ -168,11 +193,17 @@ def test_every_torn_end_is_named_and_only_that_is_cut_off(three):
     for end in range(begin + 1, len(whole) - 1):
         path.write_bytes(whole[:end])
         found = pt.read(str(three))
-        torn = f"the last line was torn by a power cut ({end - begin} bytes): the next record cuts it off"
+        torn = (
+            f"the last line was torn by a power cut ({end - begin} bytes): the next record cuts "
+            f"it off"
+        )
         assert found.lines == [torn]
         assert names(found) == [pt.COMMISSIONED, "1", "12"]
     add(three, "2")
-    assert names(pt.read(str(three))) == [pt.COMMISSIONED, "1", "12", "2"] and pt.read(str(three)).lines == []
+    assert (
+        names(pt.read(str(three))) == [pt.COMMISSIONED, "1", "12", "2"]
+        and pt.read(str(three)).lines == []
+    )
 
 
 TEXTS = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=pt.TEXT_CHARACTERS_MAX)
@@ -180,7 +211,18 @@ TEXTS = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=pt.
 
 @given(tester=TEXTS, remark=TEXTS, data=st.data())
 def test_a_ledger_cut_at_any_byte_is_torn_or_whole(tester, remark, data):
-    values = 1, pt.TEST, "40e", "2026-03-14", "2026-03-14T02:07:31Z", "ntp", tester, 120, pt.PASSED, remark
+    values = (
+        1,
+        pt.TEST,
+        "40e",
+        "2026-03-14",
+        "2026-03-14T02:07:31Z",
+        "ntp",
+        tester,
+        120,
+        pt.PASSED,
+        remark,
+    )
     first = pt.encode(values, chain.START.hex())
     second = pt.encode((2, *values[1:]), json.loads(first)["hash"])
     cut = data.draw(st.integers(1, len(second)))
@@ -200,20 +242,43 @@ def test_other_bytes_at_the_end_are_damage(tail):
 
 def test_the_longest_record_cut_short_is_torn_and_more_is_damage():
     text = '"' * pt.TEXT_CHARACTERS_MAX
-    line = pt.encode((pt.BYTES_MAX, pt.COMMISSIONED, "40e", "2026-03-14", "2026-03-14T02:07:31Z", "unknown", text,
-                      pt.REACTION_MS_MAX, pt.FAILED, text), chain.START.hex())
+    line = pt.encode(
+        (
+            pt.BYTES_MAX,
+            pt.COMMISSIONED,
+            "40e",
+            "2026-03-14",
+            "2026-03-14T02:07:31Z",
+            "unknown",
+            text,
+            pt.REACTION_MS_MAX,
+            pt.FAILED,
+            text,
+        ),
+        chain.START.hex(),
+    )
     assert len(line) == pt.RECORD_BYTES_MAX and pt.decode(line[:-1])
     assert pt.found_in(line[:-2]).torn_bytes == len(line) - 2
     assert pt.found_in(bytes(pt.RECORD_BYTES_MAX)).torn_bytes == pt.RECORD_BYTES_MAX
     assert pt.found_in(bytes(pt.RECORD_BYTES_MAX + 1)).damaged_from == 1
 
 
-@pytest.mark.parametrize("alter", [
-    lambda whole: whole.replace(b"\n", b"\r"), lambda whole: whole.replace(b"\n", b" "),
-    lambda whole: whole.replace(b"\n", b""), lambda whole: whole[:-1].replace(b"\n", b"\0"),
-    lambda whole: whole.replace(b"\n", b"\0\0") + b"\n", lambda whole: whole[:-1] + b"\0\n",
-    lambda whole: whole + b"x", lambda whole: whole + b'{"numbers', lambda whole: whole + b'{"number":\t',
-    lambda whole: whole + b'{"number":\xff', lambda whole: whole + b"\0\r"])
+@pytest.mark.parametrize(
+    "alter",
+    [
+        lambda whole: whole.replace(b"\n", b"\r"),
+        lambda whole: whole.replace(b"\n", b" "),
+        lambda whole: whole.replace(b"\n", b""),
+        lambda whole: whole[:-1].replace(b"\n", b"\0"),
+        lambda whole: whole.replace(b"\n", b"\0\0") + b"\n",
+        lambda whole: whole[:-1] + b"\0\n",
+        lambda whole: whole + b"x",
+        lambda whole: whole + b'{"numbers',
+        lambda whole: whole + b'{"number":\t',
+        lambda whole: whole + b'{"number":\xff',
+        lambda whole: whole + b"\0\r",
+    ],
+)
 def test_what_a_power_cut_cannot_leave_is_damage_and_stays(tmp_path, alter):
     """Cutting it off would take away records that counted."""
     add(tmp_path)
@@ -242,7 +307,9 @@ def test_a_full_disk_is_one_line_and_the_records_stay(tmp_path):
         disk = LedgerDisk()
         add(tmp_path, "1", disk)
         disk.operations, disk.error_at = 0, error_at - 4
-        with pytest.raises(pt.NotWrittenError, match="nothing is recorded: No space left on device"):
+        with pytest.raises(
+            pt.NotWrittenError, match="nothing is recorded: No space left on device"
+        ):
             add(tmp_path, "2", disk)
         disk.error_at = None
         assert names(pt.read(str(tmp_path), disk))[:2] == [pt.COMMISSIONED, "1"]
@@ -251,11 +318,14 @@ def test_a_full_disk_is_one_line_and_the_records_stay(tmp_path):
 
 # -- alterations
 
+
 def test_any_byte_that_was_altered_is_found(three):
     path = Path(pt.path_of(str(three)))
     whole = path.read_bytes()
     for at in range(len(whole)):
-        path.write_bytes(whole[:at] + (b"7" if whole[at:at + 1] != b"7" else b"8") + whole[at + 1:])
+        path.write_bytes(
+            whole[:at] + (b"7" if whole[at : at + 1] != b"7" else b"8") + whole[at + 1 :]
+        )
         found = pt.read(str(three))
         line = whole[:at].count(b"\n") + 1
         assert found.damaged_from == line and found.lines[0] == f"damaged from line {line}", at
@@ -265,7 +335,13 @@ def test_any_byte_that_was_altered_is_found(three):
 def test_a_record_that_was_taken_out_moved_or_doubled_is_found(three):
     path = Path(pt.path_of(str(three)))
     lines = path.read_bytes().splitlines(keepends=True)
-    for order, first in (((0, 2, 3), 2), ((1, 2, 3), 1), ((0, 2, 1, 3), 2), ((0, 1, 1, 2, 3), 3), ((0, 1, 3), 3)):
+    for order, first in (
+        ((0, 2, 3), 2),
+        ((1, 2, 3), 1),
+        ((0, 2, 1, 3), 2),
+        ((0, 1, 1, 2, 3), 3),
+        ((0, 1, 3), 3),
+    ):
         path.write_bytes(b"".join([lines[index] for index in order]))
         found = pt.read(str(three))
         assert found.damaged_from == first and "missing or was changed" in found.breaks[0]
@@ -289,8 +365,21 @@ def test_damage_stays_named_and_an_altered_record_does_not_count(three):
     assert names(found) == [pt.COMMISSIONED, "1", "40e", "2"] and found.newest == 5
 
 
-@pytest.mark.parametrize("line", [
-    b"", b"x", b"[]", b"{}", b"null", b"[" * 100_000, b'{"number":1}', b"\xff\xfe", b"NaN", b'{"number":"1"}'])
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"",
+        b"x",
+        b"[]",
+        b"{}",
+        b"null",
+        b"[" * 100_000,
+        b'{"number":1}',
+        b"\xff\xfe",
+        b"NaN",
+        b'{"number":"1"}',
+    ],
+)
 def test_what_is_no_record_is_damage_not_a_crash(three, line):
     path = Path(pt.path_of(str(three)))
     whole = path.read_bytes()
@@ -299,18 +388,40 @@ def test_what_is_no_record_is_damage_not_a_crash(three, line):
     assert pt.decode(line) is None
 
 
-@pytest.mark.parametrize("change", [
-    {"number": True}, {"number": "2"}, {"reaction_ms": 1.5}, {"row": 1}, {"date": "2026-02-30"}, {"date": "2026-3-14"},
-    {"date": "2026-03-14T"}, {"recorded_utc": "2026-13-14T02:07:31Z"}, {"date": "9999-01-01"}, {"hash": "00"},
-    {"previous": "zz" * 32}, {"previous": "AB" * 32}, {"remark": None}, {"more": 1}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"number": True},
+        {"number": "2"},
+        {"reaction_ms": 1.5},
+        {"row": 1},
+        {"date": "2026-02-30"},
+        {"date": "2026-3-14"},
+        {"date": "2026-03-14T"},
+        {"recorded_utc": "2026-13-14T02:07:31Z"},
+        {"date": "9999-01-01"},
+        {"hash": "00"},
+        {"previous": "zz" * 32},
+        {"previous": "AB" * 32},
+        {"remark": None},
+        {"more": 1},
+    ],
+)
 def test_a_line_of_another_form_is_no_record(three, change):
     content = json.loads(Path(pt.path_of(str(three))).read_bytes().splitlines()[1])
     assert pt.decode(json.dumps(content, separators=(",", ":")).encode()) is not None
     assert pt.decode(json.dumps({**content, **change}, separators=(",", ":")).encode()) is None
 
 
-@pytest.mark.parametrize("old, new", [(b'"number":', b'"number": '), (b'"J. Doe', b'"\\u004a. Doe'),
-                                      (b'"number":2,', b'"number":1,"number":2,'), (b"}\n", b"}\r\n")])
+@pytest.mark.parametrize(
+    "old, new",
+    [
+        (b'"number":', b'"number": '),
+        (b'"J. Doe', b'"\\u004a. Doe'),
+        (b'"number":2,', b'"number":1,"number":2,'),
+        (b"}\n", b"}\r\n"),
+    ],
+)
 def test_the_same_values_written_otherwise_are_an_alteration(three, old, new):
     path = Path(pt.path_of(str(three)))
     first, second, rest = path.read_bytes().split(b"\n", 2)
@@ -322,18 +433,35 @@ def test_the_same_values_written_otherwise_are_an_alteration(three, old, new):
 
 # -- what is refused
 
-@pytest.mark.parametrize("values, words", [
-    ({"row": "99"}, 'row "99" is not known; allowed 1, 1c, 1w, 2,'), ({"row": ""}, 'row "" is not known'),
-    ({"row": "40"}, None), ({"row": "12a"}, 'row "12a" is not known'),
-    ({"tester": ""}, "tester"), ({"tester": "  "}, "tester"), ({"tester": "a\nb"}, r'tester "a\nb"'),
-    ({"tester": "a\x1b[2J"}, "tester"), ({"tester": "x" * 201}, "tester"), ({"tester": "x" * 200}, None),
-    ({"tester": "J. M\u00fcller"}, r'tester "J. M\u00fcller"'), ({"tester": "\udc80"}, "tester"),
-    ({"remark": "a\tb"}, "remark"), ({"remark": "\u202e"}, "remark"),
-    ({"remark": "x" * 201}, "remark"), ({"reaction_ms": -1}, "reaction -1 ms: allowed is 1 .. 3600000"),
-    ({"reaction_ms": 0}, "reaction 0 ms: allowed is 1 .. 3600000"), ({"reaction_ms": 1}, None),
-    ({"reaction_ms": 0, "result": "failed"}, None), ({"reaction_ms": -1, "result": "failed"}, "reaction -1 ms"),
-    ({"reaction_ms": 3_600_000}, None), ({"reaction_ms": 3_600_001}, "reaction"),
-    ({"result": "ok"}, "result")])
+
+@pytest.mark.parametrize(
+    "values, words",
+    [
+        ({"row": "99"}, 'row "99" is not known; allowed 1, 1c, 1w, 2,'),
+        ({"row": ""}, 'row "" is not known'),
+        ({"row": "40"}, None),
+        ({"row": "12a"}, 'row "12a" is not known'),
+        ({"tester": ""}, "tester"),
+        ({"tester": "  "}, "tester"),
+        ({"tester": "a\nb"}, r'tester "a\nb"'),
+        ({"tester": "a\x1b[2J"}, "tester"),
+        ({"tester": "x" * 201}, "tester"),
+        ({"tester": "x" * 200}, None),
+        ({"tester": "J. M\u00fcller"}, r'tester "J. M\u00fcller"'),
+        ({"tester": "\udc80"}, "tester"),
+        ({"remark": "a\tb"}, "remark"),
+        ({"remark": "\u202e"}, "remark"),
+        ({"remark": "x" * 201}, "remark"),
+        ({"reaction_ms": -1}, "reaction -1 ms: allowed is 1 .. 3600000"),
+        ({"reaction_ms": 0}, "reaction 0 ms: allowed is 1 .. 3600000"),
+        ({"reaction_ms": 1}, None),
+        ({"reaction_ms": 0, "result": "failed"}, None),
+        ({"reaction_ms": -1, "result": "failed"}, "reaction -1 ms"),
+        ({"reaction_ms": 3_600_000}, None),
+        ({"reaction_ms": 3_600_001}, "reaction"),
+        ({"result": "ok"}, "result"),
+    ],
+)
 def test_arguments(tmp_path, values, words):
     if words is None:
         add(tmp_path, **values)
@@ -351,16 +479,28 @@ def test_a_clock_behind_the_last_record_is_refused(tmp_path, passed_us, accepted
     if accepted:
         add(tmp_path, "2", now=(NOW_US + passed_us, "ntp"))
     else:
-        with pytest.raises(pt.LedgerError, match="the clock says 2026-03-14T02:07:30Z, the last record is of"):
+        with pytest.raises(
+            pt.LedgerError, match="the clock says 2026-03-14T02:07:30Z, the last record is of"
+        ):
             add(tmp_path, "2", now=(NOW_US + passed_us, "ntp"))
 
 
-@pytest.mark.parametrize("row, date, words", [
-    ("1", "2026-03-09", "is before the last test of row 1, of 2026-03-10"), ("1", "2026-03-10", None),
-    ("1", "2026-03-11", None), ("2", "2025-12-31", None), ("2", "2026-03-14", None),
-    ("2", "2026-03-15", "is in the future"), ("2", "2026-3-1", "a day is written 2026-03-14"),
-    ("2", "2026-02-30", "a day is written"), ("2", "yesterday", "a day is written"), ("2", "", "a day is written"),
-    ("2", "2026-03-14T00", "a day is written")])
+@pytest.mark.parametrize(
+    "row, date, words",
+    [
+        ("1", "2026-03-09", "is before the last test of row 1, of 2026-03-10"),
+        ("1", "2026-03-10", None),
+        ("1", "2026-03-11", None),
+        ("2", "2025-12-31", None),
+        ("2", "2026-03-14", None),
+        ("2", "2026-03-15", "is in the future"),
+        ("2", "2026-3-1", "a day is written 2026-03-14"),
+        ("2", "2026-02-30", "a day is written"),
+        ("2", "yesterday", "a day is written"),
+        ("2", "", "a day is written"),
+        ("2", "2026-03-14T00", "a day is written"),
+    ],
+)
 def test_a_test_that_was_done_earlier(tmp_path, row, date, words):
     add(tmp_path, "1", date="2026-03-10")
     if words:
@@ -377,28 +517,43 @@ def test_a_clock_of_no_century_is_refused(tmp_path):
 
 # -- two at once
 
-WRITER = ("import sys\nfrom controller.record import proof_tests as pt\n"
-          "for number in range(1, 21):\n"
-          f"    pt.Ledger(sys.argv[1]).test(({NOW_US}, 'ntp'), sys.argv[2], 'A', number, 'passed')\n")
+WRITER = (
+    "import sys\nfrom controller.record import proof_tests as pt\n"
+    "for number in range(1, 21):\n"
+    f"    pt.Ledger(sys.argv[1]).test(({NOW_US}, 'ntp'), sys.argv[2], 'A', number, "
+    f"'passed')\n"
+)
 
 
 @pytest.mark.wire
 def test_processes_that_record_at_once_all_get_their_line(tmp_path):
-    running = [subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path), row], cwd=ROOT)
-               for row in ("1", "2", "3")]
+    running = [
+        subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path), row], cwd=ROOT)
+        for row in ("1", "2", "3")
+    ]
     assert [process.wait(60) for process in running] == [0, 0, 0]
     found = pt.read(str(tmp_path))
     assert found.lines == [] and [record.number for record in found.records] == list(range(1, 62))
     for row in ("1", "2", "3"):
-        assert [record.reaction_ms for record in found.records if record.row == row] == list(range(1, 21))
+        assert [record.reaction_ms for record in found.records if record.row == row] == list(
+            range(1, 21)
+        )
 
 
 @pytest.mark.wire
 def test_who_may_not_wait_is_told_that_somebody_writes(tmp_path):
     holder = subprocess.Popen(
-        [sys.executable, "-c", "import os, sys\nd = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT)\n"
-         "os.lockf(d, os.F_LOCK, 0)\nprint('held', flush=True)\nsys.stdin.read()", str(tmp_path / pt.LOCK_FILE)],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        [
+            sys.executable,
+            "-c",
+            "import os, sys\nd = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT)\n"
+            "os.lockf(d, os.F_LOCK, 0)\nprint('held', "
+            "flush=True)\nsys.stdin.read()",
+            str(tmp_path / pt.LOCK_FILE),
+        ],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
     assert holder.stdout.readline() == b"held\n"
     with pytest.raises(BlockingIOError):
         pt.Ledger(str(tmp_path)).commission(NOW, waits=False)

@@ -1,4 +1,6 @@
-"""Replay: equal on the core that wrote the journal, the first difference named on another, every loss said."""
+"""Replay: equal on the core that wrote the journal, the first difference named on another, every
+loss said.
+"""
 
 import random
 from array import array
@@ -10,8 +12,11 @@ from controller.record import replay as r
 from safety import signals
 
 N_IN, N_GROUPS, N_OUT, N_STATE = 6, 9, 4, 5
-HEADER = {"gain": 3, "input_names": [f"input_{index}" for index in range(N_IN)],
-          "output_names": [f"output_{index}" for index in range(N_OUT - 1)]}
+HEADER = {
+    "gain": 3,
+    "input_names": [f"input_{index}" for index in range(N_IN)],
+    "output_names": [f"output_{index}" for index in range(N_OUT - 1)],
+}
 
 
 class Core:
@@ -87,7 +92,14 @@ def record(path, count=60, keyframe_every=20, capacity_bytes=20_000, first_keyfr
         elapsed_ticks = 1 + (sequence % 11 == 0)
         core.tick(elapsed_ticks)
         keyframe = sequence % keyframe_every == first_keyframe
-        writer.append(sequence, elapsed_ticks, core.inp, core.fresh, core.out, core.state_words() if keyframe else None)
+        writer.append(
+            sequence,
+            elapsed_ticks,
+            core.inp,
+            core.fresh,
+            core.out,
+            core.state_words() if keyframe else None,
+        )
     writer.close()
     return path
 
@@ -99,14 +111,19 @@ def lines_of(path, core_factory):
 
 def test_the_same_core_gives_the_same_bytes(tmp_path):
     code, lines = lines_of(record(tmp_path / "journal"), Core)
-    assert (code, lines) == (r.EQUAL, ["59 frames replayed, 1 to 59, 2 keyframes compared", "the same bytes"])
+    assert (code, lines) == (
+        r.EQUAL,
+        ["59 frames replayed, 1 to 59, 2 keyframes compared", "the same bytes"],
+    )
 
 
 def test_frames_before_the_first_keyframe_are_left_out_and_said(tmp_path):
     code, lines = lines_of(record(tmp_path / "journal", first_keyframe=7), Core)
     assert code == r.EQUAL
-    assert lines[:2] == ["frames before a keyframe, left out: 7",
-                         "52 frames replayed, 8 to 59, 2 keyframes compared"]
+    assert lines[:2] == [
+        "frames before a keyframe, left out: 7",
+        "52 frames replayed, 8 to 59, 2 keyframes compared",
+    ]
 
 
 def test_a_ring_that_went_round_is_replayed_from_its_oldest_keyframe(tmp_path):
@@ -115,12 +132,19 @@ def test_a_ring_that_went_round_is_replayed_from_its_oldest_keyframe(tmp_path):
     assert lines[-2].endswith("to 999, 1 keyframes compared")
 
 
-@pytest.mark.parametrize("core, line", [
-    (WrongOutput, "different at frame 25: output_1 was {}, replay gives {}"),
-    (UnnamedOutput, "different at frame 25: output 3 was {}, replay gives {}"),
-    (HiddenState, "different at frame 20: state word 4 was 0, replay gives 20"),
-    (WritesInputs, "different at frame 1: an input was as recorded, replay gives another value: "
-                   "the core has written its own inputs")])
+@pytest.mark.parametrize(
+    "core, line",
+    [
+        (WrongOutput, "different at frame 25: output_1 was {}, replay gives {}"),
+        (UnnamedOutput, "different at frame 25: output 3 was {}, replay gives {}"),
+        (HiddenState, "different at frame 20: state word 4 was 0, replay gives 20"),
+        (
+            WritesInputs,
+            "different at frame 1: an input was as recorded, replay gives another value: "
+            "the core has written its own inputs",
+        ),
+    ],
+)
 def test_the_first_difference_is_named(tmp_path, core, line):
     path = record(tmp_path / "journal")
     difference = r.replay(path, core).difference
@@ -131,14 +155,17 @@ def test_the_first_difference_is_named(tmp_path, core, line):
 
 def test_elapsed_ticks_freshness_and_header_reach_the_core(tmp_path):
     path = record(tmp_path / "journal")
-    for core in (type("Late", (Core,), {"tick": lambda self, elapsed_ticks: Core.tick(self, 1)}),
-                 type("Gain", (Core,), {"__init__": lambda self, header: Core.__init__(self, {"gain": 4})})):
+    for core in (
+        type("Late", (Core,), {"tick": lambda self, elapsed_ticks: Core.tick(self, 1)}),
+        type("Gain", (Core,), {"__init__": lambda self, header: Core.__init__(self, {"gain": 4})}),
+    ):
         assert r.replay(path, core).exit_code == r.DIFFERENT
 
     class Deaf(Core):
         def tick(self, elapsed_ticks):
             self.fresh[8] = 0
             super().tick(elapsed_ticks)
+
     assert r.replay(path, Deaf).exit_code == r.DIFFERENT
 
 
@@ -150,16 +177,19 @@ def test_a_damaged_frame_is_said_and_the_rest_replayed_from_the_next_keyframe(tm
     path.write_bytes(content)
     code, lines = lines_of(path, Core)
     assert code == r.DIFFERENT
-    assert lines == [f"{path}: frames damaged or lost in between: 1",
-                     "frames before a keyframe, left out: 9",
-                     "48 frames replayed, 1 to 59, 1 keyframes compared", "the same bytes"]
+    assert lines == [
+        f"{path}: frames damaged or lost in between: 1",
+        "frames before a keyframe, left out: 9",
+        "48 frames replayed, 1 to 59, 1 keyframes compared",
+        "the same bytes",
+    ]
 
 
 def test_a_truncated_file_is_said(tmp_path):
     path = record(tmp_path / "journal")
     content = path.read_bytes()
     frame = list(j.JournalReader(path).frames())[30].raw
-    path.write_bytes(content[:content.index(frame)])
+    path.write_bytes(content[: content.index(frame)])
     code, lines = lines_of(path, Core)
     assert code == r.DIFFERENT
     assert lines[0].startswith(f"{path}: truncated, its last ")
@@ -186,6 +216,9 @@ def test_every_signal_has_a_name_of_its_own():
     assert (len(inputs), len(outputs)) == (layout.inputs, layout.outputs)
     assert len(set(inputs)) == len(inputs) and len(set(outputs)) == len(outputs)
     assert inputs[layout.rack_input(1, signals.RACK_CURRENT_MA)] == "rack_1.rack_current_mA"
-    assert inputs[layout.rack_input(2, signals.MODULE_TEMPERATURE_DDEGC + 3)] == "rack_2.module_3_temperature_ddegC"
+    assert (
+        inputs[layout.rack_input(2, signals.MODULE_TEMPERATURE_DDEGC + 3)]
+        == "rack_2.module_3_temperature_ddegC"
+    )
     assert outputs[layout.unit_output(1, signals.PCS_RUN_OK)] == "unit_1.pcs_run_ok"
     assert outputs[layout.rack_output(2, signals.CONTACTOR_STEP)] == "rack_2.contactor_step"

@@ -1,4 +1,6 @@
-"""The newest state out of a journal: equal to what the controller had, and never mixed up after a loss."""
+"""The newest state out of a journal: equal to what the controller had, and never mixed up after a
+loss.
+"""
 
 from array import array
 
@@ -19,8 +21,15 @@ CONFIG = config.load(EXAMPLE)
 
 def writer(path, capacity_bytes=4 << 20):
     core = journal_header.core_of(journal_header.journal_header(CONFIG))
-    return JournalWriter(str(path), journal_header.journal_header(CONFIG), len(core.inp), len(core.fresh), len(core.out),
-                         len(core.state_words()), capacity_bytes)
+    return JournalWriter(
+        str(path),
+        journal_header.journal_header(CONFIG),
+        len(core.inp),
+        len(core.fresh),
+        len(core.out),
+        len(core.state_words()),
+        capacity_bytes,
+    )
 
 
 def started(journal, actions=()):
@@ -33,7 +42,9 @@ def started(journal, actions=()):
 @pytest.fixture
 def rig(tmp_path):
     """A virtual run that writes a journal, tripped by an E-stop at 3 s."""
-    made = started(writer(tmp_path / "journal"), [Action(3_000_000, "estop_press", "estop_press", {})])
+    made = started(
+        writer(tmp_path / "journal"), [Action(3_000_000, "estop_press", "estop_press", {})]
+    )
     yield made
     made.controller.cabinet.journal.close()
 
@@ -82,7 +93,9 @@ def test_after_a_loss_it_waits_for_a_keyframe(tmp_path):
     journal.close()
 
 
-@pytest.mark.parametrize("content, words", [(None, "No such file"), (b"", "empty"), (b"x" * 100, "not a journal")])
+@pytest.mark.parametrize(
+    "content, words", [(None, "No such file"), (b"", "empty"), (b"x" * 100, "not a journal")]
+)
 def test_what_is_no_journal_is_one_line(tmp_path, content, words):
     path = tmp_path / "journal"
     if content is not None:
@@ -100,24 +113,32 @@ def test_a_journal_without_a_frame_says_so(tmp_path):
 def test_nothing_stands_in_a_quiet_cabinet(rig, tmp_path):
     rig.run(1)
     found = snapshot.read(str(tmp_path / "journal"))
-    assert (found.standing, found.first_out, found.cause_mask, found.causes) == ([], -1, 0, (-1, 0, -1, 0))
+    assert (found.standing, found.first_out, found.cause_mask, found.causes) == (
+        [],
+        -1,
+        0,
+        (-1, 0, -1, 0),
+    )
     assert found.out[s.STATE] != s.TRIPPED
 
 
 def test_it_says_what_a_reset_names_in_both_channels(rig, tmp_path):
     inp = rig.controller.cabinet.image.inp
     at = image.peer_at(rig.controller.cabinet.core.layout)
-    inp[at:at + 2] = array("i", (5, 1 << 29))
+    inp[at : at + 2] = array("i", (5, 1 << 29))
     rig.run(3.5)
     found = snapshot.read(str(tmp_path / "journal"))
-    assert found.causes == (found.first_out, found.cause_mask, 5, 1 << 29) and found.first_out >= 0 < found.cause_mask
+    assert (
+        found.causes == (found.first_out, found.cause_mask, 5, 1 << 29)
+        and found.first_out >= 0 < found.cause_mask
+    )
 
 
 def test_a_journal_of_before_the_second_channel_was_in_it_is_read(tmp_path):
     header = journal_header.journal_header(CONFIG)
     inp, fresh, out, state = blank()
-    inp = inp[:image.peer_at(CONFIG.layout())]
-    header["input_names"] = header["input_names"][:len(inp)]
+    inp = inp[: image.peer_at(CONFIG.layout())]
+    header["input_names"] = header["input_names"][: len(inp)]
     path = str(tmp_path / "old")
     journal = JournalWriter(path, header, len(inp), len(fresh), len(out), len(state), 1 << 20)
     out[s.FIRST_OUT_INSTANCE], out[s.CAUSE_MASK] = 3, 7
@@ -127,6 +148,7 @@ def test_a_journal_of_before_the_second_channel_was_in_it_is_read(tmp_path):
 
 
 # -- a shadow: the same, with a core that makes every tick again
+
 
 def test_a_shadow_has_the_controllers_core_tick_by_tick(rig, tmp_path):
     rig.run(0.1)
@@ -167,7 +189,9 @@ def test_a_shadow_says_when_its_core_comes_to_something_else(rig, tmp_path):
 def test_a_shadow_of_another_version_is_one_line(tmp_path):
     header = journal_header.journal_header(CONFIG)
     header["safety_image"][0] += 1
-    JournalWriter(str(tmp_path / "other"), header, *[len(words) for words in blank()], 1 << 20).close()
+    JournalWriter(
+        str(tmp_path / "other"), header, *[len(words) for words in blank()], 1 << 20
+    ).close()
     with pytest.raises(JournalError, match="another version of this program: limit image schema"):
         snapshot.Shadow(str(tmp_path / "other"))
 

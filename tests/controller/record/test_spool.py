@@ -1,4 +1,6 @@
-"""What persons did, from the console to the record: once, in order, whoever dies; and nobody else's files count."""
+"""What persons did, from the console to the record: once, in order, whoever dies; and nobody else's
+files count.
+"""
 
 import json
 import os
@@ -27,7 +29,9 @@ def waiting(bench):
 
 
 def told(bench):
-    return bench.query("SELECT uptime_ms, code, text FROM events WHERE code IN ('LOGIN', 'RESET') ORDER BY id")
+    return bench.query(
+        "SELECT uptime_ms, code, text FROM events WHERE code IN ('LOGIN', 'RESET') ORDER BY id"
+    )
 
 
 def test_an_act_is_in_the_record_at_its_own_moment_and_its_file_is_gone(bench):
@@ -64,13 +68,27 @@ def test_an_act_of_an_impossible_time_is_of_now(bench):
     put(bench, "future", moment_us=10**15)
     put(bench, "before", moment_us=-5)
     bench.run(1)
-    assert all(5_000 <= uptime_ms <= 6_100 for uptime_ms, _, _ in told(bench)) and len(told(bench)) == 2
+    assert (
+        all(5_000 <= uptime_ms <= 6_100 for uptime_ms, _, _ in told(bench))
+        and len(told(bench)) == 2
+    )
 
 
-@pytest.mark.parametrize("content", [b"", b"{}", b"[]", b"\xff", b"7", b"[" * 900, b"x" * 5000,
-                                     b'{"moment_us": 1, "code": "TRIP", "text": ""}',
-                                     b'{"moment_us": 1, "code": "LOGIN", "text": 5}',
-                                     b'{"moment_us": Infinity, "code": "LOGIN", "text": "a"}'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{}",
+        b"[]",
+        b"\xff",
+        b"7",
+        b"[" * 900,
+        b"x" * 5000,
+        b'{"moment_us": 1, "code": "TRIP", "text": ""}',
+        b'{"moment_us": 1, "code": "LOGIN", "text": 5}',
+        b'{"moment_us": Infinity, "code": "LOGIN", "text": "a"}',
+    ],
+)
 def test_a_file_that_is_no_act_is_removed(tmp_path, content):
     place = spool.folder(str(tmp_path))
     with open(os.path.join(place, "1.event"), "wb") as file:
@@ -102,7 +120,9 @@ def test_somebody_elses_folder_or_file_does_not_count(tmp_path, monkeypatch):
         spool.folder(str(tmp_path))
 
 
-@pytest.mark.parametrize("waiting_before, is_taken", [(spool.WAITING_MAX - 1, True), (spool.WAITING_MAX, False)])
+@pytest.mark.parametrize(
+    "waiting_before, is_taken", [(spool.WAITING_MAX - 1, True), (spool.WAITING_MAX, False)]
+)
 def test_no_more_wait_than_are_allowed(tmp_path, waiting_before, is_taken):
     place = spool.folder(str(tmp_path))
     for number in range(waiting_before):
@@ -118,7 +138,9 @@ def test_a_step_takes_only_so_many(tmp_path):
     for number in range(5):
         spool.put(str(tmp_path), number, "LOGIN", str(number))
     inbox = spool.Inbox(str(tmp_path), [])
-    assert [act.text for act in inbox.take(3)] == ["0", "1", "2"] and [act.text for act in inbox.take(3)] == ["3", "4"]
+    assert [act.text for act in inbox.take(3)] == ["0", "1", "2"] and [
+        act.text for act in inbox.take(3)
+    ] == ["3", "4"]
     assert inbox.take(3) == [] and len(inbox.taken) == 5
     inbox.settle()
     assert os.listdir(tmp_path / "console") == []

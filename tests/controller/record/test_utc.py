@@ -1,4 +1,6 @@
-"""What the day is: synchronised or not, how wrong it may be, and when somebody has set the clock."""
+"""What the day is: synchronised or not, how wrong it may be, and when somebody has set the
+clock.
+"""
 
 import pytest
 from recorder_bench import UTC_US, FakeClocks
@@ -15,9 +17,15 @@ def wall(**settings):
     return clocks, made
 
 
-@pytest.mark.parametrize("steered, rtc, source, uncertainty_us", [
-    (1500, False, utc.NTP, 1520), (1500, True, utc.NTP, 1520), (None, True, utc.RTC, None),
-    (None, False, utc.UNKNOWN, None)])
+@pytest.mark.parametrize(
+    "steered, rtc, source, uncertainty_us",
+    [
+        (1500, False, utc.NTP, 1520),
+        (1500, True, utc.NTP, 1520),
+        (None, True, utc.RTC, None),
+        (None, False, utc.UNKNOWN, None),
+    ],
+)
 def test_the_source_is_named(steered, rtc, source, uncertainty_us):
     clocks, made = wall(steered=steered, rtc=rtc)
     assert made.label(clocks.us - 1000, 20) == (UTC_US - 1000, source, uncertainty_us)
@@ -31,15 +39,27 @@ def test_a_clock_that_lost_its_source_grows_less_certain():
     assert made.label(clocks.us)[1:] == (utc.RTC, 1500 + 500_000)
 
 
-@pytest.mark.parametrize("wall_us, source", [(0, utc.UNKNOWN), (utc.EARLIEST_US - 1, utc.UNKNOWN),
-                                             (utc.EARLIEST_US, utc.NTP)])
+@pytest.mark.parametrize(
+    "wall_us, source",
+    [(0, utc.UNKNOWN), (utc.EARLIEST_US - 1, utc.UNKNOWN), (utc.EARLIEST_US, utc.NTP)],
+)
 def test_a_day_before_this_program_is_no_day(wall_us, source):
     clocks, made = wall(wall_us=wall_us)
     assert made.label(clocks.us)[1] == source
 
 
-@pytest.mark.parametrize("set_us, told", [(0, False), (10, False), (utc.STEP_US, False), (utc.STEP_US + 1, True),
-                                          (-utc.STEP_US - 1, True), (3_600_000_000, True), (-3_600_000_000, True)])
+@pytest.mark.parametrize(
+    "set_us, told",
+    [
+        (0, False),
+        (10, False),
+        (utc.STEP_US, False),
+        (utc.STEP_US + 1, True),
+        (-utc.STEP_US - 1, True),
+        (3_600_000_000, True),
+        (-3_600_000_000, True),
+    ],
+)
 def test_a_clock_that_was_set_is_told_once(set_us, told):
     clocks, made = wall()
     clocks.pass_us(20_000)

@@ -1,4 +1,6 @@
-"""A capture replays to the same bytes on every Python on this machine that has, or may borrow, what a replay needs."""
+"""A capture replays to the same bytes on every Python on this machine that has, or may borrow, what
+a replay needs.
+"""
 
 import os
 import shutil
@@ -15,8 +17,12 @@ NAMES = (sys.executable, "/usr/bin/python3", *(f"python3.{minor}" for minor in r
 
 
 def environment(python):
-    """Environment in which this Python finds our packages, if it is of the same minor version; else its own."""
-    same = subprocess.run([python, "-c", "import sys; print(sys.version_info[:2])"], capture_output=True, text=True)
+    """Environment in which this Python finds our packages, if it is of the same minor version; else
+    its own.
+    """
+    same = subprocess.run(
+        [python, "-c", "import sys; print(sys.version_info[:2])"], capture_output=True, text=True
+    )
     paths = [str(ROOT)]
     if same.stdout.strip() == str(sys.version_info[:2]):
         paths.append(sysconfig.get_paths()["purelib"])
@@ -28,8 +34,12 @@ def pythons():
     found = {}
     for name in NAMES:
         if shutil.which(name):
-            asked = subprocess.run([name, "-c", "import sys, numpy, controller.__main__; print(sys.version)"],
-                                   capture_output=True, text=True, env=environment(name))
+            asked = subprocess.run(
+                [name, "-c", "import sys, numpy, controller.__main__; print(sys.version)"],
+                capture_output=True,
+                text=True,
+                env=environment(name),
+            )
             if asked.returncode == 0:
                 found.setdefault(asked.stdout.strip(), name)
     return found
@@ -41,11 +51,19 @@ def test_a_capture_replays_on_every_python_here(tmp_path):
     bench.start_recorder()
     bench.run(8)
     bench.close()
-    capture, = (tmp_path / "state" / "captures").iterdir()
+    (capture,) = (tmp_path / "state" / "captures").iterdir()
     found = pythons()
     print("pythons", found)
     assert found
     for version, name in found.items():
-        said = subprocess.run([name, "-m", "controller", "replay", str(capture)], capture_output=True, text=True,
-                              env=environment(name), cwd=tmp_path)
-        assert (said.returncode, said.stdout.splitlines()[-1:]) == (0, ["the same bytes"]), (version, said)
+        said = subprocess.run(
+            [name, "-m", "controller", "replay", str(capture)],
+            capture_output=True,
+            text=True,
+            env=environment(name),
+            cwd=tmp_path,
+        )
+        assert (said.returncode, said.stdout.splitlines()[-1:]) == (0, ["the same bytes"]), (
+            version,
+            said,
+        )

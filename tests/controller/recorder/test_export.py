@@ -1,4 +1,6 @@
-"""`firebreak export` and `firebreak verify`: whole files or none, one clear line, and times as people write them."""
+"""`firebreak export` and `firebreak verify`: whole files or none, one clear line, and times as
+people write them.
+"""
 
 import csv
 import errno
@@ -45,11 +47,19 @@ def test_events_and_seconds_as_csv(capsys, record, tmp_path):
     assert (code, err) == (0, []) and "firebreak_events_begin_end.csv" in out[0]
     events = rows(tmp_path / "firebreak_events_begin_end.csv")
     trip = next(each for each in events if each["kind"] == "trip")
-    assert trip["utc"] == csv_files.utc_text(int(trip["utc_us"])) and trip["utc"].startswith("2027-01-15T08:00:0")
-    assert trip["code"] == "R801" and len(trip["hash"]) == 64 and trip["text"].startswith("1a: emergency stop")
+    assert trip["utc"] == csv_files.utc_text(int(trip["utc_us"])) and trip["utc"].startswith(
+        "2027-01-15T08:00:0"
+    )
+    assert (
+        trip["code"] == "R801"
+        and len(trip["hash"]) == 64
+        and trip["text"].startswith("1a: emergency stop")
+    )
     assert export(capsys, record, tmp_path, "seconds")[0] == 0
     seconds = rows(tmp_path / "firebreak_seconds_begin_end.csv")
-    assert len(seconds) == 16 and seconds[0]["battery_W"] == "" and seconds[-1]["state"] == "tripped"
+    assert (
+        len(seconds) == 16 and seconds[0]["battery_W"] == "" and seconds[-1]["state"] == "tripped"
+    )
 
 
 def test_a_capture_is_copied_and_replays(capsys, record, tmp_path):
@@ -62,15 +72,28 @@ def test_a_capture_is_copied_and_replays(capsys, record, tmp_path):
 def test_only_the_time_asked_for(capsys, record, tmp_path):
     since, to = (csv_files.utc_text(UTC_US + at_us) for at_us in (2_000_000, 5_000_000))
     assert export(capsys, record, tmp_path, "seconds", "--from", since, "--to", to)[0] == 0
-    path, = tmp_path.iterdir()
+    (path,) = tmp_path.iterdir()
     assert path.name == "firebreak_seconds_20270115T080002_20270115T080005.csv"
     assert [row["utc"][17:19] for row in rows(path)] == ["02", "03", "04"]
 
 
 def test_without_a_word_of_what_it_is_the_events(capsys, record, tmp_path):
-    code, out, err = run(capsys, "export", "--state-dir", record, "--out", tmp_path, "--from", "2027-01-15", "--to",
-                         "2027-01-16")
-    assert (code, err) == (0, []) and "firebreak_events_20270115T000000_20270116T000000.csv: " in out[0]
+    code, out, err = run(
+        capsys,
+        "export",
+        "--state-dir",
+        record,
+        "--out",
+        tmp_path,
+        "--from",
+        "2027-01-15",
+        "--to",
+        "2027-01-16",
+    )
+    assert (code, err) == (
+        0,
+        [],
+    ) and "firebreak_events_20270115T000000_20270116T000000.csv: " in out[0]
 
 
 @pytest.mark.parametrize("begun", [True, False])
@@ -83,7 +106,7 @@ def test_a_capture_that_still_grows_is_said_to(capsys, tmp_path, begun):
     stick = tmp_path / "stick"
     stick.mkdir()
     assert len(list((bench.state_dir / "captures").iterdir())) == begun
-    found = [name for name, in bench.query("SELECT DISTINCT file FROM captures")]
+    found = [name for (name,) in bench.query("SELECT DISTINCT file FROM captures")]
     code, out, err = export(capsys, bench.state_dir, stick, "capture")
     assert (code, out, len(err)) == (1, [], 1) and f"{found[0]} is still being written" in err[0]
     assert list(stick.iterdir()) == []
@@ -94,22 +117,32 @@ def test_a_capture_that_still_grows_is_said_to(capsys, tmp_path, begun):
     bench.close()
 
 
-@pytest.mark.parametrize("more, words", [
-    (("--from", "yesterday"), "--from yesterday: a time is written 2026-03-14"),
-    (("--from", "0001-01-01T00:00+14:00"), "a time is written"),
-    (("--to", "9999-12-31T23:59-14:00"), "a time is written"),
-    (("--from", "2027-02-01", "--to", "2027-01-01"), "is not before"), (("--to", "14.03.2026"), "--to 14.03.2026"),
-    (("--out", "{}/nowhere"), "no such directory; is the stick mounted?"),
-    (("--state-dir", "{}/nowhere"), "record.db: cannot be read: No such file")])
+@pytest.mark.parametrize(
+    "more, words",
+    [
+        (("--from", "yesterday"), "--from yesterday: a time is written 2026-03-14"),
+        (("--from", "0001-01-01T00:00+14:00"), "a time is written"),
+        (("--to", "9999-12-31T23:59-14:00"), "a time is written"),
+        (("--from", "2027-02-01", "--to", "2027-01-01"), "is not before"),
+        (("--to", "14.03.2026"), "--to 14.03.2026"),
+        (("--out", "{}/nowhere"), "no such directory; is the stick mounted?"),
+        (("--state-dir", "{}/nowhere"), "record.db: cannot be read: No such file"),
+    ],
+)
 def test_wrong_input_is_one_line(capsys, record, tmp_path, more, words):
-    code, out, err = export(capsys, record, tmp_path, "events", *[each.format(tmp_path) for each in more])
+    code, out, err = export(
+        capsys, record, tmp_path, "events", *[each.format(tmp_path) for each in more]
+    )
     assert (code, out, len(err)) == (2, [], 1) and words in err[0] and "Errno" not in err[0]
     assert list(tmp_path.iterdir()) == []
 
 
 def test_nothing_in_that_time_is_not_done(capsys, record, tmp_path):
     assert export(capsys, record, tmp_path, "capture", "--to", "2026-01-01") == (
-        1, [], ["firebreak: no capture in that time"])
+        1,
+        [],
+        ["firebreak: no capture in that time"],
+    )
 
 
 class Stick:
@@ -153,6 +186,7 @@ def test_a_link_laid_in_the_instant_between_is_not_followed_either(tmp_path):
         def unlink(self, path):
             if not os.path.lexists(path):
                 os.symlink(tmp_path / "other", path)
+
     (tmp_path / "other").write_text("of somebody else")
     with pytest.raises(FileExistsError):
         csv_files.write_whole(str(tmp_path), "a.csv", [b"x"], Planted(10**6))
@@ -163,17 +197,31 @@ def test_a_full_stick_leaves_what_was_there(tmp_path):
     (tmp_path / "a.csv").write_text("before")
     with pytest.raises(OSError):
         csv_files.write_whole(str(tmp_path), "a.csv", [b"x" * 1000], Stick(5))
-    assert [path.name for path in tmp_path.iterdir()] == ["a.csv"] and (tmp_path / "a.csv").read_text() == "before"
+    assert [path.name for path in tmp_path.iterdir()] == ["a.csv"] and (
+        tmp_path / "a.csv"
+    ).read_text() == "before"
 
 
-@pytest.mark.parametrize("code, words", [(errno.ENOSPC, "the stick is full"), (errno.EROFS, "read-only"),
-                                         (errno.EIO, "was pulled"), (errno.EFBIG, "too large")])
+@pytest.mark.parametrize(
+    "code, words",
+    [
+        (errno.ENOSPC, "the stick is full"),
+        (errno.EROFS, "read-only"),
+        (errno.EIO, "was pulled"),
+        (errno.EFBIG, "too large"),
+    ],
+)
 def test_what_is_wrong_with_the_stick_is_said(capsys, monkeypatch, record, tmp_path, code, words):
     def fail(*_):
         raise OSError(code, os.strerror(code))
+
     monkeypatch.setattr(csv_files, "write_whole", fail)
     found, out, err = export(capsys, record, tmp_path, "events")
-    assert (found, out, len(err)) == (1, [], 1) and words in err[0] and "nothing half-written" in err[0]
+    assert (
+        (found, out, len(err)) == (1, [], 1)
+        and words in err[0]
+        and ("nothing half-written") in err[0]
+    )
 
 
 def test_verify_says_whole_or_where_it_breaks(capsys, record, tmp_path):
@@ -182,7 +230,9 @@ def test_verify_says_whole_or_where_it_breaks(capsys, record, tmp_path):
     head = out[0].split()[-1]
     assert run(capsys, "verify", "--state-dir", record, "--head", head)[0] == 0
     copy = tmp_path / "record.db"
-    copy.write_bytes((record / "record.db").read_bytes().replace(b"running -> tripped", b"running -> stopped"))
+    copy.write_bytes(
+        (record / "record.db").read_bytes().replace(b"running -> tripped", b"running -> stopped")
+    )
     code, out, _ = run(capsys, "verify", copy)
     assert code == 1 and out[-1].startswith("BROKEN: event ") and "content or the order" in out[-1]
     assert run(capsys, "verify", "--state-dir", record, "--head", "00ff")[0] == 2
@@ -190,12 +240,30 @@ def test_verify_says_whole_or_where_it_breaks(capsys, record, tmp_path):
     assert code == 1 and "published hash" in out[-1]
 
 
-@pytest.mark.parametrize("change, words", [
-    ("UPDATE events SET text = x'00ff' WHERE id = 2", "event 2: its content or the order was changed"),
-    ("UPDATE events SET scope = 7, code = 'DAMAGE', kind = 'loss' WHERE id = 2", "event 2: its content"),
-    ("UPDATE meta SET value = 'x' WHERE key = 'head'", "which event is the newest cannot be read"),
-    ("DELETE FROM events WHERE id = 1; INSERT INTO links VALUES (2, 'text')", "event 2: its content")])
-def test_verify_names_what_a_failing_disk_has_made_of_a_value(capsys, record, tmp_path, change, words):
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        (
+            "UPDATE events SET text = x'00ff' WHERE id = 2",
+            "event 2: its content or the order was changed",
+        ),
+        (
+            "UPDATE events SET scope = 7, code = 'DAMAGE', kind = 'loss' WHERE id = 2",
+            "event 2: its content",
+        ),
+        (
+            "UPDATE meta SET value = 'x' WHERE key = 'head'",
+            "which event is the newest cannot be read",
+        ),
+        (
+            "DELETE FROM events WHERE id = 1; INSERT INTO links VALUES (2, 'text')",
+            "event 2: its content",
+        ),
+    ],
+)
+def test_verify_names_what_a_failing_disk_has_made_of_a_value(
+    capsys, record, tmp_path, change, words
+):
     copy = tmp_path / "copy.db"
     copy.write_bytes((record / "record.db").read_bytes())
     with sqlite3.connect(copy) as connection:
@@ -208,7 +276,9 @@ def test_verify_names_what_a_failing_disk_has_made_of_a_value(capsys, record, tm
 def test_an_empty_head_is_no_hash_that_was_noted(capsys, record):
     for command in (("verify",), ("proof-test", "verify")):
         code, out, err = run(capsys, *command, "--state-dir", record, "--head", "")
-        assert (code, out) == (2, []) and err == ["firebreak: --head '': a hash is 64 hexadecimal digits"]
+        assert (code, out) == (2, []) and err == [
+            "firebreak: --head '': a hash is 64 hexadecimal digits"
+        ]
 
 
 def test_verify_repeats_what_was_lost(capsys, tmp_path):
@@ -222,13 +292,20 @@ def test_verify_repeats_what_was_lost(capsys, tmp_path):
     bench.close()
     code, out, _ = run(capsys, "verify", "--state-dir", bench.state_dir)
     number = bench.query("SELECT min(id) FROM events")[0][0]
-    assert (code, out[1:]) == (0, [f"events let go for want of room, or lost and said so: {number - 1}",
-                                   f"event {number} says that the record was damaged or taken away before it",
-                                   "the chain is whole, but for what it says is missing"])
+    assert (code, out[1:]) == (
+        0,
+        [
+            f"events let go for want of room, or lost and said so: {number - 1}",
+            f"event {number} says that the record was damaged or taken away before it",
+            "the chain is whole, but for what it says is missing",
+        ],
+    )
 
 
-@pytest.mark.parametrize("content, words", [(None, "No such file"), (b"", "No such file"),
-                                            (b"no database" * 100, "not a database")])
+@pytest.mark.parametrize(
+    "content, words",
+    [(None, "No such file"), (b"", "No such file"), (b"no database" * 100, "not a database")],
+)
 def test_verify_of_what_is_no_record_is_one_line(capsys, tmp_path, content, words):
     path = tmp_path / "record.db"
     if content is not None:
@@ -237,18 +314,28 @@ def test_verify_of_what_is_no_record_is_one_line(capsys, tmp_path, content, word
     assert (code, out, len(err)) == (2, [], 1) and words in err[0] and "Errno" not in err[0]
 
 
-@pytest.mark.parametrize("option, value", [("--history-MB", 1), ("--captures-MB", 0), ("--events-max", 5)])
+@pytest.mark.parametrize(
+    "option, value", [("--history-MB", 1), ("--captures-MB", 0), ("--events-max", 5)]
+)
 def test_record_refuses_limits_out_of_range(capsys, tmp_path, option, value):
-    code, out, err = run(capsys, "record", "--state-dir", tmp_path, "--run-dir", tmp_path, option, value)
+    code, out, err = run(
+        capsys, "record", "--state-dir", tmp_path, "--run-dir", tmp_path, option, value
+    )
     assert (code, out) == (2, []) and err[0].startswith(f"firebreak: {option} {value}: allowed is")
 
 
-@pytest.mark.parametrize("spoil, words", [
-    (lambda state: state.symlink_to(state.parent / "nowhere"), "File exists"),
-    (lambda state: state.write_text(""), "File exists"),
-    (lambda state: (state / "trips.log").mkdir(parents=True), "trips.log: Is a directory"),
-    (lambda state: (state / "record.lock").mkdir(parents=True), "record.lock: Is a directory")])
-def test_record_without_a_place_to_write_says_what_where_and_what_to_do(capsys, tmp_path, spoil, words):
+@pytest.mark.parametrize(
+    "spoil, words",
+    [
+        (lambda state: state.symlink_to(state.parent / "nowhere"), "File exists"),
+        (lambda state: state.write_text(""), "File exists"),
+        (lambda state: (state / "trips.log").mkdir(parents=True), "trips.log: Is a directory"),
+        (lambda state: (state / "record.lock").mkdir(parents=True), "record.lock: Is a directory"),
+    ],
+)
+def test_record_without_a_place_to_write_says_what_where_and_what_to_do(
+    capsys, tmp_path, spoil, words
+):
     state = tmp_path / "state"
     spoil(state)
     code, out, err = run(capsys, "record", "--state-dir", state, "--run-dir", tmp_path)
@@ -260,4 +347,7 @@ def test_record_without_a_place_to_write_says_what_where_and_what_to_do(capsys, 
 def test_record_with_an_empty_name_is_one_clear_line(capsys, tmp_path):
     code, out, err = run(capsys, "record", "--state-dir", "", "--run-dir", tmp_path)
     assert (code, out, len(err)) == (3, [], 1) and "[Errno" not in err[0]
-    assert err[0].startswith("firebreak: nothing is recorded: ''") and "is the directory there" in err[0]
+    assert (
+        err[0].startswith("firebreak: nothing is recorded: ''")
+        and "is the directory there" in err[0]
+    )

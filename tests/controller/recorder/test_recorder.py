@@ -1,4 +1,6 @@
-"""The recorder over journals of a virtual cabinet: nothing twice, nothing lost, whatever is killed, full or damaged."""
+"""The recorder over journals of a virtual cabinet: nothing twice, nothing lost, whatever is killed,
+full or damaged.
+"""
 
 import errno
 import json
@@ -35,26 +37,43 @@ def verdict(bench, published=None):
 
 def told(bench):
     """Events that come from frames, without those of the recorder's own life."""
-    return [(sequence, *rest) for sequence, *rest in bench.query(
-        "SELECT sequence, kind, code, scope, text FROM events ORDER BY id") if sequence is not None]
+    return [
+        (sequence, *rest)
+        for sequence, *rest in bench.query(
+            "SELECT sequence, kind, code, scope, text FROM events ORDER BY id"
+        )
+        if sequence is not None
+    ]
 
 
-@pytest.mark.parametrize("instance, words", [
-    ("42c", "42c: water or coolant. The air in the cabinet is humid."),
-    ("40a.rack2", "40a: BMS silent. A BMS is late.")])
+@pytest.mark.parametrize(
+    "instance, words",
+    [
+        ("42c", "42c: water or coolant. The air in the cabinet is humid."),
+        ("40a.rack2", "40a: BMS silent. A BMS is late."),
+    ],
+)
 def test_what_is_recorded_of_a_stage_is_what_it_saw(instance, words):
-    """A row has one sentence for all its stages: humid air stood in the record as a leak of coolant."""
+    """A row has one sentence for all its stages: humid air stood in the record as a leak of
+    coolant.
+    """
     assert events.row_event(7, instance, True).text == words
 
 
 def test_a_trip_is_told_with_its_row_first_out_and_time(bench):
     bench.start_recorder()
     bench.run(6)
-    first, second = bench.query("SELECT sequence, uptime_ms, utc_us - uptime_ms * 1000, utc_source, "
-                                "utc_uncertainty_us, code, scope, text FROM events WHERE kind = 'trip' ORDER BY id")
+    first, second = bench.query(
+        "SELECT sequence, uptime_ms, utc_us - uptime_ms * 1000, "
+        "utc_source, "
+        "utc_uncertainty_us, code, scope, text FROM events WHERE kind = "
+        "'trip' ORDER BY id"
+    )
     offset_us = bench.clocks.wall_us - bench.clocks.us
     assert first[:7] == (150, 8020, offset_us, "ntp", 41_500, "R801", "cabinet")
-    assert first[7] == "1a: emergency stop. The emergency stop is pressed: its first contact is open. First out."
+    assert first[7] == (
+        "1a: emergency stop. The emergency stop is pressed: its first contact is open. First out."
+    )
     assert second[7].startswith("1b: ") and "First out" not in second[7]
     assert ("state", "", "cabinet", "running -> tripped") in bench.events("state")
     assert verdict(bench).intact
@@ -103,13 +122,18 @@ def test_a_capture_replays_to_the_bit_and_holds_the_time_around_the_trip(tmp_pat
     bench = Bench(tmp_path, [estop(23)], Limits(capture_before_s=8, capture_after_s=5))
     bench.start_recorder()
     bench.run(30)
-    path, = captures(bench)
-    assert path.name == "trip_{}.journal".format(*bench.query("SELECT min(id) FROM events WHERE kind = 'trip'")[0])
+    (path,) = captures(bench)
+    assert path.name == "trip_{}.journal".format(
+        *bench.query("SELECT min(id) FROM events WHERE kind = 'trip'")[0]
+    )
     report = replay.replay(str(path), journal_header.core_of)
     assert report.exit_code == replay.EQUAL, report.lines()
     frames = [frame.sequence for frame in JournalReader(str(path)).frames()]
-    assert frames == list(range(500, 1150 + 250 + 1))  # from the keyframe before 8 s before, to 5 s after
-    assert set(bench.query("SELECT first_sequence, last_sequence, file FROM captures")) == {(500, 1400, path.name)}
+    # from the keyframe before 8 s before, to 5 s after
+    assert frames == list(range(500, 1150 + 250 + 1))
+    assert set(bench.query("SELECT first_sequence, last_sequence, file FROM captures")) == {
+        (500, 1400, path.name)
+    }
     assert path.stat().st_size < 200_000
     bench.close()
 
@@ -132,7 +156,7 @@ def test_a_capture_goes_on_after_the_recorder_was_killed(bench, record_after_s):
     bench.run(record_after_s, record=False)
     bench.start_recorder()
     bench.run(4)
-    path, = captures(bench)
+    (path,) = captures(bench)
     report = replay.replay(str(path), journal_header.core_of)
     assert (report.exit_code, report.last) == (replay.EQUAL, 250)
 
@@ -146,10 +170,10 @@ def test_a_capture_left_by_a_run_that_is_gone_is_finished_as_it_is(bench):
     bench.start_controller()
     bench.start_recorder()
     bench.run(2)
-    path, = captures(bench)
+    (path,) = captures(bench)
     report = replay.replay(str(path), journal_header.core_of)
     assert report.exit_code == replay.EQUAL and report.last >= 150
-    loss, = bench.events("loss")
+    (loss,) = bench.events("loss")
     assert loss[1] == "JOURNAL" and "is gone" in loss[3]
 
 
@@ -161,7 +185,9 @@ def test_captures_are_let_go_oldest_first_and_the_table_says_so(tmp_path):
         (folder / f"trip_{number}.journal").write_bytes(bytes(7 << 20))
     bench.start_controller([estop(2)])
     bench.run(5)
-    assert [path.name for path in captures(bench)][0] == "trip_2.journal" and len(captures(bench)) == 2
+    assert [path.name for path in captures(bench)][0] == "trip_2.journal" and len(
+        captures(bench)
+    ) == 2
     bench.close()
 
 
@@ -170,8 +196,15 @@ def test_a_controller_that_starts_again_is_followed(bench):
     bench.run(5)
     bench.start_controller([estop(2)])
     bench.run(4)
-    assert [kind for kind, *_ in bench.events("start", "stop", "trip")] == ["start", "trip", "trip", "stop", "start",
-                                                                            "trip", "trip"]
+    assert [kind for kind, *_ in bench.events("start", "stop", "trip")] == [
+        "start",
+        "trip",
+        "trip",
+        "stop",
+        "start",
+        "trip",
+        "trip",
+    ]
     assert bench.events("loss") == []
     assert len(captures(bench)) == 2 or captures(bench)[-1].name.endswith(".part")
 
@@ -184,9 +217,15 @@ def test_what_was_not_read_of_the_run_before_is_read_from_journal_previous(bench
     bench.start_controller()
     bench.start_recorder()
     bench.run(1)
-    assert [kind for kind, *_ in bench.events("trip", "stop", "start")] == ["start", "trip", "trip", "stop", "start"]
+    assert [kind for kind, *_ in bench.events("trip", "stop", "start")] == [
+        "start",
+        "trip",
+        "trip",
+        "stop",
+        "start",
+    ]
     assert bench.events("loss") == []
-    sequence, = {row[0] for row in bench.query("SELECT sequence FROM events WHERE kind = 'trip'")}
+    (sequence,) = {row[0] for row in bench.query("SELECT sequence FROM events WHERE kind = 'trip'")}
     assert sequence == 150
 
 
@@ -196,7 +235,7 @@ def test_a_journal_that_overtook_the_recorder_is_a_loss_and_what_stands_still_a_
     bench.run(2)
     bench.run(20, record=False)
     bench.run(12)
-    loss, = bench.events("loss")
+    (loss,) = bench.events("loss")
     assert loss[1] == "JOURNAL" and "overwritten before they were read" in loss[3]
     assert [text[:3] for _, _, _, text in bench.events("trip")] == ["1a:", "1b:"]
     bench.close()
@@ -206,15 +245,19 @@ def test_a_controller_that_falls_silent_and_one_that_stops(bench):
     bench.start_recorder()
     bench.run(2)
     bench.idle(2.5)
-    stop, = bench.events("stop")
+    (stop,) = bench.events("stop")
     assert "without having stopped" in stop[3]
     bench.run(0.5)
     assert bench.events("note")[-1][3] == "the controller writes again"
 
 
-@pytest.mark.parametrize("is_told, text", [
-    (False, "the controller writes no more, without having stopped in order"),
-    (True, "the controller has stopped in order")])
+@pytest.mark.parametrize(
+    "is_told, text",
+    [
+        (False, "the controller writes no more, without having stopped in order"),
+        (True, "the controller has stopped in order"),
+    ],
+)
 def test_one_at_rest_has_stopped_in_order_only_when_it_was_told_to_end(bench, is_told, text):
     bench.start_recorder()
     bench.run(2)
@@ -234,7 +277,12 @@ def test_a_journal_without_the_word_for_being_told_to_end_goes_by_the_request_to
     seen.update()
     assert not seen.ended_in_order
     seen._ending_at = None
-    assert [_ended(seen, run, arm) for run in (0, 1) for arm in (0, 1)] == [True, False, False, False]
+    assert [_ended(seen, run, arm) for run in (0, 1) for arm in (0, 1)] == [
+        True,
+        False,
+        False,
+        False,
+    ]
 
 
 def _ended(seen, run, arm):
@@ -250,12 +298,15 @@ def test_the_wall_clock_set_by_an_hour_is_an_event_and_ages_do_not_move(bench):
     bench.clocks.wall_us -= 7_200_000_000
     bench.run(1)
     assert [text for _, code, _, text in bench.events("note") if code == "CLOCK"] == [
-        "the wall clock was set by +3600.000 s (source: ntp)", "the wall clock was set by -7200.000 s (source: ntp)"]
+        "the wall clock was set by +3600.000 s (source: ntp)",
+        "the wall clock was set by -7200.000 s (source: ntp)",
+    ]
     uptimes = [row[0] for row in bench.query("SELECT uptime_ms FROM events ORDER BY id")]
     assert uptimes == sorted(uptimes)
 
 
 # -- the disk
+
 
 class FullDisk:
     """Commits fail for want of room while `full`; `left`: how many still fit then."""
@@ -269,6 +320,7 @@ class FullDisk:
                 raise _full(database.path)
             self.left -= 1
             return write(database, rows, *arguments, **named)
+
         monkeypatch.setattr(Database, "write", limited)
 
 
@@ -286,10 +338,14 @@ def test_while_the_disk_is_full_everything_waits_in_the_journal(bench, monkeypat
     bench.run(4)  # the trip falls into this time
     assert bench.events("trip") == []
     assert len(bench.recorder.batch.rows) < 50, "it must wait in the journal, not in memory"
-    assert any("no room" in line for line in bench.said) and any("waits in the journal" in line for line in bench.said)
+    assert any("no room" in line for line in bench.said) and any(
+        "waits in the journal" in line for line in bench.said
+    )
     disk.full = False
     bench.run(2)
-    assert [row[0] for row in bench.query("SELECT DISTINCT sequence FROM events WHERE kind = 'trip'")] == [150]
+    assert [
+        row[0] for row in bench.query("SELECT DISTINCT sequence FROM events WHERE kind = 'trip'")
+    ] == [150]
     assert "the record takes events again" in bench.said and len(bench.said) < 6
     assert verdict(bench).intact
 
@@ -307,7 +363,7 @@ def test_the_reserve_makes_room_for_events_and_seconds_are_left_out(bench, monke
     assert not (bench.state_dir / "record.reserve").exists()
     disk.full = False
     bench.run(24)
-    loss, = bench.events("loss")
+    (loss,) = bench.events("loss")
     assert loss[2] == "seconds" and "were left out" in loss[3]
     assert (bench.state_dir / "record.reserve").exists()
 
@@ -371,6 +427,7 @@ class Order:
         def noted(*arguments):
             self.calls.append(name)
             return getattr(os, name)(*arguments)
+
         return noted
 
 
@@ -381,7 +438,10 @@ def test_the_second_copy_is_durable_with_its_name_when_it_counts(tmp_path):
     log.append([first])
     assert order.calls == ["write", "fsync", "fsync"]  # the file, then the directory that names it
     log.append([first, second])
-    assert order.calls[3:] == ["write", "fsync"] and [each[0][0] for each in log.entries()] == [1, 2]
+    assert order.calls[3:] == ["write", "fsync"] and [each[0][0] for each in log.entries()] == [
+        1,
+        2,
+    ]
 
 
 def copied(number, **changes):
@@ -391,9 +451,19 @@ def copied(number, **changes):
     return values, chain.link(chain.START, values), chain.START
 
 
-@pytest.mark.parametrize("line", [
-    b'[[],"",""]', b'[["x"],"",""]', b'[[null,1],"00","00"]', b"[" * 100_000, b"7", b'{"a":1,"b":2,"c":3}', b"\xff",
-    b'[1,"%s","%s"]' % (b"00" * 32, b"00" * 32)])
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'[[],"",""]',
+        b'[["x"],"",""]',
+        b'[[null,1],"00","00"]',
+        b"[" * 100_000,
+        b"7",
+        b'{"a":1,"b":2,"c":3}',
+        b"\xff",
+        b'[1,"%s","%s"]' % (b"00" * 32, b"00" * 32),
+    ],
+)
 def test_a_line_of_another_form_does_not_count(tmp_path, line):
     log = TripLog(str(tmp_path))
     log.append([copied(13)])
@@ -402,10 +472,23 @@ def test_a_line_of_another_form_does_not_count(tmp_path, line):
     assert TripLog(str(tmp_path)).newest == 13 and log.entries() == [copied(13)]
 
 
-@pytest.mark.parametrize("changes", [
-    {"kind": "note"}, {"id": "93"}, {"id": 9.5}, {"id": True}, {"id": 1 << 63}, {"sequence": [1]}, {"text": None},
-    {"text": "\ud800"}, {"utc_us": None}])
-def test_a_line_that_the_database_cannot_keep_does_not_count_although_its_hash_is_right(tmp_path, changes):
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"kind": "note"},
+        {"id": "93"},
+        {"id": 9.5},
+        {"id": True},
+        {"id": 1 << 63},
+        {"sequence": [1]},
+        {"text": None},
+        {"text": "\ud800"},
+        {"utc_us": None},
+    ],
+)
+def test_a_line_that_the_database_cannot_keep_does_not_count_although_its_hash_is_right(
+    tmp_path, changes
+):
     log = TripLog(str(tmp_path))
     log.append([copied(13), copied(14)])
     entry = copied(93, **changes)
@@ -414,8 +497,12 @@ def test_a_line_that_the_database_cannot_keep_does_not_count_although_its_hash_i
     assert TripLog(str(tmp_path)).newest == 14
 
 
-@pytest.mark.parametrize("old, new", [(b"[[13,", b"[[93,"), (b"R801", b"R802"), (b'"%s"]' % (b"00" * 32), b'""]')])
-def test_a_changed_digit_in_the_second_copy_does_not_count_against_a_sound_database(tmp_path, old, new):
+@pytest.mark.parametrize(
+    "old, new", [(b"[[13,", b"[[93,"), (b"R801", b"R802"), (b'"%s"]' % (b"00" * 32), b'""]')]
+)
+def test_a_changed_digit_in_the_second_copy_does_not_count_against_a_sound_database(
+    tmp_path, old, new
+):
     log = TripLog(str(tmp_path))
     log.append([copied(13)])
     content = (tmp_path / "trips.log").read_bytes()
@@ -462,6 +549,7 @@ def test_a_flood_of_events_is_bounded_and_a_trip_is_not_in_it(bench):
     bench.run(0.1)
     batch = bench.recorder.batch
     from controller.recorder.events import Event
+
     for index in range(5000):
         batch.add(Event(None, "hint", "", "a", "b"), 10_000_000 + index * 1000)
     batch.add(Event(None, "trip", "R801", "cabinet", "c"), 10_000_000)
@@ -476,10 +564,21 @@ def test_two_archives_never_share_a_number(bench):
     assert Archive.published(bench.recorder.archive)[0] == numbers[-1]
 
 
-@pytest.mark.parametrize("name, value", [("history_MB", 7), ("history_MB", 65_537), ("captures_MB", 0),
-                                         ("events_max", 999), ("capture_before_s", 0), ("capture_after_s", 601)])
+@pytest.mark.parametrize(
+    "name, value",
+    [
+        ("history_MB", 7),
+        ("history_MB", 65_537),
+        ("captures_MB", 0),
+        ("events_max", 999),
+        ("capture_before_s", 0),
+        ("capture_after_s", 601),
+    ],
+)
 def test_limits_have_limits(name, value):
-    assert f"--{name.replace('_', '-')} {value}: allowed is" in wrong(Limits()._replace(**{name: value}))
+    assert (f"--{name.replace('_', '-')} {value}: allowed is") in wrong(
+        Limits()._replace(**{name: value})
+    )
     assert wrong(Limits()) is None
 
 
@@ -492,7 +591,7 @@ def test_a_capture_leaves_the_room_that_is_kept_for_events(bench):
     assert any(line.startswith("capture trip_") and "tried again" in line for line in bench.said)
     del bench.recorder.archive.has_room
     bench.run(3)
-    path, = captures(bench)
+    (path,) = captures(bench)
     assert replay.replay(str(path), journal_header.core_of).exit_code == replay.EQUAL
 
 
@@ -502,10 +601,12 @@ def test_what_cannot_be_tidied_is_not_written_twice(bench, monkeypatch):
 
     def fail(database, log_bytes_max):
         raise _full(database.path)
+
     monkeypatch.setattr(Database, "tidy", fail)
     bench.run(16)
-    assert len(bench.events("trip")) == 2 and len(bench.query("SELECT DISTINCT uptime_ms FROM seconds")) == len(
-        bench.query("SELECT uptime_ms FROM seconds"))
+    assert len(bench.events("trip")) == 2 and len(
+        bench.query("SELECT DISTINCT uptime_ms FROM seconds")
+    ) == len(bench.query("SELECT uptime_ms FROM seconds"))
 
 
 def test_the_log_is_moved_into_the_file_also_while_events_never_cease(bench):

@@ -1,4 +1,6 @@
-"""Beside a real controller: a recorder that is killed, stopped and started again does not disturb the loop."""
+"""Beside a real controller: a recorder that is killed, stopped and started again does not disturb
+the loop.
+"""
 
 import signal
 import subprocess

@@ -33,11 +33,17 @@ class Table:
         return self.pending
 
     def commit(self, also, numbers):
-        also(self.connection, [((number, 0, 0, 0, "", None, "trip", "", "", ""), b"") for number in numbers])
+        also(
+            self.connection,
+            [((number, 0, 0, 0, "", None, "trip", "", "", ""), b"") for number in numbers],
+        )
 
     def ends(self):
-        return self.connection.execute("SELECT event_id, last_sequence FROM captures ORDER BY event_id").fetchall(), \
-            self.connection.execute("SELECT json_extract(value, '$.end') FROM meta WHERE key = 'capture'").fetchone()[0]
+        return self.connection.execute(
+            "SELECT event_id, last_sequence FROM captures ORDER BY event_id"
+        ).fetchall(), self.connection.execute(
+            "SELECT json_extract(value, '$.end') FROM meta WHERE key = 'capture'"
+        ).fetchone()[0]
 
 
 @pytest.fixture
@@ -51,7 +57,9 @@ def feed(tmp_path):
 
 def opened(tmp_path, table):
     reader = JournalReader(str(tmp_path / "journal"))
-    made = Captures(Folder(str(tmp_path)), table, Limits(capture_before_s=1, capture_after_s=2), print)
+    made = Captures(
+        Folder(str(tmp_path)), table, Limits(capture_before_s=1, capture_after_s=2), print
+    )
     made.open(SimpleNamespace(reader=reader, tick_ms=TICK_MS, tick=0), table.pending is not None)
     for frame in reader.frames():
         made.take(frame, frame.sequence)
@@ -70,7 +78,9 @@ def test_of_several_trips_in_one_transaction_the_last_one_says_how_long(feed, tm
 
 
 @pytest.mark.parametrize("pending_end, end", [(5000, 5000), (610, 590 + AFTER_TICKS)])
-def test_a_later_trip_never_shortens_a_capture_that_is_to_last_longer(feed, tmp_path, pending_end, end):
+def test_a_later_trip_never_shortens_a_capture_that_is_to_last_longer(
+    feed, tmp_path, pending_end, end
+):
     table = Table({"file": "trip_8.journal", "first": 0, "end": pending_end})
     captures = opened(tmp_path, table)
     table.commit(captures.note([590], {}), [9])
@@ -94,6 +104,7 @@ class Noted:
         def noted(*arguments):
             self.calls.append(name)
             return getattr(os, name)(*arguments)
+
         return noted
 
 
@@ -115,17 +126,30 @@ def test_frames_are_durable_before_the_file_says_that_they_are_there(feed, tmp_p
 
 # -- what is kept
 
+
 def pages(used, seconds=0, others=0):
     """A database of which this much is used, 1000 pages allowed."""
     counts = {"max(rowid)": seconds, "count(*)": others}
-    return SimpleNamespace(pages=lambda: (used, used, 1000), query=lambda statement: [
-        (next(count for words, count in counts.items() if words in statement),)])
+    return SimpleNamespace(
+        pages=lambda: (used, used, 1000),
+        query=lambda statement: [
+            (next(count for words, count in counts.items() if words in statement),)
+        ],
+    )
 
 
-@pytest.mark.parametrize("database, what", [
-    (pages(900, 7200, 10), None), (pages(901, 7200, 10), "seconds"), (pages(901, 3601, 10), "seconds"),
-    (pages(901, 3600, 501), "events"), (pages(901, 3600, 500), "trips"), (pages(10, 7200, 1000), None),
-    (pages(10, 7200, 1001), "events")])
+@pytest.mark.parametrize(
+    "database, what",
+    [
+        (pages(900, 7200, 10), None),
+        (pages(901, 7200, 10), "seconds"),
+        (pages(901, 3601, 10), "seconds"),
+        (pages(901, 3600, 501), "events"),
+        (pages(901, 3600, 500), "trips"),
+        (pages(10, 7200, 1000), None),
+        (pages(10, 7200, 1001), "events"),
+    ],
+)
 def test_what_gives_way_and_when(database, what):
     assert retention.due(database, 1000) == what
 
@@ -144,18 +168,26 @@ def test_a_reserve_left_by_an_earlier_run_goes_when_there_is_no_room_for_one(tmp
 
 def test_all_that_lets_a_recorder_go_on_is_rescued(tmp_path):
     cabinet = Cabinet(tmp_path)
-    meta = {"position": {"sequence": 7}, "standing": ["1a"], "capture": {"file": "trip_8.journal"}, "anchor": {"at": 7}}
+    meta = {
+        "position": {"sequence": 7},
+        "standing": ["1a"],
+        "capture": {"file": "trip_8.journal"},
+        "anchor": {"at": 7},
+    }
     archive = cabinet.start()
     archive.write([label("note", "", "cabinet", "event 1")], meta=meta)
     archive.close()
     cabinet.damage("events_by_kind")
     archive = cabinet.start()
     assert {key: archive.database.meta(key) for key in meta} == meta
-    assert cabinet.query(f"SELECT code FROM events WHERE kind = '{chain.LOSS}'") == [(chain.DAMAGE,)]
+    assert cabinet.query(f"SELECT code FROM events WHERE kind = '{chain.LOSS}'") == [
+        (chain.DAMAGE,)
+    ]
     archive.close()
 
 
 # -- what is known
+
 
 def test_a_measurement_is_known_for_two_seconds_and_then_it_is_not(feed, tmp_path):
     seen = Snapshot(str(tmp_path / "journal"))

@@ -1,4 +1,6 @@
-"""The hash chain: whatever is changed, taken out, put in or moved is found, and where; what retention takes is not."""
+"""The hash chain: whatever is changed, taken out, put in or moved is found, and where; what
+retention takes is not.
+"""
 
 import hashlib
 import json
@@ -14,14 +16,26 @@ from controller.recorder.database import Database, DatabaseError, Row
 
 
 def row(index, kind="note"):
-    return Row(index, 1000 * index, 10**15 + index, "ntp", 1500, kind, "R801", "cabinet", f"event {index} \u00b5")
+    return Row(
+        index,
+        1000 * index,
+        10**15 + index,
+        "ntp",
+        1500,
+        kind,
+        "R801",
+        "cabinet",
+        f"event {index} \u00b5",
+    )
 
 
 @pytest.fixture
 def database(tmp_path):
     made = Database(str(tmp_path / "record.db"), 8 << 20)
     for start in range(0, 30, 3):
-        made.write([row(index, "trip" if index % 7 == 0 else "note") for index in range(start, start + 3)])
+        made.write(
+            [row(index, "trip" if index % 7 == 0 else "note") for index in range(start, start + 3)]
+        )
     yield made
     made.close()
 
@@ -46,7 +60,9 @@ def check(database, published=None):
 def test_another_program_can_compute_it(database):
     """As the docstring of chain.py says, and nothing more."""
     previous = bytes(32)
-    for *values, stored in database.query(f"SELECT {', '.join(chain.COLUMNS)}, hash FROM events ORDER BY id"):
+    for *values, stored in database.query(
+        f"SELECT {', '.join(chain.COLUMNS)}, hash FROM events ORDER BY id"
+    ):
         text = json.dumps(values, separators=(",", ":"))
         previous = hashlib.sha256(previous + text.encode("ascii")).digest()
         assert stored == previous
@@ -55,28 +71,63 @@ def test_another_program_can_compute_it(database):
 
 def test_an_untouched_chain_is_whole(database):
     found = check(database)
-    assert (found.intact, found.events, found.first, found.last, found.missing) == (True, 30, 1, 30, 0)
+    assert (found.intact, found.events, found.first, found.last, found.missing) == (
+        True,
+        30,
+        1,
+        30,
+        0,
+    )
     assert found.head == database.head.hex()
 
 
-@pytest.mark.parametrize("column, value", [
-    ("sequence", 99), ("uptime_ms", 1), ("utc_us", 1), ("utc_source", "'rtc'"), ("utc_uncertainty_us", "NULL"),
-    ("kind", "'clear'"), ("code", "'R802'"), ("scope", "'rack1'"), ("text", "'nothing happened'"), ("hash", "x'00'")])
+@pytest.mark.parametrize(
+    "column, value",
+    [
+        ("sequence", 99),
+        ("uptime_ms", 1),
+        ("utc_us", 1),
+        ("utc_source", "'rtc'"),
+        ("utc_uncertainty_us", "NULL"),
+        ("kind", "'clear'"),
+        ("code", "'R802'"),
+        ("scope", "'rack1'"),
+        ("text", "'nothing happened'"),
+        ("hash", "x'00'"),
+    ],
+)
 def test_every_column_of_an_event_is_held(database, column, value):
     found = changed(database, f"UPDATE events SET {column} = {value} WHERE id = 12")
     assert not found.intact
     assert found.breaks[0].startswith("event 12:"), found.breaks
 
 
-@pytest.mark.parametrize("statements, words", [
-    (("DELETE FROM events WHERE id = 9",), "events 9 to 9 are missing"),
-    (("DELETE FROM events WHERE id BETWEEN 1 AND 4",), "events 1 to 4 are missing"),
-    (("DELETE FROM events WHERE id > 27",), "the newest event should be 30"),
-    (("DELETE FROM events",), "the newest event should be 30"),
-    (("UPDATE events SET id = -1 WHERE id = 5", "UPDATE events SET id = 5 WHERE id = 6",
-      "UPDATE events SET id = 6 WHERE id = -1"), "event 5:"),
-    (("INSERT INTO events SELECT 31, sequence, uptime_ms, utc_us, utc_source, utc_uncertainty_us, kind, code, scope, "
-      "text, hash FROM events WHERE id = 30",), "event 31:")])
+@pytest.mark.parametrize(
+    "statements, words",
+    [
+        (("DELETE FROM events WHERE id = 9",), "events 9 to 9 are missing"),
+        (("DELETE FROM events WHERE id BETWEEN 1 AND 4",), "events 1 to 4 are missing"),
+        (("DELETE FROM events WHERE id > 27",), "the newest event should be 30"),
+        (("DELETE FROM events",), "the newest event should be 30"),
+        (
+            (
+                "UPDATE events SET id = -1 WHERE id = 5",
+                "UPDATE events SET id = 5 WHERE id = 6",
+                "UPDATE events SET id = 6 WHERE id = -1",
+            ),
+            "event 5:",
+        ),
+        (
+            (
+                "INSERT INTO events SELECT 31, sequence, uptime_ms, utc_us, utc_source, "
+                "utc_uncertainty_us, "
+                "kind, code, scope, "
+                "text, hash FROM events WHERE id = 30",
+            ),
+            "event 31:",
+        ),
+    ],
+)
 def test_what_is_taken_out_put_in_or_moved_is_found(database, statements, words):
     found = changed(database, *statements)
     assert any(line.startswith(words) for line in found.breaks), found.breaks
@@ -95,23 +146,38 @@ def test_who_has_a_published_hash_finds_a_chain_that_was_made_anew(database, tmp
 def test_retention_leaves_a_chain_that_can_be_checked_and_every_trip(database):
     trips = database.query("SELECT * FROM events WHERE kind = 'trip'")
     published = database.query("SELECT hash FROM events WHERE id = 11")[0][0]
-    retention.drop_events(database, lambda *what: row(0)._replace(**dict(zip(Row._fields[5:], what))), False)
+    retention.drop_events(
+        database, lambda *what: row(0)._replace(**dict(zip(Row._fields[5:], what))), False
+    )
     assert database.query("SELECT * FROM events WHERE kind = 'trip'") == trips
     database.write([row(40)])
     found = check(database)
     assert found.intact and found.missing == 30 - len(trips), found.breaks
-    assert not check(database, published).intact  # of an event that is gone: nobody can tell any more
+    # of an event that is gone: nobody can tell any more
+    assert not check(database, published).intact
     assert check(database, trips[1][-1]).intact
-    assert changed(database, "UPDATE events SET scope = 'events <= 3' WHERE code = 'RETENTION'").breaks
+    assert changed(
+        database, "UPDATE events SET scope = 'events <= 3' WHERE code = 'RETENTION'"
+    ).breaks
 
 
 def test_links_alone_excuse_nothing(database):
-    found = changed(database, "INSERT INTO links SELECT 10, hash FROM events WHERE id = 9",
-                    "DELETE FROM events WHERE id = 9")
+    found = changed(
+        database,
+        "INSERT INTO links SELECT 10, hash FROM events WHERE id = 9",
+        "DELETE FROM events WHERE id = 9",
+    )
     assert found.breaks == ["events 9 to 9 are missing, and nothing says why"]
 
 
-@given(st.lists(st.tuples(st.integers(), st.text(), st.text() | st.none()), min_size=2, max_size=2, unique=True))
+@given(
+    st.lists(
+        st.tuples(st.integers(), st.text(), st.text() | st.none()),
+        min_size=2,
+        max_size=2,
+        unique=True,
+    )
+)
 def test_different_events_never_have_the_same_text(rows):
     assert chain.canonical(rows[0]) != chain.canonical(rows[1])
 
@@ -121,6 +187,7 @@ def test_nothing_of_a_transaction_that_failed_is_there(database):
 
     def fail(connection, stored):
         connection.execute("INSERT INTO nowhere VALUES (1)")
+
     with pytest.raises(DatabaseError, match="nowhere"):
         database.write([row(1)], [(0, 0, *range(10), "x", 0)], {"position": 1}, fail)
     assert (database.head_id, database.head) == before and database.meta("position") is None

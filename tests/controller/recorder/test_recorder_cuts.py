@@ -1,4 +1,6 @@
-"""A real recorder process, killed and cut off at seeded instants; the 200 of each are power_cuts.py's."""
+"""A real recorder process, killed and cut off at seeded instants; the 200 of each are
+power_cuts.py's.
+"""
 
 import shutil
 import subprocess
@@ -17,7 +19,11 @@ def test_killed_at_any_instant_it_tells_every_trip_once(tmp_path):
     found = kills(tmp_path, 5, SEED)
     assert found["trips"] > 20
     assert {name: found[name] for name in ("missing", "twice", "out_of_order", "broken")} == {
-        "missing": 0, "twice": 0, "out_of_order": False, "broken": 0}
+        "missing": 0,
+        "twice": 0,
+        "out_of_order": False,
+        "broken": 0,
+    }
 
 
 @pytest.mark.wire
@@ -34,18 +40,24 @@ def test_it_ends_when_asked_and_one_is_enough(tmp_path):
     run_dir.mkdir()
     feed = Feed(run_dir, SEED)
     feed.frame()
-    process = subprocess.Popen(command(run_dir, state_dir), cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command(run_dir, state_dir), cwd=ROOT, stderr=subprocess.PIPE, text=True
+    )
     while not (state_dir / "record.db").exists() or not (run_dir / "record.head").exists():
         assert process.poll() is None
         feed.frame()
     second = subprocess.run(command(run_dir, state_dir), cwd=ROOT, capture_output=True, text=True)
-    assert (second.returncode, second.stderr.count("\n")) == (3, 1) and "another recorder" in second.stderr
+    assert (second.returncode, second.stderr.count("\n")) == (
+        3,
+        1,
+    ) and "another recorder" in second.stderr
     for _ in range(200):
         feed.frame()
     process.terminate()
     assert process.wait() == 0
     process.stderr.close()
-    (run_dir / "record.head").unlink()  # there again once the next one has begun to record, and hears signals
+    # there again once the next one has begun to record, and hears signals
+    (run_dir / "record.head").unlink()
     again = subprocess.Popen(command(run_dir, state_dir), cwd=ROOT, stderr=subprocess.DEVNULL)
     while not (run_dir / "record.head").exists() or len(trips_of(state_dir)) < len(feed.trips):
         assert again.poll() is None
@@ -57,6 +69,19 @@ def test_it_ends_when_asked_and_one_is_enough(tmp_path):
 @pytest.mark.wire
 def test_without_a_place_to_write_it_does_not_start(tmp_path):
     (tmp_path / "state").write_text("a file")
-    found = subprocess.run([sys.executable, "-m", "controller", "record", "--run-dir", str(tmp_path), "--state-dir",
-                            str(tmp_path / "state")], cwd=ROOT, capture_output=True, text=True)
+    found = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "controller",
+            "record",
+            "--run-dir",
+            str(tmp_path),
+            "--state-dir",
+            str(tmp_path / "state"),
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
     assert (found.returncode, found.stdout, found.stderr.count("\n")) == (3, "", 1), found.stderr

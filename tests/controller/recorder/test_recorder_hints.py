@@ -1,4 +1,6 @@
-"""Hints that were refused, and changed keys, in the record: from the loop's counters, and never a flood of events."""
+"""Hints that were refused, and changed keys, in the record: from the loop's counters, and never a
+flood of events.
+"""
 
 import pytest
 
@@ -22,7 +24,10 @@ class Counters:
 
     def look(self, passed_us=LOOK_US):
         self.now_us += passed_us
-        return [(event.kind, event.code, event.scope, event.text) for event in self.watch.look(self.now_us)]
+        return [
+            (event.kind, event.code, event.scope, event.text)
+            for event in self.watch.look(self.now_us)
+        ]
 
     def refuse(self, count, code=hint_codes.TOO_LATE, row=0, counter=S.REFUSED):
         self.stats.rows[row][counter] += count
@@ -47,9 +52,13 @@ def test_without_a_file_or_with_half_a_file_there_is_nothing(tmp_path):
 def test_a_refusal_is_told_with_its_reason_and_its_source(counters):
     name = SOURCES[0].name
     counters.refuse(5)
-    assert counters.look() == [], "what was before the first look is known to an earlier recorder, or to nobody"
+    assert counters.look() == [], (
+        "what was before the first look is known to an earlier recorder, or to nobody"
+    )
     counters.refuse(2)
-    assert counters.look() == [("hint", "REFUSED", name, f"refused: 2 of {name}. The hint was sent more than 2 s ago.")]
+    assert counters.look() == [
+        ("hint", "REFUSED", name, f"refused: 2 of {name}. The hint was sent more than 2 s ago.")
+    ]
     assert counters.look() == []
 
 
@@ -73,7 +82,9 @@ def test_datagrams_of_nobody_known_are_told_too(counters):
     counters.look()
     for word in (S.WRONG_LENGTH, S.WRONG_MAGIC, S.UNKNOWN_SOURCE):
         counters.stats.common[word] += 1
-    assert counters.look() == [("hint", "REFUSED", "cabinet", "3 datagrams that are no hint of a source here")]
+    assert counters.look() == [
+        ("hint", "REFUSED", "cabinet", "3 datagrams that are no hint of a source here")
+    ]
 
 
 def test_keys_that_change_are_told_and_never_shown(counters):
@@ -93,8 +104,16 @@ def test_it_looks_once_a_second(counters, passed_us, told):
     assert len(counters.look(passed_us)) == told
 
 
-@pytest.mark.parametrize("counts, told", [
-    ((0, 0), [0, 0]), ((7, 8), [0, 1]), ((7, 9, 12), [0, 2, 0]), ((7, 3), [0, 3]), ((7, 0), [0, 0])])
+@pytest.mark.parametrize(
+    "counts, told",
+    [
+        ((0, 0), [0, 0]),
+        ((7, 8), [0, 1]),
+        ((7, 9, 12), [0, 2, 0]),
+        ((7, 3), [0, 3]),
+        ((7, 0), [0, 0]),
+    ],
+)
 def test_a_counter_that_began_anew_counts_from_0(counts, told):
     tally = Tally()
     assert [tally.due(count, number * LOOK_US) for number, count in enumerate(counts)] == told

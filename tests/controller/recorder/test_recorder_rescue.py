@@ -1,4 +1,6 @@
-"""A damaged, older, emptied or missing record: what can be read is rescued, at whatever step a rescue is killed."""
+"""A damaged, older, emptied or missing record: what can be read is rescued, at whatever step a
+rescue is killed.
+"""
 
 import json
 import os
@@ -17,7 +19,8 @@ from controller.recorder.limits import Limits
 
 EVENTS, SECONDS = 27, 40
 KILLED, WHOLE, RAISED = 9, 0, 1
-STEPS = ("os.rename", "os.remove", "os.truncate", "open", "sqlite3.connect")  # as the interpreter names them
+# as the interpreter names them
+STEPS = ("os.rename", "os.remove", "os.truncate", "open", "sqlite3.connect")
 
 
 class Cabinet:
@@ -30,20 +33,32 @@ class Cabinet:
             each.mkdir()
 
     def start(self, captures=list):
-        return Archive(str(self.run_dir), str(self.state_dir), Limits(history_MB=8), label, self.said.append, captures)
+        return Archive(
+            str(self.run_dir),
+            str(self.state_dir),
+            Limits(history_MB=8),
+            label,
+            self.said.append,
+            captures,
+        )
 
     def fill(self, trips=(5, 20)):
         """A record closed in order, so that all of it is in the file."""
         archive = self.start()
         for number in range(1, EVENTS + 1):
-            archive.write([label("trip" if number in trips else "note", "", "cabinet", f"event {number}")],
-                          [second(number)] if number < 20 else [second(number)] * 3, {"position": number})
+            archive.write(
+                [label("trip" if number in trips else "note", "", "cabinet", f"event {number}")],
+                [second(number)] if number < 20 else [second(number)] * 3,
+                {"position": number},
+            )
         archive.close()
 
     def damage(self, name):
         """Overwrite the root page of a table or an index, as a failing disk does."""
         with sqlite3.connect(self.path) as connection:
-            root, = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = ?", (name,)).fetchone()
+            (root,) = connection.execute(
+                "SELECT rootpage FROM sqlite_master WHERE name = ?", (name,)
+            ).fetchone()
         connection.close()
         with open(self.path, "r+b") as file:
             file.seek((root - 1) * 4096)
@@ -58,10 +73,16 @@ class Cabinet:
             return chain.verify(connection, published)
 
     def texts(self):
-        return [text for text, in self.query("SELECT text FROM events WHERE kind <> 'loss' ORDER BY id")]
+        return [
+            text
+            for (text,) in self.query("SELECT text FROM events WHERE kind <> 'loss' ORDER BY id")
+        ]
 
     def damages(self):
-        return [scope for scope, in self.query("SELECT scope FROM events WHERE code = 'DAMAGE' ORDER BY id")]
+        return [
+            scope
+            for (scope,) in self.query("SELECT scope FROM events WHERE code = 'DAMAGE' ORDER BY id")
+        ]
 
 
 def label(kind, code, scope, text):
@@ -81,8 +102,11 @@ def told(count=EVENTS):
     return [f"event {number}" for number in range(1, count + 1)]
 
 
-@pytest.mark.parametrize("name, up_to", [("events_by_kind", 27), ("links", 28)])  # links are read with the first trip
-def test_a_damaged_page_that_only_the_second_copy_needs_is_noticed_and_rescued(cabinet, name, up_to):
+# links are read with the first trip
+@pytest.mark.parametrize("name, up_to", [("events_by_kind", 27), ("links", 28)])
+def test_a_damaged_page_that_only_the_second_copy_needs_is_noticed_and_rescued(
+    cabinet, name, up_to
+):
     cabinet.fill()
     cabinet.damage(name)
     archive = cabinet.start()
@@ -98,11 +122,13 @@ def test_a_damaged_page_that_only_the_second_copy_needs_is_noticed_and_rescued(c
 def test_a_page_in_the_middle_does_not_cost_what_is_newer(cabinet, capsys):
     archive = cabinet.start()
     for number in range(1, 301):
-        archive.write([label("note", "", "cabinet", f"event {number} {'x' * 60}")], meta={"position": number})
+        archive.write(
+            [label("note", "", "cabinet", f"event {number} {'x' * 60}")], meta={"position": number}
+        )
     archive.close()
     pages = cabinet.path.read_bytes()
     page = pages.index(b"event 150 ") // 4096
-    cabinet.path.write_bytes(pages[:page * 4096] + b"\xff" * 4096 + pages[page * 4096 + 4096:])
+    cabinet.path.write_bytes(pages[: page * 4096] + b"\xff" * 4096 + pages[page * 4096 + 4096 :])
     cabinet.damage("events_by_kind")
     archive = cabinet.start()
     archive.write([label("note", "", "cabinet", "event 301")])
@@ -120,10 +146,17 @@ def test_a_page_in_the_middle_does_not_cost_what_is_newer(cabinet, capsys):
     assert len(cabinet.verdict().breaks) > 1, "a gap that nothing speaks of"
 
 
-@pytest.mark.parametrize("name, damaged", [
-    (b"scope TEXT", b"sc\xf5pe TEXT"), (b"soc_permille, cell_mV_min", b"soc_permillem cell_mV_min"),
-    (b"meta(key TEXT", b"meta(kay TEXT")])
-def test_a_damaged_name_in_the_schema_does_not_keep_the_recorder_from_starting(cabinet, name, damaged):
+@pytest.mark.parametrize(
+    "name, damaged",
+    [
+        (b"scope TEXT", b"sc\xf5pe TEXT"),
+        (b"soc_permille, cell_mV_min", b"soc_permillem cell_mV_min"),
+        (b"meta(key TEXT", b"meta(kay TEXT"),
+    ],
+)
+def test_a_damaged_name_in_the_schema_does_not_keep_the_recorder_from_starting(
+    cabinet, name, damaged
+):
     cabinet.fill()
     content = cabinet.path.read_bytes()
     assert content.count(name) == 1
@@ -131,7 +164,11 @@ def test_a_damaged_name_in_the_schema_does_not_keep_the_recorder_from_starting(c
     archive = cabinet.start()
     archive.write([label("trip", "", "cabinet", "event 28")], [second(28)])
     archive.close()
-    assert cabinet.texts()[-1] == "event 28" and len(cabinet.said) == 1 and rescue.ASIDE in cabinet.said[0]
+    assert (
+        cabinet.texts()[-1] == "event 28"
+        and len(cabinet.said) == 1
+        and rescue.ASIDE in cabinet.said[0]
+    )
     assert cabinet.verdict().intact and len(archive._trips.entries()) == 3
 
 
@@ -142,7 +179,9 @@ def test_a_file_format_that_nobody_knows_does_not_keep_the_recorder_from_startin
     archive = cabinet.start()
     archive.write([label("note", "", "cabinet", "event 28")])
     archive.close()
-    assert cabinet.texts() == ["event 5", "event 20", "event 28"] and rescue.ASIDE in cabinet.said[0]
+    assert (
+        cabinet.texts() == ["event 5", "event 20", "event 28"] and rescue.ASIDE in cabinet.said[0]
+    )
 
 
 def test_a_table_beside_those_of_the_record_is_no_damage(cabinet):
@@ -168,6 +207,7 @@ class NoCopy:
                     self.code = None  # once: what is begun anew is sound
                 raise DatabaseError(database.path, error)
             return query(database, statement, values)
+
         monkeypatch.setattr(Database, "query", failing)
 
 
@@ -194,6 +234,7 @@ def test_a_rescue_that_fails_after_the_commit_is_done_with_the_next_write(cabine
 
     def refused(*names):
         raise OSError(30, os.strerror(30))
+
     monkeypatch.setattr(rescue.os, "replace", refused)
     archive.write([label("trip", "", "cabinet", "event 1")], meta={"position": 7})
     assert archive.meta("position") == 7
@@ -207,6 +248,7 @@ def test_a_rescue_that_fails_after_the_commit_is_done_with_the_next_write(cabine
 
 # -- killed at every step
 
+
 def killed_at(cabinet, step):
     """A recorder's start in a process that is gone at this step; returns how it ended."""
     child = os.fork()
@@ -219,6 +261,7 @@ def killed_at(cabinet, step):
             left[0] -= 1
             if left[0] < 0:
                 os._exit(KILLED)
+
     sys.addaudithook(count)
     for name in ("write", "query", "close"):
         setattr(Database, name, counted(getattr(Database, name), count))
@@ -234,6 +277,7 @@ def counted(method, count):
         found = method(*arguments, **named)
         count("open")
         return found
+
     return instead
 
 
@@ -266,7 +310,9 @@ def test_a_rescue_that_is_killed_at_any_step_loses_nothing(tmp_path):
         assert cabinet.verdict(bytes.fromhex(head.read(str(cabinet.run_dir))["hash"])).intact, step
         step += 1
     assert ended == WHOLE and step > 30
-    assert {"record.db.rescuing", "record.db.new", "record.db.damaged"} <= seen, "it was killed in between"
+    assert {"record.db.rescuing", "record.db.new", "record.db.damaged"} <= seen, (
+        "it was killed in between"
+    )
 
 
 def test_what_only_the_log_holds_is_rescued_with_it(cabinet, tmp_path):
@@ -320,6 +366,7 @@ def test_a_rescue_without_room_takes_the_reserve(cabinet, monkeypatch):
             error.sqlite_errorcode = sqlite3.SQLITE_FULL
             raise DatabaseError(database.path, error)
         return write(database, *arguments, **named)
+
     assert reserve.exists()
     monkeypatch.setattr(Database, "write", full_beside_it)
     cabinet.start().close()
@@ -338,16 +385,24 @@ def test_captures_of_this_run_are_known_to_the_new_database(cabinet, monkeypatch
 
 
 def files(cabinet):
-    return {path.name.removeprefix("record.db"): path.read_text() for path in cabinet.state_dir.glob("record.db*")}
+    return {
+        path.name.removeprefix("record.db"): path.read_text()
+        for path in cabinet.state_dir.glob("record.db*")
+    }
 
 
 def lay(cabinet, **texts):
     for end, text in texts.items():
-        (cabinet.state_dir / ("record.db" + end.replace("_", ".", 1).replace("_", "-"))).write_text(text)
+        (cabinet.state_dir / ("record.db" + end.replace("_", ".", 1).replace("_", "-"))).write_text(
+            text
+        )
 
 
 def test_one_that_was_rescued_makes_way_for_the_next(cabinet):
-    lay(cabinet, **{"": "second", "_rescuing": "first", "_damaged": "before", "_damaged_wal": "before"})
+    lay(
+        cabinet,
+        **{"": "second", "_rescuing": "first", "_damaged": "before", "_damaged_wal": "before"},
+    )
     rescue.put_aside(str(cabinet.path))
     assert files(cabinet) == {".damaged": "first", ".rescuing": "second"}
     rescue.put_aside(str(cabinet.path))
@@ -369,10 +424,12 @@ def test_the_new_one_is_whole_without_its_log(cabinet, monkeypatch):
     cabinet.damage("events_by_kind")
     close, readers = Database.close, []
 
-    def close_beside_a_reader(database):  # which keeps the log from being moved into the file by the close
+    # which keeps the log from being moved into the file by the close
+    def close_beside_a_reader(database):
         readers.append(sqlite3.connect(database.path))
         readers[-1].execute("SELECT count(*) FROM seconds").fetchone()
         close(database)
+
     monkeypatch.setattr(Database, "close", close_beside_a_reader)
     archive = cabinet.start()
     monkeypatch.undo()
@@ -383,6 +440,7 @@ def test_the_new_one_is_whole_without_its_log(cabinet, monkeypatch):
 
 
 # -- taken away, emptied or rolled back while nobody looked
+
 
 def lose(cabinet, how):
     """Returns how many of the events can be had back."""
@@ -437,16 +495,29 @@ def test_a_record_of_another_chain_says_so(cabinet, tmp_path):
     cabinet.fill(trips=())
     with sqlite3.connect(cabinet.path) as connection:
         connection.execute("UPDATE events SET hash = zeroblob(32) WHERE id = 27")
-        connection.execute("UPDATE meta SET value = ? WHERE key = 'head'", (json.dumps([27, bytes(32).hex()]),))
+        connection.execute(
+            "UPDATE meta SET value = ? WHERE key = 'head'", (json.dumps([27, bytes(32).hex()]),)
+        )
     connection.close()
     cabinet.start().close()
     assert cabinet.damages() == ["events <= 27"] and not cabinet.verdict().intact
 
 
-@pytest.mark.parametrize("content", [
-    "", "7", "[]", '{"id": 99}', '{"id": "99", "hash": "%s", "meta": {}}' % (64 * "0"),
-    '{"id": 99, "hash": "zz", "meta": {}}', '{"id": 99, "hash": "00", "meta": {}}',
-    '{"id": 99, "hash": "%s", "meta": []}' % (64 * "0"), "[" * 100_000, "\u00b5"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "7",
+        "[]",
+        '{"id": 99}',
+        '{"id": "99", "hash": "%s", "meta": {}}' % (64 * "0"),
+        '{"id": 99, "hash": "zz", "meta": {}}',
+        '{"id": 99, "hash": "00", "meta": {}}',
+        '{"id": 99, "hash": "%s", "meta": []}' % (64 * "0"),
+        "[" * 100_000,
+        "\u00b5",
+    ],
+)
 def test_a_published_head_of_another_form_is_none(cabinet, content):
     cabinet.fill()
     (cabinet.run_dir / head.FILE).write_text(content, encoding="utf-8")
@@ -473,8 +544,10 @@ def test_a_head_that_cannot_be_published_is_said_once(cabinet):
     archive = cabinet.start()
     for number in range(3):
         archive.write([label("note", "", "cabinet", f"event {number}")])
-    line, = cabinet.said
-    assert line.startswith(f"{cabinet.run_dir}") and "No such file" in line and "is --run-dir" in line
+    (line,) = cabinet.said
+    assert (
+        line.startswith(f"{cabinet.run_dir}") and "No such file" in line and "is --run-dir" in line
+    )
     cabinet.run_dir.mkdir()
     archive.write([label("note", "", "cabinet", "event 3")])
     assert head.read(str(cabinet.run_dir))["id"] == 4

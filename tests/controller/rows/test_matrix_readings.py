@@ -1,4 +1,6 @@
-"""Where a stage was read otherwise than its row says: printed in every format; the table itself: test_transcription."""
+"""Where a stage was read otherwise than its row says: printed in every format; the table itself:
+test_transcription.
+"""
 
 import html
 import json
@@ -17,10 +19,12 @@ def test_every_reading_is_printed(files, capsys, form, with_site):
     assert __main__.main(["matrix", *given, "--format", form]) == 0
     out = capsys.readouterr().out
     if form == "json":
-        assert {(each["stage"], each["column_of_section_7"]): each["read_as"] for each in json.loads(out)["readings"]
-                } == readings.READ_AS
+        assert {
+            (each["stage"], each["column_of_section_7"]): each["read_as"]
+            for each in json.loads(out)["readings"]
+        } == readings.READ_AS
         return
-    section = out[out.index("Where a stage was read otherwise"):]
+    section = out[out.index("Where a stage was read otherwise") :]
     for (stage, column), words in readings.READ_AS.items():
         if form == "md":
             assert f"| {stage} | {readings.COLUMNS[column]} | {words} |" in section

@@ -1,4 +1,6 @@
-"""What the controller itself tells the kernel: test mode, operations centre, second channel, tests of itself."""
+"""What the controller itself tells the kernel: test mode, operations centre, second channel, tests
+of itself.
+"""
 
 import pytest
 from site_files import SiteFiles
@@ -31,8 +33,17 @@ def power_W(bench):
 def test_a_cabinet_that_nobody_asks_anything_of():
     bench = running()
     assert [told(bench, at) for at in (s.ARMED_STORED, s.RUN_REQUEST, s.LOCK_OUT_OK)] == [1, 1, 1]
-    assert [told(bench, at) for at in (s.TEST_REQUEST, s.NOC_LINK_OK, s.NOC_VERIFIED, s.PEER_CODE, s.SELF_TEST_BITS,
-                                       s.CPU_TEMPERATURE_DDEGC)] == [0] * 6
+    assert [
+        told(bench, at)
+        for at in (
+            s.TEST_REQUEST,
+            s.NOC_LINK_OK,
+            s.NOC_VERIFIED,
+            s.PEER_CODE,
+            s.SELF_TEST_BITS,
+            s.CPU_TEMPERATURE_DDEGC,
+        )
+    ] == [0] * 6
     bench.keeper.ok = False
     bench.tick()
     assert told(bench, s.RUN_REQUEST) == 0 and bench.state == "stopping"
@@ -47,6 +58,7 @@ def test_a_lock_out_is_told_in_the_next_tick():
 
 
 # -- test mode
+
 
 def keyed(level, bench):
     """Turn the key: 0 out of RUN, 1 back."""
@@ -63,7 +75,9 @@ def asked():
 
 
 def watched(bench, ticks, elapsed=1):
-    """Tick on and see that nothing is ever closed without the limit of the test; the state after each tick."""
+    """Tick on and see that nothing is ever closed without the limit of the test; the state after
+    each tick.
+    """
     states = []
     for _ in range(ticks):
         bench.now_us += 20_000 * elapsed
@@ -87,7 +101,10 @@ def test_no_test_while_nobody_knows_where_the_key_is():
     assert bench.cabinet.request_test() == operator_commands.KEY_IN_RUN
     bench.tick(2)
     bench.cabinet.core.kernel.features.ages.seen[s.G_IO_1] = 0
-    assert bench.cabinet.request_test() == operator_commands.KEY_IN_RUN and told(bench, s.TEST_REQUEST) == 0
+    assert (
+        bench.cabinet.request_test() == operator_commands.KEY_IN_RUN
+        and told(bench, s.TEST_REQUEST) == 0
+    )
 
 
 def test_a_test_closes_when_the_key_is_back_and_runs_with_a_twentieth():
@@ -117,7 +134,9 @@ def test_after_its_minute_it_opens_and_nothing_runs_until_somebody_asks(elapsed)
 
 @pytest.mark.parametrize("again_at", [10, TEST_TICKS - 1])
 def test_no_run_request_survives_the_test(again_at):
-    """Whoever asks for a run meanwhile, before the key is back or just before the end, gets the test and no more."""
+    """Whoever asks for a run meanwhile, before the key is back or just before the end, gets the
+    test and no more.
+    """
     bench = asked()
     if again_at > 10:
         bench.field.wrong.clear()
@@ -137,14 +156,22 @@ def test_a_key_that_stays_out_lets_the_test_pass_by():
 
 
 def test_a_second_request_is_refused_until_the_first_is_over():
-    """The kernel counts one minute from the first on, and anew only once it has been told of the end."""
+    """The kernel counts one minute from the first on, and anew only once it has been told of the
+    end.
+    """
     bench = asked()
     watched(bench, TEST_TICKS - 100)
     assert bench.cabinet.request_test() == operator_commands.IN_TEST
     watched(bench, 101)
-    assert told(bench, s.TEST_REQUEST) == 1 and bench.cabinet.request_test() == operator_commands.IN_TEST
+    assert (
+        told(bench, s.TEST_REQUEST) == 1
+        and bench.cabinet.request_test() == operator_commands.IN_TEST
+    )
     bench.tick()
-    assert told(bench, s.TEST_REQUEST) == 0 and bench.cabinet.request_test() == operator_commands.ACCEPTED
+    assert (
+        told(bench, s.TEST_REQUEST) == 0
+        and bench.cabinet.request_test() == operator_commands.ACCEPTED
+    )
     bench.field.wrong.clear()
     assert "running" in watched(bench, RUN_TICKS), "a minute of its own"
 
@@ -168,7 +195,9 @@ def test_every_row_and_every_stop_acts_in_a_test(stop):
 
 
 def test_contactors_that_are_still_closed_stay_in_the_test():
-    """At its end the current does not go to zero: until the stop's longest time is over the twentieth holds."""
+    """At its end the current does not go to zero: until the stop's longest time is over the
+    twentieth holds.
+    """
     bench = asked()
     bench.field.wrong.clear()
     watched(bench, TEST_TICKS)
@@ -177,15 +206,21 @@ def test_contactors_that_are_still_closed_stay_in_the_test():
     states = watched(bench, 200)
     assert set(states) == {"stopping"} and told(bench, s.TEST_REQUEST) == 1
     watched(bench, 200)
-    assert not bench.out[s.CONTACTOR_SUPPLY_OK] and told(bench, s.TEST_REQUEST) == told(bench, s.RUN_REQUEST) == 0
+    assert (
+        not bench.out[s.CONTACTOR_SUPPLY_OK]
+        and told(bench, s.TEST_REQUEST) == told(bench, s.RUN_REQUEST) == 0
+    )
 
 
 # -- the operations centre (row 46)
 
+
 @pytest.fixture
 def centre(tmp_path):
     """Settings whose path to the operations centre is the source site_ems alone."""
-    files = SiteFiles(tmp_path).replace("type", '["suppression", "door"]', '["suppression", "door", "supervised"]')
+    files = SiteFiles(tmp_path).replace(
+        "type", '["suppression", "door"]', '["suppression", "door", "supervised"]'
+    )
     files.replace("type", "noc_derate =", 'noc_source = "site_ems"\nnoc_derate =')
     settings = files.append("site", f'[not_fitted]\nsupervised = "{WHO}"').load()
     assert settings.sources[settings.noc_source].name == "site_ems" and len(settings.sources) > 1
@@ -193,7 +228,10 @@ def centre(tmp_path):
 
 
 def heartbeat(bench, source_index, valid_s):
-    assert bench.cabinet.request_hint(source_index, hint_codes.HEARTBEAT, 0, 0, valid_s * 1000) is not None
+    assert (
+        bench.cabinet.request_hint(source_index, hint_codes.HEARTBEAT, 0, 0, valid_s * 1000)
+        is not None
+    )
     return bench.tick(2)  # the table hears it in this tick, the kernel is told in the next
 
 
@@ -249,7 +287,10 @@ def test_a_lock_out_and_its_end_leave_it_in_the_store(centre):
     assert again.cabinet.locked_out == "anna" and path(again) == (0, 1)
     again.cabinet.request_lock_out("anna", False)
     again.tick()
-    assert again.stored["values"] == {cabinets.NOC_VERIFIED: 1, **rests} and again.cabinet.locked_out == ""
+    assert (
+        again.stored["values"] == {cabinets.NOC_VERIFIED: 1, **rests}
+        and again.cabinet.locked_out == ""
+    )
 
 
 def test_where_the_panels_path_is_supervised_no_heartbeat_is_taken_for_a_link():
@@ -259,8 +300,11 @@ def test_where_the_panels_path_is_supervised_no_heartbeat_is_taken_for_a_link():
 
 # -- second channel (row 51), tests of itself (row 44)
 
+
 class Peer:
-    """Stands in for channel_link.ChannelLink: what a test says stands in the second channel, and what it answers."""
+    """Stands in for channel_link.ChannelLink: what a test says stands in the second channel, and
+    what it answers.
+    """
 
     def __init__(self):
         self.code, self.standing, self.orders = 0, (-1, 0), []
@@ -290,17 +334,19 @@ def test_what_the_second_channel_says_is_passed_on():
     bench, peer = with_peer(running())
     assert bench.tick().state == "running" and told(bench, s.PEER_CODE) == 0
     peer.code = 7
-    assert bench.tick().standing == [] and told(bench, s.PEER_CODE) == 7, "its row is not armed in this cabinet"
+    assert bench.tick().standing == [] and told(bench, s.PEER_CODE) == 7, (
+        "its row is not armed in this cabinet"
+    )
 
 
 def test_what_stands_in_the_second_channel_is_told_in_every_tick():
     bench = running()
     at = image.peer_at(bench.cabinet.core.layout)
-    assert list(bench.cabinet.core.inp[at:at + 2]) == [-1, 0], "there is none"
+    assert list(bench.cabinet.core.inp[at : at + 2]) == [-1, 0], "there is none"
     bench, peer = with_peer(bench)
     for causes in ((0, s.INT_MAX), (7, 9), (-1, 0)):
         peer.standing = causes
-        assert tuple(bench.tick().cabinet.core.inp[at:at + 2]) == causes
+        assert tuple(bench.tick().cabinet.core.inp[at : at + 2]) == causes
 
 
 def test_that_the_process_is_told_to_end_is_told_in_every_tick_a_stop_by_a_person_is_not_that():
@@ -313,7 +359,9 @@ def test_that_the_process_is_told_to_end_is_told_in_every_tick_a_stop_by_a_perso
 
 
 def asked_of_both(bench, kind=matrix.REMOTE, here=None):
-    """Ask for a reset of what stands, or of what somebody has seen `here`; of (7, 9) in the second channel."""
+    """Ask for a reset of what stands, or of what somebody has seen `here`; of (7, 9) in the second
+    channel.
+    """
     seen = here or (bench.out[s.FIRST_OUT_INSTANCE], bench.out[s.CAUSE_MASK])
     bench.cabinet.request_reset(kind, *seen, 7, 9)
     return bench.tick()
@@ -330,7 +378,11 @@ def test_a_reset_is_passed_on_for_what_was_seen_and_answered_when_both_have_ende
     bench.tick()
     assert (bench.answers, bench.cabinet.peer_answer) == ([latches.DONE], latches.CHANGED)
     bench.tick(5)
-    assert (bench.answers, bench.cabinet.peer_answer, len(peer.orders)) == ([latches.DONE], latches.NONE, 1)
+    assert (bench.answers, bench.cabinet.peer_answer, len(peer.orders)) == (
+        [latches.DONE],
+        latches.NONE,
+        1,
+    )
 
 
 def test_what_the_second_channel_answers_at_once_is_answered_in_the_same_tick():
@@ -350,12 +402,18 @@ def test_the_second_channel_is_asked_when_the_store_holds_the_reset():
     assert len(peer.orders) == 1 and bench.standing == []
 
 
-@pytest.mark.parametrize("wait_ticks, kind, here, answer, is_passed_on", [
-    (CLEAR_TICKS, matrix.REMOTE, None, latches.DONE, True),
-    (CLEAR_TICKS - 40, matrix.REMOTE, None, latches.NOT_CLEAR_YET, True),
-    (CLEAR_TICKS, matrix.REMOTE, (0, 12345), latches.CHANGED, False),
-    (CLEAR_TICKS, matrix.KEY, None, latches.KEY_NEEDED, False)])
-def test_what_is_refused_here_for_what_holds_there_too_is_not_passed_on(wait_ticks, kind, here, answer, is_passed_on):
+@pytest.mark.parametrize(
+    "wait_ticks, kind, here, answer, is_passed_on",
+    [
+        (CLEAR_TICKS, matrix.REMOTE, None, latches.DONE, True),
+        (CLEAR_TICKS - 40, matrix.REMOTE, None, latches.NOT_CLEAR_YET, True),
+        (CLEAR_TICKS, matrix.REMOTE, (0, 12345), latches.CHANGED, False),
+        (CLEAR_TICKS, matrix.KEY, None, latches.KEY_NEEDED, False),
+    ],
+)
+def test_what_is_refused_here_for_what_holds_there_too_is_not_passed_on(
+    wait_ticks, kind, here, answer, is_passed_on
+):
     bench, peer = with_peer(Bench().tick(100).trip().tick(wait_ticks))
     peer.at_once = latches.DONE
     asked_of_both(bench, kind, here)
@@ -407,26 +465,40 @@ class SelfTest:
         self.steps += 1
 
 
-@pytest.mark.parametrize("change, stage, ticks", [
-    ({"bits": 2}, "44e", 1), ({"cpu_temperature_ddegC": 1101}, "44f", 25)])
+@pytest.mark.parametrize(
+    "change, stage, ticks", [({"bits": 2}, "44e", 1), ({"cpu_temperature_ddegC": 1101}, "44f", 25)]
+)
 def test_what_a_test_of_itself_finds_is_row_44(change, stage, ticks):
     bench, tested = Bench(), SelfTest()
     bench.cabinet.self_test = tested
-    assert bench.tick(RUN_TICKS).state == "running" and tested.steps == RUN_TICKS, "one slice in every tick"
+    assert bench.tick(RUN_TICKS).state == "running" and tested.steps == RUN_TICKS, (
+        "one slice in every tick"
+    )
     assert (told(bench, s.SELF_TEST_BITS), told(bench, s.CPU_TEMPERATURE_DDEGC)) == (0, 611)
     vars(tested).update(change)
     assert bench.tick(ticks - 1).standing == [] and bench.tick().standing == [stage]
     assert (told(bench, s.SELF_TEST_BITS), told(bench, s.CPU_TEMPERATURE_DDEGC)) == (
-        change.get("bits", 0), change.get("cpu_temperature_ddegC", 611))
+        change.get("bits", 0),
+        change.get("cpu_temperature_ddegC", 611),
+    )
     assert bench.state == "tripped" and bench.stored["latches"] == {stage: 1}
     assert next(row for row in matrix.STAGES if row[matrix.S_ID] == stage)[matrix.S_ROW] == 44
 
 
-@pytest.mark.parametrize("state, verified", [(store.ARMED, 1), (store.CLEAN, 1), (store.UNREADABLE, 0)])
-def test_what_two_unlike_stores_leave_keeps_the_lock_and_verifies_no_operations_centre(state, verified):
-    """A lock-out and a latch of either copy hold; that the centre was heard may be said of another cabinet."""
-    record = {**store.empty_record(), "values": {cabinets.LOCKED_OUT + "eve": 1, cabinets.NOC_VERIFIED: 1},
-              "latches": {"12a": 1}}
+@pytest.mark.parametrize(
+    "state, verified", [(store.ARMED, 1), (store.CLEAN, 1), (store.UNREADABLE, 0)]
+)
+def test_what_two_unlike_stores_leave_keeps_the_lock_and_verifies_no_operations_centre(
+    state, verified
+):
+    """A lock-out and a latch of either copy hold; that the centre was heard may be said of another
+    cabinet.
+    """
+    record = {
+        **store.empty_record(),
+        "values": {cabinets.LOCKED_OUT + "eve": 1, cabinets.NOC_VERIFIED: 1},
+        "latches": {"12a": 1},
+    }
     bench = Bench(store.Loaded(state, record, 1, [])).tick(3)
     assert bench.cabinet.locked_out == "eve" and told(bench, s.NOC_VERIFIED) == verified
     assert "12a" in bench.standing and ("44d" in bench.standing) == (state == store.UNREADABLE)

@@ -1,4 +1,6 @@
-"""Resets and the store: none takes effect before it is stored, and no cut of power frees what stood."""
+"""Resets and the store: none takes effect before it is stored, and no cut of power frees what
+stood.
+"""
 
 import random
 
@@ -25,27 +27,44 @@ def void_reset(bench):
 
 # -- what is refused never reaches the kernel
 
+
 @pytest.mark.parametrize("kind", [matrix.REMOTE, matrix.KEY])
 @pytest.mark.parametrize("missing_ticks", range(4))
-def test_a_reset_asked_for_when_the_five_seconds_end_takes_no_effect_before_it_is_stored(kind, missing_ticks):
+def test_a_reset_asked_for_when_the_five_seconds_end_takes_no_effect_before_it_is_stored(
+    kind, missing_ticks
+):
     bench = Bench().tick(100).trip()
     bench.field.wrong[s.KEY_RUN_OK] = 0
     kernel = bench.cabinet.core.kernel
-    while kernel.evaluator.clear_count[NAMES.index("29.rack1")] < kernel.latches.clear_ticks - missing_ticks:
+    while (
+        kernel.evaluator.clear_count[NAMES.index("29.rack1")]
+        < kernel.latches.clear_ticks - missing_ticks
+    ):
         bench.tick()
     bench.keeper.durable = len(bench.keeper.records)
-    bench.cabinet.request_reset(kind, bench.out[s.FIRST_OUT_INSTANCE], bench.out[s.CAUSE_MASK], *image.PEER_EMPTY)
+    bench.cabinet.request_reset(
+        kind, bench.out[s.FIRST_OUT_INSTANCE], bench.out[s.CAUSE_MASK], *image.PEER_EMPTY
+    )
     for _ in range(VOID_TICKS):
         bench.tick()
         assert "29.rack1" in bench.standing and bench.out[s.RESETS_LEFT] == 3
-    assert bench.answers == [latches.NOT_CLEAR_YET if missing_ticks else operator_commands.NOT_STORED]
+    assert bench.answers == [
+        latches.NOT_CLEAR_YET if missing_ticks else operator_commands.NOT_STORED
+    ]
     assert bench.stored["latches"].keys() == {"29.rack1"} and bench.stored["token_ages_ms"] == []
 
 
-@pytest.mark.parametrize("wait_ticks, kind, mask, answer", [
-    (0, matrix.REMOTE, None, latches.NOT_CLEAR_YET), (CLEAR_TICKS, matrix.REMOTE, 12345, latches.CHANGED),
-    (CLEAR_TICKS, matrix.KEY, None, latches.KEY_NEEDED)])
-def test_the_journal_says_of_a_reset_that_the_kernel_was_not_given_how_it_ended(wait_ticks, kind, mask, answer):
+@pytest.mark.parametrize(
+    "wait_ticks, kind, mask, answer",
+    [
+        (0, matrix.REMOTE, None, latches.NOT_CLEAR_YET),
+        (CLEAR_TICKS, matrix.REMOTE, 12345, latches.CHANGED),
+        (CLEAR_TICKS, matrix.KEY, None, latches.KEY_NEEDED),
+    ],
+)
+def test_the_journal_says_of_a_reset_that_the_kernel_was_not_given_how_it_ended(
+    wait_ticks, kind, mask, answer
+):
     bench = Bench().tick(100).trip().tick(wait_ticks)
     mask = bench.out[s.CAUSE_MASK] if mask is None else mask
     assert void_reset(bench) == NO_RESET
@@ -61,12 +80,19 @@ def test_the_journal_says_that_a_reset_was_not_stored():
     bench.keeper.durable = len(bench.keeper.records)
     bench.reset().tick(VOID_TICKS - 2)
     assert void_reset(bench) == NO_RESET
-    assert void_reset(bench.tick()) == [matrix.REMOTE, operator_commands.NOT_STORED] == [matrix.REMOTE, *bench.answers]
+    assert (
+        void_reset(bench.tick())
+        == [matrix.REMOTE, operator_commands.NOT_STORED]
+        == [matrix.REMOTE, *bench.answers]
+    )
 
 
 def test_of_a_reset_that_the_kernel_was_given_the_kernel_says_how_it_ended():
     bench = Bench().tick(100).trip().tick(CLEAR_TICKS).reset()
-    assert (bench.cabinet.core.inp[s.RESET_KIND], bench.out[s.RESET_RESULT]) == (matrix.REMOTE, latches.DONE)
+    assert (bench.cabinet.core.inp[s.RESET_KIND], bench.out[s.RESET_RESULT]) == (
+        matrix.REMOTE,
+        latches.DONE,
+    )
     assert void_reset(bench) == NO_RESET
 
 
@@ -74,12 +100,15 @@ def test_of_a_reset_that_the_kernel_was_given_the_kernel_says_how_it_ended():
 
 PRESSED = {s.ESTOP_1_OK: 0, s.ESTOP_2_OK: 0}
 KEY_OUT = {s.KEY_RUN_OK: 0}
-# The answer once the cause is back: an E-stop trips in that very tick, which is another event than the one seen.
+# The answer once the cause is back: an E-stop trips in that very tick, which is another event than
+# the one seen.
 RETURNED = {matrix.KEY: latches.CHANGED, matrix.REMOTE: latches.NOT_CLEAR_YET}
 
 
 def waiting(kind, loaded=None):
-    """A cabinet whose reset waits for a store that acknowledges nothing: of the E-stop by key, of row 29 remote."""
+    """A cabinet whose reset waits for a store that acknowledges nothing: of the E-stop by key, of
+    row 29 remote.
+    """
     bench = Bench(loaded).tick(100)
     if kind == matrix.KEY:
         bench.field.wrong.update(PRESSED)
@@ -96,7 +125,11 @@ def waiting(kind, loaded=None):
 
 def latched(bench):
     """Names of what is latched in the kernel."""
-    return {name for name, is_latched in zip(NAMES, bench.cabinet.core.kernel.evaluator.latched) if is_latched}
+    return {
+        name
+        for name, is_latched in zip(NAMES, bench.cabinet.core.kernel.evaluator.latched)
+        if is_latched
+    }
 
 
 def restarted(record):
@@ -124,7 +157,9 @@ KINDS = pytest.mark.parametrize("kind", [matrix.REMOTE, matrix.KEY])
 @KINDS
 @pytest.mark.parametrize("ticks_before", [0, 1, 30])
 @pytest.mark.parametrize("stands_ticks", [1, 150])
-def test_a_cause_that_returns_ends_the_reset_and_its_latch_is_stored_in_that_tick(kind, ticks_before, stands_ticks):
+def test_a_cause_that_returns_ends_the_reset_and_its_latch_is_stored_in_that_tick(
+    kind, ticks_before, stands_ticks
+):
     """One tick is less than any debounce: not yet the row again, but no longer gone."""
     bench = waiting(kind).tick(ticks_before)
     held, count = latched(bench), len(bench.keeper.records)
@@ -136,7 +171,11 @@ def test_a_cause_that_returns_ends_the_reset_and_its_latch_is_stored_in_that_tic
     assert bench.answers == [RETURNED[kind]] and bench.stored["latches"].keys() == held
     for record in bench.keeper.records[count:]:
         start = restarted(record)
-        assert held <= set(start.standing) and start.state == "inhibited" and start.out[s.RESETS_LEFT] == 3
+        assert (
+            held <= set(start.standing)
+            and start.state == "inhibited"
+            and start.out[s.RESETS_LEFT] == 3
+        )
 
 
 @KINDS
@@ -150,22 +189,34 @@ def test_an_acknowledgement_that_comes_after_that_clears_nothing(kind, acknowled
     assert bench.answers == [RETURNED[kind]]
     bench.keeper.durable += acknowledged
     bench.tick(CLEAR_TICKS)
-    assert latched(bench) == held == bench.stored["latches"].keys() and bench.out[s.RESETS_LEFT] == 3
+    assert (
+        latched(bench) == held == bench.stored["latches"].keys() and bench.out[s.RESETS_LEFT] == 3
+    )
     bench.keeper.durable += 100
     bench.reset(kind)
-    assert bench.answers == [RETURNED[kind], latches.DONE] and latched(bench) == set(bench.stored["latches"])
-    assert bench.stored["token_ages_ms"] == ([0] if kind == matrix.REMOTE else []), "one reset, one token"
+    assert bench.answers == [RETURNED[kind], latches.DONE] and latched(bench) == set(
+        bench.stored["latches"]
+    )
+    assert bench.stored["token_ages_ms"] == ([0] if kind == matrix.REMOTE else []), (
+        "one reset, one token"
+    )
 
 
-@pytest.mark.parametrize("kind, wrong", [
-    (matrix.KEY, {}), (matrix.REMOTE, KEY_OUT), (matrix.KEY, {**KEY_OUT, s.FIRE_ALARM_OK: 0})])
+@pytest.mark.parametrize(
+    "kind, wrong",
+    [(matrix.KEY, {}), (matrix.REMOTE, KEY_OUT), (matrix.KEY, {**KEY_OUT, s.FIRE_ALARM_OK: 0})],
+)
 def test_whatever_would_refuse_it_now_ends_a_reset_that_waits(kind, wrong):
-    """The key back in RUN, with which row 47 goes, and a row that was not there when the operator looked."""
+    """The key back in RUN, with which row 47 goes, and a row that was not there when the operator
+    looked.
+    """
     bench = waiting(kind)
     held = latched(bench)
     bench.field.wrong = dict(wrong)
     bench.tick(60)
-    assert bench.answers == [latches.CHANGED] and held <= bench.stored["latches"].keys() == latched(bench)
+    assert bench.answers == [latches.CHANGED] and held <= bench.stored["latches"].keys() == latched(
+        bench
+    )
     bench.keeper.durable += 100
     assert held <= latched(bench.tick(10)) and bench.answers == [latches.CHANGED]
 
@@ -178,6 +229,7 @@ def test_a_cause_of_which_nothing_is_heard_any_more_ends_a_reset_that_waits():
     def silent(now_us):
         hear(now_us)
         bench.cabinet.image.fresh[group] = 0
+
     bench.field.read = silent
     for _ in range(VOID_TICKS):
         bench.tick()
@@ -221,10 +273,17 @@ def test_a_lock_out_stored_meanwhile_does_not_carry_the_reset_further_than_its_c
     assert "29.rack1" in latched(bench) and bench.stored["latches"].keys() == latched(bench)
 
 
-@pytest.mark.parametrize("kind, wrong, answer, is_passed_on", [
-    (matrix.REMOTE, {"cell": 3700}, latches.NOT_CLEAR_YET, True), (matrix.KEY, {}, latches.CHANGED, False),
-    (matrix.KEY, {**KEY_OUT, **PRESSED}, latches.CHANGED, False)])
-def test_a_reset_that_ends_so_goes_on_to_the_second_channel_as_any_other(kind, wrong, answer, is_passed_on):
+@pytest.mark.parametrize(
+    "kind, wrong, answer, is_passed_on",
+    [
+        (matrix.REMOTE, {"cell": 3700}, latches.NOT_CLEAR_YET, True),
+        (matrix.KEY, {}, latches.CHANGED, False),
+        (matrix.KEY, {**KEY_OUT, **PRESSED}, latches.CHANGED, False),
+    ],
+)
+def test_a_reset_that_ends_so_goes_on_to_the_second_channel_as_any_other(
+    kind, wrong, answer, is_passed_on
+):
     """That one judges for itself what it sees."""
     bench, peer = with_peer(waiting(kind))
     peer.at_once = latches.NOT_CLEAR_YET
@@ -240,20 +299,31 @@ def test_a_reset_that_ends_so_goes_on_to_the_second_channel_as_any_other(kind, w
 
 # -- both copies on the disk
 
+
 def records_of_a_return():
-    """(latched, the same without what a key reset clears, latched again): records as a cabinet hands them over."""
+    """(latched, the same without what a key reset clears, latched again): records as a cabinet
+    hands them over.
+    """
     bench = waiting(matrix.KEY)
     again(bench, matrix.KEY).tick()
     full, cleared, again_full = bench.keeper.records[-3:]
-    assert cleared["latches"] == {} and full["latches"].keys() == again_full["latches"].keys() == {"1a", "1b"}
+    assert cleared["latches"] == {} and full["latches"].keys() == again_full["latches"].keys() == {
+        "1a",
+        "1b",
+    }
     return full, cleared, again_full
 
 
 def test_a_cut_while_the_latch_is_stored_again_finds_one_record_or_the_other():
     full, cleared, again_full = records_of_a_return()
-    for disk, finished in cuts(lambda: disk_with(full, cleared), lambda disk: save(disk, again_full)):
+    for disk, finished in cuts(
+        lambda: disk_with(full, cleared), lambda disk: save(disk, again_full)
+    ):
         loaded = store.Store("d", disk).load()
-        assert loaded.record in ([again_full] if finished else [cleared, again_full]) and loaded.lines == []
+        assert (
+            loaded.record in ([again_full] if finished else [cleared, again_full])
+            and loaded.lines == []
+        )
 
 
 @pytest.mark.parametrize("copy", [0, 1])
@@ -262,9 +332,11 @@ def test_a_copy_that_is_torn_frees_nothing(copy, saved):
     """Also of the record in which the reset is: the other copy may have held a latch."""
     disk = disk_with(*records_of_a_return()[:saved])
     inode = disk.inodes[disk.names[store.Store("d", disk).paths[copy]]]
-    inode[0] = inode[0][:len(inode[0]) // 2]
+    inode[0] = inode[0][: len(inode[0]) // 2]
     start = Bench(store.Store("d", disk).load()).tick(400)
-    assert start.state == "inhibited" and {"44d"} | ({"1a", "1b"} if saved == 3 else set()) == set(start.standing)
+    assert start.state == "inhibited" and {"44d"} | ({"1a", "1b"} if saved == 3 else set()) == set(
+        start.standing
+    )
 
 
 def save(disk, record):
@@ -275,8 +347,11 @@ def save(disk, record):
 
 # -- any course
 
+
 class Course:
-    """Causes, keys, resets and a slow store as drawn; every tick must keep what a cut of power has to leave."""
+    """Causes, keys, resets and a slow store as drawn; every tick must keep what a cut of power has
+    to leave.
+    """
 
     def __init__(self, seed):
         self.draw = random.Random(seed)
@@ -289,7 +364,9 @@ class Course:
         while self.bench.field.ticks < ticks:
             kind = self.draw.choice(kinds)
             if self.draw.random() < 0.7:
-                self._tick(again(self.bench, self.draw.choice(kinds)), self.draw.choice((1, 5, 110)))
+                self._tick(
+                    again(self.bench, self.draw.choice(kinds)), self.draw.choice((1, 5, 110))
+                )
             gone(self.bench, self.draw.choice(kinds))
             self._tick(self.bench, self.draw.choice((3, 251, 260, 300)))
             self._ask(kind)
@@ -303,16 +380,22 @@ class Course:
     def _tick(self, bench, count):
         for _ in range(count):
             if self.draw.random() < 0.1:
-                bench.keeper.durable = self.draw.randint(bench.keeper.durable, len(bench.keeper.records))
+                bench.keeper.durable = self.draw.randint(
+                    bench.keeper.durable, len(bench.keeper.records)
+                )
             before = latched(bench)
             durable = bench.keeper.records[bench.keeper.poll() - 1]
             bench.tick()
             if bench.cabinet.answer:
                 self.asked = None
                 self.ends.add(bench.cabinet.answer)
-            assert before - latched(bench) <= before - durable["latches"].keys(), "cleared, and not yet stored so"
+            assert before - latched(bench) <= before - durable["latches"].keys(), (
+                "cleared, and not yet stored so"
+            )
             lacking = latched(bench) - bench.keeper.records[-1]["latches"].keys()
-            assert not lacking or self._is_granted(), f"{lacking} stand, and a cut of power frees them"
+            assert not lacking or self._is_granted(), (
+                f"{lacking} stand, and a cut of power frees them"
+            )
 
     def _is_granted(self):
         kernel = self.bench.cabinet.core.kernel

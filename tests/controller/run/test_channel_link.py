@@ -1,4 +1,6 @@
-"""Channel A's end against a real channel B: both kernels, every byte of the link, who is named for what."""
+"""Channel A's end against a real channel B: both kernels, every byte of the link, who is named for
+what.
+"""
 
 from array import array
 
@@ -101,7 +103,9 @@ def test_before_it_was_heard_and_with_noise_on_the_line():
     both.link.update(1)
     assert said(both) == "channel B has not been heard since the start" and not both.link.ok
     both.link.receive(b"\x00\x00", 0)
-    assert said(both) == "channel B has not been heard since the start (bytes come, refused: no start of a frame)"
+    assert said(both) == (
+        "channel B has not been heard since the start (bytes come, refused: no start of a frame)"
+    )
 
 
 def test_b_silent_is_named(channels):
@@ -159,7 +163,9 @@ def test_what_b_refuses_is_told_by_it(channels):
         channels.step()
         channels.b.receive(b"noise", 5)
     assert said(channels) == (
-        "channel B gives no permit: it does not hear channel A (it gets bytes, refused: no start of a frame)")
+        "channel B gives no permit: it does not hear channel A (it gets bytes, refused: no start "
+        "of a frame)"
+    )
 
 
 def test_another_version_in_b_is_named():
@@ -209,7 +215,9 @@ def test_a_reset_reaches_b_only_for_what_stands_there(channels):
     assert channels.b.permit and channels.link.causes() == (-1, 0)
 
 
-@pytest.mark.parametrize("first_out, mask", [(-1, 0), (0, 4), (-(1 << 31), -(1 << 31)), ((1 << 31) - 1, (1 << 31) - 1)])
+@pytest.mark.parametrize(
+    "first_out, mask", [(-1, 0), (0, 4), (-(1 << 31), -(1 << 31)), ((1 << 31) - 1, (1 << 31) - 1)]
+)
 def test_b_is_not_asked_for_what_it_has_not_said(channels, first_out, mask):
     """Also not for numbers that no frame can hold: cut off, they could be those that stand."""
     now = _estop_in_both(channels)
@@ -238,7 +246,9 @@ def test_what_latched_in_b_on_the_way_is_not_cleared(channels):
 
 
 def test_each_order_has_an_answer_of_its_own(channels):
-    """B gives its last answer until it has heard that nothing is asked any more: an order at once is no old one."""
+    """B gives its last answer until it has heard that nothing is asked any more: an order at once
+    is no old one.
+    """
     first_out, mask = _estop_in_both(channels)
     assert _reset(channels, m.KEY, first_out, mask) == "key needed"
     channels.contacts &= ~sc.KEY_BIT
@@ -251,7 +261,10 @@ def test_where_nothing_stands_in_b_it_is_asked_for_nothing(channels):
         channels.link.order_reset(m.REMOTE, -1, 0)
         assert channels.link.result == latches.NOTHING
     channels.link.order_reset(m.KEY, -1, 0)
-    assert channels.link.result == latches.NOTHING and channels.link.sender.frame.get(c.RESET_KIND) == 0
+    assert (
+        channels.link.result == latches.NOTHING
+        and channels.link.sender.frame.get(c.RESET_KIND) == 0
+    )
 
 
 def test_nothing_stands_in_a_b_that_is_not_heard(channels):
@@ -293,7 +306,9 @@ def test_an_answer_that_this_version_does_not_know_is_none(channels):
 
 
 def test_the_code_is_never_0_while_b_gives_no_permit(channels):
-    """What tells the kernel that B permits: a B that is well and has dropped its relay has a code of its own."""
+    """What tells the kernel that B permits: a B that is well and has dropped its relay has a code
+    of its own.
+    """
     assert channels.link.code == 0
     channels.contacts &= ~_bit("estop_1_ok")
     for _ in range(60):
@@ -311,7 +326,10 @@ def test_ticks_that_were_skipped_are_ticks(channels):
     channels.link.poll(0)
     channels.link.update(5)
     channels.link.report()
-    assert channels.link.sender.uptime_ticks == before + 5 and len(channels.link.poll(0)) == c.FRAME_BYTES
+    assert (
+        channels.link.sender.uptime_ticks == before + 5
+        and len(channels.link.poll(0)) == c.FRAME_BYTES
+    )
 
 
 @pytest.mark.parametrize("reason", [*range(len(pe.REASONS)), 77])

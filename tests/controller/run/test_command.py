@@ -76,6 +76,7 @@ def place(tmp_path):
     def client():
         clients.append(Client(path))
         return clients[-1]
+
     yield listener, Cabinet(), client
     listener.close()
     for each in clients:
@@ -107,7 +108,11 @@ def test_what_channel_b_has_answered_is_in_the_answer(place):
         one.say(request(operator_commands.REMOTE_RESET))
         listener.receive(cabinet)
         listener.answer(latches.DONE, there)
-    assert one.heard() == [(latches.DONE, latches.CHANGED), (latches.DONE, channel_link.NO_ANSWER), latches.DONE]
+    assert one.heard() == [
+        (latches.DONE, latches.CHANGED),
+        (latches.DONE, channel_link.NO_ANSWER),
+        latches.DONE,
+    ]
 
 
 def test_only_one_reset_waits_at_a_time(place):
@@ -117,7 +122,9 @@ def test_only_one_reset_waits_at_a_time(place):
     listener.receive(cabinet)
     other.say(request(operator_commands.REMOTE_RESET, 2, 2, -1, 0))
     listener.receive(cabinet)
-    assert cabinet.resets == [(operator_commands.REMOTE_RESET, 1, 1, -1, 0)] and other.heard() == [operator_commands.BUSY]
+    assert cabinet.resets == [(operator_commands.REMOTE_RESET, 1, 1, -1, 0)] and other.heard() == [
+        operator_commands.BUSY
+    ]
     listener.answer(latches.CHANGED)
     assert (one.heard(), other.heard()) == ([latches.CHANGED], [])
     other.say(request(operator_commands.REMOTE_RESET, 2, 2, -1, 0))
@@ -125,7 +132,9 @@ def test_only_one_reset_waits_at_a_time(place):
     assert len(cabinet.resets) == 2
 
 
-@pytest.mark.parametrize("what, is_run", [(operator_commands.RUN, True), (operator_commands.STOP, False)])
+@pytest.mark.parametrize(
+    "what, is_run", [(operator_commands.RUN, True), (operator_commands.STOP, False)]
+)
 def test_run_and_stop_are_answered_when_they_are_stored(place, what, is_run):
     listener, cabinet, client = place
     one = client()
@@ -149,15 +158,27 @@ def test_a_start_that_is_refused_is_answered_at_once(place):
     assert len(cabinet.runs) == 2, "nobody waits"
 
 
-@pytest.mark.parametrize("first", [request(operator_commands.REMOTE_RESET), request(operator_commands.RUN), request(operator_commands.STOP)])
+@pytest.mark.parametrize(
+    "first",
+    [
+        request(operator_commands.REMOTE_RESET),
+        request(operator_commands.RUN),
+        request(operator_commands.STOP),
+    ],
+)
 def test_a_stop_waits_for_nobody_else(place, first):
-    """It takes effect at once; the answer that is due is the other one's. A start has to wait its turn."""
+    """It takes effect at once; the answer that is due is the other one's. A start has to wait its
+    turn.
+    """
     listener, cabinet, client = place
     one, other = client(), client()
     one.say(first)
     listener.receive(cabinet)
     del cabinet.runs[:]
-    for what, heard in ((operator_commands.RUN, operator_commands.BUSY), (operator_commands.STOP, operator_commands.UNCONFIRMED)):
+    for what, heard in (
+        (operator_commands.RUN, operator_commands.BUSY),
+        (operator_commands.STOP, operator_commands.UNCONFIRMED),
+    ):
         other.say(request(what))
         listener.receive(cabinet)
         assert other.heard() == [heard]
@@ -166,16 +187,35 @@ def test_a_stop_waits_for_nobody_else(place, first):
     assert (one.heard(), other.heard()) == ([operator_commands.OVERRULED], [])
 
 
-@pytest.mark.parametrize("data", [
-    b"", b"x", request(operator_commands.RUN)[:-1], request(operator_commands.RUN) + b"\0", request(operator_commands.RUN, magic=b"FBC2"), request(0),
-    request(7), request(operator_commands.TEST_MODE, magic=b"FBC2"), request(255), bytes(64), bytes(65),
-    struct.pack("<4sBxxxii", operator_commands.MAGIC, operator_commands.KEY_RESET, -1, 0)])  # a reset that does not name channel B: too old
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"x",
+        request(operator_commands.RUN)[:-1],
+        request(operator_commands.RUN) + b"\0",
+        request(operator_commands.RUN, magic=b"FBC2"),
+        request(0),
+        request(7),
+        request(operator_commands.TEST_MODE, magic=b"FBC2"),
+        request(255),
+        bytes(64),
+        bytes(65),
+        # a reset that does not name channel B: too old
+        struct.pack("<4sBxxxii", operator_commands.MAGIC, operator_commands.KEY_RESET, -1, 0),
+    ],
+)
 def test_anything_else_is_refused_and_does_nothing(place, data):
     listener, cabinet, client = place
     one = client()
     one.say(data)
     listener.receive(cabinet)
-    assert (cabinet.resets, cabinet.runs, cabinet.tests, one.heard()) == ([], [], 0, [operator_commands.REFUSED_FORM])
+    assert (cabinet.resets, cabinet.runs, cabinet.tests, one.heard()) == (
+        [],
+        [],
+        0,
+        [operator_commands.REFUSED_FORM],
+    )
 
 
 def lock(what, name, magic=operator_commands.MAGIC):
@@ -190,7 +230,9 @@ def test_a_lamp_test_is_answered_at_once(place):
     assert (cabinet.lamp_tests, one.heard()) == (1, [operator_commands.ACCEPTED])
 
 
-@pytest.mark.parametrize("verdict", [operator_commands.ACCEPTED, operator_commands.KEY_IN_RUN, operator_commands.IN_TEST])
+@pytest.mark.parametrize(
+    "verdict", [operator_commands.ACCEPTED, operator_commands.KEY_IN_RUN, operator_commands.IN_TEST]
+)
 def test_test_mode_is_answered_at_once_with_what_the_cabinet_says(place, verdict):
     listener, cabinet, client = place
     cabinet.test_verdict = verdict
@@ -200,26 +242,48 @@ def test_test_mode_is_answered_at_once_with_what_the_cabinet_says(place, verdict
     assert (cabinet.tests, one.heard()) == (1, [verdict])
 
 
-@pytest.mark.parametrize("what, is_locked", [(operator_commands.LOCK_OUT, True), (operator_commands.END_LOCK_OUT, False)])
-def test_a_lock_out_is_answered_when_it_is_stored_and_no_reset_is_taken_meanwhile(place, what, is_locked):
+@pytest.mark.parametrize(
+    "what, is_locked", [(operator_commands.LOCK_OUT, True), (operator_commands.END_LOCK_OUT, False)]
+)
+def test_a_lock_out_is_answered_when_it_is_stored_and_no_reset_is_taken_meanwhile(
+    place, what, is_locked
+):
     listener, cabinet, client = place
     one, other = client(), client()
     one.say(lock(what, b"anna"))
     listener.receive(cabinet)
     assert cabinet.lock_outs == [("anna", is_locked)] and cabinet.is_awaited and one.heard() == []
-    for data in (lock(operator_commands.END_LOCK_OUT, b"bert"), request(operator_commands.REMOTE_RESET)):
+    for data in (
+        lock(operator_commands.END_LOCK_OUT, b"bert"),
+        request(operator_commands.REMOTE_RESET),
+    ):
         other.say(data)
         listener.receive(cabinet)
         assert other.heard() == [operator_commands.BUSY]
     listener.answer(operator_commands.ACCEPTED)
-    assert one.heard() == [operator_commands.ACCEPTED] and len(cabinet.lock_outs) == 1 and cabinet.resets == []
+    assert (
+        one.heard() == [operator_commands.ACCEPTED]
+        and len(cabinet.lock_outs) == 1
+        and cabinet.resets == []
+    )
 
 
-@pytest.mark.parametrize("first", [request(operator_commands.REMOTE_RESET), request(operator_commands.RUN),
-                                   lock(operator_commands.END_LOCK_OUT, b"anna")])
-@pytest.mark.parametrize("verdict, heard", [(0, operator_commands.UNCONFIRMED), (operator_commands.LOCKED, operator_commands.LOCKED)])
+@pytest.mark.parametrize(
+    "first",
+    [
+        request(operator_commands.REMOTE_RESET),
+        request(operator_commands.RUN),
+        lock(operator_commands.END_LOCK_OUT, b"anna"),
+    ],
+)
+@pytest.mark.parametrize(
+    "verdict, heard",
+    [(0, operator_commands.UNCONFIRMED), (operator_commands.LOCKED, operator_commands.LOCKED)],
+)
 def test_a_lock_out_waits_for_nobody_else(place, first, verdict, heard):
-    """Its effect comes first: a reset that waits for a slow disk must not keep a person's lock from the cabinet."""
+    """Its effect comes first: a reset that waits for a slow disk must not keep a person's lock from
+    the cabinet.
+    """
     listener, cabinet, client = place
     one, other = client(), client()
     one.say(first)
@@ -227,16 +291,25 @@ def test_a_lock_out_waits_for_nobody_else(place, first, verdict, heard):
     cabinet.verdict = verdict
     other.say(lock(operator_commands.LOCK_OUT, b"bert"))
     listener.receive(cabinet)
-    assert cabinet.lock_outs[-1] == ("bert", True) and not cabinet.is_awaited and other.heard() == [heard]
+    assert (
+        cabinet.lock_outs[-1] == ("bert", True)
+        and not cabinet.is_awaited
+        and other.heard() == [heard]
+    )
     listener.answer(operator_commands.OVERRULED)
     assert (one.heard(), other.heard()) == ([operator_commands.OVERRULED], [])
 
 
-@pytest.mark.parametrize("first", [request(operator_commands.REMOTE_RESET), lock(operator_commands.LOCK_OUT, b"anna")])
+@pytest.mark.parametrize(
+    "first", [request(operator_commands.REMOTE_RESET), lock(operator_commands.LOCK_OUT, b"anna")]
+)
 def test_who_has_no_address_is_waited_for_too(place, first):
     """Or the next one's reset would be answered with how this one has ended."""
     listener, cabinet, client = place
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as nameless, sockets.short(client().path) as name:
+    with (
+        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as nameless,
+        sockets.short(client().path) as name,
+    ):
         nameless.sendto(first, name)
     listener.receive(cabinet)
     other = client()
@@ -262,10 +335,19 @@ def test_a_lock_out_that_is_refused_is_answered_at_once(place):
     assert len(cabinet.resets) == 1, "nobody waits"
 
 
-@pytest.mark.parametrize("data", [
-    lock(operator_commands.LOCK_OUT, b""), lock(operator_commands.LOCK_OUT, b"Anna"), lock(operator_commands.LOCK_OUT, b"1anna"),
-    lock(operator_commands.LOCK_OUT, b"an\0na"), lock(operator_commands.LOCK_OUT, b"\xff" * 16), lock(20, b"anna"), lock(23, b"anna"),
-    lock(operator_commands.LOCK_OUT, b"anna", b"FBC2")])
+@pytest.mark.parametrize(
+    "data",
+    [
+        lock(operator_commands.LOCK_OUT, b""),
+        lock(operator_commands.LOCK_OUT, b"Anna"),
+        lock(operator_commands.LOCK_OUT, b"1anna"),
+        lock(operator_commands.LOCK_OUT, b"an\0na"),
+        lock(operator_commands.LOCK_OUT, b"\xff" * 16),
+        lock(20, b"anna"),
+        lock(23, b"anna"),
+        lock(operator_commands.LOCK_OUT, b"anna", b"FBC2"),
+    ],
+)
 def test_a_lock_out_in_no_name_is_refused(place, data):
     listener, cabinet, client = place
     one = client()
@@ -330,20 +412,30 @@ def test_the_socket_is_its_owners_alone_and_replaces_one_left_over(tmp_path):
 def test_ask_gets_the_answer(place, tmp_path):
     listener, cabinet, _ = place
     answers = []
-    asker = threading.Thread(target=lambda: answers.append(
-        operator_commands.reset(str(tmp_path / "command.sock"), operator_commands.KEY_RESET, 3, 4, 5, 6)))
+    asker = threading.Thread(
+        target=lambda: answers.append(
+            operator_commands.reset(
+                str(tmp_path / "command.sock"), operator_commands.KEY_RESET, 3, 4, 5, 6
+            )
+        )
+    )
     asker.start()
     while not cabinet.resets:
         listener.receive(cabinet)
     listener.answer(latches.KEY_NEEDED, latches.DONE)
     asker.join()
-    assert (cabinet.resets, answers) == ([(operator_commands.KEY_RESET, 3, 4, 5, 6)], [(latches.KEY_NEEDED, latches.DONE)])
+    assert (cabinet.resets, answers) == (
+        [(operator_commands.KEY_RESET, 3, 4, 5, 6)],
+        [(latches.KEY_NEEDED, latches.DONE)],
+    )
 
 
 def test_ask_gives_up_when_nobody_answers(place, tmp_path, monkeypatch):
     monkeypatch.setattr(operator_commands, "ANSWER_S", 0.01)
     assert operator_commands.ask(str(tmp_path / "command.sock"), operator_commands.RUN) is None
-    asked = operator_commands.reset(str(tmp_path / "command.sock"), operator_commands.REMOTE_RESET, -1, 0, -1, 0)
+    asked = operator_commands.reset(
+        str(tmp_path / "command.sock"), operator_commands.REMOTE_RESET, -1, 0, -1, 0
+    )
     assert (asked.words(), asked.is_done) == ("no answer", False)
 
 
@@ -354,7 +446,9 @@ def test_an_answer_of_another_version_is_a_refusal(tmp_path, data):
     answers = []
     with sockets.bound(path, 0o600) as old:
         old.setblocking(True)
-        asker = threading.Thread(target=lambda: answers.append(operator_commands.ask(path, operator_commands.RUN)))
+        asker = threading.Thread(
+            target=lambda: answers.append(operator_commands.ask(path, operator_commands.RUN))
+        )
         asker.start()
         old.sendto(data, old.recvfrom(64)[1])
         asker.join()
@@ -368,34 +462,51 @@ def test_ask_says_when_there_is_no_controller(tmp_path):
 
 @pytest.mark.parametrize("code", [None, *range(len(latches.RESULTS)), *range(100, 114)])
 def test_every_answer_has_words_of_its_own(code):
-    words = {operator_commands.words(each) for each in (None, *range(len(latches.RESULTS)), *range(100, 114))}
+    words = {
+        operator_commands.words(each)
+        for each in (None, *range(len(latches.RESULTS)), *range(100, 114))
+    }
     assert len(words) == len(latches.RESULTS) + 15
     assert operator_commands.words(code) in words
 
 
 def test_what_holds_without_being_stored_is_not_said_in_the_words_of_what_is_void():
-    assert all(words.startswith("in effect") for words in map(operator_commands.words, (operator_commands.UNSTORED, operator_commands.UNCONFIRMED)))
+    assert all(
+        words.startswith("in effect")
+        for words in map(
+            operator_commands.words, (operator_commands.UNSTORED, operator_commands.UNCONFIRMED)
+        )
+    )
     assert "effect" not in operator_commands.words(operator_commands.NOT_STORED)
 
 
 DONE, NOTHING = latches.DONE, latches.NOTHING
 
 
-@pytest.mark.parametrize("here, there, words, is_done", [
-    (DONE, latches.NONE, "done", True),
-    (DONE, DONE, "done; channel B: done", True),
-    (DONE, NOTHING, "done; channel B: nothing to reset", True),
-    (NOTHING, DONE, "nothing to reset; channel B: done", True),
-    (NOTHING, NOTHING, "nothing to reset; channel B: nothing to reset", False),
-    (NOTHING, latches.NONE, "nothing to reset", False),
-    (latches.NOT_CLEAR_YET, DONE, "not clear yet; channel B: done", False),
-    (DONE, latches.CHANGED, "done; channel B: changed", False),
-    (DONE, latches.KEY_NEEDED, "done; channel B: key needed", False),
-    (DONE, channel_link.NO_ANSWER, "done; channel B does not answer", False),
-    (DONE, 255, "done; channel B does not answer", False),
-    (latches.CHANGED, latches.NONE, "changed", False),
-    (None, latches.NONE, "no answer", False),
-    (operator_commands.NOT_STORED, latches.NONE, "the store does not take it: see the controller's messages", False)])
+@pytest.mark.parametrize(
+    "here, there, words, is_done",
+    [
+        (DONE, latches.NONE, "done", True),
+        (DONE, DONE, "done; channel B: done", True),
+        (DONE, NOTHING, "done; channel B: nothing to reset", True),
+        (NOTHING, DONE, "nothing to reset; channel B: done", True),
+        (NOTHING, NOTHING, "nothing to reset; channel B: nothing to reset", False),
+        (NOTHING, latches.NONE, "nothing to reset", False),
+        (latches.NOT_CLEAR_YET, DONE, "not clear yet; channel B: done", False),
+        (DONE, latches.CHANGED, "done; channel B: changed", False),
+        (DONE, latches.KEY_NEEDED, "done; channel B: key needed", False),
+        (DONE, channel_link.NO_ANSWER, "done; channel B does not answer", False),
+        (DONE, 255, "done; channel B does not answer", False),
+        (latches.CHANGED, latches.NONE, "changed", False),
+        (None, latches.NONE, "no answer", False),
+        (
+            operator_commands.NOT_STORED,
+            latches.NONE,
+            "the store does not take it: see the controller's messages",
+            False,
+        ),
+    ],
+)
 def test_a_reset_is_done_only_where_both_channels_say_so(here, there, words, is_done):
     answer = operator_commands.Answer(here, there)
     assert (answer.words(), answer.is_done) == (words, is_done)

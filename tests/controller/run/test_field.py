@@ -1,4 +1,6 @@
-"""The field: what goes out when, the gate before every set-point, and that a quiet tick says nothing."""
+"""The field: what goes out when, the gate before every set-point, and that a quiet tick says
+nothing.
+"""
 
 import pytest
 
@@ -15,8 +17,9 @@ CONFIG = config.load(EXAMPLE)
 LAYOUT = CONFIG.layout()
 TICK_US = 20_000
 WSET = 40_024
-RUN_AT, CHARGE_AT, DISCHARGE_AT = (LAYOUT.unit_output(0, at)
-                                   for at in (s.PCS_RUN_OK, s.CHARGE_W_MAX, s.DISCHARGE_W_MAX))
+RUN_AT, CHARGE_AT, DISCHARGE_AT = (
+    LAYOUT.unit_output(0, at) for at in (s.PCS_RUN_OK, s.CHARGE_W_MAX, s.DISCHARGE_W_MAX)
+)
 STATE_AT = LAYOUT.unit_input(0, s.PCS_STATE)
 
 
@@ -35,6 +38,7 @@ class Port:
 
 
 # -- I/O modules
+
 
 class Module:
     """A module whose request is the same object as long as the coils are."""
@@ -66,13 +70,24 @@ def test_coils_are_written_on_change_at_once_and_refreshed():
         channel.write((1, 0) if tick < 12 else (0, 0), tick * TICK_US)
         module.writes += 1  # everything is acknowledged within the tick
         said += [(tick, *each) for each in port.take()]
-    assert said == [(0, first, rtu.STOP), (5, first, rtu.WRITE), (10, first, rtu.WRITE),
-                    (12, second, rtu.STOP), (17, second, rtu.WRITE)]
+    assert said == [
+        (0, first, rtu.STOP),
+        (5, first, rtu.WRITE),
+        (10, first, rtu.WRITE),
+        (12, second, rtu.STOP),
+        (17, second, rtu.WRITE),
+    ]
 
 
-@pytest.mark.parametrize("acknowledged_at, urgent, calm", [(1, 1, 9), (4, 4, 9), (25, 25, 5), (99, 30, 0)])
-def test_a_change_is_said_again_each_tick_until_the_module_has_acknowledged_it(acknowledged_at, urgent, calm):
-    """For 0.5 s, after which its coils have expired; then at the pace of a refresh, still before all else."""
+@pytest.mark.parametrize(
+    "acknowledged_at, urgent, calm", [(1, 1, 9), (4, 4, 9), (25, 25, 5), (99, 30, 0)]
+)
+def test_a_change_is_said_again_each_tick_until_the_module_has_acknowledged_it(
+    acknowledged_at, urgent, calm
+):
+    """For 0.5 s, after which its coils have expired; then at the pace of a refresh, still before
+    all else.
+    """
     channel, module, port = io_channel()
     for tick in range(50):
         module.writes += tick == acknowledged_at
@@ -82,6 +97,7 @@ def test_a_change_is_said_again_each_tick_until_the_module_has_acknowledged_it(a
 
 
 # -- PCS enable and contactor supply on two modules: if frames get lost, the enable expires first
+
 
 def pair():
     """(channel with the enable, its port, module with the supply)."""
@@ -141,13 +157,20 @@ def test_steps_of_the_module_go_out_before_its_coils():
 
 # -- converters
 
+
 class Pcs:
     """A converter that is ready; `frame_W` overrides what its set-point frames carry."""
 
     unit_id, setpoint_address = 1, WSET
 
     def __init__(self):
-        self.setpoint_exponent, self.ready, self.due, self.frame_W, self.steps = 0, True, False, None, []
+        self.setpoint_exponent, self.ready, self.due, self.frame_W, self.steps = (
+            0,
+            True,
+            False,
+            None,
+            [],
+        )
         self.requests, self.failures = [], []
 
     def service(self, now_us):
@@ -158,8 +181,15 @@ class Pcs:
             return None
         raw = setpoint_W if self.frame_W is None else self.frame_W
         values = (raw >> 16 & 0xFFFF, raw & 0xFFFF)
-        request = rtu.write_registers_request(("setpoint", setpoint_W), 1, WSET, values, None,
-                                              lambda *details: self.failures.append(details), priority)
+        request = rtu.write_registers_request(
+            ("setpoint", setpoint_W),
+            1,
+            WSET,
+            values,
+            None,
+            lambda *details: self.failures.append(details),
+            priority,
+        )
         self.requests.append(request)
         return request
 
@@ -167,7 +197,11 @@ class Pcs:
         return self.due
 
     def stop(self):
-        return rtu.write_registers_request("stop", 1, 40_100, (0,), priority=rtu.STOP) if self.ready else None
+        return (
+            rtu.write_registers_request("stop", 1, 40_100, (0,), priority=rtu.STOP)
+            if self.ready
+            else None
+        )
 
     def start(self):
         return rtu.write_registers_request("start", 1, 40_100, (1,)) if self.ready else None
@@ -205,7 +239,9 @@ def test_a_set_point_goes_out_on_change_but_no_more_often_than_its_period():
 
 @pytest.mark.parametrize("way, limit", [(1, DISCHARGE_AT), (-1, CHARGE_AT)])
 def test_a_set_point_beyond_a_limit_that_fell_is_replaced_at_once(way, limit):
-    """The published limit is the enforced one: what replaces it does not wait for the period of the others."""
+    """The published limit is the enforced one: what replaces it does not wait for the period of the
+    others.
+    """
     bench = Bench(setpoint_ms=2000)
     bench.write(90_000 * way)
     assert [bench.write(90_000 * way + tick) for tick in range(1, 9)] == [[]] * 8
@@ -217,13 +253,17 @@ def test_a_set_point_beyond_a_limit_that_fell_is_replaced_at_once(way, limit):
 
 
 def test_what_falls_in_every_tick_goes_out_once_a_period_and_no_more():
-    """The first takes the turn of the second, and so on: the bus carries what was computed for it."""
+    """The first takes the turn of the second, and so on: the bus carries what was computed for
+    it.
+    """
     bench, said = Bench(setpoint_ms=100), []
     bench.write(100_000)
     for tick in range(1, 51):
         bench.out[DISCHARGE_AT] = 100_000 - 2000 * tick
         said += [(tick, *each) for each in bench.write(bench.out[DISCHARGE_AT])]
-    assert [tick for tick, *_ in said] == [1, *range(5, 51, 5)] and said[-1][1:] == setpoint(0, rtu.STOP)
+    assert [tick for tick, *_ in said] == [1, *range(5, 51, 5)] and said[-1][1:] == setpoint(
+        0, rtu.STOP
+    )
 
 
 @pytest.mark.parametrize("early_W, limit_W, waits", [(0, 200_000, 4), (80_000, 80_000, 8)])
@@ -235,7 +275,7 @@ def test_after_an_early_one_the_next_waits_for_its_own_turn(early_W, limit_W, wa
     assert bench.write(early_W)[0][0] == ("setpoint", early_W)
     bench.out[DISCHARGE_AT] = 200_000
     said = [bench.write(90_000 + tick) for tick in range(1, 10)]
-    assert said[:waits + 1] == [[]] * waits + [[setpoint(90_001 + waits)]]
+    assert said[: waits + 1] == [[]] * waits + [[setpoint(90_001 + waits)]]
 
 
 def test_repetitions_of_an_unacknowledged_set_point_do_not_put_off_the_next():
@@ -250,7 +290,9 @@ def test_repetitions_of_an_unacknowledged_set_point_do_not_put_off_the_next():
 
 
 def test_a_set_point_that_was_lost_waits_its_turn_though_a_limit_falls():
-    """Nobody knows what stands: it may be said already, and the bus has to hold what is said again."""
+    """Nobody knows what stands: it may be said already, and the bus has to hold what is said
+    again.
+    """
     bench = Bench()
     bench.write(90_000)
     bench.pcs.requests[-1].on_failure(rtu.TIMEOUT, 0, bench.now_us)
@@ -272,9 +314,13 @@ def test_a_converter_that_may_not_run_is_stopped_first_then_zeroed():
     assert bench.write(1000) == [("stop", rtu.STOP), setpoint(0, rtu.STOP)]
 
 
-@pytest.mark.parametrize("running, states, word", [
-    (1, (s.PCS_OFF, s.PCS_SLEEPING, s.PCS_STOPPING, s.PCS_FAULT, s.PCS_STANDBY), "start"),
-    (0, (s.PCS_RUNNING, s.PCS_THROTTLED, s.PCS_STARTING), "stop")])
+@pytest.mark.parametrize(
+    "running, states, word",
+    [
+        (1, (s.PCS_OFF, s.PCS_SLEEPING, s.PCS_STOPPING, s.PCS_FAULT, s.PCS_STANDBY), "start"),
+        (0, (s.PCS_RUNNING, s.PCS_THROTTLED, s.PCS_STARTING), "stop"),
+    ],
+)
 def test_start_and_stop_are_said_again_every_half_second_until_followed(running, states, word):
     for state in range(8):
         bench = Bench(running)
@@ -311,8 +357,10 @@ def test_a_set_point_that_was_lost_is_said_again(power_W):
     assert again == [[setpoint(power_W, rtu.WRITE if power_W else rtu.STOP)]]
 
 
-@pytest.mark.parametrize("frame_W, limit, verdict", [
-    (200_001, DISCHARGE_AT, reasons.GATE_DISCHARGE), (-100_001, CHARGE_AT, reasons.GATE_CHARGE)])
+@pytest.mark.parametrize(
+    "frame_W, limit, verdict",
+    [(200_001, DISCHARGE_AT, reasons.GATE_DISCHARGE), (-100_001, CHARGE_AT, reasons.GATE_CHARGE)],
+)
 def test_what_the_gate_refuses_never_goes_out_the_stop_frame_does(frame_W, limit, verdict):
     bench = Bench()
     bench.pcs.frame_W = frame_W
@@ -320,7 +368,8 @@ def test_what_the_gate_refuses_never_goes_out_the_stop_frame_does(frame_W, limit
     assert (bench.channel.gate_refusals, bench.channel.gate_verdict) == (1, verdict)
     bench.inp[STATE_AT] = s.PCS_OFF
     said = [key for _ in range(30) for key, _ in bench.write(50_000)]
-    assert set(said) == {"stop"} and len(said) <= 8  # no start while it refuses, and not a stop every tick
+    # no start while it refuses, and not a stop every tick
+    assert set(said) == {"stop"} and len(said) <= 8
     bench.pcs.frame_W = None
     said = [key for _ in range(10) for key, _ in bench.write(50_000)]
     assert said == [("setpoint", 50_000), "start"]
@@ -347,6 +396,7 @@ def test_the_gate_follows_the_scale_of_the_register():
 
 
 # -- CAN
+
 
 class Bms:
     """A rack's BMS with one id."""
@@ -409,21 +459,36 @@ def test_commands_keep_their_period_and_do_not_bunch_up_after_a_pause():
         bus.write([1], now_us)
         sent_us += [now_us] * len(bus.port.sent)
         bus.port.sent = []
-    assert sent_us == [0, 100_000, 200_000, 300_000, 400_000, 500_000, 2_000_000, 2_100_000, 2_200_000, 2_300_000]
+    assert sent_us == [
+        0,
+        100_000,
+        200_000,
+        300_000,
+        400_000,
+        500_000,
+        2_000_000,
+        2_100_000,
+        2_200_000,
+        2_300_000,
+    ]
 
 
 # -- the whole field of a cabinet
+
 
 def test_a_field_is_built_from_the_site():
     field = Field(CONFIG, ProcessImage(LAYOUT))
     assert sorted(field.ports) == ["gas", "io", "meter", "pcs"] and list(field.can) == ["can0"]
     assert (len(field.io), len(field.pcs), len(field.can["can0"].racks)) == (3, 1, 3)
-    assert "pcs_enable_ok" in [name for name, *_ in field.io[0].module._outputs]  # its coils go first
+    # its coils go first
+    assert "pcs_enable_ok" in [name for name, *_ in field.io[0].module._outputs]
     assert sorted(field.drivers) == sorted(device.name for device in CONFIG.devices)
 
 
 def test_a_quiet_tick_costs_a_few_calls_and_submits_what_is_due():
-    """Steady power for 2 s: refreshes of the coils, heartbeats and read-backs, no set-point, no start."""
+    """Steady power for 2 s: refreshes of the coils, heartbeats and read-backs, no set-point, no
+    start.
+    """
     rig = VirtualRig(CONFIG, lambda t_s: 300_000.0, 1, (), {"soc": 0.55}).run(8)
     field = rig.controller.cabinet.field
     said = []
@@ -432,6 +497,7 @@ def test_a_quiet_tick_costs_a_few_calls_and_submits_what_is_due():
         said.append(request.key)
         if request.key[1] == "coils":
             request.on_reply(b"", 0)
+
     for port in field.ports.values():
         port.submit = submit
     core = rig.controller.cabinet.core

@@ -1,4 +1,6 @@
-"""What the buses have counted, out of the mapped file: equal to the ports' own counters, whole or not at all."""
+"""What the buses have counted, out of the mapped file: equal to the ports' own counters, whole or
+not at all.
+"""
 
 import pytest
 
@@ -23,7 +25,10 @@ def test_it_holds_what_the_ports_have_counted(field, tmp_path):
     writer.note(0)
     found = link_statistics.read(path)
     pcs = field.ports["pcs"].statistics[1]
-    assert found["units"]["pcs", 1]["sent"] == pcs.sent > 50 and found["units"]["pcs", 1]["ok"] == pcs.ok
+    assert (
+        found["units"]["pcs", 1]["sent"] == pcs.sent > 50
+        and found["units"]["pcs", 1]["ok"] == pcs.ok
+    )
     assert set(found["buses"]) == {"can0", "pcs", "io", "gas", "meter"}
     assert found["buses"]["can0"]["received"] == field.can["can0"].port.received > 500
     writer.close()
@@ -50,7 +55,9 @@ def test_half_a_write_is_not_read(field, tmp_path):
     assert link_statistics.read(str(path)) is None
 
 
-@pytest.mark.parametrize("size", [16, 100, link_statistics.HEAD.size + 3 * link_statistics.ENTRY.size - 1])
+@pytest.mark.parametrize(
+    "size", [16, 100, link_statistics.HEAD.size + 3 * link_statistics.ENTRY.size - 1]
+)
 def test_a_file_that_was_cut_is_none(field, tmp_path, size):
     path = tmp_path / "links.stats"
     writer = link_statistics.LinkStatistics(str(path), field)

@@ -1,4 +1,6 @@
-"""The real loop on real ptys: bytes in the slack, lost ports, one controller per site, controlled stops."""
+"""The real loop on real ptys: bytes in the slack, lost ports, one controller per site, controlled
+stops.
+"""
 
 import contextlib
 import os
@@ -11,8 +13,6 @@ import threading
 from types import SimpleNamespace
 
 import pytest
-
-from tests.repository import ROOT
 from wired_site import WiredSite, said
 
 from controller.core import hint_codes as h
@@ -28,6 +28,7 @@ from drivers.buses import rtu
 from drivers.buses.port import RtuPort
 from safety import latches
 from safety import signals as s
+from tests.repository import ROOT
 
 pytestmark = pytest.mark.wire
 KEY = bytes(range(32))
@@ -53,15 +54,21 @@ def test_from_start_to_a_controlled_stop(site):
     process = site.start()
     site.serve_until(site.running)
     assert store.Store(str(site.state)).load().state == store.ARMED
-    # Two modules read every 25 ms and written every 100 ms: with bytes moved once a tick, it would be one per 40 ms.
-    before, ticks = site.requests["io"], loop_statistics.read(str(site.folder / "loop.stats"))["ticks"]
+    # Two modules read every 25 ms and written every 100 ms: with bytes moved once a tick, it would
+    # be one per 40 ms.
+    before, ticks = (
+        site.requests["io"],
+        loop_statistics.read(str(site.folder / "loop.stats"))["ticks"],
+    )
     site.serve_until(lambda: site.requests["io"] > before + 60)
     after = loop_statistics.read(str(site.folder / "loop.stats"))["ticks"]
     assert site.requests["io"] - before > 1.2 * (after - ticks)
     second = site.start()
     site.serve_until(lambda: second.poll() is not None)
     assert second.returncode == 3
-    assert said(second) == [f"firebreak: {site.folder}: another controller runs here; one per cabinet"]
+    assert said(second) == [
+        f"firebreak: {site.folder}: another controller runs here; one per cabinet"
+    ]
     assert site.running() and process.poll() is None
     assert stop(site, process) == (0, [])
     loaded = store.Store(str(site.state)).load()
@@ -112,11 +119,16 @@ def test_after_kill_9_the_next_start_waits_for_a_reset_which_is_stored_first(sit
 def _ask_until_done(site, seen):
     answers = []
     while not answers or answers[-1] == 3 and len(answers) < 10_000:
-        answers.append(operator_commands.reset(str(site.folder / "command.sock"), operator_commands.REMOTE_RESET, *seen.causes).here)
+        answers.append(
+            operator_commands.reset(
+                str(site.folder / "command.sock"), operator_commands.REMOTE_RESET, *seen.causes
+            ).here
+        )
     return answers
 
 
 # -- the loop in this process, with ptys that nobody answers
+
 
 class Keeper:
     """Acknowledges everything."""
@@ -156,7 +168,9 @@ class Silent:
         monkeypatch.setattr(loop, "_open_can", lambda bus: SilentCan())
         settings = config.load(site.file)
         self.cabinet = Cabinet(settings, store.Loaded(store.CLEAN, None, 0, []), Keeper())
-        self.loop = loop.Loop(self.cabinet, str(site.folder), Notifier({}), {"site_ems": (desk.key_of(KEY, 1),)})
+        self.loop = loop.Loop(
+            self.cabinet, str(site.folder), Notifier({}), {"site_ems": (desk.key_of(KEY, 1),)}
+        )
         self.ticks = 0
         plain = self.cabinet.tick
 
@@ -164,6 +178,7 @@ class Silent:
             plain(now_us, elapsed_ticks)
             self.ticks += 1
             self.on_tick(self.ticks)
+
         self.cabinet.tick = tick
         self.on_tick = lambda ticks: None
 
@@ -198,7 +213,9 @@ def silent(site, monkeypatch):
 
 
 def test_the_slack_is_spent_waiting_not_spinning(silent):
-    """Unanswered requests: a wake-up for the tick, a few for time-outs and retries, none in between."""
+    """Unanswered requests: a wake-up for the tick, a few for time-outs and retries, none in
+    between.
+    """
     silent.on_tick = lambda ticks: ticks == 60 and os.kill(os.getpid(), signal.SIGTERM)
     assert silent.loop.run() == 0
     assert 60 <= silent.ticks <= 63
@@ -206,10 +223,16 @@ def test_the_slack_is_spent_waiting_not_spinning(silent):
 
 
 def test_no_serial_port_is_waited_for_itself(silent):
-    """The kernel flushes the work queue of an empty tty in select: a busy machine held the loop there up to 0.8 s."""
+    """The kernel flushes the work queue of an empty tty in select: a busy machine held the loop
+    there up to 0.8 s.
+    """
     silent.on_tick = lambda ticks: ticks == 5 and os.kill(os.getpid(), signal.SIGTERM)
     silent.loop.run()
-    assert silent.selects.waited_for == {silent.loop.commands, silent.loop.hints, silent.loop._arrivals}
+    assert silent.selects.waited_for == {
+        silent.loop.commands,
+        silent.loop.hints,
+        silent.loop._arrivals,
+    }
 
 
 @pytest.mark.parametrize("fed", ["commands", "hints"])
@@ -225,7 +248,11 @@ def test_the_watchdog_is_told_by_completed_ticks_only(silent):
     silent.loop.notifier.stopping = lambda: said.append("stopping")
     silent.on_tick = lambda ticks: ticks == 10 and os.kill(os.getpid(), signal.SIGTERM)
     silent.loop.run()
-    assert said[-1] == "stopping" and set(said[:-1]) <= set(range(1, silent.ticks + 1)) and len(said) > 5
+    assert (
+        said[-1] == "stopping"
+        and set(said[:-1]) <= set(range(1, silent.ticks + 1))
+        and len(said) > 5
+    )
 
 
 @pytest.mark.parametrize("late_in_a_row, told", [(0, True), (1, True), (2, False), (3, False)])
@@ -239,6 +266,7 @@ def test_two_late_ticks_in_a_row_starve_the_watchdog(silent, monkeypatch, late_i
         def end(self, now_us):
             super().end(now_us)
             self.late_in_a_row = late_in_a_row
+
     monkeypatch.setattr(loop.clock, "Deadlines", Deadlines)
     silent.on_tick = lambda ticks: ticks == 3 and os.kill(os.getpid(), signal.SIGTERM)
     silent.loop.run()
@@ -254,12 +282,17 @@ def test_a_keeper_that_has_died_is_said_once_and_the_stop_is_not_clean(silent, c
             keeper.poll = lambda: 0
         if ticks == 10:
             os.kill(os.getpid(), signal.SIGTERM)
+
     silent.on_tick = die
     assert silent.loop.run() == 1
     assert capsys.readouterr().err.splitlines() == [
-        "firebreak: the store's process has ended; nothing closes and no reset is taken until a restart: "
-        "make room first; a restart now loses what is not stored"]
-    assert store.of_run(CLEAN, silent.loop._run_directory).state == store.UNREADABLE, "the next start here is told"
+        "firebreak: the store's process has ended; nothing closes and no reset is taken until a "
+        "restart: "
+        "make room first; a restart now loses what is not stored"
+    ]
+    assert store.of_run(CLEAN, silent.loop._run_directory).state == store.UNREADABLE, (
+        "the next start here is told"
+    )
 
 
 def test_the_store_is_watched_in_every_tick_because_one_that_hangs_says_nothing(silent):
@@ -280,6 +313,7 @@ def test_the_mark_of_a_run_that_could_not_save_goes_with_the_first_record_that_i
         number[0] = ticks // 3
         if ticks == 5:
             os.kill(os.getpid(), signal.SIGTERM)
+
     silent.on_tick = on_tick
     silent.loop.run()
     assert seen[:5] == [store.UNREADABLE] * 3 + [store.CLEAN] * 2
@@ -288,23 +322,33 @@ def test_the_mark_of_a_run_that_could_not_save_goes_with_the_first_record_that_i
 def test_commands_reach_the_cabinet_in_the_slack(silent):
     answers = []
     path = str(silent.loop.commands._path)
-    asker = threading.Thread(target=lambda: answers.append(operator_commands.reset(path, operator_commands.REMOTE_RESET, 1, 1, -1, 0)))
+    asker = threading.Thread(
+        target=lambda: answers.append(
+            operator_commands.reset(path, operator_commands.REMOTE_RESET, 1, 1, -1, 0)
+        )
+    )
 
     def on_tick(ticks):
         if ticks == 2:
             asker.start()
         if ticks > 2 and not asker.is_alive():
             os.kill(os.getpid(), signal.SIGTERM)
+
     silent.on_tick = on_tick
     silent.loop.run()
     asker.join()
-    assert answers == [(2, 0)]  # changed: nothing of the kind stands, and there is no second channel
+    # changed: nothing of the kind stands, and there is no second channel
+    assert answers == [(2, 0)]
 
 
 def test_what_the_second_channel_has_answered_reaches_who_asked(silent):
     answers = []
     path = str(silent.loop.commands._path)
-    asker = threading.Thread(target=lambda: answers.append(operator_commands.reset(path, operator_commands.REMOTE_RESET, 1, 1, 2, 3)))
+    asker = threading.Thread(
+        target=lambda: answers.append(
+            operator_commands.reset(path, operator_commands.REMOTE_RESET, 1, 1, 2, 3)
+        )
+    )
 
     def on_tick(ticks):
         if ticks == 2:
@@ -313,6 +357,7 @@ def test_what_the_second_channel_has_answered_reaches_who_asked(silent):
             silent.cabinet.answer, silent.cabinet.peer_answer = latches.NOT_CLEAR_YET, latches.DONE
         if ticks > 2 and not asker.is_alive():
             os.kill(os.getpid(), signal.SIGTERM)
+
     silent.on_tick = on_tick
     silent.loop.run()
     asker.join()
@@ -321,7 +366,9 @@ def test_what_the_second_channel_has_answered_reaches_who_asked(silent):
 
 @pytest.mark.parametrize("supplied, ends", [(0, "STOP_US_MAX"), (1, "OPEN_US_MAX")])
 def test_a_stop_that_does_not_come_to_rest_ends_after_its_time(silent, monkeypatch, supplied, ends):
-    """With the contactors still supplied it has the time of a fuse (C65): its end is what drops them."""
+    """With the contactors still supplied it has the time of a fuse (C65): its end is what drops
+    them.
+    """
     for name in ("STOP_US_MAX", "OPEN_US_MAX"):
         monkeypatch.setattr(loop, name, 100_000 if name == ends else 1 << 60)
     out = silent.cabinet.core.kernel.out
@@ -330,6 +377,7 @@ def test_a_stop_that_does_not_come_to_rest_ends_after_its_time(silent, monkeypat
         out[s.CONTACTOR_SUPPLY_OK], out[s.ARM_REQUEST] = supplied, 1
         if ticks == 2:
             os.kill(os.getpid(), signal.SIGTERM)
+
     silent.on_tick = hold
     assert silent.loop.run() == 1
     assert silent.ticks >= 5
@@ -337,7 +385,9 @@ def test_a_stop_that_does_not_come_to_rest_ends_after_its_time(silent, monkeypat
 
 @pytest.mark.parametrize("ask", ["request_run", "request_test"])
 def test_nothing_that_is_asked_for_undoes_a_stop(silent, monkeypatch, ask):
-    """Whoever stops the service has it stopped: a run or a test that comes in meanwhile closes nothing any more."""
+    """Whoever stops the service has it stopped: a run or a test that comes in meanwhile closes
+    nothing any more.
+    """
     monkeypatch.setattr(loop, "OPEN_US_MAX", 100_000)
     monkeypatch.setattr(silent.cabinet, "_key_is_out", lambda: True)
     inp, out, told = silent.cabinet.core.inp, silent.cabinet.core.kernel.out, []
@@ -349,6 +399,7 @@ def test_nothing_that_is_asked_for_undoes_a_stop(silent, monkeypatch, ask):
         if ticks > 2:
             told.append(inp[s.RUN_REQUEST])
             getattr(silent.cabinet, ask)(*[1] * (ask == "request_run"))
+
     silent.on_tick = hold
     silent.loop.run()
     assert len(told) > 2 and not any(told)
@@ -377,8 +428,17 @@ def wire_on(serial):
     """A wire whose engine has one read to ask, and what became of it."""
     ended = []
     port = RtuPort("io", 115_200, first_byte_timeout_us=50_000)
-    port.submit(rtu.read_request("inputs", 1, 2, 0, 8, lambda pdu, now_us: ended.append("reply"),
-                                 lambda kind, code, now_us: ended.append(kind)))
+    port.submit(
+        rtu.read_request(
+            "inputs",
+            1,
+            2,
+            0,
+            8,
+            lambda pdu, now_us: ended.append("reply"),
+            lambda kind, code, now_us: ended.append(kind),
+        )
+    )
     wire = loop.Wire.__new__(loop.Wire)
     wire.serial, wire.port = serial, port
     return wire, ended
@@ -403,36 +463,54 @@ def test_a_reply_that_waits_in_the_tty_is_no_time_out():
 
 
 def test_the_lock_is_one_process_at_a_time(tmp_path):
-    code = "import sys; from controller.run import loop; sys.exit(9 if loop.lock(sys.argv[1]) is None else 0)"
+    code = (
+        "import sys; from controller.run import loop; sys.exit(9 if loop.lock(sys.argv[1]) is "
+        "None else 0)"
+    )
 
     def another():
         command_line = [sys.executable, "-c", code, str(tmp_path)]
         return subprocess.run(command_line, cwd=ROOT, check=False).returncode
+
     held = loop.lock(str(tmp_path))
     assert another() == 9
     os.close(held)
     assert another() == 0
 
 
-@pytest.mark.parametrize("channel, host, port, name", [
-    ("127.0.0.1:3000/can0", "127.0.0.1", 3000, "can0"), ("box:29536/can1", "box", 29_536, "can1"),
-    ("can0", "127.0.0.1", 29_536, "can0"), ("box/can0", "box", 29_536, "can0")])
+@pytest.mark.parametrize(
+    "channel, host, port, name",
+    [
+        ("127.0.0.1:3000/can0", "127.0.0.1", 3000, "can0"),
+        ("box:29536/can1", "box", 29_536, "can1"),
+        ("can0", "127.0.0.1", 29_536, "can0"),
+        ("box/can0", "box", 29_536, "can0"),
+    ],
+)
 def test_where_a_socketcand_channel_leads(monkeypatch, channel, host, port, name):
     opened = {}
-    monkeypatch.setattr(loop, "open_can", lambda *given, **settings: opened.update(given=given, **settings))
+    monkeypatch.setattr(
+        loop, "open_can", lambda *given, **settings: opened.update(given=given, **settings)
+    )
     loop._open_can(SimpleNamespace(interface="socketcand", channel=channel, bitrate_bps=500_000))
     assert opened == {"given": ("socketcand", name, 500_000), "host": host, "port": port}
 
 
 # -- hints
 
+
 def test_hints_are_answered_by_the_loop_and_a_flood_does_not_make_it_spin(silent):
-    """Bad hints keep the socket readable: it is read a few times a tick, the rest waits and does not wake the loop."""
+    """Bad hints keep the socket readable: it is read a few times a tick, the rest waits and does
+    not wake the loop.
+    """
     path = silent.loop.hints._path
     ended, found = threading.Event(), []
 
     def flood():
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender, contextlib.suppress(OSError):
+        with (
+            socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender,
+            contextlib.suppress(OSError),
+        ):
             while not ended.is_set():  # until the loop has closed the socket at the latest
                 sender.sendto(b"x" * 88, path)
 
@@ -440,6 +518,7 @@ def test_hints_are_answered_by_the_loop_and_a_flood_does_not_make_it_spin(silent
         with HintClient(os.path.dirname(path)) as client:
             found.append(client.say("site_ems", KEY, h.GRID_CAP, h.IMPORT_W_MAX, 400_000, 60_000))
         ended.set()
+
     threads = [threading.Thread(target=flood), threading.Thread(target=ask)]
     taken = []
     plain = silent.loop.hints.receive
@@ -447,6 +526,7 @@ def test_hints_are_answered_by_the_loop_and_a_flood_does_not_make_it_spin(silent
     def receive(now_us):
         taken.append(silent.ticks)
         plain(now_us)
+
     silent.loop.hints.receive = receive
 
     def on_tick(ticks):
@@ -455,6 +535,7 @@ def test_hints_are_answered_by_the_loop_and_a_flood_does_not_make_it_spin(silent
                 thread.start()
         if ticks > 60 and ended.is_set():
             os.kill(os.getpid(), signal.SIGTERM)
+
     silent.on_tick = on_tick
     silent.loop.run()
     for thread in threads:

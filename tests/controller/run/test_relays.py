@@ -1,4 +1,6 @@
-"""A permit relay that does not follow its output is row 44: either way, either relay, at rest and while running."""
+"""A permit relay that does not follow its output is row 44: either way, either relay, at rest and
+while running.
+"""
 
 import pytest
 from test_cabinet import CONFIG, RUN_TICKS, Bench, found, running
@@ -94,7 +96,9 @@ def test_a_contact_of_a_silent_module_says_nothing():
 
 @pytest.mark.parametrize("contact", [s.PERMIT_1_CLOSED, s.PERMIT_2_CLOSED])
 def test_a_relay_that_never_comes_on_is_a_failed_closing_first(contact):
-    """Row 38: an open chain takes both relays off as well, and only the kernel knows what it is waiting for."""
+    """Row 38: an open chain takes both relays off as well, and only the kernel knows what it is
+    waiting for.
+    """
     assert relays.FOLLOW_MS > permit.RELAY_MS
     bench = Bench()
     bench.field.wrong[contact] = 0
@@ -103,7 +107,9 @@ def test_a_relay_that_never_comes_on_is_a_failed_closing_first(contact):
 
 
 def test_a_hard_wired_chain_that_acts_before_the_kernel_is_no_fault_of_a_relay():
-    """Row 1 waits for the fuse with 3 kA on a contactor (C65); the chain has dropped both relays at once."""
+    """Row 1 waits for the fuse with 3 kA on a contactor (C65); the chain has dropped both relays at
+    once.
+    """
     bench = running()
     for rack in range(bench.field.layout.racks):
         bench.field.wrong[bench.field.layout.rack_input(rack, s.RACK_CURRENT_MA)] = 3_000_000
@@ -115,11 +121,16 @@ def test_a_hard_wired_chain_that_acts_before_the_kernel_is_no_fault_of_a_relay()
 def test_what_failed_is_said_in_words():
     assert self_test.sentence(0) == ""
     assert self_test.sentence(ENABLE) == (
-        "the controller found a fault: the relay of the PCS enable does not follow")
+        "the controller found a fault: the relay of the PCS enable does not follow"
+    )
     assert self_test.sentence(self_test.MEMORY | SUPPLY).endswith(
-        "fault: a bit of its memory is stuck, the relay of the contactor supply does not follow")
+        "fault: a bit of its memory is stuck, the relay of the contactor supply does not follow"
+    )
     every = sum(self_test.WORDS)
-    assert every == s.CABINET_INPUTS[s.SELF_TEST_BITS][3] and len(self_test.WORDS) == every.bit_length()
+    assert (
+        every == s.CABINET_INPUTS[s.SELF_TEST_BITS][3]
+        and len(self_test.WORDS) == every.bit_length()
+    )
 
 
 def test_the_latch_of_a_relay_survives_a_restart():

@@ -1,4 +1,6 @@
-"""Self-tests: a changed instruction, a stuck bit, clocks that part, a hot processor are found; all else is not."""
+"""Self-tests: a changed instruction, a stuck bit, clocks that part, a hot processor are found; all
+else is not.
+"""
 
 import random
 import types
@@ -35,10 +37,9 @@ class Kernel:
 """
 
 
-
-
 def stuck_view(level):
     """A writable view-like whose first byte has bit 3 stuck."""
+
     class View:
         def __init__(self):
             self.data = bytearray(b"\x12\x34\x56")
@@ -52,6 +53,7 @@ def stuck_view(level):
 
         def __setitem__(self, key, content):
             self.data[key] = content
+
     return View()
 
 
@@ -83,7 +85,7 @@ def quiet(tested, seconds=20):
 
 def test_a_healthy_controller_finds_nothing_and_leaves_memory_as_it_was():
     generator = random.Random(5)
-    words = array("i", [generator.randrange(-2**31, 2**31) for _ in range(50)])
+    words = array("i", [generator.randrange(-(2**31), 2**31) for _ in range(50)])
     data = bytearray(generator.randbytes(33))
     before = bytes(words), bytes(data)
     tested = quiet(SelfTest([words, bytearray(), data], [module(SOURCE)]))
@@ -104,7 +106,9 @@ def test_a_changed_function_is_found_within_one_round(change):
     made = module(SOURCE)
     tested = SelfTest([bytearray(4)], [made])
     quiet(tested, 1)
-    source = SOURCE.replace("elapsed + 1", "elapsed - 1" if change == "instructions" else "elapsed + 2")
+    source = SOURCE.replace(
+        "elapsed + 1", "elapsed - 1" if change == "instructions" else "elapsed + 2"
+    )
     made.Kernel.step.__code__ = module(source).Kernel.step.__code__
     for tick in range(len(tested._functions)):
         assert tested.bits in (0, PROGRAM)
@@ -135,8 +139,17 @@ def test_memory_that_goes_bad_later_is_found_when_its_turn_comes(monkeypatch):
     assert tested.bits == MEMORY
 
 
-@pytest.mark.parametrize("raw_per_second_us, bits", [(1_000_000, 0), (980_000, 0), (979_000, CLOCK), (1_020_000, 0),
-                                                     (1_021_000, CLOCK), (0, CLOCK)])
+@pytest.mark.parametrize(
+    "raw_per_second_us, bits",
+    [
+        (1_000_000, 0),
+        (980_000, 0),
+        (979_000, CLOCK),
+        (1_020_000, 0),
+        (1_021_000, CLOCK),
+        (0, CLOCK),
+    ],
+)
 def test_clocks_may_part_by_two_percent(raw_per_second_us, bits):
     tested = SelfTest([bytearray(4)], [module(SOURCE)])
     for second in range(12):
@@ -152,9 +165,16 @@ def test_a_short_step_between_the_clocks_is_no_fault():
     assert tested.bits == 0
 
 
-@pytest.mark.parametrize("contents, expected", [
-    ([], 0), (["45000\n"], 450), (["45000\n", "110100\n", "20000\n"], 1101), (["nonsense", "61000"], 610),
-    (["-5000"], 0)])
+@pytest.mark.parametrize(
+    "contents, expected",
+    [
+        ([], 0),
+        (["45000\n"], 450),
+        (["45000\n", "110100\n", "20000\n"], 1101),
+        (["nonsense", "61000"], 610),
+        (["-5000"], 0),
+    ],
+)
 def test_the_hottest_zone_counts_and_one_that_tells_nothing_does_not(tmp_path, contents, expected):
     for number, content in enumerate(contents):
         (tmp_path / f"zone{number}").write_text(content)
@@ -186,8 +206,12 @@ class Zones:
 
 
 @pytest.mark.parametrize("content", ["", "N/A"])
-def test_a_zone_that_tells_nothing_any_more_keeps_its_reading_and_is_a_fault_after_ten_seconds(tmp_path, content):
-    """Row 44f stays as it was: it neither clears by silence nor trips by it; row 44e stands for the silence."""
+def test_a_zone_that_tells_nothing_any_more_keeps_its_reading_and_is_a_fault_after_ten_seconds(
+    tmp_path, content
+):
+    """Row 44f stays as it was: it neither clears by silence nor trips by it; row 44e stands for the
+    silence.
+    """
     zones = Zones(tmp_path, "115000", "40000")
     assert zones.run(3) == (1150, 0)
     zones.say(0, content)

@@ -1,4 +1,6 @@
-"""Starts and stops of a person: in which order they take effect and are stored, and what a restart makes of them."""
+"""Starts and stops of a person: in which order they take effect and are stored, and what a restart
+makes of them.
+"""
 
 import pytest
 from test_cabinet import CONFIG, RUN_TICKS, Bench, found, running
@@ -14,7 +16,9 @@ AWAITED_TICKS = STORED_TICKS - 10
 
 
 def told(bench):
-    """(the cabinet is to run, why it rests) as the kernel and the journal were told in the last tick."""
+    """(the cabinet is to run, why it rests) as the kernel and the journal were told in the last
+    tick.
+    """
     inp = bench.cabinet.core.inp
     return inp[s.RUN_REQUEST], inp[image.rest_at(bench.cabinet.core.layout)]
 
@@ -22,7 +26,11 @@ def told(bench):
 def at_rest(**options):
     """A cabinet that a person had stopped before this start of the controller."""
     bench = Bench(loaded=found(store.CLEAN, values=STOPPED), **options).tick(RUN_TICKS)
-    assert bench.state == "ready" and told(bench) == (0, run_request.PERSON) and not bench.out[s.ARM_REQUEST]
+    assert (
+        bench.state == "ready"
+        and told(bench) == (0, run_request.PERSON)
+        and not bench.out[s.ARM_REQUEST]
+    )
     return bench
 
 
@@ -31,7 +39,11 @@ def test_a_stop_takes_effect_before_it_is_stored_and_is_answered_after():
     bench.keeper.durable = len(bench.keeper.records)
     assert bench.cabinet.request_run(0) == 0
     bench.tick()
-    assert bench.state == "stopping" and told(bench) == (0, run_request.PERSON) and bench.stored["values"] == STOPPED
+    assert (
+        bench.state == "stopping"
+        and told(bench) == (0, run_request.PERSON)
+        and bench.stored["values"] == STOPPED
+    )
     bench.tick(AWAITED_TICKS)
     assert bench.state == "ready" and bench.answers == []
     bench.keeper.durable += 100
@@ -44,10 +56,18 @@ def test_a_start_is_stored_before_it_takes_effect():
     bench.keeper.durable = len(bench.keeper.records)
     assert bench.cabinet.request_run(1) == 0
     bench.tick(AWAITED_TICKS)
-    assert bench.stored["values"] == {} and told(bench) == (0, run_request.PERSON) and bench.answers == []
+    assert (
+        bench.stored["values"] == {}
+        and told(bench) == (0, run_request.PERSON)
+        and bench.answers == []
+    )
     bench.keeper.durable += 100
     bench.tick(RUN_TICKS)
-    assert bench.state == "running" and told(bench) == (1, 0) and bench.answers == [operator_commands.ACCEPTED]
+    assert (
+        bench.state == "running"
+        and told(bench) == (1, 0)
+        and bench.answers == [operator_commands.ACCEPTED]
+    )
 
 
 def test_what_was_stopped_rests_after_a_restart_until_somebody_starts_it():
@@ -135,7 +155,9 @@ def test_starts_and_stops_in_one_tick_are_one_record():
 
 @pytest.mark.parametrize("is_run", [0, 1])
 def test_a_store_that_fails_leaves_it_at_rest_and_says_so(is_run):
-    """The start is void, the stop is in effect: one word for both would make somebody stop it in another way."""
+    """The start is void, the stop is in effect: one word for both would make somebody stop it in
+    another way.
+    """
     bench = at_rest() if is_run else running()
     bench.keeper.durable = len(bench.keeper.records)
     bench.cabinet.request_run(is_run)
@@ -143,12 +165,18 @@ def test_a_store_that_fails_leaves_it_at_rest_and_says_so(is_run):
     bench.keeper.ok = False
     bench.tick(RUN_TICKS)
     answer = operator_commands.NOT_STORED if is_run else operator_commands.UNSTORED
-    assert bench.answers == [answer] and told(bench) == (0, run_request.PERSON) and bench.state == "ready"
+    assert (
+        bench.answers == [answer]
+        and told(bench) == (0, run_request.PERSON)
+        and bench.state == "ready"
+    )
 
 
 @pytest.mark.parametrize("is_awaited", [True, False])
 def test_a_start_that_was_refused_is_taken_back_from_the_store_too(is_awaited):
-    """The keeper tries its last record until the disk takes it: with the start in it, the next boot would close."""
+    """The keeper tries its last record until the disk takes it: with the start in it, the next boot
+    would close.
+    """
     bench = at_rest()
     bench.keeper.durable = len(bench.keeper.records)
     bench.cabinet.request_run(1, is_awaited)
@@ -156,7 +184,10 @@ def test_a_start_that_was_refused_is_taken_back_from_the_store_too(is_awaited):
     assert bench.stored["values"] == {}
     bench.keeper.ok = False
     bench.tick()
-    assert bench.answers == [operator_commands.NOT_STORED] * is_awaited and bench.stored["values"] == STOPPED
+    assert (
+        bench.answers == [operator_commands.NOT_STORED] * is_awaited
+        and bench.stored["values"] == STOPPED
+    )
     count = len(bench.keeper.records)
     assert len(bench.tick(100).keeper.records) == count, "once"
 
@@ -194,12 +225,17 @@ def test_a_start_may_take_nearly_as_long_as_somebody_waits():
         bench.cabinet.request_run(1)
         bench.tick(STORED_TICKS - 1)
     bench.keeper.durable += 100
-    assert bench.tick(RUN_TICKS).state == "running" and bench.answers == [operator_commands.ACCEPTED]
+    assert bench.tick(RUN_TICKS).state == "running" and bench.answers == [
+        operator_commands.ACCEPTED
+    ]
 
 
 def test_whoever_asks_waits_longer_than_the_store_may_take():
     """The loop is told at most a few ticks later; the second channel is not asked by a start."""
-    assert operator_commands.ANSWER_S * 1000 >= operator_commands.STORED_MS + 1000 and store.HANG_US <= operator_commands.STORED_MS * 1000
+    assert (
+        operator_commands.ANSWER_S * 1000 >= operator_commands.STORED_MS + 1000
+        and store.HANG_US <= operator_commands.STORED_MS * 1000
+    )
 
 
 def test_an_end_of_a_lock_out_that_was_refused_is_taken_back_from_the_store_too():
@@ -231,11 +267,14 @@ def test_two_copies_that_are_not_of_one_store_leave_it_stopped(tmp_path):
 
 
 def test_of_two_reasons_to_rest_one_is_kept():
-    rests = run_request.Wish({"stopped.": run_request.TEST, "noc_verified": 1, "stopped.anna": run_request.PERSON})
+    rests = run_request.Wish(
+        {"stopped.": run_request.TEST, "noc_verified": 1, "stopped.anna": run_request.PERSON}
+    )
     assert rests.rest == (run_request.TEST, "") and not rests.is_asked
 
 
 # -- a lock-out
+
 
 def test_what_was_locked_out_rests_after_the_end_and_after_a_restart_until_somebody_starts_it():
     bench = running()
@@ -243,15 +282,19 @@ def test_what_was_locked_out_rests_after_the_end_and_after_a_restart_until_someb
     bench.tick(RUN_TICKS)
     bench.cabinet.request_lock_out("anna", False)
     bench.tick(RUN_TICKS)
-    assert bench.state == "ready" and told(bench) == (0, run_request.LOCK_OUT) and bench.cabinet.wish.rest[1] == "anna"
+    assert (
+        bench.state == "ready"
+        and told(bench) == (0, run_request.LOCK_OUT)
+        and bench.cabinet.wish.rest[1] == "anna"
+    )
     assert bench.stored["values"] == {"stopped.anna": run_request.LOCK_OUT}
     again = Bench(loaded=found(store.CLEAN, **bench.stored)).tick(RUN_TICKS)
     assert again.state == "ready" and told(again) == (0, run_request.LOCK_OUT)
     at = image.rest_at(again.cabinet.core.layout) + 1
-    assert image.name_of(again.cabinet.core.inp[at:at + 4]) == "anna"
+    assert image.name_of(again.cabinet.core.inp[at : at + 4]) == "anna"
     again.cabinet.request_run(1)
     again.tick(RUN_TICKS)
-    assert again.state == "running" and not any(again.cabinet.core.inp[at:at + 4])
+    assert again.state == "running" and not any(again.cabinet.core.inp[at : at + 4])
 
 
 def test_a_lock_out_of_an_older_store_leaves_a_rest_too():
@@ -272,13 +315,18 @@ def test_nothing_is_asked_of_a_cabinet_that_is_locked_out():
     bench.field.wrong[s.KEY_RUN_OK] = 0
     bench.cabinet.request_lock_out("anna", True)
     bench.tick(RUN_TICKS)
-    assert bench.cabinet.request_run(1) == bench.cabinet.request_test() == operator_commands.STAYS_LOCKED
+    assert (
+        bench.cabinet.request_run(1)
+        == bench.cabinet.request_test()
+        == operator_commands.STAYS_LOCKED
+    )
     bench.cabinet.request_lock_out("anna", False)
     bench.tick()
     assert bench.cabinet.request_test() == operator_commands.ACCEPTED
 
 
 # -- a test
+
 
 def under_test(**options):
     """A cabinet in TEST mode that runs."""

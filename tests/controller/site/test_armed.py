@@ -1,10 +1,22 @@
-"""Every stage: armed when its equipment is there, not armed and named when somebody accepted that, else refused."""
+"""Every stage: armed when its equipment is there, not armed and named when somebody accepted that,
+else refused.
+"""
 
 import pytest
 from site_files import SITES, SiteFiles
 
 from controller.documents import check
-from controller.site import bms_protections, config, cross_checks, equipment, hma, layers, limit_images, schema, wired
+from controller.site import (
+    bms_protections,
+    config,
+    cross_checks,
+    equipment,
+    hma,
+    layers,
+    limit_images,
+    schema,
+    wired,
+)
 from controller.site.equipment import EQUIPMENT
 from drivers import profile as profiles
 from safety import channel, matrix, peer, signals
@@ -12,17 +24,50 @@ from safety import second as channel_b
 
 IDS = [stage[matrix.S_ID] for stage in matrix.STAGES]
 WHO = "N. N., 2026-01-01: test"
-# What has to go so that a stage of the default cabinet is not armed; the others no equipment can disarm.
+# What has to go so that a stage of the default cabinet is not armed; the others no equipment can
+# disarm.
 LACKS = {
-    "3": ["suppression"], "4": ["smoke", "heat"], "5": ["smoke"], "6a": ["fire_trouble"], "6b": ["fire_trouble"],
-    "7": ["offgas"], "8a": ["offgas_2"], "8b": ["offgas"], "8c": ["offgas"], "9": ["toxic"], "10a": ["toxic"],
-    "10b": ["toxic"], "11": ["gas"], "12a": ["gas"], "12b": ["gas"], "13a": ["gas", "offgas", "toxic"],
-    "13b": ["gas", "offgas", "toxic"], "13c": ["gas", "offgas", "toxic"], "14": ["gas", "offgas", "toxic"],
-    "15a": ["airflow"], "15b": ["airflow"], "16a": ["damper"], "16b": ["damper"], "17a": ["hvac"], "17b": ["climate"],
-    "17c": ["climate"], "30": ["cell_voltage"], "40e": ["bms_fault"], "42a": ["leak"], "42b": ["coolant"],
-    "42c": ["climate"], "43a": ["ups"], "43b": ["ups"], "43c": ["ups"], "43d": ["ups"],
-    "46a": ["supervised", "noc"], "46b": ["supervised", "noc"], "46c": ["supervised", "noc"], "48a": ["door"],
-    "48b": ["door"], "52": ["climate", "ups"],
+    "3": ["suppression"],
+    "4": ["smoke", "heat"],
+    "5": ["smoke"],
+    "6a": ["fire_trouble"],
+    "6b": ["fire_trouble"],
+    "7": ["offgas"],
+    "8a": ["offgas_2"],
+    "8b": ["offgas"],
+    "8c": ["offgas"],
+    "9": ["toxic"],
+    "10a": ["toxic"],
+    "10b": ["toxic"],
+    "11": ["gas"],
+    "12a": ["gas"],
+    "12b": ["gas"],
+    "13a": ["gas", "offgas", "toxic"],
+    "13b": ["gas", "offgas", "toxic"],
+    "13c": ["gas", "offgas", "toxic"],
+    "14": ["gas", "offgas", "toxic"],
+    "15a": ["airflow"],
+    "15b": ["airflow"],
+    "16a": ["damper"],
+    "16b": ["damper"],
+    "17a": ["hvac"],
+    "17b": ["climate"],
+    "17c": ["climate"],
+    "30": ["cell_voltage"],
+    "40e": ["bms_fault"],
+    "42a": ["leak"],
+    "42b": ["coolant"],
+    "42c": ["climate"],
+    "43a": ["ups"],
+    "43b": ["ups"],
+    "43c": ["ups"],
+    "43d": ["ups"],
+    "46a": ["supervised", "noc"],
+    "46b": ["supervised", "noc"],
+    "46c": ["supervised", "noc"],
+    "48a": ["door"],
+    "48b": ["door"],
+    "52": ["climate", "ups"],
 }
 WIRED = [name for name, one in EQUIPMENT.items() if one.inputs]
 WITH_DEVICE = [name for name, one in EQUIPMENT.items() if one.roles]
@@ -35,7 +80,9 @@ def files(files):
 
 
 def without(files, names):
-    """The cabinet without this equipment, accepted; explosion control by vents alone, no row by a wire that is not."""
+    """The cabinet without this equipment, accepted; explosion control by vents alone, no row by a
+    wire that is not.
+    """
     if set(names) & set(hma.PREVENTION_NEEDS):
         files.replace("type", 'explosion_control = "both"', 'explosion_control = "68"')
     if "gas" in names:
@@ -44,27 +91,32 @@ def without(files, names):
     files.replace("type", "hard_wired_rows = [1, 12, 30, 44]", f"hard_wired_rows = {rows}")
     if "supervised" in names and "noc" not in names:
         files.replace("type", "noc_derate =", 'noc_source = "site_ems"\nnoc_derate =')
-    return files.append("site", "[not_fitted]\n" + "\n".join([f'{name} = "{WHO}"' for name in names]))
+    return files.append(
+        "site", "[not_fitted]\n" + "\n".join([f'{name} = "{WHO}"' for name in names])
+    )
 
 
 def states(loaded):
     """{stage: {(state, equipment)}} over all instances."""
     found = {}
     for stage, index in limit_images.instances(loaded.topology):
-        found.setdefault(stage[matrix.S_ID], set()).add(limit_images.stage_state(stage, loaded.topology, index))
+        found.setdefault(stage[matrix.S_ID], set()).add(
+            limit_images.stage_state(stage, loaded.topology, index)
+        )
     return found
 
 
 def armed(loaded):
     """{stage: {0, 1}}: the armed words of the image."""
     found = {}
-    words = loaded.safety_image[loaded.image_map().armed:]
+    words = loaded.safety_image[loaded.image_map().armed :]
     for (stage, _), word in zip(limit_images.instances(loaded.topology), words):
         found.setdefault(stage[matrix.S_ID], set()).add(word)
     return found
 
 
 # -- every stage
+
 
 @pytest.mark.parametrize("stage", IDS)
 def test_armed_with_all_equipment(files, stage):
@@ -82,13 +134,17 @@ def test_not_armed_and_named_without_its_equipment(files, stage):
     assert state == limit_images.NOT_FITTED and name in LACKS[stage] and armed(loaded)[stage] == {0}
     assert limit_images.accepted(loaded.topology, name) == WHO
     row = next(each[matrix.S_ROW] for each in matrix.STAGES if each[matrix.S_ID] == stage)
-    assert any(stage in stages and words == "not fitted" and lacks == name
-               for stages, words, lacks in check.row_states(loaded)[row])
+    assert any(
+        stage in stages and words == "not fitted" and lacks == name
+        for stages, words, lacks in check.row_states(loaded)[row]
+    )
     text = check.report(loaded)
     assert f"accepted by: {WHO}" in " ".join(text.split())
 
 
-@pytest.mark.parametrize("stage", [name for name in LACKS if len(LACKS[name]) > 1 and "noc" not in LACKS[name]])
+@pytest.mark.parametrize(
+    "stage", [name for name in LACKS if len(LACKS[name]) > 1 and "noc" not in LACKS[name]]
+)
 def test_one_of_several_kinds_keeps_a_stage_armed(files, stage):
     loaded = without(files, LACKS[stage][1:]).load()
     assert armed(loaded)[stage] == {1}
@@ -97,11 +153,16 @@ def test_one_of_several_kinds_keeps_a_stage_armed(files, stage):
 @pytest.mark.parametrize("stage", [name for name in IDS if name not in LACKS])
 def test_nothing_that_may_be_left_out_disarms_the_others(files, stage):
     loaded = without(files, list(EQUIPMENT)).load()
-    expected = (limit_images.NOT_FITTED, limit_images.SECOND_CHANNEL) if stage == "51" else (limit_images.ARMED, "")
+    expected = (
+        (limit_images.NOT_FITTED, limit_images.SECOND_CHANNEL)
+        if stage == "51"
+        else (limit_images.ARMED, "")
+    )
     assert states(loaded)[stage] == {expected}
 
 
 # -- missing and not accepted: refused, with the row
+
 
 @pytest.mark.parametrize("name", [name for one in WIRED for name in EQUIPMENT[one].inputs])
 def test_a_contact_that_is_missing_is_refused_with_its_row(files, name):
@@ -109,7 +170,9 @@ def test_a_contact_that_is_missing_is_refused_with_its_row(files, name):
     one = equipment.of_signal(name)[0]
     assert f'"{name}" is not mapped' in refusal and f"or not_fitted.{one}" in refusal
     for row in equipment.rows_of(one):
-        assert f"row {row} ({matrix.CLAUSES[row][1]})" in refusal and "would not be armed" in refusal
+        assert (
+            f"row {row} ({matrix.CLAUSES[row][1]})"
+        ) in refusal and "would not be armed" in refusal
 
 
 @pytest.mark.parametrize("name", WITH_DEVICE)
@@ -130,9 +193,12 @@ def test_the_third_module_is_needed_for_its_contacts(files):
     start, end = text.index("[device.io_3]"), text.index("[device.gas_1]")
     files.paths[0].write_text(text[:start] + text[end:])
     assert files.refusal() == (
-        "example/cabinet.toml:device: no device with role io_3: row 16 (A29), row 17 (A6), row 42 (D4-D7) and row 46 "
-        "(D4, A42) would not be armed; allowed exactly one, or not_fitted.damper and not_fitted.hvac and "
-        "not_fitted.leak and not_fitted.coolant and not_fitted.supervised")
+        "example/cabinet.toml:device: no device with role io_3: row 16 (A29), row 17 (A6), row 42 "
+        "(D4-D7) and row 46 "
+        "(D4, A42) would not be armed; allowed exactly one, or not_fitted.damper and "
+        "not_fitted.hvac and "
+        "not_fitted.leak and not_fitted.coolant and not_fitted.supervised"
+    )
     without(files, ["damper", "hvac", "leak", "coolant", "supervised", "shunt_trip", "aux_load"])
     assert files.load().cabinet["io_3_fitted"] == 0
 
@@ -141,53 +207,129 @@ def test_what_the_type_does_not_offer_is_not_offered(tmp_path):
     refusal = SiteFiles(tmp_path).replace("type", '"damper_ok"', '""').refusal()
     assert "row 16 (A29) would not be armed" in refusal and "not_fitted" not in refusal
     refusal = SiteFiles(tmp_path).append("site", f'[not_fitted]\ndamper = "{WHO}"').refusal()
-    assert "not_fitted.damper: is not allowed: this type of cabinet needs it; allowed suppression, door" in refusal
+    assert (
+        "not_fitted.damper: is not allowed: this type of cabinet needs it; allowed suppression, "
+        "door"
+    ) in refusal
 
 
 def test_insulation_that_no_bms_tells_is_refused_unless_accepted(pylontech):
     text = pylontech.paths[1].read_text()
-    pylontech.paths[1].write_text("\n".join([line for line in text.split("\n") if "insulation" not in line]))
+    pylontech.paths[1].write_text(
+        "\n".join([line for line in text.split("\n") if "insulation" not in line])
+    )
     assert pylontech.refusal() == (
-        "pylontech/cabinet.toml:not_fitted.insulation: is missing: row 37 (C61-C62) is not armed on rack 1, no device "
-        "tells it; allowed who accepted it, when (YYYY-MM-DD) and why, on one line of ASCII")
+        "pylontech/cabinet.toml:not_fitted.insulation: is missing: row 37 (C61-C62) is not armed "
+        "on rack 1, no device "
+        "tells it; allowed who accepted it, when (YYYY-MM-DD) and why, on one line of ASCII"
+    )
 
 
 # -- what the BMS keeps to itself: done by its own protections, or by nobody
 
+
 def test_each_stage_that_a_bms_may_keep_to_itself_is_in_one_of_the_tables(pylontech):
     """Decided per stage: nobody else's work is called the BMS's because a rule said so."""
-    pylontech.replace("site", 'offgas = "', 'offgas_2 = "').replace("type", '"offgas",', '"offgas", "offgas_2",')
-    pylontech.append("type", '[device.offgas_1]\nrole = "offgas_1"\nprofile = "offgas_detector"\nbus = "gas"\n'
-                     "unit_id = 3")
-    found = {stage: state for stage, (state, *_) in {
-        stage: next(iter(each)) for stage, each in states(pylontech.load()).items()}.items()}
+    pylontech.replace("site", 'offgas = "', 'offgas_2 = "').replace(
+        "type", '"offgas",', '"offgas", "offgas_2",'
+    )
+    pylontech.append(
+        "type",
+        '[device.offgas_1]\nrole = "offgas_1"\nprofile = '
+        '"offgas_detector"\nbus = "gas"\n'
+        "unit_id = 3",
+    )
+    found = {
+        stage: state
+        for stage, (state, *_) in {
+            stage: next(iter(each)) for stage, each in states(pylontech.load()).items()
+        }.items()
+    }
     by_bms = {stage for stage, state in found.items() if state == limit_images.BY_BMS}
     nobody = {stage for stage, state in found.items() if state == limit_images.NOT_TOLD}
-    assert by_bms == set(bms_protections.DONE) == {
-        "18a", "18b", "19a", "19b", "20a", "20b", "21a", "25a", "25b", "27", "28", "29", "31a", "31b", "32", "33"}
-    assert nobody == set(bms_protections.NOBODY) == {
-        "8c", "21b", "22", "23a", "23b", "24", "26a", "26b", "34a", "34b", "34c", "45a", "45b", "45c", "45d", "53"}
+    assert (
+        by_bms
+        == set(bms_protections.DONE)
+        == {
+            "18a",
+            "18b",
+            "19a",
+            "19b",
+            "20a",
+            "20b",
+            "21a",
+            "25a",
+            "25b",
+            "27",
+            "28",
+            "29",
+            "31a",
+            "31b",
+            "32",
+            "33",
+        }
+    )
+    assert (
+        nobody
+        == set(bms_protections.NOBODY)
+        == {
+            "8c",
+            "21b",
+            "22",
+            "23a",
+            "23b",
+            "24",
+            "26a",
+            "26b",
+            "34a",
+            "34b",
+            "34c",
+            "45a",
+            "45b",
+            "45c",
+            "45d",
+            "53",
+        }
+    )
 
 
 def test_every_stage_that_compares_needs_more_than_one_to_compare():
     """What bms_protections.py calls a comparison, the check of how many there are knows."""
     features = {feature for *_, found in limit_images.COMPARED.values() for feature in found}
-    compared = {stage[matrix.S_ID] for stage in matrix.STAGES
-                if stage[matrix.S_SCOPE] == signals.RACK and stage[matrix.S_FEATURE] in features}
-    assert compared == {name for name, why in bms_protections.NOBODY.items()
-                        if "with each other" in why or "with its rack" in why}
+    compared = {
+        stage[matrix.S_ID]
+        for stage in matrix.STAGES
+        if stage[matrix.S_SCOPE] == signals.RACK and stage[matrix.S_FEATURE] in features
+    }
+    assert compared == {
+        name
+        for name, why in bms_protections.NOBODY.items()
+        if "with each other" in why or "with its rack" in why
+    }
 
 
-@pytest.mark.parametrize("name, rows", [
-    ("bms_cells", (24, 34)), ("bms_temperatures", (21, 22, 23, 26, 45, 53)), ("bms_sensors", (45,))])
+@pytest.mark.parametrize(
+    "name, rows",
+    [
+        ("bms_cells", (24, 34)),
+        ("bms_temperatures", (21, 22, 23, 26, 45, 53)),
+        ("bms_sensors", (45,)),
+    ],
+)
 def test_what_no_bms_tells_is_refused_unless_accepted(pylontech, name, rows):
-    """One line that names every row of it; row 8 is not among them where no vapour detector is fitted."""
+    """One line that names every row of it; row 8 is not among them where no vapour detector is
+    fitted.
+    """
     text = pylontech.paths[1].read_text()
-    pylontech.paths[1].write_text("\n".join([line for line in text.split("\n") if not line.startswith(name)]))
+    pylontech.paths[1].write_text(
+        "\n".join([line for line in text.split("\n") if not line.startswith(name)])
+    )
     assert pylontech.refusal() == (
         f"pylontech/cabinet.toml:not_fitted.{name}: is missing: {equipment.with_clauses(rows)} "
-        f"{'are' if len(rows) > 1 else 'is'} not armed on rack 1, no device tells it; allowed who accepted it, when "
-        "(YYYY-MM-DD) and why, on one line of ASCII")
+        f"{'are' if len(rows) > 1 else 'is'} not armed on rack 1, no device tells it; allowed who "
+        f"accepted it, when "
+        "(YYYY-MM-DD) and why, on one line of ASCII"
+    )
     _, lines = config.survey(pylontech.paths[2])
     assert len(lines) == 1, "matrix --site names it and goes on"
     assert set(rows) <= set(equipment.rows_of(name))
@@ -195,16 +337,26 @@ def test_what_no_bms_tells_is_refused_unless_accepted(pylontech, name, rows):
 
 def test_a_type_that_does_not_offer_it_needs_a_bms_that_tells(pylontech):
     pylontech.replace("type", ', "bms_temperatures"', "")
-    assert "not_fitted.bms_temperatures: is not allowed: this type of cabinet needs it" in pylontech.refusal()
+    assert (
+        "not_fitted.bms_temperatures: is not allowed: this type of cabinet needs it"
+    ) in pylontech.refusal()
 
 
 def test_only_racks_whose_bms_does_not_tell_are_named(files):
-    files.replace("type", 'profile = "firebreak_rack"\nbus = "can0"\nnode = 3',
-                  'profile = "pylontech_lv"\nbus = "can1"')
+    files.replace(
+        "type",
+        'profile = "firebreak_rack"\nbus = "can0"\nnode = 3',
+        'profile = "pylontech_lv"\nbus = "can1"',
+    )
     files.append("type", '[bus.can1]\nkind = "can"\nbitrate_bps = 500000\n')
     files.append("cabinet", '[bus.can1]\ninterface = "socketcan"\nchannel = "can1"')
-    files.append("site", f'[not_fitted]\ninsulation = "{WHO}"\nbms_temperatures = "{WHO}"\nbms_sensors = "{WHO}"')
-    assert "not_fitted.bms_cells: is missing: row 24 (C29) and row 34 (C80) are not armed on rack 3" in files.refusal()
+    files.append(
+        "site",
+        f'[not_fitted]\ninsulation = "{WHO}"\nbms_temperatures = "{WHO}"\nbms_sensors = "{WHO}"',
+    )
+    assert (
+        "not_fitted.bms_cells: is missing: row 24 (C29) and row 34 (C80) are not armed on rack 3"
+    ) in files.refusal()
     loaded = files.append("site", f'bms_cells = "{WHO}"').load()
     assert states(loaded)["34a"] == {(limit_images.ARMED, ""), (limit_images.NOT_TOLD, "bms_cells")}
     assert states(loaded)["29"] == {(limit_images.ARMED, ""), (limit_images.BY_BMS, "")}
@@ -213,36 +365,59 @@ def test_only_racks_whose_bms_does_not_tell_are_named(files):
 
 # -- row 46 and the second channel
 
-@pytest.mark.parametrize("missing, derate, expected", [
-    ([], "false", ["BY_PANEL", "NOT_ASKED", "BY_PANEL"]), ([], "true", ["BY_PANEL"] * 3),
-    (["supervised"], "false", ["ARMED", "NOT_ASKED", "ARMED"]), (["supervised"], "true", ["ARMED"] * 3),
-    (["noc"], "true", ["BY_PANEL"] * 3), (["supervised", "noc"], "false", ["NOT_FITTED"] * 3)])
+
+@pytest.mark.parametrize(
+    "missing, derate, expected",
+    [
+        ([], "false", ["BY_PANEL", "NOT_ASKED", "BY_PANEL"]),
+        ([], "true", ["BY_PANEL"] * 3),
+        (["supervised"], "false", ["ARMED", "NOT_ASKED", "ARMED"]),
+        (["supervised"], "true", ["ARMED"] * 3),
+        (["noc"], "true", ["BY_PANEL"] * 3),
+        (["supervised", "noc"], "false", ["NOT_FITTED"] * 3),
+    ],
+)
 def test_row_46(files, missing, derate, expected):
-    loaded = without(files.replace("type", "noc_derate = false", f"noc_derate = {derate}"), missing).load()
+    loaded = without(
+        files.replace("type", "noc_derate = false", f"noc_derate = {derate}"), missing
+    ).load()
     found = states(loaded)
     for stage, name in zip(("46a", "46b", "46c"), expected):
         assert {state for state, _ in found[stage]} == {getattr(limit_images, name)}
-        assert armed(loaded)[stage] == {int(name in ("ARMED", "BY_PANEL"))}, "its contact may open again"
+        assert armed(loaded)[stage] == {int(name in ("ARMED", "BY_PANEL"))}, (
+            "its contact may open again"
+        )
 
 
 def test_a_source_of_hints_is_the_operations_centre(files):
-    assert files.load().noc_source == -1, "the fire panel's path is supervised, so nobody else has to be named"
+    assert files.load().noc_source == -1, (
+        "the fire panel's path is supervised, so nobody else has to be named"
+    )
     loaded = without(files, ["supervised"]).load()
     assert [source.name for source in loaded.sources][loaded.noc_source] == "site_ems"
     files.replace("type", 'noc_source = "site_ems"', 'noc_source = "site_em"')
-    assert files.refusal() == ('types/firebreak_645.toml:hma.noc_source: "site_em" is not allowed; allowed scheduler, '
-                               'site_ems; nearest key "site_ems"')
+    assert files.refusal() == (
+        'types/firebreak_645.toml:hma.noc_source: "site_em" is not '
+        "allowed; allowed scheduler, "
+        'site_ems; nearest key "site_ems"'
+    )
     files.replace("type", 'noc_source = "site_em"\n', "")
     assert files.refusal() == (
-        "example/cabinet.toml:hma.noc_source: is missing: row 46 (D4, A42) watches its heartbeat; allowed the name of "
-        "a source of hints, or supervised_ok of the fire panel, or not_fitted.noc")
+        "example/cabinet.toml:hma.noc_source: is missing: row 46 (D4, A42) watches its heartbeat; "
+        "allowed the name of "
+        "a source of hints, or supervised_ok of the fire panel, or not_fitted.noc"
+    )
 
 
 def test_a_path_that_is_named_and_accepted_as_missing_is_refused(files):
-    without(files, ["noc"]).replace("type", "noc_derate = false", 'noc_source = "site_ems"\nnoc_derate = false')
+    without(files, ["noc"]).replace(
+        "type", "noc_derate = false", 'noc_source = "site_ems"\nnoc_derate = false'
+    )
     assert files.refusal() == (
-        'example/site.toml:not_fitted.noc: is not allowed beside hma.noc_source ("site_ems"), which is watched; '
-        "allowed one of the two")
+        'example/site.toml:not_fitted.noc: is not allowed beside hma.noc_source ("site_ems"), '
+        "which is watched; "
+        "allowed one of the two"
+    )
 
 
 def test_a_site_may_ask_for_the_derate_but_not_take_it_back(files):
@@ -257,8 +432,10 @@ def test_a_derate_that_the_analysis_asks_for_needs_something_that_watches(files)
     _, lines = config.survey(files.replace("type", '"supervised_ok"', '""').paths[2])
     assert len(lines) == 1 and '"supervised_ok" is not mapped' in lines[0]
     assert files.append("site", f'supervised = "{WHO}"').refusal() == (
-        "example/site.toml:not_fitted.noc: is not allowed beside not_fitted.supervised: hma.noc_derate asks for row "
-        "46b (D4, A42), which needs one of the two; allowed noc_derate = false, or fit one of them")
+        "example/site.toml:not_fitted.noc: is not allowed beside not_fitted.supervised: "
+        "hma.noc_derate asks for row "
+        "46b (D4, A42), which needs one of the two; allowed noc_derate = false, or fit one of them"
+    )
 
 
 def test_the_second_channel_arms_row_51_and_needs_no_rows_in_wire(files):
@@ -270,11 +447,16 @@ def test_the_second_channel_arms_row_51_and_needs_no_rows_in_wire(files):
     assert armed(loaded)["51"] == {1} and loaded.hma["hard_wired_rows"] is None
 
 
-NEEDS_WIRE = "row 30 (C7, C9) must act by wire: the second channel would see it by bms_fault alone, which is not fitted"
+NEEDS_WIRE = (
+    "row 30 (C7, C9) must act by wire: the second channel would see it by bms_fault alone, which "
+    "is not fitted"
+)
 
 
 def second(files, names, said):
-    """The cabinet with a second channel and these rows in hard wiring, without this equipment, accepted."""
+    """The cabinet with a second channel and these rows in hard wiring, without this equipment,
+    accepted.
+    """
     files.replace("type", 'second_channel = "none" ', 'second_channel = "fitted" ')
     files.replace("type", "[unit.1]\n", '[channel_b]\nport = "/dev/serial/by-path/b"\n\n[unit.1]\n')
     rows = f"hard_wired_rows = {said}" if said is not None else "# hard_wired_rows"
@@ -282,14 +464,28 @@ def second(files, names, said):
     if "gas" in names:
         files.replace("type", 'explosion_control = "both"', 'explosion_control = "68"')
         files.replace("type", "\ngas_required_by = ", "\n# gas_required_by = ")
-    return files.append("site", "[not_fitted]\n" + "\n".join([f'{name} = "{WHO}"' for name in names]))
+    return files.append(
+        "site", "[not_fitted]\n" + "\n".join([f'{name} = "{WHO}"' for name in names])
+    )
 
 
-@pytest.mark.parametrize("said, refusal", [
-    (None, f"example/cabinet.toml:hma.hard_wired_rows: is missing; allowed [30]: {NEEDS_WIRE}"),
-    ("[]", f"types/firebreak_645.toml:hma.hard_wired_rows: [] is not allowed; allowed [30]: {NEEDS_WIRE}"),
-    ("[12, 1]", "types/firebreak_645.toml:hma.hard_wired_rows: [12, 1] is not allowed; allowed [1, 12, 30]: "
-     f"{NEEDS_WIRE}")])
+@pytest.mark.parametrize(
+    "said, refusal",
+    [
+        (None, f"example/cabinet.toml:hma.hard_wired_rows: is missing; allowed [30]: {NEEDS_WIRE}"),
+        (
+            "[]",
+            f"types/firebreak_645.toml:hma.hard_wired_rows: [] is not allowed; allowed [30]: "
+            f"{NEEDS_WIRE}",
+        ),
+        (
+            "[12, 1]",
+            "types/firebreak_645.toml:hma.hard_wired_rows: [12, 1] is not allowed; allowed "
+            "[1, 12, 30]: "
+            f"{NEEDS_WIRE}",
+        ),
+    ],
+)
 def test_a_row_that_the_second_channel_does_not_see_must_be_in_wire(files, said, refusal):
     assert second(files, ["bms_fault"], said).refusal() == refusal
 
@@ -297,30 +493,50 @@ def test_a_row_that_the_second_channel_does_not_see_must_be_in_wire(files, said,
 @pytest.mark.parametrize("name, said", [("bms_fault", "[30]"), ("door", "[1]")])
 def test_the_wire_beside_a_second_channel_is_accepted_by_somebody(files, name, said):
     second(files, [name], said).replace("type", "hard_wired_accepted =", "# hard_wired_accepted =")
-    assert files.refusal() == ("example/cabinet.toml:hma.hard_wired_accepted: is missing; allowed who accepted the "
-                               "wiring, or the document that shows it")
+    assert files.refusal() == (
+        "example/cabinet.toml:hma.hard_wired_accepted: is missing; allowed "
+        "who accepted the "
+        "wiring, or the document that shows it"
+    )
 
 
 def test_a_contact_of_the_bms_that_is_missing_by_mistake_is_named_as_before(files):
-    _, lines = config.survey(second(files, [], None).replace("type", '"bms_fault_ok"', '""').paths[2])
+    _, lines = config.survey(
+        second(files, [], None).replace("type", '"bms_fault_ok"', '""').paths[2]
+    )
     assert len(lines) == 1 and '"bms_fault_ok" is not mapped' in lines[0]
 
 
 @pytest.mark.parametrize("said", (None, "[30]"))
-@pytest.mark.parametrize("names", [[name for bit, name in enumerate(("gas", "cell_voltage", "bms_fault"))
-                                    if number >> bit & 1] for number in range(8)])
+@pytest.mark.parametrize(
+    "names",
+    [
+        [name for bit, name in enumerate(("gas", "cell_voltage", "bms_fault")) if number >> bit & 1]
+        for number in range(8)
+    ],
+)
 def test_every_row_that_must_act_without_the_controller_does(files, names, said):
-    """In the second channel, as it arms itself from the limit image, or by wire as the site says."""
+    """In the second channel, as it arms itself from the limit image, or by wire as the site
+    says.
+    """
     try:
         loaded = second(files, names, said).load()
     except layers.ConfigError:
         return
     own = channel_b.own_image(loaded.safety_image)
     cabinet = [stage for stage in matrix.STAGES if stage[matrix.S_SCOPE] == signals.CABINET]
-    seen = {stage[matrix.S_ID] for stage, word in zip(cabinet, own[channel_b.image_map_of(own).armed:]) if word}
-    act = {matrix.STAGES[IDS.index(stage)][matrix.S_ROW] for stage in seen} | set(loaded.hma["hard_wired_rows"] or ())
+    seen = {
+        stage[matrix.S_ID]
+        for stage, word in zip(cabinet, own[channel_b.image_map_of(own).armed :])
+        if word
+    }
+    act = {matrix.STAGES[IDS.index(stage)][matrix.S_ROW] for stage in seen} | set(
+        loaded.hma["hard_wired_rows"] or ()
+    )
     act |= {30} if "40e" in seen else set()
-    assert {1, 44} <= act and ("gas" in names or 12 in act) and ("cell_voltage" in names or 30 in act)
+    assert (
+        {1, 44} <= act and ("gas" in names or 12 in act) and ("cell_voltage" in names or 30 in act)
+    )
 
 
 def test_the_second_channel_has_a_wire_of_its_own(files):
@@ -328,14 +544,22 @@ def test_the_second_channel_has_a_wire_of_its_own(files):
     bus = next(bus.name for bus in files.load().buses if bus.port == wire)
     files.replace("type", 'second_channel = "none" ', 'second_channel = "fitted" ')
     files.append("cabinet", f'[channel_b]\nport = "{wire}"')
-    assert files.refusal() == f'example/cabinet.toml:channel_b.port: "{wire}" is not allowed; ' \
-                              f"allowed a wire of its own (bus.{bus} has this one)"
-    files.replace("cabinet", f'[channel_b]\nport = "{wire}"', f'[channel_b]\nport = "/dev/..{wire}"')
-    assert files.refusal().endswith(f" is not allowed; allowed a wire of its own (bus.{bus} has this one)")
+    assert (
+        files.refusal() == f'example/cabinet.toml:channel_b.port: "{wire}" is not allowed; '
+        f"allowed a wire of its own (bus.{bus} has this one)"
+    )
+    files.replace(
+        "cabinet", f'[channel_b]\nport = "{wire}"', f'[channel_b]\nport = "/dev/..{wire}"'
+    )
+    assert files.refusal().endswith(
+        f" is not allowed; allowed a wire of its own (bus.{bus} has this one)"
+    )
 
 
 def unloaded(monkeypatch):
-    """Nothing of how busy the buses are: those of the example are too slow for the shortest expiries."""
+    """Nothing of how busy the buses are: those of the example are too slow for the shortest
+    expiries.
+    """
     monkeypatch.setattr(config.bus_times, "check", lambda values, found: None)
 
 
@@ -345,7 +569,11 @@ def paced(files, tick_ms, expiry_ms):
     files.append("cabinet", '[channel_b]\nport = "/dev/serial/by-path/b"')
     files.replace("type", "tick_ms = 20 ", f"tick_ms = {tick_ms} ")
     files.replace("type", "permit_expiry_ms = 500 ", f"permit_expiry_ms = {expiry_ms} ")
-    text = (profiles.FOLDER / "io_8in_8out.toml").read_text().replace("expiry_ms = 500 ", f"expiry_ms = {expiry_ms} ")
+    text = (
+        (profiles.FOLDER / "io_8in_8out.toml")
+        .read_text()
+        .replace("expiry_ms = 500 ", f"expiry_ms = {expiry_ms} ")
+    )
     (files.paths[0].parent / "io.toml").write_text(text)
     return files.replace("type", 'profile = "io_8in_8out"', 'profile = "io.toml"')
 
@@ -353,54 +581,85 @@ def paced(files, tick_ms, expiry_ms):
 LOST = "the second channel's permit has to outlast 3 lost frames in a row, one every 2 ticks"
 
 
-@pytest.mark.parametrize("tick_ms, expiry_ms", [(10, 100), (10, 101), (20, 200), (20, 201), (40, 400), (50, 500)])
+@pytest.mark.parametrize(
+    "tick_ms, expiry_ms", [(10, 100), (10, 101), (20, 200), (20, 201), (40, 400), (50, 500)]
+)
 def test_a_second_channel_whose_permit_outlasts_three_lost_frames_is_accepted(
-        files, monkeypatch, tick_ms, expiry_ms):
+    files, monkeypatch, tick_ms, expiry_ms
+):
     unloaded(monkeypatch)
-    assert after_lost(paced(files, tick_ms, expiry_ms).load(), cross_checks.LOST_FRAMES_MIN) == peer.OK
+    assert (
+        after_lost(paced(files, tick_ms, expiry_ms).load(), cross_checks.LOST_FRAMES_MIN) == peer.OK
+    )
 
 
-@pytest.mark.parametrize("tick_ms, expiry_ms, line", [
-    (10, 99, "permit_expiry_ms: 99 is not allowed; allowed 100..500 with tick_ms = 10"),
-    (20, 199, "permit_expiry_ms: 199 is not allowed; allowed 200..500 with tick_ms = 20"),
-    (20, 80, "permit_expiry_ms: 80 is not allowed; allowed 200..500 with tick_ms = 20"),
-    (20, 40, "permit_expiry_ms: 40 is not allowed; allowed 200..500 with tick_ms = 20"),
-    (50, 499, "permit_expiry_ms: 499 is not allowed; allowed 500..500 with tick_ms = 50"),
-    (100, 500, "tick_ms: 100 is not allowed; allowed 10, 20, 25, 40, 50"),
-    (100, 80, "tick_ms: 100 is not allowed; allowed 10, 20, 25, 40, 50")])
+@pytest.mark.parametrize(
+    "tick_ms, expiry_ms, line",
+    [
+        (10, 99, "permit_expiry_ms: 99 is not allowed; allowed 100..500 with tick_ms = 10"),
+        (20, 199, "permit_expiry_ms: 199 is not allowed; allowed 200..500 with tick_ms = 20"),
+        (20, 80, "permit_expiry_ms: 80 is not allowed; allowed 200..500 with tick_ms = 20"),
+        (20, 40, "permit_expiry_ms: 40 is not allowed; allowed 200..500 with tick_ms = 20"),
+        (50, 499, "permit_expiry_ms: 499 is not allowed; allowed 500..500 with tick_ms = 50"),
+        (100, 500, "tick_ms: 100 is not allowed; allowed 10, 20, 25, 40, 50"),
+        (100, 80, "tick_ms: 100 is not allowed; allowed 10, 20, 25, 40, 50"),
+    ],
+)
 def test_a_second_channel_whose_permit_falls_with_a_few_frames_is_refused(
-        files, monkeypatch, tick_ms, expiry_ms, line):
-    assert paced(files, tick_ms, expiry_ms).refusal() == f"types/firebreak_645.toml:cabinet.{line}: {LOST}"
+    files, monkeypatch, tick_ms, expiry_ms, line
+):
+    assert paced(files, tick_ms, expiry_ms).refusal() == (
+        f"types/firebreak_645.toml:cabinet.{line}: {LOST}"
+    )
     monkeypatch.setattr(cross_checks, "EXPIRY_TICKS_MIN", 0)
     unloaded(monkeypatch)
-    assert after_lost(files.load(), cross_checks.LOST_FRAMES_MIN) in (peer.SILENT, peer.NOT_HEARD), "it would not have held"
+    assert after_lost(files.load(), cross_checks.LOST_FRAMES_MIN) in (
+        peer.SILENT,
+        peer.NOT_HEARD,
+    ), "it would not have held"
 
 
-@pytest.mark.parametrize("tick_ms, baud_Bd, allowed", [
-    (20, 9600, "19200, 38400, 57600, 115200"), (20, 1200, "19200, 38400, 57600, 115200"),
-    (10, 19_200, "38400, 57600, 115200"), (20, 19_200, None), (10, 38_400, None), (25, 9600, None)])
-def test_a_line_to_the_second_channel_carries_a_frame_before_the_next_is_due(files, monkeypatch, tick_ms, baud_Bd,
-                                                                             allowed):
+@pytest.mark.parametrize(
+    "tick_ms, baud_Bd, allowed",
+    [
+        (20, 9600, "19200, 38400, 57600, 115200"),
+        (20, 1200, "19200, 38400, 57600, 115200"),
+        (10, 19_200, "38400, 57600, 115200"),
+        (20, 19_200, None),
+        (10, 38_400, None),
+        (25, 9600, None),
+    ],
+)
+def test_a_line_to_the_second_channel_carries_a_frame_before_the_next_is_due(
+    files, monkeypatch, tick_ms, baud_Bd, allowed
+):
     """48 bytes of ten bits every two ticks: at 9600 Bd they take 50 ms."""
     unloaded(monkeypatch)
     paced(files, tick_ms, 500).append("cabinet", f"baud_Bd = {baud_Bd}")
     if allowed is None:
         assert files.load().channel_b.baud_Bd == baud_Bd
     else:
-        assert files.refusal() == (f"example/cabinet.toml:channel_b.baud_Bd: {baud_Bd} is not allowed; allowed "
-                                   f"{allowed}: 48 bytes every {2 * tick_ms} ms")
+        assert files.refusal() == (
+            f"example/cabinet.toml:channel_b.baud_Bd: {baud_Bd} is not "
+            f"allowed; allowed "
+            f"{allowed}: 48 bytes every {2 * tick_ms} ms"
+        )
 
 
 @pytest.mark.parametrize("tick_ms, expiry_ms", [(100, 500), (20, 100)])
 def test_without_a_second_channel_no_frame_is_lost(files, monkeypatch, tick_ms, expiry_ms):
     unloaded(monkeypatch)
-    paced(files, tick_ms, expiry_ms).replace("type", 'second_channel = "fitted" ', 'second_channel = "none" ')
+    paced(files, tick_ms, expiry_ms).replace(
+        "type", 'second_channel = "fitted" ', 'second_channel = "none" '
+    )
     files.replace("cabinet", '[channel_b]\nport = "/dev/serial/by-path/b"', "")
     assert files.load().tick_ms == tick_ms
 
 
 def after_lost(loaded, frames):
-    """What a channel says of the other (safety/peer.py) in the tick before a frame that follows so many lost ones."""
+    """What a channel says of the other (safety/peer.py) in the tick before a frame that follows so
+    many lost ones.
+    """
     image, receiver = loaded.safety_image, channel.Receiver(channel.CHANNEL_A)
     one = peer.Peer(image, loaded.image_map(), receiver, 1, 2)
     sender = channel.Sender(channel.CHANNEL_A, 1, 2)
@@ -415,13 +674,17 @@ def after_lost(loaded, frames):
     return said
 
 
-@pytest.mark.parametrize("said, row", [("[12, 30, 44]", 1), ("[1, 30, 44]", 12), ("[1, 12, 44]", 30),
-                                       ("[1, 12, 30]", 44), ("[]", 1)])
+@pytest.mark.parametrize(
+    "said, row",
+    [("[12, 30, 44]", 1), ("[1, 30, 44]", 12), ("[1, 12, 44]", 30), ("[1, 12, 30]", 44), ("[]", 1)],
+)
 def test_without_it_four_rows_must_be_in_wire(files, said, row):
     files.replace("type", "hard_wired_rows = [1, 12, 30, 44]", f"hard_wired_rows = {said}")
     assert files.refusal() == (
-        f"types/firebreak_645.toml:hma.hard_wired_rows: {said} is not allowed; allowed [1, 12, 30, 44]: without a "
-        f"second channel row {row} ({matrix.CLAUSES[row][1]}) must act by wire")
+        f"types/firebreak_645.toml:hma.hard_wired_rows: {said} is not allowed; allowed [1, 12, "
+        f"30, 44]: without a "
+        f"second channel row {row} ({matrix.CLAUSES[row][1]}) must act by wire"
+    )
 
 
 def test_a_row_that_is_not_fitted_need_not_be_in_wire(files):
@@ -438,35 +701,61 @@ def test_what_the_table_has_in_hard_wiring_besides_may_be_named(files, channel):
     assert wired.rows(files.load()) == rows
     files.replace("type", f"hard_wired_rows = {rows}", f"hard_wired_rows = {[3, *rows]}")
     assert files.refusal() == (
-        f"types/firebreak_645.toml:hma.hard_wired_rows: {[3, *rows]} is not allowed; allowed {rows}: "
-        "row 3 (A32, A34, D1) has no contact to act by, as not_fitted.suppression says")
+        f"types/firebreak_645.toml:hma.hard_wired_rows: {[3, *rows]} is not allowed; allowed "
+        f"{rows}: "
+        "row 3 (A32, A34, D1) has no contact to act by, as not_fitted.suppression says"
+    )
 
 
 @pytest.mark.parametrize("channel", ("none", "fitted"))
-@pytest.mark.parametrize("name, row, allowed", [("gas", 12, "[1, 30, 44]"), ("cell_voltage", 30, "[1, 12, 44]")])
+@pytest.mark.parametrize(
+    "name, row, allowed", [("gas", 12, "[1, 30, 44]"), ("cell_voltage", 30, "[1, 12, 44]")]
+)
 def test_a_row_that_is_not_fitted_cannot_be_in_wire(files, name, row, allowed, channel):
-    """On paper it would act by a contact that is not there; one that is missing by mistake is named as before."""
+    """On paper it would act by a contact that is not there; one that is missing by mistake is named
+    as before.
+    """
     contact = EQUIPMENT[name].inputs[0]
     _, lines = config.survey(files.replace("type", f'"{contact}"', '""').paths[2])
     assert len(lines) == 1 and f'"{contact}" is not mapped' in lines[0]
-    without(files, [name]).replace("type", f"hard_wired_rows = {allowed}", "hard_wired_rows = [1, 12, 30, 44]")
+    without(files, [name]).replace(
+        "type", f"hard_wired_rows = {allowed}", "hard_wired_rows = [1, 12, 30, 44]"
+    )
     if channel == "fitted":
         files.replace("type", 'second_channel = "none" ', 'second_channel = "fitted" ')
-        files.replace("type", "[unit.1]\n", '[channel_b]\nport = "/dev/serial/by-path/b"\n\n[unit.1]\n')
+        files.replace(
+            "type", "[unit.1]\n", '[channel_b]\nport = "/dev/serial/by-path/b"\n\n[unit.1]\n'
+        )
     assert files.refusal() == (
-        f"types/firebreak_645.toml:hma.hard_wired_rows: [1, 12, 30, 44] is not allowed; allowed {allowed}: "
-        f"row {row} ({matrix.CLAUSES[row][1]}) has no contact to act by, as not_fitted.{name} says")
+        f"types/firebreak_645.toml:hma.hard_wired_rows: [1, 12, 30, 44] is not allowed; allowed "
+        f"{allowed}: "
+        f"row {row} ({matrix.CLAUSES[row][1]}) has no contact to act by, as not_fitted.{name} says"
+    )
 
 
 # -- counts that follow from what is there
 
-@pytest.mark.parametrize("missing, key, value", [
-    ([], "offgas_detectors", 2), (["offgas_2"], "offgas_detectors", 1), (["offgas"], "offgas_detectors", 0),
-    ([], "smoke_zones", 2), (["smoke_2"], "smoke_zones", 1), (["smoke"], "smoke_zones", 0),
-    (["heat"], "heat_fitted", 0),
-    (["toxic"], "toxic_fitted", 0), (["climate"], "climate_fitted", 0), (["ups"], "ups_fitted", 0),
-    (["supervised"], "supervised_fitted", 0), (["gas"], "gas_required", 1), (["gas", "offgas"], "gas_required", 1),
-    (["gas", "offgas", "toxic"], "gas_required", 0), (["door"], "door_fitted", 0)])
+
+@pytest.mark.parametrize(
+    "missing, key, value",
+    [
+        ([], "offgas_detectors", 2),
+        (["offgas_2"], "offgas_detectors", 1),
+        (["offgas"], "offgas_detectors", 0),
+        ([], "smoke_zones", 2),
+        (["smoke_2"], "smoke_zones", 1),
+        (["smoke"], "smoke_zones", 0),
+        (["heat"], "heat_fitted", 0),
+        (["toxic"], "toxic_fitted", 0),
+        (["climate"], "climate_fitted", 0),
+        (["ups"], "ups_fitted", 0),
+        (["supervised"], "supervised_fitted", 0),
+        (["gas"], "gas_required", 1),
+        (["gas", "offgas"], "gas_required", 1),
+        (["gas", "offgas", "toxic"], "gas_required", 0),
+        (["door"], "door_fitted", 0),
+    ],
+)
 def test_counts_follow_from_what_is_fitted(files, missing, key, value):
     assert without(files, missing).load().cabinet[key] == value
 
@@ -481,14 +770,28 @@ def test_two_detectors_of_fire_make_row_5(files):
 def test_suspicion_needs_two_signs(pylontech):
     assert states(pylontech.load())["53"] == {(limit_images.NOT_TOLD, "bms_temperatures")}
     text = pylontech.paths[1].read_text()
-    pylontech.paths[1].write_text("\n".join([line for line in text.split("\n") if not line.startswith("offgas")]))
-    pylontech.append("type", '[device.offgas_1]\nrole = "offgas_1"\nprofile = "offgas_detector"\nbus = "gas"\n'
-                     'unit_id = 3\n[device.offgas_2]\nrole = "offgas_2"\nprofile = "offgas_detector"\nbus = "gas"\n'
-                     "unit_id = 4")
-    assert states(pylontech.load())["53"] == {(limit_images.NOT_TOLD, "bms_temperatures")}, "vapour alone agrees with nothing"
+    pylontech.paths[1].write_text(
+        "\n".join([line for line in text.split("\n") if not line.startswith("offgas")])
+    )
+    pylontech.append(
+        "type",
+        '[device.offgas_1]\nrole = "offgas_1"\nprofile = '
+        '"offgas_detector"\nbus = "gas"\n'
+        'unit_id = 3\n[device.offgas_2]\nrole = "offgas_2"\nprofile = '
+        '"offgas_detector"\nbus = "gas"\n'
+        "unit_id = 4",
+    )
+    assert states(pylontech.load())["53"] == {(limit_images.NOT_TOLD, "bms_temperatures")}, (
+        "vapour alone agrees with nothing"
+    )
     text = pylontech.paths[1].read_text()
-    pylontech.paths[1].write_text("\n".join([line for line in text.split("\n") if not line.startswith("toxic")]))
-    pylontech.append("type", '[device.toxic]\nrole = "toxic"\nprofile = "toxic_detector"\nbus = "gas"\nunit_id = 5')
+    pylontech.paths[1].write_text(
+        "\n".join([line for line in text.split("\n") if not line.startswith("toxic")])
+    )
+    pylontech.append(
+        "type",
+        '[device.toxic]\nrole = "toxic"\nprofile = "toxic_detector"\nbus = "gas"\nunit_id = 5',
+    )
     assert states(pylontech.load())["53"] == {(limit_images.ARMED, "")}
 
 
@@ -499,24 +802,42 @@ def test_gas_beside_an_open_door_needs_gas_detection(files):
 def test_heating_beside_vapour_needs_module_temperatures(files, pylontech):
     text = pylontech.paths[1].read_text()
     assert "offgas" in text
-    pylontech.paths[1].write_text("\n".join([line for line in text.split("\n") if not line.startswith("offgas")]))
-    pylontech.append("type", '[device.offgas_1]\nrole = "offgas_1"\nprofile = "offgas_detector"\nbus = "gas"\n'
-                     'unit_id = 3\n[device.offgas_2]\nrole = "offgas_2"\nprofile = "offgas_detector"\nbus = "gas"\n'
-                     "unit_id = 4")
+    pylontech.paths[1].write_text(
+        "\n".join([line for line in text.split("\n") if not line.startswith("offgas")])
+    )
+    pylontech.append(
+        "type",
+        '[device.offgas_1]\nrole = "offgas_1"\nprofile = '
+        '"offgas_detector"\nbus = "gas"\n'
+        'unit_id = 3\n[device.offgas_2]\nrole = "offgas_2"\nprofile = '
+        '"offgas_detector"\nbus = "gas"\n'
+        "unit_id = 4",
+    )
     found = states(pylontech.load())
-    assert found["8c"] == {(limit_images.NOT_TOLD, "bms_temperatures")} and found["8a"] == found["8b"] == {(limit_images.ARMED, "")}
+    assert found["8c"] == {(limit_images.NOT_TOLD, "bms_temperatures")} and found["8a"] == found[
+        "8b"
+    ] == {(limit_images.ARMED, "")}
 
 
 # -- [hma]
 
-@pytest.mark.parametrize("key, line", [
-    ("report", "allowed number and date of the hazard mitigation analysis, on one line of ASCII"),
-    ("chemistry", "allowed LFP, NMC"), ("explosion_control", "allowed 68, 69, both"),
-    ("gas_required_by", "allowed what asks for gas detection, on one line of ASCII"),
-    ("lfl_vol_ppm", "allowed 5000..200000"),
-    ("lfl_source", "allowed the UL 9540A cell report it is taken from, on one line of ASCII"),
-    ("hard_wired_rows", "allowed a list from 1, 2, 3, 12, 30, 36, 44"),
-    ("hard_wired_accepted", "allowed who accepted the wiring, or the document that shows it")])
+
+@pytest.mark.parametrize(
+    "key, line",
+    [
+        (
+            "report",
+            "allowed number and date of the hazard mitigation analysis, on one line of ASCII",
+        ),
+        ("chemistry", "allowed LFP, NMC"),
+        ("explosion_control", "allowed 68, 69, both"),
+        ("gas_required_by", "allowed what asks for gas detection, on one line of ASCII"),
+        ("lfl_vol_ppm", "allowed 5000..200000"),
+        ("lfl_source", "allowed the UL 9540A cell report it is taken from, on one line of ASCII"),
+        ("hard_wired_rows", "allowed a list from 1, 2, 3, 12, 30, 36, 44"),
+        ("hard_wired_accepted", "allowed who accepted the wiring, or the document that shows it"),
+    ],
+)
 def test_a_fact_that_a_row_needs_must_be_said(files, key, line):
     refusal = files.replace("type", f"\n{key} = ", f"\n# {key} = ").refusal()
     assert refusal == f"example/cabinet.toml:hma.{key}: is missing; {line}"
@@ -532,31 +853,79 @@ def test_without_gas_detection_no_flammable_limit_is_needed(files):
 def test_what_asks_for_gas_detection_is_not_said_of_a_cabinet_without_it(files):
     without(files, ["gas"]).replace("type", "\n# gas_required_by = ", "\ngas_required_by = ")
     assert files.refusal() == (
-        'example/site.toml:not_fitted.gas: is not allowed: hma.gas_required_by ("explosion control by prevention (NFPA '
-        '69)") asks for gas detection; allowed an analysis without gas_required_by, or fit it')
+        'example/site.toml:not_fitted.gas: is not allowed: hma.gas_required_by ("explosion '
+        "control by prevention (NFPA "
+        '69)") asks for gas detection; allowed an analysis without gas_required_by, or fit it'
+    )
 
 
 @pytest.mark.parametrize("missing", [["gas"], ["gas", "toxic"], ["gas", "offgas"]])
 def test_row_14_is_armed_for_detection_of_vapour_or_hydrogen_alone(files, missing):
-    """A cabinet that lost all of it ran on at half power (row 13). Whether an analysis asks for it does not matter."""
+    """A cabinet that lost all of it ran on at half power (row 13). Whether an analysis asks for it
+    does not matter.
+    """
     loaded = without(files, missing).load()
     assert states(loaded)["14"] == {(limit_images.ARMED, "")} and armed(loaded)["14"] == {1}
     assert loaded.cabinet["gas_required"] == 1
 
 
-@pytest.mark.parametrize("old, new, line", [
-    ('chemistry = "LFP"', 'chemistry = "LTO"', 'hma.chemistry: "LTO" is not allowed; allowed LFP, NMC'),
-    ('chemistry = "LFP"', "chemistry = []", "hma.chemistry: [] is not allowed; allowed LFP, NMC"),
-    ('explosion_control = "both"', "explosion_control = 69", "hma.explosion_control: 69 is not allowed"),
-    ("lfl_vol_ppm = 60000 ", "lfl_vol_ppm = 4999 ", "hma.lfl_vol_ppm: 4999 is not allowed; allowed 5000..200000"),
-    ("lfl_vol_ppm = 60000 ", "lfl_vol_ppm = 8.0 ", "hma.lfl_vol_ppm: 8.0 is not allowed; allowed 5000..200000"),
-    ("hard_wired_rows = [1, 12, 30, 44]", "hard_wired_rows = [1, 12, 30, 45]",
-     "hma.hard_wired_rows: 45 is not allowed"),
-    ("hard_wired_rows = [1, 12, 30, 44]", 'hard_wired_rows = ["1"]', 'hma.hard_wired_rows: "1" is not allowed'),
-    ("hard_wired_rows = [1, 12, 30, 44]", "hard_wired_rows = [true]", "hma.hard_wired_rows: true is not allowed"),
-    ("noc_derate = false", "noc_derate = 0", "hma.noc_derate: 0 is not allowed; allowed true, false"),
-    ('second_channel = "none"', 'second_channel = "maybe"', 'cabinet.second_channel: "maybe" is not allowed'),
-    ("[hma]", "[[hma]]", "hma: [{"), ("[hma]", "[hna]", 'hna: is not a known key; nearest key "hma"')])
+@pytest.mark.parametrize(
+    "old, new, line",
+    [
+        (
+            'chemistry = "LFP"',
+            'chemistry = "LTO"',
+            'hma.chemistry: "LTO" is not allowed; allowed LFP, NMC',
+        ),
+        (
+            'chemistry = "LFP"',
+            "chemistry = []",
+            "hma.chemistry: [] is not allowed; allowed LFP, NMC",
+        ),
+        (
+            'explosion_control = "both"',
+            "explosion_control = 69",
+            "hma.explosion_control: 69 is not allowed",
+        ),
+        (
+            "lfl_vol_ppm = 60000 ",
+            "lfl_vol_ppm = 4999 ",
+            "hma.lfl_vol_ppm: 4999 is not allowed; allowed 5000..200000",
+        ),
+        (
+            "lfl_vol_ppm = 60000 ",
+            "lfl_vol_ppm = 8.0 ",
+            "hma.lfl_vol_ppm: 8.0 is not allowed; allowed 5000..200000",
+        ),
+        (
+            "hard_wired_rows = [1, 12, 30, 44]",
+            "hard_wired_rows = [1, 12, 30, 45]",
+            "hma.hard_wired_rows: 45 is not allowed",
+        ),
+        (
+            "hard_wired_rows = [1, 12, 30, 44]",
+            'hard_wired_rows = ["1"]',
+            'hma.hard_wired_rows: "1" is not allowed',
+        ),
+        (
+            "hard_wired_rows = [1, 12, 30, 44]",
+            "hard_wired_rows = [true]",
+            "hma.hard_wired_rows: true is not allowed",
+        ),
+        (
+            "noc_derate = false",
+            "noc_derate = 0",
+            "hma.noc_derate: 0 is not allowed; allowed true, false",
+        ),
+        (
+            'second_channel = "none"',
+            'second_channel = "maybe"',
+            'cabinet.second_channel: "maybe" is not allowed',
+        ),
+        ("[hma]", "[[hma]]", "hma: [{"),
+        ("[hma]", "[hna]", 'hna: is not a known key; nearest key "hma"'),
+    ],
+)
 def test_a_malformed_fact_is_refused(files, old, new, line):
     refusal = files.replace("type", old, new).refusal()
     assert line in refusal and "\n" not in refusal
@@ -571,15 +940,29 @@ def test_a_site_may_count_on_a_lower_flammable_limit_only(files):
 
 
 @pytest.mark.parametrize("layer", ["site", "cabinet"])
-@pytest.mark.parametrize("said, missing, line", [
-    ("lfl_vol_ppm = 40000", "lfl_source", "allowed the UL 9540A cell report it is taken from, on one line of ASCII"),
-    ("lfl_vol_ppm = 60000", "lfl_source", "allowed the UL 9540A cell report it is taken from, on one line of ASCII"),
-    ('lfl_source = "UL 9540A report 77"', "lfl_vol_ppm", "allowed 5000..200000")])
+@pytest.mark.parametrize(
+    "said, missing, line",
+    [
+        (
+            "lfl_vol_ppm = 40000",
+            "lfl_source",
+            "allowed the UL 9540A cell report it is taken from, on one line of ASCII",
+        ),
+        (
+            "lfl_vol_ppm = 60000",
+            "lfl_source",
+            "allowed the UL 9540A cell report it is taken from, on one line of ASCII",
+        ),
+        ('lfl_source = "UL 9540A report 77"', "lfl_vol_ppm", "allowed 5000..200000"),
+    ],
+)
 def test_a_flammable_limit_stands_with_the_report_it_is_from(files, layer, said, missing, line):
     """Else the matrix on paper shows the number of one layer beside the report of another."""
     assert files.append(layer, f"[hma]\n{said}").refusal() == (
-        f"example/{layer}.toml:hma.{missing}: is missing: this file says {said.split()[0]} of its own, and a flammable "
-        f"limit stands with the report it is from; {line}")
+        f"example/{layer}.toml:hma.{missing}: is missing: this file says {said.split()[0]} of its "
+        f"own, and a flammable "
+        f"limit stands with the report it is from; {line}"
+    )
 
 
 def test_a_limit_that_the_type_leaves_open_is_the_sites(files):
@@ -601,16 +984,25 @@ def test_a_site_may_name_an_analysis_of_its_own(files):
 def test_prevention_needs_gas_detection_and_airflow(files, name, control):
     files.replace("type", 'explosion_control = "both"', f'explosion_control = "{control}"')
     files.append("site", f'[not_fitted]\n{name} = "{WHO}"')
-    assert f"not_fitted.{name}: is not allowed: hma.explosion_control asks for prevention (NFPA 69)" in files.refusal()
+    assert (
+        f"not_fitted.{name}: is not allowed: hma.explosion_control asks for prevention (NFPA 69)"
+    ) in files.refusal()
 
 
 # -- the fan and the agent
 
+
 def test_the_fan_waits_for_the_agent_only_where_somebody_says_why(files):
     files.replace("type", "agent_hold_off_ms = 0 ", "agent_hold_off_ms = 30000 ")
-    assert files.refusal() == ("example/cabinet.toml:hma.agent_hold_off_reason: is missing: after row 3 the fan waits "
-                               "30000 ms (A32, D1, D2); allowed why the fan waits for the agent, on one line of ASCII")
-    files.append("site", '[hma]\nagent_hold_off_reason = "HMA 12, section 4: clean agent needs 30 s"')
+    assert files.refusal() == (
+        "example/cabinet.toml:hma.agent_hold_off_reason: is missing: after "
+        "row 3 the fan waits "
+        "30000 ms (A32, D1, D2); allowed why the fan waits for the agent, "
+        "on one line of ASCII"
+    )
+    files.append(
+        "site", '[hma]\nagent_hold_off_reason = "HMA 12, section 4: clean agent needs 30 s"'
+    )
     assert files.load().cabinet["agent_hold_off_ms"] == 30_000
     files.append("site", "[cabinet]\nagent_hold_off_ms = 30001")
     assert "agent_hold_off_ms: 30001 is not allowed, it is looser than 30000" in files.refusal()
@@ -618,18 +1010,28 @@ def test_the_fan_waits_for_the_agent_only_where_somebody_says_why(files):
 
 def test_without_suppression_nothing_waits(files):
     files.replace("type", "agent_hold_off_ms = 0 ", "agent_hold_off_ms = 1 ")
-    assert ("types/firebreak_645.toml:cabinet.agent_hold_off_ms: 1 is not allowed; allowed 0: no suppression is fitted"
-            in without(files, ["suppression"]).refusal())
+    assert (
+        "types/firebreak_645.toml:cabinet.agent_hold_off_ms: 1 is not allowed; allowed 0: no "
+        "suppression is fitted" in without(files, ["suppression"]).refusal()
+    )
 
 
 # -- chemistry
+
 
 def nmc(files):
     """The default cabinet with NMC cells; its tapers are the defaults."""
     files.replace("type", 'chemistry = "LFP" ', 'chemistry = "NMC" ')
     text = files.paths[0].read_text()
-    files.paths[0].write_text("\n".join([line for line in text.split("\n") if "taper_mV =" not in line
-                                         and "_end_mV =" not in line]))
+    files.paths[0].write_text(
+        "\n".join(
+            [
+                line
+                for line in text.split("\n")
+                if "taper_mV =" not in line and "_end_mV =" not in line
+            ]
+        )
+    )
     return files
 
 
@@ -645,8 +1047,16 @@ def test_nmc_cells_have_other_thresholds(files):
     assert [loaded.rack_tables[2][key] for key in tapers] == [4100, 4200, 3200, 3000]
 
 
-@pytest.mark.parametrize("key, value, accepted", [
-    ("set", 4250, True), ("set", 4251, False), ("set", 4201, True), ("set", 4200, False), ("clear", 4151, False)])
+@pytest.mark.parametrize(
+    "key, value, accepted",
+    [
+        ("set", 4250, True),
+        ("set", 4251, False),
+        ("set", 4201, True),
+        ("set", 4200, False),
+        ("clear", 4151, False),
+    ],
+)
 def test_nmc_cells_tighten_from_their_own_values(files, key, value, accepted):
     files = nmc(files).append("site", f"[stage.29]\n{key} = {value}")
     if accepted:
@@ -656,15 +1066,20 @@ def test_nmc_cells_tighten_from_their_own_values(files, key, value, accepted):
 
 
 def test_tapers_of_lfp_cells_are_refused_for_nothing(files):
-    """The type of the example says LFP tapers: with NMC cells they stay as said, tighter than they need to be."""
+    """The type of the example says LFP tapers: with NMC cells they stay as said, tighter than they
+    need to be.
+    """
     loaded = files.replace("type", 'chemistry = "LFP" ', 'chemistry = "NMC" ').refusal()
     assert "discharge_end_mV" in loaded, "an LFP cell may be discharged further than an NMC cell"
 
 
 # -- thresholds: only tighter, in order
 
+
 def tightened(stage):
-    """(key, the loosest value, one beyond it, the tightest, one beyond it) of set and clear of a stage."""
+    """(key, the loosest value, one beyond it, the tightest, one beyond it) of set and clear of a
+    stage.
+    """
     found = []
     for key in ("set", "clear"):
         spec = schema.STAGE[stage][key]
@@ -680,29 +1095,58 @@ def tightened(stage):
 def test_the_bounds_of_a_threshold(files, stage):
     for key, _, beyond_loose, _, beyond_tight in tightened(stage):
         for value in (beyond_loose, beyond_tight):
-            refusal = SiteFiles(files.paths[0].parents[1] / f"{key}{value}").append(
-                "site", f"[stage.{stage}]\n{key} = {value}").refusal()
+            refusal = (
+                SiteFiles(files.paths[0].parents[1] / f"{key}{value}")
+                .append("site", f"[stage.{stage}]\n{key} = {value}")
+                .refusal()
+            )
             spec = schema.STAGE[stage][key]
             said, allowed = layers.in_unit(value, spec.unit), layers.allowed_text(spec)
             assert f"stage.{stage}.{key}: {said} is not allowed; allowed {allowed}" in refusal
             assert spec.unit[1] in refusal
 
 
-@pytest.mark.parametrize("text, line", [
-    ("[stage.17b]\nset = 45\nclear = 43", "stage.17b.set: 45 (4.5 degC) is not allowed; allowed 113..451 (11.3..45.1 "
-     "degC)"),
-    ("[stage.17b]\nset = 440\nclear = 42", "stage.17b.clear: 42 (4.2 degC) is not allowed; allowed 108..430 (10.8..43 "
-     "degC)"),
-    ("[stage.21a]\nset = 65\nclear = 55", "stage.21a.set: 65 (6.5 degC) is not allowed; allowed 163..650 (16.3..65 "
-     "degC)"),
-    ("[stage.12a]\nset = 20\nclear = 15", "stage.12a.set: 20 (2 % LFL) is not allowed; allowed 63..250 (6.3..25 "
-     "% LFL)"),
-    ("[stage.42c]\nset = 85", "stage.42c.set: 85 (8.5 %) is not allowed; allowed 226..901 (22.6..90.1 %)"),
-    ("[stage.29]\nset = 4", "stage.29.set: 4 (0.004 V) is not allowed; allowed 2000..3650 (2..3.65 V)"),
-    ("[stage.29]\nset = 3700", "stage.29.set: 3700 (3.7 V) is not allowed; allowed 2000..3650 (2..3.65 V)"),
-    ("[stage.25a]\nset = 5\nclear = 8", "stage.25a.clear: 8 (0.8 degC) is not allowed; allowed 30..250 (3..25 degC)"),
-    ("[stage.24]\nset = 0x" + "f" * 5000, "stage.24.set: a number with thousands of digits is not allowed; allowed "
-     "20..250 mV")])
+@pytest.mark.parametrize(
+    "text, line",
+    [
+        (
+            "[stage.17b]\nset = 45\nclear = 43",
+            "stage.17b.set: 45 (4.5 degC) is not allowed; allowed 113..451 (11.3..45.1 degC)",
+        ),
+        (
+            "[stage.17b]\nset = 440\nclear = 42",
+            "stage.17b.clear: 42 (4.2 degC) is not allowed; allowed 108..430 (10.8..43 degC)",
+        ),
+        (
+            "[stage.21a]\nset = 65\nclear = 55",
+            "stage.21a.set: 65 (6.5 degC) is not allowed; allowed 163..650 (16.3..65 degC)",
+        ),
+        (
+            "[stage.12a]\nset = 20\nclear = 15",
+            "stage.12a.set: 20 (2 % LFL) is not allowed; allowed 63..250 (6.3..25 % LFL)",
+        ),
+        (
+            "[stage.42c]\nset = 85",
+            "stage.42c.set: 85 (8.5 %) is not allowed; allowed 226..901 (22.6..90.1 %)",
+        ),
+        (
+            "[stage.29]\nset = 4",
+            "stage.29.set: 4 (0.004 V) is not allowed; allowed 2000..3650 (2..3.65 V)",
+        ),
+        (
+            "[stage.29]\nset = 3700",
+            "stage.29.set: 3700 (3.7 V) is not allowed; allowed 2000..3650 (2..3.65 V)",
+        ),
+        (
+            "[stage.25a]\nset = 5\nclear = 8",
+            "stage.25a.clear: 8 (0.8 degC) is not allowed; allowed 30..250 (3..25 degC)",
+        ),
+        (
+            "[stage.24]\nset = 0x" + "f" * 5000,
+            "stage.24.set: a number with thousands of digits is not allowed; allowed 20..250 mV",
+        ),
+    ],
+)
 def test_a_threshold_that_can_only_be_in_another_unit_is_refused_with_the_unit(files, text, line):
     """Whoever writes 45 for 45 degC gets 4.5 degC, and a cabinet that never starts."""
     assert f"example/site.toml:{line}" in files.append("site", text).refusal()
@@ -711,7 +1155,9 @@ def test_a_threshold_that_can_only_be_in_another_unit_is_refused_with_the_unit(f
 @pytest.mark.parametrize("stage", IDS)
 @pytest.mark.parametrize("key", ["set", "clear"])
 def test_a_tenth_of_what_is_meant_is_never_a_threshold(stage, key):
-    """For all that may be meant, and for what is up to 2.5 times too loose; nothing else is lost than that."""
+    """For all that may be meant, and for what is up to 2.5 times too loose; nothing else is lost
+    than that.
+    """
     spec = schema.STAGE[stage][key]
     if spec.unit is not None and spec.unit[0] > 1 and spec.tighter == "down":
         assert 0 < spec.default * 2.5 / 10 <= spec.allowed[0] <= max(spec.default / 4 + 1, 2000)
@@ -721,76 +1167,171 @@ def test_a_later_layer_is_refused_with_the_unit_too(files):
     files.append("site", "[stage.17b]\nset = 440\nclear = 420")
     files.append("cabinet", "[stage.17b]\nset = 450")
     assert files.refusal() == (
-        "example/cabinet.toml:stage.17b.set: 450 (45 degC) is not allowed, it is looser than 440 (44 degC) in "
-        "example/site.toml; allowed 113..440 (11.3..44 degC)")
+        "example/cabinet.toml:stage.17b.set: 450 (45 degC) is not allowed, it is looser than 440 "
+        "(44 degC) in "
+        "example/site.toml; allowed 113..440 (11.3..44 degC)"
+    )
 
 
 def test_what_can_be_tightened():
-    """Every threshold with a unit; what counts things, says yes or no, or follows from a parameter stays."""
-    features = {matrix.FEATURES[stage[matrix.S_SCOPE]][stage[matrix.S_FEATURE]] for stage in matrix.STAGES
-                if tightened(stage[matrix.S_ID])}
+    """Every threshold with a unit; what counts things, says yes or no, or follows from a parameter
+    stays.
+    """
+    features = {
+        matrix.FEATURES[stage[matrix.S_SCOPE]][stage[matrix.S_FEATURE]]
+        for stage in matrix.STAGES
+        if tightened(stage[matrix.S_ID])
+    }
     assert features == {
-        "offgas_ppm_max", "offgas_ppm_second", "toxic_ppm", "toxic_rise_ppm", "gas_lfl_permille_max",
-        "gas_calibration_d_min", "air_temperature_ddegC", "humidity_permille", "ups_reserve_min",
-        "cpu_temperature_ddegC", "noc_lost_s", "bus_mismatch_mV", "temperature_ddegC_max",
-        "temperature_over_median_ddegC", "temperature_unexplained_ddegC", "temperature_rise_10s_ddegC",
-        "temperature_rise_3s_ddegC", "cell_voltage_drop_mV", "temperature_ddegC_min", "temperature_spread_ddegC",
-        "cell_voltage_mV_max", "cell_voltage_mV_min", "cell_spread_mV", "insulation_ohm_per_V", "runaway_suspicion_pct"}
+        "offgas_ppm_max",
+        "offgas_ppm_second",
+        "toxic_ppm",
+        "toxic_rise_ppm",
+        "gas_lfl_permille_max",
+        "gas_calibration_d_min",
+        "air_temperature_ddegC",
+        "humidity_permille",
+        "ups_reserve_min",
+        "cpu_temperature_ddegC",
+        "noc_lost_s",
+        "bus_mismatch_mV",
+        "temperature_ddegC_max",
+        "temperature_over_median_ddegC",
+        "temperature_unexplained_ddegC",
+        "temperature_rise_10s_ddegC",
+        "temperature_rise_3s_ddegC",
+        "cell_voltage_drop_mV",
+        "temperature_ddegC_min",
+        "temperature_spread_ddegC",
+        "cell_voltage_mV_max",
+        "cell_voltage_mV_min",
+        "cell_spread_mV",
+        "insulation_ohm_per_V",
+        "runaway_suspicion_pct",
+    }
 
 
 def test_the_ladders():
-    pairs = {(low[matrix.S_ID], high[matrix.S_ID]) for low, high in cross_checks.ladders(schema.LFP)}
-    for pair in (("27", "28"), ("28", "29"), ("34a", "34b"), ("34b", "34c"), ("31a", "31b"), ("31b", "32"),
-                 ("32", "33"), ("11", "12a"), ("9", "10a"), ("17b", "17c"), ("26a", "26b"), ("37a", "37b"),
-                 ("43b", "43c"), ("19a", "20a"), ("20b", "21a"), ("25a", "25b")):
+    pairs = {
+        (low[matrix.S_ID], high[matrix.S_ID]) for low, high in cross_checks.ladders(schema.LFP)
+    }
+    for pair in (
+        ("27", "28"),
+        ("28", "29"),
+        ("34a", "34b"),
+        ("34b", "34c"),
+        ("31a", "31b"),
+        ("31b", "32"),
+        ("32", "33"),
+        ("11", "12a"),
+        ("9", "10a"),
+        ("17b", "17c"),
+        ("26a", "26b"),
+        ("37a", "37b"),
+        ("43b", "43c"),
+        ("19a", "20a"),
+        ("20b", "21a"),
+        ("25a", "25b"),
+    ):
         assert pair in pairs and pair[::-1] not in pairs
     assert not [pair for pair in pairs if set(pair) & {"49", "50a", "50b", "52"}]
 
 
-@pytest.mark.parametrize("text, line", [
-    ("[stage.28]\nset = 3550\nclear = 3500", "stage.28.set: 3550 (3.55 V) is not allowed; allowed above the set "
-     "of stage 27, which is 3550 (3.55 V)"),
-    ("[stage.29]\nset = 3599\nclear = 3500", "stage.29.set: 3599 (3.599 V) is not allowed; allowed above the set of "
-     "stage 28, which is 3600 (3.6 V)"),
-    ("[stage.34b]\nset = 100\nclear = 50", "stage.34b.set: 100 mV is not allowed; allowed above the set of stage "
-     "34a, which is 100 mV"),
-    ("[stage.31b]\nset = 2900", "stage.31b.set: 2900 (2.9 V) is not allowed; allowed below the set of stage 31a, which "
-     "is 2900 (2.9 V)"),
-    ("[stage.12a]\nset = 100\nclear = 50", "stage.12a.set: 100 (10 % LFL) is not allowed; allowed above the set of "
-     "stage 11, which is 100 (10 % LFL)"),
-    ("[stage.37b]\nset = 499", "stage.37b.set: 499 ohm/V is not allowed; allowed below the set of stage 37a"),
-    ("[stage.12a]\nclear = 250", "stage.12a.clear: 250 (25 % LFL) is not allowed; allowed 50..200 (5..20 % LFL)"),
-    ("[stage.26a]\nset = 80", "stage.26a.clear: 80 (8 K) is not allowed; allowed below its set, which is 80 (8 K)"),
-    ("[stage.52]\nset = 5000", "stage.52.set: is not set here: it is monitor_silent_ms of [cabinet]")])
+@pytest.mark.parametrize(
+    "text, line",
+    [
+        (
+            "[stage.28]\nset = 3550\nclear = 3500",
+            "stage.28.set: 3550 (3.55 V) is not allowed; allowed above the set "
+            "of stage 27, which is 3550 (3.55 V)",
+        ),
+        (
+            "[stage.29]\nset = 3599\nclear = 3500",
+            "stage.29.set: 3599 (3.599 V) is not allowed; allowed above the set of "
+            "stage 28, which is 3600 (3.6 V)",
+        ),
+        (
+            "[stage.34b]\nset = 100\nclear = 50",
+            "stage.34b.set: 100 mV is not allowed; allowed above the set of stage "
+            "34a, which is 100 mV",
+        ),
+        (
+            "[stage.31b]\nset = 2900",
+            "stage.31b.set: 2900 (2.9 V) is not allowed; allowed below the set of stage 31a, which "
+            "is 2900 (2.9 V)",
+        ),
+        (
+            "[stage.12a]\nset = 100\nclear = 50",
+            "stage.12a.set: 100 (10 % LFL) is not allowed; allowed above the set of "
+            "stage 11, which is 100 (10 % LFL)",
+        ),
+        (
+            "[stage.37b]\nset = 499",
+            "stage.37b.set: 499 ohm/V is not allowed; allowed below the set of stage 37a",
+        ),
+        (
+            "[stage.12a]\nclear = 250",
+            "stage.12a.clear: 250 (25 % LFL) is not allowed; allowed 50..200 (5..20 % LFL)",
+        ),
+        (
+            "[stage.26a]\nset = 80",
+            "stage.26a.clear: 80 (8 K) is not allowed; allowed below its set, which is 80 (8 K)",
+        ),
+        (
+            "[stage.52]\nset = 5000",
+            "stage.52.set: is not set here: it is monitor_silent_ms of [cabinet]",
+        ),
+    ],
+)
 def test_thresholds_out_of_order_are_refused(files, text, line):
     assert f"example/site.toml:{line}" in files.append("site", text).refusal()
 
 
 def test_the_ladder_blames_what_was_said_last(files):
-    files.append("site", "[stage.34b]\nset = 150\nclear = 100\n[stage.34c]\nset = 160\nclear = 100\n"
-                 "[stage.34a]\nset = 90")
+    files.append(
+        "site",
+        "[stage.34b]\nset = 150\nclear = 100\n[stage.34c]\nset = 160\nclear = "
+        "100\n"
+        "[stage.34a]\nset = 90",
+    )
     assert files.load().stage_words["34c"][0] == 160
     files.append("cabinet", "[stage.34b]\nset = 90\nclear = 60")
-    assert files.refusal() == ("example/cabinet.toml:stage.34b.set: 90 mV is not allowed; allowed above the set of "
-                               "stage 34a, which is 90 mV")
+    assert files.refusal() == (
+        "example/cabinet.toml:stage.34b.set: 90 mV is not allowed; allowed "
+        "above the set of "
+        "stage 34a, which is 90 mV"
+    )
 
 
 def test_a_milder_stage_said_last_is_blamed(files):
-    """27 cannot come after 28 by any value of its own: only 28 moves, and a later layer that says 27 again is named."""
-    files.append("site", "[stage.27]\nset = 3500\n[stage.28]\nset = 3540\nclear = 3500\n"
-                 "[rack.all]\ncharge_end_mV = 3540")
+    """27 cannot come after 28 by any value of its own: only 28 moves, and a later layer that says
+    27 again is named.
+    """
+    files.append(
+        "site",
+        "[stage.27]\nset = 3500\n[stage.28]\nset = 3540\nclear = 3500\n"
+        "[rack.all]\ncharge_end_mV = 3540",
+    )
     files.append("cabinet", "[stage.27]\nset = 3500")
     assert files.load().stage_words["28"][0] == 3540
-    files.replace("site", "set = 3540", "set = 3500").replace("site", "clear = 3500", "clear = 3400")
-    assert files.refusal() == ("example/cabinet.toml:stage.27.set: 3500 (3.5 V) is not allowed; allowed below the "
-                               "set of stage 28, which is 3500 (3.5 V)")
+    files.replace("site", "set = 3540", "set = 3500").replace(
+        "site", "clear = 3500", "clear = 3400"
+    )
+    assert files.refusal() == (
+        "example/cabinet.toml:stage.27.set: 3500 (3.5 V) is not allowed; "
+        "allowed below the "
+        "set of stage 28, which is 3500 (3.5 V)"
+    )
 
 
 # -- facts of the rack, silences
 
+
 def test_the_break_current_must_be_said(files):
-    assert ("rack.1.break_current_mA: is missing; allowed 1000..3000000"
-            in files.replace("type", "break_current_mA = 300000", "").refusal())
+    assert (
+        "rack.1.break_current_mA: is missing; allowed 1000..3000000"
+        in files.replace("type", "break_current_mA = 300000", "").refusal()
+    )
 
 
 @pytest.mark.parametrize("value_mA, accepted", [(139_999, False), (140_000, True)])
@@ -799,13 +1340,23 @@ def test_a_contactor_breaks_what_its_rack_carries(files, value_mA, accepted):
     if accepted:
         assert files.load().rack_tables[0]["break_current_mA"] == value_mA
     else:
-        assert (f"rack.all.break_current_mA: {value_mA} is not allowed; allowed rated_current_mA and more, which is "
-                "140000" in files.refusal())
+        assert (
+            f"rack.all.break_current_mA: {value_mA} is not allowed; allowed rated_current_mA "
+            f"and more, which is "
+            "140000" in files.refusal()
+        )
 
 
-@pytest.mark.parametrize("role, key, longest_ms", [
-    ("offgas_2", "gas_silent_ms", 3333), ("toxic", "gas_silent_ms", 3333), ("climate", "monitor_silent_ms", 3333),
-    ("ups", "monitor_silent_ms", 3333), ("io_3", "io_silent_ms", 166)])
+@pytest.mark.parametrize(
+    "role, key, longest_ms",
+    [
+        ("offgas_2", "gas_silent_ms", 3333),
+        ("toxic", "gas_silent_ms", 3333),
+        ("climate", "monitor_silent_ms", 3333),
+        ("ups", "monitor_silent_ms", 3333),
+        ("io_3", "io_silent_ms", 166),
+    ],
+)
 def test_silence_budgets_of_the_new_devices(files, role, key, longest_ms):
     """Three periods: gas and monitors at most 10 s, an I/O module at most 0.5 s."""
     old = f'role = "{role}"'
@@ -814,11 +1365,15 @@ def test_silence_budgets_of_the_new_devices(files, role, key, longest_ms):
     files.replace("type", old, f"{old}\nperiod_ms = {longest_ms}")
     assert files.load().cabinet[key] >= 3 * longest_ms
     files.replace("type", f"period_ms = {longest_ms}", f"period_ms = {longest_ms + 1}")
-    assert (f"device.{role}.profile: its period of {longest_ms + 1} ms is slower than its silence budget {key}"
-            in files.refusal())
+    assert (
+        f"device.{role}.profile: its period of {longest_ms + 1} ms is slower than its silence "
+        f"budget {key}" in files.refusal()
+    )
 
 
-@pytest.mark.parametrize("value_ms, accepted", [(2999, False), (3000, True), (10_000, True), (10_001, False)])
+@pytest.mark.parametrize(
+    "value_ms, accepted", [(2999, False), (3000, True), (10_000, True), (10_001, False)]
+)
 def test_the_silence_of_monitors_moves_row_52(files, value_ms, accepted):
     files.append("site", f"[cabinet]\nmonitor_silent_ms = {value_ms}")
     if accepted:
@@ -828,17 +1383,36 @@ def test_the_silence_of_monitors_moves_row_52(files, value_ms, accepted):
         assert f"cabinet.monitor_silent_ms: {value_ms} is not allowed" in files.refusal()
 
 
-@pytest.mark.parametrize("path", [("cabinet", "offgas_detectors"), ("cabinet", "supervised_fitted"),
-                                  ("rack.all", "insulation_reported"), ("rack.all", "sensors_reported")])
+@pytest.mark.parametrize(
+    "path",
+    [
+        ("cabinet", "offgas_detectors"),
+        ("cabinet", "supervised_fitted"),
+        ("rack.all", "insulation_reported"),
+        ("rack.all", "sensors_reported"),
+    ],
+)
 def test_what_follows_cannot_be_said(files, path):
-    assert f"{'.'.join(path)}: is not set here" in files.append("site", f"[{path[0]}]\n{path[1]} = true").refusal()
+    assert (f"{'.'.join(path)}: is not set here") in files.append(
+        "site", f"[{path[0]}]\n{path[1]} = true"
+    ).refusal()
 
 
 # -- the tables themselves
 
+
 def test_every_contact_belongs_to_somebody():
-    """Each contact is always there, or equipment that can be left out; each equipment has its row."""
-    always = {"estop_1_ok", "estop_2_ok", "fire_alarm_ok", "key_run_ok", "permit_1_closed", "permit_2_closed"}
+    """Each contact is always there, or equipment that can be left out; each equipment has its
+    row.
+    """
+    always = {
+        "estop_1_ok",
+        "estop_2_ok",
+        "fire_alarm_ok",
+        "key_run_ok",
+        "permit_1_closed",
+        "permit_2_closed",
+    }
     for name in [name for names in schema.INPUT_NAMES.values() for name in names]:
         assert bool(equipment.of_signal(name)) != (name in always), name
     for name in EQUIPMENT:
@@ -849,13 +1423,33 @@ def test_every_contact_belongs_to_somebody():
 
 def test_every_feature_of_the_cabinet_is_always_there_or_somebodys():
     owned = {feature for one in EQUIPMENT.values() for feature in one.features}
-    own = {matrix.FEATURES[0][feature] for feature in {stage[matrix.S_FEATURE] for stage in matrix.STAGES
-                                                       if stage[matrix.S_SCOPE] == signals.CABINET}
-           if feature not in owned and feature not in limit_images.ANY_OF}
-    assert own == {"estop_1_ok", "estop_2_ok", "estop_discrepancy", "fire_alarm_ok", "closing_failures",
-                   "image_changed", "step_late_ms", "boot_not_clean", "boot_store_unreadable", "self_test_bits",
-                   "cpu_temperature_ddegC", "key_run_ok", "io_silence_ms", "meter_silence_ms", "meter_frozen_ms",
-                   "peer_code"}
+    own = {
+        matrix.FEATURES[0][feature]
+        for feature in {
+            stage[matrix.S_FEATURE]
+            for stage in matrix.STAGES
+            if stage[matrix.S_SCOPE] == signals.CABINET
+        }
+        if feature not in owned and feature not in limit_images.ANY_OF
+    }
+    assert own == {
+        "estop_1_ok",
+        "estop_2_ok",
+        "estop_discrepancy",
+        "fire_alarm_ok",
+        "closing_failures",
+        "image_changed",
+        "step_late_ms",
+        "boot_not_clean",
+        "boot_store_unreadable",
+        "self_test_bits",
+        "cpu_temperature_ddegC",
+        "key_run_ok",
+        "io_silence_ms",
+        "meter_silence_ms",
+        "meter_frozen_ms",
+        "peer_code",
+    }
 
 
 @pytest.mark.parametrize("name", ("example", "pylontech"))

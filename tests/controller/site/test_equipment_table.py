@@ -1,5 +1,6 @@
-"""The table of equipment in controller/README.md, made from the code. As a program it writes it there anew."""
-
+"""The table of equipment in controller/README.md, made from the code. As a program it writes it
+there anew.
+"""
 
 from controller.site import equipment, hma, schema
 from tests import generated_page
@@ -14,7 +15,10 @@ def table():
     lines = ["| not_fitted | what it is | devices, contacts, coils | rows |", "|---|---|---|---|"]
     for name, one in equipment.EQUIPMENT.items():
         parts = ", ".join([f"`{part}`" for part in (*one.roles, *one.inputs, *one.outputs)])
-        lines.append(f"| {name} | {one.text} | {parts or '-'} | {', '.join(map(str, equipment.rows_of(name)))} |")
+        lines.append(
+            f"| {name} | {one.text} | {parts or '-'} | "
+            f"{', '.join(map(str, equipment.rows_of(name)))} |"
+        )
     return "\n".join(lines)
 
 
@@ -23,16 +27,20 @@ TABLES = {"equipment": table}
 
 def test_the_table_is_what_the_code_says():
     page = PAGE.read_text(encoding="utf-8")
-    assert page == generated_page.written(page, TABLES, PROGRAM), "python -m tests.controller.site.test_equipment_table"
+    assert page == generated_page.written(page, TABLES, PROGRAM), (
+        "python -m tests.controller.site.test_equipment_table"
+    )
 
 
 def test_every_fact_of_the_analysis_is_explained():
     page = PAGE.read_text(encoding="utf-8")
-    part = page[page.index("**The hazard mitigation analysis**"):]
+    part = page[page.index("**The hazard mitigation analysis**") :]
     rows = [line for line in part.split("\n") if line.startswith("| ")]
     names = {name.strip() for line in rows[1:] for name in line.split("|")[1].split(",")}
     assert set(schema.HMA) <= names
-    assert set(hma.ALWAYS) <= {line.split("|")[1].strip() for line in rows if line.endswith("| always |")}
+    assert set(hma.ALWAYS) <= {
+        line.split("|")[1].strip() for line in rows if line.endswith("| always |")
+    }
 
 
 if __name__ == "__main__":

@@ -1,4 +1,6 @@
-"""Files that are no regular ones: every command that reads one refuses them in a line, and none waits for a writer."""
+"""Files that are no regular ones: every command that reads one refuses them in a line, and none
+waits for a writer.
+"""
 
 import os
 import signal
@@ -30,8 +32,10 @@ GUARD_S = 30
 @pytest.fixture(autouse=True)
 def nothing_waits():
     """Where somebody opens a pipe and waits, the test fails instead of standing still."""
+
     def waits(*_):
         raise AssertionError("it waits")
+
     before = signal.signal(signal.SIGALRM, waits)
     signal.setitimer(signal.ITIMER_REAL, GUARD_S)
     yield
@@ -78,11 +82,28 @@ def test_as_many_bytes_as_are_allowed_and_one_more(tmp_path):
 
 # -- the state directory and the run directory
 
-RECORD = ("record", "1", "--tester", "J. Doe", "--reaction-ms", "120", "--result", "passed", "--site", SITE)
+RECORD = (
+    "record",
+    "1",
+    "--tester",
+    "J. Doe",
+    "--reaction-ms",
+    "120",
+    "--result",
+    "passed",
+    "--site",
+    SITE,
+)
 
 
-@pytest.mark.parametrize("argv, words", [(("verify",), PIPE), (("list", "--site", SITE), PIPE),
-                                         (RECORD, f"nothing is recorded: {PIPE}")])
+@pytest.mark.parametrize(
+    "argv, words",
+    [
+        (("verify",), PIPE),
+        (("list", "--site", SITE), PIPE),
+        (RECORD, f"nothing is recorded: {PIPE}"),
+    ],
+)
 def test_a_ledger_that_is_a_pipe(tmp_path, capsys, argv, words):
     path = piped(tmp_path, proof_tests.FILE)
     assert firebreak.main(["proof-test", *argv, "--state-dir", str(tmp_path)]) == 3
@@ -102,15 +123,21 @@ def test_a_record_that_is_a_pipe(tmp_path, capsys, argv):
 
 
 OPENED = {
-    "journal": journal.JournalReader, "loop.stats": loop_statistics.LoopStatistics,
+    "journal": journal.JournalReader,
+    "loop.stats": loop_statistics.LoopStatistics,
     "links.stats": lambda path: link_statistics.LinkStatistics(path, None),
     "hints.stats": lambda path: hint_statistics.HintStatistics(path, []),
-    "lock": lambda path: loop.lock(os.path.dirname(path)), "a.key": keys.read,
+    "lock": lambda path: loop.lock(os.path.dirname(path)),
+    "a.key": keys.read,
     "trips.log": lambda path: trips.TripLog(os.path.dirname(path)),
     "trips.log.previous": lambda path: trips.TripLog(os.path.dirname(path)),
     "record.head.new": lambda path: head.publish(os.path.dirname(path), {}),
-    "console.actor": login.Actor, "export": lambda path: list(csv_files.file_pieces(path)),
-    "console/mary.user": lambda path: users.is_right(os.path.dirname(os.path.dirname(path)), "mary", "x" * 12)}
+    "console.actor": login.Actor,
+    "export": lambda path: list(csv_files.file_pieces(path)),
+    "console/mary.user": lambda path: users.is_right(
+        os.path.dirname(os.path.dirname(path)), "mary", "x" * 12
+    ),
+}
 
 
 @pytest.mark.parametrize("name", OPENED)

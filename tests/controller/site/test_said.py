@@ -1,4 +1,6 @@
-"""Texts that have to name a paper or a person: those that name nothing are refused, those of an example are told."""
+"""Texts that have to name a paper or a person: those that name nothing are refused, those of an
+example are told.
+"""
 
 import json
 from datetime import datetime
@@ -14,15 +16,60 @@ from controller.site.layers import ConfigError
 from controller.siting import reading
 from controller.system import clock
 
-NOTHING = ("none", "None.", "no", "NO", "n/a", "N.A.", "tbd", "to be supplied", "To be supplied by us", "x", "ab",
-           "---", "aaa", "0000", "nothing", "not needed here", "no report", "not yet", "unknown", "pending", "N. N.",
-           "not accepted by anyone", "Not accepted, 2026-03-01", "not yet approved by J. Doe, 2026-03-01",
-           "TBD by J. Doe", "tba 2026-04-01", "refused by the fire marshal", "Rejected, J. Doe, 2026-03-01",
-           "keine Angabe", "asdfgh", "not required by the analysis at all", "no paper of anybody about this",
-           "to be supplied by 2026-04-01")
-SOMETHING = ("HMA 12, 2026-03-01", "report U-0645", "No. 12", "R-12", "4711", "Notified body 12", "Nora Toft",
-             "N. N., 2026", "none of ours: HMA 12", "ed. 4", "\u5831\u544a\u66f8 1", "example: wiring diagram",
-             "To Berta Lund", "Tobias Lund", "Not needed: J. Doe, 2026-03-01", "Nothofer Rejec", "4711, refused once")
+NOTHING = (
+    "none",
+    "None.",
+    "no",
+    "NO",
+    "n/a",
+    "N.A.",
+    "tbd",
+    "to be supplied",
+    "To be supplied by us",
+    "x",
+    "ab",
+    "---",
+    "aaa",
+    "0000",
+    "nothing",
+    "not needed here",
+    "no report",
+    "not yet",
+    "unknown",
+    "pending",
+    "N. N.",
+    "not accepted by anyone",
+    "Not accepted, 2026-03-01",
+    "not yet approved by J. Doe, 2026-03-01",
+    "TBD by J. Doe",
+    "tba 2026-04-01",
+    "refused by the fire marshal",
+    "Rejected, J. Doe, 2026-03-01",
+    "keine Angabe",
+    "asdfgh",
+    "not required by the analysis at all",
+    "no paper of anybody about this",
+    "to be supplied by 2026-04-01",
+)
+SOMETHING = (
+    "HMA 12, 2026-03-01",
+    "report U-0645",
+    "No. 12",
+    "R-12",
+    "4711",
+    "Notified body 12",
+    "Nora Toft",
+    "N. N., 2026",
+    "none of ours: HMA 12",
+    "ed. 4",
+    "\u5831\u544a\u66f8 1",
+    "example: wiring diagram",
+    "To Berta Lund",
+    "Tobias Lund",
+    "Not needed: J. Doe, 2026-03-01",
+    "Nothofer Rejec",
+    "4711, refused once",
+)
 OUTSIDE = "names no day from 2015-01-01 on and before 2200-01-01"
 HMA = ("report", "gas_required_by", "lfl_source", "agent_hold_off_reason", "hard_wired_accepted")
 
@@ -42,53 +89,94 @@ def test_what_names_something(text):
 def test_a_configuration_that_names_nothing_is_refused(tmp_path, key, text):
     section, name = key.split(".")
     refusal = SiteFiles(tmp_path).append("site", f'[{section}]\n{name} = "{text}"').refusal()
-    assert refusal.startswith(f'example/site.toml:{key}: "{text}" is not allowed, it names nothing; allowed ')
+    assert refusal.startswith(
+        f'example/site.toml:{key}: "{text}" is not allowed, it names nothing; allowed '
+    )
 
 
-@pytest.mark.parametrize("text, problem", [
-    ("J. Doe, fire marshal", "names no day"), ("J. Doe, 2026", "names no day"), ("J. Doe, 2026-02-30", "names no day"),
-    ("J. Doe, 01.03.2026", "names no day"), ("J. Doe, 12026-03-01", "names no day"), ("123456", "names no day"),
-    ("J. Doe, 0001-01-01", OUTSIDE), ("J. Doe, 2014-12-31", OUTSIDE), ("J. Doe, 2200-01-01", OUTSIDE),
-    ("J. Doe, 9999-12-31 or 1999-01-01", OUTSIDE),
-    ("2026-03-01", "names nothing but a day"), ("4711, 2026-03-01", "names nothing but a day"),
-    ("N/A 2026-03-01", "names nothing but a day"), ("N. N., 2026-03-01", "names nothing but a day"),
-    ("2026-03-01: refused by J. Doe", "names nothing but a day")])
+@pytest.mark.parametrize(
+    "text, problem",
+    [
+        ("J. Doe, fire marshal", "names no day"),
+        ("J. Doe, 2026", "names no day"),
+        ("J. Doe, 2026-02-30", "names no day"),
+        ("J. Doe, 01.03.2026", "names no day"),
+        ("J. Doe, 12026-03-01", "names no day"),
+        ("123456", "names no day"),
+        ("J. Doe, 0001-01-01", OUTSIDE),
+        ("J. Doe, 2014-12-31", OUTSIDE),
+        ("J. Doe, 2200-01-01", OUTSIDE),
+        ("J. Doe, 9999-12-31 or 1999-01-01", OUTSIDE),
+        ("2026-03-01", "names nothing but a day"),
+        ("4711, 2026-03-01", "names nothing but a day"),
+        ("N/A 2026-03-01", "names nothing but a day"),
+        ("N. N., 2026-03-01", "names nothing but a day"),
+        ("2026-03-01: refused by J. Doe", "names nothing but a day"),
+    ],
+)
 def test_what_is_not_fitted_is_accepted_by_somebody_on_a_day(tmp_path, text, problem):
     refusal = SiteFiles(tmp_path).append("site", f'[not_fitted]\ndoor = "{text}"').refusal()
-    assert refusal == (f"example/site.toml:not_fitted.door: {problem}; allowed who accepted it, when (YYYY-MM-DD) "
-                       "and why")
+    assert refusal == (
+        f"example/site.toml:not_fitted.door: {problem}; allowed who accepted it, "
+        f"when (YYYY-MM-DD) "
+        "and why"
+    )
 
 
-@pytest.mark.parametrize("text", [
-    "J. Doe, fire marshal, 2026-03-01: water only", "2024-02-29 J. Doe", "no gas detection: J. Doe, 2026-03-01",
-    "J. Doe, 2015-01-01", "J. Doe, 2199-12-31", "J. Doe, 2026-03-01, by the code of 2012-01-01",
-    "J. Doe, 2026-03-01, as of 2026-13-01", "Not required, J. Doe, 2026-03-01"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "J. Doe, fire marshal, 2026-03-01: water only",
+        "2024-02-29 J. Doe",
+        "no gas detection: J. Doe, 2026-03-01",
+        "J. Doe, 2015-01-01",
+        "J. Doe, 2199-12-31",
+        "J. Doe, 2026-03-01, by the code of 2012-01-01",
+        "J. Doe, 2026-03-01, as of 2026-13-01",
+        "Not required, J. Doe, 2026-03-01",
+    ],
+)
 def test_what_was_accepted_on_a_day_is_taken(tmp_path, text):
     found = SiteFiles(tmp_path).append("site", f'[not_fitted]\ndoor = "{text}"').load()
     assert found.topology.not_fitted["door"] == text
 
 
-@pytest.mark.parametrize("where, change", [
-    ("hazard_mitigation_analysis", lambda text: {"hazard_mitigation_analysis": text}),
-    ("model.m.ul_9540a_report", lambda text: {"model": {"m": {"ul_9540a_report": text}}}),
-    ("model.m.large_scale_fire_test", lambda text: {"model": {"m": {"large_scale_fire_test": text}}}),
-    ("model.m.ul_1973_listing", lambda text: {"model": {"m": {"ul_1973_listing": text}}})])
+@pytest.mark.parametrize(
+    "where, change",
+    [
+        ("hazard_mitigation_analysis", lambda text: {"hazard_mitigation_analysis": text}),
+        ("model.m.ul_9540a_report", lambda text: {"model": {"m": {"ul_9540a_report": text}}}),
+        (
+            "model.m.large_scale_fire_test",
+            lambda text: {"model": {"m": {"large_scale_fire_test": text}}},
+        ),
+        ("model.m.ul_1973_listing", lambda text: {"model": {"m": {"ul_1973_listing": text}}}),
+    ],
+)
 @pytest.mark.parametrize("text", ["none", "no", "n/a", "to be supplied"])
 def test_a_siting_file_that_names_nothing_is_refused(tmp_path, where, change, text):
     path = tmp_path / "site.toml"
     path.write_text(toml(content(change(text))))
     with pytest.raises(ConfigError) as caught:
         reading.load(str(path))
-    assert str(caught.value) == (f'{path}:{where}: "{text}" is not allowed, it names nothing; allowed a text of 3..60 '
-                                 "printable characters that names it")
+    assert str(caught.value) == (
+        f'{path}:{where}: "{text}" is not allowed, it names nothing; '
+        f"allowed a text of 3..60 "
+        "printable characters that names it"
+    )
 
 
 # -- placeholders
 
+
 @pytest.mark.parametrize("argv", [("check",), ("matrix", "--site"), ("checklist", "--site")])
-@pytest.mark.parametrize("files_of, keys", [
-    (FIREBREAK, "hma.report, hma.lfl_source, hma.hard_wired_accepted"),
-    (PYLONTECH, "hma.report, hma.lfl_source, hma.hard_wired_accepted")])
+@pytest.mark.parametrize(
+    "files_of, keys",
+    [
+        (FIREBREAK, "hma.report, hma.lfl_source, hma.hard_wired_accepted"),
+        (PYLONTECH, "hma.report, hma.lfl_source, hma.hard_wired_accepted"),
+    ],
+)
 def test_placeholders_of_an_example_are_told(tmp_path, capsys, argv, files_of, keys):
     files = SiteFiles(tmp_path, files_of)
     assert firebreak.main([*argv, str(files.paths[2])]) == 0
@@ -97,31 +185,49 @@ def test_placeholders_of_an_example_are_told(tmp_path, capsys, argv, files_of, k
 
 
 def test_an_acceptance_of_an_example_is_a_placeholder_too(tmp_path, capsys):
-    files = SiteFiles(tmp_path).append("site", '[not_fitted]\ndoor = "Example acceptance, 2026-03-01"')
+    files = SiteFiles(tmp_path).append(
+        "site", '[not_fitted]\ndoor = "Example acceptance, 2026-03-01"'
+    )
     assert firebreak.main(["check", str(files.paths[2])]) == 0
     assert "hma.hard_wired_accepted, not_fitted.door)" in " ".join(capsys.readouterr().out.split())
 
 
 def test_real_papers_are_no_placeholders(tmp_path, capsys):
-    files = SiteFiles(tmp_path).append("site", '[hma]\nreport = "HMA 12"\nlfl_vol_ppm = 40000\n'
-                                               'lfl_source = "UL 9540A report 77"')
+    files = SiteFiles(tmp_path).append(
+        "site", '[hma]\nreport = "HMA 12"\nlfl_vol_ppm = 40000\nlfl_source = "UL 9540A report 77"'
+    )
     files.replace("type", "example: manufacturer's wiring diagram", "wiring diagram 4")
     assert firebreak.main(["check", str(files.paths[2])]) == 0
     assert "placeholder" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("argv", [("check",), ("matrix", "--site"), ("checklist", "--site")])
-@pytest.mark.parametrize("day, keys", [
-    ("2026-03-01", ""), ("2026-02-28", "not_fitted.door"), ("2026-01-31", "hma.hard_wired_accepted, not_fitted.door"),
-    ("1970-01-01", "hma.hard_wired_accepted, not_fitted.suppression, not_fitted.door")])
+@pytest.mark.parametrize(
+    "day, keys",
+    [
+        ("2026-03-01", ""),
+        ("2026-02-28", "not_fitted.door"),
+        ("2026-01-31", "hma.hard_wired_accepted, not_fitted.door"),
+        ("1970-01-01", "hma.hard_wired_accepted, not_fitted.suppression, not_fitted.door"),
+    ],
+)
 def test_an_acceptance_of_a_day_to_come_is_told(tmp_path, capsys, monkeypatch, argv, day, keys):
-    monkeypatch.setattr(clock, "utc_us", lambda: round(datetime.fromisoformat(f"{day}T23:59Z").timestamp() * 1e6))
-    files = SiteFiles(tmp_path).append("site", '[not_fitted]\ndoor = "J. Doe, 2026-03-01, valid to 2027-01-01"\n'
-                                               'suppression = "J. Doe, 2026-01-31"')
+    monkeypatch.setattr(
+        clock, "utc_us", lambda: round(datetime.fromisoformat(f"{day}T23:59Z").timestamp() * 1e6)
+    )
+    files = SiteFiles(tmp_path).append(
+        "site",
+        '[not_fitted]\ndoor = "J. Doe, 2026-03-01, valid '
+        'to 2027-01-01"\n'
+        'suppression = "J. Doe, 2026-01-31"',
+    )
     files.replace("type", "example: manufacturer's wiring diagram", "J. Doe, 2026-02-01")
     assert firebreak.main([*argv, str(files.paths[2])]) == 0
     words = " ".join(capsys.readouterr().out.split())
-    line = f"acceptances are dated later than this box's clock, {day} ({keys}): one of the two is wrong"
+    line = (
+        f"acceptances are dated later than this box's clock, {day} ({keys}): one of the two is "
+        f"wrong"
+    )
     assert (line in words) == bool(keys) and ("later than this box" in words) == bool(keys)
 
 
@@ -135,7 +241,10 @@ def test_placeholders_of_a_plan_are_told(tmp_path, capsys):
     path, drawn, made = (tmp_path / name for name in ("site.toml", "plan.svg", "plan.json"))
     papers = {"plume_model": "example, no model", "model": {"m": {"ul_9540_listing": "Example 1"}}}
     path.write_text(toml(content(papers)))
-    line = "papers of the plan are placeholders (plume_model, model.m.ul_9540_listing): do not energise"
+    line = (
+        "papers of the plan are placeholders (plume_model, model.m.ul_9540_listing): do not "
+        "energise"
+    )
     assert firebreak.main(["siting", str(path), "--svg", str(drawn), "--json", str(made)]) == 0
     assert line in " ".join(capsys.readouterr().out.split()) and line in drawn.read_text()
     assert json.loads(made.read_text())["placeholders"] == [line]

@@ -1,4 +1,6 @@
-"""[source.NAME]: what is accepted, each refusal in its line, the image, and what `check` says of it."""
+"""[source.NAME]: what is accepted, each refusal in its line, the image, and what `check` says of
+it.
+"""
 
 from array import array
 
@@ -30,54 +32,108 @@ def source(name, role="request", priority=1, more=""):
 
 def test_the_example_has_an_energy_management_and_a_scheduler():
     scheduler, site_ems = EXAMPLE.sources
-    assert (scheduler.name, scheduler.index, scheduler.role, scheduler.priority) == ("scheduler", 0, "request", 1)
-    assert (site_ems.name, site_ems.index, site_ems.role, site_ems.priority) == ("site_ems", 1, "grid_cap", 2)
+    assert (scheduler.name, scheduler.index, scheduler.role, scheduler.priority) == (
+        "scheduler",
+        0,
+        "request",
+        1,
+    )
+    assert (site_ems.name, site_ems.index, site_ems.role, site_ems.priority) == (
+        "site_ems",
+        1,
+        "grid_cap",
+        2,
+    )
     assert scheduler.fallback == dict.fromkeys(range(1, 6))
     assert site_ems.fallback == {1: None, 2: None, 3: None, 4: 450_000, 5: None}
 
 
 def test_what_is_not_said_has_its_default(files):
-    found, = files.append("site", source("a", "operator", 8)).load().sources
-    assert (found.valid_s_max, found.hints_per_s_max, found.request_ramp_W_per_s, found.energy_Wh_per_h_max) == (
-        300, 10, 25_000, 100_000)
+    (found,) = files.append("site", source("a", "operator", 8)).load().sources
+    assert (
+        found.valid_s_max,
+        found.hints_per_s_max,
+        found.request_ramp_W_per_s,
+        found.energy_Wh_per_h_max,
+    ) == (300, 10, 25_000, 100_000)
     assert found.rank == hint_sources.OPERATOR == 3
 
 
 def test_indexes_follow_the_sorted_names_whatever_the_order_of_the_file(files):
     files.append("site", source("zeta", priority=2)).append("cabinet", source("alpha", priority=1))
-    assert [(found.name, found.index) for found in files.load().sources] == [("alpha", 0), ("zeta", 1)]
+    assert [(found.name, found.index) for found in files.load().sources] == [
+        ("alpha", 0),
+        ("zeta", 1),
+    ]
 
 
 def test_a_later_layer_may_only_tighten(files):
     files.append("site", source("a", more="valid_s_max = 100\n"))
     files.append("cabinet", "[source.a]\nvalid_s_max = 60\nfallback_charge_W_max = 2000")
-    found, = files.load().sources
+    (found,) = files.load().sources
     assert (found.valid_s_max, found.fallback[hint_codes.CHARGE_W_MAX]) == (60, 2000)
     files.replace("cabinet", "valid_s_max = 60", "valid_s_max = 101")
-    assert "cabinet.toml:source.a.valid_s_max: 101 is not allowed, it is looser than 100 in " in files.refusal()
+    assert (
+        "cabinet.toml:source.a.valid_s_max: 101 is not allowed, it is looser than 100 in "
+        in files.refusal()
+    )
     assert files.refusal().endswith("allowed 1..100")
 
 
-@pytest.mark.parametrize("text, line", [
-    ("[source.a]\npriority = 1", "source.a.role: is missing; allowed cap, request, grid_cap, operator"),
-    ('[source.a]\nrole = "boss"', 'source.a.role: "boss" is not allowed; allowed cap, request, grid_cap, operator'),
-    ('[source.a]\nrole = "request"', "source.a.priority: is missing; allowed 1..8"),
-    ('[source.a]\nrole = "cap"\npriority = 1',
-     'source.a.priority: is for requests, which a source of role "cap" cannot send'),
-    (source("a", priority=9), "source.a.priority: 9 is not allowed; allowed 1..8"),
-    (source("a", more="valid_s_max = 0"), "source.a.valid_s_max: 0 is not allowed; allowed 1..300"),
-    (source("a", more="valid_s_max = 301"), "source.a.valid_s_max: 301 is not allowed; allowed 1..300"),
-    (source("a", more="hints_per_s_max = 51"), "source.a.hints_per_s_max: 51 is not allowed; allowed 1..50"),
-    (source("a", more="fallback_import_W_max = -1"),
-     "source.a.fallback_import_W_max: -1 is not allowed; allowed 0..100000000"),
-    (source("a", more="fallback_power_W = 1"), "source.a.fallback_power_W: is not a known key; "),
-    (source("a") + source("b"), "source.b.priority: 1 is not allowed; allowed a priority of its own (source.a has "),
-    (source("Site"), "source.Site: is not a known key; allowed a name of a-z, 0-9 and _ that begins with a letter, "),
-    (source("a23456789_1234567"), "source.a23456789_1234567: is not a known key"),  # a hint has room for 16
-    ("[source]\na = 1", "source.a: 1 is not allowed; allowed a section"),
-])
+@pytest.mark.parametrize(
+    "text, line",
+    [
+        (
+            "[source.a]\npriority = 1",
+            "source.a.role: is missing; allowed cap, request, grid_cap, operator",
+        ),
+        (
+            '[source.a]\nrole = "boss"',
+            'source.a.role: "boss" is not allowed; allowed cap, request, grid_cap, operator',
+        ),
+        ('[source.a]\nrole = "request"', "source.a.priority: is missing; allowed 1..8"),
+        (
+            '[source.a]\nrole = "cap"\npriority = 1',
+            'source.a.priority: is for requests, which a source of role "cap" cannot send',
+        ),
+        (source("a", priority=9), "source.a.priority: 9 is not allowed; allowed 1..8"),
+        (
+            source("a", more="valid_s_max = 0"),
+            "source.a.valid_s_max: 0 is not allowed; allowed 1..300",
+        ),
+        (
+            source("a", more="valid_s_max = 301"),
+            "source.a.valid_s_max: 301 is not allowed; allowed 1..300",
+        ),
+        (
+            source("a", more="hints_per_s_max = 51"),
+            "source.a.hints_per_s_max: 51 is not allowed; allowed 1..50",
+        ),
+        (
+            source("a", more="fallback_import_W_max = -1"),
+            "source.a.fallback_import_W_max: -1 is not allowed; allowed 0..100000000",
+        ),
+        (
+            source("a", more="fallback_power_W = 1"),
+            "source.a.fallback_power_W: is not a known key; ",
+        ),
+        (
+            source("a") + source("b"),
+            "source.b.priority: 1 is not allowed; allowed a priority of its own (source.a has ",
+        ),
+        (
+            source("Site"),
+            "source.Site: is not a known key; allowed a name of a-z, 0-9 and _ that "
+            "begins with a letter, ",
+        ),
+        # a hint has room for 16
+        (source("a23456789_1234567"), "source.a23456789_1234567: is not a known key"),
+        ("[source]\na = 1", "source.a: 1 is not allowed; allowed a section"),
+    ],
+)
 def test_what_makes_no_sense_is_one_line(files, text, line):
-    place = "cabinet" if "is missing" in line else "site"  # a key nobody said is missing in the last layer
+    # a key nobody said is missing in the last layer
+    place = "cabinet" if "is missing" in line else "site"
     assert files.append("site", text).refusal().startswith(f"pylontech/{place}.toml:{line}")
 
 
@@ -92,21 +148,48 @@ def test_there_are_at_most_eight(files, count):
 
 
 def test_a_name_may_be_as_long_as_a_hint_has_room_for(files):
-    found, = files.append("site", source("a234567890123456")).load().sources
+    (found,) = files.append("site", source("a234567890123456")).load().sources
     assert len(found.name) == 16
 
 
 # -- the image
 
+
 def test_the_image_says_all_that_the_core_needs():
     image = EXAMPLE.source_image
     assert hint_sources.count(image) == 2
-    assert list(hint_sources.words(image, 0)) == [1, 1, 120, 10, 25_000, 100_000, -1, -1, -1, -1, -1]
-    assert list(hint_sources.words(image, 1)) == [2, 2, 300, 10, 25_000, 100_000, -1, -1, -1, 450_000, -1]
+    assert list(hint_sources.words(image, 0)) == [
+        1,
+        1,
+        120,
+        10,
+        25_000,
+        100_000,
+        -1,
+        -1,
+        -1,
+        -1,
+        -1,
+    ]
+    assert list(hint_sources.words(image, 1)) == [
+        2,
+        2,
+        300,
+        10,
+        25_000,
+        100_000,
+        -1,
+        -1,
+        -1,
+        450_000,
+        -1,
+    ]
     assert hint_sources.count(hint_sources.no_sources()) == 0
 
 
-@pytest.mark.parametrize("image", [[], [1], [2, 0], [0, 0], [1, 1], [1, 0, 0], [1, -1], [1, 9] + [0] * 99])
+@pytest.mark.parametrize(
+    "image", [[], [1], [2, 0], [0, 0], [1, 1], [1, 0, 0], [1, -1], [1, 9] + [0] * 99]
+)
 def test_an_image_of_another_version_is_refused(image):
     with pytest.raises(ValueError, match="source image"):
         hint_sources.count(array("i", image))
@@ -120,12 +203,20 @@ def test_the_words_are_those_of_the_table():
 
 # -- check
 
+
 def test_check_says_who_may_send_what(files):
     text = check.report(EXAMPLE)
-    assert "  site_ems         grid_cap        2  300 s   10/s         25 kW/s         100 kWh in any hour\n" in text
-    assert "fallback: import 450 kW\n" in text and "fallback: none; what has expired no longer acts\n" in text
+    assert (
+        "  site_ems         grid_cap        2  300 s   10/s         25 kW/s         100 kWh in "
+        "any hour\n"
+    ) in text
+    assert (
+        "fallback: import 450 kW\n"
+    ) in text and "fallback: none; what has expired no longer acts\n" in text
     assert "SOURCES OF HINTS: none" in check.report(files.load())
-    files.append("site", source("a", "cap", more="fallback_charge_W_max = 1500\nfallback_export_W_max = 0"))
+    files.append(
+        "site", source("a", "cap", more="fallback_charge_W_max = 1500\nfallback_export_W_max = 0")
+    )
     text = check.report(files.load())
     assert "  a                cap             -  300 s   10/s      no requests\n" in text
     assert "fallback: charge 1.5 kW, export 0 kW\n" in text

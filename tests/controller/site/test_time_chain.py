@@ -1,4 +1,6 @@
-"""What the chains of the commissioning checklist add up, where a cabinet has shown that a part was missing."""
+"""What the chains of the commissioning checklist add up, where a cabinet has shown that a part was
+missing.
+"""
 
 import copy
 
@@ -18,11 +20,16 @@ def parts(files, name):
     """{part: ms} from the cause to the tick that decides."""
     found = files.load()
     stage = next(stage for stage in m.STAGES if stage[m.S_ID] == name)
-    return {part.what: part.time_ms for part in time_chain.decision(found, bus_times.schedule(found), stage)}
+    return {
+        part.what: part.time_ms
+        for part in time_chain.decision(found, bus_times.schedule(found), stage)
+    }
 
 
 def test_words_that_moved_just_before_they_froze_are_news_in_the_next_read(files):
-    """In real processes row 50b stood up to 90 ms after its 5 s and a tick: the read comes every 100 ms."""
+    """In real processes row 50b stood up to 90 ms after its 5 s and a tick: the read comes every
+    100 ms.
+    """
     of_frozen, of_silent = parts(files, "50b"), parts(files, "50a")
     assert of_frozen["silence"] == 5000 and of_frozen["bus"] >= 100
     assert of_silent["silence"] == 500 and "bus" not in of_silent
@@ -31,7 +38,9 @@ def test_words_that_moved_just_before_they_froze_are_news_in_the_next_read(files
 @pytest.mark.parametrize("name", [stage[m.S_ID] for stage in m.STAGES])
 def test_what_looks_back_once_a_second_waits_for_its_second(files, name):
     found = parts(files, name)
-    assert found.get("once a second") == (1000 if name in ("10b", "22", "23a", "23b", "53") else None)
+    assert found.get("once a second") == (
+        1000 if name in ("10b", "22", "23a", "23b", "53") else None
+    )
     assert found.get("gate") == (1000 if name == "21b" else None)
 
 
@@ -44,23 +53,49 @@ def stands_after_ms(name, bench, at, from_value, per_s):
     return None
 
 
-# stage, the input, its value and its change per second: the rate of the row itself; of 10b, which asks for more than 5
-# ppm/s, one at which 51 ppm take nearly all of its 10 s
-@pytest.mark.parametrize("name, signal, from_value, per_s", [
-    ("10b", s.TOXIC_PPM, 0, 5.2), ("22", HOT, 250, 10 / 60), ("23a", HOT, 250, 2), ("23b", HOT, 250, 10),
-    ("24", s.CELL_VOLTAGE_MV_MIN, 3290, -125), ("53", HOT, 250, 10 / 60)])
-def test_a_rise_at_the_rate_of_its_row_stands_within_its_chain(files, name, signal, from_value, per_s):
-    """Row 23a stood up to 12.4 s after the rise began, its chain said 11.5. At the worst phase nearly all is needed:
-    400 ms are left by the phases not tried, 140 ms apart, and by 10b's 5.2 ppm/s, which need 9.8 s of its window."""
+# stage, the input, its value and its change per second: the rate of the row itself; of 10b, which
+# asks for more than 5 ppm/s, one at which 51 ppm take nearly all of its 10 s
+@pytest.mark.parametrize(
+    "name, signal, from_value, per_s",
+    [
+        ("10b", s.TOXIC_PPM, 0, 5.2),
+        ("22", HOT, 250, 10 / 60),
+        ("23a", HOT, 250, 2),
+        ("23b", HOT, 250, 10),
+        ("24", s.CELL_VOLTAGE_MV_MIN, 3290, -125),
+        ("53", HOT, 250, 10 / 60),
+    ],
+)
+def test_a_rise_at_the_rate_of_its_row_stands_within_its_chain(
+    files, name, signal, from_value, per_s
+):
+    """Row 23a stood up to 12.4 s after the rise began, its chain said 11.5. At the worst phase
+    nearly all is needed: 400 ms are left by the phases not tried, 140 ms apart, and by 10b's 5.2
+    ppm/s, which need 9.8 s of its window.
+    """
     bench = Bench()
     at = signal if name == "10b" else bench.layout.rack_input(0, signal)
     bench.inp[at] = from_value
-    bench.inp[s.OFFGAS_1_PPM] = 8 if name == "53" else 0  # 40 % of row 7, with all of row 22's sign row 53's 140 %
-    bench.inp[s.GAS_1_CALIBRATION_D] = -1 if name == "24" else 90  # the other sign that row 24 asks for
+    # 40 % of row 7, with all of row 22's sign row 53's 140 %
+    bench.inp[s.OFFGAS_1_PPM] = 8 if name == "53" else 0
+    # the other sign that row 24 asks for
+    bench.inp[s.GAS_1_CALIBRATION_D] = -1 if name == "24" else 90
     bench.step(35 * 50)  # a history of 30 s, all alike
     evaluator = bench.kernel.evaluator
-    disarm(evaluator, bench.kernel.image, [index for index in range(evaluator.count)
-                                           if m.STAGES[evaluator.stage[index]][m.S_ID] not in (name, "13c")])
-    taken_ms = [stands_after_ms(name, copy.deepcopy(bench).step(phase), at, from_value, per_s) for phase in PHASES]
-    latest_ms = sum([time_ms for what, time_ms in parts(files, name).items() if what not in NOT_ITS_OWN])
+    disarm(
+        evaluator,
+        bench.kernel.image,
+        [
+            index
+            for index in range(evaluator.count)
+            if m.STAGES[evaluator.stage[index]][m.S_ID] not in (name, "13c")
+        ],
+    )
+    taken_ms = [
+        stands_after_ms(name, copy.deepcopy(bench).step(phase), at, from_value, per_s)
+        for phase in PHASES
+    ]
+    latest_ms = sum(
+        [time_ms for what, time_ms in parts(files, name).items() if what not in NOT_ITS_OWN]
+    )
     assert latest_ms - 400 <= max(taken_ms) <= latest_ms

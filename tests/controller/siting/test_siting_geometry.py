@@ -1,4 +1,6 @@
-"""Distances, containment and barriers of the siting audit against brute force, and unmoved by moving the plan."""
+"""Distances, containment and barriers of the siting audit against brute force, and unmoved by
+moving the plan.
+"""
 
 import math
 import random
@@ -10,22 +12,33 @@ from hypothesis import strategies as st
 from controller.siting import geometry as g
 
 SQUARE = g.polygon([(0, 0), (2, 0), (2, 2), (0, 2)])
-NOTCHED = g.polygon([(0, 0), (6, 0), (6, 4), (4, 4), (4, 2), (2, 2), (2, 4), (0, 4)])  # a U, its notch from above
+# a U, its notch from above
+NOTCHED = g.polygon([(0, 0), (6, 0), (6, 4), (4, 4), (4, 2), (2, 2), (2, 4), (0, 4)])
 STEPS = 200
 
 numbers = st.integers(-4000, 4000).map(lambda mm: mm / 1000)
 rectangles = st.builds(
-    lambda x, y, wide, high, turned: g.rectangle((x, y), (wide, high), turned), numbers, numbers,
-    st.integers(100, 3000).map(lambda mm: mm / 1000), st.integers(100, 3000).map(lambda mm: mm / 1000),
-    st.integers(-180, 180))
-lines = st.lists(st.tuples(numbers, numbers), min_size=2, max_size=4, unique=True).map(lambda some: g.Shape((*some,)))
+    lambda x, y, wide, high, turned: g.rectangle((x, y), (wide, high), turned),
+    numbers,
+    numbers,
+    st.integers(100, 3000).map(lambda mm: mm / 1000),
+    st.integers(100, 3000).map(lambda mm: mm / 1000),
+    st.integers(-180, 180),
+)
+lines = st.lists(st.tuples(numbers, numbers), min_size=2, max_size=4, unique=True).map(
+    lambda some: g.Shape((*some,))
+)
 
 
 def star(radii_mm):
     """A polygon with its corners all around the origin."""
     turns = [2 * math.pi * index / len(radii_mm) for index in range(len(radii_mm))]
-    return g.polygon([(radius / 1000 * math.cos(turn), radius / 1000 * math.sin(turn))
-                      for radius, turn in zip(radii_mm, turns, strict=True)])
+    return g.polygon(
+        [
+            (radius / 1000 * math.cos(turn), radius / 1000 * math.sin(turn))
+            for radius, turn in zip(radii_mm, turns, strict=True)
+        ]
+    )
 
 
 stars = st.lists(st.integers(300, 3000), min_size=3, max_size=7).map(star)
@@ -36,15 +49,25 @@ def moved(shape, by, turned_deg):
     """The shape turned about the origin, then shifted."""
     turned = math.radians(turned_deg)
     cos, sin = math.cos(turned), math.sin(turned)
-    return shape._replace(points=tuple([(x * cos - y * sin + by[0], x * sin + y * cos + by[1])
-                                        for x, y in shape.points]))
+    return shape._replace(
+        points=tuple(
+            [(x * cos - y * sin + by[0], x * sin + y * cos + by[1]) for x, y in shape.points]
+        )
+    )
 
 
 def sampled_m(first, second):
-    """Distance of the edges by dense sampling: never less than the true one, and at most a step more."""
+    """Distance of the edges by dense sampling: never less than the true one, and at most a step
+    more.
+    """
+
     def along(shape):
-        return [(a[0] + (b[0] - a[0]) * step / STEPS, a[1] + (b[1] - a[1]) * step / STEPS)
-                for a, b in g.edges(shape) for step in range(STEPS + 1)]
+        return [
+            (a[0] + (b[0] - a[0]) * step / STEPS, a[1] + (b[1] - a[1]) * step / STEPS)
+            for a, b in g.edges(shape)
+            for step in range(STEPS + 1)
+        ]
+
     others = along(second)
     return min([min([math.dist(each, other) for other in others]) for each in along(first)[::4]])
 
@@ -59,7 +82,9 @@ def test_symmetry(first, second):
 def ring(count, radius_m, x_m=0.0):
     """A filled polygon of that many corners around (x_m, 0)."""
     turns = [2 * math.pi * index / count for index in range(count)]
-    return g.polygon([(x_m + radius_m * math.cos(turn), radius_m * math.sin(turn)) for turn in turns])
+    return g.polygon(
+        [(x_m + radius_m * math.cos(turn), radius_m * math.sin(turn)) for turn in turns]
+    )
 
 
 @given(shapes, shapes)
@@ -73,10 +98,16 @@ def test_edges_left_out_change_no_gap(first, second):
     assert [each for each in found if each in nearest] == nearest and min(found) == min(every)
 
 
-@pytest.mark.parametrize("measure, work, most", [
-    ("segment_gap", lambda far: g.gap(SQUARE, far), 40), ("segment_gap", lambda far: g.gap(far, SQUARE), 40),
-    ("segment_gap", lambda far: g.fault_of_outline(far.points), 400),
-    ("segment_gap", lambda far: g.overlaps(SQUARE, far), 0), ("_point_gap", lambda far: g.contains(far, (2, 2)), 0)])
+@pytest.mark.parametrize(
+    "measure, work, most",
+    [
+        ("segment_gap", lambda far: g.gap(SQUARE, far), 40),
+        ("segment_gap", lambda far: g.gap(far, SQUARE), 40),
+        ("segment_gap", lambda far: g.fault_of_outline(far.points), 400),
+        ("segment_gap", lambda far: g.overlaps(SQUARE, far), 0),
+        ("_point_gap", lambda far: g.contains(far, (2, 2)), 0),
+    ],
+)
 def test_of_many_edges_few_are_measured(monkeypatch, measure, work, most):
     calls, exact = [], getattr(g, measure)
     monkeypatch.setattr(g, measure, lambda *points: calls.append(1) or exact(*points))
@@ -87,11 +118,15 @@ def test_of_many_edges_few_are_measured(monkeypatch, measure, work, most):
 @pytest.mark.parametrize("end", [(9.976, 0.691), (29.601, 4.879), (28.809, 8.37), (25.228, 16.234)])
 @pytest.mark.parametrize("by", [(0, 0), (40, -70), (4000, -7000)])
 def test_parts_of_one_straight_line_do_not_cross(end, by):
-    """Of a line drawn on from both its ends: what lies before it and what lies beyond it are its length apart."""
+    """Of a line drawn on from both its ends: what lies before it and what lies beyond it are its
+    length apart.
+    """
     start, end = by, (by[0] + end[0], by[1] + end[1])
     length_m = math.dist(start, end)
-    before, beyond = [tuple([at[axis] + reach_m * (end[axis] - start[axis]) / length_m for axis in (0, 1)])
-                      for at, reach_m in ((start, -1e6), (end, 1e6))]
+    before, beyond = [
+        tuple([at[axis] + reach_m * (end[axis] - start[axis]) / length_m for axis in (0, 1)])
+        for at, reach_m in ((start, -1e6), (end, 1e6))
+    ]
     assert g.segment_gap(before, start, end, beyond).distance_m == pytest.approx(length_m)
 
 
@@ -116,7 +151,10 @@ def test_against_dense_sampling(seed):
 
     def some():
         size_m = (chance.uniform(0.1, 4), chance.uniform(0.1, 4))
-        return g.rectangle((chance.uniform(-5, 5), chance.uniform(-5, 5)), size_m, chance.uniform(0, 360))
+        return g.rectangle(
+            (chance.uniform(-5, 5), chance.uniform(-5, 5)), size_m, chance.uniform(0, 360)
+        )
+
     first, second = some(), some()
     exact_m, brute_m = g.gap(first, second).distance_m, sampled_m(first, second)
     step_m = 4 / STEPS * 4
@@ -129,12 +167,14 @@ def test_against_dense_sampling(seed):
 @given(rectangles, rectangles)
 def test_zero_only_where_they_touch(first, second):
     """Separating axes of two rectangles: apart by a positive gap on one of them, or touching."""
+
     def apart(one, other):
         found = []
         for a, b in g.edges(one):
             length = math.dist(a, b)
             found.append(min([-g.side(a, b, each) / length for each in other.points]))
         return max(found)
+
     separation_m = max(apart(first, second), apart(second, first))
     distance_m = g.gap(first, second).distance_m
     if separation_m > 1e-6:
@@ -144,11 +184,17 @@ def test_zero_only_where_they_touch(first, second):
         assert separation_m > -1e-4 or g.overlaps(first, second)
 
 
-@pytest.mark.parametrize("shape, distance_m", [
-    (g.rectangle((4, 1), (2, 2), 0), 1.0), (g.rectangle((3, 1), (2, 2), 0), 0.0), (g.Shape(((5.0, 6.0),)), 5.0),
-    (g.Shape(((-1.0, 3.0), (3.0, 3.0))), 1.0), (g.Shape(((1.0, 1.0),)), 0.0),
-    (g.rectangle((5, 1), (2, 2), 45), 3 - 2**0.5),
-])
+@pytest.mark.parametrize(
+    "shape, distance_m",
+    [
+        (g.rectangle((4, 1), (2, 2), 0), 1.0),
+        (g.rectangle((3, 1), (2, 2), 0), 0.0),
+        (g.Shape(((5.0, 6.0),)), 5.0),
+        (g.Shape(((-1.0, 3.0), (3.0, 3.0))), 1.0),
+        (g.Shape(((1.0, 1.0),)), 0.0),
+        (g.rectangle((5, 1), (2, 2), 45), 3 - 2**0.5),
+    ],
+)
 def test_known_distances(shape, distance_m):
     assert g.gap(SQUARE, shape).distance_m == pytest.approx(distance_m, abs=1e-12)
 
@@ -158,32 +204,65 @@ def test_a_gap_between_parallel_walls_lies_in_the_middle_of_what_faces():
     assert gap.start == pytest.approx((2, 1.5)) and gap.end == pytest.approx((4, 1.5))
 
 
-@pytest.mark.parametrize("shape, overlaps", [
-    (g.rectangle((2, 1), (2, 2), 0), True), (g.rectangle((3, 1), (2, 2), 0), False), (SQUARE, True),
-    (g.rectangle((1, 1), (0.5, 0.5), 30), True), (g.rectangle((1, 1), (9, 9), 0), True),
-    (g.rectangle((3.001, 1), (2, 2), 0), False), (g.rectangle((2.999, 1), (2, 2), 0), True)])
+@pytest.mark.parametrize(
+    "shape, overlaps",
+    [
+        (g.rectangle((2, 1), (2, 2), 0), True),
+        (g.rectangle((3, 1), (2, 2), 0), False),
+        (SQUARE, True),
+        (g.rectangle((1, 1), (0.5, 0.5), 30), True),
+        (g.rectangle((1, 1), (9, 9), 0), True),
+        (g.rectangle((3.001, 1), (2, 2), 0), False),
+        (g.rectangle((2.999, 1), (2, 2), 0), True),
+    ],
+)
 def test_overlap_is_more_than_a_touch(shape, overlaps):
     assert g.overlaps(shape, SQUARE) == g.overlaps(SQUARE, shape) == overlaps
 
 
 @pytest.mark.parametrize("size_m", [(12.192, 2.438), (2.438, 12.192), (100, 0.05), (0.8, 1.0)])
-@given(st.tuples(numbers, numbers), st.integers(-180, 180), st.sampled_from([(1, 0), (-1, 0), (0, 1), (0, -1)]))
+@given(
+    st.tuples(numbers, numbers),
+    st.integers(-180, 180),
+    st.sampled_from([(1, 0), (-1, 0), (0, 1), (0, -1)]),
+)
 def test_long_ones_side_by_side_only_touch(size_m, center_m, turned_deg, beside):
     def beside_m(nearer_m):
-        by = moved(g.Shape((tuple([(size - nearer_m) * way for size, way in zip(size_m, beside, strict=True)]),)),
-                   center_m, turned_deg).points[0]
+        by = moved(
+            g.Shape(
+                (
+                    tuple(
+                        [(size - nearer_m) * way for size, way in zip(size_m, beside, strict=True)]
+                    ),
+                )
+            ),
+            center_m,
+            turned_deg,
+        ).points[0]
         return g.rectangle(by, size_m, turned_deg)
+
     first = g.rectangle(center_m, size_m, turned_deg)
     assert not g.overlaps(first, beside_m(0)) and not g.overlaps(beside_m(0), first)
     assert g.overlaps(first, beside_m(0.0001)) and g.overlaps(beside_m(0.0001), first)
 
 
-@pytest.mark.parametrize("shape, shares", [
-    (g.rectangle((3, 1), (2, 2), 0), False), (g.rectangle((3, 3), (2, 2), 0), False),  # side by side, corner to corner
-    (g.rectangle((2, 1), (2, 2), 0), True), (SQUARE, True), (g.rectangle((1, 1), (1, 1), 0), True),
-    (g.rectangle((1, 1), (1, 4), 0), True), (g.rectangle((1, 1), (2, 1), 0), True),
-    (g.rectangle((5, 2), (2, 2), 0), False), (g.polygon([(0, 0), (2, 2), (0, 2)]), True),
-    (g.polygon([(-3, -3), (5, 5), (-3, 5)]), True), (g.rectangle((1.5, 4), (2, 3.999), 0), False)])
+@pytest.mark.parametrize(
+    "shape, shares",
+    [
+        # side by side, corner to corner
+        (g.rectangle((3, 1), (2, 2), 0), False),
+        (g.rectangle((3, 3), (2, 2), 0), False),
+        (g.rectangle((2, 1), (2, 2), 0), True),
+        (SQUARE, True),
+        (g.rectangle((1, 1), (1, 1), 0), True),
+        (g.rectangle((1, 1), (1, 4), 0), True),
+        (g.rectangle((1, 1), (2, 1), 0), True),
+        (g.rectangle((5, 2), (2, 2), 0), False),
+        (g.polygon([(0, 0), (2, 2), (0, 2)]), True),
+        (g.polygon([(-3, -3), (5, 5), (-3, 5)]), True),
+        (g.rectangle((1.5, 4), (2, 3.999), 0), False),
+    ],
+)
 @given(st.tuples(numbers, numbers), st.sampled_from([0, 90, 180, 270]))
 def test_areas_that_share_ground(shape, shares, by, turned_deg):
     first, second = moved(SQUARE, by, turned_deg), moved(shape, by, turned_deg)
@@ -197,19 +276,35 @@ def test_rectangles_share_ground_where_they_overlap(first, second):
     assert not shares or g.gap(first, second).distance_m == 0
 
 
-@pytest.mark.parametrize("shape, is_within", [
-    (g.rectangle((1, 1), (2, 2), 0), True), (g.rectangle((3, 1), (6, 2), 0), True),
-    (g.rectangle((3, 3), (6, 2), 0), False), (g.rectangle((3, 3), (2, 2), 0), False),
-    (g.rectangle((1, 3), (2.001, 2), 0), False), (g.rectangle((9, 9), (1, 1), 0), False)])
+@pytest.mark.parametrize(
+    "shape, is_within",
+    [
+        (g.rectangle((1, 1), (2, 2), 0), True),
+        (g.rectangle((3, 1), (6, 2), 0), True),
+        (g.rectangle((3, 3), (6, 2), 0), False),
+        (g.rectangle((3, 3), (2, 2), 0), False),
+        (g.rectangle((1, 3), (2.001, 2), 0), False),
+        (g.rectangle((9, 9), (1, 1), 0), False),
+    ],
+)
 def test_within_a_room_with_a_notch(shape, is_within):
     assert g.is_within(shape, NOTCHED) == is_within
 
 
-@pytest.mark.parametrize("points, words", [
-    ([(0, 0), (1, 0)], "has 2 points"), ([(0, 0), (0, 0), (1, 1)], "twice in a row"),
-    ([(0, 0), (1, 0), (1, 1), (0, 0)], "twice in a row"), ([(0, 0), (2, 2), (2, 0), (0, 2)], "touches itself"),
-    ([(0, 0), (1, 0), (2, 0)], "touches itself"), ([(0, 0), (4, 0), (4, 4), (2, 0), (0, 4)], "touches itself"),
-    ([(0, 0), (2, 0), (2, 2), (2, 1)], "crosses or touches itself"), (SQUARE.points, ""), (NOTCHED.points, "")])
+@pytest.mark.parametrize(
+    "points, words",
+    [
+        ([(0, 0), (1, 0)], "has 2 points"),
+        ([(0, 0), (0, 0), (1, 1)], "twice in a row"),
+        ([(0, 0), (1, 0), (1, 1), (0, 0)], "twice in a row"),
+        ([(0, 0), (2, 2), (2, 0), (0, 2)], "touches itself"),
+        ([(0, 0), (1, 0), (2, 0)], "touches itself"),
+        ([(0, 0), (4, 0), (4, 4), (2, 0), (0, 4)], "touches itself"),
+        ([(0, 0), (2, 0), (2, 2), (2, 1)], "crosses or touches itself"),
+        (SQUARE.points, ""),
+        (NOTCHED.points, ""),
+    ],
+)
 def test_faults_of_an_outline(points, words):
     fault = g.fault_of_outline(tuple(points))
     assert words in fault and bool(words) == bool(fault)
@@ -227,34 +322,49 @@ def is_shielded(edge, *barriers, convex=SQUARE):
     return part is None or bool(g.shielding(convex, part, dict(enumerate(barriers)), 1.5))
 
 
-@pytest.mark.parametrize("barrier, edge, is_met", [
-    (((3.0, -1.5), (3.0, 3.5)), EDGE, True),
-    (((3.0, 3.5), (3.0, -1.5)), EDGE, True),
-    (((3.0, -1.499), (3.0, 3.5)), EDGE, False),
-    (((3.0, -1.5), (3.0, 3.499)), EDGE, False),
-    (((4.0, -2.3), (4.0, 4.3)), EDGE, True),  # stands on the line itself
-    (((4.0, -2.3), (4.0, 4.2)), EDGE, False),  # the line is within reach up to 4.237
-    (((4.1, -2.3), (4.1, 4.3)), EDGE, False),  # behind it
-    (((-1.0, -1.5), (-1.0, 3.5)), EDGE, False),  # on the other side
-    (((1.0, -1.5), (1.0, 3.5)), EDGE, False),  # through the unit
-    (((2.0, -1.5), (2.0, 4.3)), EDGE, True),  # touching it
-    (((3.0, -1.5), (3.0, 3.5)), ((2.5, 1.0), (4.0, 1.0)), False),  # the edge comes round to the unit's side
-    (((3.0, -1.5), (3.0, 3.5)), ((3.2, 3.6), (3.2, 3.7)), True),  # the sight lines pass before its end
-    (((3.0, -1.5), (3.0, 3.5)), ((3.2, 3.6), (3.2, 4.4)), False),  # that of the far end beyond it
-    (((3.0, -1.5), (3.0, 3.5)), ((3.05, 4.6), (3.05, 4.9)), False)])
+@pytest.mark.parametrize(
+    "barrier, edge, is_met",
+    [
+        (((3.0, -1.5), (3.0, 3.5)), EDGE, True),
+        (((3.0, 3.5), (3.0, -1.5)), EDGE, True),
+        (((3.0, -1.499), (3.0, 3.5)), EDGE, False),
+        (((3.0, -1.5), (3.0, 3.499)), EDGE, False),
+        (((4.0, -2.3), (4.0, 4.3)), EDGE, True),  # stands on the line itself
+        (((4.0, -2.3), (4.0, 4.2)), EDGE, False),  # the line is within reach up to 4.237
+        (((4.1, -2.3), (4.1, 4.3)), EDGE, False),  # behind it
+        (((-1.0, -1.5), (-1.0, 3.5)), EDGE, False),  # on the other side
+        (((1.0, -1.5), (1.0, 3.5)), EDGE, False),  # through the unit
+        (((2.0, -1.5), (2.0, 4.3)), EDGE, True),  # touching it
+        # the edge comes round to the unit's side
+        (((3.0, -1.5), (3.0, 3.5)), ((2.5, 1.0), (4.0, 1.0)), False),
+        # the sight lines pass before its end
+        (((3.0, -1.5), (3.0, 3.5)), ((3.2, 3.6), (3.2, 3.7)), True),
+        (
+            ((3.0, -1.5), (3.0, 3.5)),
+            ((3.2, 3.6), (3.2, 4.4)),
+            False,
+        ),  # that of the far end beyond it
+        (((3.0, -1.5), (3.0, 3.5)), ((3.05, 4.6), (3.05, 4.9)), False),
+    ],
+)
 def test_a_barrier(barrier, edge, is_met):
     assert is_shielded(edge, barrier) == is_shielded(edge[::-1], barrier) == is_met
 
 
 def test_an_edge_is_shielded_as_far_as_it_is_within_reach():
     assert g.part_within(SQUARE, ((9.0, 0.0), (9.0, 1.0)), 3.0) is None
-    low, high = g.part_within(SQUARE, EDGE, math.sqrt(13))  # 2 m across and 3 m along from both corners
+    # 2 m across and 3 m along from both corners
+    low, high = g.part_within(SQUARE, EDGE, math.sqrt(13))
     assert low == pytest.approx((4, -3), abs=1e-9) and high == pytest.approx((4, 5), abs=1e-9)
     assert g.part_within(SQUARE, ((4.0, 1.0), (4.0, 1.0)), 2.0) == [(4, 1), (4, 1)]
 
 
 def test_barriers_one_behind_the_other_shield_together():
-    barriers = {"right": ((-1.5, 3), (6.0, 3)), "left": ((-6.0, 3.2), (3.5, 3.2)), "spare": ((-1.5, 3.1), (3.5, 3.1))}
+    barriers = {
+        "right": ((-1.5, 3), (6.0, 3)),
+        "left": ((-6.0, 3.2), (3.5, 3.2)),
+        "spare": ((-1.5, 3.1), (3.5, 3.1)),
+    }
     part = ((-4.0, 3.5), (4.6, 3.5))
     assert g.shielding(SQUARE, part, barriers, 1.5) == ["left", "right"]
     assert g.shielding(SQUARE, part[::-1], barriers, 1.5) == ["right", "left"]
@@ -265,22 +375,40 @@ def test_barriers_one_behind_the_other_shield_together():
 # barriers above SQUARE, flat or tilted, and edges that pass above it, some far to the side
 barriers_above = st.builds(
     lambda left, right, low, rise: ((left / 1000, low / 1000), (right / 1000, (low + rise) / 1000)),
-    st.integers(-5000, -1500), st.integers(3500, 7000), st.integers(2000, 3500), st.integers(-300, 600))
-edges_above = st.tuples(*[st.tuples(st.integers(-6000, 8000), st.integers(2000, 5000)).map(
-    lambda mm: (mm[0] / 1000, mm[1] / 1000)) for _ in range(2)])
+    st.integers(-5000, -1500),
+    st.integers(3500, 7000),
+    st.integers(2000, 3500),
+    st.integers(-300, 600),
+)
+edges_above = st.tuples(
+    *[
+        st.tuples(st.integers(-6000, 8000), st.integers(2000, 5000)).map(
+            lambda mm: (mm[0] / 1000, mm[1] / 1000)
+        )
+        for _ in range(2)
+    ]
+)
 
 
-@given(edges_above, st.lists(barriers_above, min_size=1, max_size=2), st.floats(0.01, 0.99), st.integers(0, 359))
+@given(
+    edges_above,
+    st.lists(barriers_above, min_size=1, max_size=2),
+    st.floats(0.01, 0.99),
+    st.integers(0, 359),
+)
 @example(((-5.0, 3.1), (8.0, 3.1)), [((-1.5, 3.0), (3.5, 3.0))], 0.7, 0)
 @example(((-4.0, 3.5), (4.6, 3.5)), [((-6.0, 3.2), (3.5, 3.2)), ((-1.5, 3.0), (6.0, 3.0))], 0.5, 30)
 def test_split_and_unsplit_edges_give_the_same_verdict(edge, barriers, share, turned_deg):
     def there(*points):
         return moved(g.Shape(points), (0, 0), turned_deg).points
+
     start, end = there(*edge)
     turned = [there(*each) for each in barriers]
     middle = (start[0] + share * (end[0] - start[0]), start[1] + share * (end[1] - start[1]))
-    whole, *parts = [is_shielded(each, *turned, convex=moved(SQUARE, (0, 0), turned_deg))
-                     for each in ((start, end), (start, middle), (middle, end))]
+    whole, *parts = [
+        is_shielded(each, *turned, convex=moved(SQUARE, (0, 0), turned_deg))
+        for each in ((start, end), (start, middle), (middle, end))
+    ]
     assert whole == all(parts) == is_shielded(edge, *barriers)
 
 
@@ -288,7 +416,12 @@ def test_split_and_unsplit_edges_give_the_same_verdict(edge, barriers, share, tu
 def test_a_barrier_of_a_moved_plan(by, turned_deg):
     def there(*points):
         return moved(g.Shape(points), by, turned_deg).points
+
     turned = moved(SQUARE, by, turned_deg)
-    assert is_shielded(there((4.0, -1.0), (4.0, 3.0)), there((3.0, -1.6), (3.0, 3.6)), convex=turned)
-    assert is_shielded(there((4.0, -1.0), (4.0, 3.0)), there((2.0, -1.6), (2.0, 3.6)), convex=turned)
+    assert is_shielded(
+        there((4.0, -1.0), (4.0, 3.0)), there((3.0, -1.6), (3.0, 3.6)), convex=turned
+    )
+    assert is_shielded(
+        there((4.0, -1.0), (4.0, 3.0)), there((2.0, -1.6), (2.0, 3.6)), convex=turned
+    )
     assert not is_shielded(there(*EDGE), there((3.0, -1.6), (3.0, 3.0)), convex=turned)

@@ -1,4 +1,6 @@
-"""The estimate of propagation on the technician's page: only while a runaway is suspected, and nowhere else."""
+"""The estimate of propagation on the technician's page: only while a runaway is suspected, and
+nowhere else.
+"""
 
 import json
 from pathlib import Path
@@ -24,11 +26,17 @@ def test_the_page_says_which_module_and_when(heated):
     alarms = heated.facts("alarms")
     found = alarms["propagation"]
     assert (found["rack"], found["module"]) == (2, 5) and 75.0 < found["degC"] < 90.0
-    assert 10.0 < found["warming_s"] < 14.0 and found["burning_s"] is None and found["rise_K_per_min"] > 30.0
+    assert (
+        10.0 < found["warming_s"] < 14.0
+        and found["burning_s"] is None
+        and found["rise_K_per_min"] > 30.0
+    )
     assert json.loads(json.dumps(found))
     lines = page.lines(alarms)
     check(lines, "alarms")
-    at = next(number for number, line in enumerate(lines) if line.startswith("AHEAD  Rack 2 module 5, "))
+    at = next(
+        number for number, line in enumerate(lines) if line.startswith("AHEAD  Rack 2 module 5, ")
+    )
     assert "Estimate if nothing changes: next cell" in lines[at] + " " + lines[at + 1].strip()
     many = {**alarms, "standing": alarms["standing"] * 4}
     pages_of = [page.lines({**many, "propagation": each}) for each in (found, None)]
@@ -49,24 +57,51 @@ def test_nothing_is_said_while_nothing_is_suspected(tmp_path):
     assert not [line for line in pages.lines("alarms", alarms) if "AHEAD" in line]
 
 
-@pytest.mark.parametrize("soonest_s, latest_s, words", [
-    (None, None, "not in 30 min"), (300.0, None, "in 5 min or later"), (330.0, 511.0, "in 6 to 9 min"),
-    (-20.0, 10.0, "in 0 to 1 min")])
+@pytest.mark.parametrize(
+    "soonest_s, latest_s, words",
+    [
+        (None, None, "not in 30 min"),
+        (300.0, None, "in 5 min or later"),
+        (330.0, 511.0, "in 6 to 9 min"),
+        (-20.0, 10.0, "in 0 to 1 min"),
+    ],
+)
 def test_times_are_a_range(soonest_s, latest_s, words):
-    found = {"rack": 1, "module": 2, "degC": 161.0, "next_cell_s": (soonest_s, latest_s), "next_module_s": (None, None),
-             "next_rack_s": (600.0, None), "cells_at_risk": (0, 6)}
+    found = {
+        "rack": 1,
+        "module": 2,
+        "degC": 161.0,
+        "next_cell_s": (soonest_s, latest_s),
+        "next_module_s": (None, None),
+        "next_rack_s": (600.0, None),
+        "cells_at_risk": (0, 6),
+    }
     text = " ".join(line.strip() for line in page._ahead(found))
-    assert f"next cell {words}," in text and "rack in 10 min or later;" in text and "0 to 6 more cells" in text
+    assert (
+        f"next cell {words}," in text
+        and ("rack in 10 min or later;") in text
+        and "0 to 6 more cells" in text
+    )
 
 
 def test_nobody_who_acts_or_reports_knows_the_estimate():
-    """Not the kernel, the loop, the matrix's report or an interface: the two pages of the console alone."""
+    """Not the kernel, the loop, the matrix's report or an interface: the two pages of the console
+    alone.
+    """
     users = {"controller.state.propagation_map": set(), "controller.state.propagation": set()}
-    for path in (*ROOT.glob("safety/**/*.py"), *ROOT.glob("controller/**/*.py"), *ROOT.glob("drivers/**/*.py")):
+    for path in (
+        *ROOT.glob("safety/**/*.py"),
+        *ROOT.glob("controller/**/*.py"),
+        *ROOT.glob("drivers/**/*.py"),
+    ):
         for _, name in imported(path.read_text(encoding="utf-8")):
             if name in users:
                 users[name].add(Path(path).relative_to(ROOT).as_posix())
-    assert users == {"controller.state.propagation_map": {"controller/state/propagation.py"},
-                     "controller.state.propagation": {"controller/state/alarms.py",
-                                                              "controller/state/status.py"}}
+    assert users == {
+        "controller.state.propagation_map": {"controller/state/propagation.py"},
+        "controller.state.propagation": {
+            "controller/state/alarms.py",
+            "controller/state/status.py",
+        },
+    }
     assert facts.SUSPECTING == (21, 22, 23, 24, 53)

@@ -1,4 +1,6 @@
-"""Time to neighbour: against the real unit test, against the plant's own chain, and that nothing that acts knows it."""
+"""Time to neighbour: against the real unit test, against the plant's own chain, and that nothing
+that acts knows it.
+"""
 
 import functools
 
@@ -28,7 +30,10 @@ def test_it_burns_as_a_real_unit_did():
     """E11: 2nd cell after 6 min, 8.4 min per cell; the range of resistances holds both figures."""
     for at_K_per_W in (0.44, 0.50, 0.62):
         first_min, mean_min = unit_test(at_K_per_W)
-        print(f"{at_K_per_W} K/W: first gap {first_min:.2f} min (measured 6), mean {mean_min:.2f} (measured 8.4)")
+        print(
+            f"{at_K_per_W} K/W: first gap {first_min:.2f} min (measured 6), mean {mean_min:.2f} "
+            f"(measured 8.4)"
+        )
     soon, late = unit_test(0.44), unit_test(0.62)
     assert soon[0] <= 6.0 <= late[0] and soon[1] <= 8.4 <= late[1]
     assert unit_test(0.50) == pytest.approx((6.0, 8.4), rel=0.10)
@@ -58,15 +63,19 @@ def _or_never(time_s):
 @given(st.floats(0.44, 1.5), st.floats(1.0, 2.0), st.floats(20.0, 60.0), st.integers(2, 10))
 def test_more_resistance_is_never_sooner(cell_K_per_W, factor, others_degC, cells):
     seen = LIT._replace(cells=cells, others_degC=others_degC)
-    soon, late = (pr.triggers(LFP, seen, value, 0)[1] for value in (cell_K_per_W, cell_K_per_W * factor))
+    soon, late = (
+        pr.triggers(LFP, seen, value, 0)[1] for value in (cell_K_per_W, cell_K_per_W * factor)
+    )
     assert _or_never(soon) <= _or_never(late)
 
 
 @settings(max_examples=12, deadline=None)
 @given(st.floats(20.0, 140.0), st.floats(0.0, 10.0))
 def test_warmer_is_never_later(others_degC, more_K):
-    soon, late = (pr.triggers(LFP, LIT._replace(others_degC=degC), 0.5, 0)[1]
-                  for degC in (others_degC + more_K, others_degC))
+    soon, late = (
+        pr.triggers(LFP, LIT._replace(others_degC=degC), 0.5, 0)[1]
+        for degC in (others_degC + more_K, others_degC)
+    )
     assert _or_never(soon) <= _or_never(late)
 
 
@@ -79,7 +88,9 @@ def test_what_has_burnt_for_a_while_is_nearer():
 
 
 def test_a_rise_is_taken_on_and_rest_stays_rest():
-    """5 K/min from 100 degC: the trigger in 12 min, the next cell some minutes after; without a rise nothing comes."""
+    """5 K/min from 100 degC: the trigger in 12 min, the next cell some minutes after; without a
+    rise nothing comes.
+    """
     seen = pr.Seen(16, 100.0, 5.0 / 60.0, 26.0, 25.0, 900.0)
     assert pr.triggers(LFP, seen, 0.5, 0)[0] == pytest.approx(720.0, abs=5.0)
     assert 900.0 < pr.estimate("LFP", seen).next_cell_s[0] < 1400.0
@@ -88,9 +99,17 @@ def test_a_rise_is_taken_on_and_rest_stays_rest():
 
 
 @settings(max_examples=15, deadline=None)
-@given(st.integers(1, 16), st.floats(-60.0, 300.0), st.floats(-2.0, 30.0), st.floats(-60.0, 300.0),
-       st.floats(0.0, 1000.0), st.none() | st.floats(0.0, 1000.0))
-def test_whatever_a_sensor_says_there_is_an_estimate(cells, hot_degC, rise_K_per_s, others_degC, warming_s, burning_s):
+@given(
+    st.integers(1, 16),
+    st.floats(-60.0, 300.0),
+    st.floats(-2.0, 30.0),
+    st.floats(-60.0, 300.0),
+    st.floats(0.0, 1000.0),
+    st.none() | st.floats(0.0, 1000.0),
+)
+def test_whatever_a_sensor_says_there_is_an_estimate(
+    cells, hot_degC, rise_K_per_s, others_degC, warming_s, burning_s
+):
     seen = pr.Seen(cells, hot_degC, rise_K_per_s, others_degC, others_degC, warming_s, burning_s)
     found = pr.estimate("LFP", seen, pr.Neighbours(rack_K_per_W=0.5))
     for soonest_s, latest_s in found[:3]:
@@ -99,10 +118,18 @@ def test_whatever_a_sensor_says_there_is_an_estimate(cells, hot_degC, rise_K_per
 
 
 def test_modules_beside_are_reached_by_a_short_path_only():
-    """E11: the neighbour modules were not lost. NMC or a path of next to no resistance reaches them."""
+    """E11: the neighbour modules were not lost. NMC or a path of next to no resistance reaches
+    them.
+    """
     assert pr.estimate("LFP", LIT._replace(cells=16)).next_module_s == (None, None)
     hall = LIT._replace(cells=16, others_degC=90.0, air_degC=90.0)
     near = pr.estimate("LFP", hall, pr.Neighbours(module_K_per_W=0.01, rack_K_per_W=0.02))
-    assert near.next_module_s[0] is not None and near.next_module_s[0] < _or_never(near.next_rack_s[0])
+    assert near.next_module_s[0] is not None and near.next_module_s[0] < _or_never(
+        near.next_rack_s[0]
+    )
     nmc = pr.estimate("NMC", LIT._replace(cells=16))
-    assert nmc.next_cell_s[1] < 60.0 and nmc.next_module_s[0] is not None and nmc.next_rack_s == (None, None)
+    assert (
+        nmc.next_cell_s[1] < 60.0
+        and nmc.next_module_s[0] is not None
+        and nmc.next_rack_s == (None, None)
+    )

@@ -8,9 +8,19 @@ TICK_US = 20_000
 START_US = 1_000_000
 
 
-@pytest.mark.parametrize("late_us, elapsed_ticks, next_due_us", [
-    (-5, 1, 20_000), (0, 1, 20_000), (1, 1, 20_000), (19_999, 1, 20_000), (20_000, 2, 40_000), (39_999, 2, 40_000),
-    (40_000, 3, 60_000), (1_000_000, 51, 1_020_000)])
+@pytest.mark.parametrize(
+    "late_us, elapsed_ticks, next_due_us",
+    [
+        (-5, 1, 20_000),
+        (0, 1, 20_000),
+        (1, 1, 20_000),
+        (19_999, 1, 20_000),
+        (20_000, 2, 40_000),
+        (39_999, 2, 40_000),
+        (40_000, 3, 60_000),
+        (1_000_000, 51, 1_020_000),
+    ],
+)
 def test_a_late_tick_runs_once_and_skips_the_rest(late_us, elapsed_ticks, next_due_us):
     deadlines = clock.Deadlines(TICK_US, START_US)
     assert deadlines.begin(START_US + late_us) == elapsed_ticks
@@ -20,7 +30,9 @@ def test_a_late_tick_runs_once_and_skips_the_rest(late_us, elapsed_ticks, next_d
 
 def test_deadlines_do_not_drift_with_lateness():
     deadlines = clock.Deadlines(TICK_US, START_US)
-    elapsed = sum(deadlines.begin(deadlines.due_us + late_us) for late_us in (7000, 0, 19_999, 3, 45_000, 1))
+    elapsed = sum(
+        deadlines.begin(deadlines.due_us + late_us) for late_us in (7000, 0, 19_999, 3, 45_000, 1)
+    )
     assert elapsed == 6 + 2
     assert deadlines.due_us == START_US + 8 * TICK_US
 
@@ -32,7 +44,9 @@ def test_no_burst_follows_a_stall():
     assert deadlines.remaining_us(now_us + 400) == TICK_US - 700
 
 
-@pytest.mark.parametrize("now_us, remaining_us", [(0, START_US), (START_US - 1, 1), (START_US, 0), (START_US + 1, 0)])
+@pytest.mark.parametrize(
+    "now_us, remaining_us", [(0, START_US), (START_US - 1, 1), (START_US, 0), (START_US + 1, 0)]
+)
 def test_slack_is_never_negative(now_us, remaining_us):
     assert clock.Deadlines(TICK_US, START_US).remaining_us(now_us) == remaining_us
 
@@ -47,13 +61,27 @@ def test_a_write_after_the_next_deadline_is_late_and_counted_in_a_row():
     assert rows == [(True, 0, 0), (False, 1, 1), (False, 2, 2), (True, 2, 0)]
 
 
-@pytest.mark.parametrize("ticks, runs", [
-    ([(0, 5000)] * 3, 0), ([(20_000, 0)], 0), ([(40_000, 0)], 1), ([(39_999, 0), (1, 0)], 0),
-    ([(20_000, 0), (20_000, 0)], 0), ([(0, 20_000)], 0), ([(0, 20_000), (0, 20_000)], 1), ([(20_000, 20_000)], 1),
-    ([(0, 20_000), (20_000, 0)], 1), ([(100_000, 30_000), (20_000, 0)], 1), ([(40_000, 0), (40_000, 0)], 2),
-    ([(0, 20_000), (0, 0), (0, 20_000)], 0)])
+@pytest.mark.parametrize(
+    "ticks, runs",
+    [
+        ([(0, 5000)] * 3, 0),
+        ([(20_000, 0)], 0),
+        ([(40_000, 0)], 1),
+        ([(39_999, 0), (1, 0)], 0),
+        ([(20_000, 0), (20_000, 0)], 0),
+        ([(0, 20_000)], 0),
+        ([(0, 20_000), (0, 20_000)], 1),
+        ([(20_000, 20_000)], 1),
+        ([(0, 20_000), (20_000, 0)], 1),
+        ([(100_000, 30_000), (20_000, 0)], 1),
+        ([(40_000, 0), (40_000, 0)], 2),
+        ([(0, 20_000), (0, 0), (0, 20_000)], 0),
+    ],
+)
 def test_deadlines_missed_one_after_another_are_a_run(ticks, runs):
-    """ticks: (begins so late, takes so long) in us. A skipped one counts as a late one does; a good tick ends a run."""
+    """ticks: (begins so late, takes so long) in us. A skipped one counts as a late one does; a good
+    tick ends a run.
+    """
     deadlines = clock.Deadlines(TICK_US, START_US)
     for late_us, took_us in ticks:
         begin_us = deadlines.due_us + late_us

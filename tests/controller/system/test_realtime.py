@@ -1,4 +1,6 @@
-"""Real-time set-up: in order, each refusal a line and a flag; notifications as the service manager expects them."""
+"""Real-time set-up: in order, each refusal a line and a flag; notifications as the service manager
+expects them.
+"""
 
 import errno
 import gc
@@ -12,11 +14,20 @@ from controller.system import realtime
 
 @pytest.fixture
 def calls(monkeypatch):
-    """Records what is asked of the system, in order, instead of asking; the collector is given back."""
+    """Records what is asked of the system, in order, instead of asking; the collector is given
+    back.
+    """
     seen = []
-    monkeypatch.setattr(realtime, "lock_memory", lambda: seen.append(("lock", gc.isenabled(), gc.get_freeze_count())))
-    monkeypatch.setattr(os, "sched_setscheduler",
-                        lambda pid, policy, param: seen.append(("fifo", pid, policy, param.sched_priority)))
+    monkeypatch.setattr(
+        realtime,
+        "lock_memory",
+        lambda: seen.append(("lock", gc.isenabled(), gc.get_freeze_count())),
+    )
+    monkeypatch.setattr(
+        os,
+        "sched_setscheduler",
+        lambda pid, policy, param: seen.append(("fifo", pid, policy, param.sched_priority)),
+    )
     yield seen
     gc.unfreeze()
     gc.enable()
@@ -25,6 +36,7 @@ def calls(monkeypatch):
 def refuse(code):
     def action(*_):
         raise OSError(code, os.strerror(code))
+
     return action
 
 
@@ -47,9 +59,13 @@ def test_each_refusal_is_a_flag_and_a_line_with_its_remedy(calls, monkeypatch, l
     assert not result.all_ok
     expected = []
     if not locked:
-        expected.append("memory is not locked (Cannot allocate memory): give the service LimitMEMLOCK=infinity")
+        expected.append(
+            "memory is not locked (Cannot allocate memory): give the service LimitMEMLOCK=infinity"
+        )
     if not fifo:
-        expected.append("no real-time priority (Operation not permitted): give the service LimitRTPRIO=50")
+        expected.append(
+            "no real-time priority (Operation not permitted): give the service LimitRTPRIO=50"
+        )
     assert result.lines == expected
 
 
@@ -111,10 +127,14 @@ def test_without_a_manager_nothing_is_sent():
     assert (notifier.dropped, notifier.watchdog_us) == (0, 0)
 
 
-@pytest.mark.parametrize("environment, watchdog_us", [
-    ({"WATCHDOG_USEC": "2000000"}, 2_000_000),
-    ({"WATCHDOG_USEC": "2000000", "WATCHDOG_PID": str(os.getpid())}, 2_000_000),
-    ({"WATCHDOG_USEC": "2000000", "WATCHDOG_PID": "1"}, 0),
-    ({"WATCHDOG_USEC": "soon"}, 0)])
+@pytest.mark.parametrize(
+    "environment, watchdog_us",
+    [
+        ({"WATCHDOG_USEC": "2000000"}, 2_000_000),
+        ({"WATCHDOG_USEC": "2000000", "WATCHDOG_PID": str(os.getpid())}, 2_000_000),
+        ({"WATCHDOG_USEC": "2000000", "WATCHDOG_PID": "1"}, 0),
+        ({"WATCHDOG_USEC": "soon"}, 0),
+    ],
+)
 def test_the_watchdog_period_is_the_managers(environment, watchdog_us):
     assert realtime.Notifier(environment).watchdog_us == watchdog_us

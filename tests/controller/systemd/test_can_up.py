@@ -1,7 +1,8 @@
 """`firebreak can-up`: the bit rate comes from the configuration, and every refusal is one line.
 
-Field problems: linux-can/can-utils #262 (one bus-off is for ever with restart-ms 0), #400 and python-can #2004 (ENOBUFS
-with a queue of 10), so restart-ms 100 and a queue of 100 are part of what is asked of `ip`.
+Field problems: linux-can/can-utils #262 (one bus-off is for ever with restart-ms 0), #400 and
+python-can #2004 (ENOBUFS with a queue of 10), so restart-ms 100 and a queue of 100 are part of what
+is asked of `ip`.
 """
 
 import argparse
@@ -14,7 +15,9 @@ from controller.console import can_up
 
 @pytest.fixture
 def box(tmp_path):
-    """(site files with can0 at 500 kbit/s, sysfs folder with can0, `ip` that writes down what it is told)."""
+    """(site files with can0 at 500 kbit/s, sysfs folder with can0, `ip` that writes down what it is
+    told).
+    """
     files = SiteFiles(tmp_path / "sites")
     device = tmp_path / "net" / "can0" / "device"
     device.mkdir(parents=True)
@@ -35,14 +38,22 @@ def run(box, name, capsys):
 
 def test_the_interface_gets_the_bit_rate_of_the_configuration(box, capsys):
     box[0].replace("type", "bitrate_bps = 500000", "bitrate_bps = 250000")
-    assert run(box, "can0", capsys) == (0, [], [
-        "link set can0 down", "link set can0 type can bitrate 250000 restart-ms 100",
-        "link set can0 txqueuelen 100 up"])
+    assert run(box, "can0", capsys) == (
+        0,
+        [],
+        [
+            "link set can0 down",
+            "link set can0 type can bitrate 250000 restart-ms 100",
+            "link set can0 txqueuelen 100 up",
+        ],
+    )
 
 
 def test_a_virtual_interface_has_no_bit_rate():
     assert can_up.steps("vcan0", 500_000, False) == [
-        ["link", "set", "vcan0", "down"], ["link", "set", "vcan0", "txqueuelen", "100", "up"]]
+        ["link", "set", "vcan0", "down"],
+        ["link", "set", "vcan0", "txqueuelen", "100", "up"],
+    ]
 
 
 def test_an_interface_that_is_not_the_cabinets_is_left_alone(box, capsys):
@@ -65,7 +76,11 @@ def test_a_wrong_configuration_is_one_line(box, capsys):
 
 
 def test_what_ip_refuses_is_one_line_and_ends_it(box, capsys):
-    (box[1] / "ip").write_text("#!/bin/sh\necho 'RTNETLINK answers: Operation not permitted\n' >&2; exit 2\n")
+    (box[1] / "ip").write_text(
+        "#!/bin/sh\necho 'RTNETLINK answers: Operation not permitted\n' >&2; exit 2\n"
+    )
     code, lines, _ = run(box, "can0", capsys)
     assert code == 3
-    assert lines == ["firebreak: can0: ip link set can0 down: RTNETLINK answers: Operation not permitted"]
+    assert lines == [
+        "firebreak: can0: ip link set can0 down: RTNETLINK answers: Operation not permitted"
+    ]

@@ -1,4 +1,6 @@
-"""Loading a microcontroller: what is sent, in which order, what is checked afterwards; every complaint in a line."""
+"""Loading a microcontroller: what is sent, in which order, what is checked afterwards; every
+complaint in a line.
+"""
 
 import hashlib
 import sys
@@ -11,7 +13,9 @@ from safety import second as sc
 
 
 class Device:
-    """A board behind mpremote: its files in `files`; `calls` in order. `damage`: a file that arrives changed."""
+    """A board behind mpremote: its files in `files`; `calls` in order. `damage`: a file that
+    arrives changed.
+    """
 
     port = "/dev/ttyTEST"
 
@@ -31,15 +35,21 @@ class Device:
                 self.files[name] = data + b"x" if name == self.damage else data
             elif action[0] == "rm":
                 name = action[-1].removeprefix(":")
-                self.files = {each: data for each, data in self.files.items()
-                              if each != name and not each.startswith(name + "/")}
+                self.files = {
+                    each: data
+                    for each, data in self.files.items()
+                    if each != name and not each.startswith(name + "/")
+                }
         return ""
 
     def _exec(self, program):
         if program == flash_mcu.PROBE:
             roots = sorted({name.split("/")[0] for name in self.files})
             return " ".join(["board", self.platform, str(self.mpy), *roots]) + "\n"
-        return "".join(f"digest {name} {hashlib.sha256(data).hexdigest()}\n" for name, data in self.files.items())
+        return "".join(
+            f"digest {name} {hashlib.sha256(data).hexdigest()}\n"
+            for name, data in self.files.items()
+        )
 
 
 @pytest.fixture(scope="module")
@@ -50,36 +60,51 @@ def image():
 def _compiler(tmp_path, version="6.3", code=0):
     """An mpy-cross that only says what it would do."""
     path = tmp_path / "mpy-cross"
-    path.write_text(f"#!{sys.executable}\nimport sys\nif '--version' in sys.argv:\n"
-                    f"    print('MicroPython v1.25.0 on x; mpy-cross emitting mpy v{version}')\n"
-                    "    sys.exit()\nopen(sys.argv[4], 'w').write('made of ' + sys.argv[2])\n"
-                    f"print('SyntaxError: invalid', file=sys.stderr)\nsys.exit({code})\n")
+    path.write_text(
+        f"#!{sys.executable}\nimport sys\nif '--version' in sys.argv:\n"
+        f"    print('MicroPython v1.25.0 on x; mpy-cross emitting mpy v{version}')\n"
+        "    sys.exit()\nopen(sys.argv[4], 'w').write('made of ' + sys.argv[2])\n"
+        f"print('SyntaxError: invalid', file=sys.stderr)\nsys.exit({code})\n"
+    )
     path.chmod(0o755)
     return str(path)
 
 
 @pytest.mark.parametrize("platform, kind", [("rp2", "pico"), ("pyboard", "stm32")])
-def test_a_board_gets_the_program_its_own_pins_and_the_image(tmp_path, image, capsys, platform, kind):
+def test_a_board_gets_the_program_its_own_pins_and_the_image(
+    tmp_path, image, capsys, platform, kind
+):
     device = Device(platform)
     assert flash_mcu.flash(device, image, tmp_path, False, None) == 0
     files = device.files
-    assert files["safety/mcu/board.py"] == (flash_mcu.ROOT / "safety" / "mcu" / f"board_{kind}.py").read_bytes()
+    assert (
+        files["safety/mcu/board.py"]
+        == (flash_mcu.ROOT / "safety" / "mcu" / f"board_{kind}.py").read_bytes()
+    )
     assert sc.read_file(files["image.bin"]) == image and files["latch.bin"] == b"\0\xff"
     assert {path.name for path in (flash_mcu.ROOT / "safety").glob("*.py")} == {
-        name.split("/")[1] for name in files if name.startswith("safety/") and name.count("/") == 1}
+        name.split("/")[1] for name in files if name.startswith("safety/") and name.count("/") == 1
+    }
     assert "sending source" in capsys.readouterr().out
     assert not [name for name in files if "qemu" in name]
 
 
 def test_the_main_program_goes_first_and_comes_last(tmp_path, image):
     device = Device()
-    device.files = {"main.py": b"old", "safety/kernel.py": b"old", "latch.bin": b"\2\xfd", "image.bin": b"old"}
+    device.files = {
+        "main.py": b"old",
+        "safety/kernel.py": b"old",
+        "latch.bin": b"\2\xfd",
+        "image.bin": b"old",
+    }
     flash_mcu.flash(device, image, tmp_path, False, None)
     order = [" ".join(words) for words in device.calls]
     removed = next(at for at, words in enumerate(order) if words == "fs rm :main.py")
     others = next(at for at, words in enumerate(order) if ":safety/kernel.py" in words)
-    came = next(at for at, words in enumerate(order) if words.endswith(":main.py") and " cp " in words)
-    assert removed < others < came and any("hashlib" in words for words in order[others + 1:came])
+    came = next(
+        at for at, words in enumerate(order) if words.endswith(":main.py") and " cp " in words
+    )
+    assert removed < others < came and any("hashlib" in words for words in order[others + 1 : came])
     assert device.files["latch.bin"] == b"\2\xfd"  # a latch outlives the loading
     assert device.files["main.py"] != b"old"
 
@@ -111,7 +136,9 @@ def test_a_file_that_arrives_changed_is_named(tmp_path, image, damage):
 
 
 def test_another_board_is_refused_by_name(tmp_path, image):
-    with pytest.raises(flash_mcu.FlashError, match="port esp32; allowed are rp2 .pico., pyboard .stm32."):
+    with pytest.raises(
+        flash_mcu.FlashError, match="port esp32; allowed are rp2 .pico., pyboard .stm32."
+    ):
         flash_mcu.flash(Device("esp32"), image, tmp_path, False, None)
 
 
@@ -127,10 +154,20 @@ def test_a_compiler_that_fails_is_told_in_a_line(tmp_path, image):
         flash_mcu.flash(Device(), image, tmp_path, False, _compiler(tmp_path, code=1))
 
 
-@pytest.mark.parametrize("words, line", [
-    ((), "the following arguments are required: PORT"),
-    (("/dev/no_such_tty",), "/dev/no_such_tty: no such port; plug the board in, look at /dev/serial/by-id"),
-    (("/dev/null", "--cabinet", "/no/such.toml"), "/no/such.toml: cannot be read: No such file or directory")])
+@pytest.mark.parametrize(
+    "words, line",
+    [
+        ((), "the following arguments are required: PORT"),
+        (
+            ("/dev/no_such_tty",),
+            "/dev/no_such_tty: no such port; plug the board in, look at /dev/serial/by-id",
+        ),
+        (
+            ("/dev/null", "--cabinet", "/no/such.toml"),
+            "/no/such.toml: cannot be read: No such file or directory",
+        ),
+    ],
+)
 def test_wrong_input_is_one_line(capsys, words, line):
     try:
         code = flash_mcu.main(list(words))
@@ -139,10 +176,24 @@ def test_wrong_input_is_one_line(capsys, words, line):
     assert code == 2 and capsys.readouterr().err == f"flash.sh mcu: {line}\n"
 
 
-@pytest.mark.parametrize("words, line", [
-    ("Traceback\nmpremote.transport.TransportError: could not enter raw repl", "no MicroPython answers: is the ser"),
-    ("python: No module named mpremote", "mpremote is not installed: pip install 'firebreak[mcu]'"),
-    ("mpremote: failed to access x (it may be in use by another program)", "mpremote: failed to access"), ("", "mpre")])
+@pytest.mark.parametrize(
+    "words, line",
+    [
+        (
+            "Traceback\nmpremote.transport.TransportError: could not enter raw repl",
+            "no MicroPython answers: is the ser",
+        ),
+        (
+            "python: No module named mpremote",
+            "mpremote is not installed: pip install 'firebreak[mcu]'",
+        ),
+        (
+            "mpremote: failed to access x (it may be in use by another program)",
+            "mpremote: failed to access",
+        ),
+        ("", "mpre"),
+    ],
+)
 def test_mpremotes_complaints_become_one_line(monkeypatch, words, line):
     done = flash_mcu.subprocess.CompletedProcess([], 1, "cp a :b\n" if words else "", words)
     monkeypatch.setattr(flash_mcu.subprocess, "run", lambda *_, **__: done)
@@ -162,16 +213,23 @@ def test_a_compiler_that_does_not_run_is_none(tmp_path, image, capsys):
 def test_a_compiler_that_hangs_is_told_in_a_line(monkeypatch, tmp_path):
     def run(*_, **__):
         raise flash_mcu.subprocess.TimeoutExpired("mpy-cross", 1)
+
     monkeypatch.setattr(flash_mcu.subprocess, "run", run)
     with pytest.raises(flash_mcu.FlashError, match="^mpy-cross: ages.py: .*timed out"):
-        flash_mcu._compile("mpy-cross", tmp_path / "ages.py", "safety/ages.py", tmp_path / "ages.mpy")
+        flash_mcu._compile(
+            "mpy-cross", tmp_path / "ages.py", "safety/ages.py", tmp_path / "ages.mpy"
+        )
 
 
 def test_a_port_where_something_else_speaks_is_told(monkeypatch):
-    """Its bytes need not even be text; and what looks like a board must say which bytecode it takes."""
+    """Its bytes need not even be text; and what looks like a board must say which bytecode it
+    takes.
+    """
     real = flash_mcu.subprocess.run
     for said in (r"\xff\xfe\n", r"board rp2 \xff\n", r"board rp2 six\n"):
-        monkeypatch.setattr(flash_mcu.subprocess, "run", lambda command, **kind: real(["printf", said], **kind))
+        monkeypatch.setattr(
+            flash_mcu.subprocess, "run", lambda command, **kind: real(["printf", said], **kind)
+        )
         with pytest.raises(flash_mcu.FlashError, match="^/dev/x: no MicroPython answers there$"):
             flash_mcu.probe(flash_mcu.Mpremote("/dev/x"))
 
@@ -179,6 +237,7 @@ def test_a_port_where_something_else_speaks_is_told(monkeypatch):
 def test_a_silent_port_is_told(monkeypatch):
     def run(*_, **__):
         raise flash_mcu.subprocess.TimeoutExpired("mpremote", 1)
+
     monkeypatch.setattr(flash_mcu.subprocess, "run", run)
     with pytest.raises(flash_mcu.FlashError, match="nothing answers there within 60 s"):
         flash_mcu.Mpremote("/dev/x").call("fs", "ls")

@@ -1,7 +1,8 @@
-"""The installer without a box: its refusals, what it keeps, what it removes; units that agree with the program.
+"""The installer without a box: its refusals, what it keeps, what it removes; units that agree with
+the program.
 
-The script's functions run in a tree of the test's own, with `on_target` replaced by a note of what it was asked. The
-whole installation on a real system is `flash.sh vm-test`.
+The script's functions run in a tree of the test's own, with `on_target` replaced by a note of what
+it was asked. The whole installation on a real system is `flash.sh vm-test`.
 """
 
 import configparser
@@ -24,18 +25,28 @@ from tests.repository import ROOT
 FOLDER = ROOT / "controller" / "systemd"
 SCRIPT = FOLDER / "install.sh"
 SERVICES = sorted(path.name for path in FOLDER.glob("*.service"))
-EXPOSURE_MAX = {"firebreak.service": 20, "firebreak-can@.service": 20, "firebreak-record.service": 10,
-                "firebreak-upstream.service": 15,  # tenths, as systemd-analyze takes a threshold
-                "firebreak-console@.service": 15}
+EXPOSURE_MAX = {
+    "firebreak.service": 20,
+    "firebreak-can@.service": 20,
+    "firebreak-record.service": 10,
+    "firebreak-upstream.service": 15,  # tenths, as systemd-analyze takes a threshold
+    "firebreak-console@.service": 15,
+}
 
 
 def bash(command, tree, **environment):
-    """(exit code, lines) of functions of the script in a tree; on_target only writes down what it was asked."""
+    """(exit code, lines) of functions of the script in a tree; on_target only writes down what it
+    was asked.
+    """
     work = tree.with_name(f"{tree.name}-work")
     work.mkdir(exist_ok=True)
-    stub = (f"source {quote(str(SCRIPT))}; root={quote(str(tree))}; work={quote(str(work))}; "
-            f'on_target() {{ echo "$*" >>"$root/asked"; }}; {command}')
-    done = subprocess.run(["bash", "-c", stub], capture_output=True, text=True, env={**os.environ, **environment})
+    stub = (
+        f"source {quote(str(SCRIPT))}; root={quote(str(tree))}; work={quote(str(work))}; "
+        f'on_target() {{ echo "$*" >>"$root/asked"; }}; {command}'
+    )
+    done = subprocess.run(
+        ["bash", "-c", stub], capture_output=True, text=True, env={**os.environ, **environment}
+    )
     assert not done.stderr or done.returncode, done.stderr
     return done.returncode, (done.stdout + done.stderr).splitlines()
 
@@ -49,18 +60,31 @@ def asked(tree):
 def flash(*arguments, path=None):
     """(exit code, lines on stdout, lines on stderr) of flash.sh."""
     environment = {**os.environ, "PATH": f"{path}:{os.environ['PATH']}"} if path else None
-    done = subprocess.run([str(ROOT / "flash.sh"), *map(str, arguments)], capture_output=True, text=True,
-                          env=environment, stdin=subprocess.DEVNULL)
+    done = subprocess.run(
+        [str(ROOT / "flash.sh"), *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+    )
     return done.returncode, done.stdout.splitlines(), done.stderr.splitlines()
 
 
 # -- refusals: one line, before anything is changed
 
-@pytest.mark.parametrize("arguments, words", [
-    (("install", "--root"), "--root needs a directory"), (("install", "--wheels"), "--wheels needs a directory"),
-    (("install", "--root", "/nowhere/at/all"), "/nowhere/at/all: there is no such directory"),
-    (("install", "--purge"), "--purge belongs to uninstall"), (("install", "now"), "--root DIR, --wheels DIR"),
-    (("uninstall", "--wheels", "/usr"), "--wheels belongs to install"), (("uninstall", "now"), "--root DIR, --purge")])
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (("install", "--root"), "--root needs a directory"),
+        (("install", "--wheels"), "--wheels needs a directory"),
+        (("install", "--root", "/nowhere/at/all"), "/nowhere/at/all: there is no such directory"),
+        (("install", "--purge"), "--purge belongs to uninstall"),
+        (("install", "now"), "--root DIR, --wheels DIR"),
+        (("uninstall", "--wheels", "/usr"), "--wheels belongs to install"),
+        (("uninstall", "now"), "--root DIR, --purge"),
+    ],
+)
 def test_a_wrong_command_line_is_refused_in_one_line(arguments, words):
     code, out, err = flash(*arguments)
     assert (code, out, len(err)) == (2, [], 1) and words in err[0], err
@@ -71,7 +95,11 @@ def test_without_root_it_names_the_command_that_has_it(command, tmp_path):
     (tmp_path / "id").write_text("#!/bin/sh\necho 1000\n")
     (tmp_path / "id").chmod(0o755)
     code, out, err = flash(command, path=tmp_path)
-    assert (code, out, err) == (3, [], [f"flash.sh: {command} needs root: sudo ./flash.sh {command}"])
+    assert (code, out, err) == (
+        3,
+        [],
+        [f"flash.sh: {command} needs root: sudo ./flash.sh {command}"],
+    )
 
 
 def test_a_tree_without_systemd_is_refused(tmp_path):
@@ -100,15 +128,22 @@ def test_a_set_up_that_waits_for_another_says_so_and_does_not_wait_for_ever(tmp_
     shutil.copy(ROOT / "flash.sh", copy)
     (tmp_path / "flock").write_text(f'#!/bin/sh\necho "$*" >>{tmp_path}/asked\nexit 1\n')
     (tmp_path / "flock").chmod(0o755)
-    done = subprocess.run([copy / "flash.sh", "check", "file"], capture_output=True, text=True,
-                          env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"})
+    done = subprocess.run(
+        [copy / "flash.sh", "check", "file"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"},
+    )
     assert done.returncode == 3 and asked(tmp_path) == ["--nonblock 9", "--timeout 900 9"]
     assert done.stderr.splitlines() == [
         f"flash.sh: another one sets up {copy}/.venv; waiting for it",
-        f"flash.sh: another one has been setting up {copy}/.venv for 15 minutes; its words are in {copy}/.venv.log"]
+        f"flash.sh: another one has been setting up {copy}/.venv for 15 minutes; its words are in "
+        f"{copy}/.venv.log",
+    ]
 
 
 # -- configuration and services
+
 
 def test_the_owners_files_are_never_changed(tmp_path):
     assert bash("install_configuration", tmp_path)[0] == 0
@@ -140,8 +175,11 @@ def release(tree, text):
 def test_a_file_nobody_has_changed_follows_the_release(tmp_path):
     """Else no cabinet would ever get a corrected type file; also back to an older release."""
     for text in ("1", "2", "3", "2"):
-        assert bash(release(tmp_path, text), tmp_path) == (0, [f"installed   /{TYPE}"] + (
-            ["installed   /etc/firebreak/example/site.toml"] if text == "1" else []))
+        assert bash(release(tmp_path, text), tmp_path) == (
+            0,
+            [f"installed   /{TYPE}"]
+            + (["installed   /etc/firebreak/example/site.toml"] if text == "1" else []),
+        )
         assert (tmp_path / TYPE).read_text() == text and not Path(f"{tmp_path / TYPE}.new").exists()
     assert bash(release(tmp_path, "2"), tmp_path) == (0, [])
 
@@ -150,8 +188,14 @@ def test_a_changed_file_stays_through_every_release_until_the_owner_takes_the_ne
     bash(release(tmp_path, "1"), tmp_path)
     (tmp_path / TYPE).write_text("mine")
     for text in ("1", "2", "3", "3"):
-        assert bash(release(tmp_path, text), tmp_path) == (0, [f"kept        /{TYPE}; this release's is /{TYPE}.new"])
-        assert [path.read_text() for path in (tmp_path / TYPE, Path(f"{tmp_path / TYPE}.new"))] == ["mine", text]
+        assert bash(release(tmp_path, text), tmp_path) == (
+            0,
+            [f"kept        /{TYPE}; this release's is /{TYPE}.new"],
+        )
+        assert [path.read_text() for path in (tmp_path / TYPE, Path(f"{tmp_path / TYPE}.new"))] == [
+            "mine",
+            text,
+        ]
     Path(f"{tmp_path / TYPE}.new").rename(tmp_path / TYPE)
     assert bash(release(tmp_path, "3"), tmp_path) == (0, [])
     assert bash(release(tmp_path, "4"), tmp_path) == (0, [f"installed   /{TYPE}"])
@@ -170,21 +214,29 @@ def test_a_file_from_before_there_were_digests_or_a_link_is_kept(tmp_path):
 
 
 @pytest.mark.parametrize("command", ["install", "sync", "mv"])
-def test_an_installation_interrupted_at_a_file_leaves_the_old_one_and_is_made_good(command, tmp_path):
+def test_an_installation_interrupted_at_a_file_leaves_the_old_one_and_is_made_good(
+    command, tmp_path
+):
     bash(release(tmp_path, "1"), tmp_path)
     code, _ = bash(f"{command}() {{ exit 9; }}; {release(tmp_path, '2')}", tmp_path)
     assert code == 9 and (tmp_path / TYPE).read_text() == "1"
     assert bash(release(tmp_path, "2"), tmp_path) == (0, [f"installed   /{TYPE}"])
-    assert left(tmp_path / "etc") == ["firebreak/.installed", "firebreak/example/site.toml",
-                                      "firebreak/types/firebreak_645.toml"]
+    assert left(tmp_path / "etc") == [
+        "firebreak/.installed",
+        "firebreak/example/site.toml",
+        "firebreak/types/firebreak_645.toml",
+    ]
     bash(f"remember() {{ exit 9; }}; {release(tmp_path, '3')}", tmp_path)
     bash(release(tmp_path, "3"), tmp_path)
     assert bash(release(tmp_path, "4"), tmp_path) == (0, [f"installed   /{TYPE}"])
 
 
 def test_the_example_works_from_where_it_is_put(tmp_path):
-    """The hint after an installation says to copy the folder: what it extends must be found from the copy."""
+    """The hint after an installation says to copy the folder: what it extends must be found from
+    the copy.
+    """
     from controller.site import config
+
     bash("install_configuration", tmp_path)
     shutil.copytree(tmp_path / "etc/firebreak/example", tmp_path / "etc/firebreak/cabinet")
     assert config.load(str(tmp_path / "etc/firebreak/cabinet/cabinet.toml")).tick_ms == 20
@@ -193,16 +245,23 @@ def test_the_example_works_from_where_it_is_put(tmp_path):
 def test_companions_come_only_when_their_command_exists(tmp_path):
     bash('has_command() { [ "$1" = record ]; }; install_services', tmp_path)
     units = {path.name for path in (tmp_path / "etc/systemd/system").iterdir()}
-    assert units == {"firebreak.service", "firebreak-can@.service", "firebreak-record.service", "run-firebreak.mount"}
-    assert asked(tmp_path) == ["systemctl --quiet enable firebreak.service",
-                               "systemctl --quiet enable firebreak-record.service"]
+    assert units == {
+        "firebreak.service",
+        "firebreak-can@.service",
+        "firebreak-record.service",
+        "run-firebreak.mount",
+    }
+    assert asked(tmp_path) == [
+        "systemctl --quiet enable firebreak.service",
+        "systemctl --quiet enable firebreak-record.service",
+    ]
 
 
 def test_an_upgrade_of_the_system_restarts_no_service(tmp_path):
     """needrestart matches names of services against these expressions; 0: never by itself."""
     bash("has_command() { true; }; install_services", tmp_path)
     text = (tmp_path / "etc/needrestart/conf.d/firebreak.conf").read_text()
-    rule, = re.findall(r"^\$nrconf\{override_rc\}\{qr\((.*)\)\} = 0;$", text, re.MULTILINE)
+    (rule,) = re.findall(r"^\$nrconf\{override_rc\}\{qr\((.*)\)\} = 0;$", text, re.MULTILINE)
     assert all(re.search(rule, name) for name in SERVICES) and not re.search(rule, "ssh.service")
 
 
@@ -213,7 +272,9 @@ def test_what_an_operator_has_disabled_stays_disabled(tmp_path):
     assert asked(tmp_path) == []
 
 
-def test_a_service_that_was_not_enabled_before_the_interruption_is_enabled_by_the_next_run(tmp_path):
+def test_a_service_that_was_not_enabled_before_the_interruption_is_enabled_by_the_next_run(
+    tmp_path,
+):
     broken = "has_command() { false; }; on_target() { false; }; install_services"
     assert bash(broken, tmp_path)[0] != 0
     assert (tmp_path / "etc/systemd/system/firebreak.service").exists() and asked(tmp_path) == []
@@ -223,11 +284,19 @@ def test_a_service_that_was_not_enabled_before_the_interruption_is_enabled_by_th
 
 
 def test_a_strict_umask_of_root_shuts_the_service_out_of_nothing(tmp_path):
-    command = f"umask 077; source {quote(str(SCRIPT))}; root={quote(str(tmp_path))}; work=$root/w; mkdir $work; " \
-        "has_command() { true; }; on_target() { :; }; mkdir -p $root/$opt/releases/one; switch_to one; " \
+    command = (
+        f"umask 077; source {quote(str(SCRIPT))}; root={quote(str(tmp_path))}; work=$root/w; "
+        f"mkdir $work; "
+        "has_command() { true; }; on_target() { :; }; mkdir -p $root/$opt/releases/one; switch_to "
+        "one; "
         "install_configuration; install_services"
+    )
     subprocess.run(["bash", "-c", command], check=True, capture_output=True)
-    modes = {path: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.rglob("*") if not path.is_symlink()}
+    modes = {
+        path: stat.S_IMODE(path.stat().st_mode)
+        for path in tmp_path.rglob("*")
+        if not path.is_symlink()
+    }
     assert {modes[path] for path in modes if path.is_dir()} == {0o755}
     assert {modes[path] for path in modes if path.is_file()} == {0o644}
 
@@ -245,8 +314,10 @@ def test_a_changed_unit_is_replaced_and_its_drop_ins_stay(tmp_path):
 
 
 def test_a_configuration_the_release_refuses_is_said_before_anybody_restarts(tmp_path):
-    answers = "on_target() { echo \"$*\" >>$root/asked; echo 'report'; " \
+    answers = (
+        "on_target() { echo \"$*\" >>$root/asked; echo 'report'; "
         "echo 'cabinet.toml:name: is missing' >&2; return $code; }; check_cabinet"
+    )
     assert bash(f"code=2; {answers}", tmp_path) == (0, []), "no cabinet yet"
     path = tmp_path / "etc/firebreak/cabinet/cabinet.toml"
     path.parent.mkdir(parents=True)
@@ -254,17 +325,24 @@ def test_a_configuration_the_release_refuses_is_said_before_anybody_restarts(tmp
     assert bash(f"code=0; {answers}", tmp_path) == (0, [])
     code, lines = bash(f"code=2; {answers}", tmp_path)
     assert code == 0 and lines == [
-        "warning     this release refuses /etc/firebreak/cabinet/cabinet.toml: cabinet.toml:name: is missing",
-        "            correct it before: systemctl restart firebreak (the way back: README.md)"]
-    assert all(line.startswith("runuser -u firebreak -- ") for line in asked(tmp_path)), "who must be able to read it"
+        "warning     this release refuses /etc/firebreak/cabinet/cabinet.toml: cabinet.toml:name: "
+        "is missing",
+        "            correct it before: systemctl restart firebreak (the way back: README.md)",
+    ]
+    assert all(line.startswith("runuser -u firebreak -- ") for line in asked(tmp_path)), (
+        "who must be able to read it"
+    )
 
 
 # -- releases
 
+
 def releases(tree):
     """Names of the releases, and which is current."""
     folder = tree / "opt/firebreak"
-    return sorted(path.name for path in (folder / "releases").iterdir()), os.readlink(folder / "current")
+    return sorted(path.name for path in (folder / "releases").iterdir()), os.readlink(
+        folder / "current"
+    )
 
 
 def test_the_release_before_is_kept_and_older_ones_go(tmp_path):
@@ -272,15 +350,23 @@ def test_the_release_before_is_kept_and_older_ones_go(tmp_path):
         (tmp_path / "opt/firebreak/releases" / name).mkdir(parents=True)
         assert bash(f"switch_to {name}", tmp_path)[0] == 0
     assert releases(tmp_path) == (["three", "two"], "releases/three")
-    assert os.readlink(tmp_path / "usr/local/bin/firebreak") == "/opt/firebreak/current/bin/firebreak"
+    assert (
+        os.readlink(tmp_path / "usr/local/bin/firebreak") == "/opt/firebreak/current/bin/firebreak"
+    )
     bash("switch_to three", tmp_path)
-    assert releases(tmp_path) == (["three", "two"], "releases/three"), "the same again is not a switch"
+    assert releases(tmp_path) == (["three", "two"], "releases/three"), (
+        "the same again is not a switch"
+    )
 
 
 def test_a_release_that_still_runs_is_not_taken_away(tmp_path):
-    """Its modules are loaded when they are first needed: without its files a running controller would fail then."""
-    runs = subprocess.Popen(["bash", "-c", "read line", f"{tmp_path}/opt/firebreak/releases/one/bin/x"],
-                            stdin=subprocess.PIPE)
+    """Its modules are loaded when they are first needed: without its files a running controller
+    would fail then.
+    """
+    runs = subprocess.Popen(
+        ["bash", "-c", "read line", f"{tmp_path}/opt/firebreak/releases/one/bin/x"],
+        stdin=subprocess.PIPE,
+    )
     try:
         for name in ("one", "two", "three"):
             (tmp_path / "opt/firebreak/releases" / name).mkdir(parents=True)
@@ -291,7 +377,9 @@ def test_a_release_that_still_runs_is_not_taken_away(tmp_path):
 
 
 def test_an_older_release_is_an_installation_like_any_other(tmp_path):
-    """It says that it switches, though the release itself is there, and names a service that it has no command for."""
+    """It says that it switches, though the release itself is there, and names a service that it has
+    no command for.
+    """
     steps = "make_release {0}; switch_to {0}; install_services"
     for name in ("old", "new"):
         (tmp_path / "opt/firebreak/releases" / name).mkdir(parents=True)
@@ -299,13 +387,18 @@ def test_an_older_release_is_an_installation_like_any_other(tmp_path):
         assert bash("has_command() { true; }; " + steps.format(name), tmp_path)[0] == 0
     code, lines = bash('has_command() { [ "$1" != upstream ]; }; ' + steps.format("old"), tmp_path)
     assert code == 0 and lines == [
-        "unchanged   release old", "switched    to release old, from new", "warning     this release has no "
-        "'firebreak upstream': systemctl disable --now firebreak-upstream.service"]
+        "unchanged   release old",
+        "switched    to release old, from new",
+        "warning     this release has no "
+        "'firebreak upstream': systemctl disable --now firebreak-upstream.service",
+    ]
     assert releases(tmp_path) == (["new", "old"], "releases/old")
 
 
 def test_an_unfinished_release_is_made_again(tmp_path):
-    """A power cut in the middle of an installation leaves a folder without its last file, which counts as nothing."""
+    """A power cut in the middle of an installation leaves a folder without its last file, which
+    counts as nothing.
+    """
     place = tmp_path / "opt/firebreak/releases/one"
     place.mkdir(parents=True)
     made = "make_wheels() { echo wheels; fail 'stopped here'; }; make_release one"
@@ -331,21 +424,29 @@ def test_a_release_outlives_an_upgrade_of_the_system(tmp_path):
     (tmp_path / "usr/bin").mkdir(parents=True)
     (tmp_path / "usr/bin/python3.11").touch()
     assert bash(found, tmp_path) == (0, ["/usr/bin/python3.11"])
-    bash('make_wheels() { mkdir "$work/wheels"; touch "$work/wheels/a.whl" "$work/run.lock"; }; '
-         'target_python() { echo 3.11; }; say() { :; }; make_release one', tmp_path)
+    bash(
+        'make_wheels() { mkdir "$work/wheels"; touch "$work/wheels/a.whl" "$work/run.lock"; }; '
+        "target_python() { echo 3.11; }; say() { :; }; make_release one",
+        tmp_path,
+    )
     assert asked(tmp_path)[0] == "/usr/bin/python3.11 -m venv /opt/firebreak/releases/one"
 
 
 def test_a_release_counts_as_complete_only_when_it_is_on_disk(tmp_path):
-    """The mark may not reach the disk before the files: a power cut would leave a broken release for ever."""
-    noted = ('make_wheels() { mkdir "$work/wheels"; touch "$work/wheels/a.whl" "$work/run.lock"; }; '
-             'on_target() { mkdir -p "$place"; }; '
-             'sync() { if [ -e "$place/complete" ]; then echo marked; else echo files; fi; }; make_release one')
+    """The mark may not reach the disk before the files: a power cut would leave a broken release
+    for ever.
+    """
+    noted = (
+        'make_wheels() { mkdir "$work/wheels"; touch "$work/wheels/a.whl" "$work/run.lock"; }; '
+        'on_target() { mkdir -p "$place"; }; '
+        'sync() { if [ -e "$place/complete" ]; then echo marked; else echo files; fi; }; '
+        "make_release one"
+    )
     code, lines = bash(noted, tmp_path)
     assert code == 0 and lines[1:3] == ["files", "marked"], lines
 
 
-AWKWARD = ("a b", "a[b", "clone[1]", "$HOME", "100%d", "a#b&c", "two\nlines", "it's \"so\"", "-n")
+AWKWARD = ("a b", "a[b", "clone[1]", "$HOME", "100%d", "a#b&c", "two\nlines", 'it\'s "so"', "-n")
 
 
 def small_clone(copy):
@@ -386,7 +487,9 @@ def test_sources_that_cannot_be_read_have_no_name(tmp_path):
 
 @pytest.mark.parametrize("folder", AWKWARD)
 def test_a_clone_sets_itself_up_wherever_it_lies(folder, tmp_path):
-    """With an environment that only writes down what it is asked: pip takes "[1]" at the end of a path for an extra."""
+    """With an environment that only writes down what it is asked: pip takes "[1]" at the end of a
+    path for an extra.
+    """
     copy = small_clone(tmp_path / folder)
     shutil.copy(ROOT / "flash.sh", copy)
     python = copy / ".venv/bin/python"
@@ -395,8 +498,12 @@ def test_a_clone_sets_itself_up_wherever_it_lies(folder, tmp_path):
     python.chmod(0o755)
     digest = hashlib.sha256((copy / "requirements.lock").read_bytes()).hexdigest()
     (copy / ".venv/packages.stamp").write_text(f"{copy} {digest}\n")
-    done = subprocess.run(["bash", str(copy / "flash.sh"), "check", "a file"], cwd=tmp_path, capture_output=True,
-                          text=True)
+    done = subprocess.run(
+        ["bash", str(copy / "flash.sh"), "check", "a file"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
     assert (done.returncode, done.stderr) == (0, "")
     said = (python.parent / "asked").read_text()
     assert f"{copy}|-m|pip|" in said and "--editable|.|" in said
@@ -405,17 +512,25 @@ def test_a_clone_sets_itself_up_wherever_it_lies(folder, tmp_path):
 
 @pytest.mark.parametrize("folder", AWKWARD)
 def test_a_tree_may_lie_anywhere(folder, tmp_path):
-    """The whole way but for what needs root or a network: twice in, nothing changed by the second, out again."""
+    """The whole way but for what needs root or a network: twice in, nothing changed by the second,
+    out again.
+    """
     tree = tmp_path / folder
     tree.mkdir()
-    stubs = ('id() { echo 0; }; check_target() { :; }; target_python() { echo 3.11; }; has_command() { true; }; '
-             'make_release() { mkdir -p "$root/$opt/releases/$1"; touch "$root/$opt/releases/$1/complete"; }; ')
+    stubs = (
+        "id() { echo 0; }; check_target() { :; }; target_python() { echo 3.11; }; has_command() { "
+        "true; }; "
+        'make_release() { mkdir -p "$root/$opt/releases/$1"; touch '
+        '"$root/$opt/releases/$1/complete"; }; '
+    )
     code, lines = bash(f"{stubs} main install --root {quote(str(tree))}", tmp_path)
     assert code == 0 and any(line.startswith("switched    to release") for line in lines), lines
     before = left(tree)
     assert len(before) > 15
     code, lines = bash(f"{stubs} main install --root {quote(str(tree))}", tmp_path)
-    assert code == 0 and not [line for line in lines if line.split()[0] in ("installed", "switched", "warning")], lines
+    assert code == 0 and not [
+        line for line in lines if line.split()[0] in ("installed", "switched", "warning")
+    ], lines
     assert left(tree) == before
     code, lines = bash(f"{stubs} main uninstall --root {quote(str(tree))} --purge", tmp_path)
     assert code == 0 and left(tree) == [], lines
@@ -423,10 +538,15 @@ def test_a_tree_may_lie_anywhere(folder, tmp_path):
 
 # -- uninstall
 
+
 def whole(tree):
     """A tree with everything an installation leaves."""
     (tree / "opt/firebreak/releases/one").mkdir(parents=True)
-    bash('has_command() { true; }; switch_to one; install_configuration; install_services; install_user', tree)
+    bash(
+        "has_command() { true; }; switch_to one; install_configuration; install_services; "
+        "install_user",
+        tree,
+    )
     (tree / "var/lib/firebreak").mkdir(parents=True)
     (tree / "var/lib/firebreak/store.a").touch()
     (tree / "etc/systemd/system/firebreak-can@.service.d").mkdir()
@@ -436,24 +556,40 @@ def whole(tree):
 
 def left(tree):
     """Files and links that are left, without what the stub wrote."""
-    return sorted(str(path.relative_to(tree)) for path in tree.rglob("*")
-                  if (path.is_symlink() or path.is_file()) and path.name != "asked")
+    return sorted(
+        str(path.relative_to(tree))
+        for path in tree.rglob("*")
+        if (path.is_symlink() or path.is_file()) and path.name != "asked"
+    )
 
 
 def test_uninstall_keeps_configuration_and_state(tmp_path):
     whole(tmp_path)
     code, lines = bash("do_uninstall", tmp_path)
     assert code == 0 and [line.split()[1] for line in lines if line.startswith("kept  ")] == [
-        "/etc/firebreak", "/var/lib/firebreak", "/etc/systemd/system/firebreak-can@.service.d", "the"]
+        "/etc/firebreak",
+        "/var/lib/firebreak",
+        "/etc/systemd/system/firebreak-can@.service.d",
+        "the",
+    ]
     assert {name.split("/")[0] + "/" + name.split("/")[1] for name in left(tmp_path)} == {
-        "etc/firebreak", "etc/systemd", "var/lib"}
+        "etc/firebreak",
+        "etc/systemd",
+        "var/lib",
+    }
     assert [line.split()[-1] for line in asked(tmp_path)] == [
-        "firebreak-upstream.service", "firebreak-record.service", "firebreak.service"], "the controller goes last"
+        "firebreak-upstream.service",
+        "firebreak-record.service",
+        "firebreak.service",
+    ], "the controller goes last"
     assert bash("do_uninstall", tmp_path)[0] == 0, "twice is no error"
 
 
-LIVE = ('is_live() { true; }; udevadm() { :; }; '
-        'systemctl() { echo "$*" >>"$root/asked"; case "$*" in *run-firebreak.mount*) return 5 ;; esac; }; ')
+LIVE = (
+    "is_live() { true; }; udevadm() { :; }; "
+    'systemctl() { echo "$*" >>"$root/asked"; case "$*" in *run-firebreak.mount*) return 5 ;; '
+    "esac; }; "
+)
 
 
 def test_uninstalling_a_running_box_twice_is_no_error(tmp_path):
@@ -463,19 +599,29 @@ def test_uninstalling_a_running_box_twice_is_no_error(tmp_path):
         code, lines = bash(LIVE + "do_uninstall", tmp_path)
         assert code == 0 and not any(line.startswith("warning") for line in lines), lines
     assert [line for line in asked(tmp_path) if "--now" in line] == [
-        f"--quiet disable --now firebreak{name}.service" for name in ("-upstream", "-record", "")]
+        f"--quiet disable --now firebreak{name}.service" for name in ("-upstream", "-record", "")
+    ]
 
 
 def test_a_run_directory_in_use_does_not_end_an_uninstallation_half_way(tmp_path):
     whole(tmp_path)
-    code, lines = bash(LIVE.replace("run-firebreak.mount", "run-firebreak") + "do_uninstall", tmp_path)
+    code, lines = bash(
+        LIVE.replace("run-firebreak.mount", "run-firebreak") + "do_uninstall", tmp_path
+    )
     assert code == 0 and [line for line in lines if line.startswith("warning")] == [
-        "warning     /run/firebreak is in use (by a shell that stands there?); it goes with the next boot"]
+        "warning     /run/firebreak is in use (by a shell that stands there?); it goes with the "
+        "next boot"
+    ]
     assert not (tmp_path / "opt/firebreak").exists()
-    busy = 'rm() { case "$*" in *run/firebreak) return 1 ;; *) command rm "$@" ;; esac; }; purge=yes; do_uninstall'
+    busy = (
+        'rm() { case "$*" in *run/firebreak) return 1 ;; *) command rm "$@" ;; esac; }; '
+        "purge=yes; do_uninstall"
+    )
     assert bash(LIVE.replace("run-firebreak", "no-such") + busy, tmp_path)[0] == 0
-    assert [line.split()[-1] for line in asked(tmp_path) if line.startswith("userdel")] == ["firebreak-upstream",
-                                                                                           "firebreak"]
+    assert [line.split()[-1] for line in asked(tmp_path) if line.startswith("userdel")] == [
+        "firebreak-upstream",
+        "firebreak",
+    ]
 
 
 def test_uninstall_does_not_take_away_what_is_being_installed(tmp_path):
@@ -490,10 +636,13 @@ def test_purge_leaves_nothing(tmp_path):
     assert bash("purge=yes; do_uninstall", tmp_path)[0] == 0
     assert left(tmp_path) == []
     assert {line.split()[-1] for line in asked(tmp_path) if line.startswith("userdel")} == {
-        "firebreak", "firebreak-upstream"}
+        "firebreak",
+        "firebreak-upstream",
+    }
 
 
 # -- the units agree with the program
+
 
 def unit(name):
     """{key: [values]} of a unit's sections, joined."""
@@ -507,9 +656,13 @@ def unit(name):
 
 def test_the_controllers_unit_grants_what_the_program_takes():
     found = unit("firebreak.service")
-    assert found["LimitRTPRIO"] == [str(realtime.FIFO_PRIORITY)] and found["LimitMEMLOCK"] == ["infinity"]
+    assert found["LimitRTPRIO"] == [str(realtime.FIFO_PRIORITY)] and found["LimitMEMLOCK"] == [
+        "infinity"
+    ]
     assert int(found["TimeoutStopSec"][0]) * 1_000_000 > loop.OPEN_US_MAX > loop.STOP_US_MAX
-    assert found["RestartPreventExitStatus"] == [str(paths.WRONG_INPUT)] and found["Restart"] == ["always"]
+    assert found["RestartPreventExitStatus"] == [str(paths.WRONG_INPUT)] and found["Restart"] == [
+        "always"
+    ]
     assert found["Type"] == ["notify"] and found["StartLimitIntervalSec"] == ["0"]
     assert "CPUQuota" not in found and "RestrictRealtime" not in found, "these would hurt the loop"
 
@@ -518,13 +671,17 @@ def test_the_units_use_the_programs_places():
     run, state = paths.RUN_DIRECTORY, paths.STATE_DIRECTORY
     assert f"/run/{unit('firebreak.service')['RuntimeDirectory'][0]}" == run
     assert f"/var/lib/{unit('firebreak.service')['StateDirectory'][0]}" == state
-    assert unit("firebreak-record.service")["ExecStart"][0].endswith(f"record --run-dir {run} --state-dir {state}")
+    assert unit("firebreak-record.service")["ExecStart"][0].endswith(
+        f"record --run-dir {run} --state-dir {state}"
+    )
     assert unit("firebreak-upstream.service")["ExecStart"][0].endswith(f"upstream --run-dir {run}")
     assert unit("run-firebreak.mount")["Where"] == [run]
 
 
 def test_two_journals_fit_the_run_directory():
-    """A start puts a new ring beside the one before. On /run of a 1 GB box there was no room for both."""
+    """A start puts a new ring beside the one before. On /run of a 1 GB box there was no room for
+    both.
+    """
     megabytes = int(re.search(r"size=(\d+)M", unit("run-firebreak.mount")["Options"][0])[1])
     assert megabytes << 20 > 2 * journal_header.JOURNAL_BYTES + (16 << 20)
     assert int(unit("firebreak.service")["MemoryMax"][0].removesuffix("M")) > 2 * megabytes
@@ -533,10 +690,20 @@ def test_two_journals_fit_the_run_directory():
 @pytest.mark.parametrize("name", SERVICES)
 def test_companions_cannot_take_the_loops_time(name):
     found = unit(name)
-    assert found["CapabilityBoundingSet"] in ([""], ["CAP_NET_ADMIN"]) and found["NoNewPrivileges"] == ["yes"]
-    if name in ("firebreak-record.service", "firebreak-upstream.service", "firebreak-console@.service"):
+    assert found["CapabilityBoundingSet"] in ([""], ["CAP_NET_ADMIN"]) and found[
+        "NoNewPrivileges"
+    ] == ["yes"]
+    if name in (
+        "firebreak-record.service",
+        "firebreak-upstream.service",
+        "firebreak-console@.service",
+    ):
         assert found["RestrictRealtime"] == ["yes"] and "CPUQuota" in found and "MemoryMax" in found
-        assert int(found["OOMScoreAdjust"][0]) > 0 > int(unit("firebreak.service")["OOMScoreAdjust"][0])
+        assert (
+            int(found["OOMScoreAdjust"][0])
+            > 0
+            > int(unit("firebreak.service")["OOMScoreAdjust"][0])
+        )
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -544,22 +711,46 @@ def test_exposure(name):
     analyse = shutil.which("systemd-analyze")
     if not analyse:
         pytest.skip("needs systemd-analyze")
-    done = subprocess.run([analyse, "security", "--offline=true", f"--threshold={EXPOSURE_MAX[name]}",
-                           str(FOLDER / name)], capture_output=True, text=True)
+    done = subprocess.run(
+        [
+            analyse,
+            "security",
+            "--offline=true",
+            f"--threshold={EXPOSURE_MAX[name]}",
+            str(FOLDER / name),
+        ],
+        capture_output=True,
+        text=True,
+    )
     if "unrecognized option" in done.stderr:
         pytest.skip("needs systemd 250 or newer")
     assert done.returncode == 0, done.stdout.splitlines()[-1]
 
 
 def test_the_recorder_may_ask_how_good_the_clock_is():
-    """systemd takes the lines in their order: what stands before `~@privileged`, which holds @clock, is taken away."""
+    """systemd takes the lines in their order: what stands before `~@privileged`, which holds
+    @clock, is taken away.
+    """
     filters = unit("firebreak-record.service")["SystemCallFilter"]
-    assert filters[0] == "@system-service" and filters[-1].split() == ["adjtimex", "clock_adjtime", "clock_adjtime64"]
+    assert filters[0] == "@system-service" and filters[-1].split() == [
+        "adjtimex",
+        "clock_adjtime",
+        "clock_adjtime64",
+    ]
     analyse = shutil.which("systemd-analyze")
     if not analyse:
         pytest.skip("the rest needs systemd-analyze")
-    done = subprocess.run([analyse, "security", "--offline=true", "--no-pager",
-                           str(FOLDER / "firebreak-record.service")], capture_output=True, text=True)
+    done = subprocess.run(
+        [
+            analyse,
+            "security",
+            "--offline=true",
+            "--no-pager",
+            str(FOLDER / "firebreak-record.service"),
+        ],
+        capture_output=True,
+        text=True,
+    )
     if "unrecognized option" in done.stderr:
         pytest.skip("the rest needs systemd 250 or newer")
     assert re.search(r"~@clock .*adjtimex is allowed", done.stdout)
@@ -568,7 +759,11 @@ def test_the_recorder_may_ask_how_good_the_clock_is():
 def test_shell_scripts_are_clean():
     if not shutil.which("shellcheck"):
         pytest.skip("needs shellcheck: apt-get install shellcheck")
-    scripts = [ROOT / "flash.sh", *(ROOT / "controller").rglob("*.sh"), *(ROOT / "hil").rglob("*.sh")]
+    scripts = [
+        ROOT / "flash.sh",
+        *(ROOT / "controller").rglob("*.sh"),
+        *(ROOT / "hil").rglob("*.sh"),
+    ]
     done = subprocess.run(["shellcheck", *map(str, scripts)], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
 
@@ -578,4 +773,9 @@ def test_unit_files_can_be_read():
         parser = configparser.ConfigParser(strict=False, interpolation=None)
         parser.optionxform = str
         parser.read(path)
-        assert parser.sections()[0] == "Unit" and not set(parser.sections()) - {"Unit", "Service", "Mount", "Install"}
+        assert parser.sections()[0] == "Unit" and not set(parser.sections()) - {
+            "Unit",
+            "Service",
+            "Mount",
+            "Install",
+        }

@@ -1,4 +1,6 @@
-"""Which part of the lock a cabinet gets: what its dependencies lead to, with their hashes, and nothing else."""
+"""Which part of the lock a cabinet gets: what its dependencies lead to, with their hashes, and
+nothing else.
+"""
 
 import re
 from pathlib import Path
@@ -40,7 +42,9 @@ def test_everything_a_root_leads_to_is_needed_and_nothing_else():
 
 
 def test_all_hashes_stay_with_their_package():
-    assert locked.blocks(LOCK)["apple"][0] == "apple==1.0 \\\n    --hash=sha256:aa \\\n    --hash=sha256:ab\n"
+    assert locked.blocks(LOCK)["apple"][0] == (
+        "apple==1.0 \\\n    --hash=sha256:aa \\\n    --hash=sha256:ab\n"
+    )
 
 
 def test_a_root_that_is_not_locked_is_an_error():

@@ -1,4 +1,6 @@
-"""The gateway: JSON lines and msgpack whole, in pieces, spoilt, flooding and dying; nobody else notices."""
+"""The gateway: JSON lines and msgpack whole, in pieces, spoilt, flooding and dying; nobody else
+notices.
+"""
 
 import json
 import os
@@ -30,6 +32,7 @@ GUARD_S = 30
 
 # -- framing
 
+
 def all_of(form, *chunks):
     """Messages of a stream in these pieces."""
     found = []
@@ -41,30 +44,53 @@ def all_of(form, *chunks):
 
 
 def pieces(data, size):
-    return [data[at:at + size] for at in range(0, len(data), size)]
+    return [data[at : at + size] for at in range(0, len(data), size)]
 
 
 MESSAGES = [{"hello": "a"}, {"value_W": -5, "mac": "00"}, {}]
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])
-@pytest.mark.parametrize("pack, byte", [
-    (lambda each: json.dumps(each).encode() + b"\n", b"{"),
-    (lambda each: json.dumps(each).encode() + b"\r\n \n", b"\n"), (msgpack.packb, b"\x81"),
-    (lambda each: framing.LENGTH.pack(len(msgpack.packb(each))) + msgpack.packb(each), b"\0")])
+@pytest.mark.parametrize(
+    "pack, byte",
+    [
+        (lambda each: json.dumps(each).encode() + b"\n", b"{"),
+        (lambda each: json.dumps(each).encode() + b"\r\n \n", b"\n"),
+        (msgpack.packb, b"\x81"),
+        (lambda each: framing.LENGTH.pack(len(msgpack.packb(each))) + msgpack.packb(each), b"\0"),
+    ],
+)
 def test_messages_in_any_pieces(pack, byte, size):
     stream = b"".join(map(pack, MESSAGES))
     assert all_of(framing.framing_of(byte[0]), *pieces(stream, size)) == MESSAGES
 
 
-@pytest.mark.parametrize("line", [b"{", b"[]", b"7", b"\xff\xfe", b"{}{}", b"[" * 4000, b"nonsense",
-                                  b'{"a": 1e999999,}', b'{"a":' * 700])
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"{",
+        b"[]",
+        b"7",
+        b"\xff\xfe",
+        b"{}{}",
+        b"[" * 4000,
+        b"nonsense",
+        b'{"a": 1e999999,}',
+        b'{"a":' * 700,
+    ],
+)
 def test_a_spoilt_line_is_one_message_that_is_none(line):
     assert all_of(framing.JsonLines(), line + b"\n" + b'{"a": 1}\n') == [None, {"a": 1}]
 
 
-@pytest.mark.parametrize("length, wanted", [
-    (framing.MESSAGE_BYTES_MAX, {"a": "x"}), (framing.MESSAGE_BYTES_MAX + 1, None), (100_000, None)])
+@pytest.mark.parametrize(
+    "length, wanted",
+    [
+        (framing.MESSAGE_BYTES_MAX, {"a": "x"}),
+        (framing.MESSAGE_BYTES_MAX + 1, None),
+        (100_000, None),
+    ],
+)
 @pytest.mark.parametrize("size", [1000, 4096, 200_000])
 def test_an_overlong_line_is_dropped_once_and_what_follows_counts(length, wanted, size):
     line = b'{"a": "x"' + b" " * (length - 10) + b"}"
@@ -77,12 +103,27 @@ def test_half_a_map_is_waited_for(data):
     assert all_of(framing.framing_of(data[0]), data) == []
 
 
-@pytest.mark.parametrize("data", [
-    b"\x80\xc1", b"\x80\x07", b"\0\0\x10\x01" + bytes(10), b"\0\xff\xff\xff", b"\0\0\0\1\x07", b"\0\0\0\2\x80\x80",
-    b"\0\0\0\0", b"\0\0\0\1\xc0", b"\x80\xc0", b"\x81\x07\x07", b"\x81\x90\x07",
-    b"\xdf\xff\xff\xff\xff" + b"\x07" * 5000,
-    b"\x81\xa1a\xdb\xff\xff\xff\xff" + b"x" * 5000, b"\x81\xa1a\xc7\x0c\xff" + b"\xff" * 12, b"\x81\xa1\xff\x07",
-    b"\x81\xa1a" + b"\x91" * 3000 + b"\x07"])
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\x80\xc1",
+        b"\x80\x07",
+        b"\0\0\x10\x01" + bytes(10),
+        b"\0\xff\xff\xff",
+        b"\0\0\0\1\x07",
+        b"\0\0\0\2\x80\x80",
+        b"\0\0\0\0",
+        b"\0\0\0\1\xc0",
+        b"\x80\xc0",
+        b"\x81\x07\x07",
+        b"\x81\x90\x07",
+        b"\xdf\xff\xff\xff\xff" + b"\x07" * 5000,
+        b"\x81\xa1a\xdb\xff\xff\xff\xff" + b"x" * 5000,
+        b"\x81\xa1a\xc7\x0c\xff" + b"\xff" * 12,
+        b"\x81\xa1\xff\x07",
+        b"\x81\xa1a" + b"\x91" * 3000 + b"\x07",
+    ],
+)
 def test_nonsense_in_msgpack_ends_the_stream(data):
     with pytest.raises(framing.StreamError):
         all_of(framing.framing_of(data[0]), data)
@@ -99,9 +140,18 @@ def test_no_bytes_whatever_break_a_framing(data, size):
 
 # -- messages
 
+
 def good(**fields):
-    plain = {"source": "site_ems", "nonce": "00" * 8, "sequence": 1, "sent_ms": 5, "quantity": "import_W_max",
-             "value_W": 400_000, "valid_ms": 60_000, "mac": "ab" * 32}
+    plain = {
+        "source": "site_ems",
+        "nonce": "00" * 8,
+        "sequence": 1,
+        "sent_ms": 5,
+        "quantity": "import_W_max",
+        "value_W": 400_000,
+        "valid_ms": 60_000,
+        "mac": "ab" * 32,
+    }
     return plain | fields
 
 
@@ -113,20 +163,35 @@ def test_a_message_is_the_fixed_layout():
     assert messages.datagram({"hello": "site_ems"}) == w.hello("site_ems")
 
 
-@pytest.mark.parametrize("fields, words", [
-    ({"source": 7}, "source is missing"), ({"source": ""}, "1 .. 16 ASCII"),
-    ({"source": "\ud800"}, "'\\ud800': a source's name is 1 .. 16 ASCII"),
-    ({"nonce": "00"}, "not 8 bytes"),
-    ({"nonce": "zz" * 8}, "nonce is missing or not 8 bytes; allowed as text: 16 digits"),
-    ({"mac": "x" * 64}, "mac is missing or not 32 bytes; allowed as text: 64 digits 0-9, a-f"),
-    ({"mac": "\u0661" * 64}, "allowed as text: 64 digits"), ({"mac": 7}, "mac is missing"),
-    ({"mac": None}, "mac is missing"),
-    ({"sequence": -1}, "0 .. 1844"), ({"sequence": 2**64}, "0 .. 1844"), ({"sequence": True}, "whole number"),
-    ({"sequence": 1.0}, "whole number"), ({"value_W": 2**31}, "2147483647"), ({"valid_ms": -1}, "0 .. "),
-    ({"purpose": 65_536}, "0 .. 65535"),
-    ({"purpose": None}, "purpose"), ({"quantity": "power"}, "charge_W_max"), ({"quantity": ["x"]}, "no text"),
-    ({"kind": "cap"}, "'grid_cap'"), ({"valid_s": 5}, "'valid_s' is not a known field"), ({"hello": 7}, "hello is"),
-    ({"hello": "x" * 17}, "1 .. 16"), ({"quantity": "x" * 4000}, "not allowed")])
+@pytest.mark.parametrize(
+    "fields, words",
+    [
+        ({"source": 7}, "source is missing"),
+        ({"source": ""}, "1 .. 16 ASCII"),
+        ({"source": "\ud800"}, "'\\ud800': a source's name is 1 .. 16 ASCII"),
+        ({"nonce": "00"}, "not 8 bytes"),
+        ({"nonce": "zz" * 8}, "nonce is missing or not 8 bytes; allowed as text: 16 digits"),
+        ({"mac": "x" * 64}, "mac is missing or not 32 bytes; allowed as text: 64 digits 0-9, a-f"),
+        ({"mac": "\u0661" * 64}, "allowed as text: 64 digits"),
+        ({"mac": 7}, "mac is missing"),
+        ({"mac": None}, "mac is missing"),
+        ({"sequence": -1}, "0 .. 1844"),
+        ({"sequence": 2**64}, "0 .. 1844"),
+        ({"sequence": True}, "whole number"),
+        ({"sequence": 1.0}, "whole number"),
+        ({"value_W": 2**31}, "2147483647"),
+        ({"valid_ms": -1}, "0 .. "),
+        ({"purpose": 65_536}, "0 .. 65535"),
+        ({"purpose": None}, "purpose"),
+        ({"quantity": "power"}, "charge_W_max"),
+        ({"quantity": ["x"]}, "no text"),
+        ({"kind": "cap"}, "'grid_cap'"),
+        ({"valid_s": 5}, "'valid_s' is not a known field"),
+        ({"hello": 7}, "hello is"),
+        ({"hello": "x" * 17}, "1 .. 16"),
+        ({"quantity": "x" * 4000}, "not allowed"),
+    ],
+)
 def test_a_message_that_is_none_says_why_in_one_line(fields, words):
     with pytest.raises(messages.MessageError) as refused:
         messages.datagram(good(**fields))
@@ -135,6 +200,7 @@ def test_a_message_that_is_none_says_why_in_one_line(fields, words):
 
 
 # -- the process, served in a thread against a cabinet that ticks
+
 
 @pytest.fixture
 def site(tmp_path):
@@ -199,11 +265,28 @@ def ask(client, message):
 
 def signed(welcome, source="site_ems", key=None, **fields):
     """A hint's message, signed by the sender over the fixed layout."""
-    hint = w.Hint(source, bytes.fromhex(welcome["nonce"]), welcome["sequence"] + 1, welcome["uptime_ms"], h.GRID_CAP,
-                  h.IMPORT_W_MAX, 0, 400_000, 60_000)._replace(**fields)
+    hint = w.Hint(
+        source,
+        bytes.fromhex(welcome["nonce"]),
+        welcome["sequence"] + 1,
+        welcome["uptime_ms"],
+        h.GRID_CAP,
+        h.IMPORT_W_MAX,
+        0,
+        400_000,
+        60_000,
+    )._replace(**fields)
     data = w.signed(hint, key or KEYS[source])
-    return {"source": source, "nonce": welcome["nonce"], "sequence": hint.sequence, "sent_ms": hint.sent_ms,
-            "quantity": "import_W_max", "value_W": hint.value_W, "valid_ms": hint.valid_ms, "mac": data[56:].hex()}
+    return {
+        "source": source,
+        "nonce": welcome["nonce"],
+        "sequence": hint.sequence,
+        "sent_ms": hint.sent_ms,
+        "quantity": "import_W_max",
+        "value_W": hint.value_W,
+        "valid_ms": hint.valid_ms,
+        "mac": data[56:].hex(),
+    }
 
 
 def test_json_lines(served):
@@ -211,10 +294,24 @@ def test_json_lines(served):
     welcome = ask(client, {"hello": "site_ems"})
     assert welcome.keys() == {"source", "nonce", "uptime_ms", "sequence"}
     reply = ask(client, signed(welcome))
-    assert (reply["code"], reply["granted"], reply["granted_W"], reply["sequence"]) == (h.GRANTED, True, 400_000, 1)
-    signed_reply = w.Reply(kind=3, quantity=4, nonce=bytes.fromhex(reply["nonce"]), **{
-        name: reply[name] for name in w.Reply._fields if name not in ("kind", "quantity", "nonce")})
-    assert reply["mac"] == w.reply_bytes(signed_reply, KEYS["site_ems"])[-32:].hex()  # the sender can check it
+    assert (reply["code"], reply["granted"], reply["granted_W"], reply["sequence"]) == (
+        h.GRANTED,
+        True,
+        400_000,
+        1,
+    )
+    signed_reply = w.Reply(
+        kind=3,
+        quantity=4,
+        nonce=bytes.fromhex(reply["nonce"]),
+        **{
+            name: reply[name]
+            for name in w.Reply._fields
+            if name not in ("kind", "quantity", "nonce")
+        },
+    )
+    # the sender can check it
+    assert reply["mac"] == w.reply_bytes(signed_reply, KEYS["site_ems"])[-32:].hex()
     refused = ask(client, signed(welcome, sequence=2, valid_ms=900_000))
     assert (refused["code"], refused["label"], refused["granted"]) == (31, "H31", False)
     assert (refused["granted_W"], refused["remedy"]) == (400_000, h.text(31)[2])
@@ -224,14 +321,23 @@ def test_what_the_cabinet_can_do_and_does(served, monkeypatch):
     client = served.client()
     found = ask(client, {"status": "site_ems"})
     names = {*w.State._fields, "low_why", "high_why", "binding_why", "mac"}
-    assert found.keys() == names and (found["source"], found["control_source"]) == ("site_ems", None)
+    assert found.keys() == names and (found["source"], found["control_source"]) == (
+        "site_ems",
+        None,
+    )
     for name in ("low", "high", "binding"):
         code = found[f"{name}_reason"]
         assert found[f"{name}_why"] == (f"R{code} {reason_words.text(code)[0]}" if code else None)
-    state = w.State(**{name: found[name] for name in w.State._fields} | {
-        "nonce": bytes.fromhex(found["nonce"]), "control_source": "",
-        "remaining_Wh": -1 if found["remaining_Wh"] is None else found["remaining_Wh"]})
-    assert found["mac"] == w.state_bytes(state, KEYS["site_ems"])[-32:].hex()  # the sender can check it
+    state = w.State(
+        **{name: found[name] for name in w.State._fields}
+        | {
+            "nonce": bytes.fromhex(found["nonce"]),
+            "control_source": "",
+            "remaining_Wh": -1 if found["remaining_Wh"] is None else found["remaining_Wh"],
+        }
+    )
+    # the sender can check it
+    assert found["mac"] == w.state_bytes(state, KEYS["site_ems"])[-32:].hex()
     assert ask(client, signed(ask(client, {"hello": "site_ems"})))["code"] == h.GRANTED
     monkeypatch.setattr(link, "ANSWER_US", 50_000)
     assert ask(client, {"status": "nobody"})["code"] == h.NO_ANSWER
@@ -246,7 +352,9 @@ def test_the_head_of_the_record_is_handed_to_whoever_asks(served):
     path.write_text('{"id": 42, "hash": "ab')
     assert ask(client, {"head": True}) == {"id": None, "hash": None}
     refused = ask(client, {"head": False})
-    assert refused["code"] == h.NOT_UNDERSTOOD and refused["sentence"].endswith("or hello, status, head")
+    assert refused["code"] == h.NOT_UNDERSTOOD and refused["sentence"].endswith(
+        "or hello, status, head"
+    )
     data = msgpack.packb({"head": True})
     other = served.client()
     other.sendall(data)
@@ -274,9 +382,12 @@ def test_msgpack_has_the_same_fields(served, prefixed):
             unpacker.feed(client.recv(4096))
             for found in unpacker:
                 return found
+
     welcome = told({"hello": "site_ems"})
     message = signed(welcome)
-    reply = told({**message, "nonce": bytes.fromhex(message["nonce"]), "mac": bytes.fromhex(message["mac"])})
+    reply = told(
+        {**message, "nonce": bytes.fromhex(message["nonce"]), "mac": bytes.fromhex(message["mac"])}
+    )
     other = served.client()
     by_line = ask(other, signed(ask(other, {"hello": "site_ems"})))
     assert reply.keys() == by_line.keys() and reply["code"] == by_line["code"] == h.GRANTED
@@ -300,14 +411,17 @@ def test_an_empty_line_is_no_message(served):
     assert ask(client, {"hello": "site_ems"})["source"] == "site_ems"  # the first answer there is
 
 
-@pytest.mark.parametrize("nonsense", [b"\x80\xc1\xc1\xc1", b"\x80\xc0\x80"], ids=["no msgpack", "nil"])
+@pytest.mark.parametrize(
+    "nonsense", [b"\x80\xc1\xc1\xc1", b"\x80\xc0\x80"], ids=["no msgpack", "nil"]
+)
 def test_msgpack_nonsense_is_answered_and_ends_only_that_connection(served, nonsense):
     spoilt, other = served.client(), served.client()
     spoilt.sendall(nonsense)
     unpacker = msgpack.Unpacker()
     while data := spoilt.recv(4096):
         unpacker.feed(data)
-    assert [each["code"] for each in unpacker] == [h.NOT_UNDERSTOOD] * 2  # the empty map, then what is none
+    # the empty map, then what is none
+    assert [each["code"] for each in unpacker] == [h.NOT_UNDERSTOOD] * 2
     assert ask(other, {"hello": "site_ems"})["source"] == "site_ems"
 
 
@@ -392,9 +506,15 @@ class Place:
         self.user, self.process = user, (user, process)
 
 
-@pytest.mark.parametrize("held, newcomer, given_up", [
-    ([(1, 1)] * 3 + [(2, 2)] * 2, (2, 3), None), ([(1, 1)] * 3 + [(2, 2)], (3, 3), 1),
-    ([(1, 1), (1, 2), (1, 3)], (2, 9), 1), ([(1, 1), (2, 2), (3, 3)], (4, 4), None)])
+@pytest.mark.parametrize(
+    "held, newcomer, given_up",
+    [
+        ([(1, 1)] * 3 + [(2, 2)] * 2, (2, 3), None),
+        ([(1, 1)] * 3 + [(2, 2)], (3, 3), 1),
+        ([(1, 1), (1, 2), (1, 3)], (2, 9), 1),
+        ([(1, 1), (2, 2), (3, 3)], (4, 4), None),
+    ],
+)
 def test_who_gives_up_a_place_of_a_user(held, newcomer, given_up):
     """However many processes it has."""
     links = [Place(*each) for each in held]
@@ -409,6 +529,7 @@ def test_no_controller_is_said_and_its_return_is_found(tmp_path):
     site.listener.close()
     assert ask(client, {"hello": "site_ems"})["code"] == h.NO_CONTROLLER
     from controller.hints.listener import HintListener
+
     site.listener = HintListener(str(site.run_dir), site.bench.cabinet, {})
     with site.pumped():
         assert ask(client, {"hello": "site_ems"})["source"] == "site_ems"
@@ -423,7 +544,10 @@ def test_a_full_queue_of_the_loop_is_said(tmp_path, monkeypatch):
     flood = fill(str(site.run_dir / "hints.sock"))
     client = served.client()
     answer = ask(client, {"hello": "site_ems"})
-    assert (answer["code"], answer["sentence"]) == (h.BUSY, "The queue of hints is full: somebody floods it.")
+    assert (answer["code"], answer["sentence"]) == (
+        h.BUSY,
+        "The queue of hints is full: somebody floods it.",
+    )
     with site.pumped():
         while "code" in (answer := ask(client, {"hello": "site_ems"})):
             assert answer["code"] == h.BUSY
@@ -432,6 +556,7 @@ def test_a_full_queue_of_the_loop_is_said(tmp_path, monkeypatch):
 
 
 # -- a serial line
+
 
 class Line:
     """The integrator's end of a pty."""
@@ -492,6 +617,7 @@ def test_a_serial_adapter_that_goes_and_comes_back(site, tmp_path):
 
 
 # -- where it listens
+
 
 def test_the_socket_replaces_one_left_over_but_nothing_else(tmp_path):
     path = tmp_path / "upstream.sock"

@@ -12,14 +12,24 @@ from hil.campaigns.benchmarks.document import ResultError, figure
 
 
 def made(**changes):
-    figures = [figure("kernel step, 1 rack", 32.5, "us", budget="step_1"),
-               figure("RTU transaction", 60.0, "us", "libmodbus", 48.0, "rtu_transaction")]
-    return document.document("step", "python -m hil bench step", figures, ["a note"], {"rounds": [1, 2]}) | changes
+    figures = [
+        figure("kernel step, 1 rack", 32.5, "us", budget="step_1"),
+        figure("RTU transaction", 60.0, "us", "libmodbus", 48.0, "rtu_transaction"),
+    ]
+    return (
+        document.document(
+            "step", "python -m hil bench step", figures, ["a note"], {"rounds": [1, 2]}
+        )
+        | changes
+    )
 
 
 # -- arithmetic
 
-@given(st.lists(st.floats(0, 1e6), min_size=1, max_size=50), st.sampled_from([1, 500, 990, 999, 1000]))
+
+@given(
+    st.lists(st.floats(0, 1e6), min_size=1, max_size=50), st.sampled_from([1, 500, 990, 999, 1000])
+)
 def test_a_percentile_is_the_least_value_that_enough_do_not_exceed(values, permille):
     found = document.percentile(values, permille)
     not_above = sum(value <= found for value in values)
@@ -27,8 +37,18 @@ def test_a_percentile_is_the_least_value_that_enough_do_not_exceed(values, permi
     assert found in values and 1000 * not_above >= permille * len(values) > 1000 * below
 
 
-@pytest.mark.parametrize("count, permille, place", [
-    (1000, 999, 998), (1001, 999, 999), (999, 999, 998), (200, 990, 197), (2, 500, 0), (3, 500, 1), (1, 1000, 0)])
+@pytest.mark.parametrize(
+    "count, permille, place",
+    [
+        (1000, 999, 998),
+        (1001, 999, 999),
+        (999, 999, 998),
+        (200, 990, 197),
+        (2, 500, 0),
+        (3, 500, 1),
+        (1, 1000, 0),
+    ],
+)
 def test_a_percentile_at_its_edges(count, permille, place):
     assert document.percentile(list(range(count))[::-1], permille) == place
 
@@ -38,21 +58,34 @@ def test_no_values_have_no_percentile():
         document.percentile([], 500)
 
 
-@pytest.mark.parametrize("budget, value, rival, limit, met", [
-    ("step_1", 100.0, None, 100.0, True), ("step_1", 100.1, None, 100.0, False),
-    ("lateness_idle", 999, 100, 1000.0, True), ("lateness_idle", 1500, 1000, 1500.0, True),
-    ("lateness_idle", 1501, 1000, 1500.0, False), ("lateness_idle", 1001, None, 1000.0, False),
-    ("lateness_stress", 4000, 1000, 4000.0, True), ("lateness_stress", 4001, 1000, 4000.0, False),
-    ("lateness_stress", 1, None, None, None),
-    ("rtu_transaction", 73, 48, 72.0, False), ("rtu_transaction", 72, 48, 72.0, True),
-    ("virtual_speed", 50, None, 50.0, True), ("virtual_speed", 49.9, None, 50.0, False),
-    ("step_1", None, None, 100.0, None), (None, 5, 4, None, None)])
+@pytest.mark.parametrize(
+    "budget, value, rival, limit, met",
+    [
+        ("step_1", 100.0, None, 100.0, True),
+        ("step_1", 100.1, None, 100.0, False),
+        ("lateness_idle", 999, 100, 1000.0, True),
+        ("lateness_idle", 1500, 1000, 1500.0, True),
+        ("lateness_idle", 1501, 1000, 1500.0, False),
+        ("lateness_idle", 1001, None, 1000.0, False),
+        ("lateness_stress", 4000, 1000, 4000.0, True),
+        ("lateness_stress", 4001, 1000, 4000.0, False),
+        ("lateness_stress", 1, None, None, None),
+        ("rtu_transaction", 73, 48, 72.0, False),
+        ("rtu_transaction", 72, 48, 72.0, True),
+        ("virtual_speed", 50, None, 50.0, True),
+        ("virtual_speed", 49.9, None, 50.0, False),
+        ("step_1", None, None, 100.0, None),
+        (None, 5, 4, None, None),
+    ],
+)
 def test_a_figure_against_its_budget(budget, value, rival, limit, met):
     found = figure("x", value, "us", rival and "rival", rival, budget)
     assert (found["limit"], found["met"]) == (limit, met)
 
 
-@pytest.mark.parametrize("value, rival, ratio", [(60, 48, 1.25), (60, None, None), (60, 0, None), (None, 48, None)])
+@pytest.mark.parametrize(
+    "value, rival, ratio", [(60, 48, 1.25), (60, None, None), (60, 0, None), (None, 48, None)]
+)
 def test_the_ratio_needs_both(value, rival, ratio):
     assert figure("x", value, "us", "libmodbus", rival)["ratio"] == ratio
 
@@ -70,26 +103,42 @@ def test_every_budget_can_be_judged_or_says_why_not():
 
 # -- the file
 
+
 def test_a_document_survives_its_file(tmp_path):
     path = tmp_path / "step.json"
     document.write(path, made())
     assert document.read(path) == made() | {"measured": document.read(path)["measured"]}
     assert json.loads(path.read_text())["machine"]["cores"] >= 1
-    assert len(path.read_text().splitlines()) == 2 + len(document.FIELDS) + 2 + 1  # a line for each figure and note
+    # a line for each figure and note
+    assert len(path.read_text().splitlines()) == 2 + len(document.FIELDS) + 2 + 1
 
 
-@pytest.mark.parametrize("change, words", [
-    (lambda doc: doc.pop("beside"), "must have"), (lambda doc: doc.update(more=1), "must have"),
-    (lambda doc: doc.update(schema=2), "schema 2, this program reads 1"),
-    (lambda doc: doc.update(notes="one"), "notes is 'one'"),
-    (lambda doc: doc["machine"].pop("kernel"), "says nothing about kernel"),
-    (lambda doc: doc["figures"].append(1), "figure 3: has int"),
-    (lambda doc: doc["figures"][0].pop("unit"), "figure 1: has"),
-    (lambda doc: doc["figures"][0].update(value="32"), "figure 1: value is '32'"),
-    (lambda doc: doc["figures"][0].update(budget="step_2"), "no budget 'step_2'; there are"),
-    (lambda doc: doc["figures"][0].update(met=False), "met is False, its own numbers give True"),
-    (lambda doc: doc["figures"][1].update(value=40.0), "ratio is 1.25, its own numbers give 0.83"),
-    (lambda doc: doc["figures"][1].update(limit=100.0), "limit is 100.0, its own numbers give 72.0")])
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        (lambda doc: doc.pop("beside"), "must have"),
+        (lambda doc: doc.update(more=1), "must have"),
+        (lambda doc: doc.update(schema=2), "schema 2, this program reads 1"),
+        (lambda doc: doc.update(notes="one"), "notes is 'one'"),
+        (lambda doc: doc["machine"].pop("kernel"), "says nothing about kernel"),
+        (lambda doc: doc["figures"].append(1), "figure 3: has int"),
+        (lambda doc: doc["figures"][0].pop("unit"), "figure 1: has"),
+        (lambda doc: doc["figures"][0].update(value="32"), "figure 1: value is '32'"),
+        (lambda doc: doc["figures"][0].update(budget="step_2"), "no budget 'step_2'; there are"),
+        (
+            lambda doc: doc["figures"][0].update(met=False),
+            "met is False, its own numbers give True",
+        ),
+        (
+            lambda doc: doc["figures"][1].update(value=40.0),
+            "ratio is 1.25, its own numbers give 0.83",
+        ),
+        (
+            lambda doc: doc["figures"][1].update(limit=100.0),
+            "limit is 100.0, its own numbers give 72.0",
+        ),
+    ],
+)
 def test_a_result_edited_by_hand_is_refused_in_one_line(change, words):
     doc = copy.deepcopy(made())
     change(doc)
@@ -108,8 +157,20 @@ def test_what_is_no_result_is_refused_with_its_name(tmp_path, content):
         document.read(str(path))
 
 
-@pytest.mark.parametrize("value, text", [(None, "-"), (0, "0"), (12, "12"), (32.456, "32.5"), (0.123456, "0.123"),
-                                         (99.97, "100"), (999.7, "1 000"), (1234567, "1 234 567"), (29601.4, "29 601")])
+@pytest.mark.parametrize(
+    "value, text",
+    [
+        (None, "-"),
+        (0, "0"),
+        (12, "12"),
+        (32.456, "32.5"),
+        (0.123456, "0.123"),
+        (99.97, "100"),
+        (999.7, "1 000"),
+        (1234567, "1 234 567"),
+        (29601.4, "29 601"),
+    ],
+)
 def test_numbers_have_the_digits_that_mean_something(value, text):
     assert document.number(value) == text
 

@@ -1,4 +1,6 @@
-"""The benchmarks on the rig: presses of the E-stop as a scenario, reactions from a timeline, growth of memory."""
+"""The benchmarks on the rig: presses of the E-stop as a scenario, reactions from a timeline, growth
+of memory.
+"""
 
 from array import array
 
@@ -24,27 +26,46 @@ def presses(count, seed, tmp_path):
 
 # -- the scenario
 
+
 @pytest.mark.parametrize("count", [1, 2, 200])
 def test_every_press_has_its_release_and_its_reset(tmp_path, count):
     chosen = presses(count, 7, tmp_path)
     done = [action.do for action in chosen.actions]
-    assert done == ["bridge_chain"] + count * ["estop_press", "estop_release", "key", "reset", "key"]
+    assert done == ["bridge_chain"] + count * [
+        "estop_press",
+        "estop_release",
+        "key",
+        "reset",
+        "key",
+    ]
     assert chosen.duration_s * 1e6 > chosen.actions[-1].at_us
 
 
 def test_presses_meet_every_phase_of_the_tick(tmp_path):
     chosen = presses(200, 1, tmp_path)
-    phases = {action.at_us % 20_000 // 1000 for action in chosen.actions if action.do == "estop_press"}
+    phases = {
+        action.at_us % 20_000 // 1000 for action in chosen.actions if action.do == "estop_press"
+    }
     assert phases == set(range(20))
     assert presses(200, 1, tmp_path) == chosen != presses(200, 2, tmp_path)
 
 
 def test_three_presses_in_virtual_time_are_three_reactions(tmp_path):
-    """The cabinet is back before each press, so that each one counts; and the program alone drops the permit."""
+    """The cabinet is back before each press, so that each one counts; and the program alone drops
+    the permit.
+    """
     chosen = presses(3, 3, tmp_path)
-    virtual = VirtualRig(CONFIG, lambda t_s: 300_000.0, 3, chosen.actions, {"soc": 0.55}).run(chosen.duration_s)
-    stops = stop.reactions_ms([[time_us / 1e6, *rest] for time_us, *rest in virtual.observer.result()])
-    assert {name: len(values) for name, values in stops.items()} == {"permit": 3, "relay": 3, "pcs_frame": 3}
+    virtual = VirtualRig(CONFIG, lambda t_s: 300_000.0, 3, chosen.actions, {"soc": 0.55}).run(
+        chosen.duration_s
+    )
+    stops = stop.reactions_ms(
+        [[time_us / 1e6, *rest] for time_us, *rest in virtual.observer.result()]
+    )
+    assert {name: len(values) for name, values in stops.items()} == {
+        "permit": 3,
+        "relay": 3,
+        "pcs_frame": 3,
+    }
     figures = stop._figures(stops, CONFIG, Cyclictest())
     worst_ms = next(each["value"] for each in figures if "worst case" in each["what"])
     assert all(0 < value <= worst_ms for value in stops["permit"])
@@ -52,30 +73,48 @@ def test_three_presses_in_virtual_time_are_three_reactions(tmp_path):
 
 # -- hints
 
+
 def _recorded(setpoints):
     """What a bench has recorded: [(us, W)]; its clock began at 5 s of the machine's."""
     times_us, values_W = zip(*setpoints)
-    return {"beats": {SETPOINT: array("q", times_us).tobytes()}, "setpoints_W": array("q", values_W).tobytes(),
-            "start_ns": 5_000_000_000}
+    return {
+        "beats": {SETPOINT: array("q", times_us).tobytes()},
+        "setpoints_W": array("q", values_W).tobytes(),
+        "start_ns": 5_000_000_000,
+    }
 
 
 REST = [(20_000 * number, -200) for number in range(50)]
 
 
-@pytest.mark.parametrize("then, sign, delay_us", [
-    ([(1_000_000, 300)], 1, 10_000), ([(1_000_000, 100)], 1, 10_000), ([(1_000_000, 99), (1_020_000, 100)], 1, 30_000),
-    ([(1_000_000, -500)], -1, 10_000), ([(1_000_000, -500)], 1, None), ([(1_000_000, -200), (1_020_000, 0)], 1, None),
-    ([(1_990_000, 300)], 1, 1_000_000), ([(1_990_001, 300)], 1, None)])
+@pytest.mark.parametrize(
+    "then, sign, delay_us",
+    [
+        ([(1_000_000, 300)], 1, 10_000),
+        ([(1_000_000, 100)], 1, 10_000),
+        ([(1_000_000, 99), (1_020_000, 100)], 1, 30_000),
+        ([(1_000_000, -500)], -1, 10_000),
+        ([(1_000_000, -500)], 1, None),
+        ([(1_000_000, -200), (1_020_000, 0)], 1, None),
+        ([(1_990_000, 300)], 1, 1_000_000),
+        ([(1_990_001, 300)], 1, None),
+    ],
+)
 def test_the_answer_to_a_hint_is_the_first_set_point_that_moved_as_asked(then, sign, delay_us):
     assert hint.delays_us(_recorded(REST + then), [(5_990_000_000, sign)]) == [delay_us]
 
 
 def test_a_hint_before_any_set_point_or_after_the_last_has_no_answer():
-    assert hint.delays_us(_recorded(REST), [(5_000_000_000 - 1000, 1), (9_000_000_000, 1)]) == [None, None]
+    assert hint.delays_us(_recorded(REST), [(5_000_000_000 - 1000, 1), (9_000_000_000, 1)]) == [
+        None,
+        None,
+    ]
 
 
 def test_what_a_hint_may_need_is_two_ticks_the_bus_and_the_frame():
-    """115200 Bd: the longest exchange of the bus is in flight, then 21 characters without the 8 of the reply leave."""
+    """115200 Bd: the longest exchange of the bus is in flight, then 21 characters without the 8 of
+    the reply leave.
+    """
     exchanges = bus_times.schedule(CONFIG)["pcs"]
     frame_us = 13 * 10 * 1e6 / 115_200
     allowed_us = 40_000 + max([exchange.time_us for exchange in exchanges]) + frame_us
@@ -87,15 +126,23 @@ def test_what_a_hint_may_need_is_two_ticks_the_bus_and_the_frame():
 PRESS, OFF, ON = "estop_press", "pcs_enable_off_sent", "pcs_enable_on_sent"
 
 
-@pytest.mark.parametrize("timeline, permit_ms", [
-    ([(1.0, ON), (2.0, PRESS), (2.025, OFF)], [25.0]),
-    ([(1.0, ON), (2.0, PRESS), (2.025, OFF), (9.0, ON), (11.0, PRESS), (11.0305, OFF)], [25.0, 30.5]),
-    ([(2.0, PRESS), (2.025, OFF)], []),  # no permit was given: nothing to take away
-    ([(1.0, ON), (2.0, PRESS), (2.025, OFF), (11.0, PRESS)], [25.0]),
-    ([(1.0, ON), (2.0, PRESS), (11.0, PRESS), (11.03, OFF)], [None, 30.0]),
-    ([(1.0, ON), (2.0, PRESS)], [None]),
-    ([(1.0, ON), (1.5, OFF), (1.7, ON), (2.0, PRESS), (2.02, OFF)], [20.0]),
-    ([(1.0, ON), (2.0, PRESS), (2.025, OFF), (2.5, ON), (2.6, OFF)], [25.0])])  # only the first one is the answer
+@pytest.mark.parametrize(
+    "timeline, permit_ms",
+    [
+        ([(1.0, ON), (2.0, PRESS), (2.025, OFF)], [25.0]),
+        (
+            [(1.0, ON), (2.0, PRESS), (2.025, OFF), (9.0, ON), (11.0, PRESS), (11.0305, OFF)],
+            [25.0, 30.5],
+        ),
+        ([(2.0, PRESS), (2.025, OFF)], []),  # no permit was given: nothing to take away
+        ([(1.0, ON), (2.0, PRESS), (2.025, OFF), (11.0, PRESS)], [25.0]),
+        ([(1.0, ON), (2.0, PRESS), (11.0, PRESS), (11.03, OFF)], [None, 30.0]),
+        ([(1.0, ON), (2.0, PRESS)], [None]),
+        ([(1.0, ON), (1.5, OFF), (1.7, ON), (2.0, PRESS), (2.02, OFF)], [20.0]),
+        # only the first one is the answer
+        ([(1.0, ON), (2.0, PRESS), (2.025, OFF), (2.5, ON), (2.6, OFF)], [25.0]),
+    ],
+)
 def test_a_reaction_is_from_a_press_to_the_first_effect_before_the_next(timeline, permit_ms):
     assert stop.reactions_ms([(at_s, event, "") for at_s, event in timeline])["permit"] == permit_ms
 
@@ -103,8 +150,11 @@ def test_a_reaction_is_from_a_press_to_the_first_effect_before_the_next(timeline
 def test_presses_without_an_effect_are_said_and_no_figure_is_made_up():
     stops = {"permit": [25.0, None], "relay": [None, None], "pcs_frame": []}
     lines = stop._not_answered(stops, 3)
-    assert lines == ["1 presses came while no permit was given and do not count", "1 presses had no permit effect",
-                     "2 presses had no relay effect"]
+    assert lines == [
+        "1 presses came while no permit was given and do not count",
+        "1 presses had no permit effect",
+        "2 presses had no relay effect",
+    ]
     figures = {each["what"]: each for each in stop._figures(stops, CONFIG, Cyclictest())}
     assert figures["E-stop, press to the last byte of the permit, p99 of 1"]["met"] is True
     assert figures["presses without the effect on the permit"]["value"] == 1
@@ -112,9 +162,15 @@ def test_presses_without_an_effect_are_said_and_no_figure_is_made_up():
 
 
 def test_what_else_has_tripped_is_named_once_with_its_first_time():
-    stood = ((1, "1a", "cabinet", 8.0), (37, "37b", "cabinet", 90.4), (37, "37b", "cabinet", 120.0),
-             (29, "29", "rack 2", 95.0))
-    trips = [{"row": row, "stage": stage, "scope": scope, "t_s": t_s} for row, stage, scope, t_s in stood]
+    stood = (
+        (1, "1a", "cabinet", 8.0),
+        (37, "37b", "cabinet", 90.4),
+        (37, "37b", "cabinet", 120.0),
+        (29, "29", "rack 2", 95.0),
+    )
+    trips = [
+        {"row": row, "stage": stage, "scope": scope, "t_s": t_s} for row, stage, scope, t_s in stood
+    ]
     assert stop._other_trips(trips) == ["also tripped: 37b (cabinet) at 90 s, 29 (rack 2) at 95 s"]
     assert stop._other_trips(trips[:1]) == []
 
@@ -127,15 +183,21 @@ def test_the_budget_is_that_of_the_99th_percentile():
 
 # -- memory
 
+
 def samples(minutes, kB_per_s):
-    return [[5.0 * number, 100_000, 40_000 + 5 * number * kB_per_s] for number in range(minutes * 12 + 1)]
+    return [
+        [5.0 * number, 100_000, 40_000 + 5 * number * kB_per_s]
+        for number in range(minutes * 12 + 1)
+    ]
 
 
 @pytest.mark.parametrize("kB_per_s", [0, 1, 10])
 def test_growth_is_counted_per_hour_after_the_start(kB_per_s):
     figures = {each["what"]: each["value"] for each in rig.memory_figures(samples(20, kB_per_s))}
     assert figures["the same as kB an hour"] == 3600 * kB_per_s
-    assert figures["memory of the controller, over 20 minutes, all resident, most"] == round(100_000 / 1024, 1)
+    assert figures["memory of the controller, over 20 minutes, all resident, most"] == round(
+        100_000 / 1024, 1
+    )
 
 
 def test_the_memory_of_the_start_does_not_count():
@@ -150,18 +212,31 @@ def test_a_run_too_short_for_growth_has_none(minutes, figures):
 
 # -- speed
 
+
 def test_a_speed_is_that_of_the_quickest_round_by_each_clock():
     clock, core = rig._speeds("x", 300.0, [(6.0, 2.9), (4.0, 3.0), (5.0, 2.5)])
-    assert (clock["value"], clock["met"], core["value"], core["budget"]) == (75.0, True, 120.0, None)
+    assert (clock["value"], clock["met"], core["value"], core["budget"]) == (
+        75.0,
+        True,
+        120.0,
+        None,
+    )
     assert rig._total([(1.0, 0.5), (2.0, 1.5)]) == (3.0, 2.0)
 
 
 # -- the command
 
-@pytest.mark.parametrize("argv, words", [
-    (("stop", "--count", "0"), "allowed is a whole number from 1 to 10000"), (("stop", "--count", "x"), "allowed"),
-    (("stop", "--json", "/nowhere/a.json"), "there is no folder /nowhere"), (("rig", "--for", "0"), "allowed"),
-    (("nothing",), "invalid choice")])
+
+@pytest.mark.parametrize(
+    "argv, words",
+    [
+        (("stop", "--count", "0"), "allowed is a whole number from 1 to 10000"),
+        (("stop", "--count", "x"), "allowed"),
+        (("stop", "--json", "/nowhere/a.json"), "there is no folder /nowhere"),
+        (("rig", "--for", "0"), "allowed"),
+        (("nothing",), "invalid choice"),
+    ],
+)
 def test_wrong_input_is_one_line(capsys, argv, words):
     try:
         code = cli.main(["bench", *argv])
@@ -172,10 +247,19 @@ def test_wrong_input_is_one_line(capsys, argv, words):
     assert said.err.startswith("bench: ")
 
 
-@pytest.mark.parametrize("said, words", [
-    ((), "SCHED_FIFO 50, memory locked"),
-    (("no real-time priority (Operation not permitted): give", "memory is not locked (x): give"),
-     "ordinary priority, memory not locked")])
+@pytest.mark.parametrize(
+    "said, words",
+    [
+        ((), "SCHED_FIFO 50, memory locked"),
+        (
+            (
+                "no real-time priority (Operation not permitted): give",
+                "memory is not locked (x): give",
+            ),
+            "ordinary priority, memory not locked",
+        ),
+    ],
+)
 def test_the_priority_is_what_the_controller_said(said, words):
     assert order.priority({"controller_messages": said}) == words
 

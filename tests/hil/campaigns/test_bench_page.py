@@ -1,4 +1,6 @@
-"""The page of benchmarks is what its command makes of the committed results, and the commands refuse what is wrong."""
+"""The page of benchmarks is what its command makes of the committed results, and the commands
+refuse what is wrong.
+"""
 
 import json
 import sys
@@ -28,11 +30,13 @@ def run(capsys, *argv):
 
 # -- what is committed
 
+
 def test_the_page_is_made_from_the_committed_results(capsys):
     code, out, err = run(capsys, "bench", "page", *RESULTS)
     assert (code, err) == (0, [])
-    assert out == PAGE.read_text(encoding="ascii"), \
+    assert out == PAGE.read_text(encoding="ascii"), (
         "cd hil/campaigns/benchmarks/results; python -m hil bench page *.json > BENCHMARKS.md"
+    )
 
 
 def test_every_benchmark_has_a_committed_result_of_a_readable_size():
@@ -43,10 +47,13 @@ def test_every_benchmark_has_a_committed_result_of_a_readable_size():
 
 
 def test_the_readme_points_to_the_page():
-    assert "hil/campaigns/benchmarks/results/BENCHMARKS.md" in (ROOT / "README.md").read_text(encoding="utf-8")
+    assert "hil/campaigns/benchmarks/results/BENCHMARKS.md" in (ROOT / "README.md").read_text(
+        encoding="utf-8"
+    )
 
 
 # -- the page
+
 
 def doc(benchmark, *figures, **changes):
     return document.document(benchmark, f"python -m hil bench {benchmark}", figures) | changes
@@ -56,8 +63,11 @@ def test_every_budget_is_on_the_page_with_its_figure_or_the_reason():
     text = page.page([doc("step", document.figure("one rack", 123.4, "us", budget="step_1"))])
     table = text.partition("## The budgets")[2].partition("##")[0]
     for key, budget in budgets.BUDGETS.items():
-        row = next(line for line in table.splitlines() if budget.text in line and (
-            budget.what in line or key == "step_1"))
+        row = next(
+            line
+            for line in table.splitlines()
+            if budget.text in line and (budget.what in line or key == "step_1")
+        )
         assert ("| 123 us | - | NOT met |" if key == "step_1" else budget.without) in row
 
 
@@ -78,7 +88,10 @@ def test_a_section_names_the_machine_and_what_ran_beside_it():
 
 
 def test_rows_have_as_many_cells_as_their_head():
-    figures = [document.figure("a", 1, "us", "libmodbus", 2, "rtu_transaction"), document.figure("b", 1, "us")]
+    figures = [
+        document.figure("a", 1, "us", "libmodbus", 2, "rtu_transaction"),
+        document.figure("b", 1, "us"),
+    ]
     for block in page.page([doc("rtu", *figures)]).split("\n\n"):
         rows = [line.count("|") for line in block.splitlines() if line.startswith("|")]
         assert len(set(rows)) <= 1, block
@@ -86,18 +99,26 @@ def test_rows_have_as_many_cells_as_their_head():
 
 # -- the commands
 
+
 def test_the_page_refuses_what_is_no_result(capsys, tmp_path):
     (tmp_path / "a.json").write_text(json.dumps({"schema": 1}))
     code, out, err = run(capsys, "bench", "page", tmp_path / "a.json")
     assert (code, out, len(err)) == (2, "", 1) and "a.json" in err[0]
 
 
-@pytest.mark.parametrize("argv, words", [
-    (("loop", "--for", "0"), "allowed is a number from 1"), (("loop", "--for", "x"), "allowed is a number from 1"),
-    (("loop", "--for", "nan"), "allowed is a number from 1"), (("lop",), "invalid choice"),
-    (("step", "--json", "/nowhere/a.json"), "there is no folder /nowhere"),
-    (("replay", "--json", "/"), "--json /: is a folder; name a file in it"),
-    (("replay", "/nowhere/journal"), "/nowhere/journal: No such file"), (("all",), "--json")])
+@pytest.mark.parametrize(
+    "argv, words",
+    [
+        (("loop", "--for", "0"), "allowed is a number from 1"),
+        (("loop", "--for", "x"), "allowed is a number from 1"),
+        (("loop", "--for", "nan"), "allowed is a number from 1"),
+        (("lop",), "invalid choice"),
+        (("step", "--json", "/nowhere/a.json"), "there is no folder /nowhere"),
+        (("replay", "--json", "/"), "--json /: is a folder; name a file in it"),
+        (("replay", "/nowhere/journal"), "/nowhere/journal: No such file"),
+        (("all",), "--json"),
+    ],
+)
 def test_wrong_input_is_said_at_once(capsys, argv, words):
     code, out, err = run(capsys, "bench", *argv)
     assert (code, out) == (2, "") and words in err[-1]
@@ -130,14 +151,18 @@ def test_a_budget_that_is_not_met_is_exit_code_1(capsys):
 def test_an_interrupted_measurement_writes_nothing(capsys, tmp_path):
     def interrupted(given):
         raise KeyboardInterrupt
+
     code, out, said = measured(capsys, interrupted, tmp_path / "a.json")
     assert (code, out, len(said)) == (130, "", 1) and not (tmp_path / "a.json").exists()
 
 
-@pytest.mark.parametrize("error", [OSError("no pty"), RuntimeError("no slave"), ValueError("no start")])
+@pytest.mark.parametrize(
+    "error", [OSError("no pty"), RuntimeError("no slave"), ValueError("no start")]
+)
 def test_what_cannot_be_measured_is_one_line(capsys, error):
     def fail(given):
         raise error
+
     code, out, said = measured(capsys, fail)
     assert (code, out, said) == (3, "", [f"bench: {error}"])
 
@@ -150,5 +175,9 @@ def test_all_runs_each_benchmark_as_its_own_command(name, short):
     assert argv[:3] == [sys.executable, "-m", "hil"]
     given = cli._parser().parse_args(argv[3:])
     assert given.json == "a.json" and given.beside == "a build"
-    assert getattr(given, "seconds", 60.0) == {("loop", False): 300.0, ("loop", True): 10.0, ("rig", False): 3600.0,
-                                               ("rig", True): 60.0}.get((name, short), 60.0)
+    assert getattr(given, "seconds", 60.0) == {
+        ("loop", False): 300.0,
+        ("loop", True): 10.0,
+        ("rig", False): 3600.0,
+        ("rig", True): 60.0,
+    }.get((name, short), 60.0)

@@ -1,4 +1,6 @@
-"""The rivals of the benchmarks: what they report is read right; one that is not installed is said so in one line."""
+"""The rivals of the benchmarks: what they report is read right; one that is not installed is said
+so in one line.
+"""
 
 import os
 import random
@@ -13,12 +15,25 @@ from hil.campaigns.benchmarks import cyclictest, lateness, libmodbus, machine, r
 
 def report(counts, cycles=None, longest=None):
     """cyclictest's JSON as version 2.4 of rt-tests writes it."""
-    return {"file_version": 1, "num_threads": 1, "thread": {"0": {
-        "histogram": {str(us): count for us, count in counts.items()}, "cycles": cycles or sum(counts.values()),
-        "min": min(counts, default=0), "max": longest or max(counts, default=0), "avg": 30.0, "cpu": 0, "node": 0}}}
+    return {
+        "file_version": 1,
+        "num_threads": 1,
+        "thread": {
+            "0": {
+                "histogram": {str(us): count for us, count in counts.items()},
+                "cycles": cycles or sum(counts.values()),
+                "min": min(counts, default=0),
+                "max": longest or max(counts, default=0),
+                "avg": 30.0,
+                "cpu": 0,
+                "node": 0,
+            }
+        },
+    }
 
 
 # -- cyclictest
+
 
 def test_percentiles_come_from_the_histogram():
     found = cyclictest.parse(report({24: 500, 40: 489, 90: 10, 700: 1}))
@@ -32,7 +47,12 @@ def test_a_stall_is_longer_than_5_ms(us, stalls):
 
 def test_cycles_beyond_the_histogram_count_as_the_maximum():
     found = cyclictest.parse(report({24: 998}, cycles=1000, longest=400_000))
-    assert (found["p99"], found["p99_9"], found["max"], found["stalls"]) == (24, 400_000, 400_000, 2)
+    assert (found["p99"], found["p99_9"], found["max"], found["stalls"]) == (
+        24,
+        400_000,
+        400_000,
+        2,
+    )
 
 
 def test_the_order_of_the_histogram_does_not_matter():
@@ -50,7 +70,11 @@ def test_no_cycle_is_no_result():
 def test_without_cyclictest_one_line_says_how_to_get_it():
     with cyclictest.Cyclictest(program="no-such-cyclictest") as rival:
         pass
-    assert rival.result is None and "apt-get install rt-tests" in rival.note and rival.value("p50") is None
+    assert (
+        rival.result is None
+        and ("apt-get install rt-tests") in rival.note
+        and rival.value("p50") is None
+    )
 
 
 def stand_in(folder, script):
@@ -63,7 +87,9 @@ def stand_in(folder, script):
 
 @pytest.mark.wire
 def test_a_cyclictest_that_is_refused_is_quoted(tmp_path):
-    program = stand_in(tmp_path, "print('Unable to change scheduling policy!', file=sys.stderr)\nsys.exit(1)\n")
+    program = stand_in(
+        tmp_path, "print('Unable to change scheduling policy!', file=sys.stderr)\nsys.exit(1)\n"
+    )
     with cyclictest.Cyclictest(program=program) as rival:
         rival._process.wait(20)
     assert rival.result is None and "Unable to change scheduling policy!" in rival.note
@@ -72,7 +98,8 @@ def test_a_cyclictest_that_is_refused_is_quoted(tmp_path):
 
 @pytest.mark.wire
 def test_its_report_is_read_after_it_was_told_to_end(tmp_path):
-    # It says that it is ready by leaving a file, so that the signal does not come before its handler.
+    # It says that it is ready by leaving a file, so that the signal does not come before its
+    # handler.
     script = f"""
 signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
 open({str(tmp_path / "ready")!r}, "w").close()
@@ -87,24 +114,45 @@ json.dump({report({30: 5, 6000: 1})!r}, open(path, "w"))
     assert rival.note == "" and rival.result["max"] == 6000 and rival.value("stalls") == 1
 
 
-FOUND = {"ticks": 100, "missed": 1, "late": 2, "runs": 0,
-         "lateness_us": {"p50": 20, "p99": 60, "p99_9": 900, "max": 950}}
+FOUND = {
+    "ticks": 100,
+    "missed": 1,
+    "late": 2,
+    "runs": 0,
+    "lateness_us": {"p50": 20, "p99": 60, "p99_9": 900, "max": 950},
+}
 
 
 def test_the_loop_stands_beside_cyclictest():
     rival = cyclictest.Cyclictest(program="none")
     rival.result = {"p50": 10, "p99": 40, "p99_9": 1000, "max": 1200, "cycles": 100, "stalls": 0}
-    figures = {each["what"]: each for each in lateness.figures_of("idle", FOUND, rival, "lateness_idle")}
+    figures = {
+        each["what"]: each for each in lateness.figures_of("idle", FOUND, rival, "lateness_idle")
+    }
     tail = figures["idle, p99.9"]
-    assert (tail["rival_value"], tail["limit"], tail["met"], tail["ratio"]) == (1000, 1500.0, True, 0.9)
+    assert (tail["rival_value"], tail["limit"], tail["met"], tail["ratio"]) == (
+        1000,
+        1500.0,
+        True,
+        0.9,
+    )
     assert figures["idle, p50"]["budget"] is None and figures["idle, p50"]["ratio"] == 2.0
     assert figures["idle, ticks missed or late of 100"]["value"] == 3
 
 
-@pytest.mark.parametrize("runs, stalls, met", [(0, 0, True), (1, 0, False), (1, 1, True), (2, 1, False)])
+@pytest.mark.parametrize(
+    "runs, stalls, met", [(0, 0, True), (1, 0, False), (1, 1, True), (2, 1, False)]
+)
 def test_deadlines_missed_in_a_row_are_forgiven_where_cyclictest_stalled_too(runs, stalls, met):
     rival = cyclictest.Cyclictest(program="none")
-    rival.result = {"p50": 10, "p99": 40, "p99_9": 1000, "max": 1200, "cycles": 100, "stalls": stalls}
+    rival.result = {
+        "p50": 10,
+        "p99": 40,
+        "p99_9": 1000,
+        "max": 1200,
+        "cycles": 100,
+        "stalls": stalls,
+    }
     row = lateness.figures_of("idle", FOUND | {"runs": runs}, rival, "lateness_idle")[-1]
     assert (row["value"], row["rival_value"], row["met"]) == (runs, stalls, met)
     assert lateness.figures_of("idle", FOUND | {"runs": runs}, rival)[-1]["met"] is None
@@ -119,22 +167,39 @@ def test_the_loop_alone_is_held_against_the_fixed_limit_only():
     assert all(each["rival"] is None for each in idle + stress) and len(idle) == 6
 
 
-@pytest.mark.parametrize("tail_us, shown_us, met", [(19_999, 19_999, True), (20_000, 81_000, False)])
-def test_a_percentile_beyond_the_histogram_of_the_loop_is_not_taken_for_its_end(tail_us, shown_us, met):
+@pytest.mark.parametrize(
+    "tail_us, shown_us, met", [(19_999, 19_999, True), (20_000, 81_000, False)]
+)
+def test_a_percentile_beyond_the_histogram_of_the_loop_is_not_taken_for_its_end(
+    tail_us, shown_us, met
+):
     rival = cyclictest.Cyclictest(program="none")
-    rival.result = {"p50": 10, "p99": 40, "p99_9": 15_000, "max": 96_000, "cycles": 100, "stalls": 9}
+    rival.result = {
+        "p50": 10,
+        "p99": 40,
+        "p99_9": 15_000,
+        "max": 96_000,
+        "cycles": 100,
+        "stalls": 9,
+    }
     found = FOUND | {"lateness_us": {"p50": 20, "p99": 60, "p99_9": tail_us, "max": 81_000}}
     tail = lateness.figures_of("idle", found, rival, "lateness_idle")[2]
     assert (tail["value"], tail["met"]) == (shown_us, met)
 
 
-@pytest.mark.parametrize("priority, budget", [("SCHED_FIFO 50, memory locked", "lateness_idle"),
-                                              ("ordinary priority, memory not locked", None)])
+@pytest.mark.parametrize(
+    "priority, budget",
+    [
+        ("SCHED_FIFO 50, memory locked", "lateness_idle"),
+        ("ordinary priority, memory not locked", None),
+    ],
+)
 def test_a_loop_without_its_priority_is_not_judged(priority, budget):
     assert lateness.judged("lateness_idle", priority) == budget
 
 
 # -- libmodbus and its slave
+
 
 def test_without_libmodbus_the_engine_stands_alone(monkeypatch):
     monkeypatch.setattr(libmodbus.ctypes.util, "find_library", lambda name: None)
@@ -177,14 +242,26 @@ def test_both_masters_read_the_slave_right(paced_Bd):
 
 # -- the machine
 
-@pytest.mark.parametrize("text, field, kB", [
-    ("VmRSS:\t   12345 kB\nRssAnon:\t 678 kB\n", "VmRSS", 12345), ("VmRSS:\t1 kB\nRssAnon:\t678 kB\n", "RssAnon", 678),
-    ("VmRSS:\t1 kB\n", "VmLck", 0), ("", "VmRSS", 0)])
+
+@pytest.mark.parametrize(
+    "text, field, kB",
+    [
+        ("VmRSS:\t   12345 kB\nRssAnon:\t 678 kB\n", "VmRSS", 12345),
+        ("VmRSS:\t1 kB\nRssAnon:\t678 kB\n", "RssAnon", 678),
+        ("VmRSS:\t1 kB\n", "VmLck", 0),
+        ("", "VmRSS", 0),
+    ],
+)
 def test_memory_is_read_from_the_status_of_a_process(text, field, kB):
     assert machine.status_kB(text, field) == kB
 
 
 def test_the_machine_has_all_its_parts():
     found = machine.describe()
-    assert set(found) == set(machine.PARTS) and found["cpu"] and found["cores"] >= 1 and "3." in found["python"]
+    assert (
+        set(found) == set(machine.PARTS)
+        and found["cpu"]
+        and found["cores"] >= 1
+        and "3." in found["python"]
+    )
     assert "priority" in machine.priority() or "SCHED" in machine.priority()

@@ -1,4 +1,6 @@
-"""What the benchmarks of step and replay run is the real thing: a cabinet that runs, a journal that gives the bytes."""
+"""What the benchmarks of step and replay run is the real thing: a cabinet that runs, a journal that
+gives the bytes.
+"""
 
 import pytest
 from test_bench_page import document
@@ -16,7 +18,7 @@ def test_the_cabinet_of_the_step_runs_with_every_stage_armed_and_nothing_tripped
     out = bench.kernel.out
     assert out[s.STATE] == s.RUNNING and out[s.CAUSE_MASK] == 0 and out[s.PCS_ENABLE_OK] == 1
     image = kernel_steps.limit_image(racks, modules)
-    assert all(image[p.ImageMap(1, racks, matrix.STAGES_PER_SCOPE).armed:])
+    assert all(image[p.ImageMap(1, racks, matrix.STAGES_PER_SCOPE).armed :])
 
 
 def test_a_cabinet_that_does_not_start_is_not_measured():
@@ -30,7 +32,9 @@ def test_the_journal_that_is_made_replays_to_the_same_bytes(tmp_path):
     taken_ns = replay.make_journal(str(tmp_path / "journal"), kernel_steps.START_STEPS)
     assert len(taken_ns) == kernel_steps.START_STEPS
     per_s, speed, _ = replay.figures_of(str(tmp_path / "journal"), rounds=1)
-    assert per_s["unit"] == "ticks/s" and speed["value"] == pytest.approx(per_s["value"] * 0.02, rel=0.05)
+    assert per_s["unit"] == "ticks/s" and speed["value"] == pytest.approx(
+        per_s["value"] * 0.02, rel=0.05
+    )
 
 
 def test_a_journal_that_gives_other_bytes_has_no_speed(tmp_path):

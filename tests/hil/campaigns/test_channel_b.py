@@ -1,4 +1,6 @@
-"""Channel B in the rig: in the plant's permit chain in virtual time, as a process, and the command's errors."""
+"""Channel B in the rig: in the plant's permit chain in virtual time, as a process, and the
+command's errors.
+"""
 
 import types
 
@@ -24,7 +26,9 @@ TICK_US = 20_000
 
 
 class Rig:
-    """A plant whose permit chain both channels hold: A is a kernel on a healthy bench, B sees the plant's contacts."""
+    """A plant whose permit chain both channels hold: A is a kernel on a healthy bench, B sees the
+    plant's contacts.
+    """
 
     def __init__(self):
         self.plant = Cabinet({}, None, 1)
@@ -43,7 +47,10 @@ class Rig:
                 self.a.kernel.step(1)
                 self.link.report()
                 self.b.receive(bytes(self.link.poll(0)))
-                for coil, signal in (("pcs_enable", s.PCS_ENABLE_OK), ("contactor_supply", s.CONTACTOR_SUPPLY_OK)):
+                for coil, signal in (
+                    ("pcs_enable", s.PCS_ENABLE_OK),
+                    ("contactor_supply", s.CONTACTOR_SUPPLY_OK),
+                ):
                     self.plant.set_coil(coil, self.a.kernel.out[signal])
             self.b.advance(self.now_us)
             self.link.receive(self.b.take(), self.now_us)
@@ -129,7 +136,9 @@ def test_the_standin_process_on_a_link(tmp_path):
 
 
 class Board:
-    """Channel B in steps. hears(data): what arrives of a frame; sees(second, contacts): the contacts it takes."""
+    """Channel B in steps. hears(data): what arrives of a frame; sees(second, contacts): the
+    contacts it takes.
+    """
 
     def __init__(self, hears, sees):
         self._hears, self._sees = hears, sees
@@ -186,15 +195,20 @@ class Unclocked(trials.Partner):
 
 
 def test_an_estop_that_only_the_silence_ends_is_no_estop():
-    """Channel B sees the contact once it has found that A is silent, and then names row 1 as it should."""
+    """Channel B sees the contact once it has found that A is silent, and then names row 1 as it
+    should.
+    """
     assert trials.estop(Unclocked(), 0) == pytest.approx(0.04, abs=0.03)
-    late = Unclocked(sees=lambda second, contacts: contacts if second.reason == pe.SILENT else mem.ALL_CLOSED)
+    late = Unclocked(
+        sees=lambda second, contacts: contacts if second.reason == pe.SILENT else mem.ALL_CLOSED
+    )
     with pytest.raises(trials.TrialError, match="the permit fell for another reason: silent"):
         trials.estop(late, 0)
 
 
 def repairing(bit):
     """What hears a frame with that bit changed as if it were right."""
+
     def hears(data):
         changed = bytearray(data)
         if data:
@@ -202,13 +216,16 @@ def repairing(bit):
         receiver = c.Receiver(c.CHANNEL_A)
         receiver.feed(changed, len(changed))
         return bytes(changed) if receiver.refused[c.R_FIRST] else data
+
     return hears
 
 
 def test_every_bit_of_a_frame_is_tried_while_nothing_is_heard():
     assert "wrong CRC" in trials.corrupted(Unclocked())
     for bit in (0, 3, 12, 15, 200, 8 * c.FRAME_BYTES - 1):
-        with pytest.raises(trials.TrialError, match="was taken for a right one: first after silence"):
+        with pytest.raises(
+            trials.TrialError, match="was taken for a right one: first after silence"
+        ):
             trials.corrupted(Unclocked(hears=repairing(bit)))
 
 
@@ -245,6 +262,7 @@ def test_a_trial_that_goes_wrong_while_the_machine_holds_up_channel_a_is_made_ag
         if number < 2:
             raise trials.TrialError("the permit fell by itself")
         return number
+
     with pytest.raises(trials.TrialError, match="fell by itself"):
         trials.several(partner, fails_at_first, 1)
     partner.late_s = 0.4
@@ -264,10 +282,14 @@ def test_the_memory_gives_back_what_was_laid_into_it(tmp_path):
     assert not (tmp_path / "memory").exists()
 
 
-@pytest.mark.parametrize("words, line", [
-    (("--count", "0"), "mcu: argument --count: 0: allowed is a whole number from 1 to 1000"),
-    (("--json", "/nowhere/x.json"), "mcu: argument --json: there is no folder /nowhere"),
-    (("--json", "/"), "mcu: argument --json: / is a folder; allowed is a file")])
+@pytest.mark.parametrize(
+    "words, line",
+    [
+        (("--count", "0"), "mcu: argument --count: 0: allowed is a whole number from 1 to 1000"),
+        (("--json", "/nowhere/x.json"), "mcu: argument --json: there is no folder /nowhere"),
+        (("--json", "/"), "mcu: argument --json: / is a folder; allowed is a file"),
+    ],
+)
 def test_wrong_input_is_one_line(capsys, words, line):
     code = None
     try:
@@ -277,10 +299,13 @@ def test_wrong_input_is_one_line(capsys, words, line):
     assert code == 2 and capsys.readouterr().err.strip() == line
 
 
-@pytest.mark.parametrize("error", [EmulatorError("qemu-system-arm says nothing"), KeyError("healthy")])
+@pytest.mark.parametrize(
+    "error", [EmulatorError("qemu-system-arm says nothing"), KeyError("healthy")]
+)
 def test_a_microcontroller_that_does_not_start_ends_its_trials_in_a_line_each(monkeypatch, error):
     def fails(lab):
         raise error
+
     monkeypatch.setattr(command, "_boot", fails)
     monkeypatch.setattr(command, "_instructions", fails)
     monkeypatch.setattr(command, "_lockstep", fails)
@@ -288,7 +313,9 @@ def test_a_microcontroller_that_does_not_start_ends_its_trials_in_a_line_each(mo
     lines, closed = [], []
     report = Report(lines.append)
     live = types.SimpleNamespace(close=lambda: closed.append(True))
-    assert command._figures(types.SimpleNamespace(live=live, partner=None, made="elf"), report) == []
+    assert (
+        command._figures(types.SimpleNamespace(live=live, partner=None, made="elf"), report) == []
+    )
     assert closed and [line.split()[0] for line in lines] == ["FAILED", "FAILED", "FAILED", "ok"]
 
 

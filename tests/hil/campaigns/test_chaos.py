@@ -1,4 +1,6 @@
-"""Chaos: what counts as noticed, the figures of one disturbance, what is sent in a flood, and two on the real rig."""
+"""Chaos: what counts as noticed, the figures of one disturbance, what is sent in a flood, and two
+on the real rig.
+"""
 
 import json
 import os
@@ -25,16 +27,31 @@ HANG_GUARD_S = 10
 
 
 def loop(missed=0, p99_us=100):
-    return {"ticks": 250, "missed": missed, "late": 0,
-            "lateness_us": {"p50": 80, "p99": p99_us, "p99_9": p99_us, "max": p99_us}}
+    return {
+        "ticks": 250,
+        "missed": missed,
+        "late": 0,
+        "lateness_us": {"p50": 80, "p99": p99_us, "p99_9": p99_us, "max": p99_us},
+    }
 
 
 def figures(**changes):
     """Figures of a disturbance that nobody has noticed."""
-    gaps_ms = {name: {"before": 20.0, "during": 20.0, "after": 20.0} for name in
-               ("set-point", "heartbeat", "coils of module 1", "command to rack 3")}
-    return {"alive": True, "state": "running", "trips": [], "violations": [], "stall_us": 0, "stalled_us": 0,
-            "growth_kB": 0, "gaps_ms": gaps_ms, "loop": {"before": loop(), "during": loop(), "after": loop()}} | changes
+    gaps_ms = {
+        name: {"before": 20.0, "during": 20.0, "after": 20.0}
+        for name in ("set-point", "heartbeat", "coils of module 1", "command to rack 3")
+    }
+    return {
+        "alive": True,
+        "state": "running",
+        "trips": [],
+        "violations": [],
+        "stall_us": 0,
+        "stalled_us": 0,
+        "growth_kB": 0,
+        "gaps_ms": gaps_ms,
+        "loop": {"before": loop(), "during": loop(), "after": loop()},
+    } | changes
 
 
 def phases(**changed):
@@ -51,47 +68,80 @@ def wrong(found):
 
 # -- the verdict
 
+
 def test_what_nobody_noticed_is_well():
     assert wrong(verdict.judged(figures())) == []
 
 
-@pytest.mark.parametrize("changes, words", [
-    ({"alive": False}, "the controller has ended"),
-    ({"trips": ["49", "49"]}, "tripped: 49"),
-    ({"state": "tripped"}, "the cabinet is tripped at the end"),
-    ({"violations": ["3.000 s: too soon"]}, "invariant broken: 3.000 s: too soon"),
-    ({"growth_kB": 513}, "memory grew by 513 kB (allowed 512)"),
-    ({"loop": phases(during=loop(missed=1))}, "1 ticks missed"),
-    ({"loop": phases(after=loop(missed=2))}, "2 ticks missed"),
-    ({"loop": phases(during=loop(p99_us=5001))}, "lateness p99 5001 us, 100 us before"),
-    ({"loop": phases(before=loop(missed=3), during=loop(missed=7))}, "7 ticks missed, 3 in the calm before"),
-    ({"gaps_ms": {}}, "every output went on"),
-    ({"gaps_ms": gap("set-point", 2501)}, "set-point silent for 2501 ms (allowed 2500)"),
-    ({"gaps_ms": gap("coils of module 2", 20, 251)}, "coils of module 2 silent for 251 ms (allowed 250)"),
-    ({"gaps_ms": gap("command to rack 1", 501)}, "command to rack 1 silent for 501 ms (allowed 500)"),
-    ({"gaps_ms": gap("heartbeat", 2501)}, "heartbeat silent for 2501 ms (allowed 2500)")])
+@pytest.mark.parametrize(
+    "changes, words",
+    [
+        ({"alive": False}, "the controller has ended"),
+        ({"trips": ["49", "49"]}, "tripped: 49"),
+        ({"state": "tripped"}, "the cabinet is tripped at the end"),
+        ({"violations": ["3.000 s: too soon"]}, "invariant broken: 3.000 s: too soon"),
+        ({"growth_kB": 513}, "memory grew by 513 kB (allowed 512)"),
+        ({"loop": phases(during=loop(missed=1))}, "1 ticks missed"),
+        ({"loop": phases(after=loop(missed=2))}, "2 ticks missed"),
+        ({"loop": phases(during=loop(p99_us=5001))}, "lateness p99 5001 us, 100 us before"),
+        (
+            {"loop": phases(before=loop(missed=3), during=loop(missed=7))},
+            "7 ticks missed, 3 in the calm before",
+        ),
+        ({"gaps_ms": {}}, "every output went on"),
+        ({"gaps_ms": gap("set-point", 2501)}, "set-point silent for 2501 ms (allowed 2500)"),
+        (
+            {"gaps_ms": gap("coils of module 2", 20, 251)},
+            "coils of module 2 silent for 251 ms (allowed 250)",
+        ),
+        (
+            {"gaps_ms": gap("command to rack 1", 501)},
+            "command to rack 1 silent for 501 ms (allowed 500)",
+        ),
+        ({"gaps_ms": gap("heartbeat", 2501)}, "heartbeat silent for 2501 ms (allowed 2500)"),
+    ],
+)
 def test_each_thing_noticed_is_one_sentence(changes, words):
-    assert [re.split(r" \(the machine|, 20 ms in the calm", text)[0]
-            for text in wrong(verdict.judged(figures(**changes)))] == [words]
+    assert [
+        re.split(r" \(the machine|, 20 ms in the calm", text)[0]
+        for text in wrong(verdict.judged(figures(**changes)))
+    ] == [words]
 
 
-@pytest.mark.parametrize("changes", [
-    {"growth_kB": 512}, {"growth_kB": -4}, {"loop": phases(before=loop(missed=9))},
-    {"loop": phases(during=loop(p99_us=5000))}, {"loop": phases(before=loop(p99_us=1500), during=loop(p99_us=6000))},
-    {"gaps_ms": gap("set-point", 2500)}, {"gaps_ms": gap("coils of module 1", 250.0)},
-    {"loop": phases(before=loop(missed=3), during=loop(missed=4), after=loop(missed=2))},
-    {"gaps_ms": {"coils of module 1": {"before": 300.0, "during": 300.0, "after": 299.0}}}])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"growth_kB": 512},
+        {"growth_kB": -4},
+        {"loop": phases(before=loop(missed=9))},
+        {"loop": phases(during=loop(p99_us=5000))},
+        {"loop": phases(before=loop(p99_us=1500), during=loop(p99_us=6000))},
+        {"gaps_ms": gap("set-point", 2500)},
+        {"gaps_ms": gap("coils of module 1", 250.0)},
+        {"loop": phases(before=loop(missed=3), during=loop(missed=4), after=loop(missed=2))},
+        {"gaps_ms": {"coils of module 1": {"before": 300.0, "during": 300.0, "after": 299.0}}},
+    ],
+)
 def test_the_limits_themselves_are_well(changes):
     assert wrong(verdict.judged(figures(**changes))) == []
 
 
-@pytest.mark.parametrize("changes, stalled_us", [
-    ({"loop": phases(during=loop(missed=2))}, 10_000),
-    ({"loop": phases(during=loop(p99_us=10_000))}, 10_000),
-    ({"gaps_ms": gap("coils of module 1", 260.0)}, 10_000)])
+@pytest.mark.parametrize(
+    "changes, stalled_us",
+    [
+        ({"loop": phases(during=loop(missed=2))}, 10_000),
+        ({"loop": phases(during=loop(p99_us=10_000))}, 10_000),
+        ({"gaps_ms": gap("coils of module 1", 260.0)}, 10_000),
+    ],
+)
 def test_the_machine_excuses_what_it_held_up_and_no_more(changes, stalled_us):
     def judged(less_us):
-        return wrong(verdict.judged(figures(**changes, stall_us=stalled_us - less_us, stalled_us=stalled_us - less_us)))
+        return wrong(
+            verdict.judged(
+                figures(**changes, stall_us=stalled_us - less_us, stalled_us=stalled_us - less_us)
+            )
+        )
+
     assert judged(0) == []
     assert len(judged(1)) == 1
 
@@ -99,7 +149,9 @@ def test_the_machine_excuses_what_it_held_up_and_no_more(changes, stalled_us):
 def test_what_is_right_to_trip_is_named_and_nothing_else_excused():
     found = verdict.judged(figures(trips=["49", "50a"]), trips_right=("49", "50a"))
     assert wrong(found) == [] and (True, "tripped, and rightly: 49, 50a") in found
-    assert wrong(verdict.judged(figures(trips=["49", "50a"]), trips_right=("49",))) == ["tripped: 50a"]
+    assert wrong(verdict.judged(figures(trips=["49", "50a"]), trips_right=("49",))) == [
+        "tripped: 50a"
+    ]
     stopped = figures(state="ready", gaps_ms=gap("set-point", 9000))
     assert wrong(verdict.judged(stopped, gaps_right=True, ends_running=False)) == []
     assert len(wrong(verdict.judged(stopped))) == 2
@@ -114,28 +166,59 @@ def test_the_witness_adds_up_stalls_and_keeps_the_worst():
 
 # -- figures of the time between two marks
 
+
 def stats(ticks, missed, buckets):
     """The content of loop.stats."""
     counts = np.zeros(loop_statistics.BUCKETS, np.uint32)
     for lateness_us, count in buckets.items():
         counts[lateness_us] = count
-    return loop_statistics.HEAD.pack(loop_statistics.MAGIC, ticks, missed, 0, 0, 0, 900) + counts.tobytes()
+    return (
+        loop_statistics.HEAD.pack(loop_statistics.MAGIC, ticks, missed, 0, 0, 0, 900)
+        + counts.tobytes()
+    )
 
 
 def test_each_phase_has_its_own_figures():
-    content = {"timeline": [(1_000_000, "x/before", ""), (2_000_000, "x/during", ""), (3_000_000, "contactor_open", ""),
-                            (4_000_000, "x/after", ""), (5_000_000, "x/end", "")],
-               "trips": [{"stage": "1a", "t_s": 1.999}, {"stage": "49", "t_s": 2.0}, {"stage": "50a", "t_s": 4.999},
-                         {"stage": "2", "t_s": 5.0}],
-               "violations": ["1.500 s: before", "4.100 s: within"],
-               "beats": {"set-point": np.arange(0, 6_000_000, 20_000)[np.r_[0:110, 160:300]]}}
-    marks = {"before": stats(100, 0, {10: 100}), "during": stats(150, 1, {10: 150}),
-             "after": stats(250, 3, {10: 200, 700: 50}), "end": stats(300, 3, {10: 250, 700: 50})}
-    taken = {"name": "x", "alive": True, "state": "running", "stall_us": 5, "stalled_us": 6,
-             "counters": {name: {"loop": loop, "memory_kB": 1000 + 7 * place}
-                          for place, (name, loop) in enumerate(marks.items())}}
+    content = {
+        "timeline": [
+            (1_000_000, "x/before", ""),
+            (2_000_000, "x/during", ""),
+            (3_000_000, "contactor_open", ""),
+            (4_000_000, "x/after", ""),
+            (5_000_000, "x/end", ""),
+        ],
+        "trips": [
+            {"stage": "1a", "t_s": 1.999},
+            {"stage": "49", "t_s": 2.0},
+            {"stage": "50a", "t_s": 4.999},
+            {"stage": "2", "t_s": 5.0},
+        ],
+        "violations": ["1.500 s: before", "4.100 s: within"],
+        "beats": {"set-point": np.arange(0, 6_000_000, 20_000)[np.r_[0:110, 160:300]]},
+    }
+    marks = {
+        "before": stats(100, 0, {10: 100}),
+        "during": stats(150, 1, {10: 150}),
+        "after": stats(250, 3, {10: 200, 700: 50}),
+        "end": stats(300, 3, {10: 250, 700: 50}),
+    }
+    taken = {
+        "name": "x",
+        "alive": True,
+        "state": "running",
+        "stall_us": 5,
+        "stalled_us": 6,
+        "counters": {
+            name: {"loop": loop, "memory_kB": 1000 + 7 * place}
+            for place, (name, loop) in enumerate(marks.items())
+        },
+    }
     found = course.figures(taken, content)
-    assert found["trips"] == ["49", "50a"] and found["violations"] == ["4.100 s: within"] and found["growth_kB"] == 21
+    assert (
+        found["trips"] == ["49", "50a"]
+        and found["violations"] == ["4.100 s: within"]
+        and found["growth_kB"] == 21
+    )
     assert [found["loop"][phase]["missed"] for phase in course.PHASES] == [1, 2, 0]
     assert [found["loop"][phase]["lateness_us"]["p99"] for phase in course.PHASES] == [10, 700, 10]
     assert found["gaps_ms"] == {"set-point": {"before": 20.0, "during": 1020.0, "after": 20.0}}
@@ -144,6 +227,7 @@ def test_each_phase_has_its_own_figures():
 
 
 # -- what is sent
+
 
 def test_spoiled_frames_have_ids_of_the_racks_and_never_a_right_crc():
     """By the driver's own check, which is what must refuse them."""
@@ -168,7 +252,9 @@ def test_no_senseless_command_can_act():
             magic, what, _, mask, *_ = commands.REQUEST.unpack(data)
             acts = (commands.RUN, commands.STOP, commands.LOCK_OUT, commands.END_LOCK_OUT)
             acting += [data] * (magic == commands.MAGIC and (what in acts or mask == 0))
-        acting += [data] * (len(data) == commands.KEY_CHANGE.size and data.startswith(commands.MAGIC))
+        acting += [data] * (
+            len(data) == commands.KEY_CHANGE.size and data.startswith(commands.MAGIC)
+        )
     assert acting == []
 
 
@@ -206,7 +292,9 @@ def test_typing_goes_on_as_fast_as_the_line_takes_it_and_is_the_same_for_a_seed(
 
 
 def test_a_hog_leaves_room():
-    assert memory_MiB(1 << 30) == 256 and memory_MiB(1 << 45) == MEMORY_MiB_MAX and memory_MiB(0) == 0
+    assert (
+        memory_MiB(1 << 30) == 256 and memory_MiB(1 << 45) == MEMORY_MiB_MAX and memory_MiB(0) == 0
+    )
 
 
 def test_what_is_right_to_trip_are_stages_of_the_matrix():
@@ -216,9 +304,20 @@ def test_what_is_right_to_trip_are_stages_of_the_matrix():
 
 # -- the command
 
-@pytest.mark.parametrize("argv", [("--only", "nobody"), ("--seed", "-1"), ("--seed", "x"), ("--for", "0"),
-                                  ("--calm", "much"), ("--for", "inf"),
-                                  ("--json", "/nowhere/o.json"), ("--json", ".")])
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ("--only", "nobody"),
+        ("--seed", "-1"),
+        ("--seed", "x"),
+        ("--for", "0"),
+        ("--calm", "much"),
+        ("--for", "inf"),
+        ("--json", "/nowhere/o.json"),
+        ("--json", "."),
+    ],
+)
 def test_wrong_words_are_one_line(argv, capsys):
     with pytest.raises(SystemExit) as leaving:
         cli.main(["chaos", *argv])
@@ -226,9 +325,15 @@ def test_wrong_words_are_one_line(argv, capsys):
 
 
 def test_the_report_names_what_is_not_ok_and_what_was_left_out():
-    found = course.judged({**figures(trips=["49"]), "name": "cpu"}, [(True, "4 busy processes")], DISTURBANCES["cpu"])
-    doc = {"disturbances": [found], "skipped": {"run_full": "no mounts"}, "ok": False,
-           "at_the_end": [{"ok": True, "text": "the chain is whole"}]}
+    found = course.judged(
+        {**figures(trips=["49"]), "name": "cpu"}, [(True, "4 busy processes")], DISTURBANCES["cpu"]
+    )
+    doc = {
+        "disturbances": [found],
+        "skipped": {"run_full": "no mounts"},
+        "ok": False,
+        "at_the_end": [{"ok": True, "text": "the chain is whole"}],
+    }
     text = command.lines(doc)
     assert "  NOT OK tripped: 49" in text and "  ok     4 busy processes" in text
     assert any(line.startswith("run_full") and "skipped: no mounts" in line for line in text)
@@ -238,23 +343,49 @@ def test_the_report_names_what_is_not_ok_and_what_was_left_out():
 @pytest.mark.wire
 @pytest.mark.timeout(180)
 def test_a_short_course_on_the_rig(tmp_path):
-    """In a process of its own: it leaves the namespace of mounts. Content only: a busy machine may make it late."""
+    """In a process of its own: it leaves the namespace of mounts. Content only: a busy machine may
+    make it late.
+    """
     names = ("gateway_killed", "commands", "state_full")
-    ended = subprocess.run([sys.executable, "-m", "hil", "chaos", "--for", "0.5", "--calm", "0.5", "--seed", "3",
-                            "--json", str(tmp_path / "o.json"), *[word for name in names for word in ("--only", name)]],
-                           cwd=ROOT, capture_output=True, text=True, env={**os.environ, "TMPDIR": str(tmp_path)},
-                           check=False)
+    ended = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "hil",
+            "chaos",
+            "--for",
+            "0.5",
+            "--calm",
+            "0.5",
+            "--seed",
+            "3",
+            "--json",
+            str(tmp_path / "o.json"),
+            *[word for name in names for word in ("--only", name)],
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        check=False,
+    )
     assert ended.returncode in (0, 1), ended.stderr
     assert ended.stdout.startswith("seed       3\n") and "verdict" in ended.stdout
     doc = json.loads((tmp_path / "o.json").read_text())
     if any("does not come to run" in one["text"] for one in doc["at_the_end"]):
         pytest.skip("this machine is too busy for a cabinet in real time")
     done = {each["name"]: each for each in doc["disturbances"]}
-    assert set(done) | set(doc["skipped"]) == set(names) and not set(doc["skipped"]) - {"state_full"}
+    assert set(done) | set(doc["skipped"]) == set(names) and not set(doc["skipped"]) - {
+        "state_full"
+    }
     for each in done.values():
         said = {one["text"]: one["ok"] for one in each["verdicts"]}
         assert said["controller alive"] and said["the gateway passes a hello and its answer on"]
-        assert {"set-point", "heartbeat", "coils of module 1", "coils of module 2"} <= set(each["gaps_ms"])
-    assert any(one["text"].endswith("commands sent") and one["ok"] for one in done["commands"]["verdicts"])
+        assert {"set-point", "heartbeat", "coils of module 1", "coils of module 2"} <= set(
+            each["gaps_ms"]
+        )
+    assert any(
+        one["text"].endswith("commands sent") and one["ok"] for one in done["commands"]["verdicts"]
+    )
     assert {"ok": True, "text": "the record: the chain is whole"} in doc["at_the_end"]
     assert [path.name for path in tmp_path.iterdir()] == ["o.json"]  # nothing left behind

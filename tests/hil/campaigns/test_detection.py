@@ -1,4 +1,6 @@
-"""Lead time against false alarms: the arithmetic on series made by hand, two short courses, the command as a whole."""
+"""Lead time against false alarms: the arithmetic on series made by hand, two short courses, the
+command as a whole.
+"""
 
 import json
 import os
@@ -22,25 +24,46 @@ BASE = "lfp 55 %"
 
 
 def course(kind="load", **changes):
-    usual = dict(kind=kind, base=BASE, seed="1", duration_s=200.0, noise_K=0.02, sensor_cells=(),
-                 load=lambda t_s: 300_000.0, steps=())
+    usual = dict(
+        kind=kind,
+        base=BASE,
+        seed="1",
+        duration_s=200.0,
+        noise_K=0.02,
+        sensor_cells=(),
+        load=lambda t_s: 300_000.0,
+        steps=(),
+    )
     return courses.Course(**{**usual, **changes})
 
 
 def made(of, seconds=300, runaway_s=None, cabinet=(), racks=()):
-    """A series in which all is quiet but for (feature, from, until, value), of racks with their index first."""
-    one = watching.Series(of, np.zeros((seconds, len(watching.CABINET_COLUMNS)), np.int32),
-                          np.zeros((3, seconds, len(watching.RACK_COLUMNS)), np.int32), runaway_s)
+    """A series in which all is quiet but for (feature, from, until, value), of racks with their
+    index first.
+    """
+    one = watching.Series(
+        of,
+        np.zeros((seconds, len(watching.CABINET_COLUMNS)), np.int32),
+        np.zeros((3, seconds, len(watching.RACK_COLUMNS)), np.int32),
+        runaway_s,
+    )
     for feature, first, after, value in cabinet:
-        one.cabinet[first - 1:after - 1, watching.CABINET_COLUMNS.index(feature)] = value
+        one.cabinet[first - 1 : after - 1, watching.CABINET_COLUMNS.index(feature)] = value
     for rack, feature, first, after, value in racks:
-        one.racks[rack, first - 1:after - 1, watching.RACK_COLUMNS.index(feature)] = value
+        one.racks[rack, first - 1 : after - 1, watching.RACK_COLUMNS.index(feature)] = value
     return one
 
 
-@pytest.mark.parametrize("text, seconds, expected", [
-    ("..##.###", 1, "..##.###"), ("..##.###", 2, "...#..##"), ("..##.###", 3, ".......#"), ("###", 3, "..#"),
-    ("........", 1, "........")])
+@pytest.mark.parametrize(
+    "text, seconds, expected",
+    [
+        ("..##.###", 1, "..##.###"),
+        ("..##.###", 2, "...#..##"),
+        ("..##.###", 3, ".......#"),
+        ("###", 3, "..#"),
+        ("........", 1, "........"),
+    ],
+)
 def test_a_hit_is_held_for_so_many_seconds(text, seconds, expected):
     hits = np.array([letter == "#" for letter in text])
     assert "".join(".#"[int(value)] for value in metrics.held(hits, seconds)) == expected
@@ -66,30 +89,50 @@ def test_the_suspicion_is_the_kernels(values):
 
 
 def test_leads_and_false_alarms_of_series_made_by_hand():
-    """Row 7 (20 ppm for 5 s) sees one runaway 100 s before, misses one, and takes one solvent of two for vapour."""
+    """Row 7 (20 ppm for 5 s) sees one runaway 100 s before, misses one, and takes one solvent of
+    two for vapour.
+    """
     true = course("heater", rack=1, events=(60,))
     solvent = course("solvent", events=(40, 160), duration_s=300.0)
-    found = metrics.judge([
-        made(true, runaway_s=205, cabinet=[(m.F_OFFGAS_PPM_MAX, 101, 300, 25)]),
-        made(true, runaway_s=205, cabinet=[(m.F_OFFGAS_PPM_MAX, 50, 54, 25)]),
-        made(solvent, cabinet=[(m.F_OFFGAS_PPM_MAX, 45, 60, 20), (m.F_OFFGAS_PPM_MAX, 170, 174, 30)]),
-        made(course(), 86_400)])
+    found = metrics.judge(
+        [
+            made(true, runaway_s=205, cabinet=[(m.F_OFFGAS_PPM_MAX, 101, 300, 25)]),
+            made(true, runaway_s=205, cabinet=[(m.F_OFFGAS_PPM_MAX, 50, 54, 25)]),
+            made(
+                solvent,
+                cabinet=[(m.F_OFFGAS_PPM_MAX, 45, 60, 20), (m.F_OFFGAS_PPM_MAX, 170, 174, 30)],
+            ),
+            made(course(), 86_400),
+        ]
+    )
     row = found["row 7"]
-    assert row["leads"]["of"] == 2 and row["leads"]["missed"] == 1 and row["leads"]["median_s"] == 50.0
+    assert (
+        row["leads"]["of"] == 2 and row["leads"]["missed"] == 1 and row["leads"]["median_s"] == 50.0
+    )
     makers = row["false_alarms"]["makers"]
     assert (makers["solvent"]["alarms"], makers["solvent"]["events"]) == (1, 2)
     assert row["false_alarms"]["per_1000_d"] == pytest.approx(courses.RATES["solvent"] / 2)
     assert makers["load"]["hours"] == 24.0 and makers["load"]["per_1000_d"] == 0.0
-    assert makers["load"]["per_1000_d_upper"] == pytest.approx(3000.0), "none in a day: less than 3 a day with 95 %"
-    assert found["row 9"]["leads"]["missed"] == 2 and found["row 9"]["false_alarms"]["per_1000_d"] == 0.0
+    assert makers["load"]["per_1000_d_upper"] == pytest.approx(3000.0), (
+        "none in a day: less than 3 a day with 95 %"
+    )
+    assert (
+        found["row 9"]["leads"]["missed"] == 2
+        and found["row 9"]["false_alarms"]["per_1000_d"] == 0.0
+    )
     assert found["suspicion 100 %, second 25 %, 3 s"]["leads"]["missed"] == 2, "one sign is no two"
 
 
 def test_only_the_rack_that_burns_counts_and_only_before_it_does():
     true = course("short", rack=1, events=(60,))
-    warm = [(0, m.F_TEMPERATURE_UNEXPLAINED_DDEGC, 70, 200, 9), (1, m.F_TEMPERATURE_UNEXPLAINED_DDEGC, 150, 260, 9)]
-    leads = [metrics.judge([made(true, runaway_s=at_s, racks=warm)])["row 22"]["leads"]["kinds"]["short"]
-             for at_s in (200, 150)]
+    warm = [
+        (0, m.F_TEMPERATURE_UNEXPLAINED_DDEGC, 70, 200, 9),
+        (1, m.F_TEMPERATURE_UNEXPLAINED_DDEGC, 150, 260, 9),
+    ]
+    leads = [
+        metrics.judge([made(true, runaway_s=at_s, racks=warm)])["row 22"]["leads"]["kinds"]["short"]
+        for at_s in (200, 150)
+    ]
     assert leads[0]["median_s"] == 49.0 and leads[1]["missed"] == 1
 
 
@@ -98,7 +141,9 @@ def test_a_gated_row_needs_the_row_it_is_gated_by():
     vapour = [(m.F_OFFGAS_PPM_MAX, 100, 104, 30)]
     warm = [(2, m.F_TEMPERATURE_UNEXPLAINED_DDEGC, 80, 90, 9)]
     assert not metrics.stage_trips(made(course(), cabinet=vapour))["8c"][0].any()
-    assert list(metrics.edges(metrics.stage_trips(made(course(), cabinet=vapour, racks=warm))["8c"][0])) == [101]
+    assert list(
+        metrics.edges(metrics.stage_trips(made(course(), cabinet=vapour, racks=warm))["8c"][0])
+    ) == [101]
 
 
 @pytest.mark.parametrize("count, upper", [(0, 3.0), (1, 4.74), (5, 10.51), (50, 63.29)])
@@ -119,8 +164,15 @@ def test_what_is_told_is_what_the_wires_told(rig):
     features = rig.controller.cabinet.core.kernel.features
     before = features.inp[:]
     watching.tell(rig.plant, features)
-    told = [features.layout.rack_input(rack, index) for rack in range(3) for index in (
-        s.CELL_VOLTAGE_MV_MIN, s.CELL_VOLTAGE_MV_MAX, *range(s.MODULE_TEMPERATURE_DDEGC, features.layout.rack_width))]
+    told = [
+        features.layout.rack_input(rack, index)
+        for rack in range(3)
+        for index in (
+            s.CELL_VOLTAGE_MV_MIN,
+            s.CELL_VOLTAGE_MV_MAX,
+            *range(s.MODULE_TEMPERATURE_DDEGC, features.layout.rack_width),
+        )
+    ]
     assert all(abs(features.inp[at] - before[at]) <= 1 for at in told) and len(told) == 51
     assert sum(features.inp[at] for at in told) > 10_000
     for rack in range(3):
@@ -130,32 +182,62 @@ def test_what_is_told_is_what_the_wires_told(rig):
 
 
 def test_a_short_is_seen_before_it_burns_and_a_misread_sensor_is_not(rig):
-    plain = course("misread", events=(40,), duration_s=60.0, steps=((40, lambda plant: plant.misread(0, 3, 40.0)),))
+    plain = course(
+        "misread",
+        events=(40,),
+        duration_s=60.0,
+        steps=((40, lambda plant: plant.misread(0, 3, 40.0)),),
+    )
     calm = metrics.stage_trips(watching.watch(rig, plain))
     assert not [name for name, arrays in calm.items() if any(values.any() for values in arrays)]
-    burning = course("short", rack=1, events=(60,), steps=(
-        (60, lambda plant: plant.start_runaway(1, 4, 5, 60.0, 100.0)),))
+    burning = course(
+        "short",
+        rack=1,
+        events=(60,),
+        steps=((60, lambda plant: plant.start_runaway(1, 4, 5, 60.0, 100.0)),),
+    )
     series = watching.watch(rig, burning)
-    assert series.runaway_s == pytest.approx(121, abs=2) and series.seconds == series.runaway_s + watching.AFTER_S
-    leads = {name: each["leads"]["kinds"]["short"]["median_s"] for name, each in metrics.judge([series]).items()}
+    assert (
+        series.runaway_s == pytest.approx(121, abs=2)
+        and series.seconds == series.runaway_s + watching.AFTER_S
+    )
+    leads = {
+        name: each["leads"]["kinds"]["short"]["median_s"]
+        for name, each in metrics.judge([series]).items()
+    }
     assert leads["row 22"] > leads["row 7"] > 0.0 and leads["row 24"] == 0.0
 
 
 def test_courses_follow_from_the_seed_and_are_as_many_as_asked():
     one, two, other = (courses.drawn(seed, 16, 0.5) for seed in (1, 1, 2))
     assert [each.seed for each in one] == [each.seed for each in two] and len(one) == 16 + 36
-    assert [each.noise_K for each in one] == [each.noise_K for each in two] != [each.noise_K for each in other]
+    assert (
+        [each.noise_K for each in one]
+        == [each.noise_K for each in two]
+        != [each.noise_K for each in other]
+    )
     kinds = [each.kind for each in one]
     assert (kinds.count("heater"), kinds.count("short"), kinds.count("sudden")) == (8, 6, 2)
-    assert sum(kind == "load" for kind in kinds) == 18 and set(kinds[16:]) <= {"load", *courses.MAKERS}
+    assert sum(kind == "load" for kind in kinds) == 18 and set(kinds[16:]) <= {
+        "load",
+        *courses.MAKERS,
+    }
     assert set(courses.MAKERS) == set(courses.RATES) == set(courses.WINDOW_S) - {"load"}
-    assert all(each.events[-1] + courses.WINDOW_S[each.kind] <= 1240 for each in one[16:] if each.events)
+    assert all(
+        each.events[-1] + courses.WINDOW_S[each.kind] <= 1240 for each in one[16:] if each.events
+    )
 
 
 def test_an_unknown_feature_is_not_beyond_whichever_way_its_stage_looks():
     for stage, feature, beyond in (("12b", m.F_GAS_RELAY_OK, 0), ("7", m.F_OFFGAS_PPM_MAX, 30)):
-        unknown, known = (made(course(), cabinet=[(feature, 1, 301, value)]) for value in (watching.UNKNOWN, beyond))
-        assert not metrics.stage_trips(unknown)[stage][0].any() and metrics.stage_trips(known)[stage][0].any()
+        unknown, known = (
+            made(course(), cabinet=[(feature, 1, 301, value)])
+            for value in (watching.UNKNOWN, beyond)
+        )
+        assert (
+            not metrics.stage_trips(unknown)[stage][0].any()
+            and metrics.stage_trips(known)[stage][0].any()
+        )
 
 
 def test_as_many_runaways_as_asked_by_their_shares():
@@ -167,22 +249,32 @@ def test_as_many_runaways_as_asked_by_their_shares():
 
 def test_a_folder_without_any_measured_load_is_refused(tmp_path, capsys):
     assert main(["runaway", "--loads", str(tmp_path)]) == 2
-    line, = capsys.readouterr().err.splitlines()
-    assert line == f"runaway: --loads {tmp_path}: holds none of gpt3_512xh100_2s.csv.gz, lora_512xh100_2s.csv.gz"
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line == (
+        f"runaway: --loads {tmp_path}: holds none of gpt3_512xh100_2s.csv.gz, "
+        f"lora_512xh100_2s.csv.gz"
+    )
 
 
-@pytest.mark.parametrize("order, words", [
-    (["--json", "nowhere/a.json"], "there is no folder nowhere"), (["--png", "."], ". is a folder; allowed is a file"),
-    (["--json", "/proc/a.json"], "/proc/a.json: cannot be written"),
-    (["--png", "curve.xyz"], "curve.xyz: allowed endings are .png"),
-    (["--loads", "nowhere"], "there is no folder nowhere"),
-    (["--runaways", "1.5"], "1.5: allowed is a whole number from 0 to 10000"),
-    (["--processes", "0"], "0: allowed is a whole number from 1 to 256"),
-    (["--days", "0"], "0: allowed is a number from 0.01 to 1000")])
+@pytest.mark.parametrize(
+    "order, words",
+    [
+        (["--json", "nowhere/a.json"], "there is no folder nowhere"),
+        (["--png", "."], ". is a folder; allowed is a file"),
+        (["--json", "/proc/a.json"], "/proc/a.json: cannot be written"),
+        (["--png", "curve.xyz"], "curve.xyz: allowed endings are .png"),
+        (["--loads", "nowhere"], "there is no folder nowhere"),
+        (["--runaways", "1.5"], "1.5: allowed is a whole number from 0 to 10000"),
+        (["--processes", "0"], "0: allowed is a whole number from 1 to 256"),
+        (["--days", "0"], "0: allowed is a number from 0.01 to 1000"),
+    ],
+)
 def test_what_cannot_be_written_is_refused_before_the_courses(order, words, capsys):
     with pytest.raises(SystemExit) as left:
         main(["runaway", *order])
-    assert left.value.code == 2 and capsys.readouterr().err == f"runaway: argument {order[0]}: {words}\n"
+    assert left.value.code == 2 and capsys.readouterr().err == (
+        f"runaway: argument {order[0]}: {words}\n"
+    )
 
 
 def test_the_command_prints_writes_and_draws(monkeypatch, tmp_path, capsys):
@@ -197,10 +289,13 @@ def test_the_command_prints_writes_and_draws(monkeypatch, tmp_path, capsys):
     assert "not field data" in doc["about"] and 0.0 < doc["hours_of_load_alone"] < 0.04
     assert files[1].read_bytes()[:4] == b"\x89PNG"
     lines = capsys.readouterr().out.splitlines()
-    assert [line for line in lines if line.startswith("row 53 ")] and all(len(line) <= 250 for line in lines)
+    assert [line for line in lines if line.startswith("row 53 ")] and all(
+        len(line) <= 250 for line in lines
+    )
 
 
 # -- what the command says meanwhile, and the picture
+
 
 def test_progress_is_told_by_shares_with_what_is_to_go(capsys):
     now_s = [100.0]
@@ -227,6 +322,7 @@ def test_progress_of_few_courses(capsys, count):
 def test_an_interruption_is_headed_with_the_command_that_was_given(name, monkeypatch, capsys):
     def stopped(*_):
         os.kill(os.getpid(), signal.SIGTERM)
+
     monkeypatch.setattr(courses, "drawn", stopped)
     monkeypatch.setattr(rows.configs, "load", stopped)
     assert main([name]) == 130
@@ -241,25 +337,41 @@ def test_no_command_at_all_is_headed_with_the_program(capsys):
 
 
 def _found(median_s, missed, per_1000_d):
-    return {"leads": {"median_s": median_s, "missed": missed, "of": 8}, "false_alarms": {"per_1000_d": per_1000_d}}
+    return {
+        "leads": {"median_s": median_s, "missed": missed, "of": 8},
+        "false_alarms": {"per_1000_d": per_1000_d},
+    }
 
 
 def test_no_name_in_the_picture_covers_another():
     """As of a short run: most rows see nothing and trip never, most thresholds are equally good."""
-    own = [metrics.suspicion_name(pct, runaway.SECOND_PCT_MIN, report.OWN_S) for pct in metrics.SCORE_PCT]
+    own = [
+        metrics.suspicion_name(pct, runaway.SECOND_PCT_MIN, report.OWN_S)
+        for pct in metrics.SCORE_PCT
+    ]
     detectors = {f"row {number}": _found(None, 8, 0.0) for number in (10, 11, 12, 23, 24, 34)}
-    detectors |= {name: _found(560.0, 0, 0.0 if index > 12 else 3.0) for index, name in enumerate(own)}
-    detectors |= {"row 7": _found(300.0, 0, 1.8), "row 8": _found(300.0, 0, 1.8), "row 53": _found(560.0, 0, 0.0),
-                  "any row": _found(580.0, 0, 4.0), "row 26": _found(540.0, 2, 2.5)}
+    detectors |= {
+        name: _found(560.0, 0, 0.0 if index > 12 else 3.0) for index, name in enumerate(own)
+    }
+    detectors |= {
+        "row 7": _found(300.0, 0, 1.8),
+        "row 8": _found(300.0, 0, 1.8),
+        "row 53": _found(560.0, 0, 0.0),
+        "any row": _found(580.0, 0, 4.0),
+        "row 26": _found(540.0, 2, 2.5),
+    }
     figure = report.draw({"detectors": detectors})
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     for axes in figure.axes:
         texts = list(axes.texts)
         words = ", ".join([each.get_text().replace("\n", " ") for each in texts]).split(", ")
-        wanted = [name for name in detectors if name not in own] + [f"{pct} %" for pct in metrics.SCORE_PCT[::3]]
+        wanted = [name for name in detectors if name not in own] + [
+            f"{pct} %" for pct in metrics.SCORE_PCT[::3]
+        ]
         assert sorted(words) == sorted(wanted)
-        boxes = [Text.get_window_extent(each, canvas.get_renderer()) for each in texts]  # without its line
+        # without its line
+        boxes = [Text.get_window_extent(each, canvas.get_renderer()) for each in texts]
         for index, box in enumerate(boxes):
             assert axes.bbox.x0 <= box.x0 and box.x1 <= axes.bbox.x1
-            assert not any([box.overlaps(other) for other in boxes[index + 1:]])
+            assert not any([box.overlaps(other) for other in boxes[index + 1 :]])

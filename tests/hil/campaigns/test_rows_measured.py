@@ -1,4 +1,6 @@
-"""python -m hil rows: a sample of its courses is met, each can fail, and no stage of the matrix is without a course."""
+"""python -m hil rows: a sample of its courses is met, each can fail, and no stage of the matrix is
+without a course.
+"""
 
 import dataclasses
 import json
@@ -25,8 +27,29 @@ from tests.repository import ROOT
 CONFIG = configs.load(str(EXAMPLE))
 LIMITS = Limits(CONFIG)
 # Of each kind of source and of each kind of effect some; all but four from one start.
-SAMPLE = ["1a", "2", "4", "10b", "10b rate", "12b", "21a", "23b rate", "29", "36", "40c", "41a", "44b", "44d",
-          "46c start", "47", "49", "49 io_1", "51", "51 contact", "51 silent"]
+SAMPLE = [
+    "1a",
+    "2",
+    "4",
+    "10b",
+    "10b rate",
+    "12b",
+    "21a",
+    "23b rate",
+    "29",
+    "36",
+    "40c",
+    "41a",
+    "44b",
+    "44d",
+    "46c start",
+    "47",
+    "49",
+    "49 io_1",
+    "51",
+    "51 contact",
+    "51 silent",
+]
 DISARMED = SAMPLE[::2]  # each waits as long as its trip may take, and longer
 
 
@@ -53,9 +76,15 @@ def test_every_action_is_one_that_there_is(label):
 
 
 def test_a_row_about_a_rate_has_a_course_at_its_own():
-    """A jump passes none of its window: 23b stood 2.5 s after one and 5.4 s after a rise, with 4.6 s allowed."""
-    about_rates = {stage for stage in STAGES if "once a second" in {
-        part.what for part in time_chain.decision(CONFIG, LIMITS.schedule, STAGES[stage])}}
+    """A jump passes none of its window: 23b stood 2.5 s after one and 5.4 s after a rise, with 4.6
+    s allowed.
+    """
+    about_rates = {
+        stage
+        for stage in STAGES
+        if "once a second"
+        in {part.what for part in time_chain.decision(CONFIG, LIMITS.schedule, STAGES[stage])}
+    }
     assert {each.stage for label, each in COURSES.items() if label.endswith(" rate")} == about_rates
 
 
@@ -76,29 +105,42 @@ def test_with_its_stage_not_armed_no_course_is_met():
         assert row.complaints[0] == f"stage {row.course.stage} did not trip"
 
 
-@pytest.mark.parametrize("label, changed, comes", [
-    ("1c", {}, False), ("1c", {"alone": ()}, True), ("23b", {}, False), ("23b", {"alone": ()}, True),
-    ("44c", {}, False)])
+@pytest.mark.parametrize(
+    "label, changed, comes",
+    [
+        ("1c", {}, False),
+        ("1c", {"alone": ()}, True),
+        ("23b", {}, False),
+        ("23b", {"alone": ()}, True),
+        ("44c", {}, False),
+    ],
+)
 def test_what_a_course_shows_is_its_own_stages_doing(label, changed, comes):
-    """Its stage alone not armed: 1b would do 1c's work, 23a that of 23b; after a restart it would start by itself."""
+    """Its stage alone not armed: 1b would do 1c's work, 23a that of 23b; after a restart it would
+    start by itself.
+    """
     each = COURSES[label]._replace(**changed)
     cabinet = course.started(CONFIG, each, (each.stage,))
     result = course.measured(cabinet, each, LIMITS)
     must_come = course.wanted(each, cabinet.cabinet.devices)
-    assert result.stands_ms is None and verdict.comes_anyway(each, result, LIMITS, must_come) == comes
+    assert (
+        result.stands_ms is None and verdict.comes_anyway(each, result, LIMITS, must_come) == comes
+    )
 
 
 def holding(held_ms):
     """The example site with a fan that waits for the agent."""
     image = CONFIG.safety_image[:]
     image[CONFIG.image_map().cabinet + p.P_AGENT_HOLD_OFF_MS] = held_ms
-    return dataclasses.replace(CONFIG, safety_image=image, cabinet=CONFIG.cabinet | {"agent_hold_off_ms": held_ms})
+    return dataclasses.replace(
+        CONFIG, safety_image=image, cabinet=CONFIG.cabinet | {"agent_hold_off_ms": held_ms}
+    )
 
 
 @pytest.mark.parametrize("held_ms", (0, 4000, 30_000))
 def test_a_fan_that_waits_for_the_agent_comes_when_its_site_says(held_ms):
     config = holding(held_ms)
-    row, = campaign.run(config, ["3"], 1)
+    (row,) = campaign.run(config, ["3"], 1)
     assert row.complaints == []
     waited_ms = row.result.since_ms[effects.FAN] - row.result.stands_ms
     assert held_ms <= waited_ms <= held_ms + 200
@@ -106,25 +148,31 @@ def test_a_fan_that_waits_for_the_agent_comes_when_its_site_says(held_ms):
 
 def test_a_fan_that_does_not_wait_for_the_agent_is_found():
     """The program was told of no hold-off, its limits of one of 2 s; and the other way round."""
-    row, = campaign.run(CONFIG, ["3"], 1)
+    (row,) = campaign.run(CONFIG, ["3"], 1)
     complaints = verdict.complaints(row.course, row.result, Limits(holding(2000)), row.wanted)
     assert len(complaints) == 1 and complaints[0].endswith("too early: it waits 2000 ms")
-    late, = campaign.run(holding(2000), ["3"], 1)
+    (late,) = campaign.run(holding(2000), ["3"], 1)
     complaints = verdict.complaints(late.course, late.result, LIMITS, late.wanted)
     assert len(complaints) == 1 and complaints[0].startswith("fan after 2")
 
 
 def test_an_effect_that_does_not_come_is_found():
-    assert found("1a", do("device_fault", device="io_1", fault="coils_stuck", value={"2": 0})) == ["horn did not come"]
+    assert found("1a", do("device_fault", device="io_1", fault="coils_stuck", value={"2": 0})) == [
+        "horn did not come"
+    ]
 
 
 def test_an_effect_that_nothing_asks_for_is_found():
-    """The fan's coil falls off with the stop: the fan runs, which an emergency stop does not ask for."""
+    """The fan's coil falls off with the stop: the fan runs, which an emergency stop does not ask
+    for.
+    """
+
     class Stuck(effects.Witness):
         def see(self, now_us, allowed):
             if not self._plant.relays.pcs_enable:
                 self._plant.set_coil("fan_off", False)
             super().see(now_us, allowed)
+
     plain, effects.Witness = effects.Witness, Stuck
     try:
         complaints = found("1a")
@@ -141,13 +189,18 @@ def test_a_stop_that_nothing_asks_for_is_found(monkeypatch):
         plain(kernel, evaluator)
         if kernel.standing[0]:
             kernel.unit_demand[m.D_PCS] = max(kernel.unit_demand[m.D_PCS], m.PCS_RAMP)
+
     monkeypatch.setattr(Kernel, "_combine_anew", ramps_too)
-    complaint, = found("18a")
-    assert complaint.startswith("power zero after ") and complaint.endswith(" ms, which nothing asks for")
+    (complaint,) = found("18a")
+    assert complaint.startswith("power zero after ") and complaint.endswith(
+        " ms, which nothing asks for"
+    )
 
 
 def test_a_converter_that_hears_nothing_may_stop_before_its_row():
-    """Its set-point expires on a second of its own clock: at another phase that is sooner than row 41 stands."""
+    """Its set-point expires on a second of its own clock: at another phase that is sooner than row
+    41 stands.
+    """
     each = COURSES["41a"]._replace(settle_s=0.4, before=(do("bridge_chain"),))
     cabinet = course.started(CONFIG, each)
     result = course.measured(cabinet, each, LIMITS)
@@ -163,45 +216,87 @@ def made(label="29", **changed):
     """Complaints about a made-up result that is all right but for what is changed."""
     each = COURSES[label]
     names = effects.demanded(STAGES[each.stage])
-    good = course.Result(label, 0.0, 2020.0, 2021.0, dict.fromkeys(names, 2040.0), set(), {}, {}, [], [])
+    good = course.Result(
+        label, 0.0, 2020.0, 2021.0, dict.fromkeys(names, 2040.0), set(), {}, {}, [], []
+    )
     return verdict.complaints(each, good._replace(**changed), LIMITS, names)
 
 
-@pytest.mark.parametrize("offset_V, power_kW, is_none", [
-    (-0.6, 200.0, True), (-0.6, -200.0, False), (0.4, -200.0, True), (0.4, 200.0, False), (0.0, 200.0, False),
-    (0.0, -200.0, False)])
-def test_what_follows_from_the_cells_is_known_before_their_bms_has_looked(offset_V, power_kW, is_none):
-    """The BMS looks ten times a second; a controller that heard of the cell in between was said to stop unasked."""
+@pytest.mark.parametrize(
+    "offset_V, power_kW, is_none",
+    [
+        (-0.6, 200.0, True),
+        (-0.6, -200.0, False),
+        (0.4, -200.0, True),
+        (0.4, 200.0, False),
+        (0.0, 200.0, False),
+        (0.0, -200.0, False),
+    ],
+)
+def test_what_follows_from_the_cells_is_known_before_their_bms_has_looked(
+    offset_V, power_kW, is_none
+):
+    """The BMS looks ten times a second; a controller that heard of the cell in between was said to
+    stop unasked.
+    """
     plant = course.started(CONFIG, COURSES["46c start"]).plant
     plant.set_cell_offset(1, offset_V)
     assert min(plant.racks[1].charge_limit_A, plant.racks[1].discharge_limit_A) > 0
     assert effects.racks_allow_none(plant, power_kW) == is_none
 
 
-@pytest.mark.parametrize("changed, words", [
-    ({}, []), ({"stands_ms": 1960.0}, ["tripped after 1960 ms, too early: not before 1980 ms"]),
-    ({"stands_ms": 2200.0}, ["trip after 2200 ms, later than 2122 ms"]),
-    ({"lag_ms": 500.0, "stands_ms": 2480.0}, []), ({"lag_ms": None}, ["stage 29 did not trip"]),
-    ({"permit_ms": 2200.0}, ["permit byte after 2200 ms, later than 2130 ms"]),
-    ({"permit_ms": None}, ["permit byte did not come"]), ({"permit_ms": None, "at_first": {effects.ENABLE}}, []),
-    ({"unwanted": {"fan": 40.0}}, ["fan after 40 ms, which nothing asks for"]),
-    ({"after": {"no closing": False}}, ["no closing does not hold"]),
-    ({"permit_ms": None, "since_ms": dict.fromkeys(effects.demanded(STAGES["29"]), -40.0)}, []),
-    ({"violations": ["26.140 s: rack 1 opened at 87.4 A"]}, ["26.140 s: rack 1 opened at 87.4 A"]),
-    ({"violations": ["26.140 s: rack 1 opened at 7.4 A"], "stood": [("29 rack 1", 2020.0)]}, []),
-    ({"violations": ["3.000 s: 9 kW flow although the PCS enable is off"], "stood": [("29 rack 1", 2020.0)]},
-     ["3.000 s: 9 kW flow although the PCS enable is off"])])
+@pytest.mark.parametrize(
+    "changed, words",
+    [
+        ({}, []),
+        ({"stands_ms": 1960.0}, ["tripped after 1960 ms, too early: not before 1980 ms"]),
+        ({"stands_ms": 2200.0}, ["trip after 2200 ms, later than 2122 ms"]),
+        ({"lag_ms": 500.0, "stands_ms": 2480.0}, []),
+        ({"lag_ms": None}, ["stage 29 did not trip"]),
+        ({"permit_ms": 2200.0}, ["permit byte after 2200 ms, later than 2130 ms"]),
+        ({"permit_ms": None}, ["permit byte did not come"]),
+        ({"permit_ms": None, "at_first": {effects.ENABLE}}, []),
+        ({"unwanted": {"fan": 40.0}}, ["fan after 40 ms, which nothing asks for"]),
+        ({"after": {"no closing": False}}, ["no closing does not hold"]),
+        ({"permit_ms": None, "since_ms": dict.fromkeys(effects.demanded(STAGES["29"]), -40.0)}, []),
+        (
+            {"violations": ["26.140 s: rack 1 opened at 87.4 A"]},
+            ["26.140 s: rack 1 opened at 87.4 A"],
+        ),
+        (
+            {"violations": ["26.140 s: rack 1 opened at 7.4 A"], "stood": [("29 rack 1", 2020.0)]},
+            [],
+        ),
+        (
+            {
+                "violations": ["3.000 s: 9 kW flow although the PCS enable is off"],
+                "stood": [("29 rack 1", 2020.0)],
+            },
+            ["3.000 s: 9 kW flow although the PCS enable is off"],
+        ),
+    ],
+)
 def test_each_thing_that_is_wrong_is_said(changed, words):
     assert made(**changed) == words
 
 
 def test_what_comes_without_its_stage_is_said(monkeypatch, capsys):
     each, names = COURSES["29"], effects.demanded(STAGES["29"])
-    all_come = course.Result("29", 0.0, None, 2021.0, dict.fromkeys(names, 2040.0), set(), {}, {}, [], [])
+    all_come = course.Result(
+        "29", 0.0, None, 2021.0, dict.fromkeys(names, 2040.0), set(), {}, {}, [], []
+    )
     one_less = all_come._replace(since_ms=all_come.since_ms | {effects.HORN: None})
     held = all_come._replace(after={"no closing": False})
-    assert verdict.complaints(each, one_less, LIMITS, names) == ["stage 29 did not trip", "horn did not come"]
-    for result, comes in ((all_come, True), (one_less, False), (held, False), (all_come._replace(lag_ms=None), True)):
+    assert verdict.complaints(each, one_less, LIMITS, names) == [
+        "stage 29 did not trip",
+        "horn did not come",
+    ]
+    for result, comes in (
+        (all_come, True),
+        (one_less, False),
+        (held, False),
+        (all_come._replace(lag_ms=None), True),
+    ):
         assert verdict.comes_anyway(each, result, LIMITS, names) == comes
         row = campaign.Row(each, result, names, verdict.complaints(each, result, LIMITS, names))
         monkeypatch.setattr(command, "run", lambda *order, row=row: iter([row]))
@@ -212,8 +307,14 @@ def test_what_comes_without_its_stage_is_said(monkeypatch, capsys):
 
 
 def test_a_late_effect_is_said():
-    since_ms = dict.fromkeys(effects.demanded(STAGES["29"]), 2040.0) | {effects.HORN: 2171.0, effects.LAMP: None}
-    assert made(since_ms=since_ms) == ["horn after 2171 ms, later than 2170 ms", "lamp did not come"]
+    since_ms = dict.fromkeys(effects.demanded(STAGES["29"]), 2040.0) | {
+        effects.HORN: 2171.0,
+        effects.LAMP: None,
+    }
+    assert made(since_ms=since_ms) == [
+        "horn after 2171 ms, later than 2170 ms",
+        "lamp did not come",
+    ]
 
 
 @pytest.mark.parametrize("name", ["1 stopped", "44 stopped"])
@@ -225,15 +326,28 @@ def test_a_relay_that_is_too_late_with_the_controller_stopped_is_said(name):
     assert stopped.complaints(each, good, CONFIG) == []
     for key, (low, high) in allowed.items():
         for wrong in (high + 1, low - 1, None):
-            assert len(stopped.complaints(each, good._replace(since_ms=good.since_ms | {key: wrong}), CONFIG)) == 1
-    assert stopped.complaints(each, good._replace(stands_ms=40.0), CONFIG) == ["the controller still decided"]
+            assert (
+                len(
+                    stopped.complaints(
+                        each, good._replace(since_ms=good.since_ms | {key: wrong}), CONFIG
+                    )
+                )
+                == 1
+            )
+    assert stopped.complaints(each, good._replace(stands_ms=40.0), CONFIG) == [
+        "the controller still decided"
+    ]
 
 
 @pytest.mark.parametrize("name", ["1 stopped", "12 stopped", "30 stopped"])
 def test_with_the_controller_stopped_nothing_acts_but_the_cause(name):
-    """Without it, the modules' expiry broken, the permit stays; converter and racks act by themselves, far too late."""
+    """Without it, the modules' expiry broken, the permit stays; converter and racks act by
+    themselves, far too late.
+    """
     each = stopped.STOPPED[name]
-    calm = each._replace(cause=tuple([action for action in each.cause if action.do == "controller_kill"]), seen=None)
+    calm = each._replace(
+        cause=tuple([action for action in each.cause if action.do == "controller_kill"]), seen=None
+    )
     result = stopped.measured(course.started(CONFIG, calm), calm)
     assert len(stopped.complaints(calm, result, CONFIG)) == len(stopped.WIRED)
     assert result.since_ms[effects.ENABLE] is None
@@ -243,42 +357,73 @@ def test_with_the_controller_stopped_nothing_acts_but_the_cause(name):
 
 def test_what_is_demanded_and_can_be_seen():
     every = {name for stage in m.STAGES for name in effects.demanded(stage)}
-    assert every == {*effects.COILS, effects.ENABLE, effects.POWER, effects.OPENED, effects.CHARGE, effects.DISCHARGE,
-                     effects.DERATED}
-    assert effects.demanded(STAGES["27"]) == [] and effects.demanded(STAGES["48a"]) == [effects.POWER]
+    assert every == {
+        *effects.COILS,
+        effects.ENABLE,
+        effects.POWER,
+        effects.OPENED,
+        effects.CHARGE,
+        effects.DISCHARGE,
+        effects.DERATED,
+    }
+    assert effects.demanded(STAGES["27"]) == [] and effects.demanded(STAGES["48a"]) == [
+        effects.POWER
+    ]
 
 
 def test_the_page_names_every_course():
     text = (ROOT / "hil" / "ROWS.md").read_text(encoding="ascii")
-    lines = [line for line in text.splitlines() if line.startswith("| ") and line.endswith(("| yes |", "| **no** |"))]
+    lines = [
+        line
+        for line in text.splitlines()
+        if line.startswith("| ") and line.endswith(("| yes |", "| **no** |"))
+    ]
     named = [line.split(" | ")[1] for line in lines]
-    assert named[:len(COURSES)] == sorted(COURSES, key=lambda label: (STAGES[COURSES[label].stage][m.S_ROW], label))
+    assert named[: len(COURSES)] == sorted(
+        COURSES, key=lambda label: (STAGES[COURSES[label].stage][m.S_ROW], label)
+    )
     assert len(lines) == len(campaign.EVERY) and page.HEAD in text
 
 
 def test_the_command(tmp_path):
     out, table = tmp_path / "rows.json", tmp_path / "rows.md"
     arguments = ["--only", "46c start", "--json", str(out), "--md", str(table)]
-    ran = subprocess.run([sys.executable, "-m", "hil", "rows", *arguments], cwd=ROOT, capture_output=True, text=True,
-                         check=False)
+    ran = subprocess.run(
+        [sys.executable, "-m", "hil", "rows", *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert ran.returncode == 0 and "1 of 1 met" in ran.stdout
-    one, = json.loads(out.read_text(encoding="ascii"))["courses"]
+    (one,) = json.loads(out.read_text(encoding="ascii"))["courses"]
     assert one["met"] and one["stage"] == "46c" and one["after"] == {"no closing": True}
-    assert "| 46 | 46c start | run_request (before: supervision_lost) | a start |" in table.read_text(encoding="ascii")
+    assert (
+        "| 46 | 46c start | run_request (before: supervision_lost) | a start |"
+    ) in table.read_text(encoding="ascii")
 
 
 def test_wiring_has_no_stage_to_disarm(capsys):
     assert main(["rows", "--disarmed", "--only", "1a,12 stopped"]) == 2
     error = capsys.readouterr().err
-    assert error == "rows: --disarmed: allowed are stages; 12 stopped: the wiring acts, armed or not\n"
+    assert error == (
+        "rows: --disarmed: allowed are stages; 12 stopped: the wiring acts, armed or not\n"
+    )
 
 
-@pytest.mark.parametrize("arguments, words", [
-    (["--only", "99"], "rows: argument --only: no course '99'"),
-    (["--only", "1a,12 stoped"], "rows: argument --only: no course '12 stoped', did you mean 12 stopped; there are 1a"),
-    (["--jobs", "0"], "rows: argument --jobs: 0: allowed is a whole number from 1 to 64"),
-    (["--md", "/nowhere/rows.md"], "rows: argument --md: there is no folder /nowhere"),
-    (["--md", "/proc/rows.md"], "rows: argument --md: /proc/rows.md: cannot be written")])
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (["--only", "99"], "rows: argument --only: no course '99'"),
+        (
+            ["--only", "1a,12 stoped"],
+            "rows: argument --only: no course '12 stoped', did you mean 12 stopped; there are 1a",
+        ),
+        (["--jobs", "0"], "rows: argument --jobs: 0: allowed is a whole number from 1 to 64"),
+        (["--md", "/nowhere/rows.md"], "rows: argument --md: there is no folder /nowhere"),
+        (["--md", "/proc/rows.md"], "rows: argument --md: /proc/rows.md: cannot be written"),
+    ],
+)
 def test_the_command_says_what_is_wrong(arguments, words, capsys):
     with pytest.raises(SystemExit) as ended:
         main(["rows", *arguments])

@@ -1,4 +1,6 @@
-"""python -m hil rows --real: which courses run, what is allowed, repeated and said; one of them in real processes."""
+"""python -m hil rows --real: which courses run, what is allowed, repeated and said; one of them in
+real processes.
+"""
 
 import json
 import os
@@ -14,7 +16,15 @@ from controller.record import store
 from controller.run import loop_statistics
 from controller.site import config as configs
 from hil.__main__ import main
-from hil.campaigns.rows import bench_watch, command, course, effects, real, real_page, second_channel
+from hil.campaigns.rows import (
+    bench_watch,
+    command,
+    course,
+    effects,
+    real,
+    real_page,
+    second_channel,
+)
 from hil.campaigns.rows.campaign import EVERY, Row
 from hil.campaigns.rows.command import EXAMPLE
 from hil.campaigns.rows.courses import STAGES
@@ -39,14 +49,20 @@ def test_every_course_is_done_or_it_is_said_why_not():
 
 def test_nothing_is_disarmed_and_the_neighbours_are_named():
     assert not any(each.alone for each in REAL.values())
-    assert BESIDE == {label: each.alone for label, each in EVERY.items() if each.alone}
+    assert {label: each.alone for label, each in EVERY.items() if each.alone} == BESIDE
 
 
 def made_rig(tmp_path, label, *more):
-    """A CourseRig that has started nothing, its cabinet's file written. more: names of further ports."""
+    """A CourseRig that has started nothing, its cabinet's file written. more: names of further
+    ports.
+    """
     rig = real.CourseRig(CONFIG, REAL[label], 1, str(tmp_path))
-    rig._write_cabinet_file({"ports": {bus: f"/dev/{bus}" for bus in ("pcs", "io", "meter", "gas", *more)},
-                             "cans": {"can0": "127.0.0.1:1/can0"}})
+    rig._write_cabinet_file(
+        {
+            "ports": {bus: f"/dev/{bus}" for bus in ("pcs", "io", "meter", "gas", *more)},
+            "cans": {"can0": "127.0.0.1:1/can0"},
+        }
+    )
     rig.connection.close()
     rig._bench_end.close()
     rig._messages.close()
@@ -87,13 +103,23 @@ def test_a_hint_to_a_killed_controller_is_said_in_vain(tmp_path, capsys):
 
 def test_a_second_channel_has_a_site_of_its_own(tmp_path):
     rig = made_rig(tmp_path, "51 silent", second_channel.NAME)
-    of_bench, of_controller = configs.load(rig.order["site"]), configs.load(str(tmp_path / "cabinet.toml"))
-    assert of_bench.safety_image == of_controller.safety_image == course.armed(CONFIG, ("51",), ()).safety_image
+    of_bench, of_controller = (
+        configs.load(rig.order["site"]),
+        configs.load(str(tmp_path / "cabinet.toml")),
+    )
+    assert (
+        of_bench.safety_image
+        == of_controller.safety_image
+        == course.armed(CONFIG, ("51",), ()).safety_image
+    )
     assert of_controller.channel_b.port == f"/dev/{second_channel.NAME}"
 
 
-HEALTHY = SimpleNamespace(contacts=dict.fromkeys([name.removesuffix("_ok") for name in CONTACT_NAMES], True),
-                          relays=SimpleNamespace(channel_b_closed=True))  # a plant, as far as the channel looks at it
+HEALTHY = SimpleNamespace(
+    contacts=dict.fromkeys([name.removesuffix("_ok") for name in CONTACT_NAMES], True),
+    # a plant, as far as the channel looks at it
+    relays=SimpleNamespace(channel_b_closed=True),
+)
 
 
 @pytest.mark.wire
@@ -104,7 +130,9 @@ def test_the_second_channels_line_carries_bytes_both_ways_at_once():
     controller = os.open(channel.slave_name, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
     os.write(controller, b"from A")
     channel.step(1_000_000)
-    assert select.select([channel], (), (), HANG_GUARD_S)[0], "a tty's bytes come when a kernel worker gets to them"
+    assert select.select([channel], (), (), HANG_GUARD_S)[0], (
+        "a tty's bytes come when a kernel worker gets to them"
+    )
     channel.service(1_000_000)
     channel.service(1_000_000)
     assert heard == [b"from A"] and select.select([controller], (), (), HANG_GUARD_S)[0]
@@ -130,8 +158,15 @@ def test_who_kills_the_controller_may(tmp_path, label, may):
     assert rig.may_be_killed == may and rig.order["course"] == label
 
 
-@pytest.mark.parametrize("label, earliest_ms", [
-    ("41a", 2000 - 200 - 20), ("41c", 5000 - 200 - 20), ("40c", 3000 - 100 - 20), ("52", 10_000 - 1000 - 20)])
+@pytest.mark.parametrize(
+    "label, earliest_ms",
+    [
+        ("41a", 2000 - 200 - 20),
+        ("41c", 5000 - 200 - 20),
+        ("40c", 3000 - 100 - 20),
+        ("52", 10_000 - 1000 - 20),
+    ],
+)
 def test_the_last_word_of_a_silent_device_may_be_as_old_as_its_slowest_group(label, earliest_ms):
     """A converter's set-point and heartbeat are read back half as often as its power."""
     assert VIRTUAL.earliest_ms(EVERY[label].stage, EVERY[label].cause) == earliest_ms
@@ -144,7 +179,10 @@ def test_one_step_of_the_bench_is_allowed_and_no_more():
         assert STEPPED.earliest_ms(stage, cause) == VIRTUAL.earliest_ms(stage, cause) - 10
         assert STEPPED.permit_ms(stage) == VIRTUAL.permit_ms(stage)
         for effect in (effects.POWER, effects.OPENED, effects.HORN):
-            assert STEPPED.effect_ms(stage, effect) == VIRTUAL.effect_ms(stage, effect) - CONFIG.tick_ms + 10
+            assert (
+                STEPPED.effect_ms(stage, effect)
+                == VIRTUAL.effect_ms(stage, effect) - CONFIG.tick_ms + 10
+            )
 
 
 class FakeBench:
@@ -201,13 +239,20 @@ def test_what_the_machine_held_back(tmp_path):
     before, after = (loop_content(tmp_path / "loop", *counts) for counts in ((10, 2), (30, 5)))
     assert bench_watch.machine(10_140, None, None) == {"step_ms_max": 10.1, "bad_ticks": 0}
     assert bench_watch.machine(62_000, before, after) == {"step_ms_max": 62.0, "bad_ticks": 3}
-    assert bench_watch.machine(10_000, after, before)["bad_ticks"] == 2  # of a controller that was started since
+    # of a controller that was started since
+    assert bench_watch.machine(10_000, after, before)["bad_ticks"] == 2
 
 
-@pytest.mark.parametrize("machine, words", [
-    ({}, ""), (CALM, ""), ({"step_ms_max": 40.0, "bad_ticks": 0}, ""),
-    ({"step_ms_max": 62.5, "bad_ticks": 0}, "the bench for 62.5 ms"),
-    ({"step_ms_max": 50.0, "bad_ticks": 3}, "the bench for 50 ms, the loop in 3 ticks")])
+@pytest.mark.parametrize(
+    "machine, words",
+    [
+        ({}, ""),
+        (CALM, ""),
+        ({"step_ms_max": 40.0, "bad_ticks": 0}, ""),
+        ({"step_ms_max": 62.5, "bad_ticks": 0}, "the bench for 62.5 ms"),
+        ({"step_ms_max": 50.0, "bad_ticks": 3}, "the bench for 50 ms, the loop in 3 ticks"),
+    ],
+)
 def test_a_stall_in_words(machine, words):
     assert real.stall(machine) == words
 
@@ -215,15 +260,40 @@ def test_a_stall_in_words(machine, words):
 def content(stands_ms=2025.0, machine=None, **changed):
     """What the bench of course 29 writes, all met unless changed."""
     names = effects.demanded(STAGES["29"])
-    found = course.Result("29", 0.0, stands_ms, 2026.0, dict.fromkeys(names, 2040.0), set(), {}, {},
-                          [("29 rack 1", 2025.0)], [])._asdict() | changed
-    found |= {"at_first": sorted(found["at_first"]), "stood": [list(each) for each in found["stood"]]}
-    return {"course": found, "wanted": names, "machine": machine or CALM, "timeline": [[1, "heat", ""]]}
+    found = (
+        course.Result(
+            "29",
+            0.0,
+            stands_ms,
+            2026.0,
+            dict.fromkeys(names, 2040.0),
+            set(),
+            {},
+            {},
+            [("29 rack 1", 2025.0)],
+            [],
+        )._asdict()
+        | changed
+    )
+    found |= {
+        "at_first": sorted(found["at_first"]),
+        "stood": [list(each) for each in found["stood"]],
+    }
+    return {
+        "course": found,
+        "wanted": names,
+        "machine": machine or CALM,
+        "timeline": [[1, "heat", ""]],
+    }
 
 
 def test_what_went_through_the_file_is_judged_as_it_was():
     met = real.judged("29", content(at_first={"derated"}), STEPPED)
-    assert met.row.is_met and met.row.result.at_first == {"derated"} and met.row.result.stood == [("29 rack 1", 2025.0)]
+    assert (
+        met.row.is_met
+        and met.row.result.at_first == {"derated"}
+        and met.row.result.stood == [("29 rack 1", 2025.0)]
+    )
     late = real.judged("29", content(stands_ms=2133.0), STEPPED)
     assert late.row.complaints == ["trip after 2133 ms, later than 2132 ms"]
     early = real.judged("29", content() | {"course": None}, STEPPED)
@@ -244,22 +314,38 @@ class Told(real.Campaign):
 STALLED = {"step_ms_max": 80.0, "bad_ticks": 1}
 
 
-@pytest.mark.parametrize("found, repeats, is_met", [
-    ([content(machine=STALLED)], 0, True), ([content(2500.0)], 0, False),
-    ([content(2500.0, STALLED), content()], 1, True), ([content(2500.0, STALLED), content(2500.0)], 1, False),
-    ([content(2500.0, STALLED)] * 3, 2, False)])
+@pytest.mark.parametrize(
+    "found, repeats, is_met",
+    [
+        ([content(machine=STALLED)], 0, True),
+        ([content(2500.0)], 0, False),
+        ([content(2500.0, STALLED), content()], 1, True),
+        ([content(2500.0, STALLED), content(2500.0)], 1, False),
+        ([content(2500.0, STALLED)] * 3, 2, False),
+    ],
+)
 def test_a_course_is_repeated_for_a_stall_alone_and_twice_at_most(found, repeats, is_met):
     campaign = Told(*found)
-    ended, = campaign.run(["29"])
-    assert ended.row.is_met == is_met and len(ended.repeated) == repeats and len(campaign.lines) == repeats
+    (ended,) = campaign.run(["29"])
+    assert (
+        ended.row.is_met == is_met
+        and len(ended.repeated) == repeats
+        and len(campaign.lines) == repeats
+    )
     for line in campaign.lines:
-        assert line == ("29          repeated because the machine stalled: the bench for 80 ms, the loop in 1 ticks; "
-                        "seen: trip after 2500 ms, later than 2132 ms")
+        assert line == (
+            "29          repeated because the machine stalled: the bench for 80 ms, "
+            "the loop in 1 ticks; "
+            "seen: trip after 2500 ms, later than 2132 ms"
+        )
 
 
 def test_the_longest_course_comes_first():
     labels = sorted(REAL, key=lambda label: -real.duration_s(REAL[label], STEPPED))
-    assert set(labels[:3]) == {"6b", "46a", "46b"} and real.duration_s(REAL["44 stopped"], STEPPED) == 26.0
+    assert (
+        set(labels[:3]) == {"6b", "46a", "46b"}
+        and real.duration_s(REAL["44 stopped"], STEPPED) == 26.0
+    )
 
 
 def ended(label="29", repeated=(), **changed):
@@ -270,39 +356,71 @@ def test_the_page_and_the_document():
     both = [ended(), ended("1c", ["repeated because of a stall"], stands_ms=9999.0)]
     text = real_page.markdown(both, STEPPED, {"44a": "inside"})
     assert text.startswith(real_page.HEAD) and "virtual time, so the figures" not in text
-    for line in ("- 1c: 1b", "- 1c: repeated because of a stall", "- 44a: inside",
-                 "2 courses of 2 stages: 1 met, 1 not."):
+    for line in (
+        "- 1c: 1b",
+        "- 1c: repeated because of a stall",
+        "- 44a: inside",
+        "2 courses of 2 stages: 1 met, 1 not.",
+    ):
         assert line in text.splitlines()
     doc = real_page.document(both, STEPPED, 7, {"44a": "inside"})
     good, bad = json.loads(json.dumps(doc))["courses"]
-    assert not doc["ok"] and doc["command"] == "rows --real" and doc["not_done"] == {"44a": "inside"}
-    assert good["held_back"] == CALM and "timeline" not in good and bad["timeline"] == [[1, "heat", ""]]
+    assert (
+        not doc["ok"] and doc["command"] == "rows --real" and doc["not_done"] == {"44a": "inside"}
+    )
+    assert (
+        good["held_back"] == CALM
+        and "timeline" not in good
+        and bad["timeline"] == [[1, "heat", ""]]
+    )
 
 
 def test_the_page_names_every_course():
     text = (ROOT / "hil" / "ROWS_REAL.md").read_text(encoding="ascii")
-    lines = [line for line in text.splitlines() if line.startswith("| ") and line.endswith(("| yes |", "| **no** |"))]
+    lines = [
+        line
+        for line in text.splitlines()
+        if line.startswith("| ") and line.endswith(("| yes |", "| **no** |"))
+    ]
     assert text.startswith(real_page.HEAD) and len(lines) == len(REAL)
-    assert {line.split(" | ")[1] for line in lines} >= {label for label in REAL if label not in STOPPED}
+    assert {line.split(" | ")[1] for line in lines} >= {
+        label for label in REAL if label not in STOPPED
+    }
     assert all(f"- {label}: {why}" in text.splitlines() for label, why in NOT_DONE.items())
 
 
-@pytest.mark.parametrize("arguments, words", [
-    (["--only", "44a"], "rows: --real: 44a is not done in real processes: inside the controller: a bit of the limit"),
-    (["--disarmed"], "rows: --real: a controller's own process has every required stage armed; leave --disarmed out")])
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (
+            ["--only", "44a"],
+            "rows: --real: 44a is not done in real processes: inside the controller: "
+            "a bit of the limit",
+        ),
+        (
+            ["--disarmed"],
+            "rows: --real: a controller's own process has every required stage armed; "
+            "leave --disarmed out",
+        ),
+    ],
+)
 def test_what_cannot_be_is_refused_in_one_line(arguments, words, capsys):
     assert main(["rows", "--real", *arguments]) == 2
     said = capsys.readouterr()
     assert said.err.startswith(words) and len(said.err.splitlines()) == 1 and said.out == ""
 
 
-@pytest.mark.parametrize("stands_ms, code, verdict", [(2025.0, 0, "1 of 1 met; 1 not done"),
-                                                      (2500.0, 1, "0 of 1 met; not: 29; 1 not done")])
+@pytest.mark.parametrize(
+    "stands_ms, code, verdict",
+    [(2025.0, 0, "1 of 1 met; 1 not done"), (2500.0, 1, "0 of 1 met; not: 29; 1 not done")],
+)
 def test_the_verdict(monkeypatch, capsys, stands_ms, code, verdict):
     monkeypatch.setattr(command, "Campaign", lambda *order: Told(content(stands_ms)))
     assert main(["rows", "--real", "--only", "29,44a"]) == code
     lines = capsys.readouterr().out.splitlines()
-    assert lines[-1] == f"verdict    {verdict}" and lines[-2].startswith("44a         not done: inside the controller")
+    assert lines[-1] == (f"verdict    {verdict}") and lines[-2].startswith(
+        "44a         not done: inside the controller"
+    )
 
 
 def test_a_campaign_that_is_interrupted_writes_nothing(monkeypatch, capsys, tmp_path):
@@ -310,6 +428,7 @@ def test_a_campaign_that_is_interrupted_writes_nothing(monkeypatch, capsys, tmp_
         def run(self, labels):
             yield from super().run(labels[:1])
             raise KeyboardInterrupt
+
     monkeypatch.setattr(command, "Campaign", lambda *order: Interrupted(content()))
     assert main(["rows", "--real", "--only", "29,1a", "--json", str(tmp_path / "a.json")]) == 130
     assert capsys.readouterr().out.splitlines()[-1] == "verdict    interrupted: 1 of 2 courses run"
@@ -320,6 +439,7 @@ def test_a_rig_that_cannot_be_started_ends_the_campaign(monkeypatch, capsys):
     class Broken(Told):
         def _attempt(self, label):
             raise RigError("the simulated cabinet did not start, exit code 1")
+
     monkeypatch.setattr(command, "Campaign", lambda *order: Broken())
     assert main(["rows", "--real", "--only", "29,1a"]) == 3
     assert capsys.readouterr().err == "rows: the simulated cabinet did not start, exit code 1\n"
@@ -327,8 +447,13 @@ def test_a_rig_that_cannot_be_started_ends_the_campaign(monkeypatch, capsys):
 
 def test_whose_doing_missed_ticks_are():
     assert [label for label, each in REAL.items() if stalls_loop(each)] == ["44b"]
-    assert [label for label, each in REAL.items() if has_start(each)] == ["38a", "38a relay", "44c", "44d",
-                                                                          "46c start"]
+    assert [label for label, each in REAL.items() if has_start(each)] == [
+        "38a",
+        "38a relay",
+        "44c",
+        "44d",
+        "46c start",
+    ]
 
 
 @pytest.mark.parametrize("label", ["1a", "44 stopped"])
@@ -341,26 +466,41 @@ def test_a_course_that_did_not_come_to_its_end_is_a_row_too(label):
 
 @pytest.mark.wire
 def test_a_course_in_real_processes(tmp_path):
-    """Order and content: the permit's byte, the relay, the contactors; nothing is left behind. When the stage stands is
-    known to a step only, which the byte and what follows from it may be ahead of: but nothing comes that it does not
-    ask for."""
+    """Order and content: the permit's byte, the relay, the contactors; nothing is left behind. When
+    the stage stands is known to a step only, which the byte and what follows from it may be ahead
+    of: but nothing comes that it does not ask for.
+    """
     out = tmp_path / "rows.json"
     (tmp_path / "tmp").mkdir()
-    ran = subprocess.run([sys.executable, "-m", "hil", "rows", "--real", "--only", "33,44a", "--json", str(out)],
-                         cwd=ROOT, env={"TMPDIR": str(tmp_path / "tmp")}, capture_output=True, text=True, check=False)
+    ran = subprocess.run(
+        [sys.executable, "-m", "hil", "rows", "--real", "--only", "33,44a", "--json", str(out)],
+        cwd=ROOT,
+        env={"TMPDIR": str(tmp_path / "tmp")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert ran.stdout.splitlines()[0] == "seed       1" and ran.returncode in (0, 1), ran.stderr
-    one, = json.loads(out.read_text(encoding="ascii"))["courses"]
+    (one,) = json.loads(out.read_text(encoding="ascii"))["courses"]
     since_ms = one["since_ms"]
     assert one["stage"] == "33" and one["stands_ms"] > 0
     assert 0 < one["permit_ms"] <= since_ms[effects.ENABLE] < since_ms[effects.OPENED]
-    assert {effects.HORN, effects.LAMP} <= {name for name, time_ms in since_ms.items() if time_ms is not None}
+    assert {effects.HORN, effects.LAMP} <= {
+        name for name, time_ms in since_ms.items() if time_ms is not None
+    }
     assert set(one["unwanted"]) <= set(since_ms) and list((tmp_path / "tmp").iterdir()) == []
 
 
 @pytest.mark.wire
 def test_one_that_is_interrupted_leaves_no_file_behind(tmp_path):
-    with subprocess.Popen([sys.executable, "-u", "-m", "hil", "rows", "--real", "--only", "33"], cwd=ROOT, text=True,
-                          env={"TMPDIR": str(tmp_path)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    with subprocess.Popen(
+        [sys.executable, "-u", "-m", "hil", "rows", "--real", "--only", "33"],
+        cwd=ROOT,
+        text=True,
+        env={"TMPDIR": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
         assert process.stdout.readline() == "seed       1\n"
         process.send_signal(signal.SIGINT)
         process.communicate()

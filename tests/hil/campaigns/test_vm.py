@@ -1,4 +1,5 @@
-"""The parts of `flash.sh vm-test` that need no QEMU: the SLCAN bridge, the shell's protocol, the slower configuration.
+"""The parts of `flash.sh vm-test` that need no QEMU: the SLCAN bridge, the shell's protocol, the
+slower configuration.
 
 The test itself is a command of its own, minutes long; what is here keeps it from rotting.
 """
@@ -38,12 +39,34 @@ def test_a_frame_becomes_a_line_and_comes_back(can_id, data):
     assert line.endswith(b"\r") and len(line) <= slcan.LINE_BYTES_MAX + 1
     words = slcan.send_command(line[:-1]).split()
     assert words[:2] == [b"<", b"send"] and words[-1] == b">"
-    assert words[2] == word and int(words[3]) == len(data) and b"".join(words[4:-1]) == data.hex().upper().encode()
+    assert (
+        words[2] == word
+        and int(words[3]) == len(data)
+        and b"".join(words[4:-1]) == data.hex().upper().encode()
+    )
 
 
-@pytest.mark.parametrize("line", [
-    b"", b"O", b"C", b"S6", b"t", b"t12", b"t123", b"t1239", b"t12389", b"t1232AA", b"t1232AABBCC", b"t12g0", b"r1230",
-    b"T1232", b"t123" + b"9" + b"AA" * 9, b"T" + b"1" * 40])
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"",
+        b"O",
+        b"C",
+        b"S6",
+        b"t",
+        b"t12",
+        b"t123",
+        b"t1239",
+        b"t12389",
+        b"t1232AA",
+        b"t1232AABBCC",
+        b"t12g0",
+        b"r1230",
+        b"T1232",
+        b"t123" + b"9" + b"AA" * 9,
+        b"T" + b"1" * 40,
+    ],
+)
 def test_what_is_no_data_frame_is_left_out(line):
     """slcand also sends commands (open, close, speed), and a serial line has noise."""
     assert slcan.send_command(line) is None
@@ -53,7 +76,7 @@ def test_what_is_no_data_frame_is_left_out(line):
 def test_lines_may_come_in_pieces(size):
     stream, rest, found = b"t1230\rT000001231AA\rt45", b"", []
     for at in range(0, len(stream), size):
-        lines, rest = slcan.split(rest + stream[at:at + size], b"\r")
+        lines, rest = slcan.split(rest + stream[at : at + size], b"\r")
         found += lines
     assert (found, rest) == ([b"t1230", b"T000001231AA"], b"t45")
 
@@ -98,6 +121,7 @@ def test_the_bridge_carries_frames_both_ways():
 
 # -- the shell of the box
 
+
 class Shell:
     """A machine whose box is a bash on a socket."""
 
@@ -125,7 +149,9 @@ def test_a_command_gives_its_code_and_its_words(shell):
 
 @pytest.mark.wire
 def test_a_command_that_hangs_is_one_line(shell):
-    with pytest.raises(machine.MachineError, match="read line: not done after 0 s: .* its last words: so far"):
+    with pytest.raises(
+        machine.MachineError, match="read line: not done after 0 s: .* its last words: so far"
+    ):
         shell.run("echo so far; read line", 0.5)
 
 
@@ -167,7 +193,9 @@ def test_a_machine_that_has_ended_says_what_it_said(shell, tmp_path):
 @pytest.mark.wire
 def test_a_machine_that_has_ended_without_a_word_shows_the_boxs(shell, tmp_path):
     (tmp_path / "qemu.log").touch()
-    with pytest.raises(machine.MachineError, match="exit code 1: the box's last words: kernel panic"):
+    with pytest.raises(
+        machine.MachineError, match="exit code 1: the box's last words: kernel panic"
+    ):
         shell.run("echo kernel panic; exit 1")
 
 
@@ -181,6 +209,7 @@ def test_ports_are_named_by_their_sockets():
 
 
 # -- the box's configuration, and what the command refuses
+
 
 def test_the_slower_configuration_is_accepted(tmp_path):
     for name, text in image.slower().items():
@@ -199,8 +228,13 @@ def test_missing_packages_are_named_with_the_command(monkeypatch, capsys, tmp_pa
     assert not (tmp_path / "cache").exists()
 
 
-@pytest.mark.parametrize("arguments, words", [
-    (["now"], "unrecognized arguments: now"), (["--json", "/nowhere/at/all.json"], "there is no such folder")])
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (["now"], "unrecognized arguments: now"),
+        (["--json", "/nowhere/at/all.json"], "there is no such folder"),
+    ],
+)
 def test_a_wrong_command_line_is_one_line(arguments, words, capsys):
     with pytest.raises(SystemExit) as leaving:
         raise SystemExit(cli.main(arguments))
@@ -210,24 +244,32 @@ def test_a_wrong_command_line_is_one_line(arguments, words, capsys):
 
 def test_a_failed_step_of_the_image_is_one_line(tmp_path):
     with pytest.raises(image.ImageError, match="^sh: E: this and no more$"):
-        image._run(["sh", "-c", "echo noise >&2; echo E: this and no more >&2; exit 1"], tmp_path, "sh")
+        image._run(
+            ["sh", "-c", "echo noise >&2; echo E: this and no more >&2; exit 1"], tmp_path, "sh"
+        )
 
 
 @pytest.mark.wire
 def test_a_step_of_the_image_that_hangs_is_ended_with_all_it_has_started(tmp_path, monkeypatch):
-    """Its children hold its output open: whoever only kills the step waits for them for ever. Its time is over once it
-    has said something, however long a busy machine takes for that."""
+    """Its children hold its output open: whoever only kills the step waits for them for ever. Its
+    time is over once it has said something, however long a busy machine takes for that.
+    """
+
     class Step(subprocess.Popen):
         def communicate(self, **options):
             assert select.select([self.stdout], (), (), 30)[0]
             return super().communicate(**options)
+
     monkeypatch.setattr(image, "LIMIT_S", 0.1)
     monkeypatch.setattr(subprocess, "Popen", Step)
     with pytest.raises(image.ImageError, match="^sh: not done after 0 s; its last words: so far$"):
-        image._run(["sh", "-c", "echo so far; tail -f /dev/null & tail -f /dev/null"], tmp_path, "sh")
+        image._run(
+            ["sh", "-c", "echo so far; tail -f /dev/null & tail -f /dev/null"], tmp_path, "sh"
+        )
 
 
 # -- the bench's end
+
 
 @pytest.fixture
 def lonely(tmp_path):
@@ -245,7 +287,9 @@ def test_a_bridge_that_does_not_begin_is_one_line(lonely):
     with socket.socket() as unheard:
         unheard.bind(("127.0.0.1", 0))
         lonely[0]._channel = f"127.0.0.1:{unheard.getsockname()[1]}/can0"
-        with pytest.raises(machine.MachineError, match="the CAN bridge has not begun within 30 s, or has ended"):
+        with pytest.raises(
+            machine.MachineError, match="the CAN bridge has not begun within 30 s, or has ended"
+        ):
             lonely[0].open_can()
     lonely[0]._bridge.stdin.close()
     lonely[0]._bridge.stdout.close()
@@ -262,7 +306,9 @@ def test_a_recording_that_does_not_end_is_one_line(lonely, monkeypatch):
 
 @pytest.mark.wire
 def test_a_bench_that_has_ended_or_is_silent_is_one_line(lonely):
-    with pytest.raises(machine.MachineError, match="has said nothing for 0 s .its recording ends after 7200 s"):
+    with pytest.raises(
+        machine.MachineError, match="has said nothing for 0 s .its recording ends after 7200 s"
+    ):
         lonely[0]._receive(0.01)
     lonely[0]._process = subprocess.Popen(["sh", "-c", "exit 7"])
     lonely[1].close()
@@ -272,8 +318,12 @@ def test_a_bench_that_has_ended_or_is_silent_is_one_line(lonely):
 
 # -- checks and report
 
+
 def view(*states, battery_W=0.0):
-    return {"racks": [(50, 3300, 3301, 20, 21, 0.0, state) for state in states], "battery_W": battery_W}
+    return {
+        "racks": [(50, 3300, 3301, 20, 21, 0.0, state) for state in states],
+        "battery_W": battery_W,
+    }
 
 
 def test_one_contactor_is_enough_to_be_neither_open_nor_closed():
@@ -285,11 +335,18 @@ def test_one_contactor_is_enough_to_be_neither_open_nor_closed():
 
 
 def clock_event(source, uncertainty_us, number=7):
-    return {"id": number, "utc_source": source, "utc_uncertainty_us": uncertainty_us, "text": "was set"}
+    return {
+        "id": number,
+        "utc_source": source,
+        "utc_uncertainty_us": uncertainty_us,
+        "text": "was set",
+    }
 
 
 class Box:
-    """A machine that gives prepared answers: {start of a command: [answer, ...]}; the last one for ever."""
+    """A machine that gives prepared answers: {start of a command: [answer, ...]}; the last one for
+    ever.
+    """
 
     def __init__(self, **answers):
         self.answers = answers
@@ -299,9 +356,17 @@ class Box:
         return 0, left.pop(0) if len(left) > 1 else left[0]
 
 
-@pytest.mark.parametrize("event, refused", [
-    (clock_event("ntp", 1500), None), (clock_event("rtc", None), "source rtc"), (clock_event("ntp", None), "None us")])
-def test_the_utc_source_is_that_of_an_event_after_the_clock_was_set(event, refused, monkeypatch, tmp_path):
+@pytest.mark.parametrize(
+    "event, refused",
+    [
+        (clock_event("ntp", 1500), None),
+        (clock_event("rtc", None), "source rtc"),
+        (clock_event("ntp", None), "None us"),
+    ],
+)
+def test_the_utc_source_is_that_of_an_event_after_the_clock_was_set(
+    event, refused, monkeypatch, tmp_path
+):
     monkeypatch.setattr(checks, "POLL_S", 0)
     old = json.dumps(clock_event("rtc", None, 3))
     lab = checks.Lab(tmp_path, Box(event=[old, old, json.dumps(event)]), None)
@@ -315,34 +380,54 @@ def test_the_utc_source_is_that_of_an_event_after_the_clock_was_set(event, refus
 def test_a_can_interface_is_waited_for_and_what_it_lacks_is_named(monkeypatch, tmp_path):
     monkeypatch.setattr(checks, "POLL_S", 0)
     lab = checks.Lab(tmp_path, None, None)
-    answers = [(1, 'Device "can0" does not exist.'), (0, "state UP qlen 100 restart-ms 100 bitrate 500000")]
+    answers = [
+        (1, 'Device "can0" does not exist.'),
+        (0, "state UP qlen 100 restart-ms 100 bitrate 500000"),
+    ]
     lab.machine = type("Shell", (), {"run": lambda self, command: answers.pop(0)})()
     assert lab.can_interface().startswith("up, bit rate 500000")
     monkeypatch.setattr(checks, "START_S", -1.0)
-    with pytest.raises(CheckError, match="^can0 has no UP, qlen 100, restart-ms 100, bitrate 500000 after"):
+    with pytest.raises(
+        CheckError, match="^can0 has no UP, qlen 100, restart-ms 100, bitrate 500000 after"
+    ):
         lab.can_interface()
 
 
-def test_an_answer_that_cannot_be_read_is_a_check_that_has_not_passed(monkeypatch, tmp_path, capsys):
+def test_an_answer_that_cannot_be_read_is_a_check_that_has_not_passed(
+    monkeypatch, tmp_path, capsys
+):
     lab = checks.Lab(tmp_path, Box(show=["usb 1-1: new device"]), None)
     lines = []
-    monkeypatch.setattr(cli, "CHECKS", (("one", lambda lab: lab.shown("MainPID")), ("two", lambda lab: "")))
+    monkeypatch.setattr(
+        cli, "CHECKS", (("one", lambda lab: lab.shown("MainPID")), ("two", lambda lab: ""))
+    )
     cli._run(Report(lines.append), lab)
     assert len(lines) == 1 and lines[0].startswith("FAILED") and "ValueError: " in lines[0]
     assert capsys.readouterr().out == "not reached: two\n"
 
 
-@pytest.mark.parametrize("to_nobody, refused", [
-    ((3, "put sudo -u firebreak before it"), None), ((0, "lamp test: accepted"), "a lamp test of the user nobody"),
-    ((3, "no controller answers"), "a lamp test of the user nobody")])
-def test_commands_are_taken_from_the_controllers_user_only(to_nobody, refused, monkeypatch, tmp_path):
+@pytest.mark.parametrize(
+    "to_nobody, refused",
+    [
+        ((3, "put sudo -u firebreak before it"), None),
+        ((0, "lamp test: accepted"), "a lamp test of the user nobody"),
+        ((3, "no controller answers"), "a lamp test of the user nobody"),
+    ],
+)
+def test_commands_are_taken_from_the_controllers_user_only(
+    to_nobody, refused, monkeypatch, tmp_path
+):
     monkeypatch.setattr(checks, "POLL_S", 0)
-    answers = {"firebreak": [(1, "lamp test: no answer"), (0, "lamp test: accepted")], "nobody": [to_nobody]}
+    answers = {
+        "firebreak": [(1, "lamp test: no answer"), (0, "lamp test: accepted")],
+        "nobody": [to_nobody],
+    }
 
     class Shell:
         @staticmethod
         def run(command):
             return answers[command.split()[2]].pop(0)
+
     lab = checks.Lab(tmp_path, Shell, None)
     if refused is None:
         assert lab.commands() == "lamp test: accepted; refused to nobody"
@@ -352,12 +437,26 @@ def test_commands_are_taken_from_the_controllers_user_only(to_nobody, refused, m
 
 
 def test_a_reset_in_the_box_names_what_was_looked_at(monkeypatch, tmp_path):
-    """Nothing stands yet, then the key is asked for, then it changes in between, then it is done."""
+    """Nothing stands yet, then the key is asked for, then it changes in between, then it is
+    done.
+    """
     monkeypatch.setattr(checks, "POLL_S", 0)
-    shown = "row 44c controller check, cabinet; remote reset\nNothing was reset. To reset what stands: firebreak reset"
-    answers = [(1, "nothing stands: nothing to reset"), (1, f"{shown} --key 0123ABCD"), (1, f"{shown} 0123ABCD"),
-               (1, "firebreak: what stands has changed since 0123ABCD: now 49; to reset that: firebreak reset ..."),
-               (1, f"{shown} 4567ABCD\n"), (0, "reset of 49: done")]
+    shown = (
+        "row 44c controller check, cabinet; remote reset\nNothing was reset. To reset what "
+        "stands: firebreak reset"
+    )
+    answers = [
+        (1, "nothing stands: nothing to reset"),
+        (1, f"{shown} --key 0123ABCD"),
+        (1, f"{shown} 0123ABCD"),
+        (
+            1,
+            "firebreak: what stands has changed since 0123ABCD: now 49; to reset that: "
+            "firebreak reset ...",
+        ),
+        (1, f"{shown} 4567ABCD\n"),
+        (0, "reset of 49: done"),
+    ]
     asked = []
 
     class Shell:
@@ -365,6 +464,7 @@ def test_a_reset_in_the_box_names_what_was_looked_at(monkeypatch, tmp_path):
         def run(command):
             asked.append(command.removeprefix("runuser -u firebreak -- firebreak reset").strip())
             return answers.pop(0)
+
     lab = checks.Lab(tmp_path, Shell, None)
     lab.until_powered = lambda: "power after 1.0 s"
     assert lab.resets() == "reset of 49: done; power after 1.0 s"
@@ -378,7 +478,9 @@ class Plant:
         self.is_closed, self.stalls = is_closed, 0
 
     def view(self):
-        return view("closed" if self.is_closed else "open", battery_W=50_000.0 if self.is_closed else 0.0)
+        return view(
+            "closed" if self.is_closed else "open", battery_W=50_000.0 if self.is_closed else 0.0
+        )
 
     def stays(self, condition, duration_s):
         return condition(self.view())
@@ -394,17 +496,27 @@ def lab(monkeypatch, tmp_path):
     """A Lab whose cabinet was prepared; `asked`: what its shell was asked."""
     monkeypatch.setattr(checks, "POLL_S", 0)
     plant, asked = Plant(), []
-    state = {"state": "ready", "standing": ["40b.rack1"], "loop": {
-        "ticks": 9, "missed": 0, "lateness_us": {"p50": 1, "p99": 2}}}
+    state = {
+        "state": "ready",
+        "standing": ["40b.rack1"],
+        "loop": {"ticks": 9, "missed": 0, "lateness_us": {"p50": 1, "p99": 2}},
+    }
 
     class Shell:
         @staticmethod
         def run(command):
             asked.append(command)
-            plant.is_closed = plant.is_closed or command == checks.START and asked.count(command) > 1
+            plant.is_closed = (
+                plant.is_closed or command == checks.START and asked.count(command) > 1
+            )
             if command == checks.START:
-                return (0, "start: accepted") if asked.count(command) > 1 else (3, "no controller answers")
+                return (
+                    (0, "start: accepted")
+                    if asked.count(command) > 1
+                    else (3, "no controller answers")
+                )
             return 0, json.dumps(state)
+
     made = checks.Lab(tmp_path, Shell, plant)
     made.asked = asked
     return made
@@ -412,7 +524,10 @@ def lab(monkeypatch, tmp_path):
 
 def test_a_new_box_rests_and_is_started_once_it_takes_commands(lab):
     assert lab.rests() == "open for 45 s, state ready"
-    assert lab.closes().startswith("start: accepted; power after ") and lab.asked.count(checks.START) == 2
+    assert (
+        lab.closes().startswith("start: accepted; power after ")
+        and lab.asked.count(checks.START) == 2
+    )
     with pytest.raises(CheckError, match="a contactor closed without a start"):
         lab.rests()
 
@@ -432,6 +547,7 @@ def test_the_box_sets_its_clock_and_finds_the_event(tmp_path):
         def adjtimex(given):
             asked.append(given._obj)
             return 0
+
     assert clock.set_clock(Library) == 0
     assert (asked[0].time_s, asked[0].status & utc.STA_UNSYNC, asked[0].maxerror) == (1, 0, 1000)
     assert clock.newest(str(tmp_path)) is None
@@ -439,7 +555,9 @@ def test_the_box_sets_its_clock_and_finds_the_event(tmp_path):
     with sqlite3.connect(tmp_path / record.FILE) as made:
         made.execute(f"CREATE TABLE events({', '.join(fields)})")
         for number, code in enumerate(("CLOCK", "CLOCK", "R1"), 1):
-            made.execute(f"INSERT INTO events(id, code, uptime_ms, utc_us) VALUES({number}, '{code}', 0, 0)")
+            made.execute(
+                f"INSERT INTO events(id, code, uptime_ms, utc_us) VALUES({number}, '{code}', 0, 0)"
+            )
     made.close()
     assert clock.newest(str(tmp_path))["id"] == 2
 
@@ -453,6 +571,7 @@ def test_every_check_is_a_line_and_a_row(tmp_path):
 
     def ends():
         raise machine.MachineError("gone")
+
     assert report.check("good", lambda: "found", ())
     assert report.ok
     assert not report.check("bad", fails, ())
@@ -462,4 +581,7 @@ def test_every_check_is_a_line_and_a_row(tmp_path):
     document = json.loads((tmp_path / "o.json").read_text())
     assert document["ok"] is False and document["test"] == "vm"
     assert [(row["name"], row["ok"], row["detail"]) for row in document["checks"]] == [
-        ("good", True, "found"), ("bad", False, "no such thing"), ("worse", False, "gone")]
+        ("good", True, "found"),
+        ("bad", False, "no such thing"),
+        ("worse", False, "gone"),
+    ]
