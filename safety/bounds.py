@@ -268,19 +268,15 @@ class Bounds:
         charge leave of it.
         """
         features, now, image = self.features, self.rack_now, self.image
-        cells, reported = (
-            image[words + p.R_CELLS_REPORTED],
-            image[words + p.R_TEMPERATURES_REPORTED],
-        )
+        cells = image[words + p.R_CELLS_REPORTED]
+        reported = image[words + p.R_TEMPERATURES_REPORTED]
         base = features.rack_base + rack * m.RACK_FEATURE_COUNT
         hottest = features.value[base + m.F_TEMPERATURE_DDEGC_MAX]
         coldest = features.value[base + m.F_TEMPERATURE_DDEGC_MIN]
         for way in range(2):
             (hot, cold), charge = self.tapers[way], SOC_TAPER_PERMILLE[way]
-            taper, cell_mV = (
-                words + p.R_CHARGE_TAPER_MV + 2 * way,
-                self.inp[first + s.CELL_VOLTAGE_MV_MAX - way],
-            )
+            taper = words + p.R_CHARGE_TAPER_MV + 2 * way
+            cell_mV = self.inp[first + s.CELL_VOLTAGE_MV_MAX - way]
             now[RL_CELL_VOLTAGE + way] = (
                 taper_permille(cell_mV, image[taper], image[taper + 1]) if cells else FULL_PERMILLE
             )
@@ -335,10 +331,8 @@ class Bounds:
         leave is no derate.
         """
         limit = self.limit_W
-        rated, lowest = (
-            limit[at + L_PCS_RATED],
-            min(limit[at + L_INSTALLER], limit[at + L_BMS_CURRENT]),
-        )
+        rated = limit[at + L_PCS_RATED]
+        lowest = min(limit[at + L_INSTALLER], limit[at + L_BMS_CURRENT])
         share = min(permille, FULL_PERMILLE)  # more where no rack is on the bus
         return rated if share == FULL_PERMILLE else scale_W(lowest if lowest else rated, share)
 

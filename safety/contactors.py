@@ -49,11 +49,9 @@ class Contactors:
 
     def __init__(self, layout, image, image_map, inp, out, features):
         self.layout, self.inp, self.out = layout, inp, out
-        self.mismatch, self.ages, self.state_at = (
-            features.racks.mismatch,
-            features.ages,
-            features.state_at,
-        )
+        self.mismatch = features.racks.mismatch
+        self.ages = features.ages
+        self.state_at = features.state_at
         tick_ms = image[p.H_TICK_MS]
         self.close_ticks_max = p.ticks(
             image[image_map.cabinet + p.P_CONTACTOR_CLOSE_MS_MAX], tick_ms

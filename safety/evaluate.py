@@ -106,11 +106,9 @@ class Evaluator:
         image, at, is_armed = self.image, self.place[index], self.image[self.map.armed + index]
         if at < 0:
             return not is_armed
-        armed, armed_at, watch = (
-            self.armed[self.block[index]],
-            self.armed_at[self.block[index]],
-            self.watch[index],
-        )
+        armed = self.armed[self.block[index]]
+        armed_at = self.armed_at[self.block[index]]
+        watch = self.watch[index]
         if (
             at >= len(armed)
             or at >= len(armed_at)

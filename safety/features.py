@@ -80,14 +80,12 @@ class Features:
     """
 
     def __init__(self, layout, image, image_map, inp, fresh, out):
-        self.layout, self.image, self.map, self.inp, self.fresh, self.out = (
-            layout,
-            image,
-            image_map,
-            inp,
-            fresh,
-            out,
-        )
+        self.layout = layout
+        self.image = image
+        self.map = image_map
+        self.inp = inp
+        self.fresh = fresh
+        self.out = out
         self.unit_base = len(m.CABINET_FEATURES)
         self.rack_base = self.unit_base + layout.units * m.UNIT_FEATURE_COUNT
         count = self.rack_base + layout.racks * m.RACK_FEATURE_COUNT
@@ -151,11 +149,9 @@ class Features:
     def _cabinet(self, elapsed):
         value = self.value
         self._direct()
-        io_1, io_2, io_3 = (
-            self.ages.known(s.G_IO_1),
-            self.ages.known(s.G_IO_2),
-            self.ages.known(s.G_IO_3),
-        )
+        io_1 = self.ages.known(s.G_IO_1)
+        io_2 = self.ages.known(s.G_IO_2)
+        io_3 = self.ages.known(s.G_IO_3)
         self.fire.update(io_1, io_2, io_3)
         self.gas.update(elapsed)
         self.put(m.F_ON_UPS, 1 - self.inp[s.MAINS_OK], self.ages.known(s.G_UPS))

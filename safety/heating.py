@@ -122,11 +122,9 @@ class Heating:
             else:
                 self._look_back(ring, at, self.inp[first + module])
             ring += HISTORY_S
-        told, whole_s, doubt_s = (
-            self._told(rack, base, known),
-            self.whole_s[rack],
-            self.doubt_s[rack],
-        )
+        told = self._told(rack, base, known)
+        whole_s = self.whole_s[rack]
+        doubt_s = self.doubt_s[rack]
         self.whole_s[rack] = min(HISTORY_S, whole_s + 1) if known and told != m.IN_PART else 0
         self.doubt_s[rack] = HISTORY_S if self.zeros[rack] else max(0, doubt_s - 1)
         if known and whole_s < HISTORY_S:

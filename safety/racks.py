@@ -29,12 +29,10 @@ class Racks:
     def __init__(self, features):
         self.features, self._put = features, features.put
         self.layout, self.image, self.map = features.layout, features.image, features.map
-        self.inp, self.fresh, self.ages, self.out = (
-            features.inp,
-            features.fresh,
-            features.ages,
-            features.out,
-        )
+        self.inp = features.inp
+        self.fresh = features.fresh
+        self.ages = features.ages
+        self.out = features.out
         self.value, self.known, self.changed = features.value, features.known, features.changed
         racks = self.layout.racks
         self.second_ticks = max(1, 1000 // features.tick_ms)
@@ -106,10 +104,8 @@ class Racks:
         cells = self.ages.known(groups + s.G_BMS_CELLS) & self.ages.known(groups + s.G_BMS_PACK)
         # DROP_S places
         self.cells_mV[at + 2], self.cells_mV[at + 1] = self.cells_mV[at + 1], self.cells_mV[at]
-        self.current_mA[at + 2], self.current_mA[at + 1] = (
-            self.current_mA[at + 1],
-            self.current_mA[at],
-        )
+        self.current_mA[at + 2] = self.current_mA[at + 1]
+        self.current_mA[at + 1] = self.current_mA[at]
         self.cells_mV[at] = self.inp[first + s.CELL_VOLTAGE_MV_MIN] if cells else NO_CELLS_MV
         self.current_mA[at] = self.inp[first + s.RACK_CURRENT_MA]
         self.heating.second(rack, base, groups)
@@ -127,10 +123,8 @@ class Racks:
         return max(0, self.image[words + p.R_CELLS] - self.inp[first + s.CELLS_ONLINE])
 
     def _cells(self, rack, first, base, cells, pack):
-        lowest, highest = (
-            self.inp[first + s.CELL_VOLTAGE_MV_MIN],
-            self.inp[first + s.CELL_VOLTAGE_MV_MAX],
-        )
+        lowest = self.inp[first + s.CELL_VOLTAGE_MV_MIN]
+        highest = self.inp[first + s.CELL_VOLTAGE_MV_MAX]
         self._put(base + m.F_CELL_VOLTAGE_MV_MAX, highest, cells)
         self._put(base + m.F_CELL_VOLTAGE_MV_MIN, lowest, cells)
         self._put(base + m.F_CELL_SPREAD_MV, highest - lowest, cells)

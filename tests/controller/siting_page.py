@@ -23,7 +23,7 @@ def number(rule):
 
 def holds(rule):
     """Where the rule holds."""
-    words = getattr(scopes, rule.scope).__doc__.splitlines()[0].rstrip(".")
+    words = " ".join(getattr(scopes, rule.scope).__doc__.partition("\n\n")[0].split()).rstrip(".")
     return f"{words}; profile {rule.local}" if rule.local else words
 
 

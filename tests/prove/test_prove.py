@@ -529,8 +529,8 @@ BREAKS = (
         "no_reset_clears_what_stands",
         "latches",
         "Latches._is_clear",
-        "return known and not",
-        "return not",
+        "            known\n            and not",
+        "            not",
     ),
     ("no_reset_clears_what_stands", "latches", "Latches._is_clear", "== m.KNOWN", "!= 0"),
     (

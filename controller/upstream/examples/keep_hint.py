@@ -1,5 +1,4 @@
-"""Keeps one import maximum in force: python3 keep_hint.py /run/firebreak/hints.sock KEYFILE SOURCE
-WATTS SECONDS
+"""Keeps one import maximum in force: python3 keep_hint.py SOCKET KEYFILE SOURCE WATTS SECONDS
 
 Renews it, and a heartbeat before it, when a third of the validity has passed, so that a fallback
 ends whenever it can. Goes on when the controller restarts. Ends when the hint can never be taken:

@@ -1,6 +1,4 @@
-"""Asks what the cabinet can do and does: python3 read_status.py /run/firebreak/hints.sock KEYFILE
-SOURCE
-"""
+"""Asks what the cabinet can do and does: python3 read_status.py SOCKET KEYFILE SOURCE"""
 
 import hashlib
 import hmac

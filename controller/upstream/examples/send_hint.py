@@ -1,6 +1,4 @@
-"""Sends one import maximum: python3 send_hint.py /run/firebreak/hints.sock KEYFILE SOURCE WATTS
-SECONDS
-"""
+"""Sends one import maximum: python3 send_hint.py SOCKET KEYFILE SOURCE WATTS SECONDS"""
 
 import hashlib
 import hmac

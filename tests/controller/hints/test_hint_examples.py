@@ -237,7 +237,7 @@ def test_a_hint_that_cannot_be_kept_ends_in_one_line(site, seconds, key, wanted)
         assert re.match(wanted, said()) and said() is None
 
 
-@pytest.mark.parametrize("example, length", [("send_hint.py", 40), ("keep_hint.py", 80)])
+@pytest.mark.parametrize("example, length", [("send_hint.py", 60), ("keep_hint.py", 95)])
 def test_a_python_example_is_short_and_needs_nothing(example, length):
     lines = (EXAMPLES / example).read_text().splitlines()
     assert len(lines) <= length

@@ -1,0 +1,129 @@
+"""Mutants of files outside safety/, a few of each drawn by a seed: which ones do their tests tell?
+
+`python tests/prove/outside.py [--each N] [--seed N] [--json FILE] PATH...`: the tests of a file are
+those that import it. Each mutant is written into a copy of the tree and those tests run until one
+fails. Two versions of the tests are compared by `--against FILE`: exit code 1 names every mutant
+that only the earlier ones told.
+"""
+
+import argparse
+import ast
+import json
+import pathlib
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+
+import mutants
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+FOLDERS = ("safety", "controller", "drivers", "hil", "tests")
+FILES = ("setup.cfg", "pyproject.toml", "README.md", "flash.sh", "requirements.lock")
+HANG_GUARD_S = 300
+KILLED, SURVIVED = "killed", "survived"
+
+
+def parsed(argv=None):
+    """Arguments of the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("paths", nargs="+", metavar="PATH", help="files or folders of the product")
+    parser.add_argument("--each", type=int, default=3, help="mutants of a file (3)")
+    parser.add_argument("--seed", type=int, default=1, help="which ones are drawn (1)")
+    parser.add_argument("--json", metavar="FILE", help="write {mutant: killed or survived} there")
+    parser.add_argument("--against", metavar="FILE", help="an earlier result")
+    return parser.parse_args(argv)
+
+
+def module_of(path):
+    """Dotted name of a file of the tree."""
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def imported(path):
+    """Dotted names that a file imports, each `from a import b` as a and as a.b."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def judges():
+    """{module: test files that import it, themselves or through a helper beside them}."""
+    of = {path: imported(path) for path in sorted((ROOT / "tests").rglob("*.py"))}
+    helpers = {path.stem: path for path in of if not path.name.startswith("test_")}
+    found = {}
+    for path, names in of.items():
+        if path.name.startswith("test_") and "prove" not in path.parts:
+            behind = [of[helpers[name]] for name in names if name in helpers]
+            for name in names.union(*behind):
+                found.setdefault(name, []).append(path)
+    return found
+
+
+def drawn(path, count, seed):
+    """[(id, text of the mutated file)] of so many mutants of a file."""
+    source = mutants.Source(path)
+    every = list(mutants.generated(source, {}))
+    chosen = random.Random(f"{seed} {path.name}").sample(every, min(count, len(every)))
+    return [(f"{path.relative_to(ROOT)} {mutant.id}", mutant.module_text()) for mutant in chosen]
+
+
+def verdict(tree, path, text, tests):
+    """KILLED or SURVIVED: what the tests say of the copy at `tree` with this text in the file."""
+    target = tree / path.relative_to(ROOT)
+    whole = target.read_text(encoding="utf-8")
+    target.write_text(text, encoding="utf-8")
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
+    try:
+        ended = subprocess.run(command, cwd=tree, capture_output=True, timeout=HANG_GUARD_S)
+        return SURVIVED if ended.returncode == 0 else KILLED
+    except subprocess.TimeoutExpired:
+        return KILLED
+    finally:
+        target.write_text(whole, encoding="utf-8")
+
+
+def main(argv=None):
+    """Print a line per mutant and the sum; 1 when --against told more."""
+    given = parsed(argv)
+    tests, results = judges(), {}
+    with tempfile.TemporaryDirectory() as folder:
+        tree = pathlib.Path(folder)
+        for name in FOLDERS:
+            shutil.copytree(ROOT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
+        for name in FILES:
+            shutil.copy(ROOT / name, tree / name)
+        for path in files(given.paths):
+            here = [str(each.relative_to(ROOT)) for each in tests.get(module_of(path), ())]
+            for name, text in drawn(path, given.each, given.seed):
+                results[name] = verdict(tree, path, text, here) if here else SURVIVED
+                print(f"{results[name]:9} {name}", flush=True)
+    return summary(results, given)
+
+
+def files(paths):
+    """Every file of the product below these paths."""
+    for each in paths:
+        path = (ROOT / each).resolve()
+        yield from sorted(path.rglob("*.py")) if path.is_dir() else [path]
+
+
+def summary(results, given):
+    """Print the sum, write and compare; the exit code."""
+    killed = [name for name, how in results.items() if how == KILLED]
+    print(f"seed {given.seed} mutants {len(results)} killed {len(killed)}")
+    if given.json:
+        pathlib.Path(given.json).write_text(json.dumps(results, indent=1) + "\n", encoding="ascii")
+    before = json.loads(pathlib.Path(given.against).read_text()) if given.against else {}
+    lost = [name for name, how in before.items() if how == KILLED and results.get(name) == SURVIVED]
+    print("\n".join(f"lost      {name}" for name in lost))
+    return 1 if lost else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
