@@ -7,7 +7,7 @@ from safety import matrix as m
 
 HEAD = """# Every row on the wire
 
-Written by `python -m hil rows --md hil/ROWS.md`: byte-accurate virtual time, so the figures are the
+Written by `python -m hil rows --md FILE`: byte-accurate virtual time, so the figures are the
 same on every machine. The cabinet of the example site runs with the power given; then the cause
 comes. When the stage stands is what the controller reports; all else is read from the wires and
 from the plant. Times in seconds, as *measured / allowed*, from the moment in which the sensor shows

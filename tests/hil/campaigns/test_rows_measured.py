@@ -13,7 +13,7 @@ from controller.site import config as configs
 from controller.site import time_chain
 from hil import forks
 from hil.__main__ import main
-from hil.campaigns.rows import campaign, command, course, effects, page, stopped, verdict
+from hil.campaigns.rows import campaign, command, course, effects, stopped, verdict
 from hil.campaigns.rows.command import EXAMPLE
 from hil.campaigns.rows.courses import COURSES, STAGES, do
 from hil.campaigns.rows.inside import INSIDE
@@ -369,20 +369,6 @@ def test_what_is_demanded_and_can_be_seen():
     assert effects.demanded(STAGES["27"]) == [] and effects.demanded(STAGES["48a"]) == [
         effects.POWER
     ]
-
-
-def test_the_page_names_every_course():
-    text = (ROOT / "hil" / "ROWS.md").read_text(encoding="ascii")
-    lines = [
-        line
-        for line in text.splitlines()
-        if line.startswith("| ") and line.endswith(("| yes |", "| **no** |"))
-    ]
-    named = [line.split(" | ")[1] for line in lines]
-    assert named[: len(COURSES)] == sorted(
-        COURSES, key=lambda label: (STAGES[COURSES[label].stage][m.S_ROW], label)
-    )
-    assert len(lines) == len(campaign.EVERY) and page.HEAD in text
 
 
 def test_the_command(tmp_path):

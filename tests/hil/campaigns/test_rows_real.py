@@ -30,7 +30,6 @@ from hil.campaigns.rows.command import EXAMPLE
 from hil.campaigns.rows.courses import STAGES
 from hil.campaigns.rows.limits import Limits
 from hil.campaigns.rows.real_courses import BESIDE, NOT_DONE, REAL, has_start, stalls_loop
-from hil.campaigns.rows.stopped import STOPPED
 from hil.rig import RigError
 from safety.second import CONTACT_NAMES
 from tests.repository import ROOT
@@ -373,20 +372,6 @@ def test_the_page_and_the_document():
         and "timeline" not in good
         and bad["timeline"] == [[1, "heat", ""]]
     )
-
-
-def test_the_page_names_every_course():
-    text = (ROOT / "hil" / "ROWS_REAL.md").read_text(encoding="ascii")
-    lines = [
-        line
-        for line in text.splitlines()
-        if line.startswith("| ") and line.endswith(("| yes |", "| **no** |"))
-    ]
-    assert text.startswith(real_page.HEAD) and len(lines) == len(REAL)
-    assert {line.split(" | ")[1] for line in lines} >= {
-        label for label in REAL if label not in STOPPED
-    }
-    assert all(f"- {label}: {why}" in text.splitlines() for label, why in NOT_DONE.items())
 
 
 @pytest.mark.parametrize(
