@@ -115,10 +115,6 @@ def _gas_1(bench):
     return {s.G_GAS_1}
 
 
-def _both_gas(bench):
-    return {s.G_GAS_1, s.G_GAS_2}
-
-
 def _groups(*groups):
     return lambda bench: set(groups)
 
@@ -417,15 +413,6 @@ def prepare(bench, name):
     """Bring about what the row needs first."""
     if name in PREPARE:
         PREPARE[name](bench)
-    return bench
-
-
-def unprepare(bench, name):
-    """Take away again what `prepare` brought about."""
-    if name in PREPARE:
-        _temperatures(bench, FLAT_DDEGC)
-        bench.inp[s.OFFGAS_1_PPM] = 0
-        bench.inp[s.GAS_1_CALIBRATION_D] = 90
     return bench
 
 

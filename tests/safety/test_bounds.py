@@ -4,9 +4,7 @@
 
 import functools
 import itertools
-import random
 from array import array
-from fractions import Fraction
 
 import checked_ints
 import pytest
@@ -15,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from started import Plant, running
 
-from safety import bounds, features
+from safety import bounds
 from safety import matrix as m
 from safety import parameters as p
 from safety import signals as s
@@ -115,27 +113,6 @@ def test_a_rated_current_below_the_bms_limit_counts():
     assert limit_W(bench, DISCHARGE, bounds.L_BMS_CURRENT) == RATED_W
 
 
-def test_a_silent_bms_loses_its_limit_linearly():
-    bench = running(racks=3)
-    bench.silent |= bench.bms_groups(2)
-    seen = []
-    for _ in range(51):
-        bench.step()
-        seen.append(
-            (
-                limit_W(bench, CHARGE, bounds.L_BMS_SILENCE),
-                bounds.LIMITS[bench.unit(s.CHARGE_REASON)],
-            )
-        )
-    assert seen[24] == (250_000, "pcs_rated")
-    assert [seen[tick] for tick in (25, 36, 48)] == [
-        (240_000, "bms_silence"),
-        (130_000, "bms_silence"),
-        (10_000, "bms_silence"),
-    ]
-    assert seen[49][0] == seen[50][0] == 0
-
-
 def image_with(racks=3, **changed):
     """A default image with unit parameters changed by name."""
     image = default_image(racks=racks)
@@ -187,13 +164,6 @@ def test_a_bms_that_allows_more_than_the_rack_is_rated_for_widens_nothing(
     bench.set_rack(signal, allowed_mA)
     # 140 A x 0.97 x 790 V (x 0.97)
     assert limit_W(bench.step(), way, bounds.L_BMS_CURRENT) == left_W
-
-
-def test_no_limit_is_ever_above_the_converters_rating():
-    for bench in (Plant(), running(), running(racks=3)):
-        every_rack((s.CONTACTOR_STATE, s.CONTACTOR_OPEN))(bench.step())
-        bench.step()
-        assert max(bench.kernel.bounds.limit_W) <= RATED_W
 
 
 def two_units():
@@ -253,20 +223,6 @@ def test_every_unit_ramps_from_what_it_has_and_recovers_at_its_own_pace(ticks):
     assert list(kernel.bounds.published_W) == [
         min(then, now + share) for then, now, share in zip(before, ramped, (201, 201, 91, 91))
     ]
-
-
-@pytest.mark.parametrize(
-    "changed, left_W, names",
-    [
-        ({"installer_charge_W_max": 100_000}, [100_000, 250_000], ["installer", "pcs_rated"]),
-        ({"installer_discharge_W_max": 0}, [250_000, 0], ["pcs_rated", "installer"]),
-        ({"rated_W": 180_000}, [180_000, 180_000], ["pcs_rated", "pcs_rated"]),
-        ({"installer_charge_W_max": 300_000}, [250_000, 250_000], ["pcs_rated", "pcs_rated"]),
-    ],
-)
-def test_limits_of_the_installer_and_the_converter(changed, left_W, names):
-    bench = Plant(image_with(**changed)).run()
-    assert both(bench) == left_W and reasons(bench) == names
 
 
 def demanding(bench, **levels):
@@ -372,17 +328,6 @@ def test_of_several_zeros_the_last_is_named():
     assert reasons(bench) == ["permit", "permit"]
 
 
-def test_racks_that_are_not_closed_do_not_count():
-    bench = running(racks=3)
-    bench.set_rack(s.CHARGE_CURRENT_MA_MAX, 0, 1)
-    bench.held[bench.rack_at(s.CONTACTOR_STATE, 1)] = s.CONTACTOR_OPEN
-    bench.step()
-    assert limit_W(bench, CHARGE, bounds.L_BMS_CURRENT) == 1358 * 2 * 790 // 10
-    for rack in range(3):
-        bench.held[bench.rack_at(s.CONTACTOR_STATE, rack)] = s.CONTACTOR_PRECHARGE
-    assert both(bench.step()) == [0, 0]
-
-
 def test_a_rack_that_reports_itself_open_under_current_does_not_count():
     """Its command stays until row 39 opens it in order; what it allows is not relied on
     meanwhile.
@@ -474,34 +419,6 @@ def test_a_taper(value, full_at, none_at, left):
     assert bounds.taper_permille(value, full_at, none_at) == left
 
 
-@given(st.integers(0, (1 << 30) - 1), st.integers(0, 1000))
-def test_scaling_is_exact_within_two_watts_and_never_up(power_W, permille):
-    exact = Fraction(power_W * permille, 1000)
-    assert exact - 2 < bounds.scale_W(power_W, permille) <= exact
-
-
-RACK_VALUES = st.tuples(st.integers(0, 3_000_000), st.integers(0, 2_000_000))
-
-
-@given(st.lists(RACK_VALUES, min_size=1, max_size=4), st.sampled_from([CHARGE, DISCHARGE]))
-def test_direct_current_converts_on_the_safe_side_and_no_farther_than_it_must(racks, way):
-    bench = Plant(image_with(len(racks), rated_W=100_000_000))
-    bound = bench.kernel.bounds
-    for rack, (current_mA, rack_voltage_mV) in enumerate(racks):
-        first = rack * bounds.RACK_LIMITS
-        for at in (bounds.RL_CURRENT_MA, bounds.RL_CURRENT_MA + 1):
-            bound.rack_limit[first + at] = current_mA
-        bound.rack_limit[first + bounds.RL_VOLTAGE_V] = rack_voltage_mV // 1000
-        bound.rack_limit[first + bounds.RL_CLOSED] = 1
-    bound._rack_limits(0, way)
-    lowest_A = Fraction(min(current_mA for current_mA, _ in racks), 1000)
-    lowest_V = Fraction(min(rack_voltage_mV for _, rack_voltage_mV in racks), 1000)
-    factor = Fraction(970, 1000) ** (2 if way else 1)
-    exact_W = len(racks) * lowest_A * lowest_V * factor
-    rough_W = len(racks) * max(0, lowest_A - Fraction(3, 10)) * max(0, lowest_V - 1) * factor - 3
-    assert rough_W <= bound.limit_W[way * len(bounds.LIMITS) + bounds.L_BMS_CURRENT] <= exact_W
-
-
 # -- properties over time
 
 LEVELS = st.tuples(
@@ -590,23 +507,6 @@ def test_published_is_below_every_limit_and_rises_slowly(steps):
         before = both(bench)
 
 
-@given(STEPS, st.integers(0, 6))
-@settings(max_examples=60)
-def test_skipping_what_did_not_change_changes_nothing(steps, quiet):
-    """The shortcut for steps without news gives what computing everything gives."""
-    lazy, eager = running(racks=1), running(racks=1)
-    for elapsed, levels, _, permitted, _, change in steps:
-        levels = (0,) * len(PLACES) if quiet else levels
-        for bench in (lazy, eager):
-            apply_inputs(bench, change)
-        eager.kernel.bounds.signature[0] = -1
-        eager.kernel.bounds.rack_limit[0] = -1
-        for bench in (lazy, eager):
-            bench.kernel.bounds.update(elapsed, vector(levels), permitted)
-        assert both(lazy) == both(eager) and reasons(lazy) == reasons(eager)
-        assert lazy.kernel.bounds.limit_W == eager.kernel.bounds.limit_W
-
-
 SOURCES = tuple(
     [
         index
@@ -670,101 +570,11 @@ def test_a_ramp_that_ends_early_recovers_slowly_and_begins_anew():
 
 # -- no value leaves what a small int of MicroPython holds
 
-TOPOLOGIES = ((1, 1, 15), (1, 3, 4), (2, 4, 2), (1, 16, 1), (16, 16, 1), (0, 0, 0))
-
 
 @functools.cache
 def watched():
     """The modules of the watched kernel, compiled when the first test asks for them."""
     return checked_ints.load()
-
-
-def extreme_image(chance, units, racks, modules):
-    """An image whose parameters are at the ends of their ranges, or anywhere in them."""
-    params, mode = watched()["parameters"], chance.randrange(4)
-
-    def pick(row):
-        low, high, default = row[2:5]
-        return (default, low, high, chance.choice((low, high, chance.randint(low, high))))[mode]
-
-    words = [params.IMAGE_SCHEMA, units, racks, modules, chance.choice((10, 20, 100))]
-    words += [pick(row) for row in params.CABINET_PARAMETERS]
-    for _ in range(units):
-        words += [pick(row) for row in params.UNIT_PARAMETERS]
-    for rack in range(racks):
-        own = {"unit": rack % units, "modules": modules}
-        words += [own.get(row[0], pick(row)) for row in params.RACK_PARAMETERS]
-    for stage in watched()["matrix"].STAGES:
-        words += [
-            stage[m.S_SET],
-            stage[m.S_CLEAR],
-            p.ticks(stage[m.S_SET_MS], words[4]),
-            p.ticks(stage[m.S_CLEAR_MS], words[4]),
-        ]
-    return array(
-        "i", words + [1] * (params.ImageMap(units, racks, m.STAGES_PER_SCOPE).words - len(words))
-    )
-
-
-def ranges(layout):
-    """(low, high) of every input."""
-    found = [row[2:4] for row in s.CABINET_INPUTS]
-    for _ in range(layout.units):
-        found += [row[2:4] for row in s.UNIT_INPUTS]
-    for _ in range(layout.racks):
-        found += [row[2:4] for row in s.RACK_INPUTS] + [
-            s.MODULE_TEMPERATURE_RANGE_DDEGC
-        ] * layout.modules
-    return found
-
-
-def make_old(kernel):
-    """Age the kernel by years: every age and counter stands where it stops."""
-    for counters in (
-        kernel.features.ages.ticks,
-        kernel.evaluator.set_count,
-        kernel.evaluator.clear_count,
-        kernel.conflict_ticks,
-        kernel.contactors.open_ticks,
-    ):
-        counters[:] = array("i", [s.TICKS_MAX - 1] * len(counters))
-    kernel.features.ages.seen[:] = b"\1" * len(kernel.features.ages.seen)
-    kernel.permit.timer[0] = kernel.permit.tried[1] = kernel.permit.relays[1] = s.TICKS_MAX - 1
-    kernel.features.noc_ticks[0] = features.NOC_TICKS_MAX - 1
-
-
-@pytest.mark.parametrize("seed", range(40))
-def test_no_value_leaves_the_range_of_a_small_int(seed):
-    chance = random.Random(seed)
-    topology = TOPOLOGIES[seed % len(TOPOLOGIES)]
-    kernel = watched()["kernel"].Kernel(extreme_image(chance, *topology))
-    limits = ranges(kernel.layout)
-    if seed % 2:
-        make_old(kernel)
-    for _ in range(20 if topology[1] < 16 else 6):
-        for at, (low, high) in enumerate(limits):
-            if chance.random() < 0.3:
-                kernel.inp[at] = chance.choice(
-                    (low, high, min(high, max(low, 0)), min(high, max(low, 1)))
-                )
-        often = chance.choice((0, 0.5, 1))
-        for group in range(len(kernel.fresh)):
-            kernel.fresh[group] = chance.random() < often
-        kernel.step(chance.choice((1, 1, 2, 25, 1_000_000, s.INT_MAX)))
-        for block in kernel.state_blocks():
-            assert all(checked_ints.LOW <= word <= checked_ints.HIGH for word in block)
-
-
-def test_the_watch_sees_what_it_is_for():
-    assert watched()["bounds"].Bounds is not bounds.Bounds
-    with pytest.raises(checked_ints.OutOfRange):
-        watched()["bounds"].scale_W(1 << 30, 1_000_000)
-    with pytest.raises(checked_ints.OutOfRange):
-        watched()["parameters"].ticks(1 << 31, 20)
-    assert (
-        watched()["bounds"].scale_W((1 << 30) - 1, 999)
-        == ((1 << 30) - 1) // 1000 * 999 + 823 * 999 // 1000
-    )
 
 
 @pytest.mark.parametrize("elapsed", [99, 100, 101, 1_000_000])

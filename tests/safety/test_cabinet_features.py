@@ -5,7 +5,6 @@ follows from several.
 import pytest
 from desk import Desk
 from rows import ticks
-from started import resting, running
 
 from safety import features
 from safety import matrix as m
@@ -32,19 +31,6 @@ def test_every_feature_with_the_name_of_an_input_is_direct():
     }
     assert set(NAMES) - set(direct) == {"toxic_ppm"}
     assert all(feature == signal for feature, signal in direct.items())
-
-
-@pytest.mark.parametrize("name", [name for name in NAMES if name != "toxic_ppm"])
-def test_a_direct_feature_follows_its_own_input_and_no_other(name):
-    desk, feature, (own, group) = Desk(), m.CABINET_FEATURES.index(name), index_of(name)
-    for at, row in enumerate(s.CABINET_INPUTS):
-        desk.inp[at] = row[3]
-    desk.inp[own] = 0
-    assert desk.step().of(feature) == (0, KNOWN)
-    for at in range(len(s.CABINET_INPUTS)):
-        desk.inp[at] = 0
-    desk.inp[own] = 1
-    assert desk.step().of(feature) == (1, KNOWN)
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "toxic_ppm"])
@@ -110,17 +96,6 @@ def test_its_loss_is_counted_in_whole_seconds_from_its_beginning_and_stays_in_ra
 
 
 # -- monitors, mains, and whether there is energy
-
-
-@pytest.mark.parametrize("older, younger", [(s.G_CLIMATE, s.G_UPS), (s.G_UPS, s.G_CLIMATE)])
-def test_the_older_monitor_counts_and_one_never_heard_does_not(older, younger):
-    desk = Desk().silence(older, younger).step(30)
-    assert desk.of(m.F_MONITOR_SILENCE_MS) == (0, IN_PART)
-    desk.silent.clear()
-    desk.step().silence(older).step(4)
-    assert desk.of(m.F_MONITOR_SILENCE_MS) == (80, KNOWN)
-    desk.silence(younger).step(1)
-    assert desk.of(m.F_MONITOR_SILENCE_MS) == (100, KNOWN)
 
 
 SILENCE_OF = {
@@ -221,13 +196,6 @@ def test_energised_while_supplied_or_while_any_rack_does_not_say_open(supply, fi
     assert desk.step().of(m.F_ENERGISED) == (1 if supply or first or second else 0, KNOWN)
 
 
-@pytest.mark.parametrize("bench, stands", [(running, True), (resting, False)])
-def test_an_open_door_matters_while_there_is_energy(bench, stands):
-    bench = bench()
-    bench.inp[s.DOOR_OK] = 0
-    assert ("48a" in bench.step(ticks(1000)).standing()) == stands
-
-
 # -- row 38: the voltage of the bus
 
 
@@ -261,13 +229,6 @@ def test_the_rack_that_differs_most_counts(racks_mV, differ_mV):
     assert mismatch(bus(racks_mV)) == (differ_mV, KNOWN)
 
 
-@pytest.mark.parametrize("report", [s.CONTACTOR_OPEN, s.CONTACTOR_PRECHARGE, s.CONTACTOR_FAULT])
-def test_only_a_rack_that_is_closed_lies_on_the_bus(report):
-    desk = bus((700_000, 780_000))
-    desk.rack(s.CONTACTOR_STATE, report, 0)
-    assert mismatch(desk.step()) == (10_000, KNOWN)
-
-
 def test_each_bus_is_compared_with_its_own_racks():
     desk = bus((790_000, 780_000, 787_000, 790_000), units=2)
     assert [mismatch(desk, unit) for unit in range(2)] == [(3000, KNOWN), (10_000, KNOWN)]
@@ -286,12 +247,3 @@ def test_a_rack_that_may_be_closed_and_is_not_heard_shows_nothing_to_be_clear(gr
     assert mismatch(desk.step()) == ((1000, KNOWN) if group == s.G_BMS_PACK else (1000, IN_PART))
     desk.silence(desk.layout.unit_group(0, s.G_PCS_MEASURE)).step(1, elapsed=ticks(2000) + 1)
     assert mismatch(desk)[1] == UNKNOWN
-
-
-def test_row_38_does_not_clear_while_the_rack_that_differed_is_silent():
-    bench = running(racks=2).alone("38b")
-    bench.set_rack(s.RACK_VOLTAGE_MV, 770_000, 1)
-    assert bench.wait(ticks(5000)).step(2).standing() == ["38b"]
-    bench.silent.add(bench.layout.rack_group(1, s.G_BMS_PACK))
-    bench.step(ticks(6000))
-    assert bench.kernel.evaluator.active[bench.instance("38b")]

@@ -2,9 +2,6 @@
 and taking over.
 """
 
-import copy
-import functools
-
 import pytest
 from bench import default_image
 from rows import ticks
@@ -12,7 +9,6 @@ from started import Plant, resting, running
 from test_kernel import SCRATCH, arrays
 
 from safety import matrix as m
-from safety import parameters as p
 from safety import signals as s
 
 HOLD_OFF_TICKS = 20
@@ -40,30 +36,6 @@ def fan_course(bench, steps):
     return found
 
 
-def test_without_a_hold_off_venting_wins_in_the_tick_of_the_release():
-    assert fan_course(release(running()), 30) == [1] * 30
-
-
-@pytest.mark.parametrize("hold_off_ms, off", [(20, 1), (390, 20), (400, 20), (410, 21)])
-def test_the_fan_is_off_for_exactly_the_hold_off_and_then_on(hold_off_ms, off):
-    bench = release(holding(hold_off_ms))
-    assert fan_course(bench, 60) == [0] * off + [1] * (60 - off)
-    bench.inp[s.SUPPRESSION_OK] = 1
-    assert fan_course(bench, 20) == [1] * 20, "it stands latched, and is held off once"
-
-
-def test_nothing_but_the_fan_is_held_off():
-    bench = release(holding())
-    out = bench.out
-    assert [out[s.HORN_ON], out[s.RED_LAMP_ON], out[s.SUPERVISORY_OK], out[s.PCS_ENABLE_OK]] == [
-        1,
-        1,
-        0,
-        0,
-    ]
-    assert ((m.D_FAN, 3, "agent_hold_off_ms", m.CONFLICTS[0][3]),) == m.CONFLICTS
-
-
 @pytest.mark.parametrize(
     "row, signal, value, wait",
     [
@@ -78,12 +50,6 @@ def test_a_fan_that_gas_or_fire_has_started_yields_for_the_hold_off(row, signal,
     bench.step(max(1, ticks(wait)))
     assert row in bench.standing() and bench.out[s.FAN_ON] == 1
     assert fan_course(release(bench), 40) == [0] * HOLD_OFF_TICKS + [1] * 20
-
-
-def test_gas_during_the_hold_off_waits_for_its_end_and_gas_after_it_does_not():
-    bench = release(holding())
-    bench.inp[s.GAS_1_LFL_PERMILLE] = 250
-    assert fan_course(bench.step(), 30) == [0] * (HOLD_OFF_TICKS - 1) + [1] * 11
 
 
 @pytest.mark.parametrize("elapsed, off", [(3, 7), (7, 3), (20, 1), (24, 1)])
@@ -181,40 +147,6 @@ def test_which_rows_trip_the_shunt_and_which_shed_the_auxiliary_loads():
 # -- cells of the other chemistry
 
 
-@functools.cache
-def _nickel():
-    """A cabinet with the thresholds of nickel manganese cobalt, running."""
-    image = default_image()
-    first = p.ImageMap(1, 1, m.STAGES_PER_SCOPE).stage
-    names = [stage[m.S_ID] for stage in m.STAGES]
-    for name, set_mV, clear_mV in m.NMC_THRESHOLDS:
-        at = first + names.index(name) * len(p.STAGE_WORDS)
-        image[at], image[at + 1] = set_mV, clear_mV
-    bench = Plant(image)
-    bench.set_rack(s.CELL_VOLTAGE_MV_MIN, 3600)
-    bench.set_rack(s.CELL_VOLTAGE_MV_MAX, 3610)
-    return bench.step(40)
-
-
-@pytest.mark.parametrize("name, set_mV, clear_mV", m.NMC_THRESHOLDS)
-def test_other_thresholds_trip_and_clear_where_they_say(name, set_mV, clear_mV):
-    row = m.STAGES[[stage[m.S_ID] for stage in m.STAGES].index(name)]
-    high, debounce = row[m.S_SENSE] > 0, ticks(row[m.S_SET_MS])
-    signal, beyond = (s.CELL_VOLTAGE_MV_MAX, 1) if high else (s.CELL_VOLTAGE_MV_MIN, -1)
-    bench = copy.deepcopy(_nickel()).alone(name)
-    assert bench.out[s.STATE] == s.RUNNING and bench.standing() == []
-    bench.set_rack(signal, set_mV - beyond)
-    assert bench.wait(debounce + 60).standing() == []
-    bench.set_rack(signal, set_mV)
-    assert bench.wait(debounce - 1).standing() == []
-    assert bench.step().standing() == [name]
-    active, at = bench.kernel.evaluator.active, bench.instance(name)
-    bench.set_rack(signal, clear_mV + beyond)
-    assert bench.step(100) and active[at]
-    bench.set_rack(signal, clear_mV)
-    assert bench.step(100) and not active[at]
-
-
 # -- a kernel without converters and racks, as a second channel has it
 
 
@@ -267,26 +199,6 @@ def test_it_has_the_instances_of_the_cabinet_and_no_others():
 
 # -- taking over
 
-SITUATIONS = {
-    "hold-off": lambda: release(holding()).step(5),
-    "relay test": lambda: started(),
-    "running": running,
-    "test mode": lambda: with_input(running(), s.TEST_REQUEST, 1),
-    "rising": lambda: warmer(running()),
-    "no operations centre": lambda: with_input(
-        with_input(running(), s.NOC_LINK_OK, 0), s.SUPERVISED_OK, 0
-    ),
-    "toxic": lambda: with_input(running(), s.TOXIC_PPM, 45),
-    "failed": lambda: failed(),
-    "opened": lambda: opened(),
-}
-
-
-def with_input(bench, signal, value):
-    """Set an input and let some seconds pass."""
-    bench.inp[signal] = value
-    return bench.step(120)
-
 
 def started():
     """In the middle of the test of the relays."""
@@ -295,45 +207,6 @@ def started():
     while bench.kernel.permit.relays[0] < 2:
         bench.step()
     return bench
-
-
-def failed():
-    """Two closings have failed."""
-    bench = started()
-    bench.kernel.permit.tried[0] = 2
-    return bench
-
-
-def warmer(bench):
-    """The modules have begun to heat under load."""
-    bench.load(-100_000)
-    bench.step(100)
-    for module in range(15):
-        bench.set_rack(s.MODULE_TEMPERATURE_DDEGC + module, 254)
-    return bench.step(70)
-
-
-def opened():
-    """A welded rack, told to open a while ago."""
-    bench = running()
-    bench.welded = True
-    bench.inp[s.RUN_REQUEST] = 0
-    return bench.step(20)
-
-
-@pytest.mark.parametrize("situation", SITUATIONS)
-def test_a_fresh_kernel_that_takes_over_goes_on_the_same(situation):
-    bench = SITUATIONS[situation]()
-    other = copy.deepcopy(bench)
-    other.kernel = fresh = type(bench.kernel)(bench.kernel.image)
-    other.inp, other.out = fresh.inp, fresh.out
-    for block, taken in zip(bench.kernel.state_blocks(), fresh.state_blocks()):
-        taken[:] = block
-    for _ in range(150):
-        assert bench.step().out == other.step().out
-    assert all(
-        one == another for one, another in zip(bench.kernel.state_blocks(), fresh.state_blocks())
-    )
 
 
 def test_every_array_is_carried_over_or_written_before_it_is_read():

@@ -134,12 +134,6 @@ def test_a_fault_stays_until_the_command_is_gone_and_the_rack_reports_open():
     assert racks.report(s.CONTACTOR_OPEN).update(0).contactors.step[0] == OPEN
 
 
-def test_a_rack_that_opens_by_itself_is_not_closed_again():
-    racks = Racks(racks=1).report(s.CONTACTOR_CLOSED).update(1)
-    assert racks.report(s.CONTACTOR_OPEN).update(1).out(s.CONTACTOR_CLOSE_OK) == [0]
-    assert racks.report(s.CONTACTOR_CLOSED).update(1).out(s.CONTACTOR_CLOSE_OK) == [0]
-
-
 @pytest.mark.parametrize("reported", [s.CONTACTOR_OPEN, s.CONTACTOR_PRECHARGE, s.CONTACTOR_FAULT])
 def test_a_rack_that_did_not_stay_closed_is_lost_until_it_is_told_to_open_and_reports_open(
     reported,
@@ -156,18 +150,6 @@ def test_a_rack_that_did_not_stay_closed_is_lost_until_it_is_told_to_open_and_re
         (OPEN, 0, 0),
         (OPEN, 0, 0),
     ]
-
-
-def test_a_rack_that_never_closed_is_not_lost():
-    racks = (
-        Racks(racks=1)
-        .update(0)
-        .report(s.CONTACTOR_PRECHARGE)
-        .update(1)
-        .report(s.CONTACTOR_FAULT)
-        .update(1)
-    )
-    assert racks.told() == [(FAULT, 0, 0)] and racks.update(1).told() == [(FAULT, 0, 0)]
 
 
 class Rack:

@@ -12,7 +12,7 @@ from safety import crc
 from safety import matrix as m
 from safety import parameters as p
 from safety import signals as s
-from safety.evaluate import D_GATE, D_SET_TICKS, Evaluator
+from safety.evaluate import Evaluator
 from safety.features import Features
 from safety.kernel import Kernel
 
@@ -230,43 +230,6 @@ def test_every_step_is_what_the_rules_say(seed):
         assert walk.seen() == walk.rules.seen(), f"step {step}"
         firsts.add(walk.rules.first)
     assert -1 in firsts and len(firsts) > 3, "the walk saw little"
-
-
-GATED = [
-    index
-    for index, stage in enumerate(m.STAGES)
-    if stage[m.S_GATE] != m.NO_GATE and stage[m.S_SET_MS]
-]
-
-
-@pytest.mark.parametrize("beside", [0, 1])
-@pytest.mark.parametrize("stage", GATED, ids=[m.STAGES[index][m.S_ID] for index in GATED])
-def test_behind_a_gate_that_is_closed_or_not_known_the_debounce_stands_still(stage, beside):
-    """Whatever is known of the feature beside the gate. It begins anew once the feature itself is
-    clear.
-    """
-    evaluator, features = made(default_image(UNITS, RACKS))
-    index = max(at for at in range(evaluator.count) if evaluator.stage[at] == stage)
-    gate, needed = evaluator.debounce[index][D_GATE], evaluator.debounce[index][D_SET_TICKS]
-    feature, sense, set_at, _ = evaluator.watch[index]
-    features.known[gate - 1] = beside
-    features.value[feature], features.known[feature] = set_at * sense, m.KNOWN
-    features.changed[:] = b"\1" * len(features.changed)
-    for beyond, open_, known, elapsed, counted in (
-        (1, 1, 1, needed - 1, needed - 1),
-        (1, 1, 0, 9, needed - 1),
-        (1, 0, 0, 9, needed - 1),
-        (1, 0, 1, 9, needed - 1),
-        (0, 0, 1, 1, 0),
-        (1, 1, 1, needed - 1, needed - 1),
-        (1, 1, 1, 1, needed),
-    ):
-        features.value[feature] = set_at * sense if beyond else (set_at - 1) * sense
-        features.value[gate], features.known[gate] = open_, known
-        evaluator.update(elapsed)
-        assert evaluator.set_count[index] == counted and evaluator.active[index] == (
-            counted >= needed
-        )
 
 
 @pytest.mark.parametrize(

@@ -31,19 +31,6 @@ def test_votes_of_smoke_and_heat(zones, heat_fitted):
         assert desk.step().of(m.F_FIRE_DETECTORS) == (votes(zones, heat_fitted, *alarms), KNOWN)
 
 
-def test_votes_are_known_while_their_module_is():
-    desk = (
-        Desk()
-        .step()
-        .silence(*[group for group in range(Desk().layout.groups) if group != s.G_IO_2])
-    )
-    assert desk.step(1, elapsed=ticks(60_000)).of(m.F_FIRE_DETECTORS)[1] == KNOWN
-    desk.silent.clear()
-    desk.step().silence(s.G_IO_2).step(1, elapsed=ticks(500))
-    assert desk.of(m.F_FIRE_DETECTORS)[1] == KNOWN
-    assert desk.step().of(m.F_FIRE_DETECTORS)[1] == UNKNOWN
-
-
 @pytest.mark.parametrize(
     "proof, feature, group",
     [(s.AIRFLOW_OK, m.F_AIRFLOW_MISSING, s.G_IO_1), (s.DAMPER_OK, m.F_DAMPER_MISSING, s.G_IO_3)],

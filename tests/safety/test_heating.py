@@ -9,10 +9,7 @@ from math import ceil
 
 import pytest
 from desk import Desk
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from rows import ticks
-from started import running
 
 from safety import heating
 from safety import matrix as m
@@ -180,13 +177,6 @@ def test_a_rack_of_one_module_may_be_at_zero():
     assert desk.temperatures([0]).step().of_rack(m.F_TEMPERATURE_ZEROS) == (0, KNOWN)
 
 
-def test_a_rack_without_modules_shows_nothing_and_never_rises():
-    desk = Desk()
-    desk.image[desk.map.rack + p.R_MODULES] = 0
-    desk.temperatures([3000] * 15).step(2 * SECOND).temperatures([100] * 15).step(2 * SECOND)
-    assert [desk.of_rack(feature)[0] for feature in AT_ONCE + LOOKS_BACK] == [0] * 9
-
-
 def test_a_rack_without_modules_shows_nothing_of_the_rack_before_it():
     desk = Desk(racks=2, modules=3)
     desk.image[desk.map.rack + p.RACK_WORDS + p.R_MODULES] = 0
@@ -229,24 +219,6 @@ def test_temperatures_and_cells_are_known_each_by_their_own_frames():
 
 
 # -- looking back
-
-
-@given(
-    st.lists(
-        st.one_of(st.none(), st.tuples(*[st.integers(-600, 3000)] * 2)), min_size=1, max_size=75
-    ),
-    st.lists(st.sampled_from([0, 10, 140, 1000, 3000]), min_size=3, max_size=3),
-)
-@settings(max_examples=60)
-def test_rises_over_courses_with_gaps(course, currents_A):
-    desk, reference = Desk(modules=2), Reference()
-    group = desk.layout.rack_group(0, s.G_BMS_TEMPERATURES)
-    for second, values in enumerate(course):
-        desk.temperatures(values or (3000, 3000))
-        desk.rack(s.RACK_CURRENT_MA, 1000 * currents_A[second % 3])
-        desk.silent = set() if values else {group}
-        desk.step(1, elapsed=SECOND)
-        assert seen(desk) == reference.second(values, currents_A[second % 3]).features()
 
 
 def walk(chance, values):
@@ -400,30 +372,6 @@ def test_after_a_silence_no_old_rise_counts_until_it_was_computed_anew():
     assert seen(desk.step())[:3] == [(50, IN_PART), (50, IN_PART), (1, IN_PART)]
 
 
-def test_gaps_at_the_end_of_a_second_do_not_keep_row_23_from_tripping():
-    """Two seconds end in silence; neither shows a calm rack, so the ticks counted before still
-    count after.
-    """
-    bench = running().alone("23a")
-    group = bench.layout.rack_group(0, s.G_BMS_TEMPERATURES)
-    for module in range(15):
-        bench.set_rack(s.MODULE_TEMPERATURE_DDEGC + module, 300)
-    while not bench.kernel.evaluator.set_count[bench.instance("23a")]:
-        bench.step()
-    bench.step(10)
-    for _ in range(2):
-        bench.silent.add(group)
-        bench.step(45)
-        assert bench.kernel.evaluator.set_count[bench.instance("23a")]
-        bench.silent.clear()
-        bench.step(5)
-    counted = bench.kernel.evaluator.set_count[bench.instance("23a")]
-    assert 11 <= counted < 75
-    bench.step(39 + 74 - counted)
-    assert bench.standing() == []
-    assert bench.step().standing() == ["23a"]
-
-
 def test_a_new_kernel_has_room_for_what_its_topology_needs_and_nothing_in_it():
     for modules in (3, 0):
         new = Desk(racks=2, modules=modules).features.racks.heating
@@ -436,23 +384,6 @@ def test_a_new_kernel_has_room_for_what_its_topology_needs_and_nothing_in_it():
 
 def test_the_history_is_as_long_as_its_longest_row():
     assert (heating.HISTORY_S, heating.FAST_S, heating.FASTEST_S) == (30, 10, 3)
-
-
-def test_a_sensor_that_read_zero_and_recovers_has_not_risen():
-    """What a loose plug does; each such recovery would ask for the key (row 23)."""
-    desk = (
-        Desk()
-        .temperatures([250] * 15)
-        .step(12 * SECOND)
-        .temperatures([250] * 7 + [0] + [250] * 7)
-        .step(5 * SECOND)
-    )
-    assert desk.of_rack(m.F_TEMPERATURE_ZEROS) == (1, KNOWN)
-    for _ in range(12):
-        desk.temperatures([251] * 15).step(SECOND)
-        assert seen(desk)[:2] in [
-            [(fastest, IN_PART), (fast, IN_PART)] for fastest, fast in ((0, 0), (0, 1), (1, 1))
-        ]
 
 
 @pytest.mark.parametrize("ddegC", [-97, -50, 12, 80, 95, 99, 120, 250])
@@ -483,28 +414,6 @@ def test_a_nought_that_may_be_one_leaves_the_other_racks_in_no_doubt(cold):
         told = [DOUBTED if rack == cold and second < 31 else KNOWN for rack in range(3)]
         assert [seen(desk, rack) for rack in range(3)] == [[(0, each)] * 4 for each in told], second
         desk.temperatures([20] * 15, cold).step(SECOND)
-
-
-@pytest.mark.parametrize("coldest", [0, 1])
-@pytest.mark.parametrize(
-    "name, ddegC, ticks_each", [("22", 17, 50), ("23a", 36, 50), ("21a", 700, 25)]
-)
-def test_wrong_readings_an_age_apart_are_no_debounce_in_a_rack_at_freezing_point(
-    name, ddegC, ticks_each, coldest
-):
-    """A module at a true 0.0 kept what one wrong reading had counted: the third in as many hours
-    asked for the key, and no start came about meanwhile, for a cause that nobody could reset.
-    """
-    bench, module = running().alone(name), s.MODULE_TEMPERATURE_DDEGC
-    calm = [coldest, 12, 10, 11] + [10] * 11
-    for _ in range(3):
-        for index, value in enumerate(calm):
-            bench.set_rack(module + index, value)
-        bench.step(61 * SECOND)
-        assert bench.kernel.evaluator.set_count[bench.instance(name)] == 0
-        bench.set_rack(module + 1, ddegC)
-        bench.step(ticks_each)
-    assert bench.standing() == []
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,6 @@ from safety import bounds
 from safety import matrix as m
 from safety import parameters as p
 from safety import signals as s
-from safety.evaluate import Evaluator
 from safety.kernel import CRC_STEPS, ELAPSED_MAX, Kernel
 
 SEEDS = (3, 5, 8)
@@ -25,54 +24,6 @@ def tripping(walk):
     """Skip the calm part of a walk: its cabinet runs and is about to be disturbed."""
     walk.count[0] = 880
     return walk
-
-
-class Everything(Evaluator):
-    """An evaluator that evaluates every instance in every step."""
-
-    def update(self, elapsed):
-        """No block is left out."""
-        for block in range(len(self.busy)):
-            self.busy[block] = self._block(block, elapsed)
-
-
-@pytest.mark.parametrize("seed", SEEDS)
-def test_evaluating_only_what_changed_changes_nothing(seed):
-    lazy, eager = tripping(Walk(seed, 2, 3)), tripping(Walk(seed, 2, 3))
-    eager.kernel.evaluator.__class__ = Everything
-    for _ in range(700):
-        lazy.step()
-        eager.step()
-        assert lazy.kernel.out == eager.kernel.out
-        one, other = lazy.kernel.evaluator, eager.kernel.evaluator
-        assert (one.active, one.latched, one.first_out) == (
-            other.active,
-            other.latched,
-            other.first_out,
-        )
-
-
-@pytest.mark.parametrize(
-    "seed, past, other_past", [(3, 880, 1170), (5, 1170, 1170), (8, 1100, 880)]
-)
-def test_what_it_carries_over_is_all_there_is(seed, past, other_past):
-    """A kernel with quite another past that takes over the state goes on exactly the same: running,
-    or in trouble.
-    """
-    first, second = Walk(seed, 2, 3), Walk(seed + 1, 2, 3)
-    for _ in range(past):
-        first.step()
-    for _ in range(other_past):
-        second.step()
-    for block, copy in zip(first.kernel.state_blocks(), second.kernel.state_blocks()):
-        copy[:] = block
-    second.kernel.fresh[:] = first.kernel.fresh
-    second.state[:], second.count[:] = first.state, first.count
-    for _ in range(300):
-        first.step()
-        second.step()
-        assert first.kernel.out == second.kernel.out
-    assert all(a == b for a, b in zip(first.kernel.state_blocks(), second.kernel.state_blocks()))
 
 
 # Arrays that a step writes before it reads them: nothing in them lives from one step to the next.
@@ -378,18 +329,6 @@ def test_every_array_that_changes_is_carried_over():
     assert len(walk.kernel.state_blocks()) == len(carried)
 
 
-def test_outputs_depend_on_the_inputs_of_this_step_only_through_the_state():
-    """Two kernels with the same past and the same inputs: the same outputs, whatever is left in
-    spare places.
-    """
-    one, other = running(racks=2), running(racks=2)
-    other.kernel.features.racks.heating.order[:] = array("i", [7] * 15)
-    for bench in (one, other):
-        bench.inp[s.FIRE_ALARM_OK] = 0
-        bench.step(30)
-    assert one.out == other.out
-
-
 def test_a_stop_in_the_very_first_steps_is_seen():
     bench = Plant()
     bench.inp[s.ESTOP_1_OK] = 0
@@ -542,19 +481,6 @@ def test_obligations_need_a_fresh_grid_meter_and_no_load_meter():
     assert bench.step().out[s.OBLIGATIONS_OK] == 0
 
 
-def test_counts_of_what_stands():
-    bench = running(racks=2)
-    for rack in range(2):
-        bench.set_rack(s.CELL_VOLTAGE_MV_MAX, 3650, rack)
-    bench.wait(250)
-    assert bench.standing() == ["28", "29", "28", "29"]
-    assert (bench.out[s.ACTIVE_COUNT], bench.out[s.LATCHED_COUNT]) == (4, 2)
-    for rack in range(2):
-        bench.set_rack(s.CELL_VOLTAGE_MV_MAX, 3300, rack)
-    bench.step(60)
-    assert (bench.out[s.ACTIVE_COUNT], bench.out[s.LATCHED_COUNT]) == (0, 2)
-
-
 @pytest.mark.parametrize(
     "parameter, word, fits",
     [
@@ -592,47 +518,3 @@ def test_a_kernel_refuses_an_image_of_another_schema_or_length():
 
 
 # -- which rack is on which converter's bus is what the image says, not where it stands in a row
-
-PAIRS = (0, 0, 1, 1)
-
-
-def paired():
-    """A running cabinet whose first two racks are on the first converter, the others on the
-    second.
-    """
-    image = default_image(units=2, racks=4)
-    for rack, unit in enumerate(PAIRS):
-        image[p.ImageMap(2, 4, m.STAGES_PER_SCOPE).rack + rack * p.RACK_WORDS + p.R_UNIT] = unit
-    return Plant(image).run()
-
-
-@pytest.mark.parametrize("rack", range(4))
-def test_a_racks_limit_and_its_stop_are_of_its_own_converter(rack):
-    bench = paired()
-    bench.set_rack(s.CHARGE_CURRENT_MA_MAX, 0, rack)
-    bench.step(2)
-    assert [bench.unit(s.CHARGE_W_MAX, unit) == 0 for unit in range(2)] == [
-        unit == PAIRS[rack] for unit in range(2)
-    ]
-    bench = paired()
-    bench.set_rack(s.CELL_VOLTAGE_MV_MAX, 3650, rack)
-    bench.wait(ticks(3000))
-    inhibited = [
-        bench.kernel.unit_demand[unit * m.DEMAND_COUNT + m.D_CHARGE_INHIBIT] > 0
-        for unit in range(2)
-    ]
-    assert bench.standing() and inhibited == [unit == PAIRS[rack] for unit in range(2)]
-
-
-@pytest.mark.parametrize("rack", range(4))
-def test_a_racks_voltage_is_compared_with_its_own_converters(rack):
-    bench = paired()
-    bench.set_rack(s.RACK_VOLTAGE_MV, 760_000, rack)
-    bench.step(2)
-    values = [
-        bench.kernel.features.value[
-            bench.kernel.features.unit_base + unit * m.UNIT_FEATURE_COUNT + m.F_BUS_MISMATCH_MV
-        ]
-        for unit in range(2)
-    ]
-    assert [value > 0 for value in values] == [unit == PAIRS[rack] for unit in range(2)]

@@ -147,19 +147,6 @@ def test_every_latch_of_every_unit_and_rack_is_judged_by_its_own_cause_and_row()
         assert (desk.ask(m.KEY, key_run=0), any(evaluator.latched)) == (DONE, False), at
 
 
-@pytest.mark.parametrize(
-    "first, second", [(REMOTE_ROW, KEY_ROW), (KEY_ROW, "41a"), ("41a", "41b"), ("20b", "35b")]
-)
-def test_all_or_nothing(first, second):
-    """One cause that is not clear keeps them all, in whatever order they stand."""
-    for late in (first, second):
-        desk = Desk()
-        for name in (first, second):
-            desk.stand(name, clear=CLEAR - 1 if name == late else CLEAR)
-        assert desk.ask(m.KEY, key_run=0) == NOT_CLEAR_YET
-        assert set(desk.latched()) == {first, second}
-
-
 def test_a_key_latch_that_stands_after_a_remote_one_keeps_it_from_nothing():
     desk = Desk().stand("20b").stand("21a")
     assert desk.plant.instance("20b") < desk.plant.instance("21a")
@@ -207,38 +194,6 @@ def test_only_what_the_operator_saw(kind):
     assert desk.ask(kind, 0, mask=mask, first=first) == CHANGED, "one more stands than was seen"
     assert desk.latches.left() == 3
     assert desk.ask(kind, 0) == DONE
-
-
-def test_the_mask_tells_sets_of_causes_apart():
-    desk = Desk()
-    seen = {0}
-    assert desk.evaluator.cause_mask() == 0
-    for count in range(desk.evaluator.count):
-        desk.evaluator.latched[count] = 1
-        desk.evaluator.busy[desk.evaluator.block[count]] = 1
-        mask = desk.evaluator.cause_mask()
-        assert 0 < mask < 1 << 30 and mask not in seen
-        seen.add(mask)
-
-
-def test_what_trips_again_under_its_latch_is_another_event():
-    """26 % LFL was seen and named; what was reset with the same number was 100 %, a minute
-    later.
-    """
-    bench = running().alone("12a")
-    bench.inp[s.GAS_1_LFL_PERMILLE] = 260
-    bench.step(2)
-    bench.inp[s.GAS_1_LFL_PERMILLE] = 0
-    bench.step(CLEAR + 10)
-    mask, first = bench.out[s.CAUSE_MASK], bench.out[s.FIRST_OUT_INSTANCE]
-    bench.inp[s.GAS_1_LFL_PERMILLE] = 1000
-    bench.step(2)
-    bench.inp[s.GAS_1_LFL_PERMILLE] = 0
-    bench.step(CLEAR + 10)
-    assert bench.out[s.FIRST_OUT_INSTANCE] == first and bench.out[s.CAUSE_MASK] not in (0, mask)
-    latches = bench.kernel.latches
-    assert latches.verdict(m.KEY, first, mask, 1) == CHANGED
-    assert latches.verdict(m.KEY, first, bench.out[s.CAUSE_MASK], 1) == DONE
 
 
 # -- tokens
@@ -289,21 +244,6 @@ def test_more_resets_used_than_are_allowed_leave_none_and_not_less():
     assert desk.stand(REMOTE_ROW).ask(m.REMOTE) == NO_TOKENS
 
 
-def test_a_refused_reset_spends_nothing():
-    desk = Desk().stand(REMOTE_ROW, clear=CLEAR - 1)
-    for _ in range(5):
-        assert desk.ask(m.REMOTE) == NOT_CLEAR_YET
-    desk.ask(m.REMOTE, mask=1)
-    assert Desk().ask(m.REMOTE) == NOTHING
-    assert desk.latches.left() == 3
-
-
-def test_tokens_never_grow_older_than_an_hour():
-    desk = Desk()
-    desk.latches.update(1_000_000, desk.inp, 1)
-    assert list(desk.latches.token_age) == [HOUR] * 3
-
-
 @pytest.mark.parametrize(
     "ages, after",
     [
@@ -345,61 +285,6 @@ def test_no_request_no_result():
     assert running().step().out[s.RESET_RESULT] == NONE
 
 
-def test_a_cause_that_comes_back_begins_its_five_seconds_anew():
-    bench = running()
-    bench.inp[s.BMS_FAULT_OK] = 0
-    bench.step(5)
-    bench.inp[s.BMS_FAULT_OK] = 1
-    bench.step(CLEAR - 1)
-    bench.inp[s.BMS_FAULT_OK] = 0  # shorter than the debounce, but seen
-    bench.step()
-    bench.inp[s.BMS_FAULT_OK] = 1
-    assert bench.step().reset().step().out[s.RESET_RESULT] == NOT_CLEAR_YET
-    bench.step(CLEAR - 3)
-    assert bench.reset().step().out[s.RESET_RESULT] == DONE
-
-
-def test_a_key_whose_contact_is_not_fresh_is_not_turned():
-    bench = running()
-    bench.inp[s.FIRE_ALARM_OK] = 0
-    bench.step(10)
-    bench.inp[s.FIRE_ALARM_OK], bench.inp[s.KEY_RUN_OK] = 1, 0
-    bench.step(CLEAR + 10).silent.add(s.G_IO_1)
-    assert bench.wait(ticks(500) + 1).reset(m.KEY).step().out[s.RESET_RESULT] == KEY_NEEDED
-
-
-@pytest.mark.parametrize("silent", [(s.G_GAS_1,), (s.G_GAS_2,), (s.G_GAS_1, s.G_GAS_2)])
-def test_a_cause_that_was_clear_and_is_silent_since_is_not_clear(silent):
-    """One of two detectors is enough to hide it: the other one alone shows nothing to be clear."""
-    bench = running().alone("12a")
-    bench.inp[s.GAS_1_LFL_PERMILLE] = 300
-    bench.step(2)
-    bench.inp[s.GAS_1_LFL_PERMILLE] = 0
-    bench.step(CLEAR + 10).silent |= set(silent)
-    bench.wait(ticks(3000) + 1)
-    assert bench.key_reset().step().out[s.RESET_RESULT] == NOT_CLEAR_YET
-    assert bench.standing() == ["12a"]
-    bench.silent.clear()
-    assert bench.step().key_reset().step().out[s.RESET_RESULT] == NOT_CLEAR_YET, (
-        "a sample is not five clear seconds"
-    )
-    assert bench.step(CLEAR).key_reset().step().out[s.RESET_RESULT] == DONE
-
-
-def test_inside_the_hysteresis_the_five_seconds_do_not_run():
-    bench = running()
-    bench.set_rack(s.CELL_VOLTAGE_MV_MAX, 3650)
-    bench.wait(ticks(2000))
-    bench.set_rack(s.CELL_VOLTAGE_MV_MAX, 3300)
-    bench.step(ticks(3000))
-    bench.set_rack(s.CELL_VOLTAGE_MV_MAX, 3551)
-    bench.step()
-    bench.set_rack(s.CELL_VOLTAGE_MV_MAX, 3550)
-    bench.step(CLEAR - 2)
-    assert bench.reset().step().out[s.RESET_RESULT] == NOT_CLEAR_YET
-    assert bench.reset().step().out[s.RESET_RESULT] == DONE
-
-
 def test_first_out_moves_to_the_next_latch_when_it_is_reset_and_vanishes_with_the_last():
     bench = running()
     bench.silent.add(bench.layout.rack_group(0, s.G_BMS_CELLS))
@@ -437,65 +322,3 @@ def test_the_very_first_stage_of_the_matrix_stays_first_out_too():
     bench.step(ticks(500))
     assert bench.standing() == ["1a", "1c"]
     assert (bench.out[s.FIRST_OUT], bench.out[s.FIRST_OUT_INSTANCE]) == (0, 0)
-
-
-def test_a_stage_that_cleared_by_itself_needs_its_whole_debounce_again():
-    bench = running().alone("19a")
-    for module in range(bench.layout.modules):
-        bench.set_rack(s.MODULE_TEMPERATURE_DDEGC + module, 450)
-    bench.wait(ticks(5000))
-    for module in range(bench.layout.modules):
-        bench.set_rack(s.MODULE_TEMPERATURE_DDEGC + module, 430)
-    assert bench.step(ticks(1000) - 1).standing() == ["19a"]
-    assert bench.step().standing() == []
-    for module in range(bench.layout.modules):
-        bench.set_rack(s.MODULE_TEMPERATURE_DDEGC + module, 450)
-    assert bench.step(ticks(5000) - 1).standing() == []
-    assert bench.step().standing() == ["19a"]
-
-
-def test_what_was_latched_before_the_restart_must_be_seen_clear_again():
-    bench = Plant(racks=2)
-    bench.kernel.boot(0, 0, (bench.instance("29"),))
-    bench.silent |= bench.bms_groups(1)
-    bench.step(ticks(6000))
-    assert bench.standing() == ["29"] and bench.out[s.FIRST_OUT_INSTANCE] == bench.instance("29")
-    assert bench.reset().step().out[s.RESET_RESULT] == NOT_CLEAR_YET, "never seen is not clear"
-    bench.silent.clear()
-    bench.step(CLEAR - 2)
-    assert bench.reset().step().out[s.RESET_RESULT] == NOT_CLEAR_YET
-    assert bench.reset().step().out[s.RESET_RESULT] == DONE
-
-
-def test_a_restart_gives_no_reset_back():
-    bench = Plant()
-    bench.kernel.latches.token_age[:] = array("i", [0, 0, 0])
-    bench.kernel.boot(1, 0, ())
-    bench.step(ticks(6000))
-    assert bench.out[s.RESETS_LEFT] == 0
-    assert bench.reset().step().out[s.RESET_RESULT] == NO_TOKENS
-
-
-@pytest.mark.parametrize(
-    "name, signal, safe, beyond, gate, is_open, shut",
-    [("20a", s.MODULE_TEMPERATURE_DDEGC, 250, 520, s.RACK_CURRENT_MA, -50_000, 0)],
-)
-def test_a_cause_behind_a_closed_gate_is_not_clear(name, signal, safe, beyond, gate, is_open, shut):
-    """Modules too hot to be charged are no more so when nobody charges them, but a reset is for
-    what has gone.
-    """
-    plant = running()
-    plant.set_rack(gate, is_open)
-    plant.set_rack(signal, beyond)
-    plant.wait(ticks(10_000))
-    assert name in plant.standing()
-    plant.set_rack(gate, shut)
-    plant.set_rack(signal, safe)
-    plant.step(CLEAR + ticks(31_000))
-    plant.set_rack(signal, beyond)
-    plant.step(2)
-    assert not plant.kernel.evaluator.active[plant.instance(name)], "the gate is closed"
-    plant.key_reset().step()
-    assert (
-        name in plant.standing() and latches.RESULTS[plant.out[s.RESET_RESULT]] == "not clear yet"
-    )

@@ -176,10 +176,5 @@ def test_the_states_that_go_together():
     assert importlib.import_module("safety.kernel").POWERED == (s.RUNNING, s.STOPPING, s.TRIPPED)
 
 
-def test_each_permit_relay_drops_alone():
-    """README: both on; PCS enable off; both on; supply off; supply alone."""
-    assert permit.RELAY_TEST == ((1, 1), (0, 1), (1, 1), (1, 0), (0, 1))
-
-
 def test_the_board_takes_more_than_a_frame_at_a_time():
     assert len(loop.LINE) == 64

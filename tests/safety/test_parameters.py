@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from started import Plant, running
 
-from safety import crc
 from safety import matrix as m
 from safety import parameters as p
 from safety import signals as s
@@ -179,16 +178,6 @@ def test_each_stage_instance_takes_its_own_words_from_the_image():
         )
 
 
-def test_blocks_of_instances_are_the_cabinet_then_units_then_racks():
-    evaluator = Kernel(default_image(units=2, racks=3)).evaluator
-    assert list(evaluator.block) == sorted(evaluator.block)
-    for block in range(6):
-        found = [at for at in range(evaluator.count) if evaluator.block[at] == block]
-        assert found == list(range(evaluator.block_first[block], evaluator.block_first[block + 1]))
-        scope = s.CABINET if block == 0 else s.UNIT if block <= 2 else s.RACK
-        assert {m.STAGES[evaluator.stage[at]][m.S_SCOPE] for at in found} == {scope}
-
-
 @pytest.mark.parametrize("units, racks", [(1, 1), (3, 4), (16, 16)])
 def test_no_two_blocks_share_a_feature(units, racks):
     kernel = Kernel(default_image(units=units, racks=racks, modules=1))
@@ -297,20 +286,6 @@ def test_what_a_microcontroller_can_store(value, fits):
 # -- the CRC of the image
 
 
-def test_the_crc_of_the_image_covers_every_word():
-    image = default_image(racks=2)
-    whole = p.image_crc(image)
-    value = crc.START
-    for word in image:
-        value = crc.add_word(value, word)
-    assert whole == value == Kernel(image).out[s.IMAGE_CRC]
-    for word in range(len(image)):
-        image[word] ^= 1
-        assert p.image_crc(image) != whole
-        image[word] ^= 1
-    assert p.image_crc(image) == whole
-
-
 @given(st.integers(0, 10**6), st.integers(0, 29), st.integers(0, 70))
 @settings(max_examples=40)
 def test_any_changed_bit_is_found_within_two_scans(word, bit, after):
@@ -324,19 +299,6 @@ def test_any_changed_bit_is_found_within_two_scans(word, bit, after):
         if bench.standing() == ["44a"]:
             return
     raise AssertionError("not found")
-
-
-def test_a_scan_takes_its_time_and_ends_well():
-    bench = Plant()
-    scan = -(-len(bench.kernel.image) // bench.kernel.crc_words)
-    known = [bench.step().kernel.features.known[m.F_IMAGE_CHANGED] for _ in range(scan)]
-    assert known == [0] * (scan - 1) + [1]
-    assert bench.step(3 * scan).standing() == []
-
-
-def test_a_scan_is_in_a_hundred_steps_however_large_the_image_is():
-    """2 s at 20 ms; the chain of row 44 says twice that."""
-    assert CRC_STEPS == 100
 
 
 def test_units_and_racks_have_their_own_silence_budgets():
@@ -373,36 +335,3 @@ def test_obligations_follow_the_frozen_time_of_the_configuration():
     assert bench.step(49).out[s.OBLIGATIONS_OK] == 1
     assert bench.step().out[s.OBLIGATIONS_OK] == 0
     assert running().step(50).out[s.OBLIGATIONS_OK] == 1
-
-
-@pytest.mark.parametrize(
-    "name, value, opens_after",
-    [("open_after_stop_ms", 100, 5), ("open_after_stop_ms", 0, 0), ("open_at_zero_ms_max", 100, 5)],
-)
-def test_opening_times_follow_the_configuration(name, value, opens_after):
-    bench = changed(name, value)
-    bench.load(100_000)
-    if name == "open_after_stop_ms":
-        bench.inp[s.ESTOP_1_OK] = 0
-    else:
-        bench.inp[s.BMS_FAULT_OK] = 0
-        bench.step(4)
-    lasts = [bench.step().out[s.CONTACTOR_SUPPLY_OK] for _ in range(20)]
-    assert lasts == [1] * opens_after + [0] * (20 - opens_after)
-
-
-@pytest.mark.parametrize("ramp_ms, steps", [(2000, 100), (1000, 50), (100, 5)])
-def test_ramp_time_follows_the_configuration(ramp_ms, steps):
-    bench = changed("ramp_to_zero_ms", ramp_ms, racks=3)
-    bench.load(150_000)
-    bench.wait(500 - 1)
-    falling = [bench.step().unit(s.DISCHARGE_W_MAX) for _ in range(steps)]
-    assert "35a" in bench.standing() and falling[-1] == 0 < falling[-2]
-
-
-def test_recovery_follows_the_configuration():
-    bench = changed("limit_recovery_permille_per_s", 1000, racks=3)
-    bench.set_rack(s.CHARGE_CURRENT_MA_MAX, 0)
-    bench.step()
-    bench.set_rack(s.CHARGE_CURRENT_MA_MAX, 140_000)
-    assert [bench.step().unit(s.CHARGE_W_MAX) for _ in range(2)] == [5001, 10_002]

@@ -39,7 +39,6 @@ OPEN_TICKS, ZERO_TICKS, UNKNOWN_TICKS, STOPPING_TICKS = (
 
 # -- every transition
 
-FACTS = ("evidence", "run", "armed", "closed", "relay", "io_known", "fault", "opened", "all_open")
 # The facts that may matter in a state; the others stay at what is usual in it.
 MATTER = {
     INHIBITED: ("evidence", "run", "armed"),
@@ -262,27 +261,6 @@ def test_zero_current_means_every_rack(first, second, third):
     )
 
 
-@pytest.mark.parametrize(
-    "rack_carries, state_known, found",
-    [
-        ("zero", True, 1),
-        ("zero", False, 1),
-        ("load", True, 0),
-        ("load", False, 0),
-        ("unknown", True, 1),
-        ("unknown", False, -1),
-    ],
-)
-def test_open_contactors_are_believed_while_fresh_and_without_current(
-    rack_carries, state_known, found
-):
-    desk = Desk()
-    desk.rack(s.CONTACTOR_STATE, s.CONTACTOR_OPEN)
-    desk.current(rack_carries)
-    desk.know(desk.layout.rack_group(0, s.G_BMS_STATE), state_known)
-    assert desk.permit.contactors.current_zero() == found
-
-
 @pytest.mark.parametrize("silent", range(3))
 def test_a_report_speaks_for_its_own_rack(silent):
     """One that is silent and was closed last may carry anything, whatever its neighbours report."""
@@ -393,62 +371,6 @@ def test_nothing_starts_without_each_group(name):
     assert gone.out[s.INHIBIT_REASON] in (reason, evidence.I_INTERLOCK)
 
 
-@pytest.mark.parametrize(
-    "changed, unseen",
-    [
-        ({"meter_load_fitted": 0}, {"meter_load"}),
-        ({"gas_detectors": 1, "gas_required": 0}, {"gas_2"}),
-        ({"gas_detectors": 0, "gas_required": 0}, {"gas_1", "gas_2"}),
-        ({"cells_reported": 0}, {"bms_cells.0"}),
-        ({"temperatures_reported": 0}, {"bms_temperatures.0"}),
-    ],
-)
-def test_what_is_not_fitted_is_not_waited_for(changed, unseen):
-    bench = Plant(default_image(**changed))
-    bench.silent |= {groups_by_name(bench.layout)[name] for name in unseen}
-    assert bench.step(20).out[s.STATE] == RUNNING
-    strict = Plant()
-    strict.silent |= bench.silent
-    assert strict.step(20).out[s.STATE] == INHIBITED
-
-
-def test_each_rack_says_for_itself_what_its_bms_tells():
-    """The second rack's BMS tells neither cells nor temperatures; the first one's still must."""
-    image = default_image(racks=2)
-    second = p.ImageMap(1, 2, m.STAGES_PER_SCOPE).rack + len(p.RACK_PARAMETERS)
-    image[second + p.R_CELLS_REPORTED] = image[second + p.R_TEMPERATURES_REPORTED] = 0
-    for rack, starts in ((1, True), (0, False)):
-        bench = Plant(image)
-        bench.silent |= {
-            bench.layout.rack_group(rack, group) for group in (s.G_BMS_CELLS, s.G_BMS_TEMPERATURES)
-        }
-        bench.set_rack(s.CELLS_ONLINE, 0, rack)
-        assert (bench.step(20).out[s.STATE] == RUNNING) == starts
-
-
-def test_bms_that_tells_no_cells_is_not_asked_how_many_are_online():
-    bench = Plant(default_image(cells_reported=0))
-    bench.set_rack(s.CELLS_ONLINE, 0)
-    assert bench.step(20).out[s.STATE] == RUNNING
-
-
-@pytest.mark.parametrize("spread_mV, starts", [(3000, True), (3001, False)])
-def test_racks_on_one_bus_start_only_within_three_volts(spread_mV, starts):
-    bench = Plant(racks=2)
-    bench.set_rack(s.RACK_VOLTAGE_MV, 790_000 + spread_mV, 1)
-    assert (bench.step(20).out[s.STATE] == RUNNING) == starts
-
-
-def test_racks_on_different_buses_may_differ():
-    bench = Plant(racks=4, units=2)
-    for rack in (1, 3):
-        bench.set_rack(s.RACK_VOLTAGE_MV, 760_000, rack)
-    assert bench.step(20).out[s.STATE] == RUNNING
-    bench = Plant(racks=4, units=2)
-    bench.set_rack(s.RACK_VOLTAGE_MV, 760_000, 3)
-    assert bench.step(20).out[s.INHIBIT_REASON] == evidence.I_VOLTAGES
-
-
 def test_a_trip_that_is_reset_before_it_opened_still_opens_and_gives_nothing_back():
     """PCS silent for 3 s under load: a stop that opens nothing. Its reset ends in open contactors,
     then a new start.
@@ -472,48 +394,6 @@ def test_a_trip_that_is_reset_before_it_opened_still_opens_and_gives_nothing_bac
     )
     bench.load(0)
     assert bench.step(20).out[s.STATE] == RUNNING
-
-
-@pytest.mark.parametrize(
-    "waited, carries, opens",
-    [
-        (0, "zero", True),
-        (0, "load", False),
-        (249, "load", False),
-        (250, "load", True),
-        (250, "unknown", True),
-    ],
-)
-def test_after_its_reset_a_trip_opens_as_a_controlled_stop_does(waited, carries, opens):
-    desk = Desk()
-    arrange_one(desk, TRIPPED)
-    desk.at(TRIPPED, waited=waited - 1)
-    desk.current(carries)
-    assert desk.update()[0] == TRIPPED
-    assert desk.out[s.CONTACTOR_SUPPLY_OK] == (0 if opens else 1)
-
-
-def test_a_trip_whose_cause_is_gone_ramps_on_before_it_opens():
-    """The key passes through service under load (row 47 ends by itself): a ramp, no full power
-    until it opens.
-    """
-    bench = running(units=2, racks=2)
-    bench.load(100_000)
-    before = [bench.unit(s.DISCHARGE_W_MAX, unit) for unit in range(2)]
-    bench.inp[s.KEY_RUN_OK] = 0
-    bench.step()
-    bench.inp[s.KEY_RUN_OK] = 1
-    for _ in range(ticks(2000)):
-        assert bench.step().standing() == [] and bench.out[s.STATE] == TRIPPED
-        after = [bench.unit(s.DISCHARGE_W_MAX, unit) for unit in range(2)]
-        assert all(now < then or not then for now, then in zip(after, before))
-        before = after
-    assert before == [0, 0] and bench.unit(s.CHARGE_W_MAX, 1) == 0
-    assert (bench.out[s.PCS_ENABLE_OK], bench.out[s.CONTACTOR_SUPPLY_OK]) == (1, 1), (
-        "not opened under load"
-    )
-    bench.load(0)
-    assert bench.step().out[s.CONTACTOR_SUPPLY_OK] == 0
 
 
 @pytest.mark.parametrize("state", [STOPPING, TRIPPED])
@@ -575,66 +455,11 @@ def test_cells_that_go_missing_while_closing_end_the_attempt():
     )
 
 
-def test_a_stop_that_stands_at_rest_holds_back_the_start():
-    """PCS silent for 4 s while nothing runs: 41a and 41b latch; its return alone closes nothing."""
-    bench = resting()
-    bench.silent.add(bench.layout.unit_group(0, s.G_PCS_MEASURE))
-    bench.wait(ticks(4000))
-    bench.silent.clear()
-    bench.inp[s.RUN_REQUEST] = 1
-    for _ in range(ticks(6000)):
-        bench.step()
-        assert bench.out[s.CONTACTOR_SUPPLY_OK] == 0
-    assert (
-        bench.standing() == ["41a", "41b"] and bench.out[s.INHIBIT_REASON] == evidence.I_INTERLOCK
-    )
-    bench.reset().step(20)
-    assert bench.out[s.STATE] == RUNNING
-
-
-@pytest.mark.parametrize(
-    "name, spoil",
-    [
-        ("37a", lambda b: b.set_rack(s.INSULATION_KOHM, 300, 1)),
-        ("13a", lambda b: b.inp.__setitem__(s.GAS_2_OK, 0)),
-        ("6a", lambda b: b.inp.__setitem__(s.FIRE_TROUBLE_OK, 0)),
-        ("13c", lambda b: b.inp.__setitem__(s.TOXIC_CALIBRATION_D, -1)),
-        ("4", lambda b: b.inp.__setitem__(s.SMOKE_2_OK, 0)),
-        ("20b", lambda b: b.set_rack(s.MODULE_TEMPERATURE_DDEGC, 550)),
-    ],
-)
-def test_a_restart_does_not_start_within_the_debounce_of_a_row(name, spoil):
-    """A fault that stood before the restart: its debounce begins anew, and the start takes less
-    time than that.
-    """
-    bench = Plant(racks=2)
-    spoil(bench)
-    while name not in bench.standing():
-        bench.step()
-        assert (bench.out[s.STATE], bench.out[s.CONTACTOR_SUPPLY_OK]) == (INHIBITED, 0)
-        assert bench.count <= ticks(30_000), "the row itself comes"
-    assert bench.out[s.INHIBIT_REASON] == evidence.I_INTERLOCK
-
-
 def test_a_cause_that_ends_before_its_debounce_lets_the_start_go_on():
     bench = Plant(racks=2)
     bench.inp[s.SMOKE_1_OK] = 0
     assert bench.step(20).out[s.INHIBIT_REASON] == evidence.I_CAUSE
     bench.inp[s.SMOKE_1_OK] = 1
-    assert bench.step(20).out[s.STATE] == RUNNING
-
-
-def test_an_open_door_lets_no_permit_relay_be_tested():
-    """Row 48 counts while something is energised: each attempt to start closed both relays until it
-    did.
-    """
-    bench = Plant(racks=2)
-    bench.inp[s.DOOR_OK] = 0
-    for _ in range(ticks(60_000)):
-        bench.step()
-        assert (bench.out[s.PCS_ENABLE_OK], bench.out[s.CONTACTOR_SUPPLY_OK]) == (0, 0)
-    assert bench.out[s.INHIBIT_REASON] == evidence.I_CAUSE
-    bench.inp[s.DOOR_OK] = 1
     assert bench.step(20).out[s.STATE] == RUNNING
 
 
@@ -757,23 +582,3 @@ def test_the_course_of_events_reaches_running():
     for _ in range(14):
         follow(desk, watch, 0, 0, ("zero", "zero", "follow", True, 1))
     assert desk.out[s.STATE] == RUNNING and watch.enable == 1
-
-
-@pytest.mark.parametrize("contact", [s.ESTOP_1_OK, s.FIRE_ALARM_OK, s.GAS_RELAY_OK, s.BMS_FAULT_OK])
-def test_a_welded_contactor_is_never_supplied_again(contact):
-    bench = running()
-    bench.welded = True
-    bench.inp[contact] = 0
-    bench.wait(ticks(3000))
-    assert bench.out[s.CONTACTOR_SUPPLY_OK] == 0
-    bench.inp[contact] = 1
-    bench.wait(ticks(1000)).step(ticks(5000))
-    bench.key_reset().step()
-    bench.inp[s.KEY_RUN_OK] = 1
-    for _ in range(200):
-        assert bench.step().out[s.CONTACTOR_SUPPLY_OK] == 0
-    assert "39" in bench.standing()
-    bench.welded = False
-    bench.step(ticks(6000)).key_reset().step()
-    bench.inp[s.KEY_RUN_OK] = 1
-    assert bench.step(20).out[s.STATE] == RUNNING

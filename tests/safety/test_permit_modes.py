@@ -1,12 +1,10 @@
 """Test mode, the lock, and the fuse that opens what no contactor may: each to the tick."""
 
-import itertools
-
 import pytest
 from bench import default_image
 from permit_desk import CLOSING, INHIBITED, READY, RUNNING, STOPPING, TRIPPED, Desk, arrange_one
 from rows import ticks
-from started import Plant, resting, running
+from started import running
 
 from safety import bounds, evidence
 from safety import matrix as m
@@ -59,30 +57,6 @@ def test_a_test_ends_by_itself_in_a_controlled_stop(ticks_in_test, state):
     assert bench.out[s.STATE] == state and bench.out[s.PCS_ENABLE_OK] == 1
 
 
-def test_after_its_minute_nothing_starts_until_the_request_is_withdrawn():
-    bench = running()
-    bench.inp[s.TEST_REQUEST] = 1
-    bench.wait(TEST_TICKS + 60).step(5)
-    for _ in range(100):
-        assert bench.step().out[s.STATE] == READY and bench.out[s.ARM_REQUEST] == 0
-    bench.inp[s.TEST_REQUEST] = bench.inp[s.RUN_REQUEST] = 0
-    bench.step()
-    bench.inp[s.TEST_REQUEST] = bench.inp[s.RUN_REQUEST] = 1
-    assert bench.step(30).out[s.STATE] == RUNNING
-    bench.wait(TEST_TICKS - 60)
-    assert bench.out[s.STATE] == RUNNING, "a new request has a minute of its own"
-
-
-def test_the_minute_counts_from_the_request_and_closing_is_part_of_it():
-    bench = resting()
-    bench.inp[s.TEST_REQUEST] = 1
-    bench.wait(TEST_TICKS - 60)
-    bench.inp[s.RUN_REQUEST] = 1
-    assert bench.step(30).out[s.STATE] == RUNNING
-    assert bench.step(30).out[s.STATE] == RUNNING
-    assert bench.step().out[s.STATE] == STOPPING
-
-
 def test_every_row_stays_armed_during_a_test():
     bench = running()
     bench.inp[s.TEST_REQUEST], bench.inp[s.ESTOP_1_OK] = 1, 0
@@ -92,64 +66,7 @@ def test_every_row_stays_armed_during_a_test():
 # -- the lock
 
 
-def locked(bench):
-    """Lock the bench out."""
-    bench.inp[s.LOCK_OUT_OK] = 0
-    return bench
-
-
-def test_locked_at_rest_nothing_starts():
-    bench = locked(resting())
-    bench.inp[s.RUN_REQUEST] = 1
-    for _ in range(100):
-        assert (
-            bench.step().out[s.STATE] == INHIBITED
-            and bench.out[s.INHIBIT_REASON] == evidence.I_LOCKED
-        )
-        assert (bench.out[s.CONTACTOR_SUPPLY_OK], bench.out[s.ARM_REQUEST]) == (0, 0)
-    bench.inp[s.LOCK_OUT_OK] = 1
-    assert bench.step(20).out[s.STATE] == RUNNING
-
-
-def test_locked_while_closing_the_attempt_ends_and_does_not_count():
-    bench = resting(racks=2)
-    bench.inp[s.RUN_REQUEST] = 1
-    bench.held[bench.rack_at(s.CONTACTOR_STATE, 1)] = s.CONTACTOR_OPEN
-    while bench.step().rack(s.CONTACTOR_CLOSE_OK) == 0:
-        pass
-    assert (
-        locked(bench).step().out[s.STATE] == INHIBITED
-        and bench.out[s.INHIBIT_REASON] == evidence.I_LOCKED
-    )
-    assert (bench.out[s.CONTACTOR_SUPPLY_OK], bench.rack(s.CONTACTOR_CLOSE_OK)) == (0, 0)
-    assert bench.kernel.permit.tried[0] == 0
-
-
-def test_locked_while_running_is_a_controlled_stop():
-    bench = running()
-    bench.load(100_000)
-    assert locked(bench).step().out[s.STATE] == STOPPING
-    assert (
-        bench.out[s.PCS_ENABLE_OK],
-        bench.out[s.CONTACTOR_SUPPLY_OK],
-        bench.unit(s.PCS_RUN_OK),
-    ) == (1, 1, 1)
-    bench.step(10).load(0)
-    bench.step(5)
-    assert bench.out[s.STATE] == INHIBITED and bench.out[s.CONTACTOR_SUPPLY_OK] == 0
-    assert bench.step(200).out[s.STATE] == INHIBITED
-    bench.inp[s.LOCK_OUT_OK] = 1
-    assert bench.step(20).out[s.STATE] == RUNNING
-
-
 # -- C65: above its breaking capacity no contactor opens; the fuse is waited for
-
-DEMANDS = [
-    (pcs, dc)
-    for pcs, dc in itertools.product(range(3), range(5))
-    if pcs == m.PCS_STOP or dc >= m.DC_OPEN_AT_ZERO
-]
-WAITED = (1, 10, 100, 250, FUSE_TICKS - 1, FUSE_TICKS, FUSE_TICKS + 1)
 
 
 def opened(desk, state, demand, waited, current_mA):
@@ -165,55 +82,6 @@ def opened(desk, state, demand, waited, current_mA):
     return desk.update(*demand)[2] == 0
 
 
-@pytest.mark.parametrize("current_mA", [BREAKS_MA + 1, -BREAKS_MA - 1, 3_000_000])
-def test_every_demand_waits_for_the_fuse_and_then_acts_as_it_would_have(current_mA):
-    desk = Desk(racks=2)
-    for demand, waited in itertools.product(DEMANDS, WAITED):
-        would = opened(desk, TRIPPED, demand, waited, BREAKS_MA)
-        waits = waited < FUSE_TICKS
-        assert opened(desk, TRIPPED, demand, waited, current_mA) == (would and not waits), (
-            demand,
-            waited,
-        )
-    assert would is False and opened(desk, TRIPPED, (2, m.DC_OPEN), FUSE_TICKS, current_mA)
-
-
-@pytest.mark.parametrize(
-    "waited, opens", [(FUSE_TICKS - 1, False), (FUSE_TICKS, True), (FUSE_TICKS + 1, True)]
-)
-def test_a_controlled_stop_waits_too(waited, opens):
-    desk = Desk(racks=2)
-    desk.inp[s.LOCK_OUT_OK] = 1
-    assert opened(desk, STOPPING, (0, 0), waited, BREAKS_MA + 1) == opens
-    assert opened(desk, STOPPING, (0, 0), waited, BREAKS_MA)
-
-
-def test_a_fuse_that_has_blown_ends_the_waiting():
-    desk = Desk(racks=2)
-    assert not opened(desk, TRIPPED, (2, m.DC_OPEN), 500, BREAKS_MA + 1)
-    for rack in range(2):
-        desk.current("zero", rack)
-    assert desk.update(2, m.DC_OPEN)[2] == 0
-
-
-@pytest.mark.parametrize(
-    "current_mA, waited", [(3_000_000, FUSE_TICKS), (-3_000_000, FUSE_TICKS), (BREAKS_MA, 10)]
-)
-def test_a_rack_that_falls_silent_counts_as_it_was_last(current_mA, waited):
-    """What shorts a rack may silence its BMS: above the breaking capacity the fuse has its time all
-    the same.
-    """
-    desk = Desk(racks=2)
-    arrange_one(desk, TRIPPED)
-    for rack in range(2):
-        desk.rack(s.CONTACTOR_STATE, s.CONTACTOR_CLOSED, rack)
-    desk.rack(s.RACK_CURRENT_MA, current_mA, 1)
-    desk.know(desk.layout.rack_group(1, s.G_BMS_PACK), False)
-    desk.at(TRIPPED, waited=waited - 2)
-    assert desk.update(2, m.DC_OPEN)[2] == 1
-    assert desk.update(2, m.DC_OPEN)[2] == 0
-
-
 @pytest.mark.parametrize(
     "rack, current_mA, above",
     [(0, 300_001, True), (0, 300_000, False), (1, 1001, True), (1, 1000, False), (1, -1001, True)],
@@ -224,19 +92,6 @@ def test_each_rack_has_a_breaking_capacity_of_its_own(rack, current_mA, above):
     desk = Desk(racks=2, image=image)
     desk.rack(s.RACK_CURRENT_MA, current_mA, rack)
     assert desk.permit.contactors.above_breaking() == above
-
-
-@pytest.mark.parametrize("fuse_wait_ms, waited_ticks", [(0, 10), (100, 10), (220, 11), (1010, 51)])
-def test_a_fuse_may_be_quicker_or_not_be_waited_for(fuse_wait_ms, waited_ticks):
-    bench = Plant(default_image(fuse_wait_ms=fuse_wait_ms)).step(30)
-    assert bench.out[s.STATE] == RUNNING
-    bench.load(BREAKS_MA + 1)
-    bench.inp[s.ESTOP_1_OK] = 0
-    bench.step()
-    for _ in range(waited_ticks):
-        assert bench.out[s.CONTACTOR_SUPPLY_OK] == 1 and bench.out[s.PCS_ENABLE_OK] == 0
-        bench.step()
-    assert bench.out[s.CONTACTOR_SUPPLY_OK] == 0
 
 
 def test_a_short_circuit_while_running_waits_for_the_fuse():
@@ -265,27 +120,6 @@ def tripped_long_ago():
         1,
     )
     return bench
-
-
-def test_the_fuse_has_its_time_from_when_its_current_flows_however_old_the_trip():
-    """A short was opened 100 ms after it began, because the wait had been counted from a trip a
-    minute before.
-    """
-    bench = tripped_long_ago()
-    bench.load(600_000)
-    assert bench.step(FUSE_TICKS).out[s.CONTACTOR_SUPPLY_OK] == 1 and "36" in bench.standing()
-    assert bench.step().out[s.CONTACTOR_SUPPLY_OK] == 0
-
-
-def test_a_current_that_rises_anew_has_the_whole_time_again():
-    bench = tripped_long_ago()
-    bench.load(600_000)
-    assert bench.step(4).standing() == ["41a", "41b"]
-    bench.load(50_000)
-    bench.step(FUSE_TICKS)
-    bench.load(600_000)
-    assert bench.step(FUSE_TICKS).out[s.CONTACTOR_SUPPLY_OK] == 1
-    assert bench.step().out[s.CONTACTOR_SUPPLY_OK] == 0
 
 
 @pytest.mark.parametrize(
@@ -333,82 +167,6 @@ def test_waiting_is_never_longer_than_can_be_counted():
 
 
 # -- row 39: told to open and still closed
-
-
-class Told:
-    """The contactors of two racks, told to open or to close."""
-
-    def __init__(self, **cabinet):
-        self.contactors = Plant(default_image(racks=2, **cabinet)).kernel.contactors
-        self.inp = self.contactors.inp
-        for group in self.contactors.state_group:
-            self.contactors.ages.seen[group] = 1
-
-    def tell(self, close, reports, steps=1, elapsed=1):
-        """Step with these reports; returns the mismatch of both racks."""
-        for _ in range(steps):
-            for rack, report in enumerate(reports):
-                self.inp[self.contactors.state_at[rack]] = report
-            self.contactors.update(elapsed, close)
-        return list(self.contactors.mismatch)
-
-
-@pytest.mark.parametrize("report", [s.CONTACTOR_CLOSED, s.CONTACTOR_PRECHARGE])
-@pytest.mark.parametrize("report_ms", [600, 100, 610])
-def test_a_rack_that_still_reports_closed_is_a_mismatch_after_its_time(report, report_ms):
-    told, limit = Told(contactor_report_ms=report_ms), ticks(report_ms)
-    assert told.tell(1, [s.CONTACTOR_CLOSED] * 2, 100) == [0, 0]
-    assert told.tell(0, [s.CONTACTOR_OPEN, report], limit - 1) == [0, 0]
-    assert told.tell(0, [s.CONTACTOR_OPEN, report]) == [0, 0]
-    assert told.tell(0, [s.CONTACTOR_OPEN, report]) == [0, 1]
-    assert told.tell(0, [report, s.CONTACTOR_OPEN]) == [1, 0], (
-        "the other one has been told for as long"
-    )
-    assert told.tell(1, [report] * 2) == [0, 0], "told to close again"
-    assert told.tell(0, [report] * 2, limit) == [0, 0]
-    assert told.tell(0, [report] * 2) == [1, 1]
-
-
-@pytest.mark.parametrize("report", [s.CONTACTOR_OPEN, s.CONTACTOR_FAULT])
-def test_a_rack_that_reports_anything_else_is_none(report):
-    told = Told()
-    told.tell(0, [s.CONTACTOR_OPEN] * 2)
-    assert told.tell(0, [report] * 2, 100) == [0, 0]
-
-
-def test_a_rack_that_failed_to_close_was_told_to_open():
-    told = Told()
-    told.tell(1, [s.CONTACTOR_CLOSED, s.CONTACTOR_FAULT])
-    assert told.tell(1, [s.CONTACTOR_CLOSED] * 2, ticks(600) - 2) == [0, 0]
-    assert told.tell(1, [s.CONTACTOR_CLOSED] * 2) == [0, 0]
-    assert told.tell(1, [s.CONTACTOR_CLOSED] * 2) == [0, 1]
-
-
-@pytest.mark.parametrize("elapsed, steps", [(3, 10), (10, 3), (30, 1), (1_000_000, 1)])
-def test_late_steps_count_in_full_but_the_one_that_commands(elapsed, steps):
-    """An E-stop in a step 480 ms late: its opening was taken for 480 ms old, and the shunt trip
-    followed a rack that reported open 480 ms after its command, well within its 600 ms.
-    """
-    told = Told()
-    told.tell(1, [s.CONTACTOR_CLOSED] * 2)
-    assert told.tell(0, [s.CONTACTOR_CLOSED] * 2, 1, elapsed) == [0, 0]
-    assert steps == 1 or told.tell(0, [s.CONTACTOR_CLOSED] * 2, steps - 1, elapsed) == [0, 0]
-    assert told.tell(0, [s.CONTACTOR_CLOSED] * 2, 1, elapsed) == [1, 1]
-
-
-def test_the_time_since_the_command_stays_in_range():
-    told = Told()
-    told.contactors.open_ticks[0] = s.TICKS_MAX - 1
-    assert told.tell(0, [s.CONTACTOR_CLOSED] * 2, 3, 1_000_000)[0] == 1
-    assert told.contactors.open_ticks[0] == s.TICKS_MAX
-
-
-def test_closing_is_no_longer_a_state_once_it_runs():
-    """The bench of this file: from rest to running it passes through closing."""
-    bench = resting()
-    bench.inp[s.RUN_REQUEST] = 1
-    seen = [bench.step().out[s.STATE] for _ in range(30)]
-    assert [state for state, _ in itertools.groupby(seen)] == [READY, CLOSING, RUNNING]
 
 
 # -- what is said of the start, and for how long is counted

@@ -105,16 +105,6 @@ def test_a_demand_is_worked_out_in_every_step_but_what_the_racks_allow_is_not():
     assert (calls["_limits"], calls["_rack_limits"]) == (10, 0)
 
 
-def test_a_published_limit_is_left_alone_once_it_has_arrived():
-    bench = running()
-    for current_mA in (1000, 100_000):
-        bench.set_rack(s.CHARGE_CURRENT_MA_MAX, current_mA)
-        bench.step(5)
-    assert counted(bench)["_publish"] > 0
-    bench.step(2000)
-    assert counted(bench)["_publish"] == 0
-
-
 def test_causes_are_published_when_one_comes_goes_or_is_reset_and_not_between():
     bench = running()
     bench.silent = {s.G_METER_GRID}
@@ -218,17 +208,6 @@ def test_what_is_reached_behind_a_closed_gate_keeps_nobody_busy():
         0,
     )
     assert (evaluator.set_count[instance], evaluator._block(0, 1)) == (0, 0)
-
-
-def test_only_what_stands_is_asked_whether_its_cause_is_gone():
-    bench = running(units=2, racks=2)
-    bench.silent = {s.G_METER_GRID}
-    bench.step(50)
-    asked = Calls(bench.kernel.evaluator, "_miss")
-    assert bench.step(5).standing() == ["50a"] and asked.count == 0
-    bench.silent = set()
-    bench.step(5)
-    assert asked.count == 5
 
 
 @pytest.mark.parametrize("signal, first", [(s.ESTOP_1_OK, 0), (s.FIRE_ALARM_OK, 3)])

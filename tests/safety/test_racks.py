@@ -7,7 +7,6 @@ import random
 import pytest
 from desk import Desk
 from rows import ticks
-from started import running
 
 from safety import features, racks
 from safety import matrix as m
@@ -49,25 +48,6 @@ def test_a_fall_over_two_seconds_counts_in_full_and_a_rise_not_at_all():
     assert after_seconds(
         Desk(), [(3300, 0), (3200, 0), (3050, 0), (3050, 0), (3050, 0), (3300, 0)]
     ) == [0, 100, 250, 250, 150, 0]
-
-
-@pytest.mark.parametrize("slope_mV_per_s, least_mV", [(125, 250), (135, 270), (166, 332)])
-def test_a_steady_fall_is_whole_in_every_tick_of_the_second(slope_mV_per_s, least_mV):
-    """Over 1 to 2 s it was 250 mV for a part of each second only: the debounce of row 24 began anew
-    each time.
-    """
-    desk, found = Desk(), []
-    for tick in range(5 * SECOND):
-        desk.rack(s.CELL_VOLTAGE_MV_MIN, 3300 - slope_mV_per_s * tick // SECOND)
-        found.append(desk.step().of_rack(m.F_CELL_VOLTAGE_DROP_MV)[0])
-    assert min(found[3 * SECOND :]) >= least_mV
-
-
-def test_it_is_seen_in_its_tick():
-    desk = Desk()
-    after_seconds(desk, [(3300, 0)] * 3)
-    desk.rack(s.CELL_VOLTAGE_MV_MIN, 3049)
-    assert desk.step().of_rack(m.F_CELL_VOLTAGE_DROP_MV) == (251, KNOWN)
 
 
 @pytest.mark.parametrize(
@@ -341,23 +321,6 @@ def test_a_vote_without_the_current_is_known_in_part(report, vote):
     assert silent(desk, s.G_BMS_STATE).of_rack(m.F_CONTACTOR_MISMATCH)[1] == UNKNOWN
 
 
-def test_a_slow_bms_that_reports_open_at_last_was_not_welded():
-    """One frame in half a second: the report of open contactors comes after the time for it, and is
-    believed.
-    """
-    bench = running()
-    bench.inp[s.RUN_REQUEST] = 0
-    bench.held[bench.rack_at(s.CONTACTOR_STATE)] = s.CONTACTOR_CLOSED
-    bench.step(2).silent |= bench.bms_groups()
-    bench.step(ticks(600) + 1)
-    assert bench.kernel.features.racks.mismatch[0] == STILL_CLOSED
-    bench.held.clear()
-    bench.silent.clear()
-    bench.step().silent |= bench.bms_groups()
-    bench.step(ticks(500))
-    assert "39" not in bench.standing()
-
-
 # -- silence, seconds, and what is left out
 
 
@@ -373,26 +336,6 @@ def test_a_rack_without_news_is_looked_at_once_a_second_in_its_own_tick():
             looked_at[rack] += [tick] if desk.features.changed[2 + rack] else []
         assert max(desk.features.racks.clock) < SECOND, "what is carried over is a part of a second"
     assert looked_at == {0: [50, 100], 1: [49, 99], 2: [48, 98]}
-
-
-@pytest.mark.parametrize("elapsed", [1, 7, 24, 49, 50, 120])
-def test_late_steps_lose_no_part_of_a_second(elapsed):
-    desk = Desk()
-    seconds = 0
-    for step in range(1, 200):
-        desk.silence(*range(desk.layout.groups)).step(1, elapsed=elapsed)
-        seconds += desk.features.changed[2]
-        assert seconds == (step * elapsed // SECOND if elapsed <= SECOND else step)
-
-
-def test_any_group_of_a_rack_is_news_of_that_rack_alone():
-    desk = Desk(racks=2).step()
-    desk.silence(*range(desk.layout.rack_group_base, desk.layout.groups)).step()
-    for group in range(len(s.RACK_GROUPS)):
-        desk.silent.discard(desk.layout.rack_group(1, group))
-        assert list(desk.step().features.changed[2:]) == [0, 1]
-        desk.silence(desk.layout.rack_group(1, group))
-        assert list(desk.step().features.changed[2:]) == [0, 0]
 
 
 @pytest.mark.parametrize(

@@ -5,12 +5,11 @@ trips on the way.
 import itertools
 
 import pytest
-from permit_desk import CLOSING, INHIBITED, READY, RUNNING, TRIPPED
+from permit_desk import CLOSING, INHIBITED, RUNNING, TRIPPED
 from rows import ticks
 from started import Plant, resting, running
 
 from safety import evidence, permit
-from safety import matrix as m
 from safety import signals as s
 
 # PCS enable, contactor supply: both picked up, each dropped alone, and last as the contactors need
@@ -112,25 +111,6 @@ def stuck_after_the_test(bench, relay, stuck):
     assert bench.out[s.STATE] == INHIBITED and bench.kernel.permit.tried[0] == 1
 
 
-@pytest.mark.parametrize(
-    "late, starts",
-    [
-        (1, True),
-        (2, True),
-        (RELAY_TICKS - 1, True),
-        (RELAY_TICKS, True),
-        (RELAY_TICKS + 1, False),
-        (RELAY_TICKS + 2, False),
-    ],
-)
-def test_relays_have_a_second_to_follow(late, starts):
-    bench = closing(starting(late))
-    while bench.out[s.STATE] == CLOSING:
-        bench.step()
-    assert bench.out[s.STATE] == (RUNNING if starts else INHIBITED)
-    assert bench.kernel.permit.tried[0] == (0 if starts else 1)
-
-
 @pytest.mark.parametrize("elapsed", [1, 3, 10, 24])
 def test_late_steps_count_in_full(elapsed):
     bench, waited = closing(starting(), 1), 0
@@ -150,16 +130,6 @@ def test_a_module_that_is_not_heard_ends_the_attempt(group):
     assert bench.out[s.STATE] == CLOSING and bench.kernel.permit.relays[0] == 2
     assert bench.step().out[s.STATE] == TRIPPED and bench.standing() == ["49"]
     assert bench.out[s.CONTACTOR_SUPPLY_OK] == 0 == bench.kernel.permit.tried[0]
-
-
-def test_each_attempt_begins_the_test_anew():
-    bench = closing(starting(), 3)
-    bench.inp[s.RUN_REQUEST] = 0
-    assert bench.step().out[s.STATE] == INHIBITED
-    assert list(bench.kernel.permit.relays) == [0, 0]
-    bench.inp[s.RUN_REQUEST] = 1
-    assert closing(bench.step(RETRY_TICKS - 1), 0).kernel.permit.relays[1] == 1
-    assert bench.step(20).out[s.STATE] == RUNNING
 
 
 # -- three failures in a row
@@ -187,28 +157,6 @@ def fail(bench, way="relay"):
     return bench
 
 
-@pytest.mark.parametrize("way", ["relay", "contactor"])
-def test_three_failures_are_row_38_for_one_step(way):
-    bench = starting()
-    for _ in range(2):
-        assert "38a" not in fail(bench, way).step(3).standing()
-    fail(bench, way)
-    shown = []
-    for _ in range(6):
-        shown.append(
-            (
-                bench.kernel.features.value[m.F_CLOSING_FAILURES],
-                bool(bench.kernel.evaluator.active[bench.instance("38a")]),
-            )
-        )
-        bench.step()
-    assert shown == [(2, False), (3, False), (0, True), (0, False), (0, False), (0, False)]
-    assert bench.standing() == ["38a"] and bench.out[s.INHIBIT_REASON] == evidence.I_INTERLOCK
-    for _ in range(600):
-        assert bench.step().out[s.STATE] == INHIBITED
-    assert bench.reset().step(20).out[s.STATE] == RUNNING
-
-
 @pytest.mark.parametrize("way", ["request", "evidence"])
 def test_an_attempt_that_was_withdrawn_neither_counts_nor_is_a_success(way):
     bench = starting()
@@ -231,43 +179,7 @@ def test_a_success_forgets_the_failures_before_it():
     assert "38a" not in fail(fail(bench)).step(3).standing()
 
 
-def test_between_two_attempts_lie_ten_seconds():
-    bench = starting()
-    bench.held[s.PERMIT_1_CLOSED] = 0
-    closing(bench)
-    while bench.out[s.STATE] == CLOSING:
-        bench.step()
-    for _ in range(RETRY_TICKS - 1):
-        assert (
-            bench.step().out[s.INHIBIT_REASON] == evidence.I_WAIT
-            and bench.out[s.STATE] == INHIBITED
-        )
-    assert bench.step().out[s.STATE] == READY
-
-
 # -- a trip while closing
-
-
-@pytest.mark.parametrize("level", [*range(len(LEVELS)), None])
-@pytest.mark.parametrize("contact", [s.ESTOP_1_OK, s.FIRE_ALARM_OK, s.GAS_RELAY_OK, s.BMS_FAULT_OK])
-def test_a_trip_while_closing_opens_in_its_tick(level, contact):
-    bench = starting(racks=2)
-    bench.held[bench.rack_at(s.CONTACTOR_STATE, 1)] = s.CONTACTOR_OPEN
-    closing(bench, len(LEVELS) if level is None else level).step(2 if level is None else 0)
-    bench.inp[contact] = 0
-    while bench.out[s.STATE] == CLOSING:
-        assert bench.kernel.permit.relays[0] < len(LEVELS) or not bench.standing()
-        bench.step()
-    # rows without a debounce; the others are seen counting it
-    at_once = contact in (s.ESTOP_1_OK, s.GAS_RELAY_OK)
-    assert bench.out[s.STATE] == (TRIPPED if at_once or level is None else INHIBITED)
-    assert bench.out[s.INHIBIT_REASON] == (
-        evidence.I_INTERLOCK if at_once or level is None else evidence.I_CAUSE
-    )
-    for _ in range(3):
-        assert (bench.out[s.PCS_ENABLE_OK], bench.out[s.CONTACTOR_SUPPLY_OK]) == (0, 0)
-        assert [bench.rack(s.CONTACTOR_CLOSE_OK, rack) for rack in range(2)] == [0, 0]
-        bench.step()
 
 
 @pytest.mark.parametrize("level", range(len(LEVELS)))
@@ -322,25 +234,6 @@ def test_a_rack_that_was_closed_and_does_not_report_open_is_row_39(reported, tri
     assert ("39" in bench.step(ticks(1500)).standing()) == trips
 
 
-def test_a_fault_of_contactors_that_had_not_closed_is_not():
-    bench = resting(racks=2)
-    bench.held[bench.rack_at(s.CONTACTOR_STATE, 1)] = s.CONTACTOR_FAULT
-    assert "39" not in bench.step(ticks(3000)).standing()
-
-
-@pytest.mark.parametrize("current_mA, kept", [(7000, 1), (-7000, 1), (6999, 0), (-6999, 0)])
-def test_a_rack_that_reports_open_under_current_keeps_its_command_until_row_39_opens_it(
-    current_mA, kept
-):
-    bench = running(racks=2)
-    bench.held[bench.rack_at(s.CONTACTOR_STATE, 1)] = s.CONTACTOR_OPEN
-    bench.set_rack(s.RACK_CURRENT_MA, current_mA, 1)
-    assert bench.step(2).rack(s.CONTACTOR_CLOSE_OK, 1) == kept
-    if kept:
-        assert "39" in bench.step(ticks(300)).standing() and bench.out[s.PCS_ENABLE_OK] == 0
-        assert bench.step(ticks(200) + 1).rack(s.CONTACTOR_CLOSE_OK, 1) == 0
-
-
 @pytest.mark.parametrize("reported", [s.CONTACTOR_OPEN, s.CONTACTOR_PRECHARGE, s.CONTACTOR_FAULT])
 @pytest.mark.parametrize("then", [None, s.CONTACTOR_CLOSED])
 def test_a_contactor_that_opens_by_itself_is_row_39(reported, then):
@@ -364,37 +257,6 @@ def test_a_contactor_that_opens_by_itself_is_row_39(reported, then):
         1,
     )
     assert bench.step(ticks(200) + 1).out[s.CONTACTOR_SUPPLY_OK] == 0
-
-
-@pytest.mark.parametrize("told_after", [0, 1, 13])
-def test_one_that_opens_just_before_it_is_told_to_is_not(told_after):
-    """E-stop in hard wiring, the second channel, the BMS's own contact: what opens the rack reaches
-    the kernel too.
-    """
-    bench = running(racks=2)
-    for rack in range(2):
-        bench.held[bench.rack_at(s.CONTACTOR_STATE, rack)] = s.CONTACTOR_OPEN
-    bench.step(1 + told_after)
-    bench.inp[s.ESTOP_1_OK] = 0
-    bench.step(ticks(3000))
-    assert "39" not in bench.standing() and "1a" in bench.standing()
-    assert bench.out[s.SHUNT_TRIP_ON] == 0
-
-
-@pytest.mark.parametrize("level", range(len(LEVELS)))
-def test_a_trip_in_the_relay_test_gives_no_supply_whatever_current_is_reported(level):
-    """Nothing was told to close: no fuse is to be waited for, and a relay that had dropped stays
-    so.
-    """
-    bench = closing(starting(racks=2), level)
-    bench.load(350_000)  # above break_current_mA
-    bench.inp[s.ESTOP_1_OK] = 0
-    while bench.out[s.STATE] == CLOSING:
-        bench.step()
-    for _ in range(3):
-        assert bench.out[s.STATE] == TRIPPED
-        assert (bench.out[s.PCS_ENABLE_OK], bench.out[s.CONTACTOR_SUPPLY_OK]) == (0, 0)
-        bench.step()
 
 
 def test_the_contactors_are_watched_during_the_relay_test():

@@ -19,12 +19,11 @@ from rows import (
     step,
     ticks,
     trip,
-    unprepare,
 )
 from section_7 import CLEARS, KEY, REMOTE, ROWS, SELF, effects
-from started import COARSE, resting, running
+from started import COARSE, running
 
-from safety import bounds, evidence, latches
+from safety import bounds, latches
 from safety import signals as s
 
 RATED_W = 250_000
@@ -71,18 +70,6 @@ def test_silence_trips_in_its_tick(name):
     assert name in bench.step().standing()
 
 
-@pytest.mark.parametrize("count, trips", [(19, False), (20, True), (21, True)])
-def test_twenty_bad_frames_at_once(count, trips):
-    bench = running(racks=RACKS)
-    bench.set_rack(s.BMS_BAD_FRAMES, count, RACK)
-    assert ("40d" in bench.step().standing()) == trips
-
-
-@pytest.mark.parametrize("elapsed, trips", [(24, False), (25, True), (26, True), (5_000_000, True)])
-def test_a_step_half_a_second_late(elapsed, trips):
-    assert ("44b" in running().step(1, elapsed=elapsed).standing()) == trips
-
-
 @pytest.mark.parametrize("silent", [{s.G_GAS_1}, {s.G_GAS_2}, {s.G_GAS_1, s.G_GAS_2}])
 def test_detectors_count_as_lost_only_when_none_is_left(silent):
     bench = running()
@@ -90,56 +77,6 @@ def test_detectors_count_as_lost_only_when_none_is_left(silent):
     assert "14" not in step(bench, "13b", debounce_ticks("13b") - 1).standing()
     assert ("14" in bench.step().standing()) == (len(silent) == 2)
     assert "13b" in bench.standing()
-
-
-@pytest.mark.parametrize("sign", [-1, 1])
-@pytest.mark.parametrize("offset, trips", [(-1, False), (0, True), (1, True)])
-def test_power_beyond_the_limit_counts_both_ways(sign, offset, trips):
-    bench = running(racks=RACKS)
-    limit_W = bench.unit(s.DISCHARGE_W_MAX if sign > 0 else s.CHARGE_W_MAX)
-    bench.set_unit(s.PCS_POWER_W, sign * (limit_W + 5000 + beyond("41d", offset)))
-    assert "41d" not in bench.wait(ticks(5000) - 1).standing()
-    assert ("41d" in bench.step().standing()) == trips
-
-
-@pytest.mark.parametrize("sign", [-1, 1])
-@pytest.mark.parametrize("name, over_mA", [("35a", 105_000 + 2000), ("35b", 110_000 + 2000)])
-def test_current_beyond_the_limit_counts_both_ways(sign, name, over_mA):
-    bench = prepare(running(racks=RACKS), name)
-    bench.set_rack(s.RACK_CURRENT_MA, sign * over_mA, RACK)
-    assert name not in bench.wait(ticks(10_000) + 5).standing()
-    bench.set_rack(s.RACK_CURRENT_MA, sign * (over_mA + 1), RACK)
-    assert name in bench.wait(ticks(10_000)).standing()
-
-
-def test_discharging_never_opens_the_gate_of_the_charging_trip():
-    bench = running(racks=RACKS)
-    feed(bench, "20a", 549)
-    for current_mA in (0, 50_000, -2000):
-        bench.set_rack(s.RACK_CURRENT_MA, current_mA, RACK)
-        assert "20a" not in bench.wait(ticks(2000) + 5).standing()
-    bench.set_rack(s.RACK_CURRENT_MA, -2001, RACK)
-    assert "20a" not in bench.wait(ticks(2000) - 1).standing()
-    assert "20a" in bench.step().standing()
-
-
-def test_a_gate_that_closes_or_is_not_known_holds_the_debounce():
-    """A current that swings once a second (2 s of a training run) charged for ever at 52 degC."""
-    bench = prepare(running(racks=RACKS), "20a")
-    pack = bench.layout.rack_group(RACK, s.G_BMS_PACK)
-    feed(bench, "20a", 500)
-    bench.step(ticks(1000)).set_rack(s.RACK_CURRENT_MA, 0, RACK)
-    bench.step(ticks(1000)).set_rack(s.RACK_CURRENT_MA, -50_000, RACK)
-    assert "20a" not in bench.step(ticks(1000) - 1).standing()
-    assert "20a" in bench.step().standing()
-    bench = prepare(running(racks=RACKS), "20a")
-    bench.silent.add(pack)
-    bench.step(ticks(500))
-    feed(bench, "20a", 500)
-    assert "20a" not in bench.step(ticks(2000) + 5).standing(), "whether it charges is not known"
-    bench.silent.clear()
-    assert "20a" not in bench.step(ticks(2000) - 1).standing()
-    assert "20a" in bench.step().standing()
 
 
 # -- silence is no answer: a stale input never trips and never clears
@@ -163,18 +100,6 @@ def test_stale_inputs_never_trip(name):
         feed(bench, name, beyond(name, 0))
         bench.wait(debounce_ticks(name) + 60)
         assert not bench.kernel.evaluator.active[bench.instance(name)], group
-
-
-@pytest.mark.parametrize("name", VALUE_ROWS)
-def test_stale_inputs_never_clear(name):
-    for group in one_by_one(name, gates=False):
-        bench = trip(prepare(running(racks=RACKS), name), name)
-        bench.silent.add(group)
-        bench.wait(bench.kernel.features.ages.budget_ticks[group] + COARSE)
-        clears_at = CLEARS[name][0]
-        feed(bench, name, clears_at + (-5 if ROWS[name].above else 5))
-        bench.step(200)
-        assert bench.kernel.evaluator.active[bench.instance(name)], group
 
 
 def test_bad_frames_are_not_forgotten_while_the_bms_is_silent():
@@ -293,16 +218,6 @@ def test_opening_under_load(name):
     assert supply_lasts(tripped(name, LOAD_MA), 101) == (opens[0] if opens else None)
 
 
-@pytest.mark.parametrize("name", [name for name in ROWS if "I0" in effects(name)])
-@pytest.mark.parametrize("current_mA", [7000, -7000])
-def test_row_12_waits_for_zero_current_however_long(name, current_mA):
-    bench = tripped(name, LOAD_MA)
-    bench.load(current_mA)
-    assert supply_lasts(bench, 1000) is None
-    bench.load(current_mA - 1 if current_mA > 0 else current_mA + 1)
-    assert supply_lasts(bench, 2) == 1
-
-
 @pytest.mark.parametrize(
     "name",
     [
@@ -318,36 +233,7 @@ def test_opening_without_load(name):
     assert supply_lasts(tripped(name), 20) == (waits if letters else None)
 
 
-def test_the_unit_of_the_rack_is_limited_and_no_other():
-    bench = running(units=2, racks=4)  # racks 0 and 2 on unit 0, racks 1 and 3 on unit 1
-    before_W = [bench.unit(s.CHARGE_W_MAX, unit) for unit in range(2)]
-    bench.set_rack(s.CELL_VOLTAGE_MV_MAX, 3600, 3)
-    bench.wait(ticks(5000))
-    assert bench.standing() == ["28"]
-    assert [bench.unit(s.CHARGE_W_MAX, unit) for unit in range(2)] == [before_W[0], 0]
-    bench.set_unit(s.PCS_POWER_W, 250_000, 1)
-    bench.wait(ticks(5000))
-    assert "41d" in bench.standing()
-    assert limit_W(bench, 1, bounds.L_STOP) == RATED_W, "the other unit's limits know nothing of it"
-    assert bench.out[s.PCS_ENABLE_OK] == 0, "but the permit is the cabinet's"
-
-
 # -- nothing starts while it stands
-
-
-@pytest.mark.parametrize(
-    "name", [name for name in VALUE_ROWS if name not in (*COMPANIONS, "35a", "38b", "48a", "51")]
-)
-def test_it_holds_back_a_start(name):
-    bench = resting(racks=RACKS).alone(name)
-    trip(prepare(bench, name), name)
-    bench.load(0)
-    bench.inp[s.RUN_REQUEST] = 1
-    bench.step(300)
-    assert name in bench.standing()
-    held_back = effects(name) & {"S", "R", "N", "Z", "I", "I0"}
-    assert bench.out[s.STATE] == (s.INHIBITED if held_back else s.RUNNING)
-    assert bench.out[s.INHIBIT_REASON] == (evidence.I_INTERLOCK if held_back else evidence.I_NONE)
 
 
 # -- how it resets
@@ -405,23 +291,3 @@ def test_no_reset_while_the_cause_is_there(name):
             latches.KEY_NEEDED,
         )
     assert bench.standing() == [name]
-
-
-@pytest.mark.parametrize("name", [name for name in COMPANIONS if ROWS[name].reset != SELF])
-def test_rows_beside_others_stand_until_reset(name):
-    bench = tripped(name)
-    unprepare(remove(bench, name, CLEARS[name][0]), name).step(ticks(38_000))
-    assert name in bench.standing()
-    bench.inp[s.KEY_RUN_OK] = 0
-    assert bench.reset(KEY).step().out[s.RESET_RESULT] == latches.DONE
-    assert bench.step().standing() == []
-
-
-def test_airflow_missing_stops_only_beside_gas_or_smoke():
-    assert "15b" not in trip(prepare(running(), "15a"), "15a").standing()
-    bench = trip(prepare(running(), "15b"), "15b")
-    assert {"15a", "15b"} <= set(bench.standing())
-
-
-def test_step_of_44b_is_its_own_cause():
-    assert "44b" in step(running(), "44b", 1).standing()

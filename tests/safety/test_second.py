@@ -2,8 +2,6 @@
 reset.
 """
 
-import random
-
 import pytest
 from bench import default_image
 from channel_b_bench import CLOSED, DISAGREE_TICKS, EXPIRY_TICKS, ChannelB, permitting
@@ -162,17 +160,6 @@ def test_a_reset_that_is_there_before_the_first_step_is_taken():
     assert bench.told(c.RESET_RESULT) == latches.CHANGED
 
 
-def test_a_first_permit_needs_two_frames_and_another_that_permits_nothing():
-    bench = ChannelB()
-    assert bench.step().why == "not heard yet" and not bench.second.permit
-    assert bench.step().why == "none" and bench.second.permit
-    late = ChannelB().step(50, vote=1)
-    assert late.why == "waits until the other gives no permit" and not late.second.permit
-    late.step(1, vote=0)
-    assert late.second.permit
-    assert late.step(50, vote=1).second.permit
-
-
 @pytest.mark.parametrize("name", c.SHARED_NAMES)
 def test_each_contact_that_opens_drops_the_permit_though_a_sees_nothing(name):
     """Channel A goes on as if nothing were: its frames say closed."""
@@ -205,44 +192,10 @@ def test_each_contact_acts_with_channel_a_stopped_and_faster_than_its_silence(na
     assert not bench.second.permit and bench.why == "interlock"
 
 
-def test_row_44_with_the_controller_stopped():
-    """A limit image that changes in B's own memory, and a step that is late."""
-    bench = permitting()
-    bench.second.kernel.image[len(p.HEADER)] ^= 1
-    bench.step(200, vote=1)
-    assert bench.why == "interlock" and m.STAGES[bench.second.subject - 1][m.S_ROW] == 44
-    late = permitting()
-    late.alone(1, DISAGREE_TICKS)
-    assert late.why == "interlock" and m.STAGES[late.second.subject - 1][m.S_ROW] == 44
-
-
-@pytest.mark.parametrize("ticks, permit", [(EXPIRY_TICKS - 1, 1), (EXPIRY_TICKS, 0)])
-def test_a_silent_controller_drops_it_in_time(ticks, permit):
-    bench = permitting().alone(ticks)
-    assert bench.second.permit == permit and bench.why == ("none" if permit else "silent")
-
-
 def test_after_a_silence_it_returns_only_when_the_other_gives_none():
     bench = permitting().alone(EXPIRY_TICKS)
     assert bench.step(20, vote=1).why == "waits until the other gives no permit"
     assert bench.step(1, vote=0).second.permit
-
-
-def test_a_signal_that_only_a_sees_open_drops_it_too():
-    bench = permitting().step(DISAGREE_TICKS - 1, signal_bits=CLOSED & ~_bit("estop_1_ok"))
-    assert bench.second.permit
-    bench.step(2)
-    assert bench.why == "signal disagrees" and bench.told(c.SUBJECT) == 1 + sc.CONTACT_NAMES.index(
-        "estop_1_ok"
-    )
-
-
-def test_another_limit_image_never_permits():
-    other = default_image(gas_silent_ms=2980)
-    bench = ChannelB()
-    bench.sender.frame.put(c.IMAGE_CRC, p.image_crc(other))
-    for vote in (0, 1, 0):
-        assert bench.step(50, vote=vote).why == "other limit image" and not bench.second.permit
 
 
 def test_an_open_contact_holds_the_first_permit_before_its_debounce_has_run():
@@ -284,24 +237,6 @@ def test_a_relay_that_does_not_close_takes_the_permit_for_good(ticks, permit):
     assert permit or bench.step(100, vote=0).why == "relay does not follow"
 
 
-def test_a_welded_relay_is_found_when_the_permit_falls_and_never_closes_again():
-    bench = permitting()
-    bench.follows = False
-    bench.alone(EXPIRY_TICKS)
-    assert bench.why == "silent"
-    bench.step(10, vote=0)
-    bench.follows = True
-    assert bench.step(100).why == "relay does not follow"
-
-
-def test_a_relay_that_is_closed_at_the_start_gets_no_permit_at_all():
-    bench = ChannelB()
-    bench.follows, bench.relay = False, 1
-    for _ in range(50):
-        assert not bench.step().second.permit
-    assert bench.why == "relay does not follow"
-
-
 @pytest.mark.parametrize("ticks, why", [(9, "none"), (10, "relay does not follow")])
 def test_a_relay_may_open_in_its_time_after_the_start_as_at_any_other(ticks, why):
     bench = ChannelB()
@@ -335,34 +270,6 @@ def test_what_of_a_demand_holds_a_first_permit_up_and_what_takes_one(demand, lev
         assert bench.step(5).second.permit == expected
 
 
-def test_judging_alone_finds_what_a_whole_step_finds():
-    """Channel B moves nothing, so it leaves the second half of a step out: nothing it uses may come
-    from there.
-    """
-    image = sc.own_image(default_image(1, 1))
-    one, other = Kernel(image), Kernel(image)
-    chance = random.Random(1)
-    for _ in range(2000):
-        for kernel in (one, other):
-            kernel.fresh[:] = bytes([1] * len(kernel.fresh))
-        if not chance.randrange(20):
-            level = chance.randrange(4) > 0
-            for signal in chance.sample((*c.SHARED, s.KEY_RUN_OK), 3):
-                one.inp[signal] = other.inp[signal] = level
-        one.inp[s.RESET_KIND] = other.inp[s.RESET_KIND] = m.REMOTE if not chance.randrange(9) else 0
-        for field, told in (
-            (s.RESET_FIRST_OUT, s.FIRST_OUT_INSTANCE),
-            (s.RESET_MASK, s.CAUSE_MASK),
-        ):
-            one.inp[field] = other.inp[field] = one.out[told]
-        elapsed = chance.choice((1, 1, 1, 3))
-        one.step(elapsed)
-        other.judge(elapsed)
-        assert one.demand == other.demand and one.evaluator.latched == other.evaluator.latched
-        for field in (s.FIRST_OUT, s.FIRST_OUT_INSTANCE, s.CAUSE_MASK, s.FAN_ON, s.RESET_RESULT):
-            assert one.out[field] == other.out[field], s.CABINET_OUTPUTS[field][0]
-
-
 def test_a_fan_that_stands_still_holds_no_permit_up():
     bench = ChannelB()
     bench.contacts &= ~_bit("airflow_ok")
@@ -371,19 +278,6 @@ def test_a_fan_that_stands_still_holds_no_permit_up():
 
 
 # Latches and resets.
-
-
-@pytest.mark.parametrize("cause", ["gas_relay_ok", "suppression_ok", "late"])
-def test_a_trip_of_its_own_is_reset_however_long_the_fan_has_been_off(cause):
-    """A knows of no cause and runs no fan: its open airflow contact was a cause in B for as long as
-    B's trip stood.
-    """
-    bench, still = permitting(), CLOSED & ~_bit("airflow_ok")
-    bench.contacts = still if cause == "late" else still & ~_bit(cause)
-    bench.step(10, 30 if cause == "late" else 1, vote=0, signal_bits=still)
-    bench.contacts = still
-    assert bench.step(3000).why == "interlock"
-    assert _reset(bench, m.KEY) == "done"
 
 
 def _tripped():
@@ -419,21 +313,6 @@ def test_a_key_latch_clears_only_by_the_key_at_b_and_the_order_of_a():
     assert _reset(bench, m.KEY) == "done"
     bench.step(2, reset_kind=0)
     assert bench.second.permit and bench.second.latch_level == 0 and bench.told(c.RESET_RESULT) == 0
-
-
-@pytest.mark.parametrize("field", ["reset_first_out", "reset_mask"])
-def test_a_reset_for_other_causes_than_are_standing_is_refused(field):
-    bench = _tripped()
-    bench.contacts &= ~sc.KEY_BIT
-    assert _reset(bench, m.KEY, **{field: 99}) == "changed"
-    assert bench.second.latch_level == m.KEY
-
-
-def test_an_order_that_is_repeated_is_one_order():
-    bench = _tripped()
-    bench.contacts &= ~sc.KEY_BIT
-    assert _reset(bench, m.KEY) == "done"
-    assert bench.step(100).told(c.RESET_RESULT) == latches.DONE
 
 
 def test_an_order_of_a_controller_with_another_image_is_not_taken():
@@ -554,30 +433,3 @@ def test_every_field_of_its_frame_is_what_it_says():
     }
     due = [second.step(1, bench.contacts) or second.frame_due for _ in range(2)]
     assert due == [False, True]
-
-
-def test_its_frame_says_what_it_sees_and_every_other_tick():
-    bench = permitting()
-    due = []
-    for _ in range(10):
-        bench.second.step(1, bench.contacts | sc.RELAY_BIT)
-        due.append(bench.second.frame_due)
-        if bench.second.frame_due:
-            bench.second.report()
-    assert sum(due) == 5
-    frame = bench.second.sender.frame
-    assert (
-        frame.get(c.SIGNAL_BITS) == CLOSED
-        and frame.get(c.KNOWN_BITS) == CLOSED
-        and frame.get(c.VOTE) == 1
-    )
-    assert frame.get(c.IMAGE_CRC) == p.image_crc(bench.image) and frame.sealed()
-
-
-def test_wires_that_touch_are_no_channel_a():
-    """It hears its own frames: all is as in the other, and nothing is permitted."""
-    bench = ChannelB()
-    for _ in range(100):
-        bench.alone()
-        bench.second.receive(bench.second.sender.frame.bytes, c.FRAME_BYTES)
-    assert bench.why == "not heard yet" and bench.second.receiver.refused[c.R_CHANNEL] > 30

@@ -6,8 +6,7 @@ whatever feeds it.
 """
 
 import pytest
-from bench import Bench, default_image, disarm
-from started import running
+from bench import Bench, default_image
 
 from safety import matrix as m
 from safety import parameters as p
@@ -19,7 +18,6 @@ TICK_MS = 20
 STAGES = range(len(m.STAGES))
 IDS = [stage[m.S_ID] for stage in m.STAGES]
 DEBOUNCED = [index for index in STAGES if m.STAGES[index][m.S_SET_MS] > TICK_MS]
-GATED = [index for index in STAGES if m.STAGES[index][m.S_GATE] != m.NO_GATE]
 
 
 def only(indices):
@@ -92,26 +90,6 @@ def stage(request):
     return Stage(request.param)
 
 
-def test_trips_at_its_threshold_and_not_before(stage):
-    sense, at = stage.row[m.S_SENSE], stage.row[m.S_SET]
-    stage.feed(at - sense)
-    assert not stage.hold(stage.set_ticks + 3).active()
-    stage.feed(at)
-    assert stage.hold(max(1, stage.set_ticks)).active()
-
-
-def test_trips_beyond_its_threshold(stage):
-    stage.feed(stage.row[m.S_SET] + stage.row[m.S_SENSE])
-    assert stage.hold(max(1, stage.set_ticks)).active()
-
-
-@only(DEBOUNCED)
-def test_debounce_is_exact(stage):
-    stage.feed(stage.row[m.S_SET])
-    assert not stage.hold(stage.set_ticks - 1).active()
-    assert stage.step().active()
-
-
 @only(DEBOUNCED)
 def test_one_good_value_restarts_the_debounce(stage):
     stage.feed(stage.row[m.S_SET])
@@ -127,26 +105,6 @@ def test_late_steps_count_in_full(stage):
     assert stage.step(1, elapsed=max(1, stage.set_ticks)).active()
 
 
-def test_unknown_neither_trips_nor_clears_nor_forgets(stage):
-    stage.feed(stage.row[m.S_SET], known=0)
-    assert not stage.hold(stage.set_ticks + 500).active()
-    stage.feed(stage.row[m.S_SET])
-    stage.hold(max(1, stage.set_ticks))
-    stage.feed(stage.safe(), known=0)
-    assert stage.step(1000).active()
-
-
-def test_a_flickering_sensor_still_trips(stage):
-    stage.feed(stage.row[m.S_SET])
-    stage.hold(max(0, stage.set_ticks - 100))
-    for _ in range(min(100, max(1, stage.set_ticks))):
-        stage.feed(stage.row[m.S_SET])
-        stage.step()
-        stage.feed(stage.row[m.S_SET], known=0)
-        stage.step()
-    assert stage.active()
-
-
 def test_clears_only_beyond_its_hysteresis_and_latches_as_the_row_says(stage):
     stage.feed(stage.row[m.S_SET])
     stage.hold(max(1, stage.set_ticks))
@@ -160,69 +118,6 @@ def test_clears_only_beyond_its_hysteresis_and_latches_as_the_row_says(stage):
         assert stage.step(clear_ticks - 1).active(), "cleared too early"
     assert not stage.step(1 if clear_ticks else 1).active()
     assert stage.latched() == (stage.row[m.S_LATCH] != m.SELF)
-
-
-@only(GATED)
-def test_a_closed_gate_holds_the_row_back(stage):
-    stage.feed(stage.row[m.S_SET], gate=0)
-    assert not stage.hold(stage.set_ticks + 100).active()
-    stage.feed(stage.row[m.S_SET], gate=1)
-    assert not stage.hold(stage.set_ticks - 1).active()
-    assert stage.step().active()
-
-
-def test_an_unarmed_stage_is_blind(stage):
-    disarm(stage.evaluator, stage.image, [stage.instance])
-    stage.feed(stage.row[m.S_SET])
-    assert not stage.hold(stage.set_ticks + 100).active()
-
-
-def test_a_single_trip_is_the_first_out(stage):
-    disarm(
-        stage.evaluator,
-        stage.image,
-        [at for at in range(stage.evaluator.count) if at != stage.instance],
-    )
-    stage.feed(stage.row[m.S_SET])
-    stage.hold(max(1, stage.set_ticks))
-    assert stage.evaluator.first_out[0] == stage.instance
-
-
-def test_a_latching_stage_takes_the_first_out_from_a_warning_but_not_from_another_latch():
-    stage = Stage(IDS.index("40a"))
-    stage.feed(1)
-    assert stage.step().evaluator.first_out[0] == stage.instance
-    stage.feed(2)
-    stage.step()
-    assert stage.evaluator.first_out[0] == stage.instance + 1
-    stage.feed(3)
-    assert stage.step().evaluator.first_out[0] == stage.instance + 1
-
-
-@pytest.mark.parametrize("index", STAGES, ids=IDS)
-def test_its_demand_reaches_the_outputs(index):
-    bench = running()
-    evaluator = bench.kernel.evaluator
-    instance = list(evaluator.stage).index(index)
-    evaluator.active[instance] = evaluator.latched[instance] = 1
-    evaluator.busy[evaluator.block[instance]] = 1
-    bench.kernel.features.known[evaluator.watch[instance][0]] = 0
-    bench.kernel._combine()
-    assert list(bench.kernel.demand) == list(m.STAGES[index][m.S_DEMAND])
-    assert list(bench.kernel.unit_demand) == list(m.STAGES[index][m.S_DEMAND])
-
-
-def test_demands_of_two_stages_combine_by_the_highest_level():
-    bench = Bench(racks=2)
-    evaluator = bench.kernel.evaluator
-    for first in range(0, evaluator.count, 5):
-        for second in range(0, evaluator.count, 7):
-            for index in range(evaluator.count):
-                evaluator.active[index] = 1 if index in (first, second) else 0
-            evaluator.busy[:] = b"\1" * len(evaluator.busy)
-            bench.kernel._combine()
-            rows = [m.STAGES[evaluator.stage[index]][m.S_DEMAND] for index in (first, second)]
-            assert list(bench.kernel.demand) == [max(pair) for pair in zip(*rows)]
 
 
 def test_every_row_has_a_clause_and_every_stage_a_row():

@@ -129,21 +129,6 @@ def test_state_of_charge(soc_permille, charge, discharge):
             assert bench.unit(WAYS[way]) == RATED_W // 1000 * left
 
 
-def test_the_colder_or_the_hotter_module_counts_whichever_leaves_less():
-    bench = coldest(running(racks=3), 50)
-    bench.set_rack(s.MODULE_TEMPERATURE_DDEGC + 5, 475, 1)
-    bench.step()
-    assert left_W(bench, b.L_TEMPERATURE_TAPER) == (RATED_W // 4, RATED_W * 3 // 4)
-
-
-def test_the_rack_that_leaves_least_decides_for_its_bus_and_no_other():
-    bench = running(units=2, racks=6)
-    bench.set_rack(s.SOC_PERMILLE, 985, 0)
-    bench.set_rack(s.SOC_PERMILLE, 991, 2)
-    bench.step()
-    assert [bench.unit(s.CHARGE_W_MAX, unit) for unit in range(2)] == [RATED_W * 3 // 10, RATED_W]
-
-
 def test_a_rack_that_reports_no_temperatures_is_not_cold_but_has_a_state_of_charge():
     image = default_image()
     image[p.ImageMap(1, 1, m.STAGES_PER_SCOPE).rack + p.R_TEMPERATURES_REPORTED] = 0
