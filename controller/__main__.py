@@ -1,80 +1,121 @@
-"""The `firebreak` command: builds everything and hands over.
+"""The `firebreak` command: imports the module of the command that is given, and nothing else.
 
 Exit codes: 0 done, 1 not done, 2 wrong input, 3 could not start.
 """
 
 import argparse
 import contextlib
-import logging
+import importlib
 import os
 import re
 import sys
 
-from controller.console import (
-    can_up,
-    console,
-    export,
-    hint,
-    key,
-    operator,
-    proof_test,
-    record,
-    reset_words,
-    show,
-    sources,
-    upstream,
-)
-from controller.documents import check, matrix_page, reason_book
-from controller.hints import keys
-from controller.record import journal_header, replay, snapshot, store
-from controller.record.journal import JournalError
-from controller.run import cabinet as cabinets
-from controller.run import loop, operator_commands, run_request, self_test
-from controller.site import config
-from controller.site.layers import ConfigError
-from controller.siting import command as siting
-from controller.state import reset_code
-from controller.system import clock, realtime
-from controller.system.paths import (
-    DONE,
-    NO_START,
-    NOT_DONE,
-    RUN_DIRECTORY,
-    STATE_DIRECTORY,
-    WRONG_INPUT,
-    OutputError,
-    ascii_only,
-    plain,
-    say,
-)
-from drivers.buses.can_port import CanPortError
-from drivers.buses.serial_port import SerialPortError
+from controller.system.paths import NO_START, NOT_DONE, WRONG_INPUT, OutputError, say
 
-# Modules with commands of their own: each has add(commands).
-COMMANDS = (
-    show,
-    operator,
-    proof_test,
-    hint,
-    sources,
-    key,
-    upstream,
-    record,
-    export,
-    console,
-    can_up,
-    matrix_page,
-    reason_book,
-    siting,
-)
+# Name of a command: the module whose add(commands) makes its parser, what `firebreak --help` says.
+COMMANDS = {
+    "run": ("controller.run.command", "run the controller of one cabinet"),
+    "check": ("controller.documents.check", "check a configuration and print what it means"),
+    "replay": (
+        "controller.console.replay",
+        "run a journal through the core again and compare every byte",
+    ),
+    "reset": ("controller.console.reset", "reset what stands (remote, or with --key on site)"),
+    "prepare": (
+        "controller.console.prepare",
+        "write the first store of a new cabinet, which rests until `start`; without one it needs "
+        "the key as well",
+    ),
+    "status": (
+        "controller.console.show",
+        "state, interlocks, power, hints, racks, links: one page",
+    ),
+    "why": (
+        "controller.console.show",
+        "why the power is what it is: the chain from request to wire",
+    ),
+    "alarms": (
+        "controller.console.show",
+        "what tripped first, what followed, what to check, what a reset needs",
+    ),
+    "events": ("controller.console.show", "what happened, newest first"),
+    "trend": ("controller.console.show", "the last minutes of power, charge, cells, temperature"),
+    "racks": ("controller.console.show", "the racks as their BMS tell"),
+    "links": ("controller.console.show", "which devices are heard, what the buses have counted"),
+    "start": (
+        "controller.console.operator",
+        "let the cabinet close and run again, after a stop, test or lock-out",
+    ),
+    "stop": (
+        "controller.console.operator",
+        "ramp to zero, open, and rest until somebody starts it",
+    ),
+    "lock-out": (
+        "controller.console.operator",
+        "stop the cabinet and let nothing start it until you end that",
+    ),
+    "lamp-test": ("controller.console.operator", "flash both lamps for five seconds"),
+    "test-mode": (
+        "controller.console.operator",
+        "run for a minute with 5 %% of rated power, rows armed; asks twice",
+    ),
+    "proof-test": (
+        "controller.console.proof_test",
+        "the proof-test ledger: record a test, list what is due, verify",
+    ),
+    "hint": (
+        "controller.console.hint",
+        "send a hint as a source would: one power, and how long it holds",
+    ),
+    "sources": (
+        "controller.console.sources",
+        "who sends hints, what became of them, what is in force",
+    ),
+    "key": ("controller.console.key", "keys of the sources of hints"),
+    "upstream": (
+        "controller.console.upstream",
+        "take hints as JSON lines or msgpack and hand them to the controller",
+    ),
+    "record": (
+        "controller.console.record",
+        "keep events, history and captures of a running controller",
+    ),
+    "verify": ("controller.console.record", "check the hash chain of the recorded events"),
+    "export": (
+        "controller.console.export",
+        "write events, seconds (CSV) or captures (journals) to a directory",
+    ),
+    "console": (
+        "controller.console.console",
+        "pages and actions on a terminal of 80 x 24, or a serial line",
+    ),
+    "console-user": ("controller.console.console", "who may log in at the console"),
+    "can-up": (
+        "controller.console.can_up",
+        "set a CAN interface up as the configuration says (for the service)",
+    ),
+    "matrix": (
+        "controller.documents.matrix_page",
+        "the cause-and-effect matrix: every row, or those of a site as armed",
+    ),
+    "checklist": (
+        "controller.documents.matrix_page",
+        "the commissioning checklist of a site: a test for each armed row",
+    ),
+    "reasons": (
+        "controller.documents.reason_book",
+        "the reason handbook: every code, what it says, what to do",
+    ),
+    "siting": (
+        "controller.siting.command",
+        "audit a site's plan: spacing, energies, heights, exposures",
+    ),
+}
 SERVICES = ("run", "record", "upstream", "console")  # they have nothing to print
 
 
 def main(argv=None):
     """Run a subcommand; argv without the program's name. Returns the exit code."""
-    # they log a line per noise burst; what matters is counted by the drivers
-    for library in ("can", "pymodbus"):
-        logging.getLogger(library).setLevel(logging.CRITICAL)
     given, sys.stdout = sys.stdout, _Output(sys.stdout)
     try:
         return _obey(_joined(sys.argv[1:] if argv is None else argv))
@@ -93,7 +134,7 @@ def main(argv=None):
 def _obey(argv):
     """The exit code of a command, once all it had to say is out. Raises OutputError."""
     try:
-        arguments = _parser().parse_args(argv)
+        arguments = _parser(argv).parse_args(argv)
         if sys.stdout.is_closed and arguments.command not in SERVICES:
             raise OutputError("the output cannot be written: it is closed")
         code = arguments.run(arguments)
@@ -153,219 +194,17 @@ class _Parser(argparse.ArgumentParser):
         self.exit(WRONG_INPUT, f"firebreak: {message}\n")
 
 
-def _parser():
+def _parser(argv):
+    """The parser of the command that argv begins with; without one, of the names of all of them."""
     parser = _Parser(prog="firebreak", description="Edge controller of a lithium storage cabinet.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
-    run = commands.add_parser("run", help="run the controller of one cabinet")
-    run.add_argument("file", help="cabinet.toml (or the last layer there is)")
-    run.add_argument(
-        "--run-dir", default=RUN_DIRECTORY, help="journal, statistics, command socket (%(default)s)"
-    )
-    run.add_argument(
-        "--state-dir", default=STATE_DIRECTORY, help="what survives a loss of power (%(default)s)"
-    )
-    run.add_argument(
-        "--no-realtime",
-        action="store_true",
-        help="ordinary priority: for trying out, not for a cabinet",
-    )
-    run.set_defaults(run=_run)
-    checking = commands.add_parser("check", help="check a configuration and print what it means")
-    checking.add_argument("file", nargs="?")
-    checking.add_argument(
-        "--keys",
-        action="store_true",
-        help="list every key with its range, default and tighter side",
-    )
-    checking.set_defaults(run=_check)
-    replaying = commands.add_parser(
-        "replay", help="run a journal through the core again and compare every byte"
-    )
-    replaying.add_argument("file")
-    replaying.set_defaults(run=_replay)
-    resetting = commands.add_parser(
-        "reset", help="reset what stands (remote, or with --key on site)"
-    )
-    resetting.add_argument(
-        "code",
-        nargs="?",
-        type=reset_words.code_given,
-        metavar="CODE",
-        help="of what you saw: the last line of `firebreak alarms`; without it nothing is reset",
-    )
-    resetting.add_argument("--run-dir", default=RUN_DIRECTORY)
-    resetting.add_argument("--key", action="store_true", help="the key is turned out of RUN")
-    resetting.set_defaults(run=_reset)
-    preparing = commands.add_parser(
-        "prepare",
-        help="write the first store of a new cabinet, "
-        "which rests until "
-        "`start`; without one it needs the key as well",
-    )
-    preparing.add_argument("--state-dir", default=STATE_DIRECTORY)
-    preparing.set_defaults(run=_prepare)
-    for module in COMMANDS:
-        module.add(commands)
-    return parser
-
-
-def _prepare(arguments):
-    directory = arguments.state_dir
-    above = os.path.dirname(os.path.abspath(directory))
-    if not os.path.isdir(above):  # a mistyped path, or a disk that is not mounted
-        say(f"--state-dir {directory}: there is no folder {above} to make it in")
-        return WRONG_INPUT
-    try:
-        is_new = not os.path.isdir(directory)
-        if is_new:
-            os.mkdir(directory, mode=0o700)
-        place = store.Store(directory)
-        if place.load().state != store.MISSING:
-            say(f"{directory}: holds a store already; nothing changed")
-            return WRONG_INPUT
-        place.save(_first_record())
-        _give(directory, place.paths)
-    except (OSError, store.StoreError) as error:
-        say(plain(error, directory))
-        return NO_START
-    print(
-        ascii_only(
-            f"made {'the folder and ' if is_new else ''}the first store: "
-            f"{', '.join(place.paths)}; "
-            "the cabinet rests until `firebreak start`"
-        )
-    )
-    return DONE
-
-
-def _first_record():
-    """The record of `prepare`: it may take the place of a lost one that said stopped or locked out,
-    so it rests.
-    """
-    return {**store.empty_record(), "values": {run_request.STOPPED: run_request.UNKNOWN}}
-
-
-def _give(directory, paths):
-    """What root has made belongs to whoever owns the directory: the service's user has to read
-    it.
-    """
-    if os.geteuid() == 0:
-        owner = os.stat(directory)
-        for path in paths:
-            os.chown(path, owner.st_uid, owner.st_gid)
-
-
-def _check(arguments):
-    return check.main(["--keys"] * arguments.keys + [arguments.file] * bool(arguments.file))
-
-
-def _replay(arguments):
-    try:
-        return replay.run(arguments.file, journal_header.core_of)
-    except ValueError as error:
-        say(f"{arguments.file}: written by another version of this program: {error}")
-        return WRONG_INPUT
-
-
-def _run(arguments):
-    try:
-        settings = config.load(arguments.file)
-    except ConfigError as error:
-        say(error)
-        return WRONG_INPUT
-    try:
-        os.makedirs(arguments.run_dir, mode=0o750, exist_ok=True)
-        os.makedirs(arguments.state_dir, mode=0o700, exist_ok=True)
-        locked = loop.lock(arguments.run_dir)
-        if locked is None:
-            say(f"{arguments.run_dir}: another controller runs here; one per cabinet")
-            return NO_START
-        return _start(settings, arguments)
-    except (OSError, JournalError, SerialPortError, CanPortError) as error:
-        say(plain(error, arguments.run_dir))
-        return NO_START
-
-
-def _start(settings, arguments):
-    held = store.hold(arguments.state_dir)
-    if held is None:
-        say(
-            f"{arguments.state_dir}: another controller, or what a killed one has left, still "
-            f"writes the store here"
-        )
-        return NO_START
-    try:
-        keeper = store.Keeper(arguments.state_dir, held)
-        try:
-            return _tick(settings, arguments, keeper)
-        finally:
-            keeper.close()
-    finally:
-        os.close(held)
-
-
-def _tick(settings, arguments, keeper):
-    loaded = store.of_cabinet(store.Store(arguments.state_dir).load(), settings.names[-1][1])
-    loaded = store.of_run(loaded, arguments.run_dir)
-    for line in loaded.lines:
-        say(line)
-    cabinet = cabinets.Cabinet(settings, loaded, keeper)
-    cabinet.self_test = self_test.SelfTest(cabinet.core.kernel.state_blocks())
-    cabinet.journal = journal_header.open_journal(
-        os.path.join(arguments.run_dir, "journal"), settings, cabinet.core
-    )
-    notifier = realtime.Notifier()
-    running = loop.Loop(cabinet, arguments.run_dir, notifier, _keys(settings, arguments.state_dir))
-    notifier.ready(f"{settings.names[-1][1]}: ticking every {settings.tick_ms} ms")
-    for line in () if arguments.no_realtime else loop.prepare():
-        say(line)
-    try:
-        return running.run()
-    finally:
-        running.close()
-
-
-def _keys(settings, state_directory):
-    names = [source.name for source in settings.sources]
-    found, lines = keys.load(
-        state_directory, names, clock.utc_us() // 1_000_000, clock.now_us() // 1000
-    )
-    for line in lines:
-        say(line)
-    return found
-
-
-def _reset(arguments):
-    try:
-        seen = snapshot.read(os.path.join(arguments.run_dir, "journal"))
-    except (OSError, JournalError) as error:
-        say(f"no controller answers in {arguments.run_dir}: {plain(error)}")
-        return NO_START
-    if arguments.code is None or arguments.code != reset_code.code_of(seen.causes):
-        return _reset_nothing(arguments, seen)
-    kind = operator_commands.KEY_RESET if arguments.key else operator_commands.REMOTE_RESET
-    answer, code = operator.sent(
-        arguments, lambda path: operator_commands.reset(path, kind, *seen.causes)
-    )
-    if code is not None:
-        return code
-    print(f"reset of {', '.join(reset_words.names(seen))}: {answer.words()}")
-    return DONE if answer.is_done else NOT_DONE
-
-
-def _reset_nothing(arguments, seen):
-    """A code is missing, or is of something else: nobody has seen what stands. seen:
-    snapshot.Snapshot.
-    """
-    # what stood in a controller that is gone is no news
-    _, code = operator.sent(arguments, operator_commands.reach)
-    if code is not None:
-        return code
-    if arguments.code is None:
-        print("\n".join(reset_words.not_given(seen, arguments.key)))
+    module, _ = COMMANDS.get(argv[0] if argv else None, (None, None))
+    if module:
+        importlib.import_module(module).add(commands)
     else:
-        say(reset_words.changed(arguments.code, seen, arguments.key))
-    return NOT_DONE
+        for name, (_, text) in COMMANDS.items():
+            commands.add_parser(name, help=text)
+    return parser
 
 
 if __name__ == "__main__":

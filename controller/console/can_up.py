@@ -20,9 +20,7 @@ IP = "/sbin/ip"  # iproute2; named in full because a service has no say in its P
 
 def add(commands):
     """Add `can-up` to the subparsers."""
-    parser = commands.add_parser(
-        "can-up", help="set a CAN interface up as the configuration says (for the service)"
-    )
+    parser = commands.add_parser("can-up")
     parser.add_argument("name", help="the interface: can0")
     parser.add_argument("--file", default=CONFIG_FILE, help="cabinet.toml (%(default)s)")
     parser.set_defaults(run=_run)

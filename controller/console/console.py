@@ -15,9 +15,7 @@ EXPORT_DIRECTORY = "/media/firebreak"
 
 def add(commands):
     """Add the commands."""
-    console = commands.add_parser(
-        "console", help="pages and actions on a terminal of 80 x 24, or a serial line"
-    )
+    console = commands.add_parser("console")
     console.add_argument("--tty", metavar="DEVICE", help="a serial line (without: this terminal)")
     console.add_argument(
         "--baud",
@@ -43,7 +41,7 @@ def add(commands):
         help=f"a login ends without a key for so long (1 .. {IDLE_MIN_MAX}, %(default)s)",
     )
     console.set_defaults(run=_console)
-    user = commands.add_parser("console-user", help="who may log in at the console")
+    user = commands.add_parser("console-user")
     user.add_argument(
         "what", choices=("add", "remove", "list"), help="add: also a new password of one there is"
     )

@@ -14,9 +14,7 @@ FOREVER_US = 1 << 62
 
 def add(commands):
     """Add the command."""
-    exporting = commands.add_parser(
-        "export", help="write events, seconds (CSV) or captures (journals) to a directory"
-    )
+    exporting = commands.add_parser("export")
     exporting.add_argument(
         "--from",
         dest="since",

@@ -47,9 +47,7 @@ class OrderError(ValueError):
 
 def add(commands):
     """Add `firebreak hint` to the subparsers."""
-    parser = commands.add_parser(
-        "hint", help="send a hint as a source would: one power, and how long it holds"
-    )
+    parser = commands.add_parser("hint")
     parser.add_argument("--source", required=True, metavar="NAME", help="as in [source.NAME]")
     for option, _, text in _OPTIONS:
         parser.add_argument(

@@ -39,9 +39,7 @@ _HELP = {
 
 def add(commands):
     """Add `firebreak key` to the subparsers."""
-    actions = commands.add_parser("key", help="keys of the sources of hints").add_subparsers(
-        required=True, metavar="ACTION"
-    )
+    actions = commands.add_parser("key").add_subparsers(required=True, metavar="ACTION")
     for action, text in _HELP.items():
         parser = actions.add_parser(action, help=text)
         parser.add_argument("name", metavar="NAME", help="as in [source.NAME]")

@@ -13,13 +13,9 @@ from controller.system.paths import DONE, NO_START, NOT_DONE, RUN_DIRECTORY, WRO
 
 def add(commands):
     """Add `start`, `stop`, `lock-out`, `lamp-test` and `test-mode`."""
-    start = commands.add_parser(
-        "start", help="let the cabinet close and run again, after a stop, test or lock-out"
-    )
-    stop = commands.add_parser("stop", help="ramp to zero, open, and rest until somebody starts it")
-    lock = commands.add_parser(
-        "lock-out", help="stop the cabinet and let nothing start it until you end that"
-    )
+    start = commands.add_parser("start")
+    stop = commands.add_parser("stop")
+    lock = commands.add_parser("lock-out")
     lock.add_argument(
         "name", metavar="NAME", help="yours: 1 .. 16 of a-z, 0-9 and _, a letter first"
     )
@@ -28,10 +24,8 @@ def add(commands):
         action="store_true",
         help="end it: by whom began it, or with the key out of RUN; it rests then until `start`",
     )
-    lamps = commands.add_parser("lamp-test", help="flash both lamps for five seconds")
-    test = commands.add_parser(
-        "test-mode", help="run for a minute with 5 %% of rated power, rows armed; asks twice"
-    )
+    lamps = commands.add_parser("lamp-test")
+    test = commands.add_parser("test-mode")
     for parser, run in (
         (start, _start),
         (stop, _stop),

@@ -92,9 +92,7 @@ class Plan(NamedTuple):
 
 def add(commands):
     """Add the command."""
-    parser = commands.add_parser(
-        "proof-test", help="the proof-test ledger: record a test, list what is due, verify"
-    )
+    parser = commands.add_parser("proof-test")
     what = parser.add_subparsers(required=True, metavar="WHAT", dest="what")
     record = what.add_parser("record", help="add a test of a row to the ledger")
     record.add_argument(

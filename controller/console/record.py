@@ -29,9 +29,7 @@ NICENESS = -10
 
 def add(commands):
     """Add the commands."""
-    recording = commands.add_parser(
-        "record", help="keep events, history and captures of a running controller"
-    )
+    recording = commands.add_parser("record")
     recording.add_argument(
         "--run-dir", default=RUN_DIRECTORY, help="where the journal is (%(default)s)"
     )
@@ -47,7 +45,7 @@ def add(commands):
             help=f"{what} ({low} .. {high}, %(default)s)",
         )
     recording.set_defaults(run=_record)
-    verifying = commands.add_parser("verify", help="check the hash chain of the recorded events")
+    verifying = commands.add_parser("verify")
     verifying.add_argument(
         "file", nargs="?", help="record.db (default: the one in the state directory)"
     )

@@ -9,6 +9,7 @@ import argparse
 import json
 import sqlite3
 
+from controller.console import pages, watch
 from controller.record.journal import JournalError
 from controller.system.paths import (
     DONE,
@@ -21,22 +22,13 @@ from controller.system.paths import (
     say,
 )
 
-HELP = {
-    "status": "state, interlocks, power, hints, racks, links: one page",
-    "why": "why the power is what it is: the chain from request to wire",
-    "alarms": "what tripped first, what followed, what to check, what a reset needs",
-    "events": "what happened, newest first",
-    "trend": "the last minutes of power, charge, cells, temperature",
-    "racks": "the racks as their BMS tell",
-    "links": "which devices are heard, what the buses have counted",
-}
 SPAN_S, SPAN_S_MAX = 600, 7200
 
 
 def add(commands):
     """Add the commands to argparse's subparsers."""
-    for page, text in HELP.items():
-        command = commands.add_parser(page, help=text)
+    for page in watch.PAGES:
+        command = commands.add_parser(page)
         command.add_argument(
             "--run-dir", default=RUN_DIRECTORY, help="of the running controller (%(default)s)"
         )
@@ -71,8 +63,6 @@ def _positive(text):
 
 
 def _show(arguments):
-    from controller.console import pages, watch
-
     try:
         seen = watch.Watch(arguments.run_dir, arguments.state_dir)
         seen.update()

@@ -23,9 +23,7 @@ _DEAD = "NOT TICKING: nothing of this is in force any more, these are the contro
 
 def add(commands):
     """Add `firebreak sources` to the subparsers."""
-    parser = commands.add_parser(
-        "sources", help="who sends hints, what became of them, what is in force"
-    )
+    parser = commands.add_parser("sources")
     parser.add_argument("--run-dir", default=RUN_DIRECTORY)
     parser.add_argument("--json", action="store_true", help="the same as JSON, SI units")
     parser.set_defaults(run=_run)

@@ -8,9 +8,7 @@ from controller.system.paths import RUN_DIRECTORY
 
 def add(commands):
     """Add `firebreak upstream` to the subparsers."""
-    parser = commands.add_parser(
-        "upstream", help="take hints as JSON lines or msgpack and hand them to the controller"
-    )
+    parser = commands.add_parser("upstream")
     parser.add_argument("--run-dir", default=RUN_DIRECTORY)
     parser.add_argument(
         "--listen", metavar="PATH", help="UNIX stream socket (RUN_DIR/upstream.sock)"

@@ -43,6 +43,22 @@ STATES = (
 UNSEEN_IN_ROWS = ("shunt_trip", "aux_load", "pre_alarm", "supervised")
 
 
+def add(commands):
+    """Add the command to argparse's subparsers."""
+    checking = commands.add_parser("check")
+    checking.add_argument("file", nargs="?")
+    checking.add_argument(
+        "--keys",
+        action="store_true",
+        help="list every key with its range, default and tighter side",
+    )
+    checking.set_defaults(run=_check)
+
+
+def _check(arguments):
+    return main(["--keys"] * arguments.keys + [arguments.file] * bool(arguments.file))
+
+
 def main(argv):
     """Check argv[0]: 0 and the report, or 2 and one line on stderr. --keys: 0 and the list of
     keys.

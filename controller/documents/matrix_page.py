@@ -36,15 +36,11 @@ NOTHING_OF_OURS = {
 
 def add(commands):
     """Add the commands to argparse's subparsers."""
-    matrix = commands.add_parser(
-        "matrix", help="the cause-and-effect matrix: every row, or those of a site as armed"
-    )
+    matrix = commands.add_parser("matrix")
     matrix.add_argument("--site", metavar="FILE", help="cabinet.toml (or the last layer there is)")
     matrix.add_argument("--format", choices=FORMATS, default="md", help="(%(default)s)")
     matrix.set_defaults(run=_matrix)
-    listing = commands.add_parser(
-        "checklist", help="the commissioning checklist of a site: a test for each armed row"
-    )
+    listing = commands.add_parser("checklist")
     listing.add_argument("--site", metavar="FILE", required=True)
     listing.add_argument("--format", choices=FORMATS, default="md", help="(%(default)s)")
     listing.set_defaults(run=_checklist)

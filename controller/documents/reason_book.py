@@ -23,9 +23,7 @@ GROUPS = (
 
 def add(commands):
     """Add the command to argparse's subparsers."""
-    book = commands.add_parser(
-        "reasons", help="the reason handbook: every code, what it says, what to do"
-    )
+    book = commands.add_parser("reasons")
     book.add_argument(
         "--format", choices=("md", "html", "json"), default="md", help="(%(default)s)"
     )

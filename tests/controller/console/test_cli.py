@@ -21,7 +21,7 @@ from controller.console import run_words
 from controller.hints import keys
 from controller.record import journal_header, store
 from controller.record.journal import JournalWriter
-from controller.run import run_request, self_test
+from controller.run import command, operator_commands, run_request, self_test
 from controller.site import config
 from controller.system import sockets
 from hil.simulate import VirtualRig
@@ -172,7 +172,7 @@ def test_the_controller_that_runs_tests_itself(tmp_path, monkeypatch):
         def close(self):
             return None
 
-    monkeypatch.setattr(cli.loop, "Loop", Loop)
+    monkeypatch.setattr(command.loop, "Loop", Loop)
     assert (
         cli.main(
             [
@@ -206,7 +206,7 @@ def test_a_controller_takes_no_other_cabinets_store_for_its_own(
 ):
     seen = []
     monkeypatch.setattr(
-        cli.cabinets, "Cabinet", lambda settings, loaded, keeper: seen.append(loaded) or 1 / 0
+        command.cabinets, "Cabinet", lambda settings, loaded, keeper: seen.append(loaded) or 1 / 0
     )
     os.makedirs(tmp_path / "state")
     store.Store(str(tmp_path / "state")).save(
@@ -231,9 +231,9 @@ def test_a_controller_takes_no_other_cabinets_store_for_its_own(
 
 
 def test_a_controller_loads_no_store_that_another_one_still_writes(capsys, tmp_path, monkeypatch):
-    monkeypatch.setattr(cli.store, "HOLD_S", 0.1)
-    monkeypatch.setattr(cli.store, "HOLD_PAUSE_S", 0.1)
-    monkeypatch.setattr(cli.store.Store, "load", lambda self: 1 / 0)
+    monkeypatch.setattr(store, "HOLD_S", 0.1)
+    monkeypatch.setattr(store, "HOLD_PAUSE_S", 0.1)
+    monkeypatch.setattr(store.Store, "load", lambda self: 1 / 0)
     os.makedirs(tmp_path / "state")
     held = store.hold(str(tmp_path / "state"))
     refused(
@@ -403,7 +403,7 @@ def test_lock_out_says_how_it_went(
 ):
     asked = []
     monkeypatch.setattr(
-        cli.operator_commands, "lock_out", lambda *details: asked.append(details) or answer
+        operator_commands, "lock_out", lambda *details: asked.append(details) or answer
     )
     found, out, err = run(capsys, "lock-out", "anna", "--run-dir", tmp_path, *option)
     assert (found, err, len(out)) == (code, [], 1) and words in out[0]
@@ -428,13 +428,11 @@ def test_start_and_stop_say_how_it_went(
     capsys, monkeypatch, tmp_path, what, asked_for, comes_to, answer, code, words
 ):
     asked = []
-    monkeypatch.setattr(
-        cli.operator_commands, "ask", lambda *details: asked.append(details) or answer
-    )
+    monkeypatch.setattr(operator_commands, "ask", lambda *details: asked.append(details) or answer)
     found, out, err = run(capsys, what, "--run-dir", tmp_path)
     assert (found, err, len(out)) == (code, [], 1) and out[0].startswith(f"{what}: {words}")
     assert out[0].endswith(comes_to) == (code == 0)
-    assert asked == [(str(tmp_path / "command.sock"), getattr(cli.operator_commands, asked_for))]
+    assert asked == [(str(tmp_path / "command.sock"), getattr(operator_commands, asked_for))]
 
 
 def test_a_start_says_what_keeps_it_open_now(capsys, monkeypatch, tmp_path):
@@ -444,7 +442,7 @@ def test_a_start_says_what_keeps_it_open_now(capsys, monkeypatch, tmp_path):
     cabinet.journal = journal_header.open_journal(
         str(tmp_path / "journal"), cabinet.config, cabinet.core
     )
-    monkeypatch.setattr(cli.operator_commands, "ask", lambda *_: 100)
+    monkeypatch.setattr(operator_commands, "ask", lambda *_: 100)
     rig.plant.key_run = False
     rig.run(5)
     assert run(capsys, "start", "--run-dir", tmp_path)[1] == [
@@ -473,9 +471,9 @@ def test_a_start_of_what_has_tripped_says_so():
 
 def test_lamp_test_says_how_it_went(capsys, monkeypatch, tmp_path):
     asked = []
-    monkeypatch.setattr(cli.operator_commands, "ask", lambda *details: asked.append(details) or 100)
+    monkeypatch.setattr(operator_commands, "ask", lambda *details: asked.append(details) or 100)
     assert run(capsys, "lamp-test", "--run-dir", tmp_path) == (0, ["lamp test: accepted"], [])
-    assert asked == [(str(tmp_path / "command.sock"), cli.operator_commands.LAMP_TEST)]
+    assert asked == [(str(tmp_path / "command.sock"), operator_commands.LAMP_TEST)]
 
 
 # -- test mode: twice the word, or nothing is asked of anybody
@@ -485,7 +483,7 @@ def test_lamp_test_says_how_it_went(capsys, monkeypatch, tmp_path):
 def reached(monkeypatch):
     """Paths of the sockets at which somebody was looked for, and found."""
     paths = []
-    monkeypatch.setattr(cli.operator_commands, "reach", paths.append)
+    monkeypatch.setattr(operator_commands, "reach", paths.append)
     return paths
 
 
@@ -517,18 +515,16 @@ def typed(monkeypatch, *words):
 )
 def test_test_mode_says_how_it_went(capsys, monkeypatch, tmp_path, reached, answer, code, words):
     asked, questions = [], typed(monkeypatch, "TEST", " TEST ")
-    monkeypatch.setattr(
-        cli.operator_commands, "ask", lambda *details: asked.append(details) or answer
-    )
+    monkeypatch.setattr(operator_commands, "ask", lambda *details: asked.append(details) or answer)
     found, out, err = run(capsys, "test-mode", "--run-dir", tmp_path)
     assert (
         (found, err, len(out)) == (code, [], 1)
         and out[0].startswith("test mode: ")
         and words in out[0]
     )
-    assert asked == [
-        (str(tmp_path / "command.sock"), cli.operator_commands.TEST_MODE)
-    ] and reached == [asked[0][0]]
+    assert asked == [(str(tmp_path / "command.sock"), operator_commands.TEST_MODE)] and reached == [
+        asked[0][0]
+    ]
     assert (
         "key is out of RUN" in questions[0]
         and "60 s from now" in questions[1]
@@ -543,7 +539,7 @@ def test_test_mode_that_is_not_confirmed_twice_does_nothing(
     capsys, monkeypatch, tmp_path, reached, said
 ):
     questions = typed(monkeypatch, *said)
-    monkeypatch.setattr(cli.operator_commands, "ask", None)
+    monkeypatch.setattr(operator_commands, "ask", None)
     refused(
         capsys, 1, "test mode: not confirmed, nothing was done", "test-mode", "--run-dir", tmp_path
     )
@@ -553,8 +549,8 @@ def test_test_mode_that_is_not_confirmed_twice_does_nothing(
 
 
 def test_a_closed_input_confirms_nothing_and_is_no_password(capsys, monkeypatch, tmp_path, reached):
-    monkeypatch.setattr(cli.sys, "stdin", None)
-    monkeypatch.setattr(cli.operator_commands, "ask", None)
+    monkeypatch.setattr(sys, "stdin", None)
+    monkeypatch.setattr(operator_commands, "ask", None)
     refused(
         capsys, 1, "test mode: not confirmed, nothing was done", "test-mode", "--run-dir", tmp_path
     )
@@ -586,7 +582,7 @@ def test_test_mode_asks_nothing_of_anybody_without_a_controller(capsys, monkeypa
         tmp_path,
     )
     monkeypatch.setattr(
-        cli.operator_commands,
+        operator_commands,
         "reach",
         lambda path: (_ for _ in ()).throw(PermissionError(13, "denied")),
     )
@@ -597,7 +593,7 @@ def test_test_mode_asks_nothing_of_anybody_without_a_controller(capsys, monkeypa
 def test_whoever_is_looked_for_is_sent_nothing(tmp_path):
     path = str(tmp_path / "command.sock")
     with sockets.bound(path, 0o600) as listening:
-        cli.operator_commands.reach(path)
+        operator_commands.reach(path)
         with pytest.raises(BlockingIOError):
             listening.recv(1)
 
@@ -631,8 +627,8 @@ def test_who_may_not_send_commands_is_told_who_may(capsys, monkeypatch, tmp_path
     def closed(*_):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(cli.operator_commands, "ask", closed)
-    monkeypatch.setattr(cli.operator_commands, "lock_out", closed)
+    monkeypatch.setattr(operator_commands, "ask", closed)
+    monkeypatch.setattr(operator_commands, "lock_out", closed)
     for what in ("start", "stop", "lamp-test"):
         refused(capsys, 3, "put sudo -u firebreak before it", what, "--run-dir", tmp_path)
     refused(capsys, 3, "put sudo -u firebreak before it", "lock-out", "anna", "--run-dir", tmp_path)
@@ -671,11 +667,17 @@ def test_a_wrong_command_line_is_one_line(capsys):
     )
 
 
-def test_help_lists_every_command(capsys):
-    code, out, _ = run(capsys, "--help")
-    assert code == 0
-    for name in ("run", "check", "replay", "reset", "prepare"):
-        assert any(line.strip().startswith(name) for line in out)
+@pytest.mark.parametrize("name", cli.COMMANDS)
+def test_the_module_of_a_command_makes_its_parser(capsys, name):
+    code, out, err = run(capsys, name, "--help")
+    assert (code, err) == (0, []) and out[0].startswith(f"usage: firebreak {name} ")
+
+
+def test_help_and_a_wrong_command_list_every_command(capsys):
+    (done, helped, _), (code, _, said) = run(capsys, "--help"), run(capsys, "launch")
+    assert (done, code) == (0, 2)
+    for name in cli.COMMANDS:
+        assert any(line.strip().startswith(name) for line in helped) and f"'{name}'" in said[0]
 
 
 # -- an output that takes nothing

@@ -546,4 +546,4 @@ def test_the_checklist_names_the_command_and_what_it_records(capsys):
         .replace("ROW", "1")
         .replace(" N ", " 5 ")
     )
-    assert __main__._parser().parse_args(words.split()[1:]).row == "1"
+    assert __main__._parser(words.split()[1:]).parse_args(words.split()[1:]).row == "1"

@@ -1,0 +1,112 @@
+"""`firebreak run`: builds the controller of one cabinet and lets it tick."""
+
+import logging
+import os
+
+from controller.hints import keys
+from controller.record import journal_header, store
+from controller.record.journal import JournalError
+from controller.run import cabinet as cabinets
+from controller.run import loop, self_test
+from controller.site import config
+from controller.site.layers import ConfigError
+from controller.system import clock, realtime
+from controller.system.paths import (
+    NO_START,
+    RUN_DIRECTORY,
+    STATE_DIRECTORY,
+    WRONG_INPUT,
+    plain,
+    say,
+)
+from drivers.buses.can_port import CanPortError
+from drivers.buses.serial_port import SerialPortError
+
+
+def add(commands):
+    """Add the command to argparse's subparsers."""
+    run = commands.add_parser("run")
+    run.add_argument("file", help="cabinet.toml (or the last layer there is)")
+    run.add_argument(
+        "--run-dir", default=RUN_DIRECTORY, help="journal, statistics, command socket (%(default)s)"
+    )
+    run.add_argument(
+        "--state-dir", default=STATE_DIRECTORY, help="what survives a loss of power (%(default)s)"
+    )
+    run.add_argument(
+        "--no-realtime",
+        action="store_true",
+        help="ordinary priority: for trying out, not for a cabinet",
+    )
+    run.set_defaults(run=_run)
+
+
+def _run(arguments):
+    # they log a line per noise burst; what matters is counted by the drivers
+    for library in ("can", "pymodbus"):
+        logging.getLogger(library).setLevel(logging.CRITICAL)
+    try:
+        settings = config.load(arguments.file)
+    except ConfigError as error:
+        say(error)
+        return WRONG_INPUT
+    try:
+        os.makedirs(arguments.run_dir, mode=0o750, exist_ok=True)
+        os.makedirs(arguments.state_dir, mode=0o700, exist_ok=True)
+        locked = loop.lock(arguments.run_dir)
+        if locked is None:
+            say(f"{arguments.run_dir}: another controller runs here; one per cabinet")
+            return NO_START
+        return _start(settings, arguments)
+    except (OSError, JournalError, SerialPortError, CanPortError) as error:
+        say(plain(error, arguments.run_dir))
+        return NO_START
+
+
+def _start(settings, arguments):
+    held = store.hold(arguments.state_dir)
+    if held is None:
+        say(
+            f"{arguments.state_dir}: another controller, or what a killed one has left, still "
+            f"writes the store here"
+        )
+        return NO_START
+    try:
+        keeper = store.Keeper(arguments.state_dir, held)
+        try:
+            return _tick(settings, arguments, keeper)
+        finally:
+            keeper.close()
+    finally:
+        os.close(held)
+
+
+def _tick(settings, arguments, keeper):
+    loaded = store.of_cabinet(store.Store(arguments.state_dir).load(), settings.names[-1][1])
+    loaded = store.of_run(loaded, arguments.run_dir)
+    for line in loaded.lines:
+        say(line)
+    cabinet = cabinets.Cabinet(settings, loaded, keeper)
+    cabinet.self_test = self_test.SelfTest(cabinet.core.kernel.state_blocks())
+    cabinet.journal = journal_header.open_journal(
+        os.path.join(arguments.run_dir, "journal"), settings, cabinet.core
+    )
+    notifier = realtime.Notifier()
+    running = loop.Loop(cabinet, arguments.run_dir, notifier, _keys(settings, arguments.state_dir))
+    notifier.ready(f"{settings.names[-1][1]}: ticking every {settings.tick_ms} ms")
+    for line in () if arguments.no_realtime else loop.prepare():
+        say(line)
+    try:
+        return running.run()
+    finally:
+        running.close()
+
+
+def _keys(settings, state_directory):
+    names = [source.name for source in settings.sources]
+    found, lines = keys.load(
+        state_directory, names, clock.utc_us() // 1_000_000, clock.now_us() // 1000
+    )
+    for line in lines:
+        say(line)
+    return found
