@@ -49,6 +49,10 @@ OURS = ("safety", "controller", "drivers", "hil", "tests")
 MAY_IMPORT = (
     ("safety/", ("safety",)),
     ("drivers/", ("drivers", "safety.signals")),
+    (
+        "controller/siting/",
+        ("controller.siting", "controller.site", "controller.documents", "controller.system"),
+    ),
     ("controller/", ("controller", "drivers", "safety")),
     ("hil/devices/", ("hil", "safety")),
     ("hil/plant/", ("hil", "safety")),
@@ -56,6 +60,18 @@ MAY_IMPORT = (
     ("hil/", OURS[:4]),
     ("tests/", OURS),
 )
+# Rooms of controller/: each may import the ones before it.
+ROOMS = (
+    *("sites", "system", "core", "rows", "site", "record", "hints", "run", "state", "documents"),
+    *("recorder", "upstream", "siting", "systemd", "console", "__main__"),
+)
+PURE_ROOMS = ("core", "rows")  # they take nothing from system
+RIG_PARTS = (
+    "hil/plant/",
+    "hil/devices/",
+    "hil/wires/",
+    "hil/loads/",
+)  # campaigns use them, never the other way
 # A parameter that ends in one of these says no unit. recv and send have the names that python-can
 # gives them.
 QUANTITIES = (
@@ -172,6 +188,56 @@ def imports(path, text):
         elif first in OURS and not any((name + ".").startswith(each + ".") for each in allowed):
             found.append(f"{path}:{line}: may import {', '.join(allowed)} of ours, not {name}")
     return found
+
+
+def room_of(name):
+    """The room of controller/ that a dotted name lies in; None: not of controller/."""
+    return next((room for room in ROOMS if (name + ".").startswith(f"controller.{room}.")), None)
+
+
+def arrows(path, text):
+    """Imports that go upwards."""
+    own = room_of(module_of(path))
+    found = []
+    for line, name in imported(text):
+        other = room_of(name)
+        if own and other and ROOMS.index(other) > ROOMS.index(own):
+            found.append(f"{path}:{line}: {own} is below {other}, so it may not import {name}")
+        if own in PURE_ROOMS and other == "system":
+            found.append(f"{path}:{line}: {own} is pure, so it may not import {name}")
+        if path.startswith(RIG_PARTS) and (name + ".").startswith("hil.campaigns."):
+            found.append(f"{path}:{line}: campaigns use the parts of the rig, so not {name}")
+    return found
+
+
+def module_of(path):
+    """Dotted name of a file."""
+    return path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+
+
+def graph(files):
+    """{module: modules it imports, at the top of the file or in a function} of (path, text)."""
+    modules = {module_of(path): text for path, text in files}
+    found = {}
+    for module, text in modules.items():
+        names = {name for _, name in imported(text)}
+        found[module] = {
+            name if name in modules else name.rpartition(".")[0] for name in names
+        } & modules.keys()
+    return found
+
+
+def cycle(graph):
+    """Modules that import each other in a circle, and those between circles; empty if none do."""
+    left = dict(graph)
+    while left:
+        used = set().union(*left.values())
+        free = [module for module in left if module not in used or not left[module] & left.keys()]
+        if not free:
+            break
+        for module in free:
+            del left[module]
+    return sorted(left)
 
 
 def clocks(path, text):
@@ -295,6 +361,7 @@ def unit_in_name(where, name, unit):
 SOURCE_CHECKS = (
     line_length,
     imports,
+    arrows,
     clocks,
     integers_only,
     quantities,
@@ -309,6 +376,19 @@ SOURCE_CHECKS = (
 def test_every_source(check):
     found = [finding for path, text in sources() for finding in check(path, text)]
     assert not found, "\n".join(found)
+
+
+def test_no_import_goes_in_a_circle():
+    assert cycle(graph(sources())) == []
+
+
+def test_a_circle_is_found_also_through_a_function_and_a_package():
+    a = ("hil/a.py", "def late():\n    from hil import b")
+    b = ("hil/b.py", "from hil.c.d import name")
+    d = ("hil/c/d.py", "import hil.a")
+    above = ("hil/above.py", "import hil.a")
+    assert cycle(graph([a, b, above])) == []
+    assert cycle(graph([a, b, d])) == ["hil.a", "hil.b", "hil.c.d"]
 
 
 def test_nothing_new_is_too_long():
@@ -424,6 +504,17 @@ LONG = "def long():\n" + "    pass\n" * FUNCTION_LINES_MAX
         (imports, "hil/devices/a.py", "from drivers.buses import rtu", "import struct"),
         (imports, "hil/plant/a.py", "from controller import clock", "from hil import load"),
         (imports, "hil/wires/virtual.py", "import drivers", "import drivers_of_others"),
+        (arrows, "controller/core/a.py", "import controller.rows.b", "import controller.core.b"),
+        (arrows, "controller/rows/a.py", "from controller.system import paths", "import drivers.a"),
+        (arrows, "controller/run/a.py", "from controller import state", "import controller.record"),
+        (
+            arrows,
+            "controller/state/a.py",
+            "def late():\n    from controller.console import b",
+            "from controller.run import b",
+        ),
+        (arrows, "hil/wires/a.py", "from hil.campaigns import rows", "from hil.plant import cell"),
+        (imports, "controller/siting/a.py", "import controller.core", "import controller.siting.b"),
         (clocks, "controller/run/loop.py", "from time import sleep", "import timeit"),
         (
             clocks,

@@ -2,7 +2,7 @@
 plant's chain.
 """
 
-from hil.campaigns.channel_b import course
+from safety import parameters
 from safety import second as sc
 
 
@@ -12,7 +12,7 @@ class VirtualChannelB:
     def __init__(self, plant, image, latch_level=0):
         """plant: hil.plant.cabinet.Cabinet; image: the limit image of channel A."""
         self.plant, self.second = plant, sc.Second(image, latch_level)
-        self.tick_us = course.TICK_MS * 1000
+        self.tick_us = image[parameters.H_TICK_MS] * 1000
         self.due_us = 0
         self.sent = b""
         self.powered = True  # False: no supply, the relay falls and nothing is said
