@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = ("safety", "controller", "drivers", "hil", "tests")
 FUNCTION_LINES_MAX = 40
 SAFETY_FILE_LINES_MAX, FILE_LINES_MAX = 250, 300
+README_LINES_MAX = 60
 LINE_CHARACTERS_MAX, TEXT_LINE_CHARACTERS_MAX = 100, 120
 TABLES = ("safety/matrix.py", "safety/parameters.py", "safety/signals.py")
 # The parity test sleeps once, at its end, for threads of the WebAssembly runtime; the rig's
@@ -452,6 +453,16 @@ def test_every_package_has_its_line():
             assert (path.parent / "__init__.py").is_file(), path.parent
     names = [path.name for path in (ROOT / "tests").rglob("*.py")]
     assert sorted(set(names)) == sorted(names), "test files need names of their own"
+
+
+def test_the_readme_of_a_room_is_one_screen_and_names_every_module():
+    pages = sorted((ROOT / "controller").glob("*/README.md"))
+    assert len(pages) >= 9
+    for page in pages:
+        text = page.read_text(encoding="ascii")
+        assert len(text.splitlines()) <= README_LINES_MAX, page
+        for path in page.parent.glob("[a-z]*.py"):
+            assert f"`{path.name}`" in text, path
 
 
 def test_the_lock_has_hashes_and_no_addresses():

@@ -179,7 +179,8 @@ def _read(path):
             path,
             ("schema",),
             f"{shown(schema)} is not allowed" if schema is not None else "is missing",
-            f'{SCHEMA}; to migrate the file see "Other schemas" in controller/README.md',
+            f'{SCHEMA}; to migrate the file see "Other schemas" in '
+            "controller/site/CONFIGURATION.md",
         )
     layer, above, name = (_meta(path, content, key) for key in META_KEYS[1:])
     if not layer:

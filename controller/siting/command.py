@@ -11,7 +11,7 @@ from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT, plain
 def add(commands):
     """Add the command."""
     siting = commands.add_parser("siting")
-    siting.add_argument("file", help="a siting file (controller/siting/README.md)")
+    siting.add_argument("file", help="a siting file (controller/siting/AUDIT.md)")
     siting.add_argument("--json", metavar="FILE", help="write the findings for machines")
     siting.add_argument("--svg", metavar="FILE", help="write the plan")
     siting.set_defaults(run=run)

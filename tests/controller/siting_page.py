@@ -1,4 +1,4 @@
-"""The tables of controller/siting/README.md, made from the code: `python -m
+"""The tables of controller/siting/AUDIT.md, made from the code: `python -m
 tests.controller.siting_page`.
 """
 
@@ -6,7 +6,7 @@ from controller.siting import fields, rules, scopes
 from tests import generated_page
 from tests.repository import ROOT
 
-PAGE = ROOT / "controller" / "siting" / "README.md"
+PAGE = ROOT / "controller" / "siting" / "AUDIT.md"
 SURE = {"C": "read", "C2": "second-hand", "G": "unconfirmed", "D": "derived"}
 SENSES = {rules.SAID: "a fact", rules.SCOPE: "what the site is"}
 

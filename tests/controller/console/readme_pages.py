@@ -1,4 +1,4 @@
-"""The pages in controller/console/README.md, from runs in virtual time. As a program it writes them
+"""The pages in controller/console/PAGES.md, from runs in virtual time. As a program it writes them
 there anew.
 """
 
@@ -10,7 +10,7 @@ from controller import console
 from controller.console import pages
 from tests.controller.console.watched import Watched, of_scenario
 
-README = Path(console.__file__).parent / "README.md"
+README = Path(console.__file__).parent / "PAGES.md"
 PLACE = re.compile(r"<!-- (\w+) -->\n(?:```\n.*?\n```\n)?", re.DOTALL)
 
 

@@ -14,7 +14,7 @@ from controller.site import config
 from controller.sites import EXAMPLE
 from controller.upstream import messages
 
-PAGE = (Path(controller.upstream.__file__).parent / "README.md").read_text(encoding="utf-8")
+PAGE = (Path(controller.upstream.__file__).parent / "SENDING.md").read_text(encoding="utf-8")
 
 
 def row(first):

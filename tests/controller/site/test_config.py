@@ -322,14 +322,14 @@ REFUSALS = {
         "schema = 1",
         "schema = 2",
         "example/site.toml:schema: 2 is not allowed; allowed 1; to migrate "
-        'the file see "Other schemas" in controller/README.md',
+        'the file see "Other schemas" in controller/site/CONFIGURATION.md',
     ),
     "schema_absent": (
         "site",
         "schema = 1",
         "",
         "example/site.toml:schema: is missing; allowed 1; to migrate "
-        'the file see "Other schemas" in controller/README.md',
+        'the file see "Other schemas" in controller/site/CONFIGURATION.md',
     ),
     "schema_true": (
         "site",
@@ -337,7 +337,7 @@ REFUSALS = {
         "schema = true",
         "example/site.toml:schema: true is not allowed; allowed 1; "
         "to "
-        'migrate the file see "Other schemas" in controller/README.md',
+        'migrate the file see "Other schemas" in controller/site/CONFIGURATION.md',
     ),
     "layer_missing": (
         "site",

@@ -1,12 +1,12 @@
-"""The table of equipment in controller/README.md, made from the code. As a program it writes it
-there anew.
+"""The table of equipment in controller/site/CONFIGURATION.md, made from the code. As a program it
+writes it there anew.
 """
 
 from controller.site import equipment, hma, schema
 from tests import generated_page
 from tests.repository import ROOT
 
-PAGE = ROOT / "controller" / "README.md"
+PAGE = ROOT / "controller" / "site" / "CONFIGURATION.md"
 PROGRAM = "tests/controller/site/test_equipment_table.py"
 
 
