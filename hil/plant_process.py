@@ -31,7 +31,7 @@ from hil.observer.beats import Beats
 from hil.observer.observer import Observer
 from hil.observer.trips import TripWatch
 from hil.results import view
-from hil.results.figures import Recorder
+from hil.results.recorder import Recorder
 from hil.scenarios import scenario
 from hil.scenarios.faults import ACTIONS, NEVER_US, Clockwork, World
 from hil.wires.can_server import CanServer

@@ -7,49 +7,36 @@ ends only what it has started: the controller first, by a controlled stop, while
 serves its wires.
 """
 
-import contextlib
 import json
 import os
 import pathlib
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 
 import msgpack
-import numpy as np
 
-from controller.core import hint_codes
-from controller.hints import hint_statistics, keys
-from controller.hints.client import HintClient
-from controller.record import snapshot, store
-from controller.record.journal import JournalError
-from controller.run import loop_statistics, operator_commands
-from hil import plant_process
-from hil.results import run_result
-from hil.results.figures import SAMPLE, Recorder
-from hil.results.screen import Screen
+from controller.hints import hint_statistics
+from controller.run import loop_statistics
+from hil import plant_process, run_directory
+from hil.loads.selection import carried_W
+from hil.results import files, recorded, run_result, view
+from hil.results.screen import shown_on
+from hil.scenario_operator import ScenarioOperator
 
 ROOT = pathlib.Path(__file__).parents[1]
 CONTROLLER_STOP_S = 20.0
 BENCH_STOP_S = 10.0
 HANG_GUARD_S = 30.0
 
-CABINET_FILE = """schema = 1
-layer = "cabinet"
-extends = {site}
-name = "Rig"
-"""
-
 
 class RigError(RuntimeError):
     """The rig could not be set up; one line."""
 
 
-class Rig:
+class Rig(ScenarioOperator):
     """One run in real time: `start`, `run`, `outcome`."""
 
     def __init__(self, order, scenario, config):
@@ -95,30 +82,11 @@ class Rig:
             raise RigError(f"the simulated cabinet did not start, exit code {self.bench.wait()}")
         self.wires = wires
         self._write_cabinet_file(wires)
-        self._commission()
+        self.keys = run_directory.commission(self.directory, self.config.sources)
         self._start_controller()
 
     def _write_cabinet_file(self, wires):
-        site = json.dumps(os.path.abspath(self.order["extends"]))
-        lines = [CABINET_FILE.format(site=site)]
-        lines += [f'[bus.{name}]\nport = "{path}"\n' for name, path in wires["ports"].items()]
-        lines += [
-            f'[bus.{name}]\ninterface = "socketcand"\nchannel = "{channel}"\n'
-            for name, channel in wires["cans"].items()
-        ]
-        lines.append(self.order.get("cabinet_more", ""))
-        pathlib.Path(self.directory, "cabinet.toml").write_text("".join(lines), encoding="ascii")
-
-    def _commission(self):
-        """What a new cabinet is given: a store, without which its first start would need the key,
-        and keys of hints.
-        """
-        directory = os.path.join(self.directory, "state")
-        os.makedirs(directory, 0o700, exist_ok=True)
-        store.Store(directory).save(store.empty_record())
-        self.keys = {
-            source.name: keys.create(directory, source.name) for source in self.config.sources
-        }
+        run_directory.write_cabinet_file(self.directory, self.order, wires)
 
     def _start_controller(self):
         directory = self.directory
@@ -187,6 +155,17 @@ class Rig:
         else:
             getattr(self, f"_do_{message['what']}")(message)
 
+    def _do_failed(self, message):
+        raise RigError(message["text"])
+
+    def _do_killed(self, message):
+        self.controller.wait()
+        self._note_statistics()
+
+    def _do_start(self, message):
+        self.restarts += 1
+        self._start_controller()
+
     def _whole(self, shown):
         loop = loop_statistics.read(os.path.join(self.directory, "loop.stats"))
         if loop:
@@ -223,60 +202,6 @@ class Rig:
             self.missed_runs += loop["runs"]
             self.lateness_us = loop["lateness_us"]
 
-    def _do_killed(self, message):
-        self.controller.wait()
-        self._note_statistics()
-
-    def _do_start(self, message):
-        self.restarts += 1
-        self._start_controller()
-
-    def _do_stall(self, message):
-        self.controller.send_signal(signal.SIGSTOP)
-        try:
-            time.sleep(message["duration_ms"] / 1000)
-        finally:
-            self.controller.send_signal(signal.SIGCONT)
-
-    def _do_spoil_store(self, message):
-        for name in store.COPIES:
-            pathlib.Path(self.directory, "state", name).write_bytes(b"spoiled")
-
-    def _do_reset(self, message):
-        kind = (
-            operator_commands.KEY_RESET
-            if message["by"] == "key"
-            else operator_commands.REMOTE_RESET
-        )
-        self._command(lambda path: operator_commands.reset(path, kind, *self._causes()))
-
-    def _do_run_request(self, message):
-        self._command(
-            lambda path: operator_commands.ask(
-                path, operator_commands.RUN if message["on"] else operator_commands.STOP
-            )
-        )
-
-    def _do_hint(self, message):
-        source = message["source"]
-        try:
-            with HintClient(self.directory) as client:
-                said = client.say(source, self.keys[source], *message["order"])
-        except (OSError, KeyError) as error:
-            said = print(f"rig: the hint of {source} was not sent: {error}", file=sys.stderr)
-        if said is not None and not hint_codes.taken(said[1].code):
-            print(f"rig: the hint of {source}: {hint_codes.text(said[1].code)[1]}", file=sys.stderr)
-
-    def _causes(self):
-        """What the operator of a scenario sees when he looks now."""
-        return snapshot.read(os.path.join(self.directory, "journal")).causes
-
-    def _command(self, give):
-        try:
-            give(os.path.join(self.directory, "command.sock"))
-        except (OSError, JournalError) as error:
-            print(f"rig: the controller did not take the command: {error}", file=sys.stderr)
-
     def stop(self):
         """End what was started: the controller by SIGTERM (a controlled stop), then the bench.
         Ctrl-C shortens it.
@@ -301,11 +226,8 @@ class Rig:
             return
 
     def outcome(self, load, extra):
-        """result.Outcome from what the bench has recorded."""
-        with open(os.path.join(self.directory, plant_process.RESULT), "rb") as file:
-            content = msgpack.unpackb(file.read())
-        rows = np.frombuffer(content["rows"], SAMPLE)
-        observer = RecordedObserver(content)
+        """run_result.Outcome from what the bench has recorded."""
+        path = os.path.join(self.directory, plant_process.RESULT)
         loop = {"ticks": self.ticks, "missed": self.missed, "lateness_us": self.lateness_us}
         extra = {
             **extra,
@@ -315,44 +237,15 @@ class Rig:
             "controller_messages": self.messages(),
             "controller_exit_code": self.controller.returncode,
         }
-        return run_result.Outcome(
-            RecordedRows(rows),
-            observer,
-            content["trips"],
-            loop,
-            load.about,
+        return run_result.measured(
+            recorded.read(path, loop, load.about),
+            self.config,
+            carried_W(self.config),
             extra,
             self.scenario,
             load.from_us,
             self.interrupted,
         )
-
-
-class RecordedRows(Recorder):
-    """Rows of another process, as a Recorder gives them."""
-
-    __slots__ = ("_rows",)
-
-    def __init__(self, rows):
-        super().__init__(1)
-        self._rows = rows
-        self.count = len(rows)
-
-    def rows(self):
-        """The structured array."""
-        return self._rows
-
-
-class RecordedObserver:
-    """Timeline and violations of another process's observer."""
-
-    def __init__(self, content):
-        self._timeline = [tuple(event) for event in content["timeline"]]
-        self.violations = content["violations"]
-
-    def result(self):
-        """The timeline in order of time."""
-        return self._timeline
 
 
 def _wait(process, seconds):
@@ -364,44 +257,18 @@ def _wait(process, seconds):
         process.wait()
 
 
-def _directory(kept):
-    """Context that gives the run directory: `kept`, made if it is missing, or one that vanishes."""
-    if kept is None:
-        return tempfile.TemporaryDirectory(prefix="firebreak-rig-")
-    os.makedirs(kept, mode=0o750, exist_ok=True)
-    return contextlib.nullcontext(kept)
-
-
 def run(order, scenario, config, headless, load):
-    """A whole run in real time. Returns result.Outcome; raises RigError."""
-    title = scenario.title if scenario else "Load tracking"
-    with _directory(order.get("keep_dir")) as directory:
+    """A whole run in real time. Returns run_result.Outcome; raises RigError."""
+    common = view.common(order, scenario, config, load, "real time")
+    with run_directory.made(order.get("keep_dir")) as directory:
         rig = Rig({**order, "run_dir": directory}, scenario, config)
         try:
-            rig.start()
-            common = {
-                "title": title,
-                "load_name": load.about["column"],
-                "mode": "real time",
-                "duration_s": order["duration_s"],
-                "tick_ms": config.tick_ms,
-                "armed": order["armed"],
-                "not_fitted": order["not_fitted"],
-            }
-            with Screen() as screen:
-                rig.run(
-                    (lambda shown: None)
-                    if headless
-                    else (lambda shown: screen.show({**shown, **common}))
-                )
+            with files.naming(directory):
+                rig.start()
+            with shown_on(headless, order.get("progress"), time.monotonic) as show:
+                rig.run(lambda shown: show and show({**shown, **common}))
         finally:
             rig.stop()
         if order["journal"]:
-            # of a controller that was killed, what it saw before
-            for name in ("journal", "journal.previous"):
-                if os.path.exists(os.path.join(directory, name)):
-                    shutil.copyfile(
-                        os.path.join(directory, name),
-                        order["journal"] + name.removeprefix("journal"),
-                    )
+            run_directory.keep_journals(directory, order["journal"])
         return rig.outcome(load, {"mode": "real time", "seed": order["seed"]})

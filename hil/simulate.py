@@ -15,7 +15,7 @@ from hil.cabinet import SimulatedCabinet, observed_wiring
 from hil.devices.channel_b import VirtualChannelB
 from hil.observer.observer import Observer
 from hil.observer.trips import TripWatch
-from hil.results.figures import Recorder
+from hil.results.recorder import Recorder
 from hil.scenarios.faults import Clockwork, World
 from hil.wires.virtual import VirtualCan, VirtualSerial
 from safety import matrix

@@ -89,16 +89,10 @@ def _run(chosen, config, journal_path, wire):
     for name, line in (*rig.controller.wires.items(), *rig.controller.can.items()):
         line.tap = _both(line.tap, name, wire)
     rig.run(chosen.duration_s)
-    return run_result.Outcome(
-        rig.recorder,
-        rig.observer,
-        rig.trips.trips,
-        {"ticks": rig.ticks, "missed": 0},
-        load.about,
-        {"mode": "virtual time", "seed": chosen.seed},
-        chosen,
-        load.from_us,
-    )
+    loop = {"ticks": rig.ticks, "missed": 0}
+    recorded = run_result.Run(rig.recorder, rig.observer, rig.trips.trips, loop, load.about)
+    extra = {"mode": "virtual time", "seed": chosen.seed}
+    return run_result.Outcome(recorded, extra, chosen, load.from_us)
 
 
 def _both(tap, name, wire):

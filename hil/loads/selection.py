@@ -1,21 +1,19 @@
-"""Which load a run has: from the command line, from its scenario, or the built-in synthetic
-cluster.
-"""
+"""Which load a run has: from the command line, from its scenario, or the built-in training job."""
 
 from typing import NamedTuple
 
+from hil.loads import reader, shape
 from hil.loads import trace as traces
 from hil.scenarios.scenario import step_load
 
-# a trace begins after the cabinet has started (2 s) and its limits have recovered to rated (20 s)
+# a file's first row: the cabinet has started (3 s) and its limits have recovered to rated (20 s)
 START_S = 30.0
-# a run that leaves less than this after START_S is measured from its beginning
-MEASURED_S_MIN = 10.0
+PEAK_W = 284_000.0  # of an order without one: what fits the example cabinet
 
 
 class Load(NamedTuple):
     """power: t_s -> W for the plant; about: the document's `load`; duration_s: of the run; from_us:
-    where the figures of the load begin, None = at the start of the run.
+    where a file's load begins, None for the others.
     """
 
     power: object
@@ -24,29 +22,58 @@ class Load(NamedTuple):
     from_us: object
 
 
+def battery_W(config):
+    """The power that every unit can charge and discharge together, from half full cells."""
+    racks_W = [0.0] * len(config.unit_tables)
+    for rack in config.rack_tables:
+        lowest_V = rack["cells"] * rack["discharge_taper_mV"] / 1000
+        racks_W[rack["unit"]] += lowest_V * rack["rated_current_mA"] / 1000
+    limits = ("rated_W", "installer_charge_W_max", "installer_discharge_W_max")
+    return sum(
+        min(of_racks_W, *(unit[name] for name in limits))
+        for of_racks_W, unit in zip(racks_W, config.unit_tables)
+    )
+
+
+def carried_W(config):
+    """The highest load that grid connection and battery can carry together."""
+    return config.control["grid_import_W_max"] + battery_W(config)
+
+
+def peak_W(config):
+    """The highest power of the training job that fits the cabinet, in whole kW: the battery can
+    carry the step from idle to it, the grid connection can carry it alone.
+    """
+    fits_W = min(battery_W(config) / (1.0 - shape.IDLE[0]), config.control["grid_import_W_max"])
+    return fits_W // 1000 * 1000
+
+
 def load_of(order, scenario=None):
-    """Load from an order dict (file, column, scale, raw, seed, duration_s). Raises LoadError."""
+    """Load from an order dict (file, column, scale, raw, seed, duration_s, peak_W). Raises
+    LoadError.
+    """
     if order.get("file"):
-        return _trace(
+        return _file(
             order["file"], order.get("column"), order.get("scale", 1.0), order.get("raw", False)
         )
-    chosen = scenario.load if scenario else {"kind": "synthetic"}
-    if chosen["kind"] == "file":
-        return _trace(chosen["file"], chosen["column"], chosen["scale"], chosen["raw"])
+    chosen = scenario.load if scenario else {"kind": "training"}
+    kind = chosen["kind"]
+    if kind == "file":
+        return _file(chosen["file"], chosen["column"], chosen["scale"], chosen["raw"])
     duration_s = order.get("duration_s") or scenario.duration_s
-    if chosen["kind"] == "steps":
-        return Load(step_load(chosen["steps_kW"]), _about("steps"), duration_s, None)
-    trace = traces.synthetic_load(order["seed"], max(duration_s, 1.0))
-    is_long = scenario is None and duration_s > START_S + MEASURED_S_MIN
-    return Load(trace, _about("synthetic"), duration_s, round(START_S * 1e6) if is_long else None)
+    if kind == "steps":
+        power = step_load(chosen["steps_kW"])
+    elif kind == "synthetic":
+        power = traces.synthetic_load(order["seed"], max(duration_s, 1.0))
+    else:
+        peak = order.get("peak_W", PEAK_W)
+        power = traces.training_load(order["seed"], max(duration_s, 1.0), peak)
+    about = {"file": None, "column": kind, "scale": 1.0, "rows_refused": 0}
+    return Load(power, about, duration_s, None)
 
 
-def _about(column):
-    return {"file": None, "column": column, "scale": 1.0, "rows_refused": 0}
-
-
-def _trace(path, column, scale, raw):
-    trace = traces.read_trace(path, column, scale=scale, raw=raw)
+def _file(path, column, scale, raw):
+    trace = reader.read_trace(path, column, scale=scale, raw=raw)
 
     def power(t_s):
         return trace(t_s - START_S)

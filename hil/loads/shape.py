@@ -1,10 +1,10 @@
-"""The shape of the synthetic load: a synchronous GPU training cluster as published measurements
+"""The shape of the synthetic loads: a synchronous GPU training cluster as published measurements
 show such clusters.
 
 A job is a plateau with a sawtooth at the training step (10.9 s, about 10 % peak to peak), an
 evaluation dip every 142 s for 13 s, a checkpoint now and then that drops to less than half within
-seconds; between jobs the cluster idles, so that starting and stopping swing by more than 80 % of
-the peak.
+seconds. Between jobs the cluster idles: starting and stopping swing by more than 80 % of the peak.
+`cluster` starts its first job, `training` is in one already.
 """
 
 import random
@@ -15,6 +15,12 @@ EVALUATION_PERIOD_S = 142.0
 EVALUATION_S = 13.0
 SAWTOOTH = (0.085, 0.10)  # share of peak; the plateau's own unrest adds up to 0.015
 IDLE = (0.12, 0.16)
+JOB_S = (480.0, 2400.0)
+PAUSE_S = (30.0, 240.0)
+CHECKPOINT_PERIOD_S = (300.0, 900.0)
+# of the job that `training` begins in: both within two minutes, after the limits have recovered
+FIRST_EVALUATION_S = (40.0, 50.0)
+FIRST_CHECKPOINT_S = (75.0, 90.0)
 # GPUs move most of their power within 10 ms; a cluster's sum within a tenth of a second
 EDGE_S = (0.05, 0.2)
 
@@ -47,8 +53,23 @@ def cluster(seed, duration_s, peak_W):
     # the first job starts early, so that a short run sees one
     curve.hold(min(20.0, duration_s / 4.0))
     while curve.now_s < duration_s:
-        _job(curve, deal, min(curve.now_s + deal.uniform(480.0, 2400.0), duration_s))
-        _idle(curve, deal, curve.now_s + deal.uniform(30.0, 240.0))
+        _job(curve, deal, min(curve.now_s + deal.uniform(*JOB_S), duration_s))
+        _idle(curve, deal, curve.now_s + deal.uniform(*PAUSE_S))
+    return _cut(curve, duration_s, peak_W)
+
+
+def training(seed, duration_s, peak_W):
+    """(times_s, powers_W) of a cluster that is training at 0: a function of seed and time, the same
+    up to duration_s as in every longer run.
+    """
+    deal = random.Random(f"{seed}/training")
+    curve = _Curve(0.97)
+    evaluated_s = deal.uniform(*FIRST_EVALUATION_S) - EVALUATION_PERIOD_S
+    checkpoint_s = deal.uniform(*FIRST_CHECKPOINT_S)
+    _train(curve, deal, deal.uniform(*JOB_S), evaluated_s, checkpoint_s)
+    while curve.now_s <= duration_s:
+        _idle(curve, deal, curve.now_s + deal.uniform(*PAUSE_S))
+        _job(curve, deal, curve.now_s + deal.uniform(*JOB_S))
     return _cut(curve, duration_s, peak_W)
 
 
@@ -62,13 +83,19 @@ def _job(curve, deal, until_s):
     curve.line(deal.uniform(1.0, 3.0), deal.uniform(0.5, 0.65))
     curve.hold(deal.uniform(10.0, 40.0))
     curve.line(deal.uniform(1.0, 4.0), 0.97)
-    started_s = evaluated_s = curve.now_s
-    checkpoint_s = started_s + deal.uniform(300.0, 900.0)
+    checkpoint_s = curve.now_s + deal.uniform(*CHECKPOINT_PERIOD_S)
+    _train(curve, deal, until_s, curve.now_s, checkpoint_s)
+
+
+def _train(curve, deal, until_s, evaluated_s, checkpoint_s):
+    """Training steps with evaluations and checkpoints, then back to idle. evaluated_s: the last
+    evaluation; checkpoint_s: the next one.
+    """
     while curve.now_s < until_s:
         _training_step(curve, deal)
         if curve.now_s >= checkpoint_s:
             _checkpoint(curve, deal)
-            checkpoint_s += deal.uniform(300.0, 900.0)
+            checkpoint_s += deal.uniform(*CHECKPOINT_PERIOD_S)
         elif curve.now_s + STEP_S > evaluated_s + EVALUATION_PERIOD_S:
             _evaluation(curve, deal)
             evaluated_s += EVALUATION_PERIOD_S

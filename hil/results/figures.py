@@ -1,29 +1,12 @@
-"""What a run was: the recorder filled on every tick, the figures computed from it, and the JSON
-document.
-
-Power in W, positive when the battery discharges and when the grid imports. The plot is drawn by
-hil/results/plot.py.
-"""
+"""The figures of a run, computed from its recorded rows, and the JSON document that holds them."""
 
 import json
-import struct
 
 import numpy as np
 
-SAMPLE = np.dtype(
-    [
-        ("t_us", "<i8"),
-        ("load_W", "<f8"),
-        ("grid_W", "<f8"),
-        ("battery_W", "<f8"),
-        ("setpoint_W", "<f8"),
-        ("soc_permille", "<f8"),
-        ("temperature_degC_max", "<f8"),
-        ("limit_reason", "<i4"),
-        ("state", "<i4"),
-    ]
-)
-_PACK = struct.Struct("<qddddddii")
+from controller.core import reasons
+from hil.results import files
+
 # the measured traces are means over 2 s, so swings are compared on that grid
 SWING_WINDOW_US = 2_000_000
 DELAY_US_MAX = 3_000_000
@@ -32,60 +15,6 @@ DELAY_CHANGE_US = 500_000
 REACTIONS = ("estop", "pcs_silent", "bms_ramp", "bms_open", "kill_pcs_enable", "kill_contactor")
 LATENESS = ("p50", "p99", "p99_9", "max")
 HINTS = ("accepted", "limited", "refused", "bad_mac")
-
-
-class Recorder:
-    """One row of SAMPLE per tick in a preallocated buffer (0.4 us per append), grown by
-    doubling.
-    """
-
-    __slots__ = ("count", "_room", "_buffer", "_pack_into")
-
-    def __init__(self, capacity_ticks=100_000):
-        self.count = 0
-        self._room = max(1, capacity_ticks)
-        self._buffer = bytearray(self._room * _PACK.size)
-        self._pack_into = _PACK.pack_into
-
-    def append(
-        self,
-        t_us,
-        load_W,
-        grid_W,
-        battery_W,
-        setpoint_W,
-        soc_permille,
-        temperature_degC_max,
-        limit_reason,
-        state,
-    ):
-        """Store one tick. t_us counts from the start of the run and never decreases (so do all t_s
-        of trips and marks); soc_permille may carry a fraction (the plant knows it better).
-        """
-        count = self.count
-        if count == self._room:
-            self._buffer.extend(bytes(self._room * _PACK.size))
-            self._room *= 2
-        self._pack_into(
-            self._buffer,
-            count * 64,
-            t_us,
-            load_W,
-            grid_W,
-            battery_W,
-            setpoint_W,
-            soc_permille,
-            temperature_degC_max,
-            limit_reason,
-            state,
-        )
-        self.count = count + 1
-
-    def rows(self):
-        """A structured numpy array (dtype SAMPLE), one row per tick: a copy, so that recording may
-        go on.
-        """
-        return np.frombuffer(self._buffer, SAMPLE, self.count).copy()
 
 
 def window_means(t_us, power_W, window_us=SWING_WINDOW_US):
@@ -195,15 +124,13 @@ def energy_kWh(rows):
     return {name: round(float(np.dot(power_kW, hours)), 4) for name, power_kW in powers_kW.items()}
 
 
-def metrics(recorder, from_us=None, to_us=None):
-    """Figures of the run: swing_2s_pct, soc_pct, delay_ms, energy_kWh and extremes. `recorder`:
-    Recorder or its rows.
+def metrics(rows, from_us=None, to_us=None):
+    """Figures of the run: swing_2s_pct, soc_pct, delay_ms, energy_kWh and extremes.
 
-    from_us: leave out of the swings what came before (say, until the contactors had closed); the
+    from_us: leave out of swings and delay what came before (say, until the limits were open); the
     document says so. to_us: leave out of the delay what came after (the first trip: a stop is not
     load tracking).
     """
-    rows = recorder.rows() if isinstance(recorder, Recorder) else recorder
     measured = rows if from_us is None else rows[rows["t_us"] >= from_us]
     tracked = measured if to_us is None else measured[measured["t_us"] < to_us]
     soc = (
@@ -220,24 +147,43 @@ def metrics(recorder, from_us=None, to_us=None):
         "simulated_s": round(float(rows["t_us"][-1] - rows["t_us"][0]) / 1e6, 3)
         if len(rows)
         else 0.0,
-        "load_W_max": round(float(rows["load_W"].max()), 1) if len(rows) else None,
-        "grid_W_max": round(float(rows["grid_W"].max()), 1) if len(rows) else None,
-        "battery_W_max_abs": round(float(np.abs(rows["battery_W"]).max()), 1)
-        if len(rows)
-        else None,
-        "temperature_degC_max": round(float(rows["temperature_degC_max"].max()), 1)
-        if len(rows)
-        else None,
+        "load_W_max": _highest(rows["load_W"]),
+        "grid_W_max": _highest(rows["grid_W"]),
+        "battery_W_max_abs": _highest(np.abs(rows["battery_W"])),
+        "temperature_degC_max": _highest(rows["temperature_degC_max"]),
+    }
+
+
+def _highest(values):
+    return round(float(values.max()), 1) if len(values) else None
+
+
+def held_back(rows, from_us, carried_W):
+    """{limited_s, overload} from from_us on. limited_s: {reason code: seconds at that limit};
+    overload: {s, W_max} by which the load was above carried_W, what connection and battery carry.
+    """
+    rows = rows[rows["t_us"] >= from_us]
+    steps_s = np.diff(rows["t_us"], append=rows["t_us"][-1:]) / 1e6
+    codes = [int(code) for code in np.unique(rows["limit_reason"]) if code]
+    excess_W = rows["load_W"] - carried_W
+    seconds = {code: round(float(steps_s[rows["limit_reason"] == code].sum()), 2) for code in codes}
+    return {
+        "limited_s": {reasons.label(code): value for code, value in seconds.items()},
+        "overload": {
+            "s": round(float(steps_s[excess_W > 0].sum()), 2),
+            "W_max": max(0.0, _highest(excess_W) or 0.0),
+        },
     }
 
 
 def document(
-    recorder, loop, reaction_ms=None, trips=(), hints=None, load=None, extra=None, from_us=None
+    rows, loop, reaction_ms=None, trips=(), hints=None, load=None, extra=None, from_us=None
 ):
     """The JSON document of a run, as a dict. Later versions only add keys.
 
-    loop: {ticks, missed, lateness_us: {p50, p99, p99_9, max} or None in virtual time}; reaction_ms:
-    as the observer measured it, absent = not exercised; trips: [{row, stage, scope, t_s}] in order;
+    rows: Recorder.rows(); loop: {ticks, missed, lateness_us: {p50, p99, p99_9, max} or None in
+    virtual time}; reaction_ms: as the observer measured it, absent = not exercised; trips: [{row,
+    stage, scope, t_s}] in order;
     load: {file, column, scale, rows_refused}; extra: further keys (seed, host, versions, speed
     ...); it may not replace one that stands here.
     """
@@ -250,7 +196,7 @@ def document(
         "hints": dict.fromkeys(HINTS, 0) | (hints or {}),
         "load": {"file": None, "column": None, "scale": 1.0, "rows_refused": 0} | (load or {}),
     }
-    doc.update(metrics(recorder, from_us, 1e6 * trips[0]["t_s"] if trips else None))
+    doc.update(metrics(rows, from_us, 1e6 * trips[0]["t_s"] if trips else None))
     clash = sorted(set(doc) & set(extra or {}))
     if clash:
         raise ValueError(f"extra keys {', '.join(clash)} already stand in the document")
@@ -260,33 +206,5 @@ def document(
 def write_json(path, doc):
     """Write the document, readable and with a final newline; NaN is an error, not a value."""
     text = json.dumps(doc, indent=1, allow_nan=False)
-    with open(path, "w", encoding="ascii") as file:
+    with files.naming(path), open(path, "w", encoding="ascii") as file:
         file.write(text + "\n")
-
-
-def summary_lines(doc):
-    """The few lines printed at the end of a run: plain ASCII, one figure group each, `-` where
-    nothing was measured.
-    """
-    swing, soc, late = doc["swing_2s_pct"], doc["soc_pct"], doc["lateness_us"]
-    reactions = [
-        f"{name} {value:.0f}" for name, value in doc["reaction_ms"].items() if value is not None
-    ]
-    return [
-        f"ticks      {doc['ticks']}, missed {doc['missed']}, lateness us p50 {_text(late['p50'])} "
-        f"p99 {_text(late['p99'])} p99.9 {_text(late['p99_9'])} max {_text(late['max'])}",
-        f"2 s swing  p99: load {_text(swing['load'])} %, grid {_text(swing['grid'])} % of load "
-        f"peak: "
-        f"reduction {_text(swing['reduction'])} %, delay {_text(doc['delay_ms'])} ms",
-        f"SOC        {_text(soc['start'])} % -> {_text(soc['end'])} %",
-        f"trips      {len(doc['trips'])}"
-        + "".join(
-            f"; row {trip['stage']} ({trip['scope']}) at {trip['t_s']:.2f} s"
-            for trip in doc["trips"][:4]
-        ),
-        "reactions  " + (", ".join(reactions) + " ms" if reactions else "none exercised"),
-    ]
-
-
-def _text(value):
-    return "-" if value is None else f"{value:g}"

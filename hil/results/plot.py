@@ -6,7 +6,6 @@ doing. Actions of the scenario are grey lines, trips red ones with their row. No
 state, no display needed.
 """
 
-import html
 import io
 
 import numpy as np
@@ -15,7 +14,8 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from hil.results import figures as report
+from hil.results import files
+from hil.results.page import page
 
 COLUMNS_MAX = 1500  # about two samples per pixel of the picture's width
 INK, FAINT, RED = "#22272e", "#8a939e", "#c0272d"
@@ -247,23 +247,23 @@ def _headline(doc):
     return "  |  ".join(parts)
 
 
-def write(path, recorder, doc, title, states, marks=(), results=()):
+def write(path, rows, doc, title, states, marks=(), results=()):
     """Write the picture: *.png, *.svg, or *.html with the picture inline and a table of the figures
-    below it.
+    below it. rows: Recorder.rows().
 
     results: (ok, sentence) of each expectation of the scenario, shown in the HTML.
     """
-    rows = recorder.rows() if isinstance(recorder, report.Recorder) else recorder
     if len(rows) < 2:
         raise ValueError(f"{path}: nothing to draw, the run has {len(rows)} ticks")
     figure = draw(rows, doc, title, states, marks)
-    if path.endswith(".png"):
-        FigureCanvasAgg(figure).print_png(path)
-        return
-    picture = _svg(figure)
-    text = picture if path.endswith(".svg") else page(title, picture, doc, results)
-    with open(path, "w", encoding="utf-8") as file:
-        file.write(text)
+    with files.naming(path):
+        if path.endswith(".png"):
+            FigureCanvasAgg(figure).print_png(path)
+            return
+        picture = _svg(figure)
+        text = picture if path.endswith(".svg") else page(title, picture, doc, results)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
 
 
 def _svg(figure):
@@ -273,53 +273,3 @@ def _svg(figure):
     with matplotlib.rc_context(STYLE):
         FigureCanvasSVG(figure).print_svg(out, metadata={"Date": None, "Creator": None})
     return out.getvalue()
-
-
-CSS = """body{font:15px/1.5 system-ui,sans-serif;color:#22272e;
-max-width:1180px;margin:1.5rem auto;padding:0 1rem}
-svg{width:100%;height:auto}table{border-collapse:collapse;margin:.8rem 0}
-td,th{text-align:left;padding:.2rem 1.2rem .2rem 0;border-bottom:1px solid #e3e6ea;
-font-variant-numeric:tabular-nums;vertical-align:top}h2{font-size:1.05rem;
-margin:1.4rem 0 0}.ok{color:#00745a}.no{color:#c0272d;font-weight:600}
-pre{background:#f5f6f8;padding:.7rem}"""
-
-
-def page(title, picture, doc, results=()):
-    """One self-contained HTML page: the SVG, the expectations, the summary, and every figure of the
-    document.
-    """
-    expected = "".join(
-        f"<tr><td class={'ok' if ok else 'no'}>{'met' if ok else 'NOT MET'}</td>"
-        f"<td>{html.escape(text)}</td></tr>"
-        for ok, text in results
-    )
-    trips = "".join(
-        f"<tr><td>{trip['t_s']:.3f} s</td><td>row "
-        f"{html.escape(str(trip['stage']))}</td>"
-        f"<td>{html.escape(str(trip['scope']))}</td></tr>"
-        for trip in doc["trips"]
-    )
-    figures = "".join(
-        f"<tr><td>{html.escape(key)}</td><td>{html.escape(_cell(value))}</td></tr>"
-        for key, value in doc.items()
-        if key != "trips"
-    )
-    sections = [
-        f"<pre>{html.escape(chr(10).join(report.summary_lines(doc)))}</pre>",
-        f"<h2>Expected of this scenario</h2><table>{expected}</table>" if expected else "",
-        f"<h2>Trips, in order</h2><table>{trips}</table>" if trips else "",
-        f"<h2>All figures</h2><table>{figures}</table>",
-    ]
-    svg = picture[picture.index("<svg") :]
-    return (
-        f"<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport "
-        f"content='width=device-width'>"
-        f"<title>{html.escape(title)}</title><style>{CSS}</style>"
-        f"<body>{svg}{''.join(sections)}</body></html>\n"
-    )
-
-
-def _cell(value):
-    if isinstance(value, dict):
-        return ", ".join(f"{key} {_cell(part)}" for key, part in value.items())
-    return "-" if value is None else f"{value:g}" if isinstance(value, float) else str(value)

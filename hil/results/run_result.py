@@ -4,82 +4,73 @@ person reads.
 
 import platform
 import sys
+from typing import NamedTuple
 
-from hil.observer.observer import reaction_ms
-from hil.results import figures
+from hil.observer.reactions import first, reaction_ms
+from hil.results import figures, words
 from hil.scenarios import expectations
+from safety import parameters
 from safety import signals as s
 
 MET, NOT_MET, INTERRUPTED = 0, 1, 130  # 128 + SIGINT, as shells say it
 ROWS_OF_PLOT_MIN = 2
 
 
+class Run(NamedTuple):
+    """What was recorded. recorder: recorder.Recorder; observer: with `result()` and `violations`;
+    trips: [{row, stage, scope, t_s}] in order; loop, load: as figures.document takes them.
+    """
+
+    recorder: object
+    observer: object
+    trips: list
+    loop: dict
+    load: dict
+
+
 class Outcome:
     """What a run left: `doc`, `results` [(ok, sentence)], `exit_code`."""
 
-    def __init__(
-        self,
-        recorder,
-        observer,
-        trips,
-        loop,
-        load,
-        extra,
-        scenario=None,
-        from_us=None,
-        interrupted=False,
-    ):
-        """loop, load, extra: as report.document takes them, its hints among extra; scenario: whose
-        expectations are judged, or None; they are not when the run was interrupted, because what
-        was to come did not.
+    def __init__(self, run, extra, scenario=None, from_us=None, interrupted=False):
+        """extra: further keys of the document, and its hints; scenario: whose expectations are
+        judged, or None. An interrupted run is not judged: what was to come did not.
         """
-        timeline = observer.result()
-        self.recorder, self.scenario = recorder, scenario
-        self.marks = [
-            (time_us / 1e6, name)
-            for time_us, name, _ in timeline
-            if scenario and name in {action.label for action in scenario.actions}
-        ]
-        extra = {
-            "timeline": [[time_us / 1e6, name, detail] for time_us, name, detail in timeline],
-            "violations": list(observer.violations),
-            **machine(),
-            **extra,
-        }
-        hints = extra.pop("hints", None)
-        self.doc = figures.document(
-            recorder,
-            loop,
-            reaction_ms(timeline),
-            trips,
-            hints,
-            load=load,
-            extra=extra,
-            from_us=from_us,
-        )
-        evidence = expectations.Evidence(
-            timeline, trips, recorder.rows(), self.doc, observer.violations
-        )
-        self.results = [
-            (one.ok, one.text)
-            for one in expectations.evaluate(
-                scenario.expects if scenario and not interrupted else (), evidence
-            )
-        ]
+        self.recorder, self.scenario = run.recorder, scenario
+        timeline, self._rows = run.observer.result(), run.recorder.rows()
+        labels = {action.label for action in scenario.actions} if scenario else ()
+        self.marks = [(time_us / 1e6, name) for time_us, name, _ in timeline if name in labels]
+        self.doc = self._document(run, timeline, extra, from_us)
+        violations = run.observer.violations
+        evidence = expectations.Evidence(timeline, run.trips, self._rows, self.doc, violations)
+        expects = scenario.expects if scenario and not interrupted else ()
+        self.results = [(one.ok, one.text) for one in expectations.evaluate(expects, evidence)]
         self.doc["expectations"] = [{"ok": ok, "text": text} for ok, text in self.results]
         self.doc["interrupted"] = interrupted
         self.exit_code = MET if all(ok for ok, _ in self.results) else NOT_MET
         if interrupted:
             self.exit_code = INTERRUPTED
 
+    def _document(self, run, timeline, extra, from_us):
+        extra = {
+            "timeline": [[time_us / 1e6, name, detail] for time_us, name, detail in timeline],
+            "violations": list(run.observer.violations),
+            **machine(),
+            **extra,
+        }
+        hints = extra.pop("hints", None)
+        reactions = reaction_ms(timeline)
+        return figures.document(
+            self._rows, run.loop, reactions, run.trips, hints, run.load, extra, from_us
+        )
+
     def lines(self):
-        """Summary, then what was expected and not met (all of it for a scenario)."""
-        lines = figures.summary_lines(self.doc)
+        """Closing lines, then what was expected and not met (all of it for a scenario)."""
+        lines = words.closing_lines(self.doc)
         lines += [f"controller {line}" for line in self.doc.get("controller_messages", ())]
         for ok, text in self.results:
             if self.scenario or not ok:
                 lines.append(f"{'met       ' if ok else 'NOT MET   '} {text}")
-        return lines
+        return [*lines, f"try next   {words.next_command(self.doc, self.scenario)}"]
 
     def write(self, json_path, plot_path, title):
         """Write the JSON document and the plot, each if its path is given. Returns the paths that
@@ -93,10 +84,33 @@ class Outcome:
             # matplotlib takes 0.4 s to load, more than the start of all the rest
             from hil.results import plot
 
-            plot.write(
-                plot_path, self.recorder, self.doc, title, s.STATES, self.marks, self.results
-            )
+            plot.write(plot_path, self._rows, self.doc, title, s.STATES, self.marks, self.results)
         return [path for path in (plot_path, json_path) if path]
+
+
+def measured(run, config, carried_W, extra, scenario, from_us, interrupted):
+    """Outcome with figures from when the limits are open, and what held the battery back since.
+
+    carried_W: what grid connection and battery can carry together; from_us: not earlier than this,
+    None without such a time.
+    """
+    rows = run.recorder.rows()
+    open_us = limits_open_us(run.observer.result(), config)
+    if open_us is None:  # not in this run: nothing is measured
+        open_us = int(rows["t_us"][-1]) + 1 if len(rows) else 0
+    from_us = max(open_us, from_us or 0)
+    extra = {**extra, **figures.held_back(rows, from_us, carried_W)}
+    return Outcome(run, extra, scenario, from_us, interrupted)
+
+
+def limits_open_us(timeline, config):
+    """When the contactors had closed and the limits had recovered to rated; None if they did
+    not close.
+    """
+    closed_us = first(timeline, "contactors_closed")
+    place = config.image_map().cabinet + parameters.P_LIMIT_RECOVERY_PERMILLE_PER_S
+    recovery_us = 1_000_000_000 // config.safety_image[place]
+    return None if closed_us is None else closed_us + recovery_us
 
 
 def machine():

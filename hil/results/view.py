@@ -50,6 +50,19 @@ def plant_part(plant):
     }
 
 
+def common(order, scenario, config, load, mode):
+    """What stays the same in all views of a run."""
+    return {
+        "title": scenario.title if scenario else "Load tracking",
+        "load_name": load.about["column"],
+        "mode": mode,
+        "duration_s": order["duration_s"],
+        "tick_ms": config.tick_ms,
+        "armed": order["armed"],
+        "not_fitted": order["not_fitted"],
+    }
+
+
 def controller_part(out, layout, stage_names, since_s, now_s):
     """State, decision and interlocks from the controller's outputs (array of ints, core.Core's
     order).

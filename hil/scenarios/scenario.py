@@ -33,6 +33,7 @@ SCENARIO = {
 }
 LOADS = {
     "synthetic": {},
+    "training": {},
     "steps": {"steps_kW": Field(LIST, REQUIRED)},
     "file": {
         "file": Field(TEXT, REQUIRED),

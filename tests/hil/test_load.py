@@ -6,6 +6,7 @@ import statistics
 
 import pytest
 
+from hil.loads import reader
 from hil.loads import trace as load
 from tests.repository import SHARED
 
@@ -36,7 +37,7 @@ def _reference(name):
 def _refused(path, **options):
     """The one-line message with which the file is refused."""
     with pytest.raises(load.LoadError) as error:
-        load.read_trace(path, **options)
+        reader.read_trace(path, **options)
     message = str(error.value)
     assert message.startswith(str(path)) and "\n" not in message
     return message[len(str(path)) + 2 :]
@@ -59,13 +60,13 @@ def _refused(path, **options):
     ],
 )
 def test_power_is_linear_between_samples_and_held_outside(tmp_path, t_s, power_W):
-    trace = load.read_trace(_file(tmp_path, "t_s,it_kW\n10,1\n11,2.0\n13,1e0\n17,-1\n"))
+    trace = reader.read_trace(_file(tmp_path, "t_s,it_kW\n10,1\n11,2.0\n13,1e0\n17,-1\n"))
     assert trace.duration_s == 7.0 and trace.rows_read == 4
     assert trace.power_W(t_s) == pytest.approx(power_W, abs=1e-9)
 
 
 def test_power_does_not_depend_on_the_order_of_questions(tmp_path):
-    trace = load.read_trace(
+    trace = reader.read_trace(
         _file(tmp_path, "t_s,p_W\n" + "".join(f"{i},{i * i % 97}\n" for i in range(200)))
     )
     times = [i * 0.37 for i in range(530)]
@@ -79,7 +80,7 @@ def test_power_does_not_depend_on_the_order_of_questions(tmp_path):
 
 def test_scale_multiplies(tmp_path):
     path = _file(tmp_path, "t_s,p_W\n0,10\n1,20\n")
-    assert load.read_trace(path, scale=40.0).power_W(0.5) == pytest.approx(600.0)
+    assert reader.read_trace(path, scale=40.0).power_W(0.5) == pytest.approx(600.0)
 
 
 @pytest.mark.parametrize("scale", [0, -1.0, float("nan"), float("inf"), "2"])
@@ -92,7 +93,7 @@ def test_a_wrong_scale_is_refused(tmp_path, scale):
 @pytest.mark.parametrize("pause_s, cut", [(9.99, 0), (10.0, 0), (10.01, 1), (357_583.0, 1)])
 def test_a_gap_is_cut_not_interpolated(tmp_path, pause_s, cut):
     rows = [(0, 100), (1, 110), (2, 120), (2 + pause_s, 500), (3 + pause_s, 600)]
-    trace = load.read_trace(_file(tmp_path, "t_s,p_W\n" + "".join(f"{t},{p}\n" for t, p in rows)))
+    trace = reader.read_trace(_file(tmp_path, "t_s,p_W\n" + "".join(f"{t},{p}\n" for t, p in rows)))
     assert trace.gaps_cut == cut
     if not cut:
         assert trace.duration_s == pytest.approx(3 + pause_s)
@@ -107,26 +108,26 @@ def test_a_gap_is_cut_not_interpolated(tmp_path, pause_s, cut):
 
 def test_gaps_add_up(tmp_path):
     rows = [(0, 1), (1, 2), (101, 3), (102, 4), (202, 5), (203, 6)]
-    trace = load.read_trace(_file(tmp_path, "t_s,p_W\n" + "".join(f"{t},{p}\n" for t, p in rows)))
+    trace = reader.read_trace(_file(tmp_path, "t_s,p_W\n" + "".join(f"{t},{p}\n" for t, p in rows)))
     assert trace.gaps_cut == 2 and trace.times_s == pytest.approx([0, 1, 2, 3, 4, 5])
 
 
 def test_the_gap_length_can_be_given_for_slow_series(tmp_path):
     path = _file(tmp_path, "t_s,pv_W\n0,0\n60,10\n120,20\n")
     assert _refused(path) == "sampled every 60 s: allowed is at most 10 s"
-    assert load.read_trace(path, gap_s=90.0).power_W(30.0) == pytest.approx(5.0)
+    assert reader.read_trace(path, gap_s=90.0).power_W(30.0) == pytest.approx(5.0)
 
 
 @pytest.mark.parametrize("cell", ["abc", "nan", "inf", "-inf", "1_0", "1;5"])
 def test_a_power_that_is_no_number_is_refused_and_counted(tmp_path, cell):
-    trace = load.read_trace(_file(tmp_path, f"t_s,p_W\n0,1\n1,2\n2,{cell}\n3,4\n4,5\n"))
+    trace = reader.read_trace(_file(tmp_path, f"t_s,p_W\n0,1\n1,2\n2,{cell}\n3,4\n4,5\n"))
     assert (trace.rows_read, trace.rows_refused, trace.rows_empty) == (5, 1, 0)
     assert trace.power_W(2.0) == pytest.approx(3.0)
 
 
 @pytest.mark.parametrize("row", ["1", "1,2,3", "abc,2", ",2", "nan,2", "1,9", "0.5,9"])
 def test_a_row_of_wrong_shape_or_time_is_refused_and_counted(tmp_path, row):
-    trace = load.read_trace(_file(tmp_path, f"t_s,p_W\n0,1\n1,2\n{row}\n2,3\n3,4\n"))
+    trace = reader.read_trace(_file(tmp_path, f"t_s,p_W\n0,1\n1,2\n{row}\n2,3\n3,4\n"))
     assert (trace.rows_refused, trace.times_s, trace.powers_W) == (
         1,
         [0.0, 1.0, 2.0, 3.0],
@@ -135,7 +136,7 @@ def test_a_row_of_wrong_shape_or_time_is_refused_and_counted(tmp_path, row):
 
 
 def test_an_empty_cell_is_no_sample(tmp_path):
-    trace = load.read_trace(
+    trace = reader.read_trace(
         _file(tmp_path, "t_s,a_W,b_W\n0,1,\n1,2,5\n2,,6\n3,4, \n4,,\n"), column="a_W"
     )
     assert (trace.rows_refused, trace.rows_empty, trace.duration_s) == (0, 2, 3.0)
@@ -173,7 +174,7 @@ def test_a_row_is_refused_when_any_channel_cannot_be_true(tmp_path, channel, ok,
         (2, 2400, GOOD, GOOD, GOOD),
         (3, 2400, GOOD, GOOD, GOOD),
     ]
-    assert load.read_trace(_meter(tmp_path, rows)).rows_refused == (0 if ok else 1)
+    assert reader.read_trace(_meter(tmp_path, rows)).rows_refused == (0 if ok else 1)
 
 
 def test_raw_rows_travel_as_they_are(tmp_path):
@@ -187,7 +188,7 @@ def test_raw_rows_travel_as_they_are(tmp_path):
             (2, 2700, GOOD, GOOD, GOOD),
         ],
     )
-    trace = load.read_trace(path, raw=True, scale=2.0)
+    trace = reader.read_trace(path, raw=True, scale=2.0)
     good = (1600.0, 230.1, 7.2, 0.96)
     wrong = (-2.0, -2.0, -2.0, -2.0)
     assert trace(0.0) == (4800.0, (good,) * 3)
@@ -196,7 +197,7 @@ def test_raw_rows_travel_as_they_are(tmp_path):
     assert trace(1.499)[1] == (wrong,) * 3
     assert trace(1.5)[1] == (good,) * 3
     assert trace.rows_refused == 1
-    assert load.read_trace(path)(0.5) == pytest.approx(2500.0)
+    assert reader.read_trace(path)(0.5) == pytest.approx(2500.0)
 
 
 def test_a_wrong_row_beside_a_right_one_at_the_same_time_travels_too(tmp_path):
@@ -208,7 +209,7 @@ def test_a_wrong_row_beside_a_right_one_at_the_same_time_travels_too(tmp_path):
         (2, 1, GOOD, GOOD, GOOD),
         (1.5, 1, GOOD, GOOD, GOOD),
     ]
-    trace = load.read_trace(_meter(tmp_path, rows), raw=True)
+    trace = reader.read_trace(_meter(tmp_path, rows), raw=True)
     assert trace.channels(1.2)[0][0] == -1.0 and trace.channels(2.0)[0][0] == 800.0
     assert trace.rows_refused == 2 and trace.channel_times_s == [0.0, 1.0, 1.0, 2.0]
 
@@ -224,7 +225,7 @@ def test_wrong_rows_inside_a_gap_do_not_disorder_the_others(tmp_path):
         (1002, -1, bad, bad, bad),
         (1003, 5, GOOD, GOOD, GOOD),
     ]
-    trace = load.read_trace(_meter(tmp_path, rows), raw=True)
+    trace = reader.read_trace(_meter(tmp_path, rows), raw=True)
     assert trace.channel_times_s == sorted(trace.channel_times_s) == [0, 1, 2, 2, 3, 4, 5]
     assert [trace.channels(t)[0][0] for t in (1.5, 2.0, 3.5, 4.5, 5.0)] == [
         800.0,
@@ -239,13 +240,13 @@ def test_raw_needs_three_channels_and_to_be_asked_for(tmp_path):
     path = _file(tmp_path, "t_s,p_W\n0,1\n1,2\n")
     assert _refused(path, raw=True).startswith("raw needs the columns chN_W, chN_V, chN_A, chN_PF")
     with pytest.raises(load.LoadError, match="channel rows need raw=True"):
-        load.read_trace(path).channels(0.0)
+        reader.read_trace(path).channels(0.0)
 
 
 def test_channels_are_parts_not_the_whole(tmp_path):
     path = _meter(tmp_path, [(i, 2400, GOOD, GOOD, GOOD) for i in range(3)])
-    assert load.read_trace(path).column == "total_W"
-    assert load.read_trace(path, column="ch2_W").power_W(1.0) == 800.0
+    assert reader.read_trace(path).column == "total_W"
+    assert reader.read_trace(path, column="ch2_W").power_W(1.0) == 800.0
 
 
 @pytest.mark.parametrize(
@@ -296,7 +297,7 @@ def test_an_unknown_shape_is_one_clear_line(tmp_path, text, options, message):
 
 
 def test_half_of_the_rows_may_be_wrong(tmp_path):
-    assert load.read_trace(_file(tmp_path, "t_s,a_W\n0,1\n1,x\n2,x\n4,5\n")).rows_refused == 2
+    assert reader.read_trace(_file(tmp_path, "t_s,a_W\n0,1\n1,x\n2,x\n4,5\n")).rows_refused == 2
 
 
 def test_files_that_cannot_be_read(tmp_path):
@@ -316,13 +317,13 @@ def test_gzip_bom_crlf_blank_lines_and_padded_names_are_read(tmp_path):
     for name in ("a.csv.gz", "a.csv"):
         path = tmp_path / name
         path.write_bytes(gzip.compress(text.encode("utf-8")))
-        assert load.read_trace(path).power_W(0.5) == pytest.approx(1500.0)
+        assert reader.read_trace(path).power_W(0.5) == pytest.approx(1500.0)
     path.write_bytes(text.encode("utf-8"))
-    assert load.read_trace(path).power_W(0.5) == pytest.approx(1500.0)
+    assert reader.read_trace(path).power_W(0.5) == pytest.approx(1500.0)
 
 
 def test_measured_inference_trace_with_ten_meter_errors():
-    trace = load.read_trace(_reference("h200x8_inference_1s.csv.gz"), raw=True)
+    trace = reader.read_trace(_reference("h200x8_inference_1s.csv.gz"), raw=True)
     assert (trace.column, trace.rows_refused, trace.gaps_cut) == ("total_W", 10, 41)
     assert min(trace.powers_W) > 2000.0
     assert trace.duration_s < 60_000.0 < 1_000_000.0
@@ -349,7 +350,7 @@ def test_measured_inference_trace_with_ten_meter_errors():
 )
 def test_measured_traces(name, column, duration_s, low_W, high_W):
     path = _reference(name)
-    trace = load.read_trace(path, column=column)
+    trace = reader.read_trace(path, column=column)
     assert trace.duration_s == pytest.approx(duration_s)
     assert (min(trace.powers_W), max(trace.powers_W)) == pytest.approx((low_W, high_W))
     assert (trace.rows_refused, trace.gaps_cut) == (0, 0)

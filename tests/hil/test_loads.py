@@ -4,7 +4,9 @@ import gzip
 
 import pytest
 
-from hil.loads import selection
+from controller.site import config
+from controller.sites import EXAMPLE
+from hil.loads import selection, shape
 from hil.loads.trace import LoadError
 from hil.scenarios import scenario
 
@@ -130,31 +132,31 @@ def test_rows_that_a_meter_got_wrong_are_counted_and_passed_on_raw(tmp_path):
     assert load.power(30 + 8)[1][0] == (1000.0, 230.0, 5.0, 0.9)
 
 
-@pytest.mark.parametrize(
-    "duration_s, from_us", [(20, None), (40, None), (40.1, 30_000_000), (120, 30_000_000)]
-)
-def test_the_built_in_load_is_measured_after_the_start_if_the_run_is_long_enough(
-    duration_s, from_us
-):
-    load = selection.load_of(order(duration_s=duration_s))
-    assert (load.from_us, load.duration_s) == (from_us, duration_s)
-    assert load.about == {"file": None, "column": "synthetic", "scale": 1.0, "rows_refused": 0}
+def test_the_built_in_load_is_a_training_job_that_fits_the_cabinet():
+    settings = config.load(str(EXAMPLE))
+    peak_W = selection.peak_W(settings)
+    rated_W = settings.unit_tables[0]["rated_W"]
+    assert selection.battery_W(settings) == rated_W and selection.carried_W(settings) == 750e3
+    load = selection.load_of(order(duration_s=600, peak_W=peak_W))
+    assert (load.from_us, load.duration_s, load.about["column"]) == (None, 600, "training")
+    powers_W = [load.power(t_s / 5) for t_s in range(3000)]
+    assert 0.98 * peak_W < max(powers_W) <= peak_W
+    assert 0.8 * rated_W < peak_W * (1 - shape.IDLE[0]) <= rated_W
 
 
-def test_the_built_in_load_is_the_same_for_the_same_seed():
-    first, again, other = (selection.load_of(order(seed=seed)) for seed in (1, 1, 2))
-    powers = [[load.power(t_s) for t_s in range(60)] for load in (first, again, other)]
-    assert powers[0] == powers[1] != powers[2]
+def test_the_built_in_load_depends_on_the_seed_and_the_time_only():
+    runs = ((1, 60), (1, 4000), (2, 60))
+    loads = [selection.load_of(order(seed=seed, duration_s=of_s)) for seed, of_s in runs]
+    short, long, other = ([load.power(t_s / 10) for t_s in range(600)] for load in loads)
+    assert short == long != other
+    assert min(short[400:]) < 0.75 * max(short), "an evaluation in the first minute"
+    assert selection.load_of(order()).power(10) == loads[0].power(10), "the default peak"
 
 
 def test_a_scenario_brings_its_own_load_and_is_measured_whole():
     load = selection.load_of(order(duration_s=None), STEPS)
     assert [load.power(t_s) for t_s in (0, 29.9, 30, 49)] == [300e3, 300e3, 400e3, 400e3]
     assert (load.duration_s, load.from_us, load.about["column"]) == (50, None, "steps")
-
-
-def test_a_scenario_with_a_synthetic_load_is_measured_whole():
-    assert selection.load_of(order(duration_s=60), scenario.load("normal")).from_us is None
 
 
 def test_a_file_on_the_command_line_comes_before_the_scenarios_load(tmp_path):

@@ -9,7 +9,7 @@ import pytest
 
 from hil.devices.native_bms import NativeBms
 from hil.devices.rtu_slave import with_crc
-from hil.observer import observer
+from hil.observer import observer, reactions
 from hil.observer.frames import FrameStream, frame_bytes
 from hil.plant.cabinet import Cabinet
 from hil.scenarios import expectations
@@ -456,9 +456,11 @@ def test_violations_are_counted_but_not_stored_without_end():
 # Reactions
 
 
-def test_reactions_take_the_first_end_after_the_first_start():
+def test_reactions_take_the_first_effect_after_the_first_cause():
     timeline = [
-        (5, "pcs_enable_off_sent", ""),
+        (5, "pcs_enable_on_sent", ""),
+        (5, "pcs_start_sent", ""),
+        (6, "pcs_enable_on", ""),
         (1_000_000, "estop_press", ""),
         (1_040_500, "pcs_enable_off_sent", ""),
         (1_060_000, "pcs_stop_sent", ""),
@@ -466,13 +468,21 @@ def test_reactions_take_the_first_end_after_the_first_start():
         (2_480_000, "pcs_enable_off", ""),
         (3_000_000, "estop_press", ""),
     ]
-    found = observer.reaction_ms(timeline)
-    assert (
-        found["estop"] == 40.5
-        and found["estop_to_pcs_frame"] == 60.0
-        and found["kill_pcs_enable"] == 480.0
-    )
-    assert found["kill_contactor"] is None and found["bms_ramp"] is None
+    found = reactions.reaction_ms(timeline)
+    assert {name: value for name, value in found.items() if value is not None} == {
+        "estop": 40.5,
+        "estop_to_pcs_frame": 60.0,
+        "kill_pcs_enable": 480.0,
+    }
+
+
+@pytest.mark.parametrize("before", [(), ("pcs_enable_on_sent", "pcs_enable_off_sent")])
+def test_there_is_no_reaction_where_the_effect_was_there_before_the_cause(before):
+    """The next one, minutes later, has another cause."""
+    timeline = [(at_us, name, "") for at_us, name in enumerate(before)]
+    timeline += [(1_000_000, "estop_press", ""), (2_000_000, "pcs_enable_on_sent", "")]
+    timeline += [(163_942_000, "pcs_enable_off_sent", "")]
+    assert reactions.reaction_ms(timeline)["estop"] is None
 
 
 def test_the_timeline_is_in_order_of_time():
@@ -506,8 +516,8 @@ def test_a_native_bms_and_the_plant_are_understood():
     assert ("contactors_closed", "") in found and ("contactors_open", "") in found
     assert [detail for name, detail in found if name == "bms_silent"] == ["rack 3"]
     assert (
-        observer.first(seen.timeline, "contactor_supply_off")
-        - observer.first(seen.timeline, "pcs_enable_off")
+        reactions.first(seen.timeline, "contactor_supply_off")
+        - reactions.first(seen.timeline, "pcs_enable_off")
         == 200_000
     )
     assert seen.violations == []

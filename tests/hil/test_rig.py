@@ -16,8 +16,9 @@ import pytest
 from controller import __main__ as controller
 from controller.record import store
 from controller.site import config, limit_images
+from controller.sites import EXAMPLE
 from hil import __main__ as cli
-from hil import rig
+from hil import rig, rig_command, virtual_run
 from hil.scenarios import scenario
 from tests.repository import ROOT
 
@@ -104,7 +105,7 @@ def test_a_short_run_in_real_time(tmp_path):
         "end",
     }
     assert doc["hints"] == {"accepted": 0, "limited": 0, "refused": 0, "bad_mac": 0}
-    assert doc["load"] == {"file": None, "column": "synthetic", "scale": 1.0, "rows_refused": 0}
+    assert doc["load"] == {"file": None, "column": "training", "scale": 1.0, "rows_refused": 0}
     assert doc["trips"] == [] and doc["violations"] == []
     # 6 s of 20 ms ticks from go on, less the start of the controller's process; none doubled,
     # however late.
@@ -173,8 +174,8 @@ def test_a_rig_that_is_killed_leaves_nothing_running(tmp_path):
 
 def order(tmp_path, **changes):
     return {
-        "site": str(cli.EXAMPLE),
-        "extends": str(cli.EXAMPLE.parent / "site.toml"),
+        "site": str(EXAMPLE),
+        "extends": str(EXAMPLE.parent / "site.toml"),
         "scenario": None,
         "file": None,
         "column": None,
@@ -201,9 +202,7 @@ def order(tmp_path, **changes):
     ],
 )
 def test_what_dies_at_the_start_is_said_in_one_line(tmp_path, capfd, changes, words):
-    made = rig.Rig(
-        order(tmp_path, duration_s=600.0, **changes), None, config.load(str(cli.EXAMPLE))
-    )
+    made = rig.Rig(order(tmp_path, duration_s=600.0, **changes), None, config.load(str(EXAMPLE)))
     with pytest.raises(rig.RigError, match=words) as failure:
         try:
             made.start()
@@ -224,10 +223,7 @@ def test_what_dies_at_the_start_is_said_in_one_line(tmp_path, capfd, changes, wo
     ],
 )
 def test_what_dies_in_the_middle_is_said_in_one_line(tmp_path, who, words):
-    made, views = (
-        rig.Rig(order(tmp_path, duration_s=600.0), None, config.load(str(cli.EXAMPLE))),
-        [],
-    )
+    made, views = (rig.Rig(order(tmp_path, duration_s=600.0), None, config.load(str(EXAMPLE))), [])
 
     def show(view):
         views.append(view)
@@ -307,9 +303,9 @@ def test_a_run_directory_is_for_one_run_in_real_time(capsys, tmp_path, more, wor
             ("--load", "/no/such/file.csv"),
             "/no/such/file.csv: cannot be read: No such file or directory",
         ),
-        (("--column", "a"), "--column says something about a file: it needs --load FILE"),
-        (("--scale", "2"), "--scale says"),
-        (("--raw",), "--raw says"),
+        (("--column", "a"), "--column describes a file: it needs --load FILE"),
+        (("--scale", "2"), "--scale describes"),
+        (("--raw",), "--raw describes"),
         (("--fast",), "unrecognized arguments: --fast"),
     ],
 )
@@ -398,7 +394,7 @@ def test_the_largest_load_runs(capsys, trace):
         )
         == 0
     )
-    assert "trips      0" in capsys.readouterr().out
+    assert "trips      none" in capsys.readouterr().out
 
 
 def test_a_reader_that_leaves_early_changes_nothing(tmp_path):
@@ -504,8 +500,8 @@ def test_a_run_of_a_file_in_virtual_time(capsys, tmp_path, trace):
 
 def test_a_relative_file_is_found_by_the_bench_too(tmp_path, monkeypatch, trace):
     monkeypatch.chdir(tmp_path)
-    arguments = cli._parser().parse_args(["rig", "--load", "load.csv"])
-    assert cli._order(arguments, None, config.load(str(cli.EXAMPLE)))["file"] == trace
+    arguments = cli.parser().parse_args(["rig", "--load", "load.csv"])
+    assert rig_command.order_of(arguments, None, config.load(str(EXAMPLE)))["file"] == trace
 
 
 def test_a_scenario_in_virtual_time_with_a_screen_that_is_a_pipe(capsys, tmp_path):
@@ -547,7 +543,7 @@ def test_a_scenario_cut_short_is_code_1(capsys):
 
 
 def test_an_interrupted_virtual_run_reports_its_part(capsys, monkeypatch, tmp_path):
-    plain, steps = cli.VirtualRig.step, []
+    plain, steps = virtual_run.VirtualRig.step, []
 
     def step(self):
         steps.append(1)
@@ -555,7 +551,7 @@ def test_an_interrupted_virtual_run_reports_its_part(capsys, monkeypatch, tmp_pa
             signal.raise_signal(signal.SIGTERM)
         plain(self)
 
-    monkeypatch.setattr(cli.VirtualRig, "step", step)
+    monkeypatch.setattr(virtual_run.VirtualRig, "step", step)
     code = cli.main(
         ["rig", "--virtual", "--headless", "--plot", "", "--json", str(tmp_path / "a.json")]
     )
@@ -573,29 +569,27 @@ def test_an_interruption_before_the_start_is_one_line(capsys, monkeypatch):
     def load(path):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli.configs, "load", load)
-    assert refused(capsys, "--virtual") == (
-        130,
-        "rig: interrupted before there was anything to report",
-    )
+    monkeypatch.setattr(rig_command.configs, "load", load)
+    assert refused(capsys, "--virtual") == (130, "rig: interrupted before the run had begun")
 
 
 def test_the_default_charge_is_what_load_tracking_returns_to():
-    settings = config.load(str(cli.EXAMPLE))
-    plain, chosen = (cli._parser().parse_args(["rig", *more]) for more in ((), ("--soc", "70")))
+    settings = config.load(str(EXAMPLE))
+    plain, chosen = (cli.parser().parse_args(["rig", *more]) for more in ((), ("--soc", "70")))
     assert (
-        cli._order(plain, None, settings)["soc_pct"] == settings.control["soc_target_permille"] / 10
+        rig_command.order_of(plain, None, settings)["soc_pct"]
+        == settings.control["soc_target_permille"] / 10
     )
-    assert cli._order(chosen, None, settings)["soc_pct"] == 70
+    assert rig_command.order_of(chosen, None, settings)["soc_pct"] == 70
     assert (
-        cli._order(plain, scenario.load("estop"), settings)["soc_pct"]
+        rig_command.order_of(plain, scenario.load("estop"), settings)["soc_pct"]
         == scenario.load("estop").soc_pct
     )
 
 
 def test_the_order_counts_the_rows_that_are_armed():
-    settings = config.load(str(cli.EXAMPLE))
-    order = cli._order(cli._parser().parse_args(["rig"]), None, settings)
+    settings = config.load(str(EXAMPLE))
+    order = rig_command.order_of(cli.parser().parse_args(["rig"]), None, settings)
     assert (order["armed"], order["not_fitted"]) == (
         len(limit_images.rows_armed(settings.topology)),
         1,

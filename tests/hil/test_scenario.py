@@ -7,9 +7,11 @@ import copy
 import numpy as np
 import pytest
 
-from hil.observer import observer
+from hil.observer import reactions
 from hil.plant.cabinet import Cabinet
 from hil.results import figures
+from hil.results.words import REACTIONS
+from hil.results.recorder import Recorder
 from hil.scenarios import expectations, faults, scenario
 from hil.wires.virtual import VirtualSerial
 from safety import matrix, signals
@@ -96,7 +98,7 @@ def test_no_load_means_synthetic():
         (
             "load.kind",
             "step",
-            "load: kind = 'step' must be one of synthetic, steps, file, did you mean 'steps'",
+            "load: kind = 'step' must be one of synthetic, training, steps, file, did you mean",
         ),
         ("expect.0.what", None, "expect 1: what is missing, it must be one of trip"),
         (
@@ -149,7 +151,7 @@ def test_every_scenario_loads_and_speaks_of_stages_that_exist(name):
         assert {expect["stage"]} <= stages if expect["what"] == "trip" else True
         assert set(expect.get("except") or ()) <= stages
         if expect["what"] == "reaction":
-            assert expect["name"] in observer.REACTIONS
+            assert expect["name"] in reactions.REACTIONS
     assert any(expect["what"] in ("no_trip",) for expect in found.expects), (
         "must say which trips are allowed"
     )
@@ -179,7 +181,7 @@ def test_the_readme_names_every_action_key_and_kind():
     )
     for name, (fields, _) in faults.ACTIONS.items():
         assert {name, *fields} <= words, name
-    assert set(expectations.KINDS) | set(scenario.LOADS) - {"synthetic"} <= words | {
+    assert set(expectations.KINDS) | set(scenario.LOADS) - {"synthetic", "training"} <= words | {
         '"file"',
         "file",
         "steps",
@@ -192,8 +194,8 @@ def test_state_names_are_the_kernels():
 
 def test_every_reaction_is_between_known_events():
     known = set(expectations.EVENTS) | set(faults.ACTIONS)
-    assert {name for pair in observer.REACTIONS.values() for name in pair} <= known
-    assert set(figures.REACTIONS) <= set(observer.REACTIONS)
+    assert {name for pair in reactions.REACTIONS.values() for name in pair} <= known
+    assert set(figures.REACTIONS) <= set(reactions.REACTIONS) == set(REACTIONS)
 
 
 @pytest.mark.parametrize(
@@ -395,7 +397,7 @@ TRIPS = [
 
 
 def evidence(violations=()):
-    recorder = figures.Recorder(1600)
+    recorder = Recorder(1600)
     for tick in range(1500):
         t_us = tick * 20_000
         recorder.append(
@@ -409,7 +411,7 @@ def evidence(violations=()):
             0,
             3 if t_us < 10_060_000 else 5,
         )
-    doc = figures.document(recorder, {"ticks": 1500, "missed": 0}, {"estop": 43.2}, TRIPS)
+    doc = figures.document(recorder.rows(), {"ticks": 1500, "missed": 0}, {"estop": 43.2}, TRIPS)
     return expectations.Evidence(TIMELINE, TRIPS, recorder.rows(), doc, list(violations))
 
 

@@ -50,16 +50,10 @@ def run(name, duration_s=None, journal_path=None, drive=VirtualRig.run):
     )
     drive(virtual, order["duration_s"])
     loop = {"ticks": virtual.ticks, "missed": 0}
-    return virtual, run_result.Outcome(
-        virtual.recorder,
-        virtual.observer,
-        virtual.trips.trips,
-        loop,
-        load.about,
-        {},
-        chosen,
-        load.from_us,
+    recorded = run_result.Run(
+        virtual.recorder, virtual.observer, virtual.trips.trips, loop, load.about
     )
+    return virtual, run_result.Outcome(recorded, {}, chosen, load.from_us)
 
 
 @pytest.mark.parametrize("name", scenario.names())

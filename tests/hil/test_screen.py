@@ -3,10 +3,11 @@ that it always fits.
 """
 
 import io
+import itertools
 
 import pytest
 
-from hil.results import screen
+from hil.results import frame, screen
 
 RACK = (55.0, 3290, 3301, 24.1, 26.5, 21.3, "closed")
 TRIP = ("1a", "emergency stop, two contacts", "cabinet", 45.04, "key")
@@ -45,7 +46,7 @@ VIEW = {
 
 
 def shown(**changes):
-    return "\n".join(screen.frame(VIEW | changes))
+    return "\n".join(frame.frame(VIEW | changes))
 
 
 @pytest.mark.parametrize("width, height", ((10, 3), (80, 24), (81, 25), (120, 40), (200, 24)))
@@ -53,7 +54,7 @@ def shown(**changes):
     "view", ({}, VIEW, VIEW | {"racks": [RACK] * 16, "tripped": [TRIP] * 9}), ids=("0", "v", "n")
 )
 def test_every_frame_fits_and_is_plain_ascii(width, height, view):
-    lines = screen.frame(view, width, height)
+    lines = frame.frame(view, width, height)
     assert len(lines) == max(24, height)
     assert max(map(len, lines)) <= max(80, width)
     assert all(line.isascii() and line.isprintable() for line in lines)
@@ -130,7 +131,7 @@ def test_more_trips_than_lines_are_counted(count, shown_trips, words):
 
 def test_more_racks_than_lines_show_the_hottest_first():
     racks = [RACK[:4] + (20.0 + rack,) + RACK[5:] for rack in range(8)]
-    lines = screen.frame(VIEW | {"racks": racks})
+    lines = frame.frame(VIEW | {"racks": racks})
     at = next(number for number, line in enumerate(lines) if line.startswith("RACK"))
     assert [int(line.split()[0]) for line in lines[at + 1 : at + 4]] == [8, 7, 6]
 
@@ -149,29 +150,50 @@ def test_links_that_are_not_ok_are_named():
     ),
 )
 def test_sparkline_scales_to_its_range(values, expected):
-    assert screen.sparkline(values, 10) == expected
+    assert frame.sparkline(values, 10) == expected
 
 
 def test_sparkline_shows_the_newest_and_clips():
-    assert screen.sparkline([9, 9, 0, 1], 2, low=0, high=1) == ".#"
-    assert screen.sparkline([-5, 50], 2, low=0, high=10) == ".#"
-    assert screen.sparkline([0, 7], 2, blocks=True) == "\u2581\u2588"
+    assert frame.sparkline([9, 9, 0, 1], 2, low=0, high=1) == ".#"
+    assert frame.sparkline([-5, 50], 2, low=0, high=10) == ".#"
+    assert frame.sparkline([0, 7], 2, blocks=True) == "\u2581\u2588"
 
 
 def test_a_smooth_grid_is_drawn_flatter_than_its_load():
-    lines = screen.frame(
-        VIEW | {"load_history": [300e3, 400e3] * 9, "grid_history": [350e3, 352e3] * 9}
-    )
+    histories = {"load_history": [300e3, 400e3] * 9, "grid_history": [350e3, 352e3] * 9}
+    lines = frame.frame(VIEW | histories)
     load, grid = (
-        next(line for line in lines if line.startswith(name)).split("  ")[1]
+        next(line for line in lines if line.startswith(name)).split("  ")[1].strip()
         for name in ("LOAD", "GRID")
     )
-    assert len(set(load.strip())) == 2 and len(set(grid.strip())) == 1
+    assert load == ".#" * 9 and grid == "=" * 18
+
+
+def test_load_and_grid_share_one_scale():
+    lines = frame.frame(VIEW | {"load_history": [400e3] * 9, "grid_history": [100e3] * 9})
+    drawn = [line.split("  ")[1].strip() for line in lines if line.startswith(("LOAD", "GRID"))]
+    assert drawn == ["#" * 9, "." * 9]
+
+
+def test_a_run_without_a_screen_shows_its_progress_every_five_seconds(capsys):
+    clock = itertools.count()
+    progress = screen.Progress(lambda: next(clock))
+    for _ in range(11):
+        progress.show(VIEW)
+    captured = capsys.readouterr()
+    assert captured.out == "" and len(captured.err.splitlines()) == 3
+    assert captured.err.splitlines()[0].endswith("  of 60 s") and "running" in captured.err
+
+
+@pytest.mark.parametrize("headless, progress, kind", [(1, 0, None), (1, 1, screen.Progress)])
+def test_nobody_is_shown_a_headless_run_that_was_not_asked_for_progress(headless, progress, kind):
+    with screen.shown_on(headless, progress, itertools.count().__next__) as show:
+        assert show is None if kind is None else isinstance(show.__self__, kind)
 
 
 @pytest.mark.parametrize("elapsed_s, full", ((0, 0), (30, 18), (60, 36), (66, 36)))
 def test_progress_bar(elapsed_s, full):
-    line = screen.frame(VIEW | {"elapsed_s": elapsed_s, "next_action": None})[-1]
+    line = frame.frame(VIEW | {"elapsed_s": elapsed_s, "next_action": None})[-1]
     assert line.split("]")[0].count("#") == full
 
 

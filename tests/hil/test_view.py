@@ -13,7 +13,7 @@ from controller.record.journal_header import stage_instances
 from controller.rows import reason_words
 from controller.site import config
 from controller.sites import EXAMPLE
-from hil.results import screen, view
+from hil.results import frame, view
 from hil.scenarios.scenario import Action
 from hil.simulate import VirtualRig
 from safety import matrix
@@ -77,7 +77,7 @@ def test_what_stands_is_shown_with_its_age_its_words_and_how_it_resets(rig):
     shown = controller_part(rig, since_s, 14.0)
     assert (shown["rows_tripped"], shown["rows_warning"]) == (1, 0)  # two stages of one row
     assert all(row[1] == reason_words.text(reasons.ROW + 1)[0] for row in later)
-    lines = screen.frame({**view.plant_part(rig.plant), **controller_part(rig, since_s, 14.0)})
+    lines = frame.frame({**view.plant_part(rig.plant), **controller_part(rig, since_s, 14.0)})
     assert any("row 1a" in line and "key reset" in line for line in lines)
     assert any("TRIPPED" in line for line in lines)
 

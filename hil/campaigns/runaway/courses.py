@@ -11,6 +11,7 @@ import pathlib
 import random
 from typing import NamedTuple
 
+from hil.loads import reader
 from hil.loads import trace as traces
 
 # Events per 1000 cabinet-days. Assumed, no source: a cabinet of 45 sensors, 5 detectors, one
@@ -122,7 +123,7 @@ def _traces(folder):
     for name, column in LOAD_FILES if folder else ():
         path = pathlib.Path(folder, name)
         if path.is_file():
-            found.append(traces.read_trace(str(path), column))
+            found.append(reader.read_trace(str(path), column))
     if folder and not found:
         raise traces.LoadError(
             f"--loads {folder}: holds none of {', '.join(sorted({name for name, _ in LOAD_FILES}))}"

@@ -1,0 +1,41 @@
+"""Reaction times: from a cause on the observer's timeline to its effect."""
+
+# reaction: (cause, effect, what undoes the effect); from the first cause to the first effect after
+REACTIONS = {
+    "estop": ("estop_press", "pcs_enable_off_sent", "pcs_enable_on_sent"),
+    "estop_to_pcs_frame": ("estop_press", "pcs_stop_sent", "pcs_start_sent"),
+    "estop_bytes_to_permit": ("estop_1_open_seen", "pcs_enable_off_sent", "pcs_enable_on_sent"),
+    "estop_to_power_zero": ("estop_press", "power_zero", "power_flowing"),
+    "pcs_silent": ("pcs_silent", "pcs_enable_off_sent", "pcs_enable_on_sent"),
+    "pcs_silent_open": ("pcs_silent", "contactor_open", "contactor_close"),
+    "bms_ramp": ("bms_silent", "setpoint_zero_sent", "setpoint_sent"),
+    "bms_stop": ("bms_silent", "pcs_enable_off_sent", "pcs_enable_on_sent"),
+    "bms_open": ("bms_silent", "contactor_open", "contactor_close"),
+    "kill_pcs_enable": ("controller_kill", "pcs_enable_off", "pcs_enable_on"),
+    "kill_contactor": ("controller_kill", "contactor_open", "contactor_close"),
+}
+
+
+def first(timeline, name, from_us=0):
+    """Time in us of the first event of that name at or after from_us, None if there is none."""
+    times_us = (time_us for time_us, event, _ in timeline if event == name and time_us >= from_us)
+    return next(times_us, None)
+
+
+def reaction_ms(timeline):
+    """{name: ms or None} for every entry of REACTIONS. None: no cause, no effect, or the effect was
+    there before the cause, so that the next one is an answer to something else.
+    """
+    return {name: _reaction_ms(timeline, *events) for name, events in REACTIONS.items()}
+
+
+def _reaction_ms(timeline, cause, effect, undone):
+    start_us = first(timeline, cause)
+    if start_us is None:
+        return None
+    before = [name for time_us, name, _ in timeline if time_us < start_us]
+    states = [name for name in before if name in (effect, undone)]
+    end_us = first(timeline, effect, start_us)
+    if end_us is None or not states or states[-1] == effect:
+        return None
+    return round((end_us - start_us) / 1000.0, 3)

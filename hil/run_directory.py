@@ -1,0 +1,58 @@
+"""The directory of a run in real time: what the controller finds there, and what is kept of it."""
+
+import contextlib
+import json
+import os
+import pathlib
+import shutil
+import tempfile
+
+from controller.hints import keys
+from controller.record import store
+from hil.results import files
+
+CABINET_FILE = """schema = 1
+layer = "cabinet"
+extends = {site}
+name = "Rig"
+"""
+
+
+def made(kept):
+    """Context that gives the directory: `kept`, made if it is missing, or one that vanishes."""
+    if kept is None:
+        return tempfile.TemporaryDirectory(prefix="firebreak-rig-")
+    os.makedirs(kept, mode=0o750, exist_ok=True)
+    return contextlib.nullcontext(kept)
+
+
+def write_cabinet_file(directory, order, wires):
+    """cabinet.toml with the bench's wires: {"ports": {bus: tty}, "cans": {bus: channel}}."""
+    site = json.dumps(os.path.abspath(order["extends"]))
+    lines = [CABINET_FILE.format(site=site)]
+    lines += [f'[bus.{name}]\nport = "{path}"\n' for name, path in wires["ports"].items()]
+    lines += [
+        f'[bus.{name}]\ninterface = "socketcand"\nchannel = "{channel}"\n'
+        for name, channel in wires["cans"].items()
+    ]
+    lines.append(order.get("cabinet_more", ""))
+    pathlib.Path(directory, "cabinet.toml").write_text("".join(lines), encoding="ascii")
+
+
+def commission(directory, sources):
+    """Give a new cabinet its store, without which its first start would need the key. Returns a
+    new key for each source of hints, by name.
+    """
+    state = os.path.join(directory, "state")
+    os.makedirs(state, 0o700, exist_ok=True)
+    store.Store(state).save(store.empty_record())
+    return {source.name: keys.create(state, source.name) for source in sources}
+
+
+def keep_journals(directory, path):
+    """Copy the controller's journal to `path`; of one that was killed, what it saw before too."""
+    for name in ("journal", "journal.previous"):
+        source, target = os.path.join(directory, name), path + name.removeprefix("journal")
+        if os.path.exists(source):
+            with files.naming(target):
+                shutil.copyfile(source, target)

@@ -1,0 +1,67 @@
+"""What a scenario does to the controller's process from outside: it is stopped for a while, its
+store is spoiled, an operator gives it commands, a source sends it hints.
+"""
+
+import os
+import pathlib
+import signal
+import sys
+import time
+
+from controller.core import hint_codes
+from controller.hints.client import HintClient
+from controller.record import snapshot, store
+from controller.record.journal import JournalError
+from controller.run import operator_commands
+
+
+class ScenarioOperator:
+    """Base of hil.rig.Rig, which has the `controller` process, its run `directory` and the `keys`
+    of the sources of hints. Each `_do_X` answers the bench's message X.
+    """
+
+    def _do_stall(self, message):
+        self.controller.send_signal(signal.SIGSTOP)
+        try:
+            time.sleep(message["duration_ms"] / 1000)
+        finally:
+            self.controller.send_signal(signal.SIGCONT)
+
+    def _do_spoil_store(self, message):
+        for name in store.COPIES:
+            pathlib.Path(self.directory, "state", name).write_bytes(b"spoiled")
+
+    def _do_reset(self, message):
+        kind = (
+            operator_commands.KEY_RESET
+            if message["by"] == "key"
+            else operator_commands.REMOTE_RESET
+        )
+        self._command(lambda path: operator_commands.reset(path, kind, *self._causes()))
+
+    def _do_run_request(self, message):
+        self._command(
+            lambda path: operator_commands.ask(
+                path, operator_commands.RUN if message["on"] else operator_commands.STOP
+            )
+        )
+
+    def _do_hint(self, message):
+        source = message["source"]
+        try:
+            with HintClient(self.directory) as client:
+                said = client.say(source, self.keys[source], *message["order"])
+        except (OSError, KeyError) as error:
+            said = print(f"rig: the hint of {source} was not sent: {error}", file=sys.stderr)
+        if said is not None and not hint_codes.taken(said[1].code):
+            print(f"rig: the hint of {source}: {hint_codes.text(said[1].code)[1]}", file=sys.stderr)
+
+    def _causes(self):
+        """What the operator of a scenario sees when he looks now."""
+        return snapshot.read(os.path.join(self.directory, "journal")).causes
+
+    def _command(self, give):
+        try:
+            give(os.path.join(self.directory, "command.sock"))
+        except (OSError, JournalError) as error:
+            print(f"rig: the controller did not take the command: {error}", file=sys.stderr)

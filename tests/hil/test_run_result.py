@@ -1,0 +1,218 @@
+"""The end of a run: exit codes, closing lines, files, the picture and its page."""
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from controller.site import config
+from controller.sites import EXAMPLE
+from hil.results import plot, run_result, words
+from hil.results.recorder import Recorder
+from hil.scenarios import scenario
+
+SCENARIO = scenario.parse(
+    {
+        "name": "x",
+        "title": "x",
+        "duration_s": 5,
+        "action": [{"at_s": 1, "do": "estop_press"}],
+        "expect": [
+            {"what": "event", "event": "pcs_enable_off", "after": "estop_press", "ms_max": 50},
+            {"what": "no_trip", "except": ["1a"]},
+        ],
+    },
+    "x.toml",
+)
+LOAD = {"file": "a.csv", "column": "run01_kW", "scale": 1.0, "rows_refused": 3}
+TRIP = {"row": 1, "stage": "1a", "scope": "cabinet", "t_s": 1.02}
+
+
+def run(ticks=250, off_us=1_020_000, trips=(), violations=(), load=LOAD, timeline=()):
+    """A made-up run: E-stop at 1 s, the enable off at off_us (None: never)."""
+    recorder = Recorder(10)
+    for tick in range(ticks):
+        recorder.append(tick * 20_000, 300e3 + tick % 100, 290e3, 10e3, 10e3, 550, 25, 213, 3)
+    timeline = [*timeline, (1_000_000, "estop_press", "")]
+    timeline += [(off_us, "pcs_enable_off", "")] if off_us else []
+    observer = SimpleNamespace(result=lambda: timeline, violations=list(violations))
+    loop = {"ticks": ticks, "missed": 2}
+    return run_result.Run(recorder, observer, list(trips), loop, load)
+
+
+def outcome(chosen=SCENARIO, interrupted=False, **changes):
+    """run_result.Outcome of it."""
+    return run_result.Outcome(run(**changes), {"seed": 4}, chosen, None, interrupted)
+
+
+@pytest.mark.parametrize(
+    "changes, exit_code, not_met",
+    [
+        ({"off_us": 1_050_000}, 0, []),
+        ({"off_us": 1_050_001}, 1, ["pcs_enable_off 0 .. 50 ms after estop_press: 50.0 ms"]),
+        ({"off_us": None}, 1, ["pcs_enable_off 0 .. 50 ms after estop_press: never came"]),
+        (
+            {"trips": [{"row": 29, "stage": "29", "scope": "rack 1", "t_s": 2.0}]},
+            1,
+            ["no trip but 1a: row 29 rack 1 at 2.00 s"],
+        ),
+        ({"violations": ["3.0 s: something"]}, 1, ["invariant broken: 3.0 s: something"]),
+        ({"chosen": None, "off_us": None}, 0, []),
+        ({"chosen": None, "violations": ["3 s: x"]}, 1, ["invariant broken: 3 s: x"]),
+        ({"interrupted": True, "off_us": None}, 130, []),
+        ({"interrupted": True, "violations": ["1 s: x"]}, 130, ["invariant broken: 1 s: x"]),
+    ],
+)
+def test_the_exit_code_says_whether_all_was_as_expected(changes, exit_code, not_met):
+    found = outcome(**changes)
+    assert found.exit_code == exit_code
+    assert found.doc["interrupted"] == (exit_code == 130)
+    assert [line[11:] for line in found.lines() if line.startswith("NOT MET")] == not_met
+    assert [one["text"] for one in found.doc["expectations"] if not one["ok"]] == not_met
+
+
+def test_the_document_says_where_it_was_measured():
+    doc = outcome().doc
+    assert all(doc[key] for key in ("python", "system", "machine", "kernel", "timeline"))
+    assert (doc["missed"], doc["seed"], doc["load"]) == (2, 4, LOAD)
+
+
+CLOSED = ((500_000, "contactors_closed", ""),)
+
+
+@pytest.mark.parametrize(
+    "timeline, from_us, measured_s", [((), None, 26.98), (CLOSED, None, 20.5), (CLOSED, 22e6, 22.0)]
+)
+def test_figures_begin_when_the_contactors_are_closed_and_the_limits_have_recovered(
+    timeline, from_us, measured_s
+):
+    found = run_result.measured(
+        run(1350, timeline=timeline), config.load(str(EXAMPLE)), 1e6, {}, None, from_us, False
+    )
+    assert found.doc["measured_from_s"] == pytest.approx(measured_s, abs=1e-3)
+    assert (found.doc["swing_2s_pct"]["load"] is None) == (timeline == ())
+    assert found.doc["limited_s"].get("R213", 0) == pytest.approx(26.98 - measured_s, abs=0.02)
+
+
+FULL = {
+    "swing_2s_pct": {"load": 20.5, "grid": 2.5, "reduction": 87.8},
+    "delay_ms": 182.0,
+    "measured_from_s": 22.5,
+    "simulated_s": 60.0,
+    "limited_s": {"R213": 1.5, "R501": 3.0},
+    "overload": {"s": 2.0, "W_max": 52e3},
+    "load": {"file": "a.csv", "scale": 2.0, "rows_refused": 10},
+    "soc_pct": {"start": 55.0, "end": 54.5},
+    "ticks": 3000,
+    "missed": 1,
+    "lateness_us": {"p50": 70, "p99": 500, "p99_9": 900, "max": 1000},
+    "trips": [TRIP] * 6,
+    "reaction_ms": {"estop": 43.4, "bms_ramp": None},
+}
+TRIP_LINE = (
+    "           1.02 s, row 1a (cabinet), emergency stop: An emergency stop is pressed, or its two "
+    "contacts disagree. Find out why it was pressed. Release it, inspect, reset with the key."
+)
+
+
+def test_the_closing_lines_say_what_each_figure_means():
+    assert words.closing_lines(FULL) == [
+        "measured   from 22.5 s (contactors closed, limits recovered) to 60.0 s",
+        "swing      load 20.5 %, grid 2.5 % of the highest load: the battery took 87.8 % of it",
+        "           (change of the mean over 2 s to the next; 99 % of the changes are smaller)",
+        "delay      182 ms from a change of the load to that of the battery",
+        "limits     set-point ramp (R501) 3.0 s, PCS discharge rating (R213) 1.5 s",
+        "overload   2.0 s above what grid connection and battery can carry, by up to 52 kW",
+        "refused    10 rows of the file, as the meter's own errors",
+        "charge     55 % at the start, 54.5 % at the end",
+        "ticks      3000, missed 1; late by p50 70, p99 500, p99.9 900, max 1000 us",
+        "trips      6",
+        *[TRIP_LINE] * 4,
+        "           and 2 more",
+        "reaction   E-stop pressed to the command that drops the PCS enable: 43 ms",
+    ]
+
+
+NOTHING = {"load": None, "grid": None, "reduction": None}
+
+
+def test_the_closing_lines_of_a_run_without_figures():
+    late = dict.fromkeys(FULL["lateness_us"])
+    plain = {"swing_2s_pct": NOTHING, "limited_s": {}, "overload": {"s": 0.0}, "lateness_us": late}
+    lines = words.closing_lines(
+        FULL | plain | {"trips": [], "load": LOAD | {"rows_refused": 0}, "reaction_ms": {}}
+    )
+    assert lines[0].startswith("measured   nothing: the run ended before the limits")
+    assert lines[1:] == [
+        "limits     none held the battery back",
+        "charge     55 % at the start, 54.5 % at the end",
+        "ticks      3000, missed 1; no lateness in virtual time",
+        "trips      none",
+    ]
+
+
+@pytest.mark.parametrize(
+    "changes, chosen, command",
+    [
+        ({"swing_2s_pct": NOTHING}, None, "./flash.sh rig --for 120 "),
+        ({}, None, "the same with --scale 1 "),
+        ({"load": {"file": None}}, None, "./flash.sh rig --virtual --scenario bms_silent "),
+        ({"load": {"file": None}}, SCENARIO, "./flash.sh rig --load FILE.csv --column NAME "),
+    ],
+)
+def test_one_command_is_proposed(changes, chosen, command):
+    assert words.next_command(FULL | changes, chosen).startswith(command)
+
+
+@pytest.mark.parametrize("ending", ["html", "png", "svg"])
+def test_files_are_written_where_they_were_asked_for(tmp_path, ending):
+    found = outcome(trips=[TRIP], violations=["a < b"])
+    paths = [str(tmp_path / f"run.{ending}"), str(tmp_path / "run.json")]
+    assert found.write(paths[1], paths[0], "one < two") == paths
+    assert json.loads((tmp_path / "run.json").read_text()) == json.loads(json.dumps(found.doc))
+    content = (tmp_path / f"run.{ending}").read_bytes()
+    assert content[:4] == b"\x89PNG" if ending == "png" else b"<svg" in content
+
+
+def test_the_page_stands_alone_and_tells_trips_in_words(tmp_path):
+    found = outcome(trips=[TRIP], violations=["a < b"])
+    found.write(None, str(tmp_path / "run.html"), "one < two")
+    text = (tmp_path / "run.html").read_text(encoding="utf-8")
+    for part in ("one &lt; two", "a &lt; b", "NOT MET", "Release it, inspect, reset with the key."):
+        assert part in text
+    assert not any(tag in text for tag in ("<script", "<img", "<link"))
+
+
+def test_no_path_no_file(tmp_path):
+    assert outcome().write(None, "", "A run") == []
+    short = outcome(ticks=1, chosen=None)
+    assert short.write("", str(tmp_path / "a.html"), "too short to draw") == []
+    with pytest.raises(ValueError, match="nothing to draw, the run has 1 ticks"):
+        plot.write(str(tmp_path / "a.png"), short.recorder.rows(), {}, "", ())
+    assert list(tmp_path.iterdir()) == [] and outcome(ticks=0, chosen=None).lines()
+
+
+def test_what_the_controller_reported_is_repeated():
+    found = outcome()
+    found.doc["controller_messages"] = ["no real-time priority (Operation not permitted)"]
+    assert "controller no real-time priority (Operation not permitted)" in found.lines()
+
+
+def test_actions_of_the_scenario_are_marked_in_the_picture():
+    assert outcome().marks == [(1.0, "estop_press")] and outcome(chosen=None).marks == []
+
+
+@pytest.mark.parametrize("count", (10, 2 * plot.COLUMNS_MAX, 2 * plot.COLUMNS_MAX + 1, 170_000))
+def test_thinning_keeps_every_spike(count):
+    values = np.zeros(count)
+    values[count // 3], values[count // 2] = 7.0, -9.0
+    time_s, thin = plot.envelope(np.arange(count) * 0.02, values)
+    assert (thin.max(), thin.min()) == (7.0, -9.0)
+    assert len(thin) == len(time_s) <= 2 * plot.COLUMNS_MAX + 2
+    assert (np.diff(time_s) >= 0).all()
+
+
+def test_runs_of_states():
+    assert plot.runs(np.array([0, 0, 3, 5, 5])) == [(0, 2, 0), (2, 3, 3), (3, 5, 5)]
+    assert plot.runs(np.array([2])) == [(0, 1, 2)]
