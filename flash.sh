@@ -14,7 +14,7 @@ unset PYTHONPATH PYTHONHOME
 usage() {
     cat <<'END'
 usage: flash.sh rig [OPTIONS]     run the controller against the simulated cabinet (--help lists the options)
-       flash.sh test [OPTIONS]    run the tests; OPTIONS go to pytest
+       flash.sh test [--all] [OPTIONS]   run the tests (--all: the slow ones too); OPTIONS go to pytest
        flash.sh prove [--quick]   prove the safety kernel: coverage, mutants, proofs, parity (--help lists the options)
        flash.sh check FILE        check a site file
        flash.sh install [--root DIR] [--wheels DIR]     put the controller on this box, or into the tree of one
@@ -132,7 +132,7 @@ set_up() {
 }
 
 main() {
-    local command="${1:-}"
+    local command="${1:-}" chosen
     [ $# -eq 0 ] || shift
     case "$command" in
         rig)
@@ -142,8 +142,13 @@ main() {
         test)
             set_up
             cd "$here"
+            chosen=(-m "not slow")
+            if [ "${1:-}" = --all ]; then
+                chosen=()
+                shift
+            fi
             # Three at a time for two cores, as real-time tests wait; a file each, so that its fixtures stay together.
-            exec "$venv/bin/python" -m pytest -n 3 --dist loadfile "$@"
+            exec "$venv/bin/python" -m pytest -n 3 --dist loadfile "${chosen[@]}" "$@"
             ;;
         prove)
             set_up

@@ -1,10 +1,12 @@
-"""What all tests share: repeatable hypothesis runs, the data beside the repository, a short guard
-for wire tests.
+"""What all tests share: repeatable hypothesis runs within a budget, the data beside the repository,
+a short guard for wire tests, and the CPU time of each folder.
 """
 
 import gc
+import resource
 import signal
 import sys
+from collections import Counter
 from pathlib import Path
 
 import hypothesis
@@ -14,9 +16,16 @@ ROOT = Path(__file__).resolve().parent.parent
 # Helpers are imported by name from any folder; the style test keeps all names of test files apart.
 sys.path += sorted({str(path.parent) for path in Path(__file__).parent.rglob("*.py")})
 WIRE_GUARD_S = 60  # a hang guard only: no test may need it
+HYPOTHESIS_EXAMPLES = 50  # the budget of a property; `prove` takes more
+COLLECTING = "collecting, set-up of workers"
 
 hypothesis.settings.register_profile(
-    "repeatable", derandomize=True, deadline=None, database=None, print_blob=True
+    "repeatable",
+    max_examples=HYPOTHESIS_EXAMPLES,
+    derandomize=True,
+    deadline=None,
+    database=None,
+    print_blob=True,
 )
 hypothesis.settings.load_profile("repeatable")
 # A shell without job control starts background jobs deaf to SIGINT, and so would be all that tests
@@ -44,6 +53,60 @@ def pytest_runtestloop():
     gc.collect()
     gc.freeze()
     gc.enable()
+
+
+class CpuPerFolder:
+    """CPU seconds of this process and of the processes it has waited for, by folder of tests/."""
+
+    def __init__(self):
+        self.spent_s, self.before_s = Counter(), 0.0
+
+    def since(self):
+        """CPU seconds since the last call."""
+        now_s = 0.0
+        for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN):
+            used = resource.getrusage(who)
+            now_s += used.ru_utime + used.ru_stime
+        spent_s, self.before_s = now_s - self.before_s, now_s
+        return spent_s
+
+    def pytest_collection_finish(self):
+        """All until here belongs to no folder."""
+        self.spent_s[COLLECTING] += self.since()
+
+    def pytest_runtest_logfinish(self, location):
+        """A test ended: in a worker or, without workers, here."""
+        self.spent_s["/".join(location[0].split("/")[:2])] += self.since()
+
+    def pytest_sessionfinish(self, session):
+        """A worker hands its sums over."""
+        if hasattr(session.config, "workeroutput"):
+            session.config.workeroutput["cpu_s"] = dict(self.spent_s)
+
+
+class CpuOfWorkers(CpuPerFolder):
+    """The sums of all workers, where there are any."""
+
+    def pytest_runtest_logfinish(self, location):
+        """The worker has counted it."""
+
+    def pytest_testnodedown(self, node):
+        """A worker ended; one that crashed says nothing."""
+        self.spent_s.update(getattr(node, "workeroutput", {}).get("cpu_s", {}))
+
+
+def pytest_configure(config):
+    """Count CPU time here, or in each worker of xdist."""
+    workers = config.getoption("numprocesses", None) and not hasattr(config, "workerinput")
+    config.pluginmanager.register(CpuOfWorkers() if workers else CpuPerFolder(), "cpu")
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    """Which folder took how long."""
+    spent_s = config.pluginmanager.get_plugin("cpu").spent_s
+    terminalreporter.write_sep("=", f"CPU time {sum(spent_s.values()):.0f} s")
+    for folder in sorted(spent_s):
+        terminalreporter.write_line(f"{spent_s[folder]:7.1f} s  {folder}")
 
 
 @pytest.fixture(scope="session")
