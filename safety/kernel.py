@@ -116,65 +116,21 @@ class Kernel:
         """Every array that carries over from one step to the next, in a fixed order (keyframes,
         second channel).
         """
-        f, e, b, c, t = self.features, self.evaluator, self.bounds, self.contactors, self.permit
-        r, g, h = f.racks, f.gas, f.racks.heating
-        return (
-            f.value,
-            f.known,
-            f.ages.ticks,
-            f.ages.seen,
-            f.changed,
-            f.frozen_ticks,
-            f.raw_hash,
-            f.boot,
-            f.noc_ticks,
-            g.history,
-            g.clock,
-            r.bad_frames,
-            r.clock,
-            r.cells_mV,
-            r.current_mA,
-            r.mismatch,
-            r.open_string,
-            h.history,
-            h.heat_uK,
-            h.place,
-            h.whole_s,
-            h.zeros,
-            h.doubt_s,
-            e.set_count,
-            e.clear_count,
-            e.active,
-            e.latched,
-            e.busy,
-            e.moved,
-            e.first_out,
-            e.order,
-            e.last,
-            e.trips,
-            self.latches.token_age,
-            b.rack_limit,
-            b.limit_W,
-            b.published_W,
-            b.lowest_W,
-            b.signature,
-            c.step,
-            c.closing_ticks,
-            c.open_ticks,
-            c.was_closed,
-            t.state,
-            t.timer,
-            t.waited,
-            t.relays,
-            t.tried,
-            self.crc,
-            self.standing,
-            self.conflict_ticks,
-            self.demand,
-            self.unit_demand,
-            self.inp,
-            self.out,
-        )
+        f, g, r = self.features, self.features.gas, self.features.racks
+        h, e, b = r.heating, self.evaluator, self.bounds
+        c, t = self.contactors, self.permit
+        features = (f.value, f.known, f.ages.ticks, f.ages.seen, f.changed, f.frozen_ticks)
+        cabinet = (f.raw_hash, f.boot, f.noc_ticks, g.history, g.clock)
+        racks = (r.bad_frames, r.clock, r.cells_mV, r.current_mA, r.mismatch, r.open_string)
+        heating = (h.history, h.heat_uK, h.place, h.whole_s, h.zeros, h.doubt_s)
+        stages = (e.set_count, e.clear_count, e.active, e.latched, e.busy, e.moved)
+        causes = (e.first_out, e.order, e.last, e.trips, self.latches.token_age)
+        limits = (b.rack_limit, b.limit_W, b.published_W, b.lowest_W, b.signature)
+        contactors = (c.step, c.closing_ticks, c.open_ticks, c.was_closed)
+        permit = (t.state, t.timer, t.waited, t.relays, t.tried)
+        own = (self.crc, self.standing, self.conflict_ticks, self.demand, self.unit_demand)
+        rest = permit + own + (self.inp, self.out)
+        return features + cabinet + racks + heating + stages + causes + limits + contactors + rest
 
     def step(self, elapsed):
         """One step of `elapsed` ticks (1 when on time) over the present inputs; results are in
