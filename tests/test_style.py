@@ -6,6 +6,7 @@ import ast
 import functools
 import os
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -304,11 +305,12 @@ def docstrings(path, text):
         if not ast.get_docstring(node):
             found.append(f"{path}:{getattr(node, 'lineno', 1)}: {where} has no docstring")
         for child in node.body if isinstance(node, (ast.Module, ast.ClassDef)) else ():
-            if isinstance(child, (ast.FunctionDef, ast.ClassDef)) and not child.name.startswith(
-                "_"
+            if (
+                isinstance(child, (ast.FunctionDef, ast.ClassDef))
+                and not child.name.startswith("_")
+                and not any(ast.unparse(each).endswith(".setter") for each in child.decorator_list)
             ):
-                if not any(ast.unparse(each).endswith(".setter") for each in child.decorator_list):
-                    visit(child, child.name)
+                visit(child, child.name)
 
     visit(every_node(text)[0], "the module")
     return found
@@ -361,7 +363,24 @@ def unit_in_name(where, name, unit):
     return [] if found else [f"{where}: {name} has the unit {unit}, so its name ends in {ending}"]
 
 
+def tuples_built(path, text):
+    """On MicroPython `a, b = b, a` builds no tuple; brackets and a fourth name allocate one."""
+    if not path.startswith("safety/"):
+        return []
+    return [
+        f"{path}:{node.lineno}: an assignment that builds a tuple: one line for each name"
+        for function in functions(text)
+        for node in ast.walk(function)
+        if function.name != "__init__"  # before the heap is locked
+        and isinstance(node, ast.Assign)
+        and isinstance(node.targets[0], ast.Tuple)
+        and isinstance(node.value, ast.Tuple)
+        if node.value.col_offset != node.value.elts[0].col_offset or len(node.value.elts) > 3
+    ]
+
+
 SOURCE_CHECKS = (
+    tuples_built,
     line_length,
     imports,
     arrows,
@@ -392,6 +411,22 @@ def test_a_circle_is_found_also_through_a_function_and_a_package():
     above = ("hil/above.py", "import hil.a")
     assert cycle(graph([a, b, above])) == []
     assert cycle(graph([a, b, d])) == ["hil.a", "hil.b", "hil.c.d"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("ruff", "check", "--quiet", "--config", "tests/ruff.toml", "."),
+        ("ruff", "format", "--quiet", "--check", "--config", "tests/ruff.toml", "."),
+        ("mypy", "--no-error-summary"),
+    ],
+    ids=["lint", "format", "types"],
+)
+def test_tools_find_nothing(words):
+    done = subprocess.run(
+        [sys.executable, "-m", *words], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_nothing_new_is_too_long():
@@ -541,6 +576,8 @@ LONG = "def long():\n" + "    pass\n" * FUNCTION_LINES_MAX
         (integers_only, "safety/a.py", "a /= 2", "a //= 2"),
         (integers_only, "safety/a.py", "a = float(b)", "a = int(b)"),
         (integers_only, "safety/a.py", "assert a", "a = b"),
+        (tuples_built, "safety/a.py", "def f(): a, b = (1, 2)", "def f(): a, b = 1, 2"),
+        (tuples_built, "safety/a.py", "def f(): a, b, c, d = d, c, b, a", "a, b = (1, 2)"),
         (
             quantities,
             "hil/a.py",

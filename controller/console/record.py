@@ -129,10 +129,8 @@ class Stop:
     def wait(self, seconds):
         """Wait, at most this long."""
         self._awake.settimeout(seconds)
-        try:
+        with contextlib.suppress(TimeoutError):  # nobody asked
             self._awake.recv(64)
-        except TimeoutError:
-            pass  # nobody asked
 
 
 def _lock(directory):

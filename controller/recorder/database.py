@@ -248,7 +248,5 @@ class Database:
     def close(self):
         """Close the file; what was committed is there."""
         if self._connection is not None:
-            try:
+            with contextlib.suppress(sqlite3.Error):  # a damaged file
                 self._connection.close()
-            except sqlite3.Error:
-                pass  # a damaged file

@@ -98,9 +98,8 @@ class Recorder:
                     f"{self.wall.source})",
                 )
             )
-        if self._retry_us is not None:
-            if self._now_us < self._retry_us:
-                return False
+        if self._retry_us is not None and self._now_us < self._retry_us:
+            return False
         more = False
         if self._retry_us is None:
             self._take_acts()

@@ -144,7 +144,10 @@ def _say(line, code):
     return code
 
 
-def flash(device, image, folder, dry_run, compiler=shutil.which("mpy-cross")):
+MPY_CROSS = shutil.which("mpy-cross")
+
+
+def flash(device, image, folder, dry_run, compiler=MPY_CROSS):
     """Load a board. device: an Mpremote; folder: for what is compiled; compiler: path of mpy-cross
     or None.
     """

@@ -53,10 +53,14 @@ class IoModule(RegisterDevice):
 
     def tick(self, now_us):
         """Drop all coils once their time has run out."""
-        if self.coils and self._expiry_ms and not self.expiry_broken:
-            if now_us - self._written_us >= self._expiry_ms * 1000:
-                self.expiries += 1
-                self.coils = 0
+        if (
+            self.coils
+            and self._expiry_ms
+            and not self.expiry_broken
+            and now_us - self._written_us >= self._expiry_ms * 1000
+        ):
+            self.expiries += 1
+            self.coils = 0
         if self.coils != self._driven or self.coils_stuck:
             self._drive()
 

@@ -139,7 +139,7 @@ def tested(options):
     good = not run.failed and not run.errors and run.percent == (100.0, 100.0)
     for name, why in mutants.ON_HARDWARE.items():
         show(f"  left out: safety/{name}: {why}")
-    show("coverage line %.1f branch %.1f" % run.percent)
+    show("coverage line {:.1f} branch {:.1f}".format(*run.percent))
     if "mutation" in options.only:
         good = mutated(run, listed, begun_s) and good
     return good

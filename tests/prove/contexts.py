@@ -53,7 +53,7 @@ class Contexts:
     def measure(self, items, workers):
         """Run the tests in forked children under coverage; may be called again with more tests."""
         shares = [items[part::workers] for part in range(workers)]
-        for share, result in forks.run(shares, self._share, workers, 36000):
+        for _share, result in forks.run(shares, self._share, workers, 36000):
             if "error" in result:
                 raise RuntimeError(result["error"])
             self.cpu_s += result["cpu_s"]

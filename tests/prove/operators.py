@@ -274,9 +274,9 @@ def _index(spot):
     """
     if is_int(spot.node):
         return
-    if isinstance(spot.parent, ast.Subscript) and spot.field == "slice":
-        if not isinstance(spot.node, (ast.Slice, ast.Tuple)):
-            yield "index -1", plus(spot.node, -1)
+    is_index = isinstance(spot.parent, ast.Subscript) and spot.field == "slice"
+    if is_index and not isinstance(spot.node, (ast.Slice, ast.Tuple)):
+        yield "index -1", plus(spot.node, -1)
     if isinstance(spot.parent, ast.Slice):
         step = 1 if spot.field == "lower" else -1
         yield f"bound {step:+}", plus(spot.node, step)

@@ -558,7 +558,7 @@ class Machine:
         for name in ours.keys() & theirs.keys():
             one, other = ours[name], theirs[name]
             if isinstance(one, Sym) and isinstance(other, Sym) and one.e is other.e:
-                joined[name] = before[name] if name in before else one
+                joined[name] = before.get(name, one)
             elif one is not other:
                 joined[name] = choose(condition, one, other)
         return joined

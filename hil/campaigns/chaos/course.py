@@ -107,7 +107,7 @@ class Course:
                 said = each.log_lines() or ["it said nothing"]
                 self._stage.note(False, f"the {each.name} does not run: {said[-1]}")
             elif each.works is not None:
-                self._stage.wait_for(lambda: each.works()[0], STARTED_S)
+                self._stage.wait_for(lambda each=each: each.works()[0], STARTED_S)
                 self._stage.note(*each.works())
 
 

@@ -109,7 +109,7 @@ def _test(cache, json_path):
 def _run(report, lab):
     """All checks in order; each builds on the one before, so the first that fails ends the test."""
     for position, (name, action) in enumerate(CHECKS):
-        if not report.check(name, lambda: action(lab), FAILURES):
+        if not report.check(name, lambda action=action: action(lab), FAILURES):
             left = [other for other, _ in CHECKS[position + 1 :]]
             if left:
                 print(f"not reached: {', '.join(left)}", flush=True)

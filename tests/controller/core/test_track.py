@@ -58,11 +58,8 @@ class Plant:
         self.track = control or track.Track(image(**changes), TICK_MS)
         self.pipe = [0] * (dead_ms // TICK_MS)
         self.meter, self.poll, self.source = meter_ms // TICK_MS, poll_ms // TICK_MS, source
-        self.noise = (
-            (lambda deal=random.Random(7): deal.uniform(-noise_W, noise_W))
-            if noise_W
-            else lambda: 0
-        )
+        deal = random.Random(7)
+        self.noise = lambda: deal.uniform(-noise_W, noise_W) if noise_W else 0
         self.soc, self.available, self.efficiency = soc, available, efficiency
         self.grid, self.battery, self.sent, self.asked = [], [], [], []
 

@@ -365,7 +365,7 @@ def test_nobody_asks_for_a_lock_out_in_no_name(tmp_path, name):
 def test_a_tick_takes_four_commands(place):
     """A script gone wild waits for the next tick; it does not make this one late."""
     listener, cabinet, client = place
-    for count in range(4):
+    for _count in range(4):
         assert listener.hungry
         client().say(request(operator_commands.STOP))
         listener.receive(cabinet)

@@ -1316,7 +1316,7 @@ def test_every_parameter_is_bounded_and_says_which_way_is_tighter():
     rows = (
         p.CABINET_PARAMETERS + p.UNIT_PARAMETERS + p.RACK_PARAMETERS + parameters.CONTROL_PARAMETERS
     )
-    for name, unit, low, high, default, tighter in rows:
+    for name, _unit, low, high, default, tighter in rows:
         assert low <= default <= high, name
         assert tighter in ("up", "down", "fixed", "free"), name
         assert p.in_range(low) and p.in_range(high), name

@@ -108,9 +108,9 @@ path = next(word for word in sys.argv if word.startswith("--json=")).removeprefi
 json.dump({report({30: 5, 6000: 1})!r}, open(path, "w"))
 """
     os.mkfifo(tmp_path / "ready")
-    with cyclictest.Cyclictest(program=stand_in(tmp_path, script)) as rival:
-        with open(tmp_path / "ready"):
-            pass
+    program = stand_in(tmp_path, script)
+    with cyclictest.Cyclictest(program=program) as rival, open(tmp_path / "ready"):
+        pass
     assert rival.note == "" and rival.result["max"] == 6000 and rival.value("stalls") == 1
 
 
