@@ -10,8 +10,8 @@ import pytest
 from hil.observer import reactions
 from hil.plant.cabinet import Cabinet
 from hil.results import figures
-from hil.results.words import REACTIONS
 from hil.results.recorder import Recorder
+from hil.results.words import REACTIONS
 from hil.scenarios import expectations, faults, scenario
 from hil.wires.virtual import VirtualSerial
 from safety import matrix, signals

@@ -8,7 +8,7 @@ import pytest
 from watched import Watched, action
 
 from controller import __main__ as cli
-from controller.console import show, watch
+from controller.console import watch
 
 # Keys of the JSON of each page, for ever: a new one is added here, none is ever renamed or removed.
 HEAD = {"cabinet", "state", "uptime_ms", "sequence", "is_live", "locked_out_by", "test_left_ms"}
