@@ -27,49 +27,32 @@ WHO = "N. N., 2026-01-01: test"
 # What has to go so that a stage of the default cabinet is not armed; the others no equipment can
 # disarm.
 LACKS = {
-    "3": ["suppression"],
-    "4": ["smoke", "heat"],
-    "5": ["smoke"],
-    "6a": ["fire_trouble"],
-    "6b": ["fire_trouble"],
-    "7": ["offgas"],
-    "8a": ["offgas_2"],
-    "8b": ["offgas"],
-    "8c": ["offgas"],
-    "9": ["toxic"],
-    "10a": ["toxic"],
-    "10b": ["toxic"],
-    "11": ["gas"],
-    "12a": ["gas"],
-    "12b": ["gas"],
-    "13a": ["gas", "offgas", "toxic"],
-    "13b": ["gas", "offgas", "toxic"],
-    "13c": ["gas", "offgas", "toxic"],
-    "14": ["gas", "offgas", "toxic"],
-    "15a": ["airflow"],
-    "15b": ["airflow"],
-    "16a": ["damper"],
-    "16b": ["damper"],
-    "17a": ["hvac"],
-    "17b": ["climate"],
-    "17c": ["climate"],
-    "30": ["cell_voltage"],
-    "40e": ["bms_fault"],
-    "42a": ["leak"],
-    "42b": ["coolant"],
-    "42c": ["climate"],
-    "43a": ["ups"],
-    "43b": ["ups"],
-    "43c": ["ups"],
-    "43d": ["ups"],
-    "46a": ["supervised", "noc"],
-    "46b": ["supervised", "noc"],
-    "46c": ["supervised", "noc"],
-    "48a": ["door"],
-    "48b": ["door"],
-    "52": ["climate", "ups"],
+    stage: names.split()
+    for names, stages in (
+        ("suppression", "3"),
+        ("smoke heat", "4"),
+        ("smoke", "5"),
+        ("fire_trouble", "6a 6b"),
+        ("offgas", "7 8b 8c"),
+        ("offgas_2", "8a"),
+        ("toxic", "9 10a 10b"),
+        ("gas", "11 12a 12b"),
+        ("gas offgas toxic", "13a 13b 13c 14"),
+        ("airflow", "15a 15b"),
+        ("damper", "16a 16b"),
+        ("hvac", "17a"),
+        ("climate", "17b 17c 42c"),
+        ("cell_voltage", "30"),
+        ("bms_fault", "40e"),
+        ("leak", "42a"),
+        ("coolant", "42b"),
+        ("ups", "43a 43b 43c 43d"),
+        ("supervised noc", "46a 46b 46c"),
+        ("door", "48a 48b"),
+        ("climate ups", "52"),
+    )
+    for stage in stages.split()
 }
-WIRED = [name for name, one in EQUIPMENT.items() if one.inputs]
 WITH_DEVICE = [name for name, one in EQUIPMENT.items() if one.roles]
 
 
@@ -118,13 +101,13 @@ def armed(loaded):
 # -- every stage
 
 
-@pytest.mark.parametrize("stage", IDS)
-def test_armed_with_all_equipment(files, stage):
+def test_every_stage_is_armed_with_all_equipment(files):
     files.replace("type", 'second_channel = "none" ', 'second_channel = "fitted" ')
     files.replace("type", "[unit.1]\n", '[channel_b]\nport = "/dev/serial/by-path/b"\n\n[unit.1]\n')
     files.replace("type", "noc_derate = false", "noc_derate = true")
     loaded = without(files, ["supervised"]).load()
-    assert states(loaded)[stage] == {(limit_images.ARMED, "")} and armed(loaded)[stage] == {1}
+    assert states(loaded) == dict.fromkeys(IDS, {(limit_images.ARMED, "")})
+    assert armed(loaded) == dict.fromkeys(IDS, {1})
 
 
 @pytest.mark.parametrize("stage", LACKS)
@@ -150,29 +133,14 @@ def test_one_of_several_kinds_keeps_a_stage_armed(files, stage):
     assert armed(loaded)[stage] == {1}
 
 
-@pytest.mark.parametrize("stage", [name for name in IDS if name not in LACKS])
-def test_nothing_that_may_be_left_out_disarms_the_others(files, stage):
-    loaded = without(files, list(EQUIPMENT)).load()
-    expected = (
-        (limit_images.NOT_FITTED, limit_images.SECOND_CHANNEL)
-        if stage == "51"
-        else (limit_images.ARMED, "")
-    )
-    assert states(loaded)[stage] == {expected}
+def test_nothing_that_may_be_left_out_disarms_the_others(files):
+    found = states(without(files, list(EQUIPMENT)).load())
+    others = {name: found[name] for name in IDS if name not in LACKS}
+    alone = {(limit_images.NOT_FITTED, limit_images.SECOND_CHANNEL)}
+    assert others == {**dict.fromkeys(others, {(limit_images.ARMED, "")}), "51": alone}
 
 
 # -- missing and not accepted: refused, with the row
-
-
-@pytest.mark.parametrize("name", [name for one in WIRED for name in EQUIPMENT[one].inputs])
-def test_a_contact_that_is_missing_is_refused_with_its_row(files, name):
-    refusal = files.replace("type", f'"{name}"', '""').refusal()
-    one = equipment.of_signal(name)[0]
-    assert f'"{name}" is not mapped' in refusal and f"or not_fitted.{one}" in refusal
-    for row in equipment.rows_of(one):
-        assert (
-            f"row {row} ({matrix.CLAUSES[row][1]})"
-        ) in refusal and "would not be armed" in refusal
 
 
 @pytest.mark.parametrize("name", WITH_DEVICE)
@@ -201,16 +169,6 @@ def test_the_third_module_is_needed_for_its_contacts(files):
     )
     without(files, ["damper", "hvac", "leak", "coolant", "supervised", "shunt_trip", "aux_load"])
     assert files.load().cabinet["io_3_fitted"] == 0
-
-
-def test_what_the_type_does_not_offer_is_not_offered(tmp_path):
-    refusal = SiteFiles(tmp_path).replace("type", '"damper_ok"', '""').refusal()
-    assert "row 16 (A29) would not be armed" in refusal and "not_fitted" not in refusal
-    refusal = SiteFiles(tmp_path).append("site", f'[not_fitted]\ndamper = "{WHO}"').refusal()
-    assert (
-        "not_fitted.damper: is not allowed: this type of cabinet needs it; allowed suppression, "
-        "door"
-    ) in refusal
 
 
 def test_insulation_that_no_bms_tells_is_refused_unless_accepted(pylontech):
@@ -250,46 +208,12 @@ def test_each_stage_that_a_bms_may_keep_to_itself_is_in_one_of_the_tables(pylont
     assert (
         by_bms
         == set(bms_protections.DONE)
-        == {
-            "18a",
-            "18b",
-            "19a",
-            "19b",
-            "20a",
-            "20b",
-            "21a",
-            "25a",
-            "25b",
-            "27",
-            "28",
-            "29",
-            "31a",
-            "31b",
-            "32",
-            "33",
-        }
+        == set(("18a 18b 19a 19b 20a 20b 21a 25a 25b 27 28 29 31a 31b 32 33").split())
     )
     assert (
         nobody
         == set(bms_protections.NOBODY)
-        == {
-            "8c",
-            "21b",
-            "22",
-            "23a",
-            "23b",
-            "24",
-            "26a",
-            "26b",
-            "34a",
-            "34b",
-            "34c",
-            "45a",
-            "45b",
-            "45c",
-            "45d",
-            "53",
-        }
+        == set(("8c 21b 22 23a 23b 24 26a 26b 34a 34b 34c 45a 45b 45c 45d 53").split())
     )
 
 
@@ -333,13 +257,6 @@ def test_what_no_bms_tells_is_refused_unless_accepted(pylontech, name, rows):
     _, lines = config.survey(pylontech.paths[2])
     assert len(lines) == 1, "matrix --site names it and goes on"
     assert set(rows) <= set(equipment.rows_of(name))
-
-
-def test_a_type_that_does_not_offer_it_needs_a_bms_that_tells(pylontech):
-    pylontech.replace("type", ', "bms_temperatures"', "")
-    assert (
-        "not_fitted.bms_temperatures: is not allowed: this type of cabinet needs it"
-    ) in pylontech.refusal()
 
 
 def test_only_racks_whose_bms_does_not_tell_are_named(files):
@@ -409,33 +326,11 @@ def test_a_source_of_hints_is_the_operations_centre(files):
     )
 
 
-def test_a_path_that_is_named_and_accepted_as_missing_is_refused(files):
-    without(files, ["noc"]).replace(
-        "type", "noc_derate = false", 'noc_source = "site_ems"\nnoc_derate = false'
-    )
-    assert files.refusal() == (
-        'example/site.toml:not_fitted.noc: is not allowed beside hma.noc_source ("site_ems"), '
-        "which is watched; "
-        "allowed one of the two"
-    )
-
-
 def test_a_site_may_ask_for_the_derate_but_not_take_it_back(files):
     files.append("site", "[hma]\nnoc_derate = true")
     assert files.load().hma["noc_derate"] is True
     files.append("cabinet", "[hma]\nnoc_derate = false")
     assert "hma.noc_derate: false is not allowed, it is looser than true" in files.refusal()
-
-
-def test_a_derate_that_the_analysis_asks_for_needs_something_that_watches(files):
-    without(files, ["noc"]).replace("type", "noc_derate = false", "noc_derate = true")
-    _, lines = config.survey(files.replace("type", '"supervised_ok"', '""').paths[2])
-    assert len(lines) == 1 and '"supervised_ok" is not mapped' in lines[0]
-    assert files.append("site", f'supervised = "{WHO}"').refusal() == (
-        "example/site.toml:not_fitted.noc: is not allowed beside not_fitted.supervised: "
-        "hma.noc_derate asks for row "
-        "46b (D4, A42), which needs one of the two; allowed noc_derate = false, or fit one of them"
-    )
 
 
 def test_the_second_channel_arms_row_51_and_needs_no_rows_in_wire(files):
@@ -445,12 +340,6 @@ def test_the_second_channel_arms_row_51_and_needs_no_rows_in_wire(files):
     files.replace("type", "hard_wired_accepted =", "# hard_wired_accepted =")
     loaded = files.load()
     assert armed(loaded)["51"] == {1} and loaded.hma["hard_wired_rows"] is None
-
-
-NEEDS_WIRE = (
-    "row 30 (C7, C9) must act by wire: the second channel would see it by bms_fault alone, which "
-    "is not fitted"
-)
 
 
 def second(files, names, said):
@@ -466,37 +355,6 @@ def second(files, names, said):
         files.replace("type", "\ngas_required_by = ", "\n# gas_required_by = ")
     return files.append(
         "site", "[not_fitted]\n" + "\n".join([f'{name} = "{WHO}"' for name in names])
-    )
-
-
-@pytest.mark.parametrize(
-    "said, refusal",
-    [
-        (None, f"example/cabinet.toml:hma.hard_wired_rows: is missing; allowed [30]: {NEEDS_WIRE}"),
-        (
-            "[]",
-            f"types/firebreak_645.toml:hma.hard_wired_rows: [] is not allowed; allowed [30]: "
-            f"{NEEDS_WIRE}",
-        ),
-        (
-            "[12, 1]",
-            "types/firebreak_645.toml:hma.hard_wired_rows: [12, 1] is not allowed; allowed "
-            "[1, 12, 30]: "
-            f"{NEEDS_WIRE}",
-        ),
-    ],
-)
-def test_a_row_that_the_second_channel_does_not_see_must_be_in_wire(files, said, refusal):
-    assert second(files, ["bms_fault"], said).refusal() == refusal
-
-
-@pytest.mark.parametrize("name, said", [("bms_fault", "[30]"), ("door", "[1]")])
-def test_the_wire_beside_a_second_channel_is_accepted_by_somebody(files, name, said):
-    second(files, [name], said).replace("type", "hard_wired_accepted =", "# hard_wired_accepted =")
-    assert files.refusal() == (
-        "example/cabinet.toml:hma.hard_wired_accepted: is missing; allowed "
-        "who accepted the "
-        "wiring, or the document that shows it"
     )
 
 
@@ -674,19 +532,6 @@ def after_lost(loaded, frames):
     return said
 
 
-@pytest.mark.parametrize(
-    "said, row",
-    [("[12, 30, 44]", 1), ("[1, 30, 44]", 12), ("[1, 12, 44]", 30), ("[1, 12, 30]", 44), ("[]", 1)],
-)
-def test_without_it_four_rows_must_be_in_wire(files, said, row):
-    files.replace("type", "hard_wired_rows = [1, 12, 30, 44]", f"hard_wired_rows = {said}")
-    assert files.refusal() == (
-        f"types/firebreak_645.toml:hma.hard_wired_rows: {said} is not allowed; allowed [1, 12, "
-        f"30, 44]: without a "
-        f"second channel row {row} ({matrix.CLAUSES[row][1]}) must act by wire"
-    )
-
-
 def test_a_row_that_is_not_fitted_need_not_be_in_wire(files):
     assert without(files, ["gas", "cell_voltage"]).load().hma["hard_wired_rows"] == [1, 44]
 
@@ -704,32 +549,6 @@ def test_what_the_table_has_in_hard_wiring_besides_may_be_named(files, channel):
         f"types/firebreak_645.toml:hma.hard_wired_rows: {[3, *rows]} is not allowed; allowed "
         f"{rows}: "
         "row 3 (A32, A34, D1) has no contact to act by, as not_fitted.suppression says"
-    )
-
-
-@pytest.mark.parametrize("channel", ("none", "fitted"))
-@pytest.mark.parametrize(
-    "name, row, allowed", [("gas", 12, "[1, 30, 44]"), ("cell_voltage", 30, "[1, 12, 44]")]
-)
-def test_a_row_that_is_not_fitted_cannot_be_in_wire(files, name, row, allowed, channel):
-    """On paper it would act by a contact that is not there; one that is missing by mistake is named
-    as before.
-    """
-    contact = EQUIPMENT[name].inputs[0]
-    _, lines = config.survey(files.replace("type", f'"{contact}"', '""').paths[2])
-    assert len(lines) == 1 and f'"{contact}" is not mapped' in lines[0]
-    without(files, [name]).replace(
-        "type", f"hard_wired_rows = {allowed}", "hard_wired_rows = [1, 12, 30, 44]"
-    )
-    if channel == "fitted":
-        files.replace("type", 'second_channel = "none" ', 'second_channel = "fitted" ')
-        files.replace(
-            "type", "[unit.1]\n", '[channel_b]\nport = "/dev/serial/by-path/b"\n\n[unit.1]\n'
-        )
-    assert files.refusal() == (
-        f"types/firebreak_645.toml:hma.hard_wired_rows: [1, 12, 30, 44] is not allowed; allowed "
-        f"{allowed}: "
-        f"row {row} ({matrix.CLAUSES[row][1]}) has no contact to act by, as not_fitted.{name} says"
     )
 
 
@@ -822,41 +641,11 @@ def test_heating_beside_vapour_needs_module_temperatures(files, pylontech):
 # -- [hma]
 
 
-@pytest.mark.parametrize(
-    "key, line",
-    [
-        (
-            "report",
-            "allowed number and date of the hazard mitigation analysis, on one line of ASCII",
-        ),
-        ("chemistry", "allowed LFP, NMC"),
-        ("explosion_control", "allowed 68, 69, both"),
-        ("gas_required_by", "allowed what asks for gas detection, on one line of ASCII"),
-        ("lfl_vol_ppm", "allowed 5000..200000"),
-        ("lfl_source", "allowed the UL 9540A cell report it is taken from, on one line of ASCII"),
-        ("hard_wired_rows", "allowed a list from 1, 2, 3, 12, 30, 36, 44"),
-        ("hard_wired_accepted", "allowed who accepted the wiring, or the document that shows it"),
-    ],
-)
-def test_a_fact_that_a_row_needs_must_be_said(files, key, line):
-    refusal = files.replace("type", f"\n{key} = ", f"\n# {key} = ").refusal()
-    assert refusal == f"example/cabinet.toml:hma.{key}: is missing; {line}"
-
-
 def test_without_gas_detection_no_flammable_limit_is_needed(files):
     for key in hma.SOURCED:
         files.replace("type", f"\n{key} = ", f"\n# {key} = ")
     loaded = without(files, ["gas"]).load()
     assert [loaded.hma[key] for key in hma.WITH_GAS] == [None] * 3
-
-
-def test_what_asks_for_gas_detection_is_not_said_of_a_cabinet_without_it(files):
-    without(files, ["gas"]).replace("type", "\n# gas_required_by = ", "\ngas_required_by = ")
-    assert files.refusal() == (
-        'example/site.toml:not_fitted.gas: is not allowed: hma.gas_required_by ("explosion '
-        "control by prevention (NFPA "
-        '69)") asks for gas detection; allowed an analysis without gas_required_by, or fit it'
-    )
 
 
 @pytest.mark.parametrize("missing", [["gas"], ["gas", "toxic"], ["gas", "offgas"]])
@@ -869,100 +658,12 @@ def test_row_14_is_armed_for_detection_of_vapour_or_hydrogen_alone(files, missin
     assert loaded.cabinet["gas_required"] == 1
 
 
-@pytest.mark.parametrize(
-    "old, new, line",
-    [
-        (
-            'chemistry = "LFP"',
-            'chemistry = "LTO"',
-            'hma.chemistry: "LTO" is not allowed; allowed LFP, NMC',
-        ),
-        (
-            'chemistry = "LFP"',
-            "chemistry = []",
-            "hma.chemistry: [] is not allowed; allowed LFP, NMC",
-        ),
-        (
-            'explosion_control = "both"',
-            "explosion_control = 69",
-            "hma.explosion_control: 69 is not allowed",
-        ),
-        (
-            "lfl_vol_ppm = 60000 ",
-            "lfl_vol_ppm = 4999 ",
-            "hma.lfl_vol_ppm: 4999 is not allowed; allowed 5000..200000",
-        ),
-        (
-            "lfl_vol_ppm = 60000 ",
-            "lfl_vol_ppm = 8.0 ",
-            "hma.lfl_vol_ppm: 8.0 is not allowed; allowed 5000..200000",
-        ),
-        (
-            "hard_wired_rows = [1, 12, 30, 44]",
-            "hard_wired_rows = [1, 12, 30, 45]",
-            "hma.hard_wired_rows: 45 is not allowed",
-        ),
-        (
-            "hard_wired_rows = [1, 12, 30, 44]",
-            'hard_wired_rows = ["1"]',
-            'hma.hard_wired_rows: "1" is not allowed',
-        ),
-        (
-            "hard_wired_rows = [1, 12, 30, 44]",
-            "hard_wired_rows = [true]",
-            "hma.hard_wired_rows: true is not allowed",
-        ),
-        (
-            "noc_derate = false",
-            "noc_derate = 0",
-            "hma.noc_derate: 0 is not allowed; allowed true, false",
-        ),
-        (
-            'second_channel = "none"',
-            'second_channel = "maybe"',
-            'cabinet.second_channel: "maybe" is not allowed',
-        ),
-        ("[hma]", "[[hma]]", "hma: [{"),
-        ("[hma]", "[hna]", 'hna: is not a known key; nearest key "hma"'),
-    ],
-)
-def test_a_malformed_fact_is_refused(files, old, new, line):
-    refusal = files.replace("type", old, new).refusal()
-    assert line in refusal and "\n" not in refusal
-
-
 def test_a_site_may_count_on_a_lower_flammable_limit_only(files):
     files.append("site", '[hma]\nlfl_vol_ppm = 50000\nlfl_source = "UL 9540A report 77"')
     loaded = files.load()
     assert (loaded.hma["lfl_vol_ppm"], loaded.hma["lfl_source"]) == (50_000, "UL 9540A report 77")
     files.append("cabinet", "[hma]\nlfl_vol_ppm = 55000")
     assert "hma.lfl_vol_ppm: 55000 is not allowed, it is looser than 50000" in files.refusal()
-
-
-@pytest.mark.parametrize("layer", ["site", "cabinet"])
-@pytest.mark.parametrize(
-    "said, missing, line",
-    [
-        (
-            "lfl_vol_ppm = 40000",
-            "lfl_source",
-            "allowed the UL 9540A cell report it is taken from, on one line of ASCII",
-        ),
-        (
-            "lfl_vol_ppm = 60000",
-            "lfl_source",
-            "allowed the UL 9540A cell report it is taken from, on one line of ASCII",
-        ),
-        ('lfl_source = "UL 9540A report 77"', "lfl_vol_ppm", "allowed 5000..200000"),
-    ],
-)
-def test_a_flammable_limit_stands_with_the_report_it_is_from(files, layer, said, missing, line):
-    """Else the matrix on paper shows the number of one layer beside the report of another."""
-    assert files.append(layer, f"[hma]\n{said}").refusal() == (
-        f"example/{layer}.toml:hma.{missing}: is missing: this file says {said.split()[0]} of its "
-        f"own, and a flammable "
-        f"limit stands with the report it is from; {line}"
-    )
 
 
 def test_a_limit_that_the_type_leaves_open_is_the_sites(files):
@@ -977,16 +678,6 @@ def test_a_site_may_name_an_analysis_of_its_own(files):
     assert files.load().hma["report"] == "HMA 12, 2026-03-01"
     files.append("cabinet", '[hma]\nchemistry = "NMC"')
     assert 'hma.chemistry: "NMC" is not allowed, it differs from "LFP"' in files.refusal()
-
-
-@pytest.mark.parametrize("name", hma.PREVENTION_NEEDS)
-@pytest.mark.parametrize("control", ("69", "both"))
-def test_prevention_needs_gas_detection_and_airflow(files, name, control):
-    files.replace("type", 'explosion_control = "both"', f'explosion_control = "{control}"')
-    files.append("site", f'[not_fitted]\n{name} = "{WHO}"')
-    assert (
-        f"not_fitted.{name}: is not allowed: hma.explosion_control asks for prevention (NFPA 69)"
-    ) in files.refusal()
 
 
 # -- the fan and the agent
@@ -1006,14 +697,6 @@ def test_the_fan_waits_for_the_agent_only_where_somebody_says_why(files):
     assert files.load().cabinet["agent_hold_off_ms"] == 30_000
     files.append("site", "[cabinet]\nagent_hold_off_ms = 30001")
     assert "agent_hold_off_ms: 30001 is not allowed, it is looser than 30000" in files.refusal()
-
-
-def test_without_suppression_nothing_waits(files):
-    files.replace("type", "agent_hold_off_ms = 0 ", "agent_hold_off_ms = 1 ")
-    assert (
-        "types/firebreak_645.toml:cabinet.agent_hold_off_ms: 1 is not allowed; allowed 0: no "
-        "suppression is fitted" in without(files, ["suppression"]).refusal()
-    )
 
 
 # -- chemistry
@@ -1065,14 +748,6 @@ def test_nmc_cells_tighten_from_their_own_values(files, key, value, accepted):
         assert f"stage.29.{key}: {value} ({value / 1000:g} V) is not allowed" in files.refusal()
 
 
-def test_tapers_of_lfp_cells_are_refused_for_nothing(files):
-    """The type of the example says LFP tapers: with NMC cells they stay as said, tighter than they
-    need to be.
-    """
-    loaded = files.replace("type", 'chemistry = "LFP" ', 'chemistry = "NMC" ').refusal()
-    assert "discharge_end_mV" in loaded, "an LFP cell may be discharged further than an NMC cell"
-
-
 # -- thresholds: only tighter, in order
 
 
@@ -1106,52 +781,6 @@ def test_the_bounds_of_a_threshold(files, stage):
             assert spec.unit[1] in refusal
 
 
-@pytest.mark.parametrize(
-    "text, line",
-    [
-        (
-            "[stage.17b]\nset = 45\nclear = 43",
-            "stage.17b.set: 45 (4.5 degC) is not allowed; allowed 113..451 (11.3..45.1 degC)",
-        ),
-        (
-            "[stage.17b]\nset = 440\nclear = 42",
-            "stage.17b.clear: 42 (4.2 degC) is not allowed; allowed 108..430 (10.8..43 degC)",
-        ),
-        (
-            "[stage.21a]\nset = 65\nclear = 55",
-            "stage.21a.set: 65 (6.5 degC) is not allowed; allowed 163..650 (16.3..65 degC)",
-        ),
-        (
-            "[stage.12a]\nset = 20\nclear = 15",
-            "stage.12a.set: 20 (2 % LFL) is not allowed; allowed 63..250 (6.3..25 % LFL)",
-        ),
-        (
-            "[stage.42c]\nset = 85",
-            "stage.42c.set: 85 (8.5 %) is not allowed; allowed 226..901 (22.6..90.1 %)",
-        ),
-        (
-            "[stage.29]\nset = 4",
-            "stage.29.set: 4 (0.004 V) is not allowed; allowed 2000..3650 (2..3.65 V)",
-        ),
-        (
-            "[stage.29]\nset = 3700",
-            "stage.29.set: 3700 (3.7 V) is not allowed; allowed 2000..3650 (2..3.65 V)",
-        ),
-        (
-            "[stage.25a]\nset = 5\nclear = 8",
-            "stage.25a.clear: 8 (0.8 degC) is not allowed; allowed 30..250 (3..25 degC)",
-        ),
-        (
-            "[stage.24]\nset = 0x" + "f" * 5000,
-            "stage.24.set: a number with thousands of digits is not allowed; allowed 20..250 mV",
-        ),
-    ],
-)
-def test_a_threshold_that_can_only_be_in_another_unit_is_refused_with_the_unit(files, text, line):
-    """Whoever writes 45 for 45 degC gets 4.5 degC, and a cabinet that never starts."""
-    assert f"example/site.toml:{line}" in files.append("site", text).refusal()
-
-
 @pytest.mark.parametrize("stage", IDS)
 @pytest.mark.parametrize("key", ["set", "clear"])
 def test_a_tenth_of_what_is_meant_is_never_a_threshold(stage, key):
@@ -1163,16 +792,6 @@ def test_a_tenth_of_what_is_meant_is_never_a_threshold(stage, key):
         assert 0 < spec.default * 2.5 / 10 <= spec.allowed[0] <= max(spec.default / 4 + 1, 2000)
 
 
-def test_a_later_layer_is_refused_with_the_unit_too(files):
-    files.append("site", "[stage.17b]\nset = 440\nclear = 420")
-    files.append("cabinet", "[stage.17b]\nset = 450")
-    assert files.refusal() == (
-        "example/cabinet.toml:stage.17b.set: 450 (45 degC) is not allowed, it is looser than 440 "
-        "(44 degC) in "
-        "example/site.toml; allowed 113..440 (11.3..44 degC)"
-    )
-
-
 def test_what_can_be_tightened():
     """Every threshold with a unit; what counts things, says yes or no, or follows from a parameter
     stays.
@@ -1182,33 +801,17 @@ def test_what_can_be_tightened():
         for stage in matrix.STAGES
         if tightened(stage[matrix.S_ID])
     }
-    assert features == {
-        "offgas_ppm_max",
-        "offgas_ppm_second",
-        "toxic_ppm",
-        "toxic_rise_ppm",
-        "gas_lfl_permille_max",
-        "gas_calibration_d_min",
-        "air_temperature_ddegC",
-        "humidity_permille",
-        "ups_reserve_min",
-        "cpu_temperature_ddegC",
-        "noc_lost_s",
-        "bus_mismatch_mV",
-        "temperature_ddegC_max",
-        "temperature_over_median_ddegC",
-        "temperature_unexplained_ddegC",
-        "temperature_rise_10s_ddegC",
-        "temperature_rise_3s_ddegC",
-        "cell_voltage_drop_mV",
-        "temperature_ddegC_min",
-        "temperature_spread_ddegC",
-        "cell_voltage_mV_max",
-        "cell_voltage_mV_min",
-        "cell_spread_mV",
-        "insulation_ohm_per_V",
-        "runaway_suspicion_pct",
-    }
+    assert features == set(
+        (
+            "offgas_ppm_max offgas_ppm_second toxic_ppm toxic_rise_ppm gas_lfl_permille_max "
+            "gas_calibration_d_min air_temperature_ddegC humidity_permille ups_reserve_min "
+            "cpu_temperature_ddegC noc_lost_s bus_mismatch_mV temperature_ddegC_max "
+            "temperature_over_median_ddegC temperature_unexplained_ddegC "
+            "temperature_rise_10s_ddegC temperature_rise_3s_ddegC cell_voltage_drop_mV "
+            "temperature_ddegC_min temperature_spread_ddegC cell_voltage_mV_max "
+            "cell_voltage_mV_min cell_spread_mV insulation_ohm_per_V runaway_suspicion_pct"
+        ).split()
+    )
 
 
 def test_the_ladders():
@@ -1235,56 +838,6 @@ def test_the_ladders():
     ):
         assert pair in pairs and pair[::-1] not in pairs
     assert not [pair for pair in pairs if set(pair) & {"49", "50a", "50b", "52"}]
-
-
-@pytest.mark.parametrize(
-    "text, line",
-    [
-        (
-            "[stage.28]\nset = 3550\nclear = 3500",
-            "stage.28.set: 3550 (3.55 V) is not allowed; allowed above the set "
-            "of stage 27, which is 3550 (3.55 V)",
-        ),
-        (
-            "[stage.29]\nset = 3599\nclear = 3500",
-            "stage.29.set: 3599 (3.599 V) is not allowed; allowed above the set of "
-            "stage 28, which is 3600 (3.6 V)",
-        ),
-        (
-            "[stage.34b]\nset = 100\nclear = 50",
-            "stage.34b.set: 100 mV is not allowed; allowed above the set of stage "
-            "34a, which is 100 mV",
-        ),
-        (
-            "[stage.31b]\nset = 2900",
-            "stage.31b.set: 2900 (2.9 V) is not allowed; allowed below the set of stage 31a, which "
-            "is 2900 (2.9 V)",
-        ),
-        (
-            "[stage.12a]\nset = 100\nclear = 50",
-            "stage.12a.set: 100 (10 % LFL) is not allowed; allowed above the set of "
-            "stage 11, which is 100 (10 % LFL)",
-        ),
-        (
-            "[stage.37b]\nset = 499",
-            "stage.37b.set: 499 ohm/V is not allowed; allowed below the set of stage 37a",
-        ),
-        (
-            "[stage.12a]\nclear = 250",
-            "stage.12a.clear: 250 (25 % LFL) is not allowed; allowed 50..200 (5..20 % LFL)",
-        ),
-        (
-            "[stage.26a]\nset = 80",
-            "stage.26a.clear: 80 (8 K) is not allowed; allowed below its set, which is 80 (8 K)",
-        ),
-        (
-            "[stage.52]\nset = 5000",
-            "stage.52.set: is not set here: it is monitor_silent_ms of [cabinet]",
-        ),
-    ],
-)
-def test_thresholds_out_of_order_are_refused(files, text, line):
-    assert f"example/site.toml:{line}" in files.append("site", text).refusal()
 
 
 def test_the_ladder_blames_what_was_said_last(files):
@@ -1325,13 +878,6 @@ def test_a_milder_stage_said_last_is_blamed(files):
 
 
 # -- facts of the rack, silences
-
-
-def test_the_break_current_must_be_said(files):
-    assert (
-        "rack.1.break_current_mA: is missing; allowed 1000..3000000"
-        in files.replace("type", "break_current_mA = 300000", "").refusal()
-    )
 
 
 @pytest.mark.parametrize("value_mA, accepted", [(139_999, False), (140_000, True)])
@@ -1383,21 +929,6 @@ def test_the_silence_of_monitors_moves_row_52(files, value_ms, accepted):
         assert f"cabinet.monitor_silent_ms: {value_ms} is not allowed" in files.refusal()
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        ("cabinet", "offgas_detectors"),
-        ("cabinet", "supervised_fitted"),
-        ("rack.all", "insulation_reported"),
-        ("rack.all", "sensors_reported"),
-    ],
-)
-def test_what_follows_cannot_be_said(files, path):
-    assert (f"{'.'.join(path)}: is not set here") in files.append(
-        "site", f"[{path[0]}]\n{path[1]} = true"
-    ).refusal()
-
-
 # -- the tables themselves
 
 
@@ -1405,14 +936,9 @@ def test_every_contact_belongs_to_somebody():
     """Each contact is always there, or equipment that can be left out; each equipment has its
     row.
     """
-    always = {
-        "estop_1_ok",
-        "estop_2_ok",
-        "fire_alarm_ok",
-        "key_run_ok",
-        "permit_1_closed",
-        "permit_2_closed",
-    }
+    always = set(
+        ("estop_1_ok estop_2_ok fire_alarm_ok key_run_ok permit_1_closed permit_2_closed").split()
+    )
     for name in [name for names in schema.INPUT_NAMES.values() for name in names]:
         assert bool(equipment.of_signal(name)) != (name in always), name
     for name in EQUIPMENT:
@@ -1432,24 +958,14 @@ def test_every_feature_of_the_cabinet_is_always_there_or_somebodys():
         }
         if feature not in owned and feature not in limit_images.ANY_OF
     }
-    assert own == {
-        "estop_1_ok",
-        "estop_2_ok",
-        "estop_discrepancy",
-        "fire_alarm_ok",
-        "closing_failures",
-        "image_changed",
-        "step_late_ms",
-        "boot_not_clean",
-        "boot_store_unreadable",
-        "self_test_bits",
-        "cpu_temperature_ddegC",
-        "key_run_ok",
-        "io_silence_ms",
-        "meter_silence_ms",
-        "meter_frozen_ms",
-        "peer_code",
-    }
+    assert own == set(
+        (
+            "estop_1_ok estop_2_ok estop_discrepancy fire_alarm_ok closing_failures "
+            "image_changed step_late_ms boot_not_clean boot_store_unreadable self_test_bits "
+            "cpu_temperature_ddegC key_run_ok io_silence_ms meter_silence_ms meter_frozen_ms "
+            "peer_code"
+        ).split()
+    )
 
 
 @pytest.mark.parametrize("name", ("example", "pylontech"))

@@ -70,8 +70,6 @@ SOMETHING = (
     "Nothofer Rejec",
     "4711, refused once",
 )
-OUTSIDE = "names no day from 2015-01-01 on and before 2200-01-01"
-HMA = ("report", "gas_required_by", "lfl_source", "agent_hold_off_reason", "hard_wired_accepted")
 
 
 @pytest.mark.parametrize("text", NOTHING)
@@ -82,45 +80,6 @@ def test_what_names_nothing(text):
 @pytest.mark.parametrize("text", SOMETHING)
 def test_what_names_something(text):
     assert not acceptance_text.names_nothing(text)
-
-
-@pytest.mark.parametrize("text", ["none", "x", "to be supplied"])
-@pytest.mark.parametrize("key", [*[f"hma.{key}" for key in HMA], "not_fitted.door"])
-def test_a_configuration_that_names_nothing_is_refused(tmp_path, key, text):
-    section, name = key.split(".")
-    refusal = SiteFiles(tmp_path).append("site", f'[{section}]\n{name} = "{text}"').refusal()
-    assert refusal.startswith(
-        f'example/site.toml:{key}: "{text}" is not allowed, it names nothing; allowed '
-    )
-
-
-@pytest.mark.parametrize(
-    "text, problem",
-    [
-        ("J. Doe, fire marshal", "names no day"),
-        ("J. Doe, 2026", "names no day"),
-        ("J. Doe, 2026-02-30", "names no day"),
-        ("J. Doe, 01.03.2026", "names no day"),
-        ("J. Doe, 12026-03-01", "names no day"),
-        ("123456", "names no day"),
-        ("J. Doe, 0001-01-01", OUTSIDE),
-        ("J. Doe, 2014-12-31", OUTSIDE),
-        ("J. Doe, 2200-01-01", OUTSIDE),
-        ("J. Doe, 9999-12-31 or 1999-01-01", OUTSIDE),
-        ("2026-03-01", "names nothing but a day"),
-        ("4711, 2026-03-01", "names nothing but a day"),
-        ("N/A 2026-03-01", "names nothing but a day"),
-        ("N. N., 2026-03-01", "names nothing but a day"),
-        ("2026-03-01: refused by J. Doe", "names nothing but a day"),
-    ],
-)
-def test_what_is_not_fitted_is_accepted_by_somebody_on_a_day(tmp_path, text, problem):
-    refusal = SiteFiles(tmp_path).append("site", f'[not_fitted]\ndoor = "{text}"').refusal()
-    assert refusal == (
-        f"example/site.toml:not_fitted.door: {problem}; allowed who accepted it, "
-        f"when (YYYY-MM-DD) "
-        "and why"
-    )
 
 
 @pytest.mark.parametrize(

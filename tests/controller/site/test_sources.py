@@ -80,63 +80,6 @@ def test_a_later_layer_may_only_tighten(files):
     assert files.refusal().endswith("allowed 1..100")
 
 
-@pytest.mark.parametrize(
-    "text, line",
-    [
-        (
-            "[source.a]\npriority = 1",
-            "source.a.role: is missing; allowed cap, request, grid_cap, operator",
-        ),
-        (
-            '[source.a]\nrole = "boss"',
-            'source.a.role: "boss" is not allowed; allowed cap, request, grid_cap, operator',
-        ),
-        ('[source.a]\nrole = "request"', "source.a.priority: is missing; allowed 1..8"),
-        (
-            '[source.a]\nrole = "cap"\npriority = 1',
-            'source.a.priority: is for requests, which a source of role "cap" cannot send',
-        ),
-        (source("a", priority=9), "source.a.priority: 9 is not allowed; allowed 1..8"),
-        (
-            source("a", more="valid_s_max = 0"),
-            "source.a.valid_s_max: 0 is not allowed; allowed 1..300",
-        ),
-        (
-            source("a", more="valid_s_max = 301"),
-            "source.a.valid_s_max: 301 is not allowed; allowed 1..300",
-        ),
-        (
-            source("a", more="hints_per_s_max = 51"),
-            "source.a.hints_per_s_max: 51 is not allowed; allowed 1..50",
-        ),
-        (
-            source("a", more="fallback_import_W_max = -1"),
-            "source.a.fallback_import_W_max: -1 is not allowed; allowed 0..100000000",
-        ),
-        (
-            source("a", more="fallback_power_W = 1"),
-            "source.a.fallback_power_W: is not a known key; ",
-        ),
-        (
-            source("a") + source("b"),
-            "source.b.priority: 1 is not allowed; allowed a priority of its own (source.a has ",
-        ),
-        (
-            source("Site"),
-            "source.Site: is not a known key; allowed a name of a-z, 0-9 and _ that "
-            "begins with a letter, ",
-        ),
-        # a hint has room for 16
-        (source("a23456789_1234567"), "source.a23456789_1234567: is not a known key"),
-        ("[source]\na = 1", "source.a: 1 is not allowed; allowed a section"),
-    ],
-)
-def test_what_makes_no_sense_is_one_line(files, text, line):
-    # a key nobody said is missing in the last layer
-    place = "cabinet" if "is missing" in line else "site"
-    assert files.append("site", text).refusal().startswith(f"pylontech/{place}.toml:{line}")
-
-
 @pytest.mark.parametrize("count", [8, 9])
 def test_there_are_at_most_eight(files, count):
     for number in range(count):

@@ -1,0 +1,67 @@
+"""refusals.txt: what a configuration must not say, and the line that refuses it.
+
+    == pylontech                    the example that is changed from here on (the first: firebreak)
+    # why                           a comment
+    site: old -> new                one change: layer, text that is replaced by another
+    site: + text                    one change: text added at the end
+    => the line                     what is said; one that ends in ... may go on
+
+<nl> is a new line. As a program it writes the lines anew.
+"""
+
+import pathlib
+import tempfile
+
+from tests.controller.site_files import FIREBREAK, PYLONTECH, SiteFiles
+
+TABLE = pathlib.Path(__file__).with_name("refusals.txt")
+EXAMPLES = {"firebreak": FIREBREAK, "pylontech": PYLONTECH}
+
+
+def cases(text):
+    """[(example, [(layer, old or None, new)], line)] of the table."""
+    found, example, changes = [], "firebreak", []
+    for line in text.splitlines():
+        if line.startswith("== "):
+            example = line[3:]
+        elif line.startswith("=> "):
+            found.append((example, changes, line[3:]))
+            changes = []
+        elif line and not line.startswith("#"):
+            layer, _, change = line.replace("<nl>", "\n").partition(": ")
+            old, arrow, new = change.partition(" ->")
+            added = change.startswith("+ ")
+            changes.append((layer, None, change[2:]) if added else (layer, old, new[1:]))
+            assert added or arrow, line
+    return found
+
+
+def refusal(folder, example, changes):
+    """The line that refuses the example with these changes."""
+    files = SiteFiles(folder, EXAMPLES[example])
+    for layer, old, new in changes:
+        files.append(layer, new) if old is None else files.replace(layer, old, new)
+    return files.refusal()
+
+
+def fits(line, said):
+    """Whether this line is the one in the table."""
+    return said.startswith(line[:-3]) if line.endswith("...") else said == line
+
+
+def written(text):
+    """The table with every line as it is now."""
+    left = iter(cases(text))
+    lines = []
+    for line in text.splitlines():
+        if line.startswith("=> "):
+            example, changes, known = next(left)
+            with tempfile.TemporaryDirectory() as folder:
+                said = refusal(pathlib.Path(folder), example, changes)
+            line = "=> " + (known if fits(known, said) else said)
+        lines.append(line)
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    TABLE.write_text(written(TABLE.read_text(encoding="ascii")), encoding="ascii")
