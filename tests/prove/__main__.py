@@ -7,6 +7,7 @@ import importlib.util
 import json
 import os
 import pathlib
+import subprocess
 import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -22,7 +23,7 @@ import sizes  # noqa: E402
 
 from hil import forks  # noqa: E402
 
-PARTS = ("coverage", "mutation", "proofs", "parity")
+PARTS = ("self-test", "coverage", "mutation", "proofs", "parity")
 QUICK_SAMPLE, SAMPLE_SEED = 50, 1
 
 
@@ -37,12 +38,13 @@ class Parser(argparse.ArgumentParser):
 def parsed(argv):
     """Arguments; a wrong one is one line and exit code 2."""
     parser = Parser(
-        prog="flash.sh prove", description="Coverage, mutation, proofs and parity of safety/."
+        prog="flash.sh prove",
+        description="Self-test of the tool; coverage, mutation, proofs and parity of safety/.",
     )
     parser.add_argument(
         "--quick",
         action="store_true",
-        help=f"{QUICK_SAMPLE} mutants drawn by --seed, short parity courses",
+        help=f"{QUICK_SAMPLE} mutants drawn by --seed, short parity courses, no self-test",
     )
     parser.add_argument(
         "--only", default=",".join(PARTS), metavar="PART,...", help="of " + ", ".join(PARTS)
@@ -103,6 +105,14 @@ def show(text):
 def lasted(begun_s):
     """Elapsed time since begun_s, to print."""
     return f"{forks.wall_s() - begun_s:.0f} s"
+
+
+def tool_tested(options):
+    """The tests of this tool itself; True if all pass."""
+    words = ["-q", "-p", "no:cacheprovider", "-n", str(options.workers), str(HERE / "self_test.py")]
+    done = subprocess.run([sys.executable, "-m", "pytest", *words], cwd=ROOT, check=False)
+    show(f"self-test {'failed' if done.returncode else 'passed'}")
+    return done.returncode == 0
 
 
 def tested(options):
@@ -215,9 +225,11 @@ def main(argv):
     for line in sizes.lines():
         show(line)
     good = True
+    if "self-test" in options.only and not options.quick:
+        good = tool_tested(options)
     try:
         if {"coverage", "mutation"} & set(options.only):
-            good = tested(options)
+            good = tested(options) and good
     except ValueError as error:
         show(f"prove: {error}")
         return 2

@@ -89,16 +89,14 @@ class Campaign:
             self._keep_likely()
 
     def _keep_likely(self):
-        """Of a whole run, for whoever starts from nothing: what it learned, and what runs the other
-        lines.
-        """
+        """Of a whole run, for the next: what it learned, and what runs the other lines."""
         found = likely.chosen(kept.load("learned", "")[0])
         measured = self.measured
         found[likely.COVERING] = likely.covering(
             measured.tests_of, measured.durations_s, likely.best(found)
         )
         found[likely.HARD] = likely.hard(self.results, likely.read().get(likely.HARD, {}))
-        (kept.FOLDER / likely.FILE.name).write_text(likely.text(found), encoding="ascii")
+        likely.FILE.write_text(likely.text(found), encoding="ascii")
 
     def _chosen(self):
         only = self.options.only_files
