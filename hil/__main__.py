@@ -7,10 +7,11 @@ import sys
 
 from controller.site.layers import ConfigError
 from hil import rig_command
-from hil.campaigns import golden, hint_attack
+from hil.campaigns import golden
 from hil.campaigns.benchmarks import command as benchmarks
 from hil.campaigns.channel_b import command as channel_b
 from hil.campaigns.chaos import command as chaos
+from hil.campaigns.hint_attack import command as hint_attack
 from hil.campaigns.rows import command as rows
 from hil.campaigns.runaway import command as runaway
 from hil.loads.trace import LoadError

@@ -6,15 +6,14 @@ Exit codes: 0 measured and every budget met, 1 one is not met, 2 wrong input, 3 
 
 import importlib
 import os
-import signal
 import subprocess
 import sys
 
 from controller.record.journal import JournalError
 from hil.arguments import number, whole
+from hil.campaigns import command
 from hil.campaigns.benchmarks import document, page
 
-DONE, NOT_DONE, WRONG_INPUT, NO_START = 0, 1, 2, 3
 # Module of this folder: what it measures.
 BENCHMARKS = {
     "step": "one step of the kernel, 1, 3 and 16 racks; instructions on MicroPython",
@@ -28,7 +27,6 @@ BENCHMARKS = {
 MODULES = {"loop": "lateness"}
 WITH_SEED = ("stop", "hint", "rig")
 PAGE = "BENCHMARKS.md"
-INTERRUPTED = 130  # 128 + SIGINT, as shells say it
 COUNT_MAX = 10_000
 SECONDS_MAX = 604_800  # a week
 # What `all` gives each benchmark, and with --short, to try it out.
@@ -79,9 +77,7 @@ def add(commands):
     every.add_argument(
         "--json", metavar="DIR", required=True, help="folder for all results and the page"
     )
-    every.add_argument(
-        "--beside", default="", metavar="TEXT", help="what runs on this machine meanwhile"
-    )
+    add_beside(every)
     every.add_argument(
         "--short", action="store_true", help="minutes instead of hours: to try it out"
     )
@@ -89,11 +85,13 @@ def add(commands):
 
 
 def _benchmark(kinds, name):
-    parser = kinds.add_parser(name, help=BENCHMARKS[name])
-    add_output(parser)
+    def run(given):
+        return measure(given, lambda each: _run(name, each))
+
+    parser = command.add(kinds, name, BENCHMARKS[name], run)
+    add_beside(parser)
     if name in WITH_SEED:
-        parser.add_argument("--seed", type=int, default=1, help="of plant, load and phases (1)")
-    parser.set_defaults(run=lambda given: measure(given, lambda each: _run(name, each)))
+        command.add_seed(parser)
     return parser
 
 
@@ -110,47 +108,23 @@ def _run(name, given):
     return module.run(**order, beside=given.beside)
 
 
-def add_output(parser):
-    """The options all benchmarks have."""
-    parser.add_argument("--json", metavar="FILE", help="write the result there")
+def add_beside(parser):
+    """What a result says of the machine, which cannot see it itself."""
     parser.add_argument(
         "--beside", default="", metavar="TEXT", help="what runs on this machine meanwhile"
     )
 
 
-def complain(line):
-    """One line on stderr."""
-    print(f"bench: {line}", file=sys.stderr)
-
-
 def measure(arguments, run):
-    """Run one benchmark, print its lines, write its JSON; the exit code."""
-    folder = os.path.dirname(arguments.json) or "." if arguments.json else "."
-    if not os.path.isdir(folder):
-        complain(f"--json {arguments.json}: there is no folder {folder}")
-        return WRONG_INPUT
-    if arguments.json and os.path.isdir(arguments.json):
-        complain(f"--json {arguments.json}: is a folder; name a file in it")
-        return WRONG_INPUT
-    # what was started is ended on any way out
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    """Run one benchmark, print its lines, write its JSON; the exit code. Raises OSError."""
     try:
         doc = run(arguments)
-        if arguments.json:
-            document.write(arguments.json, doc)
-    except KeyboardInterrupt:
-        complain("interrupted; nothing was written")
-        return INTERRUPTED
     except JournalError as error:
-        complain(error)
-        return WRONG_INPUT
-    except (
-        OSError,
-        RuntimeError,
-        ValueError,
-    ) as error:  # a wire, a port, a child process; each says one line
-        complain(error)
-        return NO_START
+        return command.refuse("bench", error)
+    except (RuntimeError, ValueError) as error:  # a wire, a child process; each says one line
+        return command.refuse("bench", error, command.NO_START)
+    if arguments.json:
+        document.write(arguments.json, doc)
     print("\n".join(document.lines(doc)))
     return document.exit_code(doc)
 
@@ -159,25 +133,20 @@ def _page(arguments):
     try:
         docs = [document.read(path) for path in arguments.results]
     except document.ResultError as error:
-        complain(error)
-        return WRONG_INPUT
+        return command.refuse("bench", error)
     print(page.page(docs), end="")
-    return DONE
+    return command.MET
 
 
 def _all(arguments):
     os.makedirs(arguments.json, exist_ok=True)
-    code, written = DONE, []
+    code, written = command.MET, []
     for name in BENCHMARKS:
         path = os.path.join(arguments.json, f"{name}.json")
         print(f"bench {name}", flush=True)
-        try:
-            ended = subprocess.run(
-                command_of(name, path, arguments.beside, arguments.short)
-            ).returncode
-        except KeyboardInterrupt:
-            return INTERRUPTED
-        if ended in (DONE, NOT_DONE):
+        argv = command_of(name, path, arguments.beside, arguments.short)
+        ended = subprocess.run(argv).returncode
+        if ended in (command.MET, command.NOT_MET):
             written.append(path)
         code = max(code, ended)
     with open(os.path.join(arguments.json, PAGE), "w", encoding="ascii") as file:

@@ -11,6 +11,7 @@ import json
 from hil.campaigns.benchmarks import budgets, machine, timing
 
 SCHEMA = 1
+PERCENTILES = (("p50", 500), ("p99", 990), ("maximum", 1000))
 FIELDS = {
     "schema": int,
     "benchmark": str,
@@ -58,6 +59,22 @@ def figure(what, value, unit, rival=None, rival_value=None, budget=None):
         "limit": bound,
         "met": budgets.met(chosen, value, bound) if chosen else None,
     }
+
+
+def spread(what, values, unit, rival=None, rival_value=None, budget=None):
+    """Figures of p50, p99 and maximum; the budget is that of p99. Nothing without values."""
+    return [
+        figure(
+            f"{what}, {text} of {len(values)}",
+            percentile(values, permille),
+            unit,
+            rival,
+            rival_value,
+            budget if text == "p99" else None,
+        )
+        for text, permille in PERCENTILES
+        if values
+    ]
 
 
 def document(

@@ -10,7 +10,6 @@ import os
 import random
 import tempfile
 
-import msgpack
 import numpy as np
 
 from controller.core import hint_codes as h
@@ -18,11 +17,12 @@ from controller.hints import wire as w
 from controller.hints.client import HintClient
 from controller.site import bus_times
 from controller.site import config as configs
-from hil import plant_process, rig
-from hil.campaigns.benchmarks import order, timing
+from hil import rig
+from hil.campaigns import order
+from hil.campaigns.benchmarks import timing
 from hil.campaigns.benchmarks.cyclictest import Cyclictest
-from hil.campaigns.benchmarks.document import document, figure, percentile
-from hil.campaigns.benchmarks.lateness import figures_of
+from hil.campaigns.benchmarks.document import document, figure, spread
+from hil.campaigns.benchmarks.lateness import figures_of, stall_figures
 from hil.loads.selection import load_of
 from hil.observer.beats import SETPOINT, unpacked
 from hil.scenarios import scenario
@@ -42,40 +42,17 @@ expect = []
 kind = "steps"
 steps_kW = [[0, 300]]
 """
-PERCENTILES = (("p50", 500), ("p99", 990), ("maximum", 1000))
 
 
 def run(count=200, seed=1, beside=""):
     """The document. Raises RigError, OSError."""
     config = configs.load(order.EXAMPLE)
-    with tempfile.TemporaryDirectory(prefix="firebreak-bench-") as folder, Cyclictest() as rival:
-        path = os.path.join(folder, "at_rest.toml")
-        with open(path, "w", encoding="ascii") as file:
-            file.write(SCENARIO.format(duration_s=FIRST_S + (count + 1) * CYCLE_S))
-        chosen = scenario.load(path)
-        given = {
-            **order.made(config, path, chosen.duration_s, seed),
-            "run_dir": folder,
-            "beats": True,
-        }
-        made = rig.Rig(given, chosen, config)
-        sender = Sender(made, count, seed)
-        try:
-            made.start()
-            made.run(sender.see)
-        finally:
-            made.stop()
-        with open(os.path.join(folder, plant_process.RESULT), "rb") as file:
-            content = msgpack.unpackb(file.read())
-        doc = order.whole(
-            made.outcome(load_of(given, chosen), {"mode": "real time", "seed": seed}).doc
-        )
-    taken_us = delays_us(content, sender.sent)
+    with Cyclictest() as rival:
+        sent, content, doc = _sent(config, count, seed)
+    taken_us = delays_us(content, sent)
     notes = [
-        f"seed {seed}, {len(sender.sent)} of {count} hints taken, each at a random phase of "
-        f"the tick; read from "
-        "the wire by the simulated cabinet, whose own lateness is in "
-        "it",
+        f"seed {seed}, {len(sent)} of {count} hints taken, each at a random phase of the tick; "
+        "read from the wire by the simulated cabinet, whose own lateness is in it",
         *([rival.note] if rival.note else []),
     ]
     figures = [
@@ -91,6 +68,25 @@ def run(count=200, seed=1, beside=""):
         beside,
         order.priority(doc),
     )
+
+
+def _sent(config, count, seed):
+    """(hints sent as of Sender, what the bench recorded, the document of the run)."""
+    with tempfile.TemporaryDirectory(prefix="firebreak-bench-") as folder:
+        path = os.path.join(folder, "at_rest.toml")
+        with open(path, "w", encoding="ascii") as file:
+            file.write(SCENARIO.format(duration_s=FIRST_S + (count + 1) * CYCLE_S))
+        chosen = scenario.load(path)
+        given = order.made(config, chosen.duration_s, seed, path, run_dir=folder, beats=True)
+        made = rig.Rig(given, chosen, config)
+        sender = Sender(made, count, seed)
+        try:
+            made.start()
+            made.run(sender.see)
+        finally:
+            made.stop()
+        outcome = made.outcome(load_of(given, chosen), {"mode": "real time", "seed": seed})
+        return sender.sent, order.recorded(folder), order.whole(outcome.doc)
 
 
 def allowed_us(config):
@@ -164,24 +160,8 @@ def _delay_us(times_us, values_W, at_us, sign):
 
 
 def _figures(taken_us, bound_us, rival):
-    seen = [value for value in taken_us if value is not None]
-    figures = []
-    for text, permille in PERCENTILES if seen else ():
-        figures.append(
-            figure(
-                f"hint in to new set-point on the wire, {text} of {len(seen)}",
-                percentile(seen, permille) / 1000,
-                "ms",
-                "this site's sum",
-                bound_us / 1000,
-                "hint_to_wire" if text == "p99" else None,
-            )
-        )
+    seen_ms = [value / 1000 for value in taken_us if value is not None]
+    what, whose = "hint in to new set-point on the wire", "this site's sum"
+    figures = spread(what, seen_ms, "ms", whose, bound_us / 1000, "hint_to_wire")
     figures.append(figure("hints that moved no set-point", taken_us.count(None), "hints"))
-    if rival.result:
-        figures.append(
-            figure(
-                "the host's own worst stall meanwhile (cyclictest)", rival.value("max") / 1000, "ms"
-            )
-        )
-    return figures
+    return figures + stall_figures(rival)

@@ -88,3 +88,11 @@ def figures_of(what, found, rival, budget=None):
 
 def _whole_us(lateness_us, name):
     return lateness_us["max"] if lateness_us[name] >= BUCKETS - 1 else lateness_us[name]
+
+
+def stall_figures(rival):
+    """The figure of a Cyclictest's longest stall, where there is one."""
+    if not rival.result:
+        return []
+    what = "the host's own worst stall meanwhile (cyclictest)"
+    return [figure(what, rival.value("max") / 1000, "ms")]

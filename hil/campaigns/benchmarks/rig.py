@@ -10,7 +10,8 @@ import tempfile
 
 from controller.site import config as configs
 from controller.system import realtime
-from hil.campaigns.benchmarks import machine, order, replay, timing
+from hil.campaigns import order
+from hil.campaigns.benchmarks import machine, replay, timing
 from hil.campaigns.benchmarks.cyclictest import Cyclictest
 from hil.campaigns.benchmarks.document import document, figure, percentile
 from hil.campaigns.benchmarks.lateness import figures_of, judged
@@ -34,48 +35,31 @@ def run(seconds=600.0, seed=1, beside=""):
     with timing.Hogs() as hogs:
         stressed, _, stressed_rival = real_time(config, stress_s, seed)
     priority = order.priority(quiet)
-    figures = [
-        *figures_of(
-            "loop lateness with devices",
-            order.loop(quiet),
-            rival,
-            judged("lateness_idle", priority),
-        ),
-        *figures_of(
-            "loop lateness with devices, CPU stress",
-            order.loop(stressed),
-            stressed_rival,
-            judged("lateness_stress", priority),
-        ),
-        *memory_figures(samples),
-        *virtual_figures(config, seed),
-    ]
+    figures = []
+    for what, doc, beside_it, budget in (
+        ("loop lateness with devices", quiet, rival, "lateness_idle"),
+        ("loop lateness with devices, CPU stress", stressed, stressed_rival, "lateness_stress"),
+    ):
+        figures += figures_of(what, order.loop(doc), beside_it, judged(budget, priority))
+    figures += [*memory_figures(samples), *virtual_figures(config, seed)]
     notes = [rival.note] if rival.note else []
     notes += [
-        f"{seconds:g} s in real time, then {stress_s:g} s beside {hogs.words}; the "
-        f"simulated devices have "
-        "SCHED_FIFO too and take their share of the same cores"
+        f"{seconds:g} s in real time, then {stress_s:g} s beside {hogs.words}; the simulated "
+        "devices have SCHED_FIFO too and take their share of the same cores"
     ]
     details = {
         "memory": samples[:: max(1, len(samples) // 60)],
         "cyclictest": rival.result,
         "cyclictest_stress": stressed_rival.result,
     }
-    return document(
-        "rig",
-        f"python -m hil bench rig --for {seconds:g}",
-        figures,
-        notes,
-        details,
-        beside,
-        priority,
-    )
+    again = f"python -m hil bench rig --for {seconds:g}"
+    return document("rig", again, figures, notes, details, beside, priority)
 
 
 def real_time(config, seconds, seed):
     """(document of the run, [[s, rss_kB, anonymous_kB]], the Cyclictest that ran beside it)."""
     with tempfile.TemporaryDirectory(prefix="firebreak-bench-") as folder, Cyclictest() as rival:
-        given = {**order.made(config, None, seconds, seed), "run_dir": folder}
+        given = order.made(config, seconds, seed, run_dir=folder)
         rig = Rig(given, None, config)
         samples = Samples(rig)
         try:

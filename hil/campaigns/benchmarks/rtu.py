@@ -10,10 +10,8 @@ libmodbus keeps no silence, so it has no cycle.
 
 import contextlib
 import os
-import pathlib
 import select
 import subprocess
-import sys
 import tty
 from typing import NamedTuple
 
@@ -21,6 +19,7 @@ from controller.run.loop import Wire
 from controller.system import clock, realtime
 from drivers.buses.port import RtuPort
 from drivers.buses.rtu import FAILURES
+from hil.campaigns import process
 from hil.campaigns.benchmarks import libmodbus, machine, rtu_slave, timing
 from hil.campaigns.benchmarks.document import document, figure, percentile
 
@@ -29,7 +28,6 @@ from hil.campaigns.benchmarks.document import document, figure, percentile
 FAST_BD, PACED_BD = 4_000_000, 19_200
 STOP_S = 10
 TIMEOUT_US = 2_000_000  # a busy machine may hold the slave back; that is no failure here
-ROOT = pathlib.Path(__file__).parents[3]
 
 
 class Bus(NamedTuple):
@@ -119,25 +117,22 @@ def slave(paced_Bd):
     """Path of a pty with the slave behind it; paced_Bd 0: it answers at once."""
     master, tty_end = os.openpty()
     tty.setraw(tty_end)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "hil.campaigns.benchmarks.rtu_slave", str(master), str(paced_Bd)],
+    answering = process.module(
+        "hil.campaigns.benchmarks.rtu_slave",
+        master,
+        paced_Bd,
         pass_fds=(master,),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        cwd=ROOT,
     )
     try:
-        if not process.stdout.readline():
+        if not answering.stdout.readline():
             raise RtuError("the slave did not start")
         yield os.ttyname(tty_end)
     finally:
-        process.stdin.close()
-        process.stdout.close()
-        try:
-            process.wait(STOP_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        answering.stdin.close()
+        answering.stdout.close()
+        process.wait(answering, STOP_S)
         os.close(master)
         os.close(tty_end)
 

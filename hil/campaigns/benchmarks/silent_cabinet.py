@@ -9,9 +9,6 @@ import contextlib
 import os
 import pathlib
 import select
-import signal
-import subprocess
-import sys
 import tempfile
 import tty
 
@@ -19,10 +16,10 @@ from controller import sites
 from controller.record import store
 from controller.run import loop_statistics
 from controller.site import config
+from hil.campaigns import process
 from hil.campaigns.benchmarks import machine, timing
 
 SITE = sites.EXAMPLE.parent
-ROOT = pathlib.Path(__file__).parents[3]
 START_S, STOP_S = 20, 20
 DRAIN_S = 1.0  # the ptys hold some seconds of polls; nothing else needs them empty
 READ_BYTES = 65_536
@@ -77,24 +74,18 @@ class SilentCabinet:
 
     def _start(self, stack):
         log = stack.enter_context(open(os.path.join(self.directory, "log"), "wb"))
-        self._process = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "controller",
-                "run",
-                self.file,
-                "--run-dir",
-                self.directory,
-                "--state-dir",
-                os.path.join(self.directory, "state"),
-            ],
-            cwd=ROOT,
+        self._process = process.module(
+            "controller",
+            "run",
+            self.file,
+            "--run-dir",
+            self.directory,
+            "--state-dir",
+            os.path.join(self.directory, "state"),
             stderr=log,
-            stdin=subprocess.DEVNULL,
             process_group=0,
         )
-        stack.callback(self._stop)
+        stack.callback(process.end, self._process, STOP_S)
         self.pid = self._process.pid
         waited_s = 0.0
         while self.lateness() is None:
@@ -130,11 +121,3 @@ class SilentCabinet:
             .strip()
         )
         return text.splitlines()[-1] if text else "it said nothing"
-
-    def _stop(self):
-        self._process.send_signal(signal.SIGTERM)
-        try:
-            self._process.wait(STOP_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()

@@ -6,10 +6,8 @@ and all the rest is what ran beside it. All rounds are in the details.
 """
 
 import pathlib
-import shutil
 import tempfile
 
-import safety
 from controller.system import realtime
 from hil.campaigns.benchmarks import kernel_steps, machine, timing, wasm
 from hil.campaigns.benchmarks.document import document, figure, percentile
@@ -31,11 +29,7 @@ def run(rounds=5, steps=2000, beside=""):
     figures, details, notes = [], {}, []
     for racks, modules, budget in TOPOLOGIES:
         taken = sorted(_rounds(racks, modules, rounds, steps))
-        name = (
-            (f"kernel step, {racks} racks of {modules} modules")
-            if racks > 1
-            else "kernel step, 1 rack of 15 modules"
-        )
+        name = _name(racks, modules)
         figures.append(figure(f"{name}, median", taken[0][0], "us", budget=budget))
         figures.append(figure(f"{name}, p99", taken[0][1], "us"))
         details[f"{racks} x {modules}"] = [
@@ -82,22 +76,12 @@ def _step_ns(bench):
 
 def _instructions():
     """Figures of MicroPython. Raises ImportError."""
-    micropython = wasm.MicroPython(fuel=True)
     with tempfile.TemporaryDirectory(prefix="firebreak-bench-") as folder:
-        source = pathlib.Path(safety.__file__).parent
-        shutil.copytree(
-            source,
-            pathlib.Path(folder, "safety"),
-            ignore=shutil.ignore_patterns("__pycache__", "*.md"),
-        )
-        shutil.copy(kernel_steps.__file__, folder)
-        pathlib.Path(folder, "run.py").write_text(SCRIPT, encoding="ascii")
+        program = wasm.Program(pathlib.Path(folder), kernel_steps, SCRIPT)
         figures = [
             figure(
-                f"kernel step, {racks} racks of {modules} modules, MicroPython"
-                if racks > 1
-                else "kernel step, 1 rack of 15 modules, MicroPython",
-                _per_step(micropython, folder, racks, modules),
+                f"{_name(racks, modules)}, MicroPython",
+                _per_step(program, racks, modules),
                 "instructions",
                 budget=budget,
             )
@@ -107,20 +91,17 @@ def _instructions():
     return figures
 
 
-def _per_step(micropython, folder, racks, modules):
+def _per_step(program, racks, modules):
     """Instructions of one step, of the second `FUEL_STEPS` of a run: what begins and ends a run is
     in both halves.
     """
-
-    def used(steps, stepping):
-        code, printed, fuel = micropython.run(
-            folder, "/input/run.py", str(racks), str(modules), str(steps), str(stepping)
-        )
-        if code != 0:
-            raise ValueError(f"MicroPython ended with {code}: {printed.strip()[-200:]}")
-        return fuel
-
     prepared, stepped = (
-        used(2 * FUEL_STEPS, stepping) - used(FUEL_STEPS, stepping) for stepping in (0, 1)
+        program.instructions(racks, modules, 2 * FUEL_STEPS, stepping)
+        - program.instructions(racks, modules, FUEL_STEPS, stepping)
+        for stepping in (0, 1)
     )
     return round((stepped - prepared) / FUEL_STEPS)
+
+
+def _name(racks, modules):
+    return f"kernel step, {racks} rack{'s' if racks > 1 else ''} of {modules} modules"

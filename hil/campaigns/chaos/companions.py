@@ -10,18 +10,17 @@ import mmap
 import os
 import signal
 import socket
-import subprocess
-import sys
 
 from controller.system import sockets
+from hil.campaigns import process
 from hil.campaigns.chaos.shifted_clock import OFFSET
 from hil.campaigns.chaos.terminal import Terminal
 from hil.campaigns.chaos.witness import STALLS
-from hil.rig import ROOT
+from hil.campaigns.hint_attack.forger import SOURCE
 
-END_S = 15.0
+HERE = __package__
+
 ANSWER_S = 5.0
-SOURCE = "site_ems"
 
 
 class Companion:
@@ -34,26 +33,13 @@ class Companion:
         there for.
         """
         self.name, self.works = name, works
-        self._command = [sys.executable, "-m", module, *arguments]
-        self._log_path = log_path
+        self._command, self._log_path = (module, *arguments), log_path
         self.process = None
 
     def start(self):
         """Start it, or start it again."""
         with open(self._log_path, "ab") as log:
-            self.process = subprocess.Popen(
-                self._command,
-                cwd=ROOT,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                process_group=0,
-            )
-
-    @property
-    def pid(self):
-        """Of the process that was started last."""
-        return self.process.pid
+            self.process = process.module(*self._command, stdout=log, stderr=log, process_group=0)
 
     @property
     def alive(self):
@@ -76,14 +62,9 @@ class Companion:
 
     def end(self):
         """In order, or by force."""
-        if not self.alive:
-            return
-        self.signal(signal.SIGCONT)
-        self.process.terminate()
-        try:
-            self.process.wait(END_S)
-        except subprocess.TimeoutExpired:
-            self.kill()
+        if self.alive:
+            self.signal(signal.SIGCONT)
+            process.end(self.process)
 
 
 class Shared:
@@ -111,53 +92,32 @@ class Companions:
     """
 
     def __init__(self, run_directory, state_directory, log_directory):
-        where = ["--run-dir", run_directory]
-
-        def log(name):
-            return os.path.join(log_directory, f"{name}.log")
-
+        where, state = ["--run-dir", run_directory], ["--state-dir", state_directory]
+        cores = sorted(os.sched_getaffinity(0))
         offset_path, stall_path = (
             os.path.join(log_directory, name) for name in ("offset", "stall")
         )
-        cores = sorted(os.sched_getaffinity(0))
-        self.clock_offset_us, self._stall_us = (
-            Shared(offset_path, OFFSET),
-            Shared(stall_path, STALLS, cores[-1] + 1),
-        )
-        self.recorder = Companion(
-            "recorder",
-            "hil.campaigns.chaos.shifted_clock",
-            [offset_path, "record", *where, "--state-dir", state_directory],
-            log("recorder"),
-        )
-        self.gateway = Companion(
-            "gateway",
-            "controller",
-            ["upstream", *where],
-            log("gateway"),
-            lambda: gateway_works(os.path.join(run_directory, "upstream.sock")),
-        )
-        self.reader = Companion(
-            "page reader",
-            "hil.campaigns.chaos.page_reader",
-            [run_directory, state_directory],
-            log("reader"),
-        )
+        self.clock_offset_us = Shared(offset_path, OFFSET)
+        self._stall_us = Shared(stall_path, STALLS, cores[-1] + 1)
         self.terminal = Terminal()
-        self.console = Companion(
-            "serial console",
-            "controller",
-            ["console", "--tty", self.terminal.slave_name, *where, "--state-dir", state_directory],
-            log("console"),
-            self.terminal.works,
+
+        def made(name, module, *arguments, works=None):
+            path = os.path.join(log_directory, f"{name}.log")
+            return Companion(name, module, arguments, path, works)
+
+        def gateway():
+            return gateway_works(os.path.join(run_directory, "upstream.sock"))
+
+        self.recorder = made(
+            "recorder", f"{HERE}.shifted_clock", offset_path, "record", *where, *state
         )
+        self.gateway = made("gateway", "controller", "upstream", *where, works=gateway)
+        self.reader = made("page reader", f"{HERE}.page_reader", run_directory, state_directory)
+        line = ("console", "--tty", self.terminal.slave_name)
+        works = self.terminal.works
+        self.console = made("serial console", "controller", *line, *where, *state, works=works)
         witnesses = [
-            Companion(
-                f"witness on core {core}",
-                "hil.campaigns.chaos.witness",
-                [stall_path, str(core), str(os.getpid())],
-                log("witness"),
-            )
+            made(f"witness on core {core}", f"{HERE}.witness", stall_path, core, os.getpid())
             for core in cores
         ]
         self.all = (self.recorder, self.gateway, self.reader, self.console, *witnesses)

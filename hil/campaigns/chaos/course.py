@@ -2,55 +2,33 @@
 each afterwards.
 """
 
-import contextlib
 import sys
-import threading
 
-from controller.record.journal import JournalError
 from controller.run import loop_statistics
+from hil.campaigns import course
 from hil.campaigns.chaos import verdict
-from hil.campaigns.chaos.stage import Over
 from hil.observer.beats import largest_gap_us
 from hil.rig import RigError
 
 PHASES = ("before", "during", "after")
 END = "end"
-STOP_S = 60.0  # hang guard
 STARTED_S = 20.0  # so long a companion has to be back, on a busy machine
 
 
-class Course:
+class Course(course.Course):
     """`taken`: [{name, counters: {mark: ..}, ...}] of the disturbances that were done; `doing`: the
-    name of the one at hand; `error` or None.
+    name of the one at hand.
     """
 
     def __init__(self, stage, chosen, calm_s, during_s):
         """chosen: [(name, Disturbance)]."""
+        super().__init__(stage.rig)
         self._stage, self._chosen = stage, chosen
         self._calm_s, self._during_s = calm_s, during_s
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self.taken, self.error, self.doing = [], None, "before any disturbance"
+        self.taken, self.doing = [], "before any disturbance"
+        stage.wait = self.wait
 
-    def start(self):
-        """Begin; the rig is running."""
-        self._thread.start()
-
-    def stop(self):
-        """Bring it to its end, and wait for that."""
-        self._stage.over.set()
-        self._thread.join(STOP_S)
-
-    def _run(self):
-        try:
-            self._whole()
-        except Over:
-            return
-        except (OSError, RigError, JournalError) as error:
-            self.error = error
-        with contextlib.suppress(RigError):  # the bench has ended, which the rig sees for itself
-            self._stage.rig.send({"what": "finish"})
-
-    def _whole(self):
+    def _play(self):
         stage = self._stage
         if not stage.wait_for(lambda: stage.state == "running"):
             raise RigError(f"the cabinet does not come to run, it is {stage.state}")

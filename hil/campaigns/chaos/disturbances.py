@@ -7,16 +7,14 @@ A disturbance takes the Stage and may say what else it saw: stage.note(ok, sente
 import contextlib
 import os
 import signal
-import subprocess
-import sys
-import threading
 from typing import NamedTuple
 
 from controller.record.journal import JournalReader
+from hil.campaigns import process
 from hil.campaigns.benchmarks.timing import Hogs
 from hil.campaigns.chaos import floods
 from hil.campaigns.chaos.terminal import Typing
-from hil.rig import ROOT
+from hil.campaigns.course import Background
 
 HOUR_US = 3_600_000_000
 FILL_BYTES = 1 << 16
@@ -41,54 +39,67 @@ class Disturbance(NamedTuple):
     ends_running: bool = True
 
 
-def _killed(name):
+def _between(begin, end):
+    """begin(stage), and after the disturbance end(stage); a run that is interrupted ends all."""
+
     @contextlib.contextmanager
     def act(stage):
-        companion = getattr(stage.companions, name)
-        companion.kill()
+        begin(stage)
         yield
-        companion.start()
+        end(stage)
 
     return act
+
+
+def _beside(make, seen):
+    """make(stage): a Background that runs meanwhile; seen(it): (ok, sentence) at the end."""
+
+    @contextlib.contextmanager
+    def act(stage):
+        with make(stage) as made:
+            yield
+        ok, sentence = seen(made)
+        because = f", then {made.error}" if made.error else ""
+        stage.note(ok and made.error is None, sentence + because)
+
+    return act
+
+
+def _killed(name):
+    return _between(
+        lambda stage: getattr(stage.companions, name).kill(),
+        lambda stage: getattr(stage.companions, name).start(),
+    )
 
 
 def _stopped(name):
-    @contextlib.contextmanager
-    def act(stage):
-        companion = getattr(stage.companions, name)
-        companion.signal(signal.SIGSTOP)
-        yield
-        companion.signal(signal.SIGCONT)
-
-    return act
+    return _between(
+        lambda stage: getattr(stage.companions, name).signal(signal.SIGSTOP),
+        lambda stage: getattr(stage.companions, name).signal(signal.SIGCONT),
+    )
 
 
-class _Filling:
+class Filling(Background):
     """Keeps a folder's file system full, also of what others give back, and empties it again at the
     exit.
     """
 
     def __init__(self, directory):
+        super().__init__()
         self._path = os.path.join(directory, "filling")
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
         self.written_bytes = 0
 
-    def __enter__(self):
+    def _begin(self):
         self._file = open(self._path, "wb", buffering=0)
         self._fill()
-        self._thread.start()
-        return self
 
-    def __exit__(self, *_):
-        self._over.set()
-        self._thread.join()
+    def _turn(self):
+        self._over.wait(FILL_PACE_S)
+        self._fill()
+
+    def _finish(self):
         self._file.close()
         os.unlink(self._path)
-
-    def _run(self):
-        while not self._over.wait(FILL_PACE_S):
-            self._fill()
 
     def _fill(self):
         with contextlib.suppress(OSError):  # ENOSPC: full, which is the point
@@ -97,13 +108,10 @@ class _Filling:
 
 
 def _full(which):
-    @contextlib.contextmanager
-    def act(stage):
-        with _Filling(getattr(stage, which)) as filling:
-            yield
-        stage.note(filling.written_bytes > 0, f"{filling.written_bytes >> 20} MiB filled")
-
-    return act
+    return _beside(
+        lambda stage: Filling(getattr(stage, which)),
+        lambda filling: (filling.written_bytes > 0, f"{filling.written_bytes >> 20} MiB filled"),
+    )
 
 
 def _clock_step(offset_us):
@@ -121,74 +129,44 @@ def _clock_step(offset_us):
 
 
 def _can(frames):
-    @contextlib.contextmanager
-    def act(stage):
-        with floods.CanFlood(stage.rig.wires["cans"]["can0"], stage.seed, frames) as flood:
-            yield
-        stage.note(
-            flood.error is None and flood.sent > 0, f"{flood.sent} frames sent{_because(flood)}"
-        )
-
-    return act
-
-
-def _because(flood):
-    return f", then {flood.error}" if flood.error else ""
+    return _beside(
+        lambda stage: floods.CanFlood(stage.rig.wires["cans"]["can0"], stage.seed, frames),
+        lambda flood: (flood.sent > 0, f"{flood.sent} frames sent"),
+    )
 
 
 def _noise(share):
-    @contextlib.contextmanager
-    def act(stage):
-        for bus in BUSES:
-            stage.act("noise", bus=bus, seed=stage.seed, **share)
-        yield
-        for bus in BUSES:
-            stage.act("noise", bus=bus, seed=stage.seed, **dict.fromkeys(share, 0))
+    def told(values):
+        def tell(stage):
+            for bus in BUSES:
+                stage.act("noise", bus=bus, seed=stage.seed, **values)
 
-    return act
+        return tell
+
+    return _between(told(share), told(dict.fromkeys(share, 0)))
 
 
-@contextlib.contextmanager
-def _bad_hints(stage):
-    with floods.BadHints(stage.directory, stage.rig.keys, stage.seed) as flood:
-        yield
+def _of_bad_hints(flood):
     figures = flood.figures
-    wrong = figures["bad_accepted"] or figures["genuine_refused"] or flood.error
-    stage.note(
-        figures["sent"] > 0 and not wrong,
+    wrong = figures["bad_accepted"] or figures["genuine_refused"]
+    return figures["sent"] > 0 and not wrong, (
         f"{figures['sent']} bad hints sent, {figures['bad_accepted']} accepted; of "
-        f"{figures['genuine']} genuine "
-        f"ones {figures['genuine_refused']} refused{_because(flood)}",
+        f"{figures['genuine']} genuine ones {figures['genuine_refused']} refused"
     )
 
 
-@contextlib.contextmanager
-def _valid_hints(stage):
-    with floods.ValidHints(stage.directory, stage.rig.keys[floods.SOURCE]) as flood:
-        yield
-    stage.note(
-        flood.error is None and flood.answers["taken"] > 0 and flood.answers["refused"] > 0,
-        f"{flood.sent} hints sent, {flood.answers['taken']} taken, the rest beyond the "
-        f"quota{_because(flood)}",
-    )
-
-
-@contextlib.contextmanager
-def _commands(stage):
-    with floods.CommandFlood(stage.directory, stage.seed) as flood:
-        yield
-    stage.note(
-        flood.error is None and flood.sent > 0, f"{flood.sent} commands sent{_because(flood)}"
+def _of_valid_hints(flood):
+    taken = flood.answers["taken"]
+    return (
+        taken > 0 and flood.answers["refused"] > 0,
+        f"{flood.sent} hints sent, {taken} taken, the rest beyond the quota",
     )
 
 
 @contextlib.contextmanager
 def _memory(stage):
     size_MiB = memory_MiB(os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
-    hog = subprocess.Popen(
-        [sys.executable, "-m", "hil.campaigns.chaos.memory_hog", str(size_MiB), str(os.getpid())],
-        cwd=ROOT,
-    )
+    hog = process.module("hil.campaigns.chaos.memory_hog", size_MiB, os.getpid())
     try:
         yield
     finally:
@@ -208,22 +186,6 @@ def _cpu(stage):
     with Hogs() as hogs:
         yield
     stage.note(True, hogs.words)
-
-
-@contextlib.contextmanager
-def _unread_terminal(stage):
-    stage.companions.terminal.reads.clear()
-    try:
-        yield
-    finally:
-        stage.companions.terminal.reads.set()
-
-
-@contextlib.contextmanager
-def _typing(stage):
-    with Typing(stage.companions.terminal, stage.seed) as typing:
-        yield
-    stage.note(typing.typed > 0, f"{typing.typed} bytes typed")
 
 
 @contextlib.contextmanager
@@ -263,9 +225,19 @@ DISTURBANCES = {
     "reader_stalled": Disturbance("a reader maps the journal and stands still", _stalled_reader),
     "console_killed": Disturbance("kill -9 of the serial console", _killed("console")),
     "console_stopped": Disturbance("SIGSTOP of the serial console", _stopped("console")),
-    "terminal_unread": Disturbance("a terminal that takes nothing any more", _unread_terminal),
+    "terminal_unread": Disturbance(
+        "a terminal that takes nothing any more",
+        _between(
+            lambda stage: stage.companions.terminal.reads.clear(),
+            lambda stage: stage.companions.terminal.reads.set(),
+        ),
+    ),
     "terminal_flood": Disturbance(
-        "random keys at the terminal, as fast as they are taken", _typing
+        "random keys at the terminal, as fast as they are taken",
+        _beside(
+            lambda stage: Typing(stage.companions.terminal, stage.seed),
+            lambda typing: (typing.typed > 0, f"{typing.typed} bytes typed"),
+        ),
     ),
     "state_full": Disturbance(
         "the disk of the state directory full", _full("state_directory"), needs_mounts=True
@@ -275,9 +247,27 @@ DISTURBANCES = {
     ),
     "clock_forward": Disturbance("the recorder's wall clock +1 h", _clock_step(HOUR_US)),
     "clock_back": Disturbance("the recorder's wall clock -1 h", _clock_step(-HOUR_US)),
-    "hints_bad": Disturbance("flood of forged, replayed, late ... hints", _bad_hints),
-    "hints_valid": Disturbance("flood of valid hints, far beyond the quota", _valid_hints),
-    "commands": Disturbance("flood of the command socket", _commands),
+    "hints_bad": Disturbance(
+        "flood of forged, replayed, late ... hints",
+        _beside(
+            lambda stage: floods.BadHints(stage.directory, stage.rig.keys, stage.seed),
+            _of_bad_hints,
+        ),
+    ),
+    "hints_valid": Disturbance(
+        "flood of valid hints, far beyond the quota",
+        _beside(
+            lambda stage: floods.ValidHints(stage.directory, stage.rig.keys[floods.SOURCE]),
+            _of_valid_hints,
+        ),
+    ),
+    "commands": Disturbance(
+        "flood of the command socket",
+        _beside(
+            lambda stage: floods.CommandFlood(stage.directory, stage.seed),
+            lambda flood: (flood.sent > 0, f"{flood.sent} commands sent"),
+        ),
+    ),
     "memory": Disturbance("memory pressure", _memory),
     "cpu": Disturbance("busy processes on every core", _cpu),
     "can_unknown": Disturbance("CAN flooded with unknown ids", _can(floods.unknown_frames)),

@@ -9,7 +9,6 @@ import os
 import random
 import socket
 import struct
-import threading
 from collections import Counter
 
 from controller.core import hint_codes as h
@@ -18,49 +17,25 @@ from controller.hints import wire as w
 from controller.hints.client import HintClient
 from controller.run import operator_commands
 from controller.system import sockets
-from hil.campaigns.hint_attack import SOURCE, Attack
+from hil.campaigns.course import Background
+from hil.campaigns.hint_attack.attack import Attack, datagram_socket, drain
+from hil.campaigns.hint_attack.forger import SOURCE, import_cap
+from hil.campaigns.vm.slcan import connect
 from hil.devices.native_bms import NODE_STRIDE, crc8
-from hil.rig import RigError
 
 # of 8 bytes, 0.27 ms each at 500 kbit/s: with the BMS's own 8 % the bus is 90 % busy
 CAN_FRAMES_PER_S = 3000
 CAN_PACE_S = 0.01
 SEND_S = 5
-VALID_MS = 60_000
 HINT_W = 400_000
+HELLO_EVERY = 200
 MESSAGES = 9  # of one rack's BMS
 
 
-class Flood:
-    """A context around `_turn`, called again and again by a thread until the exit."""
+class Flood(Background):
+    """A Background that counts what it has `sent`."""
 
-    def __init__(self):
-        self.sent, self.error = 0, None
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-
-    def __enter__(self):
-        self._begin()
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._over.set()
-        self._thread.join()
-        self._finish()
-
-    def _run(self):
-        try:
-            while not self._over.is_set():
-                self._turn()
-        except (OSError, RigError) as error:  # RigError: the attack's word for no answer
-            self.error = error
-
-    def _begin(self):
-        """Open what is needed."""
-
-    def _finish(self):
-        """Close it."""
+    sent = 0
 
 
 class CanFlood(Flood):
@@ -69,20 +44,18 @@ class CanFlood(Flood):
     def __init__(self, channel, seed, frames):
         """channel: host:port/name of the rig's CAN server."""
         super().__init__()
-        address, _, self._name = channel.rpartition("/")
-        host, _, port = address.partition(":")
-        self._address = host, int(port)
-        self._frames = frames(random.Random(seed))
+        self._channel, self._frames = channel, frames(random.Random(seed))
 
     def _begin(self):
-        self._socket = _impatient(socket.create_connection(self._address))
-        self._socket.sendall(b"< open %s >< rawmode >" % self._name.encode())
+        self._socket = connect(self._channel)
+        wait = struct.pack("ll", SEND_S, 0)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, wait)
 
     def _turn(self):
         lines = [_line(*next(self._frames)) for _ in range(round(CAN_FRAMES_PER_S * CAN_PACE_S))]
         self._socket.sendall(b"".join(lines))
         self.sent += len(lines)
-        _drain(self._socket, 1 << 16)
+        drain(self._socket, 1 << 16)
         self._over.wait(CAN_PACE_S)
 
     def _finish(self):
@@ -112,22 +85,6 @@ def with_wrong_crc(can_id, body):
     return body + bytes((crc8(body, crc8((can_id & 255, can_id >> 8))),))
 
 
-def _impatient(connection):
-    """A sender waits so long and no longer; not by `settimeout`, which would have readers wait as
-    well.
-    """
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", SEND_S, 0))
-    return connection
-
-
-def _drain(connection, size_bytes):
-    """Read what waits. Returns it."""
-    try:
-        return connection.recv(size_bytes, socket.MSG_DONTWAIT)
-    except BlockingIOError:
-        return b""
-
-
 class Datagrams(Flood):
     """Sends to one of the controller's sockets as fast as its queue takes them."""
 
@@ -137,10 +94,7 @@ class Datagrams(Flood):
         self.answers = Counter()
 
     def _begin(self):
-        self._socket = _impatient(
-            socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
-        )
-        self._socket.bind("")
+        self._socket = datagram_socket(SEND_S)
 
     def _send(self, data):
         with sockets.short(self._path) as name:
@@ -162,7 +116,7 @@ class CommandFlood(Datagrams):
 
     def _turn(self):
         self._send(senseless_command(self._random))
-        while data := _drain(self._socket, 16):
+        while data := drain(self._socket, 16):
             self.answers[operator_commands.ANSWER.unpack(data)[1]] += 1
 
 
@@ -194,28 +148,15 @@ class ValidHints(Datagrams):
         self._sequence = 0
 
     def _turn(self):
-        if self._welcome is None or self.sent % 200 == 0:
+        if self._welcome is None or self.sent % HELLO_EVERY == 0:
             with HintClient(self._directory) as client:
                 self._welcome = client.hello(SOURCE) or self._welcome
             self._sequence = max(self._sequence, self._welcome.sequence)
         self._sequence += 1
-        self._send(
-            w.signed(
-                w.Hint(
-                    SOURCE,
-                    self._welcome.nonce,
-                    self._sequence,
-                    self._welcome.uptime_ms,
-                    h.GRID_CAP,
-                    h.IMPORT_W_MAX,
-                    0,
-                    HINT_W,
-                    VALID_MS,
-                ),
-                self._key,
-            )
-        )
-        while data := _drain(self._socket, 256):
+        welcome = self._welcome
+        hint = import_cap(welcome.nonce, self._sequence, welcome.uptime_ms, HINT_W)
+        self._send(w.signed(hint, self._key))
+        while data := drain(self._socket, 256):
             reply = w.reply_of(data, self._key)
             self.answers["taken" if reply and h.taken(reply.code) else "refused"] += 1
 

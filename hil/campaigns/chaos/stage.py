@@ -5,7 +5,6 @@ controller's counters.
 import os
 import signal
 import sqlite3
-import threading
 
 from controller.record import snapshot
 from controller.run import loop_statistics, operator_commands
@@ -18,21 +17,18 @@ KEY_SEEN_S, RESETS_MAX = 1.0, 20
 RESET_AFTER_S = 6.0  # the cause of a trip must be clear for 5 s
 
 
-class Over(Exception):
-    """The run ends before its time: interrupted, or the controller is gone."""
-
-
 class Stage:
     """`rig`, `companions`, `directory` and `state_directory` of the controller, `seed`; `notes` of
     the disturbance.
     """
 
     def __init__(self, rig, companions, seed):
+        """rig: has started; companions: run."""
         self.rig, self.companions, self.seed = rig, companions, seed
         self.directory = rig.directory
         self.state_directory = os.path.join(rig.directory, "state")
         self.notes, self.state = [], None
-        self.over = threading.Event()
+        self.wait = None  # of the Course that uses it: wait(seconds), raises Over
 
     def see(self, shown):
         """A view of the bench: the cabinet's state as the controller's journal has it."""
@@ -41,11 +37,6 @@ class Stage:
     def note(self, ok, sentence):
         """Something else that was seen during a disturbance."""
         self.notes.append((bool(ok), sentence))
-
-    def wait(self, seconds):
-        """Wait; raises Over when the run ends meanwhile."""
-        if self.over.wait(seconds):
-            raise Over
 
     def wait_for(self, condition, guard_s=CAPABLE_S):
         """Wait until condition() is true. Returns whether it is."""

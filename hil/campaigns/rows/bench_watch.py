@@ -13,7 +13,7 @@ import sys
 
 from controller.run import loop_statistics
 from hil import plant_process
-from hil.campaigns.rows import course, stopped
+from hil.campaigns.rows import course, start, stopped
 from hil.campaigns.rows.limits import Limits
 from hil.campaigns.rows.real_courses import REAL, has_start, stalls_loop
 from hil.campaigns.rows.second_channel import NAME, SecondChannel
@@ -89,7 +89,7 @@ class CourseBench(plant_process.Bench):
         self._rig = SteppedRig(self)
         self._second = self._fit_second() if self.config.channel_b else None
         for each in self._course.at_start:
-            course.apply(self._rig, each)
+            start.apply(self._rig, each)
 
     def _fit_second(self):
         second = SecondChannel(self.cabinet.plant, self.config.safety_image)
@@ -111,7 +111,7 @@ class CourseBench(plant_process.Bench):
             self._step_us_max = max(self._step_us_max, elapsed_us)
 
     def _load_power(self):
-        return course.load_W
+        return start.load_W
 
     def _play(self):
         with contextlib.suppress(Over):
@@ -124,7 +124,7 @@ class CourseBench(plant_process.Bench):
         before = self.seen_ino
         if not each.starts:
             self._wait_for_first_tick()
-            course.bring_up(rig, each)
+            start.bring_up(rig, each)
             before = self.seen_ino
         if has_start(each) and each.seen is None:
             each = each._replace(seen=lambda plant: self._has_ticked(before))

@@ -5,7 +5,7 @@ from its start.
 from typing import NamedTuple
 
 from hil import forks
-from hil.campaigns.rows import course, stopped, verdict
+from hil.campaigns.rows import course, start, stopped, verdict
 from hil.campaigns.rows.courses import COURSES
 from hil.campaigns.rows.limits import Limits
 from hil.campaigns.rows.stopped import STOPPED
@@ -42,9 +42,9 @@ def run(config, labels, jobs, disarmed=False, seed=1):
     def one(label):
         each = EVERY[label]
         rig = (
-            course.started(config, each, (each.stage,), seed)
+            start.started(config, each, (each.stage,), seed)
             if disarmed
-            else starts[course.start_key(each)]
+            else starts[start.start_key(each)]
         )
         if label in STOPPED:
             return label, stopped.measured(rig, each), stopped.wanted(each)
@@ -62,9 +62,9 @@ def _starts(config, labels, seed):
     """{key: VirtualRig} of every start that one of these courses needs."""
     starts = {}
     for label in labels:
-        key = course.start_key(EVERY[label])
+        key = start.start_key(EVERY[label])
         if key not in starts:
-            starts[key] = course.started(config, EVERY[label], (), seed)
+            starts[key] = start.started(config, EVERY[label], (), seed)
     return starts
 
 

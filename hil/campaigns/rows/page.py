@@ -1,5 +1,6 @@
 """The results as lines, as a page and as JSON."""
 
+from hil.campaigns.report import table
 from hil.campaigns.rows import effects, stopped, verdict
 from hil.campaigns.rows.courses import STAGES
 from hil.campaigns.rows.stopped import STOPPED
@@ -80,11 +81,11 @@ def page(rows, limits, head=HEAD):
     plain = [row for row in rows if row.course.label not in STOPPED]
     wired = [row for row in rows if row.course.label in STOPPED]
     plain.sort(key=lambda row: (STAGES[row.course.stage][m.S_ROW], row.course.label))
-    lines = [head, _count(plain), "", *_table(COLUMNS, [_cells(row, limits) for row in plain])]
+    lines = [head, _count(plain), "", *table(COLUMNS, [_cells(row, limits) for row in plain])]
     if wired:
         lines += [
             WIRED_HEAD,
-            *_table(WIRED_COLUMNS, [_wired(row, limits) for row in sorted(wired, key=_number)]),
+            *table(WIRED_COLUMNS, [_wired(row, limits) for row in sorted(wired, key=_number)]),
         ]
     missed = [
         f"- {row.course.label}: {'; '.join(row.complaints)}"
@@ -234,11 +235,3 @@ def _of(time_ms, limit_ms):
 
 def _s(time_ms):
     return "never" if time_ms is None else f"{time_ms / 1000:.2f}"
-
-
-def _table(columns, rows):
-    return [
-        f"| {' | '.join(columns)} |",
-        "|" + "---|" * len(columns),
-        *[f"| {' | '.join(cells)} |" for cells in rows],
-    ]

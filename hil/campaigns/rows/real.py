@@ -12,18 +12,17 @@ import threading
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import NamedTuple
 
-import msgpack
-
 from controller.record.journal import JournalError
 from controller.record.snapshot import read
 from hil import plant_process
-from hil.campaigns.benchmarks import order as orders
-from hil.campaigns.rows import course, effects, second_channel, stopped, verdict
+from hil.campaigns import order as orders
+from hil.campaigns.rows import effects, second_channel, start, stopped, verdict
 from hil.campaigns.rows.campaign import Row
 from hil.campaigns.rows.courses import STAGES
 from hil.campaigns.rows.limits import Limits
 from hil.campaigns.rows.real_courses import REAL, cabinet_more
 from hil.campaigns.rows.stopped import STOPPED
+from hil.campaigns.rows.watch import Result
 from hil.rig import Rig, RigError
 
 STEP_ms = plant_process.STEP_US // 1000
@@ -56,22 +55,20 @@ class CourseRig(Rig):
     """The rig of one course."""
 
     def __init__(self, config, each, seed, directory):
-        order = orders.made(config, None, 0.0, seed) | {
-            "run_dir": directory,
-            "bench": BENCH,
-            "course": each.label,
-            "soc_pct": each.soc_pct,
-            "cabinet_more": cabinet_more(each),
-        }
-        if course.SECOND_CHANNEL in each.armed:
+        order = orders.made(
+            config,
+            0.0,
+            seed,
+            run_dir=directory,
+            bench=BENCH,
+            course=each.label,
+            soc_pct=each.soc_pct,
+            cabinet_more=cabinet_more(each),
+        )
+        if start.SECOND_CHANNEL in each.armed:
             order |= second_channel.site(directory)
         super().__init__(order, None, config)
         self.may_be_killed = any([action.do == "controller_kill" for action in each.cause])
-
-    def content(self):
-        """What the bench has written."""
-        with open(os.path.join(self.directory, plant_process.RESULT), "rb") as file:
-            return msgpack.unpackb(file.read())
 
     def _write_cabinet_file(self, wires):
         """The second channel's plug has a section of its own."""
@@ -170,13 +167,17 @@ class Campaign:
             finally:
                 self._running.discard(rig)
                 rig.stop()
-            return ended_early(label, error) if error else judged(label, rig.content(), self.limits)
+            return (
+                ended_early(label, error)
+                if error
+                else judged(label, orders.recorded(directory), self.limits)
+            )
 
 
 def duration_s(each, limits):
     """How long a course takes at least, for the order in which they begin."""
     started_s = (
-        course.start_duration_s(each) + each.settle_s + max([action.at_s for action in each.cause])
+        start.start_duration_s(each) + each.settle_s + max([action.at_s for action in each.cause])
     )
     return started_s if each.label in STOPPED else started_s + limits.decision_ms(each.stage) / 1000
 
@@ -195,8 +196,8 @@ def judged(label, content, limits):
 
 
 def result_of(content):
-    """course.Result as it was before it went through a file."""
-    return course.Result(**content)._replace(
+    """Result as it was before it went through a file."""
+    return Result(**content)._replace(
         at_first=set(content["at_first"]), stood=[tuple(each) for each in content["stood"]]
     )
 
@@ -207,7 +208,7 @@ def ended_early(label, why):
     wanted = tuple(
         stopped.wanted(each) if label in STOPPED else effects.demanded(STAGES[each.stage])
     )
-    nothing = course.Result(label, None, None, None, dict.fromkeys(wanted), set(), {}, {}, [], [])
+    nothing = Result(label, None, None, None, dict.fromkeys(wanted), set(), {}, {}, [], [])
     return Attempt(Row(each, nothing, wanted, [why]), {}, [])
 
 

@@ -2,64 +2,47 @@
 picture.
 """
 
-import json
-import pathlib
 import sys
 
 from hil import forks
 from hil.arguments import folder, number, output_file, whole
+from hil.campaigns import command
+from hil.campaigns.report import write_json
 from hil.campaigns.runaway import courses, report, running
 
 RUNAWAYS, DAYS = 96, 6.0
 RUNAWAYS_MAX, DAYS_MIN, DAYS_MAX = 10_000, 0.01, 1000.0
-PROCESSES_MAX, SEED_MAX = 256, 2**31 - 1
+PROCESSES_MAX = 256
 SHARES = 20  # lines of progress at most
+OPTIONS = (
+    ("--runaways", whole(0, RUNAWAYS_MAX), RUNAWAYS, "NUMBER", "true ones (%(default)s)"),
+    (
+        "--days",
+        number(DAYS_MIN, DAYS_MAX),
+        DAYS,
+        "DAYS",
+        "of operation with makers of false alarms (%(default)g)",
+    ),
+    (
+        "--loads",
+        folder,
+        None,
+        "FOLDER",
+        f"of measured loads ({', '.join(sorted({name for name, _ in courses.LOAD_FILES}))}); "
+        "synthetic ones without it",
+    ),
+    ("--processes", whole(1, PROCESSES_MAX), None, "NUMBER", "at once (one per core)"),
+    ("--png", output_file(".png"), None, "FILE", "draw the curve there"),
+)
 
 
 def add(commands):
     """Add `runaway` to argparse's subparsers."""
-    command = commands.add_parser(
-        "runaway", help="how early a thermal runaway is seen, and how often there is none"
-    )
-    command.set_defaults(run=run)
-    command.add_argument(
-        "--runaways",
-        type=whole(0, RUNAWAYS_MAX),
-        default=RUNAWAYS,
-        metavar="NUMBER",
-        help=f"true ones ({RUNAWAYS})",
-    )
-    command.add_argument(
-        "--days",
-        type=number(DAYS_MIN, DAYS_MAX),
-        default=DAYS,
-        metavar="DAYS",
-        help=f"of operation with makers of false alarms ({DAYS:g})",
-    )
-    command.add_argument(
-        "--seed",
-        type=whole(0, SEED_MAX),
-        default=1,
-        metavar="NUMBER",
-        help="of everything drawn (1)",
-    )
-    command.add_argument(
-        "--loads",
-        type=folder,
-        metavar="FOLDER",
-        help="of measured loads "
-        f"({', '.join(sorted({name for name, _ in courses.LOAD_FILES}))}); "
-        f"synthetic ones without it",
-    )
-    command.add_argument(
-        "--processes", type=whole(1, PROCESSES_MAX), metavar="NUMBER", help="at once (one per core)"
-    )
-    command.add_argument(
-        "--json", type=output_file(), metavar="FILE", help="write all figures there"
-    )
-    command.add_argument(
-        "--png", type=output_file(".png"), metavar="FILE", help="draw the curve there"
-    )
+    words = "how early a thermal runaway is seen, and how often there is none"
+    parser = command.add(commands, "runaway", words, run)
+    command.add_seed(parser)
+    for name, kind, default, metavar, help_text in OPTIONS:
+        parser.add_argument(name, type=kind, default=default, metavar=metavar, help=help_text)
 
 
 def run(arguments):
@@ -68,11 +51,10 @@ def run(arguments):
     series = running.run(todo, arguments.seed, progress(todo), arguments.processes)
     doc = report.document(series, arguments.seed)
     print("\n".join(report.table(doc)))
-    if arguments.json:
-        pathlib.Path(arguments.json).write_text(json.dumps(doc, indent=1), encoding="utf-8")
+    write_json(arguments.json, doc)
     if arguments.png:
         report.draw(doc).savefig(arguments.png)
-    return 0
+    return command.MET
 
 
 def progress(todo, clock_s=forks.wall_s):

@@ -4,33 +4,20 @@ what its plant does.
 
 import contextlib
 import json
-import os
 import select
 import socket
 import subprocess
-import sys
-import time
 
 import msgpack
 
+from controller.site import config as configs
+from hil import forks
+from hil.campaigns import order, process
 from hil.campaigns.vm.machine import MachineError
 
-SITE = "controller/sites/example/cabinet.toml"
 DURATION_S = 7200  # of the recording; far more than the test needs
 HANG_GUARD_S = 30.0
-ORDER = {
-    "scenario": None,
-    "file": None,
-    "column": None,
-    "scale": 1.0,
-    "raw": False,
-    "duration_s": DURATION_S,
-    "seed": 1,
-    "soc_pct": 55,
-    "journal": None,
-    "armed": 0,
-    "not_fitted": 0,
-}
+SEED = 1
 
 
 def contactors(view):
@@ -43,16 +30,14 @@ def contactors(view):
 class Bench:
     """Starts the bench and the SLCAN bridge. `ports`: {bus: tty}; `can_line`: the bridge's tty."""
 
-    def __init__(self, root, directory):
-        """root: the repository; directory: for the result. Raises MachineError."""
+    def __init__(self, directory):
+        """directory: for the result. Raises MachineError."""
         self._directory = directory
         self._connection, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        order = json.dumps({**ORDER, "site": os.path.join(root, SITE), "run_dir": directory})
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "hil.plant_process", str(other.fileno()), order],
-            cwd=root,
-            pass_fds=(other.fileno(),),
-            process_group=0,
+        config = configs.load(order.EXAMPLE)
+        given = json.dumps(order.made(config, DURATION_S, SEED, run_dir=directory))
+        self._process = process.module(
+            "hil.plant_process", other.fileno(), given, pass_fds=[other.fileno()], process_group=0
         )
         other.close()
         try:
@@ -64,7 +49,6 @@ class Bench:
         self.ports = wires["ports"]
         self._bridge = None
         (self._channel,) = wires["cans"].values()
-        self._root = root
 
     def go(self, pid):
         """Begin; pid: whose end is to be noticed should this process die. The CAN server answers
@@ -76,9 +60,9 @@ class Bench:
         """Start the bridge between the bench's CAN and a tty. Returns the tty. Raises
         MachineError.
         """
-        self._bridge = subprocess.Popen(
-            [sys.executable, "-m", "hil.campaigns.vm.slcan", self._channel],
-            cwd=self._root,
+        self._bridge = process.module(
+            "hil.campaigns.vm.slcan",
+            self._channel,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -107,28 +91,26 @@ class Bench:
         except ConnectionError:
             data = b""
         if not data:
-            _end(self._process)
-            raise MachineError(
-                f"the simulated cabinet has ended, exit code {self._process.returncode}"
-            )
+            code = process.wait(self._process, HANG_GUARD_S)
+            raise MachineError(f"the simulated cabinet has ended, exit code {code}")
         return msgpack.unpackb(data)
 
     def views(self, timeout_s):
         """The plant as it is from now on, ten times a second, until the time is over."""
         while select.select([self._connection], (), (), 0)[0]:
             self._receive(HANG_GUARD_S)
-        until_s = time.monotonic() + timeout_s
-        while time.monotonic() < until_s:
+        until_s = forks.wall_s() + timeout_s
+        while forks.wall_s() < until_s:
             message = self._receive(HANG_GUARD_S)
             if message["what"] == "view":
                 yield message["view"]
 
     def wait(self, condition, timeout_s):
         """Seconds until condition(view) held, None when it did not."""
-        began_s = time.monotonic()
+        began_s = forks.wall_s()
         for view in self.views(timeout_s):
             if condition(view):
-                return time.monotonic() - began_s
+                return forks.wall_s() - began_s
         return None
 
     def stays(self, condition, duration_s):
@@ -138,14 +120,13 @@ class Bench:
     def violations(self):
         """End the recording; the observer's findings as lines."""
         self._send({"what": "finish"})
-        until_s = time.monotonic() + HANG_GUARD_S
+        until_s = forks.wall_s() + HANG_GUARD_S
         while self._receive(HANG_GUARD_S)["what"] != "done":
-            if time.monotonic() > until_s:
+            if forks.wall_s() >= until_s:
                 raise MachineError(
                     f"the simulated cabinet's recording has not ended within {HANG_GUARD_S:.0f} s"
                 )
-        with open(os.path.join(self._directory, "bench.result"), "rb") as file:
-            return msgpack.unpackb(file.read())["violations"]
+        return order.recorded(self._directory)["violations"]
 
     def stop(self):
         """End both processes."""
@@ -154,14 +135,6 @@ class Bench:
                 self._send({"what": "end"})
         if self._bridge is not None:
             self._bridge.stdin.close()
-        for process in (self._process, self._bridge):
-            if process is not None:
-                _end(process)
-
-
-def _end(process):
-    try:
-        process.wait(HANG_GUARD_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+        for each in (self._process, self._bridge):
+            if each is not None:
+                process.wait(each, HANG_GUARD_S)

@@ -12,6 +12,7 @@ import signal
 import subprocess
 
 from controller import sites
+from hil.campaigns import packages
 from hil.campaigns.vm.machine import port_name
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -50,14 +51,6 @@ SKIPPED = shutil.ignore_patterns("__pycache__", "*.egg-info")
 
 class ImageError(RuntimeError):
     """The disk could not be made; one line."""
-
-
-def missing(path=None):
-    """Debian packages that are not there, sorted."""
-    search = f"{path or os.environ.get('PATH', '')}:/usr/sbin:/sbin"
-    return sorted(
-        {package for program, package in PROGRAMS.items() if not shutil.which(program, path=search)}
-    )
 
 
 def base_name():
@@ -171,23 +164,8 @@ def make_disk(tree, directory):
     shutil.copy(initrd, directory / "initrd")
     disk = directory / "disk.img"
     disk.unlink(missing_ok=True)
-    _run(
-        [
-            "mke2fs",
-            "-q",
-            "-F",
-            "-t",
-            "ext4",
-            "-E",
-            "lazy_itable_init=1",
-            "-d",
-            tree,
-            disk,
-            DISK_SIZE,
-        ],
-        directory,
-        "mke2fs",
-    )
+    options = ["-q", "-F", "-t", "ext4", "-E", "lazy_itable_init=1", "-d", tree]
+    _run(["mke2fs", *options, disk, DISK_SIZE], directory, "mke2fs")
     shutil.rmtree(tree)
 
 
@@ -199,7 +177,7 @@ def check_space(cache):
 
 
 def _run(command, directory, name):
-    environment = {**os.environ, "PATH": f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"}
+    environment = {**os.environ, "PATH": packages.search_path()}
     code, _, err = _finished(command, name, cwd=directory, env=environment)
     if code:
         said = [line.strip() for line in err.splitlines() if line.strip()] or [f"exit code {code}"]

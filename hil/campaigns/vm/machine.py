@@ -11,6 +11,8 @@ import socket
 import subprocess
 import time
 
+from hil.campaigns import process
+
 BOOT_S, COMMAND_S = 300.0, 180.0
 END_S = 30.0  # from a closed console to the end of QEMU
 USB_SLOT = "10"  # PCI slot of the USB controller, fixed so that the ports' names are known
@@ -28,65 +30,43 @@ def port_name(socket_number):
     return f"/dev/serial/by-path/pci-0000:00:{USB_SLOT}.0-usb-0:{socket_number}:1.0-port0"
 
 
+# {0}: the folder of kernel, disk and console; {1}: can_line
+QEMU = """
+-machine q35,accel=tcg
+-cpu max
+-smp 2
+-m 768
+-nodefaults
+-display none
+-no-reboot
+-kernel {0}/vmlinuz
+-initrd {0}/initrd
+-append root=/dev/vda rw console=ttyS0 panic=5 quiet loglevel=3 systemd.show_status=0
+-drive file={0}/disk.img,format=raw,if=virtio,cache=writethrough
+-device i6300esb
+-action watchdog=reset
+-object can-bus,id=bus
+-device kvaser_pci,canbus=bus
+-device kvaser_pci,canbus=bus
+-chardev socket,id=console,path={0}/console.sock,server=on,wait=off
+-serial chardev:console
+-chardev serial,id=can,path={1}
+-serial chardev:can
+-device qemu-xhci,id=usb,addr=0x{2}
+"""
+PORT = """
+-chardev serial,id=port{0},path={1}
+-device usb-serial,bus=usb.0,port={0},chardev=port{0},serial=BENCH{0},always-plugged=on
+"""
+
+
 def arguments(directory, ports, can_line):
-    """QEMU's command line. directory: with disk, kernel, initrd; ports: ttys of the bench in the
-    order of the USB sockets; can_line: tty of the SLCAN bridge.
+    """Command line of QEMU. ports: ttys of the bench, in the order of the USB sockets; can_line:
+    that of the SLCAN bridge.
     """
-    out = [
-        "nice",
-        "-n",
-        str(NICENESS),
-        "qemu-system-x86_64",
-        "-machine",
-        "q35,accel=tcg",
-        "-cpu",
-        "max",
-        "-smp",
-        "2",
-        "-m",
-        "768",
-        "-nodefaults",
-        "-display",
-        "none",
-        "-no-reboot",
-        "-kernel",
-        f"{directory}/vmlinuz",
-        "-initrd",
-        f"{directory}/initrd",
-        "-append",
-        "root=/dev/vda rw console=ttyS0 panic=5 quiet loglevel=3 systemd.show_status=0",
-        "-drive",
-        f"file={directory}/disk.img,format=raw,if=virtio,cache=writethrough",
-        "-device",
-        "i6300esb",
-        "-action",
-        "watchdog=reset",
-        "-object",
-        "can-bus,id=bus",
-        "-device",
-        "kvaser_pci,canbus=bus",
-        "-device",
-        "kvaser_pci,canbus=bus",
-        "-chardev",
-        f"socket,id=console,path={directory}/console.sock,server=on,wait=off",
-        "-serial",
-        "chardev:console",
-        "-chardev",
-        f"serial,id=can,path={can_line}",
-        "-serial",
-        "chardev:can",
-        "-device",
-        f"qemu-xhci,id=usb,addr=0x{USB_SLOT}",
-    ]
-    for number, port in enumerate(ports, 1):
-        out += [
-            "-chardev",
-            f"serial,id=port{number},path={port}",
-            "-device",
-            f"usb-serial,bus=usb.0,port={number},chardev=port{number},serial=BENCH{number},"
-            "always-plugged=on",
-        ]
-    return out
+    text = QEMU.format(directory, can_line, USB_SLOT)
+    text += "".join([PORT.format(number, port) for number, port in enumerate(ports, 1)])
+    return ["nice", "-n", str(NICENESS), "qemu-system-x86_64", *process.options(text)]
 
 
 class Machine:

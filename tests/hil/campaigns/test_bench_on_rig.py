@@ -9,7 +9,8 @@ import pytest
 from controller.site import bus_times
 from controller.site import config as configs
 from hil import __main__ as cli
-from hil.campaigns.benchmarks import hint, order, rig, stop
+from hil.campaigns import order
+from hil.campaigns.benchmarks import hint, rig, stop
 from hil.campaigns.benchmarks.cyclictest import Cyclictest
 from hil.observer.beats import SETPOINT
 from hil.scenarios import scenario

@@ -9,12 +9,14 @@ import pytest
 from controller.run import peer_words
 from controller.run.channel_link import ChannelLink
 from hil import __main__ as program
+from hil.campaigns import packages
 from hil.campaigns.benchmarks.kernel_steps import Steps
-from hil.campaigns.channel_b import command, course, firmware, trials
+from hil.campaigns.channel_b import course, figures, firmware, trials
 from hil.campaigns.channel_b import memory as mem
+from hil.campaigns.channel_b import partner as channel_a
 from hil.campaigns.channel_b.emulator import EmulatorError
 from hil.campaigns.channel_b.standin import Standin
-from hil.campaigns.vm.report import Report
+from hil.campaigns.report import Checks
 from hil.devices.channel_b import VirtualChannelB
 from hil.plant.cabinet import Cabinet
 from safety import channel as c
@@ -123,7 +125,7 @@ def test_the_standin_process_on_a_link(tmp_path):
     board = Standin(str(tmp_path), image)
     board.memory.write(mem.WATCHDOG_MS, 2000)  # whatever a busy machine adds
     try:
-        partner = trials.Partner(board, image)
+        partner = channel_a.Partner(board, image)
         trials.boot(partner, board.start())
         for trial in (trials.estop, trials.silence, trials.hang):
             assert any(trials.attempt(partner, trial, number) for number in range(trials.TRIES))
@@ -170,7 +172,7 @@ class Board:
         return bytes(self.second.report()) if self.second.frame_due else b""
 
 
-class Unclocked(trials.Partner):
+class Unclocked(channel_a.Partner):
     """Channel A beside such a board: a turn is a tick."""
 
     def __init__(self, hears=lambda data: data, sees=lambda second, contacts: contacts):
@@ -183,14 +185,14 @@ class Unclocked(trials.Partner):
         self.receiver.feed(data, len(data))
 
     def wait(self, condition, what, limit_s=20.0):
-        for tick in range(round(limit_s / trials.TICK_S)):
+        for tick in range(round(limit_s / channel_a.TICK_S)):
             if condition():
-                return tick * trials.TICK_S
+                return tick * channel_a.TICK_S
             self.turn()
-        raise trials.TrialError(what)
+        raise channel_a.TrialError(what)
 
     def rest(self, seconds):
-        for _ in range(round(seconds / trials.TICK_S)):
+        for _ in range(round(seconds / channel_a.TICK_S)):
             self.turn()
 
 
@@ -202,7 +204,7 @@ def test_an_estop_that_only_the_silence_ends_is_no_estop():
     late = Unclocked(
         sees=lambda second, contacts: contacts if second.reason == pe.SILENT else mem.ALL_CLOSED
     )
-    with pytest.raises(trials.TrialError, match="the permit fell for another reason: silent"):
+    with pytest.raises(channel_a.TrialError, match="the permit fell for another reason: silent"):
         trials.estop(late, 0)
 
 
@@ -224,7 +226,7 @@ def test_every_bit_of_a_frame_is_tried_while_nothing_is_heard():
     assert "wrong CRC" in trials.corrupted(Unclocked())
     for bit in (0, 3, 12, 15, 200, 8 * c.FRAME_BYTES - 1):
         with pytest.raises(
-            trials.TrialError, match="was taken for a right one: first after silence"
+            channel_a.TrialError, match="was taken for a right one: first after silence"
         ):
             trials.corrupted(Unclocked(hears=repairing(bit)))
 
@@ -232,7 +234,7 @@ def test_every_bit_of_a_frame_is_tried_while_nothing_is_heard():
 def test_a_channel_b_that_has_stopped_has_refused_no_image():
     other = course.default_image(1, 3)
     other[8] -= 1
-    with pytest.raises(trials.TrialError, match="not one frame in 0 s"):
+    with pytest.raises(channel_a.TrialError, match="not one frame in 0 s"):
         trials.other_image(Unclocked(), other, 0.0)
 
 
@@ -250,7 +252,7 @@ class Watch:
 def test_a_trial_that_the_machine_held_up_is_made_again():
     partner = Watch((0, 2))
     assert trials.several(partner, partner.trial, 3) == [1, 3, 4] and partner.repeated == 2
-    with pytest.raises(trials.TrialError, match="too busy: of 20 trials only 1 were"):
+    with pytest.raises(channel_a.TrialError, match="too busy: of 20 trials only 1 were"):
         busy = Watch(range(1, 100))
         trials.several(busy, busy.trial, 2)
 
@@ -260,10 +262,10 @@ def test_a_trial_that_goes_wrong_while_the_machine_holds_up_channel_a_is_made_ag
 
     def fails_at_first(partner, number):
         if number < 2:
-            raise trials.TrialError("the permit fell by itself")
+            raise channel_a.TrialError("the permit fell by itself")
         return number
 
-    with pytest.raises(trials.TrialError, match="fell by itself"):
+    with pytest.raises(channel_a.TrialError, match="fell by itself"):
         trials.several(partner, fails_at_first, 1)
     partner.late_s = 0.4
     assert trials.several(partner, fails_at_first, 1) == [2] and partner.repeated == 2
@@ -306,22 +308,21 @@ def test_a_microcontroller_that_does_not_start_ends_its_trials_in_a_line_each(mo
     def fails(lab):
         raise error
 
-    monkeypatch.setattr(command, "_boot", fails)
-    monkeypatch.setattr(command, "_instructions", fails)
-    monkeypatch.setattr(command, "_lockstep", fails)
-    monkeypatch.setattr(command, "_fuel", lambda lab: ("", []))
+    monkeypatch.setattr(figures, "LIVE", (("start", fails), ("E-stop", fails)))
+    monkeypatch.setattr(figures, "COUNTED", (("lockstep", fails), ("instructions", fails)))
+    monkeypatch.setattr(figures, "_fuel", lambda lab: ("", []))
     lines, closed = [], []
-    report = Report(lines.append)
+    report = Checks(lines.append)
     live = types.SimpleNamespace(close=lambda: closed.append(True))
     assert (
-        command._figures(types.SimpleNamespace(live=live, partner=None, made="elf"), report) == []
+        figures.measured(types.SimpleNamespace(live=live, partner=None, made="elf"), report) == []
     )
     assert closed and [line.split()[0] for line in lines] == ["FAILED", "FAILED", "FAILED", "ok"]
 
 
 def test_what_is_not_installed_is_named(capsys, monkeypatch, tmp_path):
-    monkeypatch.setenv("PATH", str(tmp_path))
-    assert firmware.missing() == sorted(set(firmware.PROGRAMS.values()))
+    monkeypatch.setattr(packages, "search_path", lambda: str(tmp_path))
+    assert packages.missing(firmware.PROGRAMS) == sorted(set(firmware.PROGRAMS.values()))
     assert program.main(["mcu", "--cache", str(tmp_path)]) == 3
     err = capsys.readouterr().err.strip()
     assert err.startswith("mcu: needs ") and "gcc-arm-none-eabi" in err and "\n" not in err

@@ -326,7 +326,7 @@ def test_an_interruption_is_headed_with_the_command_that_was_given(name, monkeyp
     monkeypatch.setattr(courses, "drawn", stopped)
     monkeypatch.setattr(rows.configs, "load", stopped)
     assert main([name]) == 130
-    assert capsys.readouterr().err == f"{name}: interrupted before there was anything to report\n"
+    assert capsys.readouterr().err == f"{name}: interrupted before the run had begun\n"
 
 
 def test_no_command_at_all_is_headed_with_the_program(capsys):

@@ -12,8 +12,8 @@ from controller.hints import desk as hints
 from controller.hints import hint_statistics
 from controller.hints import wire as w
 from hil import __main__ as cli
-from hil.campaigns import hint_attack
-from hil.campaigns.hint_attack import LESSER, SOURCE, Forger
+from hil.campaigns.hint_attack import command
+from hil.campaigns.hint_attack.forger import LESSER, SOURCE, Forger
 
 SEED = 20_260_314
 NONCE, NOW_MS = bytes(range(8)), 1_000_000
@@ -124,7 +124,7 @@ def test_the_same_seed_makes_the_same_hints():
 
 @pytest.mark.wire
 def test_a_short_attack_on_the_rig(monkeypatch, tmp_path, capsys):
-    monkeypatch.setattr(hint_attack, "QUIET_S", 0.2)
+    monkeypatch.setattr(command, "QUIET_S", 0.2)
     path = tmp_path / "a.json"
     assert cli.main(["hint-attack", "--count", "700", "--seed", "5", "--json", str(path)]) == 0
     doc = json.loads(path.read_text())

@@ -13,7 +13,7 @@ from controller.site import config as configs
 from controller.site import time_chain
 from hil import forks
 from hil.__main__ import main
-from hil.campaigns.rows import campaign, command, course, effects, stopped, verdict
+from hil.campaigns.rows import campaign, command, course, effects, start, stopped, verdict, watch
 from hil.campaigns.rows.command import EXAMPLE
 from hil.campaigns.rows.courses import COURSES, STAGES, do
 from hil.campaigns.rows.inside import INSIDE
@@ -56,7 +56,7 @@ DISARMED = SAMPLE[::2]  # each waits as long as its trip may take, and longer
 def found(label, *before):
     """Complaints about a course with something done to the cabinet before it."""
     each = COURSES[label]._replace(before=COURSES[label].before + before)
-    cabinet = course.started(CONFIG, each)
+    cabinet = start.started(CONFIG, each)
     result = course.measured(cabinet, each, LIMITS)
     return verdict.complaints(each, result, LIMITS, course.wanted(each, cabinet.cabinet.devices))
 
@@ -120,7 +120,7 @@ def test_what_a_course_shows_is_its_own_stages_doing(label, changed, comes):
     start by itself.
     """
     each = COURSES[label]._replace(**changed)
-    cabinet = course.started(CONFIG, each, (each.stage,))
+    cabinet = start.started(CONFIG, each, (each.stage,))
     result = course.measured(cabinet, each, LIMITS)
     must_come = course.wanted(each, cabinet.cabinet.devices)
     assert (
@@ -202,7 +202,7 @@ def test_a_converter_that_hears_nothing_may_stop_before_its_row():
     41 stands.
     """
     each = COURSES["41a"]._replace(settle_s=0.4, before=(do("bridge_chain"),))
-    cabinet = course.started(CONFIG, each)
+    cabinet = start.started(CONFIG, each)
     result = course.measured(cabinet, each, LIMITS)
     assert result.since_ms[effects.POWER] < result.stands_ms and result.unwanted == {}
 
@@ -216,7 +216,7 @@ def made(label="29", **changed):
     """Complaints about a made-up result that is all right but for what is changed."""
     each = COURSES[label]
     names = effects.demanded(STAGES[each.stage])
-    good = course.Result(
+    good = watch.Result(
         label, 0.0, 2020.0, 2021.0, dict.fromkeys(names, 2040.0), set(), {}, {}, [], []
     )
     return verdict.complaints(each, good._replace(**changed), LIMITS, names)
@@ -239,7 +239,7 @@ def test_what_follows_from_the_cells_is_known_before_their_bms_has_looked(
     """The BMS looks ten times a second; a controller that heard of the cell in between was said to
     stop unasked.
     """
-    plant = course.started(CONFIG, COURSES["46c start"]).plant
+    plant = start.started(CONFIG, COURSES["46c start"]).plant
     plant.set_cell_offset(1, offset_V)
     assert min(plant.racks[1].charge_limit_A, plant.racks[1].discharge_limit_A) > 0
     assert effects.racks_allow_none(plant, power_kW) == is_none
@@ -282,7 +282,7 @@ def test_each_thing_that_is_wrong_is_said(changed, words):
 
 def test_what_comes_without_its_stage_is_said(monkeypatch, capsys):
     each, names = COURSES["29"], effects.demanded(STAGES["29"])
-    all_come = course.Result(
+    all_come = watch.Result(
         "29", 0.0, None, 2021.0, dict.fromkeys(names, 2040.0), set(), {}, {}, [], []
     )
     one_less = all_come._replace(since_ms=all_come.since_ms | {effects.HORN: None})
@@ -299,7 +299,7 @@ def test_what_comes_without_its_stage_is_said(monkeypatch, capsys):
     ):
         assert verdict.comes_anyway(each, result, LIMITS, names) == comes
         row = campaign.Row(each, result, names, verdict.complaints(each, result, LIMITS, names))
-        monkeypatch.setattr(command, "run", lambda *order, row=row: iter([row]))
+        monkeypatch.setattr(command, "run", lambda *order, row=row: (each for each in [row]))
         assert main(["rows", "--disarmed", "--only", "29"]) == int(comes)
         assert f"{int(not comes)} of 1 found not met" in capsys.readouterr().out
     assert not verdict.comes_anyway(each._replace(behind=True), all_come, LIMITS, names)
@@ -322,7 +322,7 @@ def test_a_relay_that_is_too_late_with_the_controller_stopped_is_said(name):
     each = stopped.STOPPED[name]
     allowed = stopped.limits_ms(each, CONFIG)
     since_ms = {key: high for key, (_, high) in allowed.items()}
-    good = course.Result(name, 0.0, None, None, since_ms, set(), {}, {}, [], [])
+    good = watch.Result(name, 0.0, None, None, since_ms, set(), {}, {}, [], [])
     assert stopped.complaints(each, good, CONFIG) == []
     for key, (low, high) in allowed.items():
         for wrong in (high + 1, low - 1, None):
@@ -348,7 +348,7 @@ def test_with_the_controller_stopped_nothing_acts_but_the_cause(name):
     calm = each._replace(
         cause=tuple([action for action in each.cause if action.do == "controller_kill"]), seen=None
     )
-    result = stopped.measured(course.started(CONFIG, calm), calm)
+    result = stopped.measured(start.started(CONFIG, calm), calm)
     assert len(stopped.complaints(calm, result, CONFIG)) == len(stopped.WIRED)
     assert result.since_ms[effects.ENABLE] is None
     for effect in (effects.POWER, effects.OPENED):

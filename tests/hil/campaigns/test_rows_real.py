@@ -15,15 +15,17 @@ import pytest
 from controller.record import store
 from controller.run import loop_statistics
 from controller.site import config as configs
+from hil import run_directory
 from hil.__main__ import main
 from hil.campaigns.rows import (
     bench_watch,
     command,
-    course,
     effects,
     real,
     real_page,
     second_channel,
+    start,
+    watch,
 )
 from hil.campaigns.rows.campaign import EVERY, Row
 from hil.campaigns.rows.command import EXAMPLE
@@ -73,7 +75,7 @@ def test_the_cabinets_file_arms_what_the_course_needs(tmp_path, label, is_armed)
     made_rig(tmp_path, label)
     config = configs.load(str(tmp_path / "cabinet.toml"))
     plain = CONFIG.safety_image[:]
-    armed = course.armed(CONFIG, ("46b",) if is_armed else (), ()).safety_image
+    armed = start.armed(CONFIG, ("46b",) if is_armed else (), ()).safety_image
     assert config.safety_image == armed and (armed != plain) == bool(is_armed)
 
 
@@ -86,7 +88,7 @@ def test_a_stalled_controller_is_stopped_and_goes_on(tmp_path):
 
 def test_of_a_spoiled_store_neither_copy_can_be_read(tmp_path):
     rig = made_rig(tmp_path, "44d")
-    rig._commission()
+    run_directory.commission(str(tmp_path), CONFIG.sources)
     kept = store.Store(str(tmp_path / "state"))
     assert kept.load().state == store.CLEAN
     rig._do_spoil_store({})
@@ -109,7 +111,7 @@ def test_a_second_channel_has_a_site_of_its_own(tmp_path):
     assert (
         of_bench.safety_image
         == of_controller.safety_image
-        == course.armed(CONFIG, ("51",), ()).safety_image
+        == start.armed(CONFIG, ("51",), ()).safety_image
     )
     assert of_controller.channel_b.port == f"/dev/{second_channel.NAME}"
 
@@ -123,7 +125,7 @@ HEALTHY = SimpleNamespace(
 
 @pytest.mark.wire
 def test_the_second_channels_line_carries_bytes_both_ways_at_once():
-    channel = second_channel.SecondChannel(HEALTHY, course.armed(CONFIG, ("51",), ()).safety_image)
+    channel = second_channel.SecondChannel(HEALTHY, start.armed(CONFIG, ("51",), ()).safety_image)
     heard = []
     channel.device.receive = heard.append
     controller = os.open(channel.slave_name, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
@@ -141,7 +143,7 @@ def test_the_second_channels_line_carries_bytes_both_ways_at_once():
 def test_a_mute_second_channel_sends_nothing(monkeypatch):
     sent = []
     monkeypatch.setattr(second_channel.os, "write", lambda fd, data: sent.append(data))
-    channel = second_channel.SecondChannel(HEALTHY, course.armed(CONFIG, ("51",), ()).safety_image)
+    channel = second_channel.SecondChannel(HEALTHY, start.armed(CONFIG, ("51",), ()).safety_image)
     channel.step(1_000_000)
     assert sent and len(sent[0]) > 20
     sent.clear()
@@ -260,7 +262,7 @@ def content(stands_ms=2025.0, machine=None, **changed):
     """What the bench of course 29 writes, all met unless changed."""
     names = effects.demanded(STAGES["29"])
     found = (
-        course.Result(
+        watch.Result(
             "29",
             0.0,
             stands_ms,

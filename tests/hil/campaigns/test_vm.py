@@ -21,10 +21,11 @@ from hypothesis import strategies as st
 from controller.record import utc
 from controller.site import config
 from controller.state import record
+from hil.campaigns.report import CheckError, Checks
 from hil.campaigns.vm import __main__ as cli
-from hil.campaigns.vm import bench, checks, clock, image, machine, slcan
+from hil.campaigns.vm import bench, clock, failing, image, machine, running, slcan
+from hil.campaigns.vm import lab as labs
 from hil.campaigns.vm.bench import Bench, contactors
-from hil.campaigns.vm.report import CheckError, Report
 from hil.wires.can_server import CanServer
 from hil.wires.virtual import VirtualCan
 
@@ -232,7 +233,7 @@ def test_missing_packages_are_named_with_the_command(monkeypatch, capsys, tmp_pa
     "arguments, words",
     [
         (["now"], "unrecognized arguments: now"),
-        (["--json", "/nowhere/at/all.json"], "there is no such folder"),
+        (["--json", "/nowhere/at/all.json"], "there is no folder /nowhere/at"),
     ],
 )
 def test_a_wrong_command_line_is_one_line(arguments, words, capsys):
@@ -275,7 +276,7 @@ def test_a_step_of_the_image_that_hangs_is_ended_with_all_it_has_started(tmp_pat
 def lonely(tmp_path):
     """A Bench without its processes, and the other end of its connection."""
     made = Bench.__new__(Bench)
-    made._directory, made._root, made._bridge = str(tmp_path), image.ROOT, None
+    made._directory, made._bridge = str(tmp_path), None
     made._connection, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     yield made, other
     made._connection.close()
@@ -327,10 +328,10 @@ def view(*states, battery_W=0.0):
 
 
 def test_one_contactor_is_enough_to_be_neither_open_nor_closed():
-    assert checks.open_(view("open", "open")) and not checks.open_(view("open", "closed"))
-    assert checks.powered(view("closed", "closed", battery_W=-20_000.0))
-    assert not checks.powered(view("closed", "open", battery_W=-20_000.0))
-    assert not checks.powered(view("closed", "closed", battery_W=0.0))
+    assert labs.open_(view("open", "open")) and not labs.open_(view("open", "closed"))
+    assert labs.powered(view("closed", "closed", battery_W=-20_000.0))
+    assert not labs.powered(view("closed", "open", battery_W=-20_000.0))
+    assert not labs.powered(view("closed", "closed", battery_W=0.0))
     assert contactors(view("fault", "closed")) == ["closed", "fault"]
 
 
@@ -367,41 +368,41 @@ class Box:
 def test_the_utc_source_is_that_of_an_event_after_the_clock_was_set(
     event, refused, monkeypatch, tmp_path
 ):
-    monkeypatch.setattr(checks, "POLL_S", 0)
+    monkeypatch.setattr(labs, "POLL_S", 0)
     old = json.dumps(clock_event("rtc", None, 3))
-    lab = checks.Lab(tmp_path, Box(event=[old, old, json.dumps(event)]), None)
+    lab = labs.Lab(tmp_path, Box(event=[old, old, json.dumps(event)]), None)
     if refused is None:
-        assert lab.wall_clock() == "was set, +-1500 us"
+        assert running.wall_clock(lab) == "was set, +-1500 us"
     else:
         with pytest.raises(CheckError, match=refused):
-            lab.wall_clock()
+            running.wall_clock(lab)
 
 
 def test_a_can_interface_is_waited_for_and_what_it_lacks_is_named(monkeypatch, tmp_path):
-    monkeypatch.setattr(checks, "POLL_S", 0)
-    lab = checks.Lab(tmp_path, None, None)
+    monkeypatch.setattr(labs, "POLL_S", 0)
+    lab = labs.Lab(tmp_path, None, None)
     answers = [
         (1, 'Device "can0" does not exist.'),
         (0, "state UP qlen 100 restart-ms 100 bitrate 500000"),
     ]
     lab.machine = type("Shell", (), {"run": lambda self, command: answers.pop(0)})()
-    assert lab.can_interface().startswith("up, bit rate 500000")
-    monkeypatch.setattr(checks, "START_S", -1.0)
+    assert running.can_interface(lab).startswith("up, bit rate 500000")
+    monkeypatch.setattr(running, "START_S", -1.0)
     with pytest.raises(
         CheckError, match="^can0 has no UP, qlen 100, restart-ms 100, bitrate 500000 after"
     ):
-        lab.can_interface()
+        running.can_interface(lab)
 
 
 def test_an_answer_that_cannot_be_read_is_a_check_that_has_not_passed(
     monkeypatch, tmp_path, capsys
 ):
-    lab = checks.Lab(tmp_path, Box(show=["usb 1-1: new device"]), None)
+    lab = labs.Lab(tmp_path, Box(show=["usb 1-1: new device"]), None)
     lines = []
     monkeypatch.setattr(
         cli, "CHECKS", (("one", lambda lab: lab.shown("MainPID")), ("two", lambda lab: ""))
     )
-    cli._run(Report(lines.append), lab)
+    cli._run(Checks(lines.append), lab)
     assert len(lines) == 1 and lines[0].startswith("FAILED") and "ValueError: " in lines[0]
     assert capsys.readouterr().out == "not reached: two\n"
 
@@ -417,7 +418,7 @@ def test_an_answer_that_cannot_be_read_is_a_check_that_has_not_passed(
 def test_commands_are_taken_from_the_controllers_user_only(
     to_nobody, refused, monkeypatch, tmp_path
 ):
-    monkeypatch.setattr(checks, "POLL_S", 0)
+    monkeypatch.setattr(labs, "POLL_S", 0)
     answers = {
         "firebreak": [(1, "lamp test: no answer"), (0, "lamp test: accepted")],
         "nobody": [to_nobody],
@@ -428,19 +429,19 @@ def test_commands_are_taken_from_the_controllers_user_only(
         def run(command):
             return answers[command.split()[2]].pop(0)
 
-    lab = checks.Lab(tmp_path, Shell, None)
+    lab = labs.Lab(tmp_path, Shell, None)
     if refused is None:
-        assert lab.commands() == "lamp test: accepted; refused to nobody"
+        assert running.commands(lab) == "lamp test: accepted; refused to nobody"
     else:
         with pytest.raises(CheckError, match=refused):
-            lab.commands()
+            running.commands(lab)
 
 
 def test_a_reset_in_the_box_names_what_was_looked_at(monkeypatch, tmp_path):
     """Nothing stands yet, then the key is asked for, then it changes in between, then it is
     done.
     """
-    monkeypatch.setattr(checks, "POLL_S", 0)
+    monkeypatch.setattr(labs, "POLL_S", 0)
     shown = (
         "row 44c controller check, cabinet; remote reset\nNothing was reset. To reset what "
         "stands: firebreak reset"
@@ -465,9 +466,9 @@ def test_a_reset_in_the_box_names_what_was_looked_at(monkeypatch, tmp_path):
             asked.append(command.removeprefix("runuser -u firebreak -- firebreak reset").strip())
             return answers.pop(0)
 
-    lab = checks.Lab(tmp_path, Shell, None)
+    lab = labs.Lab(tmp_path, Shell, None)
     lab.until_powered = lambda: "power after 1.0 s"
-    assert lab.resets() == "reset of 49: done; power after 1.0 s"
+    assert failing.resets(lab) == "reset of 49: done; power after 1.0 s"
     assert asked == ["", "", "", "0123ABCD", "", "4567ABCD"]
 
 
@@ -494,7 +495,7 @@ class Plant:
 @pytest.fixture
 def lab(monkeypatch, tmp_path):
     """A Lab whose cabinet was prepared; `asked`: what its shell was asked."""
-    monkeypatch.setattr(checks, "POLL_S", 0)
+    monkeypatch.setattr(labs, "POLL_S", 0)
     plant, asked = Plant(), []
     state = {
         "state": "ready",
@@ -506,10 +507,8 @@ def lab(monkeypatch, tmp_path):
         @staticmethod
         def run(command):
             asked.append(command)
-            plant.is_closed = (
-                plant.is_closed or command == checks.START and asked.count(command) > 1
-            )
-            if command == checks.START:
+            plant.is_closed = plant.is_closed or command == labs.START and asked.count(command) > 1
+            if command == labs.START:
                 return (
                     (0, "start: accepted")
                     if asked.count(command) > 1
@@ -517,26 +516,26 @@ def lab(monkeypatch, tmp_path):
                 )
             return 0, json.dumps(state)
 
-    made = checks.Lab(tmp_path, Shell, plant)
+    made = labs.Lab(tmp_path, Shell, plant)
     made.asked = asked
     return made
 
 
 def test_a_new_box_rests_and_is_started_once_it_takes_commands(lab):
-    assert lab.rests() == "open for 45 s, state ready"
+    assert running.rests(lab) == "open for 45 s, state ready"
     assert (
-        lab.closes().startswith("start: accepted; power after ")
-        and lab.asked.count(checks.START) == 2
+        running.closes(lab).startswith("start: accepted; power after ")
+        and lab.asked.count(labs.START) == 2
     )
     with pytest.raises(CheckError, match="a contactor closed without a start"):
-        lab.rests()
+        running.rests(lab)
 
 
 def test_a_box_that_got_a_new_store_is_started_again(lab):
     lab.bench.stalls = 1
-    assert "1 stalls of the emulator" in lab.closes()
-    assert lab.asked.index(checks.RENEW) < len(lab.asked) - 1 - lab.asked[::-1].index(checks.START)
-    assert lab.asked.count(checks.START) == 3
+    assert "1 stalls of the emulator" in running.closes(lab)
+    assert lab.asked.index(labs.RENEW) < len(lab.asked) - 1 - lab.asked[::-1].index(labs.START)
+    assert lab.asked.count(labs.START) == 3
 
 
 def test_the_box_sets_its_clock_and_finds_the_event(tmp_path):
@@ -564,7 +563,7 @@ def test_the_box_sets_its_clock_and_finds_the_event(tmp_path):
 
 def test_every_check_is_a_line_and_a_row(tmp_path):
     lines = []
-    report = Report(lines.append)
+    report = Checks(lines.append)
 
     def fails():
         raise CheckError("no such thing")
@@ -577,9 +576,8 @@ def test_every_check_is_a_line_and_a_row(tmp_path):
     assert not report.check("bad", fails, ())
     assert not report.check("worse", ends, (machine.MachineError,))
     assert [line.split()[0] for line in lines] == ["ok", "FAILED", "FAILED"] and not report.ok
-    report.write(tmp_path / "o.json", {"test": "vm"})
-    document = json.loads((tmp_path / "o.json").read_text())
-    assert document["ok"] is False and document["test"] == "vm"
+    document = report.document()
+    assert document["ok"] is False
     assert [(row["name"], row["ok"], row["detail"]) for row in document["checks"]] == [
         ("good", True, "found"),
         ("bad", False, "no such thing"),

@@ -1,15 +1,23 @@
-"""What every benchmark on the rig has in common: the example cabinet, the order of a run, the
-priority it had.
+"""What every campaign in the rig of real processes has in common: the order of a run on the example
+cabinet, and what comes back from it.
 """
+
+import os
+
+import msgpack
 
 from controller import sites
 from controller.system.realtime import FIFO_PRIORITY
+from hil import plant_process
 
 EXAMPLE = str(sites.EXAMPLE)
+WHOLE_DAY_S = 86_400.0  # of a run that its course ends
 
 
-def made(config, chosen, duration_s, seed, journal=None):
-    """An order for rig.Rig; chosen: name or path of a scenario, None for none."""
+def made(config, duration_s, seed, chosen=None, **more):
+    """An order for rig.Rig; chosen: name or path of a scenario; more: what else the rig or the
+    bench takes.
+    """
     return {
         "site": EXAMPLE,
         "extends": str(sites.EXAMPLE.parent / "site.toml"),
@@ -23,8 +31,15 @@ def made(config, chosen, duration_s, seed, journal=None):
         "soc_pct": config.control["soc_target_permille"] / 10,
         "armed": sum(config.safety_image[config.image_map().armed :]),
         "not_fitted": len(config.topology.not_fitted),
-        "journal": journal,
+        "journal": None,
+        **more,
     }
+
+
+def recorded(directory):
+    """What the bench of a run that has ended has written into its directory. Raises OSError."""
+    with open(os.path.join(directory, plant_process.RESULT), "rb") as file:
+        return msgpack.unpackb(file.read())
 
 
 def priority(doc):

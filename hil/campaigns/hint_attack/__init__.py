@@ -1,0 +1,1 @@
+"""`python -m hil hint-attack`: bad hints against a real controller; none may be taken."""

@@ -1,0 +1,99 @@
+"""`python -m hil hint-attack`: its options, its course beside the rig, its report."""
+
+import os
+import tempfile
+
+from controller.run import loop_statistics
+from controller.site import config as configs
+from hil.arguments import whole
+from hil.campaigns import command, course, order, report, verdict
+from hil.campaigns.hint_attack.attack import Attack
+from hil.results.run_result import machine
+from hil.rig import Rig, RigError
+
+COUNT, COUNT_MAX = 100_000, 10_000_000
+QUIET_S = 10.0  # so long the loop's lateness is taken without an attack, before it
+READY_S = 0.1
+
+
+def add(commands):
+    """Add the command to the subparsers."""
+    parser = command.add(
+        commands, "hint-attack", "send bad hints to a real controller: none may be taken", main
+    )
+    command.add_seed(parser)
+    parser.add_argument(
+        "--count", type=whole(1, COUNT_MAX), default=COUNT, metavar="NUMBER", help="(%(default)s)"
+    )
+
+
+class Course(course.Course):
+    """A quiet phase, then the attack; `figures` at its end."""
+
+    def __init__(self, rig, count, seed):
+        super().__init__(rig)
+        self._attack = Attack(rig.directory, rig.keys, count, seed)
+        self.figures = {}
+
+    def _play(self):
+        stats = os.path.join(self.rig.directory, "loop.stats")
+        socket = os.path.join(self.rig.directory, "hints.sock")
+        while not os.path.exists(socket) or loop_statistics.content(stats) is None:
+            self.wait(READY_S)
+        at_start = loop_statistics.content(stats)
+        self.wait(QUIET_S)
+        before = loop_statistics.content(stats)
+        self._attack.run()
+        after = loop_statistics.content(stats)
+        self.figures = {
+            **self._attack.figures(),
+            "loop_quiet": loop_statistics.figures(before, at_start),
+            "loop_under_attack": loop_statistics.figures(after, before),
+        }
+
+
+def main(arguments):
+    """Run the attack. Returns 0 when no bad hint was taken and every genuine one was, else 1.
+
+    How late the loop was is told beside how late it was before the attack: both are also the
+    machine's.
+    """
+    config = configs.load(order.EXAMPLE)
+    with tempfile.TemporaryDirectory(prefix="firebreak-attack-") as directory:
+        given = order.made(config, order.WHOLE_DAY_S, arguments.seed, run_dir=directory)
+        rig = Rig(given, None, config)
+        try:
+            rig.start()
+            played = Course(rig, arguments.count, arguments.seed)
+            played.beside(lambda shown: None)
+        finally:
+            rig.stop()
+    if played.error is not None:
+        raise RigError(played.error)
+    figures = played.figures
+    ok = figures["accepted"] == 0 and figures["genuine"] == figures["genuine_accepted"]
+    doc = {"command": "hint-attack", "seed": arguments.seed, **figures, **machine(), "ok": ok}
+    print("\n".join(lines(doc)))
+    report.write_json(arguments.json, doc)
+    return verdict.exit_code(ok)
+
+
+def lines(doc):
+    """The report as lines."""
+    kinds = ", ".join(f"{count} {kind}" for kind, count in doc["by_kind"].items())
+    return [
+        f"seed       {doc['seed']}",
+        f"sent       {doc['sent']} bad hints: {kinds}",
+        f"accepted   {doc['accepted']}; of {doc['genuine']} genuine ones between "
+        f"{doc['genuine_accepted']}",
+        _loop("quiet", doc["loop_quiet"]),
+        _loop("attacked", doc["loop_under_attack"]),
+    ]
+
+
+def _loop(name, loop):
+    late = loop["lateness_us"]
+    return (
+        f"{name:10} {loop['ticks']} ticks, {loop['missed']} missed, {loop['late']} late; lateness "
+        f"p50 {late['p50']}, p99 {late['p99']}, p99.9 {late['p99_9']}, max {late['max']} us"
+    )

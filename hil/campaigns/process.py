@@ -1,0 +1,36 @@
+"""Processes that a campaign starts and ends: modules of this repository beside the rig."""
+
+import subprocess
+import sys
+
+from hil.rig import ROOT
+
+END_S = 15.0
+
+
+def module(name, *arguments, **options):
+    """Start `python -m name arguments`, nothing on its standard input; options: of Popen."""
+    return subprocess.Popen(
+        [sys.executable, "-m", name, *map(str, arguments)],
+        **{"cwd": ROOT, "stdin": subprocess.DEVNULL} | options,
+    )
+
+
+def end(process, wait_s=END_S):
+    """End a process: by SIGTERM, by force if it still runs after wait_s. Its exit code."""
+    process.terminate()
+    return wait(process, wait_s)
+
+
+def wait(process, wait_s=END_S):
+    """Wait for the end of a process that ends by itself, by force when it takes longer."""
+    try:
+        return process.wait(wait_s)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return process.wait()
+
+
+def options(text):
+    """Words of a command line from a text with one option and its value per line."""
+    return [word for line in text.splitlines() for word in line.split(" ", 1) if word]

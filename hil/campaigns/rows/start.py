@@ -1,0 +1,125 @@
+"""A running cabinet for a course: what is armed, how it starts, and what is done to it.
+
+A rig is a VirtualRig, or what bench_watch.py makes of the rig of real processes.
+"""
+
+import dataclasses
+
+from controller.site.topology import Bus
+from hil.campaigns.rows.inside import INSIDE
+from hil.scenarios import faults, scenario
+from hil.simulate import VirtualRig
+from safety import matrix as m
+
+# the battery can take 200 kW or give it, and the connection stays within its limits
+LOAD_W = 220_000.0
+HINT_S, HINT_VALID_S = 60.0, 119.0
+# limits come back with 5 % of rated a second; the request comes with 25 kW/s
+START_S, GENTLE_START_S = 26.0, 14.0
+SETTLED_S = 4.0  # contactors closed
+SECOND_CHANNEL = "51"
+# its bytes are carried in memory
+CHANNEL_B = Bus("channel_b", "channel", "", "", 0, "/dev/null", 115_200, "8N1")
+
+
+def armed(config, more, less):
+    """The configuration with some stages armed, others not, in its image: of every instance.
+
+    One that arms row 51 has a second channel, which the example site has not.
+    """
+    image = config.safety_image[:]
+    at = config.image_map().armed
+    scopes = ((m.CABINET, 1), (m.UNIT, config.units), (m.RACK, config.racks))
+    for scope, count in scopes:
+        for _ in range(count):
+            for stage in [stage for stage in m.STAGES if stage[m.S_SCOPE] == scope]:
+                image[at] = (
+                    0 if stage[m.S_ID] in less else 1 if stage[m.S_ID] in more else image[at]
+                )
+                at += 1
+    topology = config.topology
+    if SECOND_CHANNEL in more:
+        topology = dataclasses.replace(topology, second_channel=True, channel_b=CHANNEL_B)
+    return dataclasses.replace(config, safety_image=image, topology=topology)
+
+
+def start_key(course):
+    """Courses with the same key share a start."""
+    return (
+        course.power_kW,
+        str(course.at_start),
+        course.armed,
+        course.alone,
+        course.starts,
+        course.soc_pct,
+    )
+
+
+def started(config, course, less=(), seed=1):
+    """A VirtualRig whose cabinet runs with the course's power; less: stages that are not armed."""
+    rig = VirtualRig(
+        armed(config, course.armed, less + course.alone),
+        load_W,
+        seed,
+        (),
+        {"soc": course.soc_pct / 100},
+    )
+    for each in course.at_start:
+        apply(rig, each)
+    if not course.starts:
+        bring_up(rig, course)
+    return rig
+
+
+def load_W(t_s):
+    """The load, at any time."""
+    return LOAD_W
+
+
+def bring_up(rig, course):
+    """From the controller's first tick until the cabinet runs with the course's power."""
+    begin_s, start_s = rig.now_us / 1e6, start_duration_s(course)
+    ask(rig, course.power_kW, start_s, wait_s=SETTLED_S)
+    rig.run(begin_s + start_s)
+
+
+def start_duration_s(course):
+    """How long a start takes until the course's power flows; a course that is the start itself
+    waits for none.
+    """
+    return 0.0 if course.starts else START_S if abs(course.power_kW) > 100 else GENTLE_START_S
+
+
+def ask(rig, power_kW, duration_s, causes=(), wait_s=0.0):
+    """Ask for power from wait_s on, again and again for duration_s, and let the causes (Do) come at
+    their times; what was asked for before ends.
+    """
+    from_s = rig.now_us / 1e6 + wait_s
+    times_s = [from_s + HINT_S * count for count in range(int(duration_s // HINT_S) + 1)]
+    request = {
+        "source": "scheduler",
+        "kind": "request",
+        "quantity": "power_W",
+        "value_W": power_kW * 1000,
+        "valid_s": HINT_VALID_S,
+    }
+    actions = [_action(rig, each) for each in causes]
+    actions += [scenario.Action(round(t_s * 1e6), "hint", "request", request) for t_s in times_s]
+    actions.sort(key=lambda each: each.at_us)
+    rig.clockwork = faults.Clockwork(actions, rig.world(), rig.observer.mark)
+
+
+def _action(rig, each):
+    return scenario.Action(rig.now_us + round(each.at_s * 1e6), each.do, each.do, _arguments(each))
+
+
+def _arguments(each):
+    return scenario.checked(each.arguments, faults.ACTIONS[each.do][0], each.do)
+
+
+def apply(rig, each):
+    """Do it now."""
+    if each.do in INSIDE:
+        INSIDE[each.do](rig)
+    else:
+        faults.ACTIONS[each.do][1](rig.world(), _arguments(each))

@@ -1,0 +1,141 @@
+"""The box, the simulated cabinet it runs, and the shell that asks it."""
+
+import json
+import select
+
+from hil import forks
+from hil.campaigns.report import CheckError
+from hil.campaigns.vm.bench import contactors
+
+UNIT = "firebreak.service"
+# What stands after the emulator has stood still: silent devices, and a step that came 0.5 s late.
+STALL_STAGES = {
+    "40a",
+    "40b",
+    "40c",
+    "40d",
+    "40e",
+    "41a",
+    "41b",
+    "41c",
+    "49",
+    "50a",
+    "50b",
+    "14",
+    "44b",
+}
+START_S, RESTART_S = 300.0, 150.0
+POWER_S, STEADY_S, STALLS_MAX = 45.0, 3.0, 4
+START = "runuser -u firebreak -- firebreak start"
+RENEW = (
+    f"systemctl stop {UNIT}; rm -f /var/lib/firebreak/store.*; runuser -u firebreak -- firebreak "
+    f"prepare && systemctl start {UNIT}"
+)
+BATTERY_W_MIN = 10_000
+POLL_S = 0.3
+
+
+def open_(view):
+    """All contactors of the plant are open."""
+    return contactors(view) == ["open"]
+
+
+def powered(view):
+    """All contactors are closed and power flows, either way."""
+    return contactors(view) == ["closed"] and abs(view["battery_W"]) > BATTERY_W_MIN
+
+
+class Lab:
+    """The box, the bench and where the disk is made."""
+
+    def __init__(self, cache, machine, bench):
+        """cache: pathlib.Path; machine, bench: of this package."""
+        self.cache, self.machine, self.bench = cache, machine, bench
+        self.tree = cache / "tree"
+
+    def ask(self, command):
+        """What a command prints. CheckError when it fails."""
+        code, text = self.machine.run(command)
+        if code:
+            raise CheckError(f"{command}: exit code {code}: {' '.join(text.split()[-40:])}")
+        return text
+
+    def shown(self, *names):
+        """Properties of the controller's unit, in the order of the names."""
+        lines = self.ask(f"systemctl show {UNIT} -p {','.join(names)}").splitlines()
+        found = dict(line.split("=", 1) for line in lines)
+        return [found[name] for name in names]
+
+    def until(self, what, condition, timeout_s):
+        """condition() of the box, again and again, until it is true. Returns its value."""
+        until_s = forks.wall_s() + timeout_s
+        while forks.wall_s() < until_s:
+            value = condition()
+            if value:
+                return value
+            select.select((), (), (), POLL_S)
+        raise CheckError(f"not {what} after {timeout_s:.0f} s")
+
+    def state(self):
+        """What the controller's journal says: {state, standing, loop}, None while there is nothing
+        to read.
+        """
+        code, text = self.machine.run("bench-state")
+        return json.loads(text.splitlines()[-1]) if code == 0 else None
+
+    def until_plant(self, what, condition, timeout_s):
+        """Wait for the plant; returns the seconds it took."""
+        took_s = self.bench.wait(condition, timeout_s)
+        if took_s is None:
+            raise CheckError(
+                f"{what}: not within {timeout_s:.0f} s; the controller says {self.state()}"
+            )
+        return took_s
+
+    def journal(self):
+        """The last words of the controller in the box's log."""
+        return self.machine.run(f"journalctl -u {UNIT} -n 3 -o cat --no-pager")[1].replace(
+            "\n", " | "
+        )
+
+    def start(self):
+        """Somebody starts it, once the controller takes commands. Returns what it says."""
+
+        def accepted():
+            code, text = self.machine.run(START)
+            return text if code == 0 else None
+
+        return self.until("accepted: a start", accepted, RESTART_S)
+
+    def until_powered(self):
+        """Contactors closed and power, and no latch on the way. An emulator that stands still for
+        0.5 s is a silent I/O module: the cabinet trips as it must. It then gets a new store, for
+        remote resets are three an hour and the key is not turned here, and the line says so.
+        """
+        began_s, stalls = forks.wall_s(), 0
+        while stalls <= STALLS_MAX:
+            if self.bench.wait(powered, POWER_S) is not None and self.bench.stays(
+                powered, STEADY_S
+            ):
+                took_s = forks.wall_s() - began_s - STEADY_S
+                return (f"power after {took_s:.1f} s") + (
+                    f" ({stalls} stalls of the emulator)" if stalls else ""
+                )
+            standing = {
+                name.split(".")[0] for name in (self.state() or {"standing": ()})["standing"]
+            }
+            if standing - STALL_STAGES:
+                raise CheckError(f"stands: {', '.join(sorted(standing))}")
+            stalls += 1
+            self.ask(RENEW)
+            self.start()
+        raise CheckError(f"no power, {stalls} times; the controller says {self.state()}")
+
+    def lateness(self):
+        """The loop's own figures in this emulated box: to be read, not judged."""
+        loop = self.state()["loop"]
+        late = loop["lateness_us"]
+        return (
+            f"{loop['ticks']} ticks, {loop['missed']} missed, lateness p50 {late['p50']} us, p99 "
+            f"{late['p99']} us"
+        )

@@ -1,0 +1,201 @@
+"""A box that runs: its kernel, its service, its ports, its rights, its first start, and its end.
+
+Each check takes the Lab and returns what it found, or raises CheckError. The simulated plant,
+outside the box, shows what the cabinet does; the box's shell tells what the box thinks.
+"""
+
+import json
+import re
+
+from hil.campaigns.report import CheckError
+from hil.campaigns.vm import image
+from hil.campaigns.vm.lab import POWER_S, RESTART_S, START_S, UNIT, open_
+
+UNITS = (
+    "firebreak.service",
+    "firebreak-can@can0.service",
+    "firebreak-record.service",
+    "firebreak-upstream.service",
+)
+FIFO_PRIORITY = "50"
+CAN_WORDS = ("UP", "qlen 100", "restart-ms 100", "bitrate 500000")
+
+
+def boots(lab):
+    """From power to a shell, on the real-time kernel."""
+    lab.machine.power_on()
+    lab.bench.go(lab.machine.process.pid)
+    lab.machine.wait_for_shell()
+    version = lab.ask("uname -rv")
+    if "PREEMPT_RT" not in version:
+        raise CheckError(f"no real-time kernel: {version}")
+    return version
+
+
+def starts(lab):
+    """The service becomes active by itself."""
+
+    def active():
+        return lab.shown("ActiveState", "SubState") == ["active", "running"]
+
+    try:
+        lab.until("active", active, START_S)
+    except CheckError as error:
+        raise CheckError(f"{error}: {lab.journal()}") from None
+    return lab.ask(f"systemctl show {UNIT} -p StatusText --value")
+
+
+def can_interface(lab):
+    """The CAN interface has what field experience asks for (linux-can/can-utils #262, #400)."""
+    missing = list(CAN_WORDS)
+
+    def complete():
+        _, text = lab.machine.run("ip -d link show can0")
+        missing[:] = [word for word in CAN_WORDS if not re.search(rf"\b{word}\b", text)]
+        return not missing
+
+    try:
+        lab.until("up", complete, START_S)
+    except CheckError:
+        raise CheckError(f"can0 has no {', '.join(missing)} after {START_S:.0f} s") from None
+    return "up, bit rate 500000, restart-ms 100, queue 100"
+
+
+def port_names(lab):
+    """Stable names exist, and the controller holds all of them."""
+    names = lab.ask("ls /dev/serial/by-path").split()
+    (pid,) = lab.shown("MainPID")
+    held = len(re.findall(r"ttyUSB\d", lab.ask(f"ls -l /proc/{pid}/fd")))
+    if held != len(lab.bench.ports):
+        raise CheckError(
+            f"{held} of {len(lab.bench.ports)} ports are open; by-path: {' '.join(names)}"
+        )
+    return f"{held} open, {names[0]} ..."
+
+
+def rights(lab):
+    """Own user, FIFO priority, locked memory, no capability; memory in use against its
+    limit.
+    """
+    pid, memory, limit = lab.shown("MainPID", "MemoryCurrent", "MemoryMax")
+    status = dict(re.findall(r"(?m)^(\w+):\s*(.*)$", lab.ask(f"cat /proc/{pid}/status")))
+    user = lab.ask(f"stat -c %U /proc/{pid}")
+    policy = lab.ask(f"chrt -p {pid}")
+    wrong = [
+        text
+        for text, ok in (
+            (f"user {user}", user == "firebreak"),
+            (f"capabilities {status['CapEff']}", int(status["CapEff"], 16) == 0),
+            (f"not locked: VmLck {status['VmLck']}", int(status["VmLck"].split()[0]) > 10_000),
+            (policy, "SCHED_FIFO" in policy and policy.endswith(f"priority: {FIFO_PRIORITY}")),
+            ("new privileges", status["NoNewPrivs"] == "1"),
+        )
+        if not ok
+    ]
+    if wrong:
+        raise CheckError(", ".join(wrong))
+    return (
+        f"user {user}, FIFO {FIFO_PRIORITY}, {status['VmLck']} locked, "
+        f"{int(memory) >> 20} of {int(limit) >> 20} MB"
+    )
+
+
+def exposure(lab):
+    """What systemd thinks of the sandbox."""
+    found = []
+    for unit in UNITS:
+        code, text = lab.machine.run(
+            f"systemctl cat {unit} >/dev/null 2>&1 && "
+            f"systemd-analyze security {unit} "
+            "| grep -o 'level for .*: [0-9.]*'"
+        )
+        if code == 0:
+            found.append(re.sub(r".*level for (\S+): ", r"\1 ", text))
+    return ", ".join(found)
+
+
+def rests(lab):
+    """Nothing of a new, prepared cabinet closes before its first start, for as long as it would
+    take.
+    """
+    lab.until("ticking", lab.state, RESTART_S)
+    if not lab.bench.stays(open_, POWER_S):
+        raise CheckError(f"a contactor closed without a start; the controller says {lab.state()}")
+    return f"open for {POWER_S:.0f} s, state {lab.state()['state']}"
+
+
+def closes(lab):
+    """Started, it closes without a latch on the way, and power flows."""
+    return f"{lab.start()}; {lab.until_powered()}; {lab.lateness()}"
+
+
+def commands(lab):
+    """An operator's command at a shell: taken from the controller's user, refused to anybody
+    else.
+    """
+
+    def accepted():
+        code, text = lab.machine.run("runuser -u firebreak -- firebreak lamp-test")
+        return text if code == 0 and "accepted" in text else None
+
+    said = lab.until("accepted: a lamp test of the user firebreak", accepted, RESTART_S)
+    code, text = lab.machine.run("runuser -u nobody -- firebreak lamp-test")
+    if code == 0 or "sudo -u firebreak" not in text:
+        raise CheckError(f"a lamp test of the user nobody: exit code {code}: {text}")
+    return f"{said}; refused to nobody"
+
+
+def wall_clock(lab):
+    """The recorder's sandbox lets it ask how good the clock is: a steered one gives "ntp" and
+    an uncertainty.
+    """
+    before = _clock_event(lab)
+    lab.ask("bench-clock set")
+
+    def recorded():
+        event = _clock_event(lab)
+        return event if event != before else None
+
+    event = lab.until("recorded that the clock was set", recorded, RESTART_S)
+    if event["utc_source"] != "ntp" or event["utc_uncertainty_us"] is None:
+        raise CheckError(
+            f"a steered clock has the source {event['utc_source']}, "
+            f"uncertainty {event['utc_uncertainty_us']} us"
+        )
+    return f"{event['text']}, +-{event['utc_uncertainty_us']} us"
+
+
+def _clock_event(lab):
+    return json.loads(lab.ask("runuser -u firebreak -- bench-clock event"))
+
+
+def installs_live(lab):
+    """A second installation on the running box finds everything there and leaves the controller
+    running.
+    """
+    (pid,) = lab.shown("MainPID")
+    text = lab.ask(f"/{image.SOURCE_IN_BOX}/flash.sh install")
+    if "unchanged" not in text or lab.shown("MainPID") != [pid]:
+        raise CheckError(" | ".join(text.splitlines()))
+    return " | ".join(text.splitlines())
+
+
+def uninstalls(lab):
+    """Gone but for configuration and state; with --purge, those too."""
+    lab.ask(f"/{image.SOURCE_IN_BOX}/flash.sh uninstall")
+    lab.ask("test -e /etc/firebreak/cabinet/cabinet.toml && test -e /var/lib/firebreak/store.a")
+    lab.ask(
+        "! test -e /opt/firebreak && ! test -e /usr/local/bin/firebreak && ! systemctl "
+        "cat firebreak.service"
+    )
+    lab.ask(f"/{image.SOURCE_IN_BOX}/flash.sh uninstall --purge")
+    lab.ask("! test -e /etc/firebreak && ! test -e /var/lib/firebreak && ! getent passwd firebreak")
+    return "configuration and state kept, then purged"
+
+
+def invariants(lab):
+    """What the observer on the wires and in the plant has against all of this."""
+    found = lab.bench.violations()
+    if found:
+        raise CheckError(f"{len(found)}: {found[0]}")
+    return "the observer has seen no violation"
