@@ -6,7 +6,6 @@ own, so that nothing of this machine changes. Source and compiler are kept in a 
 made anew when what is frozen changes.
 """
 
-import functools
 import hashlib
 import os
 import pathlib
@@ -45,7 +44,12 @@ class FirmwareError(RuntimeError):
     """The firmware could not be made; one line."""
 
 
-def build(cache, say=functools.partial(print, flush=True)):
+def said(line):
+    """Print a line at once."""
+    print(line, flush=True)
+
+
+def build(cache, say=said):
     """Path of the firmware. cache: folder; say(line): what takes long. Raises FirmwareError."""
     packages = needed(PROGRAMS)
     if packages:
