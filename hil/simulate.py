@@ -117,12 +117,11 @@ class VirtualController:
         if self.cabinet is None:
             return
         core = self.cabinet.core
-        kind, peer_at = matrix.KEY if by == "key" else matrix.REMOTE, image.peer_at(core.layout)
         self.cabinet.request_reset(
-            kind,
+            matrix.KEY if by == "key" else matrix.REMOTE,
             core.out[s.FIRST_OUT_INSTANCE],
             core.out[s.CAUSE_MASK],
-            *core.inp[peer_at : peer_at + len(image.PEER)],
+            *core.inp[image.places(core.layout)["peer"]],
         )
 
     def run_request(self, on):

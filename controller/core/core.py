@@ -57,7 +57,7 @@ class Core:
         self.hint_at = self.chain_at + len(setpoint.CHAIN_OUTPUTS)
         self.setpoint_at = self.hint_at + len(self.hints.out)
         self.standing_at = self.setpoint_at + layout.units
-        self._lamp_test_at = image.operator_at(layout)
+        self._lamp_test_at = image.places(layout)["lamp_test"].start
         self.out = array(
             "i", [0] * (self.standing_at + -(-self.kernel.evaluator.count // STANDING_BITS))
         )

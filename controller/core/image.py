@@ -2,13 +2,12 @@
 
 Drivers (and the shell, for the local signals) write into `inp` and set `fresh` bytes at any time
 between two ticks; `freeze` copies both into the core's arrays at once, so nothing a tick looks at
-changes under it. Behind the kernel's inputs lie the slots for the hints of one tick: source + 1 (0:
-empty), kind, quantity, value_W, valid_ms; and behind them, per unit, the set-point that was sent
-last and its code (controller/core/sent.py), the time left of a lamp test, ms, who has locked the
-cabinet out, why it rests (controller/run/run_request.py), what stands in the second channel,
-whether the process has been told to end, and how a reset has ended that the kernel was not given.
-Of the words behind the hints the core looks at the lamp test alone: the others are for whoever
-reads the journal.
+changes under it. Behind the kernel's inputs lie the blocks of `own_blocks`: the hints of one tick
+(source + 1, 0 for an empty slot), the set-point sent last per unit and its code (sent.py), the time
+left of a lamp test, who has locked the cabinet out, why it rests (run/run_request.py), first-out
+and cause mask of the second channel, whether the process has been told to end, and how a reset has
+ended that the kernel was not given. Of the words behind the hints the core reads the lamp test
+alone: the others are for readers of the journal.
 """
 
 from array import array
@@ -20,59 +19,55 @@ HINT_SLOTS = 8
 SLOT = ("source", "kind", "quantity", "value_W", "valid_ms")
 SLOT_WORDS = len(SLOT)
 HINT_WORDS = HINT_SLOTS * SLOT_WORDS
-HINT_INPUTS = tuple([f"hint_{slot}.{word}" for slot in range(HINT_SLOTS) for word in SLOT])
 SENT = ("sent_W", "sent_code")
-OPERATOR = ("lamp_test_ms", "locked_out_0", "locked_out_1", "locked_out_2", "locked_out_3")
-NAME_CHARACTERS_MAX = 4 * (len(OPERATOR) - 1)  # of a person, in ASCII, four to a word
+LOCKED_OUT = ("locked_out_0", "locked_out_1", "locked_out_2", "locked_out_3")
+NAME_CHARACTERS_MAX = 4 * len(LOCKED_OUT)  # of a person, in ASCII, four to a word
+LAMP_TEST = "lamp_test_ms"
+OPERATOR = (LAMP_TEST, *LOCKED_OUT)
 REST = ("rest_code", "rest_0", "rest_1", "rest_2", "rest_3")
 PEER = ("peer_first_out", "peer_cause_mask")  # of channel B's own instances and kernel
-IS_ENDING = "is_ending"  # 1: the process has been told to end; what rests otherwise goes on
-# that ended in this tick without the kernel; kind 0: none did
+IS_ENDING = "is_ending"  # 1: the process has been told to end; a rest goes on after that
+# of a reset that ended in this tick without the kernel; kind 0: none did
 VOID_RESET = ("void_reset_kind", "void_reset_answer")
-PEER_EMPTY = (-1, 0)  # nothing stands there, it is not heard, or there is none
+PEER_EMPTY = (-1, 0)  # nothing is active or latched there, it is not heard, or there is none
+
+
+def own_blocks(units):
+    """{block: names of its words}: what lies behind the kernel's inputs, in this order."""
+    return {
+        "hints": [f"hint_{slot}.{word}" for slot in range(HINT_SLOTS) for word in SLOT],
+        "sent": [f"unit_{unit}.{word}" for unit in range(units) for word in SENT],
+        "lamp_test": [LAMP_TEST],
+        "locked_out": LOCKED_OUT,
+        "rest": REST,
+        "peer": PEER,
+        "is_ending": [IS_ENDING],
+        "void_reset": VOID_RESET,
+    }
 
 
 def own_names(units):
     """Names of the words behind the kernel's inputs."""
-    return [
-        *HINT_INPUTS,
-        *[f"unit_{unit}.{word}" for unit in range(units) for word in SENT],
-        *OPERATOR,
-        *REST,
-        *PEER,
-        IS_ENDING,
-        *VOID_RESET,
-    ]
+    return [name for names in own_blocks(units).values() for name in names]
+
+
+def places(layout):
+    """{block of own_blocks: its slice of an image of inputs}."""
+    found, end = {}, layout.inputs
+    for block, names in own_blocks(layout.units).items():
+        found[block] = slice(end, end + len(names))
+        end += len(names)
+    return found
 
 
 def words(layout):
     """Words of a whole image of inputs."""
-    return void_reset_at(layout) + len(VOID_RESET)
+    return places(layout)["void_reset"].stop
 
 
-def void_reset_at(layout):
-    """Place of the VOID_RESET words."""
-    return ending_at(layout) + 1
-
-
-def ending_at(layout):
-    """Place of the word IS_ENDING."""
-    return peer_at(layout) + len(PEER)
-
-
-def peer_at(layout):
-    """Place of the PEER words."""
-    return rest_at(layout) + len(REST)
-
-
-def rest_at(layout):
-    """Place of the REST words."""
-    return operator_at(layout) + len(OPERATOR)
-
-
-def operator_at(layout):
-    """Place of the OPERATOR words."""
-    return sent_at(layout, layout.units)
+def sent_at(layout, unit):
+    """Place of a unit's SENT words."""
+    return places(layout)["sent"].start + unit * len(SENT)
 
 
 def packed_name(name):
@@ -85,20 +80,16 @@ def name_of(words_):
     return bytes(array("i", words_)).rstrip(b"\0").decode("ascii", "replace")
 
 
-def sent_at(layout, unit):
-    """Place of a unit's SENT words."""
-    return layout.inputs + HINT_WORDS + unit * len(SENT)
-
-
 class ProcessImage:
-    """Live inputs and freshness bytes of one cabinet, indexed like safety.signals.Layout, then our
-    own words.
+    """Live inputs and freshness bytes of one cabinet, indexed like safety.signals.Layout, then by
+    `places`.
     """
 
     def __init__(self, layout):
-        self.layout = layout
+        self.layout, self.places = layout, places(layout)
+        self._hints = self.places["hints"]
         self.inp = array("i", [0] * words(layout))
-        self.inp[peer_at(layout) : ending_at(layout)] = array("i", PEER_EMPTY)
+        self.put("peer", PEER_EMPTY)
         self.hints = 0  # slots filled since the last freeze
         self.fresh = bytearray(layout.groups)
         self._none = bytes(layout.groups)
@@ -113,9 +104,12 @@ class ProcessImage:
         self.fresh[:] = self._none
         self.inp[s.RESET_KIND] = 0
         if self.hints:
-            first = self.layout.inputs
-            self.inp[first : first + HINT_WORDS] = array("i", [0] * HINT_WORDS)
+            self.inp[self._hints] = array("i", [0] * HINT_WORDS)
             self.hints = 0
+
+    def put(self, block, content):
+        """Write the words of a block of own_blocks."""
+        self.inp[self.places[block]] = array("i", content)
 
     def add_hint(self, source_index, kind, quantity, value_W, valid_ms):
         """Fill the next free slot with a hint; returns the number of the slot, None when all are
@@ -131,7 +125,7 @@ class ProcessImage:
             within(value_W, -s.INT_MAX, s.INT_MAX),
             within(valid_ms, 0, s.INT_MAX),
         )
-        at = self.layout.inputs + slot * SLOT_WORDS
+        at = self._hints.start + slot * SLOT_WORDS
         self.inp[at : at + SLOT_WORDS] = array("i", content)
         self.hints = slot + 1
         return slot

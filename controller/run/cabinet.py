@@ -8,16 +8,7 @@ object, the same order: freeze -> features -> safety -> control -> gate -> write
 from array import array
 
 from controller.core.core import Core
-from controller.core.image import (
-    VOID_RESET,
-    ProcessImage,
-    ending_at,
-    operator_at,
-    packed_name,
-    peer_at,
-    rest_at,
-    void_reset_at,
-)
+from controller.core.image import VOID_RESET, ProcessImage, packed_name, places
 from controller.core.setpoint import O_BINDING_REASON, O_SETPOINT_W
 from controller.record.journal_header import stage_instances
 from controller.record.store import ARMED, CABINET, LOCKED_OUT, MISSING, UNREADABLE
@@ -78,13 +69,10 @@ class Cabinet:
         self.answer, self.peer_answer = 0, latches.NONE
         self.wish = wishes.Wish((loaded.record or {}).get("values", {}))
         self._is_ending, self._lamp_test_ms = False, 0
-        layout = self.core.layout
-        self._operator_at, self._rest_at, self._peer_at = (
-            operator_at(layout),
-            rest_at(layout),
-            peer_at(layout),
-        )
-        self._ending_at, self._void_at = ending_at(layout), void_reset_at(layout)
+        at = places(self.core.layout)
+        self._operator_at, self._rest_at = at["lamp_test"].start, at["rest"].start
+        self._peer_at = at["peer"].start
+        self._ending_at, self._void_at = at["is_ending"].start, at["void_reset"].start
         self.locked_out = self._stored_name = ""
         self._lock_answer = 0  # for whoever awaits that it is stored; 0: nobody does
         # of the record that holds a lock-out, or its end, while that is not acknowledged

@@ -171,8 +171,7 @@ def start(shadow):
 
 
 def _rests(shadow):
-    at = image.rest_at(shadow.layout)
-    code, *name = shadow.inp[at : at + len(image.REST)]
+    code, *name = shadow.inp[image.places(shadow.layout)["rest"]]
     return (
         {"why": RESTS.get(code, RESTS[run_request.PERSON]), "name": image.name_of(name)}
         if code

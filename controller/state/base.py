@@ -104,5 +104,4 @@ def test_left_ms(shadow):
 
 def locked_out_by(shadow):
     """Name of the person who has locked the cabinet out, None for nobody."""
-    first = image.operator_at(shadow.layout) + 1
-    return image.name_of(shadow.inp[first : first + len(image.OPERATOR) - 1]) or None
+    return image.name_of(shadow.inp[image.places(shadow.layout)["locked_out"]]) or None

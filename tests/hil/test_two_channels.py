@@ -195,7 +195,7 @@ def test_a_b_that_falls_silent_does_not_answer(site):
     rig.channel_b.mute = True
     assert answer(rig) == "not clear yet; channel B does not answer"
     cabinet = rig.controller.cabinet
-    at = images.peer_at(cabinet.core.layout)
+    at = images.places(cabinet.core.layout)["peer"].start
     assert cabinet.core.inp[at : at + 2].tolist() == [-1, 0]
 
 

@@ -344,7 +344,7 @@ def test_slots_fill_in_order_and_empty_with_the_freeze():
     image.freeze(inp, fresh)
     at = image.layout.inputs
     assert list(inp[at + 5 : at + 10]) == [2, codes.CAP, codes.CHARGE_W_MAX, 1001, 2000]
-    assert not any(image.inp[at : images.peer_at(image.layout)])
+    assert not any(image.inp[at : images.places(image.layout)["peer"].start])
     assert image.add_hint(0, codes.CAP, codes.CHARGE_W_MAX, 1, 1) == 0
 
 

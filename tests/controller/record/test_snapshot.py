@@ -124,7 +124,7 @@ def test_nothing_stands_in_a_quiet_cabinet(rig, tmp_path):
 
 def test_it_says_what_a_reset_names_in_both_channels(rig, tmp_path):
     inp = rig.controller.cabinet.image.inp
-    at = image.peer_at(rig.controller.cabinet.core.layout)
+    at = image.places(rig.controller.cabinet.core.layout)["peer"].start
     inp[at : at + 2] = array("i", (5, 1 << 29))
     rig.run(3.5)
     found = snapshot.read(str(tmp_path / "journal"))
@@ -137,7 +137,7 @@ def test_it_says_what_a_reset_names_in_both_channels(rig, tmp_path):
 def test_a_journal_of_before_the_second_channel_was_in_it_is_read(tmp_path):
     header = journal_header.journal_header(CONFIG)
     inp, fresh, out, state = blank()
-    inp = inp[: image.peer_at(CONFIG.layout())]
+    inp = inp[: image.places(CONFIG.layout())["peer"].start]
     header["input_names"] = header["input_names"][: len(inp)]
     path = str(tmp_path / "old")
     journal = JournalWriter(path, header, len(inp), len(fresh), len(out), len(state), 1 << 20)

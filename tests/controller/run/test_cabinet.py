@@ -637,8 +637,10 @@ def running(**options):
 
 def who(bench):
     """What the journal says of a lock-out, and what the start of a restarted cabinet would read."""
-    first = image.operator_at(bench.cabinet.core.layout) + 1
-    return image.name_of(bench.cabinet.core.inp[first : first + 4]), sorted(bench.stored["values"])
+    core = bench.cabinet.core
+    return image.name_of(core.inp[image.places(core.layout)["locked_out"]]), sorted(
+        bench.stored["values"]
+    )
 
 
 LOCKED = ["locked_out.anna", "stopped.anna"]

@@ -341,7 +341,7 @@ def test_what_the_second_channel_says_is_passed_on():
 
 def test_what_stands_in_the_second_channel_is_told_in_every_tick():
     bench = running()
-    at = image.peer_at(bench.cabinet.core.layout)
+    at = image.places(bench.cabinet.core.layout)["peer"].start
     assert list(bench.cabinet.core.inp[at : at + 2]) == [-1, 0], "there is none"
     bench, peer = with_peer(bench)
     for causes in ((0, s.INT_MAX), (7, 9), (-1, 0)):
@@ -351,7 +351,7 @@ def test_what_stands_in_the_second_channel_is_told_in_every_tick():
 
 def test_that_the_process_is_told_to_end_is_told_in_every_tick_a_stop_by_a_person_is_not_that():
     bench = running()
-    at = image.ending_at(bench.cabinet.core.layout)
+    at = image.places(bench.cabinet.core.layout)["is_ending"].start
     bench.cabinet.request_run(False)
     assert told(bench.tick(), at) == 0
     bench.cabinet.end()

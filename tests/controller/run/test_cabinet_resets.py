@@ -21,7 +21,7 @@ VOID_TICKS = operator_commands.STORED_MS // CONFIG.tick_ms + 1
 
 def void_reset(bench):
     """[kind, answer] of the reset that ended in the last tick without the kernel."""
-    at = image.void_reset_at(bench.cabinet.core.layout)
+    at = image.places(bench.cabinet.core.layout)["void_reset"].start
     return list(bench.cabinet.core.inp[at:])
 
 

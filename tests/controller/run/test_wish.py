@@ -20,7 +20,7 @@ def told(bench):
     tick.
     """
     inp = bench.cabinet.core.inp
-    return inp[s.RUN_REQUEST], inp[image.rest_at(bench.cabinet.core.layout)]
+    return inp[s.RUN_REQUEST], inp[image.places(bench.cabinet.core.layout)["rest"].start]
 
 
 def at_rest(**options):
@@ -290,7 +290,7 @@ def test_what_was_locked_out_rests_after_the_end_and_after_a_restart_until_someb
     assert bench.stored["values"] == {"stopped.anna": run_request.LOCK_OUT}
     again = Bench(loaded=found(store.CLEAN, **bench.stored)).tick(RUN_TICKS)
     assert again.state == "ready" and told(again) == (0, run_request.LOCK_OUT)
-    at = image.rest_at(again.cabinet.core.layout) + 1
+    at = image.places(again.cabinet.core.layout)["rest"].start + 1
     assert image.name_of(again.cabinet.core.inp[at : at + 4]) == "anna"
     again.cabinet.request_run(1)
     again.tick(RUN_TICKS)

@@ -316,7 +316,7 @@ def test_where_it_stands_in_the_second_channel_alone_the_page_says_of_which_chan
 
 def test_a_first_out_that_no_second_channel_can_have_breaks_no_page(tmp_path):
     shadow = of_scenario("bms_silent", tmp_path).run(6).shadow
-    at = image.peer_at(shadow.core.layout)
+    at = image.places(shadow.core.layout)["peer"].start
     cabinet_scope = len([name for name in shadow.stage_names if "." not in name])
     for first_out in (cabinet_scope, 0xFFFE, 1 << 29, -1, -5):
         shadow.inp[at : at + 2] = type(shadow.inp)("i", (first_out, 7))
@@ -332,7 +332,7 @@ def test_every_row_of_the_second_channel_has_its_name(tmp_path):
     racks.
     """
     shadow = of_scenario("bms_silent", tmp_path).run(6).shadow
-    at = image.peer_at(shadow.core.layout)
+    at = image.places(shadow.core.layout)["peer"].start
     names = [name for name in shadow.stage_names if "." not in name]
     for first_out, name in enumerate(names):
         shadow.inp[at : at + 2] = type(shadow.inp)("i", (first_out, 7))
