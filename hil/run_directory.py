@@ -9,6 +9,7 @@ import tempfile
 
 from controller.hints import keys
 from controller.record import store
+from controller.record.stored_record import Record
 from hil.results import files
 
 CABINET_FILE = """schema = 1
@@ -45,7 +46,7 @@ def commission(directory, sources):
     """
     state = os.path.join(directory, "state")
     os.makedirs(state, 0o700, exist_ok=True)
-    store.Store(state).save(store.empty_record())
+    store.Store(state).save(Record())
     return {source.name: keys.create(state, source.name) for source in sources}
 
 

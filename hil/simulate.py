@@ -54,7 +54,7 @@ class MemoryStore:
             return Loaded(UNREADABLE, None, 0, [])
         if self.record is None:
             return Loaded(CLEAN, None, 0, [])
-        return Loaded(ARMED if self.record["armed"] else CLEAN, self.record, self.count, [])
+        return Loaded(ARMED if self.record.armed else CLEAN, self.record, self.count, [])
 
 
 class VirtualController:

@@ -3,6 +3,7 @@
 import os
 
 from controller.record import store
+from controller.record.stored_record import Record, StoreError
 from controller.run import run_request
 from controller.system.paths import (
     DONE,
@@ -38,7 +39,7 @@ def _prepare(arguments):
             return WRONG_INPUT
         place.save(_first_record())
         _give(directory, place.paths)
-    except (OSError, store.StoreError) as error:
+    except (OSError, StoreError) as error:
         say(plain(error, directory))
         return NO_START
     print(
@@ -55,7 +56,7 @@ def _first_record():
     """The record of `prepare`: it may take the place of a lost one that said stopped or locked out,
     so it rests.
     """
-    return {**store.empty_record(), "values": {run_request.STOPPED: run_request.UNKNOWN}}
+    return Record(rest=(run_request.UNKNOWN, ""))
 
 
 def _give(directory, paths):

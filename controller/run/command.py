@@ -6,6 +6,7 @@ import os
 from controller.hints import keys
 from controller.record import journal_header, store
 from controller.record.journal import JournalError
+from controller.record.keeper import Keeper
 from controller.run import cabinet as cabinets
 from controller.run import loop, self_test
 from controller.site import config
@@ -72,7 +73,7 @@ def _start(settings, arguments):
         )
         return NO_START
     try:
-        keeper = store.Keeper(arguments.state_dir, held)
+        keeper = Keeper(arguments.state_dir, held)
         try:
             return _tick(settings, arguments, keeper)
         finally:

@@ -1,7 +1,7 @@
 """The real loop: one thread, one tick, absolute deadlines; the slack between ticks is spent moving
 bytes.
 
-Whatever may block, allocate much or crash lives in another process (store.Keeper, readers of the
+Whatever may block, allocate much or crash lives in another process (keeper.Keeper, readers of the
 journal and of the statistics). Order at the start: build everything, open the ports, tell the
 service manager, take the priority last.
 """

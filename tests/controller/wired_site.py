@@ -19,6 +19,7 @@ from site_files import SITES
 from controller.record import store
 from controller.record.journal import JournalError
 from controller.record.snapshot import Snapshot
+from controller.record.stored_record import Record
 from controller.site import config
 from controller.sites import EXAMPLE
 from controller.system import realtime
@@ -55,7 +56,7 @@ class WiredSite:
         self.file.write_text("".join(lines))
         self.state = self.folder / "state"
         self.state.mkdir()
-        store.Store(str(self.state)).save(store.empty_record())
+        store.Store(str(self.state)).save(Record())
         self._journal = self._snapshot = None
         with contextlib.suppress(PermissionError):
             realtime.take_fifo(realtime.FIFO_PRIORITY)

@@ -4,7 +4,7 @@ finds the old store.
 
 import pytest
 
-from controller.record import store
+from controller.record import store, stored_record
 from controller.site import config
 from controller.sites import EXAMPLE, PYLONTECH
 from hil.scenarios.faults import Clockwork
@@ -198,7 +198,7 @@ def test_the_store_in_memory_is_what_a_start_finds():
     kept = MemoryStore()
     assert kept.loaded().state == store.CLEAN and kept.loaded().record is None
     for number, armed in enumerate((1, 0), 1):
-        record = {**store.empty_record(), "armed": armed}
+        record = stored_record.Record(armed)
         assert kept.submit(record) == kept.poll() == number
         assert (kept.loaded().state, kept.loaded().record) == (
             store.ARMED if armed else store.CLEAN,

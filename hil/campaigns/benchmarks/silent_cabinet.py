@@ -14,6 +14,7 @@ import tty
 
 from controller import sites
 from controller.record import store
+from controller.record.stored_record import Record
 from controller.run import loop_statistics
 from controller.site import config
 from hil.campaigns import process
@@ -70,7 +71,7 @@ class SilentCabinet:
         pathlib.Path(self.file).write_text("".join(lines), encoding="utf-8")
         state = os.path.join(self.directory, "state")
         os.mkdir(state, 0o700)
-        store.Store(state).save(store.empty_record())
+        store.Store(state).save(Record())
 
     def _start(self, stack):
         log = stack.enter_context(open(os.path.join(self.directory, "log"), "wb"))

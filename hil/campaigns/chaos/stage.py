@@ -10,7 +10,7 @@ from controller.record import snapshot
 from controller.run import loop_statistics, operator_commands
 from hil.campaigns.benchmarks.machine import memory_kB
 
-KEEPER = "controller.record.store"
+KEEPER = "controller.record.keeper"
 CAPABLE_S = 60.0  # hang guard: to run again after trips takes about ten seconds
 POLL_S = 0.1
 KEY_SEEN_S, RESETS_MAX = 1.0, 20

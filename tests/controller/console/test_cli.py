@@ -21,6 +21,7 @@ from controller.console import run_words
 from controller.hints import keys
 from controller.record import journal_header, store
 from controller.record.journal import JournalWriter
+from controller.record.stored_record import Record
 from controller.run import command, operator_commands, run_request, self_test
 from controller.site import config
 from controller.system import sockets
@@ -109,7 +110,7 @@ def run_command(tmp_path):
 @pytest.mark.wire
 def test_run_says_which_wire_is_not_there(capsys, tmp_path):
     (tmp_path / "state").mkdir()
-    store.Store(str(tmp_path / "state")).save(store.empty_record())
+    store.Store(str(tmp_path / "state")).save(Record())
     refused(capsys, 3, "serial port /dev/serial/by-path/.*no such device", *run_command(tmp_path))
 
 
@@ -209,9 +210,7 @@ def test_a_controller_takes_no_other_cabinets_store_for_its_own(
         command.cabinets, "Cabinet", lambda settings, loaded, keeper: seen.append(loaded) or 1 / 0
     )
     os.makedirs(tmp_path / "state")
-    store.Store(str(tmp_path / "state")).save(
-        {**store.empty_record(), "values": {store.CABINET + name: 1}}
-    )
+    store.Store(str(tmp_path / "state")).save(Record(cabinets=(name,)))
     with pytest.raises(ZeroDivisionError):
         cli.main(
             [
@@ -263,26 +262,23 @@ def test_prepare_makes_a_clean_store_once(capsys, tmp_path):
     words = f"made the folder and the first store: {made}{RESTS}"
     assert run(capsys, "prepare", "--state-dir", place) == (0, [words], [])
     loaded = store.Store(str(place)).load()
-    assert (loaded.state, loaded.record) == (
-        store.CLEAN,
-        {**store.empty_record(), "values": {"stopped.": 4}},
-    )
+    assert (loaded.state, loaded.record) == (store.CLEAN, Record(rest=(4, "")))
     refused(capsys, 2, "holds a store already", "prepare", "--state-dir", place)
 
 
-@pytest.mark.parametrize("before", [None, {"locked_out.eve": 1}])
+@pytest.mark.parametrize("before", [None, "eve"])
 def test_what_was_prepared_rests_until_somebody_starts_it(capsys, tmp_path, before):
     """Also in the place of a store that was lost: its lock-out went with it, and it closed by
     itself.
     """
     if before is not None:
-        store.Store(str(tmp_path)).save({**store.empty_record(), "values": before})
+        store.Store(str(tmp_path)).save(Record(locked_out=before))
         for name in store.COPIES:
             os.unlink(tmp_path / name)
     assert run(capsys, "prepare", "--state-dir", tmp_path)[0] == 0
     loaded = store.of_cabinet(store.Store(str(tmp_path)).load(), "Cabinet 1, serial 0001")
     bench = Bench(loaded).tick(RUN_TICKS)
-    assert (bench.standing, bench.state, bench.cabinet.wish.rest) == (
+    assert (bench.standing, bench.state, bench.cabinet.run_request.rest.in_effect) == (
         [],
         "ready",
         (run_request.UNKNOWN, ""),

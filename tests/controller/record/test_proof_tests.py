@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from test_store import Disk, PowerCut
+from power_loss import Disk, PowerCut
 
 from controller.record import chain
 from controller.record import proof_tests as pt

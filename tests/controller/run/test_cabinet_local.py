@@ -7,8 +7,7 @@ from site_files import SiteFiles
 from test_cabinet import CLEAR_TICKS, CONFIG, RUN_TICKS, Bench, found, is_kept_open, running
 
 from controller.core import hint_codes, image
-from controller.record import store
-from controller.run import cabinet as cabinets
+from controller.record import store, stored_record
 from controller.run import operator_commands, run_request
 from safety import latches, matrix
 from safety import signals as s
@@ -246,7 +245,7 @@ def test_nothing_starts_before_the_operations_centre_was_heard_for_the_first_tim
     other = next(source.index for source in centre.sources if source.index != centre.noc_source)
     assert path(heartbeat(bench, other, 5)) == (0, 0) and bench.standing == ["46c"]
     heartbeat(bench, centre.noc_source, 5)
-    assert path(bench) == (1, 1) and bench.stored["values"] == {cabinets.NOC_VERIFIED: 1}
+    assert path(bench) == (1, 1) and bench.stored["values"] == {stored_record.NOC_VERIFIED: 1}
     assert bench.tick(200).state == "running" and path(bench) == (1, 1)
     bench.tick(100)
     assert path(bench) == (0, 1) and bench.state == "running" and bench.standing == []
@@ -257,7 +256,7 @@ def test_that_it_was_heard_is_stored_at_once_also_when_nothing_else_changes(cent
     count = len(bench.keeper.records)
     heartbeat(bench, centre.noc_source, 5)
     assert bench.standing == ["47"] and len(bench.keeper.records) == count + 1
-    assert bench.stored["values"] == {cabinets.NOC_VERIFIED: 1}
+    assert bench.stored["values"] == {stored_record.NOC_VERIFIED: 1}
 
 
 def test_a_link_that_is_lost_for_a_quarter_of_an_hour_is_row_46(centre):
@@ -274,7 +273,7 @@ def test_that_it_was_heard_survives_a_restart(centre, state):
     assert path(again) == (0, 1) and "46c" not in again.standing
     again.tick(RUN_TICKS)
     assert again.state == ("running" if state == store.CLEAN else "inhibited")
-    assert again.stored["values"] == {cabinets.NOC_VERIFIED: 1}
+    assert again.stored["values"] == {stored_record.NOC_VERIFIED: 1}
 
 
 def test_a_lock_out_and_its_end_leave_it_in_the_store(centre):
@@ -282,13 +281,13 @@ def test_a_lock_out_and_its_end_leave_it_in_the_store(centre):
     bench.cabinet.request_lock_out("anna", True)
     bench.tick()
     rests = {"stopped.anna": run_request.LOCK_OUT}
-    assert bench.stored["values"] == {"locked_out.anna": 1, cabinets.NOC_VERIFIED: 1, **rests}
+    assert bench.stored["values"] == {"locked_out.anna": 1, stored_record.NOC_VERIFIED: 1, **rests}
     again = Bench(loaded=found(store.CLEAN, values=bench.stored["values"]), settings=centre).tick()
     assert again.cabinet.locked_out == "anna" and path(again) == (0, 1)
     again.cabinet.request_lock_out("anna", False)
     again.tick()
     assert (
-        again.stored["values"] == {cabinets.NOC_VERIFIED: 1, **rests}
+        again.stored["values"] == {stored_record.NOC_VERIFIED: 1, **rests}
         and again.cabinet.locked_out == ""
     )
 
@@ -495,8 +494,8 @@ def test_what_two_unlike_stores_leave_keeps_the_lock_and_verifies_no_operations_
     cabinet.
     """
     record = {
-        **store.empty_record(),
-        "values": {cabinets.LOCKED_OUT + "eve": 1, cabinets.NOC_VERIFIED: 1},
+        **stored_record.on_disk(stored_record.Record()),
+        "values": {stored_record.LOCKED_OUT + "eve": 1, stored_record.NOC_VERIFIED: 1},
         "latches": {"12a": 1},
     }
     bench = Bench(store.Loaded(state, record, 1, [])).tick(3)

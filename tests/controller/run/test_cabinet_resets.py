@@ -5,12 +5,12 @@ stood.
 import random
 
 import pytest
+from power_loss import cuts, disk_with
 from test_cabinet import CLEAR_TICKS, CONFIG, NAMES, Bench
 from test_cabinet_local import asked_of_both, with_peer
-from test_store import cuts, disk_with
 
 from controller.core import image
-from controller.record import store
+from controller.record import store, stored_record
 from controller.run import operator_commands
 from safety import latches, matrix
 from safety import signals as s
@@ -311,7 +311,7 @@ def records_of_a_return():
         "1a",
         "1b",
     }
-    return full, cleared, again_full
+    return [stored_record.in_memory(each) for each in (full, cleared, again_full)]
 
 
 def test_a_cut_while_the_latch_is_stored_again_finds_one_record_or_the_other():

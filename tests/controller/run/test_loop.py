@@ -19,6 +19,8 @@ from controller.core import hint_codes as h
 from controller.hints import desk
 from controller.hints.client import HintClient
 from controller.record import store
+from controller.record.stored_record import Record
+from controller.run import cabinet as cabinets
 from controller.run import loop, loop_statistics, operator_commands
 from controller.run.cabinet import Cabinet
 from controller.site import config
@@ -32,7 +34,7 @@ from tests.repository import ROOT
 
 pytestmark = pytest.mark.wire
 KEY = bytes(range(32))
-CLEAN = store.Loaded(store.CLEAN, store.empty_record(), 1, [])
+CLEAN = store.Loaded(store.CLEAN, Record(), 1, [])
 
 
 @pytest.fixture
@@ -72,7 +74,7 @@ def test_from_start_to_a_controlled_stop(site):
     assert site.running() and process.poll() is None
     assert stop(site, process) == (0, [])
     loaded = store.Store(str(site.state)).load()
-    assert loaded.state == store.CLEAN and loaded.record["latches"] == {}
+    assert loaded.state == store.CLEAN and loaded.record.latches == {}
     site.serve_until(lambda: site.contactors == [0, 0, 0])
     assert not (site.folder / "command.sock").exists()
 
@@ -95,7 +97,7 @@ def test_a_lost_port_is_opened_again_and_ctrl_c_stops_like_sigterm(site):
     # Everything is open, so the end is a clean one; the latch stays, of course.
     assert stop(site, process, signal.SIGINT) == (0, [])
     loaded = store.Store(str(site.state)).load()
-    assert loaded.state == store.CLEAN and "49" in loaded.record["latches"]
+    assert loaded.state == store.CLEAN and "49" in loaded.record.latches
 
 
 def test_after_kill_9_the_next_start_waits_for_a_reset_which_is_stored_first(site):
@@ -112,7 +114,7 @@ def test_after_kill_9_the_next_start_waits_for_a_reset_which_is_stored_first(sit
     site.serve_until(lambda: not asker.is_alive())
     assert answers[0][-1] == 1 and set(answers[0][:-1]) <= {3}  # not clear yet, then done
     site.serve_until(site.running)
-    assert store.Store(str(site.state)).load().record["token_ages_ms"]
+    assert store.Store(str(site.state)).load().record.token_ages_ms
     assert stop(site, process)[0] == 0
 
 
@@ -389,7 +391,7 @@ def test_nothing_that_is_asked_for_undoes_a_stop(silent, monkeypatch, ask):
     nothing any more.
     """
     monkeypatch.setattr(loop, "OPEN_US_MAX", 100_000)
-    monkeypatch.setattr(silent.cabinet, "_key_is_out", lambda: True)
+    monkeypatch.setattr(cabinets, "key_is_out", lambda core: True)
     inp, out, told = silent.cabinet.core.inp, silent.cabinet.core.kernel.out, []
 
     def hold(ticks):

@@ -6,7 +6,7 @@ import pytest
 from test_cabinet import CONFIG, RUN_TICKS, Bench, found, running
 
 from controller.core import image
-from controller.record import store
+from controller.record import keeper, store, stored_record
 from controller.run import operator_commands, run_request
 from safety import signals as s
 
@@ -234,7 +234,7 @@ def test_whoever_asks_waits_longer_than_the_store_may_take():
     """The loop is told at most a few ticks later; the second channel is not asked by a start."""
     assert (
         operator_commands.ANSWER_S * 1000 >= operator_commands.STORED_MS + 1000
-        and store.HANG_US <= operator_commands.STORED_MS * 1000
+        and keeper.HANG_US <= operator_commands.STORED_MS * 1000
     )
 
 
@@ -257,20 +257,24 @@ def test_two_copies_that_are_not_of_one_store_leave_it_stopped(tmp_path):
     for values in ({}, STOPPED):
         place = store.Store(directory)
         place._generation = 6
-        place.save({**store.empty_record(), "values": values})
+        rest = (run_request.PERSON, "") if values else stored_record.AWAKE
+        place.save(stored_record.Record(rest=rest))
         (tmp_path / "store.a").rename(tmp_path / f"kept{len(values)}")
     (tmp_path / "kept0").rename(tmp_path / "store.a")
     (tmp_path / "kept1").rename(tmp_path / "store.b")
     loaded = store.Store(directory).load()
     assert loaded.state == store.UNREADABLE
-    assert not run_request.Wish(loaded.record["values"]).is_asked
+    assert not run_request.RunRequest(loaded.record.rest).is_asked
 
 
 def test_of_two_reasons_to_rest_one_is_kept():
-    rests = run_request.Wish(
-        {"stopped.": run_request.TEST, "noc_verified": 1, "stopped.anna": run_request.PERSON}
+    values = {"stopped.": run_request.TEST, "noc_verified": 1, "stopped.anna": run_request.PERSON}
+    record = stored_record.in_memory(
+        {**stored_record.on_disk(stored_record.Record()), "values": values}
     )
-    assert rests.rest == (run_request.TEST, "") and not rests.is_asked
+    assert (
+        record.rest == (run_request.TEST, "") and not run_request.RunRequest(record.rest).is_asked
+    )
 
 
 # -- a lock-out
@@ -285,7 +289,7 @@ def test_what_was_locked_out_rests_after_the_end_and_after_a_restart_until_someb
     assert (
         bench.state == "ready"
         and told(bench) == (0, run_request.LOCK_OUT)
-        and bench.cabinet.wish.rest[1] == "anna"
+        and bench.cabinet.run_request.rest.in_effect[1] == "anna"
     )
     assert bench.stored["values"] == {"stopped.anna": run_request.LOCK_OUT}
     again = Bench(loaded=found(store.CLEAN, **bench.stored)).tick(RUN_TICKS)

@@ -1,0 +1,179 @@
+"""The keeper: a process of its own that saves the loop's records, and the loop's end of it.
+
+Saving takes as long as the disk takes; the loop hands records over and takes acknowledgements in.
+"""
+
+import select
+import signal
+import socket
+import subprocess
+import sys
+
+from controller.record.store import Store
+from controller.record.stored_record import RECORD_BYTES_MAX, StoreError, decode, encode
+
+# without any acknowledgement (chosen by the project): a slow disk needs a second or two a record
+HANG_US = 5_000_000
+# before the first one: the process starts beside the controller, perhaps on a slow box
+START_US = 30_000_000
+RETRY_S = 1  # between two attempts to save what could not be saved
+SAVED = b"saved"
+
+
+class Keeper:
+    """The loop's end: records go to a process that saves them, acknowledgements come back; nothing
+    here waits.
+
+    `saved` counts the records known durable, in the order of `submit`, whose number it reaches when
+    that record is; `ok` turns False for good when the process has died, could not save or does not
+    answer, with the reason in `line`; what it says after that is not counted.
+    """
+
+    def __init__(self, directory, held=None):
+        """Starts the process, or raises OSError. To be called before any real-time priority is set.
+
+        held: descriptor of `hold`, which the process keeps open until it has ended.
+        """
+        self._socket, child = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with child:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "controller.record.keeper", directory, str(child.fileno())],
+                pass_fds=(child.fileno(), *(() if held is None else (held,))),
+            )
+        self._socket.setblocking(False)
+        self.submitted = self.saved = 0
+        self._directory = directory
+        self._moved = (None, 0)  # (saved, since when in us), as `watch` has seen it
+        self.ok = True
+        self.line = ""
+
+    def fileno(self):
+        """Becomes readable when an acknowledgement is waiting."""
+        return self._socket.fileno()
+
+    def submit(self, record):
+        """Hand over a record. Returns its number, to be compared with `saved`. Raises StoreError
+        for a wrong one.
+        """
+        try:
+            self._socket.send(encode(0, record))
+        except OSError as error:
+            self._fail(f"the store's process takes no record: {error.strerror}")
+        self.submitted += 1
+        return self.submitted
+
+    def poll(self):
+        """Take in what has been acknowledged. Returns `saved`."""
+        # also after a failure: a process whose answers nobody takes would stand still over them
+        while True:
+            try:
+                answer = self._socket.recv(1024)
+            except BlockingIOError:
+                return self.saved
+            except OSError as error:
+                self._fail(f"the store's process is gone: {error.strerror}")
+                return self.saved
+            if answer == SAVED:
+                self.saved += self.ok
+                continue
+            self._fail(answer.decode() or "the store's process has ended")
+            if not answer:
+                return self.saved
+
+    def watch(self, now_us):
+        """Once a tick: a store that holds nothing more for HANG_US, while something waits for it,
+        has failed.
+
+        A frozen disk or a stopped process says nothing by itself, and what waits there is gone with
+        the next restart.
+        """
+        saved = self.poll()
+        if saved != self._moved[0] or saved >= self.submitted:
+            self._moved = (saved, now_us)
+        elif now_us - self._moved[1] > (HANG_US if saved else START_US):
+            self._fail(f"{self._directory}: the store does not answer")
+
+    def _fail(self, line):
+        self.ok = False
+        self.line = self.line or line
+
+    def close(self):
+        """Let the process finish what it has and end; waits for it."""
+        self._socket.close()
+        self._process.wait()
+
+
+def serve(directory, connection):
+    """The process's end: save each record that arrives and answer; ends when the other side has
+    closed.
+
+    The last record that could not be saved is tried again until it can, without an answer: `ok` is
+    False for good.
+    """
+    store = Store(directory)
+    store.load()
+    unsaved = None
+    while True:
+        if unsaved is not None and not select.select([connection], [], [], RETRY_S)[0]:
+            unsaved = None if _answer(store, unsaved) == SAVED else unsaved
+            continue
+        content = _received(connection)
+        if not content:
+            return
+        answer = _answer(store, decode(content)[1])
+        unsaved = None if answer == SAVED else decode(content)[1]
+        try:
+            connection.send(answer)
+        except (
+            BrokenPipeError,
+            ConnectionResetError,
+        ):  # the controller is gone, what it has handed over is not
+            continue
+
+
+def _received(connection):
+    """The next record; b"" once the other side has closed and nothing is left."""
+    while True:
+        try:
+            return connection.recv(RECORD_BYTES_MAX)
+        except (
+            ConnectionResetError
+        ):  # it went without having read every answer; its records are still here
+            continue
+
+
+def _answer(store, record):
+    try:
+        store.save(record)
+        return SAVED
+    except StoreError as error:
+        return str(error).encode()
+
+
+def main(directory, descriptor):
+    """The process: serves the socket of this descriptor.
+
+    Both signals are meant for the controller, and this end leaves when that one has. Where its disk
+    holds it up and the controller has gone, SIGTERM ends it, unless a record that it has not even
+    taken waits for it.
+    """
+    connection = socket.socket(fileno=descriptor)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit() if _is_left_alone(connection) else None)
+    serve(directory, connection)
+
+
+def _is_left_alone(connection):
+    """True once the other side has closed and has left no record."""
+    try:
+        return not connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return False
+    except (
+        ConnectionResetError
+    ):  # it went without having read every answer; the next look is at what it has left
+        return _is_left_alone(connection)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]))

@@ -1,0 +1,177 @@
+"""What survives a loss of power, as typed fields, and its bytes in one copy of the store.
+
+On the disk `values` is a map from names to whole numbers. Some names end in a text: the cabinet's
+name, who locked it out, whose lock-out it rests after (the number says why it rests). In memory
+each is a field.
+"""
+
+import itertools
+import math
+import struct
+from dataclasses import dataclass, field
+from zlib import crc32
+
+import msgpack
+
+from controller.core.image import NAME_CHARACTERS_MAX
+
+MAGIC = b"FBSTORE\x01"
+HEAD = struct.Struct("<8sIQI")  # magic, crc32 of the rest, generation, body bytes
+CRC_AT = 12  # where what the CRC covers begins
+RECORD_BYTES_MAX = 65_536  # one datagram to the keeper
+FIELDS = {"armed": int, "clean": int, "latches": dict, "token_ages_ms": list, "values": dict}
+CABINET, LOCKED_OUT, STOPPED = "cabinet.", "locked_out.", "stopped."  # a text follows
+NOC_VERIFIED = "noc_verified"
+AWAKE = (0, "")
+
+
+class StoreError(Exception):
+    """A record could not be saved; the text is one line for the operator."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Without arguments that of a new cabinet: not armed, stopped cleanly, nothing latched.
+
+    latches: name of a stage instance -> a number, the higher the earlier it latched (the first-out
+    has the highest); token_ages_ms: age of each spent reset token; cabinets: whose it is, of two
+    only where two stores were mixed; locked_out: by whom, "" for nobody; rest: (why:
+    run_request.PERSON ..., whose lock-out it was, else ""), AWAKE: it runs; noc_verified: 1 once
+    the operations centre was heard.
+    """
+
+    armed: int = 0
+    clean: int = 1
+    latches: dict = field(default_factory=dict)
+    token_ages_ms: list = field(default_factory=list)
+    cabinets: tuple = ()
+    rest: tuple = AWAKE
+    locked_out: str = ""
+    noc_verified: int = 0
+
+
+def on_disk(record):
+    """The map of FIELDS that is stored of a Record."""
+    values = {CABINET + name: 1 for name in record.cabinets}
+    if record.rest != AWAKE:
+        values[STOPPED + record.rest[1]] = record.rest[0]
+    if record.locked_out:
+        values[LOCKED_OUT + record.locked_out] = 1
+    if record.noc_verified:
+        values[NOC_VERIFIED] = 1
+    return {
+        "armed": record.armed,
+        "clean": record.clean,
+        "latches": record.latches,
+        "token_ages_ms": record.token_ages_ms,
+        "values": values,
+    }
+
+
+def in_memory(stored):
+    """The Record of such a map; names of values that this version does not know are dropped."""
+    values = stored["values"]
+    rests = [(code, text) for text, code in _texts(values, STOPPED)]
+    return Record(
+        armed=stored["armed"],
+        clean=stored["clean"],
+        latches=stored["latches"],
+        token_ages_ms=stored["token_ages_ms"],
+        cabinets=tuple([text for text, _ in _texts(values, CABINET)]),
+        rest=max(rests, default=AWAKE),
+        locked_out="".join([text for text, _ in _texts(values, LOCKED_OUT)][:1]),
+        noc_verified=values.get(NOC_VERIFIED, 0),
+    )
+
+
+def _texts(values, prefix):
+    return [
+        (name.removeprefix(prefix), number)
+        for name, number in values.items()
+        if name.startswith(prefix)
+    ]
+
+
+def union(one, other):
+    """A record in which no latch, lock-out, rest or spent token of either is lost; armed, not
+    clean.
+    """
+    return Record(
+        armed=1,
+        clean=0,
+        latches=one.latches | other.latches,
+        token_ages_ms=_younger(one.token_ages_ms, other.token_ages_ms),
+        cabinets=tuple(dict.fromkeys(one.cabinets + other.cabinets)),
+        rest=max(one.rest, other.rest),
+        locked_out=one.locked_out or other.locked_out,
+        noc_verified=one.noc_verified | other.noc_verified,
+    )
+
+
+def _younger(one_ms, other_ms):
+    """Ages of two lists of spent tokens: at any time as many are spent as in the one that has more
+    spent then.
+    """
+    pairs = itertools.zip_longest(sorted(one_ms), sorted(other_ms), fillvalue=math.inf)
+    return [min(pair) for pair in pairs]
+
+
+def encode(generation, record):
+    """Bytes of one copy; raises StoreError for a wrong record or one that does not fit a
+    datagram.
+    """
+    stored = on_disk(record)
+    check(stored)
+    body = msgpack.packb(stored)
+    if HEAD.size + len(body) > RECORD_BYTES_MAX:
+        raise StoreError(f"record of {len(body)} bytes, at most {RECORD_BYTES_MAX - HEAD.size} fit")
+    rest = struct.pack("<QI", generation, len(body)) + body
+    return struct.pack("<8sI", MAGIC, crc32(rest)) + rest
+
+
+def decode(content):
+    """(generation, Record) of one copy, or None when it is damaged."""
+    if len(content) < HEAD.size:
+        return None
+    magic, crc, generation, body_bytes = HEAD.unpack_from(content)
+    if magic != MAGIC or len(content) != HEAD.size + body_bytes or crc32(content[CRC_AT:]) != crc:
+        return None
+    try:
+        stored = msgpack.unpackb(content[HEAD.size :])
+        check(stored)
+    # the right CRC of what is no record
+    except (StoreError, ValueError, TypeError, msgpack.UnpackException):
+        return None
+    return generation, in_memory(stored)
+
+
+def check(stored):
+    """Raises StoreError unless a map has exactly FIELDS, of their kinds."""
+    if set(stored) != set(FIELDS):
+        raise StoreError(
+            f"a record has the fields {', '.join(FIELDS)}, not {', '.join(sorted(stored))}"
+        )
+    for name, kind in FIELDS.items():
+        if not isinstance(stored[name], kind):
+            found = type(stored[name]).__name__
+            raise StoreError(f"record field {name} is a {found}, not a {kind.__name__}")
+    numbers = [*stored["token_ages_ms"], *stored["latches"].values(), *stored["values"].values()]
+    if not all(isinstance(number, int) and 0 <= number < 2**31 for number in numbers):
+        raise StoreError("a record holds whole numbers from 0 to 2^31 - 1")
+    if not all(isinstance(name, str) for name in (*stored["latches"], *stored["values"])):
+        raise StoreError("latches and values of a record have texts as names")
+    for name in stored["values"]:
+        if name.startswith((LOCKED_OUT, STOPPED)) and not _is_of_person(name):
+            raise StoreError(
+                f"record value {ascii(name)} names no person: at most "
+                f"{NAME_CHARACTERS_MAX} of ASCII"
+            )
+
+
+def _is_of_person(name):
+    """True where the journal's words can hold the person's name; a rest may be nobody's, a lock-out
+    may not.
+    """
+    person = name.partition(".")[2]
+    is_short = (1 if name.startswith(LOCKED_OUT) else 0) <= len(person) <= NAME_CHARACTERS_MAX
+    return is_short and person.isascii() and person.isprintable()

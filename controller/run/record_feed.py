@@ -1,0 +1,129 @@
+"""When a record of what must survive goes to the store, and what is in it; what a start takes over
+from the last one.
+"""
+
+from controller.core.image import packed_name
+from controller.record.journal_header import stage_instances
+from controller.record.store import ARMED, MISSING, UNREADABLE
+from controller.record.stored_record import AWAKE, Record
+from controller.run import run_request
+from controller.run.reset import Reset
+from controller.run.run_request import RunRequest
+from controller.run.stored_value import StoredValue
+from safety import signals as s
+
+KEEP_MS = 600_000  # the longest time between two records (chosen by the project)
+
+
+class RecordFeed:
+    """`run_request`, `locked_out` (StoredValue of a name, "" for nobody), `reset`, `noc_verified`
+    (the operations centre was heard at least once, row 46): what the records hold beside the
+    kernel's latches and tokens.
+    """
+
+    def __init__(self, config, core, image, loaded, keeper):
+        """loaded: store.Loaded of the last run, which the kernel takes over. keeper: takes records
+        (keeper.Keeper or alike).
+        """
+        self._core, self._keeper, self._tick_ms = core, keeper, config.tick_ms
+        self._cabinet = config.names[-1][1]
+        self._names = stage_instances(core.layout)
+        self._armed = self._armed_number = self._saved = None
+        self._kept_ms = 0
+        record = loaded.record or Record()
+        # an unreadable store may be another cabinet's
+        self.noc_verified = 0 if loaded.state == UNREADABLE else record.noc_verified
+        self.locked_out = StoredValue(
+            record.locked_out, lambda name: image.put("locked_out", packed_name(name))
+        )
+        self.run_request = RunRequest(_rest(loaded.state, record))
+        self.reset = Reset(core, image, self.submit)
+        self._values = (self.locked_out, self.run_request.rest, self.reset.cleared)
+        armed = config.safety_image[config.image_map().armed :]
+        _boot(core.kernel, loaded.state, record, self._names, armed, config.tick_ms)
+
+    def armed_stored(self):
+        """1 once the record that says ARMED is durable; never before."""
+        keeper = self._keeper
+        return 1 if self._armed and keeper.ok and keeper.poll() >= self._armed_number else 0
+
+    def tick(self, elapsed_ms):
+        """Hand over a record whenever what must survive has changed: latches, spent tokens, armed
+        or clean, what operators have changed.
+
+        Every KEEP_MS all the same: that a store takes nothing any more has to be known before a
+        latch needs it.
+        """
+        self._kept_ms += elapsed_ms
+        out = self._core.kernel.out
+        armed = out[s.ARM_REQUEST]
+        latched = bytes(self._core.kernel.evaluator.latched)
+        now = (armed, latched, out[s.RESETS_LEFT], self.noc_verified)
+        is_new = any([value.is_new for value in self._values])
+        if now == self._saved and not is_new and self._kept_ms < KEEP_MS:
+            return
+        self._saved, self._kept_ms = now, 0
+        number = self.submit()
+        self.reset.cleared.number = number  # the last record with the reset in it
+        if armed and not self._armed:
+            self._armed_number = number
+        self._armed = armed
+
+    def submit(self):
+        """Hand over the present record; returns its number."""
+        armed = self._core.kernel.out[s.ARM_REQUEST]
+        hour_ticks, tick_ms = self._core.kernel.latches.hour_ticks, self._tick_ms
+        number = self._keeper.submit(
+            Record(
+                armed=armed,
+                clean=1 - armed,
+                latches=self._latches(),
+                token_ages_ms=[
+                    age * tick_ms for age in self.reset.token_ages() if age < hour_ticks
+                ],
+                cabinets=(self._cabinet,),
+                rest=self.run_request.rest.chosen,
+                locked_out=self.locked_out.chosen,
+                noc_verified=self.noc_verified,
+            )
+        )
+        for value in self._values:
+            value.submitted(number)
+        return number
+
+    def _latches(self):
+        """{name: number} of what is latched and no reset on its way clears; the first-out has the
+        highest number.
+        """
+        evaluator, cleared = self._core.kernel.evaluator, self.reset.cleared.chosen
+        kept = [
+            index
+            for index in range(evaluator.count)
+            if evaluator.latched[index] and index not in cleared
+        ]
+        kept.sort(key=evaluator.order.__getitem__, reverse=True)
+        return {self._names[index]: number for number, index in enumerate(kept, 1)}
+
+
+def _rest(state, record):
+    """Why the cabinet rests after this start."""
+    if record.rest != AWAKE:
+        return record.rest
+    if record.locked_out:  # a store of a version whose lock-outs left no rest
+        return (run_request.LOCK_OUT, record.locked_out)
+    # a stop or lock-out may be what such a store lacks
+    return (run_request.UNKNOWN, "") if state in (UNREADABLE, MISSING) else AWAKE
+
+
+def _boot(kernel, state, record, names, armed, tick_ms):
+    """Take over the last run's latches and tokens; a latch of a row that is not armed here asks for
+    the key.
+    """
+    stored = record.latches
+    latched = [index for index, name in enumerate(names) if name in stored and armed[index]]
+    latched.sort(key=lambda index: -stored[names[index]])  # in the order in which they came
+    lacks = len(latched) < len(stored) or state in (UNREADABLE, MISSING)
+    token_age, hour_ticks = kernel.latches.token_age, kernel.latches.hour_ticks
+    for token, age_ms in enumerate(record.token_ages_ms[: len(token_age)]):
+        token_age[token] = min(age_ms // tick_ms, hour_ticks)
+    kernel.boot(state == ARMED, lacks, latched)

@@ -1,0 +1,121 @@
+"""A reset that an operator asked for: judged here, stored, given to the kernel, then passed on to
+the second channel.
+
+What it clears is stored before it takes effect, so that no cut of power gives a token back. The
+kernel gets no reset that is not stored: in its own step the last tick of the five seconds may have
+come, and it would clear what the store still holds.
+"""
+
+from array import array
+
+from controller.run import operator_commands
+from controller.run.stored_value import StoredValue
+from safety import latches, matrix
+from safety import signals as s
+
+# Results after which a reset goes on to the second channel. Not after a refusal that holds there
+# too: causes have changed since the operator looked, no more resets are allowed in this hour, the
+# key is asked for. NOT_CLEAR_YET may be row 51 alone, which is active here until the second channel
+# permits: it would wait for ever for the reset it waits for.
+PASSED_ON = (latches.DONE, latches.NOT_CLEAR_YET, latches.NOTHING)
+
+
+class Reset:
+    """`cleared`: StoredValue of the instances that a reset on its way to the store clears, none in
+    effect. `answer`, `peer_answer`: how a reset has ended in this tick here and in channel B.
+    """
+
+    def __init__(self, core, image, submit):
+        """submit(): hand over a record now."""
+        self._core, self._image, self._submit = core, image, submit
+        self._asked = None  # (kind, first-out, mask) of a reset that has not ended
+        self._asked_of_peer = None  # the same of the second channel, for when it has
+        self._ended = 0  # how it ended here, while the second channel has not answered
+        self.cleared = StoredValue(())
+        self.answer, self.peer_answer = 0, latches.NONE
+
+    def request(self, kind, seen, peer_seen):
+        """seen, peer_seen: (first-out, mask) of each channel. Replaces a reset that still waits."""
+        self.cleared.void()
+        self._ended = 0
+        self._asked, self._asked_of_peer = (kind, *seen), (kind, *peer_seen)
+
+    def before_step(self, keeper, elapsed_ms, peer):
+        """Give the kernel the reset that was asked for once the store holds it; one that is refused
+        ends here.
+        """
+        inp = self._image.inp
+        self.answer, self.peer_answer = 0, latches.NONE
+        self._image.put("void_reset", (0, 0))
+        if self._asked is None:
+            return
+        if not self.cleared.chosen:
+            verdict = self._verdict()
+            if verdict != latches.DONE:
+                return self._void(inp, verdict, peer)
+            self._begin()
+        ended = self.cleared.settle(keeper, elapsed_ms)
+        if ended == operator_commands.ACCEPTED:
+            inp[s.RESET_KIND], inp[s.RESET_FIRST_OUT], inp[s.RESET_MASK] = self._asked
+        elif ended:
+            self._void(inp, ended, peer)
+
+    def after_step(self, peer):
+        """Take the kernel's result. A reset that waits for the store ends as soon as it would be
+        refused, and this tick stores all that is latched: a cause that returns moves no latch, so
+        no other record would follow the one in which that latch is cleared.
+        """
+        core = self._core
+        if core.inp[s.RESET_KIND]:
+            self._end(core.out[s.RESET_RESULT], peer)
+        elif self.cleared.chosen:
+            verdict = self._verdict()
+            if verdict != latches.DONE:
+                self._void(core.inp, verdict, peer)
+        if self._ended and peer.result != latches.NONE:
+            self.answer, self.peer_answer, self._ended = self._ended, peer.result, 0
+
+    def token_ages(self):
+        """Ages of the kernel's tokens in ticks; the one that a remote reset spends is 0 already."""
+        ages = list(self._core.kernel.latches.token_age)
+        if self.cleared.chosen and self._asked[0] == matrix.REMOTE:
+            ages[ages.index(max(ages))] = 0
+        return ages
+
+    def _begin(self):
+        """Hand over the record without what the reset will clear."""
+        kernel, kind = self._core.kernel, self._asked[0]
+        count = kernel.evaluator.count
+        self.cleared.store_first(
+            tuple([index for index in range(count) if kernel.latches.clears(index, kind)]), True
+        )
+        self._submit()
+
+    def _verdict(self):
+        return self._core.kernel.latches.verdict(*self._asked, key_is_out(self._core))
+
+    def _void(self, inp, answer, peer):
+        """The reset ends without the kernel; `inp` is the image that the journal gets of this tick,
+        and says so.
+        """
+        inp[self._image.places["void_reset"]] = array("i", (self._asked[0], answer))
+        self._end(answer, peer)
+
+    def _end(self, result, peer):
+        """The reset has been carried out or refused: the next record holds all that is latched.
+
+        Where there is a second channel, its turn comes now, and the operator is answered when it
+        has answered.
+        """
+        self._asked, self.cleared.in_effect = None, ()
+        self.cleared.void()
+        if peer is not None and result in PASSED_ON:
+            self._ended = result
+            peer.order_reset(*self._asked_of_peer)
+        else:
+            self.answer = result
+
+
+def key_is_out(core):
+    """True while the key switch is known to be out of RUN."""
+    return core.kernel.features.ages.known(s.G_IO_1) and not core.inp[s.KEY_RUN_OK]
