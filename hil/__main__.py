@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 
+from controller.record.journal import JournalError
 from controller.site.layers import ConfigError
 from hil import rig_command
 from hil.campaigns import golden
@@ -43,7 +44,7 @@ def main(argv=None):
         return arguments.run(arguments)
     except (ScenarioError, LoadError, ConfigError, rig_command.InputError) as error:
         return _report(name, error, WRONG_INPUT)
-    except (RigError, OSError) as error:
+    except (RigError, JournalError, OSError) as error:
         return _report(name, error, NO_START)
     except KeyboardInterrupt:
         return _report(name, "interrupted before the run had begun", run_result.INTERRUPTED)

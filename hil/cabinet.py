@@ -19,7 +19,7 @@ from hil.devices.sensors import (
     UpsMonitor,
 )
 from hil.devices.sunspec_pcs import SunSpecPcs
-from hil.observer.observer import ENABLE, SUPPLY, Wiring
+from hil.observer.wiring import ENABLE, SUPPLY, Wiring
 from hil.plant.cabinet import Cabinet
 
 TURNAROUND_US = {"io_1": 2000, "io_2": 2000, "io_3": 2000}  # remote I/O; everything else 5 ms

@@ -1,12 +1,10 @@
 """The simulated cabinet as a process of its own, in real time: plant and devices behind ptys and a
 CAN server.
 
-Started by rig.py with one end of a socket pair. It says where its wires are, waits for the
-controller's process id, then runs the scenario's clockwork and the observer, and sends a view ten
-times a second. When the duration is over it writes what it has recorded, and goes on serving the
-wires until the controller has done its controlled stop and the rig says so. It never imports a
-driver; what the controller decided it learns from the controller's journal, read-only, for the
-screen and the list of trips.
+Started by rig.py with one end of a socket pair. It sends where its wires are, waits for the
+controller's process id, then runs scenario and observer and sends a view ten times a second. At the
+end it writes what it has recorded and serves the wires until the rig ends it. It never imports a
+driver; it reads the controller's decisions from its journal.
 """
 
 import json
@@ -16,7 +14,6 @@ import signal
 import socket
 import sys
 import time
-from collections import deque
 
 import msgpack
 
@@ -27,16 +24,16 @@ from controller.site import config as configs
 from controller.system import realtime
 from hil.cabinet import SimulatedCabinet, observed_wiring
 from hil.loads import selection
+from hil.mailbox import Mailbox
 from hil.observer.beats import Beats
 from hil.observer.observer import Observer
 from hil.observer.trips import TripWatch
-from hil.results import view
+from hil.remote_controller import RemoteController
+from hil.results import files, view
 from hil.results.recorder import Recorder
 from hil.scenarios import scenario
 from hil.scenarios.faults import ACTIONS, NEVER_US, Clockwork, World
-from hil.wires.can_server import CanServer
-from hil.wires.pty_wire import PtyWire
-from hil.wires.virtual import VirtualCan
+from hil.wires import real
 from safety import signals as s
 
 STEP_US = 10_000  # of the plant: half a tick, so that a reaction is known to 10 ms
@@ -47,72 +44,14 @@ RESULT = "bench.result"
 ORPHAN_S = 20.0  # so long the wires are served for a controller whose rig has died
 
 
-class RemoteController:
-    """The controller's process as a scenario sees it: killed here (at once), started and asked by
-    the rig.
-    """
-
-    def __init__(self, send):
-        self._send = send
-        # a descriptor of the process: its number may be another's by the time it is used
-        self._process = None
-
-    def runs_as(self, pid):
-        """The rig has started it."""
-        if self._process is not None:
-            os.close(self._process)
-            self._process = None
-        try:
-            self._process = os.pidfd_open(pid)
-        except ProcessLookupError:  # it has ended already; the rig sees that for itself
-            return
-
-    def ended(self):
-        """True when the process is no more."""
-        return self._process is None or bool(select.select([self._process], (), (), 0)[0])
-
-    def signal(self, number):
-        """Send a signal; one that has ended takes none."""
-        if not self.ended():
-            signal.pidfd_send_signal(self._process, number)
-
-    def kill(self):
-        """kill -9."""
-        self.signal(signal.SIGKILL)
-        self._send({"what": "killed"})
-
-    def start(self):
-        """Have the rig start it again."""
-        self._send({"what": "start"})
-
-    def stall(self, duration_ms):
-        """Have the rig stop the process for so long."""
-        self._send({"what": "stall", "duration_ms": duration_ms})
-
-    def spoil_store(self):
-        """Have the rig spoil both copies in the state directory."""
-        self._send({"what": "spoil_store"})
-
-    def reset(self, by):
-        """Have the rig ask for a reset, as an operator would."""
-        self._send({"what": "reset", "by": by})
-
-    def run_request(self, on):
-        """Have the rig ask for running or stopping."""
-        self._send({"what": "run_request", "on": on})
-
-    def hint(self, source, kind, quantity, value_W, valid_ms):
-        """Have the rig send a hint over the wire, signed with the key of the source."""
-        self._send({"what": "hint", "source": source, "order": [kind, quantity, value_W, valid_ms]})
-
-
 class Bench:
     """Wires, devices, clockwork and observer on one clock that begins at `go`."""
 
     def __init__(self, order, connection):
         """order: what rig.py sends as its command line (a dict); connection: the socket to it."""
         self.order, self.connection = order, connection
-        self.unsent = deque()
+        self.mailbox = Mailbox(connection)
+        self.send = self.mailbox.send
         self.recording, self.ending, self.is_orphan = True, False, False
         self.config = configs.load(order["site"])
         self.scenario = scenario.load(order["scenario"]) if order["scenario"] else None
@@ -124,11 +63,13 @@ class Bench:
         self.trips = TripWatch(self.config.layout())
         self.recorder = Recorder()
         self.controller = RemoteController(self.send)
-        self.ptys, self.servers, self.cans = {}, [], {}
+        self.ptys, self.cans, self.servers = real.made(
+            self.config.buses, self.cabinet, self.observer, self.beats
+        )
         # by edge: to ask an empty tty is to wait for a kernel worker of ordinary priority
         self._heard = select.epoll()
-        for bus in self.config.buses:
-            self._wire(bus)
+        for wire in self.ptys.values():
+            self._heard.register(wire.fileno(), select.EPOLLIN | select.EPOLLET)
         self.world = World(
             self.cabinet.plant, self.cabinet.devices, {**self.ptys, **self.cans}, self.controller
         )
@@ -144,60 +85,20 @@ class Bench:
         """t_s -> W of the load."""
         return selection.load_of(self.order, self.scenario).power
 
-    def _wire(self, bus):
-        can_tap, rtu_tap = self.observer.can_tap, self.observer.rtu_tap(bus.name)
-        if self.beats is not None:
-            can_tap, rtu_tap = self.beats.can_tap(can_tap), self.beats.rtu_tap(bus.name, rtu_tap)
-        if bus.kind == "can":
-            can = self.cans[bus.name] = VirtualCan(bus.name, can_tap)
-            for bms in self.cabinet.bms[bus.name]:
-                can.listen((getattr(bms, "command_id", 0x305),), bms.receive)
-            self.servers.append(CanServer(can))
-        else:
-            self.ptys[bus.name] = PtyWire(
-                bus.baud_Bd, bus.character_bits, self.cabinet.slaves[bus.name].receive, rtu_tap
-            )
-            self._heard.register(self.ptys[bus.name].fileno(), select.EPOLLIN | select.EPOLLET)
-
-    def send(self, message):
-        """One message to the rig; it waits there, never here: while the rig does not read, views
-        are left out.
-        """
-        if message["what"] != "view" or not self.unsent:
-            self.unsent.append(message)
-            self._flush()
-            if self.unsent and self.unsent[-1]["what"] == "view":
-                self.unsent.pop()
-
-    def _flush(self):
-        while self.unsent and self._try_to_send(self.unsent[0]):
-            self.unsent.popleft()
-
-    def _try_to_send(self, message):
-        try:
-            self.connection.send(msgpack.packb(message))
-        except BlockingIOError:
-            return False
-        except ConnectionError:  # the rig has died
-            self.ending = self.is_orphan = True
-        return True
-
     def announce(self):
         """Tell the rig where the wires are."""
         ports = {name: wire.slave_name for name, wire in self.ptys.items()}
-        cans = {
-            server.bus.name: f"127.0.0.1:{server.port}/{server.bus.name}" for server in self.servers
+        channels = {
+            each.bus.name: f"127.0.0.1:{each.port}/{each.bus.name}" for each in self.servers
         }
-        self.send({"what": "wires", "ports": ports, "cans": cans})
+        self.send({"what": "wires", "ports": ports, "cans": channels})
 
     def now_us(self):
         """Time since `go`."""
         return (time.monotonic_ns() - self.start_ns) // 1000
 
     def run(self):
-        """Until the rig says so; what happened within the duration is recorded and written at its
-        end.
-        """
+        """Until the rig ends it; what happened within the duration is recorded and written."""
         self.start_ns = time.monotonic_ns()
         self._play()
         while not self.ending:
@@ -217,7 +118,7 @@ class Bench:
         """Wait for bytes or for what is due, and serve that: the plant's step at most once."""
         self._wait([self._heard, *self.servers, self.connection])
         self._service(self.now_us())
-        self._flush()
+        self.mailbox.flush()
         self._hear()
 
     def _stop_orphan(self):
@@ -281,20 +182,8 @@ class Bench:
         plant, seen = self.cabinet.plant, self.snapshot
         reason = seen.chain(O_BINDING_REASON) if seen else 0
         state = seen.out[s.STATE] if seen else s.INHIBITED
-        power_W = sum([pcs.ac_power_W for pcs in plant.pcs])
-        soc = sum([rack.soc for rack in plant.racks]) / len(plant.racks)
         hottest_degC = max([max(rack.temperatures_degC) for rack in plant.racks])
-        self.recorder.append(
-            now_us,
-            plant.load_power_W,
-            plant.grid_power_W,
-            power_W,
-            self.observer.setpoint_W,
-            1000.0 * soc,
-            hottest_degC,
-            reason,
-            state,
-        )
+        self.recorder.sample(now_us, plant, self.observer.setpoint_W, hottest_degC, reason, state)
 
     def _follow(self, now_us):
         """Read on in the controller's journal; a restarted controller writes a new file."""
@@ -363,10 +252,14 @@ class Bench:
         """The recording ends; from now on the wires are all that is served."""
         self.recording = False
         self._follow(self.now_us())
-        content = self._content()
-        with open(os.path.join(self.order["run_dir"], RESULT), "wb") as file:
-            file.write(msgpack.packb(content))
-        self.send({"what": "done"})
+        path = os.path.join(self.order["run_dir"], RESULT)
+        try:
+            with files.naming(path), open(path, "wb") as file:
+                file.write(msgpack.packb(self._content()))
+        except files.DiskFullError as error:
+            self.send({"what": "failed", "text": str(error)})
+        else:
+            self.send({"what": "done"})
 
     def _content(self):
         """What the result file holds."""

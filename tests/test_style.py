@@ -58,7 +58,7 @@ MAY_IMPORT = (
     ("controller/", ("controller", "drivers", "safety")),
     ("hil/devices/", ("hil", "safety")),
     ("hil/plant/", ("hil", "safety")),
-    ("hil/wires/virtual.py", ("hil", "safety")),
+    ("hil/wires/virtual", ("hil", "safety")),
     ("hil/", OURS[:4]),
     ("tests/", OURS),
 )

@@ -101,64 +101,34 @@ class Sdm630(RegisterDevice):
         return channels
 
     def _refresh(self, elapsed_us):
-        (w1, v1, a1, f1), (w2, v2, a2, f2), (w3, v3, a3, f3) = self._channels(
-            self._mean_W(elapsed_us)
-        )
-        s1, s2, s3 = v1 * a1, v2 * a2, v3 * a3
-        q1, q2, q3 = _reactive(s1, w1), _reactive(s2, w2), _reactive(s3, w3)
-        total_W, total_VA, total_var = w1 + w2 + w3, s1 + s2 + s3, q1 + q2 + q3
-        factor = total_W / total_VA if total_VA else 1.0
-        frequency_Hz = self.cabinet.grid_frequency_Hz + FREQUENCY_JITTER_Hz * (self._random() - 0.5)
-        imported_kWh, exported_kWh = self._count(total_W, elapsed_us)
+        """Write all values of the image; what this meter's map has no value for reads 0."""
+        powers_W, volts_V, amps_A, factors = zip(*self._channels(self._mean_W(elapsed_us)))
+        apparent_VA = [voltage_V * current_A for voltage_V, current_A in zip(volts_V, amps_A)]
+        reactive_var = [_reactive(*each) for each in zip(apparent_VA, powers_W)]
+        imported_kWh, exported_kWh = self._count(_total(powers_W), elapsed_us)
         _FLOATS(
             self.image,
             0,
-            v1,
-            v2,
-            v3,
-            a1,
-            a2,
-            a3,
-            w1,
-            w2,
-            w3,
-            s1,
-            s2,
-            s3,
-            q1,
-            q2,
-            q3,
-            f1,
-            f2,
-            f3,
-            _angle(f1),
-            _angle(f2),
-            _angle(f3),
-            (v1 + v2 + v3) / 3,
-            0,
-            (a1 + a2 + a3) / 3,
-            a1 + a2 + a3,
-            0,
-            total_W,
-            0,
-            total_VA,
-            0,
-            total_var,
-            factor,
-            0,
-            _angle(factor),
-            0,
-            frequency_Hz,
-            imported_kWh,
-            exported_kWh,
-            0,
-            0,
+            *(*volts_V, *amps_A, *powers_W, *apparent_VA, *reactive_var, *factors),
+            *(_angle(factor) for factor in factors),
+            *(_total(volts_V) / 3, 0, _total(amps_A) / 3, _total(amps_A), 0),
+            *self._totals(_total(powers_W), _total(apparent_VA), _total(reactive_var)),
+            *(imported_kWh, exported_kWh, 0, 0),
         )
         root = 1.7320508
-        _FOUR_FLOATS(
-            self.image, LINE_TO_LINE * 2, v1 * root, v2 * root, v3 * root, (v1 + v2 + v3) / 3 * root
-        )
+        line_V = [voltage_V * root for voltage_V in volts_V]
+        _FOUR_FLOATS(self.image, LINE_TO_LINE * 2, *line_V, _total(volts_V) / 3 * root)
         _TWO_FLOATS(self.image, TOTAL_ENERGY * 2, imported_kWh + exported_kWh, 0)
+
+    def _totals(self, power_W, apparent_VA, reactive_var):
+        """Total power to frequency, in the order of the map."""
+        factor = power_W / apparent_VA if apparent_VA else 1.0
+        jitter_Hz = FREQUENCY_JITTER_Hz * (self._random() - 0.5)
+        frequency_Hz = self.cabinet.grid_frequency_Hz + jitter_Hz
+        return (
+            *(power_W, 0, apparent_VA, 0, reactive_var, factor, 0, _angle(factor), 0),
+            frequency_Hz,
+        )
 
     def _mean_W(self, elapsed_us):
         work, self._work = self._work, 0.0
@@ -180,3 +150,8 @@ def _reactive(apparent_VA, power_W):
 def _angle(factor):
     """Phase angle in degrees of a power factor; a raw one outside -1..1 has none."""
     return math.degrees(math.acos(factor)) if -1 <= factor <= 1 else 0.0
+
+
+def _total(values):
+    first, second, third = values
+    return first + second + third

@@ -14,123 +14,24 @@ import struct
 from hil.devices import registers
 from hil.devices.registers import ModbusException, RegisterDevice
 from hil.devices.sunspec_image import Image
+from hil.devices.sunspec_models import (
+    EXIT_STANDBY,
+    HOLDING,
+    MODE_PERCENT,
+    START,
+    models,
+    power_scale,
+)
 
 SECOND_US = 1_000_000
 ENABLED = 1
-MODE_PERCENT, MODE_WATTS = 0, 1
-STOP, START, ENTER_STANDBY, EXIT_STANDBY = range(4)  # 715 OpCtl
+CHARGING, DISCHARGING = 4, 3  # 802 ChaSt
 RUNNING, THROTTLED = 3, 4  # 701 InvSt
 MANUFACTURER_ALARM = 1 << 16  # 701 Alrm
 NO_SCALE = -32768  # a scale factor register of a device that is not awake yet
 # contactors open, pre-charge, closed, fault -> 802 State
 BATTERY_STATES = {0: 1, 1: 2, 2: 3, 3: 99}
-HOLDING, CHARGING, DISCHARGING = 6, 4, 3  # 802 ChaSt
-LITHIUM_ION = 4
 _S32 = struct.Struct(">i").unpack_from
-
-
-def power_scale(rated_W):
-    """Power scale factor (power of ten) with which 1.3 times the rating fits a signed 16-bit
-    register.
-    """
-    scale = 0
-    while 1.3 * rated_W / 10**scale > 32767:
-        scale += 1
-    return scale
-
-
-def _models(rated_W, racks, serial):
-    scale = power_scale(rated_W)
-    rating = round(rated_W / 10**scale)
-    ratings = {
-        "WMaxRtg": rating,
-        "VAMaxRtg": rating,
-        "WChaRteMaxRtg": rating,
-        "WDisChaRteMaxRtg": rating,
-        "VNomRtg": 400,
-        "WMax": rating,
-        "VAMax": rating,
-        "WChaRteMax": rating,
-        "WDisChaRteMax": rating,
-        "VNom": 400,
-        "W_SF": scale,
-        "VA_SF": scale,
-        "V_SF": 0,
-        "PF_SF": -3,
-        "Var_SF": scale,
-        "A_SF": 0,
-        "S_SF": 0,
-    }
-    measured = {
-        "ACType": 2,
-        "A_SF": -1,
-        "V_SF": -1,
-        "Hz_SF": -3,
-        "W_SF": scale,
-        "PF_SF": -3,
-        "VA_SF": scale,
-        "Var_SF": scale,
-        "TotWh_SF": 0,
-        "TotVarh_SF": 0,
-        "Tmp_SF": -1,
-        "TotWhInj": 0,
-        "TotWhAbs": 0,
-        "Var": 0,
-        "PF": 1000,
-    }
-    control = {
-        "WSetEna": 0,
-        "WSetMod": MODE_WATTS,
-        "WSet": 0,
-        "WSetRvrt": 0,
-        "WSetPct": 0,
-        "WSetPctRvrt": 0,
-        "WSetEnaRvrt": 0,
-        "WSetRvrtTms": 0,
-        "WSetRvrtRem": 0,
-        "WRmp": 100,
-        "AntiIslEna": 1,
-        "WSet_SF": 0,
-        "WSetPct_SF": -1,
-    }
-    # 280 Ah and 215 kWh for each rack of 240 cells
-    battery = {
-        "AHRtg": 280 * racks,
-        "WHRtg": 215 * racks,
-        "WChaRteMax": rating,
-        "WDisChaRteMax": rating,
-        "Typ": LITHIUM_ION,
-        "LocRemCtl": 0,
-        "AlmRst": 0,
-        "Evt1": 0,
-        "Evt2": 0,
-        "EvtVnd1": 0,
-        "EvtVnd2": 0,
-        "AHRtg_SF": 0,
-        "WHRtg_SF": 3,
-        "WChaDisChaMax_SF": scale,
-        "SoC_SF": -2,
-        "SoH_SF": -2,
-        "V_SF": -1,
-        "CellV_SF": -3,
-        "A_SF": -1,
-        "AMax_SF": -1,
-        "W_SF": scale,
-        "State": 1,
-        "ChaSt": HOLDING,
-        "SetOp": 1,
-        "SetInvState": 1,
-    }
-    remote = {"LocRemCtl": 0, "DERHb": 0, "ControllerHb": 0, "AlarmReset": 0, "OpCtl": STOP}
-    common = {"Mn": "Firebreak rig", "Md": "PCS 7xx", "Vr": "1", "SN": serial, "DA": 1}
-    return [
-        (1, common),
-        (701, measured),
-        (702, ratings),
-        (704, control),
-        (715, remote),
-        (802, battery),
-    ]
 
 
 class SunSpecPcs(RegisterDevice):
@@ -157,7 +58,7 @@ class SunSpecPcs(RegisterDevice):
         self.controller_silent_s = controller_silent_s
         self.frozen = self.heartbeat_stopped = self.reversion_broken = False
         self.readback_offset_W = 0
-        self.image = Image(_models(self.pcs.rated_W, len(self.racks), serial))
+        self.image = Image(models(self.pcs.rated_W, len(self.racks), serial))
         self.scale = power_scale(self.pcs.rated_W)
         self._ac = self.image.block(701, "St", "Hz")
         self._dc = self.image.block(802, "V", "W")

@@ -44,6 +44,25 @@ class Recorder:
         self._pack_into(self._buffer, count * _PACK.size, *values)
         self.count = count + 1
 
+    def sample(self, t_us, plant, setpoint_W, hottest_degC, limit_reason, state):
+        """Store one tick of the plant with what the controller decided."""
+        power_W = soc = 0.0
+        for pcs in plant.pcs:
+            power_W += pcs.ac_power_W
+        for rack in plant.racks:
+            soc += rack.soc
+        self.append(
+            t_us,
+            plant.load_power_W,
+            plant.grid_power_W,
+            power_W,
+            setpoint_W,
+            1000.0 * soc / len(plant.racks),
+            hottest_degC,
+            limit_reason,
+            state,
+        )
+
     def rows(self):
         """A structured numpy array (dtype SAMPLE), one row per tick: a copy, so that recording may
         go on.

@@ -70,7 +70,8 @@ class Outcome:
         for ok, text in self.results:
             if self.scenario or not ok:
                 lines.append(f"{'met       ' if ok else 'NOT MET   '} {text}")
-        return [*lines, f"try next   {words.next_command(self.doc, self.scenario)}"]
+        command, purpose = words.next_command(self.doc, self.scenario)
+        return [*lines, f"try next   {command}", f"           ({purpose})"]
 
     def write(self, json_path, plot_path, title):
         """Write the JSON document and the plot, each if its path is given. Returns the paths that

@@ -1,9 +1,12 @@
 """The closing lines of a run: what each figure means, what limited it, what to try next."""
 
+import textwrap
+
 from controller.core import reasons
 from controller.rows import reason_words
 
 TRIPS_SHOWN = 4
+WIDTH, INDENT = 80, " " * 11
 SHORT_S = 120
 REACTIONS = {
     "estop": "E-stop pressed to the command that drops the PCS enable",
@@ -21,37 +24,41 @@ REACTIONS = {
 
 
 def closing_lines(doc):
-    """Lines of plain ASCII, at most 15 characters of label each: one group of figures a line."""
-    lines = [*_measured(doc), *_limits(doc), *_refused(doc["load"])]
+    """Lines of plain ASCII, 80 characters wide: one group of figures each."""
     soc, trips = doc["soc_pct"], doc["trips"]
-    lines.append(
-        f"charge     {_text(soc['start'])} % at the start, {_text(soc['end'])} % at the end"
-    )
-    lines.append(_loop(doc))
-    lines.append(f"trips      {len(trips) or 'none'}")
-    lines += [f"           {trip_text(trip)}" for trip in trips[:TRIPS_SHOWN]]
-    if len(trips) > TRIPS_SHOWN:
-        lines.append(f"           and {len(trips) - TRIPS_SHOWN} more")
     reactions = [item for item in doc["reaction_ms"].items() if item[1] is not None]
-    lines += [f"reaction   {REACTIONS[name]}: {value:.0f} ms" for name, value in reactions]
-    return lines
+    return [
+        *_measured(doc),
+        *_limits(doc),
+        *_refused(doc["load"]),
+        f"charge     {_text(soc['start'])} % at the start, {_text(soc['end'])} % at the end",
+        f"ticks      {doc['ticks']}, missed {doc['missed']}; {_lateness(doc['lateness_us'])}",
+        f"trips      {len(trips) or 'none'}",
+        *[line for trip in trips[:TRIPS_SHOWN] for line in _wrapped(trip_text(trip))],
+        *([f"{INDENT}and {len(trips) - TRIPS_SHOWN} more"] if len(trips) > TRIPS_SHOWN else ()),
+        *[f"reaction   {value:.0f} ms: {REACTIONS[name]}" for name, value in reactions],
+    ]
 
 
 def _measured(doc):
     """From when the figures count, and the figures of load tracking."""
-    swing, from_s, end_s = doc["swing_2s_pct"], doc["measured_from_s"], doc["simulated_s"]
+    swing = doc["swing_2s_pct"]
     if swing["load"] is None:
         return [
-            "measured   nothing: the run ended before the limits had been open for 4 s (contactors "
-            "closed, limits recovered)"
+            "measured   nothing: the run ended before the limits had been open for 4 s",
+            f"{INDENT}(contactors closed and limits recovered, about 30 s after the start)",
         ]
-    reduction = swing["reduction"]
-    share = "" if reduction is None else f": the battery took {reduction:g} % of it"
+    less = "" if swing["reduction"] is None else f": {swing['reduction']:.1f} % less"
+    delay = "not measured: the load hardly changes"
+    if doc["delay_ms"] is not None:
+        delay = f"{doc['delay_ms']:.0f} ms from a change of the load to the battery's answer"
+    from_to = f"{doc['measured_from_s']:.1f} s .. {doc['simulated_s']:.1f} s"
     return [
-        f"measured   from {from_s:.1f} s (contactors closed, limits recovered) to {end_s:.1f} s",
-        f"swing      load {swing['load']:g} %, grid {swing['grid']:g} % of the highest load{share}",
-        "           (change of the mean over 2 s to the next; 99 % of the changes are smaller)",
-        f"delay      {_text(doc['delay_ms'])} ms from a change of the load to that of the battery",
+        f"measured   {from_to}: contactors closed and limits recovered",
+        f"swing      load {swing['load']:.1f} %, grid {swing['grid']:.1f} % of the highest load"
+        f"{less}",
+        f"{INDENT}(99 % of the changes from one 2 s mean to the next are smaller)",
+        f"delay      {delay}",
     ]
 
 
@@ -60,14 +67,16 @@ def _limits(doc):
     limited_s, overload = doc.get("limited_s"), doc.get("overload")
     if limited_s is None:
         return []
-    longest = sorted(limited_s.items(), key=lambda item: -item[1])
-    names = [f"{_name(label)} ({label}) {seconds:.1f} s" for label, seconds in longest]
-    lines = [f"limits     {', '.join(names) or 'none held the battery back'}"]
+    if not limited_s:
+        lines = ["limits     none held the battery back"]
+    else:
+        longest = sorted(limited_s.items(), key=lambda item: -item[1])
+        lines = [
+            f"limits     {seconds:.1f} s {_name(label)} ({label})" for label, seconds in longest
+        ]
     if overload["s"]:
-        lines.append(
-            f"overload   {overload['s']:.1f} s above what grid connection and battery can carry, "
-            f"by up to {overload['W_max'] / 1000:.0f} kW"
-        )
+        above = f"{overload['s']:.1f} s, up to {overload['W_max'] / 1000:.0f} kW"
+        lines.append(f"overload   {above} above what grid connection and battery can carry")
     return lines
 
 
@@ -76,41 +85,39 @@ def _name(label):
 
 
 def _refused(load):
-    if not load["rows_refused"]:
-        return []
-    return [f"refused    {load['rows_refused']} rows of the file, as the meter's own errors"]
+    refused = load["rows_refused"]
+    return [f"refused    {refused} rows of the file: errors of the meter"] if refused else []
 
 
-def _loop(doc):
-    late = doc["lateness_us"]
-    how_late = "no lateness in virtual time"
-    if late["p50"] is not None:
-        how_late = (
-            f"late by p50 {late['p50']}, p99 {late['p99']}, p99.9 {late['p99_9']}, "
-            f"max {late['max']} us"
-        )
-    return f"ticks      {doc['ticks']}, missed {doc['missed']}; {how_late}"
+def _lateness(late):
+    if late["p50"] is None:
+        return "virtual time is never late"
+    names = (("p50", "p50"), ("p99", "p99"), ("p99.9", "p99_9"), ("max", "max"))
+    return f"late us {', '.join(f'{name} {late[key]}' for name, key in names)}"
 
 
 def trip_text(trip):
     """A trip in words: time, row, place, cause and remedy."""
     name, sentence, remedy = reason_words.text(reasons.ROW + trip["row"])
-    return (
-        f"{trip['t_s']:.2f} s, row {trip['stage']} ({trip['scope']}), {name}: {sentence} {remedy}"
-    )
+    where = f"{trip['t_s']:.2f} s, row {trip['stage']} ({trip['scope']})"
+    return f"{where}, {name}: {sentence} {remedy}"
+
+
+def _wrapped(text):
+    return textwrap.wrap(text, WIDTH, initial_indent=INDENT, subsequent_indent=f"{INDENT}  ")
 
 
 def next_command(doc, scenario):
-    """One command to try after this run, with its purpose."""
+    """(one command to try after this run, its purpose)."""
     if doc["swing_2s_pct"]["load"] is None and scenario is None:
-        return f"./flash.sh rig --for {SHORT_S}   long enough for figures"
+        return f"./flash.sh rig --for {SHORT_S}", "long enough for figures"
     if doc["load"]["file"] and (doc.get("limited_s") or doc.get("overload", {}).get("s")):
         scale = doc["load"]["scale"] / 2
-        return f"the same with --scale {scale:g}   half the load, to see what the limits took"
+        return f"the same with --scale {scale:g}", "half the load: less of it meets a limit"
     if scenario is None:
-        return "./flash.sh rig --virtual --scenario bms_silent   a fault and what follows it"
-    return "./flash.sh rig --load FILE.csv --column NAME   a load of your own"
+        return "./flash.sh rig --virtual --scenario bms_silent", "a fault and what follows it"
+    return "./flash.sh rig --load FILE.csv --column NAME", "a load of your own"
 
 
 def _text(value):
-    return "-" if value is None else f"{value:g}"
+    return "-" if value is None else f"{value:.2f}"

@@ -12,7 +12,7 @@ from hil.plant.cabinet import CONTACTS
 from hil.scenarios.fields import NUMBER, REQUIRED, TEXT, Field
 
 MOMENT, MOMENTS, TEXTS = (
-    ("an event, an action's label or seconds"),
+    "an event, an action's label or seconds",
     "a list of events",
     "a list of texts",
 )
@@ -195,10 +195,8 @@ def _never(expect, evidence):
     if expect["until"] is not None:
         what += f" until {_name(expect['until'])}"
     if from_s is None or expect["until"] is not None and until_s is None:
-        return Outcome(
-            False,
-            f"{what}: {_name(expect['after'] if from_s is None else expect['until'])} never came",
-        )
+        missing = _name(expect["after"] if from_s is None else expect["until"])
+        return Outcome(False, f"{what}: {missing} never came")
     found_s = moment_s(expect["event"], evidence, from_s)
     ok = found_s is None or until_s is not None and found_s >= until_s
     return Outcome(ok, f"{what}: {'none' if ok else f'at {found_s:.3f} s'}")
@@ -233,15 +231,11 @@ def _quantity(expect, evidence):
         if expect["until"] is None
         else moment_s(expect["until"], evidence, from_s or 0.0)
     )
-    text = (
-        f"{name} in {expect['low']:g} .. {expect['high']:g} from {expect['ms_from']:g} ms after "
-        f"{_name(expect['after'])}"
-    )
+    begins = f"{expect['ms_from']:g} ms after {_name(expect['after'])}"
+    text = f"{name} in {expect['low']:g} .. {expect['high']:g} from {begins}"
     if from_s is None or until_s is None:
-        return Outcome(
-            False,
-            f"{text}: {_name(expect['after'] if from_s is None else expect['until'])} never came",
-        )
+        missing = _name(expect["after"] if from_s is None else expect["until"])
+        return Outcome(False, f"{text}: {missing} never came")
     from_us = from_s * 1e6 + expect["ms_from"] * 1000.0
     values = rows[name][(rows["t_us"] >= from_us) & (rows["t_us"] <= until_s * 1e6)]
     if not len(values):

@@ -26,7 +26,7 @@ from controller.system import realtime
 from hil.cabinet import SimulatedCabinet
 from hil.wires.can_server import CanServer
 from hil.wires.pty_wire import PtyWire
-from hil.wires.virtual import VirtualCan
+from hil.wires.virtual_can import VirtualCan
 from tests.repository import ROOT
 
 STEP_US = 10_000

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from hil.devices.rtu_slave import crc16
 from hil.observer.beats import HEARTBEAT, SETPOINT, UNKNOWN_W, Beats, largest_gap_us, unpacked
-from hil.observer.observer import Wiring
+from hil.observer.wiring import Wiring
 
 WSET, OPCTL = 40_100, 40_200
 

@@ -10,7 +10,7 @@ import can
 import pytest
 
 from hil.wires.can_server import OUT_BYTES_MAX, CanServer
-from hil.wires.virtual import VirtualCan
+from hil.wires.virtual_can import VirtualCan
 
 pytestmark = pytest.mark.wire
 HANG_S = 30

@@ -4,9 +4,10 @@ import dev_standin
 import pytest
 from sunspec2.modbus.client import SunSpecModbusClientDevice
 
-from hil.devices import sunspec_pcs
+from hil.devices import sunspec_models
 from hil.devices.registers import ModbusException
-from hil.devices.sunspec_pcs import MANUFACTURER_ALARM, START, STOP, SunSpecPcs, power_scale
+from hil.devices.sunspec_models import START, STOP, power_scale
+from hil.devices.sunspec_pcs import MANUFACTURER_ALARM, SunSpecPcs
 
 S_us = 1_000_000
 FC3, FC6, FC16 = 3, 6, 16
@@ -277,8 +278,8 @@ def test_start_stop_and_standby():
     for operation, runs in (
         (START, True),
         (STOP, False),
-        (sunspec_pcs.EXIT_STANDBY, True),
-        (sunspec_pcs.ENTER_STANDBY, False),
+        (sunspec_models.EXIT_STANDBY, True),
+        (sunspec_models.ENTER_STANDBY, False),
     ):
         bench.write("715.OpCtl", operation)
         assert bench.plant.runs[-1] is runs and bench.read("715.OpCtl") == operation

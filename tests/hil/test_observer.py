@@ -9,7 +9,7 @@ import pytest
 
 from hil.devices.native_bms import NativeBms
 from hil.devices.rtu_slave import with_crc
-from hil.observer import observer, reactions
+from hil.observer import observer, reactions, wire_witness, wiring
 from hil.observer.frames import FrameStream, frame_bytes
 from hil.plant.cabinet import Cabinet
 from hil.scenarios import expectations
@@ -44,7 +44,7 @@ def setpoint(power_W, before=()):
 
 
 def made(**changes):
-    return observer.Observer(observer.Wiring(WSET, OPCTL, **changes))
+    return observer.Observer(wiring.Wiring(WSET, OPCTL, **changes))
 
 
 def names(seen, prefix=""):
@@ -450,7 +450,7 @@ def test_violations_are_counted_but_not_stored_without_end():
             currents_A=(50.0, 0, 0),
             contactors=(2, 2, 2) if now_us % 2 == 0 else (0, 2, 2),
         )
-    assert seen.violation_count == 100 and len(seen.violations) == observer.VIOLATIONS_MAX
+    assert seen.violation_count == 100 and len(seen.violations) == wire_witness.VIOLATIONS_MAX
 
 
 # Reactions

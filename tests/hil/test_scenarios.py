@@ -10,7 +10,7 @@ from why_on_the_wire import Comparison, TappedSerial
 from controller.record.journal_header import open_journal
 from controller.site import config
 from controller.sites import EXAMPLE
-from hil import simulate
+from hil import simulate, virtual_controller
 from hil.loads import selection
 from hil.results import run_result
 from hil.scenarios import scenario
@@ -62,7 +62,9 @@ def test_everything_a_scenario_expects_is_met_and_why_is_what_went_over_the_wire
 ):
     """Both in one run, as the simulation is what takes the time."""
     monkeypatch.setattr(simulate, "VirtualSerial", TappedSerial)
-    monkeypatch.setattr(simulate, "open_journal", partial(open_journal, capacity_bytes=RING_BYTES))
+    monkeypatch.setattr(
+        virtual_controller, "open_journal", partial(open_journal, capacity_bytes=RING_BYTES)
+    )
     path, compared = str(tmp_path / "journal"), []
     _, outcome = run(
         name,

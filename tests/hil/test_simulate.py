@@ -9,7 +9,8 @@ from controller.site import config
 from controller.sites import EXAMPLE, PYLONTECH
 from hil.scenarios.faults import Clockwork
 from hil.scenarios.scenario import Action
-from hil.simulate import MemoryStore, VirtualController, VirtualRig
+from hil.simulate import VirtualRig
+from hil.virtual_controller import MemoryStore, VirtualController
 from hil.wires.virtual import DOWN, NEVER
 from safety import signals as s
 

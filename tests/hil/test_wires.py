@@ -10,7 +10,8 @@ import pytest
 
 from hil.devices.rtu_slave import RtuSlave
 from hil.wires import pty_wire, virtual
-from hil.wires.virtual import DOWN, NEVER, UP, Noise, VirtualCan, VirtualSerial
+from hil.wires.virtual import DOWN, NEVER, UP, Noise, VirtualSerial
+from hil.wires.virtual_can import VirtualCan
 
 
 class Line:

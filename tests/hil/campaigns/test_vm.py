@@ -27,7 +27,7 @@ from hil.campaigns.vm import bench, clock, failing, image, machine, running, slc
 from hil.campaigns.vm import lab as labs
 from hil.campaigns.vm.bench import Bench, contactors
 from hil.wires.can_server import CanServer
-from hil.wires.virtual import VirtualCan
+from hil.wires.virtual_can import VirtualCan
 
 # -- SLCAN
 

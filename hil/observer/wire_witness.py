@@ -1,0 +1,174 @@
+"""Reads every wire: what the controller sent, what the replies told, who has fallen silent."""
+
+import struct
+
+from hil.observer.frames import BusTap
+
+BMS_SILENT_US = 400_000  # four of its 100 ms periods
+PCS_SILENT_US = 600_000
+UNANSWERED_US = 300_000  # a bus is only silent if somebody went on asking
+VIOLATIONS_MAX = 50
+NOT_HEARD = -1
+
+
+class WireWitness:
+    """Feed it with `rtu_tap(bus)` and `can_tap`. All times in us."""
+
+    def __init__(self, wiring, start_us=0):
+        self.wiring = wiring
+        self.timeline = []
+        self.violations = []
+        self.violation_count = 0
+        self.start_us = start_us
+        self.setpoint_W = 0
+        self._buses = {
+            "io": BusTap(self._io_request, self._io_reply),
+            "pcs": BusTap(self._pcs_request),
+        }
+        self._rack_of = {
+            0x120 + rack * 0x20 + part: rack for rack in range(wiring.racks) for part in range(0x1F)
+        }
+        self._bms_us = [NOT_HEARD] * wiring.racks
+        self._contacts = {}
+        self._silent = {}
+        self._forget_written()
+
+    def _forget_written(self):
+        """What was last written on the wires counts no more."""
+        self._commands = [0] * self.wiring.racks
+        self._coils, self._operation, self.setpoint_W = {}, None, 0
+
+    def rtu_tap(self, bus):
+        """tap(time_us, is_reply, data) for the bus of that name."""
+        return self._buses.setdefault(bus, BusTap()).tap
+
+    def can_tap(self, time_us, can_id, data):
+        """A CAN frame; native BMS ids: 0x100 + node * 0x20 + message, message 0x1F is the command
+        to the rack.
+        """
+        rack = self._rack_of.get(can_id)
+        if rack is not None:
+            self._bms_us[rack] = time_us
+        elif can_id & 0x1F == 0x1F:
+            self._command(time_us, (can_id >> 5) - 9, data)
+
+    def _command(self, time_us, rack, data):
+        if 0 <= rack < self.wiring.racks and data[0] != self._commands[rack]:
+            self._commands[rack] = data[0]
+            self._event(
+                time_us, "bms_close_sent" if data[0] else "bms_open_sent", f"rack {rack + 1}"
+            )
+            if data[0]:
+                self._check_evidence(time_us, rack)
+
+    def _io_request(self, time_us, frame):
+        unit, function, address = frame[0], frame[1], frame[2] << 8 | frame[3]
+        if function == 15:
+            bits = int.from_bytes(frame[7:-2], "little")
+            levels = {
+                address + offset: bits >> offset & 1 for offset in range(frame[4] << 8 | frame[5])
+            }
+        elif function == 5:
+            levels = {address: int(frame[4] == 0xFF)}
+        else:
+            return
+        for coil, level in levels.items():
+            name = self.wiring.coils.get((unit, coil))
+            if name is not None and self._coils.get(name, 0) != level:
+                self._coils[name] = level
+                self._event(time_us, f"{name}_{'on' if level else 'off'}_sent")
+
+    def _io_reply(self, time_us, frame):
+        unit, function = frame[0], frame[1]
+        if function != 2:
+            return
+        bits, before = frame[3], self._contacts.get(unit)
+        self._contacts[unit] = bits
+        for place, name in enumerate(self.wiring.inputs.get(unit, ())):
+            level = bits >> place & 1
+            if name and (before is None or level != before >> place & 1):
+                self._event(time_us, f"{name}_{'closed' if level else 'open'}_seen")
+
+    def _pcs_request(self, time_us, frame):
+        if frame[0] != self.wiring.pcs_unit:
+            return
+        address = frame[2] << 8 | frame[3]
+        if frame[1] == 6:
+            self._pcs_written(time_us, address, frame[4:6])
+        elif frame[1] == 16:
+            self._pcs_written(time_us, address, frame[7:-2])
+
+    def _pcs_written(self, time_us, address, data):
+        place = 2 * (self.wiring.wset_address - address)
+        if 0 <= place <= len(data) - 4:
+            (setpoint_W,) = struct.unpack_from(">i", data, place)
+            if setpoint_W == 0 != self.setpoint_W:
+                self._event(time_us, "setpoint_zero_sent", f"from {self.setpoint_W} W")
+            elif self.setpoint_W == 0 != setpoint_W:
+                self._event(time_us, "setpoint_sent", f"{setpoint_W} W")
+            self.setpoint_W = setpoint_W
+        place = 2 * (self.wiring.opctl_address - address)
+        if 0 <= place <= len(data) - 2:
+            operation = data[place + 1]
+            if operation != self._operation:
+                self._operation = operation
+                self._event(time_us, "pcs_stop_sent" if operation in (0, 2) else "pcs_start_sent")
+
+    def _check_evidence(self, time_us, rack):
+        """Called when a close command appears on the wire."""
+        missing = [
+            f"{bus} unit {unit}"
+            for bus, unit in self.wiring.evidence_units
+            if self._heard_us(bus, unit) < self.start_us
+        ]
+        if self._bms_us[rack] < self.start_us:
+            missing.append(f"BMS {rack + 1}")
+        missing += [
+            f"contacts of I/O module {unit}"
+            for unit, mask in self.wiring.evidence_contacts.items()
+            if self._contacts.get(unit, 0) & mask != mask
+        ]
+        if missing:
+            self._violated(
+                time_us, f"rack {rack + 1} told to close without evidence of {', '.join(missing)}"
+            )
+
+    def _heard_us(self, bus, unit):
+        return self._buses[bus].replied_us.get(unit, NOT_HEARD) if bus in self._buses else NOT_HEARD
+
+    def _check_silence(self, now_us):
+        oldest_us = min(self._bms_us)
+        if self._silent or now_us - oldest_us > BMS_SILENT_US:
+            self._check_bms(now_us)
+        bus = self._buses["pcs"]
+        heard_us = bus.replied_us.get(self.wiring.pcs_unit, NOT_HEARD)
+        if (now_us - heard_us > PCS_SILENT_US and bus.asked_us - heard_us > UNANSWERED_US) != (
+            "pcs" in self._silent
+        ):
+            self._silence(now_us, heard_us, "pcs", "pcs", "")
+
+    def _check_bms(self, now_us):
+        for rack, heard_us in enumerate(self._bms_us):
+            if (now_us - heard_us > BMS_SILENT_US) != (rack in self._silent):
+                self._silence(now_us, heard_us, rack, "bms", f"rack {rack + 1}")
+
+    def _silence(self, now_us, heard_us, key, name, detail):
+        """The device has fallen silent or is back; one that was never heard is starting, not
+        silent.
+        """
+        since_us = self._silent.pop(key, None)
+        if since_us is None:
+            since_us = self._silent[key] = heard_us
+            event = (since_us, f"{name}_silent", detail)
+        else:
+            event = (now_us, f"{name}_back", detail)
+        if since_us != NOT_HEARD:
+            self._event(*event)
+
+    def _event(self, time_us, name, detail=""):
+        self.timeline.append((time_us, name, detail))
+
+    def _violated(self, time_us, text):
+        self.violation_count += 1
+        if self.violation_count <= VIOLATIONS_MAX:
+            self.violations.append(f"{time_us / 1e6:.3f} s: {text}")
