@@ -7,6 +7,7 @@ import json
 import re
 
 import pytest
+from slow import slow
 from watched import Watched, action, of_scenario
 
 from controller.console import pages, watch
@@ -28,7 +29,10 @@ def check(lines, page):
 
 @pytest.mark.parametrize(
     "name",
-    ["bms_silent", "estop", "gas_25", "hint_request", "io_silent", "meter_frozen", "pcs_silent"],
+    [
+        *("bms_silent", "hint_request"),
+        *slow("estop", "gas_25", "io_silent", "meter_frozen", "pcs_silent"),
+    ],
 )
 def test_all_pages_fit_while_things_go_wrong(name, tmp_path):
     watched = of_scenario(name, tmp_path)

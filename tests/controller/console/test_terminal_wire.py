@@ -16,6 +16,7 @@ import termios
 import threading
 
 import pytest
+from slow import slow
 from terminal_bench import SEEN, FakeActor, Vt100
 from watched import Watched, action
 
@@ -500,8 +501,13 @@ class Process:
 def consoles(tmp_path):
     users.add(str(tmp_path), "anna", "secret1")
     users.add(str(tmp_path), "bert", "secret2")
-    made = [Process(tmp_path), Process(tmp_path)]
-    yield made
+    made = []
+
+    def start():
+        made.append(Process(tmp_path))
+        return made[-1]
+
+    yield start
     for each in made:
         each.close()
 
@@ -516,7 +522,7 @@ def logs_in(console, name, password):
 
 
 def test_two_processes_one_actor_also_after_a_death(consoles):
-    first, second = consoles
+    first, second = consoles(), consoles()
     logs_in(first, "anna", "secret1")
     first.until("anna is logged in")
     second.until("ACTS: anna at ")
@@ -528,16 +534,17 @@ def test_two_processes_one_actor_also_after_a_death(consoles):
     second.until("bert is logged in")
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, *slow(signal.SIGHUP, signal.SIGINT)])
 def test_a_signal_ends_it_in_order_also_while_nobody_reads(consoles, number):
-    consoles[0].until("0 Status")
-    consoles[0].types("1234567890" * 20)
-    consoles[0].started.send_signal(number)
-    assert consoles[0].ends() == (0, "")
+    console = consoles()
+    console.until("0 Status")
+    console.types("1234567890" * 20)
+    console.started.send_signal(number)
+    assert console.ends() == (0, "")
 
 
 def test_a_pulled_line_ends_it_with_a_word(consoles):
-    console = consoles[0]
+    console = consoles()
     console.until("0 Status")
     os.close(console.near)
     os.close(console.far)
@@ -547,8 +554,9 @@ def test_a_pulled_line_ends_it_with_a_word(consoles):
 
 
 def test_leaving_a_serial_line_only_logs_out(consoles):
-    logs_in(consoles[0], "anna", "secret1")
-    consoles[0].until("anna is logged in")
-    consoles[0].types("Q")
-    consoles[0].until("anna is logged out: left")
-    assert consoles[0].started.poll() is None
+    console = consoles()
+    logs_in(console, "anna", "secret1")
+    console.until("anna is logged in")
+    console.types("Q")
+    console.until("anna is logged out: left")
+    assert console.started.poll() is None

@@ -12,6 +12,7 @@ from wired_site import WiredSite
 from controller.record.journal import JournalReader
 
 
+@pytest.mark.slow
 @pytest.mark.wire
 def test_the_loop_does_not_notice_the_recorder(tmp_path):
     site = WiredSite(tmp_path)

@@ -9,15 +9,17 @@ import sys
 import pytest
 from power_cuts import ROOT, command, kills, power_cuts, trips_of, verdict
 from recorder_feed import Feed
+from slow import slow
 
 SEED = 7
 
 
 @pytest.mark.wire
-def test_killed_at_any_instant_it_tells_every_trip_once(tmp_path):
+@pytest.mark.parametrize("count, trips_min", [(1, 3), *slow((5, 20))])
+def test_killed_at_any_instant_it_tells_every_trip_once(tmp_path, count, trips_min):
     print("seed", SEED)
-    found = kills(tmp_path, 5, SEED)
-    assert found["trips"] > 20
+    found = kills(tmp_path, count, SEED)
+    assert found["trips"] > trips_min
     assert {name: found[name] for name in ("missing", "twice", "out_of_order", "broken")} == {
         "missing": 0,
         "twice": 0,
@@ -28,9 +30,10 @@ def test_killed_at_any_instant_it_tells_every_trip_once(tmp_path):
 
 @pytest.mark.wire
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace(1) is not installed")
-def test_after_a_power_cut_every_published_event_is_there(tmp_path):
+@pytest.mark.parametrize("count", [3, *slow(10)])
+def test_after_a_power_cut_every_published_event_is_there(tmp_path, count):
     print("seed", SEED)
-    found = power_cuts(tmp_path, 10, SEED, frames=800)
+    found = power_cuts(tmp_path, count, SEED, frames=800)
     assert found["events"] > 10 and found["failures"] == []
 
 

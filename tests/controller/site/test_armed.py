@@ -53,6 +53,13 @@ LACKS = {
     )
     for stage in stages.split()
 }
+
+
+def words(text):
+    """The words of a text, as a set."""
+    return set(text.split())
+
+
 WITH_DEVICE = [name for name, one in EQUIPMENT.items() if one.roles]
 
 
@@ -208,12 +215,12 @@ def test_each_stage_that_a_bms_may_keep_to_itself_is_in_one_of_the_tables(pylont
     assert (
         by_bms
         == set(bms_protections.DONE)
-        == set(("18a 18b 19a 19b 20a 20b 21a 25a 25b 27 28 29 31a 31b 32 33").split())
+        == words("18a 18b 19a 19b 20a 20b 21a 25a 25b 27 28 29 31a 31b 32 33")
     )
     assert (
         nobody
         == set(bms_protections.NOBODY)
-        == set(("8c 21b 22 23a 23b 24 26a 26b 34a 34b 34c 45a 45b 45c 45d 53").split())
+        == words("8c 21b 22 23a 23b 24 26a 26b 34a 34b 34c 45a 45b 45c 45d 53")
     )
 
 
@@ -801,16 +808,14 @@ def test_what_can_be_tightened():
         for stage in matrix.STAGES
         if tightened(stage[matrix.S_ID])
     }
-    assert features == set(
-        (
-            "offgas_ppm_max offgas_ppm_second toxic_ppm toxic_rise_ppm gas_lfl_permille_max "
-            "gas_calibration_d_min air_temperature_ddegC humidity_permille ups_reserve_min "
-            "cpu_temperature_ddegC noc_lost_s bus_mismatch_mV temperature_ddegC_max "
-            "temperature_over_median_ddegC temperature_unexplained_ddegC "
-            "temperature_rise_10s_ddegC temperature_rise_3s_ddegC cell_voltage_drop_mV "
-            "temperature_ddegC_min temperature_spread_ddegC cell_voltage_mV_max "
-            "cell_voltage_mV_min cell_spread_mV insulation_ohm_per_V runaway_suspicion_pct"
-        ).split()
+    assert features == words(
+        "offgas_ppm_max offgas_ppm_second toxic_ppm toxic_rise_ppm gas_lfl_permille_max "
+        "gas_calibration_d_min air_temperature_ddegC humidity_permille ups_reserve_min "
+        "cpu_temperature_ddegC noc_lost_s bus_mismatch_mV temperature_ddegC_max "
+        "temperature_over_median_ddegC temperature_unexplained_ddegC "
+        "temperature_rise_10s_ddegC temperature_rise_3s_ddegC cell_voltage_drop_mV "
+        "temperature_ddegC_min temperature_spread_ddegC cell_voltage_mV_max "
+        "cell_voltage_mV_min cell_spread_mV insulation_ohm_per_V runaway_suspicion_pct"
     )
 
 
@@ -936,9 +941,7 @@ def test_every_contact_belongs_to_somebody():
     """Each contact is always there, or equipment that can be left out; each equipment has its
     row.
     """
-    always = set(
-        ("estop_1_ok estop_2_ok fire_alarm_ok key_run_ok permit_1_closed permit_2_closed").split()
-    )
+    always = words("estop_1_ok estop_2_ok fire_alarm_ok key_run_ok permit_1_closed permit_2_closed")
     for name in [name for names in schema.INPUT_NAMES.values() for name in names]:
         assert bool(equipment.of_signal(name)) != (name in always), name
     for name in EQUIPMENT:
@@ -958,13 +961,11 @@ def test_every_feature_of_the_cabinet_is_always_there_or_somebodys():
         }
         if feature not in owned and feature not in limit_images.ANY_OF
     }
-    assert own == set(
-        (
-            "estop_1_ok estop_2_ok estop_discrepancy fire_alarm_ok closing_failures "
-            "image_changed step_late_ms boot_not_clean boot_store_unreadable self_test_bits "
-            "cpu_temperature_ddegC key_run_ok io_silence_ms meter_silence_ms meter_frozen_ms "
-            "peer_code"
-        ).split()
+    assert own == words(
+        "estop_1_ok estop_2_ok estop_discrepancy fire_alarm_ok closing_failures "
+        "image_changed step_late_ms boot_not_clean boot_store_unreadable self_test_bits "
+        "cpu_temperature_ddegC key_run_ok io_silence_ms meter_silence_ms meter_frozen_ms "
+        "peer_code"
     )
 
 

@@ -5,6 +5,7 @@ missing.
 import copy
 
 import pytest
+from slow import slow
 
 from controller.site import bus_times, time_chain
 from safety import matrix as m
@@ -58,12 +59,14 @@ def stands_after_ms(name, bench, at, from_value, per_s):
 @pytest.mark.parametrize(
     "name, signal, from_value, per_s",
     [
-        ("10b", s.TOXIC_PPM, 0, 5.2),
-        ("22", HOT, 250, 10 / 60),
         ("23a", HOT, 250, 2),
-        ("23b", HOT, 250, 10),
         ("24", s.CELL_VOLTAGE_MV_MIN, 3290, -125),
-        ("53", HOT, 250, 10 / 60),
+        *slow(
+            ("10b", s.TOXIC_PPM, 0, 5.2),
+            ("22", HOT, 250, 10 / 60),
+            ("23b", HOT, 250, 10),
+            ("53", HOT, 250, 10 / 60),
+        ),
     ],
 )
 def test_a_rise_at_the_rate_of_its_row_stands_within_its_chain(

@@ -16,6 +16,7 @@ from pathlib import Path
 from shlex import quote
 
 import pytest
+from slow import slow
 
 from controller.record import journal_header
 from controller.run import loop
@@ -446,6 +447,7 @@ def test_a_release_counts_as_complete_only_when_it_is_on_disk(tmp_path):
     assert code == 0 and lines[1:3] == ["files", "marked"], lines
 
 
+ALL_AT_ONCE = '-n a[b $HOME 100%d a#b&c\nit\'s "so" [1]'
 AWKWARD = ("a b", "a[b", "clone[1]", "$HOME", "100%d", "a#b&c", "two\nlines", 'it\'s "so"', "-n")
 
 
@@ -464,7 +466,7 @@ def named(copy, tree, python="echo 3.11"):
     return bash(f"tree={quote(str(copy))}; target_python() {{ {python}; }}; release_name", tree)
 
 
-@pytest.mark.parametrize("folder", AWKWARD)
+@pytest.mark.parametrize("folder", [ALL_AT_ONCE, *slow(*AWKWARD)])
 def test_the_name_of_a_release_follows_its_sources(folder, tmp_path):
     copy = small_clone(tmp_path / folder)
     first = named(copy, tmp_path)
@@ -485,7 +487,7 @@ def test_sources_that_cannot_be_read_have_no_name(tmp_path):
     assert code == 3 and lines[-1] == f"flash.sh: {copy}: cannot be read as a whole"
 
 
-@pytest.mark.parametrize("folder", AWKWARD)
+@pytest.mark.parametrize("folder", [ALL_AT_ONCE, *slow(*AWKWARD)])
 def test_a_clone_sets_itself_up_wherever_it_lies(folder, tmp_path):
     """With an environment that only writes down what it is asked: pip takes "[1]" at the end of a
     path for an extra.
@@ -510,7 +512,7 @@ def test_a_clone_sets_itself_up_wherever_it_lies(folder, tmp_path):
     assert said.endswith(f"{tmp_path}|-m|controller|check|a file|")
 
 
-@pytest.mark.parametrize("folder", AWKWARD)
+@pytest.mark.parametrize("folder", [ALL_AT_ONCE, *slow(*AWKWARD)])
 def test_a_tree_may_lie_anywhere(folder, tmp_path):
     """The whole way but for what needs root or a network: twice in, nothing changed by the second,
     out again.
