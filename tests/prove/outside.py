@@ -22,6 +22,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 FOLDERS = ("safety", "controller", "drivers", "hil", "tests")
 FILES = ("setup.cfg", "pyproject.toml", "README.md", "flash.sh", "requirements.lock")
 HANG_GUARD_S = 300
+# Tests that walk a whole folder through one door.
+OF_FOLDER = {"controller/site/": "tests/controller/site/test_refusals.py"}
 KILLED, SURVIVED = "killed", "survived"
 
 
@@ -100,6 +102,11 @@ def main(argv=None):
             shutil.copy(ROOT / name, tree / name)
         for path in files(given.paths):
             here = [str(each.relative_to(ROOT)) for each in tests.get(module_of(path), ())]
+            here += [
+                test
+                for folder, test in OF_FOLDER.items()
+                if str(path.relative_to(ROOT)).startswith(folder)
+            ]
             for name, text in drawn(path, given.each, given.seed):
                 results[name] = verdict(tree, path, text, here) if here else SURVIVED
                 print(f"{results[name]:9} {name}", flush=True)
