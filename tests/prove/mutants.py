@@ -308,7 +308,10 @@ def generated(source, namespace):
                 seen[function] = {signature(function_code(function, source.path))}
             elif not seen[None]:
                 seen[None].add(signature(compile(source.tree, str(source.path), "exec")))
-            print_ = signature(mutant.compiled())
+            try:
+                print_ = signature(mutant.compiled())
+            except SyntaxError:
+                continue
             if print_ in seen[function]:
                 continue
             seen[function].add(print_)

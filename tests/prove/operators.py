@@ -322,11 +322,10 @@ class Columns:
         if isinstance(value, (ast.Tuple, ast.List)):
             rows = [(str(place), row) for place, row in enumerate(value.elts)]
         elif isinstance(value, ast.Dict):
-            rows = [(ast.unparse(key), row) for key, row in zip(value.keys, value.values)]
+            named = [(key, row) for key, row in zip(value.keys, value.values) if key is not None]
+            rows = [(ast.unparse(key), row) for key, row in named]
             self.rows = {
-                id(node): f"[{key}]"
-                for (key, row), top in zip(rows, value.keys)
-                for node in ast.walk(top)
+                id(node): f"[{ast.unparse(key)}]" for key, _ in named for node in ast.walk(key)
             }
         else:
             rows = []
