@@ -13,8 +13,8 @@ import socket
 import threading
 from pathlib import Path
 
+from cabinet_bench import Bench
 from site_files import LAYER, SiteFiles
-from test_cabinet import Bench
 
 from controller.core import hint_codes
 from controller.hints import hint_statistics, keys

@@ -12,8 +12,8 @@ from array import array
 from types import SimpleNamespace
 
 import pytest
+from cabinet_bench import RUN_TICKS, Bench
 from site_files import SiteFiles
-from test_cabinet import RUN_TICKS, Bench
 
 from controller import __main__ as cli
 from controller import sites

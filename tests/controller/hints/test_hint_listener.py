@@ -7,8 +7,8 @@ import socket
 import stat
 
 import pytest
+from cabinet_bench import RATED
 from hinted_site import KEYS, HintedSite
-from test_cabinet import RATED
 
 from controller.core import hint_codes as h
 from controller.hints import desk

@@ -1,0 +1,251 @@
+"""A cabinet on a stand-in field, keeper and second channel, ticked by hand."""
+
+from array import array
+from dataclasses import replace
+
+from controller.core import image
+from controller.record import journal_header, store
+from controller.record.stored_record import AWAKE, Record
+from controller.run import cabinet as cabinets
+from controller.run import operator_commands
+from controller.site import config
+from controller.sites import EXAMPLE
+from safety import latches, matrix
+from safety import signals as s
+from safety.evidence import INHIBIT_REASONS
+
+CONFIG = config.load(EXAMPLE)
+NAMES = journal_header.stage_instances(CONFIG.layout())
+TICK_US = 20_000
+STORED_TICKS = operator_commands.STORED_MS // CONFIG.tick_ms
+RUN_TICKS = 80  # closing takes 13, a controlled stop at most 60
+RATED = {
+    "rack_voltage_mV": 790_000,
+    "cell_voltage_mV_min": 3290,
+    "cell_voltage_mV_max": 3300,
+    "soc_permille": 550,
+    "soh_permille": 990,
+    "charge_current_mA_max": 140_000,
+    "discharge_current_mA_max": 140_000,
+    "cells_online": 240,
+    "insulation_kohm": 2000,
+    "gas_1_calibration_d": 100,
+    "gas_2_calibration_d": 100,
+    "offgas_1_calibration_d": 100,
+    "offgas_2_calibration_d": 100,
+    "toxic_calibration_d": 100,
+    "air_temperature_ddegC": 250,
+    "humidity_permille": 400,
+    "ups_reserve_min": 180,
+}
+
+
+class Keeper:
+    """Takes records; acknowledges the first `durable` of them (all, unless a test says
+    otherwise).
+    """
+
+    def __init__(self, log, durable=1 << 30):
+        self.log, self.durable = log, durable
+        self.ok, self.line = True, ""
+        self.records = []
+
+    def submit(self, record):
+        self.records.append(record)
+        self.log.append("stored")
+        return len(self.records)
+
+    def poll(self):
+        return min(len(self.records), self.durable)
+
+
+class Field:
+    """Stands in for ports and devices: everything is well, contactors and permits do what they are
+    told.
+    """
+
+    def __init__(self, image, log):
+        self.image, self.log, self.layout = image, log, image.layout
+        self.out = array("i", [0] * self.layout.outputs)
+        self.wrong = {}  # input index -> value
+        self.ticks = 0
+        self.cabinet = array(
+            image.inp.typecode,
+            [
+                1 if name.endswith("_ok") else RATED.get(name, 0)
+                for name, *_ in s.CABINET_INPUTS[: s.RUN_REQUEST]
+            ],
+        )
+        self.rack = array(
+            image.inp.typecode,
+            [RATED.get(name, 0) for name, *_ in s.RACK_INPUTS] + [250] * self.layout.modules,
+        )
+
+    def read(self, now_us):
+        image, layout = self.image, self.layout
+        self.ticks += 1
+        image.inp[: s.RUN_REQUEST] = self.cabinet
+        image.inp[s.GRID_RAW_HASH] = image.inp[s.LOAD_RAW_HASH] = self.ticks
+        image.inp[s.PERMIT_1_CLOSED] = self.out[s.PCS_ENABLE_OK]
+        image.inp[s.PERMIT_2_CLOSED] = self.out[s.CONTACTOR_SUPPLY_OK]
+        for unit in range(layout.units):
+            image.inp[layout.unit_input(unit, s.PCS_DC_VOLTAGE_MV)] = RATED["rack_voltage_mV"]
+        for rack in range(layout.racks):
+            first = layout.rack_input(rack, 0)
+            image.inp[first : first + len(self.rack)] = self.rack
+            closed = self.out[layout.rack_output(rack, s.CONTACTOR_CLOSE_OK)]
+            image.inp[first + s.CONTACTOR_STATE] = (
+                s.CONTACTOR_CLOSED if closed else s.CONTACTOR_OPEN
+            )
+        for at, value in self.wrong.items():
+            image.inp[at] = value
+        image.fresh[:] = b"\1" * len(image.fresh)
+
+    def write(self, inp, out, setpoints_W, now_us):
+        self.out[:] = out[: self.layout.outputs]
+        self.log.append("written")
+
+
+class Peer:
+    """Stands in for channel_link.ChannelLink: what a test says of the second channel."""
+
+    def __init__(self):
+        self.code, self.standing, self.orders = 0, image.PEER_EMPTY, []
+        self.result = self.at_once = latches.NONE
+
+    def update(self, elapsed_ticks):
+        """Nothing comes in."""
+
+    def report(self):
+        """Nothing goes out."""
+
+    def causes(self):
+        return self.standing
+
+    def order_reset(self, *order):
+        self.orders.append(order)
+        self.result = self.at_once
+
+
+class Bench:
+    """A cabinet on a stand-in field and keeper."""
+
+    def __init__(self, loaded=None, settings=CONFIG, journal=None):
+        self.log, self.now_us, self.answers = [], 0, []
+        self.keeper = Keeper(self.log)
+        loaded = loaded or found(store.CLEAN)
+        self.cabinet = cabinets.Cabinet(settings, loaded, self.keeper, journal)
+        self.field = self.cabinet.field = Field(self.cabinet.image, self.log)
+        self.kernel, self.layout = self.cabinet.core.kernel, self.cabinet.core.layout
+        self.out, self.cell_at = self.kernel.out, self.layout.rack_input(0, s.CELL_VOLTAGE_MV_MAX)
+
+    def tick(self, count=1, elapsed=1):
+        for _ in range(count):
+            self.now_us += TICK_US * elapsed
+            self.cabinet.tick(self.now_us, elapsed)
+            if self.cabinet.answer:
+                self.answers.append(self.cabinet.answer)
+        return self
+
+    def told(self, name):
+        """A block of the process image, or the signal of this index, as of the last tick."""
+        inp = self.cabinet.core.inp
+        return inp[name] if isinstance(name, int) else list(inp[self.cabinet.image.places[name]])
+
+    @property
+    def state(self):
+        return s.STATES[self.out[s.STATE]]
+
+    @property
+    def standing(self):
+        evaluator = self.kernel.evaluator
+        return [NAMES[at] for at in range(evaluator.count) if evaluator.standing(at)]
+
+    @property
+    def latched(self):
+        return {name for name, is_so in zip(NAMES, self.kernel.evaluator.latched) if is_so}
+
+    @property
+    def stored(self):
+        """The last record without the name of the cabinet, which is in all of them."""
+        record = self.keeper.records[-1]
+        assert record.cabinets == (self.cabinet.config.names[-1][1],)
+        return replace(record, cabinets=())
+
+    @property
+    def people(self):
+        """(who has locked out, why it rests) as the last record has it."""
+        return self.stored.locked_out, self.stored.rest
+
+    def hold(self):
+        """From now on the store acknowledges nothing, until `release`."""
+        self.keeper.durable = len(self.keeper.records)
+        return self
+
+    def release(self, count=100):
+        self.keeper.durable += count
+        return self
+
+    def reset(self, kind=matrix.REMOTE, peer_seen=image.PEER_EMPTY):
+        seen = self.out[s.FIRST_OUT_INSTANCE], self.out[s.CAUSE_MASK]
+        self.cabinet.request_reset(kind, *seen, *peer_seen)
+        return self.tick()
+
+    def trip(self, rack=0):
+        """Row 29 of a rack: a cell at 3.7 V for 2 s; then well again."""
+        at = self.layout.rack_input(rack, s.CELL_VOLTAGE_MV_MAX)
+        self.field.wrong[at] = 3700
+        self.tick(11, elapsed=10)
+        assert f"29.rack{rack + 1}" in self.latched
+        del self.field.wrong[at]
+        return self
+
+    def clear(self):
+        """As five seconds after the causes have gone: a reset may clear them."""
+        self.tick(3)
+        count, clear_ticks = self.kernel.evaluator.clear_count, self.kernel.latches.clear_ticks
+        for index, ticks in enumerate(count):
+            count[index] = max(ticks, clear_ticks) if ticks else 0
+        return self.tick()
+
+    def key(self, level):
+        """Turn the key: 0 out of RUN, 1 back."""
+        self.field.wrong[s.KEY_RUN_OK] = level
+        return self.tick()
+
+    def is_kept_open(self):
+        """Inhibited by a lock-out, and nothing prepares a closing."""
+        reason = INHIBIT_REASONS[self.out[s.INHIBIT_REASON]]
+        return (self.state, reason) == ("inhibited", "locked out") and self.is_open()
+
+    def is_open(self):
+        return not self.out[s.ARM_REQUEST] and not self.out[s.CONTACTOR_SUPPLY_OK]
+
+
+def found(state, **fields):
+    """What store.load gives; a missing or unreadable store has a record if it has fields."""
+    is_without = state in (store.MISSING, store.UNREADABLE) and not fields
+    return store.Loaded(state, None if is_without else Record(**fields), 1, [])
+
+
+def restarted(record):
+    """The cabinet after a cut of power that leaves this record, all causes gone, the key in RUN."""
+    clean = record.clean and not record.armed
+    return Bench(store.Loaded(store.CLEAN if clean else store.ARMED, record, 1, [])).tick(RUN_TICKS)
+
+
+def running(**options):
+    bench = Bench(**options).tick(RUN_TICKS)
+    assert bench.state == "running"
+    return bench
+
+
+def at_rest(rest=AWAKE, locked_out=""):
+    """A cabinet that finds such a record at its start."""
+    return Bench(found(store.CLEAN, rest=rest, locked_out=locked_out)).tick(RUN_TICKS)
+
+
+def with_peer(bench):
+    """The bench and the second channel that it has from now on."""
+    bench.cabinet.peer = Peer()
+    return bench, bench.cabinet.peer

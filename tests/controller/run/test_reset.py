@@ -1,0 +1,445 @@
+"""Resets: none takes effect before it is stored, no cut of power frees what was latched, and the
+second channel has its turn.
+"""
+
+import random
+
+import pytest
+from cabinet_bench import NAMES, STORED_TICKS, Bench, found, restarted, running, with_peer
+from power_loss import cuts, disk_with, save_after_load
+
+from controller.core import image
+from controller.record import store
+from controller.run import operator_commands
+from safety import latches, matrix
+from safety import signals as s
+
+NO_RESET = [0, 0]
+KEY_OUT, PRESSED = {s.KEY_RUN_OK: 0}, {s.ESTOP_1_OK: 0, s.ESTOP_2_OK: 0}
+# The answer once the cause is back: an E-stop trips in that very tick, which is another event than
+# the one seen.
+RETURNED = {matrix.KEY: latches.CHANGED, matrix.REMOTE: latches.NOT_CLEAR_YET}
+KINDS = pytest.mark.parametrize("kind", [matrix.REMOTE, matrix.KEY])
+
+
+def tripped(kind=matrix.REMOTE):
+    """A cabinet that a reset of this kind would clear: of row 29, or of the E-stop."""
+    bench = running()
+    if kind == matrix.KEY:
+        bench.field.wrong.update(PRESSED)
+        bench.tick(30)
+        bench.field.wrong = dict(KEY_OUT)
+    else:
+        bench.trip()
+    return bench.clear()
+
+
+def waiting(kind=matrix.REMOTE):
+    """A cabinet whose reset waits for a store that acknowledges nothing."""
+    bench = tripped(kind).hold().reset(kind)
+    assert bench.answers == [] and bench.stored.latches == {} and bench.latched
+    return bench
+
+
+def again(bench, kind):
+    """The cause that the reset is for is there again."""
+    bench.field.wrong.update(PRESSED if kind == matrix.KEY else {bench.cell_at: 3700})
+    return bench
+
+
+def gone(bench, kind):
+    """Nothing is wrong any more; the key stays where a reset of this kind needs it."""
+    bench.field.wrong = dict(KEY_OUT) if kind == matrix.KEY else {}
+    return bench
+
+
+def is_untouched(bench, held):
+    """All that was latched is latched and stored, and no reset is spent."""
+    assert bench.latched == bench.stored.latches.keys() == held
+    return bench.stored.token_ages_ms == [] and bench.out[s.RESETS_LEFT] == 3
+
+
+# -- stored first, then effect
+
+
+@KINDS
+def test_a_reset_takes_effect_only_when_the_store_has_acknowledged_it(kind):
+    bench = waiting(kind)
+    held, spent = bench.latched, [0] * (kind == matrix.REMOTE)
+    assert bench.stored.token_ages_ms == spent
+    bench.tick(50)
+    assert (bench.latched, bench.out[s.RESETS_LEFT], bench.answers) == (held, 3, [])
+    bench.release(1).tick()
+    assert bench.told(s.RESET_KIND) == kind and bench.out[s.RESET_RESULT] == latches.DONE
+    assert bench.told("void_reset") == NO_RESET, "the kernel says how it ended"
+    assert bench.latched == set() and bench.answers == [latches.DONE]
+    assert bench.out[s.RESETS_LEFT] == 3 - len(spent) and bench.stored.latches == {}
+    assert bench.stored.token_ages_ms == spent
+
+
+@KINDS
+def test_a_reset_that_cannot_be_stored_is_void_and_says_so(kind):
+    bench = waiting(kind)
+    held = bench.latched
+    bench.keeper.ok = False
+    bench.tick()
+    assert bench.told("void_reset") == [kind, operator_commands.NOT_STORED]
+    assert is_untouched(bench, held)
+    bench.reset(kind)
+    assert bench.answers == [operator_commands.NOT_STORED] * 2 and is_untouched(bench, held)
+
+
+@KINDS
+@pytest.mark.parametrize("missing_ticks", [0, 1, 3])
+def test_a_reset_asked_for_when_the_five_seconds_end_is_void_unless_stored_in_time(
+    kind, missing_ticks
+):
+    bench = tripped()
+    bench.field.wrong.update(KEY_OUT)
+    count = bench.kernel.evaluator.clear_count
+    count[NAMES.index("29.rack1")] = bench.kernel.latches.clear_ticks - missing_ticks - 1
+    bench.tick().hold().reset(kind)
+    for _ in range(STORED_TICKS):
+        assert "29.rack1" in bench.latched and bench.out[s.RESETS_LEFT] == 3
+        assert bench.answers == [latches.NOT_CLEAR_YET] * bool(missing_ticks)
+        bench.tick()
+    answer = latches.NOT_CLEAR_YET if missing_ticks else operator_commands.NOT_STORED
+    assert bench.answers == [answer] and bench.stored.token_ages_ms == []
+    assert "29.rack1" in bench.stored.latches
+    bench.release().tick(10)
+    assert "29.rack1" in bench.latched and bench.out[s.RESETS_LEFT] == 3
+    assert bench.reset(kind).answers[1:] == [latches.DONE], "the next one is judged anew"
+
+
+@pytest.mark.parametrize(
+    "is_clear, kind, key, mask, answer",
+    [
+        (False, matrix.REMOTE, 1, None, latches.NOT_CLEAR_YET),
+        (True, matrix.REMOTE, 1, 12345, latches.CHANGED),
+        (True, matrix.KEY, 1, None, latches.KEY_NEEDED),
+        (True, matrix.KEY, 0, None, latches.DONE),
+    ],
+)
+def test_what_would_be_refused_is_answered_at_once_and_stores_nothing(
+    is_clear, kind, key, mask, answer
+):
+    bench = running().trip()
+    bench = (bench.clear() if is_clear else bench).key(key)
+    held, count = bench.latched, len(bench.keeper.records)
+    mask = bench.out[s.CAUSE_MASK] if mask is None else mask
+    bench.cabinet.request_reset(kind, bench.out[s.FIRST_OUT_INSTANCE], mask, *image.PEER_EMPTY)
+    bench.tick()
+    assert bench.answers == [answer]
+    if answer != latches.DONE:
+        assert bench.told(s.RESET_KIND) == bench.out[s.RESET_RESULT] == 0
+        assert bench.told("void_reset") == [kind, answer]
+        assert bench.tick().told("void_reset") == NO_RESET, "in its tick alone"
+        assert is_untouched(bench, held) and len(bench.keeper.records) == count
+
+
+def test_a_record_that_comes_between_carries_the_reset_too_and_is_waited_for():
+    loaded = found(store.CLEAN, latches={"40b.rack1": 1}, token_ages_ms=[3_600_000 - 6000])
+    bench = Bench(loaded).clear().hold().reset()
+    bench.kernel.latches.token_age[0] = bench.kernel.latches.hour_ticks - 1
+    bench.tick()  # the hour of the first token is over: a change of its own
+    assert len(bench.keeper.records) == bench.keeper.durable + 2 and bench.stored.latches == {}
+    assert bench.release(1).tick(20).standing == ["40b.rack1"]
+    assert bench.release(1).tick().standing == [] and bench.answers == [latches.DONE]
+
+
+def test_a_remote_reset_leaves_a_key_latch_in_the_store_and_in_force():
+    bench = Bench(found(store.CLEAN, latches={"1a": 1, "29.rack1": 1})).clear().reset()
+    assert bench.answers == [latches.DONE] and is_untouched_but(bench, {"1a"})
+    assert bench.reset().answers[-1] == latches.KEY_NEEDED
+    bench.key(0).reset(matrix.KEY)
+    assert bench.standing == ["47"] and bench.stored.latches == {}
+    assert bench.key(1).tick(20).standing == [] and bench.state == "running"
+
+
+def is_untouched_but(bench, held):
+    return bench.latched == bench.stored.latches.keys() == held
+
+
+def test_the_fourth_remote_reset_of_an_hour_waits_even_over_a_restart():
+    bench = running()
+    for _ in range(4):
+        bench.trip().clear().reset()
+    assert bench.answers == [latches.DONE] * 3 + [latches.NO_TOKENS]
+    start = Bench(store.Loaded(store.ARMED, bench.stored, 1, [])).clear().reset()
+    assert start.answers == [latches.NO_TOKENS] and start.standing == ["44c", "29.rack1"]
+
+
+def test_a_cut_of_power_at_any_record_never_frees_what_was_latched():
+    """From each record that may be the last durable one: not clean or latched, until the one with
+    the reset in it.
+    """
+    bench = tripped().reset().tick(5)
+    assert bench.answers == [latches.DONE] and not bench.stored.latches
+    assert any([record.latches for record in bench.keeper.records])
+    for record in bench.keeper.records[2:]:
+        freed = not record.armed and not record.latches
+        assert (restarted(record).state == "running") == freed
+        assert not freed or record.token_ages_ms
+
+
+# -- a reset that waits for the store ends as soon as it would be refused
+
+
+@KINDS
+@pytest.mark.parametrize("ticks_before, late_ticks", [(0, 0), (1, 1), (30, 50)])
+@pytest.mark.parametrize("stands_ticks", [1, 120])
+def test_a_cause_that_returns_ends_the_reset_and_its_latch_is_stored_in_that_tick(
+    kind, ticks_before, late_ticks, stands_ticks
+):
+    """One tick is less than any debounce: not yet the row again, but no longer gone. An
+    acknowledgement that comes after that clears nothing.
+    """
+    bench = waiting(kind).tick(ticks_before)
+    held, count = bench.latched, len(bench.keeper.records)
+    again(bench, kind).tick()
+    assert bench.answers == [RETURNED[kind]] and bench.told("void_reset") == [kind, RETURNED[kind]]
+    assert len(bench.keeper.records) == count + 1 and is_untouched(bench, held)
+    gone(bench.tick(stands_ticks - 1), kind).tick(late_ticks).release(1).tick(5)
+    bench.release(1).clear()
+    assert bench.answers == [RETURNED[kind]] and is_untouched(bench, held)
+    for record in bench.keeper.records[count:]:
+        start = restarted(record)
+        assert held <= set(start.standing) and start.state == "inhibited"
+        assert start.out[s.RESETS_LEFT] == 3
+    bench.release().reset(kind)
+    assert bench.answers == [RETURNED[kind], latches.DONE] and bench.latched == set()
+    assert bench.stored.token_ages_ms == [0] * (kind == matrix.REMOTE), "one reset, one token"
+
+
+@pytest.mark.parametrize(
+    "kind, wrong",
+    [
+        (matrix.KEY, {}),
+        (matrix.REMOTE, KEY_OUT),
+        (matrix.KEY, {**KEY_OUT, s.FIRE_ALARM_OK: 0}),
+        (matrix.REMOTE, "cells of a rack that are not heard"),
+        (matrix.REMOTE, "another rack"),
+    ],
+)
+def test_whatever_would_refuse_it_now_ends_a_reset_that_waits(kind, wrong):
+    """The key back in RUN, with which row 47 goes, and rows that were not active when the operator
+    looked.
+    """
+    bench = waiting(kind)
+    held, hear = bench.latched, bench.field.read
+    if wrong == "another rack":
+        bench.trip(rack=1)
+        assert bench.stored.latches == {"29.rack1": 2, "29.rack2": 1}
+    elif isinstance(wrong, str):
+        fresh = bench.cabinet.image.fresh
+        group = bench.layout.rack_group(0, s.G_BMS_CELLS)
+        bench.field.read = lambda now_us: hear(now_us) or fresh.__setitem__(group, 0)
+    else:
+        bench.field.wrong = dict(wrong)
+    bench.tick(200)
+    assert bench.answers == [latches.CHANGED] and bench.stored.token_ages_ms == []
+    assert held <= bench.stored.latches.keys() == bench.latched
+    assert held <= bench.release().tick(10).latched and bench.answers == [latches.CHANGED]
+
+
+@pytest.mark.parametrize("mask", [None, 12345])
+def test_a_second_reset_replaces_one_that_waits(mask):
+    bench = waiting(matrix.KEY)
+    held = bench.latched
+    seen = bench.out[s.FIRST_OUT_INSTANCE], mask or bench.out[s.CAUSE_MASK]
+    bench.cabinet.request_reset(matrix.KEY, *seen, *image.PEER_EMPTY)
+    bench.tick()
+    if mask:  # of something nobody saw
+        assert bench.answers == [latches.CHANGED] and is_untouched(bench, held)
+        return
+    assert bench.stored.latches == {} and bench.answers == []
+    assert bench.release(1).tick().latched == held, "what is acknowledged is the first one's"
+    again(bench, matrix.KEY).tick()
+    assert bench.answers == [latches.CHANGED] and bench.stored.latches.keys() == held
+    assert bench.release().tick(10).latched == held
+
+
+def test_a_reset_asked_for_while_the_full_record_is_not_acknowledged_is_judged_anew():
+    bench = waiting()
+    again(bench, matrix.REMOTE).tick()
+    gone(bench, matrix.REMOTE).reset()
+    assert bench.answers == [latches.NOT_CLEAR_YET] * 2 and "29.rack1" in bench.stored.latches
+    bench.clear().reset()
+    assert bench.stored.latches == {} and "29.rack1" in bench.latched
+    bench.release(2).tick()
+    assert "29.rack1" in bench.latched, "the record of the first reset and the full one"
+    assert bench.release().tick().latched == set() and bench.out[s.RESETS_LEFT] == 2
+
+
+def test_a_lock_out_stored_meanwhile_carries_the_reset_no_further_than_its_cause_allows():
+    bench = waiting()
+    held = bench.latched
+    bench.cabinet.request_lock_out("anna", True, is_awaited=False)
+    assert bench.stored.latches == {}
+    again(bench, matrix.REMOTE).tick()
+    assert bench.stored.latches.keys() == held
+    bench.release().tick(10)
+    assert bench.stored.latches.keys() == bench.latched and held <= bench.latched
+
+
+# -- both copies on the disk
+
+
+def records_of_a_return():
+    """(latched, the same without what a key reset clears, latched again): records as a cabinet
+    hands them over.
+    """
+    bench = waiting(matrix.KEY)
+    again(bench, matrix.KEY).tick()
+    full, cleared, again_full = bench.keeper.records[-3:]
+    assert cleared.latches == {} and full.latches.keys() == again_full.latches.keys() == {
+        "1a",
+        "1b",
+    }
+    return full, cleared, again_full
+
+
+def test_a_cut_while_the_latch_is_stored_again_finds_one_record_or_the_other():
+    full, cleared, again_full = records_of_a_return()
+    for disk, finished in cuts(
+        lambda: disk_with(full, cleared), lambda disk: save_after_load(disk, again_full)
+    ):
+        loaded = store.Store("d", disk).load()
+        assert loaded.record in ([again_full] if finished else [cleared, again_full])
+        assert loaded.lines == []
+
+
+@pytest.mark.parametrize("copy", [0, 1])
+@pytest.mark.parametrize("saved", [2, 3])
+def test_a_copy_that_is_torn_frees_nothing(copy, saved):
+    """Also of the record in which the reset is: the other copy may have held a latch."""
+    disk = disk_with(*records_of_a_return()[:saved])
+    inode = disk.inodes[disk.names[store.Store("d", disk).paths[copy]]]
+    inode[0] = inode[0][: len(inode[0]) // 2]
+    start = Bench(store.Store("d", disk).load()).tick(20)
+    assert start.state == "inhibited"
+    assert set(start.standing) == {"44d"} | ({"1a", "1b"} if saved == 3 else set())
+
+
+# -- the second channel
+
+
+def asked_of_both(bench, kind=matrix.REMOTE):
+    """Ask for a reset of what is latched here and of (7, 9) in the second channel."""
+    return bench.reset(kind, (7, 9))
+
+
+def test_a_reset_is_passed_on_once_stored_and_answered_when_both_have_ended_it():
+    bench, peer = with_peer(tripped().hold())
+    peer.standing = (7, 10)
+    asked_of_both(bench).tick(10)
+    assert peer.orders == [] and bench.standing == ["29.rack1"]
+    bench.release().tick()
+    assert bench.standing == [] and bench.answers == [] and peer.orders == [(matrix.REMOTE, 7, 9)]
+    assert bench.tick(20).answers == []
+    peer.result = latches.CHANGED
+    bench.tick()
+    assert (bench.answers, bench.cabinet.peer_answer) == ([latches.DONE], latches.CHANGED)
+    bench.tick(5)
+    assert (bench.answers, bench.cabinet.peer_answer) == ([latches.DONE], latches.NONE)
+    assert len(peer.orders) == 1
+
+
+@pytest.mark.parametrize(
+    "before, kind, answer, is_passed_on",
+    [
+        ("clear", matrix.REMOTE, latches.DONE, True),
+        ("active", matrix.REMOTE, latches.NOT_CLEAR_YET, True),
+        ("well", matrix.REMOTE, latches.NOTHING, True),
+        ("clear", matrix.KEY, latches.KEY_NEEDED, False),
+        ("no tokens", matrix.REMOTE, latches.NO_TOKENS, False),
+        ("not stored", matrix.REMOTE, operator_commands.NOT_STORED, False),
+        ("returns", matrix.REMOTE, latches.NOT_CLEAR_YET, True),
+        ("returns", matrix.KEY, latches.CHANGED, False),
+    ],
+)
+def test_what_is_refused_here_for_what_holds_there_too_is_not_passed_on(
+    before, kind, answer, is_passed_on
+):
+    """The second channel judges for itself what it sees, and may be reset alone."""
+    bench = {"well": running, "active": lambda: running().trip()}.get(before, tripped)()
+    if before == "returns":
+        bench = tripped(kind)
+    bench, peer = with_peer(bench)
+    peer.at_once = latches.NOTHING
+    if before == "no tokens":
+        bench.kernel.latches.token_age[:] = type(bench.kernel.latches.token_age)("i", [0, 0, 0])
+    if before in ("not stored", "returns"):
+        asked_of_both(bench.hold(), kind)
+        bench.keeper.ok = before == "returns"
+        again(bench, kind if before == "returns" else None).tick()
+    else:
+        asked_of_both(bench, kind)
+    assert bench.answers == [answer] and peer.orders == [(kind, 7, 9)] * is_passed_on
+    assert bench.cabinet.peer_answer == (latches.NOTHING if is_passed_on else latches.NONE)
+    assert bench.stored.latches.keys() == bench.latched
+
+
+def test_a_new_reset_is_not_answered_with_what_became_of_the_last_one():
+    bench, peer = with_peer(running())
+    asked_of_both(bench)
+    bench.cabinet.request_reset(matrix.REMOTE, 0, 12345, 7, 9)
+    peer.result = latches.DONE
+    assert bench.tick(3).answers == [latches.CHANGED]
+
+
+# -- any course
+
+
+class Course:
+    """Causes, keys, resets and a slow store as drawn; every tick must keep what a cut of power has
+    to leave.
+    """
+
+    def __init__(self, seed):
+        self.draw = random.Random(seed)
+        self.bench = running().hold()
+        self.asked, self.ends = None, set()
+
+    def run(self, rounds):
+        kinds, draw = (matrix.REMOTE, matrix.KEY), self.draw
+        for _ in range(rounds):
+            kind = draw.choice(kinds)
+            if draw.random() < 0.7:
+                self._tick(again(self.bench, draw.choice(kinds)), draw.choice((1, 5, 110)))
+            gone(self.bench, draw.choice(kinds))
+            if draw.random() < 0.6:
+                self.bench.clear()
+            self._tick(self.bench, draw.choice((3, 10, 40)))
+            self._ask(kind)
+            self._tick(self.bench, draw.choice((1, 2, 10, 40)))
+        return self.ends
+
+    def _ask(self, kind):
+        self.asked = kind, self.bench.out[s.FIRST_OUT_INSTANCE], self.bench.out[s.CAUSE_MASK]
+        self.bench.cabinet.request_reset(*self.asked, *image.PEER_EMPTY)
+
+    def _tick(self, bench, count):
+        keeper = bench.keeper
+        for _ in range(count):
+            if self.draw.random() < 0.1:
+                keeper.durable = self.draw.randint(keeper.durable, len(keeper.records))
+            before, durable = bench.latched, keeper.records[keeper.poll() - 1]
+            bench.tick()
+            if bench.cabinet.answer:
+                self.asked = None
+                self.ends.add(bench.cabinet.answer)
+            cleared = before - bench.latched
+            assert cleared <= before - durable.latches.keys(), "cleared, and not yet stored so"
+            lacking = bench.latched - keeper.records[-1].latches.keys()
+            assert not lacking or self._is_granted(), f"a cut of power frees {lacking}"
+
+    def _is_granted(self):
+        kernel = self.bench.kernel
+        key_out = kernel.features.ages.known(s.G_IO_1) and not kernel.inp[s.KEY_RUN_OK]
+        return self.asked and kernel.latches.verdict(*self.asked, key_out) == latches.DONE
+
+
+@pytest.mark.parametrize("seed", [2, 6, 7])
+def test_in_any_course_what_is_latched_is_in_the_newest_record_unless_a_reset_waits(seed):
+    assert {latches.DONE, latches.CHANGED, latches.NOT_CLEAR_YET} <= Course(seed).run(20)

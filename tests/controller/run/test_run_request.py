@@ -1,0 +1,366 @@
+"""Starts, stops, lock-outs and TEST mode of a person: in which order they take effect and are
+stored, and what a restart makes of them.
+"""
+
+import pytest
+from cabinet_bench import CONFIG, RUN_TICKS, STORED_TICKS, Bench, at_rest, found, running
+
+from controller.core import image
+from controller.record import keeper, store
+from controller.record.stored_record import AWAKE, Record
+from controller.run import operator_commands as oc
+from controller.run import run_request
+from controller.run.run_request import RunRequest
+from safety import latches
+from safety import signals as s
+
+PERSON, TESTED = (run_request.PERSON, ""), (run_request.TEST, "")
+ANNA = (run_request.LOCK_OUT, "anna")
+TEST_TICKS = run_request.TEST_MS // CONFIG.tick_ms
+RATED_W = 250_000
+
+
+def told(bench):
+    """(the cabinet is to run, (why it rests, whose lock-out)) as the journal has it."""
+    why, *name = bench.told("rest")
+    return bench.told(s.RUN_REQUEST), (why, image.name_of(name))
+
+
+def ask(bench, what, is_awaited=True):
+    """One of the acts of a person; its refusal or 0."""
+    if what in ("start", "stop"):
+        return bench.cabinet.request_run(what == "start", is_awaited)
+    return bench.cabinet.request_lock_out("anna", what == "lock", is_awaited)
+
+
+def before(what):
+    """A cabinet of which this can be asked."""
+    bench = {
+        "stop": running,
+        "lock": running,
+        "start": lambda: at_rest(PERSON),
+        "unlock": lambda: at_rest(ANNA, "anna"),
+    }[what]()
+    assert bench.is_open() == (what in ("start", "unlock"))
+    return bench
+
+
+# what: (what the last record says then, what is told while it is not stored, and after)
+ACTS = {
+    "stop": (("", PERSON), (0, PERSON), (0, PERSON)),
+    "lock": (("anna", ANNA), (0, ANNA), (0, ANNA)),
+    "start": (("", AWAKE), (0, PERSON), (1, AWAKE)),
+    "unlock": (("", ANNA), (0, ANNA), (0, ANNA)),
+}
+EVERY = pytest.mark.parametrize("what", ACTS)
+
+
+def is_locked(bench):
+    name = image.name_of(bench.told("locked_out"))
+    assert (name == "") == bench.told(s.LOCK_OUT_OK) and name == bench.cabinet.locked_out
+    return name != ""
+
+
+@EVERY
+def test_what_stops_takes_effect_first_and_what_permits_is_stored_first(what):
+    stored, waiting, ended = ACTS[what]
+    bench = before(what).hold()
+    assert ask(bench, what) == 0
+    bench.tick()
+    assert bench.state == ("stopping" if what in ("stop", "lock") else bench.state)
+    for _ in range(3):
+        assert bench.people == stored and told(bench) == waiting and bench.answers == []
+        assert is_locked(bench) == (what in ("lock", "unlock"))
+        bench.tick(RUN_TICKS)
+    assert bench.is_open() and (what != "lock" or bench.is_kept_open())
+    bench.release().tick(2)
+    assert bench.answers == [oc.ACCEPTED] and bench.people == stored and told(bench) == ended
+    assert is_locked(bench) == (what == "lock")
+    bench.tick(20)
+    assert bench.state == ("running" if what == "start" else bench.state)
+    assert bench.is_open() == (what != "start"), "taking a lock away is no start"
+
+
+@EVERY
+@pytest.mark.parametrize("how", ["late", "failed", "failed unawaited"])
+def test_what_the_store_does_not_take_is_void_or_in_effect_and_said_so(what, how):
+    """One word for both would make somebody stop it in another way. What is void is taken back from
+    the store: the keeper tries its last record until the disk takes it.
+    """
+    bench = before(what)
+    old = bench.people
+    ask(bench.hold(), what, "un" not in how)
+    bench.tick()
+    assert bench.people == ACTS[what][0]
+    bench.keeper.ok = how == "late"
+    bench.tick(STORED_TICKS - 1 if how == "late" else 0)
+    assert bench.answers == []
+    bench.tick(2)
+    is_void = what in ("start", "unlock")
+    answers = [oc.NOT_STORED if is_void else oc.UNSTORED]
+    assert bench.answers == ([] if "un" in how else answers)
+    assert bench.people == (old if is_void else ACTS[what][0]) and told(bench) == ACTS[what][1]
+    count = len(bench.keeper.records)
+    bench.release().tick(RUN_TICKS)
+    assert len(bench.keeper.records) == count and bench.is_open() and told(bench) == ACTS[what][1]
+    assert is_locked(bench) == (what in ("lock", "unlock"))
+    bench.keeper.ok = True
+    if is_void:
+        ask(bench, what)
+        assert bench.tick(20).answers[-1] == oc.ACCEPTED, "the next one is judged anew"
+
+
+@EVERY
+def test_a_restart_finds_what_was_stored(what):
+    bench = before(what)
+    ask(bench, what)
+    again = Bench(found(store.CLEAN, rest=bench.tick().people[1], locked_out=bench.people[0]))
+    again.tick(RUN_TICKS)
+    assert (told(again), is_locked(again)) == (ACTS[what][2], what == "lock")
+    assert again.state == {"start": "running", "lock": "inhibited"}.get(what, "ready")
+    again.trip()
+    assert again.people == ACTS[what][0], "whatever else is stored meanwhile"
+
+
+@pytest.mark.parametrize("what", ["stop", "start"])
+def test_what_is_so_already_is_answered_and_not_stored_anew(what):
+    """Or a script gone wild would write the store of a cabinet full time."""
+    bench = running() if what == "start" else at_rest(PERSON)
+    count = len(bench.keeper.records)
+    for _ in range(10):
+        ask(bench, what)
+        bench.tick()
+    assert bench.answers == [oc.ACCEPTED] * 10 and len(bench.keeper.records) == count
+
+
+def test_starts_and_stops_in_one_tick_are_one_record():
+    bench = running()
+    count = len(bench.keeper.records)
+    for is_run in (0, 1, 0, 1, 0):
+        bench.cabinet.request_run(is_run, False)
+    bench.tick()
+    assert len(bench.keeper.records) == count + 1 and bench.stored == Record(
+        armed=1, clean=0, rest=PERSON
+    )
+
+
+@pytest.mark.parametrize(
+    "asked, overruling, people",
+    [
+        ("start", "stop", ("", PERSON)),
+        ("start", "lock", ("anna", ANNA)),
+        ("unlock", "lock", ("anna", ANNA)),
+    ],
+)
+@pytest.mark.parametrize("keeper_ok", [True, False])
+def test_what_stops_overrules_what_is_not_stored_yet(asked, overruling, people, keeper_ok):
+    bench = before(asked).hold()
+    ask(bench, asked)
+    bench.tick(3)
+    for _ in range(2 if overruling == "stop" else 1):
+        assert ask(bench, overruling, False) == 0
+    bench.tick(2)
+    assert bench.answers == [oc.OVERRULED] and bench.people == people
+    bench.keeper.ok = keeper_ok
+    bench.release().tick(20)
+    assert bench.answers == [oc.OVERRULED] and bench.people == people and bench.is_open()
+    assert is_locked(bench) == (overruling == "lock")
+
+
+def test_a_lock_out_that_nobody_awaits_is_no_answer_to_the_reset_that_waits():
+    bench = running().trip().clear().hold().reset()
+    ask(bench, "lock", False)
+    bench.tick()
+    assert is_locked(bench) and bench.answers == []
+    bench.release(1).tick()
+    assert bench.answers == [latches.DONE], "the record of the lock-out is the next one"
+    bench.release().tick(10)
+    assert bench.answers == [latches.DONE] and bench.people == ("anna", ANNA)
+
+
+def test_only_who_locked_out_ends_it_or_anybody_with_the_key_out():
+    lock_out = at_rest(ANNA, "anna").cabinet.request_lock_out
+    assert [lock_out(*each) for each in (("bert", 0), ("bert", 1), ("anna", 1))] == [
+        oc.OTHERS_LOCK,
+        oc.LOCKED,
+        oc.LOCKED,
+    ]
+    bench = at_rest(ANNA, "anna").key(0)
+    assert bench.cabinet.request_lock_out("bert", False) == 0
+    bench.tick()
+    assert not is_locked(bench.tick())
+    assert bench.cabinet.request_lock_out("bert", False) == oc.NOT_LOCKED
+    unknown = Bench(found(store.CLEAN, locked_out="anna"))
+    assert unknown.cabinet.request_lock_out("bert", False) == oc.OTHERS_LOCK, "no key is known"
+
+
+def test_nothing_is_asked_of_a_cabinet_that_is_locked_out():
+    bench = at_rest(ANNA, "anna").key(0)
+    assert bench.cabinet.request_run(1) == bench.cabinet.request_test() == oc.STAYS_LOCKED
+    ask(bench, "unlock")
+    assert bench.tick().cabinet.request_test() == oc.ACCEPTED
+
+
+def test_that_the_process_is_told_to_end_is_nobodys_stop():
+    bench = running()
+    bench.cabinet.end()
+    bench.tick(RUN_TICKS)
+    assert bench.state == "ready" and told(bench) == (0, AWAKE) and bench.people == ("", AWAKE)
+    assert [bench.tick().told("is_ending") for _ in range(2)] == [[1], [1]]
+    bench.cabinet.request_run(1)
+    assert bench.tick(20).state == "ready", "nothing takes that back"
+    bench.cabinet.request_run(0)
+    assert bench.tick().people == ("", PERSON), "but a stop is stored"
+
+
+def test_sigterm_is_reported_and_a_stop_by_a_person_is_not_that():
+    bench = running()
+    bench.cabinet.request_run(False)
+    assert bench.tick().told("is_ending") == [0]
+
+
+def test_whoever_asks_waits_longer_than_the_store_may_take():
+    """The loop is told at most a few ticks later; the second channel is not asked by a start."""
+    assert oc.ANSWER_S * 1000 >= oc.STORED_MS + 1000
+    assert keeper.HANG_US <= oc.STORED_MS * 1000
+
+
+@pytest.mark.parametrize("rest", [PERSON, TESTED, ANNA, (run_request.UNKNOWN, "")])
+def test_whatever_it_rests_after_it_is_not_asked_to_run(rest):
+    assert not RunRequest(rest).is_asked and RunRequest(AWAKE).is_asked
+
+
+# -- TEST mode
+
+
+def under_test():
+    """A cabinet with the key out of RUN that has just been asked for a test."""
+    bench = Bench().tick().key(0)
+    assert bench.state == "inhibited" and bench.standing == ["47"]
+    assert bench.cabinet.request_test() == oc.ACCEPTED
+    return bench
+
+
+def in_test():
+    bench = under_test()
+    bench.field.wrong.clear()
+    assert "closing" in (states := watched(bench, RUN_TICKS, 1)) and states[-1] == "running"
+    assert told(bench) == (1, TESTED) and bench.people == ("", TESTED)
+    return bench
+
+
+def watched(bench, ticks, elapsed=10):
+    """Tick on and see that nothing is ever closed without the limit of the test; the states."""
+    states = []
+    for _ in range(-(-ticks // elapsed)):
+        states.append(bench.tick(elapsed=elapsed).state)
+        if bench.out[s.CONTACTOR_SUPPLY_OK]:
+            assert bench.told(s.TEST_REQUEST) == 1 and max(power_W(bench)) <= RATED_W // 20
+    return states
+
+
+def power_W(bench):
+    """(charge_W_max, discharge_W_max) of the one unit."""
+    return [
+        bench.out[bench.layout.unit_output(0, at)] for at in (s.CHARGE_W_MAX, s.DISCHARGE_W_MAX)
+    ]
+
+
+def is_over(bench):
+    return bench.told(s.TEST_REQUEST) == bench.told(s.RUN_REQUEST) == 0 and bench.is_open()
+
+
+def test_no_test_while_the_key_is_in_run_or_unknown():
+    bench = running()
+    assert bench.cabinet.request_test() == oc.KEY_IN_RUN
+    assert bench.tick(5).told(s.TEST_REQUEST) == 0 and bench.state == "running"
+    bench.key(0).kernel.features.ages.seen[s.G_IO_1] = 0
+    assert bench.cabinet.request_test() == oc.KEY_IN_RUN
+
+
+def test_a_test_closes_when_the_key_is_back_and_runs_with_a_twentieth():
+    bench = under_test()
+    assert set(watched(bench, 50)) == {"inhibited"}, "the key is still out"
+    bench.field.wrong.clear()
+    watched(bench, 1500)  # until the limits have come back to what they may be
+    assert bench.state == "running" and power_W(bench) == [RATED_W // 20] * 2
+
+
+@pytest.mark.parametrize("elapsed", [3, 10])
+def test_after_its_minute_it_opens_and_rests_until_somebody_asks(elapsed):
+    bench = under_test()
+    bench.field.wrong.clear()
+    assert watched(bench, TEST_TICKS - elapsed, elapsed)[-1] == "running"
+    states = watched(bench, 70, 1)
+    assert states[0] in ("running", "stopping") and states[-1] == "ready"
+    assert is_over(bench) and set(watched(bench, 100)) == {"ready"}
+    assert told(bench) == (0, TESTED)
+    bench.cabinet.request_run(1)
+    bench.tick(200, elapsed=10)
+    assert bench.state == "running" and min(power_W(bench)) > RATED_W // 20
+    assert bench.people == ("", AWAKE)
+
+
+def test_a_key_that_stays_out_lets_the_test_pass_by():
+    bench = under_test()
+    assert set(watched(bench, TEST_TICKS)) == {"inhibited"} and bench.told(s.TEST_REQUEST) == 1
+    bench.tick(2).field.wrong.clear()
+    assert set(watched(bench, RUN_TICKS, 1)) == {"ready"} and is_over(bench)
+
+
+def test_a_second_request_is_refused_until_the_kernel_was_told_of_the_end():
+    """The kernel counts one minute from the first on, and anew only after that."""
+    bench = under_test()
+    assert bench.cabinet.request_test() == oc.IN_TEST
+    watched(bench, TEST_TICKS)
+    bench.tick()
+    assert bench.told(s.TEST_REQUEST) == 1 and bench.cabinet.request_test() == oc.IN_TEST
+    bench.tick()
+    assert bench.told(s.TEST_REQUEST) == 0 and bench.cabinet.request_test() == oc.ACCEPTED
+    bench.field.wrong.clear()
+    assert "running" in watched(bench, RUN_TICKS, 1), "a minute of its own"
+
+
+@pytest.mark.parametrize(
+    "stop, people",
+    [
+        ("key", ("", TESTED)),
+        ("estop", ("", TESTED)),
+        ("stop", ("", PERSON)),
+        ("lock", ("anna", ANNA)),
+    ],
+)
+def test_every_row_and_every_stop_acts_in_a_test_and_no_start_is_taken(stop, people):
+    bench = in_test()
+    assert bench.cabinet.request_run(1) == oc.IN_TEST
+    if stop in ("stop", "lock"):
+        ask(bench, stop)
+    else:
+        bench.field.wrong[s.KEY_RUN_OK if stop == "key" else s.ESTOP_1_OK] = 0
+    assert watched(bench, 60, 1)[-1] in ("inhibited", "ready", "tripped") and bench.is_open()
+    assert {"estop": "1a", "key": "47"}.get(stop) in [*bench.standing, None]
+    refusal = oc.STAYS_LOCKED if stop == "lock" else oc.IN_TEST
+    assert bench.cabinet.request_run(1) == refusal
+    watched(bench, TEST_TICKS)
+    bench.tick()
+    assert is_over(bench) and bench.people == people
+    assert bench.cabinet.request_run(1) == (oc.STAYS_LOCKED if stop == "lock" else 0)
+
+
+def test_what_is_tested_rests_after_a_restart_in_the_middle_of_it():
+    again = Bench(found(store.CLEAN, rest=in_test().people[1])).tick(RUN_TICKS)
+    assert again.state == "ready" and told(again) == (0, TESTED)
+
+
+def test_contactors_that_are_still_closed_stay_in_the_test():
+    """At its end the current does not go to zero: until the stop's longest time is over the
+    twentieth holds.
+    """
+    bench = in_test()
+    watched(bench, TEST_TICKS - RUN_TICKS)
+    for rack in range(3):
+        bench.field.wrong[bench.layout.rack_input(rack, s.RACK_CURRENT_MA)] = 60_000
+    assert set(watched(bench, 200)) <= {"running", "stopping"} and bench.told(s.TEST_REQUEST) == 1
+    watched(bench, 250)
+    bench.tick()
+    assert is_over(bench)
