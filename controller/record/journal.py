@@ -2,30 +2,19 @@
 read-only.
 
 File: preamble (magic, schema, counts, sizes, CRC-32), header (msgpack: whatever a replay needs),
-newest complete sequence, where the last two keyframes lie, ring. Little-endian throughout, like
-every machine this runs on. A frame is
-
-    magic u32, crc32 u32 over the rest, length u32, sequence u64, elapsed_ticks u32, kind u16,
-    changes u16, fresh bits (one per group, low bit first), indexes u16 x changes, values i32 x
-    changes
-
-where index < n_in is an input and the others are outputs; only what differs from the frame before
-is written. A keyframe has every input and output instead (no indexes), then the n_state words of
-the state *after* its tick, so that a reader may begin there. The writer never waits for a reader:
-the ring overwrites, and each reader finds its own loss by sequence and CRC.
+newest complete sequence, where the last two keyframes lie, ring of frames (frame.py). Little-endian
+throughout, like every machine this runs on. The writer (journal_writer.py) never waits for a
+reader: the ring overwrites, and each reader finds its own loss by sequence and CRC.
 """
 
-from __future__ import annotations
-
 import mmap
-import os
 import struct
 from array import array
 from zlib import crc32
 
 import msgpack
-import numpy
 
+from controller.record.frame import BODY, BODY_AT, FRAME, FRAME_MAGIC, KEYFRAME, Frame
 from controller.system import regular_file
 
 SCHEMA = 2
@@ -35,118 +24,12 @@ PREAMBLE = struct.Struct("<8sHHIIIIII")
 NEWEST = struct.Struct("<Q")
 # offsets in the file of the newest keyframe and of the one before it, 0: none
 KEYFRAMES = struct.Struct("<QQ")
-FRAME_MAGIC = b"FBJ\x01"
-FRAME = struct.Struct("<4sII")  # magic, crc, length
-BODY = struct.Struct("<QIHH")  # sequence, elapsed_ticks, kind, changes
-BODY_AT = FRAME.size - 4  # the CRC covers the length as well
-LENGTH = struct.Struct("<I")
-DELTA, KEYFRAME = 0, 1
 NOTHING_YET = (1 << 64) - 1  # newest sequence of a journal without a frame
 ARRAY_EXTENSION = 1  # msgpack extension type of an array('i')
 
 
 class JournalError(Exception):
     """The file is not a journal that can be read; the text is one line for the operator."""
-
-
-class FrameEncoder:
-    """Turns the process image of one tick into the bytes of a frame; the same calls give the same
-    bytes.
-    """
-
-    __slots__ = ("n_in", "words", "state_bytes", "frame_bytes_max", "_now", "_before", "_now_words")
-
-    def __init__(self, n_in, n_groups, n_out, n_state):
-        """Counts of input words, freshness groups, output words and state words (of 32 bits
-        each).
-        """
-        self.n_in = n_in
-        self.words = n_in + n_out
-        self.state_bytes = 4 * n_state
-        self._now_words = array("i", bytes(4 * self.words))
-        self._now = numpy.frombuffer(self._now_words, numpy.int32)
-        self._before = numpy.zeros(self.words, numpy.int32)
-        fixed = FRAME.size + BODY.size + (n_groups + 7) // 8
-        self.frame_bytes_max = fixed + max(6 * self.words, 4 * self.words + self.state_bytes)
-
-    def encode(self, sequence, elapsed_ticks, inp, fresh, out, state=None):
-        """Bytes of one frame; inp, out, state: array('i'), fresh: bytearray of 0 and 1; a keyframe
-        when state is given.
-
-        Raises ValueError or BufferError when an array has not the length that was announced.
-        """
-        words = self._now_words
-        words[: self.n_in] = inp
-        words[self.n_in :] = out
-        now, before = self._now, self._before
-        fresh_bits = numpy.packbits(
-            numpy.frombuffer(fresh, numpy.uint8), bitorder="little"
-        ).tobytes()
-        if state is None:
-            changed = (now != before).nonzero()[0]
-            body = (
-                BODY.pack(sequence, elapsed_ticks, DELTA, len(changed))
-                + fresh_bits
-                + changed.astype(numpy.uint16).tobytes()
-                + now[changed].tobytes()
-            )
-        else:
-            state_bytes = state.tobytes()
-            if len(state_bytes) != self.state_bytes:
-                raise ValueError(
-                    f"state of {len(state_bytes)} bytes, announced were {self.state_bytes}"
-                )
-            body = (
-                BODY.pack(sequence, elapsed_ticks, KEYFRAME, self.words)
-                + fresh_bits
-                + words.tobytes()
-                + state_bytes
-            )
-        before[:] = now
-        length = FRAME.size + len(body)
-        return FRAME.pack(FRAME_MAGIC, crc32(body, crc32(LENGTH.pack(length))), length) + body
-
-
-class Frame:
-    """One frame as read: `changes` are (index, value) with outputs after the inputs, `state`
-    array('i') or None.
-    """
-
-    __slots__ = ("sequence", "elapsed_ticks", "kind", "fresh", "indexes", "values", "state", "raw")
-
-    def __init__(self, raw, counts):
-        """raw: the bytes of a frame whose CRC was right; counts: (n_in, n_groups, n_out,
-        n_state).
-        """
-        n_in, n_groups, n_out, _ = counts
-        self.raw = raw
-        self.sequence, self.elapsed_ticks, self.kind, changes = BODY.unpack_from(raw, FRAME.size)
-        at = FRAME.size + BODY.size
-        values_at = at + (n_groups + 7) // 8
-        bits = numpy.frombuffer(raw, numpy.uint8, values_at - at, at)
-        self.fresh = numpy.unpackbits(bits, count=n_groups, bitorder="little").tobytes()
-        self.state = None
-        if self.kind == KEYFRAME:
-            self.indexes = numpy.arange(n_in + n_out)
-            self.state = array("i", raw[values_at + 4 * (n_in + n_out) :])
-        else:
-            self.indexes = numpy.frombuffer(raw, numpy.uint16, changes, values_at)
-            values_at += 2 * changes
-        self.values = numpy.frombuffer(raw, numpy.int32, changes, values_at)
-
-    @property
-    def changes(self):
-        """List of (index, value) of what this frame changes."""
-        return list(zip(self.indexes.tolist(), self.values.tolist()))
-
-    def apply(self, inp, out):
-        """Store the changes into the arrays of inputs and outputs."""
-        n_in = len(inp)
-        for index, value in zip(self.indexes.tolist(), self.values.tolist()):
-            if index < n_in:
-                inp[index] = value
-            else:
-                out[index - n_in] = value
 
 
 def pack_header(header):
@@ -173,56 +56,6 @@ def unpack_header(data):
     return msgpack.unpackb(data, ext_hook=extend)
 
 
-class JournalWriter:
-    """Appends frames to the ring of a new file; a journal already there is kept beside it as
-    `PATH.previous`.
-    """
-
-    def __init__(self, path, header, n_in, n_groups, n_out, n_state, capacity_bytes):
-        """header: see pack_header; raises OSError when the file cannot be made or its space not be
-        had.
-        """
-        self._encoder = FrameEncoder(n_in, n_groups, n_out, n_state)
-        if capacity_bytes < 4 * self._encoder.frame_bytes_max:
-            raise JournalError(
-                f"{path}: a ring of {capacity_bytes} bytes is too small, this "
-                f"image needs "
-                f">= {4 * self._encoder.frame_bytes_max}"
-            )
-        packed = pack_header(header)
-        start = file_start((n_in, n_groups, n_out, n_state), packed, capacity_bytes)
-        self._newest_at = PREAMBLE.size + len(packed)
-        self._keyframes_at = self._newest_at + NEWEST.size
-        self._keyframes = (0, 0)
-        self._ring_at = self._keyframes_at + KEYFRAMES.size
-        self._end = self._ring_at + capacity_bytes
-        self._at = self._ring_at
-        self._map = _new_map(path, self._end)
-        self._map[: self._newest_at] = start
-        NEWEST.pack_into(self._map, self._newest_at, NOTHING_YET)
-
-    def append(self, sequence, elapsed_ticks, inp, fresh, out, state=None):
-        """Write one tick; sequence rises by 1 per frame; state (array('i')) makes it a keyframe."""
-        frame = self._encoder.encode(sequence, elapsed_ticks, inp, fresh, out, state)
-        at = self._at
-        after = at + len(frame)
-        if after > self._end:
-            # else frames of the lap before last stay valid there
-            self._map[at : self._end] = bytes(self._end - at)
-            at = self._ring_at
-            after = at + len(frame)
-        self._map[at:after] = frame
-        if state is not None:
-            self._keyframes = (at, self._keyframes[0])
-            KEYFRAMES.pack_into(self._map, self._keyframes_at, *self._keyframes)
-        NEWEST.pack_into(self._map, self._newest_at, sequence)
-        self._at = after
-
-    def close(self):
-        """Unmap the file; it stays for its readers."""
-        self._map.close()
-
-
 def file_start(counts, packed, ring_bytes):
     """Preamble and header of a journal: counts as JournalReader has them, packed: bytes of
     pack_header.
@@ -230,22 +63,6 @@ def file_start(counts, packed, ring_bytes):
     n_in, n_groups, n_out, n_state = counts
     fields = (MAGIC, SCHEMA, n_groups, n_in, n_out, n_state, len(packed), ring_bytes)
     return PREAMBLE.pack(*fields, crc32(packed, crc32(PREAMBLE.pack(*fields, 0)))) + packed
-
-
-def _new_map(path, size_bytes):
-    if os.path.exists(path):
-        os.replace(path, f"{path}.previous")
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
-    try:
-        # a full /run is an error now and not a SIGBUS in the loop
-        os.posix_fallocate(descriptor, 0, size_bytes)
-    except OSError as error:
-        os.close(descriptor)
-        raise JournalError(f"{path}: no room for {size_bytes >> 20} MB: {error.strerror}") from None
-    try:
-        return mmap.mmap(descriptor, size_bytes)
-    finally:
-        os.close(descriptor)
 
 
 class JournalReader:

@@ -9,7 +9,7 @@ from controller.core.image import own_names
 from controller.core.policies import hint_table
 from controller.core.setpoint import CHAIN_OUTPUTS
 from controller.record import replay
-from controller.record.journal import JournalWriter
+from controller.record.journal_writer import JournalWriter
 from controller.site import limit_images, proof_plan
 from safety import matrix
 from safety import signals as s

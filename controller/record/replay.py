@@ -7,7 +7,8 @@ begins again at the next one after frames were lost.
 
 from array import array
 
-from controller.record.journal import KEYFRAME, FrameEncoder, JournalError, JournalReader
+from controller.record.frame import KEYFRAME, FrameEncoder
+from controller.record.journal import JournalError, JournalReader
 from safety import signals as s
 
 EQUAL, DIFFERENT, UNREADABLE = 0, 1, 2  # exit codes

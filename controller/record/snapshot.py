@@ -8,7 +8,8 @@ from controller.core.core import STANDING_BITS
 from controller.core.image import IS_ENDING, PEER, PEER_EMPTY
 from controller.core.setpoint import Bounds
 from controller.record import journal_header
-from controller.record.journal import KEYFRAME, JournalError, JournalReader
+from controller.record.frame import KEYFRAME
+from controller.record.journal import JournalError, JournalReader
 from safety import parameters as p
 from safety import signals as s
 

@@ -4,7 +4,7 @@ let go by size.
 
 import errno
 
-from controller.record.journal import KEYFRAME
+from controller.record.frame import KEYFRAME
 from controller.recorder.capture import Before, event_number
 from controller.recorder.database import DatabaseError
 from safety import parameters as p

@@ -10,7 +10,8 @@ import contextlib
 import os
 from zlib import crc32
 
-from controller.record.journal import KEYFRAME, JournalError
+from controller.record.frame import KEYFRAME
+from controller.record.journal import JournalError
 from controller.record.snapshot import Snapshot
 from safety import parameters as p
 

@@ -7,7 +7,7 @@ import random
 
 from controller.core.core import STANDING_BITS
 from controller.record import journal_header
-from controller.record.journal import JournalWriter
+from controller.record.journal_writer import JournalWriter
 from controller.recorder.events import TRIP, row_kind
 from controller.site import config
 from controller.sites import EXAMPLE

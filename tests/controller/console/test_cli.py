@@ -20,7 +20,7 @@ from controller import sites
 from controller.console import run_words
 from controller.hints import keys
 from controller.record import journal_header, store
-from controller.record.journal import JournalWriter
+from controller.record.journal_writer import JournalWriter
 from controller.record.stored_record import Record
 from controller.run import command, operator_commands, run_request, self_test
 from controller.site import config

@@ -14,6 +14,7 @@ from controller.core import parameters, reasons, setpoint
 from controller.core.core import STANDING_BITS, Core
 from controller.core.policies import site_load
 from controller.record import journal, journal_header, replay
+from controller.record.frame import FRAME_MAGIC, KEYFRAME
 from controller.site import config
 from controller.sites import EXAMPLE
 from controller.sites import PYLONTECH as PYLONTECH_FILE
@@ -341,14 +342,14 @@ def test_the_journal_of_a_virtual_run_replays_to_the_same_bytes(journal_path):
     exit_code, lines = run(journal_path)
     assert (exit_code, lines[-1]) == (replay.EQUAL, "the same bytes")
     frames = [frame.kind for frame in journal.JournalReader(journal_path).frames()]
-    assert len(frames) == 700 and frames[0] == journal.KEYFRAME
-    assert frames.count(journal.KEYFRAME) >= 3  # 0 s, 10 s, the rows of the E-stop
+    assert len(frames) == 700 and frames[0] == KEYFRAME
+    assert frames.count(KEYFRAME) >= 3  # 0 s, 10 s, the rows of the E-stop
 
 
 def test_a_flipped_byte_is_found_wherever_it_lies(journal_path, tmp_path):
     with open(journal_path, "rb") as file:
         content = file.read()
-    places = [found.start() for found in re.finditer(re.escape(journal.FRAME_MAGIC), content)]
+    places = [found.start() for found in re.finditer(re.escape(FRAME_MAGIC), content)]
     path = tmp_path / "journal"
     # 0 and 500 are keyframes
     for frame, part in ((1, 0.1), (300, 0.5), (500, 0.9), (len(places) - 2, 0.99)):

@@ -9,6 +9,7 @@ import pytest
 
 from controller.record import journal as j
 from controller.record import replay as r
+from controller.record.journal_writer import JournalWriter
 from safety import signals
 
 N_IN, N_GROUPS, N_OUT, N_STATE = 6, 9, 4, 5
@@ -84,7 +85,7 @@ class WritesInputs(Core):
 
 def record(path, count=60, keyframe_every=20, capacity_bytes=20_000, first_keyframe=0):
     core = Core(HEADER)
-    writer = j.JournalWriter(path, HEADER, N_IN, N_GROUPS, N_OUT, N_STATE, capacity_bytes)
+    writer = JournalWriter(path, HEADER, N_IN, N_GROUPS, N_OUT, N_STATE, capacity_bytes)
     chance = random.Random(7)
     for sequence in range(count):
         core.inp[chance.randrange(N_IN)] = chance.randrange(-1000, 1000)

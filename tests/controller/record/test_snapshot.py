@@ -9,7 +9,8 @@ import pytest
 from controller.core import image
 from controller.core.setpoint import O_SETPOINT_W
 from controller.record import journal_header, snapshot
-from controller.record.journal import JournalError, JournalWriter
+from controller.record.journal import JournalError
+from controller.record.journal_writer import JournalWriter
 from controller.site import config
 from controller.sites import EXAMPLE
 from hil.scenarios.scenario import Action

@@ -1,0 +1,118 @@
+"""One frame of the journal: the process image of a tick as bytes, and back. Little-endian.
+
+    magic u32, crc32 u32 over the rest, length u32, sequence u64, elapsed_ticks u32, kind u16,
+    changes u16, fresh bits (one per group, low bit first), indexes u16 x changes, values i32 x
+    changes
+
+where index < n_in is an input and the others are outputs; only what differs from the frame before
+is written. A keyframe has every input and output instead (no indexes), then the n_state words of
+the state *after* its tick, so that a reader may begin there.
+"""
+
+import struct
+from array import array
+from itertools import compress
+from zlib import crc32
+
+FRAME_MAGIC = b"FBJ\x01"
+FRAME = struct.Struct("<4sII")  # magic, crc, length
+BODY = struct.Struct("<QIHH")  # sequence, elapsed_ticks, kind, changes
+BODY_AT = FRAME.size - 4  # the CRC covers the length as well
+LENGTH = struct.Struct("<I")
+DELTA, KEYFRAME = 0, 1
+_TO_DIGITS = b"0" + b"1" * 255
+_FROM_DIGITS = bytes(byte == ord("1") for byte in range(256))
+
+
+class FrameEncoder:
+    """Turns the process image of one tick into the bytes of a frame; the same calls give the same
+    bytes.
+    """
+
+    __slots__ = ("frame_bytes_max", "_lengths", "_words", "_fresh_bytes", "_state_bytes", "_before")
+
+    def __init__(self, n_in, n_groups, n_out, n_state):
+        """Counts of input words, freshness groups, output words and state words (of 32 bits
+        each).
+        """
+        self._lengths = (n_in, n_groups, n_out)
+        self._words = n_in + n_out
+        self._fresh_bytes = (n_groups + 7) // 8
+        self._state_bytes = 4 * n_state
+        self._before = 0  # the words of the last frame as one integer: one comparison for all
+        fixed = FRAME.size + BODY.size + self._fresh_bytes
+        self.frame_bytes_max = fixed + max(6 * self._words, 4 * self._words + self._state_bytes)
+
+    def encode(self, sequence, elapsed_ticks, inp, fresh, out, state=None):
+        """Bytes of one frame; inp, out, state: array('i'), fresh: bytearray of 0 and 1; a keyframe
+        when state is given.
+
+        Raises ValueError when an array has not the length that was announced.
+        """
+        if (len(inp), len(fresh), len(out)) != self._lengths:
+            raise ValueError(f"an image of other lengths than announced, {self._lengths}")
+        words = inp + out
+        content = words.tobytes()
+        now = int.from_bytes(content, "little")
+        if state is None:
+            kind, (changes, content) = DELTA, self._changes(words, now)
+        else:
+            kind, changes = KEYFRAME, self._words
+            content += state.tobytes()
+            if len(content) != 4 * changes + self._state_bytes:
+                raise ValueError(f"{len(state)} words of state, announced for {self._state_bytes}")
+        self._before = now
+        bits = int(fresh[::-1].translate(_TO_DIGITS), 2).to_bytes(self._fresh_bytes, "little")
+        body = BODY.pack(sequence, elapsed_ticks, kind, changes) + bits + content
+        length = FRAME.size + len(body)
+        return FRAME.pack(FRAME_MAGIC, crc32(body, crc32(LENGTH.pack(length))), length) + body
+
+    def _changes(self, words, now):
+        """(how many words differ from those of the frame before, their indexes and values)."""
+        differs = array("I", (now ^ self._before).to_bytes(4 * self._words, "little"))
+        indexes = array("H", compress(range(self._words), differs))
+        values = array("i", [words[index] for index in indexes])
+        return len(indexes), indexes.tobytes() + values.tobytes()
+
+
+class Frame:
+    """One frame as read: `changes` are (index, value) with outputs after the inputs, `state`
+    array('i') or None.
+    """
+
+    __slots__ = ("sequence", "elapsed_ticks", "kind", "fresh", "indexes", "values", "state", "raw")
+
+    def __init__(self, raw, counts):
+        """raw: the bytes of a frame whose CRC was right; counts: (n_in, n_groups, n_out,
+        n_state).
+        """
+        n_in, n_groups, n_out, _ = counts
+        self.raw = raw
+        self.sequence, self.elapsed_ticks, self.kind, changes = BODY.unpack_from(raw, FRAME.size)
+        at = FRAME.size + BODY.size
+        values_at = at + (n_groups + 7) // 8
+        bits = int.from_bytes(raw[at:values_at], "little")
+        digits = format(bits, f"0{n_groups}b")[::-1].encode("ascii")
+        self.fresh = digits[:n_groups].translate(_FROM_DIGITS)
+        self.state = None
+        if self.kind == KEYFRAME:
+            self.indexes = range(n_in + n_out)
+            self.state = array("i", raw[values_at + 4 * (n_in + n_out) :])
+        else:
+            self.indexes = array("H", raw[values_at : values_at + 2 * changes])
+            values_at += 2 * changes
+        self.values = array("i", raw[values_at : values_at + 4 * changes])
+
+    @property
+    def changes(self):
+        """List of (index, value) of what this frame changes."""
+        return list(zip(self.indexes, self.values))
+
+    def apply(self, inp, out):
+        """Store the changes into the arrays of inputs and outputs."""
+        n_in = len(inp)
+        for index, value in zip(self.indexes, self.values):
+            if index < n_in:
+                inp[index] = value
+            else:
+                out[index - n_in] = value
