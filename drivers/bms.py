@@ -125,7 +125,7 @@ class NativeBms:
         self._complete, self._arrived = (1 << len(self._temperatures)) - 1, 0
         self._window_us = profile.settings["temperatures_ms_max"] * 1000
         self._echo_byte = dbc.signal("STATE", "command_echo").start // 8
-        self._command_id = dbc.message("COMMAND").frame_id + self._id_offset
+        self._command_id = dbc.message("COMMAND").can_id + self._id_offset
         self._command_seed = crc_seed(self._command_id)
 
     def _add_message(self, dbc, name, rows):
@@ -145,7 +145,7 @@ class NativeBms:
             )
         fields = tuple(dbc.field(name, row) for row in rows.values())
         indexes = tuple(self._first + RACK_ROWS[target][0] for target in rows)
-        can_id = dbc.message(name).frame_id + self._id_offset
+        can_id = dbc.message(name).can_id + self._id_offset
         message = self._messages[can_id] = _Message(can_id, group, fields, indexes)
         if set(CELLS) <= set(rows):
             message.cells = tuple(list(rows).index(target) for target in CELLS)
@@ -160,7 +160,7 @@ class NativeBms:
                 for place in range(fitted)
             )
             self._check_step(name, fields)
-            can_id = dbc.message(name).frame_id + self._id_offset
+            can_id = dbc.message(name).can_id + self._id_offset
             message = _Message(can_id, self._temperature_group, fields, (), position)
             self._messages[can_id] = message
             self._temperatures.append(message)

@@ -1,19 +1,75 @@
 """Where the fields of CAN messages lie, read once from a DBC; frames are then decoded by plain
 shifts and masks.
+
+Of a DBC the messages and their signals count (BO_, SG_). Everything that would be decoded in
+another way is refused: big-endian, multiplexed, floating point.
 """
 
 import functools
 import math
+import re
 from fractions import Fraction
-
-import cantools
+from typing import NamedTuple
 
 from drivers.profile import ProfileError
 
+FRAME_BITS = 64
+_STRING = re.compile(r'"[^"]*"')
+_MESSAGE = re.compile(r"BO_ +(\d+) +(\w+) *: *\d+ +\w+")
+_SIGNAL = re.compile(
+    r"SG_ +(\w+) *: *(\d+) *\| *(\d+) *@ *1 *([+-]) *"
+    r"\( *([\d.eE+-]+) *, *([\d.eE+-]+) *\) *\[[^\]]*\] *\"\" .*"
+)
+_ENTRY = re.compile(r"(?:BO_|SG_|SG_MUL_VAL_|SIG_VALTYPE_) ")
+READABLE = "a message, or a little-endian integer that is not multiplexed"
 
-@functools.lru_cache(maxsize=16)
-def _load(path):
-    return cantools.database.load_file(path)
+
+class Signal(NamedTuple):
+    """value = raw * factor + add, raw: `bits` bits from bit `start` of the frame."""
+
+    start: int
+    bits: int
+    is_signed: bool
+    factor: Fraction
+    add: Fraction
+
+
+class Message(NamedTuple):
+    """signals: {name: Signal}."""
+
+    can_id: int
+    signals: dict
+
+
+def messages(text):
+    """{name: Message} of a DBC. Raises ValueError in one line."""
+    found, message, used = {}, None, 0
+    for line in map(str.strip, _STRING.sub('""', text).splitlines()):
+        if not _ENTRY.match(line):
+            continue
+        if head := _MESSAGE.fullmatch(line):
+            message, used = Message(int(head[1]), {}), 0
+            found[head[2]] = message
+            continue
+        parts = _SIGNAL.fullmatch(line)
+        if not parts or message is None:
+            raise ValueError(f"{line}: allowed {READABLE}")
+        signal = Signal(
+            int(parts[2]), int(parts[3]), parts[4] == "-", *map(Fraction, parts.group(5, 6))
+        )
+        mask = (1 << signal.bits) - 1 << signal.start
+        if signal.factor <= 0 or not 0 < mask < 1 << FRAME_BITS or mask & used:
+            raise ValueError(
+                f"{line}: allowed a factor above 0, and bits of its own within {FRAME_BITS}"
+            )
+        used |= mask
+        message.signals[parts[1]] = signal
+    return found
+
+
+@functools.lru_cache(maxsize=16)  # up to 16 racks have one BMS
+def _read(path):
+    return messages(path.read_text(encoding="cp1252", errors="replace"))
 
 
 class Dbc:
@@ -28,32 +84,27 @@ class Dbc:
             raise ProfileError(
                 f"{self._name}: settings.dbc: no such file {path.name} beside the profile"
             )
-        self._database = _load(path)
+        try:
+            self._messages = _read(path)
+        except ValueError as error:
+            raise ProfileError(f"{self._name}: settings.dbc: {path.name}: {error}") from None
 
     def message(self, name):
         """The message `name`."""
-        try:
-            return self._database.get_message_by_name(name)
-        except KeyError:
-            known = ", ".join(message.name for message in self._database.messages)
+        if name not in self._messages:
             raise ProfileError(
-                f"{self._name}: frames.{name}: no such message; allowed {known}"
-            ) from None
+                f"{self._name}: frames.{name}: no such message; allowed {', '.join(self._messages)}"
+            )
+        return self._messages[name]
 
     def signal(self, message, name):
-        """The signal `name` of `message`, little-endian."""
-        try:
-            signal = self.message(message).get_signal_by_name(name)
-        except KeyError:
-            known = ", ".join(signal.name for signal in self.message(message).signals)
+        """The signal `name` of `message`."""
+        signals = self.message(message).signals
+        if name not in signals:
             raise ProfileError(
-                f"{self._name}: frames.{message}: no signal {name}; allowed {known}"
-            ) from None
-        if signal.byte_order != "little_endian":
-            raise ProfileError(
-                f"{self._name}: frames.{message}: {name}: allowed little-endian only"
+                f"{self._name}: frames.{message}: no signal {name}; allowed {', '.join(signals)}"
             )
-        return signal
+        return signals[name]
 
     def field(self, message, row):
         """(shift, mask, sign, low, high, multiply, divide, add) of one field of a frame read as one
@@ -64,13 +115,12 @@ class Dbc:
         """
         signal = self.signal(message, row["signal"])
         scale = Fraction(str(row["scale"]))
-        factor, add = Fraction(str(signal.scale)) * scale, Fraction(str(signal.offset)) * scale
-        sign = 1 << signal.length - 1 if signal.is_signed else 0
+        factor, add = signal.factor * scale, signal.add * scale
         low, high = (Fraction(str(limit)) - add for limit in row["range"])
         return (
             signal.start,
-            (1 << signal.length) - 1,
-            sign,
+            (1 << signal.bits) - 1,
+            1 << signal.bits - 1 if signal.is_signed else 0,
             math.ceil(low / factor),
             math.floor(high / factor),
             factor.numerator,

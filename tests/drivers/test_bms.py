@@ -446,6 +446,7 @@ def test_random_bytes_never_get_in(frames):
         ),
         ("rack_voltage_mV =", "soc_permille =", "allowed the signals of one group"),
         ('dbc = "firebreak_rack.dbc"', 'dbc = "other.dbc"', "settings.dbc: no such file other.dbc"),
+        ('dbc = "firebreak_rack.dbc"', 'dbc = "float.dbc"', "float.dbc: SIG_VALTYPE_ 256 soc : 1;"),
     ],
 )
 def test_a_wrong_profile_is_refused_in_one_line(tmp_path, old, new, words):
@@ -455,6 +456,7 @@ def test_a_wrong_profile_is_refused_in_one_line(tmp_path, old, new, words):
     (tmp_path / "firebreak_rack.dbc").write_text(
         (profile.FOLDER / "firebreak_rack.dbc").read_text()
     )
+    (tmp_path / "float.dbc").write_text("SIG_VALTYPE_ 256 soc : 1;")
     sink = Sink()
     with pytest.raises(profile.ProfileError) as error:
         bms.NativeBms(profile.load(tmp_path / "rack.toml"), 0, 1, sink, sink.layout)

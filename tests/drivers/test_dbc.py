@@ -1,0 +1,95 @@
+"""The reader of DBC files against cantools, and what it refuses."""
+
+from fractions import Fraction
+
+import cantools
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from drivers import dbc, profile
+
+SHIPPED = (profile.FOLDER / "firebreak_rack.dbc").read_text(encoding="cp1252")
+SIGNALS = st.lists(
+    st.tuples(
+        st.integers(0, 5),  # free bits before it
+        st.integers(1, 20),
+        st.booleans(),
+        st.sampled_from(("1", "0.1", "0.001", "2.5", "1E-05")),
+        st.sampled_from(("0", "-60", "0.5", "1E3")),
+        st.sampled_from(("", "degC", "SG_ x : 0|1@1+ (1,0) [0|0]", "%")),
+    ),
+    min_size=1,
+    max_size=6,
+)
+
+
+def by_cantools(text):
+    """What dbc.messages gives, read by cantools."""
+    return {
+        message.name: (
+            message.frame_id,
+            {
+                signal.name: (
+                    signal.start,
+                    signal.length,
+                    signal.is_signed,
+                    Fraction(str(signal.scale)),
+                    Fraction(str(signal.offset)),
+                )
+                for signal in message.signals
+            },
+        )
+        for message in cantools.database.load_string(text, "dbc").messages
+    }
+
+
+def test_the_shipped_file_reads_as_by_cantools():
+    assert dbc.messages(SHIPPED) == by_cantools(SHIPPED)
+
+
+@given(st.lists(SIGNALS, min_size=1, max_size=4))
+def test_any_plain_file_reads_as_by_cantools(rows):
+    lines = ['VERSION "2"', "NS_ :", "    SIG_VALTYPE_", "BU_: A B", "BO_TX_BU_ 16 : A;"]
+    for number, signals in enumerate(rows):
+        lines.append(f"BO_ {16 + number} M{number}: 8 A")
+        at = 0
+        for index, (gap, bits, is_signed, factor, add, unit) in enumerate(signals):
+            if at + gap + bits > dbc.FRAME_BITS:
+                break
+            lines.append(
+                f" SG_ s{index} : {at + gap}|{bits}@1{'-' if is_signed else '+'}"
+                f' ({factor},{add}) [0|0] "{unit}"  B'
+            )
+            at += gap + bits
+        lines.append(f'CM_ BO_ {16 + number} "BO_ 9\n SG_ no signal";')
+    text = "\n".join(lines)
+    assert dbc.messages(text) == by_cantools(text)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        ' SG_ x : 7|8@0+ (1,0) [0|0] "" B',
+        ' SG_ x m1 : 0|8@1+ (1,0) [0|0] "" B',
+        ' SG_ x M : 0|8@1+ (1,0) [0|0] "" B',
+        ' SG_ x : 0|8@1+ (0,0) [0|0] "" B',
+        ' SG_ x : 0|8@1+ (-1,0) [0|0] "" B',
+        ' SG_ x : 0|8@1+ (1.1.1,0) [0|0] "" B',
+        ' SG_ x : 0|0@1+ (1,0) [0|0] "" B',
+        ' SG_ x : 57|8@1+ (1,0) [0|0] "" B',
+        ' SG_ y : 0|8@1+ (1,0) [0|0] "" B\n SG_ x : 7|2@1+ (1,0) [0|0] "" B',
+        "SIG_VALTYPE_ 16 x : 1;",
+        "SG_MUL_VAL_ 16 x y 1-1;",
+        "BO_ STATE: 8 A",
+    ],
+)
+def test_what_would_be_decoded_in_another_way_is_refused(line):
+    with pytest.raises(ValueError) as error:
+        dbc.messages(f"BO_ 16 STATE: 8 A\n{line}\n")
+    assert "\n" not in str(error.value)
+
+
+def test_a_signal_without_a_message_is_refused():
+    with pytest.raises(ValueError, match="allowed a message"):
+        dbc.messages(' SG_ x : 0|8@1+ (1,0) [0|0] "" B')
