@@ -175,7 +175,7 @@ def test_the_scenarios_asked_for_are_there():
 
 
 def test_the_readme_names_every_action_key_and_kind():
-    text = (scenario.FOLDER.parent / "README.md").read_text(encoding="utf-8")
+    text = (scenario.FOLDER / "README.md").read_text(encoding="utf-8")
     words = set(
         text.replace(",", " ").replace("`", " ").replace(":", " ").replace(";", " ").split()
     )
