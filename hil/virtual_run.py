@@ -2,7 +2,7 @@
 
 import time
 
-from controller.record.journal_header import stage_instances
+from controller.core.instances import stage_instances
 from controller.system import realtime
 from hil.loads.selection import carried_W
 from hil.results import run_result, view

@@ -1,6 +1,6 @@
 """`firebreak replay FILE`: runs a journal through the core again and compares every byte."""
 
-from controller.record import journal_header, replay
+from controller.record import replay
 from controller.system.paths import WRONG_INPUT, say
 
 
@@ -13,7 +13,7 @@ def add(commands):
 
 def _replay(arguments):
     try:
-        return replay.run(arguments.file, journal_header.core_of)
+        return replay.run(arguments.file, replay.core_of)
     except ValueError as error:
         say(f"{arguments.file}: written by another version of this program: {error}")
         return WRONG_INPUT

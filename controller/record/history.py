@@ -9,7 +9,7 @@ the ring: about two hours and a half.
 from array import array
 
 from controller.core.core import STANDING_BITS
-from controller.record import journal_header
+from controller.record import replay
 from safety import matrix
 from safety import parameters as p
 from safety import signals as s
@@ -127,7 +127,7 @@ class Moment:
             snapshot.layout,
             snapshot.chain_at,
         )
-        self.core = journal_header.core_of(snapshot.reader.header)
+        self.core = replay.core_of(snapshot.reader.header)
         self.inp = array("i", bytes(4 * snapshot.reader.counts[0]))
         self.out = array("i", bytes(4 * snapshot.reader.counts[2]))
         self.sequence = None

@@ -14,7 +14,7 @@ from zlib import crc32
 
 import msgpack
 
-from controller.record.frame import BODY, BODY_AT, FRAME, FRAME_MAGIC, KEYFRAME, Frame
+from controller.record.frame import BODY, BODY_AT, FRAME, FRAME_MAGIC, KEYFRAME, Frame, FrameEncoder
 from controller.system import regular_file
 
 SCHEMA = 2
@@ -91,6 +91,7 @@ class JournalReader:
         self.header = unpack_header(packed)
         self.missing_bytes = max(0, self._ring_at + ring_bytes - len(self._map))
         self._end = self._ring_at + ring_bytes - self.missing_bytes
+        self._frame_bytes_max = FrameEncoder(*self.counts).frame_bytes_max
         self._at = self._ring_at
         self._expected = None  # sequence of the next frame to be read, once one was read
         self._keyframe_at = None  # position of the last one `keyframes` has yielded
@@ -102,15 +103,15 @@ class JournalReader:
         return None if sequence == NOTHING_YET else sequence
 
     def skip(self):
-        """Let `frames` begin at the last keyframe but one instead of the oldest frame: what is now,
-        at once.
+        """Let `frames` begin at the newest keyframe that a tick follows instead of the oldest
+        frame: what is now, at once.
 
-        The last but one, so that at least one tick follows it. A hint only: where nothing readable
-        lies there, `frames` begins with the oldest one after all.
+        A hint only: where nothing readable lies there, `frames` begins with the oldest one.
         """
-        for at in reversed(KEYFRAMES.unpack_from(self._map, self._newest_at + NEWEST.size)):
+        newest = self.newest()
+        for at in KEYFRAMES.unpack_from(self._map, self._newest_at + NEWEST.size):
             frame = self._frame_at(at) if self._ring_at <= at < self._end else None
-            if frame is not None and frame.kind == KEYFRAME:
+            if frame is not None and frame.kind == KEYFRAME and frame.sequence < newest:
                 self._at, self._expected = at, frame.sequence
                 return
 
@@ -197,9 +198,12 @@ class JournalReader:
         lengths.
         """
         at, end, content = self._ring_at, self._end, self._map
+        sequence, newest = None, self.newest()
         while 0 <= at <= end - FRAME.size - BODY.size:
             magic, _, length = FRAME.unpack_from(content, at)
             if magic != FRAME_MAGIC or not FRAME.size + BODY.size <= length <= end - at:
+                if sequence == newest and not any(content[at : at + self._frame_bytes_max]):
+                    return  # the first lap ends here; to search the empty ring takes 70 ms
                 at = content.find(FRAME_MAGIC, at + 1, end)
                 continue
             sequence, _, kind, _ = BODY.unpack_from(content, at + FRAME.size)

@@ -1,39 +1,16 @@
-"""What a journal of this program says of itself: images, names of its words, devices; and the core
-made of it.
-"""
+"""What a journal of this program says of itself: images, names of its words, devices."""
 
 from array import array
 
-from controller.core.core import Core
 from controller.core.image import own_names
+from controller.core.instances import stage_instances
 from controller.core.policies import hint_table
 from controller.core.setpoint import CHAIN_OUTPUTS
 from controller.record import replay
 from controller.record.journal_writer import JournalWriter
 from controller.site import limit_images, proof_plan
-from safety import matrix
-from safety import signals as s
 
 JOURNAL_BYTES = 64 << 20  # at about 150 bytes a tick: the last two and a half hours
-
-
-def stage_instances(layout):
-    """Name of every stage instance in the kernel's order: "29.rack2", "41a.unit1", "1a" in the
-    cabinet.
-    """
-    names = []
-    for scope, name, count in (
-        (s.CABINET, "", 1),
-        (s.UNIT, ".unit", layout.units),
-        (s.RACK, ".rack", layout.racks),
-    ):
-        for number in range(1, count + 1):
-            names += [
-                stage[matrix.S_ID] + (name and f"{name}{number}")
-                for stage in matrix.STAGES
-                if stage[matrix.S_SCOPE] == scope
-            ]
-    return names
 
 
 def journal_header(config):
@@ -90,18 +67,3 @@ def open_journal(path, config, core, capacity_bytes=JOURNAL_BYTES):
         len(core.state_words()),
         capacity_bytes,
     )
-
-
-def core_of(header):
-    """Core of a journal header: the factory replay asks for. Raises ValueError when the header is
-    another version's.
-    """
-    core = Core(
-        header["safety_image"], header["control_image"], header.get("source_image", array("i"))
-    )
-    if (
-        len(header["input_names"]) != len(core.inp)
-        or len(header["output_names"]) != core.standing_at
-    ):
-        raise ValueError("its ticks have other inputs or outputs")
-    return core

@@ -7,6 +7,7 @@ begins again at the next one after frames were lost.
 
 from array import array
 
+from controller.core.core import Core
 from controller.record.frame import KEYFRAME, FrameEncoder
 from controller.record.journal import JournalError, JournalReader
 from safety import signals as s
@@ -183,6 +184,21 @@ def replay(path, core_factory):
     replayer.report.lost = reader.lost
     replayer.report.missing_bytes = reader.missing_bytes
     return replayer.report
+
+
+def core_of(header):
+    """Core of a journal header: the factory replay asks for. Raises ValueError when the header is
+    another version's.
+    """
+    core = Core(
+        header["safety_image"], header["control_image"], header.get("source_image", array("i"))
+    )
+    if (
+        len(header["input_names"]) != len(core.inp)
+        or len(header["output_names"]) != core.standing_at
+    ):
+        raise ValueError("its ticks have other inputs or outputs")
+    return core
 
 
 def run(path, core_factory, write=print):

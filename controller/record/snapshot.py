@@ -7,7 +7,7 @@ from array import array
 from controller.core.core import STANDING_BITS
 from controller.core.image import IS_ENDING, PEER, PEER_EMPTY
 from controller.core.setpoint import Bounds
-from controller.record import journal_header
+from controller.record import replay
 from controller.record.frame import KEYFRAME
 from controller.record.journal import JournalError, JournalReader
 from safety import parameters as p
@@ -133,7 +133,7 @@ class Shadow(Snapshot):
         """Raises JournalError when the file is no journal, or another version's."""
         super().__init__(path)
         try:
-            self.core = journal_header.core_of(self.reader.header)
+            self.core = replay.core_of(self.reader.header)
         except (KeyError, ValueError) as error:
             raise JournalError(
                 f"{path}: written by another version of this program: {error}"

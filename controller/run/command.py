@@ -43,9 +43,8 @@ def add(commands):
 
 
 def _run(arguments):
-    # they log a line per noise burst; what matters is counted by the drivers
-    for library in ("can", "pymodbus"):
-        logging.getLogger(library).setLevel(logging.CRITICAL)
+    # python-can logs a line per noise burst; what matters is counted by the drivers
+    logging.getLogger("can").setLevel(logging.CRITICAL)
     try:
         settings = config.load(arguments.file)
     except ConfigError as error:

@@ -3,7 +3,7 @@ from the last one.
 """
 
 from controller.core.image import packed_name
-from controller.record.journal_header import stage_instances
+from controller.core.instances import stage_instances
 from controller.record.store import ARMED, MISSING, UNREADABLE
 from controller.record.stored_record import AWAKE, Record
 from controller.run import run_request

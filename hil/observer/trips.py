@@ -3,7 +3,7 @@ instances.
 """
 
 from controller.core.core import STANDING_BITS
-from controller.record.journal_header import stage_instances
+from controller.core.instances import stage_instances
 from safety import matrix
 
 ROWS = {stage[matrix.S_ID]: stage[matrix.S_ROW] for stage in matrix.STAGES}

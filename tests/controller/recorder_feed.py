@@ -6,7 +6,7 @@ import os
 import random
 
 from controller.core.core import STANDING_BITS
-from controller.record import journal_header
+from controller.record import journal_header, replay
 from controller.record.journal_writer import JournalWriter
 from controller.recorder.events import TRIP, row_kind
 from controller.site import config
@@ -24,7 +24,7 @@ class Feed:
 
     def __init__(self, run_directory, seed, trip_every=25):
         header = journal_header.journal_header(CONFIG)
-        self.core = core = journal_header.core_of(header)
+        self.core = core = replay.core_of(header)
         self.names = header["stage_instances"]
         self.standing_at = len(header["output_names"])
         self.state = core.state_words()

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pymodbus.framer.rtu import FramerRTU
-from pymodbus.pdu import DecodePDU
+from pymodbus.pdu import DecodePDU, bit_message, register_message
 
 from drivers.buses import rtu
 from tests.repository import SHARED
@@ -89,6 +89,46 @@ def test_request_frames_as_in_the_specification(request_, body_hex, reply_bytes)
     assert request_.frame == body + FramerRTU.compute_CRC(body).to_bytes(2, "big")
     assert request_.reply_bytes == reply_bytes
     assert request_.frame[0] == request_.unit_id and request_.frame[1] == request_.function
+
+
+WORDS, ADDRESSES = st.integers(0, 0xFFFF), st.integers(0, 0x10000 - 1968)
+READS = (
+    bit_message.ReadCoilsRequest,
+    bit_message.ReadDiscreteInputsRequest,
+    register_message.ReadHoldingRegistersRequest,
+    register_message.ReadInputRegistersRequest,
+)
+
+
+@given(
+    st.integers(1, 4),
+    ADDRESSES,
+    st.integers(1, 125),
+    st.lists(WORDS, min_size=1, max_size=123),
+    st.lists(st.booleans(), min_size=1, max_size=1968),
+)
+def test_requests_are_those_of_pymodbus(function, address, count, values, levels):
+    several, one = values, values[:1]
+    for found, encoder, given_ in (
+        (rtu.read_request("a", 1, function, address, count), READS[function - 1], {"count": count}),
+        (
+            rtu.write_registers_request("a", 1, address, several),
+            register_message.WriteMultipleRegistersRequest,
+            {"registers": several},
+        ),
+        (
+            rtu.write_register_request("a", 1, address, *one),
+            register_message.WriteSingleRegisterRequest,
+            {"registers": one},
+        ),
+        (
+            rtu.write_coils_request("a", 1, address, levels),
+            bit_message.WriteMultipleCoilsRequest,
+            {"bits": levels},
+        ),
+    ):
+        pdu = bytes((encoder.function_code,)) + encoder(address=address, **given_).encode()
+        assert found.frame == rtu.seal(b"\1" + pdu)
 
 
 @pytest.mark.parametrize("function, count_max", [(1, 2000), (2, 2000), (3, 125), (4, 125)])

@@ -7,7 +7,7 @@ from array import array
 import pytest
 
 from controller.core.core import STANDING_BITS
-from controller.record.journal_header import stage_instances
+from controller.core.instances import stage_instances
 from hil.observer.trips import TripWatch
 from safety import signals as s
 

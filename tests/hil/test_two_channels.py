@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from controller.core import image as images
-from controller.record import journal_header, replay, snapshot
+from controller.record import replay, snapshot
 from controller.run import operator_commands, peer_words
 from controller.site import config
 from controller.sites import FOLDER as SITES
@@ -202,7 +202,7 @@ def test_a_b_that_falls_silent_does_not_answer(site):
 def test_a_run_with_a_second_channel_is_replayed_to_the_byte(site, tmp_path):
     rig = after_an_estop_at_b(site, tmp_path)
     rig.controller.cabinet.journal.close()
-    report = replay.replay(str(tmp_path / "journal"), journal_header.core_of)
+    report = replay.replay(str(tmp_path / "journal"), replay.core_of)
     assert report.exit_code == replay.EQUAL and report.frames > 500
 
 

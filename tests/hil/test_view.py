@@ -3,13 +3,13 @@
 import pytest
 
 from controller.core import reasons
+from controller.core.instances import stage_instances
 from controller.core.setpoint import (
     O_BINDING_REASON,
     O_REQUEST_FAST_REASON,
     O_REQUEST_W,
     O_SETPOINT_W,
 )
-from controller.record.journal_header import stage_instances
 from controller.rows import reason_words
 from controller.site import config
 from controller.sites import EXAMPLE

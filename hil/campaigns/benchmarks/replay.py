@@ -100,7 +100,7 @@ def figures_of(path, rounds=3):
     watches = []
     for _ in range(rounds):
         with timing.Stopwatch() as watch:
-            report = replay.replay(path, journal_header.core_of)
+            report = replay.replay(path, replay.core_of)
         if report.exit_code != replay.EQUAL:
             raise NotReplayedError(f"{path}: {report.lines()[-1]}")
         watches.append(watch)

@@ -18,7 +18,8 @@ from controller.documents import checklist
 from controller.record import journal_header as journal_headers
 from controller.record import proof_tests as pt
 from controller.record import spool
-from controller.record.journal_header import core_of, journal_header, open_journal
+from controller.record.journal_header import journal_header, open_journal
+from controller.record.replay import core_of
 from controller.rows import proof_intervals
 from controller.site import bus_times, config, proof_plan, time_chain, wired
 from controller.sites import EXAMPLE

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from controller.core import parameters, reasons, setpoint
+from controller.core import instances, parameters, reasons, setpoint
 from controller.core.core import STANDING_BITS, Core
 from controller.core.policies import site_load
-from controller.record import journal, journal_header, replay
+from controller.record import journal, replay
 from controller.record.frame import FRAME_MAGIC, KEYFRAME
 from controller.site import config
 from controller.sites import EXAMPLE
@@ -232,7 +232,7 @@ def test_a_frozen_meter_counts_as_silent_after_5_s():
         sources.append(core.load.state[site_load.S_SOURCE])
     assert sources[248] != 0 and sources[-1] != sources[248]
     assert core.out[s.OBLIGATIONS_OK] == 0
-    names = journal_header.stage_instances(core.layout)
+    names = instances.stage_instances(core.layout)
     assert core.kernel.evaluator.standing(names.index("50b"))
 
 
@@ -260,7 +260,7 @@ def test_the_standing_words_name_exactly_what_the_evaluator_holds():
         seen.append(
             [
                 name
-                for name, stands in zip(journal_header.stage_instances(core.layout), standing)
+                for name, stands in zip(instances.stage_instances(core.layout), standing)
                 if stands
             ]
         )
@@ -276,9 +276,7 @@ def test_the_standing_words_name_exactly_what_the_evaluator_holds():
 def test_skipped_ticks_reach_the_kernel(elapsed_ticks, late):
     core, tick = running_core()
     tick(elapsed_ticks)
-    standing = core.kernel.evaluator.standing(
-        journal_header.stage_instances(core.layout).index("44b")
-    )
+    standing = core.kernel.evaluator.standing(instances.stage_instances(core.layout).index("44b"))
     assert bool(standing) == late
 
 
@@ -333,7 +331,7 @@ def journal_path(tmp_path_factory):
     return path
 
 
-def run(path, factory=journal_header.core_of):
+def run(path, factory=replay.core_of):
     lines = []
     return replay.run(path, factory, lines.append), lines
 
@@ -375,7 +373,7 @@ def test_a_changed_core_is_found_and_named(journal_path):
 
 def test_a_journal_of_another_topology_brings_its_own(journal_path):
     header = journal.JournalReader(journal_path).header
-    core = journal_header.core_of(header)
+    core = replay.core_of(header)
     assert (core.layout.units, core.layout.racks) == (1, 3)
     assert header["stage_instances"][0] == matrix.STAGES[0][matrix.S_ID]
     assert len(header["output_names"]) == core.standing_at and len(header["input_names"]) == len(

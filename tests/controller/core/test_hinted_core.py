@@ -17,7 +17,7 @@ from controller.core import image as images
 from controller.core.core import Core
 from controller.core.policies import hint_table as t
 from controller.core.policies import site_load, track
-from controller.record import journal, journal_header, replay
+from controller.record import journal, replay
 from controller.site import config
 from controller.sites import PYLONTECH as PYLONTECH_FILE
 from hil.simulate import VirtualRig
@@ -367,7 +367,7 @@ def test_a_journal_with_hints_replays_to_the_same_bytes_and_names_every_word(tmp
             )
         rig.step()
     rig.controller.cabinet.journal.close()
-    assert replay.run(path, journal_header.core_of, lines.append) == replay.EQUAL
+    assert replay.run(path, replay.core_of, lines.append) == replay.EQUAL
     assert lines == ["799 frames replayed, 1 to 799, 4 keyframes compared", "the same bytes"]
     header, core = journal.JournalReader(path).header, rig.controller.cabinet.core
     assert header["source_names"] == ["scheduler", "site_ems"]
@@ -376,7 +376,7 @@ def test_a_journal_with_hints_replays_to_the_same_bytes_and_names_every_word(tmp
     assert header["output_names"][core.hint_at] == "hint_control_source"
     changed = dict(header, source_image=config.load(PYLONTECH_FILE).source_image)
     with pytest.raises(ValueError, match="other inputs or outputs"):
-        replay.replay(path, lambda _: journal_header.core_of(changed))
+        replay.replay(path, lambda _: replay.core_of(changed))
 
 
 def test_a_hint_left_out_of_the_replay_is_found(tmp_path):

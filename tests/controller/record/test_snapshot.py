@@ -6,9 +6,9 @@ from array import array
 
 import pytest
 
-from controller.core import image
+from controller.core import image, instances
 from controller.core.setpoint import O_SETPOINT_W
-from controller.record import journal_header, snapshot
+from controller.record import journal_header, replay, snapshot
 from controller.record.journal import JournalError
 from controller.record.journal_writer import JournalWriter
 from controller.site import config
@@ -21,7 +21,7 @@ CONFIG = config.load(EXAMPLE)
 
 
 def writer(path, capacity_bytes=4 << 20):
-    core = journal_header.core_of(journal_header.journal_header(CONFIG))
+    core = replay.core_of(journal_header.journal_header(CONFIG))
     return JournalWriter(
         str(path),
         journal_header.journal_header(CONFIG),
@@ -55,7 +55,7 @@ def test_it_shows_what_the_core_has(rig, tmp_path):
     found, core = snapshot.read(str(tmp_path / "journal")), rig.controller.cabinet.core
     assert (found.inp, found.out, found.sequence) == (core.inp, core.out, 174)
     evaluator = core.kernel.evaluator
-    names = journal_header.stage_instances(core.layout)
+    names = instances.stage_instances(core.layout)
     assert found.standing == [names[at] for at in range(evaluator.count) if evaluator.standing(at)]
     assert "1a" in found.standing and names[found.first_out].startswith("1")
     assert found.cause_mask == evaluator.cause_mask() != 0
@@ -199,7 +199,7 @@ def test_a_shadow_of_another_version_is_one_line(tmp_path):
 
 def blank():
     """Inputs, freshness, outputs and state of a core that has not ticked."""
-    core = journal_header.core_of(journal_header.journal_header(CONFIG))
+    core = replay.core_of(journal_header.journal_header(CONFIG))
     return core.inp, core.fresh, core.out, core.state_words()
 
 

@@ -11,7 +11,7 @@ import pytest
 from recorder_bench import Bench, estop, release
 from slow import slow
 
-from controller.record import chain, journal_header, replay
+from controller.record import chain, replay
 from controller.record.journal import JournalReader
 from controller.record.snapshot import Snapshot
 from controller.record.trips import TripLog
@@ -127,7 +127,7 @@ def test_a_capture_replays_to_the_bit_and_holds_the_time_around_the_trip(tmp_pat
     assert path.name == "trip_{}.journal".format(
         *bench.query("SELECT min(id) FROM events WHERE kind = 'trip'")[0]
     )
-    report = replay.replay(str(path), journal_header.core_of)
+    report = replay.replay(str(path), replay.core_of)
     assert report.exit_code == replay.EQUAL, report.lines()
     frames = [frame.sequence for frame in JournalReader(str(path)).frames()]
     # from the keyframe before 8 s before, to 5 s after
@@ -158,7 +158,7 @@ def test_a_capture_goes_on_after_the_recorder_was_killed(bench, record_after_s):
     bench.start_recorder()
     bench.run(4)
     (path,) = captures(bench)
-    report = replay.replay(str(path), journal_header.core_of)
+    report = replay.replay(str(path), replay.core_of)
     assert (report.exit_code, report.last) == (replay.EQUAL, 250)
 
 
@@ -172,7 +172,7 @@ def test_a_capture_left_by_a_run_that_is_gone_is_finished_as_it_is(bench):
     bench.start_recorder()
     bench.run(2)
     (path,) = captures(bench)
-    report = replay.replay(str(path), journal_header.core_of)
+    report = replay.replay(str(path), replay.core_of)
     assert report.exit_code == replay.EQUAL and report.last >= 150
     (loss,) = bench.events("loss")
     assert loss[1] == "JOURNAL" and "is gone" in loss[3]
@@ -593,7 +593,7 @@ def test_a_capture_leaves_the_room_that_is_kept_for_events(bench):
     del bench.recorder.archive.has_room
     bench.run(3)
     (path,) = captures(bench)
-    assert replay.replay(str(path), journal_header.core_of).exit_code == replay.EQUAL
+    assert replay.replay(str(path), replay.core_of).exit_code == replay.EQUAL
 
 
 def test_what_cannot_be_tidied_is_not_written_twice(bench, monkeypatch):

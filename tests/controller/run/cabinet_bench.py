@@ -3,8 +3,8 @@
 from array import array
 from dataclasses import replace
 
-from controller.core import image
-from controller.record import journal_header, store
+from controller.core import image, instances
+from controller.record import store
 from controller.record.stored_record import AWAKE, Record
 from controller.run import cabinet as cabinets
 from controller.run import operator_commands
@@ -15,7 +15,7 @@ from safety import signals as s
 from safety.evidence import INHIBIT_REASONS
 
 CONFIG = config.load(EXAMPLE)
-NAMES = journal_header.stage_instances(CONFIG.layout())
+NAMES = instances.stage_instances(CONFIG.layout())
 TICK_US = 20_000
 STORED_TICKS = operator_commands.STORED_MS // CONFIG.tick_ms
 RUN_TICKS = 80  # closing takes 13, a controlled stop at most 60

@@ -1,0 +1,23 @@
+"""Names of the stage instances of a topology."""
+
+from safety import matrix
+from safety import signals as s
+
+
+def stage_instances(layout):
+    """Name of every stage instance in the kernel's order: "29.rack2", "41a.unit1", "1a" in the
+    cabinet.
+    """
+    names = []
+    for scope, name, count in (
+        (s.CABINET, "", 1),
+        (s.UNIT, ".unit", layout.units),
+        (s.RACK, ".rack", layout.racks),
+    ):
+        for number in range(1, count + 1):
+            names += [
+                stage[matrix.S_ID] + (name and f"{name}{number}")
+                for stage in matrix.STAGES
+                if stage[matrix.S_SCOPE] == scope
+            ]
+    return names
