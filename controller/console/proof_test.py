@@ -14,9 +14,10 @@ import re
 from typing import NamedTuple
 
 from controller.documents import document
-from controller.record import chain, proof_state, proof_tests, spool, utc
+from controller.record import chain, proof_lines, proof_state, proof_tests, spool, utc
 from controller.record.journal import JournalError, JournalReader
-from controller.record.proof_tests import FAILED, PASSED, LedgerError, NotWrittenError
+from controller.record.proof_lines import FAILED, PASSED
+from controller.record.proof_tests import LedgerError, NotWrittenError
 from controller.site import config, proof_plan
 from controller.site.acceptance_text import names_nothing
 from controller.site.layers import ConfigError
@@ -71,7 +72,7 @@ TEXT_HEAD = (
 )
 FORMULA = ("=", "+", "-", "@")  # what a spreadsheet would run
 SLOW = "slower than allowed"
-EARLIEST_DAY = proof_tests.utc_text(utc.EARLIEST_US)[:10]
+EARLIEST_DAY = proof_lines.utc_text(utc.EARLIEST_US)[:10]
 _NUMBER = re.compile("-?[0-9]{1,12}")
 
 
@@ -144,7 +145,7 @@ def _milliseconds(text):
     if not _NUMBER.fullmatch(text):
         raise argparse.ArgumentTypeError(
             f"invalid int value: {quoted(text)}; allowed is 0 .. "
-            f"{proof_tests.REACTION_MS_MAX}, milliseconds in digits "
+            f"{proof_lines.REACTION_MS_MAX}, milliseconds in digits "
             f"alone"
         )
     return int(text)
@@ -217,7 +218,7 @@ def _record(arguments):
             )
         if (
             arguments.date is not None
-            and proof_tests.is_day(arguments.date)
+            and proof_lines.is_day(arguments.date)
             and arguments.date < EARLIEST_DAY
         ):
             raise LedgerError(
@@ -228,7 +229,7 @@ def _record(arguments):
         _check_possible(_plan(arguments), arguments.row, arguments.reaction_ms, arguments.result)
         if now[0] < utc.EARLIEST_US:
             raise LedgerError(
-                f"the clock says {proof_tests.utc_text(now[0])}, which cannot be: "
+                f"the clock says {proof_lines.utc_text(now[0])}, which cannot be: "
                 f"set the clock first"
             )
     except (ConfigError, LedgerError, NoPlanError) as error:
@@ -329,12 +330,12 @@ def _list(arguments):
     rows = [
         {**row, "allowed_ms": planned.allowed_ms[row["row"]]}
         for row in proof_state.rows(
-            planned.days, found.records, proof_tests.day(proof_tests.utc_text(utc_us))
+            planned.days, found.records, proof_lines.day(proof_lines.utc_text(utc_us))
         )
     ]
     facts = {
         "cabinet": planned.cabinet,
-        "utc": proof_tests.utc_text(utc_us),
+        "utc": proof_lines.utc_text(utc_us),
         "clock": source,
         "head": found.head,
         "records": len(found.records),

@@ -11,7 +11,7 @@ import textwrap
 
 from controller.core import hint_codes
 from controller.documents import effect_words
-from controller.record import proof_tests
+from controller.record import proof_lines
 from controller.rows import matrix_words
 from controller.site import bus_times, hma, limit_images, schema
 from controller.site import equipment as equipment_tables
@@ -83,7 +83,7 @@ def main(argv):
 
 def today():
     """UTC day of this box's clock, as 2026-03-14; the clock may be wrong."""
-    return proof_tests.utc_text(clock.utc_us())[:10]
+    return proof_lines.utc_text(clock.utc_us())[:10]
 
 
 def report(config, day=None):

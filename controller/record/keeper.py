@@ -64,7 +64,7 @@ class Keeper:
 
     def poll(self):
         """Take in what has been acknowledged. Returns `saved`."""
-        # also after a failure: a process whose answers nobody takes would stand still over them
+        # also after a failure: a process whose answers nobody takes would block on them
         while True:
             try:
                 answer = self._socket.recv(1024)

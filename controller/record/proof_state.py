@@ -2,7 +2,7 @@
 records and the day.
 """
 
-from controller.record.proof_tests import COMMISSIONED, PASSED, TEST, day
+from controller.record.proof_lines import COMMISSIONED, PASSED, TEST, day
 from controller.rows import proof_intervals
 
 LIMITS_D = (60, 30, 7, 0)  # days ahead at which a test is warned of; at 0 its day has come
@@ -25,7 +25,7 @@ def rows(planned, records, clock_day):
     """The armed rows in their order, as plain data: {row, what, interval_d, last, due, days_left,
     level, state}.
 
-    planned: of proof_plan.plan; records: of proof_tests.Found; clock_day: datetime.date. last:
+    planned: of proof_plan.plan; records: of proof_lines.Found; clock_day: datetime.date. last:
     values of the last test or None; due: ISO day or None (never again).
     """
     now = today(records, clock_day)

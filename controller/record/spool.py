@@ -53,12 +53,12 @@ def folder(run_directory):
         if os.geteuid() == 0:  # made by root for services that are not
             owner = os.stat(run_directory)
             os.chown(path, owner.st_uid, owner.st_gid)
-    if not _is_ours(os.lstat(path), stat.S_ISDIR):
+    if not _is_trusted(os.lstat(path), stat.S_ISDIR):
         raise OSError(f"{path}: belongs to somebody else; remove it")
     return path
 
 
-def _is_ours(found, is_kind):
+def _is_trusted(found, is_kind):
     return is_kind(found.st_mode) and (found.st_uid in (os.geteuid(), 0) or os.geteuid() == 0)
 
 
@@ -130,10 +130,10 @@ class Inbox:
 
 
 def _content(path):
-    """The JSON of a file that is ours. Raises OSError, ValueError."""
+    """The JSON of a file of the recorder's user or root. Raises OSError, ValueError."""
     with open(
         os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb"
     ) as file:
-        if not _is_ours(os.fstat(file.fileno()), stat.S_ISREG):
+        if not _is_trusted(os.fstat(file.fileno()), stat.S_ISREG):
             raise ValueError
         return json.loads(file.read(FILE_BYTES_MAX).decode("ascii"))

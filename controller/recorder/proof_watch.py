@@ -7,7 +7,7 @@ first look at a cabinet without a ledger writes when it was commissioned; a cloc
 the day tells nothing and writes nothing.
 """
 
-from controller.record import proof_state, proof_tests, utc
+from controller.record import proof_lines, proof_state, proof_tests, utc
 from controller.recorder.events import CABINET, NOTE, Event
 from controller.system.paths import plain
 
@@ -47,7 +47,7 @@ class ProofWatch:
         except (OSError, proof_tests.LedgerError) as error:
             return self._trouble(plain(error, proof_tests.path_of(self._directory)))
         rows = proof_state.rows(
-            planned, found.records, proof_tests.day(proof_tests.utc_text(label[0]))
+            planned, found.records, proof_lines.day(proof_lines.utc_text(label[0]))
         )
         wrong = self._lack_of(before) or (
             f"the proof-test ledger is {found.lines[0]}" if found.breaks else ""

@@ -112,10 +112,10 @@ class ChannelLink:
         self.wake_us = 0
 
     def causes(self):
-        """(first-out instance, mask) that stand in channel B: what an operator must name to reset
+        """(first-out instance, cause mask) of channel B: what an operator must name to reset
         it.
 
-        PEER_EMPTY where nothing stands, or B is not heard: what it said before may be long past.
+        PEER_EMPTY where nothing is active or latched, or B is not heard: its last frame may be old.
         """
         frame = self.receiver.frame
         return (
@@ -143,7 +143,7 @@ class ChannelLink:
             self.result, self._order, self._order_ticks = latches.NONE, (kind, first_out, mask), 0
 
     def _follow_order(self, elapsed):
-        """Ask until B has said what became of it, or for ORDER_MS_MAX."""
+        """Repeat the order until B has answered it, or for ORDER_MS_MAX."""
         if self._order is None:
             return
         self._order_ticks += elapsed

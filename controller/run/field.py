@@ -15,7 +15,7 @@ from controller.site import bus_times, families
 from drivers.buses import rtu
 from safety import signals as s
 
-RUN_REPEAT_US = 500_000  # a start or stop that the converter has not followed is said again
+RUN_REPEAT_US = 500_000  # a start or stop that the converter has not followed is repeated
 URGENT_US = 500_000  # then the coils have expired by themselves
 # 16 racks x 21 frames in 100 ms, all in one tick, and half as many again
 CAN_FRAMES_PER_TICK_MAX = 512
@@ -150,7 +150,7 @@ class PcsChannel:
         self.port.submit(request)
 
     def _lost(self, tell, kind, code, now_us):
-        """A set-point that was not acknowledged is said again, or a lost 0 W would leave the last
+        """A set-point that was not acknowledged is repeated, or a lost 0 W would leave the last
         power standing.
         """
         self.sent_W = None

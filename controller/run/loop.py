@@ -154,8 +154,8 @@ class Loop:
         self._watch_store(now_us)
 
     def _watch_store(self, now_us):
-        """A store that takes nothing is said, and the next start here is told; what has been saved
-        ends that.
+        """Report a store that takes nothing and mark the folder for the next start; the first saved
+        record takes the mark away.
         """
         keeper = self.cabinet.keeper
         keeper.watch(now_us)

@@ -32,7 +32,7 @@ def code(reason, its_reason, subject):
 
     its_reason: B's own (REASONS); why the bytes of a B that is not heard were refused
     (channel.REFUSALS); where a contact disagrees, 1 if it is closed here. subject: index + 1 of the
-    shared contact, or of the stage that stands in B; where B does not hear us, why it refused our
+    shared contact, or of the first-out stage of B; where B does not hear A, why it refused the
     bytes.
     """
     return reason | its_reason << ITS_REASON_SHIFT | subject << SUBJECT_SHIFT

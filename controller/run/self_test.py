@@ -24,9 +24,9 @@ WORDS = {
     ENABLE: "the relay of the PCS enable does not follow",
     SUPPLY: "the relay of the contactor supply does not follow",
 }
-# two clocks of one box agree far better; a crystal that is off by 2 % is broken (ours)
+# chosen by the project: clocks of one box agree far better; a crystal off by 2 % is broken
 CLOCK_PERMILLE_MAX = 20
-# one a second: a zone may fail to answer while a driver sleeps or starts anew (ours)
+# one a second; chosen by the project: a driver that sleeps or starts anew does not answer
 ZONE_SILENT_READS = 10
 PATTERNS = (0x55, 0xAA)
 ZONES = "/sys/class/thermal/thermal_zone*/temp"

@@ -4,7 +4,7 @@ what was tested.
 
 import os
 
-from controller.record import proof_state, proof_tests, utc
+from controller.record import proof_lines, proof_state, proof_tests, utc
 from controller.system.paths import plain
 
 
@@ -17,7 +17,7 @@ class Ledger:
         self._directory, self._seen, self._found = state_directory, None, None
 
     def read(self):
-        """proof_tests.Found. Raises OSError."""
+        """proof_lines.Found. Raises OSError."""
         try:
             now = os.stat(proof_tests.path_of(self._directory))
             seen = now.st_ino, now.st_size, now.st_mtime_ns, now.st_ctime_ns
@@ -47,7 +47,7 @@ def facts(header, ledger, utc_us, clock):
             "wrong": [plain(error, proof_tests.FILE)],
             "clock": clock,
         }
-    rows = proof_state.rows(planned, found.records, proof_tests.day(proof_tests.utc_text(utc_us)))
+    rows = proof_state.rows(planned, found.records, proof_lines.day(proof_lines.utc_text(utc_us)))
     return {
         "rows": rows,
         "summary": _summary(found, rows, clock),

@@ -16,6 +16,7 @@ from controller import __main__
 from controller.console import proof_test
 from controller.documents import checklist
 from controller.record import journal_header as journal_headers
+from controller.record import proof_lines as pl
 from controller.record import proof_tests as pt
 from controller.record import spool
 from controller.record.journal_header import journal_header, open_journal
@@ -124,7 +125,7 @@ def test_a_test_is_recorded_and_the_recorder_told(tmp_path, capsys):
 def test_what_is_wrong_is_one_line_and_nothing_is_written(tmp_path, capsys, values, words):
     code, out, err = record(capsys, tmp_path, **values)
     assert (code, out) == (2, "") and words in err and err.count("\n") == 1
-    assert not [line for line in pt.read(str(tmp_path)).records if line.kind == pt.TEST]
+    assert not [line for line in pt.read(str(tmp_path)).records if line.kind == pl.TEST]
 
 
 def test_a_row_that_is_armed_elsewhere_is_not_armed_here(tmp_path, capsys):
@@ -201,7 +202,7 @@ def test_a_ledger_from_before_stages_were_tested_apart_is_read(tmp_path, capsys)
     for row, reaction_ms in (("12", 18_400), ("1", 650), ("2", 0)):
         ledger._append(
             lambda _, row=row, reaction_ms=reaction_ms: (
-                pt.TEST,
+                pl.TEST,
                 row,
                 "2026-03-14",
                 "2026-03-14T02:07:31Z",
@@ -235,7 +236,7 @@ def test_a_reaction_over_the_time_chain_has_failed(tmp_path, capsys, row):
         f"{latest_ms} ms: this test has failed\n"
     )
     assert record(capsys, tmp_path, row=row, reaction_ms=latest_ms + 1, result="failed")[0] == 0
-    assert [line.result for line in pt.read(str(tmp_path)).records if line.kind == pt.TEST] == [
+    assert [line.result for line in pt.read(str(tmp_path)).records if line.kind == pl.TEST] == [
         "passed",
         "failed",
     ]

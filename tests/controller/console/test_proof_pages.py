@@ -12,11 +12,12 @@ from watched import UTC_US, Watched
 from controller.console import pages
 from controller.console.pages import text
 from controller.console.terminal import view, words
+from controller.record import proof_lines as pl
 from controller.record import proof_tests as pt
 from controller.rows import proof_intervals
 
 
-def ledger(folder, ages_d, result=pt.PASSED):
+def ledger(folder, ages_d, result=pl.PASSED):
     """Every row of the default cabinet tested today, those of ages_d so many days before."""
     ages_d = dict(ages_d)
     for row in proof_intervals.INTERVALS:
@@ -26,7 +27,7 @@ def ledger(folder, ages_d, result=pt.PASSED):
             row,
             "A",
             5,
-            result if row in ages_d else pt.PASSED,
+            result if row in ages_d else pl.PASSED,
             date=day.isoformat(),
         )
 
@@ -181,5 +182,5 @@ def test_the_file_is_read_anew_only_when_it_has_changed(tmp_path, monkeypatch):
     for number, row in enumerate(("1", "2", "3")):
         assert [shown(watched), shown(watched)] == [shown(watched)] * 2
         assert f"DUE {75 - number} proof tests to be done" in shown(watched)
-        pt.Ledger(str(tmp_path)).test((UTC_US, "ntp"), row, "A", 5, pt.PASSED)
+        pt.Ledger(str(tmp_path)).test((UTC_US, "ntp"), row, "A", 5, pl.PASSED)
     assert len(reads) == 3

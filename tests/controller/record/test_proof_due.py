@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from controller.record import proof_lines as pl
 from controller.record import proof_state, utc
 from controller.record import proof_tests as pt
 from controller.recorder.proof_watch import LOOK_US, ProofWatch
@@ -25,9 +26,9 @@ HEADER = {
 }
 
 
-def record_of(row, on, result=pt.PASSED, kind=pt.TEST):
+def record_of(row, on, result=pl.PASSED, kind=pl.TEST):
     """A Record as `proof_state.rows` reads it."""
-    return pt.Record(
+    return pl.Record(
         1,
         kind,
         row,
@@ -44,7 +45,7 @@ def record_of(row, on, result=pt.PASSED, kind=pt.TEST):
 
 
 def commissioned(on):
-    return record_of("", on, "", pt.COMMISSIONED)
+    return record_of("", on, "", pl.COMMISSIONED)
 
 
 def state_of(records, days=365, today=DAY):
@@ -262,7 +263,7 @@ def test_what_is_proven_once_is_due_until_then_only():
 
 
 def test_a_failed_test_stands_until_one_has_passed():
-    failed = [record_of("1", DAY, pt.FAILED)]
+    failed = [record_of("1", DAY, pl.FAILED)]
     assert (state_of(failed)["state"], state_of(failed)["level"]) == ("failed", 4)
     assert state_of(failed, today=DAY + timedelta(days=5))["days_left"] == -5
     assert state_of([record_of("1", DAY), *failed])["state"] == "failed"
@@ -288,7 +289,7 @@ def test_the_summary_names_the_nearest():
     assert summary([*fresh, record_of("15", DAY - timedelta(days=366))]) == (
         "proof test of row 15 overdue"
     )
-    assert summary([*fresh, record_of("15", DAY, pt.FAILED)]) == "proof test of row 15 failed"
+    assert summary([*fresh, record_of("15", DAY, pl.FAILED)]) == "proof test of row 15 failed"
     assert proof_state.summary(proof_state.rows({"40": 0}, fresh, DAY)) == ""
 
 
@@ -312,7 +313,7 @@ class Watching:
         assert self.watch.look(self.now_us - 1, label(day, source), header) == []
         return [event.text for event in self.watch.look(self.now_us, label(day, source), header)]
 
-    def test(self, row, day, result=pt.PASSED):
+    def test(self, row, day, result=pl.PASSED):
         pt.Ledger(self.folder).test(label(day)[:2], row, "A", 5, result)
 
 
@@ -321,7 +322,7 @@ def test_the_recorder_commissions_a_new_cabinet_and_tells_each_limit_once(tmp_pa
     assert made.look(DAY) == ["proof test due now: rows 1, 15, 40"]
     found = pt.read(str(tmp_path))
     assert [(record.kind, record.date, record.remark) for record in found.records] == [
-        (pt.COMMISSIONED, "2026-03-14", "Cabinet 1")
+        (pl.COMMISSIONED, "2026-03-14", "Cabinet 1")
     ]
     for row in ("1", "15", "40"):
         made.test(row, DAY)
@@ -338,7 +339,7 @@ def test_the_recorder_commissions_a_new_cabinet_and_tells_each_limit_once(tmp_pa
         7: "proof test due within 7 d: rows 1, 15",
         0: "proof test due now: rows 1, 15",
     }
-    made.test("1", DAY + timedelta(days=367), pt.FAILED)
+    made.test("1", DAY + timedelta(days=367), pl.FAILED)
     assert made.look(DAY + timedelta(days=367)) == ["proof test due now: row 1"], (
         "a failed one is due anew"
     )

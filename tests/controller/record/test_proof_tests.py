@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from power_loss import Disk, PowerCut
 
 from controller.record import chain
+from controller.record import proof_lines as pl
 from controller.record import proof_tests as pt
 from tests.repository import ROOT
 
@@ -80,7 +81,7 @@ class LedgerDisk(Disk):
 
 
 def add(directory, row="1", files=os, now=NOW, **others):
-    values = {"tester": "J. Doe, NICET II", "reaction_ms": 120, "result": pt.PASSED, **others}
+    values = {"tester": "J. Doe, NICET II", "reaction_ms": 120, "result": pl.PASSED, **others}
     return pt.Ledger(str(directory), files).test(now, row, **values)
 
 
@@ -101,11 +102,11 @@ def three(tmp_path):
 
 def test_a_record_says_who_what_when_and_holds_the_one_before(three):
     found = pt.read(str(three))
-    assert names(found) == [pt.COMMISSIONED, "1", "12", "40e"] and found.lines == []
+    assert names(found) == [pl.COMMISSIONED, "1", "12", "40e"] and found.lines == []
     record = found.records[2]
     assert record[:10] == (
         3,
-        pt.TEST,
+        pl.TEST,
         "12",
         "2026-03-14",
         "2026-03-14T02:07:31Z",
@@ -181,7 +182,7 @@ def test_a_power_cut_at_the_very_first_record(tmp_path):
             add(tmp_path, "2", disk)
             found = pt.read(str(tmp_path), disk)
             assert (
-                found.lines == [] and names(found)[0] == pt.COMMISSIONED and names(found)[-1] == "2"
+                found.lines == [] and names(found)[0] == pl.COMMISSIONED and names(found)[-1] == "2"
             )
 
 
@@ -197,37 +198,37 @@ def test_every_torn_end_is_named_and_only_that_is_cut_off(three):
             f"it off"
         )
         assert found.lines == [torn]
-        assert names(found) == [pt.COMMISSIONED, "1", "12"]
+        assert names(found) == [pl.COMMISSIONED, "1", "12"]
     add(three, "2")
     assert (
-        names(pt.read(str(three))) == [pt.COMMISSIONED, "1", "12", "2"]
+        names(pt.read(str(three))) == [pl.COMMISSIONED, "1", "12", "2"]
         and pt.read(str(three)).lines == []
     )
 
 
-TEXTS = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=pt.TEXT_CHARACTERS_MAX)
+TEXTS = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=pl.TEXT_CHARACTERS_MAX)
 
 
 @given(tester=TEXTS, remark=TEXTS, data=st.data())
 def test_a_ledger_cut_at_any_byte_is_torn_or_whole(tester, remark, data):
     values = (
         1,
-        pt.TEST,
+        pl.TEST,
         "40e",
         "2026-03-14",
         "2026-03-14T02:07:31Z",
         "ntp",
         tester,
         120,
-        pt.PASSED,
+        pl.PASSED,
         remark,
     )
-    first = pt.encode(values, chain.START.hex())
-    second = pt.encode((2, *values[1:]), json.loads(first)["hash"])
+    first = pl.encode(values, chain.START.hex())
+    second = pl.encode((2, *values[1:]), json.loads(first)["hash"])
     cut = data.draw(st.integers(1, len(second)))
     hole = data.draw(st.integers(0, cut))
     for line in (second[:cut], bytes(hole) + second[hole:cut], second[:hole] + bytes(cut - hole)):
-        found = pt.found_in(first + line)
+        found = pl.found_in(first + line)
         whole = line in (second, second[:-1])
         assert found.breaks == () and len(found.records) == 1 + whole
         assert found.torn_bytes == (0 if whole else len(line)), line
@@ -235,31 +236,31 @@ def test_a_ledger_cut_at_any_byte_is_torn_or_whole(tester, remark, data):
 
 @given(st.binary(min_size=1).filter(lambda tail: tail[0] not in b"\0{" and b"\n" not in tail))
 def test_other_bytes_at_the_end_are_damage(tail):
-    found = pt.found_in(tail)
+    found = pl.found_in(tail)
     assert found.torn_bytes == 0 and found.damaged_from == 1
 
 
 def test_the_longest_record_cut_short_is_torn_and_more_is_damage():
-    text = '"' * pt.TEXT_CHARACTERS_MAX
-    line = pt.encode(
+    text = '"' * pl.TEXT_CHARACTERS_MAX
+    line = pl.encode(
         (
-            pt.BYTES_MAX,
-            pt.COMMISSIONED,
+            pl.BYTES_MAX,
+            pl.COMMISSIONED,
             "40e",
             "2026-03-14",
             "2026-03-14T02:07:31Z",
             "unknown",
             text,
-            pt.REACTION_MS_MAX,
-            pt.FAILED,
+            pl.REACTION_MS_MAX,
+            pl.FAILED,
             text,
         ),
         chain.START.hex(),
     )
-    assert len(line) == pt.RECORD_BYTES_MAX and pt.decode(line[:-1])
-    assert pt.found_in(line[:-2]).torn_bytes == len(line) - 2
-    assert pt.found_in(bytes(pt.RECORD_BYTES_MAX)).torn_bytes == pt.RECORD_BYTES_MAX
-    assert pt.found_in(bytes(pt.RECORD_BYTES_MAX + 1)).damaged_from == 1
+    assert len(line) == pl.RECORD_BYTES_MAX and pl.decode(line[:-1])
+    assert pl.found_in(line[:-2]).torn_bytes == len(line) - 2
+    assert pl.found_in(bytes(pl.RECORD_BYTES_MAX)).torn_bytes == pl.RECORD_BYTES_MAX
+    assert pl.found_in(bytes(pl.RECORD_BYTES_MAX + 1)).damaged_from == 1
 
 
 @pytest.mark.parametrize(
@@ -311,7 +312,7 @@ def test_a_full_disk_is_one_line_and_the_records_stay(tmp_path):
         ):
             add(tmp_path, "2", disk)
         disk.error_at = None
-        assert names(pt.read(str(tmp_path), disk))[:2] == [pt.COMMISSIONED, "1"]
+        assert names(pt.read(str(tmp_path), disk))[:2] == [pl.COMMISSIONED, "1"]
         assert not pt.read(str(tmp_path), disk).breaks
 
 
@@ -349,8 +350,8 @@ def test_a_record_that_was_taken_out_moved_or_doubled_is_found(three):
 def test_a_record_with_a_hash_of_its_own_breaks_the_next(three):
     path = Path(pt.path_of(str(three)))
     lines = path.read_bytes().splitlines(keepends=True)
-    record = pt.decode(lines[1][:-1])
-    lines[1] = pt.encode(record._replace(result=pt.FAILED)[:10], record.previous)
+    record = pl.decode(lines[1][:-1])
+    lines[1] = pl.encode(record._replace(result=pl.FAILED)[:10], record.previous)
     path.write_bytes(b"".join(lines))
     assert pt.read(str(three)).damaged_from == 3
 
@@ -361,7 +362,7 @@ def test_damage_stays_named_and_an_altered_record_does_not_count(three):
     add(three, "2")
     found = pt.read(str(three))
     assert found.damaged_from == 3 and len(found.breaks) == 1
-    assert names(found) == [pt.COMMISSIONED, "1", "40e", "2"] and found.newest == 5
+    assert names(found) == [pl.COMMISSIONED, "1", "40e", "2"] and found.newest == 5
 
 
 @pytest.mark.parametrize(
@@ -384,7 +385,7 @@ def test_what_is_no_record_is_damage_not_a_crash(three, line):
     whole = path.read_bytes()
     path.write_bytes(line + b"\n" + whole)
     assert pt.read(str(three)).damaged_from == 1 and len(pt.read(str(three)).records) == 4
-    assert pt.decode(line) is None
+    assert pl.decode(line) is None
 
 
 @pytest.mark.parametrize(
@@ -408,8 +409,8 @@ def test_what_is_no_record_is_damage_not_a_crash(three, line):
 )
 def test_a_line_of_another_form_is_no_record(three, change):
     content = json.loads(Path(pt.path_of(str(three))).read_bytes().splitlines()[1])
-    assert pt.decode(json.dumps(content, separators=(",", ":")).encode()) is not None
-    assert pt.decode(json.dumps({**content, **change}, separators=(",", ":")).encode()) is None
+    assert pl.decode(json.dumps(content, separators=(",", ":")).encode()) is not None
+    assert pl.decode(json.dumps({**content, **change}, separators=(",", ":")).encode()) is None
 
 
 @pytest.mark.parametrize(
