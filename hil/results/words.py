@@ -8,6 +8,7 @@ from controller.rows import reason_words
 TRIPS_SHOWN = 4
 WIDTH, INDENT = 80, " " * 11
 SHORT_S = 120
+SHOWN_S_MIN = 0.1
 REACTIONS = {
     "estop": "E-stop pressed to the command that drops the PCS enable",
     "estop_to_pcs_frame": "E-stop pressed to the stop frame of the PCS",
@@ -67,13 +68,10 @@ def _limits(doc):
     limited_s, overload = doc.get("limited_s"), doc.get("overload")
     if limited_s is None:
         return []
-    if not limited_s:
-        lines = ["limits     none held the battery back"]
-    else:
-        longest = sorted(limited_s.items(), key=lambda item: -item[1])
-        lines = [
-            f"limits     {seconds:.1f} s {_name(label)} ({label})" for label, seconds in longest
-        ]
+    longest = sorted(limited_s.items(), key=lambda item: -item[1])
+    shown = [each for each in longest if each[1] >= SHOWN_S_MIN]
+    lines = [f"limits     {seconds:.1f} s {_name(label)} ({label})" for label, seconds in shown]
+    lines = lines or ["limits     none held the battery back"]
     if overload["s"]:
         above = f"{overload['s']:.1f} s, up to {overload['W_max'] / 1000:.0f} kW"
         lines.append(f"overload   {above} above what grid connection and battery can carry")

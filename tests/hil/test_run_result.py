@@ -100,7 +100,7 @@ FULL = {
     "delay_ms": 182.0,
     "measured_from_s": 22.5,
     "simulated_s": 60.0,
-    "limited_s": {"R213": 1.5, "R501": 3.0},
+    "limited_s": {"R213": 1.5, "R501": 3.0, "R229": 0.09},
     "overload": {"s": 2.0, "W_max": 52e3},
     "load": {"file": "a.csv", "scale": 2.0, "rows_refused": 10},
     "soc_pct": {"start": 55.0, "end": 54.5},
