@@ -8,7 +8,6 @@ import pytest
 
 from controller.site import bus_times
 from controller.site import config as configs
-from hil import __main__ as cli
 from hil.campaigns import order
 from hil.campaigns.benchmarks import hint, rig, stop
 from hil.campaigns.benchmarks.cyclictest import Cyclictest
@@ -226,26 +225,6 @@ def test_a_speed_is_that_of_the_quickest_round_by_each_clock():
 
 
 # -- the command
-
-
-@pytest.mark.parametrize(
-    "argv, words",
-    [
-        (("stop", "--count", "0"), "allowed is a whole number from 1 to 10000"),
-        (("stop", "--count", "x"), "allowed"),
-        (("stop", "--json", "/nowhere/a.json"), "there is no folder /nowhere"),
-        (("rig", "--for", "0"), "allowed"),
-        (("nothing",), "invalid choice"),
-    ],
-)
-def test_wrong_input_is_one_line(capsys, argv, words):
-    try:
-        code = cli.main(["bench", *argv])
-    except SystemExit as leaving:
-        code = leaving.code
-    said = capsys.readouterr()
-    assert (code, said.out, len(said.err.splitlines())) == (2, "", 1) and words in said.err
-    assert said.err.startswith("bench: ")
 
 
 @pytest.mark.parametrize(

@@ -106,24 +106,6 @@ def test_the_page_refuses_what_is_no_result(capsys, tmp_path):
     assert (code, out, len(err)) == (2, "", 1) and "a.json" in err[0]
 
 
-@pytest.mark.parametrize(
-    "argv, words",
-    [
-        (("loop", "--for", "0"), "allowed is a number from 1"),
-        (("loop", "--for", "x"), "allowed is a number from 1"),
-        (("loop", "--for", "nan"), "allowed is a number from 1"),
-        (("lop",), "invalid choice"),
-        (("step", "--json", "/nowhere/a.json"), "there is no folder /nowhere"),
-        (("replay", "--json", "/"), "argument --json: / is a folder; allowed is a file"),
-        (("replay", "/nowhere/journal"), "/nowhere/journal: No such file"),
-        (("all",), "--json"),
-    ],
-)
-def test_wrong_input_is_said_at_once(capsys, argv, words):
-    code, out, err = run(capsys, "bench", *argv)
-    assert (code, out) == (2, "") and words in err[-1]
-
-
 def measured(capsys, run_it, path=None):
     given = type("Given", (), {"json": path and str(path)})
     code = command.measure(given, run_it)

@@ -285,23 +285,6 @@ def test_the_memory_gives_back_what_was_laid_into_it(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "words, line",
-    [
-        (("--count", "0"), "mcu: argument --count: 0: allowed is a whole number from 1 to 1000"),
-        (("--json", "/nowhere/x.json"), "mcu: argument --json: there is no folder /nowhere"),
-        (("--json", "/"), "mcu: argument --json: / is a folder; allowed is a file"),
-    ],
-)
-def test_wrong_input_is_one_line(capsys, words, line):
-    code = None
-    try:
-        code = program.main(["mcu", *words])
-    except SystemExit as end:
-        code = end.code
-    assert code == 2 and capsys.readouterr().err.strip() == line
-
-
-@pytest.mark.parametrize(
     "error", [EmulatorError("qemu-system-arm says nothing"), KeyError("healthy")]
 )
 def test_a_microcontroller_that_does_not_start_ends_its_trials_in_a_line_each(monkeypatch, error):

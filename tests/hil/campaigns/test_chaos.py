@@ -16,7 +16,6 @@ import pytest
 from controller.run import loop_statistics
 from controller.run import operator_commands as commands
 from drivers import bms
-from hil import __main__ as cli
 from hil.campaigns.chaos import command, course, floods, terminal, verdict, witness
 from hil.campaigns.chaos.disturbances import DISTURBANCES, MEMORY_MiB_MAX, memory_MiB
 from safety import matrix
@@ -303,25 +302,6 @@ def test_what_is_right_to_trip_are_stages_of_the_matrix():
 
 
 # -- the command
-
-
-@pytest.mark.parametrize(
-    "argv",
-    [
-        ("--only", "nobody"),
-        ("--seed", "-1"),
-        ("--seed", "x"),
-        ("--for", "0"),
-        ("--calm", "much"),
-        ("--for", "inf"),
-        ("--json", "/nowhere/o.json"),
-        ("--json", "."),
-    ],
-)
-def test_wrong_words_are_one_line(argv, capsys):
-    with pytest.raises(SystemExit) as leaving:
-        cli.main(["chaos", *argv])
-    assert leaving.value.code == 2 and len(capsys.readouterr().err.splitlines()) == 1
 
 
 def test_the_report_names_what_is_not_ok_and_what_was_left_out():

@@ -256,27 +256,6 @@ def test_a_folder_without_any_measured_load_is_refused(tmp_path, capsys):
     )
 
 
-@pytest.mark.parametrize(
-    "order, words",
-    [
-        (["--json", "nowhere/a.json"], "there is no folder nowhere"),
-        (["--png", "."], ". is a folder; allowed is a file"),
-        (["--json", "/proc/a.json"], "/proc/a.json: cannot be written"),
-        (["--png", "curve.xyz"], "curve.xyz: allowed endings are .png"),
-        (["--loads", "nowhere"], "there is no folder nowhere"),
-        (["--runaways", "1.5"], "1.5: allowed is a whole number from 0 to 10000"),
-        (["--processes", "0"], "0: allowed is a whole number from 1 to 256"),
-        (["--days", "0"], "0: allowed is a number from 0.01 to 1000"),
-    ],
-)
-def test_what_cannot_be_written_is_refused_before_the_courses(order, words, capsys):
-    with pytest.raises(SystemExit) as left:
-        main(["runaway", *order])
-    assert left.value.code == 2 and capsys.readouterr().err == (
-        f"runaway: argument {order[0]}: {words}\n"
-    )
-
-
 def test_the_command_prints_writes_and_draws(monkeypatch, tmp_path, capsys):
     steps = ((60, lambda plant: plant.start_runaway(0, 2, 3, 60.0, 120.0)),)
     todo = [course("heater", rack=0, events=(60,), steps=steps), course(duration_s=90.0)]
@@ -327,13 +306,6 @@ def test_an_interruption_is_headed_with_the_command_that_was_given(name, monkeyp
     monkeypatch.setattr(rows.configs, "load", stopped)
     assert main([name]) == 130
     assert capsys.readouterr().err == f"{name}: interrupted before the run had begun\n"
-
-
-def test_no_command_at_all_is_headed_with_the_program(capsys):
-    with pytest.raises(SystemExit) as left:
-        main([])
-    assert left.value.code == 2
-    assert capsys.readouterr().err == "hil: the following arguments are required: COMMAND\n"
 
 
 def _found(median_s, missed, per_1000_d):

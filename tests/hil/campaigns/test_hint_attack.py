@@ -137,19 +137,3 @@ def test_a_short_attack_on_the_rig(monkeypatch, tmp_path, capsys):
     judged = 700 - doc["hints"]["wrong_length"] - doc["hints"]["wrong_magic"]
     assert judged > 300 and doc["loop_under_attack"]["ticks"] >= judged // 8
     assert "accepted   0; of 3 genuine ones between 3" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize(
-    "argv",
-    [
-        ("--count", "0"),
-        ("--count", "x"),
-        ("--seed", "-1"),
-        ("--seed", str(2**31)),
-        ("--json", "/nowhere/a.json"),
-    ],
-)
-def test_wrong_numbers_are_one_line(argv, capsys):
-    with pytest.raises(SystemExit) as leaving:
-        cli.main(["hint-attack", *argv])
-    assert leaving.value.code == 2 and len(capsys.readouterr().err.splitlines()) == 1

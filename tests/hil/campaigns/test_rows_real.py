@@ -377,27 +377,6 @@ def test_the_page_and_the_document():
 
 
 @pytest.mark.parametrize(
-    "arguments, words",
-    [
-        (
-            ["--only", "44a"],
-            "rows: --real: 44a is not done in real processes: inside the controller: "
-            "a bit of the limit",
-        ),
-        (
-            ["--disarmed"],
-            "rows: --real: a controller's own process has every required stage armed; "
-            "leave --disarmed out",
-        ),
-    ],
-)
-def test_what_cannot_be_is_refused_in_one_line(arguments, words, capsys):
-    assert main(["rows", "--real", *arguments]) == 2
-    said = capsys.readouterr()
-    assert said.err.startswith(words) and len(said.err.splitlines()) == 1 and said.out == ""
-
-
-@pytest.mark.parametrize(
     "stands_ms, code, verdict",
     [(2025.0, 0, "1 of 1 met; 1 not done"), (2500.0, 1, "0 of 1 met; not: 29; 1 not done")],
 )

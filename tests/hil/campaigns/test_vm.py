@@ -229,20 +229,6 @@ def test_missing_packages_are_named_with_the_command(monkeypatch, capsys, tmp_pa
     assert not (tmp_path / "cache").exists()
 
 
-@pytest.mark.parametrize(
-    "arguments, words",
-    [
-        (["now"], "unrecognized arguments: now"),
-        (["--json", "/nowhere/at/all.json"], "there is no folder /nowhere/at"),
-    ],
-)
-def test_a_wrong_command_line_is_one_line(arguments, words, capsys):
-    with pytest.raises(SystemExit) as leaving:
-        raise SystemExit(cli.main(arguments))
-    said = capsys.readouterr().err.splitlines()
-    assert leaving.value.code == 2 and len(said) == 1 and words in said[0]
-
-
 def test_a_failed_step_of_the_image_is_one_line(tmp_path):
     with pytest.raises(image.ImageError, match="^sh: E: this and no more$"):
         image._run(
@@ -559,27 +545,3 @@ def test_the_box_sets_its_clock_and_finds_the_event(tmp_path):
             )
     made.close()
     assert clock.newest(str(tmp_path))["id"] == 2
-
-
-def test_every_check_is_a_line_and_a_row(tmp_path):
-    lines = []
-    report = Checks(lines.append)
-
-    def fails():
-        raise CheckError("no such thing")
-
-    def ends():
-        raise machine.MachineError("gone")
-
-    assert report.check("good", lambda: "found", ())
-    assert report.ok
-    assert not report.check("bad", fails, ())
-    assert not report.check("worse", ends, (machine.MachineError,))
-    assert [line.split()[0] for line in lines] == ["ok", "FAILED", "FAILED"] and not report.ok
-    document = report.document()
-    assert document["ok"] is False
-    assert [(row["name"], row["ok"], row["detail"]) for row in document["checks"]] == [
-        ("good", True, "found"),
-        ("bad", False, "no such thing"),
-        ("worse", False, "gone"),
-    ]

@@ -1,0 +1,199 @@
+"""What all campaigns have in common: wrong words in one line, checks, tables, what runs beside a
+rig.
+"""
+
+import json
+import threading
+from types import SimpleNamespace
+
+import pytest
+
+from controller.record.journal import JournalError
+from hil.__main__ import main
+from hil.campaigns import command, course, packages, process, report, verdict
+from hil.campaigns.vm import __main__ as vm
+from hil.rig import RigError
+
+# command and options; what is said of them
+REFUSED = """
+chaos --only nobody: argument --only: invalid choice: 'nobody'
+chaos --seed -1: argument --seed: -1: allowed is a whole number from 0 to 2147483647
+chaos --for inf: argument --for: inf: allowed is a number from 0.5 to 3600
+chaos --calm 0: argument --calm: 0: allowed is a number from 0.5 to 3600
+chaos --json /nowhere/o.json: argument --json: there is no folder /nowhere
+hint-attack --count 0: argument --count: 0: allowed is a whole number from 1 to 10000000
+hint-attack --seed 2147483648: argument --seed: 2147483648: allowed is a whole number from 0 to
+mcu --count 0: argument --count: 0: allowed is a whole number from 1 to 1000
+mcu --json /: argument --json: / is a folder; allowed is a file
+rows --only 99: argument --only: no course '99', did you mean 9; there are 1a
+rows --only 1a,12stoped: argument --only: no course '12stoped', did you mean 12 stopped; there are
+rows --jobs 0: argument --jobs: 0: allowed is a whole number from 1 to 64
+rows --md /proc/rows.md: argument --md: /proc/rows.md: cannot be written
+rows --real --only 44a: --real: 44a is not done in real processes: inside the controller: a bit of
+rows --real --disarmed: --real: a controller's own process has every required stage armed; leave
+rows --disarmed: --disarmed: allowed are stages; 1 stopped, 12 stopped, 30 stopped, 44 stopped: the
+runaway --json nowhere/a.json: argument --json: there is no folder nowhere
+runaway --png curve.xyz: argument --png: curve.xyz: allowed endings are .png
+runaway --loads nowhere: argument --loads: there is no folder nowhere
+runaway --runaways 1.5: argument --runaways: 1.5: allowed is a whole number from 0 to 10000
+runaway --processes 0: argument --processes: 0: allowed is a whole number from 1 to 256
+runaway --days 0: argument --days: 0: allowed is a number from 0.01 to 1000
+bench loop --for nan: argument --for: nan: allowed is a number from 1 to 604800
+bench lop: argument WHAT: invalid choice: 'lop'
+bench stop --count x: argument --count: x: allowed is a whole number from 1 to 10000
+bench step --json /nowhere/a.json: argument --json: there is no folder /nowhere
+bench replay /nowhere/journal: /nowhere/journal: No such file
+bench all: the following arguments are required: --json
+vm-test now: unrecognized arguments: now
+vm-test --json /nowhere/at/all.json: argument --json: there is no folder /nowhere/at
+"""
+WITH_STOPPED = ["--only", "1 stopped,12 stopped,30 stopped,44 stopped"]
+
+
+@pytest.mark.parametrize("line", REFUSED.strip().splitlines())
+def test_wrong_words_are_one_line(line, capsys):
+    given, _, words = line.partition(": ")
+    name, *options = given.split()
+    options += WITH_STOPPED if given == "rows --disarmed" else []
+    try:
+        code = vm.main(options) if name == "vm-test" else main([name, *options])
+    except SystemExit as leaving:
+        code = leaving.code
+    out, err = capsys.readouterr()
+    assert (code, out, len(err.splitlines())) == (2, "", 1)
+    assert err.startswith(f"{name}: {words}")
+
+
+def test_no_command_at_all_is_headed_with_the_program(capsys):
+    with pytest.raises(SystemExit) as left:
+        main([])
+    assert left.value.code == 2
+    assert capsys.readouterr().err == "hil: the following arguments are required: COMMAND\n"
+
+
+def test_the_verdict_counts_and_names():
+    assert verdict.line(verdict.counted(3, [], "met")) == "verdict    3 of 3 met"
+    assert verdict.counted(3, ["1a", "2"], "met") == "1 of 3 met; not: 1a, 2"
+    assert [verdict.exit_code(True), verdict.exit_code(False)] == [command.MET, command.NOT_MET]
+    assert verdict.exit_code(True, interrupted=True) == command.INTERRUPTED == 130
+
+
+def test_every_check_is_a_line_and_a_row():
+    lines = []
+    checks = report.Checks(lines.append)
+
+    def fails(error):
+        raise error
+
+    assert checks.check("good", lambda: "found", ()) and checks.ok
+    assert not checks.check("bad", lambda: fails(report.CheckError("no such thing")), ())
+    assert not checks.check("worse", lambda: fails(RigError("gone")), (RigError,))
+    assert not checks.check("worst", lambda: fails(KeyError("x")), (LookupError,))
+    with pytest.raises(OSError):
+        checks.check("another", lambda: fails(OSError()), ())
+    assert [line.split()[0] for line in lines] == ["ok"] + 3 * ["FAILED"] and not checks.ok
+    document = checks.document()
+    assert not document["ok"] and document["seconds"] >= 0
+    assert [(row["name"], row["ok"], row["detail"]) for row in document["checks"]] == [
+        ("good", True, "found"),
+        ("bad", False, "no such thing"),
+        ("worse", False, "gone"),
+        ("worst", False, "KeyError: 'x'"),
+    ]
+
+
+def test_a_file_is_written_where_one_is_asked_for(tmp_path, capsys):
+    report.write_json(None, {"a": 1})
+    report.write_json(tmp_path / "a.json", {"a": 1})
+    assert json.loads((tmp_path / "a.json").read_text()) == {"a": 1}
+    assert capsys.readouterr().err == f"written    {tmp_path / 'a.json'}\n"
+    assert report.table(("a", "b"), [("1", "2")]) == ["| a | b |", "|---|---|", "| 1 | 2 |"]
+
+
+class Rig:
+    """A rig that runs until it is told to finish; ends_early: before that."""
+
+    def __init__(self, ends_early=False):
+        self.told, self.ends_early = threading.Event(), ends_early
+
+    def send(self, message):
+        assert message == {"what": "finish"}
+        self.told.set()
+
+    def run(self, see):
+        if self.ends_early:
+            raise RigError("the controller has ended")
+        assert self.told.wait(30)
+
+
+class Course(course.Course):
+    def __init__(self, rig, play):
+        super().__init__(rig)
+        self._play = lambda: play(self)
+
+
+@pytest.mark.parametrize("error", [None, OSError("x"), RigError("y"), JournalError("z")])
+def test_a_course_that_ends_lets_the_rig_finish(error):
+    def play(played):
+        played.wait(0)
+        if error:
+            raise error
+
+    played = Course(Rig(), play)
+    played.beside(None)
+    assert played.error is error
+
+
+def test_a_rig_that_ends_early_ends_its_course():
+    played = Course(Rig(ends_early=True), lambda played: played.wait(30))
+    with pytest.raises(RigError, match="the controller has ended"):
+        played.beside(None)
+    assert played.error is None and not played.rig.told.is_set()
+
+
+@pytest.mark.parametrize("error", [None, OSError("full")])
+def test_what_runs_in_the_background_turns_until_the_end_or_an_error(error):
+    class Turning(course.Background):
+        def __init__(self):
+            super().__init__()
+            self.events, self.turned = ["begin"], threading.Event()
+
+        def _turn(self):
+            self.turned.set()
+            if error:
+                raise error
+            self._over.wait()
+
+        def _finish(self):
+            self.events.append("finish")
+
+    with Turning() as made:
+        assert made.turned.wait(30) and made.events == ["begin"]
+    assert made.events == ["begin", "finish"] and made.error is error
+
+
+def test_what_is_not_installed_is_named_with_the_command(monkeypatch, tmp_path):
+    monkeypatch.setattr(packages, "search_path", lambda: str(tmp_path))
+    wanted = {"sh": "dash", "bash": "bash", "sed": "dash"}
+    assert packages.needed(wanted) == "needs bash dash: apt-get install bash dash"
+    assert packages.needed({}) is None
+
+
+def test_options_of_a_command_line_are_one_a_line():
+    assert process.options("\n-a b c\n-d\n") == ["-a", "b c", "-d"]
+
+
+@pytest.mark.wire
+def test_a_process_is_ended_in_order_or_by_force():
+    polite = process.module("timeit", "-n1", "-r1", "while True: pass")
+    assert process.end(polite) == -15
+    deaf = SimpleNamespace(asked=[])
+
+    def wait(timeout=None):
+        deaf.asked.append(timeout)
+        if timeout is not None:
+            raise process.subprocess.TimeoutExpired("deaf", timeout)
+        return -9
+
+    deaf.wait, deaf.kill = wait, lambda: deaf.asked.append("killed")
+    assert process.wait(deaf, 1.5) == -9 and deaf.asked == [1.5, "killed", None]
