@@ -242,9 +242,9 @@ def test_an_unknown_feature_is_not_beyond_whichever_way_its_stage_looks():
 
 def test_as_many_runaways_as_asked_by_their_shares():
     for count in (*range(20), 96, 1001):
-        kinds = [each.kind for each in courses.drawn(1, count, 0.01) if each.rack is not None]
-        assert len(kinds) == count
-        assert all(abs(kinds.count(kind) - share * count) < 1.0 for kind, share in courses.SHARES)
+        counts = dict(courses._counts(count))
+        assert sum(counts.values()) == count
+        assert all(abs(counts[kind] - share * count) < 1.0 for kind, share in courses.SHARES)
 
 
 def test_a_folder_without_any_measured_load_is_refused(tmp_path, capsys):
@@ -293,8 +293,7 @@ def test_progress_of_few_courses(capsys, count):
     tell = command.progress([course(duration_s=36.0)] * count, lambda: 0.0)
     for done in range(1, count + 1):
         tell(done, count)
-    lines = capsys.readouterr().err.splitlines()
-    assert lines[0].startswith(f"runaway: {count} courses, ") and len(lines) == max(1, count)
+    assert len(capsys.readouterr().err.splitlines()) == max(1, count)
 
 
 @pytest.mark.parametrize("name", ["runaway", "rows"])

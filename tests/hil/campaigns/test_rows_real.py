@@ -430,6 +430,7 @@ def test_a_course_that_did_not_come_to_its_end_is_a_row_too(label):
     assert "never / " in real_page.markdown([real.Ended(*found, [])], STEPPED, {})
 
 
+@pytest.mark.slow
 @pytest.mark.wire
 def test_a_course_in_real_processes(tmp_path):
     """Order and content: the permit's byte, the relay, the contactors; nothing is left behind. When
