@@ -11,7 +11,9 @@ from safety import parameters as p
 from safety import signals as s
 
 
-@pytest.mark.parametrize("racks, modules", [(1, 15), (3, 15), pytest.param(16, 64, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "racks, modules", [(1, 15), (3, 15), pytest.param(16, 64, marks=pytest.mark.slow)]
+)
 def test_the_cabinet_of_the_step_runs_with_every_stage_armed_and_nothing_tripped(racks, modules):
     bench = kernel_steps.Steps(racks, modules)
     bench.start()

@@ -47,30 +47,15 @@ def test_a_frame_becomes_a_line_and_comes_back(can_id, data):
     )
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
-        b"",
-        b"O",
-        b"C",
-        b"S6",
-        b"t",
-        b"t12",
-        b"t123",
-        b"t1239",
-        b"t12389",
-        b"t1232AA",
-        b"t1232AABBCC",
-        b"t12g0",
-        b"r1230",
-        b"T1232",
-        b"t123" + b"9" + b"AA" * 9,
-        b"T" + b"1" * 40,
-    ],
-)
-def test_what_is_no_data_frame_is_left_out(line):
+NO_FRAMES = b"|O|C|S6|t|t12|t123|t1239|t12389|t1232AA|t1232AABBCC|t12g0|r1230|T1232".split(b"|") + [
+    b"t1239" + b"AA" * 9,
+    b"T" + b"1" * 40,
+]
+
+
+def test_what_is_no_data_frame_is_left_out():
     """slcand also sends commands (open, close, speed), and a serial line has noise."""
-    assert slcan.send_command(line) is None
+    assert [slcan.send_command(line) for line in NO_FRAMES] == [None] * len(NO_FRAMES)
 
 
 @pytest.mark.parametrize("size", range(1, 12))
@@ -123,19 +108,13 @@ def test_the_bridge_carries_frames_both_ways():
 # -- the shell of the box
 
 
-class Shell:
-    """A machine whose box is a bash on a socket."""
-
-    def __init__(self, tmp_path):
-        self.machine = machine.Machine(str(tmp_path), [], "/dev/null")
-        self.machine._console, other = socket.socketpair()
-        self.machine.process = subprocess.Popen(["bash"], stdin=other, stdout=other, stderr=other)
-        other.close()
-
-
 @pytest.fixture
 def shell(tmp_path):
-    box = Shell(tmp_path).machine
+    """A machine whose box is a bash on a socket."""
+    box = machine.Machine(str(tmp_path), [], "/dev/null")
+    box._console, other = socket.socketpair()
+    box.process = subprocess.Popen(["bash"], stdin=other, stdout=other, stderr=other)
+    other.close()
     yield box
     box.cut_power()
 
@@ -146,14 +125,9 @@ def test_a_command_gives_its_code_and_its_words(shell):
     assert shell.run("echo bad >&2; (exit 7)") == (7, "bad")
     assert shell.run("printf 'no newline'") == (0, "no newline")
     assert shell.run("echo '@1@0@'")[0] == 0, "another command's mark is no end"
-
-
-@pytest.mark.wire
-def test_a_command_that_hangs_is_one_line(shell):
-    with pytest.raises(
-        machine.MachineError, match="read line: not done after 0 s: .* its last words: so far"
-    ):
-        shell.run("echo so far; read line", 0.5)
+    words = "read line: not done after 0 s: .* its last words: so far"
+    with pytest.raises(machine.MachineError, match=words):
+        shell.run("echo so far; read line", 0.2)
 
 
 @pytest.mark.wire
@@ -170,13 +144,10 @@ def test_a_box_that_takes_no_command_is_one_line(tmp_path):
 def test_a_console_that_closes_under_a_qemu_that_goes_on_is_one_line(tmp_path, monkeypatch):
     monkeypatch.setattr(machine, "END_S", 0.05)
     box = machine.Machine(str(tmp_path), [], "/dev/null")
-    for closed_first in (True, False):
+    for close in (socket.socket.close, lambda other: other.shutdown(socket.SHUT_WR)):
         box._console, other = socket.socketpair()
         box.process = subprocess.Popen(["cat"], stdin=subprocess.PIPE)
-        if closed_first:
-            other.close()
-        else:
-            other.shutdown(socket.SHUT_WR)
+        close(other)
         with pytest.raises(machine.MachineError, match="the box's console is closed, QEMU goes on"):
             box.run("true", 5.0)
         other.close()
@@ -185,19 +156,17 @@ def test_a_console_that_closes_under_a_qemu_that_goes_on_is_one_line(tmp_path, m
 
 
 @pytest.mark.wire
-def test_a_machine_that_has_ended_says_what_it_said(shell, tmp_path):
-    (tmp_path / "qemu.log").write_text("first\nno such device\n")
-    with pytest.raises(machine.MachineError, match="exit code 9: no such device"):
-        shell.run("exit 9")
-
-
-@pytest.mark.wire
-def test_a_machine_that_has_ended_without_a_word_shows_the_boxs(shell, tmp_path):
-    (tmp_path / "qemu.log").touch()
-    with pytest.raises(
-        machine.MachineError, match="exit code 1: the box's last words: kernel panic"
-    ):
-        shell.run("echo kernel panic; exit 1")
+@pytest.mark.parametrize(
+    "log, command, words",
+    [
+        ("first\nno such device\n", "exit 9", "exit code 9: no such device"),
+        ("", "echo kernel panic; exit 1", "exit code 1: the box's last words: kernel panic"),
+    ],
+)
+def test_a_machine_that_has_ended_says_why(shell, tmp_path, log, command, words):
+    (tmp_path / "qemu.log").write_text(log)
+    with pytest.raises(machine.MachineError, match=words):
+        shell.run(command)
 
 
 def test_ports_are_named_by_their_sockets():
@@ -331,16 +300,24 @@ def clock_event(source, uncertainty_us, number=7):
 
 
 class Box:
-    """A machine that gives prepared answers: {start of a command: [answer, ...]}; the last one for
-    ever.
+    """A machine that gives prepared answers: {part of a command: [(code, text), ...]}, the last one
+    for ever. `asked`: the commands.
     """
 
     def __init__(self, **answers):
-        self.answers = answers
+        self.answers, self.asked = answers, []
 
     def run(self, command):
-        left = next((left for start, left in self.answers.items() if start in command), [""])
-        return 0, left.pop(0) if len(left) > 1 else left[0]
+        self.asked.append(command)
+        left = next(left for part, left in self.answers.items() if part in command)
+        return left.pop(0) if len(left) > 1 else left[0]
+
+
+@pytest.fixture
+def lab_of(monkeypatch, tmp_path):
+    """Makes a Lab of a machine and a bench; its polls do not wait."""
+    monkeypatch.setattr(labs, "POLL_S", 0)
+    return lambda box, plant=None: labs.Lab(tmp_path, box, plant)
 
 
 @pytest.mark.parametrize(
@@ -351,12 +328,9 @@ class Box:
         (clock_event("ntp", None), "None us"),
     ],
 )
-def test_the_utc_source_is_that_of_an_event_after_the_clock_was_set(
-    event, refused, monkeypatch, tmp_path
-):
-    monkeypatch.setattr(labs, "POLL_S", 0)
-    old = json.dumps(clock_event("rtc", None, 3))
-    lab = labs.Lab(tmp_path, Box(event=[old, old, json.dumps(event)]), None)
+def test_the_utc_source_is_that_of_an_event_after_the_clock_was_set(event, refused, lab_of):
+    old = (0, json.dumps(clock_event("rtc", None, 3)))
+    lab = lab_of(Box(event=[old, old, (0, json.dumps(event))], set=[(0, "")]))
     if refused is None:
         assert running.wall_clock(lab) == "was set, +-1500 us"
     else:
@@ -364,14 +338,9 @@ def test_the_utc_source_is_that_of_an_event_after_the_clock_was_set(
             running.wall_clock(lab)
 
 
-def test_a_can_interface_is_waited_for_and_what_it_lacks_is_named(monkeypatch, tmp_path):
-    monkeypatch.setattr(labs, "POLL_S", 0)
-    lab = labs.Lab(tmp_path, None, None)
-    answers = [
-        (1, 'Device "can0" does not exist.'),
-        (0, "state UP qlen 100 restart-ms 100 bitrate 500000"),
-    ]
-    lab.machine = type("Shell", (), {"run": lambda self, command: answers.pop(0)})()
+def test_a_can_interface_is_waited_for_and_what_it_lacks_is_named(monkeypatch, lab_of):
+    up = "state UP qlen 100 restart-ms 100 bitrate 500000"
+    lab = lab_of(Box(can0=[(1, 'Device "can0" does not exist.'), (0, up)]))
     assert running.can_interface(lab).startswith("up, bit rate 500000")
     monkeypatch.setattr(running, "START_S", -1.0)
     with pytest.raises(
@@ -380,15 +349,11 @@ def test_a_can_interface_is_waited_for_and_what_it_lacks_is_named(monkeypatch, t
         running.can_interface(lab)
 
 
-def test_an_answer_that_cannot_be_read_is_a_check_that_has_not_passed(
-    monkeypatch, tmp_path, capsys
-):
-    lab = labs.Lab(tmp_path, Box(show=["usb 1-1: new device"]), None)
+def test_an_answer_that_cannot_be_read_is_a_check_that_has_not_passed(monkeypatch, lab_of, capsys):
+    checks = (("one", lambda lab: lab.shown("MainPID")), ("two", lambda lab: ""))
+    monkeypatch.setattr(cli, "CHECKS", checks)
     lines = []
-    monkeypatch.setattr(
-        cli, "CHECKS", (("one", lambda lab: lab.shown("MainPID")), ("two", lambda lab: ""))
-    )
-    cli._run(Checks(lines.append), lab)
+    cli._run(Checks(lines.append), lab_of(Box(show=[(0, "usb 1-1: new device")])))
     assert len(lines) == 1 and lines[0].startswith("FAILED") and "ValueError: " in lines[0]
     assert capsys.readouterr().out == "not reached: two\n"
 
@@ -401,21 +366,9 @@ def test_an_answer_that_cannot_be_read_is_a_check_that_has_not_passed(
         ((3, "no controller answers"), "a lamp test of the user nobody"),
     ],
 )
-def test_commands_are_taken_from_the_controllers_user_only(
-    to_nobody, refused, monkeypatch, tmp_path
-):
-    monkeypatch.setattr(labs, "POLL_S", 0)
-    answers = {
-        "firebreak": [(1, "lamp test: no answer"), (0, "lamp test: accepted")],
-        "nobody": [to_nobody],
-    }
-
-    class Shell:
-        @staticmethod
-        def run(command):
-            return answers[command.split()[2]].pop(0)
-
-    lab = labs.Lab(tmp_path, Shell, None)
+def test_commands_are_taken_from_the_controllers_user_only(to_nobody, refused, lab_of):
+    answers = [(1, "lamp test: no answer"), (0, "lamp test: accepted")]
+    lab = lab_of(Box(**{"-u nobody": [to_nobody], "-u firebreak": answers}))
     if refused is None:
         assert running.commands(lab) == "lamp test: accepted; refused to nobody"
     else:
@@ -423,38 +376,25 @@ def test_commands_are_taken_from_the_controllers_user_only(
             running.commands(lab)
 
 
-def test_a_reset_in_the_box_names_what_was_looked_at(monkeypatch, tmp_path):
+def test_a_reset_in_the_box_names_what_was_looked_at(lab_of):
     """Nothing stands yet, then the key is asked for, then it changes in between, then it is
     done.
     """
-    monkeypatch.setattr(labs, "POLL_S", 0)
-    shown = (
-        "row 44c controller check, cabinet; remote reset\nNothing was reset. To reset what "
-        "stands: firebreak reset"
+    shown = "row 44c controller check, cabinet; remote reset\nTo reset what stands: firebreak reset"
+    box = Box(
+        reset=[
+            (1, "nothing stands: nothing to reset"),
+            (1, f"{shown} --key 0123ABCD"),
+            (1, f"{shown} 0123ABCD"),
+            (1, "firebreak: what stands has changed since 0123ABCD; firebreak reset ..."),
+            (1, f"{shown} 4567ABCD\n"),
+            (0, "reset of 49: done"),
+        ]
     )
-    answers = [
-        (1, "nothing stands: nothing to reset"),
-        (1, f"{shown} --key 0123ABCD"),
-        (1, f"{shown} 0123ABCD"),
-        (
-            1,
-            "firebreak: what stands has changed since 0123ABCD: now 49; to reset that: "
-            "firebreak reset ...",
-        ),
-        (1, f"{shown} 4567ABCD\n"),
-        (0, "reset of 49: done"),
-    ]
-    asked = []
-
-    class Shell:
-        @staticmethod
-        def run(command):
-            asked.append(command.removeprefix("runuser -u firebreak -- firebreak reset").strip())
-            return answers.pop(0)
-
-    lab = labs.Lab(tmp_path, Shell, None)
+    lab = lab_of(box)
     lab.until_powered = lambda: "power after 1.0 s"
     assert failing.resets(lab) == "reset of 49: done; power after 1.0 s"
+    asked = [command.removeprefix(failing.RESET).strip() for command in box.asked]
     assert asked == ["", "", "", "0123ABCD", "", "4567ABCD"]
 
 
@@ -478,40 +418,33 @@ class Plant:
         return 1.0 if condition(self.view()) else None
 
 
+class Prepared(Box):
+    """A box whose cabinet was prepared; it takes a start when it is asked again."""
+
+    def __init__(self, plant):
+        loop = {"ticks": 9, "missed": 0, "lateness_us": {"p50": 1, "p99": 2}}
+        state = {"state": "ready", "standing": ["40b.rack1"], "loop": loop}
+        starts = [(3, "no controller answers"), (0, "start: accepted")]
+        super().__init__(**{labs.START: starts, "": [(0, json.dumps(state))]})
+        self.plant = plant
+
+    def run(self, command):
+        code, text = super().run(command)
+        self.plant.is_closed = self.plant.is_closed or text == "start: accepted"
+        return code, text
+
+
 @pytest.fixture
-def lab(monkeypatch, tmp_path):
-    """A Lab whose cabinet was prepared; `asked`: what its shell was asked."""
-    monkeypatch.setattr(labs, "POLL_S", 0)
-    plant, asked = Plant(), []
-    state = {
-        "state": "ready",
-        "standing": ["40b.rack1"],
-        "loop": {"ticks": 9, "missed": 0, "lateness_us": {"p50": 1, "p99": 2}},
-    }
-
-    class Shell:
-        @staticmethod
-        def run(command):
-            asked.append(command)
-            plant.is_closed = plant.is_closed or command == labs.START and asked.count(command) > 1
-            if command == labs.START:
-                return (
-                    (0, "start: accepted")
-                    if asked.count(command) > 1
-                    else (3, "no controller answers")
-                )
-            return 0, json.dumps(state)
-
-    made = labs.Lab(tmp_path, Shell, plant)
-    made.asked = asked
-    return made
+def lab(lab_of):
+    plant = Plant()
+    return lab_of(Prepared(plant), plant)
 
 
 def test_a_new_box_rests_and_is_started_once_it_takes_commands(lab):
     assert running.rests(lab) == "open for 45 s, state ready"
     assert (
         running.closes(lab).startswith("start: accepted; power after ")
-        and lab.asked.count(labs.START) == 2
+        and lab.machine.asked.count(labs.START) == 2
     )
     with pytest.raises(CheckError, match="a contactor closed without a start"):
         running.rests(lab)
@@ -520,8 +453,8 @@ def test_a_new_box_rests_and_is_started_once_it_takes_commands(lab):
 def test_a_box_that_got_a_new_store_is_started_again(lab):
     lab.bench.stalls = 1
     assert "1 stalls of the emulator" in running.closes(lab)
-    assert lab.asked.index(labs.RENEW) < len(lab.asked) - 1 - lab.asked[::-1].index(labs.START)
-    assert lab.asked.count(labs.START) == 3
+    asked = [command for command in lab.machine.asked if command in (labs.START, labs.RENEW)]
+    assert asked == [labs.START, labs.START, labs.RENEW, labs.START]
 
 
 def test_the_box_sets_its_clock_and_finds_the_event(tmp_path):
