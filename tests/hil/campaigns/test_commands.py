@@ -189,10 +189,10 @@ def test_a_process_is_ended_in_order_or_by_force():
     assert process.end(polite) == -15
     deaf = SimpleNamespace(asked=[])
 
-    def wait(timeout=None):
-        deaf.asked.append(timeout)
-        if timeout is not None:
-            raise process.subprocess.TimeoutExpired("deaf", timeout)
+    def wait(limit_s=None):
+        deaf.asked.append(limit_s)
+        if limit_s is not None:
+            raise process.subprocess.TimeoutExpired("deaf", limit_s)
         return -9
 
     deaf.wait, deaf.kill = wait, lambda: deaf.asked.append("killed")
