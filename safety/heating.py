@@ -139,7 +139,7 @@ class Heating:
         value[base + m.F_TEMPERATURE_RISE_3S_DDEGC] = rise[0]
         value[base + m.F_TEMPERATURE_RISE_10S_DDEGC] = rise[1]
         value[base + m.F_TEMPERATURE_RISING] = 1 if rise[2] >= RISING_DDEGC else 0
-        # up: hil/campaigns/README.md has what it costs, and saves
+        # up: hil/campaigns/runaway/README.md has what it costs, and saves
         explained = -(-self.place[rack * 2 + 1] // UK_PER_DDEGC)
         value[base + m.F_TEMPERATURE_UNEXPLAINED_DDEGC] = rise[2] - explained
 
