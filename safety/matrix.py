@@ -2,9 +2,9 @@
 the outputs.
 
 Source of the numbers: section 7 of the project's NFPA 855 fact table (LFP values; NMC_THRESHOLDS
-where the other chemistry differs). Rows 49 to 53 are ours: what the table has no row for. Clause
-and confidence stand in CLAUSES. A demand is a level per output, 0 = none; levels of several stages
-combine by `max`, so adding a fault never lowers one.
+where the other chemistry differs). Rows 49 to 53 are ours: what the table has no row for. All
+else that is known of a row is in controller/rows. A demand is a level per output, 0 = none; levels
+of several stages combine by `max`, so adding a fault never lowers one.
 """
 
 from safety.signals import CABINET, RACK, UNIT
@@ -330,80 +330,6 @@ NMC_THRESHOLDS = (
     ("32", 2800, 3100),
     ("33", 2200, 3000),
 )
-
-# row: (what it is, basis in the fact table, confidence code there)
-CLAUSES = {
-    1: ("emergency stop, two contacts, or contacts that disagree for 0.5 s", "A47", "C2"),
-    2: ("fire alarm relay of the fire panel", "A40-A43, A32", "G"),
-    3: ("suppression agent released", "A32, A34, D1", "C2"),
-    4: ("smoke or heat, one detector", "D5", "C"),
-    5: ("smoke and heat, or smoke in two zones", "A34", "C"),
-    6: ("fire panel or suppression in trouble", "A43, D3", "C"),
-    7: ("vapour of electrolyte above the reference", "A12, C41", "C2"),
-    8: ("vapour of electrolyte confirmed", "A12", "C2"),
-    9: ("hydrogen or carbon monoxide at 50 ppm", "A35", "G"),
-    10: ("hydrogen or carbon monoxide at 200 ppm, or rising fast", "C50", "D"),
-    11: (
-        "combustible gas at 10 % of the lower flammable limit",
-        "A27, NFPA 855-2023 9.6.5.6 (?)",
-        "G",
-    ),
-    12: (
-        "combustible gas at 25 % of the lower flammable limit, or its hard relay",
-        "A20, A21, A25",
-        "C",
-    ),
-    13: ("a gas detector faulty, silent, or its calibration overdue", "A26", "G"),
-    14: ("all gas detection lost", "A26, A62", "G"),
-    15: ("fan commanded but no proof of airflow", "A24", "C"),
-    16: ("fan commanded but the damper is not proven open", "A29", "C2"),
-    17: ("cooling failed, or cabinet air too warm", "A6", "C"),
-    18: ("cell temperature warning", "C20-C21", "C"),
-    19: ("cell temperature alarm", "C20-C21", "C"),
-    20: ("cell temperature trip", "C21", "C"),
-    21: ("cell temperature runaway suspicion", "C23, C27", "D"),
-    22: ("a module heats more than its current explains", "C28, low authority", "C2"),
-    23: ("a module heats as in thermal runaway", "C29, C30", "G"),
-    24: ("cell voltage falls without a load step, beside another sign", "C29", "G"),
-    25: ("cell temperature too low", "C24", "C"),
-    26: ("temperatures of a rack too far apart", "C22", "C"),
-    27: ("cell voltage high, charging tapers", "C1-C4", "C"),
-    28: ("cell over-voltage, charging inhibited", "C1", "C"),
-    29: ("cell over-voltage trip", "C1-C3, C6", "C"),
-    30: ("independent hard-wired cell over-voltage", "C7, C9", "C"),
-    31: ("cell under-voltage warning and discharge inhibit", "C1-C2", "C"),
-    32: ("cell under-voltage trip", "C1", "C"),
-    33: ("cell deeply discharged", "C2, C7", "C"),
-    34: ("cell voltages of a rack too far apart", "C80", "D"),
-    35: ("current above the limit", "C64", "C"),
-    36: ("current above twice the rating, or a short circuit", "C64-C65", "C"),
-    37: ("insulation low", "C61-C62", "G"),
-    38: ("pre-charge failed three times, or rack and bus voltage differ", "C67, C69", "C"),
-    39: ("contactor not as told, welded, or current on an open string", "C70-C72", "C"),
-    40: (
-        "BMS silent, its counter frozen, many bad frames, or its fault contact open",
-        "C74-C76, A61",
-        "C",
-    ),
-    41: ("PCS silent, or its power above the limit", "C66, C79", "D"),
-    42: ("leak, loss of coolant flow or pressure, or humid air", "D4-D7", "G"),
-    43: ("auxiliary supply lost, or the reserve of its UPS low", "A26, A38", "G"),
-    44: (
-        "controller self-test: program, memory, clock, limits, relays, late step, unclean start",
-        "A92, C82",
-        "C2",
-    ),
-    45: ("sensors of a module invalid", "C7, C78, low authority", "C2"),
-    46: ("no supervised path to the network operations centre", "D4, A42", "C2"),
-    47: ("key in service", "D4", "C"),
-    48: ("door open while energised, or beside a gas alarm", "D1", "C"),
-    49: ("I/O module silent (ours: the silence ladder)", "design", "D"),
-    50: ("meter silent or frozen (ours: the silence ladder)", "design", "D"),
-    51: ("second channel silent, in disagreement, or without a permit of its own (ours: two "
-         "channels)", "design", "D"),
-    52: ("climate or UPS monitor silent (ours: the silence ladder)", "design", "D"),
-    53: ("two weak signs of runaway together (ours: suspicion)", "C41, C50, design", "D"),
-}
 
 # fmt: on
 STAGES_PER_SCOPE = tuple(

@@ -13,6 +13,7 @@ from controller.core import hint_codes
 from controller.documents import effect_words
 from controller.record import proof_lines
 from controller.rows import matrix_words
+from controller.rows.records import ROWS
 from controller.site import bus_times, hma, limit_images, schema
 from controller.site import equipment as equipment_tables
 from controller.site.config import ConfigError, load
@@ -320,7 +321,7 @@ def _rows(config):
     lines = ["", "ROWS OF THE CAUSE-AND-EFFECT MATRIX", "  row  stages              state"]
     states = row_states(config)
     for row in sorted(states):
-        text = matrix.CLAUSES[row][0]
+        text = ROWS[row].what
         for stages, state, equipment in states[row]:
             joint = "; " if ": " in state else ": "
             lines += _wrapped(

@@ -7,122 +7,12 @@ the same contact or gas trips all its stages.
 """
 
 from controller.documents import document, effect_words, matrix_tables
-from controller.rows import matrix_words, proof_intervals
+from controller.rows import matrix_words, proof_intervals, records
 from controller.site import bus_times, limit_images, tapers, time_chain, wired
 from controller.site.equipment import EQUIPMENT
 from safety import matrix as m
 from safety import runaway
 
-_WIRE = "open its wire at the terminal of the I/O module"
-_GAS = "calibration gas at the sensor through its cup; note the concentration"
-_BMS = (
-    "let the maker's BMS test tool report it, one rack after the other; without a tool, the "
-    "record says not tested"
-)
-# No rig takes a site's file: what it proves is the program, on the cabinet of sites/example.
-_COURSE = "the rig proves it for the example cabinet alone (`python -m hil rows --only {stage}`)"
-_UNTESTED = "note it here as not tested"
-_RIG = f"not on this cabinet: {_COURSE}; {_UNTESTED}"
-_TOOL = f"by the maker's test tool; without a tool, {_UNTESTED}: {_COURSE}"
-_BRIDGE = (
-    "bridge contact 2, press the emergency stop; take the bridge off, press once more, and "
-    "see both contacts "
-    "open"
-)
-_NO_STORE = (
-    "cabinet and service stopped in order, put the state directory aside and start with "
-    "an empty one; "
-    "afterwards stop, put the old one back in its place (it holds the latches and the "
-    "proof-test ledger) and "
-    "start again"
-)
-_VOLTAGE = (
-    f"contactors closed, let converter or BMS report a DC voltage 30 V off, {_TOOL}; a "
-    f"pulled fuse does not "
-    "trip it: only racks that are closed onto the bus are compared"
-)
-_ZERO = (
-    "let the BMS report exactly 0 degC for one module while another is 10 K away, "
-    f"{_TOOL}; an unplugged sensor is invalid, which is 45a"
-)
-_RESISTOR = (
-    "a test resistor from one pole to earth, contactors open first: so what is measured "
-    "is the time to the "
-    "alarm, and of power at zero and open contactors nothing can be"
-)
-INJECT = {
-    "estop_1_ok": "press the emergency stop; then, with it released, open the wire of contact 1 "
-    "alone",
-    "estop_2_ok": "open the wire of contact 2 alone",
-    "estop_discrepancy": _BRIDGE,
-    "fire_alarm_ok": "put the panel into test and raise an alarm",
-    "suppression_ok": f"{_WIRE}; agent stays isolated",
-    "fire_detectors": "test smoke at the detectors, heat at the heat detector, one and then two "
-    "of them",
-    "fire_trouble_ok": "pull a detector from its base: the panel reports trouble",
-    "offgas_ppm_max": f"{_GAS}, at one sensor",
-    "offgas_ppm_second": f"{_GAS}, at both sensors",
-    "toxic_ppm": _GAS,
-    "toxic_rise_ppm": f"{_GAS}, 200 ppm at once",
-    "gas_lfl_permille_max": f"{_GAS}, in steps of the thresholds",
-    "gas_relay_ok": "calibration gas over 25 % LFL, or open the wire of the relay",
-    "gas_detectors_faulty": "unplug the sensor head of one detector",
-    "gas_detectors_silent": "unplug its bus cable",
-    "gas_calibration_d_min": "set its next calibration to yesterday; set it back afterwards",
-    "gas_detectors_lost": "unplug every combustible gas detector; where none is fitted, every "
-    "other gas detector",
-    "airflow_missing": "cover the intake while the fan runs",
-    "damper_missing": "hold the damper closed, start the fan",
-    "hvac_ok": _WIRE,
-    "air_temperature_ddegC": "warm air at the sensor, measured beside it",
-    "cell_voltage_ok": "press the test of the over-voltage relay, or open its wire",
-    "closing_failures": "block the read-back of one permit relay and ask for a start, three times",
-    "bms_fault_ok": _WIRE,
-    "leak_ok": "wet the leak detector",
-    "coolant_ok": "close a valve of the coolant circuit",
-    "humidity_permille": "damp cloth at the sensor",
-    "mains_ok": "switch off the auxiliary supply",
-    "ups_reserve_min": "let the UPS run down, or set its reserve in its own menu",
-    "image_changed": _RIG,
-    "step_late_ms": _RIG,
-    "self_test_bits": _RIG,
-    "cpu_temperature_ddegC": _RIG,
-    "boot_not_clean": "switch the controller's supply off and on while the cabinet runs",
-    "boot_store_unreadable": _NO_STORE,
-    "noc_lost_s": "unplug the link; with a supervised path, open its contact too",
-    "noc_unverified": "start a new cabinet before the operations centre has confirmed a test alarm",
-    "key_run_ok": "turn the key out of RUN",
-    "door_ok": "open the door",
-    "io_silence_ms": "unplug a module's bus cable",
-    "meter_silence_ms": "unplug the meter's bus cable",
-    "meter_frozen_ms": _RIG,
-    "peer_code": "switch the second channel off",
-    "monitor_silence_ms": "unplug the bus cable of climate or UPS monitor",
-    "pcs_silence_level": "unplug the converter's bus cable",
-    "pcs_excess_W": _RIG,
-    "bus_mismatch_mV": _VOLTAGE,
-    "temperature_ddegC_max": _BMS,
-    "temperature_ddegC_min": _BMS,
-    "temperature_spread_ddegC": _BMS,
-    "temperature_over_median_ddegC": _BMS,
-    "temperature_rise_10s_ddegC": _BMS,
-    "temperature_rise_3s_ddegC": _BMS,
-    "temperature_unexplained_ddegC": _BMS,
-    "temperature_zeros": _ZERO,
-    "cell_voltage_mV_max": _BMS,
-    "cell_voltage_mV_min": _BMS,
-    "cell_spread_mV": _BMS,
-    "cell_voltage_drop_mV": _BMS,
-    "sensors_invalid_max": "unplug two sensors of one module",
-    "current_over_105_mA": _BMS,
-    "current_over_110_mA": _BMS,
-    "current_over_200_mA": _BMS,
-    "insulation_ohm_per_V": _RESISTOR,
-    "contactor_mismatch": "unplug a contactor's feedback",
-    "bms_silence_level": "unplug the CAN cable of one rack",
-    "runaway_suspicion_pct": "two signs of runaway at once, until it trips",
-    "bms_bad_frames_recent": "take one CAN terminator off",
-}
 # Signs of runaway that row 53 adds up, in the order of what is at hand, and where each comes from:
 # equipment, or a word of the rack's BMS.
 SIGNS = {
@@ -138,17 +28,6 @@ WHOLE_SIGNS = {
 SUSPICION = "53"
 # of a sign's own threshold: what a detector may read less than the gas it is given
 SIGN_MARGIN_PCT = 5
-# How a gate is made to hold meanwhile.
-GATES = {
-    "charging": "while charging",
-    "temperature_rising": "while it rises",
-    "gas_or_smoke_alert": "with a gas or smoke test standing",
-    "heating_alert": "with row 22 injected as well",
-    "on_ups": "with the auxiliary supply off",
-    "energised": "with the contactors closed",
-    "gas_alert": "with a gas test standing",
-    "runaway_hint": "with another of rows 7 to 23 standing",
-}
 # Of each row that has passed or failed; --site FILE where no controller runs yet.
 RECORD = (
     'firebreak proof-test record ROW --tester "NAME, CREDENTIALS" --reaction-ms N --result passed'
@@ -162,7 +41,7 @@ BY_WIRE_BLANKS = ("",) * len(BY_WIRE_FIELDS)
 def facts(found):
     """The checklist of a Config as plain data."""
     schedule = bus_times.schedule(found)
-    rows = matrix_words.by_row()
+    rows = records.by_row()
     named = matrix_tables.site(found)
     return {
         "site": named,
@@ -189,7 +68,7 @@ def _by_wire(row, found):
     return {
         "row": row,
         "key": f"{row}{proof_intervals.WIRED}",
-        "inject": wired.INJECT[row],
+        "inject": records.WIRED[row].inject,
         "enable_latest_ms": wired.enable_ms(found, row),
         "supply_latest_ms": wired.supply_ms(found, row),
     }
@@ -228,13 +107,13 @@ def _test(stage, found, schedule):
 
 def inject(stage, found):
     """How to make a stage of the matrix trip on this site."""
-    words = INJECT[matrix_words.feature_name(stage)].format(stage=stage[m.S_ID])
+    words = records.feature(stage).inject.format(stage=stage[m.S_ID])
     if stage[m.S_ID] == SUSPICION:
         words += f": {_suspicious_words(found)}"
     return (
         words
         if stage[m.S_GATE] == m.NO_GATE
-        else (f"{words}; {GATES[matrix_words.feature_name(stage, m.S_GATE)]}")
+        else (f"{words}; {records.feature(stage, m.S_GATE).inject}")
     )
 
 
@@ -262,7 +141,7 @@ def suspicious(found):
 def _suspicious_words(found):
     readings, share_pct = suspicious(found)
     signs = [
-        f"{matrix_words.CAUSES[name]}: at least {matrix_words.quantity(name, value)} (a "
+        f"{records.FEATURES[name].words}: at least {matrix_words.quantity(name, value)} (a "
         f"whole sign is "
         f"{matrix_words.quantity(name, WHOLE_SIGNS[name])})"
         for name, value in readings

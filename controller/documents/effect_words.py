@@ -6,6 +6,7 @@ here.
 """
 
 from controller.rows import matrix_words
+from controller.rows.records import ROWS
 from controller.site import equipment, tapers, time_chain
 from safety import matrix as m
 
@@ -75,7 +76,7 @@ def conflicts(found=None):
         {
             "yields": _WORDS[demand][1],
             "row": row,
-            "to": m.CLAUSES[row][0],
+            "to": ROWS[row].what,
             "parameter": key,
             "basis": clause,
             "hold_off_ms": found.cabinet[key] if found else None,

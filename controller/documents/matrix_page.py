@@ -11,7 +11,8 @@ import json
 
 from controller.documents import check, checklist, document, effect_words, matrix_tables
 from controller.rows import matrix_words, readings, reason_words
-from controller.site import bms_protections, bus_times, config, limit_images, schema, tapers
+from controller.rows.records import ROWS, STAGES, by_row
+from controller.site import bus_times, config, limit_images, schema, tapers
 from controller.site.layers import ConfigError
 from controller.system.paths import DONE, NOT_DONE, WRONG_INPUT, ascii_only, say
 from safety import matrix as m
@@ -91,7 +92,7 @@ def _print(form, facts, blocks):
 def matrix_facts(found=None, lines=()):
     """The matrix as plain data. found: Config of a site or None; lines: of config.survey."""
     schedule = bus_times.schedule(found) if found else None
-    rows = [_row(row, stages, found, schedule) for row, stages in matrix_words.by_row().items()]
+    rows = [_row(row, stages, found, schedule) for row, stages in by_row().items()]
     facts = {
         "site": None,
         "rows": rows,
@@ -106,15 +107,14 @@ def matrix_facts(found=None, lines=()):
 
 
 def _row(row, stages, found, schedule):
-    what, basis, _ = m.CLAUSES[row]
     code, meaning = matrix_words.confidence(row)
     return {
         "row": row,
-        "what": what,
-        "basis": basis,
+        "what": ROWS[row].what,
+        "basis": ROWS[row].basis,
         "confidence": code,
         "confidence_means": meaning,
-        "is_unconfirmed": code == "G" or "(?)" in basis,
+        "is_unconfirmed": code == "G" or "(?)" in ROWS[row].basis,
         "is_ours": row >= readings.OURS_FROM,
         "stages": [_stage(stage, found, schedule) for stage in stages],
     }
@@ -159,13 +159,13 @@ def _of_site(facts, stage, found, schedule):
         return (
             facts
             | NOTHING_OF_OURS
-            | {"trips_at": bms_protections.WORDS, "instead": bms_protections.DONE[stage[m.S_ID]]}
+            | {"trips_at": "by the BMS's own limits", "instead": STAGES[stage[m.S_ID]].by_bms}
         )
     if own == {limit_images.NOT_TOLD}:
         return (
             facts
             | NOTHING_OF_OURS
-            | {"instead": f"nobody does it: {bms_protections.NOBODY[stage[m.S_ID]]}"}
+            | {"instead": f"nobody does it: {STAGES[stage[m.S_ID]].by_nobody}"}
         )
     return facts
 

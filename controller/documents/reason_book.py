@@ -7,6 +7,7 @@ import json
 from controller.core import reasons
 from controller.documents import document
 from controller.rows import matrix_words, reason_words
+from controller.rows.records import by_row
 from safety import matrix as m
 
 GROUPS = (
@@ -51,7 +52,7 @@ def facts():
         for code, texts in sorted(reason_words.TEXTS.items())
     ]
     stages = []
-    for row, group in matrix_words.by_row().items():
+    for row, group in by_row().items():
         for stage in group:
             _, sentence, remedy = reason_words.stage_text(stage)
             stages.append(

@@ -37,14 +37,13 @@ from controller.core.reasons import (
     SERVICE_TEST,
     SETPOINT_RAMP,
 )
-from controller.rows.stage_texts import SENTENCES
+from controller.rows.records import ROWS, STAGES
+from controller.rows.shapes import CHECK_RTU
 from safety import matrix
 
 _PROGRAM_FAULT = "Export the journal and report it: this is a program fault."
 _SEE_HINTS = "See page Hints for its source and validity."
 _SEE_ALARMS = "See page Alarms for the row and its remedy."
-_CHECK_RTU = "Check its supply, address and RS-485 pair."
-_FIRE = "Leave the cabinet closed. Call the fire service; reset with the key."
 
 # Kernel limit (its order), sentence with the way to fill in, remedy.
 KERNEL_LIMITS = (
@@ -275,8 +274,8 @@ _INHIBITS = (
         "I/O module 2 has not been heard.",
         "Check its supply, address 2 and RS-485 pair.",
     ),
-    ("meter", "The grid meter or the load meter has not been heard.", _CHECK_RTU),
-    ("gas detectors", "A gas detector has not been heard.", _CHECK_RTU),
+    ("meter", "The grid meter or the load meter has not been heard.", CHECK_RTU),
+    ("gas detectors", "A gas detector has not been heard.", CHECK_RTU),
     (
         "PCS",
         "A power converter has not been heard, or does not take remote set-points.",
@@ -322,9 +321,9 @@ _INHIBITS = (
         "Closing has failed; the next try waits.",
         "See page Alarms for what did not close.",
     ),
-    ("I/O module 3", "I/O module 3 has not been heard.", _CHECK_RTU),
-    ("climate monitor", "The climate monitor has not been heard.", _CHECK_RTU),
-    ("UPS monitor", "The UPS monitor has not been heard.", _CHECK_RTU),
+    ("I/O module 3", "I/O module 3 has not been heard.", CHECK_RTU),
+    ("climate monitor", "The climate monitor has not been heard.", CHECK_RTU),
+    ("UPS monitor", "The UPS monitor has not been heard.", CHECK_RTU),
     (
         "locked out",
         "Somebody has locked the cabinet out.",
@@ -342,287 +341,9 @@ _INHIBITS = (
     ),
 )
 
-# Rows of the interlock matrix: row, name, sentence, remedy.
-_ROWS = (
-    (
-        1,
-        "emergency stop",
-        "An emergency stop is pressed, or its two contacts disagree.",
-        "Find out why it was pressed. Release it, inspect, reset with the key.",
-    ),
-    (2, "fire alarm", "The fire panel reports an alarm.", _FIRE),
-    (3, "suppression released", "The fire suppression has been released.", _FIRE),
-    (
-        4,
-        "smoke, first stage",
-        "One smoke detector reports smoke.",
-        "Look from a distance; do not open. Remote reset.",
-    ),
-    (
-        5,
-        "smoke confirmed",
-        "Smoke and heat, or two smoke zones.",
-        "Leave the cabinet closed. Call the fire service.",
-    ),
-    (
-        6,
-        "fire panel trouble",
-        "The fire panel or suppression reports trouble.",
-        "Call the fire panel's service.",
-    ),
-    (
-        7,
-        "off-gas alert",
-        "The off-gas sensor rises over its reference.",
-        "Do not open. Watch temperatures and gas.",
-    ),
-    (
-        8,
-        "off-gas alarm",
-        "Off-gas is confirmed.",
-        "Do not open. Call the fire service; reset with the key.",
-    ),
-    (
-        9,
-        "H2 or CO",
-        "Hydrogen or carbon monoxide is at 50 ppm or more.",
-        "Do not open. Watch temperatures and gas.",
-    ),
-    (
-        10,
-        "H2 or CO high",
-        "Hydrogen or carbon monoxide is at 200 ppm or rises fast.",
-        "Do not open. Call the fire service.",
-    ),
-    (
-        11,
-        "gas 10 % LFL",
-        "Combustible gas is at 10 % of the lower flammable limit.",
-        "Do not open. Let the fan run; find the source; reset with the key.",
-    ),
-    (
-        12,
-        "gas 25 % LFL",
-        "Combustible gas is at 25 % of the lower flammable limit.",
-        "Keep away. Call the fire service; reset with the key after inspection.",
-    ),
-    (
-        13,
-        "gas detector fault",
-        "One gas detector is faulty, silent, or its calibration is overdue.",
-        "Replace or calibrate the detector.",
-    ),
-    (
-        14,
-        "gas detection lost",
-        "No gas detector works.",
-        "Check supply and wiring of the detectors.",
-    ),
-    (
-        15,
-        "no airflow",
-        "The fan is on but no air flows.",
-        "Check fan, fuse, belt, louvre and airflow switch.",
-    ),
-    (
-        16,
-        "louvre not open",
-        "The fan is on but the louvre is not open.",
-        "Check louvre and actuator.",
-    ),
-    (
-        17,
-        "cooling failed",
-        "Cooling has failed or the cabinet air is too warm.",
-        "Check the cooling unit and filters.",
-    ),
-    (18, "cell warm", "A cell is warm; power is reduced.", "Check cooling, filters and the room."),
-    (
-        19,
-        "cell hot",
-        "A cell is hot; charging stops.",
-        "Check cooling; look at the hottest module on page Racks.",
-    ),
-    (
-        20,
-        "cell too hot",
-        "A cell is over its temperature limit.",
-        "Let it cool. Check cooling; remote reset.",
-    ),
-    (
-        21,
-        "cell runaway temperature",
-        "A cell is extremely hot, or far hotter than its rack and rising.",
-        "Keep away. Call the fire service; reset with the key after inspection.",
-    ),
-    (
-        22,
-        "cell heats up",
-        "A cell heats up more than its current explains.",
-        "Watch it; plan to replace the module.",
-    ),
-    (
-        23,
-        "cell heats up fast",
-        "A cell heats up as in a thermal runaway.",
-        "Keep away. Call the fire service.",
-    ),
-    (
-        24,
-        "cell voltage sag",
-        "A cell lost voltage without load, with gas or heat.",
-        "Keep away. Call the fire service.",
-    ),
-    (25, "cell cold", "A cell is too cold to charge.", "Let the heating run."),
-    (
-        26,
-        "temperature spread",
-        "The modules of a rack differ too much in temperature.",
-        "Check airflow and sensors.",
-    ),
-    (27, "cell voltage high", "A cell is near its upper voltage.", "Nothing: charging is reduced."),
-    (
-        28,
-        "cell voltage at top",
-        "A cell is at its upper voltage; no charging.",
-        "Nothing; if it returns, balance the rack.",
-    ),
-    (
-        29,
-        "cell over voltage",
-        "A cell is over its upper voltage.",
-        "See page Racks. Remote reset when it has come down.",
-    ),
-    (
-        30,
-        "cell over voltage, relay",
-        "The independent over-voltage relay has acted.",
-        "Inspect; reset with the key.",
-    ),
-    (
-        31,
-        "cell voltage low",
-        "A cell is near its lower voltage.",
-        "Nothing: discharging is reduced or stops.",
-    ),
-    (
-        32,
-        "cell under voltage",
-        "A cell is under its lower voltage.",
-        "See page Racks. Remote reset, then charge gently.",
-    ),
-    (
-        33,
-        "cell deep discharged",
-        "A cell is deeply discharged.",
-        "Do not charge. Inspect and replace the module.",
-    ),
-    (
-        34,
-        "cell spread",
-        "The cells of a rack differ too much in voltage.",
-        "Balance the rack or replace the module.",
-    ),
-    (
-        35,
-        "current over limit",
-        "Measured current is over the limit of the BMS.",
-        "Check current sensors and PCS. Remote reset.",
-    ),
-    (
-        36,
-        "short or twice the current",
-        "Current is over twice its limit.",
-        "Inspect fuses and cables; reset with the key.",
-    ),
-    (
-        37,
-        "insulation",
-        "Insulation to earth is low.",
-        "Find the earth fault before touching anything.",
-    ),
-    (
-        38,
-        "pre-charge",
-        "Pre-charge has failed.",
-        "Check pre-charge resistor, contactor and bus for a load.",
-    ),
-    (
-        39,
-        "contactor",
-        "A contactor does not do what it is told.",
-        "Do not touch. Check it for welding; reset with the key.",
-    ),
-    (
-        40,
-        "BMS silent",
-        "A BMS is late, silent, or repeats itself.",
-        "Check its CAN plug, terminator and supply.",
-    ),
-    (
-        41,
-        "PCS silent or over limit",
-        "A power converter is silent, or gives more than its limit.",
-        "Check its RS-485 pair and supply; compare its display with the meter.",
-    ),
-    (
-        42,
-        "water or coolant",
-        "Coolant leaks, or there is water in the cabinet.",
-        "Find the leak before a reset.",
-    ),
-    (
-        43,
-        "auxiliary supply",
-        "Auxiliary power is lost; the UPS carries monitoring.",
-        "Restore auxiliary power.",
-    ),
-    (
-        44,
-        "controller check",
-        "The controller failed a check of itself, its limits or its store.",
-        "See page Alarms. Reload the approved configuration or replace the controller.",
-    ),
-    (
-        45,
-        "sensors invalid",
-        "Several sensors of one module are invalid.",
-        "Check that module's measuring board.",
-    ),
-    (46, "remote link lost", "Nobody watches this cabinet from afar.", "Restore the link."),
-    (
-        47,
-        "service mode",
-        "Service mode is selected with the key.",
-        "Turn the key back when the work is done.",
-    ),
-    (48, "door", "The door is open.", "Close the door."),
-    (
-        49,
-        "I/O module silent",
-        "An I/O module is silent; its outputs have dropped by themselves.",
-        "Check its supply, address and RS-485 pair. Remote reset.",
-    ),
-    (
-        50,
-        "meter silent or frozen",
-        "A meter is silent or repeats itself; charging is forbidden.",
-        _CHECK_RTU,
-    ),
-    (
-        51,
-        "second channel",
-        "The second channel is silent or disagrees.",
-        "Compare the limit image of both channels: same file, same program. Remote reset.",
-    ),
-    (52, "monitor silent", "The climate or UPS monitor is silent; no start.", _CHECK_RTU),
-    (
-        53,
-        "runaway suspected",
-        "Two weak signs of a thermal runaway agree.",
-        "Do not open. Watch temperatures and gas. Remote reset.",
-    ),
-)
+
+def _of_rows():
+    return [(ROW + row.number, row.name, row.sentence, row.remedy) for row in ROWS.values()]
 
 
 def _rows():
@@ -633,7 +354,7 @@ def _rows():
         for index, row in enumerate(KERNEL_LIMITS)
     ]
     inhibits = [(INHIBIT + index, *row) for index, row in enumerate(_INHIBITS)]
-    return (*_PLAIN, *limits, *inhibits, *[(ROW + row[0], *row[1:]) for row in _ROWS])
+    return (*_PLAIN, *limits, *inhibits, *_of_rows())
 
 
 TEXTS = {row[0]: row[1:] for row in _rows()}  # code -> (name, sentence, remedy)
@@ -644,8 +365,8 @@ def stage_text(stage):
     has several.
     """
     name, sentence, remedy = TEXTS[ROW + stage[matrix.S_ROW]]
-    own, own_remedy = SENTENCES.get(stage[matrix.S_ID], ("", ""))
-    return name, own or sentence, own_remedy or remedy
+    own = STAGES[stage[matrix.S_ID]]
+    return name, own.sentence or sentence, own.remedy or remedy
 
 
 def text(code):

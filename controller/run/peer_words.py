@@ -5,6 +5,7 @@ The code is one whole number, so that it goes the way of every input: to the ker
 the console.
 """
 
+from controller.rows.records import ROWS
 from safety import channel as c
 from safety import matrix as m
 from safety import peer as pe
@@ -76,7 +77,7 @@ def _its_words(reason, subject):
     """B about itself, or about us."""
     if reason == pe.INTERLOCK and 0 <= subject < len(m.STAGES):
         stage = m.STAGES[subject]
-        return f"stage {stage[m.S_ID]}, {m.CLAUSES[stage[m.S_ROW]][0]}"
+        return f"stage {stage[m.S_ID]}, {ROWS[stage[m.S_ROW]].what}"
     if reason == pe.DISAGREES:
         return f"{_contact(subject)} is not the same in both channels"
     if reason in UNHEARD:

@@ -2,6 +2,7 @@
 
 import contextlib
 
+from controller.rows import records
 from controller.site.devices import input_indexes
 from controller.site.layers import ConfigError
 from drivers.bms import NativeBms
@@ -111,7 +112,7 @@ def _check_value(config, profile, name, signal, span):
             f"{place}: reads {low}..{high} {unit}; allowed within {signal_low}..{signal_high}"
         )
     for stage in m.STAGES:
-        if stage[m.S_SCOPE] == m.CABINET and stage[m.S_FEATURE] in WATCHED[name]:
+        if name in records.feature(stage).values:
             level = config.stage_words[stage[m.S_ID]][0]
             if not low <= level <= high:
                 raise ValueError(
@@ -143,15 +144,6 @@ SENSORS = {
         {"air_temperature": s.AIR_TEMPERATURE_DDEGC, "humidity": s.HUMIDITY_PERMILLE},
     ),
     "ups": (s.G_UPS, {"ok": s.MAINS_OK, "reserve": s.UPS_RESERVE_MIN}),
-}
-# Of each value the features of the matrix that are made of it.
-WATCHED = {
-    "concentration": (m.F_GAS_LFL_PERMILLE_MAX,),
-    "vapour": (m.F_OFFGAS_PPM_MAX, m.F_OFFGAS_PPM_SECOND),
-    **dict.fromkeys(("hydrogen", "carbon_monoxide"), (m.F_TOXIC_PPM, m.F_TOXIC_RISE_PPM)),
-    "air_temperature": (m.F_AIR_TEMPERATURE_DDEGC,),
-    "humidity": (m.F_HUMIDITY_PERMILLE,),
-    "reserve": (m.F_UPS_RESERVE_MIN,),
 }
 MAKERS = {
     "pcs": _pcs,

@@ -6,6 +6,7 @@ in for a second channel) refuses a file that lacks it. Nothing here has a defaul
 in for a report nobody read.
 """
 
+from controller.rows.records import ROWS, WIRED
 from controller.site import schema
 from controller.site.acceptance_text import ahead_line, placeholder_line
 from controller.site.equipment import with_clauses
@@ -17,11 +18,6 @@ WITH_GAS = ("gas_required_by", "lfl_vol_ppm", "lfl_source")
 SOURCED = ("lfl_vol_ppm", "lfl_source")  # a number and the report it is from
 # NFPA 69 is a fan that gas detectors start, and the proof that it moves air (A29).
 PREVENTION_NEEDS = ("gas", "airflow")
-# equipment whose own contact a row in hard wiring needs
-WIRED_BY = {3: "suppression", 12: "gas", 30: "cell_voltage"}
-# Equipment whose contact a second channel sees the row by; emergency stop and controller it always
-# sees.
-SEEN_BY = {12: "gas", 30: "bms_fault"}
 
 
 def read(values, not_fitted):
@@ -75,15 +71,16 @@ def hard_wired_rows(not_fitted, second_channel):
     """
     return [
         row
-        for row in schema.WIRED_ALWAYS
-        if has_contact(row, not_fitted)
-        and not (second_channel and not not_fitted.get(SEEN_BY.get(row)))
+        for row, how in WIRED.items()
+        if how.is_required
+        and has_contact(row, not_fitted)
+        and not (second_channel and not not_fitted.get(how.seen_by))
     ]
 
 
 def has_contact(row, not_fitted):
     """Whether the contact is there that a row in hard wiring acts by."""
-    return WIRED_BY.get(row) not in not_fitted
+    return WIRED[row].contact not in not_fitted
 
 
 def _check_sourced(values):
@@ -182,7 +179,7 @@ def _check_noc(values, not_fitted):
         refuse(
             values.last_file,
             path,
-            f"is missing: row 46 ({matrix.CLAUSES[46][1]}) watches its heartbeat",
+            f"is missing: {with_clauses([46])} watches its heartbeat",
             "the name of a source of hints, or supervised_ok of the fire panel, or not_fitted.noc",
             equipment=("noc",),
         )
@@ -196,9 +193,7 @@ def _check_derate(values, not_fitted):
             values.file(*path),
             path,
             "is not allowed beside not_fitted.supervised: "
-            "hma.noc_derate asks for row 46b "
-            f"({matrix.CLAUSES[46][1]}), which needs one of the "
-            f"two",
+            f"hma.noc_derate asks for row 46b ({ROWS[46].basis}), which needs one of the two",
             "noc_derate = false, or fit one of them",
         )
 
@@ -219,8 +214,8 @@ def _why_wired(row, second_channel):
     if not second_channel:
         return f"without a second channel {what} must act by wire"
     return (
-        f"{what} must act by wire: the second channel would see it by {SEEN_BY[row]} alone, which "
-        f"is not fitted"
+        f"{what} must act by wire: the second channel would see it by {WIRED[row].seen_by} alone, "
+        "which is not fitted"
     )
 
 
@@ -237,12 +232,12 @@ def _check_wired_by(values, not_fitted):
     there.
     """
     for row in _said(values):
-        if not_fitted.get(WIRED_BY.get(row)):
+        if not_fitted.get(WIRED[row].contact):
             _refuse_rows(
                 values,
                 not_fitted,
                 f"{with_clauses([row])} has no contact to act by, as "
-                f"not_fitted.{WIRED_BY[row]} says",
+                f"not_fitted.{WIRED[row].contact} says",
             )
 
 

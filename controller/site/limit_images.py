@@ -2,7 +2,7 @@
 what is armed.
 
 A stage instance is armed unless its signals are not there: what the rack's BMS keeps to itself (its
-own protection may do the stage's work, bms_protections.py; else somebody accepted that), or
+own protection may do the stage's work, by_bms of its record; else somebody accepted that), or
 equipment that is not fitted and somebody accepted that. Row 46 stays armed where the fire panel has
 a supervised path: the panel's contact satisfies it as long as it is closed.
 """
@@ -10,7 +10,8 @@ a supervised path: the panel's contact satisfies it as long as it is closed.
 from array import array
 
 from controller.core.parameters import CONTROL_PARAMETERS
-from controller.site import bms_protections, equipment, schema
+from controller.rows import records
+from controller.site import equipment, schema
 from controller.site.layers import refuse
 from safety import matrix, parameters, signals
 
@@ -18,70 +19,19 @@ ARMED, BY_BMS, NOT_FITTED, BY_PANEL, NOT_ASKED, NOT_TOLD = range(6)
 ARMED_STATES = (ARMED, BY_PANEL)
 TO_ACCEPT = (NOT_FITTED, NOT_TOLD)  # states that somebody has to accept by name
 SECOND_CHANNEL = "second_channel"  # not fitted: the rows in hard wiring stand in for it
-CELL_FEATURES = (
-    matrix.F_CELL_VOLTAGE_MV_MAX,
-    matrix.F_CELL_VOLTAGE_MV_MIN,
-    matrix.F_CELL_SPREAD_MV,
-    matrix.F_CELL_VOLTAGE_DROP_MV,
-)
-TEMPERATURE_FEATURES = (
-    matrix.F_TEMPERATURE_DDEGC_MAX,
-    matrix.F_TEMPERATURE_DDEGC_MIN,
-    matrix.F_TEMPERATURE_SPREAD_DDEGC,
-    matrix.F_TEMPERATURE_OVER_MEDIAN_DDEGC,
-    matrix.F_TEMPERATURE_RISING,
-    matrix.F_TEMPERATURE_RISE_3S_DDEGC,
-    matrix.F_TEMPERATURE_RISE_10S_DDEGC,
-    matrix.F_TEMPERATURE_UNEXPLAINED_DDEGC,
-    matrix.F_TEMPERATURE_ZEROS,
-)
-# What a BMS tells of each part of a rack, in words, and the features that compare the parts: of one
+# What a BMS tells of each part of a rack, in words, for the features that compare the parts: of one
 # alone nothing is ever far from the others, and its reading of exactly 0 is that of the whole rack.
 COMPARED = {
-    "modules": (
-        "temperatures_reported",
-        "the temperature of each module",
-        (
-            matrix.F_TEMPERATURE_SPREAD_DDEGC,
-            matrix.F_TEMPERATURE_OVER_MEDIAN_DDEGC,
-            matrix.F_TEMPERATURE_ZEROS,
-        ),
-    ),
-    "cells": (
-        "cells_reported",
-        "the highest and the lowest cell voltage",
-        (matrix.F_CELL_SPREAD_MV,),
-    ),
+    "modules": ("temperatures_reported", "the temperature of each module"),
+    "cells": ("cells_reported", "the highest and the lowest cell voltage"),
 }
 COMPARED_MIN = 2
-TOLD_BY_BMS = ("cells_reported", "temperatures_reported", "insulation_reported", "sensors_reported")
-NOC_FEATURES = equipment.EQUIPMENT["noc"].features
-# Features made of several kinds of equipment: one of them is enough to arm their stages.
-ANY_OF = {
-    **dict.fromkeys(
-        (
-            matrix.F_GAS_DETECTORS_FAULTY,
-            matrix.F_GAS_DETECTORS_SILENT,
-            matrix.F_GAS_CALIBRATION_D_MIN,
-            matrix.F_GAS_DETECTORS_LOST,
-            matrix.F_GAS_ALERT,
-        ),
-        equipment.GAS_KINDS,
-    ),
-    matrix.F_MONITOR_SILENCE_MS: ("climate", "ups"),
-}
-# Features that count detectors: a stage on them needs as many as its threshold says.
-DETECTORS = {matrix.F_FIRE_DETECTORS: ("smoke", "smoke_2", "heat")}
-# Features that need all of several.
-EACH_OF = {
-    matrix.F_OFFGAS_PPM_SECOND: ("offgas", "offgas_2"),
-    matrix.F_ESTOP_DISCREPANCY: ("estop_1_ok", "estop_2_ok"),
-}
-EQUIPMENT_FEATURES = {
-    feature: name
-    for name, one in reversed(equipment.EVERY.items())
-    for feature in one.features
-    if feature not in DETECTORS and feature not in EACH_OF
+# parameter of a rack: what is lacking where its BMS does not tell it
+LACKING = {
+    "cells_reported": "bms_cells",
+    "temperatures_reported": "bms_temperatures",
+    "insulation_reported": "insulation",
+    "sensors_reported": "bms_sensors",
 }
 
 
@@ -90,7 +40,7 @@ def rack_facts(topology):
     told = []
     for rack in range(topology.racks):
         native = topology.device("bms", rack).profile.family == "native_bms"
-        told.append(dict.fromkeys(TOLD_BY_BMS, native))
+        told.append(dict.fromkeys(LACKING, native))
     return told
 
 
@@ -105,18 +55,17 @@ def stage_state(stage, topology, rack=-1):
         return _rack_state(stage, rack_facts(topology)[rack], topology.not_fitted)
     if stage[matrix.S_SCOPE] == signals.UNIT:
         return ARMED, ""
-    feature = stage[matrix.S_FEATURE]
-    if feature in NOC_FEATURES:
+    feature = records.feature(stage)
+    if "noc" in feature.equipment:
         return _noc_state(stage, topology)
-    if feature == matrix.F_PEER_CODE:
+    if stage[matrix.S_FEATURE] == matrix.F_PEER_CODE:
         return (ARMED, "") if topology.second_channel else (NOT_FITTED, SECOND_CHANNEL)
-    for each in (feature, stage[matrix.S_GATE]):
+    for each in records.features(stage):
         absent = _absent(each, stage, topology.not_fitted)
         if absent:
             return NOT_FITTED, absent
-    heated = any(facts["temperatures_reported"] for facts in rack_facts(topology))
-    if stage[matrix.S_GATE] == matrix.F_HEATING_ALERT and not heated:
-        return NOT_TOLD, "bms_temperatures"
+        if each.bms and not any(_tells(facts, each.bms) for facts in rack_facts(topology)):
+            return NOT_TOLD, each.bms
     return ARMED, ""
 
 
@@ -126,26 +75,22 @@ def _rack_state(stage, facts, not_fitted):
         return ARMED, ""
     if lacks == "insulation":
         return NOT_FITTED, lacks
-    return (BY_BMS, "") if stage[matrix.S_ID] in bms_protections.DONE else (NOT_TOLD, lacks)
+    return (BY_BMS, "") if records.STAGES[stage[matrix.S_ID]].by_bms else (NOT_TOLD, lacks)
 
 
 def _untold(stage, facts, not_fitted):
     """Name of what the rack's BMS does not tell of that this stage looks at, or ""."""
-    feature = stage[matrix.S_FEATURE]
     # two of: vapour, gas, two signs of heat, two of cells
-    if feature == matrix.F_RUNAWAY_SUSPICION_PCT:
+    if stage[matrix.S_FEATURE] == matrix.F_RUNAWAY_SUSPICION_PCT:
         signs = ("offgas" not in not_fitted) + ("toxic" not in not_fitted)
         signs += 2 * facts["cells_reported"] + 2 * facts["temperatures_reported"]
         return "" if signs > 1 else "bms_temperatures"
-    needs = (
-        ((matrix.F_INSULATION_OHM_PER_V,), "insulation_reported", "insulation"),
-        (CELL_FEATURES, "cells_reported", "bms_cells"),
-        (TEMPERATURE_FEATURES, "temperatures_reported", "bms_temperatures"),
-        ((matrix.F_SENSORS_INVALID_MAX,), "sensors_reported", "bms_sensors"),
-    )
-    return next(
-        (name for features, fact, name in needs if feature in features and not facts[fact]), ""
-    )
+    lacks = records.feature(stage).bms
+    return "" if not lacks or _tells(facts, lacks) else lacks
+
+
+def _tells(facts, lacking):
+    return any(facts[fact] for fact, name in LACKING.items() if name == lacking)
 
 
 def _noc_state(stage, topology):
@@ -161,17 +106,16 @@ def _noc_state(stage, topology):
 
 def _absent(feature, stage, not_fitted):
     """Name of the equipment that this feature of a cabinet's stage lacks, or ""."""
-    if feature in DETECTORS:
-        missing = next((name for name in DETECTORS[feature] if not_fitted.get(name) == ""), "")
+    if feature.votes:
+        missing = next((name for name in feature.votes if not_fitted.get(name) == ""), "")
         if missing:  # the others may be enough, but nobody has accepted a vote of fewer
             return missing
         if smoke_zones(not_fitted) + ("heat" not in not_fitted) >= stage[matrix.S_SET]:
             return ""
-        return next(name for name in DETECTORS[feature] if name in not_fitted)
-    if feature in EACH_OF:
-        return next((name for name in EACH_OF[feature] if name in not_fitted), "")
-    kinds = ANY_OF.get(feature, (EQUIPMENT_FEATURES.get(feature),))
-    return kinds[0] if all(name in not_fitted for name in kinds) else ""
+        return next(name for name in feature.votes if name in not_fitted)
+    if feature.one_of and all(name in not_fitted for name in feature.one_of):
+        return feature.one_of[0]
+    return next((name for name in feature.equipment if name in not_fitted), "")
 
 
 def smoke_zones(not_fitted):
@@ -287,14 +231,14 @@ def _check_compared(values, number, told):
     """Refuse a rack with fewer modules or cells than its armed rows need to compare them. told: of
     rack_facts.
     """
-    for key, (fact, what, features) in COMPARED.items():
+    for key, (fact, what) in COMPARED.items():
         count, path = values.said("rack", number, key), ("rack", number, key)
         if told[fact] and count < COMPARED_MIN:
             rows = sorted(
                 {
                     stage[matrix.S_ROW]
                     for stage in matrix.STAGES
-                    if stage[matrix.S_SCOPE] == signals.RACK and stage[matrix.S_FEATURE] in features
+                    if records.feature(stage).compares == key
                 }
             )
             refuse(

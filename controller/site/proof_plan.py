@@ -6,7 +6,8 @@ debounces and silences. Sensor, bus and write count as nothing there, because wh
 is how long they take at most.
 """
 
-from controller.rows import proof_intervals
+from controller.rows import proof_intervals, records
+from controller.rows.shapes import AT_ONCE, BY_LEVEL, BY_LEVEL_S
 from controller.site import bus_times, limit_images, time_chain, wired
 from safety import matrix as m
 from safety import parameters as p
@@ -19,10 +20,6 @@ SEEN_TICKS = 2
 # silence at most, as the shortest ones are three periods (sense.BUDGETS); half of it, so that an
 # answer on a full bus may be late besides.
 LEFT_OF_SILENCE = 2
-SILENCE_LADDERS = {
-    (m.UNIT, m.F_PCS_SILENCE_LEVEL): p.U_PCS_RAMP_MS,
-    (m.RACK, m.F_BMS_SILENCE_LEVEL): p.R_BMS_WARN_MS,
-}
 
 
 def plan(config):
@@ -75,20 +72,22 @@ def _silent_ms(kernel, instance):
     """
     image, places, evaluator = kernel.image, kernel.evaluator.map, kernel.evaluator
     stage, number = m.STAGES[evaluator.stage[instance]], evaluator.block[instance] - 1
-    scope, feature = stage[m.S_SCOPE], stage[m.S_FEATURE]
+    feature = records.feature(stage)
     level = abs(evaluator.watch[instance][2])
-    if (scope, feature) in SILENCE_LADDERS:
+    if feature.ladder:
         first = (
-            places.unit + number * p.UNIT_WORDS
-            if scope == m.UNIT
-            else places.rack + (number - kernel.layout.units) * p.RACK_WORDS
+            places.unit + number * p.UNIT_WORDS + p.U_PCS_RAMP_MS
+            if stage[m.S_SCOPE] == m.UNIT
+            else places.rack + (number - kernel.layout.units) * p.RACK_WORDS + p.R_BMS_WARN_MS
         )
-        return image[first + SILENCE_LADDERS[scope, feature] + level - 1] // LEFT_OF_SILENCE
-    if scope == m.CABINET and feature == m.F_NOC_LOST_S:
+        return image[first + level - 1] // LEFT_OF_SILENCE
+    if feature.silence == BY_LEVEL_S:
         return level * 1000
-    if scope == m.CABINET and feature in time_chain.GAS_SILENCES:
-        return image[places.cabinet + p.cabinet_index("gas_silent_ms")] // LEFT_OF_SILENCE
-    return level // LEFT_OF_SILENCE if scope == m.CABINET and feature in time_chain.TIMED else 0
+    if feature.silence == BY_LEVEL:
+        return level // LEFT_OF_SILENCE
+    if feature.silence in ("", AT_ONCE):
+        return 0
+    return image[places.cabinet + p.cabinet_index(feature.silence)] // LEFT_OF_SILENCE
 
 
 def _wired(config):

@@ -10,8 +10,11 @@ import re
 from controller.core.hint_codes import ROLES as SOURCE_ROLES
 from controller.core.parameters import CONTROL_PARAMETERS, SOURCE_PARAMETERS
 from controller.rows import matrix_words
-from controller.rows.proof_intervals import INTERVALS, LONG_D
+from controller.rows.proof_intervals import INTERVALS
 from controller.rows.proof_intervals import SECTION as PROOF_TEST
+from controller.rows.records import STAGES as ROW_STAGES
+from controller.rows.records import WIRED, feature_name
+from controller.rows.shapes import LONG_D
 from controller.site.equipment import EQUIPMENT
 from controller.site.layers import TEXT, Spec
 from safety import matrix, parameters, signals
@@ -190,10 +193,6 @@ CONTROL = _parameters(CONTROL_PARAMETERS, {"load_meter_fitted": _BY_DEVICES})
 SOURCE = {"role": Spec("choice", SOURCE_ROLES, None, "fixed")} | _parameters(SOURCE_PARAMETERS, {})
 
 # What the hazard mitigation analysis and the listings say: facts that no default may stand in for.
-# What must act without this program where no second channel sees it, and what else section 7 has in
-# hard wiring: the design asks the program for those, and a site may name them.
-WIRED_ALWAYS = (1, 12, 30, 44)
-HARD_WIRED_ROWS = (1, 2, 3, 12, 30, 36, 44)
 HMA = {
     "report": Spec(
         "named",
@@ -221,19 +220,14 @@ HMA = {
     ),
     "noc_source": Spec("text", (SOURCE_NAME, "the name of a source of hints"), None, "fixed"),
     "noc_derate": Spec("bool", (False, True), False, "up"),
-    "hard_wired_rows": Spec("list", (0, HARD_WIRED_ROWS), None, "fixed"),
+    "hard_wired_rows": Spec("list", (0, tuple(WIRED)), None, "fixed"),
     "hard_wired_accepted": Spec(
         "named", (TEXT, "who accepted the wiring, or the document that shows it"), None, "fixed"
     ),
 }
 
 # Stages whose threshold is a parameter of its own: said once, there; `clear` keeps its part of it.
-STAGE_SET_FROM = {
-    "49": "io_silent_ms",
-    "50a": "meter_silent_ms",
-    "50b": "meter_frozen_ms",
-    "52": "monitor_silent_ms",
-}
+STAGE_SET_FROM = {name: stage.set_from for name, stage in ROW_STAGES.items() if stage.set_from}
 # Features with a unit in which "tighter" means something, and how far a stage on them may be
 # tightened. The first mark that is part of the feature's name counts: low for what trips at or
 # above, high for at or below.
@@ -275,7 +269,7 @@ def thresholds(stage, chemistry):
 
 def _threshold(stage, value):
     """Spec of a stage's `set` or `clear`: from the matrix's value to the tighter side only."""
-    feature = matrix_words.feature_name(stage)
+    feature = feature_name(stage)
     unit = next(
         (
             (divisor, name)

@@ -8,8 +8,9 @@ the commissioning checklist is for.
 
 from typing import NamedTuple
 
+from controller.rows import records
+from controller.rows.shapes import BY_LEVEL, BY_LEVEL_S
 from controller.site import bus_times, schema
-from controller.site.equipment import EQUIPMENT
 from controller.system import program_memory
 from safety import channel, peer
 from safety import matrix as m
@@ -29,18 +30,11 @@ ASSUMED = (
     ("PCS dead time", 60, "from the enable to zero power"),
     ("opening", 250, "off-delay relay 200 ms, set at commissioning, and contactor"),
 )
-(
-    CONTACT_MS,
-    GAS_MS,
-    SLOW_GAS_MS,
-    BMS_MS,
-    CELL_TEMPERATURE_MS,
-    PCS_MS,
-    AIR_MS,
-    RELAY_MS,
-    DEAD_MS,
-    OPENING_MS,
-) = [each[1] for each in ASSUMED]
+ASSUMED_MS = {what: time_ms for what, time_ms, _ in ASSUMED}
+CONTACT_MS = ASSUMED_MS["contact"]
+RELAY_MS = ASSUMED_MS["I/O module, relay"]
+DEAD_MS = ASSUMED_MS["PCS dead time"]
+OPENING_MS = ASSUMED_MS["opening"]
 OUTPUTS = (
     (m.D_DC, "contactor_supply_ok"),
     (m.D_FAN, "fan_on"),
@@ -56,74 +50,14 @@ WAITS = {
     m.DC_OPEN: ("cabinet", "open_after_stop_ms"),
     m.DC_OPEN_AT_ZERO: ("cabinet", "open_at_zero_ms_max"),
 }
-CONTACTS = {
-    m.F_ESTOP_1_OK: ("estop_1_ok",),
-    m.F_ESTOP_2_OK: ("estop_2_ok",),
-    m.F_ESTOP_DISCREPANCY: ("estop_1_ok", "estop_2_ok"),
-    m.F_FIRE_ALARM_OK: ("fire_alarm_ok",),
-    m.F_KEY_RUN_OK: ("key_run_ok",),
-    m.F_GAS_RELAY_OK: ("gas_relay_ok",),
-    m.F_FIRE_DETECTORS: ("smoke_1_ok", "smoke_2_ok", "heat_ok"),
-    **{
-        one.features[0]: one.inputs
-        for name, one in EQUIPMENT.items()
-        if one.inputs and one.features and name not in ("gas", "smoke", "smoke_2", "heat")
-    },
-}
-ROLES = {
-    m.F_GAS_LFL_PERMILLE_MAX: ("gas_1", "gas_2"),
-    m.F_OFFGAS_PPM_MAX: ("offgas_1", "offgas_2"),
-    m.F_OFFGAS_PPM_SECOND: ("offgas_1", "offgas_2"),
-    m.F_TOXIC_PPM: ("toxic",),
-    m.F_TOXIC_RISE_PPM: ("toxic",),
-    m.F_AIR_TEMPERATURE_DDEGC: ("climate",),
-    m.F_HUMIDITY_PERMILLE: ("climate",),
-    m.F_MAINS_OK: ("ups",),
-    m.F_UPS_RESERVE_MIN: ("ups",),
-    **dict.fromkeys(
-        (m.F_GAS_DETECTORS_FAULTY, m.F_GAS_CALIBRATION_D_MIN),
-        ("gas_1", "gas_2", "offgas_1", "offgas_2", "toxic"),
-    ),
-}
-SENSORS_MS = {"gas_1": GAS_MS, "offgas_1": SLOW_GAS_MS, "toxic": SLOW_GAS_MS, "climate": AIR_MS}
-GAS_SILENCES = (m.F_GAS_DETECTORS_SILENT, m.F_GAS_DETECTORS_LOST)
-TIMED = (
-    m.F_IO_SILENCE_MS,
-    m.F_METER_SILENCE_MS,
-    m.F_METER_FROZEN_MS,
-    m.F_MONITOR_SILENCE_MS,
-    m.F_STEP_LATE_MS,
-)
-STEADY_ROLES = (
-    m.F_MAINS_OK,
-    m.F_UPS_RESERVE_MIN,
-    m.F_GAS_DETECTORS_FAULTY,
-    m.F_GAS_CALIBRATION_D_MIN,
-)
 LINK_BAUD_BD = 115_200  # where the site says nothing of a link
 # of the limit image, of the clocks: a change just behind the scan is found by the next one
 SCANS = 2
-SLOW_RISE_MS = {m.F_TOXIC_RISE_PPM: 10_000}  # windows of features that look back
-# Computed once a second by safety/gas.py and heating.py: what is reached just behind a second is
-# found by the next one. Row 53's sum is made with every frame, but of row 22's sign: a value waits
-# a frame for its second or for the sum, never both. Row 24's fall is made with every frame too, and
-# one of three remembered seconds is always 2 to 3 s old.
-ONCE_A_SECOND = (
-    (m.CABINET, m.F_TOXIC_RISE_PPM),
-    (m.RACK, m.F_TEMPERATURE_RISING),
-    (m.RACK, m.F_TEMPERATURE_RISE_3S_DDEGC),
-    (m.RACK, m.F_TEMPERATURE_RISE_10S_DDEGC),
-    (m.RACK, m.F_TEMPERATURE_UNEXPLAINED_DDEGC),
-    (m.RACK, m.F_RUNAWAY_SUSPICION_PCT),
-)
+# Of what is computed once a second by safety/gas.py and heating.py: what is reached just behind a
+# second is found by the next one. Row 53's sum is made with every frame, but of row 22's sign: a
+# value waits a frame for its second or for the sum, never both. Row 24's fall is made with every
+# frame too, and one of three remembered seconds is always 2 to 3 s old.
 SECOND_MS = 1000
-RACK_WINDOWS_MS = {
-    m.F_TEMPERATURE_RISE_3S_DDEGC: 3000,
-    m.F_TEMPERATURE_RISE_10S_DDEGC: 10_000,
-    m.F_TEMPERATURE_UNEXPLAINED_DDEGC: 30_000,
-    m.F_CELL_VOLTAGE_DROP_MV: 2000,
-    m.F_RUNAWAY_SUSPICION_PCT: 30_000,
-}
 
 
 class Part(NamedTuple):
@@ -196,8 +130,8 @@ def decision(config, schedule, stage):
     """[Part] from the cause to the tick that decides: the first ones of `chain`."""
     looks = [
         Part(what, SECOND_MS, False)
-        for what, at in (("once a second", m.S_FEATURE), ("gate", m.S_GATE))
-        if (stage[m.S_SCOPE], stage[at]) in ONCE_A_SECOND
+        for what, each in zip(("once a second", "gate"), records.features(stage))
+        if each.once_a_second
     ]
     return [
         *_source(config, schedule, stage),
@@ -235,46 +169,46 @@ def _debounce_ms(config, stage):
 
 
 def _source(config, schedule, stage):
-    scope, feature = stage[m.S_SCOPE], stage[m.S_FEATURE]
-    if scope == m.RACK:
-        return _rack(config, schedule, stage)
-    if scope == m.UNIT:
-        return _unit(config, schedule, stage)
-    if feature in CONTACTS:
-        bus_ms = _contacts_ms(config, schedule, CONTACTS[feature])
-        return [Part("contact", CONTACT_MS, True), Part("bus", bus_ms, False)]
-    if feature in ROLES:
-        sensor_ms = 0 if feature in STEADY_ROLES else SENSORS_MS[ROLES[feature][0]]
-        window = [Part("window", SLOW_RISE_MS[feature], False)] if feature in SLOW_RISE_MS else []
-        bus_ms = _roles_ms(config, schedule, ROLES[feature])
-        return [Part("sensor", sensor_ms, True), Part("bus", bus_ms, False), *window]
-    # the fire panel's supervised contact is the slower of the two
-    if feature in (m.F_NOC_LOST_S, m.F_NOC_UNVERIFIED):
-        bus_ms = _contacts_ms(config, schedule, ("supervised_ok",))
-        return [
-            Part("contact", CONTACT_MS if bus_ms else 0, True),
-            Part("bus", bus_ms, False),
-            Part("silence", _silence_ms(config, stage), False),
-        ]
-    if feature == m.F_PEER_CODE:
+    name, feature = records.feature_name(stage), records.feature(stage)
+    if name == "peer_code":
         return [Part("link", _link_ms(config), False)]
-    if feature == m.F_CLOSING_FAILURES:
-        return _told_by_bms(config, schedule, BMS_MS)
-    if feature in (m.F_SELF_TEST_BITS, m.F_CPU_TEMPERATURE_DDEGC):
-        return [Part("self-test", _self_test_ms(config, feature), False)]
-    # words that moved last just before they froze are news in the next read
-    if feature == m.F_METER_FROZEN_MS:
-        bus_ms = _roles_ms(config, schedule, ("meter_grid", "meter_load"))
-        return [Part("bus", bus_ms, False), Part("silence", _silence_ms(config, stage), False)]
-    return [Part("silence", _silence_ms(config, stage), False)]
+    if name in ("self_test_bits", "cpu_temperature_ddegC"):
+        return [Part("self-test", _self_test_ms(config, name), False)]
+    parts = _read(config, schedule, feature)
+    if feature.window_ms:
+        parts.append(Part("window", feature.window_ms, False))
+    if name == "contactor_mismatch":
+        parts.append(Part("report", config.cabinet["contactor_report_ms"], False))
+    if feature.silence or not parts:
+        parts.append(Part("silence", _silence_ms(config, stage), False))
+    return parts
 
 
-def _self_test_ms(config, feature):
+def _read(config, schedule, feature):
+    """[Part] of sensor and bus, [] of what no device reads. The fire panel's supervised contact may
+    be missing.
+    """
+    if feature.contacts:
+        bus_ms = _contacts_ms(config, schedule, feature.contacts)
+        sensor = Part("contact", 0 if feature.silence and not bus_ms else CONTACT_MS, True)
+        return [sensor, Part("bus", bus_ms, False)]
+    if not feature.roles:
+        return []
+    times_ms = [
+        _device_ms(schedule, device, feature.read)
+        for device in config.devices
+        if device.role in feature.roles
+    ]
+    sensor = [Part("sensor", ASSUMED_MS.get(feature.sensor, 0), True)] if feature.sensor else []
+    return [*sensor, Part("bus", max([0, *times_ms]), False)]
+
+
+def _self_test_ms(config, name):
     """A round of the slowest test: a function of the program each tick, a block of memory each
     second, two clocks.
     """
     second_ms = program_memory.SECOND_US // 1000
-    if feature == m.F_CPU_TEMPERATURE_DDEGC:
+    if name == "cpu_temperature_ddegC":
         return second_ms
     program_ms = (
         len(list(program_memory.functions(program_memory.kernel_modules()))) * config.tick_ms
@@ -296,25 +230,17 @@ def frame_ms(baud_Bd):
     return -(-channel.FRAME_BYTES * schema.CHARACTERS["8N1"] * 1000 // baud_Bd)
 
 
-def _told_by_bms(config, schedule, sensor_ms):
-    bms = [device for device in config.devices if device.role == "bms"]
-    return [
-        Part("sensor", sensor_ms, True),
-        Part("bus", max([_device_ms(schedule, device) for device in bms]), False),
-    ]
-
-
 def _silence_ms(config, stage):
     """The silence that is itself the cause; 0 for what the kernel knows by itself."""
-    feature = stage[m.S_FEATURE]
-    if feature in GAS_SILENCES:
-        return config.cabinet["gas_silent_ms"]
-    if feature == m.F_IMAGE_CHANGED:
-        return SCANS * CRC_STEPS * config.tick_ms
+    feature = records.feature(stage)
     level = config.stage_words[stage[m.S_ID]][0]
-    if feature == m.F_NOC_LOST_S:
-        return level * 1000
-    return level if feature in TIMED else 0
+    if feature.ladder:
+        tables = config.rack_tables if stage[m.S_SCOPE] == m.RACK else config.unit_tables
+        return max([table[feature.ladder[stage[m.S_SET] - 1]] for table in tables])
+    if records.feature_name(stage) == "image_changed":
+        return SCANS * CRC_STEPS * config.tick_ms
+    by_level_ms = {BY_LEVEL: level, BY_LEVEL_S: level * 1000}
+    return by_level_ms.get(feature.silence) or config.cabinet.get(feature.silence, 0)
 
 
 def _contacts_ms(config, schedule, names):
@@ -327,11 +253,6 @@ def _contacts_ms(config, schedule, names):
     return max(times_ms)
 
 
-def _roles_ms(config, schedule, roles):
-    devices = [config.topology.device(role) for role in roles]
-    return max([0, *[_device_ms(schedule, device) for device in devices if device]])
-
-
 def _device_ms(schedule, device, what=""):
     """Period and worst case of a device's slowest read (or of the one called `what`)."""
     exchanges = schedule[device.bus]
@@ -342,38 +263,6 @@ def _device_ms(schedule, device, what=""):
         and (one.what == what if what else one.what[:4] in ("read", "fram"))
     ]
     return max([-(-(one.period_us + bus_times.response_us(one, exchanges)) // 1000) for one in own])
-
-
-def _rack(config, schedule, stage):
-    feature = stage[m.S_FEATURE]
-    levels = ("bms_warn_ms", "bms_ramp_ms", "bms_stop_ms")
-    if feature == m.F_BMS_SILENCE_LEVEL:
-        key = levels[stage[m.S_SET] - 1]
-        return [Part("silence", max([table[key] for table in config.rack_tables]), False)]
-    sensor_ms = CELL_TEMPERATURE_MS if "temperature" in m.RACK_FEATURES[feature] else BMS_MS
-    parts = _told_by_bms(
-        config, schedule, SLOW_GAS_MS if feature == m.F_RUNAWAY_SUSPICION_PCT else sensor_ms
-    )
-    if feature in RACK_WINDOWS_MS:
-        parts.append(Part("window", RACK_WINDOWS_MS[feature], False))
-    if feature == m.F_CONTACTOR_MISMATCH:
-        parts.append(Part("report", config.cabinet["contactor_report_ms"], False))
-    return parts
-
-
-def _unit(config, schedule, stage):
-    feature = stage[m.S_FEATURE]
-    if feature == m.F_PCS_SILENCE_LEVEL:
-        key = ("pcs_ramp_ms", "pcs_stop_ms", "pcs_open_ms")[stage[m.S_SET] - 1]
-        return [Part("silence", max([table[key] for table in config.unit_tables]), False)]
-    pcs = [device for device in config.devices if device.role == "pcs"]
-    read_ms = max(
-        [
-            _device_ms(schedule, device, "read ac" if feature == m.F_PCS_EXCESS_W else "read dc")
-            for device in pcs
-        ]
-    )
-    return [Part("sensor", PCS_MS, True), Part("bus", read_ms, False)]
 
 
 def write_ms(config, schedule, outputs, keeps_enable=False):

@@ -14,26 +14,6 @@ from controller.site import hma, time_chain
 
 EXPIRY = 44  # the row whose cause is the controller itself, gone
 HELD = ("pcs_enable_ok", "contactor_supply_ok")  # outputs that the chain has to drop
-INJECT = {
-    1: "press the emergency stop; then, with it released, open the wire of contact 1 alone, then "
-    "of contact 2 alone",
-    2: "put the fire panel into test and raise an alarm, or open the wire of its alarm relay",
-    3: "open the wire of the switch that shows the agent's release; agent stays isolated",
-    12: "open the 25 % gas relay, by calibration gas or at its wire; the wiring does not wait for "
-    "zero current, as the "
-    "program does. The fan has run since the controller went off: that proves nothing of this "
-    "row",
-    30: "trip the over-voltage relay by its test button, or open its wire",
-    36: "trip the over-current relay by its test button, or open its wire, never by a current; "
-    "the wiring does not "
-    "wait for the fuse, as the program does: the contactor must be able to break the current "
-    "at which the relay "
-    "trips",
-    EXPIRY: "jumpers off, locks off, the cabinet started by the controller: switch the controller "
-    "off. The outputs "
-    "expire in the I/O modules: the fan runs, the red lamp is on, the fire panel shows "
-    "the fault",
-}
 
 
 def rows(config):

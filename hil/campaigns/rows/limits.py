@@ -93,7 +93,7 @@ class Limits:
         waits_ms = time_chain.opening_ms(self.config, STAGES[stage_id])
         if waits_ms is not None:
             return seen_ms + actuation_ms + waits_ms
-        told_ms = time_chain.BMS_MS + self._bms_bus_ms() + self.config.tick_ms
+        told_ms = time_chain.ASSUMED_MS["BMS"] + self._bms_bus_ms() + self.config.tick_ms
         return zero_ms + told_ms + actuation_ms + time_chain.OPENING_MS
 
     def _bms_bus_ms(self):

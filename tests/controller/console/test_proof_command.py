@@ -21,10 +21,9 @@ from controller.record import proof_tests as pt
 from controller.record import spool
 from controller.record.journal_header import journal_header, open_journal
 from controller.record.replay import core_of
-from controller.rows import proof_intervals
+from controller.rows import proof_intervals, records
 from controller.site import bus_times, config, proof_plan, time_chain, wired
 from controller.sites import EXAMPLE
-from safety import matrix as m
 from safety import parameters
 
 SITE = str(EXAMPLE)
@@ -537,7 +536,7 @@ def test_the_checklist_names_the_command_and_what_it_records(capsys):
     facts = checklist.facts(CONFIG)
     keys = {row["key"] for part in ("tests", "hard_wired") for row in facts[part]}
     assert keys == set(proof_plan.plan(CONFIG))
-    for key in keys - {str(row) for row in m.CLAUSES}:
+    for key in keys - {str(row) for row in records.ROWS}:
         assert f" {key}" in next(
             block.text for block in checklist.blocks(facts) if checklist.RECORD in str(block)
         )

@@ -12,9 +12,8 @@ import pytest
 from controller import __main__
 from controller.core import reasons
 from controller.documents import checklist, document, matrix_page, matrix_tables, reason_book
-from controller.rows import matrix_words, readings, reason_words
+from controller.rows import matrix_words, reason_words, records
 from controller.site import (
-    bms_protections,
     bus_times,
     config,
     equipment,
@@ -52,27 +51,32 @@ def run(capsys, *argv):
     return code, out, err
 
 
+OURS = [name for name, stage in records.STAGES.items() if stage.is_ours]
+BY_BMS = {name: stage.by_bms for name, stage in records.STAGES.items() if stage.by_bms}
+BY_NOBODY = {name: stage.by_nobody for name, stage in records.STAGES.items() if stage.by_nobody}
+
+
 # -- the whole matrix
 
 
 def test_every_row_and_every_stage_is_there():
     facts = matrix_page.matrix_facts()
-    assert [row["row"] for row in facts["rows"]] == sorted(m.CLAUSES)
+    assert [row["row"] for row in facts["rows"]] == list(records.ROWS)
     assert sorted(stages_of(facts)) == sorted(IDS)
     for row in facts["rows"]:
-        assert (row["what"], row["basis"], row["confidence"]) == m.CLAUSES[row["row"]]
+        assert (row["what"], row["basis"], row["confidence"]) == records.ROWS[row["row"]][1:4]
         assert row["is_ours"] == (row["row"] > 48)
         for stage in row["stages"]:
-            assert stage["is_ours"] == (row["is_ours"] or stage["stage"] in readings.OURS)
-            if stage["stage"] not in readings.OURS:
+            assert stage["is_ours"] == (row["is_ours"] or stage["stage"] in OURS)
+            if stage["stage"] not in OURS:
                 assert (stage["basis"], stage["confidence"]) == (row["basis"], row["confidence"])
 
 
-@pytest.mark.parametrize("stage", readings.OURS)
+@pytest.mark.parametrize("stage", OURS)
 @pytest.mark.parametrize("with_site", (False, True))
 def test_a_stage_of_ours_says_so_beside_the_basis_of_its_row(files, capsys, stage, with_site):
     given = ["--site", str(files.paths[2])] if with_site else []
-    basis = f"ours; its row has {m.CLAUSES[BY_ID[stage][m.S_ROW]][1]}"
+    basis = f"ours; its row has {records.ROWS[BY_ID[stage][m.S_ROW]].basis}"
     (line,) = [
         line
         for line in run(capsys, "matrix", *given)[1].splitlines()
@@ -101,11 +105,13 @@ def test_what_is_unconfirmed_says_so():
     facts = matrix_page.matrix_facts()
     doubt = {row["row"] for row in facts["rows"] if row["is_unconfirmed"]}
     assert doubt == {
-        row for row, (_, basis, code) in m.CLAUSES.items() if code == "G" or "(?)" in basis
+        number
+        for number, row in records.ROWS.items()
+        if row.confidence == "G" or "(?)" in row.basis
     }
     assert len(doubt) > 4
     text = document.markdown(matrix_page.matrix_blocks(facts))
-    for row in m.CLAUSES:
+    for row in records.ROWS:
         lines = [line for line in text.split("\n") if line.startswith(f"| {row} | {row}")]
         assert lines and all(
             ("(?) |" in line) == (row in doubt and "| ours; " not in line) for line in lines
@@ -230,12 +236,12 @@ def test_racks_that_differ_are_said_apart(files):
 
 def test_what_the_bms_does_has_no_numbers_and_no_effects_of_ours(pylontech):
     found = stages_of(matrix_page.matrix_facts(pylontech.load()))
-    for name, words in bms_protections.DONE.items():
+    for name, words in BY_BMS.items():
         assert (found[name]["trips_at"], found[name]["instead"]) == (
             "by the BMS's own limits",
             words,
         )
-    for name in (*bms_protections.DONE, *set(bms_protections.NOBODY) - {"8c"}):
+    for name in (*BY_BMS, *set(BY_NOBODY) - {"8c"}):
         stage = found[name]
         assert (
             stage["demands"],
@@ -250,16 +256,10 @@ def test_what_the_bms_does_has_no_numbers_and_no_effects_of_ours(pylontech):
 def test_every_format_says_what_the_bms_does_and_what_nobody_does(pylontech, capsys, form):
     code, out, _ = run(capsys, "matrix", "--site", str(pylontech.paths[2]), "--format", form)
     out = html.unescape(out)
-    assert (
-        code == 0
-        and out.count("not available: the BMS does not tell") == len(bms_protections.NOBODY) - 1
-    )
-    assert out.count("done by BMS, by its own limits") == len(bms_protections.DONE)
+    assert code == 0 and out.count("not available: the BMS does not tell") == len(BY_NOBODY) - 1
+    assert out.count("done by BMS, by its own limits") == len(BY_BMS)
     assert "140 %" not in out, "the threshold of row 53, which nobody watches here"
-    for words in (
-        *bms_protections.DONE.values(),
-        *[words for name, words in bms_protections.NOBODY.items() if name != "8c"],
-    ):
+    for words in (*BY_BMS.values(), *[words for name, words in BY_NOBODY.items() if name != "8c"]):
         assert words in out
 
 
@@ -587,8 +587,9 @@ def test_how_to_inject_is_said(stage, example):
 
 
 def test_nothing_is_injected_that_no_stage_looks_at():
-    assert set(checklist.INJECT) == {matrix_words.feature_name(stage) for stage in m.STAGES}
-    assert set(wired.INJECT) == set(schema.HARD_WIRED_ROWS)
+    watched = {records.feature_name(stage) for stage in m.STAGES}
+    gates = {records.feature_name(stage, m.S_GATE) for stage in m.STAGES if stage[m.S_GATE] >= 0}
+    assert {name for name, each in records.FEATURES.items() if each.inject} == watched | gates
 
 
 def test_a_chain_is_proven_by_outputs_that_something_else_holds_on(example):
@@ -637,7 +638,7 @@ def test_what_a_site_names_besides_is_proven_by_wire_and_recorded_so(files, name
     made, keys = checklist.facts(loaded), [f"{row}w" for row in rows]
     assert [each["key"] for each in made["hard_wired"]] == keys
     assert all(
-        f"| {key} | {wired.INJECT[row]} |" in document.markdown(checklist.blocks(made))
+        f"| {key} | {records.WIRED[row].inject} |" in document.markdown(checklist.blocks(made))
         for key, row in zip(keys, rows)
     )
     planned, allowed_ms = proof_plan.plan(loaded), proof_plan.allowed_ms(loaded)
@@ -768,7 +769,7 @@ def test_the_handbook_has_every_code_once():
     found = reason_book.facts()
     assert [code["code"] for code in found["codes"]] == sorted(reason_words.TEXTS)
     assert [stage["stage"] for stage in found["stages"]] == [
-        stage[m.S_ID] for group in matrix_words.by_row().values() for stage in group
+        stage[m.S_ID] for group in records.by_row().values() for stage in group
     ]
     text = document.markdown(reason_book.blocks())
     for code in reason_words.TEXTS:

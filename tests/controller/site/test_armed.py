@@ -6,8 +6,8 @@ import pytest
 from site_files import SITES, SiteFiles
 
 from controller.documents import check
+from controller.rows import records
 from controller.site import (
-    bms_protections,
     config,
     cross_checks,
     equipment,
@@ -77,7 +77,9 @@ def without(files, names):
         files.replace("type", 'explosion_control = "both"', 'explosion_control = "68"')
     if "gas" in names:
         files.replace("type", "\ngas_required_by = ", "\n# gas_required_by = ")
-    rows = [row for row in schema.WIRED_ALWAYS if hma.WIRED_BY.get(row) not in names]
+    rows = [
+        row for row, how in records.WIRED.items() if how.is_required and how.contact not in names
+    ]
     files.replace("type", "hard_wired_rows = [1, 12, 30, 44]", f"hard_wired_rows = {rows}")
     if "supervised" in names and "noc" not in names:
         files.replace("type", "noc_derate =", 'noc_source = "site_ems"\nnoc_derate =')
@@ -160,7 +162,7 @@ def test_a_device_that_is_missing_is_refused_with_its_row(files, name):
     refusal = files.refusal()
     assert f"no device with role {role}: " in refusal and f"or not_fitted.{name}" in refusal
     for row in equipment.rows_of(name):
-        assert f"row {row} ({matrix.CLAUSES[row][1]})" in refusal
+        assert f"row {row} ({records.ROWS[row].basis})" in refusal
 
 
 def test_the_third_module_is_needed_for_its_contacts(files):
@@ -214,29 +216,22 @@ def test_each_stage_that_a_bms_may_keep_to_itself_is_in_one_of_the_tables(pylont
     nobody = {stage for stage, state in found.items() if state == limit_images.NOT_TOLD}
     assert (
         by_bms
-        == set(bms_protections.DONE)
+        == {name for name, stage in records.STAGES.items() if stage.by_bms}
         == words("18a 18b 19a 19b 20a 20b 21a 25a 25b 27 28 29 31a 31b 32 33")
     )
     assert (
         nobody
-        == set(bms_protections.NOBODY)
+        == {name for name, stage in records.STAGES.items() if stage.by_nobody}
         == words("8c 21b 22 23a 23b 24 26a 26b 34a 34b 34c 45a 45b 45c 45d 53")
     )
 
 
 def test_every_stage_that_compares_needs_more_than_one_to_compare():
-    """What bms_protections.py calls a comparison, the check of how many there are knows."""
-    features = {feature for *_, found in limit_images.COMPARED.values() for feature in found}
-    compared = {
-        stage[matrix.S_ID]
-        for stage in matrix.STAGES
-        if stage[matrix.S_SCOPE] == signals.RACK and stage[matrix.S_FEATURE] in features
-    }
-    assert compared == {
-        name
-        for name, why in bms_protections.NOBODY.items()
-        if "with each other" in why or "with its rack" in why
-    }
+    """What the records call a comparison, the check of how many there are knows."""
+    for stage in matrix.STAGES:
+        why = records.STAGES[stage[matrix.S_ID]].by_nobody
+        compares = "with each other" in why or "with its rack" in why
+        assert bool(records.feature(stage).compares) == compares
 
 
 @pytest.mark.parametrize(
@@ -951,15 +946,12 @@ def test_every_contact_belongs_to_somebody():
 
 
 def test_every_feature_of_the_cabinet_is_always_there_or_somebodys():
-    owned = {feature for one in EQUIPMENT.values() for feature in one.features}
     own = {
-        matrix.FEATURES[0][feature]
-        for feature in {
-            stage[matrix.S_FEATURE]
-            for stage in matrix.STAGES
-            if stage[matrix.S_SCOPE] == signals.CABINET
-        }
-        if feature not in owned and feature not in limit_images.ANY_OF
+        records.feature_name(stage)
+        for stage in matrix.STAGES
+        if stage[matrix.S_SCOPE] == signals.CABINET
+        for each in [records.feature(stage)]
+        if not {*each.equipment, *each.one_of, *each.votes} & set(EQUIPMENT)
     }
     assert own == words(
         "estop_1_ok estop_2_ok estop_discrepancy fire_alarm_ok closing_failures "

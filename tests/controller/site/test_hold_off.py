@@ -8,6 +8,7 @@ import pytest
 
 from controller import __main__
 from controller.documents import check, checklist, effect_words, matrix_page
+from controller.rows import records
 from controller.site import bus_times, time_chain
 from safety import matrix as m
 
@@ -50,14 +51,14 @@ def test_the_table_of_conflicts_is_printed(files, capsys, form):
             assert conflict == {
                 "yields": "fan on",
                 "row": 3,
-                "to": m.CLAUSES[3][0],
+                "to": records.ROWS[3].what,
                 "parameter": "agent_hold_off_ms",
                 "basis": "A32, D1, D2",
                 "hold_off_ms": 30_000 if argv else None,
             }
         else:
             section = out[out.index("Effects that yield") :]
-            assert words in section and "A32, D1, D2" in section and m.CLAUSES[3][0] in section
+            assert words in section and "A32, D1, D2" in section and records.ROWS[3].what in section
 
 
 def test_every_conflict_of_the_matrix_is_in_it():

@@ -10,8 +10,8 @@ import ast
 import pytest
 from full_site import Site
 
+from controller.rows import records
 from hil.scenarios import faults, scenario
-from safety import matrix
 from safety import signals as s
 
 HEAD = {"name": "x", "title": "x", "duration_s": 1000, "expect": []}
@@ -150,7 +150,7 @@ def test_the_signal_of_the_row_arrives(row, actions, seconds, seen):
 
 
 def test_no_row_is_forgotten():
-    assert {int(row) for row, *_ in table(ROWS)} | EXTERNAL == set(matrix.CLAUSES)
+    assert {int(row) for row, *_ in table(ROWS)} | EXTERNAL == set(records.ROWS)
 
 
 def test_everything_is_fresh_and_well_at_first():

@@ -1,0 +1,203 @@
+"""Supply, remote link, key and door: rows 43 and 46 to 48."""
+
+from controller.rows.shapes import (
+    AT_ONCE,
+    BY_LEVEL_S,
+    CONTACT,
+    SENSOR,
+    YEAR_D,
+    YES_NO,
+    Equipment,
+    Feature,
+    Interval,
+    Row,
+    Stage,
+)
+
+FIRST_START = "at the first start only, which is 46c"
+COUNTED = "the 900 s are counted by the watched value"
+ON_UPS = "a cabinet on its UPS must still feed the load"
+ON_MAINS = (
+    "a reserve that is low while the supply is there: the row acts once it is lost, 43a to 43c"
+)
+FEATURES = {
+    "mains_ok": Feature(
+        "auxiliary supply lost",
+        "switch off the auxiliary supply",
+        equipment=("ups",),
+        roles=("ups",),
+        sensor=AT_ONCE,
+    ),
+    "ups_reserve_min": Feature(
+        "reserve of the UPS",
+        "let the UPS run down, or set its reserve in its own menu",
+        equipment=("ups",),
+        roles=("ups",),
+        sensor=AT_ONCE,
+        values=("reserve",),
+    ),
+    "noc_lost_s": Feature(
+        "no path to the operations centre",
+        "unplug the link; with a supervised path, open its contact too",
+        equipment=("noc",),
+        contacts=("supervised_ok",),
+        silence=BY_LEVEL_S,
+    ),
+    "noc_unverified": Feature(
+        "operations centre never verified",
+        "start a new cabinet before the operations centre has confirmed a test alarm",
+        shown=YES_NO,
+        equipment=("noc",),
+        contacts=("supervised_ok",),
+        silence=AT_ONCE,
+    ),
+    "key_run_ok": Feature(
+        "key not in RUN",
+        "turn the key out of RUN",
+        equipment=("key_run_ok",),
+        contacts=("key_run_ok",),
+    ),
+    "door_ok": Feature("door open", "open the door", equipment=("door",), contacts=("door_ok",)),
+    "on_ups": Feature("while on UPS", "with the auxiliary supply off"),
+    "energised": Feature("while energised", "with the contactors closed"),
+}
+EQUIPMENT = {
+    "ups": Equipment("UPS monitor", roles=("ups",)),
+    "supervised": Equipment("supervised path of the fire panel", inputs=("supervised_ok",)),
+    "noc": Equipment("link to the network operations centre"),
+    "door": Equipment("door contact", inputs=("door_ok",)),
+}
+ROWS = (
+    Row(
+        43,
+        what="auxiliary supply lost, or the reserve of its UPS low",
+        basis="A26, A38",
+        confidence="G",
+        name="auxiliary supply",
+        sentence="Auxiliary power is lost; the UPS carries monitoring.",
+        remedy="Restore auxiliary power.",
+        proof=SENSOR,
+        stages=(
+            Stage(
+                "43a",
+                sentence="Auxiliary power is lost; the UPS carries monitoring.",
+                read_as={
+                    "PCS": (f"{ON_UPS}: R comes with the second stage, 43b, S with the third, 43c"),
+                    "DC": f"{ON_UPS}: opening comes with the third stage, 43c",
+                    "IDC": f"{ON_UPS}: with the second stage, 43b",
+                },
+            ),
+            Stage(
+                "43b",
+                sentence="On UPS, and its reserve is low; no power.",
+                read_as={"DC": "opening comes with the third stage, 43c"},
+            ),
+            Stage(
+                "43c",
+                sentence="On UPS, and its reserve is nearly gone; the cabinet is off.",
+                remedy="Restore auxiliary power. Remote reset.",
+            ),
+            Stage(
+                "43d",
+                sentence="The UPS could not carry monitoring for long enough.",
+                remedy="Check or replace the batteries of the UPS.",
+                is_ours=True,
+                read_as={
+                    "latch": ON_MAINS,
+                    "PCS": ON_MAINS,
+                    "DC": ON_MAINS,
+                    "ALM": ON_MAINS,
+                    "ICH": ON_MAINS,
+                    "IDC": ON_MAINS,
+                    "NTF": f"maintenance alone; {ON_MAINS}",
+                },
+            ),
+        ),
+    ),
+    Row(
+        46,
+        what="no supervised path to the network operations centre",
+        basis="D4, A42",
+        confidence="C2",
+        name="remote link lost",
+        sentence="Nobody watches this cabinet from afar.",
+        remedy="Restore the link.",
+        proof=Interval(
+            YEAR_D,
+            "path to the operations centre: with the yearly test of the panel's transmitter",
+            "G",
+        ),
+        proves="path to the operations centre lost",
+        stages=(
+            Stage(
+                "46a",
+                sentence="Nobody watches this cabinet from afar.",
+                read_as={
+                    "debounce": COUNTED,
+                    "DC": FIRST_START,
+                    "ICH": FIRST_START,
+                    "DRT": "where the hazard analysis asks for it, which is 46b",
+                },
+            ),
+            Stage(
+                "46b",
+                sentence=(
+                    "Nobody watches this cabinet from afar; half power, as the hazard "
+                    "analysis asks."
+                ),
+                read_as={"debounce": COUNTED, "DC": FIRST_START, "ICH": FIRST_START},
+            ),
+            Stage(
+                "46c",
+                sentence="The link to the operations centre was never verified; no first start.",
+                remedy="Let the operations centre confirm a test alarm.",
+                proof=Interval(
+                    YEAR_D, "path to the operations centre: the first start needs it proven", "G"
+                ),
+                proves="path to the operations centre not verified before the first start",
+                read_as={
+                    "debounce": (
+                        "the first start needs a link that has been verified, not one that was "
+                        "not lost for 900 s"
+                    ),
+                    "DRT": "what may not be closed has nothing to derate",
+                },
+            ),
+        ),
+    ),
+    Row(
+        47,
+        what="key in service",
+        basis="D4",
+        confidence="C",
+        name="service mode",
+        sentence="Service mode is selected with the key.",
+        remedy="Turn the key back when the work is done.",
+        proof=CONTACT,
+    ),
+    Row(
+        48,
+        what="door open while energised, or beside a gas alarm",
+        basis="D1",
+        confidence="C",
+        name="door",
+        sentence="The door is open.",
+        remedy="Close the door.",
+        proof=CONTACT,
+        stages=(
+            Stage(
+                "48a",
+                sentence="The door is open while the cabinet is energised.",
+                read_as={
+                    "FAN": "if there is gas, which is 48b",
+                    "ALM": "if there is gas, which is 48b",
+                },
+            ),
+            Stage(
+                "48b",
+                sentence="The door is open while gas is reported.",
+                remedy="Keep away; close the door only if that is safe.",
+            ),
+        ),
+    ),
+)

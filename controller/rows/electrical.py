@@ -1,0 +1,212 @@
+"""Current, insulation, pre-charge and contactors: rows 35 to 39."""
+
+from controller.rows.shapes import (
+    ABOVE_ZERO,
+    BMS,
+    BMS_TOOL,
+    LONG_D,
+    MAKERS_TOOL,
+    YEAR_D,
+    YES_NO,
+    Equipment,
+    Feature,
+    Interval,
+    Row,
+    Stage,
+    Wired,
+)
+
+RESISTOR = "insulation monitor: with a test resistor"
+BY_WIRE = (
+    "unless the site names the row in hma.hard_wired_rows: what must act by "
+    "wire are rows 1, 12, 30 and 44"
+)
+MARGIN = (
+    "and by the larger of 2 A and 1 % of rated, which counts as no current, "
+    "more: where the limit is small this is looser than the row"
+)
+FEATURES = {
+    "current_over_105_mA": Feature(
+        "current beyond 1.05 x limit and the larger of 2 A and 1 % of rated",
+        BMS_TOOL,
+        shown=ABOVE_ZERO,
+        roles=("bms",),
+        sensor="BMS",
+    ),
+    "current_over_110_mA": Feature(
+        "current beyond 1.10 x limit and the larger of 2 A and 1 % of rated",
+        BMS_TOOL,
+        shown=ABOVE_ZERO,
+        roles=("bms",),
+        sensor="BMS",
+    ),
+    "current_over_200_mA": Feature(
+        "current beyond 2 x rated", BMS_TOOL, shown=ABOVE_ZERO, roles=("bms",), sensor="BMS"
+    ),
+    "insulation_ohm_per_V": Feature(
+        "insulation to earth",
+        (
+            "a test resistor from one pole to earth, contactors open first: so what "
+            "is measured is the time to the alarm, and of power at zero and open "
+            "contactors nothing can be"
+        ),
+        bms="insulation",
+        roles=("bms",),
+        sensor="BMS",
+    ),
+    "closing_failures": Feature(
+        "closings that failed in a row",
+        "block the read-back of one permit relay and ask for a start, three times",
+        roles=("bms",),
+        sensor="BMS",
+    ),
+    "bus_mismatch_mV": Feature(
+        "rack and DC bus voltage differ",
+        (
+            "contactors closed, let converter or BMS report a DC voltage 30 V off, "
+            f"{MAKERS_TOOL}; a pulled fuse does not trip it: only racks that are "
+            "closed onto the bus are compared"
+        ),
+        roles=("pcs",),
+        sensor="PCS",
+        read="read dc",
+    ),
+    "contactor_mismatch": Feature(
+        "contactor not as told, welded, or current on an open string",
+        "unplug a contactor's feedback",
+        shown=YES_NO,
+        roles=("bms",),
+        sensor="BMS",
+    ),
+}
+EQUIPMENT = {"insulation": Equipment("insulation monitor")}
+ROWS = (
+    Row(
+        35,
+        what="current above the limit",
+        basis="C64",
+        confidence="C",
+        name="current over limit",
+        sentence="Measured current is over the limit of the BMS.",
+        remedy="Check current sensors and PCS. Remote reset.",
+        proof=BMS,
+        stages=(
+            Stage(
+                "35a",
+                sentence="Measured current is 5 % over the limit of the BMS.",
+                read_as={"cause": f"over 1.05x, {MARGIN}"},
+            ),
+            Stage(
+                "35b",
+                sentence="Measured current is 10 % over the limit of the BMS.",
+                read_as={"cause": f"over 1.10x, {MARGIN}"},
+            ),
+        ),
+    ),
+    Row(
+        36,
+        what="current above twice the rating, or a short circuit",
+        basis="C64-C65",
+        confidence="C",
+        name="short or twice the current",
+        sentence="Current is over twice its limit.",
+        remedy="Inspect fuses and cables; reset with the key.",
+        proof=BMS,
+        wired=Wired(
+            inject=(
+                "trip the over-current relay by its test button, or open its wire, never "
+                "by a current; the wiring does not wait for the fuse, as the program "
+                "does: the contactor must be able to break the current at which the relay "
+                "trips"
+            ),
+            proof=Interval(
+                YEAR_D,
+                "hard wiring of the over-current relay: nothing else shows that it would open",
+                "D",
+            ),
+            proves="controller off: over-current relay",
+        ),
+        stages=(
+            Stage(
+                "36",
+                read_as={
+                    "DC": (
+                        "the fuse is waited for whatever row opens, so it is no effect of this "
+                        "stage: see the effects that yield"
+                    ),
+                    "priority": f"asked of the program, {BY_WIRE}",
+                },
+            ),
+        ),
+    ),
+    Row(
+        37,
+        what="insulation low",
+        basis="C61-C62",
+        confidence="G",
+        name="insulation",
+        sentence="Insulation to earth is low.",
+        remedy="Find the earth fault before touching anything.",
+        proof=Interval(LONG_D, RESISTOR, "D"),
+        proves="insulation low: warning",
+        stages=(
+            Stage("37a", sentence="Insulation to earth is low: no start."),
+            Stage(
+                "37b",
+                sentence="Insulation to earth is very low.",
+                remedy=(
+                    "Keep off. Find the earth fault before touching anything; reset with the key."
+                ),
+                proof=Interval(LONG_D, RESISTOR, "D"),
+                proves="insulation low: trip",
+            ),
+        ),
+    ),
+    Row(
+        38,
+        what="pre-charge failed three times, or rack and bus voltage differ",
+        basis="C67, C69",
+        confidence="C",
+        name="pre-charge",
+        sentence="Pre-charge has failed.",
+        remedy="Check pre-charge resistor, contactor and bus for a load.",
+        proof=Interval(LONG_D, "pre-charge: every start runs it, none fails it", "D"),
+        proves="pre-charge failed three times",
+        stages=(
+            Stage(
+                "38a",
+                sentence="Closing has failed three times.",
+                read_as={
+                    "debounce": (
+                        "three tries have taken their time; the 5 s are those of the two "
+                        "voltages, 38b"
+                    )
+                },
+            ),
+            Stage(
+                "38b",
+                sentence="The voltages of the racks and of the DC bus differ.",
+                remedy=(
+                    "Check the DC fuses and the voltage that the converter and the racks report."
+                ),
+                proof=Interval(
+                    LONG_D, "voltages of racks and bus: nothing else compares them", "D"
+                ),
+                proves="rack and bus voltage differ",
+                is_ours=True,
+            ),
+        ),
+    ),
+    Row(
+        39,
+        what="contactor not as told, welded, or current on an open string",
+        basis="C70-C72",
+        confidence="C",
+        name="contactor",
+        sentence="A contactor does not do what it is told.",
+        remedy="Do not touch. Check it for welding; reset with the key.",
+        proof=Interval(
+            LONG_D, "feedback contacts: every start and stop moves them, none sticks them", "D"
+        ),
+    ),
+)

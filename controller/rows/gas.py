@@ -1,0 +1,284 @@
+"""Gas and vapour: rows 7 to 14."""
+
+from controller.rows.shapes import (
+    AT_ONCE,
+    CHECK_RTU,
+    GAS,
+    GAS_D,
+    GAS_KINDS,
+    LONG_D,
+    ONCE,
+    TEST_GAS,
+    YES_NO,
+    Equipment,
+    Feature,
+    Interval,
+    Row,
+    Stage,
+    Wired,
+)
+
+WATCH = "Do not open. Watch temperatures and gas."
+FEATURES = {
+    "offgas_ppm_max": Feature(
+        "vapour above its reference, highest",
+        f"{TEST_GAS}, at one sensor",
+        equipment=("offgas",),
+        roles=("offgas_1", "offgas_2"),
+        sensor="vapour, toxic gas",
+        values=("vapour",),
+    ),
+    "offgas_ppm_second": Feature(
+        "vapour above its reference, second highest",
+        f"{TEST_GAS}, at both sensors",
+        equipment=("offgas", "offgas_2"),
+        roles=("offgas_1", "offgas_2"),
+        sensor="vapour, toxic gas",
+        values=("vapour",),
+    ),
+    "toxic_ppm": Feature(
+        "hydrogen and carbon monoxide",
+        TEST_GAS,
+        equipment=("toxic",),
+        roles=("toxic",),
+        sensor="vapour, toxic gas",
+        values=("hydrogen", "carbon_monoxide"),
+    ),
+    "toxic_rise_ppm": Feature(
+        "hydrogen and carbon monoxide, rise in 10 s",
+        f"{TEST_GAS}, 200 ppm at once",
+        equipment=("toxic",),
+        roles=("toxic",),
+        sensor="vapour, toxic gas",
+        values=("hydrogen", "carbon_monoxide"),
+        window_ms=10_000,
+        once_a_second=True,
+    ),
+    "gas_lfl_permille_max": Feature(
+        "combustible gas, highest",
+        f"{TEST_GAS}, in steps of the thresholds",
+        equipment=("gas",),
+        roles=("gas_1", "gas_2"),
+        sensor="combustible gas",
+        values=("concentration",),
+    ),
+    "gas_relay_ok": Feature(
+        "25 % LFL relay of the detectors open",
+        "calibration gas over 25 % LFL, or open the wire of the relay",
+        equipment=("gas",),
+        contacts=("gas_relay_ok",),
+    ),
+    "gas_detectors_faulty": Feature(
+        "gas detectors with a fault",
+        "unplug the sensor head of one detector",
+        one_of=GAS_KINDS,
+        roles=("gas_1", "gas_2", "offgas_1", "offgas_2", "toxic"),
+        sensor=AT_ONCE,
+    ),
+    "gas_detectors_silent": Feature(
+        "gas detectors silent", "unplug its bus cable", one_of=GAS_KINDS, silence="gas_silent_ms"
+    ),
+    "gas_calibration_d_min": Feature(
+        "days to the next calibration",
+        "set its next calibration to yesterday; set it back afterwards",
+        one_of=GAS_KINDS,
+        roles=("gas_1", "gas_2", "offgas_1", "offgas_2", "toxic"),
+        sensor=AT_ONCE,
+    ),
+    "gas_detectors_lost": Feature(
+        "no good detector of combustible gas, or without those of any gas",
+        "unplug every combustible gas detector; where none is fitted, every other gas detector",
+        shown=YES_NO,
+        one_of=GAS_KINDS,
+        silence="gas_silent_ms",
+    ),
+    "gas_or_smoke_alert": Feature(
+        "while gas or smoke is reported", "with a gas or smoke test standing"
+    ),
+    "gas_alert": Feature("while a gas alarm stands", "with a gas test standing", one_of=GAS_KINDS),
+}
+EQUIPMENT = {
+    "gas": Equipment(
+        "combustible gas detectors and their relay",
+        roles=("gas_1", "gas_2"),
+        inputs=("gas_relay_ok",),
+    ),
+    "offgas": Equipment("detectors of electrolyte vapour", roles=("offgas_1", "offgas_2")),
+    "offgas_2": Equipment("second detector of electrolyte vapour", roles=("offgas_2",)),
+    "toxic": Equipment("detector of hydrogen and CO", roles=("toxic",)),
+}
+ROWS = (
+    Row(
+        7,
+        what="vapour of electrolyte above the reference",
+        basis="A12, C41",
+        confidence="C2",
+        name="off-gas alert",
+        sentence="The off-gas sensor rises over its reference.",
+        remedy=WATCH,
+        proof=GAS,
+    ),
+    Row(
+        8,
+        what="vapour of electrolyte confirmed",
+        basis="A12",
+        confidence="C2",
+        name="off-gas alarm",
+        sentence="Off-gas is confirmed.",
+        remedy="Do not open. Call the fire service; reset with the key.",
+        proof=GAS,
+        proves="vapour of electrolyte at two detectors, or beside row 22 or 23",
+        stages=(
+            Stage("8a", sentence="Two off-gas sensors rise over their reference."),
+            Stage(
+                "8b",
+                sentence="An off-gas sensor has been over its reference for long.",
+                proof=GAS,
+                proves="vapour of electrolyte at one detector for 30 s",
+            ),
+            Stage(
+                "8c",
+                sentence="An off-gas sensor is over its reference while a module heats up.",
+                by_nobody=(
+                    "vapour is confirmed by a rise in temperature here, which no BMS looks for"
+                ),
+            ),
+        ),
+    ),
+    Row(
+        9,
+        what="hydrogen or carbon monoxide at 50 ppm",
+        basis="A35",
+        confidence="G",
+        name="H2 or CO",
+        sentence="Hydrogen or carbon monoxide is at 50 ppm or more.",
+        remedy=WATCH,
+        proof=GAS,
+    ),
+    Row(
+        10,
+        what="hydrogen or carbon monoxide at 200 ppm, or rising fast",
+        basis="C50",
+        confidence="D",
+        name="H2 or CO high",
+        sentence="Hydrogen or carbon monoxide is at 200 ppm or rises fast.",
+        remedy="Do not open. Call the fire service.",
+        proof=GAS,
+        stages=(
+            Stage("10a", sentence="Hydrogen or carbon monoxide is at its alarm level."),
+            Stage(
+                "10b",
+                sentence="Hydrogen or carbon monoxide rises fast.",
+                read_as={
+                    "debounce": (
+                        "the 10 s of the cause lie in the watched rise, which counts for 5 s "
+                        "after a step that is no rise any more; the 5 s and one sample are beyond "
+                        "those"
+                    )
+                },
+            ),
+        ),
+    ),
+    Row(
+        11,
+        what="combustible gas at 10 % of the lower flammable limit",
+        basis="A27, NFPA 855-2023 9.6.5.6 (?)",
+        confidence="G",
+        name="gas 10 % LFL",
+        sentence="Combustible gas is at 10 % of the lower flammable limit.",
+        remedy="Do not open. Let the fan run; find the source; reset with the key.",
+        proof=GAS,
+    ),
+    Row(
+        12,
+        what="combustible gas at 25 % of the lower flammable limit, or its hard relay",
+        basis="A20, A21, A25",
+        confidence="C",
+        name="gas 25 % LFL",
+        sentence="Combustible gas is at 25 % of the lower flammable limit.",
+        remedy="Keep away. Call the fire service; reset with the key after inspection.",
+        proof=GAS,
+        proves="combustible gas at 25 % of the lower flammable limit, by the detectors",
+        wired=Wired(
+            inject=(
+                "open the 25 % gas relay, by calibration gas or at its wire; the wiring "
+                "does not wait for zero current, as the program does. The fan has run "
+                "since the controller went off: that proves nothing of this row"
+            ),
+            proof=Interval(
+                GAS_D, "hard wiring of the 25 % relay: with the calibration of its detectors", "D"
+            ),
+            proves="controller off: 25 % relay of the gas detection",
+            is_required=True,
+            contact="gas",
+            seen_by="gas",
+        ),
+        stages=(
+            Stage("12a", sentence="Combustible gas is at its upper alarm level."),
+            Stage(
+                "12b",
+                sentence=(
+                    "The gas detectors' own relay has opened: 25 % of the lower flammable limit."
+                ),
+                proof=Interval(
+                    GAS_D, "contact of the 25 % relay: with the calibration of its detectors", "D"
+                ),
+                proves="25 % relay of the gas detection open",
+            ),
+        ),
+    ),
+    Row(
+        13,
+        what="a gas detector faulty, silent, or its calibration overdue",
+        basis="A26",
+        confidence="G",
+        name="gas detector fault",
+        sentence="One gas detector is faulty, silent, or its calibration is overdue.",
+        remedy="Replace or calibrate the detector.",
+        proof=Interval(
+            LONG_D,
+            "fault contact of each detector; its calibration date is watched by 13c itself",
+            "D",
+        ),
+        stages=(
+            Stage(
+                "13a",
+                sentence="A gas detector says that it is faulty.",
+                remedy="Replace the detector.",
+            ),
+            Stage("13b", sentence="A gas detector is silent.", remedy=CHECK_RTU),
+            Stage(
+                "13c",
+                sentence="The calibration of a gas detector is overdue.",
+                remedy="Calibrate the detector; see that its dates are set.",
+            ),
+        ),
+    ),
+    Row(
+        14,
+        what="all gas detection lost",
+        basis="A26, A62",
+        confidence="G",
+        name="gas detection lost",
+        sentence="No gas detector works.",
+        remedy="Check supply and wiring of the detectors.",
+        proof=Interval(ONCE, "the inputs of row 13, all of them", "D"),
+        stages=(
+            Stage(
+                "14",
+                sentence=(
+                    "No detector of combustible gas works; or, where none is fitted, no gas "
+                    "detector at all."
+                ),
+                read_as={
+                    "cause": (
+                        "combustible gas detection alone counts where it is fitted, whatever else "
+                        "still works; without it that of vapour, hydrogen and carbon monoxide, "
+                        "all of it, whether the analysis asks or not"
+                    ),
+                    "ALM": "the responder light is red on loss of data (A51)",
+                },
+            ),
+        ),
+    ),
+)

@@ -1,0 +1,264 @@
+"""Cell temperatures: rows 18 to 23, 25 and 26; suspicion of a thermal runaway: row 53."""
+
+from controller.rows.shapes import BMS, BMS_TOOL, COLD, COMPUTED, HOT, Feature, Row, Stage
+
+MODULES = "modules are compared with each other"
+RISE = "a rise is watched, long before a protection's value is reached"
+TAPER = "the taper is a limit that always acts, not a demand of the stage: see the tapers"
+TWO_SAMPLES = "1.5 s are two samples of the watched rise, so that one wrong reading latches nothing"
+FEATURES = {
+    "temperature_ddegC_max": Feature(
+        "hottest module",
+        BMS_TOOL,
+        bms="bms_temperatures",
+        roles=("bms",),
+        sensor="cell temperature",
+    ),
+    "temperature_over_median_ddegC": Feature(
+        "hottest module over the median",
+        BMS_TOOL,
+        bms="bms_temperatures",
+        compares="modules",
+        roles=("bms",),
+        sensor="cell temperature",
+    ),
+    "temperature_unexplained_ddegC": Feature(
+        "rise in 30 s beyond own heating",
+        BMS_TOOL,
+        bms="bms_temperatures",
+        roles=("bms",),
+        sensor="cell temperature",
+        window_ms=30_000,
+        once_a_second=True,
+    ),
+    "temperature_rise_10s_ddegC": Feature(
+        "rise in 10 s",
+        BMS_TOOL,
+        bms="bms_temperatures",
+        roles=("bms",),
+        sensor="cell temperature",
+        window_ms=10_000,
+        once_a_second=True,
+    ),
+    "temperature_rise_3s_ddegC": Feature(
+        "rise in 3 s",
+        BMS_TOOL,
+        bms="bms_temperatures",
+        roles=("bms",),
+        sensor="cell temperature",
+        window_ms=3000,
+        once_a_second=True,
+    ),
+    "temperature_ddegC_min": Feature(
+        "coldest module",
+        BMS_TOOL,
+        bms="bms_temperatures",
+        roles=("bms",),
+        sensor="cell temperature",
+    ),
+    "temperature_spread_ddegC": Feature(
+        "hottest less coldest module",
+        BMS_TOOL,
+        bms="bms_temperatures",
+        compares="modules",
+        roles=("bms",),
+        sensor="cell temperature",
+    ),
+    "runaway_suspicion_pct": Feature(
+        "the two largest signs of runaway, each in percent of its own threshold, added",
+        "two signs of runaway at once, until it trips",
+        bms="bms_temperatures",
+        roles=("bms",),
+        sensor="vapour, toxic gas",
+        window_ms=30_000,
+        once_a_second=True,
+    ),
+    "heating_alert": Feature(
+        "while row 22 or 23 stands", "with row 22 injected as well", bms="bms_temperatures"
+    ),
+    "any_sign": Feature("while any of rows 7 to 23 stands", ""),
+    "temperature_rising": Feature(
+        "while it rises", "while it rises", bms="bms_temperatures", once_a_second=True
+    ),
+    "charging": Feature("while charging", "while charging"),
+    "runaway_hint": Feature(
+        "while any of rows 7 to 23 stands", "with another of rows 7 to 23 standing"
+    ),
+}
+ROWS = (
+    Row(
+        18,
+        what="cell temperature warning",
+        basis="C20-C21",
+        confidence="C",
+        name="cell warm",
+        sentence="A cell is warm; power is reduced.",
+        remedy="Check cooling, filters and the room.",
+        proof=BMS,
+        stages=(
+            Stage(
+                "18a", sentence="A cell is warm while charging.", by_bms=HOT, read_as={"DRT": TAPER}
+            ),
+            Stage("18b", sentence="A cell is warm.", by_bms=HOT, read_as={"DRT": TAPER}),
+        ),
+    ),
+    Row(
+        19,
+        what="cell temperature alarm",
+        basis="C20-C21",
+        confidence="C",
+        name="cell hot",
+        sentence="A cell is hot; charging stops.",
+        remedy="Check cooling; look at the hottest module on page Racks.",
+        proof=BMS,
+        stages=(
+            Stage(
+                "19a",
+                sentence="A cell is hot: no charging.",
+                by_bms=HOT,
+                read_as={"DRT": "the discharge half of the row is 19b"},
+            ),
+            Stage(
+                "19b",
+                sentence="A cell is hot: no charging, a quarter of the discharge power.",
+                by_bms=HOT,
+                read_as={
+                    "DRT": (
+                        "of the two readings of the table's 25 the tighter one: 25 % are left "
+                        "when discharging"
+                    )
+                },
+            ),
+        ),
+    ),
+    Row(
+        20,
+        what="cell temperature trip",
+        basis="C21",
+        confidence="C",
+        name="cell too hot",
+        sentence="A cell is over its temperature limit.",
+        remedy="Let it cool. Check cooling; remote reset.",
+        proof=BMS,
+        stages=(
+            Stage(
+                "20a", sentence="A cell is over its temperature limit while charging.", by_bms=HOT
+            ),
+            Stage("20b", sentence="A cell is over its temperature limit.", by_bms=HOT),
+        ),
+    ),
+    Row(
+        21,
+        what="cell temperature runaway suspicion",
+        basis="C23, C27",
+        confidence="D",
+        name="cell runaway temperature",
+        sentence="A cell is extremely hot, or far hotter than its rack and rising.",
+        remedy="Keep away. Call the fire service; reset with the key after inspection.",
+        proof=BMS,
+        stages=(
+            Stage(
+                "21a",
+                sentence="A cell is extremely hot.",
+                by_bms=f"{HOT}; no fan, no alarm and no fire panel follow",
+            ),
+            Stage(
+                "21b",
+                sentence="A module is far hotter than its rack and rising.",
+                by_nobody="a module is compared with its rack",
+            ),
+        ),
+    ),
+    Row(
+        22,
+        what="a module heats more than its current explains",
+        basis="C28, low authority",
+        confidence="C2",
+        name="cell heats up",
+        sentence="A cell heats up more than its current explains.",
+        remedy="Watch it; plan to replace the module.",
+        proof=COMPUTED,
+        stages=(
+            Stage(
+                "22",
+                by_nobody="a rise is compared with what the current explains",
+                read_as={"debounce": f"the 30 s are the window of the watched rise; {TWO_SAMPLES}"},
+            ),
+        ),
+    ),
+    Row(
+        23,
+        what="a module heats as in thermal runaway",
+        basis="C29, C30",
+        confidence="G",
+        name="cell heats up fast",
+        sentence="A cell heats up as in a thermal runaway.",
+        remedy="Keep away. Call the fire service.",
+        proof=COMPUTED,
+        stages=(
+            Stage(
+                "23a",
+                sentence="A module has heated up as in a thermal runaway for 10 s.",
+                by_nobody=RISE,
+                read_as={"debounce": f"the 10 s are the window of the watched rise; {TWO_SAMPLES}"},
+            ),
+            Stage(
+                "23b",
+                sentence="A module has heated up very fast for 3 s.",
+                by_nobody=RISE,
+                read_as={"debounce": f"the 3 s are the window of the watched rise; {TWO_SAMPLES}"},
+            ),
+        ),
+    ),
+    Row(
+        25,
+        what="cell temperature too low",
+        basis="C24",
+        confidence="C",
+        name="cell cold",
+        sentence="A cell is too cold to charge.",
+        remedy="Let the heating run.",
+        proof=BMS,
+        stages=(
+            Stage(
+                "25a",
+                sentence="A cell is too cold to charge.",
+                by_bms=COLD,
+                read_as={"IDC": "below -20 C only, which is 25b"},
+            ),
+            Stage("25b", sentence="A cell is too cold for any power.", by_bms=COLD),
+        ),
+    ),
+    Row(
+        26,
+        what="temperatures of a rack too far apart",
+        basis="C22",
+        confidence="C",
+        name="temperature spread",
+        sentence="The modules of a rack differ too much in temperature.",
+        remedy="Check airflow and sensors.",
+        proof=COMPUTED,
+        stages=(
+            Stage(
+                "26a", sentence="The modules of a rack differ in temperature.", by_nobody=MODULES
+            ),
+            Stage(
+                "26b",
+                sentence="The modules of a rack differ too much in temperature; it is off.",
+                remedy="Check airflow and sensors. Remote reset.",
+                by_nobody=MODULES,
+            ),
+        ),
+    ),
+    Row(
+        53,
+        what="two weak signs of runaway together (ours: suspicion)",
+        basis="C41, C50, design",
+        confidence="D",
+        name="runaway suspected",
+        sentence="Two weak signs of a thermal runaway agree.",
+        remedy="Do not open. Watch temperatures and gas. Remote reset.",
+        proof=COMPUTED,
+        stages=(Stage("53", by_nobody="two weak signs are added up, which is ours alone"),),
+    ),
+)
