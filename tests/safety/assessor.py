@@ -8,11 +8,12 @@ equipment.
 
 from controller.documents import effect_words
 from controller.rows import matrix_words as words
-from controller.rows import readings
+from controller.rows import readings, records
 from controller.site import bus_times, config, time_chain
 from safety import matrix as m
 from tests import generated_page
 from tests.repository import ROOT
+from tests.safety.fact_table import FACTS
 
 PAGE = ROOT / "safety" / "README.md"
 
@@ -24,17 +25,18 @@ def ordered():
 
 def basis(row):
     """Keys of the fact table and its confidence; unconfirmed ones carry a question mark."""
-    _, keys, confidence = m.CLAUSES[row]
-    return keys, "G (?)" if confidence == "G" else confidence
+    confidence = records.ROWS[row].confidence
+    return records.ROWS[row].basis, "G (?)" if confidence == "G" else confidence
 
 
 def of_stage(stage):
     """As `basis`, of a stage: one of ours has none of its row's."""
-    return readings.basis(stage) if stage[m.S_ID] in readings.OURS else basis(stage[m.S_ROW])
+    is_ours = records.STAGES[stage[m.S_ID]].is_ours
+    return readings.basis(stage) if is_ours else basis(stage[m.S_ROW])
 
 
 def stage_table():
-    """One line a stage, from matrix.STAGES and CLAUSES, in the words of the screens and the
+    """One line a stage, from the matrix and its records, in the words of the screens and the
     checklist.
     """
     lines = [
@@ -61,9 +63,18 @@ def stage_table():
 def row_table():
     """One line a row: what it is."""
     lines = ["| row | what it is | basis | confidence |", "|---|---|---|---|"]
-    for row in sorted(m.CLAUSES):
+    for row in records.ROWS:
         keys, confidence = basis(row)
-        lines.append(f"| {row} | {m.CLAUSES[row][0]} | {keys} | {confidence} |")
+        lines.append(f"| {row} | {records.ROWS[row].what} | {keys} | {confidence} |")
+    return "\n".join(lines)
+
+
+def fact_table():
+    """One line a fact that a row, or a comment, rests on."""
+    lines = ["| key | fact | source | confidence |", "|---|---|---|---|"]
+    for key, (fact, source, confidence, _) in FACTS.items():
+        sure = "G (?)" if confidence == "G" else confidence
+        lines.append(f"| {key} | {fact} | {source} | {sure} |")
     return "\n".join(lines)
 
 
@@ -92,7 +103,7 @@ def time_table():
         "|---|---|---|---|---|---|---|---|",
     ]
     for stage in ordered():
-        if stage[m.S_DEMAND][m.D_PCS] and not words.feature_name(stage).startswith("boot_"):
+        if stage[m.S_DEMAND][m.D_PCS] and not records.feature_name(stage).startswith("boot_"):
             lines.append(f"| {stage[m.S_ID]} | {' | '.join(time_cells(found, schedule, stage))} |")
     return "\n".join(lines)
 
@@ -136,7 +147,7 @@ def sources_table():
     images = [
         part.time_ms
         for stage in m.STAGES
-        if words.feature_name(stage) == "image_changed"
+        if records.feature_name(stage) == "image_changed"
         for part in time_chain.decision(found, schedule, stage)
         if part.what == "silence"
     ]
@@ -150,7 +161,13 @@ def sources_table():
     return "\n".join(lines)
 
 
-TABLES = {"stages": stage_table, "rows": row_table, "sources": sources_table, "times": time_table}
+TABLES = {
+    "stages": stage_table,
+    "rows": row_table,
+    "facts": fact_table,
+    "sources": sources_table,
+    "times": time_table,
+}
 PROGRAM = "tests/safety/assessor.py"
 
 

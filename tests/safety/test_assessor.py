@@ -6,7 +6,7 @@ import assessor
 import pytest
 from bench import default_image
 
-from controller.rows import matrix_words
+from controller.rows import records
 from controller.site import time_chain
 from safety import matrix as m
 from safety import permit
@@ -22,14 +22,12 @@ def test_the_tables_are_those_of_the_code():
 
 
 def test_every_feature_and_gate_has_words_and_every_stage_its_line():
-    assert set(matrix_words.CAUSES) | set(matrix_words.GATES) == {
-        name for names in m.FEATURES for name in names
-    }
+    assert set(records.FEATURES) == {name for names in m.FEATURES for name in names}
     for stage in m.STAGES:
         assert re.search(rf"^\| {stage[m.S_ID]} \| .*\|$", PAGE, re.MULTILINE)
 
 
-@pytest.mark.parametrize("row", m.CLAUSES)
+@pytest.mark.parametrize("row", records.ROWS)
 def test_what_is_unconfirmed_says_so(row):
     """Every line with a basis from general knowledge carries the question mark, and no other
     does.
@@ -41,7 +39,7 @@ def test_what_is_unconfirmed_says_so(row):
     ]
     assert len(lines) == 1 + sum(stage[m.S_ROW] == row for stage in m.STAGES)
     for line in lines:
-        assert ("(?)" in line) == (m.CLAUSES[row][2] == "G" and "| ours; " not in line)
+        assert ("(?)" in line) == (records.ROWS[row].confidence == "G" and "| ours; " not in line)
 
 
 def test_the_times_are_those_of_the_chain_and_add_up():
