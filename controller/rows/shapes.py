@@ -8,6 +8,7 @@ NUMBER, YES_NO, ABOVE_ZERO = range(3)
 AT_ONCE = "at once"  # its own time counts as nothing
 # The stage's threshold is the silence, in ms or in s.
 BY_LEVEL, BY_LEVEL_S = "by level", "by level, s"
+WAITS = (AT_ONCE, BY_LEVEL, BY_LEVEL_S)
 # equipment that detects gas, in the order of who is blamed first
 GAS_KINDS = ("gas", "offgas", "toxic")
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from controller.core import reasons
-from controller.rows import reason_words, stage_texts
+from controller.rows import reason_words
 from safety import bounds, evidence, matrix
 
 # What was ever given: code, name, sentence, remedy. A line is added for a new code; none is ever
@@ -111,10 +111,6 @@ def test_a_remedy_names_the_reset_that_its_stage_needs(stage, word):
     row = next(each for each in matrix.STAGES if each[matrix.S_ID] == stage)
     assert word in reason_words.stage_text(row)[2]
     assert (row[matrix.S_LATCH] == matrix.KEY) == (word == "key")
-
-
-def test_no_sentence_is_of_a_stage_that_is_not():
-    assert set(stage_texts.SENTENCES) <= {stage[matrix.S_ID] for stage in matrix.STAGES}
 
 
 @pytest.mark.parametrize(

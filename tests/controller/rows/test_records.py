@@ -1,0 +1,35 @@
+"""The records of the rows (controller/rows) are those of the matrix, and name what there is."""
+
+from controller.rows import records, shapes
+from controller.site import equipment, schema, time_chain
+from safety import matrix as m
+from safety import parameters as p
+
+PARAMETERS = {row[0] for row in (*p.CABINET_PARAMETERS, *p.UNIT_PARAMETERS, *p.RACK_PARAMETERS)}
+
+
+def test_every_row_stage_and_feature_of_the_matrix_has_its_record_and_no_other():
+    assert set(records.ROWS) == {stage[m.S_ROW] for stage in m.STAGES}
+    for number, stages in records.by_row().items():
+        said = [stage.id for stage in records.ROWS[number].stages]
+        names = [stage[m.S_ID] for stage in stages]
+        assert said == [name for name in names if name in said], "in order, each once"
+    assert set(records.FEATURES) == {name for names in m.FEATURES for name in names}
+
+
+def test_a_record_names_what_there_is():
+    contacts = {name for names in schema.INPUT_NAMES.values() for name in names}
+    for name, each in records.FEATURES.items():
+        fitted = {*each.equipment, *each.one_of, *each.votes, each.bms} - {""}
+        assert fitted <= set(equipment.EVERY), name
+        assert set(each.contacts) <= contacts and set(each.roles) <= set(schema.ROLES), name
+        assert each.sensor in ("", shapes.AT_ONCE, *time_chain.ASSUMED_MS), name
+        waits = {each.silence, *each.ladder} - {"", *shapes.WAITS}
+        assert waits <= PARAMETERS, name
+    for row, how in records.WIRED.items():
+        assert {how.contact, how.seen_by} - {""} <= set(equipment.EQUIPMENT), row
+    assert {stage.set_from for stage in records.STAGES.values()} - {""} <= PARAMETERS
+
+
+def test_a_bms_does_a_stage_or_nobody_does_never_both():
+    assert not [name for name, each in records.STAGES.items() if each.by_bms and each.by_nobody]
