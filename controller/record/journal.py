@@ -198,11 +198,11 @@ class JournalReader:
         lengths.
         """
         at, end, content = self._ring_at, self._end, self._map
-        sequence, newest = None, self.newest()
+        sequence, newest = -1, self.newest()
         while 0 <= at <= end - FRAME.size - BODY.size:
             magic, _, length = FRAME.unpack_from(content, at)
             if magic != FRAME_MAGIC or not FRAME.size + BODY.size <= length <= end - at:
-                if sequence == newest and not any(content[at : at + self._frame_bytes_max]):
+                if sequence >= (newest or 0) and not any(content[at : at + self._frame_bytes_max]):
                     return  # the first lap ends here; to search the empty ring takes 70 ms
                 at = content.find(FRAME_MAGIC, at + 1, end)
                 continue

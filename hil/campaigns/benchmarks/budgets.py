@@ -53,6 +53,9 @@ BUDGETS = {
         500.0,
         without="measured by python -m hil mcu",
     ),
+    "start": Budget("exec to first tick", "<= 1 s", 1000.0),
+    "private_memory": Budget("memory private to the controller", "<= 45 MiB", 45.0),
+    "status": Budget("firebreak status", "<= 0.3 s", 300.0),
     "rtu_transaction": Budget("RTU transaction", "<= 1.5 x libmodbus on the same pty", None, 1.5),
     "rtu_paced": Budget("RTU cycle paced to 19200 Bd", "<= 1.1 x wire time", None, 1.1),
     "hint_to_wire": Budget(

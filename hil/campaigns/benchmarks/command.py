@@ -20,6 +20,7 @@ BENCHMARKS = {
     "loop": "how late the loop wakes up, beside cyclictest; idle and under CPU stress",
     "rtu": "a Modbus RTU transaction beside libmodbus on the same pty",
     "replay": "the speed of a replay",
+    "start": "from exec to the first tick; memory; how long a page takes",
     "stop": "emergency stops in real time, beside the host's own stalls",
     "hint": "from a hint to the set-point it changes, on the wire",
     "rig": "lateness with devices, memory, virtual speed, replay",

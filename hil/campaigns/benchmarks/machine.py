@@ -7,6 +7,12 @@ import platform
 import sysconfig
 
 PARTS = ("cpu", "cores", "kernel", "python", "load_average")
+# Lines of smaps, and where they belong.
+_COUNTED = {
+    "Private_Clean:": ("private",),
+    "Private_Dirty:": ("private", "dirty"),
+    "Locked:": ("locked",),
+}
 _POLICIES = {
     os.SCHED_OTHER: "ordinary priority",
     os.SCHED_FIFO: "SCHED_FIFO",
@@ -62,6 +68,26 @@ def memory_kB(pid):
     """
     status = _read(f"/proc/{pid}/status")
     return {"rss": status_kB(status, "VmRSS"), "anonymous": status_kB(status, "RssAnon")}
+
+
+def cpu_ns(pid):
+    """How long a process has been on a core, ns."""
+    return int((_read(f"/proc/{pid}/schedstat") or "0").split()[0])
+
+
+def private_kB(pid, apart):
+    """{private, dirty, locked} of a process, kB: pages that are its own, without the mapped file
+    `apart`.
+    """
+    counted, is_counted = {"private": 0, "dirty": 0, "locked": 0}, True
+    for line in _read(f"/proc/{pid}/smaps").splitlines():
+        name, *words = line.split(maxsplit=5)
+        if not name.endswith(":"):
+            is_counted = words[-1] != apart
+        elif is_counted and name in _COUNTED:
+            for key in _COUNTED[name]:
+                counted[key] += int(words[0])
+    return counted
 
 
 def status_kB(status, field):

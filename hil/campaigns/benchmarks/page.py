@@ -4,7 +4,7 @@ nothing else.
 
 from hil.campaigns.benchmarks import budgets, document
 
-ORDER = ("step", "loop", "rtu", "replay", "stop", "rig")
+ORDER = ("step", "loop", "rtu", "replay", "start", "stop", "rig")
 HEAD = """# Benchmarks
 
 Made by `python -m hil bench page RESULT.json...` from the results beside this file and from nothing

@@ -22,6 +22,7 @@ from hil.campaigns.benchmarks import machine, timing
 
 SITE = sites.EXAMPLE.parent
 START_S, STOP_S = 20, 20
+LOOK_S = 0.005  # how exactly the first tick is timed
 DRAIN_S = 1.0  # the ptys hold some seconds of polls; nothing else needs them empty
 READ_BYTES = 65_536
 
@@ -32,10 +33,13 @@ class StartError(RuntimeError):
 
 class SilentCabinet:
     """A context: the controller runs and ticks inside. `directory` holds its files, `pid` its
-    process.
+    process; `first_tick_ms`: from exec until its first tick was seen, `first_tick_cpu_ms` of
+    that on a core.
     """
 
-    def __init__(self):
+    def __init__(self, environment=None):
+        """environment: of the process, this one's when None."""
+        self._environment = environment
         self._stack = contextlib.ExitStack()
         self._masters = []
         self._process = None
@@ -75,6 +79,7 @@ class SilentCabinet:
 
     def _start(self, stack):
         log = stack.enter_context(open(os.path.join(self.directory, "log"), "wb"))
+        began_ns = timing.now_ns()
         self._process = process.module(
             "controller",
             "run",
@@ -85,15 +90,16 @@ class SilentCabinet:
             os.path.join(self.directory, "state"),
             stderr=log,
             process_group=0,
+            env=self._environment,
         )
         stack.callback(process.end, self._process, STOP_S)
         self.pid = self._process.pid
-        waited_s = 0.0
         while self.lateness() is None:
-            if waited_s > START_S:
+            if timing.now_ns() - began_ns > START_S * 1_000_000_000:
                 raise StartError(f"the controller has not ticked after {START_S} s: {self._said()}")
-            self.wait(0.1)
-            waited_s += 0.1
+            self.wait(LOOK_S)
+        self.first_tick_ms = (timing.now_ns() - began_ns) // 1_000_000
+        self.first_tick_cpu_ms = machine.cpu_ns(self.pid) // 1_000_000
 
     def wait(self, seconds):
         """Let it run so long. StartError when it ends meanwhile."""

@@ -1,0 +1,85 @@
+"""`python -m hil bench start`: from exec to the first tick, the memory of the running controller,
+how long `firebreak status` takes.
+
+The controller is the real process, with the priority it gets here, on wires where nobody answers.
+Its memory is what the kernel counts as private to it (smaps, clean and dirty pages), without the
+64 MiB of the journal, which is a file that all readers share.
+"""
+
+import os
+import subprocess
+import tempfile
+
+from hil.campaigns import process
+from hil.campaigns.benchmarks import machine, timing
+from hil.campaigns.benchmarks.document import document, figure, percentile
+from hil.campaigns.benchmarks.silent_cabinet import SilentCabinet, StartError
+
+SETTLED_S = 3.0
+
+
+def run(rounds=5, beside=""):
+    """The document. Raises StartError."""
+    with tempfile.TemporaryDirectory(prefix="firebreak-bench-") as compiled:
+        environment = {**os.environ, "PYTHONPYCACHEPREFIX": compiled}
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)
+        _, *starts = [_start_ms(environment) for _ in range(1 + rounds)]
+        with SilentCabinet(environment) as cabinet:
+            cabinet.wait(SETTLED_S)
+            memory_kB = machine.private_kB(cabinet.pid, apart=f"{cabinet.directory}/journal")
+            _, *pages = [_status_ms(cabinet.directory, environment) for _ in range(1 + rounds)]
+            priority = cabinet.priority()
+    return document(
+        "start",
+        "python -m hil bench start",
+        [
+            *_times("exec to first tick", starts, "start"),
+            *_memory(memory_kB),
+            *_times("firebreak status", pages, "status"),
+        ],
+        [f"{rounds} starts and as many pages, after one of each that compiles the modules"],
+        {"starts_ms": starts, "pages_ms": pages},
+        beside,
+        priority,
+    )
+
+
+def _times(what, times_ms, budget):
+    """Figures of [(by the clock, on a core)]."""
+    by_clock, on_core = zip(*times_ms)
+    return [
+        figure(f"{what}, median", percentile(by_clock, 500), "ms", budget=budget),
+        figure(f"{what}, longest", max(by_clock), "ms"),
+        figure(f"{what}, its own use of a core, median", percentile(on_core, 500), "ms"),
+    ]
+
+
+def _memory(found_kB):
+    figures = (("private to the controller", "private"), ("of that, written to", "dirty"))
+    return [
+        figure(
+            f"memory {what}",
+            round(found_kB[key] / 1024, 1),
+            "MiB",
+            budget="private_memory" if key == "private" else None,
+        )
+        for what, key in (*figures, ("locked, its share of what others map as well", "locked"))
+    ]
+
+
+def _start_ms(environment):
+    with SilentCabinet(environment) as cabinet:
+        return cabinet.first_tick_ms, cabinet.first_tick_cpu_ms
+
+
+def _status_ms(directory, environment):
+    began_ns = timing.now_ns()
+    page = process.module(
+        "controller", "status", "--run-dir", directory, stdout=subprocess.DEVNULL, env=environment
+    )
+    _, status, used = os.wait4(page.pid, 0)
+    page.returncode = os.waitstatus_to_exitcode(status)
+    if page.returncode:
+        raise StartError(f"firebreak status ended with {page.returncode}")
+    taken_ms = (timing.now_ns() - began_ns) // 1_000_000
+    return taken_ms, round((used.ru_utime + used.ru_stime) * 1000)

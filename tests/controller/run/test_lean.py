@@ -1,0 +1,31 @@
+"""What the real-time process loads: what a tick needs and nothing else."""
+
+import pathlib
+import re
+import sys
+
+import pytest
+
+from hil.campaigns.benchmarks.silent_cabinet import SilentCabinet
+
+OURS = {"controller", "drivers", "safety"}
+LIBRARIES = {"can", "msgpack", "serial"}
+OF_LIBRARIES = {"typing_extensions", "wrapt"}  # of python-can
+# looked for by Python's start, its copy module and python-can, whether there or not
+TRIED = {"_distutils_hack", "asammdf", "org", "sitecustomize", "usercustomize"}
+ROOMS = {"core", "hints", "record", "rows", "run", "site", "system"}
+
+
+@pytest.mark.wire
+def test_the_running_controller_loads_no_other_package(monkeypatch):
+    """Python itself writes every import of the process, and of the child that saves its record."""
+    monkeypatch.setenv("PYTHONPROFILEIMPORTTIME", "1")
+    with SilentCabinet() as cabinet:
+        log = pathlib.Path(cabinet.directory, "log").read_text(encoding="utf-8")
+    names = set(re.findall(r"^import time: .*\| +(\S+)$", log, re.MULTILINE))
+    packages = {name.partition(".")[0] for name in names} - sys.stdlib_module_names
+    packages = {name for name in packages if not name.startswith("__editable__")}
+    assert "controller.run.loop" in names
+    assert packages - TRIED == OURS | LIBRARIES | OF_LIBRARIES
+    rooms = {name.split(".")[1] for name in names if name.startswith("controller.")}
+    assert rooms - {"__main__"} == ROOMS
