@@ -37,25 +37,22 @@ def test_a_percentile_is_the_least_value_that_enough_do_not_exceed(values, permi
     assert found in values and 1000 * not_above >= permille * len(values) > 1000 * below
 
 
-@pytest.mark.parametrize(
-    "count, permille, place",
-    [
-        (1000, 999, 998),
-        (1001, 999, 999),
-        (999, 999, 998),
-        (200, 990, 197),
-        (2, 500, 0),
-        (3, 500, 1),
-        (1, 1000, 0),
-    ],
-)
-def test_a_percentile_at_its_edges(count, permille, place):
-    assert document.percentile(list(range(count))[::-1], permille) == place
-
-
-def test_no_values_have_no_percentile():
+def test_a_percentile_at_its_edges():
+    edges = "1000 999 998, 1001 999 999, 999 999 998, 200 990 197, 2 500 0, 3 500 1, 1 1000 0"
+    for count, permille, place in [map(int, edge.split()) for edge in edges.split(", ")]:
+        assert document.percentile(list(range(count))[::-1], permille) == place
     with pytest.raises(ValueError):
         document.percentile([], 500)
+
+
+def test_a_spread_has_its_budget_at_the_99th_percentile():
+    figures = document.spread("x", [1.0] * 98 + [74.0, 80.0], "ms", budget="estop_modbus")
+    assert [(each["what"], each["value"], each["met"]) for each in figures] == [
+        ("x, p50 of 100", 1.0, None),
+        ("x, p99 of 100", 74.0, True),
+        ("x, maximum of 100", 80.0, None),
+    ]
+    assert document.spread("x", [], "ms") == []
 
 
 @pytest.mark.parametrize(
@@ -83,11 +80,9 @@ def test_a_figure_against_its_budget(budget, value, rival, limit, met):
     assert (found["limit"], found["met"]) == (limit, met)
 
 
-@pytest.mark.parametrize(
-    "value, rival, ratio", [(60, 48, 1.25), (60, None, None), (60, 0, None), (None, 48, None)]
-)
-def test_the_ratio_needs_both(value, rival, ratio):
-    assert figure("x", value, "us", "libmodbus", rival)["ratio"] == ratio
+def test_the_ratio_needs_both():
+    for value, rival, ratio in ((60, 48, 1.25), (60, None, None), (60, 0, None), (None, 48, None)):
+        assert figure("x", value, "us", "libmodbus", rival)["ratio"] == ratio
 
 
 @pytest.mark.parametrize("mets, code", [((), 0), ((True, None), 0), ((True, False), 1)])
@@ -157,22 +152,10 @@ def test_what_is_no_result_is_refused_with_its_name(tmp_path, content):
         document.read(str(path))
 
 
-@pytest.mark.parametrize(
-    "value, text",
-    [
-        (None, "-"),
-        (0, "0"),
-        (12, "12"),
-        (32.456, "32.5"),
-        (0.123456, "0.123"),
-        (99.97, "100"),
-        (999.7, "1 000"),
-        (1234567, "1 234 567"),
-        (29601.4, "29 601"),
-    ],
-)
-def test_numbers_have_the_digits_that_mean_something(value, text):
-    assert document.number(value) == text
+def test_numbers_have_the_digits_that_mean_something():
+    values = (None, 0, 12, 32.456, 0.123456, 99.97, 999.7, 1234567, 29601.4)
+    texts = "- 0 12 32.5 0.123 100 1_000 1_234_567 29_601".split()
+    assert [document.number(value).replace(" ", "_") for value in values] == texts
 
 
 def test_the_lines_say_the_budget_and_the_rival():

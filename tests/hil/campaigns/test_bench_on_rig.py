@@ -123,28 +123,26 @@ def test_what_a_hint_may_need_is_two_ticks_the_bus_and_the_frame():
 
 # -- the timeline
 
-PRESS, OFF, ON = "estop_press", "pcs_enable_off_sent", "pcs_enable_on_sent"
+EVENTS = {"press": "estop_press", "off": "pcs_enable_off_sent", "on": "pcs_enable_on_sent"}
 
 
 @pytest.mark.parametrize(
     "timeline, permit_ms",
     [
-        ([(1.0, ON), (2.0, PRESS), (2.025, OFF)], [25.0]),
-        (
-            [(1.0, ON), (2.0, PRESS), (2.025, OFF), (9.0, ON), (11.0, PRESS), (11.0305, OFF)],
-            [25.0, 30.5],
-        ),
-        ([(2.0, PRESS), (2.025, OFF)], []),  # no permit was given: nothing to take away
-        ([(1.0, ON), (2.0, PRESS), (2.025, OFF), (11.0, PRESS)], [25.0]),
-        ([(1.0, ON), (2.0, PRESS), (11.0, PRESS), (11.03, OFF)], [None, 30.0]),
-        ([(1.0, ON), (2.0, PRESS)], [None]),
-        ([(1.0, ON), (1.5, OFF), (1.7, ON), (2.0, PRESS), (2.02, OFF)], [20.0]),
-        # only the first one is the answer
-        ([(1.0, ON), (2.0, PRESS), (2.025, OFF), (2.5, ON), (2.6, OFF)], [25.0]),
+        ("1 on, 2 press, 2.025 off", [25.0]),
+        ("1 on, 2 press, 2.025 off, 9 on, 11 press, 11.0305 off", [25.0, 30.5]),
+        ("2 press, 2.025 off", []),  # no permit was given: nothing to take away
+        ("1 on, 2 press, 2.025 off, 11 press", [25.0]),
+        ("1 on, 2 press, 11 press, 11.03 off", [None, 30.0]),
+        ("1 on, 2 press", [None]),
+        ("1 on, 1.5 off, 1.7 on, 2 press, 2.02 off", [20.0]),
+        ("1 on, 2 press, 2.025 off, 2.5 on, 2.6 off", [25.0]),  # only the first is the answer
     ],
 )
 def test_a_reaction_is_from_a_press_to_the_first_effect_before_the_next(timeline, permit_ms):
-    assert stop.reactions_ms([(at_s, event, "") for at_s, event in timeline])["permit"] == permit_ms
+    events = [word.split() for word in timeline.split(", ")]
+    found = stop.reactions_ms([(float(at_s), EVENTS[name], "") for at_s, name in events])
+    assert found["permit"] == permit_ms
 
 
 def test_presses_without_an_effect_are_said_and_no_figure_is_made_up():
@@ -162,16 +160,12 @@ def test_presses_without_an_effect_are_said_and_no_figure_is_made_up():
 
 
 def test_what_else_has_tripped_is_named_once_with_its_first_time():
-    stood = (
-        (1, "1a", "cabinet", 8.0),
-        (37, "37b", "cabinet", 90.4),
-        (37, "37b", "cabinet", 120.0),
-        (29, "29", "rack 2", 95.0),
-    )
+    stood = "1 1a cabinet 8.0|37 37b cabinet 90.4|37 37b cabinet 120|29 29 rack2 95"
     trips = [
-        {"row": row, "stage": stage, "scope": scope, "t_s": t_s} for row, stage, scope, t_s in stood
+        {"row": int(row), "stage": stage, "scope": scope, "t_s": float(t_s)}
+        for row, stage, scope, t_s in [each.split() for each in stood.split("|")]
     ]
-    assert stop._other_trips(trips) == ["also tripped: 37b (cabinet) at 90 s, 29 (rack 2) at 95 s"]
+    assert stop._other_trips(trips) == ["also tripped: 37b (cabinet) at 90 s, 29 (rack2) at 95 s"]
     assert stop._other_trips(trips[:1]) == []
 
 
@@ -205,9 +199,8 @@ def test_the_memory_of_the_start_does_not_count():
     assert rig.memory_figures(jump)[-1]["value"] == 0
 
 
-@pytest.mark.parametrize("minutes, figures", [(2, 0), (3, 4)])
-def test_a_run_too_short_for_growth_has_none(minutes, figures):
-    assert len(rig.memory_figures(samples(minutes, 1))) == figures
+def test_a_run_too_short_for_growth_has_none():
+    assert [len(rig.memory_figures(samples(minutes, 1))) for minutes in (2, 3)] == [0, 4]
 
 
 # -- speed
@@ -227,21 +220,11 @@ def test_a_speed_is_that_of_the_quickest_round_by_each_clock():
 # -- the command
 
 
-@pytest.mark.parametrize(
-    "said, words",
-    [
-        ((), "SCHED_FIFO 50, memory locked"),
-        (
-            (
-                "no real-time priority (Operation not permitted): give",
-                "memory is not locked (x): give",
-            ),
-            "ordinary priority, memory not locked",
-        ),
-    ],
-)
-def test_the_priority_is_what_the_controller_said(said, words):
-    assert order.priority({"controller_messages": said}) == words
+def test_the_priority_is_what_the_controller_said():
+    refused = ("no real-time priority (Operation not permitted): give", "memory is not locked (x)")
+    assert order.priority({"controller_messages": ()}) == "SCHED_FIFO 50, memory locked"
+    said = order.priority({"controller_messages": refused})
+    assert said == "ordinary priority, memory not locked"
 
 
 def test_half_a_run_is_not_taken_for_a_whole_one():
