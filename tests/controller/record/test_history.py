@@ -14,17 +14,17 @@ def action(at_s, do, **arguments):
     return Action(round(at_s * 1e6), do, do, arguments)
 
 
-@pytest.fixture
-def run(tmp_path):
-    """(journal, rig) of an E-stop that was reset, and a silent BMS."""
-    path = str(tmp_path / "journal")
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """(journal, rig) of an E-stop that was released, and a silent BMS."""
+    path = str(tmp_path_factory.mktemp("history") / "journal")
     actions = [
-        action(5, "estop_press"),
-        action(7, "device_fault", device="bms_2", fault="silent", value=True),
-        action(12, "device_fault", device="bms_2", fault="silent", value=False),
-        action(13, "estop_release"),
+        action(2, "estop_press"),
+        action(3, "device_fault", device="bms_2", fault="silent", value=True),
+        action(8, "device_fault", device="bms_2", fault="silent", value=False),
+        action(9, "estop_release"),
     ]
-    return path, VirtualRig(CONFIG, lambda t_s: 300_000.0, 1, actions, {"soc": 0.55}, path).run(20)
+    return path, VirtualRig(CONFIG, lambda t_s: 300_000.0, 1, actions, {"soc": 0.55}, path).run(12)
 
 
 def every_change(path):
@@ -58,7 +58,7 @@ def test_it_can_be_extended_and_says_everything_once(run):
     count = len(found.events)
     assert len(found.extend().events) == count
     rig.plant.force_contact("fire_alarm", False)
-    rig.run(21)
+    rig.run(13)
     new = found.extend().events[count:]
     assert [event["stage"] for event in new if event["kind"] == history.BEGAN] == ["2"]
     assert set(found.began_ms) == set(snapshot.read(path).standing)
@@ -70,14 +70,12 @@ def test_what_began_before_the_ring_is_not_dated(tmp_path):
     """
     from controller.record.journal_header import open_journal
 
-    rig = VirtualRig(CONFIG, lambda t_s: 300_000.0, 1, [action(3, "estop_press")], {"soc": 0.55})
+    rig = VirtualRig(CONFIG, lambda t_s: 300_000.0, 1, [action(1, "estop_press")], {"soc": 0.55})
     path = str(tmp_path / "journal")
-    rig.controller.cabinet.journal = open_journal(
-        path, CONFIG, rig.controller.cabinet.core, 100_000
-    )
-    rig.run(45)
+    rig.controller.cabinet.journal = open_journal(path, CONFIG, rig.controller.cabinet.core, 60_000)
+    rig.run(25)
     reader = JournalReader(path)
-    assert next(reader.frames()).sequence > 200
+    assert next(reader.frames()).sequence > 100
     found = history.History(snapshot.Snapshot(path)).extend()
     assert found.began_ms["1a"] is None
     assert {event["uptime_ms"] for event in found.events if event.get("stage") == "1a"} == {None}

@@ -2,8 +2,6 @@
 loss.
 """
 
-from array import array
-
 import pytest
 
 from controller.core import image, instances
@@ -50,29 +48,43 @@ def rig(tmp_path):
     made.controller.cabinet.journal.close()
 
 
-def test_it_shows_what_the_core_has(rig, tmp_path):
+def test_it_shows_what_the_core_has_quiet_and_tripped(rig, tmp_path):
+    path, core = str(tmp_path / "journal"), rig.controller.cabinet.core
+    rig.run(1)
+    found = snapshot.read(path)
+    assert (found.standing, found.first_out, found.cause_mask) == ([], -1, 0)
+    assert found.causes == (-1, 0, -1, 0) and found.out[s.STATE] != s.TRIPPED
+    rig.controller.cabinet.image.put("peer", (5, 1 << 29))
     rig.run(3.5)
-    found, core = snapshot.read(str(tmp_path / "journal")), rig.controller.cabinet.core
+    found = snapshot.read(path)
     assert (found.inp, found.out, found.sequence) == (core.inp, core.out, 174)
     evaluator = core.kernel.evaluator
     names = instances.stage_instances(core.layout)
     assert found.standing == [names[at] for at in range(evaluator.count) if evaluator.standing(at)]
     assert "1a" in found.standing and names[found.first_out].startswith("1")
     assert found.cause_mask == evaluator.cause_mask() != 0
+    assert found.causes == (found.first_out, found.cause_mask, 5, 1 << 29)
     assert found.chain(O_SETPOINT_W) == rig.controller.cabinet.summary()[2]
     found.close()
 
 
-def test_it_follows_tick_by_tick(rig, tmp_path):
+def test_both_follow_tick_by_tick_and_a_shadow_has_the_controllers_core(rig, tmp_path):
     rig.run(0.1)
-    seen = snapshot.Snapshot(str(tmp_path / "journal"))
-    assert list(seen.follow()) == [0, 1, 2, 3, 4]
-    assert list(seen.follow()) == []
-    for tick in range(5, 250):
+    seen, shadow = (
+        kind(str(tmp_path / "journal")) for kind in (snapshot.Snapshot, snapshot.Shadow)
+    )
+    assert list(seen.follow()) == [0, 1, 2, 3, 4] and list(seen.follow()) == []
+    assert shadow.update() and shadow.settled and not shadow.differs
+    for tick in range(5, 200):
         rig.step()
-        assert list(seen.follow()) == [tick]
-        assert seen.out == rig.controller.cabinet.core.out
-    seen.close()
+        core = rig.controller.cabinet.core
+        assert list(seen.follow()) == [tick] and seen.out == core.out
+        assert shadow.update() and not shadow.differs
+        assert (shadow.core.out, shadow.core.state_words()) == (core.out, core.state_words())
+        assert shadow.core.chain.limits.parts[-1][0] == -core.chain.limits.low_W
+    shadow.core.chain._ramp_W += 1  # as another version would
+    rig.step()
+    assert shadow.update() and shadow.differs
 
 
 def test_after_a_loss_it_waits_for_a_keyframe(tmp_path):
@@ -111,30 +123,6 @@ def test_a_journal_without_a_frame_says_so(tmp_path):
         snapshot.read(str(tmp_path / "journal"))
 
 
-def test_nothing_stands_in_a_quiet_cabinet(rig, tmp_path):
-    rig.run(1)
-    found = snapshot.read(str(tmp_path / "journal"))
-    assert (found.standing, found.first_out, found.cause_mask, found.causes) == (
-        [],
-        -1,
-        0,
-        (-1, 0, -1, 0),
-    )
-    assert found.out[s.STATE] != s.TRIPPED
-
-
-def test_it_says_what_a_reset_names_in_both_channels(rig, tmp_path):
-    inp = rig.controller.cabinet.image.inp
-    at = image.places(rig.controller.cabinet.core.layout)["peer"].start
-    inp[at : at + 2] = array("i", (5, 1 << 29))
-    rig.run(3.5)
-    found = snapshot.read(str(tmp_path / "journal"))
-    assert (
-        found.causes == (found.first_out, found.cause_mask, 5, 1 << 29)
-        and found.first_out >= 0 < found.cause_mask
-    )
-
-
 def test_a_journal_of_before_the_second_channel_was_in_it_is_read(tmp_path):
     header = journal_header.journal_header(CONFIG)
     inp, fresh, out, state = blank()
@@ -151,40 +139,15 @@ def test_a_journal_of_before_the_second_channel_was_in_it_is_read(tmp_path):
 # -- a shadow: the same, with a core that makes every tick again
 
 
-def test_a_shadow_has_the_controllers_core_tick_by_tick(rig, tmp_path):
-    rig.run(0.1)
-    seen = snapshot.Shadow(str(tmp_path / "journal"))
-    assert seen.update() and seen.settled and not seen.differs
-    for _ in range(250):
-        rig.step()
-        assert seen.update() and not seen.differs
+def test_a_shadow_begins_near_the_end_and_knows_all_the_same(rig, tmp_path):
+    for seconds in (0.02, 0.04, 9.98, 10.02, 10.04):
+        rig.run(seconds)
+        seen = snapshot.read(str(tmp_path / "journal"), snapshot.Shadow)
         core = rig.controller.cabinet.core
-        assert (seen.core.out, seen.core.state_words()) == (core.out, core.state_words())
-        assert seen.core.chain.limits.parts[-1][0] == -core.chain.limits.low_W
-    seen.close()
-
-
-@pytest.mark.parametrize("seconds", [0.04, 9.98, 10.02, 10.04, 25])
-def test_a_shadow_begins_near_the_end_and_knows_all_the_same(rig, tmp_path, seconds):
-    rig.run(seconds)
-    seen = snapshot.read(str(tmp_path / "journal"), snapshot.Shadow)
-    core = rig.controller.cabinet.core
-    assert (seen.settled, seen.differs) == (True, False)
-    assert (seen.core.out, seen.core.state_words()) == (core.out, core.state_words())
-    assert seen.reader.lost == 0
-
-
-def test_a_shadow_of_one_tick_is_not_settled(rig, tmp_path):
-    rig.run(0.02)
-    seen = snapshot.read(str(tmp_path / "journal"), snapshot.Shadow)
-    assert (seen.sequence, seen.settled) == (0, False)
-
-
-def test_a_shadow_says_when_its_core_comes_to_something_else(rig, tmp_path):
-    rig.run(2)
-    seen = snapshot.Shadow(str(tmp_path / "journal"))
-    seen.core.chain._ramp_W += 1  # as another version would
-    assert seen.update() and seen.differs
+        assert seen.settled == (seconds > 0.02), "of one tick it is not settled"
+        assert not seen.differs and seen.reader.lost == 0
+        if seen.settled:
+            assert (seen.core.out, seen.core.state_words()) == (core.out, core.state_words())
 
 
 def test_a_shadow_of_another_version_is_one_line(tmp_path):
