@@ -1,0 +1,211 @@
+"""The rig's command in this process: what is refused before anything is started, and runs in
+virtual time.
+"""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from controller.record.journal import JournalError
+from controller.site import config, limit_images
+from controller.sites import EXAMPLE
+from hil import __main__ as cli
+from hil import rig_command, virtual_controller, virtual_run
+from hil.scenarios import scenario
+
+VIRTUAL = ("rig", "--virtual", "--headless", "--plot", "")
+
+
+def refused(capsys, *arguments):
+    """Exit code and the one line of a command that must not start anything."""
+    try:
+        code = cli.main(["rig", *arguments])
+    except SystemExit as leaving:  # argparse
+        code = leaving.code
+    captured = capsys.readouterr()
+    lines = captured.err.splitlines()
+    assert captured.out == "" and len(lines) == 1 and lines[0].startswith("rig: "), captured
+    return code, lines[0].removeprefix("rig: ")
+
+
+@pytest.fixture
+def trace(tmp_path, monkeypatch):
+    """A load file with two power columns, in the current directory."""
+    monkeypatch.chdir(tmp_path)
+    rows = "".join(f"{t},{100 + t},200\n" for t in range(0, 20, 2))
+    (tmp_path / "load.csv").write_text("t_s,run01_kW,run02_kW\n" + rows)
+    return str(tmp_path / "load.csv")
+
+
+FILE = ("--load", "load.csv", "--column", "run01_kW")
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (("--scenario", "estpo"), "no scenario 'estpo', did you mean 'estop'; there are airflow"),
+        (("--for", "0"), "argument --for: 0: allowed is a number from 1 to 2678400"),
+        (("--for", "nan"), "allowed is a number from 1"),
+        (("--for", "soon"), "argument --for: soon: allowed"),
+        (("--for", "inf"), "to 2678400"),
+        (("--scale", "0"), "argument --scale: 0: allowed is a number from 0.001 to 1000"),
+        (("--seed", "1.5"), "allowed is a whole number from 0"),
+        (("--seed", "-1"), "allowed is a whole number from 0"),
+        (("--soc", "4.9"), "argument --soc: 4.9: allowed is a number from 5 to 95"),
+        (("--json", "/no/such/x.json"), "--json /no/such/x.json: there is no folder /no/such"),
+        (("--json", "/"), "--json /: cannot be written"),
+        (("--plot", "/proc/rig.html"), "--plot /proc/rig.html: cannot be written"),
+        (("--scenario", "../scenarios/estop"), "no scenario '../scenarios/estop'"),
+        (("--plot", "x.pdf"), ".html, .png, .svg"),
+        (("--load", "/no/such.csv"), "/no/such.csv: cannot be read: No such file or directory"),
+        (("--column", "a"), "--column describes a file: it needs --load FILE"),
+        (("--scale", "2"), "--scale describes"),
+        (("--raw",), "--raw describes"),
+        (("--fast",), "unrecognized arguments: --fast"),
+        (("--run-dir", "new"), "leave --virtual out"),
+        ((*FILE, "--scale", "90"), "reaches 10.62 MW with scale 90: allowed is at most 10 MW"),
+        (FILE[:2], "several power columns, say which with --column: run01_kW, run02_kW"),
+        ((*FILE[:3], "run03_kW"), "column run03_kW: allowed are run01_kW, run02_kW"),
+        ((*FILE, "--json", "load.csv"), "--json load.csv: is the file of --load too: allowed is"),
+        ((*FILE, "--journal", "load.csv"), "--journal load.csv: is the file of --load too"),
+        (("--json", "a.html", "--plot", "./a.html"), "--plot ./a.html: is the file of --json too"),
+    ],
+)
+def test_wrong_input_is_code_2_and_one_line(capsys, trace, tmp_path, arguments, words):
+    code, line = refused(capsys, *arguments, "--virtual", "--headless")
+    assert code == 2 and words in line
+    assert os.listdir(tmp_path) == ["load.csv"]
+
+
+def test_a_run_directory_is_new_or_empty_and_progress_needs_headless(capsys, trace, tmp_path):
+    for path in (str(tmp_path), trace):
+        code, line = refused(capsys, "--run-dir", path)
+        assert code == 2 and "is not an empty folder" in line
+    assert refused(capsys, "--progress")[0] == 2
+
+
+@pytest.mark.parametrize(
+    "command, one, other", [("rows", "json", "md"), ("runaway", "json", "png")]
+)
+def test_no_command_writes_two_outputs_into_one_file(capsys, tmp_path, command, one, other):
+    path = str(tmp_path / "same.png")
+    assert cli.main([command, f"--{one}", path, f"--{other}", path]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == "" and captured.err == (
+        f"{command}: --{other} {path}: is the file of --{one} too: allowed is one of its own\n"
+    )
+
+
+def test_the_largest_load_runs(capsys, trace):
+    """The voltage of the connection keeps its band behind a load 40 times the cabinet's size."""
+    assert cli.main([*VIRTUAL, *FILE, "--scale", "84", "--for", "40"]) == 0
+    out = capsys.readouterr().out
+    assert "trips      none" in out and "overload " in out
+
+
+def test_a_reader_that_leaves_early_changes_nothing(tmp_path):
+    """rig ... | head -1: the figures are written all the same."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "hil", *VIRTUAL, "--for", "2"]
+    path = tmp_path / "a.json"
+    with os.fdopen(writing, "wb") as pipe:
+        done = subprocess.run([*command, "--json", path], stdout=pipe, stderr=subprocess.PIPE)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert json.loads(path.read_text())["ticks"] == 100
+
+
+def test_the_journal_from_before_a_kill_is_kept_and_named(capsys, tmp_path):
+    path = str(tmp_path / "k.bin")
+    killed = tmp_path / "killed.toml"
+    killed.write_text(
+        'name = "killed"\ntitle = "Killed"\nduration_s = 4\nexpect = []\n'
+        '[[action]]\nat_s = 1\ndo = "controller_kill"\n'
+        '[[action]]\nat_s = 2\ndo = "controller_start"\n'
+    )
+    assert cli.main([*VIRTUAL, "--scenario", str(killed), "--journal", path]) == 0
+    assert capsys.readouterr().out.endswith(f"written    {path}, {path}.previous\n")
+    assert cli.main([*VIRTUAL, "--for", "2", "--journal", path]) == 0
+    found = capsys.readouterr().out
+    assert found.endswith(f"written    {path}\n"), "what is beside it now is of an earlier run"
+
+
+def test_a_journal_without_room_is_code_3_and_one_line(capsys, monkeypatch, tmp_path):
+    def full(path, *_):
+        raise JournalError(f"{path}: no room for 64 MB: No space left on device")
+
+    monkeypatch.setattr(virtual_controller, "open_journal", full)
+    code, line = refused(capsys, *VIRTUAL[1:], "--for", "2", "--journal", str(tmp_path / "j"))
+    assert code == 3 and line.endswith("j: no room for 64 MB: No space left on device")
+
+
+def test_a_run_of_a_file_in_virtual_time(capsys, trace):
+    code = cli.main([*VIRTUAL, *FILE[:3], "run02_kW", "--scale", "0.5", "--json", "out.json"])
+    with open("out.json", encoding="ascii") as file:
+        doc = json.load(file)
+    assert code == 0 and doc["load"] == {
+        "file": trace,
+        "column": "run02_kW",
+        "scale": 0.5,
+        "rows_refused": 0,
+        "rows_read": 10,
+        "gaps_cut": 0,
+    }
+    assert (doc["ticks"], doc["measured_from_s"], doc["load_W_max"]) == (48 * 50, 30.0, 100_000.0)
+    assert doc["speed"] > 0 and "written    out.json" in capsys.readouterr().out
+
+
+def test_a_scenario_on_a_screen_that_is_a_pipe(capsys):
+    assert cli.main(["rig", "--scenario", "fire_alarm", "--virtual", "--plot", ""]) == 0
+    out = capsys.readouterr().out
+    assert "tripped" in out and "met        row 2 trips" in out and "NOT MET" not in out
+    assert "reaction " not in out or "fire" not in out
+
+
+def test_a_scenario_cut_short_is_code_1(capsys):
+    assert cli.main([*VIRTUAL, "--scenario", "fire_alarm", "--for", "5"]) == 1
+    assert "NOT MET" in capsys.readouterr().out
+
+
+def test_an_interrupted_virtual_run_reports_its_part(capsys, monkeypatch, tmp_path):
+    plain, steps = virtual_run.VirtualRig.step, []
+
+    def step(self):
+        steps.append(1)
+        if len(steps) > 100:
+            signal.raise_signal(signal.SIGTERM)
+        plain(self)
+
+    monkeypatch.setattr(virtual_run.VirtualRig, "step", step)
+    assert cli.main([*VIRTUAL, "--json", str(tmp_path / "a.json")]) == 130
+    line = capsys.readouterr().err
+    assert re.fullmatch(r"rig: interrupted after \S+ s; all figures are of that part\n", line)
+    assert json.loads((tmp_path / "a.json").read_text())["interrupted"] is True
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+
+def test_an_interruption_before_the_start_is_one_line(capsys, monkeypatch):
+    def load(path):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(rig_command.configs, "load", load)
+    assert refused(capsys, "--virtual") == (130, "interrupted before the run had begun")
+
+
+def test_the_order_of_a_run(trace):
+    settings = config.load(str(EXAMPLE))
+    estop = scenario.load("estop")
+    made = [
+        rig_command.order_of(cli.parser().parse_args(["rig", *more]), chosen, settings)
+        for more, chosen in ((FILE, None), (("--soc", "70"), None), ((), estop))
+    ]
+    assert made[0]["file"] == trace, "the bench finds a relative file too"
+    target = settings.control["soc_target_permille"] / 10
+    assert [order["soc_pct"] for order in made] == [target, 70, estop.soc_pct]
+    armed = len(limit_images.rows_armed(settings.topology))
+    assert (made[0]["armed"], made[0]["not_fitted"]) == (armed, 1)
