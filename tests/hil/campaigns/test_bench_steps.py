@@ -30,6 +30,7 @@ def test_a_cabinet_that_does_not_start_is_not_measured():
         bench.start()
 
 
+@pytest.mark.slow
 def test_a_journal_that_is_made_replays_to_the_same_bytes_or_has_no_speed(tmp_path):
     path = tmp_path / "journal"
     taken_ns = replay.make_journal(str(path), kernel_steps.START_STEPS)

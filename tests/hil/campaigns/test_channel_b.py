@@ -119,6 +119,7 @@ def test_a_welded_relay_of_b_is_noticed(rig):
     assert peer_words.sentence(rig.link.code) == "channel B gives no permit: relay does not follow"
 
 
+@pytest.mark.slow
 @pytest.mark.wire
 def test_the_standin_process_on_a_link(tmp_path):
     image = course.default_image(1, 3)
