@@ -1,5 +1,5 @@
 """Every number the control functions take from configuration, as data; the control image is their
-values in this order.
+values in this order: first what several functions share, then what each function declares.
 
 Same tuple form as safety.parameters: name, unit, low, high, default, tighter direction. "up" and
 "down" as there: a later layer of configuration may only go that way. "fixed": one layer says it, no
@@ -9,7 +9,9 @@ obligation of its own): a later layer may change it either way.
 
 from array import array
 
-CONTROL_PARAMETERS = (
+from controller.core import functions
+
+SETPOINT_PARAMETERS = (
     # The connection: obligations of the highest rank. Export 0 until somebody says that exporting
     # is allowed.
     ("grid_import_W_max", "W", 0, 100_000_000, 500_000, "down"),
@@ -18,44 +20,8 @@ CONTROL_PARAMETERS = (
     # ms.
     ("setpoint_ramp_W_per_s", "W/s", 1000, 1_000_000_000, 10_000_000, "down"),
     ("setpoint_quantum_W", "W", 1, 10_000, 100, "free"),
-    # Energy kept back: soft by choice (a cap), hard always (a limit).
-    ("soc_reserve_soft_permille", "permille", 0, 900, 150, "up"),
-    ("soc_reserve_hard_permille", "permille", 0, 900, 100, "up"),
-    ("soc_reserve_hysteresis_permille", "permille", 1, 200, 20, "up"),
-    ("reserve_ramp_W_per_s", "W/s", 100, 100_000_000, 5000, "free"),
-    # Load tracking. Target: the middle of what lies between the soft reserve and the taper near
-    # full.
-    ("energy_Wh", "Wh", 1000, 500_000_000, 645_000, "fixed"),
-    ("soc_target_permille", "permille", 0, 1000, 550, "free"),
-    ("soc_recovery_s", "s", 60, 86_400, 1200, "free"),
-    ("soc_recovery_W_max", "W", 0, 100_000_000, 25_000, "free"),
-    ("track_time_constant_s", "s", 5, 3600, 120, "free"),
-    ("track_grid_ramp_W_per_s", "W/s", 10, 100_000_000, 1000, "down"),
-    ("track_path_delay_ms", "ms", 20, 2000, 250, "up"),
-    ("track_dead_band_W", "W", 0, 100_000, 200, "free"),
-    ("track_fall_ramp_W_per_s", "W/s", 100, 100_000_000, 25_000, "free"),
-    ("load_meter_fitted", "bool", 0, 1, 1, "fixed"),
 )
-(
-    C_GRID_IMPORT_W_MAX,
-    C_GRID_EXPORT_W_MAX,
-    C_SETPOINT_RAMP_W_PER_S,
-    C_SETPOINT_QUANTUM_W,
-    C_SOC_RESERVE_SOFT_PERMILLE,
-    C_SOC_RESERVE_HARD_PERMILLE,
-    C_SOC_RESERVE_HYSTERESIS_PERMILLE,
-    C_RESERVE_RAMP_W_PER_S,
-    C_ENERGY_WH,
-    C_SOC_TARGET_PERMILLE,
-    C_SOC_RECOVERY_S,
-    C_SOC_RECOVERY_W_MAX,
-    C_TRACK_TIME_CONSTANT_S,
-    C_TRACK_GRID_RAMP_W_PER_S,
-    C_TRACK_PATH_DELAY_MS,
-    C_TRACK_DEAD_BAND_W,
-    C_TRACK_FALL_RAMP_W_PER_S,
-    C_LOAD_METER_FITTED,
-) = range(18)
+CONTROL_PARAMETERS = SETPOINT_PARAMETERS + functions.PARAMETERS
 
 # Of each source of hints; the words of the source image behind role. Fallbacks: absent unless a
 # file says one.
@@ -75,3 +41,10 @@ SOURCE_PARAMETERS = (
 def default_image():
     """Control image (array of int) with every parameter at its default."""
     return array("i", [row[4] for row in CONTROL_PARAMETERS])
+
+
+def settings_of(control_image):
+    """{name: integer}. Raises ValueError when the image is not of this version."""
+    if len(control_image) != len(CONTROL_PARAMETERS):
+        raise ValueError("control image length does not fit this version")
+    return {row[0]: value for row, value in zip(CONTROL_PARAMETERS, control_image)}

@@ -1,25 +1,16 @@
 """From request to set-point: request -> caps -> ramp -> obligations -> limits, and the trace that
 explains it.
 
-A limit or a cap is two powers that may not be exceeded, one each way, neither below 0: the interval
-contains 0 by construction, so intersecting in any order gives one that is never empty. An
-obligation is an interval that may exclude 0; a higher rank is applied later and has the last word;
-none beats a limit, and what it then lacks is its short_W. All powers are W at the AC terminals, > 0
-discharges. The clamps act on the final sum, never on a part of it before a subtraction
-(OpenEMS/openems issue 3573: -2 kW instead of +3 kW).
+All powers are W at the AC terminals, > 0 discharges. The clamps act on the final sum, never on a
+part of it before a subtraction (OpenEMS/openems issue 3573: -2 kW instead of +3 kW). What an
+obligation lacks within the limits is its short_W.
 """
 
 from array import array
 
-from controller.core import parameters, reasons
+from controller.core import reasons
+from controller.core.answers import NO_REQUEST, WIDE_W, Bounds, Obligations
 from controller.core.integers import within
-from safety import signals
-
-WIDE_W = signals.INT_MAX
-
-# Ranks of obligations; a higher one is applied later.
-PV_ABSORPTION, GRID_CAP_HINT, GRID_OPERATOR, GRID_CONNECTION = range(4)
-RANKS = ("pv_absorption", "grid_cap_hint", "grid_operator", "grid_connection")
 
 CHAIN_OUTPUTS = (
     "request_base_W",
@@ -85,157 +76,46 @@ CHAIN_OUTPUTS = (
 ) = range(29)
 
 
-class Bounds:
-    """Intersection of caps or limits: an interval that contains 0, with the reason of each end."""
-
-    __slots__ = ("low_W", "low_reason", "high_W", "high_reason")
-
-    def __init__(self):
-        self.clear()
-
-    def clear(self):
-        """No bound yet; each tick begins here."""
-        self.low_W, self.high_W = -WIDE_W, WIDE_W
-        self.low_reason = self.high_reason = reasons.NONE
-
-    def narrow(self, charge_W_max, charge_reason, discharge_W_max, discharge_reason):
-        """Both powers >= 0, W; below 0 counts as 0. Of equal bounds the lower reason code is
-        named.
-        """
-        low_W = -charge_W_max if charge_W_max > 0 else 0
-        if low_W > self.low_W or low_W == self.low_W and charge_reason < self.low_reason:
-            self.low_W, self.low_reason = low_W, charge_reason
-        high_W = discharge_W_max if discharge_W_max > 0 else 0
-        if high_W < self.high_W or high_W == self.high_W and discharge_reason < self.high_reason:
-            self.high_W, self.high_reason = high_W, discharge_reason
-
-
-class Obligations:
-    """One interval per rank, or none."""
-
-    __slots__ = ("active", "low_W", "high_W", "low_reason", "high_reason", "ranks")
-
-    def __init__(self):
-        self.active = bytearray(len(RANKS))
-        self.ranks = ()  # the active ones, lowest first
-        self.low_W = array("i", [0] * len(RANKS))
-        self.high_W = array("i", [0] * len(RANKS))
-        self.low_reason = array("i", [reasons.NONE] * len(RANKS))
-        self.high_reason = array("i", [reasons.NONE] * len(RANKS))
-
-    def set(self, rank, low_W, low_reason, high_W, high_reason):
-        """The battery must be within [low_W, high_W], W; low_W <= high_W; both may be on one side
-        of 0.
-        """
-        if not self.active[rank]:
-            self._mark(rank, 1)
-        self.low_W[rank] = within(low_W, -WIDE_W, WIDE_W)
-        self.high_W[rank] = within(high_W, -WIDE_W, WIDE_W)
-        self.low_reason[rank], self.high_reason[rank] = low_reason, high_reason
-
-    def drop(self, rank):
-        """No obligation of this rank (also when it can no longer be known: charging is then
-        forbidden by a limit).
-        """
-        if self.active[rank]:
-            self._mark(rank, 0)
-
-    def _mark(self, rank, active):
-        self.active[rank] = active
-        self.ranks = tuple([rank for rank in range(len(RANKS)) if self.active[rank]])
-
-    def apply(self, value_W):
-        """value_W after all obligations, lowest rank first."""
-        for rank in self.ranks:
-            value_W = within(value_W, self.low_W[rank], self.high_W[rank])
-        return value_W
-
-    def explain(self, value_W):
-        """Reason of the last obligation that moves value_W, or NONE."""
-        reason = reasons.NONE
-        for rank in self.ranks:
-            after_W = within(value_W, self.low_W[rank], self.high_W[rank])
-            if after_W != value_W:
-                reason = self.low_reason[rank] if after_W > value_W else self.high_reason[rank]
-            value_W = after_W
-        return reason
-
-    def short(self, value_W):
-        """(W missing, reason) of the highest rank that value_W does not meet; (0, NONE) when all
-        are met.
-        """
-        for rank in reversed(self.ranks):
-            if value_W < self.low_W[rank]:
-                return min(self.low_W[rank] - value_W, WIDE_W), self.low_reason[rank]
-            if value_W > self.high_W[rank]:
-                return min(value_W - self.high_W[rank], WIDE_W), self.high_reason[rank]
-        return 0, reasons.NONE
-
-
-def connection(obligations, connection_ok, connection_W, image):
-    """Set or drop the grid connection's obligation.
-
-    connection_W: what the grid would import with the battery at 0, W (site_load). The battery must
-    keep connection_W - battery within [-grid_export_W_max, grid_import_W_max]; rounded to whole
-    quanta on the obeying side.
-    """
-    if not connection_ok:
-        obligations.drop(GRID_CONNECTION)
-        return
-    oblige_grid(
-        obligations,
-        GRID_CONNECTION,
-        connection_W,
-        image[parameters.C_GRID_IMPORT_W_MAX],
-        reasons.GRID_IMPORT,
-        image[parameters.C_GRID_EXPORT_W_MAX],
-        reasons.GRID_EXPORT,
-        image[parameters.C_SETPOINT_QUANTUM_W],
-    )
-
-
-def oblige_grid(
-    obligations,
-    rank,
-    connection_W,
-    import_W_max,
-    import_reason,
-    export_W_max,
-    export_reason,
-    quantum_W,
-):
-    """Set the obligation of a rank that keeps the grid within [-export_W_max, import_W_max]; see
-    `connection`.
-    """
-    low_W, high_W = connection_W - import_W_max, connection_W + export_W_max
-    low_up_W, high_down_W = -(-low_W // quantum_W) * quantum_W, high_W // quantum_W * quantum_W
-    if low_up_W > high_down_W:
-        low_up_W, high_down_W = low_W, high_W
-    obligations.set(rank, low_up_W, import_reason, high_down_W, export_reason)
-
-
 class Chain:
     """`out` is the trace of the last step (CHAIN_OUTPUTS), `state` the set-point in force (both
     arrays of ints).
     """
 
-    __slots__ = ("out", "state", "caps", "limits", "obligations", "_ramp_W")
+    __slots__ = (
+        "out",
+        "state",
+        "caps",
+        "limits",
+        "obligations",
+        "base",
+        "fast",
+        "answers",
+        "_ramp_W",
+    )
 
-    def __init__(self, image, tick_ms):
-        """image: control image (controller.core.parameters order); tick_ms: length of a tick,
-        ms.
-        """
+    def __init__(self, settings, tick_ms):
+        """settings: {name of CONTROL_PARAMETERS: integer}; tick_ms: length of a tick, ms."""
         self.out = array("i", [0] * len(CHAIN_OUTPUTS))
         self.state = array("i", [0])
         self.caps = Bounds()
         self.limits = Bounds()
         self.obligations = Obligations()
-        self._ramp_W = max(1, image[parameters.C_SETPOINT_RAMP_W_PER_S] * tick_ms // 1000)
+        self.answers = []
+        self._ramp_W = max(1, settings["setpoint_ramp_W_per_s"] * tick_ms // 1000)
+        self.begin()
 
     def begin(self):
-        """Clear caps and limits; obligations stay until set anew or dropped."""
+        """Forget the answers of the tick before."""
         self.caps.clear()
         self.limits.clear()
+        self.obligations.clear()
+        self.answers.clear()
+        self.base = self.fast = NO_REQUEST
+
+    def take(self, answer):
+        """One answer of a control function, or a limit of the kernel."""
+        self.answers.append(answer)
+        answer.enter(self)
 
     def available(self):
         """(low_W, high_W): what a request may reach this tick, after caps, obligations and limits,
@@ -252,9 +132,10 @@ class Chain:
         )
         return out[O_AVAILABLE_LOW_W], out[O_AVAILABLE_HIGH_W]
 
-    def finish(self, base_W, base_reason, fast_W, fast_reason, elapsed_ticks):
+    def finish(self, elapsed_ticks):
         """Set-point, W, from base request + fast request; fills the rest of `out`."""
         out = self.out
+        (base_W, base_reason), (fast_W, fast_reason) = self.base, self.fast
         base_W, fast_W = within(base_W, -WIDE_W, WIDE_W), within(fast_W, -WIDE_W, WIDE_W)
         request_W = within(base_W + fast_W, -WIDE_W, WIDE_W)
         out[O_REQUEST_BASE_W], out[O_REQUEST_BASE_REASON] = base_W, base_reason

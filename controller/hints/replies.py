@@ -5,7 +5,7 @@ Reads the core as the tick has left it; changes nothing.
 """
 
 from controller.core import hint_codes as h
-from controller.core import parameters, reasons, setpoint
+from controller.core import reasons, setpoint
 from controller.core.integers import within
 from controller.core.policies import hint_table
 from controller.hints import desk
@@ -50,8 +50,8 @@ def reply(pending, core, nonce, uptime_ms):
 
 def state(source_name, core, sources, nonce, uptime_ms):
     """hint_wire.State after the last tick for the source of this name; sources: config.sources."""
-    trace, caps, image = core.chain.out, core.chain.caps, core.control_image
-    control = core.out[core.hint_at + hint_table.O_CONTROL_SOURCE]
+    trace, caps, settings = core.chain.out, core.chain.caps, core.settings
+    control = core.out[core.out_at["hint_table"] + hint_table.O_CONTROL_SOURCE]
     return w.State(
         source_name,
         nonce,
@@ -59,9 +59,9 @@ def state(source_name, core, sources, nonce, uptime_ms):
         trace[setpoint.O_SETPOINT_W],
         trace[setpoint.O_AVAILABLE_LOW_W],
         trace[setpoint.O_AVAILABLE_HIGH_W],
-        core.out[core.hint_at + hint_table.O_REMAINING_WH],
-        image[parameters.C_SOC_RESERVE_SOFT_PERMILLE],
-        image[parameters.C_SOC_RESERVE_HARD_PERMILLE],
+        core.out[core.out_at["hint_table"] + hint_table.O_REMAINING_WH],
+        settings["soc_reserve_soft_permille"],
+        settings["soc_reserve_hard_permille"],
         end_reason(core.chain, caps.low_W, caps.low_reason),
         end_reason(core.chain, caps.high_W, caps.high_reason),
         trace[setpoint.O_BINDING_REASON],
@@ -76,7 +76,7 @@ def in_force(core, source_index, quantity):
     if quantity not in h.QUANTITIES:
         return w.NOTHING_W, 0
     value_W, valid_s, state = [
-        core.out[core.hint_at + hint_table.output_at(source_index, quantity, field)]
+        core.out[core.out_at["hint_table"] + hint_table.output_at(source_index, quantity, field)]
         for field in (hint_table.F_VALUE_W, hint_table.F_VALID_S, hint_table.F_STATE)
     ]
     return (w.NOTHING_W, 0) if state == hint_table.NONE else (value_W, valid_s * 1000)
@@ -90,7 +90,7 @@ def effect(core, source, fields, value_W):
     if value_W == w.NOTHING_W:
         return h.GRANTED, value_W
     state = core.out[
-        core.hint_at + hint_table.output_at(source.index, quantity, hint_table.F_STATE)
+        core.out_at["hint_table"] + hint_table.output_at(source.index, quantity, hint_table.F_STATE)
     ]
     if state == hint_table.FALLBACK and value_W != fields[desk.F_VALUE_W]:
         return h.FALLBACK_RULES, value_W
@@ -102,7 +102,7 @@ def effect(core, source, fields, value_W):
 
 
 def _of_request(core, source, value_W):
-    out, at = core.out, core.hint_at
+    out, at = core.out, core.out_at["hint_table"]
     if (
         out[at + hint_table.output_at(source.index, h.POWER_W, hint_table.F_STATE)]
         == hint_table.RESTING
@@ -130,7 +130,7 @@ def _of_grid_cap(core, source, quantity, value_W):
     place = hint_table.O_IMPORT_SOURCE if quantity == h.IMPORT_W_MAX else hint_table.O_EXPORT_SOURCE
     short_W = trace[setpoint.O_OBLIGATION_SHORT_W]
     short = short_W and trace[setpoint.O_OBLIGATION_SHORT_REASON] == reasons.GRID_CAP_HINT
-    if short and out[core.hint_at + place] == source.index + 1:
+    if short and out[core.out_at["hint_table"] + place] == source.index + 1:
         return h.LIMITED, value_W + short_W
     return h.GRANTED, value_W
 

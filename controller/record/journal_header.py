@@ -2,9 +2,9 @@
 
 from array import array
 
+from controller.core import functions
 from controller.core.image import own_names
 from controller.core.instances import stage_instances
-from controller.core.policies import hint_table
 from controller.core.setpoint import CHAIN_OUTPUTS
 from controller.record import replay
 from controller.record.journal_writer import JournalWriter
@@ -27,7 +27,7 @@ def journal_header(config):
         "input_names": inputs + own_names(config.units),
         "output_names": outputs
         + list(CHAIN_OUTPUTS)
-        + hint_table.output_names(len(config.sources))
+        + functions.output_names(len(config.sources))
         + units,
         "stage_instances": stage_instances(layout),
         "names": dict(config.names),

@@ -6,7 +6,6 @@ from array import array
 
 from controller.core.core import STANDING_BITS
 from controller.core.image import IS_ENDING, PEER, PEER_EMPTY
-from controller.core.setpoint import Bounds
 from controller.record import replay
 from controller.record.frame import KEYFRAME
 from controller.record.journal import JournalError, JournalReader
@@ -100,26 +99,6 @@ class Snapshot:
         self.reader.close()
 
 
-class Parts(Bounds):
-    """Bounds that remember what they were narrowed by: (charge_W_max, its reason, discharge_W_max,
-    its reason).
-    """
-
-    __slots__ = ("parts",)
-
-    def clear(self):
-        """No bound yet."""
-        super().clear()
-        self.parts = []
-
-    def narrow(self, charge_W_max, charge_reason, discharge_W_max, discharge_reason):
-        """As Bounds, and remember it."""
-        super().narrow(charge_W_max, charge_reason, discharge_W_max, discharge_reason)
-        self.parts.append(
-            (max(0, charge_W_max), charge_reason, max(0, discharge_W_max), discharge_reason)
-        )
-
-
 class Shadow(Snapshot):
     """A snapshot whose frames run through a core of its own, so that every number behind an output
     can be named.
@@ -138,7 +117,6 @@ class Shadow(Snapshot):
             raise JournalError(
                 f"{path}: written by another version of this program: {error}"
             ) from None
-        self.core.chain.caps, self.core.chain.limits = Parts(), Parts()
         self.settled = self.differs = False
 
     def follow(self):

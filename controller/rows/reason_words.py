@@ -2,6 +2,7 @@
 them.
 """
 
+from controller.core import functions
 from controller.core.reasons import (
     GATE_ADDRESS,
     GATE_CHARGE,
@@ -11,27 +12,13 @@ from controller.core.reasons import (
     GATE_FUNCTION,
     GATE_LENGTH,
     GATE_UNIT_ID,
-    GRID_CAP_HINT,
-    GRID_EXPORT,
-    GRID_IMPORT,
     GRID_OPERATOR,
-    HINT,
-    HINT_CAP,
     INHIBIT,
     KERNEL_CHARGE,
     KERNEL_DISCHARGE,
-    LOAD_TRACKING,
-    LOAD_UNKNOWN,
     NO_REQUEST,
     NONE,
-    OPERATOR,
     PV_ABSORPTION,
-    REQUEST_ENDED,
-    REQUEST_RESTS,
-    RESERVE_HARD,
-    RESERVE_HARD_SOC_UNKNOWN,
-    RESERVE_SOFT,
-    RESERVE_SOFT_SOC_UNKNOWN,
     ROW,
     SCHEDULE,
     SERVICE_TEST,
@@ -120,21 +107,7 @@ KERNEL_LIMITS = (
 _PLAIN = (
     (NONE, "not acting", "Nothing holds the power back here.", "Nothing."),
     (NO_REQUEST, "no request", "Nobody asks for power.", "Nothing."),
-    (
-        LOAD_TRACKING,
-        "load tracking",
-        "Load tracking lets the battery take the fast swings of the load.",
-        "Nothing.",
-    ),
-    (OPERATOR, "operator instruction", "An operator instruction is in force.", _SEE_HINTS),
-    (HINT, "hint", "An upstream system asks for this power.", _SEE_HINTS),
     (SCHEDULE, "schedule", "The schedule of this site asks for this power.", "Nothing."),
-    (
-        LOAD_UNKNOWN,
-        "load unknown",
-        "No meter tells the load, so load tracking goes to zero power.",
-        "Check the load meter and the grid meter: page Links.",
-    ),
     (
         SERVICE_TEST,
         "service test",
@@ -142,66 +115,16 @@ _PLAIN = (
         "Nothing: it ends by itself.",
     ),
     (
-        REQUEST_RESTS,
-        "request rests",
-        "An upstream request has used up its energy of this hour and rests.",
-        "Wait, or raise energy_Wh_per_h_max of its source; see page Hints.",
-    ),
-    (
-        REQUEST_ENDED,
-        "request ended",
-        "A request has ended; its power goes to zero at the ramp of its source.",
-        "Nothing.",
-    ),
-    (
-        RESERVE_HARD,
-        "hard reserve",
-        "The state of charge is at the hard reserve; there is no discharge.",
-        "Let the battery charge. If it does not, see what limits charging.",
-    ),
-    (
-        RESERVE_HARD_SOC_UNKNOWN,
-        "hard reserve, SOC unknown",
-        "The state of charge is unknown, so the hard reserve counts as reached.",
-        "Check the BMS: page Links.",
-    ),
-    (
-        GRID_IMPORT,
-        "grid connection import",
-        "The grid connection may not import more than its limit.",
-        "Nothing if it is met. If power is short, reduce the load.",
-    ),
-    (
-        GRID_EXPORT,
-        "grid connection export",
-        "The grid connection may not export more than its limit.",
-        "Nothing if it is met. If power is short, reduce PV or other generation.",
-    ),
-    (
         GRID_OPERATOR,
         "grid operator",
         "An instruction of the grid operator is in force.",
         _SEE_HINTS,
     ),
-    (GRID_CAP_HINT, "grid limit by hint", "A hint limits the grid power of this site.", _SEE_HINTS),
     (
         PV_ABSORPTION,
         "PV absorption",
         "The battery takes up PV power that may not be exported.",
         "Nothing.",
-    ),
-    (HINT_CAP, "limit by hint", "A hint limits the power of this cabinet.", _SEE_HINTS),
-    (
-        RESERVE_SOFT,
-        "SOC reserve",
-        "The state of charge is at the reserve this site keeps; no discharge by choice.",
-        "Nothing: it opens again as the battery charges.",
-    ),
-    (
-        RESERVE_SOFT_SOC_UNKNOWN,
-        "reserve, SOC unknown",
-        "The state of charge is unknown, so the reserve counts as reached.",
-        "Check the BMS: page Links.",
     ),
     (
         SETPOINT_RAMP,
@@ -357,7 +280,8 @@ def _rows():
     return (*_PLAIN, *limits, *inhibits, *_of_rows())
 
 
-TEXTS = {row[0]: row[1:] for row in _rows()}  # code -> (name, sentence, remedy)
+# code -> (name, sentence, remedy)
+TEXTS = functions.TEXTS | {row[0]: row[1:] for row in _rows()}
 
 
 def stage_text(stage):

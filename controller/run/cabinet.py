@@ -99,7 +99,8 @@ class Cabinet:
         self.image.put("rest", (why, *packed_name(name)))
         self.image.put("is_ending", [self._is_ending])
         if self.config.noc_source >= 0:
-            inp[s.NOC_LINK_OK] = 1 if self.core.hints.alive(self.config.noc_source) else 0
+            hints = self.core.functions["hint_table"]
+            inp[s.NOC_LINK_OK] = 1 if hints.alive(self.config.noc_source) else 0
             records.noc_verified |= inp[s.NOC_LINK_OK]
         inp[s.NOC_VERIFIED] = records.noc_verified
         if self.peer is not None:

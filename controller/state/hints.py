@@ -72,7 +72,7 @@ def _is_owed(shadow, index, quantity):
     """True while a fallback waits for a heartbeat, and not only for the first hint since the
     start.
     """
-    table = shadow.core.hints
+    table = shadow.core.functions[t.HintTable.NAME]
     entry = table.entries[
         index * len(hint_sources.QUANTITIES) + hint_sources.QUANTITIES.index(quantity)
     ]

@@ -2,9 +2,7 @@
 shadow's own kernel.
 """
 
-from controller.core import parameters as c
 from controller.core import reasons
-from controller.core.policies import reserve, site_load
 from controller.state import base
 from controller.state.rows import rows_demanding
 from safety import bounds
@@ -90,7 +88,9 @@ def cause(shadow, code):
             "recovering": recovering(shadow, way),
             **_KERNEL[number](shadow, way, number),
         }
-    return _OTHERS[code](shadow) if code in _OTHERS else None
+    if code == reasons.SETPOINT_RAMP:
+        return {"kind": "ramp", "W_per_s": shadow.core.settings["setpoint_ramp_W_per_s"]}
+    return _of_function(shadow, code)
 
 
 def _unit_of(shadow, way, number):
@@ -177,32 +177,28 @@ def cell(shadow, rack, way):
     }
 
 
-def _weakest(shadow, way, number, word):
-    """(unit, rack) that leaves least of this rack limit; rack None when none is online."""
+def _taper(shadow, way, number):
+    """Of the rack that leaves least: what it says, the share that is left, where that is all and
+    where nothing.
+    """
+    words, numbers = _TAPERS[number]
     unit = _unit_of(shadow, way, number)
     online = _online(shadow, unit)
-    return unit, min(online, key=lambda rack: _rack_word(shadow, rack, word)) if online else None
-
-
-def _voltage_taper(shadow, way, number):
-    unit, rack = _weakest(shadow, way, number, bounds.RL_CELL_VOLTAGE + way)
-    if rack is None:
+    if not online:
         return {"unit": unit + 1, "racks_online": 0}
+    rack = min(online, key=lambda each: _rack_word(shadow, each, words[way]))
+    seen, ends = numbers(shadow, way, rack)
+    left_permille = _rack_word(shadow, rack, words[way])
+    return {"unit": unit + 1, "rack": rack + 1, **seen, "left_permille": left_permille, **ends}
+
+
+def _cell_voltage(shadow, way, rack):
     first = p.R_DISCHARGE_TAPER_MV if way else p.R_CHARGE_TAPER_MV
-    return {
-        "unit": unit + 1,
-        "rack": rack + 1,
-        "cell": cell(shadow, rack, way),
-        "left_permille": _rack_word(shadow, rack, bounds.RL_CELL_VOLTAGE + way),
-        "full_at_mV": base.rack_parameter(shadow, rack, first),
-        "none_at_mV": base.rack_parameter(shadow, rack, first + 1),
-    }
+    full_at, none_at = [base.rack_parameter(shadow, rack, first + end) for end in (0, 1)]
+    return {"cell": cell(shadow, rack, way)}, {"full_at_mV": full_at, "none_at_mV": none_at}
 
 
-def _temperature_taper(shadow, way, number):
-    unit, rack = _weakest(shadow, way, number, bounds.RL_TEMPERATURE + way)
-    if rack is None:
-        return {"unit": unit + 1, "racks_online": 0}
+def _temperature(shadow, way, rack):
     features = shadow.core.kernel.features
     at = features.rack_base + rack * m.RACK_FEATURE_COUNT
     hottest, coldest = (
@@ -212,45 +208,34 @@ def _temperature_taper(shadow, way, number):
     hot, cold = shadow.core.kernel.bounds.tapers[way]
     is_cold = bounds.taper_permille(coldest, *cold) < bounds.taper_permille(hottest, *hot)
     full_at, none_at = cold if is_cold else hot
-    return {
-        "unit": unit + 1,
-        "rack": rack + 1,
-        "is_cold": is_cold,
-        "module_ddegC": coldest if is_cold else hottest,
-        "left_permille": _rack_word(shadow, rack, bounds.RL_TEMPERATURE + way),
-        "full_at_ddegC": full_at,
-        "none_at_ddegC": none_at,
-    }
+    seen = {"is_cold": is_cold, "module_ddegC": coldest if is_cold else hottest}
+    return seen, {"full_at_ddegC": full_at, "none_at_ddegC": none_at}
 
 
-def _soc_taper(shadow, way, number):
-    unit, rack = _weakest(shadow, way, number, bounds.RL_SOC + way)
-    if rack is None:
-        return {"unit": unit + 1, "racks_online": 0}
+def _state_of_charge(shadow, way, rack):
     full_at, none_at = bounds.SOC_TAPER_PERMILLE[way]
-    return {
-        "unit": unit + 1,
-        "rack": rack + 1,
-        "soc_permille": base.rack_value(shadow, rack, s.SOC_PERMILLE),
-        "left_permille": _rack_word(shadow, rack, bounds.RL_SOC + way),
-        "full_at_permille": full_at,
-        "none_at_permille": none_at,
-    }
+    seen = {"soc_permille": base.rack_value(shadow, rack, s.SOC_PERMILLE)}
+    return seen, {"full_at_permille": full_at, "none_at_permille": none_at}
 
 
-def _silence(shadow, way, number):
-    unit, rack = _weakest(shadow, way, number, bounds.RL_SILENCE)
-    if rack is None:
-        return {"unit": unit + 1, "racks_online": 0}
-    oldest_ticks = shadow.core.kernel.features.ages.oldest_ticks[1 + rack]
-    return {
-        "unit": unit + 1,
-        "rack": rack + 1,
-        "age_ms": oldest_ticks * base.tick_ms(shadow),
-        "left_permille": _rack_word(shadow, rack, bounds.RL_SILENCE),
+def _silence(shadow, way, rack):
+    age_ms = shadow.core.kernel.features.ages.oldest_ticks[1 + rack] * base.tick_ms(shadow)
+    return {"age_ms": age_ms}, {
         "full_at_ms": base.rack_parameter(shadow, rack, p.R_BMS_WARN_MS),
         "none_at_ms": base.rack_parameter(shadow, rack, p.R_BMS_RAMP_MS),
     }
+
+
+# Of each limit that a rack leaves a share of: its word for either way, the numbers behind it.
+_TAPERS = {
+    bounds.L_CELL_VOLTAGE_TAPER: (
+        (bounds.RL_CELL_VOLTAGE, bounds.RL_CELL_VOLTAGE + 1),
+        _cell_voltage,
+    ),
+    bounds.L_TEMPERATURE_TAPER: ((bounds.RL_TEMPERATURE, bounds.RL_TEMPERATURE + 1), _temperature),
+    bounds.L_SOC_TAPER: ((bounds.RL_SOC, bounds.RL_SOC + 1), _state_of_charge),
+    bounds.L_BMS_SILENCE: ((bounds.RL_SILENCE, bounds.RL_SILENCE), _silence),
+}
 
 
 def _rows(shadow, way, number):
@@ -280,21 +265,17 @@ _KERNEL = {
     bounds.L_PCS_RATED: _rated,
     bounds.L_INSTALLER: _rated,
     bounds.L_BMS_CURRENT: _current,
-    bounds.L_CELL_VOLTAGE_TAPER: _voltage_taper,
-    bounds.L_TEMPERATURE_TAPER: _temperature_taper,
-    bounds.L_BMS_SILENCE: _silence,
+    bounds.L_CELL_VOLTAGE_TAPER: _taper,
+    bounds.L_TEMPERATURE_TAPER: _taper,
+    bounds.L_BMS_SILENCE: _taper,
     bounds.L_DERATE: _rows,
     bounds.L_INHIBIT: _rows,
     bounds.L_RAMP_TO_ZERO: _rows,
     bounds.L_STOP: _rows,
     bounds.L_PERMIT: _permit,
-    bounds.L_SOC_TAPER: _soc_taper,
+    bounds.L_SOC_TAPER: _taper,
     bounds.L_TEST: _rated,
 }
-
-
-def _control(shadow, index):
-    return shadow.core.control_image[index]
 
 
 def _soc(shadow):
@@ -305,56 +286,11 @@ def _soc(shadow):
     return {"soc_permille": min(values), "rack": values.index(min(values)) + 1}
 
 
-def _reserve(shadow, kept, reached, discharge_W_max):
-    state = shadow.core.reserve.state
-    return {
-        "kind": "reserve",
-        **_soc(shadow),
-        "reserve_permille": _control(shadow, kept),
-        "opens_at_permille": _control(shadow, kept)
-        + _control(shadow, c.C_SOC_RESERVE_HYSTERESIS_PERMILLE),
-        "is_reached": bool(state[reached]),
-        "discharge_W_max": state[discharge_W_max],
-    }
-
-
-def _soft(shadow):
-    return _reserve(
-        shadow,
-        c.C_SOC_RESERVE_SOFT_PERMILLE,
-        reserve.S_SOFT_REACHED,
-        reserve.S_SOFT_DISCHARGE_W_MAX,
-    )
-
-
-def _hard(shadow):
-    return _reserve(
-        shadow,
-        c.C_SOC_RESERVE_HARD_PERMILLE,
-        reserve.S_HARD_REACHED,
-        reserve.S_HARD_DISCHARGE_W_MAX,
-    )
-
-
-def _connection(shadow):
-    return {
-        "kind": "connection",
-        "connection_W": shadow.core.load.state[site_load.S_CONNECTION_W],
-        "grid_import_W_max": _control(shadow, c.C_GRID_IMPORT_W_MAX),
-        "grid_export_W_max": _control(shadow, c.C_GRID_EXPORT_W_MAX),
-    }
-
-
-def _ramp(shadow):
-    return {"kind": "ramp", "W_per_s": _control(shadow, c.C_SETPOINT_RAMP_W_PER_S)}
-
-
-_OTHERS = {
-    reasons.RESERVE_SOFT: _soft,
-    reasons.RESERVE_SOFT_SOC_UNKNOWN: _soft,
-    reasons.RESERVE_HARD: _hard,
-    reasons.RESERVE_HARD_SOC_UNKNOWN: _hard,
-    reasons.GRID_IMPORT: _connection,
-    reasons.GRID_EXPORT: _connection,
-    reasons.SETPOINT_RAMP: _ramp,
-}
+def _of_function(shadow, code):
+    """What the control function that gives this code tells of it, None for a code of none."""
+    for function in shadow.core.functions.values():
+        if code in function.TEXTS:
+            found = function.numbers(code)
+            soc = _soc(shadow) if found and found["kind"] == "reserve" else {}
+            return found and {"kind": found["kind"], **soc, **found}
+    return None

@@ -1,6 +1,5 @@
 """Status: the one page for everybody; the other pages' facts in short."""
 
-from controller.core import parameters as c
 from controller.core import setpoint
 from controller.site import equipment
 from controller.state import alarms, base, hints, links, propagation, racks, rows, why
@@ -150,7 +149,7 @@ def _energy(shadow, chain):
     return {
         "remaining_Wh": remaining_Wh,
         "reserve_in_s": seconds,
-        "reserve_permille": shadow.core.control_image[c.C_SOC_RESERVE_SOFT_PERMILLE],
+        "reserve_permille": shadow.core.settings["soc_reserve_soft_permille"],
     }
 
 

@@ -3,19 +3,15 @@ without the last.
 """
 
 from controller.core import reasons, setpoint
-from controller.core.integers import within
-from controller.core.policies import site_load, track
+from controller.core.answers import WIDE_W, Cap, Obligation
+from controller.core.policies.hint_table import GRID_CAP_HINT
+from controller.core.policies.site_load import CALCULATED, MEASURED, UNKNOWN
 from controller.core.sent import NOTHING, SENT
 from controller.state import base, hints, limits
 from safety import signals as s
 
-STAGES = ("caps", "ramp", "obligations", "limits")
 NAMED = (setpoint.O_REQUEST_BASE_REASON, setpoint.O_REQUEST_FAST_REASON)
-LOAD_SOURCES = {
-    track.UNKNOWN: "unknown",
-    track.CALCULATED: "calculated",
-    track.MEASURED: "measured",
-}
+LOAD_SOURCES = {UNKNOWN: "unknown", CALCULATED: "calculated", MEASURED: "measured"}
 
 
 def facts(shadow):
@@ -62,15 +58,15 @@ def cause(shadow, code):
 
 
 def _request(shadow):
-    chain, load = shadow.chain, shadow.core.load.state
+    chain, view = shadow.chain, shadow.core.view
     return {
         "base_W": chain(setpoint.O_REQUEST_BASE_W),
         "base_reason": base.reason(chain(setpoint.O_REQUEST_BASE_REASON)),
         "base_cause": cause(shadow, chain(setpoint.O_REQUEST_BASE_REASON)),
         "fast_W": chain(setpoint.O_REQUEST_FAST_W),
         "fast_reason": base.reason(chain(setpoint.O_REQUEST_FAST_REASON)),
-        "load_from": LOAD_SOURCES[load[site_load.S_SOURCE]],
-        "load_W": load[site_load.S_LOAD_W] if load[site_load.S_SOURCE] else None,
+        "load_from": LOAD_SOURCES[view.load_source],
+        "load_W": view.load_W,
     }
 
 
@@ -123,29 +119,27 @@ def _ramp(shadow):
 
 def _obligations(shadow):
     """Those that stand, lowest rank first; is_met: by the set-point."""
-    chain, kept = shadow.chain, shadow.core.chain.obligations
+    chain = shadow.chain
     setpoint_W = chain(setpoint.O_SETPOINT_W)
-    standing, value_W = [], chain(setpoint.O_AFTER_RAMP_W)
-    for rank in kept.ranks:
-        value_W = within(value_W, kept.low_W[rank], kept.high_W[rank])
-        hinted = rank == setpoint.GRID_CAP_HINT
-        standing.append(
-            {
-                "rank": setpoint.RANKS[rank],
-                "low_W": kept.low_W[rank],
-                "low_reason": base.reason(kept.low_reason[rank]),
-                "high_W": kept.high_W[rank],
-                "high_reason": base.reason(kept.high_reason[rank]),
-                "leaves_W": value_W,
-                "is_met": kept.low_W[rank] <= setpoint_W <= kept.high_W[rank],
-                "cause": cause(shadow, reasons.GRID_CAP_HINT) if hinted else None,
-            }
-        )
+    steps = shadow.core.chain.obligations.steps(chain(setpoint.O_AFTER_RAMP_W))
+    standing = [
+        {
+            "rank": each.rank[1],
+            "low_W": each.low_W,
+            "low_reason": base.reason(each.low_reason),
+            "high_W": each.high_W,
+            "high_reason": base.reason(each.high_reason),
+            "leaves_W": leaves_W,
+            "is_met": each.low_W <= setpoint_W <= each.high_W,
+            "cause": cause(shadow, reasons.GRID_CAP_HINT) if each.rank == GRID_CAP_HINT else None,
+        }
+        for each, leaves_W in steps
+    ]
     return {
         "standing": standing,
         "leaves_W": chain(setpoint.O_OBLIGATION_W),
         "acted": base.reason(chain(setpoint.O_OBLIGATION_REASON)),
-        "is_known": bool(shadow.core.load.state[site_load.S_CONNECTION_OK]),
+        "is_known": shadow.core.view.connection_W is not None,
     }
 
 
@@ -176,67 +170,39 @@ def _unit(shadow, unit):
     }
 
 
-# What would be without what binds: the chain once more with that one bound left out, and without
-# the ramp, which only delays the answer.
-
-
 def without(shadow):
-    """{setpoint_W, next: the reason that would then bind, None if none would}."""
-    stage, code = _last_stage(shadow), shadow.chain(setpoint.O_BINDING_REASON)
-    chain = shadow.core.chain
-    caps = _ends(shadow, chain.caps.parts, code if stage == "caps" else None)
-    bounds = _ends(shadow, chain.limits.parts, code if stage == "limits" else None)
-    value_W, reason = _held(shadow.chain(setpoint.O_REQUEST_W), caps, reasons.NONE)
-    kept = chain.obligations
-    for rank in kept.ranks:
-        ends = (
-            (kept.low_W[rank], kept.low_reason[rank]),
-            (kept.high_W[rank], kept.high_reason[rank]),
-        )
-        if stage != "obligations" or code not in (ends[0][1], ends[1][1]):
-            value_W, reason = _held(value_W, ends, reason)
-    value_W, reason = _held(value_W, bounds, reason)
-    return {"setpoint_W": value_W, "next": base.reason(reason)}
-
-
-def _last_stage(shadow):
-    acted = {
-        "limits": setpoint.O_LIMIT_REASON,
-        "obligations": setpoint.O_OBLIGATION_REASON,
-        "ramp": setpoint.O_RAMP_REASON,
-        "caps": setpoint.O_CAPS_REASON,
+    """{setpoint_W, next: the reason that would then bind, None if none would}: the same answers
+    without what binds, and without the ramp, which only delays.
+    """
+    core, code = shadow.core, shadow.chain(setpoint.O_BINDING_REASON)
+    chain = setpoint.Chain(core.settings, base.tick_ms(shadow))
+    for answer in core.chain.answers:
+        left = _left(shadow, answer, code)
+        if left is not None:
+            chain.take(left)
+    return {
+        "setpoint_W": chain.finish(WIDE_W),
+        "next": base.reason(chain.out[setpoint.O_BINDING_REASON]),
     }
-    return next(stage for stage, word in acted.items() if shadow.chain(word))
 
 
-def _held(value_W, ends, reason):
-    """value_W within the ends ((W, reason), (W, reason)), with the reason that moved it, else the
-    one before.
-    """
-    (low_W, low_reason), (high_W, high_reason) = ends
-    if value_W < low_W:
-        return low_W, low_reason
-    return (high_W, high_reason) if value_W > high_W else (value_W, reason)
+def _left(shadow, answer, code):
+    """An answer with the reason `code` left out of it; None when nothing is left."""
+    if isinstance(answer, Obligation):
+        return None if code in (answer.low_reason, answer.high_reason) else answer
+    if isinstance(answer, Cap):
+        ends = (answer[:2], answer[2:])
+        return type(answer)(
+            *[each for end in ends for each in (_wider(shadow, code) if end[1] == code else end)]
+        )
+    return answer
 
 
-def _ends(shadow, parts, code):
-    """((low_W, its reason), (high_W, its reason)) of caps or limits, the reason `code` left out of
-    them.
-    """
-    low, high = (setpoint.WIDE_W, reasons.NONE), (setpoint.WIDE_W, reasons.NONE)
-    for charge_W, charge_reason, discharge_W, discharge_reason in parts:
-        low = min(low, _left(shadow, charge_W, charge_reason, code))
-        high = min(high, _left(shadow, discharge_W, discharge_reason, code))
-    return (-low[0], low[1]), high
-
-
-def _left(shadow, part_W, part_reason, code):
-    """(W, reason) that one part still allows once the reason `code` is left out of it."""
-    if code is None or part_reason != code:
-        return part_W, part_reason
+def _wider(shadow, code):
+    """(W, reason) that an end still allows once the reason `code` is left out of it."""
     found = limits.way_and_limit(code)
     if found is None:
-        return setpoint.WIDE_W, reasons.NONE
+        return WIDE_W, reasons.NONE
     way, number = found
     rising = limits.recovering(shadow, way)
     return (rising["to_W"], code) if rising else limits.next_limit(shadow, way, number)

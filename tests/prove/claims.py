@@ -978,11 +978,13 @@ def a_hint_only_narrows():
     """Chain.finish: any request, caps, obligations; the set-point lies within the limits, and a
     limit more narrows
     """
-    from controller.core import parameters, setpoint
+    from controller.core import answers, parameters, setpoint
 
     machine = Machine()
-    image = [machine.symbol(row[0], row[2], row[3]) for row in parameters.CONTROL_PARAMETERS]
-    chain, wide = machine.call(setpoint.Chain, image, TICK_MS), setpoint.WIDE_W
+    settings = {
+        row[0]: machine.symbol(row[0], row[2], row[3]) for row in parameters.CONTROL_PARAMETERS
+    }
+    chain, wide = machine.call(setpoint.Chain, settings, TICK_MS), answers.WIDE_W
     chain.state[0] = machine.symbol("setpoint_W", -wide, wide)
     claims, pairs = [], []
     for bounds in (chain.caps, chain.limits):
@@ -1013,12 +1015,13 @@ def a_hint_only_narrows():
             ("never wider", both(at_most(low, low_after), at_most(high_after, high))),
             ("holds 0", both(at_most(low_after, 0), at_most(0, high_after))),
         ]
-    for rank in range(len(setpoint.RANKS)):
+    for rank in range(4):
         low, high = machine.symbol("low_W", -wide, wide), machine.symbol("high_W", -wide, wide)
         machine.facts.append(low.e <= high.e)
-        machine.call(chain.obligations.set, rank, low, 1, high, 1)
-    base, fast = machine.symbol("base_W", -wide, wide), machine.symbol("fast_W", -wide, wide)
-    result = machine.call(chain.finish, base, 1, fast, 1, machine.symbol("elapsed", 0, 50))
+        chain.take(answers.Obligation((rank, ""), low, 1, high, 1))
+    chain.take(answers.BaseRequest(machine.symbol("base_W", -wide, wide), 1))
+    chain.take(answers.FastRequest(machine.symbol("fast_W", -wide, wide), 1))
+    result = machine.call(chain.finish, machine.symbol("elapsed", 0, 50))
     claims += [
         (
             "within the limits",

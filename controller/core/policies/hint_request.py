@@ -10,7 +10,9 @@ it needs to ramp down included) rests until a quarter of the bucket is free agai
 
 from array import array
 
-from controller.core import hint_codes, hint_sources, reasons
+from controller.core import contract, hint_codes, hint_sources, reasons
+from controller.core.answers import BaseRequest
+from controller.core.contract import Function
 from controller.core.integers import within
 from controller.core.policies import hint_table as table
 
@@ -22,13 +24,32 @@ _PLACE = hint_sources.QUANTITIES.index(hint_codes.POWER_W)
 S_IDLE, S_EFFECTIVE_W, S_OWNER, S_CONTROL, S_LEVEL = range(5)  # S_LEVEL: of each source, in W ms
 
 
-class Requests:
-    """`state` is everything it remembers (array of 64-bit words, journal keyframe).
+class HintRequest(Function):
+    """The base request: `state` is an array of 64-bit words.
 
     S_EFFECTIVE_W: part of the base request that limits leave, S_OWNER: index + 1 of the source that
     it is counted for, the last one in control; S_CONTROL: of the source in control, 0: none.
     """
 
+    NAME, STAGE = "hint_request", contract.BASE
+    TEXTS = {
+        reasons.OPERATOR: (
+            "operator instruction",
+            "An operator instruction is in force.",
+            table.SEE_HINTS,
+        ),
+        reasons.HINT: ("hint", "An upstream system asks for this power.", table.SEE_HINTS),
+        reasons.REQUEST_RESTS: (
+            "request rests",
+            "An upstream request has used up its energy of this hour and rests.",
+            "Wait, or raise energy_Wh_per_h_max of its source; see page Hints.",
+        ),
+        reasons.REQUEST_ENDED: (
+            "request ended",
+            "A request has ended; its power goes to zero at the ramp of its source.",
+            "Nothing.",
+        ),
+    }
     __slots__ = (
         "state",
         "_table",
@@ -41,9 +62,10 @@ class Requests:
         "_tick_ms",
     )
 
-    def __init__(self, source_image, tick_ms, hints):
-        """source_image: hint_sources.image; hints: the HintTable that holds the requests."""
-        self._table, self._tick_ms = hints, tick_ms
+    def __init__(self, setup):
+        source_image = setup.source_image
+        self._table, self._tick_ms = setup.functions[table.HintTable.NAME], setup.tick_ms
+        hints = self._table
         words = [hint_sources.words(source_image, index) for index in range(hints.count)]
         asking = [
             index
@@ -67,12 +89,23 @@ class Requests:
         ]
         self.state = array("q", [1, 0, 0, 0] + [0] * hints.count)
 
-    def step(self, low_W, high_W, elapsed_ticks):
-        """(base_W, its reason) of this tick; low_W, high_W: available power, W."""
+    def step(self, view, elapsed_ticks):
+        """The base request; what it leaves of the set-point and the available power stays in the
+        view.
+        """
         state = self.state
+        view.is_requested = False
         if state[S_IDLE] and not self._asked():
-            return 0, reasons.NONE
-        elapsed_ms = elapsed_ticks * self._tick_ms
+            return ()
+        view.setpoint_W -= state[S_EFFECTIVE_W]
+        request = self._request(view.low_W, view.high_W, elapsed_ticks * self._tick_ms)
+        view.low_W -= state[S_EFFECTIVE_W]
+        view.high_W -= state[S_EFFECTIVE_W]
+        view.is_requested = state[S_CONTROL] > 0
+        return (request,)
+
+    def _request(self, low_W, high_W, elapsed_ms):
+        state = self.state
         self._count_energy(elapsed_ms)
         best, rests = self._best(elapsed_ms)
         state[S_CONTROL] = self._table.out[table.O_CONTROL_SOURCE] = best + 1
@@ -80,12 +113,10 @@ class Requests:
             state[S_OWNER] = best + 1
         base_W = self._ramped(best, min(low_W, 0), max(high_W, 0), elapsed_ms)
         if best >= 0:
-            return base_W, self._reason[best]
+            return BaseRequest(base_W, self._reason[best])
         state[S_IDLE] = 0 if base_W or rests or any(state[S_LEVEL:]) else 1
-        return (
-            base_W,
-            reasons.REQUEST_RESTS if rests else reasons.REQUEST_ENDED if base_W else reasons.NONE,
-        )
+        ended = reasons.REQUEST_ENDED if base_W else reasons.NONE
+        return BaseRequest(base_W, reasons.REQUEST_RESTS if rests else ended)
 
     def _asked(self):
         """True, and no longer idle, when a request has come."""

@@ -14,13 +14,16 @@ only counts.
 
 from array import array
 
-from controller.core import hint_codes, hint_sources, reasons, setpoint
+from controller.core import contract, hint_codes, hint_sources, reasons
+from controller.core.answers import WIDE_W, Cap, grid_obligation
+from controller.core.contract import Function
 from controller.core.hint_sources import QUANTITIES
 from controller.core.image import HINT_SLOTS, SLOT_WORDS
 from controller.core.integers import within
 from safety import parameters, signals
 
-WIDE_W = setpoint.WIDE_W
+GRID_CAP_HINT = (20, "grid_cap_hint")
+SEE_HINTS = "See page Hints for its source and validity."
 # Published behind the chain's trace: first these, then OUTPUT_FIELDS of each quantity of each
 # source.
 HINT_OUTPUTS = (
@@ -85,26 +88,18 @@ def output_at(source_index, quantity, field):
     )
 
 
-def output_names(source_count):
-    """Name of every published word: source_0.import_W_max_value_W and so on."""
-    return [
-        *HINT_OUTPUTS,
-        *[
-            f"source_{index}.{hint_codes.QUANTITIES[quantity]}_{field}"
-            for index in range(source_count)
-            for quantity in QUANTITIES
-            for field in OUTPUT_FIELDS
-        ],
-    ]
+class HintTable(Function):
+    """`state`: array of 64-bit words; `entries`: place in it of each quantity of each source."""
 
-
-class HintTable:
-    """`state` is everything it remembers (array of 64-bit words, journal keyframe), `out` what is
-    published.
-
-    `entries`: place in `state` of each quantity of each source.
-    """
-
+    NAME, STAGE = "hint_table", contract.BOUND
+    TEXTS = {
+        reasons.GRID_CAP_HINT: (
+            "grid limit by hint",
+            "A hint limits the grid power of this site.",
+            SEE_HINTS,
+        ),
+        reasons.HINT_CAP: ("limit by hint", "A hint limits the power of this cabinet.", SEE_HINTS),
+    }
     __slots__ = (
         "state",
         "out",
@@ -120,14 +115,14 @@ class HintTable:
         "_due",
         "_tightest",
         "_standing",
+        "_settings",
     )
 
-    def __init__(self, source_image, tick_ms):
-        """source_image: hint_sources.image; tick_ms: length of a tick, ms. ValueError when it is
-        not of this version.
-        """
+    def __init__(self, setup):
+        """ValueError when the source image is not of this version."""
+        source_image = setup.source_image
         self.count = count = hint_sources.count(source_image)
-        self._tick_ms = tick_ms
+        self._tick_ms, self._settings = setup.tick_ms, setup.settings
         words = [hint_sources.words(source_image, index) for index in range(count)]
         self._rank = [word[hint_sources.W_ROLE] for word in words]
         self._valid_ms_max = [word[hint_sources.W_VALID_S_MAX] * 1000 for word in words]
@@ -148,6 +143,19 @@ class HintTable:
             self.state[at + E_STATE] = FALLBACK if self._fallback_W[entry] >= 0 else NONE
 
     @staticmethod
+    def output_names(source_count):
+        """As the contract says: source_0.import_W_max_value_W and so on."""
+        return [
+            *HINT_OUTPUTS,
+            *[
+                f"source_{index}.{hint_codes.QUANTITIES[quantity]}_{field}"
+                for index in range(source_count)
+                for quantity in QUANTITIES
+                for field in OUTPUT_FIELDS
+            ],
+        ]
+
+    @staticmethod
     def _group_of(rank, quantity):
         """Which group of the tightest a source's quantity belongs to; -1 for a request."""
         group = _GROUP.get(quantity, -1)
@@ -157,7 +165,23 @@ class HintTable:
         """True while the source's last heartbeat still counts."""
         return self.state[self._heard + source_index] > self.state[self._since]
 
-    def step(self, inp, first, elapsed_ticks):
+    def step(self, view, elapsed_ticks):
+        """Cap and obligation of the hints in force."""
+        self._publish_remaining(view.soc_permille)
+        if not self.count:
+            return ()
+        self.take(*view.hints, elapsed_ticks)
+        return self._answers(view.connection_W)
+
+    def _publish_remaining(self, soc_permille):
+        """Energy above the soft reserve, of the rack that has least; -1 while it is unknown."""
+        settings, remaining_Wh = self._settings, -1
+        if soc_permille is not None:
+            above = max(0, soc_permille[0] - settings["soc_reserve_soft_permille"])
+            remaining_Wh = settings["energy_Wh"] * above // 1000
+        self.out[O_REMAINING_WH] = remaining_Wh
+
+    def take(self, inp, first, elapsed_ticks):
         """Age what is known, take the hints in the slots from inp[first] on; the newest of a
         quantity counts.
         """
@@ -289,54 +313,48 @@ class HintTable:
             out[at + F_VALID_S] = -(-left_ms // 1000)
             at += _FIELDS
 
-    def narrow(self, chain, connection_ok, connection_W, quantum_W):
-        """Caps and the obligation of this tick. connection_W: what the grid imports with the
-        battery at 0, W.
-        """
-        state, at = self.state, self._tightest
+    def _answers(self, connection_W):
+        """connection_W: what the grid imports with the battery at 0, W, None if unknown."""
+        state, at, found = self.state, self._tightest, []
         if state[self._standing] & _CAPS:
-            self._cap(chain.caps, connection_ok, connection_W, quantum_W)
-        if connection_ok and state[self._standing] & _OBLIGATIONS:
-            setpoint.oblige_grid(
-                chain.obligations,
-                setpoint.GRID_CAP_HINT,
-                connection_W,
-                state[at + 2 * IMPORT],
-                reasons.GRID_CAP_HINT,
-                state[at + 2 * EXPORT],
-                reasons.GRID_CAP_HINT,
-                quantum_W,
+            found.append(self._cap(connection_W))
+        if connection_W is not None and state[self._standing] & _OBLIGATIONS:
+            found.append(
+                grid_obligation(
+                    GRID_CAP_HINT,
+                    connection_W,
+                    (state[at + 2 * IMPORT], reasons.GRID_CAP_HINT),
+                    (state[at + 2 * EXPORT], reasons.GRID_CAP_HINT),
+                    self._settings["setpoint_quantum_W"],
+                )
             )
-        else:
-            chain.obligations.drop(setpoint.GRID_CAP_HINT)
+        return found
 
-    def _cap(self, caps, connection_ok, connection_W, quantum_W):
+    def _cap(self, connection_W):
+        known = connection_W is not None
         charge_W, charge_source = self._narrowed(
-            CHARGE, NARROW_IMPORT, connection_ok, -connection_W, quantum_W
+            CHARGE, NARROW_IMPORT, -connection_W if known else None
         )
-        discharge_W, discharge_source = self._narrowed(
-            DISCHARGE, NARROW_EXPORT, connection_ok, connection_W, quantum_W
-        )
-        caps.narrow(
+        discharge_W, discharge_source = self._narrowed(DISCHARGE, NARROW_EXPORT, connection_W)
+        self.out[O_CHARGE_SOURCE], self.out[O_DISCHARGE_SOURCE] = charge_source, discharge_source
+        return Cap(
             charge_W,
             reasons.HINT_CAP if charge_source else reasons.NONE,
             discharge_W,
             reasons.HINT_CAP if discharge_source else reasons.NONE,
         )
-        self.out[O_CHARGE_SOURCE], self.out[O_DISCHARGE_SOURCE] = charge_source, discharge_source
 
-    def _narrowed(self, direct, by_grid, connection_ok, room_W, quantum_W):
+    def _narrowed(self, direct, by_grid, room_W):
         """(W, source + 1) of one way: the tightest cap, or what a grid maximum and room_W leave of
-        it (< 0: 0).
+        it (< 0: 0; room unknown: 0).
         """
         state, first = self.state, self._tightest
         value_W, source = state[first + 2 * direct], state[first + 2 * direct + 1]
-        if state[first + 2 * by_grid + 1]:
-            left_W = (
-                (state[first + 2 * by_grid] + room_W) // quantum_W * quantum_W
-                if connection_ok
-                else 0
-            )
-            if left_W < value_W or not source:
-                return min(left_W, WIDE_W), state[first + 2 * by_grid + 1]
+        if not state[first + 2 * by_grid + 1]:
+            return value_W, source
+        left_W, quantum_W = 0, self._settings["setpoint_quantum_W"]
+        if room_W is not None:
+            left_W = (state[first + 2 * by_grid] + room_W) // quantum_W * quantum_W
+        if left_W < value_W or not source:
+            return min(left_W, WIDE_W), state[first + 2 * by_grid + 1]
         return value_W, source

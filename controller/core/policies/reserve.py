@@ -10,7 +10,9 @@ the load over smoothly. A reserve never forces a charge and never narrows one: a
 
 from array import array
 
-from controller.core import parameters, reasons
+from controller.core import contract, reasons
+from controller.core.answers import WIDE_W, Cap, Limit
+from controller.core.contract import Function
 from safety import signals
 
 (
@@ -25,26 +27,75 @@ from safety import signals
 HARD_CLOSE_MS = 2000
 
 
-class Reserve:
-    """`state` is both the memory and the result (array of ints, journal keyframe). A power of
-    `rated_W` is wide open.
-    """
+class Reserve(Function):
+    """A power of `rated_W` is wide open: it bounds nothing, and is no reason."""
 
+    NAME, STAGE = "reserve", contract.BOUND
+    PARAMETERS = (
+        # Energy kept back: soft by choice (a cap), hard always (a limit).
+        ("soc_reserve_soft_permille", "permille", 0, 900, 150, "up"),
+        ("soc_reserve_hard_permille", "permille", 0, 900, 100, "up"),
+        ("soc_reserve_hysteresis_permille", "permille", 1, 200, 20, "up"),
+        ("reserve_ramp_W_per_s", "W/s", 100, 100_000_000, 5000, "free"),
+    )
+    TEXTS = {
+        reasons.RESERVE_HARD: (
+            "hard reserve",
+            "The state of charge is at the hard reserve; there is no discharge.",
+            "Let the battery charge. If it does not, see what limits charging.",
+        ),
+        reasons.RESERVE_HARD_SOC_UNKNOWN: (
+            "hard reserve, SOC unknown",
+            "The state of charge is unknown, so the hard reserve counts as reached.",
+            "Check the BMS: page Links.",
+        ),
+        reasons.RESERVE_SOFT: (
+            "SOC reserve",
+            "The state of charge is at the reserve this site keeps; no discharge by choice.",
+            "Nothing: it opens again as the battery charges.",
+        ),
+        reasons.RESERVE_SOFT_SOC_UNKNOWN: (
+            "reserve, SOC unknown",
+            "The state of charge is unknown, so the reserve counts as reached.",
+            "Check the BMS: page Links.",
+        ),
+    }
     __slots__ = ("state", "rated_W", "_soft", "_hard", "_hysteresis", "_step_W", "_close_W")
 
-    def __init__(self, image, tick_ms, rated_W):
-        """image: control image; tick_ms: length of a tick, ms; rated_W: of all units together,
-        W.
-        """
+    def __init__(self, setup):
+        settings, tick_ms = setup.settings, setup.tick_ms
         self.state = array("i", [0] * 7)
-        self.rated_W = min(rated_W, signals.INT_MAX)
-        self._soft = image[parameters.C_SOC_RESERVE_SOFT_PERMILLE]
-        self._hard = image[parameters.C_SOC_RESERVE_HARD_PERMILLE]
-        self._hysteresis = image[parameters.C_SOC_RESERVE_HYSTERESIS_PERMILLE]
-        self._step_W = max(1, image[parameters.C_RESERVE_RAMP_W_PER_S] * tick_ms // 1000)
+        self.rated_W = min(setup.rated_W, signals.INT_MAX)
+        self._soft = settings["soc_reserve_soft_permille"]
+        self._hard = settings["soc_reserve_hard_permille"]
+        self._hysteresis = settings["soc_reserve_hysteresis_permille"]
+        self._step_W = max(1, settings["reserve_ramp_W_per_s"] * tick_ms // 1000)
         self._close_W = max(1, -(-self.rated_W * tick_ms // HARD_CLOSE_MS))
 
-    def step(self, soc_ok, soc_permille, elapsed_ticks):
+    def step(self, view, elapsed_ticks):
+        """The cap of the soft reserve and the limit of the hard one, while they bound anything."""
+        known = view.soc_permille is not None
+        self._move(known, view.soc_permille[0] if known else 0, elapsed_ticks)
+        state = self.state
+        found = []
+        for at, answer in ((S_SOFT_DISCHARGE_W_MAX, Cap), (S_HARD_DISCHARGE_W_MAX, Limit)):
+            if state[at] < self.rated_W:
+                found.append(answer(WIDE_W, reasons.NONE, state[at], state[at + 1]))
+        return found
+
+    def numbers(self, code):
+        """As the contract says."""
+        soft = code in (reasons.RESERVE_SOFT, reasons.RESERVE_SOFT_SOC_UNKNOWN)
+        kept, at = (self._soft, S_SOFT_REACHED) if soft else (self._hard, S_HARD_REACHED)
+        return {
+            "kind": "reserve",
+            "reserve_permille": kept,
+            "opens_at_permille": kept + self._hysteresis,
+            "is_reached": bool(self.state[at]),
+            "discharge_W_max": self.state[at + 1],
+        }
+
+    def _move(self, soc_ok, soc_permille, elapsed_ticks):
         """soc_permille: the lowest of the racks. Fills the powers (>= 0, W) and reasons in
         `state`.
         """

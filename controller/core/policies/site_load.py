@@ -10,9 +10,14 @@ battery: with a skew d and a time constant T the loop gain is at most d / T.
 
 from array import array
 
-from controller.core import parameters
+from controller.core import contract, reasons
+from controller.core.answers import grid_obligation
+from controller.core.contract import Function
 from controller.core.integers import low_pass
-from controller.core.policies import track
+
+# where the load's power comes from: nowhere, grid + battery, the load meter
+UNKNOWN, CALCULATED, MEASURED = range(3)
+GRID_CONNECTION = (40, "grid_connection")
 
 # time constant of what the load meter does not see (other loads, PV), beside a working load meter
 OTHERS_MS = 5000
@@ -22,54 +27,93 @@ CALCULATED_DELAYS = 4
 S_SOURCE, S_LOAD_W, S_CONNECTION_OK, S_CONNECTION_W, S_OTHERS = range(5)
 
 
-class SiteLoad:
-    """Estimates; `state` is both the memory and the result (array of 64-bit words, journal
-    keyframe).
-    """
+class SiteLoad(Function):
+    """Estimates for the view, and the obligation of the grid connection."""
 
-    __slots__ = ("state", "_fitted", "_others", "_calculated")
+    NAME, STAGE = "site_load", contract.MEASURE
+    PARAMETERS = (("load_meter_fitted", "bool", 0, 1, 1, "fixed"),)
+    TEXTS = {
+        reasons.GRID_IMPORT: (
+            "grid connection import",
+            "The grid connection may not import more than its limit.",
+            "Nothing if it is met. If power is short, reduce the load.",
+        ),
+        reasons.GRID_EXPORT: (
+            "grid connection export",
+            "The grid connection may not export more than its limit.",
+            "Nothing if it is met. If power is short, reduce PV or other generation.",
+        ),
+    }
+    __slots__ = ("state", "_settings", "_others", "_calculated")
 
-    def __init__(self, image, tick_ms):
-        """image: control image (controller.core.parameters order); tick_ms: length of a tick,
-        ms.
-        """
+    def __init__(self, setup):
         self.state = array("q", [0] * 5)
-        self._fitted = image[parameters.C_LOAD_METER_FITTED]
-        self._others = low_pass(tick_ms, OTHERS_MS)
+        self._settings = settings = setup.settings
+        self._others = low_pass(setup.tick_ms, OTHERS_MS)
         self._calculated = low_pass(
-            tick_ms, CALCULATED_DELAYS * image[parameters.C_TRACK_PATH_DELAY_MS]
+            setup.tick_ms, CALCULATED_DELAYS * settings["track_path_delay_ms"]
         )
 
-    def step(self, load_ok, load_W, grid_ok, grid_W, battery_ok, battery_W):
-        """Measured powers, W, each with its freshness. Fills state: S_SOURCE (of track), S_LOAD_W;
-        S_CONNECTION_OK, S_CONNECTION_W: what the grid would import with the battery at 0. Unknown
-        without a fresh grid meter.
+    def step(self, view, elapsed_ticks):
+        """Fill what the view knows of load and connection; oblige the battery to keep the
+        connection within its limits, while it is known.
         """
+        self._estimate(view)
+        state, settings = self.state, self._settings
+        view.load_source = state[S_SOURCE]
+        view.load_W = state[S_LOAD_W] if state[S_SOURCE] else None
+        view.connection_W = None
+        if not state[S_CONNECTION_OK]:
+            return ()
+        view.connection_W = state[S_CONNECTION_W]
+        return (
+            grid_obligation(
+                GRID_CONNECTION,
+                view.connection_W,
+                (settings["grid_import_W_max"], reasons.GRID_IMPORT),
+                (settings["grid_export_W_max"], reasons.GRID_EXPORT),
+                settings["setpoint_quantum_W"],
+            ),
+        )
+
+    def numbers(self, code):
+        """As the contract says."""
+        return {
+            "kind": "connection",
+            "connection_W": self.state[S_CONNECTION_W],
+            "grid_import_W_max": self._settings["grid_import_W_max"],
+            "grid_export_W_max": self._settings["grid_export_W_max"],
+        }
+
+    def _estimate(self, view):
+        """Fill `state`. Without a fresh grid meter the connection is unknown."""
         state = self.state
-        source = self._source(load_ok, grid_ok and battery_ok)
-        base_W = load_W if source == track.MEASURED else 0
+        known = view.grid_W is not None and view.battery_W is not None
+        sum_W = view.grid_W + view.battery_W if known else 0
+        source = self._source(view.load_meter_W is not None, known)
+        base_W = view.load_meter_W if source == MEASURED else 0
         if source != state[S_SOURCE]:
-            self._begin(source, base_W, grid_W + battery_W if grid_ok and battery_ok else base_W)
-        elif grid_ok and battery_ok and source:
-            others = grid_W + battery_W - base_W << 16
-            speed = self._others if source == track.MEASURED else self._calculated
+            self._begin(source, base_W, sum_W if known else base_W)
+        elif known and source:
+            others = sum_W - base_W << 16
+            speed = self._others if source == MEASURED else self._calculated
             state[S_OTHERS] += (others - state[S_OTHERS]) * speed >> 24
-        state[S_CONNECTION_OK] = 1 if grid_ok and source else 0
+        state[S_CONNECTION_OK] = 1 if view.grid_W is not None and source else 0
         if source:
             state[S_CONNECTION_W] = base_W + (state[S_OTHERS] >> 16)
-            state[S_LOAD_W] = load_W if source == track.MEASURED else grid_W + battery_W
+            state[S_LOAD_W] = base_W if source == MEASURED else sum_W
 
     def _source(self, load_ok, grid_and_battery_ok):
-        if load_ok and self._fitted:
-            return track.MEASURED
-        return track.CALCULATED if grid_and_battery_ok else track.UNKNOWN
+        if load_ok and self._settings["load_meter_fitted"]:
+            return MEASURED
+        return CALCULATED if grid_and_battery_ok else UNKNOWN
 
     def _begin(self, source, base_W, connection_W):
         """Change the source without a bump: what the connection carried stays, unless nothing was
         known.
         """
         state = self.state
-        if state[S_SOURCE] != track.UNKNOWN:
+        if state[S_SOURCE] != UNKNOWN:
             connection_W = state[S_CONNECTION_W]
         state[S_SOURCE] = source
         state[S_OTHERS] = connection_W - base_W << 16

@@ -20,11 +20,11 @@ No clock, no float: powers carry 16 fractional bits, filter factors 24, gains 10
 
 from array import array
 
-from controller.core import parameters
+from controller.core import contract, reasons
+from controller.core.answers import FastRequest
+from controller.core.contract import Function
 from controller.core.integers import low_pass, within
-
-# where load_power_W comes from: nowhere, grid + battery, the load meter
-UNKNOWN, CALCULATED, MEASURED = 0, 1, 2
+from controller.core.policies.site_load import MEASURED, UNKNOWN
 
 GAIN_ONE = 1024
 GAIN_MID_MAX = GAIN_ONE
@@ -56,11 +56,34 @@ DELAY_TICKS_MAX = 100
 S_PAST = 16  # ring of (low, mid, high) in W, one path delay long
 
 
-class Track:
-    """Load tracking; `state` is everything it remembers (array of 64-bit words, journal
-    keyframe).
-    """
+class Track(Function):
+    """Load tracking."""
 
+    NAME, STAGE = "track", contract.FAST
+    PARAMETERS = (
+        # Target: the middle of what lies between the soft reserve and the taper near full.
+        ("energy_Wh", "Wh", 1000, 500_000_000, 645_000, "fixed"),
+        ("soc_target_permille", "permille", 0, 1000, 550, "free"),
+        ("soc_recovery_s", "s", 60, 86_400, 1200, "free"),
+        ("soc_recovery_W_max", "W", 0, 100_000_000, 25_000, "free"),
+        ("track_time_constant_s", "s", 5, 3600, 120, "free"),
+        ("track_grid_ramp_W_per_s", "W/s", 10, 100_000_000, 1000, "down"),
+        ("track_path_delay_ms", "ms", 20, 2000, 250, "up"),
+        ("track_dead_band_W", "W", 0, 100_000, 200, "free"),
+        ("track_fall_ramp_W_per_s", "W/s", 100, 100_000_000, 25_000, "free"),
+    )
+    TEXTS = {
+        reasons.LOAD_TRACKING: (
+            "load tracking",
+            "Load tracking lets the battery take the fast swings of the load.",
+            "Nothing.",
+        ),
+        reasons.LOAD_UNKNOWN: (
+            "load unknown",
+            "No meter tells the load, so load tracking goes to zero power.",
+            "Check the load meter and the grid meter: page Links.",
+        ),
+    }
     __slots__ = (
         "state",
         "delay_ticks",
@@ -78,43 +101,42 @@ class Track:
         "_ridge",
     )
 
-    def __init__(self, image, tick_ms):
-        """image: control image (controller.core.parameters order); tick_ms: length of a tick,
-        ms.
-        """
-        delay_ms = image[parameters.C_TRACK_PATH_DELAY_MS]
+    def __init__(self, setup):
+        settings, tick_ms = setup.settings, setup.tick_ms
+        delay_ms = settings["track_path_delay_ms"]
         self.delay_ticks = within(-(-delay_ms // tick_ms), 1, DELAY_TICKS_MAX)
         self.state = array("q", [0] * (S_PAST + 3 * self.delay_ticks))
         self._high = low_pass(tick_ms, HIGH_DELAYS * delay_ms)
         self._mid = low_pass(tick_ms, MID_DELAYS * delay_ms)
         self._fit = low_pass(tick_ms, FIT_DELAYS * delay_ms)
-        self._slow = low_pass(tick_ms, 1000 * image[parameters.C_TRACK_TIME_CONSTANT_S])
-        self._ramp = (image[parameters.C_TRACK_GRID_RAMP_W_PER_S] * tick_ms << 16) // 1000
-        self._soc_target = image[parameters.C_SOC_TARGET_PERMILLE]
-        self._soc_gain = (image[parameters.C_ENERGY_WH] * 18 << 16) // (
-            5 * image[parameters.C_SOC_RECOVERY_S]
-        )
-        self._soc_W_max = image[parameters.C_SOC_RECOVERY_W_MAX] << 16
-        self._dead_band_W = image[parameters.C_TRACK_DEAD_BAND_W]
-        self._quantum_W = image[parameters.C_SETPOINT_QUANTUM_W]
-        self._fall = max(1, image[parameters.C_TRACK_FALL_RAMP_W_PER_S] * tick_ms // 1000)
+        self._slow = low_pass(tick_ms, 1000 * settings["track_time_constant_s"])
+        self._ramp = (settings["track_grid_ramp_W_per_s"] * tick_ms << 16) // 1000
+        self._soc_target = settings["soc_target_permille"]
+        self._soc_gain = (settings["energy_Wh"] * 18 << 16) // (5 * settings["soc_recovery_s"])
+        self._soc_W_max = settings["soc_recovery_W_max"] << 16
+        self._dead_band_W = settings["track_dead_band_W"]
+        self._quantum_W = settings["setpoint_quantum_W"]
+        self._fall = max(1, settings["track_fall_ramp_W_per_s"] * tick_ms // 1000)
         self._ridge = (2 * self._dead_band_W + 100) ** 2
         self.state[S_GAIN_MID] = self.state[S_GAIN_HIGH] = GAIN_ONE
 
-    def step(self, source, load_W, soc_ok, soc_permille, low_W, high_W, previous_W, elapsed_ticks):
-        """Battery power asked for, W (> 0 discharges), in whole quanta.
+    def step(self, view, elapsed_ticks):
+        """The power it asks for, in whole quanta."""
+        if view.load_source == UNKNOWN:
+            return (
+                FastRequest(self._let_go(view.setpoint_W, elapsed_ticks), reasons.LOAD_UNKNOWN),
+            )
+        return (FastRequest(self._tracked_W(view, elapsed_ticks), reasons.LOAD_TRACKING),)
 
-        source: UNKNOWN, CALCULATED or MEASURED; low_W, high_W: available power now; previous_W:
-        set-point in force.
-        """
-        state = self.state
-        if source == UNKNOWN:
-            return self._let_go(previous_W, elapsed_ticks)
-        if source != state[S_SOURCE]:
-            self._take_over(source, load_W, previous_W)
+    def _tracked_W(self, view, elapsed_ticks):
+        state, load_W, low_W, high_W = self.state, view.load_W, view.low_W, view.high_W
+        if view.load_source != state[S_SOURCE]:
+            self._take_over(view.load_source, load_W, view.setpoint_W)
             state[S_GRID_LOW], state[S_GRID_HIGH] = load_W - high_W << 16, load_W - low_W << 16
-        fast_W = self._fast_W(source, load_W)
-        soc_error = self._soc_target - soc_permille if soc_ok else 0
+        fast_W = self._fast_W(view.load_source, load_W)
+        # while a request is in force the state of charge is its sender's
+        free = view.soc_permille is not None and not view.is_requested
+        soc_error = self._soc_target - view.soc_permille[1] if free else 0
         held = self._follow(load_W, soc_error, low_W, high_W, elapsed_ticks)
         slow_W = state[S_LOW]
         wanted_W = fast_W + (slow_W - state[S_REFERENCE] >> 16)

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from controller.core import instances, parameters, reasons, setpoint
+from controller.core.answers import WIDE_W
 from controller.core.core import STANDING_BITS, Core
-from controller.core.policies import site_load
 from controller.record import journal, replay
 from controller.record.frame import FRAME_MAGIC, KEYFRAME
 from controller.site import config
@@ -229,7 +229,7 @@ def test_a_frozen_meter_counts_as_silent_after_5_s():
     sources = []
     for _ in range(252):
         tick(load_raw_hash=9)
-        sources.append(core.load.state[site_load.S_SOURCE])
+        sources.append(core.view.load_source)
     assert sources[248] != 0 and sources[-1] != sources[248]
     assert core.out[s.OBLIGATIONS_OK] == 0
     names = instances.stage_instances(core.layout)
@@ -290,7 +290,7 @@ def test_an_unknown_state_of_charge_counts_as_the_reserve_reached():
     )
     for _ in range(10):
         tick()
-    assert core.soc_ok == 0
+    assert core.view.soc_permille is None
     assert core.out[core.chain_at + setpoint.O_CAPS_HIGH_W] < high_W
     assert core.out[core.chain_at + setpoint.O_CAPS_HIGH_REASON] == reasons.RESERVE_SOFT_SOC_UNKNOWN
 
@@ -302,7 +302,7 @@ def test_a_reserve_that_is_wide_open_bounds_nothing_and_is_no_reason():
     core, tick = running_core()
     for _ in range(10):
         tick()
-    assert core.out[core.chain_at + setpoint.O_CAPS_HIGH_W] == setpoint.WIDE_W
+    assert core.out[core.chain_at + setpoint.O_CAPS_HIGH_W] == WIDE_W
     assert core.out[core.chain_at + setpoint.O_CAPS_HIGH_REASON] == reasons.NONE
     assert core.chain.limits.high_reason not in (
         reasons.RESERVE_HARD,
@@ -363,7 +363,7 @@ def test_a_flipped_byte_is_found_wherever_it_lies(journal_path, tmp_path):
 def test_a_changed_core_is_found_and_named(journal_path):
     def coarser(header):
         image = array("i", header["control_image"])
-        image[parameters.C_SETPOINT_QUANTUM_W] += 100
+        image[3] += 100  # setpoint_quantum_W
         return Core(header["safety_image"], image, header["source_image"])
 
     exit_code, lines = run(journal_path, coarser)

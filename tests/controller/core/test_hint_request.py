@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_hint_table import slots, source
+from views import setup, view
 
 from controller.core import hint_codes as codes
-from controller.core import hint_sources, reasons
+from controller.core import reasons
 from controller.core.policies import hint_request as r
 from controller.core.policies import hint_table as t
 
@@ -22,9 +23,9 @@ class Bench:
     """
 
     def __init__(self, *known, tick_ms=TICK_MS):
-        image = hint_sources.image(known)
-        self.table = t.HintTable(image, tick_ms)
-        self.requests = r.Requests(image, tick_ms, self.table)
+        made = setup(tick_ms, known=known)
+        self.table = made.functions[t.HintTable.NAME] = t.HintTable(made)
+        self.requests = r.HintRequest(made)
         self.low_W, self.high_W = -WIDE_W, WIDE_W
         self.reason = None
 
@@ -34,8 +35,16 @@ class Bench:
                 (index, codes.REQUEST, codes.POWER_W, power_W, round(valid_s * 1000))
                 for index, power_W, valid_s in hints
             ]
-            self.table.step(slots(*words), 0, elapsed)
-            base_W, self.reason = self.requests.step(self.low_W, self.high_W, elapsed)
+            known = view(
+                hints=(slots(*words), 0), low_W=self.low_W, high_W=self.high_W, setpoint_W=0
+            )
+            before_W = self.effective_W
+            self.table.step(known, elapsed)
+            answers = self.requests.step(known, elapsed)
+            (base_W, self.reason) = answers[0] if answers else (0, reasons.NONE)
+            # what it leaves to load tracking
+            assert known.is_requested == (self.control > 0) and known.setpoint_W == -before_W
+            assert self.low_W - known.low_W == self.high_W - known.high_W == self.effective_W
             hints = ()
         return base_W
 

@@ -16,7 +16,7 @@ from controller.core import hint_sources, reasons, setpoint
 from controller.core import image as images
 from controller.core.core import Core
 from controller.core.policies import hint_table as t
-from controller.core.policies import site_load, track
+from controller.core.policies import track
 from controller.record import journal, replay
 from controller.site import config
 from controller.sites import PYLONTECH as PYLONTECH_FILE
@@ -96,13 +96,13 @@ def check_short(core, known, power_W):
     """Whoever may oblige and is not obeyed is told so, with this reason or that of a higher
     rank.
     """
-    out, load = core.out[core.hint_at :], core.load.state
+    out, load = core.out[core.out_at["hint_table"] :], core.view
     source = out[t.O_IMPORT_SOURCE]
-    if not source or not load[site_load.S_CONNECTION_OK]:
+    if not source or load.connection_W is None:
         return
     assert known[source - 1].rank >= hint_sources.GRID_CAP
     import_W = out[t.output_at(source - 1, codes.IMPORT_W_MAX, t.F_VALUE_W)]
-    missing_W = load[site_load.S_CONNECTION_W] - power_W - import_W
+    missing_W = load.connection_W - power_W - import_W
     if missing_W > 0:
         short_W, reason = (
             word(core, setpoint.O_OBLIGATION_SHORT_W),
@@ -200,7 +200,7 @@ class Steady:
         return word(self.core, index)
 
     def hint(self, index):
-        return self.core.out[self.core.hint_at + index]
+        return self.core.out[self.core.out_at["hint_table"] + index]
 
 
 SCHEDULER, SITE_EMS = 0, 1
@@ -251,7 +251,7 @@ def test_load_tracking_works_in_what_a_request_leaves(steady):
     low_W, high_W = (
         steady.word(index) for index in (setpoint.O_AVAILABLE_LOW_W, setpoint.O_AVAILABLE_HIGH_W)
     )
-    state = steady.core.track.state
+    state = steady.core.functions["track"].state
     assert state[track.S_GRID_LOW] >> 16 == pytest.approx(300_000 - (high_W - 150_000), abs=100)
     assert state[track.S_GRID_HIGH] >> 16 == pytest.approx(300_000 - (low_W - 150_000), abs=100)
 
@@ -292,7 +292,8 @@ def test_a_grid_cap_of_whom_it_obliges_moves_the_battery_within_the_limits(stead
     steady.tick(ticks=100)
     assert (
         steady.core.out[
-            steady.core.hint_at + t.output_at(SITE_EMS, codes.IMPORT_W_MAX, t.F_VALUE_W)
+            steady.core.out_at["hint_table"]
+            + t.output_at(SITE_EMS, codes.IMPORT_W_MAX, t.F_VALUE_W)
         ]
         == 450_000
     )
@@ -304,7 +305,7 @@ def test_the_remaining_energy_is_that_of_the_lowest_rack_above_the_reserve(stead
     assert steady.tick().hint(t.O_REMAINING_WH) == 645_000 * (400 - 150) // 1000
     steady.walk.inp[steady.core.layout.rack_input(2, s.SOC_PERMILLE)] = 100
     assert steady.tick().hint(t.O_REMAINING_WH) == 0
-    assert plain_of(FIREBREAK).out[steady.core.hint_at + t.O_REMAINING_WH] == 0
+    assert plain_of(FIREBREAK).out[steady.core.out_at["hint_table"] + t.O_REMAINING_WH] == 0
 
 
 def test_unknown_energy_is_not_none_left():
@@ -316,10 +317,10 @@ def test_unknown_energy_is_not_none_left():
     walk.feed(core)
     core.fresh[:] = bytes(len(core.fresh))
     core.tick(1)
-    assert core.out[core.hint_at + t.O_REMAINING_WH] == -1
+    assert core.out[core.out_at["hint_table"] + t.O_REMAINING_WH] == -1
     walk.feed(core)
     core.tick(1)
-    assert core.out[core.hint_at + t.O_REMAINING_WH] == 0
+    assert core.out[core.out_at["hint_table"] + t.O_REMAINING_WH] == 0
 
 
 def test_the_remaining_energy_is_told_anew_after_a_state_was_taken_over(steady):
@@ -373,7 +374,7 @@ def test_a_journal_with_hints_replays_to_the_same_bytes_and_names_every_word(tmp
     assert header["source_names"] == ["scheduler", "site_ems"]
     assert len(header["input_names"]) == len(set(header["input_names"])) == len(core.inp)
     assert len(header["output_names"]) == len(set(header["output_names"])) == core.standing_at
-    assert header["output_names"][core.hint_at] == "hint_control_source"
+    assert header["output_names"][core.out_at["hint_table"]] == "hint_control_source"
     changed = dict(header, source_image=config.load(PYLONTECH_FILE).source_image)
     with pytest.raises(ValueError, match="other inputs or outputs"):
         replay.replay(path, lambda _: replay.core_of(changed))

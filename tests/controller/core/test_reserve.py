@@ -3,12 +3,12 @@ of charge means.
 """
 
 import pytest
+from views import RATED_W, setup, view
 
-from controller.core import parameters, reasons
+from controller.core import reasons
+from controller.core.answers import WIDE_W, Cap, Limit
 from controller.core.policies import reserve
 
-TICK_MS = 20
-RATED_W = 250_000
 # Of the default image: soft 150, hard 100, hysteresis 20 permille, 5 kW/s (100 W a tick); hard
 # closes within 2 s.
 SOFT_STEP_W = 100
@@ -16,9 +16,15 @@ HARD_STEP_W = RATED_W // 100
 
 
 def started(soc_permille=500):
-    unit = reserve.Reserve(parameters.default_image(), TICK_MS, RATED_W)
-    unit.step(1, soc_permille, 1)
+    unit = reserve.Reserve(setup())
+    step(unit, soc_permille)
     return unit
+
+
+def step(unit, soc_permille, elapsed_ticks=1):
+    """soc_permille: of the lowest rack, None while it is unknown; the highest is full."""
+    soc = None if soc_permille is None else (soc_permille, 1000)
+    return unit.step(view(soc_permille=soc), elapsed_ticks)
 
 
 def powers(unit):
@@ -54,29 +60,29 @@ def test_they_open_only_above_the_hysteresis(floor, at, index):
         (floor + 1, 0),
         (floor, 1),
     ):
-        unit.step(1, soc_permille, 1)
+        step(unit, soc_permille)
         assert unit.state[at] == reached, soc_permille
 
 
 def test_the_soft_one_closes_and_opens_at_its_ramp_so_the_grid_takes_over_smoothly():
     unit = started()
-    unit.step(1, 150, 1)
+    step(unit, 150)
     assert powers(unit) == (RATED_W - SOFT_STEP_W, RATED_W)
-    unit.step(1, 150, 4)  # missed ticks count
+    step(unit, 150, 4)  # missed ticks count
     assert powers(unit) == (RATED_W - 5 * SOFT_STEP_W, RATED_W)
     for _ in range(RATED_W // SOFT_STEP_W):
-        unit.step(1, 150, 1)
+        step(unit, 150)
     assert powers(unit) == (0, RATED_W)
-    unit.step(1, 170, 1)
+    step(unit, 170)
     assert powers(unit) == (SOFT_STEP_W, RATED_W)
 
 
 def test_the_hard_one_closes_within_two_seconds_and_opens_slowly():
     unit = started()
     for tick in range(1, 101):
-        unit.step(1, 100, 1)
+        step(unit, 100)
         assert powers(unit)[1] == RATED_W - tick * HARD_STEP_W
-    unit.step(1, 120, 1)
+    step(unit, 120)
     assert powers(unit)[1] == SOFT_STEP_W
 
 
@@ -86,23 +92,23 @@ def test_without_the_state_of_charge_both_count_as_reached():
     """
     unit = started(800)
     for _ in range(2600):
-        unit.step(0, 800, 1)
+        step(unit, None)
     assert powers(unit) == (0, 0)
     assert unit.state[reserve.S_SOFT_REASON] == reasons.RESERVE_SOFT_SOC_UNKNOWN
     assert unit.state[reserve.S_HARD_REASON] == reasons.RESERVE_HARD_SOC_UNKNOWN
-    unit.step(1, 800, 1)
+    step(unit, 800)
     assert powers(unit) == (SOFT_STEP_W, SOFT_STEP_W)
     assert unit.state[reserve.S_SOFT_REASON] == reasons.RESERVE_SOFT
     assert unit.state[reserve.S_HARD_REASON] == reasons.RESERVE_HARD
 
 
 def test_a_start_without_the_state_of_charge_begins_closed():
-    unit = reserve.Reserve(parameters.default_image(), TICK_MS, RATED_W)
-    unit.step(0, 900, 1)
+    unit = reserve.Reserve(setup())
+    step(unit, None)
     assert powers(unit) == (0, 0)
-    unit.step(1, 130, 1)
+    step(unit, 130)
     assert powers(unit) == (0, RATED_W)
-    unit.step(0, 130, 1)
+    step(unit, None)
     assert powers(unit) == (0, RATED_W - HARD_STEP_W)
 
 
@@ -111,15 +117,27 @@ def test_the_state_of_charge_at_the_edge_does_not_make_it_flip():
     unit = started(160)
     seen = set()
     for tick in range(2000):
-        unit.step(1, 150 + tick % 2, 1)
+        step(unit, 150 + tick % 2)
         seen.add(unit.state[reserve.S_SOFT_REACHED])
     assert seen == {1}
 
 
 def test_small_ratings_still_move():
-    image = parameters.default_image()
-    image[parameters.C_RESERVE_RAMP_W_PER_S] = 100
-    unit = reserve.Reserve(image, 10, 40)
-    unit.step(1, 500, 1)
-    unit.step(1, 0, 1)
+    unit = reserve.Reserve(setup(10, 40, reserve_ramp_W_per_s=100))
+    step(unit, 500)
+    step(unit, 0)
     assert powers(unit) == (39, 39)
+
+
+def test_the_cap_and_the_limit_name_only_what_they_narrow():
+    """At the rating it was named in the place of the rating, with the advice to wait for the
+    battery to charge.
+    """
+    unit = started()
+    assert step(unit, 500) == []
+    assert step(unit, 150) == [
+        Cap(WIDE_W, reasons.NONE, RATED_W - SOFT_STEP_W, reasons.RESERVE_SOFT)
+    ]
+    soft, hard = step(unit, None)
+    assert isinstance(hard, Limit) and not isinstance(soft, Limit)
+    assert hard == (WIDE_W, 0, RATED_W - HARD_STEP_W, reasons.RESERVE_HARD_SOC_UNKNOWN)

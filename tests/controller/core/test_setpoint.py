@@ -8,33 +8,40 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.core import parameters, reasons, setpoint
+from controller.core import answers, reasons, setpoint
 
-WIDE_W = setpoint.WIDE_W
+WIDE_W = answers.WIDE_W
 POWER_W = st.integers(-2 * WIDE_W, 2 * WIDE_W)
 BOUND = st.tuples(POWER_W, st.integers(200, 220), POWER_W, st.integers(200, 220))
-OBLIGATION = st.tuples(POWER_W, POWER_W).map(sorted)
+END_W = st.integers(-WIDE_W, WIDE_W)
+OBLIGATION = st.tuples(END_W, END_W).map(sorted)
 OBLIGATIONS = st.dictionaries(st.integers(0, 3), OBLIGATION)
 
 
 def chain(caps=(), limits=(), obligations=None, ramp_W_per_s=1_000_000_000):
-    image = parameters.default_image()
-    image[parameters.C_SETPOINT_RAMP_W_PER_S] = ramp_W_per_s
-    result = setpoint.Chain(image, 20)
+    result = setpoint.Chain({"setpoint_ramp_W_per_s": ramp_W_per_s}, 20)
     for bound in caps:
-        result.caps.narrow(*bound)
+        result.take(answers.Cap(*bound))
     for bound in limits:
-        result.limits.narrow(*bound)
+        result.take(answers.Limit(*bound))
     for rank, (low_W, high_W) in (obligations or {}).items():
-        result.obligations.set(rank, low_W, 310 + 2 * rank, high_W, 311 + 2 * rank)
+        reason = 310 + 2 * rank
+        result.take(answers.Obligation((rank, ""), low_W, reason, high_W, reason + 1))
     return result
+
+
+def finish(chain, base_W, elapsed_ticks=1, fast_W=0):
+    """The set-point, W."""
+    chain.take(answers.BaseRequest(base_W, 103))
+    chain.take(answers.FastRequest(fast_W, 102))
+    return chain.finish(elapsed_ticks)
 
 
 def decide(caps=(), limits=(), obligations=None, request_W=0, fast_W=0, **more):
     """(set-point, {name of CHAIN_OUTPUTS: value})"""
     result = chain(caps, limits, obligations, **more)
     result.available()
-    power_W = result.finish(request_W, 103, fast_W, 102, 1000)
+    power_W = finish(result, request_W, 1000, fast_W)
     return power_W, dict(zip(setpoint.CHAIN_OUTPUTS, result.out))
 
 
@@ -59,7 +66,7 @@ def test_the_set_point_is_inside_every_limit(caps, limits, obligations, request_
 
 @given(st.lists(BOUND, max_size=5), BOUND)
 def test_one_more_bound_never_widens(bounds, another):
-    before, after = setpoint.Bounds(), setpoint.Bounds()
+    before, after = answers.Bounds(), answers.Bounds()
     for bound in bounds:
         before.narrow(*bound)
         after.narrow(*bound)
@@ -169,7 +176,7 @@ def test_signs_and_the_place_of_the_clamp(request_W, power_W):
 @pytest.mark.parametrize("charge_W_max, discharge_W_max", ((-500, 1000), (1000, -500), (-1, -1)))
 def test_a_negative_power_limit_is_zero_not_the_other_direction(charge_W_max, discharge_W_max):
     """evcc-io/evcc 25545 accepted a negative limit."""
-    bounds = setpoint.Bounds()
+    bounds = answers.Bounds()
     bounds.narrow(charge_W_max, 216, discharge_W_max, 217)
     assert (bounds.low_W, bounds.high_W) == (-max(0, charge_W_max), max(0, discharge_W_max))
 
@@ -195,44 +202,39 @@ def test_each_limit_is_kept_apart_and_the_smallest_acts():
 def test_a_limit_that_falls_acts_in_the_same_tick_whatever_the_ramp():
     """EVerest 1223: a lower capability acted only at the next tick. A stop ignores every ramp."""
     unit = chain(limits=[kW(250, 250)], ramp_W_per_s=1_000_000_000)
-    assert unit.finish(200_000, 103, 0, 0, 1) == 200_000
+    assert finish(unit, 200_000, 1) == 200_000
     unit.begin()
     unit.limits.narrow(0, 230, 0, 231)
-    assert unit.finish(200_000, 103, 0, 0, 1) == 0
+    assert finish(unit, 200_000, 1) == 0
     assert unit.out[setpoint.O_BINDING_REASON] == 231
 
 
 @pytest.mark.parametrize("elapsed, power_W", ((1, 200), (3, 600), (1000, 90_000)))
 def test_the_ramp_counts_elapsed_ticks_from_the_set_point_in_force(elapsed, power_W):
     unit = chain(ramp_W_per_s=10_000)
-    assert unit.finish(90_000, 103, 0, 0, elapsed) == power_W
+    assert finish(unit, 90_000, elapsed) == power_W
     assert unit.out[setpoint.O_RAMP_REASON] == (reasons.SETPOINT_RAMP if power_W < 90_000 else 0)
-    assert unit.finish(90_000, 103, 0, 0, 1) == min(power_W + 200, 90_000)
+    assert finish(unit, 90_000, 1) == min(power_W + 200, 90_000)
 
 
 def test_caps_and_limits_are_given_anew_each_tick():
     unit = chain(caps=[kW(1, 1)], limits=[kW(1, 1)])
     unit.begin()
-    assert unit.finish(50_000, 103, 0, 0, 1) == 50_000
+    assert finish(unit, 50_000, 1) == 50_000
 
 
 def test_obligations_are_applied_after_the_ramp():
     unit = chain(obligations={3: (70_000, 200_000)}, ramp_W_per_s=1000)
-    assert unit.finish(0, 103, 0, 0, 1) == 70_000
+    assert finish(unit, 0, 1) == 70_000
 
 
 # -- the grid connection
 
 
-def connected(connection_W, import_W, export_W, quantum_W=100, connection_ok=1):
-    image = parameters.default_image()
-    image[parameters.C_GRID_IMPORT_W_MAX], image[parameters.C_GRID_EXPORT_W_MAX] = (
-        import_W,
-        export_W,
-    )
-    image[parameters.C_SETPOINT_QUANTUM_W] = quantum_W
+def connected(connection_W, import_W, export_W, quantum_W=100):
     unit = chain()
-    setpoint.connection(unit.obligations, connection_ok, connection_W, image)
+    imported, exported = (import_W, reasons.GRID_IMPORT), (export_W, reasons.GRID_EXPORT)
+    unit.take(answers.grid_obligation((0, ""), connection_W, imported, exported, quantum_W))
     return unit
 
 
@@ -253,13 +255,13 @@ def connected(connection_W, import_W, export_W, quantum_W=100, connection_ok=1):
 )
 def test_the_connection_keeps_its_limits(connection_W, request_W, power_W, reason):
     unit = connected(connection_W, 500_000, 0)
-    assert unit.finish(request_W, 103, 0, 0, 1000) == power_W
+    assert finish(unit, request_W, 1000) == power_W
     assert unit.out[setpoint.O_OBLIGATION_REASON] == reason
 
 
 def test_limits_closer_than_a_quantum_are_kept_to_the_watt():
-    assert connected(50, 0, 0).finish(0, 103, 0, 0, 1000) == 50
-    assert connected(50, 30, 30).finish(0, 103, 0, 0, 1000) == 20
+    assert finish(connected(50, 0, 0), 0, 1000) == 50
+    assert finish(connected(50, 30, 30), 0, 1000) == 20
 
 
 @given(
@@ -273,17 +275,10 @@ def test_the_connection_is_never_passed_while_the_battery_can(
     connection_W, import_W, export_W, quantum_W, request_W
 ):
     unit = connected(connection_W, import_W, export_W, quantum_W)
-    power_W = unit.finish(request_W, 103, 0, 0, 10**6)
+    power_W = finish(unit, request_W, 10**6)
     assert unit.out[setpoint.O_OBLIGATION_SHORT_W] == 0
     if abs(connection_W) + 10**8 <= WIDE_W:
         assert -export_W <= connection_W - power_W <= import_W
-
-
-def test_an_unknown_connection_drops_the_obligation():
-    unit = connected(620_000, 500_000, 0)
-    assert unit.available() == (120_000, 620_000)
-    setpoint.connection(unit.obligations, 0, 620_000, parameters.default_image())
-    assert unit.available() == (-WIDE_W, WIDE_W)
 
 
 def test_a_lower_rank_yields_to_a_higher_one_and_is_reported_short():
@@ -304,9 +299,9 @@ def test_the_highest_rank_that_is_short_is_the_one_reported():
 
 def test_the_ramp_begins_at_what_was_sent_not_at_what_was_asked():
     unit = chain(limits=[kW(5, 5)], ramp_W_per_s=1_000_000)
-    unit.finish(200_000, 103, 0, 0, 1)
+    finish(unit, 200_000, 1)
     unit.begin()
-    assert unit.finish(200_000, 103, 0, 0, 1) == 5000 + 20_000
+    assert finish(unit, 200_000, 1) == 5000 + 20_000
 
 
 def test_the_outputs_and_their_indexes_agree():

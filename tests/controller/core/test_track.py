@@ -15,9 +15,11 @@ import random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from views import setup, view
 
-from controller.core import parameters
+from controller.core import reasons
 from controller.core.policies import track
+from controller.core.policies.site_load import CALCULATED, MEASURED, UNKNOWN
 
 TICK_MS = 20
 RATED_W = 250_000
@@ -26,13 +28,25 @@ SECOND = 1000 // TICK_MS  # ticks
 TARGET_PERMILLE = 500
 
 
-def image(**changes):
-    values = parameters.default_image()
-    values[parameters.C_SOC_TARGET_PERMILLE] = TARGET_PERMILLE
-    names = [row[0] for row in parameters.CONTROL_PARAMETERS]
-    for name, value in changes.items():
-        values[names.index(name)] = value
-    return values
+def tracking(tick_ms=TICK_MS, **settings):
+    return track.Track(setup(tick_ms, **{"soc_target_permille": TARGET_PERMILLE} | settings))
+
+
+def step(control, source, load_W, soc_permille, low_W, high_W, previous_W, elapsed_ticks=1):
+    """The power asked for, W; soc_permille: None while it is unknown."""
+    ((asked_W, reason),) = control.step(
+        view(
+            load_source=source,
+            load_W=load_W if source else None,
+            soc_permille=None if soc_permille is None else (0, soc_permille),
+            low_W=low_W,
+            high_W=high_W,
+            setpoint_W=previous_W,
+        ),
+        elapsed_ticks,
+    )
+    assert reason == (reasons.LOAD_TRACKING if source else reasons.LOAD_UNKNOWN)
+    return asked_W
 
 
 class Plant:
@@ -46,16 +60,15 @@ class Plant:
         dead_ms=60,
         meter_ms=80,
         poll_ms=60,
-        source=track.MEASURED,
+        source=MEASURED,
         noise_W=0,
         soc=0.5,
         available=lambda tick: (-RATED_W, RATED_W),
-        control=None,
         efficiency=0.97,
         **changes,
     ):
         self.load = load_W
-        self.track = control or track.Track(image(**changes), TICK_MS)
+        self.track = tracking(**changes)
         self.pipe = [0] * (dead_ms // TICK_MS)
         self.meter, self.poll, self.source = meter_ms // TICK_MS, poll_ms // TICK_MS, source
         deal = random.Random(7)
@@ -68,7 +81,7 @@ class Plant:
         apart.
         """
         past = max(0, tick - tick % self.poll - self.meter)
-        if self.source == track.MEASURED or past == 0 or not self.grid:
+        if self.source == MEASURED or past == 0 or not self.grid:
             return int(self.load[past] + self.noise())
         past = min(past, len(self.grid) - 1)
         return int(self.grid[past] + self.battery[max(0, past - 3)])
@@ -77,15 +90,10 @@ class Plant:
         power_W = 0
         for tick, load_W in enumerate(self.load):
             low_W, high_W = self.available(tick)
-            asked_W = self.track.step(
-                self.source,
-                self.seen_W(tick),
-                1,
-                int(self.soc * 1000),
-                low_W,
-                high_W,
-                self.sent[-1] if self.sent else 0,
-                1,
+            before_W = self.sent[-1] if self.sent else 0
+            soc_permille = int(self.soc * 1000)
+            asked_W = step(
+                self.track, self.source, self.seen_W(tick), soc_permille, low_W, high_W, before_W
             )
             self.asked.append(asked_W)
             self.sent.append(min(max(asked_W, low_W), high_W))
@@ -266,7 +274,7 @@ def test_without_the_load_meter_grid_plus_battery_still_tracks_and_does_not_swin
     """Readings of different age feed the battery back into the load (venus.dbus-hoymiles 7,
     AstraMeter 230).
     """
-    plant = Plant(level(20) + level(60, 400_000), source=track.CALCULATED, meter_ms=120).run()
+    plant = Plant(level(20) + level(60, 400_000), source=CALCULATED, meter_ms=120).run()
     assert swing_W(plant.grid[-20 * SECOND :]) < 8000  # only the slow reference moves
     assert (
         max(abs(a - b) for a, b in zip(plant.sent[40 * SECOND :], plant.sent[40 * SECOND + 1 :]))
@@ -356,10 +364,10 @@ def test_a_short_peak_beyond_the_battery_leaves_no_trace():
 
 
 def test_it_begins_without_a_bump():
-    control = track.Track(image(), TICK_MS)
-    assert control.step(track.MEASURED, 431_700, 1, 500, -RATED_W, RATED_W, 0, 1) == 0
-    control = track.Track(image(), TICK_MS)
-    assert control.step(track.MEASURED, 431_700, 1, 500, -RATED_W, RATED_W, -60_000, 1) == -60_000
+    control = tracking()
+    assert step(control, MEASURED, 431_700, 500, -RATED_W, RATED_W, 0) == 0
+    control = tracking()
+    assert step(control, MEASURED, 431_700, 500, -RATED_W, RATED_W, -60_000) == -60_000
 
 
 def test_while_nothing_is_available_the_reference_is_the_load():
@@ -375,21 +383,21 @@ def test_while_nothing_is_available_the_reference_is_the_load():
 
 
 def test_a_lost_load_goes_to_zero_at_its_ramp_and_comes_back_without_a_bump():
-    control = track.Track(image(track_fall_ramp_W_per_s=25_000), TICK_MS)
-    sent = [control.step(track.MEASURED, 300_000, 1, 500, -RATED_W, RATED_W, 0, 1)]
+    control = tracking(track_fall_ramp_W_per_s=25_000)
+    sent = [step(control, MEASURED, 300_000, 500, -RATED_W, RATED_W, 0)]
     for _ in range(2 * SECOND):
-        sent.append(control.step(track.MEASURED, 400_000, 1, 500, -RATED_W, RATED_W, sent[-1], 1))
+        sent.append(step(control, MEASURED, 400_000, 500, -RATED_W, RATED_W, sent[-1]))
     assert sent[-1] > 90_000
-    sent.append(control.step(track.UNKNOWN, 0, 1, 500, -RATED_W, RATED_W, sent[-1], 1))
+    sent.append(step(control, UNKNOWN, 0, 500, -RATED_W, RATED_W, sent[-1]))
     assert sent[-2] - sent[-1] == 500
-    sent.append(control.step(track.UNKNOWN, 0, 1, 500, -RATED_W, RATED_W, sent[-1], 3))
+    sent.append(step(control, UNKNOWN, 0, 500, -RATED_W, RATED_W, sent[-1], 3))
     assert sent[-2] - sent[-1] == 1500  # missed ticks count
-    sent.append(control.step(track.MEASURED, 380_000, 1, 500, -RATED_W, RATED_W, sent[-1], 1))
+    sent.append(step(control, MEASURED, 380_000, 500, -RATED_W, RATED_W, sent[-1]))
     assert sent[-1] == sent[-2]
     for _ in range(10 * SECOND):
-        sent.append(control.step(track.UNKNOWN, 0, 1, 500, -RATED_W, RATED_W, sent[-1], 1))
+        sent.append(step(control, UNKNOWN, 0, 500, -RATED_W, RATED_W, sent[-1]))
     assert sent[-1] == 0
-    assert control.step(track.UNKNOWN, 0, 1, 500, -RATED_W, RATED_W, -300, 1) == 0
+    assert step(control, UNKNOWN, 0, 500, -RATED_W, RATED_W, -300) == 0
 
 
 # -- state of charge, noise, steadiness
@@ -414,9 +422,9 @@ def test_the_largest_load_step_costs_less_than_two_points():
 
 
 def test_an_unknown_state_of_charge_is_left_alone():
-    control = track.Track(image(), TICK_MS)
+    control = tracking()
     for _ in range(60 * SECOND):
-        sent_W = control.step(track.MEASURED, 300_000, 0, 0, -RATED_W, RATED_W, 0, 1)
+        sent_W = step(control, MEASURED, 300_000, None, -RATED_W, RATED_W, 0)
     assert sent_W == 0
 
 
@@ -459,14 +467,14 @@ def test_powers_are_whole_quanta():
 
 def test_a_copy_of_the_state_goes_on_the_same():
     load = [int(power) for power in sine(0.2, 20)] + [int(power) for power in square(0.7, 20)]
-    first = track.Track(image(), TICK_MS)
+    first = tracking()
     for power in load[:1234]:
-        first.step(track.MEASURED, power, 1, 497, -RATED_W, RATED_W, 0, 1)
-    second = track.Track(image(), TICK_MS)
+        step(first, MEASURED, power, 497, -RATED_W, RATED_W, 0)
+    second = tracking()
     second.state[:] = first.state
     for power in load[1234:]:
-        arguments = (track.MEASURED, power, 1, 497, -RATED_W, RATED_W, 0, 1)
-        assert first.step(*arguments) == second.step(*arguments)
+        arguments = (MEASURED, power, 497, -RATED_W, RATED_W, 0)
+        assert step(first, *arguments) == step(second, *arguments)
     assert first.state == second.state
 
 
@@ -477,10 +485,9 @@ POWER_W = st.integers(-(1 << 30) + 1, (1 << 30) - 1)
 @given(
     st.lists(
         st.tuples(
-            st.sampled_from((track.UNKNOWN, track.CALCULATED, track.MEASURED)),
+            st.sampled_from((UNKNOWN, CALCULATED, MEASURED)),
             POWER_W,
-            st.integers(0, 1),
-            st.integers(0, 1000),
+            st.none() | st.integers(0, 1000),
             POWER_W,
             POWER_W,
             POWER_W,
@@ -491,10 +498,17 @@ POWER_W = st.integers(-(1 << 30) + 1, (1 << 30) - 1)
     )
 )
 def test_no_input_within_its_range_overflows_a_word(steps):
-    control = track.Track(image(), TICK_MS)
-    for source, load_W, soc_ok, soc, low_W, high_W, previous_W, elapsed in steps:
-        asked_W = control.step(
-            source, load_W, soc_ok, soc, min(low_W, high_W), max(low_W, high_W), previous_W, elapsed
+    control = tracking()
+    for source, load_W, soc, low_W, high_W, previous_W, elapsed in steps:
+        asked_W = step(
+            control,
+            source,
+            load_W,
+            soc,
+            min(low_W, high_W),
+            max(low_W, high_W),
+            previous_W,
+            elapsed,
         )
         assert isinstance(asked_W, int)
         assert 0 <= control.state[track.S_GAIN_MID] <= track.GAIN_MID_MAX
@@ -505,4 +519,4 @@ def test_no_input_within_its_range_overflows_a_word(steps):
     "tick_ms, delay_ms, ticks", ((20, 250, 13), (20, 260, 13), (20, 261, 14), (100, 20, 1))
 )
 def test_the_delay_is_whole_ticks_rounded_up(tick_ms, delay_ms, ticks):
-    assert track.Track(image(track_path_delay_ms=delay_ms), tick_ms).delay_ticks == ticks
+    assert tracking(tick_ms, track_path_delay_ms=delay_ms).delay_ticks == ticks

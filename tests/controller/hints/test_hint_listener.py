@@ -419,7 +419,12 @@ def test_a_fallback_that_lapsed_is_left_with_a_heartbeat_and_a_hint(site, sender
         assert one.say(0).code == h.GRANTED
         reply = one.say(h.CHARGE_W_MAX, 80_000)
         assert (reply.code, reply.granted_W) == (h.GRANTED, 80_000)
-    assert site.bench.cabinet.core.hints.in_force_W(site.entry("cloud", h.CHARGE_W_MAX)) == 80_000
+    assert (
+        site.bench.cabinet.core.functions["hint_table"].in_force_W(
+            site.entry("cloud", h.CHARGE_W_MAX)
+        )
+        == 80_000
+    )
 
 
 def test_a_heartbeat_that_has_run_out_lifts_nothing(site, sender):

@@ -2,11 +2,9 @@
 limit before a cap.
 """
 
-from types import SimpleNamespace
-
 import pytest
 
-from controller.core import setpoint
+from controller.core import answers, setpoint
 from controller.hints import replies
 
 CAP, LOW, HIGH, GRID_LOW, GRID_HIGH = 401, 212, 213, 303, 304
@@ -14,11 +12,12 @@ CAP, LOW, HIGH, GRID_LOW, GRID_HIGH = 401, 212, 213, 303, 304
 
 def chain(limit_W, obligation=None):
     """A chain with limits of limit_W each way and, if given, an obligation [low_W, high_W]."""
-    limits, obligations = setpoint.Bounds(), setpoint.Obligations()
-    limits.narrow(limit_W, LOW, limit_W, HIGH)
+    made = setpoint.Chain({"setpoint_ramp_W_per_s": 1000}, 20)
+    made.take(answers.Limit(limit_W, LOW, limit_W, HIGH))
     if obligation:
-        obligations.set(setpoint.GRID_OPERATOR, obligation[0], GRID_LOW, obligation[1], GRID_HIGH)
-    return SimpleNamespace(limits=limits, obligations=obligations)
+        low_W, high_W = obligation
+        made.take(answers.Obligation((30, "grid_operator"), low_W, GRID_LOW, high_W, GRID_HIGH))
+    return made
 
 
 @pytest.mark.parametrize(

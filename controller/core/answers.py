@@ -1,0 +1,171 @@
+"""What a control function may answer, and how answers combine.
+
+A limit or a cap is two powers that may not be exceeded, one each way, neither below 0: the interval
+contains 0 by construction, so intersecting in any order gives one that is never empty. An
+obligation is an interval that may exclude 0; a higher rank is applied later and has the last word;
+none beats a limit. All powers are W at the AC terminals, > 0 discharges.
+"""
+
+from typing import NamedTuple
+
+from controller.core import reasons
+from controller.core.integers import within
+from safety import signals
+
+WIDE_W = signals.INT_MAX
+NO_REQUEST = (0, reasons.NONE)
+
+
+class Bounds:
+    """Intersection of caps or limits: an interval that contains 0, with the reason of each end."""
+
+    __slots__ = ("low_W", "low_reason", "high_W", "high_reason")
+
+    def __init__(self):
+        self.clear()
+
+    def clear(self):
+        """No bound yet; each tick begins here."""
+        self.low_W, self.high_W = -WIDE_W, WIDE_W
+        self.low_reason = self.high_reason = reasons.NONE
+
+    def narrow(self, charge_W_max, charge_reason, discharge_W_max, discharge_reason):
+        """Both powers >= 0, W; below 0 counts as 0. Of equal bounds the lower reason code is
+        named.
+        """
+        low_W = -charge_W_max if charge_W_max > 0 else 0
+        if low_W > self.low_W or low_W == self.low_W and charge_reason < self.low_reason:
+            self.low_W, self.low_reason = low_W, charge_reason
+        high_W = discharge_W_max if discharge_W_max > 0 else 0
+        if high_W < self.high_W or high_W == self.high_W and discharge_reason < self.high_reason:
+            self.high_W, self.high_reason = high_W, discharge_reason
+
+
+class Obligations:
+    """Obligations of this tick, at most one per rank; `standing`: lowest rank first."""
+
+    __slots__ = ("standing",)
+
+    def __init__(self):
+        self.standing = []
+
+    def clear(self):
+        """None yet; each tick begins here."""
+        self.standing.clear()
+
+    def add(self, obligation):
+        """One more, of a rank of its own."""
+        self.standing.append(obligation)
+        self.standing.sort()
+
+    def steps(self, value_W):
+        """[(obligation, value_W after it)] from the lowest rank on."""
+        found = []
+        for each in self.standing:
+            value_W = within(value_W, each.low_W, each.high_W)
+            found.append((each, value_W))
+        return found
+
+    def apply(self, value_W):
+        """value_W after all obligations."""
+        for each in self.standing:
+            value_W = within(value_W, each.low_W, each.high_W)
+        return value_W
+
+    def explain(self, value_W):
+        """Reason of the last obligation that moves value_W, or NONE."""
+        reason = reasons.NONE
+        for each in self.standing:
+            after_W = within(value_W, each.low_W, each.high_W)
+            if after_W != value_W:
+                reason = each.low_reason if after_W > value_W else each.high_reason
+            value_W = after_W
+        return reason
+
+    def short(self, value_W):
+        """(W missing, reason) of the highest rank that value_W does not meet; (0, NONE) when all
+        are met.
+        """
+        for each in reversed(self.standing):
+            if value_W < each.low_W:
+                return min(each.low_W - value_W, WIDE_W), each.low_reason
+            if value_W > each.high_W:
+                return min(value_W - each.high_W, WIDE_W), each.high_reason
+        return 0, reasons.NONE
+
+
+class Cap(NamedTuple):
+    """Narrows requests, W >= 0 each way."""
+
+    charge_W_max: int
+    charge_reason: int
+    discharge_W_max: int
+    discharge_reason: int
+
+    def enter(self, chain):
+        """Take its place in the chain."""
+        chain.caps.narrow(*self)
+
+
+class Limit(Cap):
+    """Narrows everything, obligations too."""
+
+    __slots__ = ()
+
+    def enter(self, chain):
+        """Take its place in the chain."""
+        chain.limits.narrow(*self)
+
+
+class Obligation(NamedTuple):
+    """The battery must be within [low_W, high_W]; rank: (order, name)."""
+
+    rank: tuple
+    low_W: int
+    low_reason: int
+    high_W: int
+    high_reason: int
+
+    def enter(self, chain):
+        """Take its place in the chain."""
+        chain.obligations.add(self)
+
+
+class BaseRequest(NamedTuple):
+    """The slow part of the request."""
+
+    power_W: int
+    reason: int
+
+    def enter(self, chain):
+        """Take its place in the chain."""
+        chain.base = self
+
+
+class FastRequest(BaseRequest):
+    """The fast part, on top of the base."""
+
+    __slots__ = ()
+
+    def enter(self, chain):
+        """Take its place in the chain."""
+        chain.fast = self
+
+
+def grid_obligation(rank, connection_W, imported, exported, quantum_W):
+    """Obligation that keeps the grid within [-export_W_max, import_W_max].
+
+    connection_W: what the grid would import with the battery at 0; imported, exported: (W max,
+    reason). Rounded to whole quanta on the obeying side, unless none lies between.
+    """
+    low_W, high_W = connection_W - imported[0], connection_W + exported[0]
+    low_up_W, high_down_W = -(-low_W // quantum_W) * quantum_W, high_W // quantum_W * quantum_W
+    if low_up_W > high_down_W:
+        low_up_W, high_down_W = low_W, high_W
+    return Obligation(
+        rank,
+        within(low_up_W, -WIDE_W, WIDE_W),
+        imported[1],
+        within(high_down_W, -WIDE_W, WIDE_W),
+        exported[1],
+    )

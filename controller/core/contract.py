@@ -1,0 +1,85 @@
+"""What a control function is, and what it sees of a tick.
+
+A function is a class in `policies/` with one row in `functions.py`. In each tick `core` gives it
+the view and takes its answers: what it caps, limits, obliges or requests.
+"""
+
+from dataclasses import dataclass
+
+# Order of the functions in a tick: estimates and bounds before requests, the base request before
+# the fast one, which works in what the base request leaves.
+MEASURE, BOUND, BASE, FAST = range(4)
+
+# What a function does while an input it needs is unknown.
+TO_ZERO = "to zero"  # its request goes to zero at its ramp
+DROP = "drop"  # it gives no obligation; without a grid meter row 50 forbids charging
+CLOSE = "close"  # its limits close as if its threshold were reached
+HOLD = "hold"  # it goes on with what it knows
+KEEP = "keep"  # it needs no measurement; its caps and requests stay in force
+
+
+@dataclass(slots=True)
+class View:
+    """What is known in this tick; None is unknown (not fresh). Powers in W, > 0 discharges."""
+
+    # by the core
+    load_meter_W: int | None = None
+    grid_W: int | None = None  # > 0 imports
+    battery_W: int | None = None
+    soc_permille: tuple | None = None  # lowest of the racks, mean
+    hints: tuple = ()  # inputs, place of the first slot
+    # by the chain: the set-point in force; available power, after the bounds. The base request
+    # takes its own part off all three.
+    setpoint_W: int = 0
+    low_W: int = 0
+    high_W: int = 0
+    # by what measures; connection_W: what the grid would import with the battery at 0
+    load_source: int = 0
+    load_W: int | None = None
+    connection_W: int | None = None
+    # by the base request
+    is_requested: bool = False
+
+
+class Setup:
+    """What functions are built from: settings {name: integer}, tick_ms, rated_W of all units, the
+    source image (hint_sources), and the functions built before, by name.
+    """
+
+    def __init__(self, settings, tick_ms, rated_W, source_image):
+        self.settings, self.tick_ms, self.rated_W = settings, tick_ms, rated_W
+        self.source_image = source_image
+        self.functions = {}
+
+
+class Function:
+    """Base of all control functions; built from a Setup.
+
+    NAME; STAGE of the tick; PARAMETERS (rows as in controller/core/parameters.py); TEXTS {reason
+    code: (name, sentence, remedy)} of every code it gives. `state` is the array of all it remembers
+    and `out` the array of words it publishes; both are in the journal.
+    """
+
+    __slots__ = ()
+    NAME = ""
+    STAGE = BOUND
+    PARAMETERS = ()
+    TEXTS = {}
+    out = ()
+
+    @staticmethod
+    def output_names(source_count):
+        """Name of each word of `out` in a configuration with so many sources of hints."""
+        return ()
+
+    def step(self, view, elapsed_ticks):
+        """Answers of this tick (controller/core/answers.py), an empty sequence for none."""
+        raise NotImplementedError
+
+    def explain(self, code):
+        """(name, sentence, remedy) of one of its codes; KeyError for another's."""
+        return self.TEXTS[code]
+
+    def numbers(self, code):
+        """{"kind": ..., numbers behind the code}, None where the sentence says everything."""
+        return None

@@ -1,0 +1,41 @@
+"""The control functions: one row each, in the order of their state in the journal (append only).
+
+The row says what a function does while an input it needs is unknown, on the grid and in island
+mode. Their parameters follow in the control image in the same order, but those of the reserve come
+first.
+"""
+
+from controller.core.contract import CLOSE, DROP, HOLD, KEEP, TO_ZERO
+from controller.core.policies.hint_request import HintRequest
+from controller.core.policies.hint_table import HintTable
+from controller.core.policies.reserve import Reserve
+from controller.core.policies.site_load import SiteLoad
+from controller.core.policies.track import Track
+
+FALLBACKS = {
+    # function: (on the grid, in island mode)
+    Track: (TO_ZERO, HOLD),
+    SiteLoad: (DROP, HOLD),
+    Reserve: (CLOSE, CLOSE),
+    HintTable: (DROP, KEEP),
+    HintRequest: (KEEP, KEEP),
+}
+FUNCTIONS = tuple(FALLBACKS)
+PARAMETERS = tuple(
+    row
+    for function in sorted(FUNCTIONS, key=lambda each: each is not Reserve)
+    for row in function.PARAMETERS
+)
+TEXTS = {code: text for function in FUNCTIONS for code, text in function.TEXTS.items()}
+
+
+def output_names(source_count):
+    """Name of every word that functions publish, with so many sources of hints."""
+    return [name for function in FUNCTIONS for name in function.output_names(source_count)]
+
+
+def built(setup):
+    """{name: function} from a contract.Setup, in the order of FUNCTIONS."""
+    for function in FUNCTIONS:
+        setup.functions[function.NAME] = function(setup)
+    return setup.functions

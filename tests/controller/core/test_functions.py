@@ -1,0 +1,222 @@
+"""What every control function inherits: a new one is in it by its row in functions.py."""
+
+import sys
+from array import array
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from test_hint_table import slots, source
+from views import setup, view
+
+from controller.core import hint_codes as codes
+from controller.core import hint_sources, reasons
+from controller.core.answers import BaseRequest, Limit, Obligation
+from controller.core.contract import CLOSE, DROP, HOLD, KEEP, TO_ZERO
+from controller.core.control import Control
+from controller.core.core import Core
+from controller.core.functions import FALLBACKS, FUNCTIONS
+from safety import matrix
+from safety import parameters as p
+from safety import signals as s
+
+EVERY = pytest.mark.parametrize("function", FUNCTIONS, ids=lambda each: each.NAME)
+SOURCES = (source(0, "operator", charge=150_000, import_=300_000), source(1, "cap", 0, import_=9))
+POWER_W = st.integers(-(10**9), 10**9)
+PERMILLE = st.integers(0, 1000)
+HINT = st.tuples(
+    st.integers(0, 1), st.sampled_from((*codes.QUANTITIES, 0)), POWER_W, st.integers(1, 9000)
+).map(lambda hint: (hint[0], codes.KIND_OF[hint[1]], *hint[1:]))
+TICK = st.tuples(
+    st.fixed_dictionaries(
+        {
+            "load_meter_W": st.none() | POWER_W,
+            "grid_W": st.none() | POWER_W,
+            "battery_W": st.none() | POWER_W,
+            "soc_permille": st.none() | st.tuples(PERMILLE, PERMILLE).map(sorted),
+            "hints": st.lists(HINT, max_size=2).map(lambda hints: (slots(*hints), 0)),
+        }
+    ),
+    st.tuples(st.integers(0, 300_000), st.integers(0, 300_000)),
+    st.integers(1, 1000),
+)
+
+
+def settings_of(function):
+    """Any settings of this function that its parameters allow."""
+    return st.fixed_dictionaries(
+        {row[0]: st.sampled_from(row[2:5]) | st.integers(*row[2:4]) for row in function.PARAMETERS}
+    )
+
+
+def control_of(**settings):
+    return Control(setup(known=SOURCES, **settings))
+
+
+def tick(control, known, limit_W, elapsed_ticks):
+    """The set-point, W."""
+    for name, value in known.items():
+        setattr(control.view, name, value)
+    charge_W, discharge_W = limit_W
+    return control.step(Limit(charge_W, 212, discharge_W, 213), elapsed_ticks)
+
+
+def given_codes(answers):
+    """Reason codes of these answers."""
+    for answer in answers:
+        for name in answer._fields:
+            if name.endswith("reason"):
+                yield getattr(answer, name)
+
+
+@EVERY
+@settings(max_examples=25)
+@given(st.data())
+def test_it_never_leaves_the_limits_explains_itself_and_restarts_exactly(function, data):
+    chosen = data.draw(settings_of(function))
+    first, second = control_of(**chosen), control_of(**chosen)
+    texts = {code: text for each in FUNCTIONS for code, text in each.TEXTS.items()}
+    for known, limit_W, elapsed_ticks in data.draw(st.lists(TICK, min_size=1, max_size=20)):
+        power_W = tick(first, known, limit_W, elapsed_ticks)
+        assert -limit_W[0] <= power_W <= limit_W[1]
+        assert all(code in texts or not code for code in given_codes(first.chain.answers[1:]))
+        assert tick(second, known, limit_W, elapsed_ticks) == power_W
+        assert second.chain.out == first.chain.out
+        state = [bytes(block) for block in first.state_blocks()]
+        second = control_of(**chosen)
+        for block, data_ in zip(second.state_blocks(), state):
+            memoryview(block).cast("B")[:] = data_
+
+
+@EVERY
+def test_it_explains_its_own_codes_and_no_others(function):
+    built = control_of().functions[function.NAME]
+    for other in FUNCTIONS:
+        for code in other.TEXTS:
+            if other is function:
+                name, sentence, remedy = built.explain(code)
+                assert name and sentence.endswith(".") and remedy.endswith(".")
+            else:
+                with pytest.raises(KeyError):
+                    built.explain(code)
+
+
+@EVERY
+def test_it_has_a_name_and_parameters_of_its_own(function):
+    others = [each for each in FUNCTIONS if each is not function]
+    assert function.NAME not in [each.NAME for each in others]
+    names = {row[0] for row in function.PARAMETERS}
+    assert not names & {row[0] for each in others for row in each.PARAMETERS}
+
+
+# On: every function has something to do.
+ON = {}
+KNOWN = {
+    "load_meter_W": 320_000,
+    "grid_W": 310_000,
+    "battery_W": 9000,
+    "soc_permille": (500, 510),
+    "hints": (slots(), 0),
+}
+UNKNOWN = dict.fromkeys(KNOWN) | {"hints": (slots(), 0)}
+WIDE_W = 250_000, 250_000
+ASKED = {"hints": (slots((0, codes.REQUEST, codes.POWER_W, 40_000, 90_000)), 0)}
+
+
+def running():
+    """A control in which every function has acted for a while."""
+    control = control_of(**ON)
+    tick(control, KNOWN | ASKED, WIDE_W, 1)
+    for _ in range(200):
+        tick(control, KNOWN, WIDE_W, 1)
+    return control
+
+
+def answers_of(control, function):
+    """What this function answered in the last tick."""
+    return [
+        answer
+        for answer in control.chain.answers[1:]
+        if set(given_codes([answer])) & function.TEXTS.keys()
+    ]
+
+
+@EVERY
+def test_while_its_inputs_are_unknown_it_does_what_the_table_says(function):
+    control = running()
+    before = answers_of(control, function)
+    for _ in range(3000):
+        tick(control, UNKNOWN, WIDE_W, 1)
+    after = answers_of(control, function)
+    on_grid = FALLBACKS[function][0]
+    if on_grid == TO_ZERO:
+        assert before[0].power_W and [answer.power_W for answer in after] == [0]
+    elif on_grid == DROP:
+        assert [each for each in before if isinstance(each, Obligation)]
+        assert not [each for each in after if isinstance(each, Obligation)]
+    elif on_grid == CLOSE:
+        assert not before
+        assert after and {answer.discharge_W_max for answer in after} == {0}
+    else:
+        assert on_grid == KEEP and before == after == [BaseRequest(40_000, reasons.OPERATOR)]
+    assert FALLBACKS[function][1] in (HOLD, CLOSE, KEEP)
+
+
+# Bytecodes of one tick: of one function, and of 16 racks and 16 units without the kernel.
+FUNCTION_BYTECODES_MAX, CORE_BYTECODES_MAX = 800, 8000
+
+
+def bytecodes(call, *arguments):
+    """How many bytecodes a call executes."""
+    count = 0
+
+    def trace(frame, event, _):
+        nonlocal count
+        frame.f_trace_opcodes, frame.f_trace_lines = True, False
+        count += event == "opcode"
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        call(*arguments)
+    finally:
+        sys.settrace(before)
+    return count
+
+
+@EVERY
+def test_it_keeps_its_budget(function):
+    control = running()
+    known = view(**{name: getattr(control.view, name) for name in control.view.__slots__})
+    found = bytecodes(control.functions[function.NAME].step, known, 1)
+    assert 0 < found <= FUNCTION_BYTECODES_MAX, found
+
+
+def image_of_16():
+    """Limit image: 16 units with a rack each, every parameter at its default."""
+    words = [p.IMAGE_SCHEMA, 16, 16, 15, 20, *[row[4] for row in p.CABINET_PARAMETERS]]
+    words += 16 * [row[4] for row in p.UNIT_PARAMETERS]
+    for unit in range(16):
+        words += [{"unit": unit}.get(row[0], row[4]) for row in p.RACK_PARAMETERS]
+    stages = p.ImageMap(16, 16, matrix.STAGES_PER_SCOPE).words - len(words)
+    return array("i", words + [0] * stages)
+
+
+def test_16_racks_and_16_units_keep_their_budget():
+    settings = setup(**ON).settings
+    core = Core(image_of_16(), array("i", settings.values()), hint_sources.image(SOURCES))
+    core.kernel.step(1)
+    core.kernel.step = lambda elapsed_ticks: None
+    core.kernel.out[s.OBLIGATIONS_OK] = 1
+    for unit in range(16):
+        core.kernel.out[core.layout.unit_output(unit, s.DISCHARGE_W_MAX)] = 100_000
+    core.inp[s.LOAD_POWER_W] = core.inp[s.GRID_POWER_W] = 400_000
+    core.kernel.features.ages.known = lambda group: True
+    for rack in range(16):
+        core.inp[core.layout.rack_input(rack, s.SOC_PERMILLE)] = 500
+    for _ in range(20):
+        core.tick(1)
+    assert sum(core.setpoints()) >= 100_000
+    found = bytecodes(core.tick, 1)
+    assert 0 < found <= CORE_BYTECODES_MAX, found
