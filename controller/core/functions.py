@@ -8,6 +8,7 @@ first.
 from controller.core.contract import CLOSE, DROP, HOLD, KEEP, TO_ZERO
 from controller.core.policies.hint_request import HintRequest
 from controller.core.policies.hint_table import HintTable
+from controller.core.policies.peak_shaving import PeakShaving
 from controller.core.policies.reserve import Reserve
 from controller.core.policies.site_load import SiteLoad
 from controller.core.policies.track import Track
@@ -19,6 +20,7 @@ FALLBACKS = {
     Reserve: (CLOSE, CLOSE),
     HintTable: (DROP, KEEP),
     HintRequest: (KEEP, KEEP),
+    PeakShaving: (DROP, HOLD),
 }
 FUNCTIONS = tuple(FALLBACKS)
 PARAMETERS = tuple(

@@ -35,4 +35,5 @@ OLDEST = {
     "energy_Wh": 8,
     "track_time_constant_s": 12,
     "load_meter_fitted": 17,
+    "peak_import_W_max": 18,
 }

@@ -110,7 +110,7 @@ def test_it_has_a_name_and_parameters_of_its_own(function):
 
 
 # On: every function has something to do.
-ON = {}
+ON = {"peak_import_W_max": 200_000}
 KNOWN = {
     "load_meter_W": 320_000,
     "grid_W": 310_000,
