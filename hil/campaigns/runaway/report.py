@@ -8,7 +8,7 @@ from safety import runaway
 HONESTY = (
     "Simulated: a plant model with made-up sensor faults, not field data. Rates of the "
     "makers of false alarms "
-    "are assumed (courses.RATES). The plant's gas mixes at once in 3 m3, and nothing acts "
+    "are assumed (makers.RATES). The plant's gas mixes at once in 3 m3, and nothing acts "
     "on what is seen."
 )
 SECONDS_PCT = (0, 10, 25, 40, 60, 80)  # least second sign that counts
@@ -139,42 +139,32 @@ def draw(doc):
     figure = Figure(figsize=(10.5, 8.0), dpi=110)
     panels = figure.subplots(2, 1, sharex=True)
     points = curve(doc)
-    for axes, value, label in (
-        (panels[0], _median_min, "median lead before the runaway, min"),
-        (panels[1], _detected_pct, "detected before the runaway, %"),
-    ):
-        axes.plot(
-            [_false(each) for _, each in points],
-            [value(each) for _, each in points],
-            "o-",
-            color="#d55e00",
-            label=f"suspicion at {points[0][0]} .. {points[-1][0]} %",
-        )
-        for _, each in _rows(doc):
-            axes.plot(_false(each), value(each), "s", color="#0072b2", markersize=4)
+    for axes, (value, label) in zip(panels, PANELS, strict=True):
+        _draw_points(axes, doc, points, value)
         axes.set_ylabel(label)
-        axes.grid(alpha=0.3)
     # no label is in its way there
     panels[0].legend(frameon=False, loc="lower right", bbox_to_anchor=(1.0, 1.0))
     panels[1].set_xscale("symlog", linthresh=0.1)
     panels[1].set_xlim(left=0.0)
-    panels[1].set_xlabel(
-        "false alarms expected per 1000 cabinet-days, rates of events assumed "
-        "(log beyond 0.1; 0: none seen)"
-    )
-    figure.suptitle(
-        "Runaway detection in the simulated cabinet: lead time against false alarms. "
-        "A plant model, not field data",
-        fontsize=10,
-    )
+    panels[1].set_xlabel(ACROSS)
+    figure.suptitle(TITLE, fontsize=10)
     figure.tight_layout()
     figure.draw_without_rendering()  # from here on nothing moves
-    for axes, value in zip(panels, (_median_min, _detected_pct), strict=True):
+    for axes, (value, _) in zip(panels, PANELS, strict=True):
         named = [
             (_false(each), value(each), name) for name, each in [*_percents(points), *_rows(doc)]
         ]
         names.write(axes, named, [(_false(each), value(each)) for _, each in points])
     return figure
+
+
+def _draw_points(axes, doc, points, value):
+    across = [_false(each) for _, each in points]
+    label = f"suspicion at {points[0][0]} .. {points[-1][0]} %"
+    axes.plot(across, [value(each) for _, each in points], "o-", color="#d55e00", label=label)
+    for _, each in _rows(doc):
+        axes.plot(_false(each), value(each), "s", color="#0072b2", markersize=4)
+    axes.grid(alpha=0.3)
 
 
 def _rows(doc):
@@ -198,3 +188,17 @@ def _median_min(detector):
 def _detected_pct(detector):
     leads = detector["leads"]
     return 100.0 * (leads["of"] - leads["missed"]) / max(1, leads["of"])
+
+
+PANELS = (
+    (_median_min, "median lead before the runaway, min"),
+    (_detected_pct, "detected before the runaway, %"),
+)
+ACROSS = (
+    "false alarms expected per 1000 cabinet-days, rates of events assumed "
+    "(log beyond 0.1; 0: none seen)"
+)
+TITLE = (
+    "Runaway detection in the simulated cabinet: lead time against false alarms. A plant model, "
+    "not field data"
+)

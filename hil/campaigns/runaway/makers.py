@@ -1,0 +1,154 @@
+"""Makers of false alarms: what each does to the plant from its second on, drawn by `deal`.
+
+A maker returns steps (second, function of the plant). Times between two of them are far shorter
+than in a cabinet: they are counted per event and weighed with how often a cabinet sees them.
+"""
+
+import math
+
+# Events per 1000 cabinet-days. Assumed, no source: a cabinet of 45 sensors, 5 detectors, one
+# service visit a quarter.
+RATES = {
+    "sensor_zero": 3.0,
+    "sensor_invalid": 3.0,
+    "misread": 1000.0,
+    "stuck": 1.0,
+    "solvent": 5.0,
+    "drift": 3.0,
+    "hvac": 3.0,
+    "balancing": 1000.0,
+    "door": 12.0,
+    "two_at_once": 0.5,
+}
+WINDOW_S = {
+    "sensor_zero": 240,
+    "sensor_invalid": 180,
+    "misread": 60,
+    "stuck": 600,
+    "solvent": 300,
+    "drift": 1200,
+    "hvac": 1200,
+    "balancing": 120,
+    "door": 300,
+    "two_at_once": 300,
+    "load": 1200,
+}
+
+
+def _place(deal):
+    """(rack, module)."""
+    return deal.randrange(3), deal.randrange(15)
+
+
+def _logarithmic(deal, low, high):
+    return math.exp(deal.uniform(math.log(low), math.log(high)))
+
+
+def _zero(deal, at_s):
+    place, for_s = _place(deal), deal.uniform(2.0, 60.0)
+    return [
+        (at_s, lambda plant: plant.set_sensor_zero(*place, True)),
+        (at_s + for_s, lambda plant: plant.set_sensor_zero(*place, False)),
+    ]
+
+
+def _invalid(deal, at_s):
+    place, for_s = _place(deal), deal.uniform(2.0, 60.0)
+    return [
+        (at_s, lambda plant: plant.set_sensors_invalid(*place, 2)),
+        (at_s + for_s, lambda plant: plant.set_sensors_invalid(*place, 0)),
+    ]
+
+
+def _misread(deal, at_s):
+    place, offset_K = _place(deal), deal.choice((-1.0, 1.0)) * deal.uniform(1.0, 60.0)
+    return [(at_s, lambda plant: plant.misread(*place, offset_K))]
+
+
+def _stuck(deal, at_s):
+    """It repeats what it read last, for minutes, and then shows what it is."""
+    place, for_s = _place(deal), deal.uniform(120.0, 500.0)
+    return [
+        (
+            at_s,
+            lambda plant: plant.set_sensor_stuck(
+                *place, plant.racks[place[0]].temperatures_degC[place[1]]
+            ),
+        ),
+        (at_s + for_s, lambda plant: plant.set_sensor_stuck(*place, None)),
+    ]
+
+
+def _solvent(deal, at_s):
+    """Somebody paints or cleans nearby: 2 to 60 ppm for minutes, one head more than the other."""
+    ppm, for_s = _logarithmic(deal, 2.0, 60.0), deal.uniform(20.0, 200.0)
+    share = deal.random()
+    return [
+        (at_s, lambda plant: plant.set_offgas(ppm, 0)),
+        (at_s, lambda plant: plant.set_offgas(ppm * share, 1)),
+        (at_s + for_s, lambda plant: plant.set_offgas(0.0)),
+    ]
+
+
+def _drift(deal, at_s):
+    """The zero of one detector wanders within a course as it would within months."""
+    offgas_ppm, toxic_ppm = deal.choice(
+        ((deal.uniform(2.0, 18.0), 0.0), (0.0, deal.uniform(5.0, 45.0)))
+    )
+    steps = []
+    for part in range(1, 21):
+        share = part / 20.0
+        steps += [
+            (
+                at_s + 50.0 * part,
+                lambda plant, share=share: plant.set_offgas(offgas_ppm * share, 0),
+            ),
+            (at_s + 50.0 * part, lambda plant, share=share: plant.set_toxic(toxic_ppm * share, 0)),
+        ]
+    return steps
+
+
+def _hvac(deal, at_s):
+    return [(at_s, lambda plant: plant.set_hvac_fail(True))]
+
+
+def _balancing(deal, at_s):
+    """A balancer or a contact moves one cell's voltage at once, and back."""
+    rack, module = _place(deal)
+    offset_V, cell = deal.choice((-1.0, 1.0)) * deal.uniform(0.005, 0.06), deal.randrange(16)
+    return [
+        (at_s, lambda plant: plant.set_cell_offset(rack, offset_V, module, cell)),
+        (at_s + 60.0, lambda plant: plant.set_cell_offset(rack, 0.0, module, cell)),
+    ]
+
+
+def _door(deal, at_s):
+    """Open for two minutes; the air inside goes towards that of the hall."""
+    hall_degC = deal.uniform(5.0, 40.0)
+    return [
+        (at_s, lambda plant: plant.set_door(True)),
+        (at_s, lambda plant: plant.heat_air(hall_degC, 0.1)),
+        (at_s + 120.0, lambda plant: plant.set_door(False)),
+        (at_s + 120.0, lambda plant: plant.heat_air(None)),
+    ]
+
+
+def _two(deal, at_s):
+    """Solvent in the air, and something else meanwhile."""
+    return _solvent(deal, at_s) + deal.choice((_zero, _misread, _balancing, _door))(
+        deal, at_s + 10.0
+    )
+
+
+MAKERS = {
+    "sensor_zero": _zero,
+    "sensor_invalid": _invalid,
+    "misread": _misread,
+    "stuck": _stuck,
+    "solvent": _solvent,
+    "drift": _drift,
+    "hvac": _hvac,
+    "balancing": _balancing,
+    "door": _door,
+    "two_at_once": _two,
+}
