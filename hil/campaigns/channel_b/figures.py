@@ -7,6 +7,7 @@ from hil.campaigns.benchmarks.document import figure, percentile
 from hil.campaigns.channel_b import course, trials
 from hil.campaigns.channel_b import memory as mem
 from hil.campaigns.channel_b.emulator import Emulator, EmulatorError
+from hil.campaigns.channel_b.partner import Partner, TrialError
 from hil.campaigns.channel_b.standin import Standin
 from safety import parameters as p
 
@@ -14,7 +15,7 @@ COUNTED_STEPS, LOCKSTEP_STEPS, SEED = 200, 500, 3
 OTHER_IMAGE_S = 2.0
 NS_PER_INSTRUCTION, NS_PER_TIMER_TICK = 64, 40  # QEMU's -icount shift=6, the timer at 25 MHz
 # A trial has not passed also when what is answered or printed cannot be read.
-FAILURES = (trials.TrialError, EmulatorError, OSError, ValueError, LookupError)
+FAILURES = (TrialError, EmulatorError, OSError, ValueError, LookupError)
 COUNTS = (
     ("healthy", "kernel", "kernel step, the half that channel B runs", "channel_b"),
     ("healthy", "step", "step with link and relay", None),
@@ -99,7 +100,7 @@ def measured(lab, checks):
 
 def _boot(lab):
     began_s = lab.live.start()
-    lab.partner = trials.Partner(lab.live, lab.image)
+    lab.partner = Partner(lab.live, lab.image)
     first_s, permit_s = trials.boot(lab.partner, began_s)
     return f"first frame after {_ms(first_s)} ms, permit after {_ms(permit_s)} ms", [
         figure("start of channel B to its first frame", _ms(first_s), "ms")
@@ -155,7 +156,7 @@ def _lockstep(lab):
     finally:
         board.close()
     if equal != LOCKSTEP_STEPS:
-        raise trials.TrialError(f"only {equal} of {LOCKSTEP_STEPS} steps were equal, seed {SEED}")
+        raise TrialError(f"only {equal} of {LOCKSTEP_STEPS} steps were equal, seed {SEED}")
     return f"all state and every frame equal in {equal} of {LOCKSTEP_STEPS} steps, seed {SEED}", [
         figure("steps equal to CPython's", equal, f"of {LOCKSTEP_STEPS}")
     ]
@@ -164,7 +165,7 @@ def _lockstep(lab):
 def _instructions(lab):
     counts, again = _count_instructions(lab), _count_instructions(lab)
     if counts != again:
-        raise trials.TrialError(f"two runs counted differently: {counts} and {again}")
+        raise TrialError(f"two runs counted differently: {counts} and {again}")
     return f"{COUNTED_STEPS} steps each, a second run counted the same", [
         figure(
             f"{words}, Cortex-M3, greatest of {COUNTED_STEPS}",
