@@ -75,7 +75,7 @@ def test_a_controller_that_is_killed_loses_nothing_that_it_handed_over(tmp_path)
     """Whoever is killed reads no answers: the records behind the first one are saved all the
     same.
     """
-    for _ in range(5):
+    for _ in range(2):
         keeper = kp.Keeper(str(tmp_path))
         for each in (OLD, record(), NEW):
             keeper.submit(each)

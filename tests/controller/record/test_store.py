@@ -43,73 +43,53 @@ def test_a_cut_during_the_first_save_is_never_clean_unless_it_was_saved():
     assert states == {st.MISSING, st.ARMED, st.CLEAN}
 
 
-def test_contactors_that_may_be_closed_are_never_found_clean():
-    """ARMED is saved, contactors close, contactors open, CLEAN is saved; nothing but MISSING or
-    ARMED in between.
+def test_what_is_live_is_never_lost_at_any_cut():
+    """ARMED is saved before contactors close, CLEAN after they have opened; a latch takes effect
+    and is saved, a reset is saved with its token spent and takes effect. `live`: what is so.
     """
-    may_be_closed = []
+    live, found = [None], {}
+    latched, spent = record(1, 0, row_12=1), replace(record(1, 0), token_ages_ms=[0])
+    steps = ((record(1, 0), "closed"), (latched, "latched"), (spent, "reset"), (record(), "open"))
 
     def run(disk):
         store = st.Store("d", disk)
         store.load()
-        may_be_closed[:] = [False]
-        store.save(record(1, 0))
-        may_be_closed[:] = [True]
-        disk._count()  # the run itself
-        may_be_closed[:] = [False]
-        store.save(record(0, 1))
+        live[0] = "open before"
+        for each, then in steps:
+            store.save(each)
+            live[0] = then
+            disk._count()  # the run itself
 
-    found = {True: set(), False: set()}
     for disk, _ in cuts(lambda: disk_with(record()), run):
-        found[may_be_closed[0]].add(found_on(disk).state)
-    assert found == {True: {st.ARMED}, False: {st.ARMED, st.CLEAN}}
+        loaded = found_on(disk)
+        found.setdefault(live[0], []).append((loaded.state, loaded.record))
+    armed = (st.ARMED, record(1, 0))
+    assert {state for state, _ in found["open before"]} <= {st.CLEAN, st.ARMED}
+    assert all(each in (armed, (st.ARMED, latched)) for each in found["closed"])
+    assert all(each in ((st.ARMED, latched), (st.ARMED, spent)) for each in found["latched"])
+    assert {state for state, _ in found["reset"]} == {st.ARMED, st.CLEAN}, "it is open by then"
+    assert all(each in (spent, record()) for _, each in found["reset"])
+    assert set(state for state, _ in found["open"]) == {st.CLEAN}
 
 
-def test_a_reset_is_never_given_back_and_a_latch_never_lost():
-    """Latch: effect, then save. Reset: save with the token spent, then effect. `live` is what the
-    kernel had.
-    """
-    live = []
-    latched = record(1, 0, row_12=1)
-    spent = replace(record(1, 0), token_ages_ms=[0])
-
-    def run(disk):
+def test_a_full_disk_is_an_error_and_costs_no_record():
+    for error_at in range(20):
+        disk = disk_with(OLD)
+        disk.error_at = error_at
         store = st.Store("d", disk)
         store.load()
-        live[:] = ["latched"]
-        store.save(latched)
-        live[:] = ["latched and saved"]
-        store.save(spent)
-        live[:] = ["reset"]
-
-    for disk, _ in cuts(lambda: disk_with(record(1, 0)), run):
-        found = found_on(disk)
-        assert found.state == st.ARMED
-        if live[0] == "reset":
-            assert found.record == spent
-        if live[0] == "latched and saved":
-            assert found.record in (latched, spent)
-
-
-@pytest.mark.parametrize("error_at", range(20))
-def test_a_full_disk_is_an_error_and_costs_no_record(error_at):
-    disk = disk_with(OLD)
-    disk.error_at = error_at
-    store = st.Store("d", disk)
-    store.load()
-    try:
-        store.save(NEW)
-        assert error_at >= disk.operations
-    except StoreError as error:
-        assert str(error) == "d: the store could not be saved: No space left on device"
-    assert disk.descriptors == {}
-    found = found_on(disk.restart("lost", "lost"))
-    finished = error_at >= disk.operations
-    assert found.record in ((NEW,) if finished else (OLD, NEW))
-    assert found.state == (st.ARMED if finished else st.UNREADABLE)
-    disk.error_at = None
-    store.save(record())
-    assert found_on(disk.restart("lost", "lost")).state == st.CLEAN
+        try:
+            store.save(NEW)
+            assert error_at >= disk.operations
+        except StoreError as error:
+            assert str(error) == "d: the store could not be saved: No space left on device"
+        finished, found = error_at >= disk.operations, found_on(disk.restart("lost", "lost"))
+        assert disk.descriptors == {}
+        assert found.record in ((NEW,) if finished else (OLD, NEW))
+        assert found.state == (st.ARMED if finished else st.UNREADABLE)
+        disk.error_at = None
+        store.save(record())
+        assert found_on(disk.restart("lost", "lost")).state == st.CLEAN
 
 
 def save_in_vain(disk, new):
@@ -144,10 +124,15 @@ def test_a_cut_while_one_copy_is_left_alone_costs_no_record():
         )
 
 
+def write(folder, *copies):
+    """Files of the two copies: bytes, or (number, record)."""
+    for name, copy in zip(st.COPIES, copies):
+        (folder / name).write_bytes(copy if isinstance(copy, bytes) else encode(*copy))
+
+
 @pytest.mark.parametrize("numbers, left", [((4, 5), 5), ((5, 4), 5), ((4, 4), 4)])
 def test_the_newer_copy_is_the_one_that_is_left_alone(tmp_path, numbers, left):
-    for name, number in zip(st.COPIES, numbers):
-        (tmp_path / name).write_bytes(encode(number, record()))
+    write(tmp_path, *[(number, record()) for number in numbers])
     (tmp_path / (st.COPIES[0] + st.NEW_SUFFIX)).mkdir()
     with pytest.raises(StoreError):
         st.Store(str(tmp_path)).save(NEW)
@@ -155,97 +140,65 @@ def test_the_newer_copy_is_the_one_that_is_left_alone(tmp_path, numbers, left):
     assert decode((tmp_path / st.COPIES[1]).read_bytes())[0] == left
 
 
-@pytest.mark.parametrize("others", [None, 4, 77])
-def test_what_cannot_be_believed_already_is_left_as_it_is(tmp_path, others):
+@pytest.mark.parametrize("first", [b"damaged", encode(4, NEW), encode(77, NEW)])
+def test_what_cannot_be_believed_already_is_left_as_it_is(tmp_path, first):
     """Two copies that are not of one store may both hold latches; one behind a damaged one is all
     there is.
     """
-    contents = [b"damaged" if others is None else encode(others, NEW), encode(4, OLD)]
-    for name, content in zip(st.COPIES, contents):
-        (tmp_path / name).write_bytes(content)
+    contents = [first, encode(4, OLD)]
+    write(tmp_path, *contents)
     (tmp_path / (st.COPIES[0] + st.NEW_SUFFIX)).mkdir()
     with pytest.raises(StoreError):
         st.Store(str(tmp_path)).save(NEW)
     assert [(tmp_path / name).read_bytes() for name in st.COPIES] == contents
 
 
-def real_store(tmp_path, *records):
-    store = st.Store(str(tmp_path))
-    for each in records:
-        store.save(each)
-    return store
+BAD = {"empty": b"", "short": encode(1, record())[:-1], "long": encode(1, record()) + b"\0"}
+BAD |= {"zeros": bytes(90), "gone": None, "a directory": None}
 
 
-def damage(path, how):
-    content = bytearray(path.read_bytes())
-    if how == "gone":
+def spoil(path, how):
+    if path.exists():
         path.unlink()
-    elif how == "a directory":
-        path.unlink()
+    if how == "a directory":
         path.mkdir()
-    else:
-        content = {
-            "empty": b"",
-            "short": content[:-1],
-            "long": content + b"\0",
-            "zeros": bytes(len(content)),
-        }[how]
-        path.write_bytes(content)
+    elif how != "gone":
+        path.write_bytes(BAD[how])
 
 
-DAMAGES = ("empty", "short", "long", "zeros", "a directory")
-
-
-@pytest.mark.parametrize("other", [None, "gone"])
-@pytest.mark.parametrize("how", DAMAGES)
-def test_two_bad_copies_are_unreadable_and_never_clean(tmp_path, how, other):
-    real_store(tmp_path, record())
-    damage(tmp_path / st.COPIES[0], how)
-    damage(tmp_path / st.COPIES[1], other or how)
-    found = st.Store(str(tmp_path)).load()
-    assert (found.state, found.record) == (st.UNREADABLE, None)
-    bad = st.COPIES[:1] if other else st.COPIES
-    assert [line.split(":")[0] for line in found.lines] == [str(tmp_path / name) for name in bad]
-
-
-@pytest.mark.parametrize("how", DAMAGES + ("gone",))
+@pytest.mark.parametrize("other", ["whole", "as bad", "gone"])
 @pytest.mark.parametrize("copy", [0, 1])
-def test_with_one_bad_copy_what_the_other_holds_stands_and_the_key_is_asked_for(
-    tmp_path, how, copy
-):
-    """The bad one may have been the newer, with a latch that only the key may clear; no cut of
-    power makes one.
+@pytest.mark.parametrize("how", BAD)
+def test_a_bad_copy_is_never_clean_and_the_key_is_asked_for(tmp_path, how, copy, other):
+    """It may have been the newer one, with a latch that only the key may clear; no cut of power
+    makes one.
     """
-    real_store(tmp_path, OLD, record())
-    damage(tmp_path / st.COPIES[copy], how)
-    loaded = st.Store(str(tmp_path)).load()
-    assert (loaded.state, loaded.record) == (st.UNREADABLE, record())
-    assert len(loaded.lines) == 1 and str(tmp_path) in loaded.lines[0]
+    write(tmp_path, (7, record()), (7, record()))
+    spoil(tmp_path / st.COPIES[copy], how)
+    if other != "whole":
+        spoil(tmp_path / st.COPIES[1 - copy], how if other == "as bad" else other)
+    found = st.Store(str(tmp_path)).load()
+    is_nothing = how == "gone" and other != "whole"
+    assert found.state == (st.MISSING if is_nothing else st.UNREADABLE)
+    assert found.record == (record() if other == "whole" else None)
+    bad = st.COPIES if other == "as bad" else [st.COPIES[copy]]
+    paths = [str(tmp_path)] if how == "gone" else [str(tmp_path / name) for name in bad]
+    assert [line.split(":")[0] for line in found.lines] == paths
 
 
 def test_the_newer_copy_counts(tmp_path):
-    (tmp_path / st.COPIES[0]).write_bytes(encode(8, OLD))
-    (tmp_path / st.COPIES[1]).write_bytes(encode(9, NEW))
+    write(tmp_path, (8, OLD), (9, NEW))
     store = st.Store(str(tmp_path))
     assert store.load().record == NEW
     store.save(OLD)
     assert [decode((tmp_path / name).read_bytes()) for name in st.COPIES] == [(10, OLD), (10, OLD)]
 
 
-def test_no_store_is_missing_and_not_clean(tmp_path):
-    loaded = st.Store(str(tmp_path)).load()
-    assert (loaded.state, loaded.record, loaded.lines) == (
-        st.MISSING,
-        None,
-        [f"{tmp_path}: no store here yet"],
-    )
-
-
 @pytest.mark.parametrize(
     "armed, clean, state", [(0, 1, st.CLEAN), (1, 0, st.ARMED), (0, 0, st.ARMED), (1, 1, st.ARMED)]
 )
 def test_clean_needs_clean_and_not_armed(tmp_path, armed, clean, state):
-    real_store(tmp_path, record(armed, clean))
+    st.Store(str(tmp_path)).save(record(armed, clean))
     assert st.Store(str(tmp_path)).load().state == state
 
 
@@ -265,8 +218,7 @@ def test_copies_that_no_cut_of_power_leaves_are_not_of_one_store(tmp_path, numbe
     """One of another cabinet would take the latches away with it."""
     ours = Record(1, 0, {"12a": 1}, [7], locked_out="eve")
     foreign = Record(0, 1, {"2": 1}, noc_verified=1)
-    for name, number, content in zip(st.COPIES, numbers, (ours, foreign if unlike else ours)):
-        (tmp_path / name).write_bytes(encode(number, content))
+    write(tmp_path, (numbers[0], ours), (numbers[1], foreign if unlike else ours))
     found = st.Store(str(tmp_path)).load()
     assert found.state == state
     assert found.lines == (
@@ -298,12 +250,8 @@ def test_the_store_of_another_cabinet_keeps_what_latches_and_asks_for_the_key(
         f"the key is needed"
     ]
     assert mine.lines == ["a line", *(said if foreign else [])]
-
-
-@pytest.mark.parametrize("state", [st.MISSING, st.UNREADABLE])
-def test_without_a_record_nothing_is_said_of_whose_it_is(state):
-    loaded = st.Loaded(state, None, 0, ["a line"])
-    assert st.of_cabinet(loaded, "ours") is loaded
+    without = st.Loaded(state, None, 0, [])
+    assert st.of_cabinet(without, "ours") is without
 
 
 def test_a_store_that_somebody_else_keeps_writing_is_not_taken(tmp_path):
@@ -332,8 +280,5 @@ def test_a_run_that_could_not_save_leaves_word_for_the_next(tmp_path):
     st.mark_failed(str(tmp_path), False)
     st.mark_failed(str(tmp_path), False)
     assert st.of_run(loaded, str(tmp_path)) is loaded
-
-
-def test_word_of_a_failed_store_is_not_left_in_a_pipe(tmp_path):
     os.mkfifo(tmp_path / st.FAILED_NAME)
     assert not st.mark_failed(str(tmp_path), True)
