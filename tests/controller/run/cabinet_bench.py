@@ -18,7 +18,8 @@ CONFIG = config.load(EXAMPLE)
 NAMES = instances.stage_instances(CONFIG.layout())
 TICK_US = 20_000
 STORED_TICKS = operator_commands.STORED_MS // CONFIG.tick_ms
-RUN_TICKS = 80  # closing takes 13, a controlled stop at most 60
+CLOSED_TICKS = 20  # closing takes 13
+RUN_TICKS = 80  # closing, or a controlled stop of at most 60
 RATED = {
     "rack_voltage_mV": 790_000,
     "cell_voltage_mV_min": 3290,
@@ -231,18 +232,19 @@ def found(state, **fields):
 def restarted(record):
     """The cabinet after a cut of power that leaves this record, all causes gone, the key in RUN."""
     clean = record.clean and not record.armed
-    return Bench(store.Loaded(store.CLEAN if clean else store.ARMED, record, 1, [])).tick(RUN_TICKS)
+    loaded = store.Loaded(store.CLEAN if clean else store.ARMED, record, 1, [])
+    return Bench(loaded).tick(CLOSED_TICKS)
 
 
 def running(**options):
-    bench = Bench(**options).tick(RUN_TICKS)
+    bench = Bench(**options).tick(CLOSED_TICKS)
     assert bench.state == "running"
     return bench
 
 
 def at_rest(rest=AWAKE, locked_out=""):
     """A cabinet that finds such a record at its start."""
-    return Bench(found(store.CLEAN, rest=rest, locked_out=locked_out)).tick(RUN_TICKS)
+    return Bench(found(store.CLEAN, rest=rest, locked_out=locked_out)).tick(CLOSED_TICKS)
 
 
 def with_peer(bench):
