@@ -190,21 +190,13 @@ def _write_coils_frame(unit_id, address, levels):
 
 
 def _check(key, unit_id, address, count, count_max):
+    place = f"request {key}: unit {unit_id} address {address} count {count}"
     if not 1 <= unit_id <= UNIT_ID_MAX:
-        raise ValueError(
-            f"request {key}: unit id {unit_id}; allowed 1 to {UNIT_ID_MAX} (0 is "
-            f"broadcast: no reply)"
-        )
+        raise ValueError(f"{place}; allowed unit 1 to {UNIT_ID_MAX} (0 is broadcast: no reply)")
     if not 1 <= count <= count_max:
-        raise ValueError(
-            f"request {key}: unit {unit_id} address {address}: count {count}; "
-            f"allowed 1 to {count_max}"
-        )
+        raise ValueError(f"{place}; allowed 1 to {count_max}")
     if not 0 <= address <= 0x10000 - count:
-        raise ValueError(
-            f"request {key}: unit {unit_id} address {address} count {count}; allowed "
-            f"within 0 to 65535"
-        )
+        raise ValueError(f"{place}; allowed within 0 to 65535")
 
 
 def _check_values(values):

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from drivers import profile
+from drivers import profile, profile_schema
 from drivers.profile import ProfileError
 
 SHIPPED = sorted(path.stem for path in profile.FOLDER.glob("*.toml"))
@@ -38,7 +38,7 @@ def plain(loaded):
 
 
 def test_all_families_are_shipped():
-    assert {profile.load(name).family for name in SHIPPED} == set(profile.FAMILIES)
+    assert {profile.load(name).family for name in SHIPPED} == set(profile_schema.FAMILIES)
 
 
 @pytest.mark.parametrize("name", SHIPPED)
@@ -74,7 +74,7 @@ def test_shipped_profiles(name):
     assert loaded.maker and loaded.model and loaded.documents
     assert loaded.period_ms >= 5 and loaded.path == profile.FOLDER / f"{name}.toml"
     for register in loaded.registers.values():
-        assert register.direction in profile.DIRECTIONS
+        assert register.direction in profile_schema.DIRECTIONS
         assert register.low is None or register.low <= register.high
         assert (
             register.type in ("bit", "sunssf", "bitfield32", "u32") or register.low is not None
@@ -290,9 +290,7 @@ def test_no_toml(tmp_path):
     assert refusal(tmp_path, "[" + ".".join(["a"] * 20_000) + "]") == (
         "not TOML of ours: nested too deeply"
     )
-    assert refusal(tmp_path, "maker = " + "9" * 5000) == (
-        "not TOML of ours: a number with thousands of digits"
-    )
+    assert refusal(tmp_path, "maker = " + "9" * 5000) == ("not TOML of ours: a number is too long")
     assert refusal(tmp_path, "maker = [0x" + "f" * 5000 + "]") == (
         "not TOML of ours: a number of more than 64 bits"
     )

@@ -35,7 +35,7 @@ def pythons():
     for name in NAMES:
         if shutil.which(name):
             asked = subprocess.run(
-                [name, "-c", "import sys, numpy, controller.__main__; print(sys.version)"],
+                [name, "-c", "import sys, msgpack, controller.console.replay; print(sys.version)"],
                 capture_output=True,
                 text=True,
                 env=environment(name),

@@ -1,0 +1,191 @@
+"""The schema of profiles as data: their tables, and what each family needs."""
+
+from drivers.profile_values import INTEGER, INTEGERS, NUMBER, RANGE, REQUIRED, STRING, STRINGS
+
+# type: (struct code, registers, raw value that means "not implemented"); a float says so with NaN.
+TYPES = {
+    "u16": ("H", 1, 0xFFFF),
+    "s16": ("h", 1, -0x8000),
+    "enum16": ("H", 1, 0xFFFF),
+    "sunssf": ("h", 1, -0x8000),
+    "u32": ("I", 2, 0xFFFFFFFF),
+    "s32": ("i", 2, -0x80000000),
+    "bitfield32": ("I", 2, 0xFFFFFFFF),
+    "float32": ("f", 2, None),
+    "bit": ("", 0, None),
+}
+DIRECTIONS = ("read", "write")  # "write" may be read back as well
+
+# key: (kind, low or choices, high, default)
+TOP = {
+    "maker": (STRING, None, None, REQUIRED),
+    "model": (STRING, None, None, REQUIRED),
+    "family": (STRING, None, None, REQUIRED),
+    "documents": (STRINGS, None, None, REQUIRED),
+}
+TIMING = {
+    "period_ms": (INTEGER, 5, 60_000, REQUIRED),
+    "turnaround_ms": (INTEGER, 0, 1000, REQUIRED),
+    "timeout_ms": (INTEGER, 5, 10_000, REQUIRED),
+    "gap_ms": (INTEGER, 0, 1000, 0),
+}
+REGISTER = {
+    "address": (INTEGER, 0, 65535, REQUIRED),
+    "type": (STRING, tuple(TYPES), None, REQUIRED),
+    "function": (INTEGER, 1, 16, REQUIRED),
+    "count": (INTEGER, 1, 2000, 1),
+    "scale": (NUMBER, 1e-9, 1e9, 1),
+    "unit": (STRING, None, None, ""),
+    "range": (RANGE, None, None, None),
+    "direction": (STRING, DIRECTIONS, None, REQUIRED),
+}
+SENSOR_REGISTER = REGISTER | {  # of the families of sensor.py
+    "full_scale": (INTEGER, 1, 65535, None),
+    "over_range_mask": (INTEGER, 0, 65535, 0),
+    "untrusted_mask": (INTEGER, 0, 65535, 0),
+}
+POINT = {
+    "offset": (INTEGER, 2, 1000, REQUIRED),
+    "type": (STRING, tuple(TYPES), None, REQUIRED),
+    "scale_factor": (STRING, None, None, ""),
+    "unit": (STRING, None, None, ""),
+    "range": (RANGE, None, None, None),
+    "direction": (STRING, DIRECTIONS, None, REQUIRED),
+}
+FRAME_SIGNAL = {
+    "signal": (STRING, None, None, REQUIRED),
+    "scale": (NUMBER, 1e-9, 1e9, 1),
+    "range": (RANGE, None, None, REQUIRED),
+}
+PHASES = (1, 2, 3)
+
+
+def _meter_registers(settings):
+    return [
+        f"{quantity}_{phase + 1}"
+        for quantity in ("voltage", "current", "power", "power_factor")
+        for phase in range(settings["phases"])
+    ]
+
+
+_MASK = (INTEGER, 1, 65535, REQUIRED)  # bits of the register `status`
+_WARMING_MASK = (INTEGER, 1, 65535, 0)
+DATED = ("status", "calibration_due", "today")
+SENSORS = ("gas", "offgas", "toxic", "climate", "ups")  # served by sensor.py
+
+# family: (settings, function of the settings -> registers (or frames) it cannot do without, those
+# it may have)
+FAMILIES = {
+    "meter": (
+        {
+            "phases": (INTEGER, PHASES, None, REQUIRED),
+            "nominal_voltage_V": (NUMBER, 50, 1000, REQUIRED),
+            "power_tolerance_permille": (INTEGER, 10, 500, REQUIRED),
+            "power_tolerance_W": (NUMBER, 0, 10_000, REQUIRED),
+        },
+        _meter_registers,
+        (),
+    ),
+    "io": (
+        {
+            "expiry_ms": (INTEGER, 40, 500, REQUIRED),
+            "check_period_ms": (INTEGER, 100, 60_000, REQUIRED),
+        },
+        lambda settings: ("inputs", "coils", "output_expiry"),
+        (),
+    ),
+    # fault_mask: bits that say the values are not to be trusted; good_mask: bits that must be 1;
+    # invalid_mask: bits with which the reading is refused, so that it ages; warming_mask: likewise
+    # while no other of fault_mask is set.
+    "gas": (
+        {
+            "fault_mask": _MASK,
+            "warming_mask": _WARMING_MASK,
+            "calibrated_lfl_vol_ppm": (INTEGER, 1000, 1_000_000, REQUIRED),
+        },
+        lambda settings: ("concentration", *DATED),
+        (),
+    ),
+    "offgas": (
+        {"fault_mask": _MASK, "warming_mask": _WARMING_MASK},
+        lambda settings: ("vapour", *DATED),
+        (),
+    ),
+    "toxic": (
+        {"fault_mask": _MASK, "warming_mask": _WARMING_MASK},
+        lambda settings: ("hydrogen", "carbon_monoxide", *DATED),
+        (),
+    ),
+    "climate": (
+        {"invalid_mask": _MASK},
+        lambda settings: ("air_temperature", "humidity", "status"),
+        (),
+    ),
+    "ups": (
+        {"good_mask": _MASK, "invalid_mask": _MASK},
+        lambda settings: ("reserve", "status"),
+        (),
+    ),
+    "sunspec_pcs": (
+        {
+            "base_addresses": (INTEGERS, 0, 65000, REQUIRED),
+            "control_period_ms": (INTEGER, 20, 5000, REQUIRED),
+            "scale_period_ms": (INTEGER, 100, 60_000, REQUIRED),
+            "heartbeat_ms_max": (INTEGER, 1100, 10_000, REQUIRED),
+            "reversion_s": (INTEGER, 1, 60, REQUIRED),
+            "restart_silence_ms": (INTEGER, 500, 60_000, REQUIRED),
+            "retry_ms": (INTEGER, 100, 60_000, REQUIRED),
+            "dc_port": (INTEGER, 0, 15, 0),
+        },
+        lambda settings: (
+            "701.InvSt",
+            "701.Alrm",
+            "701.W",
+            "701.W_SF",
+            "704.WSetEna",
+            "704.WSetMod",
+            "704.WSet",
+            "704.WSetRvrt",
+            "704.WSetEnaRvrt",
+            "704.WSetRvrtTms",
+            "704.WSetRvrtRem",
+            "704.WSet_SF",
+            "715.LocRemCtl",
+            "715.DERHb",
+            "715.ControllerHb",
+            "715.OpCtl",
+        ),
+        (
+            "802.V",
+            "802.A",
+            "802.V_SF",
+            "802.A_SF",
+            "714.DCA",
+            "714.DCV",
+            "714.DCA_SF",
+            "714.DCV_SF",
+        ),
+    ),
+    "native_bms": (
+        {
+            "dbc": (STRING, None, None, REQUIRED),
+            "node_stride": (INTEGER, 1, 1024, REQUIRED),
+            "temperatures_ms_max": (INTEGER, 50, 60_000, REQUIRED),
+        },
+        lambda settings: ("STATE", "CELLS", "PACK", "LIMITS", "CHARGE", "TEMPERATURES_0"),
+        (),
+    ),
+    "pylontech_bms": (
+        {
+            "voltage_scale_mV": (INTEGER, (10, 100), None, REQUIRED),
+            "current_positive": (STRING, ("charge", "discharge"), None, REQUIRED),
+            "voltage_permille_min": (INTEGER, 100, 1000, REQUIRED),
+            "voltage_permille_max": (INTEGER, 1000, 2000, REQUIRED),
+            "rack_current_mA_max": (INTEGER, 1000, 3_000_000, REQUIRED),
+            "flags_ms_max": (INTEGER, 100, 60_000, REQUIRED),
+            "foreign_ids": (INTEGERS, 0, 0x7FF, REQUIRED),
+        },
+        lambda settings: (),
+        (),
+    ),
+}
