@@ -6,17 +6,14 @@ writes what it returns; `poll` must run again at `wake_us`. One request is outst
 Order: STOP before WRITE before READ, within a class by deadline (a periodic request: its due time
 plus its period; a submitted one: when it was submitted).
 
-RTU replies carry no number, so a late one could be taken for the next: bytes that come before the
-request has left are dropped; after a read that timed out the next good reply of that unit and
-function within LATE_US is dropped, and if no second one follows, the unit's reads rest for one
-time-out more. Only a repetition of the very same read is believed at once (up to SAME_MAX time-outs
-in a row): its late reply says the same thing, at most so many time-outs older, and one damaged byte
-must not cost a meter its 0.5 s. What remains: a unit slower than twice the time-out at every reply,
-and a late reply to a write of the same address (set-points are read back anyway). Gaps and
+Bytes that come before the request has left are dropped, and so is a reply that may be a late one
+(late.py); if no second one follows, the unit's reads rest for one time-out more. Gaps and
 turn-around are kept here for all devices, never in a driver.
 """
 
+from drivers.buses.late import LateReplies
 from drivers.buses.rtu import BAD_REPLY, EXCEPTION, FRAME_BYTES_MAX, READ, TIMEOUT, Receiver, crc16
+from drivers.buses.unit import SILENT_AFTER, UnitStatistics
 
 NEVER = 1 << 62  # us, later than any clock
 # above 19200 Bd the silence between frames is fixed: Modbus over serial line V1.02, 2.5.1.1
@@ -25,40 +22,10 @@ FIXED_GAP_ABOVE_BD = 19200
 # a reply may pause so long between pieces: USB adapters hold bytes up to 16 ms
 PIECE_GAP_US = 20_000
 PAUSES_MAX = 4  # in one reply: a USB packet carries 62 bytes, a frame has 256 at most
-LATE_US = 1_000_000  # slowest documented reply (genset controllers)
-SAME_MAX = 2
 HOLD_US = 100_000  # noise on an idle bus may delay a request so long, not for ever
-SILENT_AFTER = 3  # time-outs in a row
-BACK_OFF_US, BACK_OFF_US_MAX = 200_000, 2_000_000
 # after its time-out a silent unit lets others go first so long, or it would starve its bus
 PATIENCE_US = 50_000
 BUS = 0  # unit id (broadcast: it never replies) whose statistics count bytes nobody was asked for
-
-
-class UnitStatistics:
-    """Counts of one unit since start; `silent` time-outs in a row, last at `silent_us`; reads wait
-    for `retry_us`.
-
-    `stray_frames` (unit BUS only): valid frames nobody asked for: a late reply, another master, an
-    echo not configured.
-    """
-
-    __slots__ = (
-        "sent",
-        "ok",
-        "timeout",
-        "exception",
-        "bad_reply",
-        "noise_bytes",
-        "stray_frames",
-        "silent",
-        "silent_us",
-        "retry_us",
-    )
-
-    def __init__(self):
-        self.sent = self.ok = self.timeout = self.exception = self.bad_reply = 0
-        self.noise_bytes = self.stray_frames = self.silent = self.silent_us = self.retry_us = 0
 
 
 class _Job:
@@ -103,9 +70,7 @@ class RtuPort:
         self._once = {}  # by key
         self._job = None  # outstanding
         self._bus = self._unit(BUS)
-        # (unit id, function) of reads that timed out -> [replies still to come, until, frame if
-        # one]
-        self._late = {}
+        self._late = LateReplies()
         self._late_dropped = False  # during the outstanding request
         self._now_us = self._ready_us = self._sent_us = self._deadline_us_max = self._hold_us = 0
 
@@ -169,7 +134,7 @@ class RtuPort:
             return
         receiver = self._receiver
         pdu = receiver.feed(data)
-        while pdu is not None and self._late and self._may_be_late(job, now_us):
+        while pdu is not None and self._late.expected and self._may_be_late(job, now_us):
             pdu = receiver.feed(b"")
         if pdu is not None:
             self._finish(job, pdu, now_us)
@@ -240,10 +205,11 @@ class RtuPort:
         unit.noise_bytes += received
         if self._late_dropped:
             unit.retry_us = now_us + self.first_byte_timeout_us
-        elif (
-            2 * received < request.reply_bytes
-        ):  # no reply came: it still may. A damaged one is a sign of life
-            self._note_silence(unit, request, now_us)
+        elif 2 * received < request.reply_bytes:
+            # no reply came: it still may. A damaged one is a sign of life
+            unit.note_silence(now_us)
+            if request.priority == READ:
+                self._late.note(request, now_us)
         self._release(now_us + self.gap_us if received else now_us)
         if received:
             unit.bad_reply += 1
@@ -257,32 +223,9 @@ class RtuPort:
         self._ready_us = ready_us
         self._plan()
 
-    def _note_silence(self, unit, request, now_us):
-        unit.silent += 1
-        unit.silent_us = now_us
-        if unit.silent >= SILENT_AFTER:
-            doublings = min(unit.silent - SILENT_AFTER, 4)
-            unit.retry_us = now_us + min(BACK_OFF_US << doublings, BACK_OFF_US_MAX)
-        if request.priority == READ:
-            late = self._late.setdefault((request.unit_id, request.function), [0, 0, request.frame])
-            late[0] = min(late[0] + 1, SILENT_AFTER)
-            late[1] = now_us + LATE_US
-            if late[2] != request.frame:
-                late[2] = None
-
     def _may_be_late(self, job, now_us):
-        """True when a good reply may belong to an earlier read that timed out; counts it off."""
-        key = (job.request.unit_id, job.request.function)
-        late = self._late.get(key)
-        if late is None or job.request.priority != READ:
-            return False
-        if late[2] == job.request.frame and late[0] <= SAME_MAX:
-            late[0] = 1  # whichever reply this was, one more may come, for another read to mistake
-            return False
-        late[0] -= 1
-        if late[0] <= 0 or now_us >= late[1]:
-            del self._late[key]
-        if now_us >= late[1]:
+        """True when a good reply may belong to an earlier read that timed out."""
+        if job.request.priority != READ or not self._late.takes(job.request, now_us):
             return False
         job.unit.silent = 0
         self._late_dropped = True

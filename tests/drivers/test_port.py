@@ -3,19 +3,18 @@
 import pytest
 
 from drivers.buses import rtu
+from drivers.buses.late import LATE_US
 from drivers.buses.port import (
-    BACK_OFF_US,
-    BACK_OFF_US_MAX,
     BUS,
     GAP_FAST_US,
     HOLD_US,
-    LATE_US,
     NEVER,
     PATIENCE_US,
     PAUSES_MAX,
     PIECE_GAP_US,
     RtuPort,
 )
+from drivers.buses.unit import BACK_OFF_US, BACK_OFF_US_MAX
 
 TIMEOUT_US = 30_000
 CHAR_US = 86.806  # 10 bits at 115200 Bd
