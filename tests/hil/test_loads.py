@@ -1,13 +1,8 @@
-"""Which load a run has, and one clear line for every way in which a file can be wrong."""
-
-import gzip
-
-import pytest
+"""Which load a run has: a file, a scenario's, or the built-in training job."""
 
 from controller.site import config
 from controller.sites import EXAMPLE
 from hil.loads import selection, shape
-from hil.loads.trace import LoadError
 from hil.scenarios import scenario
 
 HEAD = "t_s,a_kW\n"
@@ -60,63 +55,6 @@ def test_a_file_begins_after_the_cabinet_has_started(tmp_path):
         "rows_read": 30,
         "gaps_cut": 0,
     }
-
-
-def test_gzip_is_read_like_the_file_itself(tmp_path):
-    plain = selection.load_of(order(trace(tmp_path, HEAD + ROWS)))
-    packed = selection.load_of(
-        order(trace(tmp_path, gzip.compress((HEAD + ROWS).encode()), "load.csv.gz"))
-    )
-    assert [packed.power(t_s) for t_s in range(100)] == [plain.power(t_s) for t_s in range(100)]
-
-
-@pytest.mark.parametrize(
-    "content, words",
-    [
-        (b"", "no time column t_s"),
-        ("t_s\n1\n2\n", "no power column"),
-        (
-            "t_s,a_kW,b_kW\n0,1,2\n2,1,2\n",
-            "several power columns, say which with --column: a_kW, b_kW",
-        ),
-        (HEAD, "0 of 0 rows usable"),
-        (HEAD + "0,1\n", "1 of 1 rows usable"),
-        (HEAD + "0,x\n2,y\n4,5\n", "1 of 3 rows usable"),
-        (HEAD + "0,1\n60,1\n120,1\n", "sampled every 60 s"),
-        (b"\xff\xfe\x00", "not UTF-8"),
-        (b"\x1f\x8b\x08\x00broken", "gzip is damaged"),
-        ("t_s,a_kW,a_kW\n0,1,2\n2,1,2\n", "stands twice"),
-    ],
-)
-def test_a_file_that_cannot_be_used_is_one_line(tmp_path, content, words):
-    path = trace(tmp_path, content)
-    with pytest.raises(LoadError) as refusal:
-        selection.load_of(order(path))
-    text = str(refusal.value)
-    assert words in text and str(path) in text and "\n" not in text
-
-
-@pytest.mark.parametrize(
-    "changes, words",
-    [
-        ({"column": "c_kW"}, "column c_kW: allowed are a_kW"),
-        ({"scale": 0.0}, "scale 0.0"),
-        ({"scale": -1}, "scale -1"),
-        ({"scale": float("nan")}, "scale nan"),
-        ({"scale": float("inf")}, "scale inf"),
-        ({"raw": True}, "raw needs the columns chN_W"),
-    ],
-)
-def test_a_wrong_option_is_one_line(tmp_path, changes, words):
-    with pytest.raises(LoadError) as refusal:
-        selection.load_of(order(trace(tmp_path, HEAD + ROWS), **changes))
-    assert words in str(refusal.value) and "\n" not in str(refusal.value)
-
-
-@pytest.mark.parametrize("name", ["absent.csv", "."])
-def test_a_file_that_is_not_there_is_one_line(tmp_path, name):
-    with pytest.raises(LoadError, match="cannot be read"):
-        selection.load_of(order(tmp_path / name))
 
 
 def test_rows_that_a_meter_got_wrong_are_counted_and_passed_on_raw(tmp_path):
