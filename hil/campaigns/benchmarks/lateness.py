@@ -1,7 +1,7 @@
 """`python -m hil bench loop`: how late the loop wakes up, beside cyclictest at the same time; idle,
 then under CPU stress.
 
-The controller is the real process, with the priority it gets here, on wires where nobody answers.
+The controller is the real process with the priority it gets here. No device answers on its wires.
 `python -m hil bench rig` has devices that do.
 """
 
@@ -31,7 +31,9 @@ def run(seconds=60, beside=""):
         details[name] = {"loop": found, "cyclictest": rival.result, "stress": stress.words}
         notes += [rival.note] if rival.note and rival.note not in notes else []
     notes += [] if judged("", priority) is not None else [NO_FIFO]
-    notes.append(f"{seconds:g} s of each, all ticks from the first on; nobody answers on the wires")
+    notes.append(
+        f"{seconds:g} s of each, all ticks from the first on; no device answers on the wires"
+    )
     return document(
         "loop",
         f"python -m hil bench loop --for {seconds:g}",

@@ -1,4 +1,4 @@
-"""The real controller as a process on wires where nobody answers: ptys, and python-can's virtual
+"""The real controller as a process on wires where no device answers: ptys, and python-can's virtual
 bus.
 
 Enough to see how punctual the loop is on a machine that has no rig: it polls, times out, steps and

@@ -116,7 +116,7 @@ def _start_by_itself(path):
 
 
 def _fetch(cache):
-    """MicroPython's source package of RELEASE, unpacked."""
+    """Folder of MicroPython's source package of RELEASE, unpacked."""
     apt = cache / "apt"
     for name in (
         "etc/apt.conf.d",

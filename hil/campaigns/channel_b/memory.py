@@ -23,7 +23,7 @@ ALL_CLOSED = sc.RELAY_BIT - 1
 
 
 class Memory:
-    """The file, made anew or (`create` false) that of somebody else."""
+    """The mapped file: a new one, or with `create` false one that exists."""
 
     def __init__(self, path, create=True):
         self.path = str(path)

@@ -177,7 +177,7 @@ def _memory(stage):
 
 
 def memory_MiB(free_bytes):
-    """How much a hog may take so that the machine survives it."""
+    """How much memory may be taken without harm to the machine, MiB."""
     return min(MEMORY_MiB_MAX, int(MEMORY_SHARE * free_bytes) >> 20)
 
 
@@ -208,7 +208,7 @@ def _keeper(number):
         stage.signal_keeper(number)
         try:
             yield
-        finally:  # also when the run is interrupted: nobody else would let it go on
+        finally:  # also when the run is interrupted: no other code would resume it
             stage.signal_keeper(signal.SIGCONT)
 
     return act

@@ -1,5 +1,5 @@
-"""Senders that do not stop: CAN frames at the pace of a full bus, hints and commands as fast as
-they are taken.
+"""Senders that flood: CAN frames at the rate of a full bus, hints and commands as fast as the
+controller takes them.
 
 Each floods from a thread of its own between enter and exit; `sent` counts. All of it comes from a
 seed.
@@ -39,7 +39,7 @@ class Flood(Background):
 
 
 class CanFlood(Flood):
-    """Another node of the bus that never stops. frames(random) yields (id, data)."""
+    """A CAN node that sends without end. frames(random) yields (id, data)."""
 
     def __init__(self, channel, seed, frames):
         """channel: host:port/name of the rig's CAN server."""
@@ -67,7 +67,7 @@ def _line(can_id, data):
 
 
 def unknown_frames(draw):
-    """Frames nobody waits for: standard ids above those of every BMS."""
+    """Frames that no device uses: standard ids above those of every BMS."""
     while True:
         yield draw.randrange(0x400, 0x800), draw.randbytes(8)
 
@@ -139,7 +139,7 @@ def senseless_command(draw):
 
 
 class ValidHints(Datagrams):
-    """A source that has lost its mind: right MAC, right sequence, far beyond its quota."""
+    """A faulty source: right MAC, right sequence, far beyond its quota."""
 
     def __init__(self, run_directory, key):
         super().__init__(os.path.join(run_directory, "hints.sock"))

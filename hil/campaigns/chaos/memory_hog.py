@@ -1,7 +1,7 @@
 """Memory pressure: `python -m hil.campaigns.chaos.memory_hog MEBIBYTES PARENT` takes so much, gives
 it back, takes it again.
 
-Limited by its own RLIMIT_AS, and first in line should the kernel have to end somebody.
+RLIMIT_AS limits it. If memory runs out, the kernel ends this process first.
 """
 
 import mmap
@@ -14,7 +14,7 @@ PAGE_BYTES = 4096
 
 
 def main(size_MiB, parent):
-    """Until the parent is gone."""
+    """Runs until the parent process has ended."""
     resource.setrlimit(
         resource.RLIMIT_AS, ((size_MiB + MORE_MiB) << 20, (size_MiB + MORE_MiB) << 20)
     )

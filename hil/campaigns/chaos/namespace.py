@@ -1,5 +1,5 @@
-"""Small file systems of our own, in a mount namespace that ends with this process: a disk that can
-be filled.
+"""Small file systems in a mount namespace that ends with this process: disks that can be
+filled.
 """
 
 import ctypes
@@ -10,7 +10,7 @@ CLONE_NEWNS, MS_REC, MS_PRIVATE, MNT_DETACH = 0x20000, 0x4000, 0x40000, 2
 
 
 def private_mounts():
-    """Leave the namespace of mounts, so that nobody else sees what is mounted from now on. Raises
+    """Enter a new mount namespace: other processes do not see what is mounted from now on. Raises
     OSError.
     """
     if not hasattr(os, "geteuid") or os.geteuid() != 0:
@@ -31,7 +31,7 @@ def mount_small(path, size_MiB):
 
 
 def unmount(path):
-    """Take it away again; what is still open in it goes with its last user. Raises OSError."""
+    """Unmount it; files that are open in it last until they are closed. Raises OSError."""
     library = ctypes.CDLL(None, use_errno=True)
     _checked(library.umount2(os.fsencode(path), MNT_DETACH))
 

@@ -1,5 +1,5 @@
-"""A person who leafs through the pages: `python -m hil.campaigns.chaos.page_reader RUN_DIR
-STATE_DIR`, until it is ended.
+"""Reads all pages of the console again and again, until it is ended: `python -m
+hil.campaigns.chaos.page_reader RUN_DIR STATE_DIR`.
 
 One line for each round of all pages. A round that fails is a line too; it tries again with the
 next.
@@ -22,7 +22,7 @@ def leaf(run_directory, state_directory):
 
 
 def main(run_directory, state_directory):
-    """Until somebody ends it."""
+    """Read all pages again and again until the process is ended."""
     while True:
         try:
             print(f"pages: {leaf(run_directory, state_directory)} lines", flush=True)

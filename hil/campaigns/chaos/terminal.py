@@ -1,5 +1,5 @@
 """The technician's terminal: the other end of the serial console's line. It reads, stops reading,
-or types like mad.
+or types as fast as it can.
 """
 
 import os

@@ -1,8 +1,7 @@
-"""What counts as "the loop has not noticed": pure functions of the measured figures, one sentence
-each.
+"""Whether the loop noticed a disturbance: pure functions of the measured figures, a sentence each.
 
-What is as large in the calm before is not the disturbance's doing, and what the machine itself held
-up (witness.py) is nobody's: both are allowed for, and no more than that.
+The disturbance did not cause what was as large in the calm before. It did not cause a stall of the
+machine itself (witness.py) either. Both are allowed for, and nothing else.
 """
 
 # p99 of the lateness: a quarter of a tick, or so many times that of the calm
@@ -38,12 +37,12 @@ def judged(figures, trips_right=(), gaps_right=False, ends_running=True):
 
 
 def alive(figures):
-    """Does the controller that was started first still run?"""
+    """The controller that was started first still runs."""
     return figures["alive"], "controller alive" if figures["alive"] else "the controller has ended"
 
 
 def trips(figures, right):
-    """Nothing trips but what is right to."""
+    """Only stages trip that the disturbance should trip."""
     stages = sorted(set(figures["trips"]))
     wrong = [stage for stage in stages if stage not in right]
     if wrong:
@@ -80,7 +79,7 @@ def lateness(figures):
 
 
 def _stalled(figures, is_needed):
-    """What is said when the machine's own stalls are what makes a figure pass or fail."""
+    """Words about the machine's own stalls, where they decide whether a figure passes."""
     stall_ms, stalled_ms = figures["stall_us"] / 1000, figures["stalled_us"] / 1000
     return (
         (f" (the machine itself stalled, {stall_ms:.1f} ms at most, {stalled_ms:.0f} ms in all)")

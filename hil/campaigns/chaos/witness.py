@@ -22,7 +22,7 @@ STALL_US = 5000  # what the design calls a stall of the machine
 
 
 def watch(path, core, parent):
-    """Until the parent is gone."""
+    """Runs until the parent process has ended."""
     with open(path, "r+b") as file:
         shown = mmap.mmap(file.fileno(), 0)
     os.sched_setaffinity(0, {core})

@@ -1,8 +1,8 @@
 """Bad hints, each kind for its own reason, from a seed.
 
-Whoever attacks may write to the socket and has recorded genuine hints. For what only a holder of
-the key could send (late, reordered, of another boot, against the role) the forger has the key, as
-if it held genuine datagrams up on their way.
+The attacker may write to the socket and has recorded genuine hints. Late and reordered hints, hints
+of another boot and hints against a role need the key: the forger has it, as if it delayed genuine
+datagrams.
 """
 
 import random

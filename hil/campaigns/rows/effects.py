@@ -1,8 +1,8 @@
 """What a row does to the cabinet, as the plant shows it, and when: never from the controller's own
 arrays.
 
-Two outputs are on no wire: `maintenance` and `operator` tell somebody, and no closing shows only
-when somebody asks.
+Two outputs are on no wire: `maintenance` and `operator` inform a person. An inhibit of closing
+shows only when a start is requested.
 """
 
 from typing import NamedTuple

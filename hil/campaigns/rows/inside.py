@@ -1,5 +1,5 @@
-"""Causes that no wire can bring about: at the nearest place inside the controller's process. The
-table says so.
+"""Causes that no wire can bring: applied at the nearest place inside the controller's process. The
+table marks them.
 """
 
 import os

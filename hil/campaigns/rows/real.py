@@ -1,8 +1,8 @@
 """The courses in the rig of real processes: one Rig per course, several at a time, repeated where
 the machine stalled.
 
-A thread waits for each rig; the processes are the controller and the bench of each course. Whoever
-interrupts has every running course ended in order.
+A thread waits for each rig; the processes are the controller and the bench of each course. An
+interruption ends every running course in order.
 """
 
 import contextlib
@@ -81,13 +81,11 @@ class CourseRig(Rig):
         return shown
 
     def _do_hint(self, message):
-        if self.controller.poll() is None:  # to one that was killed it is said in vain
+        if self.controller.poll() is None:  # one that was killed takes none
             super()._do_hint(message)
 
     def _ask(self, what):
-        """An operator who asks a controller that has only just been started waits until it is
-        there.
-        """
+        """An operator's command to a controller that was only just started waits until it ticks."""
         waiting = threading.Event()
         for _ in range(ASKS_MAX):
             if self.controller.poll() is not None or self._has_ticked():

@@ -68,7 +68,7 @@ class SecondChannel:
         self.device.advance(now_us)
         data = self.device.take()
         if data:
-            with contextlib.suppress(BlockingIOError):  # nobody reads: a UART would lose them too
+            with contextlib.suppress(BlockingIOError):  # no reader: a UART would lose them too
                 os.write(self._master, data)
 
     def close(self):

@@ -20,7 +20,7 @@ SETTLE_S = 40  # a maker's first event: 30 s of history and more are there
 NOISES_K = (0.02, 0.05, 0.1)
 # on the hottest cell; four in a module; one in its middle
 SENSOR_CELLS = ((), (2, 6, 10, 14), (7,))
-# An external heater (C31); an internal short that warms its cell (ours, no source).
+# An external heater (C31); an internal short that warms its cell (assumed, no source).
 RATES_K_PER_MIN = {"heater": (4.0, 7.0), "short": (12.0, 60.0)}
 SUDDEN_DEGC = 165.0
 START_DEGC, TRIGGER_DEGC = 25.0, 160.0
@@ -88,8 +88,7 @@ def _traces(folder):
     """Measured loads, as far as they are there: functions of the second, which begin again at their
     end.
 
-    LoadError for a folder with none of them: the course would be one of synthetic loads alone, and
-    nobody told.
+    LoadError for a folder with none of them: otherwise all loads would be synthetic without notice.
     """
     found = []
     for name, column in LOAD_FILES if folder else ():

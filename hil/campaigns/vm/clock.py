@@ -14,7 +14,7 @@ from controller.system.paths import STATE_DIRECTORY
 
 # of adjtimex(2); the offset goes first: it says "not steered"
 SETOFFSET, MAXERROR, STATUS = 0x100, 0x4, 0x10
-STA_PLL = 0x1  # somebody steers it: without STA_UNSYNC beside it the kernel believes so
+STA_PLL = 0x1  # steered: without STA_UNSYNC beside it the kernel believes so
 OFFSET_S, ERROR_US = 1, 1000
 EVENTS = 200  # the newest ones, to be looked through
 

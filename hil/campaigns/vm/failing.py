@@ -59,8 +59,8 @@ def resets(lab):
 
 
 def _reset(lab):
-    """What stands is looked at first, and named: a reset of what nobody has seen is not
-    taken.
+    """Reads what is latched first and names it: the controller refuses a reset of anything
+    else.
     """
     _, seen = lab.machine.run(RESET)
     typed = RESET_CODE.search(seen)
