@@ -99,8 +99,8 @@ def watch(rig, course):
 
 
 class Follow:
-    """A short form of load tracking: the converter takes what the load departs from its mean, as far
-    as the racks allow.
+    """A short form of load tracking: the converter takes what the load departs from its mean, as
+    far as the racks allow.
     """
 
     def __init__(self, load):
