@@ -6,7 +6,7 @@ import signal
 import sys
 
 from controller.record.journal import JournalError
-from controller.site.layers import ConfigError
+from controller.site.refusal import ConfigError
 from hil import rig_command
 from hil.campaigns import golden
 from hil.campaigns.benchmarks import command as benchmarks

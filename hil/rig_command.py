@@ -5,7 +5,7 @@ import sys
 import time
 
 from controller.site import config as configs
-from controller.site import limit_images
+from controller.site import stage_states
 from controller.sites import EXAMPLE
 from hil import rig, virtual_run
 from hil.arguments import number, whole, writable
@@ -146,8 +146,8 @@ def order_of(arguments, chosen, config):
         "seed": seed,
         "soc_pct": arguments.soc or (chosen.soc_pct if chosen else target_pct),
         "journal": arguments.journal,
-        "armed": len(limit_images.rows_armed(config.topology)),
-        "not_fitted": len(limit_images.rows_not_fitted(config.topology)),
+        "armed": len(stage_states.rows_armed(config.topology)),
+        "not_fitted": len(stage_states.rows_not_fitted(config.topology)),
         "keep_dir": arguments.run_dir and os.path.abspath(arguments.run_dir),
         "progress": arguments.progress or sys.stderr.isatty(),
     }

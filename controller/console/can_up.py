@@ -10,7 +10,7 @@ import os
 import subprocess
 
 from controller.site import config
-from controller.site.layers import ConfigError
+from controller.site.refusal import ConfigError
 from controller.system.paths import DONE, NO_START, WRONG_INPUT, say
 
 CONFIG_FILE = "/etc/firebreak/cabinet/cabinet.toml"

@@ -20,7 +20,7 @@ from controller.record.proof_lines import FAILED, PASSED
 from controller.record.proof_tests import LedgerError, NotWrittenError
 from controller.site import config, proof_plan
 from controller.site.acceptance_text import names_nothing
-from controller.site.layers import ConfigError
+from controller.site.refusal import ConfigError
 from controller.system import clock
 from controller.system.paths import (
     DONE,

@@ -14,10 +14,11 @@ from controller.documents import effect_words
 from controller.record import proof_lines
 from controller.rows import matrix_words
 from controller.rows.records import ROWS
-from controller.site import bus_times, hma, limit_images, schema
+from controller.site import bus_times, hma, limit_images, schema, stage_states
 from controller.site import equipment as equipment_tables
 from controller.site.config import ConfigError, load
-from controller.site.layers import allowed_text, in_unit, shown
+from controller.site.refusal import in_unit, shown
+from controller.site.value_checks import allowed_text
 from controller.system import clock
 from controller.system.paths import ascii_only
 from safety import matrix, parameters, signals
@@ -330,7 +331,7 @@ def _rows(config):
             text = ""
             if equipment:
                 lines += _wrapped(
-                    f"{'':25}accepted by: ", limit_images.accepted(config.topology, equipment)
+                    f"{'':25}accepted by: ", stage_states.accepted(config.topology, equipment)
                 )
     for name, who in config.topology.not_fitted.items():
         if name in UNSEEN_IN_ROWS:
@@ -341,7 +342,7 @@ def _rows(config):
 
 def state_words(state, name):
     """A state of images in words; name: of the equipment that its stage lacks, or ""."""
-    return STATES[state] + (equipment_tables.UNTOLD[name] if state == limit_images.NOT_TOLD else "")
+    return STATES[state] + (equipment_tables.UNTOLD[name] if state == stage_states.NOT_TOLD else "")
 
 
 def row_states(config):
@@ -349,8 +350,8 @@ def row_states(config):
     together.
     """
     found = {}
-    for stage, index in limit_images.instances(config.topology):
-        state, equipment = limit_images.stage_state(stage, config.topology, index)
+    for stage, index in stage_states.instances(config.topology):
+        state, equipment = stage_states.stage_state(stage, config.topology, index)
         by_stage = found.setdefault(stage[matrix.S_ROW], {}).setdefault(stage[matrix.S_ID], [])
         by_stage.append((state, index if stage[matrix.S_SCOPE] == signals.RACK else -1, equipment))
     return {row: _grouped(stages) for row, stages in found.items()}

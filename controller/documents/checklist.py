@@ -8,7 +8,7 @@ the same contact or gas trips all its stages.
 
 from controller.documents import document, effect_words, matrix_tables
 from controller.rows import matrix_words, proof_intervals, records
-from controller.site import bus_times, limit_images, tapers, time_chain, wired
+from controller.site import bus_times, stage_states, tapers, time_chain, wired
 from controller.site.equipment import EQUIPMENT
 from safety import matrix as m
 from safety import runaway
@@ -76,8 +76,8 @@ def _by_wire(row, found):
 
 def _is_armed(stage, found):
     return any(
-        limit_images.stage_state(stage, found.topology, index)[0] in limit_images.ARMED_STATES
-        for each, index in limit_images.instances(found.topology)
+        stage_states.stage_state(stage, found.topology, index)[0] in stage_states.ARMED_STATES
+        for each, index in stage_states.instances(found.topology)
         if each is stage
     )
 
@@ -129,7 +129,7 @@ def suspicious(found):
     )
     told = {
         name
-        for facts in limit_images.rack_facts(found.topology)
+        for facts in stage_states.rack_facts(found.topology)
         for name, is_told in facts.items()
         if is_told
     }

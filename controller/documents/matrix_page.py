@@ -12,8 +12,8 @@ import json
 from controller.documents import check, checklist, document, effect_words, matrix_tables
 from controller.rows import matrix_words, readings, reason_words
 from controller.rows.records import ROWS, STAGES, by_row
-from controller.site import bus_times, config, limit_images, schema, tapers
-from controller.site.layers import ConfigError
+from controller.site import bus_times, config, schema, stage_states, tapers
+from controller.site.refusal import ConfigError
 from controller.system.paths import DONE, NOT_DONE, WRONG_INPUT, ascii_only, say
 from safety import matrix as m
 
@@ -151,17 +151,17 @@ def _of_site(facts, stage, found, schedule):
         "instead": "",
     }
     own = {
-        limit_images.stage_state(each, found.topology, index)[0]
-        for each, index in limit_images.instances(found.topology)
+        stage_states.stage_state(each, found.topology, index)[0]
+        for each, index in stage_states.instances(found.topology)
         if each is stage
     }
-    if own == {limit_images.BY_BMS}:
+    if own == {stage_states.BY_BMS}:
         return (
             facts
             | NOTHING_OF_OURS
             | {"trips_at": "by the BMS's own limits", "instead": STAGES[stage[m.S_ID]].by_bms}
         )
-    if own == {limit_images.NOT_TOLD}:
+    if own == {stage_states.NOT_TOLD}:
         return (
             facts
             | NOTHING_OF_OURS

@@ -4,18 +4,18 @@ tapers.
 
 from controller.documents import check, document
 from controller.rows import matrix_words
-from controller.site import hma, limit_images, tapers, time_chain, wired
+from controller.site import hma, limit_images, stage_states, tapers, time_chain, wired
 from safety import matrix as m
 from safety import parameters as p
 
 MISSING = "REQUIRED, NOT ARMED"
 KINDS = {
-    limit_images.ARMED: "armed",
-    limit_images.BY_PANEL: "armed",
-    limit_images.BY_BMS: "other",
-    limit_images.NOT_ASKED: "other",
-    limit_images.NOT_FITTED: "absent",
-    limit_images.NOT_TOLD: "absent",
+    stage_states.ARMED: "armed",
+    stage_states.BY_PANEL: "armed",
+    stage_states.BY_BMS: "other",
+    stage_states.NOT_ASKED: "other",
+    stage_states.NOT_FITTED: "absent",
+    stage_states.NOT_TOLD: "absent",
 }
 
 
@@ -68,9 +68,9 @@ def states(stage, found):
     are alike.
     """
     alike = {}
-    for each, index in limit_images.instances(found.topology):
+    for each, index in stage_states.instances(found.topology):
         if each is stage:
-            alike.setdefault(limit_images.stage_state(stage, found.topology, index), []).append(
+            alike.setdefault(stage_states.stage_state(stage, found.topology, index), []).append(
                 index + 1
             )
     return [
@@ -80,8 +80,8 @@ def states(stage, found):
 
 
 def _state(stage, found, state, equipment, numbers):
-    who = limit_images.accepted(found.topology, equipment) if equipment else ""
-    missing = state in limit_images.TO_ACCEPT and not who
+    who = stage_states.accepted(found.topology, equipment) if equipment else ""
+    missing = state in stage_states.TO_ACCEPT and not who
     where = (
         (f"{matrix_words.SCOPES[stage[m.S_SCOPE]]} {' '.join(map(str, numbers))}")
         if numbers

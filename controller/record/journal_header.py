@@ -8,7 +8,7 @@ from controller.core.instances import stage_instances
 from controller.core.setpoint import CHAIN_OUTPUTS
 from controller.record import replay
 from controller.record.journal_writer import JournalWriter
-from controller.site import limit_images, proof_plan
+from controller.site import proof_plan, stage_states
 
 JOURNAL_BYTES = 64 << 20  # at about 150 bytes a tick: the last two and a half hours
 
@@ -32,7 +32,7 @@ def journal_header(config):
         "stage_instances": stage_instances(layout),
         "names": dict(config.names),
         "not_fitted": dict(config.topology.not_fitted),
-        "rows_not_fitted": limit_images.rows_not_fitted(config.topology),
+        "rows_not_fitted": stage_states.rows_not_fitted(config.topology),
         "proof_tests": proof_plan.plan(config),
         "proof_allowed_ms": proof_plan.allowed_ms(config),
         "chemistry": config.hma["chemistry"],

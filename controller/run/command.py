@@ -10,7 +10,7 @@ from controller.record.keeper import Keeper
 from controller.run import cabinet as cabinets
 from controller.run import loop, self_test
 from controller.site import config
-from controller.site.layers import ConfigError
+from controller.site.refusal import ConfigError
 from controller.system import clock, realtime
 from controller.system.paths import (
     NO_START,

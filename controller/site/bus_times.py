@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from controller.core.image import ProcessImage
 from controller.site import families
-from controller.site.layers import refuse
+from controller.site.refusal import refuse
 from drivers.buses.port import RtuPort
 
 UTILISATION_PERMILLE_MAX = 800

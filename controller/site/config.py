@@ -19,14 +19,16 @@ from controller.site import (
     hma,
     layers,
     limit_images,
+    refusal,
     schema,
+    silence,
     sources,
     topology,
 )
 from controller.site.values import Values
 from safety import matrix, parameters, signals
 
-ConfigError = layers.ConfigError
+ConfigError = refusal.ConfigError
 COIL_WRITES_PER_EXPIRY = 5  # three writes in a row may be lost before a permit lapses by itself
 
 
@@ -118,7 +120,7 @@ def survey(path):
     while True:
         try:
             return load(path, missing), lines
-        except layers.UnarmedError as error:
+        except refusal.UnarmedError as error:
             more = [name for name in error.equipment if name not in missing]
             if not more:
                 raise
@@ -145,7 +147,7 @@ def load(path, missing=()):
 
 
 def _config(chain, values, plan):
-    budgets = cross_checks.silence_budgets(values, plan)
+    budgets = silence.silence_budgets(values, plan)
     values.check_defaults(
         {path for path, _ in layers.leaves(chain[0].content)}, {path[-1] for path in budgets}
     )

@@ -6,28 +6,12 @@ device slower than its budget gets 3, 5 or 8 of its own periods instead, and the
 fault contact becomes mandatory).
 """
 
-import functools
-
-from controller.site import equipment, limit_images, schema, time_chain
-from controller.site.layers import in_unit, not_allowed, refuse
+from controller.site import equipment, schema, stage_states, time_chain
+from controller.site.refusal import not_allowed, refuse
+from controller.site.silence import BUDGETS, period_ms, said_of
+from controller.site.stage_order import _check_ends, _check_ladders, _check_stages, blame
 from safety import channel, matrix, peer
 
-# section, key, longest time in ms, in periods of the device, its roles
-BUDGETS = (
-    ("cabinet", "io_silent_ms", 500, 3, ("io_1", "io_2", "io_3")),
-    ("cabinet", "meter_silent_ms", 500, 3, ("meter_grid", "meter_load")),
-    ("cabinet", "gas_silent_ms", 3000, 3, equipment.GAS_ROLES),
-    ("cabinet", "monitor_silent_ms", 10_000, 3, ("climate", "ups")),
-    # Not a silence: a BMS must have told its contactors twice before they count as not doing what
-    # they are told.
-    ("cabinet", "contactor_report_ms", 600, 2, ("bms",)),
-    ("unit", "pcs_ramp_ms", 2000, 3, ("pcs",)),
-    ("unit", "pcs_stop_ms", 3000, 5, ("pcs",)),
-    ("unit", "pcs_open_ms", 5000, 8, ("pcs",)),
-    ("rack", "bms_warn_ms", 500, 3, ("bms",)),
-    ("rack", "bms_ramp_ms", 1000, 5, ("bms",)),
-    ("rack", "bms_stop_ms", 3000, 8, ("bms",)),
-)
 # Of each pair the first must lie below the second.
 RISING = (
     ("bms_warn_ms", "bms_ramp_ms"),
@@ -44,63 +28,6 @@ LOST_FRAMES_MIN = 3
 EXPIRY_TICKS_MIN = channel.FRAME_EVERY_TICKS * (LOST_FRAMES_MIN + 1) + peer.EXPIRY_SPARE_TICKS
 # ours: slower than any rack is charged, with room for a site that lowers its current
 LONGEST_CHARGE_h = 24
-
-
-def period_ms(device):
-    """Longest time between two values of the device when it works."""
-    return max(device.profile.period_ms, device.profile.settings.get("control_period_ms", 0))
-
-
-def silence_budgets(values, topology):
-    """{(section, number..., key): ms} of every row of BUDGETS. Raises ConfigError."""
-    found = {}
-    for section, key, base_ms, periods, roles in BUDGETS:
-        for device in topology.devices:
-            if device.role in roles:
-                path = (
-                    (section, key)
-                    if section == "cabinet"
-                    else (section, str(device.index + 1), key)
-                )
-                budget_ms = _budget_ms(values, device, path, base_ms, periods)
-                found[path] = max(found.get(path, 0), budget_ms)
-    return found
-
-
-def _budget_ms(values, device, path, base_ms, periods):
-    low_ms = period_ms(device) * periods
-    high_ms = min(max(base_ms, low_ms), schema.spec_of(path).allowed[1])
-    if low_ms > high_ms:
-        place = ("device", device.name, "profile")
-        refuse(
-            values.file(*place),
-            place,
-            f"its period of {period_ms(device)} ms is slower than its silence budget {path[-1]}",
-            f"1..{high_ms // periods} ms",
-        )
-    said, entry = _said(values, path)
-    if entry is None:
-        return high_ms
-    if not low_ms <= entry.value <= high_ms:
-        not_allowed(
-            entry.file,
-            said,
-            entry.value,
-            f"{low_ms}..{high_ms} (device.{device.name} has a period of {period_ms(device)} ms)",
-        )
-    return entry.value
-
-
-def _said(values, path):
-    """(path, Entry) of a parameter where a file says it, else (path, None)."""
-    if len(path) == 2:
-        return path, values.entries.get(path)
-    section, number, key = path
-    own, common = path in values.entries, (section, "all", key) in values.entries
-    if not own and not common:
-        return path, None
-    entry = values.numbered(section, number, key)
-    return (path if own and values.entries[path] == entry else (section, "all", key)), entry
 
 
 def check(values, topology, cabinet, units, racks, control):
@@ -149,18 +76,12 @@ def _check_energy(values, racks, control):
         )
 
 
-def _blame(values, section, number, key):
-    """(file, path) of a parameter of unit or rack `number`."""
-    path, entry = _said(values, (section, str(number), key))
-    return (entry.file if entry else values.last_file), path
-
-
 def _check_rising(values, section, number, table):
     for low, high in RISING:
         if low not in table or table[low] < table[high]:
             continue
         (path_low, entry_low), (path_high, entry_high) = [
-            _said(values, (section, str(number), key)) for key in (low, high)
+            said_of(values, (section, str(number), key)) for key in (low, high)
         ]
         # blame what was said last
         if entry_high and (not entry_low or entry_high.rank >= entry_low.rank):
@@ -175,37 +96,10 @@ def _check_rating(values, topology, number, table):
     profile = topology.device("pcs", number - 1).profile
     register = profile.registers.get("704.WSet")
     if register is not None and register.high is not None and table["rated_W"] > register.high:
-        file, path = _blame(values, "unit", number, "rated_W")
+        file, path = blame(values, "unit", number, "rated_W")
         not_allowed(
             file, path, table["rated_W"], f"1000..{round(register.high)} by {profile.path.name}"
         )
-
-
-def _check_ends(values, number, table):
-    """Charging must have ended where row 28 forbids it, discharging where row 31b does: beyond, the
-    taper ends nothing.
-
-    Both may end at the very threshold, as the defaults do: nothing flows there that the row would
-    have to stop.
-    """
-    for stage, key, sign, side in (
-        ("28", "charge_end_mV", 1, "at most"),
-        ("31b", "discharge_end_mV", -1, "at least"),
-    ):
-        trip_mV, path = values.get("stage", stage, "set"), ("stage", stage, "set")
-        if not table["cells_reported"] or table[key] * sign <= trip_mV * sign:
-            continue
-        if path in values.entries:
-            other = "at least" if sign > 0 else "at most"
-            not_allowed(
-                values.file(*path),
-                path,
-                trip_mV,
-                f"{other} {key} of rack {number}, which is {table[key]}",
-                unit=values.spec(path).unit,
-            )
-        file, path = _blame(values, "rack", number, key)
-        not_allowed(file, path, table[key], f"{side} the set of stage {stage}, which is {trip_mV}")
 
 
 def _check_break_current(values, number, table):
@@ -213,7 +107,7 @@ def _check_break_current(values, number, table):
     stop.
     """
     if table["break_current_mA"] < table["rated_current_mA"]:
-        file, path = _blame(values, "rack", number, "break_current_mA")
+        file, path = blame(values, "rack", number, "break_current_mA")
         not_allowed(
             file,
             path,
@@ -225,12 +119,12 @@ def _check_break_current(values, number, table):
 def _check_armed(values, topology):
     """A row that is required and not armed refuses the file, and with it the energisation."""
     lacking = {}
-    for stage, index in limit_images.instances(topology):
-        state, name = limit_images.stage_state(stage, topology, index)
+    for stage, index in stage_states.instances(topology):
+        state, name = stage_states.stage_state(stage, topology, index)
         if (
-            state in limit_images.TO_ACCEPT
+            state in stage_states.TO_ACCEPT
             and name not in topology.not_fitted
-            and not limit_images.accepted(topology, name)
+            and not stage_states.accepted(topology, name)
         ):
             rows, racks = lacking.setdefault(name, (set(), set()))
             rows.add(stage[matrix.S_ROW])
@@ -257,82 +151,13 @@ def _check_cells(values, topology, racks):
     for rack, unit in enumerate(topology.rack_units):
         other = first.setdefault(unit, rack)
         if racks[rack]["cells"] != racks[other]["cells"]:
-            file, path = _blame(values, "rack", rack + 1, "cells")
+            file, path = blame(values, "rack", rack + 1, "cells")
             not_allowed(
                 file,
                 path,
                 racks[rack]["cells"],
                 f"{racks[other]['cells']}, as rack {other + 1} on the same DC bus",
             )
-
-
-def _check_stages(values):
-    for stage in matrix.STAGES:
-        name, sense = stage[matrix.S_ID], stage[matrix.S_SENSE]
-        if name in schema.STAGE_SET_FROM:
-            continue
-        level, clear = values.get("stage", name, "set"), values.get("stage", name, "clear")
-        if clear * sense >= level * sense:
-            path = ("stage", name, "clear")
-            file = (
-                values.file(*path) if path in values.entries else values.file("stage", name, "set")
-            )
-            unit = values.spec(path).unit
-            not_allowed(
-                file,
-                path,
-                clear,
-                f"{'below' if sense > 0 else 'above'} its set, which is {in_unit(level, unit)}",
-                unit=unit,
-            )
-
-
-def _check_ladders(values):
-    """Stages on one feature stay in the order of the matrix: what stops may not come before what
-    warns.
-    """
-    for low, high in ladders(values.chemistry):
-        (path_low, set_low), (path_high, set_high) = [
-            (("stage", stage[matrix.S_ID], "set"), values.get("stage", stage[matrix.S_ID], "set"))
-            for stage in (low, high)
-        ]
-        if set_low * low[matrix.S_SENSE] < set_high * low[matrix.S_SENSE]:
-            continue
-        side = ("above", "below") if low[matrix.S_SENSE] > 0 else ("below", "above")
-        entries = values.entries
-        later = path_high in entries and (
-            path_low not in entries or entries[path_high].rank >= entries[path_low].rank
-        )
-        path, other, which = (path_high, low, 0) if later else (path_low, high, 1)
-        unit, bound = values.spec(path).unit, set_high if which else set_low
-        not_allowed(
-            values.file(*path),
-            path,
-            values.get(*path),
-            f"{side[which]} the set of stage {other[matrix.S_ID]}, which is {in_unit(bound, unit)}",
-            unit=unit,
-        )
-
-
-@functools.cache
-def ladders(chemistry):
-    """((stage, the next one that takes more), ...) of stages on the same feature whose thresholds
-    differ.
-    """
-    found = []
-    for low in matrix.STAGES:
-        for high in matrix.STAGES:
-            same = all(
-                low[index] == high[index]
-                for index in (matrix.S_SCOPE, matrix.S_FEATURE, matrix.S_SENSE)
-            )
-            levels = [
-                schema.thresholds(stage, chemistry)[0] * stage[matrix.S_SENSE]
-                for stage in (low, high)
-            ]
-            if same and low[matrix.S_ID] not in schema.STAGE_SET_FROM and levels[0] < levels[1]:
-                found.append((low, high))
-    return tuple(found)
 
 
 def _check_fault_contact(values, topology):

@@ -4,7 +4,7 @@ import contextlib
 
 from controller.rows import records
 from controller.site.devices import input_indexes
-from controller.site.layers import ConfigError
+from controller.site.refusal import ConfigError
 from drivers.bms import NativeBms
 from drivers.buses import rtu
 from drivers.io import IoModule

@@ -10,7 +10,8 @@ from controller.rows.records import ROWS, WIRED
 from controller.site import schema
 from controller.site.acceptance_text import ahead_line, placeholder_line
 from controller.site.equipment import with_clauses
-from controller.site.layers import allowed_text, not_allowed, refuse, shown
+from controller.site.refusal import not_allowed, refuse, shown
+from controller.site.value_checks import allowed_text
 from safety import matrix
 
 ALWAYS = ("report", "chemistry", "explosion_control")

@@ -8,19 +8,18 @@ what is allowed, the nearest right key.
 """
 
 import difflib
-import json
 import os
 import re
 import tomllib
 from typing import NamedTuple
 
-from controller.site.acceptance_text import names_nothing
+from controller.site.refusal import MANY_DIGITS, ConfigError, dotted, not_allowed, refuse, shown
+from controller.site.value_checks import check_tighter, check_value, few
 from controller.system.regular_file import opener
 
 SCHEMA = 1
 LAYERS = ("type", "site", "cabinet")
 META_KEYS = ("schema", "layer", "extends", "name")
-FEW = 17  # names that are listed in an error line: as many as there are numbers of racks with "all"
 FREE_NAME = (
     "a name of a-z, 0-9 and _ that begins with a letter, at most 32 characters (16 of a source)"
 )
@@ -28,32 +27,8 @@ FREE_NAME = (
 # them show alike.
 TEXT = re.compile(r"(?=.*\S)[ -~]{1,200}")  # blanks alone say nothing
 NAME_WORDS = "a text that tells this layer from others, on one line of ASCII"
-SHOWN_MAX = 60  # characters of a wrong value that are repeated in its error line
 FILE_BYTES_MAX = 262_144  # some ten times a cabinet of 16 racks with every key said
-PLAIN_BITS = 40  # a longer number is nobody's threshold
-MANY_DIGITS = "a number with thousands of digits"
 DEPTH_MAX = 16  # tables within tables; ours are three deep
-
-
-class ConfigError(Exception):
-    """A configuration that is refused; its text is the one line to show, whatever keys and paths
-    are made of.
-    """
-
-    def __init__(self, line):
-        super().__init__(
-            "".join([each if each.isprintable() else ascii(each)[1:-1] for each in line])
-        )
-
-
-class UnarmedError(ConfigError):
-    """Refused because a required row would not be armed. equipment: names that must be there or be
-    accepted.
-    """
-
-    def __init__(self, line, equipment):
-        super().__init__(line)
-        self.equipment = tuple(equipment)
 
 
 class Entry(NamedTuple):
@@ -90,60 +65,6 @@ class Spec(NamedTuple):
     default: object
     tighter: str
     unit: tuple | None = None
-
-
-def shown(value):
-    """The value as TOML would write it, short, on one line and in ASCII."""
-    try:
-        text = json.dumps(value, default=str)
-    except ValueError:  # Python writes no decimal that long; in hexadecimal, TOML holds one
-        return MANY_DIGITS
-    return text if len(text) <= SHOWN_MAX else text[: SHOWN_MAX - 3] + "..."
-
-
-def in_unit(value, unit):
-    """The value, an integer also as a person says it: 650 of (10, "degC") is "650 (65 degC)"."""
-    if unit is None or type(value) is not int or value.bit_length() > PLAIN_BITS:
-        return shown(value)
-    divisor, word = unit
-    return f"{value} {word}" if divisor == 1 else f"{value} ({value / divisor:g} {word})"
-
-
-def ranged(low, high, unit=None):
-    """A range of integers, likewise: "163..650 (16.3..65 degC)"."""
-    if unit is None:
-        return f"{low}..{high}"
-    divisor, word = unit
-    return (
-        (f"{low}..{high} {word}")
-        if divisor == 1
-        else f"{low}..{high} ({low / divisor:g}..{high / divisor:g} {word})"
-    )
-
-
-def dotted(path):
-    """("rack", "1", "unit") -> "rack.1.unit"."""
-    return ".".join(path)
-
-
-def refuse(file, path, problem, allowed="", candidates=(), word="", equipment=()):
-    """Raise the one line. candidates: right names near which `word` may have been meant.
-
-    equipment: what is missing, if that alone is wrong.
-    """
-    line = f"{file}:{dotted(path)}: {problem}"
-    if allowed:
-        line += f"; allowed {allowed}"
-    nearest = difflib.get_close_matches(word, candidates, 1, 0.5) if word else ()
-    if nearest:
-        line += f'; nearest key "{nearest[0]}"'
-    raise UnarmedError(line, equipment) if equipment else ConfigError(line)
-
-
-def not_allowed(file, path, value, allowed, candidates=(), unit=None):
-    """Raise the line for a wrong value; candidates: names it may have meant; unit: as in Spec."""
-    word = value if isinstance(value, str) else ""
-    refuse(file, path, f"{in_unit(value, unit)} is not allowed", allowed, candidates, word)
 
 
 def read_chain(path):
@@ -290,88 +211,7 @@ def check_names(file, path, siblings_of):
                 file,
                 path[:depth],
                 "is not a known key",
-                "" if nearest else _few(names) or FREE_NAME,
+                "" if nearest else few(names) or FREE_NAME,
                 nearest,
                 nearest[0] if nearest else "",
             )
-
-
-def _few(names):
-    names = [str(name) for name in names if name]
-    return ", ".join(names[:FEW]) + (", ..." if len(names) > FEW else "")
-
-
-def allowed_text(spec):
-    """The allowed range of a Spec in words."""
-    if spec.kind == "int":
-        return ranged(*spec.allowed, spec.unit)
-    if spec.kind == "bool":
-        return "true, false"
-    if spec.kind == "choice":
-        return ", ".join(map(str, spec.allowed))
-    if spec.kind in ("text", "named"):
-        return spec.allowed[1]
-    length, options = spec.allowed
-    return f"a list{f' of {length}' if length else ''} from {_few(options)}"
-
-
-def check_value(file, path, value, spec):
-    """Refuse a value whose type or range is wrong, or that is not for a file to say."""
-    if spec.kind == "derived":
-        refuse(file, path, f"is not set here: {spec.allowed[0]}")
-    elif spec.kind == "list":
-        _check_list(file, path, value, spec)
-    elif not _fits(value, spec):
-        options = spec.allowed if spec.kind == "choice" and isinstance(value, str) else ()
-        not_allowed(
-            file, path, value, allowed_text(spec), [str(option) for option in options], spec.unit
-        )
-    elif spec.kind == "named" and names_nothing(value):
-        refuse(file, path, f"{shown(value)} is not allowed, it names nothing", allowed_text(spec))
-
-
-def _fits(value, spec):
-    if spec.kind == "int":
-        return type(value) is int and spec.allowed[0] <= value <= spec.allowed[1]
-    if spec.kind == "bool":
-        return type(value) is bool
-    if spec.kind == "choice":
-        return type(value) in (int, str) and value in spec.allowed
-    return isinstance(value, str) and spec.allowed[0].fullmatch(value) is not None
-
-
-def _check_list(file, path, value, spec):
-    length, options = spec.allowed
-    if not isinstance(value, list) or length and len(value) != length:
-        not_allowed(file, path, value, allowed_text(spec))
-    for item in value:
-        if type(item) is not type(options[-1]) or item not in options:
-            not_allowed(file, path, item, allowed_text(spec), [str(option) for option in options])
-    twice = next((item for index, item in enumerate(value) if item in value[:index]), None)
-    if not length and twice is not None:  # a list of a fixed length has an entry for each place
-        refuse(file, path, f"says {shown(twice)} twice", f"{allowed_text(spec)}, each once")
-
-
-def check_tighter(file, path, value, above, spec):
-    """Refuse a value that is looser than what a layer above said (or differs, where nothing is
-    tighter).
-    """
-    if value == above.value or spec.tighter == "free":
-        return
-    if spec.tighter == "subset" and set(value) <= set(above.value):
-        return
-    if (
-        spec.tighter == "up"
-        and value > above.value
-        or spec.tighter == "down"
-        and value < above.value
-    ):
-        return
-    word = "differs from" if spec.tighter == "fixed" else "is looser than"
-    allowed = shown(above.value)
-    if spec.kind == "int" and spec.tighter == "down":
-        allowed = ranged(spec.allowed[0], above.value, spec.unit)
-    elif spec.kind == "int" and spec.tighter == "up":
-        allowed = ranged(above.value, spec.allowed[1], spec.unit)
-    said, before = in_unit(value, spec.unit), in_unit(above.value, spec.unit)
-    refuse(file, path, f"{said} is not allowed, it {word} {before} in {above.file}", allowed)

@@ -1,10 +1,5 @@
 """The integer images both channels run on, from a checked configuration: parameters, stages, and
 what is armed.
-
-A stage instance is armed unless its signals are not there: what the rack's BMS keeps to itself (its
-own protection may do the stage's work, by_bms of its record; else somebody accepted that), or
-equipment that is not fitted and somebody accepted that. Row 46 stays armed where the fire panel has
-a supervised path: the panel's contact satisfies it as long as it is closed.
 """
 
 from array import array
@@ -12,13 +7,16 @@ from array import array
 from controller.core.parameters import CONTROL_PARAMETERS
 from controller.rows import records
 from controller.site import equipment, schema
-from controller.site.layers import refuse
-from safety import matrix, parameters, signals
+from controller.site.refusal import refuse
+from controller.site.stage_states import (
+    ARMED_STATES,
+    instances,
+    rack_facts,
+    smoke_zones,
+    stage_state,
+)
+from safety import matrix, parameters
 
-ARMED, BY_BMS, NOT_FITTED, BY_PANEL, NOT_ASKED, NOT_TOLD = range(6)
-ARMED_STATES = (ARMED, BY_PANEL)
-TO_ACCEPT = (NOT_FITTED, NOT_TOLD)  # states that somebody has to accept by name
-SECOND_CHANNEL = "second_channel"  # not fitted: the rows in hard wiring stand in for it
 # What a BMS tells of each part of a rack, in words, for the features that compare the parts: of one
 # alone nothing is ever far from the others, and its reading of exactly 0 is that of the whole rack.
 COMPARED = {
@@ -26,147 +24,6 @@ COMPARED = {
     "cells": ("cells_reported", "the highest and the lowest cell voltage"),
 }
 COMPARED_MIN = 2
-# parameter of a rack: what is lacking where its BMS does not tell it
-LACKING = {
-    "cells_reported": "bms_cells",
-    "temperatures_reported": "bms_temperatures",
-    "insulation_reported": "insulation",
-    "sensors_reported": "bms_sensors",
-}
-
-
-def rack_facts(topology):
-    """Per rack {parameter: bool}: what its BMS tells, by its family."""
-    told = []
-    for rack in range(topology.racks):
-        native = topology.device("bms", rack).profile.family == "native_bms"
-        told.append(dict.fromkeys(LACKING, native))
-    return told
-
-
-def stage_state(stage, topology, rack=-1):
-    """(ARMED, BY_BMS, NOT_FITTED, BY_PANEL, NOT_ASKED or NOT_TOLD; equipment or "") of a stage of
-    the matrix.
-
-    rack: of a rack's stage. NOT_FITTED and NOT_TOLD without anybody's acceptance are refused by
-    sense.py.
-    """
-    if stage[matrix.S_SCOPE] == signals.RACK:
-        return _rack_state(stage, rack_facts(topology)[rack], topology.not_fitted)
-    if stage[matrix.S_SCOPE] == signals.UNIT:
-        return ARMED, ""
-    feature = records.feature(stage)
-    if "noc" in feature.equipment:
-        return _noc_state(stage, topology)
-    if stage[matrix.S_FEATURE] == matrix.F_PEER_CODE:
-        return (ARMED, "") if topology.second_channel else (NOT_FITTED, SECOND_CHANNEL)
-    for each in records.features(stage):
-        absent = _absent(each, stage, topology.not_fitted)
-        if absent:
-            return NOT_FITTED, absent
-        if each.bms and not any(_tells(facts, each.bms) for facts in rack_facts(topology)):
-            return NOT_TOLD, each.bms
-    return ARMED, ""
-
-
-def _rack_state(stage, facts, not_fitted):
-    lacks = _untold(stage, facts, not_fitted)
-    if not lacks:
-        return ARMED, ""
-    if lacks == "insulation":
-        return NOT_FITTED, lacks
-    return (BY_BMS, "") if records.STAGES[stage[matrix.S_ID]].by_bms else (NOT_TOLD, lacks)
-
-
-def _untold(stage, facts, not_fitted):
-    """Name of what the rack's BMS does not tell of that this stage looks at, or ""."""
-    # two of: vapour, gas, two signs of heat, two of cells
-    if stage[matrix.S_FEATURE] == matrix.F_RUNAWAY_SUSPICION_PCT:
-        signs = ("offgas" not in not_fitted) + ("toxic" not in not_fitted)
-        signs += 2 * facts["cells_reported"] + 2 * facts["temperatures_reported"]
-        return "" if signs > 1 else "bms_temperatures"
-    lacks = records.feature(stage).bms
-    return "" if not lacks or _tells(facts, lacks) else lacks
-
-
-def _tells(facts, lacking):
-    return any(facts[fact] for fact, name in LACKING.items() if name == lacking)
-
-
-def _noc_state(stage, topology):
-    """Row 46: a supervised contact of the fire panel satisfies it; power is reduced only if the
-    analysis asks.
-    """
-    if "supervised" in topology.not_fitted and "noc" in topology.not_fitted:
-        return NOT_FITTED, "noc"
-    if stage[matrix.S_DEMAND][matrix.D_CHARGE_DERATE_PCT] and not topology.hma["noc_derate"]:
-        return NOT_ASKED, ""
-    return (ARMED if "supervised" in topology.not_fitted else BY_PANEL), ""
-
-
-def _absent(feature, stage, not_fitted):
-    """Name of the equipment that this feature of a cabinet's stage lacks, or ""."""
-    if feature.votes:
-        missing = next((name for name in feature.votes if not_fitted.get(name) == ""), "")
-        if missing:  # the others may be enough, but nobody has accepted a vote of fewer
-            return missing
-        if smoke_zones(not_fitted) + ("heat" not in not_fitted) >= stage[matrix.S_SET]:
-            return ""
-        return next(name for name in feature.votes if name in not_fitted)
-    if feature.one_of and all(name in not_fitted for name in feature.one_of):
-        return feature.one_of[0]
-    return next((name for name in feature.equipment if name in not_fitted), "")
-
-
-def smoke_zones(not_fitted):
-    """How many smoke zones there are."""
-    return 0 if "smoke" in not_fitted else 1 if "smoke_2" in not_fitted else 2
-
-
-def accepted(topology, name):
-    """Who accepted that this equipment (or the second channel) is not fitted, or "" where nobody
-    did.
-    """
-    if name == SECOND_CHANNEL:
-        return topology.hma["hard_wired_accepted"] or ""
-    return topology.not_fitted.get(name, "")
-
-
-def instances(topology):
-    """(stage, unit or rack or -1) of every stage instance, in the order of the image's armed
-    words.
-    """
-    found = []
-    for scope, count in (
-        (signals.CABINET, 0),
-        (signals.UNIT, topology.units),
-        (signals.RACK, topology.racks),
-    ):
-        for index in range(count) if count else (-1,):
-            found += [(stage, index) for stage in matrix.STAGES if stage[matrix.S_SCOPE] == scope]
-    return found
-
-
-def rows_armed(topology):
-    """Rows of which a stage is armed, in one place at least, sorted."""
-    return sorted(
-        {
-            stage[matrix.S_ROW]
-            for stage, index in instances(topology)
-            if stage_state(stage, topology, index)[0] in ARMED_STATES
-        }
-    )
-
-
-def rows_not_fitted(topology):
-    """Rows of which a stage is not fitted, as the matrix of a site lists them, sorted."""
-    return sorted(
-        {
-            stage[matrix.S_ROW]
-            for stage, index in instances(topology)
-            if stage_state(stage, topology, index)[0] == NOT_FITTED
-        }
-    )
 
 
 def cabinet_parameters(values, topology, budgets):

@@ -8,7 +8,7 @@ is how long they take at most.
 
 from controller.rows import proof_intervals, records
 from controller.rows.shapes import AT_ONCE, BY_LEVEL, BY_LEVEL_S
-from controller.site import bus_times, limit_images, time_chain, wired
+from controller.site import bus_times, stage_states, time_chain, wired
 from safety import matrix as m
 from safety import parameters as p
 from safety.evaluate import D_SET_TICKS
@@ -98,7 +98,7 @@ def _wired(config):
 def _armed(config):
     stages = {
         stage[m.S_ID]: stage
-        for stage, index in limit_images.instances(config.topology)
-        if limit_images.stage_state(stage, config.topology, index)[0] in limit_images.ARMED_STATES
+        for stage, index in stage_states.instances(config.topology)
+        if stage_states.stage_state(stage, config.topology, index)[0] in stage_states.ARMED_STATES
     }
     return list(stages.values())

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from controller.core import hint_codes
 from controller.core.hint_sources import CAP, NO_PRIORITY, QUANTITIES, SOURCES_MAX
 from controller.core.parameters import SOURCE_PARAMETERS
-from controller.site.layers import not_allowed, refuse
+from controller.site.refusal import not_allowed, refuse
 
 FALLBACK_KEYS = {
     hint_codes.CHARGE_W_MAX: "fallback_charge_W_max",

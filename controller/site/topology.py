@@ -8,10 +8,10 @@ sense (times, loads of buses, silence budgets) is in sense.py.
 import os
 from dataclasses import dataclass
 
+from controller.site import device_checks, hma, schema
 from controller.site import devices as device_tables
-from controller.site import hma, schema
 from controller.site.acceptance_text import lacks_of_acceptance
-from controller.site.layers import not_allowed, refuse, shown
+from controller.site.refusal import not_allowed, refuse, shown
 
 ACCEPTED_WORDS = "who accepted it, when (YYYY-MM-DD) and why"
 
@@ -123,7 +123,7 @@ def build(values, missing=()):
         values.get("cabinet", "second_channel") == "fitted",
         channel_b,
     )
-    device_tables.check(values, topology)
+    device_checks.check(values, topology)
     return topology
 
 

@@ -3,7 +3,9 @@ blame.
 """
 
 from controller.site import schema
-from controller.site.layers import Entry, allowed_text, check_tighter, refuse
+from controller.site.layers import Entry
+from controller.site.refusal import refuse
+from controller.site.value_checks import allowed_text, check_tighter
 
 SAFE = ("cabinet", "unit", "rack")  # sections of the safety kernel
 

@@ -4,7 +4,14 @@ apply or do not.
 
 from typing import NamedTuple
 
-from controller.siting import measure_places, measure_units, rules, scopes
+from controller.siting import (
+    measure_dwellings,
+    measure_places,
+    measure_tests,
+    measure_units,
+    rules,
+    scopes,
+)
 from controller.siting.geometry import TOUCH_m
 from controller.siting.items import Item
 
@@ -84,7 +91,8 @@ def judge(site, rule):
 
 def measure_of(rule):
     """The function a rule names; both modules of measures are looked into."""
-    return getattr(measure_units, rule.measure, None) or getattr(measure_places, rule.measure)
+    modules = (measure_units, measure_dwellings, measure_tests, measure_places)
+    return next(filter(None, [getattr(each, rule.measure, None) for each in modules]))
 
 
 def _excluded(site, rule):

@@ -3,7 +3,7 @@
 import json
 import os
 
-from controller.site.layers import ConfigError
+from controller.site.refusal import ConfigError
 from controller.siting import audit, plan, reading, report
 from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT, plain, say
 

@@ -4,7 +4,6 @@ y), y up the plan.
 Nothing here knows a rule. A distance is exact up to float rounding, far below TOUCH_m.
 """
 
-import functools
 import math
 from typing import NamedTuple
 
@@ -108,7 +107,7 @@ def _edge_gaps(ones, others):
     around = box(Shape(tuple([point for edge in few for point in edge])))
     found, least_m = {}, math.inf
     for apart_m, index in sorted(
-        [(box_distance_m(around, _edge_box(edge)), index) for index, edge in enumerate(many)]
+        [(box_distance_m(around, edge_box(edge)), index) for index, edge in enumerate(many)]
     ):
         if apart_m > least_m + TOUCH_m:
             break
@@ -119,7 +118,8 @@ def _edge_gaps(ones, others):
     return [found[pair] for pair in sorted(found)]
 
 
-def _edge_box(edge):
+def edge_box(edge):
+    """(x_min, y_min, x_max, y_max) of an edge."""
     (x1, y1), (x2, y2) = edge
     return min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2)
 
@@ -131,15 +131,15 @@ def segment_gap(a, b, c, d):
     if crosses(a, b, c, d):
         crossing = _crossing(a, b, c, d)
         return Gap(0.0, crossing, crossing)
-    found = [_point_gap(a, c, d), _point_gap(b, c, d)]
+    found = [point_gap(a, c, d), point_gap(b, c, d)]
     found += [
         Gap(each.distance_m, each.end, each.start)
-        for each in (_point_gap(c, a, b), _point_gap(d, a, b))
+        for each in (point_gap(c, a, b), point_gap(d, a, b))
     ]
     least = min(found)
     facing = [each for each in found if _is_shift(least, each)]
     low, high = min(facing, key=lambda each: each.start), max(facing, key=lambda each: each.start)
-    return Gap(least.distance_m, _middle(low.start, high.start), _middle(low.end, high.end))
+    return Gap(least.distance_m, middle(low.start, high.start), middle(low.end, high.end))
 
 
 def _is_shift(gap, other):
@@ -152,11 +152,13 @@ def _is_shift(gap, other):
     )
 
 
-def _middle(a, b):
+def middle(a, b):
+    """The point in the middle of two."""
     return (a[0] + b[0]) / 2, (a[1] + b[1]) / 2
 
 
-def _point_gap(point, a, b):
+def point_gap(point, a, b):
+    """Distance of a point to a segment, and the point of it that is nearest."""
     along_x, along_y = b[0] - a[0], b[1] - a[1]
     square = along_x * along_x + along_y * along_y
     share = (
@@ -206,7 +208,7 @@ def contains(shape, point):
     """Whether a closed shape holds a point; its edge counts as inside."""
     if box_distance_m(box(shape), (*point, *point)) > TOUCH_m:
         return False
-    if min([_point_gap(point, a, b).distance_m for a, b in edges(shape)]) <= TOUCH_m:
+    if min([point_gap(point, a, b).distance_m for a, b in edges(shape)]) <= TOUCH_m:
         return True
     is_inside = False
     for (x1, y1), (x2, y2) in edges(shape):
@@ -215,211 +217,6 @@ def contains(shape, point):
         ):
             is_inside = not is_inside
     return is_inside
-
-
-def shrunk(rectangle):
-    """A rectangle with each side a little further in, so that what it only touches is no longer
-    reached.
-    """
-    corners = rectangle.points
-    return rectangle._replace(
-        points=tuple(
-            [
-                _inward(corner, corners[index - 1], corners[(index + 1) % 4])
-                for index, corner in enumerate(corners)
-            ]
-        )
-    )
-
-
-def _inward(corner, *neighbours):
-    """A corner moved along both its sides: however long and thin the rectangle, either side moves
-    by as much.
-    """
-    steps = [4 * TOUCH_m / math.dist(corner, each) for each in neighbours]
-    return tuple(
-        [
-            corner[axis]
-            + sum(
-                [
-                    step * (each[axis] - corner[axis])
-                    for step, each in zip(steps, neighbours, strict=True)
-                ]
-            )
-            for axis in (0, 1)
-        ]
-    )
-
-
-def overlaps(rectangle, other):
-    """Whether a rectangle and a filled shape share more than a touch."""
-    if box_distance_m(box(rectangle), box(other)) > 0:
-        return False
-    return gap(shrunk(rectangle), other).distance_m == 0
-
-
-def share_ground(first, second):
-    """Whether two polygons share more than an edge or a corner."""
-    if box_distance_m(box(first), box(second)) > 0:
-        return False
-    if any([crosses(*one, *other) for one in edges(first) for other in edges(second)]):
-        return True
-    return any(
-        [_is_inside(second, point) for point in _probes(first)]
-        + [_is_inside(first, point) for point in _probes(second)]
-    )
-
-
-def _probes(polygon):
-    """Points of which one at least lies inside whatever covers the polygon in part: corners, and
-    beside the edges.
-    """
-    for a, b in edges(polygon):
-        length_m = math.dist(a, b)
-        x, y = _middle(a, b)
-        along = (4 * TOUCH_m / length_m * (b[0] - a[0]), 4 * TOUCH_m / length_m * (b[1] - a[1]))
-        yield a
-        yield from [
-            each
-            for each in ((x - along[1], y + along[0]), (x + along[1], y - along[0]))
-            if _is_inside(polygon, each)
-        ]
-
-
-def _is_inside(polygon, point):
-    """Whether a point lies inside, and not on the edge."""
-    return contains(polygon, point) and gap(outline(polygon), Shape((point,))).distance_m > TOUCH_m
-
-
-def is_within(rectangle, closed):
-    """Whether a rectangle lies wholly inside a closed shape; it may touch the edge."""
-    smaller = shrunk(rectangle)
-    return contains(closed, smaller.points[0]) and gap(smaller, outline(closed)).distance_m > 0
-
-
-def fault_of_outline(points):
-    """What is wrong with a polygon, in words; empty when nothing is."""
-    if len(points) < 3:
-        return f"has {len(points)} points"
-    shape = polygon(points)
-    sides = edges(shape)
-    for a, b in sides:
-        if math.dist(a, b) <= TOUCH_m:
-            return (
-                f"says the point {_words(a)} twice in a row (the last point joins the first by "
-                f"itself)"
-            )
-    boxes = [_edge_box(each) for each in sides]
-    for index, (a, b) in enumerate(sides):
-        for other, (c, d) in enumerate(sides[index + 1 :], index + 1):
-            if box_distance_m(boxes[index], boxes[other]) <= TOUCH_m and _meet_wrongly(a, b, c, d):
-                return (
-                    f"crosses or touches itself: {_words(a)} to {_words(b)} and {_words(c)} to "
-                    f"{_words(d)}"
-                )
-    return ""
-
-
-def _meet_wrongly(a, b, c, d):
-    """Two edges of one outline: neighbours share one end and nothing else, the others nothing."""
-    if b == c or d == a:
-        shared, one, other = (b, a, d) if b == c else (a, b, c)
-        return (
-            min(_point_gap(one, shared, other), _point_gap(other, shared, one)).distance_m
-            <= TOUCH_m
-        )
-    return segment_gap(a, b, c, d).distance_m <= TOUCH_m
-
-
-def _words(point):
-    return f"[{point[0]:g}, {point[1]:g}]"
-
-
-def part_within(convex, edge, reach_m):
-    """The part of a segment within reach_m of a convex shape as two points, None where there is
-    none.
-    """
-    nearest = min([segment_gap(*own, *edge) for own in edges(convex)])
-    if nearest.distance_m > reach_m:
-        return None
-    # Along a segment the distance to a convex shape falls to the nearest point and rises from there
-    # on.
-    return [
-        _last(lambda point: _sight(convex, point).distance_m <= reach_m, nearest.end, end)
-        for end in edge
-    ]
-
-
-def shielding(convex, part, barriers, beyond_m):
-    """Names of the barriers {name: (point, point)} behind which all of a segment lies; [] where any
-    of it is bare.
-
-    A barrier counts if it passes beside the convex shape, beyond_m longer at both ends. What lies
-    behind it is on its far side, its shortest sight line cut by it: of a segment one piece, so what
-    is left begins where that ends.
-    """
-    able = {name: ends for name, ends in barriers.items() if _is_along(convex, ends, beyond_m)}
-    found, (start, end) = [], part
-    while start != end or not found:
-        lasts = {
-            name: _last(functools.partial(_is_behind, convex, ends), start, end)
-            for name, ends in able.items()
-            if name not in found and _is_behind(convex, ends, start)
-        }
-        if not lasts:
-            return []
-        found.append(max(lasts, key=lambda name: math.dist(start, lasts[name])))
-        start = lasts[found[-1]]
-    return found
-
-
-def _last(is_so, start, end):
-    """The last point from start to end of which something is so that is so up to one point and not
-    beyond it.
-    """
-    if is_so(end):
-        return end
-    low, high = 0.0, 1.0
-    for _ in range(HALVINGS):
-        share = (low + high) / 2
-        low, high = (share, high) if is_so(_along(start, end, share)) else (low, share)
-    return _along(start, end, low)
-
-
-def _along(start, end, share):
-    return start[0] + share * (end[0] - start[0]), start[1] + share * (end[1] - start[1])
-
-
-def _sight(convex, point):
-    """The shortest line from a point to the edge of a convex shape."""
-    return min([_point_gap(point, a, b) for a, b in edges(convex)])
-
-
-def _sides(convex, barrier):
-    """How far each corner is left of the line of a barrier, in metres; < 0 right of it."""
-    length_m = math.dist(*barrier)
-    return [side(*barrier, corner) / length_m for corner in convex.points]
-
-
-def _is_along(convex, barrier, beyond_m):
-    """Whether a barrier passes beside a convex shape, beyond_m longer at both ends."""
-    (x1, y1), (x2, y2) = barrier
-    length_m, sides = math.dist(*barrier), _sides(convex, barrier)
-    if min(sides) < -TOUCH_m and max(sides) > TOUCH_m:
-        return False
-    along = [((x - x1) * (x2 - x1) + (y - y1) * (y2 - y1)) / length_m for x, y in convex.points]
-    return min(along) >= beyond_m - TOUCH_m and max(along) <= length_m - beyond_m + TOUCH_m
-
-
-def _is_behind(convex, barrier, point):
-    """Whether a point lies on the far side of a barrier that passes beside, its shortest sight line
-    cut.
-    """
-    sides, sight = _sides(convex, barrier), _sight(convex, point)
-    facing = 1 if max(sides) > -min(sides) else -1
-    if side(*barrier, point) * facing > TOUCH_m * math.dist(*barrier):
-        return False
-    return segment_gap(*barrier, sight.start, sight.end).distance_m <= TOUCH_m
 
 
 def clipped(edge, window):

@@ -4,8 +4,8 @@ tell this.
 
 import math
 
-from controller.site.layers import refuse
-from controller.siting import geometry
+from controller.site.refusal import refuse
+from controller.siting import geometry, ground
 
 # how far the ends of an open line are drawn on: past every coordinate a file may say
 BEYOND_m = 1_000_000
@@ -64,8 +64,8 @@ def check_unit(path, unit, lot_line):
 def holds(lot_line, rectangle):
     """Whether a rectangle lies wholly on the lot's side of a lot line."""
     if lot_line.shape.is_closed:
-        return geometry.is_within(rectangle, lot_line.shape)
-    smaller = geometry.shrunk(rectangle)
+        return ground.is_within(rectangle, lot_line.shape)
+    smaller = ground.shrunk(rectangle)
     return geometry.gap(smaller, lot_line.shape).distance_m > 0 and _is_same_side(
         lot_line.shape, lot_line.facts["inside_m"], smaller.points[0]
     )

@@ -4,7 +4,7 @@ Each function takes (site, rule) and returns a list of Items, or in words why th
 """
 
 from controller.siting import fields as f
-from controller.siting import geometry, reductions
+from controller.siting import geometry, ground, reductions
 from controller.siting.items import Item, gap_item, of_models, said, unsaid_kinds
 
 CROWD = 30
@@ -168,7 +168,7 @@ def fence_distance(site, rule):
     items = []
     for unit in site.units:
         gap = geometry.gap(unit.shape, geometry.outline(fence))
-        is_inside = geometry.is_within(unit.shape, fence)
+        is_inside = ground.is_within(unit.shape, fence)
         items.append(
             gap_item(
                 unit.name,

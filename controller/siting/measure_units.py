@@ -7,9 +7,6 @@ from controller.siting import fields as f
 from controller.siting import geometry, scopes
 from controller.siting.items import Item, gap_item, of_models, said, sum_kWh, unsaid_kinds
 
-DWELLING_kWh = {"utility_closet": 40, "garage": 80, "accessory_structure": 80, f.OUTDOORS: 80}
-
-
 # -- what the site is
 
 
@@ -78,16 +75,18 @@ def fdny_large(site, rule):
 # -- groups, spacing, tests
 
 
-def _is_closer(gap):
+def is_closer(gap):
     """Whether a distance is below that of row B5."""
     return gap.distance_m < f.SPACING_m - geometry.TOUCH_m
 
 
-def _is_tested(*units):
+def is_tested(*units):
+    """Whether every unit has a UL 9540A report."""
     return all([unit.model["ul_9540a_report"] is not None for unit in units])
 
 
-def _is_prepackaged(site, units):
+def is_prepackaged(site, units):
+    """Whether every unit is prepackaged, in an edition that knows it."""
     return site.edition == f.IFC_2018 and len(units) == 1 and bool(units[0].model["prepackaged"])
 
 
@@ -98,7 +97,7 @@ def group_energy(site, rule):
         energy_kWh = sum_kWh(units)
         by = ""
         if energy_kWh > rule.number + geometry.TOUCH_m:
-            by = "B6" if _is_prepackaged(site, units) else "B7a" if _is_tested(*units) else ""
+            by = "B6" if is_prepackaged(site, units) else "B7a" if is_tested(*units) else ""
         items.append(Item(energy_kWh, (name,), by=by))
     return items
 
@@ -107,8 +106,8 @@ def prepackaged_energy(site, rule):
     """Energy of each prepackaged unit; a larger one is judged by its large-scale fire test."""
     items = []
     for units in site.groups.values():
-        if _is_prepackaged(site, units):
-            is_over = units[0].energy_kWh > rule.number and _is_tested(*units)
+        if is_prepackaged(site, units):
+            is_over = units[0].energy_kWh > rule.number and is_tested(*units)
             items.append(Item(units[0].energy_kWh, (units[0].name,), by="B7a" if is_over else ""))
     return items or "no unit is listed as prepackaged"
 
@@ -116,7 +115,7 @@ def prepackaged_energy(site, rule):
 def group_spacing(site, rule):
     """Distance of units of different groups; tighter pairs with a test are judged by it."""
     return [
-        gap_item(a.name, b.name, gap, by="B7c" if _is_closer(gap) and _is_tested(a, b) else "")
+        gap_item(a.name, b.name, gap, by="B7c" if is_closer(gap) and is_tested(a, b) else "")
         for a, b, gap in site.pairs
     ] or "one group"
 
@@ -124,106 +123,16 @@ def group_spacing(site, rule):
 def wall_spacing(site, rule):
     """Distance of units to the walls around."""
     return [
-        gap_item(
-            unit.name, area.name, gap, by="B7d" if _is_closer(gap) and _is_tested(unit) else ""
-        )
+        gap_item(unit.name, area.name, gap, by="B7d" if is_closer(gap) and is_tested(unit) else "")
         for unit, area, gap in site.wall_gaps
     ]
-
-
-def _larger(site):
-    """Units of groups over the size that only a test allows."""
-    found = []
-    for units in site.groups.values():
-        most_kWh = f.PREPACKAGED_kWh if _is_prepackaged(site, units) else f.GROUP_kWh
-        found += units if sum_kWh(units) > most_kWh + geometry.TOUCH_m else []
-    return found
-
-
-def _relying(site):
-    """Units that stand there only by a test: larger than a group may be, or closer to a neighbour
-    or a wall.
-    """
-    names = {unit.name for unit in _larger(site)}
-    for a, b, gap in site.pairs:
-        names |= {a.name, b.name} if _is_closer(gap) else set()
-    if site.place == f.INDOORS:
-        names |= {unit.name for unit, _, gap in site.wall_gaps if _is_closer(gap)}
-    return [unit for unit in site.units if unit.name in names]
-
-
-def _for_relying(key):
-    def measure(site, rule):
-        return of_models(_relying(site), key) or "nothing larger or closer"
-
-    return measure
-
-
-def _for_tested(key):
-    def measure(site, rule):
-        return of_models([unit for unit in _relying(site) if _is_tested(unit)], key) or (
-            "no test is relied upon"
-        )
-
-    return measure
-
-
-test_report = _for_relying("ul_9540a_report")
-fire_test = _for_relying("large_scale_fire_test")
-test_edition = _for_tested("ul_9540a_edition")
-wall_rise = _for_tested("ul_9540a_wall_rise_K")
-egress_flux = _for_tested("ul_9540a_egress_heat_flux_W_per_m2")
-no_flaming = _for_tested("ul_9540a_no_flaming_outside")
-no_explosion = _for_tested("ul_9540a_no_explosion")
-below_vent = _for_tested("ul_9540a_neighbours_below_vent")
-
-
-def tested_spacing(site, rule):
-    """Distance of neighbours that rely on a test, against the wider spacing of their reports."""
-    relying = {unit.name for unit in _relying(site) if _is_tested(unit)}
-    larger = {unit.name for unit in _larger(site)}
-    items = []
-    for a, b, gap in site.all_pairs:
-        if a.group == b.group and a.name not in larger:
-            continue  # a group that is no larger than it may be is one thing
-        of_test = [unit for unit in (a, b) if unit.name in relying]
-        unsaid = [unit for unit in of_test if unit.model["ul_9540a_spacing_m"] is None]
-        if unsaid:
-            items.append(
-                Item(
-                    None, (a.name, b.name), fact=f"model.{unsaid[0].model_name}.ul_9540a_spacing_m"
-                )
-            )
-        elif of_test:
-            limit_m = max([unit.model["ul_9540a_spacing_m"] for unit in of_test])
-            items.append(gap_item(a.name, b.name, gap, limit_m))
-    return items or "no test is relied upon"
-
-
-def tested_wall_spacing(site, rule):
-    """Distance to the walls of units that rely on a test, against their report."""
-    relying = {unit.name for unit in _relying(site) if _is_tested(unit)}
-    items = []
-    for unit, area, gap in site.wall_gaps:
-        if unit.name in relying:
-            limit_m = unit.model["ul_9540a_wall_spacing_m"]
-            items.append(
-                gap_item(unit.name, area.name, gap, limit_m)
-                if limit_m is not None
-                else Item(
-                    None,
-                    (unit.name, area.name),
-                    fact=f"model.{unit.model_name}.ul_9540a_wall_spacing_m",
-                )
-            )
-    return items or "no test is relied upon"
 
 
 def side_by_side(site, rule):
     """Units over the size of a group that stand closer than the spacing, whatever their groups."""
     units = {}
     for a, b, gap in site.all_pairs:
-        if min(a.energy_kWh, b.energy_kWh) > f.GROUP_kWh and _is_closer(gap):
+        if min(a.energy_kWh, b.energy_kWh) > f.GROUP_kWh and is_closer(gap):
             units |= {a.name: a, b.name: b}
     return of_models(units.values(), "ul_9540a_report") or "none so close"
 
@@ -332,71 +241,3 @@ def analysis(site, rule):
 
 
 # -- dwellings
-
-
-def residential(site, rule):
-    """Residential listing of models from 1 kWh on."""
-    return (
-        of_models([unit for unit in site.units if unit.energy_kWh >= 1], "residential_listing")
-        or "all below 1 kWh"
-    )
-
-
-def unit_energy(site, rule):
-    """Energy of each unit."""
-    return [Item(unit.energy_kWh, (unit.name,)) for unit in site.units]
-
-
-def place_energy(site, rule):
-    """Energy in each kind of place of a dwelling that the source names, over all areas of that
-    kind.
-    """
-    return [
-        Item(sum_kWh(units), _names(units), DWELLING_kWh[location])
-        for location, units in _by_location(site)
-        if location in DWELLING_kWh
-    ] or "no such place"
-
-
-def other_place_energy(site, rule):
-    """Energy in all other places of a dwelling."""
-    return [
-        Item(sum_kWh(units), _names(units))
-        for location, units in _by_location(site)
-        if location not in DWELLING_kWh
-    ] or "no such place"
-
-
-def _by_location(site):
-    """(location, its units): the source says totals of the dwelling, so a second outline of a kind
-    holds no more.
-    """
-    locations, found = {area.name: area.facts["location"] for area in site.areas}, {}
-    for unit in site.units:
-        found.setdefault(locations.get(unit.area, f.OUTDOORS), []).append(unit)
-    return found.items()
-
-
-def _names(units):
-    """Of the areas that hold some units, each once."""
-    return tuple(dict.fromkeys([unit.area or f.OUTDOORS for unit in units]))
-
-
-def dwelling_spacing(site, rule):
-    """Distance of units, whatever their groups; closer where both reports tested it, never further
-    for a test.
-    """
-    items = []
-    for a, b, gap in site.all_pairs:
-        tested_m = [unit.model["ul_9540a_spacing_m"] for unit in (a, b)]
-        is_closer = _is_tested(a, b) and None not in tested_m and max(tested_m) < rule.number
-        items.append(
-            gap_item(
-                a.name,
-                b.name,
-                gap,
-                max(tested_m) if is_closer else None,
-                words="as tested" if is_closer else "",
-            )
-        )
-    return items or "one unit"

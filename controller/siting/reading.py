@@ -3,15 +3,17 @@ allowed.
 """
 
 import difflib
-import itertools
 import re
 import tomllib
 
-from controller.site.acceptance_text import names_nothing
-from controller.site.layers import ConfigError, file_text, not_allowed, refuse, shown
+from controller.site.layers import file_text
+from controller.site.refusal import ConfigError, not_allowed, refuse, shown
 from controller.siting import fields as f
-from controller.siting import geometry, lot
-from controller.siting.site import Area, Barrier, Exposure, Site, Unit
+from controller.siting import geometry, ground, lot
+from controller.siting.field_checks import check_value, frozen
+from controller.siting.plan_checks import _check_plan
+from controller.siting.site import Site
+from controller.siting.things import Area, Barrier, Exposure, Unit
 
 NAME = re.compile(rf"[A-Za-z0-9_-]{{1,{f.NAME_CHARACTERS}}}")
 NAME_WORDS = f"a name of A-Z, a-z, 0-9, _ and -, at most {f.NAME_CHARACTERS} characters"
@@ -93,90 +95,10 @@ def _table(path, where, content, keys, sections=()):
             )
     for key, field in keys.items():
         if key in content:
-            _check_value(path, (*where, key), content[key], field)
+            check_value(path, (*where, key), content[key], field)
         elif field.is_required:
             refuse(path, (*where, key), "is missing", f.allowed_words(field))
-    return {key: _frozen(content.get(key)) for key in keys}
-
-
-def _frozen(value):
-    return tuple([_frozen(each) for each in value]) if isinstance(value, list) else value
-
-
-def _check_value(path, where, value, field):
-    fits = FITS[field.kind]
-    if not fits(value, field):
-        options = field.allowed if field.kind in ("choice", "choices") else ()
-        wrong = value
-        if field.kind == "choices" and isinstance(value, list):
-            wrong = next((each for each in value if each not in options), value)
-        not_allowed(path, where, wrong, f.allowed_words(field), [str(each) for each in options])
-    if field.kind == "named" and names_nothing(value):
-        refuse(
-            path, where, f"{shown(value)} is not allowed, it names nothing", f.allowed_words(field)
-        )
-    if field.kind == "points" and field.allowed[0] == 3:
-        fault = geometry.fault_of_outline(_frozen(value))
-        if fault:
-            refuse(
-                path,
-                where,
-                fault,
-                "at least 3 points around an area, each once, no edges that cross or touch",
-            )
-    if field.kind == "points" and any([a == b for a, b in zip(value, value[1:], strict=False)]):
-        refuse(path, where, "says a point twice in a row", "points that differ")
-
-
-def _is_number(value, low, high):
-    return type(value) in (int, float) and low <= value <= high
-
-
-def _is_point(value, low=-f.COORDINATE_m_MAX, high=f.COORDINATE_m_MAX):
-    return (
-        isinstance(value, list)
-        and len(value) == 2
-        and all([_is_number(each, low, high) for each in value])
-    )
-
-
-def _is_points(value, field):
-    """At least one point; a polygon with too few has a line of its own."""
-    if (
-        not isinstance(value, list)
-        or not 1 <= len(value) <= f.POINTS_MAX
-        or not all(map(_is_point, value))
-    ):
-        return False
-    if len(field.allowed) == 2:
-        return len(value) == field.allowed[0]
-    return field.allowed[0] == 3 or len(value) >= field.allowed[0]
-
-
-def _is_text(value, field):
-    return (
-        isinstance(value, str)
-        and bool(value.strip())
-        and len(value) <= f.TEXT_CHARACTERS
-        and value.isprintable()
-    )
-
-
-FITS = {
-    "number": lambda value, field: _is_number(value, *field.allowed),
-    "flag": lambda value, field: type(value) is bool,
-    "choice": lambda value, field: type(value) in (int, str) and value in field.allowed,
-    "choices": lambda value, field: (
-        isinstance(value, list)
-        and all([each in field.allowed for each in value])
-        and len(set(value)) == len(value)
-    ),
-    "text": _is_text,
-    "named": _is_text,
-    "size": lambda value, field: _is_point(value, *field.allowed),
-    "point": lambda value, field: _is_point(value),
-    "points": _is_points,
-}
+    return {key: frozen(content.get(key)) for key in keys}
 
 
 def _check_mode(path, top, tables, singles):
@@ -314,9 +236,9 @@ def _unit(path, name, table, models, areas):
     shape = geometry.rectangle(table["center_m"], model["size_m"], table["rotation_deg"] or 0)
     holding = []
     for area in areas:
-        if geometry.is_within(shape, area.shape):
+        if ground.is_within(shape, area.shape):
             holding.append(area.name)
-        elif geometry.overlaps(shape, area.shape):
+        elif ground.overlaps(shape, area.shape):
             refuse(
                 path,
                 ("unit", name),
@@ -367,42 +289,3 @@ def _exposure(path, name, table):
     is_closed = said == ["outline_m"]
     shape = geometry.Shape(points, is_closed, is_closed and table["kind"] != "lot_line")
     return Exposure(name, table["kind"], lot.drawn_on(shape) if table["inside_m"] else shape, table)
-
-
-def _check_plan(path, site):
-    """Things that cannot be where the file says they are."""
-    for first, second in itertools.combinations(site.areas, 2):
-        # what is in one room would count in two fire areas
-        if geometry.share_ground(first.shape, second.shape):
-            refuse(
-                path,
-                ("area", second.name),
-                f"overlaps area.{first.name}",
-                "areas that touch at most",
-            )
-    for first, second in site.near_pairs(0.0):
-        if geometry.overlaps(first.shape, second.shape):
-            refuse(
-                path,
-                ("unit", second.name),
-                f"overlaps unit.{first.name}",
-                "units that touch at most",
-            )
-    for unit in site.units:
-        if not unit.area and (site.place == f.INDOORS or site.mode == f.ROOFTOP):
-            refuse(path, ("unit", unit.name), "lies in no area", "inside one [area.NAME]")
-        for exposure in site.exposures:
-            if exposure.kind == "lot_line":
-                lot.check_unit(path, unit, exposure)
-            elif exposure.kind == "building" and site.is_open_air and not unit.area:
-                _check_outside(path, unit, exposure)
-
-
-def _check_outside(path, unit, building):
-    if building.shape.is_filled and geometry.overlaps(unit.shape, building.shape):
-        refuse(
-            path,
-            ("unit", unit.name),
-            f"lies in or across exposure.{building.name}, a building",
-            'outside it; a room is an [area.NAME] of a file with place = "indoors"',
-        )

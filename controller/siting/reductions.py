@@ -5,7 +5,7 @@ only.
 from typing import NamedTuple
 
 from controller.siting import fields as f
-from controller.siting import geometry
+from controller.siting import geometry, sight
 
 REDUCED_m = 0.914
 # how much higher than the unit, and longer at both ends, a barrier has to be
@@ -58,10 +58,10 @@ def _shielding(site, unit, exposure, full_m):
     }
     names = []
     for edge in geometry.edges(exposure.shape) if fitting else ():
-        near = geometry.part_within(unit.shape, edge, full_m - geometry.TOUCH_m)
+        near = sight.part_within(unit.shape, edge, full_m - geometry.TOUCH_m)
         if near is None:
             continue
-        behind = geometry.shielding(unit.shape, near, fitting, BEYOND_m)
+        behind = sight.shielding(unit.shape, near, fitting, BEYOND_m)
         if not behind:
             return []
         names += behind

@@ -1,10 +1,10 @@
 """The rules as data: the rows of the fact table's Table B and those of Table A a plan can answer,
 some as several.
 
-A rule says what is measured (a function of measure_units.py or measure_places.py), where it holds
-(a scope of scopes.py), the number, and its clause in every edition that has it with how sure that
-is. Feet of the source are metres rounded to the millimetre. Row B39 (figures seen on the web
-without support in any code text) has no rule on purpose.
+A rule says what is measured (a function of a measure_ module), where it holds (a scope of
+scopes.py), the number, and its clause in every edition that has it with how sure that is. Feet of
+the source are metres rounded to the millimetre. Row B39 (figures seen on the web without support
+in any code text) has no rule on purpose.
 """
 
 from typing import NamedTuple

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from controller import sites
 from controller.site import config as configs
-from controller.site.layers import ConfigError
+from controller.site.refusal import ConfigError
 from safety import parameters
 from safety import second as sc
 

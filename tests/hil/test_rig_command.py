@@ -12,7 +12,7 @@ import sys
 import pytest
 
 from controller.record.journal import JournalError
-from controller.site import config, limit_images
+from controller.site import config, stage_states
 from controller.sites import EXAMPLE
 from hil import __main__ as cli
 from hil import rig_command, virtual_controller, virtual_run
@@ -207,5 +207,5 @@ def test_the_order_of_a_run(trace):
     assert made[0]["file"] == trace, "the bench finds a relative file too"
     target = settings.control["soc_target_permille"] / 10
     assert [order["soc_pct"] for order in made] == [target, 70, estop.soc_pct]
-    armed = len(limit_images.rows_armed(settings.topology))
+    armed = len(stage_states.rows_armed(settings.topology))
     assert (made[0]["armed"], made[0]["not_fitted"]) == (armed, 1)

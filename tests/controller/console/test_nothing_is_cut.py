@@ -10,7 +10,7 @@ from controller.console.pages.text import CELLS, HEIGHT, WIDTH
 from controller.core import reasons
 from controller.documents import matrix_page
 from controller.rows import reason_words
-from controller.site import limit_images
+from controller.site import stage_states
 from controller.state import alarms as alarms_facts
 from controller.state import rows
 from safety import evidence
@@ -193,7 +193,7 @@ def test_not_fitted_are_the_rows_that_the_matrix_of_the_site_lists(facts):
             "not fitted" in state["state"] for stage in row["stages"] for state in stage["states"]
         )
     ]
-    assert limit_images.rows_not_fitted(CONFIG.topology) == listed == [51]
+    assert stage_states.rows_not_fitted(CONFIG.topology) == listed == [51]
     assert facts["status"]["interlocks"]["not_fitted"] == 1
 
 
@@ -202,7 +202,7 @@ def test_the_rig_counts_the_armed_rows_as_the_status_does(facts):
     cabinets.
     """
     assert (
-        len(limit_images.rows_armed(CONFIG.topology))
+        len(stage_states.rows_armed(CONFIG.topology))
         == facts["status"]["interlocks"]["armed"]
         == 52
     )

@@ -17,9 +17,9 @@ from controller.site import (
     bus_times,
     config,
     equipment,
-    limit_images,
     proof_plan,
     schema,
+    stage_states,
     time_chain,
     wired,
 )
@@ -180,7 +180,7 @@ def test_the_state_of_every_stage(files):
     found = files.load()
     facts = stages_of(matrix_page.matrix_facts(found))
     words = found.safety_image[found.image_map().armed :]
-    for (stage, _), word in zip(limit_images.instances(found.topology), words):
+    for (stage, _), word in zip(stage_states.instances(found.topology), words):
         assert (facts[stage[m.S_ID]]["states"][0]["kind"] == "armed") == bool(word)
     assert facts["51"]["states"] == [
         {

@@ -14,7 +14,7 @@ from controller.record import proof_state, utc
 from controller.record import proof_tests as pt
 from controller.recorder.proof_watch import LOOK_US, ProofWatch
 from controller.rows import matrix_words, proof_intervals
-from controller.site import bus_times, config, limit_images, proof_plan, time_chain
+from controller.site import bus_times, config, proof_plan, stage_states, time_chain
 from safety import matrix as m
 from tests.repository import ROOT
 
@@ -142,8 +142,8 @@ def test_the_plan_has_the_armed_rows_only(files):
     planned = proof_plan.plan(loaded)
     armed = {
         stage[m.S_ROW]
-        for stage, index in limit_images.instances(loaded.topology)
-        if limit_images.stage_state(stage, loaded.topology, index)[0] in limit_images.ARMED_STATES
+        for stage, index in stage_states.instances(loaded.topology)
+        if stage_states.stage_state(stage, loaded.topology, index)[0] in stage_states.ARMED_STATES
     }
     assert {proof_intervals.row_of(key) for key in planned} == armed and "51" not in planned
     assert (planned["1"], planned["40"], planned["40e"]) == (365, 0, 365)

@@ -12,12 +12,14 @@ from controller.site import (
     cross_checks,
     equipment,
     hma,
-    layers,
-    limit_images,
     schema,
+    stage_order,
+    stage_states,
     wired,
 )
 from controller.site.equipment import EQUIPMENT
+from controller.site.refusal import in_unit
+from controller.site.value_checks import allowed_text
 from drivers import profile as profiles
 from safety import channel, matrix, peer, signals
 from safety import second as channel_b
@@ -91,9 +93,9 @@ def without(files, names):
 def states(loaded):
     """{stage: {(state, equipment)}} over all instances."""
     found = {}
-    for stage, index in limit_images.instances(loaded.topology):
+    for stage, index in stage_states.instances(loaded.topology):
         found.setdefault(stage[matrix.S_ID], set()).add(
-            limit_images.stage_state(stage, loaded.topology, index)
+            stage_states.stage_state(stage, loaded.topology, index)
         )
     return found
 
@@ -102,7 +104,7 @@ def armed(loaded):
     """{stage: {0, 1}}: the armed words of the image."""
     found = {}
     words = loaded.safety_image[loaded.image_map().armed :]
-    for (stage, _), word in zip(limit_images.instances(loaded.topology), words):
+    for (stage, _), word in zip(stage_states.instances(loaded.topology), words):
         found.setdefault(stage[matrix.S_ID], set()).add(word)
     return found
 
@@ -115,7 +117,7 @@ def test_every_stage_is_armed_with_all_equipment(files):
     files.replace("type", "[unit.1]\n", '[channel_b]\nport = "/dev/serial/by-path/b"\n\n[unit.1]\n')
     files.replace("type", "noc_derate = false", "noc_derate = true")
     loaded = without(files, ["supervised"]).load()
-    assert states(loaded) == dict.fromkeys(IDS, {(limit_images.ARMED, "")})
+    assert states(loaded) == dict.fromkeys(IDS, {(stage_states.ARMED, "")})
     assert armed(loaded) == dict.fromkeys(IDS, {1})
 
 
@@ -123,8 +125,8 @@ def test_every_stage_is_armed_with_all_equipment(files):
 def test_not_armed_and_named_without_its_equipment(files, stage):
     loaded = without(files, LACKS[stage]).load()
     state, name = states(loaded)[stage].pop()
-    assert state == limit_images.NOT_FITTED and name in LACKS[stage] and armed(loaded)[stage] == {0}
-    assert limit_images.accepted(loaded.topology, name) == WHO
+    assert state == stage_states.NOT_FITTED and name in LACKS[stage] and armed(loaded)[stage] == {0}
+    assert stage_states.accepted(loaded.topology, name) == WHO
     row = next(each[matrix.S_ROW] for each in matrix.STAGES if each[matrix.S_ID] == stage)
     assert any(
         stage in stages and words == "not fitted" and lacks == name
@@ -145,8 +147,8 @@ def test_one_of_several_kinds_keeps_a_stage_armed(files, stage):
 def test_nothing_that_may_be_left_out_disarms_the_others(files):
     found = states(without(files, list(EQUIPMENT)).load())
     others = {name: found[name] for name in IDS if name not in LACKS}
-    alone = {(limit_images.NOT_FITTED, limit_images.SECOND_CHANNEL)}
-    assert others == {**dict.fromkeys(others, {(limit_images.ARMED, "")}), "51": alone}
+    alone = {(stage_states.NOT_FITTED, stage_states.SECOND_CHANNEL)}
+    assert others == {**dict.fromkeys(others, {(stage_states.ARMED, "")}), "51": alone}
 
 
 # -- missing and not accepted: refused, with the row
@@ -212,8 +214,8 @@ def test_each_stage_that_a_bms_may_keep_to_itself_is_in_one_of_the_tables(pylont
             stage: next(iter(each)) for stage, each in states(pylontech.load()).items()
         }.items()
     }
-    by_bms = {stage for stage, state in found.items() if state == limit_images.BY_BMS}
-    nobody = {stage for stage, state in found.items() if state == limit_images.NOT_TOLD}
+    by_bms = {stage for stage, state in found.items() if state == stage_states.BY_BMS}
+    nobody = {stage for stage, state in found.items() if state == stage_states.NOT_TOLD}
     assert (
         by_bms
         == {name for name, stage in records.STAGES.items() if stage.by_bms}
@@ -277,8 +279,8 @@ def test_only_racks_whose_bms_does_not_tell_are_named(files):
         "not_fitted.bms_cells: is missing: row 24 (C29) and row 34 (C80) are not armed on rack 3"
     ) in files.refusal()
     loaded = files.append("site", f'bms_cells = "{WHO}"').load()
-    assert states(loaded)["34a"] == {(limit_images.ARMED, ""), (limit_images.NOT_TOLD, "bms_cells")}
-    assert states(loaded)["29"] == {(limit_images.ARMED, ""), (limit_images.BY_BMS, "")}
+    assert states(loaded)["34a"] == {(stage_states.ARMED, ""), (stage_states.NOT_TOLD, "bms_cells")}
+    assert states(loaded)["29"] == {(stage_states.ARMED, ""), (stage_states.BY_BMS, "")}
     assert armed(loaded)["29"] == armed(loaded)["34a"] == {0, 1}
 
 
@@ -302,7 +304,7 @@ def test_row_46(files, missing, derate, expected):
     ).load()
     found = states(loaded)
     for stage, name in zip(("46a", "46b", "46c"), expected):
-        assert {state for state, _ in found[stage]} == {getattr(limit_images, name)}
+        assert {state for state, _ in found[stage]} == {getattr(stage_states, name)}
         assert armed(loaded)[stage] == {int(name in ("ARMED", "BY_PANEL"))}, (
             "its contact may open again"
         )
@@ -381,7 +383,7 @@ def test_every_row_that_must_act_without_the_controller_does(files, names, said)
     """
     try:
         loaded = second(files, names, said).load()
-    except layers.ConfigError:
+    except config.ConfigError:
         return
     own = channel_b.own_image(loaded.safety_image)
     cabinet = [stage for stage in matrix.STAGES if stage[matrix.S_SCOPE] == signals.CABINET]
@@ -589,7 +591,7 @@ def test_two_detectors_of_fire_make_row_5(files):
 
 
 def test_suspicion_needs_two_signs(pylontech):
-    assert states(pylontech.load())["53"] == {(limit_images.NOT_TOLD, "bms_temperatures")}
+    assert states(pylontech.load())["53"] == {(stage_states.NOT_TOLD, "bms_temperatures")}
     text = pylontech.paths[1].read_text()
     pylontech.paths[1].write_text(
         "\n".join([line for line in text.split("\n") if not line.startswith("offgas")])
@@ -602,7 +604,7 @@ def test_suspicion_needs_two_signs(pylontech):
         '"offgas_detector"\nbus = "gas"\n'
         "unit_id = 4",
     )
-    assert states(pylontech.load())["53"] == {(limit_images.NOT_TOLD, "bms_temperatures")}, (
+    assert states(pylontech.load())["53"] == {(stage_states.NOT_TOLD, "bms_temperatures")}, (
         "vapour alone agrees with nothing"
     )
     text = pylontech.paths[1].read_text()
@@ -613,7 +615,7 @@ def test_suspicion_needs_two_signs(pylontech):
         "type",
         '[device.toxic]\nrole = "toxic"\nprofile = "toxic_detector"\nbus = "gas"\nunit_id = 5',
     )
-    assert states(pylontech.load())["53"] == {(limit_images.ARMED, "")}
+    assert states(pylontech.load())["53"] == {(stage_states.ARMED, "")}
 
 
 def test_gas_beside_an_open_door_needs_gas_detection(files):
@@ -635,9 +637,9 @@ def test_heating_beside_vapour_needs_module_temperatures(files, pylontech):
         "unit_id = 4",
     )
     found = states(pylontech.load())
-    assert found["8c"] == {(limit_images.NOT_TOLD, "bms_temperatures")} and found["8a"] == found[
+    assert found["8c"] == {(stage_states.NOT_TOLD, "bms_temperatures")} and found["8a"] == found[
         "8b"
-    ] == {(limit_images.ARMED, "")}
+    ] == {(stage_states.ARMED, "")}
 
 
 # -- [hma]
@@ -656,7 +658,7 @@ def test_row_14_is_armed_for_detection_of_vapour_or_hydrogen_alone(files, missin
     does not matter.
     """
     loaded = without(files, missing).load()
-    assert states(loaded)["14"] == {(limit_images.ARMED, "")} and armed(loaded)["14"] == {1}
+    assert states(loaded)["14"] == {(stage_states.ARMED, "")} and armed(loaded)["14"] == {1}
     assert loaded.cabinet["gas_required"] == 1
 
 
@@ -778,7 +780,7 @@ def test_the_bounds_of_a_threshold(files, stage):
                 .refusal()
             )
             spec = schema.STAGE[stage][key]
-            said, allowed = layers.in_unit(value, spec.unit), layers.allowed_text(spec)
+            said, allowed = in_unit(value, spec.unit), allowed_text(spec)
             assert f"stage.{stage}.{key}: {said} is not allowed; allowed {allowed}" in refusal
             assert spec.unit[1] in refusal
 
@@ -815,9 +817,7 @@ def test_what_can_be_tightened():
 
 
 def test_the_ladders():
-    pairs = {
-        (low[matrix.S_ID], high[matrix.S_ID]) for low, high in cross_checks.ladders(schema.LFP)
-    }
+    pairs = {(low[matrix.S_ID], high[matrix.S_ID]) for low, high in stage_order.ladders(schema.LFP)}
     for pair in (
         ("27", "28"),
         ("28", "29"),
@@ -964,6 +964,6 @@ def test_every_feature_of_the_cabinet_is_always_there_or_somebodys():
 @pytest.mark.parametrize("name", ("example", "pylontech"))
 def test_the_examples_are_accepted(name):
     loaded = config.load(SITES / name / "cabinet.toml")
-    for stage, index in limit_images.instances(loaded.topology):
-        state, lacks = limit_images.stage_state(stage, loaded.topology, index)
-        assert state not in limit_images.TO_ACCEPT or limit_images.accepted(loaded.topology, lacks)
+    for stage, index in stage_states.instances(loaded.topology):
+        state, lacks = stage_states.stage_state(stage, loaded.topology, index)
+        assert state not in stage_states.TO_ACCEPT or stage_states.accepted(loaded.topology, lacks)

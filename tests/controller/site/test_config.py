@@ -6,7 +6,7 @@ import pytest
 from site_files import FIREBREAK, PYLONTECH, SiteFiles
 
 from controller.core import parameters
-from controller.site import config, limit_images, schema
+from controller.site import config, schema, stage_states
 from controller.site.equipment import EQUIPMENT
 from drivers import profile as profiles
 from safety import matrix, signals
@@ -49,7 +49,7 @@ def test_the_image_lies_as_its_map_says(files):
     assert list(image[words : words + 4]) == [3640, 3550, 51, 0]
     off = [
         stage[matrix.S_ID]
-        for (stage, _), word in zip(limit_images.instances(loaded.topology), image[where.armed :])
+        for (stage, _), word in zip(stage_states.instances(loaded.topology), image[where.armed :])
         if not word
     ]
     assert off == ["46b", "51"]  # nobody asks for a derate; one channel
@@ -122,7 +122,7 @@ def test_two_units_with_racks_of_their_own(files):
     assert loaded.units == 2 and loaded.layout().units == 2
     evaluator = Kernel(loaded.safety_image).evaluator
     assert [matrix.STAGES[stage] for stage in evaluator.stage] == [
-        stage for stage, _ in limit_images.instances(loaded.topology)
+        stage for stage, _ in stage_states.instances(loaded.topology)
     ]
 
 
@@ -134,7 +134,7 @@ def test_pylontech_leaves_to_the_bms_what_it_does_not_tell(pylontech):
     armed = loaded.safety_image[where.armed :]
     off = {
         stage[matrix.S_ROW]
-        for (stage, _), word in zip(limit_images.instances(loaded.topology), armed)
+        for (stage, _), word in zip(stage_states.instances(loaded.topology), armed)
         if not word
     }
     by_bms, not_fitted = (
@@ -142,7 +142,7 @@ def test_pylontech_leaves_to_the_bms_what_it_does_not_tell(pylontech):
         {3, 7, 8, 9, 10, 16, 17, 30, 37, 42, 43, 46, 51, 52},
     )
     assert off == by_bms | not_fitted
-    assert [rack[name] for name in limit_images.TOLD_BY_BMS] == [0, 0, 0, 0]
+    assert [rack[name] for name in stage_states.LACKING] == [0, 0, 0, 0]
     assert loaded.cabinet["contactor_report_ms"] == 2000
     assert loaded.cabinet["gas_detectors"] == 1 and loaded.control["load_meter_fitted"] == 0
 
@@ -174,8 +174,8 @@ def test_equipment_that_is_not_fitted_takes_its_devices_contacts_and_rows_along(
     assert loaded.topology.device("io_1").inputs[3] == ""
     off = {
         stage[matrix.S_ROW]
-        for stage, index in limit_images.instances(loaded.topology)
-        if limit_images.stage_state(stage, loaded.topology, index)[0] != limit_images.ARMED
+        for stage, index in stage_states.instances(loaded.topology)
+        if stage_states.stage_state(stage, loaded.topology, index)[0] != stage_states.ARMED
     }
     # 37: these racks tell it themselves
     assert off == {3, 4, 5, 6, *range(7, 18), 30, 40, 42, 43, 46, 48, 51, 52}

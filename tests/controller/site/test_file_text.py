@@ -17,7 +17,7 @@ from controller.record import journal, proof_tests, trips
 from controller.recorder import csv_files, head, reading
 from controller.run import link_statistics, loop, loop_statistics
 from controller.site import layers
-from controller.site.layers import ConfigError
+from controller.site.refusal import ConfigError
 from controller.sites import EXAMPLE
 from controller.state import record
 from controller.system import regular_file

@@ -12,7 +12,7 @@ from siting_sites import content, toml
 from controller import __main__ as firebreak
 from controller.documents import check
 from controller.site import acceptance_text
-from controller.site.layers import ConfigError
+from controller.site.refusal import ConfigError
 from controller.siting import reading
 from controller.system import clock
 

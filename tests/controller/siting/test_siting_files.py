@@ -7,7 +7,7 @@ from siting_cases import building, exposure, fence, garage, local, mode, model, 
 from siting_sites import content, toml
 
 from controller import __main__ as firebreak
-from controller.site.layers import ConfigError
+from controller.site.refusal import ConfigError
 from controller.siting import reading
 
 LOT = exposure("lot_line", 9, line_m=[[-4, 15], [26, 15], [26, 0]])

@@ -10,6 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from controller.siting import geometry as g
+from controller.siting import ground, sight
 
 SQUARE = g.polygon([(0, 0), (2, 0), (2, 2), (0, 2)])
 # a U, its notch from above
@@ -103,14 +104,15 @@ def test_edges_left_out_change_no_gap(first, second):
     [
         ("segment_gap", lambda far: g.gap(SQUARE, far), 40),
         ("segment_gap", lambda far: g.gap(far, SQUARE), 40),
-        ("segment_gap", lambda far: g.fault_of_outline(far.points), 400),
-        ("segment_gap", lambda far: g.overlaps(SQUARE, far), 0),
-        ("_point_gap", lambda far: g.contains(far, (2, 2)), 0),
+        ("segment_gap", lambda far: ground.fault_of_outline(far.points), 400),
+        ("segment_gap", lambda far: ground.overlaps(SQUARE, far), 0),
+        ("point_gap", lambda far: g.contains(far, (2, 2)), 0),
     ],
 )
 def test_of_many_edges_few_are_measured(monkeypatch, measure, work, most):
     calls, exact = [], getattr(g, measure)
-    monkeypatch.setattr(g, measure, lambda *points: calls.append(1) or exact(*points))
+    for module in (g, ground):
+        monkeypatch.setattr(module, measure, lambda *points: calls.append(1) or exact(*points))
     work(ring(200, 5.0, 20.0))
     assert len(calls) <= most
 
@@ -181,7 +183,7 @@ def test_zero_only_where_they_touch(first, second):
         assert distance_m >= separation_m - 1e-9
     elif separation_m < -1e-6:
         assert distance_m == 0
-        assert separation_m > -1e-4 or g.overlaps(first, second)
+        assert separation_m > -1e-4 or ground.overlaps(first, second)
 
 
 @pytest.mark.parametrize(
@@ -217,7 +219,7 @@ def test_a_gap_between_parallel_walls_lies_in_the_middle_of_what_faces():
     ],
 )
 def test_overlap_is_more_than_a_touch(shape, overlaps):
-    assert g.overlaps(shape, SQUARE) == g.overlaps(SQUARE, shape) == overlaps
+    assert ground.overlaps(shape, SQUARE) == ground.overlaps(SQUARE, shape) == overlaps
 
 
 @pytest.mark.parametrize("size_m", [(12.192, 2.438), (2.438, 12.192), (100, 0.05), (0.8, 1.0)])
@@ -242,8 +244,8 @@ def test_long_ones_side_by_side_only_touch(size_m, center_m, turned_deg, beside)
         return g.rectangle(by, size_m, turned_deg)
 
     first = g.rectangle(center_m, size_m, turned_deg)
-    assert not g.overlaps(first, beside_m(0)) and not g.overlaps(beside_m(0), first)
-    assert g.overlaps(first, beside_m(0.0001)) and g.overlaps(beside_m(0.0001), first)
+    assert not ground.overlaps(first, beside_m(0)) and not ground.overlaps(beside_m(0), first)
+    assert ground.overlaps(first, beside_m(0.0001)) and ground.overlaps(beside_m(0.0001), first)
 
 
 @pytest.mark.parametrize(
@@ -266,13 +268,13 @@ def test_long_ones_side_by_side_only_touch(size_m, center_m, turned_deg, beside)
 @given(st.tuples(numbers, numbers), st.sampled_from([0, 90, 180, 270]))
 def test_areas_that_share_ground(shape, shares, by, turned_deg):
     first, second = moved(SQUARE, by, turned_deg), moved(shape, by, turned_deg)
-    assert g.share_ground(first, second) == g.share_ground(second, first) == shares
+    assert ground.share_ground(first, second) == ground.share_ground(second, first) == shares
 
 
 @given(rectangles, rectangles)
 def test_rectangles_share_ground_where_they_overlap(first, second):
-    shares = g.share_ground(first, second)
-    assert shares or not g.overlaps(first, second)
+    shares = ground.share_ground(first, second)
+    assert shares or not ground.overlaps(first, second)
     assert not shares or g.gap(first, second).distance_m == 0
 
 
@@ -288,7 +290,7 @@ def test_rectangles_share_ground_where_they_overlap(first, second):
     ],
 )
 def test_within_a_room_with_a_notch(shape, is_within):
-    assert g.is_within(shape, NOTCHED) == is_within
+    assert ground.is_within(shape, NOTCHED) == is_within
 
 
 @pytest.mark.parametrize(
@@ -306,7 +308,7 @@ def test_within_a_room_with_a_notch(shape, is_within):
     ],
 )
 def test_faults_of_an_outline(points, words):
-    fault = g.fault_of_outline(tuple(points))
+    fault = ground.fault_of_outline(tuple(points))
     assert words in fault and bool(words) == bool(fault)
 
 
@@ -318,8 +320,8 @@ REACH_m = 3.0005  # off the grid of the points, so that rounding decides nothing
 
 def is_shielded(edge, *barriers, convex=SQUARE):
     """Whether nothing of an edge within reach is bare."""
-    part = g.part_within(convex, edge, REACH_m)
-    return part is None or bool(g.shielding(convex, part, dict(enumerate(barriers)), 1.5))
+    part = sight.part_within(convex, edge, REACH_m)
+    return part is None or bool(sight.shielding(convex, part, dict(enumerate(barriers)), 1.5))
 
 
 @pytest.mark.parametrize(
@@ -352,11 +354,11 @@ def test_a_barrier(barrier, edge, is_met):
 
 
 def test_an_edge_is_shielded_as_far_as_it_is_within_reach():
-    assert g.part_within(SQUARE, ((9.0, 0.0), (9.0, 1.0)), 3.0) is None
+    assert sight.part_within(SQUARE, ((9.0, 0.0), (9.0, 1.0)), 3.0) is None
     # 2 m across and 3 m along from both corners
-    low, high = g.part_within(SQUARE, EDGE, math.sqrt(13))
+    low, high = sight.part_within(SQUARE, EDGE, math.sqrt(13))
     assert low == pytest.approx((4, -3), abs=1e-9) and high == pytest.approx((4, 5), abs=1e-9)
-    assert g.part_within(SQUARE, ((4.0, 1.0), (4.0, 1.0)), 2.0) == [(4, 1), (4, 1)]
+    assert sight.part_within(SQUARE, ((4.0, 1.0), (4.0, 1.0)), 2.0) == [(4, 1), (4, 1)]
 
 
 def test_barriers_one_behind_the_other_shield_together():
@@ -366,10 +368,10 @@ def test_barriers_one_behind_the_other_shield_together():
         "spare": ((-1.5, 3.1), (3.5, 3.1)),
     }
     part = ((-4.0, 3.5), (4.6, 3.5))
-    assert g.shielding(SQUARE, part, barriers, 1.5) == ["left", "right"]
-    assert g.shielding(SQUARE, part[::-1], barriers, 1.5) == ["right", "left"]
-    assert g.shielding(SQUARE, part, {"left": barriers["left"]}, 1.5) == []
-    assert g.shielding(SQUARE, ((0.0, 3.5), (1.0, 3.5)), barriers, 1.5) == ["right"]
+    assert sight.shielding(SQUARE, part, barriers, 1.5) == ["left", "right"]
+    assert sight.shielding(SQUARE, part[::-1], barriers, 1.5) == ["right", "left"]
+    assert sight.shielding(SQUARE, part, {"left": barriers["left"]}, 1.5) == []
+    assert sight.shielding(SQUARE, ((0.0, 3.5), (1.0, 3.5)), barriers, 1.5) == ["right"]
 
 
 # barriers above SQUARE, flat or tilted, and edges that pass above it, some far to the side

@@ -13,7 +13,7 @@ from siting_cases import LARGE, NEAR, building, exposure, fence, garage, mode, m
 from siting_sites import content, site, toml
 
 from controller import __main__ as firebreak
-from controller.siting import audit, distances, geometry, labels, lot, plan, report
+from controller.siting import audit, distances, geometry, labels, lot, plan, plan_parts, report
 from controller.siting import fields as f
 
 EXAMPLES = Path(report.__file__).parents[1] / "sites" / "siting"
@@ -240,11 +240,9 @@ def test_rooms_of_one_fire_area_are_named_together(tmp_path):
     looks = {
         each.get("id"): each.get("stroke") for each in drawn(given)[0].iter() if each.get("id")
     }
-    assert {name: look == plan.BAD for name, look in looks.items() if name.startswith("area.")} == {
-        "area.the_first_room_": True,
-        "area.the_second_room_": True,
-        "area.rated": False,
-    }
+    assert {
+        name: look == plan_parts.BAD for name, look in looks.items() if name.startswith("area.")
+    } == {"area.the_first_room_": True, "area.the_second_room_": True, "area.rated": False}
 
 
 # -- what is far away
@@ -563,11 +561,11 @@ def test_the_headline_says_how_sure_the_rules_are(tmp_path, capsys):
 def test_what_is_not_met_is_red_dashed_and_marked(tmp_path):
     root, _ = drawn(site(tmp_path, NEAR, spaced(0.5)))
     line = next(each for each in root.iter() if each.get("id") == "distance.a.b")
-    assert line.get("stroke") == plan.BAD and line.get("stroke-dasharray") != "none"
+    assert line.get("stroke") == plan_parts.BAD and line.get("stroke-dasharray") != "none"
     assert "! 0.500 m (B5a?: 0.914)" in "".join(root.itertext())
     good = drawn(site(tmp_path, NEAR, spaced(1.0)))[0]
     line = next(each for each in good.iter() if each.get("id") == "distance.a.b")
-    assert (line.get("stroke"), line.get("stroke-dasharray")) == (plan.INK, "none")
+    assert (line.get("stroke"), line.get("stroke-dasharray")) == (plan_parts.INK, "none")
     assert "! 1.000" not in "".join(good.itertext())
 
 
@@ -603,7 +601,7 @@ def test_in_a_crowd_a_distance_keeps_its_unit_and_the_doubt_about_its_rule(
     judged = [
         each
         for each in drawn(given)[0].iter(f"{SVG}text")
-        if each.get("fill") in (plan.INK, plan.BAD)
+        if each.get("fill") in (plan_parts.INK, plan_parts.BAD)
     ]
     apart = f"{mark}{apart_m:.3f}"
     shown = {words for each in judged for words in each.itertext() if words.startswith(apart)}
@@ -614,7 +612,7 @@ def test_in_a_crowd_a_distance_keeps_its_unit_and_the_doubt_about_its_rule(
 def test_a_unit_too_large_is_marked(tmp_path):
     root, _ = drawn(site(tmp_path, NEAR, model(energy_kWh=51)))
     unit = next(each for each in root.iter() if each.get("id") == "unit.a")
-    assert unit.get("stroke") == plan.BAD and "! a" in "".join(root.itertext())
+    assert unit.get("stroke") == plan_parts.BAD and "! a" in "".join(root.itertext())
 
 
 def test_the_plan_is_to_scale(tmp_path):
@@ -646,7 +644,7 @@ def drawn_on(root):
     return [
         points_of(each)
         for each in root.iter(f"{SVG}polyline")
-        if each.get("stroke-dasharray") == plan.DRAWN_ON["stroke_dasharray"]
+        if each.get("stroke-dasharray") == plan_parts.DRAWN_ON["stroke_dasharray"]
     ]
 
 

@@ -1,0 +1,137 @@
+"""Outlines on the ground: which of them overlap, lie within another, or are no outline."""
+
+import math
+
+from controller.siting.geometry import (
+    Shape,
+    TOUCH_m,
+    box,
+    box_distance_m,
+    contains,
+    crosses,
+    edge_box,
+    edges,
+    gap,
+    middle,
+    outline,
+    point_gap,
+    polygon,
+    segment_gap,
+)
+
+
+def shrunk(rectangle):
+    """A rectangle with each side a little further in, so that what it only touches is no longer
+    reached.
+    """
+    corners = rectangle.points
+    return rectangle._replace(
+        points=tuple(
+            [
+                _inward(corner, corners[index - 1], corners[(index + 1) % 4])
+                for index, corner in enumerate(corners)
+            ]
+        )
+    )
+
+
+def _inward(corner, *neighbours):
+    """A corner moved along both its sides: however long and thin the rectangle, either side moves
+    by as much.
+    """
+    steps = [4 * TOUCH_m / math.dist(corner, each) for each in neighbours]
+    return tuple(
+        [
+            corner[axis]
+            + sum(
+                [
+                    step * (each[axis] - corner[axis])
+                    for step, each in zip(steps, neighbours, strict=True)
+                ]
+            )
+            for axis in (0, 1)
+        ]
+    )
+
+
+def overlaps(rectangle, other):
+    """Whether a rectangle and a filled shape share more than a touch."""
+    if box_distance_m(box(rectangle), box(other)) > 0:
+        return False
+    return gap(shrunk(rectangle), other).distance_m == 0
+
+
+def share_ground(first, second):
+    """Whether two polygons share more than an edge or a corner."""
+    if box_distance_m(box(first), box(second)) > 0:
+        return False
+    if any([crosses(*one, *other) for one in edges(first) for other in edges(second)]):
+        return True
+    return any(
+        [_is_inside(second, point) for point in _probes(first)]
+        + [_is_inside(first, point) for point in _probes(second)]
+    )
+
+
+def _probes(polygon):
+    """Points of which one at least lies inside whatever covers the polygon in part: corners, and
+    beside the edges.
+    """
+    for a, b in edges(polygon):
+        length_m = math.dist(a, b)
+        x, y = middle(a, b)
+        along = (4 * TOUCH_m / length_m * (b[0] - a[0]), 4 * TOUCH_m / length_m * (b[1] - a[1]))
+        yield a
+        yield from [
+            each
+            for each in ((x - along[1], y + along[0]), (x + along[1], y - along[0]))
+            if _is_inside(polygon, each)
+        ]
+
+
+def _is_inside(polygon, point):
+    """Whether a point lies inside, and not on the edge."""
+    return contains(polygon, point) and gap(outline(polygon), Shape((point,))).distance_m > TOUCH_m
+
+
+def is_within(rectangle, closed):
+    """Whether a rectangle lies wholly inside a closed shape; it may touch the edge."""
+    smaller = shrunk(rectangle)
+    return contains(closed, smaller.points[0]) and gap(smaller, outline(closed)).distance_m > 0
+
+
+def fault_of_outline(points):
+    """What is wrong with a polygon, in words; empty when nothing is."""
+    if len(points) < 3:
+        return f"has {len(points)} points"
+    shape = polygon(points)
+    sides = edges(shape)
+    for a, b in sides:
+        if math.dist(a, b) <= TOUCH_m:
+            return (
+                f"says the point {_words(a)} twice in a row (the last point joins the first by "
+                f"itself)"
+            )
+    boxes = [edge_box(each) for each in sides]
+    for index, (a, b) in enumerate(sides):
+        for other, (c, d) in enumerate(sides[index + 1 :], index + 1):
+            if box_distance_m(boxes[index], boxes[other]) <= TOUCH_m and _meet_wrongly(a, b, c, d):
+                return (
+                    f"crosses or touches itself: {_words(a)} to {_words(b)} and {_words(c)} to "
+                    f"{_words(d)}"
+                )
+    return ""
+
+
+def _meet_wrongly(a, b, c, d):
+    """Two edges of one outline: neighbours share one end and nothing else, the others nothing."""
+    if b == c or d == a:
+        shared, one, other = (b, a, d) if b == c else (a, b, c)
+        return (
+            min(point_gap(one, shared, other), point_gap(other, shared, one)).distance_m <= TOUCH_m
+        )
+    return segment_gap(a, b, c, d).distance_m <= TOUCH_m
+
+
+def _words(point):
+    return f"[{point[0]:g}, {point[1]:g}]"

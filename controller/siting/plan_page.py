@@ -1,0 +1,178 @@
+"""The page around the plan of a site: head, scale, legend, signs."""
+
+import textwrap
+from xml.sax.saxutils import escape
+
+from controller.siting import audit, report
+from controller.siting.labels import CHARACTER_px, FONT_px
+from controller.siting.plan_parts import (
+    BAD,
+    BARRIER,
+    DRAWN_ON,
+    GOOD,
+    INK,
+    LOOKS,
+    OTHER_LOOK,
+    PALE,
+    EDGE_px,
+    HEAD_px,
+    SCALES_m,
+    is_seen,
+    tag,
+)
+
+
+def page(site, findings, view, body):
+    """The drawing with head, scale and signs around it, as an SVG file."""
+    legend = _legend(site, findings, view)
+    width, height = view.width_px + 2 * EDGE_px, view.height_px + HEAD_px + legend[1] + EDGE_px
+    style = {"font_family": "DejaVu Sans Mono, Consolas, monospace", "font_size": FONT_px}
+    frame = tag(
+        "rect",
+        {
+            "width": f"{view.width_px:.1f}",
+            "height": f"{view.height_px:.1f}",
+            "fill": "none",
+            "stroke": PALE,
+        },
+    )
+    plan = tag(
+        "g", {"transform": f"translate({EDGE_px} {HEAD_px})", **style}, "\n".join([*body, frame])
+    )
+    foot = tag(
+        "g",
+        {"transform": f"translate({EDGE_px} {HEAD_px + view.height_px:.1f})", **style},
+        legend[0],
+    )
+    head = tag("g", style, _head(site, findings) + _north(site, width))
+    return "\n".join(
+        [
+            f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height:.0f}" '
+            f'viewBox="0 0 {width:.0f} '
+            f'{height:.0f}">',
+            tag("title", {}, escape(f"Plan of {site.facts['name']}")),
+            '<rect width="100%" height="100%" fill="white"/>',
+            head,
+            plan,
+            foot,
+            "</svg>",
+            "",
+        ]
+    )
+
+
+def _head(site, findings):
+    title = tag(
+        "text", {"x": EDGE_px, "y": 30, "font_size": 20, "fill": INK}, escape(site.facts["name"])
+    )
+    local = "".join([f", {each}" for each in site.local])
+    mode = f"{site.mode} {site.place}".strip()
+    second = f"{site.edition}{local}; {mode}; {site.total_kWh:g} kWh in {len(site.units)} units"
+    is_bad = any([each.verdict == audit.NOT_MET for each in findings])
+    return (
+        title
+        + tag("text", {"x": EDGE_px, "y": 52, "fill": INK}, escape(second))
+        + tag(
+            "text",
+            {"x": EDGE_px, "y": 70, "fill": BAD if is_bad else INK},
+            f"rules: {report.headline(findings)}",
+        )
+    )
+
+
+def _north(site, width):
+    arrow = tag("path", {"d": "M0 -24 L8 14 L0 7 L-8 14 Z", "fill": INK})
+    turned = tag(
+        "g",
+        {"transform": f"rotate({site.facts['north_deg'] or 0:g})"},
+        arrow + tag("text", {"y": -27, "text_anchor": "middle", "fill": INK}, "N"),
+    )
+    return tag("g", {"id": "north", "transform": f"translate({width - 50:.0f} 42)"}, turned)
+
+
+def _legend(site, findings, view):
+    """(elements, height) under the plan: scale bar, signs, what is not met, what lies beyond, what
+    is not claimed.
+    """
+    bar_m = max(
+        [each for each in SCALES_m if each * view.scale_px_per_m <= 220], default=SCALES_m[0]
+    )
+    bar_px = bar_m * view.scale_px_per_m
+    bar = tag(
+        "path",
+        {
+            "d": f"M0 22 V32 H{bar_px:.1f} V22 M{bar_px / 2:.1f} 27 V32",
+            "fill": "none",
+            "stroke": INK,
+            "stroke_width": 2,
+        },
+    )
+    bar += tag("text", {"x": f"{bar_px + 8:.1f}", "y": 32, "fill": INK}, f"{bar_m:g} m")
+    signs, bottom = _signs(site, bar_px + 90, view.width_px)
+    lines = [
+        f"{verdict}: {' '.join([each.rule.id for each in findings if each.verdict == verdict])}"
+        for verdict in (audit.NOT_MET, audit.NEEDS_FACT)
+        if any([each.verdict == verdict for each in findings])
+    ]
+    lines += site.placeholder_lines + _beyond(site, view)
+    lines.append(
+        "Not a drawing for construction. AHJ, adopted edition, UL 9540 listing and the "
+        "hazard mitigation "
+        "analysis override it."
+    )
+    characters = int(view.width_px / CHARACTER_px)
+    lines = [part for line in lines for part in textwrap.wrap(line, characters)]
+    texts = "".join(
+        [
+            tag("text", {"x": 0, "y": bottom + 34 + index * 18, "fill": INK}, escape(line))
+            for index, line in enumerate(lines)
+        ]
+    )
+    return tag("g", {"id": "scale"}, bar) + signs + texts, bottom + 40 + len(lines) * 18
+
+
+def _signs(site, left, right):
+    """(what the lines mean, the lowest y): as many signs as the site has things."""
+    x, y, parts = left, 28, []
+    for words, color, width, dashes in _sign_rows(site):
+        if x + 36 + CHARACTER_px * len(words) > right:
+            x, y = left, y + 20
+        ends = {"x1": f"{x:.1f}", "y1": y, "x2": f"{x + 30:.1f}", "y2": y}
+        look = {"stroke": color, "stroke_width": width, "stroke_dasharray": dashes}
+        parts.append(tag("line", {**ends, **look}))
+        parts.append(tag("text", {"x": f"{x + 36:.1f}", "y": y + 4, "fill": color}, words))
+        x += 58 + CHARACTER_px * len(words)
+    return tag("g", {"id": "legend"}, "".join(parts)), y
+
+
+def _sign_rows(site):
+    """[(words, color, width, dashes)] of what the site has."""
+    kinds = [exposure.kind for exposure in site.exposures]
+    return [
+        ("unit", GOOD, 2, "none"),
+        ("distance (rule, ? unconfirmed: required)", INK, 2, "none"),
+        ("further distance", PALE, 1, "none"),
+        ("! not met", BAD, 3, "6 4"),
+        *([("wall", INK, 6, "none")] if site.areas else []),
+        *([("barrier", BARRIER, 6, "none")] if site.barriers else []),
+        *([("fence", INK, 1.5, "3 3")] if site.fence else []),
+        *(_open_lot_signs() if any([each.facts["inside_m"] for each in site.exposures]) else []),
+        *[(kind, look[1], 2, look[2] or "none") for kind, look in LOOKS.items() if kind in kinds],
+        *([("other exposure", OTHER_LOOK[1], 2, "none")] if set(kinds) - set(LOOKS) else []),
+    ]
+
+
+def _open_lot_signs():
+    color = LOOKS["lot_line"][1]
+    return [
+        ("tick: into the lot", color, 2, "none"),
+        ("lot line drawn on", color, DRAWN_ON["stroke_width"], DRAWN_ON["stroke_dasharray"]),
+    ]
+
+
+def _beyond(site, view):
+    """One line for what is too far away to be drawn."""
+    words = [
+        f"{each.name} ({each.kind})" for each in site.exposures if not is_seen(view, each.shape)
+    ]
+    return [f"beyond the plan: {', '.join(words)}"] if words else []
