@@ -2,6 +2,7 @@
 
 import errno
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -52,6 +53,19 @@ def test_the_recorder_keeps_every_row_whatever_its_first_capacity(count):
     kept = recorder.rows()
     recorder.append(0, 1, 2, 3, 4, 5, 6, 7, 3)
     assert kept.tolist() == rows and recorder.count == count + 1
+
+
+def test_a_sample_of_the_plant_sums_its_converters_and_averages_its_racks():
+    things = SimpleNamespace
+    plant = things(
+        load_power_W=9e5,
+        grid_power_W=8e5,
+        pcs=[things(ac_power_W=4e4), things(ac_power_W=6e4)],
+        racks=[things(soc=0.5), things(soc=0.25)],
+    )
+    recorder = Recorder(1)
+    recorder.sample(20, plant, 1e5, 25.5, 213, 3)
+    assert recorder.rows().tolist() == [(20, 9e5, 8e5, 1e5, 1e5, 375.0, 25.5, 213, 3)]
 
 
 def test_window_means_weigh_by_time_not_by_sample():

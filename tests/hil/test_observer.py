@@ -476,6 +476,25 @@ def test_reactions_take_the_first_effect_after_the_first_cause():
     }
 
 
+@pytest.mark.parametrize(
+    "name, undone, cause, effect",
+    [
+        ("estop_bytes_to_permit", "pcs_enable_on_sent", "estop_1_open_seen", "pcs_enable_off_sent"),
+        ("estop_to_power_zero", "power_flowing", "estop_press", "power_zero"),
+        ("pcs_silent", "pcs_enable_on_sent", "pcs_silent", "pcs_enable_off_sent"),
+        ("pcs_silent_open", "contactor_close", "pcs_silent", "contactor_open"),
+        ("bms_ramp", "setpoint_sent", "bms_silent", "setpoint_zero_sent"),
+        ("bms_stop", "pcs_enable_on_sent", "bms_silent", "pcs_enable_off_sent"),
+        ("bms_open", "contactor_close", "bms_silent", "contactor_open"),
+        ("kill_contactor", "contactor_close", "controller_kill", "contactor_open"),
+    ],
+)
+def test_each_reaction_has_its_cause_and_its_effect(name, undone, cause, effect):
+    timeline = [(0, undone, ""), (1_000_000, cause, ""), (2_000_000, effect, "")]
+    assert reactions.reaction_ms(timeline)[name] == 1000.0
+    assert reactions.reaction_ms([(0, effect, ""), *timeline[1:]])[name] is None
+
+
 @pytest.mark.parametrize("before", [(), ("pcs_enable_on_sent", "pcs_enable_off_sent")])
 def test_there_is_no_reaction_where_the_effect_was_there_before_the_cause(before):
     """The next one, minutes later, has another cause."""

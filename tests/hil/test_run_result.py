@@ -8,7 +8,7 @@ import pytest
 
 from controller.site import config
 from controller.sites import EXAMPLE
-from hil.results import plot, run_result, words
+from hil.results import page, plot, run_result, words
 from hil.results.recorder import Recorder
 from hil.scenarios import scenario
 
@@ -185,6 +185,9 @@ def test_the_page_stands_alone_and_tells_trips_in_words(tmp_path):
     text = (tmp_path / "run.html").read_text(encoding="utf-8")
     for part in ("one &lt; two", "a &lt; b", "NOT MET", "Release it, inspect, reset with the key."):
         assert part in text
+    assert page.TRIP_HEAD in text
+    assert "<tr><td>1.020 s</td><td>1a</td><td>cabinet</td><td>An emergency stop is" in text
+    assert "<td>start 55, end 55</td></tr>" in text and "Expected of this scenario" in text
     assert not any(tag in text for tag in ("<script", "<img", "<link"))
 
 
