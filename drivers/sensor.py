@@ -54,12 +54,10 @@ class Sensor:
         self._function = registers[0].function
         self._address, self._count, layout = profile.block(names)
         self._unpack = layout.unpack_from
-        self._rules = tuple(
-            [
-                _Rule(register, _lfl_factor(profile, unit_id, register, lfl_vol_ppm))
-                for register in registers
-            ]
-        )
+        self._rules = [
+            _Rule(register, _lfl_factor(profile, unit_id, register, lfl_vol_ppm))
+            for register in registers
+        ]
         self._status_at = names.index("status")
         # {name of a value: (lowest, highest) that it can take}
         self.spans = {
@@ -74,20 +72,18 @@ class Sensor:
         self._dates = (
             itemgetter(*[names.index(name) for name in DATES]) if "today" in names else None
         )
-        settings = profile.settings
-        self._fault_mask, self._good_mask = (
-            settings.get("fault_mask", 0),
-            settings.get("good_mask", 0),
-        )
-        self._invalid_mask, self._warming_mask = (
-            settings.get("invalid_mask", 0),
-            settings.get("warming_mask", 0),
-        )
+        self._set_masks(profile.settings, registers)
+        self._pdu = None
+
+    def _set_masks(self, settings, registers):
+        """Bits of the register `status`; 0 where the profile names none."""
+        self._fault_mask, self._good_mask, self._invalid_mask, self._warming_mask = [
+            settings.get(f"{name}_mask", 0) for name in ("fault", "good", "invalid", "warming")
+        ]
         # and saturation: these are heard at once
         self._counts_mask = self._fault_mask & ~self._warming_mask
         for register in registers:
             self._counts_mask |= register.over_range_mask
-        self._pdu = None
 
     def periodic(self):
         """[(Request, period in us)]: the one read."""

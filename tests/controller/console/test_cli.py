@@ -174,20 +174,7 @@ def test_the_controller_that_runs_tests_itself(tmp_path, monkeypatch):
             return None
 
     monkeypatch.setattr(command.loop, "Loop", Loop)
-    assert (
-        cli.main(
-            [
-                "run",
-                EXAMPLE,
-                "--no-realtime",
-                "--run-dir",
-                str(tmp_path / "run"),
-                "--state-dir",
-                str(tmp_path / "state"),
-            ]
-        )
-        == 0
-    )
+    assert cli.main([*map(str, run_command(tmp_path))]) == 0
     (cabinet,) = seen
     assert isinstance(cabinet.self_test, self_test.SelfTest)
     tested = [each.obj for each in cabinet.self_test._arrays]
@@ -212,17 +199,7 @@ def test_a_controller_takes_no_other_cabinets_store_for_its_own(
     os.makedirs(tmp_path / "state")
     store.Store(str(tmp_path / "state")).save(Record(cabinets=(name,)))
     with pytest.raises(ZeroDivisionError):
-        cli.main(
-            [
-                "run",
-                EXAMPLE,
-                "--no-realtime",
-                "--run-dir",
-                str(tmp_path / "run"),
-                "--state-dir",
-                str(tmp_path / "state"),
-            ]
-        )
+        cli.main([*map(str, run_command(tmp_path))])
     assert [loaded.state for loaded in seen] == [state]
     assert ('the store is of the cabinet "Cabinet 2"' in capsys.readouterr().err) == (
         state == store.UNREADABLE
@@ -235,19 +212,8 @@ def test_a_controller_loads_no_store_that_another_one_still_writes(capsys, tmp_p
     monkeypatch.setattr(store.Store, "load", lambda self: 1 / 0)
     os.makedirs(tmp_path / "state")
     held = store.hold(str(tmp_path / "state"))
-    refused(
-        capsys,
-        3,
-        f"{tmp_path / 'state'}: another controller, or what a killed one has left, "
-        f"still writes the",
-        "run",
-        EXAMPLE,
-        "--no-realtime",
-        "--run-dir",
-        tmp_path / "run",
-        "--state-dir",
-        tmp_path / "state",
-    )
+    words = f"{tmp_path / 'state'}: another controller, or what a killed one has left, still writes"
+    refused(capsys, 3, words, *run_command(tmp_path))
     os.close(held)
 
 
