@@ -125,20 +125,16 @@ def test_an_enable_is_not_written_while_the_supply_is_not():
 
 
 @pytest.mark.parametrize("enable, expiry_ok", [(0, True), (0, False), (1, False)])
-def test_coils_without_an_enable_do_not_wait_for_the_supply(enable, expiry_ok):
+@pytest.mark.parametrize("was_enabled", [False, True])
+def test_coils_without_an_enable_do_not_wait_for_the_supply(enable, expiry_ok, was_enabled):
     channel, port, supply = pair()
+    if was_enabled:
+        supply.writes += 1
+        channel.write((1, 1), 0)
+        assert len(port.take()) == 1
     channel.module.expiry_ok = expiry_ok
-    channel.write((enable, 1), 0)
-    assert port.take() == [(("coils", (enable, 1)), rtu.STOP)]
-
-
-def test_an_enable_that_is_taken_away_goes_at_once():
-    channel, port, supply = pair()
-    supply.writes += 1
-    channel.write((1, 1), 0)
-    port.take()
-    channel.write((0, 1), TICK_US)
-    assert port.take() == [(("coils", (0, 1)), rtu.STOP)]
+    channel.write((enable, was_enabled), TICK_US)
+    assert port.take() == [(("coils", (enable, was_enabled)), rtu.STOP)]
 
 
 def test_enable_and_supply_of_the_example_cabinet_are_such_a_pair():
@@ -164,14 +160,8 @@ class Pcs:
     unit_id, setpoint_address = 1, WSET
 
     def __init__(self):
-        self.setpoint_exponent, self.ready, self.due, self.frame_W, self.steps = (
-            0,
-            True,
-            False,
-            None,
-            [],
-        )
-        self.requests, self.failures = [], []
+        self.setpoint_exponent, self.ready, self.due, self.frame_W = 0, True, False, None
+        self.steps, self.requests, self.failures = [], [], []
 
     def service(self, now_us):
         return self.steps
@@ -180,31 +170,26 @@ class Pcs:
         if not self.ready:
             return None
         raw = setpoint_W if self.frame_W is None else self.frame_W
-        values = (raw >> 16 & 0xFFFF, raw & 0xFFFF)
-        request = rtu.write_registers_request(
-            ("setpoint", setpoint_W),
-            1,
-            WSET,
-            values,
-            None,
-            lambda *details: self.failures.append(details),
-            priority,
-        )
+        key, values = ("setpoint", setpoint_W), (raw >> 16 & 0xFFFF, raw & 0xFFFF)
+        request = rtu.write_registers_request(key, 1, WSET, values, None, self._failed, priority)
         self.requests.append(request)
         return request
+
+    def _failed(self, *details):
+        self.failures.append(details)
 
     def write_due(self, now_us):
         return self.due
 
     def stop(self):
-        return (
-            rtu.write_registers_request("stop", 1, 40_100, (0,), priority=rtu.STOP)
-            if self.ready
-            else None
-        )
+        return self._operation("stop", 0, rtu.STOP)
 
     def start(self):
-        return rtu.write_registers_request("start", 1, 40_100, (1,)) if self.ready else None
+        return self._operation("start", 1, rtu.WRITE)
+
+    def _operation(self, key, value, priority):
+        request = rtu.write_registers_request(key, 1, 40_100, (value,), priority=priority)
+        return request if self.ready else None
 
 
 class Bench:
@@ -300,18 +285,14 @@ def test_a_set_point_that_was_lost_waits_its_turn_though_a_limit_falls():
     assert [bench.write(10_000) for _ in range(5)] == [[], [], [], [], [setpoint(10_000)]]
 
 
-def test_zero_goes_out_at_once_and_before_everything_else():
+@pytest.mark.parametrize("running", [1, 0])
+def test_zero_goes_out_at_once_and_of_a_converter_that_may_not_run_after_the_stop(running):
     bench = Bench()
     bench.write(1000)
-    assert bench.write(0) == [setpoint(0, rtu.STOP)]
+    bench.out[RUN_AT] = running
+    stopped = [] if running else [("stop", rtu.STOP)]
+    assert bench.write(0 if running else 1000) == [*stopped, setpoint(0, rtu.STOP)]
     assert bench.write(0) == []
-
-
-def test_a_converter_that_may_not_run_is_stopped_first_then_zeroed():
-    bench = Bench()
-    bench.write(1000)
-    bench.out[RUN_AT] = 0
-    assert bench.write(1000) == [("stop", rtu.STOP), setpoint(0, rtu.STOP)]
 
 
 @pytest.mark.parametrize(
@@ -459,18 +440,8 @@ def test_commands_keep_their_period_and_do_not_bunch_up_after_a_pause():
         bus.write([1], now_us)
         sent_us += [now_us] * len(bus.port.sent)
         bus.port.sent = []
-    assert sent_us == [
-        0,
-        100_000,
-        200_000,
-        300_000,
-        400_000,
-        500_000,
-        2_000_000,
-        2_100_000,
-        2_200_000,
-        2_300_000,
-    ]
+    due_us = (*range(0, 500_001, 100_000), *range(2_000_000, 2_300_001, 100_000))
+    assert sent_us == [*due_us]
 
 
 # -- the whole field of a cabinet
