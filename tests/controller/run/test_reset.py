@@ -11,6 +11,7 @@ from power_loss import cuts, disk_with, save_after_load
 from controller.core import image
 from controller.record import store
 from controller.run import operator_commands
+from controller.run.reset import PASSED_ON
 from safety import latches, matrix
 from safety import signals as s
 
@@ -376,6 +377,7 @@ def test_what_is_refused_here_for_what_holds_there_too_is_not_passed_on(
         again(bench, kind if before == "returns" else None).tick()
     else:
         asked_of_both(bench, kind)
+    assert (answer in PASSED_ON) == is_passed_on
     assert bench.answers == [answer] and peer.orders == [(kind, 7, 9)] * is_passed_on
     assert bench.cabinet.peer_answer == (latches.NOTHING if is_passed_on else latches.NONE)
     assert bench.stored.latches.keys() == bench.latched
