@@ -154,6 +154,13 @@ def test_armed_is_stored_anew_for_every_closing_and_clean_after_the_stop():
     assert bench.stored.armed == 1 and bench.release(1).tick(2).state == "closing"
 
 
+def test_a_later_record_that_is_not_stored_stops_nothing():
+    bench = running().hold()
+    bench.kernel.latches.token_age[0] = 0  # a change of what must survive
+    assert len(bench.tick(5).keeper.records) == bench.keeper.durable + 1
+    assert bench.told(s.ARMED_STORED) == 1 and bench.state == "running"
+
+
 # -- set: effect first, then stored
 
 

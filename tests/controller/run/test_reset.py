@@ -78,6 +78,12 @@ def test_a_reset_takes_effect_only_when_the_store_has_acknowledged_it(kind):
     assert bench.stored.token_ages_ms == spent
 
 
+def test_the_record_of_a_waiting_reset_spends_the_token_that_is_free():
+    bench = tripped().hold()
+    bench.kernel.latches.token_age[2] = 50
+    assert sorted(bench.reset().stored.token_ages_ms) == [0, 1020]
+
+
 @KINDS
 def test_a_reset_that_cannot_be_stored_is_void_and_says_so(kind):
     bench = waiting(kind)
