@@ -13,7 +13,7 @@ import pytest
 from site_files import FIREBREAK, PYLONTECH, SiteFiles
 
 from controller import __main__
-from controller.console import proof_test
+from controller.console import proof_list, proof_test
 from controller.documents import checklist
 from controller.record import journal_header as journal_headers
 from controller.record import proof_lines as pl
@@ -218,8 +218,8 @@ def test_a_ledger_from_before_stages_were_tested_apart_is_read(tmp_path, capsys)
     assert facts["wrong"] == [] and [rows[key]["state"] for key in ("12", "12b", "2")] == ["ok"] * 3
     assert (
         rows["12w"]["last"] is None
-        and not proof_test.is_slow(rows["12"])
-        and proof_test.is_slow(rows["1"])
+        and not proof_list.is_slow(rows["12"])
+        and proof_list.is_slow(rows["1"])
     )
     assert run(capsys, "verify", "--state-dir", tmp_path)[0] == 0
 
@@ -404,10 +404,10 @@ def test_csv_holds_everything_and_no_formula(tmp_path, capsys):
     record(capsys, tmp_path, tester=NASTY, more=("--remark", "-1+2"))
     code, out, _ = listed(capsys, tmp_path, "csv")
     rows = list(csv.DictReader(io.StringIO(out)))
-    assert code == 1 and tuple(rows[0]) == proof_test.COLUMNS and len(rows) == 75
+    assert code == 1 and tuple(rows[0]) == proof_list.COLUMNS and len(rows) == 75
     assert rows[0]["tester"] == "'" + NASTY and rows[0]["remark"] == "'-1+2"
     assert rows[0]["hash"] == pt.read(str(tmp_path)).head and rows[0]["measured_ms"] == "120"
-    assert all(not value.startswith(proof_test.FORMULA) for row in rows for value in row.values())
+    assert all(not value.startswith(proof_list.FORMULA) for row in rows for value in row.values())
 
 
 class Page(html.parser.HTMLParser):
@@ -448,7 +448,7 @@ def test_a_damaged_ledger_says_so_in_every_format(tmp_path, capsys):
     every_row(tmp_path)
     path = Path(pt.path_of(str(tmp_path)))
     path.write_bytes(path.read_bytes().replace(b'"tester":"A"', b'"tester":"B"', 1))
-    for form in proof_test.FORMATS:
+    for form in proof_list.FORMATS:
         code, out, err = listed(capsys, tmp_path, form)
         assert code == 1 and "damaged from line 2" in (err if form == "csv" else out)
 
