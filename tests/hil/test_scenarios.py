@@ -17,8 +17,8 @@ from hil.scenarios import scenario
 from hil.simulate import VirtualRig
 
 CONFIG = config.load(EXAMPLE)
-# load tracking, a hint, a restart, a stop: the ways of a set-point; all scenarios with --all
-QUICK = ("normal", "hint_import_limit", "controller_killed", "bms_silent")
+# load tracking, a ramp and a stop, a restart: the short ones; all scenarios with --all
+QUICK = ("normal", "controller_killed", "bms_silent")
 RING_BYTES = 8 << 20
 LEAST_FRAMES = {"over_temperature": 40}  # its limit of 4 % leaves nothing to follow
 # frames are spoiled on the wire, or nobody is there to take them
