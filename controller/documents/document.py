@@ -6,6 +6,7 @@ colours a bar beside it; the words say the same, so nothing depends on colour.
 """
 
 import html
+import json
 import re
 from typing import NamedTuple
 
@@ -13,6 +14,7 @@ from controller.system.paths import ascii_only
 
 KINDS = ("armed", "other", "absent", "missing", "doubt")
 SHORT = 9  # characters that are not folded
+FORMATS = ("md", "html", "json")
 
 
 class Heading(NamedTuple):
@@ -47,6 +49,14 @@ class Mark(NamedTuple):
 
 
 _OPENS_TAG = re.compile(r"<(?=[A-Za-z/!?])")  # "<= 25 % LFL" opens none
+
+
+def show(form, facts, blocks):
+    """Print a document. form: of FORMATS; facts: of it as plain data; blocks: makes its blocks."""
+    if form == "json":
+        print(json.dumps(facts, indent=1))
+    else:
+        print((page if form == "html" else markdown)(blocks()))
 
 
 def markdown(blocks):

@@ -7,8 +7,6 @@ whom. A required row that is missing is named and ends in exit code 1; such a fi
 `firebreak check` and `firebreak run` refuse it.
 """
 
-import json
-
 from controller.documents import check, checklist, document, effect_words, matrix_tables
 from controller.rows import matrix_words, readings, reason_words
 from controller.rows.records import ROWS, STAGES, by_row
@@ -17,7 +15,6 @@ from controller.site.refusal import ConfigError
 from controller.system.paths import DONE, NOT_DONE, WRONG_INPUT, ascii_only, say
 from safety import matrix as m
 
-FORMATS = ("md", "html", "json")
 # Of a stage that no rack has armed because its BMS does not tell what it looks at: nothing of this
 # program acts there.
 NOTHING_OF_OURS = {
@@ -39,11 +36,11 @@ def add(commands):
     """Add the commands to argparse's subparsers."""
     matrix = commands.add_parser("matrix")
     matrix.add_argument("--site", metavar="FILE", help="cabinet.toml (or the last layer there is)")
-    matrix.add_argument("--format", choices=FORMATS, default="md", help="(%(default)s)")
+    matrix.add_argument("--format", choices=document.FORMATS, default="md", help="(%(default)s)")
     matrix.set_defaults(run=_matrix)
     listing = commands.add_parser("checklist")
     listing.add_argument("--site", metavar="FILE", required=True)
-    listing.add_argument("--format", choices=FORMATS, default="md", help="(%(default)s)")
+    listing.add_argument("--format", choices=document.FORMATS, default="md", help="(%(default)s)")
     listing.set_defaults(run=_checklist)
 
 
@@ -52,7 +49,7 @@ def _matrix(arguments):
     if code == WRONG_INPUT:
         return code
     facts = matrix_facts(found, lines)
-    _print(arguments.format, facts, lambda: matrix_blocks(facts, check.today()))
+    document.show(arguments.format, facts, lambda: matrix_blocks(facts, check.today()))
     return code
 
 
@@ -61,7 +58,7 @@ def _checklist(arguments):
     if code:  # a checklist of a cabinet that may not be energised would only mislead
         return WRONG_INPUT
     facts = checklist.facts(found)
-    _print(arguments.format, facts, lambda: checklist.blocks(facts, check.today()))
+    document.show(arguments.format, facts, lambda: checklist.blocks(facts, check.today()))
     return DONE
 
 
@@ -77,13 +74,6 @@ def _survey(path):
     for line in lines:
         say(ascii_only(line))
     return found, lines, NOT_DONE if lines else DONE
-
-
-def _print(form, facts, blocks):
-    if form == "json":
-        print(json.dumps(facts, indent=1))
-    else:
-        print((document.page if form == "html" else document.markdown)(blocks()))
 
 
 # -- facts

@@ -2,8 +2,6 @@
 is its output.
 """
 
-import json
-
 from controller.core import reasons
 from controller.documents import document
 from controller.rows import matrix_words, reason_words
@@ -25,17 +23,12 @@ GROUPS = (
 def add(commands):
     """Add the command to argparse's subparsers."""
     book = commands.add_parser("reasons")
-    book.add_argument(
-        "--format", choices=("md", "html", "json"), default="md", help="(%(default)s)"
-    )
+    book.add_argument("--format", choices=document.FORMATS, default="md", help="(%(default)s)")
     book.set_defaults(run=_run)
 
 
 def _run(arguments):
-    if arguments.format == "json":
-        print(json.dumps(facts(), indent=1))
-    else:
-        print((document.page if arguments.format == "html" else document.markdown)(blocks()))
+    document.show(arguments.format, facts(), blocks)
     return 0
 
 

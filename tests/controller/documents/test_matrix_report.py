@@ -72,21 +72,19 @@ def test_every_row_and_every_stage_is_there():
                 assert (stage["basis"], stage["confidence"]) == (row["basis"], row["confidence"])
 
 
-@pytest.mark.parametrize("stage", OURS)
 @pytest.mark.parametrize("with_site", (False, True))
-def test_a_stage_of_ours_says_so_beside_the_basis_of_its_row(files, capsys, stage, with_site):
+def test_a_stage_of_ours_says_so_beside_the_basis_of_its_row(files, capsys, with_site):
     given = ["--site", str(files.paths[2])] if with_site else []
-    basis = f"ours; its row has {records.ROWS[BY_ID[stage][m.S_ROW]].basis}"
-    (line,) = [
-        line
-        for line in run(capsys, "matrix", *given)[1].splitlines()
-        if f"| {stage} (ours) |" in line
+    markdown, page, said = [
+        run(capsys, "matrix", *given, "--format", form)[1] for form in document.FORMATS
     ]
-    assert line.endswith(f"| {basis} | D |")
-    page = run(capsys, "matrix", *given, "--format", "html")[1]
-    assert f"{stage} (ours)" in page and html.escape(basis) in page
-    said = stages_of(json.loads(run(capsys, "matrix", *given, "--format", "json")[1]))[stage]
-    assert (said["is_ours"], said["basis"], said["confidence"]) == (True, basis, "D")
+    for stage in OURS:
+        basis = f"ours; its row has {records.ROWS[BY_ID[stage][m.S_ROW]].basis}"
+        (line,) = [line for line in markdown.splitlines() if f"| {stage} (ours) |" in line]
+        assert line.endswith(f"| {basis} | D |")
+        assert f"{stage} (ours)" in page and html.escape(basis) in page
+        facts = stages_of(json.loads(said))[stage]
+        assert (facts["is_ours"], facts["basis"], facts["confidence"]) == (True, basis, "D")
 
 
 def test_what_yields_to_the_fuse_is_said(example, capsys):
@@ -252,7 +250,7 @@ def test_what_the_bms_does_has_no_numbers_and_no_effects_of_ours(pylontech):
         ) == ([], None, None, None, None)
 
 
-@pytest.mark.parametrize("form", matrix_page.FORMATS)
+@pytest.mark.parametrize("form", document.FORMATS)
 def test_every_format_says_what_the_bms_does_and_what_nobody_does(pylontech, capsys, form):
     code, out, _ = run(capsys, "matrix", "--site", str(pylontech.paths[2]), "--format", form)
     out = html.unescape(out)

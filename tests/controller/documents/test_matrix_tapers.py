@@ -9,7 +9,7 @@ import json
 import pytest
 
 from controller import __main__
-from controller.documents import checklist, effect_words, matrix_page
+from controller.documents import checklist, document, effect_words
 from controller.site import config, tapers
 from controller.sites import EXAMPLE
 from safety import bounds
@@ -128,7 +128,7 @@ def test_no_taper_of_the_kernel_is_left_out():
 def test_every_document_has_the_taper_of_a_stage(files, capsys, stage, words):
     assert words in effect_words.effects(BY_ID[stage], files.load())
     for command in ("matrix", "checklist"):
-        for form in matrix_page.FORMATS:
+        for form in document.FORMATS:
             assert __main__.main([command, "--site", str(files.paths[2]), "--format", form]) == 0
             assert words in capsys.readouterr().out
 
@@ -157,7 +157,7 @@ def test_without_a_site_those_of_nmc_cells_stand_in_brackets():
 
 
 @pytest.mark.parametrize("argv", [("matrix",), ("matrix", "--site"), ("checklist", "--site")])
-@pytest.mark.parametrize("form", matrix_page.FORMATS)
+@pytest.mark.parametrize("form", document.FORMATS)
 def test_the_state_of_charge_has_no_stage_and_is_printed(files, capsys, argv, form):
     given = [str(files.paths[2])] if argv[-1] == "--site" else []
     assert __main__.main([*argv, *given, "--format", form]) == 0
