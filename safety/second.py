@@ -6,135 +6,19 @@ I/O, no allocation. It holds the limit image of channel A and runs on what of it
 can see.
 """
 
-from array import array
-
 from safety import channel as c
 from safety import matrix as m
 from safety import parameters as p
 from safety import peer as pe
+from safety import second_image as si
 from safety import signals as s
 from safety.kernel import Kernel
 
-# What channel B has inputs for and judges: features of the cabinet, by name.
-OWN_FEATURES = (
-    "estop_1_ok",
-    "estop_2_ok",
-    "estop_discrepancy",
-    "fire_alarm_ok",
-    "suppression_ok",
-    "gas_relay_ok",
-    "bms_fault_ok",
-    "image_changed",
-    "step_late_ms",
-    "boot_not_clean",
-    "boot_store_unreadable",
-)
-# What it compares with channel A but does not judge: only A drives the fan, and knows whether it
-# runs.
-CONTACT_OF_FEATURE = {"airflow_missing": "airflow_ok"}
-# Equipment that only A reads.
-NOT_OURS = (
-    "gas_required",
-    "gas_detectors",
-    "door_fitted",
-    "meter_load_fitted",
-    "offgas_detectors",
-    "toxic_fitted",
-    "smoke_zones",
-    "heat_fitted",
-    "io_3_fitted",
-    "climate_fitted",
-    "ups_fitted",
-    "supervised_fitted",
-)
 # Contacts in the order of the bits that the board hands over: the shared ones, then these two.
 KEY_BIT = 1 << len(c.SHARED)
 RELAY_BIT = KEY_BIT << 1  # the mirror contact of our own relay: closed when the relay is on
 CONTACT_NAMES = c.SHARED_NAMES + ("key_run_ok", "relay_closed")
 RELAY_MS = 200  # for the mirror contact to follow: a relay takes 20 ms, then some
-IMAGE_FILE_MAGIC = 0x31424D49  # "IMB1", low byte first
-
-
-def file_bytes(image):
-    """A limit image as channel B takes it: magic, number of words, words, CRC-30; four bytes each,
-    low byte first.
-    """
-    words = [IMAGE_FILE_MAGIC, len(image)] + list(image) + [p.image_crc(image)]
-    data = bytearray()
-    for word in words:
-        for shift in (0, 8, 16, 24):
-            data.append(word >> shift & 255)
-    return bytes(data)
-
-
-def read_file(data):
-    """The limit image in `data` (array of int). ValueError says in one line why there is none."""
-    if len(data) < 12 or _word(data, 0) != IMAGE_FILE_MAGIC:
-        raise ValueError("is no limit image for channel B")
-    count = _word(data, 4)
-    if len(data) != 4 * (count + 3):
-        raise ValueError(
-            "limit image is cut short or too long: %d bytes for %d words" % (len(data), count)
-        )
-    image = array("i", [_word(data, 8 + 4 * index) for index in range(count)])
-    if p.image_crc(image) != _word(data, 8 + 4 * count):
-        raise ValueError("CRC of the limit image is wrong")
-    return image
-
-
-def _word(data, at):
-    """A signed word of 31 bits: what an image may hold, and no heap integer on a
-    microcontroller.
-    """
-    high = data[at + 3] & 0x7F
-    if high & 0x40:
-        high -= 0x80
-    return data[at] | data[at + 1] << 8 | data[at + 2] << 16 | high << 24
-
-
-def image_map_of(image):
-    """ImageMap of an image's own topology."""
-    return p.ImageMap(image[p.H_UNITS], image[p.H_RACKS], m.STAGES_PER_SCOPE)
-
-
-def own_image(image):
-    """What channel B runs on: the image of A without units and racks, armed where B has the
-    inputs.
-    """
-    at = image_map_of(image)
-    mine = array("i", image[: len(p.HEADER)])
-    mine[p.H_UNITS] = mine[p.H_RACKS] = mine[p.H_MODULES] = 0
-    for index, row in enumerate(p.CABINET_PARAMETERS):
-        mine.append(0 if row[0] in NOT_OURS else image[at.cabinet + index])
-    for index in range(at.stage, at.armed):
-        mine.append(image[index])
-    instance = at.armed
-    for stage in m.STAGES:
-        if stage[m.S_SCOPE] == s.CABINET:
-            ours = m.CABINET_FEATURES[stage[m.S_FEATURE]] in OWN_FEATURES
-            mine.append(image[instance] if ours else 0)
-            instance += 1
-    return mine
-
-
-def _contact_masks(image):
-    """Of A's image: (shared contacts that are fitted, those that must be closed before a first
-    permit), as bits.
-    """
-    fitted = opening = 0
-    instance = image_map_of(image).armed
-    for stage in m.STAGES:
-        if stage[m.S_SCOPE] != s.CABINET:
-            continue
-        name = m.CABINET_FEATURES[stage[m.S_FEATURE]]
-        contact = CONTACT_OF_FEATURE.get(name, name)
-        if image[instance] and contact in c.SHARED_NAMES:
-            bit = 1 << c.SHARED_NAMES.index(contact)
-            fitted |= bit
-            if contact == name:
-                opening |= bit
-        instance += 1
-    return fitted, opening
 
 
 class Second:
@@ -149,17 +33,17 @@ class Second:
         if (
             len(image) <= p.H_RACKS
             or image[p.H_SCHEMA] != p.IMAGE_SCHEMA
-            or len(image) != image_map_of(image).words
+            or len(image) != si.image_map_of(image).words
         ):
             raise ValueError("limit image is not of this program's schema or topology")
-        mine = own_image(image)
+        mine = si.own_image(image)
         self.kernel = Kernel(mine)
         self.kernel.boot(latch_level == m.REMOTE, latch_level >= m.KEY, ())
         own_crc, tables = p.image_crc(image), pe.table_crc()
         self.receiver = c.Receiver(c.CHANNEL_A)
-        self.peer = pe.Peer(mine, image_map_of(mine), self.receiver, own_crc, tables)
+        self.peer = pe.Peer(mine, si.image_map_of(mine), self.receiver, own_crc, tables)
         self.sender = c.Sender(c.CHANNEL_B, own_crc, tables)
-        self.fitted_bits, self.opening_bits = _contact_masks(image)
+        self.fitted_bits, self.opening_bits = si.contact_masks(image)
         for group in c.SHARED_GROUPS + (s.G_IO_1, s.G_LOCAL):  # read anew in every step
             self.kernel.fresh[group] = 1
         self.relay_ticks_max = p.ticks(RELAY_MS, mine[p.H_TICK_MS])

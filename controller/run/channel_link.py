@@ -13,7 +13,7 @@ from safety import channel as c
 from safety import latches
 from safety import parameters as p
 from safety import peer as pe
-from safety import second as sc
+from safety import second_image as si
 from safety import signals as s
 
 ORDER_MS_MAX = 1000  # for B to answer a reset; its frames come every 40 ms
@@ -30,7 +30,7 @@ class ChannelLink:
         """image: the limit image that both channels hold; kernel: the safety kernel that runs on
         it.
         """
-        image_map = sc.image_map_of(image)
+        image_map = si.image_map_of(image)
         own_image_crc, own_table_crc = p.image_crc(image), pe.table_crc()
         self.kernel = kernel
         self.tick_ms = image[p.H_TICK_MS]

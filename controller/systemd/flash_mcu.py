@@ -21,7 +21,7 @@ from controller import sites
 from controller.site import config as configs
 from controller.site.refusal import ConfigError
 from safety import parameters
-from safety import second as sc
+from safety import second_image as si
 
 DONE, WRONG_INPUT, NO_START = 0, 2, 3
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -226,7 +226,7 @@ def lay_out(folder, kind, image, compiler):
     of all.
     """
     files = {}
-    (folder / "image.bin").write_bytes(sc.file_bytes(image))
+    (folder / "image.bin").write_bytes(si.file_bytes(image))
     (folder / LATCH_FILE).write_bytes(LATCH_NONE)
     files["image.bin"], files[LATCH_FILE] = folder / "image.bin", folder / LATCH_FILE
     for name, path in sources(kind).items():

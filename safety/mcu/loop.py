@@ -12,6 +12,7 @@ A board (board_*.py) is everything that touches the hardware:
 
 from safety import parameters as p
 from safety import second as sc
+from safety import second_image as si
 
 LINE = bytearray(64)  # bytes taken from the link at a time
 
@@ -21,7 +22,7 @@ def build(board):
     limit image.
     """
     board.relay(0)
-    return sc.Second(sc.read_file(board.image()), board.remembered())
+    return sc.Second(si.read_file(board.image()), board.remembered())
 
 
 def start(board, second):

@@ -696,7 +696,7 @@ def test_no_test_file_runs_a_kernel_when_it_is_collected():
         name
         for name in ran
         if name.split(".")[1] not in ("crc", "parameters", "signals")
-        and name != "safety.second.file_bytes"
+        and name != "safety.second_image.file_bytes"
     ]
 
 
@@ -723,6 +723,7 @@ def test_the_kernel_is_what_it_imports_and_the_rest_the_second_channel():
         "mcu.loop",
         "peer",
         "second",
+        "second_image",
     }
     assert [line.partition(":")[0] for line in sizes.lines()] == [
         "the kernel",

@@ -8,7 +8,7 @@ except ImportError:  # on MicroPython the course lies beside this file
     import course
 
 from safety import crc
-from safety import second as sc
+from safety import second_image as si
 from safety.mcu import loop
 
 TURNS = 1500
@@ -32,7 +32,7 @@ class CourseBoard:
 
     def image(self):
         """The limit image."""
-        return sc.file_bytes(self._image)
+        return si.file_bytes(self._image)
 
     def remembered(self):
         """Nothing."""

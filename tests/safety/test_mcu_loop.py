@@ -19,6 +19,7 @@ from safety import matrix as m
 from safety import parameters as p
 from safety import peer as pe
 from safety import second as sc
+from safety import second_image as si
 from safety.mcu import loop
 from tests.repository import ROOT
 
@@ -30,7 +31,7 @@ class FakeBoard:
 
     def __init__(self, level=0, data=None, wanted=False):
         self.log, self.level, self.wanted = [], level, wanted
-        self.data = sc.file_bytes(default_image()) if data is None else data
+        self.data = si.file_bytes(default_image()) if data is None else data
         self.line = bytearray()
         self.ticks = [1]
         self.bits = CLOSED | sc.KEY_BIT
@@ -182,7 +183,7 @@ def test_what_waits_for_a_reset_still_does_after_the_power_was_cut(
     cut of power.
     """
     (tmp_path / "latch.bin").write_bytes(content)
-    (tmp_path / "image.bin").write_bytes(sc.file_bytes(default_image()))
+    (tmp_path / "image.bin").write_bytes(si.file_bytes(default_image()))
     machine.cause = cause
     _, board = _board("pico")
     loop.start(board, loop.build(board))

@@ -12,6 +12,7 @@ from safety import matrix as m
 from safety import parameters as p
 from safety import peer as pe
 from safety import second as sc
+from safety import second_image as si
 from safety import signals as s
 from safety.kernel import Kernel
 
@@ -25,7 +26,7 @@ def _bit(name):
 def _armed(image):
     """Names of the armed cabinet stages of an image for a cabinet without units."""
     cabinet = [stage for stage in m.STAGES if stage[m.S_SCOPE] == s.CABINET]
-    first = sc.image_map_of(image).armed
+    first = si.image_map_of(image).armed
     return [stage[m.S_ID] for place, stage in enumerate(cabinet) if image[first + place]]
 
 
@@ -33,22 +34,22 @@ def _armed(image):
 
 
 def test_every_feature_and_parameter_it_names_is_in_the_tables():
-    assert set(sc.OWN_FEATURES) <= set(m.CABINET_FEATURES)
-    assert set(sc.CONTACT_OF_FEATURE) <= set(m.CABINET_FEATURES) - set(sc.OWN_FEATURES)
-    assert set(sc.NOT_OURS) <= {row[0] for row in p.CABINET_PARAMETERS}
+    assert set(si.OWN_FEATURES) <= set(m.CABINET_FEATURES)
+    assert set(si.CONTACT_OF_FEATURE) <= set(m.CABINET_FEATURES) - set(si.OWN_FEATURES)
+    assert set(si.NOT_OURS) <= {row[0] for row in p.CABINET_PARAMETERS}
 
 
 def test_all_that_it_has_no_wires_for_counts_as_not_fitted():
     ends = ("_fitted", "_detectors", "_required", "_zones")
     equipment = {row[0] for row in p.CABINET_PARAMETERS if row[0].endswith(ends)}
-    assert set(sc.NOT_OURS) == equipment - {"bms_fault_contact_fitted"}
+    assert set(si.NOT_OURS) == equipment - {"bms_fault_contact_fitted"}
 
 
 @pytest.mark.parametrize("units, racks, modules", [(1, 1, 15), (1, 3, 15), (4, 16, 64)])
 def test_its_image_is_that_of_a_with_what_it_can_see(units, racks, modules):
     image = default_image(units=units, racks=racks, modules=modules)
-    mine = sc.own_image(image)
-    ours, theirs = sc.image_map_of(mine), sc.image_map_of(image)
+    mine = si.own_image(image)
+    ours, theirs = si.image_map_of(mine), si.image_map_of(image)
     assert len(mine) == ours.words and list(mine[: len(p.HEADER)]) == [
         image[0],
         0,
@@ -59,7 +60,7 @@ def test_its_image_is_that_of_a_with_what_it_can_see(units, racks, modules):
     assert mine[ours.stage : ours.armed] == image[theirs.stage : theirs.armed]
     for index, row in enumerate(p.CABINET_PARAMETERS):
         assert mine[ours.cabinet + index] == (
-            0 if row[0] in sc.NOT_OURS else image[theirs.cabinet + index]
+            0 if row[0] in si.NOT_OURS else image[theirs.cabinet + index]
         )
     Kernel(mine)
     rows = {m.STAGES[STAGE[name]][m.S_ROW] for name in _armed(mine)}
@@ -68,7 +69,7 @@ def test_its_image_is_that_of_a_with_what_it_can_see(units, racks, modules):
 
 def test_what_is_not_armed_in_a_is_not_armed_in_b_and_its_contact_not_compared():
     image = default_image()
-    first = sc.image_map_of(image).armed
+    first = si.image_map_of(image).armed
     cabinet = [stage for stage in m.STAGES if stage[m.S_SCOPE] == s.CABINET]
     for place, stage in enumerate(cabinet):
         if m.CABINET_FEATURES[stage[m.S_FEATURE]] == "suppression_ok":
@@ -81,29 +82,29 @@ def test_what_is_not_armed_in_a_is_not_armed_in_b_and_its_contact_not_compared()
 def test_the_file_of_the_image_comes_out_as_it_went_in():
     image = default_image(racks=3)
     image[-1] = -5
-    assert sc.read_file(sc.file_bytes(image)) == image
+    assert si.read_file(si.file_bytes(image)) == image
 
 
 @pytest.mark.parametrize("at", [0, 3, 4, 8, 100, -1])
 def test_a_spoilt_image_file_is_refused(at):
-    data = bytearray(sc.file_bytes(default_image()))
+    data = bytearray(si.file_bytes(default_image()))
     data[at] ^= 4
     with pytest.raises(ValueError, match="limit image"):
-        sc.read_file(bytes(data))
+        si.read_file(bytes(data))
 
 
 @pytest.mark.parametrize(
     "data",
-    [b"", b"IMB1", sc.file_bytes(default_image())[:-1], sc.file_bytes(default_image()) + b"\0"],
+    [b"", b"IMB1", si.file_bytes(default_image())[:-1], si.file_bytes(default_image()) + b"\0"],
 )
 def test_a_cut_image_file_is_refused(data):
     with pytest.raises(ValueError, match="limit image"):
-        sc.read_file(data)
+        si.read_file(data)
 
 
 @pytest.mark.parametrize("words", range(len(p.HEADER) + 1))
 def test_an_image_too_short_to_have_a_topology_is_refused_when_it_is_used(words):
-    image = sc.read_file(sc.file_bytes(default_image()[:words]))
+    image = si.read_file(si.file_bytes(default_image()[:words]))
     assert len(image) == words
     with pytest.raises(ValueError, match="schema or topology"):
         sc.Second(image, 0)
@@ -111,11 +112,11 @@ def test_an_image_too_short_to_have_a_topology_is_refused_when_it_is_used(words)
 
 @pytest.mark.parametrize("name", c.SHARED_NAMES)
 def test_a_contact_is_fitted_where_a_row_that_looks_at_it_is_armed(name):
-    feature = {contact: feature for feature, contact in sc.CONTACT_OF_FEATURE.items()}.get(
+    feature = {contact: feature for feature, contact in si.CONTACT_OF_FEATURE.items()}.get(
         name, name
     )
     image = default_image()
-    first = sc.image_map_of(image).armed
+    first = si.image_map_of(image).armed
     cabinet = [stage for stage in m.STAGES if stage[m.S_SCOPE] == s.CABINET]
     for place, stage in enumerate(cabinet):
         image[first + place] = 1 if m.CABINET_FEATURES[stage[m.S_FEATURE]] == feature else 0

@@ -9,6 +9,7 @@ import mmap
 import os
 
 from safety import second as sc
+from safety import second_image as si
 
 MEMORY_BYTES = 16 << 20  # what the emulated machine has
 MAPPED_BYTES = 1 << 16
@@ -44,7 +45,7 @@ class Memory:
 
     def set_image(self, image):
         """Lay a limit image where the board takes it from at its next start."""
-        data = sc.file_bytes(image)
+        data = si.file_bytes(image)
         self._words[IMAGE : IMAGE + len(data)] = data
         self.write(IMAGE_BYTES, len(data))
 

@@ -12,6 +12,7 @@ from micropython import heap_lock
 
 from safety import crc
 from safety import second as sc
+from safety import second_image as si
 from safety.mcu import board_qemu
 
 RUN, LOCKSTEP, COUNT = 0, 1, 2
@@ -102,7 +103,7 @@ def main():
 
         return
     board = board_qemu.Board()
-    image = sc.read_file(board.image())
+    image = si.read_file(board.image())
     if mode == LOCKSTEP:
         lockstep(board, sc.Second(image, 0))
     measure(mem32[STEPS], image)

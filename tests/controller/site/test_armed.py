@@ -22,7 +22,7 @@ from controller.site.refusal import in_unit
 from controller.site.value_checks import allowed_text
 from drivers import profile as profiles
 from safety import channel, matrix, peer, signals
-from safety import second as channel_b
+from safety import second_image as si
 
 IDS = [stage[matrix.S_ID] for stage in matrix.STAGES]
 WHO = "N. N., 2026-01-01: test"
@@ -385,11 +385,11 @@ def test_every_row_that_must_act_without_the_controller_does(files, names, said)
         loaded = second(files, names, said).load()
     except config.ConfigError:
         return
-    own = channel_b.own_image(loaded.safety_image)
+    own = si.own_image(loaded.safety_image)
     cabinet = [stage for stage in matrix.STAGES if stage[matrix.S_SCOPE] == signals.CABINET]
     seen = {
         stage[matrix.S_ID]
-        for stage, word in zip(cabinet, own[channel_b.image_map_of(own).armed :])
+        for stage, word in zip(cabinet, own[si.image_map_of(own).armed :])
         if word
     }
     act = {matrix.STAGES[IDS.index(stage)][matrix.S_ROW] for stage in seen} | set(

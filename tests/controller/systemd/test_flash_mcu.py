@@ -9,7 +9,7 @@ import pytest
 
 from controller.site import config as configs
 from controller.systemd import flash_mcu
-from safety import second as sc
+from safety import second_image as si
 
 
 class Device:
@@ -81,7 +81,7 @@ def test_a_board_gets_the_program_its_own_pins_and_the_image(
         files["safety/mcu/board.py"]
         == (flash_mcu.ROOT / "safety" / "mcu" / f"board_{kind}.py").read_bytes()
     )
-    assert sc.read_file(files["image.bin"]) == image and files["latch.bin"] == b"\0\xff"
+    assert si.read_file(files["image.bin"]) == image and files["latch.bin"] == b"\0\xff"
     assert {path.name for path in (flash_mcu.ROOT / "safety").glob("*.py")} == {
         name.split("/")[1] for name in files if name.startswith("safety/") and name.count("/") == 1
     }
