@@ -12,8 +12,18 @@ from array import array
 from safety import matrix as m
 from safety import parameters as p
 from safety import signals as s
-from safety.contactors import CLOSED
-from safety.features import TICKS_FOR_MS_MAX
+from safety.rack_limits import (
+    RACK_LIMITS,
+    RL_CELL_VOLTAGE,
+    RL_CLOSED,
+    RL_CURRENT_MA,
+    RL_SILENCE,
+    RL_SOC,
+    RL_TEMPERATURE,
+    RL_VOLTAGE_V,
+    RackLimits,
+)
+from safety.tapers import FULL_PERMILLE, scale_W
 
 LIMITS = (
     "pcs_rated",
@@ -63,68 +73,7 @@ NAMED = (
     L_STOP,
     L_PERMIT,
 )
-# What one rack allows; where two words stand, charge then discharge.
-RACK_LIMITS = 11
-RL_CURRENT_MA, RL_SILENCE, RL_VOLTAGE_V, RL_CELL_VOLTAGE, RL_TEMPERATURE, RL_CLOSED, RL_SOC = (
-    0,
-    2,
-    3,
-    4,
-    6,
-    8,
-    9,
-)
-# Row 18 as a taper: full power up to the first temperature, none at the second (0.1 degC; charge,
-# discharge).
-TAPER_DDEGC = ((400, 500), (450, 550))
-# row 25 as a taper: from 10 K above what inhibits (ours)
-COLD_NONE_DDEGC, COLD_SPAN_DDEGC = (0, -200), 100
-# where a site may let it begin, and end, sooner
-TAPER_STAGES = (("18a", "20a", "25a"), ("18b", "20b", "25b"))
-# the last 3 %, where a cell's voltage turns steep (ours)
-SOC_TAPER_PERMILLE = ((970, 1000), (30, 0))
-FULL_PERMILLE = 1000  # of a limit that takes nothing away
 TEST_PERMILLE = 50  # of rated power: TEST mode, design page
-
-
-def scale_W(power_W, permille):
-    """power_W x permille / 1000, rounded down, without an intermediate beyond 2^30 (power_W <
-    2^30).
-    """
-    return power_W // 1000 * permille + power_W % 1000 * permille // 1000
-
-
-def taper_permille(value, full_at, none_at):
-    """1000 on the far side of full_at, 0 at none_at and beyond, linear between; either may be the
-    larger.
-    """
-    span, left = none_at - full_at, none_at - value
-    if span < 0:
-        span, left = -span, -left
-    if left <= 0:
-        return 0
-    return min(left, span) * FULL_PERMILLE // span if span else FULL_PERMILLE
-
-
-def temperature_tapers(image, image_map):
-    """((full, none) of the hottest module, the same of the coldest) in 0.1 degC, charging and
-    discharging: rows 18 to 20, and 25. Where a site's own row trips or inhibits sooner, nothing is
-    left there.
-    """
-    ids, found = [row[m.S_ID] for row in m.STAGES], []
-    for way in range(2):
-        warm, trip, frost = [
-            image[image_map.stage + ids.index(one) * len(p.STAGE_WORDS)]
-            for one in TAPER_STAGES[way]
-        ]
-        none_at, cold_at = min(TAPER_DDEGC[way][1], trip), max(COLD_NONE_DDEGC[way], frost)
-        found.append(
-            (
-                (min(TAPER_DDEGC[way][0], warm, none_at), none_at),
-                (cold_at + COLD_SPAN_DDEGC, cold_at),
-            )
-        )
-    return tuple(found)
 
 
 class Bounds:
@@ -136,8 +85,8 @@ class Bounds:
         self.layout, self.image, self.map = layout, image, image_map
         self.inp, self.out, self.features = inp, out, features
         self.limit_W = array("i", [0] * (layout.units * 2 * LIMIT_COUNT))
-        self.rack_limit = array("i", [0] * (layout.racks * RACK_LIMITS))
-        self.rack_now = array("i", [0] * RACK_LIMITS)
+        self.racks = RackLimits(layout, image, image_map, inp, out, features)
+        self.rack_limit = self.racks.limit
         self.least = array("i", [0] * RACK_LIMITS)  # of the racks on the unit's bus; scratch
         self.publish_at = tuple(
             [
@@ -149,7 +98,7 @@ class Bounds:
         self.published_W = array("i", [0] * (layout.units * 2))
         self.lowest_W = array("i", [0] * (layout.units * 2))
         self.signature = array("i", [-1] * layout.units)
-        self.tick_ms, self.tapers = image[p.H_TICK_MS], temperature_tapers(image, image_map)
+        self.tick_ms = image[p.H_TICK_MS]
         self.recovery_permille_per_s = image[image_map.cabinet + p.P_LIMIT_RECOVERY_PERMILLE_PER_S]
         self.ramp_ticks = max(1, image[image_map.cabinet + p.P_RAMP_TO_ZERO_MS] // self.tick_ms)
         self._set_constants()
@@ -169,7 +118,7 @@ class Bounds:
         """demand: levels per unit in the order of matrix.DEMANDS (unit-major); running: energy is
         permitted.
         """
-        racks_changed = self._racks_changed()
+        racks_changed = self.racks.update()
         for unit in range(self.layout.units):
             first = unit * m.DEMAND_COUNT
             signature = self._signature(demand, first, running)
@@ -183,26 +132,6 @@ class Bounds:
         for place in range(2 * self.layout.units):
             if self.published_W[place] != self.lowest_W[place]:
                 self._publish(place, elapsed)
-
-    def _racks_changed(self):
-        """Recompute what racks with news allow; True if one allows something else than before."""
-        changed, found = self.features.changed, False
-        for rack in range(self.layout.racks):
-            if changed[1 + self.layout.units + rack]:
-                self._rack(rack)
-                if self._moved(rack):
-                    found = True
-        return found
-
-    def _moved(self, rack):
-        """Take over the rack's words of this step; True if one differs from the last one's."""
-        now, at = self.rack_now, rack * RACK_LIMITS
-        limit, moved = self.rack_limit, False
-        for word in range(RACK_LIMITS):
-            if limit[at + word] != now[word]:
-                limit[at + word] = now[word]
-                moved = True
-        return moved
 
     def _signature(self, demand, first, running):
         """0 while energy is permitted and no stage asks for anything that bounds power."""
@@ -246,59 +175,6 @@ class Bounds:
             0,
             self.published_W[place]
             - (rated // self.ramp_ticks + 1) * min(elapsed, self.ramp_ticks),
-        )
-
-    def _rack(self, rack):
-        """What one rack allows now, into the words of `rack_now` (RL_...)."""
-        words = self.map.rack + rack * p.RACK_WORDS
-        first = self.layout.rack_input(rack, 0)
-        image, inp = self.image, self.inp
-        now = self.rack_now
-        rated_mA = image[words + p.R_RATED_CURRENT_MA]
-        closed = self.out[self.layout.rack_output(rack, s.CONTACTOR_STEP)] == CLOSED
-        now[RL_CLOSED] = 1 if closed and inp[first + s.CONTACTOR_STATE] == s.CONTACTOR_CLOSED else 0
-        now[RL_SILENCE] = self._silence_permille(rack, words)
-        now[RL_VOLTAGE_V] = inp[first + s.RACK_VOLTAGE_MV] // 1000
-        for way in range(2):
-            now[RL_CURRENT_MA + way] = min(inp[first + s.CHARGE_CURRENT_MA_MAX + way], rated_mA)
-        self._rack_tapers(rack, words, first)
-
-    def _rack_tapers(self, rack, words, first):
-        """What cell voltages (charging: the highest, discharging: the lowest), temperatures and
-        charge leave of it.
-        """
-        features, now, image = self.features, self.rack_now, self.image
-        cells = image[words + p.R_CELLS_REPORTED]
-        reported = image[words + p.R_TEMPERATURES_REPORTED]
-        base = features.rack_base + rack * m.RACK_FEATURE_COUNT
-        hottest = features.value[base + m.F_TEMPERATURE_DDEGC_MAX]
-        coldest = features.value[base + m.F_TEMPERATURE_DDEGC_MIN]
-        for way in range(2):
-            (hot, cold), charge = self.tapers[way], SOC_TAPER_PERMILLE[way]
-            taper = words + p.R_CHARGE_TAPER_MV + 2 * way
-            cell_mV = self.inp[first + s.CELL_VOLTAGE_MV_MAX - way]
-            now[RL_CELL_VOLTAGE + way] = (
-                taper_permille(cell_mV, image[taper], image[taper + 1]) if cells else FULL_PERMILLE
-            )
-            now[RL_TEMPERATURE + way] = (
-                min(
-                    taper_permille(hottest, hot[0], hot[1]),
-                    taper_permille(coldest, cold[0], cold[1]),
-                )
-                if reported
-                else FULL_PERMILLE
-            )
-            now[RL_SOC + way] = taper_permille(
-                self.inp[first + s.SOC_PERMILLE], charge[0], charge[1]
-            )
-
-    def _silence_permille(self, rack, words):
-        """Full until the BMS is late, then linear to nothing at the ramp time: an old limit ages,
-        it never defaults.
-        """
-        age_ms = min(self.features.ages.oldest_ticks[1 + rack], TICKS_FOR_MS_MAX) * self.tick_ms
-        return taper_permille(
-            age_ms, self.image[words + p.R_BMS_WARN_MS], self.image[words + p.R_BMS_RAMP_MS]
         )
 
     def _rack_limits(self, unit, way):

@@ -19,8 +19,10 @@ from safety import (
     kernel,
     latches,
     permit,
+    rack_limits,
     racks,
     runaway,
+    tapers,
 )
 from safety import channel as c
 from safety import matrix as m
@@ -82,9 +84,11 @@ MODULES = (
     m,
     p,
     permit,
+    rack_limits,
     racks,
     runaway,
     s,
+    tapers,
 )
 # so that a thousand of them stay below 2^30; as the kernel bounds a late step
 OWN_TICKS_MAX = 1_000_000

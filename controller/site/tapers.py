@@ -1,5 +1,5 @@
 """Tapers: limits on power that fall in a line before a stage trips, as the kernel has them
-(safety/bounds.py).
+(safety/tapers.py).
 
 No stage demands them and nothing has to trip for them: they always act, on every rack whose BMS
 tells what they look at. Section 7 asks for them in rows 18, 27 and 31; where those of 27 and 31
@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from controller.rows import matrix_words
 from controller.site import schema
-from safety import bounds, matrix, parameters
+from safety import matrix, parameters, tapers
 
 CHARGE, DISCHARGE = (0,), (1,)
 WAYS = ("charging", "discharging")
@@ -20,7 +20,7 @@ WAYS = ("charging", "discharging")
 class Taper(NamedTuple):
     """stage: in whose effects it is told, "" for none. ways: CHARGE, DISCHARGE or both. signal: in
     the form of a feature, for its unit. ends: (full power up to here, none from here), two numbers
-    or two parameters of the rack; one number: the place in what bounds.temperature_tapers makes of
+    or two parameters of the rack; one number: the place in what tapers.temperature_tapers makes of
     the limit image. told: parameter of the rack without which it does not act, "" for none.
     """
 
@@ -33,7 +33,7 @@ class Taper(NamedTuple):
     basis: str
 
 
-_SOC = bounds.SOC_TAPER_PERMILLE
+_SOC = tapers.SOC_TAPER_PERMILLE
 _HOT, _COLD = (0,), (1,)  # place of the ends among those that follow from the limit image
 _WARM = ("temperature_ddegC_max", "hottest module")
 _FROST = ("temperature_ddegC_min", "coldest module")
@@ -81,7 +81,7 @@ def facts(found=None):
     those of NMC cells).
     """
     if found:
-        moved = bounds.temperature_tapers(found.safety_image, found.image_map())
+        moved = tapers.temperature_tapers(found.safety_image, found.image_map())
         return [
             _fact(taper, ends)
             for taper in TAPERS
@@ -135,7 +135,7 @@ def _ends(taper, racks, moved):
 
 def _numbers(taper, table, moved):
     """(full, none) of a rack. table: {parameter: integer} of it; moved: of
-    bounds.temperature_tapers.
+    tapers.temperature_tapers.
     """
     if len(taper.ends) == 1:
         return moved[taper.ways[0]][taper.ends[0]]
@@ -144,7 +144,7 @@ def _numbers(taper, table, moved):
 
 def _default(taper, chemistry):
     table = {name: spec.default for name, spec in schema.RACKS[chemistry].items()}
-    return [_numbers(taper, table, bounds.temperature_tapers(*_default_image()))]
+    return [_numbers(taper, table, tapers.temperature_tapers(*_default_image()))]
 
 
 def _default_image():

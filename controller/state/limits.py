@@ -5,7 +5,7 @@ shadow's own kernel.
 from controller.core import reasons
 from controller.state import base
 from controller.state.rows import rows_demanding
-from safety import bounds
+from safety import bounds, rack_limits, tapers
 from safety import matrix as m
 from safety import parameters as p
 from safety import signals as s
@@ -121,12 +121,12 @@ def _online(shadow, unit):
         rack
         for rack in range(shadow.layout.racks)
         if kernel.features.rack_unit[rack] == unit
-        and kernel.bounds.rack_limit[rack * bounds.RACK_LIMITS + bounds.RL_CLOSED]
+        and kernel.bounds.rack_limit[rack * rack_limits.RACK_LIMITS + rack_limits.RL_CLOSED]
     ]
 
 
 def _rack_word(shadow, rack, word):
-    return shadow.core.kernel.bounds.rack_limit[rack * bounds.RACK_LIMITS + word]
+    return shadow.core.kernel.bounds.rack_limit[rack * rack_limits.RACK_LIMITS + word]
 
 
 def _current(shadow, way, number):
@@ -138,14 +138,14 @@ def _current(shadow, way, number):
     numbers = {"unit": unit + 1, "racks_online": len(online)}
     if not online:
         return numbers
-    rack = min(online, key=lambda each: _rack_word(shadow, each, bounds.RL_CURRENT_MA + way))
-    rack_current_mA = _rack_word(shadow, rack, bounds.RL_CURRENT_MA + way)
+    rack = min(online, key=lambda each: _rack_word(shadow, each, rack_limits.RL_CURRENT_MA + way))
+    rack_current_mA = _rack_word(shadow, rack, rack_limits.RL_CURRENT_MA + way)
     at = (unit * 2 + way) * bounds.LIMIT_COUNT + number
     return numbers | {
         "rack": rack + 1,
         "rack_current_mA": rack_current_mA,
         "is_rating": rack_current_mA >= base.rack_parameter(shadow, rack, p.R_RATED_CURRENT_MA),
-        "voltage_V": min([_rack_word(shadow, each, bounds.RL_VOLTAGE_V) for each in online]),
+        "voltage_V": min([_rack_word(shadow, each, rack_limits.RL_VOLTAGE_V) for each in online]),
         "sharing_permille": base.unit_parameter(shadow, unit, p.U_RACK_SHARING_PERMILLE),
         "efficiency_permille": base.unit_parameter(shadow, unit, p.U_EFFICIENCY_PERMILLE_MIN)
         if way
@@ -205,15 +205,15 @@ def _temperature(shadow, way, rack):
         features.value[at + m.F_TEMPERATURE_DDEGC_MAX],
         features.value[at + m.F_TEMPERATURE_DDEGC_MIN],
     )
-    hot, cold = shadow.core.kernel.bounds.tapers[way]
-    is_cold = bounds.taper_permille(coldest, *cold) < bounds.taper_permille(hottest, *hot)
+    hot, cold = shadow.core.kernel.bounds.racks.tapers[way]
+    is_cold = tapers.taper_permille(coldest, *cold) < tapers.taper_permille(hottest, *hot)
     full_at, none_at = cold if is_cold else hot
     seen = {"is_cold": is_cold, "module_ddegC": coldest if is_cold else hottest}
     return seen, {"full_at_ddegC": full_at, "none_at_ddegC": none_at}
 
 
 def _state_of_charge(shadow, way, rack):
-    full_at, none_at = bounds.SOC_TAPER_PERMILLE[way]
+    full_at, none_at = tapers.SOC_TAPER_PERMILLE[way]
     seen = {"soc_permille": base.rack_value(shadow, rack, s.SOC_PERMILLE)}
     return seen, {"full_at_permille": full_at, "none_at_permille": none_at}
 
@@ -229,12 +229,15 @@ def _silence(shadow, way, rack):
 # Of each limit that a rack leaves a share of: its word for either way, the numbers behind it.
 _TAPERS = {
     bounds.L_CELL_VOLTAGE_TAPER: (
-        (bounds.RL_CELL_VOLTAGE, bounds.RL_CELL_VOLTAGE + 1),
+        (rack_limits.RL_CELL_VOLTAGE, rack_limits.RL_CELL_VOLTAGE + 1),
         _cell_voltage,
     ),
-    bounds.L_TEMPERATURE_TAPER: ((bounds.RL_TEMPERATURE, bounds.RL_TEMPERATURE + 1), _temperature),
-    bounds.L_SOC_TAPER: ((bounds.RL_SOC, bounds.RL_SOC + 1), _state_of_charge),
-    bounds.L_BMS_SILENCE: ((bounds.RL_SILENCE, bounds.RL_SILENCE), _silence),
+    bounds.L_TEMPERATURE_TAPER: (
+        (rack_limits.RL_TEMPERATURE, rack_limits.RL_TEMPERATURE + 1),
+        _temperature,
+    ),
+    bounds.L_SOC_TAPER: ((rack_limits.RL_SOC, rack_limits.RL_SOC + 1), _state_of_charge),
+    bounds.L_BMS_SILENCE: ((rack_limits.RL_SILENCE, rack_limits.RL_SILENCE), _silence),
 }
 
 

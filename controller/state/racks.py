@@ -1,7 +1,7 @@
 """Racks, as their BMS tell: what is not known now is None, never the last value and never 0."""
 
 from controller.state import base
-from safety import bounds, contactors
+from safety import contactors, rack_limits
 from safety import parameters as p
 from safety import signals as s
 
@@ -24,8 +24,8 @@ def rack_of(shadow, rack):
     reported = value.pop("contactor_state")
     kernel = shadow.core.kernel
     limit = [
-        kernel.bounds.rack_limit[rack * bounds.RACK_LIMITS + word]
-        for word in range(bounds.RACK_LIMITS)
+        kernel.bounds.rack_limit[rack * rack_limits.RACK_LIMITS + word]
+        for word in range(rack_limits.RACK_LIMITS)
     ]
     return {
         "rack": rack + 1,
@@ -37,7 +37,7 @@ def rack_of(shadow, rack):
         "contactor_step": contactors.STEPS[
             shadow.out[shadow.layout.rack_output(rack, s.CONTACTOR_STEP)]
         ],
-        "is_online": bool(limit[bounds.RL_CLOSED]),
+        "is_online": bool(limit[rack_limits.RL_CLOSED]),
         "age_ms": oldest_ms(shadow, rack),
         "cells": base.rack_parameter(shadow, rack, p.R_CELLS),
         "is_known": all(base.known(shadow, group) for group in groups(shadow, rack)),

@@ -167,18 +167,18 @@ def _words(found):
 
 def scale_is_within():
     """scale_W: never below 0, never above the power, rises with the share and with the power"""
-    from safety import bounds
+    from safety import tapers
 
     machine = Machine()
     power, more = machine.symbol("power_W", 0, HIGH), machine.symbol("more_W", 0, HIGH)
     machine.facts.append(power.e <= more.e)
     claims, before = [], None
     for permille in range(1001):
-        scaled = machine.call(bounds.scale_W, power, permille)
+        scaled = machine.call(tapers.scale_W, power, permille)
         claims += [
             ("above 0", at_most(0, scaled)),
             ("at most the power", at_most(scaled, power)),
-            ("rises with the power", at_most(scaled, machine.call(bounds.scale_W, more, permille))),
+            ("rises with the power", at_most(scaled, machine.call(tapers.scale_W, more, permille))),
         ]
         if before is not None:
             claims.append(("rises with the share", at_most(before, scaled)))
@@ -191,7 +191,7 @@ def taper_is_within():
     """taper_permille: 0 to 1000, 0 at and beyond none_at, 1000 at and before full_at, falls all the
     way between
     """
-    from safety import bounds
+    from safety import tapers
 
     machine = Machine()
     value, further = (
@@ -205,7 +205,7 @@ def taper_is_within():
     up = compare(operator.lt, full, none)
     machine.facts.append(inverse(equal(full, none)).e)
     left, later = (
-        machine.call(bounds.taper_permille, each, full, none) for each in (value, further)
+        machine.call(tapers.taper_permille, each, full, none) for each in (value, further)
     )
     beyond = either(both(up, at_most(value, further)), both(inverse(up), at_most(further, value)))
     return verdict(
@@ -351,7 +351,7 @@ def a_weaker_rack_never_widens():
     """_rack_limits: of two racks that allow less in any way no share is more; the BMS's limit is in
     0 to rated power
     """
-    from safety import bounds
+    from safety import bounds, rack_limits
 
     cabinet = Cabinet(racks=2)
     machine, b = cabinet.machine, cabinet.kernel.bounds
@@ -360,7 +360,7 @@ def a_weaker_rack_never_widens():
     strong = [machine.symbol("word", 0, top) for _ in range(2) for top in rack_words()]
     weak = [
         each
-        if place % bounds.RACK_LIMITS == bounds.RL_CLOSED
+        if place % rack_limits.RACK_LIMITS == rack_limits.RL_CLOSED
         else machine.symbol("weaker", 0, each.high)
         for place, each in enumerate(strong)
     ]
@@ -404,11 +404,11 @@ def a_share_never_widens():
     """_share_W: 0 to rated power; with what it is a share of, no more of a smaller share, nor where
     less is left
     """
-    from safety import bounds
+    from safety import bounds, tapers
 
     cabinet = Cabinet()
     machine, b, calls = cabinet.machine, cabinet.kernel.bounds, []
-    machine.stubs[bounds.scale_W] = lambda machine, power_W, permille: rising(
+    machine.stubs[tapers.scale_W] = lambda machine, power_W, permille: rising(
         machine, power_W, permille, calls
     )
     most, least = machine.symbols("left_W", 0, HIGH, 2), machine.symbols("less_W", 0, HIGH, 2)
@@ -427,17 +427,17 @@ def a_share_never_widens():
 
 def rack_words():
     """The most that each word of a rack may be, by the ranges of what it is taken from."""
-    from safety import bounds
     from safety import parameters as p
+    from safety import rack_limits, tapers
     from safety import signals as s
 
-    tops = [bounds.FULL_PERMILLE] * bounds.RACK_LIMITS
+    tops = [tapers.FULL_PERMILLE] * rack_limits.RACK_LIMITS
     (rated_mA,) = [row[3] for row in p.RACK_PARAMETERS if row[0] == "rated_current_mA"]
-    tops[bounds.RL_CURRENT_MA] = tops[bounds.RL_CURRENT_MA + 1] = rated_mA
-    (tops[bounds.RL_VOLTAGE_V],) = [
+    tops[rack_limits.RL_CURRENT_MA] = tops[rack_limits.RL_CURRENT_MA + 1] = rated_mA
+    (tops[rack_limits.RL_VOLTAGE_V],) = [
         row[3] // 1000 for row in s.RACK_INPUTS if row[0] == "rack_voltage_mV"
     ]
-    tops[bounds.RL_CLOSED] = 1
+    tops[rack_limits.RL_CLOSED] = 1
     return tops
 
 

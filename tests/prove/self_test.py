@@ -399,12 +399,12 @@ def broken(tmp_path, name, before, after):
 BREAKS = (
     (
         "scale_is_within",
-        "bounds",
+        "tapers",
         "scale_W",
         "power_W % 1000 * permille // 1000",
         "power_W % 1000 * permille // 9",
     ),
-    ("taper_is_within", "bounds", "taper_permille", "if left <= 0:", "if left < -5:"),
+    ("taper_is_within", "tapers", "taper_permille", "if left <= 0:", "if left < -5:"),
     ("a_limit_never_widens", "bounds", "Bounds._lowest", "limit[at + index] < lowest or", ""),
     (
         "what_is_published_is_within",

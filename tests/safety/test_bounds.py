@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from started import Plant, running
 
-from safety import bounds
+from safety import bounds, tapers
 from safety import matrix as m
 from safety import parameters as p
 from safety import signals as s
@@ -356,7 +356,7 @@ class Small(int):
 def test_an_age_and_what_no_rack_allows_stay_small_numbers():
     b = Kernel(default_image()).bounds
     b.features.ages.oldest_ticks = [Small(s.TICKS_MAX)] * 3
-    assert b._silence_permille(0, b.map.rack) == 0
+    assert b.racks._silence_permille(0, b.map.rack) == 0
     b.image = [Small(word) for word in b.image]
     for way in (CHARGE, DISCHARGE):
         b._rack_limits(0, way)
@@ -415,7 +415,7 @@ def test_racks_that_tell_nothing_taper_nothing():
     ],
 )
 def test_a_taper(value, full_at, none_at, left):
-    assert bounds.taper_permille(value, full_at, none_at) == left
+    assert tapers.taper_permille(value, full_at, none_at) == left
 
 
 # -- properties over time

@@ -33,7 +33,7 @@ SCRATCH = {
     "gas.high",
     "ages.news",
     "ages.oldest_ticks",
-    "bounds.rack_now",
+    "rack_limits.now",
     "fresh",
     "bounds.least",
 }
@@ -51,6 +51,7 @@ def arrays(kernel):
         "evaluator.": kernel.evaluator,
         "latches.": kernel.latches,
         "bounds.": kernel.bounds,
+        "rack_limits.": kernel.bounds.racks,
         "contactors.": kernel.contactors,
         "permit.": kernel.permit,
     }
@@ -124,7 +125,7 @@ SIZES = {
     "bounds.lowest_W": 4,
     "bounds.published_W": 4,
     "bounds.rack_limit": 33,
-    "bounds.rack_now": 11,
+    "rack_limits.now": 11,
     "bounds.signature": 2,
     "conflict_ticks": 1,
     "contactors.closing_ticks": 3,

@@ -27,21 +27,21 @@ CONTACTS = (
 # module, name, value, origin
 NUMBERS = (
     (
-        "bounds",
+        "tapers",
         "TAPER_DDEGC",
         ((400, 500), (450, 550)),
         "rows 18 to 20: 40 to 50 degC charging, 45 to 55 discharging",
     ),
-    ("bounds", "COLD_NONE_DDEGC", (0, -200), "row 25: 0 and -20 degC"),
-    ("bounds", "COLD_SPAN_DDEGC", 100, "ours: from 10 K above row 25"),
+    ("tapers", "COLD_NONE_DDEGC", (0, -200), "row 25: 0 and -20 degC"),
+    ("tapers", "COLD_SPAN_DDEGC", 100, "ours: from 10 K above row 25"),
     (
-        "bounds",
+        "tapers",
         "TAPER_STAGES",
         (("18a", "20a", "25a"), ("18b", "20b", "25b")),
         "rows 18, 20 and 25",
     ),
-    ("bounds", "SOC_TAPER_PERMILLE", ((970, 1000), (30, 0)), "ours: the last 3 %"),
-    ("bounds", "FULL_PERMILLE", 1000, "all of it"),
+    ("tapers", "SOC_TAPER_PERMILLE", ((970, 1000), (30, 0)), "ours: the last 3 %"),
+    ("tapers", "FULL_PERMILLE", 1000, "all of it"),
     ("bounds", "TEST_PERMILLE", 50, "design, TEST mode: 5 % of rated"),
     ("channel", "FRAME_EVERY_TICKS", 2, "design: 40 ms"),
     ("channel", "SEQUENCE_AHEAD_MAX", 25, "0.5 s of frames, one each 20 ms"),
@@ -129,7 +129,7 @@ NUMBERS = (
     ("runaway", "SIGN_PCT_MAX", 100, "a sign counts once"),
     ("runaway", "SECOND_PCT_MIN", 25, "ours: below it there is no second sign"),
     (
-        "second",
+        "second_image",
         "OWN_FEATURES",
         (
             *CONTACTS[:2],
@@ -145,7 +145,7 @@ NUMBERS = (
     ),
     ("second", "RELAY_MS", 200, "ours: a relay takes 20 ms"),
     (
-        "second",
+        "second_image",
         "IMAGE_FILE_MAGIC",
         int.from_bytes(b"IMB1", "little"),
         "the file's first four letters",

@@ -8,7 +8,7 @@ from watched import Watched, action, of_scenario
 from controller.console.pages import causes
 from controller.core import reasons
 from controller.state import base, limits
-from safety import bounds
+from safety import bounds, tapers
 
 
 def narrowed(folder, **override):
@@ -35,7 +35,7 @@ def test_the_bms_limit_multiplies_out_to_the_power_it_leaves(tmp_path):
         False,
     )
     amps_dA = cause["rack_current_mA"] // 100 * cause["sharing_permille"] // 1000
-    power_W = bounds.scale_W(amps_dA * 3 * cause["voltage_V"] // 10, cause["efficiency_permille"])
+    power_W = tapers.scale_W(amps_dA * 3 * cause["voltage_V"] // 10, cause["efficiency_permille"])
     assert power_W == cause["limit_W"] == facts["limits"]["high_W"] == facts["setpoint_W"]
     assert cause["cell"]["rack"] == 3 and 3000 < cause["cell"]["voltage_mV"] < 3400
     assert facts["without"]["setpoint_W"] == facts["request_W"] and facts["without"]["next"] is None

@@ -1,0 +1,106 @@
+"""What each rack allows: current, voltage, and what tapers and a silent BMS leave of them."""
+
+from array import array
+
+from safety import matrix as m
+from safety import parameters as p
+from safety import signals as s
+from safety.contactors import CLOSED
+from safety.features import TICKS_FOR_MS_MAX
+from safety.tapers import FULL_PERMILLE, SOC_TAPER_PERMILLE, taper_permille, temperature_tapers
+
+# What one rack allows; where two words stand, charge then discharge.
+RACK_LIMITS = 11
+RL_CURRENT_MA, RL_SILENCE, RL_VOLTAGE_V, RL_CELL_VOLTAGE, RL_TEMPERATURE, RL_CLOSED, RL_SOC = (
+    0,
+    2,
+    3,
+    4,
+    6,
+    8,
+    9,
+)
+
+
+class RackLimits:
+    """What each rack allows, as words in `limit` (RL_...), renewed on news of the rack."""
+
+    def __init__(self, layout, image, image_map, inp, out, features):
+        self.layout, self.image, self.map = layout, image, image_map
+        self.inp, self.out, self.features = inp, out, features
+        self.limit = array("i", [0] * (layout.racks * RACK_LIMITS))
+        self.now = array("i", [0] * RACK_LIMITS)
+        self.tick_ms, self.tapers = image[p.H_TICK_MS], temperature_tapers(image, image_map)
+
+    def update(self):
+        """Recompute what racks with news allow; True if one allows something else than before."""
+        changed, found = self.features.changed, False
+        for rack in range(self.layout.racks):
+            if changed[1 + self.layout.units + rack]:
+                self._rack(rack)
+                if self._moved(rack):
+                    found = True
+        return found
+
+    def _moved(self, rack):
+        """Take over the rack's words of this step; True if one differs from the last one's."""
+        now, at = self.now, rack * RACK_LIMITS
+        limit, moved = self.limit, False
+        for word in range(RACK_LIMITS):
+            if limit[at + word] != now[word]:
+                limit[at + word] = now[word]
+                moved = True
+        return moved
+
+    def _rack(self, rack):
+        """What one rack allows now, into the words of `now` (RL_...)."""
+        words = self.map.rack + rack * p.RACK_WORDS
+        first = self.layout.rack_input(rack, 0)
+        image, inp = self.image, self.inp
+        now = self.now
+        rated_mA = image[words + p.R_RATED_CURRENT_MA]
+        closed = self.out[self.layout.rack_output(rack, s.CONTACTOR_STEP)] == CLOSED
+        now[RL_CLOSED] = 1 if closed and inp[first + s.CONTACTOR_STATE] == s.CONTACTOR_CLOSED else 0
+        now[RL_SILENCE] = self._silence_permille(rack, words)
+        now[RL_VOLTAGE_V] = inp[first + s.RACK_VOLTAGE_MV] // 1000
+        for way in range(2):
+            now[RL_CURRENT_MA + way] = min(inp[first + s.CHARGE_CURRENT_MA_MAX + way], rated_mA)
+        self._rack_tapers(rack, words, first)
+
+    def _rack_tapers(self, rack, words, first):
+        """What cell voltages (charging: the highest, discharging: the lowest), temperatures and
+        charge leave of it.
+        """
+        features, now, image = self.features, self.now, self.image
+        cells = image[words + p.R_CELLS_REPORTED]
+        reported = image[words + p.R_TEMPERATURES_REPORTED]
+        base = features.rack_base + rack * m.RACK_FEATURE_COUNT
+        hottest = features.value[base + m.F_TEMPERATURE_DDEGC_MAX]
+        coldest = features.value[base + m.F_TEMPERATURE_DDEGC_MIN]
+        for way in range(2):
+            (hot, cold), charge = self.tapers[way], SOC_TAPER_PERMILLE[way]
+            taper = words + p.R_CHARGE_TAPER_MV + 2 * way
+            cell_mV = self.inp[first + s.CELL_VOLTAGE_MV_MAX - way]
+            now[RL_CELL_VOLTAGE + way] = (
+                taper_permille(cell_mV, image[taper], image[taper + 1]) if cells else FULL_PERMILLE
+            )
+            now[RL_TEMPERATURE + way] = (
+                min(
+                    taper_permille(hottest, hot[0], hot[1]),
+                    taper_permille(coldest, cold[0], cold[1]),
+                )
+                if reported
+                else FULL_PERMILLE
+            )
+            now[RL_SOC + way] = taper_permille(
+                self.inp[first + s.SOC_PERMILLE], charge[0], charge[1]
+            )
+
+    def _silence_permille(self, rack, words):
+        """Full until the BMS is late, then linear to nothing at the ramp time: an old limit ages,
+        it never defaults.
+        """
+        age_ms = min(self.features.ages.oldest_ticks[1 + rack], TICKS_FOR_MS_MAX) * self.tick_ms
+        return taper_permille(
+            age_ms, self.image[words + p.R_BMS_WARN_MS], self.image[words + p.R_BMS_RAMP_MS]
+        )

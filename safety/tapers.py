@@ -1,0 +1,55 @@
+"""Less power towards the ends of temperature, cell voltage and charge: shares in permille."""
+
+from safety import matrix as m
+from safety import parameters as p
+
+# Row 18 as a taper: full power up to the first temperature, none at the second (0.1 degC; charge,
+# discharge).
+TAPER_DDEGC = ((400, 500), (450, 550))
+# row 25 as a taper: from 10 K above what inhibits (ours)
+COLD_NONE_DDEGC, COLD_SPAN_DDEGC = (0, -200), 100
+# where a site may let it begin, and end, sooner
+TAPER_STAGES = (("18a", "20a", "25a"), ("18b", "20b", "25b"))
+# the last 3 %, where a cell's voltage turns steep (ours)
+SOC_TAPER_PERMILLE = ((970, 1000), (30, 0))
+FULL_PERMILLE = 1000  # of a limit that takes nothing away
+
+
+def scale_W(power_W, permille):
+    """power_W x permille / 1000, rounded down, without an intermediate beyond 2^30 (power_W <
+    2^30).
+    """
+    return power_W // 1000 * permille + power_W % 1000 * permille // 1000
+
+
+def taper_permille(value, full_at, none_at):
+    """1000 on the far side of full_at, 0 at none_at and beyond, linear between; either may be the
+    larger.
+    """
+    span, left = none_at - full_at, none_at - value
+    if span < 0:
+        span, left = -span, -left
+    if left <= 0:
+        return 0
+    return min(left, span) * FULL_PERMILLE // span if span else FULL_PERMILLE
+
+
+def temperature_tapers(image, image_map):
+    """((full, none) of the hottest module, the same of the coldest) in 0.1 degC, charging and
+    discharging: rows 18 to 20, and 25. Where a site's own row trips or inhibits sooner, nothing is
+    left there.
+    """
+    ids, found = [row[m.S_ID] for row in m.STAGES], []
+    for way in range(2):
+        warm, trip, frost = [
+            image[image_map.stage + ids.index(one) * len(p.STAGE_WORDS)]
+            for one in TAPER_STAGES[way]
+        ]
+        none_at, cold_at = min(TAPER_DDEGC[way][1], trip), max(COLD_NONE_DDEGC[way], frost)
+        found.append(
+            (
+                (min(TAPER_DDEGC[way][0], warm, none_at), none_at),
+                (cold_at + COLD_SPAN_DDEGC, cold_at),
+            )
+        )
+    return tuple(found)
