@@ -99,33 +99,6 @@ class Evaluator:
             ]
         )
 
-    def as_image(self, index):
-        """True if the instance still works with the numbers of the image: what `build` made of them
-        is a copy.
-        """
-        image, at, is_armed = self.image, self.place[index], self.image[self.map.armed + index]
-        if at < 0:
-            return not is_armed
-        armed = self.armed[self.block[index]]
-        armed_at = self.armed_at[self.block[index]]
-        watch = self.watch[index]
-        if (
-            at >= len(armed)
-            or at >= len(armed_at)
-            or armed[at] is not watch
-            or armed_at[at] != index
-        ):
-            return False
-        debounce, words = self.debounce[index], self.map.stage + self.stage[index] * STAGE_WORDS
-        _, sense, set_at, _ = watch
-        return (
-            is_armed
-            and set_at == image[words] * sense
-            and debounce[D_CLEAR_AT] == image[words + 1] * sense
-            and debounce[D_SET_TICKS] == image[words + 2]
-            and debounce[D_CLEAR_TICKS] == image[words + 3]
-        )
-
     def _armed(self, block):
         first, after = self.block_first[block], self.block_first[block + 1]
         return tuple([one for one in self.watch[first:after] if one[0] != self.features.never])

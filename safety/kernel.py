@@ -7,7 +7,6 @@ the heap locked.
 
 from array import array
 
-from safety import crc
 from safety import matrix as m
 from safety import parameters as p
 from safety import signals as s
@@ -15,14 +14,14 @@ from safety.bounds import Bounds
 from safety.contactors import Contactors
 from safety.evaluate import Evaluator
 from safety.features import Features
+from safety.image_check import ImageCheck, topology
 from safety.latches import Latches
 from safety.permit import ENDING, Permit
 
-# the whole limit image is checked in so many steps, 2 s at 20 ms, however large it is
-CRC_STEPS = 100
 ELAPSED_MAX = 1_000_000  # ticks; later is as late
 POWERED = (s.RUNNING, s.STOPPING, s.TRIPPED)
 WITHOUT_ENERGY = (s.INHIBITED, s.TRIPPED)
+CONFLICTS_AT = len(m.ALERTS)  # their bits of _alert_bits
 # Outputs that are what is demanded of them, and nothing else.
 SIGNALLED = (
     (s.HORN_ON, m.D_HORN),
@@ -34,33 +33,18 @@ SIGNALLED = (
 
 
 class Kernel:
-    """The safety kernel of one cabinet. `inp`, `fresh`, `out` are its arrays; the caller fills the
-    first two.
-    """
+    """The safety kernel of one cabinet. The caller fills its arrays `inp` and `fresh`."""
 
     def __init__(self, image):
-        """image: array('i') as parameters.ImageMap describes it. Raises ValueError when it is no
-        such image.
-        """
-        if image[p.H_SCHEMA] != p.IMAGE_SCHEMA:
-            raise ValueError("limit image schema is not the kernel's")
-        layout = s.Layout(image[p.H_UNITS], image[p.H_RACKS], image[p.H_MODULES])
-        image_map = p.ImageMap(layout.units, layout.racks, m.STAGES_PER_SCOPE)
-        if len(image) != image_map.words:
-            raise ValueError("limit image length does not fit its topology")
-        # or it would be an IndexError at the very trip, or another rack's temperature
-        if not p.fits(image, image_map):
-            raise ValueError(
-                "limit image holds a word beyond 2^30, a second not of whole ticks, "
-                "or units or modules "
-                "that its topology has not"
-            )
+        """image: array('i') as parameters.ImageMap describes it. ValueError when it is none."""
+        layout, image_map = topology(image)
         self.image, self.layout = image, layout
         self.inp = array("i", [0] * layout.inputs)
         self.fresh = bytearray(layout.groups)
         self.out = array("i", [0] * layout.outputs)
         self.features = Features(layout, image, image_map, self.inp, self.fresh, self.out)
         self.evaluator = Evaluator(layout, image, image_map, self.features)
+        self.image_check = ImageCheck(image, self.evaluator)
         self.latches = Latches(self.evaluator, image, image_map)
         self.bounds = Bounds(layout, image, image_map, self.inp, self.out, self.features)
         self.contactors = Contactors(layout, image, image_map, self.inp, self.out, self.features)
@@ -70,13 +54,8 @@ class Kernel:
         self.frozen_ms = image[image_map.cabinet + p.P_METER_FROZEN_MS]
         self.demand = array("i", [0] * m.DEMAND_COUNT)
         self.unit_demand = array("i", [0] * (m.DEMAND_COUNT * layout.units))
-        # at start, running, next word, a copy differs
-        self.crc = array("i", [p.image_crc(image), 0, 0, 0])
-        self.crc_words = -(-len(image) // CRC_STEPS)
         self.standing = array("i", [1, 0])  # demands may be above none; bits of _alert_bits
         self.alert_bits = tuple([_alert_bits(stage[m.S_ROW]) for stage in m.STAGES])
-        # its bit of alert_bits
-        self.conflict_at = tuple(range(len(m.ALERTS), len(m.ALERTS) + len(m.CONFLICTS)))
         # for how long the row that wins has stood
         self.conflict_ticks = array("i", [0] * len(m.CONFLICTS))
         self.hold_ticks = tuple(
@@ -85,7 +64,7 @@ class Kernel:
                 for _, _, name, _ in m.CONFLICTS
             ]
         )
-        self.out[s.IMAGE_CRC] = self.crc[0]
+        self.out[s.IMAGE_CRC] = self.image_check.crc[0]
         self.out[s.FIRST_OUT] = self.out[s.FIRST_OUT_INSTANCE] = -1
 
     def boot(self, not_clean, store_unreadable, latched):
@@ -113,9 +92,7 @@ class Kernel:
                 self.conflict_ticks[place] = self.hold_ticks[place]
 
     def state_blocks(self):
-        """Every array that carries over from one step to the next, in a fixed order (keyframes,
-        second channel).
-        """
+        """Every array that carries over from one step to the next, in the order of keyframes."""
         f, g, r = self.features, self.features.gas, self.features.racks
         h, e, b = r.heating, self.evaluator, self.bounds
         c, t = self.contactors, self.permit
@@ -128,14 +105,18 @@ class Kernel:
         limits = (b.rack_limit, b.limit_W, b.published_W, b.lowest_W, b.signature)
         contactors = (c.step, c.closing_ticks, c.open_ticks, c.was_closed)
         permit = (t.state, t.timer, t.waited, t.relays, t.tried)
-        own = (self.crc, self.standing, self.conflict_ticks, self.demand, self.unit_demand)
+        own = (
+            self.image_check.crc,
+            self.standing,
+            self.conflict_ticks,
+            self.demand,
+            self.unit_demand,
+        )
         rest = permit + own + (self.inp, self.out)
         return features + cabinet + racks + heating + stages + causes + limits + contactors + rest
 
     def step(self, elapsed):
-        """One step of `elapsed` ticks (1 when on time) over the present inputs; results are in
-        `out`.
-        """
+        """One step of `elapsed` ticks (1 when on time) over `inp`; results are in `out`."""
         elapsed = self.judge(elapsed)
         self.permit.update(elapsed, self.demand[m.D_PCS], self.demand[m.D_DC])
         self._stopping()
@@ -147,7 +128,7 @@ class Kernel:
         Whoever moves nothing needs no more (second.py). Returns `elapsed`, bounded.
         """
         elapsed = min(elapsed, ELAPSED_MAX)
-        self._check_image()
+        self.image_check.update()
         self.features.update(elapsed)
         self.evaluator.update(elapsed)
         self._combine()
@@ -157,32 +138,8 @@ class Kernel:
         )
         self.out[s.FAN_ON] = self.demand[m.D_FAN]
         if self.evaluator.moved[0]:
-            self._publish_causes()
+            self.latches.publish_causes(self.out)
         return elapsed
-
-    def _check_image(self):
-        """A slice of the image and of the copies of its thresholds per step: CRC, comparison.
-
-        A wrong result is a feature (row 44), not an exception.
-        """
-        first, evaluator = self.crc[2], self.evaluator
-        last = min(first + self.crc_words, len(self.image))
-        value = crc.START if first == 0 else self.crc[1]
-        for word in range(first, last):
-            value = crc.add_word(value, self.image[word])
-        for index in range(
-            first * evaluator.count // len(self.image), last * evaluator.count // len(self.image)
-        ):
-            if not evaluator.as_image(index):
-                self.crc[3] = 1
-        self.crc[1] = value
-        self.crc[2] = last
-        if last == len(self.image):
-            self.features.value[m.F_IMAGE_CHANGED] = (
-                0 if value == self.crc[0] and not self.crc[3] else 1
-            )
-            self.features.known[m.F_IMAGE_CHANGED] = 1
-            self.crc[2] = self.crc[3] = 0
 
     def _combine(self):
         """Demands of all standing stages, each output the highest level anybody asks for."""
@@ -219,7 +176,7 @@ class Kernel:
         """
         ticks = self.conflict_ticks
         for place in range(len(m.CONFLICTS)):
-            if not self.standing[1] >> self.conflict_at[place] & 1:
+            if not self.standing[1] >> CONFLICTS_AT + place & 1:
                 ticks[place] = 0
                 continue
             if ticks[place] < self.hold_ticks[place]:
@@ -265,18 +222,6 @@ class Kernel:
         out[s.OBLIGATIONS_OK] = (
             grid if self.features.value[m.F_METER_FROZEN_MS] < self.frozen_ms else 0
         )
-
-    def _publish_causes(self):
-        """First-out, mask and counts; left alone in the steps in which nothing came or went."""
-        out, evaluator = self.out, self.evaluator
-        evaluator.moved[0] = 0
-        evaluator.refresh_first_out()
-        first = evaluator.first_out[0]
-        out[s.FIRST_OUT] = evaluator.stage[first] if first >= 0 else -1
-        out[s.FIRST_OUT_INSTANCE] = first
-        out[s.CAUSE_MASK] = evaluator.cause_mask()
-        out[s.ACTIVE_COUNT] = sum(evaluator.active)
-        out[s.LATCHED_COUNT] = sum(evaluator.latched)
 
 
 def _clear(levels):

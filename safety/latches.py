@@ -124,3 +124,15 @@ class Latches:
             and not evaluator.active[index]
             and evaluator.clear_count[index] >= self.clear_ticks
         )
+
+    def publish_causes(self, out):
+        """First-out, mask and counts; left alone in the steps in which nothing came or went."""
+        evaluator = self.evaluator
+        evaluator.moved[0] = 0
+        evaluator.refresh_first_out()
+        first = evaluator.first_out[0]
+        out[s.FIRST_OUT] = evaluator.stage[first] if first >= 0 else -1
+        out[s.FIRST_OUT_INSTANCE] = first
+        out[s.CAUSE_MASK] = evaluator.cause_mask()
+        out[s.ACTIVE_COUNT] = sum(evaluator.active)
+        out[s.LATCHED_COUNT] = sum(evaluator.latched)

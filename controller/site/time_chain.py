@@ -15,7 +15,8 @@ from controller.system import program_memory
 from safety import channel, peer
 from safety import matrix as m
 from safety import parameters as p
-from safety.kernel import CRC_STEPS, Kernel
+from safety.image_check import CRC_STEPS
+from safety.kernel import Kernel
 
 # (what, ms, why): everything that is assumed.
 ASSUMED = (

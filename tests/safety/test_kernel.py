@@ -15,7 +15,8 @@ from safety import bounds
 from safety import matrix as m
 from safety import parameters as p
 from safety import signals as s
-from safety.kernel import CRC_STEPS, ELAPSED_MAX, Kernel
+from safety.image_check import CRC_STEPS
+from safety.kernel import ELAPSED_MAX, Kernel
 
 SEEDS = (3, 5, 8)
 
@@ -49,6 +50,7 @@ def arrays(kernel):
         "racks.": kernel.features.racks,
         "heating.": kernel.features.racks.heating,
         "evaluator.": kernel.evaluator,
+        "image_check.": kernel.image_check,
         "latches.": kernel.latches,
         "bounds.": kernel.bounds,
         "rack_limits.": kernel.bounds.racks,
@@ -82,7 +84,7 @@ def started_with(kernel):
     }
     return {
         "out": out,
-        "crc": [p.image_crc(kernel.image), 0, 0, 0],
+        "image_check.crc": [p.image_crc(kernel.image), 0, 0, 0],
         "standing": [1, 0],
         "evaluator.first_out": [-1],
         "features.known": [at in known for at in range(len(kernel.features.known))],
@@ -135,7 +137,7 @@ SIZES = {
     "evaluator.order": 190,
     "evaluator.last": 1,
     "racks.open_string": 3,
-    "crc": 4,
+    "image_check.crc": 4,
     "demand": 16,
     "evaluator.active": 190,
     "evaluator.busy": 6,
@@ -267,7 +269,8 @@ def test_what_is_looked_at_is_compared_with_the_image(name, change):
 
 @pytest.mark.parametrize("sense", [1, -1])
 def test_a_threshold_that_is_another_in_all_places_is_seen(sense):
-    evaluator = Kernel(default_image()).evaluator
+    kernel = Kernel(default_image())
+    evaluator, check = kernel.evaluator, kernel.image_check
     index = next(one[3] for one in evaluator.watch if one[1] == sense)
     feature, _, set_at, _ = evaluator.watch[index]
     other = feature, sense, set_at + 1, index
@@ -276,7 +279,7 @@ def test_a_threshold_that_is_another_in_all_places_is_seen(sense):
     evaluator.armed = (
         evaluator.armed[0][:place] + (other,) + evaluator.armed[0][place + 1 :],
     ) + evaluator.armed[1:]
-    assert [at for at in range(evaluator.count) if not evaluator.as_image(at)] == [index]
+    assert [at for at in range(evaluator.count) if not check.as_image(at)] == [index]
 
 
 @pytest.mark.parametrize("is_armed", [0, 1])
@@ -284,16 +287,17 @@ def test_an_arming_that_differs_from_the_image_is_seen(is_armed):
     image = default_image()
     image_map = p.ImageMap(1, 1, m.STAGES_PER_SCOPE)
     image[image_map.armed + 7] = is_armed
-    evaluator = Kernel(image).evaluator
-    assert all(evaluator.as_image(index) for index in range(evaluator.count))
+    kernel = Kernel(image)
+    evaluator, check = kernel.evaluator, kernel.image_check
+    assert all(check.as_image(index) for index in range(evaluator.count))
     evaluator.image[image_map.armed + 7] = 1 - is_armed
-    assert [index for index in range(evaluator.count) if not evaluator.as_image(index)] == [7]
+    assert [index for index in range(evaluator.count) if not check.as_image(index)] == [7]
 
 
 def test_every_instance_is_compared_once_in_a_scan():
     for racks in (1, 3, 16):
         kernel, seen = Kernel(default_image(racks=racks)), []
-        kernel.evaluator.as_image = lambda index, seen=seen: seen.append(index) or True
+        kernel.image_check.as_image = lambda index, seen=seen: seen.append(index) or True
         while not kernel.features.known[m.F_IMAGE_CHANGED]:
             kernel.judge(1)
         assert seen == list(range(kernel.evaluator.count))
@@ -304,7 +308,7 @@ def test_the_image_is_checked_in_slices_of_the_same_size():
     size, ends = -(-len(kernel.image) // CRC_STEPS), []
     for _ in range(CRC_STEPS + 1):
         kernel.judge(1)
-        ends.append(kernel.crc[2])
+        ends.append(kernel.image_check.crc[2])
     rounds = -(-len(kernel.image) // size)
     assert (
         ends[: rounds + 1] == [*range(size, len(kernel.image), size), 0, size]

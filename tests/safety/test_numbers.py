@@ -77,7 +77,7 @@ NUMBERS = (
     ("heating", "RISING_DDEGC", 2, "ours: above the noise of 0.1 K"),
     ("heating", "ZERO_MARGIN_DDEGC", 100, "row 45, ours: the spread that row 26 warns of"),
     ("heating", "UK_PER_DDEGC", 100_000, "0.1 K in millionths"),
-    ("kernel", "CRC_STEPS", 100, "2 s of 20 ms for the whole image"),
+    ("image_check", "CRC_STEPS", 100, "2 s of 20 ms for the whole image"),
     ("kernel", "ELAPSED_MAX", 1_000_000, "times 1000 ms a tick is below 2^30"),
     ("latches", "HOUR_MS", 3_600_000, "an hour"),
     ("latches", "TOKENS", 3, "design: three remote resets an hour"),

@@ -12,7 +12,8 @@ from safety import matrix as m
 from safety import parameters as p
 from safety import signals as s
 from safety.evaluate import D_GATE
-from safety.kernel import CRC_STEPS, Kernel
+from safety.image_check import CRC_STEPS
+from safety.kernel import Kernel
 from safety.second import Second
 
 TABLES = {

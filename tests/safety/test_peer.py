@@ -9,7 +9,7 @@ import pytest
 from bench import default_image
 from channel_b_bench import CLOSED, DISAGREE_TICKS, EXPIRY_TICKS
 
-from safety import ages, bounds, heating, permit, racks
+from safety import ages, heating, permit, racks, tapers
 from safety import channel as c
 from safety import matrix as m
 from safety import parameters as p
@@ -234,7 +234,7 @@ def test_tables_that_differ_anywhere_have_another_crc(monkeypatch):
         (m, "ALERTS", ()),
         (heating, "FAST_S", 20),
         (racks, "ZERO_CURRENT_MA", 0),
-        (bounds, "TAPER_DDEGC", ()),
+        (tapers, "TAPER_DDEGC", ()),
         (c, "START_1", 0),
         (ages, "SILENT_MS", ()),
     ],
