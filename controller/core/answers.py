@@ -67,20 +67,14 @@ class Obligations:
         return found
 
     def apply(self, value_W):
-        """value_W after all obligations."""
-        for each in self.standing:
-            value_W = within(value_W, each.low_W, each.high_W)
-        return value_W
-
-    def explain(self, value_W):
-        """Reason of the last obligation that moves value_W, or NONE."""
+        """(value_W after all obligations, reason of the last one that moves it or NONE)."""
         reason = reasons.NONE
         for each in self.standing:
             after_W = within(value_W, each.low_W, each.high_W)
             if after_W != value_W:
                 reason = each.low_reason if after_W > value_W else each.high_reason
             value_W = after_W
-        return reason
+        return value_W, reason
 
     def short(self, value_W):
         """(W missing, reason) of the highest rank that value_W does not meet; (0, NONE) when all

@@ -123,13 +123,10 @@ class Chain:
 
         Written into `out` too: to be asked once a tick, between the last bound and `finish`.
         """
-        caps, limits, out = self.caps, self.limits, self.out
-        out[O_AVAILABLE_LOW_W] = within(
-            self.obligations.apply(caps.low_W), limits.low_W, limits.high_W
-        )
-        out[O_AVAILABLE_HIGH_W] = within(
-            self.obligations.apply(caps.high_W), limits.low_W, limits.high_W
-        )
+        out, ends_W = self.out, (self.caps.low_W, self.caps.high_W)
+        for place, end_W in zip((O_AVAILABLE_LOW_W, O_AVAILABLE_HIGH_W), ends_W):
+            obliged_W, _ = self.obligations.apply(end_W)
+            out[place] = within(obliged_W, self.limits.low_W, self.limits.high_W)
         return out[O_AVAILABLE_LOW_W], out[O_AVAILABLE_HIGH_W]
 
     def finish(self, elapsed_ticks):
@@ -141,8 +138,14 @@ class Chain:
         out[O_REQUEST_BASE_W], out[O_REQUEST_BASE_REASON] = base_W, base_reason
         out[O_REQUEST_FAST_W], out[O_REQUEST_FAST_REASON] = fast_W, fast_reason
         out[O_REQUEST_W] = request_W
-        value_W = self._obliged(self._ramped(self._capped(request_W), elapsed_ticks))
-        setpoint_W = self._limited(value_W)
+        capped_W = self._bounded(request_W, self.caps, O_CAPS_LOW_W, O_AFTER_CAPS_W, O_CAPS_REASON)
+        ramped_W = self._ramped(capped_W, elapsed_ticks)
+        value_W, reason = self.obligations.apply(ramped_W)
+        out[O_OBLIGATION_W] = value_W
+        out[O_OBLIGATION_REASON] = reasons.NONE if value_W == ramped_W else reason
+        setpoint_W = self._bounded(
+            value_W, self.limits, O_LIMITS_LOW_W, O_SETPOINT_W, O_LIMIT_REASON
+        )
         out[O_OBLIGATION_SHORT_W], out[O_OBLIGATION_SHORT_REASON] = self.obligations.short(
             setpoint_W
         )
@@ -156,13 +159,13 @@ class Chain:
         self.state[0] = setpoint_W
         return setpoint_W
 
-    def _capped(self, value_W):
-        out, caps = self.out, self.caps
-        out[O_CAPS_LOW_W], out[O_CAPS_LOW_REASON] = caps.low_W, caps.low_reason
-        out[O_CAPS_HIGH_W], out[O_CAPS_HIGH_REASON] = caps.high_W, caps.high_reason
-        after_W = within(value_W, caps.low_W, caps.high_W)
-        out[O_CAPS_REASON] = end_reason(value_W, after_W, caps)
-        out[O_AFTER_CAPS_W] = after_W
+    def _bounded(self, value_W, bounds, first, after, reason):
+        """value_W within caps or limits; traced from the place `first` on, and at the others."""
+        out = self.out
+        out[first], out[first + 1] = bounds.low_W, bounds.low_reason
+        out[first + 2], out[first + 3] = bounds.high_W, bounds.high_reason
+        out[after] = after_W = within(value_W, bounds.low_W, bounds.high_W)
+        out[reason] = end_reason(value_W, after_W, bounds)
         return after_W
 
     def _ramped(self, value_W, elapsed_ticks):
@@ -173,24 +176,6 @@ class Chain:
         after_W = within(value_W, low_W, high_W)
         out[O_RAMP_LOW_W], out[O_RAMP_HIGH_W], out[O_AFTER_RAMP_W] = low_W, high_W, after_W
         out[O_RAMP_REASON] = reasons.NONE if after_W == value_W else reasons.SETPOINT_RAMP
-        return after_W
-
-    def _obliged(self, value_W):
-        out = self.out
-        after_W = self.obligations.apply(value_W)
-        out[O_OBLIGATION_W] = after_W
-        out[O_OBLIGATION_REASON] = (
-            reasons.NONE if after_W == value_W else self.obligations.explain(value_W)
-        )
-        return after_W
-
-    def _limited(self, value_W):
-        out, limits = self.out, self.limits
-        out[O_LIMITS_LOW_W], out[O_LIMITS_LOW_REASON] = limits.low_W, limits.low_reason
-        out[O_LIMITS_HIGH_W], out[O_LIMITS_HIGH_REASON] = limits.high_W, limits.high_reason
-        after_W = within(value_W, limits.low_W, limits.high_W)
-        out[O_LIMIT_REASON] = end_reason(value_W, after_W, limits)
-        out[O_SETPOINT_W] = after_W
         return after_W
 
 

@@ -139,9 +139,9 @@ def end_reason(chain, cap_W, cap_reason):
     """Reason code of one end of the available power: what moved the end of the caps last, in the
     order of the chain.
     """
-    obliged_W = chain.obligations.apply(cap_W)
+    obliged_W, reason = chain.obligations.apply(cap_W)
     if obliged_W <= chain.limits.low_W:
         return chain.limits.low_reason
     if obliged_W >= chain.limits.high_W:
         return chain.limits.high_reason
-    return chain.obligations.explain(cap_W) or cap_reason
+    return reason or cap_reason

@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from controller.core import instances, parameters, reasons, setpoint
-from controller.core.answers import WIDE_W
 from controller.core.core import STANDING_BITS, Core
 from controller.record import journal, replay
 from controller.record.frame import FRAME_MAGIC, KEYFRAME
@@ -293,21 +292,6 @@ def test_an_unknown_state_of_charge_counts_as_the_reserve_reached():
     assert core.view.soc_permille is None
     assert core.out[core.chain_at + setpoint.O_CAPS_HIGH_W] < high_W
     assert core.out[core.chain_at + setpoint.O_CAPS_HIGH_REASON] == reasons.RESERVE_SOFT_SOC_UNKNOWN
-
-
-def test_a_reserve_that_is_wide_open_bounds_nothing_and_is_no_reason():
-    """At the rating it was named in the place of the rating, with the advice to wait for the
-    battery to charge.
-    """
-    core, tick = running_core()
-    for _ in range(10):
-        tick()
-    assert core.out[core.chain_at + setpoint.O_CAPS_HIGH_W] == WIDE_W
-    assert core.out[core.chain_at + setpoint.O_CAPS_HIGH_REASON] == reasons.NONE
-    assert core.chain.limits.high_reason not in (
-        reasons.RESERVE_HARD,
-        reasons.RESERVE_HARD_SOC_UNKNOWN,
-    )
 
 
 # -- a whole run, written to a journal

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_core import FIREBREAK, PYLONTECH, Walk
-from test_hint_table import HINT, KNOWN, made
+from test_hint_table import KNOWN, made
 
 from controller.core import hint_codes as codes
 from controller.core import hint_sources, reasons, setpoint
@@ -133,26 +133,6 @@ def test_without_obligations_what_is_available_is_never_wider(drawn, seed):
         hinted.tick(elapsed_ticks)
         assert word(hinted, setpoint.O_AVAILABLE_LOW_W) >= word(plain, setpoint.O_AVAILABLE_LOW_W)
         assert word(hinted, setpoint.O_AVAILABLE_HIGH_W) <= word(plain, setpoint.O_AVAILABLE_HIGH_W)
-
-
-@settings(max_examples=10)
-@given(KNOWN, st.integers(0, 10**6), st.lists(st.lists(HINT, max_size=2), min_size=1, max_size=30))
-def test_a_core_that_takes_over_the_state_goes_on_bit_for_bit(drawn, seed, ticks):
-    known = made(drawn)
-    first, second = core_of(FIREBREAK, known), core_of(FIREBREAK, known)
-    walk = Walk(first, seed)
-    for tick in range(4 * len(ticks)):
-        elapsed_ticks = walk.feed(first)
-        put(first, [(index % len(known), *rest) for index, *rest in ticks[tick % len(ticks)]])
-        first.tick(elapsed_ticks)
-    second.load_state(first.state_words())
-    for _ in range(60):
-        elapsed_ticks = walk.feed(first, second)
-        put(first, ())
-        put(second, ())
-        first.tick(elapsed_ticks)
-        second.tick(elapsed_ticks)
-        assert second.out == first.out and second.state_words() == first.state_words()
 
 
 def test_without_a_source_hints_change_nothing_but_the_inputs():
@@ -378,24 +358,3 @@ def test_a_journal_with_hints_replays_to_the_same_bytes_and_names_every_word(tmp
     changed = dict(header, source_image=config.load(PYLONTECH_FILE).source_image)
     with pytest.raises(ValueError, match="other inputs or outputs"):
         replay.replay(path, lambda _: replay.core_of(changed))
-
-
-def test_a_hint_left_out_of_the_replay_is_found(tmp_path):
-    """The hints are in the frames: a core that does not take them gives other bytes."""
-    path = str(tmp_path / "journal")
-    rig = VirtualRig(FIREBREAK, lambda t_s: 300_000.0, 1, (), {"soc": 0.55}, path).run(1)
-    rig.controller.cabinet.request_hint(0, codes.CAP, codes.CHARGE_W_MAX, 1234, 5000)
-    rig.run(2)
-    rig.controller.cabinet.journal.close()
-
-    class Deaf(Core):
-        def tick(self, elapsed_ticks):
-            self.inp[self.layout.inputs] = 0
-            super().tick(elapsed_ticks)
-
-    header = journal.JournalReader(path).header
-    report = replay.replay(
-        path,
-        lambda _: Deaf(header["safety_image"], header["control_image"], header["source_image"]),
-    )
-    assert report.difference[:2] == (50, "caps_low_W")

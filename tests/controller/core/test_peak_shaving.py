@@ -107,7 +107,7 @@ def test_it_is_off_by_default():
 
 
 def test_a_whole_cabinet_keeps_the_mean():
-    """Load 350 kW, limit 300 kW from the second when the limits of the battery are open."""
+    """Load 400 kW, limit 300 kW from the second when the limits of the battery are open."""
     example = config.load(EXAMPLE)
     names = [row[0] for row in CONTROL_PARAMETERS]
     image = array("i", example.control_image)
@@ -115,14 +115,14 @@ def test_a_whole_cabinet_keeps_the_mean():
     image[names.index("peak_interval_s")] = 60
     rig = VirtualRig(
         dataclasses.replace(example, control_image=image),
-        lambda t_s: 350_000.0 if t_s > 20 else 250_000.0,
+        lambda t_s: 400_000.0 if t_s > 20 else 250_000.0,
         1,
         (),
         {"soc": 0.55},
     )
     rig.run(20)
     core, grid_W, acted = rig.controller.cabinet.core, [], set()
-    for _ in range(120 * 50):
+    for _ in range(90 * 50):
         rig.step()
         grid_W.append(core.view.grid_W)
         acted.add(core.out[core.chain_at + O_OBLIGATION_REASON])

@@ -148,20 +148,6 @@ def test_a_stage_names_a_reason_exactly_when_it_moved_the_power(
 # -- cases
 
 
-def test_the_example_of_the_why_screen():
-    power_W, trace = decide(
-        caps=[kW(250, 250, 402)],
-        limits=[kW(250, 250, 213), (250_000, 216, 81_500, 217)],
-        obligations={3: (-103_600, 896_400)},
-        fast_W=200_000,
-    )
-    assert power_W == 81_500
-    assert trace["request_W"] == trace["after_caps_W"] == trace["obligation_W"] == 200_000
-    assert trace["held_back_W"] == 118_500
-    assert trace["binding_reason"] == trace["limit_reason"] == 217
-    assert trace["obligation_short_W"] == 0
-
-
 @pytest.mark.parametrize(
     "request_W, power_W", ((3000, 3000), (-2000, -2000), (9000, 5000), (-9000, -4000))
 )
@@ -171,32 +157,6 @@ def test_signs_and_the_place_of_the_clamp(request_W, power_W):
     """
     base_W = -5000
     assert decide(limits=[kW(4, 5)], request_W=base_W, fast_W=request_W - base_W)[0] == power_W
-
-
-@pytest.mark.parametrize("charge_W_max, discharge_W_max", ((-500, 1000), (1000, -500), (-1, -1)))
-def test_a_negative_power_limit_is_zero_not_the_other_direction(charge_W_max, discharge_W_max):
-    """evcc-io/evcc 25545 accepted a negative limit."""
-    bounds = answers.Bounds()
-    bounds.narrow(charge_W_max, 216, discharge_W_max, 217)
-    assert (bounds.low_W, bounds.high_W) == (-max(0, charge_W_max), max(0, discharge_W_max))
-
-
-def test_a_charge_limit_of_zero_means_zero():
-    """Louisvdw/dbus-serialbattery 107, 297, 445; victronenergy/venus 1358 (with feed-in it was
-    ignored).
-    """
-    for obligations in (None, {0: (-90_000, -50_000)}, {3: (-90_000, -50_000)}):
-        assert (
-            decide(limits=[(0, 216, 250_000, 217)], obligations=obligations, request_W=-100_000)[0]
-            == 0
-        )
-
-
-def test_each_limit_is_kept_apart_and_the_smallest_acts():
-    """victronenergy/venus 385, Battery-Emulator Software.cpp: one limit overwrote another."""
-    limits = [kW(100, 100, 215), kW(250, 200, 217), kW(80, 250, 241)]
-    assert decide(limits=limits, request_W=WIDE_W)[0] == 100_000
-    assert decide(limits=limits, request_W=-WIDE_W)[0] == -80_000
 
 
 def test_a_limit_that_falls_acts_in_the_same_tick_whatever_the_ramp():
@@ -221,11 +181,6 @@ def test_caps_and_limits_are_given_anew_each_tick():
     unit = chain(caps=[kW(1, 1)], limits=[kW(1, 1)])
     unit.begin()
     assert finish(unit, 50_000, 1) == 50_000
-
-
-def test_obligations_are_applied_after_the_ramp():
-    unit = chain(obligations={3: (70_000, 200_000)}, ramp_W_per_s=1000)
-    assert finish(unit, 0, 1) == 70_000
 
 
 # -- the grid connection

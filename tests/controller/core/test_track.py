@@ -457,25 +457,7 @@ def test_steady_and_full_with_no_charge_allowed_nothing_moves():
     assert set(plant.sent) == {0}
 
 
-def test_powers_are_whole_quanta():
-    plant = Plant(sine(0.13, 30), setpoint_quantum_W=500).run()
-    assert {power % 500 for power in plant.asked} == {0}
-
-
 # -- exactness
-
-
-def test_a_copy_of_the_state_goes_on_the_same():
-    load = [int(power) for power in sine(0.2, 20)] + [int(power) for power in square(0.7, 20)]
-    first = tracking()
-    for power in load[:1234]:
-        step(first, MEASURED, power, 497, -RATED_W, RATED_W, 0)
-    second = tracking()
-    second.state[:] = first.state
-    for power in load[1234:]:
-        arguments = (MEASURED, power, 497, -RATED_W, RATED_W, 0)
-        assert step(first, *arguments) == step(second, *arguments)
-    assert first.state == second.state
 
 
 POWER_W = st.integers(-(1 << 30) + 1, (1 << 30) - 1)
