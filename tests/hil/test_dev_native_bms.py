@@ -12,9 +12,6 @@ import pytest
 from hil.devices import dbc_encoder
 from hil.devices.native_bms import DBC, NativeBms, crc8
 
-if not DBC.exists():
-    pytest.skip(f"{DBC.name} is not there yet", allow_module_level=True)
-
 DATABASE = cantools.database.load_file(str(DBC))
 NAMES = ["STATE", "CELLS", "PACK", "LIMITS", "CHARGE"] + [
     f"TEMPERATURES_{frame}" for frame in range(4)
