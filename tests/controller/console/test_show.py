@@ -6,6 +6,7 @@ import json
 
 import pytest
 from watched import Watched, action
+from word_sets import words
 
 from controller import __main__ as cli
 from controller.console import watch
@@ -13,74 +14,20 @@ from controller.console import watch
 # Keys of the JSON of each page, for ever: a new one is added here, none is ever renamed or removed.
 HEAD = {"cabinet", "state", "uptime_ms", "sequence", "is_live", "locked_out_by", "test_left_ms"}
 KEYS = {
-    "status": {
-        "lamp",
-        "horn_is_on",
-        "gas_lfl_permille",
-        "vapour_ppm",
-        "toxic_ppm",
-        "contacts",
-        "interlocks",
-        "standing",
-        "battery_W",
-        "grid_W",
-        "load_W",
-        "request_W",
-        "request",
-        "setpoint_W",
-        "binding",
-        "cause",
-        "limits",
-        "available_low_W",
-        "available_high_W",
-        "remaining_Wh",
-        "reserve_in_s",
-        "reserve_permille",
-        "hints",
-        "sources",
-        "binding_sources",
-        "racks",
-        "links",
-        "loop",
-        "record",
-        "tick_ms",
-        "gas_calibration_d",
-        "version",
-        "start",
-        "differs",
-        "proof_tests",
-        "propagation",
-        "reset",
-        "channel_b",
-    },
-    "why": {
-        "request_W",
-        "setpoint_W",
-        "held_back_W",
-        "request",
-        "caps",
-        "ramp",
-        "obligations",
-        "limits",
-        "short_W",
-        "short_reason",
-        "binding",
-        "cause",
-        "without",
-        "units",
-        "standing_count",
-        "differs",
-    },
-    "alarms": {
-        "standing",
-        "first_out_per_scope",
-        "channel_b",
-        "check",
-        "reset",
-        "start",
-        "cells_are_live",
-        "propagation",
-    },
+    "status": words(
+        "lamp horn_is_on gas_lfl_permille vapour_ppm toxic_ppm contacts interlocks "
+        "standing battery_W grid_W load_W request_W request setpoint_W binding cause "
+        "limits available_low_W available_high_W remaining_Wh reserve_in_s "
+        "reserve_permille hints sources binding_sources racks links loop record tick_ms "
+        "gas_calibration_d version start differs proof_tests propagation reset channel_b"
+    ),
+    "why": words(
+        "request_W setpoint_W held_back_W request caps ramp obligations limits short_W "
+        "short_reason binding cause without units standing_count differs"
+    ),
+    "alarms": words(
+        "standing first_out_per_scope channel_b check reset start cells_are_live propagation"
+    ),
     "events": {"source", "events"},
     "trend": {"span_ms", "source", "quantities"},
     "racks": {"racks"},

@@ -4,6 +4,7 @@ else refused.
 
 import pytest
 from site_files import SITES, SiteFiles
+from word_sets import words
 
 from controller.documents import check
 from controller.rows import records
@@ -55,11 +56,6 @@ LACKS = {
     )
     for stage in stages.split()
 }
-
-
-def words(text):
-    """The words of a text, as a set."""
-    return set(text.split())
 
 
 WITH_DEVICE = [name for name, one in EQUIPMENT.items() if one.roles]
