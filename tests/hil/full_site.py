@@ -54,24 +54,18 @@ def _device(role, address, inputs=NONE, outputs=NONE, index=-1, family=""):
     )
 
 
-def config(
-    io_2_outputs=(
-        "contactor_supply_ok",
-        "!red_lamp_on",
-        "supervisory_ok",
-        "pre_alarm_on",
-        "shunt_trip_on",
-        "",
-        "",
-        "",
-    ),
-):
+IO_1_OUTPUTS = ("pcs_enable_ok", "!fan_on", "horn_on", "lamp_on", "", "", "", "")
+IO_2_OUTPUTS = (
+    *("contactor_supply_ok", "!red_lamp_on", "supervisory_ok", "pre_alarm_on", "shunt_trip_on"),
+    *("", "", ""),
+)
+
+
+def config(io_2_outputs=IO_2_OUTPUTS):
     """A stand-in for a checked configuration with everything fitted."""
     on = {
         "io": [
-            _device(
-                "io_1", 4, IO_1, ("pcs_enable_ok", "!fan_on", "horn_on", "lamp_on", "", "", "", "")
-            ),
+            _device("io_1", 4, IO_1, IO_1_OUTPUTS),
             _device("io_2", 5, IO_2, io_2_outputs),
             _device("io_3", 6, IO_3),
         ],
