@@ -7,25 +7,14 @@ MicroPython's own stack are then put on the processor's, and the search for a fr
 heap (2.9 of 4.6 million instructions) is not counted.
 """
 
-from array import array
-
 try:
-    from micropython import heap_lock, heap_unlock
-except ImportError:  # CPython
+    from hil.campaigns.channel_b.course import default_image, heap_lock, heap_unlock
+except ImportError:  # MicroPython: both files are beside each other
+    from course import default_image, heap_lock, heap_unlock
 
-    def heap_lock():
-        """Nothing to lock."""
-
-    def heap_unlock():
-        """Nothing to unlock."""
-
-
-from safety import matrix as m
-from safety import parameters as p
 from safety import signals as s
 from safety.kernel import Kernel
 
-TICK_MS = 20
 START_STEPS = 1100  # 22 s: closed, and the limits recovered
 NOT_SET = ("test_request",)  # of the cabinet's yes-or-no inputs; all others are 1 when all is well
 HEALTHY = (
@@ -50,26 +39,6 @@ HEALTHY_RACK = (
     (s.SOH_PERMILLE, 990),
     (s.INSULATION_KOHM, 2000),
 )
-
-
-def limit_image(racks, modules):
-    """Limit image (array of int): one unit, every parameter at its default, every stage armed."""
-    words = [p.IMAGE_SCHEMA, 1, racks, modules, TICK_MS]
-    words += [row[4] for row in p.CABINET_PARAMETERS]
-    words += [row[4] for row in p.UNIT_PARAMETERS]
-    for _ in range(racks):
-        words += [
-            min(row[4], modules) if row[0] == "modules" else row[4] for row in p.RACK_PARAMETERS
-        ]
-    for stage in m.STAGES:
-        words += [
-            stage[m.S_SET],
-            stage[m.S_CLEAR],
-            p.ticks(stage[m.S_SET_MS], TICK_MS),
-            p.ticks(stage[m.S_CLEAR_MS], TICK_MS),
-        ]
-    words += [1] * (p.ImageMap(1, racks, m.STAGES_PER_SCOPE).words - len(words))
-    return array("i", words)
 
 
 def fill(inp, layout):
@@ -106,7 +75,7 @@ class Steps:
     """A kernel to be stepped with every group fresh, which is the most work a step can have."""
 
     def __init__(self, racks, modules):
-        self.kernel = Kernel(limit_image(racks, modules))
+        self.kernel = Kernel(default_image(1, racks, modules))
         self.number = 0
         fill(self.kernel.inp, self.kernel.layout)
 

@@ -11,6 +11,7 @@ import tempfile
 from controller.system import realtime
 from hil.campaigns.benchmarks import kernel_steps, machine, timing, wasm
 from hil.campaigns.benchmarks.document import document, figure, percentile
+from hil.campaigns.channel_b import course
 
 # racks, modules per rack, budget
 TOPOLOGIES = ((1, 15, "step_1"), (3, 15, None), (16, 64, "step_16"))
@@ -77,7 +78,7 @@ def _step_ns(bench):
 def _instructions():
     """Figures of MicroPython. Raises ImportError."""
     with tempfile.TemporaryDirectory(prefix="firebreak-bench-") as folder:
-        program = wasm.Program(pathlib.Path(folder), kernel_steps, SCRIPT)
+        program = wasm.Program(pathlib.Path(folder), (kernel_steps, course), SCRIPT)
         figures = [
             figure(
                 f"{_name(racks, modules)}, MicroPython",

@@ -70,15 +70,16 @@ class MicroPython:
 
 
 class Program:
-    """A script in a folder with the kernel and one module beside it, run with fuel. ImportError."""
+    """A script in a folder with the kernel and some modules, run with fuel. ImportError."""
 
-    def __init__(self, folder, module, script):
-        """folder: a pathlib.Path; module: what the script imports beside `safety`."""
+    def __init__(self, folder, modules, script):
+        """folder: a pathlib.Path; modules: what the script imports beside `safety`."""
         self._micropython, self._folder = MicroPython(fuel=True), folder
         source = pathlib.Path(safety.__file__).parent
         skipped = shutil.ignore_patterns("__pycache__", "*.md")
         shutil.copytree(source, folder / "safety", ignore=skipped)
-        shutil.copy(module.__file__, folder)
+        for module in modules:
+            shutil.copy(module.__file__, folder)
         (folder / "run.py").write_text(script, encoding="ascii")
 
     def instructions(self, *words):

@@ -192,7 +192,7 @@ def _count_instructions(lab):
 def _fuel(lab):
     folder = pathlib.Path(lab.folder, "wasm")
     folder.mkdir()
-    program = wasm.Program(folder, course, FUEL_SCRIPT.format(steps=COUNTED_STEPS))
+    program = wasm.Program(folder, (course,), FUEL_SCRIPT.format(steps=COUNTED_STEPS))
     without, used = (program.instructions(stepping) for stepping in (0, 1))
     timing.wait_s(wasm.SETTLE_S)
     return f"{COUNTED_STEPS} steps", [

@@ -19,7 +19,7 @@ def test_the_cabinet_of_the_step_runs_with_every_stage_armed_and_nothing_tripped
     bench.start()
     out = bench.kernel.out
     assert out[s.STATE] == s.RUNNING and out[s.CAUSE_MASK] == 0 and out[s.PCS_ENABLE_OK] == 1
-    image = kernel_steps.limit_image(racks, modules)
+    image = kernel_steps.default_image(1, racks, modules)
     assert all(image[p.ImageMap(1, racks, matrix.STAGES_PER_SCOPE).armed :])
 
 
