@@ -141,3 +141,15 @@ def test_the_cap_and_the_limit_name_only_what_they_narrow():
     soft, hard = step(unit, None)
     assert isinstance(hard, Limit) and not isinstance(soft, Limit)
     assert hard == (WIDE_W, 0, RATED_W - HARD_STEP_W, reasons.RESERVE_HARD_SOC_UNKNOWN)
+
+
+@pytest.mark.parametrize("code, kept", [(reasons.RESERVE_SOFT, 150), (reasons.RESERVE_HARD, 100)])
+def test_the_numbers_behind_a_reserve(code, kept):
+    unit = started(kept)
+    assert unit.numbers(code) == {
+        "kind": "reserve",
+        "reserve_permille": kept,
+        "opens_at_permille": kept + 20,
+        "is_reached": True,
+        "discharge_W_max": 0,
+    }
