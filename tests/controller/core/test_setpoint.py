@@ -62,6 +62,8 @@ def test_the_set_point_is_inside_every_limit(caps, limits, obligations, request_
     assert trace["limits_low_W"] <= 0 <= trace["limits_high_W"]
     assert trace["available_low_W"] <= power_W <= trace["available_high_W"]
     assert trace["setpoint_W"] == power_W
+    assert (trace["request_base_reason"], trace["request_fast_reason"]) == (103, 102)
+    assert trace["request_fast_W"] == max(-WIDE_W, min(WIDE_W, fast_W))
 
 
 @given(st.lists(BOUND, max_size=5), BOUND)
