@@ -460,7 +460,7 @@ def test_a_threshold_of_the_site_counts_too(files):
             "gas_detector",
             "status = {address = 1,",
             "status = {address = 60000,",
-            "address 0: count 60001; allowed 1 to 125",
+            "address 0 count 60001; allowed 1 to 125",
         ),
         (
             "ups_monitor",
