@@ -557,8 +557,8 @@ BREAKS = (
     (
         "a_hint_only_narrows",
         "setpoint",
-        "Chain._limited",
-        "within(value_W, limits.low_W",
+        "Chain._bounded",
+        "within(value_W, bounds.low_W",
         "within(value_W, -WIDE_W",
     ),
     (
