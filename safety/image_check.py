@@ -55,7 +55,8 @@ class ImageCheck:
         found[1] = value
         found[2] = last
         if last == end:
-            self.features.put(m.F_IMAGE_CHANGED, int(value != found[0] or found[3]), 1)
+            is_changed = value != found[0] or found[3]
+            self.features.put(m.F_IMAGE_CHANGED, 1 if is_changed else 0, 1)
             found[2] = found[3] = 0
 
     def as_image(self, index):
