@@ -56,6 +56,7 @@ class Trace:
         self._index = 0
 
     def __call__(self, t_s):
+        """Power in W, and the meter's channels where the trace was read raw."""
         if self.channel_rows is None:
             return self.power_W(t_s)
         return self.power_W(t_s), self.channels(t_s)
