@@ -3,6 +3,7 @@ of zero.
 """
 
 import csv
+import struct
 
 import pytest
 from device_suite import CanSuite, Sink
@@ -15,7 +16,9 @@ from safety import signals as s
 # quiet; both enabled
 LIMITS, CHARGE, PACK = "1402B0044006C201", "5A006400", "8413F1FF3700"
 QUIET_V12, FLAGS, QUIET_V13 = "0000000004504E", "C000", "AAAAAAAAAAAAAAAA"
+V12 = [(0x351, LIMITS), (0x355, CHARGE), (0x356, PACK), (0x359, QUIET_V12), (0x35C, FLAGS)]
 SECOND_US = 1_000_000
+CURRENTS = (s.CHARGE_CURRENT_MA_MAX, s.DISCHARGE_CURRENT_MA_MAX)
 
 
 def built(**settings):
@@ -31,12 +34,25 @@ def feed(device, *frames, now_us=0):
         assert device.on_frame(can_id, bytes.fromhex(data), now_us)
 
 
+def fed(*frames, **settings):
+    """(device, sink) after the limits and these frames; only what the frames refreshed is fresh."""
+    device, sink = built(**settings)
+    feed(device, (0x351, LIMITS))
+    sink.taken()
+    feed(device, *frames)
+    return device, sink
+
+
 def groups_of(sink, *groups):
     return {sink.layout.rack_group(0, group) for group in groups}
 
 
+def values(sink, *indexes):
+    return tuple(sink.inp[sink.layout.rack_input(0, index)] for index in indexes)
+
+
 def value(sink, index):
-    return sink.inp[sink.layout.rack_input(0, index)]
+    return values(sink, index)[0]
 
 
 class _Suite(CanSuite):
@@ -53,7 +69,7 @@ class _Suite(CanSuite):
 
 
 class TestV12(_Suite):
-    burst = [(0x351, LIMITS), (0x355, CHARGE), (0x356, PACK), (0x359, QUIET_V12), (0x35C, FLAGS)]
+    burst = V12
 
 
 class TestV13(_Suite):
@@ -64,39 +80,21 @@ class TestV13(_Suite):
 
 def test_values():
     device, sink = built()
-    feed(device, *TestV12.burst)
-    assert {
-        index: value(sink, index)
-        for index in (
-            s.CHARGE_CURRENT_MA_MAX,
-            s.DISCHARGE_CURRENT_MA_MAX,
-            s.SOC_PERMILLE,
-            s.SOH_PERMILLE,
-            s.RACK_VOLTAGE_MV,
-            s.RACK_CURRENT_MA,
-            s.BMS_FAULT_BITS,
-        )
-    } == {
-        s.CHARGE_CURRENT_MA_MAX: 120_000,
-        s.DISCHARGE_CURRENT_MA_MAX: 160_000,
-        s.SOC_PERMILLE: 900,
-        s.SOH_PERMILLE: 1000,
-        s.RACK_VOLTAGE_MV: 49_960,
-        s.RACK_CURRENT_MA: 1500,
-        s.BMS_FAULT_BITS: 0,
-    }
-    assert device.refused == 0 and device.frames == 5
+    feed(device, *V12)
+    assert values(sink, *CURRENTS) == (120_000, 160_000)
+    assert values(sink, s.SOC_PERMILLE, s.SOH_PERMILLE) == (900, 1000)
+    assert values(sink, s.RACK_VOLTAGE_MV, s.RACK_CURRENT_MA) == (49_960, 1500)
+    assert value(sink, s.BMS_FAULT_BITS) == 0 and device.refused == 0 and device.frames == 5
 
 
-def _captured(shared, can_ids):
+def _captured(shared, *can_ids):
     with (shared / "protocols/vectors/can_frames.csv").open(newline="") as file:
-        rows = [row for row in csv.DictReader(file)]
-    return [
-        row
-        for row in rows
-        if row["protocol"] in ("pylontech-lv", "victron-ext", "pytes")
-        and int(row["can_id_hex"], 16) in can_ids
-    ]
+        return [
+            row
+            for row in csv.DictReader(file)
+            if row["protocol"] in ("pylontech-lv", "victron-ext", "pytes")
+            and int(row["can_id_hex"], 16) in can_ids
+        ]
 
 
 SIGNALS = {
@@ -110,7 +108,7 @@ SIGNALS = {
 
 
 def test_captured_values(shared):
-    rows = [row for row in _captured(shared, (0x351, 0x355, 0x356)) if row["signal"] in SIGNALS]
+    rows = [row for row in _captured(shared, 0x351, 0x355, 0x356) if row["signal"] in SIGNALS]
     assert len(rows) > 20
     for row in rows:
         device, sink = built()
@@ -127,25 +125,14 @@ def test_captured_values(shared):
 def test_captured_alarm_probes(shared):
     """dfch/BydCanProtocol: single-bit probes that Venus OS displayed as these conditions."""
     items = (
-        "general",
-        "high_voltage",
-        "low_voltage",
-        "high_temperature",
-        "low_temperature",
-        "high_charge_temperature",
-        "low_charge_temperature",
-        "high_discharge_current",
-        "high_charge_current",
-        "contactor",
-        "short_circuit",
-        "internal_failure",
-        "cell_imbalance",
-    )
-    rows = [row for row in _captured(shared, (0x35A,)) if row["kind"] == "single_bit_probe"]
+        "general high_voltage low_voltage high_temperature low_temperature high_charge_temperature "
+        "low_charge_temperature high_discharge_current high_charge_current contactor short_circuit "
+        "internal_failure cell_imbalance"
+    ).split()
+    rows = [row for row in _captured(shared, 0x35A) if row["kind"] == "single_bit_probe"]
     assert len(rows) == 20
     for row in rows:
-        device, sink = built()
-        feed(device, (0x351, LIMITS), (0x35A, row["data_hex"]))
+        _, sink = fed((0x35A, row["data_hex"]))
         severity, item = row["signal"].split("_", 1)
         expected = 1 << 17 + items.index(item) if severity == "alarm" else 0
         assert value(sink, s.BMS_FAULT_BITS) == expected, row
@@ -164,18 +151,14 @@ def test_captured_alarm_probes(shared):
 )
 def test_real_quiet_alarm_words(quiet):
     """BYD LVS, REC, older BYD, Discover (7 bytes), Pylontech V1.3, not supported."""
-    device, sink = built()
-    feed(device, (0x351, LIMITS), (0x35A, quiet))
+    _, sink = fed((0x35A, quiet))
     assert value(sink, s.BMS_FAULT_BITS) == 0 and groups_of(sink, s.G_BMS_STATE) <= sink.taken()
 
 
 @pytest.mark.parametrize("bit", range(32))
 def test_each_bit_of_0x359(bit):
-    """diyBMSv4ESP32 266 (each alarm bit end to end); ArminJo and Battery-Emulator send the system
-    error as 0x80.
-    """
-    device, sink = built()
-    feed(device, (0x351, LIMITS), (0x359, (1 << bit).to_bytes(4, "little").hex() + "04504E"))
+    """diyBMSv4ESP32 266; ArminJo and Battery-Emulator send the system error as 0x80."""
+    device, sink = fed((0x359, (1 << bit).to_bytes(4, "little").hex() + "04504E"))
     # 27 = byte 3 bit 3, internal communication fail
     expected = 1 << bit if bit < 16 else 1 << 16 if bit == 27 else 0
     assert value(sink, s.BMS_FAULT_BITS) == expected
@@ -183,8 +166,7 @@ def test_each_bit_of_0x359(bit):
 
 
 def test_faults_of_both_alarm_frames_are_kept():
-    device, sink = built()
-    feed(device, (0x351, LIMITS), (0x359, "0800000004504E"), (0x35A, "0400000000000000"))
+    device, sink = fed((0x359, "0800000004504E"), (0x35A, "0400000000000000"))
     assert value(sink, s.BMS_FAULT_BITS) == 0x08 | 1 << 18
     feed(device, (0x359, QUIET_V12))
     assert value(sink, s.BMS_FAULT_BITS) == 1 << 18
@@ -193,22 +175,17 @@ def test_faults_of_both_alarm_frames_are_kept():
 @pytest.mark.parametrize(
     "limits, charge_mA, discharge_mA",
     [
-        # DCL +10.0 A and -10.0 A
         ("1402B00464 00C201", 120_000, 10_000),
-        ("1402B0049CFFC201", 120_000, 10_000),
-        ("140200000000C201", 0, 0),
-        ("1402B00464 00", 120_000, 10_000),
+        ("1402B0049CFFC201", 120_000, 10_000),  # DCL as -10.0 A is a magnitude: diyBMSv4ESP32 87
+        ("140200000000C201", 0, 0),  # CCL = 0 stays 0: venus 536
+        ("1402B00464 00", 120_000, 10_000),  # six bytes are enough
         ("0000B00464 00C201", 0, 10_000),
     ],
 )
 def test_limits(limits, charge_mA, discharge_mA):
-    """diyBMSv4ESP32 87: DCL as -10.0 A is a magnitude. venus 536: CCL = 0 stays 0. Six bytes are
-    enough.
-    """
     device, sink = built()
     feed(device, (0x351, limits))
-    assert value(sink, s.CHARGE_CURRENT_MA_MAX) == charge_mA
-    assert value(sink, s.DISCHARGE_CURRENT_MA_MAX) == discharge_mA
+    assert values(sink, *CURRENTS) == (charge_mA, discharge_mA)
     assert sink.taken() == groups_of(sink, s.G_BMS_LIMITS)
 
 
@@ -229,37 +206,21 @@ def test_limits(limits, charge_mA, discharge_mA):
     ],
 )
 def test_invalid_values_are_refused_whole(can_id, data):
-    """SMA: invalid = 0x8000 / 0xFFFF. diyBMSv4ESP32 194: SOC > 100 % must not stop the other
-    groups.
-    """
-    device, sink = built()
-    feed(device, (0x351, LIMITS))
-    sink.taken()
+    """SMA: invalid = 0x8000 / 0xFFFF. diyBMSv4ESP32 194: SOC > 100 % stops no other group."""
+    device, sink = fed()
     before = sink.inp[:]
     feed(device, (can_id, data))
     assert device.refused == 1 and sink.inp == before and not sink.taken()
-    feed(device, (0x351, LIMITS), (0x355, CHARGE), (0x356, PACK))
+    feed(device, *V12[:3])
     assert len(sink.taken()) == 3
 
 
 @pytest.mark.parametrize(
-    "centivolts, taken",
-    [
-        (522, False),
-        (52_20, True),
-        (3149, False),
-        (3150, True),
-        (6650, True),
-        (6651, False),
-        (0, False),
-    ],
+    "centivolts, taken", [(0, 0), (522, 0), (5220, 1), (3149, 0), (3150, 1), (6650, 1), (6651, 0)]
 )
 def test_voltage_must_fit_the_limits(centivolts, taken):
     """bms-to-inverter 34, 107: Discover AES read as 5.2 V or 522 V, because its scale is 0.1 V."""
-    device, sink = built()
-    feed(device, (0x351, LIMITS))
-    sink.taken()
-    feed(device, (0x356, centivolts.to_bytes(2, "little").hex() + "00000000"))
+    _, sink = fed((0x356, centivolts.to_bytes(2, "little").hex() + "00000000"))
     assert sink.taken() == (groups_of(sink, s.G_BMS_PACK) if taken else set())
 
 
@@ -267,45 +228,29 @@ def test_voltage_must_fit_the_limits(centivolts, taken):
     "centivolts, stored_mV", [(5200, 52_000), (900, 9000), (0, 0), (-1, 0), (9000, 66_500)]
 )
 @pytest.mark.parametrize("current_dA", [10_001, -10_001, 32_767, -32_767])
-def test_a_current_beyond_any_racks_is_a_short_and_known_whatever_the_voltage(
-    centivolts, stored_mV, current_dA
-):
-    """Refused whole, it left row 36 with the current of before, and contactors opened under the
-    short.
-    """
-    device, sink = built()
-    feed(device, (0x351, LIMITS))
-    sink.taken()
-    data = (
-        centivolts.to_bytes(2, "little", signed=True)
-        + current_dA.to_bytes(2, "little", signed=True)
-        + bytes(2)
-    )
-    feed(device, (0x356, data.hex()))
+def test_a_short_circuit_is_known_whatever_the_voltage(centivolts, stored_mV, current_dA):
+    """Refused whole, it left row 36 with an old current, and contactors opened under the short."""
+    device, sink = fed((0x356, struct.pack("<hhh", centivolts, current_dA, 0).hex()))
     assert sink.taken() == groups_of(sink, s.G_BMS_PACK) and device.refused == 0
-    assert (value(sink, s.RACK_VOLTAGE_MV), value(sink, s.RACK_CURRENT_MA)) == (
-        stored_mV,
-        -100 * current_dA,
-    )
+    stored = (stored_mV, -100 * current_dA)
+    assert values(sink, s.RACK_VOLTAGE_MV, s.RACK_CURRENT_MA) == stored
 
 
-def test_the_scale_of_the_voltage_can_be_chosen():
-    device, sink = built(voltage_scale_mV=100)
-    feed(device, (0x351, LIMITS), (0x356, "0A0200000000"))
-    assert value(sink, s.RACK_VOLTAGE_MV) == 52_200
+@pytest.mark.parametrize("scale_mV, stored_mV", [(100, 52_200), (10, 0)])
+def test_the_scale_of_the_voltage_can_be_chosen(scale_mV, stored_mV):
+    device, sink = fed((0x356, "0A0200000000"), voltage_scale_mV=scale_mV)
+    assert value(sink, s.RACK_VOLTAGE_MV) == stored_mV and device.refused == (not stored_mV)
+
+
+@pytest.mark.parametrize("can_id, data", [(0x356, PACK), (0x356, "000000000000"), V12[3]])
+def test_voltage_and_state_wait_for_the_limits(can_id, data):
     device, sink = built()
-    feed(device, (0x351, LIMITS), (0x356, "0A0200000000"))
-    assert device.refused == 1 and value(sink, s.RACK_VOLTAGE_MV) == 0
-
-
-def test_no_voltage_counts_before_the_limits_are_known():
-    device, sink = built()
-    feed(device, (0x356, PACK), (0x356, "000000000000"))
-    assert device.refused == 2 and not sink.taken()
+    feed(device, (can_id, data))
+    assert not sink.taken() and device.refused == (can_id == 0x356)
 
 
 @pytest.mark.parametrize(
-    "convention, raw, current_mA",
+    "convention, raw_dA, current_mA",
     [
         ("charge", 15, -1500),
         ("charge", -15, 1500),
@@ -313,52 +258,38 @@ def test_no_voltage_counts_before_the_limits_are_known():
         ("discharge", -15, -1500),
     ],
 )
-def test_current_sign_of_each_dialect(convention, raw, current_mA):
+def test_current_sign_of_each_dialect(convention, raw_dA, current_mA):
     """Battery-Emulator 2919, 2920; Deye native: + discharges."""
-    device, sink = built(current_positive=convention)
-    feed(
-        device,
-        (0x351, LIMITS),
-        (0x356, "8413" + (raw & 0xFFFF).to_bytes(2, "little").hex() + "0000"),
-    )
+    data = struct.pack("<hhh", 4996, raw_dA, 0).hex()
+    _, sink = fed((0x356, data), current_positive=convention)
     assert value(sink, s.RACK_CURRENT_MA) == current_mA
 
 
 @pytest.mark.parametrize(
-    "flags, charge, discharge",
+    "flags, currents_mA",
     [
-        ("C0", 120_000, 160_000),
-        ("E0", 120_000, 160_000),
-        ("40", 0, 160_000),
-        ("80", 120_000, 0),
-        ("20", 0, 0),
-        ("00", 0, 0),
-        ("3F", 0, 0),
+        ("C0", (120_000, 160_000)),
+        ("E0", (120_000, 160_000)),
+        ("40", (0, 160_000)),
+        ("80", (120_000, 0)),
+        ("20", (0, 0)),
+        ("00", (0, 0)),
+        ("3F", (0, 0)),
     ],
 )
-def test_enable_flags_narrow_the_limits(flags, charge, discharge):
-    """mikaabra/pylontech-bms-mqtt: 0x20 at 14 % SOC is "force charge" with both enables 0, not a
-    charge enable.
+def test_enable_flags_narrow_the_limits(flags, currents_mA):
+    """mikaabra/pylontech-bms-mqtt: 0x20 at 14 % SOC is "force charge" with both enables 0.
+
+    A direction that is enabled again waits for new limits.
     """
-    device, sink = built()
-    feed(device, (0x351, LIMITS), (0x35C, flags))
-    assert (value(sink, s.CHARGE_CURRENT_MA_MAX), value(sink, s.DISCHARGE_CURRENT_MA_MAX)) == (
-        charge,
-        discharge,
-    )
+    device, sink = fed((0x35C, flags))
+    assert values(sink, *CURRENTS) == currents_mA
     feed(device, (0x351, LIMITS), (0x359, QUIET_V12))
-    assert (value(sink, s.CHARGE_CURRENT_MA_MAX), value(sink, s.DISCHARGE_CURRENT_MA_MAX)) == (
-        charge,
-        discharge,
-    )
-
-
-def test_a_direction_enabled_again_waits_for_the_limits():
-    device, sink = built()
-    feed(device, (0x351, LIMITS), (0x35C, "00"), (0x35C, "C0"))
-    assert value(sink, s.CHARGE_CURRENT_MA_MAX) == 0
+    assert values(sink, *CURRENTS) == currents_mA
+    feed(device, (0x35C, "C0"))
+    assert values(sink, *CURRENTS) == currents_mA
     feed(device, (0x351, LIMITS))
-    assert value(sink, s.CHARGE_CURRENT_MA_MAX) == 120_000
+    assert values(sink, *CURRENTS) == (120_000, 160_000)
 
 
 @pytest.mark.parametrize("supply, state", [(0, s.CONTACTOR_OPEN), (1, s.CONTACTOR_CLOSED)])
@@ -370,12 +301,6 @@ def test_contactors_follow_the_read_back_of_their_supply(supply, state):
     assert value(sink, s.CONTACTOR_STATE) == state
 
 
-def test_state_waits_for_the_limits():
-    device, sink = built()
-    feed(device, (0x359, QUIET_V12))
-    assert not sink.taken()
-
-
 @pytest.mark.parametrize(
     "stopped, group", [(0x35C, s.G_BMS_LIMITS), (0x35C, s.G_BMS_STATE), (0x351, s.G_BMS_STATE)]
 )
@@ -383,25 +308,19 @@ def test_a_frame_that_stops_takes_its_group_with_it(stopped, group):
     """A BMS can keep sending 0x35E while 0x351 stops: freshness is per frame."""
     device, sink = built()
     for second in range(8):
-        feed(
-            device,
-            *[frame for frame in TestV12.burst if second < 3 or frame[0] != stopped],
-            now_us=second * SECOND_US,
-        )
-        fresh = groups_of(sink, group) <= sink.taken()
-        assert fresh == (second <= 2 + 3), second
-    feed(device, *TestV12.burst, *TestV12.burst, now_us=9 * SECOND_US)
+        burst = [frame for frame in V12 if second < 3 or frame[0] != stopped]
+        feed(device, *burst, now_us=second * SECOND_US)
+        assert (groups_of(sink, group) <= sink.taken()) == (second <= 2 + 3), second
+    feed(device, *V12, *V12, now_us=9 * SECOND_US)
     assert groups_of(sink, group) <= sink.taken()
 
 
 @pytest.mark.parametrize("foreign", [0xC0, 0xC4, 0x110, 0x150])
 def test_another_protocol_on_the_same_ids_stops_the_driver(foreign):
     """Valence U-BMS uses 0x351 for cell voltages; Deye native turns the sign of 0x356."""
-    device, sink = built()
-    feed(device, *TestV12.burst)
-    sink.taken()
+    device, sink = fed()
     assert foreign in device.can_ids()
-    feed(device, (foreign, "0000000000000000"), *TestV12.burst)
+    feed(device, (foreign, "0000000000000000"), *V12)
     assert device.foreign_id == foreign and not sink.taken() and device.refused == 5
 
 

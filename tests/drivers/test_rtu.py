@@ -1,6 +1,4 @@
-"""Framer of Modbus RTU: requests against known bytes, replies against every way they arrive in the
-field.
-"""
+"""Framer of Modbus RTU: requests against known bytes, replies as they arrive in the field."""
 
 import csv
 import re
@@ -10,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pymodbus.framer.rtu import FramerRTU
-from pymodbus.pdu import DecodePDU, bit_message, register_message
+from pymodbus.pdu import bit_message, register_message
 
 from drivers.buses import rtu
 from tests.repository import SHARED
@@ -53,14 +51,9 @@ def test_crc_of_published_values(data, crc):
 
 
 @given(st.binary(max_size=513))
-@settings(derandomize=True, max_examples=200)
 def test_crc_equals_pymodbus(data):
     assert rtu.crc16(data).to_bytes(2, "little") == FramerRTU.compute_CRC(data).to_bytes(2, "big")
-
-
-@pytest.mark.parametrize("size", [0, 1, 2, 253, 254, 510, 511])
-def test_crc_over_a_sealed_frame_is_zero_at_odd_and_even_length(size):
-    assert rtu.crc16(rtu.seal(bytes(size))) == 0
+    assert rtu.crc16(rtu.seal(data[:511])) == 0
 
 
 # -- requests
@@ -131,50 +124,32 @@ def test_requests_are_those_of_pymodbus(function, address, count, values, levels
         assert found.frame == rtu.seal(b"\1" + pdu)
 
 
-@pytest.mark.parametrize("function, count_max", [(1, 2000), (2, 2000), (3, 125), (4, 125)])
-def test_count_of_a_read_at_its_bounds(function, count_max):
-    for count in (1, count_max):
-        assert rtu.read_request("a", 1, function, 0, count).reply_bytes <= rtu.FRAME_BYTES_MAX
-    for count in (0, count_max + 1):
-        with pytest.raises(ValueError, match=f"count {count}; allowed 1 to {count_max}"):
-            rtu.read_request("a", 1, function, 0, count)
-
-
 @pytest.mark.parametrize(
-    "build, good, bad",
+    "build, low, high",
     [
-        (lambda count: rtu.write_registers_request("a", 1, 0, [0] * count), (1, 123), (0, 124)),
-        (lambda count: rtu.write_coils_request("a", 1, 0, [0] * count), (1, 1968), (0, 1969)),
-        (lambda unit_id: rtu.read_request("a", unit_id, 3, 0, 1), (1, 255), (0, 256)),
-        (lambda unit_id: rtu.write_coils_request("a", unit_id, 0, (1,)), (1, 255), (0, 256)),
-        (lambda address: rtu.read_request("a", 1, 3, address, 2), (0, 65534), (-1, 65535)),
-        (lambda address: rtu.write_register_request("a", 1, address, 0), (0, 65535), (-1, 65536)),
-        (lambda value: rtu.write_register_request("a", 1, 0, value), (0, 65535), (-1, 65536)),
-        (lambda value: rtu.write_registers_request("a", 1, 0, (0, value)), (0, 65535), (-1, 65536)),
-        (lambda function: rtu.read_request("a", 1, function, 0, 1), (1, 4), (0, 5)),
+        (lambda count: rtu.read_request("a", 1, 1, 0, count), 1, 2000),
+        (lambda count: rtu.read_request("a", 1, 2, 0, count), 1, 2000),
+        (lambda count: rtu.read_request("a", 1, 3, 0, count), 1, 125),
+        (lambda count: rtu.read_request("a", 1, 4, 0, count), 1, 125),
+        (lambda count: rtu.write_registers_request("a", 1, 0, [0] * count), 1, 123),
+        (lambda count: rtu.write_coils_request("a", 1, 0, [0] * count), 1, 1968),
+        (lambda unit_id: rtu.read_request("a", unit_id, 3, 0, 1), 1, 255),
+        (lambda unit_id: rtu.write_coils_request("a", unit_id, 0, (1,)), 1, 255),
+        (lambda address: rtu.read_request("a", 1, 3, address, 2), 0, 65534),
+        (lambda address: rtu.write_register_request("a", 1, address, 0), 0, 65535),
+        (lambda value: rtu.write_register_request("a", 1, 0, value), 0, 65535),
+        (lambda value: rtu.write_registers_request("a", 1, 0, (0, value)), 0, 65535),
+        (lambda function: rtu.read_request("a", 1, function, 0, 1), 1, 4),
     ],
 )
-def test_values_at_their_bounds(build, good, bad):
-    for value in good:
-        assert len(build(value).frame) <= rtu.FRAME_BYTES_MAX
-    for value in bad:
-        with pytest.raises(ValueError, match="allowed") as failure:
+def test_requests_at_their_bounds(build, low, high):
+    for value in (low, high):
+        request = build(value)
+        assert max(len(request.frame), request.reply_bytes) <= rtu.FRAME_BYTES_MAX
+    for value in (low - 1, high + 1):
+        with pytest.raises(ValueError, match=rf"{value}\b.*allowed .*{low} to") as failure:
             build(value)
         assert "\n" not in str(failure.value)
-
-
-def test_pymodbus_as_a_server_reads_every_request():
-    """Contract with the pinned pymodbus: bit order and field names changed in 3.10 and 3.11
-    (API_changes.rst).
-    """
-    decode = DecodePDU(True).decode
-    pdu = decode(rtu.read_request("a", 9, 4, 300, 12).frame[1:-2])
-    assert (pdu.function_code, pdu.address, pdu.count) == (4, 300, 12)
-    pdu = decode(rtu.write_registers_request("a", 9, 300, [1, 65535]).frame[1:-2])
-    assert (pdu.function_code, pdu.address, pdu.registers) == (16, 300, [1, 65535])
-    levels = [True, False, False, True, False, False, False, False, True]
-    pdu = decode(rtu.write_coils_request("a", 9, 5, levels).frame[1:-2])
-    assert (pdu.function_code, pdu.address, list(pdu.bits[:9])) == (15, 5, levels)
 
 
 def test_identical_writes_are_encoded_once():
@@ -191,15 +166,6 @@ def test_a_request_without_callbacks_may_end_either_way():
 # -- replies: the good ways
 
 
-def test_whole_reply_in_one_piece():
-    assert found(read20(), REPLY) == REPLY[1:-2]
-
-
-def test_identical_reply_bytes_give_the_identical_pdu():
-    request = read20()
-    assert found(request, REPLY) is found(request, bytes(bytearray(REPLY)))
-
-
 def test_a_changed_reply_is_not_taken_for_the_remembered_one():
     request = read20()
     other = rtu.seal(bytes((1, 3, 40)) + REGISTERS[::-1])
@@ -208,20 +174,16 @@ def test_a_changed_reply_is_not_taken_for_the_remembered_one():
         other[1:-2],
         REPLY[1:-2],
     ]
+    assert found(request, REPLY) is found(request, bytes(bytearray(REPLY)))
 
 
 @pytest.mark.parametrize("cut", range(1, len(REPLY)))
 def test_reply_split_in_two_reads(cut):
-    """pymodbus #1695, yambms/bms-to-inverter #165: answers split by the OS (4 + 12 bytes, 32-byte
-    pieces).
+    """pymodbus #1695, yambms/bms-to-inverter #165: answers split by the OS. esphome #3912: 155 of
+    165 bytes.
     """
+    assert found(read20(), REPLY[cut:]) is None
     assert feed(read20(), REPLY[:cut], REPLY[cut:]) == [None, REPLY[1:-2]]
-
-
-def test_reply_byte_by_byte():
-    """esphome #3912 and PR #8032: length decides, not a pause between characters."""
-    results = feed(read20(), *(REPLY[i : i + 1] for i in range(len(REPLY))))
-    assert results == [None] * (len(REPLY) - 1) + [REPLY[1:-2]]
 
 
 @pytest.mark.parametrize(
@@ -231,19 +193,6 @@ def test_reply_byte_by_byte():
 def test_reply_of_each_read_function(function, count, data):
     reply = rtu.seal(bytes((1, function, len(data))) + data)
     assert found(rtu.read_request("a", 1, function, 0, count), reply) == reply[1:-2]
-
-
-@pytest.mark.parametrize(
-    "request_",
-    [
-        rtu.write_registers_request("a", 1, 1, (5, 6)),
-        rtu.write_coils_request("a", 1, 1, (1, 0)),
-        rtu.write_register_request("a", 1, 1, 2),
-    ],
-)
-def test_reply_of_each_write_function(request_):
-    reply = rtu.seal(request_.frame[:6])
-    assert found(request_, reply) == request_.frame[1:6]
 
 
 @pytest.mark.parametrize("request_", [read20(), rtu.write_registers_request("a", 1, 1, (5, 6))])
@@ -270,12 +219,11 @@ def test_exception_reply(request_):
         b"\x01\x83\x02\xc0",
         b"\x01\x03\x28",
         b"\x55" * 600,
+        REPLY[:-1] + bytes((REPLY[-1] ^ 1,)),  # pymodbus drops the whole buffer on a wrong CRC
     ],
 )
 def test_good_frame_behind_noise(noise):
-    """micropython-modbus #34/#68, esphome-dps PR #81: leading 0x00 or 0xFF; pymodbus #385/#486:
-    garbage in front.
-    """
+    """micropython-modbus #34/#68, esphome-dps PR #81, pymodbus #385/#486."""
     assert found(read20(), noise + REPLY) == REPLY[1:-2]
     assert feed(read20(), noise, REPLY) == [None, REPLY[1:-2]]
 
@@ -291,13 +239,6 @@ def test_a_second_reply_in_the_same_piece_is_there_for_the_asking():
     assert feed(read20(), REPLY + other, b"", b"") == [REPLY[1:-2], other[1:-2], None]
 
 
-def test_bad_crc_then_good():
-    """pymodbus drops the whole buffer on a wrong CRC; the good frame behind it must be found."""
-    bad = REPLY[:-1] + bytes((REPLY[-1] ^ 1,))
-    assert feed(read20(), bad, REPLY) == [None, REPLY[1:-2]]
-    assert found(read20(), bad + REPLY) == REPLY[1:-2]
-
-
 @pytest.mark.parametrize("bit", range(0, 8 * len(REPLY), 7))
 def test_a_flipped_bit_is_never_accepted(bit):
     """solaredge_modbus #24: frames with flipped bits."""
@@ -305,13 +246,6 @@ def test_a_flipped_bit_is_never_accepted(bit):
     flipped[bit // 8] ^= 1 << bit % 8
     assert found(read20(), bytes(flipped)) is None
     assert feed(read20(), *(bytes((byte,)) for byte in flipped)) == [None] * len(flipped)
-
-
-@pytest.mark.parametrize("missing", [1, 2, 10, 42])
-def test_a_truncated_reply_is_never_accepted(missing):
-    """esphome #3912: 155 of 165 bytes."""
-    assert found(read20(), REPLY[:-missing]) is None
-    assert found(read20(), REPLY[missing:]) is None
 
 
 @pytest.mark.parametrize(
@@ -327,9 +261,7 @@ def test_a_truncated_reply_is_never_accepted(missing):
     ],
 )
 def test_a_valid_frame_that_is_not_ours_is_ignored(reply):
-    """node-modbus-serial #455, pymodbus #1278: match unit, function and length; then the right one
-    is taken.
-    """
+    """node-modbus-serial #455, pymodbus #1278: match unit, function and length."""
     assert feed(read20(), reply, REPLY) == [None, REPLY[1:-2]]
 
 
@@ -356,9 +288,7 @@ def test_a_frame_inside_the_payload_of_the_reply_is_not_taken():
 
 
 def test_stale_bytes_are_forgotten_with_the_next_request():
-    """pymodbus #1278: the framer kept stale bytes after a time-out and decoded the next answer from
-    old data.
-    """
+    """pymodbus #1278: the framer decoded the next answer from bytes before a time-out."""
     receiver = rtu.Receiver()
     request = read20()
     receiver.expect(request)
@@ -440,7 +370,7 @@ def test_received_counts_what_was_not_echo():
     tail=st.binary(max_size=20),
     cuts=st.lists(st.integers(1, 140), max_size=6),
 )
-@settings(derandomize=True, max_examples=400)
+@settings(max_examples=200)
 def test_whatever_arrives_only_the_true_reply_is_accepted(noise, tail, cuts):
     data = noise + REPLY + tail
     edges = sorted({0, len(data), *(cut for cut in cuts if cut < len(data))})
@@ -453,12 +383,8 @@ def test_whatever_arrives_only_the_true_reply_is_accepted(noise, tail, cuts):
 
 def rows(direction):
     if not VECTORS.exists():
-        return [
-            pytest.param(
-                None,
-                marks=pytest.mark.skip(reason=f"no {VECTORS}: captured frames are not part of it"),
-            )
-        ]
+        skip = pytest.mark.skip(reason=f"no {VECTORS}: captured frames are not part of it")
+        return [pytest.param(None, marks=skip)]
     with open(VECTORS, encoding="utf-8", newline="") as file:
         return [
             pytest.param(row, id=f"{row['source']}-{row['exchange']}-{row['frame_hex'][:12]}")
@@ -496,12 +422,6 @@ def test_captured_replies_are_found_however_they_arrive(row):
     assert found(request, frame) == frame[1:-2]
     assert found(request, b"\xff\x00" + frame + b"\x00") == frame[1:-2]
     assert feed(request, *(bytes((byte,)) for byte in frame))[-1] == frame[1:-2]
-
-
-@pytest.mark.parametrize("row", rows("resp_truncated"))
-def test_a_captured_truncated_reply_is_not_accepted(row):
-    frame = bytes.fromhex(row["frame_hex"])
-    assert found(waiting_for(frame[0], frame[1], 165), frame) is None
 
 
 @pytest.mark.parametrize("row", rows("noise"))
