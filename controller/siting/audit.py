@@ -4,14 +4,7 @@ apply or do not.
 
 from typing import NamedTuple
 
-from controller.siting import (
-    measure_dwellings,
-    measure_places,
-    measure_tests,
-    measure_units,
-    rules,
-    scopes,
-)
+from controller.siting import rules
 from controller.siting.geometry import TOUCH_m
 from controller.siting.items import Item
 
@@ -59,40 +52,19 @@ def is_sure(finding):
 
 def judge(site, rule):
     """The Finding of one rule."""
-    clause, confidence = rule.clauses.get(site.edition, ("", ""))
-    reason = _excluded(site, rule) or getattr(scopes, rule.scope)(site)
-    items = [] if reason else measure_of(rule)(site, rule)
+    finding = Finding(rule, NOT_APPLICABLE, *rule.clauses.get(site.edition, ("", "")))
+    items = _excluded(site, rule) or rule.measure(site, rule) or "nothing of that kind here"
     if isinstance(items, str):
-        items, reason = [], items
-    reason = reason or ("" if items else "nothing of that kind here")
+        return finding._replace(reason=items)
     own = [item for item in items if not item.by]
-    if items and not own:
-        reason = f"judged by {', '.join(dict.fromkeys([item.by for item in items]))}"
-    if reason:
-        return Finding(rule, NOT_APPLICABLE, clause, confidence, items=tuple(items), reason=reason)
-    facts = tuple(dict.fromkeys([item.fact for item in own if item.fact]))
-    known = [item for item in own if not item.fact]
-    if rule.sense == rules.SCOPE:
-        return _scope(rule, clause, confidence, known, facts)
-    in_order = sorted(known, key=lambda item: margin(rule, item))
-    wrong = tuple([item for item in in_order if margin(rule, item) < -TOUCH_m])
-    verdict = NOT_MET if wrong else NEEDS_FACT if facts else MET
-    return Finding(
-        rule,
-        verdict,
-        clause,
-        confidence,
-        in_order[0] if in_order else None,
-        tuple(items),
-        wrong,
-        facts,
+    finding = finding._replace(
+        items=tuple(items), facts=tuple(dict.fromkeys([item.fact for item in own if item.fact]))
     )
-
-
-def measure_of(rule):
-    """The function a rule names; both modules of measures are looked into."""
-    modules = (measure_units, measure_dwellings, measure_tests, measure_places)
-    return next(filter(None, [getattr(each, rule.measure, None) for each in modules]))
+    if not own:
+        others = dict.fromkeys([item.by for item in items])
+        return finding._replace(reason=f"judged by {', '.join(others)}")
+    known = [item for item in own if not item.fact]
+    return (_classified if rule.sense == rules.SCOPE else _judged)(finding, known)
 
 
 def _excluded(site, rule):
@@ -100,19 +72,23 @@ def _excluded(site, rule):
         return f"local profile {rule.local} is not in force"
     if site.edition not in rule.clauses:
         return f"not a rule of {site.edition}"
-    return ""
+    return rule.scope.reason(site)
 
 
-def _scope(rule, clause, confidence, items, facts):
-    applying = [item for item in items if item.value]
-    worst = applying[0] if applying else None
-    if facts:  # what is known of one model does not stand for another
-        return Finding(rule, NEEDS_FACT, clause, confidence, worst, tuple(items), facts=facts)
-    if applying:
-        return Finding(rule, APPLIES, clause, confidence, worst, tuple(items))
-    return Finding(
-        rule, NOT_APPLICABLE, clause, confidence, items=tuple(items), reason="it is not so here"
-    )
+def _judged(finding, known):
+    in_order = sorted(known, key=lambda item: margin(finding.rule, item))
+    wrong = tuple([item for item in in_order if margin(finding.rule, item) < -TOUCH_m])
+    verdict = NOT_MET if wrong else NEEDS_FACT if finding.facts else MET
+    return finding._replace(verdict=verdict, worst=next(iter(in_order), None), wrong=wrong)
+
+
+def _classified(finding, known):
+    worst = next((item for item in known if item.value), None)
+    if finding.facts:  # what is known of one model does not hold for another
+        return finding._replace(verdict=NEEDS_FACT, worst=worst)
+    if worst is None:
+        return finding._replace(reason="it is not so here")
+    return finding._replace(verdict=APPLIES, worst=worst)
 
 
 def margin(rule, item):

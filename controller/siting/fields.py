@@ -215,6 +215,12 @@ LA_R3_FACTS = {
     "clear_each_side_m": _length("narrowest clear space beside a unit"),
     "path_width_m": _length("width of the access path"),
 }
+OF_BUILDINGS = (
+    "wall_fire_rating_h",
+    "wall_noncombustible",
+    "wall_without_openings",
+    "occupant_load",
+)
 TABLES = {"model": MODEL, "unit": UNIT, "area": AREA, "exposure": EXPOSURE, "barrier": BARRIER}
 SINGLE_TABLES = {"fence": FENCE, "la_r3": LA_R3_FACTS}
 

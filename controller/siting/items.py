@@ -1,4 +1,6 @@
-"""What a rule measures is told in Items; an Item judges nothing."""
+"""An Item is one measured thing; a measure takes (site, rule) and returns a list of Items, or in
+words why there are none. Neither judges.
+"""
 
 import math
 from typing import NamedTuple
@@ -23,8 +25,8 @@ class Item(NamedTuple):
     words: str = ""
 
 
-def said(value, name, fact):
-    """An Item of a fact, missing when it is None."""
+def fact_item(value, name, fact):
+    """An Item of a fact of the file, missing when it is None."""
     return Item(
         value,
         (name,) if name else (),
@@ -40,23 +42,49 @@ def gap_item(first, second, gap, limit_m=None, by="", words=""):
 
 def of_models(units, key):
     """One Item for each model of some units, of one of its keys."""
-    names = dict.fromkeys([unit.model_name for unit in units])
     models = {unit.model_name: unit.model for unit in units}
-    return [said(models[name][key], name, f"model.{name}.{key}") for name in names]
+    return [fact_item(model[key], name, f"model.{name}.{key}") for name, model in models.items()]
 
 
-def unsaid_kinds(site, kinds):
-    """One Item that misses what is said neither way about some kinds of exposure; none where all is
-    said.
-    """
-    unsaid = site.unsaid(kinds)
-    return (
-        [Item(None, fact=f"exposures of kind {', '.join(unsaid)}, or these words in absent")]
-        if unsaid
-        else []
+def each_model(key, chosen=lambda site: site.units, none=()):
+    """A measure: one key of each model of the chosen units."""
+    return lambda site, rule: of_models(chosen(site), key) or none
+
+
+def each_area(key, is_asked=lambda area: True, none="no area"):
+    """A measure: one key of each area that holds a unit."""
+    return lambda site, rule: (
+        [
+            fact_item(area.facts[key], area.name, f"area.{area.name}.{key}")
+            for area in site.used_areas
+            if is_asked(area)
+        ]
+        or none
     )
 
 
+def of_site(key):
+    """A measure: one key of the top of the file."""
+    return lambda site, rule: [fact_item(site.facts[key], "", key)]
+
+
+def of_table(name, key):
+    """A measure: one key of [fence] or [la_r3]."""
+    label = name if name == "fence" else ""
+    return lambda site, rule: [
+        fact_item((getattr(site, name) or {}).get(key), label, f"{name}.{key}")
+    ]
+
+
+def undeclared_kinds(site, kinds):
+    """One Item that lacks the kinds of exposure that are neither drawn nor declared absent; none
+    where there are none.
+    """
+    kinds = site.undeclared(kinds)
+    fact = f"exposures of kind {', '.join(kinds)}, or these words in absent"
+    return [Item(None, fact=fact)] if kinds else []
+
+
 def sum_kWh(units):
-    """Of some units together."""
+    """Energy of some units together."""
     return math.fsum([unit.energy_kWh for unit in units])

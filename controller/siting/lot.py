@@ -13,52 +13,26 @@ CLOSED = "outline_m with the whole lot"
 SIDE = f"a point inside the lot, or {CLOSED}"
 
 
-def check_said(path, name, table):
-    """Refuse a lot line of which nobody could tell the inside, and the point of one for what is no
-    open lot line.
-    """
-    is_open = table["kind"] == "lot_line" and table["line_m"] is not None
-    if table["kind"] == "lot_line" and table["point_m"] is not None:
-        refuse(
-            path, ("exposure", name, "point_m"), "is no line", f"line_m with inside_m, or {CLOSED}"
-        )
-    if not is_open and table["inside_m"] is not None:
-        refuse(
-            path,
-            ("exposure", name, "inside_m"),
-            "is not set here",
-            'a lot line (kind = "lot_line") with line_m',
-        )
-    if not is_open:
+def check(path, name, table):
+    """Refuse a lot line whose inside nobody could tell, and the inside point of anything else."""
+    where, inside_m = ("exposure", name), table["inside_m"]
+    is_lot_line = table["kind"] == "lot_line"
+    if is_lot_line and table["point_m"] is not None:
+        refuse(path, (*where, "point_m"), "is no line", f"line_m with inside_m, or {CLOSED}")
+    if not is_lot_line or table["line_m"] is None:
+        if inside_m is not None:
+            allowed = 'a lot line (kind = "lot_line") with line_m'
+            refuse(path, (*where, "inside_m"), "is not set here", allowed)
         return
-    if table["inside_m"] is None:
-        refuse(path, ("exposure", name, "inside_m"), "is missing", SIDE)
+    if inside_m is None:
+        refuse(path, (*where, "inside_m"), "is missing", SIDE)
     line = drawn_on(geometry.Shape(table["line_m"]))
     if _meets_itself(line):
-        refuse(
-            path,
-            ("exposure", name, "line_m"),
-            "meets itself when its ends are drawn on straight",
-            CLOSED,
-        )
-    if geometry.gap(line, geometry.Shape((table["inside_m"],))).distance_m <= geometry.TOUCH_m:
-        refuse(
-            path,
-            ("exposure", name, "inside_m"),
-            "lies on the lot line, or straight beyond its end",
-            SIDE,
-        )
-
-
-def check_unit(path, unit, lot_line):
-    """Refuse a unit that is not wholly inside the lot; it may touch the line."""
-    if not holds(lot_line, unit.shape):
-        refuse(
-            path,
-            ("unit", unit.name),
-            f"lies outside or across exposure.{lot_line.name}",
-            "inside the lot line",
-        )
+        problem = "meets itself when its ends are drawn on straight"
+        refuse(path, (*where, "line_m"), problem, CLOSED)
+    if geometry.gap(line, geometry.Shape((inside_m,))).distance_m <= geometry.TOUCH_m:
+        problem = "lies on the lot line, or straight beyond its end"
+        refuse(path, (*where, "inside_m"), problem, SIDE)
 
 
 def holds(lot_line, rectangle):
@@ -74,7 +48,7 @@ def holds(lot_line, rectangle):
 def inward(lot_line, start, end, reach_m):
     """(middle of a part of an open lot line, the point reach_m from it square into the lot)."""
     (x1, y1), (x2, y2) = start, end
-    length_m, middle = math.dist(start, end) or 1.0, ((x1 + x2) / 2, (y1 + y2) / 2)
+    length_m, middle = math.dist(start, end) or 1.0, geometry.middle(start, end)
     across = (-(y2 - y1) / length_m, (x2 - x1) / length_m)
     left, right = [
         (middle[0] + step * across[0], middle[1] + step * across[1]) for step in (reach_m, -reach_m)
@@ -96,15 +70,9 @@ def drawn_on(line):
     return line._replace(points=(first, *line.points, last))
 
 
-def as_said(lot_line):
-    """The part of an open lot line that the file says."""
+def as_drawn(lot_line):
+    """The part of an open lot line that is in the file."""
     return lot_line.shape._replace(points=lot_line.shape.points[1:-1])
-
-
-def beyond_said(lot_line):
-    """The two segments by which an open lot line is drawn on."""
-    first, *_, last = geometry.edges(lot_line.shape)
-    return first, last
 
 
 def _beyond(start, end):

@@ -12,7 +12,6 @@ import math
 from controller.siting import distances, geometry, lot
 from controller.siting.fields import NEAR_m
 from controller.siting.labels import Placer
-from controller.siting.plan_distances import _distance, _distance_label
 from controller.siting.plan_page import page
 from controller.siting.plan_parts import (
     BAD,
@@ -23,6 +22,8 @@ from controller.siting.plan_parts import (
     LOOKS,
     OTHER_LOOK,
     View,
+    distance_label,
+    distance_line,
     draw_label,
     draw_shape,
     is_seen,
@@ -42,17 +43,18 @@ def svg(site, findings):
     bad = _bad_names(site, findings)
     drawn, labels = [], []
     for part in (_exposures, _areas, _fence, _barriers, _units):
-        shapes, texts = part(site, view, bad)
-        drawn += shapes
-        labels = texts + labels  # those of units are placed first
+        marks = list(part(site, view, bad))
+        drawn += [shape for shape, _ in marks]
+        # those of units are placed first
+        labels = [label for _, label in marks if label] + labels
     placed = [draw_label(placer, [lines], *place) for lines, *place in labels]
-    placed += [_distance_label(placer, view, each) for each in found]
+    placed += [distance_label(placer, view, each) for each in found]
     body = [
         f'<clipPath id="view"><rect width="{view.width_px:.1f}" '
         f'height="{view.height_px:.1f}"/></clipPath>',
         '<g clip-path="url(#view)">',
         *drawn,
-        *[_distance(view, each) for each in found],
+        *[distance_line(view, each) for each in found],
         "</g>",
         *[leader for leader, _ in placed if leader],
         *[label for _, label in placed],
@@ -111,173 +113,114 @@ def _core(site):
     return shapes + ([geometry.polygon(site.fence["outline_m"])] if site.fence else [])
 
 
-# -- elements
+# -- elements: each function yields (shape, label) pairs; a label is (lines, x, y, color) or None
 
 
 def _exposures(site, view, bad):
-    shapes, texts = [], []
     # lines above what is filled
     for exposure in sorted(site.exposures, key=lambda each: not each.shape.is_filled):
         if not is_seen(view, exposure.shape):
             continue
         fill, line, dashes = LOOKS.get(exposure.kind, OTHER_LOOK)
-        fill = fill if exposure.shape.is_filled or len(exposure.shape.points) == 1 else "none"
         is_open_lot = bool(exposure.facts["inside_m"])
-        said = lot.as_said(exposure) if is_open_lot else exposure.shape
-        shapes.append(
-            draw_shape(
-                view,
-                said,
-                id=f"exposure.{exposure.name}",
-                fill=fill,
-                stroke=line,
-                stroke_width=2,
-                stroke_dasharray=dashes or "none",
-            )
-        )
-        shapes += (
-            [*_drawn_on(view, exposure, line), *_lot_ticks(view, exposure, line)]
-            if is_open_lot
-            else []
+        shape = draw_shape(
+            view,
+            lot.as_drawn(exposure) if is_open_lot else exposure.shape,
+            id=f"exposure.{exposure.name}",
+            fill=fill if exposure.shape.is_filled or len(exposure.shape.points) == 1 else "none",
+            stroke=line,
+            stroke_width=2,
+            stroke_dasharray=dashes or "none",
         )
         rating = exposure.facts["wall_fire_rating_h"]
         more = f"{exposure.kind}, {rating:g} h wall" if rating else exposure.kind
-        texts.append(
-            (
-                [exposure.name] if exposure.name == more else [exposure.name, more],
-                *_seen_middle(view, exposure.shape),
-                line,
-            )
-        )
-    return shapes, texts
+        lines = list(dict.fromkeys([exposure.name, more]))
+        yield shape, (lines, *_seen_middle(view, exposure.shape), line)
+        if is_open_lot:
+            yield from [(each, None) for each in _open_lot(view, exposure, line)]
 
 
-def _drawn_on(view, lot_line, color):
-    """What is seen of an open lot line beyond the ends that the file says: thinner, for distances
-    may end there.
+def _open_lot(view, lot_line, color):
+    """Of an open lot line what is seen beyond the ends in the file, thinner, for distances may end
+    there; and a short tick into the lot from the middle of each seen edge.
     """
-    seen = [geometry.clipped(edge, view.window) for edge in lot.beyond_said(lot_line)]
-    return [
-        draw_shape(view, geometry.Shape(each), fill="none", stroke=color, **DRAWN_ON)
-        for each in seen
-        if each
-    ]
+    first, *_, last = _seen_edges(view, lot_line.shape)
+    for each in filter(None, (first, last)):
+        yield draw_shape(view, geometry.Shape(each), fill="none", stroke=color, **DRAWN_ON)
+    for each in filter(None, _seen_edges(view, lot_line.shape)):
+        tick = lot.inward(lot_line, *each, TICK_px / view.scale_px_per_m)
+        yield draw_shape(view, geometry.Shape(tick), stroke=color, stroke_width=2)
 
 
-def _lot_ticks(view, lot_line, color):
-    """A short tick into the lot from the middle of each seen edge of an open lot line."""
-    seen = [geometry.clipped(edge, view.window) for edge in geometry.edges(lot_line.shape)]
-    ends = [lot.inward(lot_line, *each, TICK_px / view.scale_px_per_m) for each in seen if each]
-    return [draw_shape(view, geometry.Shape(each), stroke=color, stroke_width=2) for each in ends]
+def _seen_edges(view, shape):
+    """The part of each edge in the window, None where there is none."""
+    return [geometry.clipped(edge, view.window) for edge in geometry.edges(shape)]
 
 
 def _seen_middle(view, shape):
     """A point for a label: the middle of the seen part of a filled shape's box, or of the longest
     seen edge.
     """
-    window = view.window
-    if shape.is_filled:
-        low_x, low_y, high_x, high_y = geometry.box(shape)
-        start = (max(low_x, window[0]), max(low_y, window[1]))
-        end = (min(high_x, window[2]), min(high_y, window[3]))
-    else:
-        seen = [
-            each
-            for each in [geometry.clipped(edge, window) for edge in geometry.edges(shape)]
-            if each
-        ]
-        start, end = max(seen, key=lambda pair: math.dist(*pair))
-    return view.at(((start[0] + end[0]) / 2, (start[1] + end[1]) / 2))
+    if not shape.is_filled:
+        edges = filter(None, _seen_edges(view, shape))
+        return view.at(geometry.middle(*max(edges, key=lambda pair: math.dist(*pair))))
+    x_min, y_min, x_max, y_max = geometry.box(shape)
+    x_low, y_low, x_high, y_high = view.window
+    start = (max(x_min, x_low), max(y_min, y_low))
+    return view.at(geometry.middle(start, (min(x_max, x_high), min(y_max, y_high))))
 
 
 def _areas(site, view, bad):
-    shapes, texts = [], []
     for area in site.areas:
-        is_bad = area.name in bad
-        rating = area.facts["fire_rating_h"]
+        is_bad, rating = area.name in bad, area.facts["fire_rating_h"]
         words = "walls: rating not said" if rating is None else f"walls {rating:g} h"
-        shapes.append(
-            draw_shape(
-                view,
-                area.shape,
-                id=f"area.{area.name}",
-                fill="#fbfbf4",
-                stroke=BAD if is_bad else INK,
-                stroke_width=6 if rating else 3,
-                stroke_dasharray="12 5" if is_bad else "none",
-            )
+        shape = draw_shape(
+            view,
+            area.shape,
+            id=f"area.{area.name}",
+            fill="#fbfbf4",
+            stroke=BAD if is_bad else INK,
+            stroke_width=6 if rating else 3,
+            stroke_dasharray="12 5" if is_bad else "none",
         )
         # the upper left corner
         x, y = view.at(max(area.shape.points, key=lambda point: point[1] - point[0]))
-        texts.append(
-            ([("! " if is_bad else "") + area.name, words], x + 90, y + 28, BAD if is_bad else INK)
-        )
-    return shapes, texts
+        lines = [_marked(area, is_bad), words]
+        yield shape, (lines, x + 90, y + 28, BAD if is_bad else INK)
 
 
 def _fence(site, view, bad):
-    if not site.fence:
-        return [], []
-    shape = geometry.outline(geometry.polygon(site.fence["outline_m"]))
-    return (
-        [
-            draw_shape(
-                view,
-                shape,
-                id="fence",
-                fill="none",
-                stroke=INK,
-                stroke_width=1.5,
-                stroke_dasharray="3 3",
-            )
-        ],
-        [(["fence"], *_seen_middle(view, shape), INK)],
-    )
+    if site.fence:
+        shape = geometry.outline(geometry.polygon(site.fence["outline_m"]))
+        look = {"stroke": INK, "stroke_width": 1.5, "stroke_dasharray": "3 3"}
+        label = (["fence"], *_seen_middle(view, shape), INK)
+        yield draw_shape(view, shape, id="fence", fill="none", **look), label
 
 
 def _barriers(site, view, bad):
-    shapes, texts = [], []
-    for barrier in site.barriers:
-        shape = geometry.Shape(barrier.ends)
-        shapes.append(
-            draw_shape(view, shape, id=f"barrier.{barrier.name}", stroke=BARRIER, stroke_width=6)
-        )
-        texts.append(
-            (
-                [f"{barrier.name} {barrier.fire_rating_h:g} h, {barrier.height_m:g} m high"],
-                *_seen_middle(view, shape),
-                BARRIER,
-            )
-        )
-    return shapes, texts
+    for each in site.barriers:
+        shape, look = geometry.Shape(each.ends), {"stroke": BARRIER, "stroke_width": 6}
+        words = f"{each.name} {each.fire_rating_h:g} h, {each.height_m:g} m high"
+        label = ([words], *_seen_middle(view, shape), BARRIER)
+        yield draw_shape(view, shape, id=f"barrier.{each.name}", **look), label
 
 
 def _units(site, view, bad):
-    shapes, texts = [], []
     for unit in site.units:
-        is_bad = unit.name in bad
-        shapes.append(
-            draw_shape(
-                view,
-                unit.shape,
-                id=f"unit.{unit.name}",
-                fill="#fde5e5" if is_bad else "#dcecf9",
-                stroke=BAD if is_bad else GOOD,
-                stroke_width=3 if is_bad else 2,
-                stroke_dasharray="7 3" if is_bad else "none",
-            )
+        is_bad, corners = unit.name in bad, unit.shape.points
+        shape = draw_shape(
+            view,
+            unit.shape,
+            id=f"unit.{unit.name}",
+            fill="#fde5e5" if is_bad else "#dcecf9",
+            stroke=BAD if is_bad else GOOD,
+            stroke_width=3 if is_bad else 2,
+            stroke_dasharray="7 3" if is_bad else "none",
         )
-        texts.append((_unit_lines(unit, is_bad), *_middle(view, unit), BAD if is_bad else GOOD))
-    return shapes, texts
+        middle = view.at(geometry.middle(corners[0], corners[2]))
+        lines = [_marked(unit, is_bad), f"{unit.energy_kWh:g} kWh"]
+        yield shape, (lines, *middle, BAD if is_bad else GOOD)
 
 
-def _unit_lines(unit, is_bad):
-    return [("! " if is_bad else "") + unit.name, f"{unit.energy_kWh:g} kWh"]
-
-
-def _middle(view, unit):
-    corners = unit.shape.points
-    return view.at(((corners[0][0] + corners[2][0]) / 2, (corners[0][1] + corners[2][1]) / 2))
-
-
-# -- the page around the plan
+def _marked(thing, is_bad):
+    return ("! " if is_bad else "") + thing.name

@@ -7,40 +7,38 @@ from controller.siting import fields as f
 from controller.siting import ground, lot
 
 
-def _check_plan(path, site):
-    """Things that cannot be where the file says they are."""
+def check_plan(path, site):
+    """Refuse things that cannot be where the file puts them."""
     for first, second in itertools.combinations(site.areas, 2):
         # what is in one room would count in two fire areas
         if ground.share_ground(first.shape, second.shape):
-            refuse(
-                path,
-                ("area", second.name),
-                f"overlaps area.{first.name}",
-                "areas that touch at most",
-            )
+            problem = f"overlaps area.{first.name}"
+            refuse(path, ("area", second.name), problem, "areas that touch at most")
     for first, second in site.near_pairs(0.0):
         if ground.overlaps(first.shape, second.shape):
-            refuse(
-                path,
-                ("unit", second.name),
-                f"overlaps unit.{first.name}",
-                "units that touch at most",
-            )
+            problem = f"overlaps unit.{first.name}"
+            refuse(path, ("unit", second.name), problem, "units that touch at most")
     for unit in site.units:
+        where = ("unit", unit.name)
         if not unit.area and (site.place == f.INDOORS or site.mode == f.ROOFTOP):
-            refuse(path, ("unit", unit.name), "lies in no area", "inside one [area.NAME]")
+            refuse(path, where, "lies in no area", "inside one [area.NAME]")
         for exposure in site.exposures:
-            if exposure.kind == "lot_line":
-                lot.check_unit(path, unit, exposure)
-            elif exposure.kind == "building" and site.is_open_air and not unit.area:
-                _check_outside(path, unit, exposure)
+            # a unit may touch the lot line
+            if exposure.kind == "lot_line" and not lot.holds(exposure, unit.shape):
+                problem = f"lies outside or across exposure.{exposure.name}"
+                refuse(path, where, problem, "inside the lot line")
+            elif site.is_open_air and not unit.area and _is_in_building(unit, exposure):
+                refuse(
+                    path,
+                    where,
+                    f"lies in or across exposure.{exposure.name}, a building",
+                    'outside it; a room is an [area.NAME] of a file with place = "indoors"',
+                )
 
 
-def _check_outside(path, unit, building):
-    if building.shape.is_filled and ground.overlaps(unit.shape, building.shape):
-        refuse(
-            path,
-            ("unit", unit.name),
-            f"lies in or across exposure.{building.name}, a building",
-            'outside it; a room is an [area.NAME] of a file with place = "indoors"',
-        )
+def _is_in_building(unit, exposure):
+    return (
+        exposure.kind == "building"
+        and exposure.shape.is_filled
+        and ground.overlaps(unit.shape, exposure.shape)
+    )

@@ -1,10 +1,10 @@
-"""Parts of a plan as SVG: colours, the window in pixels, elements, texts and labels."""
+"""Parts of a plan as SVG: colours, the window in pixels, shapes, labels and distances."""
 
 import math
 from typing import NamedTuple
 from xml.sax.saxutils import escape, quoteattr
 
-from controller.siting import geometry
+from controller.siting import audit, geometry, report
 from controller.siting.labels import FONT_px, LINE_px, size
 
 HEAD_px, EDGE_px = 88, 24
@@ -58,6 +58,11 @@ def tag(name, attributes, content=None):
     return f"<{name}{words}/>" if content is None else f"<{name}{words}>{content}</{name}>"
 
 
+def line_ends(x1, y1, x2, y2):
+    """Attributes of a line."""
+    return {"x1": f"{x1:.1f}", "y1": f"{y1:.1f}", "x2": f"{x2:.1f}", "y2": f"{y2:.1f}"}
+
+
 def draw_shape(view, shape, **look):
     """A shape as one element."""
     points = [view.at(point) for point in shape.points]
@@ -102,17 +107,8 @@ def draw_label(placer, choices, x, y, color):
     )
     leader = ""
     if math.dist((x, y), (center_x, center_y)) > 2.2 * LINE_px:
-        leader = tag(
-            "line",
-            {
-                "x1": f"{x:.1f}",
-                "y1": f"{y:.1f}",
-                "x2": f"{center_x:.1f}",
-                "y2": f"{center_y:.1f}",
-                "stroke": color,
-                "stroke_width": "0.7",
-            },
-        )
+        look = {"stroke": color, "stroke_width": "0.7"}
+        leader = tag("line", {**line_ends(x, y, center_x, center_y), **look})
     return leader, back + draw_text(lines, center_x, center_y, color)
 
 
@@ -121,3 +117,54 @@ def is_seen(view, shape):
     x_min, y_min, x_max, y_max = view.window
     window = geometry.polygon([(x_min, y_min), (x_max, y_min), (x_max, y_max), (x_min, y_max)])
     return geometry.gap(window, shape).distance_m == 0
+
+
+# -- distances
+
+
+def distance_line(view, distance):
+    """The line of a distance with a dot at each end."""
+    color, start, end = _color(distance), *_ends(view, distance)
+    line = tag("line", line_ends(*start, *end))
+    dots = [
+        tag("circle", {"cx": f"{x:.1f}", "cy": f"{y:.1f}", "r": 3, "fill": color})
+        for x, y in (start, end)
+    ]
+    look = {
+        "id": "distance." + ".".join(distance.item.names),
+        "stroke": color,
+        "stroke_width": 1 if distance.rule is None else 2 if distance.is_met else 3,
+        "stroke_dasharray": "none" if distance.is_met else "6 4",
+    }
+    return tag("g", look, line + "".join(dots))
+
+
+def distance_label(placer, view, distance):
+    """As draw_label, at the middle of a distance."""
+    mark = "" if distance.is_met else "! "
+    choices = [[mark + words] for words in _distance_words(distance)]
+    middle = geometry.middle(*_ends(view, distance))
+    return draw_label(placer, choices, *middle, _color(distance))
+
+
+def _ends(view, distance):
+    return view.at(distance.item.gap.start), view.at(distance.item.gap.end)
+
+
+def _color(distance):
+    if distance.rule is None:
+        return PALE
+    return INK if distance.is_met else BAD
+
+
+def _distance_words(distance):
+    """From long to short: "1.881 m (B19?: 0.914)", "1.881 m B19?", "1.881 m?"; of a further
+    distance "3.462 m" only.
+    """
+    apart = report.number(distance.item.gap.distance_m, "m")
+    if distance.rule is None:
+        return [apart]
+    doubt = "" if distance.is_sure else "?"
+    rule = f"{distance.rule.id}{doubt}"
+    limit = report.number(audit.limit_of(distance.rule, distance.item), "m").removesuffix(" m")
+    return [f"{apart} ({rule}: {limit})", f"{apart} {rule}", f"{apart}{doubt}"]

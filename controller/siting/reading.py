@@ -11,7 +11,7 @@ from controller.site.refusal import ConfigError, not_allowed, refuse, shown
 from controller.siting import fields as f
 from controller.siting import geometry, ground, lot
 from controller.siting.field_checks import check_value, frozen
-from controller.siting.plan_checks import _check_plan
+from controller.siting.plan_checks import check_plan
 from controller.siting.site import Site
 from controller.siting.things import Area, Barrier, Exposure, Unit
 
@@ -19,19 +19,18 @@ NAME = re.compile(rf"[A-Za-z0-9_-]{{1,{f.NAME_CHARACTERS}}}")
 NAME_WORDS = f"a name of A-Z, a-z, 0-9, _ and -, at most {f.NAME_CHARACTERS} characters"
 # what the report calls the fence, and the fire area outside all rooms
 RESERVED = ("fence", "outdoors")
+OWN_NAME = "a name of its own"
+FLOORS = ("floor_above_vehicle_access_m", "floor_below_exit_discharge_m")
+RATED = ("rated_voltage_V", "rated_capacity_Ah")
 FILE_BYTES_MAX = 4_000_000
 
 
 def load(path):
     """The Site of a file. Raises ConfigError with the one line to show."""
     content = _parsed(path)
-    top = _table(
-        path,
-        (),
-        {key: value for key, value in content.items() if not _is_section(key)},
-        f.SITE,
-        (*f.TABLES, *f.SINGLE_TABLES),
-    )
+    sections = (*f.TABLES, *f.SINGLE_TABLES)
+    head = {key: value for key, value in content.items() if key not in sections}
+    top = _table(path, (), head, f.SITE, sections)
     tables = {
         name: _named(path, name, content.get(name, {}), keys) for name, keys in f.TABLES.items()
     }
@@ -40,9 +39,17 @@ def load(path):
         for name, keys in f.SINGLE_TABLES.items()
         if name in content
     }
-    _check_mode(path, top, tables, singles)
+    for is_wrong, *words in (
+        *_faults_of_mode(top, singles),
+        *_faults_of_things(top, tables, singles),
+    ):
+        if is_wrong:
+            refuse(path, *words)
+    _check_names(path, tables)
+    for name, table in tables["model"].items():
+        _check_energy(path, ("model", name), table)
     site = _built(path, top, tables, singles)
-    _check_plan(path, site)
+    check_plan(path, site)
     return site
 
 
@@ -53,15 +60,10 @@ def _parsed(path):
         raise ConfigError(f"{path}: is not TOML: {str(error).splitlines()[0]}") from error
 
 
-def _is_section(key):
-    return key in f.TABLES or key in f.SINGLE_TABLES
-
-
 def _named(path, section, content, keys):
     """{name: table} of [section.NAME]."""
-    if not isinstance(content, dict) or any(
-        [not isinstance(each, dict) for each in content.values()]
-    ):
+    is_table = isinstance(content, dict)
+    if not is_table or not all([isinstance(each, dict) for each in content.values()]):
         refuse(path, (section,), "is not a table of tables", f"[{section}.NAME]")
     if len(content) > f.THINGS_MAX:
         refuse(path, (section,), f"has {len(content)} entries", f"at most {f.THINGS_MAX}")
@@ -101,125 +103,139 @@ def _table(path, where, content, keys, sections=()):
     return {key: frozen(content.get(key)) for key in keys}
 
 
-def _check_mode(path, top, tables, singles):
-    """Facts that do not belong to the mode, or are missing for it."""
+def _faults_of_mode(top, singles):
+    """(whether it is so, key, problem, what is allowed) of each fact that does not belong to the
+    mode, or is missing for it.
+    """
     mode, edition = top["mode"], top["edition"]
-    if mode == f.STATIONARY and top["place"] is None:
-        refuse(path, ("place",), 'is missing with mode "stationary"', ", ".join(f.PLACES))
-    if mode != f.STATIONARY and top["place"] is not None:
-        refuse(path, ("place",), f"is not set here: it follows from mode {shown(mode)}")
-    if mode in (f.DWELLING, f.OPEN_GARAGE) and edition == f.IFC_2018:
-        refuse(
-            path,
+    unset = f"is not set here: the mode is {shown(mode)}"
+    return (
+        (
+            mode == f.STATIONARY and top["place"] is None,
+            ("place",),
+            'is missing with mode "stationary"',
+            ", ".join(f.PLACES),
+        ),
+        (
+            mode != f.STATIONARY and top["place"] is not None,
+            ("place",),
+            f"is not set here: it follows from mode {shown(mode)}",
+        ),
+        (
+            mode in (f.DWELLING, f.OPEN_GARAGE) and edition == f.IFC_2018,
             ("edition",),
             f"{shown(edition)} has no rules here for mode {shown(mode)}",
             ", ".join(f.EDITIONS[1:]),
-        )
-    for key in ("deployed_days", "charging_location"):
-        if mode != f.MOBILE and top[key] is not None:
-            refuse(path, (key,), f"is not set here: the mode is {shown(mode)}")
-    for key in ("floor_above_vehicle_access_m", "floor_below_exit_discharge_m"):
-        if mode != f.OPEN_GARAGE and top[key] is not None:
-            refuse(
-                path,
-                (key,),
-                f"is not set here: the mode is {shown(mode)}",
-                "[area.NAME] of a room or a roof",
+        ),
+        *[
+            (mode != owner and top[key] is not None, (key,), unset, allowed)
+            for owner, allowed, keys in (
+                (f.MOBILE, "", ("deployed_days", "charging_location")),
+                (f.OPEN_GARAGE, "[area.NAME] of a room or a roof", FLOORS),
             )
-    if mode != f.MOBILE and "fence" in singles:
-        refuse(path, ("fence",), f"is not set here: the mode is {shown(mode)}")
-    if "la_r3" in singles and f.LA_R3 not in (top["local"] or ()):
-        refuse(path, ("la_r3",), "is not set here: local does not name it")
-    if top["dedicated_building"] and top["place"] != f.INDOORS:
-        refuse(path, ("dedicated_building",), 'is not set here: the place is not "indoors"')
-    for name, table in tables["area"].items():
-        if mode == f.DWELLING and table["location"] is None:
-            refuse(
-                path,
+            for key in keys
+        ],
+        (mode != f.MOBILE and "fence" in singles, ("fence",), unset),
+    )
+
+
+def _faults_of_things(top, tables, singles):
+    """As _faults_of_mode, of local profiles, areas and exposures."""
+    mode, areas = top["mode"], tables["area"]
+    return (
+        (
+            "la_r3" in singles and f.LA_R3 not in (top["local"] or ()),
+            ("la_r3",),
+            "is not set here: local does not name it",
+        ),
+        (
+            top["dedicated_building"] and top["place"] != f.INDOORS,
+            ("dedicated_building",),
+            'is not set here: the place is not "indoors"',
+        ),
+        *[
+            (
+                mode == f.DWELLING and table["location"] is None,
                 ("area", name, "location"),
                 'is missing with mode "dwelling"',
                 ", ".join(f.LOCATIONS),
             )
-    if tables["area"] and (top["place"] == f.OUTDOORS or mode in (f.MOBILE, f.OPEN_GARAGE)):
-        refuse(
-            path,
+            for name, table in areas.items()
+        ],
+        (
+            areas and (top["place"] == f.OUTDOORS or mode in (f.MOBILE, f.OPEN_GARAGE)),
             ("area",),
             "is not set here: the units stand in no room",
             "[exposure.NAME] for a building nearby",
-        )
-    for kind in top["absent"] or ():
-        for name, table in tables["exposure"].items():
-            if table["kind"] == kind:
-                refuse(path, ("absent",), f"{shown(kind)} is not allowed: exposure.{name} is one")
+        ),
+        *[
+            (
+                table["kind"] == kind,
+                ("absent",),
+                f"{shown(kind)} is not allowed: exposure.{name} is one",
+            )
+            for kind in top["absent"] or ()
+            for name, table in tables["exposure"].items()
+        ],
+        (not tables["unit"], ("unit",), "is missing", "at least one [unit.NAME]"),
+    )
 
 
-def _built(path, top, tables, singles):
-    if not tables["unit"]:
-        refuse(path, ("unit",), "is missing", "at least one [unit.NAME]")
+def _check_names(path, tables):
+    """Refuse a name that two things, or a thing and a group of others, share."""
     seen = dict.fromkeys(RESERVED, "the word")
     for section in ("unit", "area", "exposure", "barrier"):
         for name in tables[section]:
             if name in seen:
-                refuse(path, (section, name), f"has the name of {seen[name]}", "a name of its own")
+                refuse(path, (section, name), f"has the name of {seen[name]}", OWN_NAME)
             seen[name] = f"{section}.{name}"
     for name, table in tables["unit"].items():
-        if seen.get(table["group"], "") and table["group"] != name:
-            refuse(
-                path,
-                ("unit", name, "group"),
-                f"has the name of {seen[table['group']]}",
-                "a name of its own",
-            )
-    for name, table in tables["model"].items():
-        _check_energy(path, ("model", name), table)
+        group = table["group"]
+        if group in seen and group != name:
+            refuse(path, ("unit", name, "group"), f"has the name of {seen[group]}", OWN_NAME)
+
+
+def _built(path, top, tables, singles):
     areas = [
         Area(name, geometry.polygon(table["outline_m"]), table)
         for name, table in tables["area"].items()
     ]
-    units = [
-        _unit(path, name, table, tables["model"], areas) for name, table in tables["unit"].items()
-    ]
-    exposures = [_exposure(path, name, table) for name, table in tables["exposure"].items()]
-    barriers = [
-        Barrier(name, table["line_m"], table["height_m"], table["fire_rating_h"])
-        for name, table in tables["barrier"].items()
-    ]
     return Site(
         path,
         top,
-        tuple(units),
+        tuple([_unit(path, *each, tables["model"], areas) for each in tables["unit"].items()]),
         tuple(areas),
-        tuple(exposures),
-        tuple(barriers),
+        tuple([_exposure(path, *each) for each in tables["exposure"].items()]),
+        tuple(
+            [
+                Barrier(name, table["line_m"], table["height_m"], table["fire_rating_h"])
+                for name, table in tables["barrier"].items()
+            ]
+        ),
         singles.get("fence"),
         singles.get("la_r3", {}),
     )
 
 
 def _check_energy(path, where, table):
-    volt_and_hour = [table["rated_voltage_V"], table["rated_capacity_Ah"]]
-    allowed = "energy_kWh, or rated_voltage_V and rated_capacity_Ah"
-    if table["energy_kWh"] is not None and volt_and_hour != [None, None]:
-        refuse(path, (*where, "energy_kWh"), "is said in two ways", allowed)
-    if table["energy_kWh"] is None and None in volt_and_hour:
-        refuse(path, (*where, "energy_kWh"), "is missing", allowed)
-    _check_density(path, where, table)
-
-
-def _check_density(path, where, table):
-    """Refuse more energy than the volume of a unit can hold: a unit of measure mixed up, or a zero
-    too many.
+    """Refuse energy given twice or not at all, and more than the volume of a unit can hold: a unit
+    of measure mixed up, or a zero too many.
     """
-    key = "energy_kWh" if table["energy_kWh"] is not None else "rated_capacity_Ah"
-    energy_kWh = table["energy_kWh"] or table["rated_voltage_V"] * table["rated_capacity_Ah"] / 1000
+    energy_kWh, rated = table["energy_kWh"], [table[key] for key in RATED]
+    is_rated = energy_kWh is None
+    key = (*where, RATED[1] if is_rated else "energy_kWh")
+    if is_rated and None in rated or not is_rated and rated != [None, None]:
+        problem = "is missing" if is_rated else "is said in two ways"
+        refuse(path, (*where, "energy_kWh"), problem, f"energy_kWh, or {' and '.join(RATED)}")
+    if is_rated:
+        energy_kWh = rated[0] * rated[1] / 1000
     volume_m3 = table["size_m"][0] * table["size_m"][1] * table["height_m"]
     if energy_kWh > f.DENSEST_kWh_per_m3 * volume_m3:
         refuse(
             path,
-            (*where, key),
-            f"{shown(table[key])} is not allowed: {energy_kWh:g} kWh in {volume_m3:.4g} m3",
-            f"at most {f.DENSEST_kWh_per_m3} kWh per m3 of the unit (a bound of ours: no cell "
-            f"holds as much)",
+            key,
+            f"{shown(table[key[-1]])} is not allowed: {energy_kWh:g} kWh in {volume_m3:.4g} m3",
+            f"at most {f.DENSEST_kWh_per_m3} kWh per m3 of the unit (no cell holds as much)",
         )
 
 
@@ -233,59 +249,40 @@ def _unit(path, name, table, models, areas):
             ", ".join(models) or "a [model.NAME]",
             models,
         )
+    where = ("unit", name)
     shape = geometry.rectangle(table["center_m"], model["size_m"], table["rotation_deg"] or 0)
     holding = []
     for area in areas:
         if ground.is_within(shape, area.shape):
             holding.append(area.name)
         elif ground.overlaps(shape, area.shape):
-            refuse(
-                path,
-                ("unit", name),
-                f"lies across the edge of area.{area.name}",
-                "inside one area, or outside all",
-            )
+            problem = f"lies across the edge of area.{area.name}"
+            refuse(path, where, problem, "inside one area, or outside all")
     if len(holding) > 1:
-        refuse(
-            path, ("unit", name), f"lies in {' and '.join(holding)}", "areas that do not overlap"
-        )
-    return Unit(
-        name, table["model"], model, shape, table["group"] or "", holding[0] if holding else ""
-    )
+        refuse(path, where, f"lies in {' and '.join(holding)}", "areas that do not overlap")
+    return Unit(name, table["model"], model, shape, table["group"] or "", "".join(holding))
 
 
 def _exposure(path, name, table):
-    said = [key for key in ("point_m", "line_m", "outline_m") if table[key] is not None]
-    if len(said) != 1:
-        refuse(
-            path,
-            ("exposure", name),
-            f"says {' and '.join(said) or 'no place'}",
-            "one of point_m, line_m, outline_m",
-        )
-    for key in (
-        "wall_fire_rating_h",
-        "wall_noncombustible",
-        "wall_without_openings",
-        "occupant_load",
-    ):
+    where = ("exposure", name)
+    given = [key for key in ("point_m", "line_m", "outline_m") if table[key] is not None]
+    if len(given) != 1:
+        problem = f"says {' and '.join(given) or 'no place'}"
+        refuse(path, where, problem, "one of point_m, line_m, outline_m")
+    for key in f.OF_BUILDINGS:
         if table[key] is not None and table["kind"] != "building":
-            refuse(
-                path,
-                ("exposure", name, key),
-                f"is not set here: the kind is {shown(table['kind'])}",
-                "a building",
-            )
-    points = (table["point_m"],) if said == ["point_m"] else table[said[0]]
+            problem = f"is not set here: the kind is {shown(table['kind'])}"
+            refuse(path, (*where, key), problem, "a building")
+    points = (table["point_m"],) if given == ["point_m"] else table[given[0]]
     # nothing would be inside of it: only its edge is measured to
-    if said == ["line_m"] and points[0] == points[-1]:
+    if given == ["line_m"] and points[0] == points[-1]:
         refuse(
             path,
-            ("exposure", name, "line_m"),
+            (*where, "line_m"),
             "ends where it begins",
             "an open line; outline_m for a closed outline, its first point said once",
         )
-    lot.check_said(path, name, table)
-    is_closed = said == ["outline_m"]
+    lot.check(path, name, table)
+    is_closed = given == ["outline_m"]
     shape = geometry.Shape(points, is_closed, is_closed and table["kind"] != "lot_line")
     return Exposure(name, table["kind"], lot.drawn_on(shape) if table["inside_m"] else shape, table)

@@ -1,97 +1,96 @@
-"""Where a rule holds: each function takes a Site and returns "" where it does, else the reason why
-it does not.
+"""Where a rule holds: for each scope its words and what excludes it, in the order in which the
+report names the reason.
 """
+
+from typing import NamedTuple
 
 from controller.siting import fields as f
 
 BELOW = "not over the threshold of B1"
 
 
-def everywhere(site):
-    """Every site."""
-    return ""
+class Scope(NamedTuple):
+    """exclusions: (reason, function of a Site that says whether it excludes)."""
+
+    words: str
+    exclusions: tuple
+
+    def reason(self, site):
+        """Why the rule does not hold on a site; "" where it does."""
+        return next((reason for reason, excludes in self.exclusions if excludes(site)), "")
 
 
-def regulated(site):
-    """Over the threshold, and not a dwelling, which has rules of its own."""
-    if site.mode == f.DWELLING:
-        return "a dwelling has rules of its own"
-    return "" if site.total_kWh > site.threshold_kWh else BELOW
+def _is_roof_or_garage(site):
+    return site.mode in (f.ROOFTOP, f.OPEN_GARAGE)
 
 
-def _stationary(site):
-    if site.mode == f.MOBILE and not site.counts_as_stationary:
-        return "mobile, not deployed as stationary"
-    return regulated(site)
+_REGULATED = (
+    ("a dwelling has rules of its own", lambda site: site.mode == f.DWELLING),
+    (BELOW, lambda site: site.total_kWh <= site.threshold_kWh),
+)
+_STATIONARY = (
+    (
+        "mobile, not deployed as stationary",
+        lambda site: site.mode == f.MOBILE and not site.counts_as_stationary,
+    ),
+    *_REGULATED,
+)
+# Row B10, which IFC 2018 does not have.
+_SIZED = (
+    (
+        "a dedicated building (B10)",
+        lambda site: site.edition != f.IFC_2018 and site.facts["dedicated_building"],
+    ),
+    (
+        "outdoors, no exposure within 30.5 m (B10)",
+        lambda site: (
+            site.edition != f.IFC_2018 and site.is_remote and site.mode in (f.STATIONARY, f.MOBILE)
+        ),
+    ),
+    *_STATIONARY,
+)
+_NO_ROOM = ("no room", lambda site: site.place != f.INDOORS)
+_FLOORS = (
+    (
+        "no floor of a building",
+        lambda site: site.place != f.INDOORS and not _is_roof_or_garage(site),
+    ),
+    *_STATIONARY,
+)
+_NOT_OUTDOORS = ("not outdoors", lambda site: site.place != f.OUTDOORS)
 
-
-def sized(site):
-    """Stationary, where limits on size and spacing are aimed (row B10, which IFC 2018 does not
-    have).
-    """
-    if site.edition != f.IFC_2018:
-        if site.facts["dedicated_building"]:
-            return "a dedicated building (B10)"
-        if site.is_remote and site.mode in (f.STATIONARY, f.MOBILE):
-            return "outdoors, no exposure within 30.5 m (B10)"
-    return _stationary(site)
-
-
-def sized_rooms(site):
-    """As sized, with walls around."""
-    return "no room" if site.place != f.INDOORS else sized(site)
-
-
-def rooms(site):
-    """Stationary and indoors."""
-    return "no room" if site.place != f.INDOORS else _stationary(site)
-
-
-def floors(site):
-    """Stationary, indoors, on a roof or in an open garage."""
-    is_floor = site.place == f.INDOORS or site.mode in (f.ROOFTOP, f.OPEN_GARAGE)
-    return _stationary(site) if is_floor else "no floor of a building"
-
-
-def floors_under_roof(site):
-    """Stationary, indoors or in an open garage."""
-    return "no room" if site.mode == f.ROOFTOP else floors(site)
-
-
-def roofs(site):
-    """On a roof."""
-    return "no roof" if site.mode != f.ROOFTOP else regulated(site)
-
-
-def garages(site):
-    """In an open garage."""
-    return "no open garage" if site.mode != f.OPEN_GARAGE else regulated(site)
-
-
-def outdoors(site):
-    """Outdoors in any mode."""
-    return "" if site.place == f.OUTDOORS else "not outdoors"
-
-
-def outdoor_units(site):
-    """Stationary outdoors, on a roof and in an open garage too."""
-    return "not outdoors" if site.place != f.OUTDOORS else _stationary(site)
-
-
-def exposed_units(site):
-    """Stationary outdoors; on a roof and in an open garage only where the edition has no distances
-    of its own there.
-    """
-    if site.mode == f.OPEN_GARAGE or site.mode == f.ROOFTOP and site.edition != f.IFC_2018:
-        return "a roof or garage has rules of its own"
-    return outdoor_units(site)
-
-
-def mobile(site):
-    """Mobile storage."""
-    return "" if site.mode == f.MOBILE else "not mobile"
-
-
-def dwelling(site):
-    """In or at a dwelling."""
-    return "" if site.mode == f.DWELLING else "no dwelling"
+EVERYWHERE = Scope("Every site", ())
+REGULATED = Scope("Over the threshold, and not a dwelling, which has rules of its own", _REGULATED)
+SIZED = Scope(
+    "Stationary, where limits on size and spacing are aimed (row B10, which IFC 2018 does not "
+    "have)",
+    _SIZED,
+)
+SIZED_ROOMS = Scope("As sized, with walls around", (_NO_ROOM, *_SIZED))
+ROOMS = Scope("Stationary and indoors", (_NO_ROOM, *_STATIONARY))
+FLOORS = Scope("Stationary, indoors, on a roof or in an open garage", _FLOORS)
+FLOORS_UNDER_ROOF = Scope(
+    "Stationary, indoors or in an open garage",
+    (("no room", lambda site: site.mode == f.ROOFTOP), *_FLOORS),
+)
+ROOFS = Scope("On a roof", (("no roof", lambda site: site.mode != f.ROOFTOP), *_REGULATED))
+GARAGES = Scope(
+    "In an open garage", (("no open garage", lambda site: site.mode != f.OPEN_GARAGE), *_REGULATED)
+)
+OUTDOORS = Scope("Outdoors in any mode", (_NOT_OUTDOORS,))
+OUTDOOR_UNITS = Scope(
+    "Stationary outdoors, on a roof and in an open garage too", (_NOT_OUTDOORS, *_STATIONARY)
+)
+EXPOSED_UNITS = Scope(
+    "Stationary outdoors; on a roof and in an open garage only where the edition has no distances "
+    "of its own there",
+    (
+        (
+            "a roof or garage has rules of its own",
+            lambda site: _is_roof_or_garage(site) and site.edition != f.IFC_2018,
+        ),
+        *OUTDOOR_UNITS.exclusions,
+    ),
+)
+MOBILE = Scope("Mobile storage", (("not mobile", lambda site: site.mode != f.MOBILE),))
+DWELLING = Scope("In or at a dwelling", (("no dwelling", lambda site: site.mode != f.DWELLING),))

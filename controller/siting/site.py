@@ -196,6 +196,10 @@ class Site:
             for index, number in sorted(found)
         ]
 
+    def gaps_to(self, kinds):
+        """Those of exposure_gaps whose exposure is of some kinds."""
+        return [each for each in self.exposure_gaps if each[1].kind in kinds]
+
     @functools.cached_property
     def nearest_units(self):
         """[(unit, exposure, Gap)]: of each exposure the nearest unit, in the order of the file."""
@@ -215,7 +219,7 @@ class Site:
             if area.name == unit.area
         ]
 
-    def unsaid(self, kinds):
+    def undeclared(self, kinds):
         """Those kinds of exposure that the file neither has nor calls absent."""
         said = {exposure.kind for exposure in self.exposures} | set(self.facts["absent"] or ())
         return [kind for kind in kinds if kind not in said]
@@ -223,11 +227,7 @@ class Site:
     @functools.cached_property
     def nearest_exposure(self):
         """(unit, exposure, Gap) of the nearest thing of row B10, None without any."""
-        found = [
-            each
-            for each in self.exposure_gaps
-            if each[1].kind in (*f.EXPOSED, "egress", "air_intake", "opening")
-        ]
+        found = self.gaps_to((*f.EXPOSED, "egress", "air_intake", "opening"))
         return min(found, key=lambda each: each[2].distance_m, default=None)
 
     @functools.cached_property
@@ -235,7 +235,7 @@ class Site:
         """Outdoors and further than 30.5 m from every exposure, all kinds being said."""
         return (
             self.place == f.OUTDOORS
-            and not self.unsaid(f.EXPOSED)
+            and not self.undeclared(f.EXPOSED)
             and (self.nearest_exposure is None or self.nearest_exposure[2].distance_m > f.NEAR_m)
         )
 

@@ -2,7 +2,7 @@
 tests.controller.siting_page`.
 """
 
-from controller.siting import fields, rules, scopes
+from controller.siting import fields, rules
 from tests import generated_page
 from tests.repository import ROOT
 
@@ -23,7 +23,7 @@ def number(rule):
 
 def holds(rule):
     """Where the rule holds."""
-    words = " ".join(getattr(scopes, rule.scope).__doc__.partition("\n\n")[0].split()).rstrip(".")
+    words = rule.scope.words
     return f"{words}; profile {rule.local}" if rule.local else words
 
 

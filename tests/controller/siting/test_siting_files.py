@@ -155,7 +155,7 @@ def refused(folder, text):
             [model(energy_kWh=2000.1)],
             "model.m.energy_kWh: 2000.1 is not allowed: 2000.1 kWh in 2 m3; "
             "allowed at most 1000 "
-            "kWh per m3 of the unit (a bound of ours: no cell holds as much)",
+            "kWh per m3 of the unit (no cell holds as much)",
         ),
         (
             [model(energy_kWh=None, rated_voltage_V=1000, rated_capacity_Ah=2001)],

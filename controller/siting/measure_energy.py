@@ -1,0 +1,160 @@
+"""Measures of the energy of fire areas and dwellings, and of the distance of units at dwellings."""
+
+from controller.siting import fields as f
+from controller.siting import geometry, scopes
+from controller.siting.items import Item, fact_item, gap_item, sum_kWh
+from controller.siting.measure_units import is_tested
+
+DWELLING_kWh = {"utility_closet": 40, "garage": 80, "accessory_structure": 80, f.OUTDOORS: 80}
+ANALYSIS = "hazard_mitigation_analysis"
+
+# -- fire areas
+
+
+def _energies(units):
+    """[(technology, energy in kWh, maximum in kWh or None)] of a fire area."""
+    return [
+        (
+            each,
+            sum_kWh([unit for unit in units if unit.technology == each]),
+            f.TECHNOLOGIES[each][1],
+        )
+        for each in dict.fromkeys([unit.technology for unit in units])
+    ]
+
+
+def _mixed_limit_kWh(units):
+    """The smallest maximum of several technologies; None for one, or where all are unlimited."""
+    energies = _energies(units)
+    limits = [limit_kWh for _, _, limit_kWh in energies if limit_kWh is not None]
+    return min(limits) if len(energies) > 1 and limits else None
+
+
+def _is_over(units):
+    """Whether a fire area is over a maximum."""
+    limits = [(energy_kWh, limit_kWh) for _, energy_kWh, limit_kWh in _energies(units)]
+    limits.append((sum_kWh(units), _mixed_limit_kWh(units)))
+    return any(
+        [
+            limit_kWh is not None and energy_kWh > limit_kWh + geometry.TOUCH_m
+            for energy_kWh, limit_kWh in limits
+        ]
+    )
+
+
+def _over(site):
+    return [name for name, units in site.fire_areas.items() if _is_over(units)]
+
+
+def _granted(site, name):
+    """What lets a fire area be over its maximum; empty when nothing does."""
+    areas = site.areas_of_fire_area.get(name, ())
+    if areas and all([area.facts["group_H"] for area in areas]):
+        return "Group H"
+    tests = [unit.model["large_scale_fire_test"] for unit in site.fire_areas[name]]
+    return f"{site.facts[ANALYSIS]}, {tests[0]}" if site.facts[ANALYSIS] and all(tests) else ""
+
+
+def area_energy(site, rule):
+    """Energy of each technology in each fire area."""
+    return [
+        Item(
+            energy_kWh,
+            (name, technology),
+            limit_kWh,
+            by="B12" if energy_kWh > limit_kWh and _is_over(units) and _granted(site, name) else "",
+        )
+        for name, units in site.fire_areas.items()
+        for technology, energy_kWh, limit_kWh in _energies(units)
+        if limit_kWh is not None
+    ] or "the technology has no maximum"
+
+
+def mixed_energy(site, rule):
+    """Energy of fire areas with more than one technology."""
+    items = []
+    for name, units in site.fire_areas.items():
+        limit_kWh, energy_kWh = _mixed_limit_kWh(units), sum_kWh(units)
+        if limit_kWh is not None:
+            by = "B12" if energy_kWh > limit_kWh and _granted(site, name) else ""
+            items.append(Item(energy_kWh, (name,), limit_kWh, by=by))
+    return items or "one technology in each fire area, or none with a maximum"
+
+
+def over_maximum(site, rule):
+    """What lets a fire area be over its maximum."""
+    return [
+        fact_item(_granted(site, name) or None, name, _lacking(site, name)) for name in _over(site)
+    ] or "no fire area is over its maximum"
+
+
+def _lacking(site, name):
+    """The facts of which one would let a fire area be over its maximum, or make several of it."""
+    areas = site.areas_of_fire_area.get(name, ())
+    ways = [f"{ANALYSIS} and large_scale_fire_test"]
+    ways += [" and ".join([f"area.{area.name}.group_H" for area in areas])] if areas else []
+    if len(areas) > 1:
+        unrated = [area.name for area in areas if area.facts["fire_rating_h"] is None]
+        ways += [f"area.{each}.fire_rating_h" for each in unrated]
+    return ", or ".join(ways)
+
+
+def analysis(site, rule):
+    """The hazard mitigation analysis, where something calls for it."""
+    causes = ["technology without a line of its own"] if "other" in site.technologies else []
+    causes += ["mixed technologies"] if len(site.technologies) > 1 else []
+    causes += ["over the maximum"] if _over(site) and not scopes.SIZED.reason(site) else []
+    if not causes:
+        return "nothing calls for it"
+    return [fact_item(site.facts[ANALYSIS], causes[0], ANALYSIS)]
+
+
+# -- dwellings
+
+
+def units_from_1_kWh(site):
+    """Units that need a residential listing."""
+    return [unit for unit in site.units if unit.energy_kWh >= 1]
+
+
+def unit_energy(site, rule):
+    """Energy of each unit."""
+    return [Item(unit.energy_kWh, (unit.name,)) for unit in site.units]
+
+
+def place_energy(is_named):
+    """A measure: energy in each kind of place of a dwelling that the source names, or in all other
+    ones.
+
+    The source gives totals of the dwelling, so a second outline of a kind holds no more.
+    """
+
+    def measure(site, rule):
+        locations, found = {area.name: area.facts["location"] for area in site.areas}, {}
+        for unit in site.units:
+            found.setdefault(locations.get(unit.area, f.OUTDOORS), []).append(unit)
+        return [
+            Item(
+                sum_kWh(units),
+                tuple(dict.fromkeys([unit.area or f.OUTDOORS for unit in units])),
+                DWELLING_kWh.get(location),
+            )
+            for location, units in found.items()
+            if (location in DWELLING_kWh) == is_named
+        ] or "no such place"
+
+    return measure
+
+
+def dwelling_spacing(site, rule):
+    """Distance of units, whatever their groups; closer where both reports tested it, never further
+    for a test.
+    """
+    items = []
+    for a, b, gap in site.all_pairs:
+        tested_m = [unit.model["ul_9540a_spacing_m"] for unit in (a, b)]
+        if is_tested(a, b) and None not in tested_m and max(tested_m) < rule.number:
+            items.append(gap_item(a.name, b.name, gap, max(tested_m), words="as tested"))
+        else:
+            items.append(gap_item(a.name, b.name, gap))
+    return items or "one unit"
