@@ -124,7 +124,7 @@ def is_seen(view, shape):
 
 def distance_line(view, distance):
     """The line of a distance with a dot at each end."""
-    color, start, end = _color(distance), *_ends(view, distance)
+    color, (start, end) = _color(distance), _ends(view, distance)
     line = tag("line", line_ends(*start, *end))
     dots = [
         tag("circle", {"cx": f"{x:.1f}", "cy": f"{y:.1f}", "r": 3, "fill": color})
