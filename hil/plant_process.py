@@ -200,9 +200,9 @@ class Bench:
         if self.snapshot.sequence is None:
             # to search the whole ring for more than the first frames takes two ticks
             self.snapshot.reader.skip()
-        newest = self.snapshot.reader.newest()
-        for sequence in self.snapshot.follow():
-            age_us = (newest - sequence) * self.config.tick_ms * 1000 if newest is not None else 0
+        newest = self.snapshot.reader.newest() or 0
+        for frame in self.snapshot.follow():
+            age_us = (newest - frame.sequence) * self.config.tick_ms * 1000
             self.trips.see(max(0, now_us - age_us), self.snapshot.standing_words)
 
     def _show(self, now_us):

@@ -1,5 +1,4 @@
-"""The hash chain over the events: who holds a hash that was published can tell whether anything
-before it was changed.
+"""The hash chain over the events: with a published hash, any change of what came before is found.
 
 hash = SHA-256(hash of the event before || canonical text of this one); the first is preceded by 32
 zero bytes. The canonical text is the JSON list of COLUMNS, in this order, without blanks, ASCII
@@ -53,8 +52,7 @@ class Verdict:
     `breaks` as lines.
 
     damaged: numbers of the events that say that the record was damaged or taken away; unlinked: of
-    those behind a gap that such an event speaks of, which nothing was left to be checked with but
-    what follows them.
+    the events behind a gap of such damage, for which no hash before them is left.
     """
 
     __slots__ = ("events", "first", "last", "head", "missing", "breaks", "damaged", "unlinked")
@@ -71,20 +69,19 @@ class Verdict:
 
 
 def verify(connection, published=None):
-    """Check the chain of a database. published: a hash (bytes) somebody was given, which must be in
-    it.
+    """Check the chain of a database. published: a hash (bytes) that must be in it.
 
     Returns a Verdict. Raises sqlite3.Error when the file cannot be read.
     """
     verdict = Verdict()
     allowed, lost, verdict.damaged = _allowed(connection)
     links = dict(connection.execute("SELECT id, previous FROM links"))
-    previous, found = START, published is None or published == START
+    previous, is_found = START, published in (None, START)
     for row in connection.execute(f"SELECT {', '.join(COLUMNS)}, hash FROM events ORDER BY id"):
         previous = _check(verdict, row, previous, links, allowed, lost)
-        found = found or previous == published or row[0] in links and links[row[0]] == published
+        is_found = is_found or published in (previous, links.get(row[0]))
     _check_head(verdict, connection, previous)
-    if not found:
+    if not is_found:
         verdict.breaks.append(
             "the published hash is in no event: what came before it was changed or taken away"
         )
@@ -95,16 +92,15 @@ def _allowed(connection):
     """Up to which number the chain itself says that events may be missing, up to which by damage;
     numbers of the events that say damage.
     """
-    allowed, lost, damaged = 0, 0, []
+    upto, damaged = {RETENTION: 0, DAMAGE: 0}, []
     for number, code, scope in connection.execute(
         "SELECT id, code, scope FROM events WHERE kind = ? ORDER BY id", (LOSS,)
     ):
         damaged += [number] if code == DAMAGE else []
-        match = _MISSING.fullmatch(str(scope)) if code in (RETENTION, DAMAGE) else None
-        if match:
-            allowed = max(allowed, int(match[1]))
-            lost = max(lost, int(match[1])) if code == DAMAGE else lost
-    return allowed, lost, damaged
+        match = _MISSING.fullmatch(str(scope))
+        if match and code in upto:
+            upto[code] = max(upto[code], int(match[1]))
+    return max(upto.values()), upto[DAMAGE], damaged
 
 
 def _check(verdict, row, previous, links, allowed, lost):
@@ -113,7 +109,7 @@ def _check(verdict, row, previous, links, allowed, lost):
     if not isinstance(number, int):  # a page that still reads, but not as what it was
         verdict.breaks.append(f"the event after {verdict.last or 0} has no number")
         return None
-    expected = 1 if verdict.last is None else verdict.last + 1
+    expected = (verdict.last or 0) + 1
     if number != expected:
         verdict.missing += number - expected
         previous = links.get(number)
@@ -129,10 +125,11 @@ def _check(verdict, row, previous, links, allowed, lost):
         verdict.breaks.append(
             f"event {number}: its content or the order was changed (hash does not fit)"
         )
+    is_hash = isinstance(stored, bytes)
     verdict.first = number if verdict.first is None else verdict.first
-    verdict.last, verdict.head = number, stored.hex() if isinstance(stored, bytes) else str(stored)
+    verdict.last, verdict.head = number, stored.hex() if is_hash else str(stored)
     verdict.events += 1
-    return stored if isinstance(stored, bytes) else None
+    return stored if is_hash else None
 
 
 def _fits(previous, values, stored):
@@ -150,12 +147,11 @@ def _check_head(verdict, connection, previous):
     try:
         number, head = json.loads(row[0])
     except (ValueError, TypeError):
-        number = head = None
+        number = None
     if number is None:
         verdict.breaks.append("which event is the newest cannot be read")
     elif number != (verdict.last or 0) or previous is None or head != previous.hex():
         verdict.breaks.append(
-            f"the newest event should be {number}; the events after "
-            f"{verdict.last} are missing "
-            "or it was changed"
+            f"the newest event should be {number}; the events after {verdict.last} are missing or "
+            "it was changed"
         )

@@ -1,15 +1,15 @@
-"""What happened, from the keyframes of a journal: which rows began and ceased to stand when, and
-how the state went.
+"""What happened, from the keyframes of a journal: which rows began and ended when, and how the
+state went.
 
-The controller writes a keyframe whenever what stands or the run state has changed, and every 10 s,
-so this is exact to the tick without taking the frames between them apart. It reaches back as far as
-the ring: about two hours and a half.
+The controller writes a keyframe whenever the active or latched rows or the run state have changed,
+and every 10 s, so this is exact to the tick without decoding the frames between them. It reaches
+back as far as the ring: about two hours and a half.
 """
 
 from array import array
 
-from controller.core.core import STANDING_BITS
 from controller.record import replay
+from controller.record.snapshot import Snapshot
 from safety import matrix
 from safety import parameters as p
 from safety import signals as s
@@ -30,9 +30,9 @@ class History:
     """`events`: dicts {kind, uptime_ms, ...}, oldest first; `samples`: what `sample` made of each
     keyframe.
 
-    `began_ms`: {instance name: uptime_ms at which it began to stand, None when that is before the
-    first keyframe}. `began_code`: {instance name: what the code that its stage looks at said then},
-    of the features in CODES. uptime_ms counts ticks since the controller's start.
+    `began_ms`: {instance name: uptime_ms at which it became active, None when that is before the
+    first keyframe}. `began_code`: {instance name: the code that its stage compared then}, of the
+    features in CODES. uptime_ms counts ticks since the controller's start.
     """
 
     def __init__(self, snapshot, sample=None):
@@ -43,7 +43,7 @@ class History:
         self._moment = Moment(snapshot)
         self.newest = -1  # sequence of the last keyframe taken in
         self._tick_ms = snapshot.reader.header["safety_image"][p.H_TICK_MS]
-        self._before = None
+        self._before = ((), None, -1)
         self.events, self.samples, self.began_ms, self.began_code = [], [], {}, {}
 
     def extend(self):
@@ -58,42 +58,35 @@ class History:
     def _add(self, frame):
         moment = self._moment
         moment.take(frame)
-        self.newest, out = frame.sequence, moment.out
         uptime_ms = frame.sequence * self._tick_ms
-        now = (set(self._standing(out)), out[s.STATE], out[s.FIRST_OUT_INSTANCE])
         if self._sample:
             self.samples.append({"uptime_ms": uptime_ms, **self._sample(moment)})
-        if self._before is None:
-            self._note(uptime_ms, (set(), None, -1), now, frame.sequence == 0)
-        else:
-            self._note(uptime_ms, self._before, now, True)
-        self._before = now
+        # else the change must have happened at some time before
+        is_seen = self.newest >= 0 or frame.sequence == 0
+        self.newest = frame.sequence
+        self._note(uptime_ms if is_seen else None)
 
-    def _standing(self, out):
-        words = out[self._snapshot.standing_at :]
-        return [
-            name
-            for index, name in enumerate(self._snapshot.stage_names)
-            if words[index // STANDING_BITS] >> index % STANDING_BITS & 1
-        ]
-
-    def _note(self, uptime_ms, before, now, is_seen):
-        """Write down what differs; is_seen: the change was seen, and not only that it must have
-        happened.
+    def _note(self, moment_ms):
+        """Write down what differs from the keyframe before; moment_ms: when, None if nobody
+        knows.
         """
-        names = self._snapshot.stage_names
-        moment_ms = uptime_ms if is_seen else None
-        for name in [name for name in names if name in now[0] and name not in before[0]]:
+
+        def add(kind, **what):
+            self.events.append({"kind": kind, "uptime_ms": moment_ms, **what})
+
+        moment, before = self._moment, self._before
+        self._before = now = (moment.standing, moment.out[s.STATE], moment.first_out)
+        for name in [name for name in now[0] if name not in before[0]]:
             self.began_ms[name] = moment_ms
             self._note_code(name)
-            self.events.append({"kind": BEGAN, "uptime_ms": moment_ms, "stage": name})
-        for name in [name for name in names if name in before[0] and name not in now[0]]:
+            add(BEGAN, stage=name)
+        for name in [name for name in before[0] if name not in now[0]]:
             del self.began_ms[name]
-            self.events.append({"kind": CEASED, "uptime_ms": moment_ms, "stage": name})
+            add(CEASED, stage=name)
         if now[1] != before[1]:
-            self.events.append({"kind": STATE, "uptime_ms": moment_ms, "state": s.STATES[now[1]]})
+            add(STATE, state=s.STATES[now[1]])
         if now[2] != before[2] and now[2] >= 0:
-            self.events.append({"kind": FIRST_OUT, "uptime_ms": moment_ms, "stage": names[now[2]]})
+            add(FIRST_OUT, stage=moment.stage_names[now[2]])
 
     def _note_code(self, name):
         stage = STAGES[name.partition(".")[0]]
@@ -101,14 +94,13 @@ class History:
             self.began_code[name] = self._moment.inp[CODES[stage[matrix.S_FEATURE]]]
 
     def first_out_per_scope(self):
-        """[(scope, instance name, uptime_ms or None)]: in each scope what has stood longest,
-        latched ones first.
+        """[(scope, instance name, uptime_ms or None)]: in each scope the oldest, latched ones
+        first.
         """
         found = {}
-        order = sorted(self.began_ms, key=self._rank)
-        for name in order:
-            found.setdefault(scope_of(name), (scope_of(name), name, self.began_ms[name]))
-        return list(found.values())
+        for name in sorted(self.began_ms, key=self._rank):
+            found.setdefault(scope_of(name), name)
+        return [(scope, name, self.began_ms[name]) for scope, name in found.items()]
 
     def _rank(self, name):
         began_ms = self.began_ms[name]
@@ -116,28 +108,20 @@ class History:
         return is_self, -1 if began_ms is None else began_ms, self._snapshot.stage_names.index(name)
 
 
-class Moment:
+class Moment(Snapshot):
     """One keyframe, with a core in its state, so that one can ask what was known then (as of a
     snapshot.Shadow).
     """
 
     def __init__(self, snapshot):
-        self.reader, self.layout, self.chain_at = (
-            snapshot.reader,
-            snapshot.layout,
-            snapshot.chain_at,
-        )
+        """A moment of the journal that a snapshot reads."""
+        vars(self).update(vars(snapshot))
         self.core = replay.core_of(snapshot.reader.header)
         self.inp = array("i", bytes(4 * snapshot.reader.counts[0]))
         self.out = array("i", bytes(4 * snapshot.reader.counts[2]))
-        self.sequence = None
 
     def take(self, frame):
         """Become the moment of this keyframe."""
         frame.apply(self.inp, self.out)
         self.core.load_state(frame.state)
         self.sequence = frame.sequence
-
-    def chain(self, index):
-        """Word `index` of the set-point chain's trace."""
-        return self.out[self.chain_at + index]

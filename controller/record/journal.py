@@ -1,5 +1,4 @@
-"""The journal: a ring of tick frames in a mapped file, written by the loop and read by anybody,
-read-only.
+"""The journal: a ring of tick frames in a mapped file, written by the loop, read by anybody.
 
 File: preamble (magic, schema, counts, sizes, CRC-32), header (msgpack: whatever a replay needs),
 newest complete sequence, where the last two keyframes lie, ring of frames (frame.py). Little-endian
@@ -33,9 +32,7 @@ class JournalError(Exception):
 
 
 def pack_header(header):
-    """Bytes of a header dict: values are ints, texts, lists or dicts of them, and array('i'); keys
-    in sorted order.
-    """
+    """Bytes of a header dict of ints, texts, lists, dicts and array('i'); keys in order."""
 
     def extend(value):
         if isinstance(value, array) and value.typecode == "i":
@@ -77,47 +74,40 @@ class JournalReader:
         self.path = path
         self._map = _existing_map(path)
         fields = _preamble(path, self._map)
-        _, _, n_groups, n_in, n_out, n_state, header_bytes, ring_bytes, _ = fields
+        _, _, n_groups, n_in, n_out, n_state, header_bytes, ring_bytes, crc = fields
         self.counts = (n_in, n_groups, n_out, n_state)
         self._newest_at = PREAMBLE.size + header_bytes
         self._ring_at = self._newest_at + NEWEST.size + KEYFRAMES.size
-        packed = self._map[PREAMBLE.size : self._newest_at]
-        if (
-            self._ring_at > len(self._map)
-            or crc32(packed, crc32(PREAMBLE.pack(*fields[:-1], 0))) != fields[-1]
-        ):
+        self.packed_header = packed = self._map[PREAMBLE.size : self._newest_at]
+        is_whole = self._ring_at <= len(self._map)
+        if not is_whole or crc32(packed, crc32(PREAMBLE.pack(*fields[:-1], 0))) != crc:
             raise JournalError(f"{path}: the header of this journal is damaged")
-        self.packed_header = packed
         self.header = unpack_header(packed)
         self.missing_bytes = max(0, self._ring_at + ring_bytes - len(self._map))
         self._end = self._ring_at + ring_bytes - self.missing_bytes
         self._frame_bytes_max = FrameEncoder(*self.counts).frame_bytes_max
-        self._at = self._ring_at
-        self._expected = None  # sequence of the next frame to be read, once one was read
         self._keyframe_at = None  # position of the last one `keyframes` has yielded
         self.lost = 0
+        self.rewind()
 
     def newest(self):
         """Sequence of the newest complete frame, or None before the first."""
         (sequence,) = NEWEST.unpack_from(self._map, self._newest_at)
         return None if sequence == NOTHING_YET else sequence
 
+    def rewind(self):
+        """Let `frames` begin at the oldest frame the ring holds."""
+        self._at, self._expected = self._ring_at, None  # sequence of the next frame, once one is
+
     def skip(self):
-        """Let `frames` begin at the newest keyframe that a tick follows instead of the oldest
-        frame: what is now, at once.
+        """Let `frames` begin at the newest keyframe that a tick follows: the present, at once.
 
         A hint only: where nothing readable lies there, `frames` begins with the oldest one.
         """
         newest = self.newest()
-        for at in KEYFRAMES.unpack_from(self._map, self._newest_at + NEWEST.size):
-            frame = self._frame_at(at) if self._ring_at <= at < self._end else None
-            if frame is not None and frame.kind == KEYFRAME and frame.sequence < newest:
-                self._at, self._expected = at, frame.sequence
-                return
-
-    def rewind(self):
-        """Let `frames` begin at the oldest frame the ring holds."""
-        self._at, self._expected = self._ring_at, None
+        places = KEYFRAMES.unpack_from(self._map, self._newest_at + NEWEST.size)
+        found = [(self._keyframe(at), at) for at in places if self._ring_at <= at < self._end]
+        self._begin([(frame, at) for frame, at in found if frame and frame.sequence < newest])
 
     def begin_at(self, sequence):
         """Let `frames` begin at the newest keyframe at or before a sequence; at the oldest frame
@@ -125,10 +115,16 @@ class JournalReader:
 
         Returns the keyframe it begins with, or None.
         """
-        for found, at in sorted(self._walk(), reverse=True):
-            frame = self._frame_at(at) if found <= sequence else None
-            if frame is not None and frame.sequence == found and frame.kind == KEYFRAME:
-                self._at, self._expected = at, found
+        order = sorted(self._walk(), reverse=True)
+        return self._begin((self._keyframe(at, seen), at) for seen, at in order if seen <= sequence)
+
+    def _begin(self, places):
+        """Begin at the first place, (keyframe or None, position), that has a keyframe; returns
+        it.
+        """
+        for frame, at in places:
+            if frame is not None:
+                self._at, self._expected = at, frame.sequence
                 return frame
         return None
 
@@ -145,21 +141,16 @@ class JournalReader:
             yield from self._recover(newest)
 
     def keyframes(self, since=None):
-        """Yields the keyframes the ring holds, oldest first, without taking the frames between them
-        apart.
+        """Yields the keyframes the ring holds, oldest first, without decoding the frames between
+        them.
 
         since: sequence of the last one that was yielded: only newer ones then, without walking the
         whole ring for them.
         """
         found = self._newer(since, self._keyframe_at) if since is not None else None
         for sequence, at in sorted(self._walk()) if found is None else found:
-            frame = self._frame_at(at)
-            if (
-                frame is not None
-                and frame.sequence == sequence
-                and frame.kind == KEYFRAME
-                and sequence != since
-            ):
+            frame = self._keyframe(at, sequence)
+            if frame is not None and sequence != since:
                 self._keyframe_at = at
                 yield frame
 
@@ -171,42 +162,48 @@ class JournalReader:
         if newest is None:
             return None
         for expected in range(sequence, newest + 1):
-            head = self._head_at(at, expected)
-            if head is None:  # the writer may have begun a new lap
-                at = self._ring_at
-                head = self._head_at(at, expected)
+            head = self._next(at, expected)
             if head is None:
                 return None
-            kind, length = head
+            at, kind, length = head
             if kind == KEYFRAME:
                 found.append((expected, at))
             at += length
         return found
 
-    def _head_at(self, at, expected):
-        """(kind, length) of the frame at a position if it has the expected sequence, else None; its
-        CRC is not read.
+    def _next(self, at, expected):
+        """(position, kind, length) of the frame of this sequence, there or where a new lap begins;
+        None where it is at neither.
         """
-        if at is None or at > self._end - FRAME.size - BODY.size:
+        for place in (at, self._ring_at):
+            head = self._head_at(place)
+            if head is not None and head[0] == expected:
+                return place, *head[1:]
+        return None
+
+    def _head_at(self, at):
+        """(sequence, kind, length) of the frame at a position, None where there is none; its CRC is
+        not read.
+        """
+        if at is None or not 0 <= at <= self._end - FRAME.size - BODY.size:
             return None
         magic, _, length = FRAME.unpack_from(self._map, at)
+        if magic != FRAME_MAGIC or not FRAME.size + BODY.size <= length <= self._end - at:
+            return None
         sequence, _, kind, _ = BODY.unpack_from(self._map, at + FRAME.size)
-        return (kind, length) if magic == FRAME_MAGIC and sequence == expected else None
+        return sequence, kind, length
 
     def _walk(self):
-        """(sequence, position) of what looks like a keyframe, from frame to frame by their
-        lengths.
-        """
-        at, end, content = self._ring_at, self._end, self._map
-        sequence, newest = -1, self.newest()
-        while 0 <= at <= end - FRAME.size - BODY.size:
-            magic, _, length = FRAME.unpack_from(content, at)
-            if magic != FRAME_MAGIC or not FRAME.size + BODY.size <= length <= end - at:
-                if sequence >= (newest or 0) and not any(content[at : at + self._frame_bytes_max]):
+        """(sequence, position) of what looks like a keyframe, from frame to frame by length."""
+        at, sequence, newest = self._ring_at, -1, self.newest() or 0
+        while 0 <= at <= self._end - FRAME.size - BODY.size:
+            head = self._head_at(at)
+            if head is None:
+                if sequence >= newest and not any(self._map[at : at + self._frame_bytes_max]):
                     return  # the first lap ends here; to search the empty ring takes 70 ms
-                at = content.find(FRAME_MAGIC, at + 1, end)
+                at = self._map.find(FRAME_MAGIC, at + 1, self._end)
                 continue
-            sequence, _, kind, _ = BODY.unpack_from(content, at + FRAME.size)
+            sequence, kind, length = head
             if kind == KEYFRAME:
                 yield sequence, at
             at += length
@@ -216,20 +213,18 @@ class JournalReader:
         self._map.close()
 
     def _follow(self, newest):
+        """Frames from the expected one on, until one is missing."""
         while self._expected <= newest:
-            at = self._at
-            frame = self._frame_at(at)
-            if frame is None or frame.sequence != self._expected:
-                at = self._ring_at  # the writer may have begun a new lap
-                frame = self._frame_at(at)
-                if frame is None or frame.sequence != self._expected:
-                    return
-            self._seen(frame, at)
+            head = self._next(self._at, self._expected)
+            frame = head and self._frame_at(head[0])
+            if frame is None:
+                return
+            self._seen(frame, head[0])
             yield frame
 
     def _recover(self, newest):
-        """Look for frames everywhere in the ring: for the first time, or because the writer has
-        overtaken us.
+        """Frames from everywhere in the ring: for the first time, or because the writer has
+        overtaken this reader.
         """
         for sequence, at in self._scan():
             frame = self._frame_at(at)
@@ -250,7 +245,7 @@ class JournalReader:
         self._expected = frame.sequence + 1
 
     def _scan(self):
-        """(sequence, position) of all whole frames in the ring, oldest first."""
+        """[(sequence, position)] of all whole frames in the ring, oldest first."""
         found = []
         at = self._map.find(FRAME_MAGIC, self._ring_at, self._end)
         while at >= 0:
@@ -258,22 +253,26 @@ class JournalReader:
             if raw:
                 found.append((BODY.unpack_from(raw, FRAME.size)[0], at))
             at = self._map.find(FRAME_MAGIC, at + (len(raw) if raw else 1), self._end)
-        found.sort()
-        return found
+        return sorted(found)
 
     def _raw_at(self, at):
         """Bytes of the frame at a position, or None where there is no frame with a right CRC."""
-        if at + FRAME.size > self._end:
+        head = self._head_at(at)
+        if head is None:
             return None
-        magic, crc, length = FRAME.unpack_from(self._map, at)
-        if magic != FRAME_MAGIC or not FRAME.size + BODY.size <= length <= self._end - at:
-            return None
-        raw = self._map[at : at + length]
+        raw = self._map[at : at + head[-1]]
+        _, crc, _ = FRAME.unpack_from(raw)
         return raw if crc32(raw[BODY_AT:]) == crc else None
 
     def _frame_at(self, at):
         raw = self._raw_at(at)
         return Frame(raw, self.counts) if raw else None
+
+    def _keyframe(self, at, sequence=None):
+        """The keyframe at a position, of this sequence if given; None where there is none."""
+        frame = self._frame_at(at)
+        is_it = frame is not None and frame.kind == KEYFRAME and sequence in (None, frame.sequence)
+        return frame if is_it else None
 
 
 def _existing_map(path):
@@ -287,8 +286,8 @@ def _existing_map(path):
 
 
 def _preamble(path, content):
-    """Fields of PREAMBLE, of a file of our kind and schema; whether they are intact only the CRC
-    tells.
+    """Fields of PREAMBLE, of a file of this kind and schema; only the CRC tells whether they are
+    intact.
     """
     if content[: len(MAGIC)] != MAGIC:
         raise JournalError(f"{path}: not a journal")

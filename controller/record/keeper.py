@@ -3,6 +3,7 @@
 Saving takes as long as the disk takes; the loop hands records over and takes acknowledgements in.
 """
 
+import contextlib
 import select
 import signal
 import socket
@@ -75,17 +76,15 @@ class Keeper:
                 return self.saved
             if answer == SAVED:
                 self.saved += self.ok
-                continue
-            self._fail(answer.decode() or "the store's process has ended")
+            else:
+                self._fail(answer.decode() or "the store's process has ended")
             if not answer:
                 return self.saved
 
     def watch(self, now_us):
-        """Once a tick: a store that holds nothing more for HANG_US, while something waits for it,
-        has failed.
+        """Once a tick: a store that saves nothing for HANG_US while a record waits has failed.
 
-        A frozen disk or a stopped process says nothing by itself, and what waits there is gone with
-        the next restart.
+        A frozen disk or a stopped process reports nothing, and the next restart loses what waits.
         """
         saved = self.poll()
         if saved != self._moved[0] or saved >= self.submitted:
@@ -107,39 +106,32 @@ def serve(directory, connection):
     """The process's end: save each record that arrives and answer; ends when the other side has
     closed.
 
-    The last record that could not be saved is tried again until it can, without an answer: `ok` is
-    False for good.
+    The last record that could not be saved is tried again until it is saved, without an answer:
+    `ok` stays False.
     """
-    store = Store(directory)
+    store, record = Store(directory), None
     store.load()
-    unsaved = None
     while True:
-        if unsaved is not None and not select.select([connection], [], [], RETRY_S)[0]:
-            unsaved = None if _answer(store, unsaved) == SAVED else unsaved
-            continue
-        content = _received(connection)
-        if not content:
-            return
-        answer = _answer(store, decode(content)[1])
-        unsaved = None if answer == SAVED else decode(content)[1]
-        try:
-            connection.send(answer)
-        except (
-            BrokenPipeError,
-            ConnectionResetError,
-        ):  # the controller is gone, what it has handed over is not
-            continue
+        is_new = record is None or select.select([connection], [], [], RETRY_S)[0]
+        if is_new:
+            content = _received(connection, RECORD_BYTES_MAX)
+            if not content:
+                return
+            _, record = decode(content)
+        answer = _answer(store, record)
+        record = None if answer == SAVED else record
+        if is_new:
+            # the controller may be gone; the records it has handed over are not
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                connection.send(answer)
 
 
-def _received(connection):
+def _received(connection, bytes_max, flags=0):
     """The next record; b"" once the other side has closed and nothing is left."""
     while True:
-        try:
-            return connection.recv(RECORD_BYTES_MAX)
-        except (
-            ConnectionResetError
-        ):  # it went without having read every answer; its records are still here
-            continue
+        # the other side left without reading every answer; its records are still here
+        with contextlib.suppress(ConnectionResetError):
+            return connection.recv(bytes_max, flags)
 
 
 def _answer(store, record):
@@ -153,9 +145,9 @@ def _answer(store, record):
 def main(directory, descriptor):
     """The process: serves the socket of this descriptor.
 
-    Both signals are meant for the controller, and this end leaves when that one has. Where its disk
-    holds it up and the controller has gone, SIGTERM ends it, unless a record that it has not even
-    taken waits for it.
+    It ignores SIGINT and SIGTERM, which are meant for the controller, and ends after the
+    controller. Once the controller has gone, SIGTERM ends a process that its disk holds up, unless
+    a record still waits to be received.
     """
     connection = socket.socket(fileno=descriptor)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -166,13 +158,9 @@ def main(directory, descriptor):
 def _is_left_alone(connection):
     """True once the other side has closed and has left no record."""
     try:
-        return not connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        return not _received(connection, 1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
     except BlockingIOError:
         return False
-    except (
-        ConnectionResetError
-    ):  # it went without having read every answer; the next look is at what it has left
-        return _is_left_alone(connection)
 
 
 if __name__ == "__main__":

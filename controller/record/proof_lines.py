@@ -20,6 +20,7 @@ REACTION_MS_MAX = 3_600_000
 TEXT_CHARACTERS_MAX = 200
 BYTES_MAX = 16 << 20  # some 40 000 records: all rows every month for 70 years
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_HASH_DIGITS = 2 * len(chain.START)
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
 
@@ -75,12 +76,13 @@ class Found(NamedTuple):
     @property
     def lines(self):
         """What is wrong, as lines to print."""
-        torn = [
-            f"the last line was torn by a power cut ({self.torn_bytes} bytes): the next "
-            f"record cuts it off"
-        ]
-        damage = [f"damaged from line {self.damaged_from}", *self.breaks] if self.breaks else []
-        return [*damage, *(torn if self.torn_bytes else [])]
+        found = [f"damaged from line {self.damaged_from}", *self.breaks] if self.breaks else []
+        if self.torn_bytes:
+            found.append(
+                f"the last line was torn by a power cut ({self.torn_bytes} bytes): the next record "
+                "cuts it off"
+            )
+        return found
 
 
 def utc_text(utc_us):
@@ -106,16 +108,14 @@ def encode(values, previous):
     hexadecimal.
     """
     digest = chain.link(bytes.fromhex(previous), values).hex()
-    return (
-        json.dumps(
-            dict(zip(Record._fields, (*values, previous, digest))), separators=(",", ":")
-        ).encode()
-        + b"\n"
-    )
+    return _written(dict(zip(Record._fields, (*values, previous, digest)))) + b"\n"
 
 
-# One value is longer than any other of its field; a text may be written with a backslash before
-# each character.
+def _written(content):
+    return json.dumps(content, separators=(",", ":")).encode()
+
+
+# The longest value of each field; a text may have a backslash before each character.
 RECORD_BYTES_MAX = len(
     encode(
         (
@@ -146,28 +146,24 @@ def decode(line):
     try:
         content = json.loads(line.decode("ascii"))
         record = Record(**content)
-        again = json.dumps(content, separators=(",", ":")).encode()
-        is_formed = tuple(content) == Record._fields and again == line and _is_sound(record)
+        is_formed = tuple(content) == Record._fields and _written(content) == line
+        return record if is_formed and _is_sound(record) else None
     except (ValueError, TypeError, RecursionError):
         return None
-    return record if is_formed else None
 
 
 def _is_sound(record):
-    """True for types and texts as they are written; the day must be one. Raises ValueError."""
-    if any(type(value) is not kind for value, kind in zip(record, _TYPES)):
-        return False
-    hashes = [
-        bytes.fromhex(text).hex() == text and len(text) == 2 * len(chain.START)
-        for text in record[-2:]
-    ]
-    days = [
-        day(text).isoformat() == text[:10] < DAY_MAX for text in (record.date, record.recorded_utc)
-    ]
-    return bool(
-        len(record.date) == len("2026-03-14")
-        and _MOMENT.fullmatch(record.recorded_utc)
-        and all(hashes + days)
+    """True for types and texts as they are written; the day must be one. Raises ValueError,
+    TypeError.
+    """
+    hashes = (record.previous, record.hash)
+    return (
+        all(type(value) is kind for value, kind in zip(record, _TYPES))
+        and all(len(text) == _HASH_DIGITS and bytes.fromhex(text).hex() == text for text in hashes)
+        and is_day(record.date)
+        and is_day(record.recorded_utc[:10])
+        and max(record.date, record.recorded_utc[:10]) < DAY_MAX
+        and _MOMENT.fullmatch(record.recorded_utc) is not None
     )
 
 
@@ -177,10 +173,8 @@ def found_in(content):
     torn = b""
     if last and decode(last) is None and _is_torn(last):
         torn, last = last, b""
-    elif (
-        not last and lines and b"\0" in lines[-1] and _is_torn(lines[-1] + b"\n")
-    ):  # only the end of it was kept
-        torn = lines.pop() + b"\n"
+    elif not last and lines and b"\0" in lines[-1] and _is_torn(lines[-1] + b"\n"):
+        torn = lines.pop() + b"\n"  # the disk kept only the end of it
     return _checked([*lines, *filter(None, [last])], len(torn), len(content) - len(torn), not last)
 
 
@@ -191,9 +185,8 @@ def _is_torn(tail):
     Anything else may hold records that counted, so it stays: more than one record, or bytes that no
     record has.
     """
-    is_begun = all(byte in (0, due) for byte, due in zip(tail, _BEGINNING))
     return (
-        is_begun
+        all(byte in (0, due) for byte, due in zip(tail, _BEGINNING))
         and len(tail) <= RECORD_BYTES_MAX
         and _OF_RECORDS.fullmatch(tail) is not None
         and _BEHIND_ONE.search(tail) is None

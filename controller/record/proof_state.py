@@ -2,52 +2,38 @@
 records and the day.
 """
 
+from datetime import timedelta
+
 from controller.record.proof_lines import COMMISSIONED, PASSED, TEST, day
 from controller.rows import proof_intervals
 
 LIMITS_D = (60, 30, 7, 0)  # days ahead at which a test is warned of; at 0 its day has come
 OK, DUE, OVERDUE, NOT_PASSED = "ok", "due", "overdue", "failed"
-
-
-def level(days_left):
-    """How many of LIMITS_D have been passed; 0 for none, or where nothing is ever due again
-    (None).
-    """
-    return 0 if days_left is None else sum([days_left <= limit_d for limit_d in LIMITS_D])
-
-
-def today(records, utc_us_day):
-    """The day to count from: of the clock, or of the newest record where the clock is behind it."""
-    return max([utc_us_day, *[day(record.recorded_utc) for record in records]])
+STATES = (OK, DUE, DUE, DUE, OVERDUE)  # by level
 
 
 def rows(planned, records, clock_day):
     """The armed rows in their order, as plain data: {row, what, interval_d, last, due, days_left,
     level, state}.
 
-    planned: of proof_plan.plan; records: of proof_lines.Found; clock_day: datetime.date. last:
-    values of the last test or None; due: ISO day or None (never again).
+    planned: of proof_plan.plan; records: of proof_lines.Found; clock_day: datetime.date, used where
+    it is not before the newest record. last: values of the last test or None; due: ISO day or None
+    (never again); level: how many of LIMITS_D have been passed.
     """
-    now = today(records, clock_day)
+    now = max([clock_day, *[day(record.recorded_utc) for record in records]])
     began = min(
         [day(record.date) for record in records if record.kind == COMMISSIONED], default=now
     )
-    last = {}
-    for record in records:
-        if record.kind == TEST:
-            last[record.row] = record
+    last = {record.row: record for record in records if record.kind == TEST}
     return [_row(key, interval_d, last.get(key), began, now) for key, interval_d in planned.items()]
 
 
 def _row(key, interval_d, last, began, now):
-    due = began if last is None else day(last.date)
-    if last is not None and last.result == PASSED:
-        due = due.fromordinal(due.toordinal() + interval_d) if interval_d else None
+    due, has_passed = day(last.date) if last else began, last and last.result == PASSED
+    if has_passed:
+        due = due + timedelta(interval_d) if interval_d else None
     days_left = None if due is None else (due - now).days
-    passed = level(days_left)
-    state = OVERDUE if passed == len(LIMITS_D) else DUE if passed else OK
-    if last is not None and last.result != PASSED:
-        state = NOT_PASSED
+    level = 0 if due is None else sum([days_left <= limit_d for limit_d in LIMITS_D])
     return {
         "row": key,
         "what": proof_intervals.what(key),
@@ -55,8 +41,8 @@ def _row(key, interval_d, last, began, now):
         "last": last and last._asdict(),
         "due": due and due.isoformat(),
         "days_left": days_left,
-        "level": passed,
-        "state": state,
+        "level": level,
+        "state": NOT_PASSED if last and not has_passed else STATES[level],
     }
 
 
@@ -101,6 +87,5 @@ def summary(found):
         return f"{len(late)} proof tests to be done"
     if row is None:
         return ""
-    return f"proof test of row {row['row']} " + (
-        words(row).partition(",")[0] if late else f"in {row['days_left']} d"
-    )
+    state = words(row).partition(",")[0] if late else f"in {row['days_left']} d"
+    return f"proof test of row {row['row']} {state}"

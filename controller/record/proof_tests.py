@@ -7,9 +7,11 @@ to, each durable before it counts. The next record cuts off a torn last line; da
 A ledger warns and is printed. Nothing of the tick, of limits or of permits reads it.
 """
 
+import contextlib
 import json
 import os
 
+from controller.record import durable
 from controller.record.proof_lines import (
     BYTES_MAX,
     COMMISSIONED,
@@ -24,10 +26,8 @@ from controller.record.proof_lines import (
     is_day,
     utc_text,
 )
-from controller.record.trips import sync_directory
 from controller.rows.proof_intervals import INTERVALS
 from controller.site.acceptance_text import DAY_MAX
-from controller.system import regular_file
 
 FILE, LOCK_FILE = "proof_tests.jsonl", "proof_tests.lock"
 
@@ -50,13 +50,10 @@ def read(directory, files=os):
     or a stand-in.
     """
     try:
-        descriptor = regular_file.opened(path_of(directory), os.O_RDONLY, files=files)
+        with durable.opened(path_of(directory), os.O_RDONLY, files=files) as descriptor:
+            return found_in(_content(descriptor, files))
     except FileNotFoundError:
         return found_in(b"")
-    try:
-        return found_in(_content(descriptor, files))
-    finally:
-        files.close(descriptor)
 
 
 def _content(descriptor, files):
@@ -72,25 +69,24 @@ def _content(descriptor, files):
 
 
 class Ledger:
-    """The ledger of one state directory. `files` is the os module, or a stand-in that loses power
-    in a test.
+    """The ledger of one state directory. `files`: the os module, or a stand-in that loses power in
+    a test.
     """
 
     def __init__(self, directory, files=os):
         self.directory, self._files = directory, files
 
     def commission(self, moment, remark="", waits=True):
-        """Add the record of the cabinet's first start unless something is there already; True if it
-        was added.
+        """Add the record of the cabinet's first start unless there is a record; True if it was
+        added.
 
         moment: (utc_us, source); waits: for another process that writes. Raises NotWrittenError,
         BlockingIOError.
         """
 
         def make(found):
-            return (
-                None if found.newest else (COMMISSIONED, "", *_written(moment), "", 0, "", remark)
-            )
+            first = COMMISSIONED, "", *_written(moment), "", 0, "", remark
+            return None if found.newest else first
 
         return self._append(make, waits) is not None
 
@@ -112,14 +108,10 @@ class Ledger:
         """Add what make(Found) gives (all but the number), None for nothing. One process at a time;
         durable then.
         """
-        files = self._files
         try:
-            lock = self._opened(os.path.join(self.directory, LOCK_FILE), os.O_RDWR)
-            try:
-                files.lockf(lock, os.F_LOCK if waits else os.F_TLOCK, 0)
+            with self._opened(LOCK_FILE, os.O_RDWR) as lock:
+                self._files.lockf(lock, os.F_LOCK if waits else os.F_TLOCK, 0)
                 return self._add(make)
-            finally:
-                files.close(lock)
         except BlockingIOError:
             raise
         except OSError as error:
@@ -130,8 +122,7 @@ class Ledger:
 
     def _add(self, make):
         files = self._files
-        descriptor = self._opened(path_of(self.directory), os.O_RDWR | os.O_APPEND)
-        try:
+        with self._opened(FILE, os.O_RDWR | os.O_APPEND) as descriptor:
             found = found_in(_content(descriptor, files))
             made = make(found)
             if made is None:
@@ -139,29 +130,22 @@ class Ledger:
             if found.torn_bytes:
                 files.ftruncate(descriptor, found.whole_bytes)
             line = encode((found.newest + 1, *made), found.head)
-            _write(descriptor, line if found.is_ended else b"\n" + line, files)
+            durable.write(descriptor, line if found.is_ended else b"\n" + line, files)
             files.fsync(descriptor)
-        finally:
-            files.close(descriptor)
-        sync_directory(self.directory, files)
+        durable.sync_directory(self.directory, files)
         return decode(line[:-1])
 
-    def _opened(self, path, flags):
-        """Descriptor of a file that whoever owns the directory may use too, when root has made
+    @contextlib.contextmanager
+    def _opened(self, name, flags):
+        """Descriptor of a file that the owner of the directory may use too, also when root has made
         it.
         """
-        descriptor = regular_file.opened(
-            path, flags | os.O_CREAT | os.O_NOFOLLOW, 0o600, self._files
-        )
-        if os.geteuid() == 0:
-            owner = os.stat(self.directory)
-            self._files.fchown(descriptor, owner.st_uid, owner.st_gid)
-        return descriptor
-
-
-def _write(descriptor, content, files):
-    while content:
-        content = content[files.write(descriptor, content) :]
+        path, flags = os.path.join(self.directory, name), flags | os.O_CREAT | os.O_NOFOLLOW
+        with durable.opened(path, flags, 0o600, self._files) as descriptor:
+            if os.geteuid() == 0:
+                owner = os.stat(self.directory)
+                self._files.fchown(descriptor, owner.st_uid, owner.st_gid)
+            yield descriptor
 
 
 def _written(moment):
@@ -175,28 +159,30 @@ def _written(moment):
 
 def check_test(row, tester, reaction_ms, result, remark):
     """Raises LedgerError for a value that no record may have."""
-    if row not in INTERVALS:
-        raise LedgerError(f"row {_shown(row)} is not known; allowed {', '.join(INTERVALS)}")
-    if not _is_text(tester) or not tester.strip():
-        raise LedgerError(
-            f"tester {_shown(tester)}: allowed is a name with credentials, on one "
-            f"line, 1 to "
-            f"{TEXT_CHARACTERS_MAX} ASCII characters"
-        )
-    if result not in (PASSED, FAILED):
-        raise LedgerError(f"result {_shown(result)}: allowed is {PASSED} or {FAILED}")
-    if not (result == PASSED) <= reaction_ms <= REACTION_MS_MAX:
-        raise LedgerError(
-            f"reaction {reaction_ms} ms: allowed is 1 .. {REACTION_MS_MAX}, and 0 "
-            f"of a test that has "
-            f"{FAILED} because nothing came"
-        )
-    if not _is_text(remark):
-        raise LedgerError(
-            f"remark {_shown(remark)}: allowed is one line of at most "
-            f"{TEXT_CHARACTERS_MAX} "
-            "ASCII characters"
-        )
+    text = f"{TEXT_CHARACTERS_MAX} ASCII characters"
+    reaction = (
+        f"reaction {reaction_ms} ms: allowed is 1 .. {REACTION_MS_MAX}, and 0 of a test that has "
+        f"{FAILED} because nothing came"
+    )
+    rules = (
+        (row in INTERVALS, f"row {_shown(row)} is not known; allowed {', '.join(INTERVALS)}"),
+        (
+            _is_text(tester) and tester.strip(),
+            f"tester {_shown(tester)}: allowed is a name with credentials, on one line, "
+            f"1 to {text}",
+        ),
+        (result in (PASSED, FAILED), f"result {_shown(result)}: allowed is {PASSED} or {FAILED}"),
+        ((result == PASSED) <= reaction_ms <= REACTION_MS_MAX, reaction),
+        (_is_text(remark), f"remark {_shown(remark)}: allowed is one line of at most {text}"),
+    )
+    _check(rules)
+
+
+def _check(rules):
+    """Raises LedgerError with the text of the first rule that does not hold."""
+    for is_ok, text in rules:
+        if not is_ok:
+            raise LedgerError(text)
 
 
 def _is_text(text):
@@ -209,23 +195,23 @@ def _shown(text):
 
 
 def check_date(found, utc_us, row, date=None):
-    """Raises LedgerError when the clock goes behind what is recorded, or a test's date before its
+    """Raises LedgerError when the clock is before the last record, or a test's date before its
     row's last one.
     """
     now = utc_text(utc_us)
-    if now >= DAY_MAX:
-        raise LedgerError(f"the clock says {now}, which cannot be: set the clock first")
     newest = max([record.recorded_utc for record in found.records], default=now)
-    if now < newest:
-        raise LedgerError(
-            f"the clock says {now}, the last record is of {newest}: set the clock first"
-        )
-    if date is None:
-        return
-    if not is_day(date):
-        raise LedgerError(f"date {_shown(date)}: a day is written 2026-03-14")
-    if date > now[:10]:
-        raise LedgerError(f"date {date} is in the future: it is {now}")
-    last = max([record.date for record in found.records if record.row == row], default=date)
-    if date < last:
-        raise LedgerError(f"date {date} is before the last test of row {row}, of {last}")
+    rules = [
+        (now < DAY_MAX, f"the clock says {now}, which cannot be: set the clock first"),
+        (
+            now >= newest,
+            f"the clock says {now}, the last record is of {newest}: set the clock first",
+        ),
+    ]
+    if date is not None:
+        last = max([record.date for record in found.records if record.row == row], default=date)
+        rules += [
+            (is_day(date), f"date {_shown(date)}: a day is written 2026-03-14"),
+            (date <= now[:10], f"date {date} is in the future: it is {now}"),
+            (date >= last, f"date {date} is before the last test of row {row}, of {last}"),
+        ]
+    _check(rules)

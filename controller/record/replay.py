@@ -20,18 +20,6 @@ class Report:
     lacks.
     """
 
-    __slots__ = (
-        "path",
-        "frames",
-        "keyframes",
-        "first",
-        "last",
-        "skipped",
-        "lost",
-        "missing_bytes",
-        "difference",
-    )
-
     def __init__(self, path):
         self.path = path
         self.frames = self.keyframes = self.skipped = self.lost = self.missing_bytes = 0
@@ -49,28 +37,28 @@ class Report:
 
     def lines(self):
         """The findings as lines for the operator."""
-        lines = []
-        if self.missing_bytes:
-            lines.append(f"{self.path}: truncated, its last {self.missing_bytes} bytes are missing")
-        if self.lost:
-            lines.append(f"{self.path}: frames damaged or lost in between: {self.lost}")
-        if self.skipped:
-            lines.append(f"frames before a keyframe, left out: {self.skipped}")
+        lacks = (
+            (
+                self.missing_bytes,
+                f"{self.path}: truncated, its last {self.missing_bytes} bytes are missing",
+            ),
+            (self.lost, f"{self.path}: frames damaged or lost in between: {self.lost}"),
+            (self.skipped, f"frames before a keyframe, left out: {self.skipped}"),
+        )
+        lines = [text for count, text in lacks if count]
         if not self.frames:
-            lines.append(f"{self.path}: nothing to replay, no frame follows a keyframe")
-            return lines
+            return [*lines, f"{self.path}: nothing to replay, no frame follows a keyframe"]
         lines.append(
             f"{self.frames} frames replayed, {self.first} to {self.last}, "
             f"{self.keyframes} keyframes compared"
         )
-        if self.difference:
-            sequence, field, recorded, replayed = self.difference
-            lines.append(
-                f"different at frame {sequence}: {field} was {recorded}, replay gives {replayed}"
-            )
-        else:
-            lines.append("the same bytes")
-        return lines
+        if not self.difference:
+            return [*lines, "the same bytes"]
+        sequence, field, recorded, replayed = self.difference
+        return [
+            *lines,
+            f"different at frame {sequence}: {field} was {recorded}, replay gives {replayed}",
+        ]
 
 
 class Replayer:
@@ -83,16 +71,12 @@ class Replayer:
         ValueError when the journal holds other words than that core: it is of another version.
         """
         self.core = core = core_factory(reader.header)
-        if (
-            len(core.inp),
-            len(core.fresh),
-            len(core.out),
-            len(core.state_words()),
-        ) != reader.counts:
+        words = (core.inp, core.fresh, core.out, core.state_words())
+        if tuple(map(len, words)) != reader.counts:
             raise ValueError("its frames do not have the words of this version's core")
         self.encoder = FrameEncoder(*reader.counts)
         self.recorded_out = array("i", bytes(4 * reader.counts[2]))
-        self.names = (reader.header.get("input_names", ()), reader.header.get("output_names", ()))
+        self.output_names = reader.header.get("output_names", ())
         self.report = Report(reader.path)
         self._expected = None
 
@@ -140,36 +124,33 @@ class Replayer:
         """(field, recorded, replayed) of the first output, else state word, that is not as it was
         recorded.
         """
-        for index, (recorded, replayed) in enumerate(zip(self.recorded_out, self.core.out)):
-            if recorded != replayed:
-                return _name(self.names[1], "output", index), recorded, replayed
-        if frame.state is not None:
-            for index, (recorded, replayed) in enumerate(zip(frame.state, self.core.state_words())):
-                if recorded != replayed:
-                    return f"state word {index}", recorded, replayed
-        return "an input", "as recorded", "another value: the core has written its own inputs"
-
-
-def _name(names, kind, index):
-    return names[index] if index < len(names) else f"{kind} {index}"
+        names = self.output_names
+        pairs = [
+            (names[index] if index < len(names) else f"output {index}", *pair)
+            for index, pair in enumerate(zip(self.recorded_out, self.core.out))
+        ]
+        states = enumerate(zip(frame.state or (), self.core.state_words()))
+        pairs += [(f"state word {index}", *pair) for index, pair in states]
+        pairs = [each for each in pairs if each[1] != each[2]]
+        nothing = ("an input", "as recorded", "another value: the core has written its own inputs")
+        return pairs[0] if pairs else nothing
 
 
 def signal_names(layout):
     """(input names, output names) of a safety.signals.Layout, for the header keys `input_names`,
     `output_names`.
     """
-    inputs = [row[0] for row in s.CABINET_INPUTS]
-    outputs = [row[0] for row in s.CABINET_OUTPUTS]
-    for unit in range(layout.units):
-        inputs += [f"unit_{unit}.{row[0]}" for row in s.UNIT_INPUTS]
-        outputs += [f"unit_{unit}.{row[0]}" for row in s.UNIT_OUTPUTS]
-    for rack in range(layout.racks):
-        inputs += [f"rack_{rack}.{row[0]}" for row in s.RACK_INPUTS]
-        inputs += [
-            f"rack_{rack}.module_{module}_temperature_ddegC" for module in range(layout.modules)
-        ]
-        outputs += [f"rack_{rack}.{row[0]}" for row in s.RACK_OUTPUTS]
-    return inputs, outputs
+    modules = [(f"module_{module}_temperature_ddegC",) for module in range(layout.modules)]
+    units = [(f"unit_{unit}.", s.UNIT_INPUTS, s.UNIT_OUTPUTS) for unit in range(layout.units)]
+    racks = [
+        (f"rack_{rack}.", [*s.RACK_INPUTS, *modules], s.RACK_OUTPUTS)
+        for rack in range(layout.racks)
+    ]
+    scopes = [("", s.CABINET_INPUTS, s.CABINET_OUTPUTS), *units, *racks]
+    return (
+        [prefix + row[0] for prefix, inputs, _ in scopes for row in inputs],
+        [prefix + row[0] for prefix, _, outputs in scopes for row in outputs],
+    )
 
 
 def replay(path, core_factory):

@@ -1,6 +1,4 @@
-"""The newest state a running controller has written, rebuilt from its journal by somebody else's
-process.
-"""
+"""The newest state a running controller has written, rebuilt from its journal elsewhere."""
 
 from array import array
 
@@ -13,8 +11,24 @@ from safety import parameters as p
 from safety import signals as s
 
 
+def names_of(names, words):
+    """The stage instances, in the kernel's order, whose bits are set in words of STANDING_BITS."""
+    return [
+        name
+        for index, name in enumerate(names)
+        if words[index // STANDING_BITS] >> index % STANDING_BITS & 1
+    ]
+
+
+def places(names):
+    """A function: the index of a name, None of one that an older version does not have."""
+    return {name: index for index, name in enumerate(names)}.get
+
+
 class Snapshot:
-    """Follows a journal: `inp`, `out` are those of the newest frame after each `update`."""
+    """Follows a journal: `inp`, `out` are those of the newest frame after each `update`; `skipped`
+    counts frames that build on one that is gone.
+    """
 
     def __init__(self, path):
         """Raises JournalError when the file is no journal."""
@@ -23,25 +37,28 @@ class Snapshot:
         self.layout = s.Layout(*header["safety_image"][p.H_UNITS : p.H_MODULES + 1])
         self.stage_names = header["stage_instances"]
         self.output_names = header["output_names"]
-        names = list(header["input_names"])
-        # None: of an older version
-        self._peer_at = names.index(PEER[0]) if PEER[0] in names else None
-        self._ending_at = names.index(IS_ENDING) if IS_ENDING in names else None  # the same
+        at = places(header["input_names"])
+        self._peer_at, self._ending_at = at(PEER[0]), at(IS_ENDING)
         self.inp = array("i", [0] * self.reader.counts[0])
         self.out = array("i", [0] * self.reader.counts[2])
-        self.sequence = None
+        self.sequence, self.skipped = None, 0
         self.chain_at = self.layout.outputs
         self.standing_at = len(self.output_names)
 
     def follow(self):
-        """Take in the frames written since the last call; yields the sequence of each once it is
-        applied.
-        """
+        """Apply the frames written since the last call; yields each once it is applied."""
         for frame in self.reader.frames():
-            if frame.kind == KEYFRAME or frame.sequence - 1 == self.sequence:
-                frame.apply(self.inp, self.out)
-                self.sequence = frame.sequence
-                yield frame.sequence
+            follows = frame.sequence - 1 == self.sequence
+            if not follows and frame.kind != KEYFRAME:
+                self.skipped += 1
+                continue
+            frame.apply(self.inp, self.out)
+            self.sequence = frame.sequence
+            self._applied(frame, follows)
+            yield frame
+
+    def _applied(self, frame, follows):
+        """For a Shadow; follows: the frame before was applied too."""
 
     def update(self):
         """Take in what is new. True once a whole image is known."""
@@ -51,12 +68,12 @@ class Snapshot:
 
     @property
     def first_out(self):
-        """Instance index of the first-out, -1 when nothing stands."""
+        """Instance index of the first-out, -1 when nothing is active or latched."""
         return self.out[s.FIRST_OUT_INSTANCE]
 
     @property
     def cause_mask(self):
-        """CRC-30 over what stands."""
+        """CRC-30 over what is active or latched."""
         return self.out[s.CAUSE_MASK]
 
     @property
@@ -68,7 +85,7 @@ class Snapshot:
 
     @property
     def ended_in_order(self):
-        """The process was told to end and permits nothing; of an older version: it was not to
+        """SIGTERM ended the process and it permits nothing; of an older version: it was not to
         run.
         """
         at = self._ending_at
@@ -77,18 +94,13 @@ class Snapshot:
 
     @property
     def standing_words(self):
-        """Which stage instances stand, as words of STANDING_BITS."""
+        """Which stage instances are active or latched, as words of STANDING_BITS."""
         return self.out[self.standing_at :]
 
     @property
     def standing(self):
-        """Names of the stage instances that stand, in the kernel's order."""
-        words = self.standing_words
-        return [
-            name
-            for index, name in enumerate(self.stage_names)
-            if words[index // STANDING_BITS] >> index % STANDING_BITS & 1
-        ]
+        """Names of the stage instances that are active or latched, in the kernel's order."""
+        return names_of(self.stage_names, self.standing_words)
 
     def chain(self, index):
         """Word `index` of the set-point chain's trace (setpoint.CHAIN_OUTPUTS)."""
@@ -103,9 +115,8 @@ class Shadow(Snapshot):
     """A snapshot whose frames run through a core of its own, so that every number behind an output
     can be named.
 
-    `core` is as the controller's after its newest tick, from `settled` on. It is the same program
-    over the same inputs; `differs` says that it came to other outputs all the same, so that nobody
-    is told what is not so.
+    From `settled` on, `core` is as the controller's after its newest tick. `differs`: the same
+    program came to other outputs from the same inputs, so its numbers must not be shown.
     """
 
     def __init__(self, path):
@@ -114,43 +125,28 @@ class Shadow(Snapshot):
         try:
             self.core = replay.core_of(self.reader.header)
         except (KeyError, ValueError) as error:
-            raise JournalError(
-                f"{path}: written by another version of this program: {error}"
-            ) from None
+            raise _other_version(path, error) from None
         self.settled = self.differs = False
 
-    def follow(self):
-        """As Snapshot.follow; the core has made the tick when its sequence is given."""
-        for frame in self.reader.frames():
-            next_one = frame.sequence - 1 == self.sequence
-            if not next_one and frame.kind != KEYFRAME:
-                continue
-            frame.apply(self.inp, self.out)
-            self.sequence = frame.sequence
-            if next_one:
-                self._tick(frame)
-            else:
-                self._begin(frame)
-            yield frame.sequence
-
-    def _begin(self, frame):
-        """Take over the state of a keyframe; what a tick leaves beside its state is there after the
-        next one.
+    def _applied(self, frame, follows):
+        """Make the tick of a frame that follows; else begin at the state of a keyframe, which is
+        settled after the next one.
         """
-        try:
-            self.core.load_state(frame.state)
-        except ValueError as error:
-            raise JournalError(
-                f"{self.reader.path}: written by another version of this program: {error}"
-            ) from None
-        self.settled = self.differs = False
-
-    def _tick(self, frame):
         core = self.core
-        core.inp[:], core.fresh[:] = self.inp, frame.fresh
-        core.tick(frame.elapsed_ticks)
-        self.settled = True
-        self.differs = core.out != self.out
+        if follows:
+            core.inp[:], core.fresh[:] = self.inp, frame.fresh
+            core.tick(frame.elapsed_ticks)
+        else:
+            try:
+                core.load_state(frame.state)
+            except ValueError as error:
+                raise _other_version(self.reader.path, error) from None
+        self.settled = follows
+        self.differs = follows and core.out != self.out
+
+
+def _other_version(path, error):
+    return JournalError(f"{path}: written by another version of this program: {error}")
 
 
 def read(path, kind=Snapshot):

@@ -1,9 +1,8 @@
-"""What persons did, on its way to the record: one small file each in RUN_DIR/console, until the
+"""Acts of persons on their way to the record: one small file each in RUN_DIR/console, until the
 recorder has stored it.
 
-A file is whole from the moment it has its name, nobody waits for anybody, and what is written while
-no recorder runs waits for one. Only files of the recorder's own user (or root) count: others may
-write into the run directory too.
+A file is whole once it has its name. Files written while no recorder runs wait for one. Only files
+of the recorder's own user (or root) count: others may write into the run directory too.
 """
 
 import contextlib
@@ -17,21 +16,7 @@ FOLDER, SUFFIX = "console", ".event"
 WAITING_MAX = 500
 FILE_BYTES_MAX = 1000
 TEXT_CHARACTERS_MAX = 200
-CODES = (
-    "LOGIN",
-    "OUT",
-    "FAIL",
-    "GLASS",
-    "RESET",
-    "ACK",
-    "FILES",
-    "LAMPS",
-    "LOCK",
-    "UNLOCK",
-    "PROOF",
-    "START",
-    "STOP",
-)
+CODES = "LOGIN OUT FAIL GLASS RESET ACK FILES LAMPS LOCK UNLOCK PROOF START STOP".split()
 
 
 class Act(NamedTuple):
@@ -44,18 +29,23 @@ class Act(NamedTuple):
 
 
 def folder(run_directory):
-    """Path of the folder, made when it is missing, owned by whoever owns the run directory. Raises
+    """Path of the folder, made when it is missing, with the owner of the run directory. Raises
     OSError.
     """
     path = os.path.join(run_directory, FOLDER)
     with contextlib.suppress(FileExistsError):
         os.mkdir(path, 0o700)
-        if os.geteuid() == 0:  # made by root for services that are not
-            owner = os.stat(run_directory)
-            os.chown(path, owner.st_uid, owner.st_gid)
+        _give(path, run_directory)
     if not _is_trusted(os.lstat(path), stat.S_ISDIR):
         raise OSError(f"{path}: belongs to somebody else; remove it")
     return path
+
+
+def _give(path, above):
+    """Root gives what it makes to the owner of the folder above."""
+    if os.geteuid() == 0:
+        owner = os.stat(above)
+        os.chown(path, owner.st_uid, owner.st_gid)
 
 
 def _is_trusted(found, is_kind):
@@ -74,9 +64,7 @@ def put(run_directory, moment_us, code, text):
     descriptor = os.open(name + ".new", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     with open(descriptor, "w", encoding="ascii") as file:
         json.dump(content, file)
-        if os.geteuid() == 0:
-            owner = os.stat(path)
-            os.fchown(descriptor, owner.st_uid, owner.st_gid)
+        _give(descriptor, path)
     os.rename(name + ".new", name + SUFFIX)
 
 

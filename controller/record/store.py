@@ -1,26 +1,34 @@
 """The two copies of the stored record on the disk: latches, reset tokens, ARMED and CLEAN, what
 operators have changed.
 
-Each copy has its own CRC and is written as new file, fsync, rename, fsync of the directory; the
-second only when the first is durable. So at any instant one whole copy is on disk, the old one or
-the new one.
+Each copy has its own CRC and is replaced as a whole; the second only when the first is durable. So
+at any instant one whole copy is on disk, the old one or the new one.
 
-Order, for whoever calls: a latch takes effect first and is saved then; a reset is saved first (its
-token as spent) and takes effect when the save has been acknowledged; one that is refused before
-that is followed at once by a record with all that is latched. ARMED is saved before the first
-contactor closes, CLEAN after a healthy stop. A cut at any point then leaves more latched than
-before, never less.
+Order of the caller: a latch takes effect first and is saved then; a reset is saved first (its token
+as spent) and takes effect when the save was acknowledged; a reset that is refused before that is
+followed at once by a record with all latches. ARMED is saved before the first contactor closes,
+CLEAN after a healthy stop. A power cut at any point then leaves more latched than before, never
+less.
 
-Saving takes as long as the disk takes, so the loop does not save: keeper.Keeper hands records to a
-process of its own.
+The loop does not save, because saving takes as long as the disk takes: keeper.Keeper hands records
+to a process of its own.
 """
 
 import contextlib
 import fcntl
 import os
 import select
+from typing import NamedTuple
 
-from controller.record.stored_record import RECORD_BYTES_MAX, StoreError, decode, encode, union
+from controller.record import durable
+from controller.record.stored_record import (
+    RECORD_BYTES_MAX,
+    Record,
+    StoreError,
+    decode,
+    encode,
+    union,
+)
 from controller.system import regular_file
 
 COPIES = ("store.a", "store.b")
@@ -32,18 +40,15 @@ FAILED_NAME = "store.failed"
 CLEAN, ARMED, UNREADABLE, MISSING = "clean", "armed", "unreadable", "missing"
 
 
-class Loaded:
-    """What was found: `state` CLEAN, ARMED, UNREADABLE or MISSING; `record` (None without one);
-    `lines` to report.
+class Loaded(NamedTuple):
+    """`state`: CLEAN, ARMED, UNREADABLE or MISSING; `record`: None without one; `lines` to
+    report.
     """
 
-    __slots__ = ("state", "record", "generation", "lines")
-
-    def __init__(self, state, record, generation, lines):
-        self.state = state
-        self.record = record
-        self.generation = generation
-        self.lines = lines
+    state: str
+    record: Record | None
+    generation: int
+    lines: list
 
 
 class Store:
@@ -65,38 +70,35 @@ class Store:
         found = [_read_copy(path, self._files) for path in self.paths]
         whole = [copy for copy, _ in found if copy]
         lines = [line for _, line in found if line]
+        self._generation, record = max(whole, key=lambda copy: copy[0], default=(0, None))
         if not whole:
-            self._generation = 0
-            if not lines:
-                return Loaded(MISSING, None, 0, [f"{self.directory}: no store here yet"])
-            return Loaded(UNREADABLE, None, 0, lines)
-        generation, record = max(whole, key=lambda copy: copy[0])
-        self._generation = generation
+            nothing = [f"{self.directory}: no store here yet"]
+            return Loaded(UNREADABLE if lines else MISSING, None, 0, lines or nothing)
         if _is_of_two(whole):
             lines = [f"{self.directory}: the two copies are not of one store"]
-            both = union(whole[0][1], whole[1][1])
-            return Loaded(UNREADABLE, both, generation, lines)
-        if len(whole) == 1 and not lines:
-            lines = [f"{self.directory}: one copy of the store is missing"]
-        # No cut of power leaves one alone, but that of the very first save the first one.
-        if len(whole) == 1 and (generation > 1 or found[1][0]):
-            # the other may have held a latch that this one lacks
-            return Loaded(UNREADABLE, record, generation, lines)
-        clean = record.clean and not record.armed and not lines
-        return Loaded(CLEAN if clean else ARMED, record, generation, lines)
+            return Loaded(UNREADABLE, union(whole[0][1], whole[1][1]), self._generation, lines)
+        if len(whole) == 1:
+            lines = lines or [f"{self.directory}: one copy of the store is missing"]
+            # A power cut leaves one copy alone only in the very first save, and then the first one:
+            # any other may have held a latch that this one lacks.
+            if self._generation > 1 or found[1][0]:
+                return Loaded(UNREADABLE, record, self._generation, lines)
+        is_clean = record.clean and not record.armed and not lines
+        return Loaded(CLEAN if is_clean else ARMED, record, self._generation, lines)
 
     def save(self, record):
-        """Make a record durable in both copies.
+        """Make a record durable in both copies. Raises StoreError.
 
-        Raises StoreError; the store then holds the old record or this one, in its second copy alone
-        if that can be done without room: whoever loads it knows that it lacks something, also after
-        a cut of power.
+        After an error the store holds the old record or this one, in its second copy alone if that
+        can be done without room: the next load then knows that something is missing, also after a
+        power cut.
         """
         self._generation += 1  # also after a failure, so that no two records ever share a number
         content = encode(self._generation, record)
         try:
             for path in self.paths:
-                _replace(path, content, self._files)
+                durable.put(path, NEW_SUFFIX, [content], os.O_TRUNC, 0o600, self._files)
+                durable.sync_directory(self.directory, self._files)
         except OSError as error:
             self._leave_one()
             where = error.filename if error.strerror == regular_file.REFUSED else self.directory
@@ -112,26 +114,25 @@ class Store:
                 self._files.unlink(self.paths[0])
             else:
                 self._files.replace(*self.paths)
-            _sync(self.directory, self._files)
+            durable.sync_directory(self.directory, self._files)
 
 
 def _is_of_two(whole):
-    """True for copies that no cut of power leaves: of one number and unlike, or further apart than
-    one save.
+    """True for copies that no power cut leaves: unlike with one number, or more than one save
+    apart.
 
-    A failed save takes a number as well; that a cut of power hits the very next one is left to the
-    key on site.
+    A failed save uses a number as well; a power cut in the very next save then needs the key.
     """
     numbers = [generation for generation, _ in whole]
     return max(numbers) - min(numbers) > 1 or numbers[0] == numbers[-1] and whole[0] != whole[-1]
 
 
 def of_cabinet(loaded, name):
-    """`loaded` as the cabinet of this name may believe it: of another one's store it keeps what
-    latches, no more.
+    """`loaded` as the cabinet of this name may trust it: the store of another cabinet keeps its
+    latches and asks for the key, like a store that cannot be read.
 
-    A box or a disk that came from another cabinet lacks the latches of this one, so it asks for the
-    key as a store that cannot be read does. A record that names no cabinet is a new one.
+    A box or a disk that comes from another cabinet lacks the latches of this one. A record that
+    names no cabinet is a new one.
     """
     cabinets = loaded.record.cabinets if loaded.record else ()
     others = [each for each in cabinets if each != name]
@@ -141,21 +142,26 @@ def of_cabinet(loaded, name):
 
 
 def of_run(loaded, run_directory):
-    """`loaded` as it may be believed after a run in this folder: what that one could not save may
-    be a latch.
+    """`loaded` as it may be trusted after a run in this folder: what that run could not save may be
+    a latch.
     """
     if not os.path.exists(os.path.join(run_directory, FAILED_NAME)):
         return loaded
     return _doubted(loaded, "the last run could not save the store")
 
 
-def hold(directory, pause=lambda: select.select((), (), (), HOLD_PAUSE_S)):
-    """Become the only one who writes the store here: a descriptor to keep open, None where somebody
-    else stays it.
+def _doubted(loaded, line):
+    lines = [*loaded.lines, f"{line}: what it holds stands, and the key is needed"]
+    return loaded._replace(state=UNREADABLE, lines=lines)
 
-    The keeper holds it too: one that a kill has left still owns records, and two would take each
-    other's numbers. It is the folder that is locked, so that a full disk keeps nobody from it.
-    pause(): wait a little; raises OSError.
+
+def hold(directory, pause=lambda: select.select((), (), (), HOLD_PAUSE_S)):
+    """Become the only writer of the store here: a descriptor to keep open, None where another
+    process stays the writer. Raises OSError.
+
+    The keeper holds it too: one that outlives a killed controller still has records, and two would
+    use each other's numbers. The lock is on the folder, so that it works on a full disk. pause():
+    wait a little.
     """
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     for _ in range(round(HOLD_S / HOLD_PAUSE_S)):
@@ -169,10 +175,9 @@ def hold(directory, pause=lambda: select.select((), (), (), HOLD_PAUSE_S)):
 
 
 def mark_failed(run_directory, is_failed):
-    """Leave word for the next start in this folder that the store could not be saved, or take it
-    away.
+    """Create or remove the note, in this folder, that the store could not be saved.
 
-    Returns False where the folder takes no word either: nothing more can be done, and the loop goes
+    Returns False where the folder takes no note either: nothing more can be done, and the loop goes
     on.
     """
     path = os.path.join(run_directory, FAILED_NAME)
@@ -186,46 +191,13 @@ def mark_failed(run_directory, is_failed):
     return True
 
 
-def _doubted(loaded, line):
-    lines = [*loaded.lines, f"{line}: what it holds stands, and the key is needed"]
-    return Loaded(UNREADABLE, loaded.record, loaded.generation, lines)
-
-
 def _read_copy(path, files):
     """((generation, record) or None, line or None); both None when there is no such file."""
     try:
-        descriptor = regular_file.opened(path, os.O_RDONLY, files=files)
-        try:
-            content = files.read(descriptor, 2 * RECORD_BYTES_MAX)
-        finally:
-            files.close(descriptor)
+        with durable.opened(path, os.O_RDONLY, files=files) as descriptor:
+            copy = decode(files.read(descriptor, 2 * RECORD_BYTES_MAX))
     except FileNotFoundError:
         return None, None
     except OSError as error:
         return None, f"{path}: unreadable: {error.strerror}"
-    copy = decode(content)
     return copy, None if copy else f"{path}: damaged (length, CRC or fields are wrong)"
-
-
-def _replace(path, content, files):
-    """Replace a file so that after a power cut it is the old one or the new one, whole."""
-    new = path + NEW_SUFFIX
-    descriptor = regular_file.opened(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600, files)
-    try:
-        written = 0
-        while written < len(content):
-            written += files.write(descriptor, content[written:])
-        files.fsync(descriptor)
-    finally:
-        files.close(descriptor)
-    files.replace(new, path)
-    _sync(os.path.dirname(path), files)
-
-
-def _sync(directory, files):
-    """Make the names in a directory durable. Raises OSError."""
-    descriptor = files.open(directory or ".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        files.fsync(descriptor)
-    finally:
-        files.close(descriptor)

@@ -17,9 +17,10 @@ from controller.core.image import NAME_CHARACTERS_MAX
 
 MAGIC = b"FBSTORE\x01"
 HEAD = struct.Struct("<8sIQI")  # magic, crc32 of the rest, generation, body bytes
-CRC_AT = 12  # where what the CRC covers begins
+CRC_AT = 12  # where the bytes that the CRC covers begin
 RECORD_BYTES_MAX = 65_536  # one datagram to the keeper
 FIELDS = {"armed": int, "clean": int, "latches": dict, "token_ages_ms": list, "values": dict}
+SAME = tuple(FIELDS)[:-1]  # as fields of a Record
 CABINET, LOCKED_OUT, STOPPED = "cabinet.", "locked_out.", "stopped."  # a text follows
 NOC_VERIFIED = "noc_verified"
 AWAKE = (0, "")
@@ -59,13 +60,7 @@ def on_disk(record):
         values[LOCKED_OUT + record.locked_out] = 1
     if record.noc_verified:
         values[NOC_VERIFIED] = 1
-    return {
-        "armed": record.armed,
-        "clean": record.clean,
-        "latches": record.latches,
-        "token_ages_ms": record.token_ages_ms,
-        "values": values,
-    }
+    return {name: getattr(record, name) for name in SAME} | {"values": values}
 
 
 def in_memory(stored):
@@ -73,10 +68,7 @@ def in_memory(stored):
     values = stored["values"]
     rests = [(code, text) for text, code in _texts(values, STOPPED)]
     return Record(
-        armed=stored["armed"],
-        clean=stored["clean"],
-        latches=stored["latches"],
-        token_ages_ms=stored["token_ages_ms"],
+        **{name: stored[name] for name in SAME},
         cabinets=tuple([text for text, _ in _texts(values, CABINET)]),
         rest=max(rests, default=AWAKE),
         locked_out="".join([text for text, _ in _texts(values, LOCKED_OUT)][:1]),
@@ -85,6 +77,7 @@ def in_memory(stored):
 
 
 def _texts(values, prefix):
+    """[(what follows the prefix in a name, its number)]."""
     return [
         (name.removeprefix(prefix), number)
         for name, number in values.items()
@@ -93,9 +86,7 @@ def _texts(values, prefix):
 
 
 def union(one, other):
-    """A record in which no latch, lock-out, rest or spent token of either is lost; armed, not
-    clean.
-    """
+    """A record with every latch, lock-out, rest and spent token of both; armed, not clean."""
     return Record(
         armed=1,
         clean=0,
@@ -109,9 +100,7 @@ def union(one, other):
 
 
 def _younger(one_ms, other_ms):
-    """Ages of two lists of spent tokens: at any time as many are spent as in the one that has more
-    spent then.
-    """
+    """Ages of two lists of spent tokens: the younger of each pair, sorted."""
     pairs = itertools.zip_longest(sorted(one_ms), sorted(other_ms), fillvalue=math.inf)
     return [min(pair) for pair in pairs]
 
@@ -125,8 +114,8 @@ def encode(generation, record):
     body = msgpack.packb(stored)
     if HEAD.size + len(body) > RECORD_BYTES_MAX:
         raise StoreError(f"record of {len(body)} bytes, at most {RECORD_BYTES_MAX - HEAD.size} fit")
-    rest = struct.pack("<QI", generation, len(body)) + body
-    return struct.pack("<8sI", MAGIC, crc32(rest)) + rest
+    rest = HEAD.pack(MAGIC, 0, generation, len(body))[CRC_AT:] + body
+    return HEAD.pack(MAGIC, crc32(rest), generation, len(body)) + body
 
 
 def decode(content):
@@ -160,18 +149,20 @@ def check(stored):
         raise StoreError("a record holds whole numbers from 0 to 2^31 - 1")
     if not all(isinstance(name, str) for name in (*stored["latches"], *stored["values"])):
         raise StoreError("latches and values of a record have texts as names")
+    allowed = f"at most {NAME_CHARACTERS_MAX} of ASCII"
     for name in stored["values"]:
         if name.startswith((LOCKED_OUT, STOPPED)) and not _is_of_person(name):
-            raise StoreError(
-                f"record value {ascii(name)} names no person: at most "
-                f"{NAME_CHARACTERS_MAX} of ASCII"
-            )
+            raise StoreError(f"record value {ascii(name)} names no person: {allowed}")
 
 
 def _is_of_person(name):
-    """True where the journal's words can hold the person's name; a rest may be nobody's, a lock-out
+    """True where the journal's words can hold the person's name. A rest may be nobody's, a lock-out
     may not.
     """
     person = name.partition(".")[2]
-    is_short = (1 if name.startswith(LOCKED_OUT) else 0) <= len(person) <= NAME_CHARACTERS_MAX
-    return is_short and person.isascii() and person.isprintable()
+    return (
+        len(person) <= NAME_CHARACTERS_MAX
+        and person.isascii()
+        and person.isprintable()
+        and name != LOCKED_OUT
+    )

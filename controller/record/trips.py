@@ -2,14 +2,15 @@
 done.
 
 It outlives a damaged database. A line is JSON: [values in the order of chain.COLUMNS, hash, hash
-before]. It counts only if the hash is that of its values: one digit that has changed must not make
-a sound database look incomplete.
+before]. A line counts only if the hash is that of its values: one changed digit must not make a
+sound database look incomplete.
 """
 
+import contextlib
 import json
 import os
 
-from controller.record import chain
+from controller.record import chain, durable
 from controller.system import regular_file
 
 FILE = "trips.log"
@@ -20,15 +21,6 @@ KIND_AT = chain.COLUMNS.index("kind")
 INTEGERS = 1 << 63
 
 
-def sync_directory(directory, files=os):
-    """Make names that were given in a directory durable. Raises OSError."""
-    descriptor = files.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        files.fsync(descriptor)
-    finally:
-        files.close(descriptor)
-
-
 class TripLog:
     """Append-only; `newest` is the number of the newest trip it holds."""
 
@@ -36,52 +28,40 @@ class TripLog:
         """files: the os module, or a stand-in. Raises OSError."""
         self._files = files
         self.path = os.path.join(directory, FILE)
-        self.newest = max([entry[0][0] for entry in self.entries()], default=0)
+        self.newest = max([values[0] for values, _, _ in self.entries()], default=0)
 
     def entries(self):
         """[(values, hash, hash before)] of every whole line, oldest first."""
         found = []
         for path in (self.path + ".previous", self.path):
-            try:
-                with open(path, "rb", opener=regular_file.opener) as file:
-                    found += [entry for entry in map(_parsed, file) if entry]
-            except FileNotFoundError:
-                pass  # a new cabinet
+            with (
+                contextlib.suppress(FileNotFoundError),
+                open(path, "rb", opener=regular_file.opener) as file,
+            ):
+                found += [entry for entry in map(_parsed, file) if entry]
         return found
 
     def append(self, entries):
-        """Write entries that are newer than `newest`, and wait until they are on the disk. Raises
-        OSError.
-        """
-        entries = [entry for entry in entries if entry[0][0] > self.newest]
+        """Write entries newer than `newest`, and wait until they are durable. Raises OSError."""
         if not entries:
             return
-        files = self._files
+        files, flags = self._files, os.O_WRONLY | os.O_CREAT | os.O_APPEND
         is_new = not os.path.exists(self.path)
-        descriptor = regular_file.opened(
-            self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644, files
-        )
-        try:
-            content = b"".join(_line(*entry) for entry in entries)
-            # after a line torn by a power cut
-            if files.write(descriptor, b"\n" + content) != len(content) + 1:
-                raise OSError(28, os.strerror(28))
+        with durable.opened(self.path, flags, 0o644, files) as descriptor:
+            # the first line end closes a line that a power cut has torn
+            durable.write(descriptor, b"\n" + b"".join([_line(*each) for each in entries]), files)
             files.fsync(descriptor)
-            large = files.lseek(descriptor, 0, os.SEEK_END) > BYTES_MAX
-        finally:
-            files.close(descriptor)
-        if large:
+            is_large = files.lseek(descriptor, 0, os.SEEK_END) > BYTES_MAX
+        if is_large:
             files.replace(self.path, self.path + ".previous")
-        if is_new or large:
-            sync_directory(os.path.dirname(self.path), files)
+        if is_new or is_large:
+            durable.sync_directory(os.path.dirname(self.path), files)
         self.newest = entries[-1][0][0]
 
 
 def _line(values, head, previous):
-    return (
-        json.dumps([list(values), head.hex(), previous.hex()], separators=(",", ":")).encode()
-        + b"\n"
-    )
+    content = [list(values), head.hex(), previous.hex()]
+    return json.dumps(content, separators=(",", ":")).encode() + b"\n"
 
 
 def _parsed(line):
@@ -89,18 +69,16 @@ def _parsed(line):
     try:
         values, head, previous = json.loads(line)
         head, previous = bytes.fromhex(head), bytes.fromhex(previous)
-        well_formed = (
-            len(values) == len(FORM) and all(map(_fits, values, FORM)) and values[KIND_AT] == "trip"
+        is_trip = (
+            len(values) == len(FORM)
+            and all(map(_fits, values, FORM))
+            and values[KIND_AT] == "trip"
+            and len(previous) == len(chain.START)
+            and chain.link(previous, values) == head
         )
-        if (
-            not well_formed
-            or len(previous) != len(chain.START)
-            or chain.link(previous, values) != head
-        ):
-            return None
-        return tuple(values), head, previous
     except (ValueError, TypeError, RecursionError):
         return None
+    return (tuple(values), head, previous) if is_trip else None
 
 
 def _fits(value, wanted):

@@ -1,11 +1,11 @@
-"""What the day is, where that is known from, and how wrong it may be: labels for events, never a
-clock to decide by.
+"""The day, its source and its uncertainty: labels for events, never a clock to decide by.
 
-Source "ntp": the kernel's clock is being steered (adjtimex(2)), and says itself how wrong it may
-be. "rtc": nobody steers it, but the system was started from a battery-backed clock. "unknown":
-neither, or the day cannot be true.
+Source "ntp": the kernel's clock is steered (adjtimex(2)), which also gives its uncertainty. "rtc":
+nobody steers it, but the system was started from a battery-backed clock. "unknown": neither, or the
+day cannot be true.
 """
 
+import contextlib
 import ctypes
 import glob
 
@@ -23,30 +23,22 @@ STEP_US = 100_000
 REFRESH_US = 1_000_000
 
 
+TIMEX = (
+    ("modes", ctypes.c_int),
+    ("offset freq maxerror esterror", ctypes.c_long),
+    ("status", ctypes.c_int),
+    ("constant precision tolerance time_s time_us tick ppsfreq jitter", ctypes.c_long),
+    ("shift", ctypes.c_int),
+    ("stabil jitcnt calcnt errcnt stbcnt", ctypes.c_long),
+    ("tai", ctypes.c_int),
+    ("spare", ctypes.c_int * 11),
+)
+
+
 class Timex(ctypes.Structure):
     """struct timex of adjtimex(2), Linux."""
 
-    _fields_ = (
-        [("modes", ctypes.c_int)]
-        + [(name, ctypes.c_long) for name in ("offset", "freq", "maxerror", "esterror")]
-        + [("status", ctypes.c_int)]
-        + [
-            (name, ctypes.c_long)
-            for name in (
-                "constant",
-                "precision",
-                "tolerance",
-                "time_s",
-                "time_us",
-                "tick",
-                "ppsfreq",
-                "jitter",
-            )
-        ]
-        + [("shift", ctypes.c_int)]
-        + [(name, ctypes.c_long) for name in ("stabil", "jitcnt", "calcnt", "errcnt", "stbcnt")]
-        + [("tai", ctypes.c_int), ("spare", ctypes.c_int * 11)]
-    )
+    _fields_ = [(name, kind) for names, kind in TIMEX for name in names.split()]
 
 
 def steered_us():
@@ -60,14 +52,12 @@ def steered_us():
 
 def started_from_rtc():
     """True when a battery-backed clock has set the system's at the start."""
+    found = []
     for path in glob.glob(RTC_FLAGS):
-        try:
-            with open(path, encoding="ascii") as file:
-                if file.read().strip() == "1":
-                    return True
-        except OSError:
-            pass  # the next one, or none
-    return False
+        # one that cannot be read has not set it
+        with contextlib.suppress(OSError), open(path, encoding="ascii") as file:
+            found.append(file.read().strip())
+    return "1" in found
 
 
 class Clocks:
@@ -96,29 +86,21 @@ class WallClock:
         time, 0 if not).
         """
         now_us = self.clocks.now_us()
-        offset_us = self.clocks.utc_us() - now_us
-        step_us = 0 if self.offset_us is None else offset_us - self.offset_us
-        self.offset_us = offset_us
-        if (
-            self._refreshed_us is None
-            or now_us - self._refreshed_us >= REFRESH_US
-            or abs(step_us) > STEP_US
-        ):
+        before_us, self.offset_us = self.offset_us, self.clocks.utc_us() - now_us
+        step_us = 0 if before_us is None else self.offset_us - before_us
+        is_set = abs(step_us) > STEP_US
+        if is_set or before_us is None or now_us - self._refreshed_us >= REFRESH_US:
             self._refresh(now_us)
-        return now_us, step_us if abs(step_us) > STEP_US else 0
+        return now_us, step_us if is_set else 0
 
     def _refresh(self, now_us):
         self._refreshed_us = now_us
         error_us = self.clocks.steered_us()
-        self.source = (
-            NTP
-            if error_us is not None
-            else RTC
-            if self._rtc or self._steered_at_us is not None
-            else UNKNOWN
-        )
         if error_us is not None:
+            self.source = NTP
             self._steered_at_us, self._error_us = now_us, error_us
+        else:
+            self.source = RTC if self._rtc or self._steered_at_us is not None else UNKNOWN
 
     def label(self, moment_us, within_us=0):
         """(UTC us, source, uncertainty us or None) of a moment of the clock that nobody can set.
@@ -130,9 +112,6 @@ class WallClock:
             return utc_us, UNKNOWN, None
         if self._steered_at_us is None:
             return utc_us, self.source, None
-        return utc_us, self.source, self._error_us + within_us + self._held_us()
-
-    def _held_us(self):
-        """What the clock may have run away since somebody steered it."""
-        held_us = self._refreshed_us - self._steered_at_us
-        return held_us * HELD_PPM // 1_000_000
+        # what the clock may have drifted since somebody steered it
+        held_us = (self._refreshed_us - self._steered_at_us) * HELD_PPM // 1_000_000
+        return utc_us, self.source, self._error_us + within_us + held_us

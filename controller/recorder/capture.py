@@ -11,6 +11,7 @@ import os
 import re
 from collections import deque
 
+from controller.record import durable
 from controller.record.journal import (
     KEYFRAMES,
     NEWEST,
@@ -19,7 +20,6 @@ from controller.record.journal import (
     JournalReader,
     file_start,
 )
-from controller.record.trips import sync_directory
 from controller.system import regular_file
 
 FOLDER, PART = "captures", ".part"
@@ -158,7 +158,7 @@ class Capture:
 
 def _rename(old, new, files):
     files.replace(old, new)
-    sync_directory(os.path.dirname(new), files)
+    durable.sync_directory(os.path.dirname(new), files)
 
 
 class Folder:

@@ -6,28 +6,13 @@ import io
 import os
 from datetime import UTC, datetime, timedelta
 
+from controller.record import durable
 from controller.record.chain import COLUMNS
-from controller.record.trips import sync_directory
+from controller.recorder import seconds
 from controller.system import regular_file
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-SECOND_COLUMNS = (
-    "uptime_ms",
-    "utc_us",
-    "grid_W",
-    "load_W",
-    "battery_W",
-    "setpoint_W",
-    "low_W",
-    "high_W",
-    "soc_permille",
-    "cell_mV_min",
-    "cell_mV_max",
-    "temperature_ddegC_max",
-    "state",
-    "reason",
-)
-CSV_COLUMNS = {"events": (*COLUMNS, "hash"), "seconds": SECOND_COLUMNS}
+CSV_COLUMNS = {"events": (*COLUMNS, "hash"), "seconds": ("uptime_ms", "utc_us", *seconds.COLUMNS)}
 ROWS_A_PIECE = 1000
 COPY_BYTES = 1 << 20
 PARTIAL = ".partial"
@@ -99,22 +84,12 @@ def write_whole(directory, name, content, files=os):
         with contextlib.suppress(FileNotFoundError):
             # of a stick that was pulled, or a link that somebody has laid there
             files.unlink(path + PARTIAL)
-        descriptor = files.open(
-            path + PARTIAL, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644
-        )
-        try:
-            for piece in content:
-                while piece:
-                    piece = piece[files.write(descriptor, piece) :]
-            files.fsync(descriptor)
-        finally:
-            files.close(descriptor)
-        files.replace(path + PARTIAL, path)
+        durable.put(path, PARTIAL, content, os.O_EXCL, 0o644, files)
     except OSError:
         with contextlib.suppress(OSError):
             files.unlink(path + PARTIAL)
         raise
     # some file systems of sticks cannot; the file itself is durable
     with contextlib.suppress(OSError):
-        sync_directory(directory, files)
+        durable.sync_directory(directory, files)
     return path

@@ -42,7 +42,7 @@ class Run:
         self.tick_ms = self.reader.header["safety_image"][p.H_TICK_MS]
         self.tick = 0  # elapsed ticks of the frames taken
         self._keyframe = (None, None)
-        self._skipped = self._lost = 0
+        self._lost = 0
 
     @property
     def position(self):
@@ -74,22 +74,15 @@ class Run:
 
     def frames(self):
         """Yields the frames that are new, each once it is applied to `seen`."""
-        seen = self.seen
-        for frame in self.reader.frames():
-            keyframe = frame.kind == KEYFRAME
-            if not keyframe and frame.sequence - 1 != seen.sequence:
-                self._skipped += 1  # builds on a frame that is gone
-                continue
-            frame.apply(seen.inp, seen.out)
-            seen.sequence = frame.sequence
+        for frame in self.seen.follow():
             self.tick += frame.elapsed_ticks
-            if keyframe:
+            if frame.kind == KEYFRAME:
                 self._keyframe = (frame.sequence, crc32(frame.raw))
             yield frame
 
     def take_lost(self):
         """How many frames were lost since the last time this was asked."""
-        lost = self.reader.lost + self._skipped - self._lost
+        lost = self.reader.lost + self.seen.skipped - self._lost
         self._lost += lost
         return lost
 

@@ -14,8 +14,7 @@ import os
 import sqlite3
 from urllib.parse import quote
 
-from controller.record import chain
-from controller.record.trips import sync_directory
+from controller.record import chain, durable
 from controller.recorder.database import EVENT_COLUMNS, Database, own_columns
 
 ASIDE, UNDER_WAY, NEW = ".damaged", ".rescuing", ".new"
@@ -57,7 +56,7 @@ def put_aside(path):
         with contextlib.suppress(FileNotFoundError):
             os.replace(path + "-wal", path + UNDER_WAY + "-wal")
     _remove(path, "-wal", "-shm")
-    sync_directory(os.path.dirname(path))
+    durable.sync_directory(os.path.dirname(path))
 
 
 def begin_anew(path, bytes_max, known, damage):
@@ -84,7 +83,7 @@ def begin_anew(path, bytes_max, known, damage):
     finally:
         database.close()
     os.replace(path + NEW, path)
-    sync_directory(os.path.dirname(path))
+    durable.sync_directory(os.path.dirname(path))
     settle(path)
     return Database(path, bytes_max)
 

@@ -30,7 +30,7 @@ def run(tmp_path_factory):
 def every_change(path):
     """(uptime_ms, what) of every change of what stands and of the state, from all frames."""
     seen, before, found = snapshot.Snapshot(path), (set(), None), []
-    for sequence in seen.follow():
+    for sequence in (frame.sequence for frame in seen.follow()):
         now = set(seen.standing), s.STATES[seen.out[s.STATE]]
         found += [(sequence * 20, "trip", name) for name in now[0] - before[0]]
         found += [(sequence * 20, "clear", name) for name in before[0] - now[0]]
