@@ -22,7 +22,7 @@ from controller.hints import hint_statistics
 from controller.run import loop_statistics
 from hil import plant_process, run_directory
 from hil.loads.selection import carried_W
-from hil.results import files, recorded, run_result, view
+from hil.results import files, recorder, run_result, view
 from hil.results.screen import shown_on
 from hil.scenario_operator import ScenarioOperator
 
@@ -238,7 +238,7 @@ class Rig(ScenarioOperator):
             "controller_exit_code": self.controller.returncode,
         }
         return run_result.measured(
-            recorded.read(path, loop, load.about),
+            recorder.read(path, loop, load),
             self.config,
             carried_W(self.config),
             extra,

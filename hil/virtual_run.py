@@ -5,7 +5,7 @@ import time
 from controller.core.instances import stage_instances
 from controller.system import realtime
 from hil.loads.selection import carried_W
-from hil.results import run_result, view
+from hil.results import recorder, run_result, view
 from hil.results.screen import shown_on
 from hil.simulate import VirtualRig
 
@@ -34,10 +34,7 @@ def run(order, scenario, config, headless, load):
             interrupted = True
     speed = round(virtual.now_us / 1e6 / (time.monotonic() - began_s), 1)
     extra = {"mode": "virtual time", "seed": order["seed"], "speed": speed}
-    loop = {"ticks": virtual.ticks, "missed": 0}
-    recorded = run_result.Run(
-        virtual.recorder, virtual.observer, virtual.trips.trips, loop, load.about
-    )
+    recorded = recorder.run_of(virtual, load)
     return run_result.measured(
         recorded, config, carried_W(config), extra, scenario, load.from_us, interrupted
     )

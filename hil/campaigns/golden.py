@@ -15,12 +15,12 @@ import tempfile
 from controller.site import config as configs
 from controller.sites import EXAMPLE
 from hil import forks
+from hil.campaigns import verdict
 from hil.loads import selection
-from hil.results import run_result
+from hil.results import recorder, run_result
 from hil.scenarios import scenario
 from hil.simulate import VirtualRig
 
-MET, NOT_MET = 0, 1
 COLUMNS = ("journal", "wire", "image", "json")
 DIGITS = 16
 
@@ -47,10 +47,10 @@ def main(arguments):
     lines = sorted(forks.values(scenario.names(), digests, forks.cores()))
     print("\n".join(lines), flush=True)
     if wanted is None:
-        return MET
+        return run_result.MET
     names = sorted({line.split()[0] for line in set(wanted[1:]) ^ set(lines)})
-    print(f"verdict    {'differ: ' + ', '.join(names) if names else 'equal'}")
-    return NOT_MET if names else MET
+    print(verdict.line(f"differ: {', '.join(names)}" if names else "equal"))
+    return verdict.exit_code(not names)
 
 
 def digests(name):
@@ -89,10 +89,8 @@ def _run(chosen, config, journal_path, wire):
     for name, line in (*rig.controller.wires.items(), *rig.controller.can.items()):
         line.tap = _both(line.tap, name, wire)
     rig.run(chosen.duration_s)
-    loop = {"ticks": rig.ticks, "missed": 0}
-    recorded = run_result.Run(rig.recorder, rig.observer, rig.trips.trips, loop, load.about)
     extra = {"mode": "virtual time", "seed": chosen.seed}
-    return run_result.Outcome(recorded, extra, chosen, load.from_us)
+    return run_result.Outcome(recorder.run_of(rig, load), extra, chosen, load.from_us)
 
 
 def _both(tap, name, wire):

@@ -34,15 +34,29 @@ class TripWatch:
 
     def _begin(self, time_us, index):
         stage, _, scope = self.names[index].partition(".")
-        scope = f"{scope[:4]} {scope[4:]}" if scope else "cabinet"
         self.trips.append(
-            {"row": ROWS[stage], "stage": stage, "scope": scope, "t_s": round(time_us / 1e6, 3)}
+            {
+                "row": ROWS[stage],
+                "stage": stage,
+                "scope": scope_words(scope),
+                "t_s": round(time_us / 1e6, 3),
+            }
         )
 
     def standing(self):
         """Names of the instances that stand now."""
-        return [
-            name
-            for index, name in enumerate(self.names)
-            if self._words and self._words[index // STANDING_BITS] >> index % STANDING_BITS & 1
-        ]
+        return names_standing(self._words, self.names) if self._words else []
+
+
+def names_standing(words, names):
+    """Those of the stage instances `names` whose bit is set in `words`."""
+    return [
+        name
+        for index, name in enumerate(names)
+        if words[index // STANDING_BITS] >> index % STANDING_BITS & 1
+    ]
+
+
+def scope_words(scope):
+    """ "rack 2" of "rack2"; "cabinet" of an empty text."""
+    return f"{scope[:4]} {scope[4:]}" if scope else "cabinet"

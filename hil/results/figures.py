@@ -5,6 +5,8 @@ import json
 import numpy as np
 
 from controller.core import reasons
+from controller.hints.hint_statistics import TOTALS
+from hil.observer.reactions import reaction_ms
 from hil.results import files
 
 # the measured traces are means over 2 s, so swings are compared on that grid
@@ -12,9 +14,7 @@ SWING_WINDOW_US = 2_000_000
 DELAY_US_MAX = 3_000_000
 # bends are taken over this long, which drowns the meter's noise but keeps the edges
 DELAY_CHANGE_US = 500_000
-REACTIONS = ("estop", "pcs_silent", "bms_ramp", "bms_open", "kill_pcs_enable", "kill_contactor")
 LATENESS = ("p50", "p99", "p99_9", "max")
-HINTS = ("accepted", "limited", "refused", "bad_mac")
 
 
 def window_means(t_us, power_W, window_us=SWING_WINDOW_US):
@@ -97,23 +97,11 @@ def _peak_offset(scores, best):
     return 0.5 * float((before - after) / curvature) if curvature < 0 else 0.0
 
 
-def percentiles(samples_us):
-    """{p50, p99, p99_9, max} of lateness samples in whole us; all None without samples (virtual
-    time has none).
-    """
-    if not len(samples_us):
-        return dict.fromkeys(LATENESS)
-    values = np.percentile(np.asarray(samples_us), (50, 99, 99.9, 100))
-    return {name: int(round(float(value))) for name, value in zip(LATENESS, values)}
-
-
 def energy_kWh(rows):
-    """{load, grid, discharged, charged}: energies of the run in kWh, each sample held for a
-    tick.
+    """{load, grid, discharged, charged}: energies of the run in kWh, each sample held until the
+    next.
     """
-    if len(rows) < 2:
-        return dict.fromkeys(("load", "grid", "discharged", "charged"), 0.0)
-    hours = np.append(np.diff(rows["t_us"]), 0) / 3.6e9
+    hours = np.diff(rows["t_us"], append=rows["t_us"][-1:]) / 3.6e9
     battery_kW = rows["battery_W"] / 1000.0
     powers_kW = {
         "load": rows["load_W"] / 1000.0,
@@ -133,14 +121,13 @@ def metrics(rows, from_us=None, to_us=None):
     """
     measured = rows if from_us is None else rows[rows["t_us"] >= from_us]
     tracked = measured if to_us is None else measured[measured["t_us"] < to_us]
-    soc = (
-        [round(float(value) / 10.0, 3) for value in rows["soc_permille"][[0, -1]]]
-        if len(rows)
-        else [None, None]
-    )
+    ends = rows["soc_permille"][[0, -1]] if len(rows) else (None, None)
     return {
         "swing_2s_pct": swing_2s_pct(measured),
-        "soc_pct": {"start": soc[0], "end": soc[1]},
+        "soc_pct": {
+            name: None if permille is None else round(float(permille) / 10.0, 3)
+            for name, permille in zip(("start", "end"), ends)
+        },
         "delay_ms": delay_ms(tracked),
         "energy_kWh": energy_kWh(rows),
         "measured_from_s": 0.0 if from_us is None else from_us / 1e6,
@@ -176,31 +163,26 @@ def held_back(rows, from_us, carried_W):
     }
 
 
-def document(
-    rows, loop, reaction_ms=None, trips=(), hints=None, load=None, extra=None, from_us=None
-):
+def document(run, extra, from_us=None):
     """The JSON document of a run, as a dict. Later versions only add keys.
 
-    rows: Recorder.rows(); loop: {ticks, missed, lateness_us: {p50, p99, p99_9, max} or None in
-    virtual time}; reaction_ms: as the observer measured it, absent = not exercised; trips: [{row,
-    stage, scope, t_s}] in order;
-    load: {file, column, scale, rows_refused}; extra: further keys (seed, host, versions, speed
-    ...); it may not replace one that stands here.
+    run: hil.results.recorder.Run; extra: further keys (seed, host, versions, speed ...) and the
+    totals of its `hints`.
     """
-    doc = {
-        "ticks": loop["ticks"],
-        "missed": loop["missed"],
-        "lateness_us": loop.get("lateness_us") or dict.fromkeys(LATENESS),
-        "reaction_ms": dict.fromkeys(REACTIONS) | (reaction_ms or {}),
-        "trips": [dict(trip) for trip in trips],
-        "hints": dict.fromkeys(HINTS, 0) | (hints or {}),
-        "load": {"file": None, "column": None, "scale": 1.0, "rows_refused": 0} | (load or {}),
+    hints = dict.fromkeys(TOTALS, 0) | extra.pop("hints", {})
+    return {
+        "ticks": run.loop["ticks"],
+        "missed": run.loop["missed"],
+        "lateness_us": run.loop.get("lateness_us") or dict.fromkeys(LATENESS),
+        "reaction_ms": reaction_ms(run.timeline),
+        "trips": run.trips,
+        "hints": hints,
+        "load": run.load,
+        **metrics(run.rows, from_us, 1e6 * run.trips[0]["t_s"] if run.trips else None),
+        "timeline": [[time_us / 1e6, name, detail] for time_us, name, detail in run.timeline],
+        "violations": run.violations,
+        **extra,
     }
-    doc.update(metrics(rows, from_us, 1e6 * trips[0]["t_s"] if trips else None))
-    clash = sorted(set(doc) & set(extra or {}))
-    if clash:
-        raise ValueError(f"extra keys {', '.join(clash)} already stand in the document")
-    return doc | (extra or {})
 
 
 def write_json(path, doc):

@@ -3,7 +3,9 @@ the grid imports.
 """
 
 import struct
+from typing import NamedTuple
 
+import msgpack
 import numpy as np
 
 SAMPLE = np.dtype(
@@ -22,27 +24,48 @@ SAMPLE = np.dtype(
 _PACK = struct.Struct("<qddddddii")
 
 
+class Run(NamedTuple):
+    """What was recorded. rows: array of SAMPLE; timeline: [(us, event, detail)]; violations:
+    sentences of the observer; trips: [{row, stage, scope, t_s}] in order; loop: {ticks, missed,
+    lateness_us: {p50, p99, p99_9, max}, absent in virtual time}; load: {file, column, scale,
+    rows_refused}.
+    """
+
+    rows: np.ndarray
+    timeline: list
+    violations: list
+    trips: list
+    loop: dict
+    load: dict
+
+
+def run_of(rig, load):
+    """Run of a hil.simulate.VirtualRig. load: hil.loads.selection.Load."""
+    rows, observer = rig.recorder.rows(), rig.observer
+    loop = {"ticks": rig.ticks, "missed": 0}
+    return Run(rows, observer.result(), observer.violations, rig.trips.trips, loop, load.about)
+
+
+def read(path, loop, load):
+    """Run of a bench that was a process of its own, from its result file. Raises OSError."""
+    with open(path, "rb") as file:
+        content = msgpack.unpackb(file.read())
+    rows = np.frombuffer(content["rows"], SAMPLE)
+    timeline = [tuple(event) for event in content["timeline"]]
+    return Run(rows, timeline, content["violations"], content["trips"], loop, load.about)
+
+
 class Recorder:
-    """Rows of SAMPLE in a preallocated buffer (0.4 us per append), grown by doubling."""
+    """Rows of SAMPLE in a buffer that grows."""
 
-    __slots__ = ("count", "_room", "_buffer", "_pack_into")
-
-    def __init__(self, capacity_ticks=100_000):
-        self.count = 0
-        self._room = max(1, capacity_ticks)
-        self._buffer = bytearray(self._room * _PACK.size)
-        self._pack_into = _PACK.pack_into
+    def __init__(self):
+        self._buffer = bytearray()
 
     def append(self, *values):
         """Store one tick, in the order of SAMPLE. t_us counts from the start of the run and never
         decreases (so do all t_s of trips and marks); soc_permille may carry a fraction.
         """
-        count = self.count
-        if count == self._room:
-            self._buffer.extend(bytes(self._room * _PACK.size))
-            self._room *= 2
-        self._pack_into(self._buffer, count * _PACK.size, *values)
-        self.count = count + 1
+        self._buffer += _PACK.pack(*values)
 
     def sample(self, t_us, plant, setpoint_W, hottest_degC, limit_reason, state):
         """Store one tick of the plant with what the controller decided."""
@@ -67,4 +90,4 @@ class Recorder:
         """A structured numpy array (dtype SAMPLE), one row per tick: a copy, so that recording may
         go on.
         """
-        return np.frombuffer(self._buffer, SAMPLE, self.count).copy()
+        return np.frombuffer(bytes(self._buffer), SAMPLE).copy()

@@ -4,9 +4,8 @@ person reads.
 
 import platform
 import sys
-from typing import NamedTuple
 
-from hil.observer.reactions import first, reaction_ms
+from hil.observer.reactions import first
 from hil.results import figures, words
 from hil.scenarios import expectations
 from safety import parameters
@@ -16,52 +15,24 @@ MET, NOT_MET, INTERRUPTED = 0, 1, 130  # 128 + SIGINT, as shells say it
 ROWS_OF_PLOT_MIN = 2
 
 
-class Run(NamedTuple):
-    """What was recorded. recorder: recorder.Recorder; observer: with `result()` and `violations`;
-    trips: [{row, stage, scope, t_s}] in order; loop, load: as figures.document takes them.
-    """
-
-    recorder: object
-    observer: object
-    trips: list
-    loop: dict
-    load: dict
-
-
 class Outcome:
     """What a run left: `doc`, `results` [(ok, sentence)], `exit_code`."""
 
     def __init__(self, run, extra, scenario=None, from_us=None, interrupted=False):
-        """extra: further keys of the document, and its hints; scenario: whose expectations are
-        judged, or None. An interrupted run is not judged: what was to come did not.
+        """run: recorder.Run; extra: further keys of the document, and its hints; scenario: whose
+        expectations are judged, or None. An interrupted run is not judged: it has no end.
         """
-        self.recorder, self.scenario = run.recorder, scenario
-        timeline, self._rows = run.observer.result(), run.recorder.rows()
+        self.scenario, self._rows = scenario, run.rows
         labels = {action.label for action in scenario.actions} if scenario else ()
-        self.marks = [(time_us / 1e6, name) for time_us, name, _ in timeline if name in labels]
-        self.doc = self._document(run, timeline, extra, from_us)
-        violations = run.observer.violations
-        evidence = expectations.Evidence(timeline, run.trips, self._rows, self.doc, violations)
+        self.marks = [(time_us / 1e6, name) for time_us, name, _ in run.timeline if name in labels]
+        self.doc = figures.document(run, {**machine(), **extra}, from_us)
         expects = scenario.expects if scenario and not interrupted else ()
-        self.results = [(one.ok, one.text) for one in expectations.evaluate(expects, evidence)]
+        self.results = expectations.evaluate(expects, run, self.doc)
         self.doc["expectations"] = [{"ok": ok, "text": text} for ok, text in self.results]
         self.doc["interrupted"] = interrupted
         self.exit_code = MET if all(ok for ok, _ in self.results) else NOT_MET
         if interrupted:
             self.exit_code = INTERRUPTED
-
-    def _document(self, run, timeline, extra, from_us):
-        extra = {
-            "timeline": [[time_us / 1e6, name, detail] for time_us, name, detail in timeline],
-            "violations": list(run.observer.violations),
-            **machine(),
-            **extra,
-        }
-        hints = extra.pop("hints", None)
-        reactions = reaction_ms(timeline)
-        return figures.document(
-            self._rows, run.loop, reactions, run.trips, hints, run.load, extra, from_us
-        )
 
     def lines(self):
         """Closing lines, then what was expected and not met (all of it for a scenario)."""
@@ -79,7 +50,7 @@ class Outcome:
         """
         if json_path:
             figures.write_json(json_path, self.doc)
-        if plot_path and self.recorder.count < ROWS_OF_PLOT_MIN:
+        if len(self._rows) < ROWS_OF_PLOT_MIN:
             plot_path = None  # interrupted before there was anything to draw
         if plot_path:
             # matplotlib takes 0.4 s to load, more than the start of all the rest
@@ -95,12 +66,11 @@ def measured(run, config, carried_W, extra, scenario, from_us, interrupted):
     carried_W: what grid connection and battery can carry together; from_us: not earlier than this,
     None without such a time.
     """
-    rows = run.recorder.rows()
-    open_us = limits_open_us(run.observer.result(), config)
+    open_us = limits_open_us(run.timeline, config)
     if open_us is None:  # not in this run: nothing is measured
-        open_us = int(rows["t_us"][-1]) + 1 if len(rows) else 0
+        open_us = int(run.rows["t_us"][-1]) + 1 if len(run.rows) else 0
     from_us = max(open_us, from_us or 0)
-    extra = {**extra, **figures.held_back(rows, from_us, carried_W)}
+    extra = {**extra, **figures.held_back(run.rows, from_us, carried_W)}
     return Outcome(run, extra, scenario, from_us, interrupted)
 
 

@@ -12,11 +12,12 @@ from controller.core.setpoint import (
 )
 from controller.rows import reason_words
 from controller.state import rows
+from hil.observer.trips import names_standing, scope_words
 from safety import matrix
 from safety import signals as s
 
 RESETS = ("self", "remote", "key")
-STAGES = {stage[matrix.S_ID]: stage for stage in matrix.STAGES}
+AVAILABLE = {"charge_W_max": s.CHARGE_W_MAX, "discharge_W_max": s.DISCHARGE_W_MAX}
 CONTACTORS = ("open", "pre-charge", "closed", "fault")
 SILENT = {
     "BMS": {"40a", "40b", "40c", "40d", "40e"},
@@ -29,24 +30,22 @@ SILENT = {
 
 def plant_part(plant):
     """Power flows and racks of the plant, as the screen wants them."""
-    battery_W = sum([pcs.ac_power_W for pcs in plant.pcs])
-    racks = [
-        (
-            100 * rack.soc,
-            round(1000 * rack.cell_voltage_V_min),
-            round(1000 * rack.cell_voltage_V_max),
-            min(rack.temperatures_degC),
-            max(rack.temperatures_degC),
-            rack.current_A,
-            CONTACTORS[rack.contactor_state],
-        )
-        for rack in plant.racks
-    ]
     return {
         "grid_W": plant.grid_power_W,
         "load_W": plant.load_power_W,
-        "battery_W": battery_W,
-        "racks": racks,
+        "battery_W": sum([pcs.ac_power_W for pcs in plant.pcs]),
+        "racks": [
+            (
+                100 * rack.soc,
+                round(1000 * rack.cell_voltage_V_min),
+                round(1000 * rack.cell_voltage_V_max),
+                min(rack.temperatures_degC),
+                max(rack.temperatures_degC),
+                rack.current_A,
+                CONTACTORS[rack.contactor_state],
+            )
+            for rack in plant.racks
+        ],
     }
 
 
@@ -71,10 +70,9 @@ def controller_part(out, layout, stage_names, since_s, now_s):
     """
     chain = layout.outputs
     code = out[chain + O_BINDING_REASON]
-    standing = names_standing(out, stage_names)
-    for name in list(since_s):
-        if name not in standing:
-            del since_s[name]
+    standing = names_standing(out[-len(stage_names) // STANDING_BITS :], stage_names)
+    for name in set(since_s).difference(standing):
+        del since_s[name]
     tripped, warning = rows.tripped_and_warning(standing)
     return {
         "state": s.STATES[out[s.STATE]],
@@ -82,12 +80,10 @@ def controller_part(out, layout, stage_names, since_s, now_s):
         "setpoint_W": out[chain + O_SETPOINT_W],
         "request_by": reason_words.text(out[chain + O_REQUEST_FAST_REASON])[0],
         "limit": (reasons.label(code), reason_words.text(code)[1]) if code else None,
-        "charge_W_max": sum(
-            [out[layout.unit_output(unit, s.CHARGE_W_MAX)] for unit in range(layout.units)]
-        ),
-        "discharge_W_max": sum(
-            [out[layout.unit_output(unit, s.DISCHARGE_W_MAX)] for unit in range(layout.units)]
-        ),
+        **{
+            name: sum([out[layout.unit_output(unit, signal)] for unit in range(layout.units)])
+            for name, signal in AVAILABLE.items()
+        },
         "rows_tripped": len(tripped),
         "rows_warning": len(warning),
         "tripped": [_tripped(name, since_s.setdefault(name, now_s), now_s) for name in standing],
@@ -103,24 +99,9 @@ def links(standing):
     return {link: "silent" if stages & silent else "ok" for link, silent in SILENT.items()}
 
 
-def names_standing(out, stage_names):
-    """Names of the stage instances whose bit is set in the last words of `out`."""
-    first = len(out) - -(-len(stage_names) // STANDING_BITS)
-    return [
-        name
-        for index, name in enumerate(stage_names)
-        if out[first + index // STANDING_BITS] >> index % STANDING_BITS & 1
-    ]
-
-
 def _tripped(name, began_s, now_s):
+    """(stage, words of its row, scope, seconds since it began, how it resets)."""
     stage, _, scope = name.partition(".")
-    row = STAGES[stage]
+    row = rows.STAGES[stage]
     words = reason_words.text(reasons.ROW + row[matrix.S_ROW])[0]
-    return (
-        stage,
-        words,
-        f"{scope[:4]} {scope[4:]}" if scope else "cabinet",
-        now_s - began_s,
-        RESETS[row[matrix.S_LATCH]],
-    )
+    return stage, words, scope_words(scope), now_s - began_s, RESETS[row[matrix.S_LATCH]]

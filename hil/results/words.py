@@ -7,7 +7,6 @@ from controller.rows import reason_words
 
 TRIPS_SHOWN = 4
 WIDTH, INDENT = 80, " " * 11
-SHORT_S = 120
 SHOWN_S_MIN = 0.1
 REACTIONS = {
     "estop": "E-stop pressed to the command that drops the PCS enable",
@@ -26,18 +25,19 @@ REACTIONS = {
 
 def closing_lines(doc):
     """Lines of plain ASCII, 80 characters wide: one group of figures each."""
-    soc, trips = doc["soc_pct"], doc["trips"]
-    reactions = [item for item in doc["reaction_ms"].items() if item[1] is not None]
+    soc = {end: "-" if pct is None else f"{pct:.2f}" for end, pct in doc["soc_pct"].items()}
+    trips, refused = doc["trips"], doc["load"]["rows_refused"]
+    reactions = [(name, ms) for name, ms in doc["reaction_ms"].items() if ms is not None]
     return [
         *_measured(doc),
         *_limits(doc),
-        *_refused(doc["load"]),
-        f"charge     {_text(soc['start'])} % at the start, {_text(soc['end'])} % at the end",
+        *([f"refused    {refused} rows of the file: errors of the meter"] if refused else ()),
+        f"charge     {soc['start']} % at the start, {soc['end']} % at the end",
         f"ticks      {doc['ticks']}, missed {doc['missed']}; {_lateness(doc['lateness_us'])}",
         f"trips      {len(trips) or 'none'}",
-        *[line for trip in trips[:TRIPS_SHOWN] for line in _wrapped(trip_text(trip))],
+        *[line for trip in trips[:TRIPS_SHOWN] for line in _wrapped(trip)],
         *([f"{INDENT}and {len(trips) - TRIPS_SHOWN} more"] if len(trips) > TRIPS_SHOWN else ()),
-        *[f"reaction   {value:.0f} ms: {REACTIONS[name]}" for name, value in reactions],
+        *[f"reaction   {ms:.0f} ms: {REACTIONS[name]}" for name, ms in reactions],
     ]
 
 
@@ -68,23 +68,16 @@ def _limits(doc):
     limited_s, overload = doc.get("limited_s"), doc.get("overload")
     if limited_s is None:
         return []
-    longest = sorted(limited_s.items(), key=lambda item: -item[1])
-    shown = [each for each in longest if each[1] >= SHOWN_S_MIN]
-    lines = [f"limits     {seconds:.1f} s {_name(label)} ({label})" for label, seconds in shown]
-    lines = lines or ["limits     none held the battery back"]
+    names = {label: reason_words.text(int(label.removeprefix("R")))[0] for label in limited_s}
+    lines = [
+        f"limits     {seconds:.1f} s {names[label]} ({label})"
+        for label, seconds in sorted(limited_s.items(), key=lambda item: -item[1])
+        if seconds >= SHOWN_S_MIN
+    ] or ["limits     none held the battery back"]
     if overload["s"]:
         above = f"{overload['s']:.1f} s, up to {overload['W_max'] / 1000:.0f} kW"
         lines.append(f"overload   {above} above what grid connection and battery can carry")
     return lines
-
-
-def _name(label):
-    return reason_words.text(int(label.removeprefix("R")))[0]
-
-
-def _refused(load):
-    refused = load["rows_refused"]
-    return [f"refused    {refused} rows of the file: errors of the meter"] if refused else []
 
 
 def _lateness(late):
@@ -94,28 +87,22 @@ def _lateness(late):
     return f"late us {', '.join(f'{name} {late[key]}' for name, key in names)}"
 
 
-def trip_text(trip):
+def _wrapped(trip):
     """A trip in words: time, row, place, cause and remedy."""
     name, sentence, remedy = reason_words.text(reasons.ROW + trip["row"])
-    where = f"{trip['t_s']:.2f} s, row {trip['stage']} ({trip['scope']})"
-    return f"{where}, {name}: {sentence} {remedy}"
-
-
-def _wrapped(text):
+    text = (
+        f"{trip['t_s']:.2f} s, row {trip['stage']} ({trip['scope']}), {name}: {sentence} {remedy}"
+    )
     return textwrap.wrap(text, WIDTH, initial_indent=INDENT, subsequent_indent=f"{INDENT}  ")
 
 
 def next_command(doc, scenario):
     """(one command to try after this run, its purpose)."""
     if doc["swing_2s_pct"]["load"] is None and scenario is None:
-        return f"./flash.sh rig --for {SHORT_S}", "long enough for figures"
+        return "./flash.sh rig --for 120", "long enough for figures"
     if doc["load"]["file"] and (doc.get("limited_s") or doc.get("overload", {}).get("s")):
         scale = doc["load"]["scale"] / 2
         return f"the same with --scale {scale:g}", "half the load: less of it meets a limit"
     if scenario is None:
         return "./flash.sh rig --virtual --scenario bms_silent", "a fault and what follows it"
     return "./flash.sh rig --load FILE.csv --column NAME", "a load of your own"
-
-
-def _text(value):
-    return "-" if value is None else f"{value:.2f}"

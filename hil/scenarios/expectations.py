@@ -6,18 +6,17 @@ occurrence), or a number of seconds from the start. Times are read from the obse
 the trips, never from the expectation.
 """
 
-from typing import NamedTuple
-
 from hil.plant.cabinet import CONTACTS
 from hil.scenarios.fields import NUMBER, REQUIRED, TEXT, Field
+from safety.signals import STATES
 
 MOMENT, MOMENTS, TEXTS = (
     "an event, an action's label or seconds",
     "a list of events",
     "a list of texts",
 )
-STATES = ("inhibited", "ready", "closing", "running", "stopping", "tripped")
 QUANTITIES = ("load_W", "grid_W", "battery_W", "setpoint_W", "soc_permille", "temperature_degC_max")
+DOUBT_ms = 5e-4  # virtual times are sums of whole us, read back from floats
 EVENTS = (
     "pcs_enable_on_sent",
     "pcs_enable_off_sent",
@@ -49,222 +48,169 @@ EVENTS = (
 _MS = {"ms_min": Field(NUMBER, 0, -60_000, 600_000), "ms_max": Field(NUMBER, REQUIRED, 0, 600_000)}
 
 
-class Evidence(NamedTuple):
-    """What a run left behind. timeline: [(t_us, name, detail)] in order; trips: [{row, stage,
-    scope, t_s}] in order; rows: Recorder.rows(); doc: report.document(); violations: the observer's
-    sentences.
+class NeverCame(Exception):
+    """A moment that did not come; its name."""
+
+
+def evaluate(expects, run, doc):
+    """[(ok, sentence)] for each expectation, then one for the invariants, which every scenario must
+    keep. run: hil.results.recorder.Run; doc: figures.document() of it.
     """
-
-    timeline: list
-    trips: list
-    rows: object
-    doc: dict
-    violations: list
+    violations = run.violations
+    text = f"invariant broken: {'; '.join(violations[:3])}" if violations else "invariants kept"
+    return [*(_judged(expect, run, doc) for expect in expects), (not violations, text)]
 
 
-class Outcome(NamedTuple):
-    """Whether an expectation was met, and the sentence that says what was measured."""
-
-    ok: bool
-    text: str
-
-
-class Kind(NamedTuple):
-    """One kind of expectation: its keys and the function of (expectation, evidence) that gives an
-    Outcome.
-    """
-
-    fields: dict
-    judge: object
+def _judged(expect, run, doc):
+    try:
+        return KINDS[expect["what"]][1](expect, run, doc)
+    except NeverCame as moment:
+        subject = next(expect[key] for key in SUBJECTS if key in expect)
+        return False, f"{subject}: {moment} never came"
 
 
-def evaluate(expects, evidence):
-    """[Outcome] for each expectation, then one for the invariants, which every scenario must
-    keep.
-    """
-    outcomes = [KINDS[expect["what"]].judge(expect, evidence) for expect in expects]
-    violations = evidence.violations
-    text = "invariants kept" if not violations else f"invariant broken: {'; '.join(violations[:3])}"
-    return outcomes + [Outcome(not violations, text)]
+def _event_s(name, run, from_s=0.0):
+    """Seconds of the first event of that name at or after from_s, None if it did not come."""
+    times_s = (time_us / 1e6 for time_us, event, _ in run.timeline if event == name)
+    return next((time_s for time_s in times_s if time_s >= from_s - 1e-6), None)
 
 
-def moment_s(moment, evidence, from_s=0.0):
-    """Seconds of a moment at or after from_s, None if it did not come."""
-    if not isinstance(moment, str):
-        return float(moment)
-    return next(
-        (
-            t_us / 1e6
-            for t_us, name, _ in evidence.timeline
-            if name == moment and t_us >= from_s * 1e6 - 1
-        ),
-        None,
-    )
-
-
-def _within(expect, evidence, what, find):
-    """Outcome for something found by find(after_s) that must come ms_min .. ms_max after the moment
-    `after`.
-    """
-    after_s = moment_s(expect["after"], evidence)
-    if after_s is None:
-        return Outcome(False, f"{what}: {_name(expect['after'])} never came")
-    found_s = find(after_s + min(0.0, expect["ms_min"] / 1000.0))
-    wanted = f"{expect['ms_min']:g} .. {expect['ms_max']:g} ms after {_name(expect['after'])}"
+def _moment_s(moment, run, from_s=0.0):
+    """Seconds of a moment at or after from_s. Raises NeverCame."""
+    found_s = _event_s(moment, run, from_s) if isinstance(moment, str) else float(moment)
     if found_s is None:
-        return Outcome(False, f"{what} {wanted}: never came")
-    late_ms = (found_s - after_s) * 1000.0
-    # Virtual times are sums of whole us, read back from floats: half a us of doubt.
-    return Outcome(
-        expect["ms_min"] - 5e-4 <= late_ms <= expect["ms_max"] + 5e-4,
-        f"{what} {wanted}: {late_ms:.1f} ms",
-    )
+        raise NeverCame(moment)
+    return found_s
 
 
 def _name(moment):
     return moment if isinstance(moment, str) else f"{moment:g} s"
 
 
-def _trip(expect, evidence):
+def _within(expect, run, what, find):
+    """Judge what find(from_s) finds: it must come ms_min .. ms_max after the moment `after`."""
+    after_s = _moment_s(expect["after"], run)
+    found_s = find(after_s + min(0.0, expect["ms_min"] / 1000.0))
+    text = f"{what} {expect['ms_min']:g} .. {expect['ms_max']:g} ms after {_name(expect['after'])}"
+    if found_s is None:
+        return False, f"{text}: never came"
+    late_ms = (found_s - after_s) * 1000.0
+    return _in_time(late_ms, expect), f"{text}: {late_ms:.1f} ms"
+
+
+def _in_time(late_ms, expect):
+    return expect["ms_min"] - DOUBT_ms <= late_ms <= expect["ms_max"] + DOUBT_ms
+
+
+def _trip(expect, run, doc):
     scope = expect["scope"]
-
-    def find(from_s):
-        return next(
-            (
-                trip["t_s"]
-                for trip in evidence.trips
-                if trip["stage"] == expect["stage"]
-                and scope in (None, trip["scope"])
-                and trip["t_s"] >= from_s
-            ),
-            None,
-        )
-
-    return _within(
-        expect, evidence, f"row {expect['stage']}" + (f" {scope}" if scope else "") + " trips", find
-    )
-
-
-def _event(expect, evidence):
+    times_s = [
+        trip["t_s"]
+        for trip in run.trips
+        if trip["stage"] == expect["stage"] and scope in (None, trip["scope"])
+    ]
     return _within(
         expect,
-        evidence,
-        expect["event"],
-        lambda from_s: moment_s(expect["event"], evidence, from_s),
+        run,
+        f"row {expect['stage']}{f' {scope}' if scope else ''} trips",
+        lambda from_s: next((time_s for time_s in times_s if time_s >= from_s), None),
     )
 
 
-def _no_trip(expect, evidence):
-    other = [trip for trip in evidence.trips if trip["stage"] not in (expect["except"] or ())]
-    names = "no trip" + (f" but {', '.join(expect['except'])}" if expect["except"] else "")
-    found = ", ".join(
-        f"row {trip['stage']} {trip['scope']} at {trip['t_s']:.2f} s" for trip in other[:4]
-    )
-    return Outcome(not other, f"{names}: {found or 'none'}")
+def _event(expect, run, doc):
+    name = expect["event"]
+    return _within(expect, run, name, lambda from_s: _event_s(name, run, from_s))
 
 
-def _order(expect, evidence):
+def _no_trip(expect, run, doc):
+    allowed = expect["except"] or ()
+    other = [
+        f"row {trip['stage']} {trip['scope']} at {trip['t_s']:.2f} s"
+        for trip in run.trips
+        if trip["stage"] not in allowed
+    ]
+    names = f"no trip but {', '.join(allowed)}" if allowed else "no trip"
+    return not other, f"{names}: {', '.join(other[:4]) or 'none'}"
+
+
+def _order(expect, run, doc):
     """Each event must come ms_min .. ms_max after the one before it (ms_max 600 s unless given)."""
-    at_s = moment_s(expect["after"], evidence)
-    times_s = []
-    for name in expect["events"]:
-        at_s = None if at_s is None else moment_s(name, evidence, at_s)
-        times_s.append(at_s)
+    at_s, times_s = _moment_s(expect["after"], run), []
     what = ", then ".join(expect["events"])
-    if None in times_s:
-        return Outcome(
-            False, f"{what}: {expect['events'][times_s.index(None)]} did not come in this order"
-        )
+    for name in expect["events"]:
+        at_s = _event_s(name, run, at_s)
+        if at_s is None:
+            return False, f"{what}: {name} did not come in this order"
+        times_s.append(at_s)
     gaps_ms = [(b - a) * 1000.0 for a, b in zip(times_s, times_s[1:])]
-    ok = all(expect["ms_min"] - 5e-4 <= gap <= expect["ms_max"] + 5e-4 for gap in gaps_ms)
-    return Outcome(
-        ok,
-        f"{what}, {expect['ms_min']:g} .. {expect['ms_max']:g} ms apart: "
-        + ", ".join(f"{gap:.1f} ms" for gap in gaps_ms),
+    found = ", ".join(f"{gap_ms:.1f} ms" for gap_ms in gaps_ms)
+    return (
+        all(_in_time(gap_ms, expect) for gap_ms in gaps_ms),
+        f"{what}, {expect['ms_min']:g} .. {expect['ms_max']:g} ms apart: {found}",
     )
 
 
-def _never(expect, evidence):
-    from_s = moment_s(expect["after"], evidence)
-    until_s = (
-        None
-        if from_s is None or expect["until"] is None
-        else moment_s(expect["until"], evidence, from_s)
-    )
-    what = f"no {expect['event']} after {_name(expect['after'])}"
-    if expect["until"] is not None:
-        what += f" until {_name(expect['until'])}"
-    if from_s is None or expect["until"] is not None and until_s is None:
-        missing = _name(expect["after"] if from_s is None else expect["until"])
-        return Outcome(False, f"{what}: {missing} never came")
-    found_s = moment_s(expect["event"], evidence, from_s)
-    ok = found_s is None or until_s is not None and found_s >= until_s
-    return Outcome(ok, f"{what}: {'none' if ok else f'at {found_s:.3f} s'}")
+def _never(expect, run, doc):
+    from_s = _moment_s(expect["after"], run)
+    until, text = expect["until"], f"no {expect['event']} after {_name(expect['after'])}"
+    until_s = float("inf")
+    if until is not None:
+        until_s = _moment_s(until, run, from_s)
+        text += f" until {_name(until)}"
+    found_s = _event_s(expect["event"], run, from_s)
+    ok = found_s is None or found_s >= until_s
+    return ok, f"{text}: {'none' if ok else f'at {found_s:.3f} s'}"
 
 
-def _state(expect, evidence):
-    rows = evidence.rows
-    at_s = None if expect["at"] is None else moment_s(expect["at"], evidence)
-    if expect["at"] is not None and at_s is None:
-        return Outcome(False, f"{expect['is']}: {_name(expect['at'])} never came")
-    at_us = rows["t_us"][-1] if at_s is None else at_s * 1e6
-    place = max(0, int(rows["t_us"].searchsorted(at_us, "right")) - 1)
-    found = STATES[int(rows["state"][place])]
-    when = "end" if expect["at"] is None else _name(expect["at"])
-    return Outcome(found == expect["is"], f"{expect['is']} at {when}: {found}")
+def _state(expect, run, doc):
+    at, times_us = expect["at"], run.rows["t_us"]
+    at_us = times_us[-1] if at is None else _moment_s(at, run) * 1e6
+    place = max(0, int(times_us.searchsorted(at_us, "right")) - 1)
+    found = STATES[int(run.rows["state"][place])]
+    return found == expect["is"], f"{expect['is']} at {'end' if at is None else _name(at)}: {found}"
 
 
-def _reaction(expect, evidence):
-    value = evidence.doc["reaction_ms"].get(expect["name"])
+def _reaction(expect, run, doc):
+    value = doc["reaction_ms"].get(expect["name"])
     text = f"reaction {expect['name']} {expect['ms_min']:g} .. {expect['ms_max']:g} ms"
     if value is None:
-        return Outcome(False, f"{text}: not exercised")
-    return Outcome(expect["ms_min"] <= value <= expect["ms_max"], f"{text}: {value:.1f} ms")
+        return False, f"{text}: not exercised"
+    return expect["ms_min"] <= value <= expect["ms_max"], f"{text}: {value:.1f} ms"
 
 
-def _quantity(expect, evidence):
+def _quantity(expect, run, doc):
     """All samples from `after` + ms_from to `until` (the end unless given) lie in low .. high."""
-    rows, name = evidence.rows, expect["name"]
-    from_s = moment_s(expect["after"], evidence)
-    until_s = (
-        rows["t_us"][-1] / 1e6
-        if expect["until"] is None
-        else moment_s(expect["until"], evidence, from_s or 0.0)
-    )
+    times_us, name, until = run.rows["t_us"], expect["name"], expect["until"]
+    from_s = _moment_s(expect["after"], run)
+    until_us = times_us[-1] if until is None else _moment_s(until, run, from_s) * 1e6
+    from_us = from_s * 1e6 + expect["ms_from"] * 1000.0
+    values = run.rows[name][(times_us >= from_us) & (times_us <= until_us)]
     begins = f"{expect['ms_from']:g} ms after {_name(expect['after'])}"
     text = f"{name} in {expect['low']:g} .. {expect['high']:g} from {begins}"
-    if from_s is None or until_s is None:
-        missing = _name(expect["after"] if from_s is None else expect["until"])
-        return Outcome(False, f"{text}: {missing} never came")
-    from_us = from_s * 1e6 + expect["ms_from"] * 1000.0
-    values = rows[name][(rows["t_us"] >= from_us) & (rows["t_us"] <= until_s * 1e6)]
     if not len(values):
-        return Outcome(False, f"{text}: no samples")
+        return False, f"{text}: no samples"
     low, high = float(values.min()), float(values.max())
-    return Outcome(
-        expect["low"] <= low and high <= expect["high"], f"{text}: {low:.0f} .. {high:.0f}"
-    )
+    return expect["low"] <= low and high <= expect["high"], f"{text}: {low:.0f} .. {high:.0f}"
 
 
-def _figure(expect, evidence):
+def _figure(expect, run, doc):
     """A figure of the JSON document, its path with dots: swing_2s_pct.reduction."""
-    value = evidence.doc
+    value = doc
     for key in expect["key"].split("."):
         value = value.get(key) if isinstance(value, dict) else None
     text = f"{expect['key']} in {expect['low']:g} .. {expect['high']:g}"
     ok = isinstance(value, (int, float)) and expect["low"] <= value <= expect["high"]
-    return Outcome(ok, f"{text}: {'not measured' if value is None else value}")
+    return ok, f"{text}: {'not measured' if value is None else value}"
 
 
+SUBJECTS = ("event", "stage", "name", "is", "what")  # the first of these keys names an expectation
 _AFTER = {"after": Field(MOMENT, REQUIRED)}
 _RANGE = {"low": Field(NUMBER, -1e9, -1e9, 1e9), "high": Field(NUMBER, 1e9, -1e9, 1e9)}
 KINDS = {
-    "trip": Kind(
-        {"stage": Field(TEXT, REQUIRED), "scope": Field(TEXT, None), **_AFTER, **_MS}, _trip
-    ),
-    "no_trip": Kind({"except": Field(TEXTS, None)}, _no_trip),
-    "event": Kind({"event": Field(TEXT, REQUIRED, choices=EVENTS), **_AFTER, **_MS}, _event),
-    "order": Kind(
+    "trip": ({"stage": Field(TEXT, REQUIRED), "scope": Field(TEXT, None), **_AFTER, **_MS}, _trip),
+    "no_trip": ({"except": Field(TEXTS, None)}, _no_trip),
+    "event": ({"event": Field(TEXT, REQUIRED, choices=EVENTS), **_AFTER, **_MS}, _event),
+    "order": (
         {
             "events": Field(MOMENTS, REQUIRED),
             **_AFTER,
@@ -273,12 +219,12 @@ KINDS = {
         },
         _order,
     ),
-    "never": Kind(
+    "never": (
         {"event": Field(TEXT, REQUIRED, choices=EVENTS), **_AFTER, "until": Field(MOMENT, None)},
         _never,
     ),
-    "state": Kind({"is": Field(TEXT, REQUIRED, choices=STATES), "at": Field(MOMENT, None)}, _state),
-    "reaction": Kind(
+    "state": ({"is": Field(TEXT, REQUIRED, choices=STATES), "at": Field(MOMENT, None)}, _state),
+    "reaction": (
         {
             "name": Field(TEXT, REQUIRED),
             "ms_min": Field(NUMBER, 0, 0, 600_000),
@@ -286,7 +232,7 @@ KINDS = {
         },
         _reaction,
     ),
-    "quantity": Kind(
+    "quantity": (
         {
             "name": Field(TEXT, REQUIRED, choices=QUANTITIES),
             **_AFTER,
@@ -296,5 +242,5 @@ KINDS = {
         },
         _quantity,
     ),
-    "figure": Kind({"key": Field(TEXT, REQUIRED), **_RANGE}, _figure),
+    "figure": ({"key": Field(TEXT, REQUIRED), **_RANGE}, _figure),
 }

@@ -160,7 +160,7 @@ def _action(entry, where):
 
 def _expect(entry, where, moments):
     what = Field(TEXT, REQUIRED, choices=tuple(expectations.KINDS))
-    known = expectations.KINDS[_chosen(entry, "what", what, where)].fields
+    known = expectations.KINDS[_chosen(entry, "what", what, where)][0]
     values = checked(entry, {"what": what} | known, where)
     for key, field in known.items():
         for value in values[key] if field.kind == MOMENTS and values[key] else [values[key]]:

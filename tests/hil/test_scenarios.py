@@ -12,7 +12,7 @@ from controller.site import config
 from controller.sites import EXAMPLE
 from hil import simulate, virtual_controller
 from hil.loads import selection
-from hil.results import run_result
+from hil.results import recorder, run_result
 from hil.scenarios import scenario
 from hil.simulate import VirtualRig
 
@@ -36,9 +36,7 @@ def run(name, duration_s=None, journal_path=None, drive=VirtualRig.run):
         CONFIG, load.power, chosen.seed, chosen.actions, {"soc": chosen.soc_pct / 100}, journal_path
     )
     drive(rig, order["duration_s"])
-    loop = {"ticks": rig.ticks, "missed": 0}
-    recorded = run_result.Run(rig.recorder, rig.observer, rig.trips.trips, loop, load.about)
-    return rig, run_result.Outcome(recorded, {}, chosen, load.from_us)
+    return rig, run_result.Outcome(recorder.run_of(rig, load), {}, chosen, load.from_us)
 
 
 def assert_met(outcome):
