@@ -1,9 +1,8 @@
 """The simulated cabinet as a process that runs one course against the real controller: started by
 real.py's rig.
 
-The course is the one of virtual time, procedure and all: here its steps are those of the bench,
-which come by themselves. The journal is followed on every step, so that a standing stage is known
-to one.
+The course is the one of virtual time; its steps are those of the bench, which come by themselves.
+The journal is followed on every step, so that an active stage is known to one step.
 """
 
 import contextlib
@@ -13,12 +12,10 @@ import sys
 
 from controller.run import loop_statistics
 from hil import plant_process
-from hil.campaigns.rows import course, start, stopped
+from hil.campaigns.rows import play, start
 from hil.campaigns.rows.limits import Limits
-from hil.campaigns.rows.real_courses import REAL, has_start, stalls_loop
+from hil.campaigns.rows.real_courses import REAL
 from hil.campaigns.rows.second_channel import NAME, SecondChannel
-from hil.campaigns.rows.stopped import STOPPED
-from hil.scenarios.faults import Clockwork
 
 STEP_ms = plant_process.STEP_US // 1000
 ALIVE_US = 1_000_000  # so often the rig hears that this process lives
@@ -53,7 +50,7 @@ class SteppedRig:
         return self._bench.clockwork
 
     @clockwork.setter
-    def clockwork(self, clockwork: Clockwork):
+    def clockwork(self, clockwork):
         self._bench.clockwork = clockwork
 
     def world(self):
@@ -82,21 +79,20 @@ class CourseBench(plant_process.Bench):
 
     def __init__(self, order, connection):
         super().__init__(order, connection)
-        self.found = self.machine = None
+        self.found = self.machine = self._second = None
         self._step_us_max = self._own_steps = 0
         self._limits = Limits(self.config, STEP_ms)
         self._course = REAL[order["course"]]
         self._rig = SteppedRig(self)
-        self._second = self._fit_second() if self.config.channel_b else None
+        if self.config.channel_b:
+            self._second = self.ptys[NAME] = SecondChannel(
+                self.cabinet.plant, self.config.safety_image
+            )
+            self._heard.register(self._second.fileno(), select.EPOLLIN | select.EPOLLET)
+            devices = self.world.devices | {NAME: self._second.device}
+            self.world = self.world._replace(devices=devices)
         for each in self._course.at_start:
             start.apply(self._rig, each)
-
-    def _fit_second(self):
-        second = SecondChannel(self.cabinet.plant, self.config.safety_image)
-        self.ptys[NAME] = second
-        self._heard.register(second.fileno(), select.EPOLLIN | select.EPOLLET)
-        self.world = self.world._replace(devices={**self.world.devices, NAME: second.device})
-        return second
 
     def _step(self, now_us):
         if self._second is not None:
@@ -126,17 +122,13 @@ class CourseBench(plant_process.Bench):
             self._wait_for_first_tick()
             start.bring_up(rig, each)
             before = self.seen_ino
-        if has_start(each) and each.seen is None:
+        if (each.starts or each.does("controller_start")) and each.seen is None:
             each = each._replace(seen=lambda plant: self._has_ticked(before))
         self._step_us_max, loop = 0, self._loop_statistics()
-        self.found = (
-            stopped.measured(rig, each)
-            if each.label in STOPPED
-            else course.measured(rig, each, self._limits)
-        )
-        self.machine = machine(
-            self._step_us_max, loop, None if stalls_loop(each) else self._loop_statistics()
-        )
+        self.found = play.measured(rig, each, self._limits)
+        # ticks that the loop misses are then the doing of the course
+        after = None if each.does("controller_stall") else self._loop_statistics()
+        self.machine = machine(self._step_us_max, loop, after)
 
     def _wait_for_first_tick(self):
         while not self._has_ticked(None):
@@ -145,7 +137,7 @@ class CourseBench(plant_process.Bench):
                 raise Over
 
     def _has_ticked(self, before):
-        """True once a controller has whose journal is another file than the one before."""
+        """True once there is a controller whose journal is another file than the one before."""
         return self.seen_ino != before and self.snapshot.sequence is not None
 
     def _follow(self, now_us):
@@ -159,7 +151,7 @@ class CourseBench(plant_process.Bench):
         return loop_statistics.content(os.path.join(self.order["run_dir"], "loop.stats"))
 
     def _watch(self, now_us):
-        """As of any run, but what is recorded and shown of one."""
+        """Follow journal and plant; record and show nothing else."""
         self._follow(now_us)
         self.observer.sample(now_us, self.cabinet.plant)
         if now_us >= self.view_due_us:
@@ -172,13 +164,8 @@ class CourseBench(plant_process.Bench):
             **super()._content(),
             "course": found,
             "machine": self.machine,
-            "wanted": wanted(self._course, self.cabinet.devices),
+            "wanted": play.wanted(self._course, self.cabinet.devices),
         }
-
-
-def wanted(each, devices):
-    """Names of the effects that must come."""
-    return stopped.wanted(each) if each.label in STOPPED else course.wanted(each, devices)
 
 
 def machine(step_us_max, before, after):
@@ -189,11 +176,10 @@ def machine(step_us_max, before, after):
     found = {"step_ms_max": round(step_us_max / 1000, 1), "bad_ticks": 0}
     if after is None:
         return found
-    same = (
-        before is not None
-        and loop_statistics.figures(before)["ticks"] <= loop_statistics.figures(after)["ticks"]
-    )
-    loop = loop_statistics.figures(after, before if same else None)
+    figures = loop_statistics.figures
+    if before is not None and figures(before)["ticks"] > figures(after)["ticks"]:
+        before = None
+    loop = figures(after, before)
     return found | {"bad_ticks": loop["missed"] + loop["late"]}
 
 

@@ -11,15 +11,15 @@ from hil import forks
 from hil.arguments import output_file, whole
 from hil.campaigns import command, report
 from hil.campaigns import verdict as verdicts
-from hil.campaigns.rows import page, real_page, verdict
-from hil.campaigns.rows.campaign import EVERY, run
-from hil.campaigns.rows.courses import COURSES
+from hil.campaigns.rows import page, verdict
+from hil.campaigns.rows.campaign import run
+from hil.campaigns.rows.courses import COURSES, EVERY, STOPPED
 from hil.campaigns.rows.limits import Limits
-from hil.campaigns.rows.real import Campaign
+from hil.campaigns.rows.real import Campaign, STEP_ms
 from hil.campaigns.rows.real_courses import NOT_DONE
-from hil.campaigns.rows.stopped import STOPPED
 
 JOBS_MAX = 64
+DISARMED = "with the stages not armed: each must be found not met, or the course shows nothing"
 
 
 def add(commands):
@@ -41,11 +41,7 @@ def add(commands):
         default=forks.cores(),
         help="processes (%(default)s: one per core)",
     )
-    parser.add_argument(
-        "--disarmed",
-        action="store_true",
-        help="with the stages not armed: each must be found not met, or the course shows nothing",
-    )
+    parser.add_argument("--disarmed", action="store_true", help=DISARMED)
     parser.add_argument(
         "--real",
         action="store_true",
@@ -62,8 +58,9 @@ def main(arguments):
     if refusal:
         return command.refuse("rows", refusal)
     print(f"seed       {arguments.seed}", flush=True)
+    config = configs.load(str(EXAMPLE))
     try:
-        return (_real if arguments.real else _virtual)(arguments, wanted)
+        return _run(config, arguments, wanted)
     except Interrupted as interrupted:
         print(verdicts.line(interrupted))
         return command.INTERRUPTED
@@ -75,14 +72,14 @@ class Interrupted(Exception):
 
 def _refusal(arguments, wanted):
     """Why these options do not go together; None when they do."""
-    wired = [label for label in wanted if label in STOPPED]
     if arguments.real and arguments.disarmed:
         return (
             "--real: a controller's own process has every required stage armed; leave --disarmed "
             "out"
         )
+    wired = ", ".join(label for label in wanted if label in STOPPED)
     if arguments.disarmed and wired:
-        return f"--disarmed: allowed are stages; {', '.join(wired)}: the wiring acts, armed or not"
+        return f"--disarmed: allowed are stages; {wired}: the wiring acts, armed or not"
     if arguments.real and all(label in NOT_DONE for label in wanted):
         return (
             f"--real: {wanted[0]} is not done in real processes: {NOT_DONE[wanted[0]]}; allowed is "
@@ -91,54 +88,40 @@ def _refusal(arguments, wanted):
     return None
 
 
-def _virtual(arguments, labels):
-    config = configs.load(str(EXAMPLE))
-    limits = Limits(config)
-    realtime.freeze_collector()
-    courses = run(config, labels, arguments.jobs, arguments.disarmed, arguments.seed)
-    rows = list(_told(courses, len(labels), lambda row: row, limits))
-    rows.sort(key=lambda row: labels.index(row.course.label))
-    report.write_json(arguments.json, page.document(rows, limits, arguments.seed))
-    report.write(arguments.md, page.page(rows, limits))
+def _run(config, arguments, wanted):
+    seed, not_done = arguments.seed, None
+    if arguments.real:
+        not_done = {label: NOT_DONE[label] for label in wanted if label in NOT_DONE}
+        labels = [label for label in wanted if label not in not_done]
+        limits = Limits(config, STEP_ms)
+        courses = Campaign(limits, arguments.jobs, seed).run(labels)
+    else:
+        labels, limits = wanted, Limits(config)
+        realtime.freeze_collector()
+        courses = run(limits, labels, arguments.jobs, arguments.disarmed, seed)
+    rows = _printed(courses, labels, limits)
+    report.write_json(arguments.json, page.document(rows, limits, seed, not_done))
+    report.write(arguments.md, page.page(rows, limits, not_done))
+    for label, why in (not_done or {}).items():
+        print(f"{label:11} not done: {why}")
     wrong = [row.course.label for row in rows if _is_wrong(row, limits, arguments.disarmed)]
     words = "found not met" if arguments.disarmed else "met"
-    print(verdicts.line(verdicts.counted(len(rows), wrong, words)))
-    return verdicts.exit_code(not wrong)
-
-
-def _real(arguments, wanted):
-    """The courses in the rig of real processes."""
-    not_done = {label: NOT_DONE[label] for label in wanted if label in NOT_DONE}
-    labels = [label for label in wanted if label not in not_done]
-    config = configs.load(str(EXAMPLE))
-    campaign = Campaign(
-        config, arguments.jobs, arguments.seed, lambda line: print(line, flush=True)
-    )
-    limits, courses = campaign.limits, campaign.run(labels)
-    found = list(_told(courses, len(labels), lambda ended: ended.row, limits))
-    found.sort(key=lambda ended: wanted.index(ended.row.course.label))
-    document = real_page.document(found, limits, arguments.seed, not_done)
-    report.write_json(arguments.json, document)
-    report.write(arguments.md, real_page.markdown(found, limits, not_done))
-    for label, why in not_done.items():
-        print(f"{label:11} not done: {why}")
-    wrong = [ended.row.course.label for ended in found if not ended.row.is_met]
     left = f"; {len(not_done)} not done" if not_done else ""
-    print(verdicts.line(verdicts.counted(len(found), wrong, "met") + left))
+    print(verdicts.line(verdicts.counted(len(rows), wrong, words) + left))
     return verdicts.exit_code(not wrong)
 
 
-def _told(courses, total, row_of, limits):
-    """Generator of what `courses` gives, each with its line printed. Raises Interrupted."""
-    done = 0
+def _printed(courses, labels, limits):
+    """Rows in the order of the labels, each line printed as its course ends. Raises Interrupted."""
+    rows = []
     try:
         with contextlib.closing(courses):
-            for each in courses:
-                done += 1
-                print(page.line(row_of(each), limits), flush=True)
-                yield each
+            for row in courses:
+                rows.append(row)
+                print(page.line(row, limits), flush=True)
     except KeyboardInterrupt:
-        raise Interrupted(f"interrupted: {done} of {total} courses run") from None
+        raise Interrupted(f"interrupted: {len(rows)} of {len(labels)} courses run") from None
+    return sorted(rows, key=lambda row: labels.index(row.course.label))
 
 
 def _is_wrong(row, limits, disarmed):

@@ -7,13 +7,14 @@ shows only when a start is requested.
 
 from typing import NamedTuple
 
+from hil.campaigns.rows.course import STAGES
 from hil.plant import bms, contactors
 from safety import matrix as m
 
 ZERO_SHARE = 0.01  # of rated power, as the observer's `power_zero`
 DERATE_MARGIN_SHARE = 0.02  # of rated power: losses and the converter's own error
 ENABLE, POWER, OPENED = "PCS enable off", "power zero", "contactors open"
-CHARGE, DISCHARGE, DERATED = "no charging", "no discharging", "derated"
+CHARGE, DISCHARGE, DERATED = LIMITED = "no charging", "no discharging", "derated"
 FAN, HORN, LAMP, RED_LAMP = "fan", "horn", "lamp", "red lamp"
 PANEL, PRE_ALARM, SHUNT_TRIP, AUX_SHED = "fire panel", "pre-alarm", "shunt trip", "aux loads off"
 
@@ -43,53 +44,44 @@ COILS = {
 DISCRETE = (ENABLE, POWER, OPENED, *COILS)
 
 
-def demanded(stage):
-    """Names of what a stage of the matrix asks for that can be seen, in the order of its
+def demanded(stage_id):
+    """Names of what a stage of the matrix asks for and the plant shows, in the order of its
     demands.
     """
-    demand = stage[m.S_DEMAND]
-    found = [ENABLE] if _disables(demand) else []
-    found += [POWER] if demand[m.D_PCS] else []
-    found += [OPENED] if demand[m.D_DC] >= m.DC_OPEN_AT_ZERO else []
-    found += [name for name, coil in COILS.items() if demand[coil.demand]]
-    if not demand[m.D_PCS]:
-        found += [CHARGE] * bool(demand[m.D_CHARGE_INHIBIT]) + [DISCHARGE] * bool(
-            demand[m.D_DISCHARGE_INHIBIT]
-        )
-        found += [DERATED] * bool(demand[m.D_CHARGE_DERATE_PCT] or demand[m.D_DISCHARGE_DERATE_PCT])
-    return found
+    demand = STAGES[stage_id][m.S_DEMAND]
+    opens, moves = demand[m.D_DC] >= m.DC_OPEN_AT_ZERO, not demand[m.D_PCS]
+    found = {
+        ENABLE: opens or demand[m.D_PCS] == m.PCS_STOP,
+        POWER: not moves,
+        OPENED: opens,
+        **{name: demand[coil.demand] for name, coil in COILS.items()},
+        CHARGE: moves and demand[m.D_CHARGE_INHIBIT],
+        DISCHARGE: moves and demand[m.D_DISCHARGE_INHIBIT],
+        DERATED: moves and (demand[m.D_CHARGE_DERATE_PCT] or demand[m.D_DISCHARGE_DERATE_PCT]),
+    }
+    return [name for name, is_demanded in found.items() if is_demanded]
 
 
-def _disables(demand):
-    return demand[m.D_PCS] == m.PCS_STOP or demand[m.D_DC] >= m.DC_OPEN_AT_ZERO
-
-
-def shown(plant, stage):
-    """{name: True while it can be seen} of all effects; the derate is that of `stage`."""
+def shown(plant, demand):
+    """{name: True while the plant shows it} of all effects; the derate is that of `demand`."""
     rated_W = sum([pcs.rated_W for pcs in plant.pcs])
     power_W = sum([pcs.ac_power_W for pcs in plant.pcs])
+    derate_pct = demand[m.D_DISCHARGE_DERATE_PCT if power_W > 0 else m.D_CHARGE_DERATE_PCT]
     coils, zero_W = plant.relays.coils, ZERO_SHARE * rated_W
     found = {
         ENABLE: not plant.relays.pcs_enable,
         POWER: abs(power_W) < zero_W,
         # A welded rack stays on the DC bus; the breaker upstream is what opens it.
-        OPENED: plant.relays.breaker_open
-        or all(
-            [
-                not rack.contactors.conducting and rack.contactors.state != contactors.PRECHARGE
-                for rack in plant.racks
-            ]
-        ),
+        OPENED: plant.relays.breaker_open or not any([_is_on_bus(rack) for rack in plant.racks]),
         CHARGE: power_W > -zero_W,
         DISCHARGE: power_W < zero_W,
-        DERATED: _derated(power_W, rated_W, stage[m.S_DEMAND]),
+        DERATED: abs(power_W) <= rated_W * ((100 - derate_pct) / 100 + DERATE_MARGIN_SHARE),
     }
     return found | {name: coils[each.coil] == each.level for name, each in COILS.items()}
 
 
-def _derated(power_W, rated_W, demand):
-    derate_pct = demand[m.D_DISCHARGE_DERATE_PCT if power_W > 0 else m.D_CHARGE_DERATE_PCT]
-    return abs(power_W) <= rated_W * ((100 - derate_pct) / 100 + DERATE_MARGIN_SHARE)
+def _is_on_bus(rack):
+    return rack.contactors.conducting or rack.contactors.state == contactors.PRECHARGE
 
 
 def asks_for_zero(names, power_kW):
@@ -100,8 +92,7 @@ def asks_for_zero(names, power_kW):
 
 def racks_allow_none(plant, power_kW):
     """True if a rack's own limit leaves no power this way, or its cells will not once the BMS looks
-    at them: it does so once in a while only, and a controller that has heard of the cells may be
-    ahead of it.
+    at them: it does so once in a while only, and the controller may know the cells before.
     """
     way = int(power_kW > 0)
     return any(
@@ -115,17 +106,16 @@ def racks_allow_none(plant, power_kW):
 class Witness:
     """`since_us`: when each effect that shows now began to show, None while it does not."""
 
-    def __init__(self, plant, stage, now_us):
-        self._plant, self._stage = plant, stage
-        self.since_us = {
-            name: now_us if is_shown else None for name, is_shown in shown(plant, stage).items()
-        }
-        self.at_first = {name for name, since_us in self.since_us.items() if since_us is not None}
-        self.unwanted = {}  # name: when it came although nothing that stood asked for it
+    def __init__(self, plant, demand, now_us):
+        self._plant, self._demand = plant, demand
+        is_shown = shown(plant, demand)
+        self.since_us = {name: now_us if is_shown[name] else None for name in is_shown}
+        self.at_first = {name for name in is_shown if is_shown[name]}
+        self.unwanted = {}  # name: when it came although no active stage demanded it
 
     def see(self, now_us, allowed):
         """Sample the plant; allowed: names of DISCRETE that something asks for."""
-        for name, is_shown in shown(self._plant, self._stage).items():
+        for name, is_shown in shown(self._plant, self._demand).items():
             if not is_shown:
                 self.since_us[name] = None
             elif self.since_us[name] is None:

@@ -19,25 +19,25 @@ def flip_word(rig):
     rig.controller.cabinet.core.kernel.image[at] ^= 1
 
 
-class _Tested(SelfTest):
-    """The controller's self-test on the rig's time; zone: file that stands for the processor's."""
+class _SelfTestOnRig(SelfTest):
+    """The controller's self-test on the rig's time."""
 
     def __init__(self, rig, zone):
+        """zone: file that stands for the processor's temperature."""
         super().__init__(rig.controller.cabinet.core.kernel.state_blocks(), zones=zone)
         self._rig = rig
 
     def step(self, monotonic_us=None, raw_us=None):
-        """A slice at the rig's own time, which both clocks tell."""
+        """A slice; both clocks show the rig's time."""
         super().step(self._rig.now_us, self._rig.now_us)
 
 
 def watch_itself(rig):
     """Before the cause: the self-test runs, a cool processor beside it."""
-    descriptor, path = tempfile.mkstemp(prefix="firebreak-zone-")
-    os.write(descriptor, COOL)
-    rig.controller.cabinet.self_test = _Tested(rig, path)
+    rig.zone, path = tempfile.mkstemp(prefix="firebreak-zone-")
+    os.write(rig.zone, COOL)
+    rig.controller.cabinet.self_test = _SelfTestOnRig(rig, path)
     os.unlink(path)
-    rig.zone = descriptor
 
 
 def change_program(rig):

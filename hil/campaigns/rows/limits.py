@@ -2,17 +2,19 @@
 plant's lag for the sensor.
 
 What the chain assumes of sensors is left out: the plant's own sensors are seen to show the cause,
-and what passes until then is measured. In virtual time a time in the plant is known to one tick,
-the one at whose end it is sampled, and that of a stage exactly; in real processes both are known to
-one step of the bench.
+and the time until then is measured. In virtual time a time in the plant is known to one tick, the
+one at whose end it is sampled, and that of a stage exactly; in real processes both are known to one
+step of the bench.
 """
 
 from controller.site import bus_times, time_chain
 from hil.campaigns.rows import effects
-from hil.campaigns.rows.courses import STAGES
+from hil.campaigns.rows.course import STAGES
 from safety import matrix as m
 
 PLANT_RAMP_MS = 100  # the simulated converter: rated power in 0.1 s
+# contactors open at least this much later than the permit: the observer's invariant
+ORDER_MS = 100
 
 
 class Limits:
@@ -21,29 +23,29 @@ class Limits:
     def __init__(self, config, step_ms=0):
         """step_ms: of the bench in real processes, 0 in virtual time."""
         self.config, self.schedule = config, bus_times.schedule(config)
-        self._told_ms, self._sampled_ms = step_ms, step_ms or config.tick_ms
+        self._seen_ms, self._sampled_ms = step_ms, step_ms or config.tick_ms
 
     def decision_ms(self, stage_id):
-        """The stage is known to stand this late, at the latest."""
-        return self._decided_ms(stage_id) + self._told_ms
+        """The stage is known to be active this late, at the latest."""
+        return self._decided_ms(stage_id) + self._seen_ms
 
     def _decided_ms(self, stage_id):
-        return sum([part.time_ms for part in self._decision(stage_id) if not part.is_assumed])
+        return sum(part.time_ms for part in self._decision(stage_id) if not part.is_assumed)
 
     def earliest_ms(self, stage_id, cause):
         """No earlier than its debounce and the silence that it waits for, counted from the last
-        thing heard; what a sensor shows is known to one step as well.
+        frame; what a sensor shows is known to one step as well.
         """
         parts = {part.what: part.time_ms for part in self._decision(stage_id)}
-        is_bound = _is(stage_id, m.CABINET, m.F_IMAGE_CHANGED) or (
-            _is(stage_id, m.CABINET, m.F_GAS_DETECTORS_LOST) and not self._period_ms(cause)
+        period_ms = self._period_ms(cause)
+        debounce_ms = self.config.stage_words[stage_id][2] * self.config.tick_ms
+        feature = STAGES[stage_id][m.S_SCOPE], STAGES[stage_id][m.S_FEATURE]
+        is_bound = feature == (m.CABINET, m.F_IMAGE_CHANGED) or (
+            feature == (m.CABINET, m.F_GAS_DETECTORS_LOST) and not period_ms
         )
         silence_ms = 0 if is_bound else parts.get("silence", 0)
-        debounce_ms = self.config.stage_words[stage_id][2] * self.config.tick_ms
-        return (
-            max(0, silence_ms - self._period_ms(cause) + debounce_ms - self.config.tick_ms)
-            - self._told_ms
-        )
+        found_ms = max(0, silence_ms - period_ms + debounce_ms - self.config.tick_ms)
+        return found_ms - self._seen_ms
 
     def permit_ms(self, stage_id):
         """The byte that drops the converter's permit is on the wire."""
@@ -55,7 +57,7 @@ class Limits:
         demand = STAGES[stage_id][m.S_DEMAND]
         if effect in effects.COILS:
             return seen_ms + self._coil_ms(stage_id, effects.COILS[effect]) + time_chain.RELAY_MS
-        if effect in (effects.CHARGE, effects.DISCHARGE, effects.DERATED):
+        if effect in effects.LIMITED:
             return seen_ms + self._setpoint_ms() + time_chain.DEAD_MS + PLANT_RAMP_MS
         zero_ms = seen_ms + self._write_ms("pcs_enable_ok") + time_chain.RELAY_MS
         if effect == effects.ENABLE and demand[m.D_PCS] == m.PCS_STOP:
@@ -66,68 +68,66 @@ class Limits:
 
     def held_ms(self, stage_id, effect):
         """An effect that waits (the fan for the agent) does not come sooner than this after its
-        stage stands; 0: it does not wait.
+        stage; 0: it does not wait.
         """
         coil = effects.COILS.get(effect)
         held_ms = time_chain.hold_off_ms(self.config, STAGES[stage_id], coil.demand) if coil else 0
-        return max(0, held_ms - self._told_ms)
+        return max(0, held_ms - self._seen_ms)
+
+    def stopped_ms(self, course, wanted):
+        """{effect: (earliest, latest)} with the controller stopped, from the contact that opens or,
+        where the modules act, from the controller's end.
+        """
+        tick_ms, lapse_ms = self.config.tick_ms, self.config.cabinet["permit_expiry_ms"]
+        first_ms, last_ms = 0, time_chain.CONTACT_MS + tick_ms
+        if effects.FAN in wanted:
+            first_ms, last_ms = lapse_ms - self.config.coil_period_ms - tick_ms, lapse_ms + tick_ms
+        seen_ms = last_ms + time_chain.RELAY_MS + tick_ms
+        return dict.fromkeys(wanted, (first_ms, seen_ms)) | {
+            effects.POWER: (first_ms, seen_ms + time_chain.DEAD_MS),
+            effects.OPENED: (first_ms + ORDER_MS, seen_ms + time_chain.OPENING_MS),
+        }
 
     def _coil_ms(self, stage_id, coil):
-        """What waits comes when the permit has long gone: its write is one of those that keep it as
-        it is.
+        """A coil that waits comes when the permit has long gone: its write is one of those that
+        keep it as it is.
         """
         held_ms = time_chain.hold_off_ms(self.config, STAGES[stage_id], coil.demand)
-        demand = STAGES[stage_id][m.S_DEMAND]
-        if held_ms:
-            return held_ms + time_chain.write_ms(self.config, self.schedule, (coil.output,), True)
-        return self._write_ms(coil.output, demand)
+        stops = STAGES[stage_id][m.S_DEMAND][m.D_PCS] == m.PCS_STOP
+        return held_ms + self._write_ms(coil.output, bool(held_ms) or not stops)
 
     def _decision(self, stage_id):
         return time_chain.decision(self.config, self.schedule, STAGES[stage_id])
 
     def _opened_ms(self, stage_id, seen_ms, zero_ms):
-        """Where the row waits for zero current alone: zero power, and until the racks told of
+        """Where the row waits for zero current alone: zero power, and until the racks have reported
         it.
         """
         actuation_ms = self._write_ms("contactor_supply_ok") + time_chain.RELAY_MS
         waits_ms = time_chain.opening_ms(self.config, STAGES[stage_id])
         if waits_ms is not None:
             return seen_ms + actuation_ms + waits_ms
-        told_ms = time_chain.ASSUMED_MS["BMS"] + self._bms_bus_ms() + self.config.tick_ms
-        return zero_ms + told_ms + actuation_ms + time_chain.OPENING_MS
+        bus_ms = next(part.time_ms for part in self._decision("29") if part.what == "bus")
+        reported_ms = time_chain.ASSUMED_MS["BMS"] + bus_ms + self.config.tick_ms
+        return zero_ms + reported_ms + actuation_ms + time_chain.OPENING_MS
 
-    def _bms_bus_ms(self):
-        parts = time_chain.decision(self.config, self.schedule, STAGES["29"])
-        return next(part.time_ms for part in parts if part.what == "bus")
-
-    def _write_ms(self, output, demand=None):
-        keeps = demand is not None and demand[m.D_PCS] != m.PCS_STOP
+    def _write_ms(self, output, keeps=False):
         return time_chain.write_ms(self.config, self.schedule, (output,), keeps)
 
     def _setpoint_ms(self):
         """From the tick to the last byte of a converter's set-point: one exchange in flight, its
         own period, itself.
         """
-        pcs = [device for device in self.config.devices if device.role == "pcs"]
-        exchanges = [one for device in pcs for one in self.schedule[device.bus]]
-        return -(-3 * max([one.time_us for one in exchanges]) // 1000)
+        buses = {device.bus for device in self.config.devices if device.role == "pcs"}
+        return -(-3 * max(one.time_us for bus in buses for one in self.schedule[bus]) // 1000)
 
     def _period_ms(self, cause):
-        """Of the device that the cause silences, whose last word may be that old: of a converter
+        """Of the device that the cause silences, whose last frame may be that old: of a converter
         the slower group.
         """
-        names = {each.arguments.get("device", "") for each in cause}
+        names = {each.arguments.get("device") for each in cause}
         profiles = [device.profile for device in self.config.devices if device.name in names]
-        return max(
-            [
-                0,
-                *[
-                    max(each.period_ms, each.settings.get("control_period_ms", 0))
-                    for each in profiles
-                ],
-            ]
-        )
-
-
-def _is(stage_id, scope, feature):
-    return STAGES[stage_id][m.S_SCOPE] == scope and STAGES[stage_id][m.S_FEATURE] == feature
+        periods_ms = [
+            max(each.period_ms, each.settings.get("control_period_ms", 0)) for each in profiles
+        ]
+        return max(periods_ms, default=0)

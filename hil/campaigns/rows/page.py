@@ -1,17 +1,19 @@
-"""The results as lines, as a page and as JSON."""
+"""The results as lines, as a page and as JSON; of real processes also what only real time shows."""
 
 from hil.campaigns.report import table
-from hil.campaigns.rows import effects, stopped, verdict
-from hil.campaigns.rows.courses import STAGES
-from hil.campaigns.rows.stopped import STOPPED
+from hil.campaigns.rows import effects, verdict
+from hil.campaigns.rows.course import STAGES
+from hil.campaigns.rows.courses import EVERY
+from hil.campaigns.rows.real_courses import BESIDE
+from hil.results.run_result import machine
 from safety import matrix as m
 
 HEAD = """# Every row on the wire
 
 Written by `python -m hil rows --md FILE`: byte-accurate virtual time, so the figures are the
 same on every machine. The cabinet of the example site runs with the power given; then the cause
-comes. When the stage stands is what the controller reports; all else is read from the wires and
-from the plant. Times in seconds, as *measured / allowed*, from the moment in which the sensor shows
+comes. The controller reports when the stage is active; all else is read from the wires and from
+the plant. Times in seconds, as *measured / allowed*, from the moment in which the sensor shows
 the cause; `sensor` says how long the plant's own sensor took (row 38a: until the third attempt had
 failed; row 39: until the supply was taken back). Allowed is the site's own chain
 (`controller/site/time_chain.py`) without what it assumes of sensors, and a tick for the sampling of
@@ -58,82 +60,102 @@ WIRED_COLUMNS = (
     "lapsed outputs",
     "met",
 )
-ROW_OF_STOPPED = {label: label.partition(" ")[0] for label in STOPPED}
+REAL_HEAD = """# Every row on the wire, in real processes
+
+Written by `python -m hil rows --real --md FILE`: the controller's own process on ptys and a CAN
+server, the simulated cabinet in another one, real time, so that no two runs have the same figures.
+Courses, columns and limits are those of `python -m hil rows --md FILE`, but that times of stages
+and of the plant are known to one step of the simulated cabinet, 10 ms, which is what is allowed for
+it. Where the controller starts (44c, 44d, `46c start`), `sensor` is the time from the start of its
+process to its first tick.
+
+No configuration leaves a required row not armed, so every stage is armed here; where the table of
+virtual time says `not armed`, the stages named below stood beside this one, and effects that are
+seen may be theirs.
+"""
+UNDER_CURRENT = "Contactors opened under current, as their row asks after its time"
 
 
 def line(row, limits):
     """One course in one line for the terminal."""
-    result = row.result
+    since_ms, stage = row.result.since_ms, row.course.stage
     ending = "met" if row.is_met else "NOT MET: " + "; ".join(row.complaints)
-    if row.course.label in STOPPED:
-        times = ", ".join([f"{name} {_s(result.since_ms[name])}" for name in row.wanted[:3]])
+    if row.course.is_stopped:
+        times = ", ".join([f"{name} {_s(since_ms[name])}" for name in row.wanted[:3]])
         return f"{row.course.label:11} {times}  {ending}"
-    stands = _of(_from_sensor(result, result.stands_ms), limits.decision_ms(row.course.stage))
+    stands = _of(row, row.result.stands_ms, limits.decision_ms(stage))
     slowest = [f"{name} {_effect(row, limits, name)}" for name in row.wanted[:3]]
-    return (
-        f"{row.course.label:11} stands {stands} s; {', '.join(slowest) or 'nothing to see'}  "
-        f"{ending}"
-    )
+    effects_seen = ", ".join(slowest) or "nothing to see"
+    return f"{row.course.label:11} stands {stands} s; {effects_seen}  {ending}"
 
 
-def page(rows, limits, head=HEAD):
-    """The Markdown page of all rows. head: what is said above the table."""
-    plain = [row for row in rows if row.course.label not in STOPPED]
-    wired = [row for row in rows if row.course.label in STOPPED]
-    plain.sort(key=lambda row: (STAGES[row.course.stage][m.S_ROW], row.course.label))
-    lines = [head, _count(plain), "", *table(COLUMNS, [_cells(row, limits) for row in plain])]
-    if wired:
-        lines += [
-            WIRED_HEAD,
-            *table(WIRED_COLUMNS, [_wired(row, limits) for row in sorted(wired, key=_number)]),
-        ]
-    missed = [
-        f"- {row.course.label}: {'; '.join(row.complaints)}"
-        for row in plain + wired
-        if not row.is_met
-    ]
-    lines += ["", "## Not met", "", *(missed or ["Nothing."])]
-    flowed = [
-        f"- {row.course.label}: {'; '.join(verdict.asked_for(row.result))}"
-        for row in plain
-        if verdict.asked_for(row.result)
-    ]
-    lines += [
-        "",
-        "## Contactors opened under current, as their row asks after its time",
-        "",
-        *(flowed or ["None."]),
-    ]
-    return "\n".join(lines) + "\n"
+def page(rows, limits, not_done=None):
+    """The Markdown page of all rows. not_done: {label: why} of real processes."""
+    rows = sorted(rows, key=lambda row: list(EVERY).index(row.course.label))
+    plain = [row for row in rows if not row.course.is_stopped]
+    wired = [_wired(row, limits) for row in rows if row.course.is_stopped]
+    met = sum(row.is_met for row in plain)
+    count = f"{len(plain)} courses of {len({row.course.stage for row in plain})} stages"
+    lines = [HEAD if not_done is None else REAL_HEAD]
+    lines += [f"{count}: {met} met, {len(plain) - met} not.", ""]
+    lines += table(COLUMNS, [_cells(row, limits) for row in plain])
+    lines += [WIRED_HEAD, *table(WIRED_COLUMNS, wired)] if wired else []
+    lines += ["", *_section("Not met", _each(rows, lambda row: row.complaints), "Nothing.")]
+    lines += _section(UNDER_CURRENT, _each(plain, lambda row: verdict.asked_for(row.result)))
+    if not_done is not None:
+        beside = _each(rows, lambda row: [", ".join(BESIDE.get(row.course.label, ()))])
+        lines += _section("Armed here, not armed in virtual time", beside)
+        lines += _section("Repeated", _each(rows, lambda row: row.repeated))
+        lines += _section("Not done", [f"- {label}: {why}" for label, why in not_done.items()])
+    return "\n".join(lines).rstrip("\n") + "\n"
 
 
-def document(rows, limits, seed):
-    """The JSON document."""
-    return {
+def _section(title, lines, none="None."):
+    return [f"## {title}", "", *(lines or [none]), ""]
+
+
+def _each(rows, words_of):
+    """A line per row with words of its own."""
+    words = [(row.course.label, "; ".join(words_of(row))) for row in rows]
+    return [f"- {label}: {own}" for label, own in words if own]
+
+
+def document(rows, limits, seed, not_done=None):
+    """The JSON document. not_done: {label: why} of real processes; of a course of theirs that is
+    not met the observer's events as well.
+    """
+    found = {
         "command": "rows",
         "seed": seed,
         "ok": all(row.is_met for row in rows),
-        "courses": [
-            {
-                "course": row.course.label,
-                "row": STAGES[row.course.stage][m.S_ROW],
-                "stage": row.course.stage,
-                "how": row.course.how,
-                "inside": row.course.is_inside,
-                "met": row.is_met,
-                "complaints": row.complaints,
-                "limits_ms": _limits(row, limits),
-                **row.result._asdict(),
-                "at_first": sorted(row.result.at_first),
-            }
-            for row in rows
-        ],
+        "courses": [_course(row, limits, not_done is not None) for row in rows],
+    }
+    if not_done is not None:
+        found |= {"command": "rows --real", "not_done": not_done, **machine()}
+    return found
+
+
+def _course(row, limits, is_real):
+    seen = {"held_back": row.machine, "repeated": row.repeated} if is_real else {}
+    return {
+        "course": row.course.label,
+        "row": STAGES[row.course.stage][m.S_ROW],
+        "stage": row.course.stage,
+        "how": row.course.how,
+        "inside": row.course.is_inside,
+        "met": row.is_met,
+        "complaints": row.complaints,
+        "limits_ms": _limits(row, limits),
+        **row.result._asdict(),
+        "at_first": sorted(row.result.at_first),
+        **seen,
+        **({"timeline": row.timeline} if is_real and not row.is_met else {}),
     }
 
 
 def _limits(row, limits):
-    if row.course.label in STOPPED:
-        return stopped.limits_ms(row.course, limits.config)
+    if row.course.is_stopped:
+        return limits.stopped_ms(row.course, row.wanted)
     stage = row.course.stage
     return {
         "stands": [limits.earliest_ms(stage, row.course.cause), limits.decision_ms(stage)],
@@ -142,35 +164,19 @@ def _limits(row, limits):
     }
 
 
-def _count(rows):
-    stages = {row.course.stage for row in rows}
-    met = sum([row.is_met for row in rows])
-    return f"{len(rows)} courses of {len(stages)} stages: {met} met, {len(rows) - met} not."
-
-
-def _number(row):
-    return int(row.course.label.partition(" ")[0])
-
-
 def _cells(row, limits):
     each, result = row.course, row.result
-    stage = STAGES[each.stage]
-    how = each.how + (" *(inside)*" if each.is_inside else "")
-    stops = stage[m.S_DEMAND][m.D_PCS] == m.PCS_STOP
-    permit = (
-        _of(_from_sensor(result, result.permit_ms), limits.permit_ms(each.stage)) if stops else "-"
-    )
-    if stops and effects.ENABLE in result.at_first:
-        permit = "before"
+    stops = each.demand[m.D_PCS] == m.PCS_STOP
+    permit = _of(row, result.permit_ms, limits.permit_ms(each.stage)) if stops else "-"
     also = sorted({name for name, _ in result.stood if name.partition(" ")[0] != each.stage})
     return (
-        str(stage[m.S_ROW]),
+        str(STAGES[each.stage][m.S_ROW]),
         each.label,
-        how.replace("bridge_chain", "bridged"),
-        _power(each),
+        (each.how + " *(inside)*" * each.is_inside).replace("bridge_chain", "bridged"),
+        "a start" if each.starts else f"{each.power_kW:g}",
         _s(result.lag_ms),
-        _of(_from_sensor(result, result.stands_ms), limits.decision_ms(each.stage)),
-        permit,
+        _of(row, result.stands_ms, limits.decision_ms(each.stage)),
+        "before" if stops and effects.ENABLE in result.at_first else permit,
         _effect(row, limits, effects.POWER),
         _effect(row, limits, effects.OPENED),
         _others(row, limits),
@@ -179,24 +185,17 @@ def _cells(row, limits):
     )
 
 
-def _power(each):
-    return "a start" if each.starts else f"{each.power_kW:g}"
-
-
 def _others(row, limits):
     """The slowest of the other effects, and all their names."""
-    names = [
-        name for name in row.wanted if name not in (effects.ENABLE, effects.POWER, effects.OPENED)
-    ]
-    since = {
-        name: row.result.since_ms.get(name) for name in names if name not in row.result.at_first
-    }
-    words = [name + (" (before)" if name in row.result.at_first else "") for name in names]
-    words += [name for name in row.result.after if name not in names]
+    result, at_first = row.result, row.result.at_first
+    own = (effects.ENABLE, effects.POWER, effects.OPENED)
+    names = [name for name in row.wanted if name not in own]
+    since = {name: result.since_ms.get(name) for name in names if name not in at_first}
+    listed = [name + " (before)" * (name in at_first) for name in names]
+    words = ", ".join(listed + [name for name in result.after if name not in names])
     if not since or None in since.values():
-        return ", ".join(words) or "-"
-    name = max(since, key=since.get)
-    return f"{', '.join(words)}: {_effect(row, limits, name)}"
+        return words or "-"
+    return f"{words}: {_effect(row, limits, max(since, key=since.get))}"
 
 
 def _effect(row, limits, name):
@@ -205,32 +204,24 @@ def _effect(row, limits, name):
     since_ms = row.result.since_ms.get(name)
     if name in row.result.at_first and since_ms is not None and since_ms < 0:
         return "before"
-    return _of(_from_sensor(row.result, since_ms), limits.effect_ms(row.course.stage, name))
+    return _of(row, since_ms, limits.effect_ms(row.course.stage, name))
 
 
 def _wired(row, limits):
-    result, allowed = row.result, stopped.limits_ms(row.course, limits.config)
+    allowed = limits.stopped_ms(row.course, row.wanted)
     cells = [
-        f"{_s(_from_sensor(result, result.since_ms[name]))} / {_s(allowed[name][0])} .. "
-        f"{_s(allowed[name][1])}"
+        f"{_of(row, row.result.since_ms[name], allowed[name][0])} .. {_s(allowed[name][1])}"
         for name in row.wanted
     ]
     others = [f"{name} {cell}" for name, cell in zip(row.wanted[3:], cells[3:])]
-    return (
-        ROW_OF_STOPPED[row.course.label],
-        row.course.how,
-        *cells[:3],
-        ", ".join(others) or "-",
-        "yes" if row.is_met else "**no**",
-    )
+    number, met = row.course.label.partition(" ")[0], "yes" if row.is_met else "**no**"
+    return number, row.course.how, *cells[:3], ", ".join(others) or "-", met
 
 
-def _from_sensor(result, time_ms):
-    return None if time_ms is None or result.lag_ms is None else time_ms - result.lag_ms
-
-
-def _of(time_ms, limit_ms):
-    return f"{_s(time_ms)} / {_s(limit_ms)}"
+def _of(row, time_ms, limit_ms):
+    """Measured from the moment in which the sensor shows the cause / allowed."""
+    lag_ms = row.result.lag_ms
+    return f"{_s(None if None in (time_ms, lag_ms) else time_ms - lag_ms)} / {_s(limit_ms)}"
 
 
 def _s(time_ms):

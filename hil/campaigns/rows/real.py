@@ -10,18 +10,14 @@ import os
 import tempfile
 import threading
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from typing import NamedTuple
 
 from controller.record.journal import JournalError
 from controller.record.snapshot import read
 from hil import plant_process
 from hil.campaigns import order as orders
-from hil.campaigns.rows import effects, second_channel, start, stopped, verdict
-from hil.campaigns.rows.campaign import Row
-from hil.campaigns.rows.courses import STAGES
-from hil.campaigns.rows.limits import Limits
-from hil.campaigns.rows.real_courses import REAL, cabinet_more
-from hil.campaigns.rows.stopped import STOPPED
+from hil.campaigns.rows import play, second_channel, start
+from hil.campaigns.rows.campaign import Row, judged
+from hil.campaigns.rows.real_courses import CABINET_MORE, REAL
 from hil.campaigns.rows.watch import Result
 from hil.rig import Rig, RigError
 
@@ -30,25 +26,7 @@ STALL_ms = 40  # a step of the bench beyond this, two ticks, is the machine's do
 REPEATS_MAX = 2
 ASK_AGAIN_S, ASKS_MAX = 0.05, 1200
 BENCH = "hil.campaigns.rows.bench_watch"
-
-
-class Attempt(NamedTuple):
-    """One run of a course: its Row, what the machine held back, the observer's events for a reader
-    who looks for why.
-    """
-
-    row: Row
-    machine: dict
-    timeline: list
-
-
-class Ended(NamedTuple):
-    """A course as it ended: its last attempt, and what is said of those before it."""
-
-    row: Row
-    machine: dict
-    timeline: list
-    repeated: list
+FINISH = {"what": "finish"}
 
 
 class CourseRig(Rig):
@@ -63,12 +41,12 @@ class CourseRig(Rig):
             bench=BENCH,
             course=each.label,
             soc_pct=each.soc_pct,
-            cabinet_more=cabinet_more(each),
+            cabinet_more=CABINET_MORE.get(each.armed, ""),
         )
         if start.SECOND_CHANNEL in each.armed:
             order |= second_channel.site(directory)
         super().__init__(order, None, config)
-        self.may_be_killed = any([action.do == "controller_kill" for action in each.cause])
+        self.may_be_killed = each.does("controller_kill")
 
     def _write_cabinet_file(self, wires):
         """The second channel's plug has a section of its own."""
@@ -102,112 +80,85 @@ class CourseRig(Rig):
 
 
 class Campaign:
-    """Runs courses; `say` takes a line about one that is repeated."""
+    """Runs courses; a line is printed about each that is repeated."""
 
-    def __init__(self, config, jobs, seed, say):
-        self._config, self._jobs, self._seed, self._say = config, jobs, seed, say
-        self.limits = Limits(config, STEP_ms)
+    def __init__(self, limits, jobs, seed):
+        self._limits, self._jobs, self._seed = limits, jobs, seed
         self._running, self._interrupted = set(), False
 
     def run(self, labels):
-        """Generator of Ended in the order in which they end, the longest begun first. Raises
+        """Generator of Rows in the order in which they end, the longest begun first. Raises
         RigError where a rig could not be started.
         """
-        ordered = sorted(labels, key=lambda label: -duration_s(REAL[label], self.limits))
+        ordered = sorted(labels, key=lambda label: -duration_s(REAL[label], self._limits))
         pool = ThreadPoolExecutor(self._jobs)
         try:
-            for future in as_completed(
-                [pool.submit(self._until_judged, label) for label in ordered]
-            ):
+            begun = [pool.submit(self._until_judged, label) for label in ordered]
+            for future in as_completed(begun):
                 yield future.result()
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
-            self._end_all()
+            self._interrupted = True
+            for rig in list(self._running):
+                with contextlib.suppress(RigError, OSError):  # it has ended by itself meanwhile
+                    rig.send(FINISH)
             pool.shutdown()
-
-    def _end_all(self):
-        self._interrupted = True
-        for rig in list(self._running):
-            with contextlib.suppress(RigError, OSError):  # it has ended by itself meanwhile
-                rig.send({"what": "finish"})
 
     def _until_judged(self, label):
         repeated = []
         while True:
-            found = self._attempt(label)
-            if (
-                found.row.is_met
-                or not stall(found.machine)
-                or len(repeated) == REPEATS_MAX
-                or self._interrupted
-            ):
-                return Ended(*found, repeated)
-            repeated.append(
-                f"repeated because the machine stalled: {stall(found.machine)}; "
-                f"seen: {'; '.join(found.row.complaints)}"
-            )
-            self._say(f"{label:11} {repeated[-1]}")
+            row = self._attempt(label)
+            stalled = stall(row.machine)
+            if row.is_met or not stalled or len(repeated) == REPEATS_MAX or self._interrupted:
+                return row._replace(repeated=tuple(repeated))
+            seen = "; ".join(row.complaints)
+            repeated.append(f"repeated because the machine stalled: {stalled}; seen: {seen}")
+            print(f"{label:11} {repeated[-1]}", flush=True)
 
     def _attempt(self, label):
         with tempfile.TemporaryDirectory(prefix="firebreak-rows-") as directory:
-            rig = CourseRig(self._config, REAL[label], self._seed, directory)
-            error = None
+            rig = CourseRig(self._limits.config, REAL[label], self._seed, directory)
             try:
                 rig.start()
                 self._running.add(rig)
                 if self._interrupted:
-                    rig.send({"what": "finish"})
+                    rig.send(FINISH)
                 rig.run(lambda shown: None)
-            except RigError as ended:
+            except RigError as error:
                 if rig not in self._running:
                     raise
-                error = str(ended)
+                return ended_early(label, str(error))
             finally:
                 self._running.discard(rig)
                 rig.stop()
-            return (
-                ended_early(label, error)
-                if error
-                else judged(label, orders.recorded(directory), self.limits)
-            )
+            return ended(label, orders.recorded(directory), self._limits)
 
 
 def duration_s(each, limits):
     """How long a course takes at least, for the order in which they begin."""
-    started_s = (
-        start.start_duration_s(each) + each.settle_s + max([action.at_s for action in each.cause])
-    )
-    return started_s if each.label in STOPPED else started_s + limits.decision_ms(each.stage) / 1000
+    started_s = start.start_duration_s(each) + each.settle_s + each.ends_s
+    return started_s if each.is_stopped else started_s + limits.decision_ms(each.stage) / 1000
 
 
-def judged(label, content, limits):
-    """Attempt from what the bench has recorded."""
-    if content["course"] is None:
+def ended(label, content, limits):
+    """Row from what the bench has recorded; sets and tuples are lists in its file."""
+    found = content["course"]
+    if found is None:
         return ended_early(label, "the controller made no tick, or the course was interrupted")
-    each, result, wanted = REAL[label], result_of(content["course"]), tuple(content["wanted"])
-    said = (
-        stopped.complaints(each, result, limits.config)
-        if label in STOPPED
-        else verdict.complaints(each, result, limits, wanted)
-    )
-    return Attempt(Row(each, result, wanted, said), content["machine"], content["timeline"])
-
-
-def result_of(content):
-    """Result as it was before it went through a file."""
-    return Result(**content)._replace(
-        at_first=set(content["at_first"]), stood=[tuple(each) for each in content["stood"]]
-    )
+    changed = {
+        "at_first": set(found["at_first"]),
+        "stood": [tuple(each) for each in found["stood"]],
+    }
+    result, wanted = Result(**found | changed), tuple(content["wanted"])
+    seen = {name: content[name] for name in ("machine", "timeline")}
+    return judged(REAL[label], result, limits, wanted, **seen)
 
 
 def ended_early(label, why):
-    """Attempt of a course of which nothing is known but that it did not come to its end."""
-    each = REAL[label]
-    wanted = tuple(
-        stopped.wanted(each) if label in STOPPED else effects.demanded(STAGES[each.stage])
-    )
+    """Row of a course of which nothing is known but that it did not come to its end."""
+    wanted = tuple(play.wanted(REAL[label], {}))
     nothing = Result(label, None, None, None, dict.fromkeys(wanted), set(), {}, {}, [], [])
-    return Attempt(Row(each, nothing, wanted, [why]), {}, [])
+    return Row(REAL[label], nothing, wanted, [why])
 
 
 def stall(machine):

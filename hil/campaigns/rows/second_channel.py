@@ -29,11 +29,11 @@ def site(directory):
     """Part of an order: the example site with a second channel, a copy in this directory."""
     folder = pathlib.Path(directory, "sites")
     shutil.copytree(SITES, folder)
-    path = folder / "types" / TYPE
+    path, cabinet = folder / "types" / TYPE, folder / "example" / "cabinet.toml"
     path.write_text(path.read_text(encoding="ascii").replace(NONE, FITTED), encoding="ascii")
-    cabinet = folder / "example" / "cabinet.toml"
-    with open(cabinet, "a", encoding="ascii") as file:
-        file.write(section("/dev/null"))  # for the bench, which only has to know that there is one
+    # the bench only has to know that there is one
+    text = cabinet.read_text(encoding="ascii") + section("/dev/null")
+    cabinet.write_text(text, encoding="ascii")
     return {"site": str(cabinet), "extends": str(cabinet.parent / "site.toml")}
 
 
@@ -58,7 +58,7 @@ class SecondChannel:
         return self._master
 
     def service(self, now_us):
-        """Take what the controller has sent; how much that is is asked first, see PtyWire."""
+        """Read what the controller has sent; its length is asked first, see PtyWire."""
         fcntl.ioctl(self._master, termios.FIONREAD, self._waiting)
         if self._waiting[0]:
             self.device.receive(os.read(self._master, self._waiting[0]))

@@ -13,7 +13,8 @@ from safety import matrix as m
 
 # the battery can take 200 kW or give it, and the connection stays within its limits
 LOAD_W = 220_000.0
-HINT_S, HINT_VALID_S = 60.0, 119.0
+HINT_S = 60.0
+REQUEST = {"source": "scheduler", "kind": "request", "quantity": "power_W", "valid_s": 119.0}
 # limits come back with 5 % of rated a second; the request comes with 25 kW/s
 START_S, GENTLE_START_S = 26.0, 14.0
 SETTLED_S = 4.0  # contactors closed
@@ -28,15 +29,15 @@ def armed(config, more, less):
     One that arms row 51 has a second channel, which the example site has not.
     """
     image = config.safety_image[:]
-    at = config.image_map().armed
     scopes = ((m.CABINET, 1), (m.UNIT, config.units), (m.RACK, config.racks))
-    for scope, count in scopes:
-        for _ in range(count):
-            for stage in [stage for stage in m.STAGES if stage[m.S_SCOPE] == scope]:
-                image[at] = (
-                    0 if stage[m.S_ID] in less else 1 if stage[m.S_ID] in more else image[at]
-                )
-                at += 1
+    stages = [
+        stage[m.S_ID]
+        for scope, count in scopes
+        for stage in [stage for stage in m.STAGES if stage[m.S_SCOPE] == scope] * count
+    ]
+    for at, stage_id in enumerate(stages, config.image_map().armed):
+        if stage_id in more or stage_id in less:
+            image[at] = int(stage_id not in less)
     topology = config.topology
     if SECOND_CHANNEL in more:
         topology = dataclasses.replace(topology, second_channel=True, channel_b=CHANNEL_B)
@@ -45,25 +46,14 @@ def armed(config, more, less):
 
 def start_key(course):
     """Courses with the same key share a start."""
-    return (
-        course.power_kW,
-        str(course.at_start),
-        course.armed,
-        course.alone,
-        course.starts,
-        course.soc_pct,
-    )
+    fields = ("power_kW", "at_start", "armed", "alone", "starts", "soc_pct")
+    return str([getattr(course, name) for name in fields])
 
 
 def started(config, course, less=(), seed=1):
     """A VirtualRig whose cabinet runs with the course's power; less: stages that are not armed."""
-    rig = VirtualRig(
-        armed(config, course.armed, less + course.alone),
-        load_W,
-        seed,
-        (),
-        {"soc": course.soc_pct / 100},
-    )
+    armed_here = armed(config, course.armed, less + course.alone)
+    rig = VirtualRig(armed_here, load_W, seed, (), {"soc": course.soc_pct / 100})
     for each in course.at_start:
         apply(rig, each)
     if not course.starts:
@@ -84,10 +74,10 @@ def bring_up(rig, course):
 
 
 def start_duration_s(course):
-    """How long a start takes until the course's power flows; a course that is the start itself
-    waits for none.
-    """
-    return 0.0 if course.starts else START_S if abs(course.power_kW) > 100 else GENTLE_START_S
+    """Time until the course's power flows; 0 for a course that is the start itself."""
+    if course.starts:
+        return 0.0
+    return START_S if abs(course.power_kW) > 100 else GENTLE_START_S
 
 
 def ask(rig, power_kW, duration_s, causes=(), wait_s=0.0):
@@ -95,22 +85,16 @@ def ask(rig, power_kW, duration_s, causes=(), wait_s=0.0):
     their times; what was asked for before ends.
     """
     from_s = rig.now_us / 1e6 + wait_s
-    times_s = [from_s + HINT_S * count for count in range(int(duration_s // HINT_S) + 1)]
-    request = {
-        "source": "scheduler",
-        "kind": "request",
-        "quantity": "power_W",
-        "value_W": power_kW * 1000,
-        "valid_s": HINT_VALID_S,
-    }
-    actions = [_action(rig, each) for each in causes]
-    actions += [scenario.Action(round(t_s * 1e6), "hint", "request", request) for t_s in times_s]
+    request = REQUEST | {"value_W": power_kW * 1000}
+    actions = [
+        scenario.Action(rig.now_us + round(each.at_s * 1e6), each.do, each.do, _arguments(each))
+        for each in causes
+    ]
+    for count in range(int(duration_s // HINT_S) + 1):
+        at_us = round((from_s + HINT_S * count) * 1e6)
+        actions.append(scenario.Action(at_us, "hint", "request", request))
     actions.sort(key=lambda each: each.at_us)
     rig.clockwork = faults.Clockwork(actions, rig.world(), rig.observer.mark)
-
-
-def _action(rig, each):
-    return scenario.Action(rig.now_us + round(each.at_s * 1e6), each.do, each.do, _arguments(each))
 
 
 def _arguments(each):

@@ -1,9 +1,8 @@
-"""Is a course's result what the matrix and the site's own chain promise? One line for each thing
-that is not.
+"""What of a course's result is not as the matrix and the site's own chain promise: one line for
+each thing.
 """
 
 from hil.campaigns.rows import effects
-from hil.campaigns.rows.courses import STAGES
 from safety import matrix as m
 
 OPENED_UNDER_CURRENT = " opened at "  # in the observer's line
@@ -11,27 +10,47 @@ OPENED_UNDER_CURRENT = " opened at "  # in the observer's line
 
 def complaints(course, result, limits, wanted):
     """[line], empty when all is met. wanted: effects that must come; times count from the sensor
-    that shows it.
+    that shows the cause.
     """
-    lag_ms = result.lag_ms
-    if lag_ms is None:
-        return [f"stage {course.stage} did not trip", *_unwanted(result)]
-    found = (
-        [f"stage {course.stage} did not trip"]
-        if result.stands_ms is None
-        else _detection(course, result.stands_ms - lag_ms, limits)
-    )
-    return found + missing(course, result, limits, wanted) + _unwanted(result)
+    if course.is_stopped:
+        return _of_stopped(course, result, limits, wanted)
+    lag_ms, decided_ms = result.lag_ms, result.stands_ms
+    if None in (lag_ms, decided_ms):
+        found = [f"stage {course.stage} did not trip"]
+    else:
+        found = _detection(course, decided_ms - lag_ms, limits)
+    if lag_ms is not None:
+        found += missing(course, result, limits, wanted)
+    found += [
+        f"{name} after {_g(result.unwanted[name])}, which nothing asks for"
+        for name in result.unwanted
+    ]
+    return found + [line for line in result.violations if line not in asked_for(result)]
+
+
+def _of_stopped(course, result, limits, wanted):
+    if result.lag_ms is None:
+        return ["the cause did not show"]
+    found = [] if result.stands_ms is None else ["the controller still decided"]
+    for name, (first_ms, last_ms) in limits.stopped_ms(course, wanted).items():
+        since_ms = result.since_ms[name]
+        if since_ms is None:
+            found.append(f"{name} did not come")
+        elif not first_ms <= since_ms - result.lag_ms <= last_ms:
+            after = f"{name} after {_g(since_ms - result.lag_ms)}"
+            found.append(f"{after}, not within {first_ms} .. {last_ms} ms")
+    return found
 
 
 def missing(course, result, limits, wanted):
     """[line] for each thing the stage asks for that did not come in time, or did not hold."""
-    stage, lag_ms = course.stage, result.lag_ms
+    stage, lag_ms, since_ms = course.stage, result.lag_ms, result.since_ms
     found = []
-    if STAGES[stage][m.S_DEMAND][m.D_PCS] == m.PCS_STOP and not _was_off(result):
+    was_off = effects.ENABLE in result.at_first or (since_ms.get(effects.ENABLE) or 0) < 0
+    if course.demand[m.D_PCS] == m.PCS_STOP and not was_off:
         found += _late("permit byte", result.permit_ms, lag_ms + limits.permit_ms(stage))
     for name in wanted:
-        found += _late(name, result.since_ms[name], lag_ms + limits.effect_ms(stage, name))
+        found += _late(name, since_ms[name], lag_ms + limits.effect_ms(stage, name))
         found += _early(name, result, limits.held_ms(stage, name))
     return found + [f"{name} does not hold" for name, holds in result.after.items() if not holds]
 
@@ -46,60 +65,36 @@ def comes_anyway(course, result, limits, wanted):
 
 
 def _detection(course, decided_ms, limits):
-    earliest_ms, latest_ms = (
-        limits.earliest_ms(course.stage, course.cause),
-        limits.decision_ms(course.stage),
-    )
+    earliest_ms = limits.earliest_ms(course.stage, course.cause)
     if decided_ms < earliest_ms:
-        return [f"tripped after {decided_ms:g} ms, too early: not before {earliest_ms} ms"]
-    return _late("trip", decided_ms, latest_ms)
+        return [f"tripped after {_g(decided_ms)}, too early: not before {earliest_ms} ms"]
+    return _late("trip", decided_ms, limits.decision_ms(course.stage))
 
 
 def _late(what, time_ms, limit_ms):
     if time_ms is None:
         return [f"{what} did not come"]
-    return (
-        [f"{what} after {time_ms:g} ms, later than {limit_ms:g} ms"] if time_ms > limit_ms else []
-    )
+    return [f"{what} after {_g(time_ms)}, later than {_g(limit_ms)}"] if time_ms > limit_ms else []
 
 
 def _early(name, result, held_ms):
     """An effect that yields to its row must not be there while it waits."""
-    since_ms = result.since_ms[name]
-    if (
-        not held_ms
-        or None in (since_ms, result.stands_ms)
-        or since_ms - result.stands_ms >= held_ms
-    ):
+    if not held_ms or None in (result.since_ms[name], result.stands_ms):
         return []
-    return [
-        f"{name} {since_ms - result.stands_ms:g} ms after its stage, too early: it waits "
-        f"{held_ms} ms"
-    ]
+    waited_ms = result.since_ms[name] - result.stands_ms
+    after = f"{name} {_g(waited_ms)} after its stage"
+    return [f"{after}, too early: it waits {held_ms} ms"] if waited_ms < held_ms else []
 
 
-def _was_off(result):
-    """True if the enable was off before the cause: there was no permit left to drop."""
-    since_ms = result.since_ms.get(effects.ENABLE)
-    return effects.ENABLE in result.at_first or since_ms is not None and since_ms < 0
-
-
-def _unwanted(result):
-    found = [
-        f"{name} after {time_ms:g} ms, which nothing asks for"
-        for name, time_ms in result.unwanted.items()
-    ]
-    return found + [line for line in result.violations if line not in asked_for(result)]
+def _g(time_ms):
+    return f"{time_ms:g} ms"
 
 
 def asked_for(result):
-    """Contactors that opened under current as a row asks that stood: after its time they open
-    whatever flows.
+    """Lines about contactors that opened under current because an active row asked for it: after
+    its time they open whatever flows.
     """
-    opens = any(
-        [
-            effects.OPENED in effects.demanded(STAGES[name.partition(" ")[0]])
-            for name, _ in result.stood
-        ]
-    )
-    return [line for line in result.violations if OPENED_UNDER_CURRENT in line] if opens else []
+    stages = {name.partition(" ")[0] for name, _ in result.stood}
+    if not any(effects.OPENED in effects.demanded(stage) for stage in stages):
+        return []
+    return [line for line in result.violations if OPENED_UNDER_CURRENT in line]

@@ -1,4 +1,4 @@
-"""python -m hil rows --real: which courses run, what is allowed, repeated and said; one of them in
+"""python -m hil rows --real: which courses run, what is allowed, what is repeated; one of them in
 real processes.
 """
 
@@ -17,21 +17,12 @@ from controller.run import loop_statistics
 from controller.site import config as configs
 from hil import run_directory
 from hil.__main__ import main
-from hil.campaigns.rows import (
-    bench_watch,
-    command,
-    effects,
-    real,
-    real_page,
-    second_channel,
-    start,
-    watch,
-)
-from hil.campaigns.rows.campaign import EVERY, Row
+from hil.campaigns.rows import bench_watch, effects, page, real, second_channel, start
 from hil.campaigns.rows.command import EXAMPLE
-from hil.campaigns.rows.courses import STAGES
+from hil.campaigns.rows.courses import EVERY
 from hil.campaigns.rows.limits import Limits
-from hil.campaigns.rows.real_courses import BESIDE, NOT_DONE, REAL, has_start, stalls_loop
+from hil.campaigns.rows.real_courses import BESIDE, NOT_DONE, REAL
+from hil.campaigns.rows.watch import Result
 from hil.rig import RigError
 from safety.second import CONTACT_NAMES
 from tests.repository import ROOT
@@ -40,18 +31,16 @@ HANG_GUARD_S = 30
 CONFIG = configs.load(str(EXAMPLE))
 STEPPED, VIRTUAL = Limits(CONFIG, real.STEP_ms), Limits(CONFIG)
 CALM = {"step_ms_max": 12.0, "bad_ticks": 0}
+STALLED = {"step_ms_max": 80.0, "bad_ticks": 1}
 
 
-def test_every_course_is_done_or_it_is_said_why_not():
+def test_every_course_is_done_or_named_with_the_reason():
     assert set(REAL) | set(NOT_DONE) == set(EVERY) and not set(REAL) & set(NOT_DONE)
     assert set(NOT_DONE) == {"44a", "44e", "44f"}
     assert all(why.startswith("inside the controller: ") for why in NOT_DONE.values())
     # nothing is disarmed, and the neighbours are named
     assert not any(each.alone for each in REAL.values())
     assert {label: each.alone for label, each in EVERY.items() if each.alone} == BESIDE
-    assert [label for label, each in REAL.items() if stalls_loop(each)] == ["44b"]
-    starts = [label for label, each in REAL.items() if has_start(each)]
-    assert starts == ["38a", "38a relay", "44c", "44d", "46c start"]
 
 
 def made_rig(tmp_path, label, *more):
@@ -61,21 +50,24 @@ def made_rig(tmp_path, label, *more):
     rig = real.CourseRig(CONFIG, REAL[label], 1, str(tmp_path))
     ports = {bus: f"/dev/{bus}" for bus in ("pcs", "io", "meter", "gas", *more)}
     rig._write_cabinet_file({"ports": ports, "cans": {"can0": "127.0.0.1:1/can0"}})
-    rig.connection.close()
-    rig._bench_end.close()
-    rig._messages.close()
+    for each in (rig.connection, rig._bench_end, rig._messages):
+        each.close()
     return rig
 
 
-@pytest.mark.parametrize("label, armed", [("46b", ("46b",)), ("46a", ())])
-def test_the_cabinets_file_arms_what_the_course_needs(tmp_path, label, armed):
-    made_rig(tmp_path, label)
+@pytest.mark.parametrize(
+    "label, armed, may_be_killed",
+    [("46b", ("46b",), False), ("46a", (), False), ("44c", (), True), ("1 stopped", (), True)],
+)
+def test_a_rig_arms_what_its_course_needs(tmp_path, label, armed, may_be_killed):
+    rig = made_rig(tmp_path, label)
     image = configs.load(str(tmp_path / "cabinet.toml")).safety_image
     assert image == start.armed(CONFIG, armed, ()).safety_image
     assert (image != CONFIG.safety_image) == bool(armed)
+    assert rig.may_be_killed == may_be_killed and rig.order["course"] == label
 
 
-def test_a_rig_of_a_course_does_what_its_course_does_to_the_controller(tmp_path, capsys):
+def test_a_rig_does_to_the_controller_what_its_course_does(tmp_path, capsys):
     rig, signals = made_rig(tmp_path, "44b"), []
     rig.controller = SimpleNamespace(send_signal=signals.append)
     rig._do_stall({"duration_ms": 0})
@@ -109,7 +101,7 @@ HEALTHY = SimpleNamespace(
 @pytest.mark.wire
 def test_the_second_channels_line_carries_bytes_both_ways_unless_it_is_mute(monkeypatch):
     channel = second_channel.SecondChannel(HEALTHY, start.armed(CONFIG, ("51",), ()).safety_image)
-    heard = []
+    heard, sent = [], []
     channel.device.receive = heard.append
     controller = os.open(channel.slave_name, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
     os.write(controller, b"from A")
@@ -119,7 +111,6 @@ def test_the_second_channels_line_carries_bytes_both_ways_unless_it_is_mute(monk
     channel.service(1_000_000)
     channel.service(1_000_000)
     assert heard == [b"from A"] and select.select([controller], (), (), HANG_GUARD_S)[0]
-    sent = []
     monkeypatch.setattr(second_channel.os, "write", lambda fd, data: sent.append(data))
     channel.step(2_000_000)
     assert sent and len(sent[0]) > 20
@@ -130,75 +121,61 @@ def test_the_second_channels_line_carries_bytes_both_ways_unless_it_is_mute(monk
     channel.close()
 
 
-@pytest.mark.parametrize("label, may", [("1a", False), ("44c", True), ("1 stopped", True)])
-def test_who_kills_the_controller_may(tmp_path, label, may):
-    rig = made_rig(tmp_path, label)
-    assert rig.may_be_killed == may and rig.order["course"] == label
-
-
 @pytest.mark.parametrize(
-    "label, earliest_ms",
-    [
-        ("41a", 2000 - 200 - 20),
-        ("41c", 5000 - 200 - 20),
-        ("40c", 3000 - 100 - 20),
-        ("52", 10_000 - 1000 - 20),
-    ],
+    "label, silence_ms, period_ms",
+    [("41a", 2000, 200), ("41c", 5000, 200), ("40c", 3000, 100), ("52", 10_000, 1000)],
 )
-def test_the_last_word_of_a_silent_device_may_be_as_old_as_its_slowest_group(label, earliest_ms):
+def test_the_last_frame_of_a_silent_device_may_be_as_old_as_its_slowest_group(
+    label, silence_ms, period_ms
+):
     """A converter's set-point and heartbeat are read back half as often as its power."""
-    assert VIRTUAL.earliest_ms(EVERY[label].stage, EVERY[label].cause) == earliest_ms
+    earliest_ms = VIRTUAL.earliest_ms(EVERY[label].stage, EVERY[label].cause)
+    assert earliest_ms == silence_ms - period_ms - CONFIG.tick_ms
 
 
-def test_one_step_of_the_bench_is_allowed_and_no_more():
-    for stage in ("1a", "29", "40c"):
-        cause = EVERY[stage].cause
-        assert STEPPED.decision_ms(stage) == VIRTUAL.decision_ms(stage) + 10
-        assert STEPPED.earliest_ms(stage, cause) == VIRTUAL.earliest_ms(stage, cause) - 10
-        assert STEPPED.permit_ms(stage) == VIRTUAL.permit_ms(stage)
-        for effect in (effects.POWER, effects.OPENED, effects.HORN):
-            assert (
-                STEPPED.effect_ms(stage, effect)
-                == VIRTUAL.effect_ms(stage, effect) - CONFIG.tick_ms + 10
-            )
+@pytest.mark.parametrize("stage", ["1a", "29", "40c"])
+def test_one_step_of_the_bench_is_allowed_and_no_more(stage):
+    cause = EVERY[stage].cause
+    assert STEPPED.decision_ms(stage) == VIRTUAL.decision_ms(stage) + 10
+    assert STEPPED.earliest_ms(stage, cause) == VIRTUAL.earliest_ms(stage, cause) - 10
+    assert STEPPED.permit_ms(stage) == VIRTUAL.permit_ms(stage)
+    for effect in (effects.POWER, effects.OPENED, effects.HORN):
+        virtual_ms = VIRTUAL.effect_ms(stage, effect)
+        assert STEPPED.effect_ms(stage, effect) == virtual_ms - CONFIG.tick_ms + 10
 
 
 class FakeBench:
-    """Serves its wires `turns` times for each step of 10 ms; `ends_us`: when the rig ends it."""
+    """Serves its wires twice for each step of 10 ms; `ends_us`: when the rig ends it."""
 
-    def __init__(self, turns=2, ends_us=1 << 40):
-        self.last_us = self.count = 0
-        self.turns, self.ends_us = turns, ends_us
+    def __init__(self):
+        self.last_us, self.turns, self.ends_us = 0, 0, 1 << 40
         self.ending, self.recording = False, True
         self.config, self.cabinet = CONFIG, SimpleNamespace(plant=None)
         self.observer = self.trips = self.controller = self.clockwork = self.world = None
         self.steps_us = []
+        self.note_step = self.steps_us.append
 
     def turn(self):
-        self.count += 1
-        self.last_us += 10_000 * (self.count % self.turns == 0)
+        self.turns += 1
+        self.last_us += 10_000 * (self.turns % 2 == 0)
         self.recording = self.last_us < self.ends_us
-
-    def note_step(self, elapsed_us):
-        self.steps_us.append(elapsed_us)
 
 
 def test_a_course_steps_as_the_bench_does():
     fake = FakeBench()
     rig = bench_watch.SteppedRig(fake)
     rig.step()
-    assert (rig.now_us, fake.count) == (10_000, 2)
+    assert (rig.now_us, fake.turns) == (10_000, 2)
     rig.run(0.1)
     assert rig.now_us == 100_000 and fake.steps_us == [10_000] * 10
     rig.clockwork = "later"
     assert fake.clockwork == "later"
 
 
-@pytest.mark.parametrize("change", [{"ends_us": 50_000}, {"ending": True}])
-def test_a_course_that_is_ended_stops_at_once(change):
+@pytest.mark.parametrize("name, value", [("ends_us", 50_000), ("ending", True)])
+def test_a_course_that_is_ended_stops_at_once(name, value):
     fake = FakeBench()
-    for name, value in change.items():
-        setattr(fake, name, value)
+    setattr(fake, name, value)
     with pytest.raises(bench_watch.Over):
         bench_watch.SteppedRig(fake).run(1.0)
     assert fake.last_us <= 50_000
@@ -225,7 +202,6 @@ def test_what_the_machine_held_back(tmp_path):
     "machine, words",
     [
         ({}, ""),
-        (CALM, ""),
         ({"step_ms_max": 40.0, "bad_ticks": 0}, ""),
         ({"step_ms_max": 62.5, "bad_ticks": 0}, "the bench for 62.5 ms"),
         ({"step_ms_max": 50.0, "bad_ticks": 3}, "the bench for 50 ms, the loop in 3 ticks"),
@@ -235,148 +211,129 @@ def test_a_stall_in_words(machine, words):
     assert real.stall(machine) == words
 
 
-def content(stands_ms=2025.0, machine=None, **changed):
+def content(stands_ms=2025.0, machine=CALM, **changed):
     """What the bench of course 29 writes, all met unless changed."""
-    names = effects.demanded(STAGES["29"])
+    names = effects.demanded("29")
     since_ms, stood = dict.fromkeys(names, 2040.0), [["29 rack 1", 2025.0]]
-    result = watch.Result("29", 0.0, stands_ms, 2026.0, since_ms, set(), {}, {}, stood, [])
+    result = Result("29", 0.0, stands_ms, 2026.0, since_ms, [], {}, {}, stood, [])
     found = result._asdict() | changed
-    found["at_first"] = sorted(found["at_first"])
-    timeline = [[1, "heat", ""]]
-    return {"course": found, "wanted": names, "machine": machine or CALM, "timeline": timeline}
+    return {"course": found, "wanted": names, "machine": machine, "timeline": [[1, "heat", ""]]}
 
 
-def test_what_went_through_the_file_is_judged_as_it_was():
-    met = real.judged("29", content(at_first={"derated"}), STEPPED)
-    assert (
-        met.row.is_met
-        and met.row.result.at_first == {"derated"}
-        and met.row.result.stood == [("29 rack 1", 2025.0)]
-    )
-    late = real.judged("29", content(stands_ms=2133.0), STEPPED)
-    assert late.row.complaints == ["trip after 2133 ms, later than 2132 ms"]
-    early = real.judged("29", content() | {"course": None}, STEPPED)
-    assert early.row.complaints == ["the controller made no tick, or the course was interrupted"]
+LATE = content(2500.0)
 
 
-class Told(real.Campaign):
-    """A campaign whose attempts are made up."""
+def test_the_file_of_a_bench_is_judged_as_in_virtual_time():
+    met = real.ended("29", content(at_first=["derated"]), STEPPED)
+    assert met.is_met and met.result.at_first == {"derated"}
+    assert met.result.stood == [("29 rack 1", 2025.0)]
+    late = real.ended("29", content(2133.0), STEPPED)
+    assert late.complaints == ["trip after 2133 ms, later than 2132 ms"]
+    early = real.ended("29", content() | {"course": None}, STEPPED)
+    assert early.complaints == ["the controller made no tick, or the course was interrupted"]
 
-    def __init__(self, *found):
-        self.lines, self._found = [], list(found)
-        super().__init__(CONFIG, 1, 1, self.lines.append)
 
-    def _attempt(self, label):
-        return real.judged(label, self._found.pop(0), self.limits)
+@pytest.fixture
+def campaign_of(monkeypatch):
+    """Makes a campaign, also of the command, whose attempts are made up or raise."""
 
+    def made(*found):
+        left = list(found)
 
-STALLED = {"step_ms_max": 80.0, "bad_ticks": 1}
+        def attempt(campaign, label):
+            if isinstance(left[0], BaseException):
+                raise left[0]
+            return real.ended(label, left.pop(0), STEPPED)
+
+        monkeypatch.setattr(real.Campaign, "_attempt", attempt)
+        return real.Campaign(STEPPED, 1, 1)
+
+    return made
 
 
 @pytest.mark.parametrize(
     "found, repeats, is_met",
     [
         ([content(machine=STALLED)], 0, True),
-        ([content(2500.0)], 0, False),
+        ([LATE], 0, False),
         ([content(2500.0, STALLED), content()], 1, True),
-        ([content(2500.0, STALLED), content(2500.0)], 1, False),
+        ([content(2500.0, STALLED), LATE], 1, False),
         ([content(2500.0, STALLED)] * 3, 2, False),
     ],
 )
-def test_a_course_is_repeated_for_a_stall_alone_and_twice_at_most(found, repeats, is_met):
-    campaign = Told(*found)
-    (ended,) = campaign.run(["29"])
-    assert (
-        ended.row.is_met == is_met
-        and len(ended.repeated) == repeats
-        and len(campaign.lines) == repeats
+def test_a_course_is_repeated_for_a_stall_alone_and_twice_at_most(
+    campaign_of, capsys, found, repeats, is_met
+):
+    (row,) = campaign_of(*found).run(["29"])
+    assert row.is_met == is_met
+    words = (
+        "repeated because the machine stalled: the bench for 80 ms, the loop in 1 ticks; "
+        "seen: trip after 2500 ms, later than 2132 ms"
     )
-    for line in campaign.lines:
-        assert line == (
-            "29          repeated because the machine stalled: the bench for 80 ms, "
-            "the loop in 1 ticks; "
-            "seen: trip after 2500 ms, later than 2132 ms"
-        )
+    assert row.repeated == (words,) * repeats
+    assert capsys.readouterr().out == f"29          {words}\n" * repeats
 
 
 def test_the_longest_course_comes_first():
     labels = sorted(REAL, key=lambda label: -real.duration_s(REAL[label], STEPPED))
-    assert (
-        set(labels[:3]) == {"6b", "46a", "46b"}
-        and real.duration_s(REAL["44 stopped"], STEPPED) == 26.0
-    )
-
-
-def ended(label="29", repeated=(), **changed):
-    return real.Ended(*real.judged(label, content(**changed), STEPPED), list(repeated))
+    assert set(labels[:3]) == {"6b", "46a", "46b"}
+    assert real.duration_s(REAL["44 stopped"], STEPPED) == 26.0
 
 
 def test_the_page_and_the_document():
-    both = [ended(), ended("1c", ["repeated because of a stall"], stands_ms=9999.0)]
-    text = real_page.markdown(both, STEPPED, {"44a": "inside"})
-    assert text.startswith(real_page.HEAD) and "virtual time, so the figures" not in text
-    assert {
-        "- 1c: 1b",
-        "- 1c: repeated because of a stall",
-        "- 44a: inside",
-        "2 courses of 2 stages: 1 met, 1 not.",
-    } <= set(text.splitlines())
-    doc = real_page.document(both, STEPPED, 7, {"44a": "inside"})
-    good, bad = json.loads(json.dumps(doc))["courses"]
-    assert not doc["ok"] and doc["command"] == "rows --real"
+    stalled = real.ended("1c", content(9999.0), STEPPED)._replace(repeated=("a stall",))
+    rows = [real.ended("29", content(), STEPPED), stalled]
+    text = page.page(rows, STEPPED, {"44a": "inside"})
+    assert text.startswith(page.REAL_HEAD) and page.HEAD not in text
+    lines = {"- 1c: 1b", "- 1c: a stall", "- 44a: inside", "2 courses of 2 stages: 1 met, 1 not."}
+    assert lines <= set(text.splitlines())
+    doc = json.loads(json.dumps(page.document(rows, STEPPED, 7, {"44a": "inside"})))
+    good, bad = doc["courses"]
+    assert not doc["ok"] and doc["command"] == "rows --real" and doc["python"]
     assert doc["not_done"] == {"44a": "inside"} and good["held_back"] == CALM
+    assert bad["repeated"] == ["a stall"]
     assert "timeline" not in good and bad["timeline"] == [[1, "heat", ""]]
 
 
 @pytest.mark.parametrize(
-    "stands_ms, code, verdict",
-    [(2025.0, 0, "1 of 1 met; 1 not done"), (2500.0, 1, "0 of 1 met; not: 29; 1 not done")],
+    "found, code, verdict",
+    [(content(), 0, "1 of 1 met; 1 not done"), (LATE, 1, "0 of 1 met; not: 29; 1 not done")],
 )
-def test_the_verdict(monkeypatch, capsys, stands_ms, code, verdict):
-    monkeypatch.setattr(command, "Campaign", lambda *order: Told(content(stands_ms)))
+def test_the_verdict(campaign_of, capsys, found, code, verdict):
+    campaign_of(found)
     assert main(["rows", "--real", "--only", "29,44a"]) == code
-    lines = capsys.readouterr().out.splitlines()
-    assert lines[-1] == (f"verdict    {verdict}") and lines[-2].startswith(
-        "44a         not done: inside the controller"
-    )
+    *_, not_done, last = capsys.readouterr().out.splitlines()
+    assert last == f"verdict    {verdict}"
+    assert not_done.startswith("44a         not done: inside the controller")
 
 
-def test_a_campaign_that_is_interrupted_writes_nothing(monkeypatch, capsys, tmp_path):
-    class Interrupted(Told):
-        def run(self, labels):
-            yield from super().run(labels[:1])
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(command, "Campaign", lambda *order: Interrupted(content()))
-    assert main(["rows", "--real", "--only", "29,1a", "--json", str(tmp_path / "a.json")]) == 130
+def test_an_interrupted_campaign_writes_nothing(campaign_of, capsys, tmp_path):
+    campaign_of(content(), KeyboardInterrupt())
+    out = str(tmp_path / "a.json")
+    assert main(["rows", "--real", "--jobs", "1", "--only", "29,1a", "--json", out]) == 130
     assert capsys.readouterr().out.splitlines()[-1] == "verdict    interrupted: 1 of 2 courses run"
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_rig_that_cannot_be_started_ends_the_campaign(monkeypatch, capsys):
-    class Broken(Told):
-        def _attempt(self, label):
-            raise RigError("the simulated cabinet did not start, exit code 1")
-
-    monkeypatch.setattr(command, "Campaign", lambda *order: Broken())
+def test_a_rig_that_cannot_be_started_ends_the_campaign(campaign_of, capsys):
+    words = "the simulated cabinet did not start, exit code 1"
+    campaign_of(RigError(words))
     assert main(["rows", "--real", "--only", "29,1a"]) == 3
-    assert capsys.readouterr().err == "rows: the simulated cabinet did not start, exit code 1\n"
+    assert capsys.readouterr().err == f"rows: {words}\n"
 
 
 @pytest.mark.parametrize("label", ["1a", "44 stopped"])
 def test_a_course_that_did_not_come_to_its_end_is_a_row_too(label):
-    found = real.ended_early(label, "the controller ended with exit code 1: no reason")
-    assert isinstance(found.row, Row) and not found.row.is_met
-    assert "NOT MET: the controller ended" in command.page.line(found.row, STEPPED)
-    assert "never / " in real_page.markdown([real.Ended(*found, [])], STEPPED, {})
+    row = real.ended_early(label, "the controller ended with exit code 1: no reason")
+    assert not row.is_met and "NOT MET: the controller ended" in page.line(row, STEPPED)
+    assert "never / " in page.page([row], STEPPED, {})
 
 
 @pytest.mark.slow
 @pytest.mark.wire
 def test_a_course_in_real_processes(tmp_path):
     """Order and content: the permit's byte, the relay, the contactors; nothing is left behind. When
-    the stage stands is known to a step only, which the byte and what follows from it may be ahead
-    of: but nothing comes that it does not ask for.
+    the stage is active is known to a step only, and what follows from it may be ahead of that.
     """
     out = tmp_path / "rows.json"
     (tmp_path / "tmp").mkdir()
@@ -393,14 +350,12 @@ def test_a_course_in_real_processes(tmp_path):
     since_ms = one["since_ms"]
     assert one["stage"] == "33" and one["stands_ms"] > 0
     assert 0 < one["permit_ms"] <= since_ms[effects.ENABLE] < since_ms[effects.OPENED]
-    assert {effects.HORN, effects.LAMP} <= {
-        name for name, time_ms in since_ms.items() if time_ms is not None
-    }
+    assert None not in (since_ms[effects.HORN], since_ms[effects.LAMP])
     assert set(one["unwanted"]) <= set(since_ms) and list((tmp_path / "tmp").iterdir()) == []
 
 
 @pytest.mark.wire
-def test_one_that_is_interrupted_leaves_no_file_behind(tmp_path):
+def test_an_interrupted_process_leaves_no_file_behind(tmp_path):
     with subprocess.Popen(
         [sys.executable, "-u", "-m", "hil", "rows", "--real", "--only", "33"],
         cwd=ROOT,

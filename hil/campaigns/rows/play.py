@@ -1,0 +1,88 @@
+"""Runs one course on a cabinet, until all that must follow has come."""
+
+from hil.campaigns.rows import effects
+from hil.campaigns.rows.inside import INSIDE
+from hil.campaigns.rows.start import apply, ask
+from hil.campaigns.rows.watch import HOLD_S, LAG_S_MAX, Watch
+from safety import matrix as m
+
+TURNED_S = 22.0  # from 200 kW one way to 200 kW the other
+ENDED_S, ASKED_S = 8.0, 12.0  # a controlled stop; a start, which takes 3 s
+# With the controller stopped: converter and racks act by themselves after about 1 s.
+STAYS_S = 1.5
+CLOSES, STAYS = "no closing", "no start"
+WIRED = (effects.ENABLE, effects.POWER, effects.OPENED)
+LAPSED = (*WIRED, effects.FAN, effects.RED_LAMP, effects.PANEL, effects.AUX_SHED)
+
+
+def measured(rig, course, limits):
+    """Run the course on a started rig; returns its Result."""
+    for each in course.before:
+        apply(rig, each)
+    ask(rig, course.power_kW, course.settle_s)
+    rig.run(rig.now_us / 1e6 + course.settle_s)
+    watch = Watch(rig, course, wanted(course, rig.cabinet.devices))
+    slowest_us = round(slowest_s(course, limits) * 1e6)
+    stopped_us = rig.now_us + round((course.ends_s + STAYS_S) * 1e6) if course.is_stopped else None
+    outside = [each for each in course.cause if each.do not in INSIDE]
+    ask(rig, course.power_kW, LAG_S_MAX + slowest_us / 1e6, outside)
+    for each in course.cause:
+        if each.do in INSIDE:
+            apply(rig, each)
+    while rig.now_us < (stopped_us or watch.shown_us() + slowest_us) and not watch.complete():
+        rig.step()
+        watch.see()
+    result = watch.result()
+    return result if course.is_stopped else result._replace(after=_probed(rig, course))
+
+
+def slowest_s(course, limits):
+    """How long to wait for the slowest effect once the sensor shows the cause."""
+    names = (effects.OPENED, effects.CHARGE, *effects.COILS)
+    return 2 * HOLD_S + max(limits.effect_ms(course.stage, name) for name in names) / 1000
+
+
+def wanted(course, devices):
+    """Effects that must come: what the stage demands, but what a module that the cause silences
+    would have to energise. With the controller stopped: what the wiring or the modules do.
+    """
+    if course.is_stopped:
+        return LAPSED if course.stage == "44c" else WIRED
+    dead = set()
+    for each in course.cause:
+        if each.arguments.get("fault") == "silent":
+            dead.update(getattr(devices.get(each.arguments["device"]), "coil_names", ()))
+    energised = {name for name, each in effects.COILS.items() if each.level and each.coil in dead}
+    return [name for name in effects.demanded(course.stage) if name not in energised]
+
+
+def _probed(rig, course):
+    """{effect: True if it holds}: the other way is asked for, then a stop and a new start.
+
+    A controller that comes back finds all that its row asks for done by the modules' expiry: it
+    must not start itself.
+    """
+    found = {}
+    limited = [name for name in effects.demanded(course.stage) if name in effects.LIMITED]
+    if limited and not course.starts:
+        ask(rig, -course.power_kW, TURNED_S)
+        rig.run(rig.now_us / 1e6 + TURNED_S)
+        now = effects.shown(rig.plant, course.demand)
+        found = {name: now[name] for name in limited}
+    if course.demand[m.D_DC] == m.DC_INHIBIT:
+        for each in course.repair:
+            apply(rig, each)
+        rig.controller.run_request(0)
+        rig.run(rig.now_us / 1e6 + ENDED_S)
+        rig.controller.run_request(1)
+        found[CLOSES] = _stays_open(rig)
+    if course.does("controller_start"):
+        found[STAYS] = _stays_open(rig)
+    return found
+
+
+def _stays_open(rig):
+    """True if no rack is told to close in the time that a start takes."""
+    before = len(rig.observer.timeline)
+    rig.run(rig.now_us / 1e6 + ASKED_S)
+    return all(name != "bms_close_sent" for _, name, _ in rig.observer.timeline[before:])
