@@ -13,19 +13,20 @@ import struct
 from hil.devices import registers
 from hil.devices.registers import ModbusException, RegisterDevice
 
-STATUS_FAULT, STATUS_WARMING_UP, STATUS_OVER_RANGE, STATUS_SERVICE = 1, 2, 4, 8  # gas and off-gas
-TOXIC_FAULTS, TOXIC_OVER_RANGE = (1, 2), (8, 16)  # of hydrogen, of carbon monoxide
-CLIMATE_FAULTS = (1, 2)  # temperature, humidity
+STATUS_FAULT, STATUS_OVER_RANGE = 1, 4  # gas and off-gas
+TOXIC_FAULTS = {0: 1, 1: 2, None: 3}  # of hydrogen, of carbon monoxide, of both
+TOXIC_OVER_RANGE = (8, 16)
 UPS_MAINS, UPS_INVALID = 1, 2
 TODAY_d = 20_454  # 2026-01-01; only the difference to the due date counts
 METHANE_LFL_SHARE = 0.05  # of volume: what the gas detector is calibrated with
-FULL_SCALE_permille, FULL_SCALE_ppm = 1000, 1000
+FULL_SCALE = 1000  # permille or ppm
 WORD_MAX = 0xFFFF
 
 
 class Sensor(RegisterDevice):
-    """What the sensors share. Faults: status_bits (set in addition), frozen (the measured values
-    repeat).
+    """A subclass has `measured` (values of now, whole numbers in the unit of the registers) and
+    `words` (all registers, given the values). Faults: status_bits (set in addition), frozen (the
+    measured values repeat).
     """
 
     def __init__(self, cabinet):
@@ -34,14 +35,6 @@ class Sensor(RegisterDevice):
         self.status_bits = 0
         self.frozen = False
         self._values = None
-
-    def measured(self):
-        """The values of now, as whole numbers in the unit of the registers."""
-        raise NotImplementedError
-
-    def words(self, values):
-        """All registers, given the values."""
-        raise NotImplementedError
 
     def payload(self, function, address, count):
         """Input registers only."""
@@ -57,67 +50,49 @@ class Sensor(RegisterDevice):
         return max(0, min(WORD_MAX, TODAY_d + int(self.cabinet.calibration_d[name]))), TODAY_d
 
 
-class GasDetector(Sensor):
-    """cabinet: the plant (`gas_lfl_pct` of the vent gas, by index; `vent_lfl_share`;
-    `detector_fault` and `calibration_d` = days left, by name).
+class _Head(Sensor):
+    """One of two detectors of a kind. cabinet: the plant (`detector_fault` and `calibration_d` =
+    days left, by name).
     """
 
     def __init__(self, cabinet, index):
         super().__init__(cabinet)
         self.index = index
-        self.name = f"gas_{index + 1}"
-
-    def measured(self):
-        """As methane: the same share of volume is another share of its LFL."""
-        cabinet = self.cabinet
-        return (
-            max(
-                0,
-                round(
-                    cabinet.gas_lfl_pct[self.index]
-                    * 10
-                    * cabinet.vent_lfl_share
-                    / METHANE_LFL_SHARE
-                ),
-            ),
-        )
+        self.name = f"{self.KIND}_{index + 1}"
 
     def words(self, values):
         """Concentration, status, due, today."""
-        status = self.status_bits | (STATUS_FAULT if self.cabinet.detector_fault[self.name] else 0)
-        if values[0] > FULL_SCALE_permille:
-            status |= STATUS_OVER_RANGE
-        return min(values[0], FULL_SCALE_permille), status, *self._dates(self.name)
+        status = self.status_bits | STATUS_FAULT * self.cabinet.detector_fault[self.name]
+        status |= STATUS_OVER_RANGE * (values[0] > FULL_SCALE)
+        return min(values[0], FULL_SCALE), status, *self._dates(self.name)
 
 
-class OffgasDetector(Sensor):
-    """cabinet: the plant (`offgas_ppm` above the reference, by index; `detector_fault`,
-    `calibration_d`, by name).
-    """
+class GasDetector(_Head):
+    """cabinet: the plant (`gas_lfl_pct` of the vent gas, by index; `vent_lfl_share`)."""
 
-    def __init__(self, cabinet, index):
-        super().__init__(cabinet)
-        self.index = index
-        self.name = f"offgas_{index + 1}"
+    KIND = "gas"
 
     def measured(self):
-        """Never below the reference."""
-        return (max(0, round(self.cabinet.offgas_ppm[self.index])),)
+        """Permille LFL of methane: the same share of volume is another share of its LFL."""
+        permille = self.cabinet.gas_lfl_pct[self.index] * 10
+        return (max(0, round(permille * self.cabinet.vent_lfl_share / METHANE_LFL_SHARE)),)
 
-    def words(self, values):
-        """Vapour, status, due, today."""
-        status = self.status_bits | (STATUS_FAULT if self.cabinet.detector_fault[self.name] else 0)
-        if values[0] > FULL_SCALE_ppm:
-            status |= STATUS_OVER_RANGE
-        return min(values[0], FULL_SCALE_ppm), status, *self._dates(self.name)
+
+class OffgasDetector(_Head):
+    """cabinet: the plant (`offgas_ppm` above the reference, by index)."""
+
+    KIND = "offgas"
+
+    def measured(self):
+        """Vapour in ppm, never below the reference."""
+        return (max(0, round(self.cabinet.offgas_ppm[self.index])),)
 
 
 class ToxicDetector(Sensor):
     """cabinet: the plant (`toxic_ppm` of hydrogen and carbon monoxide; `detector_fault`,
     `calibration_d`, by name).
 
-    A further fault: faulty_cell, 0 the hydrogen cell alone, 1 the carbon monoxide cell alone; None
-    both.
+    A further fault: faulty_cell, 0 the hydrogen cell, 1 the carbon monoxide cell, None both.
     """
 
     def __init__(self, cabinet):
@@ -132,13 +107,10 @@ class ToxicDetector(Sensor):
         """Hydrogen, carbon monoxide, status, due, today."""
         status = self.status_bits
         if self.cabinet.detector_fault["toxic"]:
-            status |= (
-                sum(TOXIC_FAULTS) if self.faulty_cell is None else TOXIC_FAULTS[self.faulty_cell]
-            )
+            status |= TOXIC_FAULTS[self.faulty_cell]
         for value, bit in zip(values, TOXIC_OVER_RANGE):
-            if value > FULL_SCALE_ppm:
-                status |= bit
-        return *[min(value, FULL_SCALE_ppm) for value in values], status, *self._dates("toxic")
+            status |= bit * (value > FULL_SCALE)
+        return *[min(value, FULL_SCALE) for value in values], status, *self._dates("toxic")
 
 
 class ClimateMonitor(Sensor):
@@ -154,13 +126,13 @@ class ClimateMonitor(Sensor):
 
 
 class UpsMonitor(Sensor):
-    """cabinet: the plant (`mains_present`, `ups_reserve_min`, `ups_invalid`)."""
+    """cabinet: the plant (its `ups`)."""
 
     def measured(self):
         """Mains and whole minutes: a minute begun is not a minute left."""
-        return int(self.cabinet.mains_present), int(self.cabinet.ups_reserve_min)
+        return int(self.cabinet.ups.mains), int(self.cabinet.ups.reserve_min)
 
     def words(self, values):
         """Status, reserve."""
-        status = UPS_MAINS * values[0] | (UPS_INVALID if self.cabinet.ups_invalid else 0)
+        status = UPS_MAINS * values[0] | UPS_INVALID * self.cabinet.ups.invalid
         return status | self.status_bits, values[1]

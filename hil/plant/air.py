@@ -1,10 +1,8 @@
-"""The air in the cabinet: fan and louvre, what burning or venting cells give off, and the detectors
-of it.
+"""The air in the cabinet: fan, louvre, the emissions of burning or venting cells, the detectors.
 
 One well-mixed volume, V dc/dt = G - Q c (facts Table E), for vent gas, vapour of electrolyte and
-smoke; hydrogen and carbon monoxide are shares of the vent gas. Each detector follows with a lag of
-its own and reads with a little noise; test gas under a cap on its head reaches that detector alone,
-and no fan dilutes it.
+smoke; hydrogen and carbon monoxide are shares of the vent gas. Each detector follows with its own
+lag and a little noise; test gas under a cap reaches that detector alone, and no fan dilutes it.
 """
 
 import math
@@ -27,13 +25,16 @@ HEAT_TAU_S = 20.0
 NOISE = 0.005  # of the reading, one sigma; below its dead band a detector reads 0
 SMOKE_G_PER_M3 = 0.1  # a chamber alarms at about 0.2 dB/m
 HEAT_DEGC = 58.0  # fixed-temperature detector
-FORGET = (0.001, 0.01, 0.01)  # % LFL, ppm of vapour, ppm of toxic gas: less is clean air
+# time constants, full scale, and what is clean air: % LFL, ppm of vapour, ppm of toxic gas
+HEADS = {
+    "gas": (GAS_TAU_S, 100.0, 0.001),
+    "vapour": (VAPOUR_TAU_S, 20_000.0, 0.01),
+    "toxic": (TOXIC_TAU_S, 20_000.0, 0.01),
+}
 
 
 class Head:
-    """One detector: `reading` shows what its head has, in the unit of `full`; `test`: gas under a
-    cap on it.
-    """
+    """One detector: `reading` in the unit of its full scale; `test`: gas under a cap on it."""
 
     __slots__ = (
         "reading",
@@ -48,21 +49,19 @@ class Head:
     )
 
     def __init__(self, tau_s, full, forget, seed):
-        """full: where its cell saturates; forget: what is less than it can tell."""
+        """full: where its cell saturates; forget: a lower level is clean air."""
         self.reading = self.level = self.test = self._aim = self._per_s = 0.0
         self._tau_s, self._full, self._forget = tau_s, full, forget
         self._deal = random.Random(seed)
 
     def cap(self, value, per_s=0.0):
-        """Test gas of this value under the cap, at once or from what is there at per_s > 0."""
+        """Put test gas of this value under the cap, at once or rising at per_s > 0."""
         self._aim, self._per_s = value, per_s
         if not per_s:
             self.test = value
 
     def follow(self, truth, dt_s):
-        """Advance by dt_s towards truth, or the test gas if that is more. True while there is
-        anything to read.
-        """
+        """Advance by dt_s towards truth or the test gas, the higher one. True while it has gas."""
         most = self._per_s * dt_s
         self.test += max(-most, min(most, self._aim - self.test))
         aim = max(self.test, truth)
@@ -84,27 +83,18 @@ class Air:
     def __init__(self, config, seed=0):
         """config: config.CabinetConfig; seed: of the detectors' noise."""
         self._kind = chemistry.CHEMISTRIES[config.chemistry]
-        self.gas = [
-            Head(tau_s, 100.0, FORGET[0], f"{seed}/gas/{i}") for i, tau_s in enumerate(GAS_TAU_S)
-        ]
-        self.vapour = [
-            Head(tau_s, 20_000.0, FORGET[1], f"{seed}/vapour/{i}")
-            for i, tau_s in enumerate(VAPOUR_TAU_S)
-        ]
-        self.toxic = [
-            Head(tau_s, 20_000.0, FORGET[2], f"{seed}/toxic/{i}")
-            for i, tau_s in enumerate(TOXIC_TAU_S)
+        self.gas, self.vapour, self.toxic = [
+            [Head(tau_s, full, forget, f"{seed}/{name}/{i}") for i, tau_s in enumerate(taus_s)]
+            for name, (taus_s, full, forget) in HEADS.items()
         ]
         self.smoke = [False, False]
-        self.heat = False
         self.test_smoke = [False, False]  # test aerosol in the chamber
-        self.test_heat = False
+        self.heat = self.test_heat = False
         self.mixture = self.vapour_share = 0.0  # of volume: vent gas, vapour
         self.smoke_g_per_m3 = 0.0
         self.fan_running = self.airflow = self.louvre_open = False
-        self.airflow_failed = False  # fault: the fan moves no air
-        self.louvre_failed = False  # fault: the louvre sticks on its way
-        self.source_m3_per_s = 0.0  # a steady leak of vent gas, for a fault
+        # faults: the fan moves no air, the louvre sticks on its way
+        self.airflow_failed = self.louvre_failed = False
         self.exchange_m3_per_s = LEAK_M3_PER_S
         self._volume_m3 = config.free_volume_m3
         self._spin_up_s, self._louvre_s = config.fan_spin_up_s, config.louvre_s
@@ -118,19 +108,24 @@ class Air:
     mixture_lfl_pct = property(lambda self: 100.0 * self.mixture / self._kind.lfl_share)
 
     def step(self, dt_s, fan_on, gas_m3=0.0, vapour_m3=0.0, smoke_g=0.0):
-        """Advance by dt_s; gas_m3, vapour_m3, smoke_g: what left the modules meanwhile."""
+        """Advance by dt_s; gas_m3, vapour_m3, smoke_g: left the modules meanwhile."""
         self.fan_running = fan_on
         self._blow(dt_s, fan_on and not self.airflow_failed)
-        gas_m3 += self.source_m3_per_s * dt_s
         if self._unclean or gas_m3 or vapour_m3 or smoke_g:
             self._mix(dt_s, gas_m3, vapour_m3, smoke_g)
 
+    def cap(self, kind, value, which=(0, 1), per_s=0.0):
+        """Put test gas on detectors of a kind of HEADS, see Head.cap; 0 takes it off."""
+        for i in which:
+            getattr(self, kind)[i].cap(float(value), per_s)
+        self.stir()
+
     def stir(self):
-        """Something has been put into a detector: have a look."""
+        """Look at the detectors again: one was given something to detect."""
         self._unclean = True
 
     def warm(self, dt_s, air_degC):
-        """The heat detector follows the air; a tested one is in alarm."""
+        """Let the heat detector follow the air; a tested one is in alarm."""
         self._heat_degC += (air_degC - self._heat_degC) * dt_s / (HEAT_TAU_S + dt_s)
         self.heat = self.test_heat or self._heat_degC >= HEAT_DEGC
 
@@ -149,7 +144,7 @@ class Air:
         self.exchange_m3_per_s = LEAK_M3_PER_S + FAN_M3_PER_S * self._open_share()
 
     def _open_share(self):
-        """Of the full flow: what the fan gives, through what the louvre lets pass."""
+        """Share of the full flow that fan and louvre let pass."""
         fan = self._flow_s / self._spin_up_s if self._spin_up_s else float(self.airflow)
         louvre = self._opening_s / self._louvre_s if self._louvre_s else float(self.fan_running)
         return fan * louvre
@@ -160,7 +155,7 @@ class Air:
         mixture = min(1.0, self.mixture * keep + gas_m3 * come)
         vapour = min(1.0, self.vapour_share * keep + vapour_m3 * come)
         smoke = self.smoke_g_per_m3 * keep + smoke_g * come
-        # What is next to nothing is forgotten, unless more of it comes: a slow source must add up.
+        # Traces are forgotten, unless more comes: a slow source must add up.
         self.mixture = mixture if gas_m3 or mixture > 1e-5 * self._kind.lfl_share else 0.0
         self.vapour_share = vapour if vapour_m3 or vapour > 1e-9 else 0.0
         self.smoke_g_per_m3 = smoke if smoke_g or smoke > 1e-4 else 0.0
@@ -169,7 +164,7 @@ class Air:
         )
 
     def _detect(self, dt_s):
-        """Let every detector follow; True while one has something to show."""
+        """Let every detector follow; True while one has something to detect."""
         mixture, kind = self.mixture, self._kind
         seen = [head.follow(self.mixture_lfl_pct, dt_s) for head in self.gas]
         seen += [head.follow(self.vapour_share * 1e6, dt_s) for head in self.vapour]

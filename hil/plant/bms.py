@@ -1,5 +1,5 @@
-"""The rack's own BMS: what current it allows, and when it protects itself. It acts later than the
-controller should.
+"""The rack's own BMS: its current limits and its protection, which acts later than the controller
+should.
 """
 
 from hil.plant import tables
@@ -52,7 +52,7 @@ class Bms:
         step_A = self.rated_A * RECOVERY_PER_S * dt_s
         self.charge_limit_A = min(self.rated_A * charge, self.charge_limit_A + step_A)
         self.discharge_limit_A = min(self.rated_A * discharge, self.discharge_limit_A + step_A)
-        self._protect(_conditions(rack, self.rated_A), dt_s)
+        self._protect(sum(_conditions(rack, self.rated_A)), dt_s)
 
     def _protect(self, bits, dt_s):
         self._bad_s = self._bad_s + dt_s if bits else 0.0
@@ -65,7 +65,7 @@ class Bms:
 
 
 def shares(rack):
-    """(charge, discharge): the share of the rated current that the rack's cells of now allow."""
+    """(charge, discharge): shares of the rated current that the rack's cells allow now."""
     coldest, hottest = min(rack.temperatures_degC), max(rack.temperatures_degC)
     charge = (
         CHARGE_OF_VOLTAGE.at(rack.cell_voltage_V_max)
@@ -81,16 +81,12 @@ def shares(rack):
 
 
 def _conditions(rack, rated_A):
-    """The bits of every protection condition that holds now."""
-    bits = 0
-    if rack.cell_voltage_V_max >= CELL_V_MAX:
-        bits |= FAULT_OVER_VOLTAGE
-    if rack.cell_voltage_V_min <= CELL_V_MIN:
-        bits |= FAULT_UNDER_VOLTAGE
-    if max(rack.temperatures_degC) >= TEMPERATURE_DEGC_MAX:
-        bits |= FAULT_OVER_TEMPERATURE
-    if abs(rack.current_A) >= CURRENT_TIMES_RATED_MAX * rated_A:
-        bits |= FAULT_OVER_CURRENT
-    if rack.insulation_kohm * 1000.0 < INSULATION_OHM_PER_V_MIN * rack.voltage_V:
-        bits |= FAULT_INSULATION
-    return bits
+    """The bit of each protection condition, 0 where it does not hold."""
+    insulation_ohm = rack.insulation_kohm * 1000.0
+    return (
+        FAULT_OVER_VOLTAGE * (rack.cell_voltage_V_max >= CELL_V_MAX),
+        FAULT_UNDER_VOLTAGE * (rack.cell_voltage_V_min <= CELL_V_MIN),
+        FAULT_OVER_TEMPERATURE * (max(rack.temperatures_degC) >= TEMPERATURE_DEGC_MAX),
+        FAULT_OVER_CURRENT * (abs(rack.current_A) >= CURRENT_TIMES_RATED_MAX * rated_A),
+        FAULT_INSULATION * (insulation_ohm < INSULATION_OHM_PER_V_MIN * rack.voltage_V),
+    )

@@ -1,18 +1,14 @@
 """The DC side of one unit: racks in parallel on the link of one PCS, solved in closed form.
 
-A fault may hang a load on the link that no converter controls, behind a fuse of its own: G then
-holds its conductance.
-
-Every rack that is connected is a source E behind a conductance g; the PCS takes constant power P.
-With S = sum(E g), G = sum(g): sum((E - V) g) = P / V, so G V^2 - S V + P = 0, of which the upper
-root is the working point.
+A connected rack is a source E behind a conductance g; the PCS takes constant power P. With S =
+sum(E g), G = sum(g): sum((E - V) g) = P / V, so G V^2 - S V + P = 0; its upper root is the working
+point. A fault adds a load behind its own fuse: G then holds its conductance.
 """
 
 import math
 
 LINK_F = 0.005
-# what a fault charges with is a converter of this DC class: it gives no more per cell
-SOURCE_CELL_V_MAX = 4.1
+SOURCE_CELL_V_MAX = 4.1  # per cell, of a converter of this DC class that charges as a fault
 BLEED_S = 20.0  # discharge resistor: below 60 V within a minute
 
 
@@ -24,12 +20,10 @@ class Bus:
         self.pcs = pcs
         self.racks = racks
         self.voltage_V = 0.0
-        self.fault = None  # FaultLoad: what else hangs on the link, None = nothing
+        self.fault = None  # a FaultLoad on the link
 
     def step(self, dt_s, now_us, enabled, supply):
-        """Advance by dt_s to now_us. enabled: PCS enable input; supply: the contactor supply is
-        there.
-        """
+        """Advance by dt_s to now_us. enabled: PCS enable input; supply: of the contactors."""
         volts = self.voltage_V
         weighted = total = 0.0
         carried = False
@@ -48,7 +42,6 @@ class Bus:
             self.voltage_V = volts = self._solve(weighted, total)
         else:
             pcs.lose_dc()
-            pcs.dc_power_W = 0.0
             most_V = SOURCE_CELL_V_MAX * self.racks[0].cells_online
             self.voltage_V = volts = min(most_V, _floating(volts, weighted, total, dt_s))
         if self.fault is not None and self.fault.blows(volts, dt_s):
@@ -64,7 +57,6 @@ class Bus:
         root = weighted * weighted - 4.0 * total * self.pcs.dc_power_W
         if root < 0.0:
             self.pcs.lose_dc()
-            self.pcs.dc_power_W = 0.0
             return weighted / total
         return (weighted + math.sqrt(root)) / (2.0 * total)
 
@@ -75,14 +67,12 @@ class FaultLoad:
     __slots__ = ("_current_A", "_ohm", "_left_A2s")
 
     def __init__(self, current_A=None, ohm=None, fuse_A2s=1e6):
-        """Either current_A (> 0 takes from the racks, < 0 charges them) or ohm > 0; fuse_A2s:
-        energy that blows it.
-        """
+        """Either current_A (> 0 discharges the racks) or ohm > 0; fuse_A2s blows the fuse."""
         self._current_A, self._ohm = current_A, ohm
         self._left_A2s = fuse_A2s
 
     def conductance_S(self, volts):
-        """At this voltage; a current needs some, or it would be no load."""
+        """Conductance at this voltage; a constant current needs more than 1 V."""
         if self._ohm is not None:
             return 1.0 / self._ohm
         return self._current_A / volts if volts > 1.0 else 0.0
@@ -95,9 +85,7 @@ class FaultLoad:
 
 
 def _floating(volts, weighted, total, dt_s):
-    """Link voltage while nothing but pre-charge resistors feeds its capacitor, and nothing but a
-    fault drains it.
-    """
+    """Link voltage while only pre-charge resistors feed its capacitor; a fault may drain it."""
     if total:
         aim = weighted / total
         return aim + (volts - aim) * math.exp(-dt_s * total / LINK_F)

@@ -1,5 +1,4 @@
-"""What a cell is made of, as far as it burns: thermal runaway, vent gas, voltage of its independent
-supervision.
+"""Cell chemistry: thermal runaway, vent gas, voltage of the independent supervision.
 
 Thermal numbers are those of a 100 Ah LFP cell of 2.2 kJ/K (facts E9), for which facts section 5
 calibrates the chain against a real unit test (E11). A larger cell has more heat capacity, release
@@ -7,30 +6,29 @@ and face in the same proportion, so its capacity divides every resistance and mu
 energy, and the chain burns at the same pace.
 """
 
-from typing import NamedTuple
+import collections
 
 REFERENCE_J_PER_K = 2211.0  # 2.245 kg at 985 J/kgK (E9)
 BARRIER_W_PER_M_K = 0.05  # of a fibre or aerogel sheet
 FACE_M2 = 0.036  # of a 280 to 300 Ah cell (E10: 175 mm x 207 mm)
-
-
-class Chemistry(NamedTuple):
-    """One kind of cell; thermal values for a heat capacity of REFERENCE_J_PER_K."""
-
-    release_J: float  # thermal runaway heats the cell by this
-    release_s: float  # time constant of the release
-    jet_share: float  # of that again leaves with the hot gas
-    cell_K_per_W: float  # from cell to cell, no barrier between
-    air_K_per_W: float  # from a cell to the air once its module burns
-    trigger_degC: float
-    vent_degC: float  # the vent opens (E16), minutes before runaway
-    gas_m3_per_Ah: float
-    lfl_share: float  # of volume: the lower flammable limit of the vent gas (C49)
-    hydrogen_share: float  # of the vent gas (C44)
-    carbon_monoxide_share: float
-    supervision_V: float  # independent over-voltage supervision opens here (matrix row 30)
-
-
+# One kind of cell; thermal values for a heat capacity of REFERENCE_J_PER_K.
+Chemistry = collections.namedtuple(
+    "Chemistry",
+    (
+        "release_J",  # thermal runaway heats the cell by this
+        "release_s",  # time constant of the release
+        "jet_share",  # of that again leaves with the hot gas
+        "cell_K_per_W",  # from cell to cell, no barrier between
+        "air_K_per_W",  # from a cell to the air once its module burns
+        "trigger_degC",
+        "vent_degC",  # the vent opens (E16), minutes before runaway
+        "gas_m3_per_Ah",
+        "lfl_share",  # of volume: the lower flammable limit of the vent gas (C49)
+        "hydrogen_share",  # of the vent gas (C44)
+        "carbon_monoxide_share",
+        "supervision_V",  # independent over-voltage supervision opens here (matrix row 30)
+    ),
+)
 # LFP: middle of the ranges of the calibration check below Table E (0.75 to 0.9 MJ, 60 s, 8 K/W, 150
 # to 170 degC, 0.44 to 0.62 K/W); 0.6 L/Ah from the gas note there (42 L/kg, C45, of 5.7 kg and 300
 # Ah would be 0.8 L/Ah). NMC: 684 K of adiabatic rise (E2) and the heat of burning gas reach 1052
@@ -44,8 +42,6 @@ CHEMISTRIES = {
 
 
 def cell_resistance_K_per_W(chemistry, heat_capacity_J_per_K, barrier_mm):
-    """From one cell of this heat capacity to the next, with a barrier of so many mm between
-    them.
-    """
+    """From one cell of this heat capacity to the next through a barrier of this thickness."""
     scale = heat_capacity_J_per_K / REFERENCE_J_PER_K
     return chemistry.cell_K_per_W / scale + barrier_mm / 1000.0 / (BARRIER_W_PER_M_K * FACE_M2)

@@ -29,14 +29,11 @@ class Pcs:
     def __init__(self, config, cells_in_series):
         """config: config.CabinetConfig; cells_in_series: of the racks on its DC side."""
         self.rated_W = config.pcs_rated_W
-        self.ac_power_W = 0.0
+        self.ac_power_W = self.dc_power_W = self.dc_current_A = self.setpoint_W = 0.0
         self.dc_voltage_V = 0.0  # as it measures it
-        self.dc_voltage_offset_V = 0.0  # fault: it measures wrong by this much
-        self.dc_current_A = 0.0
-        self.dc_power_W = 0.0
+        self.dc_voltage_offset_V = 0.0  # fault: error of this measurement
         self.state = OFF
         self.alarm_bits = 0
-        self.setpoint_W = 0.0
         self.run_requested = False
         self._dead_us = round(config.pcs_dead_time_s * 1e6)
         self._ramp_W_per_s = config.pcs_ramp_W_per_s
@@ -51,27 +48,25 @@ class Pcs:
         self._now_us = 0
 
     def command_setpoint(self, setpoint_W):
-        """Ask for setpoint_W at the AC terminals; power begins to move after the dead time. Beyond
-        rated is cut.
+        """Request setpoint_W at the AC terminals; power begins to move after the dead time. Rated
+        power limits it. ValueError: not a finite number.
         """
-        setpoint_W = _finite(setpoint_W)
+        setpoint_W = float(setpoint_W)
+        if not math.isfinite(setpoint_W):
+            raise ValueError(f"PCS set-point {setpoint_W}: allowed is a finite number of W")
         if setpoint_W != self.setpoint_W:
             self.setpoint_W = setpoint_W
             self._commands.append((self._now_us + self._dead_us, _SETPOINT, setpoint_W))
 
     def command_run(self, run):
-        """True to start, False to ramp down and stop; False also acknowledges a fault that is
-        gone.
-        """
+        """True to start, False to ramp down and stop; False also acknowledges a past fault."""
         run = bool(run)
         if run != self.run_requested:
             self.run_requested = run
             self._commands.append((self._now_us + self._dead_us, _RUN, run))
 
     def step(self, dt_s, now_us, enabled, dc_V):
-        """Advance by dt_s to now_us: ac_power_W, dc_power_W. enabled: the hardware input; dc_V: DC
-        link voltage.
-        """
+        """Advance by dt_s to now_us. enabled: the hardware input; dc_V: DC link voltage."""
         self._now_us = now_us
         if self._commands:
             self._take_commands(now_us)
@@ -84,14 +79,15 @@ class Pcs:
             power = self.ac_power_W
             if power != self._target_W:
                 self.ac_power_W = power = _towards(power, self._target_W, self._ramp_W_per_s * dt_s)
-            share = abs(power) / self.rated_W
-            self.dc_power_W = power + (FIXED + (LINEAR + SQUARE * share) * share) * self.rated_W
+            self.dc_power_W = self._with_losses(power)
         else:
             self._change(dt_s, enabled, dc_V)
-            self.dc_power_W = self._idle_dc_power_W(dc_V)
+            idle_W = STANDBY_W if dc_V >= self._dc_V_min else 0.0
+            self.dc_power_W = self._with_losses(self.ac_power_W) if self.ac_power_W else idle_W
 
     def lose_dc(self):
-        """No battery carries the DC link any more while power should flow: trip."""
+        """Trip if power should flow: no battery carries the DC link any more."""
+        self.dc_power_W = 0.0
         if self.state in (RUNNING, THROTTLED, SHUTTING_DOWN):
             self._trip(ALARM_DC_DISCONNECT)
 
@@ -109,20 +105,19 @@ class Pcs:
     def _change(self, dt_s, enabled, dc_V):
         """Every state but steady running."""
         dc_ok = self._dc_V_min <= dc_V <= self._dc_V_max
-        state = self.state
-        if state == FAULT:
+        if self.state == FAULT:
             if not self._run:
                 self.alarm_bits = 0
                 self.state = _resting(enabled, dc_ok)
         elif not enabled:
             self.state = OFF
             self.ac_power_W = _towards(self.ac_power_W, 0.0, self.rated_W * dt_s / DISABLE_S)
-        elif state in (RUNNING, THROTTLED, SHUTTING_DOWN) and not dc_ok:
-            self._trip(ALARM_DC_OVER_VOLT if dc_V > self._dc_V_max else ALARM_DC_DISCONNECT)
-        elif state in (RUNNING, THROTTLED, SHUTTING_DOWN):
+        elif self.state not in (RUNNING, THROTTLED, SHUTTING_DOWN):
+            self._rest_or_start(dt_s, dc_ok)
+        elif dc_ok:
             self._shut_down(dt_s)
         else:
-            self._rest_or_start(dt_s, dc_ok)
+            self._trip(ALARM_DC_OVER_VOLT if dc_V > self._dc_V_max else ALARM_DC_DISCONNECT)
 
     def _shut_down(self, dt_s):
         if self._run:
@@ -148,16 +143,9 @@ class Pcs:
         self.alarm_bits |= alarm_bit
         self.ac_power_W = 0.0
 
-    def _idle_dc_power_W(self, dc_V):
-        if self.ac_power_W:
-            share = abs(self.ac_power_W) / self.rated_W
-            return self.ac_power_W + (FIXED + (LINEAR + SQUARE * share) * share) * self.rated_W
-        return STANDBY_W if dc_V >= self._dc_V_min else 0.0
-
-
-def efficiency(share):
-    """Efficiency when discharging `share` (0..1) of rated power: AC out over DC in."""
-    return share / (share + FIXED + LINEAR * share + SQUARE * share * share)
+    def _with_losses(self, power_W):
+        share = abs(power_W) / self.rated_W
+        return power_W + (FIXED + (LINEAR + SQUARE * share) * share) * self.rated_W
 
 
 def _resting(enabled, dc_ok):
@@ -170,10 +158,3 @@ def _towards(value, target, step):
     if value < target:
         return min(target, value + step)
     return max(target, value - step)
-
-
-def _finite(value_W):
-    value_W = float(value_W)
-    if not math.isfinite(value_W):
-        raise ValueError(f"PCS set-point {value_W}: allowed is a finite number of W")
-    return value_W

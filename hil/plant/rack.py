@@ -1,10 +1,8 @@
-"""One rack: modules in series behind contactors, as its BMS sees and reports it. Current > 0
-discharges.
-"""
+"""One rack: modules in series behind contactors, as its BMS reports it. Current > 0 discharges."""
 
 import random
 
-from hil.plant import bms, cells, chemistry, contactors, thermal
+from hil.plant import bms, cells, contactors, thermal
 
 CONNECTION_OHM = 0.015  # busbars, fuse and contactors of one rack
 CELL_V_TOP = 3.55  # what the BMS asks for as charge voltage
@@ -15,27 +13,18 @@ GRADIENT_K = 1.5  # the top module breathes warmer air than the bottom one
 
 
 class Rack:
-    """Plain attributes are what a BMS reports; `source_V` and `conductance_S` are what the DC bus
-    sees.
-    """
+    """A BMS reports the plain attributes; the DC bus sees `source_V` and `conductance_S`."""
 
     def __init__(self, config, seed):
-        """config: config.CabinetConfig; seed: str, everything random about this rack follows from
-        it.
-        """
+        """config: config.CabinetConfig; seed: str, of everything random about this rack."""
         deal = random.Random(seed)
         count = config.cells_per_module
         self._modules = [cells.ModuleCells(m, count, deal) for m in range(config.modules)]
-        kind = chemistry.CHEMISTRIES[config.chemistry]
         self._thermal = [
             thermal.ModuleThermal(
-                count,
+                config,
                 config.air_degC + _gradient(m, config.modules),
                 1.0 + deal.gauss(0.0, COOLING_SIGMA),
-                kind,
-                config.capacity_Ah,
-                config.barrier_mm,
-                config.sensor_cells,
             )
             for m in range(config.modules)
         ]
@@ -44,42 +33,36 @@ class Rack:
         self.soh = config.soh * deal.uniform(0.99, 1.0)
         self.cycles = config.cycles
         self.insulation_kohm = config.insulation_kohm
+        self.insulation_slope_kohm_per_s = 0.0
         self.charge_voltage_V_max = CELL_V_TOP * self.cells_online
         self.soc = min(1.0, max(0.0, config.soc + deal.gauss(0.0, 0.001)))
-        self.current_A = 0.0
+        self.current_A = self.conductance_S = self.emf_V = 0.0
         self.position_min = self.position_max = 0
         self.gas_m3 = self.vapour_m3 = self.smoke_g = 0.0  # that left burning modules, to be taken
-        self.burning = False
+        self.burning = self.breaker_open = False  # the breaker of the whole DC side, upstream
         self.sensors_invalid = 0  # most of one kind in one module, as the BMS reports it
         self.feedback = None  # fault: the contactor state that is reported instead of the true one
-        self.breaker_open = False  # the breaker of the whole DC side, upstream
         self.bms = bms.Bms(config.rated_current_A)
         self.contactors = contactors.Contactors()
-        self._prepare(config, seed)
-
-    def _prepare(self, config, seed):
-        capacity_As = config.capacity_Ah * self.soh * 3600.0
-        self._depth = 1.0 - self.soc
-        self._depth_per_As = 1.0 / capacity_As
-        self._cycle_per_As = 0.5 / capacity_As
-        self._ohmic_ohm = cells.scaled_ohm(cells.OHMIC_OHM_280AH, config.capacity_Ah) / self.soh
-        self._slow_ohm = (
-            cells.scaled_ohm(cells.POLARISATION_OHM_280AH, config.capacity_Ah) / self.soh
-        )
-        self._slow_now_ohm = self._slow_ohm
-        self._slow_V = 0.0  # polarisation of a mean cell
-        self._square_A2s = 0.0
-        self._module_A2s = [0.0] * len(self._modules)
-        self._module_s = [0.0] * len(self._modules)
-        self._age_s = 0.0
-        self._break_A = BREAK_TIMES_RATED * config.rated_current_A
-        self._fuse_wait_s = 0.0
-        # sensors of modules: how many are invalid; what the one shown repeats
-        self._invalid, self._stuck = {}, {}
         self.sensor_noise_K = config.sensor_noise_K
         self.sensor_random = random.Random(f"{seed}/sensors")
-        self.conductance_S = 0.0
-        self.emf_V = self._ohm = 0.0
+        self._prepare(config)
+
+    def _prepare(self, config):
+        capacity_As = config.capacity_Ah * self.soh * 3600.0
+        self._depth = 1.0 - self.soc
+        self._depth_per_As, self._cycle_per_As = 1.0 / capacity_As, 0.5 / capacity_As
+        self._ohmic_ohm, self._slow_ohm = [
+            cells.scaled_ohm(ohm, config.capacity_Ah) / self.soh
+            for ohm in (cells.OHMIC_OHM_280AH, cells.POLARISATION_OHM_280AH)
+        ]
+        self._slow_now_ohm = self._slow_ohm
+        self._slow_V = 0.0  # polarisation of a mean cell
+        self._square_A2s = self._age_s = self._fuse_wait_s = self._ohm = 0.0
+        self._looked = [(0.0, 0.0)] * len(self._modules)  # A2s and age at the last look
+        self._break_A = BREAK_TIMES_RATED * config.rated_current_A
+        # sensors of modules: how many are invalid; the value that a stuck one repeats
+        self._invalid, self._stuck = {}, {}
         for module in range(len(self._modules)):
             self._scan(module)
         self._find_extremes()
@@ -94,19 +77,24 @@ class Rack:
     )
 
     def command_close(self, close):
-        """The controller's command as the BMS understood it: True to close, False to open."""
+        """Take the controller's command as the BMS understood it: True to close, False to open."""
         self.contactors.command = bool(close)
 
+    def update(self, dt_s):
+        """Let the BMS decide and the insulation wear."""
+        self.bms.update(self, dt_s)
+        if self.insulation_slope_kohm_per_s:
+            worn_kohm = self.insulation_kohm + self.insulation_slope_kohm_per_s * dt_s
+            self.insulation_kohm = max(0.0, min(65_535.0, worn_kohm))
+
     def switch(self, dt_s, supply, bus_V):
-        """Move the contactors by dt_s. supply: the cabinet's contactor supply is there; bus_V:
-        voltage beyond them.
-        """
+        """Move the contactors by dt_s. supply: of their coils; bus_V: voltage beyond them."""
         hold = supply and (not self.bms.fault_bits or self._waits_for_fuse(dt_s))
         if self.contactors.step(dt_s, hold, self.source_V - bus_V):
             self._reconnect()
 
     def _waits_for_fuse(self, dt_s):
-        """The BMS wants to open and would have to break more than its contactors can: not yet."""
+        """True while the BMS would have to break more than its contactors can."""
         if abs(self.current_A) <= self._break_A:
             self._fuse_wait_s = 0.0
             return False
@@ -114,10 +102,8 @@ class Rack:
         return self._fuse_wait_s < FUSE_WAIT_S
 
     def open_breaker(self, is_open):
-        """The breaker upstream cuts this rack off the bus whatever its contactors do, or connects
-        it again.
-        """
-        self.breaker_open = bool(is_open)
+        """Cut this rack off the bus upstream of its contactors, or connect it again."""
+        self.breaker_open = is_open
         self._reconnect()
 
     def carry(self, current_A, dt_s):
@@ -145,12 +131,10 @@ class Rack:
 
     def refresh(self, module, air_degC):
         """Look at one module again: temperature, emf, resistance; after the last module, the rack's
-        extreme cells.
-
-        Returns the heat in J that the air got from the module since the last look.
+        extreme cells. Returns the heat in J that the air got from the module since the last look.
         """
         node = self._thermal[module]
-        elapsed_s = self._age_s - self._module_s[module]
+        elapsed_s = self._age_s - self._looked[module][1]
         if elapsed_s > 0.0:
             self._warm(module, elapsed_s, air_degC)
             if node.chain is not None:
@@ -168,17 +152,13 @@ class Rack:
         return heat_J
 
     def taken(self):
-        """(gas in m3, vapour in m3, smoke in g) that left burning modules since it was last
-        asked.
-        """
+        """(gas in m3, vapour in m3, smoke in g) that left burning modules since the last call."""
         found = self.gas_m3, self.vapour_m3, self.smoke_g
         self.gas_m3 = self.vapour_m3 = self.smoke_g = 0.0
         return found
 
     def start_runaway(self, module, cell, heater_K_per_s, degC):
-        """Fault: a heater on one cell at this rate, or the cell at degC at once; either may be
-        None.
-        """
+        """Fault: a heater on one cell, the cell at degC at once; either may be None."""
         chain = self._thermal[module].cells_apart()
         chain.heat(cell, heater_K_per_s)
         if degC is not None:
@@ -189,16 +169,12 @@ class Rack:
         return self._thermal[module].chain
 
     def heat(self, module, degC, rate_K_per_s):
-        """Fault: see thermal.ModuleThermal.heat; shows at the sensor at once when no rate is
-        given.
-        """
+        """Fault: see thermal.ModuleThermal.heat; without a rate it shows at the sensor at once."""
         self._thermal[module].heat(degC, rate_K_per_s)
         self.temperatures_degC[module] = self._thermal[module].reading_degC
 
     def offset_cell(self, offset_V, module=0, cell=0, over_s=0.0):
-        """Fault: a cell deviates by offset_V, at once or moving there within over_s; 0.0 repairs
-        it.
-        """
+        """Fault: a cell deviates by offset_V, at once or within over_s; 0.0 repairs it."""
         part = self._modules[module]
         part.moving.pop(cell, None)
         if over_s > 0.0:
@@ -214,10 +190,6 @@ class Rack:
         self._invalid[module] = count
         self.sensors_invalid = max(self._invalid.values())
 
-    def kill_sensor(self, module, is_dead):
-        """Fault: the module's temperature sensor reads exactly 0 degC."""
-        self.stick_sensor(module, 0.0 if is_dead else None)
-
     def stick_sensor(self, module, degC):
         """Fault: the module's temperature sensor repeats degC; None repairs it."""
         self._stuck.pop(module, None)
@@ -230,20 +202,18 @@ class Rack:
         for node in self._thermal:
             node.sensor_cells = tuple(sensor_cells)
 
-    def misread(self, module, degC):
-        """Fault: the module's temperature is read wrong once, until the next look."""
-        self.temperatures_degC[module] = degC
+    def misread(self, module, offset_K):
+        """Fault: the module's temperature is read wrong by offset_K until its next look."""
+        self.temperatures_degC[module] += offset_K
 
     def _show(self, module, degC):
-        """Report what the module's sensor reads: with its noise, or what it is stuck at."""
+        """Report the module's temperature with its noise, or the value its sensor is stuck at."""
         if self.sensor_noise_K:
             degC += self.sensor_random.gauss(0.0, self.sensor_noise_K)
         self.temperatures_degC[module] = self._stuck.get(module, degC)
 
     def _collect(self, module, chain):
-        """What has left a burning module since the last look; the voltage of its cells that have
-        failed.
-        """
+        """Take what has left a burning module; let the voltage of its failed cells collapse."""
         self.burning = True
         self.gas_m3 += chain.gas_m3
         self.vapour_m3 += chain.vapour_m3
@@ -255,13 +225,12 @@ class Rack:
     def _warm(self, module, elapsed_s, air_degC):
         """Heat of the current since the last look, cooling, neighbours."""
         nodes = self._thermal
-        square = self._square_A2s - self._module_A2s[module]
+        square = self._square_A2s - self._looked[module][0]
         ohm = self._modules[module].resistance_ohm * (1.0 + self._slow_ohm / self._ohmic_ohm)
         beside = nodes[max(0, module - 1) : module] + nodes[module + 1 : module + 2]
         air = air_degC + _gradient(module, len(nodes))
         self._show(module, nodes[module].step(elapsed_s, square * ohm / elapsed_s, beside, air))
-        self._module_A2s[module] = self._square_A2s
-        self._module_s[module] = self._age_s
+        self._looked[module] = self._square_A2s, self._age_s
 
     def _scan(self, module):
         part = self._modules[module]
@@ -284,14 +253,14 @@ class Rack:
 
     def _reconnect(self):
         """Conductance to the bus after a change of contacts or temperature."""
+        contacts = self.contactors
+        self.conductance_S = 0.0
         if self.breaker_open:
-            self.conductance_S = 0.0
-        elif self.contactors.conducting:
+            return
+        if contacts.conducting:
             self.conductance_S = 1.0 / self._ohm
-        elif self.contactors.state == contactors.PRECHARGE and not self.contactors.precharge_broken:
+        elif contacts.state == contactors.PRECHARGE and not contacts.precharge_broken:
             self.conductance_S = 1.0 / contactors.PRECHARGE_OHM
-        else:
-            self.conductance_S = 0.0
 
 
 def _gradient(module, modules):

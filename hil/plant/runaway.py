@@ -11,11 +11,11 @@ import math
 
 from hil.plant import chemistry as kinds
 
-VAPOUR_BURST_M3 = 0.5e-3  # as the vent opens: about 2 g of solvent. Order of magnitude, ours
+VAPOUR_BURST_M3 = 0.5e-3  # as the vent opens: about 2 g of solvent. Order of magnitude
 VAPOUR_BURST_S = 30.0
 VAPOUR_M3_PER_S = 5e-6  # boils off until runaway
 SEEP_PER_S = 2e-5  # of a cell's gas, between vent and runaway: H2 shows before runaway (C42)
-SMOKE_G_PER_AH = 0.2  # particles: 1 % of a cell of 20 g/Ah. Order of magnitude, ours
+SMOKE_G_PER_AH = 0.2  # particles: 1 % of a cell of 20 g/Ah. Order of magnitude
 # emissivity 0.5, top of a 280 Ah cell (72 mm x 175 mm, E10)
 RADIATION_W_PER_K4 = 5.67e-8 * 0.5 * 0.0126
 KELVIN = 273.15

@@ -1,5 +1,4 @@
-"""One thermal node per module, cooled to the cabinet air and coupled to its neighbours; its cells
-once it burns.
+"""One thermal node per module, cooled to the cabinet air and coupled to its neighbours.
 
 Numbers: heat capacity of a cell E10 of the facts' Table E; 1.06 K/W between modules, the resistance
 from cell to cell through 1 mm of barrier there. A module gets a node per cell (runaway.Chain) when
@@ -20,12 +19,10 @@ HOT_SPOT_TAU_S = 30.0
 
 
 class ModuleThermal:
-    """One module's temperature: `reading_degC` as its sensor shows, `body_degC` of the cells (their
-    mean).
+    """One module: `reading_degC` of its sensor, `body_degC` the mean of its cells.
 
-    `chain`: its cells one by one, None while they need not be told apart; `air_J`: heat given to
-    the air, to be taken; `sensor_cells`: those whose temperature is measured, empty for the
-    hottest.
+    `chain`: its cells one by one, None while one node is enough; `air_J`: heat given to the air, to
+    be taken; `sensor_cells`: the measured ones, empty: the hottest.
     """
 
     __slots__ = (
@@ -39,41 +36,26 @@ class ModuleThermal:
         "_spot",
         "_rate",
         "_excess",
+        "_config",
         "_kind",
-        "_capacity_Ah",
-        "_barrier_mm",
         "sensor_cells",
     )
 
-    def __init__(
-        self,
-        cells,
-        start_degC,
-        cooling_factor,
-        kind=chemistry.CHEMISTRIES["lfp"],
-        capacity_Ah=280.0,
-        barrier_mm=0.0,
-        sensor_cells=(),
-    ):
-        """cells: count; cooling_factor: this module's cooling resistance relative to the usual;
-        sensor_cells: those whose temperature is measured, empty for the hottest; the rest: a
-        cell's.
-        """
+    def __init__(self, config, start_degC, cooling_factor):
+        """config: config.CabinetConfig; cooling_factor: of this module's cooling resistance."""
         self.body_degC = self.reading_degC = start_degC
         self.chain = None
-        self.air_J = 0.0
-        self._cells = cells
+        self.air_J = self._rate = self._excess = 0.0
+        self._cells = cells = config.cells_per_module
         self._capacity = cells * HEAT_CAPACITY_J_PER_K_CELL
         self._cooling = cooling_factor * COOLING_K_PER_W * 16.0 / cells
         self._spot = None
-        self._rate = 0.0
-        self._excess = 0.0
-        self._kind, self._capacity_Ah, self._barrier_mm = kind, capacity_Ah, barrier_mm
-        self.sensor_cells = tuple(sensor_cells)
+        self._config, self._kind = config, chemistry.CHEMISTRIES[config.chemistry]
+        self.sensor_cells = config.sensor_cells
 
     def heat(self, degC, rate_K_per_s):
-        """A hot (or cold) spot at the sensor: degC at once, or at rate_K_per_s > 0; None lets it
-        fade (30 s).
+        """Put a hot (or cold) spot at the sensor: degC at once, or at rate_K_per_s > 0; None lets
+        it fade (30 s).
         """
         self._spot = degC
         self._rate = rate_K_per_s
@@ -82,40 +64,38 @@ class ModuleThermal:
             self.reading_degC = min(degC, SENSOR_DEGC_MAX)
 
     def cells_apart(self):
-        """The module's chain, made now if there was none."""
+        """The module's chain, made at the first call."""
         if self.chain is None:
             self.chain = runaway.Chain(
                 self._cells,
                 HEAT_CAPACITY_J_PER_K_CELL,
                 self._kind,
-                self._capacity_Ah,
-                self._barrier_mm,
+                self._config.capacity_Ah,
+                self._config.barrier_mm,
             )
             self.chain.degC[:] = [self.body_degC] * self._cells
         return self.chain
 
     def step(self, dt_s, heat_W, beside, air_degC):
         """Advance by dt_s; beside: the ModuleThermal above and below; returns the reading."""
+        beside_burns = False
         if self.chain is None:
             body = self.body_degC
             cooling = (body - air_degC) / self._cooling
             self.air_J += cooling * dt_s
             flow = heat_W - cooling
-            beside_burns = False
             for other in beside:
                 flow += (other.body_degC - body) / NEIGHBOUR_K_PER_W
                 beside_burns = beside_burns or other.chain is not None
             self.body_degC = hottest = body + flow * dt_s / self._capacity
         else:
-            beside_burns = False
             hottest = self._step_cells(dt_s, heat_W, beside, air_degC)
         if self._excess or self._spot is not None:
             self._move_spot(dt_s)
-            hottest = (
-                max(hottest, self.body_degC + self._excess)
-                if self._excess > 0.0
-                else hottest + self._excess
-            )
+            if self._excess > 0.0:
+                hottest = max(hottest, self.body_degC + self._excess)
+            else:
+                hottest += self._excess
         if self.chain is None and (beside_burns or hottest >= self._kind.trigger_degC):
             self._tell_apart_if_hot(hottest, beside)
         self.reading_degC = min(hottest, SENSOR_DEGC_MAX)
@@ -135,20 +115,14 @@ class ModuleThermal:
         self.body_degC = sum(chain.degC) / self._cells
         self.air_J += chain.air_J
         chain.air_J = 0.0
-        return (
-            max([chain.degC[cell] for cell in self.sensor_cells])
-            if self.sensor_cells
-            else max(chain.degC)
-        )
+        return max([chain.degC[cell] for cell in self.sensor_cells] or chain.degC)
 
     def _tell_apart_if_hot(self, hottest_degC, beside):
         """Tell the cells apart when the hot spot sets one off, or the module beside radiates."""
         if hottest_degC >= self._kind.trigger_degC:
             self.cells_apart().place(0, hottest_degC)
-            return
-        for other in beside:
-            if other.chain is not None and max(other.chain.degC) >= WAKE_DEGC:
-                self.cells_apart()
+        elif any([one.chain is not None and max(one.chain.degC) >= WAKE_DEGC for one in beside]):
+            self.cells_apart()
 
     def _move_spot(self, dt_s):
         if self._spot is None:

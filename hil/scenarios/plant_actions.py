@@ -2,12 +2,14 @@
 come over a wire.
 
 {name: (its keys, function of (world, arguments))}. Racks, modules, cells, units and detectors count
-from 1.
+from 1. A fault stays until it is repaired.
 """
 
+import functools
+
 from hil.plant import contactors
+from hil.plant.bus import FaultLoad
 from hil.plant.cabinet import DETECTORS
-from hil.plant.injections import TOXIC_GASES
 from hil.scenarios.fields import BOOL, INTEGER, NUMBER, REQUIRED, TEXT, Field
 
 ON = {"on": Field(BOOL, True)}
@@ -20,6 +22,7 @@ _WHICH = {"detector": Field(TEXT, REQUIRED, choices=DETECTORS)}
 _RATE = {"rate_K_per_s": Field(NUMBER, 0, 0, 100)}
 # A 400 A fuse for the DC side of converters: about 1e6 A2s (order of magnitude).
 _FUSE = {"fuse_A2s": Field(NUMBER, 1e6, 1, 1e12)}
+_GASES = {"both": (0, 1), "hydrogen": (0,), "carbon_monoxide": (1,)}
 _STATES = {
     "open": contactors.OPEN,
     "precharge": contactors.PRECHARGE,
@@ -37,11 +40,12 @@ def _number(count, what, number):
 
 
 def _rack(world, a):
-    return _number(len(world.plant.racks), "rack", a["rack"])
+    racks = world.plant.racks
+    return racks[_number(len(racks), "rack", a["rack"])]
 
 
 def _module(world, a):
-    modules = len(world.plant.racks[_rack(world, a)].temperatures_degC)
+    modules = len(_rack(world, a).temperatures_degC)
     return _number(modules, f"rack {a['rack']} module", a["module"])
 
 
@@ -49,124 +53,162 @@ def _cell(world, a):
     return _number(world.plant.config.cells_per_module, "cell", a["cell"])
 
 
-def _unit(world, a):
-    return _number(len(world.plant.pcs), "unit", a["unit"])
+def _bus(world, a):
+    buses = world.plant.buses
+    return buses[_number(len(buses), "unit", a["unit"])]
 
 
-def _either(a, key="detector"):
-    return a[key] and a[key] - 1
+def _either(a):
+    """Indices of the detectors meant."""
+    return (0, 1) if a["detector"] is None else (a["detector"] - 1,)
 
 
-def _switch(name):
-    """An action that calls plant.name(on)."""
-    return ON, lambda world, a: getattr(world.plant, name)(a["on"])
+def _put(part, name, value, world):
+    """Set the attribute `name` of a part of the plant; its contacts show it at once."""
+    setattr(part, name, value)
+    world.plant.publish()
+
+
+def _switch(path, key="on", inverted=False):
+    """An action that sets the attribute at `path` of the plant to the argument `key`."""
+    *parts, name = path.split(".")
+
+    def act(world, a):
+        _put(functools.reduce(getattr, parts, world.plant), name, a[key] != inverted, world)
+
+    return {key: Field(BOOL, True)}, act
+
+
+def _of_rack(path):
+    """An action that sets an attribute of a rack or of a part of it to the argument `on`."""
+    part, name = path.split(".")
+    return _RACK | ON, lambda world, a: setattr(getattr(_rack(world, a), part), name, a["on"])
+
+
+def _estop(world, channels, closed):
+    for channel in channels:
+        world.plant.relays.estop_closed[channel] = closed
+    world.plant.publish()
+
+
+def _smoke(world, a):
+    for detector in _either(a):
+        world.plant.air.test_smoke[detector] = a["on"]
+    world.plant.air.stir()
+
+
+def _leak(world, a):
+    world.plant.climate.leak(a["on"])
+    world.plant.publish()
 
 
 def _heat(world, a):
     rack = _rack(world, a)
-    count = len(world.plant.racks[rack].temperatures_degC)
+    count = len(rack.temperatures_degC)
     for module in range(count) if a["module"] is None else (_module(world, a),):
-        world.plant.heat(rack, module, a["degC"], a["rate_K_per_s"])
+        rack.heat(module, a["degC"], a["rate_K_per_s"])
 
 
 def _spread(world, a):
     """The module becomes so much warmer than the coldest of its rack is now."""
     rack = _rack(world, a)
-    coldest_degC = min(world.plant.racks[rack].temperatures_degC)
-    world.plant.heat(rack, _module(world, a), coldest_degC + a["kelvin"], a["rate_K_per_s"])
+    wanted_degC = min(rack.temperatures_degC) + a["kelvin"]
+    rack.heat(_module(world, a), wanted_degC, a["rate_K_per_s"])
 
 
 def _heat_end(world, a):
     rack = _rack(world, a)
-    for module in range(len(world.plant.racks[rack].temperatures_degC)):
-        world.plant.heat(rack, module, None)
-
-
-def _air_heat(world, a):
-    world.plant.heat_air(a["degC"] if a["on"] else None, a["rate_K_per_s"])
+    for module in range(len(rack.temperatures_degC)):
+        rack.heat(module, None, 0.0)
 
 
 def _runaway(world, a):
-    heater = a["heater_K_per_min"] or None
-    world.plant.start_runaway(
-        _rack(world, a), _module(world, a), _cell(world, a), heater, a["from_degC"]
+    heater_K_per_s = a["heater_K_per_min"] / 60.0 or None
+    _rack(world, a).start_runaway(
+        _module(world, a), _cell(world, a), heater_K_per_s, a["from_degC"]
     )
 
 
-def _cell_offset(world, a):
-    world.plant.set_cell_offset(
-        _rack(world, a), a["offset_mV"] / 1000.0, _module(world, a), _cell(world, a)
-    )
+def _offset(world, a, offset_mV, over_s=0.0):
+    _rack(world, a).offset_cell(offset_mV / 1000.0, _module(world, a), _cell(world, a), over_s)
 
 
-def _cell_drop(world, a):
-    world.plant.drop_cell(
-        _rack(world, a), _module(world, a), a["drop_mV"] / 1000.0, a["over_s"], _cell(world, a)
-    )
+def _insulation(world, a):
+    rack = _rack(world, a)
+    rack.insulation_kohm, rack.insulation_slope_kohm_per_s = a["kohm"], a["kohm_per_s"]
 
 
-def _toxic(world, a):
-    gas = None if a["gas"] == "both" else TOXIC_GASES.index(a["gas"])
-    world.plant.set_toxic(a["ppm"], gas, a["ppm_per_s"])
+def _sensor_zero(world, a):
+    _rack(world, a).stick_sensor(_module(world, a), 0.0 if a["on"] else None)
+
+
+def _excess(world, a):
+    load = FaultLoad(current_A=a["current_A"], fuse_A2s=a["fuse_A2s"]) if a["current_A"] else None
+    _bus(world, a).fault = load
 
 
 CABINET_ACTIONS = {
-    "estop_press": ({}, lambda world, a: world.plant.press_estop()),
-    "estop_release": ({}, lambda world, a: world.plant.release_estop()),
+    "estop_press": ({}, lambda world, a: _estop(world, (0, 1), False)),
+    "estop_release": ({}, lambda world, a: _estop(world, (0, 1), True)),
     "estop_channel": (
         {"channel": Field(INTEGER, REQUIRED, 1, 2)},
-        lambda world, a: world.plant.press_estop(a["channel"] - 1),
+        lambda world, a: _estop(world, (a["channel"] - 1,), False),
     ),
-    "bridge_chain": _switch("bridge_chain"),
-    "fire_alarm": _switch("set_fire"),
-    "suppression": _switch("set_suppression"),
-    "smoke": (ON | _EITHER, lambda world, a: world.plant.set_smoke(a["on"], _either(a))),
-    "heat_detector": _switch("set_heat_detector"),
-    "fire_trouble": _switch("set_fire_trouble"),
-    "supervision_lost": _switch("set_supervision_lost"),
+    "bridge_chain": _switch("relays.bridged"),
+    "fire_alarm": _switch("relays.fire_closed", inverted=True),
+    "suppression": _switch("relays.suppression_closed", inverted=True),
+    "smoke": (ON | _EITHER, _smoke),
+    "heat_detector": _switch("air.test_heat"),
+    "fire_trouble": _switch("fire_trouble"),
+    "supervision_lost": _switch("supervised", inverted=True),
     "gas": (
         {"lfl_pct": Field(NUMBER, REQUIRED, 0, 100)} | _EITHER,
-        lambda world, a: world.plant.set_gas(a["lfl_pct"], _either(a)),
+        lambda world, a: world.plant.air.cap("gas", a["lfl_pct"], _either(a)),
     ),
     "offgas": (
         {"ppm": Field(NUMBER, REQUIRED, 0, 20_000)} | _EITHER,
-        lambda world, a: world.plant.set_offgas(a["ppm"], _either(a)),
+        lambda world, a: world.plant.air.cap("vapour", a["ppm"], _either(a)),
     ),
     "toxic": (
         {
             "ppm": Field(NUMBER, REQUIRED, 0, 20_000),
-            "gas": Field(TEXT, "both", choices=("both", *TOXIC_GASES)),
+            "gas": Field(TEXT, "both", choices=tuple(_GASES)),
             "ppm_per_s": Field(NUMBER, 0, 0, 20_000),
         },
-        _toxic,
+        lambda world, a: world.plant.air.cap("toxic", a["ppm"], _GASES[a["gas"]], a["ppm_per_s"]),
     ),
     "detector_fault": (
         _WHICH | ON,
-        lambda world, a: world.plant.set_detector_fault(a["detector"], a["on"]),
+        lambda world, a: world.plant.detector_fault.update({a["detector"]: a["on"]}),
     ),
     "calibration": (
         _WHICH | {"days": Field(INTEGER, REQUIRED, -20_000, 36_500)},
-        lambda world, a: world.plant.set_calibration(a["detector"], a["days"]),
+        lambda world, a: world.plant.calibration_d.update({a["detector"]: a["days"]}),
     ),
-    "run_fan": _switch("run_fan"),
-    "airflow_fail": _switch("set_airflow_fail"),
-    "damper_fail": _switch("set_damper_fail"),
-    "door": ({"open": Field(BOOL, True)}, lambda world, a: world.plant.set_door(a["open"])),
-    "hvac_fail": _switch("set_hvac_fail"),
-    "air_heat": ({"degC": Field(NUMBER, 55, -40, 120)} | _RATE | ON, _air_heat),
+    "run_fan": _switch("fan_by_hand"),
+    "airflow_fail": _switch("air.airflow_failed"),
+    "damper_fail": _switch("air.louvre_failed"),
+    "door": _switch("door_closed", "open", inverted=True),
+    "hvac_fail": _switch("climate.hvac_failed"),
+    "air_heat": (
+        {"degC": Field(NUMBER, 55, -40, 120)} | _RATE | ON,
+        lambda world, a: world.plant.climate.hold(
+            a["degC"] if a["on"] else None, a["rate_K_per_s"]
+        ),
+    ),
     "humidity": (
         {"ingress_g_per_s": Field(NUMBER, 2, 0, 100)},
-        lambda world, a: world.plant.set_ingress(a["ingress_g_per_s"]),
+        lambda world, a: setattr(world.plant.climate, "ingress_g_per_s", a["ingress_g_per_s"]),
     ),
-    "leak": _switch("set_leak"),
-    "coolant": _switch("set_low_flow"),
-    "mains_loss": (ON, lambda world, a: world.plant.set_mains(not a["on"])),
+    "leak": (ON, _leak),
+    "coolant": _switch("climate.low_flow"),
+    "mains_loss": _switch("ups.mains", inverted=True),
     "ups_reserve": (
         {"minutes": Field(NUMBER, REQUIRED, 0, 10_000)},
-        lambda world, a: world.plant.set_ups_reserve(a["minutes"]),
+        lambda world, a: world.plant.ups.set_reserve(a["minutes"]),
     ),
-    "ups_invalid": _switch("set_ups_invalid"),
-    "shunt_reset": ({}, lambda world, a: world.plant.reset_shunt_trip()),
+    "ups_invalid": _switch("ups.invalid"),
+    "shunt_reset": ({}, lambda world, a: world.plant.open_breaker(False)),
 }
 RACK_ACTIONS = {
     "heat": (
@@ -192,30 +234,26 @@ RACK_ACTIONS = {
         },
         _runaway,
     ),
-    "cell_offset": (_CELL | {"offset_mV": Field(NUMBER, REQUIRED, -3300, 3000)}, _cell_offset),
+    "cell_offset": (
+        _CELL | {"offset_mV": Field(NUMBER, REQUIRED, -3300, 3000)},
+        lambda world, a: _offset(world, a, a["offset_mV"]),
+    ),
     "cell_drop": (
         _CELL | {"drop_mV": Field(NUMBER, 400, 0, 3300), "over_s": Field(NUMBER, 1, 0, 600)},
-        _cell_drop,
+        lambda world, a: _offset(world, a, -a["drop_mV"], a["over_s"]),
     ),
     "sensor_invalid": (
         _MODULE | {"count": Field(INTEGER, 2, 0, 15)},
-        lambda world, a: world.plant.set_sensors_invalid(
-            _rack(world, a), _module(world, a), a["count"]
-        ),
+        lambda world, a: _rack(world, a).invalidate_sensors(_module(world, a), a["count"]),
     ),
-    "sensor_zero": (
-        _MODULE | ON,
-        lambda world, a: world.plant.set_sensor_zero(_rack(world, a), _module(world, a), a["on"]),
-    ),
+    "sensor_zero": (_MODULE | ON, _sensor_zero),
     "sensor_stuck": (
         _MODULE | {"degC": Field(NUMBER, None, -40, 200)},
-        lambda world, a: world.plant.set_sensor_stuck(
-            _rack(world, a), _module(world, a), a["degC"]
-        ),
+        lambda world, a: _rack(world, a).stick_sensor(_module(world, a), a["degC"]),
     ),
     "misread": (
         _MODULE | {"offset_K": Field(NUMBER, 5, -100, 200)},
-        lambda world, a: world.plant.misread(_rack(world, a), _module(world, a), a["offset_K"]),
+        lambda world, a: _rack(world, a).misread(_module(world, a), a["offset_K"]),
     ),
     "insulation": (
         _RACK
@@ -223,33 +261,30 @@ RACK_ACTIONS = {
             "kohm": Field(NUMBER, REQUIRED, 0, 65_535),
             "kohm_per_s": Field(NUMBER, 0, -10_000, 10_000),
         },
-        lambda world, a: world.plant.set_insulation(_rack(world, a), a["kohm"], a["kohm_per_s"]),
+        _insulation,
     ),
-    "weld": (_RACK | ON, lambda world, a: world.plant.weld_contactor(_rack(world, a), a["on"])),
+    "weld": _of_rack("contactors.welded"),
     "feedback": (
         _RACK | {"reads": Field(TEXT, REQUIRED, choices=tuple(_STATES))},
-        lambda world, a: world.plant.set_feedback(_rack(world, a), _STATES[a["reads"]]),
+        lambda world, a: setattr(_rack(world, a), "feedback", _STATES[a["reads"]]),
     ),
-    "precharge_break": (
-        _RACK | ON,
-        lambda world, a: world.plant.break_precharge(_rack(world, a), a["on"]),
-    ),
+    "precharge_break": _of_rack("contactors.precharge_broken"),
     "bms_fault": (
         _RACK | {"bits": Field(INTEGER, 128, 0, 65_535)},
-        lambda world, a: world.plant.inject_bms_fault(_rack(world, a), a["bits"]),
+        lambda world, a: setattr(_rack(world, a).bms, "injected_bits", a["bits"]),
     ),
     "current_excess": (
         _UNIT | {"current_A": Field(NUMBER, REQUIRED, -20_000, 20_000)} | _FUSE,
-        lambda world, a: world.plant.set_current_excess(
-            _unit(world, a), a["current_A"], a["fuse_A2s"]
-        ),
+        _excess,
     ),
     "short_circuit": (
         _UNIT | {"ohm": Field(NUMBER, 0.5, 0.001, 1000)} | _FUSE,
-        lambda world, a: world.plant.set_short_circuit(_unit(world, a), a["ohm"], a["fuse_A2s"]),
+        lambda world, a: setattr(
+            _bus(world, a), "fault", FaultLoad(ohm=a["ohm"], fuse_A2s=a["fuse_A2s"])
+        ),
     ),
     "bus_mismatch": (
         _UNIT | {"offset_V": Field(NUMBER, REQUIRED, -1000, 1000)},
-        lambda world, a: world.plant.set_bus_mismatch(_unit(world, a), a["offset_V"]),
+        lambda world, a: setattr(_bus(world, a).pcs, "dc_voltage_offset_V", a["offset_V"]),
     ),
 }

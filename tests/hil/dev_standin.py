@@ -1,80 +1,54 @@
-"""A plant for device tests: plain attributes named as in hil/plant, and a record of what was
-commanded.
-"""
+"""A plant for device tests: plain attributes named as in hil/plant, and the commands it got."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from hil.devices.registers import ModbusException
+from hil.plant.cabinet import CONTACTS, DETECTORS
 
 
-class Rack:
-    """One rack, half full, contactors closed, discharging 100 A."""
-
-    def __init__(self):
-        self.cell_voltage_V_min, self.cell_voltage_V_max = 3.281, 3.312
-        self.position_min, self.position_max = 3 * 32 + 7, 14 * 32 + 15
-        self.voltage_V, self.current_A = 790.4, 100.3
-        self.charge_limit_A, self.discharge_limit_A, self.charge_voltage_V_max = 140.0, 135.5, 852.0
-        self.soc, self.soh, self.cycles, self.insulation_kohm = 0.5123, 0.9876, 321, 2500.0
-        self.temperatures_degC = [20.0 + 0.5 * module for module in range(15)]
-        self.contactor_state, self.cells_online, self.fault_bits, self.sensors_invalid = (
-            2,
-            240,
-            0,
-            1,
-        )
-        self.commands = []
-
-    def command_close(self, close):
-        """Note the command."""
-        self.commands.append(close)
+def refused(request, *arguments):
+    """The exception code with which a device refuses this call."""
+    with pytest.raises(ModbusException) as refusal:
+        request(*arguments)
+    return refusal.value.code
 
 
-class Pcs:
+def rack():
+    """Half full, contactors closed, discharging 100 A."""
+    one = SimpleNamespace(commands=[])
+    one.command_close = one.commands.append
+    one.cell_voltage_V_min, one.cell_voltage_V_max = 3.281, 3.312
+    one.position_min, one.position_max = 3 * 32 + 7, 14 * 32 + 15
+    one.voltage_V, one.current_A = 790.4, 100.3
+    one.charge_limit_A, one.discharge_limit_A, one.charge_voltage_V_max = 140.0, 135.5, 852.0
+    one.soc, one.soh, one.cycles, one.insulation_kohm = 0.5123, 0.9876, 321, 2500.0
+    one.temperatures_degC = [20.0 + 0.5 * module for module in range(15)]
+    one.contactor_state, one.cells_online, one.fault_bits, one.sensors_invalid = 2, 240, 0, 1
+    return one
+
+
+def pcs():
     """A 250 kW inverter at 100 kW."""
-
-    def __init__(self):
-        self.rated_W = 250_000
-        self.ac_power_W, self.dc_voltage_V, self.dc_current_A = 100_000.0, 790.0, 130.0
-        self.state, self.alarm_bits, self.setpoint_W = 3, 0, 0.0
-        self.runs = []
-
-    def command_setpoint(self, setpoint_W):
-        """Take the set-point."""
-        self.setpoint_W = setpoint_W
-
-    def command_run(self, run):
-        """Note the command."""
-        self.runs.append(run)
+    one = SimpleNamespace(rated_W=250_000, state=3, alarm_bits=0, setpoint_W=0.0, runs=[])
+    one.ac_power_W, one.dc_voltage_V, one.dc_current_A = 100_000.0, 790.0, 130.0
+    one.command_setpoint = lambda setpoint_W: setattr(one, "setpoint_W", setpoint_W)
+    one.command_run = one.runs.append
+    return one
 
 
-class Cabinet:
+def plant():
     """Three racks, one PCS, 300 kW of load, everything closed."""
-
-    def __init__(self):
-        self.racks = [Rack() for _ in range(3)]
-        self.pcs = [Pcs()]
-        self.grid_power_W, self.load_power_W, self.load_channels = 200_000.0, 300_000.0, None
-        self.grid_voltage_V, self.grid_frequency_Hz = 230.0, 50.0
-        names = (
-            "estop_1",
-            "estop_2",
-            "fire_alarm",
-            "suppression",
-            "gas_relay",
-            "airflow",
-            "key_run",
-            "permit_1",
-            "permit_2",
-            "door",
-            "bms_fault",
-        )
-        self.contacts = dict.fromkeys(names, True)
-        self.coils = {}
-        self.gas_lfl_pct, self.vent_lfl_share = [0.4, 12.34], 0.06
-        self.offgas_ppm, self.toxic_ppm = [0.4, 21.6], [48.2, 61.7]
-        self.air_degC, self.humidity_permille = 25.04, 441.6
-        self.mains_present, self.ups_reserve_min, self.ups_invalid = True, 194.9, False
-        names = ("gas_1", "gas_2", "offgas_1", "offgas_2", "toxic")
-        self.detector_fault = dict.fromkeys(names, False)
-        self.calibration_d = {**dict.fromkeys(names, 180), "gas_2": -3}
-
-    def set_coil(self, name, level):
-        """Note the level."""
-        self.coils[name] = level
+    one = SimpleNamespace(racks=[rack() for _ in range(3)], pcs=[pcs()], coils={})
+    one.set_coil = one.coils.__setitem__
+    one.grid_power_W, one.load_power_W, one.load_channels = 200_000.0, 300_000.0, None
+    one.grid_voltage_V, one.grid_frequency_Hz = 230.0, 50.0
+    one.contacts = dict.fromkeys(CONTACTS[:11], True)
+    one.gas_lfl_pct, one.vent_lfl_share = [0.4, 12.34], 0.06
+    one.offgas_ppm, one.toxic_ppm = [0.4, 21.6], [48.2, 61.7]
+    one.air_degC, one.humidity_permille = 25.04, 441.6
+    one.ups = SimpleNamespace(mains=True, reserve_min=194.9, invalid=False)
+    one.detector_fault = dict.fromkeys(DETECTORS, False)
+    one.calibration_d = {**dict.fromkeys(DETECTORS, 180), "gas_2": -3}
+    return one

@@ -62,7 +62,7 @@ def test_roles_are_device_names():
 
 def test_the_third_module_shows_its_contacts():
     one = _cabinet()
-    one.plant.set_low_flow(True)
+    one.plant.climate.low_flow = True
     one.plant.step(0.1)
     # damper closed as yet, spare, leak, coolant open, supervised, hvac
     assert one.devices["io_3"].payload(2, 0, 8) == bytes((0b0011_0100,))

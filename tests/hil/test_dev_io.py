@@ -22,7 +22,7 @@ FC1, FC2, FC3, FC4, FC5, FC6, FC15, FC16 = 1, 2, 3, 4, 5, 6, 15, 16
 
 def module():
     """An I/O module on the stand-in plant."""
-    cabinet = dev_standin.Cabinet()
+    cabinet = dev_standin.plant()
     return IoModule(cabinet, CONTACTS, COILS), cabinet
 
 
@@ -43,7 +43,7 @@ def test_each_contact_has_its_bit(bit, name):
 
 
 def test_spare_inputs_read_open():
-    cabinet = dev_standin.Cabinet()
+    cabinet = dev_standin.plant()
     io = IoModule(cabinet, ("estop_2", "bms_fault", "permit_2", "", "", "", "", ""), COILS)
     assert io.payload(FC2, 0, 8) == b"\x07"
     with pytest.raises(ValueError, match="7 contact names, 8 are needed"):

@@ -21,7 +21,7 @@ MS = 1000
 
 def bench(node=1):
     """A BMS of a rack of the stand-in plant, and that rack."""
-    rack = dev_standin.Rack()
+    rack = dev_standin.rack()
     return NativeBms(rack, node), rack
 
 

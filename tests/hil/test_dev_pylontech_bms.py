@@ -12,7 +12,7 @@ S_us = 1_000_000
 
 def bench(dialect="V1.2", **options):
     """A pack of 16 cells in series, 4 modules."""
-    rack = dev_standin.Rack()
+    rack = dev_standin.rack()
     rack.voltage_V, rack.charge_voltage_V_max = 52.34, 53.2
     rack.temperatures_degC = [24.0, 25.0, 26.0, 27.4]
     return PylontechBms(rack, dialect, **options), rack

@@ -18,7 +18,7 @@ RAW = ((120_000.5, 231.25, 520.5, 0.99), (-7.5, 0.0, 0.25, -1.5), (99_999.0, 500
 
 def meter(shows="grid", channels=None, **options):
     """A meter on the stand-in plant, ticked once."""
-    cabinet = dev_standin.Cabinet()
+    cabinet = dev_standin.plant()
     cabinet.load_channels = channels
     sdm = Sdm630(cabinet, shows, **options)
     sdm.tick(0)

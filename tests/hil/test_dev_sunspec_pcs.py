@@ -40,7 +40,7 @@ class Bench:
     """A PCS on the stand-in plant with a clock."""
 
     def __init__(self, **options):
-        self.cabinet = dev_standin.Cabinet()
+        self.cabinet = dev_standin.plant()
         self.plant = self.cabinet.pcs[0]
         self.pcs = SunSpecPcs(self.cabinet, **options)
         self.now_us = 0
@@ -363,7 +363,7 @@ def test_energy_charges_and_discharges_apart():
 
 
 def test_only_its_own_racks():
-    cabinet = dev_standin.Cabinet()
+    cabinet = dev_standin.plant()
     cabinet.racks[2].cell_voltage_V_min = 2.5
     cabinet.racks[0].contactor_state = cabinet.racks[1].contactor_state = 0
     pcs = SunSpecPcs(cabinet, rack_indexes=[0, 1])

@@ -6,6 +6,7 @@ import random
 import struct
 
 import pytest
+from plant_bench import act
 
 from hil.devices.native_bms import NativeBms
 from hil.devices.rtu_slave import with_crc
@@ -526,7 +527,7 @@ def test_a_native_bms_and_the_plant_are_understood():
             for rack in cabinet.racks:
                 rack.command_close(True)
         if now_us == 1_500_000:
-            cabinet.press_estop()
+            act(cabinet, "estop_press")
         for bms in racks if now_us < 1_000_000 else racks[:2]:
             for can_id, data in bms.frames(now_us):
                 seen.can_tap(now_us, can_id, data)
@@ -555,7 +556,7 @@ def test_what_a_load_beyond_control_draws_and_what_opens_it_is_nobodys_violation
     for now_us in range(20_000, 5_000_000, 20_000):
         cabinet.step(0.02)
         if now_us == 1_000_000:
-            cabinet.set_current_excess(0, current_A, fuse_A2s=1e12)
+            act(cabinet, "current_excess", current_A=current_A, fuse_A2s=1e12)
         if broken:
             cabinet.racks[1].current_A = 300.0
         if now_us == 4_000_000:

@@ -56,11 +56,6 @@ def test_dc_resistance_matches_a_measured_cell_scaled_by_capacity():
     assert ours == pytest.approx(sum(middle) / 3 * 3 / 280, rel=0.15)
 
 
-def test_resistance_of_another_size():
-    assert cells.scaled_ohm(0.18e-3, 140.0) == pytest.approx(0.36e-3)
-    assert cells.resistance_factor(0.5, 25.0) == pytest.approx(1.0)
-
-
 def _volts(module, depth, cell_ohm, current_A):
     """(voltage, position) of every cell."""
     return [
@@ -72,7 +67,7 @@ def _volts(module, depth, cell_ohm, current_A):
     ]
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize(
     "soc, current_A", [(0.5, 0.0), (0.5, 140.0), (0.5, -140.0), (0.02, 140.0), (0.98, -140.0)]
 )
@@ -99,34 +94,22 @@ def test_spread_at_rest_is_that_of_a_healthy_pack():
     assert 0.005 < max(m.high[0] for m in modules) - min(m.low[0] for m in modules) < 0.03
 
 
-def test_an_offset_cell_is_the_extreme_one_and_is_repaired():
+def test_offset_cells_are_the_extreme_ones_and_are_repaired():
     module = cells.ModuleCells(2, 16, random.Random(1))
     module.scan(0.5, 0.18e-3, 0.0)
     before = module.low, module.high, module.emf_V
-    module.offset_cell(0, -0.3)
+    for cell, offset_V in ((3, -0.3), (9, 0.4), (3, -0.5)):
+        module.offset_cell(cell, offset_V)
     module.scan(0.5, 0.18e-3, 0.0)
-    assert module.low[3] == 64
-    assert module.low[0] == pytest.approx(3.0, abs=0.02)
-    assert module.emf_V == pytest.approx(before[2] - 0.3)
-    module.offset_cell(0, 0.4)
-    module.scan(0.5, 0.18e-3, 0.0)
-    assert module.high[3] == 64 and module.low[3] != 64
-    module.offset_cell(0, 0.0)
+    assert (module.low[3], module.high[3]) == (64 + 3, 64 + 9)
+    assert module.low[0] == pytest.approx(2.8, abs=0.02)
+    assert module.high[0] == pytest.approx(3.7, abs=0.02)
+    assert module.emf_V == pytest.approx(before[2] - 0.1)
+    for cell in (3, 9):
+        module.offset_cell(cell, 0.0)
     module.scan(0.5, 0.18e-3, 0.0)
     assert module.low == pytest.approx(before[0]) and module.high == pytest.approx(before[1])
     assert module.emf_V == pytest.approx(before[2])
-
-
-def test_two_cells_of_a_module_have_faults_of_their_own():
-    module = cells.ModuleCells(2, 16, random.Random(1))
-    module.offset_cell(3, -0.3)
-    module.offset_cell(9, 0.4)
-    module.offset_cell(3, -0.5)
-    module.scan(0.5, 0.18e-3, 0.0)
-    assert (module.low[3], module.high[3]) == (64 + 3, 64 + 9)
-    assert module.low[0] == pytest.approx(2.8, abs=0.02) and module.high[0] == pytest.approx(
-        3.7, abs=0.02
-    )
 
 
 @pytest.mark.parametrize("dt_s", [0.1, 0.7, 1.0, 5.0])

@@ -22,9 +22,6 @@ def _run(one, seconds, heat_W=0.0, exchange_m3_per_s=LEAK_M3_PER_S, dt_s=DT_S):
     return one
 
 
-# Temperature
-
-
 @pytest.mark.parametrize("heat_W", [0.0, 2000.0, 6000.0])
 def test_the_cooling_holds_the_air_within_its_band(heat_W):
     one = _run(_climate(), 120, heat_W)
@@ -73,7 +70,7 @@ def test_the_fan_brings_the_outside_in():
     assert one.air_degC == pytest.approx(40.0 + 300.0 / (30.0 + 230.4), abs=0.1)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=20)
 @given(
     st.floats(-20.0, 40.0),
     st.floats(0.0, 20_000.0),
@@ -106,24 +103,14 @@ def test_air_can_be_held():
     assert one.air_degC == pytest.approx(25.0, abs=0.2)
 
 
-# Water
-
-
 @pytest.mark.parametrize("degC, g_per_m3", [(0.0, 4.85), (20.0, 17.3), (25.0, 23.0), (40.0, 51.2)])
 def test_saturation_is_that_of_the_tables(degC, g_per_m3):
     assert climate.saturation_g_per_m3(degC) == pytest.approx(g_per_m3, rel=0.01)
 
 
-def test_humidity_is_the_outsides_at_first_and_falls_as_the_air_warms():
-    one = _climate()
-    assert one.humidity_permille == pytest.approx(500.0)
-    one.hold(35.0, 0.0)
-    _run(one, 1.0)
-    assert one.humidity_permille == pytest.approx(500.0 * 23.05 / 39.6, rel=0.02)
-
-
 def test_the_dew_point_stays_while_nothing_is_exchanged_or_dried():
     one = _climate(hvac_W=0.0, ambient_humidity_permille=800.0)
+    assert one.humidity_permille == pytest.approx(800.0)
     water = one.humidity_permille * climate.saturation_g_per_m3(one.air_degC)
     _run(one, 60.0, 3000.0, exchange_m3_per_s=0.0)
     assert one.air_degC > 30.0
@@ -158,13 +145,6 @@ def test_water_that_comes_in_is_the_closed_form_then_saturates():
     assert one.humidity_permille < 530.0
 
 
-def test_a_default_ingress_passes_90_percent_against_the_cooling():
-    one = _climate()
-    one.ingress_g_per_s = 2.0
-    _run(one, 60.0, 500.0)
-    assert one.humidity_permille > 900.0
-
-
 def test_a_leak_wets_the_floor_then_empties_the_circuit():
     one = _climate()
     one.leak(True)
@@ -185,50 +165,38 @@ def test_a_pump_that_stands_is_not_a_leak():
     assert one.leak_ok and not one.coolant_ok and one.hvac_ok and one.hvac_power_W == 0.0
 
 
-# UPS
-
-
-def _ups(**changes):
-    return ups.Ups(config.checked(changes))
+def _ups(minutes, load_W=1500.0, mains=False, one=None):
+    """A UPS after so many minutes."""
+    one = one or ups.Ups(config.checked())
+    one.mains = mains
+    for _ in range(minutes):
+        one.step(60.0, load_W)
+    return one
 
 
 def test_reserve_is_energy_over_load():
-    one = _ups()
+    one = _ups(0)
     assert one.reserve_min == pytest.approx(6000.0 / 1500.0 * 60.0)
-    one.step(DT_S, 3000.0)
-    assert one.reserve_min == pytest.approx(120.0) and one.charge_W == 0.0
+    assert _ups(1, 3000.0, True, one).reserve_min == pytest.approx(120.0) and one.charge_W == 0.0
 
 
-@settings(max_examples=40, deadline=None)
-@given(st.floats(100.0, 5000.0), st.integers(1, 5000))
-def test_minutes_on_battery_are_minutes_less(load_W, seconds):
-    one = _ups()
-    one.mains = False
-    one.step(1.0, load_W)
-    first = one.reserve_min
-    for _ in range(seconds):
-        one.step(1.0, load_W)
-    assert one.reserve_min == pytest.approx(max(0.0, first - seconds / 60.0), abs=1e-6)
+@settings(max_examples=20)
+@given(st.floats(100.0, 5000.0), st.integers(1, 200))
+def test_minutes_on_battery_are_minutes_less(load_W, minutes):
+    first = _ups(1, load_W).reserve_min
+    assert _ups(1 + minutes, load_W).reserve_min == pytest.approx(max(0.0, first - minutes))
 
 
-def test_an_empty_one_stays_at_zero_and_is_charged_in_eight_hours():
-    one = _ups()
-    one.mains = False
-    for _ in range(6 * 3600):
-        one.step(1.0, 1500.0)
+def test_an_empty_battery_stays_at_zero_and_is_charged_in_eight_hours():
+    one = _ups(6 * 60)
     assert one.reserve_min == 0.0
-    one.mains = True
-    for _ in range(4 * 3600):
-        one.step(1.0, 1500.0)
+    _ups(4 * 60, mains=True, one=one)
     assert one.reserve_min == pytest.approx(120.0) and one.charge_W == 750.0
-    for _ in range(5 * 3600):
-        one.step(1.0, 1500.0)
+    _ups(5 * 60, mains=True, one=one)
     assert one.reserve_min == 240.0 and one.charge_W == 0.0
 
 
 def test_an_aged_battery_holds_no_more():
-    one = _ups()
+    one = _ups(0)
     one.set_reserve(100.0)
-    for _ in range(100):
-        one.step(1.0, 1500.0)
-    assert one.reserve_min == pytest.approx(100.0) and one.charge_W == 0.0
+    assert _ups(2, mains=True, one=one).reserve_min == pytest.approx(100.0) and one.charge_W == 0.0

@@ -20,17 +20,13 @@ def _closed():
     return one
 
 
-def test_closes_after_half_a_second_of_precharge():
-    one = contactors.Contactors()
-    one.command = True
-    assert _states(one, 27) == [PRECHARGE] * 25 + [CLOSED] * 2
-
-
 def test_never_closes_without_command_or_supply():
     one = contactors.Contactors()
     assert _states(one, 50) == [OPEN] * 50
     one.command = True
     assert _states(one, 50, hold=False) == [OPEN] * 50
+    assert _states(one, 5) + _states(one, 1, hold=False) == [PRECHARGE] * 5 + [OPEN]
+    assert _states(one, 27) == [PRECHARGE] * 25 + [CLOSED] * 2
 
 
 @pytest.mark.parametrize(
@@ -67,13 +63,6 @@ def test_a_dip_shorter_than_the_drop_out_is_ridden_through():
     for _ in range(5):
         assert _states(one, 1, hold=False) == [CLOSED]
         assert _states(one, 1) == [CLOSED]
-
-
-def test_precharge_is_dropped_at_once():
-    one = contactors.Contactors()
-    one.command = True
-    _states(one, 5)
-    assert _states(one, 1, hold=False) == [OPEN]
 
 
 def test_a_weld_conducts_on_and_says_so_until_repaired():

@@ -128,17 +128,28 @@ def _runaway(kind, seed, loads):
     duration_s = float(FAULT_S)
     if kind == "sudden":
         steps = [
-            (FAULT_S, lambda plant: plant.start_runaway(rack, module, cell, None, SUDDEN_DEGC))
+            (
+                FAULT_S,
+                lambda plant: plant.racks[rack].start_runaway(module, cell, None, SUDDEN_DEGC),
+            )
         ]
     else:
         rate_K_per_min = math.exp(deal.uniform(*[math.log(end) for end in RATES_K_PER_MIN[kind]]))
         duration_s += 60.0 * (TRIGGER_DEGC - START_DEGC) / rate_K_per_min
-        steps = [(FAULT_S, lambda plant: plant.start_runaway(rack, module, cell, rate_K_per_min))]
+        heater_K_per_s = rate_K_per_min / 60.0
+        steps = [
+            (
+                FAULT_S,
+                lambda plant: plant.racks[rack].start_runaway(module, cell, heater_K_per_s, None),
+            )
+        ]
     if kind == "short":
         drop_V, over_s = deal.uniform(0.02, 0.4), duration_s - FAULT_S
-        steps.append((FAULT_S, lambda plant: plant.drop_cell(rack, module, drop_V, over_s, cell)))
+        steps.append(
+            (FAULT_S, lambda plant: plant.racks[rack].offset_cell(-drop_V, module, cell, over_s))
+        )
     if deal.random() < 0.3:
-        steps.insert(0, (0, lambda plant: plant.run_fan(True)))
+        steps.insert(0, (0, lambda plant: setattr(plant, "fan_by_hand", True)))
     base = deal.choice(("lfp 30 %", "lfp 55 %", "lfp 90 %", "nmc"))
     return Course(
         kind=kind,

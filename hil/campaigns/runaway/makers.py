@@ -45,37 +45,36 @@ def _logarithmic(deal, low, high):
 
 
 def _zero(deal, at_s):
-    place, for_s = _place(deal), deal.uniform(2.0, 60.0)
+    (rack, module), for_s = _place(deal), deal.uniform(2.0, 60.0)
     return [
-        (at_s, lambda plant: plant.set_sensor_zero(*place, True)),
-        (at_s + for_s, lambda plant: plant.set_sensor_zero(*place, False)),
+        (at_s, lambda plant: plant.racks[rack].stick_sensor(module, 0.0)),
+        (at_s + for_s, lambda plant: plant.racks[rack].stick_sensor(module, None)),
     ]
 
 
 def _invalid(deal, at_s):
-    place, for_s = _place(deal), deal.uniform(2.0, 60.0)
+    (rack, module), for_s = _place(deal), deal.uniform(2.0, 60.0)
     return [
-        (at_s, lambda plant: plant.set_sensors_invalid(*place, 2)),
-        (at_s + for_s, lambda plant: plant.set_sensors_invalid(*place, 0)),
+        (at_s, lambda plant: plant.racks[rack].invalidate_sensors(module, 2)),
+        (at_s + for_s, lambda plant: plant.racks[rack].invalidate_sensors(module, 0)),
     ]
 
 
 def _misread(deal, at_s):
-    place, offset_K = _place(deal), deal.choice((-1.0, 1.0)) * deal.uniform(1.0, 60.0)
-    return [(at_s, lambda plant: plant.misread(*place, offset_K))]
+    (rack, module), offset_K = _place(deal), deal.choice((-1.0, 1.0)) * deal.uniform(1.0, 60.0)
+    return [(at_s, lambda plant: plant.racks[rack].misread(module, offset_K))]
 
 
 def _stuck(deal, at_s):
     """It repeats what it read last, for minutes, and then shows what it is."""
-    place, for_s = _place(deal), deal.uniform(120.0, 500.0)
+    (rack, module), for_s = _place(deal), deal.uniform(120.0, 500.0)
+
+    def stick(plant):
+        plant.racks[rack].stick_sensor(module, plant.racks[rack].temperatures_degC[module])
+
     return [
-        (
-            at_s,
-            lambda plant: plant.set_sensor_stuck(
-                *place, plant.racks[place[0]].temperatures_degC[place[1]]
-            ),
-        ),
-        (at_s + for_s, lambda plant: plant.set_sensor_stuck(*place, None)),
+        (at_s, stick),
+        (at_s + for_s, lambda plant: plant.racks[rack].stick_sensor(module, None)),
     ]
 
 
@@ -84,9 +83,9 @@ def _solvent(deal, at_s):
     ppm, for_s = _logarithmic(deal, 2.0, 60.0), deal.uniform(20.0, 200.0)
     share = deal.random()
     return [
-        (at_s, lambda plant: plant.set_offgas(ppm, 0)),
-        (at_s, lambda plant: plant.set_offgas(ppm * share, 1)),
-        (at_s + for_s, lambda plant: plant.set_offgas(0.0)),
+        (at_s, lambda plant: plant.air.cap("vapour", ppm, (0,))),
+        (at_s, lambda plant: plant.air.cap("vapour", ppm * share, (1,))),
+        (at_s + for_s, lambda plant: plant.air.cap("vapour", 0.0)),
     ]
 
 
@@ -101,15 +100,18 @@ def _drift(deal, at_s):
         steps += [
             (
                 at_s + 50.0 * part,
-                lambda plant, share=share: plant.set_offgas(offgas_ppm * share, 0),
+                lambda plant, share=share: plant.air.cap("vapour", offgas_ppm * share, (0,)),
             ),
-            (at_s + 50.0 * part, lambda plant, share=share: plant.set_toxic(toxic_ppm * share, 0)),
+            (
+                at_s + 50.0 * part,
+                lambda plant, share=share: plant.air.cap("toxic", toxic_ppm * share, (0,)),
+            ),
         ]
     return steps
 
 
 def _hvac(deal, at_s):
-    return [(at_s, lambda plant: plant.set_hvac_fail(True))]
+    return [(at_s, lambda plant: setattr(plant.climate, "hvac_failed", True))]
 
 
 def _balancing(deal, at_s):
@@ -117,8 +119,8 @@ def _balancing(deal, at_s):
     rack, module = _place(deal)
     offset_V, cell = deal.choice((-1.0, 1.0)) * deal.uniform(0.005, 0.06), deal.randrange(16)
     return [
-        (at_s, lambda plant: plant.set_cell_offset(rack, offset_V, module, cell)),
-        (at_s + 60.0, lambda plant: plant.set_cell_offset(rack, 0.0, module, cell)),
+        (at_s, lambda plant: plant.racks[rack].offset_cell(offset_V, module, cell)),
+        (at_s + 60.0, lambda plant: plant.racks[rack].offset_cell(0.0, module, cell)),
     ]
 
 
@@ -126,10 +128,10 @@ def _door(deal, at_s):
     """Open for two minutes; the air inside goes towards that of the hall."""
     hall_degC = deal.uniform(5.0, 40.0)
     return [
-        (at_s, lambda plant: plant.set_door(True)),
-        (at_s, lambda plant: plant.heat_air(hall_degC, 0.1)),
-        (at_s + 120.0, lambda plant: plant.set_door(False)),
-        (at_s + 120.0, lambda plant: plant.heat_air(None)),
+        (at_s, lambda plant: setattr(plant, "door_closed", False)),
+        (at_s, lambda plant: plant.climate.hold(hall_degC, 0.1)),
+        (at_s + 120.0, lambda plant: setattr(plant, "door_closed", True)),
+        (at_s + 120.0, lambda plant: plant.climate.hold(None, 0.0)),
     ]
 
 

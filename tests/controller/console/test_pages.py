@@ -254,7 +254,7 @@ def test_a_calibration_of_which_a_detector_says_nothing_is_unknown(tmp_path):
     ).run(3)
     assert watched.facts("status")["gas_calibration_d"] == 180
     assert watched.run(10).facts("status")["gas_calibration_d"] is None
-    watched.rig.cabinet.plant.set_calibration("toxic", -2)
+    watched.rig.cabinet.plant.calibration_d["toxic"] = -2
     assert watched.run(20).facts("status")["gas_calibration_d"] == -2
 
 

@@ -186,7 +186,7 @@ def test_a_short_is_seen_before_it_burns_and_a_misread_sensor_is_not(rig):
         "misread",
         events=(40,),
         duration_s=60.0,
-        steps=((40, lambda plant: plant.misread(0, 3, 40.0)),),
+        steps=((40, lambda plant: plant.racks[0].misread(3, 40.0)),),
     )
     calm = metrics.stage_trips(watching.watch(rig, plain))
     assert not [name for name, arrays in calm.items() if any(values.any() for values in arrays)]
@@ -194,7 +194,7 @@ def test_a_short_is_seen_before_it_burns_and_a_misread_sensor_is_not(rig):
         "short",
         rack=1,
         events=(60,),
-        steps=((60, lambda plant: plant.start_runaway(1, 4, 5, 60.0, 100.0)),),
+        steps=((60, lambda plant: plant.racks[1].start_runaway(4, 5, 1.0, 100.0)),),
     )
     series = watching.watch(rig, burning)
     assert (
@@ -257,7 +257,7 @@ def test_a_folder_without_any_measured_load_is_refused(tmp_path, capsys):
 
 
 def test_the_command_prints_writes_and_draws(monkeypatch, tmp_path, capsys):
-    steps = ((60, lambda plant: plant.start_runaway(0, 2, 3, 60.0, 120.0)),)
+    steps = ((60, lambda plant: plant.racks[0].start_runaway(2, 3, 1.0, 120.0)),)
     todo = [course("heater", rack=0, events=(60,), steps=steps), course(duration_s=90.0)]
     monkeypatch.setattr(watching, "START_S", 8.0)
     monkeypatch.setattr(courses, "drawn", lambda *order: todo)

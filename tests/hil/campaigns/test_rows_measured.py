@@ -190,7 +190,7 @@ def test_a_converter_that_hears_nothing_may_stop_before_its_row():
 def test_the_end_of_the_cells_is_known_before_their_bms_looks(offset_V, power_kW):
     """It looks ten times a second; a controller that knows the cell before may stop."""
     plant = start.started(CONFIG, COURSES["46c start"]).plant
-    plant.set_cell_offset(1, offset_V)
+    plant.racks[1].offset_cell(offset_V)
     assert min(plant.racks[1].charge_limit_A, plant.racks[1].discharge_limit_A) > 0
     assert effects.racks_allow_none(plant, power_kW)
     assert not effects.racks_allow_none(plant, -power_kW)

@@ -1,0 +1,62 @@
+"""A simulated plant without devices, and the scenario actions applied to it."""
+
+from types import SimpleNamespace
+
+from hil.plant.cabinet import Cabinet
+from hil.scenarios.faults import ACTIONS
+
+DT_S = 0.1
+
+
+def plant(load_W=300_000.0, seed=1, **changes):
+    return Cabinet(changes, lambda t_s: load_W, seed)
+
+
+def act(one, name, **given):
+    """Do an action of a scenario; keys that are not given have their defaults."""
+    fields, do = ACTIONS[name]
+    defaults = {key: field.default for key, field in fields.items()}
+    do(SimpleNamespace(plant=one), defaults | given)
+
+
+def run(one, seconds, dt_s=DT_S):
+    for _ in range(round(seconds / dt_s)):
+        one.step(dt_s)
+    return one
+
+
+def until(one, seconds_max, happened):
+    """Seconds until happened() is true."""
+    for count in range(1, round(seconds_max / DT_S) + 1):
+        one.step(DT_S)
+        if happened():
+            return count * DT_S
+    raise AssertionError(f"not within {seconds_max} s")
+
+
+def closed(*coils, **changes):
+    """Contactors closed, PCS idle; the fan rests unless `coils` are given."""
+    one = plant(**changes)
+    for coil in ("pcs_enable", "contactor_supply", *(coils or ("fan_off",))):
+        one.set_coil(coil, True)
+    for rack in one.racks:
+        rack.command_close(True)
+    run(one, 2)
+    assert states(one) == [2] * len(one.racks)
+    return one
+
+
+def running(power_W=100_000.0, **changes):
+    """Every PCS at this power, the fan on."""
+    one = closed("aux_load", **changes)
+    for unit in one.pcs:
+        unit.command_run(True)
+        unit.command_setpoint(power_W)
+    run(one, 2)
+    assert [unit.ac_power_W for unit in one.pcs] == [power_W] * len(one.pcs)
+    return one
+
+
+def states(one):
+    """Contactor state of each rack."""
+    return [rack.contactor_state for rack in one.racks]
