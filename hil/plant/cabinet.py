@@ -103,11 +103,11 @@ class Cabinet:
             self._breathe(now_us)
         self._publish_fast()
 
-    def _draw(self, power):
-        """Take the load of now, and the channels that its meter shows if the trace has them."""
-        if type(power) is tuple:
-            power, self.load_channels = power
-        self.load_power_W = power
+    def _draw(self, load_W):
+        """Take the load of now; a tuple holds the channels that its meter shows too."""
+        if type(load_W) is tuple:
+            load_W, self.load_channels = load_W
+        self.load_power_W = load_W
 
     def _look(self, looks):
         """Look at the next modules in turn."""
