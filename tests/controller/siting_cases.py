@@ -8,67 +8,71 @@ from siting_sites import ROOM, TESTED
 
 
 class Case(NamedTuple):
-    """said(value): changes of the base site; elsewhere: changes with which the rule is not
-    applicable.
-
-    missing: further changes that take the fact away; None where it cannot be missing. step: the
-    smallest that counts.
+    """given(value): changes of the base site; elsewhere: changes with which the rule is not
+    applicable; missing: a further change that takes the fact away, None where it cannot be missing.
     """
 
     number: object
-    said: object
-    elsewhere: tuple
+    given: object
+    elsewhere: tuple = ()
     missing: dict | None = None
-    step: float = 0.001
+
+
+# -- changes of the base site
 
 
 def exposure(kind, distance_m, **facts):
     """A line to the right of unit b; of a lot line both units are inside."""
     x = 11.5 + distance_m
     inside = {"inside_m": [5.0, 5.0]} if kind == "lot_line" else {}
-    return {"exposure": {"e": {"kind": kind, "line_m": [[x, 0.0], [x, 10.0]], **inside, **facts}}}
+    return {"exposure.e": {"kind": kind, "line_m": [[x, 0.0], [x, 10.0]], **inside, **facts}}
 
 
 def building(distance_m, **facts):
-    """The same as a house."""
+    """A house to the right of unit b."""
     x = 11.5 + distance_m
     outline_m = [[x, 0], [x + 8, 0], [x + 8, 10], [x, 10]]
-    return {"exposure": {"house": {"kind": "building", "outline_m": outline_m, **facts}}}
+    return {"exposure.house": {"kind": "building", "outline_m": outline_m, **facts}}
 
 
 def model(**facts):
     """Facts of the model both units are of."""
-    return {"model": {"m": facts}}
+    return {"model.m": facts}
 
 
 def spaced(distance_m):
     """Unit b so far from unit a."""
-    return {"unit": {"b": {"model": "m", "center_m": [6.0 + distance_m, 5.0]}}}
+    return {"unit.b": {"model": "m", "center_m": [6.0 + distance_m, 5.0]}}
 
 
 def from_wall(distance_m):
     """Unit a so far from the left wall."""
-    return {"unit": {"a": {"center_m": [0.5 + distance_m, 5.0]}}}
+    return {"unit.a.center_m": [0.5 + distance_m, 5.0]}
 
 
 def room(**facts):
     """Indoors."""
-    return {"place": "indoors", "area": {"room": {**ROOM, **facts}}}
+    return {"place": "indoors", "area.room": {**ROOM, **facts}}
 
 
-def mode(name, **more):
+def mode(name):
     """Another mode; its place follows from it."""
-    return {"mode": name, "place": None, **more}
+    return {"mode": name, "place": None}
 
 
 def roof(**facts):
     """On a roof."""
-    return {**mode("rooftop"), "area": {"room": {**ROOM, **facts}}}
+    return {**mode("rooftop"), "area.room": {**ROOM, **facts}}
+
+
+def high_roof(**facts):
+    """A roof above the height of row B14."""
+    return roof(floor_above_vehicle_access_m=30, **facts)
 
 
 def garage(location, **facts):
     """A dwelling with both units in one place."""
-    return {**mode("dwelling"), "area": {"room": {**ROOM, "location": location, **facts}}}
+    return {**mode("dwelling"), "area.room": {**ROOM, "location": location, **facts}}
 
 
 def fence(distance_m, **facts):
@@ -87,30 +91,46 @@ def local(name, **facts):
     return {"local": [name], **({name: facts} if facts else {})}
 
 
-FIELD = ()
 NEAR = exposure("lot_line", 20.0)
-UNSAID = {"absent": []}
 LARGE = model(energy_kWh=100, **TESTED)
 IFC = {"edition": "ifc_2018"}
 NEWEST = {"edition": "nfpa855_2026"}
 DWELLING = mode("dwelling")
 WALL = {"wall_fire_rating_h": 2, "wall_noncombustible": True, "wall_without_openings": True}
-FAR_B = {"unit": {"b": {"center_m": [45.0, 5.0]}}}
+FAR_B = {"unit.b.center_m": [45.0, 5.0]}
+
+# -- cases of one key or one distance
 
 
-def at(kind, number, *base, elsewhere=FIELD):
-    """Case of a distance to a kind of exposure."""
+def at(kind, number, *base, elsewhere=()):
+    """A distance to a kind of exposure."""
+    missing = {"exposure": None, "absent": []}
+    return Case(number, lambda v: (*base, exposure(kind, v)), elsewhere, missing)
+
+
+def of(change, key, number, *base, elsewhere=()):
+    """A key that `change` (model, room, roof ...) says."""
     return Case(
-        number,
-        lambda value: (*base, exposure(kind, value)),
-        elsewhere,
-        {"exposure": None, **UNSAID},
+        number, lambda v: (*base, change(**{key: v})), elsewhere, {PLACE[change] + key: None}
     )
 
 
+def top(key, *base, elsewhere=()):
+    """A text at the top of the file."""
+    return Case(None, lambda v: (*base, {key: v}), elsewhere, {key: None})
+
+
+def listed(key, words, *elsewhere):
+    """A list of words: True is all of them, False all but the first that counts."""
+    words = words.split()
+    return Case(True, lambda v: ({key: words if v else words[1:]},), elsewhere, {key: None})
+
+
+PLACE = {model: "model.m.", **dict.fromkeys((room, roof, high_roof), "area.room.")}
+
 NUMBERS = {
-    "B4": Case(50, lambda v: (NEAR, model(energy_kWh=v)), FIELD),
-    "B5a": Case(0.914, lambda v: (NEAR, spaced(v)), (NEAR, {"unit": {"b": None}})),
+    "B4": Case(50, lambda v: (NEAR, model(energy_kWh=v))),
+    "B5a": Case(0.914, lambda v: (NEAR, spaced(v)), (NEAR, {"unit.b": None})),
     "B5b": Case(0.914, lambda v: (room(), from_wall(v)), (NEAR,)),
     "B6": Case(
         250,
@@ -121,18 +141,8 @@ NUMBERS = {
     "B7d": Case(
         0.3, lambda v: (room(), LARGE, from_wall(v)), (room(),), model(ul_9540a_wall_spacing_m=None)
     ),
-    "A96a": Case(
-        97,
-        lambda v: (NEAR, LARGE, model(ul_9540a_wall_rise_K=v)),
-        (NEAR,),
-        model(ul_9540a_wall_rise_K=None),
-    ),
-    "A96b": Case(
-        1300,
-        lambda v: (NEAR, LARGE, model(ul_9540a_egress_heat_flux_W_per_m2=v)),
-        (NEAR,),
-        model(ul_9540a_egress_heat_flux_W_per_m2=None),
-    ),
+    "A96a": of(model, "ul_9540a_wall_rise_K", 97, NEAR, LARGE, elsewhere=(NEAR,)),
+    "A96b": of(model, "ul_9540a_egress_heat_flux_W_per_m2", 1300, NEAR, LARGE, elsewhere=(NEAR,)),
     "B11": Case(
         600, lambda v: (NEAR, model(energy_kWh=v / 2)), (NEAR, model(technology="lead_acid"))
     ),
@@ -142,70 +152,48 @@ NUMBERS = {
             NEAR,
             model(energy_kWh=300),
             {
-                "model": {
-                    "n": {
-                        "size_m": [1, 1],
-                        "height_m": 2,
-                        "technology": "lead_acid",
-                        "energy_kWh": v - 300,
-                    }
-                },
-                "unit": {"b": {"model": "n"}},
+                "model.n": {"size_m": [1, 1], "height_m": 2, "technology": "lead_acid"},
+                "model.n.energy_kWh": v - 300,
+                "unit.b.model": "n",
             },
         ),
         (NEAR,),
     ),
-    "B14": Case(
-        22.86,
-        lambda v: (room(floor_above_vehicle_access_m=v),),
-        FIELD,
-        {"area": {"room": {"floor_above_vehicle_access_m": None}}},
-    ),
-    "B15": Case(
-        9.144,
-        lambda v: (room(floor_below_exit_discharge_m=v),),
-        FIELD,
-        {"area": {"room": {"floor_below_exit_discharge_m": None}}},
-    ),
-    "B25": Case(
-        2, lambda v: (room(fire_rating_h=v),), FIELD, {"area": {"room": {"fire_rating_h": None}}}
-    ),
+    "B14": of(room, "floor_above_vehicle_access_m", 22.86),
+    "B15": of(room, "floor_below_exit_discharge_m", 9.144),
+    "B25": of(room, "fire_rating_h", 2),
     "B17": at("lot_line", 1.524, IFC, elsewhere=(NEAR,)),
     "B18": at("public_way", 3.048, elsewhere=(room(),)),
     "B19": Case(0.914, lambda v: (building(v, **WALL),), (building(2.0),)),
     "B20": at("egress", 3.048),
-    "B21": Case(
+    "B21": of(
+        model,
+        "rack_to_container_wall_m",
         0.914,
-        lambda v: (model(container="combustible", rack_to_container_wall_m=v),),
-        (model(container="noncombustible"),),
-        model(rack_to_container_wall_m=None),
+        model(container="combustible"),
+        elsewhere=(model(container="noncombustible"),),
     ),
-    "B23a": Case(16.154, lambda v: (FAR_B, model(walk_in=True, size_m=[2.0, v])), FIELD),
-    "B23b": Case(2.438, lambda v: (FAR_B, model(walk_in=True, size_m=[v, 9.0])), FIELD),
-    "B23c": Case(2.896, lambda v: (model(walk_in=True, height_m=v),), FIELD),
+    "B23a": Case(16.154, lambda v: (FAR_B, model(walk_in=True, size_m=[2.0, v]))),
+    "B23b": Case(2.438, lambda v: (FAR_B, model(walk_in=True, size_m=[v, 9.0]))),
+    "B23c": Case(2.896, lambda v: (model(walk_in=True, height_m=v),)),
     "B24": at("vegetation", 3.048),
-    "B26a": Case(1.524, lambda v: (roof(), from_wall(v), model(height_m=1.0)), FIELD),
-    "B26b": Case(
-        1.524,
-        lambda v: (roof(class_a_beyond_m=v),),
-        FIELD,
-        {"area": {"room": {"class_a_beyond_m": None}}},
-    ),
+    "B26a": Case(1.524, lambda v: (roof(), from_wall(v), model(height_m=1.0))),
+    "B26b": of(roof, "class_a_beyond_m", 1.524),
     "B26c": at("building", 3.048, roof()),
     "B27a": at("hazmat", 3.048, mode("open_garage"), elsewhere=(NEAR,)),
     "B27b": at("air_intake", 15.24, mode("open_garage"), elsewhere=(NEAR,)),
-    "B28a": Case(1.524, lambda v: (fence(v),), FIELD, {"fence": None}),
+    "B28a": Case(1.524, lambda v: (fence(v),), (), {"fence": None}),
     "B28c": at("combustibles", 3.048, fence(1.6), elsewhere=(NEAR,)),
     "B28d": Case(
         15.3,
         lambda v: (fence(1.6), building(v, occupant_load=30)),
         (fence(1.6), building(9, occupant_load=29)),
-        {"exposure": {"house": {"occupant_load": None, "outline_m": [[20, 0], [21, 0], [21, 1]]}}},
+        {"exposure.house": {"occupant_load": None, "outline_m": [[20, 0], [21, 0], [21, 1]]}},
     ),
-    "B31": Case(20, lambda v: (DWELLING, model(energy_kWh=v)), FIELD),
+    "B31": Case(20, lambda v: (DWELLING, model(energy_kWh=v))),
     "B32a": Case(80, lambda v: (garage("garage"), model(energy_kWh=v / 2)), (garage("other"),)),
     "B32b": Case(40, lambda v: (garage("other"), model(energy_kWh=v / 2)), (garage("garage"),)),
-    "B33": Case(0.914, lambda v: (DWELLING, spaced(v)), (DWELLING, {"unit": {"b": None}})),
+    "B33": Case(0.914, lambda v: (DWELLING, spaced(v)), (DWELLING, {"unit.b": None})),
     "B34": at("opening", 0.914, DWELLING, elsewhere=(garage("garage"),)),
     "B35a": at("opening", 0.914, DWELLING, local("la_r3")),
     "B35b": at("main_panel", 0.914, DWELLING, local("la_r3")),
@@ -222,129 +210,47 @@ NUMBERS = {
     "B36a": Case(3.048, lambda v: (local("san_diego"), spaced(v)), (spaced(2.0),)),
     "B36b": at("lot_line", 30.5, local("san_diego")),
 }
-
-
-def of_high_roof(**facts):
-    """A roof above the height of row B14."""
-    return roof(floor_above_vehicle_access_m=30, **facts)
-
-
-# said(value) of facts: True or a text meets the rule, False (where a file can say it) does not.
+# True or a text meets the rule, False (where a file can have it) does not.
 FACTS = {
-    "B7a": Case(
+    "B7a": of(model, "ul_9540a_report", None, NEAR, model(energy_kWh=100), elsewhere=(NEAR,)),
+    "B7b": of(model, "ul_9540a_edition", None, NEAR, LARGE, elsewhere=(NEAR,)),
+    "B8": of(model, "large_scale_fire_test", None, NEWEST, NEAR, LARGE, elsewhere=(NEAR, LARGE)),
+    "B9": of(
+        model,
+        "ul_9540a_report",
         None,
-        lambda v: (NEAR, model(energy_kWh=100, ul_9540a_report=v)),
-        (NEAR,),
-        model(ul_9540a_report=None),
+        *(NEAR, spaced(0.5), model(energy_kWh=51)),
+        elsewhere=(NEAR, spaced(0.914), model(energy_kWh=51)),
     ),
-    "B7b": Case(
-        None,
-        lambda v: (NEAR, LARGE, model(ul_9540a_edition=v)),
-        (NEAR,),
-        model(ul_9540a_edition=None),
+    "A96c": of(model, "ul_9540a_no_flaming_outside", True, NEAR, LARGE, elsewhere=(NEAR,)),
+    "A96d": of(model, "ul_9540a_no_explosion", True, NEAR, LARGE, elsewhere=(NEAR,)),
+    "A96e": of(model, "ul_9540a_neighbours_below_vent", True, NEAR, LARGE, elsewhere=(NEAR,)),
+    "B12": top(
+        "hazard_mitigation_analysis", *(NEAR, LARGE, model(energy_kWh=301)), elsewhere=(NEAR, LARGE)
     ),
-    "B8": Case(
-        None,
-        lambda v: (NEWEST, NEAR, LARGE, model(large_scale_fire_test=v)),
-        (NEAR, LARGE),
-        model(large_scale_fire_test=None),
-    ),
-    "B9": Case(
-        None,
-        lambda v: (NEAR, spaced(0.5), model(energy_kWh=51, ul_9540a_report=v)),
-        (NEAR, spaced(0.914), model(energy_kWh=51)),
-        model(ul_9540a_report=None),
-    ),
-    "A96c": Case(
+    "A66": top("hazard_mitigation_analysis", NEAR, model(technology="other"), elsewhere=(NEAR,)),
+    "B16a": of(high_roof, "roof_noncombustible", True, elsewhere=(roof(),)),
+    "B16b": of(high_roof, "fire_operations_clear", True, elsewhere=(roof(),)),
+    "B16c": of(high_roof, "approved_by", None, elsewhere=(roof(),)),
+    "B23d": of(model, "entry_for_maintenance_only", True, model(walk_in=True)),
+    "B28b": Case(True, lambda v: (fence(1.6, gate_locked=v),), (), {"fence.gate_locked": None}),
+    "B2": of(
+        model,
+        "residential_listing",
         True,
-        lambda v: (NEAR, LARGE, model(ul_9540a_no_flaming_outside=v)),
-        (NEAR,),
-        model(ul_9540a_no_flaming_outside=None),
+        *(DWELLING, model(energy_kWh=1)),
+        elsewhere=(DWELLING, model(energy_kWh=0.999)),
     ),
-    "A96d": Case(
-        True,
-        lambda v: (NEAR, LARGE, model(ul_9540a_no_explosion=v)),
-        (NEAR,),
-        model(ul_9540a_no_explosion=None),
-    ),
-    "A96e": Case(
-        True,
-        lambda v: (NEAR, LARGE, model(ul_9540a_neighbours_below_vent=v)),
-        (NEAR,),
-        model(ul_9540a_neighbours_below_vent=None),
-    ),
-    "B12": Case(
-        None,
-        lambda v: (NEAR, LARGE, model(energy_kWh=301), {"hazard_mitigation_analysis": v}),
-        (NEAR, LARGE),
-        {"hazard_mitigation_analysis": None},
-    ),
-    "A66": Case(
-        None,
-        lambda v: (NEAR, model(technology="other"), {"hazard_mitigation_analysis": v}),
-        (NEAR,),
-        {"hazard_mitigation_analysis": None},
-    ),
-    "B16a": Case(
-        True,
-        lambda v: (of_high_roof(roof_noncombustible=v),),
-        (roof(),),
-        {"area": {"room": {"roof_noncombustible": None}}},
-    ),
-    "B16b": Case(
-        True,
-        lambda v: (of_high_roof(fire_operations_clear=v),),
-        (roof(),),
-        {"area": {"room": {"fire_operations_clear": None}}},
-    ),
-    "B16c": Case(
-        None,
-        lambda v: (of_high_roof(approved_by=v),),
-        (roof(),),
-        {"area": {"room": {"approved_by": None}}},
-    ),
-    "B23d": Case(
-        True,
-        lambda v: (model(walk_in=True, entry_for_maintenance_only=v),),
-        FIELD,
-        model(entry_for_maintenance_only=None),
-    ),
-    "B28b": Case(
-        True, lambda v: (fence(1.6, gate_locked=v),), FIELD, {"fence": {"gate_locked": None}}
-    ),
-    "B2": Case(
-        True,
-        lambda v: (DWELLING, model(energy_kWh=1, residential_listing=v)),
-        (DWELLING, model(energy_kWh=0.999)),
-        model(residential_listing=None),
-    ),
-    "B36c": Case(
-        None, lambda v: (local("san_diego"), {"plume_model": v}), FIELD, {"plume_model": None}
-    ),
-    "A9a": Case(
-        None, lambda v: (model(ul_9540_listing=v),), (DWELLING,), model(ul_9540_listing=None)
-    ),
-    "A9b": Case(
-        None, lambda v: (model(ul_1973_listing=v),), (DWELLING,), model(ul_1973_listing=None)
-    ),
-}
-
-
-def listed(key, words, elsewhere):
-    """Case of a list of words: True says all of them, False all but the first that counts."""
-    return Case(True, lambda v: ({key: words if v else words[1:]},), elsewhere, {key: None})
-
-
-FACTS |= {
-    "A49": listed("signs_say", ["energized", "technology"], (DWELLING,)),
-    "A50": listed("signs_say", ["hazards", "suppression", "contact"], (IFC,)),
+    "B36c": top("plume_model", local("san_diego")),
+    "A9a": of(model, "ul_9540_listing", None, elsewhere=(DWELLING,)),
+    "A9b": of(model, "ul_1973_listing", None, elsewhere=(DWELLING,)),
+    "A49": listed("signs_say", "energized technology", DWELLING),
+    "A50": listed("signs_say", "hazards suppression contact", IFC),
     "A77": listed(
-        "permit_file",
-        ["listings", "esms", "signs", "suppression", "smoke_detection", "ventilation", "racks"],
-        (DWELLING,),
+        "permit_file", "listings esms signs suppression smoke_detection ventilation racks", DWELLING
     ),
 }
-# said(value) with which a scope rule applies, and does not.
+# (given(value), a value with which a scope rule applies, one with which it does not, missing).
 SCOPES = {
     "B1": (lambda v: (model(energy_kWh=v / 2),), 20.001, 20, None),
     "B3": (
@@ -353,7 +259,7 @@ SCOPES = {
         {},
         None,
     ),
-    "B10": (lambda v: (exposure("building", v),), 30.5, 30.501, {"exposure": None, **UNSAID}),
+    "B10": (lambda v: (exposure("building", v),), 30.5, 30.501, {"exposure": None, "absent": []}),
     "B22": (lambda v: (model(walk_in=v),), True, False, model(walk_in=None)),
     "B29": (lambda v: (fence(1.6), {"deployed_days": v}), 30.001, 30, {"deployed_days": None}),
     "B30": (

@@ -1,10 +1,9 @@
-"""Siting files made for a test: a base that meets every rule of its mode, and what a test says
-otherwise.
-"""
+"""Siting files made for a test: a base that meets every rule of its mode, and changes of it."""
 
+import functools
 import json
 
-from controller.siting import audit, reading, rules
+from controller.siting import audit, fields, reading, rules
 
 FRAME = {
     "schema": 1,
@@ -13,17 +12,10 @@ FRAME = {
     "mode": "stationary",
     "place": "outdoors",
     "hazard_mitigation_analysis": "HMA-1",
-    "signs_say": ["energized", "technology", "hazards", "suppression", "contact"],
-    "permit_file": [
-        "listings",
-        "esms",
-        "rated_walls",
-        "signs",
-        "suppression",
-        "smoke_detection",
-        "ventilation",
-        "racks",
-    ],
+    "signs_say": "energized technology hazards suppression contact".split(),
+    "permit_file": (
+        "listings esms rated_walls signs suppression smoke_detection ventilation racks".split()
+    ),
 }
 MODEL = {
     "size_m": [1.0, 1.0],
@@ -48,21 +40,6 @@ TESTED = {
     "ul_9540a_neighbours_below_vent": True,
     "large_scale_fire_test": "test 1",
 }
-KINDS = (
-    "lot_line",
-    "public_way",
-    "building",
-    "combustibles",
-    "hazmat",
-    "high_piled_stock",
-    "other",
-    "egress",
-    "air_intake",
-    "vegetation",
-    "opening",
-    "main_panel",
-    "disconnect",
-)
 ROOM = {
     "outline_m": [[0, 0], [20, 0], [20, 20], [0, 20]],
     "fire_rating_h": 2,
@@ -72,8 +49,8 @@ ROOM = {
 
 
 def content(*changes):
-    """Two units 5 m apart in an empty field; each change is a dictionary merged into it, None takes
-    a key away.
+    """Two units 5 m apart in an empty field; each change is a dictionary merged into it, its keys
+    dotted or not, None takes a key away.
     """
     found = {
         **FRAME,
@@ -87,33 +64,31 @@ def content(*changes):
         _merge(found, change)
     if "absent" not in found:
         present = {each["kind"] for each in found.get("exposure", {}).values()}
-        found["absent"] = [kind for kind in KINDS if kind not in present]
+        found["absent"] = [kind for kind in fields.KINDS if kind not in present]
     return found
 
 
 def _merge(into, change):
-    for key, value in change.items():
+    for dotted, value in change.items():
+        *tables, key = dotted.split(".")
+        table = functools.reduce(lambda at, each: at.setdefault(each, {}), tables, into)
         if value is None:
-            into.pop(key, None)
+            table.pop(key, None)
         elif isinstance(value, dict):
-            _merge(into.setdefault(key, {}), value)
+            _merge(table.setdefault(key, {}), value)
         else:
-            into[key] = value
+            table[key] = value
 
 
-def toml(value):
-    """The content as TOML: tables of tables of values."""
-    lines = [f"{key} = {_value(each)}" for key, each in value.items() if not isinstance(each, dict)]
-    for section, tables in value.items():
-        if isinstance(tables, dict) and all([isinstance(each, dict) for each in tables.values()]):
-            for name, table in tables.items():
-                lines += [
-                    f"[{section}.{name}]",
-                    *[f"{key} = {_value(each)}" for key, each in table.items()],
-                ]
-        elif isinstance(tables, dict):
-            lines += [f"[{section}]", *[f"{key} = {_value(each)}" for key, each in tables.items()]]
-    return "\n".join(lines) + "\n"
+def toml(tables, where=""):
+    """The content as TOML."""
+    values = {key: each for key, each in tables.items() if not isinstance(each, dict)}
+    text = f"[{where}]\n" if where and (values or not tables) else ""
+    text += "".join([f"{key} = {_value(each)}\n" for key, each in values.items()])
+    for key, each in tables.items():
+        if key not in values:
+            text += toml(each, f"{where}.{key}".lstrip("."))
+    return text
 
 
 def _value(value):
