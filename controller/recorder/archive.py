@@ -1,12 +1,12 @@
-"""What the recorder keeps on the disk, and how it lives with a full disk, a damaged database and a
-missing one.
+"""The record on the disk, also on a full disk and with a damaged or missing database.
 
-No room: seconds are left out, a reserve that was laid beforehand makes room for events, and when
-that is used up the events wait in the journal (hours of it) until there is room again. Damaged or
-taken away: put aside, begun anew with all that can be read. Each change of condition is one line
-for the operator, and what was lost is an event.
+No room: seconds are left out, a reserve made beforehand gives its room to events, and when that is
+used up the events wait in the journal (hours of it) until there is room again. Damaged or taken
+away: put aside, begun anew with all that can be read. Each change of condition is one line for the
+operator, and what was lost is an event.
 """
 
+import contextlib
 import os
 import sqlite3
 
@@ -43,8 +43,7 @@ class Archive:
         self._beside = dict(head.read(run_directory).get("meta", {}))
         self._first = []  # what the next transaction begins with
         self._lost = None  # why there is no database, while none could be begun
-        self._unpublished = None  # why the head was not, said once
-        self._trips_wait = None  # why the second copy lacks some, said once
+        self._told = {}  # what fails: why, as it was said
         self.database = self._open()
         self._reserve.lay()
         self._copy_trips()
@@ -55,34 +54,30 @@ class Archive:
         rescue.settle(self.path)
         if rescue.is_cut_short(self.path):
             return self._begin_anew(f"{self.path}: its rescue was cut short")
+        database = why = None
         try:
             database = Database(self.path, self._bytes_max)
+            why = self._lack_of(database)
         except DatabaseError as error:
-            if not error.damaged:
-                raise
-            return self._begin_anew(str(error))
-        why = self._lack_of(database)
+            why = error
         if why is None:
             return database
-        database.close()
-        return self._begin_anew(why)
+        if database is not None:
+            database.close()
+        if isinstance(why, DatabaseError) and not why.damaged:
+            raise why
+        return self._begin_anew(str(why))
 
     def _lack_of(self, database):
         """Why this cannot be all of the record, in one line, or None: an older copy, or an empty
-        one, or another's.
+        one, or another's. Raises DatabaseError.
         """
-        try:
-            if database.head_id < self._trips.newest:
-                return f"{self.path}: lacks the newest trip"
-            published = self.published()
-            if published and not database.holds(*published):
-                return f"{self.path}: lacks event {published[0]}, which was published"
-            return None
-        except DatabaseError as error:
-            if not error.damaged:
-                database.close()
-                raise
-            return str(error)
+        if database.head_id < self._trips.newest:
+            return f"{self.path}: lacks the newest trip"
+        published = self.published()
+        if published and not database.holds(*published):
+            return f"{self.path}: lacks event {published[0]}, which was published"
+        return None
 
     def _begin_anew(self, why):
         known = rescue.Known(
@@ -96,9 +91,10 @@ class Archive:
                 raise
             self._reserve.give_up()
             database = rescue.begin_anew(self.path, self._bytes_max, known, self._damage)
+        rescued = retention.count(database, "1") - 1
         self._say(
             f"{why}; what was there is kept as {FILE}{rescue.ASIDE}; a new one is begun with "
-            f"{retention.count(database, '1') - 1} events of it"
+            f"{rescued} events of it"
         )
         return database
 
@@ -108,9 +104,8 @@ class Archive:
             chain.LOSS,
             chain.DAMAGE,
             chain.missing_scope(number),
-            f"the record was damaged or taken away: events up to {number} and the history may "
-            f"lack some; "
-            f"what is left of it lies in {FILE}{rescue.ASIDE}",
+            f"the record was damaged or taken away: events up to {number} and the history may lack "
+            f"some; what is left of it lies in {FILE}{rescue.ASIDE}",
         )
 
     def published(self):
@@ -122,14 +117,10 @@ class Archive:
         """A value kept beside the events; when the database has lost it, as it was published
         last.
         """
-        try:
+        value = None
+        # the next write finds out that it is damaged
+        with contextlib.suppress(sqlite3.Error, ValueError, TypeError):
             value = self.database.meta(key)
-        except (
-            sqlite3.Error,
-            ValueError,
-            TypeError,
-        ):  # the next write finds out that it is damaged
-            value = None
         return self._beside.get(key) if value is None else value
 
     # -- writing
@@ -182,7 +173,7 @@ class Archive:
         """
         if not error.full:
             return False
-        used, pages, allowed = self.database.pages()
+        _, pages, allowed = self.database.pages()
         if pages >= allowed and self._trim():
             return True
         if not self._reserve.laid:
@@ -190,8 +181,8 @@ class Archive:
         self._reserve.give_up()
         self.lean = True
         self._say(
-            f"{error}: no room; the reserve is used for events, seconds are left out: free "
-            f"some room"
+            f"{error}: no room; the reserve is used for events, seconds are left out: free some "
+            "room"
         )
         return True
 
@@ -201,63 +192,51 @@ class Archive:
         """
         why = None
         try:
-            self._trips.append(self._uncopied())
+            try:
+                self._trips.append(self._uncopied())
+            except DatabaseError as error:
+                if not error.damaged:
+                    raise
+                self._reopen(str(error))
+                self._trips.append(self._uncopied())
         except OSError as error:
             why = f"{self._trips.path}: {error.strerror}"
         except DatabaseError as error:
-            why = self._mended(error)
-        if why and why != self._trips_wait:
-            self._say(f"{why}: the second copy of the trips waits")
-        self._trips_wait = why
+            why = str(error)
+        self._tell("trips", why, f"{why}: the second copy of the trips waits")
 
     def _uncopied(self):
         """Trips for the second copy, as TripLog.append takes them. Raises DatabaseError."""
-        return [
-            (tuple(row[:-2]), row[-2], row[-1])
-            for row in self.database.query(
-                f"SELECT {', '.join('e.' + name for name in chain.COLUMNS)}, e.hash, "
-                f"coalesce(p.hash, "
-                f"l.previous, ?) "
-                "FROM events e LEFT JOIN events p ON p.id = e.id - 1 LEFT JOIN links l ON l.id = "
-                "e.id "
-                "WHERE e.kind = 'trip' AND e.id > ? ORDER BY e.id",
-                (chain.START, self._trips.newest),
-            )
-        ]
-
-    def _mended(self, error):
-        """Begin anew when the database is damaged, and copy from that. Returns why not, or None."""
-        if not error.damaged:
-            return str(error)
-        try:
-            self._reopen(str(error))
-            self._trips.append(self._uncopied())
-        except (OSError, DatabaseError) as failure:
-            return str(failure)
-        return None
+        columns = ", ".join("e." + name for name in chain.COLUMNS)
+        rows = self.database.query(
+            f"SELECT {columns}, e.hash, coalesce(p.hash, l.previous, ?) FROM events e "
+            "LEFT JOIN events p ON p.id = e.id - 1 LEFT JOIN links l ON l.id = e.id "
+            "WHERE e.kind = 'trip' AND e.id > ? ORDER BY e.id",
+            (chain.START, self._trips.newest),
+        )
+        return [(tuple(values), digest, previous) for *values, digest, previous in rows]
 
     def _publish(self):
-        """The head for whoever is upstream; a failure is said once."""
-        why = None
+        """Publish the head for the systems upstream; a failure is said once."""
+        why, database = None, self.database
+        content = {"id": database.head_id, "hash": database.head.hex(), "meta": self._beside}
         try:
-            head.publish(
-                self._run_directory,
-                {
-                    "id": self.database.head_id,
-                    "hash": self.database.head.hex(),
-                    "meta": self._beside,
-                },
-            )
+            head.publish(self._run_directory, content)
         except OSError as error:
             why = error.strerror
-        if why and why != self._unpublished:
-            self._say(
-                f"{os.path.join(self._run_directory, head.FILE)}: {why}: the head of the "
-                f"chain is not published; "
-                "is --run-dir the directory the controller made, and may this user write "
-                "there?"
-            )
-        self._unpublished = why
+        self._tell(
+            "head",
+            why,
+            f"{os.path.join(self._run_directory, head.FILE)}: {why}: the head of the chain is not "
+            "published; is --run-dir the directory the controller made, and may this user write "
+            "there?",
+        )
+
+    def _tell(self, what, why, line):
+        """A line when something begins to fail, or for another reason; why: None when it works."""
+        if why and why != self._told.get(what):
+            self._say(line)
+        self._told[what] = why
 
     # -- keeping it small
 
@@ -277,25 +256,18 @@ class Archive:
         if self._reserve.lay() and self.lean:
             self.lean = False
             self._say(f"{self.path}: there is room again")
-            self._first = [
-                self._label(
-                    chain.LOSS,
-                    "",
-                    "seconds",
-                    f"{self.left_out} s of the history were left out: there was no room",
-                )
-            ]
+            left_out = f"{self.left_out} s of the history were left out: there was no room"
+            self._first = [self._label(chain.LOSS, "", "seconds", left_out)]
             self.left_out = 0
         elif not self._reserve.laid and not self.lean:
             self._reserve.give_up()
 
     def _trim(self):
-        worked = False
-        for _ in range(TRIM_PIECES_MAX):
+        """True when something was removed."""
+        for piece in range(TRIM_PIECES_MAX):
             if not retention.trim(self.database, self._limits.events_max, self._label):
-                break
-            worked = True
-        return worked
+                return piece > 0
+        return True
 
     def close(self):
         """Close the database; the reserve stays."""

@@ -53,9 +53,7 @@ class Batch:
         if self.too_many:
             text = f"{self.too_many} events were left out: more than {PER_SECOND} a second for long"
             self.too_many = 0
-            self.rows.append(
-                self.label(events.Event(None, events.LOSS, "", "cabinet", text), moment_us)
-            )
+            self.rows.append(self.label(events.event(events.LOSS, text), moment_us))
         return True
 
     def second(self, values, moment_us):

@@ -2,8 +2,8 @@
 runs again.
 
 While it grows the file is called NAME.part and is a journal already, with a ring as large as a
-capture may become; what lies beyond the frames is a hole. Finished, it is cut to its frames and
-gets its name. Killed at any instant, what is there is a journal up to its newest whole frame.
+capture may become; beyond the frames it is a hole. Finished, it is cut to its frames and gets its
+name. After a kill at any instant the file is a journal up to its newest whole frame.
 """
 
 import contextlib
@@ -80,20 +80,22 @@ class Capture:
         """reader: JournalReader the frames come from; files: the os module or a stand-in."""
         self.path, self._files = path, files
         self._counts, self._packed = reader.counts, reader.packed_header
-        self._newest_at = len(file_start(self._counts, self._packed, RING_BYTES))
+        self._newest_at = len(self._start(RING_BYTES))
         self._at = self._ring_at = self._newest_at + NEWEST.size + KEYFRAMES.size
         self._waiting = deque()
         self.waiting_bytes = 0
         self.first = self.last = None
         self._synced = self._descriptor = None
 
+    def _start(self, ring_bytes):
+        return file_start(self._counts, self._packed, ring_bytes)
+
     def _begin(self):
         """The file with no frame in it."""
-        start = file_start(self._counts, self._packed, RING_BYTES)
         self._descriptor = regular_file.opened(
             self.path + PART, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o644, self._files
         )
-        self._put(start + NEWEST.pack(NOTHING_YET) + KEYFRAMES.pack(0, 0), 0)
+        self._put(self._start(RING_BYTES) + NEWEST.pack(NOTHING_YET) + KEYFRAMES.pack(0, 0), 0)
         self._files.ftruncate(self._descriptor, self._ring_at + RING_BYTES)
 
     def add(self, sequence, raw):
@@ -110,15 +112,18 @@ class Capture:
         """
         if self._descriptor is None:
             self._begin()
-        count = piece_bytes = 0
-        while count < len(self._waiting) and piece_bytes < bytes_max:
-            piece_bytes += len(self._waiting[count][1])
-            count += 1
-        if count:
-            self._put(b"".join(self._waiting[index][1] for index in range(count)), self._at)
-            taken = [self._waiting.popleft()[0] for _ in range(count)]
-            self.first = taken[0] if self.first is None else self.first
-            self.last = taken[-1]
+        piece, piece_bytes = [], 0
+        for each in self._waiting:
+            if piece_bytes >= bytes_max:
+                break
+            piece.append(each)
+            piece_bytes += len(each[1])
+        if piece:
+            self._put(b"".join([raw for _, raw in piece]), self._at)
+            for _ in piece:
+                self._waiting.popleft()
+            self.first = piece[0][0] if self.first is None else self.first
+            self.last = piece[-1][0]
             self._at += piece_bytes
             self.waiting_bytes -= piece_bytes
         return not self._waiting
@@ -132,22 +137,22 @@ class Capture:
 
     def finish(self):
         """Write the rest, cut the file to its frames, give it its name."""
+        self.flush()
+        self._put(self._start(self._at - self._ring_at), 0)
+        self._files.ftruncate(self._descriptor, self._at)
+        self._files.fsync(self._descriptor)
+        self.close()
+        _rename(self.path + PART, self.path, self._files)
+
+    def flush(self):
+        """Write the rest and sync it."""
         while not self.pump():
             pass
         self.sync()
-        self._put(file_start(self._counts, self._packed, self._at - self._ring_at), 0)
-        self._files.ftruncate(self._descriptor, self._at)
-        self._files.fsync(self._descriptor)
-        self._close()
-        _rename(self.path + PART, self.path, self._files)
 
-    def abandon(self):
+    def close(self):
         """Close the file as it is; it stays under its growing name."""
-        self._close()
-
-    def _close(self):
-        if self._descriptor is not None:
-            self._files.close(self._descriptor)
+        self._files.close(self._descriptor)
         self._descriptor = None
 
     def _put(self, content, at):
@@ -176,18 +181,14 @@ class Folder:
 
     def kept(self):
         """[(event number, file name)] of the finished ones, oldest first."""
-        found = [
-            (int(match[1]), match[0])
-            for match in map(_NAME.fullmatch, os.listdir(self.path))
-            if match
-        ]
-        return sorted(found)
+        matches = filter(None, map(_NAME.fullmatch, os.listdir(self.path)))
+        return sorted((int(match[1]), match[0]) for match in matches)
 
     def adopt(self, name):
         """Finish what another process has left growing. (first, last) sequence, or None when
         nothing is in it.
         """
-        path = os.path.join(self.path, name)
+        path, found = os.path.join(self.path, name), None
         try:
             with contextlib.closing(JournalReader(path + PART)) as reader:
                 again = Capture(path + ".again", reader, self._files)
@@ -195,14 +196,15 @@ class Folder:
                     again.add(frame.sequence, frame.raw)
                     again.pump()
                 again.finish()
+            if again.last is not None:
+                found = again.first, again.last
+                _rename(path + ".again", path, self._files)
         except JournalError:
-            again = None  # killed before there was anything in it
-        if again is not None and again.last is not None:
-            _rename(path + ".again", path, self._files)
+            pass  # killed before there was anything in it
         for left_over in (PART, ".again"):
             with contextlib.suppress(FileNotFoundError):
                 self._files.unlink(path + left_over)
-        return (again.first, again.last) if again is not None and again.last is not None else None
+        return found
 
     def unfinished(self):
         """Names of the captures that were left growing."""
@@ -211,22 +213,21 @@ class Folder:
         )
 
     def drop_oldest(self):
-        """Let the oldest finished one go, unless it is the only one. Returns the names that
-        went.
-        """
-        kept = [name for _, name in self.kept()][:-1][:1]
-        for name in kept:
+        """Remove the oldest finished one, unless it is the only one. Returns the names removed."""
+        gone = [name for _, name in self.kept()][:-1][:1]
+        for name in gone:
             self._files.unlink(os.path.join(self.path, name))
-        return kept
+        return gone
 
     def trim(self, bytes_max):
-        """Let the oldest go until all fit; the newest stays whatever its size. Returns the names
-        that went.
+        """Remove the oldest until all fit; the newest stays whatever its size. Returns the names
+        removed.
         """
-        kept = [name for _, name in self.kept()]
-        sizes = {name: os.stat(os.path.join(self.path, name)).st_blocks * 512 for name in kept}
         gone = []
-        while len(kept) > 1 and sum(sizes[name] for name in kept) > bytes_max:
-            gone.append(kept.pop(0))
-            os.unlink(os.path.join(self.path, gone[-1]))
+        while self._used_bytes() > bytes_max and (oldest := self.drop_oldest()):
+            gone += oldest
         return gone
+
+    def _used_bytes(self):
+        paths = [os.path.join(self.path, name) for _, name in self.kept()]
+        return sum([os.stat(path).st_blocks * 512 for path in paths])

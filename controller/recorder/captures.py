@@ -1,7 +1,8 @@
 """Which captures there are: begun by a trip, prolonged by the next, ended in time or with the run,
-let go by size.
+removed by size.
 """
 
+import contextlib
 import errno
 
 from controller.record.frame import KEYFRAME
@@ -11,6 +12,8 @@ from safety import parameters as p
 
 SYNC_US = 1_000_000
 RETRY_US = 1_000_000
+INSERT = "INSERT INTO captures(event_id, first_sequence, last_sequence, file) VALUES (?, ?, ?, ?)"
+UPDATE = "UPDATE captures SET first_sequence = ?, last_sequence = ? WHERE file = ?"
 
 
 class Captures:
@@ -19,15 +22,19 @@ class Captures:
     def __init__(self, folder, archive, limits, say):
         """folder: capture.Folder; archive: what keeps the table; limits: Limits."""
         self._folder, self._archive, self._limits, self._say = folder, archive, limits, say
-        self._run = self._before = self._capture = None
-        # of the growing one: file, sequence after which it is complete
-        self._name = self._end = None
+        self._run = self._before = None
         self._noted = None  # (name, end) of a transaction that is being written
         self._synced_us = 0
         self._retry_us = None  # set while the growing one cannot be written
-        self._gave_way = False  # an old one has gone for the growing one already
         self._complete = []  # (file, first, last) that the table does not know yet
+        self._drop()
+
+    def _drop(self):
+        """No capture grows."""
+        # of the growing one: file, sequence after which it is complete
+        self._capture = self._name = self._end = None
         self._resumed = None  # first sequence of one that another process began
+        self._gave_way = False  # an old one was removed for the growing one already
 
     # -- the run
 
@@ -36,15 +43,15 @@ class Captures:
         or None.
         """
         self._run = run
-        self._before_ticks, self._after_ticks = (
+        before_ticks, self._after_ticks = (
             p.ticks(seconds * 1000, run.tick_ms)
             for seconds in (self._limits.capture_before_s, self._limits.capture_after_s)
         )
-        self._before = Before(self._before_ticks)
+        self._before = Before(before_ticks)
         pending = self._archive.meta("capture") if goes_on else None
         first = pending and run.reader.begin_at(pending["first"])
         run.reader.rewind()
-        if not pending or first is None or first.sequence > pending["first"]:
+        if not first or first.sequence > pending["first"]:
             pending = None
         for name in self._folder.unfinished():
             if not pending or name != pending["file"]:
@@ -74,11 +81,9 @@ class Captures:
 
     # -- trips
 
-    def note(self, trips, meta):
-        """What belongs into the transaction of these trips (sequences); meta gets what a later
-        recorder needs.
-
-        Returns what Database.write takes as `also`.
+    def note(self, trips):
+        """What belongs into the transaction of these trips (sequences), and what a later recorder
+        needs: what Database.write takes as `also`.
         """
         self._noted = None
         if not trips:
@@ -90,16 +95,10 @@ class Captures:
             first = self._resumed or (self._capture and self._capture.first) or self._before.first
             end = max(max(trips) + self._after_ticks, self._end or 0)
             self._noted = name, end
-            connection.executemany(
-                "INSERT INTO captures(event_id, first_sequence, last_sequence, "
-                "file) "
-                "VALUES (?, ?, ?, ?)",
-                [(number, first, end, name) for number in numbers],
-            )
+            connection.executemany(INSERT, [(number, first, end, name) for number in numbers])
             connection.execute(
-                "INSERT OR REPLACE INTO meta VALUES ('capture', "
-                "json_object('file', ?, 'first', ?, "
-                "'end', ?))",
+                "INSERT OR REPLACE INTO meta VALUES "
+                "('capture', json_object('file', ?, 'first', ?, 'end', ?))",
                 (name, first, end),
             )
 
@@ -119,17 +118,28 @@ class Captures:
         """Write a bounded piece; finish what is complete; keep the table and the folder in step."""
         if self._retry_us is not None and now_us < self._retry_us:
             return
-        try:
+        with self._trying(now_us):
             if self._capture is not None:
                 self._grow(now_us)
             while self._complete:
                 self._update(*self._complete[0])
                 self._complete.pop(0)
             self._retry_us = None
-        except OSError as error:
-            self._fail(error, now_us)
+
+    @contextlib.contextmanager
+    def _trying(self, now_us):
+        """Whatever fails is tried again. The oldest capture is removed to make room."""
+        try:
+            yield
         except DatabaseError:
             self._retry_us = now_us + RETRY_US  # whoever writes events says so
+        except OSError as error:
+            if self._retry_us is None:
+                self._say(f"capture {self._name}: {error.strerror}; it is tried again")
+            self._retry_us = now_us + RETRY_US
+            if error.errno in (errno.ENOSPC, errno.EDQUOT) and not self._gave_way:
+                self._gave_way = True  # once: another program that fills the disk costs only one
+                self._complete += [(gone, None, None) for gone in self._folder.drop_oldest()]
 
     def _grow(self, now_us):
         if not self._archive.has_room(self._capture.waiting_bytes):
@@ -144,32 +154,14 @@ class Captures:
     def end_of_run(self, now_us):
         """The journal the frames came from has ended, and the capture with it."""
         if self._capture is not None:
-            try:
+            with self._trying(now_us):
                 self._finish()
-            except OSError as error:
-                self._fail(error, now_us)
-                self._drop()
+            self._drop()
 
     def _finish(self):
         self._capture.finish()
         self._complete.append((self._name, self._capture.first, self._capture.last))
         self._drop()
-
-    def _drop(self):
-        self._capture = self._name = self._end = self._resumed = None
-        self._gave_way = False
-
-    def _fail(self, error, now_us):
-        """No room: the oldest capture gives way to this one. Tried again after a while in any
-        case.
-        """
-        if self._retry_us is None:
-            self._say(f"capture {self._name}: {error.strerror}; it is tried again")
-        self._retry_us = now_us + RETRY_US
-        if error.errno in (errno.ENOSPC, errno.EDQUOT) and not self._gave_way:
-            self._gave_way = True  # once: who else fills the disk must not cost all of them
-            for gone in self._folder.drop_oldest():
-                self._complete.append((gone, None, None))
 
     def _update(self, name, first, last):
         """Tell the table of a capture that is complete, or gone (first: None); then keep the folder
@@ -179,33 +171,17 @@ class Captures:
         def also(connection, _):
             if first is None:
                 connection.execute("UPDATE captures SET file = NULL WHERE file = ?", (name,))
-            elif not connection.execute(
-                "UPDATE captures SET first_sequence = ?, last_sequence = ? WHERE file = ?",
-                (first, last, name),
-            ).rowcount:
-                connection.execute(
-                    "INSERT INTO captures(event_id, first_sequence, last_sequence, "
-                    "file) "
-                    "VALUES (?, ?, ?, ?)",
-                    (event_number(name), first, last, name),
-                )
+            elif not connection.execute(UPDATE, (first, last, name)).rowcount:
+                connection.execute(INSERT, (event_number(name), first, last, name))
 
-        self._archive.write(
-            (),
-            meta={} if self._capture is not None or first is None else {"capture": None},
-            also=also,
-        )
-        self._complete += [
-            (gone, None, None) for gone in self._folder.trim(self._limits.captures_MB << 20)
-        ]
+        ends = self._capture is None and first is not None
+        self._archive.write((), meta={"capture": None} if ends else {}, also=also)
+        gone = self._folder.trim(self._limits.captures_MB << 20)
+        self._complete += [(each, None, None) for each in gone]
 
     def close(self):
         """End; a growing capture is durable as far as it is written."""
         if self._capture is not None:
-            try:
-                while not self._capture.pump():
-                    pass
-                self._capture.sync()
-                self._capture.abandon()
-            except OSError as error:
-                self._fail(error, 0)
+            with self._trying(0):
+                self._capture.flush()
+                self._capture.close()

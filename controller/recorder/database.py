@@ -28,13 +28,14 @@ CREATE TABLE meta(key TEXT PRIMARY KEY, value);
 CREATE TABLE links(id INTEGER PRIMARY KEY, previous BLOB);
 CREATE INDEX events_by_kind ON events(kind, id);
 """
-EVENT_COLUMNS = ", ".join(chain.COLUMNS)
+EVENT_COLUMNS = ", ".join(chain.COLUMNS) + ", hash"
+INSERT_EVENT = f"{{}} INTO events({EVENT_COLUMNS}) VALUES ({', '.join('?' * 11)})"
+INSERT_SECOND = f"INSERT INTO seconds VALUES ({', '.join('?' * 14)})"
 PAGE_BYTES = 4096
 CACHE_KIB = 2048
 LOG_BYTES = 4 << 20
 CHECKPOINT_BYTES = 1 << 20
 DAMAGED_CODES = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-FULL = sqlite3.SQLITE_FULL
 
 
 class DatabaseError(Exception):
@@ -46,7 +47,7 @@ class DatabaseError(Exception):
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         super().__init__(f"{path}: {error}")
         self.damaged = code in DAMAGED_CODES
-        self.full = code == FULL
+        self.full = code == sqlite3.SQLITE_FULL
 
 
 def _columns(connection):
@@ -55,8 +56,7 @@ def _columns(connection):
     """
     return connection.execute(
         "SELECT CAST(tables.name AS BLOB), CAST(columns.name AS BLOB) FROM sqlite_master tables, "
-        "pragma_table_info(tables.name) columns WHERE tables.type = 'table' ORDER BY 1, "
-        "cid"
+        "pragma_table_info(tables.name) columns WHERE tables.type = 'table' ORDER BY 1, cid"
     ).fetchall()
 
 
@@ -95,11 +95,9 @@ class Database:
         except (sqlite3.Error, ValueError, TypeError) as error:
             self.close()
             failure = DatabaseError(path, error)
-            # SQLITE_ERROR is of a statement; these are right, so the file is of a form in which
-            # they are not.
-            failure.damaged |= (
-                getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) == sqlite3.SQLITE_ERROR
-            )
+            # SQLITE_ERROR is of a statement; these are right, so the form of the file is not.
+            code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+            failure.damaged |= code == sqlite3.SQLITE_ERROR
             raise failure from None
 
     def _open(self, bytes_max):
@@ -149,18 +147,13 @@ class Database:
         """True when the chain goes on from this event, whether it is still there or not. Raises
         DatabaseError.
         """
-        return (
-            number == 0
-            or (self.head_id, self.head) == (number, head)
-            or bool(
-                self.query(
-                    "SELECT 1 FROM events WHERE id = ? AND hash = ? "
-                    "UNION ALL SELECT 1 FROM links WHERE id = ? AND previous = "
-                    "?",
-                    (number, head, number + 1, head),
-                )
-            )
+        statement = (
+            "SELECT 1 FROM events WHERE id = ? AND hash = ? "
+            "UNION ALL SELECT 1 FROM links WHERE id = ? AND previous = ?"
         )
+        if number == 0 or (self.head_id, self.head) == (number, head):
+            return True
+        return bool(self.query(statement, (number, head, number + 1, head)))
 
     def write(self, rows, seconds=(), meta=(), also=None):
         """One durable transaction: rows (Row), seconds (tuples), meta {key: value}.
@@ -171,11 +164,9 @@ class Database:
         """
         head_id, head = self.head_id, self.head
         stored = []
-        for row in rows:
-            head_id += 1
-            values = (head_id, *row)
-            head = chain.link(head, values)
-            stored.append((values, head))
+        for head_id, row in enumerate(rows, self.head_id + 1):
+            head = chain.link(head, (head_id, *row))
+            stored.append(((head_id, *row), head))
         try:
             self._transaction(stored, seconds, {**dict(meta), "head": (head_id, head.hex())}, also)
         except sqlite3.Error as error:
@@ -185,24 +176,14 @@ class Database:
         return stored
 
     def _transaction(self, stored, seconds, meta, also):
-        run = self._connection.execute
+        run, run_many = self._connection.execute, self._connection.executemany
         run("BEGIN IMMEDIATE")
-        if (
-            stored
-            and self.head_id
-            and not run("SELECT 1 FROM events WHERE id = ?", (self.head_id,)).fetchone()
-        ):
+        newest = run("SELECT 1 FROM events WHERE id = ?", (self.head_id,)).fetchone()
+        if stored and self.head_id and not newest:
             run("INSERT OR REPLACE INTO links VALUES (?, ?)", (self.head_id + 1, self.head))
-        places = ", ".join("?" * (len(chain.COLUMNS) + 1))
-        self._connection.executemany(
-            f"INSERT INTO events({EVENT_COLUMNS}, hash) VALUES ({places})",
-            [(*values, head) for values, head in stored],
-        )
-        if seconds:
-            self._connection.executemany(
-                f"INSERT INTO seconds VALUES ({', '.join('?' * len(seconds[0]))})", seconds
-            )
-        self._connection.executemany(
+        run_many(INSERT_EVENT.format("INSERT"), [(*values, head) for values, head in stored])
+        run_many(INSERT_SECOND, seconds)
+        run_many(
             "INSERT OR REPLACE INTO meta VALUES (?, ?)",
             [(key, json.dumps(value)) for key, value in meta.items()],
         )
@@ -211,11 +192,10 @@ class Database:
         run("COMMIT")
 
     def _roll_back(self):
-        try:
+        # nothing was committed; the next transaction finds out
+        with contextlib.suppress(sqlite3.Error):
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
-        except sqlite3.Error:
-            pass  # nothing was committed; the next transaction finds out
 
     def query(self, statement, values=()):
         """Rows of a SELECT. Raises DatabaseError."""
@@ -238,12 +218,9 @@ class Database:
         """Move the log into the file when it has grown; readers that hold it up do no harm. Raises
         DatabaseError.
         """
-        try:
-            log_bytes = os.stat(self.path + "-wal").st_size
-        except OSError:
-            return
-        if log_bytes >= log_bytes_max:
-            self.query("PRAGMA wal_checkpoint(PASSIVE)")
+        with contextlib.suppress(OSError):
+            if os.stat(self.path + "-wal").st_size >= log_bytes_max:
+                self.query("PRAGMA wal_checkpoint(PASSIVE)")
 
     def close(self):
         """Close the file; what was committed is there."""

@@ -1,41 +1,36 @@
-"""What happened, found by comparing each frame with the one before: pure, the same frames give the
-same events.
+"""Events, found by comparing each frame with the one before: pure, the same frames give the same
+events.
 
 A row of the matrix that takes power away is a trip; one that only reduces it or warns is a limit or
-a note. What may change at every tick (which limit binds, what a start waits for) is an event once
+a note. What may change at every tick (which limit binds, why a start is inhibited) is an event once
 it has held for HELD_MS.
 """
 
 from typing import NamedTuple
 
 from controller.core import hint_codes, image, reasons
-from controller.core.core import STANDING_BITS
 from controller.core.setpoint import O_BINDING_REASON
+from controller.record.snapshot import names_of, places
 from controller.rows import reason_words
 from controller.run import operator_commands, run_request
 from safety import matrix
 from safety import parameters as p
 from safety import signals as s
 
-TRIP, CLEAR, LATCH, RESET, STATE, LIMIT, HINT, SOURCE, START, STOP, KEY, NOTE, LOSS = (
-    "trip",
-    "clear",
-    "latch",
-    "reset",
-    "state",
-    "limit",
-    "hint",
-    "source",
-    "start",
-    "stop",
-    "key",
-    "note",
-    "loss",
-)
+TRIP, CLEAR, LATCH, RESET, STATE = "trip", "clear", "latch", "reset", "state"
+LIMIT, HINT, SOURCE, START, STOP = "limit", "hint", "source", "start", "stop"
+KEY, NOTE, LOSS = "key", "note", "loss"
 HELD_MS = 1000
 CABINET = "cabinet"
 HINT_STATES = ("none", "valid", "fallback in force", "resting on a quota")
 STAGES = {stage[matrix.S_ID]: stage for stage in matrix.STAGES}
+REDUCING = (
+    matrix.D_DC,
+    matrix.D_CHARGE_INHIBIT,
+    matrix.D_DISCHARGE_INHIBIT,
+    matrix.D_CHARGE_DERATE_PCT,
+    matrix.D_DISCHARGE_DERATE_PCT,
+)
 
 
 class Event(NamedTuple):
@@ -48,55 +43,36 @@ class Event(NamedTuple):
     text: str
 
 
+def event(kind, text, scope=CABINET, code=""):
+    """An Event that is of no frame, or not yet."""
+    return Event(None, kind, code, scope, text)
+
+
 def row_kind(stage_id):
-    """TRIP, LIMIT or NOTE: what it means that this stage stands."""
+    """TRIP, LIMIT or NOTE: what this stage does while it is active."""
     demand = STAGES[stage_id][matrix.S_DEMAND]
     if demand[matrix.D_PCS] or demand[matrix.D_DC] >= matrix.DC_OPEN_AT_ZERO:
         return TRIP
-    reduces = (
-        matrix.D_DC,
-        matrix.D_CHARGE_INHIBIT,
-        matrix.D_DISCHARGE_INHIBIT,
-        matrix.D_CHARGE_DERATE_PCT,
-        matrix.D_DISCHARGE_DERATE_PCT,
-    )
-    return LIMIT if any(demand[index] for index in reduces) else NOTE
+    return LIMIT if any(demand[index] for index in REDUCING) else NOTE
 
 
-def row_event(sequence, instance, stands, remark=""):
-    """Event of a stage instance ("29.rack2") that begins or ceases to stand; remark: ends the
-    text.
-    """
+def row_event(instance, stands, remark=""):
+    """Event of a stage instance ("29.rack2") that begins or ends; remark: ends the text."""
     stage_id, _, scope = instance.partition(".")
+    scope = scope or CABINET
     if stage_id not in STAGES:  # a latch of another version of the matrix
-        return Event(
-            sequence, TRIP if stands else CLEAR, "", scope or CABINET, f"row {instance}{remark}"
-        )
-    code = reasons.ROW + STAGES[stage_id][matrix.S_ROW]
+        return event(TRIP if stands else CLEAR, f"row {instance}{remark}", scope)
+    code = reasons.label(reasons.ROW + STAGES[stage_id][matrix.S_ROW])
     name, sentence, _ = reason_words.stage_text(STAGES[stage_id])
     if not stands:
-        return Event(
-            sequence,
-            CLEAR,
-            reasons.label(code),
-            scope or CABINET,
-            f"{stage_id}: {name}: stands no more",
-        )
-    return Event(
-        sequence,
-        row_kind(stage_id),
-        reasons.label(code),
-        scope or CABINET,
-        f"{stage_id}: {name}. {sentence}{remark}",
-    )
+        return event(CLEAR, f"{stage_id}: {name}: stands no more", scope, code)
+    return event(row_kind(stage_id), f"{stage_id}: {name}. {sentence}{remark}", scope, code)
 
 
 class Held:
     """A value that counts once it has not moved for some ticks; `value` is the last one that
     counted.
     """
-
-    __slots__ = ("value", "_candidate", "_ticks", "_wanted")
 
     def __init__(self, wanted_ticks):
         self.value = self._candidate = None
@@ -109,234 +85,194 @@ class Held:
             return False
         self._ticks = self._ticks + elapsed_ticks if value == self._candidate else 0
         self._candidate = value
-        if self._ticks < self._wanted and self.value is not None:
-            return False
-        self.value, self._candidate = value, None
-        return True
+        is_held = self.value is None or self._ticks >= self._wanted
+        if is_held:
+            self.value, self._candidate = value, None
+        return is_held
 
 
 class EventFinder:
     """Feed it every frame, in order, after it was applied to `seen` (snapshot.Snapshot or alike).
 
-    `standing`: names of the stage instances that stand; given, what was known before, so that what
-    has changed in between is an event now. new_run: the controller has started, and what still
-    stands from before is said once.
+    `standing`: names of the stage instances that are active or latched; given, those known before,
+    so that what has changed in between is an event now. new_run: the controller has started, and
+    what is still latched from before is an event once.
     """
 
     def __init__(self, seen, standing=(), new_run=False):
         self.seen = seen
         self._new_run = new_run
         self.standing = frozenset(standing)
-        self._words = None
-        held_ticks = p.ticks(HELD_MS, seen.reader.header["safety_image"][p.H_TICK_MS])
+        header = seen.reader.header
+        held_ticks = p.ticks(HELD_MS, header["safety_image"][p.H_TICK_MS])
         self._binding, self._inhibit = Held(held_ticks), Held(held_ticks)
-        self._state = self._key = None
-        self._source_names = seen.reader.header.get("source_names", ())
+        self._values = {}  # what each watched value was in the frame before
+        self._source_names = header.get("source_names", ())
         self._quantities = _quantities(seen.output_names, self._source_names)
-        self._hints = {}
-        names = list(seen.reader.header["input_names"])
-        self._operator_at = names.index(image.OPERATOR[0]) if image.OPERATOR[0] in names else None
-        self._operator = None
-        self._rest_at = names.index(image.REST[0]) if image.REST[0] in names else None
-        self._rest = None
-        self._void_at = names.index(image.VOID_RESET[0]) if image.VOID_RESET[0] in names else None
-        self._test = 0
-        names = list(seen.output_names)
-        self._control_at = (
-            names.index("hint_control_source") if "hint_control_source" in names else None
-        )
-        self._control = 0
+        words = (image.OPERATOR[0], image.REST[0], image.VOID_RESET[0])
+        self._operator_at, self._rest_at, self._void_at = map(places(header["input_names"]), words)
+        self._control_at = places(seen.output_names)("hint_control_source")
 
     def feed(self, frame):
         """Events of this frame, a list."""
-        sequence, out = frame.sequence, self.seen.out
-        found = []
-        words = self.seen.standing_words
-        if words != self._words:
-            found += self._rows(sequence, words)
-        found += self._resets(sequence)
-        if out[s.STATE] != self._state:
-            found += self._run_state(sequence)
-        found += self._slow(sequence, frame.elapsed_ticks)
-        if frame.fresh[s.G_IO_1] and self.seen.inp[s.KEY_RUN_OK] != self._key:
-            found += self._key_switch(sequence)
-        if self._operator_at is not None:
-            found += self._of_operator(sequence)
-        if self.seen.inp[s.TEST_REQUEST] != self._test:
-            found += self._of_test(sequence)
-        if self._rest_at is not None:
-            found += self._of_rest(sequence)
-        return found + self._of_hints(sequence)
+        found = [
+            *self._rows(),
+            *self._resets(),
+            *self._run_state(),
+            *self._slow(frame.elapsed_ticks),
+            *(self._key_switch() if frame.fresh[s.G_IO_1] else ()),
+            *(self._operator() if self._operator_at is not None else ()),
+            *self._test(),
+            *(self._rest() if self._rest_at is not None else ()),
+            *self._hints(),
+            *(self._control() if self._control_at is not None else ()),
+        ]
+        return [each._replace(sequence=frame.sequence) for each in found]
 
-    def _rows(self, sequence, words):
-        self._words = words
-        standing = frozenset(
-            name
-            for index, name in enumerate(self.seen.stage_names)
-            if words[index // STANDING_BITS] >> index % STANDING_BITS & 1
-        )
+    def _before(self, name, now, first=None):
+        """What a value was before it became `now`, `first` before it was known; None when it has
+        not changed.
+        """
+        before, self._values[name] = self._values.get(name, first), now
+        return before if before != now else None
+
+    def _rows(self):
+        words = self.seen.standing_words
+        if self._before("rows", words, ()) is None:
+            return []
+        names, first = self.seen.stage_names, self.seen.first_out
+        standing = frozenset(names_of(names, words))
         came, went = standing - self.standing, self.standing - standing
         stayed = standing & self.standing if self._new_run else ()
         self.standing, self._new_run = standing, False
-        first = self.seen.first_out
-        first = self.seen.stage_names[first] if first >= 0 else None
-        found = [
-            row_event(sequence, name, True, " First out." if name == first else "")
-            for name in sorted(came, key=lambda name: (name != first, name))
+        first = names[first] if first >= 0 else None
+        return [
+            *[
+                row_event(name, True, " First out." if name == first else "")
+                for name in sorted(came, key=lambda name: (name != first, name))
+            ],
+            *[
+                row_event(name, True, " Stands since before this start.")._replace(kind=LATCH)
+                for name in sorted(stayed)
+            ],
+            *[row_event(name, False) for name in sorted(went)],
         ]
-        found += [
-            row_event(sequence, name, True, " Stands since before this start.")._replace(kind=LATCH)
-            for name in sorted(stayed)
-        ]
-        return found + [row_event(sequence, name, False) for name in sorted(went)]
 
-    def _resets(self, sequence):
+    def _resets(self):
         """Resets that have ended: one that the kernel was given, one that it was not."""
         inp, out, at = self.seen.inp, self.seen.out, self._void_at
-        ended = [(inp[s.RESET_KIND], out[s.RESET_RESULT])]
-        if at is not None and inp[at]:
-            ended.append(tuple(inp[at : at + len(image.VOID_RESET)]))
+        given = (inp[s.RESET_KIND], out[s.RESET_RESULT])
+        void = (0, 0) if at is None or not inp[at] else inp[at : at + len(image.VOID_RESET)]
         return [
-            Event(
-                sequence,
+            event(
                 RESET,
-                "",
-                CABINET,
-                f"{'key' if kind == matrix.KEY else 'remote'} "
-                f"reset: "
-                f"{operator_commands.words(answer)}, "
-                f"{out[s.RESETS_LEFT]} left this hour",
+                f"{'key' if kind == matrix.KEY else 'remote'} reset: "
+                f"{operator_commands.words(answer)}, {out[s.RESETS_LEFT]} left this hour",
             )
-            for kind, answer in ended
+            for kind, answer in (given, void)
             if answer
         ]
 
-    def _run_state(self, sequence):
-        before, self._state = self._state, self.seen.out[s.STATE]
-        if before is None:
-            return []
-        return [
-            Event(sequence, STATE, "", CABINET, f"{s.STATES[before]} -> {s.STATES[self._state]}")
-        ]
+    def _run_state(self):
+        now = self.seen.out[s.STATE]
+        before = self._before("state", now)
+        return [] if before is None else [event(STATE, f"{s.STATES[before]} -> {s.STATES[now]}")]
 
-    def _slow(self, sequence, elapsed_ticks):
+    def _slow(self, elapsed_ticks):
+        binding, inhibit = self.seen.chain(O_BINDING_REASON), self.seen.out[s.INHIBIT_REASON]
         found = []
-        binding = self.seen.chain(O_BINDING_REASON)
         if self._binding.step(binding, elapsed_ticks):
-            found.append(_reason_event(sequence, LIMIT, binding))
-        inhibit = self.seen.out[s.INHIBIT_REASON]
+            found.append(_reason_event(LIMIT, binding))
         if self._inhibit.step(inhibit, elapsed_ticks) and inhibit:
-            found.append(_reason_event(sequence, STATE, reasons.inhibit_code(inhibit)))
+            found.append(_reason_event(STATE, reasons.inhibit_code(inhibit)))
         return found
 
-    def _key_switch(self, sequence):
-        before, self._key = self._key, self.seen.inp[s.KEY_RUN_OK]
-        if before is None:
-            return []
-        return [
-            Event(
-                sequence,
-                KEY,
-                "",
-                CABINET,
-                "key switch: in RUN" if self._key else "key switch: not in RUN",
-            )
-        ]
+    def _key_switch(self):
+        now = self.seen.inp[s.KEY_RUN_OK]
+        is_new = self._before("key", now) is not None
+        return [event(KEY, f"key switch: {'' if now else 'not '}in RUN")] if is_new else []
 
-    def _of_operator(self, sequence):
+    def _operator(self):
         """Who locks the cabinet out and who has ended that; lamp tests."""
-        lamp_test_ms, *name = self.seen.inp[
-            self._operator_at : self._operator_at + len(image.OPERATOR)
-        ]
-        now, before = (image.name_of(name), lamp_test_ms > 0), self._operator
-        if now == before:
-            return []
-        self._operator, texts = now, []
+        at = self._operator_at
+        lamp_test_ms, *name = self.seen.inp[at : at + len(image.OPERATOR)]
+        now = (image.name_of(name), lamp_test_ms > 0)
+        before = self._before("operator", now, ("", False))
         if before is None:
-            before = ("", False)
-        if before[0] and now[0] != before[0]:
-            texts.append(f"the lock-out by {before[0]} has ended")
-        if now[0] and now[0] != before[0]:
-            texts.append(f"locked out by {now[0]}")
-        texts += ["lamp test"] if now[1] and not before[1] else []
-        return [Event(sequence, NOTE, "", CABINET, text) for text in texts]
+            return []
+        is_other = now[0] != before[0]
+        texts = (
+            (is_other and before[0], f"the lock-out by {before[0]} has ended"),
+            (is_other and now[0], f"locked out by {now[0]}"),
+            (now[1] and not before[1], "lamp test"),
+        )
+        return [event(NOTE, text) for is_told, text in texts if is_told]
 
-    def _of_rest(self, sequence):
-        """That a person has started or stopped the cabinet; the other reasons to rest are events of
+    def _test(self):
+        """The beginning and the end of TEST mode."""
+        now = self.seen.inp[s.TEST_REQUEST]
+        if self._before("test", now, 0) is None:
+            return []
+        begun = "TEST mode has begun: 60 s in all, 5 % of rated power, rows armed"
+        return [
+            event(NOTE, begun if now else "TEST mode is over: it rests until somebody starts it")
+        ]
+
+    def _rest(self):
+        """A person has started or stopped the cabinet; the other reasons to rest are events of
         their own.
         """
-        now, before = self.seen.inp[self._rest_at], self._rest
-        self._rest = now
-        if (
-            now == before
-            or before is None
-            and now != run_request.PERSON
-            or now not in (0, run_request.PERSON)
-        ):
-            return []
-        text = (
-            ("a person has stopped it: it rests until somebody starts it")
-            if now
-            else "a person has started it"
-        )
-        return [Event(sequence, NOTE, "", CABINET, text)]
+        now = self.seen.inp[self._rest_at]
+        texts = {
+            0: "a person has started it",
+            run_request.PERSON: "a person has stopped it: it rests until somebody starts it",
+        }
+        is_new = self._before("rest", now, 0) is not None
+        return [event(NOTE, texts[now])] if is_new and now in texts else []
 
-    def _of_test(self, sequence):
-        """The beginning and the end of TEST mode."""
-        self._test = self.seen.inp[s.TEST_REQUEST]
-        return [
-            Event(
-                sequence,
-                NOTE,
-                "",
-                CABINET,
-                "TEST mode has begun: 60 s in all, 5 % of rated power, rows armed"
-                if self._test
-                else "TEST mode is over: it rests until somebody starts it",
-            )
-        ]
-
-    def _of_hints(self, sequence):
-        """What each source's hints are, whenever that changes; who is in control."""
+    def _hints(self):
+        """What each source's hints are, whenever that changes."""
         out, found = self.seen.out, []
         for key, value_at, state_at in self._quantities:
-            now = (out[state_at], out[value_at] if out[state_at] else 0)
-            if now != self._hints.get(key, (0, 0)):
-                self._hints[key] = now
+            state = out[state_at]
+            value_W = out[value_at] if state else 0
+            if self._before(key, (state, value_W), (0, 0)) is not None:
                 name, quantity = key
-                value = f" {quantity} = {now[1]} W" if now[0] else f" {quantity}"
-                found.append(
-                    Event(sequence, HINT, "", name, f"{name}{value}: {HINT_STATES[now[0]]}")
-                )
-        if self._control_at is not None and out[self._control_at] != self._control:
-            self._control = out[self._control_at]
-            name = self._source_names[self._control - 1] if self._control else "the cabinet itself"
-            found.append(
-                Event(
-                    sequence, SOURCE, "", name if self._control else CABINET, f"in control: {name}"
-                )
-            )
+                value = f" = {value_W} W" if state else ""
+                found.append(event(HINT, f"{name} {quantity}{value}: {HINT_STATES[state]}", name))
         return found
+
+    def _control(self):
+        """Which source is in control."""
+        now = self.seen.out[self._control_at]
+        if self._before("control", now, 0) is None:
+            return []
+        if not now:
+            return [event(SOURCE, "in control: the cabinet itself")]
+        name = self._source_names[now - 1]
+        return [event(SOURCE, f"in control: {name}", name)]
 
 
 def _quantities(output_names, source_names):
     """((source, quantity), index of its value, of its state) of every quantity of a hint that is
     published.
     """
-    at = {name: index for index, name in enumerate(output_names)}
-    return [
-        ((name, quantity), at[f"{start}_value_W"], at[f"{start}_state"])
+    at = places(output_names)
+    found = [
+        (
+            (name, quantity),
+            at(f"source_{index}.{quantity}_value_W"),
+            at(f"source_{index}.{quantity}_state"),
+        )
         for index, name in enumerate(source_names)
         for quantity in hint_codes.QUANTITIES.values()
-        for start in (f"source_{index}.{quantity}",)
-        if f"{start}_state" in at
     ]
+    return [each for each in found if each[-1] is not None]
 
 
-def _reason_event(sequence, kind, code):
-    if code not in reason_words.TEXTS:  # of a newer version's journal
-        return Event(
-            sequence, kind, reasons.label(code), CABINET, "no text for this code in this version"
-        )
-    name, sentence, _ = reason_words.text(code)
-    return Event(sequence, kind, reasons.label(code), CABINET, f"{name}. {sentence}")
+def _reason_event(kind, code):
+    text = "no text for this code in this version"  # of a newer version's journal
+    if code in reason_words.TEXTS:
+        name, sentence, _ = reason_words.text(code)
+        text = f"{name}. {sentence}"
+    return event(kind, text, CABINET, reasons.label(code))

@@ -1,9 +1,9 @@
 """Follows the journals of a controller from run to run: every frame once, in order, and the loss
 counted.
 
-A controller that starts makes a new file and keeps the one before as `journal.previous`. What had
-been read is told by a position: the file's inode, the sequence of the last frame taken, and the
-last keyframe before it with its CRC (an inode alone is given again to another file).
+A controller that starts makes a new file and keeps the one before as `journal.previous`. A position
+says what was read: the file's inode, the sequence of the last frame taken, and the last keyframe
+before it with its CRC (another file may get the same inode).
 """
 
 import contextlib
@@ -60,17 +60,16 @@ class Run:
         if (
             not position
             or position["inode"] != self.inode
-            or newest is None
-            or position["sequence"] is None
+            or None in (newest, position["sequence"])
         ):
-            return False
-        if newest < position["sequence"]:
             return False
         found = self.reader.begin_at(position["keyframe"])
         self.reader.rewind()
-        if found is None:  # the ring has gone round since
-            return True
-        return found.sequence == position["keyframe"] and crc32(found.raw) == position["crc"]
+        is_same = found is None or (found.sequence, crc32(found.raw)) == (
+            position["keyframe"],
+            position["crc"],
+        )
+        return is_same and position["sequence"] <= newest
 
     def frames(self):
         """Yields the frames that are new, each once it is applied to `seen`."""
@@ -99,22 +98,22 @@ class Follower:
 
     def first(self, position):
         """(run to begin with or None, whether it goes on at the position)."""
-        runs = [run for run in map(_opened, self._paths) if run is not None]
-        at = next((index for index, run in enumerate(runs) if run.is_at(position)), 0)
-        for index, run in enumerate(runs):
-            if index != at:
+        runs = list(filter(None, map(_opened, self._paths)))
+        at = [run for run in runs if run.is_at(position)]
+        chosen = (at or runs or [None])[0]
+        for run in runs:
+            if run is not chosen:
                 run.close()
-        return (runs[at], runs[at].is_at(position)) if runs else (None, False)
+        return chosen, bool(at)
 
     def after(self, run):
         """The run that follows a finished one, or None while it is the newest."""
-        inodes = [_inode(path) for path in self._paths]
-        if inodes[-1] in (None, run.inode):
+        older, newest = map(_inode, self._paths)
+        if newest in (None, run.inode):
             return None
         # two starts since: the one in between is there still
-        if inodes[0] not in (None, run.inode):
-            return _opened(self._paths[0]) or _opened(self._paths[1])
-        return _opened(self._paths[1])
+        between = None if older in (None, run.inode) else _opened(self._paths[0])
+        return between or _opened(self._paths[1])
 
     def is_newest(self, run):
         """True while the controller, if any, writes into this file."""

@@ -1,15 +1,15 @@
-"""What became of hints that were not taken, and whose keys have changed, from the counters the loop
-keeps.
+"""Events of refused hints and changed keys, from the counters that the loop keeps.
 
-The counters are looked at once a second. The first refusal is an event at once; what follows within
-REPEAT_US is one more event, so that a flood fills no record.
+The counters are read once a second. The first refusal is an event at once; all within REPEAT_US
+after it are one more event, so that a flood fills no record.
 """
 
+import contextlib
 import os
 
 from controller.core import hint_codes
 from controller.hints import hint_statistics
-from controller.recorder.events import CABINET, HINT, NOTE, Event
+from controller.recorder.events import CABINET, HINT, NOTE, event
 
 LOOK_US, REPEAT_US = 1_000_000, 60_000_000
 STRANGE = ("wrong_length", "wrong_magic", "unknown_source")
@@ -50,47 +50,32 @@ class HintWatch:
         if now_us < self._due_us:
             return []
         self._due_us = now_us + LOOK_US
-        try:
+        found = None
+        with contextlib.suppress(ValueError):  # a file that is just being made anew
             found = hint_statistics.read(self._path)
-        except (OSError, ValueError):  # a file that is just being made anew
-            found = None
         if found is None:
             return []
-        events = [event for source in found["sources"] for event in self._of_source(source, now_us)]
-        count = self._tally("").due(sum([found[name] for name in STRANGE]), now_us)
+        events = [each for source in found["sources"] for each in self._of_source(source, now_us)]
+        count = self._due("", sum([found[name] for name in STRANGE]), now_us)
         if count:
-            events.append(
-                Event(
-                    None,
-                    HINT,
-                    "REFUSED",
-                    CABINET,
-                    f"{count} datagrams that are no hint of a source here",
-                )
-            )
+            text = f"{count} datagrams that are no hint of a source here"
+            events.append(event(HINT, text, CABINET, "REFUSED"))
         return events
 
-    def _tally(self, name):
-        return self._tallies.setdefault(name, Tally())
+    def _due(self, name, count, now_us):
+        return self._tallies.setdefault(name, Tally()).due(count, now_us)
 
     def _of_source(self, source, now_us):
         name, events = source["name"], []
-        count = self._tally(name).due(source["refused"] + source["bad_mac"], now_us)
+        count = self._due(name, source["refused"] + source["bad_mac"], now_us)
         if count:
             # else one that was taken has come after it
             is_why = source["last_code"] >= hint_codes.WRONG_LENGTH
             why = f" {hint_codes.text(source['last_code'])[1]}" if is_why else ""
-            events.append(Event(None, HINT, "REFUSED", name, f"refused: {count} of {name}.{why}"))
+            events.append(event(HINT, f"refused: {count} of {name}.{why}", name, "REFUSED"))
         key = source["key_fingerprint"]
         if self._fingerprints.setdefault(name, key) != key:
             self._fingerprints[name] = key
-            events.append(
-                Event(
-                    None,
-                    NOTE,
-                    "KEYS",
-                    name,
-                    f"key of {name}: now {key:08x}" if key else f"key of {name}: none any more",
-                )
-            )
+            now = f"now {key:08x}" if key else "none any more"
+            events.append(event(NOTE, f"key of {name}: {now}", name, "KEYS"))
         return events

@@ -1,9 +1,9 @@
 """The recorder's one loop: take new frames, find events and seconds, make them durable, keep
 captures.
 
-Nothing is taken from the journal while the disk takes nothing: what is not durable yet waits there,
-hours of it, and not in memory. A position is stored with every transaction, so a recorder that was
-killed goes on with the frame after.
+While the disk takes nothing, nothing is taken from the journal: what is not durable waits there,
+for hours, and not in memory. A position is stored with every transaction, so the next recorder goes
+on with the frame after it.
 """
 
 import os
@@ -16,7 +16,7 @@ from controller.recorder.batch import Batch
 from controller.recorder.capture import Folder
 from controller.recorder.captures import Captures
 from controller.recorder.database import DatabaseError
-from controller.recorder.events import Event, EventFinder
+from controller.recorder.events import EventFinder, event
 from controller.recorder.follow import Follower
 from controller.recorder.hint_watch import HintWatch
 from controller.recorder.proof_watch import ProofWatch
@@ -30,24 +30,20 @@ RETRY_US = 1_000_000
 QUIET_US = 2_000_000
 ACTS_A_STEP = 20
 ACT_AGE_US_MAX = 86_400_000_000
-CABINET = "cabinet"
+BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
 
 class Reading:
     """One run of the controller and what is made of its frames."""
 
-    def __init__(self, run, timeline, silent_until):
-        """silent_until: sequence up to which an earlier recorder has done all this, None for
-        none.
+    def __init__(self, run, timeline, silent_until, standing):
+        """silent_until: sequence up to which an earlier recorder has done all this, None for none;
+        standing: stage instances that were active or latched before.
         """
         self.run, self.timeline, self.silent_until = run, timeline, silent_until
-        self.finder = self.seconds = None
+        self.finder = EventFinder(run.seen, standing, new_run=silent_until is None)
+        self.seconds = Seconds(run.seen)
         self.began = self.quiet = False
-
-    def begin(self, standing):
-        """Start comparing: standing is what was known before."""
-        self.finder = EventFinder(self.run.seen, standing, new_run=self.silent_until is None)
-        self.seconds = Seconds(self.run.seen)
 
 
 class Recorder:
@@ -74,13 +70,13 @@ class Recorder:
         self._retry_us = None  # set while the disk takes nothing
         self._waits = False
         self._boot = _boot_id()
-        self._add(Event(None, events.NOTE, "", CABINET, "the recorder has started"))
+        self._note("the recorder has started")
 
     def _label_now(self, kind, code, scope, text):
-        return self.batch.label(Event(None, kind, code, scope, text), self._now_us)
+        return self.batch.label(event(kind, text, scope, code), self._now_us)
 
-    def _add(self, event):
-        self.batch.add(event, self._now_us)
+    def _note(self, text, code="", kind=events.NOTE):
+        self.batch.add(event(kind, text, code=code), self._now_us)
 
     # -- one step
 
@@ -88,57 +84,41 @@ class Recorder:
         """One poll. True when more frames wait already."""
         self._now_us, step_us = self.wall.poll()
         if step_us:
-            self._add(
-                Event(
-                    None,
-                    events.NOTE,
-                    "CLOCK",
-                    CABINET,
-                    f"the wall clock was set by {step_us / 1e6:+.3f} s (source: "
-                    f"{self.wall.source})",
-                )
-            )
+            set_s, source = step_us / 1e6, self.wall.source
+            self._note(f"the wall clock was set by {set_s:+.3f} s (source: {source})", "CLOCK")
         if self._retry_us is not None and self._now_us < self._retry_us:
             return False
         more = False
         if self._retry_us is None:
-            self._take_acts()
-            for event in self._hints.look(self._now_us):
-                self._add(event)
-            self._look_at_proof_tests()
+            self._watch()
             more = self._collect()
-        if (
-            self.batch.rows
-            or self.batch.seconds
-            and self._now_us - self._stored_us >= SECONDS_EVERY_US
-        ):
+        is_late = self._now_us - self._stored_us >= SECONDS_EVERY_US
+        if self.batch.rows or self.batch.seconds and is_late:
             self._store()
         if self._retry_us is None:
             self.captures.work(self._now_us)
         return more and self._retry_us is None
 
-    def _look_at_proof_tests(self):
-        header = self._reading and self._reading.run.reader.header
-        for event in self._proof_tests.look(self._now_us, self.wall.label(self._now_us), header):
-            self._add(event)
-
-    def _take_acts(self):
-        """What persons did at the console, each at its own moment; one that cannot be is of now."""
+    def _watch(self):
+        """Events beside the frames: acts of persons, each at its own moment (an impossible one is
+        of now), hints and proof tests.
+        """
         for act in self._inbox.take(ACTS_A_STEP):
-            within = max(0, self._now_us - ACT_AGE_US_MAX) <= act.moment_us <= self._now_us
-            self.batch.add(
-                Event(None, events.NOTE, act.code, CABINET, act.text),
-                act.moment_us if within else self._now_us,
-                0,
-            )
+            is_possible = max(0, self._now_us - ACT_AGE_US_MAX) <= act.moment_us <= self._now_us
+            moment_us = act.moment_us if is_possible else self._now_us
+            self.batch.add(event(events.NOTE, act.text, code=act.code), moment_us)
+        header = self._reading and self._reading.run.reader.header
+        label = self.wall.label(self._now_us)
+        for each in self._hints.look(self._now_us):
+            self.batch.add(each, self._now_us)
+        for each in self._proof_tests.look(self._now_us, label, header):
+            self.batch.add(each, self._now_us)
 
     def _collect(self):
         """Take frames from the run being read; go to the next run at its end. True when there are
         more.
         """
-        if self._reading is None and not self._open(
-            *self._follower.first(self.archive.meta("position"))
-        ):
+        if self._reading is None and not self._open():
             return False
         reading = self._reading
         ended = not self._follower.is_newest(reading.run)  # asked before the last look for frames
@@ -155,122 +135,74 @@ class Recorder:
 
     def _take(self, reading, frame):
         sequence = frame.sequence
-        if reading.finder is None:
-            reading.begin(self._standing)
-        moment_us, within_us = reading.timeline.moment(sequence)
+        moment = reading.timeline.moment(sequence)
         found, second = reading.finder.feed(frame), reading.seconds.feed(frame)
         self.captures.take(frame, reading.run.tick)
         if reading.silent_until is not None and sequence <= reading.silent_until:
             return
-        self._say_began(reading, sequence, moment_us, within_us)
-        for event in found:
-            self.batch.add(event, moment_us, within_us)
+        for each in [*_begun(reading, sequence), *found]:
+            self.batch.add(each, *moment)
         if second is not None:
-            self.batch.second(second, moment_us)
-
-    def _say_began(self, reading, sequence, moment_us, within_us):
-        """Once a run: that it was found, or what of it was not read."""
-        lost = reading.run.take_lost()
-        if not reading.began:
-            reading.began = True
-            if reading.silent_until is None:
-                lost = 0  # a ring that has gone round before anybody followed it
-                self.batch.add(
-                    Event(
-                        sequence,
-                        events.START,
-                        "",
-                        CABINET,
-                        f"the controller runs, frame {sequence}",
-                    ),
-                    moment_us,
-                    within_us,
-                )
-            else:
-                lost = sequence - reading.silent_until - 1
-        if lost:
-            self.batch.add(
-                Event(
-                    sequence,
-                    events.LOSS,
-                    "JOURNAL",
-                    CABINET,
-                    f"{lost} frames before frame {sequence} were overwritten before they were read",
-                ),
-                moment_us,
-                within_us,
-            )
+            self.batch.second(second, moment[0])
 
     def _notice_silence(self, reading, taken):
+        quiet_us = reading.timeline.quiet_us(self._now_us)
         if taken:
             if reading.quiet:
-                self._add(Event(None, events.NOTE, "", CABINET, "the controller writes again"))
+                self._note("the controller writes again")
             reading.quiet = False
-        elif (
-            not reading.quiet
-            and reading.began
-            and reading.timeline.quiet_us(self._now_us) >= QUIET_US
-        ):
-            reading.quiet = True
-            self._add(
-                Event(
-                    reading.run.seen.sequence,
-                    events.STOP,
-                    "",
-                    CABINET,
-                    _how_it_ended(reading.run.seen),
-                )
-            )
-        elif (
-            reading.quiet
-            and reading.timeline.quiet_us(self._now_us) >= self.limits.capture_after_s * 1_000_000
-        ):
+        elif not reading.quiet and reading.began and quiet_us >= QUIET_US:
+            self._stopped(reading, self._now_us)
+        elif reading.quiet and quiet_us >= self.limits.capture_after_s * 1_000_000:
             self.captures.end_of_run(self._now_us)
+
+    def _stopped(self, reading, moment_us, within_us=0):
+        """The controller of a run writes no more."""
+        seen = reading.run.seen
+        how = "writes no more, without having stopped in order"
+        if seen.ended_in_order:
+            how = "has stopped in order"
+        stop = event(events.STOP, f"the controller {how}")._replace(sequence=seen.sequence)
+        self.batch.add(stop, moment_us, within_us)
+        reading.quiet = True
 
     # -- from run to run
 
-    def _open(self, run, goes_on):
-        """Begin to read a run; position and pending capture are of the run before unless it goes
-        on.
+    def _open(self):
+        """Begin to read the first run. Position and pending capture are of the run before, unless
+        this one goes on. False while there is none.
         """
+        position = self.archive.meta("position")
+        run, goes_on = self._follower.first(position)
         if run is None:
             if not self._waits:
                 self._say("no controller has written a journal here yet; waiting")
             self._waits = True
             return False
-        position = self.archive.meta("position")
         if position and not goes_on and not position.get("over"):
-            self._add(
-                Event(
-                    None,
-                    events.LOSS,
-                    "JOURNAL",
-                    CABINET,
-                    f"the run of the controller that was read up to "
-                    f"frame {position['sequence']} is gone; what followed in it was not "
-                    f"read",
-                )
+            self._note(
+                "the run of the controller that was read up to frame "
+                f"{position['sequence']} is gone; what followed in it was not read",
+                "JOURNAL",
+                events.LOSS,
             )
-        self._reading = Reading(run, self._timeline(run), position["sequence"] if goes_on else None)
-        begin_at = self.captures.open(run, goes_on)
+        begin_at = self._begin(run, position["sequence"] if goes_on else None)
         if goes_on:
-            wanted = position["sequence"] - self._ticks(run) if begin_at is None else begin_at
+            before = p.ticks(self.limits.capture_before_s * 1000, run.tick_ms)
+            wanted = position["sequence"] - before if begin_at is None else begin_at
             if run.reader.begin_at(max(0, wanted)) is None:
                 run.reader.rewind()
         return True
 
-    def _ticks(self, run):
-        return p.ticks(self.limits.capture_before_s * 1000, run.tick_ms)
-
-    def _timeline(self, run):
-        anchor = self.archive.meta("anchor")
-        anchor = anchor if anchor and anchor.get("boot") == self._boot else None
-        ended_us = (
-            None
-            if self._follower.is_newest(run)
-            else max(0, run.changed_utc_us - self.wall.offset_us)
-        )
-        return Timeline(run, anchor, ended_us)
+    def _begin(self, run, silent_until):
+        """Read this run from now on; returns as Captures.open."""
+        anchor, ended_us = self.archive.meta("anchor"), None
+        if not self._follower.is_newest(run):
+            ended_us = max(0, run.changed_utc_us - self.wall.offset_us)
+        is_of_boot = anchor and anchor.get("boot") == self._boot
+        timeline = Timeline(run, anchor if is_of_boot else None, ended_us)
+        self._reading = Reading(run, timeline, silent_until, self._standing)
+        return self.captures.open(run, silent_until is not None)
 
     def _next(self, reading):
         """The run has ended and was read: its end is an event, and the next one begins."""
@@ -278,28 +210,14 @@ class Recorder:
         if run is None:
             return False
         if reading.began and not reading.quiet:
-            moment_us, within_us = reading.timeline.moment(reading.run.seen.sequence)
-            self.batch.add(
-                Event(
-                    reading.run.seen.sequence,
-                    events.STOP,
-                    "",
-                    CABINET,
-                    _how_it_ended(reading.run.seen),
-                ),
-                moment_us,
-                within_us,
-            )
-            reading.quiet = True
+            self._stopped(reading, *reading.timeline.moment(reading.run.seen.sequence))
         if not self._store():  # captures of the run that ends must be known before it is closed
             run.close()
             return False
         self.captures.end_of_run(self._now_us)
-        if reading.finder is not None:
-            self._standing = sorted(reading.finder.standing)
+        self._standing = sorted(reading.finder.standing)
         reading.run.close()
-        self._reading = Reading(run, self._timeline(run), None)
-        self.captures.open(run, False)
+        self._begin(run, None)
         return True
 
     # -- making it durable
@@ -312,13 +230,10 @@ class Recorder:
         # so that another process does not take them again before they are removed
         if self._inbox.taken:
             meta["acts"] = list(self._inbox.taken)
+        batch = self.batch
         try:
-            self.archive.write(
-                self.batch.rows,
-                self.batch.seconds,
-                meta,
-                self.captures.note(self.batch.trips, meta),
-            )
+            note = self.captures.note(batch.trips)
+            self.archive.write(batch.rows, batch.seconds, meta, note)
         except DatabaseError as error:
             if self._retry_us is None:
                 self._say(f"{error}: nothing is recorded; it waits in the journal")
@@ -328,18 +243,20 @@ class Recorder:
             self._say("the record takes events again")
         self._retry_us = None
         self._stored_us = self._now_us
-        self.captures.begin(self.batch.trips)
-        in_haste = bool(self.batch.rows) and self._now_us - self._tidied_us < SECONDS_EVERY_US
+        self.captures.begin(batch.trips)
+        in_haste = bool(batch.rows) and self._now_us - self._tidied_us < SECONDS_EVERY_US
         self.archive.tidy(in_haste)
         self._tidied_us = self._tidied_us if in_haste else self._now_us
-        self.batch.clear()
+        batch.clear()
         self._inbox.settle()
         return True
 
     def _meta(self):
-        """What lets another process go on: position, what stands, the moment of a frame."""
+        """What lets another process go on: position, active and latched rows, the moment of a
+        frame.
+        """
         reading = self._reading
-        if reading is None or reading.run.seen.sequence is None or reading.finder is None:
+        if reading is None or reading.run.seen.sequence is None:
             return {}
         position = reading.run.position
         if reading.silent_until is not None and position["sequence"] < reading.silent_until:
@@ -355,7 +272,7 @@ class Recorder:
 
     def close(self):
         """Make durable what there is, and end; a growing capture goes on with the next recorder."""
-        self._add(Event(None, events.NOTE, "", CABINET, "the recorder ends"))
+        self._note("the recorder ends")
         self._store()
         self.captures.close()
         if self._reading is not None:
@@ -363,15 +280,24 @@ class Recorder:
         self.archive.close()
 
 
-def _how_it_ended(seen):
-    if seen.ended_in_order:
-        return "the controller has stopped in order"
-    return "the controller writes no more, without having stopped in order"
+def _begun(reading, sequence):
+    """Events of a run that was found, once, and of frames of it that were not read."""
+    found, lost = [], reading.run.take_lost()
+    if not reading.began and reading.silent_until is None:
+        lost = 0  # a ring that has gone round before anybody followed it
+        found.append(event(events.START, f"the controller runs, frame {sequence}"))
+    elif not reading.began:
+        lost = sequence - reading.silent_until - 1
+    if lost:
+        text = f"{lost} frames before frame {sequence} were overwritten before they were read"
+        found.append(event(events.LOSS, text, code="JOURNAL"))
+    reading.began = True
+    return [each._replace(sequence=sequence) for each in found]
 
 
 def _boot_id():
     try:
-        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+        with open(BOOT_ID, encoding="ascii") as file:
             return file.read().strip()
     except OSError:
         return str(os.getpid())

@@ -1,14 +1,13 @@
-"""Proof tests that come due, in the record: an event when rows pass 60, 30, 7 or 0 days, one for
-all of a limit.
+"""Events of proof tests that come due: one when rows pass 60, 30, 7 or 0 days, for all of a limit.
 
-It looks once a minute, in the recorder's process: neither the loop nor what it decides knows of it.
-What was told is kept with the record, so that a recorder that starts again does not repeat it. The
-first look at a cabinet without a ledger writes when it was commissioned; a clock that does not know
-the day tells nothing and writes nothing.
+It looks once a minute, in the recorder's process; the loop does not know of it. What was told is
+kept with the record, so that the next recorder does not repeat it. The first look at a cabinet
+without a ledger records when it was commissioned. Without a clock that knows the day nothing is
+told and nothing written.
 """
 
 from controller.record import proof_lines, proof_state, proof_tests, utc
-from controller.recorder.events import CABINET, NOTE, Event
+from controller.recorder.events import NOTE, event
 from controller.system.paths import plain
 
 LOOK_US = 60_000_000
@@ -18,12 +17,9 @@ CODE = "PROOF"
 class ProofWatch:
     """`look` as often as you like; `told`: what another process needs to go on, for JSON."""
 
-    def __init__(self, state_directory, told=None, ledger=None):
-        """told: of an earlier recorder; ledger: proof_tests.Ledger or a stand-in."""
-        self._directory, self._ledger = (
-            state_directory,
-            ledger or proof_tests.Ledger(state_directory),
-        )
+    def __init__(self, state_directory, told=None):
+        """told: of an earlier recorder."""
+        self._directory = state_directory
         self.told = told if isinstance(told, dict) else {}
         self._due_us = None
 
@@ -40,18 +36,17 @@ class ProofWatch:
         try:
             before = found = proof_tests.read(self._directory)
             if not found.newest:
-                self._ledger.commission(label[:2], list(header["names"].values())[-1], waits=False)
+                cabinet = list(header["names"].values())[-1]
+                proof_tests.Ledger(self._directory).commission(label[:2], cabinet, waits=False)
                 found = proof_tests.read(self._directory)
         except BlockingIOError:
             return []  # somebody writes right now
         except (OSError, proof_tests.LedgerError) as error:
             return self._trouble(plain(error, proof_tests.path_of(self._directory)))
-        rows = proof_state.rows(
-            planned, found.records, proof_lines.day(proof_lines.utc_text(label[0]))
-        )
-        wrong = self._lack_of(before) or (
-            f"the proof-test ledger is {found.lines[0]}" if found.breaks else ""
-        )
+        today = proof_lines.day(proof_lines.utc_text(label[0]))
+        rows = proof_state.rows(planned, found.records, today)
+        damage = f"the proof-test ledger is {found.lines[0]}" if found.breaks else ""
+        wrong = self._lack_of(before) or damage
         self.told = {**self.told, "head": found.head}
         return [*self._trouble(wrong), *self._passed(rows)]
 
@@ -65,24 +60,18 @@ class ProofWatch:
     def _trouble(self, line):
         """An event when the line is another than the one told last, and not empty."""
         before, self.told = self.told.get("trouble", ""), {**self.told, "trouble": line}
-        return [Event(None, NOTE, CODE, CABINET, line)] if line and line != before else []
+        return [event(NOTE, line, code=CODE)] if line and line != before else []
 
     def _passed(self, rows):
         """Events of the rows whose level is higher than was told of the same due day."""
-        before = self.told.get("rows", {})
-        self.told = {
-            **self.told,
-            "rows": {row["row"]: [row["due"], row["level"]] for row in rows if row["level"]},
-        }
-        new = {}
+        before, new = self.told.get("rows", {}), {}
+        now = {row["row"]: [row["due"], row["level"]] for row in rows if row["level"]}
+        self.told = {**self.told, "rows": now}
         for row in rows:
             due, level = before.get(row["row"], [row["due"], 0])
             if row["level"] > (level if due == row["due"] else 0):
                 new.setdefault(row["level"], []).append(row["row"])
-        return [
-            Event(None, NOTE, CODE, CABINET, _text(*each))
-            for each in sorted(new.items(), reverse=True)
-        ]
+        return [event(NOTE, _text(*each), code=CODE) for each in sorted(new.items(), reverse=True)]
 
 
 def _text(level, keys):

@@ -12,13 +12,19 @@ import contextlib
 import json
 import os
 import sqlite3
+from typing import NamedTuple
 from urllib.parse import quote
 
 from controller.record import chain, durable
-from controller.recorder.database import EVENT_COLUMNS, Database, own_columns
+from controller.recorder.database import (
+    EVENT_COLUMNS,
+    INSERT_EVENT,
+    INSERT_SECOND,
+    Database,
+    own_columns,
+)
 
 ASIDE, UNDER_WAY, NEW = ".damaged", ".rescuing", ".new"
-PLACES = ", ".join("?" * (len(chain.COLUMNS) + 1))
 # meta that lets the recorder go on where it was
 STATE_KEYS = ("position", "standing", "capture", "anchor")
 # of these the published one is taken when it is newer
@@ -34,7 +40,7 @@ def is_cut_short(path):
 
 
 def settle(path):
-    """What was rescued gets its last name, if a kill has kept it from that. Raises OSError."""
+    """Give the rescued database its last name, if a kill came before. Raises OSError."""
     if not os.path.exists(path):
         return
     if os.path.exists(path + UNDER_WAY):
@@ -88,16 +94,15 @@ def begin_anew(path, bytes_max, known, damage):
     return Database(path, bytes_max)
 
 
-class Known:
-    """What is known beside the database: entries of the trip log, the published head, captures on
-    the disk.
+class Known(NamedTuple):
+    """What is known beside the database: entries of the trip log, the published head as (number,
+    hash) or None, the meta published with it, captures on the disk as [(event number, file name)].
     """
 
-    def __init__(self, trips, published, meta, captures):
-        """published: (number, hash) or None; meta: published with it; captures: [(event number,
-        file name)].
-        """
-        self.trips, self.published, self.meta, self.captures = trips, published, meta, captures
+    trips: list
+    published: tuple | None
+    meta: dict
+    captures: list
 
 
 def _remove(path, *ends):
@@ -140,28 +145,22 @@ def _state(old, known):
 
 def _fill(connection, old, known, bytes_max):
     """Everything that is known into the new tables; a trip that was rescued twice counts once."""
-    insert = f"INSERT OR IGNORE INTO events({EVENT_COLUMNS}, hash) VALUES ({PLACES})"
+    run, insert = connection.execute, INSERT_EVENT.format("INSERT OR IGNORE")
     # from both ends: a page in the middle must not cost what is newer
     for order in ("ASC", "DESC"):
-        for row in _readable(old, f"SELECT {EVENT_COLUMNS}, hash FROM events ORDER BY id {order}"):
+        for row in _readable(old, f"SELECT {EVENT_COLUMNS} FROM events ORDER BY id {order}"):
             if isinstance(row[-1], bytes) and len(row[-1]) == len(chain.START):
-                connection.execute(insert, row)
+                run(insert, row)
     links = dict(_readable(old, "SELECT id, previous FROM links"))
     for values, head, previous in known.trips:
-        connection.execute(insert, (*values, head))
+        run(insert, (*values, head))
         links.setdefault(values[0], previous)
     for number, previous in links.items():
-        if not connection.execute("SELECT 1 FROM events WHERE id = ?", (number - 1,)).fetchone():
-            connection.execute("INSERT OR REPLACE INTO links VALUES (?, ?)", (number, previous))
+        if not run("SELECT 1 FROM events WHERE id = ?", (number - 1,)).fetchone():
+            run("INSERT OR REPLACE INTO links VALUES (?, ?)", (number, previous))
     connection.executemany("INSERT INTO captures(event_id, file) VALUES (?, ?)", known.captures)
     count = min(SECONDS_MAX, bytes_max // BYTES_A_SECOND)
     columns = ", ".join([column.decode() for table, column in own_columns() if table == b"seconds"])
-    for row in _readable(
-        old,
-        f"SELECT {columns} FROM seconds WHERE rowid > (SELECT max(rowid) "
-        f"FROM seconds) - {count} "
-        "ORDER BY rowid",
-    ):
-        connection.execute(
-            f"INSERT INTO seconds({columns}) VALUES ({', '.join('?' * len(row))})", row
-        )
+    last = f"rowid > (SELECT max(rowid) FROM seconds) - {count}"
+    for row in _readable(old, f"SELECT {columns} FROM seconds WHERE {last} ORDER BY rowid"):
+        run(INSERT_SECOND, row)

@@ -5,6 +5,8 @@ still be written.
 import contextlib
 import os
 
+from controller.record import durable
+
 FILE = "record.reserve"
 RESERVE_BYTES = 4 << 20
 FREE_BYTES_MIN = 4 * RESERVE_BYTES  # beside the reserve, before seconds are written again
@@ -22,11 +24,8 @@ class Reserve:
         """Take the room, if there is enough of it. Returns `laid`."""
         if not self.laid and self._free_bytes() >= FREE_BYTES_MIN + RESERVE_BYTES:
             try:
-                descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-                try:
+                with durable.opened(self._path, os.O_RDWR | os.O_CREAT) as descriptor:
                     os.posix_fallocate(descriptor, 0, RESERVE_BYTES)
-                finally:
-                    os.close(descriptor)
                 self.laid = True
             except OSError:
                 self.give_up()

@@ -1,5 +1,4 @@
-"""When a frame was written: a journal holds counts of ticks, this gives each the moment it stands
-for.
+"""When a frame was written: a journal counts ticks, this gives the moment of each.
 
 While the controller writes, its newest frame is now, and every other lies so many ticks before it.
 A run that has ended is placed by what an earlier recorder has seen of it; without that, only its
@@ -44,10 +43,8 @@ class Timeline:
             on_us = (self._newest - anchor["sequence"]) * self._run.tick_ms * 1000
             self._newest_us, self._within_us = anchor["uptime_us"] + on_us, ANCHORED_WITHIN_US
         else:
-            self._newest_us, self._within_us = (
-                now_us if self._ended_us is None else self._ended_us,
-                None,
-            )
+            self._within_us = None
+            self._newest_us = now_us if self._ended_us is None else self._ended_us
 
     def moment(self, sequence):
         """(us of the clock that nobody can set, within how many us or None) of a frame."""

@@ -58,7 +58,7 @@ def test_what_is_recorded_of_a_stage_is_what_it_saw(instance, words):
     """A row has one sentence for all its stages: humid air stood in the record as a leak of
     coolant.
     """
-    assert events.row_event(7, instance, True).text == words
+    assert events.row_event(instance, True).text == words
 
 
 def test_a_trip_is_told_with_its_row_first_out_and_time(bench):

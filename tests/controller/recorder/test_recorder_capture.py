@@ -69,10 +69,10 @@ def opened(tmp_path, table):
 def test_of_several_trips_in_one_transaction_the_last_one_says_how_long(feed, tmp_path):
     table = Table()
     captures = opened(tmp_path, table)
-    table.commit(captures.note([450, 590], {}), [8, 9])
+    table.commit(captures.note([450, 590]), [8, 9])
     captures.begin([450, 590])
     assert table.ends() == ([(8, 590 + AFTER_TICKS), (9, 590 + AFTER_TICKS)], 590 + AFTER_TICKS)
-    table.commit(captures.note([620], {}), [10])
+    table.commit(captures.note([620]), [10])
     captures.begin([620])
     assert table.ends()[1] == 620 + AFTER_TICKS
 
@@ -83,7 +83,7 @@ def test_a_later_trip_never_shortens_a_capture_that_is_to_last_longer(
 ):
     table = Table({"file": "trip_8.journal", "first": 0, "end": pending_end})
     captures = opened(tmp_path, table)
-    table.commit(captures.note([590], {}), [9])
+    table.commit(captures.note([590]), [9])
     captures.begin([590])
     assert table.ends() == ([(9, end)], end)
     for sequence in range(600, 5001):

@@ -83,13 +83,13 @@ def test_every_row_has_its_kind_code_and_text(stage):
     demand = row[matrix.S_DEMAND]
     stops = demand[matrix.D_PCS] or demand[matrix.D_DC] > matrix.DC_INHIBIT
     assert (row_kind(stage) == "trip") == bool(stops)
-    event = row_event(5, f"{stage}.rack2", True)
+    event = row_event(f"{stage}.rack2", True)
     assert (event.code, event.scope) == (f"R{reasons.ROW + row[matrix.S_ROW]}", "rack2")
-    assert event.text.startswith(f"{stage}: ") and row_event(5, stage, False).kind == "clear"
+    assert event.text.startswith(f"{stage}: ") and row_event(stage, False).kind == "clear"
 
 
 def test_a_latch_of_another_version_is_still_told():
-    assert row_event(5, "99z", True)[1:4] == ("trip", "", "cabinet")
+    assert row_event("99z", True)[1:4] == ("trip", "", "cabinet")
 
 
 def test_rows_that_come_and_go_first_out_first(seen):
