@@ -107,12 +107,10 @@ class Recorder:
             is_possible = max(0, self._now_us - ACT_AGE_US_MAX) <= act.moment_us <= self._now_us
             moment_us = act.moment_us if is_possible else self._now_us
             self.batch.add(event(events.NOTE, act.text, code=act.code), moment_us)
-        header = self._reading and self._reading.run.reader.header
-        label = self.wall.label(self._now_us)
-        for each in self._hints.look(self._now_us):
-            self.batch.add(each, self._now_us)
-        for each in self._proof_tests.look(self._now_us, label, header):
-            self.batch.add(each, self._now_us)
+        now_us, header = self._now_us, self._reading and self._reading.run.reader.header
+        due = self._proof_tests.look(now_us, self.wall.label(now_us), header)
+        for each in [*self._hints.look(now_us), *due]:
+            self.batch.add(each, now_us)
 
     def _collect(self):
         """Take frames from the run being read; go to the next run at its end. True when there are
@@ -159,9 +157,8 @@ class Recorder:
     def _stopped(self, reading, moment_us, within_us=0):
         """The controller of a run writes no more."""
         seen = reading.run.seen
-        how = "writes no more, without having stopped in order"
-        if seen.ended_in_order:
-            how = "has stopped in order"
+        abrupt = "writes no more, without having stopped in order"
+        how = "has stopped in order" if seen.ended_in_order else abrupt
         stop = event(events.STOP, f"the controller {how}")._replace(sequence=seen.sequence)
         self.batch.add(stop, moment_us, within_us)
         reading.quiet = True
@@ -226,11 +223,10 @@ class Recorder:
         """Commit the batch. False when it was not taken: it stays, and nothing more is read until
         it is.
         """
-        meta = {**self._meta(), "proof_tests": self._proof_tests.told}
+        batch, meta = self.batch, {**self._meta(), "proof_tests": self._proof_tests.told}
         # so that another process does not take them again before they are removed
         if self._inbox.taken:
             meta["acts"] = list(self._inbox.taken)
-        batch = self.batch
         try:
             note = self.captures.note(batch.trips)
             self.archive.write(batch.rows, batch.seconds, meta, note)
