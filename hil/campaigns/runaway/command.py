@@ -8,7 +8,7 @@ from hil import forks
 from hil.arguments import folder, number, output_file, whole
 from hil.campaigns import command
 from hil.campaigns.report import write_json
-from hil.campaigns.runaway import courses, report, running
+from hil.campaigns.runaway import courses, report, watching
 
 RUNAWAYS, DAYS = 96, 6.0
 RUNAWAYS_MAX, DAYS_MIN, DAYS_MAX = 10_000, 0.01, 1000.0
@@ -28,8 +28,7 @@ OPTIONS = (
         folder,
         None,
         "FOLDER",
-        f"of measured loads ({', '.join(sorted({name for name, _ in courses.LOAD_FILES}))}); "
-        "synthetic ones without it",
+        f"of measured loads ({courses.LOAD_NAMES}); synthetic ones without it",
     ),
     ("--processes", whole(1, PROCESSES_MAX), None, "NUMBER", "at once (one per core)"),
     ("--png", output_file(".png"), None, "FILE", "draw the curve there"),
@@ -48,7 +47,7 @@ def add(commands):
 def run(arguments):
     """Run all courses and print the table; returns the exit code."""
     todo = courses.drawn(arguments.seed, arguments.runaways, arguments.days, arguments.loads)
-    series = running.run(todo, arguments.seed, progress(todo), arguments.processes)
+    series = watching.run(todo, arguments.seed, progress(todo), arguments.processes)
     doc = report.document(series, arguments.seed)
     print("\n".join(report.table(doc)))
     write_json(arguments.json, doc)
@@ -58,26 +57,21 @@ def run(arguments):
 
 
 def progress(todo, clock_s=forks.wall_s):
-    """Say how many courses there are; returns tell(done, total), which says a line whenever a share
-    more is done.
+    """Print how many courses there are; returns tell(done, total), which prints a line whenever a
+    share more is done.
 
-    clock_s: elapsed seconds, from which what is to go is estimated.
+    clock_s: elapsed seconds, from which the remaining time is estimated.
     """
-    _say(
-        f"{len(todo)} courses, {sum([course.duration_s for course in todo]) / 3600:.1f} h of "
-        f"simulated operation"
-    )
-    begun_s, told = clock_s(), 0
+    hours = sum([course.duration_s for course in todo]) / 3600
+    _say(f"{len(todo)} courses, {hours:.1f} h of simulated operation")
+    begun_s, shares = clock_s(), 0
 
     def tell(done, total):
-        nonlocal told
-        share = done * SHARES // total
-        if share > told and done < total:
-            _say(
-                f"{done} of {total} courses, some "
-                f"{(clock_s() - begun_s) / done * (total - done):.0f} s to go"
-            )
-        told = share
+        nonlocal shares
+        if done * SHARES // total > shares and done < total:
+            left_s = (clock_s() - begun_s) / done * (total - done)
+            _say(f"{done} of {total} courses, some {left_s:.0f} s to go")
+        shares = done * SHARES // total
 
     return tell
 

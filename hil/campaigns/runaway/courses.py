@@ -1,5 +1,4 @@
-"""What the cabinet goes through: true runaways, and what makes false alarms, everything drawn from
-a seed.
+"""Courses of the cabinet: true runaways, and makers of false alarms, everything drawn from a seed.
 
 A course's steps are (second, function of the plant).
 """
@@ -29,12 +28,12 @@ LOAD_FILES = (
     ("gpt3_512xh100_2s.csv.gz", "ac_total_kW"),
     *(("lora_512xh100_2s.csv.gz", f"run0{number}_kW") for number in range(1, 6)),
 )
-COOL, HOT = {"ambient_degC": 25.0}, {"ambient_degC": 42.0}
+LOAD_NAMES = ", ".join(sorted({name for name, _ in LOAD_FILES}))
 BASES = {
     "lfp 30 %": {"soc": 0.3},
     "lfp 55 %": {"soc": 0.55},
     "lfp 90 %": {"soc": 0.9},
-    "hot": {"soc": 0.55, **HOT},
+    "hot": {"soc": 0.55, "ambient_degC": 42.0},
     "nmc": {"soc": 0.55, "chemistry": "nmc"},
 }
 
@@ -90,15 +89,12 @@ def _traces(folder):
 
     LoadError for a folder with none of them: otherwise all loads would be synthetic without notice.
     """
-    found = []
-    for name, column in LOAD_FILES if folder else ():
-        path = pathlib.Path(folder, name)
-        if path.is_file():
-            found.append(reader.read_trace(str(path), column))
-    if folder and not found:
-        raise traces.LoadError(
-            f"--loads {folder}: holds none of {', '.join(sorted({name for name, _ in LOAD_FILES}))}"
-        )
+    if not folder:
+        return []
+    paths = [(pathlib.Path(folder, name), column) for name, column in LOAD_FILES]
+    found = [reader.read_trace(str(path), column) for path, column in paths if path.is_file()]
+    if not found:
+        raise traces.LoadError(f"--loads {folder}: holds none of {LOAD_NAMES}")
     return found
 
 
@@ -125,36 +121,23 @@ def _runaway(kind, seed, loads):
     deal = random.Random(seed)
     rack, module, cell = deal.randrange(3), deal.randrange(15), deal.randrange(16)
     common = _common(deal, loads, seed)
-    duration_s = float(FAULT_S)
-    if kind == "sudden":
-        steps = [
-            (
-                FAULT_S,
-                lambda plant: plant.racks[rack].start_runaway(module, cell, None, SUDDEN_DEGC),
-            )
-        ]
-    else:
+    start, lasts_s = (None, SUDDEN_DEGC), 0.0
+    if kind != "sudden":
         rate_K_per_min = math.exp(deal.uniform(*[math.log(end) for end in RATES_K_PER_MIN[kind]]))
-        duration_s += 60.0 * (TRIGGER_DEGC - START_DEGC) / rate_K_per_min
-        heater_K_per_s = rate_K_per_min / 60.0
-        steps = [
-            (
-                FAULT_S,
-                lambda plant: plant.racks[rack].start_runaway(module, cell, heater_K_per_s, None),
-            )
-        ]
+        start = (rate_K_per_min / 60.0, None)
+        lasts_s = 60.0 * (TRIGGER_DEGC - START_DEGC) / rate_K_per_min
+    steps = [(FAULT_S, lambda plant: plant.racks[rack].start_runaway(module, cell, *start))]
     if kind == "short":
-        drop_V, over_s = deal.uniform(0.02, 0.4), duration_s - FAULT_S
+        drop_V = deal.uniform(0.02, 0.4)
         steps.append(
-            (FAULT_S, lambda plant: plant.racks[rack].offset_cell(-drop_V, module, cell, over_s))
+            (FAULT_S, lambda plant: plant.racks[rack].offset_cell(-drop_V, module, cell, lasts_s))
         )
     if deal.random() < 0.3:
         steps.insert(0, (0, lambda plant: setattr(plant, "fan_by_hand", True)))
-    base = deal.choice(("lfp 30 %", "lfp 55 %", "lfp 90 %", "nmc"))
     return Course(
         kind=kind,
-        base=base,
-        duration_s=duration_s + 240.0,
+        base=deal.choice(("lfp 30 %", "lfp 55 %", "lfp 90 %", "nmc")),
+        duration_s=FAULT_S + lasts_s + 240.0,
         steps=tuple(steps),
         events=(FAULT_S,),
         rack=rack,
@@ -171,10 +154,9 @@ def _maker(kind, seed, loads):
         events.append(at_s)
         steps += MAKERS[kind](deal, at_s)
         at_s += WINDOW_S[kind]
-    base = "hot" if kind == "hvac" else deal.choice(("lfp 30 %", "lfp 55 %", "lfp 90 %"))
     return Course(
         kind=kind,
-        base=base,
+        base="hot" if kind == "hvac" else deal.choice(("lfp 30 %", "lfp 55 %", "lfp 90 %")),
         duration_s=MAKER_S,
         steps=tuple(sorted(steps, key=lambda step: step[0])),
         events=tuple(events),

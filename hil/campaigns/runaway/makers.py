@@ -1,38 +1,10 @@
 """Makers of false alarms: what each does to the plant from its second on, drawn by `deal`.
 
 A maker returns steps (second, function of the plant). Times between two of them are far shorter
-than in a cabinet: they are counted per event and weighed with how often a cabinet sees them.
+than in a cabinet: alarms are counted per event and weighed with how often a cabinet sees it.
 """
 
 import math
-
-# Events per 1000 cabinet-days. Assumed, no source: a cabinet of 45 sensors, 5 detectors, one
-# service visit a quarter.
-RATES = {
-    "sensor_zero": 3.0,
-    "sensor_invalid": 3.0,
-    "misread": 1000.0,
-    "stuck": 1.0,
-    "solvent": 5.0,
-    "drift": 3.0,
-    "hvac": 3.0,
-    "balancing": 1000.0,
-    "door": 12.0,
-    "two_at_once": 0.5,
-}
-WINDOW_S = {
-    "sensor_zero": 240,
-    "sensor_invalid": 180,
-    "misread": 60,
-    "stuck": 600,
-    "solvent": 300,
-    "drift": 1200,
-    "hvac": 1200,
-    "balancing": 120,
-    "door": 300,
-    "two_at_once": 300,
-    "load": 1200,
-}
 
 
 def _place(deal):
@@ -94,20 +66,14 @@ def _drift(deal, at_s):
     offgas_ppm, toxic_ppm = deal.choice(
         ((deal.uniform(2.0, 18.0), 0.0), (0.0, deal.uniform(5.0, 45.0)))
     )
-    steps = []
-    for part in range(1, 21):
-        share = part / 20.0
-        steps += [
-            (
-                at_s + 50.0 * part,
-                lambda plant, share=share: plant.air.cap("vapour", offgas_ppm * share, (0,)),
-            ),
-            (
-                at_s + 50.0 * part,
-                lambda plant, share=share: plant.air.cap("toxic", toxic_ppm * share, (0,)),
-            ),
-        ]
-    return steps
+
+    def wander(share):
+        return lambda plant: (
+            plant.air.cap("vapour", offgas_ppm * share, (0,)),
+            plant.air.cap("toxic", toxic_ppm * share, (0,)),
+        )
+
+    return [(at_s + 50.0 * part, wander(part / 20.0)) for part in range(1, 21)]
 
 
 def _hvac(deal, at_s):
@@ -137,20 +103,24 @@ def _door(deal, at_s):
 
 def _two(deal, at_s):
     """Solvent in the air, and something else meanwhile."""
-    return _solvent(deal, at_s) + deal.choice((_zero, _misread, _balancing, _door))(
-        deal, at_s + 10.0
-    )
+    steps = _solvent(deal, at_s)
+    return steps + deal.choice((_zero, _misread, _balancing, _door))(deal, at_s + 10.0)
 
 
-MAKERS = {
-    "sensor_zero": _zero,
-    "sensor_invalid": _invalid,
-    "misread": _misread,
-    "stuck": _stuck,
-    "solvent": _solvent,
-    "drift": _drift,
-    "hvac": _hvac,
-    "balancing": _balancing,
-    "door": _door,
-    "two_at_once": _two,
+# Maker, events per 1000 cabinet-days, seconds an event is watched for. The rates are assumed, no
+# source: a cabinet of 45 sensors, 5 detectors, one service visit a quarter.
+TABLE = {
+    "sensor_zero": (_zero, 3.0, 240),
+    "sensor_invalid": (_invalid, 3.0, 180),
+    "misread": (_misread, 1000.0, 60),
+    "stuck": (_stuck, 1.0, 600),
+    "solvent": (_solvent, 5.0, 300),
+    "drift": (_drift, 3.0, 1200),
+    "hvac": (_hvac, 3.0, 1200),
+    "balancing": (_balancing, 1000.0, 120),
+    "door": (_door, 12.0, 300),
+    "two_at_once": (_two, 0.5, 300),
 }
+MAKERS = {name: maker for name, (maker, _, _) in TABLE.items()}
+RATES = {name: rate for name, (_, rate, _) in TABLE.items()}
+WINDOW_S = {name: seconds for name, (_, _, seconds) in TABLE.items()} | {"load": 1200}

@@ -1,11 +1,12 @@
-"""What the recorded features would have tripped, and what that is worth: lead time against false
-alarms.
+"""What the recorded features would have tripped: lead time against false alarms.
 
 Offline and without clock: a stage trips when its feature has been at or beyond its threshold for as
-many seconds in a row as its debounce has, rounded up, and its gate stood. An unknown feature counts
-as one that is not beyond.
+many seconds in a row as its debounce has, rounded up, and its gate was open. An unknown feature
+counts as not beyond.
 """
 
+import collections
+import itertools
 import math
 
 import numpy as np
@@ -15,7 +16,7 @@ from hil.campaigns.runaway.watching import CABINET_COLUMNS, RACK_COLUMNS, STAGES
 from safety import matrix as m
 from safety import runaway
 
-GATE_STANDS_S = 60  # so long a row is taken to stand after its cause, where another row asks for it
+GATE_STANDS_S = 60  # so long a row stays active after its cause, where another row is gated by it
 SCORE_PCT = tuple(range(40, 201, 10))  # thresholds of the suspicion
 DAY_S = 86_400.0
 NONE_SEEN = 3.0  # rule of three: nothing in n trials is less than 3 / n with 95 %
@@ -40,43 +41,40 @@ def stage_trips(series):
     watching.STAGES.
     """
     found = {}
-    # what asks for other rows comes last
+    # what is gated by other rows comes last
     for stage in sorted(STAGES, key=lambda stage: bool(_gate_rows(stage))):
-        found[stage[m.S_ID]] = [_trips(stage, series, rack, found) for rack in _of(stage, series)]
+        racks = range(len(series.racks)) if stage[m.S_SCOPE] == m.RACK else (None,)
+        found[stage[m.S_ID]] = [_trips(stage, series, rack, found) for rack in racks]
     return found
 
 
 def _gate_rows(stage):
-    """Rows of which one must stand, () where no row must. Row 24's gate, the rack's hint, is the
-    cabinet's any sign.
+    """Rows of which one must be active, () where no row must. Row 24's gate, the rack's hint, is
+    the cabinet's any sign.
     """
-    gate = m.F_ANY_SIGN if stage[m.S_ROW] == 24 else stage[m.S_GATE]
-    return GATES.get(gate, ()) if stage[m.S_ROW] == 24 or stage[m.S_SCOPE] == m.CABINET else ()
-
-
-def _of(stage, series):
-    return range(len(series.racks)) if stage[m.S_SCOPE] == m.RACK else (None,)
+    if stage[m.S_ROW] == 24:
+        return GATES.get(m.F_ANY_SIGN, ())
+    return GATES.get(stage[m.S_GATE], ()) if stage[m.S_SCOPE] == m.CABINET else ()
 
 
 def _trips(stage, series, rack, found):
     values = column(series, stage[m.S_FEATURE], rack)
     hits = (values != UNKNOWN) & (values * stage[m.S_SENSE] >= stage[m.S_SET] * stage[m.S_SENSE])
     if _gate_rows(stage):
-        hits = hits & _standing(_gate_rows(stage), found, series.seconds)
+        hits = hits & _active(_gate_rows(stage), found, series.seconds)
     elif stage[m.S_GATE] != m.NO_GATE:
         hits = hits & (column(series, stage[m.S_GATE], rack) > 0)
     return held(hits, max(1, math.ceil(stage[m.S_SET_MS] / 1000)))
 
 
-def _standing(rows, found, seconds):
-    """True while one of these rows stood in the second before."""
-    standing = np.zeros(seconds + GATE_STANDS_S + 1, bool)
-    for stage in STAGES:
-        if stage[m.S_ROW] in rows and stage[m.S_ID] in found:
-            for tripped in found[stage[m.S_ID]]:
-                for second in np.flatnonzero(tripped):
-                    standing[second + 1 : second + 1 + GATE_STANDS_S] = True
-    return standing[:seconds]
+def _active(rows, found, seconds):
+    """True while one of these rows was active in the second before."""
+    active = np.zeros(seconds + GATE_STANDS_S + 1, bool)
+    names = [stage[m.S_ID] for stage in STAGES if stage[m.S_ROW] in rows]
+    for tripped in itertools.chain.from_iterable(found.get(name, ()) for name in names):
+        for second in np.flatnonzero(tripped):
+            active[second + 1 : second + 1 + GATE_STANDS_S] = True
+    return active[:seconds]
 
 
 def column(series, feature, rack):
@@ -112,11 +110,8 @@ class Tally:
 
     def __init__(self):
         self.leads_s = {kind: [] for kind, _ in c.SHARES}  # None: not before the runaway
-        self.alarms = dict.fromkeys(("load", *c.RATES), 0)
-        self.events = dict.fromkeys(("load", *c.RATES), 0)
-        self.load_s = 0.0
-        # of the load alone: alarms, seconds
-        self.by_noise = {noise_K: [0, 0.0] for noise_K in c.NOISES_K}
+        self.makers = {kind: [0, 0] for kind in ("load", *c.RATES)}  # alarms, events
+        self.load = {noise_K: [0, 0] for noise_K in c.NOISES_K}  # alarms, seconds of it alone
 
     def add(self, series, tripped):
         """tripped: bool arrays, one per rack, or one in all."""
@@ -126,14 +121,13 @@ class Tally:
             return
         seconds = np.unique(np.concatenate([edges(values) for values in tripped]))
         if course.kind == "load":
-            self.load_s += series.seconds
-            self.alarms["load"] += len(seconds)
-            noise = self.by_noise[course.noise_K]
-            noise[0], noise[1] = noise[0] + len(seconds), noise[1] + series.seconds
+            self.load[course.noise_K][0] += len(seconds)
+            self.load[course.noise_K][1] += series.seconds
         for at_s in course.events:
-            self.events[course.kind] += 1
-            after = at_s + c.WINDOW_S[course.kind]
-            self.alarms[course.kind] += bool(((seconds > at_s) & (seconds <= after)).any())
+            after_s = seconds - at_s
+            found = (after_s > 0) & (after_s <= c.WINDOW_S[course.kind])
+            self.makers[course.kind][0] += bool(found.any())
+            self.makers[course.kind][1] += 1
 
     def _lead(self, series, tripped):
         if series.runaway_s is None:
@@ -153,23 +147,15 @@ class Tally:
         """{per_1000_d, per_1000_d_upper, events_per_1000_d, makers}: expected with RATES; with each
         share at its upper 95 % bound; without the load alone.
         """
-        load_d = self.load_s / DAY_S
-        makers = {
-            "load": {
-                "alarms": self.alarms["load"],
-                "hours": self.load_s / 3600.0,
-                "per_1000_d": 1000.0 * self.alarms["load"] / load_d if load_d else None,
-                "per_1000_d_upper": 1000.0 * count_upper(self.alarms["load"]) / load_d
-                if load_d
-                else None,
-                "by_noise_K": {
-                    str(noise_K): {"alarms": alarms, "hours": seconds / 3600.0}
-                    for noise_K, (alarms, seconds) in self.by_noise.items()
-                },
-            }
-        }
+        alarms, seconds = (sum(column) for column in zip(*self.load.values()))
+        load = _load_figures(alarms, seconds)
+        by_noise = {str(noise_K): _load_figures(*each) for noise_K, each in self.load.items()}
+        days = seconds / DAY_S
+        counts = {"per_1000_d": alarms, "per_1000_d_upper": count_upper(alarms)}
+        rates = {key: 1000.0 * counts[key] / days if days else None for key in counts}
+        makers = {"load": {**load, **rates, "by_noise_K": by_noise}}
         for kind, rate in c.RATES.items():
-            alarms, events = self.alarms[kind], self.events[kind]
+            alarms, events = self.makers[kind]
             if events:
                 makers[kind] = {
                     "alarms": alarms,
@@ -177,12 +163,13 @@ class Tally:
                     "per_1000_d": rate * alarms / events,
                     "per_1000_d_upper": rate * min(1.0, count_upper(alarms) / events),
                 }
-        sums = {
-            key: sum(each[key] for each in makers.values() if each[key] is not None)
-            for key in ("per_1000_d", "per_1000_d_upper")
-        }
+        sums = {key: sum(each[key] or 0.0 for each in makers.values()) for key in rates}
         events_only = sum(each["per_1000_d"] for kind, each in makers.items() if kind != "load")
         return {**sums, "events_per_1000_d": events_only, "makers": makers}
+
+
+def _load_figures(alarms, seconds):
+    return {"alarms": alarms, "hours": seconds / 3600.0}
 
 
 def count_upper(count):
@@ -197,11 +184,10 @@ def count_upper(count):
 
 def _lead_figures(leads_s):
     """The 5th percentile counts a missed one as 0 s."""
-    seen = [lead for lead in leads_s if lead is not None]
     whole = [lead or 0 for lead in leads_s]
     return {
         "of": len(leads_s),
-        "missed": len(leads_s) - len(seen),
+        "missed": leads_s.count(None),
         "median_s": float(np.median(whole)) if whole else None,
         "p5_s": float(np.percentile(whole, 5)) if whole else None,
     }
@@ -216,19 +202,16 @@ def judge(
     """{detector: {leads, false_alarms}}: each row, all of them together, and each suspicion
     (suspicion_name).
     """
-    tallies = {}
+    tallies = collections.defaultdict(Tally)
     for series in all_series:
         for name, tripped in _of_rows(stage_trips(series)).items():
-            tallies.setdefault(name, Tally()).add(series, tripped)
+            tallies[name].add(series, tripped)
         by_rack = [signs(series, rack) for rack in range(len(series.racks))]
         for second in second_pct_mins:
             levels = [suspicion(each, second) for each in by_rack]
-            for threshold in thresholds_pct:
-                for seconds in debounces_s:
-                    tripped = [held(level >= threshold, seconds) for level in levels]
-                    tallies.setdefault(suspicion_name(threshold, second, seconds), Tally()).add(
-                        series, tripped
-                    )
+            for threshold, seconds in itertools.product(thresholds_pct, debounces_s):
+                tripped = [held(level >= threshold, seconds) for level in levels]
+                tallies[suspicion_name(threshold, second, seconds)].add(series, tripped)
     return {
         name: {"leads": one.leads(), "false_alarms": one.false_alarms()}
         for name, one in tallies.items()
@@ -244,19 +227,14 @@ def _of_rows(trips):
     """{"row 7": arrays, ...}: a row trips with any of its stages; and all rows together, with row
     53 and without.
     """
-    found, seconds = {}, len(trips["7"][0])
+    found = {}
     for stage in STAGES:
-        name = f"row {stage[m.S_ROW]}"
-        arrays = trips[stage[m.S_ID]]
-        found[name] = [a | b for a, b in zip(found[name], arrays)] if name in found else arrays
-    racks = len(found["row 53"])
-    every = [np.zeros(seconds, bool) for _ in range(racks)]
-    for name, arrays in list(found.items()):
-        if name != "row 53":
-            every = [
-                one | (arrays[rack] if len(arrays) > 1 else arrays[0])
-                for rack, one in enumerate(every)
-            ]
-    found["any row but 53"] = every
-    found["any row"] = [one | more for one, more in zip(every, found["row 53"])]
+        name, arrays = f"row {stage[m.S_ROW]}", trips[stage[m.S_ID]]
+        found[name] = [a | b for a, b in zip(found.get(name, arrays), arrays)]
+    others = [arrays for name, arrays in found.items() if name != "row 53"]
+    found["any row but 53"] = [
+        np.any([arrays[rack if len(arrays) > 1 else 0] for arrays in others], axis=0)
+        for rack in range(len(found["row 53"]))
+    ]
+    found["any row"] = [a | b for a, b in zip(found["any row but 53"], found["row 53"])]
     return found

@@ -1,5 +1,9 @@
 """The figures of `python -m hil runaway` as a document, a table and a picture."""
 
+import math
+import textwrap
+
+from controller.siting.labels import Placer
 from hil.campaigns.runaway import courses as c
 from hil.campaigns.runaway import metrics
 from safety import matrix as m
@@ -15,6 +19,11 @@ SECONDS_PCT = (0, 10, 25, 40, 60, 80)  # least second sign that counts
 DEBOUNCES_S = (1, 3, 5, 10, 20)
 SUSPICION = next(stage for stage in m.STAGES if stage[m.S_ID] == "53")
 OWN_S = -(-SUSPICION[m.S_SET_MS] // 1000)
+BY_MAKER = ("row 7", "row 22", "row 23", "row 26", "row 53")  # rows of the last table
+# Labels of the picture: points within NEAR_px share one.
+NEAR_px, WIDE_characters = 12, 30
+UNTORN = "\u00a0"
+ARROW = {"arrowstyle": "-", "color": "0.5", "linewidth": 0.5, "shrinkA": 0, "shrinkB": 2}
 
 
 def document(all_series, seed):
@@ -23,18 +32,15 @@ def document(all_series, seed):
     judged |= metrics.judge(all_series, (runaway.SECOND_PCT_MIN,), DEBOUNCES_S)
     true = [series for series in all_series if series.course.rack is not None]
     makers = [series for series in all_series if series.course.rack is None]
+    kinds = [series.course.kind for series in true]
     return {
         "about": HONESTY,
         "seed": seed,
-        "runaways": {
-            kind: sum(series.course.kind == kind for series in true) for kind, _ in c.SHARES
-        },
+        "runaways": {kind: kinds.count(kind) for kind, _ in c.SHARES},
         "never_ran_away": sum(series.runaway_s is None for series in true),
         "hours_of_runaways": _hours(true),
         "hours_of_makers": _hours(makers),
-        "hours_of_load_alone": _hours(
-            [series for series in makers if series.course.kind == "load"]
-        ),
+        "hours_of_load_alone": _hours(each for each in makers if each.course.kind == "load"),
         "rates_per_1000_d": c.RATES,
         "noises_K": c.NOISES_K,
         "detectors": judged,
@@ -45,22 +51,26 @@ def _hours(all_series):
     return round(sum(series.seconds for series in all_series) / 3600.0, 2)
 
 
-def own():
-    """Name of the suspicion as row 53 has it."""
-    return metrics.suspicion_name(SUSPICION[m.S_SET], runaway.SECOND_PCT_MIN, OWN_S)
-
-
-def curve(doc, second_pct_min=runaway.SECOND_PCT_MIN, seconds=OWN_S):
+def curve(doc):
     """[(threshold, detector)] of the suspicion over metrics.SCORE_PCT."""
-    return [
-        (pct, doc["detectors"][metrics.suspicion_name(pct, second_pct_min, seconds)])
-        for pct in metrics.SCORE_PCT
-    ]
+    names = [_suspicion(threshold_pct=pct) for pct in metrics.SCORE_PCT]
+    return [(pct, doc["detectors"][name]) for pct, name in zip(metrics.SCORE_PCT, names)]
+
+
+def _suspicion(
+    threshold_pct=SUSPICION[m.S_SET], second_pct_min=runaway.SECOND_PCT_MIN, seconds=OWN_S
+):
+    """Name of a suspicion; row 53's own but for what is given."""
+    return metrics.suspicion_name(threshold_pct, second_pct_min, seconds)
 
 
 def table(doc):
     """Lines: rows, then the suspicion's curve, then its variants at the threshold of row 53."""
-    lines = [
+    detectors = doc["detectors"]
+    names = [name for name in detectors if not name.startswith("suspicion")]
+    variants = [(second, OWN_S) for second in SECONDS_PCT]
+    variants += [(runaway.SECOND_PCT_MIN, held) for held in DEBOUNCES_S]
+    return [
         f"{doc['hours_of_runaways']} h with {sum(doc['runaways'].values())} runaways "
         f"{doc['runaways']}, "
         f"{doc['hours_of_makers']} h with makers of false alarms "
@@ -70,25 +80,24 @@ def table(doc):
         "",
         f"{'':25}missed  lead s: median  5 %   false alarms per 1000 cabinet-days: events, "
         f"load alone, 95 %",
-    ]
-    names = [name for name in doc["detectors"] if not name.startswith("suspicion")]
-    for name in names:
-        lines.append(_line(name, doc["detectors"][name]))
-    lines += [
+        *[_line(name, detectors[name]) for name in names],
         "",
         f"suspicion, second sign {runaway.SECOND_PCT_MIN} %, {OWN_S} s, over its "
         f"threshold (row 53: "
         f"{SUSPICION[m.S_SET]} %)",
+        *[_line(f"  {pct} %", detector) for pct, detector in curve(doc)],
+        "",
+        "at the threshold of row 53, other least second signs and debounces",
+        *[
+            _line(
+                f"  second {second} %, {seconds} s",
+                detectors[_suspicion(second_pct_min=second, seconds=seconds)],
+            )
+            for second, seconds in variants
+        ],
+        "",
+        *_by_maker([detectors[name]["false_alarms"]["makers"] for name in BY_MAKER]),
     ]
-    lines += [_line(f"  {pct} %", detector) for pct, detector in curve(doc)]
-    lines += ["", "at the threshold of row 53, other least second signs and debounces"]
-    variants = [(second, OWN_S) for second in SECONDS_PCT] + [
-        (runaway.SECOND_PCT_MIN, held) for held in DEBOUNCES_S
-    ]
-    for second, seconds in variants:
-        name = metrics.suspicion_name(SUSPICION[m.S_SET], second, seconds)
-        lines.append(_line(f"  second {second} %, {seconds} s", doc["detectors"][name]))
-    return lines + ["", *makers(doc, ("row 7", "row 22", "row 23", "row 26", "row 53"))]
 
 
 def _line(name, detector):
@@ -105,27 +114,21 @@ def _number(value):
     return "-" if value is None else f"{value:.0f}"
 
 
-def makers(doc, names):
+def _by_maker(all_makers):
     """Lines: which maker of false alarms trips which detector, alarms of events."""
-    kinds = list(doc["detectors"][names[0]]["false_alarms"]["makers"])
-    lines = [f"{'alarms / events':18}" + "".join(f"{name:>14}" for name in names)]
-    for kind in kinds:
-        cells = [doc["detectors"][name]["false_alarms"]["makers"][kind] for name in names]
-        words = [
-            f"{cell['alarms']}/{cell['events']}"
-            if "events" in cell
-            else f"{cell['alarms']}/{cell['hours']:.1f} h"
-            for cell in cells
-        ]
-        lines.append(f"{kind:18}" + "".join(f"{word:>14}" for word in words))
-    for noise in doc["detectors"][names[0]]["false_alarms"]["makers"]["load"]["by_noise_K"]:
-        cells = [
-            doc["detectors"][name]["false_alarms"]["makers"]["load"]["by_noise_K"][noise]
-            for name in names
-        ]
-        words = [f"{cell['alarms']}/{cell['hours']:.1f} h" for cell in cells]
-        lines.append(f"{'  noise ' + noise + ' K':18}" + "".join(f"{word:>14}" for word in words))
-    return lines
+    rows = {kind: [makers[kind] for makers in all_makers] for kind in all_makers[0]}
+    loads = [cell["by_noise_K"] for cell in rows["load"]]
+    rows |= {f"  noise {noise} K": [load[noise] for load in loads] for noise in loads[0]}
+    lines = [f"{'alarms / events':18}" + "".join(f"{name:>14}" for name in BY_MAKER)]
+    return lines + [
+        f"{kind:18}" + "".join(f"{_share(cell):>14}" for cell in cells)
+        for kind, cells in rows.items()
+    ]
+
+
+def _share(cell):
+    of = cell["events"] if "events" in cell else f"{cell['hours']:.1f} h"
+    return f"{cell['alarms']}/{of}"
 
 
 def draw(doc):
@@ -134,13 +137,17 @@ def draw(doc):
     """
     from matplotlib.figure import Figure
 
-    from hil.campaigns.runaway import names
-
     figure = Figure(figsize=(10.5, 8.0), dpi=110)
     panels = figure.subplots(2, 1, sharex=True)
+    rows = [(name, each) for name, each in doc["detectors"].items() if name[:3] in ("row", "any")]
     points = curve(doc)
     for axes, (value, label) in zip(panels, PANELS, strict=True):
-        _draw_points(axes, doc, points, value)
+        label_of_curve = f"suspicion at {points[0][0]} .. {points[-1][0]} %"
+        across, up = [_false(each) for _, each in points], [value(each) for _, each in points]
+        axes.plot(across, up, "o-", color="#d55e00", label=label_of_curve)
+        for _, each in rows:
+            axes.plot(_false(each), value(each), "s", color="#0072b2", markersize=4)
+        axes.grid(alpha=0.3)
         axes.set_ylabel(label)
     # no label is in its way there
     panels[0].legend(frameon=False, loc="lower right", bbox_to_anchor=(1.0, 1.0))
@@ -150,31 +157,58 @@ def draw(doc):
     figure.suptitle(TITLE, fontsize=10)
     figure.tight_layout()
     figure.draw_without_rendering()  # from here on nothing moves
+    named = [*[(f"{pct} %", each) for pct, each in points[::3]], *rows]
     for axes, (value, _) in zip(panels, PANELS, strict=True):
-        named = [
-            (_false(each), value(each), name) for name, each in [*_percents(points), *_rows(doc)]
-        ]
-        names.write(axes, named, [(_false(each), value(each)) for _, each in points])
+        line = [(_false(each), value(each)) for _, each in points]
+        _write(axes, [(_false(each), value(each), name) for name, each in named], line)
     return figure
 
 
-def _draw_points(axes, doc, points, value):
-    across = [_false(each) for _, each in points]
-    label = f"suspicion at {points[0][0]} .. {points[-1][0]} %"
-    axes.plot(across, [value(each) for _, each in points], "o-", color="#d55e00", label=label)
-    for _, each in _rows(doc):
-        axes.plot(_false(each), value(each), "s", color="#0072b2", markersize=4)
-    axes.grid(alpha=0.3)
+def _write(axes, named, line):
+    """Label points of laid-out axes: points in one place share a label, no label covers another or
+    the curve. named: [(x, y, name)]; line: [(x, y)] of the curve.
+    """
+    placer = Placer(axes.bbox.width, axes.bbox.height)
+    on_line = [_place_px(axes, *point) for point in line]
+    for start, end in zip(on_line, on_line[1:], strict=False):
+        placer.take_line(start, end)
+    groups = _grouped([(_place_px(axes, x, y), name, (x, y)) for x, y, name in named])
+    for place_px, _, _ in groups:
+        placer.take_line(place_px, place_px)
+    for (x_px, y_px), point, names in groups:
+        # whole names: none is torn at the end of a line
+        whole = ", ".join([name.replace(" ", UNTORN) for name in names])
+        folded = [part.replace(UNTORN, " ") for part in textwrap.wrap(whole, WIDE_characters)]
+        lines, (center_x_px, center_y_px) = placer.place([folded], x_px, y_px)
+        axes.annotate(
+            "\n".join(lines),
+            point,
+            (center_x_px - x_px, center_y_px - y_px),
+            fontsize=7,
+            ha="center",
+            va="center",
+            textcoords="offset pixels",
+            arrowprops=ARROW,
+        )
 
 
-def _rows(doc):
-    return [
-        (name, each) for name, each in doc["detectors"].items() if name.startswith(("row", "any"))
-    ]
+def _grouped(placed):
+    """[(place_px, point, [name])]: what lies within NEAR_px of the first of a group joins it.
+    placed: [(place_px, name, point)].
+    """
+    groups = []
+    for place_px, name, point in placed:
+        near = [names for place, _, names in groups if math.dist(place, place_px) <= NEAR_px]
+        if not near:
+            groups.append((place_px, point, [name]))
+        elif name not in near[0]:
+            near[0].append(name)
+    return groups
 
 
-def _percents(points):
-    return [(f"{pct} %", each) for pct, each in points[::3]]
+def _place_px(axes, x, y):
+    across_px, up_px = axes.transData.transform((x, y))
+    return float(across_px - axes.bbox.x0), float(up_px - axes.bbox.y0)
 
 
 def _false(detector):

@@ -1,10 +1,9 @@
-"""A course in the simulated cabinet, watched: the kernel's features once a second, and what the
-plant knows.
+"""A course in the simulated cabinet: the features of the kernel once a second, and the runaway.
 
 The cabinet is started byte by byte, then left to itself: the plant runs in steps of PLANT_STEP_S,
-and once a second what its devices would report is written into the kernel's inputs. So nothing acts
-on what is seen, each row is judged on the same cabinet, which goes on as if no other row had
-tripped before; only the racks' own BMS stays.
+and once a second the reports of its devices are written into the kernel's inputs. So nothing acts
+on them and each row is judged on the same cabinet, as if no other row had tripped before; only the
+racks' own BMS stays.
 """
 
 import random
@@ -14,6 +13,8 @@ import numpy as np
 
 from controller.site import config as configs
 from controller.sites import EXAMPLE
+from hil import forks
+from hil.campaigns.runaway import courses
 from hil.plant import chemistry
 from hil.simulate import VirtualRig
 from safety import matrix as m
@@ -27,21 +28,17 @@ START_S = 45.0  # contactors closed and limits back to rated
 PARTS = round(1.0 / PLANT_STEP_S)
 AFTER_S = 60  # a course goes on for so long after the first cell ran away
 UNKNOWN = -(1 << 30)
+PROCESSES_MAX = 8
 ROWS = (7, 8, 9, 10, 11, 12, 21, 22, 23, 24, 26, 34, 53)
 STAGES = tuple([stage for stage in m.STAGES if stage[m.S_ROW] in ROWS])
-_CABINET_SIGNS = (m.F_OFFGAS_PPM_MAX, m.F_TOXIC_PPM)
-CABINET_COLUMNS = tuple(
-    sorted(
-        {stage[m.S_FEATURE] for stage in STAGES if stage[m.S_SCOPE] == m.CABINET}
-        | set(_CABINET_SIGNS)
-    )
-)
-RACK_COLUMNS = tuple(
-    sorted(
-        {stage[m.S_FEATURE] for stage in STAGES if stage[m.S_SCOPE] == m.RACK}
-        | {m.F_TEMPERATURE_RISING}
-    )
-)
+
+
+def _columns(scope, *more):
+    return sorted({stage[m.S_FEATURE] for stage in STAGES if stage[m.S_SCOPE] == scope} | set(more))
+
+
+CABINET_COLUMNS = _columns(m.CABINET, m.F_OFFGAS_PPM_MAX, m.F_TOXIC_PPM)
+RACK_COLUMNS = _columns(m.RACK, m.F_TEMPERATURE_RISING)
 
 
 class Series(NamedTuple):
@@ -61,9 +58,29 @@ class Series(NamedTuple):
         return self.cabinet.shape[0]
 
 
+def run(todo, seed, tell=lambda done, total: None, processes=None):
+    """[Series] of courses.Course, in their order. tell: called after each with how many are done,
+    and of how many. A cabinet of each kind is started once, and a process forked from it for every
+    course.
+    """
+    found = {}
+    count = processes or min(PROCESSES_MAX, forks.cores())
+    for base in sorted({course.base for course in todo}):
+        rig = started(courses.BASES[base], seed)
+
+        def watched(place, rig=rig):
+            return place, tuple(watch(rig, todo[place])[1:])
+
+        places = [place for place, course in enumerate(todo) if course.base == base]
+        for place, series in forks.values(places, watched, count):
+            found[place] = Series(todo[place], *series)
+            tell(len(found), len(todo))
+    return [found[place] for place in range(len(todo))]
+
+
 def started(plant_config, seed):
-    """A VirtualRig that has run for START_S under half load: contactors closed, every device
-    heard.
+    """A VirtualRig that has run for START_S under half load: contactors closed, every device heard
+    once.
     """
     config = configs.load(EXAMPLE)
     return VirtualRig(config, lambda t_s: 200_000.0, seed, plant_config=plant_config).run(START_S)
@@ -72,8 +89,13 @@ def started(plant_config, seed):
 def watch(rig, course):
     """Series of a course (courses.Course) on a rig that has `started`; seconds count from now."""
     plant, features = rig.plant, rig.controller.cabinet.core.kernel.features
-    _prepare(plant, course)
+    for number, rack in enumerate(plant.racks):
+        rack.sensor_noise_K = course.noise_K
+        rack.sensor_random = random.Random(f"{course.seed}/sensors/{number}")
+        rack.place_sensors(course.sensor_cells)
+    plant.load = None
     due, follow = list(course.steps), Follow(course.load)
+    bases = [features.rack_base + rack * m.RACK_FEATURE_COUNT for rack in range(len(plant.racks))]
     cabinet, racks, runaway_s = [], [], None
     for second in range(1, round(course.duration_s) + 1):
         while due and due[0][0] < second:
@@ -81,21 +103,15 @@ def watch(rig, course):
         for part in range(PARTS):
             follow(plant, second - 1 + part * PLANT_STEP_S)
             plant.step(PLANT_STEP_S)
-        tell(plant, features)
+        report(plant, features)
         cabinet.append(_row(features, 0, CABINET_COLUMNS))
-        racks.append(
-            [
-                _row(features, features.rack_base + rack * m.RACK_FEATURE_COUNT, RACK_COLUMNS)
-                for rack in range(len(plant.racks))
-            ]
-        )
+        racks.append([_row(features, base, RACK_COLUMNS) for base in bases])
         if runaway_s is None and _burns(plant):
             runaway_s = second
         if runaway_s is not None and second >= runaway_s + AFTER_S:
             break
-    return Series(
-        course, np.array(cabinet, np.int32), np.array(racks, np.int32).transpose(1, 0, 2), runaway_s
-    )
+    by_rack = np.array(racks, np.int32).transpose(1, 0, 2)
+    return Series(course, np.array(cabinet, np.int32), by_rack, runaway_s)
 
 
 class Follow:
@@ -112,16 +128,13 @@ class Follow:
         load_W = self._load(now_s)
         self._mean_W += (load_W - self._mean_W) * PLANT_STEP_S / MEAN_S
         share = min(
-            [
-                min(one.discharge_limit_A, one.charge_limit_A) / one.bms.rated_A
-                for one in plant.racks
-            ]
+            min(one.discharge_limit_A, one.charge_limit_A) / one.bms.rated_A for one in plant.racks
         )
         for pcs in plant.pcs:
             pcs.command_setpoint((load_W - self._mean_W) / len(plant.pcs) * share)
 
 
-def tell(plant, features):
+def report(plant, features):
     """Write into the kernel's inputs what the devices would report now, in their steps, and let a
     second pass.
     """
@@ -145,14 +158,6 @@ def tell(plant, features):
     features.update(1000 // features.tick_ms)
 
 
-def _prepare(plant, course):
-    for number, rack in enumerate(plant.racks):
-        rack.sensor_noise_K = course.noise_K
-        rack.sensor_random = random.Random(f"{course.seed}/sensors/{number}")
-        rack.place_sensors(course.sensor_cells)
-    plant.load = None
-
-
 def _row(features, base, columns):
     return [
         features.value[base + column] if features.known[base + column] else UNKNOWN
@@ -163,10 +168,6 @@ def _row(features, base, columns):
 def _burns(plant):
     """True once any cell has reached its trigger temperature."""
     trigger_degC = chemistry.CHEMISTRIES[plant.config.chemistry].trigger_degC
-    for rack in plant.racks:
-        if rack.burning:
-            for module in range(plant.config.modules):
-                chain = rack.chain(module)
-                if chain is not None and max(chain.degC) >= trigger_degC:
-                    return True
-    return False
+    burning = [rack for rack in plant.racks if rack.burning]
+    chains = [rack.chain(module) for rack in burning for module in range(plant.config.modules)]
+    return any(max(chain.degC) >= trigger_degC for chain in chains if chain is not None)
