@@ -194,7 +194,7 @@ def test_the_end_of_the_cells_is_known_before_their_bms_looks(offset_V, power_kW
     assert min(plant.racks[1].charge_limit_A, plant.racks[1].discharge_limit_A) > 0
     assert effects.racks_allow_none(plant, power_kW)
     assert not effects.racks_allow_none(plant, -power_kW)
-    plant.set_cell_offset(1, 0.0)
+    plant.racks[1].offset_cell(0.0, 0, 0)
     assert not effects.racks_allow_none(plant, power_kW)
 
 
