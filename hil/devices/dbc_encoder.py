@@ -9,6 +9,8 @@ import functools
 
 import cantools
 
+PAYLOAD_BYTES = 6
+
 
 @functools.lru_cache(maxsize=8)
 def load(path):
@@ -17,24 +19,13 @@ def load(path):
 
 
 class MessageEncoder:
-    """Encodes the named signals of one message into the low bytes of its payload, Intel byte order
+    """Encodes the named signals of one message into its first PAYLOAD_BYTES bytes; Intel byte order
     only.
     """
 
-    __slots__ = ("fields", "last_values", "last_payload", "payload_bytes")
-
-    def __init__(self, message, signal_names, payload_bytes):
-        """signal_names: the order in which encode() takes the values; payload_bytes: how many bytes
-        they fill.
-        """
-        self.payload_bytes = payload_bytes
+    def __init__(self, message, signal_names):
+        """signal_names: the order in which encode() takes the values."""
         self.last_values = self.last_payload = None
-        signals = [message.get_signal_by_name(name) for name in signal_names]
-        for signal in signals:
-            if signal.byte_order != "little_endian":
-                raise ValueError(
-                    f"{message.name}.{signal.name}: only Intel byte order is supported"
-                )
         self.fields = [
             (
                 signal.offset,
@@ -43,27 +34,21 @@ class MessageEncoder:
                 (1 << signal.length) - 1,
                 signal.start,
             )
-            for signal in signals
+            for signal in map(message.get_signal_by_name, signal_names)
         ]
 
     def encode(self, values):
-        """Physical values in the order given at construction -> payload; values beyond the field's
-        width saturate.
-
-        The very same bytes object comes back as long as the values are the same.
+        """Physical values -> payload; values beyond the width of a field saturate. The same values
+        give the very same bytes object.
         """
         if values == self.last_values:
             return self.last_payload
         word = 0
         for value, (offset, per_unit, low, high, mask, start) in zip(values, self.fields):
-            raw = round((value - offset) * per_unit)
-            if raw < low:
-                raw = low
-            elif raw > high:
-                raw = high
+            raw = max(low, min(high, round((value - offset) * per_unit)))
             word |= (raw & mask) << start
         self.last_values = values
-        payload = word.to_bytes(self.payload_bytes, "little")
+        payload = word.to_bytes(PAYLOAD_BYTES, "little")
         if payload != self.last_payload:
             self.last_payload = payload
         return self.last_payload

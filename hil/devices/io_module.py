@@ -27,29 +27,15 @@ class IoModule(RegisterDevice):
     def __init__(self, cabinet, contact_names, coil_names):
         super().__init__()
         self.cabinet = cabinet
-        self.contact_names = _eight("contact", contact_names)
-        self.coil_names = _eight("coil", coil_names)
-        self.inputs_stuck = {}
-        self.coils_stuck = {}
+        self.contact_names, self.coil_names = tuple(contact_names), tuple(coil_names)
+        self.inputs_stuck, self.coils_stuck = {}, {}
         self.expiry_broken = self.frozen = False
-        self.coils = 0
-        self.expiries = 0
+        self.coils = self.expiries = self._inputs = self._bits = self._written_us = 0
         self._contacts = [(name, 1 << bit) for bit, name in enumerate(self.contact_names) if name]
-        self._seen, self._bits = None, 0  # the contacts at the last look, and the bits of ours
-        self._inputs = 0
+        self._seen = None  # all contacts at the last look
         self._expiry_ms = EXPIRY_ms
-        self._written_us = None
         self._driven = -1  # nothing known: all are set once
         self._drive()
-
-    @property
-    def expires_us(self):
-        """When the coils drop if nobody writes; None when nothing is energised or the expiry is
-        off.
-        """
-        if not self.coils or not self._expiry_ms or self._written_us is None:
-            return None
-        return self._written_us + self._expiry_ms * 1000
 
     def tick(self, now_us):
         """Drop all coils once their time has run out."""
@@ -64,12 +50,6 @@ class IoModule(RegisterDevice):
         if self.coils != self._driven or self.coils_stuck:
             self._drive()
 
-    def restart(self):
-        """Power cycle: coils off, the expiry back at its power-on value."""
-        self._expiry_ms = EXPIRY_ms
-        self.coils = 0
-        self._drive()
-
     def inputs(self):
         """The eight inputs as an integer, bit 0 = input 0, 1 = contact closed."""
         if self.frozen:
@@ -77,11 +57,9 @@ class IoModule(RegisterDevice):
         contacts = self.cabinet.contacts
         levels = tuple(contacts.values())
         if levels != self._seen:
-            self._seen, self._bits = (
-                levels,
-                sum([weight for name, weight in self._contacts if contacts[name]]),
-            )
-        self._inputs = _stuck(self._bits, self.inputs_stuck) if self.inputs_stuck else self._bits
+            self._seen = levels
+            self._bits = sum([weight for name, weight in self._contacts if contacts[name]])
+        self._inputs = _with(self._bits, self.inputs_stuck)
         return self._inputs
 
     def payload(self, function, address, count):
@@ -100,11 +78,8 @@ class IoModule(RegisterDevice):
         if function in (registers.WRITE_COIL, registers.WRITE_COILS):
             if address + len(values) > CHANNELS:
                 raise ModbusException(registers.ILLEGAL_ADDRESS)
-            bits = self.coils
-            for bit, value in enumerate(values, address):
-                bits = bits | 1 << bit if value else bits & ~(1 << bit)
             self._written_us = now_us
-            self.coils = bits
+            self.coils = _with(self.coils, dict(enumerate(values, address)))
             self._drive()
             return
         if address != EXPIRY_REGISTER or len(values) != 1:
@@ -115,25 +90,16 @@ class IoModule(RegisterDevice):
 
     def _drive(self):
         """Give the plant the relays that have moved."""
-        driven = _stuck(self.coils, self.coils_stuck)
+        driven = _with(self.coils, self.coils_stuck)
         moved = driven ^ self._driven
-        if not moved:
-            return
         self._driven = driven
         for bit, name in enumerate(self.coil_names):
             if name and moved >> bit & 1:
                 self.cabinet.set_coil(name, bool(driven >> bit & 1))
 
 
-def _eight(what, names):
-    if len(names) != CHANNELS:
-        raise ValueError(
-            f'io module: {len(names)} {what} names, {CHANNELS} are needed ("" = spare)'
-        )
-    return tuple(names)
-
-
-def _stuck(bits, stuck):
-    for bit, value in stuck.items():
+def _with(bits, values):
+    """`bits` with these values {bit: 0 or 1} put in."""
+    for bit, value in values.items():
         bits = bits | 1 << bit if value else bits & ~(1 << bit)
     return bits

@@ -5,6 +5,7 @@ CRC-8 SAE J1850 over id low byte, id high byte and bytes 0..6 in byte 7, and a c
 renewed within 1 s.
 """
 
+from operator import attrgetter
 from pathlib import Path
 
 from hil.devices import dbc_encoder
@@ -16,58 +17,85 @@ COMMAND_US = 1_000_000
 # racks come up one after the other, so that their bursts do not fall on one instant
 NODE_PHASE_US = 27_000
 SPACING_US = 300  # a burst, as most BMS send: one frame of 8 bytes takes 0.27 ms at 500 kbit/s
-PAYLOAD_BYTES = 6
 TEMPERATURES_PER_FRAME = 4
 NOT_FITTED_degC = 349.5  # raw 0xFFF
 HOTTEST_degC = 349.4  # raw 0xFFE: a hotter module is not an absent one
 POLYNOMIAL = 0x1D
+# message: {signal: (attribute of the BMS, factor)}
+MESSAGES = {
+    "STATE": {
+        "contactor_state": ("rack.contactor_state", 1),
+        "fault_bits": ("rack.fault_bits", 1),
+        "cells_online": ("rack.cells_online", 1),
+        "sensors_invalid": ("rack.sensors_invalid", 1),
+        "command_echo": ("command_echo", 1),
+    },
+    "CELLS": {
+        "cell_voltage_min": ("rack.cell_voltage_V_min", 1000),
+        "cell_voltage_max": ("rack.cell_voltage_V_max", 1000),
+        "cell_position_min": ("rack.position_min", 1),
+        "cell_position_max": ("rack.position_max", 1),
+    },
+    "PACK": {
+        "voltage": ("rack.voltage_V", 1),
+        "current": ("rack.current_A", 1),
+        "insulation": ("rack.insulation_kohm", 1),
+    },
+    "LIMITS": {
+        "charge_current_max": ("rack.charge_limit_A", 1),
+        "discharge_current_max": ("rack.discharge_limit_A", 1),
+        "charge_voltage_max": ("rack.charge_voltage_V_max", 1),
+    },
+    "CHARGE": {"soc": ("rack.soc", 100), "soh": ("rack.soh", 100), "cycles": ("rack.cycles", 1)},
+}
 
 
-def _crc_table():
-    table = []
-    for value in range(256):
-        for _ in range(8):
-            value = (value << 1 ^ POLYNOMIAL) & 255 if value & 0x80 else value << 1
-        table.append(value)
-    return table
+def _crc_of(value):
+    for _ in range(8):
+        value = (value << 1 ^ POLYNOMIAL) & 255 if value & 0x80 else value << 1
+    return value
 
 
-_CRC = _crc_table()
+_CRC = [_crc_of(value) for value in range(256)]
 
 
 def crc8(data, value=0xFF):
     """CRC-8 SAE J1850 of data, before the final inversion; `value` continues an earlier part."""
-    table = _CRC
     for byte in data:
-        value = table[value ^ byte]
+        value = _CRC[value ^ byte]
     return value
 
 
 class _Message:
-    """One message of one rack: where it goes, how it is encoded, its counter."""
+    """One message of one rack: its id, encoder and counter; values(bms): in the signals' order."""
 
-    __slots__ = (
-        "name",
-        "can_id",
-        "encoder",
-        "values",
-        "signals",
-        "start",
-        "payload",
-        "partial",
-        "counter",
-    )
-
-    def __init__(self, message, node, signals, values):
-        self.name = message.name
+    def __init__(self, name, node, signals, values):
+        message = dbc_encoder.load(str(DBC)).get_message_by_name(name)
+        self.name, self.signals, self.values = name, tuple(signals), values
         self.can_id = message.frame_id + NODE_STRIDE * node
-        self.signals = signals
-        self.encoder = dbc_encoder.MessageEncoder(message, signals, PAYLOAD_BYTES)
-        self.values = values
+        self.encoder = dbc_encoder.MessageEncoder(message, signals)
         self.start = crc8((self.can_id & 255, self.can_id >> 8))
         self.payload = None
-        self.partial = 0
-        self.counter = 0
+        self.partial = self.counter = 0
+
+
+def _reader(signals):
+    """Function of the BMS that reads these signals."""
+    get = attrgetter(*[attribute for attribute, _ in signals.values()])
+    factors = [factor for _, factor in signals.values()]
+    return lambda bms: [value * factor for value, factor in zip(get(bms), factors)]
+
+
+def _temperatures(frame):
+    """Function of the BMS that reads the four temperatures of this frame in degC."""
+    first = frame * TEMPERATURES_PER_FRAME
+    part = slice(first, first + TEMPERATURES_PER_FRAME)
+
+    def values(bms):
+        found = [min(value, HOTTEST_degC) for value in bms.rack.temperatures_degC[part]]
+        return found + [NOT_FITTED_degC] * (TEMPERATURES_PER_FRAME - len(found))
+
+    return values
 
 
 class NativeBms:
@@ -78,107 +106,25 @@ class NativeBms:
     does not act), overrides {"CELLS.cell_voltage_max": physical value}.
     """
 
-    def __init__(self, rack, node, dbc_path=DBC):
+    def __init__(self, rack, node):
         self.rack = rack
         self.node = node
-        self.silent = self.deaf = self.frozen = self.counter_frozen = self.bad_crc = (
-            self.ignore_commands
-        ) = False
+        self.silent = self.deaf = self.frozen = self.counter_frozen = self.bad_crc = False
+        self.ignore_commands = False
         self.silent_messages = set()
         self.overrides = {}
-        self.next_us = None
-        self.command_id = 0
-        self._messages = self._build(dbc_path)
-        self._position = 0
-        self._echo = 0
-        self._counter = None
-        self._command_us = None
+        self.next_us = self._counter = self._command_us = None
+        self._position = self.command_echo = 0
+        command = dbc_encoder.load(str(DBC)).get_message_by_name("COMMAND")
+        self.command_id = command.frame_id + NODE_STRIDE * node
         self._command_start = crc8((self.command_id & 255, self.command_id >> 8))
-
-    def _build(self, dbc_path):
-        database = dbc_encoder.load(str(dbc_path))
-        self.command_id = database.get_message_by_name("COMMAND").frame_id + NODE_STRIDE * self.node
-        plan = [
-            (
-                "STATE",
-                (
-                    "contactor_state",
-                    "fault_bits",
-                    "cells_online",
-                    "sensors_invalid",
-                    "command_echo",
-                ),
-                self._state,
-            ),
-            (
-                "CELLS",
-                ("cell_voltage_min", "cell_voltage_max", "cell_position_min", "cell_position_max"),
-                self._cells,
-            ),
-            ("PACK", ("voltage", "current", "insulation"), self._pack),
-            (
-                "LIMITS",
-                ("charge_current_max", "discharge_current_max", "charge_voltage_max"),
-                self._limits,
-            ),
-            ("CHARGE", ("soc", "soh", "cycles"), self._charge),
+        self._messages = [
+            _Message(name, node, signals, _reader(signals)) for name, signals in MESSAGES.items()
         ]
-        names = tuple(f"temperature_{index}" for index in range(TEMPERATURES_PER_FRAME))
-        for frame in range(-(-len(self.rack.temperatures_degC) // TEMPERATURES_PER_FRAME)):
-            plan.append((f"TEMPERATURES_{frame}", names, self._temperatures_of(frame)))
-        return [
-            _Message(database.get_message_by_name(name), self.node, signals, values)
-            for name, signals, values in plan
-        ]
-
-    # What the messages say, in the order and units of their signals.
-
-    def _state(self):
-        rack = self.rack
-        return (
-            rack.contactor_state,
-            rack.fault_bits,
-            rack.cells_online,
-            rack.sensors_invalid,
-            self._echo,
-        )
-
-    def _cells(self):
-        rack = self.rack
-        return (
-            rack.cell_voltage_V_min * 1000,
-            rack.cell_voltage_V_max * 1000,
-            rack.position_min,
-            rack.position_max,
-        )
-
-    def _pack(self):
-        rack = self.rack
-        return rack.voltage_V, rack.current_A, rack.insulation_kohm
-
-    def _limits(self):
-        rack = self.rack
-        return rack.charge_limit_A, rack.discharge_limit_A, rack.charge_voltage_V_max
-
-    def _charge(self):
-        rack = self.rack
-        return rack.soc * 100, rack.soh * 100, rack.cycles
-
-    def _temperatures_of(self, frame):
-        first, after = frame * TEMPERATURES_PER_FRAME, (frame + 1) * TEMPERATURES_PER_FRAME
-        last = [None, None]  # what the plant said, and this frame's values made of it
-
-        def values():
-            """This frame's four temperatures in degC."""
-            said = self.rack.temperatures_degC[first:after]
-            if said != last[0]:
-                found = [min(value, HOTTEST_degC) for value in said]
-                last[:] = said, found + [NOT_FITTED_degC] * (TEMPERATURES_PER_FRAME - len(found))
-            return last[1]
-
-        return values
-
-    # Sending.
+        names = [f"temperature_{index}" for index in range(TEMPERATURES_PER_FRAME)]
+        for frame in range(-(-len(rack.temperatures_degC) // TEMPERATURES_PER_FRAME)):
+            values = _temperatures(frame)
+            self._messages.append(_Message(f"TEMPERATURES_{frame}", node, names, values))
 
     def tick(self, now_us):
         """Open the contactors when no command was accepted for 1 s."""
@@ -213,7 +159,10 @@ class NativeBms:
 
     def _encoded(self, message):
         if not self.frozen or message.payload is None:
-            values = self._overridden(message) if self.overrides else message.values()
+            values = message.values(self)
+            if self.overrides:
+                names = [f"{message.name}.{name}" for name in message.signals]
+                values = [self.overrides.get(*known) for known in zip(names, values)]
             payload = message.encoder.encode(values)
             if payload is not message.payload:
                 message.payload = payload
@@ -224,18 +173,8 @@ class NativeBms:
             message.counter = counter + 1 & 15
         return message.payload + bytes((counter, crc))
 
-    def _overridden(self, message):
-        return [
-            self.overrides.get(f"{message.name}.{name}", value)
-            for name, value in zip(message.signals, message.values())
-        ]
-
-    # Receiving.
-
     def receive(self, can_id, data, now_us):
-        """Take a command; anything with a wrong length, CRC, content or a repeated counter is no
-        command.
-        """
+        """Take a command with correct length, CRC and content and a new counter; ignore others."""
         if can_id != self.command_id or self.deaf or len(data) != 8:
             return
         if crc8(data[:7], self._command_start) ^ 0xFF != data[7] or data[0] > 1 or any(data[1:6]):
@@ -243,7 +182,7 @@ class NativeBms:
         counter = data[6]
         if counter > 15 or counter == self._counter:
             return
-        self._counter = self._echo = counter
+        self._counter = self.command_echo = counter
         self._command_us = now_us
         if not self.ignore_commands:
             self.rack.command_close(data[0] == 1)

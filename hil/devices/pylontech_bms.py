@@ -17,50 +17,28 @@ MAKER = b"PYLON   "
 PROTECTIONS = (3.65, 2.80, 55.0, 0.0)
 ALARMS = (3.60, 2.85, 52.0, 3.0)
 
-# 0x359 bytes 0 and 2: bit numbers of what both protections and warnings know (V1.2, 2018-04-08)
-(
-    BIT_HIGH_VOLTAGE,
-    BIT_LOW_VOLTAGE,
-    BIT_HIGH_TEMPERATURE,
-    BIT_LOW_TEMPERATURE,
-    BIT_DISCHARGE_CURRENT,
-) = 1, 2, 3, 4, 7
-BIT_CHARGE_CURRENT, BIT_SYSTEM_ERROR = 0, 3  # bytes 1 and 3
+# Of high V, low V, hot, cold, discharge current, charge current, system error: byte and bit in
+# 0x359 (V1.2, 2018-04-08; protections, and two bytes later alarms), pair in 0x35A (V1.3).
+FLAGS = ((0, 1, 1), (0, 2, 2), (0, 3, 3), (0, 4, 4), (0, 7, 7), (1, 0, 8), (1, 3, 11))
+PAIR_GENERAL, PAIR_ACTIVE, PAIR_QUIET = 0, 0b01, 0b10
 CHARGE_ENABLE, DISCHARGE_ENABLE = 0x80, 0x40  # 0x35C byte 0
-
-# 0x35A pair numbers, four pairs a byte: 2 bits, 01 active, 10 not active
-PAIR_GENERAL, PAIR_HIGH_VOLTAGE, PAIR_LOW_VOLTAGE, PAIR_HIGH_TEMPERATURE, PAIR_LOW_TEMPERATURE = (
-    0,
-    1,
-    2,
-    3,
-    4,
-)
-PAIR_DISCHARGE_CURRENT, PAIR_CHARGE_CURRENT, PAIR_INTERNAL = 7, 8, 11
-PAIRS_SUPPORTED = (0, 1, 2, 3, 4, 7, 8, 11)
 
 
 class PylontechBms:
     """rack: one rack of the plant. One such BMS per bus: the ids carry no address.
 
-    dialect: "V1.2" or "V1.3". alarms_supported=False sends 0x35A all zero, as the maker's own V1.3
-    packs do. Faults: silent, deaf, silent_ids (ids no longer sent), frozen (values repeat; there is
-    no counter to tell), negative_discharge_limit (DCL with a minus sign), overrides {can_id: data}.
+    dialect: "V1.2" or "V1.3". alarms_supported = False sends 0x35A all zero, as the maker's own
+    V1.3 packs do. Faults: silent, deaf, silent_ids (ids no longer sent), frozen (values repeat;
+    there is no counter), negative_discharge_limit (DCL with a minus sign), overrides {can_id: data}.
     """
 
-    def __init__(self, rack, dialect="V1.2", voltage_scale_V=0.01, alarms_supported=True):
-        if dialect not in ("V1.2", "V1.3"):
-            raise ValueError(f"pylontech dialect {dialect!r}: allowed are V1.2, V1.3")
+    def __init__(self, rack):
         self.rack = rack
-        self.dialect = dialect
-        self.voltage_scale_V = voltage_scale_V
-        self.alarms_supported = alarms_supported
+        self.dialect, self.voltage_scale_V, self.alarms_supported = "V1.2", 0.01, True
         self.silent = self.deaf = self.frozen = self.negative_discharge_limit = False
         self.silent_ids = set()
         self.overrides = {}
-        self.next_us = None
-        self._heard_us = None
-        self._burst = None
+        self.next_us = self._heard_us = self._burst = None
 
     def tick(self, now_us):
         """Open the contactors when no inverter was heard for too long."""
@@ -97,55 +75,28 @@ class PylontechBms:
     def _encoded(self):
         rack = self.rack
         sign = -1 if self.negative_discharge_limit else 1
-        charge_state = struct.pack("<HH", round(rack.soc * 100), round(rack.soh * 100))
+        end_V = rack.charge_voltage_V_max * PROTECTIONS[1] / PROTECTIONS[0]
+        currents = _s16(rack.charge_limit_A * 10), _s16(sign * rack.discharge_limit_A * 10)
+        limits = _u16(rack.charge_voltage_V_max * 10), *currents, _u16(end_V * 10)
         mean_degC = sum(rack.temperatures_degC) / len(rack.temperatures_degC)
-        burst = [
-            (
-                0x351,
-                struct.pack(
-                    "<HhhH",
-                    _u16(rack.charge_voltage_V_max * 10),
-                    _s16(rack.charge_limit_A * 10),
-                    _s16(sign * rack.discharge_limit_A * 10),
-                    _u16(self._end_voltage_V() * 10),
-                ),
-            ),
-            (0x355, charge_state if self.dialect == "V1.2" else charge_state + b"\0\0"),
-            (
-                0x356,
-                struct.pack(
-                    "<hhh",
-                    _s16(rack.voltage_V / self.voltage_scale_V),
-                    _s16(-rack.current_A * 10),
-                    _s16(mean_degC * 10),
-                ),
-            ),
+        measured = rack.voltage_V / self.voltage_scale_V, -rack.current_A * 10, mean_degC * 10
+        charge = struct.pack("<HH", round(rack.soc * 100), round(rack.soh * 100))
+        is_older = self.dialect == "V1.2"
+        return [
+            (0x351, struct.pack("<HhhH", *limits)),
+            (0x355, charge if is_older else charge + b"\0\0"),
+            (0x356, struct.pack("<hhh", *[_s16(value) for value in measured])),
+            *(self._v1_2() if is_older else self._v1_3()),
+            (0x35E, MAKER),
         ]
-        return burst + (self._v1_2() if self.dialect == "V1.2" else self._v1_3()) + [(0x35E, MAKER)]
-
-    def _end_voltage_V(self):
-        rack = self.rack
-        return rack.charge_voltage_V_max * PROTECTIONS[1] / PROTECTIONS[0]
 
     def _v1_2(self):
         rack = self.rack
-        protection, alarm = self._trips(*PROTECTIONS), self._trips(*ALARMS)
-        data = (
-            bytes(
-                (
-                    _bits(protection),
-                    _more_bits(protection),
-                    _bits(alarm),
-                    _more_bits(alarm),
-                    len(rack.temperatures_degC),
-                )
-            )
-            + b"PN"
-        )
-        enables = (CHARGE_ENABLE if rack.charge_limit_A > 0 else 0) | (
-            DISCHARGE_ENABLE if rack.discharge_limit_A > 0 else 0
-        )
-        return [(0x359, data), (0x35C, bytes((enables, 0)))]
+        bits = _bits(self._trips(*PROTECTIONS)) + _bits(self._trips(*ALARMS))
+        enables = CHARGE_ENABLE * (rack.charge_limit_A > 0)
+        enables |= DISCHARGE_ENABLE * (rack.discharge_limit_A > 0)
+        modules = len(rack.temperatures_degC)
+        return [(0x359, bits + bytes((modules,)) + b"PN"), (0x35C, bytes((enables, 0)))]
 
     def _v1_3(self):
         alarms = warnings = 0
@@ -173,36 +124,18 @@ class PylontechBms:
 
 
 def _bits(trips):
-    """0x359 byte 0 (protections) or 2 (alarms)."""
-    numbers = (
-        BIT_HIGH_VOLTAGE,
-        BIT_LOW_VOLTAGE,
-        BIT_HIGH_TEMPERATURE,
-        BIT_LOW_TEMPERATURE,
-        BIT_DISCHARGE_CURRENT,
-    )
-    return sum(tripped << number for tripped, number in zip(trips, numbers))
-
-
-def _more_bits(trips):
-    """0x359 byte 1 (protections) or 3 (alarms)."""
-    return trips[5] << BIT_CHARGE_CURRENT | trips[6] << BIT_SYSTEM_ERROR
+    """Two bytes of 0x359: protections or alarms."""
+    data = [0, 0]
+    for tripped, (byte, bit, _) in zip(trips, FLAGS):
+        data[byte] |= tripped << bit
+    return bytes(data)
 
 
 def _pairs(trips):
-    """Four bytes of 0x35A as an integer: every supported pair 10, the tripped ones 01."""
-    high_V, low_V, hot, cold, discharge, charge, system = trips
-    active = {
-        PAIR_GENERAL: any(trips),
-        PAIR_HIGH_VOLTAGE: high_V,
-        PAIR_LOW_VOLTAGE: low_V,
-        PAIR_HIGH_TEMPERATURE: hot,
-        PAIR_LOW_TEMPERATURE: cold,
-        PAIR_DISCHARGE_CURRENT: discharge,
-        PAIR_CHARGE_CURRENT: charge,
-        PAIR_INTERNAL: system,
-    }
-    return sum((0b01 if active[pair] else 0b10) << pair * 2 for pair in PAIRS_SUPPORTED)
+    """Four bytes of 0x35A as an integer: every supported pair quiet or active."""
+    active = {PAIR_GENERAL: any(trips)}
+    active |= {pair: tripped for tripped, (_, _, pair) in zip(trips, FLAGS)}
+    return sum((PAIR_ACTIVE if on else PAIR_QUIET) << pair * 2 for pair, on in active.items())
 
 
 def _s16(value):

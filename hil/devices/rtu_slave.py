@@ -5,6 +5,7 @@ length) but finds a frame by its length and CRC at any offset, because a pty nei
 the 3.5 character gap; a gap longer than that still ends an unfinished frame.
 """
 
+import functools
 import struct
 
 from fastcrc.crc16 import modbus as crc16
@@ -17,7 +18,6 @@ CACHED_REQUESTS = 512
 READS = (1, 2, 3, 4)
 READ_COUNT_MAX = {1: 2000, 2: 2000, 3: 125, 4: 125}  # Application Protocol V1.1b3, 6.1 to 6.4
 WRITE_COUNT_MAX = {15: 1968, 16: 123}  # 6.11, 6.12
-_REGISTERS_OF = [struct.Struct(f">{count}H").unpack for count in range(WRITE_COUNT_MAX[16] + 1)]
 
 
 def with_crc(body):
@@ -26,9 +26,7 @@ def with_crc(body):
 
 
 def request_bytes(data, offset):
-    """Length of the request frame that starts at offset, None if its length byte is not there yet,
-    0 if no request.
-    """
+    """Length of the request frame at offset, None before its length byte, 0 if it is no request."""
     function = data[offset + 1]
     if 1 <= function <= 6:
         return 8
@@ -37,35 +35,16 @@ def request_bytes(data, offset):
     return None if offset + 7 > len(data) else 9 + data[offset + 6]
 
 
-def _is_request(data):
-    """True if data is exactly one good request frame."""
-    return (
-        8 <= len(data) <= FRAME_BYTES_MAX
-        and request_bytes(data, 0) == len(data)
-        and crc16(data) == 0
-    )
-
-
 class _Request:
-    """One understood request frame, kept so that the same bytes need not be understood again."""
-
-    __slots__ = (
-        "unit_id",
-        "function",
-        "address",
-        "count",
-        "values",
-        "refused",
-        "head",
-        "payload",
-        "reply",
-    )
+    """One request frame: `refused` is an exception code or 0; `values` are those of a write; `head`
+    precedes the payload of a read, `reply` acknowledges a write.
+    """
 
     def __init__(self, frame):
         self.unit_id, self.function, self.address, self.count = struct.unpack_from(">BBHH", frame)
-        self.values = self.payload = self.reply = None
+        self.values = self.reply = None
         self.refused = 0
-        self.head = bytes((self.unit_id, self.function))
+        self.head = frame[:2]
         if self.function in READS:
             self._read()
         elif self.function in WRITE_COUNT_MAX:
@@ -77,16 +56,16 @@ class _Request:
         if not 1 <= self.count <= READ_COUNT_MAX[self.function]:
             self.refused = registers.ILLEGAL_VALUE
             return
-        length = (
-            self.count * 2 if self.function >= registers.READ_HOLDING else (self.count + 7) >> 3
-        )
+        is_words = self.function >= registers.READ_HOLDING
+        length = self.count * 2 if is_words else (self.count + 7) >> 3
         self.head += bytes((length & 255,))
 
     def _write_one(self, frame):
         value, self.count = self.count, 1
-        if self.function == registers.WRITE_COIL and value not in (0, 0xFF00):
+        is_coil = self.function == registers.WRITE_COIL
+        if is_coil and value not in (0, 0xFF00):
             self.refused = registers.ILLEGAL_VALUE
-        self.values = [value >> 15] if self.function == registers.WRITE_COIL else [value]
+        self.values = [value >> 15 if is_coil else value]
         self.reply = frame
 
     def _write_many(self, frame):
@@ -99,8 +78,17 @@ class _Request:
         if is_coils:
             self.values = [data[bit >> 3] >> (bit & 7) & 1 for bit in range(self.count)]
         else:
-            self.values = list(_REGISTERS_OF[self.count](data))
+            self.values = list(struct.unpack(f">{self.count}H", data))
         self.reply = with_crc(frame[:6])
+
+
+@functools.lru_cache(CACHED_REQUESTS)
+def _understood(frame):
+    if request_bytes(frame, 0):
+        return _Request(frame)
+    request = _Request(frame[:2] + b"\0\0\0\1")
+    request.refused = registers.ILLEGAL_FUNCTION
+    return request
 
 
 class RtuSlave:
@@ -116,46 +104,31 @@ class RtuSlave:
         # 3.5 characters, and 1750 us above 19200 Bd (MODBUS over Serial Line V1.02, 2.5.1.1)
         self.gap_us = 1750 if baud_Bd > 19200 else int(3.5 * self.char_us)
         self.turnaround_us = max(turnaround_us, self.gap_us)
-        self.served = 0
         self.dropped_bytes = 0
         self._buffer = b""
         self._last_us = 0
-        self._requests = {}
 
     def receive(self, data, now_us):
         """Bytes whose last one has arrived at now_us -> [(time_us of the reply's first byte,
         frame)].
         """
-        if not self._buffer:
-            request = self._requests.get(data)
-            if request is not None:
-                self._last_us = now_us
-                return self._serve(request, now_us)
-        return self._receive_bytes(data, now_us)
-
-    def _receive_bytes(self, data, now_us):
         if self._buffer and now_us - self._last_us - len(data) * self.char_us > self.gap_us:
             self.dropped_bytes += len(self._buffer)
             self._buffer = b""
         self._last_us = now_us
-        if not self._buffer and _is_request(data):
-            return self._serve(self._understood(data), now_us)
         self._buffer += data
         replies = []
-        while True:
-            frame = self._next_frame()
-            if frame is None:
-                break
-            replies += self._serve(self._understood(frame), now_us)
+        for frame in iter(self._next_frame, None):
+            replies += self._serve(_understood(frame), now_us)
         return replies
 
     def _next_frame(self):
-        """Cut the first good request frame out of the buffer, whatever stands before it."""
+        """Cut the first good request frame out of the buffer with all that precedes it."""
         buffer = self._buffer
         for offset in range(len(buffer) - 3):
             length = request_bytes(buffer, offset)
             if length == 0 and offset == 0 and buffer[1] < 0x80:
-                length = len(buffer)  # a function nobody knows: the whole chunk, if its CRC says so
+                length = len(buffer)  # an unknown function: the whole chunk, if its CRC is right
             frame = buffer[offset : offset + length] if length else b""
             if 4 <= len(frame) == length <= FRAME_BYTES_MAX and crc16(frame) == 0:
                 self.dropped_bytes += offset
@@ -166,15 +139,6 @@ class RtuSlave:
         self._buffer = buffer[surplus:]
         return None
 
-    def _understood(self, frame):
-        request = self._requests.get(frame)
-        if request is None:
-            request = _Request(frame) if request_bytes(frame, 0) else _unknown(frame)
-            if len(self._requests) >= CACHED_REQUESTS:
-                self._requests.clear()
-            self._requests[frame] = request
-        return request
-
     def _serve(self, request, now_us):
         device = self.units.get(request.unit_id)
         if device is None:
@@ -183,7 +147,6 @@ class RtuSlave:
             return []
         if device.silent:
             return []
-        self.served += 1
         device.tick(now_us)
         try:
             frame = self._answer(device, request, now_us)
@@ -199,11 +162,9 @@ class RtuSlave:
             if not device.ignore_writes:
                 device.write(request.function, request.address, request.values, now_us)
             return request.reply
-        payload = device.payload(request.function, request.address, request.count)
-        if payload != request.payload:
-            request.payload = payload
-            request.reply = with_crc(request.head + payload)
-        return request.reply
+        return with_crc(
+            request.head + device.payload(request.function, request.address, request.count)
+        )
 
     def _broadcast(self, request, now_us):
         for device in self.units.values():
@@ -213,13 +174,7 @@ class RtuSlave:
             try:
                 device.write(request.function, request.address, request.values, now_us)
             except ModbusException:
-                continue  # nobody answers a broadcast, not even to refuse it
-
-
-def _unknown(frame):
-    request = _Request(frame[:2] + b"\0\0\0\1")
-    request.refused = registers.ILLEGAL_FUNCTION
-    return request
+                continue  # a broadcast has no answer, not even a refusal
 
 
 def _spoiled(device, frame):

@@ -36,18 +36,14 @@ class Sdm630(RegisterDevice):
     The load meter shows `cabinet.load_channels`, when there are any, as its three phases, raw: (W,
     V, A, PF) each. refresh_us: how often the meter computes new values (the document is silent; ten
     a second is assumed). Power is the mean since the last time, as a meter integrates: a 10 Hz
-    swing must not alias into a slow one. power_factor: of what is measured. Further fault: frozen
-    (the raw words repeat).
+    swing must not alias into a slow one. Further fault: frozen (the raw words repeat).
     """
 
-    def __init__(self, cabinet, shows="grid", seed=1, refresh_us=100_000, power_factor=0.98):
+    def __init__(self, cabinet, shows="grid", seed=1):
         super().__init__()
-        if shows not in ("grid", "load"):
-            raise ValueError(f"sdm630 shows {shows!r}: allowed are grid, load")
         self.cabinet = cabinet
         self.shows_load = shows == "load"
-        self.refresh_us = refresh_us
-        self.power_factor = power_factor
+        self.refresh_us, self.power_factor = 100_000, 0.98
         self.frozen = False
         self.image = bytearray(REGISTERS * 2)
         self._random = random.Random(seed).random
@@ -55,15 +51,12 @@ class Sdm630(RegisterDevice):
         self._shares = (first / 3, second / 3, 1 - (first + second) / 3)
         self._energy_kWh = [0.0, 0.0]  # import, export
         self._refreshed_us = None
-        self._due_us = 0
-        self._seen_us, self._work = 0, 0.0
+        self._due_us = self._seen_us = 0
+        self._work = 0.0
 
     def tick(self, now_us):
-        """Integrate; compute new values when they are due; the first call always does (the grid of
-        times starts at 0).
-        """
-        power_W = self.cabinet.load_power_W if self.shows_load else self.cabinet.grid_power_W
-        self._work += power_W * (now_us - self._seen_us)
+        """Integrate; compute new values when they are due, always at the first call."""
+        self._work += self._power_W() * (now_us - self._seen_us)
         self._seen_us = now_us
         if now_us < self._due_us or self.frozen:
             return
@@ -83,21 +76,17 @@ class Sdm630(RegisterDevice):
         return self.shown(self.image, 0, address, count)
 
     def _channels(self, mean_W):
-        """Three phases of (W, V, A, PF): the plant's raw ones if it has any, else mean_W shared
-        out.
-        """
-        cabinet = self.cabinet
-        if self.shows_load and cabinet.load_channels is not None:
-            return cabinet.load_channels
+        """Three phases of (W, V, A, PF): the raw ones of the plant, else mean_W shared out."""
+        if self.shows_load and self.cabinet.load_channels is not None:
+            return self.cabinet.load_channels
         power_W = mean_W * (1 + POWER_JITTER * (self._random() - 0.5))
         factor = -self.power_factor if power_W < 0 else self.power_factor
         channels = []
         for share in self._shares:
-            voltage_V = cabinet.grid_voltage_V + VOLTAGE_JITTER_V * (self._random() - 0.5)
+            voltage_V = self.cabinet.grid_voltage_V + VOLTAGE_JITTER_V * (self._random() - 0.5)
             phase_W = power_W * share
-            channels.append(
-                (phase_W, voltage_V, phase_W / (factor * voltage_V) if voltage_V else 0.0, factor)
-            )
+            current_A = phase_W / (factor * voltage_V) if voltage_V else 0.0
+            channels.append((phase_W, voltage_V, current_A, factor))
         return channels
 
     def _refresh(self, elapsed_us):
@@ -130,11 +119,12 @@ class Sdm630(RegisterDevice):
             frequency_Hz,
         )
 
+    def _power_W(self):
+        return self.cabinet.load_power_W if self.shows_load else self.cabinet.grid_power_W
+
     def _mean_W(self, elapsed_us):
         work, self._work = self._work, 0.0
-        if elapsed_us > 0:
-            return work / elapsed_us
-        return self.cabinet.load_power_W if self.shows_load else self.cabinet.grid_power_W
+        return work / elapsed_us if elapsed_us > 0 else self._power_W()
 
     def _count(self, total_W, elapsed_us):
         if total_W == total_W:  # a raw channel may be no number
@@ -154,4 +144,4 @@ def _angle(factor):
 
 def _total(values):
     first, second, third = values
-    return first + second + third
+    return first + second + third  # not sum(), which adds in another way from Python 3.12 on

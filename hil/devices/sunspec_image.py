@@ -5,6 +5,7 @@ Raw register values only: scaling is the device's business. A point without a va
 implemented".
 """
 
+import collections
 import struct
 
 import sunspec2.device
@@ -35,19 +36,14 @@ CODES = {
 }
 
 
-class Place:
-    """Where one point lies: first register, number of registers, struct code, whether a controller
-    may write it.
-    """
+# One point: first register, number of registers, struct code, may a controller write it
+Place = collections.namedtuple("Place", ("name", "address", "registers", "code", "writable"))
 
-    __slots__ = ("name", "address", "registers", "code", "writable")
 
-    def __init__(self, name, address, point):
-        self.name = name
-        self.address = address
-        self.registers = int(point.len)
-        self.code = CODES.get(point.pdef[mdef.TYPE], f"{self.registers * 2}s")
-        self.writable = point.pdef.get(mdef.ACCESS) == mdef.ACCESS_RW
+def _place(name, address, point):
+    registers = int(point.len)
+    code = CODES.get(point.pdef[mdef.TYPE], f"{registers * 2}s")
+    return Place(name, address, registers, code, point.pdef.get(mdef.ACCESS) == mdef.ACCESS_RW)
 
 
 class Image:
@@ -71,7 +67,7 @@ class Image:
     def _add(self, model_id, model, address):
         for prefix, group in _groups(model):
             for name, point in group.points.items():
-                place = Place(f"{model_id}.{prefix}{name}", address + point.offset, point)
+                place = _place(f"{model_id}.{prefix}{name}", address + point.offset, point)
                 self.places[place.name] = place
                 self.by_address[place.address] = place
 
@@ -89,13 +85,8 @@ class Image:
         """(pack_into, byte offset, first register, register after the last) for all points from
         `first` to `last`.
         """
-        start, end = (
-            self.places[f"{model_id}.{first}"].address,
-            self.places[f"{model_id}.{last}"].address,
-        )
-        places = sorted(
-            (p for a, p in self.by_address.items() if start <= a <= end), key=lambda p: p.address
-        )
+        start, end = [self.places[f"{model_id}.{name}"].address for name in (first, last)]
+        places = [self.by_address[a] for a in sorted(self.by_address) if start <= a <= end]
         pack = struct.Struct(">" + "".join(place.code for place in places)).pack_into
         return pack, (start - self.base) * 2, start, places[-1].address + places[-1].registers
 

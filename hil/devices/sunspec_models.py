@@ -36,13 +36,10 @@ def power_scale(rated_W):
     """Power scale factor (power of ten) with which 1.3 times the rating fits a signed 16-bit
     register.
     """
-    scale = 0
-    while 1.3 * rated_W / 10**scale > 32767:
-        scale += 1
-    return scale
+    return next(scale for scale in range(10) if 1.3 * rated_W / 10**scale <= 32767)
 
 
-def models(rated_W, racks, serial):
+def models(rated_W, racks):
     """[(model, {point: value})] of an inverter with so many racks."""
     scale = power_scale(rated_W)
     rating = round(rated_W / 10**scale)
@@ -55,7 +52,7 @@ def models(rated_W, racks, serial):
         "WHRtg": RACK_kWh * racks,
     }
     return [
-        (1, {"Mn": "Firebreak rig", "Md": "PCS 7xx", "Vr": "1", "SN": serial, "DA": 1}),
+        (1, {"Mn": "Firebreak rig", "Md": "PCS 7xx", "Vr": "1", "SN": "PCS-1", "DA": 1}),
         (701, MEASURED | power_SF),
         (702, RATINGS | dict.fromkeys(RATED, rating) | power_SF),
         (704, CONTROL),

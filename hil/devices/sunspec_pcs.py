@@ -1,12 +1,11 @@
 """A battery inverter (PCS) with SunSpec models 1, 701, 702, 704, 715 and 802 from holding register
 40000.
 
-Models: sunspec/models (pysunspec2's copy). Signs as there: power > 0 leaves towards the AC side
-(discharge). Behaviour the models leave open, chosen after real devices: the reversion timer and the
-heartbeats live on the device's own one-second grid, so a time of N s lapses after N-1 to N seconds;
-a 32-bit point is written whole or refused; a set-point beyond WMax is refused; a controller
-heartbeat that stands still stops the inverter and shows an alarm until it moves again, and only a
-new START runs it then.
+Models: sunspec/models (pysunspec2's copy). Signs as there: power > 0 discharges. The models leave
+open, and real devices do: reversion timer and heartbeats run on the device's own one-second grid,
+so a time of N s lapses after N-1 to N seconds; a 32-bit point is written whole or refused; a
+set-point beyond WMax is refused; a controller heartbeat that stops stops the inverter and shows an
+alarm until it moves again, and then only a new START runs it.
 """
 
 import struct
@@ -28,7 +27,6 @@ ENABLED = 1
 CHARGING, DISCHARGING = 4, 3  # 802 ChaSt
 RUNNING, THROTTLED = 3, 4  # 701 InvSt
 MANUFACTURER_ALARM = 1 << 16  # 701 Alrm
-NO_SCALE = -32768  # a scale factor register of a device that is not awake yet
 # contactors open, pre-charge, closed, fault -> 802 State
 BATTERY_STATES = {0: 1, 1: 2, 2: 3, 3: 99}
 _S32 = struct.Struct(">i").unpack_from
@@ -38,40 +36,31 @@ class SunSpecPcs(RegisterDevice):
     """cabinet: the plant (`pcs[index]`, `racks`, `grid_voltage_V` per phase to neutral,
     `grid_frequency_Hz`).
 
-    rack_indexes: the racks on this inverter's DC bus; all when None. controller_silent_s: how long
-    the controller heartbeat may stand still once it has moved (no register of model 715 tells; 0 =
-    not supervised). Further faults: frozen (measurements repeat), heartbeat_stopped (DERHb
-    repeats), reversion_broken (the set-point never expires, as some firmwares do), local (LocRemCtl
-    = 1: writes are acknowledged without effect), readback_offset_W (WSet reads back wrong by this
-    much).
+    rack_indexes: the racks on this inverter's DC bus. controller_silent_s: the longest pause of the
+    controller heartbeat once it has moved (not in model 715; 0 = not supervised). Further faults:
+    frozen (measurements repeat), heartbeat_stopped (DERHb repeats), reversion_broken (the set-point
+    never expires, as some firmwares do), local (LocRemCtl = 1: writes are acknowledged without
+    effect), readback_offset_W (WSet reads back wrong by this much).
     """
 
-    def __init__(self, cabinet, index=0, rack_indexes=None, controller_silent_s=5, serial="PCS-1"):
+    def __init__(self, cabinet, index, rack_indexes):
         super().__init__()
         self.cabinet = cabinet
         self.pcs = cabinet.pcs[index]
-        self.racks = (
-            cabinet.racks
-            if rack_indexes is None
-            else [cabinet.racks[rack] for rack in rack_indexes]
-        )
-        self.controller_silent_s = controller_silent_s
+        self.racks = [cabinet.racks[rack] for rack in rack_indexes]
+        self.controller_silent_s = 5
         self.frozen = self.heartbeat_stopped = self.reversion_broken = False
-        self.readback_offset_W = 0
-        self.image = Image(models(self.pcs.rated_W, len(self.racks), serial))
+        self.readback_offset_W = self.reversions = 0  # of the set-point, since the start
+        self.image = Image(models(self.pcs.rated_W, len(self.racks)))
         self.scale = power_scale(self.pcs.rated_W)
         self._ac = self.image.block(701, "St", "Hz")
         self._dc = self.image.block(802, "V", "W")
         self._now_us = self._shown_ac_us = self._shown_dc_us = -1
-        self._second_us = None
-        self._silence_s = self._heartbeat = None
-        self.reversions = 0  # how often the set-point has expired
+        self._second_us = self._silence_s = self._heartbeat = None
         self._energy_Wh = {"701.TotWhInj": 0.0, "701.TotWhAbs": 0.0}
+        setpoints = ("704.WSet", "704.WSetEna", "704.WSetMod", "704.WSetPct")
         self._handlers = {
-            "704.WSet": self._setpoint_written,
-            "704.WSetEna": self._setpoint_written,
-            "704.WSetMod": self._setpoint_written,
-            "704.WSetPct": self._setpoint_written,
+            **dict.fromkeys(setpoints, self._setpoint_written),
             "715.ControllerHb": self._heartbeat_written,
             "715.OpCtl": self._operation_written,
             "715.AlarmReset": self._alarm_reset_written,
@@ -86,12 +75,6 @@ class SunSpecPcs(RegisterDevice):
     @local.setter
     def local(self, is_local):
         self.image.put("715.LocRemCtl", int(is_local))
-
-    def set_scale(self, name, scale):
-        """Change a scale factor at run time ("701.W_SF"); None makes it read "not implemented"."""
-        self.image.put(name, NO_SCALE if scale is None else scale)
-        if name == "701.W_SF" and scale is not None:
-            self.scale = scale
 
     def tick(self, now_us):
         """Run the one-second grid up to now_us; it starts at the first call."""
@@ -115,12 +98,11 @@ class SunSpecPcs(RegisterDevice):
         """FC6 and FC16 on whole writable points."""
         if function not in (registers.WRITE_REGISTER, registers.WRITE_REGISTERS):
             raise ModbusException(registers.ILLEGAL_FUNCTION)
-        count = len(values)
-        plan = self._plans.get((address, count))
-        if plan is None:
-            plan = self._plans[address, count] = self._plan(address, count)
-        setpoint_at, handlers = plan
-        data = struct.pack(f">{count}H", *values)
+        key = address, len(values)
+        if key not in self._plans:
+            self._plans[key] = self._plan(*key)
+        setpoint_at, handlers = self._plans[key]
+        data = struct.pack(f">{len(values)}H", *values)
         if setpoint_at is not None and abs(_S32(data, setpoint_at)[0]) > self.pcs.rated_W:
             raise ModbusException(registers.ILLEGAL_VALUE)
         if self.local:
@@ -131,16 +113,13 @@ class SunSpecPcs(RegisterDevice):
             handler()
 
     def _plan(self, address, count):
-        """What a write of these registers means: byte offset of WSet in it (or None), what to do
-        after it.
-        """
+        """(byte offset of WSet in a write of these registers or None, functions to call then)."""
         places = self.image.touched(address, count)
         if places is None:
             raise ModbusException(registers.ILLEGAL_ADDRESS)
-        names = [place.name for place in places]
-        offsets = [(place.address - address) * 2 for place in places if place.name == "704.WSet"]
-        handlers = dict.fromkeys(self._handlers[name] for name in names if name in self._handlers)
-        return offsets[0] if offsets else None, tuple(handlers)
+        offsets = {place.name: (place.address - address) * 2 for place in places}
+        handlers = [self._handlers[name] for name in offsets if name in self._handlers]
+        return offsets.get("704.WSet"), tuple(dict.fromkeys(handlers))
 
     def _readback(self, data, address):
         place = self.image.places["704.WSet"]
@@ -154,10 +133,8 @@ class SunSpecPcs(RegisterDevice):
 
     def _setpoint_written(self):
         image = self.image
-        image.put(
-            "704.WSetRvrtRem",
-            image.get("704.WSetRvrtTms") if image.get("704.WSetEna") == ENABLED else 0,
-        )
+        is_enabled = image.get("704.WSetEna") == ENABLED
+        image.put("704.WSetRvrtRem", image.get("704.WSetRvrtTms") if is_enabled else 0)
         self._apply_setpoint()
 
     def _apply_setpoint(self):
@@ -182,7 +159,7 @@ class SunSpecPcs(RegisterDevice):
         self.pcs.command_run(starts)
 
     def _alarm_reset_written(self):
-        self.image.put("715.AlarmReset", 0)  # nothing here latches; the register clears itself
+        self.image.put("715.AlarmReset", 0)  # nothing latches; the register clears itself
 
     def _controller_lost(self):
         return bool(
@@ -212,15 +189,13 @@ class SunSpecPcs(RegisterDevice):
         image.put("704.WSetRvrtRem", left_s - 1)
         if left_s == 1:
             self.reversions += 1
-            image.put("704.WSetEna", image.get("704.WSetEnaRvrt"))
-            image.put("704.WSet", image.get("704.WSetRvrt"))
-            image.put("704.WSetPct", image.get("704.WSetPctRvrt"))
+            for name in ("704.WSetEna", "704.WSet", "704.WSetPct"):
+                image.put(name, image.get(f"{name}Rvrt"))
             self._apply_setpoint()
 
     def _count_silence(self):
-        if self._silence_s is None:
-            return
-        self._silence_s += 1
+        if self._silence_s is not None:
+            self._silence_s += 1
         if self._controller_lost():
             self.pcs.command_run(False)
 
@@ -294,6 +269,5 @@ class SunSpecPcs(RegisterDevice):
         image.put("802.SoC", round(sum(rack.soc for rack in racks) / len(racks) * 10_000))
         image.put("802.SoH", round(min(rack.soh for rack in racks) * 10_000))
         image.put("802.State", BATTERY_STATES[max(rack.contactor_state for rack in racks)])
-        image.put(
-            "802.ChaSt", DISCHARGING if current_A > 1 else CHARGING if current_A < -1 else HOLDING
-        )
+        flowing = DISCHARGING if current_A > 0 else CHARGING
+        image.put("802.ChaSt", flowing if abs(current_A) > 1 else HOLDING)

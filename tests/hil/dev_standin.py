@@ -1,5 +1,6 @@
 """A plant for device tests: plain attributes named as in hil/plant, and the commands it got."""
 
+import struct
 from types import SimpleNamespace
 
 import pytest
@@ -13,6 +14,14 @@ def refused(request, *arguments):
     with pytest.raises(ModbusException) as refusal:
         request(*arguments)
     return refusal.value.code
+
+
+def read(device, function, address, count):
+    """Registers, or bits of functions 1 and 2."""
+    data = device.payload(function, address, count)
+    if function >= 3:
+        return list(struct.unpack(f">{count}H", data))
+    return [data[bit >> 3] >> (bit & 7) & 1 for bit in range(count)]
 
 
 def rack():

@@ -17,6 +17,15 @@ NAMES = ["STATE", "CELLS", "PACK", "LIMITS", "CHARGE"] + [
     f"TEMPERATURES_{frame}" for frame in range(4)
 ]
 MS = 1000
+# of the stand-in rack in state 1 with fault bits
+EXPECTED = {
+    **{"contactor_state": 1, "fault_bits": 0x8005, "cells_online": 240, "sensors_invalid": 1},
+    **{"cell_voltage_min": 3281, "cell_voltage_max": 3312},
+    **{"cell_position_min": 3 * 32 + 7, "cell_position_max": 14 * 32 + 15},
+    **{"voltage": 790.4, "current": 100.3, "insulation": 2500, "charge_current_max": 140},
+    **{"discharge_current_max": 135.5, "charge_voltage_max": 852},
+    **{"soc": 51.23, "soh": 98.76, "cycles": 321},
+}
 
 
 def bench(node=1):
@@ -52,9 +61,8 @@ def command(counter, close=1, node=1, spoil=0, filler=0):
     """A command frame (id, data)."""
     can_id = 0x11F + 0x20 * node
     body = bytes((close, filler, 0, 0, 0, 0, counter))
-    return can_id, body + bytes(
-        (crccheck.crc.Crc8SaeJ1850.calc(bytes((can_id & 255, can_id >> 8)) + body) ^ spoil,)
-    )
+    crc = crccheck.crc.Crc8SaeJ1850.calc(bytes((can_id & 255, can_id >> 8)) + body)
+    return can_id, body + bytes((crc ^ spoil,))
 
 
 def test_every_field_says_what_the_rack_says():
@@ -62,31 +70,10 @@ def test_every_field_says_what_the_rack_says():
     rack.fault_bits, rack.contactor_state = 0x8005, 1
     found = latest(bms)
     assert sorted(found) == sorted(NAMES)
-    state, cells, pack = found["STATE"], found["CELLS"], found["PACK"]
-    assert (state["contactor_state"], state["fault_bits"], state["cells_online"]) == (
-        1,
-        0x8005,
-        240,
-    )
-    assert state["sensors_invalid"] == 1
-    assert (cells["cell_voltage_min"], cells["cell_voltage_max"]) == (3281, 3312)
-    assert (cells["cell_position_min"], cells["cell_position_max"]) == (3 * 32 + 7, 14 * 32 + 15)
-    assert (pack["voltage"], pack["current"], pack["insulation"]) == (
-        pytest.approx(790.4),
-        pytest.approx(100.3),
-        2500,
-    )
-    limits, charge = found["LIMITS"], found["CHARGE"]
-    assert (limits["charge_current_max"], limits["discharge_current_max"]) == (
-        140,
-        pytest.approx(135.5),
-    )
-    assert limits["charge_voltage_max"] == pytest.approx(852)
-    assert (charge["soc"], charge["soh"], charge["cycles"]) == (
-        pytest.approx(51.23),
-        pytest.approx(98.76),
-        321,
-    )
+    shown = {}
+    for name in NAMES[:5]:
+        shown |= found[name]
+    assert {name: shown[name] for name in EXPECTED} == pytest.approx(EXPECTED)
     shown = [
         found[f"TEMPERATURES_{module // 4}"][f"temperature_{module % 4}"] for module in range(16)
     ]
@@ -126,32 +113,18 @@ def test_a_module_beyond_the_range_is_not_an_absent_one(degC, shown):
 
 
 def test_the_encoder_equals_cantools():
-    print("seed 3")
     draw = random.Random(3)
     for name in NAMES:
         message = DATABASE.get_message_by_name(name)
         signals = [signal for signal in message.signals if signal.name not in ("counter", "crc")]
-        encoder = dbc_encoder.MessageEncoder(message, [signal.name for signal in signals], 6)
+        encoder = dbc_encoder.MessageEncoder(message, [signal.name for signal in signals])
         for _ in range(50):
-            values = {
-                signal.name: draw.uniform(signal.minimum, signal.maximum) for signal in signals
-            }
-            whole = {
-                signal.name: round(values[signal.name])
-                if signal.scale == 1
-                else values[signal.name]
-                for signal in signals
-            }
-            expected = message.encode({**whole, "counter": 0, "crc": 0}, strict=False)
-            assert encoder.encode(list(whole.values())) == expected[:6], (name, whole)
-
-
-def test_the_encoder_refuses_motorola_signals():
-    message = cantools.database.load_string(
-        'VERSION ""\nBO_ 1 M: 8 X\n SG_ s : 7|8@0+ (1,0) [0|0] "" X\n', "dbc"
-    )
-    with pytest.raises(ValueError, match="M.s: only Intel byte order"):
-        dbc_encoder.MessageEncoder(message.messages[0], ["s"], 6)
+            values = {}
+            for signal in signals:
+                value = draw.uniform(signal.minimum, signal.maximum)
+                values[signal.name] = round(value) if signal.scale == 1 else value
+            expected = message.encode({**values, "counter": 0, "crc": 0}, strict=False)
+            assert encoder.encode(list(values.values())) == expected[:6], (name, values)
 
 
 @pytest.mark.parametrize("node", [1, 3, 15])
@@ -179,9 +152,7 @@ def test_frames_come_in_one_burst_a_period_and_next_us_is_when_the_next_is_due()
         assert len(bms.frames(now_us)) == 1
         times.append(now_us)
     assert times[9:] == [now_us + 100 * MS for now_us in times[:9]]
-    assert [b - a for a, b in zip(times[:9], times[1:9])] == [300] * 8, (
-        "one frame of 8 bytes takes 0.27 ms"
-    )
+    assert [b - a for a, b in zip(times[:9], times[1:9])] == [300] * 8  # a frame takes 0.27 ms
 
 
 def test_missed_periods_are_not_made_up_for():
@@ -189,9 +160,6 @@ def test_missed_periods_are_not_made_up_for():
     collect(bms, 200 * MS)
     assert len(bms.frames(60_000 * MS)) <= 2 * len(NAMES)
     assert len(collect(bms, 60_120 * MS, 60_020 * MS)) == len(NAMES)
-
-
-# Commands
 
 
 def test_close_open_and_echo():
@@ -239,9 +207,6 @@ def test_commands_renew_and_their_loss_opens_once():
     assert rack.commands[-1] is True
 
 
-# Faults
-
-
 def test_silent_deaf_and_messages_that_stop():
     bms, rack = bench()
     bms.silent_messages = {"PACK", "TEMPERATURES_2"}
@@ -262,10 +227,8 @@ def test_counter_frozen_bad_crc_frozen_and_absurd():
     bms, rack = bench()
     latest(bms)
     bms.counter_frozen = True
-    assert (
-        len({data[6] for _, can_id, data in collect(bms, 900 * MS, 200 * MS) if can_id == 0x121})
-        == 1
-    )
+    stuck = [data for _, can_id, data in collect(bms, 900 * MS, 200 * MS) if can_id == 0x121]
+    assert len({data[6] for data in stuck}) == 1
     bms.counter_frozen, bms.bad_crc = False, True
     assert not any(crc_ok(can_id, data) for _, can_id, data in collect(bms, 1_200 * MS, 900 * MS))
     bms.bad_crc, bms.frozen = False, True
@@ -278,9 +241,8 @@ def test_counter_frozen_bad_crc_frozen_and_absurd():
     bms.overrides = {"CELLS.cell_voltage_max": 6000, "LIMITS.charge_current_max": 0}
     found = latest(bms, 2_000 * MS)
     assert found["CELLS"]["cell_voltage_max"] == 6000 and found["CELLS"]["cell_voltage_min"] == 3281
-    assert found["LIMITS"]["charge_current_max"] == 0 and found["PACK"]["voltage"] == pytest.approx(
-        700
-    )
+    assert found["LIMITS"]["charge_current_max"] == 0
+    assert found["PACK"]["voltage"] == pytest.approx(700)
 
 
 def test_crc8_continues():

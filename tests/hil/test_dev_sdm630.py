@@ -8,7 +8,6 @@ import struct
 import dev_standin
 import pytest
 
-from hil.devices.registers import ModbusException
 from hil.devices.rtu_slave import RtuSlave
 from hil.devices.sdm630 import Sdm630
 
@@ -16,11 +15,11 @@ FC3, FC4 = 3, 4
 RAW = ((120_000.5, 231.25, 520.5, 0.99), (-7.5, 0.0, 0.25, -1.5), (99_999.0, 5000.0, 3.0, 0.5))
 
 
-def meter(shows="grid", channels=None, **options):
+def meter(shows="grid", channels=None, seed=1):
     """A meter on the stand-in plant, ticked once."""
     cabinet = dev_standin.plant()
     cabinet.load_channels = channels
-    sdm = Sdm630(cabinet, shows, **options)
+    sdm = Sdm630(cabinet, shows, seed)
     sdm.tick(0)
     return sdm, cabinet
 
@@ -58,16 +57,12 @@ def test_export_is_negative_with_a_negative_power_factor():
     cabinet.grid_power_W = -30_000.0
     sdm.tick(100_000)
     assert values(sdm, 0x34, 1)[0] == pytest.approx(-30_000, rel=1e-3)
-    assert all(amps > 0 for amps in values(sdm, 6, 3)) and all(
-        watts < 0 for watts in values(sdm, 12, 3)
-    )
+    assert min(values(sdm, 6, 3)) > 0 > max(values(sdm, 12, 3))
     assert values(sdm, 30, 3) == pytest.approx((-0.98,) * 3)
 
 
 def test_the_load_meter_shows_the_load():
     assert values(meter("load")[0], 0x34, 1)[0] == pytest.approx(300_000, rel=1e-3)
-    with pytest.raises(ValueError, match="allowed are grid, load"):
-        meter("pv")
 
 
 def test_raw_channels_are_shown_as_they_are_on_the_load_meter_only():
@@ -89,7 +84,6 @@ def test_raw_channels_may_be_no_numbers():
 
 
 def test_words_never_repeat_and_are_the_same_for_the_same_seed():
-    print("seeds 7, 7, 8")
     (first, cabinet), (twin, _), (other, _) = (meter(seed=seed) for seed in (7, 7, 8))
     cabinet.grid_power_W = 0.0
     seen = set()
@@ -136,9 +130,7 @@ def test_energies_count_each_way():
     [(FC3, 0, 2, 1), (FC4, 1, 2, 2), (FC4, 0, 3, 2), (FC4, 0, 82, 3), (FC4, 0x158, 4, 2)],
 )
 def test_reads_refused(function, address, count, code):
-    with pytest.raises(ModbusException) as refusal:
-        meter()[0].payload(function, address, count)
-    assert refusal.value.code == code
+    assert dev_standin.refused(meter()[0].payload, function, address, count) == code
 
 
 def test_holes_read_zero_and_absurd_words_can_be_shown():

@@ -2,7 +2,7 @@
 
 import dev_standin
 import pytest
-from dev_standin import refused
+from dev_standin import read, refused
 
 from hil.cabinet import SENSORS
 from hil.devices.sensors import TODAY_d
@@ -32,7 +32,7 @@ def built(name, **changes):
 def test_registers_and_refusals(name):
     device, _ = built(name)
     words = REGISTERS[name][0]
-    assert device.read(FC4, 0, len(words)) == words and device.read(FC4, 1, 1) == words[1:2]
+    assert read(device, FC4, 0, len(words)) == words and read(device, FC4, 1, 1) == words[1:2]
     assert refused(device.payload, FC3, 0, 1) == 1
     assert refused(device.payload, FC4, 0, len(words) + 1) == 2
     assert refused(device.payload, FC4, len(words), 1) == 2
@@ -43,19 +43,19 @@ def test_registers_and_refusals(name):
 def test_values_follow_the_plant_unless_frozen_and_the_status_always(name):
     device, plant = built(name)
     words, measured, status = REGISTERS[name]
-    device.read(FC4, 0, 1)
+    read(device, FC4, 0, 1)
     device.frozen = True
     plant.gas_lfl_pct = plant.offgas_ppm = plant.toxic_ppm = [50.0, 60.0]
     plant.air_degC, plant.humidity_permille = -3.0, 910.0
     plant.ups.mains, plant.ups.reserve_min = False, 20.0
-    assert device.read(FC4, 0, len(words)) == words
+    assert read(device, FC4, 0, len(words)) == words
     device.status_bits = 1 << 7
-    assert device.read(FC4, status, 1) == [words[status] | 1 << 7]
+    assert read(device, FC4, status, 1) == [words[status] | 1 << 7]
     device.status_bits, device.frozen = 0, False
-    after = device.read(FC4, 0, len(words))
+    after = read(device, FC4, 0, len(words))
     assert [place for place, word in enumerate(after) if word != words[place]] == measured
     device.overrides = {len(words) - 1: 0xFFFF}
-    assert device.read(FC4, len(words) - 1, 1) == [0xFFFF]
+    assert read(device, FC4, len(words) - 1, 1) == [0xFFFF]
 
 
 @pytest.mark.parametrize("name", dev_standin.DETECTORS)
@@ -63,7 +63,7 @@ def test_a_broken_cell_and_a_date(name):
     device, plant = built(name)
     plant.detector_fault[name], plant.calibration_d[name] = True, -40_000
     words, _, status = REGISTERS[name]
-    after = device.read(FC4, 0, len(words))
+    after = read(device, FC4, 0, len(words))
     assert after[status] == (3 if name == "toxic" else 1) and after[-2:] == [0, TODAY_d]
 
 
@@ -71,7 +71,7 @@ def test_a_broken_cell_and_a_date(name):
 def test_one_cell_of_the_toxic_detector(cell, status):
     device, plant = built("toxic")
     plant.detector_fault["toxic"], device.faulty_cell = True, cell
-    assert device.read(FC4, 2, 1) == [status]
+    assert read(device, FC4, 2, 1) == [status]
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_one_cell_of_the_toxic_detector(cell, status):
     ],
 )
 def test_ranges_and_signs(name, changes, words):
-    assert built(name, **changes)[0].read(FC4, 0, len(words)) == words
+    assert read(built(name, **changes)[0], FC4, 0, len(words)) == words
 
 
 @pytest.mark.parametrize(
@@ -106,4 +106,4 @@ def test_ranges_and_signs(name, changes, words):
 def test_ups_status_and_whole_minutes(mains, invalid, status):
     device, plant = built("ups")
     plant.ups.mains, plant.ups.invalid, plant.ups.reserve_min = mains, invalid, 119.99
-    assert device.read(FC4, 0, 2) == [status, 119]
+    assert read(device, FC4, 0, 2) == [status, 119]
