@@ -137,6 +137,11 @@ class SimulatedCabinet:
         self.devices[f"bms_{device.index + 1}"] = bms
         return bms
 
+    def join(self, can):
+        """Let each BMS hear its command frames on its bus (a VirtualCan)."""
+        for bms in self.bms[can.name]:
+            can.listen(bms.command_id, bms.receive)
+
     def tick(self, now_us):
         """Let every device's own timers run."""
         for device in self._ticking:

@@ -61,8 +61,7 @@ class VirtualRig:
         for bus in self.config.buses:
             if bus.kind == "can":
                 wire = self.controller.can[bus.name] = VirtualCan(bus.name, self.observer.can_tap)
-                for bms in self.cabinet.bms[bus.name]:
-                    wire.listen((getattr(bms, "command_id", 0x305),), bms.receive)
+                self.cabinet.join(wire)
             else:
                 self.controller.wires[bus.name] = VirtualSerial(
                     bus.baud_Bd,

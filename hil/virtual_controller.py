@@ -7,6 +7,7 @@ from controller.record.journal_header import open_journal
 from controller.record.store import ARMED, CLEAN, UNREADABLE, Loaded
 from controller.run.cabinet import Cabinet
 from drivers.buses.can_port import CanPort
+from hil.wires.virtual import nobody
 from safety import matrix
 from safety import signals as s
 
@@ -71,7 +72,7 @@ class VirtualController:
         self.cabinet = None
         self.lines = [(wire, None) for wire in self.wires.values()]
         for wire in self.wires.values():
-            wire.on_up = _nobody
+            wire.on_up = nobody
         for bus in self.can.values():
             bus.ends.clear()
 
@@ -123,8 +124,3 @@ class VirtualController:
             raise ValueError(f"no source {source!r}, there are {', '.join(names)}")
         if self.cabinet is not None:
             self.cabinet.request_hint(names.index(source), kind, quantity, value_W, valid_ms)
-
-
-def _nobody(data, time_us):
-    """A line without a controller at its end."""
-    return ()

@@ -28,9 +28,11 @@ class PylontechBms:
     """rack: one rack of the plant. One such BMS per bus: the ids carry no address.
 
     dialect: "V1.2" or "V1.3". alarms_supported = False sends 0x35A all zero, as the maker's own
-    V1.3 packs do. Faults: silent, deaf, silent_ids (ids no longer sent), frozen (values repeat;
-    there is no counter), negative_discharge_limit (DCL with a minus sign), overrides {can_id: data}.
+    V1.3 packs do. Faults: silent, deaf, silent_ids (ids no longer sent), frozen (values repeat),
+    negative_discharge_limit (DCL with a minus sign), overrides {can_id: data}.
     """
+
+    command_id = 0x305
 
     def __init__(self, rack):
         self.rack = rack
@@ -66,7 +68,7 @@ class PylontechBms:
 
     def receive(self, can_id, data, now_us):
         """0x305 from the inverter: it is there, so the pack may be closed."""
-        if can_id != 0x305 or self.deaf:
+        if can_id != self.command_id or self.deaf:
             return
         if self._heard_us is None:
             self.rack.command_close(True)

@@ -12,6 +12,7 @@ import csv
 import gzip
 import io
 import math
+import re
 import statistics
 import zlib
 
@@ -21,7 +22,7 @@ GAP_S = 10.0
 # the meters of the rig end at 20 kA a phase, which is 12 MW at their lowest voltage
 LOAD_W_MAX = 10e6
 TIME_COLUMN = "t_s"
-POWER_ENDINGS = (("_kW", 1000.0), ("_W", 1.0))
+POWER_ENDINGS = {"_kW": 1000.0, "_W": 1.0}
 # from 100 V phase to 690 V line systems; meters report -1 or -2 when they fail
 CHANNEL_V_RANGE = (50.0, 1000.0)
 CHANNEL_PF_RANGE = (-1.0, 1.0)
@@ -37,74 +38,51 @@ def read_trace(path, column=None, scale=1.0, raw=False, gap_s=GAP_S):
     """
     if not (isinstance(scale, (int, float)) and math.isfinite(scale) and scale > 0):
         raise LoadError(f"{path}: scale {scale}: allowed is a finite number above 0")
-    rows = csv.reader(io.StringIO(_text(path)), strict=True)
     try:
-        shape = _Shape(path, next(rows, []), column, raw)
+        return _read(_text(path), column, scale, raw, gap_s)
+    except LoadError as error:
+        raise LoadError(f"{path}: {error}") from None
+
+
+def _read(text, column, scale, raw, gap_s):
+    rows = csv.reader(io.StringIO(text), strict=True)
+    try:
+        reader = _Reader([name.strip() for name in next(rows, [])], column, scale, raw)
         table = [row for row in rows if row]
     except csv.Error as error:
-        raise LoadError(f"{path}: line {rows.line_num}: not CSV ({error})") from None
-    return _Reader(path, shape, scale, raw, gap_s).read(table)
+        raise LoadError(f"line {rows.line_num}: not CSV ({error})") from None
+    for row in table:
+        reader.take(row)
+    reader.check(len(table))
+    typical_s = statistics.median_low(b - a for a, b in zip(reader.times, reader.times[1:]))
+    if typical_s > gap_s:
+        raise LoadError(f"sampled every {typical_s:g} s: allowed is at most {gap_s:g} s")
+    trace = reader.trace(gap_s, typical_s)
+    trace.rows_read = len(table)
+    return trace
 
 
-class _Shape:
-    """Which columns of a header mean what."""
-
-    def __init__(self, path, header, column, raw):
-        names = [name.strip() for name in header]
-        self.width = len(names)
-        self.channels = [
-            [names.index(f"ch{n}_{point}") for point in CHANNEL_POINTS]
-            for n in range(1, CHANNELS + 1)
-            if all(f"ch{n}_{point}" in names for point in CHANNEL_POINTS)
-        ]
-        twice = sorted({name for name in names if name and names.count(name) > 1})
-        if twice:
-            raise LoadError(
-                f"{path}: column {twice[0]} stands twice in the header: allowed is once"
-            )
-        if TIME_COLUMN not in names:
-            raise LoadError(
-                f"{path}: no time column {TIME_COLUMN} (seconds) in the header: {_listed(names)}"
-            )
-        self.time = names.index(TIME_COLUMN)
-        self.column = _chosen(path, names, column, bool(self.channels))
-        self.power = names.index(self.column)
-        self.factor = next(
-            factor for ending, factor in POWER_ENDINGS if self.column.endswith(ending)
-        )
-        if raw and len(self.channels) < CHANNELS:
-            raise LoadError(
-                f"{path}: raw needs the columns chN_W, chN_V, chN_A, chN_PF for N = "
-                f"1..{CHANNELS}, "
-                f"found {_listed(names)}"
-            )
-
-
-def _chosen(path, names, column, with_channels):
+def _chosen(names, column, with_channels):
     """Name of the power column, given or the only one there is (a meter's channels are parts, not
     the whole).
     """
     powers = [name for name in names if _is_power(name)]
     if column is not None:
         if column not in powers:
-            raise LoadError(f"{path}: column {column}: allowed are {_listed(powers)}")
+            raise LoadError(f"column {column}: allowed are {_listed(powers)}")
         return column
-    whole = [
-        name
-        for name in powers
-        if not (with_channels and name.startswith("ch") and name[2:3].isdigit())
-    ]
+    whole = [name for name in powers if not (with_channels and re.match(r"ch\d", name))]
     if not whole:
         raise LoadError(
-            f"{path}: no power column whose name ends in _kW or _W in the header: {_listed(names)}"
+            f"no power column whose name ends in _kW or _W in the header: {_listed(names)}"
         )
     if len(whole) > 1:
-        raise LoadError(f"{path}: several power columns, say which with --column: {_listed(whole)}")
+        raise LoadError(f"several power columns, say which with --column: {_listed(whole)}")
     return whole[0]
 
 
 def _is_power(name):
-    return any(name.endswith(ending) and len(name) > len(ending) for ending, _ in POWER_ENDINGS)
+    return any(name.endswith(ending) and len(name) > len(ending) for ending in POWER_ENDINGS)
 
 
 def _listed(names):
@@ -116,75 +94,79 @@ def _listed(names):
 class _Reader:
     """Rows to samples: refuses, counts, cuts gaps."""
 
-    def __init__(self, path, shape, scale, raw, gap_s):
-        self.path = path
-        self.shape = shape
-        self.scale = scale
-        self.gap_s = gap_s
-        self.refused = self.empty = 0
-        self.times, self.powers = [], []
-        self.raw_times = [] if raw else None
-        self.raw_rows = array.array("d")
-        self.keep = raw
-
-    def read(self, table):
-        for row in table:
-            self._take(row)
-        if len(self.times) < 2 or self.refused > len(table) // 2:
+    def __init__(self, names, column, scale, raw):
+        """names: the header."""
+        self._check_header(names)
+        self.scale, self.raw = scale, raw
+        self.width = len(names)
+        self.channels = [
+            [names.index(f"ch{n}_{point}") for point in CHANNEL_POINTS]
+            for n in range(1, CHANNELS + 1)
+            if all(f"ch{n}_{point}" in names for point in CHANNEL_POINTS)
+        ]
+        self.column = _chosen(names, column, bool(self.channels))
+        self.time_at, self.power_at = names.index(TIME_COLUMN), names.index(self.column)
+        self.factor = POWER_ENDINGS["_kW" if self.column.endswith("_kW") else "_W"]
+        if raw and len(self.channels) < CHANNELS:
             raise LoadError(
-                f"{self.path}: {len(self.times)} of {len(table)} rows usable in "
-                f"{self.shape.column} "
-                f"({self.refused} refused, {self.empty} empty): needed are 2 and at "
-                f"least half"
+                f"raw needs the columns chN_W, chN_V, chN_A, chN_PF for N = 1..{CHANNELS}, "
+                f"found {_listed(names)}"
+            )
+        self.refused = self.empty = 0
+        self.times, self.powers, self.raw_times = [], [], []
+        self.raw_rows = array.array("d")
+
+    def _check_header(self, names):
+        twice = sorted({name for name in names if name and names.count(name) > 1})
+        if twice:
+            raise LoadError(f"column {twice[0]} stands twice in the header: allowed is once")
+        if TIME_COLUMN not in names:
+            raise LoadError(
+                f"no time column {TIME_COLUMN} (seconds) in the header: {_listed(names)}"
+            )
+
+    def take(self, row):
+        """One row into the samples, or into a count."""
+        if len(row) != self.width:
+            self.refused += 1
+            return
+        if not row[self.power_at].strip():
+            self.empty += 1
+            return
+        t_s, power = _number(row[self.time_at]), _number(row[self.power_at])
+        channels = [[_number(row[i]) for i in channel] for channel in self.channels]
+        is_good = math.isfinite(t_s + power) and all(_channel_ok(*values) for values in channels)
+        if self.raw and math.isfinite(t_s):
+            self._keep_raw(t_s, channels, is_good)
+        if is_good and (not self.times or t_s > self.times[-1]):
+            self.times.append(t_s)
+            self.powers.append(power * self.factor * self.scale)
+        else:
+            self.refused += 1
+
+    def _keep_raw(self, t_s, channels, is_good):
+        if self.raw_times and t_s < self.raw_times[-1]:
+            return
+        self.raw_times.append(t_s)
+        factor = self.scale if is_good else 1.0
+        for watts, volts, amperes, power_factor in channels:
+            self.raw_rows.extend((watts * factor, volts, amperes * factor, power_factor))
+
+    def check(self, rows):
+        """LoadError unless enough of so many rows are good and their power is possible."""
+        if len(self.times) < 2 or self.refused > rows // 2:
+            raise LoadError(
+                f"{len(self.times)} of {rows} rows usable in {self.column} ({self.refused} "
+                f"refused, {self.empty} empty): needed are 2 and at least half"
             )
         highest_W = max(map(abs, self.powers))
         if highest_W > LOAD_W_MAX:
             raise LoadError(
-                f"{self.path}: {self.shape.column} reaches {highest_W / 1e6:.4g} MW "
-                f"with scale "
-                f"{self.scale:g}: allowed is at most {LOAD_W_MAX / 1e6:g} MW"
+                f"{self.column} reaches {highest_W / 1e6:.4g} MW with scale {self.scale:g}: "
+                f"allowed is at most {LOAD_W_MAX / 1e6:g} MW"
             )
-        typical_s = statistics.median_low(b - a for a, b in zip(self.times, self.times[1:]))
-        if typical_s > self.gap_s:
-            raise LoadError(
-                f"{self.path}: sampled every {typical_s:g} s: allowed is at most {self.gap_s:g} s"
-            )
-        return self._trace(len(table), typical_s)
 
-    def _take(self, row):
-        """One row into the samples, or into a count."""
-        shape = self.shape
-        if len(row) != shape.width:
-            self.refused += 1
-            return
-        t_s = _number(row[shape.time])
-        if not row[shape.power].strip():
-            self.empty += 1
-            return
-        power = _number(row[shape.power])
-        channels = [[_number(row[i]) for i in channel] for channel in shape.channels]
-        good = (
-            math.isfinite(t_s)
-            and math.isfinite(power)
-            and all(_channel_ok(*values) for values in channels)
-        )
-        if self.keep and math.isfinite(t_s):
-            self._keep_raw(t_s, channels, good)
-        if good and (not self.times or t_s > self.times[-1]):
-            self.times.append(t_s)
-            self.powers.append(power * shape.factor * self.scale)
-        else:
-            self.refused += 1
-
-    def _keep_raw(self, t_s, channels, good):
-        if self.raw_times and t_s < self.raw_times[-1]:
-            return
-        self.raw_times.append(t_s)
-        factor = self.scale if good else 1.0
-        for watts, volts, amperes, power_factor in channels:
-            self.raw_rows.extend((watts * factor, volts, amperes * factor, power_factor))
-
-    def _trace(self, rows_read, typical_s):
+    def trace(self, gap_s, typical_s):
         """Cut the gaps: the sample after a gap follows its predecessor by the typical step, and
         power steps there.
         """
@@ -192,17 +174,16 @@ class _Reader:
         cut_s, times, steps, resume, cuts = start, [0.0], [], [-math.inf], [start]
         for i in range(1, len(self.times)):
             pause = self.times[i] - self.times[i - 1]
-            if pause > self.gap_s:
+            if pause > gap_s:
                 cut_s += pause - typical_s
                 steps.append(i)
                 resume.append(self.times[i])
                 cuts.append(cut_s)
             times.append(self.times[i] - cut_s)
         trace = Trace(times, self.powers, steps)
-        trace.column = self.shape.column
-        trace.rows_read, trace.rows_refused, trace.rows_empty = rows_read, self.refused, self.empty
-        trace.gaps_cut = len(steps)
-        if self.keep:
+        trace.column, trace.gaps_cut = self.column, len(steps)
+        trace.rows_refused, trace.rows_empty = self.refused, self.empty
+        if self.raw:
             trace.channel_rows = self.raw_rows
             trace.channel_times_s = _on_cut_axis(self.raw_times, resume, cuts)
         return trace
@@ -244,8 +225,8 @@ def _text(path):
             data = gzip.decompress(data)
         return data.decode("utf-8-sig")
     except OSError as error:
-        raise LoadError(f"{path}: cannot be read: {error.strerror or error}") from None
+        raise LoadError(f"cannot be read: {error.strerror or error}") from None
     except (EOFError, zlib.error) as error:
-        raise LoadError(f"{path}: gzip is damaged: {error}") from None
+        raise LoadError(f"gzip is damaged: {error}") from None
     except UnicodeDecodeError:
-        raise LoadError(f"{path}: not UTF-8 text: allowed is CSV in UTF-8, or gzip of it") from None
+        raise LoadError("not UTF-8 text: allowed is CSV in UTF-8, or gzip of it") from None

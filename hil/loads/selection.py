@@ -1,25 +1,20 @@
 """Which load a run has: from the command line, from its scenario, or the built-in training job."""
 
-from typing import NamedTuple
+import collections
 
 from hil.loads import reader, shape
-from hil.loads import trace as traces
+from hil.loads.trace import synthetic_load
 from hil.scenarios.scenario import step_load
 
 # a file's first row: the cabinet has started (3 s) and its limits have recovered to rated (20 s)
 START_S = 30.0
+SYNTHETIC_W = 400_000.0
 PEAK_W = 284_000.0  # of an order without one: what fits the example cabinet
 
 
-class Load(NamedTuple):
-    """power: t_s -> W for the plant; about: the document's `load`; duration_s: of the run; from_us:
-    where a file's load begins, None for the others.
-    """
-
-    power: object
-    about: dict
-    duration_s: object
-    from_us: object
+# power: t_s -> W for the plant; about: the document's `load`; duration_s: of the run; from_us: the
+# begin of a file's load, None for the others
+Load = collections.namedtuple("Load", ("power", "about", "duration_s", "from_us"))
 
 
 def battery_W(config):
@@ -52,38 +47,25 @@ def load_of(order, scenario=None):
     """Load from an order dict (file, column, scale, raw, seed, duration_s, peak_W). Raises
     LoadError.
     """
-    if order.get("file"):
-        return _file(
-            order["file"], order.get("column"), order.get("scale", 1.0), order.get("raw", False)
-        )
     chosen = scenario.load if scenario else {"kind": "training"}
+    if order.get("file"):
+        chosen = {"kind": "file", "column": None, "scale": 1.0, "raw": False, **order}
     kind = chosen["kind"]
     if kind == "file":
         return _file(chosen["file"], chosen["column"], chosen["scale"], chosen["raw"])
     duration_s = order.get("duration_s") or scenario.duration_s
     if kind == "steps":
         power = step_load(chosen["steps_kW"])
-    elif kind == "synthetic":
-        power = traces.synthetic_load(order["seed"], max(duration_s, 1.0))
     else:
-        peak = order.get("peak_W", PEAK_W)
-        power = traces.training_load(order["seed"], max(duration_s, 1.0), peak)
+        peak_W = SYNTHETIC_W if kind == "synthetic" else order.get("peak_W", PEAK_W)
+        power = synthetic_load(order["seed"], max(duration_s, 1.0), peak_W, kind)
     about = {"file": None, "column": kind, "scale": 1.0, "rows_refused": 0}
     return Load(power, about, duration_s, None)
 
 
 def _file(path, column, scale, raw):
     trace = reader.read_trace(path, column, scale=scale, raw=raw)
-
-    def power(t_s):
-        return trace(t_s - START_S)
-
-    about = {
-        "file": path,
-        "column": trace.column,
-        "scale": scale,
-        "rows_refused": trace.rows_refused,
-        "rows_read": trace.rows_read,
-        "gaps_cut": trace.gaps_cut,
-    }
-    return Load(power, about, START_S + trace.duration_s, round(START_S * 1e6))
+    about = {"file": path, "column": trace.column, "scale": scale}
+    about |= {name: getattr(trace, name) for name in ("rows_refused", "rows_read", "gaps_cut")}
+    from_us = round(START_S * 1e6)
+    return Load(lambda t_s: trace(t_s - START_S), about, START_S + trace.duration_s, from_us)

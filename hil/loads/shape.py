@@ -1,5 +1,5 @@
-"""The shape of the synthetic loads: a synchronous GPU training cluster as published measurements
-show such clusters.
+"""The shape of the synthetic loads: a synchronous GPU training cluster, after published
+measurements.
 
 A job is a plateau with a sawtooth at the training step (10.9 s, about 10 % peak to peak), an
 evaluation dip every 142 s for 13 s, a checkpoint now and then that drops to less than half within
@@ -29,12 +29,9 @@ class _Curve:
     """Breakpoints of a piecewise linear curve, in shares of the peak."""
 
     def __init__(self, start):
-        self.times = [0.0]
-        self.shares = [start]
+        self.times, self.shares = [0.0], [start]
 
-    @property
-    def now_s(self):
-        return self.times[-1]
+    now_s = property(lambda self: self.times[-1])
 
     def line(self, duration_s, share):
         self.times.append(self.times[-1] + duration_s)
@@ -121,19 +118,17 @@ def _evaluation(curve, deal):
 
 def _checkpoint(curve, deal):
     low = deal.uniform(0.42, 0.48)
-    curve.line(2.0, 0.82)
-    curve.line(2.0, 0.50)
-    curve.line(2.0, low)
-    curve.hold(deal.uniform(8.0, 14.0))
-    curve.line(3.0, 0.58)
-    curve.line(3.0, 0.95)
+    fall, pause_s = ((2.0, 0.82), (2.0, 0.50), (2.0, low)), deal.uniform(8.0, 14.0)
+    for duration_s, share in (*fall, (pause_s, low), (3.0, 0.58), (3.0, 0.95)):
+        curve.line(duration_s, share)
+
+
+CURVES = {"synthetic": cluster, "training": training}
 
 
 def _cut(curve, duration_s, peak_W):
     """The curve up to duration_s exactly, in W."""
     last = next(i for i, t in enumerate(curve.times) if t >= duration_s)
-    t0, t1 = curve.times[last - 1], curve.times[last]
-    share = curve.shares[last - 1] + (curve.shares[last] - curve.shares[last - 1]) * (
-        duration_s - t0
-    ) / (t1 - t0)
+    (t0, t1), (share0, share1) = curve.times[last - 1 : last + 1], curve.shares[last - 1 : last + 1]
+    share = share0 + (share1 - share0) * (duration_s - t0) / (t1 - t0)
     return curve.times[:last] + [duration_s], [s * peak_W for s in curve.shares[:last] + [share]]

@@ -44,8 +44,7 @@ class Trace:
         self.powers_W = powers_W
         self.duration_s = times_s[-1]
         self.column = ""
-        self.rows_read = len(times_s)
-        self.rows_refused = self.rows_empty = self.gaps_cut = 0
+        self.rows_read = self.rows_refused = self.rows_empty = self.gaps_cut = 0
         self.channel_rows = self.channel_times_s = None
         stepped = set(steps)
         self._slopes = [
@@ -72,17 +71,12 @@ class Trace:
 
     def channels(self, t_s):
         """The meter's last row at or before t_s: 3 tuples (W, V, A, PF), wrong rows as they are.
-        Needs raw=True.
+        A trace read with raw=True has them.
         """
-        if self.channel_rows is None:
-            raise LoadError(f"trace of column {self.column}: channel rows need raw=True")
-        i = (
-            max(0, bisect.bisect_right(self.channel_times_s, t_s) - 1)
-            * CHANNELS
-            * len(CHANNEL_POINTS)
-        )
-        row = self.channel_rows
-        return tuple(tuple(row[i + 4 * k : i + 4 * k + 4]) for k in range(CHANNELS))
+        row = max(0, bisect.bisect_right(self.channel_times_s, t_s) - 1)
+        first = row * CHANNELS * len(CHANNEL_POINTS)
+        starts = range(first, first + CHANNELS * len(CHANNEL_POINTS), len(CHANNEL_POINTS))
+        return tuple(tuple(self.channel_rows[i : i + len(CHANNEL_POINTS)]) for i in starts)
 
     def _find(self, t_s):
         i = self._index + 1
@@ -91,19 +85,10 @@ class Trace:
         return max(0, bisect.bisect_right(self.times_s, t_s) - 1)
 
 
-def synthetic_load(seed, duration_s, peak_W=400_000.0):
-    """Trace of a made-up cluster of peak_W over duration_s, the same for the same seed."""
-    return _made(shape.cluster, "synthetic", seed, duration_s, peak_W)
-
-
-def training_load(seed, duration_s, peak_W):
-    """Trace of a made-up training cluster; at any time the same, whatever the duration."""
-    return _made(shape.training, "training", seed, duration_s, peak_W)
-
-
-def _made(curve, name, seed, duration_s, peak_W):
+def synthetic_load(seed, duration_s, peak_W=400_000.0, kind="synthetic"):
+    """Trace of a made-up cluster of a kind of shape.CURVES, the same for the same seed."""
     if not (math.isfinite(duration_s) and duration_s >= 1.0):
-        raise LoadError(f"{name} load of {duration_s} s: allowed is at least 1")
-    trace = Trace(*curve(seed, duration_s, peak_W))
-    trace.column = name
+        raise LoadError(f"{kind} load of {duration_s} s: allowed is at least 1")
+    trace = Trace(*shape.CURVES[kind](seed, duration_s, peak_W))
+    trace.column = kind
     return trace

@@ -22,20 +22,14 @@ FRAMES_PER_SERVICE = 512
 
 
 class _Client:
-    """One connection: bytes not yet understood, bytes not yet sent, and its end of the bus once in
-    raw mode.
-    """
-
-    __slots__ = ("socket", "end", "inbox", "outbox", "opened", "frames_from_us", "waits_to_send")
+    """One connection: bytes not yet understood and not yet sent, its end of the bus in raw mode."""
 
     def __init__(self, connection):
         self.socket = connection
         self.end = None
-        self.inbox = b""
-        self.outbox = bytearray(GREETING)
-        self.opened = False
+        self.inbox, self.outbox = b"", bytearray(GREETING)
+        self.opened = self.waits_to_send = False
         self.frames_from_us = 0
-        self.waits_to_send = False
 
 
 class CanServer:
@@ -53,8 +47,8 @@ class CanServer:
     def __init__(self, bus, port=0, grace_us=GRACE_US):
         self.bus = bus
         self.grace_us = grace_us
-        self.lost = 0  # frames for clients that do not read
-        self.refused = 0  # frames of clients that were malformed or met a bus that is down
+        # frames for clients that do not read; malformed ones, or on a bus that is down
+        self.lost = self.refused = 0
         self._listener = socket.create_server(("127.0.0.1", port), backlog=16)
         self._listener.setblocking(False)
         self.port = self._listener.getsockname()[1]
@@ -66,10 +60,8 @@ class CanServer:
         """The epoll descriptor over the listening socket and all clients."""
         return self._epoll.fileno()
 
-    @property
-    def clients(self):
-        """How many clients are in raw mode."""
-        return sum(client.end is not None for client in self._clients.values())
+    # how many are in raw mode
+    clients = property(lambda self: sum(one.end is not None for one in self._clients.values()))
 
     def service(self, now_us):
         """Accept, read, put the clients' frames on the bus, and send them what the bus has for
@@ -123,11 +115,7 @@ class CanServer:
         name = words[0]
         if name == b"send" and client.end is not None:
             self._send(client, words)
-        elif (
-            name == b"open"
-            and len(words) == 2
-            and words[1].decode("ascii", "replace") == self.bus.name
-        ):
+        elif words == [b"open", self.bus.name.encode()]:
             client.opened = True
             client.outbox += OK
         elif name == b"open":
@@ -165,11 +153,11 @@ class CanServer:
         if now_us < client.frames_from_us:
             queue.clear()
         for _ in range(min(len(queue), FRAMES_PER_SERVICE)):
-            message = queue.popleft()
+            line = _line(queue.popleft())
             if len(client.outbox) > OUT_BYTES_MAX:
                 self.lost += 1
-                continue
-            client.outbox += _line(message)
+            else:
+                client.outbox += line
 
     def _flush(self, client):
         if client.outbox:
@@ -195,9 +183,5 @@ class CanServer:
 
 def _line(message):
     """A received frame in socketcand's words; the timestamp is the message's."""
-    can_id, stamp_s = message.arbitration_id, message.timestamp
-    if message.is_error_frame:
-        return b"< error %08X %.6f >" % (can_id, stamp_s)
-    if message.is_extended_id:
-        return b"< frame %08X %.6f %s >" % (can_id, stamp_s, message.data.hex().encode())
-    return b"< frame %03X %.6f %s >" % (can_id, stamp_s, message.data.hex().encode())
+    can_id = b"%0*X" % (8 if message.is_extended_id else 3, message.arbitration_id)
+    return b"< frame %s %.6f %s >" % (can_id, message.timestamp, message.data.hex().encode())

@@ -16,14 +16,8 @@ def made(buses, cabinet, observer, beats):
             can_tap, rtu_tap = beats.can_tap(can_tap), beats.rtu_tap(bus.name, rtu_tap)
         if bus.kind == "can":
             cans[bus.name] = VirtualCan(bus.name, can_tap)
-            attach(cans[bus.name], cabinet.bms[bus.name])
+            cabinet.join(cans[bus.name])
         else:
             on_down = cabinet.slaves[bus.name].receive
             ptys[bus.name] = PtyWire(bus.baud_Bd, bus.character_bits, on_down, rtu_tap)
     return ptys, cans, [CanServer(can) for can in cans.values()]
-
-
-def attach(can, every_bms):
-    """Let each BMS hear its command frames."""
-    for bms in every_bms:
-        can.listen((getattr(bms, "command_id", 0x305),), bms.receive)

@@ -4,6 +4,7 @@ Times are integer microseconds. A chunk of bytes arrives when its last byte has.
 observer see everything.
 """
 
+import operator
 import random
 
 NEVER = 1 << 62
@@ -12,20 +13,15 @@ _LOST = 2  # downwards, on the wire for everyone to see, but no device takes it
 
 
 class Noise:
-    """Disturbs chunks from a seed: garbage bytes in front, one flipped bit, one lost byte; each so
-    often in 1000.
-    """
+    """Disturbs chunks from a seed: garbage bytes in front, one flipped bit, one lost byte."""
 
     def __init__(self, seed, garbage_permille=0, flip_permille=0, drop_permille=0):
-        self.seed = seed
         self.garbage_permille = garbage_permille
-        self.flip_permille = flip_permille
-        self.drop_permille = drop_permille
-        self.hits = 0
+        self.flip_permille, self.drop_permille = flip_permille, drop_permille
         self._random = random.Random(seed)
 
     def applied(self, data):
-        """data as it comes out of the disturbed wire."""
+        """`data` after the disturbance."""
         draw = self._random
         spoiled = bytearray(data)
         if spoiled and draw.random() * 1000 < self.flip_permille:
@@ -34,7 +30,6 @@ class Noise:
             del spoiled[draw.randrange(len(spoiled))]
         if draw.random() * 1000 < self.garbage_permille:
             spoiled[:0] = draw.randbytes(draw.randrange(1, 6))
-        self.hits += spoiled != data
         return bytes(spoiled)
 
 
@@ -52,37 +47,14 @@ class VirtualSerial:
     reply's continuation).
     """
 
-    __slots__ = (
-        "on_down",
-        "on_up",
-        "tap",
-        "chunk_bytes",
-        "noise",
-        "cut",
-        "echo",
-        "gap_us",
-        "collisions",
-        "gap_violations",
-        "next_us",
-        "_scale",
-        "_baud_Bd",
-        "_events",
-        "_start_us",
-        "_end_us",
-    )
-
     def __init__(self, baud_Bd, char_bits=10, on_down=None, on_up=None, tap=None):
-        self.on_down = on_down or _nobody
-        self.on_up = on_up or _nobody
+        self.on_down, self.on_up = on_down or nobody, on_up or nobody
         self.tap = tap
-        self.chunk_bytes = 0
         self.noise = None
         self.cut = self.echo = False
-        self.gap_us = 0
-        self.collisions = self.gap_violations = 0
+        self.chunk_bytes = self.gap_us = self.collisions = self.gap_violations = 0
         self.next_us = NEVER
-        self._scale = char_bits * 1_000_000
-        self._baud_Bd = baud_Bd
+        self._scale, self._baud_Bd = char_bits * 1_000_000, baud_Bd
         self._events = []
         self._start_us = [0, 0]
         self._end_us = [-NEVER, -NEVER]
@@ -104,7 +76,7 @@ class VirtualSerial:
         other_end_us, start_us = ends[1 - direction], ends[direction]
         if now_us > start_us:
             start_us = now_us
-        end_us = start_us + -(-len(data) * self._scale // self._baud_Bd)
+        end_us = start_us + self.bytes_us(len(data))
         if self.cut:
             return end_us
         arrives = direction
@@ -117,10 +89,7 @@ class VirtualSerial:
         ends[direction] = end_us
         if self.noise is not None:
             data = self.noise.applied(data)
-        if self.chunk_bytes:
-            self._insert_pieces(arrives, data, start_us, end_us)
-        else:
-            self._insert((end_us, arrives, data))
+        self._insert_pieces(arrives, data, start_us, end_us)
         if self.echo and direction == DOWN:
             self._insert_pieces(UP, data, start_us, end_us)
         return end_us
@@ -140,7 +109,7 @@ class VirtualSerial:
             self.next_us = event[0]
         elif event[0] < events[-1][0]:
             events.append(event)
-            events.sort(key=_event_time)  # stable: what was sent first arrives first
+            events.sort(key=operator.itemgetter(0))  # stable: what was sent first arrives first
             self.next_us = events[0][0]
             return
         events.append(event)
@@ -169,12 +138,9 @@ class VirtualSerial:
                     self._send(UP, reply, due_us)
 
 
-def _nobody(data, time_us):
+def nobody(data, time_us):
+    """An end of a line without anybody there."""
     return ()
-
-
-def _event_time(event):
-    return event[0]
 
 
 def _garbled(data):

@@ -19,28 +19,18 @@ HANG_S = 30
 class Net:
     """A bus with its server; clients are connected while the server is served from here."""
 
-    def __init__(self, grace_us=0):
+    def __init__(self):
         self.commands = []
         self.bus = VirtualCan("can0")
-        self.bus.listen([0x13F], lambda *seen: self.commands.append(seen))
-        self.server = CanServer(self.bus, grace_us=grace_us)
+        self.bus.listen(0x13F, lambda *seen: self.commands.append(seen))
+        self.server = CanServer(self.bus, grace_us=0)
         self.opened = []
 
     def client(self):
-        """A python-can bus in this process; its constructor blocks, so it runs in a thread until it
-        is through.
-        """
-        found = []
+        """A python-can bus in this process; its constructor blocks and runs in a thread."""
+        found, there = [], {"host": "127.0.0.1", "port": self.server.port, "tcp_tune": True}
         thread = threading.Thread(
-            target=lambda: found.append(
-                can.Bus(
-                    interface="socketcand",
-                    channel="can0",
-                    host="127.0.0.1",
-                    port=self.server.port,
-                    tcp_tune=True,
-                )
-            )
+            target=lambda: found.append(can.Bus(interface="socketcand", channel="can0", **there))
         )
         thread.start()
         while not found:
@@ -57,6 +47,13 @@ class Net:
         self.opened.append(connection)
         for line in lines:
             connection.sendall(line)
+        return connection
+
+    def raw(self, now_us=0):
+        """A bare connection in raw mode."""
+        connection = self.plain(b"< open can0 >", b"< rawmode >")
+        self.expect(connection, b"< hi >< ok >< ok >", now_us)
+        connection.setblocking(True)
         return connection
 
     def expect(self, connection, wanted, now_us=0):
@@ -78,7 +75,6 @@ class Net:
         self.server.service(now_us)
 
     def close(self):
-        """Close everything."""
         for one in self.opened:
             one.shutdown() if isinstance(one, can.BusABC) else one.close()
         self.server.close()
@@ -86,7 +82,6 @@ class Net:
 
 @pytest.fixture
 def net():
-    """A server without grace time."""
     net = Net()
     yield net
     net.close()
@@ -115,34 +110,20 @@ def test_clients_hear_each_other_and_not_themselves(net):
     while net.bus.frames < 1:
         net.serve()
     message = second.recv(HANG_S)
-    assert (message.arbitration_id, message.is_extended_id, bytes(message.data)) == (
-        0x18FF28F4,
-        True,
-        b"12345678",
-    )
+    assert (message.arbitration_id, message.is_extended_id) == (0x18FF28F4, True)
+    assert bytes(message.data) == b"12345678"
     net.bus.send(0x120, b"", 0)
     net.server.service(0)
     assert first.recv(HANG_S).arbitration_id == 0x120  # and not its own frame
 
 
-def test_error_frames_arrive_as_such(net):
-    client = net.client()
-    net.bus.send_error_frame(0)
-    net.server.service(0)
-    assert client.recv(HANG_S).is_error_frame
-
-
-def test_no_frame_before_the_grace_time_is_over():
-    net = Net(grace_us=200_000)
-    try:
-        client = net.plain(b"< open can0 >", b"< rawmode >")
-        net.expect(client, b"< hi >< ok >< ok >", now_us=1_000_000)
-        for now_us in (1_000_000, 1_199_999, 1_200_000):
-            net.bus.send(0x120, bytes((now_us & 255,)), now_us)
-            net.server.service(now_us)
-        net.expect(client, b"< frame 120 1.200000 80 >", now_us=1_200_000)
-    finally:
-        net.close()
+def test_no_frame_before_the_grace_time_is_over(net):
+    net.server.grace_us = 200_000
+    client = net.raw(now_us=1_000_000)
+    for now_us in (1_000_000, 1_199_999, 1_200_000):
+        net.bus.send(0x120, bytes((now_us & 255,)), now_us)
+        net.server.service(now_us)
+    net.expect(client, b"< frame 120 1.200000 80 >", now_us=1_200_000)
 
 
 @pytest.mark.parametrize(
@@ -150,7 +131,6 @@ def test_no_frame_before_the_grace_time_is_over():
     [
         ([b"< rawmode >"], b"< hi >< error unknown command >"),
         ([b"< open vcan9 >"], b"< hi >< error could not open bus >"),
-        ([b"< open \xff >"], b"< hi >< error could not open bus >"),
         ([b"< echo >"], b"< hi >< echo >"),
         ([b"< open can0 >< rawmode >"], b"< hi >< ok >< ok >"),
         ([b"noise < open can0 >"], b"< hi >< ok >"),
@@ -184,9 +164,7 @@ def test_commands_in_pieces(net):
     ],
 )
 def test_malformed_frames_are_counted_and_go_nowhere(net, line):
-    client = net.plain(b"< open can0 >", b"< rawmode >")
-    net.expect(client, b"< hi >< ok >< ok >")
-    client.setblocking(True)
+    client = net.raw()
     client.sendall(line + b"< send 13F 1 a >")
     while not net.commands:
         net.serve()
@@ -194,10 +172,8 @@ def test_malformed_frames_are_counted_and_go_nowhere(net, line):
 
 
 def test_a_bus_that_is_down_refuses(net):
-    client = net.plain(b"< open can0 >", b"< rawmode >")
-    net.expect(client, b"< hi >< ok >< ok >")
+    client = net.raw()
     net.bus.down = True
-    client.setblocking(True)
     client.sendall(b"< send 13F 1 a >")
     while not net.server.refused:
         net.serve()
@@ -217,8 +193,7 @@ def test_a_client_that_leaves_is_forgotten_and_others_stay(net):
 
 
 def test_a_client_that_does_not_read_loses_whole_frames_only(net):
-    client = net.plain(b"< open can0 >", b"< rawmode >")
-    net.expect(client, b"< hi >< ok >< ok >")
+    client = net.raw()
     sent = 0
     while net.server.lost < 100:
         for _ in range(200):

@@ -27,11 +27,8 @@ class Line:
     def heard(self, data, time_us):
         """Note a chunk; answer with the next of `replies`, (delay_us, data)."""
         self.down.append((time_us, data))
-        return (
-            [(time_us + delay_us, reply) for delay_us, reply in [self.replies.pop(0)]]
-            if self.replies
-            else []
-        )
+        due, self.replies = self.replies[:1], self.replies[1:]
+        return [(time_us + delay_us, reply) for delay_us, reply in due]
 
 
 @pytest.mark.parametrize(
@@ -96,11 +93,8 @@ def test_a_late_reply_collides_with_the_next_request():
     line.wire.deliver(20_000)
     line.wire.send_down(b"second", 30_000)
     line.wire.deliver(100_000)
-    assert (
-        line.wire.collisions == 1
-        and line.up[0][1] != b"late reply"
-        and line.down[1][1] != b"second"
-    )
+    assert line.wire.collisions == 1
+    assert line.up[0][1] != b"late reply" and line.down[1][1] != b"second"
     line.wire.send_down(b"third", 200_000)
     line.wire.deliver(300_000)
     assert line.down[2][1] == b"third" and line.wire.collisions == 1
@@ -143,7 +137,7 @@ def test_cut_and_echo():
 def spoiled(seed, **permille):
     """2000 frames through a Noise."""
     noise = Noise(seed, **permille)
-    return [noise.applied(b"\1\3\0\0\0\2") for _ in range(2000)], noise
+    return [noise.applied(b"\1\3\0\0\0\2") for _ in range(2000)]
 
 
 @pytest.mark.parametrize(
@@ -155,12 +149,11 @@ def spoiled(seed, **permille):
     ],
 )
 def test_noise_is_of_its_kind_as_often_as_asked_and_repeatable(kind, check):
-    print("seed 5")
-    frames, noise = spoiled(5, **{kind: 100})
+    frames = spoiled(5, **{kind: 100})
     bad = [data for data in frames if data != b"\1\3\0\0\0\2"]
-    assert 150 < len(bad) < 250 and noise.hits == len(bad) and all(map(check, bad))
-    assert spoiled(5, **{kind: 100})[0] == frames != spoiled(6, **{kind: 100})[0]
-    assert spoiled(5, **{kind: 0})[1].hits == 0
+    assert 150 < len(bad) < 250 and all(map(check, bad))
+    assert spoiled(5, **{kind: 100}) == frames != spoiled(6, **{kind: 100})
+    assert set(spoiled(5)) == {b"\1\3\0\0\0\2"}
 
 
 def test_noise_on_the_line_is_what_tap_and_receiver_see():
@@ -178,9 +171,6 @@ def test_slave_behind_the_line():
     wire.send_down(b"\1\3\0\0\0\1\x84\x0a", 0)
     wire.deliver(NEVER - 1)
     assert seen == [] and wire.next_us == NEVER  # nobody has unit id 1
-
-
-# pty
 
 
 @pytest.mark.wire
@@ -227,16 +217,13 @@ def test_pty_survives_a_controller_that_goes_and_comes():
 
 
 @pytest.mark.wire
-def test_pty_that_nobody_reads_loses_bytes_and_says_so():
+def test_a_pty_that_nobody_reads_loses_bytes():
     wire = pty_wire.PtyWire(1_000_000)
     for turn in range(100):
         wire.line.send_up(bytes(1000), turn * 10_000)
     wire.service(2_000_000)
+    assert wire.next_us == NEVER
     wire.close()
-    assert 0 < wire.overflow_bytes < 100_000
-
-
-# CAN
 
 
 def frame(can_id, data=b"\1\2", extended=False):
@@ -246,19 +233,14 @@ def frame(can_id, data=b"\1\2", extended=False):
 
 def received(end):
     """Everything an end has, as (id, data)."""
-    out = []
-    while True:
-        message = end.recv(0)
-        if message is None:
-            return out
-        out.append((message.arbitration_id, bytes(message.data)))
+    return [(one.arbitration_id, bytes(one.data)) for one in iter(lambda: end.recv(0), None)]
 
 
 def test_can_frames_go_to_everybody_else():
     taps, commands = [], []
     bus = VirtualCan(tap=lambda *seen: taps.append(seen))
     first, second = bus.attach(), bus.attach()
-    bus.listen([0x13F], lambda *seen: commands.append(seen))
+    bus.listen(0x13F, lambda *seen: commands.append(seen))
     bus.send(0x120, b"\5", 10)
     bus.now_us = 20
     first.send(frame(0x13F))
@@ -276,11 +258,8 @@ def test_received_frames_have_what_a_reader_of_python_can_looks_at():
     bus.send(0x18FF28F4, b"12345678", 1_500_000)
     message = end.recv()
     assert (message.arbitration_id, message.data) == (0x18FF28F4, b"12345678")
-    assert message.is_extended_id and message.dlc == 8 and not message.is_remote_frame
-    assert message.timestamp == pytest.approx(1.5) and not message.is_error_frame
-    bus.send_error_frame(0)
-    assert end.recv(0).is_error_frame and end.recv(0) is None
-    assert "can7" in end.channel_info and end.state == can.BusState.ACTIVE
+    assert message.is_extended_id and not message.is_remote_frame and not message.is_error_frame
+    assert message.timestamp == pytest.approx(1.5) and end.state == can.BusState.ACTIVE
     end.shutdown()
     bus.send(1, b"", 0)
     assert end.recv(0) is None
@@ -291,7 +270,7 @@ def test_can_faults():
     end, other = bus.attach(depth=2), bus.attach()
     for number in range(3):
         bus.send(number, b"", 0)
-    assert end.lost == 1 and len(received(end)) == 2
+    assert len(received(end)) == 2
     bus.silent_ids = {5, 6}
     bus.send(5, b"", 0)
     other.send(frame(6))
