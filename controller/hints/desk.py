@@ -1,5 +1,4 @@
-"""Hints at the loop: who says it, is it new, may the source say it, what became of it. No input or
-output in here.
+"""Hints at the loop: which datagram becomes a hint. No input or output in here.
 
 The order of the checks is the order of trust: length, magic, name and MAC first; what fails there
 gets no reply and is only counted. Then nonce, sequence and time; a sequence is used up by the first
@@ -20,22 +19,7 @@ LATE_MS_MAX, EARLY_MS_MAX = 2000, 100
 QUOTA_MS = 1000  # the window of hints_per_s_max
 OLD_KEY_MS = 24 * 3_600_000
 _EMPTY_MS = -QUOTA_MS
-_OLD_SEQUENCE_MAX = 2**63  # what whoever has an old key can use up leaves the new one as much again
-
-# Positions in what HINT.unpack gives.
-(
-    _,
-    F_SOURCE,
-    F_NONCE,
-    F_SEQUENCE,
-    F_SENT_MS,
-    F_KIND,
-    F_QUANTITY,
-    F_PURPOSE,
-    F_VALUE_W,
-    F_VALID_MS,
-    F_MAC,
-) = range(11)
+_OLD_SEQUENCE_MAX = 2**63  # whoever has an old key leaves the new one as many again
 
 
 class Key(NamedTuple):
@@ -60,24 +44,24 @@ class Pending(NamedTuple):
     sender: object
     account: object
     key: bytes
-    fields: tuple
+    hint: w.Hint
     code: int
 
 
 class Account:
-    """What the loop remembers of one source: keys (newest first), last sequence of each, when it
-    last used its quota.
+    """What the loop remembers of one source: keys (newest first), the highest sequence that came
+    under the bytes of each, when it last used its quota.
 
     Each key counts its own sequences, so that whoever had an old one cannot use up those of the new
     one, and nothing that was signed with either counts twice.
     """
 
-    __slots__ = ("source", "keys", "row", "_sequences", "_taken_ms", "_next")
+    __slots__ = ("source", "keys", "row", "sequences", "_taken_ms", "_next")
 
     def __init__(self, source, keys, row):
         """source: config's Source; keys: tuple of Key; row: its words in the statistics."""
         self.source, self.row = source, row
-        self._sequences = {}
+        self.sequences = {}
         self._taken_ms = array("q", [_EMPTY_MS] * source.hints_per_s_max)
         self._next = 0
         self.set_keys(keys)
@@ -85,7 +69,7 @@ class Account:
     def set_keys(self, keys):
         """Replace the keys; the statistics show the newest."""
         self.keys = keys
-        self._sequences = {each.key: self._sequences.get(each.key, 0) for each in keys}
+        self.sequences = {each.key: self.sequences.get(each.key, 0) for each in keys}
         newest = keys[0] if keys else Key(b"", 0, 0)
         self.row[st.KEY_FINGERPRINT], self.row[st.KEY_MADE_S] = newest.fingerprint, newest.made_s
         self.row[st.OLD_KEY_UNTIL_MS] = keys[1].until_ms if len(keys) > 1 else 0
@@ -116,16 +100,8 @@ class Account:
         """What a hello tells: a hint above it is new under each key. An old key's counts while it
         is no absurd one.
         """
-        newest, *old = [self._sequences[each.key] for each in self.keys] or [0]
+        newest, *old = [self.sequences[each.key] for each in self.keys] or [0]
         return max([newest, *[sequence for sequence in old if sequence < _OLD_SEQUENCE_MAX]])
-
-    def last_sequence(self, key):
-        """The highest sequence that came under these key bytes."""
-        return self._sequences[key]
-
-    def use_up(self, key, sequence):
-        """Nothing under these key bytes up to this sequence is new any more."""
-        self._sequences[key] = sequence
 
     def within_quota(self, now_ms):
         """True when fewer than hints_per_s_max hints were taken in the last second."""
@@ -137,47 +113,42 @@ class Account:
         self._next = (self._next + 1) % len(self._taken_ms)
 
 
-def freshness(fields, nonce, last_sequence, now_ms):
-    """0, or why an authentic hint is not of now: another run, a sequence that was, too late, too
+def _first(*checks):
+    """The code of the first of (is wrong, code) that is wrong, else 0."""
+    return next((code for is_wrong, code in checks if is_wrong), 0)
+
+
+def freshness(hint, nonce, last_sequence, now_ms):
+    """0, or why an authentic hint is not of now: another run, a used sequence, too late, too
     early.
     """
-    if fields[F_NONCE] != nonce:
-        return h.OTHER_BOOT
-    if fields[F_SEQUENCE] <= last_sequence:
-        return h.OLD_SEQUENCE
-    if fields[F_SENT_MS] < now_ms - LATE_MS_MAX:
-        return h.TOO_LATE
-    return h.TOO_EARLY if fields[F_SENT_MS] > now_ms + EARLY_MS_MAX else 0
-
-
-def meaning(fields, valid_s_max):
-    """0, or why kind, quantity, value and validity say nothing the core could take."""
-    kind, quantity, value_W, valid_ms = (
-        fields[F_KIND],
-        fields[F_QUANTITY],
-        fields[F_VALUE_W],
-        fields[F_VALID_MS],
+    return _first(
+        (hint.nonce != nonce, h.OTHER_BOOT),
+        (hint.sequence <= last_sequence, h.OLD_SEQUENCE),
+        (hint.sent_ms < now_ms - LATE_MS_MAX, h.TOO_LATE),
+        (hint.sent_ms > now_ms + EARLY_MS_MAX, h.TOO_EARLY),
     )
-    if kind not in h.KINDS:
-        return h.UNKNOWN_KIND
-    if h.KIND_OF.get(quantity) != kind:
-        return h.WRONG_QUANTITY
-    low_W = -w.VALUE_W_MAX if quantity == h.POWER_W else 0
-    high_W = 0 if kind == h.HEARTBEAT else w.VALUE_W_MAX
-    if not low_W <= value_W <= high_W:
-        return h.WRONG_VALUE
-    if valid_ms < w.VALID_MS_MIN:
-        return h.VALID_SHORT
-    return h.VALID_LONG if valid_ms > valid_s_max * 1000 else 0
+
+
+def meaning(hint, valid_s_max):
+    """0, or why the core cannot take kind, quantity, value and validity."""
+    low_W = -w.VALUE_W_MAX if hint.quantity == h.POWER_W else 0
+    high_W = 0 if hint.kind == h.HEARTBEAT else w.VALUE_W_MAX
+    return _first(
+        (hint.kind not in h.KINDS, h.UNKNOWN_KIND),
+        (h.KIND_OF.get(hint.quantity) != hint.kind, h.WRONG_QUANTITY),
+        (not low_W <= hint.value_W <= high_W, h.WRONG_VALUE),
+        (hint.valid_ms < w.VALID_MS_MIN, h.VALID_SHORT),
+        (hint.valid_ms > valid_s_max * 1000, h.VALID_LONG),
+    )
 
 
 def permitted(role, kind, quantity):
-    """True when a source of this role may say it. An import maximum without the role grid_cap
+    """True when a source of this role may send it. An import maximum without the role grid_cap
     narrows charging only.
     """
-    rank = h.ROLES.index(role)
     if kind == h.REQUEST:
-        return rank >= h.ROLES.index("request")
+        return h.ROLES.index(role) >= h.ROLES.index("request")
     return quantity != h.EXPORT_W_MAX or obliges(role)
 
 
@@ -194,7 +165,7 @@ class Desk:
     def __init__(self, sources, keys, nonce, take, statistics, state=None):
         """keys: {source name: tuple of Key}; nonce: 8 random bytes of this run.
 
-        state(source name, now_ms): the hint_wire.State that answers a request for it.
+        state(source name, now_ms): the wire.State that answers a request for it.
         """
         self.nonce, self._take, self._state, self._common = nonce, take, state, statistics.common
         self.accounts = [
@@ -216,23 +187,20 @@ class Desk:
             self._common[st.WRONG_LENGTH] += 1
         return None
 
-    def _account(self, fields, magic):
-        """Account that an unpacked datagram names; None, counted, when its magic or its name is
-        wrong.
-        """
-        account = self._by_name.get(fields[F_SOURCE])
-        if fields[0] != magic:
+    def _account(self, magic, wanted, source):
+        """Account of a source (16 bytes); None, counted, when the magic or the name is wrong."""
+        account = self._by_name.get(source)
+        if magic != wanted:
             self._common[st.WRONG_MAGIC] += 1
-        elif account is None:
+            return None
+        if account is None:
             self._common[st.UNKNOWN_SOURCE] += 1
-        else:
-            return account
-        return None
+        return account
 
     def _hello(self, data, now_ms):
-        fields = w.HELLO.unpack(data)
-        asks_state = fields[0] == w.STATUS_MAGIC
-        account = self._account(fields, w.STATUS_MAGIC if asks_state else w.HELLO_MAGIC)
+        magic, source = w.HELLO.unpack(data)
+        asks_state = magic == w.STATUS_MAGIC
+        account = self._account(magic, w.STATUS_MAGIC if asks_state else w.HELLO_MAGIC, source)
         if account is None:
             return None
         self._common[st.HELLOS] += 1
@@ -242,39 +210,36 @@ class Desk:
         return w.WELCOME.pack(w.WELCOME_MAGIC, self.nonce, now_ms, account.highest_sequence)
 
     def _hint(self, data, sender, now_ms):
-        fields = w.HINT.unpack(data)
-        account = self._account(fields, w.HINT_MAGIC)
+        magic, *fields, mac = w.HINT.unpack(data)
+        hint = w.Hint(*fields)
+        account = self._account(magic, w.HINT_MAGIC, hint.source)
         if account is None:
             return
-        key = account.authenticate(data[: w.SIGNED_BYTES], fields[F_MAC], now_ms)
-        row = account.row
+        key, row = account.authenticate(data[: w.SIGNED_BYTES], mac, now_ms), account.row
         if key is None:
             row[st.BAD_MAC] += 1
             row[st.LAST_CODE] = h.BAD_MAC if account.keys else h.NO_KEY
             return
-        code = self._judge(account, key, fields, now_ms)
+        code = self._judge(account, key, hint, now_ms)
         row[st.REFUSED if code else st.ACCEPTED] += 1
         row[st.LAST_CODE], row[st.LAST_SEEN_MS] = code or h.GRANTED, now_ms
-        row[st.LAST_SEQUENCE], row[st.LAST_PURPOSE] = fields[F_SEQUENCE], fields[F_PURPOSE]
-        self.pending.append(Pending(sender, account, key, fields, code))
+        row[st.LAST_SEQUENCE], row[st.LAST_PURPOSE] = hint.sequence, hint.purpose
+        self.pending.append(Pending(sender, account, key, hint, code))
 
-    def _judge(self, account, key, fields, now_ms):
+    def _judge(self, account, key, hint, now_ms):
         """0 when the hint was handed over, else why not."""
-        code = freshness(fields, self.nonce, account.last_sequence(key), now_ms)
+        source = account.source
+        code = freshness(hint, self.nonce, account.sequences[key], now_ms)
         if code not in (h.OTHER_BOOT, h.OLD_SEQUENCE):
-            account.use_up(key, fields[F_SEQUENCE])
-        code = code or meaning(fields, account.source.valid_s_max)
+            account.sequences[key] = hint.sequence
+        code = code or meaning(hint, source.valid_s_max)
+        code = code or _first(
+            (not permitted(source.role, hint.kind, hint.quantity), h.ROLE),
+            (not account.within_quota(now_ms), h.RATE),
+        )
         if code:
             return code
-        kind, quantity = fields[F_KIND], fields[F_QUANTITY]
-        if not permitted(account.source.role, kind, quantity):
-            return h.ROLE
-        if not account.within_quota(now_ms):
-            return h.RATE
-        if (
-            self._take(account.source.index, kind, quantity, fields[F_VALUE_W], fields[F_VALID_MS])
-            is None
-        ):
+        if self._take(source.index, hint.kind, hint.quantity, hint.value_W, hint.valid_ms) is None:
             return h.BUSY
         account.note_taken(now_ms)
         return 0
@@ -288,10 +253,7 @@ class Desk:
         account = self._by_name.get(name)
         if account is None:
             return False
-        old = (
-            [each._replace(until_ms=now_ms + OLD_KEY_MS) for each in account.keys[:1]]
-            if rotate
-            else []
-        )
+        kept = account.keys[:1] if rotate else ()
+        old = [each._replace(until_ms=now_ms + OLD_KEY_MS) for each in kept]
         account.set_keys((key, *old) if key else ())
         return True

@@ -1,5 +1,5 @@
-"""The socket on which hints arrive at the loop: bounded per tick, never blocking, silent to whom it
-does not know.
+"""The socket on which hints arrive at the loop: bounded per tick, never blocking, silent to
+strangers.
 
 One datagram to judge per call, so that the loop can look at its deadline in between; after
 DATAGRAMS_PER_TICK of them the loop does not wait for this socket until the next tick. What a first
@@ -14,14 +14,7 @@ who sends without blocking must be lucky.
 
 import os
 
-from controller.core.hint_codes import (
-    CHARGING_ONLY,
-    FALLBACK_RULES,
-    LIMITED,
-    MOVED,
-    OUTRANKED,
-    RESTING,
-)
+from controller.core import hint_codes as h
 from controller.hints import desk, replies
 from controller.hints import hint_statistics as st
 from controller.hints import wire as w
@@ -31,14 +24,14 @@ DATAGRAMS_PER_TICK = 8  # to judge: with a MAC to make, or an answer to send
 REJECTING_CALLS_PER_TICK, REJECTED_PER_CALL = 4, 16
 # the end of a longer datagram is lost, but its length can be no right one any more
 BUFFER_BYTES = 256
-_LESS = (LIMITED, CHARGING_ONLY, RESTING, OUTRANKED, FALLBACK_RULES, MOVED)
+_LESS = (h.LIMITED, h.CHARGING_ONLY, h.RESTING, h.OUTRANKED, h.FALLBACK_RULES, h.MOVED)
 
 
 class HintListener:
     """Serves `RUN_DIR/hints.sock` and writes `RUN_DIR/hints.stats`."""
 
     def __init__(self, run_directory, cabinet, keys):
-        """keys: {source name: tuple of hints.Key}. Replaces a socket left over; raises OSError."""
+        """keys: {source name: tuple of desk.Key}. Replaces a socket left over; raises OSError."""
         self._core, self._sources = cabinet.core, cabinet.config.sources
         self._path = os.path.join(run_directory, "hints.sock")
         self.statistics = st.HintStatistics(
@@ -93,15 +86,10 @@ class HintListener:
         for each in pending:
             reply = replies.reply(each, self._core, self.desk.nonce, now_us // 1000)
             if not each.code:
-                self._note(each.account.row, reply.code)
+                each.account.row[st.LAST_CODE] = reply.code
+                each.account.row[st.LIMITED] += reply.code in _LESS
             self._send(w.reply_bytes(reply, each.key), each.sender)
         pending.clear()
-
-    @staticmethod
-    def _note(row, code):
-        row[st.LAST_CODE] = code
-        if code in _LESS:
-            row[st.LIMITED] += 1
 
     def _send(self, data, sender):
         """To abstract addresses only: a path would be looked up in file systems that may hang."""
@@ -114,9 +102,7 @@ class HintListener:
         self.statistics.common[st.UNSENT] += 1
 
     def change_key(self, source, key, made_s, rotate):
-        """A source's key has changed (command.Listener); key None: revoked. False when there is no
-        such source.
-        """
+        """Take a source's new key, None when it was revoked; False when there is no such source."""
         made = desk.key_of(key, made_s) if key else None
         return self.desk.change_key(source, made, rotate, clock.now_us() // 1000)
 

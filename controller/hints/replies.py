@@ -1,5 +1,5 @@
-"""What a source is told of its hint after the tick that took it: granted, left, fallback, available
-power, and why. And of the cabinet, when it asks: power, energy, reserve, who is in control.
+"""The reply to a hint after the tick that took it: granted, left, fallback, available power, and
+why; and the state of the cabinet for a source that asks.
 
 Reads the core as the tick has left it; changes nothing.
 """
@@ -13,124 +13,121 @@ from controller.hints import wire as w
 
 
 def reply(pending, core, nonce, uptime_ms):
-    """Reply to a hints.Pending. The nonce is always that of this run, so that a sender of another
+    """Reply to a desk.Pending. The nonce is always that of this run, so that a sender of another
     one learns it.
     """
-    fields, source = pending.fields, pending.account.source
-    quantity = fields[desk.F_QUANTITY]
-    granted_W, valid_ms = in_force(core, source.index, quantity)
-    code, granted_W = effect(core, source, fields, granted_W)
-    if pending.code:
-        code = pending.code
-    else:
-        valid_ms = min(fields[desk.F_VALID_MS], valid_ms)
-    fallback_W = source.fallback.get(quantity)
-    trace = core.chain.out
-    low_W, high_W = trace[setpoint.O_AVAILABLE_LOW_W], trace[setpoint.O_AVAILABLE_HIGH_W]
+    hint, source = pending.hint, pending.account.source
+    value_W, valid_ms, entry_state = in_force(core, source.index, hint.quantity)
+    code, granted_W = effect(core, source, hint, value_W, entry_state)
+    fallback_W = source.fallback.get(hint.quantity)
     return w.Reply(
         source.name,
         nonce,
-        fields[desk.F_SEQUENCE],
+        hint.sequence,
         uptime_ms,
-        code,
-        fields[desk.F_KIND],
-        quantity,
-        fields[desk.F_VALUE_W],
+        pending.code or code,
+        hint.kind,
+        hint.quantity,
+        hint.value_W,
         granted_W,
-        valid_ms,
+        valid_ms if pending.code else min(hint.valid_ms, valid_ms),
         w.NOTHING_W if fallback_W is None else fallback_W,
-        low_W,
-        high_W,
-        end_reason(core.chain, core.chain.caps.low_W, core.chain.caps.low_reason),
-        end_reason(core.chain, core.chain.caps.high_W, core.chain.caps.high_reason),
-        trace[setpoint.O_SETPOINT_W],
-        trace[setpoint.O_BINDING_REASON],
+        *_available(core.chain),
+        *_end_reasons(core.chain),
+        core.chain.out[setpoint.O_SETPOINT_W],
+        core.chain.out[setpoint.O_BINDING_REASON],
     )
 
 
 def state(source_name, core, sources, nonce, uptime_ms):
-    """hint_wire.State after the last tick for the source of this name; sources: config.sources."""
-    trace, caps, settings = core.chain.out, core.chain.caps, core.settings
-    control = core.out[core.out_at["hint_table"] + hint_table.O_CONTROL_SOURCE]
+    """wire.State after the last tick for the source of this name; sources: config.sources."""
+    control = _of_table(core, hint_table.O_CONTROL_SOURCE)
     return w.State(
         source_name,
         nonce,
         uptime_ms,
-        trace[setpoint.O_SETPOINT_W],
-        trace[setpoint.O_AVAILABLE_LOW_W],
-        trace[setpoint.O_AVAILABLE_HIGH_W],
-        core.out[core.out_at["hint_table"] + hint_table.O_REMAINING_WH],
-        settings["soc_reserve_soft_permille"],
-        settings["soc_reserve_hard_permille"],
-        end_reason(core.chain, caps.low_W, caps.low_reason),
-        end_reason(core.chain, caps.high_W, caps.high_reason),
-        trace[setpoint.O_BINDING_REASON],
+        core.chain.out[setpoint.O_SETPOINT_W],
+        *_available(core.chain),
+        _of_table(core, hint_table.O_REMAINING_WH),
+        core.settings["soc_reserve_soft_permille"],
+        core.settings["soc_reserve_hard_permille"],
+        *_end_reasons(core.chain),
+        core.chain.out[setpoint.O_BINDING_REASON],
         sources[control - 1].name if control else "",
     )
 
 
+def _available(chain):
+    """(low, high) of the available power in W."""
+    return chain.out[setpoint.O_AVAILABLE_LOW_W], chain.out[setpoint.O_AVAILABLE_HIGH_W]
+
+
+def _end_reasons(chain):
+    """Reason codes of both ends of the available power."""
+    caps = chain.caps
+    return (
+        end_reason(chain, caps.low_W, caps.low_reason),
+        end_reason(chain, caps.high_W, caps.high_reason),
+    )
+
+
+def _of_table(core, place):
+    """One output of the hint table."""
+    return core.out[core.out_at["hint_table"] + place]
+
+
 def in_force(core, source_index, quantity):
-    """(value in W, ms left) of a source's quantity; NOTHING_W when it has none. A fallback has 0 ms
-    left.
+    """(value in W, ms left, state) of a source's quantity; NOTHING_W when it has none. A fallback
+    has 0 ms left.
     """
     if quantity not in h.QUANTITIES:
-        return w.NOTHING_W, 0
-    value_W, valid_s, state = [
-        core.out[core.out_at["hint_table"] + hint_table.output_at(source_index, quantity, field)]
+        return w.NOTHING_W, 0, hint_table.NONE
+    value_W, valid_s, entry_state = [
+        _of_table(core, hint_table.output_at(source_index, quantity, field))
         for field in (hint_table.F_VALUE_W, hint_table.F_VALID_S, hint_table.F_STATE)
     ]
-    return (w.NOTHING_W, 0) if state == hint_table.NONE else (value_W, valid_s * 1000)
+    if entry_state == hint_table.NONE:
+        return w.NOTHING_W, 0, entry_state
+    return value_W, valid_s * 1000, entry_state
 
 
-def effect(core, source, fields, value_W):
-    """(result code of a hint that was taken, granted_W); value_W: what its source now has in force
-    of that quantity.
+def effect(core, source, hint, value_W, entry_state):
+    """(result code of a hint that was taken, granted_W); value_W, entry_state: what its source now
+    has in force of that quantity.
     """
-    kind, quantity = fields[desk.F_KIND], fields[desk.F_QUANTITY]
     if value_W == w.NOTHING_W:
         return h.GRANTED, value_W
-    state = core.out[
-        core.out_at["hint_table"] + hint_table.output_at(source.index, quantity, hint_table.F_STATE)
-    ]
-    if state == hint_table.FALLBACK and value_W != fields[desk.F_VALUE_W]:
+    if entry_state == hint_table.FALLBACK and value_W != hint.value_W:
         return h.FALLBACK_RULES, value_W
-    if quantity == h.POWER_W:
-        return _of_request(core, source, value_W)
-    if kind == h.GRID_CAP:
-        return _of_grid_cap(core, source, quantity, value_W)
+    if hint.quantity == h.POWER_W:
+        return _of_request(core, source, value_W, entry_state)
+    if hint.kind == h.GRID_CAP:
+        return _of_grid_cap(core, source, hint.quantity, value_W)
     return h.GRANTED, value_W
 
 
-def _of_request(core, source, value_W):
-    out, at = core.out, core.out_at["hint_table"]
-    if (
-        out[at + hint_table.output_at(source.index, h.POWER_W, hint_table.F_STATE)]
-        == hint_table.RESTING
-    ):
+def _of_request(core, source, value_W, entry_state):
+    if entry_state == hint_table.RESTING:
         return h.RESTING, 0
-    if out[at + hint_table.O_CONTROL_SOURCE] != source.index + 1:
+    if _of_table(core, hint_table.O_CONTROL_SOURCE) != source.index + 1:
         return h.OUTRANKED, 0
-    trace = core.chain.out
-    granted_W = within(
-        value_W, trace[setpoint.O_AVAILABLE_LOW_W], trace[setpoint.O_AVAILABLE_HIGH_W]
-    )
+    granted_W = within(value_W, *_available(core.chain))
     if granted_W == value_W:
         return h.GRANTED, granted_W
     # Caps and limits only bring a power nearer to zero: what is beyond the request, or opposes it,
     # an obligation wants.
-    return (
-        h.LIMITED if within(granted_W, min(value_W, 0), max(value_W, 0)) == granted_W else h.MOVED
-    ), granted_W
+    is_nearer = within(granted_W, min(value_W, 0), max(value_W, 0)) == granted_W
+    return h.LIMITED if is_nearer else h.MOVED, granted_W
 
 
 def _of_grid_cap(core, source, quantity, value_W):
     if not desk.obliges(source.role):
         return h.CHARGING_ONLY, value_W
-    out, trace = core.out, core.chain.out
+    trace = core.chain.out
     place = hint_table.O_IMPORT_SOURCE if quantity == h.IMPORT_W_MAX else hint_table.O_EXPORT_SOURCE
     short_W = trace[setpoint.O_OBLIGATION_SHORT_W]
-    short = short_W and trace[setpoint.O_OBLIGATION_SHORT_REASON] == reasons.GRID_CAP_HINT
-    if short and out[core.out_at["hint_table"] + place] == source.index + 1:
+    is_short = short_W and trace[setpoint.O_OBLIGATION_SHORT_REASON] == reasons.GRID_CAP_HINT
+    if is_short and _of_table(core, place) == source.index + 1:
         return h.LIMITED, value_W + short_W
     return h.GRANTED, value_W
 

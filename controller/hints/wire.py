@@ -1,5 +1,5 @@
-"""Hints as bytes: fixed little-endian datagrams and their HMAC-SHA256, for the loop and for whoever
-sends.
+"""Hints as bytes: fixed little-endian datagrams and their HMAC-SHA256, for the loop and for
+senders.
 
 A hint (88 bytes), a reply (116) and a state (112) end in a MAC over all bytes before it, made with
 the key of the source. A hello (20), its answer (28) and a status (20), which asks for a state, are
@@ -17,7 +17,7 @@ HINT = struct.Struct("<4s16s8sQQBBHiI32s")
 HELLO = struct.Struct("<4s16s")
 STATUS_MAGIC, STATE_MAGIC = b"FBS1", b"FBT1"
 WELCOME = struct.Struct("<4s8sQQ")
-REPLY = struct.Struct("<4s16s8sQQHBBiiIiiiHHiHH32s")
+REPLY = struct.Struct("<4s16s8sQQHBBiiIiiiHHiH2x32s")
 STATE = struct.Struct("<4s16s8sQiiiiHHHHH2x16s32s")
 _LENGTHS = {HINT_MAGIC: HINT.size, HELLO_MAGIC: HELLO.size, STATUS_MAGIC: HELLO.size}
 MAC_BYTES, NAME_BYTES, NONCE_BYTES, KEY_BYTES = 32, 16, 8, 32
@@ -29,8 +29,8 @@ SEQUENCE_MAX = 2**64 - 1
 
 
 class Hint(NamedTuple):
-    """What a source says. source: its name; nonce: 8 bytes; purpose: a free number, shown and not
-    interpreted.
+    """source: its name, at the loop as 16 bytes; nonce: 8 bytes; purpose: a free number, shown and
+    not interpreted.
     """
 
     source: str
@@ -53,9 +53,7 @@ class Welcome(NamedTuple):
 
 
 class Reply(NamedTuple):
-    """How a hint was taken. granted_W: what is in effect (NOTHING_W: nothing); valid_ms: what is
-    left of it.
-    """
+    """How a hint was taken. granted_W: in effect (NOTHING_W: nothing); valid_ms: left of it."""
 
     source: str
     nonce: bytes
@@ -78,7 +76,7 @@ class Reply(NamedTuple):
 
 class State(NamedTuple):
     """What the cabinet can do and does. remaining_Wh: above the soft reserve, -1: unknown;
-    control_source: or "".
+    control_source: its name or "".
     """
 
     source: str
@@ -128,6 +126,23 @@ def signed(hint, key):
     return data + mac(key, data)
 
 
+def _signed(key, form, *values):
+    data = form.pack(*values, b"")[:-MAC_BYTES]
+    return data + mac(key, data)
+
+
+def _fields(data, key, form, magic):
+    """Values of a datagram between its magic and its MAC, None when it is none or, with a key, when
+    its MAC is wrong.
+    """
+    if len(data) != form.size or not data.startswith(magic):
+        return None
+    signed, found = data[:-MAC_BYTES], data[-MAC_BYTES:]
+    if key is not None and not hmac.compare_digest(mac(key, signed), found):
+        return None
+    return form.unpack(data)[1:-1]
+
+
 def hello(source):
     """The datagram (20 bytes) that asks for nonce, uptime and sequence."""
     return HELLO.pack(HELLO_MAGIC, name_field(source))
@@ -141,27 +156,14 @@ def status(source):
 def state_bytes(state, key):
     """The datagram (112 bytes) of a State."""
     control = name_field(state.control_source) if state.control_source else b""
-    data = STATE.pack(STATE_MAGIC, name_field(state.source), *state[1:-1], control, b"")[
-        :-MAC_BYTES
-    ]
-    return data + mac(key, data)
+    source = name_field(state.source)
+    return _signed(key, STATE, STATE_MAGIC, source, *state[1:-1], control)
 
 
 def state_of(data, key=None):
     """State of a datagram, or None when it is none or, with a key, when its MAC is wrong."""
-    if (
-        len(data) != STATE.size
-        or not data.startswith(STATE_MAGIC)
-        or key is not None
-        and not _is_signed(data, key)
-    ):
-        return None
-    fields = STATE.unpack(data)
-    return State(name_of(fields[1]), *fields[2:-2], name_of(fields[-2]))
-
-
-def _is_signed(data, key):
-    return hmac.compare_digest(mac(key, data[:-MAC_BYTES]), data[-MAC_BYTES:])
+    found = _fields(data, key, STATE, STATE_MAGIC)
+    return found and State(name_of(found[0]), *found[1:-1], name_of(found[-1]))
 
 
 def is_well_formed(data):
@@ -180,30 +182,21 @@ def welcome_of(data):
 
 def reply_bytes(reply, key):
     """The datagram (116 bytes) of a Reply."""
-    data = REPLY.pack(REPLY_MAGIC, name_field(reply.source), *reply[1:], 0, b"")[:-MAC_BYTES]
-    return data + mac(key, data)
+    return _signed(key, REPLY, REPLY_MAGIC, name_field(reply.source), *reply[1:])
 
 
 def reply_of(data, key=None):
     """Reply of a datagram, or None when it is none or, with a key, when its MAC is wrong."""
-    if len(data) != REPLY.size or not data.startswith(REPLY_MAGIC):
-        return None
-    if key is not None and not _is_signed(data, key):
-        return None
-    fields = REPLY.unpack(data)
-    return Reply(name_of(fields[1]), *fields[2:-2])
+    found = _fields(data, key, REPLY, REPLY_MAGIC)
+    return found and Reply(name_of(found[0]), *found[1:])
 
 
 def quantity_of(name):
     """(kind, quantity) of a quantity's name ("heartbeat": none). ValueError naming what is
     allowed.
     """
-    if name == h.KINDS[h.HEARTBEAT]:
-        return h.HEARTBEAT, 0
-    for quantity, each in h.QUANTITIES.items():
-        if each == name:
-            return h.KIND_OF[quantity], quantity
-    raise ValueError(
-        f"quantity {name[:20]!r} is not allowed; allowed "
-        f"{', '.join(h.QUANTITIES.values())}, heartbeat"
-    )
+    named = {each: (h.KIND_OF[quantity], quantity) for quantity, each in h.QUANTITIES.items()}
+    named[h.KINDS[h.HEARTBEAT]] = (h.HEARTBEAT, 0)
+    if name not in named:
+        raise ValueError(f"quantity {name[:20]!r} is not allowed; allowed {', '.join(named)}")
+    return named[name]
