@@ -42,9 +42,7 @@ class SequenceError(Exception):
 
 
 class HintClient:
-    """One sender with a socket of its own; each call waits for its answer, None when none comes.
-    For `with`.
-    """
+    """A sender with its own socket, for `with`; each call waits for its answer or returns None."""
 
     def __init__(self, run_directory):
         self._path = os.path.join(run_directory, "hints.sock")
@@ -84,9 +82,7 @@ class HintClient:
         return data and w.state_of(data, key)
 
     def hint(self, hint, key):
-        """Reply to a Hint, its MAC checked, or None. What answers an earlier hint is passed
-        over.
-        """
+        """Reply to a Hint, its MAC checked, or None; replies to earlier hints are passed over."""
         self.send(w.signed(hint, key))
         while (data := self.receive()) is not None:
             reply = w.reply_of(data, key)
@@ -107,16 +103,8 @@ class HintClient:
                 f"highest there is under "
                 f"its key; a new key begins anew: firebreak key rotate {source}"
             )
-        hint = w.Hint(
-            source,
-            welcome.nonce,
-            welcome.sequence + 1,
-            welcome.uptime_ms,
-            kind,
-            quantity,
-            purpose,
-            value_W,
-            valid_ms,
-        )
+        sequence, sent_ms = welcome.sequence + 1, welcome.uptime_ms
+        meaning = (kind, quantity, purpose, value_W, valid_ms)
+        hint = w.Hint(source, welcome.nonce, sequence, sent_ms, *meaning)
         reply = self.hint(hint, key)
         return reply and (hint, reply)

@@ -1,5 +1,4 @@
-"""Who sent hints and what became of them: counters in a mapped file, written by the loop, read by
-anybody.
+"""Counters of hints per source in a mapped file, written by the loop, read by anybody.
 
 File: head, a text (JSON) that describes the sources and never changes, then aligned words of 8
 bytes, so that a reader never sees half of one: one row for everybody, one row per source.
@@ -75,7 +74,7 @@ class HintStatistics:
 
 
 def describe(source):
-    """What a reader wants to know of a configured source, as plain values."""
+    """A configured source as plain values."""
     return {
         "name": source.name,
         "role": source.role,
@@ -90,9 +89,8 @@ def describe(source):
 
 
 def read(path):
-    """{accepted, limited, refused, bad_mac, COMMON ..., sources [describe + OWN]} of a file.
-
-    None without one, or of a damaged one.
+    """{accepted, limited, refused, bad_mac, COMMON ..., sources [describe + OWN]} of a file, None
+    without one or of a damaged one.
 
     accepted: hints taken, of which `limited` have less or another effect than asked for.
     """
@@ -108,13 +106,12 @@ def read(path):
     if sources is None or len(content) != words_at + 8 * (len(COMMON) + len(OWN) * len(sources)):
         return None
     words = memoryview(content)[words_at:].cast("Q")
-    found = dict(zip(COMMON, words))
     for index, source in enumerate(sources):
         source.update(zip(OWN, words[len(COMMON) + index * len(OWN) :]))
     if not all(source["last_code"] in (0, *hint_codes.TEXTS) for source in sources):
         return None
     totals = {name: sum(source[name] for source in sources) for name in TOTALS}
-    return {**totals, **found, "sources": sources}
+    return {**totals, **dict(zip(COMMON, words)), "sources": sources}
 
 
 def _described(text):
@@ -129,12 +126,9 @@ def _described(text):
 def _is_description(source):
     if not isinstance(source, dict) or not isinstance(source.get("fallback"), dict):
         return False
-    words = [source.get("name"), source.get("role")]
+    words = [source.get(name) for name in ("name", "role")]
     numbers = [source.get(name) for name in ("priority", "valid_s_max", "hints_per_s_max")]
-    return (
-        all(isinstance(word, str) and word.isascii() and word.isprintable() for word in words)
-        and all(isinstance(number, int) for number in numbers)
-        and all(
-            value_W is None or isinstance(value_W, int) for value_W in source["fallback"].values()
-        )
-    )
+    numbers += [each for each in source["fallback"].values() if each is not None]
+    return all(
+        isinstance(word, str) and word.isascii() and word.isprintable() for word in words
+    ) and all(isinstance(number, int) for number in numbers)

@@ -18,6 +18,7 @@ from controller.system import regular_file
 
 DIRECTORY, SUFFIX, OLD_SUFFIX = "keys", ".key", ".key.old"
 OLD_S = desk.OLD_KEY_MS // 1000
+REMEDY = "; run this as the controller's user or as root"
 
 
 class KeyStoreError(Exception):
@@ -35,44 +36,45 @@ def checked_name(name):
     return name
 
 
-def _path(state_directory, name, suffix=SUFFIX):
-    return os.path.join(state_directory, DIRECTORY, name + suffix)
+def _paths(state_directory, name):
+    """(key, old key, key that is being made) of a source."""
+    start = os.path.join(state_directory, DIRECTORY, checked_name(name))
+    return start + SUFFIX, start + OLD_SUFFIX, start + ".new"
 
 
 def create(state_directory, name):
     """Make the first key of a source; returns its bytes. KeyStoreError when it has one."""
-    path = _path(state_directory, checked_name(name))
-    with _changing(state_directory):
+    path, old, new = _paths(state_directory, name)
+    with _changing(state_directory) as owner:
         if os.path.lexists(path):
             raise KeyStoreError(
                 f"{name} has a key already; to replace it: firebreak key rotate {name}"
             )
-        key = _write_new(state_directory, name)
-        _remove(_path(state_directory, name, OLD_SUFFIX))
-        # unlike a rename it never replaces a key
-        os.link(_path(state_directory, name, ".new"), path)
-        _remove(_path(state_directory, name, ".new"))
+        key = _write_new(new, owner)
+        _remove(old)
+        os.link(new, path)  # unlike a rename it never replaces a key
+        _remove(new)
     return key
 
 
 def rotate(state_directory, name):
     """Make a new key beside the present one, which stays as the old one; returns the new bytes."""
-    path, old = _path(state_directory, checked_name(name)), _path(state_directory, name, OLD_SUFFIX)
+    path, old, new = _paths(state_directory, name)
     if not os.path.lexists(path):
         raise KeyStoreError(f"{name} has no key yet; to make one: firebreak key create {name}")
-    with _changing(state_directory):
-        key = _write_new(state_directory, name)
+    with _changing(state_directory) as owner:
+        key = _write_new(new, owner)
         _remove(old)
         os.link(path, old)
-        os.rename(_path(state_directory, name, ".new"), path)
+        os.rename(new, path)
     return key
 
 
 def withdraw(state_directory, name):
-    """Take back the last create or rotate, whose key nobody has seen: what was the key before, if
-    any, is it again.
+    """Take back the last create or rotate, whose key nobody has seen: the key before it, if any,
+    returns.
     """
-    path, old = _path(state_directory, checked_name(name)), _path(state_directory, name, OLD_SUFFIX)
+    path, old, _ = _paths(state_directory, name)
     with _changing(state_directory):
         if os.path.lexists(old):
             os.rename(old, path)
@@ -82,11 +84,11 @@ def withdraw(state_directory, name):
 
 def revoke(state_directory, name):
     """Remove every key of a source. KeyStoreError when it has none."""
-    path = _path(state_directory, checked_name(name))
+    path, old, _ = _paths(state_directory, name)
     if not os.path.lexists(path):
         raise KeyStoreError(f"{name} has no key; firebreak key list names those there are")
     with _changing(state_directory):
-        _remove(_path(state_directory, name, OLD_SUFFIX))
+        _remove(old)
         os.unlink(path)
 
 
@@ -101,13 +103,21 @@ def _changing(state_directory):
         os.makedirs(folder, mode=0o700, exist_ok=True)
         with _opened(folder) as descriptor:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
-            # made by root for a controller that is not: it must be able to read its keys
-            if os.geteuid() == 0:
-                os.fchown(descriptor, owner.st_uid, owner.st_gid)
-            yield
+            _give(descriptor, owner)
+            yield owner
             os.fsync(descriptor)
         with _opened(state_directory) as descriptor:
             os.fsync(descriptor)
+
+
+@contextlib.contextmanager
+def _explained(remedy="", passing=()):
+    try:
+        yield
+    except passing:
+        raise
+    except OSError as error:
+        raise KeyStoreError(f"{error.filename}: {error.strerror}{remedy}") from None
 
 
 @contextlib.contextmanager
@@ -119,48 +129,41 @@ def _opened(folder):
         os.close(descriptor)
 
 
+def _give(descriptor, owner):
+    """What root makes for a controller that is not root: the controller must be able to read it."""
+    if os.geteuid() == 0:
+        os.fchown(descriptor, owner.st_uid, owner.st_gid)
+
+
 def _remove(path):
     with contextlib.suppress(FileNotFoundError):
         os.unlink(path)
 
 
-@contextlib.contextmanager
-def _explained():
-    try:
-        yield
-    except OSError as error:
-        raise KeyStoreError(f"{error.filename}: {error.strerror}") from None
-
-
-def _write_new(state_directory, name):
-    """Write a new key durably to NAME.new, owned by whoever owns the state directory; returns its
-    bytes.
-    """
+def _write_new(path, owner):
+    """Write a new key durably; returns its bytes."""
     key = secrets.token_bytes(w.KEY_BYTES)
-    path = _path(state_directory, name, ".new")
-    owner = os.stat(state_directory)
     _remove(path)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     with open(descriptor, "wb") as file:
         file.write(key.hex().encode() + b"\n")
         file.flush()
-        if os.geteuid() == 0:
-            os.fchown(descriptor, owner.st_uid, owner.st_gid)
+        _give(descriptor, owner)
         os.fsync(descriptor)
     return key
 
 
 def read(path):
     """(key bytes, made_s) of a key file. Raises KeyStoreError, FileNotFoundError."""
-    try:
-        with open(path, "rb", opener=regular_file.opener) as file:
-            state, text = os.fstat(file.fileno()), file.read(2 * w.KEY_BYTES + 2)
-    except FileNotFoundError:
-        raise
-    except OSError as error:
-        raise KeyStoreError(
-            f"{path}: {error.strerror}; run this as the controller's user or as root"
-        ) from None
+    with (
+        _explained(REMEDY, FileNotFoundError),
+        open(path, "rb", opener=regular_file.opener) as file,
+    ):
+        state, text = os.fstat(file.fileno()), file.read(2 * w.KEY_BYTES + 2)
+    return _checked(path, state, text)
+
+
+def _checked(path, state, text):
     if state.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise KeyStoreError(
             f"{path}: others may read it, so it is not used; make a new one, or chmod 600"
@@ -175,7 +178,7 @@ def read(path):
 
 
 def load(state_directory, names, utc_s, now_ms):
-    """({name: tuple of hints.Key, newest first}, lines about files that are not used).
+    """({name: tuple of desk.Key, newest first}, lines about files that are not used).
 
     utc_s, now_ms: the time of day and of the uptime clock; an old key whose day is over, or that
     lies in the future by this clock, is not loaded.
@@ -183,37 +186,28 @@ def load(state_directory, names, utc_s, now_ms):
     found, lines = {}, []
     for name in names:
         try:
-            found[name] = _keys_of(state_directory, name, utc_s, now_ms)
-        except FileNotFoundError:
-            continue
+            with contextlib.suppress(FileNotFoundError):
+                found[name] = _keys_of(state_directory, name, utc_s, now_ms)
         except KeyStoreError as error:
             lines.append(str(error))
     return found, lines
 
 
 def _keys_of(state_directory, name, utc_s, now_ms):
-    key, made_s = read(_path(state_directory, name))
-    newest = desk.key_of(key, made_s)
-    left_s = made_s + OLD_S - utc_s
-    if not 0 < left_s <= OLD_S:
-        return (newest,)
-    try:
-        old, old_made_s = read(_path(state_directory, name, OLD_SUFFIX))
-    except FileNotFoundError:
-        return (newest,)
-    return newest, desk.key_of(old, old_made_s, now_ms + left_s * 1000)
+    path, old_path, _ = _paths(state_directory, name)
+    key, made_s = read(path)
+    left_s, kept = made_s + OLD_S - utc_s, []
+    if 0 < left_s <= OLD_S:
+        with contextlib.suppress(FileNotFoundError):
+            kept = [desk.key_of(*read(old_path), now_ms + left_s * 1000)]
+    return (desk.key_of(key, made_s), *kept)
 
 
 def names(state_directory):
     """Sorted names of all sources that have a key file. Raises KeyStoreError when the folder cannot
     be read.
     """
-    try:
+    files = []
+    with _explained(REMEDY), contextlib.suppress(FileNotFoundError):
         files = os.listdir(os.path.join(state_directory, DIRECTORY))
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        raise KeyStoreError(
-            f"{error.filename}: {error.strerror}; run this as the controller's user or as root"
-        ) from None
     return sorted(file.removesuffix(SUFFIX) for file in files if file.endswith(SUFFIX))

@@ -9,7 +9,7 @@ from controller.core import reasons
 from controller.hints import wire as w
 from controller.rows import reason_words
 
-_SAID = {
+_FORMS = {
     h.CHARGE_W_MAX: "charge <= {}",
     h.DISCHARGE_W_MAX: "discharge <= {}",
     h.POWER_W: "power {}",
@@ -29,16 +29,13 @@ def kW(power_W):
 
 def quantity(number, value_W):
     """A quantity with its value: import <= 400 kW."""
-    return _SAID[number].format(kW(value_W)) if number in _SAID else h.KINDS[h.HEARTBEAT]
+    return _FORMS[number].format(kW(value_W)) if number in _FORMS else h.KINDS[h.HEARTBEAT]
 
 
 def reason(code):
     """A reason with its name: R217 BMS discharge limit."""
-    return (
-        (f"{reasons.label(code)} {reason_words.text(code)[0]}")
-        if code in reason_words.TEXTS
-        else reasons.label(code)
-    )
+    name = f" {reason_words.text(code)[0]}" if code in reason_words.TEXTS else ""
+    return reasons.label(code) + name
 
 
 def fields(reply):
@@ -103,11 +100,9 @@ def lines(hint, reply, own, exit_code):
     granted = h.taken(reply.code)
     name, sentence, remedy = h.text(reply.code)
     asked = quantity(hint.quantity, hint.value_W)
-    verdict = (
-        (f"GRANTED {h.label(reply.code)} {asked}")
-        if granted
-        else f"REFUSED {h.label(reply.code)} {name}"
-    )
+    verdict = f"GRANTED {h.label(reply.code)} {asked}"
+    if not granted:
+        verdict = f"REFUSED {h.label(reply.code)} {name}"
     effect = "" if reply.code == h.GRANTED else f" {sentence}" if granted else " Nothing changed."
     shown = [
         *_wrapped("", f"{verdict}.{effect}", 2),
@@ -128,7 +123,7 @@ def lines(hint, reply, own, exit_code):
         f"  doing      {doing(reply)}",
     ]
     counted = (
-        (f"{own['accepted']} taken, {own['refused']} refused since the controller's start")
+        f"{own['accepted']} taken, {own['refused']} refused since the controller's start"
         if own
         else ""
     )
@@ -150,9 +145,7 @@ def _spread(left, right):
 
 def _sent(hint, code, asked):
     valid = f"valid for {hint.valid_ms / 1000:g} s"
-    if code in (h.VALID_LONG, h.VALID_SHORT):
-        return valid
-    return f"{asked}, {valid}"
+    return valid if code in (h.VALID_LONG, h.VALID_SHORT) else f"{asked}, {valid}"
 
 
 def _allowed(code, own):
@@ -197,18 +190,13 @@ def _then(reply, form):
 def doing(reply):
     """What the cabinet does in this tick, and what holds it."""
     power_W = reply.setpoint_W
-    what = (
-        (f"{'discharging' if power_W > 0 else 'charging'} {kW(abs(power_W))}")
-        if power_W
-        else "no power"
-    )
+    what = f"{'discharging' if power_W > 0 else 'charging'} {kW(abs(power_W))}"
+    what = what if power_W else "no power"
     return what + (f", held by {reason(reply.binding_reason)}" if reply.binding_reason else "")
 
 
 def unanswered(name, own):
-    """One line for no answer at all: the controller tells strangers nothing, its counters tell
-    us.
-    """
+    """One line for no answer at all: the controller answers no stranger, but counts it."""
     if own is None:
         return f"no answer: the controller's configuration has no [source.{name}]"
     if own["last_code"] in (h.NO_KEY, h.BAD_MAC):
