@@ -44,7 +44,7 @@ class Pending(NamedTuple):
     sender: object
     account: object
     key: bytes
-    hint: w.Hint
+    hint: tuple  # wire.Hint
     code: int
 
 

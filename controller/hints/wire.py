@@ -6,92 +6,87 @@ the key of the source. A hello (20), its answer (28) and a status (20), which as
 not secret and have none. Times are the controller's uptime clock in ms, as the hello tells it.
 """
 
+import collections
 import hmac
 import struct
-from typing import NamedTuple
 
 from controller.core import hint_codes as h
 
-HINT_MAGIC, HELLO_MAGIC, WELCOME_MAGIC, REPLY_MAGIC = b"FBH1", b"FBQ1", b"FBN1", b"FBR1"
-HINT = struct.Struct("<4s16s8sQQBBHiI32s")
-HELLO = struct.Struct("<4s16s")
-STATUS_MAGIC, STATE_MAGIC = b"FBS1", b"FBT1"
-WELCOME = struct.Struct("<4s8sQQ")
-REPLY = struct.Struct("<4s16s8sQQHBBiiIiiiHHiH2x32s")
-STATE = struct.Struct("<4s16s8sQiiiiHHHHH2x16s32s")
-_LENGTHS = {HINT_MAGIC: HINT.size, HELLO_MAGIC: HELLO.size, STATUS_MAGIC: HELLO.size}
 MAC_BYTES, NAME_BYTES, NONCE_BYTES, KEY_BYTES = 32, 16, 8, 32
-SIGNED_BYTES = HINT.size - MAC_BYTES
+HINT_MAGIC, HELLO_MAGIC, WELCOME_MAGIC, REPLY_MAGIC = b"FBH1", b"FBQ1", b"FBN1", b"FBR1"
+STATUS_MAGIC, STATE_MAGIC = b"FBS1", b"FBT1"
 NOTHING_W = -(2**31)  # no value: nothing in force, or no fallback
 VALUE_W_MAX = 1_000_000_000  # what the core takes
 VALID_MS_MIN = 1000
 SEQUENCE_MAX = 2**64 - 1
 
 
-class Hint(NamedTuple):
-    """source: its name, at the loop as 16 bytes; nonce: 8 bytes; purpose: a free number, shown and
-    not interpreted.
-    """
-
-    source: str
-    nonce: bytes
-    sequence: int
-    sent_ms: int
-    kind: int
-    quantity: int
-    purpose: int
-    value_W: int
-    valid_ms: int
+def _datagram(name, mac, **fields):
+    """(type of the fields, bytes of a datagram): a magic, the fields (name: struct code), a MAC."""
+    form = struct.Struct("<4s" + "".join(fields.values()) + mac)
+    return collections.namedtuple(name, fields), form
 
 
-class Welcome(NamedTuple):
-    """Answer to a hello: nonce of this run, uptime, highest sequence seen of that source."""
-
-    nonce: bytes
-    uptime_ms: int
-    sequence: int
-
-
-class Reply(NamedTuple):
-    """How a hint was taken. granted_W: in effect (NOTHING_W: nothing); valid_ms: left of it."""
-
-    source: str
-    nonce: bytes
-    sequence: int
-    uptime_ms: int
-    code: int
-    kind: int
-    quantity: int
-    asked_W: int
-    granted_W: int
-    valid_ms: int
-    fallback_W: int
-    available_low_W: int
-    available_high_W: int
-    low_reason: int
-    high_reason: int
-    setpoint_W: int
-    binding_reason: int
-
-
-class State(NamedTuple):
-    """What the cabinet can do and does. remaining_Wh: above the soft reserve, -1: unknown;
-    control_source: its name or "".
-    """
-
-    source: str
-    nonce: bytes
-    uptime_ms: int
-    setpoint_W: int
-    available_low_W: int
-    available_high_W: int
-    remaining_Wh: int
-    reserve_soft_permille: int
-    reserve_hard_permille: int
-    low_reason: int
-    high_reason: int
-    binding_reason: int
-    control_source: str
+# source: its name, at the loop as 16 bytes; purpose: a free number, shown and not interpreted.
+Hint, HINT = _datagram(
+    "Hint",
+    f"{MAC_BYTES}s",
+    source="16s",
+    nonce="8s",
+    sequence="Q",
+    sent_ms="Q",
+    kind="B",
+    quantity="B",
+    purpose="H",
+    value_W="i",
+    valid_ms="I",
+)
+# Answer to a hello: nonce of this run, uptime, highest sequence of that source.
+Welcome, WELCOME = _datagram("Welcome", "", nonce="8s", uptime_ms="Q", sequence="Q")
+# How a hint was taken. granted_W: in effect (NOTHING_W: nothing); valid_ms: left of it.
+Reply, REPLY = _datagram(
+    "Reply",
+    f"{MAC_BYTES}s",
+    source="16s",
+    nonce="8s",
+    sequence="Q",
+    uptime_ms="Q",
+    code="H",
+    kind="B",
+    quantity="B",
+    asked_W="i",
+    granted_W="i",
+    valid_ms="I",
+    fallback_W="i",
+    available_low_W="i",
+    available_high_W="i",
+    low_reason="H",
+    high_reason="H",
+    setpoint_W="i",
+    binding_reason="H2x",
+)
+# What the cabinet can do and does. remaining_Wh: above the soft reserve, -1: unknown;
+# control_source: its name or "".
+State, STATE = _datagram(
+    "State",
+    f"{MAC_BYTES}s",
+    source="16s",
+    nonce="8s",
+    uptime_ms="Q",
+    setpoint_W="i",
+    available_low_W="i",
+    available_high_W="i",
+    remaining_Wh="i",
+    reserve_soft_permille="H",
+    reserve_hard_permille="H",
+    low_reason="H",
+    high_reason="H",
+    binding_reason="H2x",
+    control_source="16s",
+)
+HELLO = struct.Struct("<4s16s")
+SIGNED_BYTES = HINT.size - MAC_BYTES
+_LENGTHS = {HINT_MAGIC: HINT.size, HELLO_MAGIC: HELLO.size, STATUS_MAGIC: HELLO.size}
 
 
 def mac(key, signed):

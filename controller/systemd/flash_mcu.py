@@ -25,10 +25,14 @@ from safety import second_image as si
 
 DONE, WRONG_INPUT, NO_START = 0, 2, 3
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-EXAMPLE = sites.EXAMPLE
 BOARDS = {"rp2": "pico", "pyboard": "stm32"}  # sys.platform of MicroPython's port -> board file
 LIMIT_S = 60.0
 LATCH_FILE, LATCH_NONE = "latch.bin", bytes((0, 255))
+COMPLAINTS = {
+    "could not enter raw repl": "no MicroPython answers: is the service jumper fitted, is "
+    "MicroPython on the board?",
+    "No module named mpremote": "mpremote is not installed: pip install 'firebreak[mcu]'",
+}
 PROBE = (
     "import sys, os; print('board', sys.platform, getattr(sys.implementation, '_mpy', 0), "
     "*os.listdir('/'))"
@@ -51,9 +55,7 @@ class FlashError(RuntimeError):
 
 
 class Board(NamedTuple):
-    """What a board said of itself: `kind` of BOARDS' values, `bytecode` (major, minor) it takes,
-    files in its root.
-    """
+    """kind: of BOARDS' values; bytecode: (major, minor) it takes; files: in its root."""
 
     kind: str
     bytecode: tuple
@@ -68,9 +70,8 @@ class Mpremote:
 
     def call(self, *words):
         """What it prints. FlashError in one line."""
-        command = [sys.executable, "-m", "mpremote", "connect", self.port, *words]
         try:
-            done = _ran(command)
+            done = _ran([sys.executable, "-m", "mpremote", "connect", self.port, *words])
         except subprocess.TimeoutExpired:
             raise FlashError(f"{self.port}: nothing answers there within {LIMIT_S:.0f} s") from None
         if done.returncode != 0:
@@ -79,9 +80,7 @@ class Mpremote:
 
 
 def _ran(command):
-    """How a command ended. What is on a port may be anything: bytes that are no text are shown as
-    such.
-    """
+    """How a command ended. A port may carry anything: bytes that are no text are shown escaped."""
     return subprocess.run(
         command, capture_output=True, text=True, errors="backslashreplace", timeout=LIMIT_S
     )
@@ -89,14 +88,11 @@ def _ran(command):
 
 def _reason(words):
     """mpremote's complaint in one line."""
-    lines = [line.strip() for line in words.splitlines() if line.strip()] or [
-        "mpremote failed without a word"
-    ]
-    if any("could not enter raw repl" in line for line in lines):
-        return "no MicroPython answers: is the service jumper fitted, is MicroPython on the board?"
-    if any("No module named mpremote" in line for line in lines):
-        return "mpremote is not installed: pip install 'firebreak[mcu]'"
-    return lines[-1]
+    for part, line in COMPLAINTS.items():
+        if part in words:
+            return line
+    lines = [line.strip() for line in words.splitlines() if line.strip()]
+    return lines[-1] if lines else "mpremote failed without a word"
 
 
 def _parser():
@@ -110,7 +106,7 @@ def _parser():
     parser.add_argument(
         "--cabinet",
         metavar="FILE",
-        default=str(EXAMPLE),
+        default=str(sites.EXAMPLE),
         help="cabinet.toml that the controller runs on (the example's)",
     )
     parser.add_argument(
@@ -126,22 +122,16 @@ def main(argv=None):
     given = _parser().parse_args(argv)
     try:
         image = configs.load(given.cabinet).safety_image
-    except (ConfigError, OSError) as error:
-        return _say(error, WRONG_INPUT)
-    if not os.path.exists(given.port):
-        return _say(
-            f"{given.port}: no such port; plug the board in, look at /dev/serial/by-id", WRONG_INPUT
-        )
-    try:
+        if not os.path.exists(given.port):
+            raise ConfigError(
+                f"{given.port}: no such port; plug the board in, look at /dev/serial/by-id"
+            )
         with tempfile.TemporaryDirectory(prefix="firebreak-mcu-") as folder:
-            return flash(Mpremote(given.port), image, folder, given.dry_run)
-    except FlashError as error:
-        return _say(error, NO_START)
-
-
-def _say(line, code):
-    print(f"flash.sh mcu: {line}", file=sys.stderr)
-    return code
+            flash(Mpremote(given.port), image, folder, given.dry_run)
+    except (ConfigError, OSError, FlashError) as error:
+        print(f"flash.sh mcu: {error}", file=sys.stderr)
+        return WRONG_INPUT if isinstance(error, ConfigError) else NO_START
+    return DONE
 
 
 MPY_CROSS = shutil.which("mpy-cross")
@@ -155,31 +145,26 @@ def flash(device, image, folder, dry_run, compiler=MPY_CROSS):
     fits = compiler and bytecode_of(compiler) == board.bytecode
     files = lay_out(pathlib.Path(folder), board.kind, image, compiler if fits else None)
     if LATCH_FILE in board.files:
-        files.pop(LATCH_FILE)  # what waits for a reset or the key still waits after loading
-    said = "bytecode" if fits else "source"
+        files.pop(LATCH_FILE)  # a latch outlives the loading
+    version = ".".join(map(str, board.bytecode))
     print(
-        f"board      {board.kind}, MicroPython bytecode "
-        f"v{board.bytecode[0]}.{board.bytecode[1]}: sending {said}"
+        f"board      {board.kind}, MicroPython bytecode v{version}: sending "
+        f"{'bytecode' if fits else 'source'}"
     )
     if dry_run:
-        print(
-            "\n".join(
-                f"would copy {name} ({path.stat().st_size} bytes)" for name, path in files.items()
-            )
-        )
-        return DONE
+        for name, path in files.items():
+            print(f"would copy {name} ({path.stat().st_size} bytes)")
+        return
     clear(device, board.files)
-    program = {name: path for name, path in files.items() if name != "main.py"}
-    # the last starts the others: it comes when they are right
-    for part in (program, {"main.py": files["main.py"]}):
-        copy(device, part)
-        verify(device, part)
+    # main.py starts the others: it comes when they are right
+    for part in (files.keys() - {"main.py"}, {"main.py"}):
+        chosen = {name: path for name, path in files.items() if name in part}
+        copy(device, chosen)
+        verify(device, chosen)
     print(
         f"done       {len(files)} files, limit image {parameters.image_crc(image):08x}; take "
-        f"the service jumper off "
-        "and switch the board off and on"
+        f"the service jumper off and switch the board off and on"
     )
-    return DONE
 
 
 def probe(device):
@@ -222,13 +207,12 @@ def sources(kind):
 
 
 def lay_out(folder, kind, image, compiler):
-    """{name on the board: file}: the program, the limit image, the empty latch file; main.py last
+    """{name on the board: file}: the limit image, the empty latch file, the program; main.py last
     of all.
     """
-    files = {}
-    (folder / "image.bin").write_bytes(si.file_bytes(image))
-    (folder / LATCH_FILE).write_bytes(LATCH_NONE)
-    files["image.bin"], files[LATCH_FILE] = folder / "image.bin", folder / LATCH_FILE
+    files = {"image.bin": folder / "image.bin", LATCH_FILE: folder / LATCH_FILE}
+    files["image.bin"].write_bytes(si.file_bytes(image))
+    files[LATCH_FILE].write_bytes(LATCH_NONE)
     for name, path in sources(kind).items():
         if compiler is None or name == "main.py":  # MicroPython starts no main.mpy
             files[name] = path

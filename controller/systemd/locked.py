@@ -30,15 +30,13 @@ def blocks(lock):
 def needed(packages, roots):
     """Names in `packages` that `roots` lead to, sorted. KeyError for a root that is not locked."""
     wanted = {name: packages[name] for name in roots}
-    while True:
-        more = {
-            name: block
-            for name, block in packages.items()
-            if name not in wanted and wanted.keys() & set(block[1])
-        }
-        if not more:
-            return sorted(wanted)
+    while more := {
+        name: block
+        for name, block in packages.items()
+        if name not in wanted and wanted.keys() & set(block[1])
+    }:
         wanted.update(more)
+    return sorted(wanted)
 
 
 def run_roots(setup):

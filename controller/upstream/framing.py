@@ -16,7 +16,7 @@ MESSAGE_BYTES_MAX = 4096
 LENGTH = struct.Struct(">I")
 _MAPS = (*range(0x80, 0x90), 0xDE, 0xDF)
 _BLANK = b" \t\r\n"
-_NOT_YET = object()  # no message is whole; None is one: msgpack's nil
+NOT_YET = object()  # no message is whole
 # What json and msgpack raise on nonsense; recursion: brackets nested a thousand deep.
 _NONSENSE = (ValueError, RecursionError, msgpack.UnpackException)
 
@@ -25,40 +25,42 @@ class StreamError(Exception):
     """The stream cannot be followed any further."""
 
 
-class JsonLines:
-    """Messages of a stream of JSON lines. `take` yields a dict per message, None for a line that is
-    none.
-    """
+class _Stream:
+    """Bytes of a stream that have not become messages yet."""
 
     def __init__(self):
-        self._rest, self._skipping = b"", False
+        self._rest = b""
 
     def feed(self, data):
         """Add bytes that have arrived."""
         self._rest += data
 
+
+class JsonLines(_Stream):
+    """Messages of a stream of JSON lines."""
+
+    _skipping = False
+
     def take(self):
-        """(True, message or None) of the next whole line, (False, None) when there is none yet."""
+        """The next message, None for a line that is none, NOT_YET when there is no whole line."""
         while True:
             line, end, rest = self._rest.partition(b"\n")
             if not end:
                 return self._overlong()
             self._rest = rest
             skipping, self._skipping = self._skipping, False
-            if skipping:
-                continue
-            if len(line) > MESSAGE_BYTES_MAX:
-                return True, None
-            if line.strip(_BLANK):
-                return True, self._parsed(line)
+            if not skipping and len(line) > MESSAGE_BYTES_MAX:
+                return None
+            if not skipping and line.strip(_BLANK):
+                return self._parsed(line)
 
     def _overlong(self):
-        """No end of a line in sight: what is too long is dropped, and said once."""
-        told = self._skipping
-        if len(self._rest) <= MESSAGE_BYTES_MAX and not told:
-            return False, None
+        """No end of a line in sight: a line that is too long is dropped, and reported once."""
+        reported = self._skipping
+        if len(self._rest) <= MESSAGE_BYTES_MAX and not reported:
+            return NOT_YET
         self._rest, self._skipping = b"", True
-        return not told, None
+        return NOT_YET if reported else None
 
     @staticmethod
     def _parsed(line):
@@ -74,54 +76,43 @@ class JsonLines:
         return json.dumps(message).encode() + b"\n"
 
 
-class Msgpack:
-    """Messages of a stream of msgpack maps, each behind its length or not. As JsonLines;
-    StreamError on nonsense.
-    """
+class Msgpack(_Stream):
+    """Messages of a stream of msgpack maps, each behind its length or not."""
 
     def __init__(self, prefixed):
-        self._rest, self._prefixed = b"", prefixed
-
-    def feed(self, data):
-        """Add bytes that have arrived."""
-        self._rest += data
+        super().__init__()
+        self._prefixed = prefixed
 
     def take(self):
-        """(True, message) of the next whole map, (False, None) when there is none yet."""
-        found = self._behind_length() if self._prefixed else self._delimited()
-        if found is _NOT_YET:
-            return False, None
-        if not isinstance(found, dict):
+        """The next message, NOT_YET when there is no whole map. StreamError on nonsense."""
+        try:
+            found = self._behind_length() if self._prefixed else self._delimited()
+        except (*_NONSENSE, TypeError) as error:
+            raise StreamError from error
+        if found is not NOT_YET and not isinstance(found, dict):
             raise StreamError
-        return True, found
+        return found
 
     def _behind_length(self):
         if len(self._rest) < LENGTH.size:
-            return _NOT_YET
+            return NOT_YET
         end = LENGTH.size + LENGTH.unpack_from(self._rest)[0]
         if end > LENGTH.size + MESSAGE_BYTES_MAX:
             raise StreamError
         if len(self._rest) < end:
-            return _NOT_YET
+            return NOT_YET
         data, self._rest = self._rest[LENGTH.size : end], self._rest[end:]
-        try:
-            return msgpack.unpackb(data)
-        except (*_NONSENSE, TypeError) as error:
-            raise StreamError from error
+        return msgpack.unpackb(data)
 
     def _delimited(self):
-        if not self._rest:
-            return _NOT_YET
         unpacker = msgpack.Unpacker(max_buffer_size=MESSAGE_BYTES_MAX)
+        unpacker.feed(self._rest[:MESSAGE_BYTES_MAX])
         try:
-            unpacker.feed(self._rest[:MESSAGE_BYTES_MAX])
             found = unpacker.unpack()
-        except msgpack.OutOfData as error:
+        except msgpack.OutOfData:
             if len(self._rest) >= MESSAGE_BYTES_MAX:
-                raise StreamError from error
-            return _NOT_YET
-        except (*_NONSENSE, TypeError) as error:
-            raise StreamError from error
+                raise
+            return NOT_YET
         self._rest = self._rest[unpacker.tell() :]
         return found
 

@@ -1,5 +1,5 @@
-"""`firebreak upstream`: hands hints to the loop, taken as JSON lines or msgpack from local programs
-and a serial line.
+"""`firebreak upstream`: takes hints as JSON lines or msgpack from local programs and a serial line
+and hands them to the loop.
 
 A process of its own without any key or right: it can only pass on what somebody else has signed.
 """
@@ -17,7 +17,7 @@ from controller.core import hint_codes as h
 from controller.system import clock, sockets
 from controller.system.paths import DONE, NO_START, plain, say
 from controller.upstream import framing, link, messages
-from drivers.buses.serial_port import SerialPort, SerialPortError
+from drivers.buses.serial_port import SerialPortError
 
 LINKS_MAX = 16
 IDLE_US = 300_000_000  # a connection that has said nothing for so long makes room for a new one
@@ -33,16 +33,14 @@ class Gateway:
     """Serves one UNIX stream socket and, if given, one serial line."""
 
     def __init__(self, run_directory, listen_path, port=None):
-        """port: an open SerialPort or None. Raises GatewayError, OSError."""
+        """port: an open link.SerialLine or None. Raises GatewayError, OSError."""
         self._hints_path = os.path.join(run_directory, "hints.sock")
         self._listen_path, self._port = listen_path, port
         self._listening = _listening(listen_path)
         self.links = []
         self._line = None
         if port is not None:
-            self._line = link.Link(
-                link.SerialLine(port), self._hints_path, clock.now_us(), framing.JsonLines()
-            )
+            self._line = link.Link(port, self._hints_path, clock.now_us(), framing.JsonLines())
 
     def run(self):
         """Serve until interrupted by an exception (KeyboardInterrupt of a signal)."""
@@ -171,7 +169,7 @@ def serve(run_directory, listen_path, tty, baud_Bd):
     gateway = port = None
     try:
         if tty is not None:
-            port = SerialPort(tty, baud_Bd)
+            port = link.SerialLine(tty, baud_Bd)
             port.open()
         gateway = Gateway(run_directory, listen_path, port)
         say(

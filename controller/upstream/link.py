@@ -13,6 +13,7 @@ from controller.core import hint_codes as h
 from controller.hints.client import sender
 from controller.system import sockets
 from controller.upstream import framing, messages
+from drivers.buses.serial_port import SerialPort
 
 ANSWER_US = 2_000_000
 # how long the gateway, and all its clients with it, waits for room in the queue of the loop
@@ -62,31 +63,13 @@ class Stream:
         self._connection.close()
 
 
-class SerialLine:
-    """A serial line as a Link uses it: it never ends, a lost adapter is opened again by the
-    gateway.
-    """
-
-    def __init__(self, port):
-        """port: SerialPort."""
-        self._port = port
-
-    def fileno(self):
-        """The descriptor to wait for, -1 while the adapter is gone."""
-        return self._port.fileno()
-
-    def read(self):
-        """Bytes that have arrived."""
-        return self._port.read()
+class SerialLine(SerialPort):
+    """A serial line as a Link uses it: it never ends, the gateway opens a lost adapter again."""
 
     def write(self, data):
         """Number of bytes taken; all of them, in vain, while the adapter is gone."""
-        self._port.write(data)
-        return len(data) - self._port.pending
-
-    def close(self):
-        """Give the port back."""
-        self._port.close()
+        super().write(data)
+        return len(data) - self.pending
 
 
 class Link:
@@ -114,70 +97,58 @@ class Link:
         """Go on as far as it goes without waiting."""
         if self.message is not None:
             self._hear(now_us)
-        elif not self.out and not self._read(now_us):
-            return
-        self._advance(now_us)
+        elif not self.out:
+            self._read(now_us)
+        while not self.ended and self._advance(now_us):
+            pass
 
     def _read(self, now_us):
         data = self.stream.read()
-        if data is None:
-            self.ended = True
-            return False
+        self.ended = data is None
         if data:
             self.heard_us = now_us
             self._framing = self._framing or framing.framing_of(data[0])
             self._framing.feed(data)
-        return True
 
     def _advance(self, now_us):
-        """Write what is to be written; begin with the next message when there is nothing under
-        way.
+        """Write what is to be written, then begin the next message. False when there is nothing
+        more to do.
         """
-        while not self.ended:
-            self._write()
-            if self.out or self.message is not None or self.ended:
-                return
-            if self._last:
-                self.ended = True
-                return
-            if self._framing is None or not self._next(now_us):
-                return
-
-    def _write(self):
         if self.out:
             count = self.stream.write(self.out)
             self.ended = count is None
             self.out = self.out[count or 0 :]
+        if self.out or self.message is not None or self._framing is None:
+            return False
+        self.ended = self.ended or self._last
+        return not self.ended and self._next(now_us)
 
     def _next(self, now_us):
         """Begin the next message. False when none has come whole."""
         try:
-            found, message = self._framing.take()
+            message = self._framing.take()
         except framing.StreamError:
-            self._last = found = True
-            message = None
-        if found:
-            self._begin(message, now_us)
-        return found
+            self._last, message = True, None
+        if message is framing.NOT_YET:
+            return False
+        self._begin(message, now_us)
+        return True
 
     def _begin(self, message, now_us):
-        if message is None:
-            return self._say(messages.problem(h.NOT_UNDERSTOOD))
-        if message == messages.HEAD:
-            # the recorder leaves it beside
-            return self._say(messages.record_head(os.path.dirname(self._path)))
         try:
+            if message == messages.HEAD:
+                # the recorder leaves it beside
+                return self._answer(messages.record_head(os.path.dirname(self._path)))
             data = messages.datagram(message)
             with sockets.short(self._path) as name:
                 self._answers.sendto(data, name)
         except messages.MessageError as error:
-            return self._say(messages.problem(h.NOT_UNDERSTOOD, str(error)))
+            return self._answer(messages.problem(h.NOT_UNDERSTOOD, str(error)))
         except BlockingIOError:
-            return self._say(
-                messages.problem(h.BUSY, "The queue of hints is full: somebody floods it.")
-            )
+            words = "The queue of hints is full: somebody floods it."
+            return self._answer(messages.problem(h.BUSY, words))
         except OSError:
-            return self._say(messages.problem(h.NO_CONTROLLER))
+            return self._answer(messages.problem(h.NO_CONTROLLER))
         self.message, self.due_us = message, now_us + ANSWER_US
         return None
 
@@ -185,20 +156,19 @@ class Link:
         """Take the loop's answer, or give up waiting for it."""
         while self.message is not None:
             try:
-                answer = messages.answer(
-                    self._answers.recv(_DATAGRAM_BYTES, socket.MSG_DONTWAIT), self.message
-                )
+                data = self._answers.recv(_DATAGRAM_BYTES, socket.MSG_DONTWAIT)
             except BlockingIOError:
                 break
+            answer = messages.answer(data, self.message)
             if answer is not None:
-                self._say(answer)
+                self._answer(answer)
         if self.message is not None and now_us >= self.due_us:
-            self._say(messages.problem(h.NO_ANSWER))
+            self._answer(messages.problem(h.NO_ANSWER))
             # an answer that comes after all must not be taken for one to the next message
             self._answers.close()
             self._answers = sender(SEND_S)
 
-    def _say(self, answer):
+    def _answer(self, answer):
         self.message = None
         self.out = self._framing.packed(answer)
 

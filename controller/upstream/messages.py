@@ -27,11 +27,14 @@ class MessageError(ValueError):
 
 
 def datagram(message):
-    """Datagram of {"hello": NAME}, {"status": NAME} or of a hint's fields. Raises MessageError.
+    """Datagram of {"hello": NAME}, {"status": NAME} or of a hint's fields. Raises MessageError, for
+    None too.
 
     nonce, mac: hex or, in msgpack, bytes; kind may be left out, it follows from the quantity;
     purpose is 0 if left out.
     """
+    if message is None:
+        raise MessageError("")
     try:
         if "hello" in message:
             return w.hello(_text(message, "hello"))

@@ -24,7 +24,6 @@ from controller.hints import wire as w
 from controller.rows import reason_words
 from controller.system import clock
 from controller.upstream import framing, gateway, link, messages
-from drivers.buses.serial_port import SerialPort
 
 pytestmark = pytest.mark.wire
 GUARD_S = 30
@@ -38,8 +37,8 @@ def all_of(form, *chunks):
     found = []
     for chunk in chunks:
         form.feed(chunk)
-        while (taken := form.take())[0]:
-            found.append(taken[1])
+        while (taken := form.take()) is not framing.NOT_YET:
+            found.append(taken)
     return found
 
 
@@ -580,7 +579,7 @@ class Line:
 
 def test_json_lines_on_a_serial_line_with_noise(site):
     line = Line()
-    port = SerialPort(line.name, 115_200)
+    port = link.SerialLine(line.name, 115_200)
     port.open()
     served = Served(site, port)
     try:
@@ -596,7 +595,7 @@ def test_json_lines_on_a_serial_line_with_noise(site):
 def test_a_serial_adapter_that_goes_and_comes_back(site, tmp_path):
     line, path = Line(), tmp_path / "tty"
     path.symlink_to(line.name)
-    port = SerialPort(str(path), 115_200)
+    port = link.SerialLine(str(path), 115_200)
     port.open()
     served = Served(site, port)
     try:
