@@ -14,7 +14,7 @@ from controller.documents import effect_words
 from controller.record import proof_lines
 from controller.rows import matrix_words
 from controller.rows.records import ROWS
-from controller.site import bus_times, hma, limit_images, schema, stage_states
+from controller.site import bus_times, hma, limit_images, schema, stage_states, thresholds
 from controller.site import equipment as equipment_tables
 from controller.site.config import ConfigError, load
 from controller.site.refusal import in_unit, shown
@@ -300,8 +300,8 @@ def _changed(config, stage):
     level, clear, *ticks = config.stage_words[stage[matrix.S_ID]]
     before = (
         (level, clear)
-        if stage[matrix.S_ID] in schema.STAGE_SET_FROM
-        else schema.thresholds(stage, config.hma["chemistry"])
+        if stage[matrix.S_ID] in thresholds.STAGE_SET_FROM
+        else thresholds.levels(stage, config.hma["chemistry"])
     )
     pairs = [
         (what, old, new, matrix_words.level(stage, old), matrix_words.level(stage, new))

@@ -10,7 +10,7 @@ whom. A required row that is missing is named and ends in exit code 1; such a fi
 from controller.documents import check, checklist, document, effect_words, matrix_tables
 from controller.rows import matrix_words, readings, reason_words
 from controller.rows.records import ROWS, STAGES, by_row
-from controller.site import bus_times, config, schema, stage_states, tapers
+from controller.site import bus_times, config, schema, stage_states, tapers, thresholds
 from controller.site.refusal import ConfigError
 from controller.system.paths import DONE, NOT_DONE, WRONG_INPUT, ascii_only, say
 from safety import matrix as m
@@ -178,7 +178,7 @@ def _numbers(stage, found):
         "clear": clear,
         "clear_for_ms": clear_ms,
     }
-    other = schema.thresholds(stage, schema.NMC)
+    other = thresholds.levels(stage, schema.NMC)
     if not found and other != (level, clear):
         facts["nmc"] = {
             "trips_at": matrix_words.trips_at(stage, other[0]),

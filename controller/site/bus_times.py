@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 from controller.core.image import ProcessImage
 from controller.site import families
-from controller.site.refusal import refuse
 from drivers.buses.port import RtuPort
 
 UTILISATION_PERMILLE_MAX = 800
@@ -108,19 +107,13 @@ def check(values, config):
     for name, exchanges in schedule(config).items():
         busy_permille = utilisation_permille(exchanges)
         if busy_permille > UTILISATION_PERMILLE_MAX:
-            path = (
-                "bus",
-                name,
-                "baud_Bd" if ("bus", name, "baud_Bd") in values.entries else "bitrate_bps",
-            )
-            refuse(
-                values.file(*path),
-                path,
-                f"{values.get(*path)} is not allowed, the bus would "
-                f"be busy "
+            key = "baud_Bd" if ("bus", name, "baud_Bd") in values.entries else "bitrate_bps"
+            values.refuse(
+                ("bus", name, key),
+                f"{values.get('bus', name, key)} is not allowed, the bus would be busy "
                 f"{busy_permille / 10:.1f} % of the time",
                 f"{UTILISATION_PERMILLE_MAX // 10} %: a faster bus, longer periods, or fewer "
-                f"devices on it",
+                "devices on it",
             )
 
 
@@ -133,41 +126,40 @@ def stop_latency(config, every):
 
     every: what schedule(config) gave.
     """
-    ways = [_input_latency(config, every, signal) for signal in ("estop_1_ok", "estop_2_ok")]
-    slowest = max(ways, key=_total_us)
-    return slowest + _decision(config) + _output_latency(config, every, "pcs_enable_ok")
+    device = config.topology.driven("pcs_enable_ok")
+    return _stop_latency(config, every, device, "write coils")
 
 
 def pcs_stop_latency(config, every, unit):
     """[Latency] from the same contact to the last byte of the stop frame of a unit's PCS."""
-    device = config.topology.device("pcs", unit)
-    exchanges = every[device.bus]
-    own = [exchange for exchange in exchanges if exchange.device == device.name]
-    frame = [exchange for exchange in own if exchange.what == families.SETPOINT]
+    return _stop_latency(config, every, config.topology.device("pcs", unit), families.SETPOINT)
+
+
+def _stop_latency(config, every, device, what):
+    """From the slower contact to the last byte of this exchange of a device."""
     ways = [_input_latency(config, every, signal) for signal in ("estop_1_ok", "estop_2_ok")]
-    return (
-        max(ways, key=_total_us)
-        + _decision(config)
-        + _write_latency(exchanges, frame[0].frame_us, device.bus)
-    )
+    slowest = max(ways, key=lambda parts: sum([part.time_us for part in parts]))
+    own = exchange_of(every[device.bus], device, what)
+    return slowest + _decision(config) + _write_latency(every[device.bus], own, device.bus)
+
+
+def exchange_of(exchanges, device, what):
+    """The Exchange of a device that is called `what`."""
+    return next(one for one in exchanges if (one.device, one.what) == (device.name, what))
 
 
 def hint_latency(config, every, unit):
     """[Latency] from a hint's datagram to the last byte of the set-point of a unit's PCS that it
     changes.
     """
-    exchanges = every[config.topology.device("pcs", unit).bus]
+    device, tick_us = config.topology.device("pcs", unit), config.tick_ms * 1000
+    exchanges = every[device.bus]
     frame = next(exchange for exchange in exchanges if exchange.what == families.SETPOINT)
-    tick_us = config.tick_ms * 1000
     return [
         Latency("wait", tick_us, "for the next tick: a hint is taken at its beginning"),
         Latency("tick", tick_us, "until its bytes are handed over"),
-        *_write_latency(exchanges, frame.frame_us, config.topology.device("pcs", unit).bus),
+        *_write_latency(exchanges, frame, device.bus),
     ]
-
-
-def _total_us(parts):
-    return sum([part.time_us for part in parts])
 
 
 def _input_latency(config, every, signal):
@@ -176,11 +168,7 @@ def _input_latency(config, every, signal):
     """
     device, _ = config.topology.mapped(signal)
     exchanges = every[device.bus]
-    read = next(
-        exchange
-        for exchange in exchanges
-        if exchange.device == device.name and exchange.what == "read inputs"
-    )
+    read = exchange_of(exchanges, device, "read inputs")
     return [
         Latency(
             "poll", read.period_us, f"{device.name} is read every {read.period_us / 1000:g} ms"
@@ -223,19 +211,12 @@ def _decision(config):
     ]
 
 
-def _output_latency(config, every, output):
-    device = config.topology.driven(output)
-    exchanges = every[device.bus]
-    own = next(one for one in exchanges if one.what == "write coils" and one.device == device.name)
-    return _write_latency(exchanges, own.frame_us, device.bus)
-
-
-def _write_latency(exchanges, frame_us, bus):
+def _write_latency(exchanges, own, bus):
     return [
         Latency(
             "in flight",
             max([exchange.time_us for exchange in exchanges]),
             f"the longest exchange on bus {bus}: a stop goes next, but interrupts nothing",
         ),
-        Latency("frame", frame_us, "until its last byte has left"),
+        Latency("frame", own.frame_us, "until its last byte has left"),
     ]

@@ -2,9 +2,9 @@
 images the core needs.
 
 `load(path)` reads the file and the layers above it and returns a Config, or raises ConfigError: one
-line with file, key, value, what is allowed. Reading in order: layers.py (files), schema.py (keys),
-topology.py and devices.py (structure), sense.py (what fits together), bus_times.py (loads of the
-buses), images.py (integers).
+line with file, key, value, what is allowed. In this order: layers.py (files), schema.py (keys),
+topology.py and devices.py (structure), limit_images.py (integers), cross_checks.py (what fits
+together), bus_times.py (loads of the buses).
 """
 
 import functools
@@ -121,10 +121,9 @@ def survey(path):
         try:
             return load(path, missing), lines
         except refusal.UnarmedError as error:
-            more = [name for name in error.equipment if name not in missing]
-            if not more:
+            if not set(error.equipment) - set(missing):
                 raise
-            missing += more
+            missing += error.equipment
             lines.append(str(error))
 
 
@@ -136,37 +135,27 @@ def load(path, missing=()):
     # what the type does not offer, no later layer can
     chain[0].content.setdefault("optional_equipment", [])
     chemistry = hma.chemistry_of(chain)
-    merged = layers.merge(
-        chain, functools.partial(schema.spec_of, chemistry=chemistry), schema.names_at
-    )
-    values = Values(merged, chain[-1].file, chemistry)
-    plan = topology.build(values, missing)
-    config = _config(chain, values, plan)
+    spec_of = functools.partial(schema.spec_of, chemistry=chemistry)
+    values = Values(layers.merge(chain, spec_of, schema.names_at), chain[-1].file, chemistry)
+    config = _config(chain, values, topology.build(values, missing))
+    cross_checks.check(values, config)
     bus_times.check(values, config)
     return config
 
 
 def _config(chain, values, plan):
     budgets = silence.silence_budgets(values, plan)
-    values.check_defaults(
-        {path for path, _ in layers.leaves(chain[0].content)}, {path[-1] for path in budgets}
-    )
+    of_type = {path for path, _ in layers.leaves(chain[0].content)}
+    values.check_defaults(of_type, {path[-1] for path in budgets})
     cabinet = limit_images.cabinet_parameters(values, plan, budgets)
-    units = tuple(
-        [limit_images.unit_parameters(values, unit, budgets) for unit in range(plan.units)]
-    )
+    units = tuple([limit_images.unit_parameters(values, i, budgets) for i in range(plan.units)])
     racks = tuple(
-        [limit_images.rack_parameters(values, plan, rack, budgets) for rack in range(plan.racks)]
+        [limit_images.rack_parameters(values, plan, i, budgets) for i in range(plan.racks)]
     )
     control = limit_images.control_parameters(values, plan)
-    cross_checks.check(values, plan, cabinet, units, racks, control)
-    tick_ms = values.get("cabinet", "tick_ms")
-    modules = max([table["modules"] for table in racks])
-    hinting = sources.read(values)
-    stage_words = {
-        stage[matrix.S_ID]: limit_images.stage_words(values, stage, cabinet, tick_ms)
-        for stage in matrix.STAGES
-    }
+    tick_ms, modules = values.get("cabinet", "tick_ms"), max([each["modules"] for each in racks])
+    words = limit_images.stage_words(values, cabinet, tick_ms)
+    senders = sources.read(values)
     return Config(
         path=chain[-1].file,
         names=tuple([(layers.LAYERS[layer.rank], layer.name) for layer in chain]),
@@ -177,14 +166,14 @@ def _config(chain, values, plan):
         unit_tables=units,
         rack_tables=racks,
         control=control,
-        stage_words=stage_words,
+        stage_words=words,
         safety_image=limit_images.safety_image(
-            plan, tick_ms, modules, cabinet, units, racks, stage_words
+            plan, tick_ms, modules, cabinet, units, racks, words
         ),
-        control_image=limit_images.control_image(control),
+        control_image=array("i", control.values()),
         coil_period_ms=_coil_period_ms(plan),
-        sources=hinting,
-        source_image=hint_sources.image(hinting),
+        sources=senders,
+        source_image=hint_sources.image(senders),
         proof_tests=proof_intervals.read(values),
         neighbours={key: values.get("neighbours", key) for key in schema.NEIGHBOURS},
     )

@@ -2,7 +2,7 @@
 
 from controller.site import equipment, schema
 from controller.site.devices import key_of_address, parts_absent
-from controller.site.refusal import not_allowed, refuse, shown
+from controller.site.refusal import not_allowed, shown
 
 ROLES_ALWAYS = ("io_1", "io_2", "meter_grid")
 OUTPUTS_ALWAYS = (
@@ -41,8 +41,7 @@ def _check_roles(values, topology):
             whose = {"pcs": f" and unit {index + 1}", "bms": f" and rack {index + 1}"}.get(role, "")
             names = [name for name in _of_role(role) if name not in topology.not_fitted]
             rows = [row for name in names for row in equipment.rows_of(name)]
-            refuse(
-                values.last_file,
+            values.refuse(
                 ("device",),
                 f"no device with role {role}{whose}{_unarmed(rows)}",
                 f"exactly one{_or_accepted(values, names)}",
@@ -56,11 +55,8 @@ def _roles_needed(topology):
     needs it.
     """
     absent = [role for name in topology.not_fitted for role in equipment.EVERY[name].roles]
-    roles = [
-        one.roles[0]
-        for one in equipment.EQUIPMENT.values()
-        if one.roles and one.roles[0] not in absent
-    ]
+    roles = [one.roles[0] for one in equipment.EQUIPMENT.values() if one.roles]
+    roles = [role for role in roles if role not in absent]
     third = set(schema.INPUT_NAMES["io_3"]) - set(parts_absent(topology.not_fitted))
     return roles + ["io_3"] * bool(third)
 
@@ -98,45 +94,26 @@ def _or_accepted(values, names):
 def _check_once(values, topology):
     seen = {}
     for device in topology.devices:
-        place = (device.role, device.index)
-        if place in seen:
-            not_allowed(
-                values.file("device", device.name, "role"),
-                ("device", device.name, "role"),
-                device.role,
-                f"once{' for each unit or rack' if device.index >= 0 else ''} "
-                f"(device.{seen[place]} has it)",
+        other = seen.setdefault((device.role, device.index), device)
+        if other is not device:
+            where = " for each unit or rack" if device.index >= 0 else ""
+            values.not_allowed(
+                ("device", device.name, "role"), f"once{where} (device.{other.name} has it)"
             )
-        seen[place] = device.name
 
 
 def _check_addresses(values, bus, devices):
     if not devices:
-        refuse(
-            values.file("bus", bus.name, "kind"),
-            ("bus", bus.name),
-            "has no device",
-            "a bus that a device names",
-        )
+        values.refuse(("bus", bus.name), "has no device", "a bus that a device names")
     seen = {}
     for device in devices:
         key = ("device", device.name, key_of_address(device.profile) or "bus")
-        if device.address in seen:
-            not_allowed(
-                values.file(*key),
-                key,
-                values.get(*key),
-                f"an address of its own on bus {bus.name} "
-                f"(device.{seen[device.address]} has this one)",
-            )
+        other = seen.setdefault(device.address, device)
+        if other is not device:
+            allowed = f"an address of its own on bus {bus.name} (device.{other.name} has this one)"
+            values.not_allowed(key, allowed)
         if device.profile.family == "pylontech_bms" and len(devices) > 1:
-            not_allowed(
-                values.file(*key),
-                key,
-                values.get(*key),
-                "a CAN bus of its own: its frames carry no address",
-            )
-        seen[device.address] = device.name
+            values.not_allowed(key, "a CAN bus of its own: its frames carry no address")
 
 
 def _inputs_needed(topology):
@@ -147,36 +124,23 @@ def _inputs_needed(topology):
 def _check_mapping(values, topology, key, needed):
     """Every needed signal exactly once over the I/O modules; no signal twice."""
     mapped = [
-        (name.lstrip("!"), device)
+        (name.lstrip("!"), ("device", device.name, key))
         for device in topology.devices
         for name in getattr(device, key)
         if name
     ]
     names = [name for name, _ in mapped]
-    for name, device in mapped:
+    for name, path in mapped:
         if names.count(name) > 1:
-            not_allowed(
-                values.file("device", device.name, key),
-                ("device", device.name, key),
-                name,
-                "each name once",
-            )
-    for name in needed:
-        if name not in names:
-            device = topology.device(_home(name, key))
-            path = ("device", device.name, key)
-            rows = equipment.rows_of_input(name) if key == "inputs" else ()
-            refuse(
-                values.file(*path),
-                path,
-                f"{shown(name)} is not mapped{_unarmed(rows)}",
-                f"all {len(needed)} needed {key}, each "
-                f"once{_or_accepted(values, equipment.of_signal(name)[:1])}",
-                equipment=[name] if name in equipment.REQUIRED else equipment.of_signal(name)[:1],
-            )
-
-
-def _home(name, key):
-    """Role of the module on which a signal must lie (inputs) or by custom lies (outputs)."""
-    roles = [role for role, names in schema.INPUT_NAMES.items() if name in names]
-    return roles[0] if key == "inputs" else "io_1"
+            not_allowed(values.file(*path), path, name, "each name once")
+    for name in [name for name in needed if name not in names]:
+        homes = [role for role, inputs in schema.INPUT_NAMES.items() if name in inputs]
+        own = equipment.of_signal(name)[:1]
+        values.refuse(
+            # inputs have one module; outputs lie on the first one by custom
+            ("device", topology.device(homes[0] if homes else "io_1").name, key),
+            f"{shown(name)} is not mapped"
+            f"{_unarmed(equipment.rows_of_input(name)) if key == 'inputs' else ''}",
+            f"all {len(needed)} needed {key}, each once{_or_accepted(values, own)}",
+            equipment=[name] if name in equipment.REQUIRED else own,
+        )

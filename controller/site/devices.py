@@ -5,26 +5,10 @@ import os
 from dataclasses import dataclass
 
 from controller.site import equipment, schema
-from controller.site.refusal import not_allowed, refuse
+from controller.site.refusal import not_allowed
 from drivers import profile as profiles
 from safety import signals
 
-FAMILIES = {
-    "pcs": ("sunspec_pcs",),
-    "bms": ("native_bms", "pylontech_bms"),
-    "meter_grid": ("meter",),
-    "meter_load": ("meter",),
-    "io_1": ("io",),
-    "io_2": ("io",),
-    "io_3": ("io",),
-    "gas_1": ("gas",),
-    "gas_2": ("gas",),
-    "offgas_1": ("offgas",),
-    "offgas_2": ("offgas",),
-    "toxic": ("toxic",),
-    "climate": ("climate",),
-    "ups": ("ups",),
-}
 # What an expired module (all coils 0) must mean, as safety/README.md promises it for a dead
 # controller: permits gone, the panel's contact at fault, fan running, red lamp on (A51). Others may
 # be wired either way.
@@ -67,23 +51,14 @@ def read(values, name, buses, units, racks, not_fitted):
     address_key = key_of_address(profile)
     address = values.need("device", name, address_key) if address_key else 0
     index_key, count = {"pcs": ("unit", units), "bms": ("rack", racks)}.get(role, ("", 0))
-    index = _index(values, name, index_key, count)
+    index = _index(values, name, index_key, count) if index_key else -1
     wired = role in schema.INPUT_NAMES
     inputs = _inputs(values, name, role, parts_absent(not_fitted)) if wired else ()
     outputs = _outputs(values, name, not_fitted) if wired else ()
     own = ("inputs", "outputs") if wired else ("setpoint_ms",) if role == "pcs" else ()
     _refuse_surplus(values, name, role, (address_key, index_key, *own))
-    return Device(
-        name,
-        role,
-        profile,
-        bus.name,
-        address,
-        index,
-        inputs,
-        outputs,
-        values.get("device", name, "setpoint_ms"),
-    )
+    setpoint_ms = values.get("device", name, "setpoint_ms")
+    return Device(name, role, profile, bus, address, index, inputs, outputs, setpoint_ms)
 
 
 def _profile(values, name, role):
@@ -93,34 +68,27 @@ def _profile(values, name, role):
     if stated.endswith(".toml"):  # a profile of the site's own, beside the file that names it
         stated = os.path.join(os.path.dirname(values.file(*key)), stated)
     try:
-        profile = profiles.load(stated)
+        profile = copy.copy(profiles.load(stated))
     except profiles.ProfileError as error:
-        refuse(values.file(*key), key, str(error))
-    if profile.family not in FAMILIES[role]:
-        not_allowed(
-            values.file(*key),
+        values.refuse(key, str(error))
+    if profile.family not in schema.ROLES[role]:
+        values.not_allowed(
             key,
-            values.get(*key),
-            f"a profile of family {' or '.join(FAMILIES[role])} for "
-            f"role {role} (this one is {profile.family})",
+            f"a profile of family {' or '.join(schema.ROLES[role])} for role {role} (this one is "
+            f"{profile.family})",
         )
-    period_ms = values.get("device", name, "period_ms")
-    if period_ms is not None:
-        profile = copy.copy(profile)
-        profile.period_ms = period_ms
+    profile.period_ms = values.get("device", name, "period_ms") or profile.period_ms
     return profile
 
 
 def _bus_of(values, name, role, buses):
-    key = ("device", name, "bus")
+    """Name of its bus."""
+    key, kind = ("device", name, "bus"), "can" if role == "bms" else "rtu"
     stated = values.need(*key)
-    kind = "can" if role == "bms" else "rtu"
     names = [bus.name for bus in buses if bus.kind == kind]
     if stated not in names:
-        not_allowed(
-            values.file(*key), key, stated, ", ".join(names) or f"a bus of kind {kind}", names
-        )
-    return next(bus for bus in buses if bus.name == stated)
+        values.not_allowed(key, ", ".join(names) or f"a bus of kind {kind}", names)
+    return stated
 
 
 def key_of_address(profile):
@@ -129,25 +97,18 @@ def key_of_address(profile):
 
 
 def _index(values, name, key, count):
-    if not key:
-        return -1
     number = values.need("device", name, key)
     if number > count:
-        not_allowed(values.file("device", name, key), ("device", name, key), number, f"1..{count}")
+        values.not_allowed(("device", name, key), f"1..{count}")
     return number - 1
 
 
 def _inputs(values, name, role, absent):
-    names = values.need("device", name, "inputs")
+    key, allowed = ("device", name, "inputs"), schema.INPUT_NAMES[role]
+    names = values.need(*key)
     for signal in names:
-        if signal and signal not in schema.INPUT_NAMES[role]:
-            not_allowed(
-                values.file("device", name, "inputs"),
-                ("device", name, "inputs"),
-                signal,
-                ", ".join(schema.INPUT_NAMES[role]),
-                schema.INPUT_NAMES[role],
-            )
+        if signal and signal not in allowed:
+            not_allowed(values.file(*key), key, signal, ", ".join(allowed), allowed)
     return tuple(["" if signal in absent else signal for signal in names])
 
 
@@ -156,24 +117,21 @@ def _outputs(values, name, not_fitted):
     key = ("device", name, "outputs")
     names = values.need(*key)
     for output in names:
+        allowed = ""
         if output.startswith("!") and output[1:] in PLAIN_ONLY:
-            not_allowed(
-                values.file(*key), key, output, f"{output[1:]}: an expired module must not permit"
-            )
-        if output in INVERTED_ONLY:
-            not_allowed(
-                values.file(*key), key, output, f"!{output}: an expired module must leave it on"
-            )
+            allowed = f"{output[1:]}: an expired module must not permit"
+        elif output in INVERTED_ONLY:
+            allowed = f"!{output}: an expired module must leave it on"
+        if allowed:
+            not_allowed(values.file(*key), key, output, allowed)
     return tuple(["" if output.lstrip("!") in absent else output for output in names])
 
 
 def _refuse_surplus(values, name, role, used):
     for key in ("unit_id", "node", "unit", "rack", "inputs", "outputs", "setpoint_ms"):
-        path = ("device", name, key)
-        if key not in used and path in values.entries:
-            refuse(
-                values.file(*path),
-                path,
+        if key not in used and ("device", name, key) in values.entries:
+            values.refuse(
+                ("device", name, key),
                 f"is not a key of a device with role {role} and this profile",
                 ", ".join(("role", "profile", "bus", *filter(None, used))),
             )

@@ -3,6 +3,7 @@
 import contextlib
 
 from controller.rows import records
+from controller.site import schema
 from controller.site.devices import input_indexes
 from controller.site.refusal import ConfigError
 from drivers.bms import NativeBms
@@ -85,7 +86,7 @@ def _io(config, device, sink, layout):
         device.address,
         sink,
         input_indexes(device),
-        IO_GROUPS[device.role],
+        schema.IO_GROUPS[device.role],
         device.outputs,
     )
 
@@ -122,9 +123,6 @@ def _check_value(config, profile, name, signal, span):
                 )
 
 
-IO_GROUPS = {"io_1": s.G_IO_1, "io_2": s.G_IO_2, "io_3": s.G_IO_3}
-
-
 def _detector(names, first):
     """Where a detector's values go: reading (the highest of `names`), ok and days to calibration,
     one after another.
@@ -150,7 +148,7 @@ MAKERS = {
     "bms": _bms,
     "meter_grid": _meter,
     "meter_load": _meter,
-    **dict.fromkeys(IO_GROUPS, _io),
+    **dict.fromkeys(schema.IO_GROUPS, _io),
     **dict.fromkeys(SENSORS, _sensor),
 }
 

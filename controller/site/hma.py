@@ -10,7 +10,7 @@ from controller.rows.records import ROWS, WIRED
 from controller.site import schema
 from controller.site.acceptance_text import ahead_line, placeholder_line
 from controller.site.equipment import with_clauses
-from controller.site.refusal import not_allowed, refuse, shown
+from controller.site.refusal import refuse, shown
 from controller.site.value_checks import allowed_text
 from safety import matrix
 
@@ -26,13 +26,15 @@ def read(values, not_fitted):
     for key in ALWAYS + (() if "gas" in not_fitted else WITH_GAS):
         values.need("hma", key)
     _check_sourced(values)
-    _check_explosion_control(values, not_fitted)
-    _check_gas(values, not_fitted)
-    _check_hold_off(values, not_fitted)
-    _check_noc(values, not_fitted)
-    _check_derate(values, not_fitted)
-    _check_hard_wired(values, not_fitted)
-    _check_wired_by(values, not_fitted)
+    for check in (
+        _check_explosion_control,
+        _check_gas,
+        _check_hold_off,
+        _check_noc,
+        _check_derate,
+        _check_hard_wired,
+    ):
+        check(values, not_fitted)
     return {key: values.get("hma", key) for key in schema.HMA}
 
 
@@ -85,100 +87,75 @@ def has_contact(row, not_fitted):
 
 
 def _check_sourced(values):
-    """Refuse a number beside the report of another layer: on paper that report would stand for what
-    it does not say.
+    """Refuse a number beside the report of another layer: it would stand for what it does not
+    hold.
     """
-    paths = [("hma", key) for key in SOURCED]
-    if not all(path in values.entries for path in paths):  # of a cabinet without gas detection
-        return
-    older, newer = sorted(paths, key=lambda path: values.entries[path].rank)
-    if values.entries[older].rank < values.entries[newer].rank:
+    paths = [("hma", key) for key in SOURCED if ("hma", key) in values.entries]
+    older, *newer = sorted(paths, key=lambda path: values.entries[path].rank) or [()]
+    if newer and values.entries[older].rank < values.entries[newer[0]].rank:
         refuse(
-            values.file(*newer),
+            values.file(*newer[0]),
             older,
-            f"is missing: this file says {newer[1]} of its own, "
-            f"and a flammable limit "
-            "stands with the report it is from",
+            f"is missing: this file says {newer[0][1]} of its own, and a flammable limit stands "
+            "with the report it is from",
             allowed_text(values.spec(older)),
         )
 
 
 def _check_explosion_control(values, not_fitted):
-    if values.get("hma", "explosion_control") == "68":
-        return
+    is_prevention = values.get("hma", "explosion_control") != "68"
     for name in PREVENTION_NEEDS:
-        if not_fitted.get(name):
-            path = ("not_fitted", name)
-            refuse(
-                values.file(*path),
-                path,
-                "is not allowed: hma.explosion_control asks for "
-                "prevention (NFPA 69), "
-                "which is gas detection, fan and proof of airflow "
-                "(A29)",
+        if is_prevention and not_fitted.get(name):
+            values.refuse(
+                ("not_fitted", name),
+                "is not allowed: hma.explosion_control asks for prevention (NFPA 69), "
+                "which is gas detection, fan and proof of airflow (A29)",
                 'explosion_control = "68", or fit it',
             )
 
 
 def _check_gas(values, not_fitted):
-    """An analysis that names what asks for gas detection is not one of a cabinet without it, vents
-    or not.
-    """
-    asking = ("hma", "gas_required_by")
-    if asking in values.entries and not_fitted.get("gas"):
-        path = ("not_fitted", "gas")
-        refuse(
-            values.file(*path),
-            path,
-            f"is not allowed: hma.gas_required_by "
-            f"({shown(values.get(*asking))}) asks for "
-            "gas detection",
+    """A cabinet whose analysis requires gas detection has it, with vents too."""
+    asking = values.get("hma", "gas_required_by")
+    if asking is not None and not_fitted.get("gas"):
+        values.refuse(
+            ("not_fitted", "gas"),
+            f"is not allowed: hma.gas_required_by ({shown(asking)}) asks for gas detection",
             "an analysis without gas_required_by, or fit it",
         )
 
 
 def _check_hold_off(values, not_fitted):
-    """Real conflicts stand in matrix.CONFLICTS: the fan waits for the agent only where somebody
-    says why.
-    """
+    """The fan waits for the agent (matrix.CONFLICTS) only where a reason is given."""
     path = ("cabinet", "agent_hold_off_ms")
     held_ms = values.get(*path)
     if held_ms and not_fitted.get("suppression"):
-        not_allowed(
-            values.file(*path), path, held_ms, "0: no suppression is fitted that could need it"
-        )
-    if held_ms:
+        values.not_allowed(path, "0: no suppression is fitted that could need it")
+    if held_ms and values.get("hma", "agent_hold_off_reason") is None:
         _, row, _, clauses = matrix.CONFLICTS[0]
-        if values.get("hma", "agent_hold_off_reason") is None:
-            reason = ("hma", "agent_hold_off_reason")
-            refuse(
-                values.last_file,
-                reason,
-                f"is missing: after row {row} the fan waits {held_ms} ms ({clauses})",
-                schema.HMA["agent_hold_off_reason"].allowed[1],
-            )
+        values.refuse(
+            ("hma", "agent_hold_off_reason"),
+            f"is missing: after row {row} the fan waits {held_ms} ms ({clauses})",
+            schema.HMA["agent_hold_off_reason"].allowed[1],
+        )
 
 
 def _check_noc(values, not_fitted):
-    """Row 46 needs something to watch: the heartbeat of a source of hints, or the fire panel's
-    supervised path.
+    """Row 46 watches the heartbeat of a source of hints, or the supervised path of the fire
+    panel.
     """
-    path = ("hma", "noc_source")
+    path, names = ("hma", "noc_source"), sorted(values.tables("source"))
     name = values.get(*path)
-    if name is not None and name not in values.tables("source"):
-        names = sorted(values.tables("source"))
-        not_allowed(values.file(*path), path, name, ", ".join(names) or "a source of hints", names)
+    if name is not None and name not in names:
+        values.not_allowed(path, ", ".join(names) or "a source of hints", names)
     if name is not None and not_fitted.get("noc"):
-        spare = ("not_fitted", "noc")
-        refuse(
-            values.file(*spare),
-            spare,
+        values.refuse(
+            ("not_fitted", "noc"),
             f"is not allowed beside hma.noc_source ({shown(name)}), which is watched",
             "one of the two",
         )
     if name is None and "supervised" in not_fitted and "noc" not in not_fitted:
-        refuse(
-            values.last_file,
+        values.refuse(
             path,
             f"is missing: {with_clauses([46])} watches its heartbeat",
             "the name of a source of hints, or supervised_ok of the fire panel, or not_fitted.noc",
@@ -187,12 +164,10 @@ def _check_noc(values, not_fitted):
 
 
 def _check_derate(values, not_fitted):
-    """Half the power while nobody watches (46b) needs something that says whether somebody does."""
+    """Half the power while nobody watches (46b) needs a signal of whether somebody does."""
     if values.get("hma", "noc_derate") and not_fitted.get("noc") and not_fitted.get("supervised"):
-        path = ("not_fitted", "noc")
-        refuse(
-            values.file(*path),
-            path,
+        values.refuse(
+            ("not_fitted", "noc"),
             "is not allowed beside not_fitted.supervised: "
             f"hma.noc_derate asks for row 46b ({ROWS[46].basis}), which needs one of the two",
             "noc_derate = false, or fit one of them",
@@ -200,54 +175,33 @@ def _check_derate(values, not_fitted):
 
 
 def _check_hard_wired(values, not_fitted):
-    second_channel = _has_second_channel(values)
+    """Every row that must act by wire does, and each of them has a contact."""
+    second_channel = values.get("cabinet", "second_channel") == "fitted"
     if not second_channel:
         values.need("hma", "hard_wired_rows")
-    for row in hard_wired_rows(not_fitted, second_channel):
-        if row not in _said(values):
-            _refuse_rows(values, not_fitted, _why_wired(row, second_channel))
-    if _said(values):
+    needed = hard_wired_rows(not_fitted, second_channel)
+    rows = values.get("hma", "hard_wired_rows") or []
+    for row in needed:
+        if row not in rows:
+            why = f"without a second channel {with_clauses([row])} must act by wire"
+            if second_channel:
+                why = (
+                    f"{with_clauses([row])} must act by wire: the second channel would see it by "
+                    f"{WIRED[row].seen_by} alone, which is not fitted"
+                )
+            _refuse_rows(values, not_fitted, {*rows, *needed}, why)
+    if rows:
         values.need("hma", "hard_wired_accepted")
+    for row in rows:
+        contact = WIRED[row].contact
+        if not_fitted.get(contact):
+            why = f"{with_clauses([row])} has no contact to act by, as not_fitted.{contact} says"
+            _refuse_rows(values, not_fitted, {*rows, *needed}, why)
 
 
-def _why_wired(row, second_channel):
-    what = with_clauses([row])
-    if not second_channel:
-        return f"without a second channel {what} must act by wire"
-    return (
-        f"{what} must act by wire: the second channel would see it by {WIRED[row].seen_by} alone, "
-        "which is not fitted"
-    )
-
-
-def _has_second_channel(values):
-    return values.get("cabinet", "second_channel") == "fitted"
-
-
-def _said(values):
-    return values.get("hma", "hard_wired_rows") or []
-
-
-def _check_wired_by(values, not_fitted):
-    """Refuse a row that is said to act by wire where somebody accepted that its contact is not
-    there.
-    """
-    for row in _said(values):
-        if not_fitted.get(WIRED[row].contact):
-            _refuse_rows(
-                values,
-                not_fitted,
-                f"{with_clauses([row])} has no contact to act by, as "
-                f"not_fitted.{WIRED[row].contact} says",
-            )
-
-
-def _refuse_rows(values, not_fitted, why):
-    path, said = ("hma", "hard_wired_rows"), values.get("hma", "hard_wired_rows")
-    rows = {*_said(values), *hard_wired_rows(not_fitted, _has_second_channel(values))}
-    allowed = (
-        f"[{', '.join([str(row) for row in sorted(rows) if has_contact(row, not_fitted)])}]: {why}"
-    )
-    if said is None:
-        refuse(values.last_file, path, "is missing", allowed)
-    not_allowed(values.file(*path), path, said, allowed)
+def _refuse_rows(values, not_fitted, rows, why):
+    path = ("hma", "hard_wired_rows")
+    allowed = f"{[row for row in sorted(rows) if has_contact(row, not_fitted)]}: {why}"
+    if values.get(*path) is None:
+        values.refuse(path, "is missing", allowed)
+    values.not_allowed(path, allowed)

@@ -62,9 +62,14 @@ class Spec(NamedTuple):
 
     kind: str
     allowed: tuple
-    default: object
-    tighter: str
+    default: object = None
+    tighter: str = "fixed"
     unit: tuple | None = None
+
+
+def derived(reason):
+    """Spec of a parameter that no file may hold."""
+    return Spec("derived", (reason,))
 
 
 def read_chain(path):

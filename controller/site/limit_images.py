@@ -6,7 +6,7 @@ from array import array
 
 from controller.core.parameters import CONTROL_PARAMETERS
 from controller.rows import records
-from controller.site import equipment, schema
+from controller.site import equipment, schema, thresholds
 from controller.site.refusal import refuse
 from controller.site.stage_states import (
     ARMED_STATES,
@@ -64,7 +64,9 @@ def unit_parameters(values, unit, budgets):
     """{name: integer} of UNIT_PARAMETERS of unit `unit` (from 0)."""
     number = str(unit + 1)
     return {
-        row[0]: int(budgets.get(("unit", number, row[0]), values.said("unit", number, row[0])))
+        row[0]: int(
+            budgets.get(("unit", number, row[0]), values.needed("unit", number, row[0]).value)
+        )
         for row in parameters.UNIT_PARAMETERS
     }
 
@@ -78,7 +80,7 @@ def rack_parameters(values, topology, rack, budgets):
         row[0]: int(
             derived[row[0]]
             if row[0] in derived
-            else budgets.get(("rack", number, row[0]), values.said("rack", number, row[0]))
+            else budgets.get(("rack", number, row[0]), values.needed("rack", number, row[0]).value)
         )
         for row in parameters.RACK_PARAMETERS
     }
@@ -89,8 +91,8 @@ def _check_compared(values, number, told):
     rack_facts.
     """
     for key, (fact, what) in COMPARED.items():
-        count, path = values.said("rack", number, key), ("rack", number, key)
-        if told[fact] and count < COMPARED_MIN:
+        entry = values.needed("rack", number, key)
+        if told[fact] and entry.value < COMPARED_MIN:
             rows = sorted(
                 {
                     stage[matrix.S_ROW]
@@ -99,13 +101,11 @@ def _check_compared(values, number, told):
                 }
             )
             refuse(
-                values.numbered(*path).file,
-                path,
-                f"{count} is not allowed: its BMS tells "
-                f"{what}, and "
+                entry.file,
+                ("rack", number, key),
+                f"{entry.value} is not allowed: its BMS tells {what}, and "
                 f"{equipment.with_clauses(rows)} {'compare' if len(rows) > 1 else 'compares'} "
-                f"{key} with each "
-                "other",
+                f"{key} with each other",
                 f"{COMPARED_MIN}..{max(schema.RACK[key].allowed)}",
             )
 
@@ -119,21 +119,24 @@ def control_parameters(values, topology):
     }
 
 
-def stage_words(values, stage, cabinet, tick_ms):
-    """(set, clear, set ticks, clear ticks) of a stage; cabinet: {name: integer}."""
-    name = stage[matrix.S_ID]
-    source = schema.STAGE_SET_FROM.get(name)
-    if source:
-        level = cabinet[source]
-        clear = level * stage[matrix.S_CLEAR] // stage[matrix.S_SET]
-    else:
-        level, clear = values.get("stage", name, "set"), values.get("stage", name, "clear")
-    return (
-        level,
-        clear,
-        parameters.ticks(values.get("stage", name, "set_ms"), tick_ms),
-        parameters.ticks(values.get("stage", name, "clear_ms"), tick_ms),
-    )
+def stage_words(values, cabinet, tick_ms):
+    """{stage id: (set, clear, set ticks, clear ticks)}; cabinet: {name: integer}."""
+    found = {}
+    for stage in matrix.STAGES:
+        name = stage[matrix.S_ID]
+        level, clear, set_ms, clear_ms = [
+            values.get("stage", name, key) for key in schema.STAGE[name]
+        ]
+        if name in thresholds.STAGE_SET_FROM:
+            level = cabinet[thresholds.STAGE_SET_FROM[name]]
+            clear = level * stage[matrix.S_CLEAR] // stage[matrix.S_SET]
+        found[name] = (
+            level,
+            clear,
+            parameters.ticks(set_ms, tick_ms),
+            parameters.ticks(clear_ms, tick_ms),
+        )
+    return found
 
 
 def longer_by_tick(config):
@@ -174,8 +177,3 @@ def safety_image(topology, tick_ms, modules, cabinet, units, racks, words_of):
         for stage, index in instances(topology)
     ]
     return array("i", words)
-
-
-def control_image(control):
-    """array('i') in the order of CONTROL_PARAMETERS."""
-    return array("i", control.values())

@@ -1,7 +1,7 @@
 """Which keys a configuration may hold, what each may be, and which way is tighter.
 
 The numbers come from the tables beside the code that uses them (safety.parameters, safety.matrix,
-controller.core.parameters); only the structure (buses, devices, equipment) is said here.
+controller.core.parameters); this file adds the structure (buses, devices, equipment).
 """
 
 import functools
@@ -9,53 +9,49 @@ import re
 
 from controller.core.hint_codes import ROLES as SOURCE_ROLES
 from controller.core.parameters import CONTROL_PARAMETERS, SOURCE_PARAMETERS
-from controller.rows import matrix_words
 from controller.rows.proof_intervals import INTERVALS
 from controller.rows.proof_intervals import SECTION as PROOF_TEST
-from controller.rows.records import STAGES as ROW_STAGES
-from controller.rows.records import WIRED, feature_name
+from controller.rows.records import WIRED
 from controller.rows.shapes import LONG_D
 from controller.site.equipment import EQUIPMENT
-from controller.site.layers import TEXT, Spec
-from safety import matrix, parameters, signals
+from controller.site.layers import TEXT, Spec, derived
+from controller.site.thresholds import LFP, NMC, STAGES
+from safety import parameters, signals
 
 INDEX_MAX = 16  # units and racks are numbered 1..16, as on the doors
 NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 SOURCE_NAME = re.compile(r"[a-z][a-z0-9_]{0,15}")  # what a hint has room for
 NUMBERS = tuple([str(number) for number in range(1, INDEX_MAX + 1)])
 
-ROLES = (
-    "pcs",
-    "bms",
-    "meter_grid",
-    "meter_load",
-    "io_1",
-    "io_2",
-    "io_3",
-    "gas_1",
-    "gas_2",
-    "offgas_1",
-    "offgas_2",
-    "toxic",
-    "climate",
-    "ups",
-)
+# role of a device: families that can have it
+ROLES = {
+    "pcs": ("sunspec_pcs",),
+    "bms": ("native_bms", "pylontech_bms"),
+    "meter_grid": ("meter",),
+    "meter_load": ("meter",),
+    "io_1": ("io",),
+    "io_2": ("io",),
+    "io_3": ("io",),
+    "gas_1": ("gas",),
+    "gas_2": ("gas",),
+    "offgas_1": ("offgas",),
+    "offgas_2": ("offgas",),
+    "toxic": ("toxic",),
+    "climate": ("climate",),
+    "ups": ("ups",),
+}
 BITRATES_BPS = (125_000, 250_000, 500_000, 1_000_000)
 BAUDS_BD = (1200, 2400, 4800, 9600, 19_200, 38_400, 57_600, 115_200)
 CHARACTERS = {"8N1": 10, "8E1": 11, "8O1": 11, "8N2": 11}  # bits on the wire of one character
 
+IO_GROUPS = {"io_1": signals.G_IO_1, "io_2": signals.G_IO_2, "io_3": signals.G_IO_3}
 INPUT_NAMES = {
     role: tuple([row[0] for row in signals.CABINET_INPUTS if row[4] == group])
-    for role, group in (
-        ("io_1", signals.G_IO_1),
-        ("io_2", signals.G_IO_2),
-        ("io_3", signals.G_IO_3),
-    )
+    for role, group in IO_GROUPS.items()
 }
 OUTPUT_NAMES = tuple([row[0] for row in signals.CABINET_OUTPUTS[: signals.NOTIFY_MAINTENANCE]])
 IO_BITS = 8
-# A BMS tells its limits every 100 ms (the period of the silence ladder): told less often a
-# converter would skip some.
+# A BMS reports its limits every 100 ms; a slower set-point would skip some.
 SETPOINT_MS_MAX = 100
 
 _ANY_NAME = (NAME, "a name of a-z, 0-9 and _")
@@ -68,53 +64,39 @@ _PROFILE = (
     re.compile(r"[A-Za-z0-9_./-]{1,200}"),
     "the name of a device profile, or a file that ends in .toml",
 )
-_ACCEPTED = (TEXT, "who accepted it, when (YYYY-MM-DD) and why, on one line of ASCII")
+_ACCEPTED = "who accepted it, when (YYYY-MM-DD) and why, on one line of ASCII"
 
 BUS = {
-    "kind": Spec("choice", ("can", "rtu"), None, "fixed"),
+    "kind": Spec("choice", ("can", "rtu")),
     "interface": Spec(
         "choice", ("socketcan", "socketcand", "slcan", "pcan", "kvaser", "virtual"), None, "fixed"
     ),
-    "channel": Spec("text", _CHANNEL, None, "fixed"),
-    "bitrate_bps": Spec("choice", BITRATES_BPS, None, "fixed"),
-    "port": Spec("text", (_PORT, _PORT_TEXT), None, "fixed"),
-    "baud_Bd": Spec("choice", BAUDS_BD, None, "fixed"),
-    "characters": Spec("choice", tuple(CHARACTERS), "8N1", "fixed"),
+    "channel": Spec("text", _CHANNEL),
+    "bitrate_bps": Spec("choice", BITRATES_BPS),
+    "port": Spec("text", (_PORT, _PORT_TEXT)),
+    "baud_Bd": Spec("choice", BAUDS_BD),
+    "characters": Spec("choice", tuple(CHARACTERS), "8N1"),
 }
-# each must be said
 BUS_KEYS = {"can": ("interface", "channel", "bitrate_bps"), "rtu": ("port", "baud_Bd")}
 DEVICE = {
-    "role": Spec("choice", ROLES, None, "fixed"),
-    "profile": Spec("text", _PROFILE, None, "fixed"),
-    "bus": Spec("text", _ANY_NAME, None, "fixed"),
-    "unit_id": Spec("int", (1, 247), None, "fixed"),
-    "node": Spec("int", (1, 55), None, "fixed"),
-    "unit": Spec("int", (1, INDEX_MAX), None, "fixed"),
-    "rack": Spec("int", (1, INDEX_MAX), None, "fixed"),
-    "period_ms": Spec("int", (10, 60_000), None, "fixed"),
+    "role": Spec("choice", tuple(ROLES)),
+    "profile": Spec("text", _PROFILE),
+    "bus": Spec("text", _ANY_NAME),
+    "unit_id": Spec("int", (1, 247)),
+    "node": Spec("int", (1, 55)),
+    "unit": Spec("int", (1, INDEX_MAX)),
+    "rack": Spec("int", (1, INDEX_MAX)),
+    "period_ms": Spec("int", (10, 60_000)),
     "setpoint_ms": Spec("int", (10, SETPOINT_MS_MAX), 20, "down"),
     "inputs": Spec(
-        "list",
-        (IO_BITS, ("", *[name for names in INPUT_NAMES.values() for name in names])),
-        None,
-        "fixed",
+        "list", (IO_BITS, ("", *[name for names in INPUT_NAMES.values() for name in names]))
     ),
-    "outputs": Spec(
-        "list",
-        (IO_BITS, ("", *OUTPUT_NAMES, *["!" + name for name in OUTPUT_NAMES])),
-        None,
-        "fixed",
-    ),
+    "outputs": Spec("list", (IO_BITS, ("", *OUTPUT_NAMES, *["!" + name for name in OUTPUT_NAMES]))),
 }
-_DC_BUS = {"dc_bus": Spec("text", _ANY_NAME, None, "fixed")}
+_DC_BUS = {"dc_bus": Spec("text", _ANY_NAME)}
 
 
-def _derived(reason):
-    return Spec("derived", (reason,), None, "fixed")
-
-
-# Facts about the equipment: a layer says them. A default would make a large cabinet of a small one
-# that forgot a line.
+# Facts about the equipment have no default: it would make a small cabinet that lacks a line large.
 FACTS = (
     "rated_W",
     "installer_charge_W_max",
@@ -127,11 +109,11 @@ FACTS = (
 )
 
 
-def _parameters(table, derived):
+def _parameters(table, reasons):
     specs = {}
     for name, unit, low, high, default, tighter in table:
-        if name in derived:
-            specs[name] = _derived(derived[name])
+        if name in reasons:
+            specs[name] = derived(reasons[name])
         elif unit == "bool":
             specs[name] = Spec("bool", (False, True), bool(default), tighter)
         else:
@@ -141,28 +123,21 @@ def _parameters(table, derived):
 
 _BY_DEVICES = "it follows from the devices and [not_fitted]"
 _BY_PROFILE = "it follows from the profile of the rack's BMS"
-CABINET = _parameters(
-    parameters.CABINET_PARAMETERS,
-    dict.fromkeys(
-        [
-            row[0]
-            for row in parameters.CABINET_PARAMETERS
-            if row[0].endswith(("_fitted", "_detectors", "_zones")) or row[0] == "gas_required"
-        ],
-        _BY_DEVICES,
-    ),
-)
-# Whole ticks make a second: rows 10b and 22 to 24 look back by seconds, of which 10 ticks of 91 ms
-# would miss a tenth.
+_OF_DEVICES = [
+    row[0]
+    for row in parameters.CABINET_PARAMETERS
+    if row[0].endswith(("_fitted", "_detectors", "_zones")) or row[0] == "gas_required"
+]
+CABINET = _parameters(parameters.CABINET_PARAMETERS, dict.fromkeys(_OF_DEVICES, _BY_DEVICES))
+# Whole ticks make a second, as rows 10b and 22 to 24 look back by seconds.
 TICKS_MS = tuple([tick_ms for tick_ms in range(10, 101) if 1000 % tick_ms == 0])
-CABINET["tick_ms"] = Spec("choice", TICKS_MS, 20, "fixed")
-# C65 waits 30 s, and no other number has a source. A quicker fuse ends the wait by itself, since it
-# ends the current.
+CABINET["tick_ms"] = Spec("choice", TICKS_MS, 20)
+# C65 waits 30 s; no other number has a source. A quicker fuse ends the current, and so the wait.
 FUSE_WAIT_MS_MIN = 30_000
 CABINET["fuse_wait_ms"] = CABINET["fuse_wait_ms"]._replace(
     allowed=(FUSE_WAIT_MS_MIN, CABINET["fuse_wait_ms"].allowed[1])
 )
-CABINET["second_channel"] = Spec("choice", ("none", "fitted"), "none", "fixed")
+CABINET["second_channel"] = Spec("choice", ("none", "fitted"), "none")
 UNIT = _parameters(parameters.UNIT_PARAMETERS, {}) | _DC_BUS
 RACK = (
     _parameters(
@@ -175,9 +150,7 @@ RACK = (
     )
     | _DC_BUS
 )
-# Another chemistry: cells with nickel manganese cobalt oxide. Their tapers end at the thresholds of
-# rows 28 and 31.
-LFP, NMC = "LFP", "NMC"
+# The tapers of NMC cells end at the thresholds of rows 28 and 31.
 _NMC_DEFAULTS_MV = {
     "charge_taper_mV": 4100,
     "charge_end_mV": 4200,
@@ -190,130 +163,37 @@ RACKS = {
     | {key: RACK[key]._replace(default=value_mV) for key, value_mV in _NMC_DEFAULTS_MV.items()},
 }
 CONTROL = _parameters(CONTROL_PARAMETERS, {"load_meter_fitted": _BY_DEVICES})
-SOURCE = {"role": Spec("choice", SOURCE_ROLES, None, "fixed")} | _parameters(SOURCE_PARAMETERS, {})
+SOURCE = {"role": Spec("choice", SOURCE_ROLES)} | _parameters(SOURCE_PARAMETERS, {})
+
+
+def _named(words, tighter="fixed"):
+    return Spec("named", (TEXT, words), None, tighter)
+
 
 # What the hazard mitigation analysis and the listings say: facts that no default may stand in for.
 HMA = {
-    "report": Spec(
-        "named",
-        (TEXT, "number and date of the hazard mitigation analysis, on one line of ASCII"),
-        None,
-        "free",
+    "report": _named(
+        "number and date of the hazard mitigation analysis, on one line of ASCII", "free"
     ),
-    "chemistry": Spec("choice", (LFP, NMC), None, "fixed"),
+    "chemistry": Spec("choice", (LFP, NMC)),
     # NFPA 68 deflagration venting, NFPA 69 prevention (gas detection, fan, damper), or both (A28).
-    "explosion_control": Spec("choice", ("68", "69", "both"), None, "fixed"),
-    "gas_required_by": Spec(
-        "named", (TEXT, "what asks for gas detection, on one line of ASCII"), None, "fixed"
-    ),
+    "explosion_control": Spec("choice", ("68", "69", "both")),
+    "gas_required_by": _named("what asks for gas detection, on one line of ASCII"),
     # Of the vent gas of this cell model, 10 000 ppm = 1 % by volume; hydrogen alone has 40 000
     # (A33).
     "lfl_vol_ppm": Spec("int", (5000, 200_000), None, "down"),
-    "lfl_source": Spec(
-        "named",
-        (TEXT, "the UL 9540A cell report it is taken from, on one line of ASCII"),
-        None,
-        "free",
-    ),
-    "agent_hold_off_reason": Spec(
-        "named", (TEXT, "why the fan waits for the agent, on one line of ASCII"), None, "fixed"
-    ),
-    "noc_source": Spec("text", (SOURCE_NAME, "the name of a source of hints"), None, "fixed"),
+    "lfl_source": _named("the UL 9540A cell report it is taken from, on one line of ASCII", "free"),
+    "agent_hold_off_reason": _named("why the fan waits for the agent, on one line of ASCII"),
+    "noc_source": Spec("text", (SOURCE_NAME, "the name of a source of hints")),
     "noc_derate": Spec("bool", (False, True), False, "up"),
-    "hard_wired_rows": Spec("list", (0, tuple(WIRED)), None, "fixed"),
-    "hard_wired_accepted": Spec(
-        "named", (TEXT, "who accepted the wiring, or the document that shows it"), None, "fixed"
-    ),
+    "hard_wired_rows": Spec("list", (0, tuple(WIRED))),
+    "hard_wired_accepted": _named("who accepted the wiring, or the document that shows it"),
 }
-
-# Stages whose threshold is a parameter of its own: said once, there; `clear` keeps its part of it.
-STAGE_SET_FROM = {name: stage.set_from for name, stage in ROW_STAGES.items() if stage.set_from}
-# Features with a unit in which "tighter" means something, and how far a stage on them may be
-# tightened. The first mark that is part of the feature's name counts: low for what trips at or
-# above, high for at or below.
-_TIGHTEN_TO = (
-    ("cell_voltage_mV", 2000, 4300),
-    ("cell_voltage_drop_mV", 20, 250),
-    ("cell_spread_mV", 10, 400),
-    ("bus_mismatch_mV", 500, 10_000),
-    ("temperature_ddegC_min", -400, 250),
-    ("temperature_rise", 1, 30),
-    ("temperature_unexplained", 1, 5),
-    ("temperature_spread", 10, 150),
-    ("temperature_over_median", 10, 151),
-    ("_ddegC", 0, 1000),
-    ("_lfl_permille", 10, 1000),
-    ("calibration_d", -1, 365),
-    ("_ppm", 1, 200),
-    ("humidity_permille", 100, 901),
-    ("ups_reserve_min", 29, 2880),
-    ("noc_lost_s", 1, 901),
-    ("insulation_ohm_per_V", 99, 10_000),
-    ("suspicion_pct", 30, 100),
-)
-# Whoever writes 45 for 45 degC has said 4.5 degC. Where the file's unit is a part of the one that
-# persons think in, less than a quarter of the matrix's value is refused: a tenth of all that is at
-# most 2.5 times that value lies below.
-_PART_MIN = 4
-_CLEAR_MS_MAX = 3_600_000
-
-
-def thresholds(stage, chemistry):
-    """(set, clear) of a stage of the matrix for cells of this chemistry."""
-    if chemistry == NMC:
-        for name, level, clear in matrix.NMC_THRESHOLDS:
-            if name == stage[matrix.S_ID]:
-                return level, clear
-    return stage[matrix.S_SET], stage[matrix.S_CLEAR]
-
-
-def _threshold(stage, value):
-    """Spec of a stage's `set` or `clear`: from the matrix's value to the tighter side only."""
-    feature = feature_name(stage)
-    unit = next(
-        (
-            (divisor, name)
-            for ending, divisor, name in matrix_words.UNITS
-            if feature.endswith(ending)
-        ),
-        None,
-    )
-    for mark, low, high in _TIGHTEN_TO:
-        if mark in feature and stage[matrix.S_SENSE] > 0:
-            part = -(-value // _PART_MIN) if unit[0] > 1 else low
-            return Spec("int", (min(max(low, part), value), value), value, "down", unit)
-        if mark in feature:
-            return Spec("int", (value, max(high, value)), value, "up", unit)
-    return Spec("int", (value, value), value, "fixed", unit)
-
-
-def _stage(stage, chemistry):
-    level, clear = thresholds(stage, chemistry)
-    specs = {
-        "set": _threshold(stage, level),
-        "clear": _threshold(stage, clear),
-        "set_ms": Spec("int", (0, stage[matrix.S_SET_MS]), stage[matrix.S_SET_MS], "down"),
-        "clear_ms": Spec(
-            "int", (stage[matrix.S_CLEAR_MS], _CLEAR_MS_MAX), stage[matrix.S_CLEAR_MS], "up"
-        ),
-    }
-    if stage[matrix.S_ID] in STAGE_SET_FROM:
-        specs["set"] = specs["clear"] = _derived(
-            f"it is {STAGE_SET_FROM[stage[matrix.S_ID]]} of [cabinet]"
-        )
-    return specs
-
-
-STAGES = {
-    chemistry: {stage[matrix.S_ID]: _stage(stage, chemistry) for stage in matrix.STAGES}
-    for chemistry in (LFP, NMC)
-}
-STAGE = STAGES[LFP]
 
 # The wire to the second channel, where one is fitted.
 CHANNEL_B = {
-    "port": Spec("text", (_PORT, _PORT_TEXT), None, "fixed"),
-    "baud_Bd": Spec("choice", BAUDS_BD, 115_200, "fixed"),
+    "port": Spec("text", (_PORT, _PORT_TEXT)),
+    "baud_Bd": Spec("choice", BAUDS_BD, 115_200),
 }
 # Days between two proof tests of a row: shorter than proposed only.
 PROOF_TESTS = {
@@ -324,9 +204,9 @@ PROOF_TESTS = {
 # How heat gets from module to module, for the estimate of propagation alone (propagation.py); 0: no
 # path.
 NEIGHBOURS = {
-    "cell_J_per_K": Spec("int", (10, 100_000), 5600, "fixed"),
-    "module_mK_per_W": Spec("int", (0, 1_000_000), 1060, "fixed"),
-    "rack_mK_per_W": Spec("int", (0, 1_000_000), 0, "fixed"),
+    "cell_J_per_K": Spec("int", (10, 100_000), 5600),
+    "module_mK_per_W": Spec("int", (0, 1_000_000), 1060),
+    "rack_mK_per_W": Spec("int", (0, 1_000_000), 0),
 }
 
 # section -> keys, where the section is not numbered or named
@@ -337,7 +217,7 @@ _FLAT = {
     "channel_b": CHANNEL_B,
     PROOF_TEST: PROOF_TESTS,
     "neighbours": NEIGHBOURS,
-    "not_fitted": {name: Spec("named", _ACCEPTED, None, "free") for name in EQUIPMENT},
+    "not_fitted": {name: _named(_ACCEPTED, "free") for name in EQUIPMENT},
 }
 # section -> (names of its tables or None for any, keys of each)
 _TABLES = {
@@ -347,6 +227,7 @@ _TABLES = {
     "device": (None, DEVICE),
     "source": (None, SOURCE),
 }
+STAGE = STAGES[LFP]
 _TOP = {"optional_equipment": Spec("list", (0, tuple(EQUIPMENT)), [], "subset")}
 SECTIONS = (*_TOP, *_FLAT, *_TABLES, "stage")
 
@@ -355,15 +236,12 @@ def _keys(path, chemistry=LFP):
     """The keys of the table at `path` (all but the last part of a key's path), or {}."""
     if not path:
         return _TOP
-    if path[0] in _FLAT and len(path) == 1:
-        return _FLAT[path[0]]
-    if path[0] == "rack" and len(path) == 2:
-        return RACKS[chemistry]
-    if path[0] in _TABLES and len(path) == 2:
-        return _TABLES[path[0]][1]
+    if len(path) == 1:
+        return _FLAT.get(path[0], {})
     if path[0] == "stage" and len(path) == 2:
         return STAGES[chemistry].get(path[1], {})
-    return {}
+    keys = RACKS[chemistry] if path[0] == "rack" else _TABLES.get(path[0], (None, {}))[1]
+    return keys if len(path) == 2 else {}
 
 
 def every_key():
@@ -387,19 +265,19 @@ def every_key():
         if spec.kind != "derived"
     ]
     return [
-        (key, spec, spec_of(key.replace(".N.", ".1.").replace(".NAME.", ".name.").split("."), NMC))
+        (
+            key,
+            spec,
+            spec_of(tuple(key.replace(".N.", ".1.").replace(".NAME.", ".name.").split(".")), NMC),
+        )
         for key, spec in found
     ]
 
 
-def spec_of(path, chemistry=LFP):
-    """Spec of the key at `path` for cells of this chemistry, or None if there is none."""
-    return _spec_of(tuple(path), chemistry)
-
-
 # a file's values are asked for a few times each; 16 racks have some 1500 keys
 @functools.lru_cache(maxsize=4096)
-def _spec_of(path, chemistry):
+def spec_of(path, chemistry=LFP):
+    """Spec of the key at `path`, a tuple, for cells of this chemistry; None if there is none."""
     if names_at(path[:-1]) and all(
         path[depth] in names_at(path[: depth + 1]) for depth in range(len(path))
     ):

@@ -1,7 +1,7 @@
 """Silence budgets that follow from the periods of the devices."""
 
 from controller.site import equipment, schema
-from controller.site.refusal import not_allowed, refuse
+from controller.site.refusal import not_allowed
 
 # section, key, longest time in ms, in periods of the device, its roles
 BUDGETS = (
@@ -32,11 +32,8 @@ def silence_budgets(values, topology):
     for section, key, base_ms, periods, roles in BUDGETS:
         for device in topology.devices:
             if device.role in roles:
-                path = (
-                    (section, key)
-                    if section == "cabinet"
-                    else (section, str(device.index + 1), key)
-                )
+                number = () if section == "cabinet" else (str(device.index + 1),)
+                path = (section, *number, key)
                 budget_ms = _budget_ms(values, device, path, base_ms, periods)
                 found[path] = max(found.get(path, 0), budget_ms)
     return found
@@ -46,10 +43,8 @@ def _budget_ms(values, device, path, base_ms, periods):
     low_ms = period_ms(device) * periods
     high_ms = min(max(base_ms, low_ms), schema.spec_of(path).allowed[1])
     if low_ms > high_ms:
-        place = ("device", device.name, "profile")
-        refuse(
-            values.file(*place),
-            place,
+        values.refuse(
+            ("device", device.name, "profile"),
             f"its period of {period_ms(device)} ms is slower than its silence budget {path[-1]}",
             f"1..{high_ms // periods} ms",
         )

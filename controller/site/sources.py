@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from controller.core import hint_codes
 from controller.core.hint_sources import CAP, NO_PRIORITY, QUANTITIES, SOURCES_MAX
 from controller.core.parameters import SOURCE_PARAMETERS
-from controller.site.refusal import not_allowed, refuse
+from controller.site.refusal import refuse
 
 FALLBACK_KEYS = {
     hint_codes.CHARGE_W_MAX: "fallback_charge_W_max",
@@ -61,10 +61,8 @@ def _source(values, name, index):
     said = {row[0]: values.get("source", name, row[0]) for row in SOURCE_PARAMETERS}
     if role == hint_codes.ROLES[CAP]:
         if said["priority"] is not None:
-            path = ("source", name, "priority")
-            refuse(
-                values.file(*path),
-                path,
+            values.refuse(
+                ("source", name, "priority"),
                 'is for requests, which a source of role "cap" cannot send',
             )
         said["priority"] = NO_PRIORITY
@@ -82,10 +80,7 @@ def _check_priorities(values, sources):
     for source in sources:
         other = seen.setdefault(source.priority, source)
         if source.priority != NO_PRIORITY and other is not source:
-            path = ("source", source.name, "priority")
-            not_allowed(
-                values.file(*path),
-                path,
-                source.priority,
+            values.not_allowed(
+                ("source", source.name, "priority"),
                 f"a priority of its own (source.{other.name} has this one)",
             )

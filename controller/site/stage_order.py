@@ -3,92 +3,73 @@ a stronger one.
 """
 
 import functools
+import itertools
 
-from controller.site import schema
+from controller.site import thresholds
 from controller.site.refusal import in_unit, not_allowed
 from controller.site.silence import said_of
 from safety import matrix
 
 
-def blame(values, section, number, key):
-    """(file, path) of a parameter of unit or rack `number`."""
-    path, entry = said_of(values, (section, str(number), key))
-    return (entry.file if entry else values.last_file), path
-
-
-def _check_ends(values, number, table):
-    """Charging must have ended where row 28 forbids it, discharging where row 31b does: beyond, the
-    taper ends nothing.
-
-    Both may end at the very threshold, as the defaults do: nothing flows there that the row would
-    have to stop.
+def refuse_number(values, section, number, key, table, allowed):
+    """Refuse a parameter of unit or rack `number` in the file that holds it; table: its
+    parameters.
     """
-    for stage, key, sign, side in (
-        ("28", "charge_end_mV", 1, "at most"),
-        ("31b", "discharge_end_mV", -1, "at least"),
+    path, entry = said_of(values, (section, str(number), key))
+    not_allowed(entry.file if entry else values.last_file, path, table[key], allowed)
+
+
+def check_ends(values, number, table):
+    """Charging must have ended where row 28 forbids it, discharging where row 31b does: beyond, the
+    taper ends nothing. Both may end at the very threshold, as the defaults do: no power flows there
+    that the row would have to stop.
+    """
+    for stage, key, sign, side, other in (
+        ("28", "charge_end_mV", 1, "at most", "at least"),
+        ("31b", "discharge_end_mV", -1, "at least", "at most"),
     ):
-        trip_mV, path = values.get("stage", stage, "set"), ("stage", stage, "set")
-        if not table["cells_reported"] or table[key] * sign <= trip_mV * sign:
-            continue
-        if path in values.entries:
-            other = "at least" if sign > 0 else "at most"
-            not_allowed(
-                values.file(*path),
-                path,
-                trip_mV,
-                f"{other} {key} of rack {number}, which is {table[key]}",
-                unit=values.spec(path).unit,
-            )
-        file, path = blame(values, "rack", number, key)
-        not_allowed(file, path, table[key], f"{side} the set of stage {stage}, which is {trip_mV}")
+        path = ("stage", stage, "set")
+        trip_mV = values.get(*path)
+        if table["cells_reported"] and table[key] * sign > trip_mV * sign:
+            if path in values.entries:
+                values.not_allowed(path, f"{other} {key} of rack {number}, which is {table[key]}")
+            allowed = f"{side} the set of stage {stage}, which is {trip_mV}"
+            refuse_number(values, "rack", number, key, table, allowed)
 
 
-def _check_stages(values):
+def check_stages(values):
+    """A stage clears on the milder side of its set."""
     for stage in matrix.STAGES:
         name, sense = stage[matrix.S_ID], stage[matrix.S_SENSE]
-        if name in schema.STAGE_SET_FROM:
+        if name in thresholds.STAGE_SET_FROM:
             continue
         level, clear = values.get("stage", name, "set"), values.get("stage", name, "clear")
         if clear * sense >= level * sense:
             path = ("stage", name, "clear")
-            file = (
-                values.file(*path) if path in values.entries else values.file("stage", name, "set")
-            )
+            blamed = path if path in values.entries else ("stage", name, "set")
             unit = values.spec(path).unit
-            not_allowed(
-                file,
-                path,
-                clear,
-                f"{'below' if sense > 0 else 'above'} its set, which is {in_unit(level, unit)}",
-                unit=unit,
-            )
+            side = "below" if sense > 0 else "above"
+            allowed = f"{side} its set, which is {in_unit(level, unit)}"
+            not_allowed(values.file(*blamed), path, clear, allowed, unit=unit)
 
 
-def _check_ladders(values):
+def check_ladders(values):
     """Stages on one feature stay in the order of the matrix: what stops may not come before what
     warns.
     """
+    entries = values.entries
     for low, high in ladders(values.chemistry):
-        (path_low, set_low), (path_high, set_high) = [
-            (("stage", stage[matrix.S_ID], "set"), values.get("stage", stage[matrix.S_ID], "set"))
-            for stage in (low, high)
-        ]
-        if set_low * low[matrix.S_SENSE] < set_high * low[matrix.S_SENSE]:
+        sense = low[matrix.S_SENSE]
+        path_low, path_high = [("stage", stage[matrix.S_ID], "set") for stage in (low, high)]
+        if values.get(*path_low) * sense < values.get(*path_high) * sense:
             continue
-        side = ("above", "below") if low[matrix.S_SENSE] > 0 else ("below", "above")
-        entries = values.entries
-        later = path_high in entries and (
+        is_high = path_high in entries and (
             path_low not in entries or entries[path_high].rank >= entries[path_low].rank
         )
-        path, other, which = (path_high, low, 0) if later else (path_low, high, 1)
-        unit, bound = values.spec(path).unit, set_high if which else set_low
-        not_allowed(
-            values.file(*path),
-            path,
-            values.get(*path),
-            f"{side[which]} the set of stage {other[matrix.S_ID]}, which is {in_unit(bound, unit)}",
-            unit=unit,
-        )
+        path, other = (path_high, path_low) if is_high else (path_low, path_high)
+        bound = in_unit(values.get(*other), values.spec(path).unit)
+        side = "above" if is_high == (sense > 0) else "below"
+        values.not_allowed(path, f"{side} the set of stage {other[1]}, which is {bound}")
 
 
 @functools.cache
@@ -96,17 +77,14 @@ def ladders(chemistry):
     """((stage, the next one that takes more), ...) of stages on the same feature whose thresholds
     differ.
     """
+    places = (matrix.S_SCOPE, matrix.S_FEATURE, matrix.S_SENSE)
     found = []
-    for low in matrix.STAGES:
-        for high in matrix.STAGES:
-            same = all(
-                low[index] == high[index]
-                for index in (matrix.S_SCOPE, matrix.S_FEATURE, matrix.S_SENSE)
-            )
-            levels = [
-                schema.thresholds(stage, chemistry)[0] * stage[matrix.S_SENSE]
-                for stage in (low, high)
-            ]
-            if same and low[matrix.S_ID] not in schema.STAGE_SET_FROM and levels[0] < levels[1]:
+    for low, high in itertools.permutations(matrix.STAGES, 2):
+        if low[matrix.S_ID] in thresholds.STAGE_SET_FROM:
+            continue
+        if [low[place] for place in places] == [high[place] for place in places]:
+            sense = low[matrix.S_SENSE]
+            set_low, set_high = [thresholds.levels(each, chemistry)[0] for each in (low, high)]
+            if set_low * sense < set_high * sense:
                 found.append((low, high))
     return tuple(found)

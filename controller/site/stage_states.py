@@ -24,26 +24,21 @@ LACKING = {
 
 def rack_facts(topology):
     """Per rack {parameter: bool}: what its BMS tells, by its family."""
-    told = []
-    for rack in range(topology.racks):
-        native = topology.device("bms", rack).profile.family == "native_bms"
-        told.append(dict.fromkeys(LACKING, native))
-    return told
+    bms = [topology.device("bms", rack) for rack in range(topology.racks)]
+    return [dict.fromkeys(LACKING, each.profile.family == "native_bms") for each in bms]
 
 
 def stage_state(stage, topology, rack=-1):
     """(ARMED, BY_BMS, NOT_FITTED, BY_PANEL, NOT_ASKED or NOT_TOLD; equipment or "") of a stage of
     the matrix.
 
-    rack: of a rack's stage. NOT_FITTED and NOT_TOLD without anybody's acceptance are refused by
-    sense.py.
+    rack: of a rack's stage. cross_checks.py refuses NOT_FITTED and NOT_TOLD that nobody accepted.
     """
     if stage[matrix.S_SCOPE] == signals.RACK:
         return _rack_state(stage, rack_facts(topology)[rack], topology.not_fitted)
     if stage[matrix.S_SCOPE] == signals.UNIT:
         return ARMED, ""
-    feature = records.feature(stage)
-    if "noc" in feature.equipment:
+    if "noc" in records.feature(stage).equipment:
         return _noc_state(stage, topology)
     if stage[matrix.S_FEATURE] == matrix.F_PEER_CODE:
         return (ARMED, "") if topology.second_channel else (NOT_FITTED, SECOND_CHANNEL)
@@ -123,34 +118,36 @@ def instances(topology):
     """(stage, unit or rack or -1) of every stage instance, in the order of the image's armed
     words.
     """
-    found = []
-    for scope, count in (
-        (signals.CABINET, 0),
-        (signals.UNIT, topology.units),
-        (signals.RACK, topology.racks),
-    ):
-        for index in range(count) if count else (-1,):
-            found += [(stage, index) for stage in matrix.STAGES if stage[matrix.S_SCOPE] == scope]
-    return found
+    places = {
+        signals.CABINET: (-1,),
+        signals.UNIT: range(topology.units),
+        signals.RACK: range(topology.racks),
+    }
+    return [
+        (stage, index)
+        for scope, indexes in places.items()
+        for index in indexes
+        for stage in matrix.STAGES
+        if stage[matrix.S_SCOPE] == scope
+    ]
+
+
+def rows_in(topology, states):
+    """Rows of which a stage is in one of these states, in one place at least, sorted."""
+    return sorted(
+        {
+            stage[matrix.S_ROW]
+            for stage, index in instances(topology)
+            if stage_state(stage, topology, index)[0] in states
+        }
+    )
 
 
 def rows_armed(topology):
     """Rows of which a stage is armed, in one place at least, sorted."""
-    return sorted(
-        {
-            stage[matrix.S_ROW]
-            for stage, index in instances(topology)
-            if stage_state(stage, topology, index)[0] in ARMED_STATES
-        }
-    )
+    return rows_in(topology, ARMED_STATES)
 
 
 def rows_not_fitted(topology):
     """Rows of which a stage is not fitted, as the matrix of a site lists them, sorted."""
-    return sorted(
-        {
-            stage[matrix.S_ROW]
-            for stage, index in instances(topology)
-            if stage_state(stage, topology, index)[0] == NOT_FITTED
-        }
-    )
+    return rows_in(topology, (NOT_FITTED,))

@@ -1,8 +1,5 @@
-"""Racks -> DC bus -> PCS, and the buses: the structure a configuration describes, resolved and
-without gaps.
-
-Everything here is about which things there are and how they hang together; whether the whole makes
-sense (times, loads of buses, silence budgets) is in sense.py.
+"""Racks -> DC bus -> PCS, and the buses: the structure of a configuration, resolved and without
+gaps. cross_checks.py checks times, loads of buses and silence budgets.
 """
 
 import os
@@ -11,7 +8,7 @@ from dataclasses import dataclass
 from controller.site import device_checks, hma, schema
 from controller.site import devices as device_tables
 from controller.site.acceptance_text import lacks_of_acceptance
-from controller.site.refusal import not_allowed, refuse, shown
+from controller.site.refusal import not_allowed, shown
 
 ACCEPTED_WORDS = "who accepted it, when (YYYY-MM-DD) and why"
 
@@ -24,12 +21,12 @@ class Bus:
 
     name: str
     kind: str
-    interface: str
-    channel: str
-    bitrate_bps: int
-    port: str
-    baud_Bd: int
-    characters: str
+    interface: str = ""
+    channel: str = ""
+    bitrate_bps: int = 0
+    port: str = ""
+    baud_Bd: int = 0
+    characters: str = "8N1"
 
     @property
     def character_bits(self):
@@ -59,10 +56,8 @@ class Topology:
 
     def device(self, role, index=-1):
         """The device with this role (and unit or rack), or None."""
-        for device in self.devices:
-            if device.role == role and device.index == index:
-                return device
-        return None
+        place = (role, index)
+        return next((each for each in self.devices if (each.role, each.index) == place), None)
 
     def on_bus(self, name):
         """Devices on the bus `name`."""
@@ -70,10 +65,8 @@ class Topology:
 
     def mapped(self, signal):
         """(device, bit) of an input signal, or None."""
-        for device in self.devices:
-            if signal in device.inputs:
-                return device, device.inputs.index(signal)
-        return None
+        wired = [device for device in self.devices if signal in device.inputs]
+        return (wired[0], wired[0].inputs.index(signal)) if wired else None
 
     def driven(self, output):
         """The device that has this output, inverted or not, or None."""
@@ -91,180 +84,125 @@ def build(values, missing=()):
     """
     units, racks = values.numbers("unit"), values.numbers("rack")
     dc_buses = _dc_buses(values, units)
-    rack_units = tuple([_unit_of(values, rack, dc_buses) for rack in range(1, racks + 1)])
-    for unit, name in enumerate(dc_buses):
-        if unit not in rack_units:
-            refuse(
-                values.file("unit", str(unit + 1), "dc_bus"),
-                ("unit", str(unit + 1), "dc_bus"),
-                f"{shown(name)} has no rack",
-                "a DC bus that a rack names",
-            )
+    rack_units = _rack_units(values, racks, dc_buses)
     not_fitted = dict.fromkeys(missing, "") | _not_fitted(values)
-    fitted = [
-        name for name in values.tables("device") if device_tables.fitted(values, name, not_fitted)
-    ]
+    tables = values.tables("device")
+    fitted = [name for name in tables if device_tables.fitted(values, name, not_fitted)]
     buses = tuple([_bus(values, name) for name in _bus_names(values, fitted)])
-    channel_b = _channel_b(values)
+    second_channel = values.get("cabinet", "second_channel") == "fitted"
+    channel_b = _channel_b(values, second_channel)
     _check_wires(values, buses, channel_b)
     devices = [device_tables.read(values, name, buses, units, racks, not_fitted) for name in fitted]
-    # The module that drops the PCS enable comes first: its coils are written before those of any
-    # other.
-    devices = tuple(sorted(devices, key=lambda device: "pcs_enable_ok" not in device.outputs))
     topology = Topology(
         units,
         racks,
         rack_units,
         dc_buses,
         buses,
-        devices,
+        # the module that drops the PCS enable first: its coils are written before those of others
+        tuple(sorted(devices, key=lambda device: "pcs_enable_ok" not in device.outputs)),
         not_fitted,
         hma.read(values, not_fitted),
-        values.get("cabinet", "second_channel") == "fitted",
+        second_channel,
         channel_b,
     )
     device_checks.check(values, topology)
     return topology
 
 
-def _channel_b(values):
-    """Its Bus where a second channel is fitted, else None; what is said of one that is not there is
-    refused.
-    """
-    fitted = values.get("cabinet", "second_channel") == "fitted"
-    for key in ("port", "baud_Bd"):
-        path = ("channel_b", key)
-        if not fitted and path in values.entries:
-            refuse(
-                values.file(*path),
-                path,
+def _channel_b(values, is_fitted):
+    """The Bus to a second channel, or None; keys of one that is not fitted are refused."""
+    if is_fitted:
+        port, baud_Bd = values.need("channel_b", "port"), values.get("channel_b", "baud_Bd")
+        return Bus("channel_b", "channel", port=port, baud_Bd=baud_Bd)
+    for key in schema.CHANNEL_B:
+        if ("channel_b", key) in values.entries:
+            values.refuse(
+                ("channel_b", key),
                 'is said although cabinet.second_channel is "none"',
                 'nothing, or second_channel = "fitted"',
             )
-    if not fitted:
-        return None
-    return Bus(
-        "channel_b",
-        "channel",
-        "",
-        "",
-        0,
-        values.need("channel_b", "port"),
-        values.get("channel_b", "baud_Bd"),
-        "8N1",
-    )
+    return None
 
 
 def _dc_buses(values, units):
+    """Name of each unit's DC bus."""
     names = []
     for unit in range(1, units + 1):
-        entry = values.numbered("unit", str(unit), "dc_bus") or values.need(
-            "unit", str(unit), "dc_bus"
-        )
+        path = ("unit", str(unit), "dc_bus")
+        entry = values.needed(*path)
         if entry.value in names:
-            not_allowed(
-                entry.file, ("unit", str(unit), "dc_bus"), entry.value, "one PCS on a DC bus"
-            )
+            not_allowed(entry.file, path, entry.value, "one PCS on a DC bus")
         names.append(entry.value)
     return tuple(names)
 
 
-def _unit_of(values, rack, dc_buses):
-    entry = values.numbered("rack", str(rack), "dc_bus") or values.need("rack", str(rack), "dc_bus")
-    if entry.value not in dc_buses:
-        not_allowed(
-            entry.file, ("rack", str(rack), "dc_bus"), entry.value, ", ".join(dc_buses), dc_buses
-        )
-    return dc_buses.index(entry.value)
+def _rack_units(values, racks, dc_buses):
+    """Unit of each rack; refuses a unit without one."""
+    found = []
+    for rack in range(1, racks + 1):
+        path = ("rack", str(rack), "dc_bus")
+        entry = values.needed(*path)
+        if entry.value not in dc_buses:
+            not_allowed(entry.file, path, entry.value, ", ".join(dc_buses), dc_buses)
+        found.append(dc_buses.index(entry.value))
+    for unit, name in enumerate(dc_buses):
+        if unit not in found:
+            path = ("unit", str(unit + 1), "dc_bus")
+            values.refuse(path, f"{shown(name)} has no rack", "a DC bus that a rack names")
+    return tuple(found)
 
 
 def _not_fitted(values):
+    """{equipment: who accepted that it is not fitted}."""
     optional = values.get("optional_equipment")
-    accepted = {}
-    for name in schema.EQUIPMENT:
-        entry = values.entry("not_fitted", name)
-        if entry is None:
-            continue
+    accepted = {name: values.get("not_fitted", name) for name in schema.EQUIPMENT}
+    accepted = {name: who for name, who in accepted.items() if who is not None}
+    for name, who in accepted.items():
         if name not in optional:
-            refuse(
-                entry.file,
+            values.refuse(
                 ("not_fitted", name),
                 "is not allowed: this type of cabinet needs it",
                 ", ".join(optional) or "nothing (optional_equipment of the type is empty)",
             )
-        lacking = lacks_of_acceptance(entry.value)
+        lacking = lacks_of_acceptance(who)
         if lacking:
-            refuse(entry.file, ("not_fitted", name), lacking, ACCEPTED_WORDS)
-        accepted[name] = entry.value
+            values.refuse(("not_fitted", name), lacking, ACCEPTED_WORDS)
     return accepted
 
 
 def _bus_names(values, fitted):
     """All buses but those whose devices are all not fitted."""
-    used = {values.get("device", name, "bus") for name in fitted}
-    absent = {
-        values.get("device", name, "bus") for name in values.tables("device") if name not in fitted
-    }
-    return [name for name in values.tables("bus") if name in used or name not in absent]
+    bus_of = {name: values.get("device", name, "bus") for name in values.tables("device")}
+    used = {bus_of[name] for name in fitted}
+    return [name for name in values.tables("bus") if name in used or name not in bus_of.values()]
 
 
 def _bus(values, name):
     kind = values.need("bus", name, "kind")
-    for key in schema.BUS_KEYS[kind]:
-        values.need("bus", name, key)
-    for other, keys in schema.BUS_KEYS.items():
-        for key in keys if other != kind else ():
-            if ("bus", name, key) in values.entries:
-                refuse(
-                    values.file("bus", name, key),
-                    ("bus", name, key),
-                    f"is not a key of a {kind} bus",
-                    ", ".join(schema.BUS_KEYS[kind]),
-                )
-    take = [
-        values.get("bus", name, key)
-        for key in ("interface", "channel", "bitrate_bps", "port", "baud_Bd")
-    ]
-    interface, channel, bitrate_bps, port, baud_Bd = take
-    return Bus(
-        name,
-        kind,
-        interface or "",
-        channel or "",
-        bitrate_bps or 0,
-        port or "",
-        baud_Bd or 0,
-        values.get("bus", name, "characters"),
-    )
+    own = {key: values.need("bus", name, key) for key in schema.BUS_KEYS[kind]}
+    for key in (*schema.BUS_KEYS["can"], *schema.BUS_KEYS["rtu"]):
+        if key not in own and ("bus", name, key) in values.entries:
+            values.refuse(("bus", name, key), f"is not a key of a {kind} bus", ", ".join(own))
+    return Bus(name, kind, **own, characters=values.get("bus", name, "characters"))
 
 
 def _check_wires(values, buses, channel_b):
-    """Two buses on one wire would be two masters on it; the second channel would talk among
-    them.
-    """
+    """Two buses on one wire would be two masters; the second channel would talk among them."""
     seen = {}
     wires = [(bus, ("bus", bus.name, "port" if bus.port else "channel")) for bus in buses]
     for bus, key in [*wires, *[(channel_b, ("channel_b", "port"))] * (channel_b is not None)]:
-        wire = _wire(bus)
-        if wire in seen:
-            not_allowed(
-                values.file(*key),
-                key,
-                values.get(*key),
-                f"a wire of its own (bus.{seen[wire]} has this one)",
-            )
-        seen[wire] = bus.name
+        other = seen.setdefault(_wire(bus), bus)
+        if other is not bus:
+            values.not_allowed(key, f"a wire of its own (bus.{other.name} has this one)")
 
 
 def _wire(bus):
-    """What two buses on one wire have in common, however a path to it is spelt; "//" in front means
-    no more than "/".
+    """The wire of a bus, however its path is spelt; "//" in front means "/".
 
-    Of the text alone: where a link leads only the box knows, and a file is checked anywhere.
+    Links are not followed: only the box knows where they lead, and a file is checked anywhere.
     """
     path = bus.port or bus.channel
-    return (
-        os.path.normpath(f"/{path.lstrip('/')}")
-        if path.startswith("/")
-        else f"{bus.interface}:{path}"
-    )
+    if path.startswith("/"):
+        return os.path.normpath(f"/{path.lstrip('/')}")
+    return f"{bus.interface}:{path}"

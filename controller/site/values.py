@@ -1,17 +1,15 @@
-"""Access to the merged values of a configuration: defaults, what must be said, and the file to
-blame.
-"""
+"""The merged values of a configuration: defaults, required keys, and the file to blame."""
 
 from controller.site import schema
 from controller.site.layers import Entry
-from controller.site.refusal import refuse
+from controller.site.refusal import not_allowed, refuse
 from controller.site.value_checks import allowed_text, check_tighter
 
 SAFE = ("cabinet", "unit", "rack")  # sections of the safety kernel
 
 
 class Values:
-    """The merged flat values, with defaults, and the file to blame for each."""
+    """`entries`: {path: layers.Entry} of the merged layers; `chemistry`: of the cells."""
 
     def __init__(self, entries, last_file, chemistry=schema.LFP):
         """chemistry: of the cells; it decides defaults and ranges."""
@@ -38,16 +36,24 @@ class Values:
         return entry.value if entry else None
 
     def need(self, *path):
-        """Value of a key that must be said."""
+        """Value of a required key."""
         entry = self.entry(*path)
         if entry is None:
-            spec = self.spec(path)
-            refuse(self.last_file, path, "is missing", allowed_text(spec))
+            self.refuse(path, "is missing", allowed_text(self.spec(path)))
         return entry.value
 
     def file(self, *path):
-        """The file that said the key, or the last layer."""
+        """The file that holds the key, or the last layer."""
         return self.entries[path].file if path in self.entries else self.last_file
+
+    def refuse(self, path, problem, allowed="", equipment=()):
+        """Refuse a key in the file that holds it; equipment: as of refusal.refuse."""
+        refuse(self.file(*path), path, problem, allowed, equipment=equipment)
+
+    def not_allowed(self, path, allowed, candidates=()):
+        """Refuse the value of a key in the file that holds it."""
+        value, unit = self.get(*path), self.spec(path).unit
+        not_allowed(self.file(*path), path, value, allowed, candidates, unit)
 
     def numbered(self, section, number, key):
         """Entry of a key of unit or rack `number`: the tighter of its own and that of `all`.
@@ -64,41 +70,31 @@ class Values:
         pick = min if spec.tighter == "down" else max
         return pick(entry, shared, key=lambda candidate: candidate.value)
 
-    def said(self, section, number, key):
-        """Value of a key of unit or rack `number` that must be said where it has no default."""
-        entry = self.numbered(section, number, key)
-        return entry.value if entry else self.need(section, number, key)
+    def needed(self, section, number, key):
+        """Entry of a key of unit or rack `number` that is required where it has no default."""
+        return self.numbered(section, number, key) or self.need(section, number, key)
 
     def tables(self, section):
-        """Names of the tables of a section, in the order they were first said."""
+        """Names of the tables of a section, in the order of the files."""
         return list(
             dict.fromkeys(path[1] for path in self.entries if path[0] == section and len(path) > 1)
         )
 
     def numbers(self, section):
         """How many units or racks there are; refuses a gap in their numbers."""
-        found = sorted(int(name) for name in self.tables(section) if name != "all")
+        found = {int(name) for name in self.tables(section) if name != "all"}
+        allowed = f"{section}s numbered from 1 without a gap"
         if not found:
-            refuse(
-                self.last_file,
-                (section, "1"),
-                "is missing",
-                f"a table for each {section}, numbered from 1",
-            )
-        if found != list(range(1, len(found) + 1)):
-            missing = next(number for number in range(1, len(found) + 1) if number not in found)
-            refuse(
-                self.last_file,
-                (section, str(missing)),
-                "is missing",
-                f"{section}s numbered from 1 without a gap",
-            )
+            allowed = f"a table for each {section}, numbered from 1"
+        for number in range(1, max(1, len(found)) + 1):
+            if number not in found:
+                self.refuse((section, str(number)), "is missing", allowed)
         return len(found)
 
     def check_defaults(self, of_type, budgets):
-        """Refuse a number of the safety kernel that a later layer says looser than the default,
-        where the type says nothing of it. of_type: paths that the type says; budgets: names of what
-        follows from the devices' periods.
+        """Refuse a number of the safety kernel that is looser than the default in a later layer,
+        where the type does not hold it. of_type: paths of the type; budgets: keys that follow from
+        the periods of the devices.
         """
         for path, entry in self.entries.items():
             said = {path, (path[0], "all", *path[2:])} & of_type

@@ -37,6 +37,23 @@ class SiteFiles:
         path.write_text(path.read_text() + "\n" + text + "\n", encoding="utf-8")
         return self
 
+    def drop(self, layer, *beginnings):
+        """Remove the lines of a layer that begin so."""
+        path = self.paths[LAYER[layer]]
+        lines = path.read_text().split("\n")
+        path.write_text("\n".join([line for line in lines if not line.startswith(beginnings)]))
+        return self
+
+    def without(self, names, who="N. N., 2026-01-01: test"):
+        """Accept by name that this equipment is not fitted."""
+        lines = [f'{name} = "{who}"' for name in names]
+        return self.append("site", "[not_fitted]\n" + "\n".join(lines))
+
+    def second_channel(self, port="/dev/serial/by-path/b"):
+        """With a second channel."""
+        self.replace("type", 'second_channel = "none" ', 'second_channel = "fitted" ')
+        return self.append("cabinet", f'[channel_b]\nport = "{port}"')
+
     def load(self):
         """The Config, or ConfigError."""
         return config.load(self.paths[2])

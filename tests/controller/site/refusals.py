@@ -1,6 +1,6 @@
 """refusals.txt: what a configuration must not say, and the line that refuses it.
 
-    == pylontech                    the example that is changed from here on (the first: firebreak)
+    == pylontech second             the example that is changed from here on, and PRESETS
     # why                           a comment
     site: old -> new                one change: layer, text that is replaced by another
     site: + text                    one change: text added at the end
@@ -12,20 +12,30 @@
 import pathlib
 import tempfile
 
+from controller.site.equipment import EQUIPMENT
 from tests.controller.site_files import FIREBREAK, PYLONTECH, SiteFiles
 
 TABLE = pathlib.Path(__file__).with_name("refusals.txt")
 EXAMPLES = {"firebreak": FIREBREAK, "pylontech": PYLONTECH}
+EQUIPMENT_NAMES = ", ".join([f'"{name}"' for name in EQUIPMENT])
+PRESETS = {
+    "optional": [("type", '["suppression", "door"]', f"[{EQUIPMENT_NAMES}]")],
+    "second": [
+        ("type", 'second_channel = "none"', 'second_channel = "fitted"'),
+        ("type", "[unit.1]\n", '[channel_b]\nport = "/dev/serial/by-path/b"\n\n[unit.1]\n'),
+    ],
+}
 
 
 def cases(text):
     """[(example, [(layer, old or None, new)], line)] of the table."""
-    found, example, changes = [], "firebreak", []
+    found, example, preset, changes = [], "", [], []
     for line in text.splitlines():
         if line.startswith("== "):
-            example = line[3:]
+            example, *names = line[3:].split()
+            preset = [change for name in names for change in PRESETS[name]]
         elif line.startswith("=> "):
-            found.append((example, changes, line[3:]))
+            found.append((example, preset + changes, line[3:]))
             changes = []
         elif line and not line.startswith("#"):
             layer, _, change = line.replace("<nl>", "\n").partition(": ")

@@ -3,13 +3,12 @@ one line.
 """
 
 import pytest
-from site_files import FIREBREAK, PYLONTECH, SiteFiles
 
 from controller.core import parameters
-from controller.site import config, schema, stage_states
+from controller.site import config, schema, stage_states, topology
 from controller.site.equipment import EQUIPMENT
 from drivers import profile as profiles
-from safety import matrix, signals
+from safety import matrix
 from safety import parameters as p
 from safety.kernel import Kernel
 
@@ -54,31 +53,6 @@ def test_the_image_lies_as_its_map_says(files):
     ]
     assert off == ["46b", "51"]  # nobody asks for a derate; one channel
     assert all(p.in_range(word) for word in image)
-
-
-def test_every_stage_keeps_the_values_of_the_matrix(files):
-    loaded = files.load()
-    for stage in matrix.STAGES:
-        set_at, clear_at, set_ticks, clear_ticks = loaded.stage_words[stage[matrix.S_ID]]
-        assert (set_at, clear_at) == (stage[matrix.S_SET], stage[matrix.S_CLEAR])
-        assert (
-            set_ticks * 20 >= stage[matrix.S_SET_MS] > (set_ticks - 1) * 20
-            or not stage[matrix.S_SET_MS]
-        )
-        assert clear_ticks == -(-stage[matrix.S_CLEAR_MS] // 20)
-
-
-def test_a_silence_time_moves_the_stage_that_watches_it(files):
-    files.append(
-        "cabinet",
-        "[cabinet]\nio_silent_ms = 300\nmeter_silent_ms = 400\nmeter_frozen_ms = 2000\n"
-        "monitor_silent_ms = 4000",
-    )
-    loaded = files.load()
-    stages = ("49", "50a", "50b", "52")
-    assert [loaded.stage_words[name][0] for name in stages] == [300, 400, 2000, 4000]
-    # as in the matrix, in part
-    assert [loaded.stage_words[name][1] for name in stages] == [120, 240, 400, 2000]
 
 
 def test_each_layer_may_only_be_tighter_or_equal(files):
@@ -192,113 +166,10 @@ def test_the_module_that_drops_the_pcs_comes_first(files):
 # -- silence budgets: max(base, 3/5/8 periods), tightened at most down to the periods
 
 
-@pytest.mark.parametrize(
-    "period_ms, budgets",
-    [
-        (100, (500, 1000, 3000)),
-        (166, (500, 1000, 3000)),
-        (167, (501, 1000, 3000)),
-        (200, (600, 1000, 3000)),
-        (201, (603, 1005, 3000)),
-        (375, (1125, 1875, 3000)),
-        (376, (1128, 1880, 3008)),
-        (1000, (3000, 5000, 8000)),
-    ],
-)
-def test_bms_budgets_follow_its_period(pylontech, period_ms, budgets):
-    pylontech.replace(
-        "type", 'profile = "pylontech_lv"', f'profile = "pylontech_lv"\nperiod_ms = {period_ms}'
-    )
-    table = pylontech.load().rack_tables[0]
-    assert (table["bms_warn_ms"], table["bms_ramp_ms"], table["bms_stop_ms"]) == budgets
-
-
-@pytest.mark.parametrize("value, accepted", [(299, False), (300, True), (500, True), (501, False)])
-def test_a_budget_may_be_tightened_to_the_periods_of_its_device(files, value, accepted):
-    files.append("site", f"[rack.all]\nbms_warn_ms = {value}")
-    if accepted:
-        assert files.load().rack_tables[2]["bms_warn_ms"] == value
-    else:
-        assert files.refusal() == (
-            f"example/site.toml:rack.all.bms_warn_ms: {value} is not allowed; "
-            "allowed 300..500 (device.bms_1 has a period of 100 ms)"
-        )
-
-
-@pytest.mark.parametrize(
-    "line, section, path, value, words",
-    [
-        (
-            "rack_voltage_spread_mV_max = 3000  # racks further apart than this are not closed "
-            "onto one DC bus",
-            "[cabinet]",
-            "cabinet",
-            "rack_voltage_spread_mV_max = 3001",
-            "3001 is not allowed, it is looser than 3000 in the default; allowed 100..3000",
-        ),
-        (
-            "heating_nK_per_A2s = 90",
-            "[rack.2]",
-            "rack.2",
-            "heating_nK_per_A2s = 91",
-            "91 is not allowed, it is looser than 90 in the default; allowed 0..90",
-        ),
-        (
-            "discharge_end_mV = 2800",
-            "[rack.all]",
-            "rack.all",
-            "discharge_end_mV = 2799",
-            "2799 is not allowed, it is looser than 2800 in the default; allowed 2800..4300",
-        ),
-    ],
-)
-def test_where_the_type_says_nothing_a_site_may_not_loosen_the_default(
-    files, line, section, path, value, words
-):
-    files.replace("type", line, "").load()
-    key = value.partition(" ")[0]
-    assert (
-        files.append("site", f"{section}\n{value}").refusal()
-        == f"example/site.toml:{path}.{key}: {words}"
-    )
-
-
-def test_what_is_not_tighter_either_way_is_no_bound_where_the_type_leaves_it_open(files):
-    """A tick, a second channel: whoever speaks first says it."""
-    files.replace("type", "tick_ms = 20                    # one freeze", "# one freeze")
-    assert files.append("site", "[cabinet]\ntick_ms = 10").load().tick_ms == 10
-
-
-TICKS = "10, 20, 25, 40, 50, 100"
-
-
-@pytest.mark.parametrize("tick_ms", TICKS.split(", "))
-def test_a_tick_of_which_whole_ones_make_a_second_is_taken(files, tick_ms):
-    files.replace("type", "tick_ms = 20 ", f"tick_ms = {tick_ms} ")
-    assert files.load().tick_ms == int(tick_ms)
-
-
 def test_a_type_may_say_looser_than_the_default(files):
     files.replace("type", "heating_nK_per_A2s = 90", "heating_nK_per_A2s = 95")
     files.append("site", "[rack.2]\nheating_nK_per_A2s = 94")
     assert [table["heating_nK_per_A2s"] for table in files.load().rack_tables] == [95, 94, 95]
-
-
-@pytest.mark.parametrize("period_ms, contact", [(166, ""), (167, "must")])
-def test_a_slow_bms_needs_the_fault_contact(files, period_ms, contact):
-    files.replace("type", '["suppression", "door"]', '["suppression", "door", "bms_fault"]')
-    files.replace(
-        "type", 'profile = "firebreak_rack"', f'profile = "firebreak_rack"\nperiod_ms = {period_ms}'
-    )
-    files.append("site", '[not_fitted]\nbms_fault = "Nora Toft, 2026-01-01"')
-    if contact:
-        assert files.refusal() == (
-            "example/site.toml:not_fitted.bms_fault: is not allowed: device.bms_1 is slower than "
-            "its silence budget "
-            "(167 ms); allowed a hard-wired BMS fault contact on bms_fault_ok"
-        )
-    else:
-        assert files.load().cabinet["bms_fault_contact_fitted"] == 0
 
 
 # -- every refusal, in the line that the user sees: (layer to change, old text, new text, the line)
@@ -313,53 +184,11 @@ def test_a_taper_may_end_where_its_row_forbids_the_rest(files):
     assert (table["charge_end_mV"], table["discharge_end_mV"]) == (3560, 2850)
 
 
-PORT = "/dev/serial/by-path/platform-xhci-usb-0:1.1:1.0-port0"
-
-
-@pytest.mark.parametrize(
-    "path", [PORT + "1", PORT.replace("/by-path/", "/by-id/"), PORT.replace("/serial/", "/../")]
-)
-def test_another_wire_is_accepted(files, path):
-    assert files.replace("cabinet", PORT.replace("1.1:", "1.2:"), path).load().buses
-
-
-@pytest.mark.parametrize("key, said", [("modules", "modules = 15"), ("cells", "cells = 240 ")])
-def test_two_are_enough_to_be_compared(files, key, said):
-    files.replace("type", said, f"{key} = 2 ").replace(
-        "type", "energy_Wh = 645000 ", "energy_Wh = 1000 "
-    )
-    assert [table[key] for table in files.load().rack_tables] == [2, 2, 2]
-
-
-def test_one_module_and_one_cell_are_enough_where_no_row_of_ours_compares(pylontech):
-    pylontech.replace("type", "modules = 0 ", "modules = 1 ")
-    pylontech.replace("type", "cells = 15\n", "cells = 1\n").replace(
-        "type", "energy_Wh = 14200", "energy_Wh = 1000"
-    )
-    (table,) = pylontech.load().rack_tables
-    assert (table["modules"], table["cells"], table["temperatures_reported"]) == (1, 1, 0)
-
-
 def test_an_input_that_is_not_accepted_as_missing_is_needed(files):
     files.replace("type", '"permit_1_closed", "door_ok"]', '"permit_1_closed", ""]')
     assert '"door_ok" is not mapped' in files.refusal()
     files.append("site", '[not_fitted]\ndoor = "Nora Toft, 2026-01-01"')
     assert files.load().cabinet["door_fitted"] == 0
-
-
-def test_a_profile_of_the_sites_own_lies_beside_the_file_that_names_it(files):
-    from drivers.profile import FOLDER
-
-    text = (
-        (FOLDER / "gas_detector.toml").read_text().replace("period_ms = 500 ", "period_ms = 1200 ")
-    )
-    (files.paths[0].parent / "own_gas.toml").write_text(text)
-    files.replace("type", 'profile = "gas_detector"', 'profile = "own_gas.toml"')
-    assert files.load().cabinet["gas_silent_ms"] == 3600
-    (files.paths[0].parent / "own_gas.toml").write_text(text.replace("fault_mask", "fault_msk"))
-    assert (
-        "own_gas.toml: settings.fault_msk: unknown key, did you mean fault_mask?" in files.refusal()
-    )
 
 
 def test_as_much_energy_as_the_racks_may_hold(files):
@@ -369,66 +198,157 @@ def test_as_much_energy_as_the_racks_may_hold(files):
 
 # -- properties of the schema
 
-CONCENTRATION = (
-    'range = [0, 10000]\ndirection = "read"\nfull_scale = 1000\nover_range_mask = 0b00100\n'
-    "untrusted_mask = 0b11011"
+
+# -- files that are none
+
+
+def test_silence_time_moves_the_stage_that_watches_it(files):
+    files.append(
+        "cabinet",
+        "[cabinet]\nio_silent_ms = 300\nmeter_silent_ms = 400\nmeter_frozen_ms = 2000\n"
+        "monitor_silent_ms = 4000",
+    )
+    loaded = files.load()
+    found = [loaded.stage_words[name][:2] for name in ("49", "50a", "50b", "52")]
+    assert found == [(300, 120), (400, 240), (2000, 400), (4000, 2000)]  # clear in proportion
+
+
+@pytest.mark.parametrize("tick_ms", [10, 20, 25, 40, 50, 100])
+def test_ticks_of_which_whole_ones_make_a_second(files, tick_ms):
+    files.replace("type", "tick_ms = 20 ", f"tick_ms = {tick_ms} ")
+    loaded = files.load()
+    for stage in matrix.STAGES:
+        *_, set_ticks, clear_ticks = loaded.stage_words[stage[matrix.S_ID]]
+        assert set_ticks == -(-stage[matrix.S_SET_MS] // tick_ms)
+        assert clear_ticks == -(-stage[matrix.S_CLEAR_MS] // tick_ms)
+
+
+@pytest.mark.parametrize("path", ["//dev/a", "/dev/../dev/a", "/dev/./a", "/../dev//a", "/dev/a/."])
+def test_wire_of_a_path_however_it_is_spelt(path):
+    wire = topology._wire(topology.Bus("x", "rtu", port="/dev/a"))
+    assert topology._wire(topology.Bus("y", "rtu", port=path)) == wire
+    assert topology._wire(topology.Bus("y", "rtu", port=path.replace("a", "b"))) != wire
+    assert topology._wire(topology.Bus("z", "can", "slcan", channel=path)) == wire
+
+
+@pytest.mark.parametrize(
+    "period_ms, budgets",
+    [
+        (166, (500, 1000, 3000)),
+        (167, (501, 1000, 3000)),
+        (201, (603, 1005, 3000)),
+        (376, (1128, 1880, 3008)),
+        (1000, (3000, 5000, 8000)),
+    ],
 )
-DEAF = {  # profile, what is changed in it, register, the line
-    "full_scale": (
-        "gas_detector",
-        "full_scale = 1000",
-        "full_scale = 249",
-        "concentration: reads 0..249 lfl_permille; allowed what stage 12a acts at, which is 250",
-    ),
-    "range": (
-        "gas_detector",
-        CONCENTRATION,
-        'range = [0, 99]\ndirection = "read"',
-        "concentration: reads 0..82 lfl_permille; allowed what stage 11 acts at, which is 100",
-    ),
-    "vapour": (
-        "offgas_detector",
-        "full_scale = 1000",
-        "full_scale = 19",
-        "vapour: reads 0..19 ppm; allowed what stage 7 acts at, which is 20",
-    ),
-    "one_of_two": (
-        "toxic_detector",
-        "full_scale = 1000\nover_range_mask = 0b10000\nuntrusted_mask = 0b100110",
-        "full_scale = 9",
-        "carbon_monoxide: reads 0..9 ppm; allowed what stage 9 acts at, which is 50",
-    ),
-    "reserve": (
-        "ups_monitor",
-        "range = [0, 10000]",
-        "range = [30, 10000]",
-        "reserve: reads 30..10000 min; allowed what stage 43c acts at, which is 29",
-    ),
-    "unlimited": (
-        "ups_monitor",
-        "range = [0, 10000]",
-        "range = [0, 65535]",
-        "reserve: reads 0..65535 min; allowed within 0..10000",
-    ),
-    "too_large": (
-        "gas_detector",
-        CONCENTRATION,
-        'scale = 1e9\nrange = [0, 1e14]\ndirection = "read"',
-        "concentration: reads 0..54612500000000 lfl_permille; allowed within 0..1000",
-    ),
-    "unit": (
-        "gas_detector",
-        'unit = "lfl_permille"',
-        'unit = "lfl"',
-        "concentration.unit: 'lfl'; allowed lfl_permille",
-    ),
-    "degrees": (
-        "climate_monitor",
-        'unit = "ddegC"',
-        'unit = "degC"',
-        "air_temperature.unit: 'degC'; allowed ddegC",
-    ),
-}
+def test_bms_budgets_follow_its_period(pylontech, period_ms, budgets):
+    """3, 5 and 8 periods, or the base; tightened at most down to the periods."""
+    profile = 'profile = "pylontech_lv"'
+    pylontech.replace("type", profile, f"{profile}\nperiod_ms = {period_ms}")
+    pylontech.replace("type", "modules = 0 ", "modules = 1 ")  # no row compares: one is enough
+    table = pylontech.load().rack_tables[0]
+    assert (table["bms_warn_ms"], table["bms_ramp_ms"], table["bms_stop_ms"]) == budgets
+    assert (table["modules"], table["temperatures_reported"]) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    "section, key, value, line",
+    [
+        ("rack.all", "bms_warn_ms", 300, ""),
+        ("rack.all", "bms_warn_ms", 500, ""),
+        ("rack.all", "bms_warn_ms", 299, "allowed 300..500 (device.bms_1 has a period of 100 ms)"),
+        ("rack.all", "bms_warn_ms", 501, "allowed 300..500 (device.bms_1 has a period of 100 ms)"),
+        ("rack.all", "break_current_mA", 140_000, ""),
+        (
+            "rack.all",
+            "break_current_mA",
+            139_999,
+            "allowed rated_current_mA and more, which is 140000",
+        ),
+    ],
+)
+def test_bounds_that_follow_from_others(files, section, key, value, line):
+    files.append("site", f"[{section}]\n{key} = {value}")
+    if line:
+        line = f"example/site.toml:{section}.{key}: {value} is not allowed; {line}"
+        assert files.refusal() == line
+    else:
+        assert files.load().rack_tables[2][key] == value
+
+
+@pytest.mark.parametrize(
+    "line, section, value, words",
+    [
+        (
+            "rack_voltage_spread_mV_max = 3000  # racks further apart than this are not closed "
+            "onto one DC bus",
+            "cabinet",
+            "rack_voltage_spread_mV_max = 3001",
+            "3001 is not allowed, it is looser than 3000 in the default; allowed 100..3000",
+        ),
+        (
+            "heating_nK_per_A2s = 90",
+            "rack.2",
+            "heating_nK_per_A2s = 91",
+            "91 is not allowed, it is looser than 90 in the default; allowed 0..90",
+        ),
+        (
+            "discharge_end_mV = 2800",
+            "rack.all",
+            "discharge_end_mV = 2799",
+            "2799 is not allowed, it is looser than 2800 in the default; allowed 2800..4300",
+        ),
+        ("tick_ms = 20                    #", "cabinet", "tick_ms = 10", ""),
+    ],
+)
+def test_later_layer_may_not_loosen_the_default(files, line, section, value, words):
+    """Where the type holds nothing; what has no tighter direction is free there."""
+    files.replace("type", line, "#" if line.endswith("#") else "").load()
+    files.append("site", f"[{section}]\n{value}")
+    if words:
+        key = value.partition(" ")[0]
+        assert files.refusal() == f"example/site.toml:{section}.{key}: {words}"
+    else:
+        assert files.load().tick_ms == 10
+
+
+@pytest.mark.parametrize("period_ms", [166, 167])
+def test_slow_bms_needs_the_fault_contact(files, period_ms):
+    files.replace("type", '["suppression", "door"]', '["suppression", "door", "bms_fault"]')
+    profile = 'profile = "firebreak_rack"'
+    files.replace("type", profile, f"{profile}\nperiod_ms = {period_ms}").without(["bms_fault"])
+    if period_ms > 166:
+        assert files.refusal() == (
+            "example/site.toml:not_fitted.bms_fault: is not allowed: device.bms_1 is slower than "
+            "its silence budget (167 ms); allowed a hard-wired BMS fault contact on bms_fault_ok"
+        )
+    else:
+        assert files.load().cabinet["bms_fault_contact_fitted"] == 0
+
+
+@pytest.mark.parametrize(
+    "role, key, longest_ms",
+    [
+        ("offgas_2", "gas_silent_ms", 3333),
+        ("toxic", "gas_silent_ms", 3333),
+        ("climate", "monitor_silent_ms", 3333),
+        ("ups", "monitor_silent_ms", 3333),
+        ("io_3", "io_silent_ms", 166),
+    ],
+)
+def test_longest_silences(files, role, key, longest_ms):
+    """Three periods: gas and monitors at most 10 s, an I/O module at most 0.5 s."""
+    old = f'role = "{role}"'
+    if role == "io_3":
+        files.replace("type", "\nperiod_ms = 100\n", "\n")
+    files.replace("type", old, f"{old}\nperiod_ms = {longest_ms}")
+    assert files.load().cabinet[key] >= 3 * longest_ms
+    files.replace("type", f"period_ms = {longest_ms}", f"period_ms = {longest_ms + 1}")
+    line = f"its period of {longest_ms + 1} ms is slower than its silence budget {key}"
+    assert f"device.{role}.profile: {line}" in files.refusal()
+
+
+# -- profiles of the site's own
 
 
 def with_profile(files, name, old, new):
@@ -439,23 +359,67 @@ def with_profile(files, name, old, new):
     return files.replace("type", f'profile = "{name}"', f'profile = "{name}.toml"')
 
 
-@pytest.mark.parametrize("name", DEAF)
-def test_a_profile_in_which_a_row_would_be_deaf_is_refused(files, name):
-    profile, old, new, line = DEAF[name]
-    refusal = with_profile(files, profile, old, new).refusal()
-    assert refusal.startswith("example/cabinet.toml:device.")
-    assert refusal.endswith(f": {profile}.toml: registers.{line}")
+def test_profile_lies_beside_the_file_that_names_it(files):
+    with_profile(files, "gas_detector", "period_ms = 500 ", "period_ms = 1200 ")
+    assert files.load().cabinet["gas_silent_ms"] == 3600
+    path = files.paths[0].parent / "gas_detector.toml"
+    path.write_text(path.read_text().replace("fault_mask", "fault_msk"))
+    line = "gas_detector.toml: settings.fault_msk: unknown key, did you mean fault_mask?"
+    assert line in files.refusal()
 
 
-def test_a_threshold_of_the_site_counts_too(files):
-    with_profile(files, "ups_monitor", "range = [0, 10000]", "range = [0, 150]").load()
-    files.append("site", "[stage.43b]\nset = 151\nclear = 200")
-    assert "reads 0..150 min; allowed what stage 43b acts at, which is 151" in files.refusal()
+CONCENTRATION = (
+    'range = [0, 10000]\ndirection = "read"\nfull_scale = 1000\nover_range_mask = 0b00100\n'
+    "untrusted_mask = 0b11011"
+)
 
 
 @pytest.mark.parametrize(
-    "profile, old, new, line",
+    "name, old, new, line",
     [
+        (
+            "gas_detector",
+            "full_scale = 1000",
+            "full_scale = 249",
+            "concentration: reads 0..249 lfl_permille; allowed what stage 12a acts at, which is "
+            "250",
+        ),
+        (
+            "gas_detector",
+            CONCENTRATION,
+            'range = [0, 99]\ndirection = "read"',
+            "concentration: reads 0..82 lfl_permille; allowed what stage 11 acts at, which is 100",
+        ),
+        (
+            "toxic_detector",
+            "full_scale = 1000\nover_range_mask = 0b10000\nuntrusted_mask = 0b100110",
+            "full_scale = 9",
+            "carbon_monoxide: reads 0..9 ppm; allowed what stage 9 acts at, which is 50",
+        ),
+        (
+            "ups_monitor",
+            "range = [0, 10000]",
+            "range = [30, 10000]",
+            "reserve: reads 30..10000 min; allowed what stage 43c acts at, which is 29",
+        ),
+        (
+            "ups_monitor",
+            "range = [0, 10000]",
+            "range = [0, 65535]",
+            "reserve: reads 0..65535 min; allowed within 0..10000",
+        ),
+        (
+            "gas_detector",
+            'unit = "lfl_permille"',
+            'unit = "lfl"',
+            "concentration.unit: 'lfl'; allowed lfl_permille",
+        ),
+        (
+            "climate_monitor",
+            'unit = "ddegC"',
+            'unit = "degC"',
+            "air_temperature.unit: 'degC'; allowed ddegC",
+        ),
         (
             "gas_detector",
             "status = {address = 1,",
@@ -466,89 +430,66 @@ def test_a_threshold_of_the_site_counts_too(files):
             "ups_monitor",
             "status = {address = 0,",
             "status = {address = 1,",
-            "registers.reserve: address 1 must be 2",
+            "registers.reserve: address 1 must be 2 or more to be read with registers.status",
         ),
     ],
 )
-def test_a_profile_that_cannot_be_read_at_once_is_refused(files, profile, old, new, line):
-    assert line in with_profile(files, profile, old, new).refusal()
+def test_profile_in_which_a_row_would_be_deaf(files, name, old, new, line):
+    refusal = with_profile(files, name, old, new).refusal()
+    assert refusal.startswith("example/cabinet.toml:device.") and refusal.endswith(line)
 
 
-def test_every_parameter_is_bounded_and_says_which_way_is_tighter():
-    rows = (
-        p.CABINET_PARAMETERS + p.UNIT_PARAMETERS + p.RACK_PARAMETERS + parameters.CONTROL_PARAMETERS
-    )
-    for name, _unit, low, high, default, tighter in rows:
-        assert low <= default <= high, name
+def test_threshold_of_the_site_counts_too(files):
+    with_profile(files, "ups_monitor", "range = [0, 10000]", "range = [0, 150]").load()
+    files.append("site", "[stage.43b]\nset = 151\nclear = 200")
+    assert "reads 0..150 min; allowed what stage 43b acts at, which is 151" in files.refusal()
+
+
+# -- properties of the schema
+
+
+def test_every_parameter_is_bounded_and_has_a_tighter_direction():
+    own = p.CABINET_PARAMETERS + p.UNIT_PARAMETERS + p.RACK_PARAMETERS
+    for name, _unit, low, high, default, tighter in own + parameters.CONTROL_PARAMETERS:
+        assert low <= default <= high and p.in_range(low) and p.in_range(high), name
         assert tighter in ("up", "down", "fixed", "free"), name
-        assert p.in_range(low) and p.in_range(high), name
-    assert not [
-        row[0]
-        for row in p.CABINET_PARAMETERS + p.UNIT_PARAMETERS + p.RACK_PARAMETERS
-        if row[5] == "free"
-    ]
-
-
-@pytest.mark.parametrize(
-    "stage", matrix.STAGES, ids=[stage[matrix.S_ID] for stage in matrix.STAGES]
-)
-def test_no_stage_can_be_loosened(stage):
-    """At the loose end of every range stands the value of the matrix, and no range reaches beyond
-    it.
-    """
-    specs, sense = schema.STAGE[stage[matrix.S_ID]], stage[matrix.S_SENSE]
-    for key, index in (("set", matrix.S_SET), ("clear", matrix.S_CLEAR)):
-        if specs[key].kind == "derived":
-            continue
-        low, high = specs[key].allowed
-        assert max(low * sense, high * sense) == stage[index] * sense
-    assert specs["set_ms"].allowed == (0, stage[matrix.S_SET_MS])
-    assert specs["clear_ms"].allowed[0] == stage[matrix.S_CLEAR_MS]
-
-
-def test_every_input_has_a_home_and_every_contact_group_fits_a_module():
-    for names in schema.INPUT_NAMES.values():
-        assert 0 < len(names) <= schema.IO_BITS
-    assert signals.CABINET_INPUTS[signals.ESTOP_1_OK][0] in schema.INPUT_NAMES["io_1"]
-    assert signals.CABINET_INPUTS[signals.ESTOP_2_OK][0] in schema.INPUT_NAMES["io_2"]
-
-
-@pytest.mark.parametrize("files_of", [FIREBREAK, PYLONTECH])
-def test_a_type_or_site_alone_is_not_a_cabinet(tmp_path, files_of):
-    alone = SiteFiles(tmp_path, files_of)
-    for path in alone.paths[:2]:
-        with pytest.raises(config.ConfigError):
-            config.load(path)
+    assert not [row[0] for row in own if row[5] == "free"]
+    assert all(0 < len(names) <= schema.IO_BITS for names in schema.INPUT_NAMES.values())
+    assert "estop_1_ok" in schema.INPUT_NAMES["io_1"]
+    assert "estop_2_ok" in schema.INPUT_NAMES["io_2"]
 
 
 # -- files that are none
 
 HEAD = 'schema = 1\nlayer = "type"\nname = "n"\n'
-NO_FILES = {
-    "zero": HEAD + 'extends = "a\\u0000b"',
-    "line": HEAD + '"a\\nb" = 1',
-    "screen": HEAD + '[bus."\\u001b[2J"]\nkind = "can"',
-    "above": HEAD + 'extends = "a\\nb.toml"',
-    "deep": HEAD + "x = " + "[" * 5000 + "]" * 5000,
-    "dots": HEAD + "[" + ".".join(["a"] * 20_000) + "]",
-    # tomllib takes the square of it
-    "dots_of_name": HEAD.replace("name", "name." + ".".join(["a"] * 4000)),
-    "dots_in_list": HEAD + "x = [{" + ".".join(["a"] * 20_000) + " = 1}]",
-    "digits": HEAD + "[rack.all]\nrated_current_mA = " + "9" * 5000,
-    "hexadecimal": HEAD + "[rack.all]\nrated_current_mA = 0x" + "f" * 5000,
-    "endless": HEAD + "#" * 300_000,
-}
 
 
-@pytest.mark.parametrize("name", NO_FILES)
-def test_no_file_makes_more_than_one_line(tmp_path, name):
+@pytest.mark.parametrize(
+    "text",
+    [
+        HEAD + 'extends = "a\\u0000b"',
+        HEAD + '"a\\nb" = 1',
+        HEAD + '[bus."\\u001b[2J"]\nkind = "can"',
+        HEAD + 'extends = "a\\nb.toml"',
+        HEAD + "x = " + "[" * 5000 + "]" * 5000,
+        HEAD + "[" + ".".join(["a"] * 4000) + "]",
+        HEAD.replace("name", "name." + ".".join(["a"] * 2000)),
+        HEAD + "x = [{" + ".".join(["a"] * 4000) + " = 1}]",
+        HEAD + "[rack.all]\nrated_current_mA = " + "9" * 5000,
+        HEAD + "[rack.all]\nrated_current_mA = 0x" + "f" * 5000,
+        HEAD + "#" * 300_000,
+    ],
+    ids=lambda text: text[41:60],
+)
+def test_no_file_makes_more_than_one_line(tmp_path, text):
     path = tmp_path / "cabinet.toml"
-    path.write_text(NO_FILES[name])
+    path.write_text(text)
     with pytest.raises(config.ConfigError) as refused:
         config.load(path)
     assert str(refused.value).isprintable() and str(tmp_path) in str(refused.value)
 
 
-def test_no_path_is_no_file():
-    with pytest.raises(config.ConfigError, match="no file is named"):
-        config.load("")
+def test_what_is_no_cabinet(files):
+    for path, line in ((files.paths[0], "is missing"), ("", "no file is named")):
+        with pytest.raises(config.ConfigError, match=line):
+            config.load(path)

@@ -1,0 +1,77 @@
+"""[hma]: what an analysis says of a cabinet, and what a later layer may change of it."""
+
+import pytest
+
+from controller.site import hma
+from controller.site.stage_states import instances
+
+OWN = '[hma]\nlfl_vol_ppm = 50000\nlfl_source = "UL 9540A report 77"'
+
+
+@pytest.fixture
+def files(files):
+    """The default cabinet, whose type offers to leave out gas detection."""
+    return files.replace("type", '["suppression", "door"]', '["gas", "offgas", "toxic", "door"]')
+
+
+@pytest.mark.parametrize("names", [["gas"], ["gas", "toxic"], ["gas", "offgas"]])
+def test_row_14_is_armed_for_detection_of_vapour_or_hydrogen_alone(files, names):
+    """A cabinet that lost all of it ran on at half power (row 13). No flammable limit is needed."""
+    files.drop("type", *[f"{key} = " for key in hma.WITH_GAS])
+    files.replace("type", 'explosion_control = "both"', 'explosion_control = "68"')
+    files.replace("type", "hard_wired_rows = [1, 12, 30, 44]", "hard_wired_rows = [1, 30, 44]")
+    loaded = files.without(names).load()
+    assert [loaded.hma[key] for key in hma.WITH_GAS] == [None] * 3
+    assert loaded.cabinet["gas_required"] == 1
+    image = loaded.safety_image[loaded.image_map().armed :]
+    armed = [stage[0] for (stage, _), word in zip(instances(loaded.topology), image) if word]
+    assert "14" in armed
+
+
+def test_later_layer_may_only_lower_the_flammable_limit(files):
+    loaded = files.append("site", OWN).load()
+    assert (loaded.hma["lfl_vol_ppm"], loaded.hma["lfl_source"]) == (50_000, "UL 9540A report 77")
+    files.append("cabinet", "[hma]\nlfl_vol_ppm = 55000")
+    assert "hma.lfl_vol_ppm: 55000 is not allowed, it is looser than 50000" in files.refusal()
+
+
+def test_limit_that_the_type_leaves_open(files):
+    files.drop("type", "lfl_vol_ppm = ", "lfl_source = ")
+    files.append("site", OWN.replace("50000", "70000"))
+    assert files.load().hma["lfl_vol_ppm"] == 70_000
+
+
+@pytest.mark.parametrize(
+    "site, key, expected, cabinet, refused",
+    [
+        (
+            'report = "HMA 12, 2026-03-01"',
+            "report",
+            "HMA 12, 2026-03-01",
+            'chemistry = "NMC"',
+            'hma.chemistry: "NMC" is not allowed, it differs from "LFP"',
+        ),
+        (
+            "noc_derate = true",
+            "noc_derate",
+            True,
+            "noc_derate = false",
+            "hma.noc_derate: false is not allowed, it is looser than true",
+        ),
+    ],
+)
+def test_later_layers(files, site, key, expected, cabinet, refused):
+    assert files.append("site", f"[hma]\n{site}").load().hma[key] == expected
+    assert refused in files.append("cabinet", f"[hma]\n{cabinet}").refusal()
+
+
+def test_fan_waits_for_the_agent_only_with_a_reason(files):
+    files.replace("type", "agent_hold_off_ms = 0 ", "agent_hold_off_ms = 30000 ")
+    assert files.refusal() == (
+        "example/cabinet.toml:hma.agent_hold_off_reason: is missing: after row 3 the fan waits "
+        "30000 ms (A32, D1, D2); allowed why the fan waits for the agent, on one line of ASCII"
+    )
+    files.append("site", '[hma]\nagent_hold_off_reason = "HMA 12, section 4: agent needs 30 s"')
+    assert files.load().cabinet["agent_hold_off_ms"] == 30_000
+    files.append("site", "[cabinet]\nagent_hold_off_ms = 30001")
+    assert "agent_hold_off_ms: 30001 is not allowed, it is looser than 30000" in files.refusal()
