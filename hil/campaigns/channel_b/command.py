@@ -18,6 +18,13 @@ from hil.campaigns.channel_b.standin import Standin
 from hil.campaigns.report import Checks
 
 COUNT_MAX = 1000
+STANDIN_NOTES = [f"{Standin.what}; no instructions are counted"]
+EMULATOR_NOTES = [
+    f"{Emulator.what}; times are of the emulator on this machine, instructions are exactly "
+    "repeatable",
+    "contacts are a word of memory that the host maps, because QEMU models no input pins on this "
+    "board",
+]
 
 
 def add(commands):
@@ -55,7 +62,7 @@ def run(given):
         "mcu",
         f"python -m hil mcu --count {given.count}",
         figures,
-        _notes(given.standin),
+        STANDIN_NOTES if given.standin else EMULATOR_NOTES,
         {"checks": checks.rows},
         given.beside,
         machine.priority(),
@@ -64,14 +71,3 @@ def run(given):
         write(given.json, doc)
     print("\n".join(lines(doc)))
     return exit_code(doc) if checks.ok else command.NOT_MET
-
-
-def _notes(standin):
-    if standin:
-        return [f"{Standin.what}; no instructions are counted"]
-    return [
-        f"{Emulator.what}; times are of the emulator on this machine, instructions are exactly "
-        f"repeatable",
-        "contacts are a word of memory that the host maps, because QEMU models no input pins on "
-        "this board",
-    ]

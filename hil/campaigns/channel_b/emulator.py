@@ -1,13 +1,13 @@
-"""The emulated microcontroller: QEMU's mps2-an385 with the link on a pty, its contacts and output
-read from outside.
+"""The emulated microcontroller: QEMU's mps2-an385, its link on a pty.
 
-Its outer memory is a file that is mapped here: a word in it is what a contact, a switch or a backup
-register is on a real board. The output that permits is read as QEMU itself holds it, through its
-machine protocol (QMP).
+Its outer memory is a file that is mapped here: a word in it stands for a contact, a switch or a
+backup register of a real board. The output that permits is read as QEMU itself holds it, through
+its machine protocol (QMP).
 """
 
 import json
 import os
+import pathlib
 import re
 import select
 import socket
@@ -48,8 +48,7 @@ class Emulator:
     what = "MicroPython on an emulated Cortex-M3 (QEMU mps2-an385)"
 
     def __init__(self, firmware, folder, image, mode=mem.MODE_RUN, steps=0):
-        """firmware: path; folder: for sockets and memory; image: of channel A. Not started yet: see
-        `start`.
+        """firmware: path; folder: for sockets and memory; image: of channel A. Not started.
 
         mode COUNT runs without a link on a clock that counts instructions.
         """
@@ -93,17 +92,14 @@ class Emulator:
         return [*nice, "qemu-system-arm", *process.options(text)]
 
     def _open_link(self):
-        line = self._line()
+        if not select.select([self._process.stdout], (), (), HANG_GUARD_S)[0]:
+            raise EmulatorError("qemu-system-arm prints nothing")
+        line = self._process.stdout.readline().decode(errors="replace")
         found = PTY.search(line)
         if not found:
             raise EmulatorError(f"qemu-system-arm: {line.strip() or 'ended without a word'}")
         self.link = os.open(found.group(1), os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
         tty.setraw(self.link)
-
-    def _line(self):
-        if not select.select([self._process.stdout], (), (), HANG_GUARD_S)[0]:
-            raise EmulatorError("qemu-system-arm says nothing")
-        return self._process.stdout.readline().decode(errors="replace")
 
     def _connect(self, path):
         until_s = time.monotonic() + HANG_GUARD_S
@@ -121,12 +117,10 @@ class Emulator:
 
     def ask(self, command, **arguments):
         """What QEMU returns to a command of its machine protocol."""
-        order = {"execute": command, "arguments": arguments} if arguments else {"execute": command}
-        self._qmp.sendall(json.dumps(order).encode() + b"\n")
+        self._qmp.sendall(json.dumps({"execute": command, "arguments": arguments}).encode() + b"\n")
         while True:
-            answer = json.loads(
-                self._answers.readline() or '{"error": {"desc": "connection closed"}}'
-            )
+            line = self._answers.readline() or '{"error": {"desc": "connection closed"}}'
+            answer = json.loads(line)
             if "error" in answer:
                 raise EmulatorError(f"QEMU: {command}: {answer['error']['desc']}")
             if "return" in answer:
@@ -143,27 +137,25 @@ class Emulator:
         """
         self.ask("system_reset")
 
-    def printed(self):
-        """What the program has printed (its console is not the link)."""
-        with open(self._printed, encoding="utf-8", errors="replace") as file:
-            return file.read()
-
     def wait_printed(self, word):
-        """Wait until `word` was printed; returns all of it. EmulatorError after the hang guard."""
+        """All that the program has printed once it has printed `word` (its console is not the
+        link). EmulatorError after the hang guard.
+        """
         until_s = time.monotonic() + HANG_GUARD_S * 4
-        while word not in self.printed():
+        while True:
+            printed = pathlib.Path(self._printed).read_text(encoding="utf-8", errors="replace")
+            if word in printed:
+                return printed
             if time.monotonic() > until_s or self._process.poll() is not None:
                 raise EmulatorError(
-                    f"the microcontroller did not come to an end: {self.printed()[-300:]!r}"
+                    f"the microcontroller did not come to an end: {printed[-300:]!r}"
                 )
             time.sleep(0.02)
-        return self.printed()
 
     def close(self):
         """End QEMU."""
-        if self._process is not None and self._process.poll() is None:
-            self._process.kill()
         if self._process is not None:
+            self._process.kill()
             self._process.wait()
             self._process.stdout.close()
         for each in (self._answers, self._qmp):

@@ -1,5 +1,6 @@
 """The trials of channel B as checks and figures: on a live link, in lockstep, counted."""
 
+import contextlib
 import pathlib
 
 from hil.campaigns.benchmarks import timing, wasm
@@ -14,7 +15,7 @@ from safety import parameters as p
 COUNTED_STEPS, LOCKSTEP_STEPS, SEED = 200, 500, 3
 OTHER_IMAGE_S = 2.0
 NS_PER_INSTRUCTION, NS_PER_TIMER_TICK = 64, 40  # QEMU's -icount shift=6, the timer at 25 MHz
-# A trial has not passed also when what is answered or printed cannot be read.
+# A trial has not passed either when an answer cannot be read.
 FAILURES = (TrialError, EmulatorError, OSError, ValueError, LookupError)
 COUNTS = (
     ("healthy", "kernel", "kernel step, the half that channel B runs", "channel_b"),
@@ -41,7 +42,7 @@ for _ in range({steps}):
 
 
 class Lab:
-    """What the trials need. `live`: the board they run on."""
+    """What the trials need. `live`: the board they run on; `partner`: None before its start."""
 
     def __init__(self, count, folder, made):
         """made: the firmware's path, or None for the stand-in."""
@@ -50,15 +51,17 @@ class Lab:
         self.live = Emulator(made, folder, self.image) if made else Standin(folder, self.image)
         self.partner = None
 
-    def other_image(self):
-        """A limit image that differs in one parameter."""
-        image = course.default_image(1, 3)
-        image[len(p.HEADER) + p.P_GAS_SILENT_MS] -= course.TICK_MS
-        return image
+    def emulator(self, mode, steps=0):
+        """A context: another emulator, not started."""
+        return contextlib.closing(Emulator(self.made, self.folder, self.image, mode, steps))
 
 
 def _ms(seconds):
     return round(seconds * 1000, 1)
+
+
+def _range(taken_s):
+    return f"{_ms(min(taken_s))} .. {_ms(max(taken_s))} ms"
 
 
 def _spread(name, taken_s, budget=None):
@@ -83,15 +86,13 @@ def measured(lab, checks):
 
         return checks.check(name, action, failures)
 
-    try:
+    with contextlib.closing(lab.live):
         for name, trial in LIVE:
             if not tried(name, trial) and lab.partner is None:
                 break  # nothing has started that the others could try
         if lab.partner:
             what = "trials made again because the machine held up the observer"
             figures.append(figure(what, lab.partner.repeated, "trials"))
-    finally:
-        lab.live.close()
     for name, trial in COUNTED if lab.made else ():
         tried(name, trial)
     tried("instructions, WebAssembly", _fuel, (ImportError, ValueError))
@@ -109,19 +110,15 @@ def _boot(lab):
 
 def _estop(lab):
     taken_s = trials.several(lab.partner, trials.estop, lab.count)
-    return f"row 1 named, permit off after {_ms(min(taken_s))} .. {_ms(max(taken_s))} ms", _spread(
-        "E-stop at channel B alone to permit off", taken_s
-    )
+    figures = _spread("E-stop at channel B alone to permit off", taken_s)
+    return f"row 1 named, permit off after {_range(taken_s)}", figures
 
 
 def _silence(lab):
     taken_s = trials.several(lab.partner, trials.silence, lab.count)
-    return (
-        f"named, permit off {_ms(min(taken_s))} .. {_ms(max(taken_s))} ms after the last frame; "
-        f"back only when A "
-        "gave none",
-        _spread("last frame of channel A to permit off", taken_s, "channel_b_expiry"),
-    )
+    figures = _spread("last frame of channel A to permit off", taken_s, "channel_b_expiry")
+    words = f"named, permit off {_range(taken_s)} after the last frame"
+    return f"{words}; back only when A gave none", figures
 
 
 def _corrupted(lab):
@@ -132,29 +129,24 @@ def _corrupted(lab):
 def _hang(lab):
     falls_s, returns_s = zip(*trials.several(lab.partner, trials.hang, lab.count), strict=True)
     trials.reset(lab.partner)
-    return (
-        f"watchdog: permit off after {_ms(min(falls_s))} .. {_ms(max(falls_s))} ms; started by "
-        f"itself, waited "
-        "for a reset, took it",
-        [
-            *_spread("hang of channel B to permit off", falls_s, "channel_b_expiry"),
-            figure("from there to its first frame, maximum", _ms(max(returns_s)), "ms"),
-        ],
-    )
+    words = f"watchdog: permit off after {_range(falls_s)}"
+    return f"{words}; started by itself, waited for a reset, took it", [
+        *_spread("hang of channel B to permit off", falls_s, "channel_b_expiry"),
+        figure("from there to its first frame, maximum", _ms(max(returns_s)), "ms"),
+    ]
 
 
 def _other_image(lab):
-    frames = trials.other_image(lab.partner, lab.other_image(), OTHER_IMAGE_S)
+    image = lab.image[:]
+    image[len(p.HEADER) + p.P_GAS_SILENT_MS] -= course.TICK_MS
+    frames = trials.other_image(lab.partner, image, OTHER_IMAGE_S)
     return f"named, no permit in {frames} frames", []
 
 
 def _lockstep(lab):
-    board = Emulator(lab.made, lab.folder, lab.image, mode=mem.MODE_LOCKSTEP)
-    try:
+    with lab.emulator(mem.MODE_LOCKSTEP) as board:
         board.start()
         equal = trials.lockstep(board, lab.image, SEED, LOCKSTEP_STEPS)
-    finally:
-        board.close()
     if equal != LOCKSTEP_STEPS:
         raise TrialError(f"only {equal} of {LOCKSTEP_STEPS} steps were equal, seed {SEED}")
     return f"all state and every frame equal in {equal} of {LOCKSTEP_STEPS} steps, seed {SEED}", [
@@ -179,12 +171,9 @@ def _instructions(lab):
 
 def _count_instructions(lab):
     """{(state, what): instructions of the longest}."""
-    board = Emulator(lab.made, lab.folder, lab.image, mode=mem.MODE_COUNT, steps=COUNTED_STEPS)
-    try:
+    with lab.emulator(mem.MODE_COUNT, COUNTED_STEPS) as board:
         board.start()
         printed = board.wait_printed("end")
-    finally:
-        board.close()
     rows = [line.split() for line in printed.splitlines() if line.startswith("count ")]
     return {(row[1], row[2]): int(row[4]) * NS_PER_TIMER_TICK // NS_PER_INSTRUCTION for row in rows}
 

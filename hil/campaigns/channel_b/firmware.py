@@ -44,24 +44,18 @@ class FirmwareError(RuntimeError):
     """The firmware could not be made; one line."""
 
 
-def said(line):
-    """Print a line at once."""
-    print(line, flush=True)
-
-
-def build(cache, say=said):
-    """Path of the firmware. cache: folder; say(line): what takes long. Raises FirmwareError."""
+def build(cache):
+    """Path of the firmware; prints what takes long. cache: folder. Raises FirmwareError."""
     packages = needed(PROGRAMS)
     if packages:
         raise FirmwareError(packages)
     cache = pathlib.Path(cache).expanduser().resolve()
     cache.mkdir(parents=True, exist_ok=True)
-    stage = cache / "stage"
-    _lay_out(stage)
+    stage = _laid_out(cache)
     firmware = cache / f"firmware-{_digest(stage)}.elf"
     if not firmware.exists():
-        source = _source(cache, say)
-        say("building the firmware (10 s)")
+        source = _source(cache)
+        print("building the firmware (10 s)", flush=True)
         made = _make(cache, source, stage)
         for old in cache.glob("firmware-*.elf"):
             old.unlink()
@@ -69,17 +63,16 @@ def build(cache, say=said):
     return firmware
 
 
-def _lay_out(stage):
-    """What is frozen in: the kernel, QEMU's board as the board, and what the rig asks of it."""
-    if stage.exists():
-        shutil.rmtree(stage)
-    stage.mkdir()
-    shutil.copytree(
-        ROOT / "safety", stage / "safety", ignore=shutil.ignore_patterns("__pycache__", "*.md")
-    )
+def _laid_out(cache):
+    """Folder of what is frozen in: the kernel, QEMU's board as the board, course and modes."""
+    stage = cache / "stage"
+    shutil.rmtree(stage, ignore_errors=True)
+    skipped = shutil.ignore_patterns("__pycache__", "*.md")
+    shutil.copytree(ROOT / "safety", stage / "safety", ignore=skipped)
     shutil.copy(ROOT / "safety" / "mcu" / "board_qemu.py", stage / "safety" / "mcu" / "board.py")
     shutil.copy(HERE / "course.py", stage / "course.py")
     shutil.copy(HERE / "modes.py", stage / "autostart.py")
+    return stage
 
 
 def _digest(stage):
@@ -90,15 +83,15 @@ def _digest(stage):
     return total.hexdigest()[:12]
 
 
-def _source(cache, say):
+def _source(cache):
     """Folder of MicroPython's source with its compiler built; fetched once."""
     source = cache / "micropython"
     if not (source / "mpy-cross" / "build" / "mpy-cross").exists():
-        if source.exists():
-            shutil.rmtree(source)
-        say(
+        shutil.rmtree(source, ignore_errors=True)
+        print(
             "fetching and unpacking MicroPython's source, building its compiler (once; half a "
-            "minute)"
+            "minute)",
+            flush=True,
         )
         unpacked = _fetch(cache)
         _start_by_itself(unpacked / "ports" / "qemu" / "main.c")
@@ -133,25 +126,21 @@ def _fetch(cache):
     (apt / "etc" / "sources.list").write_text(line, encoding="utf-8")
     environment = {**os.environ, "APT_CONFIG": str(apt / "apt.conf")}
     _run(["apt-get", "-qq", "update"], apt, environment)
-    _run(
-        ["apt-get", "-qq", "--download-only", "source", "micropython"], apt / "source", environment
-    )
+    fetch = ["apt-get", "-qq", "--download-only", "source", "micropython"]
+    _run(fetch, apt / "source", environment)
     packages = sorted((apt / "source").glob("micropython_*.dsc"))
     if not packages:
         raise FirmwareError(f"no source package micropython in Debian {RELEASE}")
     unpacked = cache / "unpacked"
-    if unpacked.exists():
-        shutil.rmtree(unpacked)
+    shutil.rmtree(unpacked, ignore_errors=True)
     _run(["dpkg-source", "-x", packages[-1], unpacked], apt)
     return unpacked
 
 
 def _site():
     """The Debian archive that this machine itself uses."""
-    lines = _run(
-        ["apt-get", "indextargets", "--format", "$(SITE)", "Created-By: Packages"], ROOT
-    ).split()
-    sites = [line for line in lines if line.rstrip("/").endswith("/debian")]
+    command = ["apt-get", "indextargets", "--format", "$(SITE)", "Created-By: Packages"]
+    sites = [line for line in _run(command, ROOT).split() if line.rstrip("/").endswith("/debian")]
     if not sites:
         raise FirmwareError("apt-get indextargets names no Debian archive")
     return sites[0]
@@ -190,9 +179,7 @@ def _run(command, folder, environment=None):
     except (OSError, subprocess.TimeoutExpired) as error:
         raise FirmwareError(f"{words[0]}: {error}") from None
     if done.returncode != 0:
-        lines = [line for line in (done.stderr + done.stdout).splitlines() if line.strip()] or [
-            "no word"
-        ]
-        told = next((line for line in lines if "rror" in line), lines[-1])
-        raise FirmwareError(f"{' '.join(words[:2])} failed: {told.strip()}")
+        lines = (done.stderr + done.stdout).strip().splitlines() or ["no word"]
+        line = next((line for line in lines if "rror" in line), lines[-1])
+        raise FirmwareError(f"{' '.join(words[:2])} failed: {line.strip()}")
     return done.stdout

@@ -1,7 +1,5 @@
 """The words that the rig shares with a channel B under test: contacts, a switch that hangs it, its
-image, its latches.
-
-On the emulated board this file is its outer memory; the stand-in maps the same file.
+image, its latches. The outer memory of the emulated board; the stand-in maps the same file.
 """
 
 import contextlib
@@ -54,7 +52,7 @@ class Memory:
         return self._words[IMAGE : IMAGE + self.read(IMAGE_BYTES)]
 
     def forget(self):
-        """As if it had never run: no latch, not ended without a word."""
+        """As before its first run: no latch, no run that the watchdog ended."""
         for place in (LATCH_LEVEL, RUNNING, HANG, OUTPUT):
             self.write(place, 0)
         self.write(CONTACTS, ALL_CLOSED)

@@ -1,6 +1,4 @@
-"""Channel A as far as a channel B under test can tell: frames every 40 ms, with whatever a trial
-puts into them.
-"""
+"""Channel A as a channel B under test sees it: frames every 40 ms with the content of a trial."""
 
 import os
 import select
@@ -23,9 +21,7 @@ class TrialError(RuntimeError):
 
 
 class Partner:
-    """Channel A as far as channel B can tell. `spoil(data)` changes what is sent; `sending` False:
-    silence.
-    """
+    """`spoil(data)` changes what is sent; `sending` False: silence."""
 
     def __init__(self, board, image):
         """board: an Emulator or Standin, started."""
@@ -33,7 +29,8 @@ class Partner:
         self.sender = c.Sender(c.CHANNEL_A, p.image_crc(image), pe.table_crc())
         self.receiver = c.Receiver(c.CHANNEL_B)
         self.sending, self.spoil, self.vote = True, None, 0
-        self.sent_s = self.heard_s = self.late_s = self.held_up_s = 0.0
+        # late_s: the longest this observer was held up since it was set to 0; held_up_s: in a fall
+        self.sent_s = self.late_s = self.held_up_s = 0.0
         self.repeated = 0  # trials
         self._due_s = self._turned_s = time.monotonic()
         self._even = False
@@ -42,47 +39,53 @@ class Partner:
         """Take what has come, send what is due, wait a millisecond."""
         if select.select([self.board.link], (), (), 0.001)[0]:
             data = os.read(self.board.link, 4096)
-            if self.receiver.feed(data, len(data)):
-                self.heard_s = time.monotonic()
+            self.receiver.feed(data, len(data))
         now_s = time.monotonic()
         self.late_s = max(self.late_s, now_s - self._turned_s)
         self._turned_s = now_s
         if now_s >= self._due_s:
             self._due_s = max(self._due_s + TICK_S, now_s - TICK_S)
-            self.sender.tick(1)
-            self._even = not self._even
-            if self._even and self.sending:
-                self._send()
-
-    def _send(self):
-        os.write(self.board.link, self._frame())
-        self.sent_s = time.monotonic()
+            data = self._frame()
+            if data:
+                os.write(self.board.link, data)
+                self.sent_s = time.monotonic()
 
     def _frame(self):
-        frame = self.sender.frame
-        frame.put(c.SIGNAL_BITS, CLOSED)
-        frame.put(c.KNOWN_BITS, CLOSED)
-        frame.put(c.VOTE, self.vote)
+        """What a tick sends: a frame every other one, empty while silent."""
+        self.sender.tick(1)
+        self._even = not self._even
+        if not (self._even and self.sending):
+            return b""
+        for field, value in ((c.SIGNAL_BITS, CLOSED), (c.KNOWN_BITS, CLOSED), (c.VOTE, self.vote)):
+            self.sender.frame.put(field, value)
         data = bytes(self.sender.finish())
         return self.spoil(data) if self.spoil else data
 
-    def told(self, field):
+    def reported(self, field):
         """A field of the last frame that came."""
         return self.receiver.frame.get(field)
 
-    def wait(self, condition, what, limit_s=GUARD_S):
+    def reason(self):
+        """The reason of the last frame that came, in words."""
+        return pe.REASONS[self.reported(c.REASON)]
+
+    def wait(self, condition, what):
         """Turn until condition() is true; returns how long it took, s. TrialError names `what` was
         waited for.
         """
         began_s = time.monotonic()
         while not condition():
-            if time.monotonic() - began_s > limit_s:
+            if time.monotonic() - began_s > GUARD_S:
                 raise TrialError(
-                    f"not within {limit_s:g} s: {what}; channel B says "
-                    f"{pe.REASONS[self.told(c.REASON)]!r}, {self.told(c.SUBJECT)}"
+                    f"not within {GUARD_S:g} s: {what}; channel B says "
+                    f"{self.reason()!r}, {self.reported(c.SUBJECT)}"
                 )
             self.turn()
         return time.monotonic() - began_s
+
+    def wait_for(self, reason):
+        """Wait until channel B gives this reason."""
+        self.wait(lambda: self.reported(c.REASON) == reason, f"the reason {pe.REASONS[reason]!r}")
 
     def rest(self, seconds):
         """Let time pass."""
@@ -94,35 +97,27 @@ class Partner:
         """True while the output that permits is on."""
         return self.board.permit() == 1
 
-    def dropped(self):
-        """True while it is off."""
-        return not self.permitted()
-
-    def says(self, reason):
-        """True if the last frame that came gives that reason."""
-        return self.told(c.REASON) == reason
-
     def fall(self):
         """Wait until the permit has fallen; `held_up_s` is then the longest that this observer was
         held up. Time, s.
         """
         self.late_s = 0.0
-        taken_s = self.wait(self.dropped, "the permit falls")
+        taken_s = self.wait(lambda: not self.permitted(), "the permit falls")
         self.held_up_s = self.late_s
         return taken_s
 
-    def begin(self):
-        """From a fresh start to a permit that is used: both channels vote. Returns how long the
-        first took, s.
+    def begin(self, number=0):
+        """From a fresh start to a permit that both channels vote for; each number ends at another
+        phase.
         """
         self.board.memory.forget()
         self.receiver.forget()
         self.sending, self.spoil, self.vote = True, None, 0
         self.late_s = 0.0
         self.board.reset()
-        taken_s = self.wait(self.permitted, "the first permit")
+        self.wait(self.permitted, "the first permit")
         self.vote = 1
         self.rest(CALM_S)
-        if self.dropped():
-            raise TrialError(f"the permit fell by itself: {pe.REASONS[self.told(c.REASON)]}")
-        return taken_s
+        if not self.permitted():
+            raise TrialError(f"the permit fell by itself: {self.reason()}")
+        self.rest(number % 7 * 0.003)

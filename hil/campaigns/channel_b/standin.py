@@ -1,8 +1,7 @@
-"""Channel B as a process of this computer: the same loop and channel, on a pty instead of a UART,
-for fast trials.
+"""Channel B as a process: the same loop and channel, on a pty instead of a UART, for fast trials.
 
-Started by itself (`python -m hil.campaigns.channel_b.standin MEMORY TTY`) it runs until it is
-killed; a watchdog of its own ends and restarts it as the hardware would.
+`python -m hil.campaigns.channel_b.standin MEMORY TTY` runs until it is killed; a watchdog of its
+own ends and restarts it as the hardware would.
 """
 
 import contextlib
@@ -127,18 +126,14 @@ class Standin:
 
     def reset(self):
         """Power off and on."""
-        self._kill()
+        process.end(self._process)
         self.memory.write(mem.OUTPUT, 0)
         self.start()
 
-    def _kill(self):
-        if self._process is not None and self._process.poll() is None:
-            self._process.terminate()
-            self._process.wait()
-
     def close(self):
         """End it."""
-        self._kill()
+        if self._process is not None:
+            process.end(self._process)
         os.close(self.link)
         os.close(self._slave)
         self.memory.close()

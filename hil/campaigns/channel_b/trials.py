@@ -1,5 +1,5 @@
-"""What a channel B must do on a live link, tried on the emulated microcontroller or its stand-in,
-timed from outside.
+"""What a channel B must do on a live link, on the emulated microcontroller or its stand-in, timed
+from outside.
 
 A trial takes the Partner, which plays channel A.
 """
@@ -31,24 +31,29 @@ def boot(partner, began_s):
     while partner.receiver.refused[c.R_FIRST] == 0 and time.monotonic() < began_s + GUARD_S:
         partner.turn()
         first_s = time.monotonic()
-    return first_s - began_s, first_s - began_s + partner.wait(
-        partner.permitted, "the first permit"
-    )
+    permit_s = partner.wait(partner.permitted, "the first permit")
+    return first_s - began_s, first_s - began_s + permit_s
 
 
 def several(partner, trial, count):
-    """Results of `count` trials. One in which the machine held up this observer is made again: it
-    says nothing.
+    """Results of `count` trials. One in which the machine held up this observer, who is channel A,
+    says nothing and is made again, also when it went wrong.
     """
     results = []
     for number in range(TRIES * count):
-        result = attempt(partner, trial, number)
-        held_up = result is None or partner.held_up_s > HELD_UP_S_MAX
-        if not held_up:
-            results.append(result)
+        try:
+            result = trial(partner, number)
+            held_up = partner.held_up_s > HELD_UP_S_MAX
+        except TrialError:
+            if partner.late_s <= SEEMS_SILENT_S:
+                raise
+            held_up = True
+        if held_up:
+            partner.repeated += 1
+            continue
+        results.append(result)
         if len(results) == count:
             return results
-        partner.repeated += held_up
     raise TrialError(
         f"the machine is too busy: of {TRIES * count} trials only {len(results)} "
         f"were not held up for "
@@ -56,33 +61,18 @@ def several(partner, trial, count):
     )
 
 
-def attempt(partner, trial, number):
-    """Result of a trial, None if it went wrong while the machine held up this observer, who is
-    channel A.
-    """
-    try:
-        return trial(partner, number)
-    except TrialError:
-        if partner.late_s <= SEEMS_SILENT_S:
-            raise
-        return None
-
-
 def estop(partner, number):
     """An E-stop that only channel B sees, channel A stopped at the same moment: time to the fallen
     permit, s.
     """
-    partner.begin()
-    partner.rest(number % 7 * 0.003)  # another phase each time
+    partner.begin(number)
     partner.board.memory.write(mem.CONTACTS, mem.ALL_CLOSED & ~1)
     partner.sending = False
     taken_s = partner.fall()
-    partner.wait(lambda: not partner.says(pe.OK), "channel B says why")
-    if not partner.says(pe.INTERLOCK):
-        raise TrialError(
-            f"the permit fell for another reason: {pe.REASONS[partner.told(c.REASON)]}"
-        )
-    stage = m.STAGES[partner.told(c.SUBJECT) - 1]
+    partner.wait(lambda: partner.reported(c.REASON) != pe.OK, "channel B gives a reason")
+    if partner.reported(c.REASON) != pe.INTERLOCK:
+        raise TrialError(f"the permit fell for another reason: {partner.reason()}")
+    stage = m.STAGES[partner.reported(c.SUBJECT) - 1]
     if stage[m.S_ROW] != 1:
         raise TrialError(f"channel B names stage {stage[m.S_ID]}")
     return taken_s
@@ -90,14 +80,13 @@ def estop(partner, number):
 
 def silence(partner, number):
     """Channel A falls silent: time from its last frame to the fallen permit, s."""
-    partner.begin()
-    partner.rest(number % 7 * 0.003)
+    partner.begin(number)
     partner.sending = False
     partner.fall()
     taken_s = time.monotonic() - partner.sent_s
-    partner.wait(lambda: partner.says(pe.SILENT), "channel B says that A is silent")
+    partner.wait_for(pe.SILENT)
     partner.sending = True
-    partner.wait(lambda: partner.says(pe.WAITS), "channel B waits for A to give no permit")
+    partner.wait_for(pe.WAITS)
     if partner.permitted():
         raise TrialError("the permit came back while channel A gave its own")
     partner.vote = 0
@@ -106,46 +95,45 @@ def silence(partner, number):
 
 
 def corrupted(partner):
-    """Every frame spoilt in another bit, all of them in turn: none is taken. Returns what channel B
-    counted, by reason.
+    """Every frame spoilt in another bit, all of them in turn: none is taken. Returns the reasons
+    that channel B counted.
     """
     partner.begin()
     bits = 8 * c.FRAME_BYTES
-    state = {"bit": 0, "flipped": 0}
+    flipped = 0
 
     def flip(data):
-        spoilt = bytearray(data)
-        spoilt[state["bit"] // 8] ^= 1 << state["bit"] % 8
-        state["bit"] = (state["bit"] + 1) % bits
-        state["flipped"] += 1
+        nonlocal flipped
+        spoilt, bit = bytearray(data), flipped % bits
+        spoilt[bit // 8] ^= 1 << bit % 8
+        flipped += 1
         return bytes(spoilt)
 
     partner.spoil = flip
-    partner.wait(partner.dropped, "the permit falls")
-    partner.wait(lambda: partner.says(pe.SILENT), "channel B does not hear spoilt frames")
-    seen, partner.vote, state["flipped"] = {}, 0, 0
+    partner.fall()
+    partner.wait_for(pe.SILENT)
+    seen, partner.vote, until = set(), 0, flipped + bits
     # each once while channel B hears nothing: a frame that it took would be the first
-    while state["flipped"] <= bits:
+    while flipped <= until:
         partner.turn()
         if partner.permitted():
             raise TrialError("permitted on frames with a bit changed")
-        reason = partner.told(c.REFUSAL)
+        reason = partner.reported(c.REFUSAL)
         if reason in OF_RIGHT_FRAMES:
             raise TrialError(
                 f"a frame with a bit changed was taken for a right one: {c.REFUSALS[reason]}"
             )
-        seen[reason] = seen.get(reason, 0) + 1
+        seen.add(c.REFUSALS[reason])
     partner.spoil = None
     partner.wait(partner.permitted, "right frames are taken again")
-    return sorted([c.REFUSALS[reason] for reason in seen])
+    return sorted(seen)
 
 
 def hang(partner, number):
     """The program hangs: time to the fallen permit, and from there to its first frame, s. It then
     waits for a reset.
     """
-    partner.begin()
-    partner.rest(number % 7 * 0.003)
+    partner.begin(number)
     memory = partner.board.memory
     memory.write(mem.HANG, 1)
     falls_s = partner.fall()
@@ -154,9 +142,7 @@ def hang(partner, number):
     partner.receiver.forget()
     heard = partner.receiver.accepted
     returns_s = partner.wait(lambda: partner.receiver.accepted > heard, "it starts by itself")
-    partner.wait(
-        lambda: partner.says(pe.INTERLOCK), "channel B waits for a reset after its watchdog"
-    )
+    partner.wait_for(pe.INTERLOCK)
     return falls_s, returns_s
 
 
@@ -164,28 +150,27 @@ def reset(partner):
     """The remote reset that the watchdog's latch waits for (5 s after its cause has gone)."""
     frame = partner.sender.frame
     partner.rest(5.5)
-    frame.put(c.RESET_FIRST_OUT, partner.told(c.FIRST_OUT))
-    frame.put(c.RESET_MASK, partner.told(c.CAUSE_MASK))
+    frame.put(c.RESET_FIRST_OUT, partner.reported(c.FIRST_OUT))
+    frame.put(c.RESET_MASK, partner.reported(c.CAUSE_MASK))
     frame.put(c.RESET_KIND, m.REMOTE)
-    partner.wait(lambda: partner.told(c.RESET_RESULT) != 0, "an answer to the reset")
+    partner.wait(lambda: partner.reported(c.RESET_RESULT) != 0, "an answer to the reset")
     frame.put(c.RESET_KIND, 0)
-    if partner.told(c.RESET_RESULT) != latches.DONE:
-        raise TrialError(f"the reset: {latches.RESULTS[partner.told(c.RESET_RESULT)]}")
+    result = partner.reported(c.RESET_RESULT)
+    if result != latches.DONE:
+        raise TrialError(f"the reset: {latches.RESULTS[result]}")
     partner.wait(partner.permitted, "the permit after the reset")
 
 
 def other_image(partner, image, seconds):
-    """Channel B holds another limit image: it says so and never permits. Returns how many frames
-    came meanwhile.
+    """Channel B holds another limit image: it gives that reason and never permits. Returns how many
+    frames came meanwhile.
     """
     partner.board.memory.set_image(image)
     partner.board.memory.forget()
     partner.vote = 0
     partner.receiver.forget()
     partner.board.reset()
-    partner.wait(
-        lambda: partner.says(pe.OTHER_IMAGE), "channel B says that the image is another one"
-    )
+    partner.wait_for(pe.OTHER_IMAGE)
     before, until_s = partner.receiver.accepted, time.monotonic() + seconds
     while time.monotonic() < until_s:
         partner.turn()
@@ -206,11 +191,8 @@ def lockstep(board, image, seed, steps):
     equal = 0
     for _ in range(steps):
         way.next(second)
-        request = (
-            bytes((way.elapsed, way.contacts & 255, way.contacts >> 8, way.length))
-            + way.line[: way.length]
-        )
-        os.write(board.link, request)
+        head = bytes((way.elapsed, way.contacts & 255, way.contacts >> 8, way.length))
+        os.write(board.link, head + way.line[: way.length])
         course.play(second, way.elapsed, way.contacts, way.line, way.length)
         equal += _answer(board) == course.digest(crc.START, second)
     return equal
