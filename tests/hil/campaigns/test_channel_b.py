@@ -1,122 +1,56 @@
-"""Channel B in the plant's permit chain, its trials beside a board in steps, and the command."""
+"""Channel B in the rig, its trials beside a board in steps, and the command."""
 
 import contextlib
-import copy
 import types
 
 import pytest
 
 from controller.run import peer_words
-from controller.run.channel_link import ChannelLink
+from controller.site import config as configs
+from controller.sites import EXAMPLE
 from hil import __main__ as program
 from hil.campaigns import packages
 from hil.campaigns.benchmarks import document
-from hil.campaigns.benchmarks.kernel_steps import Steps
 from hil.campaigns.channel_b import course, figures, firmware, trials
 from hil.campaigns.channel_b import memory as mem
 from hil.campaigns.channel_b import partner as channel_a
 from hil.campaigns.channel_b.emulator import EmulatorError
 from hil.campaigns.report import Checks
-from hil.devices.channel_b import VirtualChannelB
-from hil.plant.cabinet import Cabinet
+from hil.campaigns.rows import start
+from hil.simulate import VirtualRig
 from safety import channel as c
 from safety import peer as pe
 from safety import second as sc
 from safety import signals as s
 
-TICK_US = 20_000
-
-
-class Rig:
-    """A plant whose permit chain both channels hold: A is a kernel on a healthy bench, B sees the
-    plant's contacts.
-    """
-
-    def __init__(self):
-        self.plant = Cabinet({}, None, 1)
-        self.a = Steps(1, 15)
-        self.a.kernel.inp[s.RUN_REQUEST] = 0
-        self.link = ChannelLink(self.a.kernel.image, self.a.kernel)
-        self.b = VirtualChannelB(self.plant, self.a.kernel.image)
-        self.a_runs = True
-        self.now_us = 0
-
-    def step(self, steps=1):
-        for _ in range(steps):
-            if self.a_runs:
-                self.link.update(1)
-                self.a.prepare()
-                self.a.kernel.step(1)
-                self.link.report()
-                self.b.receive(bytes(self.link.poll(0)))
-                for coil, signal in (
-                    ("pcs_enable", s.PCS_ENABLE_OK),
-                    ("contactor_supply", s.CONTACTOR_SUPPLY_OK),
-                ):
-                    self.plant.set_coil(coil, self.a.kernel.out[signal])
-            self.b.advance(self.now_us)
-            self.link.receive(self.b.take(), self.now_us)
-            self.plant.step(0.02)
-            self.now_us += TICK_US
-        return self
-
-    def chain(self):
-        return self.plant.relays.pcs_enable, self.plant.relays.contactor_supply
-
-
-@pytest.fixture(scope="module")
-def running():
-    """A rig whose cabinet runs."""
-    one = Rig().step(150)
-    one.a.kernel.inp[s.RUN_REQUEST] = 1
-    one.step(1100)
-    assert one.chain() == (True, True) and one.link.permits
-    return one
-
 
 @pytest.fixture
-def rig(running):
-    """A copy of it."""
-    return copy.deepcopy(running)
-
-
-def test_without_channel_b_there_is_no_enable():
-    one = Rig()
-    one.b.powered = False
-    one.a.kernel.inp[s.RUN_REQUEST] = 1
-    one.step(400)
-    assert one.a.kernel.out[s.PCS_ENABLE_OK] == 1 and one.chain() == (False, False)
+def rig():
+    """The example site with a second channel, running, in virtual time."""
+    config = start.armed(configs.load(str(EXAMPLE)), (start.SECOND_CHANNEL,), ())
+    return VirtualRig(config, lambda t_s: 300_000.0, 1).run(4)
 
 
 def test_a_contact_of_b_alone_drops_enable_first_and_supply_200_ms_later_with_a_stopped(rig):
-    rig.a_runs = False
-    rig.b.stuck["estop_1_ok"] = 0
-    seen = [rig.step().chain() for _ in range(14)]
-    assert seen == [(False, True)] * 10 + [(False, False)] * 4
-    assert pe.REASONS[rig.b.second.reason] == "interlock"
-
-
-def test_a_stopped_drops_the_permit_by_its_silence(rig):
-    rig.a_runs = False
-    seen = [rig.step().chain()[0] for _ in range(26)]
-    assert not seen[-1] and pe.REASONS[rig.b.second.reason] == "silent"
-
-
-def test_b_without_supply_drops_it_at_once_and_a_names_it(rig):
-    rig.b.powered = False
-    assert rig.step().chain() == (False, True)
-    rig.step(30)
-    assert peer_words.sentence(rig.link.code) == "channel B is silent"
+    rig.controller.kill()
+    rig.channel_b.stuck["estop_1_ok"] = 0
+    seen = []
+    for _ in range(15):
+        rig.step()
+        seen.append((rig.plant.relays.pcs_enable, rig.plant.relays.contactor_supply))
+    assert seen == [(True, True)] + [(False, True)] * 10 + [(False, False)] * 4
+    assert pe.REASONS[rig.channel_b.second.reason] == "interlock"
 
 
 def test_a_welded_relay_of_b_is_noticed(rig):
-    rig.b.stuck["relay_closed"] = 1
-    rig.a_runs = False
-    rig.step(60)
-    rig.a_runs = True
-    rig.step(100)
-    assert pe.REASONS[rig.b.second.reason] == "relay does not follow"
-    assert peer_words.sentence(rig.link.code) == "channel B gives no permit: relay does not follow"
+    rig.channel_b.stuck["relay_closed"] = 1
+    rig.controller.kill()
+    rig.run(5.2)
+    rig.controller.start()
+    rig.run(8)
+    assert pe.REASONS[rig.channel_b.second.reason] == "relay does not follow"
+    code = rig.controller.cabinet.core.inp[s.PEER_CODE]
+    assert peer_words.sentence(code) == "channel B gives no permit: relay does not follow"
 
 
 @pytest.mark.slow
