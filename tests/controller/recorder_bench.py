@@ -2,7 +2,7 @@
 clocks of their own.
 """
 
-from controller.record import journal_header
+from controller.record import chain, journal_header, replay
 from controller.recorder import reading
 from controller.recorder.limits import Limits
 from controller.recorder.process import Recorder
@@ -14,7 +14,6 @@ from hil.simulate import VirtualRig
 CONFIG = config.load(EXAMPLE)
 UTC_US = 1_800_000_000_000_000  # some moment of 2027
 TICK_US = CONFIG.tick_ms * 1000
-ESTOP_S = 3
 SMALL_RING_BYTES = 8 << 20
 
 
@@ -23,45 +22,55 @@ class FakeClocks:
 
     def __init__(self):
         self.us, self.wall_us, self.steered, self.rtc = 5_000_000, UTC_US, 1500, False
+        self.now_us, self.utc_us = lambda: self.us, lambda: self.wall_us
+        self.steered_us, self.started_from_rtc = lambda: self.steered, lambda: self.rtc
 
     def pass_us(self, passed_us):
         """Time goes by on both clocks."""
         self.us += passed_us
         self.wall_us += passed_us
 
-    def now_us(self):
-        return self.us
 
-    def utc_us(self):
-        return self.wall_us
-
-    def steered_us(self):
-        return self.steered
-
-    def started_from_rtc(self):
-        return self.rtc
-
-
-def estop(at_s=ESTOP_S):
+def estop(at_s=3, do="estop_press"):
     """Somebody presses the emergency stop."""
-    return Action(round(at_s * 1e6), "estop_press", "estop_press", {})
+    return Action(round(at_s * 1e6), do, do, {})
 
 
 def release(at_s):
     """And releases it."""
-    return Action(round(at_s * 1e6), "estop_release", "estop_release", {})
+    return estop(at_s, "estop_release")
 
 
-class Bench:
+class Place:
+    """The two directories of a recorder, and its database as any reader sees it."""
+
+    def __init__(self, folder):
+        self.run_dir, self.state_dir, self.said = folder / "run", folder / "state", []
+        self.path = self.state_dir / "record.db"
+        for each in (self.run_dir, self.state_dir):
+            each.mkdir(parents=True, exist_ok=True)
+
+    def query(self, statement, values=()):
+        with reading.opened(str(self.path)) as connection:
+            return connection.execute(statement, values).fetchall()
+
+    def verdict(self, published=None):
+        with reading.opened(str(self.path)) as connection:
+            return chain.verify(connection, published)
+
+    def events(self, *kinds):
+        """[(kind, code, scope, text)] of these kinds, or of all."""
+        rows = self.query("SELECT kind, code, scope, text FROM events ORDER BY id")
+        return [row for row in rows if not kinds or row[0] in kinds]
+
+
+class Bench(Place):
     """A cabinet in virtual time and its recorder, in folders of their own."""
 
     def __init__(self, folder, actions=(), limits=None, ring_bytes=SMALL_RING_BYTES):
-        self.run_dir, self.state_dir = folder / "run", folder / "state"
-        self.run_dir.mkdir(exist_ok=True)
-        self.state_dir.mkdir(exist_ok=True)
+        super().__init__(folder)
         self.limits = limits or Limits(capture_before_s=2, capture_after_s=2)
-        self.clocks, self.said = FakeClocks(), []
-        self.ring_bytes = ring_bytes
+        self.clocks, self.ring_bytes = FakeClocks(), ring_bytes
         self.rig = self.recorder = None
         self.dead = []
         self.start_controller(actions)
@@ -81,7 +90,7 @@ class Bench:
         self.recorder = Recorder(
             str(self.run_dir), str(self.state_dir), self.limits, self.said.append, self.clocks
         )
-        return self.recorder
+        return self
 
     def kill_recorder(self):
         """It is gone between two instructions: nothing is written any more, nothing is closed in
@@ -90,37 +99,37 @@ class Bench:
         # kept, so that nothing is closed, and no log is put in order, by its end
         self.dead.append(self.recorder)
         self.recorder = None
+        return self
 
     def run(self, duration_s, record=True):
         """Virtual time passes for the cabinet, and for the recorder if there is one."""
-        for _ in range(round(duration_s * 1e6) // TICK_US):
-            self.rig.step()
-            self.clocks.pass_us(TICK_US)
-            if record and self.recorder is not None:
-                self.settle()
-        return self
+        return self._pass(duration_s, self.rig.step, record and self.recorder is not None)
 
     def idle(self, duration_s):
         """Time passes, the controller writes nothing."""
+        return self._pass(duration_s, lambda: None, True)
+
+    def _pass(self, duration_s, step, record):
         for _ in range(round(duration_s * 1e6) // TICK_US):
+            step()
             self.clocks.pass_us(TICK_US)
-            self.settle()
+            while record and self.recorder.step():
+                pass
         return self
 
-    def settle(self):
-        """Let the recorder take all there is."""
-        while self.recorder.step():
-            pass
+    def told(self):
+        """Events that come from frames, without those of the recorder's own life."""
+        rows = self.query("SELECT sequence, kind, code, scope, text FROM events ORDER BY id")
+        return [row for row in rows if row[0] is not None]
 
-    def query(self, statement, values=()):
-        """Rows, as any reader sees them."""
-        with reading.opened(str(self.state_dir / "record.db")) as connection:
-            return connection.execute(statement, values).fetchall()
+    def captures(self):
+        return sorted((self.state_dir / "captures").iterdir())
 
-    def events(self, *kinds):
-        """[(kind, code, scope, text)] of these kinds, or of all."""
-        rows = self.query("SELECT kind, code, scope, text FROM events ORDER BY id")
-        return [row for row in rows if not kinds or row[0] in kinds]
+    def replayed(self):
+        """(the same bytes, newest sequence) of the only capture."""
+        (path,) = self.captures()
+        report = replay.replay(str(path), replay.core_of)
+        return report.exit_code == replay.EQUAL, report.last
 
     def close(self):
         if self.recorder is not None:

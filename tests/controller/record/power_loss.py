@@ -1,4 +1,4 @@
-"""A disk that loses power, and every cut of power during an action on it."""
+"""A disk that loses power, and every power cut during an action on it."""
 
 import errno
 import os
@@ -16,18 +16,15 @@ class Disk:
     `cut_at`.
 
     After a cut `restart(data, names)` gives the disk as found: what was not yet synced is `lost`,
-    `torn` (half of it) or `kept`; names not yet synced are `lost` or `kept`.
+    `torn` (half of it), a `hole` (NUL, then the rest) or `kept`; names `lost` or `kept`.
     """
 
     def __init__(self, cut_at=None, error_at=None):
-        self.operations = 0
-        self.cut_at = cut_at
-        self.error_at = error_at
-        self.is_full = False
+        self.cut_at, self.error_at, self.is_full = cut_at, error_at, False
+        self.operations = self.opened = 0
         self.inodes = []  # [volatile, durable] contents
-        self.names = {}
-        self.durable_names = {}
-        self.descriptors = {}
+        self.names, self.durable_names = {}, {}
+        self.descriptors = {}  # [inode or None, place]
 
     def _count(self, needs_room=False):
         self.operations += 1
@@ -37,34 +34,50 @@ class Disk:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def open(self, path, flags, mode=None):
-        if flags & os.O_CREAT:
+        if flags & os.O_TRUNC or flags & os.O_CREAT and path not in self.names:
             self._count(needs_room=True)
             self.names[path] = len(self.inodes)
             self.inodes.append([b"", b""])
         if not flags & os.O_DIRECTORY and path not in self.names:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
-        descriptor = 100 + self.operations * 10 + len(self.descriptors)
-        self.descriptors[descriptor] = self.names.get(path)
-        return descriptor
+        self.opened += 1
+        self.descriptors[self.opened] = [self.names.get(path), 0]
+        return self.opened
 
     def fstat(self, descriptor):
         return os.stat_result([stat.S_IFREG, *[0] * 9])
 
+    def _inode(self, descriptor):
+        return self.inodes[self.descriptors[descriptor][0]]
+
     def write(self, descriptor, content):
         self._count(needs_room=True)
-        self.inodes[self.descriptors[descriptor]][0] += content[:61]
+        self._inode(descriptor)[0] += content[:61]
         return len(content[:61])
 
     def read(self, descriptor, size):
-        return self.inodes[self.descriptors[descriptor]][0][:size]
+        at = self.descriptors[descriptor][1]
+        piece = self._inode(descriptor)[0][at : at + size]
+        self.descriptors[descriptor][1] += len(piece)
+        return piece
+
+    def ftruncate(self, descriptor, size):
+        self._count()
+        inode = self._inode(descriptor)
+        inode[0] = inode[0][:size]
+
+    def lockf(self, *_):
+        pass
+
+    fchown = lockf
 
     def fsync(self, descriptor):
         self._count()
-        inode = self.descriptors[descriptor]
-        if inode is None:
+        if self.descriptors[descriptor][0] is None:
             self.durable_names = dict(self.names)
         else:
-            self.inodes[inode][1] = self.inodes[inode][0]
+            inode = self._inode(descriptor)
+            inode[1] = inode[0]
 
     def replace(self, source, target):
         self._count()
@@ -77,11 +90,17 @@ class Disk:
     def close(self, descriptor):
         del self.descriptors[descriptor]
 
-    def restart(self, data, names):
+    def restart(self, data="lost", names="lost"):
         found = Disk()
         for volatile, durable in self.inodes:
-            torn = volatile[: (len(durable) + len(volatile)) // 2]
-            content = {"lost": durable, "torn": torn, "kept": volatile}[data]
+            added = volatile[len(durable) :] if volatile.startswith(durable) else b""
+            half = len(added) // 2
+            content = {
+                "lost": durable,
+                "torn": durable + added[:half],
+                "kept": volatile,
+                "hole": durable + bytes(half) + added[half:],
+            }[data]
             found.inodes.append([content, content])
         found.names = dict(self.names if names == "kept" else self.durable_names)
         found.durable_names = dict(found.names)
@@ -92,10 +111,10 @@ def disk_with(*records):
     disk = Disk()
     for each in records:
         save_after_load(disk, each)
-    return disk.restart("lost", "lost")
+    return disk.restart()
 
 
-def cuts(first_disk, action):
+def cuts(first_disk, action, datas=("lost", "torn", "kept")):
     """Every (disk as found after the cut, whether the action had finished), for a cut before each
     operation.
     """
@@ -108,11 +127,11 @@ def cuts(first_disk, action):
             finished = True
         except PowerCut:
             pass
-        for data in ("lost", "torn", "kept"):
+        for data in datas:
             for names in ("lost", "kept"):
                 yield disk.restart(data, names), finished
         cut_at += 1
-    assert cut_at > 10
+    assert cut_at > 7
 
 
 def save_after_load(disk, record):

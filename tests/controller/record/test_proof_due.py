@@ -226,14 +226,13 @@ def test_the_summary_names_the_nearest():
 
     fresh = [record_of("1", DAY), record_of("40", DAY)]
     assert summary([]) == "3 proof tests to be done"
-    assert summary(fresh) == "proof test of row 15 never tested"
-    assert summary([*fresh, record_of("15", DAY - timedelta(days=353))]) == (
-        "proof test of row 15 in 12 d"
-    )
-    assert summary([*fresh, record_of("15", DAY - timedelta(days=366))]) == (
-        "proof test of row 15 overdue"
-    )
-    assert summary([*fresh, record_of("15", DAY, pl.FAILED)]) == "proof test of row 15 failed"
+    for more, state in (
+        ([], "never tested"),
+        ([record_of("15", DAY - timedelta(days=353))], "in 12 d"),
+        ([record_of("15", DAY - timedelta(days=366))], "overdue"),
+        ([record_of("15", DAY, pl.FAILED)], "failed"),
+    ):
+        assert summary([*fresh, *more]) == f"proof test of row 15 {state}"
     assert proof_state.summary(proof_state.rows({"40": 0}, fresh, DAY)) == ""
 
 
@@ -340,7 +339,7 @@ def test_damage_is_told_once_and_a_ledger_that_cannot_be_read_too(tmp_path):
 
 
 def imported_by(*first):
-    """Every module of ours that these import, themselves and what those import."""
+    """Every module of the project that these import, themselves and through others."""
     found, waiting = set(), list(first)
     while waiting:
         path = waiting.pop()
@@ -348,33 +347,23 @@ def imported_by(*first):
             continue
         found.add(path)
         for node in ast.walk(ast.parse((ROOT / path).read_text())):
-            names = (
-                [each.name for each in node.names]
-                if isinstance(node, (ast.Import, ast.ImportFrom))
-                else []
-            )
+            names = [each.name for each in getattr(node, "names", ()) if hasattr(each, "name")]
             module = getattr(node, "module", None)
-            for name in (
-                [f"{module}.{each}" for each in names] + [module] if module and names else names
-            ):
-                waiting.append(name.replace(".", "/") + ".py")
+            if module:
+                names = [module, *[f"{module}.{name}" for name in names]]
+            waiting += [name.replace(".", "/") + ".py" for name in names]
     return found
 
 
 def test_nothing_that_decides_imports_any_of_it():
-    kernel = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "safety").glob("*.py"))
-    decides = imported_by(
-        *kernel, "controller/core/core.py", "controller/core/gate.py", "controller/core/setpoint.py"
-    )
-    assert "controller/core/setpoint.py" in decides and not [
-        path for path in decides if "proof" in path
-    ]
+    kernel = [path.relative_to(ROOT).as_posix() for path in (ROOT / "safety").glob("*.py")]
+    core = [f"controller/core/{name}.py" for name in ("core", "gate", "setpoint")]
+    decides = imported_by(*kernel, *core)
+    assert "controller/core/setpoint.py" in decides
+    assert not [path for path in decides if "proof" in path]
     loop = imported_by("controller/run/loop.py", "controller/run/cabinet.py")
-    assert "controller/core/core.py" in loop
-    assert {path for path in loop if "proof" in path} <= {
-        "controller/site/proof_plan.py",
-        "controller/rows/proof_intervals.py",
-    }
+    allowed = {"controller/site/proof_plan.py", "controller/rows/proof_intervals.py"}
+    assert core[0] in loop and {path for path in loop if "proof" in path} <= allowed
 
 
 def test_no_interval_changes_an_image(files):

@@ -27,13 +27,12 @@ def test_a_cut_at_any_step_leaves_the_old_record_or_the_new_one():
         assert loaded.record in ((NEW,) if finished else (OLD, NEW))
         assert (loaded.state, loaded.lines) == (st.ARMED, [])
         seen.add(str(loaded.record))
-        later = record(0, 1)
-        save_after_load(disk, later)
-        assert found_on(disk.restart("lost", "lost")).record == later
+        save_after_load(disk, record())
+        assert found_on(disk.restart()).record == record()
     assert seen == {str(OLD), str(NEW)}
 
 
-def test_a_cut_during_the_first_save_is_never_clean_unless_it_was_saved():
+def test_a_cut_during_the_first_save_is_clean_only_when_it_was_saved():
     states = set()
     for disk, finished in cuts(Disk, lambda disk: save_after_load(disk, record())):
         loaded = found_on(disk)
@@ -83,13 +82,13 @@ def test_a_full_disk_is_an_error_and_costs_no_record():
             assert error_at >= disk.operations
         except StoreError as error:
             assert str(error) == "d: the store could not be saved: No space left on device"
-        finished, found = error_at >= disk.operations, found_on(disk.restart("lost", "lost"))
+        finished, found = error_at >= disk.operations, found_on(disk.restart())
         assert disk.descriptors == {}
         assert found.record in ((NEW,) if finished else (OLD, NEW))
         assert found.state == (st.ARMED if finished else st.UNREADABLE)
         disk.error_at = None
         store.save(record())
-        assert found_on(disk.restart("lost", "lost")).state == st.CLEAN
+        assert found_on(disk.restart()).state == st.CLEAN
 
 
 def save_in_vain(disk, new):
@@ -99,19 +98,17 @@ def save_in_vain(disk, new):
 
 
 @pytest.mark.parametrize("saves", [1, 2, 3])
-def test_a_latch_that_met_a_full_disk_is_known_to_lack_after_a_power_cut(saves):
+def test_a_latch_that_met_a_full_disk_is_missed_after_a_power_cut(saves):
     """It was stopped cleanly before, so without the latch it would close by itself."""
     disk = disk_with(*[record()] * saves)
     save_in_vain(disk, NEW)
-    found = found_on(disk.restart("lost", "lost"))
+    found = found_on(disk.restart())
     assert (found.state, found.record) == (st.UNREADABLE, record())
     save_in_vain(disk, NEW)
-    assert found_on(disk.restart("lost", "lost")).record == record(), (
-        "and nothing else is lost then"
-    )
+    assert found_on(disk.restart()).record == record(), "and nothing else is lost then"
     disk.is_full = False
     save_after_load(disk, NEW)
-    assert found_on(disk.restart("lost", "lost")).record == NEW
+    assert found_on(disk.restart()).record == NEW
 
 
 def test_a_cut_while_one_copy_is_left_alone_costs_no_record():
@@ -119,9 +116,8 @@ def test_a_cut_while_one_copy_is_left_alone_costs_no_record():
         lambda: disk_with(OLD), lambda disk: [save_in_vain(disk, NEW) for _ in range(9)]
     ):
         found = found_on(disk)
-        assert found.record == OLD and found.state in (
-            (st.UNREADABLE,) if finished else (st.UNREADABLE, st.ARMED)
-        )
+        states = (st.UNREADABLE,) if finished else (st.UNREADABLE, st.ARMED)
+        assert found.record == OLD and found.state in states
 
 
 def write(folder, *copies):
@@ -130,27 +126,28 @@ def write(folder, *copies):
         (folder / name).write_bytes(copy if isinstance(copy, bytes) else encode(*copy))
 
 
-@pytest.mark.parametrize("numbers, left", [((4, 5), 5), ((5, 4), 5), ((4, 4), 4)])
-def test_the_newer_copy_is_the_one_that_is_left_alone(tmp_path, numbers, left):
-    write(tmp_path, *[(number, record()) for number in numbers])
-    (tmp_path / (st.COPIES[0] + st.NEW_SUFFIX)).mkdir()
-    with pytest.raises(StoreError):
-        st.Store(str(tmp_path)).save(NEW)
-    assert not (tmp_path / st.COPIES[0]).exists()
-    assert decode((tmp_path / st.COPIES[1]).read_bytes())[0] == left
-
-
-@pytest.mark.parametrize("first", [b"damaged", encode(4, NEW), encode(77, NEW)])
-def test_what_cannot_be_believed_already_is_left_as_it_is(tmp_path, first):
+@pytest.mark.parametrize(
+    "copies, left",
+    [
+        (((4, record()), (5, record())), (None, 5)),
+        (((5, record()), (4, record())), (None, 5)),
+        (((4, record()), (4, record())), (None, 4)),
+        ((b"damaged", (4, OLD)), (b"damaged", 4)),
+        (((4, NEW), (4, OLD)), (encode(4, NEW), 4)),
+        (((77, NEW), (4, OLD)), (encode(77, NEW), 4)),
+    ],
+)
+def test_a_failed_save_leaves_the_newer_of_two_good_copies(tmp_path, copies, left):
     """Two copies that are not of one store may both hold latches; one behind a damaged one is all
     there is.
     """
-    contents = [first, encode(4, OLD)]
-    write(tmp_path, *contents)
+    write(tmp_path, *copies)
     (tmp_path / (st.COPIES[0] + st.NEW_SUFFIX)).mkdir()
     with pytest.raises(StoreError):
         st.Store(str(tmp_path)).save(NEW)
-    assert [(tmp_path / name).read_bytes() for name in st.COPIES] == contents
+    first, second = (tmp_path / name for name in st.COPIES)
+    assert (first.read_bytes() if first.exists() else None) == left[0]
+    assert decode(second.read_bytes())[0] == left[1]
 
 
 BAD = {"empty": b"", "short": encode(1, record())[:-1], "long": encode(1, record()) + b"\0"}
@@ -169,10 +166,8 @@ def spoil(path, how):
 @pytest.mark.parametrize("other", ["whole", "as bad", "gone"])
 @pytest.mark.parametrize("copy", [0, 1])
 @pytest.mark.parametrize("how", BAD)
-def test_a_bad_copy_is_never_clean_and_the_key_is_asked_for(tmp_path, how, copy, other):
-    """It may have been the newer one, with a latch that only the key may clear; no cut of power
-    makes one.
-    """
+def test_a_bad_copy_is_never_clean_and_the_key_is_needed(tmp_path, how, copy, other):
+    """It may have been the newer one, with a latch that only the key may clear."""
     write(tmp_path, (7, record()), (7, record()))
     spoil(tmp_path / st.COPIES[copy], how)
     if other != "whole":
@@ -214,71 +209,60 @@ def test_clean_needs_clean_and_not_armed(tmp_path, armed, clean, state):
         ((6, 4), False, st.UNREADABLE),
     ],
 )
-def test_copies_that_no_cut_of_power_leaves_are_not_of_one_store(tmp_path, numbers, unlike, state):
+def test_copies_that_no_power_cut_leaves_are_not_of_one_store(tmp_path, numbers, unlike, state):
     """One of another cabinet would take the latches away with it."""
-    ours = Record(1, 0, {"12a": 1}, [7], locked_out="eve")
+    own = Record(1, 0, {"12a": 1}, [7], locked_out="eve")
     foreign = Record(0, 1, {"2": 1}, noc_verified=1)
-    write(tmp_path, (numbers[0], ours), (numbers[1], foreign if unlike else ours))
+    write(tmp_path, (numbers[0], own), (numbers[1], foreign if unlike else own))
     found = st.Store(str(tmp_path)).load()
-    assert found.state == state
-    assert found.lines == (
-        [f"{tmp_path}: the two copies are not of one store"] if state == st.UNREADABLE else []
-    )
+    mixed = [f"{tmp_path}: the two copies are not of one store"]
+    assert (found.state, found.lines) == (state, mixed if state == st.UNREADABLE else [])
     if state == st.UNREADABLE and unlike:
         both = Record(1, 0, {"12a": 1, "2": 1}, [7], locked_out="eve", noc_verified=1)
         assert found.record == both
 
 
+KEY_NEEDED = ": what it holds stands, and the key is needed"
+
+
 @pytest.mark.parametrize(
     "names, foreign",
-    [([], ""), (["ours"], ""), (["theirs"], "theirs"), (["ours", "theirs"], "theirs"), ([""], "")],
+    [([], ""), (["own"], ""), (["theirs"], "theirs"), (["own", "theirs"], "theirs"), ([""], "")],
 )
-@pytest.mark.parametrize("state", [st.CLEAN, st.ARMED, st.UNREADABLE])
-def test_the_store_of_another_cabinet_keeps_what_latches_and_asks_for_the_key(
-    names, foreign, state
-):
+def test_the_store_of_another_cabinet_keeps_its_latches_and_needs_the_key(names, foreign):
     """A box that is moved brings its own cabinet's store, and lacks the latches of the one it comes
     to.
     """
     kept = Record(latches={"12a": 1}, cabinets=tuple(names), locked_out="eve")
-    loaded = st.Loaded(state, kept, 7, ["a line"])
-    mine = st.of_cabinet(loaded, "ours" if "" not in names else "")
-    assert mine.state == (st.UNREADABLE if foreign else state)
+    loaded = st.Loaded(st.ARMED, kept, 7, ["a line"])
+    mine = st.of_cabinet(loaded, "own" if "" not in names else "")
+    assert mine.state == (st.UNREADABLE if foreign else st.ARMED)
     assert (mine.record, mine.generation) == (loaded.record, 7)
-    said = [
-        f'the store is of the cabinet "{foreign}", not of "ours": what it holds stands, and '
-        f"the key is needed"
-    ]
-    assert mine.lines == ["a line", *(said if foreign else [])]
-    without = st.Loaded(state, None, 0, [])
-    assert st.of_cabinet(without, "ours") is without
+    line = f'the store is of the cabinet "{foreign}", not of "own"{KEY_NEEDED}'
+    assert mine.lines == ["a line", *([line] if foreign else [])]
+    without = st.Loaded(st.ARMED, None, 0, [])
+    assert st.of_cabinet(without, "own") is without
 
 
-def test_a_store_that_somebody_else_keeps_writing_is_not_taken(tmp_path):
+def test_a_store_that_another_process_keeps_writing_is_not_taken(tmp_path):
     held, paused, open_before = st.hold(str(tmp_path)), [], os.listdir("/proc/self/fd")
     assert st.hold(str(tmp_path), lambda: paused.append(1)) is None
     assert len(paused) == 50 == st.HOLD_S / st.HOLD_PAUSE_S
-    assert len(os.listdir("/proc/self/fd")) == len(open_before), (
-        "and the next try finds nothing of this one"
-    )
+    assert len(os.listdir("/proc/self/fd")) == len(open_before)
     os.close(held)
-    again = st.hold(str(tmp_path), lambda: 1 / 0)
-    os.close(again)
-    assert os.listdir(tmp_path) == [], "a disk without room for a file takes it too"
+    os.close(st.hold(str(tmp_path), lambda: 1 / 0))
+    assert os.listdir(tmp_path) == [], "a disk without room for a file can be held too"
 
 
-def test_a_run_that_could_not_save_leaves_word_for_the_next(tmp_path):
-    loaded = st.Loaded(st.CLEAN, record(), 7, [])
-    assert st.of_run(loaded, str(tmp_path)) is loaded
-    assert st.mark_failed(str(tmp_path), True) and st.mark_failed(str(tmp_path), True)
+def test_a_run_that_could_not_save_leaves_a_note_for_the_next(tmp_path):
+    loaded, folder = st.Loaded(st.CLEAN, record(), 7, []), str(tmp_path)
+    assert st.of_run(loaded, folder) is loaded
+    assert st.mark_failed(folder, True) and st.mark_failed(folder, True)
     assert not st.mark_failed(str(tmp_path / "absent"), True), "and nothing is raised in the loop"
-    doubted = st.of_run(loaded, str(tmp_path))
-    assert (doubted.state, doubted.record) == (st.UNREADABLE, record())
-    assert doubted.lines == [
-        "the last run could not save the store: what it holds stands, and the key is needed"
-    ]
-    st.mark_failed(str(tmp_path), False)
-    st.mark_failed(str(tmp_path), False)
-    assert st.of_run(loaded, str(tmp_path)) is loaded
+    line = f"the last run could not save the store{KEY_NEEDED}"
+    assert st.of_run(loaded, folder) == (st.UNREADABLE, record(), 7, [line])
+    st.mark_failed(folder, False)
+    st.mark_failed(folder, False)
+    assert st.of_run(loaded, folder) is loaded
     os.mkfifo(tmp_path / st.FAILED_NAME)
-    assert not st.mark_failed(str(tmp_path), True)
+    assert not st.mark_failed(folder, True)

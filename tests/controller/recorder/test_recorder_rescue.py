@@ -2,6 +2,7 @@
 rescue is killed.
 """
 
+import contextlib
 import json
 import os
 import shutil
@@ -9,84 +10,79 @@ import sqlite3
 import sys
 
 import pytest
+from recorder_bench import Place
+from slow import slow
 
 from controller import __main__ as firebreak
-from controller.record import chain
-from controller.recorder import head, reading, rescue
+from controller.recorder import head, rescue
 from controller.recorder.archive import Archive
 from controller.recorder.database import Database, DatabaseError, Row
 from controller.recorder.limits import Limits
 
-EVENTS, SECONDS = 27, 40
+EVENTS = 27
+TRIPS = "SELECT * FROM events WHERE kind = 'trip' ORDER BY id"
 KILLED, WHOLE, RAISED = 9, 0, 1
 # as the interpreter names them
 STEPS = ("os.rename", "os.remove", "os.truncate", "open", "sqlite3.connect")
 
 
-class Cabinet:
+class Cabinet(Place):
     """The two directories of a recorder; `said`: its messages."""
 
-    def __init__(self, folder):
-        self.run_dir, self.state_dir, self.said = folder / "run", folder / "state", []
-        self.path = self.state_dir / "record.db"
-        for each in (self.run_dir, self.state_dir):
-            each.mkdir()
-
     def start(self, captures=list):
-        return Archive(
-            str(self.run_dir),
-            str(self.state_dir),
-            Limits(history_MB=8),
-            label,
-            self.said.append,
-            captures,
-        )
+        limits = Limits(history_MB=8)
+        run_dir, state_dir = str(self.run_dir), str(self.state_dir)
+        return Archive(run_dir, state_dir, limits, label, self.said.append, captures)
+
+    def add(self, *numbers, kind="note"):
+        """Start, write an event and a second of each number, and end."""
+        archive = self.start()
+        for number in numbers:
+            archive.write([note(number, kind)], [second(number)])
+        archive.close()
+        return archive
 
     def fill(self, trips=(5, 20)):
         """A record closed in order, so that all of it is in the file."""
         archive = self.start()
         for number in range(1, EVENTS + 1):
             archive.write(
-                [label("trip" if number in trips else "note", "", "cabinet", f"event {number}")],
+                [note(number, "trip" if number in trips else "note")],
                 [second(number)] if number < 20 else [second(number)] * 3,
                 {"position": number},
             )
         archive.close()
+        return self
 
-    def damage(self, name):
+    def damage(self, name="events_by_kind"):
         """Overwrite the root page of a table or an index, as a failing disk does."""
-        with sqlite3.connect(self.path) as connection:
-            (root,) = connection.execute(
-                "SELECT rootpage FROM sqlite_master WHERE name = ?", (name,)
-            ).fetchone()
-        connection.close()
+        ((root,),) = self.query(f"SELECT rootpage FROM sqlite_master WHERE name = '{name}'")
+        self.change((root - 1) * 4096, b"\xff" * 4096)
+        return self
+
+    def change(self, at, content):
         with open(self.path, "r+b") as file:
-            file.seek((root - 1) * 4096)
-            file.write(b"\xff" * 4096)
+            file.seek(at)
+            file.write(content)
 
-    def query(self, statement):
-        with reading.opened(str(self.path)) as connection:
-            return connection.execute(statement).fetchall()
-
-    def verdict(self, published=None):
-        with reading.opened(str(self.path)) as connection:
-            return chain.verify(connection, published)
+    def execute(self, *statements):
+        with contextlib.closing(sqlite3.connect(self.path)) as connection, connection:
+            for each in statements:
+                connection.execute(each)
 
     def texts(self):
-        return [
-            text
-            for (text,) in self.query("SELECT text FROM events WHERE kind <> 'loss' ORDER BY id")
-        ]
+        return [text for kind, _, _, text in self.events() if kind != "loss"]
 
     def damages(self):
-        return [
-            scope
-            for (scope,) in self.query("SELECT scope FROM events WHERE code = 'DAMAGE' ORDER BY id")
-        ]
+        return [scope for _, code, scope, _ in self.events() if code == "DAMAGE"]
 
 
 def label(kind, code, scope, text):
     return Row(None, 0, 0, "unknown", None, kind, code, scope, text)
+
+
+def note(number, kind="note"):
+    return label(kind, "", "cabinet", f"event {number}")
 
 
 def second(number):
@@ -102,37 +98,54 @@ def told(count=EVENTS):
     return [f"event {number}" for number in range(1, count + 1)]
 
 
-# links are read with the first trip
-@pytest.mark.parametrize("name, up_to", [("events_by_kind", 27), ("links", 28)])
-def test_a_damaged_page_that_only_the_second_copy_needs_is_noticed_and_rescued(
-    cabinet, name, up_to
-):
-    cabinet.fill()
-    cabinet.damage(name)
-    archive = cabinet.start()
-    archive.write([label("trip", "", "cabinet", "event 28")], [second(28)])
-    archive.close()
+def renamed(old, new):
+    """Damage of a name in the schema."""
+
+    def spoil(cabinet):
+        content = cabinet.path.read_bytes()
+        assert content.count(old) == 1
+        cabinet.path.write_bytes(content.replace(old, new))
+
+    return spoil
+
+
+TRIPS_ONLY = ["event 5", "event 20", "event 28"]
+
+
+@pytest.mark.parametrize(
+    "spoil, texts, up_to",
+    [
+        (Cabinet.damage, told(28), 27),
+        # links are read with the first trip
+        (lambda cabinet: cabinet.damage("links"), told(28), 28),
+        (renamed(b"scope TEXT", b"sc\xf5pe TEXT"), TRIPS_ONLY, 27),
+        (renamed(b"soc_permille, cell_mV_min", b"soc_permillem cell_mV_min"), told(28), 27),
+        (renamed(b"meta(key TEXT", b"meta(kay TEXT"), told(28), 27),
+        (lambda cabinet: cabinet.change(44, bytes((0, 0, 0, 99))), TRIPS_ONLY, 27),
+    ],
+    ids=["index", "links", "events", "seconds", "meta", "format"],
+)
+def test_a_damaged_database_is_noticed_and_rescued(cabinet, spoil, texts, up_to):
+    spoil(cabinet.fill())
+    archive = cabinet.add(28, kind="trip")
     cabinet.start().close()
-    assert cabinet.texts() == told(28) and cabinet.damages() == [f"events <= {up_to}"]
+    assert cabinet.texts() == texts and cabinet.damages() == [f"events <= {up_to}"]
     assert len(cabinet.said) == 1 and rescue.ASIDE in cabinet.said[0]
-    assert len(cabinet.query("SELECT * FROM seconds")) == 19 + 8 * 3 + 1
     assert cabinet.verdict().intact and len(archive._trips.entries()) == 3
+    if texts == told(28) and up_to == 28:
+        assert len(cabinet.query("SELECT * FROM seconds")) == 19 + 8 * 3 + 1
 
 
 def test_a_page_in_the_middle_does_not_cost_what_is_newer(cabinet, capsys):
     archive = cabinet.start()
-    for number in range(1, 301):
-        archive.write(
-            [label("note", "", "cabinet", f"event {number} {'x' * 60}")], meta={"position": number}
-        )
+    archive.write(
+        [label("note", "", "cabinet", f"event {number} {'x' * 60}") for number in range(1, 301)]
+    )
     archive.close()
-    pages = cabinet.path.read_bytes()
-    page = pages.index(b"event 150 ") // 4096
-    cabinet.path.write_bytes(pages[: page * 4096] + b"\xff" * 4096 + pages[page * 4096 + 4096 :])
-    cabinet.damage("events_by_kind")
-    archive = cabinet.start()
-    archive.write([label("note", "", "cabinet", "event 301")])
-    archive.close()
+    page = cabinet.path.read_bytes().index(b"event 150 ") // 4096
+    cabinet.change(page * 4096, b"\xff" * 4096)
+    cabinet.damage()
+    cabinet.add(301)
     left = [int(each.split()[1]) for each in cabinet.texts()]
     assert left[:2] == [1, 2] and left[-2:] == [300, 301] and 150 not in left and len(left) > 250
     verdict = cabinet.verdict()
@@ -140,57 +153,20 @@ def test_a_page_in_the_middle_does_not_cost_what_is_newer(cabinet, capsys):
     assert verdict.intact and verdict.unlinked == [gap_ends] and verdict.missing == 301 - len(left)
     assert firebreak.main(["verify", "--state-dir", str(cabinet.state_dir)]) == 0
     assert f"event {gap_ends} follows a gap that damage has left" in capsys.readouterr().out
-    with sqlite3.connect(cabinet.path) as connection:
-        connection.execute("DELETE FROM events WHERE code = 'DAMAGE'")
-    connection.close()
+    cabinet.execute("DELETE FROM events WHERE code = 'DAMAGE'")
     assert len(cabinet.verdict().breaks) > 1, "a gap that nothing speaks of"
 
 
-@pytest.mark.parametrize(
-    "name, damaged",
-    [
-        (b"scope TEXT", b"sc\xf5pe TEXT"),
-        (b"soc_permille, cell_mV_min", b"soc_permillem cell_mV_min"),
-        (b"meta(key TEXT", b"meta(kay TEXT"),
-    ],
-)
-def test_a_damaged_name_in_the_schema_does_not_keep_the_recorder_from_starting(
-    cabinet, name, damaged
-):
-    cabinet.fill()
-    content = cabinet.path.read_bytes()
-    assert content.count(name) == 1
-    cabinet.path.write_bytes(content.replace(name, damaged))
-    archive = cabinet.start()
-    archive.write([label("trip", "", "cabinet", "event 28")], [second(28)])
-    archive.close()
-    assert (
-        cabinet.texts()[-1] == "event 28"
-        and len(cabinet.said) == 1
-        and rescue.ASIDE in cabinet.said[0]
-    )
-    assert cabinet.verdict().intact and len(archive._trips.entries()) == 3
-
-
-def test_a_file_format_that_nobody_knows_does_not_keep_the_recorder_from_starting(cabinet):
-    cabinet.fill()
-    content = cabinet.path.read_bytes()
-    cabinet.path.write_bytes(content[:44] + bytes((0, 0, 0, 99)) + content[48:])
-    archive = cabinet.start()
-    archive.write([label("note", "", "cabinet", "event 28")])
-    archive.close()
-    assert (
-        cabinet.texts() == ["event 5", "event 20", "event 28"] and rescue.ASIDE in cabinet.said[0]
-    )
-
-
 def test_a_table_beside_those_of_the_record_is_no_damage(cabinet):
-    cabinet.fill()
-    with sqlite3.connect(cabinet.path) as connection:
-        connection.execute("ANALYZE")
-    connection.close()
+    cabinet.fill().execute("ANALYZE")
     cabinet.start().close()
     assert not cabinet.said and cabinet.texts() == told() and not cabinet.damages()
+
+
+def failing(database, code):
+    error = sqlite3.DatabaseError("it fails")
+    error.sqlite_errorcode = code
+    return DatabaseError(database.path, error)
 
 
 class NoCopy:
@@ -199,29 +175,28 @@ class NoCopy:
     def __init__(self, monkeypatch):
         self.code, query = None, Database.query
 
-        def failing(database, statement, values=()):
+        def queried(database, statement, values=()):
             if self.code and "LEFT JOIN" in statement:
-                error = sqlite3.DatabaseError("it fails")
-                error.sqlite_errorcode = self.code
+                error = failing(database, self.code)
                 if self.code == sqlite3.SQLITE_CORRUPT:
                     self.code = None  # once: what is begun anew is sound
-                raise DatabaseError(database.path, error)
+                raise error
             return query(database, statement, values)
 
-        monkeypatch.setattr(Database, "query", failing)
+        monkeypatch.setattr(Database, "query", queried)
 
 
 @pytest.mark.parametrize("code", [sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_BUSY])
 def test_what_was_committed_is_never_committed_again(cabinet, monkeypatch, code):
     archive, fault = cabinet.start(), NoCopy(monkeypatch)
-    archive.write([label("note", "", "cabinet", "event 1")])
+    archive.write([note(1)])
     fault.code = code
     for number in (2, 3, 4):
-        stored = archive.write([label("trip", "", "cabinet", f"event {number}")])
+        stored = archive.write([note(number, "trip")])
         assert stored[-1][0][-1] == f"event {number}"
     assert sum("the second copy" in line for line in cabinet.said) == (code == sqlite3.SQLITE_BUSY)
     fault.code = None
-    archive.write([label("note", "", "cabinet", "event 5")])
+    archive.write([note(5)])
     archive.close()
     assert cabinet.texts() == told(5) and cabinet.verdict().intact
     assert len(archive._trips.entries()) == 3
@@ -236,12 +211,12 @@ def test_a_rescue_that_fails_after_the_commit_is_done_with_the_next_write(cabine
         raise OSError(30, os.strerror(30))
 
     monkeypatch.setattr(rescue.os, "replace", refused)
-    archive.write([label("trip", "", "cabinet", "event 1")], meta={"position": 7})
+    archive.write([note(1, "trip")], meta={"position": 7})
     assert archive.meta("position") == 7
     with pytest.raises(DatabaseError):
-        archive.write([label("note", "", "cabinet", "event 2")])
+        archive.write([note(2)])
     monkeypatch.setattr(rescue.os, "replace", real)
-    archive.write([label("note", "", "cabinet", "event 2")])
+    archive.write([note(2)])
     archive.close()
     assert cabinet.texts() == told(2) and cabinet.verdict().intact
 
@@ -283,58 +258,45 @@ def counted(method, count):
 
 def start_on(copy, folder):
     """The same two directories once more."""
-    made = object.__new__(Cabinet)
     shutil.copytree(copy.run_dir.parent, folder)
-    made.run_dir, made.state_dir, made.said = folder / "run", folder / "state", []
-    made.path = made.state_dir / "record.db"
-    return made
+    return Cabinet(folder)
 
 
-def test_a_rescue_that_is_killed_at_any_step_loses_nothing(tmp_path):
-    (tmp_path / "first").mkdir()
-    first = Cabinet(tmp_path / "first")
-    first.fill()
-    first.damage("events_by_kind")
-    ended, step, seen = KILLED, 0, set()
+@pytest.mark.parametrize("step", [0, *slow(1, 2)])
+def test_a_rescue_that_is_killed_at_any_step_loses_nothing(tmp_path, step):
+    first = Cabinet(tmp_path / "first").fill().damage()
+    ended, seen = KILLED, set()
     while ended == KILLED:
         cabinet = start_on(first, tmp_path / str(step))
         ended = killed_at(cabinet, step)
         seen |= {path.name for path in cabinet.state_dir.iterdir()}
-        archive = cabinet.start()
-        archive.write([label("note", "", "cabinet", "event 28")])
-        archive.close()
+        cabinet.add(28)
         names = {path.name for path in cabinet.state_dir.glob("record.db*")}
         assert names <= {"record.db", "record.db.damaged", "record.db.damaged-wal"}, step
         assert cabinet.texts() == told(28) and cabinet.damages() == ["events <= 27"], step
-        assert len(cabinet.query("SELECT * FROM seconds")) == 19 + 8 * 3, step
+        assert len(cabinet.query("SELECT * FROM seconds")) == 19 + 8 * 3 + 1, step
         assert cabinet.verdict(bytes.fromhex(head.read(str(cabinet.run_dir))["hash"])).intact, step
-        step += 1
+        step += 3
     assert ended == WHOLE and step > 30
-    assert {"record.db.rescuing", "record.db.new", "record.db.damaged"} <= seen, (
-        "it was killed in between"
-    )
+    killed_between = {"record.db.rescuing", "record.db.new", "record.db.damaged"}
+    assert killed_between <= seen
 
 
 def test_what_only_the_log_holds_is_rescued_with_it(cabinet, tmp_path):
-    cabinet.fill()
-    archive = cabinet.start()
-    archive.write([label("note", "", "cabinet", "event 28")])
+    archive = cabinet.fill().start()
+    archive.write([note(28)])
     killed = start_on(cabinet, tmp_path / "killed")
     archive.close()
     assert (killed.state_dir / "record.db-wal").stat().st_size
     (killed.state_dir / "record.db-shm").unlink()
     rescue.put_aside(str(killed.path))
-    archive = killed.start()
-    archive.close()
+    killed.start().close()
     assert killed.texts() == told(28) and killed.damages() == ["events <= 28"]
 
 
 def test_what_was_put_aside_before_gets_no_log_of_another(cabinet):
-    cabinet.fill()
-    for name in ("record.db.damaged", "record.db.damaged-wal"):
-        (cabinet.state_dir / name).write_text("of the last time")
-    cabinet.damage("events_by_kind")
-    cabinet.start().close()
+    lay(cabinet.fill(), _damaged="of the last time", _damaged_wal="of the last time")
+    cabinet.damage().start().close()
     assert (cabinet.state_dir / "record.db.damaged").read_bytes().startswith(b"SQLite")
     log = cabinet.state_dir / "record.db.damaged-wal"
     assert not log.exists() or not log.stat().st_size
@@ -342,29 +304,40 @@ def test_what_was_put_aside_before_gets_no_log_of_another(cabinet):
 
 @pytest.mark.parametrize("head_of_meta", ['["x", "y"]', "[]", "7", "{}", '[27, "zz"]'])
 def test_meta_of_another_form_does_not_stop_a_rescue(cabinet, head_of_meta):
-    cabinet.fill()
-    with sqlite3.connect(cabinet.path) as connection:
-        connection.execute("INSERT OR REPLACE INTO meta VALUES ('anchor', 7), ('standing', '{')")
-        connection.execute("UPDATE events SET hash = 7 WHERE id = 27")
-        connection.execute("UPDATE meta SET value = ? WHERE key = 'head'", (head_of_meta,))
-    connection.close()
-    cabinet.damage("events_by_kind")
-    archive = cabinet.start()
+    cabinet.fill().execute(
+        "INSERT OR REPLACE INTO meta VALUES ('anchor', 7), ('standing', '{')",
+        "UPDATE events SET hash = 7 WHERE id = 27",
+        f"UPDATE meta SET value = '{head_of_meta}' WHERE key = 'head'",
+    )
+    archive = cabinet.damage().start()
     assert archive.meta("position") == EVENTS and archive.database.meta("position") == EVENTS
     archive.close()
     assert cabinet.texts() == told(26)
 
 
+def test_all_that_lets_a_recorder_go_on_is_rescued(cabinet):
+    meta = {
+        "position": {"sequence": 7},
+        "standing": ["1a"],
+        "capture": {"file": "trip_8.journal"},
+        "anchor": {"at": 7},
+    }
+    archive = cabinet.start()
+    archive.write([note(1)], meta=meta)
+    archive.close()
+    archive = cabinet.damage().start()
+    assert {key: archive.database.meta(key) for key in meta} == meta
+    assert cabinet.damages() == ["events <= 1"]
+    archive.close()
+
+
 def test_a_rescue_without_room_takes_the_reserve(cabinet, monkeypatch):
-    cabinet.fill()
-    cabinet.damage("events_by_kind")
+    cabinet.fill().damage()
     write, reserve = Database.write, cabinet.state_dir / "record.reserve"
 
     def full_beside_it(database, *arguments, **named):
         if reserve.exists():
-            error = sqlite3.OperationalError("database or disk is full")
-            error.sqlite_errorcode = sqlite3.SQLITE_FULL
-            raise DatabaseError(database.path, error)
+            raise failing(database, sqlite3.SQLITE_FULL)
         return write(database, *arguments, **named)
 
     assert reserve.exists()
@@ -376,10 +349,10 @@ def test_a_rescue_without_room_takes_the_reserve(cabinet, monkeypatch):
 def test_captures_of_this_run_are_known_to_the_new_database(cabinet, monkeypatch):
     fault, kept = NoCopy(monkeypatch), []
     archive = cabinet.start(lambda: kept)
-    archive.write([label("trip", "", "cabinet", "event 1")])
+    archive.write([note(1, "trip")])
     kept.append((1, "trip_1.journal"))
     fault.code = sqlite3.SQLITE_CORRUPT
-    archive.write([label("trip", "", "cabinet", "event 2")])
+    archive.write([note(2, "trip")])
     archive.close()
     assert cabinet.query("SELECT event_id, file FROM captures") == kept
 
@@ -392,36 +365,33 @@ def files(cabinet):
 
 
 def lay(cabinet, **texts):
+    """Files by the end of their names: _damaged_wal is record.db.damaged-wal."""
     for end, text in texts.items():
-        (cabinet.state_dir / ("record.db" + end.replace("_", ".", 1).replace("_", "-"))).write_text(
-            text
-        )
+        name = "record.db" + end.replace("_", ".", 1).replace("_", "-")
+        (cabinet.state_dir / name).write_text(text)
 
 
-def test_one_that_was_rescued_makes_way_for_the_next(cabinet):
-    lay(
-        cabinet,
-        **{"": "second", "_rescuing": "first", "_damaged": "before", "_damaged_wal": "before"},
-    )
-    rescue.put_aside(str(cabinet.path))
-    assert files(cabinet) == {".damaged": "first", ".rescuing": "second"}
-    rescue.put_aside(str(cabinet.path))
-    assert files(cabinet) == {".damaged": "first", ".rescuing": "second"}, "it waits for its rescue"
+def test_a_rescued_database_makes_way_for_the_next(cabinet):
+    before = {"_damaged": "before", "_damaged_wal": "before"}
+    lay(cabinet, **{"": "second", "_rescuing": "first", **before})
+    for _ in range(2):  # it waits for its rescue
+        rescue.put_aside(str(cabinet.path))
+        assert files(cabinet) == {".damaged": "first", ".rescuing": "second"}
 
 
 def test_a_log_goes_with_its_database_and_never_alone(cabinet):
-    (cabinet.state_dir / "record.db-wal").write_text("of one that was taken away")
+    log = cabinet.state_dir / "record.db-wal"
+    log.write_text("of one that was taken away")
     rescue.put_aside(str(cabinet.path))
     assert files(cabinet) == {}
     lay(cabinet, _rescuing="first")
-    (cabinet.state_dir / "record.db-wal").write_text("its log")  # killed between the two
+    log.write_text("its log")  # killed between the two
     rescue.put_aside(str(cabinet.path))
     assert files(cabinet) == {".rescuing": "first", ".rescuing-wal": "its log"}
 
 
-def test_the_new_one_is_whole_without_its_log(cabinet, monkeypatch):
-    cabinet.fill()
-    cabinet.damage("events_by_kind")
+def test_the_new_database_is_whole_without_its_log(cabinet, monkeypatch):
+    cabinet.fill().damage()
     close, readers = Database.close, []
 
     # which keeps the log from being moved into the file by the close
@@ -444,25 +414,23 @@ def test_the_new_one_is_whole_without_its_log(cabinet, monkeypatch):
 
 def lose(cabinet, how):
     """Returns how many of the events can be had back."""
-    older = cabinet.state_dir.parent / "older.db"
     if how == "gone":
         cabinet.path.unlink()
-        return 0
-    if how == "emptied":
+    elif how == "emptied":
         os.truncate(cabinet.path, 0)
-        return 0
-    shutil.copy(older, cabinet.path)
-    return 11
+    else:
+        shutil.copy(cabinet.state_dir.parent / "older.db", cabinet.path)
+        return 11
+    return 0
 
 
 @pytest.mark.parametrize("how", ["gone", "emptied"])
 def test_after_a_restart_of_the_box_the_second_copy_tells_that_the_record_is_gone(cabinet, how):
-    cabinet.fill()
-    trips = cabinet.query("SELECT * FROM events WHERE kind = 'trip' ORDER BY id")
+    trips = cabinet.fill().query(TRIPS)
     lose(cabinet, how)
     (cabinet.run_dir / head.FILE).unlink()
     cabinet.start().close()
-    assert cabinet.query("SELECT * FROM events WHERE kind = 'trip' ORDER BY id") == trips
+    assert cabinet.query(TRIPS) == trips
     assert cabinet.damages() == ["events <= 20"] and "lacks the newest trip" in cabinet.said[0]
     assert cabinet.verdict(trips[-1][-1]).intact
 
@@ -471,7 +439,7 @@ def test_after_a_restart_of_the_box_the_second_copy_tells_that_the_record_is_gon
 def test_a_record_that_lacks_the_published_head_says_so_and_its_chain_goes_on(cabinet, how):
     archive = cabinet.start()
     for number in range(1, 13):
-        archive.write([label("note", "", "cabinet", f"event {number}")], meta={"position": number})
+        archive.write([note(number)], meta={"position": number})
         if number == 11:
             archive.database.query("PRAGMA wal_checkpoint(TRUNCATE)")
             shutil.copy(cabinet.path, cabinet.state_dir.parent / "older.db")
@@ -480,10 +448,10 @@ def test_a_record_that_lacks_the_published_head_says_so_and_its_chain_goes_on(ca
     left = lose(cabinet, how)
     archive = cabinet.start()
     assert archive.meta("position") == 12, "what was told already is not told again"
-    stored = archive.write([label("note", "", "cabinet", "event 14")])
+    stored = archive.write([note(14)])
     archive.close()
     assert stored[0][0][0] == 14 and archive.published()[0] == 14
-    assert cabinet.texts() == [*told(left), "event 14"] and cabinet.damages() == ["events <= 12"]
+    assert cabinet.texts() == [*told(left), "event 14"]
     assert "lacks event 12, which was published" in cabinet.said[0]
     found = cabinet.verdict(published[1])
     assert found.intact and found.missing == 12 - left and found.damaged == [13]
@@ -491,16 +459,17 @@ def test_a_record_that_lacks_the_published_head_says_so_and_its_chain_goes_on(ca
     assert cabinet.damages() == ["events <= 12"], "it is said once"
 
 
-def test_a_record_of_another_chain_says_so(cabinet, tmp_path):
-    cabinet.fill(trips=())
-    with sqlite3.connect(cabinet.path) as connection:
-        connection.execute("UPDATE events SET hash = zeroblob(32) WHERE id = 27")
-        connection.execute(
-            "UPDATE meta SET value = ? WHERE key = 'head'", (json.dumps([27, bytes(32).hex()]),)
-        )
-    connection.close()
+def test_a_record_of_another_chain_says_so(cabinet):
+    other = json.dumps([27, bytes(32).hex()])
+    cabinet.fill(trips=()).execute(
+        "UPDATE events SET hash = zeroblob(32) WHERE id = 27",
+        f"UPDATE meta SET value = '{other}' WHERE key = 'head'",
+    )
     cabinet.start().close()
     assert cabinet.damages() == ["events <= 27"] and not cabinet.verdict().intact
+
+
+HASH = 64 * "0"
 
 
 @pytest.mark.parametrize(
@@ -510,49 +479,39 @@ def test_a_record_of_another_chain_says_so(cabinet, tmp_path):
         "7",
         "[]",
         '{"id": 99}',
-        '{"id": "99", "hash": "%s", "meta": {}}' % (64 * "0"),
+        f'{{"id": "99", "hash": "{HASH}", "meta": {{}}}}',
         '{"id": 99, "hash": "zz", "meta": {}}',
         '{"id": 99, "hash": "00", "meta": {}}',
-        '{"id": 99, "hash": "%s", "meta": []}' % (64 * "0"),
+        f'{{"id": 99, "hash": "{HASH}", "meta": []}}',
         "[" * 100_000,
         "\u00b5",
     ],
 )
-def test_a_published_head_of_another_form_is_none(cabinet, content):
-    cabinet.fill()
-    (cabinet.run_dir / head.FILE).write_text(content, encoding="utf-8")
-    archive = cabinet.start()
-    assert archive.published() is None and cabinet.said == []
-    archive.write([label("note", "", "cabinet", "event 28")])
-    archive.close()
-    assert cabinet.texts() == told(28) and cabinet.damages() == []
+def test_a_published_head_of_another_form_is_none(tmp_path, content):
+    (tmp_path / head.FILE).write_text(content, encoding="utf-8")
+    assert head.read(str(tmp_path)) == {}
 
 
-def test_a_head_is_replaced_as_a_whole(cabinet):
-    cabinet.fill()
-    path = cabinet.run_dir / head.FILE
+def test_a_start_without_a_published_head_goes_on_and_replaces_it_as_a_whole(cabinet):
+    path = cabinet.fill().run_dir / head.FILE
+    path.write_text("7")
     with open(path) as reader:
-        before = path.read_text()
-        archive = cabinet.start()
-        archive.write([label("note", "", "cabinet", "event 28")])
-        archive.close()
-        assert reader.read() == before and path.read_text() != before
+        cabinet.add(28)
+        assert reader.read() == "7" and head.read(str(cabinet.run_dir))["id"] == 28
+    assert cabinet.said == [] and cabinet.texts() == told(28) and cabinet.damages() == []
 
 
 def test_a_head_that_cannot_be_published_is_said_once(cabinet):
     cabinet.run_dir.rmdir()
     archive = cabinet.start()
     for number in range(3):
-        archive.write([label("note", "", "cabinet", f"event {number}")])
+        archive.write([note(number)])
     (line,) = cabinet.said
-    assert (
-        line.startswith(f"{cabinet.run_dir}") and "No such file" in line and "is --run-dir" in line
-    )
+    assert line.startswith(str(cabinet.run_dir)) and "No such file" in line
     cabinet.run_dir.mkdir()
-    archive.write([label("note", "", "cabinet", "event 3")])
+    archive.write([note(3)])
     assert head.read(str(cabinet.run_dir))["id"] == 4
-    (cabinet.run_dir / head.FILE).unlink()
-    cabinet.run_dir.rmdir()
-    archive.write([label("note", "", "cabinet", "event 4")])
+    shutil.rmtree(cabinet.run_dir)
+    archive.write([note(4)])
     archive.close()
     assert len(cabinet.said) == 2
