@@ -1,14 +1,13 @@
 """A capture's end and its durability; what is kept of the history, and what of it is known."""
 
-import os
 import sqlite3
 from types import SimpleNamespace
 
 import pytest
 from recorder_feed import Feed
-from test_recorder_rescue import Cabinet, label
+from test_recorder import Order
+from test_recorder_rescue import Cabinet
 
-from controller.record import chain
 from controller.record.journal import JournalReader
 from controller.record.snapshot import Snapshot
 from controller.recorder import retention, room
@@ -39,11 +38,10 @@ class Table:
         )
 
     def ends(self):
-        return self.connection.execute(
-            "SELECT event_id, last_sequence FROM captures ORDER BY event_id"
-        ).fetchall(), self.connection.execute(
-            "SELECT json_extract(value, '$.end') FROM meta WHERE key = 'capture'"
-        ).fetchone()[0]
+        run = self.connection.execute
+        ends = run("SELECT event_id, last_sequence FROM captures ORDER BY event_id").fetchall()
+        newest = run("SELECT json_extract(value, '$.end') FROM meta WHERE key = 'capture'")
+        return ends, newest.fetchone()[0]
 
 
 @pytest.fixture
@@ -91,25 +89,8 @@ def test_a_later_trip_never_shortens_a_capture_that_is_to_last_longer(
     assert captures._capture._waiting[-1][0] == end
 
 
-class Noted:
-    """The os module, noting what makes a file durable."""
-
-    def __init__(self):
-        self.calls = []
-
-    def __getattr__(self, name):
-        if name not in ("pwrite", "fsync"):
-            return getattr(os, name)
-
-        def noted(*arguments):
-            self.calls.append(name)
-            return getattr(os, name)(*arguments)
-
-        return noted
-
-
 def test_frames_are_durable_before_the_file_says_that_they_are_there(feed, tmp_path):
-    noted, reader = Noted(), JournalReader(str(tmp_path / "journal"))
+    noted, reader = Order("pwrite", "fsync"), JournalReader(str(tmp_path / "journal"))
     capture = Capture(str(tmp_path / "trip_8.journal"), reader, noted)
     for frame in reader.frames():
         capture.add(frame.sequence, frame.raw)
@@ -163,26 +144,6 @@ def test_a_reserve_left_by_an_earlier_run_goes_when_there_is_no_room_for_one(tmp
     archive._reserve.laid, archive._reserve._free_bytes = False, lambda: 0
     archive.tidy()
     assert not left_over.exists() and not archive.lean
-    archive.close()
-
-
-def test_all_that_lets_a_recorder_go_on_is_rescued(tmp_path):
-    cabinet = Cabinet(tmp_path)
-    meta = {
-        "position": {"sequence": 7},
-        "standing": ["1a"],
-        "capture": {"file": "trip_8.journal"},
-        "anchor": {"at": 7},
-    }
-    archive = cabinet.start()
-    archive.write([label("note", "", "cabinet", "event 1")], meta=meta)
-    archive.close()
-    cabinet.damage("events_by_kind")
-    archive = cabinet.start()
-    assert {key: archive.database.meta(key) for key in meta} == meta
-    assert cabinet.query(f"SELECT code FROM events WHERE kind = '{chain.LOSS}'") == [
-        (chain.DAMAGE,)
-    ]
     archive.close()
 
 

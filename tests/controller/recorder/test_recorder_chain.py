@@ -2,6 +2,7 @@
 retention takes is not.
 """
 
+import contextlib
 import hashlib
 import json
 import sqlite3
@@ -16,69 +17,43 @@ from controller.recorder.database import Database, DatabaseError, Row
 
 
 def row(index, kind="note"):
-    return Row(
-        index,
-        1000 * index,
-        10**15 + index,
-        "ntp",
-        1500,
-        kind,
-        "R801",
-        "cabinet",
-        f"event {index} \u00b5",
-    )
+    text = f"event {index} \u00b5"
+    return Row(index, 1000 * index, 10**15 + index, "ntp", 1500, kind, "R801", "cabinet", text)
 
 
 @pytest.fixture
 def database(tmp_path):
     made = Database(str(tmp_path / "record.db"), 8 << 20)
     for start in range(0, 30, 3):
-        made.write(
-            [row(index, "trip" if index % 7 == 0 else "note") for index in range(start, start + 3)]
-        )
+        numbers = range(start, start + 3)
+        made.write([row(index, "note" if index % 7 else "trip") for index in numbers])
     yield made
     made.close()
 
 
 def changed(database, *statements):
     """A verdict over the file after somebody has worked on it with another program."""
-    with sqlite3.connect(database.path) as connection:
+    with contextlib.closing(sqlite3.connect(database.path)) as connection, connection:
         for statement in statements:
             connection.execute(statement)
-    connection.close()
     return check(database)
 
 
 def check(database, published=None):
-    connection = sqlite3.connect(database.path)
-    try:
+    with contextlib.closing(sqlite3.connect(database.path)) as connection:
         return chain.verify(connection, published)
-    finally:
-        connection.close()
 
 
 def test_another_program_can_compute_it(database):
     """As the docstring of chain.py says, and nothing more."""
-    previous = bytes(32)
-    for *values, stored in database.query(
-        f"SELECT {', '.join(chain.COLUMNS)}, hash FROM events ORDER BY id"
-    ):
+    previous, found = bytes(32), check(database)
+    columns = ", ".join(chain.COLUMNS)
+    for *values, stored in database.query(f"SELECT {columns}, hash FROM events ORDER BY id"):
         text = json.dumps(values, separators=(",", ":"))
         previous = hashlib.sha256(previous + text.encode("ascii")).digest()
         assert stored == previous
-    assert previous == database.head
-
-
-def test_an_untouched_chain_is_whole(database):
-    found = check(database)
-    assert (found.intact, found.events, found.first, found.last, found.missing) == (
-        True,
-        30,
-        1,
-        30,
-        0,
-    )
-    assert found.head == database.head.hex()
+    assert previous == database.head and found.head == previous.hex() and found.intact
+    assert (found.events, found.first, found.last, found.missing) == (30, 1, 30, 0)
 
 
 @pytest.mark.parametrize(
@@ -102,34 +77,26 @@ def test_every_column_of_an_event_is_held(database, column, value):
     assert found.breaks[0].startswith("event 12:"), found.breaks
 
 
+COPY = "sequence, uptime_ms, utc_us, utc_source, utc_uncertainty_us, kind, code, scope, text, hash"
+
+
 @pytest.mark.parametrize(
     "statements, words",
     [
-        (("DELETE FROM events WHERE id = 9",), "events 9 to 9 are missing"),
-        (("DELETE FROM events WHERE id BETWEEN 1 AND 4",), "events 1 to 4 are missing"),
-        (("DELETE FROM events WHERE id > 27",), "the newest event should be 30"),
-        (("DELETE FROM events",), "the newest event should be 30"),
+        ("DELETE FROM events WHERE id = 9", "events 9 to 9 are missing"),
+        ("DELETE FROM events WHERE id BETWEEN 1 AND 4", "events 1 to 4 are missing"),
+        ("DELETE FROM events WHERE id > 27", "the newest event should be 30"),
+        ("DELETE FROM events", "the newest event should be 30"),
         (
-            (
-                "UPDATE events SET id = -1 WHERE id = 5",
-                "UPDATE events SET id = 5 WHERE id = 6",
-                "UPDATE events SET id = 6 WHERE id = -1",
-            ),
+            "UPDATE events SET id = -1 WHERE id = 5; UPDATE events SET id = 5 WHERE id = 6; "
+            "UPDATE events SET id = 6 WHERE id = -1",
             "event 5:",
         ),
-        (
-            (
-                "INSERT INTO events SELECT 31, sequence, uptime_ms, utc_us, utc_source, "
-                "utc_uncertainty_us, "
-                "kind, code, scope, "
-                "text, hash FROM events WHERE id = 30",
-            ),
-            "event 31:",
-        ),
+        (f"INSERT INTO events SELECT 31, {COPY} FROM events WHERE id = 30", "event 31:"),
     ],
 )
 def test_what_is_taken_out_put_in_or_moved_is_found(database, statements, words):
-    found = changed(database, *statements)
+    found = changed(database, *statements.split(";"))
     assert any(line.startswith(words) for line in found.breaks), found.breaks
 
 
@@ -156,9 +123,8 @@ def test_retention_leaves_a_chain_that_can_be_checked_and_every_trip(database):
     # of an event that is gone: nobody can tell any more
     assert not check(database, published).intact
     assert check(database, trips[1][-1]).intact
-    assert changed(
-        database, "UPDATE events SET scope = 'events <= 3' WHERE code = 'RETENTION'"
-    ).breaks
+    narrower = "UPDATE events SET scope = 'events <= 3' WHERE code = 'RETENTION'"
+    assert changed(database, narrower).breaks
 
 
 def test_links_alone_excuse_nothing(database):
@@ -170,16 +136,9 @@ def test_links_alone_excuse_nothing(database):
     assert found.breaks == ["events 9 to 9 are missing, and nothing says why"]
 
 
-@given(
-    st.lists(
-        st.tuples(st.integers(), st.text(), st.text() | st.none()),
-        min_size=2,
-        max_size=2,
-        unique=True,
-    )
-)
-def test_different_events_never_have_the_same_text(rows):
-    assert chain.canonical(rows[0]) != chain.canonical(rows[1])
+@given(st.lists(st.text() | st.integers() | st.none(), min_size=2, max_size=2, unique=True))
+def test_different_events_never_have_the_same_text(values):
+    assert chain.canonical(values[:1]) != chain.canonical(values[1:])
 
 
 def test_nothing_of_a_transaction_that_failed_is_there(database):
