@@ -1,6 +1,4 @@
-"""A scripted SunSpec converter and how to bring a driver up with it, for the tests of the converter
-family.
-"""
+"""A scripted SunSpec converter, and a driver brought up with it."""
 
 import struct
 
@@ -15,9 +13,7 @@ WSET, OP_CTL, CONTROLLER_HB, RVRT = "704.24", "715.8", "715.5", "704.30"
 
 
 class Converter(Slave):
-    """Holding registers of a SunSpec chain; `put("701.10", value)` by model and offset. Ticks once
-    a second.
-    """
+    """Holding registers of a SunSpec chain, which ticks once a second; put("701.10", value)."""
 
     def __init__(self, chain=CHAIN, base=40000, lengths=None):
         super().__init__()
@@ -40,17 +36,8 @@ class Converter(Slave):
         self.put("701.6", 0, 2)
         self.put("701.10", 1000)  # x 10^2 W
         self.put("701.116", 2)
-        for name, words, raw in (
-            ("22", 1, 0),
-            ("23", 1, 0),
-            ("24", 2, 0),
-            ("26", 2, 0),
-            ("30", 1, 0),
-            ("31", 2, 0),
-            ("33", 2, 0),
-            ("55", 1, 0),
-        ):
-            self.put("704." + name, raw, words)
+        for name, words in zip((22, 23, 24, 26, 30, 31, 33, 55), (1, 1, 2, 2, 1, 2, 2, 1)):
+            self.put(f"704.{name}", 0, words)
         for name, raw in (("34", 7683), ("44", -1301), ("59", -1), ("60", -3), ("61", -1)):
             self.put("802." + name, raw)
         for name, raw in (("15", -1), ("16", 0), ("30", 1301), ("31", 768)):
@@ -102,17 +89,9 @@ class Converter(Slave):
 
 def built(slave=None, **settings):
     sink = Sink()
-    layout = sink.layout
-    loaded = profile.load("sunspec_pcs")
+    layout, loaded = sink.layout, profile.load("sunspec_pcs")
     loaded.settings.update(settings)
-    device = pcs.SunSpecPcs(
-        loaded,
-        1,
-        sink,
-        layout.unit_input(0, 0),
-        layout.unit_group(0, s.G_PCS_MEASURE),
-        layout.unit_group(0, s.G_PCS_CONTROL),
-    )
+    device = pcs.SunSpecPcs(loaded, 1, sink, layout.unit_input(0, 0), *groups(sink))
     return Bus(device, slave or Converter()), sink
 
 

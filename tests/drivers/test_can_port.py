@@ -1,6 +1,4 @@
-"""A CAN port: bounded reading, error frames, a full queue, bus-off, an interface that goes and
-comes back.
-"""
+"""A CAN port: bounded reading, error frames, a full queue, bus-off, a lost interface."""
 
 import errno
 
@@ -35,20 +33,14 @@ def error_frame(kind, controller=0):
 
 
 class FakeBus:
-    """What python-can shows: a queue of messages, None or failures to raise; sends that may
-    fail.
-    """
+    """A queue of messages, None or failures to raise; sends that may fail."""
 
     def __init__(self, waiting=(), failures=(), filters=None):
-        self.waiting = list(waiting)
-        self.failures = list(failures)
-        self.filters = filters
-        self.sent = []
-        self.timeouts = set()
-        self.shut = 0
+        self.waiting, self.failures, self.filters = list(waiting), list(failures), filters
+        self.sent, self.shut = [], 0
 
     def recv(self, timeout):
-        self.timeouts.add(timeout)
+        assert timeout == 0
         item = self.waiting.pop(0) if self.waiting else None
         if isinstance(item, Exception):
             raise item
@@ -69,23 +61,18 @@ class FakeBus:
 
 
 def test_frames_in_order_with_ids_and_data():
-    port = CanPort(FakeBus([frame(0x101, b"\x01"), frame(0x18FF50E5, b"", is_extended_id=True)]))
-    assert port.drain() == [(0x101, b"\x01"), (0x18FF50E5 | EXTENDED, b"")]
+    waiting = [frame(0x101, bytearray(b"\x01")), frame(0x18FF50E5, b"", is_extended_id=True)]
+    port = CanPort(FakeBus(waiting))
+    frames = port.drain()
+    assert frames == [(0x101, b"\x01"), (0x18FF50E5 | EXTENDED, b"")]
+    assert type(frames[0][1]) is bytes, "equal payloads compare and hash"
     assert (port.received, port.foreign, port.state) == (2, 0, ACTIVE)
     assert port.drain() == []
 
 
-def test_reading_never_waits():
-    bus = FakeBus([frame(1)])
-    CanPort(bus).drain()
-    assert bus.timeouts == {0}
-
-
 @pytest.mark.parametrize("waiting, limit, taken", [(0, 5, 0), (4, 5, 4), (5, 5, 5), (6, 5, 5)])
 def test_a_drain_is_bounded(waiting, limit, taken):
-    """python-can #176: an unbounded read starves the rest of the loop. What is left comes with the
-    next drain.
-    """
+    """python-can #176: an unbounded read starves the rest of the loop."""
     bus = FakeBus([frame(n) for n in range(waiting)])
     port = CanPort(bus)
     assert [can_id for can_id, _ in port.drain(limit)] == list(range(taken))
@@ -93,34 +80,21 @@ def test_a_drain_is_bounded(waiting, limit, taken):
 
 
 def test_none_ends_a_drain_only_where_nothing_was_filtered_out():
-    """python-can's recv(0) returns None when it filtered the first waiting frame: there may be more
-    behind it.
-    """
+    """python-can's recv(0) returns None when it filtered the first of the waiting frames."""
     waiting = [None, frame(1), None, frame(2)]
-    assert CanPort(FakeBus(waiting, filters=[{"can_id": 1, "can_mask": 1}])).drain(8) == [
-        (1, b"12345678"),
-        (2, b"12345678"),
-    ]
+    filtered = FakeBus(waiting, filters=[{"can_id": 1, "can_mask": 1}])
+    assert CanPort(filtered).drain(8) == [(1, b"12345678"), (2, b"12345678")]
     assert CanPort(FakeBus(waiting)).drain(8) == []
 
 
 def test_other_ids_and_remote_frames_are_foreign():
-    port = CanPort(
-        FakeBus(
-            [frame(1), frame(2), frame(2, is_extended_id=True), frame(1, b"", is_remote_frame=True)]
-        ),
-        ids=[1],
-    )
+    other, remote = frame(2, is_extended_id=True), frame(1, b"", is_remote_frame=True)
+    port = CanPort(FakeBus([frame(1), frame(2), other, remote]), ids=[1])
     assert port.drain() == [(1, b"12345678")]
     assert (port.received, port.foreign) == (1, 3)
     port.accept([2 | EXTENDED])
     port._bus.waiting = [frame(1), frame(2), frame(2, b"x", is_extended_id=True)]
     assert port.drain() == [(2 | EXTENDED, b"x")]
-
-
-def test_data_are_bytes_so_that_equal_payloads_compare_and_hash():
-    ((_, data),) = CanPort(FakeBus([frame(1, bytearray(b"abc"))])).drain()
-    assert type(data) is bytes
 
 
 # -- the state of the bus
@@ -156,22 +130,22 @@ def test_an_error_frame_without_data_is_counted():
     assert port.drain() == [] and port.state == PASSIVE
 
 
-@pytest.mark.parametrize("recovery", [error_frame(0x100), error_frame(0x004, 0x40), frame(5)])
-def test_bus_off_is_counted_and_recovery_seen(recovery):
-    """can-utils #262/#344, python-can #1495: one bus-off with restart-ms 0 stays; with 100 the bus
-    comes back.
-    """
-    port = CanPort(FakeBus([error_frame(0x040), None, recovery]))
+@pytest.mark.parametrize(
+    "fault, recovery, state",
+    [
+        (error_frame(0x040), error_frame(0x100), ACTIVE),
+        (error_frame(0x040), error_frame(0x004, 0x40), ACTIVE),
+        (error_frame(0x040), frame(5), ACTIVE),
+        (error_frame(0x004, 0x20), frame(5), PASSIVE),  # a frame does not end error passive
+    ],
+)
+def test_bus_off_is_counted_and_recovery_seen(fault, recovery, state):
+    """can-utils #262/#344, python-can #1495: with restart-ms 0 it stays, with 100 it comes back."""
+    port = CanPort(FakeBus([fault, None, recovery]))
     port.drain()
-    assert port.state == BUS_OFF
+    assert port.state == (BUS_OFF if state == ACTIVE else PASSIVE)
     port.drain()
-    assert (port.state, port.bus_offs) == (ACTIVE, 1)
-
-
-def test_a_frame_does_not_end_error_passive():
-    port = CanPort(FakeBus([error_frame(0x004, 0x20), frame(5)]))
-    port.drain()
-    assert port.state == PASSIVE
+    assert (port.state, port.bus_offs) == (state, int(state == ACTIVE))
 
 
 # -- sending
@@ -185,29 +159,24 @@ def test_a_frame_goes_out_as_it_is(can_id, extended):
     port = CanPort(bus)
     assert port.send(can_id, b"\x00\x01")
     (message,) = bus.sent
-    assert (message.arbitration_id, message.is_extended_id, bytes(message.data)) == (
-        can_id & ~EXTENDED,
-        extended,
-        b"\x00\x01",
-    )
-    assert (port.sent, port.full) == (1, 0)
+    assert (message.arbitration_id, message.is_extended_id) == (can_id & ~EXTENDED, extended)
+    assert (bytes(message.data), port.sent, port.full) == (b"\x00\x01", 1, 0)
 
 
 @pytest.mark.parametrize(
-    "failure",
+    "failure, full, state",
     [
-        can.CanOperationError("Transmit buffer full"),
-        can.CanOperationError("Failed to transmit: x", errno.ENOBUFS),
-        OSError(errno.ENOBUFS, "No buffer space available"),
+        (can.CanOperationError("Transmit buffer full"), 1, ACTIVE),
+        (can.CanOperationError("Failed to transmit: x", errno.ENOBUFS), 1, ACTIVE),
+        (OSError(errno.ENOBUFS, "No buffer space available"), 1, ACTIVE),
+        (OSError(errno.ENETDOWN, "Network is down"), 0, DOWN),
     ],
 )
-def test_a_full_queue_is_refused_counted_and_no_loss(failure):
-    """python-can #2004 and #310, can-utils #400, farm-ng/tractor #91: ENOBUFS at once; the caller
-    retries.
-    """
+def test_a_full_queue_is_counted_and_no_loss(failure, full, state):
+    """python-can #2004 and #310, can-utils #400, farm-ng/tractor #91: ENOBUFS at once."""
     port = CanPort(FakeBus(failures=[failure]))
     assert port.send(1, b"") is False
-    assert (port.full, port.sent, port.losses, port.state) == (1, 0, 0, ACTIVE)
+    assert (port.full, port.sent, port.losses, port.state) == (full, 0, 1 - full, state)
     assert port.send(1, b"") is True
 
 
@@ -234,17 +203,12 @@ def test_a_queue_that_stays_full_means_nobody_acknowledges(refused, acknowledged
     [
         (can.CanOperationError("Failed to receive", errno.ENETDOWN), "the interface is down"),
         (OSError(errno.ENODEV, "No such device"), "no such interface"),
-        (
-            can.CanOperationError("Failed to receive: [1]\nTraceback"),
-            "Failed to receive: [1] Traceback",
-        ),
+        (can.CanOperationError("Failed: [1]\nTraceback"), "Failed: [1] Traceback"),
         (can.CanOperationError("Failed to receive", errno.EPIPE), "Broken pipe"),
     ],
 )
 def test_a_lost_interface_is_a_state_not_a_crash(failure, text):
-    """victronenergy/venus #1032, python-can #1495: what came before the loss is kept, nothing is
-    raised.
-    """
+    """victronenergy/venus #1032, python-can #1495: what came before the loss is kept."""
     port = CanPort(FakeBus([frame(1), failure, failure]))
     assert port.drain() == [(1, b"12345678")]
     assert port.drain() == []
@@ -260,12 +224,6 @@ def test_an_interface_that_was_only_set_down_works_again_by_itself(recover):
     assert port.state == DOWN
     recover(port)
     assert (port.state, port.error) == (ACTIVE, "") and port.service(0)
-
-
-def test_a_failed_send_is_a_loss():
-    port = CanPort(FakeBus(failures=[OSError(errno.ENETDOWN, "Network is down")]))
-    assert port.send(1, b"") is False
-    assert (port.state, port.losses, port.full) == (DOWN, 1, 0)
 
 
 def test_a_lost_interface_is_opened_again_later_and_later():
@@ -295,15 +253,15 @@ def test_a_lost_interface_is_opened_again_later_and_later():
 
 
 @pytest.mark.parametrize(
-    "interface, settings, text",
+    "interface, text",
     [
-        ("nonsense", {}, "CAN can9 (nonsense): Unknown interface type"),
-        ("socketcand", {}, "CAN can9 (socketcand): "),
+        ("nonsense", "CAN can9 (nonsense): Unknown interface type"),
+        ("socketcand", "CAN can9 (socketcand): "),
     ],
 )
-def test_what_cannot_be_opened_is_one_line(interface, settings, text):
+def test_what_cannot_be_opened_is_one_line(interface, text):
     with pytest.raises(CanPortError) as failure:
-        open_can(interface, "can9", 500_000, **settings)
+        open_can(interface, "can9", 500_000)
     assert str(failure.value).startswith(text) and "\n" not in str(failure.value)
 
 
@@ -343,25 +301,15 @@ def test_only_an_interface_that_opens_without_blocking_is_opened_again(
 
 
 def test_two_ports_on_a_real_python_can_bus():
-    one, two = (
-        open_can("virtual", "test_can_port", 500_000),
-        open_can("virtual", "test_can_port", 500_000),
-    )
+    one, two = (open_can("virtual", "test_can_port", 500_000) for _ in range(2))
     assert one.send(0x123, b"12345678") and one.send(0x1806E5F4 | EXTENDED, b"\x01")
     assert two.drain() == [(0x123, b"12345678"), (0x1806E5F4 | EXTENDED, b"\x01")]
     assert one.drain() == [] and one.fileno() == -1
     one.close()
     two.close()
-
-
-def test_closing_shuts_the_bus_down():
     bus = FakeBus()
-    CanPort(bus).close()
-    assert bus.shut == 1
-
-
-def test_descriptor_of_a_bus_that_has_one():
-    bus = FakeBus()
-    assert CanPort(bus).fileno() == -1
     bus.fileno = lambda: 5
-    assert CanPort(bus).fileno() == 5
+    port = CanPort(bus)
+    assert port.fileno() == 5
+    port.close()
+    assert bus.shut == 1

@@ -126,11 +126,9 @@ def explain(repository, *entries):
 def test_a_well_tested_module_is_proved_and_a_badly_tested_one_is_not(repository):
     code, lines = prove(repository)
     assert code == 0, lines
-    assert (
-        lines[-4] == ("coverage line 100.0 branch 100.0")
-        and "on import 0" in lines[-2]
-        and "errors 0" in lines[-2]
-    )
+    assert lines[-4] == ("coverage line 100.0 branch 100.0")
+    assert "on import 0" in lines[-2]
+    assert "errors 0" in lines[-2]
     words = lines[-1].split()
     assert (
         words[0] == "mutants" and words[1] == words[3] and words[-1] == "0" and int(words[1]) > 25
@@ -160,11 +158,9 @@ def test_a_run_begins_where_the_one_before_was_cut_if_nothing_has_changed(reposi
         TINY_TEST.replace("(40, 40), (41, 40)", "").replace("assert tiny.MOST == 40", "")
     )
     code, lines = prove(repository, "--resume")
-    assert (
-        code == 1
-        and not any("taken over" in line for line in lines)
-        and not lines[-1].endswith("survived 0")
-    )
+    assert code == 1
+    assert not any("taken over" in line for line in lines)
+    assert not lines[-1].endswith("survived 0")
 
 
 def test_what_was_kept_is_of_one_key_and_whole(tmp_path):
@@ -173,10 +169,8 @@ def test_what_was_kept_is_of_one_key_and_whole(tmp_path):
     assert kept.load("a", "1", tmp_path) is None
     kept.save("a", "1", {"x": 2}, tmp_path / "b")
     whole = (tmp_path / "b" / "a.pickle").read_bytes()
-    assert (
-        kept.load("a", "1", tmp_path / "b") == {"x": 2}
-        and kept.load("a", "2", tmp_path / "b") is None
-    )
+    assert kept.load("a", "1", tmp_path / "b") == {"x": 2}
+    assert kept.load("a", "2", tmp_path / "b") is None
     for size in range(len(whole)):
         (tmp_path / "b" / "a.pickle").write_bytes(whole[:size])
         assert kept.load("a", "1", tmp_path / "b") is None
@@ -291,9 +285,8 @@ def test_ids_do_not_hold_lines_and_texts_of_errors_are_left_alone(tmp_path):
         "tiny.LEVELS[high][2] | to 'up' | 'down' | 0",
         "tiny.LEVELS[high] | element dropped | ('high', 7, 'down') | 0",
     } <= found
-    assert not any("'high'" in name and "dropped" not in name for name in found), (
-        "names are for people"
-    )
+    # names are for people
+    assert not any("'high'" in name and "dropped" not in name for name in found)
 
 
 @pytest.mark.parametrize(
@@ -777,10 +770,8 @@ def test_what_is_missing_is_looked_for_in_the_tests_of_its_file():
         for name in ("test_bounds", "test_permit")
     ]
     near, others = campaign.nearest_first(items, ["safety/permit.py: lines [3] branches []"])
-    assert (near, others) == (items[1:], items[:1]) and campaign.nearest_first(items, []) == (
-        [],
-        items,
-    )
+    assert (near, others) == (items[1:], items[:1])
+    assert campaign.nearest_first(items, []) == ([], items)
 
 
 def test_of_a_sample_the_tests_that_are_named_come_first():

@@ -21,7 +21,6 @@ TESTS = ROOT / "tests" / "safety"
 # no mutant.
 NO_JUDGES = {
     "test_parity.py": "compares the source with the same source on MicroPython",
-    "test_channel_parity.py": "likewise",
     "test_assessor.py": "compares the page with what was written from the same tables",
 }
 NO_JUDGE_EITHER = (

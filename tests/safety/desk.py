@@ -1,4 +1,4 @@
-"""The features of a kernel that is never stepped: what a test of derived signals looks at."""
+"""The features of a kernel that is never stepped."""
 
 from bench import default_image
 
@@ -9,10 +9,10 @@ from safety.kernel import Kernel
 
 
 class Desk:
-    """Inputs and freshness by hand. cabinet: cabinet parameters by name."""
+    """Inputs and freshness by hand. changed: parameters by name."""
 
-    def __init__(self, units=1, racks=1, modules=15, **cabinet):
-        image = default_image(units=units, racks=racks, modules=modules, **cabinet)
+    def __init__(self, units=1, racks=1, modules=15, **changed):
+        image = default_image(units=units, racks=racks, modules=modules, **changed)
         self.image = image
         self.map = p.ImageMap(units, racks, m.STAGES_PER_SCOPE)
         self.kernel = Kernel(image)
@@ -32,6 +32,10 @@ class Desk:
                 self.kernel.fresh[group] = 0 if group in self.silent else 1
             self.features.update(elapsed)
         return self
+
+    def silence_rack(self, group, rack=0):
+        """Let a group of a rack be silent for longer than it may."""
+        return self.silence(self.layout.rack_group(rack, group)).step(26)
 
     def rack(self, signal, value, rack=0):
         """Store a rack input."""

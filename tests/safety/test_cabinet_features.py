@@ -159,9 +159,8 @@ def test_a_converter_is_worked_out_on_its_own_news_alone(unit, group):
     for at in looked_at:
         desk.features.value[at] = 77
     desk.step()
-    assert [desk.features.value[at] for at in looked_at] == [77, 77] and list(
-        desk.features.changed[1:3]
-    ) == [0, 0]
+    assert [desk.features.value[at] for at in looked_at] == [77, 77]
+    assert list(desk.features.changed[1:3]) == [0, 0]
     desk.silent.remove(desk.layout.unit_group(unit, group))
     desk.step()
     assert [desk.features.value[at] == 77 for at in looked_at] == [unit == 1, unit == 0]

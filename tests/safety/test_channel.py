@@ -1,6 +1,4 @@
-"""Frames between the channels: nothing but a whole, right, new frame is accepted, however the bytes
-arrive.
-"""
+"""Frames between the channels: only a whole, right, new one is accepted, however it arrives."""
 
 import random
 import struct
@@ -15,53 +13,25 @@ IMAGE_CRC, TABLE_CRC = 123_456_789, 987_654_321
 START = bytes((c.START_1, c.START_2))
 
 
-# A frame on the wire, written down apart from the tables: start, length, schema, channel, sequence,
-# uptime, image, table; signals, known, vote, reason, subject, first-out; mask; kind, first-out and
-# mask of a reset; result; refusal, how many.
+# A frame on the wire, written down apart from the tables.
 WIRE = struct.Struct("<BBBBBHIIIHHBBHHIBHIBBH")
-ON_WIRE = (
-    0xA5,
-    0x5A,
-    48,
-    1,
-    2,
-    513,
-    70_001,
-    IMAGE_CRC,
-    TABLE_CRC,
-    0x7F,
-    0x3F,
-    1,
-    8,
-    300,
-    44,
-    0x1234567,
-    2,
-    45,
-    0x7654321,
-    5,
-    4,
-    999,
-)
+HEADER = (0xA5, 0x5A, 48, 1)  # start, length, schema
+SENDER = (2, 513, 70_001, IMAGE_CRC, TABLE_CRC)  # channel, sequence, uptime, image, tables
+VIEW = (0x7F, 0x3F, 1, 8, 300, 44, 0x1234567)  # signals, known, vote, reason, subject, stages
+RESET = (2, 45, 0x7654321, 5, 4, 999)  # kind, first-out, mask, result; refusal, how many
 
 
 def test_a_frame_is_these_bytes_on_the_wire():
     frame = c.Frame()
-    for field, value in enumerate(ON_WIRE[4:], c.CHANNEL):
+    for field, value in enumerate((*SENDER, *VIEW, *RESET), c.CHANNEL):
         frame.put(field, value)
     frame.seal()
-    fields = WIRE.pack(*ON_WIRE)
+    fields = WIRE.pack(*HEADER, *SENDER, *VIEW, *RESET)
     assert (c.CHANNEL_A, c.CHANNEL_B) == (1, 2) and len(fields) == 44
     assert bytes(frame.bytes) == fields + bitwise(fields[2:]).to_bytes(4, "little")
     receiver = c.Receiver(c.CHANNEL_B)
     receiver.feed(frame.bytes, 48)
     assert receiver.last_refusal == c.R_FIRST, "whole and right, and a beginning"
-
-
-def test_every_input_is_found_by_its_name():
-    assert [c.index_of(row[0]) for row in s.CABINET_INPUTS] == list(range(len(s.CABINET_INPUTS)))
-    with pytest.raises(ValueError, match="no cabinet input estop_9_ok"):
-        c.index_of("estop_9_ok")
 
 
 def _sender():
@@ -101,26 +71,17 @@ def test_every_field_comes_out_as_it_went_in_and_disturbs_no_other(field):
     before = [frame.get(other) for other in range(len(c.FIELDS))]
     for value in (0, 1, (1 << min(30, 8 * c.WIDTH[field])) - 1):
         frame.put(field, value)
-        assert frame.get(field) == value
-        assert [frame.get(at) for at in range(len(c.FIELDS)) if at != field] == [
-            before[at] for at in range(len(c.FIELDS)) if at != field
-        ]
+        before[field] = value
+        assert [frame.get(at) for at in range(len(c.FIELDS))] == before
 
 
 def test_the_shared_contacts_are_cabinet_inputs_and_fit():
     assert [s.CABINET_INPUTS[index][0] for index in c.SHARED] == list(c.SHARED_NAMES)
     assert len(c.SHARED) <= c.SHARED_MAX == 8 * c.WIDTH[c.SIGNAL_BITS] == 8 * c.WIDTH[c.KNOWN_BITS]
     assert c.FRAME_BYTES < 256 and len(c.REFUSALS) == c.R_FIRST + 1
+    assert [c.index_of(row[0]) for row in s.CABINET_INPUTS] == list(range(len(s.CABINET_INPUTS)))
     with pytest.raises(ValueError, match="no cabinet input estop_3_ok"):
         c.index_of("estop_3_ok")
-
-
-def test_the_first_frame_is_only_a_beginning():
-    receiver = c.Receiver(c.CHANNEL_A)
-    first, second = _frames(2)
-    assert receiver.feed(first, len(first)) == 0 and receiver.last_refusal == c.R_FIRST
-    assert receiver.feed(second, len(second)) == 1
-    assert bytes(receiver.frame.bytes) == second
 
 
 def test_any_split_gives_the_same():
@@ -150,46 +111,10 @@ def test_every_flipped_bit_is_refused_and_the_next_frame_is_not():
         assert bytes(receiver.frame.bytes) == frames[3]
 
 
-@pytest.mark.parametrize("seed", range(20))
-def test_garbage_lost_and_added_bytes_cost_only_their_own_frames(seed):
-    print("seed", seed)
-    source = random.Random(seed)
-    frames = _frames(60)
-    receiver = _begun(frames)
-    line, whole = bytearray(), []
-    for frame in frames[2:]:
-        kind = source.randrange(6)
-        if kind == 0:
-            line += bytes(
-                source.choices(
-                    (c.START_1, c.START_2, c.FRAME_BYTES, 0, 255), k=source.randrange(1, 90)
-                )
-            )
-        if kind == 1:
-            at = source.randrange(c.FRAME_BYTES)
-            frame = frame[:at] + frame[at + 1 :]
-        if kind == 2:
-            at = source.randrange(1, c.FRAME_BYTES)
-            frame = frame[:at] + bytes([source.randrange(256)]) + frame[at:]
-        line += frame
-        if len(frame) == c.FRAME_BYTES:
-            whole.append(frame)
-    seen = []
-    for byte in line:
-        if receiver.feed(bytes([byte]), 1):
-            seen.append(bytes(receiver.frame.bytes))
-    assert set(seen) <= set(whole) and len(seen) == len(set(seen))
-    # garbage that looks like a beginning may cover the frame behind it
-    assert len(seen) >= len(whole) - 20
-    assert seen == sorted(seen, key=frames.index)
-
-
 def _told(stream):
-    """[(refusals by reason, bytes of the accepted frames)] after each byte, by cutting and
-    searching texts of bytes.
+    """([(refusals by reason, frames accepted) after each byte], accepted frames), by searching.
 
-    What cannot begin a frame is refused once, with all behind it up to what could be the next
-    beginning.
+    What cannot begin a frame is refused once, with all up to what could be the next beginning.
     """
     buffer, refused, accepted, sequence, told = b"", [0] * len(c.REFUSALS), [], None, []
     for byte in stream:
@@ -224,9 +149,8 @@ def _wrong(buffer):
     return c.R_CRC if len(buffer) == c.FRAME_BYTES and buffer[c.FIELD_BYTES_END :] != crc else None
 
 
-@pytest.mark.parametrize("seed", range(20))
-def test_after_every_byte_it_has_refused_and_accepted_what_a_search_in_the_text_finds(seed):
-    print("seed", seed)
+@pytest.mark.parametrize("seed", range(12))
+def test_it_refuses_and_accepts_what_a_search_in_the_stream_finds(seed):
     source = random.Random(seed)
     likely = (c.START_1, c.START_1, c.START_2, c.START_2, c.FRAME_BYTES, c.FRAME_SCHEMA, 0, 255)
     stream = b""
@@ -250,7 +174,7 @@ def test_after_every_byte_it_has_refused_and_accepted_what_a_search_in_the_text_
     assert seen == accepted
 
 
-def test_a_whole_frame_is_looked_at_only_while_its_beginning_comes():
+def test_a_header_is_checked_only_while_it_comes():
     class Watched(c.Receiver):
         looks = 0
 
@@ -264,10 +188,8 @@ def test_a_whole_frame_is_looked_at_only_while_its_beginning_comes():
     assert receiver.accepted == 2 and receiver.looks == 3 * c.HEADER_BYTES
 
 
-@pytest.mark.parametrize(
-    "inner", [b"", bytes((c.START_1,)), bytes((c.START_1, c.START_2)), b"\x00\xa5\x00"]
-)
-def test_a_frame_behind_a_cut_one_is_not_lost_wherever_the_cut_is(inner):
+@pytest.mark.parametrize("inner", [b"", START[:1], START, b"\x00\xa5\x00"])
+def test_a_frame_behind_a_cut_one_is_not_lost(inner):
     """Exhaustive over the place of the cut; `inner` follows the cut frame."""
     frames = _frames(4)
     for cut in range(1, c.FRAME_BYTES):
@@ -302,12 +224,11 @@ def test_only_a_newer_sequence_is_accepted(last, ahead, accepted):
     assert receiver.accepted == 1
     assert receiver.feed(_put_sequence(frame, last + ahead), c.FRAME_BYTES) == accepted
     assert receiver.refused[c.R_SEQUENCE] == 1 - accepted
-    assert (
-        receiver.feed(_put_sequence(frame, last + max(1, ahead * accepted) + 1), c.FRAME_BYTES) == 1
-    )
+    newer = _put_sequence(frame, last + max(1, ahead * accepted) + 1)
+    assert receiver.feed(newer, c.FRAME_BYTES) == 1
 
 
-def test_a_sender_that_began_anew_is_heard_after_it_was_forgotten():
+def test_a_restarted_sender_is_heard_after_it_was_forgotten():
     frames = _frames(100)
     receiver = c.Receiver(c.CHANNEL_A)
     for frame in frames:
@@ -315,18 +236,6 @@ def test_a_sender_that_began_anew_is_heard_after_it_was_forgotten():
     assert [receiver.feed(frame, len(frame)) for frame in frames[:3]] == [0, 0, 0]
     receiver.forget()
     assert [receiver.feed(frame, len(frame)) for frame in frames[:3]] == [0, 1, 1]
-
-
-def test_another_length_or_schema_is_named():
-    frames = _frames(3)
-    for place, reason in ((2, c.R_LENGTH), (3, c.R_SCHEMA)):
-        receiver = _begun(frames)
-        other = c.Frame()
-        other.bytes[:] = frames[2]
-        other.bytes[place] += 1
-        other.seal()
-        assert receiver.feed(other.bytes, c.FRAME_BYTES) == 0
-        assert receiver.refused[reason] == 1
 
 
 @pytest.mark.parametrize("channel, accepted", [(c.CHANNEL_A, 1), (c.CHANNEL_B, 0), (0, 0), (3, 0)])
@@ -338,33 +247,24 @@ def test_a_channel_does_not_take_itself_for_the_other(channel, accepted):
     assert receiver.accepted == 2 * accepted and receiver.refused[c.R_CHANNEL] == 3 * (1 - accepted)
 
 
-def test_a_sender_begins_with_the_first_frame_at_no_uptime():
+def test_sequence_and_uptime_come_round():
     sender = _sender()
     sender.finish()
     assert (sender.frame.get(c.SEQUENCE), sender.frame.get(c.UPTIME_TICKS)) == (1, 0)
-
-
-def test_sequence_and_uptime_come_round():
-    sender = _sender()
     sender.sequence, sender.uptime_ticks = c.SEQUENCE_MASK, c.UPTIME_MASK
     sender.tick(3)
     sender.finish()
     assert sender.frame.get(c.SEQUENCE) == 0 and sender.frame.get(c.UPTIME_TICKS) == 2
 
 
-def test_counts_of_refusals_stop():
-    receiver = c.Receiver(c.CHANNEL_A)
-    receiver.refused[c.R_START] = s.TICKS_MAX
-    receiver.feed(b"xx", 2)
-    assert receiver.refused[c.R_START] == s.TICKS_MAX
-
-
 def test_the_number_of_refusals_comes_round():
-    """As its field of two bytes does: the other side looks at whether it has changed."""
+    """As its field of two bytes does: the other side looks at whether it has changed. The count by
+    reason stops.
+    """
     receiver = c.Receiver(c.CHANNEL_A)
-    receiver.refusals = c.SEQUENCE_MASK - 1
+    receiver.refusals, receiver.refused[c.R_START] = c.SEQUENCE_MASK - 1, s.TICKS_MAX
     told = []
     for _ in range(3):
         receiver.feed(b"x", 1)
         told.append(receiver.refusals)
-    assert told == [c.SEQUENCE_MASK, 0, 1]
+    assert told == [c.SEQUENCE_MASK, 0, 1] and receiver.refused[c.R_START] == s.TICKS_MAX

@@ -64,10 +64,8 @@ def test_what_had_not_closed_when_it_ended_is_told_to_open():
     desk = closing_under(LOAD_MA, "not wanted")
     told = [desk.layout.rack_output(rack, s.CONTACTOR_CLOSE_OK) for rack in range(2)]
     for _ in range(3):
-        assert desk.update(*desk.way) == (STOPPING, 0, 1) and [desk.out[at] for at in told] == [
-            1,
-            0,
-        ]
+        assert desk.update(*desk.way) == (STOPPING, 0, 1)
+        assert [desk.out[at] for at in told] == [1, 0]
 
 
 @pytest.mark.parametrize(

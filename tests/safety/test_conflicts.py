@@ -1,17 +1,15 @@
-"""The kernel where its parts meet: an agent's hold-off against the fan, other chemistry, no racks,
-and taking over.
-"""
+"""An agent's hold-off against the fan; a kernel without converters and racks."""
 
 import pytest
 from bench import default_image
 from rows import ticks
-from started import Plant, resting, running
-from test_kernel import SCRATCH, arrays
+from started import Plant, running
 
 from safety import matrix as m
 from safety import signals as s
 
 HOLD_OFF_TICKS = 20
+CABINET_STAGES = [stage for stage in m.STAGES if stage[m.S_SCOPE] == s.CABINET]
 
 
 def holding(hold_off_ms=400):
@@ -44,7 +42,7 @@ def fan_course(bench, steps):
         ("2", s.FIRE_ALARM_OK, 0, 200),
     ],
 )
-def test_a_fan_that_gas_or_fire_has_started_yields_for_the_hold_off(row, signal, value, wait):
+def test_a_fan_started_by_gas_or_fire_yields_for_the_hold_off(row, signal, value, wait):
     bench = holding()
     bench.inp[signal] = value
     bench.step(max(1, ticks(wait)))
@@ -71,8 +69,15 @@ def test_the_next_release_has_a_hold_off_of_its_own():
     assert fan_course(release(bench), 30) == [0] * HOLD_OFF_TICKS + [1] * 10
 
 
-# row 2 stands so much later than row 3; of the horn in the test
+# row 2 becomes active so much later than row 3; of the horn in the test
 LATER, HELD = ticks(100), ticks(1000)
+
+
+def with_a_second_conflict(monkeypatch):
+    """A cabinet in which row 2 holds off the horn, too."""
+    horn = (m.D_HORN, 2, "contactor_close_ms_max", "made up")
+    monkeypatch.setattr(m, "CONFLICTS", (*m.CONFLICTS, horn))
+    return Plant(default_image(agent_hold_off_ms=400, contactor_close_ms_max=1000))
 
 
 @pytest.mark.parametrize(
@@ -85,10 +90,7 @@ LATER, HELD = ticks(100), ticks(1000)
 )
 def test_each_conflict_has_a_row_a_demand_and_a_time_of_its_own(monkeypatch, signals, fan, horn):
     """The table has one today; with a second one neither may take the other's."""
-    monkeypatch.setattr(
-        m, "CONFLICTS", (*m.CONFLICTS, (m.D_HORN, 2, "contactor_close_ms_max", "made up"))
-    )
-    bench = Plant(default_image(agent_hold_off_ms=400, contactor_close_ms_max=1000)).step(30)
+    bench = with_a_second_conflict(monkeypatch).step(30)
     for signal in signals:
         bench.inp[signal] = 0
     while not bench.standing():
@@ -97,16 +99,13 @@ def test_each_conflict_has_a_row_a_demand_and_a_time_of_its_own(monkeypatch, sig
     for _ in range(80):
         told.append((bench.out[s.FAN_ON], bench.out[s.HORN_ON]))
         bench.step()
-    assert [list(levels) for levels in zip(*told)] == [
-        off + [1] * (80 - len(off)) for off in (fan, horn)
-    ]
+    expected = [off + [1] * (80 - len(off)) for off in (fan, horn)]
+    assert [list(levels) for levels in zip(*told)] == expected
 
 
 @pytest.mark.parametrize("stood", [True, False])
 def test_a_restart_does_not_stop_a_fan_that_has_run_meanwhile(stood):
-    """Without a controller the fan's contact falls and the fan runs: what the agent's hold-off kept
-    off is gone.
-    """
+    """Without a controller the fan's contact falls, the fan runs and the agent is gone."""
     bench = holding()
     names = ("3", "12a") if stood else ("12a",)
     bench.kernel.boot(True, False, [bench.instance(name) for name in names])
@@ -117,10 +116,7 @@ def test_a_restart_does_not_stop_a_fan_that_has_run_meanwhile(stood):
 
 @pytest.mark.parametrize("name, past", [("3", [1, 0]), ("2", [0, 1]), ("1a", [0, 0])])
 def test_after_a_restart_only_what_the_latched_row_held_off_is_over(monkeypatch, name, past):
-    monkeypatch.setattr(
-        m, "CONFLICTS", (*m.CONFLICTS, (m.D_HORN, 2, "contactor_close_ms_max", "made up"))
-    )
-    bench = Plant(default_image(agent_hold_off_ms=400, contactor_close_ms_max=1000))
+    bench = with_a_second_conflict(monkeypatch)
     bench.kernel.boot(True, False, [bench.instance(name)])
     assert list(bench.kernel.conflict_ticks) == [HOLD_OFF_TICKS * past[0], HELD * past[1]]
 
@@ -129,9 +125,6 @@ def test_its_time_stays_in_range():
     bench = release(holding())
     bench.kernel.conflict_ticks[0] = s.TICKS_MAX - 1
     assert bench.step(1, elapsed=1_000_000).kernel.conflict_ticks[0] == s.TICKS_MAX
-
-
-# -- outputs that are asked for by few rows
 
 
 def test_which_rows_trip_the_shunt_and_which_shed_the_auxiliary_loads():
@@ -144,9 +137,6 @@ def test_which_rows_trip_the_shunt_and_which_shed_the_auxiliary_loads():
     assert (calm.out[s.SHUNT_TRIP_ON], calm.out[s.AUX_LOAD_OK]) == (0, 1)
 
 
-# -- cells of the other chemistry
-
-
 # -- a kernel without converters and racks, as a second channel has it
 
 
@@ -154,12 +144,11 @@ def test_a_kernel_without_converters_and_racks_runs():
     bench = Plant(units=0, racks=0)
     assert bench.step(20).out[s.STATE] == s.RUNNING and bench.standing() == []
     assert (bench.out[s.PCS_ENABLE_OK], bench.out[s.CONTACTOR_SUPPLY_OK]) == (1, 1)
+    evaluator = bench.kernel.evaluator
+    assert list(evaluator.stage) == list(range(len(CABINET_STAGES))) and set(evaluator.block) == {0}
     bench.inp[s.RUN_REQUEST] = 0
     assert bench.step(5).out[s.STATE] == s.INHIBITED or bench.out[s.STATE] == s.READY
     assert bench.out[s.CONTACTOR_SUPPLY_OK] == 0
-
-
-CABINET_STAGES = [stage for stage in m.STAGES if stage[m.S_SCOPE] == s.CABINET]
 
 
 @pytest.mark.parametrize(
@@ -190,30 +179,3 @@ def test_it_trips_the_rows_of_the_cabinet(signal, value, name):
     assert bench.step().out[s.STATE] == s.TRIPPED
     if row[m.S_DEMAND][m.D_PCS] == m.PCS_STOP:
         assert bench.out[s.PCS_ENABLE_OK] == 0
-
-
-def test_it_has_the_instances_of_the_cabinet_and_no_others():
-    evaluator = Plant(units=0, racks=0).kernel.evaluator
-    assert list(evaluator.stage) == list(range(len(CABINET_STAGES))) and set(evaluator.block) == {0}
-
-
-# -- taking over
-
-
-def started():
-    """In the middle of the test of the relays."""
-    bench = resting()
-    bench.inp[s.RUN_REQUEST] = 1
-    while bench.kernel.permit.relays[0] < 2:
-        bench.step()
-    return bench
-
-
-def test_every_array_is_carried_over_or_written_before_it_is_read():
-    kernel = running(units=2, racks=2).kernel
-    carried = {
-        path
-        for path, value in arrays(kernel).items()
-        if any(value is block for block in kernel.state_blocks())
-    }
-    assert set(arrays(kernel)) - carried == SCRATCH | {"image"}

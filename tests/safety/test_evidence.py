@@ -1,6 +1,4 @@
-"""The start checklist: every item alone, the order in which they are named, the counting, and what
-is not asked.
-"""
+"""The start checklist: every item alone, their order, the counting, and what is not asked."""
 
 import pytest
 from bench import default_image
@@ -16,9 +14,7 @@ AT_REST = 6  # contactors, current, relays, voltages, causes, waiting
 
 
 class Checklist:
-    """The evidence of a complete cabinet at rest; ages and inputs by hand. fitted: cabinet
-    parameters by name.
-    """
+    """The evidence of a complete cabinet at rest; ages and inputs by hand."""
 
     def __init__(self, units=1, racks=2, rack_words=(), **fitted):
         image = default_image(units=units, racks=racks, **fitted)
@@ -45,9 +41,8 @@ class Checklist:
     def count(self, name):
         """Let the last instance of a stage have seen its cause in one step."""
         evaluator = self.kernel.evaluator
-        index = [
-            at for at in range(evaluator.count) if m.STAGES[evaluator.stage[at]][m.S_ID] == name
-        ][-1]
+        names = [m.STAGES[stage][m.S_ID] for stage in evaluator.stage]
+        index = max(at for at, each in enumerate(names) if each == name)
         evaluator.set_count[index] = evaluator.busy[evaluator.block[index]] = 1
 
     def open_gates(self):
@@ -64,66 +59,33 @@ class Checklist:
         return reason, self.evidence.done, self.evidence.total
 
 
-def rack_input(signal, value, rack=1):
-    """What spoils an input of the second rack."""
-    return lambda checklist: checklist.rack(signal, value, rack)
+def items():
+    """(what spoils it, reason) in the order in which they are named; the last six are asked at rest
+    only.
+    """
+    layout = Kernel(default_image(racks=2)).layout
+    reasons = dict(zip(s.CABINET_GROUPS, [e.I_IO_1, e.I_IO_2, e.I_IO_3, e.I_METER, e.I_METER]))
+    reasons.update(dict.fromkeys("gas_1 gas_2 offgas_1 offgas_2 toxic".split(), e.I_GAS))
+    reasons.update(climate=e.I_CLIMATE, ups=e.I_UPS)
+    groups = [(s.CABINET_GROUPS.index(name), reason) for name, reason in reasons.items()]
+    groups += [(layout.unit_group(0, at), e.I_PCS) for at in range(len(s.UNIT_GROUPS))]
+    for rack in range(2):
+        groups += [(layout.rack_group(rack, at), e.I_BMS) for at in range(len(s.RACK_GROUPS))]
+    yield lambda checklist: checklist.inp.__setitem__(s.LOCK_OUT_OK, 0), e.I_LOCKED
+    yield lambda checklist: checklist.inp.__setitem__(s.PEER_CODE, 1), e.I_PEER
+    for group, reason in groups:
+        yield lambda checklist, group=group: checklist.lose(group), reason
+    yield lambda checklist: checklist.rack(s.CELLS_ONLINE, 239, 1), e.I_CELLS
+    state = s.CONTACTOR_PRECHARGE
+    yield lambda checklist: checklist.rack(s.CONTACTOR_STATE, state, 1), e.I_CONTACTOR
+    yield lambda checklist: checklist.rack(s.RACK_CURRENT_MA, 7000, 1), e.I_CURRENT
+    yield lambda checklist: checklist.inp.__setitem__(s.PERMIT_1_CLOSED, 1), e.I_PERMIT
+    yield lambda checklist: checklist.rack(s.RACK_VOLTAGE_MV, 793_001, 1), e.I_VOLTAGES
+    yield lambda checklist: checklist.count("37a"), e.I_CAUSE
 
 
-def cabinet_input(signal, value):
-    """What spoils an input of the cabinet."""
-    return lambda checklist: checklist.inp.__setitem__(signal, value)
-
-
-def group_of(name):
-    """What silences a cabinet's group."""
-    return lambda checklist: checklist.lose(s.CABINET_GROUPS.index(name))
-
-
-def unit_group(group, unit=0):
-    """What silences a converter's group."""
-    return lambda checklist: checklist.lose(checklist.layout.unit_group(unit, group))
-
-
-def rack_group(group, rack=1):
-    """What silences a group of the second rack's BMS."""
-    return lambda checklist: checklist.lose(checklist.layout.rack_group(rack, group))
-
-
-def cause(name):
-    """What lets a stage see its cause, of the second rack if it is a rack's."""
-    return lambda checklist: checklist.count(name)
-
-
-# In the order in which they are named: what is spoilt, the reason; the last six are asked at rest
-# only.
-ITEMS = (
-    (cabinet_input(s.LOCK_OUT_OK, 0), e.I_LOCKED),
-    (cabinet_input(s.PEER_CODE, 1), e.I_PEER),
-    (group_of("io_1"), e.I_IO_1),
-    (group_of("io_2"), e.I_IO_2),
-    (group_of("io_3"), e.I_IO_3),
-    (group_of("meter_grid"), e.I_METER),
-    (group_of("meter_load"), e.I_METER),
-    (group_of("gas_1"), e.I_GAS),
-    (group_of("gas_2"), e.I_GAS),
-    (group_of("offgas_1"), e.I_GAS),
-    (group_of("offgas_2"), e.I_GAS),
-    (group_of("toxic"), e.I_GAS),
-    (group_of("climate"), e.I_CLIMATE),
-    (group_of("ups"), e.I_UPS),
-    *[(unit_group(group), e.I_PCS) for group in range(len(s.UNIT_GROUPS))],
-    *[
-        (rack_group(group, rack), e.I_BMS)
-        for rack in range(2)
-        for group in range(len(s.RACK_GROUPS))
-    ],
-    (rack_input(s.CELLS_ONLINE, 239), e.I_CELLS),
-    (rack_input(s.CONTACTOR_STATE, s.CONTACTOR_PRECHARGE), e.I_CONTACTOR),
-    (rack_input(s.RACK_CURRENT_MA, 7000), e.I_CURRENT),
-    (cabinet_input(s.PERMIT_1_CLOSED, 1), e.I_PERMIT),
-    (rack_input(s.RACK_VOLTAGE_MV, 793_001), e.I_VOLTAGES),
-    (cause("37a"), e.I_CAUSE),
-)
+ITEMS = list(items())
+TOTAL = len(ITEMS) + 1  # and that no time is left to wait
 
 
 def spoil(checklist, *places):
@@ -136,38 +98,22 @@ def spoil(checklist, *places):
 
 def test_with_everything_missing_nothing_is_counted():
     checklist = Checklist()
-    assert spoil(checklist, *range(len(ITEMS) + 1)) == (e.I_LOCKED, 0, len(ITEMS) + 1)
-    assert Checklist().find()[1] == len(ITEMS) + 1, "and nothing is remembered"
+    assert checklist.evidence.done == 0
+    assert spoil(checklist, *range(TOTAL)) == (e.I_LOCKED, 0, TOTAL)
+    assert Checklist().find()[1] == TOTAL, "and nothing is remembered"
 
 
-@pytest.mark.parametrize("place", range(len(ITEMS) + 1))
-def test_what_is_asked_once_something_is_closed(place):
+@pytest.mark.parametrize("place", range(TOTAL))
+def test_what_is_asked_once_closed_and_while_the_relays_are_under_test(place):
+    """Under test all but that the relays are dropped, and the wait, which is over."""
     checklist = Checklist()
     spoil(checklist, place)
-    asked = place < len(ITEMS) + 1 - AT_REST
-    total = len(ITEMS) + 1
-    assert checklist.find(at_rest=False) == (
-        ITEMS[place][1] if asked else e.I_NONE,
-        total - AT_REST - (1 if asked else 0),
-        total,
-    )
-
-
-@pytest.mark.parametrize("place", range(len(ITEMS) + 1))
-def test_what_is_asked_while_the_permit_relays_are_under_test(place):
-    """All but that the relays are dropped, which the test itself picks up, and the wait that is
-    over.
-    """
-    checklist = Checklist()
-    spoil(checklist, place)
-    total = len(ITEMS) + 1
-    asked = place < len(ITEMS) and ITEMS[place][1] != e.I_PERMIT
+    asked = place < TOTAL - AT_REST
     reason = ITEMS[place][1] if asked else e.I_NONE
-    assert checklist.find(at_rest=False, is_open=True, waiting=1) == (
-        reason,
-        total - (1 if asked else 0),
-        total,
-    )
+    assert checklist.find(at_rest=False) == (reason, TOTAL - AT_REST - asked, TOTAL)
+    asked = place < len(ITEMS) and ITEMS[place][1] != e.I_PERMIT
+    found = checklist.find(at_rest=False, is_open=True, waiting=1)
+    assert found == (ITEMS[place][1] if asked else e.I_NONE, TOTAL - asked, TOTAL)
 
 
 # -- what is not fitted is not asked
@@ -187,10 +133,10 @@ NOT_FITTED = (
 
 @pytest.mark.parametrize("fitted, unasked", NOT_FITTED)
 def test_what_is_not_fitted_is_neither_asked_nor_counted(fitted, unasked):
-    total = len(ITEMS) + 1 - len(unasked)
-    for name in s.CABINET_GROUPS[:-1]:
+    total = TOTAL - len(unasked)
+    for group, name in enumerate(s.CABINET_GROUPS[:-1]):
         checklist = Checklist(**fitted)
-        group_of(name)(checklist)
+        checklist.lose(group)
         missing = name not in unasked
         assert (checklist.find()[0] != e.I_NONE) == missing, name
         assert checklist.find()[1:] == (total - (1 if missing else 0), total)
@@ -205,11 +151,8 @@ def test_what_a_rack_does_not_report_is_asked_of_the_other_rack_alone(word, grou
     for silent in range(2):
         checklist = Checklist(rack_words=((rack, word, 0),))
         checklist.lose(checklist.layout.rack_group(silent, group))
-        assert checklist.find() == (
-            (e.I_NONE, len(ITEMS), len(ITEMS))
-            if silent == rack
-            else (e.I_BMS, len(ITEMS) - 1, len(ITEMS))
-        )
+        expected = e.I_NONE if silent == rack else e.I_BMS
+        assert checklist.find() == (expected, TOTAL - 1 - (silent != rack), TOTAL - 1)
 
 
 @pytest.mark.parametrize(
@@ -224,22 +167,19 @@ def test_cells_online_are_exactly_those_of_the_rack(reported, online, missing):
 # -- the edges of what is asked at rest
 
 
-@pytest.mark.parametrize("report", range(4))
-@pytest.mark.parametrize("rack", range(2))
-def test_every_rack_reports_open(report, rack):
-    checklist = Checklist()
-    checklist.rack(s.CONTACTOR_STATE, report, rack)
-    assert checklist.find()[0] == (e.I_NONE if report == s.CONTACTOR_OPEN else e.I_CONTACTOR)
-
-
 @pytest.mark.parametrize(
-    "current_mA, reason",
-    [(6999, e.I_NONE), (-6999, e.I_NONE), (7000, e.I_CURRENT), (-7000, e.I_CURRENT)],
+    "signal, value, reason",
+    [
+        *[(s.RACK_CURRENT_MA, value, e.I_NONE) for value in (6999, -6999)],
+        *[(s.RACK_CURRENT_MA, value, e.I_CURRENT) for value in (7000, -7000)],
+        (s.CONTACTOR_STATE, s.CONTACTOR_OPEN, e.I_NONE),
+        *[(s.CONTACTOR_STATE, state, e.I_CONTACTOR) for state in (1, 2, 3)],
+    ],
 )
 @pytest.mark.parametrize("rack", range(2))
-def test_every_rack_carries_less_than_five_percent(current_mA, reason, rack):
+def test_every_rack_is_open_and_carries_less_than_five_percent(signal, value, reason, rack):
     checklist = Checklist()
-    checklist.rack(s.RACK_CURRENT_MA, current_mA, rack)
+    checklist.rack(signal, value, rack)
     assert checklist.find()[0] == reason
 
 
@@ -270,7 +210,7 @@ def test_voltages_of_the_racks_on_each_bus(units, changed, reason):
 
 
 @pytest.mark.parametrize("stage", m.STAGES, ids=[stage[m.S_ID] for stage in m.STAGES])
-def test_the_cause_of_a_row_that_would_keep_it_open_is_waited_for(stage):
+def test_a_cause_that_would_keep_it_open_is_waited_for(stage):
     checklist = Checklist()
     checklist.open_gates().count(stage[m.S_ID])
     holds = stage[m.S_DEMAND][m.D_DC] or stage[m.S_DEMAND][m.D_PCS]
@@ -289,32 +229,24 @@ def test_what_was_counted_before_its_gate_closed_holds_nothing(stage):
     evaluator = checklist.kernel.evaluator
     checklist.count(stage[m.S_ID])
     index = max(at for at in range(evaluator.count) if m.STAGES[evaluator.stage[at]] is stage)
-    gate, known, value = (
-        evaluator.debounce[index][D_GATE],
-        evaluator.features.known,
-        evaluator.features.value,
-    )
+    gate, features = evaluator.debounce[index][D_GATE], evaluator.features
     for gate_known, gate_open, reason in ((1, 1, e.I_CAUSE), (1, 0, e.I_NONE), (0, 1, e.I_NONE)):
-        known[gate], value[gate] = gate_known, gate_open
+        features.known[gate], features.value[gate] = gate_known, gate_open
         assert checklist.find()[0] == reason
 
 
 @pytest.mark.parametrize(
     "name, feature, bad, good", [("48a", m.F_DOOR_OK, 0, 1), ("51", m.F_PEER_CODE, 1, 0)]
 )
-def test_what_counts_only_while_something_is_energised_is_waited_for_before(
-    name, feature, bad, good
-):
+def test_a_cause_that_counts_only_while_energised_is_waited_for(name, feature, bad, good):
     """With the door open both permit relays were closed for their test every 10 s, without end."""
     checklist = Checklist()
     features = checklist.kernel.features
     for known, value, reason in ((1, bad, e.I_CAUSE), (1, good, e.I_NONE), (0, bad, e.I_NONE)):
         features.known[feature], features.value[feature] = known, value
         assert checklist.find()[0] == reason
-    assert sorted(
-        m.STAGES[checklist.kernel.evaluator.stage[index]][m.S_ID]
-        for index in checklist.evidence.asleep
-    ) == ["48a", "51"]
+    stages = [checklist.kernel.evaluator.stage[index] for index in checklist.evidence.asleep]
+    assert sorted(m.STAGES[stage][m.S_ID] for stage in stages) == ["48a", "51"]
 
 
 def test_only_what_counts_itself_is_a_cause_that_may_come():
@@ -332,10 +264,6 @@ def test_only_what_counts_itself_is_a_cause_that_may_come():
         assert checklist.find()[0] == e.I_NONE
         evaluator.active[index] = evaluator.set_count[index] = 0
     assert held
-
-
-def test_nothing_is_counted_before_it_is_asked():
-    assert Checklist().evidence.done == 0
 
 
 @pytest.mark.parametrize(
@@ -357,19 +285,7 @@ def test_a_rack_without_voltage_is_joined_to_nothing(others_mV, rack_mV, expecte
     assert checklist.find()[0] == expected
 
 
-def test_a_quiet_block_is_not_searched_for_causes():
-    checklist = Checklist()
-    checklist.count("37a")
-    for block in range(len(checklist.kernel.evaluator.busy)):
-        checklist.kernel.evaluator.busy[block] = 0
-    assert checklist.find()[0] == e.I_NONE, (
-        "nothing counts in it: the search is what makes a step long"
-    )
-
-
 def test_every_reason_has_a_name():
     assert len(set(e.INHIBIT_REASONS)) == len(e.INHIBIT_REASONS) == e.I_CAUSE + 1
-    assert (
-        e.INHIBIT_REASONS[e.I_LOCKED] == "locked out"
-        and e.INHIBIT_REASONS[e.I_UPS] == "ups monitor"
-    )
+    assert e.INHIBIT_REASONS[e.I_LOCKED] == "locked out"
+    assert e.INHIBIT_REASONS[e.I_UPS] == "ups monitor"

@@ -1,7 +1,6 @@
-"""Votes of the three kinds of gas detectors against a computation of their own, and the rise of the
-toxic one.
-"""
+"""Votes of the gas detectors against a computation of their own, and the rise of toxic gas."""
 
+import itertools
 import random
 
 import pytest
@@ -26,13 +25,7 @@ HIGHEST = {
     "vapour": m.F_OFFGAS_PPM_MAX,
     "toxic": m.F_TOXIC_PPM,
 }
-FITTED = [
-    (gas_detectors, vapour, toxic)
-    for gas_detectors in range(3)
-    for vapour in range(3)
-    for toxic in range(2)
-    if gas_detectors + vapour + toxic
-]
+FITTED = [each for each in itertools.product(range(3), range(3), range(2)) if any(each)]
 
 
 def desk_with(combustible=2, vapour=2, toxic=1, **cabinet):
@@ -50,9 +43,7 @@ def in_part(found, fitted):
 
 
 def votes(desk, fitted, silent_ticks):
-    """{feature: (value, known)} from the inputs and the ticks since each group was heard (NEVER:
-    not yet).
-    """
+    """{feature: (value, known)}; silent_ticks: since each group was heard (NEVER: not yet)."""
     found, heard, faulty, silent, days, all_seen, any_good = {}, 0, 0, 0, [], True, 0
     for (kind, detectors), count in zip(KINDS.items(), fitted):
         good, read = 0, []
@@ -66,21 +57,16 @@ def votes(desk, fitted, silent_ticks):
             good, faulty = good + desk.inp[value + 1], faulty + 1 - desk.inp[value + 1]
             if desk.inp[value + 1] or desk.inp[value]:
                 read.append(desk.inp[value])
-        found[HIGHEST[kind]] = (
-            max(read, default=0),
-            IN_PART if read and not good else in_part(good, count),
-        )
-        if kind == "vapour":
-            found[m.F_OFFGAS_PPM_SECOND] = (
-                sorted([0, 0] + read)[-2] if len(read) > 1 else 0,
-                UNKNOWN if len(read) < 2 else KNOWN if good > 1 else IN_PART,
-            )
+        known = IN_PART if read and not good else in_part(good, count)
+        found[HIGHEST[kind]] = max(read, default=0), known
+        if kind == "vapour" and len(read) < 2:
+            found[m.F_OFFGAS_PPM_SECOND] = 0, UNKNOWN
+        elif kind == "vapour":
+            found[m.F_OFFGAS_PPM_SECOND] = min(read), KNOWN if good > 1 else IN_PART
         any_good += good
         if kind == "combustible" or not fitted[0]:  # the last one to be written is of all kinds
-            found[m.F_GAS_DETECTORS_LOST] = (
-                1 if all_seen and not any_good else 0,
-                KNOWN if all_seen else IN_PART,
-            )
+            lost = int(all_seen and not any_good)
+            found[m.F_GAS_DETECTORS_LOST] = lost, KNOWN if all_seen else IN_PART
     every = KNOWN if heard == sum(fitted) else IN_PART
     found[m.F_GAS_DETECTORS_FAULTY] = (faulty, every)
     found[m.F_GAS_DETECTORS_SILENT] = (silent, KNOWN if all_seen else IN_PART)
@@ -90,42 +76,31 @@ def votes(desk, fitted, silent_ticks):
 
 @pytest.mark.parametrize("fitted", FITTED)
 def test_votes_over_random_courses(fitted):
-    """Vapour and toxic detectors that are not fitted report anything all the same: they are none of
-    this cabinet's.
-    """
+    """Vapour and toxic detectors that are not fitted report anything all the same."""
     chance = random.Random(sum(100**place * count for place, count in enumerate(fitted)))
-    desk, groups = (
-        desk_with(*fitted),
-        [group for detectors in KINDS.values() for group, _ in detectors],
-    )
-    silent_ticks = dict.fromkeys(groups, NEVER)
+    desk, detectors = desk_with(*fitted), sum(KINDS.values(), ())
+    voted = [kind[:count] for kind, count in zip(KINDS.values(), fitted)]
+    silent_ticks = {group: NEVER for group, _ in detectors}
     for _ in range(150):
         elapsed = chance.choice((1, 40, 90))
-        for detectors in KINDS.values():
-            for group, value in detectors:
-                desk.silent.discard(group)
-                if chance.random() < 0.6 or (group, value) in KINDS["combustible"][fitted[0] :]:
-                    desk.silence(group)
-                    silent_ticks[group] = min(NEVER, silent_ticks[group] + elapsed)
-                    continue
-                silent_ticks[group] = 0
-                desk.inp[value], desk.inp[value + 1] = (
-                    chance.choice((0, 20, 260)),
-                    chance.random() < 0.7,
-                )
-                desk.inp[value + 2] = chance.randint(-5, 100)
+        for group, value in detectors:
+            desk.silent.discard(group)
+            if chance.random() < 0.6 or (group, value) in KINDS["combustible"][fitted[0] :]:
+                desk.silence(group)
+                silent_ticks[group] = min(NEVER, silent_ticks[group] + elapsed)
+                continue
+            silent_ticks[group] = 0
+            desk.inp[value], desk.inp[value + 1] = (
+                chance.choice((0, 20, 260)),
+                chance.random() < 0.7,
+            )
+            desk.inp[value + 2] = chance.randint(-5, 100)
         desk.step(1, elapsed=elapsed)
-        voted = {
-            group
-            for detectors, count in zip(KINDS.values(), fitted)
-            for group, _ in detectors[:count]
-        }
-        if any(silent_ticks[group] != NEVER for group in voted):
+        if any(silent_ticks[group] != NEVER for group, _ in sum(voted, ())):
             for feature, expected in votes(desk, fitted, silent_ticks).items():
                 value, known = desk.of(feature)
-                assert (value if known else expected[0], known) == expected, m.CABINET_FEATURES[
-                    feature
-                ]
+                name = m.CABINET_FEATURES[feature]
+                assert (value if known else expected[0], known) == expected, name
 
 
 @pytest.mark.parametrize(
@@ -136,34 +111,29 @@ def test_the_second_highest_vapour(first, second, highest, next_highest):
     desk = desk_with()
     desk.inp[s.OFFGAS_1_PPM], desk.inp[s.OFFGAS_2_PPM] = first, second
     desk.step()
-    assert desk.of(m.F_OFFGAS_PPM_MAX) == (highest, KNOWN) and desk.of(m.F_OFFGAS_PPM_SECOND) == (
-        next_highest,
-        KNOWN,
-    )
+    assert desk.of(m.F_OFFGAS_PPM_MAX) == (highest, KNOWN)
+    assert desk.of(m.F_OFFGAS_PPM_SECOND) == (next_highest, KNOWN)
 
 
-def test_what_a_faulty_detector_still_reads_counts_and_shows_nothing_to_be_clear():
+def test_the_reading_of_a_faulty_detector_counts_and_clears_nothing():
     """A saturated cell, or the other cell of two: 0 is no reading of a faulty one."""
     desk = desk_with()
     for signal in (s.OFFGAS_1_OK, s.OFFGAS_2_OK):
         desk.inp[signal] = 0
     desk.inp[s.OFFGAS_1_PPM], desk.inp[s.OFFGAS_2_PPM] = 0, 10_000
     desk.step()
-    assert (
-        desk.of(m.F_OFFGAS_PPM_MAX) == (10_000, IN_PART)
-        and desk.of(m.F_OFFGAS_PPM_SECOND)[1] == UNKNOWN
-    )
+    assert desk.of(m.F_OFFGAS_PPM_MAX) == (10_000, IN_PART)
+    assert desk.of(m.F_OFFGAS_PPM_SECOND)[1] == UNKNOWN
     desk.inp[s.OFFGAS_1_PPM] = 70
     desk.step()
-    assert desk.of(m.F_OFFGAS_PPM_SECOND) == (70, IN_PART), (
-        "a faulty one may hide gas: it clears nothing"
-    )
+    # a faulty one may hide gas: it clears nothing
+    assert desk.of(m.F_OFFGAS_PPM_SECOND) == (70, IN_PART)
 
 
 @pytest.mark.parametrize(
     "fitted, late", [((0, 2, 1), s.G_TOXIC), ((0, 2, 1), s.G_OFFGAS_1), ((0, 2, 0), s.G_OFFGAS_2)]
 )
-def test_without_combustible_detectors_what_was_never_heard_is_not_lost(fitted, late):
+def test_a_detector_never_heard_is_not_lost(fitted, late):
     desk = desk_with(*fitted)
     for signal in (s.OFFGAS_1_OK, s.OFFGAS_2_OK, s.TOXIC_OK):
         desk.inp[signal] = 0
@@ -179,9 +149,7 @@ HOLE = "not known"  # told apart from a rise of 0
 
 
 def rises(desk, values):
-    """The rise after each of the values, one a second: the value, or HOLE. None: silent for that
-    second.
-    """
+    """The rise after each of the values, one a second, or HOLE. None: silent for that second."""
     found = []
     for value in values:
         desk.silent.discard(s.G_TOXIC)
@@ -202,9 +170,7 @@ def test_a_rise_is_the_difference_to_ten_seconds_ago_and_to_five():
         for whole, half, now in zip(values, values[5:], values[10:])
     ]
     assert rises(desk_with(), values) == [HOLE] * 10 + found
-
-
-def test_where_the_half_is_not_known_the_whole_counts():
+    # where the half is not known the whole counts
     assert rises(desk_with(), [0] * 12 + [None] * 4 + [30] * 6)[-4:] == [30, 30, 30, 1]
 
 
@@ -221,10 +187,9 @@ def test_it_is_looked_at_at_the_end_of_each_second_and_kept_between():
 
 def test_a_silence_leaves_holes_ten_seconds_later():
     """Silent for 6 s, 3 of them still known: what was not known can be no beginning of a rise."""
-    values = [0] * 12 + [None] * 6 + [40] * 14
-    assert rises(desk_with(), values) == (
-        [HOLE] * 10 + [0] * 2 + [0] * 3 + [HOLE] * 3 + [40] * 5 + [1] * 2 + [HOLE] * 3 + [0] * 4
-    )
+    found = rises(desk_with(), [0] * 12 + [None] * 6 + [40] * 14)
+    assert found[:18] == [HOLE] * 10 + [0] * 5 + [HOLE] * 3
+    assert found[18:] == [40] * 5 + [1] * 2 + [HOLE] * 3 + [0] * 4
 
 
 @pytest.mark.parametrize("loss", ["silent", "faulty"])
@@ -240,9 +205,8 @@ def test_a_rise_is_not_known_from_the_tick_in_which_the_detector_is_lost(loss):
     assert desk.step(10).of(m.F_TOXIC_RISE_PPM)[1] == UNKNOWN
     desk.silent.clear()
     desk.inp[s.TOXIC_OK], desk.inp[s.TOXIC_PPM] = 1, 60
-    assert (
-        desk.step().of(m.F_TOXIC_PPM) == (60, KNOWN) and desk.of(m.F_TOXIC_RISE_PPM)[1] == UNKNOWN
-    )
+    assert desk.step().of(m.F_TOXIC_PPM) == (60, KNOWN)
+    assert desk.of(m.F_TOXIC_RISE_PPM)[1] == UNKNOWN
     assert desk.step(SECOND).of(m.F_TOXIC_RISE_PPM) == (60, KNOWN)
 
 

@@ -146,9 +146,8 @@ def test_dead_sensors_are_no_middle_to_be_far_above():
 
 def test_zeros_of_a_cold_rack_are_temperatures_like_any_other():
     desk = Desk(modules=5).temperatures([0, 0, 0, 30, 40]).step()
-    assert desk.of_rack(m.F_TEMPERATURE_OVER_MEDIAN_DDEGC) == (40, DOUBTED), (
-        "three of them may be dead for all that"
-    )
+    # three of them may be dead for all that
+    assert desk.of_rack(m.F_TEMPERATURE_OVER_MEDIAN_DDEGC) == (40, DOUBTED)
 
 
 @pytest.mark.parametrize(
@@ -375,11 +374,9 @@ def test_after_a_silence_no_old_rise_counts_until_it_was_computed_anew():
 def test_a_new_kernel_has_room_for_what_its_topology_needs_and_nothing_in_it():
     for modules in (3, 0):
         new = Desk(racks=2, modules=modules).features.racks.heating
-        assert (list(new.place), list(new.order), list(new.rise)) == (
-            [0] * 4,
-            [0] * modules,
-            [0] * 3,
-        )
+        assert list(new.place) == [0] * 4
+        assert list(new.order) == [0] * modules
+        assert list(new.rise) == [0] * 3
 
 
 def test_the_history_is_as_long_as_its_longest_row():
@@ -436,7 +433,6 @@ def test_those_that_live_are_compared_with_each_other(values, spread, over_media
     desk = Desk(modules=3).temperatures(values).step()
     assert desk.of_rack(m.F_TEMPERATURE_SPREAD_DDEGC)[0] == spread
     assert desk.of_rack(m.F_TEMPERATURE_OVER_MEDIAN_DDEGC)[0] == over_median
-    assert desk.of_rack(m.F_TEMPERATURE_DDEGC_MIN)[0] == min(values), (
-        "of the cold limits nought may be true"
-    )
+    # of the cold limits nought may be true
+    assert desk.of_rack(m.F_TEMPERATURE_DDEGC_MIN)[0] == min(values)
     assert desk.of_rack(m.F_TEMPERATURE_DDEGC_MAX)[0] == max(values)

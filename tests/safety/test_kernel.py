@@ -1,6 +1,4 @@
-"""The kernel as a whole: a pure function of what it carries over, and its shortcuts change
-nothing.
-"""
+"""The kernel as a whole: its arrays, the check of its image, demands, boot, refused images."""
 
 import random
 from array import array
@@ -18,51 +16,31 @@ from safety import signals as s
 from safety.image_check import CRC_STEPS
 from safety.kernel import ELAPSED_MAX, Kernel
 
-SEEDS = (3, 5, 8)
-
-
-def tripping(walk):
-    """Skip the calm part of a walk: its cabinet runs and is about to be disturbed."""
-    walk.count[0] = 880
-    return walk
-
-
-# Arrays that a step writes before it reads them: nothing in them lives from one step to the next.
-SCRATCH = {
-    "heating.order",
-    "heating.rise",
-    "gas.high",
-    "ages.news",
-    "ages.oldest_ticks",
-    "rack_limits.now",
-    "fresh",
-    "bounds.least",
-}
+# Arrays that a step writes before it reads them.
+SCRATCH = set(
+    "heating.order heating.rise gas.high ages.news ages.oldest_ticks rack_limits.now fresh "
+    "bounds.least".split()
+)
+# Known without a message over a wire.
+KNOWN_AT_ONCE = (
+    "closing_failures step_late_ms boot_not_clean boot_store_unreadable noc_lost_s energised "
+    "gas_or_smoke_alert gas_alert heating_alert any_sign"
+).split()
+PASS_STEPS = CRC_STEPS + 1  # a whole scan, and the step that has its result
 
 
 def arrays(kernel):
     """{path: array} of every array and bytearray the kernel and its parts hold, each once."""
-    parts = {
-        "": kernel,
-        "features.": kernel.features,
-        "ages.": kernel.features.ages,
-        "gas.": kernel.features.gas,
-        "racks.": kernel.features.racks,
-        "heating.": kernel.features.racks.heating,
-        "evaluator.": kernel.evaluator,
-        "image_check.": kernel.image_check,
-        "latches.": kernel.latches,
-        "bounds.": kernel.bounds,
-        "rack_limits.": kernel.bounds.racks,
-        "contactors.": kernel.contactors,
-        "permit.": kernel.permit,
-    }
-    found = {}
+    features, parts = kernel.features, {"": kernel, "rack_limits.": kernel.bounds.racks}
+    for name in "features evaluator image_check latches bounds contactors permit".split():
+        parts[name + "."] = getattr(kernel, name)
+    parts.update({"ages.": features.ages, "gas.": features.gas, "racks.": features.racks})
+    parts["heating."] = features.racks.heating
+    found, seen = {}, set()
     for path, part in parts.items():
         for name, value in vars(part).items():
-            if isinstance(value, (array, bytearray)) and not any(
-                value is other for other in found.values()
-            ):
+            if isinstance(value, (array, bytearray)) and id(value) not in seen:
+                seen.add(id(value))
                 found[path + name] = value
     return found
 
@@ -100,122 +78,44 @@ def started_with(kernel):
     }
 
 
-# The kernel itself says these: nothing has to come over a wire first.
-KNOWN_AT_ONCE = (
-    "closing_failures",
-    "step_late_ms",
-    "boot_not_clean",
-    "boot_store_unreadable",
-    "noc_lost_s",
-    "energised",
-    "gas_or_smoke_alert",
-    "gas_alert",
-    "heating_alert",
-    "any_sign",
-)
-
-
-# Entries of each array with 2 units, 3 racks and 4 modules: no more than are needed, for memory is
-# short on a board.
-SIZES = {
-    "ages.news": 4,
-    "ages.oldest_ticks": 4,
-    "ages.seen": 35,
-    "ages.ticks": 35,
-    "bounds.limit_W": 52,
-    "bounds.least": 11,
-    "bounds.lowest_W": 4,
-    "bounds.published_W": 4,
-    "bounds.rack_limit": 33,
-    "rack_limits.now": 11,
-    "bounds.signature": 2,
-    "conflict_ticks": 1,
-    "contactors.closing_ticks": 3,
-    "contactors.open_ticks": 3,
-    "contactors.step": 3,
-    "contactors.was_closed": 3,
-    "evaluator.order": 190,
-    "evaluator.last": 1,
-    "racks.open_string": 3,
-    "image_check.crc": 4,
-    "demand": 16,
-    "evaluator.active": 190,
-    "evaluator.busy": 6,
-    "evaluator.clear_count": 190,
-    "evaluator.first_out": 1,
-    "evaluator.latched": 190,
-    "evaluator.set_count": 190,
-    "features.boot": 2,
-    "features.changed": 6,
-    "features.frozen_ticks": 2,
-    "features.known": 129,
-    "features.noc_ticks": 1,
-    "features.raw_hash": 2,
-    "features.value": 129,
-    "gas.clock": 2,
-    "gas.high": 3,
-    "gas.history": 15,
-    "heating.heat_uK": 90,
-    "heating.history": 360,
-    "heating.order": 4,
-    "heating.place": 6,
-    "heating.rise": 3,
-    "heating.whole_s": 3,
-    "heating.zeros": 3,
-    "heating.doubt_s": 3,
-    "latches.token_age": 3,
-    "permit.relays": 2,
-    "permit.state": 1,
-    "permit.timer": 3,
-    "permit.tried": 2,
-    "permit.waited": 2,
-    "racks.bad_frames": 6,
-    "racks.cells_mV": 9,
-    "racks.clock": 3,
-    "evaluator.moved": 1,
-    "racks.current_mA": 9,
-    "racks.mismatch": 3,
-    "standing": 2,
-    "unit_demand": 32,
-}
+# Entries of each array with 2 units, 3 racks and 4 modules: memory is short on a board.
+SIZES = """
+ages.news 4 ages.oldest_ticks 4 ages.seen 35 ages.ticks 35 bounds.limit_W 52 bounds.least 11
+bounds.lowest_W 4 bounds.published_W 4 bounds.rack_limit 33 rack_limits.now 11 bounds.signature
+2 conflict_ticks 1 contactors.closing_ticks 3 contactors.open_ticks 3 contactors.step 3
+contactors.was_closed 3 evaluator.order 190 evaluator.last 1 racks.open_string 3 image_check.crc
+4 demand 16 evaluator.active 190 evaluator.busy 6 evaluator.clear_count 190 evaluator.first_out
+1 evaluator.latched 190 evaluator.set_count 190 features.boot 2 features.changed 6
+features.frozen_ticks 2 features.known 129 features.noc_ticks 1 features.raw_hash 2
+features.value 129 gas.clock 2 gas.high 3 gas.history 15 heating.heat_uK 90 heating.history 360
+heating.order 4 heating.place 6 heating.rise 3 heating.whole_s 3 heating.zeros 3 heating.doubt_s
+3 latches.token_age 3 permit.relays 2 permit.state 1 permit.timer 3 permit.tried 2 permit.waited
+2 racks.bad_frames 6 racks.cells_mV 9 racks.clock 3 evaluator.moved 1 racks.current_mA 9
+racks.mismatch 3 standing 2 unit_demand 32
+""".split()
 
 
 def test_a_new_kernel_has_seen_nothing_and_permits_nothing():
-    """Of every array, also of those that are written before they are read: two new kernels are the
-    same.
-    """
     kernel = Kernel(default_image(units=2, racks=3, modules=4))
-    expected = started_with(kernel)
+    expected, sizes = started_with(kernel), dict(zip(SIZES[::2], map(int, SIZES[1::2])))
     for path, value in arrays(kernel).items():
         assert list(value) == list(expected.get(path, [0] * len(value))), path
-        assert len(value) == SIZES.get(path, len(value)), path
+        assert len(value) == sizes.get(path, len(value)), path
 
 
-def test_a_step_that_is_later_than_late_is_bounded():
-    kernel = Kernel(default_image())
-    assert [kernel.judge(elapsed) for elapsed in (1, ELAPSED_MAX, ELAPSED_MAX + 1, s.INT_MAX)] == [
-        1,
-        ELAPSED_MAX,
-        ELAPSED_MAX,
-        ELAPSED_MAX,
-    ]
-
-
-PASS_STEPS = CRC_STEPS + 1  # a whole scan, and the step that has its result
+def image_changed(kernel, steps=2 * PASS_STEPS):
+    """What the check of the image says after so many steps."""
+    for _ in range(steps):
+        kernel.judge(1)
+    return kernel.features.value[m.F_IMAGE_CHANGED]
 
 
 @pytest.mark.parametrize("place", range(5))
 @pytest.mark.parametrize("at", [0, 1, -2, -1])
 def test_a_threshold_that_changed_where_it_is_used_is_seen(at, place):
-    """What the evaluator works with is a copy: 70 % LFL tripped nothing while the image itself was
-    whole.
-    """
+    """The evaluator works with a copy: 70 % LFL tripped nothing while the image was whole."""
     kernel = Kernel(default_image(racks=3))
-    for _ in range(PASS_STEPS):
-        kernel.judge(1)
-    assert (
-        kernel.features.value[m.F_IMAGE_CHANGED] == 0 and kernel.features.known[m.F_IMAGE_CHANGED]
-    )
+    assert image_changed(kernel, PASS_STEPS) == 0 and kernel.features.known[m.F_IMAGE_CHANGED]
     evaluator = kernel.evaluator
     watch, debounce = list(evaluator.watch), list(evaluator.debounce)
     feature, sense, set_at, _ = watch[at]
@@ -228,13 +128,9 @@ def test_a_threshold_that_changed_where_it_is_used_is_seen(at, place):
             value + (index == place - 1) for index, value in enumerate(debounce[at])
         )
     evaluator.watch, evaluator.debounce = tuple(watch), tuple(debounce)
-    for _ in range(2 * PASS_STEPS):
-        kernel.judge(1)
-    assert kernel.features.value[m.F_IMAGE_CHANGED] == 1
+    assert image_changed(kernel) == 1
     evaluator.build(kernel.image, p.ImageMap(1, 3, m.STAGES_PER_SCOPE))
-    for _ in range(2 * PASS_STEPS):
-        kernel.judge(1)
-    assert kernel.features.value[m.F_IMAGE_CHANGED] == 0
+    assert image_changed(kernel) == 0
 
 
 @pytest.mark.parametrize(
@@ -249,22 +145,16 @@ def test_a_threshold_that_changed_where_it_is_used_is_seen(at, place):
 )
 @pytest.mark.parametrize("name", ["armed", "armed_at"])
 def test_what_is_looked_at_is_compared_with_the_image(name, change):
-    """`armed` and `armed_at` are made of the comparisons: an E-stop taken out of them stopped
-    nothing, unnoticed.
-    """
+    """An E-stop taken out of them stopped nothing, unnoticed."""
     kernel = Kernel(default_image(racks=3))
     of_blocks = list(getattr(kernel.evaluator, name))
     for block in (0, len(of_blocks) - 1):
         changed = of_blocks.copy()
         changed[block] = change(changed[block], len(changed[block]) // 2)
         setattr(kernel.evaluator, name, tuple(changed))
-        for _ in range(2 * PASS_STEPS):
-            kernel.judge(1)
-        assert kernel.features.value[m.F_IMAGE_CHANGED] == 1
+        assert image_changed(kernel) == 1
     setattr(kernel.evaluator, name, tuple(of_blocks))
-    for _ in range(2 * PASS_STEPS):
-        kernel.judge(1)
-    assert kernel.features.value[m.F_IMAGE_CHANGED] == 0
+    assert image_changed(kernel) == 0
 
 
 @pytest.mark.parametrize("sense", [1, -1])
@@ -275,23 +165,19 @@ def test_a_threshold_that_is_another_in_all_places_is_seen(sense):
     feature, _, set_at, _ = evaluator.watch[index]
     other = feature, sense, set_at + 1, index
     evaluator.watch = evaluator.watch[:index] + (other,) + evaluator.watch[index + 1 :]
-    place = evaluator.place[index]
-    evaluator.armed = (
-        evaluator.armed[0][:place] + (other,) + evaluator.armed[0][place + 1 :],
-    ) + evaluator.armed[1:]
+    place, (first, *others) = evaluator.place[index], evaluator.armed
+    evaluator.armed = first[:place] + (other,) + first[place + 1 :], *others
     assert [at for at in range(evaluator.count) if not check.as_image(at)] == [index]
 
 
 @pytest.mark.parametrize("is_armed", [0, 1])
 def test_an_arming_that_differs_from_the_image_is_seen(is_armed):
-    image = default_image()
-    image_map = p.ImageMap(1, 1, m.STAGES_PER_SCOPE)
-    image[image_map.armed + 7] = is_armed
+    image, at = default_image(), p.ImageMap(1, 1, m.STAGES_PER_SCOPE).armed + 7
+    image[at] = is_armed
     kernel = Kernel(image)
-    evaluator, check = kernel.evaluator, kernel.image_check
-    assert all(check.as_image(index) for index in range(evaluator.count))
-    evaluator.image[image_map.armed + 7] = 1 - is_armed
-    assert [index for index in range(evaluator.count) if not check.as_image(index)] == [7]
+    kernel.evaluator.image[at] = 1 - is_armed
+    differ = [at for at in range(kernel.evaluator.count) if not kernel.image_check.as_image(at)]
+    assert differ == [7]
 
 
 def test_every_instance_is_compared_once_in_a_scan():
@@ -310,27 +196,23 @@ def test_the_image_is_checked_in_slices_of_the_same_size():
         kernel.judge(1)
         ends.append(kernel.image_check.crc[2])
     rounds = -(-len(kernel.image) // size)
-    assert (
-        ends[: rounds + 1] == [*range(size, len(kernel.image), size), 0, size]
-        and size < len(kernel.image) // 10
-    )
+    assert ends[: rounds + 1] == [*range(size, len(kernel.image), size), 0, size]
+    assert size < len(kernel.image) // 10
+    steps = [kernel.judge(late) for late in (1, ELAPSED_MAX, ELAPSED_MAX + 1, s.INT_MAX)]
+    assert steps == [1] + [ELAPSED_MAX] * 3
 
 
 def test_every_array_that_changes_is_carried_over():
-    walk = tripping(Walk(5, 2, 3))
-    before = {path: bytes(value) for path, value in arrays(walk.kernel).items()}
-    changed = set()
+    walk = Walk(5, 2, 3)
+    walk.count[0] = 880  # its cabinet runs and is about to be disturbed
+    held = arrays(walk.kernel)
+    before, changed = {path: bytes(value) for path, value in held.items()}, set()
     for _ in range(600):
         walk.step()
-        changed |= {
-            path for path, value in arrays(walk.kernel).items() if bytes(value) != before[path]
-        }
-    carried = {
-        path
-        for path, value in arrays(walk.kernel).items()
-        if any(value is block for block in walk.kernel.state_blocks())
-    }
-    assert changed - carried <= SCRATCH
+        changed |= {path for path, value in held.items() if bytes(value) != before[path]}
+    blocks = {id(block) for block in walk.kernel.state_blocks()}
+    carried = {path for path, value in held.items() if id(value) in blocks}
+    assert changed - carried <= SCRATCH and set(held) - carried == SCRATCH | {"image"}
     assert len(walk.kernel.state_blocks()) == len(carried)
 
 
@@ -338,29 +220,15 @@ def test_a_stop_in_the_very_first_steps_is_seen():
     bench = Plant()
     bench.inp[s.ESTOP_1_OK] = 0
     assert bench.step().standing() == ["1a"]
-    assert (bench.out[s.STATE], bench.out[s.HORN_ON], bench.out[s.SUPERVISORY_OK]) == (
-        s.INHIBITED,
-        1,
-        0,
-    )
+    assert [bench.out[at] for at in (s.STATE, s.HORN_ON, s.SUPERVISORY_OK)] == [s.INHIBITED, 1, 0]
 
 
-@pytest.mark.parametrize(
-    "state, lamp",
-    [
-        (s.INHIBITED, 1),
-        (s.READY, 0),
-        (s.CLOSING, 0),
-        (s.RUNNING, 0),
-        (s.STOPPING, 0),
-        (s.TRIPPED, 1),
-    ],
-)
-def test_the_lamp_says_when_there_can_be_no_energy(state, lamp):
+@pytest.mark.parametrize("state", range(6), ids=s.STATES)
+def test_the_lamp_is_on_when_there_can_be_no_energy(state):
     bench = running()
     bench.kernel.permit.state[0] = state
     bench.kernel._publish()
-    assert bench.out[s.LAMP_ON] == lamp
+    assert bench.out[s.LAMP_ON] == (state in (s.INHIBITED, s.TRIPPED))
 
 
 # Which rows open which gate: 15 and 16 "any gas or smoke alert", 48 "gas > 0 alarm", 8 "+ dT/dt",
@@ -385,34 +253,24 @@ def test_which_rows_open_which_gate(stage):
 
 
 def asked(kernel, standing, units):
-    """What a set of instances asks for: the highest level of each demand, and the same of each unit
-    by itself.
-    """
+    """The highest level of each demand of these instances, in the cabinet and in each unit."""
     evaluator = kernel.evaluator
     demand, of_unit = [0] * m.DEMAND_COUNT, [[0] * m.DEMAND_COUNT for _ in range(units)]
     for index in standing:
         levels, block = m.STAGES[evaluator.stage[index]][m.S_DEMAND], evaluator.block[index]
-        concerned = (
-            range(units)
-            if block == 0
-            else [block - 1]
-            if block <= units
-            else [(block - 1 - units) % units]
-        )
-        for levels_before in [demand] + [of_unit[unit] for unit in concerned]:
-            levels_before[:] = map(max, levels_before, levels)
+        concerned = [of_unit[(block - 1) % units]] if block else of_unit
+        for before in (demand, *concerned):
+            before[:] = map(max, before, levels)
     return demand, sum(of_unit, [])
 
 
-@pytest.mark.parametrize("seed", SEEDS)
-def test_demands_are_the_highest_of_what_stands_in_the_cabinet_in_each_unit_and_its_racks(seed):
-    """Sets of up to six instances, active or latched, of three units and five racks, one after the
-    other.
-    """
+@pytest.mark.parametrize("seed", [3, 5, 8])
+def test_demands_are_the_highest_in_the_cabinet_and_in_each_unit(seed):
+    """Sets of up to six instances, active or latched, of three units and five racks."""
     chance, units = random.Random(seed), 3
     kernel = Plant(units=units, racks=5).kernel
     evaluator = kernel.evaluator
-    for turn in range(200):
+    for _ in range(200):
         standing = chance.sample(range(evaluator.count), chance.choice((0, 1, 2, 6)))
         for marks in (evaluator.active, evaluator.latched, evaluator.busy):
             marks[:] = bytes(len(marks))
@@ -420,16 +278,11 @@ def test_demands_are_the_highest_of_what_stands_in_the_cabinet_in_each_unit_and_
             chance.choice((evaluator.active, evaluator.latched))[index] = 1
             evaluator.busy[evaluator.block[index]] = 1
         kernel._combine()
-        assert (list(kernel.demand), list(kernel.unit_demand)) == asked(kernel, standing, units), (
-            seed,
-            turn,
-        )
+        assert (list(kernel.demand), list(kernel.unit_demand)) == asked(kernel, standing, units)
 
 
-def test_what_was_latched_in_the_last_run_keeps_its_own_block_busy():
-    """The first and the last instance of the cabinet, of each unit and of each rack, one at a
-    time.
-    """
+def test_a_latch_of_the_last_run_keeps_its_own_block_busy():
+    """The first and the last instance of the cabinet, of each unit and of each rack."""
     for block in range(1 + 2 + 3):
         for place in (0, -1):
             bench = Plant(units=2, racks=3, modules=1)
@@ -437,10 +290,8 @@ def test_what_was_latched_in_the_last_run_keeps_its_own_block_busy():
             index = [at for at in range(evaluator.count) if evaluator.block[at] == block][place]
             bench.kernel.boot(0, 0, (index,))
             assert list(evaluator.busy) == [each == block for each in range(6)]
-            assert (bench.step().out[s.LATCHED_COUNT], bench.out[s.FIRST_OUT_INSTANCE]) == (
-                1,
-                index,
-            )
+            assert bench.step().out[s.LATCHED_COUNT] == 1
+            assert bench.out[s.FIRST_OUT_INSTANCE] == index
 
 
 def test_a_latch_of_a_stage_that_is_not_armed_any_more_asks_for_the_key():
@@ -456,7 +307,7 @@ def test_a_latch_of_a_stage_that_is_not_armed_any_more_asks_for_the_key():
     assert kernel.out[s.CONTACTOR_SUPPLY_OK] == 0 and kernel.demand[m.D_PCS] >= m.PCS_RAMP
 
 
-def test_what_was_latched_in_the_last_run_came_before_what_trips_in_the_first_step():
+def test_a_latch_of_the_last_run_comes_before_a_trip_in_the_first_step():
     bench = Plant()
     bench.kernel.boot(0, 0, (bench.instance("2"),))
     bench.inp[s.ESTOP_1_OK] = 0
@@ -500,9 +351,7 @@ def test_obligations_need_a_fresh_grid_meter_and_no_load_meter():
         (p.R_CELLS, -s.INT_MAX - 1, False),
     ],
 )
-def test_a_kernel_refuses_a_rack_outside_its_topology_and_words_beyond_its_integers(
-    parameter, word, fits
-):
+def test_a_kernel_refuses_words_outside_its_topology_and_integers(parameter, word, fits):
     image = default_image(units=2, racks=3)
     first = p.ImageMap(2, 3, m.STAGES_PER_SCOPE).rack
     image[first + 2 * len(p.RACK_PARAMETERS) + parameter] = word
@@ -520,6 +369,3 @@ def test_a_kernel_refuses_an_image_of_another_schema_or_length():
     image[p.H_SCHEMA] += 1
     with pytest.raises(ValueError, match="schema"):
         Kernel(image)
-
-
-# -- which rack is on which converter's bus is what the image says, not where it stands in a row

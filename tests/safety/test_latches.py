@@ -1,6 +1,4 @@
-"""Resets: who may clear what, how often, only what the operator saw; what comes back after a
-restart.
-"""
+"""Resets: who may clear what, how often, and only what the operator saw."""
 
 import itertools
 from array import array
@@ -21,17 +19,12 @@ SELF_ROW, REMOTE_ROW, KEY_ROW = "40a", "40b", "2"
 
 
 class Desk:
-    """The latches of a kernel that is never stepped: what stands and since when it is clear is set
-    by hand.
-    """
+    """The latches of a kernel that is never stepped: stages and clear times are set by hand."""
 
     def __init__(self, **cabinet):
         self.plant = Plant(default_image(racks=2, **cabinet))
-        self.latches, self.evaluator, self.inp = (
-            self.plant.kernel.latches,
-            self.plant.kernel.evaluator,
-            self.plant.inp,
-        )
+        self.latches, self.evaluator = self.plant.kernel.latches, self.plant.kernel.evaluator
+        self.inp = self.plant.inp
 
     def stand(self, name, active=0, clear=CLEAR, known=m.KNOWN):
         """Latch the last instance of a stage."""
@@ -53,11 +46,8 @@ class Desk:
 
     def latched(self):
         """Ids of the latched stages."""
-        return [
-            m.STAGES[self.evaluator.stage[at]][m.S_ID]
-            for at in range(self.evaluator.count)
-            if self.evaluator.latched[at]
-        ]
+        marked = zip(self.evaluator.stage, self.evaluator.latched)
+        return [m.STAGES[stage][m.S_ID] for stage, latched in marked if latched]
 
 
 # -- every combination of what stands with each kind of reset
@@ -67,9 +57,7 @@ STANDS = (None, (0, CLEAR), (0, CLEAR - 1), (1, 0))
 
 
 def expected(kind, remote, key):
-    """What a reset gives that names what stands, with tokens left and the key turned out of RUN for
-    a key reset.
-    """
+    """The result of a reset that names these, with tokens left and the key out of RUN."""
     due = [row for row in ((remote,) if kind == m.REMOTE else (remote, key)) if row]
     if any(row != (0, CLEAR) for row in due):
         return NOT_CLEAR_YET
@@ -86,9 +74,8 @@ def test_what_a_reset_clears(kind, remote, key):
         if row:
             desk.stand(name, *row)
     before = desk.latched(), list(desk.latches.token_age)
-    verdict = desk.latches.verdict(
-        kind, desk.evaluator.first_out[0], desk.evaluator.cause_mask(), True
-    )
+    first, mask = desk.evaluator.first_out[0], desk.evaluator.cause_mask()
+    verdict = desk.latches.verdict(kind, first, mask, True)
     assert before == (desk.latched(), list(desk.latches.token_age)), "asking changes nothing"
     result = desk.ask(kind, key_run=0)
     assert verdict == result
@@ -108,15 +95,12 @@ def test_what_is_not_known_in_full_is_not_clear(name, kind, known):
 
 
 def alone(desk, at, others_clear):
-    """Latch one instance whose cause is gone; all others are not latched, and clear as well or
-    anything but.
-    """
+    """Latch one instance whose cause is gone; the others are not, and clear or anything but."""
     evaluator, count = desk.evaluator, desk.evaluator.count
+    clear = [others_clear or each == at for each in range(count)]
     evaluator.latched[:] = bytes(count)
-    evaluator.active[:] = bytes([0 if others_clear or each == at else 1 for each in range(count)])
-    evaluator.clear_count[:] = array(
-        "i", [CLEAR if others_clear or each == at else 0 for each in range(count)]
-    )
+    evaluator.active[:] = bytes([not each for each in clear])
+    evaluator.clear_count[:] = array("i", [CLEAR * each for each in clear])
     known = evaluator.features.known
     known[:] = bytes([m.KNOWN if others_clear else 0] * len(known))
     evaluator.latched[at], known[evaluator.watch[at][0]] = 1, m.KNOWN
@@ -124,15 +108,14 @@ def alone(desk, at, others_clear):
     evaluator.refresh_first_out()
 
 
-def test_every_latch_of_every_unit_and_rack_is_judged_by_its_own_cause_and_row():
+def test_every_latch_is_judged_by_its_own_cause_and_row():
     desk = Desk()
     evaluator = desk.evaluator
-    latching = [
-        at for at, stage in enumerate(evaluator.stage) if m.STAGES[stage][m.S_LATCH] != m.SELF
-    ]
+    levels = [m.STAGES[stage][m.S_LATCH] for stage in evaluator.stage]
+    latching = [at for at, level in enumerate(levels) if level != m.SELF]
     assert latching[0] == 0 and latching[-1] == evaluator.count - 1
     for at in latching:
-        level = m.STAGES[evaluator.stage[at]][m.S_LATCH]
+        level = levels[at]
         for spoil in (
             lambda: evaluator.active.__setitem__(at, 1),
             lambda: evaluator.clear_count.__setitem__(at, CLEAR - 1),
@@ -145,13 +128,6 @@ def test_every_latch_of_every_unit_and_rack_is_judged_by_its_own_cause_and_row()
         if level == m.KEY:
             assert (desk.ask(m.REMOTE), evaluator.latched[at]) == (KEY_NEEDED, 1), at
         assert (desk.ask(m.KEY, key_run=0), any(evaluator.latched)) == (DONE, False), at
-
-
-def test_a_key_latch_that_stands_after_a_remote_one_keeps_it_from_nothing():
-    desk = Desk().stand("20b").stand("21a")
-    assert desk.plant.instance("20b") < desk.plant.instance("21a")
-    assert desk.ask(m.REMOTE) == DONE
-    assert desk.latched() == ["21a"]
 
 
 @pytest.mark.parametrize("level", (m.REMOTE, m.KEY))
@@ -168,7 +144,10 @@ def test_a_reset_clears_latches_of_its_level_and_none_that_are_not_there(level):
         assert told == [False, may]
 
 
-def test_a_stage_that_only_stands_by_itself_is_nothing_to_reset():
+def test_which_latches_a_remote_reset_is_asked_for():
+    """A self-resetting stage is nothing to reset; a later key latch does not hold a remote one."""
+    desk = Desk().stand("20b").stand("21a")
+    assert desk.ask(m.REMOTE) == DONE and desk.latched() == ["21a"]
     desk = Desk().stand(SELF_ROW, active=1)
     assert desk.ask(m.REMOTE) == NOTHING and desk.ask(m.KEY, key_run=0) == NOTHING
     assert desk.evaluator.first_out[0] == desk.plant.instance(SELF_ROW)
@@ -207,41 +186,13 @@ def spend(desk, times):
 @pytest.mark.parametrize("allowed", range(4))
 def test_as_many_as_allowed_in_an_hour(allowed):
     desk = Desk(resets_per_hour_max=allowed)
+    desk.latches.token_age[:] = array("i", [0, 0, 0])
+    assert desk.latches.left() == 0, "not less, if more were used than are allowed"
+    desk = Desk(resets_per_hour_max=allowed)
     assert desk.latches.left() == allowed
     assert spend(desk, 4) == [DONE] * allowed + [NO_TOKENS] * (4 - allowed)
     assert desk.latches.left() == 0 and desk.latched() == [REMOTE_ROW]
     assert desk.ask(m.KEY, key_run=0) == DONE, "the key needs none"
-
-
-def test_the_resets_that_are_left_are_published():
-    bench = running()
-    for left in (3, 2, 1, 0, 0):
-        assert bench.step().out[s.RESETS_LEFT] == left
-        bench.kernel.latches._spend()
-
-
-def test_a_token_comes_back_an_hour_after_it_was_spent():
-    desk = Desk()
-    for _ in range(3):
-        spend(desk, 1)
-        desk.latches.update(1000, array("i", [0] * len(desk.inp)), 1)
-    quiet = array("i", [0] * len(desk.inp))
-    assert desk.latches.left() == 0
-    desk.latches.update(HOUR - 3002 - 1, quiet, 1)
-    assert desk.latches.left() == 0
-    desk.latches.update(1, quiet, 1)
-    assert desk.latches.left() == 1
-    desk.latches.update(1000, quiet, 1)
-    assert desk.latches.left() == 1
-    desk.latches.update(1, quiet, 1)
-    assert desk.latches.left() == 2
-
-
-def test_more_resets_used_than_are_allowed_leave_none_and_not_less():
-    desk = Desk(resets_per_hour_max=1)
-    desk.latches.token_age[:] = array("i", [0, 0, 0])
-    assert desk.latches.left() == 0
-    assert desk.stand(REMOTE_ROW).ask(m.REMOTE) == NO_TOKENS
 
 
 @pytest.mark.parametrize(
@@ -266,9 +217,14 @@ def test_every_token_ages_and_stops_at_the_hour():
     desk.latches.token_age[:] = array("i", [0, 0, HOUR - 1])
     desk.latches.update(5, desk.inp, 1)
     assert list(desk.latches.token_age) == [5, 5, HOUR]
+    assert desk.latches.left() == 1
     desk.latches.token_age[:] = array("i", [HOUR - 1, 0, 0])
     desk.latches.update(5, desk.inp, 1)
     assert list(desk.latches.token_age) == [HOUR, 5, 5]
+    bench = running()
+    for left in (3, 2, 1, 0, 0):
+        assert bench.step().out[s.RESETS_LEFT] == left and bench.out[s.RESET_RESULT] == NONE
+        bench.kernel.latches._spend()
 
 
 @pytest.mark.parametrize("clear_ms", [5000, 5010, 600_000])
@@ -281,44 +237,27 @@ def test_how_long_a_cause_must_be_gone_is_a_parameter(clear_ms):
 # -- through the kernel
 
 
-def test_no_request_no_result():
-    assert running().step().out[s.RESET_RESULT] == NONE
-
-
-def test_first_out_moves_to_the_next_latch_when_it_is_reset_and_vanishes_with_the_last():
+def test_first_out_moves_to_the_next_latch_and_vanishes_with_the_last():
     bench = running()
     bench.silent.add(bench.layout.rack_group(0, s.G_BMS_CELLS))
     bench.wait(ticks(1000))
     assert bench.out[s.FIRST_OUT_INSTANCE] == bench.instance(REMOTE_ROW)
     bench.inp[s.FIRE_ALARM_OK] = 0
     bench.step(10)
-    assert bench.out[s.FIRST_OUT_INSTANCE] == bench.instance(REMOTE_ROW), (
-        "the first one stays the first"
-    )
+    # the first one stays the first
+    assert bench.out[s.FIRST_OUT_INSTANCE] == bench.instance(REMOTE_ROW)
     bench.silent.clear()
     bench.inp[s.FIRE_ALARM_OK] = 1
     bench.step(CLEAR + 60)
     assert bench.reset().step().out[s.RESET_RESULT] == DONE
     assert bench.standing() == [KEY_ROW]
-    assert (bench.out[s.FIRST_OUT_INSTANCE], bench.out[s.FIRST_OUT]) == (
-        bench.instance(KEY_ROW),
-        [stage[m.S_ID] for stage in m.STAGES].index(KEY_ROW),
-    )
+    assert bench.out[s.FIRST_OUT_INSTANCE] == bench.instance(KEY_ROW)
+    assert bench.out[s.FIRST_OUT] == [stage[m.S_ID] for stage in m.STAGES].index(KEY_ROW)
     assert bench.key_reset().step().out[s.RESET_RESULT] == DONE
     bench.inp[s.KEY_RUN_OK] = 1
     bench.step()
-    assert (
-        bench.out[s.FIRST_OUT],
-        bench.out[s.FIRST_OUT_INSTANCE],
-        bench.out[s.LATCHED_COUNT],
-        bench.out[s.ACTIVE_COUNT],
-        bench.out[s.CAUSE_MASK],
-    ) == (-1, -1, 0, 0, 0)
-
-
-def test_the_very_first_stage_of_the_matrix_stays_first_out_too():
-    bench = running()
+    assert bench.out[s.FIRST_OUT] == bench.out[s.FIRST_OUT_INSTANCE] == -1
+    assert bench.out[s.LATCHED_COUNT] == bench.out[s.ACTIVE_COUNT] == bench.out[s.CAUSE_MASK] == 0
     bench.inp[s.ESTOP_1_OK] = 0
-    bench.step(ticks(500))
-    assert bench.standing() == ["1a", "1c"]
-    assert (bench.out[s.FIRST_OUT], bench.out[s.FIRST_OUT_INSTANCE]) == (0, 0)
+    assert bench.step(ticks(500)).standing() == ["1a", "1c"]
+    assert bench.out[s.FIRST_OUT] == bench.out[s.FIRST_OUT_INSTANCE] == 0

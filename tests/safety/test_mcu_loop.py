@@ -1,6 +1,4 @@
-"""The microcontroller's loop and boards: order within a tick, the watchdog, what is remembered;
-also on MicroPython.
-"""
+"""The microcontroller's loop and boards: order in a tick, watchdog, memory; on MicroPython."""
 
 import importlib
 import pathlib
@@ -109,22 +107,12 @@ def test_a_tick_is_contacts_relay_frame_and_the_watchdog_last():
     assert second.permit and board.on == 1
     del board.log[:]
     _turns(board, second, sender, 2)
-    assert board.log == [
-        "contacts",
-        ("relay", 1),
-        "kick",
-        "contacts",
-        ("relay", 1),
-        ("send", c.FRAME_BYTES),
-        "kick",
-    ]
-
-
-def test_a_frame_longer_than_the_buffer_is_taken_in_pieces():
-    board, second, sender = _started()
-    board.line += b"x" * 200
+    tick = ["contacts", ("relay", 1)]
+    assert board.log == [*tick, "kick", *tick, ("send", c.FRAME_BYTES), "kick"]
+    board.line += b"x" * 200  # longer than the buffer
+    accepted = second.receiver.accepted
     _turns(board, second, sender, 3)
-    assert second.receiver.accepted >= 1 and not board.line
+    assert second.receiver.accepted > accepted and not board.line
 
 
 def test_the_channel_hears_of_bytes_only_when_there_are_some():
@@ -168,20 +156,11 @@ def test_service_and_a_missing_image_start_nothing(options):
     assert ("start", 20) not in board.log and set(board.log) == {("relay", 0)}
 
 
-def test_what_was_remembered_stands_from_the_first_tick():
-    board, second, sender = _started(level=m.KEY)
-    _turns(board, second, sender, 5)
-    assert board.on == 0 and pe.REASONS[second.reason] == "interlock"
-    assert ("remember", 0) not in board.log
-
-
 @pytest.mark.parametrize("content, cause, level", [(b"\0\xff", 3, m.REMOTE), (b"\x07\0", 1, m.KEY)])
 def test_what_waits_for_a_reset_still_does_after_the_power_was_cut(
     machine, tmp_path, content, cause, level
 ):
-    """A restart by the watchdog, or a file that could not be read; then, before anything else, a
-    cut of power.
-    """
+    """A restart by the watchdog, or a file that could not be read; then a cut of power at once."""
     (tmp_path / "latch.bin").write_bytes(content)
     (tmp_path / "image.bin").write_bytes(si.file_bytes(default_image()))
     machine.cause = cause
@@ -286,6 +265,22 @@ def test_pins_are_apart_contacts_pulled_down_and_the_relay_low_first(machine, ki
     assert Pin.levels[module.RELAY_PIN] == 1
 
 
+def test_a_pico_reads_its_files_its_jumper_and_its_line(machine, tmp_path):
+    _, board = _board("pico")
+    with pytest.raises(OSError):
+        board.image()
+    (tmp_path / "image.bin").write_bytes(b"abc")
+    assert board.image() == b"abc" and not board.service()
+    Pin.levels[22] = 0
+    assert board.service()
+    buffer = bytearray(4)
+    assert board.read(buffer) == 0
+    board._uart.waiting = b"abcdef"
+    assert (board.read(buffer), bytes(buffer), board.read(buffer)) == (4, b"abcd", 2)
+    board.send(bytearray(b"xy"))
+    assert board._uart.sent == b"xy"
+
+
 def test_a_pico_counts_whole_ticks_also_when_its_clock_comes_round(machine):
     _, board = _board("pico")
     board.start(20)
@@ -296,31 +291,6 @@ def test_a_pico_counts_whole_ticks_also_when_its_clock_comes_round(machine):
     assert told == [0, 1, 0, 2, 0, 1, 25]
     board.kick()
     assert board._watchdog.fed == 1 and 100 <= board._watchdog.timeout_ms < 500
-
-
-def test_a_pico_takes_and_sends_bytes(machine):
-    _, board = _board("pico")
-    buffer = bytearray(4)
-    assert board.read(buffer) == 0
-    board._uart.waiting = b"abcdef"
-    assert (board.read(buffer), bytes(buffer), board.read(buffer)) == (4, b"abcd", 2)
-    board.send(bytearray(b"xy"))
-    assert board._uart.sent == b"xy"
-
-
-def test_the_image_is_the_file_that_was_loaded(machine, tmp_path):
-    _, board = _board("pico")
-    with pytest.raises(OSError):
-        board.image()
-    (tmp_path / "image.bin").write_bytes(b"abc")
-    assert board.image() == b"abc"
-
-
-def test_service_is_a_jumper_to_ground(machine):
-    _, board = _board("pico")
-    assert not board.service()
-    Pin.levels[22] = 0
-    assert board.service()
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,4 @@
-"""The parameter tables and the limit image: ranges, defaults, where each word lies, how the CRC is
-watched.
-"""
+"""The parameter tables and the limit image: ranges, defaults, where each word lies, its CRC."""
 
 import pytest
 from bench import default_image
@@ -16,64 +14,32 @@ from safety.image_check import CRC_STEPS
 from safety.kernel import Kernel
 from safety.second import Second
 
-TABLES = {
-    "CABINET": (p.CABINET_PARAMETERS, "P_"),
-    "UNIT": (p.UNIT_PARAMETERS, "U_"),
-    "RACK": (p.RACK_PARAMETERS, "R_"),
-}
-ROWS = [row for table, _ in TABLES.values() for row in table]
+INDEXED = [
+    (p, "P_", p.CABINET_PARAMETERS),
+    (p, "U_", p.UNIT_PARAMETERS),
+    (p, "R_", p.RACK_PARAMETERS),
+    (p, "H_", p.HEADER),
+    *[(s, "", table) for table in (s.CABINET_INPUTS, s.UNIT_INPUTS, s.RACK_INPUTS, s.STATES)],
+    *[(s, "", table) for table in (s.CABINET_OUTPUTS, s.UNIT_OUTPUTS, s.RACK_OUTPUTS)],
+    *[(s, "G_", table) for table in (s.CABINET_GROUPS, s.UNIT_GROUPS, s.RACK_GROUPS)],
+    *[(m, "F_", table) for table in (m.CABINET_FEATURES, m.UNIT_FEATURES, m.RACK_FEATURES)],
+    (m, "D_", m.DEMANDS),
+]
 
 
-@pytest.mark.parametrize("row", ROWS, ids=[row[0] for row in ROWS])
-def test_each_parameter_has_a_default_in_its_range(row):
-    name, unit, low, high, default, tighter = row
-    assert -s.INT_MAX <= low <= default <= high <= s.INT_MAX
-    assert tighter in ("up", "down", "fixed") and unit
-    assert low < high
-    if unit == "bool":
-        assert (low, high) == (0, 1)
-
-
-@pytest.mark.parametrize("scope", TABLES)
-def test_indices_follow_the_tables(scope):
-    table, start = TABLES[scope]
+@pytest.mark.parametrize("where, start, table", INDEXED)
+def test_indices_follow_their_tables(where, start, table):
     for index, row in enumerate(table):
-        assert getattr(p, start + row[0].upper()) == index
-
-
-@pytest.mark.parametrize(
-    "tables, start",
-    [
-        (s.CABINET_INPUTS, ""),
-        (s.UNIT_INPUTS, ""),
-        (s.RACK_INPUTS, ""),
-        (s.CABINET_OUTPUTS, ""),
-        (s.UNIT_OUTPUTS, ""),
-        (s.RACK_OUTPUTS, ""),
-    ],
-)
-def test_signal_indices_follow_their_tables(tables, start):
-    for index, row in enumerate(tables):
-        assert getattr(s, start + row[0].upper()) == index
-
-
-@pytest.mark.parametrize(
-    "names, start, where",
-    [
-        (s.CABINET_GROUPS, "G_", s),
-        (s.UNIT_GROUPS, "G_", s),
-        (s.RACK_GROUPS, "G_", s),
-        (m.CABINET_FEATURES, "F_", m),
-        (m.UNIT_FEATURES, "F_", m),
-        (m.RACK_FEATURES, "F_", m),
-        (m.DEMANDS, "D_", m),
-        (s.STATES, "", s),
-        (p.HEADER, "H_", p),
-    ],
-)
-def test_name_indices_follow_their_tuples(names, start, where):
-    for index, name in enumerate(names):
+        name = row if isinstance(row, str) else row[0]
         assert getattr(where, start + name.upper()) == index
+
+
+def test_each_parameter_has_a_default_in_its_range():
+    for table in (p.CABINET_PARAMETERS, p.UNIT_PARAMETERS, p.RACK_PARAMETERS):
+        for _, unit, low, high, default, tighter in table:
+            assert -s.INT_MAX <= low <= default <= high <= s.INT_MAX and low < high
+            assert tighter in ("up", "down", "fixed") and unit
+            assert unit != "bool" or (low, high) == (0, 1)
 
 
 @pytest.mark.parametrize(
@@ -97,42 +63,30 @@ def test_every_input_has_a_range_and_a_group_and_every_group_an_input(table, gro
 @pytest.mark.parametrize("units, racks, modules", [(1, 1, 0), (1, 3, 15), (2, 4, 7), (16, 16, 64)])
 def test_signals_of_a_topology_fill_the_arrays_without_overlap(units, racks, modules):
     layout = s.Layout(units, racks, modules)
-    places = [*range(len(s.CABINET_INPUTS))]
-    places += [
-        layout.unit_input(unit, index)
-        for unit in range(units)
-        for index in range(len(s.UNIT_INPUTS))
-    ]
-    places += [
-        layout.rack_input(rack, index)
-        for rack in range(racks)
-        for index in range(len(s.RACK_INPUTS) + modules)
-    ]
-    assert places == list(range(layout.inputs))
-    groups = [*range(len(s.CABINET_GROUPS))]
-    groups += [
-        layout.unit_group(unit, index)
-        for unit in range(units)
-        for index in range(len(s.UNIT_GROUPS))
-    ]
-    groups += [
-        layout.rack_group(rack, index)
-        for rack in range(racks)
-        for index in range(len(s.RACK_GROUPS))
-    ]
-    assert groups == list(range(layout.groups))
-    outputs = [*range(len(s.CABINET_OUTPUTS))]
-    outputs += [
-        layout.unit_output(unit, index)
-        for unit in range(units)
-        for index in range(len(s.UNIT_OUTPUTS))
-    ]
-    outputs += [
-        layout.rack_output(rack, index)
-        for rack in range(racks)
-        for index in range(len(s.RACK_OUTPUTS))
-    ]
-    assert outputs == list(range(layout.outputs))
+    for total, cabinet, (of_unit, in_unit), (of_rack, in_rack) in (
+        (
+            layout.inputs,
+            len(s.CABINET_INPUTS),
+            (layout.unit_input, len(s.UNIT_INPUTS)),
+            (layout.rack_input, len(s.RACK_INPUTS) + modules),
+        ),
+        (
+            layout.groups,
+            len(s.CABINET_GROUPS),
+            (layout.unit_group, len(s.UNIT_GROUPS)),
+            (layout.rack_group, len(s.RACK_GROUPS)),
+        ),
+        (
+            layout.outputs,
+            len(s.CABINET_OUTPUTS),
+            (layout.unit_output, len(s.UNIT_OUTPUTS)),
+            (layout.rack_output, len(s.RACK_OUTPUTS)),
+        ),
+    ):
+        places = [*range(cabinet)]
+        places += [of_unit(unit, index) for unit in range(units) for index in range(in_unit)]
+        places += [of_rack(rack, index) for rack in range(racks) for index in range(in_rack)]
+        assert places == list(range(total))
 
 
 @pytest.mark.parametrize("units, racks", [(1, 1), (2, 4), (16, 16)])
@@ -145,16 +99,13 @@ def test_the_image_is_header_parameters_stages_armed(units, racks):
     assert image_map.armed == image_map.stage + 4 * len(m.STAGES)
     cabinet, unit, rack = m.STAGES_PER_SCOPE
     assert image_map.instances == cabinet + units * unit + racks * rack
-    assert (
-        image_map.words == image_map.armed + image_map.instances == len(default_image(units, racks))
-    )
+    assert image_map.words == image_map.armed + image_map.instances
+    assert image_map.words == len(default_image(units, racks))
     assert sum(m.STAGES_PER_SCOPE) == len(m.STAGES) == image_map.stages
 
 
 def test_each_stage_instance_takes_its_own_words_from_the_image():
-    """Every stage word and armed word made different from all others: the right one arrives in the
-    right place.
-    """
+    """Every stage word is made different from all others."""
     image = default_image(units=2, racks=3)
     image_map = p.ImageMap(2, 3, m.STAGES_PER_SCOPE)
     for word in range(image_map.stage, image_map.armed):
@@ -168,15 +119,11 @@ def test_each_stage_instance_takes_its_own_words_from_the_image():
         words = image_map.stage + 4 * evaluator.stage[instance]
         feature, sense, set_at, _ = evaluator.watch[instance]
         assert (sense, set_at) == (stage[m.S_SENSE], words * stage[m.S_SENSE])
-        assert evaluator.debounce[instance][1:] == (
-            (words + 1) * stage[m.S_SENSE],
-            words + 2,
-            words + 3,
-        )
+        clear_at = (words + 1) * stage[m.S_SENSE]
+        assert evaluator.debounce[instance][1:] == (clear_at, words + 2, words + 3)
         assert (feature == evaluator.features.never) == (instance % 3 == 0)
-        assert (evaluator.watch[instance] in evaluator.armed[evaluator.block[instance]]) == (
-            instance % 3 != 0
-        )
+        is_armed = evaluator.watch[instance] in evaluator.armed[evaluator.block[instance]]
+        assert is_armed == (instance % 3 != 0)
 
 
 @pytest.mark.parametrize("units, racks", [(1, 1), (3, 4), (16, 16)])
@@ -189,10 +136,8 @@ def test_no_two_blocks_share_a_feature(units, racks):
         if gate != m.NO_GATE:
             of_block[evaluator.block[at]].add(gate)
     every = [feature for found in of_block.values() for feature in found]
-    assert (
-        len(set(every)) == len(every)
-        and max(every) < kernel.features.never == len(kernel.features.value) - 1
-    )
+    assert len(set(every)) == len(every)
+    assert max(every) < kernel.features.never == len(kernel.features.value) - 1
 
 
 @pytest.mark.parametrize(
@@ -211,25 +156,9 @@ def test_ticks_last_at_least_the_duration(duration_ms, tick_ms, expected):
     assert p.ticks(duration_ms, tick_ms) == expected
 
 
-@pytest.mark.parametrize(
-    "tick_ms, fits",
-    [
-        (-1, False),
-        (0, False),
-        (1, True),
-        (19, False),
-        (20, True),
-        (21, False),
-        (67, False),
-        (91, False),
-        (100, True),
-        (1000, True),
-        (1001, False),
-        (2000, False),
-    ],
-)
-def test_a_second_is_whole_ticks(tick_ms, fits):
-    image = default_image()
+@pytest.mark.parametrize("tick_ms", [-1, 0, 1, 19, 20, 21, 67, 91, 100, 1000, 1001, 2000])
+def test_a_second_is_whole_ticks(tick_ms):
+    image, fits = default_image(), tick_ms in (1, 20, 100, 1000)
     image[p.H_TICK_MS] = tick_ms
     assert p.fits(image, p.ImageMap(1, 1, m.STAGES_PER_SCOPE)) == fits
     if not fits:
@@ -238,57 +167,31 @@ def test_a_second_is_whole_ticks(tick_ms, fits):
                 user(image)
 
 
-def test_no_word_of_an_image_is_wider_than_a_small_integer():
-    image = default_image()
-    for value, fits in ((s.INT_MAX, True), (s.INT_MAX + 1, False), (-s.INT_MAX - 1, False)):
-        for at in (p.ImageMap(1, 1, m.STAGES_PER_SCOPE).cabinet, -1):
-            kept, image[at] = image[at], value
-            assert p.fits(image, p.ImageMap(1, 1, m.STAGES_PER_SCOPE)) == fits
-            image[at] = kept
+def words_of(racks):
+    """(image, place, value, whether it fits) of words at their bounds."""
+    image_map = p.ImageMap(2, racks, m.STAGES_PER_SCOPE)
+    for rack in range(racks):
+        first = image_map.rack + rack * p.RACK_WORDS
+        for word, top in ((p.R_UNIT, 1), (p.R_MODULES, 15)):
+            yield from ((first + word, value, 0 <= value <= top) for value in (-1, 0, top, top + 1))
+    for at in (image_map.cabinet, -1):
+        yield from ((at, each, abs(each) <= s.INT_MAX) for each in (-s.INT_MAX - 1, -s.INT_MAX))
+        yield from ((at, each, each <= s.INT_MAX) for each in (s.INT_MAX, s.INT_MAX + 1))
 
 
-@pytest.mark.parametrize("rack", range(3))
-@pytest.mark.parametrize(
-    "word, value, fits",
-    [
-        (p.R_UNIT, -1, False),
-        (p.R_UNIT, 0, True),
-        (p.R_UNIT, 1, True),
-        (p.R_UNIT, 2, False),
-        (p.R_MODULES, -1, False),
-        (p.R_MODULES, 0, True),
-        (p.R_MODULES, 15, True),
-        (p.R_MODULES, 16, False),
-    ],
-)
-def test_every_racks_unit_and_modules_are_those_of_the_topology(rack, word, value, fits):
-    image, image_map = (
-        default_image(units=2, racks=3, modules=15),
-        p.ImageMap(2, 3, m.STAGES_PER_SCOPE),
-    )
-    image[image_map.rack + rack * p.RACK_WORDS + word] = value
-    assert p.fits(image, image_map) == fits
-
-
-@pytest.mark.parametrize(
-    "value, fits",
-    [
-        (0, True),
-        (s.INT_MAX, True),
-        (s.INT_MAX + 1, False),
-        (-s.INT_MAX, True),
-        (-s.INT_MAX - 1, False),
-    ],
-)
-def test_what_a_microcontroller_can_store(value, fits):
-    assert p.in_range(value) == fits
+def test_words_are_within_the_topology_and_small_integers():
+    image, image_map = default_image(units=2, racks=3), p.ImageMap(2, 3, m.STAGES_PER_SCOPE)
+    for at, value, fits in words_of(3):
+        kept, image[at] = image[at], value
+        assert p.fits(image, image_map) == fits, (at, value)
+        image[at] = kept
 
 
 # -- the CRC of the image
 
 
 @given(st.integers(0, 10**6), st.integers(0, 29), st.integers(0, 70))
-@settings(max_examples=40)
+@settings(max_examples=10)
 def test_any_changed_bit_is_found_within_two_scans(word, bit, after):
     bench = Plant()
     image = bench.kernel.image
@@ -311,12 +214,8 @@ def test_units_and_racks_have_their_own_silence_budgets():
         image[image_map.rack + rack * len(p.RACK_PARAMETERS) + p.R_BMS_WARN_MS] = 200 + 100 * rack
     kernel = Kernel(image)
     budgets, layout = kernel.features.ages.budget_ticks, kernel.layout
-    assert [budgets[layout.unit_group(unit, group)] for unit in range(2) for group in range(2)] == [
-        50,
-        50,
-        60,
-        60,
-    ]
+    found = [budgets[layout.unit_group(unit, group)] for unit in range(2) for group in range(2)]
+    assert found == [50, 50, 60, 60]
     for rack in range(3):
         found = {budgets[layout.rack_group(rack, group)] for group in range(len(s.RACK_GROUPS))}
         assert found == {10 + 5 * rack}

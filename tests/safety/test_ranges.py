@@ -1,8 +1,6 @@
-"""Every range of a parameter and of an input, written a second time: one that is widened by mistake
-is seen.
+"""Every range of a parameter and of an input, written a second time.
 
-A column holds name, unit, lowest, highest, and of a parameter its default and the tighter
-direction.
+Columns: name, unit, lowest, highest; of a parameter its default and the tighter direction.
 """
 
 import pytest
@@ -159,14 +157,6 @@ soh_permille permille 0 1000
 insulation_kohm kohm 0 65535
 sensors_invalid_max count 0 15
 """
-TABLES = [
-    (p.CABINET_PARAMETERS, CABINET_PARAMETERS, 6),
-    (p.UNIT_PARAMETERS, UNIT_PARAMETERS, 6),
-    (p.RACK_PARAMETERS, RACK_PARAMETERS, 6),
-    (s.CABINET_INPUTS, CABINET_INPUTS, 4),
-    (s.UNIT_INPUTS, UNIT_INPUTS, 4),
-    (s.RACK_INPUTS, RACK_INPUTS, 4),
-]
 
 
 def read(word):
@@ -174,24 +164,6 @@ def read(word):
     if word.lstrip("-").isdigit():
         return int(word)
     return {"INT": INT, "-INT": -INT}.get(word, word)
-
-
-@pytest.mark.parametrize(
-    "table, text, columns",
-    TABLES,
-    ids=[
-        "cabinet parameters",
-        "unit parameters",
-        "rack parameters",
-        "cabinet inputs",
-        "unit inputs",
-        "rack inputs",
-    ],
-)
-def test_ranges_are_those_that_were_written_down_twice(table, text, columns):
-    assert [row[:columns] for row in table] == [
-        tuple(map(read, line.split())) for line in text.split("\n") if line
-    ]
 
 
 def test_the_widest_number_and_the_longest_time():
@@ -241,17 +213,24 @@ contactor_step code
 """
 
 
-@pytest.mark.parametrize(
-    "table, text",
-    [
-        (s.CABINET_OUTPUTS, CABINET_OUTPUTS),
-        (s.UNIT_OUTPUTS, UNIT_OUTPUTS),
-        (s.RACK_OUTPUTS, RACK_OUTPUTS),
-    ],
-    ids=["cabinet", "unit", "rack"],
-)
-def test_outputs_are_those_that_were_written_down_twice(table, text):
-    assert list(table) == [tuple(line.split()) for line in text.split("\n") if line]
+TABLES = {
+    "cabinet parameters": (p.CABINET_PARAMETERS, CABINET_PARAMETERS, 6),
+    "unit parameters": (p.UNIT_PARAMETERS, UNIT_PARAMETERS, 6),
+    "rack parameters": (p.RACK_PARAMETERS, RACK_PARAMETERS, 6),
+    "cabinet inputs": (s.CABINET_INPUTS, CABINET_INPUTS, 4),
+    "unit inputs": (s.UNIT_INPUTS, UNIT_INPUTS, 4),
+    "rack inputs": (s.RACK_INPUTS, RACK_INPUTS, 4),
+    "cabinet outputs": (s.CABINET_OUTPUTS, CABINET_OUTPUTS, 2),
+    "unit outputs": (s.UNIT_OUTPUTS, UNIT_OUTPUTS, 2),
+    "rack outputs": (s.RACK_OUTPUTS, RACK_OUTPUTS, 2),
+}
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_a_table_is_as_written_here(name):
+    table, text, columns = TABLES[name]
+    rows = [tuple(map(read, line.split())) for line in text.split("\n") if line]
+    assert [row[:columns] for row in table] == rows
 
 
 def test_the_numbers_that_journals_and_the_other_channel_know():
@@ -263,6 +242,14 @@ def test_the_numbers_that_journals_and_the_other_channel_know():
     assert s.STATES == ("inhibited", "ready", "closing", "running", "stopping", "tripped")
     assert (s.UNIT_INPUT_COUNT, s.UNIT_GROUP_COUNT, s.UNIT_OUTPUT_COUNT) == (7, 2, 5)
     assert (s.RACK_GROUP_COUNT, s.RACK_OUTPUT_COUNT) == (6, 2)
+
+
+def test_stages_have_names_of_their_own_the_order_of_their_scopes_and_a_hysteresis():
+    assert len({stage[m.S_ID] for stage in m.STAGES}) == len(m.STAGES)
+    scopes = [stage[m.S_SCOPE] for stage in m.STAGES]
+    assert scopes == sorted(scopes) and set(scopes) == {s.CABINET, s.UNIT, s.RACK}
+    for stage in m.STAGES:
+        assert stage[m.S_CLEAR] * stage[m.S_SENSE] < stage[m.S_SET] * stage[m.S_SENSE], stage
 
 
 def test_where_cells_of_the_other_chemistry_clear():
@@ -307,19 +294,13 @@ ARRIVES_WITH = {
 }
 
 
-@pytest.mark.parametrize(
-    "inputs, groups",
-    [
+def test_each_input_is_known_with_what_arrives_with_it():
+    found = {}
+    for inputs, groups in (
         (s.CABINET_INPUTS, s.CABINET_GROUPS),
         (s.UNIT_INPUTS, s.UNIT_GROUPS),
         (s.RACK_INPUTS, s.RACK_GROUPS),
-    ],
-    ids=["cabinet", "unit", "rack"],
-)
-def test_each_input_is_known_with_what_arrives_with_it(inputs, groups):
-    found = {}
-    for name, *_, group in inputs:
-        found.setdefault(groups[group], []).append(name)
-    assert {group: " ".join(names) for group, names in found.items()} == {
-        group: ARRIVES_WITH[group] for group in groups if group != "bms_temperatures"
-    }
+    ):
+        for name, *_, group in inputs:
+            found.setdefault(groups[group], []).append(name)
+    assert {group: " ".join(names) for group, names in found.items()} == ARRIVES_WITH

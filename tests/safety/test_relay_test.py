@@ -56,9 +56,8 @@ def test_the_levels_are_told_in_order_and_nothing_closes_before_the_last():
             told.append((bench.out[s.PCS_ENABLE_OK], bench.out[s.CONTACTOR_SUPPLY_OK]))
             racks.append([bench.rack(s.CONTACTOR_CLOSE_OK, rack) for rack in range(2)])
             assert bench.unit(s.PCS_RUN_OK) == 0, "no converter runs during the test"
-            assert bench.out[s.ARM_REQUEST] == 1, (
-                "it was stored before the test began, and is not taken back in it"
-            )
+            # it was stored before the test began, and is not taken back in it
+            assert bench.out[s.ARM_REQUEST] == 1
     assert bench.out[s.STATE] == RUNNING
     changes = [level for level, _ in itertools.groupby(told)]
     assert tuple(changes[: len(LEVELS)]) == LEVELS == permit.RELAY_TEST
@@ -80,17 +79,14 @@ def test_a_stuck_relay_is_found_at_the_first_level_it_cannot_follow(level, relay
         bench.step()
         assert bench.out[s.STATE] == CLOSING
     for _ in range(RELAY_TICKS + 2 - bench.kernel.permit.relays[1]):
-        assert bench.out[s.STATE] == CLOSING and not any(
-            bench.rack(s.CONTACTOR_CLOSE_OK, rack) for rack in range(2)
-        )
+        assert bench.out[s.STATE] == CLOSING
+        assert not any(bench.rack(s.CONTACTOR_CLOSE_OK, rack) for rack in range(2))
         assert bench.kernel.permit.relays[0] == found[0]
         bench.step()
     assert bench.out[s.STATE] == INHIBITED and bench.kernel.permit.tried[0] == 1
-    assert (
-        bench.out[s.PCS_ENABLE_OK],
-        bench.out[s.CONTACTOR_SUPPLY_OK],
-        bench.rack(s.CONTACTOR_CLOSE_OK),
-    ) == (0, 0, 0)
+    assert bench.out[s.PCS_ENABLE_OK] == 0
+    assert bench.out[s.CONTACTOR_SUPPLY_OK] == 0
+    assert bench.rack(s.CONTACTOR_CLOSE_OK) == 0
 
 
 def stuck_after_the_test(bench, relay, stuck):
@@ -105,9 +101,8 @@ def stuck_after_the_test(bench, relay, stuck):
     while bench.out[s.STATE] == CLOSING:
         last = bench.kernel.permit.timer[0]
         bench.step()
-    assert last == CLOSE_TICKS + RELAY_TICKS * (len(LEVELS) + 1), (
-        "time for each relay, for it, and for the contactors"
-    )
+    # time for each relay, for it, and for the contactors
+    assert last == CLOSE_TICKS + RELAY_TICKS * (len(LEVELS) + 1)
     assert bench.out[s.STATE] == INHIBITED and bench.kernel.permit.tried[0] == 1
 
 
@@ -251,11 +246,9 @@ def test_a_contactor_that_opens_by_itself_is_row_39(reported, then):
     assert not bench.standing() and bench.out[s.STATE] == RUNNING and bench.out[s.HORN_ON] == 0
     bench.step()
     assert bench.standing() == ["39"] and bench.out[s.STATE] == TRIPPED
-    assert (bench.out[s.PCS_ENABLE_OK], bench.out[s.SHUNT_TRIP_ON], bench.out[s.HORN_ON]) == (
-        0,
-        1,
-        1,
-    )
+    assert bench.out[s.PCS_ENABLE_OK] == 0
+    assert bench.out[s.SHUNT_TRIP_ON] == 1
+    assert bench.out[s.HORN_ON] == 1
     assert bench.step(ticks(200) + 1).out[s.CONTACTOR_SUPPLY_OK] == 0
 
 

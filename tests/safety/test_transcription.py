@@ -59,11 +59,9 @@ def test_stage_is_what_the_table_says(name):
     features = m.FEATURES[stage[m.S_SCOPE]]
     assert features[stage[m.S_FEATURE]] == row.watches
     assert stage[m.S_SENSE] == (1 if row.above else -1)
-    assert (stage[m.S_SET], stage[m.S_SET_MS], stage[m.S_LATCH]) == (
-        row.at,
-        row.debounce_ms,
-        row.reset,
-    )
+    assert stage[m.S_SET] == row.at
+    assert stage[m.S_SET_MS] == row.debounce_ms
+    assert stage[m.S_LATCH] == row.reset
     assert (stage[m.S_CLEAR], stage[m.S_CLEAR_MS]) == CLEARS[name]
     assert stage[m.S_GATE] < len(features), "a gate is a feature of the stage's own scope"
     assert row.gate == ("" if stage[m.S_GATE] == m.NO_GATE else features[stage[m.S_GATE]])
