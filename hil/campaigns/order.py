@@ -3,12 +3,16 @@ cabinet, and what comes back from it.
 """
 
 import os
+import pathlib
+import tempfile
 
 import msgpack
 
 from controller import sites
 from controller.system.realtime import FIFO_PRIORITY
-from hil import plant_process
+from hil import plant_process, rig
+from hil.loads.selection import load_of
+from hil.scenarios import scenario
 
 EXAMPLE = str(sites.EXAMPLE)
 WHOLE_DAY_S = 86_400.0  # of a run that its course ends
@@ -36,6 +40,29 @@ def made(config, duration_s, seed, chosen=None, **more):
     }
 
 
+def played(config, duration_s, seed, see, text=None, **more):
+    """(document, what the bench has recorded) of a run. text: of a scenario with the name "bench";
+    see(rig, view): called ten times a second. Raises RigError, OSError; KeyboardInterrupt, because
+    figures of half a run would be taken for those of a whole one.
+    """
+    with tempfile.TemporaryDirectory(prefix="firebreak-bench-") as folder:
+        chosen, path = None, text and os.path.join(folder, "bench.toml")
+        if text:
+            pathlib.Path(path).write_text(text, encoding="ascii")
+            chosen = scenario.load(path)
+        given = made(config, duration_s, seed, path, run_dir=folder, **more)
+        run = rig.Rig(given, chosen, config)
+        try:
+            run.start()
+            run.run(lambda shown: see(run, shown))
+        finally:
+            run.stop()
+        doc = run.outcome(load_of(given, chosen), {"mode": "real time", "seed": seed}).doc
+        if doc["interrupted"]:
+            raise KeyboardInterrupt
+        return doc, recorded(folder)
+
+
 def recorded(directory):
     """What the bench of a run that has ended has written into its directory. Raises OSError."""
     with open(os.path.join(directory, plant_process.RESULT), "rb") as file:
@@ -43,29 +70,16 @@ def recorded(directory):
 
 
 def priority(doc):
-    """The controller's, from what it said when it started: each refusal is a line of its own."""
-    said = " ".join(doc.get("controller_messages", ()))
-    fifo = "ordinary priority" if "no real-time priority" in said else f"SCHED_FIFO {FIFO_PRIORITY}"
-    return f"{fifo}, memory {'not ' if 'memory is not locked' in said else ''}locked"
+    """Priority of the controller, from the refusals among its messages."""
+    messages = " ".join(doc.get("controller_messages", ()))
+    fifo = f"SCHED_FIFO {FIFO_PRIORITY}"
+    level = "ordinary priority" if "no real-time priority" in messages else fifo
+    return f"{level}, memory {'not ' if 'memory is not locked' in messages else ''}locked"
 
 
 def loop(doc):
-    """What the document of a run says of the loop, as controller.run.loop_statistics.read does;
-    `missed` has the late ones.
+    """The loop of a run's document, as controller.run.loop_statistics.read gives it; `missed` has
+    the late ones.
     """
-    return {
-        "ticks": doc["ticks"],
-        "missed": doc["missed"],
-        "late": 0,
-        "runs": doc["missed_runs"],
-        "lateness_us": doc["lateness_us"],
-    }
-
-
-def whole(doc):
-    """The document of a run that was not interrupted: figures of half a run would be taken for
-    those of a whole one.
-    """
-    if doc["interrupted"]:
-        raise KeyboardInterrupt
-    return doc
+    copied = {key: doc[key] for key in ("ticks", "missed", "lateness_us")}
+    return {**copied, "late": 0, "runs": doc["missed_runs"]}

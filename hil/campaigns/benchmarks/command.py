@@ -5,6 +5,7 @@ Exit codes: 0 measured and every budget met, 1 one is not met, 2 wrong input, 3 
 """
 
 import importlib
+import inspect
 import os
 import subprocess
 import sys
@@ -26,22 +27,26 @@ BENCHMARKS = {
     "rig": "lateness with devices, memory, virtual speed, replay",
 }
 MODULES = {"loop": "lateness"}
-WITH_SEED = ("stop", "hint", "rig")
 PAGE = "BENCHMARKS.md"
 COUNT_MAX = 10_000
 SECONDS_MAX = 604_800  # a week
+# Options of a benchmark: what its function takes, and the keywords of argparse.
+SECONDS = {"dest": "seconds", "type": number(1, SECONDS_MAX), "help": "(%(default)g)"}
+COUNT = {"type": whole(1, COUNT_MAX), "default": 200, "help": "how many (%(default)s)"}
+OPTIONS = {
+    "loop": ("--for", SECONDS | {"default": 60.0}),
+    "rig": ("--for", SECONDS | {"default": 3600.0}),
+    "stop": ("--count", COUNT),
+    "hint": ("--count", COUNT),
+    "replay": ("journal", {"nargs": "?", "help": "a journal; without one it makes one"}),
+}
+WITH_SEED = ("stop", "hint", "rig")
 # What `all` gives each benchmark, and with --short, to try it out.
 LENGTHS = {
-    "loop": ("--for", "300"),
-    "stop": ("--count", "200"),
-    "hint": ("--count", "200"),
-    "rig": ("--for", "3600"),
-}
-SHORT = {
-    "loop": ("--for", "10"),
-    "stop": ("--count", "3"),
-    "hint": ("--count", "3"),
-    "rig": ("--for", "60"),
+    "loop": ("--for", "300", "10"),
+    "stop": ("--count", "200", "3"),
+    "hint": ("--count", "200", "3"),
+    "rig": ("--for", "3600", "60"),
 }
 
 
@@ -51,26 +56,15 @@ def add(commands):
         "bench", help="measure this machine against the budgets and the rivals"
     )
     kinds = parser.add_subparsers(required=True, metavar="WHAT")
-    made = {name: _benchmark(kinds, name) for name in BENCHMARKS}
-    made["loop"].add_argument(
-        "--for",
-        dest="seconds",
-        type=number(1, SECONDS_MAX),
-        default=60.0,
-        help="of each condition (60)",
-    )
-    made["rig"].add_argument(
-        "--for",
-        dest="seconds",
-        type=number(1, SECONDS_MAX),
-        default=3600.0,
-        help="in real time (3600)",
-    )
-    made["replay"].add_argument("journal", nargs="?", help="a journal; without one it makes one")
-    for name in ("stop", "hint"):
-        made[name].add_argument(
-            "--count", type=whole(1, COUNT_MAX), default=200, help="how many (200)"
-        )
+    for name, words in BENCHMARKS.items():
+        benchmark = command.add(kinds, name, words, _benchmark)
+        benchmark.set_defaults(benchmark=name)
+        add_beside(benchmark)
+        if name in WITH_SEED:
+            command.add_seed(benchmark)
+        if name in OPTIONS:
+            option, keywords = OPTIONS[name]
+            benchmark.add_argument(option, **keywords)
     of_results = kinds.add_parser("page", help="print the page of these results")
     of_results.add_argument("results", nargs="+", metavar="RESULT.json")
     of_results.set_defaults(run=_page)
@@ -85,30 +79,6 @@ def add(commands):
     every.set_defaults(run=_all)
 
 
-def _benchmark(kinds, name):
-    def run(given):
-        return measure(given, lambda each: _run(name, each))
-
-    parser = command.add(kinds, name, BENCHMARKS[name], run)
-    add_beside(parser)
-    if name in WITH_SEED:
-        command.add_seed(parser)
-    return parser
-
-
-def _run(name, given):
-    """The document of one benchmark; its module is imported here because most commands need none of
-    it.
-    """
-    module = importlib.import_module(f"hil.campaigns.benchmarks.{MODULES.get(name, name)}")
-    order = {
-        key: getattr(given, key)
-        for key in ("seconds", "count", "seed", "journal")
-        if hasattr(given, key)
-    }
-    return module.run(**order, beside=given.beside)
-
-
 def add_beside(parser):
     """What a result says of the machine, which cannot see it itself."""
     parser.add_argument(
@@ -116,18 +86,25 @@ def add_beside(parser):
     )
 
 
-def measure(arguments, run):
-    """Run one benchmark, print its lines, write its JSON; the exit code. Raises OSError."""
+def _benchmark(given):
+    """Run one benchmark; its module is imported here because most commands need none of it."""
+    name = given.benchmark
+    module = importlib.import_module(f"hil.campaigns.benchmarks.{MODULES.get(name, name)}")
+    wanted = inspect.signature(module.run).parameters
+    return measure(given, module.run, **{key: vars(given)[key] for key in wanted if key in given})
+
+
+def measure(given, run, **order):
+    """Call run(**order) -> document, print its lines, write its JSON; the exit code. Raises
+    OSError.
+    """
     try:
-        doc = run(arguments)
+        doc = run(**order)
     except JournalError as error:
         return command.refuse("bench", error)
     except (RuntimeError, ValueError) as error:  # a wire, a child process; each says one line
         return command.refuse("bench", error, command.NO_START)
-    if arguments.json:
-        document.write(arguments.json, doc)
-    print("\n".join(document.lines(doc)))
-    return document.exit_code(doc)
+    return document.finish(doc, given)
 
 
 def _page(arguments):
@@ -141,22 +118,22 @@ def _page(arguments):
 
 def _all(arguments):
     os.makedirs(arguments.json, exist_ok=True)
-    code, written = command.MET, []
+    codes, written = [], []
     for name in BENCHMARKS:
         path = os.path.join(arguments.json, f"{name}.json")
         print(f"bench {name}", flush=True)
         argv = command_of(name, path, arguments.beside, arguments.short)
-        ended = subprocess.run(argv).returncode
-        if ended in (command.MET, command.NOT_MET):
-            written.append(path)
-        code = max(code, ended)
-    with open(os.path.join(arguments.json, PAGE), "w", encoding="ascii") as file:
-        file.write(page.page([document.read(path) for path in written]))
-    print(f"written    {', '.join([*written, os.path.join(arguments.json, PAGE)])}")
-    return code
+        codes.append(subprocess.run(argv).returncode)
+        written += [path] if codes[-1] in (command.MET, command.NOT_MET) else []
+    path = os.path.join(arguments.json, PAGE)
+    with open(path, "w", encoding="ascii") as file:
+        file.write(page.page([document.read(each) for each in written]))
+    print(f"written    {', '.join([*written, path])}")
+    return max(codes)
 
 
 def command_of(name, path, beside, short):
     """The command line of one benchmark, as `all` runs it."""
-    length = (SHORT if short else LENGTHS).get(name, ())
+    option, *lengths = LENGTHS.get(name, (None, None, None))
+    length = [option, lengths[short]] if option else []
     return [sys.executable, "-m", "hil", "bench", name, *length, "--json", path, "--beside", beside]

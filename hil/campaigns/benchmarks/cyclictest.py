@@ -13,12 +13,13 @@ import subprocess
 import tempfile
 
 from controller.system.realtime import FIFO_PRIORITY
+from hil.campaigns.benchmarks.document import percentile
 
 NAME = "cyclictest"
 MISSING = (
     "cyclictest is not installed, so there is nothing to compare with: apt-get install rt-tests"
 )
-HISTOGRAM_US = 200_000
+PERIOD_US, HISTOGRAM_US = 20_000, 200_000
 STALL_US = 5000  # beyond this the host is to blame
 END_S = 10
 PERMILLES = {"p50": 500, "p99": 990, "p99_9": 999}
@@ -29,10 +30,10 @@ class Cyclictest:
     us or None, and `note`, a line when there is none.
     """
 
-    def __init__(self, period_us=20_000, program=NAME):
-        self.period_us, self.program = period_us, program
+    def __init__(self, program=NAME):
+        self.program = program
         self.result, self.note = None, ""
-        self._process = self._folder = None
+        self._process = None
 
     def __enter__(self):
         if shutil.which(self.program) is None:
@@ -45,7 +46,7 @@ class Cyclictest:
                 self.program,
                 "--mlockall",
                 f"--priority={FIFO_PRIORITY}",
-                f"--interval={self.period_us}",
+                f"--interval={PERIOD_US}",
                 "--quiet",
                 "--default-system",
                 f"--histogram={HISTOGRAM_US}",
@@ -83,21 +84,9 @@ def parse(report):
     KeyError.
     """
     thread = report["thread"]["0"]
-    counts = sorted((int(us), count) for us, count in thread["histogram"].items())
     cycles, max_us = thread["cycles"], thread["max"]
-    beyond = cycles - sum([count for _, count in counts])
-    counts.append((max_us, max(0, beyond)))
-    if not cycles:
-        raise ValueError("it ended before its first cycle")
-    found = {name: _percentile(counts, permille, cycles) for name, permille in PERMILLES.items()}
-    stalls = sum([count for us, count in counts if us > STALL_US])
+    late_us = [int(us) for us, count in thread["histogram"].items() for _ in range(count)]
+    late_us += [max_us] * (cycles - len(late_us))  # beyond the histogram
+    found = {name: percentile(late_us, permille) for name, permille in PERMILLES.items()}
+    stalls = sum(us > STALL_US for us in late_us)
     return {**found, "max": max_us, "cycles": cycles, "stalls": stalls}
-
-
-def _percentile(counts, permille, cycles):
-    wanted, seen = -(-cycles * permille // 1000), 0
-    for us, count in counts:
-        seen += count
-        if seen >= wanted:
-            return us
-    return counts[-1][0]

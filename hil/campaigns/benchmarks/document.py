@@ -37,6 +37,9 @@ FIGURE_FIELDS = {
 }
 
 
+GIVEN = ("what", "value", "unit", "rival", "rival_value", "budget")  # the others follow
+
+
 class ResultError(ValueError):
     """A file that is no result; one line."""
 
@@ -77,9 +80,7 @@ def spread(what, values, unit, rival=None, rival_value=None, budget=None):
     ]
 
 
-def document(
-    benchmark, command, figures, notes=(), details=None, beside="", priority="ordinary priority"
-):
+def document(benchmark, command, figures, notes, details, priority):
     """The whole document. command: how to measure it again; notes: lines, such as a rival that is
     not installed.
     """
@@ -90,10 +91,10 @@ def document(
         "measured": timing.utc_text(),
         "machine": machine.describe(),
         "priority": priority,
-        "beside": beside,
+        "beside": "",
         "figures": list(figures),
         "notes": list(notes),
-        "details": details or {},
+        "details": details,
     }
 
 
@@ -104,9 +105,9 @@ def check(doc, where):
     _check_fields(doc, FIELDS, where)
     if doc["schema"] != SCHEMA:
         raise ResultError(f"{where}: schema {doc['schema']}, this program reads {SCHEMA}")
-    for part in machine.PARTS:
-        if part not in doc["machine"]:
-            raise ResultError(f"{where}: machine says nothing about {part}")
+    missing = [part for part in machine.PARTS if part not in doc["machine"]]
+    if missing:
+        raise ResultError(f"{where}: machine says nothing about {missing[0]}")
     for number, each in enumerate(doc["figures"], 1):
         _check_figure(each, f"{where}: figure {number}")
     return doc
@@ -114,21 +115,13 @@ def check(doc, where):
 
 def _check_figure(each, where):
     _check_fields(each, FIGURE_FIELDS, where)
-    if each["budget"] is not None and each["budget"] not in budgets.BUDGETS:
-        raise ResultError(
-            f"{where}: no budget {each['budget']!r}; there are {', '.join(budgets.BUDGETS)}"
-        )
-    again = figure(
-        each["what"],
-        each["value"],
-        each["unit"],
-        each["rival"],
-        each["rival_value"],
-        each["budget"],
-    )
-    wrong = next((key for key in again if again[key] != each[key]), None)
-    if wrong:
-        raise ResultError(f"{where}: {wrong} is {each[wrong]}, its own numbers give {again[wrong]}")
+    if each["budget"] not in (None, *budgets.BUDGETS):
+        known = ", ".join(budgets.BUDGETS)
+        raise ResultError(f"{where}: no budget {each['budget']!r}; there are {known}")
+    again = figure(*[each[key] for key in GIVEN])
+    for key in again:
+        if again[key] != each[key]:
+            raise ResultError(f"{where}: {key} is {each[key]}, its own numbers give {again[key]}")
 
 
 def _check_fields(table, fields, where):
@@ -138,6 +131,17 @@ def _check_fields(table, fields, where):
     for key, kind in fields.items():
         if not isinstance(table[key], kind):
             raise ResultError(f"{where}: {key} is {table[key]!r}")
+
+
+def finish(doc, given):
+    """Write the document to given.json if there is one, print its lines; the exit code: 0, or 1
+    when a budget is not met. given.beside: what ran on the machine meanwhile.
+    """
+    doc["beside"] = given.beside
+    if given.json:
+        write(given.json, doc)
+    print("\n".join(lines(doc)))
+    return exit_code(doc)
 
 
 def write(path, doc):
@@ -159,9 +163,10 @@ def read(path):
     """A checked document. ResultError when it cannot be read or is none."""
     try:
         with open(path, encoding="utf-8") as file:
-            return check(json.load(file), path)
+            doc = json.load(file)
     except (OSError, ValueError) as error:
-        raise error if isinstance(error, ResultError) else ResultError(f"{path}: {error}") from None
+        raise ResultError(f"{path}: {error}") from None
+    return check(doc, path)
 
 
 def percentile(values, permille):
@@ -174,12 +179,12 @@ def percentile(values, permille):
 
 def lines(doc):
     """The figures as a person reads them on a terminal."""
-    out = [
-        f"{doc['benchmark']}: {doc['machine']['cpu']}, {doc['machine']['cores']} cores, "
-        f"{doc['priority']}"
+    about = doc["machine"]
+    return [
+        f"{doc['benchmark']}: {about['cpu']}, {about['cores']} cores, {doc['priority']}",
+        *[f"  {_line(each)}" for each in doc["figures"]],
+        *[f"  {note}" for note in doc["notes"]],
     ]
-    out += ["  " + _line(each) for each in doc["figures"]]
-    return out + [f"  {note}" for note in doc["notes"]]
 
 
 def _line(each):

@@ -6,9 +6,7 @@ wire; the answer is the first one after the hint that has moved as asked. What m
 added up from the site: wait for a tick, the tick, the bus.
 """
 
-import os
 import random
-import tempfile
 
 import numpy as np
 
@@ -17,15 +15,12 @@ from controller.hints import wire as w
 from controller.hints.client import HintClient
 from controller.site import bus_times
 from controller.site import config as configs
-from hil import rig
 from hil.campaigns import order
 from hil.campaigns.benchmarks import timing
 from hil.campaigns.benchmarks.cyclictest import Cyclictest
 from hil.campaigns.benchmarks.document import document, figure, spread
 from hil.campaigns.benchmarks.lateness import figures_of, stall_figures
-from hil.loads.selection import load_of
 from hil.observer.beats import SETPOINT, unpacked
-from hil.scenarios import scenario
 
 SOURCE = "scheduler"
 FIRST_S, CYCLE_S = 20.0, 2.0  # the cabinet is up; 20 kW at the source's 25 kW/s take 0.8 s
@@ -34,7 +29,7 @@ REQUEST_W, VALID_MS = 10_000, 60_000
 MOVED_W = 300
 TICK_US_MAX = 20_000  # the longest wait that is added, so that hints meet every phase of the tick
 NO_ANSWER_US = 1_000_000
-SCENARIO = """name = "at_rest"
+SCENARIO = """name = "bench"
 title = "Load and battery at rest"
 duration_s = {duration_s:.3f}
 expect = []
@@ -44,56 +39,36 @@ steps_kW = [[0, 300]]
 """
 
 
-def run(count=200, seed=1, beside=""):
+def run(count=200, seed=1):
     """The document. Raises RigError, OSError."""
-    config = configs.load(order.EXAMPLE)
+    config, sender = configs.load(order.EXAMPLE), Sender(count, seed)
+    duration_s = FIRST_S + (count + 1) * CYCLE_S
+    text = SCENARIO.format(duration_s=duration_s)
     with Cyclictest() as rival:
-        sent, content, doc = _sent(config, count, seed)
-    taken_us = delays_us(content, sent)
+        doc, content = order.played(config, duration_s, seed, sender.see, text, beats=True)
+    taken_us = delays_us(content, sender.sent)
     notes = [
-        f"seed {seed}, {len(sent)} of {count} hints taken, each at a random phase of the tick; "
-        "read from the wire by the simulated cabinet, whose own lateness is in it",
+        f"seed {seed}, {len(sender.sent)} of {count} hints taken, each at a random phase of the "
+        "tick; read from the wire by the simulated cabinet, whose own lateness is in it",
         *([rival.note] if rival.note else []),
-    ]
-    figures = [
-        *_figures(taken_us, allowed_us(config), rival),
-        *figures_of("loop lateness during it", order.loop(doc), rival),
     ]
     return document(
         "hint",
         f"python -m hil bench hint --count {count}",
-        figures,
+        [
+            *_figures(taken_us, allowed_us(config), rival),
+            *figures_of("loop lateness during it", order.loop(doc), rival),
+        ],
         notes,
         {"delays_us": taken_us, "cyclictest": rival.result},
-        beside,
         order.priority(doc),
     )
 
 
-def _sent(config, count, seed):
-    """(hints sent as of Sender, what the bench recorded, the document of the run)."""
-    with tempfile.TemporaryDirectory(prefix="firebreak-bench-") as folder:
-        path = os.path.join(folder, "at_rest.toml")
-        with open(path, "w", encoding="ascii") as file:
-            file.write(SCENARIO.format(duration_s=FIRST_S + (count + 1) * CYCLE_S))
-        chosen = scenario.load(path)
-        given = order.made(config, chosen.duration_s, seed, path, run_dir=folder, beats=True)
-        made = rig.Rig(given, chosen, config)
-        sender = Sender(made, count, seed)
-        try:
-            made.start()
-            made.run(sender.see)
-        finally:
-            made.stop()
-        outcome = made.outcome(load_of(given, chosen), {"mode": "real time", "seed": seed})
-        return sender.sent, order.recorded(folder), order.whole(outcome.doc)
-
-
 def allowed_us(config):
     """2 ticks, the longest exchange in flight, the frame."""
-    return sum(
-        [part.time_us for part in bus_times.hint_latency(config, bus_times.schedule(config), 0)]
-    )
+    parts = bus_times.hint_latency(config, bus_times.schedule(config), 0)
+    return sum([part.time_us for part in parts])
 
 
 class Sender:
@@ -101,36 +76,27 @@ class Sender:
     that were taken.
     """
 
-    def __init__(self, made, count, seed):
-        self._rig, self._count, self._phase = made, count, random.Random(seed)
+    def __init__(self, count, seed):
+        self._count, self._phase = count, random.Random(seed)
         self._due_s, self._sign = FIRST_S, 1
         self.sent = []
 
-    def see(self, shown):
+    def see(self, rig, shown):
         """A view: a dict with elapsed_s."""
         if self._count and shown["elapsed_s"] >= self._due_s:
             self._due_s += CYCLE_S
             self._count -= 1
             timing.wait_s(self._phase.random() * TICK_US_MAX / 1e6)
-            self._send()
+            self._send(rig)
 
-    def _send(self):
-        key = self._rig.keys[SOURCE]
-        with HintClient(self._rig.directory) as client:
+    def _send(self, rig):
+        value_W = self._sign * REQUEST_W
+        with HintClient(rig.directory) as client:
             welcome = client.hello(SOURCE)
-            hint = w.Hint(
-                SOURCE,
-                welcome.nonce,
-                welcome.sequence + 1,
-                welcome.uptime_ms,
-                h.REQUEST,
-                h.POWER_W,
-                0,
-                self._sign * REQUEST_W,
-                VALID_MS,
-            )
+            at = (SOURCE, welcome.nonce, welcome.sequence + 1, welcome.uptime_ms)
             at_ns = timing.monotonic_ns()
-            reply = client.hint(hint, key)
+            hint = w.Hint(*at, h.REQUEST, h.POWER_W, 0, value_W, VALID_MS)
+            reply = client.hint(hint, rig.keys[SOURCE])
         if reply is not None and h.taken(reply.code):
             self.sent.append((at_ns, self._sign))
         self._sign = -self._sign

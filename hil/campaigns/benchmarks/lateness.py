@@ -20,29 +20,22 @@ NO_FIFO = (
 )
 
 
-def run(seconds=60, beside=""):
+def run(seconds=60):
     """The document; seconds of each condition."""
-    figures, details, notes, priority = [], {}, [], ""
+    figures, details = [], {}
     for name, hogs, budget in CONDITIONS:
         with Hogs(hogs) as stress, Cyclictest() as rival, SilentCabinet() as cabinet:
             cabinet.wait(seconds)
             found, priority = cabinet.lateness(), cabinet.priority()
         figures += figures_of(f"loop lateness, {name}", found, rival, judged(budget, priority))
         details[name] = {"loop": found, "cyclictest": rival.result, "stress": stress.words}
-        notes += [rival.note] if rival.note and rival.note not in notes else []
-    notes += [] if judged("", priority) is not None else [NO_FIFO]
-    notes.append(
-        f"{seconds:g} s of each, all ticks from the first on; no device answers on the wires"
-    )
-    return document(
-        "loop",
-        f"python -m hil bench loop --for {seconds:g}",
-        figures,
-        notes,
-        details,
-        beside,
-        priority,
-    )
+    notes = [
+        *([rival.note] if rival.note else ()),
+        *(() if judged("x", priority) else [NO_FIFO]),
+        f"{seconds:g} s of each, all ticks from the first on; no device answers on the wires",
+    ]
+    command = f"python -m hil bench loop --for {seconds:g}"
+    return document("loop", command, figures, notes, details, priority)
 
 
 def judged(budget, priority):
@@ -57,39 +50,33 @@ def figures_of(what, found, rival, budget=None):
     budget: of p99.9. A percentile at the end of the loop's histogram (20 ms) could be anything
     beyond it and is given as the maximum.
     """
-    figures = [
-        figure(
-            f"{what}, {words}",
-            _whole_us(found["lateness_us"], name),
-            "us",
-            NAME if rival.result else None,
-            rival.value(name),
-            budget if name == "p99_9" else None,
-        )
-        for name, words in NAMES.items()
-    ]
-    figures.append(
+    name, late_us = NAME if rival.result else None, found["lateness_us"]
+    return [
+        *[
+            figure(
+                f"{what}, {words}",
+                late_us["max"] if late_us[key] >= BUCKETS - 1 else late_us[key],
+                "us",
+                name,
+                rival.value(key),
+                budget if key == "p99_9" else None,
+            )
+            for key, words in NAMES.items()
+        ],
         figure(
             f"{what}, ticks missed or late of {found['ticks']}",
             found["missed"] + found["late"],
             "ticks",
-        )
-    )
-    figures.append(
+        ),
         figure(
             f"{what}, times that two or more were missed in a row",
             found["runs"],
             "times",
-            STALLS if rival.result else None,
+            STALLS if name else None,
             rival.value("stalls"),
             RUNS if budget else None,
-        )
-    )
-    return figures
-
-
-def _whole_us(lateness_us, name):
-    return lateness_us["max"] if lateness_us[name] >= BUCKETS - 1 else lateness_us[name]
+        ),
+    ]
 
 
 def stall_figures(rival):

@@ -4,6 +4,7 @@ has.
 
 import os
 import platform
+import re
 import sysconfig
 
 PARTS = ("cpu", "cores", "kernel", "python", "load_average")
@@ -28,15 +29,15 @@ def describe():
         "no preemption named",
     )
     return {
-        "cpu": _cpu(_read("/proc/cpuinfo")),
+        "cpu": _field(_read("/proc/cpuinfo"), "model name", platform.machine()),
         "cores": len(os.sched_getaffinity(0)),
         "kernel": f"{uname.sysname} {uname.release} {flavour}",
-        "python": python_build(),
+        "python": _python_build(),
         "load_average": round(os.getloadavg()[0], 2),
     }
 
 
-def python_build():
+def _python_build():
     """Version, compiler, and whether it was built with profile-guided optimisation (a quarter
     faster with it).
     """
@@ -92,13 +93,13 @@ def private_kB(pid, apart):
 
 def status_kB(status, field):
     """A field of /proc/PID/status in kB, 0 when it is not there."""
-    line = next((line for line in status.splitlines() if line.startswith(field + ":")), None)
-    return int(line.split()[1]) if line else 0
+    return int(_field(status, field, "0").split()[0])
 
 
-def _cpu(cpuinfo):
-    line = next((line for line in cpuinfo.splitlines() if line.startswith("model name")), None)
-    return line.partition(":")[2].strip() if line else platform.machine()
+def _field(text, name, absent):
+    """Value of a line `name: value`."""
+    found = re.search(rf"(?m)^{name}\s*:\s*(.*)", text)
+    return found[1] if found else absent
 
 
 def _read(path):

@@ -3,6 +3,7 @@ nothing else.
 """
 
 from hil.campaigns.benchmarks import budgets, document
+from hil.campaigns.report import table
 
 ORDER = ("step", "loop", "rtu", "replay", "start", "stop", "rig")
 HEAD = """# Benchmarks
@@ -13,16 +14,14 @@ everything anew and writes both. Each figure stands beside its rival, measured a
 the same machine, and its budget in the design. Where others work on the same machine, a ratio says
 more than a figure.
 """
-TABLE = """| figure | value | rival | ratio | budget | |
-|---|---|---|---|---|---|
-"""
+BUDGETS = ("what", "budget", "measured", "rival", "")
+FIGURES = ("figure", "value", "rival", "ratio", "budget", "")
 
 
 def page(docs):
     """The page as text; docs: checked documents, in any order."""
     docs = sorted(docs, key=_order)
-    parts = [HEAD, _budgets(docs)] + [_section(doc) for doc in docs]
-    return "\n".join(parts)
+    return "\n".join([HEAD, _budgets(docs), *map(_section, docs)])
 
 
 def _order(doc):
@@ -32,47 +31,34 @@ def _order(doc):
 
 def _budgets(docs):
     """Every budget of the design, with its figures or the reason why there is none."""
-    rows = [
-        "## The budgets of the design\n",
-        "| what | budget | measured | rival | |",
-        "|---|---|---|---|---|",
-    ]
+    rows = []
     for key, budget in budgets.BUDGETS.items():
         found = [each for doc in docs for each in doc["figures"] if each["budget"] == key]
-        for each in found:
-            rows.append(
-                f"| {each['what']} | {budget.text} | {_value(each)} | {_rival(each)} | "
-                f"{document.verdict(each['met'])} |"
-            )
-        if not found:
-            rows.append(f"| {budget.what} | {budget.text} | - | - | {budget.without} |")
-    return "\n".join(rows) + "\n"
+        rows += [
+            (each["what"], budget.text, _value(each), _rival(each), document.verdict(each["met"]))
+            for each in found
+        ] or [(budget.what, budget.text, "-", "-", budget.without)]
+    return "\n".join(["## The budgets of the design", "", *table(BUDGETS, rows), ""])
 
 
 def _section(doc):
     about = doc["machine"]
-    lines = [
-        f"## {doc['benchmark']}: `{doc['command']}`\n",
-        f"{doc['measured']}, {about['cpu']}, {about['cores']} cores, {about['kernel']}; "
-        f"{about['python']}; "
-        f"{doc['priority']}; load average before it {about['load_average']}. "
-        f"Beside it ran: {doc['beside'] or 'not said'}.\n",
-    ]
     rows = [
-        f"| {each['what']} | {_value(each)} | {_rival(each)} | "
-        f"{document.number(each['ratio'])} | "
-        f"{_budget(each)} |"
+        (each["what"], _value(each), _rival(each), document.number(each["ratio"]), *_budget(each))
         for each in doc["figures"]
     ]
+    lines = [
+        f"## {doc['benchmark']}: `{doc['command']}`",
+        "",
+        f"{doc['measured']}, {about['cpu']}, {about['cores']} cores, {about['kernel']}; "
+        f"{about['python']}; {doc['priority']}; load average before it {about['load_average']}. "
+        f"Beside it ran: {doc['beside'] or 'not said'}.",
+        "",
+        *table(FIGURES, rows),
+        "",
+    ]
     notes = [f"- {note}" for note in doc["notes"]]
-    return (
-        "\n".join(lines)
-        + "\n"
-        + TABLE
-        + "\n".join(rows)
-        + "\n"
-        + ("\n" + "\n".join(notes) + "\n" if notes else "")
-    )
+    return "\n".join(lines + notes + [""] * bool(notes))
 
 
 def _value(each):
@@ -80,14 +66,13 @@ def _value(each):
 
 
 def _rival(each):
-    return (
-        (f"{each['rival']} {document.number(each['rival_value'])} {each['unit']}")
-        if each["rival"]
-        else "-"
-    )
+    if not each["rival"]:
+        return "-"
+    return f"{each['rival']} {document.number(each['rival_value'])} {each['unit']}"
 
 
 def _budget(each):
+    """The two cells of a figure's budget."""
     if each["budget"] is None:
-        return "- | "
-    return f"{budgets.BUDGETS[each['budget']].text} | {document.verdict(each['met'])}"
+        return "-", ""
+    return budgets.BUDGETS[each["budget"]].text, document.verdict(each["met"])

@@ -33,10 +33,7 @@ class NotReplayedError(RuntimeError):
 class MemoryKeeper:
     """Keeps records without a disk: acknowledges at once."""
 
-    ok, line = True, ""
-
-    def __init__(self):
-        self.submitted = 0
+    ok, line, submitted = True, "", 0
 
     def submit(self, record):
         """Number of the record."""
@@ -60,44 +57,26 @@ class NoCan:
         return True
 
 
-def run(journal=None, beside=""):
+def run(journal=None):
     """The document. journal: its path, None to make one. Raises JournalError, NotReplayedError."""
     realtime.freeze_collector()
-    command = "python -m hil bench replay" + (" JOURNAL" if journal else "")
-    if journal:
-        return document(
-            "replay", command, figures_of(journal), (), None, beside, machine.priority()
-        )
+    command, figures, notes = "python -m hil bench replay JOURNAL", [], []
     with tempfile.TemporaryDirectory(prefix="firebreak-bench-") as folder:
-        path = os.path.join(folder, "journal")
-        taken_ns = make_journal(path, TICKS)
-        figures = [
-            figure(
-                "whole tick without bytes on wires, example cabinet, median",
-                percentile(taken_ns, 500) / 1000,
-                "us",
-            ),
-            figure(
-                "whole tick without bytes on wires, example cabinet, p99",
-                percentile(taken_ns, 990) / 1000,
-                "us",
-            ),
-            figure(
-                "of it the frame of the journal, median",
-                percentile(_frames_ns(path), 500) / 1000,
-                "us",
-            ),
-            *figures_of(path),
-        ]
-    return document(
-        "replay",
-        command,
-        figures,
-        [f"a journal of {TICKS} ticks made for it"],
-        None,
-        beside,
-        machine.priority(),
-    )
+        if not journal:
+            command, journal = "python -m hil bench replay", os.path.join(folder, "journal")
+            notes = [f"a journal of {TICKS} ticks made for it"]
+            taken_ns = make_journal(journal, TICKS)
+            what = "whole tick without bytes on wires, example cabinet"
+            figures = [
+                figure(words, percentile(values_ns, permille) / 1000, "us")
+                for words, values_ns, permille in (
+                    (f"{what}, median", taken_ns, 500),
+                    (f"{what}, p99", taken_ns, 990),
+                    ("of it the frame of the journal, median", _frames_ns(journal), 500),
+                )
+            ]
+        figures += figures_of(journal)
+    return document("replay", command, figures, notes, {}, machine.priority())
 
 
 def figures_of(path, rounds=3):
@@ -114,19 +93,13 @@ def figures_of(path, rounds=3):
     reader = JournalReader(path)
     lasted_s = report.frames * reader.header["safety_image"][p.H_TICK_MS] / 1000
     reader.close()
-    quickest = min(watches, key=lambda watch: watch.wall_s)
-    least_cpu_s = min([watch.cpu_s for watch in watches])
+    wall_s, cpu_s = (min([getattr(each, key) for each in watches]) for key in ("wall_s", "cpu_s"))
+    what = "replay of a journal"
     return [
+        figure(f"{what}, every byte compared", round(report.frames / wall_s), "ticks/s"),
+        figure(f"{what} against real time", round(lasted_s / wall_s, 1), "x"),
         figure(
-            "replay of a journal, every byte compared",
-            round(report.frames / quickest.wall_s),
-            "ticks/s",
-        ),
-        figure("replay of a journal against real time", round(lasted_s / quickest.wall_s, 1), "x"),
-        figure(
-            "replay of a journal against real time, by its own use of a core",
-            round(lasted_s / least_cpu_s, 1),
-            "x",
+            f"{what} against real time, by its own use of a core", round(lasted_s / cpu_s, 1), "x"
         ),
     ]
 

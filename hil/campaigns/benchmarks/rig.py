@@ -16,7 +16,6 @@ from hil.campaigns.benchmarks.cyclictest import Cyclictest
 from hil.campaigns.benchmarks.document import document, figure, percentile
 from hil.campaigns.benchmarks.lateness import figures_of, judged
 from hil.loads.selection import load_of
-from hil.rig import Rig
 from hil.scenarios import scenario
 from hil.simulate import VirtualRig
 
@@ -27,64 +26,48 @@ VIRTUAL_S, VIRTUAL_ROUNDS = 300.0, 3
 EDGE_SAMPLES = 12  # growth is between the median of the first and of the last minute
 
 
-def run(seconds=600.0, seed=1, beside=""):
+def run(seconds=600.0, seed=1):
     """The document. Raises RigError, OSError."""
     config = configs.load(order.EXAMPLE)
     quiet, samples, rival = real_time(config, seconds, seed)
     stress_s = min(STRESS_S, STRESS_S_MAX * seconds)
     with timing.Hogs() as hogs:
         stressed, _, stressed_rival = real_time(config, stress_s, seed)
-    priority = order.priority(quiet)
-    figures = []
-    for what, doc, beside_it, budget in (
-        ("loop lateness with devices", quiet, rival, "lateness_idle"),
-        ("loop lateness with devices, CPU stress", stressed, stressed_rival, "lateness_stress"),
-    ):
-        figures += figures_of(what, order.loop(doc), beside_it, judged(budget, priority))
-    figures += [*memory_figures(samples), *virtual_figures(config, seed)]
-    notes = [rival.note] if rival.note else []
-    notes += [
+    priority, what = order.priority(quiet), "loop lateness with devices"
+    idle, stress = (judged(name, priority) for name in ("lateness_idle", "lateness_stress"))
+    notes = [
+        *([rival.note] if rival.note else []),
         f"{seconds:g} s in real time, then {stress_s:g} s beside {hogs.words}; the simulated "
-        "devices have SCHED_FIFO too and take their share of the same cores"
+        "devices have SCHED_FIFO too and take their share of the same cores",
     ]
     details = {
         "memory": samples[:: max(1, len(samples) // 60)],
         "cyclictest": rival.result,
         "cyclictest_stress": stressed_rival.result,
     }
-    again = f"python -m hil bench rig --for {seconds:g}"
-    return document("rig", again, figures, notes, details, beside, priority)
+    figures = [
+        *figures_of(what, order.loop(quiet), rival, idle),
+        *figures_of(f"{what}, CPU stress", order.loop(stressed), stressed_rival, stress),
+        *memory_figures(samples),
+        *virtual_figures(config, seed),
+    ]
+    command = f"python -m hil bench rig --for {seconds:g}"
+    return document("rig", command, figures, notes, details, priority)
 
 
 def real_time(config, seconds, seed):
     """(document of the run, [[s, rss_kB, anonymous_kB]], the Cyclictest that ran beside it)."""
-    with tempfile.TemporaryDirectory(prefix="firebreak-bench-") as folder, Cyclictest() as rival:
-        given = order.made(config, seconds, seed, run_dir=folder)
-        rig = Rig(given, None, config)
-        samples = Samples(rig)
-        try:
-            rig.start()
-            rig.run(samples.see)
-        finally:
-            rig.stop()
-        outcome = rig.outcome(load_of(given), {"mode": "real time", "seed": seed})
-    return order.whole(outcome.doc), samples.taken, rival
+    samples = []
 
-
-class Samples:
-    """Memory of the rig's controller, read when a view comes and MEMORY_EVERY_S have passed."""
-
-    def __init__(self, rig):
-        self._rig, self._due_s = rig, 0.0
-        self.taken = []
-
-    def see(self, shown):
-        """A view: a dict with elapsed_s."""
+    def see(rig, shown):
         at_s = shown["elapsed_s"]
-        if at_s >= self._due_s:
-            self._due_s = at_s + MEMORY_EVERY_S
-            found = machine.memory_kB(self._rig.controller.pid)
-            self.taken.append([round(at_s, 1), found["rss"], found["anonymous"]])
+        if not samples or at_s >= samples[-1][0] + MEMORY_EVERY_S:
+            found = machine.memory_kB(rig.controller.pid)
+            samples.append([round(at_s, 1), found["rss"], found["anonymous"]])
+
+    with Cyclictest() as rival:
+        doc, _ = order.played(config, seconds, seed, see)
+    return doc, samples, rival
 
 
 def memory_figures(samples):
@@ -95,21 +78,17 @@ def memory_figures(samples):
     if len(settled) < 2 * EDGE_SAMPLES:
         return []
     first, last = settled[:EDGE_SAMPLES], settled[-EDGE_SAMPLES:]
-    hours = (_middle(last, 0) - _middle(first, 0)) / 3600.0
-    growth_kB = _middle(last, 2) - _middle(first, 2)
+    begin_s, begin_kB = _middle(first, 0), _middle(first, 2)
+    end_s, own_kB = _middle(last, 0), _middle(last, 2)
+    growth_kB = own_kB - begin_kB
     over = f"over {settled[-1][0] / 60:.0f} minutes"
     resident_MiB = max([row[1] for row in settled]) / 1024
+    what = "memory of the controller,"
     return [
-        figure(
-            f"memory of the controller, {over}, all resident, most", round(resident_MiB, 1), "MiB"
-        ),
-        figure(
-            "memory of the controller, its own without mapped files",
-            round(_middle(last, 2) / 1024, 1),
-            "MiB",
-        ),
-        figure(f"memory of the controller, growth of its own {over}", growth_kB, "kB"),
-        figure("the same as kB an hour", round(growth_kB / hours, 1), "kB/h"),
+        figure(f"{what} {over}, all resident, most", round(resident_MiB, 1), "MiB"),
+        figure(f"{what} its own without mapped files", round(own_kB / 1024, 1), "MiB"),
+        figure(f"{what} growth of its own {over}", growth_kB, "kB"),
+        figure("the same as kB an hour", round(3600 * growth_kB / (end_s - begin_s), 1), "kB/h"),
     ]
 
 
@@ -128,6 +107,7 @@ def virtual_figures(config, seed):
         replayed = replay.figures_of(path)
     what = f"virtual time, {config.racks} racks, byte-accurate at {config.tick_ms} ms"
     chosen = [scenario.load(name) for name in scenario.names()]
+    whole_s = sum([each.duration_s for each in chosen])
     plain = [_watch(config, None, VIRTUAL_S, seed) for _ in range(VIRTUAL_ROUNDS)]
     faulty = [
         _total([_watch(config, each, each.duration_s, each.seed) for each in chosen])
@@ -135,9 +115,7 @@ def virtual_figures(config, seed):
     ]
     return [
         *_speeds(f"{what}, {VIRTUAL_S:g} s of load tracking", VIRTUAL_S, plain),
-        *_speeds(
-            f"{what}, all scenarios in turn", sum([each.duration_s for each in chosen]), faulty
-        ),
+        *_speeds(f"{what}, all scenarios in turn", whole_s, faulty),
         *replayed,
     ]
 
@@ -145,14 +123,8 @@ def virtual_figures(config, seed):
 def _watch(config, chosen, seconds, seed, journal=None):
     """(wall s, CPU s) of one run in virtual time, its start not counted."""
     load = load_of({"duration_s": seconds, "seed": seed}, chosen)
-    virtual = VirtualRig(
-        config,
-        load.power,
-        seed,
-        chosen.actions if chosen else (),
-        {"soc": (chosen.soc_pct / 100 if chosen else 0.55)},
-        journal,
-    )
+    actions, soc_pct = (chosen.actions, chosen.soc_pct) if chosen else ((), 55)
+    virtual = VirtualRig(config, load.power, seed, actions, {"soc": soc_pct / 100}, journal)
     with timing.Stopwatch() as watch:
         virtual.run(seconds)
     return watch.wall_s, watch.cpu_s

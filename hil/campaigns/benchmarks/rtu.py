@@ -13,7 +13,7 @@ import os
 import select
 import subprocess
 import tty
-from typing import NamedTuple
+from types import SimpleNamespace
 
 from controller.run.loop import Wire
 from controller.system import clock, realtime
@@ -30,14 +30,6 @@ STOP_S = 10
 TIMEOUT_US = 2_000_000  # a busy machine may hold the slave back; that is no failure here
 
 
-class Bus(NamedTuple):
-    """As much of a bus as loop.Wire asks for."""
-
-    port: str
-    baud_Bd: int
-    characters: str = "8N1"
-
-
 class RtuError(RuntimeError):
     """The slave did not answer; one line."""
 
@@ -49,9 +41,9 @@ class Engine:
 
     def __init__(self, path, baud_Bd):
         self.port = RtuPort("bench", baud_Bd, first_byte_timeout_us=TIMEOUT_US)
-        self.wire = Wire(Bus(path, baud_Bd), self.port)
+        bus = SimpleNamespace(port=path, baud_Bd=baud_Bd, characters="8N1")
+        self.wire = Wire(bus, self.port)
         self._request = rtu_slave.request(self._on_reply, self._on_failure)
-        self._ended = False
 
     def __enter__(self):
         return self
@@ -85,29 +77,22 @@ class Engine:
         raise RtuError(f"the slave did not answer: {FAILURES[kind]}")
 
 
-class Rival:
+class Rival(libmodbus.Client):
     """libmodbus on the same port, each transaction after the same silence."""
 
     def __init__(self, library, path, baud_Bd, gap_us):
-        self._client = libmodbus.Client(
+        super().__init__(
             library, path, baud_Bd, rtu_slave.UNIT_ID, rtu_slave.ADDRESS, rtu_slave.COUNT
         )
         self._gap_us = gap_us
-
-    def __enter__(self):
-        self._client.__enter__()
-        return self
-
-    def __exit__(self, *_):
-        self._client.__exit__()
 
     def read(self):
         """One transaction: (when it was sent, how long it took) in ns."""
         select.select((), (), (), self._gap_us / 1e6)
         sent_ns = timing.now_ns()
-        self._client.read()
+        super().read()
         taken_ns = timing.now_ns() - sent_ns
-        if self._client.values != list(rtu_slave.VALUES):
+        if tuple(self.values) != rtu_slave.VALUES:
             raise RtuError("libmodbus took another reply for the slave's")
         return sent_ns, taken_ns
 
@@ -137,18 +122,17 @@ def slave(paced_Bd):
         os.close(tty_end)
 
 
-def run(count=400, rounds=5, beside=""):
+def run(count=400, rounds=5):
     """The document; count: transactions of each master and round on the fast wire, a tenth of it on
     the paced one.
     """
-    library = libmodbus.load()
+    library, slow = libmodbus.load(), max(2, count // 10)
     realtime.prepare()
     fast = _compare(library, FAST_BD, 0, count, rounds)
-    paced = _compare(library, PACED_BD, PACED_BD, max(2, count // 10), rounds)
+    paced = _compare(library, PACED_BD, PACED_BD, slow, rounds)
     notes = [] if library else [libmodbus.MISSING]
     notes.append(
-        f"the quietest of {rounds} rounds of {count} transactions ({max(2, count // 10)} "
-        f"paced), masters in "
+        f"the quietest of {rounds} rounds of {count} transactions ({slow} paced), masters in "
         "turn; the slave is a Python process, its time is in both"
     )
     return document(
@@ -157,7 +141,6 @@ def run(count=400, rounds=5, beside=""):
         _figures(fast, paced),
         notes,
         {"fast": fast, "paced": paced},
-        beside,
         machine.priority(),
     )
 
@@ -169,9 +152,8 @@ def _compare(library, baud_Bd, paced_Bd, count, rounds):
         for _ in range(rounds):
             with Engine(path, baud_Bd) as engine:
                 found["engine"].append(_round(engine, count))
-                gap_us = engine.port.gap_us
             if library:
-                with Rival(library, path, baud_Bd, gap_us) as rival:
+                with Rival(library, path, baud_Bd, engine.port.gap_us) as rival:
                     found["libmodbus"].append(_round(rival, count))
     return {name: sorted(each, key=lambda one: one["median_us"]) for name, each in found.items()}
 
@@ -190,40 +172,25 @@ def _round(master, count):
 
 def _figures(fast, paced):
     what = f"RTU transaction, FC3 x {rtu_slave.COUNT}"
+    slow_what = f"paced to {PACED_BD} Bd"
     transaction_us, cycle_us = rtu_slave.wire_us(PACED_BD)
-    engine, name = fast["engine"][0], libmodbus.NAME if fast["libmodbus"] else None
-    rival = fast["libmodbus"][0] if name else {}
-    slow, slow_rival = paced["engine"][0], paced["libmodbus"][0] if name else {}
+    engine, slow = fast["engine"][0], paced["engine"][0]
+    name, rival, slow_rival = None, {}, {}
+    if fast["libmodbus"]:
+        name, rival, slow_rival = libmodbus.NAME, fast["libmodbus"][0], paced["libmodbus"][0]
     return [
-        figure(
-            f"{what}, pty, median",
-            engine["median_us"],
-            "us",
-            name,
-            rival.get("median_us"),
-            "rtu_transaction",
-        ),
-        figure(f"{what}, pty, p99", engine["p99_us"], "us", name, rival.get("p99_us")),
-        figure(
-            f"{what}, paced to {PACED_BD} Bd, median",
-            slow["median_us"],
-            "us",
-            name,
-            slow_rival.get("median_us"),
-        ),
-        figure(
-            f"{what}, the same against its wire time",
-            slow["median_us"],
-            "us",
-            "wire time",
-            transaction_us,
-        ),
-        figure(
-            f"{what}, cycle paced to {PACED_BD} Bd, both silences in it",
-            slow["cycle_us"],
-            "us",
-            "wire time",
-            cycle_us,
-            "rtu_paced",
-        ),
+        figure(f"{what}, {words}", value, "us", *beside)
+        for words, value, *beside in (
+            ("pty, median", engine["median_us"], name, rival.get("median_us"), "rtu_transaction"),
+            ("pty, p99", engine["p99_us"], name, rival.get("p99_us")),
+            (f"{slow_what}, median", slow["median_us"], name, slow_rival.get("median_us")),
+            ("the same against its wire time", slow["median_us"], "wire time", transaction_us),
+            (
+                f"cycle {slow_what}, both silences in it",
+                slow["cycle_us"],
+                "wire time",
+                cycle_us,
+                "rtu_paced",
+            ),
+        )
     ]

@@ -18,7 +18,7 @@ from hil.campaigns.benchmarks.silent_cabinet import SilentCabinet, StartError
 SETTLED_S = 3.0
 
 
-def run(rounds=5, beside=""):
+def run(rounds=5):
     """The document. Raises StartError."""
     with tempfile.TemporaryDirectory(prefix="firebreak-bench-") as compiled:
         environment = {**os.environ, "PYTHONPYCACHEPREFIX": compiled}
@@ -39,7 +39,6 @@ def run(rounds=5, beside=""):
         ],
         [f"{rounds} starts and as many pages, after one of each that compiles the modules"],
         {"starts_ms": starts, "pages_ms": pages},
-        beside,
         priority,
     )
 
@@ -55,15 +54,13 @@ def _times(what, times_ms, budget):
 
 
 def _memory(found_kB):
-    figures = (("private to the controller", "private"), ("of that, written to", "dirty"))
     return [
-        figure(
-            f"memory {what}",
-            round(found_kB[key] / 1024, 1),
-            "MiB",
-            budget="private_memory" if key == "private" else None,
+        figure(f"memory {what}", round(found_kB[key] / 1024, 1), "MiB", budget=budget)
+        for what, key, budget in (
+            ("private to the controller", "private", "private_memory"),
+            ("of that, written to", "dirty", None),
+            ("locked, its share of what others map as well", "locked", None),
         )
-        for what, key in (*figures, ("locked, its share of what others map as well", "locked"))
     ]
 
 

@@ -15,7 +15,7 @@ from hil.campaigns.channel_b import course
 
 # racks, modules per rack, budget
 TOPOLOGIES = ((1, 15, "step_1"), (3, 15, None), (16, 64, "step_16"))
-FUEL_TOPOLOGIES = ((1, 15, None), (16, 64, None))  # channel B has no racks: see python -m hil mcu
+FUEL_TOPOLOGIES = ((1, 15), (16, 64))  # channel B has no racks: see python -m hil mcu
 FUEL_STEPS = 100
 SCRIPT = """import sys
 sys.path.insert(0, "/input")
@@ -24,7 +24,7 @@ kernel_steps.main(*[int(word) for word in sys.argv[1:]])
 """
 
 
-def run(rounds=5, steps=2000, beside=""):
+def run(rounds=5, steps=2000):
     """The document."""
     realtime.freeze_collector()
     figures, details, notes = [], {}, []
@@ -46,13 +46,7 @@ def run(rounds=5, steps=2000, beside=""):
         notes.append(wasm.MISSING)
     notes.append(f"the quietest of {rounds} rounds of {steps} steps, every group of inputs fresh")
     return document(
-        "step",
-        "python -m hil bench step",
-        figures,
-        notes,
-        {"rounds": details},
-        beside,
-        machine.priority(),
+        "step", "python -m hil bench step", figures, notes, {"rounds": details}, machine.priority()
     )
 
 
@@ -60,18 +54,14 @@ def _rounds(racks, modules, rounds, steps):
     """[(median, p99)] in us of one topology."""
     bench = kernel_steps.Steps(racks, modules)
     bench.start()
-    out = []
-    for _ in range(rounds):
-        taken_ns = [_step_ns(bench) for _ in range(steps)]
-        out.append((percentile(taken_ns, 500) / 1000, percentile(taken_ns, 990) / 1000))
-    return out
+    rounds_ns = [[_step_ns(bench) for _ in range(steps)] for _ in range(rounds)]
+    return [(percentile(ns, 500) / 1000, percentile(ns, 990) / 1000) for ns in rounds_ns]
 
 
 def _step_ns(bench):
     bench.prepare()
-    step = bench.kernel.step
     began_ns = timing.now_ns()
-    step(1)
+    bench.kernel.step(1)
     return timing.now_ns() - began_ns
 
 
@@ -80,13 +70,8 @@ def _instructions():
     with tempfile.TemporaryDirectory(prefix="firebreak-bench-") as folder:
         program = wasm.Program(pathlib.Path(folder), (kernel_steps, course), SCRIPT)
         figures = [
-            figure(
-                f"{_name(racks, modules)}, MicroPython",
-                _per_step(program, racks, modules),
-                "instructions",
-                budget=budget,
-            )
-            for racks, modules, budget in FUEL_TOPOLOGIES
+            figure(f"{_name(*racks)}, MicroPython", _per_step(program, *racks), "instructions")
+            for racks in FUEL_TOPOLOGIES
         ]
     timing.wait_s(wasm.SETTLE_S)
     return figures

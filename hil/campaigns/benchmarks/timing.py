@@ -15,19 +15,10 @@ while os.getppid() == parent:
 HOGS_PER_CORE = 2
 
 
-def now_ns():
-    """A clock for differences, ns."""
-    return time.perf_counter_ns()
-
-
-def monotonic_ns():
-    """The clock of the simulated cabinet, ns."""
-    return time.monotonic_ns()
-
-
-def cpu_ns():
-    """What this process has used of a core, ns: what else runs on the machine is not in it."""
-    return time.process_time_ns()
+now_ns = time.perf_counter_ns  # for differences
+monotonic_ns = time.monotonic_ns  # the clock of the simulated cabinet
+cpu_ns = time.process_time_ns  # of this process: what else runs on the machine is not in it
+wait_s = time.sleep
 
 
 class Stopwatch:
@@ -38,15 +29,10 @@ class Stopwatch:
         return self
 
     def __exit__(self, *_):
+        ended = now_ns(), cpu_ns()
         self.wall_s, self.cpu_s = (
-            (now_ns() - self._began[0]) / 1e9,
-            (cpu_ns() - self._began[1]) / 1e9,
+            (after - begin) / 1e9 for begin, after in zip(self._began, ended)
         )
-
-
-def wait_s(seconds):
-    """Sleep."""
-    time.sleep(seconds)
 
 
 def utc_text():
@@ -58,25 +44,20 @@ class Hogs:
     """CPU stress as a context: busy processes of ordinary priority, HOGS_PER_CORE for each core,
     hashing 4 MiB each.
 
-    They end with the process that started them, however that ends.
+    They end with the process that started them, however that ends. `words`: what they are.
     """
 
     def __init__(self, count=None):
         """count: how many processes; 0 for none."""
         self.count = HOGS_PER_CORE * os.cpu_count() if count is None else count
-        self._processes = []
+        self.words = f"{self.count} busy processes" if self.count else "idle"
 
     def __enter__(self):
-        for _ in range(self.count):
-            self._processes.append(subprocess.Popen([sys.executable, "-c", HOG, str(os.getpid())]))
+        command = [sys.executable, "-c", HOG, str(os.getpid())]
+        self._processes = [subprocess.Popen(command) for _ in range(self.count)]
         return self
 
     def __exit__(self, *_):
         for process in self._processes:
             process.kill()
             process.wait()
-
-    @property
-    def words(self):
-        """What they are, for the figure's name."""
-        return f"{self.count} busy processes" if self.count else "idle"

@@ -10,7 +10,7 @@ from hil.arguments import whole
 from hil.campaigns import command
 from hil.campaigns.benchmarks import machine
 from hil.campaigns.benchmarks.command import add_beside
-from hil.campaigns.benchmarks.document import document, exit_code, lines, write
+from hil.campaigns.benchmarks.document import document, finish
 from hil.campaigns.channel_b import firmware
 from hil.campaigns.channel_b.emulator import Emulator
 from hil.campaigns.channel_b.figures import Lab, measured
@@ -64,10 +64,7 @@ def run(given):
         figures,
         STANDIN_NOTES if given.standin else EMULATOR_NOTES,
         {"checks": checks.rows},
-        given.beside,
         machine.priority(),
     )
-    if given.json:
-        write(given.json, doc)
-    print("\n".join(lines(doc)))
-    return exit_code(doc) if checks.ok else command.NOT_MET
+    code = finish(doc, given)
+    return code if checks.ok else command.NOT_MET

@@ -2,15 +2,18 @@
 refuse what is wrong.
 """
 
+import inspect
 import json
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
 
+from controller.record.journal import JournalError
 from hil import __main__ as cli
-from hil.campaigns.benchmarks import budgets, command, document, page
-from tests.repository import ROOT
+from hil.campaigns.benchmarks import budgets, command, document, page, rig
 
 FOLDER = Path(command.__file__).parent / "results"
 RESULTS = sorted(FOLDER.glob("*.json"))
@@ -28,9 +31,6 @@ def run(capsys, *argv):
     return code, said.out, said.err.splitlines()
 
 
-# -- what is committed
-
-
 def test_the_page_is_made_from_the_committed_results(capsys):
     code, out, err = run(capsys, "bench", "page", *RESULTS)
     assert (code, err) == (0, [])
@@ -46,17 +46,9 @@ def test_every_benchmark_has_a_committed_result_of_a_readable_size():
         assert path.stat().st_size <= BYTES_MAX, path
 
 
-def test_the_readme_points_to_the_page():
-    assert "hil/campaigns/benchmarks/results/BENCHMARKS.md" in (ROOT / "README.md").read_text(
-        encoding="utf-8"
-    )
-
-
-# -- the page
-
-
 def doc(benchmark, *figures, **changes):
-    return document.document(benchmark, f"python -m hil bench {benchmark}", figures) | changes
+    command = f"python -m hil bench {benchmark}"
+    return document.document(benchmark, command, figures, [], {}, "fifo") | changes
 
 
 def test_every_budget_is_on_the_page_with_its_figure_or_the_reason():
@@ -79,12 +71,11 @@ def test_sections_come_in_a_fixed_order_whatever_the_order_of_files():
 
 
 def test_a_section_names_the_machine_and_what_ran_beside_it():
-    quiet = page.page([doc("step")])
-    busy = page.page([doc("step", beside="a build")])
-    about = doc("step")["machine"]
+    made = doc("step")
     for part in ("cpu", "kernel", "python"):
-        assert about[part] in quiet
-    assert "Beside it ran: not said." in quiet and "Beside it ran: a build." in busy
+        assert made["machine"][part] in page.page([made])
+    assert "Beside it ran: not said." in page.page([made])
+    assert "Beside it ran: a build." in page.page([made | {"beside": "a build"}])
 
 
 def test_rows_have_as_many_cells_as_their_head():
@@ -97,54 +88,50 @@ def test_rows_have_as_many_cells_as_their_head():
         assert len(set(rows)) <= 1, block
 
 
-# -- the commands
-
-
 def test_the_page_refuses_what_is_no_result(capsys, tmp_path):
     (tmp_path / "a.json").write_text(json.dumps({"schema": 1}))
     code, out, err = run(capsys, "bench", "page", tmp_path / "a.json")
     assert (code, out, len(err)) == (2, "", 1) and "a.json" in err[0]
 
 
-def measured(capsys, run_it, path=None):
-    given = type("Given", (), {"json": path and str(path)})
-    code = command.measure(given, run_it)
+@pytest.mark.parametrize("value, code", [(99.0, 0), (101.0, 1)])
+def test_a_measurement_prints_and_writes_the_same(capsys, tmp_path, value, code):
+    made = doc("step", document.figure("one rack", value, "us", budget="step_1"))
+    given = SimpleNamespace(json=str(tmp_path / "a.json"), beside="a build")
+    assert command.measure(given, lambda: made) == code
+    assert f"one rack: {value:.0f} us" in capsys.readouterr().out
+    assert document.read(given.json) == made | {"beside": "a build"}
+
+
+@pytest.mark.parametrize(
+    "error, code",
+    [(RuntimeError("no slave"), 3), (ValueError("no start"), 3), (JournalError("x"), 2)],
+)
+def test_what_cannot_be_measured_is_one_line(capsys, error, code):
+    assert command.measure(None, Mock(side_effect=error)) == code
     out, err = capsys.readouterr()
-    return code, out, err.splitlines()
+    assert (out, err) == ("", f"bench: {error}\n")
 
 
-def test_a_measurement_prints_and_writes_the_same(capsys, tmp_path):
-    made = doc("step", document.figure("one rack", 99.0, "us", budget="step_1"))
-    code, out, said = measured(capsys, lambda given: made, tmp_path / "a.json")
-    assert (code, said) == (0, []) and "one rack: 99 us" in out
-    assert document.read(str(tmp_path / "a.json")) == made
+SECONDS = {"loop": (300.0, 10.0), "rig": (3600.0, 60.0)}
 
 
-def test_a_budget_that_is_not_met_is_exit_code_1(capsys):
-    made = doc("step", document.figure("one rack", 101.0, "us", budget="step_1"))
-    assert measured(capsys, lambda given: made)[0] == 1
-
-
-@pytest.mark.parametrize("error", [RuntimeError("no slave"), ValueError("no start")])
-def test_what_cannot_be_measured_is_one_line(capsys, error):
-    def fail(given):
-        raise error
-
-    code, out, said = measured(capsys, fail)
-    assert (code, out, said) == (3, "", [f"bench: {error}"])
-
-
-@pytest.mark.parametrize("name", command.BENCHMARKS)
 @pytest.mark.parametrize("short", [False, True])
-def test_all_runs_each_benchmark_as_its_own_command(name, short):
+def test_all_runs_each_benchmark_as_its_own_command(short):
     """The command lines that `all` builds are accepted by the parsers they are for."""
-    argv = command.command_of(name, "a.json", "a build", short)
-    assert argv[:3] == [sys.executable, "-m", "hil"]
-    given = cli.parser().parse_args(argv[3:])
-    assert given.json == "a.json" and given.beside == "a build"
-    assert getattr(given, "seconds", 60.0) == {
-        ("loop", False): 300.0,
-        ("loop", True): 10.0,
-        ("rig", False): 3600.0,
-        ("rig", True): 60.0,
-    }.get((name, short), 60.0)
+    for name in command.BENCHMARKS:
+        argv = command.command_of(name, "a.json", "a build", short)
+        assert argv[:3] == [sys.executable, "-m", "hil"]
+        given = vars(cli.parser().parse_args(argv[3:]))
+        assert (given["json"], given["beside"]) == ("a.json", "a build")
+        assert given.get("seconds") == (SECONDS[name][short] if name in SECONDS else None)
+        counts = (200, 3) if name in ("stop", "hint") else (None, None)
+        assert given.get("count") == counts[short]
+
+
+def test_a_benchmark_is_given_its_own_options(monkeypatch, tmp_path):
+    run = Mock(side_effect=lambda seconds, seed: doc("rig"))
+    monkeypatch.setattr(rig, "run", run)
+    run.__signature__ = inspect.signature(lambda seconds, seed: None)
+    assert cli.main(["bench", "rig", "--for", "5", "--seed", "7"]) == 0
+    run.assert_called_once_with(seconds=5.0, seed=7)

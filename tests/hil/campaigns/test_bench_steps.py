@@ -3,9 +3,8 @@ gives the bytes.
 """
 
 import pytest
-from test_bench_page import document
 
-from hil.campaigns.benchmarks import kernel_steps, replay, step
+from hil.campaigns.benchmarks import document, kernel_steps, replay, step
 from safety import matrix
 from safety import parameters as p
 from safety import signals as s
