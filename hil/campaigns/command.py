@@ -5,10 +5,8 @@ import sys
 from hil.arguments import output_file, whole
 from hil.results.run_result import INTERRUPTED, MET, NOT_MET
 
-WRONG_INPUT, NO_START = 2, 3
-SEED_MAX = 2**31 - 1
-
 __all__ = ["INTERRUPTED", "MET", "NOT_MET", "NO_START", "WRONG_INPUT", "add", "add_seed", "refuse"]
+WRONG_INPUT, NO_START = 2, 3
 
 
 def add(commands, name, words, run):
@@ -24,7 +22,7 @@ def add(commands, name, words, run):
 def add_seed(parser):
     """What everything that is drawn follows from."""
     parser.add_argument(
-        "--seed", metavar="NUMBER", type=whole(0, SEED_MAX), default=1, help="(%(default)s)"
+        "--seed", metavar="NUMBER", type=whole(0, 2**31 - 1), default=1, help="(%(default)s)"
     )
 
 

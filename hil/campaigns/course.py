@@ -79,3 +79,13 @@ class Background:
 
     def _finish(self):
         """Close it, after the last turn."""
+
+
+class Flood(Background):
+    """A Background that counts what it has `sent`."""
+
+    sent, words = 0, "{} frames sent"
+
+    def seen(self):
+        """(ok, sentence) at the end."""
+        return self.sent > 0, self.words.format(self.sent)

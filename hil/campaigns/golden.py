@@ -22,7 +22,6 @@ from hil.scenarios import scenario
 from hil.simulate import VirtualRig
 
 COLUMNS = ("journal", "wire", "image", "json")
-DIGITS = 16
 
 
 def add(commands):
@@ -68,9 +67,7 @@ def digests(name):
     image = hashlib.sha256(
         bytes(config.safety_image) + bytes(config.control_image) + bytes(config.source_image)
     )
-    return " ".join(
-        (name, *(each.hexdigest()[:DIGITS] for each in (journals, wire, image, written)))
-    )
+    return " ".join((name, *(each.hexdigest()[:16] for each in (journals, wire, image, written))))
 
 
 def _run(chosen, config, journal_path, wire):

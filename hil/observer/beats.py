@@ -13,7 +13,6 @@ import numpy as np
 from hil.observer.frames import is_whole, verified
 
 SETPOINT, HEARTBEAT = "set-point", "heartbeat"
-WRITES = (5, 6, 15, 16)
 UNKNOWN_W = 1 << 40
 COMMAND = 0x1F  # native BMS ids: 0x100 + node * 0x20 + message
 
@@ -39,7 +38,7 @@ class Beats:
             if (
                 not is_reply
                 and len(data) > 5
-                and data[1] in WRITES
+                and data[1] in (5, 6, 15, 16)
                 and is_whole(data, False)
                 and verified(data)
             ):

@@ -6,10 +6,7 @@ Lengths after the Modbus Application Protocol V1.1b3, functions 1 to 6, 15 and 1
 
 from hil.devices.rtu_slave import crc16
 
-# pty chunks of one frame come closer together than this; a rest older than this is given up
-GAP_US = 50_000
 FRAME_BYTES_MAX = 256
-KNOWN_MAX = 256  # requests to read that are remembered per bus
 
 
 def frame_bytes(data, offset, is_reply):
@@ -50,9 +47,9 @@ class FrameStream:
 
     def feed(self, time_us, data):
         """List of the frames completed by this chunk."""
-        kept = self.pending if time_us - self._heard_us <= GAP_US else b""
+        if time_us - self._heard_us <= 50_000:  # chunks of one frame come closer together
+            data = self.pending + data
         self._heard_us = time_us
-        data = kept + data
         frames, start, offset = [], 0, 0
         while offset < len(data) - 3:
             end = offset + frame_bytes(data, offset, self._is_reply)
@@ -117,7 +114,7 @@ class BusTap:
             if handle is None:
                 return
         elif handle is None or frame[1] < 5:  # a request to read tells nothing, now or later
-            if len(known) < KNOWN_MAX:
+            if len(known) < 256:
                 known.add(frame)
             return
         # Writes replace each other whatever their function: the same coils may be written by

@@ -15,11 +15,7 @@ that told of a contact), `pcs_silent`, `bms_silent` (at the last frame heard); i
 from hil.observer.wire_witness import WireWitness
 
 CONTACTOR_OPEN, CONTACTOR_CLOSED = 0, 2
-# the contactor supply follows the PCS enable by 0.2 s in hardware; half of it must be left
-ORDER_US_MIN = 100_000
-STOPPED_US = 500_000
 SETTLED_US = 2_000_000
-LIMITS_EVERY_US = 100_000
 
 
 def _permit_event(name, level, used):
@@ -73,7 +69,7 @@ class Observer(WireWitness):
         if flowing != self._flowing:
             self._flowing = flowing
             self._event(now_us, "power_flowing" if flowing else "power_zero")
-        if flowing and not pcs_enable and now_us - self._enable_off_us > STOPPED_US:
+        if flowing and not pcs_enable and now_us - self._enable_off_us > 500_000:
             self._enable_off_us = now_us  # say it again after as long, not on every sample
             self._violated(now_us, f"{power_W / 1000:.1f} kW flow although the PCS enable is off")
         self._currents_A = currents_A
@@ -96,11 +92,9 @@ class Observer(WireWitness):
         if contactor_supply == supply_before or supply_before is None:
             return
         self._event(now_us, _permit_event("contactor_supply", contactor_supply, self._used))
-        if (
-            not contactor_supply
-            and opens
-            and (pcs_enable or now_us - self._enable_off_us < ORDER_US_MIN)
-        ):
+        # it follows the PCS enable by 0.2 s in hardware; half of it must be left
+        is_early = pcs_enable or now_us - self._enable_off_us < 100_000
+        if opens and is_early and not contactor_supply:
             self._violated(
                 now_us, "the contactor supply dropped before, or within 0.1 s of, the PCS enable"
             )
@@ -139,7 +133,7 @@ class Observer(WireWitness):
         self._uncontrolled = any([link.fault is not None for link in cabinet.buses])
         limits_A = None
         if now_us >= self._limits_due_us:
-            self._limits_due_us = now_us + LIMITS_EVERY_US
+            self._limits_due_us = now_us + 100_000
             limits_A = [(rack.charge_limit_A, rack.discharge_limit_A) for rack in racks]
         power_W = 0.0
         for pcs in cabinet.pcs:

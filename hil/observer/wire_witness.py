@@ -5,9 +5,6 @@ import struct
 from hil.observer.frames import BusTap
 
 BMS_SILENT_US = 400_000  # four of its 100 ms periods
-PCS_SILENT_US = 600_000
-UNANSWERED_US = 300_000  # a bus is only silent if somebody went on asking
-VIOLATIONS_MAX = 50
 NOT_HEARD = -1
 
 
@@ -18,7 +15,6 @@ class WireWitness:
         self.wiring = wiring
         self.timeline = []
         self.violations = []
-        self.violation_count = 0
         self.start_us = start_us
         self.setpoint_W = 0
         self._buses = {
@@ -142,9 +138,9 @@ class WireWitness:
             self._check_bms(now_us)
         bus = self._buses["pcs"]
         heard_us = bus.replied_us.get(self.wiring.pcs_unit, NOT_HEARD)
-        if (now_us - heard_us > PCS_SILENT_US and bus.asked_us - heard_us > UNANSWERED_US) != (
-            "pcs" in self._silent
-        ):
+        # a bus is only silent if somebody went on asking
+        is_silent = now_us - heard_us > 600_000 and bus.asked_us - heard_us > 300_000
+        if is_silent != ("pcs" in self._silent):
             self._silence(now_us, heard_us, "pcs", "pcs", "")
 
     def _check_bms(self, now_us):
@@ -169,6 +165,5 @@ class WireWitness:
         self.timeline.append((time_us, name, detail))
 
     def _violated(self, time_us, text):
-        self.violation_count += 1
-        if self.violation_count <= VIOLATIONS_MAX:
+        if len(self.violations) < 50:
             self.violations.append(f"{time_us / 1e6:.3f} s: {text}")

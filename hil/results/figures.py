@@ -9,20 +9,15 @@ from controller.hints.hint_statistics import TOTALS
 from hil.observer.reactions import reaction_ms
 from hil.results import files
 
-# the measured traces are means over 2 s, so swings are compared on that grid
-SWING_WINDOW_US = 2_000_000
-DELAY_US_MAX = 3_000_000
-# bends are taken over this long, which drowns the meter's noise but keeps the edges
-DELAY_CHANGE_US = 500_000
 LATENESS = ("p50", "p99", "p99_9", "max")
 
 
-def window_means(t_us, power_W, window_us=SWING_WINDOW_US):
+def window_means(t_us, power_W, window_us=2_000_000):
     """Means over consecutive windows, each sample held until the next (the last one for a typical
     tick).
 
     Time-weighted: an irregular tick does not shift a mean. The unfinished window at the end is left
-    out.
+    out. 2 s is the grid of the measured traces.
     """
     if len(t_us) < 2:
         return np.empty(0)
@@ -53,7 +48,7 @@ def swing_2s_pct(rows):
     return {"load": round(load, 3), "grid": round(grid, 3), "reduction": reduction}
 
 
-def delay_ms(rows, step_us=20_000):
+def delay_ms(rows):
     """How long the battery follows behind the load: the lag at which its bends resemble the load's
     most.
 
@@ -65,12 +60,12 @@ def delay_ms(rows, step_us=20_000):
     """
     if len(rows) < 200:
         return None
+    step_us, lag_us_max = 20_000, 3_000_000
     t_us = np.arange(rows["t_us"][0], rows["t_us"][-1], step_us)
     load, battery = (
-        _bends(np.interp(t_us, rows["t_us"], rows[name]), DELAY_CHANGE_US // step_us)
-        for name in ("load_W", "battery_W")
+        _bends(np.interp(t_us, rows["t_us"], rows[name])) for name in ("load_W", "battery_W")
     )
-    lags = min(DELAY_US_MAX // step_us, len(load) // 2)
+    lags = min(lag_us_max // step_us, len(load) // 2)
     head = len(load) - lags
     scores = np.array(
         [float(np.dot(load[:head], battery[lag : lag + head])) for lag in range(lags)]
@@ -82,7 +77,8 @@ def delay_ms(rows, step_us=20_000):
     return round((best + _peak_offset(scores, best)) * step_us / 1000.0, 1)
 
 
-def _bends(values, steps):
+def _bends(values):
+    steps = 25  # 0.5 s: drowns the meter's noise but keeps the edges
     return values[2 * steps :] - 2.0 * values[steps:-steps] + values[: -2 * steps]
 
 

@@ -10,9 +10,7 @@ tick_ms, ticks, missed, late_us (p50, p99, max), load_history and grid_history [
 """
 
 WIDTH, HEIGHT = 80, 24
-ASCII_LEVELS = " .:-=+*#"
-BLOCK_LEVELS = " \u2581\u2582\u2583\u2584\u2585\u2586\u2587\u2588"
-SPARK_SPAN_W_MIN = 50_000  # a quieter minute than this is drawn flat
+LEVELS = (".:-=+*#", "\u2581\u2582\u2583\u2584\u2585\u2586\u2587\u2588")
 DEAD_W = 500  # below this an arrow would only show noise
 
 
@@ -119,7 +117,7 @@ def sparkline(values, width, blocks=False, low=None, high=None):
     if not values:
         return ""
     low, high = min(values) if low is None else low, max(values) if high is None else high
-    levels = BLOCK_LEVELS[1:] if blocks else ASCII_LEVELS[1:]
+    levels = LEVELS[blocks]
     scale = (len(levels) - 1) / (high - low) if high > low else 0.0
     return "".join(
         levels[max(0, min(len(levels) - 1, round((value - low) * scale)))] for value in values
@@ -132,7 +130,7 @@ def _spark_lines(view, width, blocks):
     histories = [list(view.get(name) or ())[-count:] for name in ("load_history", "grid_history")]
     every = [power_W for values in histories for power_W in values] or [0.0]
     low, high = min(every), max(every)
-    missing = max(0.0, SPARK_SPAN_W_MIN - (high - low)) / 2
+    missing = max(0, 50_000 - (high - low)) / 2  # a quieter minute is drawn flat
     return [
         _spark_line(name, values, low - missing, high + missing, count, blocks)
         for name, values in zip(("LOAD", "GRID"), histories)

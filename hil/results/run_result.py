@@ -12,7 +12,6 @@ from safety import parameters
 from safety import signals as s
 
 MET, NOT_MET, INTERRUPTED = 0, 1, 130  # 128 + SIGINT, as shells say it
-ROWS_OF_PLOT_MIN = 2
 
 
 class Outcome:
@@ -50,7 +49,7 @@ class Outcome:
         """
         if json_path:
             figures.write_json(json_path, self.doc)
-        if len(self._rows) < ROWS_OF_PLOT_MIN:
+        if len(self._rows) < 2:
             plot_path = None  # interrupted before there was anything to draw
         if plot_path:
             # matplotlib takes 0.4 s to load, more than the start of all the rest

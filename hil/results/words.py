@@ -7,7 +7,6 @@ from controller.rows import reason_words
 
 TRIPS_SHOWN = 4
 WIDTH, INDENT = 80, " " * 11
-SHOWN_S_MIN = 0.1
 REACTIONS = {
     "estop": "E-stop pressed to the command that drops the PCS enable",
     "estop_to_pcs_frame": "E-stop pressed to the stop frame of the PCS",
@@ -72,7 +71,7 @@ def _limits(doc):
     lines = [
         f"limits     {seconds:.1f} s {names[label]} ({label})"
         for label, seconds in sorted(limited_s.items(), key=lambda item: -item[1])
-        if seconds >= SHOWN_S_MIN
+        if seconds >= 0.1
     ] or ["limits     none held the battery back"]
     if overload["s"]:
         above = f"{overload['s']:.1f} s, up to {overload['W_max'] / 1000:.0f} kW"

@@ -28,11 +28,9 @@ BENCHMARKS = {
 }
 MODULES = {"loop": "lateness"}
 PAGE = "BENCHMARKS.md"
-COUNT_MAX = 10_000
-SECONDS_MAX = 604_800  # a week
 # Options of a benchmark: what its function takes, and the keywords of argparse.
-SECONDS = {"dest": "seconds", "type": number(1, SECONDS_MAX), "help": "(%(default)g)"}
-COUNT = {"type": whole(1, COUNT_MAX), "default": 200, "help": "how many (%(default)s)"}
+SECONDS = {"dest": "seconds", "type": number(1, 604_800), "help": "(%(default)g)"}
+COUNT = {"type": whole(1, 10_000), "default": 200, "help": "how many (%(default)s)"}
 OPTIONS = {
     "loop": ("--for", SECONDS | {"default": 60.0}),
     "rig": ("--for", SECONDS | {"default": 3600.0}),

@@ -24,10 +24,6 @@ from hil.observer.beats import SETPOINT, unpacked
 
 SOURCE = "scheduler"
 FIRST_S, CYCLE_S = 20.0, 2.0  # the cabinet is up; 20 kW at the source's 25 kW/s take 0.8 s
-REQUEST_W, VALID_MS = 10_000, 60_000
-# at rest the set-point goes in steps of 200 W, after a request in steps of 500 W at least
-MOVED_W = 300
-TICK_US_MAX = 20_000  # the longest wait that is added, so that hints meet every phase of the tick
 NO_ANSWER_US = 1_000_000
 SCENARIO = """name = "bench"
 title = "Load and battery at rest"
@@ -86,16 +82,15 @@ class Sender:
         if self._count and shown["elapsed_s"] >= self._due_s:
             self._due_s += CYCLE_S
             self._count -= 1
-            timing.wait_s(self._phase.random() * TICK_US_MAX / 1e6)
+            timing.wait_s(self._phase.random() * 0.02)  # hints meet every phase of the tick
             self._send(rig)
 
     def _send(self, rig):
-        value_W = self._sign * REQUEST_W
         with HintClient(rig.directory) as client:
             welcome = client.hello(SOURCE)
             at = (SOURCE, welcome.nonce, welcome.sequence + 1, welcome.uptime_ms)
             at_ns = timing.monotonic_ns()
-            hint = w.Hint(*at, h.REQUEST, h.POWER_W, 0, value_W, VALID_MS)
+            hint = w.Hint(*at, h.REQUEST, h.POWER_W, 0, self._sign * 10_000, 60_000)
             reply = client.hint(hint, rig.keys[SOURCE])
         if reply is not None and h.taken(reply.code):
             self.sent.append((at_ns, self._sign))
@@ -121,7 +116,8 @@ def _delay_us(times_us, values_W, at_us, sign):
     last = int(np.searchsorted(times_us, at_us + NO_ANSWER_US, "right"))
     if not 0 < first < last:
         return None
-    moved = np.flatnonzero(sign * (values_W[first:last] - values_W[first - 1]) >= MOVED_W)
+    # at rest the set-point goes in steps of 200 W, after a request in steps of 500 W at least
+    moved = np.flatnonzero(sign * (values_W[first:last] - values_W[first - 1]) >= 300)
     return int(times_us[first + moved[0]]) - at_us if len(moved) else None
 
 

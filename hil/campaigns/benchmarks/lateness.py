@@ -12,8 +12,6 @@ from hil.campaigns.benchmarks.silent_cabinet import SilentCabinet
 from hil.campaigns.benchmarks.timing import Hogs
 
 NAMES = {"p50": "p50", "p99": "p99", "p99_9": "p99.9", "max": "maximum"}
-CONDITIONS = (("idle", 0, "lateness_idle"), ("CPU stress", None, "lateness_stress"))
-RUNS, STALLS = "missed_in_a_row", f"stalls over 5 ms of {NAME}"
 NO_FIFO = (
     "SCHED_FIFO was not granted, so the loop is not held against its budgets: run as root, or "
     "with LimitRTPRIO=50"
@@ -23,7 +21,10 @@ NO_FIFO = (
 def run(seconds=60):
     """The document; seconds of each condition."""
     figures, details = [], {}
-    for name, hogs, budget in CONDITIONS:
+    for name, hogs, budget in (
+        ("idle", 0, "lateness_idle"),
+        ("CPU stress", None, "lateness_stress"),
+    ):
         with Hogs(hogs) as stress, Cyclictest() as rival, SilentCabinet() as cabinet:
             cabinet.wait(seconds)
             found, priority = cabinet.lateness(), cabinet.priority()
@@ -72,9 +73,9 @@ def figures_of(what, found, rival, budget=None):
             f"{what}, times that two or more were missed in a row",
             found["runs"],
             "times",
-            STALLS if name else None,
+            f"stalls over 5 ms of {NAME}" if name else None,
             rival.value("stalls"),
-            RUNS if budget else None,
+            "missed_in_a_row" if budget else None,
         ),
     ]
 

@@ -10,51 +10,24 @@ import os
 import tempfile
 from array import array
 
-from controller.record import journal_header, replay, store
+from controller.record import replay
 from controller.record.frame import FrameEncoder
 from controller.record.journal import JournalReader
-from controller.run import cabinet as cabinets
 from controller.site import config
 from controller.sites import EXAMPLE
 from controller.system import realtime
 from hil.campaigns.benchmarks import kernel_steps, machine, timing
 from hil.campaigns.benchmarks.document import document, figure, percentile
+from hil.virtual_controller import VirtualController
+from hil.wires.virtual_can import VirtualCan
 from safety import parameters as p
 from safety import signals as s
 
 TICKS = 15_000  # five minutes at 20 ms
-MOVING_TICKS = 1009  # ticks after which the moving inputs begin again
 
 
 class NotReplayedError(RuntimeError):
     """The journal does not give the same bytes, so its speed says nothing; one line."""
-
-
-class MemoryKeeper:
-    """Keeps records without a disk: acknowledges at once."""
-
-    ok, line, submitted = True, "", 0
-
-    def submit(self, record):
-        """Number of the record."""
-        self.submitted += 1
-        return self.submitted
-
-    def poll(self):
-        """Number of the last record kept."""
-        return self.submitted
-
-
-class NoCan:
-    """A CAN port with nothing on it."""
-
-    def drain(self, frames_max):
-        """No frames."""
-        return ()
-
-    def send(self, can_id, data):
-        """Taken and forgotten."""
-        return True
 
 
 def run(journal=None):
@@ -124,10 +97,10 @@ def _frames_ns(path):
 def make_journal(path, ticks):
     """Write the journal of so many ticks of the example cabinet; ns each tick took."""
     settings = config.load(str(EXAMPLE))
-    cabinet = cabinets.Cabinet(settings, store.Loaded(store.CLEAN, None, 0, []), MemoryKeeper())
-    for bus in cabinet.field.can.values():
-        bus.port = NoCan()
-    cabinet.journal = journal_header.open_journal(path, settings, cabinet.core)
+    controller = VirtualController(settings, path)
+    controller.can = {bus.name: VirtualCan(bus.name) for bus in settings.buses if bus.kind == "can"}
+    controller.start()
+    cabinet = controller.cabinet
     kernel_steps.fill(cabinet.image.inp, cabinet.core.layout)
     taken_ns = [_tick_ns(cabinet, number, settings.tick_ms) for number in range(1, ticks + 1)]
     cabinet.journal.close()
@@ -149,7 +122,7 @@ def _tick_ns(cabinet, number, tick_ms):
 
 def _move(inp, layout, number):
     """Measurements that change from tick to tick, so that the journal has something to write."""
-    phase = number % MOVING_TICKS
+    phase = number % 1009
     inp[s.LOAD_POWER_W] = 300_000 + 150 * phase
     inp[s.GRID_POWER_W] = 250_000 + 100 * phase
     for rack in range(layout.racks):

@@ -19,9 +19,7 @@ from hil.loads.selection import load_of
 from hil.scenarios import scenario
 from hil.simulate import VirtualRig
 
-MEMORY_EVERY_S = 5.0
 SETTLED_S = 60.0  # the memory of the first minute is that of the start
-STRESS_S, STRESS_S_MAX = 60.0, 0.5  # a minute, at most half as long as the quiet run
 VIRTUAL_S, VIRTUAL_ROUNDS = 300.0, 3
 EDGE_SAMPLES = 12  # growth is between the median of the first and of the last minute
 
@@ -30,7 +28,7 @@ def run(seconds=600.0, seed=1):
     """The document. Raises RigError, OSError."""
     config = configs.load(order.EXAMPLE)
     quiet, samples, rival = real_time(config, seconds, seed)
-    stress_s = min(STRESS_S, STRESS_S_MAX * seconds)
+    stress_s = min(60.0, seconds / 2)
     with timing.Hogs() as hogs:
         stressed, _, stressed_rival = real_time(config, stress_s, seed)
     priority, what = order.priority(quiet), "loop lateness with devices"
@@ -61,7 +59,7 @@ def real_time(config, seconds, seed):
 
     def see(rig, shown):
         at_s = shown["elapsed_s"]
-        if not samples or at_s >= samples[-1][0] + MEMORY_EVERY_S:
+        if not samples or at_s >= samples[-1][0] + 5.0:
             found = machine.memory_kB(rig.controller.pid)
             samples.append([round(at_s, 1), found["rss"], found["anonymous"]])
 

@@ -12,19 +12,12 @@ import select
 import tempfile
 import tty
 
-from controller import sites
-from controller.record import store
-from controller.record.stored_record import Record
 from controller.run import loop_statistics
 from controller.site import config
+from controller.sites import EXAMPLE
+from hil import run_directory
 from hil.campaigns import process
 from hil.campaigns.benchmarks import machine, timing
-
-SITE = sites.EXAMPLE.parent
-START_S, STOP_S = 20, 20
-LOOK_S = 0.005  # how exactly the first tick is timed
-DRAIN_S = 1.0  # the ptys hold some seconds of polls; nothing else needs them empty
-READ_BYTES = 65_536
 
 
 class StartError(RuntimeError):
@@ -58,46 +51,45 @@ class SilentCabinet:
         self._stack.close()
 
     def _write_files(self, stack):
-        lines = [
-            f'schema = 1\nlayer = "cabinet"\nextends = "{SITE / "site.toml"}"\nname = "Benchmark"\n'
-        ]
-        for bus in config.load(str(SITE / "cabinet.toml")).buses:
+        ports, more = {}, ""
+        for bus in config.load(str(EXAMPLE)).buses:
             if bus.kind == "can":
-                lines.append(f'[bus.{bus.name}]\ninterface = "virtual"\nchannel = "{bus.name}"\n')
+                more += f'[bus.{bus.name}]\ninterface = "virtual"\nchannel = "{bus.name}"\n'
                 continue
             master, slave = os.openpty()
             stack.callback(os.close, master)
             stack.callback(os.close, slave)
             tty.setraw(slave)
             self._masters.append(master)
-            lines.append(f'[bus.{bus.name}]\nport = "{os.ttyname(slave)}"\n')
-        self.file = os.path.join(self.directory, "cabinet.toml")
-        pathlib.Path(self.file).write_text("".join(lines), encoding="utf-8")
-        state = os.path.join(self.directory, "state")
-        os.mkdir(state, 0o700)
-        store.Store(state).save(Record())
+            ports[bus.name] = os.ttyname(slave)
+        order = {"extends": EXAMPLE.parent / "site.toml", "cabinet_more": more}
+        run_directory.write_cabinet_file(self.directory, order, {"ports": ports, "cans": {}})
+        run_directory.commission(self.directory, ())
 
     def _start(self, stack):
+        folders = (
+            "--run-dir",
+            self.directory,
+            "--state-dir",
+            os.path.join(self.directory, "state"),
+        )
         log = stack.enter_context(open(os.path.join(self.directory, "log"), "wb"))
         began_ns = timing.now_ns()
         self._process = process.module(
             "controller",
             "run",
-            self.file,
-            "--run-dir",
-            self.directory,
-            "--state-dir",
-            os.path.join(self.directory, "state"),
+            os.path.join(self.directory, "cabinet.toml"),
+            *folders,
             stderr=log,
             process_group=0,
             env=self._environment,
         )
-        stack.callback(process.end, self._process, STOP_S)
+        stack.callback(process.end, self._process, 20)
         self.pid = self._process.pid
         while self.lateness() is None:
-            if timing.now_ns() - began_ns > START_S * 1_000_000_000:
-                raise StartError(f"the controller has not ticked after {START_S} s: {self._said()}")
-            self.wait(LOOK_S)
+            if timing.now_ns() - began_ns > 20_000_000_000:
+                raise StartError(f"the controller has not ticked after 20 s: {self._said()}")
+            self.wait(0.005)
         self.first_tick_ms = (timing.now_ns() - began_ns) // 1_000_000
         self.first_tick_cpu_ms = machine.cpu_ns(self.pid) // 1_000_000
 
@@ -109,9 +101,10 @@ class SilentCabinet:
                 raise StartError(
                     f"the controller ended with {self._process.returncode}: {self._said()}"
                 )
-            timing.wait_s(min(left_s, DRAIN_S))
+            # the ptys hold some seconds of polls; nothing else needs them empty
+            timing.wait_s(min(left_s, 1.0))
             for master in select.select(self._masters, (), (), 0)[0]:
-                os.read(master, READ_BYTES)
+                os.read(master, 65_536)
 
     def lateness(self):
         """What controller.run.loop_statistics reads; None before the first tick."""
@@ -122,9 +115,5 @@ class SilentCabinet:
         return machine.priority(self.pid)
 
     def _said(self):
-        text = (
-            pathlib.Path(self.directory, "log")
-            .read_text(encoding="utf-8", errors="replace")
-            .strip()
-        )
-        return text.splitlines()[-1] if text else "it said nothing"
+        log = pathlib.Path(self.directory, "log").read_text(encoding="utf-8", errors="replace")
+        return (log.strip().splitlines() or ["it said nothing"])[-1]

@@ -37,13 +37,11 @@ steps_kW = [[0, 300]]
 at_s = 1
 do = "bridge_chain"
 """
-ESTOP_ROW = 1
 PERMITS = {"pcs_enable_on_sent": True, "pcs_enable_off_sent": False}
-EFFECTS = {"permit": "pcs_enable_off_sent", "relay": "pcs_enable_off", "pcs_frame": "pcs_stop_sent"}
-WORDS = {
-    "permit": "press to the last byte of the permit",
-    "relay": "press to the relay of the PCS enable",
-    "pcs_frame": "press to the stop frame of the PCS",
+EFFECTS = {  # event, words
+    "permit": ("pcs_enable_off_sent", "the last byte of the permit"),
+    "relay": ("pcs_enable_off", "the relay of the PCS enable"),
+    "pcs_frame": ("pcs_stop_sent", "the stop frame of the PCS"),
 }
 
 
@@ -101,7 +99,7 @@ def reactions_ms(timeline):
                 out = {name: [*values, None] for name, values in out.items()}
         elif event in PERMITS:
             permitted = PERMITS[event]
-        for name, effect in EFFECTS.items():
+        for name, (effect, _) in EFFECTS.items():
             if event == effect and pressed_s is not None and out[name][-1] is None:
                 out[name][-1] = round((at_s - pressed_s) * 1000.0, 3)
     return out
@@ -122,7 +120,7 @@ def _other_trips(trips):
     """A line that names what else has tripped, and when first: it costs presses."""
     first = {}
     for trip in trips:
-        if trip["row"] != ESTOP_ROW:
+        if trip["row"] != 1:
             first.setdefault(f"{trip['stage']} ({trip['scope']})", f"{trip['t_s']:.0f} s")
     words = ", ".join([f"{name} at {at}" for name, at in first.items()])
     return [f"also tripped: {words}"] if first else []
@@ -133,7 +131,7 @@ def _figures(stops, config, rival):
     for name, values in stops.items():
         seen = [value for value in values if value is not None]
         budget = "estop_modbus" if name == "permit" else None
-        figures += spread(f"E-stop, {WORDS[name]}", seen, "ms", budget=budget)
+        figures += spread(f"E-stop, press to {EFFECTS[name][1]}", seen, "ms", budget=budget)
     parts = bus_times.stop_latency(config, bus_times.schedule(config))
     worst_ms = round(sum([part.time_us for part in parts]) / 1000, 2)
     missed = stops["permit"].count(None)

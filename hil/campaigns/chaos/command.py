@@ -1,28 +1,21 @@
 """The command line of `python -m hil chaos`, its report and its JSON."""
 
+import contextlib
 import os
 import subprocess
-import sys
 import tempfile
 
 from controller.site import config as configs
 from hil.arguments import number
-from hil.campaigns import command, order, report, verdict
+from hil.campaigns import command, order, process, report, verdict
 from hil.campaigns.benchmarks import machine
 from hil.campaigns.chaos import namespace
 from hil.campaigns.chaos.companions import Companions
-from hil.campaigns.chaos.course import Course, figures, judged
+from hil.campaigns.chaos.course import PHASES, Course, judged
 from hil.campaigns.chaos.disturbances import DISTURBANCES
 from hil.campaigns.chaos.stage import Stage
 from hil.observer import beats
-from hil.rig import ROOT, Rig, RigError
-
-# 64 MiB of the first are the journal; the second holds record, reserve and store
-RUN_MiB, STATE_MiB = 96, 48
-CALM_S, DURING_S = 4.0, 6.0
-# between two seconds of the history; on a full disk it leaves seconds out, by design, and writes
-GAP_ms_MAX = 2000
-SECONDS_EVERY_ms = 10_000  # them so often
+from hil.rig import Rig, RigError
 
 HEAD = (
     f"{'disturbance':16} {'p50':>6} {'p99':>6} {'max':>6}   {'p99 calm':>8} {'missed':>6} "
@@ -46,8 +39,8 @@ def add(commands):
         help=f"this one alone, may be given again: {', '.join(DISTURBANCES)}",
     )
     for option, name, default_s, what in (
-        ("--for", "during_s", DURING_S, "each disturbance"),
-        ("--calm", "calm_s", CALM_S, "before and after each"),
+        ("--for", "during_s", 6.0, "each disturbance"),
+        ("--calm", "calm_s", 4.0, "before and after each"),
     ):
         parser.add_argument(
             option,
@@ -62,14 +55,14 @@ def add(commands):
 def main(arguments):
     """Returns 0 when the loop noticed nothing, else 1. Raises RigError, OSError."""
     print(f"seed       {arguments.seed}", flush=True)
-    why_not = _own_mounts()
+    why_not = namespace.private_mounts()
     chosen = {
-        name: DISTURBANCES[name]
-        for name in DISTURBANCES
+        name: each
+        for name, each in DISTURBANCES.items()
         if name in (arguments.only or DISTURBANCES)
     }
     skipped = {name: why_not for name, each in chosen.items() if each.needs_mounts and why_not}
-    doing = [(name, each) for name, each in chosen.items() if name not in skipped]
+    doing = {name: each for name, each in chosen.items() if name not in skipped}
     try:
         with tempfile.TemporaryDirectory(prefix="firebreak-chaos-") as directory:
             found, ended, interrupted = _run(directory, doing, arguments, why_not is None)
@@ -97,51 +90,25 @@ class ControllerEnded(Exception):
     """The controller has died of a disturbance; one line."""
 
 
-def _own_mounts():
-    """None when this process now has mounts of its own, else why not."""
-    try:
-        namespace.private_mounts()
-    except OSError as error:
-        return f"no mounts of its own ({error.strerror}): needs root, or CAP_SYS_ADMIN"
-    return None
-
-
 def _run(directory, doing, arguments, has_mounts):
     """([figures and verdicts of each disturbance], [{ok, text}] of the end, was it interrupted)."""
     config = configs.load(order.EXAMPLE)
     path = os.path.join(directory, "run")
     given = order.made(config, order.WHOLE_DAY_S, arguments.seed, run_dir=path, beats=True)
-    mounted = _folders(path, has_mounts)
-    try:
+    with contextlib.ExitStack() as mounts:
+        # 64 MiB of the first are the journal; the second holds record, reserve and store
+        for folder, size_MiB in ((path, 96), (os.path.join(path, "state"), 48)):
+            os.mkdir(folder, 0o700)
+            if has_mounts:
+                mounts.enter_context(namespace.small(folder, size_MiB))
         rig = Rig(given, None, config)
         course, ended = _play(rig, directory, doing, arguments)
         content = order.recorded(path)
-    finally:
-        for each in reversed(mounted):
-            namespace.unmount(each)
     if course.error is not None:
         ended = [(False, str(course.error)), *ended]
     content["beats"] = beats.unpacked(content["beats"])
-    by_name = dict(doing)
-    rows = [
-        judged(figures(each, content), each["notes"], by_name[each["name"]])
-        for each in course.taken
-    ]
+    rows = [judged(each, content, doing[each["name"]]) for each in course.taken]
     return rows, [{"ok": ok, "text": text} for ok, text in ended], rig.interrupted
-
-
-def _folders(run_directory, has_mounts):
-    """Make run and state directory, small file systems if possible. Returns what was mounted."""
-    mounted = []
-    for path, size_MiB in (
-        (run_directory, RUN_MiB),
-        (os.path.join(run_directory, "state"), STATE_MiB),
-    ):
-        os.mkdir(path, 0o700)
-        if has_mounts:
-            namespace.mount_small(path, size_MiB)
-            mounted.append(path)
-    return mounted
 
 
 def _play(rig, log_directory, doing, arguments):
@@ -159,24 +126,21 @@ def _play(rig, log_directory, doing, arguments):
                     raise
                 raise ControllerEnded(f"{course.doing}: {error}") from None
             pages = sum([line.startswith("pages:") for line in companions.reader.log_lines()])
-        is_full = "state_full" in dict(doing)
-        left_out_ms = SECONDS_EVERY_ms + 1000 * arguments.during_s if is_full else 0
+        # between two seconds of the history; a full disk leaves seconds out and writes every 10 s
+        gap_ms_max = 2000 + ("state_full" in doing) * (10_000 + 1000 * arguments.during_s)
         read = (pages > 0, f"all pages read {pages} times")
-        return course, [read, *_record(stage, GAP_ms_MAX + left_out_ms)]
+        return course, [read, *_record(stage, gap_ms_max)]
     finally:
         rig.stop()
 
 
 def _record(stage, gap_ms_max):
     """What the recorder has made of it, once it has ended."""
-    verified = subprocess.run(
-        [sys.executable, "-m", "controller", "verify", "--state-dir", stage.state_directory],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
+    folder = ("--state-dir", stage.state_directory)
+    verified = process.module(
+        "controller", "verify", *folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
-    said = (verified.stdout + verified.stderr).strip().splitlines() or ["nothing"]
+    said = verified.communicate()[0].strip().splitlines() or ["nothing"]
     gap_ms = stage.recorded_gap_ms()
     return [
         (verified.returncode == 0, f"the record: {said[-1]}"),
@@ -189,15 +153,14 @@ def _record(stage, gap_ms_max):
 
 def lines(doc):
     """The report as lines: a table, then what was noted, then the verdict."""
-    out = list(HEAD)
-    for each in doc["disturbances"]:
+    out, found = list(HEAD), doc["disturbances"]
+    for each in found:
         out += [_row(each), *[f"  {_ok(one):6} {one['text']}" for one in each["verdicts"]]]
     out += [f"{name:16} skipped: {why}" for name, why in doc["skipped"].items()]
     out += [f"{_ok(one):8} at the end: {one['text']}" for one in doc["at_the_end"]]
-    found = doc["disturbances"]
+    unnoticed = f"{sum(each['ok'] for each in found)} of {len(found)} disturbances unnoticed"
     words = (
-        f"{'undisturbed' if doc['ok'] else 'NOT OK'}: {sum(each['ok'] for each in found)} of "
-        f"{len(found)} disturbances unnoticed, {len(doc['skipped'])} skipped"
+        f"{'undisturbed' if doc['ok'] else 'NOT OK'}: {unnoticed}, {len(doc['skipped'])} skipped"
     )
     return [*out, verdict.line(words)]
 
@@ -207,20 +170,13 @@ def _ok(one):
 
 
 def _row(each):
-    during, calm = each["loop"]["during"], each["loop"]["before"]["lateness_us"]["p99"]
+    before, during, after = (each["loop"][phase] for phase in PHASES)
     late = during["lateness_us"]
-    missed = during["missed"] + each["loop"]["after"]["missed"]
-    gap = {
-        kind: max(
-            [phases["during"] for name, phases in each["gaps_ms"].items() if name.startswith(kind)],
-            default=0.0,
-        )
-        for kind in ("set-point", "coils", "command")
-    }
-    return (
-        f"{each['name']:16} {late['p50']:6} {late['p99']:6} {late['max']:6}   {calm:8} "
-        f"{missed:6} "
-        f"{gap['set-point']:9.0f} {gap['coils']:6.0f} {gap['command']:6.0f} "
-        f"{each['growth_kB']:5} "
-        f"{each['stall_us']:6}"
-    )
+    columns = [
+        f"{each['name']:16} {late['p50']:6} {late['p99']:6} {late['max']:6}  ",
+        f"{before['lateness_us']['p99']:8} {during['missed'] + after['missed']:6}",
+    ]
+    for kind, width in (("set-point", 9), ("coils", 6), ("command", 6)):
+        gaps = [ms["during"] for name, ms in each["gaps_ms"].items() if name.startswith(kind)]
+        columns.append(f"{max(gaps, default=0.0):{width}.0f}")
+    return " ".join([*columns, f"{each['growth_kB']:5} {each['stall_us']:6}"])

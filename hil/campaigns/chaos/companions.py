@@ -20,20 +20,18 @@ from hil.campaigns.hint_attack.forger import SOURCE
 
 HERE = __package__
 
-ANSWER_S = 5.0
-
 
 class Companion:
     """One process that can be killed, stopped and started again, and tells whether it does its
     work.
     """
 
-    def __init__(self, name, module, arguments, log_path, works=None):
-        """arguments: of `python -m module`; works(): (ok, sentence) whether it does what it is
-        there for.
+    def __init__(self, name, command, log_path, works):
+        """command: of `python -m`; works(): (ok, sentence) whether it does what it is there for,
+        or None.
         """
         self.name, self.works = name, works
-        self._command, self._log_path = (module, *arguments), log_path
+        self._command, self._log_path = command, log_path
         self.process = None
 
     def start(self):
@@ -99,23 +97,20 @@ class Companions:
         )
         self.clock_offset_us = Shared(offset_path, OFFSET)
         self._stall_us = Shared(stall_path, STALLS, cores[-1] + 1)
-        self.terminal = Terminal()
+        self.terminal = terminal = Terminal()
 
-        def made(name, module, *arguments, works=None):
-            path = os.path.join(log_directory, f"{name}.log")
-            return Companion(name, module, arguments, path, works)
+        def made(name, *command, works=None):
+            return Companion(name, command, os.path.join(log_directory, f"{name}.log"), works)
 
         def gateway():
             return gateway_works(os.path.join(run_directory, "upstream.sock"))
 
-        self.recorder = made(
-            "recorder", f"{HERE}.shifted_clock", offset_path, "record", *where, *state
-        )
+        shifted = (f"{HERE}.shifted_clock", offset_path, "record")
+        line = ("controller", "console", "--tty", terminal.slave_name)
+        self.recorder = made("recorder", *shifted, *where, *state)
         self.gateway = made("gateway", "controller", "upstream", *where, works=gateway)
         self.reader = made("page reader", f"{HERE}.page_reader", run_directory, state_directory)
-        line = ("console", "--tty", self.terminal.slave_name)
-        works = self.terminal.works
-        self.console = made("serial console", "controller", *line, *where, *state, works=works)
+        self.console = made("serial console", *line, *where, *state, works=terminal.works)
         witnesses = [
             made(f"witness on core {core}", f"{HERE}.witness", stall_path, core, os.getpid())
             for core in cores
@@ -143,11 +138,8 @@ class Companions:
 def gateway_works(path):
     """(ok, sentence): does the gateway pass a hello to the loop, and its answer back?"""
     try:
-        with (
-            socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client,
-            sockets.short(path) as name,
-        ):
-            client.settimeout(ANSWER_S)
+        with socket.socket(socket.AF_UNIX) as client, sockets.short(path) as name:
+            client.settimeout(5.0)
             client.connect(name)
             client.sendall(json.dumps({"hello": SOURCE}).encode() + b"\n")
             answer = json.loads(client.makefile().readline())

@@ -12,12 +12,12 @@ from hil.rig import RigError
 
 PHASES = ("before", "during", "after")
 END = "end"
-STARTED_S = 20.0  # so long a companion has to be back, on a busy machine
 
 
 class Course(course.Course):
-    """`taken`: [{name, counters: {mark: ..}, ...}] of the disturbances that were done; `doing`: the
-    name of the one at hand.
+    """`taken`: [{name, alive, state, stall_us, stalled_us, counters: {phase: of Stage.counters},
+    notes: [(ok, sentence)]}] of the disturbances that were done; `doing`: the name of the one at
+    hand.
     """
 
     def __init__(self, stage, chosen, calm_s, during_s):
@@ -47,10 +47,8 @@ class Course(course.Course):
         self._begin(name, "before", counters)
         stage.wait(self._calm_s)
         if stage.state != "running":
-            stage.note(
-                False,
-                f"the cabinet was {stage.state} in the calm before, of which this is not the cause",
-            )
+            words = "in the calm before, of which this is not the cause"
+            stage.note(False, f"the cabinet was {stage.state} {words}")
         stage.companions.take_stall_us()
         self._begin(name, "during", counters)
         with disturbance.act(stage):
@@ -66,11 +64,11 @@ class Course(course.Course):
         self.taken.append(
             {
                 "name": name,
-                "counters": counters,
+                "alive": stage.rig.controller.poll() is None,
+                "state": state,
                 "stall_us": stall_us,
                 "stalled_us": stalled_us,
-                "state": state,
-                "alive": stage.rig.controller.poll() is None,
+                "counters": counters,
                 "notes": stage.notes,
             }
         )
@@ -85,7 +83,8 @@ class Course(course.Course):
                 said = each.log_lines() or ["it said nothing"]
                 self._stage.note(False, f"the {each.name} does not run: {said[-1]}")
             elif each.works is not None:
-                self._stage.wait_for(lambda each=each: each.works()[0], STARTED_S)
+                # so long it has to be back, on a busy machine
+                self._stage.wait_for(lambda each=each: each.works()[0], 20.0)
                 self._stage.note(*each.works())
 
 
@@ -94,58 +93,45 @@ def mark(name, phase):
     return f"{name}/{phase}"
 
 
-def figures(taken, content):
-    """Figures of one disturbance as verdict.judged takes them, and what a reader wants beside them.
+def judged(taken, content, disturbance):
+    """Figures of one disturbance, as the report and verdict.judged take them, and the verdicts.
 
     taken: of Course; content: what the bench has recorded, beats as hil.observer.beats.unpacked
     gives them.
     """
-    times_us = {name: time_us for time_us, name, _ in content["timeline"] if "/" in name}
-    ends = (*PHASES[1:], END)
-    spans = {
-        phase: (times_us[mark(taken["name"], phase)], times_us[mark(taken["name"], end)])
-        for phase, end in zip(PHASES, ends)
+    taken = dict(taken)
+    name, counters, notes = taken["name"], taken.pop("counters"), taken.pop("notes")
+    times_us = {label: time_us for time_us, label, _ in content["timeline"]}
+    ends = dict(zip(PHASES, (*PHASES[1:], END)))
+    spans_us = {
+        begin: (times_us[mark(name, begin)], times_us[mark(name, end)])
+        for begin, end in ends.items()
     }
-    counters = taken["counters"]
-    loop = {
-        phase: loop_statistics.figures(counters[end]["loop"], counters[phase]["loop"])
-        for phase, end in zip(PHASES, ends)
-    }
-    begin_s, end_s = spans["during"][0] / 1e6, spans["after"][1] / 1e6
-    return {
-        "name": taken["name"],
-        "alive": taken["alive"],
-        "state": taken["state"],
+    begin_s, end_s = spans_us["during"][0] / 1e6, spans_us["after"][1] / 1e6
+    found = {
+        **taken,
         "trips": [trip["stage"] for trip in content["trips"] if begin_s <= trip["t_s"] < end_s],
-        "violations": [line for line in content["violations"] if begin_s <= _time_s(line) < end_s],
-        "loop": loop,
-        "stall_us": taken["stall_us"],
-        "stalled_us": taken["stalled_us"],
+        # the observer begins its sentence with the time
+        "violations": [
+            line for line in content["violations"] if begin_s <= float(line.split()[0]) < end_s
+        ],
+        "loop": {
+            begin: loop_statistics.figures(counters[end]["loop"], counters[begin]["loop"])
+            for begin, end in ends.items()
+        },
         "gaps_ms": {
-            name: {
-                phase: round(largest_gap_us(times, *span) / 1000, 1)
-                for phase, span in spans.items()
+            output: {
+                phase: round(largest_gap_us(beats_us, *span_us) / 1000, 1)
+                for phase, span_us in spans_us.items()
             }
-            for name, times in sorted(content["beats"].items())
+            for output, beats_us in sorted(content["beats"].items())
         },
         "growth_kB": counters[END]["memory_kB"] - counters["before"]["memory_kB"],
     }
-
-
-def _time_s(line):
-    """When a violation was: the observer begins its sentence with it."""
-    return float(line.split(" ", 1)[0])
-
-
-def judged(found, notes, disturbance):
-    """`found` with its verdicts: those of the loop, then what else was noted."""
-    said = verdict.judged(
-        found, disturbance.trips_right, disturbance.gaps_right, disturbance.ends_running
-    )
-    said += [tuple(note) for note in notes]
+    sentences = verdict.judged(found, disturbance) + notes
     return {
         **found,
         "what": disturbance.what,
-        "ok": all(ok for ok, _ in said),
-        "verdicts": [{"ok": ok, "text": text} for ok, text in said],
+        "ok": all(ok for ok, _ in sentences),
+        "verdicts": [{"ok": ok, "text": text} for ok, text in sentences],
     }

@@ -14,21 +14,17 @@ from hil.campaigns import process
 from hil.campaigns.benchmarks.timing import Hogs
 from hil.campaigns.chaos import floods
 from hil.campaigns.chaos.terminal import Typing
-from hil.campaigns.course import Background
+from hil.campaigns.course import Flood
 
 HOUR_US = 3_600_000_000
-FILL_BYTES = 1 << 16
-FILL_PACE_S = 0.05
-MEMORY_MiB_MAX, MEMORY_SHARE = 2048, 0.25
-BUSES = ("io", "pcs", "meter", "gas")
-NOISE_permille = {"garbage_permille": 10, "flip_permille": 10, "drop_permille": 10}
-HEAVY_permille = {"garbage_permille": 300, "flip_permille": 300, "drop_permille": 300}
+NOISE = ("garbage_permille", "flip_permille", "drop_permille")
 SILENT_ROWS = ("13a", "13b", "14", "40e", "41a", "41b", "41c", "49", "50a", "50b")
 
 
 class Disturbance(NamedTuple):
     """what: a sentence; act: context manager of the stage; needs_mounts: small file systems of its
-    own; the rest as verdict.judged takes it.
+    own; trips_right: stages that are right to trip; gaps_right: writes may not have come through
+    whole; ends_running: the cabinet must run at the end.
     """
 
     what: str
@@ -51,14 +47,14 @@ def _between(begin, end):
     return act
 
 
-def _beside(make, seen):
-    """make(stage): a Background that runs meanwhile; seen(it): (ok, sentence) at the end."""
+def _beside(make):
+    """make(stage): a course.Flood that runs meanwhile."""
 
     @contextlib.contextmanager
     def act(stage):
         with make(stage) as made:
             yield
-        ok, sentence = seen(made)
+        ok, sentence = made.seen()
         because = f", then {made.error}" if made.error else ""
         stage.note(ok and made.error is None, sentence + because)
 
@@ -79,22 +75,21 @@ def _stopped(name):
     )
 
 
-class Filling(Background):
+class Filling(Flood):
     """Keeps a folder's file system full, also of what others give back, and empties it again at the
-    exit.
+    exit. `sent`: bytes.
     """
 
     def __init__(self, directory):
         super().__init__()
         self._path = os.path.join(directory, "filling")
-        self.written_bytes = 0
 
     def _begin(self):
         self._file = open(self._path, "wb", buffering=0)
         self._fill()
 
     def _turn(self):
-        self._over.wait(FILL_PACE_S)
+        self._over.wait(0.05)
         self._fill()
 
     def _finish(self):
@@ -104,14 +99,11 @@ class Filling(Background):
     def _fill(self):
         with contextlib.suppress(OSError):  # ENOSPC: full, which is the point
             while True:
-                self.written_bytes += self._file.write(bytes(FILL_BYTES))
+                self.sent += self._file.write(bytes(1 << 16))
 
-
-def _full(which):
-    return _beside(
-        lambda stage: Filling(getattr(stage, which)),
-        lambda filling: (filling.written_bytes > 0, f"{filling.written_bytes >> 20} MiB filled"),
-    )
+    def seen(self):
+        """How much it took."""
+        return self.sent > 0, f"{self.sent >> 20} MiB filled"
 
 
 def _clock_step(offset_us):
@@ -130,37 +122,20 @@ def _clock_step(offset_us):
 
 def _can(frames):
     return _beside(
-        lambda stage: floods.CanFlood(stage.rig.wires["cans"]["can0"], stage.seed, frames),
-        lambda flood: (flood.sent > 0, f"{flood.sent} frames sent"),
+        lambda stage: floods.CanFlood(stage.rig.wires["cans"]["can0"], stage.seed, frames)
     )
 
 
-def _noise(share):
-    def told(values):
-        def tell(stage):
-            for bus in BUSES:
+def _noise(permille):
+    def at(value):
+        def act(stage):
+            values = dict.fromkeys(NOISE, value)
+            for bus in ("io", "pcs", "meter", "gas"):
                 stage.act("noise", bus=bus, seed=stage.seed, **values)
 
-        return tell
+        return act
 
-    return _between(told(share), told(dict.fromkeys(share, 0)))
-
-
-def _of_bad_hints(flood):
-    figures = flood.figures
-    wrong = figures["bad_accepted"] or figures["genuine_refused"]
-    return figures["sent"] > 0 and not wrong, (
-        f"{figures['sent']} bad hints sent, {figures['bad_accepted']} accepted; of "
-        f"{figures['genuine']} genuine ones {figures['genuine_refused']} refused"
-    )
-
-
-def _of_valid_hints(flood):
-    taken = flood.answers["taken"]
-    return (
-        taken > 0 and flood.answers["refused"] > 0,
-        f"{flood.sent} hints sent, {taken} taken, the rest beyond the quota",
-    )
+    return _between(at(permille), at(0))
 
 
 @contextlib.contextmanager
@@ -177,8 +152,8 @@ def _memory(stage):
 
 
 def memory_MiB(free_bytes):
-    """How much memory may be taken without harm to the machine, MiB."""
-    return min(MEMORY_MiB_MAX, int(MEMORY_SHARE * free_bytes) >> 20)
+    """How much memory may be taken without harm to the machine: a quarter, 2 GiB at most."""
+    return min(2048, free_bytes // 4 >> 20)
 
 
 @contextlib.contextmanager
@@ -234,39 +209,31 @@ DISTURBANCES = {
     ),
     "terminal_flood": Disturbance(
         "random keys at the terminal, as fast as they are taken",
-        _beside(
-            lambda stage: Typing(stage.companions.terminal, stage.seed),
-            lambda typing: (typing.typed > 0, f"{typing.typed} bytes typed"),
-        ),
+        _beside(lambda stage: Typing(stage.companions.terminal, stage.seed)),
     ),
     "state_full": Disturbance(
-        "the disk of the state directory full", _full("state_directory"), needs_mounts=True
+        "the disk of the state directory full",
+        _beside(lambda stage: Filling(stage.state_directory)),
+        needs_mounts=True,
     ),
     "run_full": Disturbance(
-        "the disk of the run directory full", _full("directory"), needs_mounts=True
+        "the disk of the run directory full",
+        _beside(lambda stage: Filling(stage.directory)),
+        needs_mounts=True,
     ),
     "clock_forward": Disturbance("the recorder's wall clock +1 h", _clock_step(HOUR_US)),
     "clock_back": Disturbance("the recorder's wall clock -1 h", _clock_step(-HOUR_US)),
     "hints_bad": Disturbance(
         "flood of forged, replayed, late ... hints",
-        _beside(
-            lambda stage: floods.BadHints(stage.directory, stage.rig.keys, stage.seed),
-            _of_bad_hints,
-        ),
+        _beside(lambda stage: floods.BadHints(stage.directory, stage.rig.keys, stage.seed)),
     ),
     "hints_valid": Disturbance(
         "flood of valid hints, far beyond the quota",
-        _beside(
-            lambda stage: floods.ValidHints(stage.directory, stage.rig.keys[floods.SOURCE]),
-            _of_valid_hints,
-        ),
+        _beside(lambda stage: floods.ValidHints(stage.directory, stage.rig.keys[floods.SOURCE])),
     ),
     "commands": Disturbance(
         "flood of the command socket",
-        _beside(
-            lambda stage: floods.CommandFlood(stage.directory, stage.seed),
-            lambda flood: (flood.sent > 0, f"{flood.sent} commands sent"),
-        ),
+        _beside(lambda stage: floods.CommandFlood(stage.directory, stage.seed)),
     ),
     "memory": Disturbance("memory pressure", _memory),
     "cpu": Disturbance("busy processes on every core", _cpu),
@@ -276,10 +243,10 @@ DISTURBANCES = {
         _can(floods.spoiled_frames),
         trips_right=("40d",),
     ),
-    "rtu_noise": Disturbance("noise on every RTU bus, 1 % of each kind", _noise(NOISE_permille)),
+    "rtu_noise": Disturbance("noise on every RTU bus, 1 % of each kind", _noise(10)),
     "rtu_noise_heavy": Disturbance(
         "noise on every RTU bus, 30 % of each kind",
-        _noise(HEAVY_permille),
+        _noise(300),
         trips_right=SILENT_ROWS,
         gaps_right=True,
     ),

@@ -17,25 +17,15 @@ from controller.hints import wire as w
 from controller.hints.client import HintClient
 from controller.run import operator_commands
 from controller.system import sockets
-from hil.campaigns.course import Background
+from hil.campaigns.course import Flood
 from hil.campaigns.hint_attack.attack import Attack, datagram_socket, drain
 from hil.campaigns.hint_attack.forger import SOURCE, import_cap
 from hil.campaigns.vm.slcan import connect
 from hil.devices.native_bms import NODE_STRIDE, crc8
 
-# of 8 bytes, 0.27 ms each at 500 kbit/s: with the BMS's own 8 % the bus is 90 % busy
-CAN_FRAMES_PER_S = 3000
-CAN_PACE_S = 0.01
+# 3000 frames/s of 8 bytes, 0.27 ms each at 500 kbit/s: with the BMS's own 8 % the bus is 90 % busy
+CAN_PACE_S, CAN_FRAMES = 0.01, 30
 SEND_S = 5
-HINT_W = 400_000
-HELLO_EVERY = 200
-MESSAGES = 9  # of one rack's BMS
-
-
-class Flood(Background):
-    """A Background that counts what it has `sent`."""
-
-    sent = 0
 
 
 class CanFlood(Flood):
@@ -52,7 +42,7 @@ class CanFlood(Flood):
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, wait)
 
     def _turn(self):
-        lines = [_line(*next(self._frames)) for _ in range(round(CAN_FRAMES_PER_S * CAN_PACE_S))]
+        lines = [_line(*next(self._frames)) for _ in range(CAN_FRAMES)]
         self._socket.sendall(b"".join(lines))
         self.sent += len(lines)
         drain(self._socket, 1 << 16)
@@ -72,17 +62,13 @@ def unknown_frames(draw):
         yield draw.randrange(0x400, 0x800), draw.randbytes(8)
 
 
-def spoiled_frames(draw, racks=3):
+def spoiled_frames(draw):
     """Frames of the racks' own ids whose CRC is wrong."""
     while True:
-        can_id = 0x100 + NODE_STRIDE * draw.randint(1, racks) + draw.randrange(MESSAGES)
-        yield can_id, with_wrong_crc(can_id, draw.randbytes(7))
-
-
-def with_wrong_crc(can_id, body):
-    """The 8 bytes of a frame whose last byte is every bit but the right one."""
-    # the right one is this, inverted
-    return body + bytes((crc8(body, crc8((can_id & 255, can_id >> 8))),))
+        can_id = 0x100 + NODE_STRIDE * draw.randint(1, 3) + draw.randrange(9)
+        body = draw.randbytes(7)
+        # the right CRC is this one with every bit inverted
+        yield can_id, body + bytes((crc8(body, crc8((can_id & 255, can_id >> 8))),))
 
 
 class Datagrams(Flood):
@@ -91,7 +77,6 @@ class Datagrams(Flood):
     def __init__(self, path):
         super().__init__()
         self._path = path
-        self.answers = Counter()
 
     def _begin(self):
         self._socket = datagram_socket(SEND_S)
@@ -110,25 +95,22 @@ class CommandFlood(Datagrams):
     one that acts.
     """
 
+    words = "{} commands sent"
+
     def __init__(self, run_directory, seed):
         super().__init__(os.path.join(run_directory, "command.sock"))
         self._random = random.Random(seed)
 
     def _turn(self):
         self._send(senseless_command(self._random))
-        while data := drain(self._socket, 16):
-            self.answers[operator_commands.ANSWER.unpack(data)[1]] += 1
+        while drain(self._socket, 16):
+            pass
 
 
 def senseless_command(draw):
     """A datagram that no controller may act on."""
     what = draw.choice((operator_commands.REMOTE_RESET, operator_commands.KEY_RESET, 0, 6, 255))
-    seen = (
-        draw.randrange(100),
-        draw.randrange(1, 2**30),
-        draw.randrange(100),
-        draw.randrange(1, 2**30),
-    )
+    seen = [draw.randrange(first, end) for first, end in ((0, 100), (1, 2**30)) * 2]
     return draw.choice(
         (
             operator_commands.REQUEST.pack(operator_commands.MAGIC, what, *seen),
@@ -144,27 +126,31 @@ class ValidHints(Datagrams):
     def __init__(self, run_directory, key):
         super().__init__(os.path.join(run_directory, "hints.sock"))
         self._directory, self._key = run_directory, key
-        self._welcome = None
-        self._sequence = 0
+        self._welcome, self._sequence = None, 0
+        self.answers = Counter()
 
     def _turn(self):
-        if self._welcome is None or self.sent % HELLO_EVERY == 0:
+        if self._welcome is None or self.sent % 200 == 0:
             with HintClient(self._directory) as client:
                 self._welcome = client.hello(SOURCE) or self._welcome
             self._sequence = max(self._sequence, self._welcome.sequence)
         self._sequence += 1
         welcome = self._welcome
-        hint = import_cap(welcome.nonce, self._sequence, welcome.uptime_ms, HINT_W)
+        hint = import_cap(welcome.nonce, self._sequence, welcome.uptime_ms, 400_000)
         self._send(w.signed(hint, self._key))
         while data := drain(self._socket, 256):
             reply = w.reply_of(data, self._key)
             self.answers["taken" if reply and h.taken(reply.code) else "refused"] += 1
 
+    def seen(self):
+        """Some are taken and some are refused."""
+        taken = self.answers["taken"]
+        ok = taken > 0 and self.answers["refused"] > 0
+        return ok, f"{self.sent} hints sent, {taken} taken, the rest beyond the quota"
+
 
 class BadHints(Flood):
-    """hint_attack's forged, replayed, late ... hints, with genuine ones between; `figures` at the
-    exit.
-    """
+    """hint_attack's forged, replayed, late ... hints, with genuine ones between."""
 
     COUNT = 400  # of one turn: a second, so that the genuine ones stay below their quota
 
@@ -172,21 +158,23 @@ class BadHints(Flood):
         super().__init__()
         self._stats = os.path.join(run_directory, "hints.stats")
         self._attack = Attack(run_directory, keys, self.COUNT, seed)
-        self._accepted = hint_statistics.read(self._stats)["accepted"]
-        self.figures = {}
+        self._accepted = self._read_accepted()
+
+    def _read_accepted(self):
+        return hint_statistics.read(self._stats)["accepted"]
 
     def _turn(self):
         self._attack.run()
         self.sent += self.COUNT
 
     def _finish(self):
-        attack, accepted = (
-            self._attack,
-            hint_statistics.read(self._stats)["accepted"] - self._accepted,
+        self._accepted = self._read_accepted() - self._accepted
+
+    def seen(self):
+        """None of them was taken, and all of the genuine ones were."""
+        attack, genuine = self._attack, self._attack.genuine
+        bad, refused = self._accepted - attack.genuine_taken, genuine - attack.genuine_taken
+        return self.sent > 0 and not bad and not refused, (
+            f"{sum(attack.sent.values())} bad hints sent, {bad} accepted; of {genuine} genuine "
+            f"ones {refused} refused"
         )
-        self.figures = {
-            "sent": sum(attack.sent.values()),
-            "bad_accepted": accepted - attack.genuine_taken,
-            "genuine": attack.genuine,
-            "genuine_refused": attack.genuine - attack.genuine_taken,
-        }

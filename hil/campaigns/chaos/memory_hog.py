@@ -9,21 +9,17 @@ import os
 import resource
 import sys
 
-MORE_MiB = 512  # the interpreter itself
-PAGE_BYTES = 4096
-
 
 def main(size_MiB, parent):
     """Runs until the parent process has ended."""
-    resource.setrlimit(
-        resource.RLIMIT_AS, ((size_MiB + MORE_MiB) << 20, (size_MiB + MORE_MiB) << 20)
-    )
+    size_bytes = size_MiB << 20
+    limit_bytes = size_bytes + (512 << 20)  # the interpreter itself
+    resource.setrlimit(resource.RLIMIT_AS, (limit_bytes, limit_bytes))
     with open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
         file.write("1000")
-    size_bytes = size_MiB << 20
     while os.getppid() == parent:
         with mmap.mmap(-1, size_bytes) as taken:
-            for at in range(0, size_bytes, PAGE_BYTES):
+            for at in range(0, size_bytes, mmap.PAGESIZE):
                 taken[at] = 1
 
 

@@ -2,38 +2,37 @@
 filled.
 """
 
+import contextlib
 import ctypes
-import errno
 import os
 
 CLONE_NEWNS, MS_REC, MS_PRIVATE, MNT_DETACH = 0x20000, 0x4000, 0x40000, 2
+LIBRARY = ctypes.CDLL(None, use_errno=True)
 
 
 def private_mounts():
-    """Enter a new mount namespace: other processes do not see what is mounted from now on. Raises
-    OSError.
+    """Enter a new mount namespace: other processes do not see what is mounted from now on. None, or
+    a line why that is not possible.
     """
-    if not hasattr(os, "geteuid") or os.geteuid() != 0:
-        raise OSError(errno.EPERM, "a small file system of its own needs root")
-    library = ctypes.CDLL(None, use_errno=True)
-    _checked(library.unshare(CLONE_NEWNS))
-    _checked(library.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None))
+    try:
+        _checked(LIBRARY.unshare(CLONE_NEWNS))
+        _checked(LIBRARY.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None))
+    except OSError as error:
+        return f"no mounts of its own ({error.strerror}): needs root, or CAP_SYS_ADMIN"
+    return None
 
 
-def mount_small(path, size_MiB):
-    """Mount a tmpfs of that size at a folder. Raises OSError."""
-    library = ctypes.CDLL(None, use_errno=True)
-    _checked(
-        library.mount(
-            b"tmpfs", os.fsencode(path), b"tmpfs", 0, f"size={size_MiB}m,mode=0700".encode()
-        )
-    )
-
-
-def unmount(path):
-    """Unmount it; files that are open in it last until they are closed. Raises OSError."""
-    library = ctypes.CDLL(None, use_errno=True)
-    _checked(library.umount2(os.fsencode(path), MNT_DETACH))
+@contextlib.contextmanager
+def small(path, size_MiB):
+    """Context in which a tmpfs of that size is mounted at a folder; files that are open in it at
+    the end last until they are closed. Raises OSError.
+    """
+    options = f"size={size_MiB}m,mode=0700".encode()
+    _checked(LIBRARY.mount(b"tmpfs", os.fsencode(path), b"tmpfs", 0, options))
+    try:
+        yield
+    finally:
+        _checked(LIBRARY.umount2(os.fsencode(path), MNT_DETACH))
 
 
 def _checked(result):

@@ -11,24 +11,18 @@ import sys
 from controller.console import pages, watch
 from controller.record.journal import JournalError
 
-PAUSE_POLLS = 20  # of watch.POLL_S: between two rounds
-
-
-def leaf(run_directory, state_directory):
-    """All pages once; how many lines they had. Raises JournalError, OSError, sqlite3.Error."""
-    seen = watch.Watch(run_directory, state_directory)
-    seen.update()
-    return sum([len(pages.lines(name, seen.facts(name))) for name in watch.PAGES])
-
 
 def main(run_directory, state_directory):
     """Read all pages again and again until the process is ended."""
     while True:
         try:
-            print(f"pages: {leaf(run_directory, state_directory)} lines", flush=True)
+            seen = watch.Watch(run_directory, state_directory)
+            seen.update()
+            lines = sum([len(pages.lines(name, seen.facts(name))) for name in watch.PAGES])
+            print(f"pages: {lines} lines", flush=True)
         except (OSError, JournalError, sqlite3.Error) as error:
             print(f"no page: {error}", flush=True)
-        for _ in range(PAUSE_POLLS):
+        for _ in range(20):
             watch.wait()
 
 

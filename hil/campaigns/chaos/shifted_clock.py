@@ -17,13 +17,8 @@ from controller.system import clock
 OFFSET = struct.Struct("<q")
 
 
-def shift_by(path):
-    """From now on the wall clock of this process is wrong by what the file says."""
-    with open(path, "rb") as file:
+if __name__ == "__main__":
+    with open(sys.argv[1], "rb") as file:
         shown = mmap.mmap(file.fileno(), OFFSET.size, access=mmap.ACCESS_READ)
     utc.Clocks.utc_us = staticmethod(lambda: clock.utc_us() + OFFSET.unpack_from(shown)[0])
-
-
-if __name__ == "__main__":
-    shift_by(sys.argv[1])
     sys.exit(program.main(sys.argv[2:]))

@@ -2,6 +2,7 @@
 controller's counters.
 """
 
+import contextlib
 import os
 import signal
 import sqlite3
@@ -10,11 +11,7 @@ from controller.record import snapshot
 from controller.run import loop_statistics, operator_commands
 from hil.campaigns.benchmarks.machine import memory_kB
 
-KEEPER = "controller.record.keeper"
-CAPABLE_S = 60.0  # hang guard: to run again after trips takes about ten seconds
 POLL_S = 0.1
-KEY_SEEN_S, RESETS_MAX = 1.0, 20
-RESET_AFTER_S = 6.0  # the cause of a trip must be clear for 5 s
 
 
 class Stage:
@@ -38,8 +35,10 @@ class Stage:
         """Something else that was seen during a disturbance."""
         self.notes.append((bool(ok), sentence))
 
-    def wait_for(self, condition, guard_s=CAPABLE_S):
-        """Wait until condition() is true. Returns whether it is."""
+    def wait_for(self, condition, guard_s=60.0):
+        """Wait until condition() is true; to run again after trips takes about ten seconds. Returns
+        whether it is.
+        """
         for _ in range(round(guard_s / POLL_S)):
             if condition():
                 return True
@@ -58,31 +57,24 @@ class Stage:
         """(ok, sentence): does the cabinet run again, if need be by an operator's reset: key out of
         RUN, reset, RUN?
         """
-        if self.wait_for(lambda: self.state == "running", RESET_AFTER_S):
+        # the cause of a trip must be clear for 5 s
+        if self.wait_for(lambda: self.state == "running", 6.0):
             return True, "runs again by itself"
         self.act("key", run=False)
-        for _ in range(RESETS_MAX):
-            self.wait(KEY_SEEN_S)
+        for _ in range(20):
+            self.wait(1.0)
             answer = self._reset()
             if answer.is_done:
                 break
         self.act("key", run=True)
-        return (
-            self.wait_for(lambda: self.state == "running"),
-            f"runs again after a reset with the key: {answer.words()}",
-        )
+        ok = self.wait_for(lambda: self.state == "running")
+        return ok, f"runs again after a reset with the key: {answer.words()}"
 
     def _reset(self):
         """command.Answer to a reset of what stands now."""
-        seen = snapshot.read(os.path.join(self.directory, "journal"))
-        try:
-            return operator_commands.reset(
-                os.path.join(self.directory, "command.sock"),
-                operator_commands.KEY_RESET,
-                *seen.causes,
-            )
-        finally:
-            seen.close()
+        with contextlib.closing(snapshot.read(os.path.join(self.directory, "journal"))) as seen:
+            socket = os.path.join(self.directory, "command.sock")
+            return operator_commands.reset(socket, operator_commands.KEY_RESET, *seen.causes)
 
     def counters(self):
         """{loop: bytes of loop.stats, memory_kB: the controller's own}."""
@@ -95,45 +87,34 @@ class Stage:
         """A signal to the process that stores the latches: the controller's own child, checked by
         its name.
         """
-        for pid in _children(self.rig.controller.pid):
+        for pid in map(int, _proc(self.rig.controller.pid, "children").split()):
             descriptor = os.pidfd_open(pid)
             try:
-                if KEEPER in _command_line(pid):
+                if "controller.record.keeper" in _proc(pid, "cmdline"):
                     signal.pidfd_send_signal(descriptor, number)
             finally:
                 os.close(descriptor)
 
     def clock_notes(self):
         """What the recorder has written about steps of the wall clock, oldest first."""
-        return [
-            text
-            for (text,) in self._rows(
-                "SELECT text FROM events WHERE kind = 'note' AND code = 'CLOCK'"
-            )
-        ]
+        return self._column("SELECT text FROM events WHERE kind = 'note' AND code = 'CLOCK'")
 
     def recorded_gap_ms(self):
         """The longest time between two seconds of the history, None without two."""
-        uptimes = [row[0] for row in self._rows("SELECT uptime_ms FROM seconds ORDER BY uptime_ms")]
-        return max((after - before for before, after in zip(uptimes, uptimes[1:])), default=None)
+        uptimes_ms = self._column("SELECT uptime_ms FROM seconds ORDER BY uptime_ms")
+        gaps_ms = [after - before for before, after in zip(uptimes_ms, uptimes_ms[1:])]
+        return max(gaps_ms, default=None)
 
-    def _rows(self, query):
+    def _column(self, query):
         path = os.path.join(self.state_directory, "record.db")
         try:
-            database = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
-            try:
-                return database.execute(query).fetchall()
-            finally:
-                database.close()
+            with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
+                return [value for (value,) in database.execute(query)]
         except sqlite3.Error:  # none yet, or busy: then there is nothing to be read now
             return []
 
 
-def _children(pid):
-    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
-        return [int(word) for word in file.read().split()]
-
-
-def _command_line(pid):
-    with open(f"/proc/{pid}/cmdline", encoding="utf-8", errors="replace") as file:
+def _proc(pid, name):
+    """A file of the main thread of a process."""
+    with open(f"/proc/{pid}/task/{pid}/{name}", encoding="utf-8", errors="replace") as file:
         return file.read()

@@ -8,11 +8,10 @@ import select
 import threading
 import tty
 
-from hil.campaigns.course import Background
+from hil.campaigns.course import Background, Flood
 
 READ_BYTES = 4096
 LOOK_S = 0.05
-FRESH_S = 5.0  # a console draws once a second
 KEYS = b"0123456789?RAETKLnb \r\n\x1b[A\x03\x00\xff"
 
 
@@ -33,9 +32,7 @@ class Terminal(Background):
     def _turn(self):
         if not self.reads.is_set():
             self._over.wait(LOOK_S)
-        elif (
-            select.select([self._master], (), (), LOOK_S)[0] and self.reads.is_set()
-        ):  # or it stopped meanwhile
+        elif select.select([self._master], (), (), LOOK_S)[0] and self.reads.is_set():
             os.read(self._master, READ_BYTES)
             self.fresh.set()
 
@@ -54,19 +51,21 @@ class Terminal(Background):
         """(ok, sentence): does the console draw something after a key?"""
         self.fresh.clear()
         self.type(b"0")
-        return self.fresh.wait(FRESH_S), "the console draws its page"
+        # it draws once a second
+        return self.fresh.wait(5.0), "the console draws its page"
 
 
-class Typing(Background):
-    """Random keys as fast as the line takes them. `typed`: how many bytes."""
+class Typing(Flood):
+    """Random keys as fast as the line takes them."""
+
+    words = "{} bytes typed"
 
     def __init__(self, terminal, seed):
         super().__init__()
         self._terminal, self._random = terminal, random.Random(seed)
-        self.typed = 0
 
     def _turn(self):
         taken = self._terminal.type(bytes(self._random.choices(KEYS, k=64)))
-        self.typed += taken
+        self.sent += taken
         if not taken:
             self._over.wait(LOOK_S)

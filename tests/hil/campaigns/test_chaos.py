@@ -17,7 +17,7 @@ from controller.run import operator_commands as commands
 from drivers import bms
 from hil.campaigns import process
 from hil.campaigns.chaos import command, course, floods, terminal, verdict, witness
-from hil.campaigns.chaos.disturbances import DISTURBANCES, MEMORY_MiB_MAX, memory_MiB
+from hil.campaigns.chaos.disturbances import DISTURBANCES, Disturbance, memory_MiB
 from safety import matrix
 
 SEED = 20_261_120
@@ -53,11 +53,11 @@ def gap(name, during_ms, after_ms=20.0):
     return {name: {"before": 20.0, "during": during_ms, "after": after_ms}}
 
 
-def wrong(found):
-    return [text for ok, text in found if not ok]
+def sentences(found, ok=False, **right):
+    """Sentences of the verdict with this judgement. right: fields of the Disturbance."""
+    judged = verdict.judged(found, Disturbance("x", None, **right))
+    return [text for is_ok, text in judged if is_ok is ok]
 
-
-# -- the verdict
 
 NOTICED = [
     ({"alive": False}, "the controller has ended"),
@@ -85,7 +85,7 @@ NOTICED = [
 
 @pytest.mark.parametrize("changes, words", NOTICED)
 def test_each_thing_noticed_is_one_sentence(changes, words):
-    (sentence,) = wrong(verdict.judged(figures(**changes)))
+    (sentence,) = sentences(figures(**changes))
     assert re.split(r" \(the machine|, 20 ms in the calm", sentence)[0] == words
 
 
@@ -105,7 +105,7 @@ def test_each_thing_noticed_is_one_sentence(changes, words):
     ],
 )
 def test_the_limits_themselves_are_well(changes):
-    assert wrong(verdict.judged(figures(**changes))) == []
+    assert sentences(figures(**changes)) == []
 
 
 @pytest.mark.parametrize(
@@ -119,18 +119,17 @@ def test_the_limits_themselves_are_well(changes):
 def test_the_machine_excuses_what_it_held_up_and_no_more(changes):
     for stalled_us, count in ((10_000, 0), (9_999, 1)):
         found = figures(**changes, stall_us=stalled_us, stalled_us=stalled_us)
-        assert len(wrong(verdict.judged(found))) == count
+        assert len(sentences(found)) == count
 
 
 def test_what_is_right_to_trip_is_named_and_nothing_else_excused():
-    found = verdict.judged(figures(trips=["49", "50a"]), trips_right=("49", "50a"))
-    assert wrong(found) == [] and (True, "tripped, and rightly: 49, 50a") in found
-    assert wrong(verdict.judged(figures(trips=["49", "50a"]), trips_right=("49",))) == [
-        "tripped: 50a"
-    ]
+    tripped = figures(trips=["49", "50a"])
+    assert sentences(tripped, trips_right=("49", "50a")) == []
+    assert "tripped, and rightly: 49, 50a" in sentences(tripped, True, trips_right=("49", "50a"))
+    assert sentences(tripped, trips_right=("49",)) == ["tripped: 50a"]
     stopped = figures(state="ready", gaps_ms=gap("set-point", 9000))
-    assert wrong(verdict.judged(stopped, gaps_right=True, ends_running=False)) == []
-    assert len(wrong(verdict.judged(stopped))) == 2
+    assert sentences(stopped, gaps_right=True, ends_running=False) == []
+    assert len(sentences(stopped)) == 2
 
 
 def test_the_witness_adds_up_stalls_and_keeps_the_worst():
@@ -138,9 +137,6 @@ def test_the_witness_adds_up_stalls_and_keeps_the_worst():
     for late_us in (10, 5000, 5001, 7000, 3):
         kept = witness.added(*kept, late_us)
     assert kept == (7000, 12_001)
-
-
-# -- figures of the time between two marks
 
 
 def stats(ticks, missed, buckets):
@@ -158,11 +154,13 @@ MARKS = {
     "after": stats(250, 3, {10: 200, 700: 50}),
     "end": stats(300, 3, {10: 250, 700: 50}),
 }
+COUNTERS = {
+    name: {"loop": content, "memory_kB": 1000 + 7 * place}
+    for place, (name, content) in enumerate(MARKS.items())
+}
 TAKEN = {"name": "x", "alive": True, "state": "running", "stall_us": 5, "stalled_us": 6} | {
-    "counters": {
-        name: {"loop": content, "memory_kB": 1000 + 7 * place}
-        for place, (name, content) in enumerate(MARKS.items())
-    }
+    "counters": COUNTERS,
+    "notes": [],
 }
 TIMES_S = {"x/before": 1, "x/during": 2, "contactor_open": 3, "x/after": 4, "x/end": 5}
 TRIPS_S = {"1a": 1.999, "49": 2.0, "50a": 4.999, "2": 5.0}
@@ -175,17 +173,19 @@ def test_each_phase_has_its_own_figures():
         "violations": ["1.500 s: before", "4.100 s: within"],
         "beats": {"set-point": np.arange(0, 6_000_000, 20_000)[np.r_[0:110, 160:300]]},
     }
-    found = course.figures(TAKEN, content)
+    found = course.judged(TAKEN, content, DISTURBANCES["cpu"])
     assert found["trips"] == ["49", "50a"] and found["violations"] == ["4.100 s: within"]
-    assert found["growth_kB"] == 21
+    assert (found["growth_kB"], found["what"]) == (21, "busy processes on every core")
     assert [found["loop"][phase]["missed"] for phase in course.PHASES] == [1, 2, 0]
     assert [found["loop"][phase]["lateness_us"]["p99"] for phase in course.PHASES] == [10, 700, 10]
     assert found["gaps_ms"] == {"set-point": {"before": 20.0, "during": 1020.0, "after": 20.0}}
-    assert course.judged(found, [(True, "well")], DISTURBANCES["cpu"])["ok"] is False
-    assert course.judged(found, [], DISTURBANCES["rtu_noise_heavy"])["ok"] is False  # the violation
-
-
-# -- what is sent
+    violated = course.judged(TAKEN, content, DISTURBANCES["rtu_noise_heavy"])
+    assert (found["ok"], violated["ok"]) == (False, False)
+    content |= {"violations": []}
+    for ok in (True, False):
+        taken = TAKEN | {"notes": [(ok, "a note")]}
+        found = course.judged(taken, content, DISTURBANCES["rtu_noise_heavy"])
+        assert found["ok"] is ok and found["verdicts"][-1] == {"ok": ok, "text": "a note"}
 
 
 def test_spoiled_frames_have_ids_of_the_racks_and_never_a_right_crc():
@@ -246,14 +246,12 @@ def test_typing_goes_on_as_fast_as_the_line_takes_it_and_is_the_same_for_a_seed(
                     data += os.read(slave, 2000 - len(data))
             os.close(slave)
         heard.append(data)
-        assert typing.typed >= 2000
+        assert typing.seen() == (True, f"{typing.sent} bytes typed") and typing.sent >= 2000
     assert heard[0] == heard[1] and set(heard[0]) <= set(terminal.KEYS)
 
 
 def test_a_hog_leaves_room():
-    assert (
-        memory_MiB(1 << 30) == 256 and memory_MiB(1 << 45) == MEMORY_MiB_MAX and memory_MiB(0) == 0
-    )
+    assert [memory_MiB(free_bytes) for free_bytes in (0, 1 << 30, 1 << 45)] == [0, 256, 2048]
 
 
 def test_what_is_right_to_trip_are_stages_of_the_matrix():
@@ -261,13 +259,10 @@ def test_what_is_right_to_trip_are_stages_of_the_matrix():
     assert all(set(each.trips_right) <= stages for each in DISTURBANCES.values())
 
 
-# -- the command
-
-
 def test_the_report_names_what_is_not_ok_and_what_was_left_out():
-    found = course.judged(
-        {**figures(trips=["49"]), "name": "cpu"}, [(True, "4 busy processes")], DISTURBANCES["cpu"]
-    )
+    verdicts = [(False, "tripped: 49"), (True, "4 busy processes")]
+    found = figures() | {"name": "cpu", "ok": False}
+    found["verdicts"] = [{"ok": ok, "text": text} for ok, text in verdicts]
     doc = {
         "disturbances": [found],
         "skipped": {"run_full": "no mounts"},
