@@ -21,7 +21,7 @@ class Course(course.Course):
     """
 
     def __init__(self, stage, chosen, calm_s, during_s):
-        """chosen: [(name, Disturbance)]."""
+        """chosen: {name: Disturbance}."""
         super().__init__(stage.rig)
         self._stage, self._chosen = stage, chosen
         self._calm_s, self._during_s = calm_s, during_s
@@ -33,7 +33,7 @@ class Course(course.Course):
         if not stage.wait_for(lambda: stage.state == "running"):
             raise RigError(f"the cabinet does not come to run, it is {stage.state}")
         stage.wait(self._calm_s)
-        for name, disturbance in self._chosen:
+        for name, disturbance in self._chosen.items():
             self.doing = name
             print(f"chaos: {name}: {disturbance.what}", file=sys.stderr, flush=True)
             self._disturb(name, disturbance)
@@ -107,18 +107,30 @@ def judged(taken, content, disturbance):
         begin: (times_us[mark(name, begin)], times_us[mark(name, end)])
         for begin, end in ends.items()
     }
+    loop = {
+        begin: loop_statistics.figures(counters[end]["loop"], counters[begin]["loop"])
+        for begin, end in ends.items()
+    }
+    growth_kB = counters[END]["memory_kB"] - counters["before"]["memory_kB"]
+    found = {**taken, **_wires(content, spans_us), "loop": loop, "growth_kB": growth_kB}
+    sentences = verdict.judged(found, disturbance) + notes
+    return {
+        **found,
+        "what": disturbance.what,
+        "ok": all(ok for ok, _ in sentences),
+        "verdicts": [{"ok": ok, "text": text} for ok, text in sentences],
+    }
+
+
+def _wires(content, spans_us):
+    """{trips, violations, gaps_ms} within the spans {phase: (us, us)}."""
     begin_s, end_s = spans_us["during"][0] / 1e6, spans_us["after"][1] / 1e6
-    found = {
-        **taken,
+    return {
         "trips": [trip["stage"] for trip in content["trips"] if begin_s <= trip["t_s"] < end_s],
         # the observer begins its sentence with the time
         "violations": [
             line for line in content["violations"] if begin_s <= float(line.split()[0]) < end_s
         ],
-        "loop": {
-            begin: loop_statistics.figures(counters[end]["loop"], counters[begin]["loop"])
-            for begin, end in ends.items()
-        },
         "gaps_ms": {
             output: {
                 phase: round(largest_gap_us(beats_us, *span_us) / 1000, 1)
@@ -126,12 +138,4 @@ def judged(taken, content, disturbance):
             }
             for output, beats_us in sorted(content["beats"].items())
         },
-        "growth_kB": counters[END]["memory_kB"] - counters["before"]["memory_kB"],
-    }
-    sentences = verdict.judged(found, disturbance) + notes
-    return {
-        **found,
-        "what": disturbance.what,
-        "ok": all(ok for ok, _ in sentences),
-        "verdicts": [{"ok": ok, "text": text} for ok, text in sentences],
     }
