@@ -5,6 +5,7 @@ Exit codes: 0 all checks passed, 1 one did not, 2 wrong input, 3 something is mi
 """
 
 import argparse
+import contextlib
 import fcntl
 import os
 import pathlib
@@ -16,18 +17,46 @@ from hil.arguments import output_file
 from hil.campaigns import command, verdict
 from hil.campaigns.packages import needed
 from hil.campaigns.report import Checks, write_json
-from hil.campaigns.vm import image
+from hil.campaigns.vm import failing, image, running
 from hil.campaigns.vm.bench import Bench
-from hil.campaigns.vm.checks import CHECKS
 from hil.campaigns.vm.image import ImageError
 from hil.campaigns.vm.lab import Lab
-from hil.campaigns.vm.machine import Machine, MachineError
+from hil.campaigns.vm.machine import Machine
+from hil.rig import RigError
 
 NAME = "vm-test"
-# A check has not passed also when the box answers what cannot be read: a word of its kernel among
-# the lines.
-FAILURES = (ImageError, MachineError, OSError, ValueError, LookupError)
+# A check has not passed either when the answer of the box cannot be read: a word of its kernel
+# among the lines.
+FAILURES = (ImageError, RigError, OSError, ValueError, LookupError)
 CACHE = "~/.cache/firebreak-vm"
+NOT_ROOT = f"needs root, to make a disk with the owners of a real one: sudo ./flash.sh {NAME}"
+# In this order: each builds on the one before.
+CHECKS = (
+    ("Debian base", image.base),
+    ("install --root", image.installed),
+    ("install again", image.installed_twice),
+    ("disk", image.disk),
+    ("boot", running.boots),
+    ("service starts", running.starts),
+    ("CAN interface", running.can_interface),
+    ("serial ports", running.port_names),
+    ("rights", running.rights),
+    ("exposure", running.exposure),
+    ("rest of a new cabinet", running.rests),
+    ("first start", running.closes),
+    ("commands", running.commands),
+    ("UTC source", running.wall_clock),
+    ("hang", failing.hangs),
+    ("ARMED latch after the hang", failing.latched),
+    ("reset", failing.resets),
+    ("power cut", failing.power_cut),
+    ("ARMED latch after the cut", failing.latched),
+    ("reset after the cut", failing.resets),
+    ("controlled stop", failing.stops_clean),
+    ("install on the box", running.installs_live),
+    ("uninstall", running.uninstalls),
+    ("invariants", running.invariants),
+)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -68,35 +97,29 @@ def main(argv=None):
             return _test(cache, arguments.json)
     except BlockingIOError:
         return command.refuse(NAME, f"{cache}: another {NAME} runs there", command.NO_START)
-    except (ImageError, MachineError, OSError) as error:
+    except (ImageError, RigError, OSError) as error:
         return command.refuse(NAME, error, command.NO_START)
     except KeyboardInterrupt:
         return command.refuse(NAME, "interrupted", command.INTERRUPTED)
 
 
-NOT_ROOT = f"needs root, to make a disk with the owners of a real one: sudo ./flash.sh {NAME}"
-
-
 def _test(cache, json_path):
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
-    checks, bench, machine = Checks(), None, None
-    with tempfile.TemporaryDirectory(prefix="firebreak-vm-") as directory:
-        try:
-            bench = Bench(directory)
-            machine = Machine(str(cache), list(bench.ports.values()), bench.open_can())
-            _run(checks, Lab(cache, machine, bench))
-        finally:
-            if machine is not None:
-                machine.cut_power()
-            if bench is not None:
-                bench.stop()
+    checks = Checks()
+    with contextlib.ExitStack() as ends:
+        bench = Bench(ends.enter_context(tempfile.TemporaryDirectory(prefix="firebreak-vm-")))
+        ends.callback(bench.stop)
+        bench.start()
+        machine = Machine(str(cache), list(bench.wires["ports"].values()), bench.open_can())
+        ends.callback(machine.cut_power)
+        _run(checks, Lab(cache, machine, bench))
     write_json(json_path, {"test": "vm", **checks.document()})
     return verdict.exit_code(checks.ok)
 
 
 def _run(checks, lab):
-    """All checks in order; each builds on the one before, so the first that fails ends the test."""
+    """All checks; the first that fails ends the test."""
     for position, (name, action) in enumerate(CHECKS):
         if not checks.check(name, lambda action=action: action(lab), FAILURES):
             left = [other for other, _ in CHECKS[position + 1 :]]

@@ -1,5 +1,7 @@
 """Makes the box's disk: a Debian base (made once, kept), the controller installed into it, the
 scaffold of the test.
+
+A check takes the Lab and returns what it found, or raises CheckError or ImageError.
 """
 
 import contextlib
@@ -13,10 +15,11 @@ import subprocess
 
 from controller import sites
 from hil.campaigns import packages
+from hil.campaigns.report import CheckError
 from hil.campaigns.vm.machine import port_name
+from hil.rig import ROOT
 
 HERE = pathlib.Path(__file__).resolve().parent
-ROOT = HERE.parents[2]
 EXAMPLE = sites.EXAMPLE.parent
 PROFILES = ROOT / "drivers" / "profiles"
 PROGRAMS = {
@@ -46,6 +49,32 @@ SOURCES = (
 # the others 20 s.
 LIMITS_S = {"mmdebstrap": 1800.0, "flash.sh install": 900.0}
 LIMIT_S, STOP_S = 300.0, 10.0
+CABINET = """schema = 1
+layer = "cabinet"
+extends = "site.toml"
+name = "Box in QEMU"
+[bus.can0]
+interface = "socketcan"
+channel = "can0"
+"""
+# The layers of the example for a box some ten times slower than a real one: a tick takes 20 ms
+# there, so it ticks every 100 ms, and gives the I/O modules time to answer it.
+SLOWER = (
+    (
+        EXAMPLE.parent / "types" / "firebreak_645.toml",
+        "type.toml",
+        (
+            ("tick_ms = 20 ", "tick_ms = 100 "),
+            ('"io_8in_8out"', '"/etc/firebreak/cabinet/io_slow.toml"'),
+        ),
+    ),
+    (EXAMPLE / "site.toml", "site.toml", (("../types/firebreak_645.toml", "type.toml"),)),
+    (
+        PROFILES / "io_8in_8out.toml",
+        "io_slow.toml",
+        (("period_ms = 25 ", "period_ms = 100 "), ("timeout_ms = 20 ", "timeout_ms = 80 ")),
+    ),
+)
 SKIPPED = shutil.ignore_patterns("__pycache__", "*.egg-info")
 
 
@@ -53,76 +82,83 @@ class ImageError(RuntimeError):
     """The disk could not be made; one line."""
 
 
-def base_name():
-    """File name of the base: another recipe makes another base."""
-    return f"base-{hashlib.sha256((HERE / 'base.sh').read_bytes()).hexdigest()[:12]}.tar"
-
-
-def make_base(cache):
-    """Path of the base archive; made when the cache has none. Raises ImageError."""
-    path = cache / base_name()
-    if not path.exists():
-        for old in cache.glob("base-*.tar*"):
+def base(lab):
+    """The Debian base, unpacked as a tree; the box itself makes its device nodes."""
+    free = shutil.disk_usage(lab.cache).free
+    if free < FREE_BYTES_MIN:
+        raise ImageError(
+            f"{lab.cache}: {free >> 20} MB are free, {FREE_BYTES_MIN >> 20} MB are needed"
+        )
+    # another recipe makes another base
+    recipe = hashlib.sha256((HERE / "base.sh").read_bytes()).hexdigest()
+    path = lab.cache / f"base-{recipe[:12]}.tar"
+    kept = path.exists()
+    if not kept:
+        for old in lab.cache.glob("base-*.tar*"):
             old.unlink()
         unfinished = path.with_suffix(".tar.new")
-        _run(["sh", HERE / "base.sh", unfinished], cache, "mmdebstrap")
+        _run(["sh", HERE / "base.sh", unfinished], lab.cache, "mmdebstrap")
         unfinished.rename(path)
-    return path
+    shutil.rmtree(lab.tree, ignore_errors=True)
+    lab.tree.mkdir()
+    _run(["tar", "-C", lab.tree, "-xf", path, "--exclude=./dev/*"], lab.cache, "tar")
+    return f"{path.name}, {path.stat().st_size >> 20} MB, {'kept from before' if kept else 'made'}"
 
 
-def unpack(base, tree):
-    """The base as a tree of files; device nodes are made by the box itself."""
-    if tree.exists():
-        shutil.rmtree(tree)
-    tree.mkdir()
-    _run(["tar", "-C", tree, "-xf", base, "--exclude=./dev/*"], tree.parent, "tar")
-
-
-def install(tree):
+def _install(tree):
     """`flash.sh install --root` as a person would type it. Returns (exit code, lines)."""
     code, out, err = _finished([ROOT / "flash.sh", "install", "--root", tree], "flash.sh install")
     return code, (out + err).splitlines()
+
+
+def installed(lab):
+    """A first installation into the tree."""
+    code, lines = _install(lab.tree)
+    if code:
+        raise CheckError(lines[-1])
+    return f"{len(lines)} lines; {next(line for line in lines if 'release' in line)}"
+
+
+def installed_twice(lab):
+    """A second one changes nothing, and keeps a file its owner has changed."""
+    owned = lab.tree / "etc/firebreak/example/site.toml"
+    owned.write_text(owned.read_text() + "# mine\n")
+    code, lines = _install(lab.tree)
+    changed = [line for line in lines if line.startswith("installed")]
+    if code or changed or not owned.read_text().endswith("# mine\n"):
+        raise CheckError(f"exit code {code}: {' | '.join(lines)}")
+    return next(line for line in lines if line.startswith("kept"))
+
+
+def disk(lab):
+    """The scaffold, then disk.img, vmlinuz and initrd from the tree, which is removed."""
+    _add_scaffold(lab.tree, lab.bench.wires["ports"], lab.cache / "work")
+    (kernel,) = (lab.tree / "boot").glob("vmlinuz-*")
+    (initrd,) = (lab.tree / "boot").glob("initrd.img-*")
+    shutil.copy(kernel, lab.cache / "vmlinuz")
+    shutil.copy(initrd, lab.cache / "initrd")
+    made = lab.cache / "disk.img"
+    made.unlink(missing_ok=True)
+    options = ["-q", "-F", "-t", "ext4", "-E", "lazy_itable_init=1", "-d", lab.tree]
+    _run(["mke2fs", *options, made, DISK_SIZE], lab.cache, "mke2fs")
+    shutil.rmtree(lab.tree)
+    return f"{made.stat().st_blocks * 512 >> 20} MB"
 
 
 def cabinet_file(buses):
     """cabinet.toml of the box: the ports in the order of its USB sockets, its first CAN
     interface.
     """
-    lines = [
-        "schema = 1",
-        'layer = "cabinet"',
-        'extends = "site.toml"',
-        'name = "Box in QEMU"',
-        "[bus.can0]",
-        'interface = "socketcan"',
-        'channel = "can0"',
+    ports = [
+        f"[bus.{bus}]\nport = {json.dumps(port_name(number))}\n"
+        for number, bus in enumerate(buses, 1)
     ]
-    for number, bus in enumerate(buses, 1):
-        lines += [f"[bus.{bus}]", f"port = {json.dumps(port_name(number))}"]
-    return "\n".join(lines) + "\n"
+    return CABINET + "".join(ports)
 
 
 def slower():
-    """{file: text} of the example's layers for a box some ten times slower than a real one: a tick
-    takes 20 ms there, so it ticks every 100 ms, and gives the I/O modules time to answer it.
-    """
-    layers = (
-        (
-            EXAMPLE.parent / "types" / "firebreak_645.toml",
-            "type.toml",
-            (
-                ("tick_ms = 20 ", "tick_ms = 100 "),
-                ('"io_8in_8out"', '"/etc/firebreak/cabinet/io_slow.toml"'),
-            ),
-        ),
-        (EXAMPLE / "site.toml", "site.toml", (("../types/firebreak_645.toml", "type.toml"),)),
-        (
-            PROFILES / "io_8in_8out.toml",
-            "io_slow.toml",
-            (("period_ms = 25 ", "period_ms = 100 "), ("timeout_ms = 20 ", "timeout_ms = 80 ")),
-        ),
-    )
-    return {name: _replaced(path, changes) for path, name, changes in layers}
+    """{file: text} of SLOWER."""
+    return {name: _replaced(path, changes) for path, name, changes in SLOWER}
 
 
 def _replaced(path, changes):
@@ -136,16 +172,14 @@ def _replaced(path, changes):
     return text
 
 
-def add_scaffold(tree, buses, work):
+def _add_scaffold(tree, buses, work):
     """The root shell, the bench's CAN, the cabinet's files, a first store, and sources for a second
     installation.
     """
     work.mkdir(exist_ok=True)
-    for name, text in slower().items():
+    for name, text in (slower() | {"cabinet.toml": cabinet_file(buses)}).items():
         (work / name).write_text(text, encoding="ascii")
-    for name in ("state.py", "clock.py"):
-        shutil.copy(HERE / name, work)
-    (work / "cabinet.toml").write_text(cabinet_file(buses), encoding="ascii")
+    shutil.copy(HERE / "in_box.py", work)
     _run(["sh", HERE / "scaffold.sh", tree, work], work, "scaffold.sh")
     target = tree / SOURCE_IN_BOX
     target.mkdir()
@@ -156,39 +190,18 @@ def add_scaffold(tree, buses, work):
             shutil.copy(ROOT / name, target)
 
 
-def make_disk(tree, directory):
-    """disk.img, vmlinuz and initrd in `directory` from the tree, which is removed."""
-    (kernel,) = (tree / "boot").glob("vmlinuz-*")
-    (initrd,) = (tree / "boot").glob("initrd.img-*")
-    shutil.copy(kernel, directory / "vmlinuz")
-    shutil.copy(initrd, directory / "initrd")
-    disk = directory / "disk.img"
-    disk.unlink(missing_ok=True)
-    options = ["-q", "-F", "-t", "ext4", "-E", "lazy_itable_init=1", "-d", tree]
-    _run(["mke2fs", *options, disk, DISK_SIZE], directory, "mke2fs")
-    shutil.rmtree(tree)
-
-
-def check_space(cache):
-    """Raises ImageError when the cache's disk is too full."""
-    free = shutil.disk_usage(cache).free
-    if free < FREE_BYTES_MIN:
-        raise ImageError(f"{cache}: {free >> 20} MB are free, {FREE_BYTES_MIN >> 20} MB are needed")
-
-
 def _run(command, directory, name):
     environment = {**os.environ, "PATH": packages.search_path()}
     code, _, err = _finished(command, name, cwd=directory, env=environment)
     if code:
-        said = [line.strip() for line in err.splitlines() if line.strip()] or [f"exit code {code}"]
-        raise ImageError(
-            f"{name}: {next((line for line in said if line.startswith('E:')), said[0])}"
-        )
+        lines = [line.strip() for line in err.splitlines() if line.strip()] or [f"exit code {code}"]
+        line = next((line for line in lines if line.startswith("E:")), lines[0])
+        raise ImageError(f"{name}: {line}")
 
 
 def _finished(command, name, **options):
-    """(exit code, stdout, stderr) of a command; with all it has started it is ended after its time,
-    or with us.
+    """(exit code, stdout, stderr) of a command; ended with all it has started when its
+    time is over or this process ends.
     """
     limit_s = LIMITS_S.get(name, LIMIT_S)
     process = subprocess.Popen(
@@ -203,10 +216,9 @@ def _finished(command, name, **options):
     try:
         out, err = process.communicate(timeout=limit_s)
     except subprocess.TimeoutExpired:
-        words = [line.strip() for line in "\n".join(_stopped(process)).splitlines() if line.strip()]
+        lines = "\n".join(_stopped(process)).strip().splitlines() or ["none"]
         raise ImageError(
-            f"{name}: not done after {limit_s:.0f} s; its last words: "
-            f"{words[-1] if words else 'none'}"
+            f"{name}: not done after {limit_s:.0f} s; its last words: {lines[-1].strip()}"
         ) from None
     finally:
         if process.returncode is None:
@@ -215,8 +227,8 @@ def _finished(command, name, **options):
 
 
 def _stopped(process):
-    """What a process has said (stdout, stderr) that is ended with its group: politely first, so
-    that it can unmount.
+    """Output (stdout, stderr) of a process that is ended with its group: by SIGTERM first, so that
+    it can unmount.
     """
     for number in (signal.SIGTERM, signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError):

@@ -8,24 +8,12 @@ from hil.campaigns.report import CheckError
 from hil.campaigns.vm.bench import contactors
 
 UNIT = "firebreak.service"
-# What stands after the emulator has stood still: silent devices, and a step that came 0.5 s late.
-STALL_STAGES = {
-    "40a",
-    "40b",
-    "40c",
-    "40d",
-    "40e",
-    "41a",
-    "41b",
-    "41c",
-    "49",
-    "50a",
-    "50b",
-    "14",
-    "44b",
-}
+# Active after the emulator has stood still: silent devices, and a step that came 0.5 s late.
+STALL_STAGES = set("40a 40b 40c 40d 40e 41a 41b 41c 49 50a 50b 14 44b".split())
 START_S, RESTART_S = 300.0, 150.0
 POWER_S, STEADY_S, STALLS_MAX = 45.0, 3.0, 4
+OPEN_S = 30.0
+RUNNING = ["active", "running"]
 START = "runuser -u firebreak -- firebreak start"
 RENEW = (
     f"systemctl stop {UNIT}; rm -f /var/lib/firebreak/store.*; runuser -u firebreak -- firebreak "
@@ -53,6 +41,12 @@ class Lab:
         self.cache, self.machine, self.bench = cache, machine, bench
         self.tree = cache / "tree"
 
+    def boot(self):
+        """From power to a shell."""
+        self.machine.power_on()
+        self.bench.go(self.machine.process.pid)
+        self.machine.wait_for_shell()
+
     def ask(self, command):
         """What a command prints. CheckError when it fails."""
         code, text = self.machine.run(command)
@@ -76,60 +70,61 @@ class Lab:
             select.select((), (), (), POLL_S)
         raise CheckError(f"not {what} after {timeout_s:.0f} s")
 
+    def until_active(self):
+        """Wait for the controller's unit."""
+        self.until("active", lambda: self.shown("ActiveState", "SubState") == RUNNING, START_S)
+
+    def until_accepted(self, what, command, word=""):
+        """Wait for an operator's command to be accepted. Returns what it prints."""
+
+        def accepted():
+            code, text = self.machine.run(command)
+            return text if code == 0 and word in text else None
+
+        return self.until(f"accepted: {what}", accepted, RESTART_S)
+
     def state(self):
-        """What the controller's journal says: {state, standing, loop}, None while there is nothing
-        to read.
-        """
-        code, text = self.machine.run("bench-state")
+        """The controller's journal: {state, standing, loop}, None while there is none."""
+        code, text = self.machine.run("bench state")
         return json.loads(text.splitlines()[-1]) if code == 0 else None
 
-    def until_plant(self, what, condition, timeout_s):
-        """Wait for the plant; returns the seconds it took."""
-        took_s = self.bench.wait(condition, timeout_s)
+    def standing(self):
+        """Ids of the active stages."""
+        return {name.split(".")[0] for name in (self.state() or {"standing": ()})["standing"]}
+
+    def until_open(self):
+        """Wait for the contactors of the plant; returns the seconds it took."""
+        took_s = self.bench.wait(open_, OPEN_S)
         if took_s is None:
-            raise CheckError(
-                f"{what}: not within {timeout_s:.0f} s; the controller says {self.state()}"
-            )
+            raise CheckError(f"contactors open: not within {OPEN_S:.0f} s")
         return took_s
 
     def journal(self):
         """The last words of the controller in the box's log."""
-        return self.machine.run(f"journalctl -u {UNIT} -n 3 -o cat --no-pager")[1].replace(
-            "\n", " | "
-        )
+        text = self.machine.run(f"journalctl -u {UNIT} -n 3 -o cat --no-pager")[1]
+        return text.replace("\n", " | ")
 
     def start(self):
-        """Somebody starts it, once the controller takes commands. Returns what it says."""
-
-        def accepted():
-            code, text = self.machine.run(START)
-            return text if code == 0 else None
-
-        return self.until("accepted: a start", accepted, RESTART_S)
+        """Somebody starts it, once the controller takes commands. Returns what it prints."""
+        return self.until_accepted("a start", START)
 
     def until_powered(self):
         """Contactors closed and power, and no latch on the way. An emulator that stands still for
         0.5 s is a silent I/O module: the cabinet trips as it must. It then gets a new store, for
-        remote resets are three an hour and the key is not turned here, and the line says so.
+        remote resets are three an hour and the key is not turned here, and the line counts it.
         """
-        began_s, stalls = forks.wall_s(), 0
-        while stalls <= STALLS_MAX:
-            if self.bench.wait(powered, POWER_S) is not None and self.bench.stays(
-                powered, STEADY_S
-            ):
+        began_s, bench = forks.wall_s(), self.bench
+        for stalls in range(STALLS_MAX + 1):
+            if bench.wait(powered, POWER_S) is not None and bench.stays(powered, STEADY_S):
                 took_s = forks.wall_s() - began_s - STEADY_S
-                return (f"power after {took_s:.1f} s") + (
-                    f" ({stalls} stalls of the emulator)" if stalls else ""
-                )
-            standing = {
-                name.split(".")[0] for name in (self.state() or {"standing": ()})["standing"]
-            }
+                counted = f" ({stalls} stalls of the emulator)" if stalls else ""
+                return f"power after {took_s:.1f} s{counted}"
+            standing = self.standing()
             if standing - STALL_STAGES:
-                raise CheckError(f"stands: {', '.join(sorted(standing))}")
-            stalls += 1
+                raise CheckError(f"active: {', '.join(sorted(standing))}")
             self.ask(RENEW)
             self.start()
-        raise CheckError(f"no power, {stalls} times; the controller says {self.state()}")
+        raise CheckError(f"no power, {STALLS_MAX + 1} times; the controller says {self.state()}")
 
     def lateness(self):
         """The loop's own figures in this emulated box: to be read, not judged."""

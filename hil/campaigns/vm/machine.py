@@ -5,6 +5,7 @@ written through, so ending the process is an honest power cut.
 """
 
 import os
+import pathlib
 import re
 import select
 import socket
@@ -12,6 +13,7 @@ import subprocess
 import time
 
 from hil.campaigns import process
+from hil.rig import RigError
 
 BOOT_S, COMMAND_S = 300.0, 180.0
 END_S = 30.0  # from a closed console to the end of QEMU
@@ -21,7 +23,7 @@ READ_BYTES = 65_536
 NICENESS = -20
 
 
-class MachineError(RuntimeError):
+class MachineError(RigError):
     """The box did not do what it was asked to; one line."""
 
 
@@ -100,15 +102,15 @@ class Machine:
 
     def _check(self, until_s, what):
         """what: the words for the time being over."""
-        last = self._heard.decode("utf-8", "replace").strip().splitlines()[-1:] or ["nothing"]
+        lines = self._heard.decode("utf-8", "replace").strip().splitlines() or ["nothing"]
+        last = f"last words: {lines[-1]}"
         if self.process.poll() is not None:
-            with open(
-                os.path.join(self.directory, "qemu.log"), encoding="utf-8", errors="replace"
-            ) as log:
-                said = log.read().split("\n")[-2:-1] or [f"the box's last words: {last[0]}"]
-            raise MachineError(f"QEMU ended with exit code {self.process.returncode}: {said[0]}")
+            log = pathlib.Path(self.directory, "qemu.log")
+            logged = log.read_text(encoding="utf-8", errors="replace").split("\n")[-2:-1]
+            why = logged[0] if logged else f"the box's {last}"
+            raise MachineError(f"QEMU ended with exit code {self.process.returncode}: {why}")
         if time.monotonic() > until_s:
-            raise MachineError(f"{what}: the box does not answer; its last words: {last[0]}")
+            raise MachineError(f"{what}: the box does not answer; its {last}")
 
     def _expect(self, pattern, timeout_s, what):
         """Read the console until the pattern comes; returns its match and forgets everything up to

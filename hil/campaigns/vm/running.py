@@ -1,7 +1,7 @@
 """A box that runs: its kernel, its service, its ports, its rights, its first start, and its end.
 
-Each check takes the Lab and returns what it found, or raises CheckError. The simulated plant,
-outside the box, shows what the cabinet does; the box's shell tells what the box thinks.
+A check takes the Lab and returns what it found, or raises CheckError. The simulated plant, outside
+the box, shows what the cabinet does; the box's shell shows the state of the box.
 """
 
 import json
@@ -23,9 +23,7 @@ CAN_WORDS = ("UP", "qlen 100", "restart-ms 100", "bitrate 500000")
 
 def boots(lab):
     """From power to a shell, on the real-time kernel."""
-    lab.machine.power_on()
-    lab.bench.go(lab.machine.process.pid)
-    lab.machine.wait_for_shell()
+    lab.boot()
     version = lab.ask("uname -rv")
     if "PREEMPT_RT" not in version:
         raise CheckError(f"no real-time kernel: {version}")
@@ -34,12 +32,8 @@ def boots(lab):
 
 def starts(lab):
     """The service becomes active by itself."""
-
-    def active():
-        return lab.shown("ActiveState", "SubState") == ["active", "running"]
-
     try:
-        lab.until("active", active, START_S)
+        lab.until_active()
     except CheckError as error:
         raise CheckError(f"{error}: {lab.journal()}") from None
     return lab.ask(f"systemctl show {UNIT} -p StatusText --value")
@@ -47,17 +41,15 @@ def starts(lab):
 
 def can_interface(lab):
     """The CAN interface has what field experience asks for (linux-can/can-utils #262, #400)."""
-    missing = list(CAN_WORDS)
 
-    def complete():
+    def missing():
         _, text = lab.machine.run("ip -d link show can0")
-        missing[:] = [word for word in CAN_WORDS if not re.search(rf"\b{word}\b", text)]
-        return not missing
+        return [word for word in CAN_WORDS if not re.search(rf"\b{word}\b", text)]
 
     try:
-        lab.until("up", complete, START_S)
+        lab.until("up", lambda: not missing(), START_S)
     except CheckError:
-        raise CheckError(f"can0 has no {', '.join(missing)} after {START_S:.0f} s") from None
+        raise CheckError(f"can0 has no {', '.join(missing())} after {START_S:.0f} s") from None
     return "up, bit rate 500000, restart-ms 100, queue 100"
 
 
@@ -66,10 +58,9 @@ def port_names(lab):
     names = lab.ask("ls /dev/serial/by-path").split()
     (pid,) = lab.shown("MainPID")
     held = len(re.findall(r"ttyUSB\d", lab.ask(f"ls -l /proc/{pid}/fd")))
-    if held != len(lab.bench.ports):
-        raise CheckError(
-            f"{held} of {len(lab.bench.ports)} ports are open; by-path: {' '.join(names)}"
-        )
+    ports = len(lab.bench.wires["ports"])
+    if held != ports:
+        raise CheckError(f"{held} of {ports} ports are open; by-path: {' '.join(names)}")
     return f"{held} open, {names[0]} ..."
 
 
@@ -101,7 +92,7 @@ def rights(lab):
 
 
 def exposure(lab):
-    """What systemd thinks of the sandbox."""
+    """What systemd reports of the sandbox."""
     found = []
     for unit in UNITS:
         code, text = lab.machine.run(
@@ -133,40 +124,32 @@ def commands(lab):
     """An operator's command at a shell: taken from the controller's user, refused to anybody
     else.
     """
-
-    def accepted():
-        code, text = lab.machine.run("runuser -u firebreak -- firebreak lamp-test")
-        return text if code == 0 and "accepted" in text else None
-
-    said = lab.until("accepted: a lamp test of the user firebreak", accepted, RESTART_S)
+    test = "runuser -u firebreak -- firebreak lamp-test"
+    printed = lab.until_accepted("a lamp test of the user firebreak", test, "accepted")
     code, text = lab.machine.run("runuser -u nobody -- firebreak lamp-test")
     if code == 0 or "sudo -u firebreak" not in text:
         raise CheckError(f"a lamp test of the user nobody: exit code {code}: {text}")
-    return f"{said}; refused to nobody"
+    return f"{printed}; refused to nobody"
 
 
 def wall_clock(lab):
     """The recorder's sandbox lets it ask how good the clock is: a steered one gives "ntp" and
     an uncertainty.
     """
-    before = _clock_event(lab)
-    lab.ask("bench-clock set")
 
-    def recorded():
-        event = _clock_event(lab)
-        return event if event != before else None
+    def event():
+        return json.loads(lab.ask("runuser -u firebreak -- bench event"))
 
-    event = lab.until("recorded that the clock was set", recorded, RESTART_S)
-    if event["utc_source"] != "ntp" or event["utc_uncertainty_us"] is None:
+    before = event()
+    lab.ask("bench set")
+    lab.until("recorded that the clock was set", lambda: event() != before, RESTART_S)
+    found = event()
+    source, uncertainty_us = found["utc_source"], found["utc_uncertainty_us"]
+    if source != "ntp" or uncertainty_us is None:
         raise CheckError(
-            f"a steered clock has the source {event['utc_source']}, "
-            f"uncertainty {event['utc_uncertainty_us']} us"
+            f"a steered clock has the source {source}, uncertainty {uncertainty_us} us"
         )
-    return f"{event['text']}, +-{event['utc_uncertainty_us']} us"
-
-
-def _clock_event(lab):
-    return json.loads(lab.ask("runuser -u firebreak -- bench-clock event"))
+    return f"{found['text']}, +-{uncertainty_us} us"
 
 
 def installs_live(lab):
@@ -194,7 +177,7 @@ def uninstalls(lab):
 
 
 def invariants(lab):
-    """What the observer on the wires and in the plant has against all of this."""
+    """The observer on the wires and in the plant finds nothing wrong."""
     found = lab.bench.violations()
     if found:
         raise CheckError(f"{len(found)}: {found[0]}")

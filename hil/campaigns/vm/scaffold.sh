@@ -45,6 +45,5 @@ printf '[Service]\nWatchdogSec=10\n' >"$system/firebreak.service.d/slow.conf"
 
 mkdir -p "$tree/etc/firebreak/cabinet"
 cp "$files"/*.toml "$tree/etc/firebreak/cabinet/"
-install -m 755 "$files"/state.py "$tree/usr/local/bin/bench-state"
-install -m 755 "$files"/clock.py "$tree/usr/local/bin/bench-clock"
+install -m 755 "$files"/in_box.py "$tree/usr/local/bin/bench"
 chroot "$tree" runuser -u firebreak -- /usr/local/bin/firebreak prepare

@@ -1,12 +1,12 @@
 """Carries CAN frames between the bench's CAN server and a serial line of the box, which reads them
-with slcand.
+with slcand, so that the machine that runs QEMU needs no CAN.
 
-The machine that runs QEMU needs no CAN for that. A frame is one line (LAWICEL): t + 3 hex digits of
-id + length + data, or T + 8 digits for a 29-bit id. Started with HOST:PORT/NAME; prints the tty
-QEMU is to open, then runs until its standard input ends. What the box does not read is dropped, as
-on a bus.
+A frame is one line (LAWICEL): t + 3 hex digits of id + length + data, or T + 8 digits for a 29-bit
+id. Started with HOST:PORT/NAME; prints the tty for QEMU, then runs until its standard input ends.
+A line that the box does not read is dropped, as on a bus.
 """
 
+import contextlib
 import os
 import re
 import select
@@ -16,7 +16,8 @@ import tty
 
 READ_BYTES = 65_536
 LINE_BYTES_MAX = 27
-_FRAME = re.compile(rb"< frame ([0-9A-Fa-f]+) [0-9.]+ ([0-9A-Fa-f]*) >")
+_FRAME = re.compile(rb"< frame ([0-9A-Fa-f]+) [0-9.]+ ([0-9A-Fa-f]*) ")
+_LINE = re.compile(rb"(?:t([0-9A-Fa-f]{3})|T([0-9A-Fa-f]{8}))([0-8])((?:[0-9A-Fa-f]{2}){0,8})")
 
 
 def line_of(word, data_hex):
@@ -33,24 +34,11 @@ def send_command(line):
     """socketcand `send` command of an SLCAN line (without its CR), None for everything that is no
     data frame.
     """
-    digits = {b"t": 3, b"T": 8}.get(line[:1])
-    if digits is None or len(line) > LINE_BYTES_MAX or not re.fullmatch(rb"[0-9A-Fa-f]+", line[1:]):
+    found = _LINE.fullmatch(line)
+    if not found or len(found[4]) != 2 * int(found[3]):
         return None
-    word, size, data = line[1 : 1 + digits], line[1 + digits : 2 + digits], line[2 + digits :]
-    if size not in (b"0", b"1", b"2", b"3", b"4", b"5", b"6", b"7", b"8") or len(data) != 2 * int(
-        size
-    ):
-        return None
-    pieces = b" ".join(data[at : at + 2] for at in range(0, len(data), 2))
-    return b"< send %s %s %s >" % (word, size, pieces)
-
-
-def split(buffer, end):
-    """(complete pieces, what is left): pieces of `buffer` that end with the byte `end`, without
-    it.
-    """
-    *pieces, rest = buffer.split(end)
-    return pieces, rest
+    pieces = b" ".join(found[4][at : at + 2] for at in range(0, len(found[4]), 2))
+    return b"< send %s %s %s >" % (found[1] or found[2], found[3], pieces)
 
 
 def connect(channel):
@@ -75,22 +63,15 @@ class Bridge:
     def to_box(self):
         """Pass on what the server has. False when it has gone."""
         data = self.server.recv(READ_BYTES)
-        pieces, self._heard = split(self._heard + data, b">")
-        lines = [
-            line_of(*match.groups())
-            for match in (_FRAME.search(piece + b">") for piece in pieces)
-            if match
-        ]
-        for line in lines:
-            try:
-                os.write(self.master, line)
-            except BlockingIOError:  # the box does not read: it boots, or has no power
-                break
+        *pieces, self._heard = (self._heard + data).split(b">")
+        with contextlib.suppress(BlockingIOError):  # the box boots, or has no power
+            for match in filter(None, map(_FRAME.search, pieces)):
+                os.write(self.master, line_of(*match.groups()))
         return bool(data)
 
     def from_box(self):
-        """Pass on what the box has said."""
-        lines, self._said = split(self._said + os.read(self.master, READ_BYTES), b"\r")
+        """Pass on what the box has sent."""
+        *lines, self._said = (self._said + os.read(self.master, READ_BYTES)).split(b"\r")
         self._said = self._said[-LINE_BYTES_MAX:]
         self.server.sendall(b"".join(filter(None, map(send_command, lines))))
 

@@ -1,0 +1,59 @@
+#!/opt/firebreak/current/bin/python3
+"""Runs in the box as `bench`, and prints one line of JSON.
+
+`state`: what the controller's journal and statistics hold. `set`: adds a second to the clock and
+steers it, as a time service would; the box has none. `event`: the newest recorded event about a set
+clock, or null. Without a running controller `state` ends with a traceback: the caller shows its
+last line.
+"""
+
+import ctypes
+import json
+import sys
+
+from controller.record import snapshot
+from controller.record.utc import Timex
+from controller.run import loop_statistics
+from controller.state import record
+from controller.system.paths import RUN_DIRECTORY, STATE_DIRECTORY
+from safety import signals as s
+
+# of adjtimex(2); the offset goes first: it takes the steering away
+SETOFFSET, MAXERROR, STATUS = 0x100, 0x4, 0x10
+STA_PLL = 0x1  # steered: without STA_UNSYNC beside it the kernel believes so
+OFFSET_S, ERROR_US = 1, 1000
+EVENTS = 200  # the newest ones, to be looked through
+
+
+def state():
+    """State, active stages and the loop's statistics of a running controller."""
+    seen = snapshot.read(f"{RUN_DIRECTORY}/journal")
+    loop = loop_statistics.read(f"{RUN_DIRECTORY}/loop.stats")
+    return {"state": s.STATES[seen.out[s.STATE]], "standing": list(seen.standing), "loop": loop}
+
+
+def set_clock(library):
+    """Exit code. library: ctypes.CDLL(None), the C library."""
+    wanted = Timex(
+        modes=SETOFFSET | MAXERROR | STATUS, time_s=OFFSET_S, status=STA_PLL, maxerror=ERROR_US
+    )
+    return int(library.adjtimex(ctypes.byref(wanted)) < 0)
+
+
+def newest(state_directory):
+    """The newest event with code CLOCK, None without one."""
+    found = record.opened(state_directory)
+    events = found.events(EVENTS) if found else ()
+    return next((event for event in reversed(events) if event["code"] == "CLOCK"), None)
+
+
+def main(word):
+    """word: `state`, `set` or `event`. Returns the exit code."""
+    if word == "set":
+        return set_clock(ctypes.CDLL(None))
+    print(json.dumps(state() if word == "state" else newest(STATE_DIRECTORY)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
