@@ -1,19 +1,15 @@
-"""Kills and power cuts of a real recorder process at seeded instants: a command of its own, `--cuts
-200` of each.
+"""Kills and power cuts of a real recorder process at seeded instants.
 
-kill: SIGKILL while trips are written, and again, 200 times over one state directory; at the end
-every trip of the journal is there once, in order, and the chain is whole.
+kill: SIGKILL while trips are written, and again, over one state directory; at the end every trip of
+the journal is there once, in order, and the chain is whole.
 
 power: one run under strace(1), which notes every write, fsync and rename. At each instant the disk
 is put together as a power cut may leave it: what was synced is there; of everything later each
 sector of 512 bytes is there or not, by a seeded draw, and names given since the last sync of their
 directory may be the old ones. A new recorder starts on that: every event that had been published
-before the instant must be there, and the chain whole up to that hash. Needs strace.
-
-Tests with mark.wire use a handful of each.
+before the instant must be there, and the chain whole up to that hash.
 """
 
-import argparse
 import json
 import os
 import random
@@ -22,15 +18,13 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
-from recorder_bench import FakeClocks
+from recorder_bench import FakeClocks, Place
 from recorder_feed import Feed
 
 from controller.record import chain
-from controller.recorder import reading
 from controller.recorder.limits import Limits
 from controller.recorder.process import Recorder
 from tests.repository import ROOT
@@ -38,85 +32,61 @@ from tests.repository import ROOT
 SECTOR_BYTES = 512
 GUARD_S = 30.0
 CALLS = "openat,write,pwrite64,fsync,fdatasync,ftruncate,rename,unlink,fallocate"
+STRACE = ("strace", "-f", "-y", "-xx", "-s", "2000000", "-e", f"trace={CALLS}", "-o")
 LINE = re.compile(r"^(?:\d+ +)?(\w+)\((.*)\) += (-?\d+)")
 ESCAPE = re.compile(r"\\x([0-9a-f]{2})")
+SHORT = ("--capture-before-s", "2", "--capture-after-s", "2")
+UNUSED = ("-shm", "record.lock", "/journal")
 
 
-def command(run_dir, state_dir):
-    """The recorder as it is started on a cabinet, with short captures."""
-    return [
-        sys.executable,
-        "-m",
-        "controller",
-        "record",
-        "--run-dir",
-        str(run_dir),
-        "--state-dir",
-        str(state_dir),
-        "--capture-before-s",
-        "2",
-        "--capture-after-s",
-        "2",
-    ]
+def start(run_dir, state_dir, *before, stderr=subprocess.DEVNULL):
+    """The recorder as it is started on a cabinet, with short captures; before: runs it."""
+    where = ("--run-dir", str(run_dir), "--state-dir", str(state_dir))
+    command = [*before, sys.executable, "-m", "controller", "record", *where, *SHORT]
+    return subprocess.Popen(command, cwd=ROOT, stderr=stderr, text=True)
 
 
-def trips_of(state_dir):
+def trips_of(place):
     """[(sequence, instance)] as recorded; [] without a record."""
-    with reading.opened(str(state_dir / "record.db")) as connection:
-        rows = connection.execute(
-            "SELECT sequence, text, scope FROM events WHERE kind = 'trip' ORDER BY id"
-        ).fetchall()
+    if not place.path.exists():
+        return []
+    rows = place.query("SELECT sequence, text, scope FROM events WHERE kind = 'trip' ORDER BY id")
     return [
         (sequence, text.partition(":")[0] + ("" if scope == "cabinet" else f".{scope}"))
         for sequence, text, scope in rows
     ]
 
 
-def verdict(state_dir, published=None):
-    with reading.opened(str(state_dir / "record.db")) as connection:
-        return chain.verify(connection, published)
+def _until(condition):
+    guard_s = time.monotonic() + GUARD_S
+    while not condition() and time.monotonic() < guard_s:
+        time.sleep(0.05)
 
 
 def kills(folder, cuts, seed, frames_max=500):
-    """Kill a recorder so many times while a journal grows; returns {cuts, trips, missing, twice,
-    broken}.
+    """Kill a recorder so many times while a journal grows; returns (trips fed, trips recorded,
+    number of broken chains).
     """
-    draw = random.Random(seed)
-    run_dir, state_dir = folder / "run", folder / "state"
-    run_dir.mkdir()
-    feed = Feed(run_dir, seed)
-    broken = 0
+    draw, place, broken = random.Random(seed), Place(folder), 0
+    feed = Feed(place.run_dir, seed)
     for _ in range(cuts):
-        process = subprocess.Popen(command(run_dir, state_dir), cwd=ROOT, stderr=subprocess.DEVNULL)
+        process = start(place.run_dir, place.state_dir)
         _feed(feed, draw.randrange(frames_max))
         process.kill()
         process.wait()
-        found = _safely(verdict, state_dir)
-        broken += bool(found) and not found.intact
-    process = subprocess.Popen(command(run_dir, state_dir), cwd=ROOT, stderr=subprocess.DEVNULL)
-    guard_s = time.monotonic() + GUARD_S
-    while len(_safely(trips_of, state_dir)) < len(feed.trips) and time.monotonic() < guard_s:
-        time.sleep(0.05)
+        broken += trips_of(place) != [] and not place.verdict().intact
+    process = start(place.run_dir, place.state_dir)
+    _until(lambda: len(_safely(trips_of, place)) >= len(feed.trips))
     process.terminate()
     process.wait()
     feed.close()
-    found = trips_of(state_dir)
-    return {
-        "cuts": cuts,
-        "frames": feed.sequence,
-        "trips": len(feed.trips),
-        "missing": len(set(feed.trips) - set(found)),
-        "twice": len(found) - len(set(found)),
-        "out_of_order": sorted(feed.trips) != sorted(found)
-        or [each[0] for each in found] != sorted(each[0] for each in found),
-        "broken": broken + (not verdict(state_dir).intact),
-    }
+    return feed.trips, trips_of(place), broken + (not place.verdict().intact)
 
 
 def _safely(function, *arguments):
     try:
         return function(*arguments)
-    except FileNotFoundError:
+    except FileNotFoundError:  # the file is there, and still empty
         return []
 
 
@@ -129,42 +99,21 @@ def _feed(feed, frames):
 # -- power cuts
 
 
-def traced_run(folder, frames, seed):
+def traced_run(place, log, frames, seed):
     """One run under strace; returns the operations on the state directory and on the published
     head, in order.
     """
-    run_dir, state_dir, log = folder / "run", folder / "state", folder / "strace"
-    run_dir.mkdir()
-    feed = Feed(run_dir, seed)
-    process = subprocess.Popen(
-        [
-            "strace",
-            "-f",
-            "-y",
-            "-xx",
-            "-s",
-            "2000000",
-            "-e",
-            f"trace={CALLS}",
-            "-o",
-            str(log),
-            *command(run_dir, state_dir),
-        ],
-        cwd=ROOT,
-        stderr=subprocess.DEVNULL,
-    )
-    guard_s = time.monotonic() + GUARD_S
-    while not (run_dir / "record.head").exists() and time.monotonic() < guard_s:
-        time.sleep(0.05)
+    feed = Feed(place.run_dir, seed)
+    process = start(place.run_dir, place.state_dir, *STRACE, str(log))
+    _until((place.run_dir / "record.head").exists)
     _feed(feed, frames)
     for child in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split():
         os.kill(int(child), signal.SIGKILL)  # the recorder: strace ends with it
     process.wait()
     feed.close()
     with open(log, encoding="ascii", errors="replace") as file:
-        return [
-            op for op in (parsed(line) for line in file) if op and op[1].startswith(str(folder))
-        ]
+        ops = [op for op in map(parsed, file) if op]
+    return [op for op in ops if op[1].startswith(str(log.parent)) and not op[1].endswith(UNUSED)]
 
 
 def parsed(line):
@@ -172,13 +121,11 @@ def parsed(line):
     match = LINE.match(line)
     if not match or int(match[3]) < 0:
         return None
-    call, arguments, result = match[1], _split(match[2]), int(match[3])
+    # strings are all hexadecimal: no comma in them
+    call, arguments, result = match[1], match[2].split(", "), int(match[3])
     if call == "openat":
-        return (
-            ("open", _text(arguments[1]), "O_TRUNC" in arguments[2], b"")
-            if "O_CREAT" in arguments[2]
-            else None
-        )
+        how = ("open", _text(arguments[1]), "O_TRUNC" in arguments[2], b"")
+        return how if "O_CREAT" in arguments[2] else None
     if call in ("rename", "unlink"):
         return call, _text(arguments[0]), _text(arguments[-1]), b""
     path = _text(arguments[0].partition("<")[2].rpartition(">")[0])
@@ -188,11 +135,6 @@ def parsed(line):
     if call == "ftruncate":
         return "truncate", path, int(arguments[1]), b""
     return ("sync", path, None, b"") if call in ("fsync", "fdatasync") else None
-
-
-def _split(text):
-    # strings are all hexadecimal: no comma in them
-    return [part.strip() for part in text.split(", ")]
 
 
 def _bytes(text):
@@ -305,28 +247,27 @@ def _resize(content, size):
     content.extend(bytes(size - len(content)))
 
 
-def power_cuts(folder, cuts, seed, frames=4000):
-    """Cut the power so many times; returns {cuts, operations, events, lost, broken, failures}."""
-    draw = random.Random(seed)
-    ops = [
-        op
-        for op in traced_run(folder, frames, seed)
-        if not op[1].endswith(("-shm", "record.lock", "/journal"))
-    ]
+def power_cuts(folder, cuts, seed, frames):
+    """Cut the power so many times; returns (events published, lines of what was wrong after)."""
+    draw, place = random.Random(seed), Place(folder)
+    ops = traced_run(place, folder / "strace", frames, seed)
     instants = sorted(draw.randrange(len(ops)) for _ in range(cuts))
     disk, published, failures, at = Disk(), (0, chain.START), [], 0
     for number, instant in enumerate(instants):
-        while at < instant:
-            published = _published(ops[at], disk, folder) or published
-            disk.apply(ops[at])
-            at += 1
-        failures += _reopen(
-            folder / f"cut_{number}", folder / "state", disk.after_cut(draw), published
-        )
-    return {"cuts": cuts, "operations": len(ops), "events": published[0], "failures": failures}
+        for op in ops[at:instant]:
+            published = _published(op, disk) or published
+            disk.apply(op)
+        at = instant
+        left = {
+            os.path.relpath(path, place.state_dir): content
+            for path, content in disk.after_cut(draw).items()
+            if path.startswith(str(place.state_dir))
+        }
+        failures += _reopen(folder / f"cut_{number}", left, published)
+    return published[0], failures
 
 
-def _published(op, disk, folder):
+def _published(op, disk):
     """(number, hash) when this operation publishes a head."""
     if op[0] != "rename" or not str(op[2]).endswith("record.head"):
         return None
@@ -334,53 +275,20 @@ def _published(op, disk, folder):
     return head["id"], bytes.fromhex(head["hash"])
 
 
-def _reopen(folder, state_dir, files, published):
+def _reopen(folder, files, published):
     """Start a recorder on what is left; lines of what is wrong then."""
-    (folder / "run").mkdir(parents=True)
-    for path, content in files.items():
-        if path.startswith(str(state_dir)):
-            target = folder / "state" / os.path.relpath(path, state_dir)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(content)
-    (folder / "state").mkdir(exist_ok=True)
-    recorder = Recorder(
-        str(folder / "run"), str(folder / "state"), Limits(), lambda line: None, FakeClocks()
-    )
+    place = Place(folder)
+    for name, content in files.items():
+        target = place.state_dir / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)
+    where = str(place.run_dir), str(place.state_dir)
+    recorder = Recorder(*where, Limits(), lambda line: None, FakeClocks())
     recorder.step()
     recorder.close()
-    found = verdict(folder / "state", published[1])
+    found = place.verdict(published[1])
     wrong = [f"{folder.name}: {line}" for line in found.breaks]
     if found.events < published[0]:
         wrong.append(f"{folder.name}: {found.events} events, {published[0]} were published")
     shutil.rmtree(folder)
     return wrong
-
-
-def main():
-    parser = argparse.ArgumentParser(
-        description="Kill a recorder, and cut its power, at seeded instants."
-    )
-    parser.add_argument("--cuts", type=int, default=200)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--how", choices=("kill", "power", "both"), default="both")
-    parser.add_argument("--json", metavar="FILE")
-    arguments = parser.parse_args()
-    found = {"seed": arguments.seed}
-    for name, function in (("kill", kills), ("power", power_cuts)):
-        if arguments.how in (name, "both"):
-            with tempfile.TemporaryDirectory() as folder:
-                found[name] = function(Path(folder), arguments.cuts, arguments.seed)
-    text = json.dumps(found, indent=1)
-    print(text)
-    if arguments.json:
-        Path(arguments.json).write_text(text + "\n", encoding="ascii")
-    kill, power = found.get("kill", {}), found.get("power", {})
-    return (
-        1
-        if kill.get("missing") or kill.get("twice") or kill.get("broken") or power.get("failures")
-        else 0
-    )
-
-
-if __name__ == "__main__":
-    sys.exit(main())

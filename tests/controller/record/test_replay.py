@@ -105,32 +105,31 @@ def record(path, count=60, keyframe_every=20, capacity_bytes=20_000, first_keyfr
     return path
 
 
-def lines_of(path, core_factory):
+def lines_of(path, core_factory=Core):
     lines = []
     return r.run(path, core_factory, lines.append), lines
 
 
-def test_the_same_core_gives_the_same_bytes(tmp_path):
-    code, lines = lines_of(record(tmp_path / "journal"), Core)
-    assert (code, lines) == (
-        r.EQUAL,
-        ["59 frames replayed, 1 to 59, 2 keyframes compared", "the same bytes"],
-    )
+@pytest.fixture
+def journal(tmp_path):
+    return record(tmp_path / "journal")
+
+
+def test_the_same_core_gives_the_same_bytes(journal):
+    lines = ["59 frames replayed, 1 to 59, 2 keyframes compared", "the same bytes"]
+    assert lines_of(journal) == (r.EQUAL, lines)
 
 
 def test_frames_before_the_first_keyframe_are_left_out_and_said(tmp_path):
-    code, lines = lines_of(record(tmp_path / "journal", first_keyframe=7), Core)
+    code, lines = lines_of(record(tmp_path / "journal", first_keyframe=7))
+    left_out = "frames before a keyframe, left out: 7"
     assert code == r.EQUAL
-    assert lines[:2] == [
-        "frames before a keyframe, left out: 7",
-        "52 frames replayed, 8 to 59, 2 keyframes compared",
-    ]
+    assert lines[:2] == [left_out, "52 frames replayed, 8 to 59, 2 keyframes compared"]
 
 
 def test_a_ring_that_went_round_is_replayed_from_its_oldest_keyframe(tmp_path):
-    code, lines = lines_of(record(tmp_path / "journal", 1000, capacity_bytes=3000), Core)
-    assert code == r.EQUAL
-    assert lines[-2].endswith("to 999, 1 keyframes compared")
+    code, lines = lines_of(record(tmp_path / "journal", 1000, capacity_bytes=3000))
+    assert code == r.EQUAL and lines[-2].endswith("to 999, 1 keyframes compared")
 
 
 @pytest.mark.parametrize(
@@ -146,61 +145,56 @@ def test_a_ring_that_went_round_is_replayed_from_its_oldest_keyframe(tmp_path):
         ),
     ],
 )
-def test_the_first_difference_is_named(tmp_path, core, line):
-    path = record(tmp_path / "journal")
-    difference = r.replay(path, core).difference
-    code, lines = lines_of(path, core)
+def test_the_first_difference_is_named(journal, core, line):
+    difference = r.replay(journal, core).difference
+    code, lines = lines_of(journal, core)
     assert (code, lines[-1]) == (r.DIFFERENT, line.format(difference[2], difference[3]))
     assert core not in (WrongOutput, UnnamedOutput) or difference[3] == difference[2] + 1
 
 
-def test_elapsed_ticks_freshness_and_header_reach_the_core(tmp_path):
-    path = record(tmp_path / "journal")
-    for core in (
-        type("Late", (Core,), {"tick": lambda self, elapsed_ticks: Core.tick(self, 1)}),
-        type("Gain", (Core,), {"__init__": lambda self, header: Core.__init__(self, {"gain": 4})}),
-    ):
-        assert r.replay(path, core).exit_code == r.DIFFERENT
-
-    class Deaf(Core):
-        def tick(self, elapsed_ticks):
-            self.fresh[8] = 0
-            super().tick(elapsed_ticks)
-
-    assert r.replay(path, Deaf).exit_code == r.DIFFERENT
+class Late(Core):
+    def tick(self, elapsed_ticks):
+        super().tick(1)
 
 
-def test_a_damaged_frame_is_said_and_the_rest_replayed_from_the_next_keyframe(tmp_path):
-    path = record(tmp_path / "journal")
-    content = bytearray(path.read_bytes())
-    frame = list(j.JournalReader(path).frames())[30].raw
+class Deaf(Core):
+    def tick(self, elapsed_ticks):
+        self.fresh[8] = 0
+        super().tick(elapsed_ticks)
+
+
+@pytest.mark.parametrize("core", [Late, Deaf, lambda header: Core({"gain": 4})])
+def test_elapsed_ticks_freshness_and_header_reach_the_core(journal, core):
+    assert r.replay(journal, core).exit_code == r.DIFFERENT
+
+
+def test_a_damaged_frame_is_said_and_the_rest_replayed_from_the_next_keyframe(journal):
+    content = bytearray(journal.read_bytes())
+    frame = list(j.JournalReader(journal).frames())[30].raw
     content[content.index(frame) + 20] ^= 1
-    path.write_bytes(content)
-    code, lines = lines_of(path, Core)
-    assert code == r.DIFFERENT
-    assert lines == [
-        f"{path}: frames damaged or lost in between: 1",
+    journal.write_bytes(content)
+    lines = [
+        f"{journal}: frames damaged or lost in between: 1",
         "frames before a keyframe, left out: 9",
         "48 frames replayed, 1 to 59, 1 keyframes compared",
         "the same bytes",
     ]
+    assert lines_of(journal) == (r.DIFFERENT, lines)
 
 
-def test_a_truncated_file_is_said(tmp_path):
-    path = record(tmp_path / "journal")
-    content = path.read_bytes()
-    frame = list(j.JournalReader(path).frames())[30].raw
-    path.write_bytes(content[: content.index(frame)])
-    code, lines = lines_of(path, Core)
-    assert code == r.DIFFERENT
-    assert lines[0].startswith(f"{path}: truncated, its last ")
+def test_a_truncated_file_is_said(journal):
+    content = journal.read_bytes()
+    frame = list(j.JournalReader(journal).frames())[30].raw
+    journal.write_bytes(content[: content.index(frame)])
+    code, lines = lines_of(journal)
+    assert code == r.DIFFERENT and lines[0].startswith(f"{journal}: truncated, its last ")
     assert lines[-2:] == ["29 frames replayed, 1 to 29, 1 keyframes compared", "the same bytes"]
 
 
 @pytest.mark.parametrize("count, first_keyframe", [(0, 0), (1, 0), (5, 7)])
 def test_nothing_to_replay_is_not_a_success(tmp_path, count, first_keyframe):
     path = record(tmp_path / "journal", count, first_keyframe=first_keyframe)
-    code, lines = lines_of(path, Core)
+    code, lines = lines_of(path)
     assert code == r.UNREADABLE
     assert lines[-1] == f"{path}: nothing to replay, no frame follows a keyframe"
 
@@ -208,7 +202,7 @@ def test_nothing_to_replay_is_not_a_success(tmp_path, count, first_keyframe):
 def test_a_file_that_is_no_journal_is_one_line(tmp_path):
     path = tmp_path / "journal"
     path.write_bytes(b"t_s,power_W\n0,1\n")
-    assert lines_of(path, Core) == (r.UNREADABLE, [f"{path}: not a journal"])
+    assert lines_of(path) == (r.UNREADABLE, [f"{path}: not a journal"])
 
 
 def test_every_signal_has_a_name_of_its_own():

@@ -1,12 +1,10 @@
-"""Beside a real controller: a recorder that is killed, stopped and started again does not disturb
-the loop.
-"""
+"""A recorder that is killed, stopped and started again does not disturb a real controller."""
 
 import signal
-import subprocess
 
 import pytest
-from power_cuts import ROOT, command, verdict
+from power_cuts import start
+from recorder_bench import Place
 from wired_site import WiredSite
 
 from controller.record.journal import JournalReader
@@ -15,21 +13,18 @@ from controller.record.journal import JournalReader
 @pytest.mark.slow
 @pytest.mark.wire
 def test_the_loop_does_not_notice_the_recorder(tmp_path):
-    site = WiredSite(tmp_path)
-    recorders = []
+    site, place = WiredSite(tmp_path), Place(tmp_path)
+    recorders, frames, head = [], [], tmp_path / "record.head"
     try:
         controller = site.start()
         site.serve_until(lambda: site.seen() is not None)
         reader = JournalReader(str(tmp_path / "journal"))
-        frames = []
         for end in (signal.SIGKILL, signal.SIGSTOP, signal.SIGTERM):
-            head = tmp_path / "record.head"
             head.unlink(missing_ok=True)
-            if recorders and recorders[-1].poll() is None:
-                recorders[-1].kill()
-            if recorders:
-                recorders[-1].wait()
-            recorders.append(subprocess.Popen(command(tmp_path, tmp_path / "record"), cwd=ROOT))
+            for each in recorders:
+                each.kill()
+                each.wait()
+            recorders.append(start(tmp_path, place.state_dir))
             site.serve_until(head.exists)
             recorders[-1].send_signal(end)
             wanted = reader.newest() + 50
@@ -38,10 +33,9 @@ def test_the_loop_does_not_notice_the_recorder(tmp_path):
         assert controller.poll() is None
         assert [frame.sequence for frame in frames] == list(range(len(frames))) and reader.lost == 0
         site.serve_until(lambda: recorders[-1].poll() is not None)
-        assert recorders[-1].wait() == 0 and verdict(tmp_path / "record").intact
+        assert recorders[-1].wait() == 0 and place.verdict().intact
     finally:
         for process in recorders:
-            if process.poll() is None:
-                process.kill()
+            process.kill()
             process.wait()
         site.close()

@@ -9,7 +9,8 @@ from controller.core.core import STANDING_BITS
 from controller.core.setpoint import CHAIN_OUTPUTS, O_BINDING_REASON
 from controller.record import journal_header
 from controller.recorder.events import HELD_MS, EventFinder, Held, row_event, row_kind
-from controller.run import operator_commands, run_request
+from controller.run import operator_commands
+from controller.run.run_request import PERSON, TEST
 from controller.site import config
 from controller.sites import EXAMPLE
 from safety import latches, matrix
@@ -39,7 +40,6 @@ class Seen:
         self.standing_words = [0] * -(-len(self.stage_names) // STANDING_BITS)
         self.first_out = -1
         self.reader = SimpleNamespace(header={**header, "source_names": ["site_ems"]})
-        self.sequence = 0
 
     def chain(self, index):
         return self.out[self.chain_at + index]
@@ -53,11 +53,9 @@ class Seen:
         self.standing_words = words
         self.first_out = self.stage_names.index(names[0]) if names else -1
 
-    def frame(self, fresh_io=1, elapsed_ticks=1):
-        self.sequence += 1
-        return SimpleNamespace(
-            sequence=self.sequence, elapsed_ticks=elapsed_ticks, fresh=bytes([fresh_io] + [0] * 60)
-        )
+    def at(self, name):
+        """Index of an input."""
+        return self.reader.header["input_names"].index(name)
 
 
 @pytest.fixture
@@ -65,16 +63,37 @@ def seen():
     return Seen()
 
 
-def settled(seen, **arguments):
+class Finder:
+    """An EventFinder and its frames."""
+
+    def __init__(self, seen, **arguments):
+        self.seen, self.finder = seen, EventFinder(seen, **arguments)
+
+    def feed(self, fresh_io=1, ticks=1):
+        """Events of one frame, or of some."""
+        fresh, found = bytes([fresh_io] + [0] * 60), []
+        for _ in range(ticks):
+            found += self.finder.feed(SimpleNamespace(sequence=5, elapsed_ticks=1, fresh=fresh))
+        return found
+
+    def told(self, **arguments):
+        """[(kind, text up to the first colon)] of one frame."""
+        return [(each.kind, each.text.partition(":")[0]) for each in self.feed(**arguments)]
+
+    def texts(self, *kinds):
+        return [each.text for each in self.feed() if not kinds or each.kind in kinds]
+
+
+@pytest.fixture
+def settled(seen):
     """A finder that has seen a quiet cabinet."""
-    finder = EventFinder(seen, **arguments)
-    finder.feed(seen.frame())
+    finder = Finder(seen)
+    finder.feed()
     return finder
 
 
-def test_a_quiet_cabinet_tells_nothing(seen):
-    finder = settled(seen)
-    assert [finder.feed(seen.frame()) for _ in range(200)] == [[]] * 200
+def test_a_quiet_cabinet_tells_nothing(settled):
+    assert settled.feed(ticks=200) == []
 
 
 @pytest.mark.parametrize("stage", [stage[matrix.S_ID] for stage in matrix.STAGES])
@@ -92,55 +111,40 @@ def test_a_latch_of_another_version_is_still_told():
     assert row_event("99z", True)[1:4] == ("trip", "", "cabinet")
 
 
-def test_rows_that_come_and_go_first_out_first(seen):
-    finder = settled(seen)
+def test_rows_that_come_and_go_first_out_first(seen, settled):
     seen.stand("40c.rack2", "1a", "50a")
-    found = finder.feed(seen.frame())
-    assert [(event.kind, event.text.partition(":")[0]) for event in found] == [
-        ("trip", "40c"),
-        ("trip", "1a"),
-        ("limit", "50a"),
-    ]
-    assert found[0].text.endswith("First out.") and found[0].scope == "rack2"
-    assert finder.feed(seen.frame()) == []
+    first, *rest = settled.feed()
+    assert (first.sequence, first.kind, first.scope) == (5, "trip", "rack2")
+    assert first.text.startswith("40c: ") and first.text.endswith("First out.")
+    assert [(each.kind, each.text[:3]) for each in rest] == [("trip", "1a:"), ("limit", "50a")]
+    assert settled.feed() == []
     seen.stand("1a")
-    assert [(event.kind, event.scope) for event in finder.feed(seen.frame())] == [
-        ("clear", "rack2"),
-        ("clear", "cabinet"),
-    ]
+    gone = [(each.kind, each.scope) for each in settled.feed()]
+    assert gone == [("clear", "rack2"), ("clear", "cabinet")]
 
 
-def test_what_was_known_before_is_not_told_again_and_what_came_meanwhile_is(seen):
-    seen.stand("1a", "2")
-    found = EventFinder(seen, ["1a", "3"]).feed(seen.frame())
-    assert [(event.kind, event.text.partition(":")[0]) for event in found[:2]] == [
-        ("trip", "2"),
-        ("clear", "3"),
-    ]
-
-
-def test_a_new_run_says_what_stands_since_before(seen):
-    seen.stand("1a", "44c")
-    found = EventFinder(seen, ["1a"], new_run=True).feed(seen.frame())
-    assert [(event.kind, event.text.partition(":")[0]) for event in found[:2]] == [
-        ("trip", "44c"),
-        ("latch", "1a"),
-    ]
+@pytest.mark.parametrize(
+    "active, arguments, told",
+    [
+        (("1a", "2"), {"standing": ["1a", "3"]}, [("trip", "2"), ("clear", "3")]),
+        (("1a", "44c"), {"standing": ["1a"], "new_run": True}, [("trip", "44c"), ("latch", "1a")]),
+    ],
+)
+def test_what_was_known_before_is_told_again_only_in_a_new_run(seen, active, arguments, told):
+    seen.stand(*active)
+    assert Finder(seen, **arguments).told()[:2] == told
 
 
 @pytest.mark.parametrize("ticks, told", [(HELD_TICKS - 1, 0), (HELD_TICKS, 0), (HELD_TICKS + 1, 1)])
-def test_a_limit_that_binds_is_told_once_it_holds(seen, ticks, told):
-    finder = settled(seen)
+def test_a_limit_that_binds_is_told_once_it_holds(seen, settled, ticks, told):
     seen.out[seen.chain_at + O_BINDING_REASON] = 217
-    found = [event for _ in range(ticks) for event in finder.feed(seen.frame())]
-    assert [event.code for event in found] == ["R217"] * told
+    assert [event.code for event in settled.feed(ticks=ticks)] == ["R217"] * told
 
 
-def test_a_limit_that_flickers_is_no_event(seen):
-    finder = settled(seen)
-    for tick in range(1000):
+def test_a_limit_that_flickers_is_no_event(seen, settled):
+    for tick in range(300):
         seen.out[seen.chain_at + O_BINDING_REASON] = (0, 217, 501)[tick % 3]
-        assert finder.feed(seen.frame()) == []
+        assert settled.feed() == []
 
 
 def test_a_value_held_over_skipped_ticks_counts_them():
@@ -149,138 +153,108 @@ def test_a_value_held_over_skipped_ticks_counts_them():
     assert held.step(7, 60) and held.value == 7
 
 
-def test_a_code_of_a_newer_version_is_no_crash(seen):
-    finder = settled(seen)
+def test_a_code_of_a_newer_version_is_no_crash(seen, settled):
     seen.out[seen.chain_at + O_BINDING_REASON] = 299
-    found = [event for _ in range(60) for event in finder.feed(seen.frame())]
-    assert found[0].code == "R299" and "no text" in found[0].text
+    (found,) = settled.feed(ticks=60)
+    assert found.code == "R299" and "no text" in found.text
 
 
-def test_resets_states_and_the_key(seen):
-    finder = settled(seen)
-    seen.out[s.RESET_RESULT], seen.inp[s.RESET_KIND], seen.out[s.RESETS_LEFT] = (
-        latches.DONE,
-        matrix.REMOTE,
-        2,
-    )
-    seen.out[s.STATE], seen.inp[s.KEY_RUN_OK] = s.RUNNING, 1
-    assert [(event.kind, event.text) for event in finder.feed(seen.frame())] == [
+def test_resets_states_and_the_key(seen, settled):
+    seen.out[s.RESET_RESULT], seen.out[s.RESETS_LEFT] = latches.DONE, 2
+    seen.inp[s.RESET_KIND], seen.inp[s.KEY_RUN_OK] = matrix.REMOTE, 1
+    seen.out[s.STATE] = s.RUNNING
+    assert [(event.kind, event.text) for event in settled.feed()] == [
         ("reset", "remote reset: done, 2 left this hour"),
         ("state", "inhibited -> running"),
         ("key", "key switch: in RUN"),
     ]
-    seen.out[s.RESET_RESULT] = 0
-    seen.inp[s.KEY_RUN_OK] = 0
-    assert finder.feed(seen.frame(fresh_io=0)) == []  # an input nobody has heard is no key
-    assert finder.feed(seen.frame())[0].text == "key switch: not in RUN"
+    seen.out[s.RESET_RESULT] = seen.inp[s.KEY_RUN_OK] = 0
+    assert settled.feed(fresh_io=0) == []  # an input nobody has heard is no key
+    assert settled.texts() == ["key switch: not in RUN"]
 
 
 @pytest.mark.parametrize(
     "kind, answer, text",
     [
-        (matrix.REMOTE, latches.NOT_CLEAR_YET, "remote reset: not clear yet, 3 left this hour"),
-        (matrix.KEY, latches.KEY_NEEDED, "key reset: key needed, 3 left this hour"),
-        (
-            matrix.KEY,
-            operator_commands.NOT_STORED,
-            "key reset: the store does not take it: see the controller's messages, 3 left this "
-            "hour",
-        ),
+        (matrix.REMOTE, latches.NOT_CLEAR_YET, "remote reset: not clear yet, "),
+        (matrix.KEY, latches.KEY_NEEDED, "key reset: key needed, "),
+        (matrix.KEY, operator_commands.NOT_STORED, "key reset: the store does not take it: "),
     ],
 )
-def test_a_reset_that_the_kernel_was_not_given_is_told_too(seen, kind, answer, text):
-    finder, at = settled(seen), seen.reader.header["input_names"].index(image.VOID_RESET[0])
+def test_a_reset_that_the_kernel_was_not_given_is_told_too(seen, settled, kind, answer, text):
+    at = seen.at(image.VOID_RESET[0])
     seen.out[s.RESETS_LEFT] = 3
     seen.inp[at : at + 2] = kind, answer
-    assert [(event.kind, event.text) for event in finder.feed(seen.frame())] == [("reset", text)]
+    (found,) = settled.texts("reset")
+    assert found.startswith(text) and found.endswith(", 3 left this hour")
     seen.inp[at : at + 2] = 0, 0
-    assert finder.feed(seen.frame()) == []
+    assert settled.feed() == []
 
 
-def test_a_journal_of_before_the_kernel_was_given_no_refused_reset(seen):
+def test_journals_of_older_versions_are_read(seen):
     names = seen.reader.header["input_names"]
-    del names[names.index(image.VOID_RESET[0]) :]
-    finder = settled(seen)
+    del names[seen.at(image.VOID_RESET[0]) :]
+    names[:] = [name for name in names if name not in image.OPERATOR + image.REST]
+    settled = Finder(seen)
+    settled.feed()
     seen.out[s.RESET_RESULT], seen.inp[s.RESET_KIND] = latches.KEY_NEEDED, matrix.KEY
-    assert [event.text for event in finder.feed(seen.frame())] == [
-        "key reset: key needed, 0 left this hour"
-    ]
+    assert settled.texts() == ["key reset: key needed, 0 left this hour"]
 
 
-def test_hints_and_who_is_in_control(seen):
-    finder = settled(seen)
+def test_hints_and_who_is_in_control(seen, settled):
     control, value, _, state = range(seen.hints_at, seen.hints_at + 4)
     seen.out[value], seen.out[state], seen.out[control] = 50_000, 1, 1
-    assert [event[1:] for event in finder.feed(seen.frame())] == [
+    assert [event[1:] for event in settled.feed()] == [
         ("hint", "", "site_ems", "site_ems charge_W_max = 50000 W: valid"),
         ("source", "", "site_ems", "in control: site_ems"),
     ]
-    assert finder.feed(seen.frame()) == []  # renewed with the same value
+    assert settled.feed() == []  # renewed with the same value
     seen.out[value], seen.out[state], seen.out[control] = 20_000, 2, 0
-    assert [event.text for event in finder.feed(seen.frame())] == [
+    assert settled.texts() == [
         "site_ems charge_W_max = 20000 W: fallback in force",
         "in control: the cabinet itself",
     ]
 
 
-def test_lock_outs_and_lamp_tests(seen):
-    finder = settled(seen)
-    lamp_test, *locked_out = [
-        seen.reader.header["input_names"].index(name) for name in image.OPERATOR
-    ]
+def test_lock_outs_and_lamp_tests(seen, settled):
+    lamp_test, *locked_out = map(seen.at, image.OPERATOR)
 
-    def now(name="", lamp_test_ms=0):
+    def now(name="", lamp_test_ms=0, finder=settled):
         seen.inp[locked_out[0] : locked_out[-1] + 1] = image.packed_name(name)
         seen.inp[lamp_test] = lamp_test_ms
-        return [event.text for event in finder.feed(seen.frame())]
+        return finder.texts("note")
 
     assert now("anna") == ["locked out by anna"] and now("anna") == []
     assert now("anna", 5000) == ["lamp test"] and now("anna", 4980) == [] and now("anna") == []
     assert now("bert") == ["the lock-out by anna has ended", "locked out by bert"]
     assert now() == ["the lock-out by bert has ended"]
-    assert [event.kind for event in EventFinder(seen).feed(seen.frame())] == ["limit"]
+    assert now(finder=Finder(seen)) == [] and now("a", finder=Finder(seen)) == ["locked out by a"]
 
 
-def test_a_lock_out_that_stands_at_the_start_is_told(seen):
-    at = seen.reader.header["input_names"].index(image.OPERATOR[1])
-    seen.inp[at : at + 4] = image.packed_name("anna")
-    assert "locked out by anna" in [event.text for event in EventFinder(seen).feed(seen.frame())]
+STOPPED = "a person has stopped it: it rests until somebody starts it"
+STARTED = "a person has started it"
+BEGUN = "TEST mode has begun: 60 s in all, 5 % of rated power, rows armed"
+OVER = "TEST mode is over: it rests until somebody starts it"
 
 
-def test_who_starts_and_who_stops_is_told(seen):
-    """A test and a lock-out, which leave it at rest too, have events of their own."""
-    finder, at = settled(seen), seen.reader.header["input_names"].index(image.REST[0])
-
-    def now(code, finder=finder):
-        seen.inp[at] = code
-        return [event.text for event in finder.feed(seen.frame()) if event.kind == "note"]
-
-    stopped = ["a person has stopped it: it rests until somebody starts it"]
-    assert now(run_request.PERSON) == stopped and now(run_request.PERSON) == []
-    assert now(0) == ["a person has started it"] and now(0) == []
-    assert (
-        now(run_request.TEST) == []
-        and now(run_request.PERSON) == stopped
-        and now(run_request.TEST) == []
-    )
-    assert now(run_request.PERSON, EventFinder(seen)) == stopped and now(0, EventFinder(seen)) == []
-
-
-def test_a_test_begins_and_ends_in_the_record(seen):
-    finder = settled(seen)
-
-    def now(test, finder=finder):
-        seen.inp[s.TEST_REQUEST] = test
-        return [event.text for event in finder.feed(seen.frame()) if event.kind == "note"]
-
-    begun = ["TEST mode has begun: 60 s in all, 5 % of rated power, rows armed"]
-    assert now(1) == begun and now(1) == [] and now(1, EventFinder(seen)) == begun
-    assert now(0) == ["TEST mode is over: it rests until somebody starts it"] and now(0) == []
-
-
-def test_frames_of_a_version_without_operator_words_are_read(seen):
-    header = seen.reader.header
-    names = [name for name in header["input_names"] if name not in image.OPERATOR + image.REST]
-    seen.reader = SimpleNamespace(header={**header, "input_names": names})
-    finder = settled(seen)
-    assert finder.feed(seen.frame()) == []
+@pytest.mark.parametrize(
+    "name, steps",
+    [
+        # a test and a lock-out, which leave it at rest too, have events of their own
+        (
+            image.REST[0],
+            [(PERSON, STOPPED), (PERSON, ""), (0, STARTED), (0, ""), (TEST, "")]
+            + [(PERSON, STOPPED), (TEST, "")],
+        ),
+        ("test_request", [(1, BEGUN), (1, ""), (0, OVER), (0, "")]),
+    ],
+)
+def test_what_persons_begin_and_end_is_told(seen, settled, name, steps):
+    at = seen.at(name)
+    for number, (value, text) in enumerate(steps):
+        seen.inp[at] = value
+        assert settled.texts("note") == [text] * bool(text), number
+        if number == 0:
+            assert Finder(seen).texts("note") == [text], "it is so at the start"
+    seen.inp[at] = 0
+    assert Finder(seen).texts("note") == []
