@@ -18,17 +18,20 @@ from safety import signals as s
 CONFIG = config.load(EXAMPLE)
 
 
-def writer(path, capacity_bytes=4 << 20):
+def counts():
+    """Numbers of inputs, groups, outputs and state words."""
+    return [len(words) for words in blank()]
+
+
+def blank():
+    """Inputs, freshness, outputs and state of a core that has not ticked."""
     core = replay.core_of(journal_header.journal_header(CONFIG))
-    return JournalWriter(
-        str(path),
-        journal_header.journal_header(CONFIG),
-        len(core.inp),
-        len(core.fresh),
-        len(core.out),
-        len(core.state_words()),
-        capacity_bytes,
-    )
+    return core.inp, core.fresh, core.out, core.state_words()
+
+
+def writer(path, capacity_bytes=4 << 20):
+    header = journal_header.journal_header(CONFIG)
+    return JournalWriter(str(path), header, *counts(), capacity_bytes)
 
 
 def started(journal, actions=()):
@@ -119,12 +122,10 @@ def test_what_is_no_journal_is_one_line(tmp_path, content, words):
         path.write_bytes(content)
     with pytest.raises(JournalError, match=words):
         snapshot.read(str(path))
-
-
-def test_a_journal_without_a_frame_says_so(tmp_path):
-    writer(tmp_path / "journal").close()
+    path.unlink(missing_ok=True)
+    writer(path).close()
     with pytest.raises(JournalError, match="no keyframe yet"):
-        snapshot.read(str(tmp_path / "journal"))
+        snapshot.read(str(path))
 
 
 def test_a_journal_of_before_the_second_channel_was_in_it_is_read(tmp_path):
@@ -157,14 +158,6 @@ def test_a_shadow_begins_near_the_end_and_knows_all_the_same(rig, tmp_path):
 def test_a_shadow_of_another_version_is_one_line(tmp_path):
     header = journal_header.journal_header(CONFIG)
     header["safety_image"][0] += 1
-    JournalWriter(
-        str(tmp_path / "other"), header, *[len(words) for words in blank()], 1 << 20
-    ).close()
+    JournalWriter(str(tmp_path / "other"), header, *counts(), 1 << 20).close()
     with pytest.raises(JournalError, match="another version of this program: limit image schema"):
         snapshot.Shadow(str(tmp_path / "other"))
-
-
-def blank():
-    """Inputs, freshness, outputs and state of a core that has not ticked."""
-    core = replay.core_of(journal_header.journal_header(CONFIG))
-    return core.inp, core.fresh, core.out, core.state_words()

@@ -94,21 +94,14 @@ def test_what_has_a_right_crc_and_is_no_record_is_damaged(body):
 
 
 def test_two_unlike_records_lose_no_latch_no_lock_and_no_rest():
-    other = Record(0, 1, {"2": 1}, [], ("K\xe4fig 1", "other"), (1, ""), "", 0)
-    both = Record(
-        1,
-        0,
-        {"12a": 2, "29.rack1": 1, "2": 1},
-        [0, 7],
-        ("K\xe4fig 1", "other"),
-        FULL.rest,
-        "anna_1",
-        1,
-    )
+    cabinets = ("K\xe4fig 1", "other")
+    other = Record(0, 1, {"2": 1}, [], cabinets, (1, ""), "", 0)
+    latches = {"12a": 2, "29.rack1": 1, "2": 1}
+    both = Record(1, 0, latches, [0, 7], cabinets, FULL.rest, "anna_1", 1)
     assert sr.union(FULL, other) == both
     turned = sr.union(other, FULL)
-    assert set(turned.cabinets) == set(both.cabinets) and turned.rest == both.rest
-    assert (turned.latches, turned.locked_out) == (both.latches, "anna_1")
+    assert set(turned.cabinets) == set(cabinets) and turned.rest == both.rest
+    assert (turned.latches, turned.locked_out) == (latches, "anna_1")
 
 
 @pytest.mark.parametrize(

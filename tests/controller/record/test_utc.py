@@ -69,15 +69,11 @@ def test_a_clock_that_was_set_is_told_once(set_us, told):
     assert made.poll()[1] == 0
 
 
-def test_suspend_is_no_step():
+def test_suspend_is_no_step_and_an_unknown_moment_has_no_certain_day():
     clocks, made = wall()
     clocks.pass_us(8 * 3_600_000_000)
     assert made.poll()[1] == 0
-
-
-def test_a_moment_that_is_not_known_has_no_certain_day():
-    clocks, made = wall()
-    assert made.label(clocks.us, None) == (UTC_US, utc.UNKNOWN, None)
+    assert made.label(clocks.us, None) == (clocks.wall_us, utc.UNKNOWN, None)
 
 
 @pytest.mark.wire

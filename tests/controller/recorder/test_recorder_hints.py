@@ -52,20 +52,14 @@ def test_without_a_file_or_with_half_a_file_there_is_nothing(tmp_path):
 def test_a_refusal_is_told_with_its_reason_and_its_source(counters):
     name = SOURCES[0].name
     counters.refuse(5)
-    assert counters.look() == [], (
-        "what was before the first look is known to an earlier recorder, or to nobody"
-    )
+    assert counters.look() == [], "what was before the first look is known, or to nobody"
     counters.refuse(2)
-    assert counters.look() == [
-        ("hint", "REFUSED", name, f"refused: 2 of {name}. The hint was sent more than 2 s ago.")
-    ]
+    text = f"refused: 2 of {name}. The hint was sent more than 2 s ago."
+    assert counters.look() == [("hint", "REFUSED", name, text)]
     assert counters.look() == []
-
-
-def test_what_was_taken_after_a_refusal_is_no_reason_for_it(counters):
-    counters.look()
-    counters.refuse(1, hint_codes.GRANTED)
-    assert [text for *_, text in counters.look()] == [f"refused: 1 of {SOURCES[0].name}."]
+    counters.refuse(1, hint_codes.GRANTED)  # taken after the refusal: no reason for it
+    counters.now_us += REPEAT_US
+    assert [text for *_, text in counters.look()] == [f"refused: 1 of {name}."]
 
 
 def test_a_flood_is_one_event_a_minute_and_all_of_it_is_counted(counters):
@@ -119,9 +113,7 @@ def test_a_counter_that_began_anew_counts_from_0(counts, told):
     assert [tally.due(count, number * LOOK_US) for number, count in enumerate(counts)] == told
 
 
-@pytest.mark.parametrize("passed_us, told", [(REPEAT_US - 1, 0), (REPEAT_US, 5)])
-def test_the_next_is_told_a_minute_after_the_last(passed_us, told):
+def test_the_next_is_told_a_minute_after_the_last():
     tally = Tally()
-    tally.due(0, 0)
-    assert tally.due(1, LOOK_US) == 1
-    assert tally.due(6, LOOK_US + passed_us) == told
+    looks = ((0, 0, 0), (1, 1, 1), (6, REPEAT_US, 0), (6, REPEAT_US + 1, 5))
+    assert [tally.due(count, at_us) for count, at_us, _ in looks] == [told for *_, told in looks]
