@@ -40,9 +40,14 @@ def audit(site):
     return [judge(site, rule) for rule in rules.RULES]
 
 
+def of(findings, verdict):
+    """The Findings of one verdict."""
+    return [finding for finding in findings if finding.verdict == verdict]
+
+
 def is_met(findings):
     """Whether nothing is violated and nothing is missing."""
-    return not any([finding.verdict in (NOT_MET, NEEDS_FACT) for finding in findings])
+    return not of(findings, NOT_MET) and not of(findings, NEEDS_FACT)
 
 
 def is_sure(finding):

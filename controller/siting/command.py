@@ -1,5 +1,6 @@
 """`firebreak siting SITE.toml`: the report, as JSON and the plan as SVG where asked for."""
 
+import itertools
 import json
 import os
 
@@ -26,28 +27,21 @@ def run(arguments):
     except ConfigError as error:
         say(report.ascii_only(str(error)))
         return WRONG_INPUT
-    outputs = [
-        (path, content)
-        for path, content in ((arguments.json, _json), (arguments.svg, plan.svg))
-        if path is not None
-    ]
-    taken = [arguments.file]
-    for path, _ in outputs:
-        if any([_is_same(path, each) for each in taken]):
+    outputs = [(arguments.json, _json), (arguments.svg, plan.svg)]
+    paths = [path for path in (arguments.file, arguments.json, arguments.svg) if path is not None]
+    for first, second in itertools.combinations(paths, 2):
+        if _is_same(second, first):
             say(
-                f"{path}: is named twice; allowed a file of its own for the site, for --json and "
+                f"{second}: is named twice; allowed a file of its own for the site, for --json and "
                 f"for --svg"
             )
             return WRONG_INPUT
-        taken.append(path)
-    return _audited(site, outputs)
-
-
-def _audited(site, outputs):
     findings = audit.audit(site)
     for path, content in outputs:
         try:
-            _write(path, content(site, findings))
+            if path is not None:
+                with open(path, "w", encoding="utf-8") as file:
+                    file.write(content(site, findings))
         except OSError as error:
             say(plain(error, path))
             return NO_START
@@ -66,8 +60,3 @@ def _is_same(path, other):
 
 def _json(site, findings):
     return json.dumps(report.document(site, findings), indent=1) + "\n"
-
-
-def _write(path, content):
-    with open(path, "w", encoding="utf-8") as file:
-        file.write(content)

@@ -16,10 +16,10 @@ def _energies(units):
     return [
         (
             each,
-            sum_kWh([unit for unit in units if unit.technology == each]),
+            sum_kWh([unit for unit in units if unit.model["technology"] == each]),
             f.TECHNOLOGIES[each][1],
         )
-        for each in dict.fromkeys([unit.technology for unit in units])
+        for each in dict.fromkeys([unit.model["technology"] for unit in units])
     ]
 
 

@@ -68,7 +68,7 @@ def _head(site, findings):
     local = "".join([f", {each}" for each in site.local])
     mode = f"{site.mode} {site.place}".strip()
     second = f"{site.edition}{local}; {mode}; {site.total_kWh:g} kWh in {len(site.units)} units"
-    is_bad = any([each.verdict == audit.NOT_MET for each in findings])
+    is_bad = bool(audit.of(findings, audit.NOT_MET))
     return (
         title
         + tag("text", {"x": EDGE_px, "y": 52, "fill": INK}, escape(second))
@@ -110,9 +110,9 @@ def _legend(site, findings, view):
     bar += tag("text", {"x": f"{bar_px + 8:.1f}", "y": 32, "fill": INK}, f"{bar_m:g} m")
     signs, bottom = _signs(site, bar_px + 90, view.width_px)
     lines = [
-        f"{verdict}: {' '.join([each.rule.id for each in findings if each.verdict == verdict])}"
+        f"{verdict}: {' '.join([each.rule.id for each in audit.of(findings, verdict)])}"
         for verdict in (audit.NOT_MET, audit.NEEDS_FACT)
-        if any([each.verdict == verdict for each in findings])
+        if audit.of(findings, verdict)
     ]
     lines += site.placeholder_lines + _beyond(site, view)
     lines.append(

@@ -46,9 +46,10 @@ def load(path):
         if is_wrong:
             refuse(path, *words)
     _check_names(path, tables)
-    for name, table in tables["model"].items():
-        _check_energy(path, ("model", name), table)
-    site = _built(path, top, tables, singles)
+    energies_kWh = {
+        name: _energy_kWh(path, ("model", name), table) for name, table in tables["model"].items()
+    }
+    site = _built(path, top, tables, singles, energies_kWh)
     check_plan(path, site)
     return site
 
@@ -195,7 +196,7 @@ def _check_names(path, tables):
             refuse(path, ("unit", name, "group"), f"has the name of {seen[group]}", OWN_NAME)
 
 
-def _built(path, top, tables, singles):
+def _built(path, top, tables, singles, energies_kWh):
     areas = [
         Area(name, geometry.polygon(table["outline_m"]), table)
         for name, table in tables["area"].items()
@@ -203,7 +204,12 @@ def _built(path, top, tables, singles):
     return Site(
         path,
         top,
-        tuple([_unit(path, *each, tables["model"], areas) for each in tables["unit"].items()]),
+        tuple(
+            [
+                _unit(path, *each, tables["model"], energies_kWh, areas)
+                for each in tables["unit"].items()
+            ]
+        ),
         tuple(areas),
         tuple([_exposure(path, *each) for each in tables["exposure"].items()]),
         tuple(
@@ -217,9 +223,9 @@ def _built(path, top, tables, singles):
     )
 
 
-def _check_energy(path, where, table):
-    """Refuse energy given twice or not at all, and more than the volume of a unit can hold: a unit
-    of measure mixed up, or a zero too many.
+def _energy_kWh(path, where, table):
+    """Energy of a model. Refuses energy given twice or not at all, and more than the volume of a
+    unit can hold: a unit of measure mixed up, or a zero too many.
     """
     energy_kWh, rated = table["energy_kWh"], [table[key] for key in RATED]
     is_rated = energy_kWh is None
@@ -237,9 +243,10 @@ def _check_energy(path, where, table):
             f"{shown(table[key[-1]])} is not allowed: {energy_kWh:g} kWh in {volume_m3:.4g} m3",
             f"at most {f.DENSEST_kWh_per_m3} kWh per m3 of the unit (no cell holds as much)",
         )
+    return energy_kWh
 
 
-def _unit(path, name, table, models, areas):
+def _unit(path, name, table, models, energies_kWh, areas):
     model = models.get(table["model"])
     if model is None:
         not_allowed(
@@ -260,7 +267,8 @@ def _unit(path, name, table, models, areas):
             refuse(path, where, problem, "inside one area, or outside all")
     if len(holding) > 1:
         refuse(path, where, f"lies in {' and '.join(holding)}", "areas that do not overlap")
-    return Unit(name, table["model"], model, shape, table["group"] or "", "".join(holding))
+    energy_kWh, group = energies_kWh[table["model"]], table["group"] or name
+    return Unit(name, table["model"], model, shape, energy_kWh, group, "".join(holding))
 
 
 def _exposure(path, name, table):

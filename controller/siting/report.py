@@ -176,21 +176,17 @@ def number(value, unit):
 def _groups(site):
     lines = ["GROUPS"]
     for name, units in site.groups.items():
-        energy_kWh = sum_kWh(units)
-        members = (
-            ""
-            if [unit.name for unit in units] == [name]
-            else ": " + ", ".join([unit.name for unit in units])
-        )
-        lines += _folded(f"  {name:20} {energy_kWh:10.6g} kWh", members)
+        names = [unit.name for unit in units]
+        members = "" if names == [name] else f": {', '.join(names)}"
+        lines += _folded(f"  {name:20} {sum_kWh(units):10.6g} kWh", members)
     return lines
 
 
 def _fire_areas(site):
     lines = ["FIRE AREAS"]
     for name, units in site.fire_areas.items():
-        energy_kWh = sum_kWh(units)
-        lines += _folded("  ", f"{name:20} {energy_kWh:10.6g} kWh in {len(units)} unit(s)")
+        words = f"{name:20} {sum_kWh(units):10.6g} kWh in {len(units)} unit(s)"
+        lines += _folded("  ", words)
     return lines
 
 
@@ -211,30 +207,23 @@ def _exposures(site):
 def _result(findings):
     lines = _folded("RESULT: ", headline(findings))
     for verdict in (audit.NOT_MET, audit.NEEDS_FACT):
-        if _of(findings, verdict):
-            lines += _folded(
-                f"  {verdict}: ", " ".join([each.rule.id for each in _of(findings, verdict)])
-            )
+        ids = [each.rule.id for each in audit.of(findings, verdict)]
+        lines += _folded(f"  {verdict}: ", " ".join(ids)) if ids else []
     return lines
 
 
 def headline(findings):
-    """How many rules are met, and how many of those by what nobody here has read; not met; without
-    a fact.
+    """How many rules are met, and how many of those by clauses that nobody here has read; not met;
+    without a fact.
     """
-    met = _of(findings, audit.MET)
+    met, not_met, lacking = [
+        audit.of(findings, verdict) for verdict in (audit.MET, audit.NOT_MET, audit.NEEDS_FACT)
+    ]
     unsure = len([each for each in met if not audit.is_sure(each)])
     second_hand = len([each for each in met if audit.is_sure(each) and each.confidence == "C2"])
     words = f"{len(met)} met" + (f", {unsure} of them by unconfirmed clauses (?)" if unsure else "")
     words += f"{' and' if unsure else ','} {second_hand} by second-hand ones" if second_hand else ""
-    return (
-        f"{words}, {len(_of(findings, audit.NOT_MET))} not met, "
-        f"{len(_of(findings, audit.NEEDS_FACT))} need a fact"
-    )
-
-
-def _of(findings, verdict):
-    return [each for each in findings if each.verdict == verdict]
+    return f"{words}, {len(not_met)} not met, {len(lacking)} need a fact"
 
 
 def document(site, findings):

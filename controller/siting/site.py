@@ -12,10 +12,11 @@ from controller.siting import geometry
 PARTITION_m = 0.5
 
 
-@dataclass(frozen=True)
+@dataclass
 class Site:
     """One siting file, checked. facts: the top of the file; fence: its table or None; la_r3: its
-    facts.
+    facts; local: profiles in force; place: indoors, outdoors, or empty for a dwelling, whose units
+    may be either.
     """
 
     path: str
@@ -27,27 +28,10 @@ class Site:
     fence: dict | None
     la_r3: dict
 
-    @property
-    def mode(self):
-        """One of fields.MODES."""
-        return self.facts["mode"]
-
-    @property
-    def edition(self):
-        """One of fields.EDITIONS."""
-        return self.facts["edition"]
-
-    @property
-    def local(self):
-        """Local profiles in force."""
-        return self.facts["local"] or ()
-
-    @property
-    def place(self):
-        """indoors, outdoors, or empty for a dwelling, whose units may be either."""
-        if self.mode == f.DWELLING:
-            return ""
-        return self.facts["place"] or f.OUTDOORS
+    def __post_init__(self):
+        self.mode, self.edition = self.facts["mode"], self.facts["edition"]
+        self.local = self.facts["local"] or ()
+        self.place = "" if self.mode == f.DWELLING else self.facts["place"] or f.OUTDOORS
 
     @property
     def is_open_air(self):
@@ -96,7 +80,7 @@ class Site:
     @functools.cached_property
     def technologies(self):
         """Those present, in the order of the table."""
-        present = {unit.technology for unit in self.units}
+        present = {unit.model["technology"] for unit in self.units}
         return tuple([each for each in f.TECHNOLOGIES if each in present])
 
     @functools.cached_property

@@ -6,34 +6,18 @@ from controller.siting import geometry
 
 
 class Unit(NamedTuple):
-    """area: name of the one that holds it, empty outside all; model: its table, None for what is
-    not said.
+    """model: its table, None for what the file does not have; energy_kWh: nameplate, or rated
+    voltage times rated capacity (row B3); group: its own name without one; area: name of the one
+    that holds it, empty outside all.
     """
 
     name: str
     model_name: str
     model: dict
     shape: geometry.Shape
-    group_word: str
+    energy_kWh: float
+    group: str
     area: str
-
-    @property
-    def group(self):
-        """Name of its group."""
-        return self.group_word or self.name
-
-    @property
-    def energy_kWh(self):
-        """Said, or rated voltage times rated capacity (row B3)."""
-        said_kWh = self.model["energy_kWh"]
-        if said_kWh is not None:
-            return said_kWh
-        return self.model["rated_voltage_V"] * self.model["rated_capacity_Ah"] / 1000
-
-    @property
-    def technology(self):
-        """One of fields.TECHNOLOGIES."""
-        return self.model["technology"]
 
 
 class Area(NamedTuple):
