@@ -1,5 +1,5 @@
-"""The hint socket on a real cabinet: bounded per tick, silent to strangers, answers that say what
-the core does.
+"""The hint socket on a real cabinet: bounded per tick, silent to strangers, answers that agree with
+the core.
 """
 
 import os
@@ -11,8 +11,7 @@ from cabinet_bench import RATED
 from hinted_site import KEYS, HintedSite
 
 from controller.core import hint_codes as h
-from controller.hints import desk
-from controller.hints import listener as hint_listener
+from controller.hints import desk, hint_statistics
 from controller.hints import wire as w
 from controller.run import operator_commands
 from safety import signals as s
@@ -37,31 +36,23 @@ class Sender:
         self.socket.setblocking(False)
         self.path = str(site.run_dir / "hints.sock")
 
-    def datagram(self, quantity, value_W=0, valid_ms=60_000, **fields):
+    def datagram(self, quantity, value_W=0, valid_ms=60_000, key=None, **fields):
         self.sequence += 1
-        plain = {
-            "source": self.source,
-            "nonce": self.site.listener.desk.nonce,
-            "sequence": self.sequence,
-            "sent_ms": self.site.bench.now_us // 1000,
-            "kind": h.KIND_OF[quantity],
-            "quantity": quantity,
-            "purpose": 0,
-            "value_W": value_W,
-            "valid_ms": valid_ms,
-        }
-        return w.signed(w.Hint(**(plain | fields)), KEYS[self.source])
+        now_ms, kind = self.site.bench.now_us // 1000, h.KIND_OF[quantity]
+        run = (self.source, self.site.listener.desk.nonce, self.sequence, now_ms)
+        hint = w.Hint(*run, kind, quantity, 0, value_W, valid_ms)._replace(**fields)
+        return w.signed(hint, key or KEYS[self.source])
 
     def send(self, *datagrams):
         for data in datagrams:
             self.socket.sendto(data, self.path)
 
-    def heard(self):
+    def heard(self, key=None):
         """Replies that have come; every one must carry a right MAC."""
         found = []
         while True:
             try:
-                found.append(w.reply_of(self.socket.recv(256), KEYS[self.source]))
+                found.append(w.reply_of(self.socket.recv(256), key or KEYS[self.source]))
             except BlockingIOError:
                 assert None not in found
                 return found
@@ -71,6 +62,12 @@ class Sender:
         self.send(self.datagram(quantity, value_W, **fields))
         self.site.step()
         return self.heard()[0]
+
+    def state(self):
+        """The State, asked for and answered at once."""
+        self.send(w.status(self.source))
+        self.site.listener.receive(self.site.bench.now_us)
+        return w.state_of(self.socket.recv(256), KEYS[self.source])
 
 
 @pytest.fixture
@@ -84,6 +81,16 @@ def sender(site):
     yield make
     for each in made:
         each.socket.close()
+
+
+def holds(record, **wanted):
+    """Whether a Reply or State has these values."""
+    found = {name: getattr(record, name) for name in wanted}
+    assert found == wanted
+    return True
+
+
+# -- bounds
 
 
 def test_eight_datagrams_a_tick_and_the_rest_the_next(site, sender):
@@ -101,6 +108,7 @@ class Queue:
     def __init__(self, listener, monkeypatch, *waiting):
         self.waiting = list(waiting)
         self._real = listener._socket
+        self.sendto, self.close = self._real.sendto, self._real.close
         monkeypatch.setattr(listener, "_socket", self)
 
     def recvfrom_into(self, buffer):
@@ -109,12 +117,6 @@ class Queue:
         data, sender = self.waiting.pop(0)
         buffer[: len(data)] = data
         return len(data), sender
-
-    def sendto(self, data, sender):
-        return self._real.sendto(data, sender)
-
-    def close(self):
-        self._real.close()
 
 
 def drain(listener):
@@ -126,9 +128,7 @@ def drain(listener):
     return calls
 
 
-@pytest.mark.parametrize(
-    "data", [b"x" * 10, b"x" * 88, b"x" * 20, b"", b"FBH1" + bytes(16), b"FBQ1" + bytes(84)]
-)
+@pytest.mark.parametrize("data", [b"x" * 10, b"x" * 88, b"x" * 20, b"", b"FBH1" + bytes(16)])
 def test_garbage_has_a_bound_of_its_own_and_takes_no_turn_of_a_hint(
     site, sender, monkeypatch, data
 ):
@@ -159,46 +159,49 @@ def test_garbage_that_comes_one_by_one_wakes_the_loop_four_times_a_tick(site, mo
 
 def test_what_has_to_be_judged_is_bounded_beside_garbage(site, monkeypatch):
     """Hellos of strangers, hints with a wrong MAC: they look right at first."""
+    forged = b"FBH1" + w.name_field("site_ems") + bytes(68)
     with monkeypatch.context() as patched:
-        queue = Queue(
-            site.listener,
-            patched,
-            *[(w.hello("nobody"), None), (b"", None)] * 9,
-            *[(b"FBH1" + w.name_field("site_ems") + bytes(68), None)] * 9,
-        )
+        hellos = [(w.hello("nobody"), None), (b"", None)] * 9
+        queue = Queue(site.listener, patched, *hellos, *[(forged, None)] * 9)
         assert drain(site.listener) == 8 and len(queue.waiting) == 9 + 2 + 1
         site.listener.answer(0)
         assert drain(site.listener) == 8 and len(queue.waiting) == 2
 
 
+def test_a_state_is_bounded_like_a_hello(site, monkeypatch):
+    with monkeypatch.context() as patched:
+        queue = Queue(site.listener, patched, *[(w.status("cloud"), None)] * 9)
+        assert drain(site.listener) == 8 and len(queue.waiting) == 1
+    assert site.statistics()["unsent"] == 8 and site.statistics()["hellos"] == 8
+
+
 def test_one_datagram_per_call_and_no_waiting(site, sender):
     one = sender("site_ems")
     one.send(one.datagram(h.IMPORT_W_MAX), one.datagram(h.IMPORT_W_MAX))
-    site.listener.receive(site.bench.now_us)
-    assert len(site.listener.desk.pending) == 1
-    site.listener.receive(site.bench.now_us)
-    site.listener.receive(site.bench.now_us)  # nothing waits any more: returns
-    assert len(site.listener.desk.pending) == 2
+    for pending in (1, 2, 2):  # at last nothing waits any more: returns
+        site.listener.receive(site.bench.now_us)
+        assert len(site.listener.desk.pending) == pending
 
 
-@pytest.mark.parametrize("cut", [0, 1, 20, 87, 89, 256, 257, 60_000])
-def test_truncated_and_oversized_ones_change_nothing(site, sender, cut):
+def test_truncated_and_oversized_ones_change_nothing(site, sender):
     one = sender("site_ems")
-    one.send((one.datagram(h.IMPORT_W_MAX) + bytes(60_000))[:cut])
-    site.step()
-    assert one.heard() == [] and site.statistics()["accepted"] == 0
-    assert site.statistics()["wrong_length"] + site.statistics()["wrong_magic"] == 1
+    for count, cut in enumerate((0, 20, 87, 89, 257, 60_000), 1):
+        one.send((one.datagram(h.IMPORT_W_MAX) + bytes(60_000))[:cut])
+        site.step()
+        found = site.statistics()
+        assert one.heard() == [] and found["accepted"] == 0
+        assert found["wrong_length"] + found["wrong_magic"] == count
+
+
+# -- who gets an answer, and when
 
 
 def test_a_hello_is_answered_at_once_and_a_hint_after_its_tick(site, sender):
     one = sender("site_ems", 4)
     one.send(w.hello("site_ems"))
     site.listener.receive(site.bench.now_us)
-    assert w.welcome_of(one.socket.recv(64)) == (
-        site.listener.desk.nonce,
-        site.bench.now_us // 1000,
-        0,
-    )
+    wanted = (site.listener.desk.nonce, site.bench.now_us // 1000, 0)
+    assert w.welcome_of(one.socket.recv(64)) == wanted
     one.send(one.datagram(h.IMPORT_W_MAX, 400_000))
     site.listener.receive(site.bench.now_us)
     assert one.heard() == []
@@ -210,11 +213,13 @@ def test_a_hello_is_answered_at_once_and_a_hint_after_its_tick(site, sender):
 def test_an_address_in_a_file_system_gets_no_reply(site, sender, tmp_path):
     """The loop looks up no path: it might lie in a file system that hangs."""
     one = sender("site_ems")
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as on_path:
+    with (
+        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as on_path,
+        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as nameless,
+    ):
         on_path.bind(str(tmp_path / "a"))
-        on_path.sendto(one.datagram(h.IMPORT_W_MAX, 1), one.path)
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as nameless:
-            nameless.sendto(one.datagram(h.IMPORT_W_MAX, 2), one.path)
+        for value_W, each in enumerate((on_path, nameless)):
+            each.sendto(one.datagram(h.IMPORT_W_MAX, value_W), one.path)
         site.step()
         on_path.setblocking(False)
         with pytest.raises(BlockingIOError):
@@ -229,166 +234,172 @@ def test_a_sender_who_has_gone_or_does_not_read_holds_up_nobody(site, sender):
     assert site.step() == 1 and site.statistics()["unsent"] == 1
     for _ in range(400):  # hellos are answered without a quota: more answers than a queue holds
         deaf.send(w.hello("desk"))
-        site.step()
+        site.listener.receive(site.bench.now_us)
+        site.listener.answer(site.bench.now_us)
     assert site.statistics()["unsent"] > 100
     assert other.say(h.POWER_W, 0).code == h.GRANTED
 
 
-def test_the_socket_is_for_owner_and_group_and_goes_with_the_listener(tmp_path):
+def test_the_socket_is_for_owner_and_group_and_goes_with_the_listener(tmp_path, monkeypatch):
     site = HintedSite(tmp_path)
     path = site.run_dir / "hints.sock"
     assert stat.S_IMODE(path.stat().st_mode) == 0o660
     site.close()
     assert not path.exists() and (site.run_dir / "hints.stats").exists()
 
+    def full(*_):
+        raise OSError(28, "No space left on device")
 
-def test_a_new_run_refuses_hints_of_the_run_before(tmp_path, sender, site):
-    """After a restart the nonce is another one: whatever was recorded before is worth nothing."""
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    with pytest.raises(OSError, match="No space"):
+        hint_statistics.HintStatistics(str(tmp_path / "x"), ())
+
+
+def test_a_new_run_refuses_hints_of_the_run_before(sender, site):
+    """After a restart the nonce is another one: nothing recorded before counts."""
     one = sender("site_ems")
     recorded = one.datagram(h.IMPORT_W_MAX, 400_000)
     assert one.say(h.IMPORT_W_MAX, 400_000).code == h.GRANTED
     before = site.listener.desk.nonce
     site.listener.close()
-    site.listener = hint_listener.HintListener(
-        str(site.run_dir), site.bench.cabinet, {"site_ems": site_key("site_ems")}
-    )
+    site.reopen({"site_ems": (desk.key_of(KEYS["site_ems"], 1),)})
     assert site.listener.desk.nonce != before
     one.send(recorded)
     site.step()
-    reply = one.heard()[0]
-    assert (reply.code, reply.nonce) == (h.OTHER_BOOT, site.listener.desk.nonce)
+    assert holds(one.heard()[0], code=h.OTHER_BOOT, nonce=site.listener.desk.nonce)
     assert site.statistics()["accepted"] == 0
 
 
-def site_key(name):
-    return (desk.key_of(KEYS[name], 1),)
+def test_a_hint_that_waited_in_the_queue_for_too_long_is_too_late(site, sender):
+    one = sender("site_ems")
+    one.send(one.datagram(h.IMPORT_W_MAX, 1))
+    site.bench.now_us += 2_001_000
+    site.step()
+    assert [reply.code for reply in one.heard()] == [h.TOO_LATE]
 
 
 # -- what the replies say
 
 
-def test_a_cap_is_granted_and_acts(site, sender):
-    site.run()
-    reply = sender("cloud").say(h.CHARGE_W_MAX, 20_000)
-    assert (reply.code, reply.granted_W, reply.valid_ms, reply.fallback_W) == (
-        h.GRANTED,
-        20_000,
-        60_000,
-        50_000,
-    )
-    assert reply.available_low_W == -20_000 and reply.low_reason == 401
+@pytest.mark.parametrize(
+    "source, quantity, value_W, valid_ms, wanted",
+    [
+        # the core publishes whole seconds, rounded up; who relies on them must not be surprised
+        ("cloud", h.CHARGE_W_MAX, 20_000, 1500, {"code": h.GRANTED, "valid_ms": 1500}),
+        # longzheng/open-dynamic-export pull 102: no hint yet must not mean no limit
+        (
+            "cloud",
+            *(h.CHARGE_W_MAX, 20_000, 60_001),
+            {"code": h.VALID_LONG, "granted_W": 50_000, "valid_ms": 0, "fallback_W": 50_000},
+        ),
+        (
+            "cloud",
+            *(h.DISCHARGE_W_MAX, -1, 60_000),
+            {"code": h.WRONG_VALUE, "granted_W": w.NOTHING_W, "fallback_W": w.NOTHING_W},
+        ),
+        # without the role it only narrows charging
+        ("cloud", h.IMPORT_W_MAX, 400_000, 9000, {"code": h.CHARGING_ONLY, "granted_W": 400_000}),
+        ("site_ems", 0, 0, 1000, {"code": h.GRANTED, "granted_W": w.NOTHING_W}),
+        ("site_ems", 0, 0, 999, {"code": h.VALID_SHORT, "kind": h.HEARTBEAT}),
+    ],
+)
+def test_a_reply_before_the_cabinet_runs(site, sender, source, quantity, value_W, valid_ms, wanted):
+    assert holds(sender(source).say(quantity, value_W, valid_ms=valid_ms), **wanted)
 
 
-def test_no_more_validity_is_told_than_was_asked_for(site, sender):
-    """The core publishes whole seconds, rounded up; who relies on them must not be surprised."""
-    assert sender("cloud").say(h.CHARGE_W_MAX, 20_000, valid_ms=1500).valid_ms == 1500
-
-
-def test_at_the_start_the_fallback_is_in_force(site, sender):
-    """longzheng/open-dynamic-export pull 102: no hint yet must not mean no limit."""
-    reply = sender("cloud").say(h.CHARGE_W_MAX, 20_000, valid_ms=60_001)
-    assert (reply.code, reply.granted_W, reply.valid_ms, reply.fallback_W) == (
-        h.VALID_LONG,
-        50_000,
-        0,
-        50_000,
-    )
-
-
-def test_a_refusal_says_what_is_in_force_instead(site, sender):
+def test_a_refusal_tells_what_is_in_force_instead(site, sender):
     one = sender("cloud")
     one.say(h.CHARGE_W_MAX, 20_000, valid_ms=30_000)
     site.bench.tick(50)
     reply = one.say(h.CHARGE_W_MAX, 5, valid_ms=90_000)
-    assert (reply.code, reply.asked_W, reply.granted_W, reply.valid_ms) == (
-        h.VALID_LONG,
-        5,
-        20_000,
-        29_000,
-    )
+    assert holds(reply, code=h.VALID_LONG, asked_W=5, granted_W=20_000, valid_ms=29_000)
 
 
-def test_nothing_in_force_and_no_fallback(site, sender):
-    reply = sender("cloud").say(h.DISCHARGE_W_MAX, -1)
-    assert (reply.code, reply.granted_W, reply.valid_ms, reply.fallback_W) == (
-        h.WRONG_VALUE,
-        w.NOTHING_W,
-        0,
-        w.NOTHING_W,
+def test_an_obligation_that_cannot_be_met_tells_what_is_held(site, sender):
+    site.bench.field.wrong[s.GRID_POWER_W] = 300_000
+    site.bench.tick(10)  # not running yet: no power at all
+    reply = sender("site_ems").say(h.IMPORT_W_MAX, 100_000)
+    assert holds(reply, code=h.LIMITED, asked_W=100_000)
+    assert 250_000 < reply.granted_W <= 300_000  # as the connection's filter has it by then
+
+
+def test_replies_and_states_of_a_running_cabinet(site, sender):
+    """A request, its state, an operator above it (evcc-io/evcc issue 33063: who controls the
+    battery?), a cap.
+    """
+    site.run()
+    scheduler, cloud = sender("scheduler"), sender("cloud")
+    reply = scheduler.say(h.POWER_W, -10_000)
+    site.bench.tick(5)
+    ends = ("available_low_W", "available_high_W", "low_reason", "high_reason")
+    assert holds(
+        cloud.state(),
+        source="cloud",
+        nonce=reply.nonce,
+        uptime_ms=site.bench.now_us // 1000,
+        setpoint_W=-10_000,
+        control_source="scheduler",
+        reserve_soft_permille=150,
+        reserve_hard_permille=100,
+        remaining_Wh=645_000 * (RATED["soc_permille"] - 150) // 1000,
+        **{name: getattr(reply, name) for name in ends},
     )
+    assert site.bench.cabinet.core.setpoints()[0] == -10_000
+    assert site.source("cloud")["accepted"] == 0
+    assert sender("desk").say(h.POWER_W, -10_000).code == h.GRANTED
+    reply = scheduler.say(h.POWER_W, 10_000)
+    assert holds(reply, code=h.OUTRANKED, granted_W=0, setpoint_W=-10_000)
+    reply = cloud.say(h.CHARGE_W_MAX, 20_000)
+    assert holds(reply, code=h.GRANTED, granted_W=20_000, valid_ms=60_000, fallback_W=50_000)
+    assert holds(reply, available_low_W=-20_000, low_reason=401)
+
+
+def test_what_the_grid_wants_moves_a_request(site, sender):
+    """The connection imports 200 kW and may import 100 kW: the battery must discharge the rest,
+    whatever is asked; later it exports 200 kW and may export 100 kW.
+    """
+    site.run()
+    site.bench.field.wrong[s.GRID_POWER_W] = 200_000
+    site.bench.tick(1000)
+    ems, scheduler = sender("site_ems"), sender("scheduler")
+    assert ems.say(h.IMPORT_W_MAX, 100_000).code == h.GRANTED
+    state = ems.state()
+    assert holds(state, control_source="", binding_reason=304, low_reason=304)
+    assert state.setpoint_W == state.available_low_W > 90_000
+    for count, asked_W in enumerate((10_000, 0, -20_000), 1):
+        reply = scheduler.say(h.POWER_W, asked_W)
+        assert holds(reply, code=h.MOVED, asked_W=asked_W, low_reason=304)
+        assert reply.granted_W == reply.available_low_W > 90_000
+        source = site.source("scheduler")
+        assert (source["limited"], source["last_code"]) == (count, h.MOVED)
+    site.bench.field.wrong[s.GRID_POWER_W] = -200_000
+    site.bench.tick(1000)
+    assert sender("desk").say(h.EXPORT_W_MAX, 100_000).code == h.GRANTED
+    for asked_W in (-10_000, 0, 20_000):
+        reply = scheduler.say(h.POWER_W, asked_W)
+        assert holds(reply, code=h.MOVED, granted_W=reply.available_high_W)
+        assert reply.available_high_W < -90_000
 
 
 def test_a_request_gets_what_the_limits_leave(site, sender):
+    """Also in the reply to a request that was refused."""
     site.run()
     # importing: discharging as much does not export
     site.bench.field.wrong[s.GRID_POWER_W] = 200_000
     one = sender("scheduler")
     site.bench.tick(1000)
     reply = one.say(h.POWER_W, 100_000)
-    assert (reply.code, reply.granted_W, reply.setpoint_W) == (h.GRANTED, 100_000, 100_000)
-    reply = one.say(h.POWER_W, 240_000)
-    assert (reply.code, reply.granted_W) == (h.LIMITED, reply.available_high_W)
-    assert 0 < reply.available_high_W < 240_000 and reply.high_reason in (302, 212, 213, 214, 215)
-    assert (
-        site.source("scheduler")["limited"] == 1
-        and site.source("scheduler")["last_code"] == h.LIMITED
-    )
-
-
-def test_a_request_below_what_the_grid_wants_is_no_grant_of_more(site, sender):
-    """The connection imports 200 kW and may import 100 kW: the battery must discharge the rest,
-    whatever is asked.
-    """
-    site.run()
-    site.bench.field.wrong[s.GRID_POWER_W] = 200_000
-    site.bench.tick(1000)
-    assert sender("site_ems").say(h.IMPORT_W_MAX, 100_000).code == h.GRANTED
-    scheduler = sender("scheduler")
-    for count, asked_W in enumerate((10_000, 0, -20_000), 1):
-        reply = scheduler.say(h.POWER_W, asked_W)
-        assert (reply.code, reply.asked_W) == (h.MOVED, asked_W)
-        assert reply.granted_W == reply.available_low_W > 90_000 and reply.low_reason == 304
-        source = site.source("scheduler")
-        assert (source["limited"], source["last_code"]) == (count, h.MOVED)
-
-
-def test_a_request_above_what_the_grid_wants_is_no_grant_of_the_opposite(site, sender):
-    site.run()
-    site.bench.field.wrong[s.GRID_POWER_W] = -200_000
-    site.bench.tick(1000)
-    assert sender("desk").say(h.EXPORT_W_MAX, 100_000).code == h.GRANTED
-    scheduler = sender("scheduler")
-    for asked_W in (-10_000, 0, 20_000):
-        reply = scheduler.say(h.POWER_W, asked_W)
-        assert (reply.code, reply.granted_W) == (h.MOVED, reply.available_high_W)
-        assert reply.available_high_W < -90_000
-
-
-def test_the_operator_outranks_a_scheduler(site, sender):
-    """evcc-io/evcc issue 33063: who controls the battery?"""
-    site.run()
-    assert sender("desk").say(h.POWER_W, -10_000).code == h.GRANTED
-    reply = sender("scheduler").say(h.POWER_W, 10_000)
-    assert (reply.code, reply.granted_W, reply.setpoint_W) == (h.OUTRANKED, 0, -10_000)
-
-
-def test_an_import_maximum_without_the_role_says_that_it_only_narrows_charging(site, sender):
-    reply = sender("cloud").say(h.IMPORT_W_MAX, 400_000)
-    assert (reply.code, reply.granted_W) == (h.CHARGING_ONLY, 400_000)
-
-
-def test_an_obligation_that_cannot_be_met_says_what_is_held(site, sender):
-    site.bench.field.wrong[s.GRID_POWER_W] = 300_000
-    site.bench.tick(10)  # not running yet: no power at all
-    reply = sender("site_ems").say(h.IMPORT_W_MAX, 100_000)
-    assert (reply.code, reply.asked_W) == (h.LIMITED, 100_000)
-    assert 250_000 < reply.granted_W <= 300_000  # as the connection's filter has it by then
-
-
-def test_a_heartbeat_is_granted(site, sender):
-    reply = sender("site_ems").say(0, 0, valid_ms=1000)
-    assert (reply.code, reply.kind, reply.granted_W) == (h.GRANTED, h.HEARTBEAT, w.NOTHING_W)
-    assert sender("site_ems", 1).say(0, 0, valid_ms=999).code == h.VALID_SHORT
+    assert holds(reply, code=h.GRANTED, granted_W=100_000, setpoint_W=100_000)
+    for count, asked_W in enumerate((240_000, 10**9), 1):
+        reply = one.say(h.POWER_W, asked_W)
+        assert holds(reply, code=h.LIMITED, granted_W=reply.available_high_W)
+        assert 0 < reply.available_high_W < 240_000
+        assert reply.high_reason in (302, 212, 213, 214, 215)
+        found = site.source("scheduler")
+        assert (found["limited"], found["last_code"]) == (count, h.LIMITED)
+    reply = one.say(h.POWER_W, 10**9, sequence=1)
+    assert holds(reply, code=h.OLD_SEQUENCE, granted_W=reply.available_high_W)
+    assert reply.granted_W < 250_001
 
 
 @pytest.mark.parametrize("first", ["heartbeat", "hint"])
@@ -401,164 +412,50 @@ def test_a_fallback_that_lapsed_is_left_with_a_heartbeat_and_a_hint(site, sender
     site.bench.tick(60)
     if first == "hint":
         reply = one.say(h.CHARGE_W_MAX, 80_000)
-        assert (reply.code, reply.asked_W, reply.granted_W, reply.valid_ms) == (
-            h.FALLBACK_RULES,
-            80_000,
-            50_000,
-            0,
-        )
+        assert holds(reply, code=h.FALLBACK_RULES, asked_W=80_000, granted_W=50_000, valid_ms=0)
         assert site.source("cloud")["limited"] == 1
-        reply = one.say(h.CHARGE_W_MAX, 40_000)
-        assert (reply.code, reply.granted_W, reply.valid_ms) == (h.GRANTED, 40_000, 60_000), (
-            "less acts at once"
-        )
+        reply = one.say(h.CHARGE_W_MAX, 40_000)  # less acts at once
+        assert holds(reply, code=h.GRANTED, granted_W=40_000, valid_ms=60_000)
         site.bench.tick(60)  # it may send three a second
         one.say(h.CHARGE_W_MAX, 80_000)
         assert one.say(0).code == h.GRANTED
     else:
         assert one.say(0).code == h.GRANTED
         reply = one.say(h.CHARGE_W_MAX, 80_000)
-        assert (reply.code, reply.granted_W) == (h.GRANTED, 80_000)
-    assert (
-        site.bench.cabinet.core.functions["hint_table"].in_force_W(
-            site.entry("cloud", h.CHARGE_W_MAX)
-        )
-        == 80_000
-    )
+        assert holds(reply, code=h.GRANTED, granted_W=80_000)
+    table = site.bench.cabinet.core.functions["hint_table"]
+    assert table.in_force_W(site.entry("cloud", h.CHARGE_W_MAX)) == 80_000
 
 
 def test_a_heartbeat_that_has_run_out_lifts_nothing(site, sender):
     one = sender("cloud")
-    one.say(h.CHARGE_W_MAX, 80_000, valid_ms=1000)
-    site.bench.tick(60)
-    one.say(0, valid_ms=1000)
-    site.bench.tick(60)
+    for quantity, value_W in ((h.CHARGE_W_MAX, 80_000), (0, 0)):
+        one.say(quantity, value_W, valid_ms=1000)
+        site.bench.tick(60)
     assert one.say(h.CHARGE_W_MAX, 80_000).code == h.FALLBACK_RULES
-
-
-def test_a_refused_request_tells_what_is_in_effect_and_not_what_was_asked(site, sender):
-    """A request of all the power there is, then one refused: what is granted stays what the limits
-    leave.
-    """
-    site.run()
-    site.bench.field.wrong[s.GRID_POWER_W] = 200_000
-    one = sender("scheduler")
-    site.bench.tick(1000)
-    assert one.say(h.POWER_W, 10**9).code == h.LIMITED
-    reply = one.say(h.POWER_W, 10**9, sequence=1)
-    assert (reply.code, reply.granted_W) == (
-        h.OLD_SEQUENCE,
-        reply.available_high_W,
-    ) and reply.granted_W < 250_001
-
-
-# -- what the cabinet can do and does
-
-
-def test_the_state_is_that_of_the_last_tick(site, sender):
-    site.run()
-    one = sender("scheduler")
-    reply = one.say(h.POWER_W, -10_000)
-    site.bench.tick(5)
-    one.send(w.status("cloud"))
-    site.listener.receive(site.bench.now_us)
-    state = w.state_of(one.socket.recv(256), KEYS["cloud"])
-    core = site.bench.cabinet.core
-    assert (state.source, state.nonce, state.uptime_ms) == (
-        "cloud",
-        reply.nonce,
-        site.bench.now_us // 1000,
-    )
-    assert (state.setpoint_W, state.control_source) == (-10_000, "scheduler") and core.setpoints()[
-        0
-    ] == -10_000
-    assert (state.available_low_W, state.available_high_W, state.low_reason, state.high_reason) == (
-        reply.available_low_W,
-        reply.available_high_W,
-        reply.low_reason,
-        reply.high_reason,
-    )
-    assert (state.reserve_soft_permille, state.reserve_hard_permille) == (150, 100)
-    assert state.remaining_Wh == 645_000 * (RATED["soc_permille"] - 150) // 1000
-    assert site.source("cloud")["accepted"] == 0
-
-
-def test_nobody_in_control_and_a_binding_reason(site, sender):
-    """A connection that must not import more than it does: an obligation moves the battery, nobody
-    asked.
-    """
-    site.run()
-    site.bench.field.wrong[s.GRID_POWER_W] = 200_000
-    site.bench.tick(1000)
-    one = sender("site_ems")
-    assert one.say(h.IMPORT_W_MAX, 100_000).code == h.GRANTED
-    one.send(w.status("site_ems"))
-    assert site.step() == 1
-    state = w.state_of(one.socket.recv(256), KEYS["site_ems"])
-    assert (state.control_source, state.binding_reason, state.low_reason) == ("", 304, 304)
-    assert state.setpoint_W == state.available_low_W > 90_000
-
-
-def test_a_state_is_bounded_like_a_hello(site, monkeypatch):
-    with monkeypatch.context() as patched:
-        queue = Queue(site.listener, patched, *[(w.status("cloud"), None)] * 9)
-        assert drain(site.listener) == 8 and len(queue.waiting) == 1
-    assert site.statistics()["unsent"] == 8 and site.statistics()["hellos"] == 8
 
 
 # -- keys, live
 
 
 def test_a_key_changes_live_through_the_command_socket(site, sender):
-    path = str(site.run_dir / "command.sock")
     one, new = sender("site_ems"), bytes([77]) * 32
-    with site.pumped():
-        assert (
-            operator_commands.change_key(
-                path, operator_commands.ROTATE_KEY, w.name_field("site_ems"), new, 9
-            )
-            == operator_commands.ACCEPTED
-        )
-        assert (
-            operator_commands.change_key(
-                path, operator_commands.ROTATE_KEY, w.name_field("nobody"), new, 9
-            )
-            == operator_commands.NO_SOURCE
-        )
+
+    def change(what, source, key):
+        path = str(site.run_dir / "command.sock")
+        with site.pumped():
+            return operator_commands.change_key(path, what, w.name_field(source), key, 9)
+
+    rotate = operator_commands.ROTATE_KEY
+    assert change(rotate, "site_ems", new) == operator_commands.ACCEPTED
+    assert change(rotate, "nobody", new) == operator_commands.NO_SOURCE
     assert one.say(h.IMPORT_W_MAX, 1).code == h.GRANTED
-    now_ms = site.bench.now_us // 1000
-    one.send(
-        w.signed(w.Hint("site_ems", site.listener.desk.nonce, 2, now_ms, 3, 4, 0, 5, 5000), new)
-    )
+    one.send(one.datagram(h.IMPORT_W_MAX, 5, key=new))
     site.step()
-    assert w.reply_of(one.socket.recv(256), new).code == h.GRANTED
-    one.send(one.datagram(h.IMPORT_W_MAX, sequence=3))
+    assert one.heard(new)[0].code == h.GRANTED
+    one.send(one.datagram(h.IMPORT_W_MAX))
     site.step()
     assert one.heard() == [] and site.source("site_ems")["bad_mac"] == 1
-    with site.pumped():
-        assert (
-            operator_commands.change_key(
-                path, operator_commands.REVOKE_KEY, w.name_field("site_ems"), bytes(32), 9
-            )
-            == operator_commands.ACCEPTED
-        )
+    revoke = operator_commands.REVOKE_KEY
+    assert change(revoke, "site_ems", bytes(32)) == operator_commands.ACCEPTED
     assert site.source("site_ems")["key_made_s"] == 0
-
-
-def test_a_hint_that_waited_in_the_queue_for_too_long_is_too_late(site, sender):
-    one = sender("site_ems")
-    one.send(one.datagram(h.IMPORT_W_MAX, 1))
-    site.bench.now_us += 2_001_000
-    site.step()
-    assert [reply.code for reply in one.heard()] == [h.TOO_LATE]
-
-
-def test_a_full_run_directory_is_an_error_at_the_start(tmp_path, monkeypatch):
-    def full(*_):
-        raise OSError(28, "No space left on device")
-
-    site = HintedSite(tmp_path)
-    monkeypatch.setattr(os, "posix_fallocate", full)
-    with pytest.raises(OSError, match="No space"):
-        hint_listener.st.HintStatistics(str(tmp_path / "x"), ())
-    site.close()
