@@ -6,20 +6,64 @@ The journal is followed on every step, so that an active stage is known to one s
 """
 
 import contextlib
+import fcntl
 import os
 import select
 import sys
+import termios
+import tty
+from array import array
 
 from controller.run import loop_statistics
 from hil import plant_process
 from hil.campaigns.rows import play, start
 from hil.campaigns.rows.limits import Limits
-from hil.campaigns.rows.real_courses import REAL
-from hil.campaigns.rows.second_channel import NAME, SecondChannel
+from hil.campaigns.rows.real import CHANNEL_B, REAL, STEP_ms
+from hil.devices.channel_b import VirtualChannelB
+from hil.wires.virtual import NEVER
 
-STEP_ms = plant_process.STEP_US // 1000
 ALIVE_US = 1_000_000  # so often the rig hears that this process lives
 FIRST_TICK_S_MAX = 60.0  # of a controller that has just been started, on a busy machine
+
+
+class SecondChannel:
+    """Channel B and its line to the controller: a pty in both directions at once, unlike the buses.
+    `device`: what faults are done to.
+    """
+
+    next_us = NEVER
+
+    def __init__(self, plant, image):
+        """image: the limit image of channel A."""
+        self.device = VirtualChannelB(plant, image)
+        self._master, self._slave = os.openpty()
+        tty.setraw(self._slave)
+        os.set_blocking(self._master, False)
+        self.slave_name = os.ttyname(self._slave)
+        self._waiting = array("i", [0])
+
+    def fileno(self):
+        """The descriptor that becomes readable when the controller has sent something."""
+        return self._master
+
+    def service(self, now_us):
+        """Read what the controller has sent; its length is asked first, see PtyWire."""
+        fcntl.ioctl(self._master, termios.FIONREAD, self._waiting)
+        if self._waiting[0]:
+            self.device.receive(os.read(self._master, self._waiting[0]))
+
+    def step(self, now_us):
+        """Do all steps that are due, and send."""
+        self.device.advance(now_us)
+        data = self.device.take()
+        if data:
+            with contextlib.suppress(BlockingIOError):  # no reader: a UART would lose them too
+                os.write(self._master, data)
+
+    def close(self):
+        """Close both sides."""
+        os.close(self._master)
+        os.close(self._slave)
 
 
 class Over(Exception):
@@ -85,11 +129,11 @@ class CourseBench(plant_process.Bench):
         self._course = REAL[order["course"]]
         self._rig = SteppedRig(self)
         if self.config.channel_b:
-            self._second = self.ptys[NAME] = SecondChannel(
+            self._second = self.ptys[CHANNEL_B] = SecondChannel(
                 self.cabinet.plant, self.config.safety_image
             )
             self._heard.register(self._second.fileno(), select.EPOLLIN | select.EPOLLET)
-            devices = self.world.devices | {NAME: self._second.device}
+            devices = self.world.devices | {CHANNEL_B: self._second.device}
             self.world = self.world._replace(devices=devices)
         for each in self._course.at_start:
             start.apply(self._rig, each)

@@ -12,11 +12,10 @@ from hil.arguments import output_file, whole
 from hil.campaigns import command, report
 from hil.campaigns import verdict as verdicts
 from hil.campaigns.rows import page, verdict
-from hil.campaigns.rows.campaign import run
 from hil.campaigns.rows.courses import COURSES, EVERY, STOPPED
 from hil.campaigns.rows.limits import Limits
-from hil.campaigns.rows.real import Campaign, STEP_ms
-from hil.campaigns.rows.real_courses import NOT_DONE
+from hil.campaigns.rows.play import run
+from hil.campaigns.rows.real import NOT_DONE, Campaign, STEP_ms
 
 JOBS_MAX = 64
 DISARMED = "with the stages not armed: each must be found not met, or the course shows nothing"

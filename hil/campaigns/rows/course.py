@@ -17,6 +17,11 @@ class Do(NamedTuple):
     arguments: dict
 
     @property
+    def is_inside(self):
+        """True if no wire brings it."""
+        return self.do in INSIDE
+
+    @property
     def words(self):
         """The action as the table has it."""
         values = [f"{key}={value}" for key, value in self.arguments.items()]
@@ -73,7 +78,7 @@ class Course(NamedTuple):
     @property
     def is_inside(self):
         """True if no wire brings the cause."""
-        return any(each.do in INSIDE for each in self.cause)
+        return any(each.is_inside for each in self.cause)
 
     @property
     def is_stopped(self):

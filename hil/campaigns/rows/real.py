@@ -2,22 +2,27 @@
 the machine stalled.
 
 A thread waits for each rig; the processes are the controller and the bench of each course. An
-interruption ends every running course in order.
+interruption ends every running course in order. No configuration leaves a required row not armed,
+so nothing is disarmed there: of a course that has other stages not armed in virtual time, only the
+time of its own stage is its own.
 """
 
 import contextlib
 import os
+import pathlib
+import shutil
 import tempfile
 import threading
 from concurrent.futures import ThreadPoolExecutor, as_completed
 
 from controller.record.journal import JournalError
 from controller.record.snapshot import read
+from controller.sites import FOLDER as SITES
 from hil import plant_process
 from hil.campaigns import order as orders
-from hil.campaigns.rows import play, second_channel, start
-from hil.campaigns.rows.campaign import Row, judged
-from hil.campaigns.rows.real_courses import CABINET_MORE, REAL
+from hil.campaigns.rows import play, start
+from hil.campaigns.rows.courses import EVERY
+from hil.campaigns.rows.verdict import Row, judged
 from hil.campaigns.rows.watch import Result
 from hil.rig import Rig, RigError
 
@@ -27,6 +32,43 @@ REPEATS_MAX = 2
 ASK_AGAIN_S, ASKS_MAX = 0.05, 1200
 BENCH = "hil.campaigns.rows.bench_watch"
 FINISH = {"what": "finish"}
+CHANNEL_B = "channel_b"
+TYPE = "firebreak_645.toml"
+NONE, FITTED = 'second_channel = "none"', 'second_channel = "fitted"'
+WHY_NOT = {
+    "flip_word": "a bit of the limit image in the controller's own memory",
+    "change_program": "a constant of a function in the controller's own memory",
+    "hot_processor": "a temperature that the operating system tells, which is the machine's own",
+}
+# An analysis that asks for the derate arms 46b; row 51 has a site of its own.
+CABINET_MORE = {("46b",): "[hma]\nnoc_derate = true\n"}
+
+
+def _why_not(course):
+    inside = [each.do for each in course.before + course.cause if each.is_inside]
+    return f"inside the controller: {WHY_NOT[inside[-1]]}" if inside else None
+
+
+NOT_DONE = {label: _why_not(each) for label, each in EVERY.items() if _why_not(each)}
+REAL = {label: each._replace(alone=()) for label, each in EVERY.items() if label not in NOT_DONE}
+BESIDE = {label: EVERY[label].alone for label in REAL if EVERY[label].alone}
+
+
+def section(port):
+    """Of a cabinet's file: where the second channel's plug is."""
+    return f'[{CHANNEL_B}]\nport = "{port}"\n'
+
+
+def site(directory):
+    """Part of an order: the example site with a second channel, a copy in this directory."""
+    folder = pathlib.Path(directory, "sites")
+    shutil.copytree(SITES, folder)
+    path, cabinet = folder / "types" / TYPE, folder / "example" / "cabinet.toml"
+    path.write_text(path.read_text(encoding="ascii").replace(NONE, FITTED), encoding="ascii")
+    # the bench only has to know that there is one
+    text = cabinet.read_text(encoding="ascii") + section("/dev/null")
+    cabinet.write_text(text, encoding="ascii")
+    return {"site": str(cabinet), "extends": str(cabinet.parent / "site.toml")}
 
 
 class CourseRig(Rig):
@@ -44,15 +86,15 @@ class CourseRig(Rig):
             cabinet_more=CABINET_MORE.get(each.armed, ""),
         )
         if start.SECOND_CHANNEL in each.armed:
-            order |= second_channel.site(directory)
+            order |= site(directory)
         super().__init__(order, None, config)
         self.may_be_killed = each.does("controller_kill")
 
     def _write_cabinet_file(self, wires):
         """The second channel's plug has a section of its own."""
         ports = dict(wires["ports"])
-        if second_channel.NAME in ports:
-            self.order["cabinet_more"] += second_channel.section(ports.pop(second_channel.NAME))
+        if CHANNEL_B in ports:
+            self.order["cabinet_more"] += section(ports.pop(CHANNEL_B))
         super()._write_cabinet_file({**wires, "ports": ports})
 
     def _whole(self, shown):

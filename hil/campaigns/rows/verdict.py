@@ -2,10 +2,38 @@
 each thing.
 """
 
+from typing import NamedTuple
+
 from hil.campaigns.rows import effects
 from safety import matrix as m
 
 OPENED_UNDER_CURRENT = " opened at "  # in the observer's line
+
+
+class Row(NamedTuple):
+    """One course as it ended: the Course, its Result, what must come, what was not met.
+
+    Of real processes also: what the machine held back, the observer's events for a reader who looks
+    for why, and a line for each attempt before.
+    """
+
+    course: object
+    result: object
+    wanted: tuple
+    complaints: list
+    machine: dict = {}
+    timeline: list = []
+    repeated: tuple = ()
+
+    @property
+    def is_met(self):
+        """True if everything is as the matrix and the chain say."""
+        return not self.complaints
+
+
+def judged(course, result, limits, wanted, **seen):
+    """The Row of a Result. seen: its further fields."""
+    return Row(course, result, wanted, complaints(course, result, limits, wanted), **seen)
 
 
 def complaints(course, result, limits, wanted):

@@ -3,7 +3,6 @@
 from typing import NamedTuple
 
 from hil.campaigns.rows import effects
-from hil.campaigns.rows.inside import INSIDE
 
 HOLD_S = 3.0  # what has come must stay, and a ramp to zero that nothing asks for has ended by then
 LAG_S_MAX = 240.0  # of a sensor of the plant
@@ -37,7 +36,7 @@ class Watch:
         """must_come: names of the effects that are waited for."""
         self._rig, self._course, self._wanted = rig, course, must_come
         last = max(course.cause, key=lambda each: each.at_s)
-        after_us = 0 if last.do in INSIDE else max(rig.tick_us, round(last.at_s * 1e6))
+        after_us = 0 if last.is_inside else max(rig.tick_us, round(last.at_s * 1e6))
         self.caused_us = rig.now_us + after_us
         self._acts = self._own_acts()
         self.witness = effects.Witness(rig.plant, course.demand, rig.now_us)

@@ -10,7 +10,7 @@ from controller.site import config as configs
 from controller.site import time_chain
 from hil import forks
 from hil.__main__ import main
-from hil.campaigns.rows import campaign, command, effects, page, play, start, verdict, watch
+from hil.campaigns.rows import command, effects, page, play, start, verdict, watch
 from hil.campaigns.rows.command import EXAMPLE
 from hil.campaigns.rows.course import STAGES, do
 from hil.campaigns.rows.courses import COURSES, EVERY, STOPPED
@@ -87,7 +87,7 @@ def test_every_action_exists_and_comes_in_order():
 
 @pytest.mark.parametrize("labels", [QUICK, pytest.param(SAMPLE, marks=slow)])
 def test_a_sample_is_met(labels):
-    rows = list(campaign.run(LIMITS, labels, forks.cores()))
+    rows = list(play.run(LIMITS, labels, forks.cores()))
     assert sorted(row.course.label for row in rows) == sorted(labels)
     assert [(row.course.label, row.complaints) for row in rows if not row.is_met] == []
     table = [line.split(" | ") for line in page.page(rows, LIMITS).splitlines() if "yes |" in line]
@@ -97,7 +97,7 @@ def test_a_sample_is_met(labels):
 
 @pytest.mark.parametrize("labels", [["46c start"], pytest.param(SAMPLE[::2], marks=slow)])
 def test_no_course_is_met_with_its_stage_not_armed(labels):
-    rows = list(campaign.run(LIMITS, labels, forks.cores(), disarmed=True))
+    rows = list(play.run(LIMITS, labels, forks.cores(), disarmed=True))
     assert sorted(row.course.label for row in rows) == sorted(labels)
     assert [row.complaints[0] for row in rows] == [
         f"stage {row.course.stage} did not trip" for row in rows
@@ -131,8 +131,8 @@ def holding(held_ms):
 def test_the_fan_waits_for_the_agent():
     """Not met when program and limits differ in the hold-off, either way."""
     result, wanted = result_of(COURSES["3"])
-    at_once = campaign.judged(COURSES["3"], result, LIMITS, wanted)
-    (waits,) = campaign.run(holding(4000), ["3"], 1)
+    at_once = verdict.judged(COURSES["3"], result, LIMITS, wanted)
+    (waits,) = play.run(holding(4000), ["3"], 1)
     for row, held_ms in ((at_once, 0), (waits, 4000)):
         waited_ms = row.result.since_ms[effects.FAN] - row.result.stands_ms
         assert row.is_met and held_ms <= waited_ms <= held_ms + 200
@@ -246,7 +246,7 @@ def test_each_fault_is_a_line(changed, words):
 )
 def test_what_comes_without_its_stage_is_found(monkeypatch, capsys, changed, comes):
     each, result = COURSES["29"], GOOD._replace(stands_ms=None, **changed)
-    row = campaign.judged(each, result, LIMITS, DEMANDED)
+    row = verdict.judged(each, result, LIMITS, DEMANDED)
     monkeypatch.setattr(command, "run", lambda *order: (each for each in [row]))
     assert main(["rows", "--disarmed", "--only", "29"]) == int(comes)
     assert f"{int(not comes)} of 1 found not met" in capsys.readouterr().out

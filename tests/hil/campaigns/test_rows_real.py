@@ -17,11 +17,11 @@ from controller.run import loop_statistics
 from controller.site import config as configs
 from hil import run_directory
 from hil.__main__ import main
-from hil.campaigns.rows import bench_watch, effects, page, real, second_channel, start
+from hil.campaigns.rows import bench_watch, effects, page, real, start
 from hil.campaigns.rows.command import EXAMPLE
 from hil.campaigns.rows.courses import EVERY
 from hil.campaigns.rows.limits import Limits
-from hil.campaigns.rows.real_courses import BESIDE, NOT_DONE, REAL
+from hil.campaigns.rows.real import BESIDE, NOT_DONE, REAL
 from hil.campaigns.rows.watch import Result
 from hil.rig import RigError
 from safety.second import CONTACT_NAMES
@@ -83,12 +83,12 @@ def test_a_rig_does_to_the_controller_what_its_course_does(tmp_path, capsys):
 
 
 def test_a_second_channel_has_a_site_of_its_own(tmp_path):
-    rig = made_rig(tmp_path, "51 silent", second_channel.NAME)
+    rig = made_rig(tmp_path, "51 silent", real.CHANNEL_B)
     of_bench = configs.load(rig.order["site"])
     of_controller = configs.load(str(tmp_path / "cabinet.toml"))
     image = start.armed(CONFIG, ("51",), ()).safety_image
     assert of_bench.safety_image == of_controller.safety_image == image
-    assert of_controller.channel_b.port == f"/dev/{second_channel.NAME}"
+    assert of_controller.channel_b.port == f"/dev/{real.CHANNEL_B}"
 
 
 HEALTHY = SimpleNamespace(
@@ -100,7 +100,7 @@ HEALTHY = SimpleNamespace(
 
 @pytest.mark.wire
 def test_the_second_channels_line_carries_bytes_both_ways_unless_it_is_mute(monkeypatch):
-    channel = second_channel.SecondChannel(HEALTHY, start.armed(CONFIG, ("51",), ()).safety_image)
+    channel = bench_watch.SecondChannel(HEALTHY, start.armed(CONFIG, ("51",), ()).safety_image)
     heard, sent = [], []
     channel.device.receive = heard.append
     controller = os.open(channel.slave_name, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
@@ -111,7 +111,7 @@ def test_the_second_channels_line_carries_bytes_both_ways_unless_it_is_mute(monk
     channel.service(1_000_000)
     channel.service(1_000_000)
     assert heard == [b"from A"] and select.select([controller], (), (), HANG_GUARD_S)[0]
-    monkeypatch.setattr(second_channel.os, "write", lambda fd, data: sent.append(data))
+    monkeypatch.setattr(bench_watch.os, "write", lambda fd, data: sent.append(data))
     channel.step(2_000_000)
     assert sent and len(sent[0]) > 20
     channel.device.mute = True
