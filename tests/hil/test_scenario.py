@@ -1,9 +1,9 @@
-"""hil/scenarios/scenario.py, hil/scenarios/faults.py, hil/scenarios/expectations.py: strict
-loading, actions on a cabinet, and judging a run.
-"""
+"""Scenario files: strict loading, actions on a cabinet, and judging a run."""
 
 import copy
 import re
+import tomllib
+from unittest.mock import Mock, call
 
 import pytest
 
@@ -15,31 +15,36 @@ from hil.scenarios import expectations, faults, scenario
 from hil.wires.virtual import VirtualSerial
 from safety import matrix
 
-BASE = {
-    "name": "x",
-    "title": "X",
-    "duration_s": 60,
-    "seed": 3,
-    "load": {"kind": "steps", "steps_kW": [[0, 300], [30, 400]]},
-    "action": [
-        {"at_s": 30, "do": "gas", "lfl_pct": 12},
-        {"at_s": 20, "do": "estop_press", "label": "press"},
-    ],
-    "expect": [{"what": "trip", "stage": "1a", "after": "press", "ms_max": 100}],
-}
+BASE = tomllib.loads("""
+name = "x"
+title = "X"
+duration_s = 60
+seed = 3
+load = { kind = "steps", steps_kW = [[0, 300], [30, 400]] }
+action = [
+    { at_s = 30, do = "gas", lfl_pct = 12 },
+    { at_s = 20, do = "estop_press", label = "press" },
+]
+expect = [{ what = "trip", stage = "1a", after = "press", ms_max = 100 }]
+""")
+
+
+def table(text):
+    """The inline table with these keys."""
+    return tomllib.loads(f"table = {{ {text} }}")["table"]
 
 
 def changed(path, value):
     """BASE with the entry at path ("action.0.at_s") set, or removed when value is None."""
-    table = copy.deepcopy(BASE)
-    place, keys = table, path.split(".")
+    made = copy.deepcopy(BASE)
+    place, keys = made, path.split(".")
     for key in keys[:-1]:
         place = place[int(key) if key.isdigit() else key]
     if value is None:
         del place[keys[-1]]
     else:
         place[keys[-1]] = value
-    return table
+    return made
 
 
 def test_a_good_scenario_is_loaded_with_its_defaults_and_in_order_of_time():
@@ -50,91 +55,69 @@ def test_a_good_scenario_is_loaded_with_its_defaults_and_in_order_of_time():
         (30_000_000, "gas", "gas"),
     ]
     assert found.actions[1].arguments == {"lfl_pct": 12, "detector": None}
-    assert found.expects[0] == {
-        "what": "trip",
-        "stage": "1a",
-        "scope": None,
-        "after": "press",
-        "ms_min": 0,
-        "ms_max": 100,
-    }
-
-
-def test_no_load_means_synthetic():
+    assert found.expects[0] == BASE["expect"][0] | {"scope": None, "ms_min": 0}
     assert scenario.parse(changed("load", None), "x.toml").load == {"kind": "synthetic"}
 
 
-@pytest.mark.parametrize(
-    "path, value, words",
-    (
-        ("titel", "X", "x.toml: unknown key 'titel', did you mean 'title'; allowed: name, title"),
-        ("name", None, "x.toml: name is missing, it must be a text"),
-        ("name", "y", "x.toml: name is 'y', must be 'x' as the file is called"),
-        ("duration_s", 0.9, "x.toml: duration_s = 0.9 must be a number in 1 .. 604800"),
-        ("duration_s", 604_801, "must be a number in 1 .. 604800"),
-        ("duration_s", True, "x.toml: duration_s = True must be a number"),
-        ("duration_s", 29.9, "x.toml: gas at 30 s, the run ends at 29.9 s"),
-        ("seed", 1.5, "seed = 1.5 must be a whole number"),
-        ("soc_pct", 96, "soc_pct = 96 must be a number in 5 .. 95"),
-        ("expect", None, "expect is missing"),
-        ("action", [1], "action = [1] must be a list of tables"),
-        ("action.0.do", "gass", "x.toml: action 1: do = 'gass' must be one of estop_press,"),
-        ("action.0.do", "estop_pres", "do = 'estop_pres' must be one of"),
-        ("action.1.do", None, "x.toml: action 2: do is missing"),
-        ("action.0.lfl_pct", 101, "x.toml: action 1: lfl_pct = 101 must be a number in 0 .. 100"),
-        ("action.0.lfl_pct", None, "action 1: lfl_pct is missing"),
-        ("action.1.at_ss", 3, "x.toml: action 2: unknown key 'at_ss', did you mean 'at_s'"),
-        ("action.0.at_s", -1, "at_s = -1 must be a number in 0"),
-        ("expect.0.what", "tripp", "x.toml: expect 1: what = 'tripp' must be one of trip, no_trip"),
-        ("expect.0.ms_max", None, "x.toml: expect 1: ms_max is missing"),
-        (
-            "expect.0.after",
-            "pres",
-            "'pres' is neither an action of this scenario nor an event, did you mean 'press'",
-        ),
-        ("expect.0.after", [1], "after = [1] must be an event"),
-        (
-            "load.kind",
-            "step",
-            "load: kind = 'step' must be one of synthetic, training, steps, file, did you mean",
-        ),
-        ("expect.0.what", None, "expect 1: what is missing, it must be one of trip"),
-        (
-            "load.steps_kW",
-            [[1, 3]],
-            "load: steps_kW must be [[0, kW], [later_s, kW], ...] with rising times",
-        ),
-        ("load.steps_kW", [[0, 3], [5, 3], [5, 4]], "with rising times"),
-        ("load.steps_kW", [[0, "3"]], "steps_kW must be"),
-        ("load.steps_kW", [], "steps_kW must be"),
-    ),
-)
-def test_a_mistake_is_one_line_that_says_where_and_what_is_allowed(path, value, words):
+# key = its wrong value (none: it is missing); what is said of it
+MISTAKES = """
+titel = "X"; x.toml: unknown key 'titel', did you mean 'title'; allowed: name, title
+name; x.toml: name is missing, it must be a text
+name = "y"; x.toml: name is 'y', must be 'x' as the file is called
+duration_s = 0.9; x.toml: duration_s = 0.9 must be a number in 1 .. 604800
+duration_s = 604801; must be a number in 1 .. 604800
+duration_s = true; x.toml: duration_s = True must be a number
+duration_s = 29.9; x.toml: gas at 30 s, the run ends at 29.9 s
+seed = 1.5; seed = 1.5 must be a whole number
+soc_pct = 96; soc_pct = 96 must be a number in 5 .. 95
+expect; expect is missing
+action = [1]; action = [1] must be a list of tables
+action.0.do = "gass"; x.toml: action 1: do = 'gass' must be one of estop_press,
+action.0.do = "estop_pres"; do = 'estop_pres' must be one of
+action.1.do; x.toml: action 2: do is missing
+action.0.lfl_pct = 101; x.toml: action 1: lfl_pct = 101 must be a number in 0 .. 100
+action.0.lfl_pct; action 1: lfl_pct is missing
+action.1.at_ss = 3; x.toml: action 2: unknown key 'at_ss', did you mean 'at_s'
+action.0.at_s = -1; at_s = -1 must be a number in 0
+expect.0.what = "tripp"; x.toml: expect 1: what = 'tripp' must be one of trip, no_trip
+expect.0.ms_max; x.toml: expect 1: ms_max is missing
+expect.0.after = "pres"; is neither an action of this scenario nor an event, did you mean 'press'
+expect.0.after = [1]; after = [1] must be an event
+expect.0.what; expect 1: what is missing, it must be one of trip
+load.kind = "step"; load: kind = 'step' must be one of synthetic, training, steps, file, did you
+load.steps_kW = [[1, 3]]; load: steps_kW must be [[0, kW], [later_s, kW], ...] with rising times
+load.steps_kW = [[0, 3], [5, 3], [5, 4]]; with rising times
+load.steps_kW = [[0, "3"]]; steps_kW must be
+load.steps_kW = []; steps_kW must be
+"""
+
+
+@pytest.mark.parametrize("line", MISTAKES.strip().splitlines())
+def test_a_mistake_is_one_line_that_says_where_and_what_is_allowed(line):
+    given, _, words = line.partition("; ")
+    path, _, value = given.partition(" = ")
+    wrong = changed(path, table(f"v = {value}")["v"] if value else None)
     with pytest.raises(scenario.ScenarioError) as error:
-        scenario.parse(changed(path, value), "x.toml", "x")
+        scenario.parse(wrong, "x.toml", "x")
     assert words in str(error.value) and "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize(
-    "path, value",
-    (
-        ("duration_s", 30),
-        ("duration_s", 604_800),
-        ("action.0.lfl_pct", 100),
-        ("action.0.lfl_pct", 0),
-        ("expect.0.after", 20.0),
-        ("expect.0.after", "pcs_enable_off"),
-        ("expect.0.after", "estop_press"),
-    ),
+    "path, values",
+    [
+        ("duration_s", (30, 604_800)),
+        ("action.0.lfl_pct", (0, 100)),
+        ("expect.0.after", (20.0, "pcs_enable_off", "estop_press")),
+    ],
 )
-def test_values_on_the_edge_are_accepted(path, value):
-    scenario.parse(changed(path, value), "x.toml", "x")
+def test_values_on_the_edge_are_accepted(path, values):
+    for value in values:
+        scenario.parse(changed(path, value), "x.toml", "x")
 
 
 def test_an_unknown_scenario_is_refused_with_the_nearest_name(tmp_path):
-    with pytest.raises(
-        scenario.ScenarioError, match="'estop_brigded', did you mean 'estop_bridged'; there are"
-    ):
+    words = "'estop_brigded', did you mean 'estop_bridged'; there are"
+    with pytest.raises(scenario.ScenarioError, match=words):
         scenario.load("estop_brigded")
     (tmp_path / "bad.toml").write_text("name = ")
     with pytest.raises(scenario.ScenarioError, match="bad.toml: not a TOML file"):
@@ -171,34 +154,23 @@ def test_a_step_of_the_load_holds_until_the_next():
     assert found_kW == [300, 300, 300, 400, 400, 250]
 
 
-class Controller:
-    """Remembers what was asked of it."""
-
-    def __init__(self):
-        self.asked = []
-
-    def __getattr__(self, name):
-        return lambda *arguments: self.asked.append((name, *arguments))
-
-
 class Device:
-    silent, late_us, silent_messages, inputs_stuck = False, 0, frozenset(), None
+    silent, late_us = False, 0
 
     def __init__(self):
         self.silent_messages, self.inputs_stuck = set(), {}
 
 
 def world():
-    return faults.World(
-        Cabinet(seed=1), {"io_1": Device()}, {"io": VirtualSerial(115_200)}, Controller()
-    )
+    wires = {"io": VirtualSerial(115_200)}
+    return faults.World(Cabinet(seed=1), {"io_1": Device()}, wires, Mock())
 
 
 def do(a_world, *entries):
-    """Apply actions given as TOML entries."""
-    table = changed("action", [{"at_s": 1} | entry for entry in entries])
-    table["expect"] = []
-    for action in scenario.parse(table, "x.toml").actions:
+    """Apply actions given as keys of a TOML table."""
+    made = changed("action", [{"at_s": 1} | table(f"do = {entry}") for entry in entries])
+    made["expect"] = []
+    for action in scenario.parse(made, "x.toml").actions:
         faults.ACTIONS[action.do][1](a_world, action.arguments)
     return a_world
 
@@ -206,14 +178,10 @@ def do(a_world, *entries):
 @pytest.mark.parametrize(
     "entry, undo, contacts",
     [
-        ({"do": "estop_press"}, {"do": "estop_release"}, ["estop_1", "estop_2"]),
-        ({"do": "fire_alarm"}, {"do": "fire_alarm", "on": False}, ["fire_alarm"]),
-        ({"do": "suppression"}, {"do": "suppression", "on": False}, ["suppression"]),
-        (
-            {"do": "contact", "name": "door", "closed": False},
-            {"do": "contact_repair", "name": "door"},
-            ["door"],
-        ),
+        ('"estop_press"', '"estop_release"', ["estop_1", "estop_2"]),
+        ('"fire_alarm"', '"fire_alarm", on = false', ["fire_alarm"]),
+        ('"suppression"', '"suppression", on = false', ["suppression"]),
+        ('"contact", name = "door", closed = false', '"contact_repair", name = "door"', ["door"]),
     ],
 )
 def test_actions_open_the_contact_they_name(entry, undo, contacts):
@@ -224,108 +192,86 @@ def test_actions_open_the_contact_they_name(entry, undo, contacts):
 
 
 def test_actions_on_the_plant_reach_it():
-    a_world = do(
+    plant = do(
         world(),
-        {"do": "bridge_chain"},
-        {"do": "gas", "lfl_pct": 40, "detector": 2},
-        {"do": "airflow_fail"},
-        {"do": "key", "run": False},
-        {"do": "heat", "rack": 2, "module": 3, "degC": 60},
-        {"do": "heat", "rack": 3, "degC": 50},
-        {"do": "weld", "rack": 1},
-    )
-    plant = a_world.plant
-    assert (
-        plant.relays.bridged
-        and [head.test for head in plant.air.gas] == [0.0, 40]
-        and plant.air.airflow_failed
-    )
-    assert (
-        plant.key_run is False
-        and plant.racks[0].contactors.welded
-        and not plant.racks[1].contactors.welded
-    )
+        '"bridge_chain"',
+        '"gas", lfl_pct = 40, detector = 2',
+        '"airflow_fail"',
+        '"key", run = false',
+        '"heat", rack = 2, module = 3, degC = 60',
+        '"heat", rack = 3, degC = 50',
+        '"weld", rack = 1',
+    ).plant
+    assert plant.relays.bridged and plant.air.airflow_failed and plant.key_run is False
+    assert [head.test for head in plant.air.gas] == [0.0, 40]
+    assert [rack.contactors.welded for rack in plant.racks] == [True, False, False]
     assert plant.racks[1].temperatures_degC[2] == 60 > plant.racks[1].temperatures_degC[3]
     assert set(plant.racks[2].temperatures_degC) == {50}
-    before_V = plant.racks[0].cell_voltage_V_max
-    do(a_world, {"do": "cell_offset", "rack": 1, "offset_mV": 300})
-    assert plant.racks[0].cell_voltage_V_max == pytest.approx(before_V + 0.3, abs=0.02)
+
+
+def test_a_cell_is_offset():
+    a_world = world()
+    before_V = a_world.plant.racks[0].cell_voltage_V_max
+    do(a_world, '"cell_offset", rack = 1, offset_mV = 300')
+    after_V = a_world.plant.racks[0].cell_voltage_V_max
+    assert after_V == pytest.approx(before_V + 0.3, abs=0.02)
+
+
+HINT = '"hint", source = "site_ems", valid_s = 1.5, kind = '
 
 
 def test_actions_on_the_controller_reach_it():
-    a_world = do(
-        world(),
-        {"do": "controller_kill"},
-        {"do": "controller_start"},
-        {"do": "reset"},
-        {"do": "reset", "by": "key"},
-        {"do": "run_request", "on": False},
-    )
-    assert a_world.controller.asked == [
-        ("kill",),
-        ("start",),
-        ("reset", "remote"),
-        ("reset", "key"),
-        ("run_request", False),
+    entries = ('"controller_kill"', '"controller_start"', '"reset"', '"reset", by = "key"')
+    cap = '"grid_cap", quantity = "import_W_max", value_W = 9000'
+    more = ('"run_request", on = false', HINT + cap, HINT + '"heartbeat"')
+    assert do(world(), *entries, *more).controller.mock_calls == [
+        call.kill(),
+        call.start(),
+        call.reset("remote"),
+        call.reset("key"),
+        call.run_request(False),
+        call.hint("site_ems", 3, 4, 9000, 1500),
+        call.hint("site_ems", 4, 0, 0, 1500),
     ]
 
 
-HINT = {
-    "do": "hint",
-    "source": "site_ems",
-    "kind": "grid_cap",
-    "quantity": "import_W_max",
-    "value_W": 9000,
-    "valid_s": 1.5,
-}
-
-
-def test_a_hint_reaches_the_controller_in_numbers():
-    a_world = do(world(), HINT, {"do": "hint", "source": "a", "kind": "heartbeat", "valid_s": 10})
-    assert a_world.controller.asked == [
-        ("hint", "site_ems", 3, 4, 9000, 1500),
-        ("hint", "a", 4, 0, 0, 10_000),
-    ]
-
-
-@pytest.mark.parametrize("change", [{"kind": "cap"}, {"quantity": ""}, {"kind": "heartbeat"}])
-def test_a_hint_whose_kind_and_quantity_do_not_go_together_is_refused(change):
-    with pytest.raises(ValueError, match="a hint of kind '.*' has no quantity '.*'"):
-        do(world(), HINT | change)
+@pytest.mark.parametrize(
+    "kind, quantity", [("cap", "import_W_max"), ("grid_cap", ""), ("heartbeat", "import_W_max")]
+)
+def test_a_hint_whose_kind_and_quantity_do_not_go_together_is_refused(kind, quantity):
+    with pytest.raises(ValueError, match=f"a hint of kind '{kind}' has no quantity '{quantity}'"):
+        do(world(), f'{HINT}"{kind}", quantity = "{quantity}"')
 
 
 def test_device_and_wire_faults_are_attributes_of_the_right_type():
-    device_fault, wire = {"do": "device_fault", "device": "io_1"}, {"do": "wire_fault", "bus": "io"}
-    a_world = do(
-        world(),
-        device_fault | {"fault": "silent"},
-        device_fault | {"fault": "late_us", "value": 900},
-        device_fault | {"fault": "silent_messages", "value": ["CELLS"]},
-        device_fault | {"fault": "inputs_stuck", "value": {"5": 0}},
-        wire | {"fault": "cut"},
+    fault, cut = '"device_fault", device = "io_1", fault = ', '"wire_fault", fault = "cut", bus = '
+    faults_of_device = (
+        '"silent"',
+        '"late_us", value = 900',
+        '"silent_messages", value = ["CELLS"]',
+        '"inputs_stuck", value = { 5 = 0 }',
     )
+    a_world = do(world(), *[fault + each for each in faults_of_device], cut + '"io"')
     device = a_world.devices["io_1"]
     assert device.silent is True and device.late_us == 900 and a_world.wires["io"].cut is True
     assert device.silent_messages == {"CELLS"} and device.inputs_stuck == {5: 0}
     for entry, words in (
-        (device_fault | {"fault": "silnt"}, "has no fault 'silnt'"),
-        (device_fault | {"fault": "silent", "value": 1}, "silent = 1 must be true or false"),
-        (device_fault | {"device": "io_9", "fault": "silent"}, "no device 'io_9', there are io_1"),
-        (wire | {"bus": "pcs", "fault": "cut"}, "no bus 'pcs', there are io"),
+        (f'{fault}"silnt"', "has no fault 'silnt'"),
+        (f'{fault}"silent", value = 1', "silent = 1 must be true or false"),
+        (fault.replace("io_1", "io_9") + '"silent"', "no device 'io_9', there are io_1"),
+        (f'{cut}"pcs"', "no bus 'pcs', there are io"),
     ):
         with pytest.raises(ValueError, match=words):
             do(a_world, entry)
 
 
 def test_noise_comes_and_goes_on_virtual_and_pty_wires():
-    class Pty:
-        line = VirtualSerial(9600)
-
-    a_world = world()._replace(wires={"io": VirtualSerial(9600), "pcs": Pty()})
-    for bus, wire in (("io", a_world.wires["io"]), ("pcs", Pty.line)):
-        do(a_world, {"do": "noise", "bus": bus, "garbage_permille": 1000})
+    line, pty = VirtualSerial(9600), Mock(line=VirtualSerial(9600))
+    a_world = world()._replace(wires={"io": line, "pcs": pty})
+    for bus, wire in (("io", line), ("pcs", pty.line)):
+        do(a_world, f'"noise", bus = "{bus}", garbage_permille = 1000')
         assert len(wire.noise.applied(b"abc")) > 3
-        do(a_world, {"do": "noise", "bus": bus})
+        do(a_world, f'"noise", bus = "{bus}"')
         assert wire.noise is None
 
 
@@ -342,9 +288,6 @@ def test_clockwork_acts_once_at_its_time_and_marks_label_and_action():
     ]
     assert clockwork.upcoming() is None and clockwork.apply(faults.NEVER_US - 1) == ()
     assert faults.Clockwork((), a_world).apply(10**12) == ()
-
-
-# Judging
 
 
 TIMELINE = [
@@ -373,99 +316,74 @@ def evaluated(expects, violations=()):
     return expectations.evaluate(expects, run, doc)
 
 
-def judged(**entry):
-    """(ok, sentence) of one [[expect]] entry, through the loader."""
-    table = changed("expect", [entry])
-    table["action"] = [
-        {"at_s": 10, "do": "estop_press", "label": "press"},
-        {"at_s": 20, "do": "reset"},
-    ]
-    found = scenario.parse(table, "x.toml").expects
-    return evaluated(found)[0]
+# expectation, "+" or "-" with more keys: is it met, and the words that say so
+JUDGED = """
+what = "trip", stage = "1a", after = "press"
++ ms_max = 60 | row 1a trips 0 .. 60 ms after press: 60.0 ms
+- ms_max = 59.9 | 60.0 ms
++ ms_min = 60, ms_max = 99 | 60.0 ms
+- ms_min = 60.1, ms_max = 99 | 60.0 ms
+- stage = "2", ms_max = 9999 | never came
+- scope = "rack 1", ms_max = 9999 | never came
++ stage = "40a", scope = "rack 2", after = 11, ms_max = 1000 | after 11 s: 1000.0 ms
+- after = 10.061, ms_max = 9999 | after 10.061 s: never came
+- after = "pcs_silent", ms_max = 9999 | pcs_silent never came
+what = "event", event = "pcs_enable_off", after = "press"
++ ms_max = 40 | pcs_enable_off 0 .. 40 ms after press: 40.0 ms
+- ms_max = 39 | 40.0 ms
+- after = 10.5, ms_max = 9999 | never came
++ after = "contactor_supply_off", ms_min = -200, ms_max = 0 | -200.0 ms
+what = "order", events = ["pcs_enable_off", "contactor_supply_off"], after = "press"
++ ms_min = 100, ms_max = 200 | 100 .. 200 ms apart: 200.0 ms
+- ms_min = 201 | 200.0 ms
+- ms_max = 199 | 200.0 ms
+- events = ["contactor_supply_off", "pcs_enable_off"] | pcs_enable_off did not come in this
+what = "no_trip"
++ except = ["1a", "40a"] | no trip but 1a, 40a: none
+- except = ["1a"] | row 40a rack 2 at 12.00 s
+- | row 1a cabinet at 10.06 s, row 40a
+what = "never", event = "contactor_close", after = "press"
++ until = "reset" | none
+- | at 21.000 s
+- until = 21.5 | at 21.000 s
+- event = "power_zero", until = "pcs_back" | pcs_back never came
+what = "state"
++ is = "tripped" | tripped at end: tripped
+- is = "running" | running at end: tripped
++ is = "running", at = 10.059 | running at 10.059 s: running
++ is = "tripped", at = 10.06 | tripped
+- is = "inhibited", at = "pcs_back" | pcs_back never came
+what = "reaction", name = "estop"
++ ms_max = 43.2 | 43.2 ms
+- ms_max = 43.1 | 43.2 ms
+- ms_min = 43.3, ms_max = 99 | 43.2 ms
+- name = "bms_open", ms_max = 99 | not exercised
+what = "quantity", name = "battery_W", after = "pcs_enable_off"
++ ms_from = 60, low = -1, high = 1 | 0 .. 0
+- ms_from = 20, until = 11, low = -1, high = 1 | 0 .. 100000
++ after = 5, until = "press", low = 1e5, high = 1e5 | 100000 .. 100000
+- after = 29.99 | no samples
+- after = "pcs_back" | pcs_back never came
+what = "figure", key = "soc_pct.end"
++ low = 50, high = 50 | 50.0
+- low = 51 | 50.0
+- key = "soc_pct.and", low = 51 | not measured
+"""
+CASES = []
+for line in JUDGED.strip().splitlines():
+    if line.startswith("what"):
+        EXPECTED = table(line)
+    else:
+        MORE, _, WORDS = line[1:].partition("|")
+        CASES.append((line[0] == "+", EXPECTED | table(MORE), WORDS.strip()))
 
 
-TRIP = {"what": "trip", "stage": "1a", "after": "press"}
-OFF = {"what": "event", "event": "pcs_enable_off", "after": "press"}
-ORDER = {"what": "order", "events": ["pcs_enable_off", "contactor_supply_off"], "after": "press"}
-BATTERY = {"what": "quantity", "name": "battery_W", "after": "pcs_enable_off"}
-
-
-@pytest.mark.parametrize(
-    "ok, entry, words",
-    (
-        (True, TRIP | {"ms_max": 60}, "row 1a trips 0 .. 60 ms after press: 60.0 ms"),
-        (False, TRIP | {"ms_max": 59.9}, "60.0 ms"),
-        (True, TRIP | {"ms_min": 60, "ms_max": 99}, "60.0 ms"),
-        (False, TRIP | {"ms_min": 60.1, "ms_max": 99}, "60.0 ms"),
-        (False, TRIP | {"stage": "2", "ms_max": 9999}, "never came"),
-        (False, TRIP | {"scope": "rack 1", "ms_max": 9999}, "never came"),
-        (
-            True,
-            TRIP | {"stage": "40a", "scope": "rack 2", "after": 11, "ms_max": 1000},
-            "after 11 s: 1000.0 ms",
-        ),
-        (False, TRIP | {"after": 10.061, "ms_max": 9999}, "after 10.061 s: never came"),
-        (False, TRIP | {"after": "pcs_silent", "ms_max": 9999}, "pcs_silent never came"),
-        (True, OFF | {"ms_max": 40}, "pcs_enable_off 0 .. 40 ms after press: 40.0 ms"),
-        (False, OFF | {"ms_max": 39}, "40.0 ms"),
-        (False, OFF | {"after": 10.5, "ms_max": 9999}, "never came"),
-        (True, OFF | {"after": "contactor_supply_off", "ms_min": -200, "ms_max": 0}, "-200.0 ms"),
-        (True, ORDER | {"ms_min": 100, "ms_max": 200}, "100 .. 200 ms apart: 200.0 ms"),
-        (False, ORDER | {"ms_min": 201}, "200.0 ms"),
-        (False, ORDER | {"ms_max": 199}, "200.0 ms"),
-        (
-            False,
-            ORDER | {"events": ["contactor_supply_off", "pcs_enable_off"]},
-            "pcs_enable_off did not come in this",
-        ),
-        (True, {"what": "no_trip", "except": ["1a", "40a"]}, "no trip but 1a, 40a: none"),
-        (False, {"what": "no_trip", "except": ["1a"]}, "row 40a rack 2 at 12.00 s"),
-        (False, {"what": "no_trip"}, "row 1a cabinet at 10.06 s, row 40a"),
-        (
-            True,
-            {"what": "never", "event": "contactor_close", "after": "press", "until": "reset"},
-            "none",
-        ),
-        (False, {"what": "never", "event": "contactor_close", "after": "press"}, "at 21.000 s"),
-        (
-            False,
-            {"what": "never", "event": "contactor_close", "after": "press", "until": 21.5},
-            "at 21.000 s",
-        ),
-        (
-            False,
-            {"what": "never", "event": "power_zero", "after": "press", "until": "pcs_back"},
-            "pcs_back never came",
-        ),
-        (True, {"what": "state", "is": "tripped"}, "tripped at end: tripped"),
-        (False, {"what": "state", "is": "running"}, "running at end: tripped"),
-        (True, {"what": "state", "is": "running", "at": 10.059}, "running at 10.059 s: running"),
-        (True, {"what": "state", "is": "tripped", "at": 10.06}, "tripped"),
-        (False, {"what": "state", "is": "inhibited", "at": "pcs_back"}, "pcs_back never came"),
-        (True, {"what": "reaction", "name": "estop", "ms_max": 43.2}, "43.2 ms"),
-        (False, {"what": "reaction", "name": "estop", "ms_max": 43.1}, "43.2 ms"),
-        (False, {"what": "reaction", "name": "estop", "ms_min": 43.3, "ms_max": 99}, "43.2 ms"),
-        (False, {"what": "reaction", "name": "bms_open", "ms_max": 99}, "not exercised"),
-        (True, BATTERY | {"ms_from": 60, "low": -1, "high": 1}, "0 .. 0"),
-        (
-            False,
-            BATTERY | {"ms_from": 59, "until": 11, "low": -1, "high": 1} | {"ms_from": 20},
-            "0 .. 100000",
-        ),
-        (
-            True,
-            BATTERY | {"after": 5, "until": "press", "low": 1e5, "high": 1e5},
-            "100000 .. 100000",
-        ),
-        (False, BATTERY | {"after": 29.99}, "no samples"),
-        (False, BATTERY | {"after": "pcs_back"}, "pcs_back never came"),
-        (True, {"what": "figure", "key": "soc_pct.end", "low": 50, "high": 50}, "50.0"),
-        (False, {"what": "figure", "key": "soc_pct.end", "low": 51}, "50.0"),
-        (False, {"what": "figure", "key": "soc_pct.and", "low": 51}, "not measured"),
-    ),
-)
+@pytest.mark.parametrize("ok, entry, words", CASES)
 def test_judgement(ok, entry, words):
-    found, text = judged(**entry)
+    made = changed("expect", [entry])
+    made["action"][1]["at_s"] = 10
+    made["action"].append({"at_s": 20, "do": "reset"})
+    found, text = evaluated(scenario.parse(made, "x.toml").expects)[0]
     assert found is ok and words in text
 
 
