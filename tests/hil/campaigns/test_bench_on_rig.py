@@ -1,10 +1,9 @@
 """Benchmarks on the rig: presses of the E-stop, reactions from a timeline, growth of memory."""
 
 from array import array
-from pathlib import Path
-from types import SimpleNamespace
+from contextlib import nullcontext
+from unittest.mock import Mock
 
-import msgpack
 import pytest
 
 from controller.site import bus_times
@@ -56,39 +55,29 @@ def test_two_presses_in_virtual_time_are_two_reactions(tmp_path):
     assert all(0 < value <= worst_ms for value in stops["permit"])
 
 
-def _recorded(setpoints):
-    """What a bench has recorded: [(us, W)]; its clock began at 5 s of the machine's."""
-    times_us, values_W = zip(*setpoints)
-    return {
-        "beats": {SETPOINT: array("q", times_us).tobytes()},
-        "setpoints_W": array("q", values_W).tobytes(),
-        "start_ns": 5_000_000_000,
-    }
-
-
 REST = [(20_000 * number, -200) for number in range(50)]
 
 
 @pytest.mark.parametrize(
-    "then, sign, delay_us",
+    "then, at_ns, sign, delay_us",
     [
-        ([(1_000_000, 300)], 1, 10_000),
-        ([(1_000_000, 100)], 1, 10_000),
-        ([(1_000_000, 99), (1_020_000, 100)], 1, 30_000),
-        ([(1_000_000, -500)], -1, 10_000),
-        ([(1_000_000, -500)], 1, None),
-        ([(1_000_000, -200), (1_020_000, 0)], 1, None),
-        ([(1_990_000, 300)], 1, 1_000_000),
-        ([(1_990_001, 300)], 1, None),
+        ([(1_000_000, 300)], 5_990_000_000, 1, 10_000),
+        ([(1_000_000, 100)], 5_990_000_000, 1, 10_000),
+        ([(1_000_000, 99), (1_020_000, 100)], 5_990_000_000, 1, 30_000),
+        ([(1_000_000, -500)], 5_990_000_000, -1, 10_000),
+        ([(1_000_000, -500)], 5_990_000_000, 1, None),
+        ([(1_000_000, -200), (1_020_000, 0)], 5_990_000_000, 1, None),
+        ([(1_990_000, 300)], 5_990_000_000, 1, 1_000_000),
+        ([(1_990_001, 300)], 5_990_000_000, 1, None),
+        ([], 4_999_999_000, 1, None),  # before any set-point
+        ([], 9_000_000_000, 1, None),  # after the last
     ],
 )
-def test_the_answer_to_a_hint_is_the_first_set_point_that_moved_as_asked(then, sign, delay_us):
-    assert hint.delays_us(_recorded(REST + then), [(5_990_000_000, sign)]) == [delay_us]
-
-
-def test_a_hint_before_any_set_point_or_after_the_last_has_no_answer():
-    sent = [(5_000_000_000 - 1000, 1), (9_000_000_000, 1)]
-    assert hint.delays_us(_recorded(REST), sent) == [None, None]
+def test_the_answer_to_a_hint_is_the_first_set_point_that_moved(then, at_ns, sign, delay_us):
+    times_us, values_W = zip(*REST, *then)
+    beats = {SETPOINT: array("q", times_us).tobytes()}
+    content = {"beats": beats, "setpoints_W": array("q", values_W).tobytes()}
+    assert hint.delays_us(content | {"start_ns": 5_000_000_000}, [(at_ns, sign)]) == [delay_us]
 
 
 def test_what_a_hint_may_need_is_two_ticks_the_bus_and_the_frame():
@@ -125,12 +114,12 @@ def test_a_reaction_is_from_a_press_to_the_first_effect_before_the_next(timeline
 
 def test_presses_without_an_effect_are_said_and_no_figure_is_made_up():
     stops = {"permit": [25.0, None], "relay": [None, None], "pcs_frame": []}
-    lines = stop._not_answered(stops, 3)
-    assert lines == [
+    assert stop._not_answered(stops, 3) == [
         "1 presses came while no permit was given and do not count",
         "1 presses had no permit effect",
         "2 presses had no relay effect",
     ]
+    assert stop._not_answered({"permit": [25.0]}, 1) == []
     figures = {each["what"]: each for each in stop._figures(stops, CONFIG, Cyclictest())}
     assert figures["E-stop, press to the last byte of the permit, p99 of 1"]["met"] is True
     assert figures["presses without the effect on the permit"]["value"] == 1
@@ -147,26 +136,16 @@ def test_what_else_has_tripped_is_named_once_with_its_first_time():
     assert stop._other_trips(trips[:1]) == []
 
 
-def test_the_budget_is_that_of_the_99th_percentile():
-    stops = {"permit": [20.0] * 197 + [74.0, 75.1, 90.0]}
-    found = [each for each in stop._figures(stops, CONFIG, Cyclictest()) if each["budget"]]
-    assert [(each["value"], each["met"]) for each in found] == [(74.0, True)]
-
-
 def samples(minutes, kB_per_s):
-    return [
-        [5.0 * number, 100_000, 40_000 + 5 * number * kB_per_s]
-        for number in range(minutes * 12 + 1)
-    ]
+    times_s = [5.0 * number for number in range(minutes * 12 + 1)]
+    return [[at_s, 100_000, 40_000 + at_s * kB_per_s] for at_s in times_s]
 
 
 @pytest.mark.parametrize("kB_per_s", [0, 1, 10])
 def test_growth_is_counted_per_hour_after_the_start(kB_per_s):
     figures = {each["what"]: each["value"] for each in rig.memory_figures(samples(20, kB_per_s))}
     assert figures["the same as kB an hour"] == 3600 * kB_per_s
-    assert figures["memory of the controller, over 20 minutes, all resident, most"] == round(
-        100_000 / 1024, 1
-    )
+    assert figures["memory of the controller, over 20 minutes, all resident, most"] == 97.7
 
 
 def test_the_memory_of_the_start_does_not_count():
@@ -189,45 +168,19 @@ def test_the_priority_is_what_the_controller_said():
     assert said == "ordinary priority, memory not locked"
 
 
-class Rig:
-    """Of hil.rig.Rig what a benchmark calls; interrupted: its run was."""
-
-    interrupted, calls = False, []
-
-    def __init__(self, given, chosen, config):
-        self.given, self.chosen = given, chosen
-        content = msgpack.packb({"timeline": [], "path": given["scenario"]})
-        Path(given["run_dir"], "bench.result").write_bytes(content)
-
-    def start(self):
-        self.calls.append("start")
-
-    def run(self, show):
-        show({"elapsed_s": 1.5})
-
-    def stop(self):
-        self.calls.append("stop")
-
-    def outcome(self, load, extra):
-        doc = {"interrupted": self.interrupted, "seed": extra["seed"], "load": load.about}
-        return SimpleNamespace(doc=doc)
-
-
 @pytest.mark.parametrize("interrupted", [False, True])
 def test_a_run_is_played_and_half_a_run_is_not_taken_for_a_whole_one(monkeypatch, interrupted):
-    seen = []
-    made = type("Made", (Rig,), {"interrupted": interrupted, "calls": seen})
+    made, seen = Mock(), []
+    made.return_value.run = lambda show: show("a view")
+    made.return_value.outcome.return_value.doc = {"interrupted": interrupted}
     monkeypatch.setattr(order.rig, "Rig", made)
+    monkeypatch.setattr(order, "recorded", lambda folder: "content")
     text = hint.SCENARIO.format(duration_s=30)
-
-    def play():
-        return order.played(CONFIG, 30, 7, lambda run, shown: seen.append(shown), text, beats=True)
-
-    if interrupted:
-        with pytest.raises(KeyboardInterrupt):
-            play()
-    else:
-        doc, content = play()
-        assert (doc["seed"], doc["load"]["column"]) == (7, "steps")
-        assert content["path"].endswith("bench.toml") and content["timeline"] == []
-    assert seen == ["start", {"elapsed_s": 1.5}, "stop"]
+    refused = pytest.raises(KeyboardInterrupt) if interrupted else nullcontext()
+    with refused:
+        found = order.played(CONFIG, 30, 7, lambda *given: seen.append(given), text, beats=True)
+        assert found == ({"interrupted": False}, "content")
+    ((given, chosen, _), _) = made.call_args
+    assert given["scenario"].endswith("bench.toml") and given["beats"] and chosen.duration_s == 30
+    assert seen == [(made.return_value, "a view")]
+    assert [each[0] for each in made.return_value.method_calls] == ["start", "stop", "outcome"]
