@@ -1,18 +1,45 @@
 """Reaction times: from a cause on the observer's timeline to its effect."""
 
-# reaction: (cause, effect, what undoes the effect); from the first cause to the first effect after
+OFF, ON = "pcs_enable_off_sent", "pcs_enable_on_sent"
+COMMAND = "the command that drops the PCS enable"
+# reaction: (cause, effect, what undoes the effect, its words); from the first cause to the first
+# effect after it
 REACTIONS = {
-    "estop": ("estop_press", "pcs_enable_off_sent", "pcs_enable_on_sent"),
-    "estop_to_pcs_frame": ("estop_press", "pcs_stop_sent", "pcs_start_sent"),
-    "estop_bytes_to_permit": ("estop_1_open_seen", "pcs_enable_off_sent", "pcs_enable_on_sent"),
-    "estop_to_power_zero": ("estop_press", "power_zero", "power_flowing"),
-    "pcs_silent": ("pcs_silent", "pcs_enable_off_sent", "pcs_enable_on_sent"),
-    "pcs_silent_open": ("pcs_silent", "contactor_open", "contactor_close"),
-    "bms_ramp": ("bms_silent", "setpoint_zero_sent", "setpoint_sent"),
-    "bms_stop": ("bms_silent", "pcs_enable_off_sent", "pcs_enable_on_sent"),
-    "bms_open": ("bms_silent", "contactor_open", "contactor_close"),
-    "kill_pcs_enable": ("controller_kill", "pcs_enable_off", "pcs_enable_on"),
-    "kill_contactor": ("controller_kill", "contactor_open", "contactor_close"),
+    "estop": ("estop_press", OFF, ON, f"E-stop pressed to {COMMAND}"),
+    "estop_to_pcs_frame": (
+        *("estop_press", "pcs_stop_sent", "pcs_start_sent"),
+        "E-stop pressed to the stop frame of the PCS",
+    ),
+    "estop_bytes_to_permit": ("estop_1_open_seen", OFF, ON, f"E-stop read to {COMMAND}"),
+    "estop_to_power_zero": (
+        *("estop_press", "power_zero", "power_flowing"),
+        "E-stop pressed to zero power",
+    ),
+    "pcs_silent": (
+        *("pcs_silent", OFF, ON),
+        "last frame of the PCS to the command that drops its enable",
+    ),
+    "pcs_silent_open": (
+        *("pcs_silent", "contactor_open", "contactor_close"),
+        "last frame of the PCS to open contactors",
+    ),
+    "bms_ramp": (
+        *("bms_silent", "setpoint_zero_sent", "setpoint_sent"),
+        "last frame of the BMS to set-point zero",
+    ),
+    "bms_stop": ("bms_silent", OFF, ON, f"last frame of the BMS to {COMMAND}"),
+    "bms_open": (
+        *("bms_silent", "contactor_open", "contactor_close"),
+        "last frame of the BMS to open contactors",
+    ),
+    "kill_pcs_enable": (
+        *("controller_kill", "pcs_enable_off", "pcs_enable_on"),
+        "controller killed to PCS enable off",
+    ),
+    "kill_contactor": (
+        *("controller_kill", "contactor_open", "contactor_close"),
+        "controller killed to open contactors",
+    ),
 }
 
 
@@ -26,7 +53,7 @@ def reaction_ms(timeline):
     """{name: ms or None} for every entry of REACTIONS. None: no cause, no effect, or the effect was
     there before the cause, so that the next one is an answer to something else.
     """
-    return {name: _reaction_ms(timeline, *events) for name, events in REACTIONS.items()}
+    return {name: _reaction_ms(timeline, *events) for name, (*events, _) in REACTIONS.items()}
 
 
 def _reaction_ms(timeline, cause, effect, undone):

@@ -75,15 +75,15 @@ class WireWitness:
                 self._event(time_us, f"{name}_{'on' if level else 'off'}_sent")
 
     def _io_reply(self, time_us, frame):
-        unit, function = frame[0], frame[1]
+        unit, function, _, bits = frame[:4]
         if function != 2:
             return
-        bits, before = frame[3], self._contacts.get(unit)
+        changed = bits ^ self._contacts.get(unit, ~bits)
         self._contacts[unit] = bits
         for place, name in enumerate(self.wiring.inputs.get(unit, ())):
-            level = bits >> place & 1
-            if name and (before is None or level != before >> place & 1):
-                self._event(time_us, f"{name}_{'closed' if level else 'open'}_seen")
+            if name and changed >> place & 1:
+                word = "closed" if bits >> place & 1 else "open"
+                self._event(time_us, f"{name}_{word}_seen")
 
     def _pcs_request(self, time_us, frame):
         if frame[0] != self.wiring.pcs_unit:
@@ -133,33 +133,29 @@ class WireWitness:
         return self._buses[bus].replied_us.get(unit, NOT_HEARD) if bus in self._buses else NOT_HEARD
 
     def _check_silence(self, now_us):
-        oldest_us = min(self._bms_us)
-        if self._silent or now_us - oldest_us > BMS_SILENT_US:
-            self._check_bms(now_us)
+        if self._silent or now_us - min(self._bms_us) > BMS_SILENT_US:
+            for rack, heard_us in enumerate(self._bms_us):
+                is_silent = now_us - heard_us > BMS_SILENT_US
+                self._silence(now_us, heard_us, is_silent, "bms", f"rack {rack + 1}")
         bus = self._buses["pcs"]
         heard_us = bus.replied_us.get(self.wiring.pcs_unit, NOT_HEARD)
         # a bus is only silent if somebody went on asking
         is_silent = now_us - heard_us > 600_000 and bus.asked_us - heard_us > 300_000
-        if is_silent != ("pcs" in self._silent):
-            self._silence(now_us, heard_us, "pcs", "pcs", "")
+        self._silence(now_us, heard_us, is_silent, "pcs", "")
 
-    def _check_bms(self, now_us):
-        for rack, heard_us in enumerate(self._bms_us):
-            if (now_us - heard_us > BMS_SILENT_US) != (rack in self._silent):
-                self._silence(now_us, heard_us, rack, "bms", f"rack {rack + 1}")
-
-    def _silence(self, now_us, heard_us, key, name, detail):
-        """The device has fallen silent or is back; one that was never heard is starting, not
+    def _silence(self, now_us, heard_us, is_silent, name, detail):
+        """The device may have fallen silent or be back; one that was never heard is starting, not
         silent.
         """
-        since_us = self._silent.pop(key, None)
-        if since_us is None:
-            since_us = self._silent[key] = heard_us
-            event = (since_us, f"{name}_silent", detail)
-        else:
-            event = (now_us, f"{name}_back", detail)
+        key = (name, detail)
+        if is_silent == (key in self._silent):
+            return
+        since_us = self._silent.setdefault(key, heard_us)
+        if not is_silent:
+            del self._silent[key]
+        word, at_us = ("silent", since_us) if is_silent else ("back", now_us)
         if since_us != NOT_HEARD:
-            self._event(*event)
+            self._event(at_us, f"{name}_{word}", detail)
 
     def _event(self, time_us, name, detail=""):
         self.timeline.append((time_us, name, detail))

@@ -4,22 +4,10 @@ import textwrap
 
 from controller.core import reasons
 from controller.rows import reason_words
+from hil.observer.reactions import REACTIONS
 
 TRIPS_SHOWN = 4
 WIDTH, INDENT = 80, " " * 11
-REACTIONS = {
-    "estop": "E-stop pressed to the command that drops the PCS enable",
-    "estop_to_pcs_frame": "E-stop pressed to the stop frame of the PCS",
-    "estop_bytes_to_permit": "E-stop read to the command that drops the PCS enable",
-    "estop_to_power_zero": "E-stop pressed to zero power",
-    "pcs_silent": "last frame of the PCS to the command that drops its enable",
-    "pcs_silent_open": "last frame of the PCS to open contactors",
-    "bms_ramp": "last frame of the BMS to set-point zero",
-    "bms_stop": "last frame of the BMS to the command that drops the PCS enable",
-    "bms_open": "last frame of the BMS to open contactors",
-    "kill_pcs_enable": "controller killed to PCS enable off",
-    "kill_contactor": "controller killed to open contactors",
-}
 
 
 def closing_lines(doc):
@@ -36,7 +24,7 @@ def closing_lines(doc):
         f"trips      {len(trips) or 'none'}",
         *[line for trip in trips[:TRIPS_SHOWN] for line in _wrapped(trip)],
         *([f"{INDENT}and {len(trips) - TRIPS_SHOWN} more"] if len(trips) > TRIPS_SHOWN else ()),
-        *[f"reaction   {ms:.0f} ms: {REACTIONS[name]}" for name, ms in reactions],
+        *[f"reaction   {ms:.0f} ms: {REACTIONS[name][-1]}" for name, ms in reactions],
     ]
 
 

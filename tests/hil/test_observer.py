@@ -392,7 +392,7 @@ def test_reactions_take_the_first_effect_after_the_first_cause():
 
 @pytest.mark.parametrize("name, events", reactions.REACTIONS.items())
 def test_each_reaction_has_its_cause_and_its_effect(name, events):
-    cause, effect, undone = events
+    cause, effect, undone, _ = events
     timeline = [(0, undone, ""), (1_000_000, cause, ""), (2_000_000, effect, "")]
     assert reactions.reaction_ms(timeline)[name] == 1000.0
     assert reactions.reaction_ms([(0, effect, ""), *timeline[1:]])[name] is None

@@ -48,7 +48,6 @@ def figure(what, value, unit, rival=None, rival_value=None, budget=None):
     """One figure. rival, rival_value: who else was measured, in the same unit; budget: a key of
     budgets.BUDGETS.
     """
-    ratio = round(value / rival_value, 2) if value is not None and rival_value else None
     chosen = budgets.BUDGETS.get(budget)
     bound = budgets.limit(chosen, rival_value) if chosen else None
     return {
@@ -57,7 +56,7 @@ def figure(what, value, unit, rival=None, rival_value=None, budget=None):
         "unit": unit,
         "rival": rival,
         "rival_value": rival_value,
-        "ratio": ratio,
+        "ratio": round(value / rival_value, 2) if value is not None and rival_value else None,
         "budget": budget,
         "limit": bound,
         "met": budgets.met(chosen, value, bound) if chosen else None,
@@ -141,7 +140,7 @@ def finish(doc, given):
     if given.json:
         write(given.json, doc)
     print("\n".join(lines(doc)))
-    return exit_code(doc)
+    return 1 if any(each["met"] is False for each in doc["figures"]) else 0
 
 
 def write(path, doc):
@@ -206,8 +205,3 @@ def number(value):
 def verdict(met):
     """A budget's state in words."""
     return {True: "met", False: "NOT met", None: "not judged"}[met]
-
-
-def exit_code(doc):
-    """0, or 1 when a budget is not met."""
-    return 1 if any(each["met"] is False for each in doc["figures"]) else 0

@@ -1,6 +1,7 @@
 """Results of benchmarks: their form, what a budget makes of a figure, and what is refused."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -76,6 +77,13 @@ def test_a_figure_against_its_budget(budget, value, rival, limit, met):
 def test_the_ratio_needs_both():
     for value, rival, ratio in ((60, 48, 1.25), (60, None, None), (60, 0, None), (None, 48, None)):
         assert figure("x", value, "us", "libmodbus", rival)["ratio"] == ratio
+
+
+@pytest.mark.parametrize("mets, code", [((), 0), ((None, True), 0), ((True, False), 1)])
+def test_one_budget_that_is_not_met_is_exit_code_1(mets, code):
+    given = {None: (None, None), True: (1.0, "step_1"), False: (101.0, "step_1")}
+    figures = [figure("x", given[met][0], "us", budget=given[met][1]) for met in mets]
+    assert document.finish(made(figures=figures), SimpleNamespace(json=None, beside="")) == code
 
 
 def test_every_budget_can_be_judged_or_says_why_not():
