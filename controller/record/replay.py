@@ -15,13 +15,25 @@ from safety import signals as s
 EQUAL, DIFFERENT, UNREADABLE = 0, 1, 2  # exit codes
 
 
-class Report:
-    """What a replay found: counts of frames, the first difference if any, and what the file
-    lacks.
+class Replay:
+    """One core fed from one journal, and what was found: counts of frames, the first difference if
+    any, and what the file lacks.
     """
 
-    def __init__(self, path):
-        self.path = path
+    def __init__(self, reader, core_factory):
+        """core_factory(header) gives an object with arrays inp, fresh, out and tick, state_words,
+        load_state.
+
+        ValueError when the journal holds other words than that core: it is of another version.
+        """
+        self.path, self.core = reader.path, core_factory(reader.header)
+        words = (self.core.inp, self.core.fresh, self.core.out, self.core.state_words())
+        if tuple(map(len, words)) != reader.counts:
+            raise ValueError("its frames do not have the words of this version's core")
+        self._encoder = FrameEncoder(*reader.counts)
+        self._recorded_out = array("i", bytes(4 * reader.counts[2]))
+        self._output_names = reader.header.get("output_names", ())
+        self._expected = None
         self.frames = self.keyframes = self.skipped = self.lost = self.missing_bytes = 0
         self.first = self.last = None  # sequences
         self.difference = None  # (sequence, field, recorded, replayed)
@@ -60,74 +72,43 @@ class Report:
             f"different at frame {sequence}: {field} was {recorded}, replay gives {replayed}",
         ]
 
-
-class Replayer:
-    """One core fed from one journal; `report` grows with each frame."""
-
-    def __init__(self, reader, core_factory):
-        """core_factory(header) gives an object with arrays inp, fresh, out and tick, state_words,
-        load_state.
-
-        ValueError when the journal holds other words than that core: it is of another version.
-        """
-        self.core = core = core_factory(reader.header)
-        words = (core.inp, core.fresh, core.out, core.state_words())
-        if tuple(map(len, words)) != reader.counts:
-            raise ValueError("its frames do not have the words of this version's core")
-        self.encoder = FrameEncoder(*reader.counts)
-        self.recorded_out = array("i", bytes(4 * reader.counts[2]))
-        self.output_names = reader.header.get("output_names", ())
-        self.report = Report(reader.path)
-        self._expected = None
-
     def feed(self, frame):
         """Replay one frame. True while nothing differs."""
-        if frame.sequence == self._expected:
-            again = self._run(frame)
-        elif frame.kind == KEYFRAME:
-            again = self._begin(frame)
-        else:
-            self.report.skipped += 1
+        core, follows = self.core, frame.sequence == self._expected
+        if not follows and frame.kind != KEYFRAME:
+            self.skipped += 1
             return True
         self._expected = frame.sequence + 1
-        if again != frame.raw:
-            self.report.difference = (frame.sequence, *self._first_difference(frame))
-        return again == frame.raw
-
-    def _begin(self, frame):
-        core = self.core
-        frame.apply(core.inp, core.out)
+        frame.apply(core.inp, self._recorded_out)
         core.fresh[:] = frame.fresh
-        core.load_state(frame.state)
-        self.recorded_out[:] = core.out
-        return self._encode(frame)
-
-    def _run(self, frame):
-        core, report = self.core, self.report
-        frame.apply(core.inp, self.recorded_out)
-        core.fresh[:] = frame.fresh
-        core.tick(frame.elapsed_ticks)
-        report.first = frame.sequence if report.first is None else report.first
-        report.last = frame.sequence
-        report.frames += 1
-        report.keyframes += frame.kind == KEYFRAME
-        return self._encode(frame)
-
-    def _encode(self, frame):
-        core = self.core
+        if follows:
+            self._tick(frame)
+        else:
+            core.out[:] = self._recorded_out
+            core.load_state(frame.state)
         state = core.state_words() if frame.kind == KEYFRAME else None
-        return self.encoder.encode(
+        again = self._encoder.encode(
             frame.sequence, frame.elapsed_ticks, core.inp, frame.fresh, core.out, state
         )
+        if again != frame.raw:
+            self.difference = (frame.sequence, *self._first_difference(frame))
+        return again == frame.raw
+
+    def _tick(self, frame):
+        self.core.tick(frame.elapsed_ticks)
+        self.first = frame.sequence if self.first is None else self.first
+        self.last = frame.sequence
+        self.frames += 1
+        self.keyframes += frame.kind == KEYFRAME
 
     def _first_difference(self, frame):
         """(field, recorded, replayed) of the first output, else state word, that is not as it was
         recorded.
         """
-        names = self.output_names
+        names = self._output_names
         pairs = [
             (names[index] if index < len(names) else f"output {index}", *pair)
-            for index, pair in enumerate(zip(self.recorded_out, self.core.out))
+            for index, pair in enumerate(zip(self._recorded_out, self.core.out))
         ]
         states = enumerate(zip(frame.state or (), self.core.state_words()))
         pairs += [(f"state word {index}", *pair) for index, pair in states]
@@ -154,17 +135,16 @@ def signal_names(layout):
 
 
 def replay(path, core_factory):
-    """Replay a journal file up to the first difference. Returns a Report; raises JournalError (one
+    """Replay a journal file up to the first difference. Returns a Replay; raises JournalError (one
     line).
     """
     reader = JournalReader(path)
-    replayer = Replayer(reader, core_factory)
+    found = Replay(reader, core_factory)
     for frame in reader.frames():
-        if not replayer.feed(frame):
+        if not found.feed(frame):
             break
-    replayer.report.lost = reader.lost
-    replayer.report.missing_bytes = reader.missing_bytes
-    return replayer.report
+    found.lost, found.missing_bytes = reader.lost, reader.missing_bytes
+    return found
 
 
 def core_of(header):

@@ -125,7 +125,7 @@ class Shadow(Snapshot):
         try:
             self.core = replay.core_of(self.reader.header)
         except (KeyError, ValueError) as error:
-            raise _other_version(path, error) from None
+            raise other_version(path, error) from None
         self.settled = self.differs = False
 
     def _applied(self, frame, follows):
@@ -140,12 +140,13 @@ class Shadow(Snapshot):
             try:
                 core.load_state(frame.state)
             except ValueError as error:
-                raise _other_version(self.reader.path, error) from None
+                raise other_version(self.reader.path, error) from None
         self.settled = follows
         self.differs = follows and core.out != self.out
 
 
-def _other_version(path, error):
+def other_version(path, error):
+    """The JournalError of a journal that this program cannot read."""
     return JournalError(f"{path}: written by another version of this program: {error}")
 
 

@@ -17,7 +17,6 @@ FILE = "trips.log"
 BYTES_MAX = 4 << 20  # some ten thousand trips; then the file before is dropped
 # of the values; None: a whole number or nothing
 FORM = (int, None, int, int, str, None, str, str, str, str)
-KIND_AT = chain.COLUMNS.index("kind")
 INTEGERS = 1 << 63
 
 
@@ -72,7 +71,7 @@ def _parsed(line):
         is_trip = (
             len(values) == len(FORM)
             and all(map(_fits, values, FORM))
-            and values[KIND_AT] == "trip"
+            and values[6] == "trip"
             and len(previous) == len(chain.START)
             and chain.link(previous, values) == head
         )

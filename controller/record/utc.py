@@ -19,8 +19,7 @@ EARLIEST_US = 1_767_225_600_000_000
 HELD_PPM = 500
 RTC_FLAGS = "/sys/class/rtc/rtc*/hctosys"
 # a clock that is steered by slewing moves 10 us in a poll of 20 ms; more than this was set
-STEP_US = 100_000
-REFRESH_US = 1_000_000
+STEP_US, REFRESH_US = 100_000, 1_000_000
 
 
 TIMEX = (

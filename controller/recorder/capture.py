@@ -112,20 +112,19 @@ class Capture:
         """
         if self._descriptor is None:
             self._begin()
-        piece, piece_bytes = [], 0
-        for each in self._waiting:
-            if piece_bytes >= bytes_max:
-                break
-            piece.append(each)
-            piece_bytes += len(each[1])
+        piece, content = [], bytearray()
+        while len(content) < bytes_max and len(piece) < len(self._waiting):
+            sequence, raw = self._waiting[len(piece)]
+            piece.append(sequence)
+            content += raw
         if piece:
-            self._put(b"".join([raw for _, raw in piece]), self._at)
+            self._put(content, self._at)
             for _ in piece:
                 self._waiting.popleft()
-            self.first = piece[0][0] if self.first is None else self.first
-            self.last = piece[-1][0]
-            self._at += piece_bytes
-            self.waiting_bytes -= piece_bytes
+            self.first = piece[0] if self.first is None else self.first
+            self.last = piece[-1]
+            self._at += len(content)
+            self.waiting_bytes -= len(content)
         return not self._waiting
 
     def sync(self):

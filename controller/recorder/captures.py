@@ -10,8 +10,7 @@ from controller.recorder.capture import Before, event_number
 from controller.recorder.database import DatabaseError
 from safety import parameters as p
 
-SYNC_US = 1_000_000
-RETRY_US = 1_000_000
+SYNC_US = RETRY_US = 1_000_000
 INSERT = "INSERT INTO captures(event_id, first_sequence, last_sequence, file) VALUES (?, ?, ?, ?)"
 UPDATE = "UPDATE captures SET first_sequence = ?, last_sequence = ? WHERE file = ?"
 

@@ -12,9 +12,8 @@ from controller.recorder import seconds
 from controller.system import regular_file
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-CSV_COLUMNS = {"events": (*COLUMNS, "hash"), "seconds": ("uptime_ms", "utc_us", *seconds.COLUMNS)}
-ROWS_A_PIECE = 1000
-COPY_BYTES = 1 << 20
+SECOND_COLUMNS = ("uptime_ms", "utc_us", *seconds.COLUMNS)
+ROWS_A_PIECE, COPY_BYTES = 1000, 1 << 20
 PARTIAL = ".partial"
 
 
@@ -45,7 +44,7 @@ def pieces(connection, what, from_us, to_us):
     """Bytes of the CSV file of "events" or "seconds", with a heading and a column `utc` in
     front.
     """
-    columns = CSV_COLUMNS[what]
+    columns = (*COLUMNS, "hash") if what == "events" else SECOND_COLUMNS
     utc_at = columns.index("utc_us")
     rows = connection.execute(
         f"SELECT {', '.join(columns)} FROM {what} WHERE utc_us >= ? AND utc_us < ? ORDER BY rowid",

@@ -32,10 +32,7 @@ EVENT_COLUMNS = ", ".join(chain.COLUMNS) + ", hash"
 INSERT_EVENT = f"{{}} INTO events({EVENT_COLUMNS}) VALUES ({', '.join('?' * 11)})"
 INSERT_SECOND = f"INSERT INTO seconds VALUES ({', '.join('?' * 14)})"
 PAGE_BYTES = 4096
-CACHE_KIB = 2048
-LOG_BYTES = 4 << 20
-CHECKPOINT_BYTES = 1 << 20
-DAMAGED_CODES = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+LOG_BYTES, CHECKPOINT_BYTES = 4 << 20, 1 << 20
 
 
 class DatabaseError(Exception):
@@ -46,7 +43,7 @@ class DatabaseError(Exception):
     def __init__(self, path, error):
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         super().__init__(f"{path}: {error}")
-        self.damaged = code in DAMAGED_CODES
+        self.damaged = code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
         self.full = code == sqlite3.SQLITE_FULL
 
 
@@ -112,7 +109,7 @@ class Database:
             "synchronous = FULL",
             "wal_autocheckpoint = 0",
             f"journal_size_limit = {LOG_BYTES}",
-            f"cache_size = -{CACHE_KIB}",
+            "cache_size = -2048",
             "temp_store = MEMORY",
             f"max_page_count = {bytes_max // PAGE_BYTES}",
         ):

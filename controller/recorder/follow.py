@@ -12,7 +12,7 @@ from zlib import crc32
 
 from controller.record.frame import KEYFRAME
 from controller.record.journal import JournalError
-from controller.record.snapshot import Snapshot
+from controller.record.snapshot import Snapshot, other_version
 from safety import parameters as p
 
 NAMES = ("journal.previous", "journal")  # oldest first
@@ -35,9 +35,7 @@ class Run:
         except OSError as error:
             raise JournalError(f"{path}: {error.strerror}") from None
         except (KeyError, TypeError, ValueError) as error:
-            raise JournalError(
-                f"{path}: written by another version of this program: {error}"
-            ) from None
+            raise other_version(path, error) from None
         self.reader = self.seen.reader
         self.tick_ms = self.reader.header["safety_image"][p.H_TICK_MS]
         self.tick = 0  # elapsed ticks of the frames taken
@@ -57,19 +55,14 @@ class Run:
     def is_at(self, position):
         """True when the position lies in this file (or lay there before the ring went round)."""
         newest = self.reader.newest()
-        if (
-            not position
-            or position["inode"] != self.inode
-            or None in (newest, position["sequence"])
-        ):
+        if not position or position["inode"] != self.inode:
+            return False
+        if None in (newest, position["sequence"]) or newest < position["sequence"]:
             return False
         found = self.reader.begin_at(position["keyframe"])
         self.reader.rewind()
-        is_same = found is None or (found.sequence, crc32(found.raw)) == (
-            position["keyframe"],
-            position["crc"],
-        )
-        return is_same and position["sequence"] <= newest
+        told = (position["keyframe"], position["crc"])
+        return found is None or (found.sequence, crc32(found.raw)) == told
 
     def frames(self):
         """Yields the frames that are new, each once it is applied to `seen`."""

@@ -24,13 +24,10 @@ from controller.recorder.seconds import Seconds
 from controller.recorder.timeline import Timeline
 from safety import parameters as p
 
-FRAMES_A_STEP = 500
+FRAMES_A_STEP, ACTS_A_STEP = 500, 20
 SECONDS_EVERY_US = 10_000_000  # history without an event is durable after so long
-RETRY_US = 1_000_000
-QUIET_US = 2_000_000
-ACTS_A_STEP = 20
+RETRY_US, QUIET_US = 1_000_000, 2_000_000
 ACT_AGE_US_MAX = 86_400_000_000
-BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
 
 class Reading:
@@ -123,9 +120,8 @@ class Recorder:
         if not reading.timeline.look(self._now_us):
             return False
         taken = 0
-        for frame in reading.run.frames():
+        for taken, frame in enumerate(reading.run.frames(), 1):
             self._take(reading, frame)
-            taken += 1
             if taken >= FRAMES_A_STEP:
                 return True
         self._notice_silence(reading, taken)
@@ -293,7 +289,7 @@ def _begun(reading, sequence):
 
 def _boot_id():
     try:
-        with open(BOOT_ID, encoding="ascii") as file:
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
             return file.read().strip()
     except OSError:
         return str(os.getpid())

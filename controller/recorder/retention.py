@@ -10,11 +10,10 @@ from controller.record import chain
 
 FILL_PERCENT_MAX = 90
 SECONDS_KEPT_MIN = 3600  # events give way before the last hour does
-SECONDS_A_PIECE, EVENTS_A_PIECE = 3600, 500
+SECONDS_A_PIECE, EVENTS_A_PIECE, PAGES_A_PIECE = 3600, 500, 256
 DELETE_SECONDS = (
     f"DELETE FROM seconds WHERE rowid < (SELECT min(rowid) FROM seconds) + {SECONDS_A_PIECE}"
 )
-PAGES_A_PIECE = 256
 
 
 def due(database, events_max):
