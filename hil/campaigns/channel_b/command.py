@@ -1,21 +1,25 @@
-"""`python -m hil mcu`: channel B on an emulated microcontroller (or as a process) tried, timed and
-counted.
+"""`python -m hil mcu`: channel B on an emulated microcontroller (or as a process) tried on a live
+link, in lockstep and counted.
 
 Exit codes: 0 all as expected, 1 not, 2 wrong input, 3 something is missing here, 130 interrupted.
 """
 
+import contextlib
+import pathlib
 import tempfile
 
 from hil.arguments import whole
 from hil.campaigns import command
-from hil.campaigns.benchmarks import machine
+from hil.campaigns.benchmarks import machine, timing, wasm
 from hil.campaigns.benchmarks.command import add_beside
-from hil.campaigns.benchmarks.document import document, finish
-from hil.campaigns.channel_b import firmware
-from hil.campaigns.channel_b.emulator import Emulator
-from hil.campaigns.channel_b.figures import Lab, measured
+from hil.campaigns.benchmarks.document import document, figure, finish, percentile
+from hil.campaigns.channel_b import course, firmware, trials
+from hil.campaigns.channel_b import memory as mem
+from hil.campaigns.channel_b.emulator import Emulator, EmulatorError
+from hil.campaigns.channel_b.partner import Partner, TrialError
 from hil.campaigns.channel_b.standin import Standin
 from hil.campaigns.report import Checks
+from safety import parameters as p
 
 COUNT_MAX = 1000
 STANDIN_NOTES = [f"{Standin.what}; no instructions are counted"]
@@ -25,6 +29,33 @@ EMULATOR_NOTES = [
     "contacts are a word of memory that the host maps, because QEMU models no input pins on this "
     "board",
 ]
+COUNTED_STEPS, LOCKSTEP_STEPS, SEED = 200, 500, 3
+OTHER_IMAGE_S = 2.0
+NS_PER_INSTRUCTION, NS_PER_TIMER_TICK = 64, 40  # QEMU's -icount shift=6, the timer at 25 MHz
+# A trial has not passed either when an answer cannot be read.
+FAILURES = (TrialError, EmulatorError, OSError, ValueError, LookupError)
+COUNTS = (
+    ("healthy", "kernel", "kernel step, the half that channel B runs", "channel_b"),
+    ("healthy", "step", "step with link and relay", None),
+    ("healthy", "report", "making a frame", None),
+    ("healthy", "receive", "taking a frame", None),
+    ("tripped", "kernel", "kernel step, the half that channel B runs, tripped", "channel_b"),
+    ("tripped", "step", "step with link and relay, tripped", None),
+    ("healthy", "whole", "a whole kernel step, which channel B does not run", None),
+)
+FUEL_SCRIPT = """import sys
+sys.path.insert(0, "/input")
+import course
+from safety import second as sc
+image = course.default_image(1, 3)
+second, way = sc.Second(image, 0), course.Course(1, image)
+for _ in range({steps}):
+    way.count &= 1
+    way.next(second)
+    course.play(second, way.elapsed, way.contacts, way.line, way.length)
+    if int(sys.argv[1]):
+        second.kernel.judge(1)
+"""
 
 
 def add(commands):
@@ -68,3 +99,168 @@ def run(given):
     )
     code = finish(doc, given)
     return code if checks.ok else command.NOT_MET
+
+
+class Lab:
+    """What the trials need. `live`: the board they run on; `partner`: None before its start."""
+
+    def __init__(self, count, folder, made):
+        """made: the firmware's path, or None for the stand-in."""
+        self.count, self.folder, self.made = count, folder, made
+        self.image = course.default_image(1, 3)
+        self.live = Emulator(made, folder, self.image) if made else Standin(folder, self.image)
+        self.partner = None
+
+    def emulator(self, mode, steps=0):
+        """A context: another emulator, not started."""
+        return contextlib.closing(Emulator(self.made, self.folder, self.image, mode, steps))
+
+
+def _ms(seconds):
+    return round(seconds * 1000, 1)
+
+
+def _range(taken_s):
+    return f"{_ms(min(taken_s))} .. {_ms(max(taken_s))} ms"
+
+
+def _spread(name, taken_s, budget=None):
+    """p50 and maximum of times as figures."""
+    return [
+        figure(f"{name}, p50 of {len(taken_s)}", _ms(percentile(taken_s, 500)), "ms"),
+        figure(f"{name}, maximum", _ms(max(taken_s)), "ms", budget=budget),
+    ]
+
+
+def measured(lab, checks):
+    """Run all trials; the figures of those that passed."""
+    figures = []
+
+    def tried(name, trial, failures=FAILURES):
+        """Keep the figures of a trial; its detail is the report's."""
+
+        def action():
+            detail, new = trial(lab)
+            figures.extend(new)
+            return detail
+
+        return checks.check(name, action, failures)
+
+    with contextlib.closing(lab.live):
+        for name, trial in LIVE:
+            if not tried(name, trial) and lab.partner is None:
+                break  # nothing has started that the others could try
+        if lab.partner:
+            what = "trials made again because the machine held up the observer"
+            figures.append(figure(what, lab.partner.repeated, "trials"))
+    for name, trial in COUNTED if lab.made else ():
+        tried(name, trial)
+    tried("instructions, WebAssembly", _fuel, (ImportError, ValueError))
+    return figures
+
+
+def _boot(lab):
+    began_s = lab.live.start()
+    lab.partner = Partner(lab.live, lab.image)
+    first_s, permit_s = trials.boot(lab.partner, began_s)
+    return f"first frame after {_ms(first_s)} ms, permit after {_ms(permit_s)} ms", [
+        figure("start of channel B to its first frame", _ms(first_s), "ms")
+    ]
+
+
+def _estop(lab):
+    taken_s = trials.several(lab.partner, trials.estop, lab.count)
+    figures = _spread("E-stop at channel B alone to permit off", taken_s)
+    return f"row 1 named, permit off after {_range(taken_s)}", figures
+
+
+def _silence(lab):
+    taken_s = trials.several(lab.partner, trials.silence, lab.count)
+    figures = _spread("last frame of channel A to permit off", taken_s, "channel_b_expiry")
+    words = f"named, permit off {_range(taken_s)} after the last frame"
+    return f"{words}; back only when A gave none", figures
+
+
+def _corrupted(lab):
+    reasons = trials.corrupted(lab.partner)
+    return f"none taken, refused as {', '.join(reasons)}; permit off, back with right frames", []
+
+
+def _hang(lab):
+    falls_s, returns_s = zip(*trials.several(lab.partner, trials.hang, lab.count), strict=True)
+    trials.reset(lab.partner)
+    words = f"watchdog: permit off after {_range(falls_s)}"
+    return f"{words}; started by itself, waited for a reset, took it", [
+        *_spread("hang of channel B to permit off", falls_s, "channel_b_expiry"),
+        figure("from there to its first frame, maximum", _ms(max(returns_s)), "ms"),
+    ]
+
+
+def _other_image(lab):
+    image = lab.image[:]
+    image[len(p.HEADER) + p.P_GAS_SILENT_MS] -= course.TICK_MS
+    frames = trials.other_image(lab.partner, image, OTHER_IMAGE_S)
+    return f"named, no permit in {frames} frames", []
+
+
+def _lockstep(lab):
+    with lab.emulator(mem.MODE_LOCKSTEP) as board:
+        board.start()
+        equal = trials.lockstep(board, lab.image, SEED, LOCKSTEP_STEPS)
+    if equal != LOCKSTEP_STEPS:
+        raise TrialError(f"only {equal} of {LOCKSTEP_STEPS} steps were equal, seed {SEED}")
+    return f"all state and every frame equal in {equal} of {LOCKSTEP_STEPS} steps, seed {SEED}", [
+        figure("steps equal to CPython's", equal, f"of {LOCKSTEP_STEPS}")
+    ]
+
+
+def _instructions(lab):
+    counts, again = _count_instructions(lab), _count_instructions(lab)
+    if counts != again:
+        raise TrialError(f"two runs counted differently: {counts} and {again}")
+    return f"{COUNTED_STEPS} steps each, a second run counted the same", [
+        figure(
+            f"{words}, Cortex-M3, greatest of {COUNTED_STEPS}",
+            counts[state, name],
+            "instructions",
+            budget=budget,
+        )
+        for state, name, words, budget in COUNTS
+    ]
+
+
+def _count_instructions(lab):
+    """{(state, what): instructions of the longest}."""
+    with lab.emulator(mem.MODE_COUNT, COUNTED_STEPS) as board:
+        board.start()
+        printed = board.wait_printed("end")
+    rows = [line.split() for line in printed.splitlines() if line.startswith("count ")]
+    return {(row[1], row[2]): int(row[4]) * NS_PER_TIMER_TICK // NS_PER_INSTRUCTION for row in rows}
+
+
+def _fuel(lab):
+    folder = pathlib.Path(lab.folder, "wasm")
+    folder.mkdir()
+    program = wasm.Program(folder, (course,), FUEL_SCRIPT.format(steps=COUNTED_STEPS))
+    without, used = (program.instructions(stepping) for stepping in (0, 1))
+    timing.wait_s(wasm.SETTLE_S)
+    return f"{COUNTED_STEPS} steps", [
+        figure(
+            "kernel step, the half that channel B runs, WebAssembly build, mean",
+            round((used - without) / COUNTED_STEPS),
+            "instructions",
+        )
+    ]
+
+
+# in this order on one board, each from a fresh start
+LIVE = (
+    ("start", _boot),
+    ("E-stop at channel B alone, channel A stopped", _estop),
+    ("channel A silent", _silence),
+    ("every bit of a frame flipped in turn", _corrupted),
+    ("hang", _hang),
+    ("another limit image", _other_image),
+)
+# on boards of their own, of QEMU only
+COUNTED = (("lockstep with CPython", _lockstep), ("instructions", _instructions))

@@ -16,7 +16,7 @@ from hil.campaigns import process
 from hil.campaigns.chaos.shifted_clock import OFFSET
 from hil.campaigns.chaos.terminal import Terminal
 from hil.campaigns.chaos.witness import STALLS
-from hil.campaigns.hint_attack.forger import SOURCE
+from hil.campaigns.hint_attack.attack import SOURCE
 
 HERE = __package__
 

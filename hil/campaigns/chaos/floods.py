@@ -18,8 +18,7 @@ from controller.hints.client import HintClient
 from controller.run import operator_commands
 from controller.system import sockets
 from hil.campaigns.course import Flood
-from hil.campaigns.hint_attack.attack import Attack, datagram_socket, drain
-from hil.campaigns.hint_attack.forger import SOURCE, import_cap
+from hil.campaigns.hint_attack.attack import SOURCE, Attack, datagram_socket, drain, import_cap
 from hil.campaigns.vm.slcan import connect
 from hil.devices.native_bms import NODE_STRIDE, crc8
 

@@ -12,7 +12,7 @@ from safety import runaway
 HONESTY = (
     "Simulated: a plant model with made-up sensor faults, not field data. Rates of the "
     "makers of false alarms "
-    "are assumed (makers.RATES). The plant's gas mixes at once in 3 m3, and nothing acts "
+    "are assumed (courses.RATES). The plant's gas mixes at once in 3 m3, and nothing acts "
     "on what is seen."
 )
 SECONDS_PCT = (0, 10, 25, 40, 60, 80)  # least second sign that counts

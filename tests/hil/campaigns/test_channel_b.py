@@ -11,7 +11,7 @@ from controller.sites import EXAMPLE
 from hil import __main__ as program
 from hil.campaigns import packages
 from hil.campaigns.benchmarks import document
-from hil.campaigns.channel_b import course, figures, firmware, trials
+from hil.campaigns.channel_b import command, course, firmware, trials
 from hil.campaigns.channel_b import memory as mem
 from hil.campaigns.channel_b import partner as channel_a
 from hil.campaigns.channel_b.emulator import EmulatorError
@@ -61,7 +61,7 @@ def test_the_command_on_the_standin(tmp_path):
     out = tmp_path / "mcu.json"
     assert program.main(["mcu", "--standin", "--count", "1", "--json", str(out)]) in (0, 1)
     rows = document.read(str(out))["details"]["checks"]
-    names = [*[name for name, _ in figures.LIVE], "instructions, WebAssembly"]
+    names = [*[name for name, _ in command.LIVE], "instructions, WebAssembly"]
     assert [row["name"] for row in rows] == names
     assert rows[0]["ok"] and rows[-1]["ok"]
 
@@ -216,13 +216,13 @@ def test_a_microcontroller_that_does_not_start_ends_its_trials_in_a_line_each(mo
     def fails(lab):
         raise error
 
-    monkeypatch.setattr(figures, "LIVE", (("start", fails), ("E-stop", fails)))
-    monkeypatch.setattr(figures, "COUNTED", (("lockstep", fails), ("instructions", fails)))
-    monkeypatch.setattr(figures, "_fuel", lambda lab: ("", []))
+    monkeypatch.setattr(command, "LIVE", (("start", fails), ("E-stop", fails)))
+    monkeypatch.setattr(command, "COUNTED", (("lockstep", fails), ("instructions", fails)))
+    monkeypatch.setattr(command, "_fuel", lambda lab: ("", []))
     lines, closed = [], []
     live = types.SimpleNamespace(close=lambda: closed.append(True))
     lab = types.SimpleNamespace(live=live, partner=None, made="elf")
-    assert figures.measured(lab, Checks(lines.append)) == []
+    assert command.measured(lab, Checks(lines.append)) == []
     assert closed and [line.split()[0] for line in lines] == ["FAILED", "FAILED", "FAILED", "ok"]
 
 

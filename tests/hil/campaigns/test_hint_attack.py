@@ -13,7 +13,7 @@ from controller.hints import hint_statistics
 from controller.hints import wire as w
 from hil import __main__ as cli
 from hil.campaigns.hint_attack import command
-from hil.campaigns.hint_attack.forger import LESSER, SOURCE, Forger
+from hil.campaigns.hint_attack.attack import LESSER, SOURCE, Forger
 
 SEED = 20_260_314
 NONCE, NOW_MS = bytes(range(8)), 1_000_000

@@ -24,7 +24,7 @@ from controller.state import record
 from hil import rig
 from hil.campaigns.report import CheckError, Checks
 from hil.campaigns.vm import __main__ as cli
-from hil.campaigns.vm import bench, failing, image, in_box, machine, running, slcan
+from hil.campaigns.vm import bench, image, in_box, machine, running, slcan
 from hil.campaigns.vm import lab as labs
 from hil.wires.can_server import CanServer
 from hil.wires.virtual_can import VirtualCan
@@ -391,8 +391,8 @@ def test_a_reset_in_the_box_names_what_was_looked_at(lab_of):
         ]
     )
     lab.until_powered = lambda: "power after 1.0 s"
-    assert failing.resets(lab) == "reset of 49: done; power after 1.0 s"
-    asked = [command.removeprefix(failing.RESET).strip() for command in lab.machine.asked]
+    assert running.resets(lab) == "reset of 49: done; power after 1.0 s"
+    asked = [command.removeprefix(running.RESET).strip() for command in lab.machine.asked]
     assert asked == ["", "", "", "0123ABCD", "", "4567ABCD"]
 
 
@@ -407,11 +407,11 @@ def lab(lab_of):
 
 def test_a_new_box_rests_and_is_started_once_it_takes_commands(lab):
     assert running.rests(lab) == "open for 45 s, state ready"
-    assert failing.latched(lab) == "44c, 40b.rack1 active, state ready, open for 8 s"
+    assert running.latched(lab) == "44c, 40b.rack1 active, state ready, open for 8 s"
     assert running.closes(lab).startswith("start: accepted; power after ")
     assert lab.machine.asked.count(labs.START) == 2
     judged(running.rests, lab, "a contactor closed without a start")
-    judged(failing.latched, lab, "a contactor closed without a reset")
+    judged(running.latched, lab, "a contactor closed without a reset")
 
 
 def test_a_box_that_got_a_new_store_is_started_again(lab, monkeypatch):
