@@ -23,8 +23,8 @@ from hil.campaigns.rows.courses import EVERY
 from hil.campaigns.rows.limits import Limits
 from hil.campaigns.rows.real import BESIDE, NOT_DONE, REAL
 from hil.campaigns.rows.watch import Result
+from hil.plant.cabinet import Cabinet
 from hil.rig import RigError
-from safety.second import CONTACT_NAMES
 from tests.repository import ROOT
 
 HANG_GUARD_S = 30
@@ -91,16 +91,11 @@ def test_a_second_channel_has_a_site_of_its_own(tmp_path):
     assert of_controller.channel_b.port == f"/dev/{real.CHANNEL_B}"
 
 
-HEALTHY = SimpleNamespace(
-    contacts=dict.fromkeys([name.removesuffix("_ok") for name in CONTACT_NAMES], True),
-    # a plant, as far as the channel looks at it
-    relays=SimpleNamespace(channel_b_closed=True),
-)
-
-
 @pytest.mark.wire
 def test_the_second_channels_line_carries_bytes_both_ways_unless_it_is_mute(monkeypatch):
-    channel = bench_watch.SecondChannel(HEALTHY, start.armed(CONFIG, ("51",), ()).safety_image)
+    channel = bench_watch.SecondChannel(
+        Cabinet({}, None, 1), start.armed(CONFIG, ("51",), ()).safety_image
+    )
     heard, sent = [], []
     channel.device.receive = heard.append
     controller = os.open(channel.slave_name, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
