@@ -169,7 +169,7 @@ main() {
             ;;
         vm-test)
             set_up
-            exec "$venv/bin/python" -m hil.campaigns.vm "$@"
+            exec "$venv/bin/python" -m hil vm-test "$@"
             ;;
         -h | --help | help)
             usage

@@ -15,6 +15,7 @@ from hil.campaigns.chaos import command as chaos
 from hil.campaigns.hint_attack import command as hint_attack
 from hil.campaigns.rows import command as rows
 from hil.campaigns.runaway import command as runaway
+from hil.campaigns.vm import command as vm
 from hil.loads.trace import LoadError
 from hil.results import run_result
 from hil.rig import RigError
@@ -22,7 +23,7 @@ from hil.scenarios.scenario import ScenarioError
 
 PROGRAM = "python -m hil"
 WRONG_INPUT, NO_START = 2, 3
-COMMANDS = (rig_command, hint_attack, golden, chaos, rows, runaway, benchmarks, channel_b)
+COMMANDS = (rig_command, hint_attack, golden, chaos, rows, runaway, benchmarks, channel_b, vm)
 OUTPUTS = ("load", "json", "plot", "png", "md", "journal")
 
 

@@ -17,7 +17,7 @@ from controller import sites
 from hil.campaigns import packages
 from hil.campaigns.report import CheckError
 from hil.campaigns.vm.machine import port_name
-from hil.rig import ROOT
+from hil.rig import ROOT, RigError
 
 HERE = pathlib.Path(__file__).resolve().parent
 EXAMPLE = sites.EXAMPLE.parent
@@ -78,7 +78,7 @@ SLOWER = (
 SKIPPED = shutil.ignore_patterns("__pycache__", "*.egg-info")
 
 
-class ImageError(RuntimeError):
+class ImageError(RigError):
     """The disk could not be made; one line."""
 
 

@@ -11,7 +11,6 @@ import pytest
 from controller.record.journal import JournalError
 from hil.__main__ import main
 from hil.campaigns import command, course, packages, process, report, verdict
-from hil.campaigns.vm import __main__ as vm
 from hil.rig import RigError
 
 # command and options; what is said of them
@@ -56,7 +55,7 @@ def test_wrong_words_are_one_line(line, capsys):
     name, *options = given.split()
     options += WITH_STOPPED if given == "rows --disarmed" else []
     try:
-        code = vm.main(options) if name == "vm-test" else main([name, *options])
+        code = main([name, *options])
     except SystemExit as leaving:
         code = leaving.code
     out, err = capsys.readouterr()

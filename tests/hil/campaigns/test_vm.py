@@ -22,9 +22,9 @@ from controller.record import utc
 from controller.site import config
 from controller.state import record
 from hil import rig
+from hil.__main__ import main
 from hil.campaigns.report import CheckError, Checks
-from hil.campaigns.vm import __main__ as cli
-from hil.campaigns.vm import bench, image, in_box, machine, running, slcan
+from hil.campaigns.vm import bench, command, image, in_box, machine, running, slcan
 from hil.campaigns.vm import lab as labs
 from hil.wires.can_server import CanServer
 from hil.wires.virtual_can import VirtualCan
@@ -189,7 +189,7 @@ def test_the_slower_configuration_is_accepted(tmp_path):
 
 def test_missing_packages_are_named_with_the_command(monkeypatch, capsys, tmp_path):
     monkeypatch.setattr(image, "PROGRAMS", {"no-such-program": "some-package", "sh": "dash"})
-    assert cli.main(["--cache", str(tmp_path / "cache")]) == 3
+    assert main(["vm-test", "--cache", str(tmp_path / "cache")]) == 3
     assert capsys.readouterr().err == "vm-test: needs some-package: apt-get install some-package\n"
     assert not (tmp_path / "cache").exists()
 
@@ -351,9 +351,9 @@ def test_a_can_interface_is_waited_for_and_what_it_lacks_is_named(monkeypatch, l
 
 def test_an_answer_that_cannot_be_read_is_a_check_that_has_not_passed(monkeypatch, lab_of, capsys):
     checks = (("one", lambda lab: lab.shown("MainPID")), ("two", lambda lab: ""))
-    monkeypatch.setattr(cli, "CHECKS", checks)
+    monkeypatch.setattr(command, "CHECKS", checks)
     lines = []
-    cli._run(Checks(lines.append), lab_of(show=[(0, "usb 1-1: new device")]))
+    command._run(Checks(lines.append), lab_of(show=[(0, "usb 1-1: new device")]))
     assert len(lines) == 1 and re.match("FAILED .*ValueError: ", lines[0])
     assert capsys.readouterr().out == "not reached: two\n"
 

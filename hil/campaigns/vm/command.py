@@ -1,25 +1,20 @@
 """`./flash.sh vm-test`: installs the controller on a Debian in QEMU, runs it there, hangs it, cuts
-its power.
+its power: 5 to 15 minutes.
 
 Exit codes: 0 all checks passed, 1 one did not, 2 wrong input, 3 something is missing here.
 """
 
-import argparse
 import contextlib
 import fcntl
 import os
 import pathlib
-import signal
-import sys
 import tempfile
 
-from hil.arguments import output_file
 from hil.campaigns import command, verdict
 from hil.campaigns.packages import needed
 from hil.campaigns.report import Checks, write_json
 from hil.campaigns.vm import image, running
 from hil.campaigns.vm.bench import Bench
-from hil.campaigns.vm.image import ImageError
 from hil.campaigns.vm.lab import Lab
 from hil.campaigns.vm.machine import Machine
 from hil.rig import RigError
@@ -27,8 +22,7 @@ from hil.rig import RigError
 NAME = "vm-test"
 # A check has not passed either when the answer of the box cannot be read: a word of its kernel
 # among the lines.
-FAILURES = (ImageError, RigError, OSError, ValueError, LookupError)
-CACHE = "~/.cache/firebreak-vm"
+FAILURES = (RigError, OSError, ValueError, LookupError)
 NOT_ROOT = f"needs root, to make a disk with the owners of a real one: sudo ./flash.sh {NAME}"
 # In this order: each builds on the one before.
 CHECKS = (
@@ -59,53 +53,36 @@ CHECKS = (
 )
 
 
-class _Parser(argparse.ArgumentParser):
-    """Complains in one line."""
-
-    def error(self, message):
-        """Print the line and leave with the code of wrong input."""
-        self.exit(command.WRONG_INPUT, f"{NAME}: {message}\n")
-
-
-def _parser():
-    parser = _Parser(
-        prog=f"flash.sh {NAME}",
-        description="The installation tried on a Debian with systemd and a real-time kernel, "
-        "emulated: 5 to 15 minutes.",
-    )
-    parser.add_argument("--json", type=output_file(), metavar="FILE", help="write all checks there")
+def add(commands):
+    """Add `vm-test` to the subparsers."""
+    words = "the installation tried on a Debian with systemd and a real-time kernel, emulated"
+    parser = command.add(commands, NAME, words, run)
     parser.add_argument(
         "--cache",
         metavar="DIR",
-        default=CACHE,
+        default="~/.cache/firebreak-vm",
         help="where disks are kept, up to 3 GB (%(default)s)",
     )
-    return parser
 
 
-def main(argv=None):
-    """Returns the exit code."""
-    arguments = _parser().parse_args(argv)
+def run(arguments):
+    """Returns the exit code. Raises RigError, OSError."""
     missing = needed(image.PROGRAMS) or (os.geteuid() != 0 and NOT_ROOT)
     if missing:
         return command.refuse(NAME, missing, command.NO_START)
     cache = pathlib.Path(arguments.cache).expanduser().resolve()
+    cache.mkdir(parents=True, exist_ok=True)
     try:
-        cache.mkdir(parents=True, exist_ok=True)
         with open(cache / "lock", "w", encoding="ascii") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return _test(cache, arguments.json)
     except BlockingIOError:
         return command.refuse(NAME, f"{cache}: another {NAME} runs there", command.NO_START)
-    except (ImageError, RigError, OSError) as error:
-        return command.refuse(NAME, error, command.NO_START)
     except KeyboardInterrupt:
         return command.refuse(NAME, "interrupted", command.INTERRUPTED)
 
 
 def _test(cache, json_path):
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler)
     checks = Checks()
     with contextlib.ExitStack() as ends:
         bench = Bench(ends.enter_context(tempfile.TemporaryDirectory(prefix="firebreak-vm-")))
@@ -126,7 +103,3 @@ def _run(checks, lab):
             if left:
                 print(f"not reached: {', '.join(left)}", flush=True)
             return
-
-
-if __name__ == "__main__":
-    sys.exit(main())
