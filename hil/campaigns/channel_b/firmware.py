@@ -3,7 +3,7 @@ frozen in.
 
 MicroPython's source is Debian's package of the release RELEASE, fetched by apt into lists of its
 own, so that nothing of this machine changes. Source and compiler are kept in a cache; a firmware is
-made anew when what is frozen changes.
+made anew when a frozen module changes.
 """
 
 import hashlib
@@ -64,7 +64,7 @@ def build(cache):
 
 
 def _laid_out(cache):
-    """Folder of what is frozen in: the kernel, QEMU's board as the board, course and modes."""
+    """Folder of the frozen modules: the kernel, QEMU's board as the board, course and modes."""
     stage = cache / "stage"
     shutil.rmtree(stage, ignore_errors=True)
     skipped = shutil.ignore_patterns("__pycache__", "*.md")

@@ -81,7 +81,7 @@ class Board:
         self.kick()
 
     def elapsed(self):
-        """Whole ticks since this last said so."""
+        """Whole ticks since the last call."""
         ticks = (time.monotonic_ns() - self._due_ns) // self._tick_ns
         self._due_ns += ticks * self._tick_ns
         return ticks

@@ -37,7 +37,7 @@ def boot(partner, began_s):
 
 def several(partner, trial, count):
     """Results of `count` trials. One in which the machine held up this observer, who is channel A,
-    says nothing and is made again, also when it went wrong.
+    counts for nothing and is made again, also when it went wrong.
     """
     results = []
     for number in range(TRIES * count):

@@ -55,8 +55,7 @@ class Course(course.Course):
 def main(arguments):
     """Run the attack. Returns 0 when no bad hint was taken and every genuine one was, else 1.
 
-    How late the loop was is told beside how late it was before the attack: both are also the
-    machine's.
+    The lateness of the loop is printed beside that before the attack: the machine is in both.
     """
     config = configs.load(order.EXAMPLE)
     with tempfile.TemporaryDirectory(prefix="firebreak-attack-") as directory:

@@ -8,7 +8,7 @@ import tempfile
 from controller.run.self_test import SelfTest
 from safety import parameters as p
 
-COOL, HOT = b"45000", b"111000"  # thousandths of a degree, as the operating system tells them
+COOL, HOT = b"45000", b"111000"  # thousandths of a degree, as the operating system reports them
 
 
 def flip_word(rig):
@@ -47,7 +47,7 @@ def change_program(rig):
 
 
 def hot_processor(rig):
-    """The operating system tells of a hot processor."""
+    """The operating system reports a hot processor."""
     os.pwrite(rig.zone, HOT, 0)
 
 

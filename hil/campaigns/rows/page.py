@@ -18,13 +18,13 @@ the cause; `sensor` says how long the plant's own sensor took (row 38a: until th
 failed; row 39: until the supply was taken back). Allowed is the site's own chain
 (`controller/site/time_chain.py`) without what it assumes of sensors, and a tick for the sampling of
 the plant. No stage may trip sooner than its debounce either. `before`: it showed already before the
-cause; a time below that of the stage: a row that stood earlier had asked for it, or the racks' own
+cause; a time below that of the stage: a row that tripped earlier asked for it, or the racks' own
 limits left no power. Of the other effects the slowest one's time is given. `not armed`: another
 stage that would have done this one's work. `rate`: of a row about a rate, just above its own, from
 where the rise begins; a jump passes none of its window.
 
-For rows that leave power on, the other way is asked for as well at the end (what is inhibited or
-derated must hold), and where a row forbids closing, a stop and a new start. Two outputs are on no
+For rows that leave power on, the other way is asked for as well at the end (an inhibit or a derate
+must hold), and where a row forbids closing, a stop and a new start. Two outputs are on no
 wire: `maintenance` and `operator`.
 
 *inside*: a cause that no wire brings, at the nearest place in the controller's process. *bridged*:
@@ -36,12 +36,12 @@ COLUMNS = (
     "injected by",
     "power, kW",
     "sensor",
-    "stage stands",
+    "stage active",
     "permit byte",
     "power zero",
     "contactors open",
     "other effects",
-    "also stood",
+    "also tripped",
     "met",
 )
 WIRED_HEAD = """
@@ -65,12 +65,12 @@ REAL_HEAD = """# Every row on the wire, in real processes
 Written by `python -m hil rows --real --md FILE`: the controller's own process on ptys and a CAN
 server, the simulated cabinet in another one, real time, so that no two runs have the same figures.
 Courses, columns and limits are those of `python -m hil rows --md FILE`, but that times of stages
-and of the plant are known to one step of the simulated cabinet, 10 ms, which is what is allowed for
-it. Where the controller starts (44c, 44d, `46c start`), `sensor` is the time from the start of its
+and of the plant are known to one step of the simulated cabinet, 10 ms, and so much is allowed for
+them. Where the controller starts (44c, 44d, `46c start`), `sensor` is the time from the start of its
 process to its first tick.
 
 No configuration leaves a required row not armed, so every stage is armed here; where the table of
-virtual time says `not armed`, the stages named below stood beside this one, and effects that are
+virtual time says `not armed`, the stages named below were active as well, and effects that are
 seen may be theirs.
 """
 UNDER_CURRENT = "Contactors opened under current, as their row asks after its time"
@@ -83,10 +83,10 @@ def line(row, limits):
     if row.course.is_stopped:
         times = ", ".join([f"{name} {_s(since_ms[name])}" for name in row.wanted[:3]])
         return f"{row.course.label:11} {times}  {ending}"
-    stands = _of(row, row.result.stands_ms, limits.decision_ms(stage))
+    active = _of(row, row.result.stands_ms, limits.decision_ms(stage))
     slowest = [f"{name} {_effect(row, limits, name)}" for name in row.wanted[:3]]
     effects_seen = ", ".join(slowest) or "nothing to see"
-    return f"{row.course.label:11} stands {stands} s; {effects_seen}  {ending}"
+    return f"{row.course.label:11} active {active} s; {effects_seen}  {ending}"
 
 
 def page(rows, limits, not_done=None):

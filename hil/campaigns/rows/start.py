@@ -1,4 +1,4 @@
-"""A running cabinet for a course: what is armed, how it starts, and what is done to it.
+"""A running cabinet for a course: its armed stages, its start, and the actions on it.
 
 A rig is a VirtualRig, or what bench_watch.py makes of the rig of real processes.
 """

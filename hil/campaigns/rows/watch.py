@@ -79,7 +79,7 @@ class Watch:
     def _allow(self):
         """What was active before; what a dead or silenced module or the second channel does by
         itself; zero power where it follows from that, from a converter that hears nothing or from
-        the racks' own limits; and a lamp that says: no energy.
+        the racks' own limits; and the lamp for no energy.
         """
         if not self._tripped and not self._allowed:
             for name in self._rig.trips.standing():

@@ -190,12 +190,12 @@ def latched(lab):
 
 def resets(lab):
     """One remote reset, and it runs again."""
-    said = lab.until("reset", lambda: _reset(lab), RESTART_S)
-    return f"{said}; {lab.until_powered()}"
+    words = lab.until("reset", lambda: _reset(lab), RESTART_S)
+    return f"{words}; {lab.until_powered()}"
 
 
 def _reset(lab):
-    """Reads what is latched and names it: the controller refuses a reset of anything else."""
+    """Reads the latches and names them: the controller refuses a reset of anything else."""
     _, seen = lab.machine.run(RESET)
     typed = RESET_CODE.search(seen)
     code, text = lab.machine.run(f"{RESET} {typed[1]}") if typed else (1, "")
