@@ -65,8 +65,8 @@ REAL_HEAD = """# Every row on the wire, in real processes
 Written by `python -m hil rows --real --md FILE`: the controller's own process on ptys and a CAN
 server, the simulated cabinet in another one, real time, so that no two runs have the same figures.
 Courses, columns and limits are those of `python -m hil rows --md FILE`, but that times of stages
-and of the plant are known to one step of the simulated cabinet, 10 ms, and so much is allowed for
-them. Where the controller starts (44c, 44d, `46c start`), `sensor` is the time from the start of its
+and of the plant are known to one step of the simulated cabinet, 10 ms, and so much is allowed.
+Where the controller starts (44c, 44d, `46c start`), `sensor` is the time from the start of its
 process to its first tick.
 
 No configuration leaves a required row not armed, so every stage is armed here; where the table of
