@@ -28,6 +28,13 @@ from symbolic import (
 )
 
 from hil import forks
+from safety import bounds, crc, evaluate, rack_limits, tapers
+from safety import contactors as c
+from safety import matrix as m
+from safety import parameters as p
+from safety import permit as permits
+from safety import signals as s
+from safety.kernel import ELAPSED_MAX, Kernel
 
 TICK_MS = 20
 ROUNDS_MAX = 60
@@ -59,9 +66,6 @@ def over_crc(machine, value, word):
 
 def stubs():
     """What is not run but stands for anything: CRCs."""
-    from safety import crc, evaluate
-    from safety import parameters as p
-
     return {
         crc.add_word: over_crc,
         p.image_crc: lambda machine, *_: machine.symbol("crc", 0, HIGH),
@@ -70,12 +74,9 @@ def stubs():
 
 
 def symbolic_image(machine, units, racks, modules, end):
-    """Header and topology as given; every quantity anything in its declared range, every flag and
-    count at one end of its (end: 0 the low one, 1 the high one), every stage armed and at its
-    numbers.
+    """Any quantity in its declared range; flags and counts at one end of theirs (0 low, 1 high);
+    every stage armed.
     """
-    from safety import matrix as m
-    from safety import parameters as p
 
     def word(row, **fixed):
         shape = row[2 + end] if row[1] in SHAPES else None
@@ -88,39 +89,26 @@ def symbolic_image(machine, units, racks, modules, end):
     for rack in range(racks):
         words += [word(row, unit=rack % units, modules=modules) for row in p.RACK_PARAMETERS]
     for stage in m.STAGES:
-        words += [
-            stage[m.S_SET],
-            stage[m.S_CLEAR],
-            p.ticks(stage[m.S_SET_MS], TICK_MS),
-            p.ticks(stage[m.S_CLEAR_MS], TICK_MS),
-        ]
+        words += [stage[m.S_SET], stage[m.S_CLEAR]]
+        words += [p.ticks(stage[each], TICK_MS) for each in (m.S_SET_MS, m.S_CLEAR_MS)]
     return words + [1] * (p.ImageMap(units, racks, m.STAGES_PER_SCOPE).words - len(words))
 
 
 def input_ranges(layout):
     """(low, high) of every input, from the tables of signals.py."""
-    from safety import signals as s
-
-    ranges = [row[2:4] for row in s.CABINET_INPUTS] + [
-        row[2:4] for row in s.UNIT_INPUTS
-    ] * layout.units
-    for _ in range(layout.racks):
-        ranges += [row[2:4] for row in s.RACK_INPUTS] + [
-            s.MODULE_TEMPERATURE_RANGE_DDEGC
-        ] * layout.modules
-    return ranges
+    rack = [row[2:4] for row in s.RACK_INPUTS]
+    rack += [s.MODULE_TEMPERATURE_RANGE_DDEGC] * layout.modules
+    unit = [row[2:4] for row in s.UNIT_INPUTS]
+    return [row[2:4] for row in s.CABINET_INPUTS] + unit * layout.units + rack * layout.racks
 
 
 class Cabinet:
     """A kernel that was constructed symbolically, with inputs anywhere in their declared ranges."""
 
     def __init__(self, units=1, racks=1, modules=2, end=1):
-        from safety.kernel import Kernel
-
         self.machine = Machine(stubs())
-        self.kernel = self.machine.call(
-            Kernel, symbolic_image(self.machine, units, racks, modules, end)
-        )
+        image = symbolic_image(self.machine, units, racks, modules, end)
+        self.kernel = self.machine.call(Kernel, image)
         self.layout = self.kernel.layout
         for place, (low, high) in enumerate(input_ranges(self.layout)):
             self.kernel.inp[place] = self.machine.symbol("inp", low, high)
@@ -132,8 +120,6 @@ class Cabinet:
 
     def any_ages(self):
         """Any freshness of every group."""
-        from safety import signals as s
-
         ages = self.kernel.features.ages
         self.any(ages.ticks, 0, s.TICKS_MAX)
         self.any(ages.seen, 0, 1)
@@ -141,9 +127,7 @@ class Cabinet:
 
     def elapsed(self):
         """Any number of ticks that a step is given."""
-        from safety import kernel
-
-        return self.machine.symbol("elapsed", 0, kernel.ELAPSED_MAX)
+        return self.machine.symbol("elapsed", 0, ELAPSED_MAX)
 
     def conclude(self, claims):
         """Why the claims or the obligations on the way do not hold, or None."""
@@ -156,19 +140,13 @@ def verdict(machine, claims):
 
 
 def _words(found):
-    return (
-        None
-        if found is None
-        else (f"{found[0]}: {found[1]}")
-        if isinstance(found, tuple)
-        else str(found)
-    )
+    if isinstance(found, tuple):
+        return f"{found[0]}: {found[1]}"
+    return None if found is None else str(found)
 
 
 def scale_is_within():
     """scale_W: never below 0, never above the power, rises with the share and with the power"""
-    from safety import tapers
-
     machine = Machine()
     power, more = machine.symbol("power_W", 0, HIGH), machine.symbol("more_W", 0, HIGH)
     machine.facts.append(power.e <= more.e)
@@ -191,52 +169,32 @@ def taper_is_within():
     """taper_permille: 0 to 1000, 0 at and beyond none_at, 1000 at and before full_at, falls all the
     way between
     """
-    from safety import tapers
-
     machine = Machine()
-    value, further = (
-        machine.symbol("value", -(1 << 29), 1 << 29),
-        machine.symbol("further", -(1 << 29), 1 << 29),
-    )
-    full, none = (
-        machine.symbol("full_at", -1000, 1_000_000),
-        machine.symbol("none_at", -1000, 1_000_000),
-    )
+    value, further = (machine.symbol(name, -(1 << 29), 1 << 29) for name in ("value", "further"))
+    full, none = (machine.symbol(name, -1000, 1_000_000) for name in ("full_at", "none_at"))
     up = compare(operator.lt, full, none)
     machine.facts.append(inverse(equal(full, none)).e)
+
+    def on(near, far):
+        """far lies at or beyond near, in the direction of the taper."""
+        return either(both(up, at_most(near, far)), both(inverse(up), at_most(far, near)))
+
     left, later = (
         machine.call(tapers.taper_permille, each, full, none) for each in (value, further)
     )
-    beyond = either(both(up, at_most(value, further)), both(inverse(up), at_most(further, value)))
-    return verdict(
-        machine,
-        [
-            ("within", both(at_most(0, left), at_most(left, 1000))),
-            ("falls", implies(beyond, at_most(later, left))),
-            (
-                "none",
-                implies(
-                    either(both(up, at_most(none, value)), both(inverse(up), at_most(value, none))),
-                    equal(left, 0),
-                ),
-            ),
-            (
-                "full",
-                implies(
-                    either(both(up, at_most(value, full)), both(inverse(up), at_most(full, value))),
-                    equal(left, 1000),
-                ),
-            ),
-        ],
-    )
+    claims = [
+        ("within", both(at_most(0, left), at_most(left, 1000))),
+        ("falls", implies(on(value, further), at_most(later, left))),
+        ("none", implies(on(none, value), equal(left, 0))),
+        ("full", implies(on(value, full), equal(left, 1000))),
+    ]
+    return verdict(machine, claims)
 
 
 def a_limit_never_widens():
     """_lowest: at most every limit, named rightly; any set of limits made smaller never gives
     more
     """
-    from safety import bounds
-
     cabinet = Cabinet()
     machine, b = cabinet.machine, cabinet.kernel.bounds
     count = bounds.LIMIT_COUNT
@@ -262,8 +220,6 @@ def a_limit_never_widens():
 
 
 def _reason(way):
-    from safety import signals as s
-
     return s.DISCHARGE_REASON if way else s.CHARGE_REASON
 
 
@@ -271,8 +227,6 @@ def what_is_published_is_within():
     """_publish: within 0 and the lowest limit and rated power; smaller limits now or before never
     give more
     """
-    from safety import bounds
-
     cabinet = Cabinet()
     machine, b = cabinet.machine, cabinet.kernel.bounds
     elapsed, rated = cabinet.elapsed(), b.limit_W[0]
@@ -301,8 +255,6 @@ def what_is_published_is_within():
 
 def columns():
     """The levels that some stage demands, per demand; 0 among them."""
-    from safety import matrix as m
-
     return [
         sorted({0, *(stage[m.S_DEMAND][place] for stage in m.STAGES)})
         for place in range(m.DEMAND_COUNT)
@@ -311,9 +263,6 @@ def columns():
 
 def a_demand_never_widens_a_limit():
     """_limits: with any demands raised, or no permit, no limit of a unit is more than without"""
-    from safety import bounds
-    from safety import matrix as m
-
     cabinet = Cabinet()
     machine, b = cabinet.machine, cabinet.kernel.bounds
     elapsed, permitted = cabinet.elapsed(), machine.symbol("running", 0, 1)
@@ -351,8 +300,6 @@ def a_weaker_rack_never_widens():
     """_rack_limits: of two racks that allow less in any way no share is more; the BMS's limit is in
     0 to rated power
     """
-    from safety import bounds, rack_limits
-
     cabinet = Cabinet(racks=2)
     machine, b = cabinet.machine, cabinet.kernel.bounds
     # see a_share_never_widens
@@ -365,12 +312,8 @@ def a_weaker_rack_never_widens():
         for place, each in enumerate(strong)
     ]
     machine.facts += [less.e <= more.e for less, more in zip(weak, strong)]
-    tapers = (
-        bounds.L_CELL_VOLTAGE_TAPER,
-        bounds.L_TEMPERATURE_TAPER,
-        bounds.L_SOC_TAPER,
-        bounds.L_BMS_SILENCE,
-    )
+    names = ("cell_voltage_taper", "temperature_taper", "soc_taper", "bms_silence")
+    tapered = [bounds.LIMITS.index(name) for name in names]
     claims = []
     for way in range(2):
         after = []
@@ -380,10 +323,9 @@ def a_weaker_rack_never_widens():
             after.append(b.limit_W[way * bounds.LIMIT_COUNT : (way + 1) * bounds.LIMIT_COUNT])
             current = after[-1][bounds.L_BMS_CURRENT]
             claims.append(("within", both(at_most(0, current), at_most(current, b.limit_W[0]))))
-            claims += [("at least nothing", at_most(0, after[-1][place])) for place in tapers]
-        claims += [
-            (bounds.LIMITS[place], at_most(after[1][place], after[0][place])) for place in tapers
-        ]
+            claims += [("at least nothing", at_most(0, after[-1][place])) for place in tapered]
+        narrower = [at_most(after[1][place], after[0][place]) for place in tapered]
+        claims += list(zip(names, narrower))
     return cabinet.conclude(claims)
 
 
@@ -404,8 +346,6 @@ def a_share_never_widens():
     """_share_W: 0 to rated power; with what it is a share of, no more of a smaller share, nor where
     less is left
     """
-    from safety import bounds, tapers
-
     cabinet = Cabinet()
     machine, b, calls = cabinet.machine, cabinet.kernel.bounds, []
     machine.stubs[tapers.scale_W] = lambda machine, power_W, permille: rising(
@@ -427,10 +367,6 @@ def a_share_never_widens():
 
 def rack_words():
     """The most that each word of a rack may be, by the ranges of what it is taken from."""
-    from safety import parameters as p
-    from safety import rack_limits, tapers
-    from safety import signals as s
-
     tops = [tapers.FULL_PERMILLE] * rack_limits.RACK_LIMITS
     (rated_mA,) = [row[3] for row in p.RACK_PARAMETERS if row[0] == "rated_current_mA"]
     tops[rack_limits.RL_CURRENT_MA] = tops[rack_limits.RL_CURRENT_MA + 1] = rated_mA
@@ -445,8 +381,6 @@ def a_fault_never_lowers_a_demand():
     """_combine, _settle: each demand is the highest of what stands, so more never lowers it; but
     what CONFLICTS say
     """
-    from safety import matrix as m
-
     cabinet = Cabinet(units=2, racks=3)
     machine, kernel = cabinet.machine, cabinet.kernel
     any_demands(cabinet)
@@ -486,8 +420,6 @@ def alike(a, b):
 
 def standing(kernel, chosen):
     """Some instance stands whose chosen(stage, block) is true."""
-    from safety import matrix as m
-
     evaluator, found = kernel.evaluator, False
     for index in range(evaluator.count):
         if chosen(m.STAGES[evaluator.stage[index]], evaluator.block[index]):
@@ -528,9 +460,6 @@ def settled(cabinet):
     What the row says is looked for among the standing instances, not in the bits that the kernel
     made of them.
     """
-    from safety import matrix as m
-    from safety import signals as s
-
     machine, kernel = cabinet.machine, cabinet.kernel
     cabinet.any(kernel.conflict_ticks, 0, s.TICKS_MAX)
     combined, ticks, elapsed = list(kernel.demand), list(kernel.conflict_ticks), cabinet.elapsed()
@@ -571,10 +500,6 @@ def any_permit(cabinet):
     """The permit's and the contactors' state: anything that the invariants of `permit_holds`
     allow.
     """
-    from safety import contactors as c
-    from safety import permit as permits
-    from safety import signals as s
-
     machine, kernel = cabinet.machine, cabinet.kernel
     cabinet.any_ages()
     permit, out = kernel.permit, kernel.out
@@ -607,9 +532,6 @@ def among(value, others):
 
 def testing(permit):
     """The relays are under test: closing, and not every step of the test was read back."""
-    from safety import permit as permits
-    from safety import signals as s
-
     return both(
         equal(permit.state[0], s.CLOSING),
         compare(operator.lt, permit.relays[0], len(permits.RELAY_TEST)),
@@ -618,53 +540,36 @@ def testing(permit):
 
 def permit_invariants(kernel):
     """What holds of the permit between two steps; assumed before and shown after."""
-    from safety import contactors as c
-    from safety import permit
-    from safety import signals as s
-
     state, opened, out = kernel.permit.state[0], kernel.permit.timer[2], kernel.out
     under_test = testing(kernel.permit)
     supply, enable = equal(out[s.CONTACTOR_SUPPLY_OK], 1), equal(out[s.PCS_ENABLE_OK], 1)
-    supplied = both(among(state, permit.LIVE), equal(opened, 0))
+    supplied = both(among(state, permits.LIVE), equal(opened, 0))
     closing_or_running = either(equal(state, s.CLOSING), equal(state, s.RUNNING))
+    going, tried = both(supplied, inverse(under_test)), kernel.permit.tried[0]
+    at_rest = among(state, permits.AT_REST)
     found = [
         ("supply only while live", implies(supply, supplied)),
-        (
-            "and then always, but in the relay test",
-            implies(both(supplied, inverse(under_test)), supply),
-        ),
-        (
-            "no enable without supply, but in the relay test",
-            implies(enable, either(supply, under_test)),
-        ),
+        ("then always, but under test", implies(going, supply)),
+        ("no enable without supply, but under test", implies(enable, either(supply, under_test))),
         ("running is enabled", implies(both(equal(state, s.RUNNING), supply), enable)),
         ("closing or running is not opened", implies(closing_or_running, equal(opened, 0))),
-        (
-            "the relay test has not begun at rest",
-            implies(among(state, permit.AT_REST), equal(kernel.permit.relays[0], 0)),
-        ),
-        ("at most so many failed closings", at_most(kernel.permit.tried[0], permit.FAILURES_MAX)),
+        ("no test has begun at rest", implies(at_rest, equal(kernel.permit.relays[0], 0))),
+        ("at most so many failed closings", at_most(tried, permits.FAILURES_MAX)),
     ]
     for step, at in zip(kernel.contactors.step, kernel.contactors.out_at):
-        told, closed = equal(out[at], 1), equal(step, c.CLOSED)
-        going = both(supplied, inverse(under_test))
+        told, closed = equal(out[at], 1), both(equal(step, c.CLOSED), going)
+        has_run = among(step, (c.CLOSED, c.FAULT))
         found += [
-            ("nothing is told to close in the relay test", implies(told, both(supply, going))),
-            ("nothing has closed in the relay test", implies(under_test, equal(step, c.OPEN))),
-            ("what has closed is told to", implies(both(closed, going), told)),
-            (
-                "what runs has closed",
-                implies(equal(state, s.RUNNING), among(step, (c.CLOSED, c.FAULT))),
-            ),
+            ("nothing is told to close under test", implies(told, both(supply, going))),
+            ("nothing has closed under test", implies(under_test, equal(step, c.OPEN))),
+            ("what has closed is told to", implies(closed, told)),
+            ("what runs has closed", implies(equal(state, s.RUNNING), has_run)),
         ]
     return found
 
 
 def breaking(cabinet):
     """Some rack carries, or did when it was heard last, more than its contactors may open."""
-    from safety import parameters as p
-    from safety import signals as s
-
     kernel, layout, machine = cabinet.kernel, cabinet.layout, cabinet.machine
     found = False
     for rack in range(layout.racks):
@@ -679,9 +584,6 @@ def breaking(cabinet):
 
 def carrying(cabinet):
     """Some rack is known to carry 5 % of its rated current or more."""
-    from safety import parameters as p
-    from safety import signals as s
-
     kernel, layout, machine = cabinet.kernel, cabinet.layout, cabinet.machine
     found = False
     for rack in range(layout.racks):
@@ -699,69 +601,44 @@ def permit_holds():
     """Permit.update, one step from any state, any inputs, resets, run requests and ages, while a
     cause demands
     """
-    from safety import matrix as m
-    from safety import permit as permits
-    from safety import signals as s
-
     cabinet = Cabinet(units=2, racks=2)
     any_permit(cabinet)
     machine, kernel = cabinet.machine, cabinet.kernel
     permit, out = kernel.permit, kernel.out
     pcs, dc = machine.symbol("pcs", 0, m.PCS_STOP), machine.symbol("dc", 0, m.DC_OPEN_ONLY_AT_ZERO)
-    before, supply, enable = permit.state[0], out[s.CONTACTOR_SUPPLY_OK], out[s.PCS_ENABLE_OK]
-    load, carried = breaking(cabinet), carrying(cabinet)
-    tests = testing(permit)  # nothing has closed in the relay test
-    machine.call(permit.update, cabinet.elapsed(), pcs, dc)
-    state, opens, stops = permit.state[0], at_most(m.DC_OPEN_AT_ZERO, dc), at_most(m.PCS_STOP, pcs)
-    off, dark = equal(out[s.CONTACTOR_SUPPLY_OK], 0), equal(out[s.PCS_ENABLE_OK], 0)
-    demanded, ramped = either(at_most(m.DC_INHIBIT, dc), stops), at_most(m.PCS_RAMP, pcs)
-    closing_or_running = among(state, (s.CLOSING, s.RUNNING))
-    claims = (
-        permit_invariants(kernel)
-        + in_its_time(cabinet, dc, load)
-        + [
-            ("a stop takes the enable in its step", implies(stops, dark)),
-            (
-                "no supply is given while a cause demands",
-                implies(both(demanded, equal(supply, 0)), off),
-            ),
-            (
-                "no enable is given while a cause demands",
-                implies(both(demanded, equal(enable, 0)), dark),
-            ),
-            (
-                "no closing begins against a ramp",
-                implies(both(among(before, (s.INHIBITED, s.READY)), ramped), off),
-            ),
-            ("an open demand trips", implies(opens, either(off, equal(state, s.TRIPPED)))),
-            (
-                "above what its contactors may break, nothing under load opens before the fuse "
-                "has had "
-                "its time",
-                implies(
-                    both(both(load, equal(supply, 1)), inverse(tests)),
-                    either(inverse(off), at_most(permit.fuse_ticks, permit.waited[permits.W_FUSE])),
-                ),
-            ),
-            (
-                "in gas (row 12) nothing under load opens",
-                implies(
-                    both(
-                        both(equal(dc, m.DC_OPEN_ONLY_AT_ZERO), carried),
-                        both(equal(supply, 1), inverse(tests)),
-                    ),
-                    inverse(off),
-                ),
-            ),
-            (
-                "locked out, unasked or over the test's time, nothing closes or runs",
-                implies(unwanted(kernel), inverse(closing_or_running)),
-            ),
-        ]
+    at_rest, supplied = (
+        among(permit.state[0], permits.AT_REST),
+        equal(out[s.CONTACTOR_SUPPLY_OK], 1),
     )
+    enabled, load, carried = equal(out[s.PCS_ENABLE_OK], 1), breaking(cabinet), carrying(cabinet)
+    under = both(supplied, inverse(testing(permit)))  # nothing has closed in the relay test
+    machine.call(permit.update, cabinet.elapsed(), pcs, dc)
+    off, dark = equal(out[s.CONTACTOR_SUPPLY_OK], 0), equal(out[s.PCS_ENABLE_OK], 0)
+    opens, stops = at_most(m.DC_OPEN_AT_ZERO, dc), at_most(m.PCS_STOP, pcs)
+    demanded, gas = either(at_most(m.DC_INHIBIT, dc), stops), equal(dc, m.DC_OPEN_ONLY_AT_ZERO)
+    tripped, runs = (
+        equal(permit.state[0], s.TRIPPED),
+        among(permit.state[0], (s.CLOSING, s.RUNNING)),
+    )
+    fused = at_most(permit.fuse_ticks, permit.waited[permits.W_FUSE])
+    ramped = both(at_rest, at_most(m.PCS_RAMP, pcs))
+    claims = permit_invariants(kernel) + in_its_time(cabinet, dc, load)
+    claims += [
+        ("a stop takes the enable in its step", implies(stops, dark)),
+        ("no new supply against a cause", implies(both(demanded, inverse(supplied)), off)),
+        ("no new enable against a cause", implies(both(demanded, inverse(enabled)), dark)),
+        ("no closing begins against a ramp", implies(ramped, off)),
+        ("an open demand trips", implies(opens, either(off, tripped))),
+        (
+            "a load too high waits for the fuse",
+            implies(both(load, under), either(inverse(off), fused)),
+        ),
+        ("row 12 opens nothing under load", implies(both(gas, both(carried, under)), inverse(off))),
+        ("unwanted nothing closes or runs", implies(unwanted(kernel), inverse(runs))),
+    ]
     for unit in range(cabinet.layout.units):
-        runs = equal(out[cabinet.layout.unit_output(unit, s.PCS_RUN_OK)], 1)
-        claims.append(("a stop takes the run", implies(stops, inverse(runs))))
+        run = equal(out[cabinet.layout.unit_output(unit, s.PCS_RUN_OK)], 1)
+        claims.append(("a stop takes the run", implies(stops, inverse(run))))
     return cabinet.conclude(claims)
 
 
@@ -769,8 +646,6 @@ def unwanted(kernel):
     """Nobody asks for energy, somebody has locked it out, or the test mode has lasted for its
     time.
     """
-    from safety import signals as s
-
     inp, permit = kernel.inp, kernel.permit
     over = both(
         equal(inp[s.TEST_REQUEST], 1), compare(operator.gt, permit.tried[1], permit.test_ticks)
@@ -782,10 +657,6 @@ def in_its_time(cabinet, dc, load):
     """After a step: what is demanded has opened in its time, and in that of the fuse where the load
     is too high.
     """
-    from safety import matrix as m
-    from safety import permit as permits
-    from safety import signals as s
-
     permit, out = cabinet.kernel.permit, cabinet.kernel.out
     state, waited, open_ = (
         permit.state[0],
@@ -814,9 +685,6 @@ def relays_are_tested():
     """Permit.update: no rack is newly told to close before each permit relay fell alone and every
     step was read back
     """
-    from safety import matrix as m
-    from safety import signals as s
-
     cabinet = Cabinet(units=1, racks=2)
     any_permit(cabinet)
     machine, kernel = cabinet.machine, cabinet.kernel
@@ -858,9 +726,6 @@ def read_back(cabinet, closing, before, levels):
 
     closing: before and after the step; before, levels: step of the test and the two permits before.
     """
-    from safety import permit as permits
-    from safety import signals as s
-
     kernel, test = cabinet.kernel, permits.RELAY_TEST
     after, ages = kernel.permit.relays[0], kernel.features.ages
     known = both(
@@ -887,9 +752,6 @@ def read_back(cabinet, closing, before, levels):
 
 def any_latches(cabinet):
     """Every flag and counter of the evaluator, what is known, and the tokens."""
-    from safety import matrix as m
-    from safety import signals as s
-
     kernel = cabinet.kernel
     evaluator = kernel.evaluator
     cabinet.any(evaluator.active, 0, 1)
@@ -906,9 +768,6 @@ def no_reset_clears_what_stands():
     """Latches.update with any request: what is active, or not clear for long enough, stays
     latched
     """
-    from safety import matrix as m
-    from safety import signals as s
-
     cabinet = Cabinet()
     evaluator = any_latches(cabinet)
     machine, latches, inp = cabinet.machine, cabinet.kernel.latches, cabinet.kernel.inp
@@ -974,47 +833,37 @@ def watched(evaluator):
     return found
 
 
+def narrowed(machine, bounds, wide_W):
+    """Narrow these bounds by anything; what must hold of it."""
+    low_W, high_W = bounds.low_W, bounds.high_W
+    charge, discharge = (machine.symbol(name, -wide_W, wide_W) for name in ("charge", "discharge"))
+    reasons = [machine.symbol("reason", 0, 200) for _ in range(2)]
+    machine.call(bounds.narrow, charge, reasons[0], discharge, reasons[1])
+    low_after_W, high_after_W = bounds.low_W, bounds.high_W
+    lowest_W = machine.compute(ast.Sub, 0, low_after_W, "charging allowed")
+    return [
+        ("charging holds", either(at_most(lowest_W, charge), at_most(lowest_W, 0))),
+        ("discharging holds", either(at_most(high_after_W, discharge), at_most(high_after_W, 0))),
+        ("never wider", both(at_most(low_W, low_after_W), at_most(high_after_W, high_W))),
+        ("holds 0", both(at_most(low_after_W, 0), at_most(0, high_after_W))),
+    ]
+
+
 def a_hint_only_narrows():
     """Chain.finish: any request, caps, obligations; the set-point lies within the limits, and a
     limit more narrows
     """
     from controller.core import answers, parameters, setpoint
 
-    machine = Machine()
-    settings = {
-        row[0]: machine.symbol(row[0], row[2], row[3]) for row in parameters.CONTROL_PARAMETERS
-    }
-    chain, wide = machine.call(setpoint.Chain, settings, TICK_MS), answers.WIDE_W
+    machine, wide = Machine(), answers.WIDE_W
+    rows = parameters.CONTROL_PARAMETERS
+    settings = {row[0]: machine.symbol(row[0], row[2], row[3]) for row in rows}
+    chain = machine.call(setpoint.Chain, settings, TICK_MS)
     chain.state[0] = machine.symbol("setpoint_W", -wide, wide)
-    claims, pairs = [], []
-    for bounds in (chain.caps, chain.limits):
+    claims = []
+    for within in (chain.caps, chain.limits):
         for _ in range(3):
-            before = bounds.low_W, bounds.high_W
-            charge, discharge = (
-                machine.symbol("charge_W", -wide, wide),
-                machine.symbol("discharge_W", -wide, wide),
-            )
-            machine.call(
-                bounds.narrow,
-                charge,
-                machine.symbol("reason", 0, 200),
-                discharge,
-                machine.symbol("reason", 0, 200),
-            )
-            pairs.append((before, (bounds.low_W, bounds.high_W)))
-            lowest = machine.compute(ast.Sub, 0, bounds.low_W, "charging allowed")
-            claims += [
-                ("what is asked for holds", either(at_most(lowest, charge), at_most(lowest, 0))),
-                (
-                    "what is asked for holds",
-                    either(at_most(bounds.high_W, discharge), at_most(bounds.high_W, 0)),
-                ),
-            ]
-    for (low, high), (low_after, high_after) in pairs:
-        claims += [
-            ("never wider", both(at_most(low, low_after), at_most(high_after, high))),
-            ("holds 0", both(at_most(low_after, 0), at_most(0, high_after))),
-        ]
+            claims += narrowed(machine, within, wide)
     for rank in range(4):
         low, high = machine.symbol("low_W", -wide, wide), machine.symbol("high_W", -wide, wide)
         machine.facts.append(low.e <= high.e)
@@ -1022,13 +871,9 @@ def a_hint_only_narrows():
     chain.take(answers.BaseRequest(machine.symbol("base_W", -wide, wide), 1))
     chain.take(answers.FastRequest(machine.symbol("fast_W", -wide, wide), 1))
     result = machine.call(chain.finish, machine.symbol("elapsed", 0, 50))
-    claims += [
-        (
-            "within the limits",
-            both(at_most(chain.limits.low_W, result), at_most(result, chain.limits.high_W)),
-        )
-    ]
-    return _words(machine.refute(claims))
+    limits = chain.limits
+    inside = both(at_most(limits.low_W, result), at_most(result, limits.high_W))
+    return _words(machine.refute([*claims, ("within the limits", inside)]))
 
 
 def arrays(kernel):
@@ -1072,8 +917,6 @@ def thresholds(layout, lengths):
     """Where a range that grows may stop: clamps, the ends of all declared ranges, the last places
     of arrays.
     """
-    from safety import parameters as p
-
     stops = {*clamps(), 1, 2, 3, *(length - 1 for length in lengths)}
     for low, high in input_ranges(layout) + [
         row[2:4]

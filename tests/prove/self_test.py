@@ -389,179 +389,115 @@ def broken(tmp_path, name, before, after):
     return module
 
 
-BREAKS = (
+# Claim, module and function; the text that is broken (its lines joined by "|"); its replacement.
+BREAKS = """
+scale_is_within tapers scale_W
+    power_W % 1000 * permille // 1000
+    power_W % 1000 * permille // 9
+taper_is_within tapers taper_permille
+    if left <= 0:
+    if left < -5:
+a_limit_never_widens bounds Bounds._lowest
+    limit[at + index] < lowest or
+    (nothing)
+what_is_published_is_within bounds Bounds._publish
+    min(self.lowest_W[place],
+    max(self.lowest_W[place],
+a_demand_never_widens_a_limit bounds Bounds._limits
+    (100 - derate) * 10
+    (100 + derate) * 5
+a_weaker_rack_never_widens bounds Bounds._rack_limits
+    min(least[word], limit[first + word])
+    FULL_PERMILLE - min(least[word], limit[first + word])
+a_weaker_rack_never_widens bounds Bounds._rack_limits
+    min(limit_W[at + L_PCS_RATED], dc_W)
+    dc_W
+a_share_never_widens bounds Bounds._share_W
+    lowest if lowest else rated
+    rated - lowest
+a_share_never_widens bounds Bounds._share_W
+    return rated if
+    return 2 * rated if
+a_fault_never_lowers_a_demand kernel _raise
+    if level > levels[first + output]:
+    if level:
+a_fault_never_lowers_a_demand kernel Kernel._settle
+    self.demand[m.CONFLICTS[place][0]] = 0
+    self.demand[m.D_HORN] = 0
+a_fault_never_lowers_a_demand kernel Kernel._settle
+    if ticks[place] < self.hold_ticks[place]:
+    if self.hold_ticks[place]:
+permit_holds permit Permit._publish_permits
+    if state in ENDING and pcs_demand < m.PCS_STOP:
+    if state in ENDING:
+permit_holds permit Permit.update
+    if before not in ENDING:
+    if before:
+permit_holds permit Permit._from_closing
+    s.STOPPING if self._loaded() else s.INHIBITED
+    s.INHIBITED
+permit_holds permit Permit._leave_closing
+    0 if self._loaded() else 1
+    1
+permit_holds permit Permit._may_open
+    return current == 1 or current < 0 and self._pcs_current_zero()
+    return True
+permit_holds permit Permit._may_open
+    if NOT_WAITING < self.waited[W_FUSE] < self.fuse_ticks:
+    if 5 < self.waited[W_FUSE] < self.fuse_ticks:
+permit_holds permit Permit._may_open
+    if NOT_WAITING < self.waited[W_FUSE] < self.fuse_ticks:
+    if NOT_WAITING < self.waited[W_FUSE] < self.open_ticks:
+permit_holds permit Permit._may_open
+    waited = self.waited[W_DEMAND]
+    waited = 0
+permit_holds permit Permit._wait
+    s.TICKS_MAX) if is_due
+    s.TICKS_MAX) if before
+permit_holds permit Permit._wanted
+    self.inp[s.LOCK_OUT_OK]
+    self.inp[s.ARMED_STORED]
+relays_are_tested permit Permit._publish
+    self.contactors.update(elapsed, 0)
+    self.contactors.update(elapsed, 1)
+relays_are_tested permit Permit._tested
+    self.relays[0] >=
+    self.relays[0] + 1 >=
+relays_are_tested permit Permit._read_back
+    == enable and
+    <= enable and
+no_reset_clears_what_stands latches Latches._clearable
+    return NOT_CLEAR_YET
+    found = DONE
+no_reset_clears_what_stands latches Latches._is_clear
+                known|            and not
+                not
+no_reset_clears_what_stands latches Latches._is_clear
+    == m.KNOWN
+    != 0
+no_reset_clears_what_stands latches Latches.clears
+    [m.S_LATCH] <= level
+    [m.S_LATCH] >= level
+evaluating_never_unlatches evaluate Evaluator._miss
+    self.active[index] = 0
+    self.latched[index] = 0
+evaluating_never_unlatches evaluate Evaluator.update
+    busy[block] = self._block(block, elapsed)
+    busy[block] = 1 if self._block(block, elapsed) and self._any_hit(block) else 0
+a_hint_only_narrows setpoint Chain._bounded
+    within(value_W, bounds.low_W
+    within(value_W, -WIDE_W
+a_hint_only_narrows answers Bounds.narrow
+    if low_W > self.low_W or
+    if low_W < self.low_W or
+""".strip("\n").split("\n")
+BREAKS = [
     (
-        "scale_is_within",
-        "tapers",
-        "scale_W",
-        "power_W % 1000 * permille // 1000",
-        "power_W % 1000 * permille // 9",
-    ),
-    ("taper_is_within", "tapers", "taper_permille", "if left <= 0:", "if left < -5:"),
-    ("a_limit_never_widens", "bounds", "Bounds._lowest", "limit[at + index] < lowest or", ""),
-    (
-        "what_is_published_is_within",
-        "bounds",
-        "Bounds._publish",
-        "min(self.lowest_W[place],",
-        "max(self.lowest_W[place],",
-    ),
-    (
-        "a_demand_never_widens_a_limit",
-        "bounds",
-        "Bounds._limits",
-        "(100 - derate) * 10",
-        "(100 + derate) * 5",
-    ),
-    (
-        "a_weaker_rack_never_widens",
-        "bounds",
-        "Bounds._rack_limits",
-        "min(least[word], limit[first + word])",
-        "FULL_PERMILLE - min(least[word], limit[first + word])",
-    ),
-    (
-        "a_weaker_rack_never_widens",
-        "bounds",
-        "Bounds._rack_limits",
-        "min(limit_W[at + L_PCS_RATED], dc_W)",
-        "dc_W",
-    ),
-    (
-        "a_share_never_widens",
-        "bounds",
-        "Bounds._share_W",
-        "lowest if lowest else rated",
-        "rated - lowest",
-    ),
-    ("a_share_never_widens", "bounds", "Bounds._share_W", "return rated if", "return 2 * rated if"),
-    (
-        "a_fault_never_lowers_a_demand",
-        "kernel",
-        "_raise",
-        "if level > levels[first + output]:",
-        "if level:",
-    ),
-    (
-        "a_fault_never_lowers_a_demand",
-        "kernel",
-        "Kernel._settle",
-        "self.demand[m.CONFLICTS[place][0]] = 0",
-        "self.demand[m.D_HORN] = 0",
-    ),
-    (
-        "a_fault_never_lowers_a_demand",
-        "kernel",
-        "Kernel._settle",
-        "if ticks[place] < self.hold_ticks[place]:",
-        "if self.hold_ticks[place]:",
-    ),
-    (
-        "permit_holds",
-        "permit",
-        "Permit._publish_permits",
-        "if state in ENDING and pcs_demand < m.PCS_STOP:",
-        "if state in ENDING:",
-    ),
-    ("permit_holds", "permit", "Permit.update", "if before not in ENDING:", "if before:"),
-    (
-        "permit_holds",
-        "permit",
-        "Permit._from_closing",
-        "s.STOPPING if self._loaded() else s.INHIBITED",
-        "s.INHIBITED",
-    ),
-    ("permit_holds", "permit", "Permit._leave_closing", "0 if self._loaded() else 1", "1"),
-    (
-        "permit_holds",
-        "permit",
-        "Permit._may_open",
-        "return current == 1 or current < 0 and self._pcs_current_zero()",
-        "return True",
-    ),
-    (
-        "permit_holds",
-        "permit",
-        "Permit._may_open",
-        "if NOT_WAITING < self.waited[W_FUSE] < self.fuse_ticks:",
-        "if 5 < self.waited[W_FUSE] < self.fuse_ticks:",
-    ),
-    (
-        "permit_holds",
-        "permit",
-        "Permit._may_open",
-        "if NOT_WAITING < self.waited[W_FUSE] < self.fuse_ticks:",
-        "if NOT_WAITING < self.waited[W_FUSE] < self.open_ticks:",
-    ),
-    ("permit_holds", "permit", "Permit._may_open", "waited = self.waited[W_DEMAND]", "waited = 0"),
-    ("permit_holds", "permit", "Permit._wait", "s.TICKS_MAX) if is_due", "s.TICKS_MAX) if before"),
-    (
-        "permit_holds",
-        "permit",
-        "Permit._wanted",
-        "self.inp[s.LOCK_OUT_OK]",
-        "self.inp[s.ARMED_STORED]",
-    ),
-    (
-        "relays_are_tested",
-        "permit",
-        "Permit._publish",
-        "self.contactors.update(elapsed, 0)",
-        "self.contactors.update(elapsed, 1)",
-    ),
-    ("relays_are_tested", "permit", "Permit._tested", "self.relays[0] >=", "self.relays[0] + 1 >="),
-    ("relays_are_tested", "permit", "Permit._read_back", "== enable and", "<= enable and"),
-    (
-        "no_reset_clears_what_stands",
-        "latches",
-        "Latches._clearable",
-        "return NOT_CLEAR_YET",
-        "found = DONE",
-    ),
-    (
-        "no_reset_clears_what_stands",
-        "latches",
-        "Latches._is_clear",
-        "            known\n            and not",
-        "            not",
-    ),
-    ("no_reset_clears_what_stands", "latches", "Latches._is_clear", "== m.KNOWN", "!= 0"),
-    (
-        "no_reset_clears_what_stands",
-        "latches",
-        "Latches.clears",
-        "[m.S_LATCH] <= level",
-        "[m.S_LATCH] >= level",
-    ),
-    (
-        "evaluating_never_unlatches",
-        "evaluate",
-        "Evaluator._miss",
-        "self.active[index] = 0",
-        "self.latched[index] = 0",
-    ),
-    (
-        "evaluating_never_unlatches",
-        "evaluate",
-        "Evaluator.update",
-        "busy[block] = self._block(block, elapsed)",
-        "busy[block] = 1 if self._block(block, elapsed) and self._any_hit(block) else 0",
-    ),
-    (
-        "a_hint_only_narrows",
-        "setpoint",
-        "Chain._bounded",
-        "within(value_W, bounds.low_W",
-        "within(value_W, -WIDE_W",
-    ),
-    (
-        "a_hint_only_narrows",
-        "answers",
-        "Bounds.narrow",
-        "if low_W > self.low_W or",
-        "if low_W < self.low_W or",
-    ),
-)
+        *head.split(),
+        *[text[4:].replace("(nothing)", "").replace("|", "\n") for text in (before, after)],
+    )
+    for head, before, after in zip(BREAKS[::3], BREAKS[1::3], BREAKS[2::3])
+]
 
 
 def test_what_is_broken_is_there(tmp_path):
