@@ -1,6 +1,4 @@
-"""Proof of the safety kernel in one command: `python tests/prove [--quick]`; see README.md beside
-this file.
-"""
+"""Proof of the safety kernel in one command: `python tests/prove [--quick]`; see README.md."""
 
 import argparse
 import importlib.util
@@ -35,55 +33,35 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {message}\n")
 
 
+OPTIONS = {
+    "quick": ({"action": "store_true"}, "%d mutants drawn by --seed, short parity" % QUICK_SAMPLE),
+    "only": ({"default": ",".join(PARTS), "metavar": "PART,..."}, "of " + ", ".join(PARTS)),
+    "sample": ({"type": int, "default": 0, "metavar": "N"}, "only N mutants, drawn by --seed"),
+    "seed": ({"type": int, "default": SAMPLE_SEED}, "of --sample and --quick (%(default)s)"),
+    "files": ({"default": "", "metavar": "NAME,..."}, "mutants of these only, as bounds,permit"),
+    "resume": (
+        {"action": "store_true"},
+        "take over what an earlier run of this same tree has done",
+    ),
+    "recheck": ({"action": "store_true"}, "try the mutants of equivalent.toml with all tests"),
+    "workers": ({"type": int, "default": os.cpu_count() or 1, "metavar": "N"}, "at a time"),
+}
+
+
 def parsed(argv):
     """Arguments; a wrong one is one line and exit code 2."""
     parser = Parser(
         prog="flash.sh prove",
         description="Self-test of the tool; coverage, mutation, proofs and parity of safety/.",
     )
-    parser.add_argument(
-        "--quick",
-        action="store_true",
-        help=f"{QUICK_SAMPLE} mutants drawn by --seed, short parity courses, no self-test",
-    )
-    parser.add_argument(
-        "--only", default=",".join(PARTS), metavar="PART,...", help="of " + ", ".join(PARTS)
-    )
-    parser.add_argument(
-        "--sample", type=int, default=0, metavar="N", help="only N mutants, drawn by --seed"
-    )
-    parser.add_argument(
-        "--seed",
-        type=int,
-        default=SAMPLE_SEED,
-        help="of --sample and --quick (default %(default)s)",
-    )
-    parser.add_argument(
-        "--files",
-        default="",
-        metavar="NAME,...",
-        help="only mutants of these files, as bounds,permit",
-    )
-    parser.add_argument(
-        "--resume",
-        action="store_true",
-        help="take over the mutants that an earlier run of this same tree has done",
-    )
-    parser.add_argument(
-        "--recheck",
-        action="store_true",
-        help="try the mutants of equivalent.toml with all tests, which takes a minute each",
-    )
-    parser.add_argument(
-        "--workers", type=int, default=os.cpu_count() or 1, metavar="N", help="processes at a time"
-    )
+    for name, (settings, what) in OPTIONS.items():
+        parser.add_argument(f"--{name}", help=what, **settings)
     found = parser.parse_args(argv)
     found.only = tuple(found.only.split(","))
     found.files = tuple(name for name in found.files.split(",") if name)
-    names = tuple(source.name for source in mutants.sources())
     for given, known, what in (
         (found.only, PARTS, "part"),
-        (found.files, names, "file of safety/"),
+        (found.files, [source.name for source in mutants.sources()], "file of safety/"),
     ):
         for each in given:
             if each not in known:
@@ -91,9 +69,7 @@ def parsed(argv):
     if found.sample < 0 or found.workers < 1:
         parser.error("--sample is 0 or more, --workers 1 or more")
     if "proofs" in found.only and importlib.util.find_spec("z3") is None:
-        parser.error(
-            "proofs need the solver z3, which is not installed: ./flash.sh prove installs it"
-        )
+        parser.error("proofs need z3, which is not installed: ./flash.sh prove installs it")
     return found
 
 
@@ -130,15 +106,8 @@ def tested(options):
         if done[0] % 200 == 0:
             show(f"  {done[0]} mutants after {lasted(begun_s)}")
 
-    chosen = campaign.Options(
-        options.workers,
-        sample,
-        options.seed,
-        options.files,
-        options.resume,
-        () if options.recheck else listed,
-    )
-    run = campaign.Campaign(chosen, say)
+    words = options.workers, sample, options.seed, options.files, options.resume
+    run = campaign.Campaign(campaign.Options(*words, () if options.recheck else listed), say)
     if run.before:
         show(f"mutants: {len(run.before)} results of an earlier run of this tree are taken over")
     run.run(mutate="mutation" in options.only)
@@ -156,18 +125,14 @@ def tested(options):
 
 
 def mutated(run, listed, begun_s):
-    """Say how the mutants ended; True if every survivor is listed as equivalent and the list has
-    nothing else.
-    """
+    """Print how the mutants ended; True if the survivors are those of the list and no others."""
     count, left = run.count(), run.survivors()
     unlisted = [each for each in left if each.id not in listed]
     wrong = campaign.stale(listed, run)
     for each in left:
         show(f"  {each.id}: {listed.get(each.id, 'NOT EXPLAINED')}")
-    if run.options.listed and set(run.options.listed) & {each.id for each in left}:
-        show(
-            "  those that are listed were tried with the likeliest tests only; --recheck tries all"
-        )
+    if set(run.options.listed) & {each.id for each in left}:
+        show("  the listed ones were tried with the likeliest tests only; --recheck tries all")
     for each in wrong:
         show(f"  error: equivalent.toml: {each}")
     kept.FOLDER.mkdir(parents=True, exist_ok=True)
@@ -178,10 +143,8 @@ def mutated(run, listed, begun_s):
     broken = sum(result["by"] == mutation.IMPORT for result in run.results.values())
     show(
         f"  by a failed test {count[mutation.KILLED] - broken}, on import {broken}, by endless "
-        f"running "
-        f"{count[mutation.TIMEOUT]}; errors {len(run.errors)}; {lasted(begun_s)}; unexplained: "
-        f"{len(unlisted)} "
-        f"(build/prove/survivors.txt)"
+        f"running {count[mutation.TIMEOUT]}; errors {len(run.errors)}; {lasted(begun_s)}; "
+        f"unexplained: {len(unlisted)} (build/prove/survivors.txt)"
     )
     killed = count[mutation.KILLED] + count[mutation.TIMEOUT]
     show(f"mutants {len(run.mutants)} killed {killed} survived {len(left)}")
@@ -197,10 +160,8 @@ def proved(options):
         show(f"  left out: {', '.join(proof.__name__ for proof in claims.SLOW)}")
     for name, title, why, wall_s in claims.run(options.workers, options.quick):
         tried += 1
-        show(
-            f"  {'held' if why is None else 'NOT HELD'} {name} ({title}) {wall_s:.1f} "
-            f"s" + (f": {why}" if why else "")
-        )
+        verdict, reason = ("NOT HELD", f": {why}") if why else ("held", "")
+        show(f"  {verdict} {name} ({title}) {wall_s:.1f} s{reason}")
         held += why is None
     show(f"proofs {tried} held {held}")
     return held == tried
@@ -218,9 +179,7 @@ def in_step(options):
 
 
 def main(argv):
-    """Exit code: 0 when everything is proved, 1 when something is not, 2 for wrong arguments or
-    list of equivalents.
-    """
+    """Exit code: 0 all is proved, 1 something is not, 2 wrong arguments or list of equivalents."""
     options = parsed(argv)
     for line in sizes.lines():
         show(line)

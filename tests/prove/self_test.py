@@ -1,6 +1,4 @@
-"""The prover: what it mutates, that it kills for the right reason, that each proof fails on a
-broken function.
-"""
+"""The prover: what it mutates, why it kills, and that each proof fails on a broken function."""
 
 import ast
 import importlib.util
@@ -61,6 +59,7 @@ def test_below():
 def test_count():
     assert [tiny.count(values) for values in ([], [0], [5], [1, 0, 2])] == [0, 0, 10, 10]
 '''
+WORSE_TEST = TINY_TEST.replace("(40, 40), (41, 40)", "").replace("assert tiny.MOST == 40", "")
 ENDLESS = '''"""A loop."""
 
 
@@ -84,43 +83,35 @@ def test_count():
 @pytest.fixture
 def repository(tmp_path):
     """A repository with one small module, its test, and the prover."""
-    shutil.copytree(
-        HERE, tmp_path / "tests/prove", ignore=shutil.ignore_patterns("__pycache__", "self_test*")
-    )
+    ignored = shutil.ignore_patterns("__pycache__", "self_test*")
+    for folder in ("tests/prove", "controller", "hil"):
+        shutil.copytree(HERE.parents[1] / folder, tmp_path / folder, ignore=ignored)
     for folder in ("safety", "tests/safety"):
         (tmp_path / folder).mkdir()
     (tmp_path / "safety/__init__.py").write_text('"""Small."""\n')
     (tmp_path / "safety/tiny.py").write_text(TINY)
     (tmp_path / "tests/safety/test_tiny.py").write_text(TINY_TEST)
     (tmp_path / "tests/prove/equivalent.toml").write_text("")
-    for folder in ("controller", "hil"):
-        shutil.copytree(
-            HERE.parents[1] / folder,
-            tmp_path / folder,
-            ignore=shutil.ignore_patterns("__pycache__"),
-        )
     return tmp_path
+
+
+def run(*words, cwd=None):
+    """A finished Python process."""
+    command = [sys.executable, *words]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
 
 
 def prove(repository, *words):
     """(exit code, lines) of the prover on coverage and mutation."""
-    done = subprocess.run(
-        [sys.executable, str(repository / "tests/prove"), "--only", "coverage,mutation", *words],
-        cwd=repository,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    tool = str(repository / "tests/prove")
+    done = run(tool, "--only", "coverage,mutation", *words, cwd=repository)
     return done.returncode, (done.stdout + done.stderr).splitlines()
 
 
 def explain(repository, *entries):
     """Write the list of equivalent mutants."""
-    (repository / "tests/prove/equivalent.toml").write_text(
-        "".join(
-            f"[[equivalent]]\nid = '{name}'\nreason = 'it changes nothing'\n" for name in entries
-        )
-    )
+    listed = [f"[[equivalent]]\nid = '{name}'\nreason = 'none'\n" for name in entries]
+    (repository / "tests/prove/equivalent.toml").write_text("".join(listed))
 
 
 def test_a_well_tested_module_is_proved_and_a_badly_tested_one_is_not(repository):
@@ -130,13 +121,10 @@ def test_a_well_tested_module_is_proved_and_a_badly_tested_one_is_not(repository
     assert "on import 0" in lines[-2]
     assert "errors 0" in lines[-2]
     words = lines[-1].split()
-    assert (
-        words[0] == "mutants" and words[1] == words[3] and words[-1] == "0" and int(words[1]) > 25
-    )
+    assert words[0] == "mutants" and words[1] == words[3] and words[-1] == "0"
+    assert int(words[1]) > 25
     test = repository / "tests/safety/test_tiny.py"
-    test.write_text(
-        TINY_TEST.replace("(40, 40), (41, 40)", "").replace("assert tiny.MOST == 40", "")
-    )
+    test.write_text(WORSE_TEST)
     code, lines = prove(repository, "--seed", "3")
     assert code == 1
     assert any("tiny.MOST | 40 to 41 | 40 | 0: NOT EXPLAINED" in line for line in lines), lines
@@ -153,10 +141,7 @@ def test_a_run_begins_where_the_one_before_was_cut_if_nothing_has_changed(reposi
     code, part = prove(repository, "--resume", "--sample", "12")
     assert code == 0 and "mutants: 9 results of an earlier run of this tree are taken over" in part
     assert part[-4] == anew[-4] and part[-1] == "mutants 12 killed 12 survived 0"
-    test = repository / "tests/safety/test_tiny.py"
-    test.write_text(
-        TINY_TEST.replace("(40, 40), (41, 40)", "").replace("assert tiny.MOST == 40", "")
-    )
+    (repository / "tests/safety/test_tiny.py").write_text(WORSE_TEST)
     code, lines = prove(repository, "--resume")
     assert code == 1
     assert not any("taken over" in line for line in lines)
@@ -232,9 +217,7 @@ def test_a_test_that_fails_without_a_mutant_is_no_kill(repository):
     ],
 )
 def test_wrong_arguments(words, said):
-    done = subprocess.run(
-        [sys.executable, str(HERE), *words], capture_output=True, text=True, check=False
-    )
+    done = run(str(HERE), *words)
     assert done.returncode == 2 and said in done.stderr and not done.stdout
     assert done.stderr.startswith("flash.sh prove: ") and done.stderr.count("\n") == 1
 
@@ -250,16 +233,8 @@ def test_without_the_solver_only_the_proofs_are_refused(tmp_path):
         (["--only", "proofs"], "./flash.sh prove installs it"),
         (["--only", "parity", "--seed", "x"], "int"),
     ):
-        done = subprocess.run(
-            [sys.executable, "-c", code.format(words=words, path=str(HERE))],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 2 and said in done.stderr and "Traceback" not in done.stderr, (
-            done.stderr
-        )
+        done = run("-c", code.format(words=words, path=str(HERE)), cwd=tmp_path)
+        assert done.returncode == 2 and said in done.stderr and "Traceback" not in done.stderr
 
 
 # -- what is mutated
@@ -324,24 +299,18 @@ def test_operators(before, operators, tmp_path):
 
 def test_a_name_that_is_the_number_itself_is_no_change(tmp_path):
     text = "NONE, ONE = 0, 1\n\n\ndef f(a):\n    if a:\n        return {}\n    return a.b\n"
-    returned = [
-        {name for name in ids(text.format(name), tmp_path) if "return to" in name}
-        for name in ("NONE", "ONE")
-    ]
-    assert [
-        any("| return NONE |" in name or "| return ONE |" in name for name in each)
-        for each in returned
-    ] == [False, True] and all(any("return a.b" in name for name in each) for each in returned)
+    for name, is_told in (("NONE", False), ("ONE", True)):
+        returned = {each for each in ids(text.format(name), tmp_path) if "return to" in each}
+        assert any(f"| return {name} |" in each for each in returned) == is_told
+        assert any("return a.b" in each for each in returned)
 
 
 @pytest.mark.parametrize("name, is_told", [("NONE", False), ("ONE", True), ("b", True)])
 def test_to_take_nothing_away_is_no_change(name, is_told, tmp_path):
-    found = ids(
-        f"NONE, ONE = 0, 1\n\n\ndef f(a, b):\n    return a + {name}, b[a + {name}]\n", tmp_path
-    )
-    assert any("+ to -" in each for each in found) == is_told and any(
-        "index -1" in each for each in found
-    )
+    text = f"NONE, ONE = 0, 1\n\n\ndef f(a, b):\n    return a + {name}, b[a + {name}]\n"
+    found = ids(text, tmp_path)
+    assert any("+ to -" in each for each in found) == is_told
+    assert any("index -1" in each for each in found)
 
 
 @pytest.mark.parametrize(
@@ -501,9 +470,7 @@ BREAKS = [
 
 
 def test_what_is_broken_is_there(tmp_path):
-    """Without the solver too: a function that was written anew must not leave a break behind that
-    breaks nothing.
-    """
+    """Without the solver too: a break must break something."""
     for _, name, function, before, after in BREAKS:
         assert broken(tmp_path, name, before, after) and before != after, function
 
@@ -563,15 +530,13 @@ def test_values_that_leave_their_range_and_indices_that_leave_their_array_are_fo
     small = numbers(tmp_path, SMALL)
     for high, held in ((1_000_000, True), (1_100_000, False)):
         machine = symbolic.Machine()
-        machine.call(
-            small.product, machine.symbol("a", 0, symbolic.HIGH), machine.symbol("b", 0, high)
-        )
+        any_a, any_b = machine.symbol("a", 0, symbolic.HIGH), machine.symbol("b", 0, high)
+        machine.call(small.product, any_a, any_b)
         assert (machine.refute(machine.obligations) is None) == held
     for count, held in ((3, True), (2, False)):
         machine = symbolic.Machine()
-        machine.call(
-            small.place, machine.symbols("values", 0, 9, count), machine.symbol("at", 0, 9)
-        )
+        values, at = machine.symbols("values", 0, 9, count), machine.symbol("at", 0, 9)
+        machine.call(small.place, values, at)
         assert (machine.refute(machine.obligations) is None) == held
 
 
@@ -584,19 +549,16 @@ def test_what_nobody_knows_is_not_held(tmp_path):
     machine = symbolic.Machine(timeout_s=0.05)
     a, b, c = (machine.symbol(name, 2, 900) for name in "abc")
     machine.facts.append((a.e * b.e) % 7919 == (c.e * c.e * a.e + 11) % 7907)
-    unequal = symbolic.compare(
-        operator.ne, machine.call(small.cube, a, b), machine.call(small.cube, c, a)
-    )
+    cubes = machine.call(small.cube, a, b), machine.call(small.cube, c, a)
+    unequal = symbolic.compare(operator.ne, *cubes)
     assert machine.refute([("no cube", unequal)]) is not None
     with pytest.raises(symbolic.Unknown):
         machine.call(small.odd, a)
     machine = symbolic.Machine()
     a = machine.symbol("a", 0, 5)
     machine.facts.append(a.e > 5)
-    assert machine.refute([("all", False)]) == (
-        "the assumptions",
-        "contradict each other, or nobody knows",
-    )
+    nobody = ("the assumptions", "contradict each other, or nobody knows")
+    assert machine.refute([("all", False)]) == nobody
 
 
 IMPORTS = """
@@ -616,17 +578,12 @@ print(*sorted(found))
 
 
 def test_no_test_file_runs_a_kernel_when_it_is_collected():
-    """What runs then cannot be swapped: its mutants would need new modules, which takes five times
-    as long.
-    """
-    words = [sys.executable, "-c", IMPORTS, str(HERE.parent / "safety"), str(HERE.parents[1])]
-    ran = subprocess.run(words, check=True, text=True, capture_output=True).stdout.split()
-    assert not [
-        name
-        for name in ran
-        if name.split(".")[1] not in ("crc", "parameters", "signals")
-        and name != "safety.second_image.file_bytes"
-    ]
+    """What runs then cannot be swapped: its mutants would take five times as long."""
+    done = run("-c", IMPORTS, str(HERE.parent / "safety"), str(HERE.parents[1]))
+    assert done.returncode == 0, done.stderr
+    allowed = ("crc", "parameters", "signals")
+    ran = [name for name in done.stdout.split() if name.split(".")[1] not in allowed]
+    assert set(ran) <= {"safety.second_image.file_bytes"}
 
 
 def test_lines_of_code():
@@ -645,19 +602,10 @@ def test_the_kernel_is_what_it_imports_and_the_rest_the_second_channel():
     assert sizes.imported(tree) == {"a", "c", "d"}
     sources = mutants.sources()
     kernel = sizes.part_of(sources)
-    assert {source.name for source in sources} - kernel == {
-        "__init__",
-        "channel",
-        "mcu.__init__",
-        "mcu.loop",
-        "peer",
-        "second",
-        "second_image",
-    }
-    assert [line.partition(":")[0] for line in sizes.lines()] == [
-        "the kernel",
-        "the second channel",
-    ]
+    second = "__init__ channel mcu.__init__ mcu.loop peer second second_image".split()
+    assert {source.name for source in sources} - kernel == set(second)
+    parts = [line.partition(":")[0] for line in sizes.lines()]
+    assert parts == ["the kernel", "the second channel"]
 
 
 # -- what is likely
@@ -672,13 +620,11 @@ def test_the_tests_of_each_function_are_kept_and_known_to_its_file_and_to_all():
         "bounds": Counter(c=99),
     }
     found = json.loads(likely.text(likely.chosen(kills)))
-    assert found == {"bounds f": {"a": 8, "b": 1}, "bounds g": {"a": 1, "b": 1}} and likely.best(
-        found
-    ) == {"a"}
+    assert found == {"bounds f": {"a": 8, "b": 1}, "bounds g": {"a": 1, "b": 1}}
+    assert likely.best(found) == {"a"}
     told, tried = likely.learned(found)
-    assert told[("bounds", "f")] == {"a": 8, "b": 1} and told["bounds"] == told[""] == tried[
-        ""
-    ] == {"a": 9, "b": 2}
+    assert told[("bounds", "f")] == {"a": 8, "b": 1}
+    assert told["bounds"] == told[""] == tried[""] == {"a": 9, "b": 2}
 
 
 def test_what_the_best_do_not_run_is_covered_by_the_cheapest():
@@ -691,20 +637,15 @@ def test_what_the_best_do_not_run_is_covered_by_the_cheapest():
     durations_s = {"a": 1, "b": 0.2, "c[1]": 0.1, "d[2]": 0.3, "e": 9}
     assert likely.covering(tests_of, durations_s, {"a", "d"}) == ["c[1]", "d[2]", "e"]
     kept = {"bounds f": {"a": 1}, likely.COVERING: ["b"]}
-    assert likely.best(kept) == {"a"} and set(likely.learned(kept)[0]) == {
-        ("bounds", "f"),
-        "bounds",
-        "",
-    }
+    assert likely.best(kept) == {"a"}
+    assert set(likely.learned(kept)[0]) == {("bounds", "f"), "bounds", ""}
 
 
 def test_what_is_missing_is_looked_for_in_the_tests_of_its_file():
     import campaign
 
-    items = [
-        SimpleNamespace(nodeid=f"safety/{name}.py::test_x")
-        for name in ("test_bounds", "test_permit")
-    ]
+    files = ("test_bounds", "test_permit")
+    items = [SimpleNamespace(nodeid=f"safety/{name}.py::test_x") for name in files]
     near, others = campaign.nearest_first(items, ["safety/permit.py: lines [3] branches []"])
     assert (near, others) == (items[1:], items[:1])
     assert campaign.nearest_first(items, []) == ([], items)
@@ -715,10 +656,13 @@ def test_of_a_sample_the_tests_that_are_named_come_first():
 
     items = [SimpleNamespace(nodeid=name) for name in ("a[1]", "a[2]", "a[3]", "b[1]", "b[2]", "c")]
     found = campaign.portions(items, {"a[3]", "b"})
-    assert [[item.nodeid for item in part] for part in found] == [
-        ["a[3]", "b[1]"],
-        ["a[1]", "a[2]", "b[2]", "c"],
-    ]
+    names = [[item.nodeid for item in part] for part in found]
+    assert names == [["a[3]", "b[1]"], ["a[1]", "a[2]", "b[2]", "c"]]
+
+
+MUTANT = SimpleNamespace(
+    id="m", family=(("f", "g"), "f", ""), known_as=str, concerns=lambda name: 1
+)
 
 
 @pytest.mark.parametrize(
@@ -729,19 +673,16 @@ def test_of_a_sample_the_tests_that_are_named_come_first():
 def test_a_listed_survivor_is_asked_of_the_likeliest_tests_only(listed, asked):
     import mutation
 
-    mutant = SimpleNamespace(
-        id="m", family=(("f", "g"), "f", ""), known_as=str, concerns=lambda name: 1
-    )
     contexts = SimpleNamespace(others=lambda names: ["z"])
     learned = mutation.Learned({"a": 1.9, "b": 50.0, "z": 1.0})
     runner = SimpleNamespace(tests=lambda mutant: ["a", "b"], contexts=contexts)
-    queue = mutation.Queue(runner, learned, [mutant], listed)
+    queue = mutation.Queue(runner, learned, [MUTANT], listed)
     result = {"how": mutation.SURVIVED, "by": "", "tried": 1, "cpu_s": 2.0}
     tried = []
     for jobs in (queue.jobs, queue.again):
         for _, names, is_last in jobs():
             tried.append(names)
-            queue.take(mutant, names, is_last, dict(result))
+            queue.take(MUTANT, names, is_last, dict(result))
     assert tried == asked
 
 
@@ -749,31 +690,17 @@ def test_what_told_a_mutant_that_few_tests_tell_comes_first_and_is_kept():
     import likely
     import mutation
 
-    mutant = SimpleNamespace(
-        id="m", family=(("f", "g"), "f", ""), known_as=str, concerns=lambda name: 1
-    )
     durations_s = {"a::t": 0.1, "b::t": 9.0}
-    assert mutation.Learned(durations_s).order(mutant, durations_s) == ["a::t", "b::t"]
-    assert mutation.Learned(durations_s, hard={"m": "b::t"}).order(mutant, durations_s) == [
-        "b::t",
-        "a::t",
-    ]
-    assert mutation.Learned(durations_s, hard={"m": "gone"}).order(mutant, durations_s) == [
-        "a::t",
-        "b::t",
-    ]
-    results = {
-        name: {"how": how, "by": by, "cpu_s": cpu_s}
-        for name, how, by, cpu_s in (
-            ("slow", "killed", "a::t", 0.3),
-            ("quick", "killed", "a::t", 0.29),
-            ("known", "killed", "b::t", 0.1),
-            ("other", "killed", "a::t", 0.1),
-            ("import", "killed", "import of safety", 0.3),
-            ("left", "survived", "", 2.0),
-        )
-    }
-    assert likely.hard(results, {"known": "b::t", "other": "b::t"}) == {
-        "slow": "a::t",
-        "known": "b::t",
-    }
+    for hard, first in (({}, "a::t"), ({"m": "b::t"}, "b::t"), ({"m": "gone"}, "a::t")):
+        assert mutation.Learned(durations_s, hard=hard).order(MUTANT, durations_s)[0] == first
+    rows = (
+        ("slow", "killed", "a::t", 0.3),
+        ("quick", "killed", "a::t", 0.29),
+        ("known", "killed", "b::t", 0.1),
+        ("other", "killed", "a::t", 0.1),
+        ("import", "killed", "import of safety", 0.3),
+        ("left", "survived", "", 2.0),
+    )
+    results = {name: {"how": how, "by": by, "cpu_s": cpu_s} for name, how, by, cpu_s in rows}
+    found = likely.hard(results, {"known": "b::t", "other": "b::t"})
+    assert found == {"slow": "a::t", "known": "b::t"}
