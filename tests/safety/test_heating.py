@@ -1,6 +1,4 @@
-"""Temperatures of modules against a computation of their own: lists of seconds, over random courses
-with gaps.
-"""
+"""Temperatures of modules against a computation of their own, over random courses with gaps."""
 
 import random
 import statistics
@@ -11,7 +9,6 @@ import pytest
 from desk import Desk
 from rows import ticks
 
-from safety import heating
 from safety import matrix as m
 from safety import parameters as p
 from safety import signals as s
@@ -41,9 +38,7 @@ class Reference:
         self.temperatures, self.currents_A, self.whole = [], [], []
 
     def second(self, temperatures, current_A):
-        """Remember a second; a reading of 0 is none to rise from or to, and cannot be one beside
-        what is 10 K away.
-        """
+        """Remember a second; 0 is no reading, and cannot be one beside what is 10 K away."""
         found = temperatures or []
         is_dead = any(abs(each) >= 100 for each in found) or len(found) > 1 and not any(found)
         self.whole.append(bool(temperatures) and not (is_dead and 0 in found))
@@ -52,9 +47,7 @@ class Reference:
         return self
 
     def rise(self, back_s):
-        """Largest rise of a module over so many seconds; a gap counts as what came after it, and
-        falling as none.
-        """
+        """Largest rise of a module over so many seconds; a gap counts as what came after it."""
         window = self.temperatures[max(0, len(self.temperatures) - 1 - back_s) :]
         rises = [0]
         for module, now in enumerate(window[-1]):
@@ -81,9 +74,7 @@ class Reference:
         ]
 
     def told(self):
-        """KNOWN once every module has told its temperature now and in the 30 seconds before; with a
-        0, DOUBTED.
-        """
+        """KNOWN once every module was read in all of 30 seconds; with a 0, DOUBTED."""
         if len(self.whole) < 31 or not all(self.whole[-31:]):
             return IN_PART
         return DOUBTED if any(None in each for each in self.temperatures[-31:]) else KNOWN
@@ -104,9 +95,8 @@ def test_extremes_median_and_spread_of_any_order(modules):
     desk = Desk(modules=modules)
     desk.image[desk.map.rack + p.R_MODULES] = modules
     for _ in range(30):
-        values = [
-            chance.choice((-600, 3000, 0, 250, chance.randint(-600, 3000))) for _ in range(modules)
-        ]
+        some = (-600, 3000, 0, 250, chance.randint(-600, 3000))
+        values = [chance.choice(some) for _ in range(modules)]
         desk.temperatures(values).step()
         zeros = values.count(0) if any(abs(each) >= 100 for each in values) else 0
         alive = [each for each in values if each] if zeros else values
@@ -115,65 +105,29 @@ def test_extremes_median_and_spread_of_any_order(modules):
             zeros = values.count(0)
         # a dead one may hide the hottest or coldest
         told = IN_PART if zeros else DOUBTED if 0 in values else KNOWN
-        assert [desk.of_rack(feature) for feature in AT_ONCE] == [
-            *[
-                (value, told)
-                for value in (
-                    max(values),
-                    min(values),
-                    max(alive) - min(alive),
-                    max(alive) - median,
-                )
-            ],
-            (zeros, KNOWN),
-        ]
-
-
-@pytest.mark.parametrize("others, zeros", [(99, 0), (100, 2), (-99, 0), (-100, 2), (1, 0)])
-def test_zero_is_a_dead_sensor_only_where_it_cannot_be_the_temperature(others, zeros):
-    desk = Desk(modules=5).temperatures([others, 0, others, 0, others]).step()
-    assert desk.of_rack(m.F_TEMPERATURE_ZEROS) == (zeros, KNOWN)
-
-
-def test_dead_sensors_are_no_middle_to_be_far_above():
-    """Eight of 15 dead ones made every warm module 30 K hotter than the median: row 21's key latch
-    before row 45.
-    """
-    desk = Desk(modules=15).temperatures([0] * 8 + [300] * 6 + [310]).step()
-    assert desk.of_rack(m.F_TEMPERATURE_OVER_MEDIAN_DDEGC) == (10, IN_PART)
-    assert desk.of_rack(m.F_TEMPERATURE_ZEROS) == (8, KNOWN)
-
-
-def test_zeros_of_a_cold_rack_are_temperatures_like_any_other():
-    desk = Desk(modules=5).temperatures([0, 0, 0, 30, 40]).step()
-    # three of them may be dead for all that
-    assert desk.of_rack(m.F_TEMPERATURE_OVER_MEDIAN_DDEGC) == (40, DOUBTED)
+        spreads = (max(alive) - min(alive), max(alive) - median)
+        expected = [(value, told) for value in (max(values), min(values), *spreads)]
+        assert [desk.of_rack(feature) for feature in AT_ONCE] == [*expected, (zeros, KNOWN)]
 
 
 @pytest.mark.parametrize(
     "values, zeros",
     [
+        *[([others, 0, others, 0, others], 0) for others in (99, -99, 1)],
+        *[([others, 0, others, 0, others], 2) for others in (100, -100)],
         ([0] * 4, 4),
         ([0, 0, 0, 1], 0),
         ([0, 0, 0, 250], 3),
         ([0, 0, 0, -100], 3),
         ([0, 0, 6, 30], 0),
+        ([0], 0),  # a rack of one module
     ],
 )
-def test_many_dead_sensors_hide_no_other(values, zeros):
-    """No rack is at exactly the same tenth of a degree all over; a frosty one is at nearly the
-    same.
-    """
-    assert Desk(modules=4).temperatures(values).step().of_rack(m.F_TEMPERATURE_ZEROS) == (
-        zeros,
-        KNOWN,
-    )
-
-
-def test_a_rack_of_one_module_may_be_at_zero():
-    desk = Desk(modules=1)
-    desk.image[desk.map.rack + p.R_MODULES] = 1
-    assert desk.temperatures([0]).step().of_rack(m.F_TEMPERATURE_ZEROS) == (0, KNOWN)
+def test_zero_is_a_dead_sensor_only_where_it_cannot_be_the_temperature(values, zeros):
+    """No rack is at exactly the same tenth of a degree all over; a frosty one nearly is."""
+    desk = Desk(modules=len(values)).temperatures(values)
+    desk.image[desk.map.rack + p.R_MODULES] = len(values)
+    assert desk.step().of_rack(m.F_TEMPERATURE_ZEROS) == (zeros, KNOWN)
 
 
 def test_a_rack_without_modules_shows_nothing_of_the_rack_before_it():
@@ -189,55 +143,30 @@ def test_extremes_come_with_a_frame_of_temperatures_and_with_no_other():
     groups = {desk.layout.rack_group(0, group) for group in range(s.RACK_GROUP_COUNT)}
     temperatures = desk.layout.rack_group(0, s.G_BMS_TEMPERATURES)
     desk.silence(temperatures).temperatures([100] * 3).step()
-    assert [desk.of_rack(feature) for feature in AT_ONCE[:3]] == [
-        (420, KNOWN),
-        (200, KNOWN),
-        (220, KNOWN),
-    ]
+    found = [desk.of_rack(feature) for feature in AT_ONCE[:3]]
+    assert found == [(420, KNOWN), (200, KNOWN), (220, KNOWN)]
     desk.silent = groups - {temperatures}
     desk.step()
-    assert [desk.of_rack(feature) for feature in AT_ONCE[:3]] == [
-        (100, KNOWN),
-        (100, KNOWN),
-        (0, KNOWN),
-    ]
+    found = [desk.of_rack(feature) for feature in AT_ONCE[:3]]
+    assert found == [(100, KNOWN), (100, KNOWN), (0, KNOWN)]
 
 
 def test_temperatures_and_cells_are_known_each_by_their_own_frames():
-    for silent, known in (
-        (s.G_BMS_TEMPERATURES, (KNOWN, UNKNOWN)),
-        (s.G_BMS_CELLS, (UNKNOWN, KNOWN)),
+    cells = (m.F_CELL_VOLTAGE_MV_MAX, m.F_CELL_SPREAD_MV)
+    for silent, heard, lost in (
+        (s.G_BMS_TEMPERATURES, cells, AT_ONCE),
+        (s.G_BMS_CELLS, AT_ONCE, cells),
     ):
-        desk = Desk(modules=3).temperatures([250] * 3).step()
-        desk.silence(desk.layout.rack_group(0, silent)).step(ticks(500) + 1)
-        for features, expected in (
-            ((m.F_CELL_VOLTAGE_MV_MAX, m.F_CELL_SPREAD_MV), known[0]),
-            (AT_ONCE, known[1]),
-        ):
-            assert {desk.of_rack(feature)[1] for feature in features} == {expected}
+        desk = Desk(modules=3).temperatures([250] * 3).step().silence_rack(silent)
+        assert {desk.of_rack(feature)[1] for feature in heard} == {KNOWN}
+        assert {desk.of_rack(feature)[1] for feature in lost} == {UNKNOWN}
 
 
 # -- looking back
 
 
-def walk(chance, values):
-    """Temperatures a second later: most stay, some rise fast, now and then one jumps."""
-    return [
-        min(
-            3000,
-            max(
-                -600,
-                value + chance.choice((0, 0, 0, 1, -1, 12, chance.choice((0, 0, 0, 400, -400)))),
-            ),
-        )
-        for value in values
-    ]
-
-
 class Frames:
-    """What one rack's BMS sends: a frame in most steps, none for a while now and then, and at most
-    one dead sensor.
-    """
+    """What one rack's BMS sends: a frame in most steps, with at most one dead sensor."""
 
     def __init__(self, chance, desk, rack, size):
         self.chance, self.desk, self.rack, self.size = chance, desk, rack, size
@@ -248,13 +177,16 @@ class Frames:
 
     def send(self, total):
         """The frames of a step that ends after `total` ticks; what is not heard stays as it was."""
-        self.values = walk(self.chance, self.values)
+        for module, value in enumerate(self.values):  # most stay, some rise fast, a few jump
+            step = self.chance.choice(
+                (0, 0, 0, 1, -1, 12, self.chance.choice((0, 0, 0, 400, -400)))
+            )
+            self.values[module] = min(3000, max(-600, value + step))
         if self.chance.random() < 0.05:
             self.dead = self.chance.choice((None, self.chance.randrange(self.size)))
         for group, count in self.silent_steps.items():
-            self.silent_steps[group] = (
-                count - 1 if count else self.chance.choice((0,) * 60 + (4,) * 12 + (30, 260))
-            )
+            fewer = self.chance.choice((0,) * 60 + (4,) * 12 + (30, 260))
+            self.silent_steps[group] = count - 1 if count else fewer
             if self.silent_steps[group]:
                 self.desk.silence(self.desk.layout.rack_group(self.rack, group))
             else:
@@ -267,12 +199,11 @@ class Frames:
             self.current_A = self.chance.choice((-1400, 0, 900))
             self.desk.rack(s.RACK_CURRENT_MA, 1000 * self.current_A, self.rack)
         else:
-            self.temperatures = [
-                0 if module == self.dead else each for module, each in enumerate(self.values)
-            ]
-            self.desk.temperatures(
-                self.temperatures + [3000] * (self.desk.modules - self.size), self.rack
-            )
+            self.temperatures = list(self.values)
+            if self.dead is not None:
+                self.temperatures[self.dead] = 0
+            not_there = [3000] * (self.desk.modules - self.size)
+            self.desk.temperatures(self.temperatures + not_there, self.rack)
 
     def known(self, total):
         """(temperatures, current) of frames of the last 500 ms, None for what is older."""
@@ -282,17 +213,12 @@ class Frames:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_racks_of_unequal_size_each_in_its_own_phase_of_the_second(seed):
-    """Racks of 4, 1 and 3 modules in places for 4; frames come and go, sensors die and recover,
-    steps are late.
-    """
+    """Racks of 4, 1 and 3 modules; frames come and go, sensors die, steps are late."""
     chance, desk, sizes = random.Random(seed), Desk(racks=3, modules=4), (4, 1, 3)
     for rack, size in enumerate(sizes):
         desk.image[desk.map.rack + rack * p.RACK_WORDS + p.R_MODULES] = size
-    references, frames = (
-        [Reference() for _ in sizes],
-        [Frames(chance, desk, *each) for each in enumerate(sizes)],
-    )
-    total = 0
+    references = [Reference() for _ in sizes]
+    frames, total = [Frames(chance, desk, *each) for each in enumerate(sizes)], 0
     for _ in range(900):
         elapsed = chance.choice((1, 2, 5, 5, 9, 24))
         total += elapsed
@@ -352,15 +278,9 @@ def test_a_half_minute_of_the_hottest_current_stays_in_range_and_is_forgotten():
 # -- silence
 
 
-def test_in_a_silence_nothing_that_looks_back_is_known_from_its_first_tick_on():
-    desk = Desk().step(3 * SECOND)
-    assert UNKNOWN not in seen(desk)
-    desk.silence(desk.layout.rack_group(0, s.G_BMS_TEMPERATURES)).step(ticks(500))
-    assert UNKNOWN not in seen(desk)
-    assert seen(desk.step()) == [UNKNOWN] * 4
-
-
 def test_after_a_silence_no_old_rise_counts_until_it_was_computed_anew():
+    desk = Desk().step(3 * SECOND).silence_rack(s.G_BMS_TEMPERATURES)
+    assert seen(desk) == [UNKNOWN] * 4, "in a silence, from its first tick on"
     desk = Desk().temperatures([250] * 15).step(3 * SECOND).temperatures([300] * 15).step(SECOND)
     assert seen(desk)[:3] == [(50, IN_PART), (50, IN_PART), (1, IN_PART)]
     desk.silence(desk.layout.rack_group(0, s.G_BMS_TEMPERATURES)).step(SECOND + 10)
@@ -379,36 +299,25 @@ def test_a_new_kernel_has_room_for_what_its_topology_needs_and_nothing_in_it():
         assert list(new.rise) == [0] * 3
 
 
-def test_the_history_is_as_long_as_its_longest_row():
-    assert (heating.HISTORY_S, heating.FAST_S, heating.FASTEST_S) == (30, 10, 3)
-
-
-@pytest.mark.parametrize("ddegC, seconds", [(-97, 1), (12, 35), (99, 3), (120, 1), (250, 35)])
-def test_a_sensor_that_drops_out_to_nought_and_returns_has_not_risen(ddegC, seconds):
-    """Below 10 degC nought is none of a dead sensor for the others, and on its return row 23b was a
-    fire.
-    """
+@pytest.mark.parametrize("ddegC, seconds", [(-97, 1), (12, 35), (250, 3)])
+def test_a_sensor_that_drops_out_to_0_and_returns_has_not_risen(ddegC, seconds):
+    """Below 10 degC 0 is none of a dead sensor, and on its return row 23b was a fire."""
     desk = Desk().temperatures([ddegC] * 15).step(40 * SECOND)
     desk.temperatures([ddegC] * 7 + [0] + [ddegC] * 7).step(seconds * SECOND)
     told = IN_PART if ddegC >= 100 else DOUBTED
     assert seen(desk) == [(0, told)] * 4, "nor is it shown to be calm"
     desk.temperatures([ddegC] * 15)
-    for second in range(40):
+    for second in range(32):
         assert seen(desk.step(SECOND)) == [(0, KNOWN if second >= 30 else told)] * 4
 
 
-@pytest.mark.parametrize("cold", range(3))
-def test_a_nought_that_may_be_one_leaves_the_other_racks_in_no_doubt(cold):
-    desk = (
-        Desk(racks=3)
-        .temperatures([20] * 15, 0)
-        .temperatures([20] * 15, 1)
-        .temperatures([20] * 15, 2)
-    )
-    desk.step(40 * SECOND).temperatures([20] * 7 + [0] + [20] * 7, cold).step(SECOND)
+@pytest.mark.parametrize("cold", range(2))
+def test_a_0_leaves_the_other_racks_in_no_doubt(cold):
+    desk = Desk(racks=2).temperatures([20] * 15, 0).temperatures([20] * 15, 1)
+    desk.step(32 * SECOND).temperatures([20] * 7 + [0] + [20] * 7, cold).step(SECOND)
     for second in range(33):
-        told = [DOUBTED if rack == cold and second < 31 else KNOWN for rack in range(3)]
-        assert [seen(desk, rack) for rack in range(3)] == [[(0, each)] * 4 for each in told], second
+        told = [DOUBTED if rack == cold and second < 31 else KNOWN for rack in range(2)]
+        assert [seen(desk, rack) for rack in range(2)] == [[(0, each)] * 4 for each in told], second
         desk.temperatures([20] * 15, cold).step(SECOND)
 
 
@@ -424,13 +333,14 @@ def test_a_nought_that_may_be_one_leaves_the_other_racks_in_no_doubt(cold):
         ([-250, -100, 0], 150, 150),
         ([-250, 0, 1], 251, 251),
         ([-1, 0, 250], 251, 251),
+        # eight of 15 dead ones made each warm module 30 K hotter than the median: row 21
+        ([0] * 8 + [300] * 6 + [310], 10, 10),
+        ([0, 0, 0, 30, 40], 40, 40),
     ],
 )
-def test_those_that_live_are_compared_with_each_other(values, spread, over_median):
-    """A dead sensor is row 45's, which opens after 85 s: row 26 named it first and opened after
-    10.
-    """
-    desk = Desk(modules=3).temperatures(values).step()
+def test_sensors_that_live_are_compared_with_each_other(values, spread, over_median):
+    """A dead sensor is row 45's, which opens after 85 s: row 26 opened after 10."""
+    desk = Desk(modules=len(values)).temperatures(values).step()
     assert desk.of_rack(m.F_TEMPERATURE_SPREAD_DDEGC)[0] == spread
     assert desk.of_rack(m.F_TEMPERATURE_OVER_MEDIAN_DDEGC)[0] == over_median
     # of the cold limits nought may be true

@@ -1,6 +1,4 @@
-"""Each permit relay drops alone and is read back before anything is told to close; three failures;
-trips on the way.
-"""
+"""Each permit relay drops alone and is read back before anything is told to close."""
 
 import itertools
 
@@ -12,8 +10,7 @@ from started import Plant, resting, running
 from safety import evidence, permit
 from safety import signals as s
 
-# PCS enable, contactor supply: both picked up, each dropped alone, and last as the contactors need
-# it.
+# PCS enable, contactor supply: both on, each dropped alone, and last as the contactors need it
 LEVELS = ((1, 1), (0, 1), (1, 1), (1, 0), (0, 1))
 RELAY_TICKS, RETRY_TICKS, CLOSE_TICKS = ticks(1000), ticks(10_000), ticks(5000)
 RELAYS = (s.PERMIT_1_CLOSED, s.PERMIT_2_CLOSED)
@@ -38,9 +35,7 @@ def starting(late=1, **topology):
 
 
 def closing(bench, level=None):
-    """Step to where the test asks for this level (None: any); but for the first, the level is not
-    told yet.
-    """
+    """Step to where the test asks for this level (None: any), mostly before it is told."""
     for _ in range(400):
         if bench.out[s.STATE] == CLOSING and level in (None, bench.kernel.permit.relays[0]):
             return bench
@@ -55,9 +50,8 @@ def test_the_levels_are_told_in_order_and_nothing_closes_before_the_last():
         if bench.out[s.STATE] == CLOSING:
             told.append((bench.out[s.PCS_ENABLE_OK], bench.out[s.CONTACTOR_SUPPLY_OK]))
             racks.append([bench.rack(s.CONTACTOR_CLOSE_OK, rack) for rack in range(2)])
-            assert bench.unit(s.PCS_RUN_OK) == 0, "no converter runs during the test"
-            # it was stored before the test began, and is not taken back in it
-            assert bench.out[s.ARM_REQUEST] == 1
+            # no converter runs, and the arming is not taken back
+            assert bench.unit(s.PCS_RUN_OK) == 0 and bench.out[s.ARM_REQUEST] == 1
     assert bench.out[s.STATE] == RUNNING
     changes = [level for level, _ in itertools.groupby(told)]
     assert tuple(changes[: len(LEVELS)]) == LEVELS == permit.RELAY_TEST
@@ -90,9 +84,7 @@ def test_a_stuck_relay_is_found_at_the_first_level_it_cannot_follow(level, relay
 
 
 def stuck_after_the_test(bench, relay, stuck):
-    """At the last level only what it asks for is read: an enable that then does not pick up never
-    runs.
-    """
+    """At the last level only what it asks for is read."""
     assert (relay, stuck) in ((0, 0), (1, 1))
     if relay == 1:
         bench.step(20)
@@ -187,9 +179,7 @@ def test_a_success_forgets_the_failures_before_it():
         ("rack_voltage_mV", 690_000, evidence.I_VOLTAGES),
     ],
 )
-def test_what_shows_in_the_relay_test_ends_the_attempt_before_anything_is_told_to_close(
-    level, signal, value, reason
-):
+def test_a_cause_in_the_relay_test_ends_the_attempt(level, signal, value, reason):
     """Its debounce would end after the contactors had closed."""
     bench = closing(starting(racks=2), level)
     names = [row[0] for row in s.CABINET_INPUTS]
@@ -232,9 +222,7 @@ def test_a_rack_that_was_closed_and_does_not_report_open_is_row_39(reported, tri
 @pytest.mark.parametrize("reported", [s.CONTACTOR_OPEN, s.CONTACTOR_PRECHARGE, s.CONTACTOR_FAULT])
 @pytest.mark.parametrize("then", [None, s.CONTACTOR_CLOSED])
 def test_a_contactor_that_opens_by_itself_is_row_39(reported, then):
-    """A supply that fails, a BMS that opens its rack: nobody told it to, and no current need flow.
-    One that is back is not closed: its command was withdrawn.
-    """
+    """A supply that fails, a BMS that opens its rack. One that is back: its command is gone."""
     bench = running(racks=2)
     state = bench.rack_at(s.CONTACTOR_STATE, 1)
     bench.held[state] = reported
@@ -253,9 +241,7 @@ def test_a_contactor_that_opens_by_itself_is_row_39(reported, then):
 
 
 def test_the_contactors_are_watched_during_the_relay_test():
-    """Row 39 counts the time since a rack was told to open; a test that halted it would let a weld
-    wait.
-    """
+    """Row 39 counts the time since a rack was told to open, also in the test."""
     bench = closing(starting(racks=2), 1)
     before = list(bench.kernel.contactors.open_ticks)
     bench.step(elapsed=3)
