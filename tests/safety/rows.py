@@ -1,5 +1,4 @@
-"""How each row of the matrix is brought about through the kernel's inputs, and how it is taken away
-again.
+"""How each row of the matrix is brought about by the kernel's inputs, and taken away again.
 
 Everything is tried on the last of two racks (RACK). A case sets inputs or silences groups; it never
 touches features.
@@ -26,6 +25,10 @@ def _cabinet(signal):
     return lambda bench, value: bench.inp.__setitem__(signal, value)
 
 
+def _held_open(signal):
+    return lambda bench, value: bench.held.__setitem__(signal, 1 - value)
+
+
 def _rack(signal):
     return lambda bench, value: bench.set_rack(signal, value, RACK)
 
@@ -49,11 +52,6 @@ def _current(factor_pct):
     return lambda bench, value: bench.set_rack(
         s.RACK_CURRENT_MA, LIMIT_MA * factor_pct // 100 + 2000 + value, RACK
     )
-
-
-def _spread_K(bench, value):
-    _temperatures(bench, FLAT_DDEGC)
-    bench.set_rack(s.MODULE_TEMPERATURE_DDEGC + 7, FLAT_DDEGC + value, RACK)
 
 
 def _zeros(bench, value):
@@ -95,32 +93,8 @@ def _excess(bench, value):
     bench.set_unit(s.PCS_POWER_W, bench.unit(s.DISCHARGE_W_MAX) + 5000 + value)
 
 
-def _io_1(bench):
-    return {s.G_IO_1}
-
-
-def _io_2(bench):
-    return {s.G_IO_2}
-
-
-def _io_3(bench):
-    return {s.G_IO_3}
-
-
-def _both_io(bench):
-    return {s.G_IO_1, s.G_IO_2}
-
-
-def _gas_1(bench):
-    return {s.G_GAS_1}
-
-
 def _groups(*groups):
     return lambda bench: set(groups)
-
-
-def _bus(bench):
-    return {bench.layout.unit_group(0, s.G_PCS_MEASURE)}
 
 
 def _pcs(bench):
@@ -131,49 +105,30 @@ def _of_rack(*groups):
     return lambda bench: {bench.layout.rack_group(RACK, group) for group in groups}
 
 
+_io_1, _io_2, _io_3 = _groups(s.G_IO_1), _groups(s.G_IO_2), _groups(s.G_IO_3)
+_gas_1 = _groups(s.G_GAS_1)
 # feature: (the groups it comes from, how to make it have a value)
-VALUES = {
-    "estop_1_ok": (_io_1, _cabinet(s.ESTOP_1_OK)),
-    "estop_2_ok": (_io_2, _cabinet(s.ESTOP_2_OK)),
+VALUES = {  # first the inputs that are features; no group of the controller itself can be silent
+    name: (_groups() if group == s.G_LOCAL else _groups(group), _cabinet(at))
+    for at, (name, *_, group) in enumerate(s.CABINET_INPUTS)
+}
+VALUES |= {
     "estop_discrepancy": (
-        _both_io,
+        _groups(s.G_IO_1, s.G_IO_2),
         lambda bench, value: bench.inp.__setitem__(s.ESTOP_2_OK, 1 - value),
     ),
-    "fire_alarm_ok": (_io_1, _cabinet(s.FIRE_ALARM_OK)),
-    "suppression_ok": (_io_1, _cabinet(s.SUPPRESSION_OK)),
-    "gas_relay_ok": (_io_1, _cabinet(s.GAS_RELAY_OK)),
-    "bms_fault_ok": (_io_2, _cabinet(s.BMS_FAULT_OK)),
     "gas_lfl_permille_max": (_gas_1, _cabinet(s.GAS_1_LFL_PERMILLE)),
     "gas_detectors_faulty": (_gas_1, _faulty),
     "gas_calibration_d_min": (_gas_1, _cabinet(s.GAS_1_CALIBRATION_D)),
-    "airflow_missing": (
-        _io_1,
-        lambda bench, value: bench.held.__setitem__(s.AIRFLOW_OK, 1 - value),
-    ),
+    "airflow_missing": (_io_1, _held_open(s.AIRFLOW_OK)),
     "pcs_excess_W": (_pcs, _excess),
-    "bus_mismatch_mV": (_bus, _mismatch),
-    "key_run_ok": (_io_1, _cabinet(s.KEY_RUN_OK)),
-    "door_ok": (_io_1, _cabinet(s.DOOR_OK)),
-    "cell_voltage_ok": (_io_2, _cabinet(s.CELL_VOLTAGE_OK)),
+    "bus_mismatch_mV": (_pcs, _mismatch),
     "fire_detectors": (_io_2, _detectors),
-    "fire_trouble_ok": (_io_2, _cabinet(s.FIRE_TROUBLE_OK)),
-    "hvac_ok": (_io_3, _cabinet(s.HVAC_OK)),
-    "leak_ok": (_io_3, _cabinet(s.LEAK_OK)),
-    "coolant_ok": (_io_3, _cabinet(s.COOLANT_OK)),
-    "damper_missing": (_io_3, lambda bench, value: bench.held.__setitem__(s.DAMPER_OK, 1 - value)),
+    "damper_missing": (_io_3, _held_open(s.DAMPER_OK)),
     "offgas_ppm_max": (_groups(s.G_OFFGAS_1), _cabinet(s.OFFGAS_1_PPM)),
     "offgas_ppm_second": (_groups(s.G_OFFGAS_1, s.G_OFFGAS_2), _second),
-    "toxic_ppm": (_groups(s.G_TOXIC), _cabinet(s.TOXIC_PPM)),
-    "air_temperature_ddegC": (_groups(s.G_CLIMATE), _cabinet(s.AIR_TEMPERATURE_DDEGC)),
-    "humidity_permille": (_groups(s.G_CLIMATE), _cabinet(s.HUMIDITY_PERMILLE)),
-    "mains_ok": (_groups(s.G_UPS), _cabinet(s.MAINS_OK)),
-    "ups_reserve_min": (_groups(s.G_UPS), _cabinet(s.UPS_RESERVE_MIN)),
-    # The controller itself, in every step: there is no group that could be silent.
-    "self_test_bits": (_groups(), _cabinet(s.SELF_TEST_BITS)),
-    "peer_code": (_groups(), _cabinet(s.PEER_CODE)),
-    "cpu_temperature_ddegC": (_groups(), _cabinet(s.CPU_TEMPERATURE_DDEGC)),
     "temperature_ddegC_min": (_of_rack(s.G_BMS_TEMPERATURES), _temperatures),
-    "temperature_spread_ddegC": (_of_rack(s.G_BMS_TEMPERATURES), _spread_K),
+    "temperature_spread_ddegC": (_of_rack(s.G_BMS_TEMPERATURES), _hottest),
     "temperature_zeros": (_of_rack(s.G_BMS_TEMPERATURES), _zeros),
     "sensors_invalid_max": (_of_rack(s.G_BMS_STATE), _rack(s.SENSORS_INVALID_MAX)),
     "cell_spread_mV": (_of_rack(s.G_BMS_CELLS), _spread_mV),
@@ -347,18 +302,14 @@ OTHERS = {
     "46b": (_lose_noc, ticks(901_000)),
     "46c": (_never_verified, 1),
     "53": (_two_signs, ticks(4000)),
-    "10b": (None, 1),
-    "22": (None, 1),
-    "23a": (None, 1),
-    "23b": (None, 1),
-    "38a": (None, 1),
 }
 
 
+OTHERS |= dict.fromkeys(("10b", "22", "23a", "23b", "38a"), (None, 1))  # of COURSES
+
+
 def until(bench, name, change):
-    """Step, changing the inputs by change(bench, steps so far) before each, to the tick in which
-    the row trips.
-    """
+    """Step to the tick of the trip; change(bench, steps so far) changes the inputs before each."""
     for since in range(COURSE_TICKS_MAX):
         change(bench, since)
         if bench.step().kernel.evaluator.active[bench.instance(name)]:
@@ -385,14 +336,10 @@ COURSES = {
 COURSE_TICKS_MAX = 4000
 REPAIR = {
     "53": _no_signs,
-    "46a": _find_noc,
-    "46b": _find_noc,
-    "46c": _find_noc,
+    **dict.fromkeys(("46a", "46b", "46c"), _find_noc),
     "39": _close_again,
     "10b": lambda bench: bench.inp.__setitem__(s.TOXIC_PPM, 0),
-    "22": lambda bench: _temperatures(bench, FLAT_DDEGC),
-    "23a": lambda bench: _temperatures(bench, FLAT_DDEGC),
-    "23b": lambda bench: _temperatures(bench, FLAT_DDEGC),
+    **dict.fromkeys(("22", "23a", "23b"), lambda bench: _temperatures(bench, FLAT_DDEGC)),
 }
 # of these, the part in which nobody counts: until the silence is seen
 UNSEEN_TICKS = {"13b": ticks(3000)}
