@@ -134,7 +134,7 @@ class Bounds:
                 self._publish(place, elapsed)
 
     def _signature(self, demand, first, running):
-        """0 while energy is permitted and no stage asks for anything that bounds power."""
+        """0 while energy is permitted and no stage demands a bound on power."""
         return (
             (0 if running else 1)
             | (

@@ -12,7 +12,7 @@ from safety import signals as s
 
 FRAME_SCHEMA = 1
 START_1, START_2 = 0xA5, 0x5A
-# who sends: a receiver that hears its own frames (two wires that touch) hears nobody
+# the sender: a receiver that hears its own frames (two wires that touch) ignores them
 CHANNEL_A, CHANNEL_B = 1, 2
 # Contacts that both channels read, each through wires of its own. `bms_fault_ok` is where the BMS's
 # own hard over-voltage trip (row 30) arrives. More names here are all that a further shared contact
@@ -80,7 +80,7 @@ FIELDS = (
 ) = range(20)
 WIDTH = tuple([row[1] for row in FIELDS])
 START_BYTES, CRC_BYTES = 2, 4
-HEADER_BYTES = START_BYTES + WIDTH[LENGTH] + WIDTH[SCHEMA]  # what tells a frame of another version
+HEADER_BYTES = START_BYTES + WIDTH[LENGTH] + WIDTH[SCHEMA]  # shows another version
 
 
 def _places():
@@ -270,7 +270,7 @@ class Receiver:
             data[at] == START_1 and (at + 1 == filled or data[at + 1] == START_2)
         ):
             at += 1
-        for place in range(1, filled - at):  # a start byte stands at the first place already
+        for place in range(1, filled - at):  # the first place holds a start byte already
             data[place] = data[at + place]
         self._filled = filled - at
 

@@ -14,7 +14,7 @@ OPEN, CLOSING, CLOSED, FAULT = range(4)
 # of `mismatch`: did not open, did not stay closed, fault of who knows which
 STILL_CLOSED, LOST, UNTOLD = 1, 2, 3
 STEPS = ("open", "closing", "closed", "fault")
-# (step, close command, reported state) -> next step; what is not listed keeps its step.
+# (step, close command, reported state) -> next step; all others keep their step.
 TRANSITIONS = {
     (OPEN, 1, s.CONTACTOR_OPEN): CLOSING,
     (OPEN, 1, s.CONTACTOR_PRECHARGE): CLOSING,
@@ -73,7 +73,7 @@ class Contactors:
         self.step = array("i", [OPEN] * layout.racks)
         self.closing_ticks = array("i", [0] * layout.racks)
         self.report_ticks = p.ticks(image[image_map.cabinet + p.P_CONTACTOR_REPORT_MS], tick_ms)
-        self.open_ticks = array("i", [0] * layout.racks)  # since the rack was told to open
+        self.open_ticks = array("i", [0] * layout.racks)  # since the command to open
         # what was reported last of open and closed
         self.was_closed = bytearray([UNTOLD] * layout.racks)
 
@@ -123,8 +123,8 @@ class Contactors:
         )
 
     def _supervise(self, rack, closed, lost, elapsed):
-        """Row 39: told to open for long enough for relay, contactor and report, and still not
-        reported open; or lost, until it is told to open and reports that it is.
+        """Row 39: commanded open for long enough for relay, contactor and report, and still not
+        reported open; or lost, until it is commanded open and reports open.
 
         A fault of contactors that had not been closed is a pre-charge that failed, which is row
         38's.
@@ -179,7 +179,7 @@ class Contactors:
         return False
 
     def count(self, step):
-        """How many racks stand at `step`."""
+        """How many racks are at `step`."""
         found = 0
         for value in self.step:
             if value == step:

@@ -4,7 +4,7 @@ it knows a row.
 An unknown feature (or gate) neither trips nor clears: what counts towards a trip stands still, so
 that a flickering sensor still trips; what counts towards clearing begins anew. A feature known only
 in part (one of two detectors is silent) may trip, but clears nothing. Nor does one that is doubted,
-but what it counts towards a trip begins anew. Behind a closed gate the count stands still, too,
+but what it counts towards a trip begins anew. Behind a closed gate the count stops, too,
 until the feature itself is clear: a current that swings opens and closes the gate of row 20 faster
 than its 2 s. Set counters advance by the elapsed ticks (a late step trips no later), clear counters
 by one per step.
@@ -60,7 +60,7 @@ class Evaluator:
         self.latched = bytearray(count)
         self.busy = bytearray(1 + layout.units + layout.racks)
         self.first_out = array("i", [-1])
-        self.order = array("i", [0] * count)  # of what stands: when it came, by number
+        self.order = array("i", [0] * count)  # when each became active, by number
         self.last = array("i", [0])  # the number given last
         # of stages that latch, modulo TRIPS_END: part of what an operator saw
         self.trips = array("i", [0])
@@ -147,7 +147,7 @@ class Evaluator:
     def _beyond(self, index, elapsed):
         """At or beyond the threshold: it counts while the gate is known and open.
 
-        Whatever the gate says, it is not clear: a reset would be of a cause that stands.
+        Whatever the gate says, it is not clear: a reset would be of an active cause.
         """
         self.clear_count[index] = 0
         gate = self.debounce[index][D_GATE]
@@ -213,8 +213,8 @@ class Evaluator:
         return value
 
     def refresh_first_out(self):
-        """Forget the first-out once it no longer stands; name the next (a latched one before
-        others), or -1.
+        """Forget a first-out that is neither active nor latched; name the next, a latched one
+        before others, or -1.
         """
         first = self.first_out
         if first[0] >= 0 and self.standing(first[0]):

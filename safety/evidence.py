@@ -108,7 +108,7 @@ class Evidence:
         self.done = 0
 
     def _holding(self, block):
-        """The instances of a block that keep contactors from closing while they stand."""
+        """The instances of a block that keep contactors from closing."""
         evaluator = self.evaluator
         demands = [m.STAGES[stage][m.S_DEMAND] for stage in evaluator.stage]
         return tuple(
@@ -128,7 +128,7 @@ class Evidence:
     def missing(self, is_open, at_rest, waiting):
         """The first piece of evidence that is missing (INHIBIT_REASONS), 0 when complete.
 
-        is_open: nothing was told to close yet. at_rest: nor are the permit relays under test.
+        is_open: nothing was commanded closed yet. at_rest: nor are the permit relays under test.
         waiting: a failed closing is still to be waited for.
         """
         self.done, ages = 0, self.ages
@@ -159,7 +159,7 @@ class Evidence:
         return self._item(not waiting or not at_rest, I_WAIT, first)
 
     def _cells_ok(self):
-        """Every rack that tells has all its cells online."""
+        """Every rack that reports them has all its cells online."""
         for rack in range(self.layout.racks):
             words = self.map.rack + rack * p.RACK_WORDS
             online = self.inp[self.layout.rack_input(rack, s.CELLS_ONLINE)]
@@ -192,8 +192,8 @@ class Evidence:
         return True
 
     def _voltages_ok(self):
-        """Each rack tells its voltage, and those on one unit's DC bus are close enough: what would
-        drive a current.
+        """Each rack reports its voltage, and those on one unit's DC bus are close: a difference
+        would drive a current.
 
         Below a volt it tells none, and no insulation per volt can be judged either (row 37).
         """

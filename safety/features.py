@@ -20,7 +20,7 @@ from safety.racks import Racks
 TICKS_FOR_MS_MAX = 1_000_000
 NOC_TICKS_MAX = 10_000_000  # as above, for seconds: two days at 20 ms
 
-# Features that are an input as it stands: feature, input, and (by the input) its group.
+# Features that are an unchanged input: feature, input, and (by the input) its group.
 DIRECT = (
     (m.F_ESTOP_1_OK, s.ESTOP_1_OK),
     (m.F_ESTOP_2_OK, s.ESTOP_2_OK),
@@ -214,7 +214,7 @@ class Features:
         seen = 1 if inp[s.NOC_LINK_OK] or supervised else 0
         self.noc_ticks[0] = 0 if seen else min(self.noc_ticks[0] + elapsed, NOC_TICKS_MAX)
         self.value[m.F_NOC_LOST_S] = self.noc_ticks[0] * self.tick_ms // 1000
-        # before the module was heard nobody knows whether it is missing
+        # before the module was heard it is not known whether it is missing
         told = io_3 or not self.supervised_fitted
         self.put(
             m.F_NOC_UNVERIFIED, 0 if seen or inp[s.NOC_VERIFIED] else 1, 1 if told or seen else 0
@@ -223,7 +223,7 @@ class Features:
     def _silences(self):
         """Age in ms of the oldest of the groups of each of SILENCES, of those seen since the start.
 
-        While one was not, nobody knows whether it is well: a latch of the last run does not clear.
+        While one was not, it is not known to be well: a latch of the last run does not clear.
         """
         ticks, seen = self.ages.ticks, self.ages.seen
         for feature, groups in self.silences:

@@ -33,7 +33,7 @@ class Gas:
         self.toxic = TOXIC[: image[cabinet + p.P_TOXIC_FITTED]]
         self.detectors = self.combustible + self.vapour + self.toxic
         self.required = image[cabinet + p.P_GAS_REQUIRED]
-        # Row 14 asks for combustible gas, of which the limit is told; where nothing is fitted for
+        # Row 14 is about combustible gas, whose limit is known; where nothing is fitted for
         # it, for all others.
         self.after_asked = (s.G_GAS_2 if self.combustible else s.G_TOXIC) + 1
         self.second_ticks = max(1, 1000 // image[p.H_TICK_MS])

@@ -38,7 +38,7 @@ class Heating:
         self.heat_uK = array("i", [0] * (racks * HISTORY_S))
         # place of the next second; sum of the heat in uK
         self.place = array("i", [0] * (racks * 2))
-        # for how long every module has told its temperature every second
+        # seconds for which every module reported its temperature
         self.whole_s = array("i", [0] * racks)
         # modules that read exactly 0: these may be dead, in a cold rack too
         self.zeros = bytearray(racks)

@@ -22,7 +22,7 @@ ELAPSED_MAX = 1_000_000  # ticks; later is as late
 POWERED = (s.RUNNING, s.STOPPING, s.TRIPPED)
 WITHOUT_ENERGY = (s.INHIBITED, s.TRIPPED)
 CONFLICTS_AT = len(m.ALERTS)  # their bits of _alert_bits
-# Outputs that are what is demanded of them, and nothing else.
+# Outputs that equal their demand.
 SIGNALLED = (
     (s.HORN_ON, m.D_HORN),
     (s.PRE_ALARM_ON, m.D_PRE_ALARM),
@@ -56,7 +56,7 @@ class Kernel:
         self.unit_demand = array("i", [0] * (m.DEMAND_COUNT * layout.units))
         self.standing = array("i", [1, 0])  # demands may be above none; bits of _alert_bits
         self.alert_bits = tuple([_alert_bits(stage[m.S_ROW]) for stage in m.STAGES])
-        # for how long the row that wins has stood
+        # for how long the row that wins has been active or latched
         self.conflict_ticks = array("i", [0] * len(m.CONFLICTS))
         self.hold_ticks = tuple(
             [
@@ -75,7 +75,7 @@ class Kernel:
         self.features.boot[1] = 1 if store_unreadable else 0
         for index in latched:
             if self.evaluator.watch[index][0] == self.features.never:
-                self.features.boot[1] = 1  # nothing would stand for it: row 44d asks for the key
+                self.features.boot[1] = 1  # no stage would hold it: row 44d requires the key
                 continue
             self.evaluator.number(index)
             self.evaluator.latched[index] = self.evaluator.moved[0] = 1
@@ -84,7 +84,7 @@ class Kernel:
             self._end_hold_off(m.STAGES[self.evaluator.stage[index]][m.S_ROW])
 
     def _end_hold_off(self, row):
-        """Of a row that stood before the restart: the fan, which fails on, has run meanwhile and
+        """Of a row latched before the restart: the fan, which fails on, has run meanwhile and
         goes on.
         """
         for place in range(len(m.CONFLICTS)):
@@ -124,7 +124,7 @@ class Kernel:
         self._publish()
 
     def judge(self, elapsed):
-        """The first half of a step: what stands, what is demanded because of it, and resets.
+        """The first half of a step: stages, their demands, and resets.
         Whoever moves nothing needs no more (second.py). Returns `elapsed`, bounded.
         """
         elapsed = min(elapsed, ELAPSED_MAX)
@@ -142,7 +142,7 @@ class Kernel:
         return elapsed
 
     def _combine(self):
-        """Demands of all standing stages, each output the highest level anybody asks for."""
+        """Demands of all active and latched stages, each the highest level."""
         evaluator = self.evaluator
         busy = self.standing[0]
         for block in evaluator.busy:
@@ -151,7 +151,7 @@ class Kernel:
             self._combine_anew(evaluator)
 
     def _combine_anew(self, evaluator):
-        """The work of _combine, left out in the steps in which nothing stands, stood, or is being
+        """The work of _combine, skipped while no stage is active or latched, was, or is being
         stopped.
         """
         _clear(self.demand)

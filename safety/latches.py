@@ -114,7 +114,7 @@ class Latches:
         return found
 
     def _is_clear(self, index):
-        """True if the cause is known to be gone, for long enough: of what is silent now the last
+        """True if the cause is known to be gone, for long enough: of a silent input the last
         news is old.
         """
         evaluator = self.evaluator

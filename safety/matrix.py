@@ -59,12 +59,12 @@ RACK_FEATURES = (
 FEATURES = (CABINET_FEATURES, UNIT_FEATURES, RACK_FEATURES)
 UNIT_FEATURE_COUNT, RACK_FEATURE_COUNT = len(UNIT_FEATURES), len(RACK_FEATURES)
 NO_GATE = -1
-# What `known` of a feature says (0: not known). A value made of several inputs of which some are
+# Values of `known` of a feature (0: not known). A value made of several inputs of which some are
 # missing may trip a stage (what is missing could only add to it), but shows no stage to be clear.
 # So does one that is doubted (it may be a dead sensor's), and as all of it is there, what counts
 # towards a trip begins anew below the threshold.
 KNOWN, IN_PART, DOUBTED = 1, 2, 3
-# Gates that say which rows stood in the step before: feature, its rows.
+# Gates: rows active or latched in the step before: feature, its rows.
 ALERTS = (
     # rows 15 and 16: "any gas or smoke alert"
     (F_GAS_OR_SMOKE_ALERT, (2, 3, 4, 5, 7, 8, 9, 10, 11, 12, 21)),
@@ -97,7 +97,7 @@ DC_INHIBIT, DC_OPEN_AT_ZERO, DC_OPEN, DC_OPEN_ONLY_AT_ZERO = 1, 2, 3, 4
 INHIBIT_BY_RAMP, INHIBIT_AT_ONCE = 1, 2
 SELF, REMOTE, KEY = 0, 1, 2  # how a stage resets: by itself, by a remote reset, by the key on site
 
-# Real conflicts between demands: (demand that yields, row that wins, parameter that says for how
+# Real conflicts between demands: (demand that yields, row that wins, parameter of how
 # long, clause). A fan would blow the agent out; unburnt gas without ventilation has killed
 # (McMicken), so the default hold-off is 0.
 CONFLICTS = ((D_FAN, 3, "agent_hold_off_ms", "A32, D1, D2"),)

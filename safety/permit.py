@@ -20,7 +20,7 @@ RELAY_MS = 1000  # for a permit relay to follow, off-delay included; longer is a
 TEST_MS = 60_000  # a test at 5 % of rated ends by itself (design: TEST mode)
 FAILURES_MAX = 3  # row 38: pre-charge fail (3 tries)
 W_FUSE, W_DEMAND, NOT_WAITING = 0, 1, -1
-# Tuples stand here and not in the code: building one allocates on MicroPython.
+# Tuples are constants here: building one in a function allocates on MicroPython.
 AT_REST = (s.INHIBITED, s.READY)
 STARTING = (s.INHIBITED, s.READY, s.CLOSING)
 ENERGISED = (s.CLOSING, s.RUNNING, s.STOPPING)
@@ -134,13 +134,13 @@ class Permit:
         return self._from_ending(state, pcs_demand, dc_demand)
 
     def _wanted(self):
-        """Somebody asks for energy, nobody has locked it out, and a test is not over its time."""
+        """Energy is requested, not locked out, and a test is not over its time."""
         return (
             self.inp[s.RUN_REQUEST] and self.inp[s.LOCK_OUT_OK] and self.tried[1] <= self.test_ticks
         )
 
     def _from_ending(self, state, pcs_demand, dc_demand):
-        """A trip stands as long as something demands it; then, and after a controlled stop, all
+        """A trip lasts as long as a stage demands it; then, and after a controlled stop, all
         must be open.
         """
         demanded = pcs_demand >= m.PCS_STOP or dc_demand >= m.DC_OPEN_AT_ZERO
@@ -208,7 +208,7 @@ class Permit:
             self._publish_permits(elapsed, state, live, pcs_demand, dc_demand)
         supply = out[s.CONTACTOR_SUPPLY_OK]
         armed = live or self._wanted()
-        # clean once everything says that it is open
+        # clean once everything reports open
         if not supply and state != s.READY and state != s.CLOSING:
             armed = out[s.ARM_REQUEST] and not self.features.all_reported_open()
         out[s.ARM_REQUEST] = 1 if armed else 0

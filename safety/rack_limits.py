@@ -9,7 +9,7 @@ from safety.contactors import CLOSED
 from safety.features import TICKS_FOR_MS_MAX
 from safety.tapers import FULL_PERMILLE, SOC_TAPER_PERMILLE, taper_permille, temperature_tapers
 
-# What one rack allows; where two words stand, charge then discharge.
+# What one rack allows; of two words the first is charge.
 RACK_LIMITS = 11
 RL_CURRENT_MA, RL_SILENCE, RL_VOLTAGE_V, RL_CELL_VOLTAGE, RL_TEMPERATURE, RL_CLOSED, RL_SOC = (
     0,

@@ -16,7 +16,7 @@ from safety.heating import Heating
 BAD_FRAMES_MAX = 1000  # where the leaking bucket is full
 ZERO_CURRENT_MA = 2000  # row 35: the larger of 2 A and 1 % of rated
 DROP_S = 3  # row 24: a fall of 0.25 V in 2 s, looked back on 2 to 3 s: one step a second remembers
-# of a cell for a step of rated current: twice what 0.5 mohm and polarisation make of 140 A (ours)
+# of a cell for a step of rated current: twice 140 A over 0.5 mohm and polarisation (project)
 LOAD_SAG_MV = 150
 NO_CELLS_MV = 0  # nothing remembered: nothing falls from there
 # a string that reports itself open, and a current measured since
@@ -41,7 +41,7 @@ class Racks:
         self.bad_frames = array("i", [0] * (2 * racks))  # last count, leaking bucket
         self.cells_mV = array("i", [NO_CELLS_MV] * (racks * DROP_S))  # lowest cell, once a second
         self.current_mA = array("i", [0] * (racks * DROP_S))
-        # set by contactors.py: what was commanded is not what is reported
+        # set by contactors.py: command and report differ
         self.mismatch = bytearray(racks)
         self.open_string = bytearray(racks)  # NOT_OPEN, REPORTED or FLOWS
         self.heating = Heating(features)
@@ -53,7 +53,7 @@ class Racks:
         for rack in range(self.layout.racks):
             self.clock[rack] += elapsed
             due = self.clock[rack] >= self.second_ticks
-            self.clock[rack] %= self.second_ticks  # what is beyond belongs to the next second
+            self.clock[rack] %= self.second_ticks  # the rest belongs to the next second
             self._rack(rack, rack + 1, due)
 
     def _rack(self, rack, block, due):
@@ -162,13 +162,13 @@ class Racks:
         self._put(base + m.F_CHARGING, 1 if current < -margin else 0, pack)
 
     def _insulation(self, first, base, pack):
-        """Row 37: normalised to the rack's own voltage; without a voltage it says nothing."""
+        """Row 37: normalised to the rack's own voltage; not known without a voltage."""
         rack_V = self.inp[first + s.RACK_VOLTAGE_MV] // 1000
         ohm_per_V = self.inp[first + s.INSULATION_KOHM] * 1000 // max(1, rack_V)
         self._put(base + m.F_INSULATION_OHM_PER_V, ohm_per_V, pack if rack_V else 0)
 
     def _contactors(self, rack, first, base, state, pack, pack_is_new):
-        """Row 39: lost although told to stay closed, or closed although told to open, or a current
+        """Row 39: lost although commanded closed, or closed although commanded open, or a current
         through a rack that reports itself open: one that was measured later than that report.
 
         `mismatch` is of the step before: a report of open contactors that came with this one takes

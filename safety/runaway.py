@@ -1,4 +1,4 @@
-"""Runaway suspicion: what is weak in each sign alone is strong when two different signs agree (row
+"""Runaway suspicion: two signs that are weak alone are strong together (row
 53, ours).
 
 Each sign counts in percent of what trips its own row, so that 100 is a trip by itself. The

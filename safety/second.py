@@ -22,7 +22,7 @@ RELAY_MS = 200  # for the mirror contact to follow: a relay takes 20 ms, then so
 
 
 class Second:
-    """Channel B. `permit` is what the relay shall be, `reason` and `subject` say why it is off
+    """Channel B. `permit` is the command of the relay, `reason` and `subject` why it is off
     (peer.REASONS).
     """
 
@@ -50,10 +50,10 @@ class Second:
         self.permit, self.reason, self.subject = 0, pe.NOT_HEARD, 0
         self.latch_level = latch_level
         self.frame_due = False
-        self._rested = False  # the other was seen without a permit since ours fell
+        self._rested = False  # the other gave no permit for a while since this one fell
         self._relay_ticks, self._relay_failed = 0, False
         self._frame_ticks = self._contact_bits = 0
-        self._mask = 0  # nothing stands yet
+        self._mask = 0  # no stage is active yet
         self._ordered, self._reset_result = False, 0
 
     def receive(self, data, count):
@@ -101,7 +101,7 @@ class Second:
             inp[s.RESET_MASK] = frame.get(c.RESET_MASK)
 
     def _watch_relay(self, elapsed, contact_bits):
-        """A relay that does not do as told is not trusted again before a restart: somebody must
+        """A relay that does not follow is not trusted again before a restart: a person must
         look at it.
         """
         closed = 1 if contact_bits & RELAY_BIT else 0

@@ -55,7 +55,7 @@ def file_bytes(image):
 
 
 def read_file(data):
-    """The limit image in `data` (array of int). ValueError says in one line why there is none."""
+    """The limit image in `data` (array of int). ValueError: one line, why there is none."""
     if len(data) < 12 or _word(data, 0) != IMAGE_FILE_MAGIC:
         raise ValueError("is no limit image for channel B")
     count = _word(data, 4)

@@ -13,7 +13,7 @@ days, `min` = minutes, `kohm` = kilohm. Current and power are positive when the 
 
 CABINET, UNIT, RACK = 0, 1, 2
 INT_MAX = (1 << 30) - 1  # a small int on a 32-bit MicroPython holds 31 bits with its sign
-# ages and counters of ticks stop here: below 2^30 whatever a late step adds
+# ages and counters of ticks stop here: a late step stays below 2^30
 TICKS_MAX = 1_000_000_000
 
 # Names, many to a line.

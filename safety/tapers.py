@@ -6,11 +6,11 @@ from safety import parameters as p
 # Row 18 as a taper: full power up to the first temperature, none at the second (0.1 degC; charge,
 # discharge).
 TAPER_DDEGC = ((400, 500), (450, 550))
-# row 25 as a taper: from 10 K above what inhibits (ours)
+# row 25 as a taper: from 10 K above its inhibit (project)
 COLD_NONE_DDEGC, COLD_SPAN_DDEGC = (0, -200), 100
 # where a site may let it begin, and end, sooner
 TAPER_STAGES = (("18a", "20a", "25a"), ("18b", "20b", "25b"))
-# the last 3 %, where a cell's voltage turns steep (ours)
+# the last 3 %, where a cell's voltage turns steep (project)
 SOC_TAPER_PERMILLE = ((970, 1000), (30, 0))
 FULL_PERMILLE = 1000  # of a limit that takes nothing away
 

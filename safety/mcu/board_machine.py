@@ -95,7 +95,7 @@ class MachineBoard:
         self._watchdog = machine.WDT(timeout=WATCHDOG_MS)
 
     def elapsed(self):
-        """Whole ticks since this last said so; the rest stays for the next time."""
+        """Whole ticks since the last call; the rest is kept for the next one."""
         passed_us = time.ticks_diff(time.ticks_us(), self._due_us)
         if passed_us < self._tick_us:
             return 0

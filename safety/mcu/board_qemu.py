@@ -77,7 +77,7 @@ class Board:
         self._due = mem32[_TIMER_VALUE]  # the timer counts down
 
     def elapsed(self):
-        """Whole ticks since this last said so; the rest stays for the next time."""
+        """Whole ticks since the last call; the rest is kept for the next one."""
         passed = (self._due - mem32[_TIMER_VALUE]) & _TIMER_MASK
         if passed < self._per_tick:
             return 0

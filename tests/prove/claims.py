@@ -598,28 +598,22 @@ def carrying(cabinet):
 
 
 def permit_holds():
-    """Permit.update, one step from any state, any inputs, resets, run requests and ages, while a
-    cause demands
-    """
+    """Permit.update, one step from any state, inputs, ages and requests, while a cause demands"""
     cabinet = Cabinet(units=2, racks=2)
     any_permit(cabinet)
     machine, kernel = cabinet.machine, cabinet.kernel
     permit, out = kernel.permit, kernel.out
     pcs, dc = machine.symbol("pcs", 0, m.PCS_STOP), machine.symbol("dc", 0, m.DC_OPEN_ONLY_AT_ZERO)
-    at_rest, supplied = (
-        among(permit.state[0], permits.AT_REST),
-        equal(out[s.CONTACTOR_SUPPLY_OK], 1),
-    )
+    at_rest = among(permit.state[0], permits.AT_REST)
+    supplied = equal(out[s.CONTACTOR_SUPPLY_OK], 1)
     enabled, load, carried = equal(out[s.PCS_ENABLE_OK], 1), breaking(cabinet), carrying(cabinet)
     under = both(supplied, inverse(testing(permit)))  # nothing has closed in the relay test
     machine.call(permit.update, cabinet.elapsed(), pcs, dc)
     off, dark = equal(out[s.CONTACTOR_SUPPLY_OK], 0), equal(out[s.PCS_ENABLE_OK], 0)
     opens, stops = at_most(m.DC_OPEN_AT_ZERO, dc), at_most(m.PCS_STOP, pcs)
     demanded, gas = either(at_most(m.DC_INHIBIT, dc), stops), equal(dc, m.DC_OPEN_ONLY_AT_ZERO)
-    tripped, runs = (
-        equal(permit.state[0], s.TRIPPED),
-        among(permit.state[0], (s.CLOSING, s.RUNNING)),
-    )
+    tripped = equal(permit.state[0], s.TRIPPED)
+    runs = among(permit.state[0], (s.CLOSING, s.RUNNING))
     fused = at_most(permit.fuse_ticks, permit.waited[permits.W_FUSE])
     ramped = both(at_rest, at_most(m.PCS_RAMP, pcs))
     claims = permit_invariants(kernel) + in_its_time(cabinet, dc, load)
@@ -643,9 +637,7 @@ def permit_holds():
 
 
 def unwanted(kernel):
-    """Nobody asks for energy, somebody has locked it out, or the test mode has lasted for its
-    time.
-    """
+    """Energy is not requested, locked out, or the test mode has lasted for its time."""
     inp, permit = kernel.inp, kernel.permit
     over = both(
         equal(inp[s.TEST_REQUEST], 1), compare(operator.gt, permit.tried[1], permit.test_ticks)
@@ -654,15 +646,10 @@ def unwanted(kernel):
 
 
 def in_its_time(cabinet, dc, load):
-    """After a step: what is demanded has opened in its time, and in that of the fuse where the load
-    is too high.
-    """
+    """After a step a demand has opened in its time, or the fuse's where the load is too high."""
     permit, out = cabinet.kernel.permit, cabinet.kernel.out
-    state, waited, open_ = (
-        permit.state[0],
-        permit.waited[permits.W_DEMAND],
-        equal(out[s.CONTACTOR_SUPPLY_OK], 0),
-    )
+    state, waited = permit.state[0], permit.waited[permits.W_DEMAND]
+    open_ = equal(out[s.CONTACTOR_SUPPLY_OK], 0)
     breakable = either(inverse(load), at_most(permit.fuse_ticks, permit.waited[permits.W_FUSE]))
     tripped, claims = equal(state, s.TRIPPED), []
     zero = both(at_most(permit.zero_ticks, waited), at_most(permit.unknown_ticks, waited))

@@ -225,10 +225,8 @@ def test_missing_cells_of_a_closed_rack_are_invalid_sensors(online, told, state,
     desk.rack(s.SENSORS_INVALID_MAX, told, 1)
     desk.step(2)
     assert desk.of_rack(m.F_SENSORS_INVALID_MAX, 1) == (missing, KNOWN)
-    for (
-        name
-    ) in "cell_voltage_mV_max cell_voltage_mV_min cell_spread_mV cell_voltage_drop_mV".split():
-        feature = m.RACK_FEATURES.index(name)
+    for name in "voltage_mV_max voltage_mV_min spread_mV voltage_drop_mV".split():
+        feature = m.RACK_FEATURES.index(f"cell_{name}")
         assert [desk.of_rack(feature, rack)[1] for rack in range(2)] == [KNOWN, known]
     desk.silence_rack(s.G_BMS_PACK, 1)
     assert desk.of_rack(m.F_CELL_VOLTAGE_DROP_MV, 1)[1] == UNKNOWN
