@@ -99,12 +99,14 @@ def test_no_write_before_the_first_complete_read():
 
 def test_expiry_is_written_and_read_back():
     """evcc 10906: the device's own time-out is part of the start sequence."""
-    bus, _ = running(expiry=3000)
+    bus, sink = running(expiry=3000)
     assert bus.slave.writes == [(16, EXPIRY, b"\x01\xf4")] and bus.device.fault == ""
     reads = [request for request in bus.slave.requests if request[:2] == (3, EXPIRY)]
     assert len(reads) == 2 and bus.device.refused == 0
     bus.slave.requests.clear()
+    bus.slave.bits = 0
     bus.run(5000)
+    assert not any(sink.inp[index] for index in INPUTS if index >= 0)
     reads = [request for request in bus.slave.requests if request[:2] == (3, EXPIRY)]
     assert 4 <= len(reads) <= 5, "once a second"
     bus, _ = running(expiry=500)
