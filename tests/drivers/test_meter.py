@@ -168,9 +168,7 @@ def test_captured_sdm230_reading(tmp_path, shared):
 
 
 def test_two_meters_on_one_bus_have_their_own_keys():
-    """esphome/esphome PR 8032: several meters on one bus; a request must not replace the other
-    meter's.
-    """
+    """esphome/esphome PR 8032: a request must not replace the other meter's."""
     first, second = (meter(unit_id=unit_id)[0].periodic()[0][0] for unit_id in (1, 2))
     assert first.key != second.key
 

@@ -260,9 +260,7 @@ def test_stray_frames_are_counted(port, data, stray_frames):
 
 
 def test_a_reply_in_pieces_may_pause_and_outlast_the_timeout(bench, port):
-    """Two numbers, not one (esphome #6633): first byte within the time-out, then pieces up to 20 ms
-    apart (USB latency timer 16 ms: modbus-serial-monitor #4; bms-to-inverter #165).
-    """
+    """esphome #6633, modbus-serial-monitor #4, bms-to-inverter #165: pieces up to 20 ms apart."""
     bench.ask("a", count=20)
     reply = answer(port.poll(0))
     now_us = REQUEST_US + TIMEOUT_US - 1
@@ -520,9 +518,7 @@ def test_a_request_of_a_failure_callback_is_sent_in_the_same_poll(bench, port):
 
 
 def test_a_silent_unit_is_asked_less_and_less_and_others_stay_fast(bench, port):
-    """sungrow #602, OpenEMS PR #3099, solax #1007/#905: back-off that ends by itself; retries stay
-    visible.
-    """
+    """sungrow #602, OpenEMS PR #3099, solax #1007/#905: back-off that ends by itself."""
     for unit_id in (1, 2):
         bench.poll_every(unit_id, 20_000, unit_id=unit_id)
     bench.slave = dead(2)

@@ -179,9 +179,7 @@ def test_a_changed_reply_is_not_taken_for_the_remembered_one():
 
 @pytest.mark.parametrize("cut", range(1, len(REPLY)))
 def test_reply_split_in_two_reads(cut):
-    """pymodbus #1695, yambms/bms-to-inverter #165: answers split by the OS. esphome #3912: 155 of
-    165 bytes.
-    """
+    """pymodbus #1695, bms-to-inverter #165: split by the OS. esphome #3912: 155 of 165 bytes."""
     assert found(read20(), REPLY[cut:]) is None
     assert feed(read20(), REPLY[:cut], REPLY[cut:]) == [None, REPLY[1:-2]]
 

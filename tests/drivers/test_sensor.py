@@ -167,9 +167,7 @@ def test_the_larger_toxic_gas_counts(hydrogen, carbon_monoxide, status, expected
 @pytest.mark.parametrize("status", [2, 2 | 32, 2 | 0xFFC0])
 @pytest.mark.parametrize("kind", ["gas", "offgas"])
 def test_a_detector_that_warms_up_is_not_heard(kind, status):
-    """Two that took a minute after a cut of power were faulty (13a) and all gas detection lost (14)
-    for good.
-    """
+    """After a cut of power two that warmed up were faulty (13a) and all detection lost (14)."""
     device, sink = fed(kind, 600, status, DUE, TODAY)
     assert (sink.taken(), device.refused) == (set(), 1)
 

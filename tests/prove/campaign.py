@@ -129,9 +129,7 @@ class Campaign:
             self.learned, self.modules = state["learned"], state["modules"]
 
     def _swapped(self, session, folder):
-        """Coverage first, then the mutants whose function does not run at import; the others are
-        left for _fresh.
-        """
+        """Coverage, then the mutants whose function does not run at import."""
         measured = self._measured(session, folder)
         modules = [name for name, module in list(sys.modules.items()) if _outside(name, module)]
         known = kept.load("learned", "") or likely.learned(likely.read())
@@ -152,9 +150,7 @@ class Campaign:
         }
 
     def _measured(self, session, folder):
-        """Contexts, measured now or in an earlier run of this same tree; the tests are collected
-        either way.
-        """
+        """Contexts, of now or of an earlier run of this tree; tests are collected either way."""
         known = kept.load("contexts", self.digest)
         measured = known or contexts.Contexts(folder)
         (measured.importing if known is None else lambda collect: collect())(
@@ -193,9 +189,7 @@ class Campaign:
         return {"results": results, "errors": errors}
 
     def _all(self, runner, chosen, learned):
-        """Run the mutants, then the same tests that killed once more without a mutant: they must
-        pass.
-        """
+        """Run the mutants, then once more without one the tests that killed: they must pass."""
         results = {each.id: self.before[each.id] for each in chosen if each.id in self.before}
         errors, left = [], [each for each in chosen if each.id not in results]
         queue = mutation.Queue(runner, learned, left, self.options.listed)
@@ -228,9 +222,7 @@ class Campaign:
         kept.save("learned", "", (learned.kills, learned.tries))
 
     def cost(self):
-        """CPU time of coverage and mutants in one line; of a sample also what all mutants would
-        take.
-        """
+        """CPU time of coverage and mutants in one line; of a sample also that of all mutants."""
         spent_s, done, every_ = (
             Counter(),
             Counter(),
@@ -282,9 +274,7 @@ def _outside(name, module):
 
 
 def portions(items, first=()):
-    """Tests in the order in which they are measured: those named in `first` (with or without their
-    parameters), two of each test function, the rest of the smaller ones, all.
-    """
+    """Tests as measured: those in `first`, two of each function, the small rest, all."""
     size, seen = Counter(function_of(item.nodeid) for item in items), Counter()
     found = [], [], [], []
     for item in items:
@@ -301,9 +291,7 @@ def portions(items, first=()):
 
 
 def nearest_first(items, missing):
-    """Two parts: the tests of the files in which something is missing ("safety/bounds.py: lines
-    ..."), the others.
-    """
+    """Two parts: tests of the files in which something is missing, and the others."""
     files = {"test_" + PurePath(line.partition(":")[0]).name for line in missing}
     parts = [], []
     for item in items:
@@ -317,9 +305,7 @@ def function_of(name):
 
 
 def explained(path=EQUIVALENT):
-    """{mutant id: reason} of the mutants that are known to change nothing. ValueError names what is
-    wrong.
-    """
+    """{mutant id: reason} of the equivalent mutants. ValueError: what is wrong with the list."""
     listed = (
         tomllib.loads(path.read_text(encoding="ascii")).get("equivalent", [])
         if path.exists()

@@ -74,9 +74,7 @@ def stubs():
 
 
 def symbolic_image(machine, units, racks, modules, end):
-    """Any quantity in its declared range; flags and counts at one end of theirs (0 low, 1 high);
-    every stage armed.
-    """
+    """Any quantity in its range; flags and counts at one end (0 low, 1 high); all stages armed."""
 
     def word(row, **fixed):
         shape = row[2 + end] if row[1] in SHAPES else None
@@ -166,9 +164,7 @@ def scale_is_within():
 
 
 def taper_is_within():
-    """taper_permille: 0 to 1000, 0 at and beyond none_at, 1000 at and before full_at, falls all the
-    way between
-    """
+    """taper_permille: 0 to 1000, 0 from none_at on, 1000 up to full_at, falls in between"""
     machine = Machine()
     value, further = (machine.symbol(name, -(1 << 29), 1 << 29) for name in ("value", "further"))
     full, none = (machine.symbol(name, -1000, 1_000_000) for name in ("full_at", "none_at"))
@@ -192,9 +188,7 @@ def taper_is_within():
 
 
 def a_limit_never_widens():
-    """_lowest: at most every limit, named rightly; any set of limits made smaller never gives
-    more
-    """
+    """_lowest: at most every limit, named rightly; smaller limits never give more"""
     cabinet = Cabinet()
     machine, b = cabinet.machine, cabinet.kernel.bounds
     count = bounds.LIMIT_COUNT
@@ -224,9 +218,7 @@ def _reason(way):
 
 
 def what_is_published_is_within():
-    """_publish: within 0 and the lowest limit and rated power; smaller limits now or before never
-    give more
-    """
+    """_publish: 0 to the lowest limit and rated power; smaller limits never give more"""
     cabinet = Cabinet()
     machine, b = cabinet.machine, cabinet.kernel.bounds
     elapsed, rated = cabinet.elapsed(), b.limit_W[0]
@@ -297,9 +289,7 @@ def a_demand_never_widens_a_limit():
 
 
 def a_weaker_rack_never_widens():
-    """_rack_limits: of two racks that allow less in any way no share is more; the BMS's limit is in
-    0 to rated power
-    """
+    """_rack_limits: racks that allow less get no larger share; the BMS's limit is 0 to rated"""
     cabinet = Cabinet(racks=2)
     machine, b = cabinet.machine, cabinet.kernel.bounds
     # see a_share_never_widens
@@ -330,9 +320,7 @@ def a_weaker_rack_never_widens():
 
 
 def rising(machine, power_W, permille, calls):
-    """For scale_W: any function that does what `scale_is_within` has shown of it, of all calls
-    together.
-    """
+    """For scale_W: any function that does what `scale_is_within` has shown of it."""
     scaled = machine.symbol("scaled_W", 0, HIGH)
     machine.facts.append(formula(implies(at_most(permille, 1000), at_most(scaled, power_W))))
     calls.append((power_W, permille, scaled))
@@ -343,9 +331,7 @@ def rising(machine, power_W, permille, calls):
 
 
 def a_share_never_widens():
-    """_share_W: 0 to rated power; with what it is a share of, no more of a smaller share, nor where
-    less is left
-    """
+    """_share_W: 0 to rated power; no more of a smaller share, nor where less is left"""
     cabinet = Cabinet()
     machine, b, calls = cabinet.machine, cabinet.kernel.bounds, []
     machine.stubs[tapers.scale_W] = lambda machine, power_W, permille: rising(
@@ -378,9 +364,7 @@ def rack_words():
 
 
 def a_fault_never_lowers_a_demand():
-    """_combine, _settle: each demand is the highest of what stands, so more never lowers it; but
-    what CONFLICTS say
-    """
+    """_combine, _settle: each demand is the highest, so more never lowers it but by CONFLICTS"""
     cabinet = Cabinet(units=2, racks=3)
     machine, kernel = cabinet.machine, cabinet.kernel
     any_demands(cabinet)
@@ -430,9 +414,7 @@ def standing(kernel, chosen):
 
 
 def any_demands(cabinet):
-    """Any instances stand; demands, and what the kernel remembers of them, are anything its
-    invariant allows.
-    """
+    """Any active and latched instances; demands are anything the invariant allows."""
     machine, kernel = cabinet.machine, cabinet.kernel
     evaluator = kernel.evaluator
     for flags in (evaluator.active, evaluator.latched, evaluator.busy):
@@ -497,9 +479,7 @@ def _units(kernel, block):
 
 
 def any_permit(cabinet):
-    """The permit's and the contactors' state: anything that the invariants of `permit_holds`
-    allow.
-    """
+    """State of permit and contactors: anything that the invariants of `permit_holds` allow."""
     machine, kernel = cabinet.machine, cabinet.kernel
     cabinet.any_ages()
     permit, out = kernel.permit, kernel.out
@@ -669,9 +649,7 @@ def in_its_time(cabinet, dc, load):
 
 
 def relays_are_tested():
-    """Permit.update: no rack is newly told to close before each permit relay fell alone and every
-    step was read back
-    """
+    """Permit.update: no new close command before each permit relay fell alone and was read back"""
     cabinet = Cabinet(units=1, racks=2)
     any_permit(cabinet)
     machine, kernel = cabinet.machine, cabinet.kernel
@@ -752,9 +730,7 @@ def any_latches(cabinet):
 
 
 def no_reset_clears_what_stands():
-    """Latches.update with any request: what is active, or not clear for long enough, stays
-    latched
-    """
+    """Latches.update, any request: what is active, or not clear for long enough, stays latched"""
     cabinet = Cabinet()
     evaluator = any_latches(cabinet)
     machine, latches, inp = cabinet.machine, cabinet.kernel.latches, cabinet.kernel.inp
@@ -791,9 +767,7 @@ def no_reset_clears_what_stands():
 
 
 def evaluating_never_unlatches():
-    """Evaluator.update, any features, counters and news: a latch stays; what counts or stands keeps
-    its block busy
-    """
+    """Evaluator.update: a latch stays; a counting or active instance keeps its block busy"""
     cabinet = Cabinet(units=1, racks=1)
     evaluator, features = any_latches(cabinet), cabinet.kernel.features
     cabinet.any(features.value, LOW + 1, HIGH)
@@ -837,9 +811,7 @@ def narrowed(machine, bounds, wide_W):
 
 
 def a_hint_only_narrows():
-    """Chain.finish: any request, caps, obligations; the set-point lies within the limits, and a
-    limit more narrows
-    """
+    """Chain.finish, any request: the set-point is within the limits, one more limit narrows it"""
     from controller.core import answers, parameters, setpoint
 
     machine, wide = Machine(), answers.WIDE_W
@@ -864,9 +836,7 @@ def a_hint_only_narrows():
 
 
 def arrays(kernel):
-    """What a step may leave behind: every list on the kernel but the image, the inputs and their
-    freshness.
-    """
+    """What a step may leave behind: all lists but the image, the inputs and their freshness."""
     found, seen, waiting = (
         [],
         {id(each) for each in (kernel.image, kernel.inp, kernel.fresh)},
@@ -901,9 +871,7 @@ def clamps():
 
 
 def thresholds(layout, lengths):
-    """Where a range that grows may stop: clamps, the ends of all declared ranges, the last places
-    of arrays.
-    """
+    """Where a growing range may stop: clamps, ends of declared ranges, last places of arrays."""
     stops = {*clamps(), 1, 2, 3, *(length - 1 for length in lengths)}
     for low, high in input_ranges(layout) + [
         row[2:4]
@@ -915,18 +883,14 @@ def thresholds(layout, lengths):
 
 
 class Range:
-    """The range of one number of the state; an end that has grown three times stops at clamps
-    only.
-    """
+    """The range of one number; an end that has grown three times stops at clamps only."""
 
     def __init__(self, value):
         self.low, self.high = ends(value)
         self.times = [0, 0]
 
     def small(self, value):
-        """For a number that was small and whose interval is not: that it is small all the same, to
-        be asked of Z3.
-        """
+        """For a number whose interval is no longer small: the question for Z3 whether it is."""
         low, high = ends(value)
         if high <= SMALL or self.high > SMALL or low < 0:
             return None
@@ -963,9 +927,7 @@ def grow(machine, spans, values, fine, coarse):
 
 
 def every_value_stays_small():
-    """Kernel.step: no intermediate and no stored value leaves +-2^30, no index its array; flags and
-    counts all high
-    """
+    """Kernel.step: every value stays in +-2^30, every index in its array; flags, counts all high"""
     return _stays_small(1)
 
 
@@ -975,9 +937,7 @@ def every_value_stays_small_bare():
 
 
 def _stays_small(end):
-    """Ranges of the state grow from the start until a step leaves them as they are; then every
-    obligation is asked.
-    """
+    """Ranges grow from the start until a step leaves them; then every obligation is asked."""
     cabinet = Cabinet(end=end)
     machine, kernel = cabinet.machine, cabinet.kernel
     built, facts = list(machine.obligations), list(machine.facts)
@@ -1031,9 +991,7 @@ def work(name, fd):
 
 
 def run(workers, quick, wall_s_max=3600):
-    """Yield (proof, what it is about, None or why it is not held, seconds). The slow ones begin
-    first.
-    """
+    """Yield (proof, its title, None or why it is not held, seconds), the slow ones first."""
     chosen = [proof for proof in PROOFS if not quick or proof not in SLOW]
     titles = {
         proof.__name__: proof.__doc__

@@ -136,9 +136,7 @@ class Contexts:
                 self.durations_s[name] = max(known.get(function, [1]))
 
     def tests(self, mutant):
-        """Node ids of the tests that run a line of the mutant, as far as known: measured ones and
-        those like them.
-        """
+        """Node ids of the tests known to run a line of the mutant, and those like them."""
         lines = self.tests_of.get(mutant.source.name, {})
         found = set().union(*(lines.get(line, set()) for line in mutant.lines))
         return found.union(*(self.alike.get(name.partition("[")[0], ()) for name in found))

@@ -28,9 +28,7 @@ def digest(root=ROOT):
 
 
 def load(name, key, folder=FOLDER):
-    """What was saved under this name with this key; None if there is nothing, or it is torn or of
-    another key.
-    """
+    """What was saved with this name and key; None if there is none, or it is torn."""
     try:
         found_key, found = pickle.loads((folder / f"{name}.pickle").read_bytes())
     except (

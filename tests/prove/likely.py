@@ -30,9 +30,7 @@ def chosen(kills):
 
 
 def covering(tests_of, durations_s, known):
-    """The cheapest test of each line that the tests in `known` do not run. tests_of: {file: {line:
-    tests}}.
-    """
+    """The cheapest test of each line that no test of `known` runs ({file: {line: tests}})."""
     found, functions = set(), {name.partition("[")[0] for name in known}
     for lines in tests_of.values():
         for tests in lines.values():

@@ -30,9 +30,7 @@ ON_HARDWARE = {
 
 
 class Mutant:
-    """One change: `old` is replaced by `new` (an expression, or a list of statements) in the tree
-    of its module.
-    """
+    """One change: `old` is replaced by `new`, an expression or statements, in its module's tree."""
 
     def __init__(self, source, where, operator, spot, new):
         """where: qualified name of the function or of the cell; spot: Spot of the node."""
@@ -49,9 +47,7 @@ class Mutant:
 
     @property
     def id(self):
-        """Stable against moved lines: where, operator, source text, which one of several that are
-        alike.
-        """
+        """Free of line numbers: where, operator, source text, which one of several alike."""
         return f"{self.source.name}.{self.where} | {self.operator} | {self.text} | {self.ordinal}"
 
     @property
@@ -71,15 +67,11 @@ class Mutant:
         )
 
     def known_as(self, test):
-        """A test's name in what is learned: for tables without its parameters, which differ from
-        row to row.
-        """
+        """A test's name in what is learned: for tables without its parameters."""
         return test if self.spot.function else test.partition("[")[0]
 
     def concerns(self, test):
-        """A factor: higher for a test that is named after the file, row or the number that the
-        mutant is in.
-        """
+        """A factor: higher for a test named after the mutant's file, row or number."""
         words = re.findall(r"[A-Z][A-Z_]+", self.where) + re.findall(r"\[([^]]*)\]", self.where)[:1]
         named = self.spot.function is None and set(words) & set(re.split(r"[][.-]", test)[1:])
         return (50 if named else 1) * (
@@ -87,9 +79,7 @@ class Mutant:
         )
 
     def compiled(self):
-        """Code object of the function (code) or of the module (tables). SyntaxError if the change
-        is no Python.
-        """
+        """Code of the function or the module. SyntaxError: the change is no Python."""
         with self.spot.replaced(self.new):
             if self.spot.function is None or self.fresh:
                 return compile(self.source.tree, str(self.source.path), "exec")
@@ -121,9 +111,7 @@ def function_code(function, path):
 
 
 class Spot:
-    """Where a node hangs: its parent's field and place, the statement and function it belongs
-    to.
-    """
+    """The place of a node: its parent's field and index, its statement and function."""
 
     def __init__(self, node, parent, field, place, statement, function):
         self.node, self.parent, self.field, self.place = node, parent, field, place
@@ -219,9 +207,7 @@ def functions(tree):
 
 
 def spots(parent, statement, function):
-    """Spots of everything below `parent`, outermost first; nothing inside a raise or a
-    docstring.
-    """
+    """Spots of everything below `parent`, outermost first; none in a raise or a docstring."""
     for field, value in ast.iter_fields(parent):
         many = isinstance(value, list)
         for place, node in enumerate(value if many else [value]):
@@ -235,9 +221,7 @@ def spots(parent, statement, function):
 
 
 def is_the_same(new, old, namespace):
-    """True for `return NAME` to `return 0`, and for `a + NAME` to `a - NAME`, where the module's
-    NAME is 0.
-    """
+    """True for changes that are none because the module's NAME is 0."""
     if (
         isinstance(new, ast.BinOp)
         and isinstance(new.op, (ast.Add, ast.Sub))
@@ -296,9 +280,7 @@ def in_tables(source, namespace):
 
 
 def generated(source, namespace):
-    """All mutants of a file that are not the same code as the file or as one before; ids are made
-    different.
-    """
+    """All mutants of a file whose code is new; ids are made different."""
     seen = {None: set()}
     count = Counter()
     for kind in (in_code(source, namespace), in_tables(source, namespace)):

@@ -41,9 +41,7 @@ class Learned:
         self.kills, self.tries = kills or {}, tries or {}
 
     def order(self, mutant, names):
-        """The names of tests, best first; for a table, tests that are named after the row before
-        others.
-        """
+        """The names of tests, best first; for a table those named after the row."""
         weighed = [
             (
                 self.kills.setdefault(key, Counter()),
@@ -66,9 +64,7 @@ class Learned:
         return sorted(sorted(names), key=lambda name: (name == told_by, worth(name)), reverse=True)
 
     def killers(self, mutant):
-        """Tests that told another mutant of the same function: not all that run its lines are
-        known.
-        """
+        """Tests that told another mutant of the same function."""
         return set(self.kills.get(mutant.family[0], ()))
 
     def within(self, names, cpu_s):
@@ -88,9 +84,7 @@ class Learned:
 
 
 def read_mutated(mutant):
-    """From now on whoever reads the mutated file gets the mutated text (a test may compile the
-    source itself).
-    """
+    """Every reader of the mutated file gets the mutated text: a test may compile the source."""
     text, original = mutant.module_text(), pathlib.Path.read_text
 
     def read_text(path, *args, **kwargs):
@@ -123,9 +117,7 @@ class Queue:
         self.left, self.spent_s = [], Counter()
 
     def jobs(self):
-        """(mutant, its tests in order, True if there are no more), ordered when a worker is
-        free.
-        """
+        """(mutant, its tests in order, True if there are no more) when a worker is free."""
         for mutant in self.chosen:
             names = self.learned.order(mutant, self.runner.tests(mutant))
             first = names[: self.learned.within(names, LIKELY_S)]
@@ -133,9 +125,7 @@ class Queue:
             yield mutant, first, mutant.id in self.listed or not rest
 
     def take(self, mutant, names, is_last, result):
-        """A result of this job: learned from; True if it is the mutant's last, with the CPU time of
-        all its jobs.
-        """
+        """Learn from a result; True if it is the mutant's last, with the CPU time of all."""
         killer = result["by"] if result["how"] == KILLED and "::" in result["by"] else ""
         self.learned.add(mutant, names[: result["tried"]], killer)
         self.spent_s[mutant.id] += result["cpu_s"]
@@ -218,9 +208,7 @@ class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
 
 class Fresh:
-    """Mutants that need new modules, in a process that has imported neither safety/ nor the
-    tests.
-    """
+    """Mutants that need new modules, in a process without safety/ and the tests."""
 
     def __init__(self, session, contexts, learned):
         if any(name.split(".")[0] == "safety" for name in sys.modules):
@@ -284,9 +272,7 @@ class Fresh:
         return {item.nodeid: item for item in self.session.items}, failures[0] if failures else ""
 
     def _import(self, finder):
-        """Why the mutated kernel cannot be imported, "" if it can. Only what safety/ itself raises
-        counts.
-        """
+        """Why the mutated kernel cannot be imported, "" if it can; other errors are raised."""
         try:
             for module in self.modules:
                 importlib.import_module(module)
@@ -309,9 +295,7 @@ class Fresh:
 
 
 class _Collected:
-    """Sees whether a test file could be imported; what the import raised is a failure of that
-    file.
-    """
+    """Notes why a test file could not be imported."""
 
     def __init__(self, failures):
         self.failures = failures

@@ -269,9 +269,7 @@ def _condition(spot):
 
 
 def _index(spot):
-    """An index one lower, and a slice shorter by one: one higher or longer mostly ends in an
-    IndexError by itself.
-    """
+    """An index one lower, a slice shorter by one: the other way mostly is an IndexError."""
     if is_int(spot.node):
         return
     is_index = isinstance(spot.parent, ast.Subscript) and spot.field == "slice"
@@ -301,9 +299,7 @@ def _range(spot):
 
 
 def value_of(node, namespace):
-    """What a name stands for in the module; None for a name that a function or comprehension
-    gives.
-    """
+    """Value of a name of the module; None for a name of a function or comprehension."""
     try:
         return eval(ast.unparse(node), namespace)
     except (NameError, AttributeError):
@@ -311,9 +307,7 @@ def value_of(node, namespace):
 
 
 class Columns:
-    """The rows of a table, what its columns hold, and a name for each cell that does not depend on
-    its line.
-    """
+    """Rows of a table, what its columns hold, and a name of each cell without its line."""
 
     def __init__(self, value, namespace):
         self.namespace, self.value = namespace, value
@@ -350,9 +344,7 @@ class Columns:
                 )
 
     def _alternatives(self, rows):
-        """For a name that is no number, and for a string that is one of a few: the next other one
-        of its column.
-        """
+        """For a name that is no number, or a string of a few: the next of its column."""
         for column in range(max(map(len, rows), default=0)):
             cells = [row[column] for row in rows if len(row) > column]
             names = [
@@ -420,9 +412,7 @@ def _in_display(spot):
 
 
 def _dropped(spot):
-    """A row, or an element of a plain sequence, left out; of a sequence of texts only the last
-    one.
-    """
+    """A row or an element of a plain sequence left out; of texts only the last one."""
     parent = spot.parent
     if (
         not isinstance(parent, (ast.Tuple, ast.List))

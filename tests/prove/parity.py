@@ -98,9 +98,7 @@ class Walks:
         return {"code": code, "printed": printed.strip()}
 
     def run(self, workers):
-        """(steps that were equal everywhere, lines that say what differed). The slowest begin
-        first.
-        """
+        """(steps equal everywhere, lines of differences). The slowest begin first."""
         jobs = [(name, case) for name in reversed(self.names()) for case in self.cases]
         printed, wrong = {case: {} for case in self.cases}, []
         for (name, case), result in forks.run(jobs, self.work, workers):

@@ -20,9 +20,7 @@ IGNORED = (
 
 
 def lines_of(text):
-    """(all lines, lines of code, of these the lines of tables: statements of the module that hold
-    data).
-    """
+    """(all lines, lines of code, of these the lines of tables)."""
     tree = ast.parse(text)
     code = set()
     for token in tokenize.generate_tokens(io.StringIO(text).readline):

@@ -85,9 +85,7 @@ def files(folder=TESTS):
 
 
 def hold(serve, folder=TESTS):
-    """Open a session over the folder's tests, call serve(session) in it; returns pytest's exit
-    code.
-    """
+    """Call serve(session) in a session over the folder's tests; returns pytest's exit code."""
     sys.pycache_prefix = os.path.join(tempfile.gettempdir(), f"firebreak-prove-{os.getuid()}")
     sys.dont_write_bytecode = False
     names = [str(path) for path in files(folder)]
@@ -96,9 +94,7 @@ def hold(serve, folder=TESTS):
 
 
 class Clock:
-    """Ends this process when one test takes more CPU time than it may: an endless loop is no failed
-    assertion.
-    """
+    """Ends this process when one test takes more CPU time than it may."""
 
     def __init__(self, report):
         self.report, self.name = report, ""

@@ -174,9 +174,7 @@ def compare(how, a, b):
 
 
 def _compared_with(how, a, constant):
-    """A comparison with a constant, of a number that was chosen between a constant and something by
-    comparing that.
-    """
+    """A comparison with a constant, of a number that was chosen by a condition."""
     if a.bits is not None and len(a.bits) == 1 and how in (operator.eq, operator.ne):
         return a.bits[0] if (how is operator.eq) == (constant == 1) else inverse(a.bits[0])
     # all in terms of <, so that a path is seen to say it already
@@ -247,9 +245,7 @@ def choose(condition, a, b):
 
 
 class Span:
-    """range(first, after) of which an end is not known: every number that may be in it, each under
-    its condition.
-    """
+    """range(first, after) of unknown ends: numbers that may be in it, each under its condition."""
 
     def __init__(self, first, after):
         self.first, self.after = first, after
@@ -307,9 +303,7 @@ class Machine:
             self.obligations.append((what, needed))
 
     def refute(self, claims):
-        """The first claim (what, truth value) that Z3 does not show to hold, with a model or why
-        not; or None.
-        """
+        """(claim, model or reason) of the first claim that Z3 does not show to hold; or None."""
         solver = z3.Solver()
         solver.set("timeout", int(self.timeout_s * 1000))
         solver.add(*self.facts)
@@ -348,9 +342,7 @@ class Machine:
         return solver.check() != z3.unsat
 
     def always(self, conditions):
-        """For each condition whether Z3 shows that it always holds; what it does not know does
-        not.
-        """
+        """For each condition whether Z3 shows that it always holds."""
         solver, found = z3.Solver(), []
         solver.set("timeout", 2000)
         solver.add(*self.facts)
@@ -551,9 +543,7 @@ class Machine:
         self.alive = before if leaving == frame.leaving else either(one, other)
 
     def _joined(self, condition, ours, theirs, before):
-        """The names after an if: of both sides where both have them; one that was only narrowed is
-        as before.
-        """
+        """The names after an if, of both sides; one that was only narrowed is as before."""
         joined = {**theirs, **ours}
         for name in ours.keys() & theirs.keys():
             one, other = ours[name], theirs[name]
@@ -817,9 +807,7 @@ class Machine:
         )
 
     def _bits(self, how, left, right, where):
-        """Exactly where the bits are known one by one; of other numbers above 0 only what bounds
-        the result.
-        """
+        """Exact where the bits are known one by one; else only what bounds the result."""
         (a, b), (c, d) = ends(left), ends(right)
         if min(a, c) < 0:
             raise Unknown(where)

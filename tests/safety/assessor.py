@@ -36,9 +36,7 @@ def of_stage(stage):
 
 
 def stage_table():
-    """One line a stage, from the matrix and its records, in the words of the screens and the
-    checklist.
-    """
+    """One line a stage, from the matrix and its records."""
     lines = [
         "| stage | cause | trips at | after | clear at | for | reset | effects | basis |",
         "|---|---|---|---|---|---|---|---|---|",
@@ -94,9 +92,7 @@ def seconds(duration_ms):
 
 
 def time_table():
-    """One line a stage that takes power away: the chain in seconds, to the end of power and to open
-    contactors.
-    """
+    """One line a stage that takes power away: the chain in seconds."""
     found, schedule = site()
     lines = [
         "| stage | sensor | bus | debounce | tick | decided | power zero | contactors open |",
@@ -109,9 +105,7 @@ def time_table():
 
 
 def time_cells(found, schedule, stage):
-    """(sensor, bus, debounce, tick, decided, power zero, contactors open) of a stage, in
-    seconds.
-    """
+    """(sensor, bus, debounce, tick, decided, power zero, contactors open) in seconds."""
     parts = time_chain.decision(found, schedule, stage)
     times_ms = {part.what: part.time_ms for part in parts}
     sensor_ms = times_ms.get("contact", 0) + times_ms.get("sensor", 0)

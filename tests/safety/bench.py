@@ -67,9 +67,7 @@ def default_image(units=1, racks=1, modules=15, tick_ms=20, **changed):
 
 
 def disarm(evaluator, image, indices):
-    """Build the evaluator anew from `image` with these stage instances not armed; the image itself
-    stays as it is.
-    """
+    """Build the evaluator anew with these stage instances not armed; the image stays as it is."""
     image_map = p.ImageMap(image[p.H_UNITS], image[p.H_RACKS], m.STAGES_PER_SCOPE)
     image = array("i", image)
     for index in indices:
@@ -78,9 +76,7 @@ def disarm(evaluator, image, indices):
 
 
 class Bench:
-    """A kernel with healthy inputs; relays and contactors follow its outputs from one step to the
-    next.
-    """
+    """A kernel with healthy inputs; relays and contactors follow its outputs."""
 
     def __init__(self, image=None, **topology):
         self.kernel = Kernel(image if image is not None else default_image(**topology))

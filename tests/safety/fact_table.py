@@ -10,9 +10,7 @@ from typing import NamedTuple
 
 
 class Fact(NamedTuple):
-    """confidence: the weakest of what the fact consists of. is_weak: the source has no authority of
-    its own, whatever it says.
-    """
+    """confidence: the weakest of its parts. is_weak: the source has no authority of its own."""
 
     fact: str
     source: str

@@ -15,9 +15,7 @@ TURNS = 1500
 
 
 class CourseBoard:
-    """The stand-in board: contacts and bytes come from a course; what goes out goes into a
-    checksum.
-    """
+    """A stand-in board: contacts and bytes come from a course, outputs go into a checksum."""
 
     def __init__(self, lock):
         self._image = course.default_image(1, 3)

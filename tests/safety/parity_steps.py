@@ -66,9 +66,7 @@ CYCLE, CALM = 1200, 900  # steps: the cabinet must have time to start before it 
 
 
 class Walk:
-    """A random walk over the inputs: mostly healthy values, now and then anything in range, gaps
-    and late steps.
-    """
+    """A random walk over the inputs: mostly healthy, sometimes anything, gaps, late steps."""
 
     def __init__(self, seed, racks, modules):
         self.kernel = Kernel(make_image(racks, modules))

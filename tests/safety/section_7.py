@@ -213,9 +213,7 @@ NMC_AT = {"27": 4150, "28": 4200, "29": 4250, "31a": 3200, "31b": 3000, "32": 28
 
 
 class Row(NamedTuple):
-    """One stage. at: the value that trips; above: True if larger values trip too; reset; gate or
-    "".
-    """
+    """One stage. at: the value that trips; above: larger values trip too; reset; gate or ""."""
 
     watches: str
     above: bool

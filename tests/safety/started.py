@@ -14,9 +14,7 @@ COARSE = 20  # ticks, 0.4 s: as late as a step may be without a trip of row 44
 
 
 class Plant(Bench):
-    """A bench whose inputs in `held` {index: value} stay, whatever would follow from the
-    outputs.
-    """
+    """A bench whose inputs in `held` {index: value} stay, whatever the outputs are."""
 
     def __init__(self, image=None, **topology):
         self.held = {}
@@ -40,9 +38,7 @@ class Plant(Bench):
         return self
 
     def wait(self, waited_ticks):
-        """Let time pass in steps of COARSE ticks: exact for whatever counts elapsed ticks (all but
-        clear times).
-        """
+        """Let time pass in steps of COARSE ticks: exact for all but clear times."""
         self.step(waited_ticks // COARSE, elapsed=COARSE)
         return self.step(waited_ticks % COARSE)
 

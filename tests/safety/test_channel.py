@@ -258,9 +258,7 @@ def test_sequence_and_uptime_come_round():
 
 
 def test_the_number_of_refusals_comes_round():
-    """As its field of two bytes does: the other side looks at whether it has changed. The count by
-    reason stops.
-    """
+    """As its field of two bytes does. The count by reason stops."""
     receiver = c.Receiver(c.CHANNEL_A)
     receiver.refusals, receiver.refused[c.R_START] = c.SEQUENCE_MASK - 1, s.TICKS_MAX
     told = []

@@ -16,9 +16,7 @@ def reflected(value, width):
 
 
 def bitwise(data):
-    """The remainder of the reflected polynomial over bytes, one bit at a time, register preset to
-    ones.
-    """
+    """The reflected polynomial over bytes, one bit at a time, register preset to ones."""
     value = (1 << WIDTH) - 1
     for byte in data:
         for bit in range(8):
@@ -36,9 +34,7 @@ def over(words):
 
 
 def test_check_value_of_the_published_algorithm():
-    """CRC-30/CDMA over "123456789" is 04C34ABF; ours is its mirror image without the final
-    inversion.
-    """
+    """CRC-30/CDMA over "123456789" is 04C34ABF; here mirrored, without the final inversion."""
     plain = reflected(bitwise(bytes([reflected(byte, 8) for byte in b"123456789"])), WIDTH)
     assert plain ^ ((1 << WIDTH) - 1) == 0x04C34ABF
 

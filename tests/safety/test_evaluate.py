@@ -131,9 +131,7 @@ class Rules:
 
 
 class Walk:
-    """The evaluator and the rules over the same features, which wander about the thresholds of the
-    stages.
-    """
+    """The evaluator and the rules over the same features, which wander about the thresholds."""
 
     def __init__(self, seed):
         self.chance = random.Random(seed)
@@ -287,9 +285,7 @@ def names(*found):
 
 @pytest.mark.parametrize("order", [*itertools.permutations(("1a", "22", "23a"))])
 def test_after_a_reset_the_earliest_of_the_others_is_first_out(order):
-    """A runaway, and an E-stop pressed for it: after a reset of row 22 "emergency stop" was shown.
-    Likewise of those latched before a restart.
-    """
+    """After a runaway and an E-stop the reset of row 22 showed "emergency stop"."""
     evaluator, features = made(default_image(UNITS, RACKS))
     places = names(*order)
     for place in places:

@@ -60,9 +60,7 @@ class Checklist:
 
 
 def items():
-    """(what spoils it, reason) in the order in which they are named; the last six are asked at rest
-    only.
-    """
+    """(what spoils it, reason) in the order of naming; the last six are asked at rest only."""
     layout = s.Layout(1, 2, 15)
     reasons = dict(zip(s.CABINET_GROUPS, [e.I_IO_1, e.I_IO_2, e.I_IO_3, e.I_METER, e.I_METER]))
     reasons.update(dict.fromkeys("gas_1 gas_2 offgas_1 offgas_2 toxic".split(), e.I_GAS))

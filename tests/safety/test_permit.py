@@ -132,9 +132,7 @@ def test_the_permit_of_each_state():
 
 
 def may_open(pcs, dc, rack_carries, pcs_carries, waited):
-    """Effects I, Z and "I at zero current" of the table, the silence ladder's 3.2 s; nothing else
-    opens.
-    """
+    """Effects I, Z and "I at zero current" of the table, and the silence ladder's 3.2 s."""
     stopped = pcs == m.PCS_STOP
     if dc == m.DC_OPEN_ONLY_AT_ZERO:
         return rack_carries == "zero" or rack_carries == "unknown" and pcs_carries == "zero"

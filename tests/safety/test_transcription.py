@@ -30,9 +30,7 @@ FLAGS = (
 
 
 def demanded(name):
-    """{demand index: level} the transcription asks for; the lamp goes with every alarm, whatever
-    its kind.
-    """
+    """{demand index: level} of the transcription; the lamp goes with every alarm."""
     letters = effects(name)
     wanted = {index: 1 if letter in letters else 0 for letter, index in FLAGS}
     wanted[m.D_PCS] = max([PCS.get(letter, 0) for letter in letters])
