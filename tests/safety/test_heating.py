@@ -243,6 +243,13 @@ def test_each_rack_looks_back_in_another_tick():
     assert first == {0: 50, 1: 49, 2: 48}
 
 
+@pytest.mark.parametrize("risen_ddegC, rises", [(1, 0), (2, 1)])
+def test_cold_racks_heat_too(risen_ddegC, rises):
+    desk = Desk().temperatures([-100] * 15).step(3 * SECOND)
+    desk.temperatures([-100 + risen_ddegC] * 15).step(SECOND)
+    assert desk.of_rack(m.F_TEMPERATURE_RISING)[0] == rises
+
+
 @pytest.mark.parametrize(
     "current_mA, heat_uK",
     [
