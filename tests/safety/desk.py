@@ -7,6 +7,8 @@ from safety import parameters as p
 from safety import signals as s
 from safety.kernel import Kernel
 
+RACK_INPUTS = [row[0] for row in s.RACK_INPUTS]
+
 
 class Desk:
     """Inputs and freshness by hand. changed: parameters by name."""
@@ -40,6 +42,13 @@ class Desk:
     def rack(self, signal, value, rack=0):
         """Store a rack input."""
         self.inp[self.layout.rack_input(rack, signal)] = value
+        return self
+
+    def put(self, rack=0, **values):
+        """Store rack inputs by name."""
+        for name, value in values.items():
+            self.rack(RACK_INPUTS.index(name), value, rack)
+        return self
 
     def temperatures(self, values, rack=0):
         """Store module temperatures."""

@@ -21,9 +21,8 @@ def after_seconds(desk, values):
     """The voltage drop after each (lowest cell, current), one a second."""
     found = []
     for cell_mV, current_mA in values:
-        desk.rack(s.CELL_VOLTAGE_MV_MIN, cell_mV)
-        desk.rack(s.RACK_CURRENT_MA, current_mA)
-        found.append(desk.step(SECOND).of_rack(m.F_CELL_VOLTAGE_DROP_MV)[0])
+        desk.put(cell_voltage_mV_min=cell_mV, rack_current_mA=current_mA).step(SECOND)
+        found.append(desk.of_rack(m.F_CELL_VOLTAGE_DROP_MV)[0])
     return found
 
 
@@ -72,8 +71,8 @@ def test_what_was_not_known_is_nothing_to_fall_from(group):
     desk.silence_rack(group).step(3 * SECOND)
     assert desk.of_rack(m.F_CELL_VOLTAGE_DROP_MV)[1] == UNKNOWN
     desk.silent.clear()
-    desk.rack(s.CELL_VOLTAGE_MV_MIN, 2500)
-    assert desk.step().of_rack(m.F_CELL_VOLTAGE_DROP_MV) == (0, KNOWN)
+    desk.put(cell_voltage_mV_min=2500).step()
+    assert desk.of_rack(m.F_CELL_VOLTAGE_DROP_MV) == (0, KNOWN)
     assert after_seconds(desk, [(2500, 0)] * 3) == [0, 0, 0]
 
 
@@ -82,30 +81,24 @@ def test_each_rack_has_two_seconds_and_a_rating_of_its_own(rack):
     desk = Desk(racks=3)
     desk.image[desk.map.rack + rack * p.RACK_WORDS + p.R_RATED_CURRENT_MA] = 300_000
     for cell_mV, current_mA, seconds in ((3300, 50_000, 2), (3200, 50_000, 1), (3050, 70_000, 1)):
-        desk.rack(s.CELL_VOLTAGE_MV_MIN, cell_mV, rack)
-        desk.rack(s.RACK_CURRENT_MA, current_mA, rack)
+        desk.put(rack, cell_voltage_mV_min=cell_mV, rack_current_mA=current_mA)
         desk.step(seconds * SECOND)
     # 20 of 300 A explain 10 mV
     drops = [desk.of_rack(m.F_CELL_VOLTAGE_DROP_MV, each)[0] for each in range(3)]
     assert drops == [240 if each == rack else 0 for each in range(3)]
-    desk.rack(s.RACK_CURRENT_MA, -600_001, rack)
-    desk.rack(s.DISCHARGE_CURRENT_MA_MAX, 3_000_000, rack)
-    desk.rack(s.CHARGE_CURRENT_MA_MAX, 3_000_000, rack)
-    desk.step()
+    desk.put(rack, discharge_current_mA_max=3_000_000, charge_current_mA_max=3_000_000)
+    desk.put(rack, rack_current_mA=-600_001).step()
     assert desk.of_rack(m.F_CURRENT_OVER_200_MA, rack) == (1, KNOWN)
     assert desk.of_rack(m.F_CURRENT_OVER_105_MA, rack) == (600_001 - 315_000 - 3000, KNOWN)
-    desk.rack(s.RACK_CURRENT_MA, 14_999, rack)
-    assert desk.step().of_rack(m.F_CONTACTOR_MISMATCH, rack) == (0, KNOWN)
+    desk.put(rack, rack_current_mA=14_999).step()
+    assert desk.of_rack(m.F_CONTACTOR_MISMATCH, rack) == (0, KNOWN)
 
 
 # -- what is read as it stands
 
 
 def test_spread_of_the_cells_and_invalid_sensors():
-    desk = Desk()
-    desk.rack(s.CELL_VOLTAGE_MV_MAX, 3456)
-    desk.rack(s.CELL_VOLTAGE_MV_MIN, 3123)
-    desk.rack(s.SENSORS_INVALID_MAX, 3)
+    desk = Desk().put(cell_voltage_mV_max=3456, cell_voltage_mV_min=3123, sensors_invalid_max=3)
     assert desk.step().of_rack(m.F_CELL_SPREAD_MV) == (333, KNOWN)
     assert desk.of_rack(m.F_SENSORS_INVALID_MAX) == (3, KNOWN)
     assert desk.silence_rack(s.G_BMS_PACK).of_rack(m.F_CELL_SPREAD_MV) == (333, KNOWN)
@@ -127,9 +120,7 @@ def test_spread_of_the_cells_and_invalid_sensors():
     ],
 )
 def test_insulation_is_normalised_to_the_racks_own_voltage(kohm, rack_mV, ohm_per_V):
-    desk = Desk()
-    desk.rack(s.INSULATION_KOHM, kohm)
-    desk.rack(s.RACK_VOLTAGE_MV, rack_mV)
+    desk = Desk().put(insulation_kohm=kohm, rack_voltage_mV=rack_mV)
     value, known = desk.step().of_rack(m.F_INSULATION_OHM_PER_V)
     assert (known == UNKNOWN) if ohm_per_V is None else (value, known) == (ohm_per_V, KNOWN)
     assert desk.silence_rack(s.G_BMS_PACK).of_rack(m.F_INSULATION_OHM_PER_V)[1] == UNKNOWN
@@ -145,8 +136,7 @@ def test_insulation_is_normalised_to_the_racks_own_voltage(kohm, rack_mV, ohm_pe
     ],
 )
 def test_current_beyond_twice_the_rating(rated_mA, current_mA, over_mA):
-    desk = Desk(rated_current_mA=rated_mA)
-    desk.rack(s.RACK_CURRENT_MA, current_mA)
+    desk = Desk(rated_current_mA=rated_mA).put(rack_current_mA=current_mA)
     assert desk.step().of_rack(m.F_CURRENT_OVER_200_MA) == (over_mA, KNOWN)
     assert desk.silence_rack(s.G_BMS_LIMITS).of_rack(m.F_CURRENT_OVER_200_MA) == (over_mA, KNOWN)
     assert desk.silence_rack(s.G_BMS_PACK).of_rack(m.F_CURRENT_OVER_200_MA)[1] == UNKNOWN
@@ -167,39 +157,32 @@ def test_the_hint_of_a_runaway_is_any_sign_of_the_cabinet(sign):
 @pytest.mark.parametrize("mismatch", [0, STILL_CLOSED, LOST])
 @pytest.mark.parametrize("current_mA, flows", [(6999, 0), (7000, 1), (-7000, 1), (-6999, 0)])
 def test_votes_on_a_contactor(report, mismatch, current_mA, flows):
-    desk = Desk()
+    desk = Desk().put(contactor_state=report, rack_current_mA=current_mA)
     desk.features.racks.mismatch[0] = mismatch
-    desk.rack(s.CONTACTOR_STATE, report)
-    desk.rack(s.RACK_CURRENT_MA, current_mA)
     vote = 1 if mismatch == LOST else flows if report == s.CONTACTOR_OPEN else mismatch
     assert desk.step(2).of_rack(m.F_CONTACTOR_MISMATCH) == (vote, KNOWN)
 
 
 def test_a_current_older_than_the_report_of_open_does_not_count():
     """With three lost frames every opening under load was row 39 with its shunt trip."""
-    desk = Desk()
-    desk.rack(s.CONTACTOR_STATE, s.CONTACTOR_CLOSED)
-    desk.rack(s.RACK_CURRENT_MA, 100_000)
-    desk.step(5).silence(desk.layout.rack_group(0, s.G_BMS_PACK))
-    desk.rack(s.CONTACTOR_STATE, s.CONTACTOR_OPEN)
+    desk = Desk().put(contactor_state=s.CONTACTOR_CLOSED, rack_current_mA=100_000)
+    pack = desk.step(5).layout.rack_group(0, s.G_BMS_PACK)
+    desk.silence(pack).put(contactor_state=s.CONTACTOR_OPEN)
     for _ in range(ticks(500)):
         assert desk.step().of_rack(m.F_CONTACTOR_MISMATCH) == (0, KNOWN)
     desk.silent.clear()
-    assert desk.step().of_rack(m.F_CONTACTOR_MISMATCH) == (1, KNOWN)
-    desk.rack(s.RACK_CURRENT_MA, 0)
-    assert desk.step().of_rack(m.F_CONTACTOR_MISMATCH) == (0, KNOWN)
-    desk.rack(s.RACK_CURRENT_MA, 100_000)
-    assert desk.step().of_rack(m.F_CONTACTOR_MISMATCH) == (1, KNOWN)
-    desk.silence(desk.layout.rack_group(0, s.G_BMS_PACK)).step(ticks(500))
+    for current_mA in (100_000, 0, 100_000):
+        desk.put(rack_current_mA=current_mA).step()
+        assert desk.of_rack(m.F_CONTACTOR_MISMATCH) == (int(current_mA > 0), KNOWN)
+    desk.silence(pack).step(ticks(500))
     assert desk.of_rack(m.F_CONTACTOR_MISMATCH) == (1, KNOWN)
-    # what it is now nobody knows
+    # the current is no longer known
     assert desk.step().of_rack(m.F_CONTACTOR_MISMATCH) == (0, IN_PART)
     desk.silent.clear()
     assert desk.step().of_rack(m.F_CONTACTOR_MISMATCH) == (1, KNOWN)
-    desk.rack(s.CONTACTOR_STATE, s.CONTACTOR_PRECHARGE)
-    desk.step()
-    desk.rack(s.CONTACTOR_STATE, s.CONTACTOR_OPEN)
-    assert desk.step().of_rack(m.F_CONTACTOR_MISMATCH) == (0, KNOWN), "the report is a new one"
+    desk.put(contactor_state=s.CONTACTOR_PRECHARGE).step()
+    desk.put(contactor_state=s.CONTACTOR_OPEN).step()
+    assert desk.of_rack(m.F_CONTACTOR_MISMATCH) == (0, KNOWN), "the report is a new one"
 
 
 @pytest.mark.parametrize(
@@ -217,13 +200,8 @@ def test_a_current_older_than_the_report_of_open_does_not_count():
 )
 def test_missing_cells_of_a_closed_rack_are_invalid_sensors(online, told, state, missing, known):
     """It ran on with none of 240, on the extremes of the cells that were left."""
-    desk = Desk(racks=2)
-    for rack in range(2):
-        desk.rack(s.CELLS_ONLINE, 240, rack)
-    desk.rack(s.CONTACTOR_STATE, state, 1)
-    desk.rack(s.CELLS_ONLINE, online, 1)
-    desk.rack(s.SENSORS_INVALID_MAX, told, 1)
-    desk.step(2)
+    desk = Desk(racks=2).put(0, cells_online=240)
+    desk.put(1, contactor_state=state, cells_online=online, sensors_invalid_max=told).step(2)
     assert desk.of_rack(m.F_SENSORS_INVALID_MAX, 1) == (missing, KNOWN)
     for name in "voltage_mV_max voltage_mV_min spread_mV voltage_drop_mV".split():
         feature = m.RACK_FEATURES.index(f"cell_{name}")
@@ -232,8 +210,7 @@ def test_missing_cells_of_a_closed_rack_are_invalid_sensors(online, told, state,
     assert desk.of_rack(m.F_CELL_VOLTAGE_DROP_MV, 1)[1] == UNKNOWN
     desk.silence_rack(s.G_BMS_CELLS, 1)
     assert desk.of_rack(m.F_CELL_VOLTAGE_MV_MAX, 1)[1] == UNKNOWN
-    desk = Desk(cells_reported=0)
-    desk.rack(s.CONTACTOR_STATE, s.CONTACTOR_CLOSED)
+    desk = Desk(cells_reported=0).put(contactor_state=s.CONTACTOR_CLOSED)
     assert desk.step().of_rack(m.F_SENSORS_INVALID_MAX) == (0, KNOWN)
 
 
@@ -255,8 +232,7 @@ def test_each_rack_has_a_vote_of_its_own(welded, mismatch, vote):
 def test_a_vote_without_the_current_is_known_in_part(report, vote):
     desk = Desk().step()
     desk.features.racks.mismatch[0] = STILL_CLOSED
-    desk.rack(s.CONTACTOR_STATE, report)
-    desk.rack(s.RACK_CURRENT_MA, 50_000)
+    desk.put(contactor_state=report, rack_current_mA=50_000)
     assert desk.silence_rack(s.G_BMS_PACK).of_rack(m.F_CONTACTOR_MISMATCH) == (vote, IN_PART)
     desk.silent.clear()
     desk.step()
@@ -329,10 +305,8 @@ def test_the_suspicion_of_each_rack_is_that_of_its_own_signs():
     # a sign that is not known counts nothing
     assert desk.of_rack(m.F_RUNAWAY_SUSPICION_PCT) == (0, IN_PART)
     desk.silent.clear()
-    desk.rack(s.CELL_VOLTAGE_MV_MIN, 3000, 1)
-    desk.rack(s.CELL_VOLTAGE_MV_MAX, 3400, 1)
-    desk.temperatures([250] * 14 + [401], 1)
-    desk.step()
+    desk.put(1, cell_voltage_mV_min=3000, cell_voltage_mV_max=3400)
+    desk.temperatures([250] * 14 + [401], 1).step()
     found = [desk.of_rack(m.F_RUNAWAY_SUSPICION_PCT, rack) for rack in range(2)]
     assert found == [(0, IN_PART), (200, IN_PART)]
 
