@@ -49,9 +49,8 @@ def forget():
 
 
 class Options:
-    """How much to do. sample: number of mutants drawn with seed, 0 for all; only_files: stems of
-    files, () for all; resume: results that an earlier run of the same tree left are taken over;
-    listed: ids of mutants for which the likeliest tests are enough.
+    """How much to do. sample: mutants drawn with seed (0: all); only_files: their stems (): all;
+    resume: take over results; listed: mutants for which the likeliest tests are enough.
     """
 
     def __init__(self, workers, sample=0, seed=0, only_files=(), resume=False, listed=()):
@@ -102,9 +101,8 @@ class Campaign:
         only = self.options.only_files
         found = self.generated = [each for each in every() if not only or each.source.name in only]
         if self.options.sample:
-            found = random.Random(self.options.seed).sample(
-                found, min(self.options.sample, len(found))
-            )
+            count = min(self.options.sample, len(found))
+            found = random.Random(self.options.seed).sample(found, count)
         return found
 
     def _session(self, serve, folder, handed):
@@ -120,12 +118,8 @@ class Campaign:
         self.errors += state["errors"]
         if "contexts" in state:
             measured = self.measured = state["contexts"]
-            self.coverage_s = measured.cpu_s
-            self.percent, self.missing, self.failed = (
-                measured.percent,
-                measured.missing,
-                measured.failed,
-            )
+            self.coverage_s, self.percent = measured.cpu_s, measured.percent
+            self.missing, self.failed = measured.missing, measured.failed
             self.learned, self.modules = state["learned"], state["modules"]
 
     def _swapped(self, session, folder):
@@ -133,21 +127,15 @@ class Campaign:
         measured = self._measured(session, folder)
         modules = [name for name, module in list(sys.modules.items()) if _outside(name, module)]
         known = kept.load("learned", "") or likely.learned(likely.read())
-        learned = mutation.Learned(
-            measured.durations_s, *known, hard=likely.read().get(likely.HARD)
-        )
+        hard = likely.read().get(likely.HARD)
+        learned = mutation.Learned(measured.durations_s, *known, hard=hard)
         runner = mutation.Swapped(session, measured, learned)
         gc.collect()
         gc.freeze()  # or the collector would write to every page that the children share
         chosen = [each for each in self.mutants if self._swappable(each, measured)]
         results, errors = self._all(runner, chosen, learned) if not measured.failed else ({}, [])
-        return {
-            "results": results,
-            "errors": errors,
-            "contexts": measured,
-            "modules": modules,
-            "learned": (learned.kills, learned.tries),
-        }
+        known = {"contexts": measured, "learned": (learned.kills, learned.tries)}
+        return {"results": results, "errors": errors, "modules": modules, **known}
 
     def _measured(self, session, folder):
         """Contexts, of now or of an earlier run of this tree; tests are collected either way."""
@@ -171,9 +159,8 @@ class Campaign:
         return measured
 
     def _swappable(self, mutant, measured):
-        return (
-            mutant.spot.function is not None and not mutant.fresh and not measured.at_import(mutant)
-        )
+        is_code = mutant.spot.function is not None and not mutant.fresh
+        return is_code and not measured.at_import(mutant)
 
     def _fresh(self, session, folder):
         for name in self.modules:
@@ -183,9 +170,8 @@ class Campaign:
         chosen = [each for each in self.mutants if not self._swappable(each, self.measured)]
         for mutant in chosen:
             mutant.fresh = True
-        results, errors = self._all(
-            mutation.Fresh(session, self.measured, learned), chosen, learned
-        )
+        runner = mutation.Fresh(session, self.measured, learned)
+        results, errors = self._all(runner, chosen, learned)
         return {"results": results, "errors": errors}
 
     def _all(self, runner, chosen, learned):
@@ -223,19 +209,15 @@ class Campaign:
 
     def cost(self):
         """CPU time of coverage and mutants in one line; of a sample also that of all mutants."""
-        spent_s, done, every_ = (
-            Counter(),
-            Counter(),
-            Counter(_kind(each) for each in self.generated),
-        )
+        spent_s, done = Counter(), Counter()
+        every_ = Counter(_kind(each) for each in self.generated)
         for each in self.mutants:
             if each.id in self.results:
                 spent_s[_kind(each)] += self.results[each.id]["cpu_s"]
                 done[_kind(each)] += 1
         said = [f"{kind} {done[kind]} in {spent_s[kind]:.0f} s" for kind in sorted(done)]
-        projected_s = self.coverage_s + sum(
-            spent_s[kind] / done[kind] * every_[kind] for kind in done
-        )
+        projected_s = self.coverage_s
+        projected_s += sum(spent_s[kind] / done[kind] * every_[kind] for kind in done)
         return (
             f"CPU time: coverage {self.coverage_s:.0f} s, mutants of {', '.join(said)}; "
             f"all {sum(every_.values())} of them would take {projected_s:.0f} s"
@@ -247,11 +229,8 @@ class Campaign:
 
     def survivors(self):
         """The mutants that no test told."""
-        return [
-            each
-            for each in self.mutants
-            if self.results.get(each.id, {}).get("how") == mutation.SURVIVED
-        ]
+        left = {name for name, each in self.results.items() if each["how"] == mutation.SURVIVED}
+        return [each for each in self.mutants if each.id in left]
 
 
 def _kind(mutant):
@@ -261,16 +240,9 @@ def _kind(mutant):
 def _outside(name, module):
     """A module that is neither ours nor made up: it may be imported before safety/ is."""
     spec, path = getattr(module, "__spec__", None), str(getattr(module, "__file__", "") or "")
-    ours = [
-        str(suite.ROOT / folder) + os.sep
-        for folder in ("safety", "controller", "drivers", "hil", "tests")
-    ]
-    return (
-        spec is not None
-        and spec.name == name
-        and path
-        and not any(path.startswith(each) for each in ours)
-    )
+    folders = ("safety", "controller", "drivers", "hil", "tests")
+    own = tuple(str(suite.ROOT / folder) + os.sep for folder in folders)
+    return spec is not None and spec.name == name and path and not path.startswith(own)
 
 
 def portions(items, first=()):
@@ -306,12 +278,8 @@ def function_of(name):
 
 def explained(path=EQUIVALENT):
     """{mutant id: reason} of the equivalent mutants. ValueError: what is wrong with the list."""
-    listed = (
-        tomllib.loads(path.read_text(encoding="ascii")).get("equivalent", [])
-        if path.exists()
-        else []
-    )
-    found = {}
+    text = path.read_text(encoding="ascii") if path.exists() else ""
+    listed, found = tomllib.loads(text).get("equivalent", []), {}
     for each in listed:
         if set(each) != {"id", "reason"} or not each["reason"].strip():
             raise ValueError(f"{path.name}: an entry has an id and a reason, not {sorted(each)}")

@@ -34,13 +34,8 @@ class Mutant:
 
     def __init__(self, source, where, operator, spot, new):
         """where: qualified name of the function or of the cell; spot: Spot of the node."""
-        self.source, self.where, self.operator, self.spot, self.new = (
-            source,
-            where,
-            operator,
-            spot,
-            new,
-        )
+        self.source, self.where, self.operator = source, where, operator
+        self.spot, self.new = spot, new
         self.text = ast.unparse(spot.node)
         self.ordinal = 0
         self.fresh = True  # False: the code of the function can be swapped in a running process
@@ -222,35 +217,27 @@ def spots(parent, statement, function):
 
 def is_the_same(new, old, namespace):
     """True for changes that are none because the module's NAME is 0."""
-    if (
-        isinstance(new, ast.BinOp)
-        and isinstance(new.op, (ast.Add, ast.Sub))
-        and isinstance(old, ast.BinOp)
-    ):
-        return (
-            new.right is old.right
-            and isinstance(old.op, (ast.Add, ast.Sub))
-            and _value(old.right, namespace) == 0
-        )
+    signs = (ast.Add, ast.Sub)
+    if isinstance(new, ast.BinOp) and isinstance(new.op, signs) and isinstance(old, ast.BinOp):
+        is_sign = new.right is old.right and isinstance(old.op, signs)
+        return is_sign and _value(old.right, namespace) == 0
     return isinstance(new, ast.Return) and _value(old.value, namespace) == new.value.value
 
 
 def _value(node, namespace):
     """What a name stands for, None for anything but a name of the module."""
-    return (
-        operators.value_of(node, namespace) if isinstance(node, (ast.Name, ast.Attribute)) else None
-    )
+    is_name = isinstance(node, (ast.Name, ast.Attribute))
+    return operators.value_of(node, namespace) if is_name else None
+
+
+NOT_CODE = ("returns", "annotation", "decorator_list")
 
 
 def in_code(source, namespace):
     """Mutants of the functions of a file; the definition's own line (defaults) belongs to them."""
     for name, function in functions(source.tree):
         for spot in spots(function, function, function):
-            if isinstance(spot.node, ast.arguments) or spot.field in (
-                "returns",
-                "annotation",
-                "decorator_list",
-            ):
+            if isinstance(spot.node, ast.arguments) or spot.field in NOT_CODE:
                 continue
             for operator, new in operators.of(spot):
                 if is_the_same(new, spot.node, namespace):
@@ -265,13 +252,11 @@ def in_tables(source, namespace):
     for statement in without_docstring(source.tree.body):
         if isinstance(statement, (ast.FunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)):
             continue
-        name = (
-            ast.unparse(statement.targets[0]) if isinstance(statement, ast.Assign) else "statement"
-        )
+        is_named = isinstance(statement, ast.Assign)
+        name = ast.unparse(statement.targets[0]) if is_named else "statement"
         columns = operators.Columns(getattr(statement, "value", None), namespace)
-        targets = {
-            id(node) for target in getattr(statement, "targets", ()) for node in ast.walk(target)
-        }
+        targets = getattr(statement, "targets", ())
+        targets = {id(node) for target in targets for node in ast.walk(target)}
         for spot in spots(statement, statement, None):
             if id(spot.node) in targets:
                 continue

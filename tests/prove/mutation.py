@@ -26,6 +26,8 @@ START_S = 0.002  # what a test costs beside its own time
 # CPU time of the likeliest tests, which every mutant is tried with; the rest only when these are
 # done
 LIKELY_S = 2
+# what a mutated module may raise when it is imported
+OF_A_MUTANT = (ArithmeticError, AttributeError, LookupError, NameError, TypeError, ValueError)
 # the likeliest tests of all files first, so that few files are collected
 ROUNDS = ((0, 12), (12, 120), (120, None))
 
@@ -42,15 +44,10 @@ class Learned:
 
     def order(self, mutant, names):
         """The names of tests, best first; for a table those named after the row."""
-        weighed = [
-            (
-                self.kills.setdefault(key, Counter()),
-                self.tries.setdefault(key, Counter()),
-                weight,
-                doubt,
-            )
-            for key, weight, doubt in zip(mutant.family, (8, 2, 1), (2, 4, 8))
-        ]
+        weighed = []
+        for key, weight, doubt in zip(mutant.family, (8, 2, 1), (2, 4, 8)):
+            known = [of.setdefault(key, Counter()) for of in (self.kills, self.tries)]
+            weighed.append((*known, weight, doubt))
 
         def worth(name):
             known = mutant.known_as(name)
@@ -105,11 +102,9 @@ def swap(mutant):
 
 
 class Queue:
-    """Jobs of a run: every mutant with its likeliest tests; those that live on come again with all
-    others.
+    """Jobs of a run: every mutant with its likeliest tests, survivors again with all others.
 
-    listed: ids of mutants that are known to survive, and so do not come again: to count one as a
-    survivor that a later test would have told claims too little, never too much.
+    listed: ids of known survivors, which do not come again: this claims too little, never too much.
     """
 
     def __init__(self, runner, learned, chosen, listed=()):
@@ -152,11 +147,8 @@ class Swapped:
 
     def tests(self, mutant):
         """Names of the tests that may tell a mutant."""
-        return [
-            name
-            for name in self.contexts.tests(mutant) | self.learned.killers(mutant)
-            if name in self.items
-        ]
+        known = self.contexts.tests(mutant) | self.learned.killers(mutant)
+        return [name for name in known if name in self.items]
 
     def work(self, job, fd):
         """In the child."""
@@ -179,13 +171,8 @@ def outcome(names, place, report, before=0):
     """What a run of tests came to; before: how many were run before these."""
     if report is None:
         return {"how": SURVIVED, "by": "", "tried": before + len(names)}
-    text = report.longreprtext.strip().splitlines()
-    return {
-        "how": KILLED,
-        "by": names[place],
-        "tried": before + place + 1,
-        "why": text[-1][:200] if text else "",
-    }
+    why = (report.longreprtext.strip().splitlines() or [""])[-1][:200]
+    return {"how": KILLED, "by": names[place], "tried": before + place + 1, "why": why}
 
 
 class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
@@ -220,11 +207,9 @@ class Fresh:
     def tests(self, mutant):
         """Names of the tests that may tell a mutant. Data may concern every test."""
         every = self.contexts.durations_s
-        known = (
-            self.contexts.tests(mutant) | self.learned.killers(mutant)
-            if mutant.spot.function
-            else ()
-        )
+        known = ()
+        if mutant.spot.function:
+            known = self.contexts.tests(mutant) | self.learned.killers(mutant)
         return [name for name in known if name in every] or list(every)
 
     def work(self, job, fd):
@@ -276,15 +261,7 @@ class Fresh:
         try:
             for module in self.modules:
                 importlib.import_module(module)
-        except (
-            ArithmeticError,
-            AttributeError,
-            LookupError,
-            NameError,
-            TypeError,
-            ValueError,
-            OverflowError,
-        ) as error:
+        except OF_A_MUTANT as error:
             frames = traceback.extract_tb(error.__traceback__)
             if finder.loaded and pathlib.Path(frames[-1].filename).is_relative_to(mutants.FOLDER):
                 return f"{type(error).__name__}: {error}"[:200]

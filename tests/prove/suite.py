@@ -26,26 +26,13 @@ NO_JUDGES = {
 NO_JUDGE_EITHER = (
     "test_mcu_loop.py::test_the_loop_on_micropython_with_the_heap_locked_does_what_it_does_here"
 )
+PLUGINS = "no:cacheprovider no:faulthandler no:terminalreporter".split()
 OPTIONS = (
-    "-q",
-    "-s",
-    "-p",
-    "no:cacheprovider",
-    "-p",
-    "no:faulthandler",
-    "-p",
-    "no:terminalreporter",
-    "--assert=plain",
-    "--tb=native",
-    "-o",
-    "timeout=0",
-    "--deselect",
-    f"{TESTS.name}/{NO_JUDGE_EITHER}",
-    "-o",
-    "addopts=",
+    *"-q -s --assert=plain --tb=native -o timeout=0 -o addopts=".split(),
+    *[word for name in PLUGINS for word in ("-p", name)],
+    *("--deselect", f"{TESTS.name}/{NO_JUDGE_EITHER}"),
     # so that the fixtures of its conftest hold for every later collection too
-    "--rootdir",
-    str(TESTS.parent),
+    *("--rootdir", str(TESTS.parent)),
 )
 # a test may take 30 times its own CPU time, and 2 s at least, before it counts as endless
 CPU_S_MIN, CPU_TIMES = 2, 30
