@@ -454,11 +454,9 @@ def settled(cabinet):
             yields[demand], both(stands, compare(operator.lt, ticks[place], hold))
         )
         more = machine.compute(ast.Add, ticks[place], elapsed, "ticks of a conflict")
+        runs = either(equal(later, more), at_most(hold, later))
         claims += [
-            (
-                "the hold-off runs",
-                implies(stands, either(equal(later, more), at_most(hold, later))),
-            ),
+            ("the hold-off runs", implies(stands, runs)),
             ("the hold-off begins anew", implies(inverse(stands), equal(later, 0))),
             ("a conflict never stops the PCS or the DC", demand not in (m.D_PCS, m.D_DC)),
         ]
@@ -548,31 +546,32 @@ def permit_invariants(kernel):
     return found
 
 
+def of_racks(cabinet):
+    """(current, first parameter word, rack) of every rack."""
+    kernel, layout = cabinet.kernel, cabinet.layout
+    for rack, words in enumerate(kernel.contactors.words_at):
+        yield kernel.inp[layout.rack_input(rack, s.RACK_CURRENT_MA)], words, rack
+
+
 def breaking(cabinet):
     """Some rack carries, or did when it was heard last, more than its contactors may open."""
-    kernel, layout, machine = cabinet.kernel, cabinet.layout, cabinet.machine
     found = False
-    for rack in range(layout.racks):
-        limit = kernel.image[kernel.contactors.words_at[rack] + p.R_BREAK_CURRENT_MA]
-        current = kernel.inp[layout.rack_input(rack, s.RACK_CURRENT_MA)]
-        below = compare(
-            operator.lt, machine.compute(ast.Add, current, limit, "current beyond its limit"), 0
-        )
-        found = either(found, either(compare(operator.gt, current, limit), below))
+    for current, words, _ in of_racks(cabinet):
+        limit = cabinet.kernel.image[words + p.R_BREAK_CURRENT_MA]
+        beyond = cabinet.machine.compute(ast.Add, current, limit, "current beyond its limit")
+        above, below = compare(operator.gt, current, limit), compare(operator.lt, beyond, 0)
+        found = either(found, either(above, below))
     return found
 
 
 def carrying(cabinet):
     """Some rack is known to carry 5 % of its rated current or more."""
-    kernel, layout, machine = cabinet.kernel, cabinet.layout, cabinet.machine
-    found = False
-    for rack in range(layout.racks):
-        rated = kernel.image[kernel.contactors.words_at[rack] + p.R_RATED_CURRENT_MA]
-        times = machine.compute(
-            ast.Mult, kernel.inp[layout.rack_input(rack, s.RACK_CURRENT_MA)], 20, "20 times"
-        )
+    machine, ages, found = cabinet.machine, cabinet.kernel.features.ages, False
+    for current, words, rack in of_racks(cabinet):
+        rated = cabinet.kernel.image[words + p.R_RATED_CURRENT_MA]
+        times = machine.compute(ast.Mult, current, 20, "20 times")
         back = machine.compute(ast.Add, times, rated, "and its rating")
-        known = machine.call(kernel.features.ages.known, layout.rack_group(rack, s.G_BMS_PACK))
+        known = machine.call(ages.known, cabinet.layout.rack_group(rack, s.G_BMS_PACK))
         found = either(found, both(truth(known), either(at_most(rated, times), at_most(back, 0))))
     return found
 
@@ -619,9 +618,8 @@ def permit_holds():
 def unwanted(kernel):
     """Energy is not requested, locked out, or the test mode has lasted for its time."""
     inp, permit = kernel.inp, kernel.permit
-    over = both(
-        equal(inp[s.TEST_REQUEST], 1), compare(operator.gt, permit.tried[1], permit.test_ticks)
-    )
+    lasted = compare(operator.gt, permit.tried[1], permit.test_ticks)
+    over = both(equal(inp[s.TEST_REQUEST], 1), lasted)
     return either(either(equal(inp[s.RUN_REQUEST], 0), equal(inp[s.LOCK_OUT_OK], 0)), over)
 
 
@@ -633,18 +631,14 @@ def in_its_time(cabinet, dc, load):
     breakable = either(inverse(load), at_most(permit.fuse_ticks, permit.waited[permits.W_FUSE]))
     tripped, claims = equal(state, s.TRIPPED), []
     zero = both(at_most(permit.zero_ticks, waited), at_most(permit.unknown_ticks, waited))
+    stopped = at_most(permit.stopping_ticks, permit.timer[0])
     for name, when, due in (
         ("DC_OPEN", both(tripped, equal(dc, m.DC_OPEN)), at_most(permit.open_ticks, waited)),
         ("DC_OPEN_AT_ZERO", both(tripped, equal(dc, m.DC_OPEN_AT_ZERO)), zero),
-        (
-            "a controlled stop",
-            equal(state, s.STOPPING),
-            at_most(permit.stopping_ticks, permit.timer[0]),
-        ),
+        ("a controlled stop", equal(state, s.STOPPING), stopped),
     ):
-        claims.append(
-            (f"{name} ends in its time", implies(both(when, both(due, breakable)), open_))
-        )
+        ends = implies(both(when, both(due, breakable)), open_)
+        claims.append((f"{name} ends in its time", ends))
     return claims
 
 
@@ -658,29 +652,17 @@ def relays_are_tested():
     was_closing = equal(before, s.CLOSING)
     was_tested = both(was_closing, inverse(testing(permit)))
     levels = out[s.PCS_ENABLE_OK], out[s.CONTACTOR_SUPPLY_OK]
-    machine.call(
-        permit.update,
-        cabinet.elapsed(),
-        machine.symbol("pcs", 0, m.PCS_STOP),
-        machine.symbol("dc", 0, m.DC_OPEN_ONLY_AT_ZERO),
-    )
+    pcs, dc = machine.symbol("pcs", 0, m.PCS_STOP), machine.symbol("dc", 0, m.DC_OPEN_ONLY_AT_ZERO)
+    machine.call(permit.update, cabinet.elapsed(), pcs, dc)
     closing, running = equal(permit.state[0], s.CLOSING), equal(permit.state[0], s.RUNNING)
-    claims = [
-        (
-            "a close command is new after the test only",
-            implies(both(equal(old, 0), equal(out[each], 1)), both(was_tested, closing)),
-        )
-        for old, each in zip(told, at)
-    ]
+    claims, after_test = [], both(was_tested, closing)
+    for old, each in zip(told, at):
+        is_new = both(equal(old, 0), equal(out[each], 1))
+        claims.append(("a new close command comes after the test", implies(is_new, after_test)))
+    begins, has_run = both(closing, inverse(was_closing)), equal(before, s.RUNNING)
     claims += [
-        (
-            "running follows the test",
-            implies(running, either(equal(before, s.RUNNING), was_tested)),
-        ),
-        (
-            "a closing begins with the first step",
-            implies(both(closing, inverse(was_closing)), equal(permit.relays[0], 0)),
-        ),
+        ("running follows the test", implies(running, either(has_run, was_tested))),
+        ("closing begins with the first step", implies(begins, equal(permit.relays[0], 0))),
     ]
     return cabinet.conclude(claims + read_back(cabinet, both(closing, was_closing), step, levels))
 
@@ -740,6 +722,7 @@ def no_reset_clears_what_stands():
     machine.call(latches.update, elapsed, inp, known_key)
     kind, claims = inp[s.RESET_KIND], []
     turned = both(equal(known_key, 1), equal(inp[s.KEY_RUN_OK], 0))
+    without_key = both(equal(kind, m.KEY), inverse(turned))
     for index in range(evaluator.count):
         kept = implies(equal(before[index], 1), equal(evaluator.latched[index], 1))
         fresh = either(
@@ -753,10 +736,7 @@ def no_reset_clears_what_stands():
             ("a cause that is not clear", implies(fresh, kept)),
             ("a cause that is not known", implies(unknown, kept)),
             ("no request", implies(equal(kind, 0), kept)),
-            (
-                "a key reset without the key",
-                implies(both(equal(kind, m.KEY), inverse(turned)), kept),
-            ),
+            ("a key reset without the key", implies(without_key, kept)),
         ]
         if level != m.SELF:
             none = both(equal(elapsed, 0), at_most(left, 0))  # as time passes a token may come back
