@@ -45,30 +45,23 @@ def folder(text):
 
 
 def output_file(*endings):
-    """A file that can be written when all is done; endings: the allowed ones, any where there are
-    none.
-    """
+    """A file that can be written, "" for none; endings: the allowed ones, any if none are given."""
 
     def parse(text):
+        if not text:
+            return text
         folder(os.path.dirname(text) or ".")
         if os.path.isdir(text):
             raise argparse.ArgumentTypeError(f"{text} is a folder; allowed is a file")
         if endings and not text.endswith(endings):
             raise argparse.ArgumentTypeError(f"{text}: allowed endings are {', '.join(endings)}")
-        if not writable(text):
-            raise argparse.ArgumentTypeError(f"{text}: cannot be written")
+        existed = os.path.lexists(text)
+        try:
+            open(text, "ab").close()
+        except OSError:
+            raise argparse.ArgumentTypeError(f"{text}: cannot be written") from None
+        if not existed:
+            os.unlink(text)
         return text
 
     return parse
-
-
-def writable(path):
-    """True if the file can be opened for writing; it is left as it was."""
-    existed = os.path.lexists(path)
-    try:
-        open(path, "ab").close()
-    except OSError:
-        return False
-    if not existed:
-        os.unlink(path)
-    return True

@@ -1,4 +1,4 @@
-"""Messages to the rig: they wait here, never in the sender."""
+"""Messages to the rig: they wait here and never block the sender."""
 
 import contextlib
 from collections import deque
@@ -23,14 +23,8 @@ class Mailbox:
 
     def flush(self):
         """Send what has waited."""
-        while self._unsent and self._try_to_send(self._unsent[0]):
-            self._unsent.popleft()
-
-    def _try_to_send(self, message):
-        """False while the rig does not read. A rig that has died is found out by who receives."""
-        with contextlib.suppress(ConnectionError):
-            try:
-                self.connection.send(msgpack.packb(message))
-            except BlockingIOError:
-                return False
-        return True
+        with contextlib.suppress(BlockingIOError):  # the rig does not read: try again later
+            while self._unsent:
+                with contextlib.suppress(ConnectionError):  # its death is noticed by the receiver
+                    self.connection.send(msgpack.packb(self._unsent[0]))
+                self._unsent.popleft()

@@ -1,10 +1,10 @@
 """The simulated cabinet as a process of its own, in real time: plant and devices behind ptys and a
 CAN server.
 
-Started by rig.py with one end of a socket pair. It sends where its wires are, waits for the
+rig.py starts it with one end of a socket pair. It sends the names of its wires, waits for the
 controller's process id, then runs scenario and observer and sends a view ten times a second. At the
-end it writes what it has recorded and serves the wires until the rig ends it. It never imports a
-driver; it reads the controller's decisions from its journal.
+end it writes its recording and serves the wires until the rig ends it. It never imports a driver;
+it reads the controller's decisions from the journal.
 """
 
 import json
@@ -55,8 +55,9 @@ class Bench:
         self.recording, self.ending, self.is_orphan = True, False, False
         self.config = configs.load(order["site"])
         self.scenario = scenario.load(order["scenario"]) if order["scenario"] else None
+        load = selection.load_of(order, self.scenario)
         self.cabinet = SimulatedCabinet(
-            self.config, self._load_power(), order["seed"], {"soc": order["soc_pct"] / 100}
+            self.config, load.power, order["seed"], {"soc": order["soc_pct"] / 100}
         )
         self.observer = Observer(observed_wiring(self.cabinet))
         self.beats = Beats(self.observer.wiring) if order.get("beats") else None
@@ -66,7 +67,7 @@ class Bench:
         self.ptys, self.cans, self.servers = real.made(
             self.config.buses, self.cabinet, self.observer, self.beats
         )
-        # by edge: to ask an empty tty is to wait for a kernel worker of ordinary priority
+        # by edge: a read of an empty tty waits for a kernel worker of ordinary priority
         self._heard = select.epoll()
         for wire in self.ptys.values():
             self._heard.register(wire.fileno(), select.EPOLLIN | select.EPOLLET)
@@ -77,13 +78,8 @@ class Bench:
         self.clockwork = Clockwork(actions, self.world, self.observer.mark)
         self.snapshot = self.seen_ino = None
         self.since_s, self.load_history, self.grid_history = {}, [], []
-        self.start_ns = 0
+        self.start_ns = self.last_us = 0
         self.step_due_us = self.sample_due_us = self.view_due_us = 0
-        self.last_us = 0
-
-    def _load_power(self):
-        """t_s -> W of the load."""
-        return selection.load_of(self.order, self.scenario).power
 
     def announce(self):
         """Tell the rig where the wires are."""
@@ -98,31 +94,25 @@ class Bench:
         return (time.monotonic_ns() - self.start_ns) // 1000
 
     def run(self):
-        """Until the rig ends it; what happened within the duration is recorded and written."""
+        """Serve until the rig ends it; record and write the events within the duration."""
         self.start_ns = time.monotonic_ns()
-        self._play()
-        while not self.ending:
-            self.turn()
-        if self.is_orphan:
-            self._stop_orphan()
-
-    def _play(self):
-        """The part of the run that is recorded."""
         duration_us = round(self.order["duration_s"] * 1e6)
-        while self.recording and not self.ending:
+        while not self.ending:
             self.turn()
             if self.recording and self.now_us() >= duration_us:
                 self._finish()
+        if self.is_orphan:
+            self._stop_orphan()
 
     def turn(self):
-        """Wait for bytes or for what is due, and serve that: the plant's step at most once."""
+        """Wait for bytes or for the next due time and serve them; at most one step of the plant."""
         self._wait([self._heard, *self.servers, self.connection])
         self._service(self.now_us())
         self.mailbox.flush()
         self._hear()
 
     def _stop_orphan(self):
-        """The rig has died without a word, so nobody else is left to stop the controller."""
+        """Stop the controller: the rig has died without a word."""
         self.recording = False
         self.controller.signal(signal.SIGTERM)
         until_us = self.now_us() + round(ORPHAN_S * 1e6)
@@ -152,9 +142,7 @@ class Bench:
             server.service(now_us)
 
     def _step(self, now_us):
-        """Plant, devices and everything that looks at them; after a stall of this process, one
-        longer step.
-        """
+        """Step plant, devices and observers; after a stall of this process, one longer step."""
         elapsed_us = min(now_us - self.last_us, 1_000_000)
         self.last_us = now_us
         self.step_due_us += STEP_US * (1 + (now_us - self.step_due_us) // STEP_US)
@@ -169,7 +157,7 @@ class Bench:
             self._watch(now_us)
 
     def _watch(self, now_us):
-        """What belongs to the run itself, and not to the controlled stop after it."""
+        """Observe the run itself, not the controlled stop after it."""
         self.observer.sample(now_us, self.cabinet.plant)
         if now_us >= self.sample_due_us:
             self.sample_due_us += SAMPLE_US * (1 + (now_us - self.sample_due_us) // SAMPLE_US)
@@ -198,8 +186,7 @@ class Bench:
         except (OSError, JournalError):
             return
         if self.snapshot.sequence is None:
-            # to search the whole ring for more than the first frames takes two ticks
-            self.snapshot.reader.skip()
+            self.snapshot.reader.skip()  # a search through the whole ring takes two ticks
         newest = self.snapshot.reader.newest() or 0
         for frame in self.snapshot.follow():
             age_us = (newest - frame.sequence) * self.config.tick_ms * 1000
@@ -225,7 +212,7 @@ class Bench:
 
     def _hear(self):
         """Messages of the rig: a controller's process id, a mark, an action, the end of the
-        recording or of all.
+        recording or of the run.
         """
         while not self.ending:
             try:
@@ -241,15 +228,13 @@ class Bench:
                 self.observer.mark(self.now_us(), message["name"])
             elif message["what"] == "act":
                 ACTIONS[message["do"]][1](self.world, message["arguments"])
-            elif message["what"] == "finish":
-                if self.recording:
-                    self._finish()
-            else:
-                self.ending = True
-                self.is_orphan = message["what"] == "lost"
+            elif message["what"] != "finish":
+                self.ending, self.is_orphan = True, message["what"] == "lost"
+            elif self.recording:
+                self._finish()
 
     def _finish(self):
-        """The recording ends; from now on the wires are all that is served."""
+        """End and write the recording; from now on only the wires are served."""
         self.recording = False
         self._follow(self.now_us())
         path = os.path.join(self.order["run_dir"], RESULT)
@@ -262,7 +247,7 @@ class Bench:
             self.send({"what": "done"})
 
     def _content(self):
-        """What the result file holds."""
+        """Content of the result file."""
         content = {
             "rows": self.recorder.rows().tobytes(),
             "timeline": self.observer.result(),

@@ -1,16 +1,13 @@
-"""The controller's process as a scenario sees it: killed here, at once; started and asked by the
-rig.
-"""
+"""The controller's process as the bench has it: killed here, started and commanded by the rig."""
 
+import contextlib
 import os
 import select
 import signal
 
 
 class RemoteController:
-    """The controller's process as a scenario sees it: killed here (at once), started and asked by
-    the rig.
-    """
+    """kill() and signal() act at once; the others send a message to the rig."""
 
     def __init__(self, send):
         self._send = send
@@ -22,10 +19,8 @@ class RemoteController:
         if self._process is not None:
             os.close(self._process)
             self._process = None
-        try:
+        with contextlib.suppress(ProcessLookupError):  # it has ended; the rig sees that for itself
             self._process = os.pidfd_open(pid)
-        except ProcessLookupError:  # it has ended already; the rig sees that for itself
-            return
 
     def ended(self):
         """True when the process is no more."""

@@ -7,6 +7,7 @@ ends only what it has started: the controller first, by a controlled stop, while
 serves its wires.
 """
 
+import contextlib
 import json
 import os
 import pathlib
@@ -58,8 +59,7 @@ class Rig(ScenarioOperator):
         # where the bench has its buses: {"ports": {bus: tty}, "cans": {bus: channel}}
         self.wires = {}
         self.keys = {}  # of the sources of hints, by name
-        self._done = False
-        self.interrupted = False
+        self._done = self.interrupted = False
         self.missed = self.missed_runs = self.ticks = 0
         self.lateness_us = None
         self.hints = dict.fromkeys(hint_statistics.TOTALS, 0)
@@ -77,11 +77,8 @@ class Rig(ScenarioOperator):
             process_group=0,
         )
         self._bench_end.close()
-        wires = self._receive()
-        if wires is None:
-            raise RigError(f"the simulated cabinet did not start, exit code {self.bench.wait()}")
-        self.wires = wires
-        self._write_cabinet_file(wires)
+        self.wires = self._receive("did not start")
+        self._write_cabinet_file(self.wires)
         self.keys = run_directory.commission(self.directory, self.config.sources)
         self._start_controller()
 
@@ -90,18 +87,10 @@ class Rig(ScenarioOperator):
 
     def _start_controller(self):
         directory = self.directory
+        cabinet, state = os.path.join(directory, "cabinet.toml"), os.path.join(directory, "state")
+        command = ["run", cabinet, "--run-dir", directory, "--state-dir", state]
         self.controller = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "controller",
-                "run",
-                os.path.join(directory, "cabinet.toml"),
-                "--run-dir",
-                directory,
-                "--state-dir",
-                os.path.join(directory, "state"),
-            ],
+            [sys.executable, "-m", "controller", *command],
             cwd=ROOT,
             stderr=self._messages,
             stdin=subprocess.DEVNULL,
@@ -114,20 +103,23 @@ class Rig(ScenarioOperator):
         try:
             self.connection.send(msgpack.packb(message))
         except ConnectionError:
-            raise RigError(
-                f"the simulated cabinet has ended, exit code {self.bench.wait()}"
-            ) from None
+            raise self._bench_failed("has ended") from None
 
-    def _receive(self):
-        """One message of the bench; None when it has ended. RigError when it hangs."""
+    def _bench_failed(self, what):
+        return RigError(f"the simulated cabinet {what}, exit code {self.bench.wait()}")
+
+    def _receive(self, ending="has ended"):
+        """One message of the bench. RigError when it has ended or hangs."""
         self.connection.settimeout(HANG_GUARD_S)
         try:
             data = self.connection.recv(1 << 20)
         except TimeoutError:
             raise RigError(
-                f"the simulated cabinet has said nothing for {HANG_GUARD_S:.0f} s"
+                f"no message of the simulated cabinet for {HANG_GUARD_S:.0f} s"
             ) from None
-        return msgpack.unpackb(data) if data else None
+        if not data:
+            raise self._bench_failed(ending)
+        return msgpack.unpackb(data)
 
     def run(self, show):
         """Serve the bench until its time is over; show(view) ten times a second. Ctrl-C ends the
@@ -145,8 +137,6 @@ class Rig(ScenarioOperator):
 
     def _serve(self, show):
         message = self._receive()
-        if message is None:
-            raise RigError(f"the simulated cabinet has ended, exit code {self.bench.wait()}")
         if message["what"] == "done":
             self._done = True
         elif message["what"] == "view":
@@ -169,25 +159,20 @@ class Rig(ScenarioOperator):
     def _whole(self, shown):
         loop = loop_statistics.read(os.path.join(self.directory, "loop.stats"))
         if loop:
-            late = loop["lateness_us"]
-            shown |= {
-                "ticks": loop["ticks"],
-                "missed": loop["missed"],
-                "late_us": (late["p50"], late["p99"], late["max"]),
-            }
+            late_us = tuple([loop["lateness_us"][name] for name in ("p50", "p99", "max")])
+            shown |= {"ticks": loop["ticks"], "missed": loop["missed"], "late_us": late_us}
         return shown
 
     def _check_controller(self):
         code = self.controller.poll()
         if code is not None and not (self.may_be_killed and code == -signal.SIGKILL):
-            said = self.messages() or ["it said nothing"]
-            raise RigError(f"the controller ended with exit code {code}: {said[-1]}")
+            last = (self.messages() or ["without a message"])[-1]
+            raise RigError(f"the controller ended with exit code {code}: {last}")
 
     def messages(self):
-        """What the controller has said, as lines."""
-        text = pathlib.Path(self.directory, "controller.log").read_text(
-            encoding="utf-8", errors="replace"
-        )
+        """Lines that the controller has written on stderr."""
+        log = pathlib.Path(self.directory, "controller.log")
+        text = log.read_text(encoding="utf-8", errors="replace")
         return [line.removeprefix("firebreak: ") for line in text.splitlines() if line.strip()]
 
     def _note_statistics(self):
@@ -207,23 +192,16 @@ class Rig(ScenarioOperator):
         Ctrl-C shortens it.
         """
         if self.controller is not None:
-            if self.controller.poll() is None:
-                self.controller.terminate()
+            self.controller.terminate()
             _wait(self.controller, CONTROLLER_STOP_S)
         self._bench_end.close()
         if self.bench is not None:
-            if self.bench.poll() is None:
-                self._say_end()
+            self.connection.setblocking(False)
+            with contextlib.suppress(OSError):  # it has ended, or does not read and is killed
+                self.connection.send(msgpack.packb({"what": "end"}))
             _wait(self.bench, BENCH_STOP_S)
         self.connection.close()
         self._messages.close()
-
-    def _say_end(self):
-        self.connection.setblocking(False)
-        try:
-            self.connection.send(msgpack.packb({"what": "end"}))
-        except OSError:  # gone, or deaf: then it is killed
-            return
 
     def outcome(self, load, extra):
         """run_result.Outcome from what the bench has recorded."""

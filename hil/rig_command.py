@@ -1,5 +1,6 @@
 """`python -m hil rig`: the controller against the simulated cabinet, in real or in virtual time."""
 
+import collections
 import os
 import sys
 import time
@@ -8,13 +9,14 @@ from controller.site import config as configs
 from controller.site import stage_states
 from controller.sites import EXAMPLE
 from hil import rig, virtual_run
-from hil.arguments import number, whole, writable
+from hil.arguments import number, output_file, whole
 from hil.loads import selection
 from hil.scenarios import scenario
 
 DEFAULT_S = 120.0
 SEED_MAX = 2**31 - 1
-PLOTS = (".html", ".png", ".svg")
+# of a run without a scenario; the state of charge is the target of load tracking
+DEFAULTS = collections.namedtuple("Defaults", "duration_s seed soc_pct")(DEFAULT_S, 1, None)
 # --for SECONDS is stored as `seconds`; a flag has action="store_true"
 OPTIONS = {
     "--load": {"metavar": "FILE", "help": "CSV (or .gz) with t_s and power columns"},
@@ -56,12 +58,18 @@ OPTIONS = {
         "help": "new or empty folder for the controller's files, which stay: another terminal may "
         "look with firebreak status --run-dir DIR",
     },
-    "--json": {"metavar": "FILE", "help": "write all figures there"},
+    "--json": {"type": output_file(), "metavar": "FILE", "help": "write all figures there"},
     "--journal": {
+        "type": output_file(),
         "metavar": "FILE",
         "help": "keep the controller's journal there, for firebreak replay",
     },
-    "--plot": {"metavar": "FILE", "default": "rig.html", "help": ".html, .png or .svg (rig.html)"},
+    "--plot": {
+        "type": output_file(".html", ".png", ".svg"),
+        "metavar": "FILE",
+        "default": "rig.html",
+        "help": ".html, .png or .svg (rig.html)",
+    },
 }
 
 
@@ -108,19 +116,6 @@ def _check(arguments):
             raise InputError(f"--{option} describes a file: it needs --load FILE")
     if arguments.progress and not arguments.headless:
         raise InputError("--progress is for a run without a screen: it needs --headless")
-    for option in ("json", "plot", "journal"):
-        path = getattr(arguments, option)
-        folder = os.path.dirname(path) or "." if path else None
-        if folder and not os.path.isdir(folder):
-            raise InputError(f"--{option} {path}: there is no folder {folder}")
-        if folder and not writable(path):
-            raise InputError(f"--{option} {path}: cannot be written")
-    _check_run_directory(arguments)
-    if arguments.plot and not arguments.plot.endswith(PLOTS):
-        raise InputError(f"--plot {arguments.plot}: allowed endings are {', '.join(PLOTS)}")
-
-
-def _check_run_directory(arguments):
     path = arguments.run_dir
     if path and arguments.virtual:
         raise InputError("--run-dir is for a controller in real time: leave --virtual out")
@@ -130,9 +125,7 @@ def _check_run_directory(arguments):
 
 def order_of(arguments, chosen, config):
     """What the run is, as plain values that can be handed to another process."""
-    duration_s = arguments.seconds or (chosen.duration_s if chosen else DEFAULT_S)
-    seed = arguments.seed if arguments.seed is not None else chosen.seed if chosen else 1
-    target_pct = config.control["soc_target_permille"] / 10
+    usual = chosen or DEFAULTS._replace(soc_pct=config.control["soc_target_permille"] / 10)
     return {
         "site": str(EXAMPLE),
         "extends": str(EXAMPLE.parent / "site.toml"),
@@ -142,9 +135,9 @@ def order_of(arguments, chosen, config):
         "scale": arguments.scale or 1.0,
         "raw": arguments.raw,
         "peak_W": selection.peak_W(config),
-        "duration_s": duration_s,
-        "seed": seed,
-        "soc_pct": arguments.soc or (chosen.soc_pct if chosen else target_pct),
+        "duration_s": arguments.seconds or usual.duration_s,
+        "seed": usual.seed if arguments.seed is None else arguments.seed,
+        "soc_pct": arguments.soc or usual.soc_pct,
         "journal": arguments.journal,
         "armed": len(stage_states.rows_armed(config.topology)),
         "not_fitted": len(stage_states.rows_not_fitted(config.topology)),

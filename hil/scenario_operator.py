@@ -1,5 +1,5 @@
-"""What a scenario does to the controller's process from outside: it is stopped for a while, its
-store is spoiled, an operator gives it commands, a source sends it hints.
+"""Actions of a scenario on the controller's process: stall it, spoil its store, command it as an
+operator, send it hints.
 """
 
 import os
@@ -32,19 +32,18 @@ class ScenarioOperator:
             pathlib.Path(self.directory, "state", name).write_bytes(b"spoiled")
 
     def _do_reset(self, message):
-        kind = (
-            operator_commands.KEY_RESET
-            if message["by"] == "key"
-            else operator_commands.REMOTE_RESET
-        )
-        self._command(lambda path: operator_commands.reset(path, kind, *self._causes()))
+        kinds = {"key": operator_commands.KEY_RESET, "remote": operator_commands.REMOTE_RESET}
+        journal = os.path.join(self.directory, "journal")
+
+        def reset(path):  # of the causes that the operator sees now
+            causes = snapshot.read(journal).causes
+            operator_commands.reset(path, kinds[message["by"]], *causes)
+
+        self._command(reset)
 
     def _do_run_request(self, message):
-        self._command(
-            lambda path: operator_commands.ask(
-                path, operator_commands.RUN if message["on"] else operator_commands.STOP
-            )
-        )
+        request = operator_commands.RUN if message["on"] else operator_commands.STOP
+        self._command(lambda path: operator_commands.ask(path, request))
 
     def _do_hint(self, message):
         source = message["source"]
@@ -52,13 +51,10 @@ class ScenarioOperator:
             with HintClient(self.directory) as client:
                 said = client.say(source, self.keys[source], *message["order"])
         except (OSError, KeyError) as error:
-            said = print(f"rig: the hint of {source} was not sent: {error}", file=sys.stderr)
+            print(f"rig: the hint of {source} was not sent: {error}", file=sys.stderr)
+            return
         if said is not None and not hint_codes.taken(said[1].code):
             print(f"rig: the hint of {source}: {hint_codes.text(said[1].code)[1]}", file=sys.stderr)
-
-    def _causes(self):
-        """What the operator of a scenario sees when he looks now."""
-        return snapshot.read(os.path.join(self.directory, "journal")).causes
 
     def _command(self, give):
         try:
