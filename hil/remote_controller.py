@@ -6,6 +6,11 @@ import select
 import signal
 
 
+def _message(what, *keys):
+    """A method that sends its arguments under these keys."""
+    return lambda self, *values: self._send({"what": what, **dict(zip(keys, values))})
+
+
 class RemoteController:
     """kill() and signal() act at once; the others send a message to the rig."""
 
@@ -36,25 +41,12 @@ class RemoteController:
         self.signal(signal.SIGKILL)
         self._send({"what": "killed"})
 
-    def start(self):
-        """Have the rig start it again."""
-        self._send({"what": "start"})
-
-    def stall(self, duration_ms):
-        """Have the rig stop the process for so long."""
-        self._send({"what": "stall", "duration_ms": duration_ms})
-
-    def spoil_store(self):
-        """Have the rig spoil both copies in the state directory."""
-        self._send({"what": "spoil_store"})
-
-    def reset(self, by):
-        """Have the rig ask for a reset, as an operator would."""
-        self._send({"what": "reset", "by": by})
-
-    def run_request(self, on):
-        """Have the rig ask for running or stopping."""
-        self._send({"what": "run_request", "on": on})
+    # the rig answers each of these; the arguments of a call are the keys named here
+    start = _message("start")
+    stall = _message("stall", "duration_ms")
+    spoil_store = _message("spoil_store")
+    reset = _message("reset", "by")
+    run_request = _message("run_request", "on")
 
     def hint(self, source, kind, quantity, value_W, valid_ms):
         """Have the rig send a hint over the wire, signed with the key of the source."""

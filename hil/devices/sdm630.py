@@ -17,9 +17,6 @@ REGISTERS = 0x15A
 PHASES = 40  # floats at 0x00: phases, totals, frequency, energies
 LINE_TO_LINE = 0xC8
 TOTAL_ENERGY = 0x156
-_FLOATS = struct.Struct(f">{PHASES}f").pack_into
-_FOUR_FLOATS = struct.Struct(">4f").pack_into
-_TWO_FLOATS = struct.Struct(">2f").pack_into
 
 # Last-digit movement of a real meter on a quiet grid (the display shows 0.1 V and 0.01 Hz, the
 # floats more).
@@ -95,7 +92,8 @@ class Sdm630(RegisterDevice):
         apparent_VA = [voltage_V * current_A for voltage_V, current_A in zip(volts_V, amps_A)]
         reactive_var = [_reactive(*each) for each in zip(apparent_VA, powers_W)]
         imported_kWh, exported_kWh = self._count(_total(powers_W), elapsed_us)
-        _FLOATS(
+        struct.pack_into(
+            f">{PHASES}f",
             self.image,
             0,
             *(*volts_V, *amps_A, *powers_W, *apparent_VA, *reactive_var, *factors),
@@ -106,8 +104,8 @@ class Sdm630(RegisterDevice):
         )
         root = 1.7320508
         line_V = [voltage_V * root for voltage_V in volts_V]
-        _FOUR_FLOATS(self.image, LINE_TO_LINE * 2, *line_V, _total(volts_V) / 3 * root)
-        _TWO_FLOATS(self.image, TOTAL_ENERGY * 2, imported_kWh + exported_kWh, 0)
+        struct.pack_into(">4f", self.image, LINE_TO_LINE * 2, *line_V, _total(volts_V) / 3 * root)
+        struct.pack_into(">2f", self.image, TOTAL_ENERGY * 2, imported_kWh + exported_kWh, 0)
 
     def _totals(self, power_W, apparent_VA, reactive_var):
         """Total power to frequency, in the order of the map."""

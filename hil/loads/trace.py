@@ -20,22 +20,6 @@ class Trace:
     W, V, A, PF).
     """
 
-    __slots__ = (
-        "column",
-        "duration_s",
-        "rows_read",
-        "rows_refused",
-        "rows_empty",
-        "gaps_cut",
-        "times_s",
-        "powers_W",
-        "channel_rows",
-        "channel_times_s",
-        "_slopes",
-        "_ends",
-        "_index",
-    )
-
     def __init__(self, times_s, powers_W, steps=()):
         """times_s: rising from 0; powers_W: as long; steps: indices of samples reached by a step,
         not by a line.

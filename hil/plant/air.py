@@ -36,18 +36,6 @@ HEADS = {
 class Head:
     """One detector: `reading` in the unit of its full scale; `test`: gas under a cap on it."""
 
-    __slots__ = (
-        "reading",
-        "level",
-        "test",
-        "_tau_s",
-        "_full",
-        "_forget",
-        "_deal",
-        "_aim",
-        "_per_s",
-    )
-
     def __init__(self, tau_s, full, forget, seed):
         """full: where its cell saturates; forget: a lower level is clean air."""
         self.reading = self.level = self.test = self._aim = self._per_s = 0.0
@@ -141,13 +129,9 @@ class Air:
             aim_s *= STUCK_LOUVRE
         self._opening_s += max(-dt_s, min(dt_s, aim_s - self._opening_s))
         self.louvre_open = self.fan_running and self._opening_s >= self._louvre_s - 1e-9
-        self.exchange_m3_per_s = LEAK_M3_PER_S + FAN_M3_PER_S * self._open_share()
-
-    def _open_share(self):
-        """Share of the full flow that fan and louvre let pass."""
         fan = self._flow_s / self._spin_up_s if self._spin_up_s else float(self.airflow)
         louvre = self._opening_s / self._louvre_s if self._louvre_s else float(self.fan_running)
-        return fan * louvre
+        self.exchange_m3_per_s = LEAK_M3_PER_S + FAN_M3_PER_S * (fan * louvre)
 
     def _mix(self, dt_s, gas_m3, vapour_m3, smoke_g):
         decay = self.exchange_m3_per_s * dt_s / self._volume_m3
@@ -174,9 +158,8 @@ class Air:
         ]
         for i, tau_s in enumerate(SMOKE_TAU_S):
             aim = max(self.smoke_g_per_m3, 2.0 * SMOKE_G_PER_M3 if self.test_smoke[i] else 0.0)
-            level = self._smoke_levels[i] + (aim - self._smoke_levels[i]) * -math.expm1(
-                -dt_s / tau_s
-            )
+            level = self._smoke_levels[i]
+            level += (aim - level) * -math.expm1(-dt_s / tau_s)
             self._smoke_levels[i] = level if level > 1e-4 else 0.0
             self.smoke[i] = level >= SMOKE_G_PER_M3 * (0.5 if self.smoke[i] else 1.0)
             seen.append(self._smoke_levels[i] > 0.0)

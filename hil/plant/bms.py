@@ -28,17 +28,6 @@ DISCHARGE_OF_SOC = tables.Table(((0.0, 0.0), (0.05, 1.0)), 0.01)
 class Bms:
     """Limits and protection of one rack."""
 
-    __slots__ = (
-        "rated_A",
-        "charge_limit_A",
-        "discharge_limit_A",
-        "fault_bits",
-        "injected_bits",
-        "_bad_s",
-        "_good_s",
-        "_latched",
-    )
-
     def __init__(self, rated_A):
         """rated_A: current limit of the rack in both directions."""
         self.rated_A = rated_A

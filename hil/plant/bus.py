@@ -64,8 +64,6 @@ class Bus:
 class FaultLoad:
     """A load of constant current or resistance on the DC link; its fuse blows at its I2t."""
 
-    __slots__ = ("_current_A", "_ohm", "_left_A2s")
-
     def __init__(self, current_A=None, ohm=None, fuse_A2s=1e6):
         """Either current_A (> 0 discharges the racks) or ohm > 0; fuse_A2s blows the fuse."""
         self._current_A, self._ohm = current_A, ohm

@@ -89,22 +89,6 @@ class ModuleCells:
     without own state.
     """
 
-    __slots__ = (
-        "count",
-        "cells",
-        "extremes",
-        "mean_slope",
-        "mean_shift",
-        "mean_offset_V",
-        "mean_resistance",
-        "fault_offsets_V",
-        "moving",
-        "emf_V",
-        "resistance_ohm",
-        "low",
-        "high",
-    )
-
     def __init__(self, module, count, random):
         """module: index in the rack; count: cells in series; random: random.Random that deals the
         spread.

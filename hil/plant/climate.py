@@ -30,11 +30,11 @@ class Climate:
 
     def __init__(self, config):
         """config: config.CabinetConfig."""
-        self.outside_degC = config.ambient_degC
-        self.air_degC = config.air_degC
+        self.outside_degC, self.air_degC = config.ambient_degC, config.air_degC
         self.hvac_failed = self.low_flow = self.leaking = False
-        self.ingress_g_per_s = 0.0  # water that comes in and evaporates
-        self.powered = True  # the cooling hangs on the mains, not on the UPS
+        # water that enters and evaporates; cooling power, > 0 cools
+        self.ingress_g_per_s = self.hvac_power_W = self._spilt_L = 0.0
+        self.powered = True  # by the mains, not by the UPS
         self._setpoint_degC, self._cool_W = config.air_degC, config.hvac_W
         self._volume_m3 = config.free_volume_m3
         self._J_per_K = AIR_J_PER_M3_K * METAL_FACTOR * config.free_volume_m3
@@ -43,10 +43,8 @@ class Climate:
         )
         self._water_g_per_m3 = min(self._outside_g_per_m3, saturation_g_per_m3(config.air_degC))
         self._coil_g_per_m3 = saturation_g_per_m3(COIL_DEGC)
-        self._spilt_L = 0.0
         self._held = None  # (degC, K/s): a heater of a test keeps the air there
         self._held_degC = config.air_degC
-        self.hvac_power_W = 0.0  # > 0 cools
 
     hvac_ok = property(lambda self: self.powered and not self.hvac_failed)
     leak_ok = property(lambda self: self._spilt_L < FLOOR_L)
@@ -68,9 +66,7 @@ class Climate:
         self._spilt_L = 0.0
 
     def step(self, dt_s, heat_W, exchange_m3_per_s):
-        """Advance by dt_s. heat_W: into the air; exchange_m3_per_s: air that is exchanged with the
-        outside.
-        """
+        """Advance by dt_s. heat_W: into the air; exchange_m3_per_s: with the air outside."""
         if self.leaking:
             self._spilt_L += DRIP_L_PER_S * dt_s
         self._temper(dt_s, heat_W + ELECTRONICS_W, exchange_m3_per_s)
@@ -92,8 +88,7 @@ class Climate:
         if not -HEATING_SHARE * cool_W <= power_W <= cool_W:
             power_W = max(-HEATING_SHARE * cool_W, min(cool_W, power_W))
             air = (stored - power_W) / weight
-        self.hvac_power_W = power_W
-        self.air_degC = air
+        self.hvac_power_W, self.air_degC = power_W, air
 
     def _follow_hold(self, dt_s):
         degC, rate = self._held

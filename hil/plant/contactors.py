@@ -16,22 +16,11 @@ _EPSILON_S = 1e-9  # sums of 20 ms steps are not exact in binary
 class Contactors:
     """State machine of one rack's main contactors and pre-charge relay."""
 
-    __slots__ = (
-        "state",
-        "command",
-        "conducting",
-        "welded",
-        "precharge_broken",
-        "fault_bits",
-        "_timer_s",
-    )
-
     def __init__(self):
         self.state = OPEN
-        self.command = False
-        self.conducting = False  # the main contacts carry current
-        self.welded = False  # fault: the main contacts do not open any more
-        self.precharge_broken = False  # fault: the pre-charge resistor is open
+        self.command = self.conducting = False  # conducting: the main contacts carry current
+        # faults: the main contacts do not open any more; the pre-charge resistor is open
+        self.welded = self.precharge_broken = False
         self.fault_bits = 0
         self._timer_s = 0.0
 
@@ -53,8 +42,7 @@ class Contactors:
         return self._fault(want)
 
     def _to(self, state, timer_s):
-        self.state = state
-        self._timer_s = timer_s
+        self.state, self._timer_s = state, timer_s
         self.conducting = state == CLOSED
         return True
 

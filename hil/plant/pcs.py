@@ -18,8 +18,6 @@ DISABLE_S = 0.010  # from full power to none when the enable input drops
 FIXED, LINEAR, SQUARE = 0.0069, 0.0046, 0.0162
 STANDBY_W = 60.0  # control electronics on the DC link
 
-_SETPOINT, _RUN = range(2)
-
 
 class Pcs:
     """One unit. `ac_power_W`, `dc_current_A`, `state`, `alarm_bits`, `setpoint_W` are what its
@@ -32,19 +30,18 @@ class Pcs:
         self.ac_power_W = self.dc_power_W = self.dc_current_A = self.setpoint_W = 0.0
         self.dc_voltage_V = 0.0  # as it measures it
         self.dc_voltage_offset_V = 0.0  # fault: error of this measurement
-        self.state = OFF
-        self.alarm_bits = 0
+        self.state, self.alarm_bits = OFF, 0
         self.run_requested = False
         self._dead_us = round(config.pcs_dead_time_s * 1e6)
         self._ramp_W_per_s = config.pcs_ramp_W_per_s
         self._start_s = config.pcs_start_s
-        self._dc_V_min = DC_V_MIN * cells_in_series
-        self._dc_V_max = DC_V_MAX * cells_in_series
+        self._dc_V_min, self._dc_V_max = DC_V_MIN * cells_in_series, DC_V_MAX * cells_in_series
         self._commands = collections.deque()
-        self._target_W = 0.0  # kept while stopped or disabled, as the worst devices do
+        self._target_W = self._timer_s = (
+            0.0  # the target stays while stopped, as in the worst devices
+        )
         self._running_state = RUNNING
         self._run = False
-        self._timer_s = 0.0
         self._now_us = 0
 
     def command_setpoint(self, setpoint_W):
@@ -56,20 +53,21 @@ class Pcs:
             raise ValueError(f"PCS set-point {setpoint_W}: allowed is a finite number of W")
         if setpoint_W != self.setpoint_W:
             self.setpoint_W = setpoint_W
-            self._commands.append((self._now_us + self._dead_us, _SETPOINT, setpoint_W))
+            self._commands.append((self._now_us + self._dead_us, self._aim, setpoint_W))
 
     def command_run(self, run):
         """True to start, False to ramp down and stop; False also acknowledges a past fault."""
         run = bool(run)
         if run != self.run_requested:
             self.run_requested = run
-            self._commands.append((self._now_us + self._dead_us, _RUN, run))
+            self._commands.append((self._now_us + self._dead_us, self._take_run, run))
 
     def step(self, dt_s, now_us, enabled, dc_V):
         """Advance by dt_s to now_us. enabled: the hardware input; dc_V: DC link voltage."""
         self._now_us = now_us
-        if self._commands:
-            self._take_commands(now_us)
+        while self._commands and self._commands[0][0] <= now_us:
+            _, take, value = self._commands.popleft()
+            take(value)
         if (
             enabled
             and self._run
@@ -91,16 +89,14 @@ class Pcs:
         if self.state in (RUNNING, THROTTLED, SHUTTING_DOWN):
             self._trip(ALARM_DC_DISCONNECT)
 
-    def _take_commands(self, now_us):
-        while self._commands and self._commands[0][0] <= now_us:
-            _, kind, value = self._commands.popleft()
-            if kind == _RUN:
-                self._run = value
-            else:
-                self._target_W = max(-self.rated_W, min(self.rated_W, value))
-                self._running_state = RUNNING if value == self._target_W else THROTTLED
-                if self.state in (RUNNING, THROTTLED):
-                    self.state = self._running_state
+    def _take_run(self, run):
+        self._run = run
+
+    def _aim(self, setpoint_W):
+        self._target_W = max(-self.rated_W, min(self.rated_W, setpoint_W))
+        self._running_state = RUNNING if setpoint_W == self._target_W else THROTTLED
+        if self.state in (RUNNING, THROTTLED):
+            self.state = self._running_state
 
     def _change(self, dt_s, enabled, dc_V):
         """Every state but steady running."""

@@ -1,12 +1,9 @@
 """Hard-wired safety: E-stop chain, 25 % LFL relay, cell over-voltage; enable and supply relays with
 their drop order.
 
-The permit relay of a second channel, where there is one, lies in series with all of it, also
-outside a bridge.
-
-A relay follows its coil only while the chain is closed; nothing here knows the program. The I/O
-modules hold the coils (all 0 once they expire), so names that carry the inverse end in `_off`: an
-expired module leaves the fan on.
+The permit relay of a second channel is in series with the chain and outside its bridge. A relay
+follows its coil only while the chain is closed. The I/O modules hold the coils (all 0 once they
+expire), so inverse names end in `_off`: an expired module leaves the fan on.
 """
 
 COILS = (
@@ -26,25 +23,18 @@ _EPSILON_S = 1e-9  # sums of 20 ms steps are not exact in binary
 
 
 class SafetyRelays:
-    """`pcs_enable` and `contactor_supply` are the relay contacts, which is what the permit
-    read-backs show.
-    """
+    """The permit read-backs show the relay contacts `pcs_enable` and `contactor_supply`."""
 
     def __init__(self, off_delay_s, fire_in_chain):
         """off_delay_s: how long the contactor supply stays after its cause has gone."""
         self.coils = dict.fromkeys(COILS, False)
         self.estop_closed = [True, True]
-        self.fire_closed = True
-        self.suppression_closed = True
-        self.lfl_closed = True
+        self.fire_closed = self.suppression_closed = self.lfl_closed = True
         self.cell_voltage_closed = True
         self.breaker_open = False  # the DC breaker upstream, until it is closed by hand
         self.channel_b_closed = True  # a cabinet without a second channel has a piece of wire there
-        self.bridged = False
-        self.pcs_enable = False
-        self.contactor_supply = False
-        self._off_delay_s = off_delay_s
-        self._fire_in_chain = fire_in_chain
+        self.bridged = self.pcs_enable = self.contactor_supply = False
+        self._off_delay_s, self._fire_in_chain = off_delay_s, fire_in_chain
         self._left_s = 0.0
 
     def set_coil(self, name, level):

@@ -8,8 +8,6 @@ import bisect
 class Table:
     """Values over [low, high] in equal steps; outside it the end value holds."""
 
-    __slots__ = ("low", "per_unit", "last", "values", "steps")
-
     def __init__(self, anchors, step):
         """anchors: rising (x, y) pairs whose x are multiples of step apart from the first; step:
         grid spacing.

@@ -25,22 +25,6 @@ class ModuleThermal:
     be taken; `sensor_cells`: the measured ones, empty: the hottest.
     """
 
-    __slots__ = (
-        "body_degC",
-        "reading_degC",
-        "chain",
-        "air_J",
-        "_cells",
-        "_capacity",
-        "_cooling",
-        "_spot",
-        "_rate",
-        "_excess",
-        "_config",
-        "_kind",
-        "sensor_cells",
-    )
-
     def __init__(self, config, start_degC, cooling_factor):
         """config: config.CabinetConfig; cooling_factor: of this module's cooling resistance."""
         self.body_degC = self.reading_degC = start_degC
