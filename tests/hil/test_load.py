@@ -14,12 +14,30 @@ from tests.repository import SHARED
 TRACES = SHARED / "data" / "load"
 CHANNELS = ",".join(f"ch{n}_{point}" for n in (1, 2, 3) for point in ("W", "V", "A", "PF"))
 GOOD = "800.0,230.1,3.6,0.96"
+BAD = "-1,-1,-1,-1"
+# one channel of a meter: W, V, A, PF
+TRUE = (
+    *(GOOD, "800,50.0,3.6,0.9", "800,1000.0,3.6,0.9", "800,230,3.6,1.0", "-800,230,3.6,-1.0"),
+    *["700,230,3.6,0.9"] * 8,  # more than half of the rows must be good
+)
+FALSE = (
+    *(BAD, "-2.0,-2.0,-2.0,-2.0", "0,0,0,0", "800,49.9,3.6,0.9", "800,1000.1,3.6,0.9"),
+    *("800,230,3.6,1.01", "-800,230,3.6,-1.01", "800,230,-0.1,0.9", "nan,230,3.6,0.9"),
+    *("800,nan,3.6,0.9", "800,230,inf,0.9", "800,230,3.6,"),
+)
 
 
-def _file(tmp_path, text, name="trace.csv"):
-    path = tmp_path / name
+def _file(tmp_path, text):
+    path = tmp_path / "trace.csv"
     path.write_text(text, encoding="utf-8")
     return path
+
+
+def _read(tmp_path, rows, **options):
+    """Trace of (t_s, W) rows, or of the text of them."""
+    if not isinstance(rows, str):
+        rows = "".join(f"{t_s},{power_W}\n" for t_s, power_W in rows)
+    return reader.read_trace(_file(tmp_path, "t_s,p_W\n" + rows), **options)
 
 
 def _meter(tmp_path, rows):
@@ -67,49 +85,42 @@ def test_power_is_linear_between_samples_and_held_outside(tmp_path, t_s, power_W
 
 
 def test_power_does_not_depend_on_the_order_of_questions(tmp_path):
-    trace = reader.read_trace(
-        _file(tmp_path, "t_s,p_W\n" + "".join(f"{i},{i * i % 97}\n" for i in range(200)))
-    )
+    trace = _read(tmp_path, [(i, i * i % 97) for i in range(200)])
     times = [i * 0.37 for i in range(530)]
     forward = [trace.power_W(t) for t in times]
     assert [trace.power_W(t) for t in reversed(times)] == forward[::-1]
-    assert [trace(times[i * 211 % 530]) for i in range(530)] == [
-        forward[i * 211 % 530] for i in range(530)
-    ]
+    mixed = [i * 211 % 530 for i in range(530)]
+    assert [trace(times[i]) for i in mixed] == [forward[i] for i in mixed]
     assert [trace.power_W(float(i)) for i in range(200)] == [i * i % 97 for i in range(200)]
 
 
 def test_scale_multiplies(tmp_path):
-    path = _file(tmp_path, "t_s,p_W\n0,10\n1,20\n")
-    assert reader.read_trace(path, scale=40.0).power_W(0.5) == pytest.approx(600.0)
+    assert _read(tmp_path, [(0, 10), (1, 20)], scale=40.0).power_W(0.5) == pytest.approx(600.0)
 
 
 @pytest.mark.parametrize("scale", [0, -1.0, float("nan"), float("inf"), "2"])
 def test_a_wrong_scale_is_refused(tmp_path, scale):
-    assert ("allowed is a finite number above 0") in _refused(
-        _file(tmp_path, "t_s,p_W\n0,1\n1,2\n"), scale=scale
-    )
+    path = _file(tmp_path, "t_s,p_W\n0,1\n1,2\n")
+    assert "allowed is a finite number above 0" in _refused(path, scale=scale)
 
 
 @pytest.mark.parametrize("pause_s, cut", [(9.99, 0), (10.0, 0), (10.01, 1), (357_583.0, 1)])
 def test_a_gap_is_cut_not_interpolated(tmp_path, pause_s, cut):
     rows = [(0, 100), (1, 110), (2, 120), (2 + pause_s, 500), (3 + pause_s, 600)]
-    trace = reader.read_trace(_file(tmp_path, "t_s,p_W\n" + "".join(f"{t},{p}\n" for t, p in rows)))
+    trace = _read(tmp_path, rows)
     assert trace.gaps_cut == cut
     if not cut:
         assert trace.duration_s == pytest.approx(3 + pause_s)
         assert trace.power_W(2 + pause_s / 2) == pytest.approx(310.0)
         return
     assert trace.duration_s == pytest.approx(4.0)
-    assert [trace.power_W(t) for t in (1.5, 2.0, 2.5, 2.999)] == pytest.approx(
-        [115.0, 120.0, 120.0, 120.0]
-    )
+    before = [trace.power_W(t) for t in (1.5, 2.0, 2.5, 2.999)]
+    assert before == pytest.approx([115.0, 120.0, 120.0, 120.0])
     assert [trace.power_W(t) for t in (3.0001, 3.5)] == pytest.approx([500.0, 550.0], abs=0.1)
 
 
 def test_gaps_add_up(tmp_path):
-    rows = [(0, 1), (1, 2), (101, 3), (102, 4), (202, 5), (203, 6)]
-    trace = reader.read_trace(_file(tmp_path, "t_s,p_W\n" + "".join(f"{t},{p}\n" for t, p in rows)))
+    trace = _read(tmp_path, [(0, 1), (1, 2), (101, 3), (102, 4), (202, 5), (203, 6)])
     assert trace.gaps_cut == 2 and trace.times_s == pytest.approx([0, 1, 2, 3, 4, 5])
 
 
@@ -119,122 +130,63 @@ def test_the_gap_length_can_be_given_for_slow_series(tmp_path):
     assert reader.read_trace(path, gap_s=90.0).power_W(30.0) == pytest.approx(5.0)
 
 
-@pytest.mark.parametrize("cell", ["abc", "nan", "inf", "-inf", "1_0", "1;5"])
-def test_a_power_that_is_no_number_is_refused_and_counted(tmp_path, cell):
-    trace = reader.read_trace(_file(tmp_path, f"t_s,p_W\n0,1\n1,2\n2,{cell}\n3,4\n4,5\n"))
+BAD_POWERS = ["1.5,abc", "1.5,nan", "1.5,inf", "1.5,-inf", "1.5,1_0", "1.5,1;5"]
+
+
+@pytest.mark.parametrize("row", [*BAD_POWERS, "1", "1,2,3", "abc,2", ",2", "nan,2", "1,9", "0.5,9"])
+def test_a_row_of_wrong_power_shape_or_time_is_refused_and_counted(tmp_path, row):
+    trace = _read(tmp_path, f"0,1\n1,2\n{row}\n2,3\n3,4\n")
     assert (trace.rows_read, trace.rows_refused, trace.rows_empty) == (5, 1, 0)
-    assert trace.power_W(2.0) == pytest.approx(3.0)
-
-
-@pytest.mark.parametrize("row", ["1", "1,2,3", "abc,2", ",2", "nan,2", "1,9", "0.5,9"])
-def test_a_row_of_wrong_shape_or_time_is_refused_and_counted(tmp_path, row):
-    trace = reader.read_trace(_file(tmp_path, f"t_s,p_W\n0,1\n1,2\n{row}\n2,3\n3,4\n"))
-    assert (trace.rows_refused, trace.times_s, trace.powers_W) == (
-        1,
-        [0.0, 1.0, 2.0, 3.0],
-        [1.0, 2.0, 3.0, 4.0],
-    )
+    assert (trace.times_s, trace.powers_W) == ([0.0, 1.0, 2.0, 3.0], [1.0, 2.0, 3.0, 4.0])
 
 
 def test_an_empty_cell_is_no_sample(tmp_path):
-    trace = reader.read_trace(
-        _file(tmp_path, "t_s,a_W,b_W\n0,1,\n1,2,5\n2,,6\n3,4, \n4,,\n"), column="a_W"
-    )
+    text = "t_s,a_W,b_W\n0,1,\n1,2,5\n2,,6\n3,4, \n4,,\n"
+    trace = reader.read_trace(_file(tmp_path, text), column="a_W")
     assert (trace.rows_refused, trace.rows_empty, trace.duration_s) == (0, 2, 3.0)
 
 
-@pytest.mark.parametrize(
-    "channel, ok",
-    [
-        (GOOD, True),
-        ("-1.0,-1.0,-1.0,-1.0", False),
-        ("-2.0,-2.0,-2.0,-2.0", False),
-        ("0,0,0,0", False),
-        ("800,49.9,3.6,0.9", False),
-        ("800,50.0,3.6,0.9", True),
-        ("800,1000.0,3.6,0.9", True),
-        ("800,1000.1,3.6,0.9", False),
-        ("800,230,3.6,1.0", True),
-        ("800,230,3.6,1.01", False),
-        ("-800,230,3.6,-1.0", True),
-        ("-800,230,3.6,-1.01", False),
-        ("800,230,-0.1,0.9", False),
-        ("nan,230,3.6,0.9", False),
-        ("800,nan,3.6,0.9", False),
-        ("800,230,inf,0.9", False),
-        ("800,230,3.6,", False),
-    ],
-)
 @pytest.mark.parametrize("place", [0, 1, 2])
-def test_a_row_is_refused_when_any_channel_cannot_be_true(tmp_path, channel, ok, place):
-    three = [GOOD] * 3
-    three[place] = channel
-    rows = [
-        (0, 2400, GOOD, GOOD, GOOD),
-        (1, 2400, *three),
-        (2, 2400, GOOD, GOOD, GOOD),
-        (3, 2400, GOOD, GOOD, GOOD),
-    ]
-    assert reader.read_trace(_meter(tmp_path, rows)).rows_refused == (0 if ok else 1)
+def test_a_row_is_refused_when_any_channel_cannot_be_true(tmp_path, place):
+    rows = [(0, 2400, GOOD, GOOD, GOOD)]
+    for t_s, channel in enumerate((*TRUE, *FALSE), 1):
+        three = [GOOD] * 3
+        three[place] = channel
+        rows.append((t_s, 2400, *three))
+    trace = reader.read_trace(_meter(tmp_path, rows), gap_s=99)
+    assert trace.times_s == list(range(len(TRUE) + 1)) and trace.rows_refused == len(FALSE)
 
 
 def test_raw_rows_travel_as_they_are(tmp_path):
-    bad = "-2.0,-2.0,-2.0,-2.0"
-    path = _meter(
-        tmp_path,
-        [
-            (0, 2400, GOOD, GOOD, GOOD),
-            (1, -2, bad, bad, bad),
-            (1.5, 2700, GOOD, GOOD, GOOD),
-            (2, 2700, GOOD, GOOD, GOOD),
-        ],
-    )
+    times = {0: 2400, 1: -2, 1.5: 2700, 2: 2700}
+    rows = [(t_s, total_W, *[GOOD if total_W > 0 else BAD] * 3) for t_s, total_W in times.items()]
+    path = _meter(tmp_path, rows)
     trace = reader.read_trace(path, raw=True, scale=2.0)
-    good = (1600.0, 230.1, 7.2, 0.96)
-    wrong = (-2.0, -2.0, -2.0, -2.0)
-    assert trace(0.0) == (4800.0, (good,) * 3)
-    assert trace(0.999)[1] == (good,) * 3
-    assert trace(1.0) == (pytest.approx(5200.0), (wrong,) * 3)
-    assert trace(1.499)[1] == (wrong,) * 3
-    assert trace(1.5)[1] == (good,) * 3
+    good, wrong = ((1600.0, 230.1, 7.2, 0.96),) * 3, ((-1.0,) * 4,) * 3
+    assert trace(0.0) == (4800.0, good)
+    assert trace(1.0) == (pytest.approx(5200.0), wrong)
+    assert [trace(t_s)[1] for t_s in (0.999, 1.499, 1.5)] == [good, wrong, good]
     assert trace.rows_refused == 1
     assert reader.read_trace(path)(0.5) == pytest.approx(2500.0)
 
 
+def _raw(tmp_path, rows):
+    """Raw trace of (t_s, is the meter right) rows."""
+    lines = [(t_s, n, *[GOOD if good else BAD] * 3) for n, (t_s, good) in enumerate(rows)]
+    return reader.read_trace(_meter(tmp_path, lines), raw=True)
+
+
 def test_a_wrong_row_beside_a_right_one_at_the_same_time_travels_too(tmp_path):
-    bad = "-1,-1,-1,-1"
-    rows = [
-        (0, 1, GOOD, GOOD, GOOD),
-        (1, 1, GOOD, GOOD, GOOD),
-        (1, -1, bad, bad, bad),
-        (2, 1, GOOD, GOOD, GOOD),
-        (1.5, 1, GOOD, GOOD, GOOD),
-    ]
-    trace = reader.read_trace(_meter(tmp_path, rows), raw=True)
+    trace = _raw(tmp_path, [(0, 1), (1, 1), (1, 0), (2, 1), (1.5, 1)])
     assert trace.channels(1.2)[0][0] == -1.0 and trace.channels(2.0)[0][0] == 800.0
     assert trace.rows_refused == 2 and trace.channel_times_s == [0.0, 1.0, 1.0, 2.0]
 
 
 def test_wrong_rows_inside_a_gap_do_not_disorder_the_others(tmp_path):
-    bad = "-1,-1,-1,-1"
-    rows = [
-        (0, 1, GOOD, GOOD, GOOD),
-        (1, 2, GOOD, GOOD, GOOD),
-        (500, -1, bad, bad, bad),
-        (1000, 3, GOOD, GOOD, GOOD),
-        (1001, 4, GOOD, GOOD, GOOD),
-        (1002, -1, bad, bad, bad),
-        (1003, 5, GOOD, GOOD, GOOD),
-    ]
-    trace = reader.read_trace(_meter(tmp_path, rows), raw=True)
+    trace = _raw(tmp_path, [(0, 1), (1, 1), (500, 0), (1000, 1), (1001, 1), (1002, 0), (1003, 1)])
     assert trace.channel_times_s == sorted(trace.channel_times_s) == [0, 1, 2, 2, 3, 4, 5]
-    assert [trace.channels(t)[0][0] for t in (1.5, 2.0, 3.5, 4.5, 5.0)] == [
-        800.0,
-        800.0,
-        800.0,
-        -1.0,
-        800.0,
-    ]
+    shown_W = [trace.channels(t)[0][0] for t in (1.5, 2.0, 3.5, 4.5, 5.0)]
+    assert shown_W == [800.0, 800.0, 800.0, -1.0, 800.0]
 
 
 def test_raw_needs_three_channels(tmp_path):
@@ -248,47 +200,23 @@ def test_channels_are_parts_not_the_whole(tmp_path):
     assert reader.read_trace(path, column="ch2_W").power_W(1.0) == 800.0
 
 
+NO_POWER = "no power column whose name ends in _kW or _W in the header"
+
+
 @pytest.mark.parametrize(
     "text, options, message",
     [
         ("", {}, "no time column t_s (seconds) in the header: "),
         ("time,p_W\n0,1\n", {}, "no time column t_s (seconds) in the header: time, p_W"),
-        (
-            "t_s,power\n0,1\n",
-            {},
-            "no power column whose name ends in _kW or _W in the header: t_s, power",
-        ),
-        (
-            "t_s,_W,_kW\n0,1,1\n",
-            {},
-            "no power column whose name ends in _kW or _W in the header: t_s, _W, _kW",
-        ),
+        ("t_s,_W,_kW\n0,1,1\n", {}, f"{NO_POWER}: t_s, _W, _kW"),
         ("t_s,a_W,b_kW\n0,1,2\n", {}, "several power columns, say which with --column: a_W, b_kW"),
         ("t_s,a_W,b_kW\n0,1,2\n", {"column": "c_W"}, "column c_W: allowed are a_W, b_kW"),
         ("t_s,nodes,b_kW\n0,1,2\n", {"column": "nodes"}, "column nodes: allowed are b_kW"),
-        (
-            "t_s,a_W,a_W\n0,1,2\n",
-            {"column": "a_W"},
-            "column a_W stands twice in the header: allowed is once",
-        ),
-        (
-            "t_s,a_W\n",
-            {},
-            "0 of 0 rows usable in a_W (0 refused, 0 empty): needed are 2 and at least half",
-        ),
-        (
-            "t_s,a_W\n0,1\n",
-            {},
-            "1 of 1 rows usable in a_W (0 refused, 0 empty): needed are 2 and at least half",
-        ),
-        (
-            "t_s,a_W\n0,1\n1,x\n2,x\n3,x\n4,5\n",
-            {},
-            "2 of 5 rows usable in a_W (3 refused, 0 empty): ",
-        ),
+        ("t_s,a_W,a_W\n0,1,2\n", {"column": "a_W"}, "column a_W stands twice in the header: "),
+        ("t_s,a_W\n", {}, "0 of 0 rows usable in a_W (0 refused, 0 empty): needed are 2 and"),
+        ("t_s,a_W\n0,1\n", {}, "1 of 1 rows usable in a_W (0 refused, 0 empty): needed are 2"),
+        ("t_s,a_W\n0,1\n1,x\n2,x\n3,x\n4,5\n", {}, "2 of 5 rows usable in a_W (3 refused, 0"),
         ('t_s,a_W\n0,"1\n', {}, "line 2: not CSV ("),
-        ("t_s;a_W\n0;1\n", {}, "no time column t_s (seconds) in the header: t_s;a_W"),
-        ('{"a": 1}\n', {}, "no time column t_s (seconds) in the header: "),
     ],
 )
 def test_an_unknown_shape_is_one_clear_line(tmp_path, text, options, message):
@@ -356,15 +284,9 @@ def test_measured_traces(name, column, duration_s, low_W, high_W):
     assert "several power columns" in _refused(path) and column in _refused(path)
 
 
-def test_a_count_of_nodes_is_no_power():
-    path = _reference("pod11_composite_2s.csv.gz")
-    assert _refused(path, column="nodes_logged") == (
-        "column nodes_logged: allowed are logged_kW, pod_kW"
-    )
-    assert "nodes_logged" not in _refused(path)
-
-
-def test_events_are_no_trace():
+def test_nodes_and_events_are_no_power():
+    refused = _refused(_reference("pod11_composite_2s.csv.gz"), column="nodes_logged")
+    assert refused == "column nodes_logged: allowed are logged_kW, pod_kW"
     assert _refused(_reference("gpt3_512xh100_events.csv")).startswith("no power column")
 
 

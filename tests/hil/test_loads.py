@@ -7,45 +7,31 @@ from hil.scenarios import scenario
 
 HEAD = "t_s,a_kW\n"
 ROWS = "".join(f"{t},{100 + t}\n" for t in range(0, 60, 2))
-STEPS = scenario.parse(
-    {
-        "name": "x",
-        "title": "x",
-        "duration_s": 50,
-        "expect": [],
-        "load": {"kind": "steps", "steps_kW": [[0, 300], [30, 400]]},
-    },
-    "x.toml",
-)
+
+
+def of_scenario(load):
+    table = {"name": "x", "title": "x", "duration_s": 50, "expect": [], "load": load}
+    return scenario.parse(table, "x.toml")
+
+
+STEPS = of_scenario({"kind": "steps", "steps_kW": [[0, 300], [30, 400]]})
 
 
 def order(file=None, duration_s=60.0, **changes):
-    return {
-        "file": file and str(file),
-        "column": None,
-        "scale": 1.0,
-        "raw": False,
-        "seed": 1,
-        "duration_s": duration_s,
-    } | changes
+    usual = {"column": None, "scale": 1.0, "raw": False, "seed": 1, "duration_s": duration_s}
+    return {"file": file and str(file), **usual, **changes}
 
 
-def trace(tmp_path, content, name="load.csv"):
-    path = tmp_path / name
-    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+def trace(tmp_path, content):
+    path = tmp_path / "load.csv"
+    path.write_text(content)
     return path
 
 
 def test_a_file_begins_after_the_cabinet_has_started(tmp_path):
     load = selection.load_of(order(trace(tmp_path, HEAD + ROWS), scale=2.0))
-    assert [load.power(t_s) for t_s in (0, 30, 31, 32, 88, 500)] == [
-        200e3,
-        200e3,
-        202e3,
-        204e3,
-        316e3,
-        316e3,
-    ]
+    powers_kW = [load.power(t_s) / 1e3 for t_s in (0, 30, 31, 32, 88, 500)]
+    assert powers_kW == [200, 200, 202, 204, 316, 316]
     assert (load.duration_s, load.from_us) == (30 + 58, 30_000_000)
     assert load.about == {
         "file": str(tmp_path / "load.csv"),
@@ -55,19 +41,6 @@ def test_a_file_begins_after_the_cabinet_has_started(tmp_path):
         "rows_read": 30,
         "gaps_cut": 0,
     }
-
-
-def test_rows_that_a_meter_got_wrong_are_counted_and_passed_on_raw(tmp_path):
-    names = [f"ch{n}_{point}" for n in (1, 2, 3) for point in ("W", "V", "A", "PF")]
-    good = ["1000", "230", "5", "0.9"] * 3
-    wrong = ["-1", "-1", "-1", "-1"] * 3
-    lines = [",".join(["t_s", "total_W", *names])]
-    lines += [",".join([str(t), "3000", *(wrong if t == 6 else good)]) for t in range(0, 20, 2)]
-    path = trace(tmp_path, "\n".join(lines) + "\n")
-    load = selection.load_of(order(path, raw=True))
-    assert load.about["rows_refused"] == 1 and load.about["column"] == "total_W"
-    assert load.power(30 + 6.5) == (3000.0, ((-1.0,) * 4,) * 3)
-    assert load.power(30 + 8)[1][0] == (1000.0, 230.0, 5.0, 0.9)
 
 
 def test_the_built_in_load_is_a_training_job_that_fits_the_cabinet():
@@ -103,15 +76,7 @@ def test_a_file_on_the_command_line_comes_before_the_scenarios_load(tmp_path):
 
 def test_a_scenario_may_name_a_file(tmp_path):
     path = trace(tmp_path, HEAD + ROWS)
-    chosen = scenario.parse(
-        {
-            "name": "x",
-            "title": "x",
-            "duration_s": 50,
-            "expect": [],
-            "load": {"kind": "file", "file": str(path), "scale": 0.5},
-        },
-        "x.toml",
+    load = selection.load_of(
+        order(), of_scenario({"kind": "file", "file": str(path), "scale": 0.5})
     )
-    load = selection.load_of(order(), chosen)
     assert load.power(30) == 50e3 and load.about["scale"] == 0.5

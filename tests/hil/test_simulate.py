@@ -1,16 +1,13 @@
-"""The simulation: the same seed gives the same run, a killed controller says nothing, a new one
-finds the old store.
-"""
+"""The simulation: its seed repeats it; a killed controller is silent, a new one finds the store."""
 
 import pytest
 
 from controller.record import store, stored_record
 from controller.site import config
 from controller.sites import EXAMPLE, PYLONTECH
-from hil.scenarios.faults import Clockwork
 from hil.scenarios.scenario import Action
 from hil.simulate import VirtualRig
-from hil.virtual_controller import MemoryStore, VirtualController
+from hil.virtual_controller import MemoryStore
 from hil.wires.virtual import DOWN, NEVER
 from safety import signals as s
 
@@ -32,13 +29,17 @@ def action(at_s, do, **arguments):
 
 def fingerprint(virtual):
     """Everything a run leaves, byte for byte."""
-    return (
-        virtual.recorder.rows().tobytes(),
-        virtual.observer.result(),
-        virtual.trips.trips,
-        virtual.observer.violations,
-        virtual.controller.cabinet.core.state_words(),
-    )
+    observed = virtual.observer.result(), virtual.trips.trips, virtual.observer.violations
+    words = virtual.controller.cabinet.core.state_words()
+    return virtual.recorder.rows().tobytes(), observed, words
+
+
+def opened(virtual):
+    return [rack.contactor_state for rack in virtual.plant.racks] == [0, 0, 0]
+
+
+def stages(virtual):
+    return [trip["stage"] for trip in virtual.trips.trips]
 
 
 def test_a_hint_is_in_the_image_of_the_next_tick_and_lost_on_a_dead_controller():
@@ -53,43 +54,31 @@ def test_a_hint_is_in_the_image_of_the_next_tick_and_lost_on_a_dead_controller()
     virtual.controller.hint("site_ems", 3, 4, 9000, 1500)
 
 
-@pytest.mark.parametrize(
-    "actions",
-    [
-        (),
-        (
-            action(
-                4,
-                "noise",
-                bus="io",
-                seed=5,
-                garbage_permille=100,
-                flip_permille=30,
-                drop_permille=30,
-            ),
-            action(6.003, "estop_press"),
-        ),
-    ],
-)
-def test_the_same_seed_gives_the_same_run_and_another_seed_another(actions):
+def test_the_same_seed_gives_the_same_run_and_another_seed_another():
+    noise = {"garbage_permille": 100, "flip_permille": 30, "drop_permille": 30}
+    actions = (action(4, "noise", bus="io", seed=5, **noise), action(6.003, "estop_press"))
     first, again, other = (fingerprint(rig(seed, actions).run(8)) for seed in (1, 1, 2))
     assert first == again
     assert first[0] != other[0]
 
 
 def test_it_starts_closes_and_follows_the_load():
-    virtual = rig().run(12)
+    virtual, shown_us = rig(), []
+    virtual.run(12, lambda: shown_us.append(virtual.now_us), 5)
+    assert shown_us == [20_000, 5_000_000, 10_000_000]
     names = [name for _, name, _ in virtual.observer.result()]
     assert names.index("contactors_closed") < names.index("power_flowing")
     assert virtual.observer.violations == [] and virtual.trips.trips == []
     assert virtual.controller.cabinet.core.out[s.STATE] == s.RUNNING
     assert virtual.ticks == 600 and virtual.now_us == 12 * SECOND_US
+    # several exchanges fit between two ticks
+    units = list(virtual.controller.cabinet.field.ports["io"].statistics.values())
+    assert sum(unit.sent for unit in units) > 1.1 * virtual.ticks - 10
+    assert sum(unit.timeout for unit in units) == 0
 
 
 def test_bytes_take_their_time_on_the_wire():
-    """A request of 8 bytes at 115200 Bd takes 694.4 us; the reply follows after the module's 2 ms;
-    then the gap.
-    """
+    """A request of 8 bytes takes 694.4 us at 115200 Bd; the reply follows after 2 ms."""
     virtual = rig()
     wire, heard = virtual.controller.wires["io"], []
     plain = wire.tap
@@ -106,92 +95,44 @@ def test_bytes_take_their_time_on_the_wire():
     assert any(time_us % virtual.tick_us for time_us in downs)
 
 
-def test_several_exchanges_fit_between_two_ticks():
-    virtual = rig().run(2)
-    port = virtual.controller.cabinet.field.ports["io"]
-    sent = sum(unit.sent for unit in port.statistics.values())
-    assert (
-        sent > 1.1 * virtual.ticks - 10
-        and sum(unit.timeout for unit in port.statistics.values()) == 0
-    )
-
-
-def test_a_killed_controller_is_silent_and_the_hardware_lets_go():
-    virtual = rig(actions=[action(5, "controller_kill")]).run(7)
-    assert virtual.controller.cabinet is None
-    times = {
-        name: time_us
-        for time_us, name, _ in reversed(virtual.observer.result())
-        if time_us >= 5_000_000
-    }
-    assert times["controller_kill"] < times["pcs_enable_off"] < times["contactor_supply_off"]
-    assert all(rack.contactor_state == 0 for rack in virtual.plant.racks)
+def test_a_killed_controller_is_silent_and_deaf_and_the_hardware_lets_go():
+    virtual = rig().run(5)
+    dead = virtual.controller.cabinet
+    units = [unit for port in dead.field.ports.values() for unit in port.statistics.values()]
+    virtual.controller.kill()
+    before = [(unit.ok, unit.noise_bytes) for unit in units]
+    for name, *arguments in (("reset", "remote"), ("run_request", True), ("stall", 500)):
+        getattr(virtual.controller, name)(*arguments)
+    virtual.run(7)
+    assert before == [(unit.ok, unit.noise_bytes) for unit in units]
+    assert virtual.controller.cabinet is None and virtual.controller.can["can0"].ends == []
+    late = [name for time_us, name, _ in virtual.observer.result() if time_us >= 5_000_000]
+    assert late.index("pcs_enable_off") < late.index("contactor_supply_off") and opened(virtual)
     assert all(wire.next_us == NEVER for wire in virtual.controller.wires.values())
     assert virtual.recorder.rows()["state"][-1] == s.INHIBITED
 
 
-def test_nothing_reaches_a_killed_controller_any_more():
-    virtual = rig().run(5)
-    dead = virtual.controller.cabinet
-    virtual.controller.kill()
-    before = [
-        (unit.ok, unit.noise_bytes)
-        for port in dead.field.ports.values()
-        for unit in port.statistics.values()
-    ]
-    virtual.run(6)
-    assert before == [
-        (unit.ok, unit.noise_bytes)
-        for port in dead.field.ports.values()
-        for unit in port.statistics.values()
-    ]
-    assert virtual.controller.can["can0"].ends == []
-
-
-def test_a_controller_that_is_started_again_finds_its_store():
-    virtual = rig(actions=[action(5, "controller_kill"), action(6, "controller_start")]).run(9)
-    assert [trip["stage"] for trip in virtual.trips.trips] == ["44c"]
+@pytest.mark.parametrize("spoiled, stage", [((), "44c"), ((action(5.5, "store_spoil"),), "44d")])
+def test_a_controller_that_is_started_again_finds_its_store(spoiled, stage):
+    kill, start = action(5, "controller_kill"), action(6, "controller_start")
+    virtual = rig(actions=[kill, *spoiled, start]).run(8)
+    assert stages(virtual) == [stage]
     assert virtual.controller.cabinet.core.out[s.STATE] == s.INHIBITED
-    assert len(virtual.controller.can["can0"].ends) == 1
-
-
-def test_a_controller_that_starts_on_a_spoiled_store_asks_for_the_key_and_keeps_a_new_record():
-    virtual = rig(
-        actions=[
-            action(5, "controller_kill"),
-            action(6, "store_spoil"),
-            action(7, "controller_start"),
-        ]
-    )
-    virtual.run(9)
-    assert [trip["stage"] for trip in virtual.trips.trips] == ["44d"]
     assert virtual.controller.store.loaded().record is not None
+    assert len(virtual.controller.can["can0"].ends) == 1
 
 
 @pytest.mark.parametrize("duration_ms, trips", [(480, []), (520, ["44b"])])
 def test_a_controller_that_stands_still_notices_when_it_goes_on(duration_ms, trips):
     virtual = rig(actions=[action(5, "controller_stall", duration_ms=duration_ms)]).run(5.4)
     assert virtual.trips.trips == []
-    assert [trip["stage"] for trip in virtual.run(6).trips.trips] == trips
-
-
-@pytest.mark.parametrize(
-    "do, arguments",
-    [
-        ("reset", {"by": "remote"}),
-        ("run_request", {"on": True}),
-        ("controller_stall", {"duration_ms": 500}),
-    ],
-)
-def test_what_is_asked_of_a_dead_controller_is_asked_in_vain(do, arguments):
-    virtual = rig(actions=[action(1, "controller_kill"), action(2, do, **arguments)]).run(3)
-    assert virtual.controller.cabinet is None
+    assert stages(virtual.run(6)) == trips
 
 
 def test_a_controlled_stop_leaves_a_clean_store_and_nothing_closed():
     virtual = rig(actions=[action(5, "run_request", on=False)]).run(9)
     assert virtual.controller.store.loaded().state == store.CLEAN
-    assert all(rack.contactor_state == 0 for rack in virtual.plant.racks)
+    assert opened(virtual)
     assert virtual.trips.trips == [] and virtual.observer.violations == []
 
 
@@ -201,24 +142,12 @@ def test_the_store_in_memory_is_what_a_start_finds():
     for number, armed in enumerate((1, 0), 1):
         record = stored_record.Record(armed)
         assert kept.submit(record) == kept.poll() == number
-        assert (kept.loaded().state, kept.loaded().record) == (
-            store.ARMED if armed else store.CLEAN,
-            record,
-        )
-
-
-def test_show_is_called_every_so_often_of_virtual_time():
-    virtual, shown_us = rig(), []
-    virtual.run(3, lambda: shown_us.append(virtual.now_us), 0.5)
-    assert shown_us == [20_000, 500_000, 1_000_000, 1_500_000, 2_000_000, 2_500_000, 3_000_000]
+        assert kept.loaded().state == (store.ARMED if armed else store.CLEAN)
+        assert kept.loaded().record is record
 
 
 def test_actions_come_at_their_tick_and_before_the_controllers():
-    virtual = rig(actions=[action(1.001, "estop_press")])
-    assert isinstance(virtual.clockwork, Clockwork) and isinstance(
-        virtual.controller, VirtualController
-    )
-    virtual.run(1.0)
+    virtual = rig(actions=[action(1.001, "estop_press")]).run(1.0)
     assert virtual.plant.contacts["estop_1"]
     virtual.step()
     assert not virtual.plant.contacts["estop_1"]
@@ -226,9 +155,8 @@ def test_actions_come_at_their_tick_and_before_the_controllers():
 
 
 def run_state(virtual):
-    """(run state, stages that ever stood) of a rig."""
-    out = virtual.controller.cabinet.core.out
-    return s.STATES[out[s.STATE]], [trip["stage"] for trip in virtual.trips.trips]
+    """(run state, stages that were ever active) of a rig."""
+    return s.STATES[virtual.controller.cabinet.core.out[s.STATE]], stages(virtual)
 
 
 def test_a_cabinet_with_a_bms_that_tells_of_no_contactors_starts():
@@ -238,48 +166,43 @@ def test_a_cabinet_with_a_bms_that_tells_of_no_contactors_starts():
 
 
 @pytest.mark.parametrize(
-    "withdraw, state",
-    [
-        (lambda virtual: setattr(virtual.plant, "key_run", False), "tripped"),
-        (lambda virtual: setattr(virtual.cabinet.devices["bms_1"], "silent", True), "inhibited"),
-        (
-            lambda virtual: setattr(virtual.cabinet.devices["meter_grid"], "silent", True),
-            "inhibited",
-        ),
-    ],
+    "device, state", [("", "tripped"), ("bms_1", "inhibited"), ("meter_grid", "inhibited")]
 )
-def test_evidence_withdrawn_while_closing_ends_the_attempt(withdraw, state):
+def test_evidence_withdrawn_while_closing_ends_the_attempt(device, state):
     virtual = rig()
     while run_state(virtual)[0] != "closing":
         virtual.step()
-    withdraw(virtual)
+    if device:
+        virtual.cabinet.devices[device].silent = True
+    else:
+        virtual.plant.key_run = False
     virtual.run(8)
     assert run_state(virtual)[0] == state
-    assert [rack.contactor_state for rack in virtual.plant.racks] == [0, 0, 0]
+    assert opened(virtual)
 
 
 def test_the_key_out_of_run_is_a_controlled_stop():
-    virtual = rig().run(10)
+    virtual = rig().run(5)
     virtual.plant.key_run = False
-    virtual.run(20)
+    virtual.run(12)
     assert run_state(virtual) == ("tripped", ["47"])
-    assert [rack.contactor_state for rack in virtual.plant.racks] == [0, 0, 0]
+    assert opened(virtual)
 
 
 def test_a_rack_that_recloses_against_the_command_widens_nothing():
-    virtual = rig().run(10)
+    virtual = rig().run(5)
     kernel = virtual.controller.cabinet.core.kernel
     virtual.cabinet.devices["bms_1"].overrides["STATE.contactor_state"] = 0
-    virtual.run(11)
+    virtual.run(6)
     narrowed = kernel.bounds.rack_limit[8]
     virtual.cabinet.devices["bms_1"].overrides.clear()
-    virtual.run(12)
+    virtual.run(7)
     assert (narrowed, kernel.bounds.rack_limit[8]) == (0, 0)
 
 
 def test_a_store_that_dies_while_running_ends_in_a_controlled_stop():
-    virtual = rig().run(10)
+    virtual = rig().run(5)
     virtual.controller.store.ok = False
-    virtual.run(20)
+    virtual.run(12)
     assert run_state(virtual)[0] == "ready"
-    assert [rack.contactor_state for rack in virtual.plant.racks] == [0, 0, 0]
+    assert opened(virtual)

@@ -1,6 +1,4 @@
-"""A cabinet with a second channel, in virtual time: either one stops it alone, and says who and
-why.
-"""
+"""A cabinet with a second channel, in virtual time: each channel stops it alone and names why."""
 
 import shutil
 
@@ -15,24 +13,31 @@ from hil.simulate import VirtualRig
 from safety import evidence, peer
 from safety import signals as s
 
+LINK = '[channel_b]\nport = "/dev/serial/by-path/b"'
+
+
+def site_with(folder, fitted="fitted", link=LINK):
+    """The example site with this second channel and this table of its link."""
+    shutil.copytree(SITES, folder)
+    path = folder / "types" / "firebreak_645.toml"
+    text = path.read_text().replace('second_channel = "none"', f'second_channel = "{fitted}"')
+    path.write_text(text.replace("[unit.1]\n", f"{link}\n\n[unit.1]\n", 1))
+    return config.load(folder / "example" / "cabinet.toml")
+
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    """The example site with a second channel."""
-    folder = tmp_path_factory.mktemp("two") / "sites"
-    shutil.copytree(SITES, folder)
-    path = folder / "types" / "firebreak_645.toml"
-    text = path.read_text().replace('second_channel = "none"', 'second_channel = "fitted"')
-    path.write_text(
-        text.replace("[unit.1]\n", '[channel_b]\nport = "/dev/serial/by-path/b"\n\n[unit.1]\n', 1)
-    )
-    return config.load(folder / "example" / "cabinet.toml")
+    return site_with(tmp_path_factory.mktemp("two") / "sites")
+
+
+def rig_of(site, path=None):
+    return VirtualRig(site, lambda t_s: 300_000.0, 1, (), {"soc": 0.55}, path and str(path))
 
 
 @pytest.fixture
 def running(site):
     """A rig that has run for 4 s."""
-    return VirtualRig(site, lambda t_s: 300_000.0, 1, (), {"soc": 0.55}).run(4)
+    return rig_of(site).run(4)
 
 
 def said(rig):
@@ -89,7 +94,7 @@ def test_with_a_dead_b_lets_go_in_half_a_second(running):
 
 
 def test_nothing_starts_without_b(site):
-    rig = VirtualRig(site, lambda t_s: 300_000.0, 1, (), {"soc": 0.55})
+    rig = rig_of(site)
     rig.channel_b.powered = False
     rig.run(5)
     assert (out(rig)[s.STATE], out(rig)[s.INHIBIT_REASON]) == (s.INHIBITED, evidence.I_PEER)
@@ -97,7 +102,7 @@ def test_nothing_starts_without_b(site):
 
 
 def test_b_with_the_image_of_another_site_never_permits(site):
-    rig = VirtualRig(site, lambda t_s: 300_000.0, 1, (), {"soc": 0.55})
+    rig = rig_of(site)
     image = site.safety_image[:]
     image[-1] ^= 1
     rig.channel_b.second.__init__(image, 0)
@@ -106,21 +111,19 @@ def test_b_with_the_image_of_another_site_never_permits(site):
     assert "limit image" in said(rig)
 
 
-# -- resets
-
-
 def after_an_estop_at_b(site, tmp_path=None):
-    """A rig whose channel B alone saw the E-stop pressed, 6 s after it was released: row 51 in A,
-    row 1a in B.
-    """
-    path = str(tmp_path / "journal") if tmp_path else None
-    rig = VirtualRig(site, lambda t_s: 300_000.0, 1, (), {"soc": 0.55}, path).run(4)
+    """A rig 6 s after an E-stop that only channel B saw: row 51 in A, row 1a in B."""
+    rig = rig_of(site, tmp_path and tmp_path / "journal").run(4)
     rig.channel_b.stuck["estop_1_ok"] = 0
     rig.run(4.3)
     rig.channel_b.stuck.clear()
     rig.run(11)
     assert rig.trips.standing() == ["51"] and "stage 1a" in said(rig)
     return rig
+
+
+def causes(path):
+    return snapshot.read(str(path)).causes
 
 
 def answer(rig):
@@ -155,35 +158,30 @@ def test_a_remote_reset_does_not_clear_what_waits_for_the_key_in_b(site):
     assert answer(rig) == "not clear yet; channel B: key needed"
 
 
-def test_the_journal_says_what_stands_in_b_and_a_reset_of_less_clears_nothing_there(site, tmp_path):
+def test_the_journal_holds_the_causes_of_b_and_a_reset_of_less_clears_nothing_there(site, tmp_path):
     """The E-stop latched in B alone; somebody who looked before that asks for a reset after it."""
-    rig = VirtualRig(
-        site, lambda t_s: 300_000.0, 1, (), {"soc": 0.55}, str(tmp_path / "journal")
-    ).run(4)
-    before = snapshot.read(str(tmp_path / "journal")).causes
-    assert before == (-1, 0, -1, 0)
+    path = tmp_path / "journal"
+    rig = rig_of(site, path).run(4)
+    assert causes(path) == (-1, 0, -1, 0)
     rig.plant.key_run = False
     rig.run(10)
-    self_clearing = snapshot.read(str(tmp_path / "journal")).causes
+    self_clearing = causes(path)
     rig.channel_b.stuck["estop_1_ok"] = 0
     rig.run(10.3)
     rig.channel_b.stuck.clear()
     rig.run(17)
-    now = snapshot.read(str(tmp_path / "journal")).causes
-    assert now[:2] == self_clearing[:2], (
-        "nothing is energised, so that A latches nothing and looks as before"
-    )
-    assert (
-        now[2:] == rig.controller.cabinet.peer.causes() and peer_words.stage_in_b(now[2])[0] == "1a"
-    )
+    now = causes(path)
+    assert now[:2] == self_clearing[:2], "nothing is energised, so that A latches nothing"
+    assert now[2:] == rig.controller.cabinet.peer.causes()
+    assert peer_words.stage_in_b(now[2])[0] == "1a"
     rig.controller.cabinet.request_reset(operator_commands.KEY_RESET, *self_clearing)
     assert answer(rig) == "nothing to reset; channel B: changed"
     rig.run(18)
-    assert snapshot.read(str(tmp_path / "journal")).causes == now
+    assert causes(path) == now
     rig.controller.cabinet.request_reset(operator_commands.KEY_RESET, *now)
     assert answer(rig) == "nothing to reset; channel B: done"
     rig.run(19)
-    assert snapshot.read(str(tmp_path / "journal")).causes == self_clearing
+    assert causes(path) == self_clearing
     rig.controller.cabinet.journal.close()
 
 
@@ -207,24 +205,13 @@ def test_a_run_with_a_second_channel_is_replayed_to_the_byte(site, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "said, line",
+    "fitted, link, line",
     [
-        ('second_channel = "none"', "channel_b.port: is said although"),
-        ('[channel_b]\nport = "/dev/ttyUSB0"', "channel_b.port"),
-        ("", "channel_b.port"),
+        ("none", LINK, "channel_b.port: is said although"),
+        ("fitted", '[channel_b]\nport = "/dev/ttyUSB0"', "channel_b.port"),
+        ("fitted", "", "channel_b.port"),
     ],
 )
-def test_a_link_that_makes_no_sense_is_refused(tmp_path, said, line):
-    shutil.copytree(SITES, tmp_path / "sites")
-    path = tmp_path / "sites" / "types" / "firebreak_645.toml"
-    text = path.read_text()
-    if "none" in said:
-        text = text.replace(
-            "[unit.1]\n", '[channel_b]\nport = "/dev/serial/by-path/b"\n\n[unit.1]\n', 1
-        )
-    else:
-        text = text.replace('second_channel = "none"', 'second_channel = "fitted"')
-        text = text.replace("[unit.1]\n", f"{said}\n\n[unit.1]\n", 1)
-    path.write_text(text)
+def test_a_link_that_makes_no_sense_is_refused(tmp_path, fitted, link, line):
     with pytest.raises(config.ConfigError, match=line):
-        config.load(tmp_path / "sites" / "example" / "cabinet.toml")
+        site_with(tmp_path / "sites", fitted, link)
