@@ -1,12 +1,9 @@
 """A site with everything fitted, as hil/cabinet.py needs it, and the drivers of its devices on real
-frames.
-
-The controller's configuration is stood in for, so that plant, devices and drivers are tried by
-themselves.
+frames; a stand-in for the controller's configuration.
 """
 
-import types
 from array import array
+from types import SimpleNamespace
 
 from drivers import profile
 from drivers.bms import NativeBms
@@ -19,72 +16,84 @@ from safety import signals as s
 
 MODULES, RACKS = 15, 2
 IO_1 = (
-    "estop_1_ok",
-    "fire_alarm_ok",
-    "suppression_ok",
-    "gas_relay_ok",
-    "airflow_ok",
-    "key_run_ok",
-    "permit_1_closed",
-    "door_ok",
+    *("estop_1_ok", "fire_alarm_ok", "suppression_ok", "gas_relay_ok", "airflow_ok", "key_run_ok"),
+    *("permit_1_closed", "door_ok"),
 )
 IO_2 = (
-    "estop_2_ok",
-    "bms_fault_ok",
-    "permit_2_closed",
-    "cell_voltage_ok",
-    "smoke_1_ok",
-    "smoke_2_ok",
-    "heat_ok",
-    "fire_trouble_ok",
+    *("estop_2_ok", "bms_fault_ok", "permit_2_closed", "cell_voltage_ok", "smoke_1_ok"),
+    *("smoke_2_ok", "heat_ok", "fire_trouble_ok"),
 )
 IO_3 = ("damper_ok", "", "leak_ok", "coolant_ok", "supervised_ok", "hvac_ok", "", "")
-SENSORS = ("gas_1", "gas_2", "offgas_1", "offgas_2", "toxic", "climate", "ups")
 NONE = ("",) * 8
-
-
-def _device(role, address, inputs=NONE, outputs=NONE, index=-1, family=""):
-    return types.SimpleNamespace(
-        role=role,
-        address=address,
-        index=index,
-        inputs=inputs,
-        outputs=outputs,
-        profile=types.SimpleNamespace(family=family),
-    )
-
-
 IO_1_OUTPUTS = ("pcs_enable_ok", "!fan_on", "horn_on", "lamp_on", "", "", "", "")
 IO_2_OUTPUTS = (
     *("contactor_supply_ok", "!red_lamp_on", "supervisory_ok", "pre_alarm_on", "shunt_trip_on"),
     *("", "", ""),
 )
+INPUTS = [row[0] for row in s.CABINET_INPUTS]
+# sensor: its profile, {value: signal}
+SENSORS = {
+    **{
+        f"{kind}_{number}": (
+            f"{kind}_detector",
+            {
+                value: f"{kind}_{number}_{signal}",
+                "ok": f"{kind}_{number}_ok",
+                "calibration_d": f"{kind}_{number}_calibration_d",
+            },
+        )
+        for kind, value, signal in (
+            ("gas", "concentration", "lfl_permille"),
+            ("offgas", "vapour", "ppm"),
+        )
+        for number in (1, 2)
+    },
+    "toxic": (
+        "toxic_detector",
+        {
+            "hydrogen": "toxic_ppm",
+            "carbon_monoxide": "toxic_ppm",
+            "ok": "toxic_ok",
+            "calibration_d": "toxic_calibration_d",
+        },
+    ),
+    "climate": (
+        "climate_monitor",
+        {"air_temperature": "air_temperature_ddegC", "humidity": "humidity_permille"},
+    ),
+    "ups": ("ups_monitor", {"reserve": "ups_reserve_min", "ok": "mains_ok"}),
+}
 
 
-def config(io_2_outputs=IO_2_OUTPUTS):
+def _device(role, address, inputs=NONE, outputs=NONE, index=-1, family=""):
+    of_family = SimpleNamespace(family=family)
+    return SimpleNamespace(
+        role=role, address=address, index=index, inputs=inputs, outputs=outputs, profile=of_family
+    )
+
+
+def config():
     """A stand-in for a checked configuration with everything fitted."""
+    racks = range(RACKS)
     on = {
         "io": [
             _device("io_1", 4, IO_1, IO_1_OUTPUTS),
-            _device("io_2", 5, IO_2, io_2_outputs),
+            _device("io_2", 5, IO_2, IO_2_OUTPUTS),
             _device("io_3", 6, IO_3),
         ],
         "air": [_device(role, 10 + number) for number, role in enumerate(SENSORS)],
         "pcs": [_device("pcs", 3, index=0)],
-        "can0": [
-            _device("bms", 1 + rack, index=rack, family="native_bms") for rack in range(RACKS)
-        ],
+        "can0": [_device("bms", 1 + rack, index=rack, family="native_bms") for rack in racks],
     }
+    kinds = {name: "can" if name == "can0" else "rtu" for name in on}
     buses = [
-        types.SimpleNamespace(
-            name=name, kind="can" if name == "can0" else "rtu", baud_Bd=19_200, character_bits=10
-        )
-        for name in on
+        SimpleNamespace(name=name, kind=kind, baud_Bd=19_200, character_bits=10)
+        for name, kind in kinds.items()
     ]
-    topology = types.SimpleNamespace(
+    topology = SimpleNamespace(
         units=1, racks=RACKS, rack_units=(0, 0), buses=buses, on_bus=on.__getitem__
     )
-    return types.SimpleNamespace(
+    return SimpleNamespace(
         topology=topology,
         modules=MODULES,
         unit_tables=[{"rated_W": 250_000}],
@@ -92,49 +101,8 @@ def config(io_2_outputs=IO_2_OUTPUTS):
     )
 
 
-def _sensor_indexes(role):
-    """{value of the profile: index into the inputs} and the freshness group, as a configuration
-    maps them.
-    """
-    if role.startswith("gas"):
-        return {"concentration": "lfl_permille", "ok": "ok", "calibration_d": "calibration_d"}
-    if role.startswith("offgas"):
-        return {"vapour": "ppm", "ok": "ok", "calibration_d": "calibration_d"}
-    return {
-        "hydrogen": "ppm",
-        "carbon_monoxide": "ppm",
-        "ok": "ok",
-        "calibration_d": "calibration_d",
-    }
-
-
-def _index(name):
-    return [row[0] for row in s.CABINET_INPUTS].index(name)
-
-
-def _indexes(role):
-    if role == "climate":
-        return {"air_temperature": s.AIR_TEMPERATURE_DDEGC, "humidity": s.HUMIDITY_PERMILLE}
-    if role == "ups":
-        return {"reserve": s.UPS_RESERVE_MIN, "ok": s.MAINS_OK}
-    return {value: _index(f"{role}_{ending}") for value, ending in _sensor_indexes(role).items()}
-
-
-PROFILES = {
-    "gas_1": "gas_detector",
-    "gas_2": "gas_detector",
-    "offgas_1": "offgas_detector",
-    "offgas_2": "offgas_detector",
-    "toxic": "toxic_detector",
-    "climate": "climate_monitor",
-    "ups": "ups_monitor",
-}
-
-
 class Site:
-    """Plant, devices and drivers. `advance` lets time pass and reads everything; `value` and
-    `fresh` show signals.
-    """
+    """Plant, devices and drivers; `value` and `fresh` show signals."""
 
     def __init__(self, **plant_config):
         self.layout = s.Layout(1, RACKS, MODULES)
@@ -151,39 +119,23 @@ class Site:
         ]
 
     def _driver(self, name, unit_id):
-        if name in PROFILES:
-            group = s.CABINET_GROUPS.index(name)
+        if name == "pcs_1":
+            groups = [self.layout.unit_group(0, at) for at in (s.G_PCS_MEASURE, s.G_PCS_CONTROL)]
+            unit_at = self.layout.unit_input(0, 0)
+            return SunSpecPcs(profile.load("sunspec_pcs"), unit_id, self, unit_at, *groups)
+        group = s.CABINET_GROUPS.index(name)
+        if name in SENSORS:
+            of_sensor, signals = SENSORS[name]
+            indexes = {value: INPUTS.index(signal) for value, signal in signals.items()}
             return Sensor(
-                profile.load(PROFILES[name]),
-                unit_id,
-                self,
-                _indexes(name),
-                group,
-                lfl_vol_ppm=60_000,
+                profile.load(of_sensor), unit_id, self, indexes, group, lfl_vol_ppm=60_000
             )
-        if name.startswith("io_"):
-            inputs = [
-                _index(signal) if signal else -1 for signal in (IO_1, IO_2, IO_3)[int(name[-1]) - 1]
-            ]
-            return IoModule(
-                profile.load("io_8in_8out"),
-                unit_id,
-                self,
-                inputs,
-                s.CABINET_GROUPS.index(name),
-                NONE,
-            )
-        return SunSpecPcs(
-            profile.load("sunspec_pcs"),
-            unit_id,
-            self,
-            self.layout.unit_input(0, 0),
-            self.layout.unit_group(0, s.G_PCS_MEASURE),
-            self.layout.unit_group(0, s.G_PCS_CONTROL),
-        )
+        signals = {"io_1": IO_1, "io_2": IO_2, "io_3": IO_3}[name]
+        inputs = [INPUTS.index(signal) if signal else -1 for signal in signals]
+        return IoModule(profile.load("io_8in_8out"), unit_id, self, inputs, group, NONE)
 
     def advance(self, seconds, dt_s=0.1):
-        """Let so much time pass; every device is read after every step."""
+        """Let time pass; read every device after every step."""
         for _ in range(round(seconds / dt_s)):
             self.now_us += round(dt_s * 1e6)
             self.plant.step(dt_s)
@@ -194,15 +146,11 @@ class Site:
     def _poll(self):
         for name, driver in self.drivers.items():
             slave = self.cabinet.slaves[self.cabinet.places[name][0]]
-            requests = [request for request, _ in driver.periodic()] if name != "pcs_1" else ()
-            for request in requests:
-                exchange(slave, request, self.now_us)
-            if name == "pcs_1":
-                for _ in range(8):
-                    for request in driver.service(self.now_us):
-                        exchange(slave, request, self.now_us)
-                for request, _ in driver.periodic():
+            for _ in range(8 if name == "pcs_1" else 0):
+                for request in driver.service(self.now_us):
                     exchange(slave, request, self.now_us)
+            for request, _ in driver.periodic():
+                exchange(slave, request, self.now_us)
         for bms, driver in zip(self.cabinet.bms["can0"], self.racks):
             for can_id, data in bms.frames(self.now_us):
                 driver.on_frame(can_id, data, self.now_us)
