@@ -5,8 +5,7 @@ import pytest
 from dev_standin import refused
 from sunspec2.modbus.client import SunSpecModbusClientDevice
 
-from hil.devices import sunspec_models
-from hil.devices.sunspec_models import START, STOP, power_scale
+from hil.devices.sunspec_models import ENTER_STANDBY, EXIT_STANDBY, START, STOP, power_scale
 from hil.devices.sunspec_pcs import MANUFACTURER_ALARM, SunSpecPcs
 
 S_us = 1_000_000
@@ -23,15 +22,11 @@ class Client(SunSpecModbusClientDevice):
 
     def read(self, addr, count):
         """Registers in pieces a slave allows."""
-        data = b""
-        while count:
-            piece = min(count, 125)
-            data += self.pcs.payload(FC3, addr, piece)
-            addr, count = addr + piece, count - piece
-        return data
+        ends = [*range(addr, addr + count, 125), addr + count]
+        return b"".join(self.pcs.payload(FC3, a, b - a) for a, b in zip(ends, ends[1:]))
 
     def connect(self):
-        """Nothing to connect."""
+        pass
 
     disconnect = connect
 
@@ -48,13 +43,10 @@ class Bench:
         self.pcs.tick(0)
 
     def address(self, name):
-        """First register of a point."""
         return self.pcs.image.places[name].address
 
     def write(self, name, value, registers=1):
-        """Write one point."""
-        data = (value & (1 << 16 * registers) - 1).to_bytes(2 * registers, "big")
-        words = [int.from_bytes(data[place : place + 2], "big") for place in range(0, len(data), 2)]
+        words = [value >> 16 * place & 0xFFFF for place in reversed(range(registers))]
         self.pcs.write(FC16, self.address(name), words, self.now_us)
 
     def read(self, name, registers=1, signed=False):
@@ -63,7 +55,6 @@ class Bench:
         return int.from_bytes(data, "big", signed=signed)
 
     def run(self, seconds, step_us=20_000):
-        """Let time pass."""
         for _ in range(round(seconds * S_us / step_us)):
             self.now_us += step_us
             self.pcs.tick(self.now_us)
@@ -101,30 +92,18 @@ def test_pysunspec2_finds_and_reads_the_models():
     assert client.models[1][0].Mn.value == "Firebreak rig"
 
 
+ADDRESSES = {
+    **{"704.WSetEna": 40299, "704.WSetMod": 40300, "704.WSet": 40301, "704.WSetRvrt": 40303},
+    **{"704.WSetEnaRvrt": 40307, "704.WSetRvrtTms": 40308, "704.WSetRvrtRem": 40310},
+    **{"715.LocRemCtl": 40346, "715.DERHb": 40347, "715.ControllerHb": 40349},
+    **{"715.AlarmReset": 40351, "715.OpCtl": 40352, "701.W": 40080, "701.Alrm": 40076},
+    **{"701.W_SF": 40186, "802.V": 40387, "802.A": 40397, "802.V_SF": 40412},
+}
+
+
 def test_addresses_are_those_of_the_register_table():
     bench = Bench()
-    start = {1: 40002, 701: 40070, 702: 40225, 704: 40277, 715: 40344, 802: 40353}
-    for name, offset in (
-        ("704.WSetEna", 22),
-        ("704.WSetMod", 23),
-        ("704.WSet", 24),
-        ("704.WSetRvrt", 26),
-        ("704.WSetEnaRvrt", 30),
-        ("704.WSetRvrtTms", 31),
-        ("704.WSetRvrtRem", 33),
-        ("715.LocRemCtl", 2),
-        ("715.DERHb", 3),
-        ("715.ControllerHb", 5),
-        ("715.AlarmReset", 7),
-        ("715.OpCtl", 8),
-        ("701.W", 10),
-        ("701.Alrm", 6),
-        ("701.W_SF", 116),
-        ("802.V", 34),
-        ("802.A", 44),
-        ("802.V_SF", 59),
-    ):
-        assert bench.address(name) == start[int(name[:3])] + offset, name
+    assert {name: bench.address(name) for name in ADDRESSES} == ADDRESSES
     assert bench.pcs.payload(FC3, 40000, 4) == b"SunS\0\x01\0\x42"
     assert bench.pcs.payload(FC3, 40417, 2) == b"\xff\xff\0\0"
 
@@ -242,22 +221,21 @@ def test_reversion_to_disabled_and_renewal():
     assert bench.plant.setpoint_W == 0 and bench.read("704.WSetEna") == 0
 
 
-def test_reversion_off_and_broken_keep_the_setpoint():
-    for bench, reversion_s in ((Bench(), 0), (Bench(), 2)):
-        bench.pcs.reversion_broken = reversion_s > 0
-        bench.arm(reversion_s=reversion_s)
-        bench.run(30)
-        assert bench.plant.setpoint_W == 50_000
+@pytest.mark.parametrize("reversion_s, broken", [(0, False), (2, True)])
+def test_reversion_off_and_broken_keep_the_setpoint(reversion_s, broken):
+    bench = Bench()
+    bench.pcs.reversion_broken = broken
+    bench.arm(reversion_s=reversion_s)
+    bench.run(30)
+    assert bench.plant.setpoint_W == 50_000
 
 
 def test_der_heartbeat_moves_once_a_second_and_can_stop():
-    bench = Bench()
-    bench.run(0.98)
-    assert bench.read("715.DERHb", 2) == 0
-    bench.run(0.02)
-    assert bench.read("715.DERHb", 2) == 1
-    bench.run(9)
-    assert bench.read("715.DERHb", 2) == 10
+    bench, seen = Bench(), []
+    for seconds in (0.98, 0.02, 9):
+        bench.run(seconds)
+        seen.append(bench.read("715.DERHb", 2))
+    assert seen == [0, 1, 10]
     bench.pcs.heartbeat_stopped = True
     bench.run(5)
     assert bench.read("715.DERHb", 2) == 10
@@ -265,14 +243,10 @@ def test_der_heartbeat_moves_once_a_second_and_can_stop():
 
 def test_start_stop_and_standby():
     bench = Bench()
-    for operation, runs in (
-        (START, True),
-        (STOP, False),
-        (sunspec_models.EXIT_STANDBY, True),
-        (sunspec_models.ENTER_STANDBY, False),
-    ):
+    for operation in (START, STOP, EXIT_STANDBY, ENTER_STANDBY):
         bench.write("715.OpCtl", operation)
-        assert bench.plant.runs[-1] is runs and bench.read("715.OpCtl") == operation
+        assert bench.read("715.OpCtl") == operation
+    assert bench.plant.runs == [True, False, True, False]
 
 
 def test_controller_heartbeat_is_supervised_once_it_has_moved():

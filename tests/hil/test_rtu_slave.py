@@ -1,6 +1,4 @@
-"""The rig's RTU slave: framing, exceptions, faults; and against pymodbus, libmodbus and captured
-frames.
-"""
+"""The RTU slave: framing, exceptions, faults; against pymodbus, libmodbus and captured frames."""
 
 import csv
 import ctypes
@@ -63,15 +61,12 @@ def read(function, address, count, unit_id=1):
 
 def write_many(function, address, values, unit_id=1):
     """An FC15 or FC16 request frame."""
-    if function == 16:
-        data = struct.pack(f">{len(values)}H", *values)
-    else:
-        data = sum(value << bit for bit, value in enumerate(values)).to_bytes(
-            (len(values) + 7) // 8, "little"
-        )
-    return with_crc(
-        struct.pack(">BBHHB", unit_id, function, address, len(values), len(data)) + data
-    )
+    data = struct.pack(f">{len(values)}H", *values)
+    if function == 15:
+        bits = sum(value << bit for bit, value in enumerate(values))
+        data = bits.to_bytes((len(values) + 7) // 8, "little")
+    head = struct.pack(">BBHHB", unit_id, function, address, len(values), len(data))
+    return with_crc(head + data)
 
 
 def decoded(frame, unit_id=1):
@@ -121,27 +116,26 @@ def test_bits_as_pymodbus_reads_them(function, address, count):
     rtu, bank = slave()
     bank.bits = 0b1011_0110_1110_0101
     ((_, frame),) = rtu.receive(read(function, address, count), 0)
-    assert decoded(frame).bits[:count] == [
-        bool(bank.bits >> bit & 1) for bit in range(address, address + count)
-    ]
+    bits = [bool(bank.bits >> bit & 1) for bit in range(address, address + count)]
+    assert decoded(frame).bits[:count] == bits
 
 
 def test_requests_that_pymodbus_encodes_are_understood():
     rtu, bank = slave()
     framer = FramerRTU(DecodePDU(True))
+    words, bits = register_message, bit_message
     for pdu in (
-        register_message.WriteMultipleRegistersRequest(
-            address=3, registers=[1, 0xFFFF, 7], dev_id=1
-        ),
-        register_message.WriteSingleRegisterRequest(address=9, registers=[555], dev_id=1),
-        bit_message.WriteMultipleCoilsRequest(address=2, bits=[True, False, True] * 3, dev_id=1),
-        bit_message.WriteSingleCoilRequest(address=30, bits=[True], dev_id=1),
+        words.WriteMultipleRegistersRequest(address=3, registers=[1, 0xFFFF, 7], dev_id=1),
+        words.WriteSingleRegisterRequest(address=9, registers=[555], dev_id=1),
+        bits.WriteMultipleCoilsRequest(address=2, bits=[True, False, True] * 3, dev_id=1),
+        bits.WriteSingleCoilRequest(address=30, bits=[True], dev_id=1),
     ):
         ((_, frame),) = rtu.receive(framer.buildFrame(pdu), 77)
         assert decoded(frame).function_code == pdu.function_code
-    assert bank.writes[:2] == [(16, 3, [1, 0xFFFF, 7], 77), (6, 9, [555], 77)]
-    assert bank.writes[2] == (15, 2, [1, 0, 1] * 3, 77)
-    assert bank.writes[3] == (5, 30, [1], 77)
+    assert bank.writes == [
+        *((16, 3, [1, 0xFFFF, 7], 77), (6, 9, [555], 77)),
+        *((15, 2, [1, 0, 1] * 3, 77), (5, 30, [1], 77)),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -203,18 +197,12 @@ def test_split_frames_come_together(size):
     assert bank.writes == [(16, 4, [7, 8, 9], now_us)]
 
 
-def test_a_gap_ends_an_unfinished_frame():
-    for later_us, answers in ((261, 0), (260, 1)):  # three characters last 260.4 us
-        rtu, _ = slave()
-        frame = read(3, 0, 1)
-        rtu.receive(frame[:5], 5 * 87)
-        assert len(rtu.receive(frame[5:], 5 * 87 + rtu_gap_us() + later_us)) == answers
-
-
-def rtu_gap_us():
-    """3.5 characters as the slave sees them at 115200 Bd."""
-    assert RtuSlave({}, 19_200, 0).gap_us == 1822  # 3.5 x 10 bits / 19200
-    return slave()[0].gap_us
+@pytest.mark.parametrize("later_us, answers", [(261, 0), (260, 1)])  # 3 characters: 260.4 us
+def test_a_gap_ends_an_unfinished_frame(later_us, answers):
+    rtu, _ = slave()
+    frame = read(3, 0, 1)
+    rtu.receive(frame[:5], 5 * 87)
+    assert len(rtu.receive(frame[5:], 5 * 87 + rtu.gap_us + later_us)) == answers
 
 
 @pytest.mark.parametrize(
@@ -227,18 +215,13 @@ def test_a_good_frame_behind_garbage_is_found(garbage):
     assert len(rtu.receive(read(3, 0, 1), 1_000_000)) == 1
 
 
-def test_trailing_zero_does_not_shift_the_next_frame():
-    rtu, _ = slave()
-    assert len(rtu.receive(read(4, 3, 1) + b"\0", 0)) == 1
-    assert len(rtu.receive(read(4, 3, 2), 1_000_000)) == 1
-
-
-def test_endless_garbage_is_forgotten():
+def test_endless_garbage_and_a_trailing_zero_are_forgotten():
     rtu, _ = slave()
     for turn in range(40):
         rtu.receive(bytes((17 + turn,)) * 100, turn * 10_000)
     assert rtu.dropped_bytes >= 3700
-    assert len(rtu.receive(read(3, 0, 1), 1_000_000)) == 1
+    assert len(rtu.receive(read(4, 3, 1) + b"\0", 1_000_000)) == 1
+    assert len(rtu.receive(read(4, 3, 2), 2_000_000)) == 1
 
 
 def test_broadcast_writes_everywhere_and_nobody_answers():
@@ -254,6 +237,7 @@ def test_turnaround_is_never_shorter_than_the_gap():
     rtu = RtuSlave({1: Bank()}, 9600, 0)
     ((due_us, _),) = rtu.receive(read(3, 0, 1), 100)
     assert due_us == 100 + 3645  # 3.5 characters of 10 bits at 9600 Bd
+    assert RtuSlave({}, 19_200, 0).gap_us == 1822  # at most 1750 us from there on
 
 
 def test_replies_follow_the_registers():
@@ -264,26 +248,29 @@ def test_replies_follow_the_registers():
     assert decoded(rtu.receive(read(3, 0, 2), 200_000)[0][1]).registers == [4, 1001]
 
 
-def test_device_faults():
+GOOD = with_crc(b"\1\3\2\x03\xe8")
+BAD_CRC = GOOD[:-1] + bytes((GOOD[-1] ^ 0xFF,))
+
+
+@pytest.mark.parametrize(
+    "fault, value, replies",
+    [
+        ("silent", True, []),
+        ("reply_id", 9, [(TURNAROUND_US, with_crc(b"\x09" + GOOD[1:-2]))]),
+        ("bad_crc", True, [(TURNAROUND_US, BAD_CRC)]),
+        ("cut_reply_bytes", 4, [(TURNAROUND_US, GOOD[:4])]),
+        ("exception_code", 6, [(TURNAROUND_US, with_crc(b"\1\x83\6"))]),
+        ("late_us", 400_000, [(TURNAROUND_US + 400_000, GOOD)]),
+        ("overrides", {0: 0x8000, 50: 1}, [(TURNAROUND_US, with_crc(b"\1\3\2\x80\0"))]),
+    ],
+)
+def test_device_faults(fault, value, replies):
     rtu, bank = slave()
-    frame = read(3, 0, 1)
-    good = rtu.receive(frame, 0)[0][1]
-    bank.silent = True
-    assert rtu.receive(frame, 10_000) == []
-    bank.silent, bank.reply_id = False, 9
-    assert rtu.receive(frame, 20_000)[0][1] == with_crc(b"\x09" + good[1:-2])
-    bank.reply_id, bank.bad_crc = None, True
-    assert crc16(rtu.receive(frame, 30_000)[0][1]) != 0
-    bank.bad_crc, bank.cut_reply_bytes = False, 4
-    assert rtu.receive(frame, 40_000)[0][1] == good[:4]
-    bank.cut_reply_bytes, bank.exception_code = None, 6
-    assert rtu.receive(frame, 50_000)[0][1] == with_crc(b"\1\x83\6")
-    bank.exception_code, bank.late_us = None, 400_000
-    assert rtu.receive(frame, 60_000) == [(60_000 + TURNAROUND_US + 400_000, good)]
-    bank.late_us, bank.overrides = 0, {0: 0x8000, 50: 1}
-    assert decoded(rtu.receive(frame, 70_000)[0][1]).registers == [0x8000]
-    bank.overrides = {}
-    assert rtu.receive(frame, 80_000)[0][1] == good
+    frame, before = read(3, 0, 1), getattr(bank, fault)
+    setattr(bank, fault, value)
+    assert rtu.receive(frame, 0) == replies
+    setattr(bank, fault, before)
+    assert rtu.receive(frame, 10_000) == [(10_000 + TURNAROUND_US, GOOD)]
 
 
 def test_ignored_writes_are_acknowledged():
