@@ -1,6 +1,4 @@
-"""Wires in virtual time: arrival to the microsecond, half duplex, faults from a seed; the pty; the
-CAN bus.
-"""
+"""Wires in virtual time: arrival to the microsecond, half duplex, faults; the pty; the CAN bus."""
 
 import os
 import select
@@ -8,8 +6,7 @@ import select
 import can
 import pytest
 
-from hil.devices.rtu_slave import RtuSlave
-from hil.wires import pty_wire, virtual
+from hil.wires import pty_wire
 from hil.wires.virtual import DOWN, NEVER, UP, Noise, VirtualSerial
 from hil.wires.virtual_can import VirtualCan
 
@@ -45,7 +42,7 @@ def test_bytes_take_their_time(baud_Bd, char_bits, count, us):
     assert VirtualSerial(baud_Bd, char_bits).bytes_us(count) == us
 
 
-def test_a_chunk_arrives_with_its_last_byte():
+def test_chunks_arrive_with_their_last_byte():
     line = Line()
     assert line.wire.next_us == NEVER
     line.wire.send_down(b"12345678", 1000)
@@ -55,6 +52,10 @@ def test_a_chunk_arrives_with_its_last_byte():
     line.wire.deliver(9334)
     assert line.down == [(9334, b"12345678")] and line.taps == [(9334, DOWN, b"12345678")]
     assert line.wire.next_us == NEVER
+    line.wire.chunk_bytes = 3
+    line.wire.send_up(b"12345678", 10_000)
+    line.wire.deliver(100_000)
+    assert line.up == [(13_125, b"123"), (16_250, b"456"), (18_334, b"78")]
 
 
 def test_a_reply_starts_when_due_and_both_ends_are_served_in_order():
@@ -66,15 +67,6 @@ def test_a_reply_starts_when_due_and_both_ends_are_served_in_order():
     # the second waits for the first: one sender, one wire
     assert line.up == [(16_501, b"abcd"), (18_585, b"ef")]
     assert [tap[0] for tap in line.taps] == [8334, 10_418, 16_501, 18_585]
-
-
-def test_chunks_carry_the_time_of_their_own_last_byte():
-    line = Line()
-    line.wire.chunk_bytes = 3
-    line.wire.send_up(b"12345678", 0)
-    line.wire.deliver(3125)
-    line.wire.deliver(100_000)
-    assert line.up == [(3125, b"123"), (6250, b"456"), (8334, b"78")]
 
 
 @pytest.mark.parametrize("second_us, collides", [(8333, True), (8334, False)])
@@ -122,18 +114,6 @@ def test_a_request_too_soon_after_a_reply_is_lost(pause_us, lost):
     assert line.taps[-1][1:] == (DOWN, b"2")  # it was on the wire
 
 
-def test_cut_and_echo():
-    line = Line()
-    line.wire.cut = True
-    line.wire.send_down(b"1", 0)
-    line.wire.deliver(10_000)
-    assert (line.down, line.taps) == ([], [])
-    line.wire.cut, line.wire.echo = False, True
-    line.wire.send_down(b"23", 10_000)
-    line.wire.deliver(20_000)
-    assert line.up == [(12_084, b"23")] and line.down == [(12_084, b"23")]
-
-
 def spoiled(seed, **permille):
     """2000 frames through a Noise."""
     noise = Noise(seed, **permille)
@@ -156,21 +136,21 @@ def test_noise_is_of_its_kind_as_often_as_asked_and_repeatable(kind, check):
     assert set(spoiled(5)) == {b"\1\3\0\0\0\2"}
 
 
-def test_noise_on_the_line_is_what_tap_and_receiver_see():
+def test_noise_cut_and_echo():
     line = Line()
     line.wire.noise = Noise(1, garbage_permille=1000)
     line.wire.send_down(b"abc", 0)
     line.wire.deliver(100_000)
     assert line.down[0][1] == line.taps[0][2] != b"abc" and line.down[0][1].endswith(b"abc")
-
-
-def test_slave_behind_the_line():
-    seen = []
-    rtu = RtuSlave({}, 9600, 0)
-    wire = VirtualSerial(9600, on_down=rtu.receive, on_up=lambda data, time_us: seen.append(data))
-    wire.send_down(b"\1\3\0\0\0\1\x84\x0a", 0)
-    wire.deliver(NEVER - 1)
-    assert seen == [] and wire.next_us == NEVER  # nobody has unit id 1
+    line = Line()
+    line.wire.cut = True
+    line.wire.send_down(b"1", 0)
+    line.wire.deliver(10_000)
+    assert (line.down, line.taps) == ([], [])
+    line.wire.cut, line.wire.echo = False, True
+    line.wire.send_down(b"23", 10_000)
+    line.wire.deliver(20_000)
+    assert line.up == [(12_084, b"23")] and line.down == [(12_084, b"23")]
 
 
 @pytest.mark.wire
@@ -284,4 +264,3 @@ def test_can_faults():
     bus.send(7, b"", 0)
     bus.down = bus.transmit_full = False
     assert received(end) == []
-    assert virtual.DOWN == 0 and virtual.UP == 1  # recorded journals and observers rely on these
