@@ -34,9 +34,8 @@ def test_voltage_and_frequency_wander_a_little():
     one = plant()
     seen = [(run(one, DT_S).grid_voltage_V, one.grid_frequency_Hz) for _ in range(200)]
     volts, hertz = zip(*seen)
-    assert len(set(volts)) > 150 and len(set(hertz)) > 150
-    assert min(volts) > 220.0 and max(volts) < 235.0
-    assert min(hertz) > 49.8 and max(hertz) < 50.2
+    assert len(set(volts)) > 150 and 220.0 < min(volts) < max(volts) < 235.0
+    assert len(set(hertz)) > 150 and 49.8 < min(hertz) < max(hertz) < 50.2
 
 
 def test_three_racks_share_nearly_evenly():
@@ -106,14 +105,6 @@ def test_gas_on_one_detector_opens_the_relay_in_hardware_and_goes():
     assert one.contacts["gas_relay"] and one.contacts["permit_1"]
 
 
-def test_supply_lost_under_power_trips_the_pcs():
-    one = running()
-    one.set_coil("contactor_supply", False)
-    run(one, 0.26, TICK_S)
-    assert one.pcs[0].state == pcs.FAULT and states(one)[0] == 0
-    assert one.pcs[0].ac_power_W == 0.0
-
-
 def test_bms_fault_opens_its_rack_and_the_contact():
     one = running()
     act(one, "bms_fault", rack=2)
@@ -170,14 +161,10 @@ def test_a_runaway_without_airflow_opens_the_gas_relay():
     assert one.gas_lfl_pct[0] > 25.0 and not one.contacts["gas_relay"]
 
 
-def test_a_cell_offset_belongs_to_one_rack():
-    one = plant()
-    act(one, "cell_offset", rack=3, offset_mV=-300)
-    assert [rack.cell_voltage_V_min < 3.1 for rack in one.racks] == [False, False, True]
-
-
 def test_every_contact_can_be_forced_and_released():
     one = run(plant(), 12)
+    one.key_run = False
+    assert run(one, 1).contacts["key_run"] is False
     before = dict(one.contacts)
     for name in cabinet.CONTACTS:
         one.force_contact(name, not before[name])
@@ -187,13 +174,6 @@ def test_every_contact_can_be_forced_and_released():
     for name in cabinet.CONTACTS:
         one.force_contact(name, None)
     assert one.contacts == before
-
-
-def test_key_and_door_are_contacts():
-    one = plant()
-    one.key_run = one.door_closed = False
-    one.step(TICK_S)
-    assert not one.contacts["key_run"] and not one.contacts["door"]
 
 
 def test_load_is_asked_for_the_time_of_the_step_and_may_give_channels():

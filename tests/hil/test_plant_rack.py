@@ -74,10 +74,10 @@ def test_a_current_drops_the_voltage_at_once_and_more_later():
 
 def test_cell_extremes_follow_the_current_at_every_step():
     one = _rack()
-    low, high = one.cell_voltage_V_min, one.cell_voltage_V_max
+    before = one.cell_voltage_V_min, one.cell_voltage_V_max
     one.carry(-140.0, 0.02)
-    assert one.cell_voltage_V_min - low == pytest.approx(140.0 * 0.18e-3, rel=0.15)
-    assert one.cell_voltage_V_max - high == pytest.approx(140.0 * 0.18e-3, rel=0.15)
+    for volts, at in zip(before, (one.cell_voltage_V_min, one.cell_voltage_V_max)):
+        assert at - volts == pytest.approx(140.0 * 0.18e-3, rel=0.15)
     one.carry(3000.0, 0.02)
     assert one.cell_voltage_V_min <= one.cell_voltage_V_max
 
@@ -98,17 +98,12 @@ def test_counts_coulombs_and_cycles():
     "start, current_A, end, bit",
     [(0.01, 140.0, 0.0, bms.FAULT_UNDER_VOLTAGE), (0.99, -140.0, 1.0, bms.FAULT_OVER_VOLTAGE)],
 )
-def test_reported_soc_stays_within_0_and_1_while_the_cells_leave_their_range(
-    start, current_A, end, bit
-):
+def test_reported_soc_stays_in_its_range_while_the_cells_leave_theirs(start, current_A, end, bit):
     one = _rack(soc=start)
-    for _ in range(600):
-        one.carry(current_A, 1.0)
-    _look(one)
+    _pass(one, 60, current_A, 10.0)
     one.carry(current_A, 0.02)
     one.bms.update(one, 1.0)
-    assert one.soc == end
-    assert one.fault_bits == bit
+    assert (one.soc, one.fault_bits) == (end, bit)
 
 
 def test_charge_counted_as_another_simulator_counts_it():
@@ -178,21 +173,6 @@ def test_what_a_runaway_gives_off_is_handed_over_once():
     assert one.burning and one.taken() == (0.0, 0.0, 0.0)
 
 
-def test_a_heated_cell_vents_vapour_minutes_before_its_gas():
-    one = _rack()
-    one.start_runaway(4, 7, 5.0 / 60.0, None)
-    seen, hottest_degC = {}, 0.0
-    for second in range(2400):
-        _pass(one)
-        hottest_degC = max(hottest_degC, one.temperatures_degC[4])
-        gas_m3, vapour_m3, _ = one.taken()
-        for name, amount in (("vapour", vapour_m3 > 0.0), ("runaway", gas_m3 > 1e-3)):
-            if amount:
-                seen.setdefault(name, second)
-    assert seen["runaway"] - seen["vapour"] == pytest.approx(7 * 60, abs=20)
-    assert hottest_degC == 250.0 and max(one.temperatures_degC[:3]) < 40.0
-
-
 def test_the_voltage_of_a_burnt_cell_collapses_in_cell_and_pack():
     one = _rack()
     volts, low = one.voltage_V, one.cell_voltage_V_min
@@ -213,8 +193,6 @@ def test_a_cell_can_drop_within_a_time():
         one.carry(0.0, 0.0)
         seen.append(one.cell_voltage_V_min)
     assert seen == pytest.approx([3.05, 2.8, 2.8, 2.8], abs=0.02) and one.position_min == 3 * 32 + 2
-    one.offset_cell(0.0, module=3, cell=2)
-    assert one.cell_voltage_V_min > 3.28
 
 
 @pytest.mark.parametrize(

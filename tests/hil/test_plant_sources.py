@@ -154,15 +154,12 @@ def test_losses_warm_the_air_once_the_cooling_has_failed():
 
 
 def test_warm_modules_keep_the_air_warm():
-    """32 W/K through walls and gaps against 560 W/K of 45 modules: without their heat the air would
-    be at 10 degC.
-    """
+    """32 W/K through walls and gaps, 560 W/K of 45 modules: without them it would be 10 degC."""
     one = run(plant(ambient_degC=0.0, air_degC=40.0, hvac_W=0.0), 10)
     one.set_coil("fan_off", True)
     run(one, 900, dt_s=1.0)
     modules_degC = [degC for rack in one.racks for degC in rack.temperatures_degC]
-    mean_degC = sum(modules_degC) / len(modules_degC)
-    balance_degC = (560.0 * mean_degC + 300.0) / (560.0 + 32.4)
+    balance_degC = (560.0 * sum(modules_degC) / len(modules_degC) + 300.0) / (560.0 + 32.4)
     assert one.climate.air_degC == pytest.approx(balance_degC, abs=1.0)
 
 
