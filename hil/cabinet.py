@@ -1,8 +1,7 @@
-"""The simulated cabinet a controller is run against: plant, devices and slaves, built from the
-site's topology.
+"""The simulated cabinet: plant, devices and slaves, built from the site's topology.
 
-Wires are not made here: virtual ones come from simulate.py, real ones from rig.py; both hang them
-on `slaves` (one per RTU bus) and `bms` (per CAN bus).
+simulate.py makes virtual wires, wires/real.py real ones, for `slaves` (one per RTU bus) and `bms`
+(per CAN bus).
 """
 
 from hil.devices.io_module import IoModule
@@ -22,7 +21,7 @@ from hil.devices.sunspec_pcs import SunSpecPcs
 from hil.observer.wiring import ENABLE, SUPPLY, Wiring
 from hil.plant.cabinet import Cabinet
 
-TURNAROUND_US = {"io_1": 2000, "io_2": 2000, "io_3": 2000}  # remote I/O; everything else 5 ms
+IO_TURNAROUND_US, TURNAROUND_US = 2000, 5000
 SENSORS = {
     "gas_1": lambda plant: GasDetector(plant, 0),
     "gas_2": lambda plant: GasDetector(plant, 1),
@@ -105,29 +104,24 @@ class SimulatedCabinet:
 
     def _add_slave(self, bus, devices, seed):
         units = {}
-        turnaround_us = 5000
         for device in devices:
-            turnaround_us = TURNAROUND_US.get(device.role, 5000)
             name = f"pcs_{device.index + 1}" if device.role == "pcs" else device.role
             self.devices[name] = units[device.address] = self._device(device, seed)
             self.places[name] = (bus.name, device.address)
+        is_io = bool(devices) and devices[-1].role.startswith("io_")
+        turnaround_us = IO_TURNAROUND_US if is_io else TURNAROUND_US
         self.slaves[bus.name] = RtuSlave(units, bus.baud_Bd, turnaround_us, bus.character_bits)
 
     def _device(self, device, seed):
         plant, role = self.plant, device.role
-        if role in ("io_1", "io_2", "io_3"):
-            return IoModule(
-                plant,
-                [contact_name(name) for name in device.inputs],
-                [coil_name(name) for name in device.outputs],
-            )
+        if role.startswith("io_"):
+            contacts = [contact_name(name) for name in device.inputs]
+            return IoModule(plant, contacts, [coil_name(name) for name in device.outputs])
         if role in SENSORS:
             return SENSORS[role](plant)
-        if role in ("meter_grid", "meter_load"):
+        if role.startswith("meter_"):
             return Sdm630(plant, role.removeprefix("meter_"), seed=f"{seed}/{role}")
-        racks = [
-            rack for rack, unit in enumerate(plant.config.unit_of_rack) if unit == device.index
-        ]
+        racks = [rack for rack, of in enumerate(plant.config.unit_of_rack) if of == device.index]
         return SunSpecPcs(plant, device.index, racks)
 
     def _add_bms(self, device):
@@ -142,16 +136,20 @@ class SimulatedCabinet:
         for bms in self.bms[can.name]:
             can.listen(bms.command_id, bms.receive)
 
-    def tick(self, now_us):
-        """Let every device's own timers run."""
+    def tick(self, now_us, cans):
+        """Run the devices' own timers; each BMS sends on its bus. cans: {bus: VirtualCan}."""
         for device in self._ticking:
             device.tick(now_us)
+        for name, can in cans.items():
+            can.now_us = now_us
+            for bms in self.bms[name]:
+                if bms.next_us is None or bms.next_us <= now_us:
+                    for can_id, data in bms.frames(now_us):
+                        can.send(can_id, data, now_us)
 
 
 def observed_wiring(cabinet):
-    """The observer's Wiring of a simulated cabinet: set-point and operation of its converter,
-    contacts, evidence.
-    """
+    """The observer's Wiring: set-point and operation of the converter, contacts, evidence."""
     places, of = cabinet.devices["pcs_1"].image.places, cabinet.places
     wiring = Wiring(
         places["704.WSet"].address,

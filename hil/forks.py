@@ -1,5 +1,4 @@
-"""One forked child per job, several at a time: what a child changes is gone with it. Results come
-back pickled.
+"""One forked child per job, several at a time; its changes end with it. Results come back pickled.
 
 The parent forks in its own thread and no other; a pool forks in threads that hand out the work, and
 a child forked while another thread holds a lock finds that lock held for ever.
@@ -26,7 +25,7 @@ def cores():
 
 
 class Child:
-    """A running job: its process, its pipe, what it has said so far."""
+    """A running job: its process, its pipe, the data it has sent."""
 
     def __init__(self, job, work, quiet):
         self.job, self.begun_s, self.data = job, wall_s(), b""
@@ -40,24 +39,20 @@ class Child:
         os.close(write)
 
     def ended(self):
-        """The job's result: what it reported, or {"error": why not} for a child that died without a
-        word.
-        """
+        """The job's result, or {"error": text} of a child that died without one."""
         os.close(self.fd)
         _, status, used = os.wait4(self.pid, 0)
         status = os.waitstatus_to_exitcode(status)
         if status == 0 and self.data:
             result = pickle.loads(self.data)
         else:
-            result = {
-                "error": f"child ended with {status}: {self.data.decode(errors='replace')[-2000:]}"
-            }
-        result["wall_s"] = wall_s() - self.begun_s
-        result["cpu_s"] = used.ru_utime + used.ru_stime
-        return result
+            last = self.data.decode(errors="replace")[-2000:]
+            result = {"error": f"child ended with {status}: {last}"}
+        times = {"wall_s": wall_s() - self.begun_s, "cpu_s": used.ru_utime + used.ru_stime}
+        return result | times
 
     def kill(self):
-        """End it before its time; what it said is gone."""
+        """End it before its time; its data are lost."""
         os.kill(self.pid, signal.SIGKILL)
 
 
@@ -128,7 +123,7 @@ def _filled(jobs, running, selector, work, workers, quiet):
 
 
 def _finished(running, selector):
-    """The children that have closed their pipe by now; waits up to a second for words of any."""
+    """The children that have closed their pipe by now; waits up to a second for data."""
     found = []
     for key, _ in selector.select(1):
         child = running[key.fd]

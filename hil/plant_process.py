@@ -148,11 +148,7 @@ class Bench:
         self.step_due_us += STEP_US * (1 + (now_us - self.step_due_us) // STEP_US)
         if elapsed_us > 0:
             self.cabinet.plant.step(elapsed_us / 1e6)
-        self.cabinet.tick(now_us)
-        for name, can in self.cans.items():
-            for bms in self.cabinet.bms[name]:
-                for can_id, data in bms.frames(now_us):
-                    can.send(can_id, data, now_us)
+        self.cabinet.tick(now_us, self.cans)
         if self.recording:
             self._watch(now_us)
 

@@ -1,9 +1,8 @@
-"""The controller and the simulated cabinet in one process and virtual time: a week in minutes, from
-a printed seed.
+"""The controller and the simulated cabinet in one process and virtual time: a week in minutes.
 
 Byte-accurate: every frame takes its time on its wire; the plant and the devices' own timers move
-once a tick. The controller is the same object the real loop runs (controller.run.cabinet.Cabinet),
-with the same drivers.
+once a tick. The controller is the object of the real loop (controller.run.cabinet.Cabinet) with the
+same drivers.
 """
 
 from hil.cabinet import SimulatedCabinet, observed_wiring
@@ -48,7 +47,7 @@ class VirtualRig:
         self.controller.start()
 
     def world(self):
-        """What actions may touch: channel B is among the devices where there is one."""
+        """The World of the actions; a fitted channel B is one of its devices."""
         second = {"channel_b": self.channel_b} if self.channel_b else {}
         return World(
             self.plant,
@@ -96,13 +95,7 @@ class VirtualRig:
             _advance(wire, port, self.now_us, end_us)
         self.now_us = end_us
         self.plant.step(self.tick_us / 1e6)
-        cabinet.tick(end_us)
-        for name, bus in controller.can.items():
-            bus.now_us = end_us
-            for bms in cabinet.bms[name]:
-                if bms.next_us is None or bms.next_us <= end_us:
-                    for can_id, data in bms.frames(end_us):
-                        bus.send(can_id, data, end_us)
+        cabinet.tick(end_us, controller.can)
         if end_us >= self.clockwork.next_us:
             self.clockwork.apply(end_us)
         if self.channel_b is not None:
@@ -115,9 +108,7 @@ class VirtualRig:
         self.observer.sample(end_us, self.plant)
 
     def _carry(self, now_us):
-        """The bytes between the two channels, whole frames of 5 ms in the tick in which they were
-        sent.
-        """
+        """Carry bytes between the channels: whole frames of 5 ms, in the tick of their sending."""
         self.channel_b.advance(now_us)
         line = self.channel_b.take()
         if self.controller.cabinet is None:

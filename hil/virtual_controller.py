@@ -1,6 +1,4 @@
-"""The controller in virtual time: the object of the real loop, with a store in memory, as a
-scenario sees it.
-"""
+"""The controller in virtual time: the object of the real loop with a store in memory."""
 
 from controller.core import image
 from controller.record.journal_header import open_journal
@@ -18,15 +16,12 @@ class MemoryStore:
     """
 
     def __init__(self):
-        self.ok = True
-        self.record = None
-        self.count = 0
+        self.ok, self.record, self.count = True, None, 0
         self.is_spoiled = False  # neither copy can be read at the next start
 
     def submit(self, record):
         """Keep a record; returns its number."""
-        self.record = record
-        self.is_spoiled = False
+        self.record, self.is_spoiled = record, False
         self.count += 1
         return self.count
 
@@ -35,25 +30,21 @@ class MemoryStore:
         return self.count
 
     def loaded(self):
-        """What a start finds."""
-        if self.is_spoiled:
-            return Loaded(UNREADABLE, None, 0, [])
-        if self.record is None:
-            return Loaded(CLEAN, None, 0, [])
+        """Loaded, for a start of the controller."""
+        if self.is_spoiled or self.record is None:
+            return Loaded(UNREADABLE if self.is_spoiled else CLEAN, None, 0, [])
         return Loaded(ARMED if self.record.armed else CLEAN, self.record, self.count, [])
 
 
 class VirtualController:
-    """The controller as a scenario sees it: it can be killed, started, reset and asked to run."""
+    """The controller of a scenario: kill, start, stall, reset, run request, hint."""
 
     def __init__(self, config, journal_path=None):
         self.config, self.journal_path = config, journal_path
         self.store = MemoryStore()
         self.cabinet = None
-        self.can = {}
-        self.wires = {}
+        self.can, self.wires = {}, {}
         self.lines = []  # (wire, its port; None while the controller is dead)
-        self.reset_due = None
 
     def start(self):
         """Start afresh from what the store holds."""
@@ -68,7 +59,7 @@ class VirtualController:
             wire.on_up = port.receive
 
     def kill(self):
-        """The process is gone between two instructions: nothing is said to anybody."""
+        """End the process between two instructions, without a message to anybody."""
         self.cabinet = None
         self.lines = [(wire, None) for wire in self.wires.values()]
         for wire in self.wires.values():
@@ -77,7 +68,7 @@ class VirtualController:
             bus.ends.clear()
 
     def stall(self, duration_ms):
-        """The loop stands still for so long, then goes on with one step of that length."""
+        """Stop the loop for so long; it goes on with one step of that length."""
         if self.cabinet is None:
             return
         cabinet, plain = self.cabinet, self.cabinet.tick
@@ -97,9 +88,7 @@ class VirtualController:
         self.store.is_spoiled = True
 
     def reset(self, by):
-        """An operator looks at what stands and asks for a reset of exactly that; of a dead
-        controller, in vain.
-        """
+        """Request a reset of exactly the causes of now; a dead controller takes none."""
         if self.cabinet is None:
             return
         core = self.cabinet.core
@@ -111,14 +100,12 @@ class VirtualController:
         )
 
     def run_request(self, on):
-        """Ask for running or for a controlled stop."""
+        """Request running or a controlled stop."""
         if self.cabinet is not None:
             self.cabinet.request_run(on)
 
     def hint(self, source, kind, quantity, value_W, valid_ms):
-        """A hint of the source with this name, as if it had come over the wire and been found
-        genuine.
-        """
+        """A hint of the source with this name, as after the checks of the listener."""
         names = [known.name for known in self.config.sources]
         if source not in names:
             raise ValueError(f"no source {source!r}, there are {', '.join(names)}")

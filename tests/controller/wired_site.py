@@ -64,8 +64,7 @@ class WiredSite:
 
     def _can(self, bus):
         can = VirtualCan(bus.name)
-        for bms in self.cabinet.bms[bus.name]:
-            can.listen((bms.command_id,), bms.receive)
+        self.cabinet.join(can)
         self.cans.append(can)
         self.servers.append(CanServer(can))
         channel = f"127.0.0.1:{self.servers[-1].port}/{bus.name}"
@@ -149,11 +148,7 @@ class WiredSite:
         self.step_due_us = now_us + STEP_US
         self.cabinet.plant.step(max(1, min(now_us - self.last_us, 1_000_000)) / 1e6)
         self.last_us = now_us
-        self.cabinet.tick(now_us)
-        for can in self.cans:
-            for bms in [bms for each in self.cabinet.bms.values() for bms in each]:
-                for can_id, data in bms.frames(now_us):
-                    can.send(can_id, data, now_us)
+        self.cabinet.tick(now_us, {can.name: can for can in self.cans})
 
     @property
     def contactors(self):

@@ -139,7 +139,7 @@ class Site:
         for _ in range(round(seconds / dt_s)):
             self.now_us += round(dt_s * 1e6)
             self.plant.step(dt_s)
-            self.cabinet.tick(self.now_us)
+            self.cabinet.tick(self.now_us, {})
             self._poll()
         return self
 
