@@ -6,9 +6,11 @@ and every 10 s, so this is exact to the tick without decoding the frames between
 back as far as the ring: about two hours and a half.
 """
 
+import copy
 from array import array
 
 from controller.record import replay
+from controller.record.frame import KEYFRAME
 from controller.record.snapshot import Snapshot
 from safety import matrix
 from safety import parameters as p
@@ -40,7 +42,7 @@ class History:
         None. See `extend`.
         """
         self._snapshot, self._sample = snapshot, sample
-        self._moment = Moment(snapshot)
+        self._moment, self._reader = Moment(snapshot), copy.copy(snapshot.reader)
         self.newest = -1  # sequence of the last keyframe taken in
         self._tick_ms = snapshot.reader.header["safety_image"][p.H_TICK_MS]
         self._before = ((), None, -1)
@@ -50,8 +52,9 @@ class History:
         """Take in the keyframes of the ring that are newer than the last one taken in; returns
         self.
         """
-        for frame in self._snapshot.reader.keyframes(self.newest if self.newest >= 0 else None):
-            if frame.sequence > self.newest:
+        frames = self._reader.keyframes() if self.newest < 0 else self._reader.frames()
+        for frame in frames:
+            if frame.kind == KEYFRAME and frame.sequence > self.newest:
                 self._add(frame)
         return self
 

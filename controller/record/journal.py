@@ -86,7 +86,6 @@ class JournalReader:
         self.missing_bytes = max(0, self._ring_at + ring_bytes - len(self._map))
         self._end = self._ring_at + ring_bytes - self.missing_bytes
         self._frame_bytes_max = FrameEncoder(*self.counts).frame_bytes_max
-        self._keyframe_at = None  # position of the last one `keyframes` has yielded
         self.lost = 0
         self.rewind()
 
@@ -140,52 +139,21 @@ class JournalReader:
         if self._expected is None or self._expected <= newest:
             yield from self._recover(newest)
 
-    def keyframes(self, since=None):
+    def keyframes(self):
         """Yields the keyframes the ring holds, oldest first, without decoding the frames between
-        them.
-
-        since: sequence of the last one that was yielded: only newer ones then, without walking the
-        whole ring for them.
+        them; `frames` goes on at the last one.
         """
-        found = self._newer(since, self._keyframe_at) if since is not None else None
-        for sequence, at in sorted(self._walk()) if found is None else found:
+        for sequence, at in sorted(self._walk()):
             frame = self._keyframe(at, sequence)
-            if frame is not None and sequence != since:
-                self._keyframe_at = at
+            if frame is not None:
+                self._at, self._expected = at, sequence
                 yield frame
-
-    def _newer(self, sequence, at):
-        """[(sequence, position)] of the keyframe at a position and those after it, None where no
-        frames follow on.
-        """
-        newest, found = self.newest(), []
-        if newest is None:
-            return None
-        for expected in range(sequence, newest + 1):
-            head = self._next(at, expected)
-            if head is None:
-                return None
-            at, kind, length = head
-            if kind == KEYFRAME:
-                found.append((expected, at))
-            at += length
-        return found
-
-    def _next(self, at, expected):
-        """(position, kind, length) of the frame of this sequence, there or where a new lap begins;
-        None where it is at neither.
-        """
-        for place in (at, self._ring_at):
-            head = self._head_at(place)
-            if head is not None and head[0] == expected:
-                return place, *head[1:]
-        return None
 
     def _head_at(self, at):
         """(sequence, kind, length) of the frame at a position, None where there is none; its CRC is
         not read.
         """
-        if at is None or not 0 <= at <= self._end - FRAME.size - BODY.size:
+        if not 0 <= at <= self._end - FRAME.size - BODY.size:
             return None
         magic, _, length = FRAME.unpack_from(self._map, at)
         if magic != FRAME_MAGIC or not FRAME.size + BODY.size <= length <= self._end - at:
@@ -215,11 +183,14 @@ class JournalReader:
     def _follow(self, newest):
         """Frames from the expected one on, until one is missing."""
         while self._expected <= newest:
-            head = self._next(self._at, self._expected)
-            frame = head and self._frame_at(head[0])
-            if frame is None:
+            # it is where the last one ended, or where a new lap begins
+            for at in (self._at, self._ring_at):
+                frame = self._frame_at(at)
+                if frame is not None and frame.sequence == self._expected:
+                    break
+            else:
                 return
-            self._seen(frame, head[0])
+            self._seen(frame, at)
             yield frame
 
     def _recover(self, newest):
