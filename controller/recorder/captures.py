@@ -173,8 +173,8 @@ class Captures:
             elif not connection.execute(UPDATE, (first, last, name)).rowcount:
                 connection.execute(INSERT, (event_number(name), first, last, name))
 
-        ends = self._capture is None and first is not None
-        self._archive.write((), meta={"capture": None} if ends else {}, also=also)
+        meta = {"capture": None} if self._capture is None else {}
+        self._archive.write((), meta=meta, also=also)
         gone = self._folder.trim(self._limits.captures_MB << 20)
         self._complete += [(each, None, None) for each in gone]
 

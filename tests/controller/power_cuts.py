@@ -57,7 +57,7 @@ def trips_of(place):
     ]
 
 
-def _until(condition):
+def until(condition):
     guard_s = time.monotonic() + GUARD_S
     while not condition() and time.monotonic() < guard_s:
         time.sleep(0.05)
@@ -76,7 +76,7 @@ def kills(folder, cuts, seed, frames_max=500):
         process.wait()
         broken += trips_of(place) != [] and not place.verdict().intact
     process = start(place.run_dir, place.state_dir)
-    _until(lambda: len(_safely(trips_of, place)) >= len(feed.trips))
+    until(lambda: len(_safely(trips_of, place)) >= len(feed.trips))
     process.terminate()
     process.wait()
     feed.close()
@@ -105,7 +105,7 @@ def traced_run(place, log, frames, seed):
     """
     feed = Feed(place.run_dir, seed)
     process = start(place.run_dir, place.state_dir, *STRACE, str(log))
-    _until((place.run_dir / "record.head").exists)
+    until((place.run_dir / "record.head").exists)
     _feed(feed, frames)
     for child in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split():
         os.kill(int(child), signal.SIGKILL)  # the recorder: strace ends with it

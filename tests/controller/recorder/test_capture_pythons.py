@@ -35,6 +35,7 @@ def pythons():
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.wire
 def test_a_capture_replays_on_every_python_here(tmp_path):
     bench = Bench(tmp_path, [estop(3)]).start_recorder().run(6)

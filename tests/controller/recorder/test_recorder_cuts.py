@@ -4,7 +4,7 @@ import shutil
 import subprocess
 
 import pytest
-from power_cuts import kills, power_cuts, start, trips_of
+from power_cuts import kills, power_cuts, start, trips_of, until
 from recorder_bench import Place
 from recorder_feed import Feed
 from slow import slow
@@ -37,9 +37,7 @@ def test_it_ends_when_asked_and_one_is_enough(tmp_path):
     feed, head = Feed(place.run_dir, SEED), place.run_dir / "record.head"
     feed.frame()
     process = start(place.run_dir, place.state_dir)
-    while not (place.path.exists() and head.exists()):
-        assert process.poll() is None
-        feed.frame()
+    until(head.exists)
     second = start(place.run_dir, place.state_dir, stderr=subprocess.PIPE)
     _, line = second.communicate()
     assert second.returncode == 3 and line.count("\n") == 1 and "another recorder" in line
@@ -50,8 +48,7 @@ def test_it_ends_when_asked_and_one_is_enough(tmp_path):
     # there again once the next one has begun to record, and hears signals
     head.unlink()
     again = start(place.run_dir, place.state_dir)
-    while not head.exists() or len(trips_of(place)) < len(feed.trips):
-        assert again.poll() is None
+    until(lambda: head.exists() and len(trips_of(place)) >= len(feed.trips))
     again.terminate()
     assert again.wait() == 0 and place.verdict().intact
     feed.close()
