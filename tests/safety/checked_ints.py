@@ -26,6 +26,21 @@ def check(value):
     return value
 
 
+class Small(int):
+    """A number whose sums and products a 32-bit MicroPython must hold without its heap."""
+
+    def __add__(self, other):
+        return Small(check(int(self) + int(other)))
+
+    def __mul__(self, other):
+        return Small(check(int(self) * int(other)))
+
+    __rmul__ = __mul__
+
+    def __floordiv__(self, other):
+        return Small(int(self) // int(other))
+
+
 def _call(node):
     return ast.Call(ast.Name("__check__", ast.Load()), [node], [])
 

@@ -367,25 +367,11 @@ def test_a_rack_open_under_current_or_closed_against_its_command_does_not_count(
     assert limit_W(bench, CHARGE, b.L_BMS_CURRENT) == both_racks_W // 2
 
 
-class Small(int):
-    """A number whose products a 32-bit MicroPython must hold without its heap."""
-
-    def __mul__(self, other):
-        found = int(self) * int(other)
-        assert abs(found) < 1 << 30
-        return Small(found)
-
-    __rmul__ = __mul__
-
-    def __floordiv__(self, other):
-        return Small(int(self) // int(other))
-
-
 def test_an_age_and_what_no_rack_allows_stay_small_numbers():
     bounds = Kernel(default_image()).bounds
-    bounds.features.ages.oldest_ticks = [Small(s.TICKS_MAX)] * 3
+    bounds.features.ages.oldest_ticks = [checked_ints.Small(s.TICKS_MAX)] * 3
     assert bounds.racks._silence_permille(0, bounds.map.rack) == 0
-    bounds.image = [Small(word) for word in bounds.image]
+    bounds.image = [checked_ints.Small(word) for word in bounds.image]
     for way in (CHARGE, DISCHARGE):
         bounds._rack_limits(0, way)
         assert bounds.limit_W[way * b.LIMIT_COUNT + b.L_BMS_CURRENT] == 0

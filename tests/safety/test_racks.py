@@ -3,6 +3,7 @@
 import random
 
 import pytest
+from checked_ints import Small
 from desk import Desk
 from rows import ticks
 
@@ -266,20 +267,6 @@ def test_a_second_is_so_many_whole_ticks_and_at_least_one(tick_ms, second_ticks)
     places = desk.layout, desk.image, desk.map, desk.inp, kernel.fresh, desk.out
     found = features.Features(*places)
     assert found.racks.second_ticks == found.gas.second_ticks == second_ticks
-
-
-class Small(int):
-    """A number whose sums and products a 32-bit MicroPython must hold without its heap."""
-
-    def __add__(self, other):
-        found = int(self) + int(other)
-        assert found < 1 << 30
-        return Small(found)
-
-    def __rmul__(self, other):
-        found = int(self) * int(other)
-        assert found < 1 << 30
-        return found
 
 
 def test_the_level_of_a_silence_is_that_of_an_age_that_milliseconds_hold():
