@@ -58,11 +58,11 @@ def asked(tree):
     return path.read_text().splitlines() if path.exists() else []
 
 
-def flash(*arguments, path=None):
+def flash(*arguments, path=None, program=ROOT / "flash.sh"):
     """(exit code, lines on stdout, lines on stderr) of flash.sh."""
     environment = {**os.environ, "PATH": f"{path}:{os.environ['PATH']}"} if path else None
     done = subprocess.run(
-        [str(ROOT / "flash.sh"), *map(str, arguments)],
+        [str(program), *map(str, arguments)],
         capture_output=True,
         text=True,
         env=environment,
@@ -91,24 +91,22 @@ def test_a_wrong_command_line_is_refused_in_one_line(arguments, words):
     assert (code, out, len(err)) == (2, [], 1) and words in err[0], err
 
 
+def note(path, text):
+    """A program that a test puts in place of one of the box."""
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+
+
 @pytest.mark.parametrize("command", ["install", "uninstall"])
 def test_without_root_it_names_the_command_that_has_it(command, tmp_path):
-    (tmp_path / "id").write_text("#!/bin/sh\necho 1000\n")
-    (tmp_path / "id").chmod(0o755)
-    code, out, err = flash(command, path=tmp_path)
-    assert (code, out, err) == (
-        3,
-        [],
-        [f"flash.sh: {command} needs root: sudo ./flash.sh {command}"],
-    )
+    note(tmp_path / "id", "echo 1000")
+    wanted = f"flash.sh: {command} needs root: sudo ./flash.sh {command}"
+    assert flash(command, path=tmp_path) == (3, [], [wanted])
 
 
-def test_a_tree_without_systemd_is_refused(tmp_path):
+def test_a_tree_without_systemd_or_python_is_refused(tmp_path):
     code, lines = bash("check_target", tmp_path)
     assert code == 3 and len(lines) == 1 and "has no systemd" in lines[0]
-
-
-def test_a_tree_without_python_is_refused(tmp_path):
     for name in ("lib/systemd/systemd", "usr/bin/systemd-sysusers", "sbin/ip", "usr/bin/flock"):
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -124,23 +122,13 @@ def test_a_second_installer_does_not_wait(tmp_path):
     assert code == 3 and lines == [f"flash.sh: another installation into {tmp_path} is running"]
 
 
-def test_a_set_up_that_waits_for_another_says_so_and_does_not_wait_for_ever(tmp_path):
+def test_a_set_up_that_waits_for_another_reports_it_and_ends(tmp_path):
     copy = small_clone(tmp_path / "clone")
     shutil.copy(ROOT / "flash.sh", copy)
-    (tmp_path / "flock").write_text(f'#!/bin/sh\necho "$*" >>{tmp_path}/asked\nexit 1\n')
-    (tmp_path / "flock").chmod(0o755)
-    done = subprocess.run(
-        [copy / "flash.sh", "check", "file"],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"},
-    )
-    assert done.returncode == 3 and asked(tmp_path) == ["--nonblock 9", "--timeout 900 9"]
-    assert done.stderr.splitlines() == [
-        f"flash.sh: another one sets up {copy}/.venv; waiting for it",
-        f"flash.sh: another one has been setting up {copy}/.venv for 15 minutes; its words are in "
-        f"{copy}/.venv.log",
-    ]
+    note(tmp_path / "flock", f'echo "$*" >>{tmp_path}/asked\nexit 1')
+    code, _, err = flash("check", "file", path=tmp_path, program=copy / "flash.sh")
+    assert code == 3 and asked(tmp_path) == ["--nonblock 9", "--timeout 900 9"]
+    assert len(err) == 2 and all("another one" in line and f"{copy}/.venv" in line for line in err)
 
 
 # -- configuration and services
@@ -151,10 +139,10 @@ def test_the_owners_files_are_never_changed(tmp_path):
     site = tmp_path / "etc/firebreak/example/site.toml"
     assert site.read_text() == (ROOT / "controller/sites/example/site.toml").read_text()
     site.write_text("# mine\n")
-    code, lines = bash("install_configuration", tmp_path)
-    assert code == 0 and site.read_text() == "# mine\n"
     kept = "/etc/firebreak/example/site.toml"
-    assert lines == [f"kept        {kept}; this release's is {kept}.new"]
+    lines = [f"kept        {kept}; this release's is {kept}.new"]
+    assert bash("install_configuration", tmp_path) == (0, lines)
+    assert site.read_text() == "# mine\n"
     shutil.copy(f"{site}.new", site)
     assert bash("install_configuration", tmp_path) == (0, [])
     assert not Path(f"{site}.new").exists()
@@ -173,33 +161,29 @@ def release(tree, text):
     return f"tree={quote(str(tree / 'release'))}; install_configuration"
 
 
+INSTALLED = (0, [f"installed   /{TYPE}"])
+
+
 def test_a_file_nobody_has_changed_follows_the_release(tmp_path):
     """Else no cabinet would ever get a corrected type file; also back to an older release."""
-    for text in ("1", "2", "3", "2"):
-        assert bash(release(tmp_path, text), tmp_path) == (
-            0,
-            [f"installed   /{TYPE}"]
-            + (["installed   /etc/firebreak/example/site.toml"] if text == "1" else []),
-        )
+    example = ["installed   /etc/firebreak/example/site.toml"]
+    for text, more in (("1", example), ("2", []), ("3", []), ("2", [])):
+        assert bash(release(tmp_path, text), tmp_path) == (0, INSTALLED[1] + more)
         assert (tmp_path / TYPE).read_text() == text and not Path(f"{tmp_path / TYPE}.new").exists()
     assert bash(release(tmp_path, "2"), tmp_path) == (0, [])
 
 
 def test_a_changed_file_stays_through_every_release_until_the_owner_takes_the_new_one(tmp_path):
     bash(release(tmp_path, "1"), tmp_path)
-    (tmp_path / TYPE).write_text("mine")
+    mine, new = tmp_path / TYPE, Path(f"{tmp_path / TYPE}.new")
+    mine.write_text("mine")
+    kept = (0, [f"kept        /{TYPE}; this release's is /{TYPE}.new"])
     for text in ("1", "2", "3", "3"):
-        assert bash(release(tmp_path, text), tmp_path) == (
-            0,
-            [f"kept        /{TYPE}; this release's is /{TYPE}.new"],
-        )
-        assert [path.read_text() for path in (tmp_path / TYPE, Path(f"{tmp_path / TYPE}.new"))] == [
-            "mine",
-            text,
-        ]
-    Path(f"{tmp_path / TYPE}.new").rename(tmp_path / TYPE)
+        assert bash(release(tmp_path, text), tmp_path) == kept
+        assert (mine.read_text(), new.read_text()) == ("mine", text)
+    new.rename(mine)
     assert bash(release(tmp_path, "3"), tmp_path) == (0, [])
-    assert bash(release(tmp_path, "4"), tmp_path) == (0, [f"installed   /{TYPE}"])
+    assert bash(release(tmp_path, "4"), tmp_path) == INSTALLED
 
 
 def test_a_file_from_before_there_were_digests_or_a_link_is_kept(tmp_path):
@@ -215,21 +199,16 @@ def test_a_file_from_before_there_were_digests_or_a_link_is_kept(tmp_path):
 
 
 @pytest.mark.parametrize("command", ["install", "sync", "mv"])
-def test_an_installation_interrupted_at_a_file_leaves_the_old_one_and_is_made_good(
-    command, tmp_path
-):
+def test_an_interrupted_installation_leaves_the_old_one_and_is_made_good(command, tmp_path):
     bash(release(tmp_path, "1"), tmp_path)
     code, _ = bash(f"{command}() {{ exit 9; }}; {release(tmp_path, '2')}", tmp_path)
     assert code == 9 and (tmp_path / TYPE).read_text() == "1"
-    assert bash(release(tmp_path, "2"), tmp_path) == (0, [f"installed   /{TYPE}"])
-    assert left(tmp_path / "etc") == [
-        "firebreak/.installed",
-        "firebreak/example/site.toml",
-        "firebreak/types/firebreak_645.toml",
-    ]
+    assert bash(release(tmp_path, "2"), tmp_path) == INSTALLED
+    names = (".installed", "example/site.toml", "types/firebreak_645.toml")
+    assert left(tmp_path / "etc") == [f"firebreak/{name}" for name in names]
     bash(f"remember() {{ exit 9; }}; {release(tmp_path, '3')}", tmp_path)
     bash(release(tmp_path, "3"), tmp_path)
-    assert bash(release(tmp_path, "4"), tmp_path) == (0, [f"installed   /{TYPE}"])
+    assert bash(release(tmp_path, "4"), tmp_path) == INSTALLED
 
 
 def test_the_example_works_from_where_it_is_put(tmp_path):
@@ -243,19 +222,17 @@ def test_the_example_works_from_where_it_is_put(tmp_path):
     assert config.load(str(tmp_path / "etc/firebreak/cabinet/cabinet.toml")).tick_ms == 20
 
 
+SERVICE = "etc/systemd/system/firebreak.service"
+ENABLED = ["systemctl --quiet enable firebreak.service"]
+ALONE = "has_command() { false; }; install_services"
+
+
 def test_companions_come_only_when_their_command_exists(tmp_path):
     bash('has_command() { [ "$1" = record ]; }; install_services', tmp_path)
-    units = {path.name for path in (tmp_path / "etc/systemd/system").iterdir()}
-    assert units == {
-        "firebreak.service",
-        "firebreak-can@.service",
-        "firebreak-record.service",
-        "run-firebreak.mount",
-    }
-    assert asked(tmp_path) == [
-        "systemctl --quiet enable firebreak.service",
-        "systemctl --quiet enable firebreak-record.service",
-    ]
+    services = {f"firebreak{name}.service" for name in ("", "-can@", "-record")}
+    units = {path.name for path in (tmp_path / SERVICE).parent.iterdir()}
+    assert units == services | {"run-firebreak.mount"}
+    assert asked(tmp_path) == ENABLED + ["systemctl --quiet enable firebreak-record.service"]
 
 
 def test_an_upgrade_of_the_system_restarts_no_service(tmp_path):
@@ -266,22 +243,15 @@ def test_an_upgrade_of_the_system_restarts_no_service(tmp_path):
     assert all(re.search(rule, name) for name in SERVICES) and not re.search(rule, "ssh.service")
 
 
-def test_what_an_operator_has_disabled_stays_disabled(tmp_path):
-    bash("has_command() { false; }; install_services", tmp_path)
-    (tmp_path / "asked").unlink()
-    assert bash("has_command() { false; }; install_services", tmp_path) == (0, [])
-    assert asked(tmp_path) == []
-
-
-def test_a_service_that_was_not_enabled_before_the_interruption_is_enabled_by_the_next_run(
-    tmp_path,
-):
+def test_a_service_is_enabled_once_also_after_an_interruption(tmp_path):
+    """What an operator has disabled stays disabled."""
     broken = "has_command() { false; }; on_target() { false; }; install_services"
     assert bash(broken, tmp_path)[0] != 0
-    assert (tmp_path / "etc/systemd/system/firebreak.service").exists() and asked(tmp_path) == []
+    assert (tmp_path / SERVICE).exists() and asked(tmp_path) == []
     for _ in range(2):
-        assert bash("has_command() { false; }; install_services", tmp_path)[0] == 0
-        assert asked(tmp_path) == ["systemctl --quiet enable firebreak.service"]
+        assert bash(ALONE, tmp_path)[0] == 0
+        assert asked(tmp_path) == ENABLED
+    assert bash(ALONE, tmp_path) == (0, [])
 
 
 def test_a_strict_umask_of_root_shuts_the_service_out_of_nothing(tmp_path):
@@ -303,14 +273,12 @@ def test_a_strict_umask_of_root_shuts_the_service_out_of_nothing(tmp_path):
 
 
 def test_a_changed_unit_is_replaced_and_its_drop_ins_stay(tmp_path):
-    bash("has_command() { false; }; install_services", tmp_path)
-    unit = tmp_path / "etc/systemd/system/firebreak.service"
-    mine = tmp_path / "etc/systemd/system/firebreak.service.d/mine.conf"
+    bash(ALONE, tmp_path)
+    unit, mine = tmp_path / SERVICE, tmp_path / f"{SERVICE}.d" / "mine.conf"
     unit.write_text("old")
     mine.parent.mkdir()
     mine.write_text("[Service]\n")
-    _, lines = bash("has_command() { false; }; install_services", tmp_path)
-    assert lines == ["installed   /etc/systemd/system/firebreak.service"]
+    assert bash(ALONE, tmp_path)[1] == [f"installed   /{SERVICE}"]
     assert unit.read_text() == (FOLDER / "firebreak.service").read_text() and mine.exists()
 
 
@@ -338,39 +306,42 @@ def test_a_configuration_the_release_refuses_is_said_before_anybody_restarts(tmp
 # -- releases
 
 
+def add_release(tree, name, *files):
+    """The folder of a release with these empty files."""
+    folder = tree / "opt/firebreak/releases" / name
+    folder.mkdir(parents=True)
+    for each in files:
+        (folder / each).touch()
+
+
 def releases(tree):
     """Names of the releases, and which is current."""
     folder = tree / "opt/firebreak"
-    return sorted(path.name for path in (folder / "releases").iterdir()), os.readlink(
-        folder / "current"
-    )
+    names = sorted(path.name for path in (folder / "releases").iterdir())
+    return names, os.readlink(folder / "current")
 
 
 def test_the_release_before_is_kept_and_older_ones_go(tmp_path):
     for name in ("one", "two", "three"):
-        (tmp_path / "opt/firebreak/releases" / name).mkdir(parents=True)
+        add_release(tmp_path, name)
         assert bash(f"switch_to {name}", tmp_path)[0] == 0
-    assert releases(tmp_path) == (["three", "two"], "releases/three")
-    assert (
-        os.readlink(tmp_path / "usr/local/bin/firebreak") == "/opt/firebreak/current/bin/firebreak"
-    )
-    bash("switch_to three", tmp_path)
-    assert releases(tmp_path) == (["three", "two"], "releases/three"), (
-        "the same again is not a switch"
-    )
+    kept = (["three", "two"], "releases/three")
+    assert releases(tmp_path) == kept
+    program = os.readlink(tmp_path / "usr/local/bin/firebreak")
+    assert program == "/opt/firebreak/current/bin/firebreak"
+    bash("switch_to three", tmp_path)  # the same again is not a switch
+    assert releases(tmp_path) == kept
 
 
 def test_a_release_that_still_runs_is_not_taken_away(tmp_path):
     """Its modules are loaded when they are first needed: without its files a running controller
     would fail then.
     """
-    runs = subprocess.Popen(
-        ["bash", "-c", "read line", f"{tmp_path}/opt/firebreak/releases/one/bin/x"],
-        stdin=subprocess.PIPE,
-    )
+    line = ["bash", "-c", "read line", f"{tmp_path}/opt/firebreak/releases/one/bin/x"]
+    runs = subprocess.Popen(line, stdin=subprocess.PIPE)
     try:
         for name in ("one", "two", "three"):
-            (tmp_path / "opt/firebreak/releases" / name).mkdir(parents=True)
+            add_release(tmp_path, name)
             bash(f"switch_to {name}", tmp_path)
         assert releases(tmp_path)[0] == ["one", "three", "two"]
     finally:
@@ -383,8 +354,7 @@ def test_an_older_release_is_an_installation_like_any_other(tmp_path):
     """
     steps = "make_release {0}; switch_to {0}; install_services"
     for name in ("old", "new"):
-        (tmp_path / "opt/firebreak/releases" / name).mkdir(parents=True)
-        (tmp_path / "opt/firebreak/releases" / name / "complete").touch()
+        add_release(tmp_path, name, "complete")
         assert bash("has_command() { true; }; " + steps.format(name), tmp_path)[0] == 0
     code, lines = bash('has_command() { [ "$1" != upstream ]; }; ' + steps.format("old"), tmp_path)
     assert code == 0 and lines == [
@@ -400,22 +370,23 @@ def test_an_unfinished_release_is_made_again(tmp_path):
     """A power cut in the middle of an installation leaves a folder without its last file, which
     counts as nothing.
     """
-    place = tmp_path / "opt/firebreak/releases/one"
-    place.mkdir(parents=True)
+    add_release(tmp_path, "one")
     made = "make_wheels() { echo wheels; fail 'stopped here'; }; make_release one"
     assert bash(made, tmp_path)[0] == 3
-    (place / "complete").touch()
+    (tmp_path / "opt/firebreak/releases/one/complete").touch()
     assert bash(made, tmp_path) == (0, ["unchanged   release one"])
 
 
 def test_half_a_release_that_was_being_removed_is_no_release(tmp_path):
     for name in ("one", "two", "three"):
-        (tmp_path / "opt/firebreak/releases" / name).mkdir(parents=True)
-        (tmp_path / "opt/firebreak/releases" / name / "complete").touch()
+        add_release(tmp_path, name, "complete")
         cut = 'rm() { case "$*" in "-rf "*) exit 9 ;; *) command rm "$@" ;; esac; }; '
         assert bash(cut + f"switch_to {name}", tmp_path)[0] == (9 if name == "three" else 0)
     assert (tmp_path / "opt/firebreak/releases/one").exists()
     assert not (tmp_path / "opt/firebreak/releases/one/complete").exists()
+
+
+WHEELS = 'make_wheels() { mkdir "$work/wheels"; touch "$work/wheels/a.whl" "$work/run.lock"; }; '
 
 
 def test_a_release_outlives_an_upgrade_of_the_system(tmp_path):
@@ -425,11 +396,7 @@ def test_a_release_outlives_an_upgrade_of_the_system(tmp_path):
     (tmp_path / "usr/bin").mkdir(parents=True)
     (tmp_path / "usr/bin/python3.11").touch()
     assert bash(found, tmp_path) == (0, ["/usr/bin/python3.11"])
-    bash(
-        'make_wheels() { mkdir "$work/wheels"; touch "$work/wheels/a.whl" "$work/run.lock"; }; '
-        "target_python() { echo 3.11; }; say() { :; }; make_release one",
-        tmp_path,
-    )
+    bash(WHEELS + "target_python() { echo 3.11; }; say() { :; }; make_release one", tmp_path)
     assert asked(tmp_path)[0] == "/usr/bin/python3.11 -m venv /opt/firebreak/releases/one"
 
 
@@ -438,12 +405,11 @@ def test_a_release_counts_as_complete_only_when_it_is_on_disk(tmp_path):
     for ever.
     """
     noted = (
-        'make_wheels() { mkdir "$work/wheels"; touch "$work/wheels/a.whl" "$work/run.lock"; }; '
         'on_target() { mkdir -p "$place"; }; '
         'sync() { if [ -e "$place/complete" ]; then echo marked; else echo files; fi; }; '
         "make_release one"
     )
-    code, lines = bash(noted, tmp_path)
+    code, lines = bash(WHEELS + noted, tmp_path)
     assert code == 0 and lines[1:3] == ["files", "marked"], lines
 
 
@@ -658,15 +624,17 @@ def unit(name):
 
 def test_the_controllers_unit_grants_what_the_program_takes():
     found = unit("firebreak.service")
-    assert found["LimitRTPRIO"] == [str(realtime.FIFO_PRIORITY)] and found["LimitMEMLOCK"] == [
-        "infinity"
-    ]
+    for key, value in (
+        ("LimitRTPRIO", realtime.FIFO_PRIORITY),
+        ("LimitMEMLOCK", "infinity"),
+        ("RestartPreventExitStatus", paths.WRONG_INPUT),
+        ("Restart", "always"),
+        ("Type", "notify"),
+        ("StartLimitIntervalSec", 0),
+    ):
+        assert found[key] == [str(value)]
     assert int(found["TimeoutStopSec"][0]) * 1_000_000 > loop.OPEN_US_MAX > loop.STOP_US_MAX
-    assert found["RestartPreventExitStatus"] == [str(paths.WRONG_INPUT)] and found["Restart"] == [
-        "always"
-    ]
-    assert found["Type"] == ["notify"] and found["StartLimitIntervalSec"] == ["0"]
-    assert "CPUQuota" not in found and "RestrictRealtime" not in found, "these would hurt the loop"
+    assert "CPUQuota" not in found and "RestrictRealtime" not in found  # these would hurt the loop
 
 
 def test_the_units_use_the_programs_places():
@@ -691,70 +659,40 @@ def test_two_journals_fit_the_run_directory():
 
 @pytest.mark.parametrize("name", SERVICES)
 def test_companions_cannot_take_the_loops_time(name):
-    found = unit(name)
-    assert found["CapabilityBoundingSet"] in ([""], ["CAP_NET_ADMIN"]) and found[
-        "NoNewPrivileges"
-    ] == ["yes"]
-    if name in (
-        "firebreak-record.service",
-        "firebreak-upstream.service",
-        "firebreak-console@.service",
-    ):
+    found, own = unit(name), unit("firebreak.service")
+    assert found["CapabilityBoundingSet"] in ([""], ["CAP_NET_ADMIN"])
+    assert found["NoNewPrivileges"] == ["yes"]
+    if name not in ("firebreak.service", "firebreak-can@.service"):
         assert found["RestrictRealtime"] == ["yes"] and "CPUQuota" in found and "MemoryMax" in found
-        assert (
-            int(found["OOMScoreAdjust"][0])
-            > 0
-            > int(unit("firebreak.service")["OOMScoreAdjust"][0])
-        )
+        assert int(found["OOMScoreAdjust"][0]) > 0 > int(own["OOMScoreAdjust"][0])
+
+
+def analysed(unit, *options):
+    """How `systemd-analyze security` ended; skips where it is not there or older than 250."""
+    analyse = shutil.which("systemd-analyze")
+    if not analyse:
+        pytest.skip("needs systemd-analyze")
+    line = [analyse, "security", "--offline=true", "--no-pager", *options, str(FOLDER / unit)]
+    done = subprocess.run(line, capture_output=True, text=True)
+    if "unrecognized option" in done.stderr:
+        pytest.skip("needs systemd 250 or newer")
+    return done
 
 
 @pytest.mark.parametrize("name", SERVICES)
 def test_exposure(name):
-    analyse = shutil.which("systemd-analyze")
-    if not analyse:
-        pytest.skip("needs systemd-analyze")
-    done = subprocess.run(
-        [
-            analyse,
-            "security",
-            "--offline=true",
-            f"--threshold={EXPOSURE_MAX[name]}",
-            str(FOLDER / name),
-        ],
-        capture_output=True,
-        text=True,
-    )
-    if "unrecognized option" in done.stderr:
-        pytest.skip("needs systemd 250 or newer")
+    done = analysed(name, f"--threshold={EXPOSURE_MAX[name]}")
     assert done.returncode == 0, done.stdout.splitlines()[-1]
 
 
 def test_the_recorder_may_ask_how_good_the_clock_is():
-    """systemd takes the lines in their order: what stands before `~@privileged`, which holds
-    @clock, is taken away.
+    """systemd takes the lines in their order: `~@privileged`, which holds @clock, takes away what
+    is before it.
     """
     filters = unit("firebreak-record.service")["SystemCallFilter"]
-    assert filters[0] == "@system-service" and filters[-1].split() == [
-        "adjtimex",
-        "clock_adjtime",
-        "clock_adjtime64",
-    ]
-    analyse = shutil.which("systemd-analyze")
-    if not analyse:
-        pytest.skip("the rest needs systemd-analyze")
-    done = subprocess.run(
-        [
-            analyse,
-            "security",
-            "--offline=true",
-            "--no-pager",
-            str(FOLDER / "firebreak-record.service"),
-        ],
-        capture_output=True,
-        text=True,
-    )
-    if "unrecognized option" in done.stderr:
-        pytest.skip("the rest needs systemd 250 or newer")
+    clocks = ["adjtimex", "clock_adjtime", "clock_adjtime64"]
+    assert filters[0] == "@system-service" and filters[-1].split() == clocks
+    done = analysed("firebreak-record.service")
     assert re.search(r"~@clock .*adjtimex is allowed", done.stdout)
 
 
@@ -771,13 +709,9 @@ def test_shell_scripts_are_clean():
 
 
 def test_unit_files_can_be_read():
+    sections = {"Unit", "Service", "Mount", "Install"}
     for path in [*FOLDER.glob("*.service"), *FOLDER.glob("*.mount")]:
         parser = configparser.ConfigParser(strict=False, interpolation=None)
         parser.optionxform = str
         parser.read(path)
-        assert parser.sections()[0] == "Unit" and not set(parser.sections()) - {
-            "Unit",
-            "Service",
-            "Mount",
-            "Install",
-        }
+        assert parser.sections()[0] == "Unit" and set(parser.sections()) <= sections
