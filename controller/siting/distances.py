@@ -31,20 +31,21 @@ def shown(findings, site):
     """All distances of a plan, each pair of names once; what is not met is first, so that its label
     has most room.
     """
-    least = _least(findings)
-    told = _reduced(findings) + _not_met(findings) if len(site.units) <= CROWD else ()
+    least, names = _least(findings), [unit.name for unit in site.units]
+    # Of a crowd only what binds. Else also what is met only because of a barrier, a wall or a test
+    # (B19); and all that is not met: of two that bind the same unit the lesser shortage is one too.
+    judged = [each for _, each in _judged(findings)] if len(site.units) <= CROWD else []
     # the last of a pair stays: what is not met hides that it is reduced
     judged = [
-        *told,
+        *[each for each in judged if each.rule.id == "B19"],
+        *[each for each in judged if not each.is_met],
         *binding(findings, site),
-        *[each for name, each in least.items() if not _is_unit(site, name)],
+        *[each for name, each in least.items() if name not in names],
     ]
-    judged = sorted(
-        {each.item.names: each for each in judged}.values(), key=lambda each: each.is_met
-    )
+    by_names = {each.item.names: each for each in judged}
+    judged = sorted(by_names.values(), key=lambda each: each.is_met)
     further = [*_exposures(site, least), *_walls(site, judged), *_neighbours(site)]
-    names = {each.item.names for each in judged}
-    return judged + [each for each in further if each.item.names not in names]
+    return judged + [each for each in further if each.item.names not in by_names]
 
 
 def binding(findings, site):
@@ -54,20 +55,6 @@ def binding(findings, site):
     least = _least(findings)
     found = [least[unit.name] for unit in site.units if unit.name in least]
     return list({each.item.names: each for each in found}.values())
-
-
-def _not_met(findings):
-    """Every Distance that is not met: of two that bind the same unit the lesser shortage is one
-    too.
-    """
-    return [each for _, each in _judged(findings) if not each.is_met]
-
-
-def _reduced(findings):
-    """Every Distance of row B19: met only because of a barrier, a wall or a test, which a plan has
-    to show.
-    """
-    return [each for _, each in _judged(findings) if each.rule.id == "B19"]
 
 
 def _least(findings):
@@ -86,23 +73,13 @@ def _least(findings):
 def _judged(findings):
     """(margin, Distance) of every distance within NEAR_m that a rule judges."""
     for finding in findings:
+        if finding.rule.sense == rules.SCOPE:
+            continue
         for item in finding.items:
-            if (
-                item.gap is None
-                or item.by
-                or finding.rule.sense == rules.SCOPE
-                or item.gap.distance_m > NEAR_m
-            ):
-                continue
-            margin = audit.margin(finding.rule, item)
-            yield (
-                margin,
-                Distance(finding.rule, item, margin >= -geometry.TOUCH_m, audit.is_sure(finding)),
-            )
-
-
-def _is_unit(site, name):
-    return any([unit.name == name for unit in site.units])
+            if item.gap is not None and not item.by and item.gap.distance_m <= NEAR_m:
+                margin = audit.margin(finding.rule, item)
+                is_met, is_sure = margin >= -geometry.TOUCH_m, audit.is_sure(finding)
+                yield margin, Distance(finding.rule, item, is_met, is_sure)
 
 
 def _further(gap, *names):

@@ -7,7 +7,6 @@ Tables: SITE is the top of the file, the others are `[model.NAME]`, `[unit.NAME]
 from typing import NamedTuple
 
 from controller.site.acceptance_text import LEAST
-from controller.site.value_checks import allowed_text
 
 SCHEMA = 1
 IFC_2018, NFPA_2020, NFPA_2023, NFPA_2026 = EDITIONS = (
@@ -225,27 +224,20 @@ TABLES = {"model": MODEL, "unit": UNIT, "area": AREA, "exposure": EXPOSURE, "bar
 SINGLE_TABLES = {"fence": FENCE, "la_r3": LA_R3_FACTS}
 
 
-_AS_A_KEY = {"flag": "bool", "choice": "choice"}  # kinds that a key of a configuration has as well
-
-
 def allowed_words(field):
     """What a key may hold, in words."""
-    if field.kind == "number":
-        return f"a number {field.allowed[0]:g}..{field.allowed[1]:g}"
-    if field.kind in _AS_A_KEY:
-        return allowed_text(field._replace(kind=_AS_A_KEY[field.kind]))
-    if field.kind == "choices":
-        return "a list from " + ", ".join(field.allowed)
-    if field.kind == "text":
-        return f"a text of 1..{TEXT_CHARACTERS} printable characters"
-    if field.kind == "named":
-        return f"a text of {LEAST}..{TEXT_CHARACTERS} printable characters that names it"
-    if field.kind == "size":
-        return f"[length, width], each {field.allowed[0]:g}..{field.allowed[1]:g}"
+    low, *high = field.allowed or ("",)
     point = f"[x, y], each {-COORDINATE_m_MAX}..{COORDINATE_m_MAX}"
-    if field.kind == "point":
-        return point
-    count = (
-        str(field.allowed[0]) if len(field.allowed) == 2 else f"{field.allowed[0]}..{POINTS_MAX}"
-    )
-    return f"{count} points {point}"
+    text = f"{TEXT_CHARACTERS} printable characters"
+    if field.kind in ("number", "size"):
+        limits = f"{low:g}..{high[0]:g}"
+        return f"a number {limits}" if field.kind == "number" else f"[length, width], each {limits}"
+    return {
+        "flag": "true, false",
+        "choice": ", ".join(map(str, field.allowed)),
+        "choices": "a list from " + ", ".join(map(str, field.allowed)),
+        "text": f"a text of 1..{text}",
+        "named": f"a text of {LEAST}..{text} that names it",
+        "point": point,
+        "points": f"{low if high else f'{low}..{POINTS_MAX}'} points {point}",
+    }[field.kind]

@@ -78,9 +78,8 @@ def reduced_distance(site, rule):
     for unit, exposure, gap in site.gaps_to(rule.kinds):
         found = reductions.reduced(site, unit, exposure, gap, full_m)
         if found:
-            items.append(
-                gap_item(unit.name, exposure.name, gap, found.distance_m, words=found.words)
-            )
+            limit_m, words = found
+            items.append(gap_item(unit.name, exposure.name, gap, limit_m, words=words))
     return items or "no distance is reduced"
 
 

@@ -148,6 +148,12 @@ def _signs(site, left, right):
 def _sign_rows(site):
     """[(words, color, width, dashes)] of what the site has."""
     kinds = [exposure.kind for exposure in site.exposures]
+    is_open_lot = any([exposure.facts["inside_m"] for exposure in site.exposures])
+    color, drawn_on = LOOKS["lot_line"][1], DRAWN_ON["stroke_dasharray"]
+    open_lot = [
+        ("tick: into the lot", color, 2, "none"),
+        ("lot line drawn on", color, DRAWN_ON["stroke_width"], drawn_on),
+    ]
     return [
         ("unit", GOOD, 2, "none"),
         ("distance (rule, ? unconfirmed: required)", INK, 2, "none"),
@@ -156,17 +162,9 @@ def _sign_rows(site):
         *([("wall", INK, 6, "none")] if site.areas else []),
         *([("barrier", BARRIER, 6, "none")] if site.barriers else []),
         *([("fence", INK, 1.5, "3 3")] if site.fence else []),
-        *(_open_lot_signs() if any([each.facts["inside_m"] for each in site.exposures]) else []),
+        *(open_lot if is_open_lot else []),
         *[(kind, look[1], 2, look[2] or "none") for kind, look in LOOKS.items() if kind in kinds],
         *([("other exposure", OTHER_LOOK[1], 2, "none")] if set(kinds) - set(LOOKS) else []),
-    ]
-
-
-def _open_lot_signs():
-    color = LOOKS["lot_line"][1]
-    return [
-        ("tick: into the lot", color, 2, "none"),
-        ("lot line drawn on", color, DRAWN_ON["stroke_width"], DRAWN_ON["stroke_dasharray"]),
     ]
 
 

@@ -2,40 +2,31 @@
 only.
 """
 
-from typing import NamedTuple
-
 from controller.siting import fields as f
 from controller.siting import geometry, sight
 
-REDUCED_m = 0.914
+REDUCED_m = f.SPACING_m
 # how much higher than the unit, and longer at both ends, a barrier has to be
 BEYOND_m = f.FIVE_FEET_m
 BARRIER_h, WALL_h = 1, 2
 
 
-class Reduction(NamedTuple):
-    """To what distance, and by what."""
-
-    distance_m: float
-    words: str
-
-
 def reduced(site, unit, exposure, gap, full_m):
-    """Reduction of the distance of a pair nearer than full_m; None where nothing reduces it, or
-    nothing needs to.
+    """(distance in m, by what) to which the distance of a pair nearer than full_m is reduced; None
+    where nothing reduces it, or nothing needs to.
     """
     if gap.distance_m >= full_m - geometry.TOUCH_m:
         return None
     if site.edition != f.IFC_2018:
         if _is_wall(exposure.facts):
-            return Reduction(REDUCED_m, f"{WALL_h} h wall of {exposure.name}")
+            return REDUCED_m, f"{WALL_h} h wall of {exposure.name}"
         names = _shielding(site, unit, exposure, full_m)
         if names:
-            return Reduction(REDUCED_m, "behind " + ", ".join(names))
-    tested_m = unit.model["exposure_spacing_tested_m"]
-    if tested_m is not None and unit.model["large_scale_fire_test"]:
-        return Reduction(max(REDUCED_m, tested_m), f"by test {unit.model['large_scale_fire_test']}")
-    return None
+            return REDUCED_m, "behind " + ", ".join(names)
+    tested_m, test = unit.model["exposure_spacing_tested_m"], unit.model["large_scale_fire_test"]
+    if tested_m is None or not test:
+        return None
+    return max(REDUCED_m, tested_m), f"by test {test}"
 
 
 def _is_wall(facts):

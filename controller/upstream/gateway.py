@@ -35,10 +35,9 @@ class Gateway:
     def __init__(self, run_directory, listen_path, port=None):
         """port: an open link.SerialLine or None. Raises GatewayError, OSError."""
         self._hints_path = os.path.join(run_directory, "hints.sock")
-        self._listen_path, self._port = listen_path, port
+        self._listen_path = listen_path
         self._listening = _listening(listen_path)
-        self.links = []
-        self._line = None
+        self.links, self._line = [], None
         if port is not None:
             self._line = link.Link(port, self._hints_path, clock.now_us(), framing.JsonLines())
 
@@ -49,24 +48,21 @@ class Gateway:
 
     def turn(self, now_us):
         """Wait for whatever comes first, and serve it."""
-        served = self._served(now_us)
+        served = list(self.links)
+        # a serial adapter that is gone cannot be waited for
+        is_lost = self._line is not None and not self._line.stream.service(now_us)
+        if self._line is not None and not is_lost:
+            served.append(self._line)
         reading, writing = [self._listening], []
         for each in served:
             to_read, to_write = each.waits_for()
             reading += to_read
             writing += to_write
         due_us = [each.due_us for each in served if each.message is not None]
-        if self._port is not None and self._line not in served:
-            due_us.append(now_us + SERIAL_RETRY_US)
+        due_us += [now_us + SERIAL_RETRY_US] if is_lost else []
         wait_s = max(0, min(due_us) - now_us) / 1e6 if due_us else None
         ready_in, ready_out, _ = select.select(reading, writing, (), wait_s)
         self._serve(served, {*ready_in, *ready_out}, clock.now_us())
-
-    def _served(self, now_us):
-        """Links that can be waited for now: a serial adapter that is gone cannot."""
-        if self._port is None or not self._port.service(now_us):
-            return list(self.links)
-        return [*self.links, self._line]
 
     def _serve(self, served, ready, now_us):
         for each in served:
@@ -166,22 +162,17 @@ def serve(run_directory, listen_path, tty, baud_Bd):
     """Run a gateway until SIGTERM or SIGINT; tty None: no serial line. Returns the exit code."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.default_int_handler)
-    gateway = port = None
     try:
-        if tty is not None:
-            port = link.SerialLine(tty, baud_Bd)
+        port = tty and link.SerialLine(tty, baud_Bd)
+        if port:
             port.open()
-        gateway = Gateway(run_directory, listen_path, port)
-        say(
-            f"upstream: listening on {listen_path}" + (f" and {tty} at {baud_Bd} Bd" if tty else "")
-        )
-        gateway.run()
+        with contextlib.closing(Gateway(run_directory, listen_path, port)) as gateway:
+            line = f" and {tty} at {baud_Bd} Bd" if tty else ""
+            say(f"upstream: listening on {listen_path}{line}")
+            gateway.run()
     except (GatewayError, SerialPortError, OSError) as error:
         say(plain(error, listen_path))
         return NO_START
     except KeyboardInterrupt:
-        return DONE
-    finally:
-        if gateway is not None:
-            gateway.close()
+        pass
     return DONE
