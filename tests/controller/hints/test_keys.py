@@ -7,6 +7,7 @@ import os
 import stat
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -72,11 +73,8 @@ def test_revoking_leaves_nothing(state):
     keys.create(state, "site_ems")
     keys.rotate(state, "site_ems")
     keys.revoke(state, "site_ems")
-    assert (
-        loaded(state) == ([], [])
-        and os.listdir(os.path.join(state, "keys")) == []
-        and keys.names(state) == []
-    )
+    assert loaded(state) == ([], []) and keys.names(state) == []
+    assert os.listdir(os.path.join(state, "keys")) == []
 
 
 @pytest.mark.parametrize("action", [keys.rotate, keys.revoke])
@@ -96,19 +94,17 @@ def test_a_name_is_no_path(state, action, name):
 @pytest.mark.parametrize(
     "content, mode, words",
     [
-        (b"", 0o600, "holds no key"),
-        (b"zz" * 32, 0o600, "holds no key"),
-        (b"ab" * 31, 0o600, "holds no key"),
-        (b"ab" * 33, 0o600, "holds no key"),
-        (b"\xff" * 64, 0o600, "holds no key"),
+        *[
+            (content, 0o600, "holds no key")
+            for content in (b"", b"zz" * 32, b"ab" * 31, b"ab" * 33, b"\xff" * 64)
+        ],
         (b"ab" * 32, 0o640, "others may read"),
         (b"ab" * 32, 0o604, "others may read"),
     ],
 )
-def test_a_spoilt_key_is_not_used_and_said_in_one_line(state, content, mode, words):
+def test_a_spoilt_key_is_not_used_and_reported_in_one_line(state, content, mode, words):
     keys.create(state, "site_ems")
-    with open(path(state), "wb") as file:
-        file.write(content)
+    Path(path(state)).write_bytes(content)
     os.chmod(path(state), mode)
     found, lines = loaded(state)
     assert found == [] and len(lines) == 1 and words in lines[0] and "ab" * 10 not in lines[0]
@@ -136,41 +132,23 @@ def test_of_two_that_create_at_once_one_is_refused_and_the_others_key_stays(stat
 
 
 @pytest.mark.parametrize("change", [keys.create, keys.rotate, keys.withdraw, keys.revoke])
-def test_one_change_at_a_time(state, change, monkeypatch):
-    """Whoever changes keys holds the folder while it does; somebody else waits for it."""
-    if change is not keys.create:
-        keys.create(state, "site_ems")
-    held, real = [], {name: getattr(os, name) for name in ("link", "rename", "unlink")}
-
-    def watch(name):
-        def called(*arguments):
-            folder = os.open(os.path.join(state, "keys"), os.O_RDONLY)
-            with pytest.raises(BlockingIOError):
-                fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            os.close(folder)
-            held.append(name)
-            return real[name](*arguments)
-
-        return called
-
-    for name in real:
-        monkeypatch.setattr(os, name, watch(name))
-    change(state, "site_ems")
-    assert held
-
-
-@pytest.mark.parametrize("change", [keys.create, keys.rotate, keys.withdraw, keys.revoke])
-def test_names_are_durable_when_it_returns(state, change, monkeypatch):
-    """After a power cut a key that was printed is there and one that was revoked is not: folders
-    are stored too.
+def test_one_durable_change_at_a_time(state, change, monkeypatch):
+    """A change holds the folder while it lasts; after a power cut a key that was printed is there
+    and one that was revoked is not: folders are stored too.
     """
     if change is not keys.create:
         keys.create(state, "site_ems")
+    folder = os.path.join(state, "keys")
     done, real = [], {name: getattr(os, name) for name in ("fsync", "link", "rename", "unlink")}
 
     def watch(name):
         def called(*arguments):
             done.append(os.readlink(f"/proc/self/fd/{arguments[0]}") if name == "fsync" else name)
+            if name != "fsync":
+                other = os.open(folder, os.O_RDONLY)
+                with pytest.raises(BlockingIOError):
+                    fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                os.close(other)
             return real[name](*arguments)
 
         return called
@@ -178,11 +156,7 @@ def test_names_are_durable_when_it_returns(state, change, monkeypatch):
     for name in real:
         monkeypatch.setattr(os, name, watch(name))
     change(state, "site_ems")
-    assert done[-2:] == [os.path.join(state, "keys"), state] and done[-3] in (
-        "link",
-        "rename",
-        "unlink",
-    )
+    assert done[-2:] == [folder, state] and done[-3] in ("link", "rename", "unlink")
 
 
 def test_what_was_made_can_be_taken_back(state):
@@ -195,33 +169,21 @@ def test_what_was_made_can_be_taken_back(state):
     assert os.listdir(os.path.join(state, "keys")) == []
 
 
-def run_key(state, action, stdout):
-    line = [
-        sys.executable,
-        "-m",
-        "controller",
-        "key",
-        action,
-        "site_ems",
-        "--state-dir",
-        state,
-        "--run-dir",
-        state,
-    ]
-    return subprocess.run(
-        line, stdout=stdout, stderr=subprocess.PIPE, text=True, timeout=50, check=False, cwd=ROOT
-    )
-
-
 @pytest.mark.parametrize("action", ["create", "rotate"])
 def test_a_key_that_nobody_could_see_is_not_kept(state, action):
     before = [] if action == "create" else [(keys.create(state, "site_ems"), None)]
+    line = [sys.executable, "-m", "controller", "key", action, "site_ems"]
     with open("/dev/full", "w") as full:
-        done = run_key(state, action, full)
+        done = subprocess.run(
+            [*line, "--state-dir", state, "--run-dir", state],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=50,
+            cwd=ROOT,
+        )
     assert (done.returncode, len(done.stderr.splitlines())) == (3, 1), done.stderr
-    assert (
-        "No space left on device; the new key of site_ems was shown to nobody and is not kept"
-    ) in done.stderr
+    assert "No space left on device; the new key of site_ems was shown to nobody" in done.stderr
     assert loaded(state)[0] == before
 
 
