@@ -4,6 +4,7 @@ from controller.siting import fields as f
 from controller.siting import geometry, scopes
 from controller.siting.items import Item, fact_item, gap_item, sum_kWh
 from controller.siting.measure_units import is_tested
+from controller.siting.things import grouped
 
 DWELLING_kWh = {"utility_closet": 40, "garage": 80, "accessory_structure": 80, f.OUTDOORS: 80}
 ANALYSIS = "hazard_mitigation_analysis"
@@ -14,12 +15,8 @@ ANALYSIS = "hazard_mitigation_analysis"
 def _energies(units):
     """[(technology, energy in kWh, maximum in kWh or None)] of a fire area."""
     return [
-        (
-            each,
-            sum_kWh([unit for unit in units if unit.model["technology"] == each]),
-            f.TECHNOLOGIES[each][1],
-        )
-        for each in dict.fromkeys([unit.model["technology"] for unit in units])
+        (each, sum_kWh(some), f.TECHNOLOGIES[each][1])
+        for each, some in grouped(units, lambda unit: unit.model["technology"]).items()
     ]
 
 
@@ -130,9 +127,8 @@ def place_energy(is_named):
     """
 
     def measure(site, rule):
-        locations, found = {area.name: area.facts["location"] for area in site.areas}, {}
-        for unit in site.units:
-            found.setdefault(locations.get(unit.area, f.OUTDOORS), []).append(unit)
+        locations = {area.name: area.facts["location"] for area in site.areas}
+        found = grouped(site.units, lambda unit: locations.get(unit.area, f.OUTDOORS))
         return [
             Item(
                 sum_kWh(units),

@@ -5,6 +5,7 @@ import textwrap
 from controller.siting import audit, geometry, rules
 from controller.siting.fields import NEAR_m
 from controller.siting.items import sum_kWh
+from controller.siting.things import grouped
 
 WIDTH = 80
 CLAIMS = (
@@ -28,43 +29,27 @@ def text(site, findings):
     """The whole report."""
     scope = [each for each in findings if each.rule.sense == rules.SCOPE]
     judged = [each for each in findings if each.rule.sense != rules.SCOPE]
-    lines = [
-        *_head(site),
-        "",
-        "WHAT THE SITE IS",
-        *_table(scope),
-        "",
-        "RULES",
-        *_table(judged),
-        "",
-        "NOT APPLICABLE",
-    ]
-    for reason, ids in _reasons(findings).items():
-        lines += _folded("  ", f"{reason}: {' '.join(ids)}")
-    lines += [
-        "",
-        *_groups(site),
-        "",
-        *_fire_areas(site),
-        "",
-        *_exposures(site),
-        "",
-        *_result(findings),
-        "",
-        "WHAT THIS DOES NOT CLAIM",
-    ]
-    for paragraph in CLAIMS:
-        lines += _folded("  ", paragraph)
-    return ascii_only("\n".join(lines))
+    sections = (
+        _head(site),
+        ["WHAT THE SITE IS", *_table(scope)],
+        ["RULES", *_table(judged)],
+        ["NOT APPLICABLE", *_not_applicable(findings)],
+        _groups(site),
+        _fire_areas(site),
+        _exposures(site),
+        _result(findings),
+        ["WHAT THIS DOES NOT CLAIM", *[line for each in CLAIMS for line in _folded("  ", each)]],
+    )
+    return ascii_only("\n\n".join(["\n".join(lines) for lines in sections]))
 
 
-def _reasons(findings):
-    """{why: [ids]} of what is not applicable."""
-    found = {}
-    for finding in findings:
-        if finding.verdict == audit.NOT_APPLICABLE:
-            found.setdefault(finding.reason, []).append(finding.rule.id)
-    return found
+def _not_applicable(findings):
+    """Lines of rules by the reason why they are not applicable."""
+    by_reason = grouped(audit.of(findings, audit.NOT_APPLICABLE), lambda each: each.reason)
+    lines = []
+    for reason, some in by_reason.items():
+        lines += _folded("  ", f"{reason}: {' '.join([each.rule.id for each in some])}")
+    return lines
 
 
 def ascii_only(line):

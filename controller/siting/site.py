@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from controller.site.acceptance_text import placeholder_line
 from controller.siting import fields as f
 from controller.siting import geometry
+from controller.siting.things import grouped
 
 # outlines are inner faces of walls: rooms apart by no more than the thickest wall between two touch
 PARTITION_m = 0.5
@@ -91,10 +92,7 @@ class Site:
     @functools.cached_property
     def groups(self):
         """{name: [units]}."""
-        found = {}
-        for unit in self.units:
-            found.setdefault(unit.group, []).append(unit)
-        return found
+        return grouped(self.units, lambda unit: unit.group)
 
     @functools.cached_property
     def used_areas(self):
@@ -116,10 +114,7 @@ class Site:
     def fire_areas(self):
         """{name: [units]}; units outside all areas are one fire area called outdoors."""
         names = {area.name: name for name, part in self.areas_of_fire_area.items() for area in part}
-        found = {}
-        for unit in self.units:
-            found.setdefault(names.get(unit.area, f.OUTDOORS), []).append(unit)
-        return found
+        return grouped(self.units, lambda unit: names.get(unit.area, f.OUTDOORS))
 
     def near_pairs(self, within_m):
         """Pairs of units whose boxes are within a distance, each once, in the order of the file."""
@@ -154,8 +149,8 @@ class Site:
             for a, b in self.near_pairs(math.inf)
             if not of_different_groups or a.group != b.group
         ]
-        a, b = min(apart, key=lambda each: each[0])[1:] if apart else (None, None)
-        return [(a, b, geometry.gap(a.shape, b.shape))] if apart else []
+        nearest = [min(apart, key=lambda each: each[0])] if apart else []
+        return [(a, b, geometry.gap(a.shape, b.shape)) for _, a, b in nearest]
 
     @functools.cached_property
     def exposure_gaps(self):
@@ -187,11 +182,11 @@ class Site:
     @functools.cached_property
     def nearest_units(self):
         """[(unit, exposure, Gap)]: of each exposure the nearest unit, in the order of the file."""
-        found = {}
-        for unit, exposure, gap in self.exposure_gaps:
-            if exposure.name not in found or gap.distance_m < found[exposure.name][2].distance_m:
-                found[exposure.name] = (unit, exposure, gap)
-        return [found[exposure.name] for exposure in self.exposures]
+        found = grouped(self.exposure_gaps, lambda each: each[1].name)
+        return [
+            min(found[exposure.name], key=lambda each: each[2].distance_m)
+            for exposure in self.exposures
+        ]
 
     @functools.cached_property
     def wall_gaps(self):

@@ -48,3 +48,11 @@ class Barrier(NamedTuple):
     ends: tuple
     height_m: float
     fire_rating_h: float
+
+
+def grouped(things, key):
+    """{key(thing): [things]} in the order of the things."""
+    found = {}
+    for each in things:
+        found.setdefault(key(each), []).append(each)
+    return found
