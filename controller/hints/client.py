@@ -99,7 +99,7 @@ class HintClient:
             return None
         if welcome.sequence >= w.SEQUENCE_MAX:
             raise SequenceError(
-                f"the sequences of {source} are used up: somebody has sent the "
+                f"the sequences of {source} are used up: a sender has used the "
                 f"highest there is under "
                 f"its key; a new key begins anew: firebreak key rotate {source}"
             )

@@ -19,7 +19,7 @@ LATE_MS_MAX, EARLY_MS_MAX = 2000, 100
 QUOTA_MS = 1000  # the window of hints_per_s_max
 OLD_KEY_MS = 24 * 3_600_000
 _EMPTY_MS = -QUOTA_MS
-_OLD_SEQUENCE_MAX = 2**63  # whoever has an old key leaves the new one as many again
+_OLD_SEQUENCE_MAX = 2**63  # an old key leaves the new one as many again
 
 
 class Key(NamedTuple):
@@ -52,8 +52,8 @@ class Account:
     """What the loop remembers of one source: keys (newest first), the highest sequence that came
     under the bytes of each, when it last used its quota.
 
-    Each key counts its own sequences, so that whoever had an old one cannot use up those of the new
-    one, and nothing that was signed with either counts twice.
+    Each key counts its own sequences, so that the holder of an old one cannot use up those of the
+    new one, and nothing that was signed with either counts twice.
     """
 
     __slots__ = ("source", "keys", "row", "sequences", "_taken_ms", "_next")

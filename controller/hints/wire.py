@@ -2,7 +2,7 @@
 senders.
 
 A hint (88 bytes), a reply (116) and a state (112) end in a MAC over all bytes before it, made with
-the key of the source. A hello (20), its answer (28) and a status (20), which asks for a state, are
+the key of the source. A hello (20), its answer (28) and a status (20), which requests a state, are
 not secret and have none. Times are the controller's uptime clock in ms, as the hello tells it.
 """
 
@@ -139,12 +139,12 @@ def _fields(data, key, form, magic):
 
 
 def hello(source):
-    """The datagram (20 bytes) that asks for nonce, uptime and sequence."""
+    """The datagram (20 bytes) that requests nonce, uptime and sequence."""
     return HELLO.pack(HELLO_MAGIC, name_field(source))
 
 
 def status(source):
-    """The datagram (20 bytes) that asks for a State."""
+    """The datagram (20 bytes) that requests a State."""
     return HELLO.pack(STATUS_MAGIC, name_field(source))
 
 

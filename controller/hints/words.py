@@ -172,7 +172,7 @@ def _remedy(reply, hint, own, remedy):
 
 
 def in_force(reply):
-    """What holds now of the reply's quantity, for how long, and what then."""
+    """The value in force of the reply's quantity, for how long, and its fallback."""
     if reply.granted_W == w.NOTHING_W:
         return "nothing of this kind" + _then(reply, ", fallback {}")
     now = quantity(reply.quantity, reply.granted_W)
@@ -188,7 +188,7 @@ def _then(reply, form):
 
 
 def doing(reply):
-    """What the cabinet does in this tick, and what holds it."""
+    """The power of this tick, and the reason that limits it."""
     power_W = reply.setpoint_W
     what = f"{'discharging' if power_W > 0 else 'charging'} {kW(abs(power_W))}"
     what = what if power_W else "no power"

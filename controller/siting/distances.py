@@ -1,8 +1,8 @@
 """Which distances a plan shows: what is not met or met only as reduced, what binds each unit, each
 exposure and the walls of each area, and what lies beside.
 
-A judged distance has the rule with the least margin; a further one (rule None) is met and binds
-nobody.
+A judged distance has the rule with the least margin; a further one (rule None) is met and binds no
+unit.
 """
 
 from typing import NamedTuple
@@ -11,8 +11,7 @@ from controller.siting import audit, geometry, rules
 from controller.siting.fields import NEAR_m
 from controller.siting.items import Item, gap_item
 
-# units; of more only what binds somebody is shown, as no line of a thousand could be told from the
-# next
+# units; of more only what binds a unit is shown: of a thousand lines none could be followed
 CROWD = 40
 
 

@@ -65,7 +65,7 @@ SPACING_m, ROOF_m, NEAR_m = 0.914, 22.86, 30.5
 FIVE_FEET_m, TEN_FEET_m = 1.524, 3.048
 MOBILE_d = 30  # row B29
 SEPARATION_h = 2  # row B25; the one rating of a separation that the source has
-# ours, of no code: above the cells themselves, without any room between them
+# Chosen by the project, of no code: above the cells themselves, without any room between them.
 DENSEST_kWh_per_m3 = 1000
 COORDINATE_m_MAX = 100_000
 POINTS_MAX = 200

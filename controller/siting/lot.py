@@ -1,6 +1,4 @@
-"""The lot: how far its line goes, on which side of it a unit stands, and what a file has to say to
-tell this.
-"""
+"""The lot: how far its line goes, on which side of it a unit is, and the keys that decide both."""
 
 import math
 

@@ -84,7 +84,7 @@ def reduced_distance(site, rule):
 
 
 def outdoor_exposure_distance(site, rule):
-    """As exposure_distance, for units that stand in no area."""
+    """As exposure_distance, for units outside all areas."""
     outside = [unit.name for unit in site.units if not unit.area]
     found = exposure_distance(site, rule)
     if not outside or isinstance(found, str):

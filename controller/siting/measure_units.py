@@ -118,7 +118,7 @@ def wall_spacing(site, rule):
 
 
 def side_by_side(site, rule):
-    """Units over the size of a group that stand closer than the spacing, whatever their groups."""
+    """Units over the size of a group and closer than the spacing, whatever their groups."""
     units = [
         unit
         for a, b, gap in site.all_pairs
@@ -141,7 +141,7 @@ def _larger(site):
 
 
 def _relying(site):
-    """Units that stand there only by a test: larger than a group may be, or closer to a neighbour
+    """Units that are allowed only by a test: larger than a group may be, or closer to a neighbour
     or a wall.
     """
     names = {unit.name for unit in _larger(site)}

@@ -8,7 +8,7 @@ from controller.siting import audit, geometry, report
 from controller.siting.labels import FONT_px, LINE_px, size
 
 HEAD_px, EDGE_px = 88, 24
-# an open lot line beyond the ends that the file says
+# an open lot line beyond its ends in the file
 DRAWN_ON = {"stroke_width": 1, "stroke_dasharray": "8 6"}
 BAD, GOOD, INK, PALE, BARRIER = "#c00000", "#004a80", "#222222", "#666666", "#5b2c83"
 SCALES_m = (0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 5000, 20_000, 50_000)

@@ -86,7 +86,7 @@ def _table(path, where, content, keys, sections=()):
         if key not in keys:
             candidates = (*keys, *sections)
             near = difflib.get_close_matches(key, candidates, 1, 0.5)
-            # whatever a quoted key holds stays on one line
+            # a quoted key may hold a line break
             word = key if NAME.fullmatch(key) else shown(key)
             refuse(
                 path,

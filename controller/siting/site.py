@@ -249,8 +249,8 @@ def _open_parts(areas):
 
 
 def _is_open_to(area, other):
-    """Whether two areas stand wall to wall and neither is said to be rated enough; a rating not
-    said is none.
+    """Whether two areas stand wall to wall and neither is rated enough; a missing rating is
+    none.
     """
     if max(each.facts["fire_rating_h"] or 0 for each in (area, other)) >= f.SEPARATION_h:
         return False

@@ -1,4 +1,4 @@
-"""What stands on a site: units, areas, exposures, barriers."""
+"""The things on a site: units, areas, exposures, barriers."""
 
 from typing import NamedTuple
 
@@ -31,8 +31,8 @@ class Area(NamedTuple):
 class Exposure(NamedTuple):
     """Something that a fire of the storage must not reach, or that has to be kept free.
 
-    shape: all that is measured to; an open lot line is drawn on straight beyond the ends that the
-    file says.
+    shape: all that is measured to; an open lot line is drawn on straight beyond its ends in the
+    file.
     """
 
     name: str

@@ -3,7 +3,7 @@
 #
 # Each release has a directory of its own, /opt/firebreak/releases/NAME, and `current` points to one: a power cut in the
 # middle leaves the old one, whole. Configuration and state are never touched by an installation. Nothing is started
-# and nothing is stopped by it: a cabinet changes its program when somebody says so.
+# and nothing is stopped by it: a cabinet changes its program when a person restarts it.
 set -euo pipefail
 # The service's user reads all of this, also on a box whose root has a umask of 077.
 umask 022
@@ -139,7 +139,7 @@ make_wheels() {
 }
 
 # By its full name where there is one: /usr/bin/python3 is another Python after an upgrade of the system, and would not
-# find the packages of this one. Debian keeps python3.11 until somebody removes it.
+# find the packages of this one. Debian keeps python3.11 until a person removes it.
 lasting_python() {
     local path
     path="/usr/bin/python$(target_python)"
@@ -218,7 +218,7 @@ digest_of() {
     (cd "$root" && sha256sum -- "$1")
 }
 
-# True while a file is what an installation has put there: then nobody has made it their own.
+# True while a file is as an installation put it there: its owner has not changed it.
 is_as_installed() {
     [ ! -L "$root/$1" ] && grep -qsxF "$(digest_of "$1")" "$root/$as_installed"
 }

@@ -2,7 +2,7 @@
 `locked.py run|build`.
 
 One lock holds everything, tests and rig too; a cabinet gets what setup.cfg's install_requires leads
-to. Which package needs which stands in the lock's "via" comments. Run by the system's own Python:
+to. Which package needs which is in the lock's "via" comments. Run by the system's own Python:
 nothing but its library here.
 """
 
@@ -48,7 +48,7 @@ def run_roots(setup):
 
 
 def build_roots(packages):
-    """Names the build system asks for."""
+    """Names that the build system needs."""
     return [name for name, (_, via) in packages.items() if BUILD_ROOT in via]
 
 

@@ -1,1 +1,1 @@
-"""Interfaces to whoever sends hints: processes of their own, whose death the loop never notices."""
+"""The gateway for senders of hints: a process of its own, whose death the loop never notices."""

@@ -1,7 +1,7 @@
 """`firebreak upstream`: takes hints as JSON lines or msgpack from local programs and a serial line
 and hands them to the loop.
 
-A process of its own without any key or right: it can only pass on what somebody else has signed.
+A process of its own without any key or right: it can only pass on hints that a source has signed.
 """
 
 import collections
@@ -47,7 +47,7 @@ class Gateway:
             self.turn(clock.now_us())
 
     def turn(self, now_us):
-        """Wait for whatever comes first, and serve it."""
+        """Wait for the first event, and serve it."""
         served = list(self.links)
         # a serial adapter that is gone cannot be waited for
         is_lost = self._line is not None and not self._line.stream.service(now_us)
@@ -117,7 +117,7 @@ class Gateway:
 
 
 def _greediest(links, stream, who):
-    """The links of whoever holds most, when that is more than who(stream) will hold with one more;
+    """The links of the holder of most, when that is more than who(stream) will hold with one more;
     else none.
     """
     held = collections.Counter(who(each.stream) for each in links)

@@ -50,7 +50,7 @@ class Stream:
             return None
 
     def write(self, data):
-        """Number of bytes taken, None when nobody is there any more."""
+        """Number of bytes taken, None when the peer has gone."""
         try:
             return self._connection.send(data, socket.MSG_NOSIGNAL)
         except BlockingIOError:

@@ -23,7 +23,7 @@ _HINT_KEYS = {"source", "nonce", "kind", "quantity", "mac", *_NUMBERS}
 
 
 class MessageError(ValueError):
-    """The message is no hint, hello or status; says in one line what is wrong."""
+    """The message is no hint, hello or status; one line."""
 
 
 def datagram(message):

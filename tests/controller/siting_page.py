@@ -17,7 +17,7 @@ def number(rule):
         return f"what the site is: {rule.number:g} {rule.unit}"
     if rule.sense in SENSES:
         return SENSES[rule.sense]
-    figure = "what is said above," if rule.number is None else f"{rule.number:g}"
+    figure = "see above," if rule.number is None else f"{rule.number:g}"
     return f"{rule.sense} {figure} {rule.unit}"
 
 
@@ -59,7 +59,7 @@ def key_table():
     for table, keys in tables.items():
         for key, field in keys.items():
             what = "; ".join(
-                [part for part in ("must be said" if field.is_required else "", field.what) if part]
+                [part for part in ("required" if field.is_required else "", field.what) if part]
             )
             lines.append(f"| {table} | {key} | {fields.allowed_words(field)} | {what} |")
     return "\n".join(lines)
