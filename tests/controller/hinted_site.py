@@ -1,8 +1,6 @@
-"""A cabinet with sources of hints, its sockets and its keys in a folder: for tests with mark.wire
-only.
+"""A cabinet with sources of hints, its sockets and keys in a folder, for tests with mark.wire.
 
-It is ticked by hand (`step`), or by a thread (`pumped`) that ticks once for every batch of
-datagrams; its time is its own.
+It is ticked by hand (`step`), or by a thread (`pumped`) once for every batch of datagrams.
 """
 
 import contextlib
@@ -42,10 +40,8 @@ role = "operator"
 priority = 1
 request_ramp_W_per_s = 1_000_000_000
 """
-KEYS = {
-    name: bytes([number]) * 32
-    for number, name in enumerate(("cloud", "desk", "scheduler", "site_ems"), 1)
-}
+NAMES = ("cloud", "desk", "scheduler", "site_ems")
+KEYS = {name: bytes([number]) * 32 for number, name in enumerate(NAMES, 1)}
 
 
 def _files(folder):
@@ -94,10 +90,8 @@ class HintedSite:
 
     def entry(self, source, quantity):
         """Number of a source's quantity in the hint table."""
-        names = [each.name for each in self.bench.cabinet.config.sources]
-        return names.index(source) * len(hint_codes.QUANTITIES) + list(hint_codes.QUANTITIES).index(
-            quantity
-        )
+        quantities = list(hint_codes.QUANTITIES)
+        return NAMES.index(source) * len(quantities) + quantities.index(quantity)
 
     def run(self):
         """Tick until the cabinet runs, without limits that are still opening."""

@@ -31,18 +31,19 @@ lines = st.lists(st.tuples(numbers, numbers), min_size=2, max_size=4, unique=Tru
 )
 
 
-def star(radii_mm):
-    """A polygon with its corners all around the origin."""
-    turns = [2 * math.pi * index / len(radii_mm) for index in range(len(radii_mm))]
+def star(radii_m, x_m=0.0):
+    """A polygon with its corners all around (x_m, 0)."""
+    turn = 2 * math.pi / len(radii_m)
     return g.polygon(
         [
-            (radius / 1000 * math.cos(turn), radius / 1000 * math.sin(turn))
-            for radius, turn in zip(radii_mm, turns, strict=True)
+            (x_m + radius_m * math.cos(at * turn), radius_m * math.sin(at * turn))
+            for at, radius_m in enumerate(radii_m)
         ]
     )
 
 
-stars = st.lists(st.integers(300, 3000), min_size=3, max_size=7).map(star)
+radii_m = st.lists(st.integers(300, 3000).map(lambda mm: mm / 1000), min_size=3, max_size=7)
+stars = radii_m.map(star)
 shapes = st.one_of(rectangles, lines, stars)
 
 
@@ -82,10 +83,7 @@ def test_symmetry(first, second):
 
 def ring(count, radius_m, x_m=0.0):
     """A filled polygon of that many corners around (x_m, 0)."""
-    turns = [2 * math.pi * index / count for index in range(count)]
-    return g.polygon(
-        [(x_m + radius_m * math.cos(turn), radius_m * math.sin(turn)) for turn in turns]
-    )
+    return star([radius_m] * count, x_m)
 
 
 @given(shapes, shapes)
@@ -230,22 +228,14 @@ def test_overlap_is_more_than_a_touch(shape, overlaps):
 )
 def test_long_ones_side_by_side_only_touch(size_m, center_m, turned_deg, beside):
     def beside_m(nearer_m):
-        by = moved(
-            g.Shape(
-                (
-                    tuple(
-                        [(size - nearer_m) * way for size, way in zip(size_m, beside, strict=True)]
-                    ),
-                )
-            ),
-            center_m,
-            turned_deg,
-        ).points[0]
-        return g.rectangle(by, size_m, turned_deg)
+        by = [(size - nearer_m) * way for size, way in zip(size_m, beside, strict=True)]
+        (center,) = moved(g.Shape((by,)), center_m, turned_deg).points
+        return g.rectangle(center, size_m, turned_deg)
 
     first = g.rectangle(center_m, size_m, turned_deg)
-    assert not ground.overlaps(first, beside_m(0)) and not ground.overlaps(beside_m(0), first)
-    assert ground.overlaps(first, beside_m(0.0001)) and ground.overlaps(beside_m(0.0001), first)
+    for nearer_m, overlaps in ((0, False), (0.0001, True)):
+        other = beside_m(nearer_m)
+        assert ground.overlaps(first, other) == ground.overlaps(other, first) == overlaps
 
 
 @pytest.mark.parametrize(
@@ -419,11 +409,7 @@ def test_a_barrier_of_a_moved_plan(by, turned_deg):
     def there(*points):
         return moved(g.Shape(points), by, turned_deg).points
 
-    turned = moved(SQUARE, by, turned_deg)
-    assert is_shielded(
-        there((4.0, -1.0), (4.0, 3.0)), there((3.0, -1.6), (3.0, 3.6)), convex=turned
-    )
-    assert is_shielded(
-        there((4.0, -1.0), (4.0, 3.0)), there((2.0, -1.6), (2.0, 3.6)), convex=turned
-    )
+    turned, edge = moved(SQUARE, by, turned_deg), there((4.0, -1.0), (4.0, 3.0))
+    for x in (3.0, 2.0):
+        assert is_shielded(edge, there((x, -1.6), (x, 3.6)), convex=turned)
     assert not is_shielded(there(*EDGE), there((3.0, -1.6), (3.0, 3.0)), convex=turned)
