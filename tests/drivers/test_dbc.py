@@ -84,7 +84,7 @@ def test_any_plain_file_reads_as_by_cantools(rows):
         "BO_ STATE: 8 A",
     ],
 )
-def test_what_would_be_decoded_in_another_way_is_refused(line):
+def test_unsupported_lines_are_refused(line):
     with pytest.raises(ValueError) as error:
         dbc.messages(f"BO_ 16 STATE: 8 A\n{line}\n")
     assert "\n" not in str(error.value)

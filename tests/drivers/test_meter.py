@@ -141,7 +141,7 @@ def _rows(shared, source):
         return [row for row in csv.DictReader(file) if row["source"] == source]
 
 
-def test_captured_single_phase_installation_is_refused_by_a_three_phase_profile(shared):
+def test_a_captured_single_phase_meter_is_refused(shared):
     """gosdm630 README: U1 = 235.8 V, U2 and U3 not wired: no evidence."""
     registers = words()
     for row in _rows(shared, "gosdm630_readme"):

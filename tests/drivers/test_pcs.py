@@ -304,7 +304,7 @@ def test_controller_heartbeat_counts_once_a_second(first):
     assert len(counts) in (10, 11, 12) and counts == list(range(counts[0], counts[0] + len(counts)))
 
 
-def test_controller_heartbeat_stops_with_the_loop_and_starts_where_the_device_is():
+def test_controller_heartbeat_stops_with_the_loop():
     """openems 1217: a heartbeat must stop when the control loop hangs."""
     slave = Converter()
     slave.put("715.5", 0xFFFFFFFE, 2)

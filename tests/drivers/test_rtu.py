@@ -232,7 +232,7 @@ def test_good_frame_one_byte_behind_a_look_alike():
     assert found(read20(unit_id=0x83), b"\x83" + reply) == reply[1:-2]
 
 
-def test_a_second_reply_in_the_same_piece_is_there_for_the_asking():
+def test_a_second_reply_in_the_same_piece_is_kept():
     other = rtu.seal(bytes((1, 3, 40)) + REGISTERS[::-1])
     assert feed(read20(), REPLY + other, b"", b"") == [REPLY[1:-2], other[1:-2], None]
 
@@ -423,7 +423,7 @@ def test_captured_replies_are_found_however_they_arrive(row):
 
 
 @pytest.mark.parametrize("row", rows("noise"))
-def test_captured_noise_gives_nothing_unless_a_good_frame_follows(row):
+def test_captured_noise_gives_nothing_but_a_good_frame(row):
     data = bytes.fromhex(row["frame_hex"])
     good = bytes.fromhex("0083029131")
     result = found(waiting_for(0, 3, 9), data)

@@ -194,7 +194,7 @@ BAD_DATES = [(0xFFFF, TODAY), (0, TODAY), (0xFFFF, 0), (0, 0)] + [
 
 
 @pytest.mark.parametrize("dates", BAD_DATES)
-def test_a_bad_date_is_an_overdue_calibration_and_takes_no_reading_away(dates):
+def test_a_bad_date_is_an_overdue_calibration(dates):
     """Rows 7 to 12 see the gas, row 13c the date; the cell is as good as its status (13a)."""
     for concentration, status, gas, ok in (
         (300, 0, 300, 1),

@@ -114,7 +114,7 @@ def explain(repository, *entries):
     (repository / "tests/prove/equivalent.toml").write_text("".join(listed))
 
 
-def test_a_well_tested_module_is_proved_and_a_badly_tested_one_is_not(repository):
+def test_only_a_well_tested_module_is_proved(repository):
     code, lines = prove(repository)
     assert code == 0, lines
     assert lines[-4] == ("coverage line 100.0 branch 100.0")
@@ -136,7 +136,7 @@ def test_a_well_tested_module_is_proved_and_a_badly_tested_one_is_not(repository
     assert any("not covered: safety/tiny.py" in line for line in lines)
 
 
-def test_a_run_begins_where_the_one_before_was_cut_if_nothing_has_changed(repository):
+def test_a_cut_run_is_resumed_if_nothing_has_changed(repository):
     _, anew = prove(repository, "--sample", "9")
     code, part = prove(repository, "--resume", "--sample", "12")
     assert code == 0 and "mutants: 9 results of an earlier run of this tree are taken over" in part
@@ -540,7 +540,7 @@ def test_values_that_leave_their_range_and_indices_that_leave_their_array_are_fo
         assert (machine.refute(machine.obligations) is None) == held
 
 
-def test_what_nobody_knows_is_not_held(tmp_path):
+def test_an_unknown_answer_is_not_held(tmp_path):
     import operator
 
     import symbolic
@@ -686,7 +686,7 @@ def test_a_listed_survivor_is_asked_of_the_likeliest_tests_only(listed, asked):
     assert tried == asked
 
 
-def test_what_told_a_mutant_that_few_tests_tell_comes_first_and_is_kept():
+def test_the_test_of_a_hard_mutant_comes_first_and_is_kept():
     import likely
     import mutation
 

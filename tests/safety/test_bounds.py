@@ -353,7 +353,7 @@ def test_of_several_zeros_the_last_is_named():
 
 
 @pytest.mark.parametrize("closes_again", [False, True])
-def test_a_rack_open_under_current_or_closed_against_its_command_does_not_count(closes_again):
+def test_a_rack_in_another_state_than_commanded_does_not_count(closes_again):
     """The command of the first stays until row 39 opens it in order."""
     bench = running(racks=2)
     at, both_racks_W = bench.rack_at(s.CONTACTOR_STATE, 1), limit_W(bench, CHARGE, b.L_BMS_CURRENT)
@@ -484,7 +484,7 @@ def test_a_ramp_that_ends_early_recovers_slowly_and_begins_anew():
     assert both(demanding(bench, pcs=1)) == [low[0] + 251 - 2501] * 2
 
 
-def test_a_ramp_of_the_largest_converter_over_a_late_step_stays_a_small_int():
+def test_a_late_ramp_of_the_largest_converter_is_a_small_int():
     """The kernel and one whose products may not pass 2^30 end at the same power."""
     for kernel in (Kernel, checked_ints.load()["kernel"].Kernel):
         for elapsed, at_99_W in ((99, 999_901), (100, 0), (101, 0), (1_000_000, 0)):

@@ -32,7 +32,7 @@ def test_every_feature_with_the_name_of_an_input_is_direct():
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "toxic_ppm"])
-def test_a_direct_feature_is_known_while_its_own_group_is_and_no_other(name):
+def test_a_direct_feature_is_known_by_its_own_group_only(name):
     desk, feature, (own, group) = Desk(), m.CABINET_FEATURES.index(name), index_of(name)
     assert desk.of(feature)[1] == UNKNOWN
     desk.step().silence(*[each for each in range(desk.layout.groups) if each != group]).step(
@@ -114,7 +114,7 @@ def test_each_group_is_of_its_own_silence_and_of_no_other(group):
         assert mute.of(feature) == (0, IN_PART if group in mine else KNOWN)
 
 
-def test_what_is_not_known_is_left_alone_until_there_is_news():
+def test_an_unknown_value_is_not_computed_until_news():
     """Of modules that are not fitted nothing is worked out; what was known is forgotten once."""
     for group, direct in features.DIRECT_OF_GROUP:
         desk = Desk().silence(*range(60))

@@ -49,7 +49,7 @@ def test_an_attempt_to_close_that_ends_opens_at_once(way, current_mA):
     assert desk.permit.timer[1] == desk.permit.retry_ticks
 
 
-def test_what_had_not_closed_when_it_ended_is_told_to_open():
+def test_a_rack_still_closing_is_commanded_open():
     desk = closing_under(LOAD_MA, "not wanted")
     told = [desk.layout.rack_output(rack, s.CONTACTOR_CLOSE_OK) for rack in range(2)]
     for _ in range(3):
@@ -60,7 +60,7 @@ def test_what_had_not_closed_when_it_ended_is_told_to_open():
 @pytest.mark.parametrize(
     "current_mA, state", [(1000, INHIBITED), (1001, STOPPING), (-1001, STOPPING)]
 )
-def test_a_contactor_that_breaks_less_than_counts_as_zero_waits_for_its_fuse(current_mA, state):
+def test_a_weak_contactor_waits_for_its_fuse(current_mA, state):
     desk = closing_under(current_mA, "not wanted")
     desk.kernel.image[desk.permit.contactors.words_at[0] + p.R_BREAK_CURRENT_MA] = 1000
     assert desk.update(*desk.way) == (state, 0, 1 if state == STOPPING else 0)
@@ -134,7 +134,7 @@ def test_a_relay_is_read_back_only_on_modules_that_are_known(levels, known):
 @pytest.mark.parametrize("step", range(len(permit.RELAY_TEST)))
 @pytest.mark.parametrize("told", LEVELS)
 @pytest.mark.parametrize("reported", LEVELS)
-def test_a_step_of_the_relay_test_was_told_before_it_is_believed(step, told, reported):
+def test_a_step_of_the_relay_test_is_sent_before_it_is_read(step, told, reported):
     desk, wanted = Desk(), permit.RELAY_TEST[step]
     desk.permit.relays[0], desk.permit.relays[1] = step, 7
     desk.out[s.PCS_ENABLE_OK], desk.out[s.CONTACTOR_SUPPLY_OK] = told

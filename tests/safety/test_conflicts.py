@@ -115,7 +115,7 @@ def test_a_restart_does_not_stop_a_fan_that_has_run_meanwhile(stood):
 
 
 @pytest.mark.parametrize("name, past", [("3", [1, 0]), ("2", [0, 1]), ("1a", [0, 0])])
-def test_after_a_restart_only_what_the_latched_row_held_off_is_over(monkeypatch, name, past):
+def test_a_restart_ends_only_the_hold_off_of_a_latched_row(monkeypatch, name, past):
     bench = with_a_second_conflict(monkeypatch)
     bench.kernel.boot(True, False, [bench.instance(name)])
     assert list(bench.kernel.conflict_ticks) == [HOLD_OFF_TICKS * past[0], HELD * past[1]]

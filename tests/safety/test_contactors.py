@@ -110,7 +110,7 @@ def test_closing_is_given_its_time_and_not_a_tick_more(close_ms, elapsed):
 
 
 @pytest.mark.parametrize("reported", [s.CONTACTOR_OPEN, s.CONTACTOR_PRECHARGE, s.CONTACTOR_FAULT])
-def test_a_lost_rack_is_lost_until_it_is_told_to_open_and_reports_open(reported):
+def test_a_lost_rack_is_lost_until_commanded_and_reported_open(reported):
     racks = Racks(racks=2).report(s.CONTACTOR_CLOSED, s.CONTACTOR_CLOSED).update(1)
     racks.report(s.CONTACTOR_CLOSED, reported)
     for _ in range(3):
@@ -202,14 +202,14 @@ def test_the_current_of_a_closed_rack_outranks_its_report_of_open(
 
 
 @pytest.mark.parametrize("age_ticks, kept", [(0, True), (25, True), (26, False), (None, False)])
-def test_a_current_that_is_not_known_any_more_speaks_against_no_report(age_ticks, kept):
+def test_an_unknown_current_does_not_outrank_a_report(age_ticks, kept):
     """bms_warn_ms is 25 ticks. What is left is the report: open, so the command is withdrawn."""
     racks = Racks(1).report(s.CONTACTOR_OPEN).carry(140_000).heard(0, age_ticks)
     racks.contactors.step[0] = CLOSED
     assert racks.update(1).told() == [(CLOSED, 1, 0) if kept else (FAULT, 0, c.LOST)]
 
 
-def test_an_open_rack_whose_current_is_not_heard_carries_none_while_its_state_is():
+def test_an_open_rack_carries_no_current():
     racks = Racks(2).report(s.CONTACTOR_OPEN, s.CONTACTOR_OPEN).carry(6999)
     racks.kernel.features.ages.seen[racks.kernel.layout.rack_group(1, s.G_BMS_STATE)] = 0
     assert racks.contactors.current_zero() == -1

@@ -102,7 +102,7 @@ def test_with_everything_missing_nothing_is_counted():
 
 
 @pytest.mark.parametrize("place", range(TOTAL))
-def test_what_is_asked_once_closed_and_while_the_relays_are_under_test(place):
+def test_items_asked_once_closed_and_under_test(place):
     """Under test all but that the relays are dropped, and the wait, which is over."""
     checklist = Checklist()
     spoil(checklist, place)
@@ -130,7 +130,7 @@ NOT_FITTED = (
 
 
 @pytest.mark.parametrize("fitted, unasked", NOT_FITTED)
-def test_what_is_not_fitted_is_neither_asked_nor_counted(fitted, unasked):
+def test_equipment_not_fitted_is_neither_asked_nor_counted(fitted, unasked):
     total = TOTAL - len(unasked)
     for group, name in enumerate(s.CABINET_GROUPS[:-1]):
         checklist = Checklist(**fitted)
@@ -145,7 +145,7 @@ def test_what_is_not_fitted_is_neither_asked_nor_counted(fitted, unasked):
     [(p.R_CELLS_REPORTED, s.G_BMS_CELLS), (p.R_TEMPERATURES_REPORTED, s.G_BMS_TEMPERATURES)],
 )
 @pytest.mark.parametrize("rack", range(2))
-def test_what_a_rack_does_not_report_is_asked_of_the_other_rack_alone(word, group, rack):
+def test_unreported_groups_are_asked_of_other_racks_only(word, group, rack):
     for silent in range(2):
         checklist = Checklist(rack_words=((rack, word, 0),))
         checklist.lose(checklist.layout.rack_group(silent, group))
@@ -222,7 +222,7 @@ GATED = [stage for stage in m.STAGES if stage[m.S_GATE] != m.NO_GATE and stage[m
 
 
 @pytest.mark.parametrize("stage", GATED, ids=[stage[m.S_ID] for stage in GATED])
-def test_what_was_counted_before_its_gate_closed_holds_nothing(stage):
+def test_a_count_behind_a_closed_gate_holds_nothing(stage):
     checklist = Checklist()
     evaluator = checklist.kernel.evaluator
     checklist.count(stage[m.S_ID])

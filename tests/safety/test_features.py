@@ -294,7 +294,7 @@ def test_bad_frames_leak_one_a_second():
 # -- what changed
 
 
-def test_a_rack_without_news_is_left_alone_until_it_is_silent():
+def test_a_quiet_rack_is_not_computed_until_it_is_silent():
     desk = Desk(racks=2).step()
     desk.silence(*range(desk.layout.rack_group_base, desk.layout.groups)).step(ticks(500) - 1)
     assert list(desk.features.changed) == [1, 1, 0, 0]

@@ -193,7 +193,7 @@ def test_a_silence_leaves_holes_ten_seconds_later():
 
 
 @pytest.mark.parametrize("loss", ["silent", "faulty"])
-def test_a_rise_is_not_known_from_the_tick_in_which_the_detector_is_lost(loss):
+def test_a_rise_is_unknown_from_the_tick_of_the_loss(loss):
     desk = desk_with()
     rises(desk, [0] * 10 + [60])
     assert desk.of(m.F_TOXIC_RISE_PPM) == (60, KNOWN)

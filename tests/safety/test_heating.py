@@ -130,7 +130,7 @@ def test_zero_is_a_dead_sensor_only_where_it_cannot_be_the_temperature(values, z
     assert desk.step().of_rack(m.F_TEMPERATURE_ZEROS) == (zeros, KNOWN)
 
 
-def test_a_rack_without_modules_shows_nothing_of_the_rack_before_it():
+def test_a_rack_without_modules_shows_no_temperatures():
     desk = Desk(racks=2, modules=3)
     desk.image[desk.map.rack + p.RACK_WORDS + p.R_MODULES] = 0
     desk.temperatures([200, 310, 420]).step(2 * SECOND)
@@ -271,7 +271,7 @@ def test_heat_of_the_current_is_never_taken_too_high(current_mA, heat_uK):
     assert heat_uK <= Fraction(current_mA**2 * HEATING_NK, 10**9)
 
 
-def test_a_half_minute_of_the_hottest_current_stays_in_range_and_is_forgotten():
+def test_heat_of_the_largest_current_stays_in_range():
     desk = Desk()
     desk.image[desk.map.rack + p.R_HEATING_NK_PER_A2S] = 1000
     desk.rack(s.RACK_CURRENT_MA, 3_000_000)
@@ -285,7 +285,7 @@ def test_a_half_minute_of_the_hottest_current_stays_in_range_and_is_forgotten():
 # -- silence
 
 
-def test_after_a_silence_no_old_rise_counts_until_it_was_computed_anew():
+def test_no_old_rise_counts_after_a_silence():
     desk = Desk().step(3 * SECOND).silence_rack(s.G_BMS_TEMPERATURES)
     assert seen(desk) == [UNKNOWN] * 4, "in a silence, from its first tick on"
     desk = Desk().temperatures([250] * 15).step(3 * SECOND).temperatures([300] * 15).step(SECOND)
@@ -298,7 +298,7 @@ def test_after_a_silence_no_old_rise_counts_until_it_was_computed_anew():
     assert seen(desk.step())[:3] == [(50, IN_PART), (50, IN_PART), (1, IN_PART)]
 
 
-def test_a_new_kernel_has_room_for_what_its_topology_needs_and_nothing_in_it():
+def test_a_new_history_is_empty_and_as_large_as_its_topology():
     for modules in (3, 0):
         new = Desk(racks=2, modules=modules).features.racks.heating
         assert list(new.place) == [0] * 4

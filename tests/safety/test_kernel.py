@@ -144,7 +144,7 @@ def test_a_threshold_that_changed_where_it_is_used_is_seen(at, place):
     ids=["taken out", "cut", "doubled", "another's"],
 )
 @pytest.mark.parametrize("name", ["armed", "armed_at"])
-def test_what_is_looked_at_is_compared_with_the_image(name, change):
+def test_the_armed_comparisons_are_compared_with_the_image(name, change):
     """An E-stop taken out of them stopped nothing, unnoticed."""
     kernel = Kernel(default_image(racks=3))
     of_blocks = list(getattr(kernel.evaluator, name))
@@ -294,7 +294,7 @@ def test_a_latch_of_the_last_run_keeps_its_own_block_busy():
             assert bench.out[s.FIRST_OUT_INSTANCE] == index
 
 
-def test_a_latch_of_a_stage_that_is_not_armed_any_more_asks_for_the_key():
+def test_a_latch_of_a_disarmed_stage_needs_the_key():
     """Nothing would stand for it: it must not be as if it had never been."""
     bench = Plant()
     image, index = default_image(), bench.instance("2")

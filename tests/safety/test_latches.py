@@ -89,7 +89,7 @@ def test_what_a_reset_clears(kind, remote, key):
 
 @pytest.mark.parametrize("name, kind", [(REMOTE_ROW, m.REMOTE), (KEY_ROW, m.KEY)])
 @pytest.mark.parametrize("known", [0, m.IN_PART, m.DOUBTED])
-def test_what_is_not_known_in_full_is_not_clear(name, kind, known):
+def test_a_cause_known_in_part_is_not_clear(name, kind, known):
     desk = Desk().stand(name, known=known)
     assert desk.ask(kind, key_run=0) == NOT_CLEAR_YET and desk.latched() == [name]
 
@@ -131,7 +131,7 @@ def test_every_latch_is_judged_by_its_own_cause_and_row():
 
 
 @pytest.mark.parametrize("level", (m.REMOTE, m.KEY))
-def test_a_reset_clears_latches_of_its_level_and_none_that_are_not_there(level):
+def test_a_reset_clears_latches_of_its_level_only(level):
     """What the controller stores as cleared before the kernel clears it."""
     desk = running()
     evaluator, rules = desk.kernel.evaluator, desk.kernel.latches
@@ -144,7 +144,7 @@ def test_a_reset_clears_latches_of_its_level_and_none_that_are_not_there(level):
         assert told == [False, may]
 
 
-def test_which_latches_a_remote_reset_is_asked_for():
+def test_a_remote_reset_is_of_remote_latches():
     """A self-resetting stage is nothing to reset; a later key latch does not hold a remote one."""
     desk = Desk().stand("20b").stand("21a")
     assert desk.ask(m.REMOTE) == DONE and desk.latched() == ["21a"]

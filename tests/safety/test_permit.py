@@ -495,7 +495,7 @@ def test_closing_takes_a_bounded_time(held, limit_ms):
 # -- TEST: 5 % of rated for a minute
 
 
-def test_a_test_has_five_percent_of_each_unit_and_of_a_tighter_limit_that():
+def test_a_test_has_five_percent_unless_a_limit_is_tighter():
     bench = running(units=2, racks=4)
     bench.inp[s.TEST_REQUEST] = 1
     for rack in (1, 3):
@@ -576,7 +576,7 @@ def test_times_stay_small_numbers():
     assert desk.permit.timer[0] == desk.permit.tried[1] == s.TICKS_MAX
 
 
-def test_waiting_begins_in_its_step_however_late_and_counts_every_tick_after_it():
+def test_waiting_counts_every_tick_after_its_step():
     permit = Desk().permit
     courses = (
         (5, True, 0),

@@ -66,7 +66,7 @@ def test_news_that_say_the_same_are_compared_and_without_news_only_the_cabinets(
     assert counted(bench, 5) == {**LEFT_OUT, "_any_hit": 5, "_rack": 0}
 
 
-def test_what_is_not_known_is_no_reason_to_look_closer():
+def test_an_unknown_value_is_no_reason_to_evaluate():
     bench = running()
     evaluator, features = bench.kernel.evaluator, bench.kernel.features
     for feature, sense, set_at, _ in evaluator.armed[0]:
@@ -91,7 +91,7 @@ def test_news_of_one_rack_are_worked_out_for_it_alone(rack, unit):
     assert (calls["_limits"], calls["_rack_limits"]) == (20, 0)
 
 
-def test_causes_are_published_when_one_comes_goes_or_is_reset_and_not_between():
+def test_causes_are_published_only_when_they_change():
     bench = running()
     bench.silent = {s.G_METER_GRID}
     published = 0
@@ -132,7 +132,7 @@ def test_only_a_token_that_was_spent_grows_older():
         assert (ages.count, ages) == (spent, [latches.hour_ticks] * 3)
 
 
-def test_demands_are_worked_out_while_the_cabinet_stops_and_once_after_it():
+def test_demands_are_computed_until_the_cabinet_has_stopped():
     bench = running(units=2, racks=2)
     for rack in range(2):
         bench.held[bench.rack_at(s.CONTACTOR_STATE, rack)] = s.CONTACTOR_CLOSED
@@ -158,7 +158,7 @@ def test_only_blocks_in_which_something_stands_are_asked_for_demands():
     assert evaluator.active.count == evaluator.block_first[1]
 
 
-def test_a_quiet_stage_beside_one_that_stands_is_asked_once_and_not_written():
+def test_a_quiet_stage_beside_an_active_one_is_not_written():
     bench = running()
     bench.silent = {s.G_METER_GRID}
     assert bench.step(50).standing() == ["50a"]
@@ -168,7 +168,7 @@ def test_a_quiet_stage_beside_one_that_stands_is_asked_once_and_not_written():
     assert (evaluator.active.count, evaluator.set_count.count) == (evaluator.block_first[1], 1)
 
 
-def test_what_is_reached_behind_a_closed_gate_keeps_nobody_busy():
+def test_a_value_behind_a_closed_gate_keeps_no_block_busy():
     """Row 48: the door is open while no contactor is closed."""
     bench = running()
     bench.inp[s.RUN_REQUEST] = 0

@@ -66,7 +66,7 @@ def test_a_load_step_explains_for_three_seconds():
 
 
 @pytest.mark.parametrize("group", [s.G_BMS_CELLS, s.G_BMS_PACK])
-def test_what_was_not_known_is_nothing_to_fall_from(group):
+def test_an_unknown_voltage_is_nothing_to_fall_from(group):
     desk = Desk()
     after_seconds(desk, [(3300, 0)] * 3)
     desk.silence_rack(group).step(3 * SECOND)
@@ -243,7 +243,7 @@ def test_a_vote_without_the_current_is_known_in_part(report, vote):
 # -- silence, seconds, and what is left out
 
 
-def test_a_rack_without_news_is_looked_at_once_a_second_in_its_own_tick():
+def test_a_quiet_rack_is_computed_once_a_second_in_its_own_tick():
     desk = Desk(racks=3).step()
     desk.silence(*range(desk.layout.rack_group_base, desk.layout.groups))
     for group in range(desk.layout.rack_group_base, desk.layout.groups):

@@ -145,7 +145,7 @@ def fail(bench, way="relay"):
 
 
 @pytest.mark.parametrize("way", ["request", "evidence"])
-def test_an_attempt_that_was_withdrawn_neither_counts_nor_is_a_success(way):
+def test_a_withdrawn_attempt_is_no_failure_and_no_success(way):
     bench = starting()
     for _ in range(4):
         fail(bench, way)

@@ -42,9 +42,7 @@ def test_two_signs_add_up(one, other):
 
 
 @pytest.mark.parametrize("name, feature, of_rack, trips_at", SIGNS, ids=[row[0] for row in SIGNS])
-def test_one_sign_alone_is_nothing_nor_is_one_that_is_not_known_or_below_zero(
-    name, feature, of_rack, trips_at
-):
+def test_one_sign_alone_is_no_suspicion(name, feature, of_rack, trips_at):
     other = SIGNS[0] if name != SIGNS[0][0] else SIGNS[1]
     full = other[1], other[2], other[3]
     assert suspected((feature, of_rack, trips_at)) == 0
@@ -73,9 +71,7 @@ HIDDEN_BY = {
 
 @pytest.mark.parametrize("is_known", [0, m.IN_PART])
 @pytest.mark.parametrize("name, feature, of_rack, _", SIGNS, ids=[row[0] for row in SIGNS])
-def test_it_is_known_in_part_while_a_sign_is_not_known_that_the_cabinet_has_and_no_other(
-    name, feature, of_rack, _, is_known
-):
+def test_it_is_known_in_part_while_a_fitted_sign_is_unknown(name, feature, of_rack, _, is_known):
     known, expected = [m.KNOWN] * (2 * BASE), [0] * (2 * GROUPS)
     known[feature + of_rack * BASE] = is_known
     assert known_as(known, expected, BASE, GROUPS) == m.KNOWN

@@ -102,7 +102,7 @@ def test_a_contact_is_fitted_where_a_row_that_looks_at_it_is_armed(name):
 # The permit.
 
 
-def test_before_its_first_step_it_permits_nothing_and_has_nothing_to_say():
+def test_nothing_is_permitted_or_sent_before_the_first_step():
     second = sc.Second(default_image(), 0)
     assert (second.permit, second.reason, second.subject) == (0, pe.NOT_HEARD, 0)
     assert (second.latch_level, second.frame_due, second.kernel.out[s.CAUSE_MASK]) == (0, False, 0)
@@ -119,14 +119,14 @@ def test_two_frames_before_the_first_step_are_no_rest(vote, reason):
     assert bench.why == reason and bench.second.permit == (reason == "none")
 
 
-def test_a_reset_that_is_there_before_the_first_step_is_taken():
+def test_a_reset_before_the_first_step_is_taken():
     bench = ChannelB(level=m.REMOTE)
     bench.hear(reset_kind=m.REMOTE).hear().alone(2)
     assert bench.told(c.RESET_RESULT) == latches.CHANGED
 
 
 @pytest.mark.parametrize("name", c.SHARED_NAMES)
-def test_each_contact_that_opens_drops_the_permit_though_a_sees_nothing(name):
+def test_each_contact_drops_the_permit_without_channel_a(name):
     """Channel A's frames go on to say closed; stopped at the same moment it changes nothing."""
     bench = permitting()
     bench.contacts &= ~_bit(name)
@@ -154,7 +154,7 @@ def test_after_a_silence_it_returns_only_when_the_other_gives_none():
     assert bench.step(1, vote=0).second.permit
 
 
-def test_an_open_contact_holds_the_first_permit_before_its_debounce_has_run():
+def test_an_open_contact_holds_the_first_permit_at_once():
     bench = ChannelB()
     bench.contacts &= ~_bit("fire_alarm_ok")
     assert not any(bench.step().second.permit for _ in range(20))
@@ -195,7 +195,7 @@ def test_a_relay_that_does_not_close_takes_the_permit_for_good(ticks, permit):
 
 
 @pytest.mark.parametrize("ticks, why", [(9, "none"), (10, "relay does not follow")])
-def test_a_relay_may_open_in_its_time_after_the_start_as_at_any_other(ticks, why):
+def test_a_relay_may_open_in_its_time_after_the_start(ticks, why):
     bench = ChannelB()
     bench.follows, bench.relay = False, 1
     bench.step(ticks, vote=0)
@@ -244,7 +244,7 @@ def _reset(bench, kind):
     return latches.RESULTS[bench.told(c.RESET_RESULT)]
 
 
-def test_a_key_latch_clears_only_by_the_key_at_b_and_the_order_of_a():
+def test_a_key_latch_needs_the_key_at_b_and_the_order_of_a():
     bench = _tripped()
     assert bench.second.latch_level == m.KEY
     assert _reset(bench, m.REMOTE) == "key needed"

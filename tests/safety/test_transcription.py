@@ -138,7 +138,7 @@ def test_a_current_beyond_the_row_that_does_not_trip_has_a_reading(name, percent
     assert name in bench.standing()
 
 
-def test_the_rows_of_the_table_that_need_the_program_are_those_that_no_wire_must_do():
+def test_rows_without_a_wire_need_the_program():
     wired = {row_number(name) for name, column in DIFFERS if column == "priority"}
     assert wired == {row for row, how in records.WIRED.items() if not how.is_required}
     assert set(records.WIRED) == {1, 2, 3, 12, 30, 36, 44}

@@ -34,7 +34,7 @@ def groups(*names):
     "word, group",
     [(p.R_CELLS_REPORTED, s.G_BMS_CELLS), (p.R_TEMPERATURES_REPORTED, s.G_BMS_TEMPERATURES)],
 )
-def test_what_a_bms_does_not_tell_is_not_waited_for(word, group):
+def test_an_unreported_group_is_not_waited_for(word, group):
     image = default_image(racks=2)
     image[p.ImageMap(1, 2, m.STAGES_PER_SCOPE).rack + p.RACK_WORDS + word] = 0
     plant = Plant(image)
@@ -54,7 +54,7 @@ SAFE, WELL = [1, 1, 0, 0], [0, 0, 1, 1]
     "name",
     ["io_1", "io_2", "io_3", "gas_1", "gas_2", "offgas_1", "offgas_2", "toxic", *s.RACK_GROUPS],
 )
-def test_until_all_was_heard_outputs_are_as_without_a_controller(name):
+def test_outputs_are_safe_until_all_was_heard(name):
     """A51: red on loss of data. A fire had cut the bus and power dipped: no red, fan off."""
     plant = restarted(silent=groups(name))
     for steps in (1, 1, 30):
