@@ -129,11 +129,8 @@ class VirtualRig:
         self.trips.see(now_us, core.out[core.standing_at :])
 
     def _record(self, now_us):
-        plant = self.plant
-        cabinet = self.controller.cabinet
-        reason, state, setpoint_W = 0, s.INHIBITED, 0
-        if cabinet is not None:
-            reason, state, setpoint_W = cabinet.summary()
+        plant, cabinet = self.plant, self.controller.cabinet
+        reason, state, setpoint_W = cabinet.summary() if cabinet else (0, s.INHIBITED, 0)
         if now_us >= self._hottest_us:
             self._hottest_us = now_us + HOTTEST_US
             self._hottest_degC = max([max(rack.temperatures_degC) for rack in plant.racks])
@@ -150,12 +147,11 @@ def _advance(wire, port, start_us, end_us):
         if arrives_us <= wake_us:
             if arrives_us > end_us:
                 return
-            wire.deliver(arrives_us if arrives_us > start_us else start_us)
+            wire.deliver(max(arrives_us, start_us))
             continue
         if wake_us > end_us:
             return
-        if wake_us < start_us:
-            wake_us = start_us
+        wake_us = max(wake_us, start_us)
         data = port.poll(wake_us)
         if data:
             wire.send_down(data, wake_us)

@@ -1,21 +1,18 @@
-"""Channel B beside the simulated cabinet, in virtual time: the plant's contacts, its relay in the
-plant's chain.
-"""
+"""Channel B beside the simulated cabinet, in virtual time, with its relay in the plant's chain."""
 
 from safety import parameters
 from safety import second as sc
 
 
 class VirtualChannelB:
-    """Steps channel B. `sent`: what it has sent since somebody took it."""
+    """Steps channel B. `sent`: its bytes since the last take()."""
 
     def __init__(self, plant, image, latch_level=0):
         """plant: hil.plant.cabinet.Cabinet; image: the limit image of channel A."""
         self.plant, self.second = plant, sc.Second(image, latch_level)
         self.tick_us = image[parameters.H_TICK_MS] * 1000
-        self.due_us = 0
-        self.sent = b""
-        self.powered = True  # False: no supply, the relay falls and nothing is said
+        self.due_us, self.sent = 0, b""
+        self.powered = True  # False: no supply, the relay falls and nothing is sent
         self.mute = False  # True: what it sends does not arrive
         self.stuck = {}  # faults of its contacts: name -> 0 or 1
         plant.relays.channel_b_closed = False
@@ -36,7 +33,7 @@ class VirtualChannelB:
             self.plant.relays.channel_b_closed = bool(self.powered and self.second.permit)
 
     def take(self):
-        """What has arrived of what it sent."""
+        """The bytes that it sent and that arrive."""
         data, self.sent = self.sent, b""
         return b"" if self.mute else data
 

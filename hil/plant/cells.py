@@ -1,10 +1,10 @@
-"""Cells of one module in series: voltage, resistance and who is lowest and highest. Units: V, A,
-ohm, degC, SOC 0..1.
+"""Cells of one module in series: voltage, resistance, lowest and highest cell. Units: V, A, ohm,
+degC, SOC 0..1.
 
-The tables are our own round numbers of the well-known shape of LFP against graphite: a knee below
-10 %, two flat plateaus around 3.30 and 3.34 V, a wall above 99 %. 0.18 mohm is the usual ohmic
-resistance of a 280 Ah cell; the slower part (polarisation, about 0.25 mohm over 40 s) makes up the
-DC resistance that a 3 Ah cell of the same kind shows when scaled by capacity.
+The tables are round numbers of the well-known shape of LFP against graphite, chosen by the project:
+a knee below 10 %, two flat plateaus around 3.30 and 3.34 V, a wall above 99 %. 0.18 mohm is the
+usual ohmic resistance of a 280 Ah cell; the slower part (polarisation, about 0.25 mohm over 40 s)
+adds up to the DC resistance of a 3 Ah cell of the same kind, scaled by capacity.
 """
 
 from hil.plant import tables
@@ -105,9 +105,7 @@ class ModuleCells:
         self.low = self.high = (0.0, 0.0, 0.0, 0)
 
     def offset_cell(self, cell, offset_V):
-        """A fault: the cell deviates by offset_V (an internal short, a lost balance); 0.0 repairs
-        it.
-        """
+        """Fault: the cell deviates by offset_V (internal short, lost balance); 0.0 repairs it."""
         slope, shift, offset, resistance, position = self.cells[cell]
         more_V = offset_V - self.fault_offsets_V.get(cell, 0.0)
         changed = (slope, shift, offset + more_V, resistance, position)
@@ -117,13 +115,11 @@ class ModuleCells:
         self.fault_offsets_V[cell] = offset_V
 
     def move_cell(self, cell, offset_V, over_s):
-        """A fault: the cell's deviation moves to offset_V within over_s (> 0)."""
+        """Fault: the cell's deviation moves to offset_V within over_s (> 0)."""
         self.moving[cell] = (offset_V, (offset_V - self.fault_offsets_V.get(cell, 0.0)) / over_s)
 
     def collapse_cell(self, cell, depth):
-        """The cell has run away: its voltage falls to next to nothing within COLLAPSE_S. depth: of
-        the string.
-        """
+        """Let the voltage of a burnt cell fall to REMAINING_V within COLLAPSE_S."""
         slope, shift, offset, _, _ = self.cells[cell]
         sound_V = (
             OCV_V.at(1.0 - depth * slope - shift) + offset - self.fault_offsets_V.get(cell, 0.0)
@@ -151,16 +147,14 @@ class ModuleCells:
             at(1.0 - depth * self.mean_slope - self.mean_shift) + self.mean_offset_V
         )
         self.resistance_ohm = self.count * cell_ohm * self.mean_resistance
-        low_V, high_V = 1e9, -1e9
+        low, high = (1e9,), (-1e9,)
         for slope, shift, offset, resistance, position in self.extremes:
             emf = at(1.0 - depth * slope - shift) + offset
             ohm = cell_ohm * resistance
             volts = emf - current_A * ohm
-            if volts < low_V:
-                low_V = volts
+            if volts < low[0]:
                 low = (volts, emf, ohm, position)
-            if volts > high_V:
-                high_V = volts
+            if volts > high[0]:
                 high = (volts, emf, ohm, position)
         self.low, self.high = low, high
 

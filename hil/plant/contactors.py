@@ -25,19 +25,15 @@ class Contactors:
         self._timer_s = 0.0
 
     def step(self, dt_s, hold, difference_V):
-        """Advance by dt_s; True if it changed. hold: supply there, no BMS fault; difference_V: rack
+        """Advance by dt_s; True if it changed. hold: supply and no BMS fault; difference_V: rack
         less bus.
         """
         want = self.command and hold
-        state = self.state
-        if state == CLOSED:
-            if want:
-                self._timer_s = DROP_OUT_S
-                return False
-            return self._drop(dt_s)
-        if state == OPEN:
+        if self.state == CLOSED:
+            return self._closed(dt_s, want)
+        if self.state == OPEN:
             return want and self._to(PRECHARGE, 0.0)
-        if state == PRECHARGE:
+        if self.state == PRECHARGE:
             return self._precharge(dt_s, want, difference_V)
         return self._fault(want)
 
@@ -57,9 +53,9 @@ class Contactors:
             return self._to(FAULT, 0.0)
         return False
 
-    def _drop(self, dt_s):
-        self._timer_s -= dt_s
-        if self._timer_s > _EPSILON_S:
+    def _closed(self, dt_s, want):
+        self._timer_s = DROP_OUT_S if want else self._timer_s - dt_s
+        if want or self._timer_s > _EPSILON_S:
             return False
         if not self.welded:
             return self._to(OPEN, 0.0)

@@ -68,11 +68,8 @@ class Chain:
 
     def _step(self, dt_s, heat_W, faces, air_degC):
         degC = self.degC
-        ramp = (
-            None
-            if self._heater is None
-            else (self._heater[0], degC[self._heater[0]] + self._heater[1] * dt_s)
-        )
+        heater = self._heater
+        ramp_degC = heater and degC[heater[0]] + heater[1] * dt_s
         to_air = [(own - air_degC) / self._air for own in degC]
         flows = [heat_W - flow for flow in to_air]
         self.air_J += sum(to_air) * dt_s
@@ -87,8 +84,8 @@ class Chain:
                     flows[i] += radiation_W(degC[i], other)
         for i, flow in enumerate(flows):
             degC[i] += (flow * dt_s + self._burnt_J(i, dt_s)) / self._capacity
-        if ramp is not None:
-            self._warm(*ramp)
+        if heater is not None:
+            self._warm(heater[0], ramp_degC)
         for i, own in enumerate(degC):
             self._open(i, own, dt_s)
 

@@ -28,12 +28,11 @@ class ModuleThermal:
     def __init__(self, config, start_degC, cooling_factor):
         """config: config.CabinetConfig; cooling_factor: of this module's cooling resistance."""
         self.body_degC = self.reading_degC = start_degC
-        self.chain = None
+        self.chain = self._spot = None
         self.air_J = self._rate = self._excess = 0.0
         self._cells = cells = config.cells_per_module
         self._capacity = cells * HEAT_CAPACITY_J_PER_K_CELL
         self._cooling = cooling_factor * COOLING_K_PER_W * 16.0 / cells
-        self._spot = None
         self._config, self._kind = config, chemistry.CHEMISTRIES[config.chemistry]
         self.sensor_cells = config.sensor_cells
 

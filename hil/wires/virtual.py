@@ -73,9 +73,7 @@ class VirtualSerial:
 
     def _send(self, direction, data, now_us):
         ends = self._end_us
-        other_end_us, start_us = ends[1 - direction], ends[direction]
-        if now_us > start_us:
-            start_us = now_us
+        other_end_us, start_us = ends[1 - direction], max(ends[direction], now_us)
         end_us = start_us + self.bytes_us(len(data))
         if self.cut:
             return end_us
