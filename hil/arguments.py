@@ -3,34 +3,29 @@ run.
 """
 
 import argparse
+import contextlib
 import math
 import os
 
 
 def whole(low, high):
     """A whole number from low to high."""
-
-    def parse(text):
-        if not text.isdecimal() or not low <= int(text) <= high:
-            raise argparse.ArgumentTypeError(
-                f"{text}: allowed is a whole number from {low} to {high}"
-            )
-        return int(text)
-
-    return parse
+    return _within(low, high, lambda text: int(text) if text.isdecimal() else math.nan, "whole ")
 
 
 def number(low, high):
     """A number from low to high."""
+    return _within(low, high, float, "")
 
+
+def _within(low, high, convert, kind):
     def parse(text):
-        try:
-            value = float(text)
-        except ValueError:
-            value = math.nan
+        value = math.nan
+        with contextlib.suppress(ValueError):
+            value = convert(text)
         if not low <= value <= high:
             raise argparse.ArgumentTypeError(
-                f"{text}: allowed is a number from {low:g} to {high:.10g}"
+                f"{text}: allowed is a {kind}number from {low:g} to {high:.10g}"
             )
         return value
 

@@ -33,25 +33,11 @@ SENSORS = {
 }
 # What must be closed before a contactor may close, where it is wired.
 EVIDENCE_CONTACTS = (
-    "estop_1",
-    "estop_2",
-    "fire_alarm",
-    "suppression",
-    "gas_relay",
-    "key_run",
-    "bms_fault",
+    *("estop_1", "estop_2", "fire_alarm", "suppression", "gas_relay", "key_run", "bms_fault"),
     "cell_voltage",
 )
-PERMITS = (ENABLE, SUPPLY)
 EVIDENCE_ROLES = (
-    "io_1",
-    "io_2",
-    "io_3",
-    "gas_1",
-    "gas_2",
-    "offgas_1",
-    "offgas_2",
-    "toxic",
+    *("io_1", "io_2", "io_3", "gas_1", "gas_2", "offgas_1", "offgas_2", "toxic"),
     "pcs_1",
 )
 CONTACT_OF = {"permit_1_closed": "permit_1", "permit_2_closed": "permit_2", "key_run_ok": "key_run"}
@@ -167,7 +153,7 @@ def observed_wiring(cabinet):
         (unit, bit): name
         for unit, module in modules.items()
         for bit, name in enumerate(module.coil_names)
-        if name in PERMITS
+        if name in (ENABLE, SUPPLY)
     }
     wiring.evidence_units = tuple([of[name] for name in EVIDENCE_ROLES if name in of])
     wiring.evidence_contacts = {

@@ -1,4 +1,4 @@
-"""The directory of a run in real time: what the controller finds there, and what is kept of it."""
+"""The directory of a run in real time: files for the controller, and the journals that are kept."""
 
 import contextlib
 import json
@@ -51,7 +51,7 @@ def commission(directory, sources):
 
 
 def keep_journals(directory, path):
-    """Copy the controller's journal to `path`; of one that was killed, what it saw before too."""
+    """Copy the controller's journal to `path`, and the one from before a kill."""
     for name in ("journal", "journal.previous"):
         source, target = os.path.join(directory, name), path + name.removeprefix("journal")
         if os.path.exists(source):

@@ -80,10 +80,7 @@ class VirtualRig:
                 show()
         return self
 
-    @property
-    def ticks(self):
-        """Ticks of the controller since the start."""
-        return self.now_us // self.tick_us
+    ticks = property(lambda self: self.now_us // self.tick_us)
 
     def step(self):
         """One tick: bytes until its deadline, then the plant and devices, then the controller's

@@ -45,10 +45,10 @@ class Trace:
         return self.power_W(t_s), self.channels(t_s)
 
     def power_W(self, t_s):
-        """Power at t_s, linear between samples; O(1) when t_s moves on from call to call."""
+        """Power at t_s, linear between samples; a question in the same interval is O(1)."""
         i = self._index
         if not self.times_s[i] <= t_s < self._ends[i]:
-            i = self._index = self._find(t_s)
+            i = self._index = max(0, bisect.bisect_right(self.times_s, t_s) - 1)
             if t_s < 0.0:
                 return self.powers_W[0]
         return self.powers_W[i] + (t_s - self.times_s[i]) * self._slopes[i]
@@ -61,12 +61,6 @@ class Trace:
         first = row * CHANNELS * len(CHANNEL_POINTS)
         starts = range(first, first + CHANNELS * len(CHANNEL_POINTS), len(CHANNEL_POINTS))
         return tuple(tuple(self.channel_rows[i : i + len(CHANNEL_POINTS)]) for i in starts)
-
-    def _find(self, t_s):
-        i = self._index + 1
-        if i < len(self.times_s) and self.times_s[i] <= t_s < self._ends[i]:
-            return i
-        return max(0, bisect.bisect_right(self.times_s, t_s) - 1)
 
 
 def synthetic_load(seed, duration_s, peak_W=400_000.0, kind="synthetic"):

@@ -50,10 +50,10 @@ class Climate:
     leak_ok = property(lambda self: self._spilt_L < FLOOR_L)
     coolant_ok = property(lambda self: not self.low_flow and self._spilt_L < CIRCUIT_L)
 
-    @property
-    def humidity_permille(self):
-        """Relative humidity of the air."""
-        return min(1000.0, 1000.0 * self._water_g_per_m3 / saturation_g_per_m3(self.air_degC))
+    # relative humidity of the air
+    humidity_permille = property(
+        lambda self: min(1000.0, 1000.0 * self._water_g_per_m3 / saturation_g_per_m3(self.air_degC))
+    )
 
     def hold(self, degC, rate_K_per_s):
         """Fault: the air goes to degC at rate_K_per_s (0: at once) and stays; None lets it go."""

@@ -1,16 +1,13 @@
-"""The supply of everything auxiliary: mains, and a battery behind it that carries the load when the
-mains is lost.
-"""
+"""The supply of everything auxiliary: mains, and a battery that carries the load without it."""
 
 RECHARGE_H = 8.0  # from empty to full
 RESERVE_MIN_MAX = 10_000.0
 
 
 class Ups:
-    """`mains`: there or not; `invalid`: fault: its own data are invalid; `charge_W`: what it takes
-    from the mains.
+    """`mains`: present or not; `invalid`: fault of its own data; `charge_W`: from the mains.
 
-    An empty one is not followed up: what hangs on it stays on, so a scenario ends before.
+    The load of an empty battery stays on: a scenario ends before.
     """
 
     def __init__(self, config):
@@ -21,10 +18,8 @@ class Ups:
         self._full_Wh = self._left_Wh = config.ups_Wh
         self._load_W = max(1.0, config.aux_W)
 
-    @property
-    def reserve_min(self):
-        """Minutes that the battery would carry the load of now."""
-        return min(RESERVE_MIN_MAX, 60.0 * self._left_Wh / self._load_W)
+    # minutes that the battery would carry the load of now
+    reserve_min = property(lambda self: min(RESERVE_MIN_MAX, 60.0 * self._left_Wh / self._load_W))
 
     def set_reserve(self, reserve_min):
         """Fault: an aged battery holds no more than reserve_min at the load of now."""

@@ -41,8 +41,8 @@ class PtyWire:
     def service(self, now_us):
         """Take what the controller has sent since the last call and deliver what is due.
 
-        How much there is is asked first: to read an empty tty is to wait for a kernel worker of
-        ordinary priority.
+        The count of bytes comes first: a read of an empty tty waits for a kernel worker of ordinary
+        priority.
         """
         fcntl.ioctl(self._master, termios.FIONREAD, self._waiting)
         if self._waiting[0]:
