@@ -65,7 +65,7 @@ class Keeper:
 
     def poll(self):
         """Take in what has been acknowledged. Returns `saved`."""
-        # also after a failure: a process whose answers nobody takes would block on them
+        # also after a failure: a process blocks on answers that are not taken
         while True:
             try:
                 answer = self._socket.recv(1024)

@@ -1,8 +1,8 @@
 """The lines of the proof-test ledger: records as bytes, and what is wrong with a file of them.
 
-The hash of a record covers its values and the hash before it (chain.py): whoever keeps the newest
-one can tell whether anything before it was changed. A last line that a power cut can have left of
-one record is torn; whatever else does not fit is damage, named by its line.
+The hash of a record covers its values and the hash before it (chain.py): the newest hash, kept
+elsewhere, shows any change before it. A last line that a power cut can have left of one record is
+torn; all else that does not fit is damage, named by its line.
 """
 
 import json

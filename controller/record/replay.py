@@ -148,8 +148,8 @@ def replay(path, core_factory):
 
 
 def core_of(header):
-    """Core of a journal header: the factory replay asks for. Raises ValueError when the header is
-    another version's.
+    """Core of a journal header: the factory for `replay`. Raises ValueError when the header is of
+    another version.
     """
     core = Core(
         header["safety_image"], header["control_image"], header.get("source_image", array("i"))

@@ -20,7 +20,7 @@ CODES = "LOGIN OUT FAIL GLASS RESET ACK FILES LAMPS LOCK UNLOCK PROOF START STOP
 
 
 class Act(NamedTuple):
-    """One file: its name, when (us of the clock that nobody can set), one of CODES, a sentence."""
+    """One file: its name, when (us of the monotonic clock), one of CODES, a sentence."""
 
     name: str
     moment_us: int

@@ -129,7 +129,7 @@ def _is_of_two(whole):
 
 def of_cabinet(loaded, name):
     """`loaded` as the cabinet of this name may trust it: the store of another cabinet keeps its
-    latches and asks for the key, like a store that cannot be read.
+    latches and needs the key, like a store that cannot be read.
 
     A box or a disk that comes from another cabinet lacks the latches of this one. A record that
     names no cabinet is a new one.

@@ -15,7 +15,7 @@ NTP, RTC, UNKNOWN = "ntp", "rtc", "unknown"
 STA_UNSYNC, TIME_ERROR = 0x40, 5
 # 2026-01-01: a clock before this program was written is not right
 EARLIEST_US = 1_767_225_600_000_000
-# how fast the kernel itself lets its own uncertainty grow once nobody steers the clock
+# how fast the kernel lets its own uncertainty grow once the clock is not steered
 HELD_PPM = 500
 RTC_FLAGS = "/sys/class/rtc/rtc*/hctosys"
 # a clock that is steered by slewing moves 10 us in a poll of 20 ms; more than this was set
@@ -41,7 +41,7 @@ class Timex(ctypes.Structure):
 
 
 def steered_us():
-    """How wrong the kernel says its steered clock may be, us; None when nobody steers it."""
+    """How wrong the kernel says its steered clock may be, us; None when it is not steered."""
     asked = Timex()
     state = ctypes.CDLL(None, use_errno=True).adjtimex(ctypes.byref(asked))
     if state < 0 or state == TIME_ERROR or asked.status & STA_UNSYNC:
@@ -69,7 +69,7 @@ class Clocks:
 
 
 class WallClock:
-    """Labels for moments of the clock that nobody can set. `offset_us`: UTC minus that clock, at
+    """Labels for moments of the monotonic clock. `offset_us`: UTC minus that clock, at
     the last `poll`.
     """
 
@@ -102,7 +102,7 @@ class WallClock:
             self.source = RTC if self._rtc or self._steered_at_us is not None else UNKNOWN
 
     def label(self, moment_us, within_us=0):
-        """(UTC us, source, uncertainty us or None) of a moment of the clock that nobody can set.
+        """(UTC us, source, uncertainty us or None) of a moment of the monotonic clock.
 
         within_us: how exactly the moment itself is known; None: not at all, so neither is the day.
         """
@@ -111,6 +111,6 @@ class WallClock:
             return utc_us, UNKNOWN, None
         if self._steered_at_us is None:
             return utc_us, self.source, None
-        # what the clock may have drifted since somebody steered it
+        # what the clock may have drifted since it was last steered
         held_us = (self._refreshed_us - self._steered_at_us) * HELD_PPM // 1_000_000
         return utc_us, self.source, self._error_us + within_us + held_us

@@ -21,7 +21,7 @@ class Batch:
         self.clear()
 
     def clear(self):
-        """All of it is durable."""
+        """Forget all: it is durable."""
         self.rows, self.seconds, self.trips = [], [], []
 
     def label(self, event, moment_us, within_us=0):

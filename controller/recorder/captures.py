@@ -131,7 +131,7 @@ class Captures:
         try:
             yield
         except DatabaseError:
-            self._retry_us = now_us + RETRY_US  # whoever writes events says so
+            self._retry_us = now_us + RETRY_US  # the writer of events says so
         except OSError as error:
             if self._retry_us is None:
                 self._say(f"capture {self._name}: {error.strerror}; it is tried again")

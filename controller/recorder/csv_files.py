@@ -81,7 +81,7 @@ def write_whole(directory, name, content, files=os):
     path = os.path.join(directory, name)
     try:
         with contextlib.suppress(FileNotFoundError):
-            # of a stick that was pulled, or a link that somebody has laid there
+            # of a stick that was pulled, or a link made there
             files.unlink(path + PARTIAL)
         durable.put(path, PARTIAL, content, os.O_EXCL, 0o644, files)
     except OSError:

@@ -16,8 +16,8 @@ STRANGE = ("wrong_length", "wrong_magic", "unknown_source")
 
 
 class Tally:
-    """A counter that only grows, or begins anew at 0; `due` gives what is to be told of it, at most
-    every REPEAT_US.
+    """A counter that only grows, or begins anew at 0; `due` gives what is new, at most every
+    REPEAT_US.
     """
 
     def __init__(self):
@@ -25,9 +25,7 @@ class Tally:
         self._untold, self._told_us = 0, None
 
     def due(self, count, now_us):
-        """How many are new and to be told now, 0 for none; at the first look what was before counts
-        as known.
-        """
+        """How many are new and due now, 0 for none; the first look counts as known."""
         if self._seen is not None:
             self._untold += count - self._seen if count >= self._seen else count
         self._seen = count

@@ -40,7 +40,7 @@ class ProofWatch:
                 proof_tests.Ledger(self._directory).commission(label[:2], cabinet, waits=False)
                 found = proof_tests.read(self._directory)
         except BlockingIOError:
-            return []  # somebody writes right now
+            return []  # another process writes right now
         except (OSError, proof_tests.LedgerError) as error:
             return self._trouble(plain(error, proof_tests.path_of(self._directory)))
         today = proof_lines.day(proof_lines.utc_text(label[0]))
@@ -58,7 +58,7 @@ class ProofWatch:
         return f"the proof-test ledger lacks record {head}: it was taken away, replaced or changed"
 
     def _trouble(self, line):
-        """An event when the line is another than the one told last, and not empty."""
+        """An event when the line is new and not empty."""
         before, self.told = self.told.get("trouble", ""), {**self.told, "trouble": line}
         return [event(NOTE, line, code=CODE)] if line and line != before else []
 

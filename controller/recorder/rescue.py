@@ -1,7 +1,7 @@
 """A damaged database is put aside, and a new one begins with every event that can still be read.
 
 Trips come a second time from trips.log. The chain goes on from the last hash that was published, so
-whoever holds it can still check; what was lost in between is said in an event with code DAMAGE.
+that hash still checks it; an event with code DAMAGE says what was lost in between.
 
 A kill at any step loses nothing: the old one is called `.rescuing` until the new one, made under a
 name of its own, is whole and has been given the place. Then it is `.damaged`, over the one of the

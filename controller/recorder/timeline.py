@@ -24,7 +24,7 @@ class Timeline:
         self._within_us = WITHIN_US
 
     def look(self, now_us):
-        """To be called in each poll, before frames are read. True once moments can be told."""
+        """To be called in each poll, before frames are read. True once moments are known."""
         newest = self._run.reader.newest()
         if self._looked_us is None:
             self._looked_us, self._newest = now_us, newest
@@ -37,7 +37,7 @@ class Timeline:
         return self._newest_us is not None
 
     def _place(self, now_us):
-        """The moment of the newest frame of a run that nobody writes."""
+        """The moment of the newest frame of a run that is not written any more."""
         anchor = self._anchor
         if anchor and anchor["inode"] == self._run.inode and anchor["sequence"] <= self._newest:
             on_us = (self._newest - anchor["sequence"]) * self._run.tick_ms * 1000
@@ -47,7 +47,7 @@ class Timeline:
             self._newest_us = now_us if self._ended_us is None else self._ended_us
 
     def moment(self, sequence):
-        """(us of the clock that nobody can set, within how many us or None) of a frame."""
+        """(us of the monotonic clock, within how many us or None) of a frame."""
         behind_us = max(0, self._newest - sequence) * self._run.tick_ms * 1000
         return max(0, self._newest_us - behind_us), self._within_us
 

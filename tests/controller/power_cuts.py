@@ -8,6 +8,8 @@ is put together as a power cut may leave it: what was synced is there; of everyt
 sector of 512 bytes is there or not, by a seeded draw, and names given since the last sync of their
 directory may be the old ones. A new recorder starts on that: every event that had been published
 before the instant must be there, and the chain whole up to that hash.
+
+Only tests with mark.wire use it.
 """
 
 import json

@@ -53,10 +53,13 @@ def test_the_keyframes_say_all_that_the_frames_say(run):
     assert first_out[0]["stage"] == "1a"
 
 
-def test_it_can_be_extended_and_says_everything_once(run):
+def test_it_can_be_extended_and_says_everything_once(run, monkeypatch):
     path, rig = run
     seen = snapshot.Snapshot(path)
+    # to decode every frame of a ring of 64 MB would take seconds
+    monkeypatch.setattr(JournalReader, "_scan", lambda reader: 1 / 0)
     found = history.History(seen).extend()
+    monkeypatch.undo()
     count = len(found.events)
     assert len(found.extend().events) == count
     rig.plant.force_contact("fire_alarm", False)
