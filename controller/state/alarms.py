@@ -1,5 +1,5 @@
-"""Alarms: what tripped first, what followed, what to check in which order, what a reset needs, what
-the start lacks.
+"""Alarms: what tripped first, what followed, what to check in which order, what a reset needs,
+what a start waits for.
 """
 
 from controller.core import image, reasons
@@ -21,17 +21,23 @@ CAUSES = ("first_out", "cause_mask", *image.PEER)  # what a reset names
 
 
 def facts(shadow, history, recorded=None):
-    """The page `alarms` as plain data; recorded: record.Record or None, asked for what began before
-    the journal.
+    """The page `alarms` as plain data; recorded: record.Record or None, for what began before the
+    journal.
     """
-    standing = [
+    found = [
         rows.row_of(shadow, name, history.began_ms.get(name), history.began_code.get(name, 0))
         for name in shadow.standing
     ]
-    for row in standing:
+    for row in found:
         row["began_text"] = _recorded(row, recorded) if row["began_ms"] is None else None
     first = shadow.stage_names[shadow.first_out] if shadow.first_out >= 0 else None
-    ordered = sorted(standing, key=lambda row: _order(row, first))
+
+    def order(row):
+        """The kernel's first-out leads; then by time (unseen beginnings first), then by effect."""
+        began_ms = -1 if row["began_ms"] is None else row["began_ms"]
+        return row["instance"] != first, began_ms, -row["demands"].get("pcs", 0), row["row"]
+
+    ordered = sorted(found, key=order)
     return {
         **base.head(shadow),
         "standing": ordered,
@@ -55,23 +61,10 @@ def facts(shadow, history, recorded=None):
 
 
 def _recorded(row, recorded):
-    """When the recorder saw this row begin, as text; None without a recorder, or where it does not
-    know.
-    """
-    found = (
-        recorded.began(row["stage"], row["instance"].partition(".")[2] or "cabinet")
-        if recorded
-        else None
-    )
+    """When the recorder saw this row begin, as text; None when unknown."""
+    scope = row["instance"].partition(".")[2] or "cabinet"
+    found = recorded.began(row["stage"], scope) if recorded else None
     return record.utc_text(found["utc_us"], found["utc_source"]) if found else None
-
-
-def _order(row, first):
-    """The kernel's first-out leads; then by time (what nobody saw begin came before), then what
-    stops most.
-    """
-    began_ms = -1 if row["began_ms"] is None else row["began_ms"]
-    return row["instance"] != first, began_ms, -row["demands"].get("pcs", 0), row["row"]
 
 
 def check(ordered):
@@ -83,18 +76,21 @@ def check(ordered):
 
 
 def reset(shadow, standing):
-    """What a reset needs now: {needs, left, allowed, next_token_ms, CAUSES, code, command, waits,
-    result}.
+    """What a reset needs now: {needs, left, allowed, next_token_ms, CAUSES, code, command, result,
+    waits}.
 
     needs: None (nothing is latched), "remote" or "key"; waits: instances whose cause is not gone
-    long enough, with the time still due (None while it stands); result: what a reset by that way
-    would come to now, in this channel.
+    long enough, with the time still due (None while active); result: of such a reset now, in this
+    channel.
     """
     rules = shadow.core.kernel.latches
     latched = [row for row in standing if row["is_latched"]]
-    needs = None
+    needs, result = None, l.NOTHING
     if latched:
         needs = "key" if any(row["reset"] == "key" for row in latched) else "remote"
+        kind = m.KEY if needs == "key" else m.REMOTE
+        key_out = base.cabinet_value(shadow, s.KEY_RUN_OK) == 0
+        result = rules.verdict(kind, shadow.first_out, shadow.cause_mask, key_out)
     return {
         "needs": needs,
         "left": rules.left(),
@@ -102,7 +98,7 @@ def reset(shadow, standing):
         "next_token_ms": next_token_ms(shadow),
         **dict(zip(CAUSES, shadow.causes)),
         **typed(shadow, standing),
-        "result": _verdict(shadow, needs),
+        "result": l.RESULTS[result],
         "waits": [
             {
                 "instance": row["instance"],
@@ -117,10 +113,10 @@ def reset(shadow, standing):
 
 
 def typed(shadow, standing):
-    """What resets all this at a shell: {code, command}, of both channels; both None where nothing
-    waits for a reset.
+    """What a person types to reset all this: {code, command}, of both channels; both None when
+    nothing waits for a reset.
 
-    command: also None as long as the key has to be turned first.
+    command: None also until a key reset finds the key turned.
     """
     needed = rows.needed([row["reset"] for row in standing], rows.channel_b(shadow))
     code = code_of(shadow.causes) if needed else None
@@ -140,45 +136,25 @@ def next_token_ms(shadow):
     return sorted(spent)[max(0, wait - 1)] * tick_ms
 
 
-def _verdict(shadow, needs):
-    if needs is None:
-        return l.RESULTS[l.NOTHING]
-    rules, key_out = shadow.core.kernel.latches, base.cabinet_value(shadow, s.KEY_RUN_OK) == 0
-    kind = m.KEY if needs == "key" else m.REMOTE
-    return l.RESULTS[rules.verdict(kind, shadow.first_out, shadow.cause_mask, key_out)]
-
-
 def start(shadow):
     """What the start waits for: {state, waits_for, checklist, is_asked_to_run, rests,
     resets_per_hour_max}.
 
-    rests: {"why", "name"} of what has left it at rest until somebody starts it, one of RESTS and
-    whose lock-out it was; None where it does not rest, or is locked out still. checklist: {"done",
-    "total"} items of the start evidence; None once something closes, when only a part is asked.
+    rests: {"why", "name"}: why it rests until somebody starts it, one of RESTS, and whose lock-out
+    it was; None while it is asked to run or locked out. checklist: {"done", "total"} items of the
+    start evidence; None once something closes, when only a part applies.
     """
-    missing = shadow.out[s.INHIBIT_REASON]
-    waiting = missing and shadow.out[s.STATE] not in (s.RUNNING, s.STOPPING)
+    out, state, missing = shadow.out, shadow.out[s.STATE], shadow.out[s.INHIBIT_REASON]
+    waiting = missing and state not in (s.RUNNING, s.STOPPING)
+    is_asked = bool(shadow.inp[s.RUN_REQUEST])
+    code, *name = shadow.inp[image.places(shadow.layout)["rest"]]
+    rests = {"why": RESTS.get(code, RESTS[run_request.PERSON]), "name": image.name_of(name)}
+    checklist = {"done": out[s.EVIDENCE_COUNT], "total": out[s.EVIDENCE_TOTAL]}
     return {
-        "state": s.STATES[shadow.out[s.STATE]],
+        "state": s.STATES[state],
         "waits_for": base.reason(reasons.inhibit_code(missing)) if waiting else None,
-        "checklist": _checklist(shadow.out),
-        "is_asked_to_run": bool(shadow.inp[s.RUN_REQUEST]),
-        "rests": None
-        if shadow.inp[s.RUN_REQUEST] or base.locked_out_by(shadow)
-        else _rests(shadow),
+        "checklist": checklist if state in (s.INHIBITED, s.READY) else None,
+        "is_asked_to_run": is_asked,
+        "rests": rests if code and not is_asked and not base.locked_out_by(shadow) else None,
         "resets_per_hour_max": base.cabinet_parameter(shadow, p.P_RESETS_PER_HOUR_MAX),
     }
-
-
-def _rests(shadow):
-    code, *name = shadow.inp[image.places(shadow.layout)["rest"]]
-    return (
-        {"why": RESTS.get(code, RESTS[run_request.PERSON]), "name": image.name_of(name)}
-        if code
-        else None
-    )
-
-
-def _checklist(out):
-    at_rest = out[s.STATE] in (s.INHIBITED, s.READY)
-    return {"done": out[s.EVIDENCE_COUNT], "total": out[s.EVIDENCE_TOTAL]} if at_rest else None

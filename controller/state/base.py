@@ -60,6 +60,12 @@ def rack_value(shadow, rack, index):
     return shadow.inp[shadow.layout.rack_input(rack, index)] if known(shadow, group) else None
 
 
+def battery_W(shadow):
+    """Measured power of all converters, W; None while one is unknown."""
+    values = [unit_value(shadow, unit, s.PCS_POWER_W) for unit in range(shadow.layout.units)]
+    return None if None in values else sum(values)
+
+
 def rack_parameter(shadow, rack, index):
     """Word `index` of RACK_PARAMETERS of a rack (from 0) in the safety image."""
     core = shadow.core

@@ -1,6 +1,4 @@
-"""Events: from the recorder where there is one, else what the keyframes of the present journal
-tell.
-"""
+"""Events: of the recorder, or without one of the keyframes of the present journal."""
 
 from controller.core import reasons
 from controller.record import history as h
@@ -9,37 +7,27 @@ from controller.rows import reason_words
 from controller.state import base, record
 from safety import matrix as m
 
-COUNT_MAX = 1000
 WORDS = ("kind", "code", "scope", "text")
-FROM_RECORD = "From the recorder."
-FROM_JOURNAL = "No recorder: from the journal of this run, times since its start."
+TAILS = {h.BEGAN: "", h.CEASED: ": stands no more", h.FIRST_OUT: " is the first-out"}
 
 
 def facts(shadow, history, recorded):
     """The page `events` as plain data, oldest first; recorded: record.Record or None."""
+    source = "No recorder: from the journal of this run, times since its start."
+    events = [_of_journal(event) for event in history.events] if recorded is None else []
     if recorded is not None:
-        events = [
-            {
-                **event,
-                **{name: event[name] or "" for name in WORDS},
-                "utc_text": record.utc_text(event["utc_us"]),
-            }
-            for event in _in_order(recorded.events(COUNT_MAX))
-        ]
-        return {**base.head(shadow), "source": FROM_RECORD, "events": events}
-    return {
-        **base.head(shadow),
-        "source": FROM_JOURNAL,
-        "events": [_of_journal(event) for event in history.events],
-    }
+        source = "From the recorder."
+        for event in _in_order(recorded.events(1000)):
+            words = {name: event[name] or "" for name in WORDS}
+            events.append({**event, **words, "utc_text": record.utc_text(event["utc_us"])})
+    return {**base.head(shadow), "source": source, "events": events}
 
 
 def _in_order(events):
-    """Events as they happened; given as they were written. What a recorder finds in the journal
-    after a gap is written later than what it has said about the gap: by the clock that nobody can
-    set it finds its place.
+    """Events as they happened. After a gap a recorder writes the events of the journal behind its
+    words about the gap; the uptime restores the order.
 
-    That clock begins anew with each boot, and the day may be set: no event moves beyond either.
+    The uptime begins anew with each boot, and the day may be set: no event moves across either.
     """
     parts, before_us = [], None
     for event in events:
@@ -63,16 +51,11 @@ def _of_journal(event):
     name = event["stage"]
     stage = h.STAGES[name.partition(".")[0]]
     code = reasons.ROW + stage[m.S_ROW]
-    words = reason_words.text(code)[0]
-    text = {
-        h.BEGAN: f"{stage[m.S_ID]}: {words}",
-        h.CEASED: f"{stage[m.S_ID]}: {words}: stands no more",
-        h.FIRST_OUT: f"{stage[m.S_ID]}: {words} is the first-out",
-    }[event["kind"]]
+    words = f"{stage[m.S_ID]}: {reason_words.text(code)[0]}"
     return {
         "uptime_ms": event["uptime_ms"],
         "kind": event["kind"].partition("_")[0],
         "code": reasons.label(code),
         "scope": h.scope_of(name),
-        "text": text,
+        "text": words + TAILS[event["kind"]],
     }

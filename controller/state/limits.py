@@ -1,6 +1,4 @@
-"""The numbers behind each limit: which rack, which cell, how old, which rows; taken from the
-shadow's own kernel.
-"""
+"""The numbers behind each limit, from the shadow's kernel: which rack, cell, age, rows."""
 
 from controller.core import reasons
 from controller.state import base
@@ -10,72 +8,51 @@ from safety import matrix as m
 from safety import parameters as p
 from safety import signals as s
 
-CHARGE, DISCHARGE = 0, 1  # the order of the kernel's pairs
+CODES = reasons.KERNEL_CHARGE, reasons.KERNEL_DISCHARGE  # by the way: 0 charges, 1 discharges
 CELLS_PER_MODULE_MAX = 32  # a cell's position is module x 32 + cell
 
 
 def way_and_limit(code):
-    """(CHARGE or DISCHARGE, number of the kernel's limit) of a reason code, None for any other
-    code.
-    """
-    for way, codes in ((CHARGE, reasons.KERNEL_CHARGE), (DISCHARGE, reasons.KERNEL_DISCHARGE)):
+    """(0 charge or 1 discharge, number of the kernel's limit) of a reason code, None for others."""
+    for way, codes in enumerate(CODES):
         if code in codes:
             return way, codes.index(code)
     return None
 
 
-def kernel_limit_W(shadow, way):
-    """Sum over the units of the lowest limit one way, W >= 0."""
-    return sum(_of_units(shadow, way, None))
+def _limit_W(shadow, unit, way, number):
+    return shadow.core.kernel.bounds.limit_W[(unit * 2 + way) * bounds.LIMIT_COUNT + number]
+
+
+def _lowest_W(shadow, way, numbers):
+    """Sum over the units of the lowest of these limits one way, W >= 0."""
+    units = range(shadow.layout.units)
+    return sum([min([_limit_W(shadow, unit, way, each) for each in numbers]) for unit in units])
 
 
 def next_limit(shadow, way, number):
     """(W, reason code) of the kernel one way without its limit of that number; the code is the
     first unit's.
     """
-    limit, at = shadow.core.kernel.bounds.limit_W, way * bounds.LIMIT_COUNT
     others = [index for index in range(bounds.LIMIT_COUNT) if index != number]
-    # of several that leave nothing the kernel names the last of these, else the first
-    named = bounds.NAMED.index
-    lowest = min(
-        others,
-        key=lambda index: (limit[at + index], named(index) if limit[at + index] else -named(index)),
-    )
-    codes = reasons.KERNEL_DISCHARGE if way else reasons.KERNEL_CHARGE
-    return sum(_of_units(shadow, way, number)), codes[lowest]
 
+    def order(index):
+        """Of several that leave nothing the kernel names the last of these, else the first."""
+        limit_W, place = _limit_W(shadow, 0, way, index), bounds.NAMED.index(index)
+        return limit_W, place if limit_W else -place
 
-def _of_units(shadow, way, without):
-    """Each unit's lowest limit, W >= 0; `without`: number of a limit to be left out."""
-    limit = shadow.core.kernel.bounds.limit_W
-    return [
-        min(
-            [
-                limit[(unit * 2 + way) * bounds.LIMIT_COUNT + index]
-                for index in range(bounds.LIMIT_COUNT)
-                if index != without
-            ]
-        )
-        for unit in range(shadow.layout.units)
-    ]
-
-
-def published_W(shadow, way):
-    """What the kernel permits one way, all units together, W >= 0."""
-    signal = s.DISCHARGE_W_MAX if way else s.CHARGE_W_MAX
-    return sum(
-        [shadow.out[shadow.layout.unit_output(unit, signal)] for unit in range(shadow.layout.units)]
-    )
+    return _lowest_W(shadow, way, others), CODES[way][min(others, key=order)]
 
 
 def recovering(shadow, way):
     """{now_W, to_W, W_per_s} while a permitted power still rises to its limit, else None."""
-    now_W, to_W = published_W(shadow, way), kernel_limit_W(shadow, way)
+    signal, layout = s.DISCHARGE_W_MAX if way else s.CHARGE_W_MAX, shadow.layout
+    now_W = sum([shadow.out[layout.unit_output(unit, signal)] for unit in range(layout.units)])
+    to_W = _lowest_W(shadow, way, range(bounds.LIMIT_COUNT))
     if now_W >= to_W:
         return None
-    rated_W = sum(shadow.core.rated_W)
     permille = base.cabinet_parameter(shadow, p.P_LIMIT_RECOVERY_PERMILLE_PER_S)
-    return {"now_W": now_W, "to_W": to_W, "W_per_s": rated_W * permille // 1000}
+    return {"now_W": now_W, "to_W": to_W, "W_per_s": sum(shadow.core.rated_W) * permille // 1000}
 
 
 def cause(shadow, code):
@@ -95,23 +72,11 @@ def cause(shadow, code):
 
 def _unit_of(shadow, way, number):
     """The unit whose limit of this number is the lowest."""
-    limit = shadow.core.kernel.bounds.limit_W
-    return min(
-        range(shadow.layout.units),
-        key=lambda unit: limit[(unit * 2 + way) * bounds.LIMIT_COUNT + number],
-    )
+    return min(range(shadow.layout.units), key=lambda unit: _limit_W(shadow, unit, way, number))
 
 
 def _rated(shadow, way, number):
-    limit = shadow.core.kernel.bounds.limit_W
-    return {
-        "limit_W": sum(
-            [
-                limit[(unit * 2 + way) * bounds.LIMIT_COUNT + number]
-                for unit in range(shadow.layout.units)
-            ]
-        )
-    }
+    return {"limit_W": _lowest_W(shadow, way, [number])}
 
 
 def _online(shadow, unit):
@@ -140,7 +105,6 @@ def _current(shadow, way, number):
         return numbers
     rack = min(online, key=lambda each: _rack_word(shadow, each, rack_limits.RL_CURRENT_MA + way))
     rack_current_mA = _rack_word(shadow, rack, rack_limits.RL_CURRENT_MA + way)
-    at = (unit * 2 + way) * bounds.LIMIT_COUNT + number
     return numbers | {
         "rack": rack + 1,
         "rack_current_mA": rack_current_mA,
@@ -150,7 +114,7 @@ def _current(shadow, way, number):
         "efficiency_permille": base.unit_parameter(shadow, unit, p.U_EFFICIENCY_PERMILLE_MIN)
         if way
         else 1000,
-        "limit_W": shadow.core.kernel.bounds.limit_W[at],
+        "limit_W": _limit_W(shadow, unit, way, number),
         "cell": cell(shadow, rack, way),
     }
 
@@ -178,9 +142,7 @@ def cell(shadow, rack, way):
 
 
 def _taper(shadow, way, number):
-    """Of the rack that leaves least: what it says, the share that is left, where that is all and
-    where nothing.
-    """
+    """Of the rack that leaves least: its reading, the share left, and both ends of the taper."""
     words, numbers = _TAPERS[number]
     unit = _unit_of(shadow, way, number)
     online = _online(shadow, unit)
@@ -241,18 +203,19 @@ _TAPERS = {
 }
 
 
+_DEMANDS = {
+    bounds.L_DERATE: ((m.D_CHARGE_DERATE_PCT, m.D_DISCHARGE_DERATE_PCT), 1),
+    bounds.L_INHIBIT: ((m.D_CHARGE_INHIBIT, m.D_DISCHARGE_INHIBIT), m.INHIBIT_AT_ONCE),
+    bounds.L_RAMP_TO_ZERO: ((m.D_PCS, m.D_PCS), m.PCS_RAMP),
+    bounds.L_STOP: ((m.D_PCS, m.D_PCS), m.PCS_STOP),
+}
+
+
 def _rows(shadow, way, number):
-    """The standing rows that ask for this limit; without one, a controlled stop or a closing
-    does.
-    """
-    demands = {
-        bounds.L_DERATE: (m.D_DISCHARGE_DERATE_PCT if way else m.D_CHARGE_DERATE_PCT, 1),
-        bounds.L_INHIBIT: (m.D_DISCHARGE_INHIBIT if way else m.D_CHARGE_INHIBIT, m.INHIBIT_AT_ONCE),
-        bounds.L_RAMP_TO_ZERO: (m.D_PCS, m.PCS_RAMP),
-        bounds.L_STOP: (m.D_PCS, m.PCS_STOP),
-    }
+    """The active rows that demand this limit; without one, a controlled stop or a closing does."""
+    demands, level = _DEMANDS[number]
     return {
-        "rows": rows_demanding(shadow, *demands[number]),
+        "rows": rows_demanding(shadow, demands[way], level),
         "state": s.STATES[shadow.out[s.STATE]],
     }
 
@@ -290,7 +253,7 @@ def _soc(shadow):
 
 
 def _of_function(shadow, code):
-    """What the control function that gives this code tells of it, None for a code of none."""
+    """The numbers of the control function that has this code, None for a code of none."""
     for function in shadow.core.functions.values():
         if code in function.TEXTS:
             found = function.numbers(code)

@@ -1,6 +1,4 @@
-"""Links: every device of the cabinet, whether it is heard, how old its word is, and what its bus
-has counted.
-"""
+"""Links: every device of the cabinet, its state, the age of its values, the counters of its bus."""
 
 from controller.state import base, racks
 from safety import signals as s
@@ -26,14 +24,15 @@ KINDS = {
 
 def facts(shadow, counters):
     """The page `links` as plain data; counters: of link_statistics.read, None without."""
-    devices = [_device(shadow, device) for device in shadow.reader.header.get("devices", [])]
+    units, buses = [(counters or {}).get(name, {}) for name in ("units", "buses")]
+    header = shadow.reader.header
+    devices = [_device(shadow, device, units) for device in header.get("devices", [])]
     return {
         **base.head(shadow),
         "devices": devices,
         "summary": summary(devices),
-        "buses": [_bus(bus, counters) for bus in shadow.reader.header.get("buses", [])],
+        "buses": [{**bus, **buses.get(bus["name"], {})} for bus in header.get("buses", [])],
         "has_counters": counters is not None,
-        **_per_device(devices, counters),
     }
 
 
@@ -47,21 +46,25 @@ def summary(devices):
     return found
 
 
-def _device(shadow, device):
-    role, index = device["role"], device["index"]
-    ages = shadow.core.kernel.features.ages
-    groups = _groups(shadow, role, index)
+def _device(shadow, device, counters):
+    """One device; counters: {(bus, address): of an RTU unit}."""
+    role, bus, address = device["role"], device["bus"], device["address"]
+    ages, groups = shadow.core.kernel.features.ages, _groups(shadow, role, device["index"])
     ages_ms = [base.age_ms(shadow, group) for group in groups]
-    late = [group for group in groups if not base.known(shadow, group)]
+    is_known = all(base.known(shadow, group) for group in groups)
+    state, age_ms = NEVER, None
+    if None not in ages_ms:
+        state, age_ms = OK if is_known else LATE, max(ages_ms)
     return {
         "device": device["name"],
         "role": role,
         "kind": KINDS[role],
-        "bus": device["bus"],
-        "address": device["address"],
-        "state": NEVER if None in ages_ms else LATE if late else OK,
-        "age_ms": None if None in ages_ms else max(ages_ms),
+        "bus": bus,
+        "address": address,
+        "state": state,
+        "age_ms": age_ms,
         "late_after_ms": min([ages.budget_ticks[group] for group in groups]) * base.tick_ms(shadow),
+        "counters": counters.get((bus, address)) if role != "bms" else None,
     }
 
 
@@ -71,15 +74,3 @@ def _groups(shadow, role, index):
     if role == "pcs":
         return [shadow.layout.unit_group(index, group) for group in range(s.UNIT_GROUP_COUNT)]
     return [s.CABINET_GROUPS.index(role)]  # a cabinet's role is the name of its group
-
-
-def _bus(bus, counters):
-    return {**bus, **(counters or {}).get("buses", {}).get(bus["name"], {})}
-
-
-def _per_device(devices, counters):
-    """Hang the counters of an RTU unit on its device."""
-    for device in devices:
-        found = (counters or {}).get("units", {}).get((device["bus"], device["address"]))
-        device["counters"] = found if device["kind"] != "BMS" else None
-    return {}

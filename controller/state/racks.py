@@ -1,4 +1,4 @@
-"""Racks, as their BMS tell: what is not known now is None, never the last value and never 0."""
+"""Racks, as reported by their BMS: an unknown value is None, never the last one and never 0."""
 
 from controller.state import base
 from safety import contactors, rack_limits
@@ -22,22 +22,18 @@ def rack_of(shadow, rack):
     """Everything about one rack (from 0)."""
     value = {name: base.rack_value(shadow, rack, index) for name, index in _VALUES.items()}
     reported = value.pop("contactor_state")
-    kernel = shadow.core.kernel
-    limit = [
-        kernel.bounds.rack_limit[rack * rack_limits.RACK_LIMITS + word]
-        for word in range(rack_limits.RACK_LIMITS)
-    ]
+    ends = value["cell_voltage_mV_min"], value["cell_voltage_mV_max"]
+    closed = rack * rack_limits.RACK_LIMITS + rack_limits.RL_CLOSED
+    step = shadow.out[shadow.layout.rack_output(rack, s.CONTACTOR_STEP)]
     return {
         "rack": rack + 1,
         "unit": base.rack_parameter(shadow, rack, p.R_UNIT) + 1,
         **value,
         **temperatures(shadow, rack),
-        "spread_mV": _spread_mV(value),
+        "spread_mV": None if None in ends else ends[1] - ends[0],
         "contactor": None if reported is None else REPORTED[reported],
-        "contactor_step": contactors.STEPS[
-            shadow.out[shadow.layout.rack_output(rack, s.CONTACTOR_STEP)]
-        ],
-        "is_online": bool(limit[rack_limits.RL_CLOSED]),
+        "contactor_step": contactors.STEPS[step],
+        "is_online": bool(shadow.core.kernel.bounds.rack_limit[closed]),
         "age_ms": oldest_ms(shadow, rack),
         "cells": base.rack_parameter(shadow, rack, p.R_CELLS),
         "is_known": all(base.known(shadow, group) for group in groups(shadow, rack)),
@@ -62,15 +58,11 @@ _VALUES = {
 
 def groups(shadow, rack):
     """Freshness groups that this rack's BMS fills."""
-    silent = set()
-    if not base.rack_parameter(shadow, rack, p.R_CELLS_REPORTED):
-        silent.add(s.G_BMS_CELLS)
-    if not base.rack_parameter(shadow, rack, p.R_TEMPERATURES_REPORTED):
-        silent.add(s.G_BMS_TEMPERATURES)
+    reported = {s.G_BMS_CELLS: p.R_CELLS_REPORTED, s.G_BMS_TEMPERATURES: p.R_TEMPERATURES_REPORTED}
     return [
         shadow.layout.rack_group(rack, group)
         for group in range(s.RACK_GROUP_COUNT)
-        if group not in silent
+        if group not in reported or base.rack_parameter(shadow, rack, reported[group])
     ]
 
 
@@ -93,11 +85,6 @@ def temperatures(shadow, rack):
         "temperature_ddegC_max": max(values),
         "hottest_module": values.index(max(values)) + 1,
     }
-
-
-def _spread_mV(value):
-    ends = value["cell_voltage_mV_min"], value["cell_voltage_mV_max"]
-    return None if None in ends else ends[1] - ends[0]
 
 
 def worst_first(racks):

@@ -133,20 +133,15 @@ def opened(state_directory):
 
 
 def trouble(state_directory):
-    """Why a record that is there cannot be read, in a few words; None when there is none, or
-    nothing in it yet.
-    """
+    """Why a record cannot be read, in a few words; None without one, or for an empty one."""
     try:
         with open(os.path.join(state_directory, FILE), "rb", opener=regular_file.opener) as file:
-            if not file.read(1):
-                return None
-        Record(state_directory).summary()
+            if file.read(1):
+                Record(state_directory).summary()
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except OSError as error:
-        return error.strerror
-    except sqlite3.Error as error:
-        return str(error)
+    except (OSError, sqlite3.Error) as error:
+        return getattr(error, "strerror", None) or str(error)
     return None
 
 

@@ -1,6 +1,4 @@
-"""A short code for what stands, so that a reset given at a shell names what its operator has seen
-on a page.
-"""
+"""A short code for the active and latched stages: a reset names what its operator has seen."""
 
 import re
 import struct

@@ -1,6 +1,4 @@
-"""The rows of the cause-and-effect matrix: which stand, since when, what they demand, what resets
-them.
-"""
+"""Rows of the cause-and-effect matrix that are active or latched: beginning, demands, reset."""
 
 from controller.core import image, reasons
 from controller.record.history import CODES, STAGES, scope_of
@@ -21,10 +19,8 @@ def words_of(name):
 
 
 def channel_b(seen):
-    """What stands in the second channel: {stage, name, reset} of its first-out, None when nothing
-    does.
-
-    seen: snapshot.Snapshot.
+    """{stage, name, reset} of the first-out of channel B, None without one. seen:
+    snapshot.Snapshot.
     """
     first_out, mask = seen.causes[2:]
     if (first_out, mask) == image.PEER_EMPTY:
@@ -42,9 +38,8 @@ def channel_b(seen):
 def needed(resets, in_b):
     """Which reset both channels wait for: None, "remote" or "key".
 
-    resets: words of RESETS of what stands here (what latches and stands is latched); in_b: of
-    channel_b, which names its first-out alone, so that something else may be latched behind one
-    that goes by itself.
+    resets: words of RESETS of the instances here; in_b: of channel_b. It names the first-out alone:
+    behind one that resets itself another may be latched.
     """
     found = {*resets, *([in_b["reset"]] if in_b else [])}
     if "key" in found:
@@ -53,22 +48,19 @@ def needed(resets, in_b):
 
 
 def is_key_out(seen):
-    """The key switch was out of RUN when it was last heard; the kernel asks too whether that is
-    known now.
-    """
+    """The key switch was out of RUN in its last reading, which may be stale."""
     return not seen.inp[s.KEY_RUN_OK]
 
 
 def row_of(shadow, name, began_ms, began_code=0):
-    """Everything about one standing instance.
+    """Everything about one active or latched instance.
 
-    began_ms: uptime of its beginning, None when nobody knows; began_code: of history.History, 0
-    where it has none.
+    began_ms: uptime of its beginning, None when unknown; began_code: of history.History, 0 without.
     """
     index = shadow.stage_names.index(name)
     stage = STAGES[name.partition(".")[0]]
-    evaluator, latches = shadow.core.kernel.evaluator, shadow.core.kernel.latches
-    clear_ticks = evaluator.clear_count[index]
+    evaluator, tick_ms = shadow.core.kernel.evaluator, base.tick_ms(shadow)
+    clear_ticks = 0 if evaluator.active[index] else evaluator.clear_count[index]
     return {
         "stage": stage[m.S_ID],
         "row": stage[m.S_ROW],
@@ -79,27 +71,23 @@ def row_of(shadow, name, began_ms, began_code=0):
         "is_active": bool(evaluator.active[index]),
         "is_latched": bool(evaluator.latched[index]),
         "began_ms": began_ms,
-        "clear_for_ms": 0 if evaluator.active[index] else clear_ticks * base.tick_ms(shadow),
-        "reset_clear_ms": latches.clear_ticks * base.tick_ms(shadow),
+        "clear_for_ms": clear_ticks * tick_ms,
+        "reset_clear_ms": shadow.core.kernel.latches.clear_ticks * tick_ms,
         "demands": demands_of(stage),
         "effect": effect(stage),
     }
 
 
 def _reason(shadow, stage, began_code):
-    """As reason_of; the rows of second channel and self-test say what they name now, else what they
-    named at first.
+    """As reason_of; the rows of second channel and self-test name their cause of now, else their
+    first.
     """
-    found = reason_of(stage)
-    if stage[m.S_SCOPE] == s.CABINET and stage[m.S_FEATURE] in SENTENCES:
-        sentence, code = (
-            SENTENCES[stage[m.S_FEATURE]],
-            base.cabinet_value(shadow, CODES[stage[m.S_FEATURE]]) or 0,
-        )
+    found, feature = reason_of(stage), stage[m.S_FEATURE]
+    if stage[m.S_SCOPE] == s.CABINET and feature in SENTENCES:
+        sentence = SENTENCES[feature]
+        now = sentence(base.cabinet_value(shadow, CODES[feature]) or 0)
         at_first = sentence(began_code)
-        found["sentence"] = (
-            sentence(code) or (at_first and f"At first: {at_first}") or found["sentence"]
-        )
+        found["sentence"] = now or (at_first and f"At first: {at_first}") or found["sentence"]
     return found
 
 
@@ -115,7 +103,7 @@ def reason_of(stage):
 
 
 def demands_of(stage):
-    """{output: level} of what a stage asks for, without the levels 0."""
+    """{output: level} of the demands of a stage, without the levels 0."""
     return {name: level for name, level in zip(m.DEMANDS, stage[m.S_DEMAND]) if level}
 
 
@@ -136,30 +124,25 @@ def effect(stage):
 
 
 def rows_demanding(shadow, demand, level):
-    """[{stage, row, scope, name, remedy}] of the standing instances that ask for this level of a
-    demand or more.
+    """[{stage, row, scope, name, remedy}] of the active or latched instances that ask for this
+    level of a demand or more.
     """
-    found = []
-    for name in shadow.standing:
-        stage = STAGES[name.partition(".")[0]]
-        if stage[m.S_DEMAND][demand] >= level:
-            words = words_of(name)
-            found.append(
-                {
-                    "stage": stage[m.S_ID],
-                    "row": stage[m.S_ROW],
-                    "scope": scope_of(name),
-                    "name": words[0],
-                    "remedy": words[2],
-                }
-            )
-    return found
+    stages = {name: STAGES[name.partition(".")[0]] for name in shadow.standing}
+    return [
+        {
+            "stage": stage[m.S_ID],
+            "row": stage[m.S_ROW],
+            "scope": scope_of(name),
+            "name": words_of(name)[0],
+            "remedy": words_of(name)[2],
+        }
+        for name, stage in stages.items()
+        if stage[m.S_DEMAND][demand] >= level
+    ]
 
 
 def tripped_and_warning(standing):
-    """({row that stops power}, {row that only warns}) of the names of the stage instances that
-    stand.
-    """
+    """({row that stops power}, {row that only warns}) of names of stage instances."""
     tripped, warning = set(), set()
     for name in standing:
         stage = STAGES[name.partition(".")[0]]
@@ -170,12 +153,11 @@ def tripped_and_warning(standing):
 
 
 def armed_count(shadow):
-    """Armed stage instances of the matrix's rows, as (armed rows, rows of the matrix that are built
-    in).
-    """
-    armed = set()
+    """(rows with an armed stage instance, rows of the matrix)."""
     image, first = shadow.core.safety_image, shadow.core.kernel.bounds.map.armed
-    for index, name in enumerate(shadow.stage_names):
-        if image[first + index]:
-            armed.add(STAGES[name.partition(".")[0]][m.S_ROW])
+    armed = {
+        STAGES[name.partition(".")[0]][m.S_ROW]
+        for index, name in enumerate(shadow.stage_names)
+        if image[first + index]
+    }
     return len(armed), len({stage[m.S_ROW] for stage in m.STAGES})

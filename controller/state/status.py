@@ -26,37 +26,33 @@ CONTACTS = {
     "key_run": (s.KEY_RUN_OK,),
     "door": (s.DOOR_OK,),
 }
+FROM_CHAIN = ("request_W", "request", "setpoint_W", "binding", "cause", "limits")
 MOVED_BY_FAN = ("airflow", "damper")  # they prove the fan's air; while it is off they prove nothing
 NOT_FITTED, OK, NOT_OK, UNKNOWN, IDLE = "not fitted", "ok", "not ok", "unknown", "idle"
 RESERVE_POWER_W_MIN = 1000  # at less the time to the reserve says nothing
 
 
 def facts(shadow, history, loop, record):
-    """The page `status` as plain data; loop, record: None where there are none."""
-    chain = why.facts(shadow)
-    standing = [rows.row_of(shadow, name, history.began_ms.get(name)) for name in shadow.standing]
+    """The page `status` as plain data; loop, record: None without."""
+    chain, tick_ms = why.facts(shadow), base.tick_ms(shadow)
+    active = [rows.row_of(shadow, name, history.began_ms.get(name)) for name in shadow.standing]
+    lamp = "amber" if shadow.out[s.LAMP_ON] else "off"
+    crc = f"{shadow.out[s.IMAGE_CRC]:08X}"
     return {
         **base.head(shadow),
-        "lamp": _lamp(shadow),
+        "lamp": "red" if shadow.out[s.RED_LAMP_ON] else lamp,
         "horn_is_on": bool(shadow.out[s.HORN_ON]),
         **gas(shadow),
         "contacts": {name: contact(shadow, name) for name in CONTACTS},
         "interlocks": _interlocks(shadow),
-        "standing": standing,
+        "standing": active,
         "channel_b": rows.channel_b(shadow),
-        "reset": alarms.typed(shadow, standing),
-        "battery_W": _sum(shadow),
-        "grid_W": base.cabinet_value(shadow, s.GRID_POWER_W),
-        "load_W": base.cabinet_value(shadow, s.LOAD_POWER_W),
-        "request_W": chain["request_W"],
-        "request": chain["request"],
-        "setpoint_W": chain["setpoint_W"],
-        "binding": chain["binding"],
-        "cause": chain["cause"],
-        "limits": chain["limits"],
+        "reset": alarms.typed(shadow, active),
+        **_power(shadow),
+        **{name: chain[name] for name in FROM_CHAIN},
         "available_low_W": shadow.chain(setpoint.O_AVAILABLE_LOW_W),
         "available_high_W": shadow.chain(setpoint.O_AVAILABLE_HIGH_W),
-        **_energy(shadow, chain),
+        "reserve_permille": shadow.core.settings["soc_reserve_soft_permille"],
         "hints": hints.in_force(shadow),
         "sources": hints.source_names(shadow),
         "binding_sources": hints.binding(shadow),
@@ -64,19 +60,32 @@ def facts(shadow, history, loop, record):
         "links": links.facts(shadow, None)["summary"],
         "loop": loop,
         "record": record,
-        "tick_ms": base.tick_ms(shadow),
+        "tick_ms": tick_ms,
         "gas_calibration_d": _calibration_d(shadow),
-        "version": _version(shadow),
+        "version": {"limits_crc": crc, **shadow.reader.header.get("names", {})},
         "start": alarms.start(shadow),
         "differs": shadow.differs,
         "propagation": propagation.facts(shadow, history),
     }
 
 
-def _lamp(shadow):
-    if shadow.out[s.RED_LAMP_ON]:
-        return "red"
-    return "amber" if shadow.out[s.LAMP_ON] else "off"
+def _power(shadow):
+    """Measured powers, W, the energy above the soft reserve, Wh, and the time to it at this power;
+    None what is unknown.
+    """
+    battery_W = base.battery_W(shadow)
+    remaining_Wh, seconds = hints.remaining_Wh(shadow), None
+    if remaining_Wh is not None and remaining_Wh < 0:
+        remaining_Wh = None
+    if remaining_Wh is not None and battery_W is not None and battery_W >= RESERVE_POWER_W_MIN:
+        seconds = remaining_Wh * 3600 // battery_W
+    return {
+        "battery_W": battery_W,
+        "grid_W": base.cabinet_value(shadow, s.GRID_POWER_W),
+        "load_W": base.cabinet_value(shadow, s.LOAD_POWER_W),
+        "remaining_Wh": remaining_Wh,
+        "reserve_in_s": seconds,
+    }
 
 
 def gas(shadow):
@@ -132,27 +141,6 @@ def _interlocks(shadow):
     }
 
 
-def _sum(shadow):
-    """Measured power of all converters, W; None while one is unknown."""
-    values = [base.unit_value(shadow, unit, s.PCS_POWER_W) for unit in range(shadow.layout.units)]
-    return None if None in values else sum(values)
-
-
-def _energy(shadow, chain):
-    """What is left above the soft reserve, and how long at the present power."""
-    remaining_Wh = hints.remaining_Wh(shadow)
-    remaining_Wh = None if remaining_Wh is None or remaining_Wh < 0 else remaining_Wh
-    battery_W = _sum(shadow)
-    seconds = None
-    if remaining_Wh is not None and battery_W is not None and battery_W >= RESERVE_POWER_W_MIN:
-        seconds = remaining_Wh * 3600 // battery_W
-    return {
-        "remaining_Wh": remaining_Wh,
-        "reserve_in_s": seconds,
-        "reserve_permille": shadow.core.settings["soc_reserve_soft_permille"],
-    }
-
-
 def _calibration_d(shadow):
     """Days until the first calibration of a gas detector of any kind is overdue; None while one
     does not say, unless another is overdue already.
@@ -163,7 +151,3 @@ def _calibration_d(shadow):
     ]
     soonest_d = min([value for value in values if value is not None], default=None)
     return None if None in values and (soonest_d is None or soonest_d >= 0) else soonest_d
-
-
-def _version(shadow):
-    return {"limits_crc": f"{shadow.out[s.IMAGE_CRC]:08X}", **shadow.reader.header.get("names", {})}

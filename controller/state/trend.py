@@ -59,8 +59,7 @@ def facts(shadow, history, recorded, boot_ms, span_s=SPAN_S):
 
 
 def _this_boot(samples, now_ms):
-    """The newest samples back to where the uptime falls: before that it was another boot, which
-    counted from its own.
+    """The newest samples back to where the uptime falls: earlier ones belong to another boot.
 
     Runs of the controller are not told apart: what led to a restart belongs to the last minutes.
     """
@@ -83,33 +82,25 @@ def _means(samples, field, since_ms, span_ms):
 
 
 def sample_of(moment):
-    """One keyframe in the fields of the recorder's one-second history; what was not known then is
-    None.
-    """
-    racks, units = range(moment.layout.racks), range(moment.layout.units)
-    rack = {
-        name: [base.rack_value(moment, each, index) for each in racks]
-        for name, index in _OF_RACKS.items()
-    }
+    """One keyframe in the fields of the recorder's one-second history; None what was unknown."""
+    racks = range(moment.layout.racks)
+
+    def known(combine, index):
+        """combine(values of the racks), None if one of them is unknown."""
+        values = [base.rack_value(moment, each, index) for each in racks]
+        return None if None in values else combine(values)
+
+    soc = known(sum, s.SOC_PERMILLE)
     hottest = [facts_of_racks.temperatures(moment, each)["temperature_ddegC_max"] for each in racks]
-    soc = _whole(sum, rack["soc"])
     return {
         "grid_W": base.cabinet_value(moment, s.GRID_POWER_W),
         "load_W": base.cabinet_value(moment, s.LOAD_POWER_W),
-        "battery_W": _whole(sum, [base.unit_value(moment, unit, s.PCS_POWER_W) for unit in units]),
+        "battery_W": base.battery_W(moment),
         "setpoint_W": moment.chain(setpoint.O_SETPOINT_W),
         "low_W": moment.chain(setpoint.O_AVAILABLE_LOW_W),
         "high_W": moment.chain(setpoint.O_AVAILABLE_HIGH_W),
         "soc_permille": None if soc is None else soc // len(racks),
-        "cell_mV_min": _whole(min, rack["min"]),
-        "cell_mV_max": _whole(max, rack["max"]),
-        "temperature_ddegC_max": _whole(max, hottest),
+        "cell_mV_min": known(min, s.CELL_VOLTAGE_MV_MIN),
+        "cell_mV_max": known(max, s.CELL_VOLTAGE_MV_MAX),
+        "temperature_ddegC_max": None if None in hottest else max(hottest),
     }
-
-
-_OF_RACKS = {"min": s.CELL_VOLTAGE_MV_MIN, "max": s.CELL_VOLTAGE_MV_MAX, "soc": s.SOC_PERMILLE}
-
-
-def _whole(combine, values):
-    """combine(values), None if one of them is not known."""
-    return None if None in values else combine(values)

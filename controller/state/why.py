@@ -1,5 +1,5 @@
-"""Why the power is what it is: the chain from request to wire with every bound, and what would be
-without the last.
+"""Why the power is what it is: the chain from request to wire with every bound, and the set-point
+without the bound that decided.
 """
 
 from controller.core import reasons, setpoint
@@ -10,30 +10,45 @@ from controller.core.sent import NOTHING, SENT
 from controller.state import base, hints, limits
 from safety import signals as s
 
-NAMED = (setpoint.O_REQUEST_BASE_REASON, setpoint.O_REQUEST_FAST_REASON)
 LOAD_SOURCES = {UNKNOWN: "unknown", CALCULATED: "calculated", MEASURED: "measured"}
 
 
 def facts(shadow):
     """The page `why` as plain data. Every power in W, > 0 discharges."""
-    chain = shadow.chain
-    code = chain(setpoint.O_BINDING_REASON)
-    binding = base.reason(code)
+    chain, view = shadow.chain, shadow.core.view
+    code, asked = chain(setpoint.O_BINDING_REASON), chain(setpoint.O_REQUEST_BASE_REASON)
     return {
         **base.head(shadow),
         "request_W": chain(setpoint.O_REQUEST_W),
         "setpoint_W": chain(setpoint.O_SETPOINT_W),
         "held_back_W": chain(setpoint.O_HELD_BACK_W),
-        "request": _request(shadow),
-        "caps": _caps(shadow),
-        "ramp": _ramp(shadow),
+        "request": {
+            "base_W": chain(setpoint.O_REQUEST_BASE_W),
+            "base_reason": base.reason(asked),
+            "base_cause": cause(shadow, asked),
+            "fast_W": chain(setpoint.O_REQUEST_FAST_W),
+            "fast_reason": base.reason(chain(setpoint.O_REQUEST_FAST_REASON)),
+            "load_from": LOAD_SOURCES[view.load_source],
+            "load_W": view.load_W,
+        },
+        "caps": _interval(
+            shadow, setpoint.O_CAPS_LOW_W, setpoint.O_AFTER_CAPS_W, setpoint.O_CAPS_REASON
+        ),
+        "ramp": {
+            "low_W": chain(setpoint.O_RAMP_LOW_W),
+            "high_W": chain(setpoint.O_RAMP_HIGH_W),
+            "leaves_W": chain(setpoint.O_AFTER_RAMP_W),
+            "acted": base.reason(chain(setpoint.O_RAMP_REASON)),
+        },
         "obligations": _obligations(shadow),
-        "limits": _limits(shadow),
+        "limits": _interval(
+            shadow, setpoint.O_LIMITS_LOW_W, setpoint.O_SETPOINT_W, setpoint.O_LIMIT_REASON
+        ),
         "short_W": chain(setpoint.O_OBLIGATION_SHORT_W),
         "short_reason": base.reason(chain(setpoint.O_OBLIGATION_SHORT_REASON)),
-        "binding": binding,
+        "binding": base.reason(code),
         "cause": cause(shadow, code),
-        "without": without(shadow) if binding else None,
+        "without": without(shadow) if code else None,
         "units": [_unit(shadow, unit) for unit in range(shadow.layout.units)],
         "standing_count": len(shadow.standing),
         "differs": shadow.differs,
@@ -57,63 +72,21 @@ def cause(shadow, code):
     return limits.cause(shadow, code)
 
 
-def _request(shadow):
-    chain, view = shadow.chain, shadow.core.view
-    return {
-        "base_W": chain(setpoint.O_REQUEST_BASE_W),
-        "base_reason": base.reason(chain(setpoint.O_REQUEST_BASE_REASON)),
-        "base_cause": cause(shadow, chain(setpoint.O_REQUEST_BASE_REASON)),
-        "fast_W": chain(setpoint.O_REQUEST_FAST_W),
-        "fast_reason": base.reason(chain(setpoint.O_REQUEST_FAST_REASON)),
-        "load_from": LOAD_SOURCES[view.load_source],
-        "load_W": view.load_W,
-    }
-
-
 def _interval(shadow, first, after, acted):
     """One stage of the chain: its interval with both reasons, what it leaves, the reason that moved
-    the value.
+    the value, the numbers behind both reasons.
     """
     chain = shadow.chain
+    low, high = chain(first + 1), chain(first + 3)
     return {
         "low_W": chain(first),
-        "low_reason": base.reason(chain(first + 1)),
+        "low_reason": base.reason(low),
         "high_W": chain(first + 2),
-        "high_reason": base.reason(chain(first + 3)),
+        "high_reason": base.reason(high),
         "leaves_W": chain(after),
         "acted": base.reason(chain(acted)),
-    }
-
-
-def _caps(shadow):
-    found = _interval(
-        shadow, setpoint.O_CAPS_LOW_W, setpoint.O_AFTER_CAPS_W, setpoint.O_CAPS_REASON
-    )
-    return _with_causes(shadow, found)
-
-
-def _limits(shadow):
-    found = _interval(
-        shadow, setpoint.O_LIMITS_LOW_W, setpoint.O_SETPOINT_W, setpoint.O_LIMIT_REASON
-    )
-    return _with_causes(shadow, found)
-
-
-def _with_causes(shadow, found):
-    """The numbers behind both ends."""
-    for end in ("low", "high"):
-        named = found[f"{end}_reason"]
-        found[f"{end}_cause"] = cause(shadow, named["code"]) if named else None
-    return found
-
-
-def _ramp(shadow):
-    chain = shadow.chain
-    return {
-        "low_W": chain(setpoint.O_RAMP_LOW_W),
-        "high_W": chain(setpoint.O_RAMP_HIGH_W),
-        "leaves_W": chain(setpoint.O_AFTER_RAMP_W),
-        "acted": base.reason(chain(setpoint.O_RAMP_REASON)),
+        "low_cause": cause(shadow, low),
+        "high_cause": cause(shadow, high),
     }
 
 
@@ -144,7 +117,7 @@ def _obligations(shadow):
 
 
 def _unit(shadow, unit):
-    """One converter: what it was told, what it says it was told, what it does."""
+    """One converter: set-point sent, set-point read back, power measured."""
     names, layout = shadow.reader.header["input_names"], shadow.layout
     at = names.index(f"unit_{unit}.sent_W")
     code = shadow.inp[at + 1]
