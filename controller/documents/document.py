@@ -8,13 +8,16 @@ colours a bar beside it; the words say the same, so nothing depends on colour.
 import html
 import json
 import re
+import textwrap
 from typing import NamedTuple
 
+from controller.system import cli
 from controller.system.paths import ascii_only
 
+WIDTH = 100  # of a report on a terminal
 KINDS = ("armed", "other", "absent", "missing", "doubt")
 SHORT = 9  # characters that are not folded
-FORMATS = ("md", "html", "json")
+FORM = cli.option("--format", choices=("md", "html", "json"), default="md", help="(%(default)s)")
 
 
 class Heading(NamedTuple):
@@ -52,11 +55,18 @@ _OPENS_TAG = re.compile(r"<(?=[A-Za-z/!?])")  # "<= 25 % LFL" opens none
 
 
 def show(form, facts, blocks):
-    """Print a document. form: of FORMATS; facts: of it as plain data; blocks: makes its blocks."""
+    """Print a document. form: of FORM; facts: of it as plain data; blocks: makes its blocks."""
     if form == "json":
         print(json.dumps(facts, indent=1))
     else:
         print((page if form == "html" else markdown)(blocks()))
+
+
+def wrapped(first, text):
+    """Lines of `text` behind `first`, folded to WIDTH."""
+    return textwrap.wrap(
+        first + text, WIDTH, subsequent_indent=" " * len(first), break_on_hyphens=False
+    ) or [first]
 
 
 def markdown(blocks):
@@ -76,17 +86,14 @@ def markdown(blocks):
 
 
 def _row(cells):
-    return (
-        "| "
-        + " | ".join([_text(cell).replace("|", "/").replace("\n", " ") for cell in cells])
-        + " |"
-    )
+    texts = [_text(cell).replace("|", "/").replace("\n", " ") for cell in cells]
+    return f"| {' | '.join(texts)} |"
 
 
 def _text(cell):
-    if isinstance(cell, Mark):
-        return cell.text + (f", {cell.note}" if cell.note else "")
-    return cell
+    if not isinstance(cell, Mark):
+        return cell
+    return f"{cell.text}, {cell.note}" if cell.note else cell.text
 
 
 def page(blocks):

@@ -2,7 +2,7 @@
 tapers.
 """
 
-from controller.documents import check, document
+from controller.documents import check_rows, document
 from controller.rows import matrix_words
 from controller.site import hma, limit_images, stage_states, tapers, time_chain, wired
 from safety import matrix as m
@@ -43,13 +43,9 @@ def times(stage, found, schedule):
     """
     held = time_chain.held_chain(found, schedule, stage)
     return {
-        "latest_ms": _sum_ms(time_chain.chain(found, schedule, stage)),
-        "held_latest_ms": _sum_ms(held) if held else None,
+        "latest_ms": sum([part.time_ms for part in time_chain.chain(found, schedule, stage)]),
+        "held_latest_ms": sum([part.time_ms for part in held]) if held else None,
     }
-
-
-def _sum_ms(parts):
-    return sum([part.time_ms for part in parts])
 
 
 def tables(stage, found):
@@ -63,6 +59,15 @@ def tables(stage, found):
     )
 
 
+def own_states(stage, found):
+    """Set of the states of all instances of a stage."""
+    return {
+        stage_states.stage_state(stage, found.topology, index)[0]
+        for each, index in stage_states.instances(found.topology)
+        if each is stage
+    }
+
+
 def states(stage, found):
     """[{state, kind, where, equipment, accepted_by}] of a stage: one entry for all instances that
     are alike.
@@ -70,25 +75,20 @@ def states(stage, found):
     alike = {}
     for each, index in stage_states.instances(found.topology):
         if each is stage:
-            alike.setdefault(stage_states.stage_state(stage, found.topology, index), []).append(
-                index + 1
-            )
+            state = stage_states.stage_state(stage, found.topology, index)
+            alike.setdefault(state, []).append(str(index + 1))
+    scope = matrix_words.SCOPES[stage[m.S_SCOPE]]
     return [
-        _state(stage, found, *key, numbers if len(alike) > 1 else [])
-        for key, numbers in alike.items()
+        _state(found, *state, f"{scope} {' '.join(numbers)}" if len(alike) > 1 else "")
+        for state, numbers in alike.items()
     ]
 
 
-def _state(stage, found, state, equipment, numbers):
+def _state(found, state, equipment, where):
     who = stage_states.accepted(found.topology, equipment) if equipment else ""
     missing = state in stage_states.TO_ACCEPT and not who
-    where = (
-        (f"{matrix_words.SCOPES[stage[m.S_SCOPE]]} {' '.join(map(str, numbers))}")
-        if numbers
-        else ""
-    )
     return {
-        "state": MISSING if missing else check.state_words(state, equipment),
+        "state": MISSING if missing else check_rows.state_words(state, equipment),
         "kind": "missing" if missing else KINDS[state],
         "where": where,
         "equipment": equipment,
@@ -163,15 +163,8 @@ def _plain(value):
 
 def state_cell(found):
     """ "armed (rack 1 2); not fitted (rack 3), accepted by: N. N.", marked by the worst of them."""
-    words = "; ".join(
-        [each["state"] + (f" ({each['where']})" if each["where"] else "") for each in found]
-    )
-    who = "; ".join(
-        dict.fromkeys(
-            [f"accepted by: {each['accepted_by']}" for each in found if each["accepted_by"]]
-        )
-    )
+    words = [each["state"] + (f" ({each['where']})" if each["where"] else "") for each in found]
+    who = [f"accepted by: {each['accepted_by']}" for each in found if each["accepted_by"]]
     kinds = [each["kind"] for each in found]
-    return document.Mark(
-        next(kind for kind in ("missing", "absent", "other", "armed") if kind in kinds), words, who
-    )
+    worst = min(kinds, key=("missing", "absent", "other", "armed").index)
+    return document.Mark(worst, "; ".join(words), "; ".join(dict.fromkeys(who)))

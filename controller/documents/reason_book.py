@@ -6,6 +6,8 @@ from controller.core import reasons
 from controller.documents import document
 from controller.rows import matrix_words, reason_words
 from controller.rows.records import by_row
+from controller.system import cli
+from controller.system.paths import DONE
 from safety import matrix as m
 
 GROUPS = (
@@ -22,14 +24,12 @@ GROUPS = (
 
 def add(commands):
     """Add the command to argparse's subparsers."""
-    book = commands.add_parser("reasons")
-    book.add_argument("--format", choices=document.FORMATS, default="md", help="(%(default)s)")
-    book.set_defaults(run=_run)
+    cli.add(commands, "reasons", _run, document.FORM)
 
 
 def _run(arguments):
     document.show(arguments.format, facts(), blocks)
-    return 0
+    return DONE
 
 
 def facts():

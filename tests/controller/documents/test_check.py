@@ -6,11 +6,14 @@ import random
 
 import pytest
 
+from controller import __main__
 from controller.documents import check
+from controller.documents.document import WIDTH
 from controller.rows import records
 from controller.site import bus_times, equipment, limit_images
 from drivers.buses import rtu
 
+NORA = "Nora Toft, 2026-01-01"
 CHARACTER_US = {9600: 10e6 / 9600, 38_400: 10e6 / 38_400, 115_200: 10e6 / 115_200}
 
 
@@ -267,7 +270,7 @@ def test_no_simulated_stop_takes_longer_than_the_worst_case(files):
 def _report(config):
     text = check.report(config)
     assert text.isascii()
-    assert max(map(len, text.split("\n"))) <= check.WIDTH
+    assert max(map(len, text.split("\n"))) <= WIDTH
     return text
 
 
@@ -335,42 +338,35 @@ def test_pylontech_says_which_rows_the_bms_does_and_who_accepted_what(pylontech)
 
 
 def test_racks_that_differ_are_named(files):
-    files.replace(
-        "type",
-        'profile = "firebreak_rack"\nbus = "can0"\nnode = 3',
-        'profile = "pylontech_lv"\nbus = "can1"',
-    )
+    rack = 'profile = "firebreak_rack"\nbus = "can0"\nnode = 3'
+    files.replace("type", rack, 'profile = "pylontech_lv"\nbus = "can1"')
     files.append("type", '[bus.can1]\nkind = "can"\nbitrate_bps = 500000\n')
     files.append("cabinet", '[bus.can1]\ninterface = "socketcan"\nchannel = "can1"')
     names = ["insulation", *equipment.UNTOLD]
     files.replace("type", '["suppression", "door"]', str(names).replace("'", '"'))
-    files.append(
-        "site",
-        "[not_fitted]\n" + "\n".join([f'{name} = "Nora Toft, 2026-01-01"' for name in names]),
-    )
-    text = _report(files.load())
-    assert _row(text, 29) == (
-        "29 29 armed (rack 1 2), done by BMS, by its own limits (rack 3): cell over-voltage trip"
-    )
-    assert _row(text, 22) == (
-        "22 22 armed (rack 1 2), not available: the BMS does not tell "
-        "module temperatures (rack "
-        "3); a module heats more than its current explains accepted by: "
-        "Nora Toft, 2026-01-01"
-    )
-    assert _row(text, 37) == (
-        "37 37a 37b armed (rack 1 2), not fitted (rack 3): insulation low "
-        "accepted by: Nora Toft, 2026-01-01"
-    )
+    files.append("site", "[not_fitted]\n" + "\n".join([f'{name} = "{NORA}"' for name in names]))
+    text, armed = _report(files.load()), "armed (rack 1 2)"
+    by_bms = "done by BMS, by its own limits (rack 3): cell over-voltage trip"
+    assert _row(text, 29) == f"29 29 {armed}, {by_bms}"
+    untold = "not available: the BMS does not tell module temperatures (rack 3)"
+    heats = "a module heats more than its current explains"
+    assert _row(text, 22) == f"22 22 {armed}, {untold}; {heats} accepted by: {NORA}"
+    low = "not fitted (rack 3): insulation low"
+    assert _row(text, 37) == f"37 37a 37b {armed}, {low} accepted by: {NORA}"
 
 
-def test_the_report_lists_what_is_tightened_in_the_units_of_persons(files):
-    assert "\nTHRESHOLDS TIGHTENED (matrix -> here): none\n" in _report(files.load())
+NOTHING_TIGHTENED = "\nTHRESHOLDS TIGHTENED (matrix -> here): none\n"
+
+
+def test_the_report_lists_tightened_thresholds_in_the_units_of_persons(files, pylontech):
+    """A slower meter and other cells tighten nothing."""
+    assert NOTHING_TIGHTENED in _report(files.load())
+    assert NOTHING_TIGHTENED in _report(pylontech.load())
     files.append(
         "site",
-        "[stage.17b]\nset = 440\nclear = 420\n[stage.29]\nset = 3640\nset_ms = "
-        "1001\nclear_ms = 5000\n"
-        "[stage.34a]\nset = 90\n[stage.49]\nset_ms = 0\n[cabinet]\nmeter_silent_ms = 300",
+        "[stage.17b]\nset = 440\nclear = 420\n[stage.29]\nset = 3640\nset_ms = 1001\n"
+        "clear_ms = 5000\n[stage.34a]\nset = 90\n[stage.49]\nset_ms = 0\n[cabinet]\n"
+        "meter_silent_ms = 300",
     )
     text = _report(files.load())
     flat = " ".join(text[text.index("THRESHOLDS") : text.index("ROWS OF")].split())
@@ -386,127 +382,88 @@ LONGER_AT_40_ms = {"1a", "1b", "1c", "3", "5", "22", "23a", "23b", "24", "36", "
 
 
 def test_debounces_that_whole_ticks_make_longer_are_named(files):
-    """Beyond what a site may set by hand: `tightened: none` was all that was said of them."""
+    """Beyond what a site may set by hand: `tightened: none` was all that was printed."""
     assert "Whole ticks" not in _report(files.load())
-    files.replace("type", "tick_ms = 20 ", "tick_ms = 40 ")
-    config = files.load()
+    config = files.replace("type", "tick_ms = 20 ", "tick_ms = 40 ").load()
     assert {each["stage"] for each in limit_images.longer_by_tick(config)} == LONGER_AT_40_ms
-    said = " ".join(_report(config).split())
-    assert (
-        "THRESHOLDS TIGHTENED (matrix -> here): none Whole ticks make these debounces longer "
-        "than the matrix has "
-        "them, and the rows so much later: 1a 0.02 s -> 0.04 s, 1b 0.02 s -> 0.04 s, 1c 0.5 s "
-        "-> 0.52 s, "
-        "3 0.1 s -> 0.12 s, 5 "
-    ) in said
+    words = (
+        "Whole ticks make these debounces longer than the matrix has them, and the rows so much "
+        "later: 1a 0.02 s -> 0.04 s, 1b 0.02 s -> 0.04 s, 1c 0.5 s -> 0.52 s, 3 0.1 s -> 0.12 s, "
+        "5 "
+    )
+    flat = " ".join(_report(config).split())
+    assert f"THRESHOLDS TIGHTENED (matrix -> here): none {words}" in flat
     files.append("site", "[stage.3]\nset_ms = 80")
     assert "3" not in [each["stage"] for each in limit_images.longer_by_tick(files.load())]
 
 
-def test_a_slower_meter_and_other_cells_are_nothing_that_was_tightened(pylontech):
-    assert "\nTHRESHOLDS TIGHTENED (matrix -> here): none\n" in _report(pylontech.load())
-
-
-def test_a_door_that_is_not_fitted_is_said(files):
-    files.append("site", '[not_fitted]\ndoor = "Nora Toft, 2026-01-01"')
-    assert _row(_report(files.load()), 48) == (
-        "48 48a 48b not fitted: door open while energised, "
-        "or beside a gas "
-        "alarm accepted by: Nora Toft, 2026-01-01"
-    )
+def test_a_door_that_is_not_fitted_is_named_and_long_texts_are_folded(files):
+    who = f"2026-01-01: {'very long acceptance ' * 8}".strip()
+    files.append("site", f'[not_fitted]\ndoor = "{who}"')
+    files.replace("cabinet", "platform-xhci-usb-0:1.1:1.0-port0", "x" * 150)
+    row = "48 48a 48b not fitted: door open while energised, or beside a gas alarm accepted by: "
+    assert _row(_report(files.load()), 48).startswith(row + who[:40])
 
 
 def test_the_report_shows_buses_and_the_worst_case(files):
-    text = _report(files.load())
+    config = files.load()
+    text, parts = _report(config), bus_times.stop_latency(config, bus_times.schedule(config))
     assert "can0: 500000 bit/s, 8.1 % busy (allowed 80 %), socketcan can0" in text
     assert "io_1            read inputs          1 x    5.97 ms every      25 ms" in text
-    config = files.load()
-    total_us = sum(
-        [part.time_us for part in bus_times.stop_latency(config, bus_times.schedule(config))]
-    )
-    assert f"sum           {total_us / 1000:6.2f} ms" in text
-
-
-def test_long_texts_are_folded(files):
-    files.append("site", f'[not_fitted]\ndoor = "2026-01-01: {"very long acceptance " * 8}"')
-    files.replace("cabinet", "platform-xhci-usb-0:1.1:1.0-port0", "x" * 150)
-    lines = check.report(files.load()).split("\n")
-    assert all(len(line) <= check.WIDTH for line in lines)
+    assert f"sum           {sum([part.time_us for part in parts]) / 1000:6.2f} ms" in text
 
 
 # -- the command
 
 
-def test_main_prints_the_report(files, capsys):
-    assert check.main([str(files.paths[2])]) == 0
+def ended(*argv):
+    return __main__.main(["check", *map(str, argv)])
+
+
+def test_the_command_prints_the_report(files, capsys):
+    assert ended(files.paths[2]) == 0
     out, err = capsys.readouterr()
     # a long path begins the next line
     assert out.split()[0] == "Accepted:" and out.endswith("\n") and err == ""
 
 
-def test_main_refuses_in_one_line(files, capsys):
+def test_a_wrong_file_is_refused_in_one_line(files, capsys):
     files.append("site", "[rack.all]\nrated_current_mA = 140001")
-    assert check.main([str(files.paths[2])]) == 2
+    assert ended(files.paths[2]) == 2 and ended("nowhere.toml") == 2
     out, err = capsys.readouterr()
-    assert (
-        out == ""
-        and err.count("\n") == 1
-        and ("site.toml:rack.all.rated_current_mA: 140001") in err
-    )
+    refused, absent = err.splitlines()
+    assert out == "" and "site.toml:rack.all.rated_current_mA: 140001" in refused
+    assert absent == "firebreak: nowhere.toml: cannot be read: No such file or directory"
 
 
-@pytest.mark.parametrize("argv", [[], ["a", "b"], ["--help"]])
-def test_main_says_how_it_is_called(argv, capsys):
-    assert check.main(argv) == 2
-    assert capsys.readouterr().err == (
-        "usage: check FILE (a cabinet.toml; it names the layers above it), or check --keys\n"
-    )
+@pytest.mark.parametrize("argv", [[], ["--keys", "a"]])
+def test_check_takes_a_file_or_keys(argv, capsys):
+    assert ended(*argv) == 2
+    usage = "give a FILE (cabinet.toml, which names the layers above it) or --keys, not both"
+    assert capsys.readouterr().err == f"firebreak: {usage}\n"
 
 
-def test_main_lists_every_key(capsys):
-    assert check.main(["--keys"]) == 0
+def test_every_key_is_listed(capsys):
+    assert ended("--keys") == 0
     lines = capsys.readouterr().out.split("\n")
     keys = [line.split()[0] for line in lines if line and line[0] != " "]
-    assert len(keys) == len(set(keys)) and all(len(line) <= check.WIDTH for line in lines)
-    for name in (
-        "rack.N.rated_current_mA",
-        "device.NAME.unit_id",
-        "stage.29.set",
-        "control.grid_import_W_max",
-        "cabinet.tick_ms",
-        "bus.NAME.port",
-        "not_fitted.door",
-        "optional_equipment",
-    ):
-        assert name in keys
-    assert "rack.N.cells_reported" not in keys
-    assert (
-        "rack.N.rated_current_mA                   only down 1000..1600000; must be said"
-    ) in lines
-    for name in (
-        "hma.chemistry",
-        "hma.lfl_vol_ppm",
-        "hma.hard_wired_rows",
-        "cabinet.second_channel",
-        "cabinet.agent_hold_off_ms",
-        "rack.N.break_current_mA",
-        "stage.37a.set",
-        "not_fitted.offgas_2",
-    ):
-        assert name in keys
+    assert len(keys) == len(set(keys)) and all(len(line) <= WIDTH for line in lines)
+    assert set(KEYS_LISTED.split()) <= set(keys) and "rack.N.cells_reported" not in keys
     flat = " ".join(" ".join(lines).split())
-    assert (
-        "stage.29.set only down 2000..3650 (2..3.65 V); default 3650 (3.65 V); NMC: "
-        "2000..4250 (2..4.25 V); "
-        "default 4250 (4.25 V)"
-    ) in flat
-    assert "stage.21a.set only down 163..650 (16.3..65 degC); default 650 (65 degC)" in flat
-    assert "stage.34a.set only down 10..100 mV; default 100 mV" in flat
-    assert (
-        "rack.N.charge_end_mV only down 2000..4300; default 3600; NMC: 2000..4300; default 4200"
-    ) in flat
+    for words in (
+        "rack.N.rated_current_mA only down 1000..1600000; must be said",
+        "stage.29.set only down 2000..3650 (2..3.65 V); default 3650 (3.65 V); NMC: 2000..4250 "
+        "(2..4.25 V); default 4250 (4.25 V)",
+        "stage.21a.set only down 163..650 (16.3..65 degC); default 650 (65 degC)",
+        "stage.34a.set only down 10..100 mV; default 100 mV",
+        "rack.N.charge_end_mV only down 2000..4300; default 3600; NMC: 2000..4300; default 4200",
+    ):
+        assert words in flat
 
 
-def test_main_refuses_a_file_that_is_not_there(capsys):
-    assert check.main(["nowhere.toml"]) == 2
-    assert capsys.readouterr().err == "nowhere.toml: cannot be read: No such file or directory\n"
+KEYS_LISTED = """
+rack.N.rated_current_mA device.NAME.unit_id stage.29.set control.grid_import_W_max cabinet.tick_ms
+bus.NAME.port not_fitted.door optional_equipment hma.chemistry hma.lfl_vol_ppm hma.hard_wired_rows
+cabinet.second_channel cabinet.agent_hold_off_ms rack.N.break_current_mA stage.37a.set
+not_fitted.offgas_2
+"""

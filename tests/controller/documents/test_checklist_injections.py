@@ -4,7 +4,7 @@ nothing is left.
 
 import pytest
 
-from controller.documents import checklist
+from controller.documents import checklist, checklist_page
 from controller.site import config
 from controller.sites import EXAMPLE
 from hil.campaigns.rows import command as rows_command
@@ -87,7 +87,7 @@ def test_what_cannot_be_measured_is_said(example):
 
 
 def test_every_test_puts_back_what_it_moved(example):
-    texts = [str(block) for block in checklist.blocks(checklist.facts(example))]
+    texts = [str(block) for block in checklist_page.blocks(checklist.facts(example))]
     assert any("is put back before the next one, and seen to be back" in text for text in texts)
 
 

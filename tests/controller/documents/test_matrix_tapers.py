@@ -9,7 +9,7 @@ import json
 import pytest
 
 from controller import __main__
-from controller.documents import checklist, document, effect_words
+from controller.documents import checklist, effect_words
 from controller.site import config, tapers
 from controller.sites import EXAMPLE
 from safety import bounds
@@ -113,24 +113,33 @@ def test_no_taper_of_the_kernel_is_left_out():
     }
 
 
-@pytest.mark.parametrize(
-    "stage, words",
-    [
-        ("18a", "charging tapers from 40 degC to none at 50 degC"),
-        ("18b", "discharging tapers from 45 degC to none at 55 degC"),
-        ("25a", "charging tapers from 10 degC to none at 0 degC"),
-        ("25b", "discharging tapers from -10 degC to none at -20 degC"),
-        ("27", "charging tapers from 3.5 V to none at 3.6 V"),
-        ("31a", "discharging tapers from 3 V to none at 2.8 V"),
-        ("40a", "charging and discharging taper from 0.5 s to none at 1 s"),
-    ],
-)
-def test_every_document_has_the_taper_of_a_stage(files, capsys, stage, words):
-    assert words in effect_words.effects(BY_ID[stage], files.load())
-    for command in ("matrix", "checklist"):
-        for form in document.FORMATS:
-            assert __main__.main([command, "--site", str(files.paths[2]), "--format", form]) == 0
-            assert words in capsys.readouterr().out
+TAPERED = {
+    "18a": "charging tapers from 40 degC to none at 50 degC",
+    "18b": "discharging tapers from 45 degC to none at 55 degC",
+    "25a": "charging tapers from 10 degC to none at 0 degC",
+    "25b": "discharging tapers from -10 degC to none at -20 degC",
+    "27": "charging tapers from 3.5 V to none at 3.6 V",
+    "31a": "discharging tapers from 3 V to none at 2.8 V",
+    "40a": "charging and discharging taper from 0.5 s to none at 1 s",
+}
+
+
+@pytest.mark.parametrize("command", ["matrix", "matrix --site", "checklist --site"])
+def test_every_document_has_every_taper(capsys, command):
+    """The state of charge has no stage and is printed too."""
+    given = [str(EXAMPLE)] if command.endswith("--site") else []
+    for stage, words in TAPERED.items():
+        assert words in effect_words.effects(BY_ID[stage], example())
+    for form in ("md", "html", "json"):
+        assert __main__.main([*command.split(), *given, "--format", form]) == 0
+        out = capsys.readouterr().out
+        assert not given or all(words in out for words in TAPERED.values())
+        if form == "json":
+            found = json.loads(out)["tapers"]
+            ends = [fact["ends"] for fact in found if fact["what"] == "state of charge"]
+            assert ends == [[[970, 1000]], [[30, 0]]]
+        else:
+            assert "from 97 % to none at 100 %" in out and "from 3 % to none at 0 %" in out
 
 
 def test_the_ends_are_those_of_the_site(files):
@@ -154,20 +163,6 @@ def test_without_a_site_those_of_nmc_cells_stand_in_brackets():
         "charging tapers from 3.5 V to none at 3.6 V [from 4.1 V to none at 4.2 V]"
     )
     assert [fact["stage"] for fact in tapers.facts() if "nmc" in fact] == ["27", "31a"]
-
-
-@pytest.mark.parametrize("argv", [("matrix",), ("matrix", "--site"), ("checklist", "--site")])
-@pytest.mark.parametrize("form", document.FORMATS)
-def test_the_state_of_charge_has_no_stage_and_is_printed(files, capsys, argv, form):
-    given = [str(files.paths[2])] if argv[-1] == "--site" else []
-    assert __main__.main([*argv, *given, "--format", form]) == 0
-    out = capsys.readouterr().out
-    if form == "json":
-        assert [
-            fact["ends"] for fact in json.loads(out)["tapers"] if fact["what"] == "state of charge"
-        ] == [[[970, 1000]], [[30, 0]]]
-    else:
-        assert "from 97 % to none at 100 %" in out and "from 3 % to none at 0 %" in out
 
 
 @pytest.mark.parametrize("stage, at_mV", [("27", 3550), ("31a", 2900)])

@@ -1,0 +1,120 @@
+"""The rows of the matrix in the report of `firebreak check`: thresholds that a site has tightened,
+and the state of each stage.
+"""
+
+from controller.documents.document import wrapped
+from controller.rows import matrix_words
+from controller.rows.records import ROWS
+from controller.site import equipment as equipment_tables
+from controller.site import limit_images, stage_states
+from controller.site import thresholds as site_thresholds
+from safety import matrix, parameters, signals
+
+# By stage_states.ARMED, BY_BMS, NOT_FITTED, BY_PANEL, NOT_ASKED, NOT_TOLD.
+STATES = (
+    "armed",
+    "done by BMS, by its own limits",
+    "not fitted",
+    "armed, satisfied by the fire panel",
+    "not asked for by the hazard analysis",
+    "not available: the BMS does not tell ",
+)
+
+# Equipment whose rows stay armed without it.
+UNSEEN_IN_ROWS = ("shunt_trip", "aux_load", "pre_alarm", "supervised")
+
+
+def thresholds(config):
+    """What differs from the matrix, in the units of persons: a number in a wrong unit shows
+    here.
+    """
+    changed = {stage: _changed(config, stage) for stage in matrix.STAGES}
+    lines = [
+        line
+        for stage, words in changed.items()
+        for line in wrapped(
+            f"  {stage[matrix.S_ID]:4} {matrix_words.cause(stage)}: ", ", ".join(words)
+        )
+        if words
+    ]
+    yield from ("", "THRESHOLDS TIGHTENED (matrix -> here)" + ("" if lines else ": none"))
+    yield from lines
+    longer = limit_images.longer_by_tick(config)
+    if longer:
+        yield from wrapped("  ", matrix_words.longer_by_tick(longer))
+
+
+def _changed(config, stage):
+    """["trips at 45.1 degC -> 43 degC"] of a stage. A silence that is a parameter is listed under
+    SILENCE.
+    """
+    level, clear, *ticks = config.stage_words[stage[matrix.S_ID]]
+    before = level, clear
+    if stage[matrix.S_ID] not in site_thresholds.STAGE_SET_FROM:
+        before = site_thresholds.levels(stage, config.hma["chemistry"])
+    pairs = [
+        (what, old, new, matrix_words.level(stage, old), matrix_words.level(stage, new))
+        for what, old, new in (("trips at", before[0], level), ("clears at", before[1], clear))
+    ]
+    for what, index, new in (
+        ("after", matrix.S_SET_MS, ticks[0]),
+        ("clear for", matrix.S_CLEAR_MS, ticks[1]),
+    ):
+        old = parameters.ticks(stage[index], config.tick_ms)
+        words = [matrix_words.after(each * config.tick_ms) for each in (old, new)]
+        pairs.append((what, old, new, *words))
+    return [f"{what} {was} -> {now}" for what, old, new, was, now in pairs if old != new]
+
+
+def rows(config):
+    """Each row with the state of its stages, and the equipment that is not fitted."""
+    yield from ("", "ROWS OF THE CAUSE-AND-EFFECT MATRIX", "  row  stages              state")
+    for row, groups in sorted(row_states(config).items()):
+        text = ROWS[row].what
+        for stages, state, equipment in groups:
+            joint = "; " if ": " in state else ": "
+            words = f"{state}{joint}{text}" if text else state
+            yield from wrapped(f"  {row:3}  {' '.join(stages):18}  ", words)
+            text = ""
+            if equipment:
+                who = stage_states.accepted(config.topology, equipment)
+                yield from wrapped(f"{'':25}accepted by: ", who)
+    for name, who in config.topology.not_fitted.items():
+        if name in UNSEEN_IN_ROWS:
+            yield f"{'':5}not fitted: {equipment_tables.EQUIPMENT[name].text}"
+            yield from wrapped(f"{'':25}accepted by: ", who)
+
+
+def state_words(state, name):
+    """A state of a stage in words; name: of the equipment that its stage lacks, or ""."""
+    return STATES[state] + (equipment_tables.UNTOLD[name] if state == stage_states.NOT_TOLD else "")
+
+
+def row_states(config):
+    """{row: [([stage ids], state in words, equipment not fitted or "")]}, stages of the same state
+    together.
+    """
+    found = {}
+    for stage, index in stage_states.instances(config.topology):
+        state, equipment = stage_states.stage_state(stage, config.topology, index)
+        by_stage = found.setdefault(stage[matrix.S_ROW], {}).setdefault(stage[matrix.S_ID], [])
+        by_stage.append((state, index if stage[matrix.S_SCOPE] == signals.RACK else -1, equipment))
+    return {row: _grouped(stages) for row, stages in found.items()}
+
+
+def _grouped(stages):
+    groups = {}
+    for name, instances in stages.items():
+        equipment = next((name for _, _, name in instances if name), "")
+        groups.setdefault((_in_words(instances), equipment), []).append(name)
+    return [(names, words, equipment) for (words, equipment), names in groups.items()]
+
+
+def _in_words(instances):
+    """ "armed", or "armed (rack 1), done by BMS (rack 2)" where the racks differ."""
+    racks = {}
+    for state, rack, name in instances:
+        racks.setdefault(state_words(state, name), []).append(str(rack + 1))
+    if len(racks) == 1:
+        return next(iter(racks))
+    return ", ".join([f"{words} (rack {' '.join(numbers)})" for words, numbers in racks.items()])

@@ -1,0 +1,114 @@
+"""The facts of the printed cause-and-effect matrix: every row, or those of a site as armed."""
+
+from controller.documents import effect_words, matrix_tables
+from controller.rows import matrix_words, readings, reason_words
+from controller.rows.records import ROWS, STAGES, by_row
+from controller.site import bus_times, schema, stage_states, tapers, thresholds
+from safety import matrix as m
+
+# Of a stage that no rack has armed because its BMS does not report its signal: this program does
+# nothing there.
+NO_STAGE = {
+    "set": None,
+    "clear": None,
+    "debounce_ms": None,
+    "clear_for_ms": None,
+    "trips_at": "",
+    "clears_at": "",
+    "reset": "",
+    "demands": [],
+    "demands_not_fitted": [],
+    "latest_ms": None,
+    "held_latest_ms": None,
+}
+
+
+def facts(found=None, lines=()):
+    """The matrix as plain data. found: Config of a site or None; lines: of config.survey."""
+    schedule = bus_times.schedule(found) if found else None
+    rows = [_row(row, stages, found, schedule) for row, stages in by_row().items()]
+    return {
+        "site": matrix_tables.site(found, lines) if found else None,
+        "rows": rows,
+        "conflicts": effect_words.conflicts(found),
+        "fuse": effect_words.fuse(found),
+        "tapers": tapers.facts(found),
+        "readings": readings.facts(),
+    }
+
+
+def _row(row, stages, found, schedule):
+    code, meaning = matrix_words.confidence(row)
+    return {
+        "row": row,
+        "what": ROWS[row].what,
+        "basis": ROWS[row].basis,
+        "confidence": code,
+        "confidence_means": meaning,
+        "is_unconfirmed": code == "G" or "(?)" in ROWS[row].basis,
+        "is_ours": row >= readings.OURS_FROM,
+        "stages": [_stage(stage, found, schedule) for stage in stages],
+    }
+
+
+def _stage(stage, found, schedule):
+    name, sentence, remedy = reason_words.stage_text(stage)
+    basis, confidence = readings.basis(stage)
+    facts = {
+        "stage": stage[m.S_ID],
+        "is_ours": readings.is_ours(stage),
+        "basis": basis,
+        "confidence": confidence,
+        "scope": matrix_words.SCOPES[stage[m.S_SCOPE]],
+        "cause": matrix_words.cause(stage),
+        **_numbers(stage, found),
+        "reset": matrix_words.RESETS[stage[m.S_LATCH]],
+        "demands": effect_words.effects(stage, found),
+        "demands_not_fitted": effect_words.absent(stage, found),
+        "name": name,
+        "sentence": sentence,
+        "remedy": remedy,
+    }
+    return _of_site(facts, stage, found, schedule) if found else facts
+
+
+def _of_site(facts, stage, found, schedule):
+    """The facts of a stage on a site; some are absent where its BMS does not report its signal."""
+    facts |= {
+        "states": matrix_tables.states(stage, found),
+        **matrix_tables.times(stage, found, schedule),
+        "instead": "",
+    }
+    own, record = matrix_tables.own_states(stage, found), STAGES[stage[m.S_ID]]
+    if own == {stage_states.BY_BMS}:
+        return facts | NO_STAGE | {"trips_at": "by the BMS's own limits", "instead": record.by_bms}
+    if own == {stage_states.NOT_TOLD}:
+        return facts | NO_STAGE | {"instead": f"nobody does it: {record.by_nobody}"}
+    return facts
+
+
+def _numbers(stage, found):
+    """Threshold and debounce, of the matrix (with those of NMC cells where they differ) or of the
+    site.
+    """
+    if found:
+        level, clear, set_ticks, clear_ticks = found.stage_words[stage[m.S_ID]]
+        set_ms, clear_ms = set_ticks * found.tick_ms, clear_ticks * found.tick_ms
+    else:
+        level, clear = stage[m.S_SET], stage[m.S_CLEAR]
+        set_ms, clear_ms = stage[m.S_SET_MS], stage[m.S_CLEAR_MS]
+    facts = {
+        "trips_at": matrix_words.trips_at(stage, level, matrix_tables.tables(stage, found)),
+        "set": level,
+        "debounce_ms": set_ms,
+        "clears_at": matrix_words.clears_at(stage, clear),
+        "clear": clear,
+        "clear_for_ms": clear_ms,
+    }
+    other = thresholds.levels(stage, schema.NMC)
+    if not found and other != (level, clear):
+        facts["nmc"] = {
+            "trips_at": matrix_words.trips_at(stage, other[0]),
+            "clears_at": matrix_words.clears_at(stage, other[1]),
+        }
+    return facts
