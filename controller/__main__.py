@@ -10,6 +10,7 @@ import os
 import re
 import sys
 
+from controller.system.cli import Ended
 from controller.system.paths import NO_START, NOT_DONE, WRONG_INPUT, OutputError, say
 
 # Name of a command: the module whose add(commands) makes its parser, what `firebreak --help` says.
@@ -20,7 +21,7 @@ COMMANDS = {
         "controller.console.replay",
         "run a journal through the core again and compare every byte",
     ),
-    "reset": ("controller.console.reset", "reset what stands (remote, or with --key on site)"),
+    "reset": ("controller.console.reset", "reset the latched rows (remote, or with --key on site)"),
     "prepare": (
         "controller.console.prepare",
         "write the first store of a new cabinet, which rests until `start`; without one it needs "
@@ -122,8 +123,7 @@ def main(argv=None):
     except OutputError as error:
         with contextlib.suppress(OSError):  # what is still buffered goes nowhere
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        # whoever read this has seen enough (check FILE | head)
-        if isinstance(error.__cause__, BrokenPipeError):
+        if isinstance(error.__cause__, BrokenPipeError):  # check FILE | head
             return NOT_DONE
         say(error)
         return NO_START
@@ -132,12 +132,15 @@ def main(argv=None):
 
 
 def _obey(argv):
-    """The exit code of a command, once all it had to say is out. Raises OutputError."""
+    """The exit code of a command, after all its output is written. Raises OutputError."""
     try:
         arguments = _parser(argv).parse_args(argv)
         if sys.stdout.is_closed and arguments.command not in SERVICES:
             raise OutputError("the output cannot be written: it is closed")
         code = arguments.run(arguments)
+    except Ended as end:
+        say(end)
+        code = end.code
     except SystemExit:  # argparse, after its help
         sys.stdout.flush()
         raise
@@ -146,8 +149,8 @@ def _obey(argv):
 
 
 class _Output:
-    """A standard output that raises OutputError where it takes nothing; a closed one takes all, for
-    those who serve.
+    """A standard output that raises OutputError when a write fails; a closed one discards all, for
+    the services.
     """
 
     def __init__(self, given):
@@ -174,7 +177,7 @@ class _Output:
 
 
 def _joined(argv):
-    """argv with what is below zero joined to its option: argparse takes the -20kW of `--power
+    """argv with each negative number joined to its option: argparse takes the -20kW of `--power
     -20kW` for an option.
     """
     found = []

@@ -1,9 +1,7 @@
-"""`firebreak can-up NAME`: sets a CAN interface up as the configuration says, where bit rates stand
-once and for all.
+"""`firebreak can-up NAME`: sets a CAN interface up as the configuration says.
 
-SocketCAN takes its bit rate from whoever brings the interface up. restart-ms 100: one bus-off is
-not for ever (linux-can/can-utils #262); a queue of 100 frames: the default of 10 gives ENOBUFS on a
-burst (#400, python-can #2004).
+SocketCAN has no bit rate of its own. restart-ms 100: a bus-off is not for ever (linux-can/can-utils
+#262); a queue of 100 frames: the default of 10 gives ENOBUFS on a burst (#400, python-can #2004).
 """
 
 import os
@@ -11,80 +9,62 @@ import subprocess
 
 from controller.site import config
 from controller.site.refusal import ConfigError
+from controller.system import cli
 from controller.system.paths import DONE, NO_START, WRONG_INPUT, say
 
 CONFIG_FILE = "/etc/firebreak/cabinet/cabinet.toml"
-RESTART_MS, QUEUE_FRAMES = 100, 100
-IP = "/sbin/ip"  # iproute2; named in full because a service has no say in its PATH
+IP = "/sbin/ip"  # iproute2; in full because a service has no PATH to rely on
 
 
 def add(commands):
     """Add `can-up` to the subparsers."""
-    parser = commands.add_parser("can-up")
-    parser.add_argument("name", help="the interface: can0")
-    parser.add_argument("--file", default=CONFIG_FILE, help="cabinet.toml (%(default)s)")
-    parser.set_defaults(run=_run)
+    cli.add(
+        commands,
+        "can-up",
+        _run,
+        cli.option("name", help="the interface: can0"),
+        cli.option("--file", default=CONFIG_FILE, help="cabinet.toml (%(default)s)"),
+    )
 
 
 def steps(name, bitrate_bps, is_hardware):
-    """Arguments of `ip`, one list per call; a virtual interface (vcan) has no bit rate and never
-    leaves the bus.
+    """Arguments of `ip`, one list per call; a virtual interface (vcan) has no bit rate and no
+    bus-off.
     """
-    changes = [["link", "set", name, "down"]]
-    if is_hardware:
-        changes.append(
-            [
-                "link",
-                "set",
-                name,
-                "type",
-                "can",
-                "bitrate",
-                str(bitrate_bps),
-                "restart-ms",
-                str(RESTART_MS),
-            ]
-        )
-    return changes + [["link", "set", name, "txqueuelen", str(QUEUE_FRAMES), "up"]]
+    speed = f"link set {name} type can bitrate {bitrate_bps} restart-ms 100"
+    changes = [
+        f"link set {name} down",
+        *[speed] * is_hardware,
+        f"link set {name} txqueuelen 100 up",
+    ]
+    return [change.split() for change in changes]
 
 
 def _run(arguments, system="/sys/class/net", ip=IP):
     name = arguments.name
-    try:
+    with cli.ends(WRONG_INPUT, ConfigError):
         buses = config.load(arguments.file).buses
-    except ConfigError as error:
-        say(error)
-        return WRONG_INPUT
     rates_bps = {
         bus.channel: bus.bitrate_bps
         for bus in buses
         if bus.kind == "can" and bus.interface == "socketcan"
     }
     if name not in rates_bps:
-        say(
-            f"{name}: left alone, the configuration has "
-            f"{', '.join(rates_bps) or 'no SocketCAN interface'}"
-        )
+        known = ", ".join(rates_bps) or "no SocketCAN interface"
+        say(f"{name}: nothing done, the configuration has {known}")
         return DONE
     place = os.path.join(system, name)
     if not os.path.isdir(place):
-        say(
-            f"{name}: no such interface: plug the adapter in, or correct the channel in "
-            f"{arguments.file}"
-        )
-        return NO_START
-    return _set_up(
-        name, steps(name, rates_bps[name], os.path.exists(os.path.join(place, "device"))), ip
-    )
-
-
-def _set_up(name, changes, ip):
-    for change in changes:
-        done = subprocess.run(
-            [ip, *change], capture_output=True, text=True, stdin=subprocess.DEVNULL
-        )
-        if done.returncode:
-            said = " ".join(done.stderr.split()) or f"exit code {done.returncode}"
-            say(f"{name}: ip {' '.join(change)}: {said}")
-            return NO_START
+        remedy = f"plug the adapter in, or correct the channel in {arguments.file}"
+        raise cli.Ended(NO_START, f"{name}: no such interface: {remedy}")
+    is_hardware = os.path.exists(os.path.join(place, "device"))
+    for change in steps(name, rates_bps[name], is_hardware):
+        _change(name, change, ip)
     return DONE
+
+
+def _change(name, change, ip):
+    done = subprocess.run([ip, *change], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    if done.returncode:
+        why = " ".join(done.stderr.split()) or f"exit code {done.returncode}"
+        raise cli.Ended(NO_START, f"{name}: ip {' '.join(change)}: {why}")

@@ -1,72 +1,67 @@
 """`firebreak console`: pages and actions on a serial line or this terminal. `firebreak
-console-user`: who acts.
+console-user`: who may act there.
 """
 
 import getpass
 import os
+import signal
 import sys
 
-from controller.system.paths import DONE, NO_START, RUN_DIRECTORY, STATE_DIRECTORY, WRONG_INPUT, say
-
-BAUD = 115_200
-IDLE_MIN, IDLE_MIN_MAX = 5, 60
-EXPORT_DIRECTORY = "/media/firebreak"
+from controller.console.terminal.line import BAUDS
+from controller.system import cli
+from controller.system.paths import DONE, NO_START, WRONG_INPUT, say
+from controller.system.stop import Stop
 
 
 def add(commands):
     """Add the commands."""
-    console = commands.add_parser("console")
-    console.add_argument("--tty", metavar="DEVICE", help="a serial line (without: this terminal)")
-    console.add_argument(
-        "--baud",
-        type=int,
-        default=BAUD,
-        metavar="BAUD",
-        help="of the serial line (%(default)s, 8N1)",
+    cli.add(
+        commands,
+        "console",
+        _console,
+        cli.option("--tty", metavar="DEVICE", help="a serial line (without: this terminal)"),
+        cli.option(
+            "--baud",
+            type=int,
+            choices=tuple(BAUDS),
+            default=115_200,
+            metavar="BAUD",
+            help="of the serial line (%(default)s, 8N1)",
+        ),
+        cli.RUN_DIR,
+        cli.STATE_DIR,
+        cli.option(
+            "--export-dir",
+            default="/media/firebreak",
+            help="where a stick is mounted (%(default)s)",
+        ),
+        cli.option(
+            "--idle-min",
+            type=cli.whole(1, 60),
+            default=5,
+            metavar="MINUTES",
+            help="a login ends after this time without a key (1 .. 60, %(default)s)",
+        ),
     )
-    console.add_argument(
-        "--run-dir", default=RUN_DIRECTORY, help="of the running controller (%(default)s)"
+    cli.add(
+        commands,
+        "console-user",
+        _user,
+        cli.option(
+            "what", choices=("add", "remove", "list"), help="add also replaces a user's password"
+        ),
+        cli.option("name", nargs="?"),
+        cli.STATE_DIR,
     )
-    console.add_argument(
-        "--state-dir", default=STATE_DIRECTORY, help="record and users (%(default)s)"
-    )
-    console.add_argument(
-        "--export-dir", default=EXPORT_DIRECTORY, help="where a stick is mounted (%(default)s)"
-    )
-    console.add_argument(
-        "--idle-min",
-        type=int,
-        default=IDLE_MIN,
-        metavar="MINUTES",
-        help=f"a login ends without a key for so long (1 .. {IDLE_MIN_MAX}, %(default)s)",
-    )
-    console.set_defaults(run=_console)
-    user = commands.add_parser("console-user")
-    user.add_argument(
-        "what", choices=("add", "remove", "list"), help="add: also a new password of one there is"
-    )
-    user.add_argument("name", nargs="?")
-    user.add_argument("--state-dir", default=STATE_DIRECTORY)
-    user.set_defaults(run=_user)
 
 
 def _console(arguments):
-    from controller.console.terminal.line import BAUDS, Line, LineError
+    from controller.console.terminal.line import Line, LineError
 
-    if arguments.baud not in BAUDS:
-        say(f"--baud {arguments.baud}: allowed is {', '.join(map(str, BAUDS))}")
-        return WRONG_INPUT
-    if not 1 <= arguments.idle_min <= IDLE_MIN_MAX:
-        say(f"--idle-min {arguments.idle_min}: allowed is 1 .. {IDLE_MIN_MAX}")
-        return WRONG_INPUT
-    if not arguments.tty and not (os.isatty(0) and os.isatty(1)):
-        say("this is no terminal; on a serial line: --tty /dev/ttyS0")
-        return WRONG_INPUT
-    try:
+    if not (arguments.tty or os.isatty(0) and os.isatty(1)):
+        raise cli.Ended(WRONG_INPUT, "this is no terminal; on a serial line: --tty /dev/ttyS0")
+    with cli.ends(NO_START, LineError):
         line = Line(arguments.tty or os.ttyname(0), arguments.baud if arguments.tty else None)
-    except LineError as error:
-        say(error)
-        return NO_START
     return _serve(arguments, line)
 
 
@@ -74,22 +69,18 @@ def _serve(arguments, line):
     from controller.console.terminal import actions, login, process, session, view
     from controller.record import spool
 
-    stop = process.Stop()
+    stop = Stop(signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
     where = os.path.relpath(line.path, "/dev").replace("/", "-")[-8:]
     try:
         place = spool.folder(arguments.run_dir)
         actor = login.Actor(os.path.join(place, "actor"))
     except OSError as error:
         line.close()
-        say(
-            f"{arguments.run_dir}: {error.strerror or error}; run this as the controller's user "
-            f"or as root"
-        )
-        return NO_START
+        why = f"{error.strerror or error}; run this as the controller's user or as root"
+        raise cli.Ended(NO_START, f"{arguments.run_dir}: {why}") from error
     # All terminals of the network count together: each login there gets another number.
-    failures = login.Failures(
-        os.path.join(place, f"{'pts' if where.startswith('pts-') else where}.failed")
-    )
+    counted = "pts" if where.startswith("pts-") else where
+    failures = login.Failures(os.path.join(place, f"{counted}.failed"))
     doing = actions.Actions(arguments.run_dir, arguments.state_dir, arguments.export_dir, where)
     seen = view.View(arguments.run_dir, arguments.state_dir)
     person = session.Session(
@@ -109,28 +100,20 @@ def _serve(arguments, line):
 def _user(arguments):
     from controller.console.terminal import users
 
-    if (arguments.name is None) != (arguments.what == "list"):
-        say("list takes no name" if arguments.what == "list" else f"{arguments.what} needs a name")
-        return WRONG_INPUT
-    try:
-        if arguments.what == "list":
-            print(
-                "\n".join(users.names(arguments.state_dir))
-                or "no users: firebreak console-user add NAME"
-            )
-        elif arguments.what == "remove":
-            users.remove(arguments.state_dir, users.checked_name(arguments.name))
-            print(
-                f"{arguments.name} may not log in any more; a login that is open ends when it "
-                f"is idle"
-            )
+    name, what, place = arguments.name, arguments.what, arguments.state_dir
+    if (name is None) != (what == "list"):
+        line = "list takes no name" if what == "list" else f"{what} needs a name"
+        raise cli.Ended(WRONG_INPUT, line)
+    with cli.ends(WRONG_INPUT, users.UserError):
+        if what == "list":
+            print("\n".join(users.names(place)) or "no users: firebreak console-user add NAME")
+        elif what == "remove":
+            users.remove(place, name)
+            print(f"{name} may not log in any more; an open login ends when it is idle")
         else:
-            name = users.checked_name(arguments.name)
-            is_known = users.add(arguments.state_dir, name, _password(name))
+            users.checked_name(name)  # before the password is asked for
+            is_known = users.add(place, name, _password(name))
             print(f"{name} has a new password" if is_known else f"{name} may log in at the console")
-    except users.UserError as error:
-        say(error)
-        return WRONG_INPUT
     return DONE
 
 

@@ -1,79 +1,60 @@
 """`firebreak start`, `stop`, `lock-out`, `lamp-test` and `test-mode`: what an operator may ask for
 beside a reset.
 
-Who may is who may write to the command socket; the serial console asks for a login first.
+Permitted to whoever may write to the command socket; the serial console requires a login first.
 """
 
 import os
 
 from controller.console import run_words
 from controller.run import operator_commands
-from controller.system.paths import DONE, NO_START, NOT_DONE, RUN_DIRECTORY, WRONG_INPUT, plain, say
+from controller.system import cli
+from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT, plain, say
 
 
 def add(commands):
     """Add `start`, `stop`, `lock-out`, `lamp-test` and `test-mode`."""
-    start = commands.add_parser("start")
-    stop = commands.add_parser("stop")
-    lock = commands.add_parser("lock-out")
-    lock.add_argument(
-        "name", metavar="NAME", help="yours: 1 .. 16 of a-z, 0-9 and _, a letter first"
+    cli.add(commands, "start", _start, cli.RUN_DIR)
+    cli.add(commands, "stop", _stop, cli.RUN_DIR)
+    cli.add(
+        commands,
+        "lock-out",
+        _lock_out,
+        cli.option("name", metavar="NAME", help="yours: 1 .. 16 of a-z, 0-9 and _, a letter first"),
+        cli.option(
+            "--end",
+            action="store_true",
+            help="end it: the person who began it, or anybody with the key out of RUN; the cabinet "
+            "rests until `start`",
+        ),
+        cli.RUN_DIR,
     )
-    lock.add_argument(
-        "--end",
-        action="store_true",
-        help="end it: by whom began it, or with the key out of RUN; it rests then until `start`",
-    )
-    lamps = commands.add_parser("lamp-test")
-    test = commands.add_parser("test-mode")
-    for parser, run in (
-        (start, _start),
-        (stop, _stop),
-        (lock, _lock_out),
-        (lamps, _lamp_test),
-        (test, _test_mode),
-    ):
-        parser.add_argument("--run-dir", default=RUN_DIRECTORY)
-        parser.set_defaults(run=run)
+    cli.add(commands, "lamp-test", _lamp_test, cli.RUN_DIR)
+    cli.add(commands, "test-mode", _test_mode, cli.RUN_DIR)
 
 
 def _start(arguments):
-    def comes_to(directory):
+    def consequence(directory):
         sentence, now = run_words.of_start(directory)
         return sentence + (f"; now it {now}" if now else "")
 
-    return _told(
-        arguments,
-        lambda path: operator_commands.ask(path, operator_commands.RUN),
-        "start",
-        comes_to,
-    )
+    return _asked(arguments, operator_commands.RUN, "start", consequence)
 
 
 def _stop(arguments):
-    return _told(
-        arguments,
-        lambda path: operator_commands.ask(path, operator_commands.STOP),
-        "stop",
-        run_words.of_stop,
-    )
-
-
-def _lock_out(arguments):
-    return _told(
-        arguments,
-        lambda path: operator_commands.lock_out(path, arguments.name, not arguments.end),
-        f"{'end of the lock-out' if arguments.end else 'lock-out'} by {arguments.name}",
-        (lambda directory: run_words.START_IT) if arguments.end else None,
-    )
+    return _asked(arguments, operator_commands.STOP, "stop", run_words.of_stop)
 
 
 def _lamp_test(arguments):
-    return _told(
-        arguments,
-        lambda path: operator_commands.ask(path, operator_commands.LAMP_TEST),
-        "lamp test",
-    )
+    return _asked(arguments, operator_commands.LAMP_TEST, "lamp test")
+
+
+def _lock_out(arguments):
+    what, consequence = f"lock-out by {arguments.name}", None
+    if arguments.end:
+        what, consequence = f"end of the {what}", lambda directory: run_words.START_IT
+    answer = sent(arguments, operator_commands.lock_out, arguments.name, not arguments.end)
+    return _shown(arguments, answer, what, consequence)
 
 
 QUESTIONS = (
@@ -84,10 +65,7 @@ QUESTIONS = (
 
 
 def _test_mode(arguments):
-    # nobody is asked to leave the cabinet for a controller that is not there
-    _, code = sent(arguments, operator_commands.reach)
-    if code is not None:
-        return code
+    sent(arguments, operator_commands.reach)  # before anybody is asked to leave the cabinet
     for question in QUESTIONS:
         try:
             given = input(question)
@@ -96,43 +74,33 @@ def _test_mode(arguments):
         if given.strip() != "TEST":
             say("test mode: not confirmed, nothing was done")
             return NOT_DONE
-    return _told(
-        arguments,
-        lambda path: operator_commands.ask(path, operator_commands.TEST_MODE),
-        "test mode",
-    )
+    return _asked(arguments, operator_commands.TEST_MODE, "test mode")
 
 
-def _told(arguments, ask, what, comes_to=None):
-    """Ask, print the answer, return the exit code; comes_to(run directory): what it comes to once
-    it is accepted.
+def _asked(arguments, command, what, consequence=None):
+    answer = sent(arguments, operator_commands.ask, command)
+    return _shown(arguments, answer, what, consequence)
+
+
+def _shown(arguments, answer, what, consequence=None):
+    """Print an answer, return the exit code; consequence(run directory): what an accepted command
+    leads to.
     """
-    answer, code = sent(arguments, ask)
-    if code is not None:
-        return code
     is_done = answer == operator_commands.ACCEPTED
-    print(
-        f"{what}: "
-        f"{operator_commands.words(answer)}"
-        + (f": {comes_to(arguments.run_dir)}" if is_done and comes_to else "")
-    )
+    more = f": {consequence(arguments.run_dir)}" if is_done and consequence else ""
+    print(f"{what}: {operator_commands.words(answer)}{more}")
     return DONE if is_done else NOT_DONE
 
 
-def sent(arguments, ask):
-    """(what `ask` of the command socket says, None), or (None, exit code) when it could not and
-    that is said.
-    """
+def sent(arguments, ask, *details):
+    """The answer of the command socket to ask(path, *details); ends the command without one."""
+    before = f"no controller answers in {arguments.run_dir}: "
     try:
-        return ask(os.path.join(arguments.run_dir, "command.sock")), None
+        return ask(os.path.join(arguments.run_dir, "command.sock"), *details)
     except ValueError as error:
-        say(error)
-        return None, WRONG_INPUT
-    except PermissionError:
-        say(
-            f"{arguments.run_dir}: only the controller's user may do that: put sudo -u firebreak "
-            f"before it"
-        )
+        raise cli.Ended(WRONG_INPUT, error) from error
+    except PermissionError as error:
+        line = "only the controller's user may do that: put sudo -u firebreak before it"
+        raise cli.Ended(NO_START, f"{arguments.run_dir}: {line}") from error
     except OSError as error:
-        say(f"no controller answers in {arguments.run_dir}: {plain(error, 'command.sock')}")
-    return None, NO_START
+        raise cli.Ended(NO_START, before + plain(error, "command.sock")) from error

@@ -4,43 +4,27 @@ import csv
 import io
 import json
 
-from controller.console.proof_scope import ascii_of
 from controller.documents import document
 from controller.record import proof_state
 
-FORMATS = ("text", "csv", "json", "html")
-COLUMNS = (
-    "row",
-    "what",
-    "last",
-    "tester",
-    "measured_ms",
-    "allowed_ms",
-    "result",
-    "interval_d",
-    "due",
-    "state",
-    "remark",
-    "recorded",
-    "clock",
-    "number",
-    "hash",
-)
-PRINTED = (
-    "row",
-    "what",
-    "last test",
-    "tester",
-    "measured, ms",
-    "allowed, ms",
-    "result",
-    "every, d",
-    "next due",
-    "state",
-    "remark",
-    "record",
-    "hash",
-)
+# Columns of the CSV, and their headers on paper, where two are left out.
+HEADERS = {
+    "row": "row",
+    "what": "what",
+    "last": "last test",
+    "tester": "tester",
+    "measured_ms": "measured, ms",
+    "allowed_ms": "allowed, ms",
+    "result": "result",
+    "interval_d": "every, d",
+    "due": "next due",
+    "state": "state",
+    "remark": "remark",
+    "recorded": None,
+    "clock": None,
+    "number": "record",
+    "hash": "hash",
+}
 TEXT_HEAD = (
     f"{'ROW':<5}{'LAST TEST':<11}{'RESULT':<7}{'TOOK, ms':>8}{'ALLOWED':>8}  {'NEXT DUE':<11}STATE"
 )
@@ -48,20 +32,20 @@ FORMULA = ("=", "+", "-", "@")  # what a spreadsheet would run
 SLOW = "slower than allowed"
 
 
+def ascii_of(text):
+    """The text in ASCII, other characters as escapes."""
+    return text.encode("ascii", "backslashreplace").decode("ascii")
+
+
 def is_slow(row):
-    """True where the last test measured longer than the time chain allows: since it was recorded,
-    its site was changed.
-    """
+    """True when the last test was slower than the present configuration allows."""
     return bool(row["last"] and row["last"]["reaction_ms"] > row["allowed_ms"])
 
 
-def _state(row):
-    return proof_state.words(row) + (f"; {SLOW}" if is_slow(row) else "")
-
-
 def _cells(row):
+    """{column: value}, None for what is not there."""
     last = row["last"] or {}
-    every = "at commissioning" if row["interval_d"] is None else row["interval_d"]
+    slow = f"; {SLOW}" if is_slow(row) else ""
     return {
         "row": row["row"],
         "what": row["what"],
@@ -70,15 +54,20 @@ def _cells(row):
         "measured_ms": last.get("reaction_ms"),
         "allowed_ms": row["allowed_ms"],
         "result": last.get("result"),
-        "interval_d": every,
+        "interval_d": "at commissioning" if row["interval_d"] is None else row["interval_d"],
         "due": row["due"],
-        "state": _state(row),
+        "state": proof_state.words(row) + slow,
         "remark": last.get("remark"),
         "recorded": last.get("recorded_utc"),
         "clock": last.get("clock"),
         "number": last.get("number"),
         "hash": last.get("hash"),
     }
+
+
+def _texts(row):
+    """_cells as text, "-" for what is not there."""
+    return {key: "-" if value in (None, "") else str(value) for key, value in _cells(row).items()}
 
 
 def recorded(tests, records):
@@ -97,17 +86,14 @@ def text_lines(facts):
     yield from facts["wrong"]
     yield TEXT_HEAD
     for row in facts["rows"]:
-        cells = {
-            key: "-" if value in (None, "") else str(value) for key, value in _cells(row).items()
-        }
+        cells = _texts(row)
         yield (
             f"{cells['row']:<5}{cells['last']:<11}{cells['result']:<7}{cells['measured_ms']:>8}"
             f"{cells['allowed_ms']:>8}  {cells['due']:<11}{cells['state']}"
         )
         if row["last"]:
-            yield (f"     by {cells['tester']}") + (
-                f": {cells['remark']}" if row["last"]["remark"] else ""
-            )
+            remark = f": {cells['remark']}" if row["last"]["remark"] else ""
+            yield f"     by {cells['tester']}{remark}"
 
 
 def _text(facts):
@@ -121,7 +107,7 @@ def _csv(facts):
     """RFC 4180; a text that a spreadsheet would take for a formula has an apostrophe before it."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow(COLUMNS)
+    writer.writerow(HEADERS)
     for row in facts["rows"]:
         writer.writerow([_quoted(value) for value in _cells(row).values()])
     return ascii_of(out.getvalue().removesuffix("\r\n"))
@@ -129,10 +115,6 @@ def _csv(facts):
 
 def _quoted(value):
     return f"'{value}" if isinstance(value, str) and value.lstrip().startswith(FORMULA) else value
-
-
-def _json(facts):
-    return json.dumps(facts, indent=1)
 
 
 def _html(facts):
@@ -149,7 +131,10 @@ def _html(facts):
                 "enable."
             ),
             *([document.Table(("wrong with this ledger",), wrong)] if wrong else []),
-            document.Table(PRINTED, [_html_row(row) for row in facts["rows"]]),
+            document.Table(
+                [header for header in HEADERS.values() if header],
+                [_html_row(row) for row in facts["rows"]],
+            ),
         ]
     )
 
@@ -157,10 +142,15 @@ def _html(facts):
 def _html_row(row):
     marks = {proof_state.OK: "armed", proof_state.DUE: "doubt"}
     mark = "missing" if is_slow(row) else marks.get(row["state"], "missing")
-    cells = {key: "-" if value in (None, "") else str(value) for key, value in _cells(row).items()}
-    other = {"state": document.Mark(mark, cells["state"]), "hash": cells["hash"][:16]}
-    shown = [key for key in COLUMNS if key not in ("recorded", "clock")]
-    return tuple([other.get(key, cells[key]) for key in shown])
+    cells = _texts(row)
+    cells["state"] = document.Mark(mark, cells["state"])
+    cells["hash"] = cells["hash"][:16]
+    return tuple([cells[key] for key, header in HEADERS.items() if header])
 
 
-MADE = {"text": _text, "csv": _csv, "json": _json, "html": _html}
+MADE = {
+    "text": _text,
+    "csv": _csv,
+    "json": lambda facts: json.dumps(facts, indent=1),
+    "html": _html,
+}

@@ -1,27 +1,25 @@
-"""`firebreak proof-test record | list | verify`: the proof-test ledger, to write, to read, to
-print, to check.
+"""`firebreak proof-test record | list | verify`: writes, prints and checks the proof-test ledger.
 
 Exit codes: 0 done, nothing is overdue; 1 a test is overdue or failed, the ledger is damaged, or the
 clock cannot be right; 2 wrong input; 3 it could not be read or written.
 """
 
-import argparse
-import re
+import os
+from typing import NamedTuple
 
-from controller.console.proof_list import FORMATS, MADE, SLOW, is_slow
-from controller.console.proof_scope import NoPlanError, ascii_of, has_folder, moment, plan_of
-from controller.console.proof_verify import verify
-from controller.record import proof_lines, proof_state, proof_tests, spool, utc
+from controller.console import proof_list
+from controller.record import chain, proof_lines, proof_state, proof_tests, spool, utc
+from controller.record.journal import JournalError, JournalReader
 from controller.record.proof_lines import FAILED, PASSED
 from controller.record.proof_tests import LedgerError, NotWrittenError
+from controller.site import config, proof_plan
 from controller.site.acceptance_text import names_nothing
 from controller.site.refusal import ConfigError
-from controller.system import clock
+from controller.system import cli, clock
 from controller.system.paths import (
     DONE,
     NO_START,
     NOT_DONE,
-    RUN_DIRECTORY,
     STATE_DIRECTORY,
     WRONG_INPUT,
     plain,
@@ -30,115 +28,147 @@ from controller.system.paths import (
 )
 
 EARLIEST_DAY = proof_lines.utc_text(utc.EARLIEST_US)[:10]
-_NUMBER = re.compile("-?[0-9]{1,12}")
 
 
 def add(commands):
     """Add the command."""
-    parser = commands.add_parser("proof-test")
-    what = parser.add_subparsers(required=True, metavar="WHAT", dest="what")
-    record = _add_record(what)
-    listing = what.add_parser(
-        "list", help="every armed row: last test, result, next due; 1 when overdue or failed"
+    what = commands.add_parser("proof-test").add_subparsers(
+        required=True, metavar="WHAT", dest="what"
     )
-    listing.add_argument("--format", choices=FORMATS, default="text", help="(%(default)s)")
-    listing.set_defaults(run=_list)
-    verifying = what.add_parser("verify", help="check the hash chain of the ledger")
-    verifying.add_argument(
-        "--head", metavar="HEX", help="a hash that was noted elsewhere: it must be in the chain"
+    site = cli.option("--site", metavar="FILE", help="cabinet.toml (the configuration that runs)")
+    places = site, cli.RUN_DIR, cli.STATE_DIR
+    cli.add(
+        what, "record", _record, *_test_options(), *places, help="add a test of a row to the ledger"
     )
-    verifying.set_defaults(run=verify)
-    for each in (record, listing):
-        each.add_argument(
-            "--site", metavar="FILE", help="cabinet.toml (the configuration that runs)"
-        )
-        each.add_argument(
-            "--run-dir", default=RUN_DIRECTORY, help="of the running controller (%(default)s)"
-        )
-    for each in (record, listing, verifying):
-        each.add_argument(
-            "--state-dir", default=STATE_DIRECTORY, help="where the ledger is (%(default)s)"
-        )
+    text = "every armed row: last test, result, next due; 1 when overdue or failed"
+    formats = cli.option(
+        "--format", choices=tuple(proof_list.MADE), default="text", help="(%(default)s)"
+    )
+    cli.add(what, "list", _list, formats, *places, help=text)
+    cli.add(
+        what, "verify", _verify, cli.HEAD, cli.STATE_DIR, help="check the hash chain of the ledger"
+    )
 
 
-def _add_record(what):
-    record = what.add_parser("record", help="add a test of a row to the ledger")
-    record.add_argument(
-        "row", help="as the list shows them: a row of the matrix, 12b or the like, or 1w (by wire)"
+def _test_options():
+    return (
+        cli.option("row", help="as the list shows it: a matrix row, 12b, or 1w (by wire)"),
+        cli.option("--tester", required=True, metavar="TEXT", help="who tested, with credentials"),
+        cli.option(
+            "--reaction-ms",
+            type=cli.whole(0, proof_lines.REACTION_MS_MAX),
+            required=True,
+            metavar="N",
+            help="measured, from cause to effect (by wire: until the PCS enable is off)",
+        ),
+        cli.option("--result", required=True, choices=(PASSED, FAILED)),
+        cli.option("--remark", default="", metavar="TEXT"),
+        cli.option("--date", metavar="DAY", help="UTC day of an earlier test: 2026-03-14 (today)"),
     )
-    record.add_argument(
-        "--tester", required=True, metavar="TEXT", help="who tested, with credentials"
-    )
-    record.add_argument(
-        "--reaction-ms",
-        type=_milliseconds,
-        required=True,
-        metavar="N",
-        help="measured, from cause to effect (by wire: to the PCS enable that is gone)",
-    )
-    record.add_argument("--result", required=True, choices=(PASSED, FAILED))
-    record.add_argument("--remark", default="", metavar="TEXT")
-    record.add_argument(
-        "--date", metavar="DAY", help="UTC day of a test that was done earlier: 2026-03-14 (today)"
-    )
-    record.set_defaults(run=_record)
-    return record
 
 
-def _milliseconds(text):
-    """The number as it is typed; one that Python alone would read (1_000) is none. Raises
-    ArgumentTypeError.
+class Plan(NamedTuple):
+    """The proof tests of a cabinet: {key: days}, {key: ms} of the latest and the soonest reaction,
+    its name.
     """
-    if not _NUMBER.fullmatch(text):
-        raise argparse.ArgumentTypeError(
-            f"invalid int value: {quoted(text)}; allowed is 0 .. "
-            f"{proof_lines.REACTION_MS_MAX}, milliseconds in digits "
-            f"alone"
+
+    days: dict
+    allowed_ms: dict
+    soonest_ms: dict
+    cabinet: str
+
+
+def _plan(arguments):
+    """Plan from the configuration or the running controller; ends the command without one."""
+    if arguments.site is not None:
+        with cli.ends(WRONG_INPUT, ConfigError):
+            found = config.load(arguments.site)
+        return Plan(
+            proof_plan.plan(found),
+            proof_plan.allowed_ms(found),
+            proof_plan.soonest_ms(found.safety_image),
+            found.names[-1][1],
         )
-    return int(text)
+    try:
+        reader = JournalReader(os.path.join(arguments.run_dir, "journal"))
+        header = reader.header
+        reader.close()
+        return Plan(
+            header["proof_tests"],
+            header["proof_allowed_ms"],
+            proof_plan.soonest_ms(header["safety_image"]),
+            list(header["names"].values())[-1],
+        )
+    except (OSError, JournalError, KeyError, ValueError) as error:
+        why = "of another version" if isinstance(error, (KeyError, ValueError)) else plain(error)
+        raise cli.Ended(
+            NO_START, f"no controller says which rows are armed: {why}; give --site FILE"
+        ) from error
+
+
+def _check_folder(directory):
+    """A ledger that was made in another folder would prove nothing."""
+    if not os.path.isdir(directory):
+        raise cli.Ended(
+            WRONG_INPUT, f"--state-dir {directory or repr('')}: there is no such folder"
+        )
+
+
+def moment():
+    """(utc_us, source) of now."""
+    wall = utc.WallClock(None)
+    now_us, _ = wall.poll()
+    return wall.label(now_us)[:2]
 
 
 # -- record
 
 
 def _record(arguments):
-    if not has_folder(arguments):
-        return WRONG_INPUT
+    _check_folder(arguments.state_dir)
     now = moment()
-    try:
-        proof_tests.check_test(
-            arguments.row,
-            arguments.tester,
-            arguments.reaction_ms,
-            arguments.result,
-            arguments.remark,
-        )
-        if names_nothing(arguments.tester):
-            raise LedgerError(
-                f"tester {quoted(arguments.tester)} names nobody; allowed is a name "
-                f"with "
-                "credentials"
-            )
-        if (
-            arguments.date is not None
-            and proof_lines.is_day(arguments.date)
-            and arguments.date < EARLIEST_DAY
-        ):
-            raise LedgerError(
-                f"date {arguments.date} is before {EARLIEST_DAY}, and there was no "
-                f"such cabinet then: "
-                f"allowed is {EARLIEST_DAY} or later"
-            )
-        _check_possible(plan_of(arguments), arguments.row, arguments.reaction_ms, arguments.result)
+    test = (
+        arguments.row,
+        arguments.tester,
+        arguments.reaction_ms,
+        arguments.result,
+        arguments.remark,
+    )
+    with cli.ends(WRONG_INPUT, LedgerError):
+        proof_tests.check_test(*test)
+        _check_words(arguments)
+        _check_possible(_plan(arguments), arguments.row, arguments.reaction_ms, arguments.result)
         if now[0] < utc.EARLIEST_US:
-            raise LedgerError(
-                f"the clock says {proof_lines.utc_text(now[0])}, which cannot be: "
-                f"set the clock first"
-            )
-    except (ConfigError, LedgerError, NoPlanError) as error:
-        say(ascii_of(error))
-        return NO_START if isinstance(error, NoPlanError) else WRONG_INPUT
-    return _written(arguments, now)
+            impossible = f"the clock says {proof_lines.utc_text(now[0])}, which cannot be"
+            raise LedgerError(f"{impossible}: set the clock first")
+    with (
+        cli.ends(WRONG_INPUT, LedgerError),
+        cli.ends(NO_START, OSError, NotWrittenError, at=arguments.state_dir),
+    ):
+        record = proof_tests.Ledger(arguments.state_dir).test(now, *test, arguments.date)
+        found = proof_tests.read(arguments.state_dir)
+    print(
+        proof_list.ascii_of(
+            f"test {found.tests} (record {record.number}): row {record.row} {record.result} on "
+            f"{record.date} by {record.tester}, {record.reaction_ms} ms; hash {record.hash}"
+        )
+    )
+    if record.clock != utc.NTP:
+        day = record.recorded_utc[:10]
+        say(f"the clock is not synchronised ({record.clock}): the date {day} is uncertain")
+    for line in found.lines:
+        say(f"{proof_tests.path_of(arguments.state_dir)}: {line}")
+    _tell_recorder(arguments.run_dir, record)
+    return NOT_DONE if found.lines else DONE
+
+
+def _check_words(arguments):
+    """Raises LedgerError for a tester who is nobody, and for a day before there were cabinets."""
+    tester, day = quoted(arguments.tester), arguments.date
+    if names_nothing(arguments.tester):
+        raise LedgerError(f"tester {tester} names nobody; allowed is a name with credentials")
+    if day is not None and proof_lines.is_day(day) and day < EARLIEST_DAY:
+        raise LedgerError(f"date {day} is too early: allowed is {EARLIEST_DAY} or later")
 
 
 def _check_possible(planned, row, reaction_ms, result):
@@ -150,54 +180,19 @@ def _check_possible(planned, row, reaction_ms, result):
     if result != PASSED:
         return
     latest_ms, soonest_ms = planned.allowed_ms[row], planned.soonest_ms.get(row, 0)
+    tested = f"row {row} with {reaction_ms} ms is"
     if reaction_ms > latest_ms:
-        raise LedgerError(
-            f"row {row} with {reaction_ms} ms is {SLOW}, {latest_ms} ms: this test has {FAILED}"
-        )
+        raise LedgerError(f"{tested} {proof_list.SLOW}, {latest_ms} ms: this test has {FAILED}")
     if reaction_ms < soonest_ms:
         raise LedgerError(
-            f"row {row} with {reaction_ms} ms is sooner than its debounce and "
-            f"silence let it trip: "
-            f"allowed is {soonest_ms} .. {latest_ms} ms; is it in ms?"
+            f"{tested} sooner than its debounce and silence let it trip: allowed is {soonest_ms} "
+            f".. {latest_ms} ms; is it in ms?"
         )
-
-
-def _written(arguments, now):
-    try:
-        record = proof_tests.Ledger(arguments.state_dir).test(
-            now,
-            arguments.row,
-            arguments.tester,
-            arguments.reaction_ms,
-            arguments.result,
-            arguments.remark,
-            arguments.date,
-        )
-        found = proof_tests.read(arguments.state_dir)
-    except (LedgerError, OSError) as error:
-        say(ascii_of(plain(error, arguments.state_dir)))
-        return NO_START if isinstance(error, (OSError, NotWrittenError)) else WRONG_INPUT
-    print(
-        ascii_of(
-            f"test {found.tests} (record {record.number}): row {record.row} "
-            f"{record.result} on {record.date} "
-            f"by {record.tester}, {record.reaction_ms} ms; hash {record.hash}"
-        )
-    )
-    if record.clock != utc.NTP:
-        say(
-            f"the clock is not synchronised ({record.clock}): the date {record.recorded_utc[:10]} "
-            f"is uncertain"
-        )
-    for line in found.lines:
-        say(f"{proof_tests.path_of(arguments.state_dir)}: {line}")
-    _tell_recorder(arguments.run_dir, record)
-    return NOT_DONE if found.lines else DONE
 
 
 def _tell_recorder(run_directory, record):
-    """The record of events holds the ledger's hash as well, so that taking the newest lines away
-    shows there.
+    """Put the ledger's hash into the record of events too, which shows when the newest lines of the
+    ledger are removed.
     """
     try:
         spool.put(
@@ -215,29 +210,24 @@ def _tell_recorder(run_directory, record):
 
 
 def _list(arguments):
-    # What has to be tested can be listed on any box; one that names a folder means a ledger.
-    if arguments.state_dir != STATE_DIRECTORY and not has_folder(arguments):
-        return WRONG_INPUT
-    try:
-        planned = plan_of(arguments)
+    # The tests of a site can be listed on any box, but a folder that is named must be there.
+    if arguments.state_dir != STATE_DIRECTORY:
+        _check_folder(arguments.state_dir)
+    planned = _plan(arguments)
+    with cli.ends(NO_START, OSError, at=proof_tests.path_of(arguments.state_dir)):
         found = proof_tests.read(arguments.state_dir)
-    except (ConfigError, NoPlanError, OSError) as error:
-        say(ascii_of(plain(error, proof_tests.path_of(arguments.state_dir))))
-        return WRONG_INPUT if isinstance(error, ConfigError) else NO_START
     utc_us, source = moment()
     facts = _facts(planned, found, proof_lines.utc_text(utc_us), source)
-    print(MADE[arguments.format](facts))
-    if arguments.format != "text":  # whose output has them
-        for line in found.lines:
-            say(line)
+    print(proof_list.MADE[arguments.format](facts))
     is_timeless = utc_us < utc.EARLIEST_US
+    lines = [] if arguments.format == "text" else [*found.lines]  # the text contains them
     if is_timeless:
-        say(
-            f"the clock says {facts['utc']}, which cannot be: tests may be late that are not "
-            f"called so"
-        )
+        impossible = f"the clock says {facts['utc']}, which cannot be"
+        lines.append(f"{impossible}: tests may be late that are not called so")
+    for line in lines:
+        say(line)
     rows = facts["rows"]
-    is_wrong = found.breaks or proof_state.wrong(rows) or any(map(is_slow, rows))
+    is_wrong = found.breaks or proof_state.wrong(rows) or any(map(proof_list.is_slow, rows))
     return NOT_DONE if is_wrong or is_timeless else DONE
 
 
@@ -259,3 +249,20 @@ def _facts(planned, found, utc_text, source):
 
 
 # -- verify
+
+
+def _verify(arguments):
+    path, head = proof_tests.path_of(arguments.state_dir), arguments.head
+    _check_folder(arguments.state_dir)
+    with cli.ends(NO_START, OSError, at=path):
+        found = proof_tests.read(arguments.state_dir)
+    print(f"{path}: {proof_list.recorded(found.tests, len(found.records))}; head {found.head}")
+    lines, more = list(found.lines), ""
+    if head == chain.START and found.newest:
+        lines.append("64 zeros are the start of an empty ledger, and this one has records")
+    elif head == chain.START:
+        more = ": 64 zeros are the start of a ledger without records"
+    elif head and head.hex() not in [record.hash for record in found.records]:
+        lines.append("the noted hash is in no record: what came before it was changed or removed")
+    print("\n".join(lines) or "the chain is whole" + more)
+    return NOT_DONE if found.breaks or len(lines) > len(found.lines) else DONE

@@ -1,90 +1,64 @@
-"""`firebreak record`: the recorder as a process. `firebreak verify`: is the chain of its events
-whole.
+"""`firebreak record`: the recorder as a process. `firebreak verify`: checks the hash chain of its
+events.
 """
 
 import contextlib
 import errno
 import os
 import signal
-import socket
 import sqlite3
 
-from controller.recorder.limits import RANGES, Limits, wrong
-from controller.system import regular_file
-from controller.system.paths import (
-    DONE,
-    NO_START,
-    NOT_DONE,
-    RUN_DIRECTORY,
-    STATE_DIRECTORY,
-    WRONG_INPUT,
-    say,
-)
+from controller.recorder.limits import RANGES, Limits
+from controller.system import cli, regular_file
+from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT, say
+from controller.system.stop import Stop
 
 POLL_S = 0.02
-# before ordinary programs, so that an event is durable in time on a busy box; behind the loop
-# always
+# before ordinary programs, so that an event is durable in time on a busy box, and behind the loop
 NICENESS = -10
+REMEDIES = {
+    errno.ENOENT: "is the directory there, and mounted?",
+    errno.ENOSPC: "free some room",
+    errno.EACCES: "run it as the user the directory belongs to, on a cabinet firebreak",
+    errno.EROFS: "the file system is read-only: is its medium failing?",
+}
 
 
 def add(commands):
     """Add the commands."""
-    recording = commands.add_parser("record")
-    recording.add_argument(
-        "--run-dir", default=RUN_DIRECTORY, help="where the journal is (%(default)s)"
-    )
-    recording.add_argument(
-        "--state-dir", default=STATE_DIRECTORY, help="where the record is kept (%(default)s)"
-    )
-    for name, (low, high, what) in RANGES.items():
-        recording.add_argument(
+    limits = [
+        cli.option(
             "--" + name.replace("_", "-"),
-            type=int,
+            type=cli.whole(low, high),
             default=getattr(Limits(), name),
             metavar="N",
             help=f"{what} ({low} .. {high}, %(default)s)",
         )
-    recording.set_defaults(run=_record)
-    verifying = commands.add_parser("verify")
-    verifying.add_argument(
-        "file", nargs="?", help="record.db (default: the one in the state directory)"
+        for name, (low, high, what) in RANGES.items()
+    ]
+    cli.add(commands, "record", _record, cli.RUN_DIR, cli.STATE_DIR, *limits)
+    cli.add(
+        commands,
+        "verify",
+        _verify,
+        cli.option("file", nargs="?", help="record.db (default: the one in the state directory)"),
+        cli.STATE_DIR,
+        cli.HEAD,
     )
-    verifying.add_argument("--state-dir", default=STATE_DIRECTORY)
-    verifying.add_argument(
-        "--head", metavar="HEX", help="a hash that was published: it must be in the chain"
-    )
-    verifying.set_defaults(run=_verify)
 
 
 def _record(arguments):
     limits = Limits(**{name: getattr(arguments, name) for name in RANGES})
-    line = wrong(limits)
-    if line:
-        say(line)
-        return WRONG_INPUT
     try:
         os.makedirs(arguments.state_dir, mode=0o700, exist_ok=True)
-        locked = _lock(arguments.state_dir)
-        if locked is None:
-            say(f"{arguments.state_dir}: another recorder writes here; one per cabinet")
-            return NO_START
+        _lock(arguments.state_dir)
         return _serve(arguments, limits)
     except OSError as error:
-        say(_why(arguments, error))
-        return NO_START
-
-
-def _why(arguments, error):
-    """One line of what failed, where, and what helps."""
-    where = error.filename or arguments.state_dir
-    told = {
-        errno.ENOENT: "is the directory there, and mounted?",
-        errno.ENOSPC: "free some room",
-        errno.EACCES: "run it as the user the directory belongs to, on a cabinet firebreak",
-        errno.EROFS: "the file system is read-only: is its medium failing?",
-    }
-    remedy = told.get(error.errno, "give another --state-dir, or look at what lies there")
-    return f"nothing is recorded: {where or repr(where)}: {error.strerror or error}; {remedy}"
+        where = error.filename or arguments.state_dir or "''"
+        remedy = REMEDIES.get(error.errno, "give another --state-dir, or look at what lies there")
+        raise cli.Ended(
+            NO_START, f"nothing is recorded: {where}: {error.strerror or error}; {remedy}"
+        ) from error
 
 
 def _serve(arguments, limits):
@@ -92,14 +66,11 @@ def _serve(arguments, limits):
     from controller.recorder.process import Recorder
     from controller.system import realtime
 
-    try:
+    with cli.ends(NO_START, DatabaseError):
         recorder = Recorder(arguments.run_dir, arguments.state_dir, limits, say)
-    except DatabaseError as error:
-        say(error)
-        return NO_START
     with contextlib.suppress(PermissionError):
         os.nice(NICENESS)
-    stop = Stop()
+    stop = Stop(signal.SIGTERM, signal.SIGINT)
     notifier = realtime.Notifier()
     notifier.ready("recording")
     while not stop.asked:
@@ -111,39 +82,17 @@ def _serve(arguments, limits):
     return DONE
 
 
-class Stop:
-    """`asked` once SIGTERM or SIGINT has come; `wait` ends early then."""
-
-    def __init__(self):
-        self.asked = False
-        self._awake, woken = socket.socketpair()
-        woken.setblocking(False)
-        self._woken = woken
-        signal.set_wakeup_fd(woken.fileno())
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._ask)
-
-    def _ask(self, number, frame):
-        self.asked = True
-
-    def wait(self, seconds):
-        """Wait, at most this long."""
-        self._awake.settimeout(seconds)
-        with contextlib.suppress(TimeoutError):  # nobody asked
-            self._awake.recv(64)
-
-
 def _lock(directory):
-    """Descriptor of the lock, None when another recorder holds it. Raises OSError."""
-    descriptor = regular_file.opened(
-        os.path.join(directory, "record.lock"), os.O_RDWR | os.O_CREAT, 0o600
-    )
+    """Hold the lock of this directory until the process ends. Raises OSError."""
+    path = os.path.join(directory, "record.lock")
+    descriptor = regular_file.opened(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         os.lockf(descriptor, os.F_TLOCK, 0)
-    except OSError:
+    except OSError as error:
         os.close(descriptor)
-        return None
-    return descriptor
+        raise cli.Ended(
+            NO_START, f"{directory}: another recorder writes here; one per cabinet"
+        ) from error
 
 
 def _verify(arguments):
@@ -152,34 +101,20 @@ def _verify(arguments):
 
     path = arguments.file or os.path.join(arguments.state_dir, reading.FILE)
     try:
-        published = bytes.fromhex(arguments.head) if arguments.head is not None else None
-    except ValueError:
-        published = b""
-    if published is not None and len(published) != len(chain.START):
-        say(
-            f"--head {arguments.head or repr('')}: a hash is {2 * len(chain.START)} hexadecimal "
-            f"digits"
-        )
-        return WRONG_INPUT
-    try:
         with reading.opened(path) as connection:
-            verdict = chain.verify(connection, published)
+            verdict = chain.verify(connection, arguments.head)
     except (OSError, sqlite3.Error) as error:
-        say(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}")
-        return WRONG_INPUT
+        raise cli.Ended(
+            WRONG_INPUT, f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}"
+        ) from error
     for line in _lines(path, verdict):
         print(line)
     return DONE if verdict.intact else NOT_DONE
 
 
 def _lines(path, verdict):
-    if not verdict.events:
-        yield f"{path}: no events"
-    else:
-        yield (
-            f"{path}: {verdict.events} events, {verdict.first} to {verdict.last}; head "
-            f"{verdict.head}"
-        )
+    span = f" events, {verdict.first} to {verdict.last}; head {verdict.head}"
+    yield f"{path}: " + (f"{verdict.events}{span}" if verdict.events else "no events")
     if verdict.missing:
         yield f"events let go for want of room, or lost and said so: {verdict.missing}"
     for number in verdict.damaged:

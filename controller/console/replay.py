@@ -1,19 +1,19 @@
 """`firebreak replay FILE`: runs a journal through the core again and compares every byte."""
 
 from controller.record import replay
-from controller.system.paths import WRONG_INPUT, say
+from controller.system import cli
+from controller.system.paths import WRONG_INPUT
 
 
 def add(commands):
     """Add the command to argparse's subparsers."""
-    replaying = commands.add_parser("replay")
-    replaying.add_argument("file")
-    replaying.set_defaults(run=_replay)
+    cli.add(commands, "replay", _replay, cli.option("file"))
 
 
 def _replay(arguments):
     try:
         return replay.run(arguments.file, replay.core_of)
     except ValueError as error:
-        say(f"{arguments.file}: written by another version of this program: {error}")
-        return WRONG_INPUT
+        raise cli.Ended(
+            WRONG_INPUT, f"{arguments.file}: written by another version of this program: {error}"
+        ) from error

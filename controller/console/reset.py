@@ -1,58 +1,134 @@
 """`firebreak reset`: resets what the operator has seen, named by the code of `firebreak alarms`."""
 
+import argparse
 import os
 
-from controller.console import operator, reset_words
+from controller.console import operator
 from controller.record import snapshot
+from controller.record.history import STAGES, scope_of
 from controller.record.journal import JournalError
 from controller.run import operator_commands
-from controller.state import reset_code
-from controller.system.paths import DONE, NO_START, NOT_DONE, RUN_DIRECTORY, plain, say
+from controller.state import rows
+from controller.state.reset_code import FORM, TURN_KEY, code_of, command_of
+from controller.system import cli
+from controller.system.paths import DONE, NO_START, NOT_DONE, quoted, say
+from safety import matrix as m
+from safety import signals as s
+
+BY_ITSELF = "resets by itself when its cause is gone"
+IS_A_START = (
+    "A reset is a start too: this cabinet is asked to run, and closes by itself once no row is "
+    "active and the key is in RUN. To prevent that: firebreak stop first."
+)
 
 
 def add(commands):
     """Add the command to argparse's subparsers."""
-    resetting = commands.add_parser("reset")
-    resetting.add_argument(
-        "code",
-        nargs="?",
-        type=reset_words.code_given,
-        metavar="CODE",
-        help="of what you saw: the last line of `firebreak alarms`; without it nothing is reset",
+    cli.add(
+        commands,
+        "reset",
+        _reset,
+        cli.option(
+            "code",
+            nargs="?",
+            type=_code_given,
+            metavar="CODE",
+            help="the last line of `firebreak alarms` shows it; without it nothing is reset",
+        ),
+        cli.RUN_DIR,
+        cli.option("--key", action="store_true", help="the key is turned out of RUN"),
     )
-    resetting.add_argument("--run-dir", default=RUN_DIRECTORY)
-    resetting.add_argument("--key", action="store_true", help="the key is turned out of RUN")
-    resetting.set_defaults(run=_reset)
 
 
 def _reset(arguments):
-    try:
+    before = f"no controller answers in {arguments.run_dir}: "
+    with cli.ends(NO_START, OSError, JournalError, before=before):
         seen = snapshot.read(os.path.join(arguments.run_dir, "journal"))
-    except (OSError, JournalError) as error:
-        say(f"no controller answers in {arguments.run_dir}: {plain(error)}")
-        return NO_START
-    if arguments.code is None or arguments.code != reset_code.code_of(seen.causes):
+    if arguments.code is None or arguments.code != code_of(seen.causes):
         return _reset_nothing(arguments, seen)
     kind = operator_commands.KEY_RESET if arguments.key else operator_commands.REMOTE_RESET
-    answer, code = operator.sent(
-        arguments, lambda path: operator_commands.reset(path, kind, *seen.causes)
-    )
-    if code is not None:
-        return code
-    print(f"reset of {', '.join(reset_words.names(seen))}: {answer.words()}")
+    answer = operator.sent(arguments, operator_commands.reset, kind, *seen.causes)
+    print(f"reset of {', '.join(names(seen))}: {answer.words()}")
     return DONE if answer.is_done else NOT_DONE
 
 
 def _reset_nothing(arguments, seen):
-    """A code is missing, or is of something else: nobody has seen what stands. seen:
+    """The code is missing or names something else than snapshot.Snapshot `seen`."""
+    operator.sent(arguments, operator_commands.reach)  # a journal may outlive its controller
+    if arguments.code is None:
+        print("\n".join(_not_given(seen, arguments.key)))
+    else:
+        say(_changed(arguments.code, seen, arguments.key))
+    return NOT_DONE
+
+
+def _code_given(text):
+    """CODE of a command line, for argparse: as FORM has it, whatever its case."""
+    if not FORM.fullmatch(text.upper()):
+        raise argparse.ArgumentTypeError(
+            f"{quoted(text)}: a code is 8 characters of 0-9 and A-F, "
+            f"as the last line of "
+            "firebreak alarms shows it"
+        )
+    return text.upper()
+
+
+def names(seen):
+    """Active or latched stages of both channels: ["44c", "40b.rack2", "1a in channel B"]. seen:
     snapshot.Snapshot.
     """
-    # what stood in a controller that is gone is no news
-    _, code = operator.sent(arguments, operator_commands.reach)
-    if code is not None:
-        return code
-    if arguments.code is None:
-        print("\n".join(reset_words.not_given(seen, arguments.key)))
-    else:
-        say(reset_words.changed(arguments.code, seen, arguments.key))
-    return NOT_DONE
+    in_b = rows.channel_b(seen)
+    return [*seen.standing, *([f"{in_b['stage']} in channel B"] if in_b else [])]
+
+
+def lines(seen):
+    """Active or latched stages of both channels, one line each."""
+    found = [
+        f"row {name.partition('.')[0]} {rows.words_of(name)[0]}, {scope_of(name)}; "
+        f"{_reset_of(name)} reset"
+        for name in seen.standing
+    ]
+    in_b = rows.channel_b(seen)
+    if in_b:
+        what = f"row {in_b['stage']} {in_b['name']}"
+        found.append(f"{what}, first out in channel B; {in_b['reset']} reset")
+    return found
+
+
+def typed(seen, with_key):
+    """The command that resets this, or what a person has to do before; None when nothing waits for
+    a reset. with_key: use the key even where none is needed.
+    """
+    in_b = rows.channel_b(seen)
+    needed = rows.needed([_reset_of(name) for name in seen.standing], in_b)
+    if needed is None:
+        return None
+    return (
+        command_of(code_of(seen.causes), with_key or needed == "key", rows.is_key_out(seen))
+        or TURN_KEY
+    )
+
+
+def _not_given(seen, with_key):
+    """Lines of a reset without a code: it has reset nothing."""
+    words, found = typed(seen, with_key), lines(seen)
+    if words:
+        start = [IS_A_START] * bool(seen.inp[s.RUN_REQUEST])
+        return [*found, *start, f"Nothing was reset. To reset this: {words}"]
+    if names(seen):
+        return [*found, f"Nothing was reset: this {BY_ITSELF}."]
+    return ["no row is active or latched: nothing to reset"]
+
+
+def _changed(code, seen, with_key):
+    """One line of a reset whose code names something else."""
+    words, now, end = typed(seen, with_key), names(seen), ""
+    if words:
+        end = f"; to reset that: {words}"
+    elif now:
+        end = f", which {BY_ITSELF}"
+    return f"the active rows have changed since {code}: now {', '.join(now) or 'none'}{end}"
+
+
+def _reset_of(name):
+    return rows.RESETS[STAGES[name.partition(".")[0]][m.S_LATCH]]

@@ -1,8 +1,9 @@
-"""`firebreak sources`: who may send hints, who does, what became of it, and what is in force.
+"""`firebreak sources`: the sources of hints, the counters of what they sent, and what is in force.
 
-Exit codes as of `firebreak status`: 1 when the controller does not tick any more.
+Exit codes as of `firebreak status`: 1 when the controller has stopped ticking.
 """
 
+import contextlib
 import json
 import os
 
@@ -14,42 +15,31 @@ from controller.hints import hint_statistics
 from controller.hints.words import kW, quantity
 from controller.record import snapshot
 from controller.record.journal import JournalError
-from controller.system import clock
-from controller.system.paths import DONE, NO_START, NOT_DONE, RUN_DIRECTORY, plain, say
+from controller.system import cli, clock
+from controller.system.paths import DONE, NO_START, NOT_DONE
 
 _HEAD = "SOURCE           ROLE     KEY      AGE   SEEN      TAKEN  LESS REFUSED BAD MAC"
-_DEAD = "NOT TICKING: nothing of this is in force any more, these are the controller's last words."
+_DEAD = "NOT TICKING: nothing of this is in force any more; this is the controller's last state."
 
 
 def add(commands):
     """Add `firebreak sources` to the subparsers."""
-    parser = commands.add_parser("sources")
-    parser.add_argument("--run-dir", default=RUN_DIRECTORY)
-    parser.add_argument("--json", action="store_true", help="the same as JSON, SI units")
-    parser.set_defaults(run=_run)
+    as_json = cli.option("--json", action="store_true", help="the same as JSON, SI units")
+    cli.add(commands, "sources", _run, cli.RUN_DIR, as_json)
 
 
 def _run(arguments):
-    try:
-        seen = hint_statistics.read(os.path.join(arguments.run_dir, "hints.stats"))
-        frame = snapshot.read(os.path.join(arguments.run_dir, "journal"))
-    except (OSError, JournalError) as error:
-        say(f"no controller has run in {arguments.run_dir}: {plain(error)}")
-        return NO_START
+    place = arguments.run_dir
+    with cli.ends(NO_START, OSError, JournalError, before=f"no controller has run in {place}: "):
+        seen = hint_statistics.read(os.path.join(place, "hints.stats"))
+        frame = snapshot.read(os.path.join(place, "journal"))
     if seen is None:
-        say(f"{arguments.run_dir}: holds no counters of hints yet")
-        return NO_START
-    try:
+        raise cli.Ended(NO_START, f"{place}: holds no counters of hints yet")
+    with contextlib.closing(frame), cli.ends(NO_START, JournalError, before=f"{place}: "):
         is_live = watch.ticks(frame.reader, watch.wait)
         frame.update()
-        found = {"is_live": is_live} | gather(
-            seen, frame, clock.now_us() // 1000, clock.utc_us() // 1_000_000
-        )
-    except JournalError as error:
-        say(f"{arguments.run_dir}: {error}")
-        return NO_START
-    finally:
-        frame.close()
+        now_ms, utc_s = clock.now_us() // 1000, clock.utc_us() // 1_000_000
+        found = {"is_live": is_live} | gather(seen, frame, now_ms, utc_s)
     print(json.dumps(found) if arguments.json else "\n".join(lines(found)))
     return DONE if is_live else NOT_DONE
 
@@ -59,18 +49,17 @@ def gather(seen, frame, uptime_ms, utc_s):
 
     Raises JournalError when the two do not belong together.
     """
-    base = frame.output_names.index(hint_table.HINT_OUTPUTS[0])
-    if base + hint_table.output_count(len(seen["sources"])) > len(frame.output_names):
+    base, sources = frame.output_names.index(hint_table.HINT_OUTPUTS[0]), seen["sources"]
+    if base + hint_table.output_count(len(sources)) > len(frame.output_names):
         raise JournalError("the counters of hints are of other sources than the journal")
-    for index, source in enumerate(seen["sources"]):
-        source["key_age_s"] = utc_s - source["key_made_s"] if source["key_made_s"] else None
-        source["seen_s_ago"] = (
-            (uptime_ms - source["last_seen_ms"]) // 1000 if source["last_seen_ms"] else None
-        )
-        left_ms = source["old_key_until_ms"] - uptime_ms
-        source["old_key_left_s"] = max(0, left_ms // 1000) if source["old_key_until_ms"] else None
-        source["in_force"] = [_in_force(frame.out, base, index, number) for number in h.QUANTITIES]
-    seen["in_control"] = _name(seen, frame.out[base + hint_table.O_CONTROL_SOURCE])
+    for index, each in enumerate(sources):
+        seen_ms, until_ms = each["last_seen_ms"], each["old_key_until_ms"]
+        each["key_age_s"] = utc_s - each["key_made_s"] if each["key_made_s"] else None
+        each["seen_s_ago"] = (uptime_ms - seen_ms) // 1000 if seen_ms else None
+        each["old_key_left_s"] = max(0, until_ms - uptime_ms) // 1000 if until_ms else None
+        each["in_force"] = [_in_force(frame.out, base, index, number) for number in h.QUANTITIES]
+    number = frame.out[base + hint_table.O_CONTROL_SOURCE]
+    seen["in_control"] = sources[number - 1]["name"] if number else None
     return seen
 
 
@@ -87,53 +76,46 @@ def _in_force(out, base, source_index, number):
     }
 
 
-def _name(seen, number):
-    return seen["sources"][number - 1]["name"] if number else None
-
-
 def lines(found):
     """What `gather` gives as lines of a screen, 80 columns."""
-    shown = [_HEAD] if found.get("is_live", True) else [_DEAD, _HEAD]
+    shown = [] if found.get("is_live", True) else [_DEAD]
+    shown.append(_HEAD)
     for source in found["sources"]:
         shown += _source(source)
     if not found["sources"]:
         shown.append("none: no [source.NAME] in the configuration, so every hint is refused")
-    shown += [
+    return [
+        *shown,
         f"Requests come from {found['in_control'] or 'no source'}.",
-        f"Not from any of them: {found['unknown_source']} unknown source, "
-        f"{found['wrong_length']} wrong length, "
-        f"{found['wrong_magic']} wrong "
-        f"magic.",
+        f"From none of them: {found['unknown_source']} unknown source, {found['wrong_length']} "
+        f"wrong length, {found['wrong_magic']} wrong magic.",
         f"Hellos {found['hellos']}, answers not taken {found['unsent']}.",
     ]
-    return shown
 
 
 def _source(source):
-    key = fingerprint(source["key_fingerprint"]) if source["key_made_s"] else "none"
-    age = span(source["key_age_s"]) if source["key_made_s"] else "-"
-    seen = span(source["seen_s_ago"]) if source["seen_s_ago"] is not None else "never"
+    key, age = "none", "-"
+    if source["key_made_s"]:
+        key, age = fingerprint(source["key_fingerprint"]), span(source["key_age_s"])
+    seen = "never" if source["seen_s_ago"] is None else span(source["seen_s_ago"])
     shown = [
-        f"{source['name']:16} {source['role']:8} {key:8} {age:5} {seen:7} "
-        f"{source['accepted']:7} "
+        f"{source['name']:16} {source['role']:8} {key:8} {age:5} {seen:7} {source['accepted']:7} "
         f"{source['limited']:5} {source['refused']:7} {source['bad_mac']:7}"
     ]
     if source["old_key_left_s"]:
+        shown.append(f"  the previous key is valid for {span(source['old_key_left_s'])} more")
+    code = source["last_code"]
+    if code:
         shown.append(
-            f"  the key before this one is valid for {span(source['old_key_left_s'])} more"
-        )
-    if source["last_code"]:
-        shown.append(
-            f"  last: {h.label(source['last_code'])} {h.text(source['last_code'])[0]}, "
-            f"sequence "
-            f"{source['last_sequence']}, purpose {source['last_purpose']}"
+            f"  last: {h.label(code)} {h.text(code)[0]}, sequence {source['last_sequence']}, "
+            f"purpose {source['last_purpose']}"
         )
     return shown + [line for each in source["in_force"] for line in _held(each, source["fallback"])]
 
 
 def _held(each, fallbacks):
-    """The line of one quantity of one source, none when there is nothing to say."""
-    number = next(number for number, name in h.QUANTITIES.items() if name == each["quantity"])
+    """The line of one quantity of one source, none when it has nothing in force."""
+    numbers = {name: number for number, name in h.QUANTITIES.items()}
     fallback_W = fallbacks.get(each["quantity"])
     then = f", then fallback {kW(fallback_W)}" if fallback_W is not None else ""
     words = {
@@ -141,4 +123,5 @@ def _held(each, fallbacks):
         "fallback": ": fallback, nothing fresh",
         "resting": f", {each['valid_s']} s left, rests on its energy quota",
     }.get(each["state"])
-    return [] if words is None else [f"  {quantity(number, each['value_W'])}{words}"]
+    value = quantity(numbers[each["quantity"]], each["value_W"])
+    return [] if words is None else [f"  {value}{words}"]

@@ -3,26 +3,27 @@
 import os
 
 from controller.site.schema import BAUDS_BD
-from controller.system.paths import RUN_DIRECTORY
+from controller.system import cli
 
 
 def add(commands):
     """Add `firebreak upstream` to the subparsers."""
-    parser = commands.add_parser("upstream")
-    parser.add_argument("--run-dir", default=RUN_DIRECTORY)
-    parser.add_argument(
-        "--listen", metavar="PATH", help="UNIX stream socket (RUN_DIR/upstream.sock)"
+    cli.add(
+        commands,
+        "upstream",
+        _run,
+        cli.RUN_DIR,
+        cli.option("--listen", metavar="PATH", help="UNIX stream socket (RUN_DIR/upstream.sock)"),
+        cli.option("--serial", metavar="TTY", help="also take JSON lines on this serial line"),
+        cli.option(
+            "--baud",
+            type=int,
+            choices=BAUDS_BD,
+            default=115_200,
+            metavar="N",
+            help="of the serial line (%(default)s)",
+        ),
     )
-    parser.add_argument("--serial", metavar="TTY", help="also take JSON lines on this serial line")
-    parser.add_argument(
-        "--baud",
-        type=int,
-        choices=BAUDS_BD,
-        default=115_200,
-        metavar="N",
-        help="of it (%(default)s)",
-    )
-    parser.set_defaults(run=_run)
 
 
 def _run(arguments):

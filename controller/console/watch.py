@@ -1,8 +1,6 @@
-"""Everything the pages are made of, for one controller: its journal, its statistics, its record.
-Read only.
+"""The sources of the pages: journal, statistics and record of one controller, read only.
 
-A page of a controller that has died would look like one that runs: `is_live` is True only once a
-new tick was seen.
+`is_live` is True once a new tick was seen: pages of a dead controller look alike.
 """
 
 import os
@@ -62,9 +60,7 @@ class Watch:
         self._history = None
 
     def update(self, pause=wait):
-        """Wait for a tick that is new, for LIVE_S at most; what there is then is what the pages
-        show.
-        """
+        """Wait for a new tick, for LIVE_S at most; the pages show the newest."""
         self.is_live = ticks(self.shadow.reader, pause)
         if not self.shadow.update() or not self.shadow.settled:
             raise JournalError(f"{self._run_directory}: the controller has not made two ticks yet")
@@ -77,59 +73,45 @@ class Watch:
 
     def facts(self, page, span_s=trend.SPAN_S):
         """Plain data of one of PAGES; span_s: of the trend."""
-        recorded = record.opened(self._state_directory)
+        recorded, more = record.opened(self._state_directory), {}
+        trouble = record.trouble(self._state_directory) if recorded is None else None
         if recorded is not None:
             try:
                 return self._made(page, recorded, span_s)
-            except sqlite3.Error as error:  # what was asked first is whole, something else is not
+            except sqlite3.Error as error:  # its first lines can be read, others cannot
                 trouble = str(error)
-        else:
-            trouble = record.trouble(self._state_directory)
-        return self._made(page, None, span_s) | (
-            {} if trouble is None else {"record_trouble": trouble}
-        )
+        if trouble is not None:
+            more["record_trouble"] = trouble
+        return {**self._made(page, None, span_s), **more}
 
     def _made(self, page, recorded, span_s):
-        return {
-            **getattr(self, f"_{page}")(recorded, span_s),
-            "is_live": self.is_live,
-            **self._utc(recorded),
-        }
+        shadow, boot_ms = self.shadow, self._wall.clocks.now_us() // 1000
+        make = {
+            "status": lambda: self._status(recorded),
+            "why": lambda: why.facts(shadow),
+            "alarms": lambda: alarms.facts(shadow, self.history(), recorded),
+            "events": lambda: events.facts(shadow, self.history(), recorded),
+            "trend": lambda: trend.facts(shadow, self.history(), recorded, boot_ms, span_s),
+            "racks": lambda: racks.facts(shadow),
+            "links": lambda: links.facts(shadow, link_statistics.read(self._path("links.stats"))),
+        }[page]
+        return {**make(), "is_live": self.is_live, **self._utc(recorded)}
 
-    def _status(self, recorded, span_s):
-        loop = loop_statistics.read(os.path.join(self._run_directory, "loop.stats"))
+    def _path(self, name):
+        return os.path.join(self._run_directory, name)
+
+    def _status(self, recorded):
+        loop = loop_statistics.read(self._path("loop.stats"))
         now_us, _ = self._wall.poll()
-        tests = proof_tests.facts(
-            self.shadow.reader.header, self._ledger, *self._wall.label(now_us)[:2]
-        )
-        made = status.facts(self.shadow, self.history(), loop, recorded and recorded.summary())
+        utc_us, source, _ = self._wall.label(now_us)
+        tests = proof_tests.facts(self.shadow.reader.header, self._ledger, utc_us, source)
+        summary = recorded and recorded.summary()
+        made = status.facts(self.shadow, self.history(), loop, summary)
         return {**made, "proof_tests": tests}
 
-    def _why(self, recorded, span_s):
-        return why.facts(self.shadow)
-
-    def _alarms(self, recorded, span_s):
-        return alarms.facts(self.shadow, self.history(), recorded)
-
-    def _events(self, recorded, span_s):
-        return events.facts(self.shadow, self.history(), recorded)
-
-    def _trend(self, recorded, span_s):
-        return trend.facts(
-            self.shadow, self.history(), recorded, self._wall.clocks.now_us() // 1000, span_s
-        )
-
-    def _racks(self, recorded, span_s):
-        return racks.facts(self.shadow)
-
-    def _links(self, recorded, span_s):
-        return links.facts(
-            self.shadow, link_statistics.read(os.path.join(self._run_directory, "links.stats"))
-        )
-
     def _utc(self, recorded):
-        """What the day is now, and since when the recorder is silent while there is something to
-        write; {} without.
+        """The day, and since when the recorder is silent while the controller ticks; {} without a
+        record.
         """
         if recorded is None:
             return {}

@@ -1,4 +1,4 @@
-"""How much the recorder may keep: each with its range, checked once, at the start."""
+"""How much the recorder may keep: each with its range."""
 
 from typing import NamedTuple
 
@@ -25,11 +25,3 @@ RANGES = {
     "capture_before_s": (1, 600, "full rate from so long before a trip"),
     "capture_after_s": (1, 600, "full rate until so long after a trip"),
 }
-
-
-def wrong(limits):
-    """One line for the first limit that is out of its range, or None."""
-    for name, (low, high, _) in RANGES.items():
-        if not low <= getattr(limits, name) <= high:
-            return f"--{name.replace('_', '-')} {getattr(limits, name)}: allowed is {low} .. {high}"
-    return None

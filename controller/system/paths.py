@@ -9,15 +9,11 @@ DONE, NOT_DONE, WRONG_INPUT, NO_START = range(4)
 
 
 class OutputError(Exception):
-    """The standard output takes nothing; no OSError, so that no command takes it for trouble of its
-    own.
-    """
+    """The standard output cannot be written; no OSError, because commands handle those."""
 
 
 def plain(error, path=""):
-    """An error in words: "PATH: No such file or directory"; path: where it must have been when it
-    says none.
-    """
+    """An error in words: "PATH: No such file or directory"; path: of an error without one."""
     if not isinstance(error, OSError) or not error.strerror:
         return str(error)
     return f"{error.filename or path or repr('')}: {error.strerror}"
@@ -31,12 +27,11 @@ def ascii_only(text):
 
 
 def quoted(text):
-    """What somebody typed, for the line that refuses it: quoted, on one line of ASCII; of a long
-    one the beginning.
-    """
+    """Typed text for the line that refuses it: quoted, one line of ASCII, shortened."""
     return json.dumps(text if len(text) <= QUOTED_CHARACTERS else text[:QUOTED_CHARACTERS] + "...")
 
 
 def say(line):
-    """One line to the person who gave the command, apart from its output."""
-    print(f"firebreak: {line}", file=sys.stderr, flush=True)
+    """One line of ASCII to the person who gave the command, apart from its output."""
+    text = f"firebreak: {line}".encode("ascii", "backslashreplace").decode("ascii")
+    print(text, file=sys.stderr, flush=True)

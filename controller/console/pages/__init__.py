@@ -1,14 +1,13 @@
-"""The pages themselves: plain data in, lines of plain ASCII out, 79 columns and 23 lines. They read
-nothing.
-"""
+"""The pages: plain data in, lines of plain ASCII out, 79 columns and 23 lines."""
 
 from controller.console.pages import alarms, events, links, racks, status, trend, why
+from controller.console.pages.text import parts
 
+# Pages of several parts: what they list, and how many of it on a part.
 NUMBERED = {
-    "events": lambda facts: events.pages(facts["events"]),
-    "racks": lambda facts: racks.pages(facts["racks"]),
-    # pages of which there may be more than one, how many
-    "links": lambda facts: links.pages(facts["devices"]),
+    "events": ("events", events.PER_PAGE),
+    "racks": ("racks", racks.PER_PAGE),
+    "links": ("devices", links.PER_PAGE),
 }
 LINES = {
     "status": status.lines,
@@ -22,10 +21,11 @@ LINES = {
 
 
 def lines(page, facts, number=1):
-    """A page as lines; number: which page of those that have several, from 1."""
+    """A page as lines; number: which part of those that have several, from 1."""
     return LINES[page](facts, number) if page in NUMBERED else LINES[page](facts)
 
 
 def count(page, facts):
-    """How many pages there are of this one."""
-    return NUMBERED[page](facts) if page in NUMBERED else 1
+    """How many parts this page has."""
+    name, per_page = NUMBERED.get(page, ("cabinet", 1 << 30))
+    return parts(facts[name], per_page)

@@ -189,7 +189,7 @@ def _resets(reset):
 def _reset(facts):
     reset = facts["reset"]
     if reset["needs"] is None:
-        words = f"Nothing is latched{_here(facts)}: what stands goes by itself with its cause."
+        words = f"Nothing is latched{_here(facts)}: it resets by itself when its cause is gone."
         return folded("RESET", words, 1) + _resets(reset)
     how = (
         ("with the key on site (turn it out of RUN, the command below)")

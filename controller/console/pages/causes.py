@@ -1,6 +1,4 @@
-"""A limit's numbers in words: one text per kind of cause (facts/limits.py), without its final full
-stop's company.
-"""
+"""The numbers of a limit in words: one text per kind of cause (state/limits.py)."""
 
 from controller.console.pages.text import directed, duration, kilowatt
 
@@ -70,27 +68,23 @@ def then(entry):
 
 
 def sentences(cause):
-    """What stands behind "Cause" on the page why; "" when the numbers say nothing more."""
+    """The text behind "Cause" on the page why; "" when the numbers say nothing more."""
     if cause is None:
         return ""
-    words = _WORDS[cause["kind"]](cause)
+    if "unit" in cause and "rack" not in cause:
+        words = f"No rack is joined to the DC bus of PCS {cause['unit']}."
+    else:
+        words = _WORDS[cause["kind"]](cause)
     rising = cause.get("recovering")
     if rising:
         words += (
             f" It rises again by {kilowatt(rising['W_per_s'])} kW/s: now "
-            f"{kilowatt(rising['now_W'])}, "
-            f"to {kilowatt(rising['to_W'])} kW."
+            f"{kilowatt(rising['now_W'])}, to {kilowatt(rising['to_W'])} kW."
         )
     return words.strip()
 
 
-def _rated(cause):
-    return f"{kilowatt(cause['limit_W'])} kW is set for all converters together."
-
-
 def _current(cause):
-    if not cause["racks_online"]:
-        return f"No rack is joined to the DC bus of PCS {cause['unit']}."
     who = (
         f"is rated {cause['rack_current_mA'] / 1000:.1f} A"
         if cause["is_rating"]
@@ -121,13 +115,7 @@ def _cell(cell):
     )
 
 
-def _nobody(cause):
-    return f"No rack is joined to the DC bus of PCS {cause['unit']}."
-
-
 def _voltage(cause):
-    if "rack" not in cause:
-        return _nobody(cause)
     return (
         f"Full power up to {cause['full_at_mV'] / 1000:.3f} V, none at "
         f"{cause['none_at_mV'] / 1000:.3f} V; "
@@ -136,8 +124,6 @@ def _voltage(cause):
 
 
 def _temperature(cause):
-    if "rack" not in cause:
-        return _nobody(cause)
     which, side = ("coldest", "down") if cause["is_cold"] else ("hottest", "up")
     return (
         f"Rack {cause['rack']}, {which} module {cause['module_ddegC'] / 10:.1f} C: full power "
@@ -148,8 +134,6 @@ def _temperature(cause):
 
 
 def _charge(cause):
-    if "rack" not in cause:
-        return _nobody(cause)
     soc = (
         "is unknown"
         if cause["soc_permille"] is None
@@ -164,8 +148,6 @@ def _charge(cause):
 
 
 def _silence(cause):
-    if "rack" not in cause:
-        return _nobody(cause)
     return (
         f"Rack {cause['rack']}'s BMS was last heard {duration(cause['age_ms'])} ago: full "
         f"power up to "
@@ -204,19 +186,6 @@ def _reserve(cause):
     )
 
 
-def _connection(cause):
-    return (
-        f"With the battery at 0 the grid would carry {kilowatt(cause['connection_W'])} kW; "
-        f"allowed are "
-        f"{kilowatt(cause['grid_import_W_max'])} in, {kilowatt(cause['grid_export_W_max'])} "
-        f"out."
-    )
-
-
-def _ramp(cause):
-    return f"The set-point moves by {kilowatt(cause['W_per_s'])} kW/s."
-
-
 def _hints(cause):
     return (
         "; ".join([f"{hint(each)}, {then(each)}" for each in cause["hints"]]) + "."
@@ -238,6 +207,10 @@ def request(facts):
     return f"{who} ask{'s' * (len(names) == 1)} for {directed(facts['request_W'])}."
 
 
+def _rated(cause):
+    return f"{kilowatt(cause['limit_W'])} kW is set for all converters together."
+
+
 _WORDS = {
     "pcs_rated": _rated,
     "test": _rated,
@@ -253,7 +226,11 @@ _WORDS = {
     "stop": _rows,
     "permit": _permit,
     "reserve": _reserve,
-    "connection": _connection,
-    "ramp": _ramp,
+    "connection": lambda cause: (
+        f"With the battery at 0 the grid would carry {kilowatt(cause['connection_W'])} kW; "
+        f"allowed are {kilowatt(cause['grid_import_W_max'])} in, "
+        f"{kilowatt(cause['grid_export_W_max'])} out."
+    ),
+    "ramp": lambda cause: f"The set-point moves by {kilowatt(cause['W_per_s'])} kW/s.",
     "hint": _hints,
 }

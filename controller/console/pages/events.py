@@ -1,25 +1,16 @@
-"""The page events: what happened, newest first; from the recorder, else from the journal of this
-run.
-"""
+"""The page events: newest first; of the recorder, else of the journal of this run."""
 
-from controller.console.pages.text import head, page, source, spread, uptime
+from controller.console.pages.text import head, page, part, parts, source, spread, uptime
 
-LINES = 20
+PER_PAGE = 20
 
 
 def lines(facts, number=1):
-    """Page `number` (from 1) of the events (facts/events.py) as lines."""
+    """Part `number` (from 1) of the events (state/events.py) as lines."""
     events = facts["events"][::-1]
-    shown = events[(number - 1) * LINES : number * LINES]
-    foot = spread(source(facts), f"page {number} of {pages(events)}")
-    return page(
-        [*head(facts), foot, *([_line(event) for event in shown] or ["Nothing has happened."])]
-    )
-
-
-def pages(events):
-    """How many pages so many events take."""
-    return max(1, -(-len(events) // LINES))
+    foot = spread(source(facts), f"page {number} of {parts(events, PER_PAGE)}")
+    shown = [_line(event) for event in part(events, number, PER_PAGE)] or ["Nothing has happened."]
+    return page([*head(facts), foot, *shown])
 
 
 def _line(event):

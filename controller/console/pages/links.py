@@ -1,58 +1,44 @@
-"""The page links: who is heard, how old their word is, what the buses have counted."""
+"""The page links: state of each device, age of its values, counters of the buses."""
 
-from controller.console.pages.text import RULE, duration, folded, head, page
+from controller.console.pages.text import RULE, duration, folded, head, page, part, parts
 
 HEADER = "DEVICE        BUS     ADDR STATE          age late at    asked no reply damaged"
-DEVICES_PER_PAGE = 11
+PER_PAGE = 11
 CAN_STATES = ("active", "warning", "passive", "bus-off", "down")
 TROUBLE = ("LATE", "never heard")
 
 
 def lines(facts, number=1):
-    """Page `number` (from 1) of the links (facts/links.py) as lines; with more devices than fit,
-    troubles first.
+    """Part `number` (from 1) of the links (state/links.py) as lines; of several parts troubles
+    first.
     """
-    devices = facts["devices"]
-    if len(devices) > DEVICES_PER_PAGE:
+    devices, count, notes = facts["devices"], parts(facts["devices"], PER_PAGE), []
+    if not facts["has_counters"]:
+        notes.append("No counters: the controller has not written any yet.")
+    if count > 1:
         devices = sorted(devices, key=lambda device: device["state"] not in TROUBLE)
-    shown = devices[(number - 1) * DEVICES_PER_PAGE : number * DEVICES_PER_PAGE]
-    more = (
-        [f"Page {number} of {pages(facts['devices'])}, troubles first."]
-        if pages(facts["devices"]) > 1
-        else []
-    )
-    without = (
-        [] if facts["has_counters"] else ["No counters: the controller has not written any yet."]
-    )
+        notes.append(f"Page {number} of {count}, troubles first.")
     return page(
         [
             *head(facts),
             HEADER,
-            *[_device(device) for device in shown],
+            *[_device(device) for device in part(devices, number, PER_PAGE)],
             RULE,
             *[_bus(bus) for bus in facts["buses"]],
             *_advice(devices),
-            *without,
-            *more,
+            *notes,
         ]
     )
 
 
-def pages(devices):
-    """How many pages so many devices take."""
-    return max(1, -(-len(devices) // DEVICES_PER_PAGE))
-
-
 def _device(device):
-    age = "-" if device["age_ms"] is None else duration(device["age_ms"])
-    counted = device["counters"]
-    counts = (
-        f"{counted['sent']:>9}{counted['timeout']:>9}{counted['bad_reply']:>8}" if counted else ""
-    )
+    counts, counted = "", device["counters"]
+    if counted:
+        counts = f"{counted['sent']:>9}{counted['timeout']:>9}{counted['bad_reply']:>8}"
     return (
         f"{device['device'][:13]:<13} {device['bus'][:7]:<7} {device['address']:>4} "
-        f"{device['state']:<11}"
-        f"{age:>7} {duration(device['late_after_ms']):>7}{counts}"
+        f"{device['state']:<11}{duration(device['age_ms']):>7} "
+        f"{duration(device['late_after_ms']):>7}{counts}"
     )
 
 
@@ -72,17 +58,14 @@ def _bus(bus):
 
 
 def _advice(devices):
-    """What to look at first when something is not heard."""
+    """What to look at first when a device is silent."""
     silent = [device for device in devices if device["state"] in TROUBLE]
     if not silent:
         return []
     names = ", ".join([device["device"] for device in silent[:4]])
-    on_can = any(device["kind"] == "BMS" for device in silent)
-    plug = (
-        ("CAN plug, terminator, node number and supply")
-        if on_can
-        else "supply, address and RS-485 pair"
-    )
+    plug = "supply, address and RS-485 pair"
+    if any(device["kind"] == "BMS" for device in silent):
+        plug = "CAN plug, terminator, node number and supply"
     return folded(
         "Check",
         f"{names}: {plug}. The whole bus silent points at the bus, one device at the device.",

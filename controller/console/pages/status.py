@@ -1,6 +1,4 @@
-"""The page status: state, interlocks, power, racks, links: what everybody wants to know first,
-without login.
-"""
+"""The page status: state, interlocks, power, racks and links at a glance, without login."""
 
 from controller.console.pages import causes
 from controller.console.pages.racks import HEADER, line
@@ -27,8 +25,7 @@ from controller.record.proof_state import LIMITS_D, nearest
 from controller.state.racks import worst_first
 
 STANDING_SHOWN, HINTS_SHOWN, RACKS_SHOWN = 2, 2, 3
-# In the order in which those that are not ok are named; of the others SHOWN_WHEN_OK, as far as
-# there is room.
+# In the order in which those that are not ok are named; SHOWN_WHEN_OK if there is room.
 CONTACT_WORDS = {
     "estop": "E-stop",
     "fire_panel": "Fire panel",
@@ -61,7 +58,7 @@ KEY_WORDS = {"ok": "RUN", "not ok": "out of RUN", "unknown": "?"}
 
 
 def lines(facts):
-    """The page (facts/status.py) as lines."""
+    """The page (state/status.py) as lines."""
     return page(
         [
             *head(facts),
@@ -77,52 +74,35 @@ def lines(facts):
 
 def _safety(facts):
     words = [f"LAMP {facts['lamp']}" + (" HORN" if facts["horn_is_on"] else ""), *_gas(facts)]
-    wrong, right = _contacts(facts["contacts"])
-    first = "  ".join([*words, *wrong])
-    first = (
-        fitting(first, *[f"  {word}" for word in right])
-        if len(first) <= WIDTH
-        else _first(words, wrong)
-    )
-    count = facts["interlocks"]
-    second = (
-        f"INTERLOCKS  {count['armed']} armed  {count['tripped']} tripped  "
-        f"{count['warnings']} warning"
-        f"{'s' * (count['warnings'] != 1)}  {count['not_fitted']} not fitted"
-    )
-    return [
-        first,
-        spread(second, f"Key: {KEY_WORDS[facts['contacts']['key_run']]}"),
-        *_standing(facts),
-    ]
-
-
-def _gas(facts):
-    """The combustible gas always; vapour and hydrogen or CO while there is some, or nobody
-    knows.
-    """
-    gas = [scaled(value, 10) for value in facts["gas_lfl_permille"]]
-    words = [f"Gas {' '.join(gas)} %LFL"] if gas else []
-    for name, values in (("Vapour", facts["vapour_ppm"]), ("H2/CO", facts["toxic_ppm"])):
-        words += (
-            [f"{name} {' '.join([scaled(value, 1, 0) for value in values])} ppm"]
-            if any([value != 0 for value in values])
-            else []
-        )
-    return words
-
-
-def _contacts(contacts):
-    """The contacts in words: (those that are open, then those nobody knows of; of the others those
-    named always).
-    """
+    contacts = facts["contacts"]
     wrong = [
         _contact(name, value)
         for value in ("not ok", "unknown")
         for name in CONTACT_WORDS
         if contacts[name] == value
     ]
-    return wrong, [_contact(name, "ok") for name in SHOWN_WHEN_OK if contacts[name] == "ok"]
+    right = [f"  {_contact(name, 'ok')}" for name in SHOWN_WHEN_OK if contacts[name] == "ok"]
+    count = facts["interlocks"]
+    first = "  ".join([*words, *wrong])
+    return [
+        fitting(first, *right) if len(first) <= WIDTH else _first(words, wrong),
+        spread(
+            f"INTERLOCKS  {count['armed']} armed  {count['tripped']} tripped  {count['warnings']} "
+            f"warning{'s' * (count['warnings'] != 1)}  {count['not_fitted']} not fitted",
+            f"Key: {KEY_WORDS[contacts['key_run']]}",
+        ),
+        *_standing(facts),
+    ]
+
+
+def _gas(facts):
+    """Combustible gas always; vapour, hydrogen or CO unless they are known to be 0."""
+    gas = [scaled(value, 10) for value in facts["gas_lfl_permille"]]
+    words = [f"Gas {' '.join(gas)} %LFL"] if gas else []
+    for name, values in (("Vapour", facts["vapour_ppm"]), ("H2/CO", facts["toxic_ppm"])):
+        if any(value != 0 for value in values):
+            words.append(f"{name} {' '.join([scaled(value, 1, 0) for value in values])} ppm")
+    return words
 
 
 def _contact(name, value):
@@ -130,9 +110,7 @@ def _contact(name, value):
 
 
 def _first(words, wrong):
-    """As many of the contacts that are wrong as fit beside the words, and how many more there
-    are.
-    """
+    """The words and as many wrong contacts as fit, and how many more there are."""
     lines = [
         "  ".join([*words, *wrong[:count], f"+{len(wrong) - count}"]) for count in range(len(wrong))
     ]
@@ -140,37 +118,32 @@ def _first(words, wrong):
 
 
 def _standing(facts):
-    """The rows that stand, those that stop power first; the rest is counted. Of a long line the
-    name gives way.
-    """
+    """The first active or latched rows, those that stop power leading; the rest is counted."""
     order = sorted(
         facts["standing"], key=lambda row: (-row["demands"].get("pcs", 0), row["began_ms"] or 0)
     )
-    more = ["" for _ in order[1:STANDING_SHOWN]]
-    more += [f" (+{len(order) - STANDING_SHOWN}: alarms)" if len(order) > STANDING_SHOWN else ""]
-    return [
-        ending(
-            f" ! row {row['stage']:<4}{row['reason']['name']}, {row['scope']}",
-            f"; since {moment(row['began_ms'], facts)}, {row['reset']} reset{others}",
+    found = []
+    for place, row in enumerate(order[:STANDING_SHOWN], 1):
+        end = f"; since {moment(row['began_ms'], facts)}, {row['reset']} reset"
+        if place == STANDING_SHOWN < len(order):
+            end += f" (+{len(order) - STANDING_SHOWN}: alarms)"
+        found.append(
+            ending(f" ! row {row['stage']:<4}{row['reason']['name']}, {row['scope']}", end)
         )
-        for row, others in zip(order, more)
-    ]
-
-
-def _grid(power_W):
-    if power_W is None:
-        return "unknown"
-    return f"{'importing' if power_W >= 0 else 'exporting'} {kilowatt(abs(power_W))} kW"
+    return found
 
 
 def _power(facts):
+    grid_W, grid = facts["grid_W"], "unknown"
+    if grid_W is not None:
+        grid = f"{'importing' if grid_W >= 0 else 'exporting'} {kilowatt(abs(grid_W))} kW"
     battery = "unknown" if facts["battery_W"] is None else directed(facts["battery_W"])
     load = "unknown" if facts["load_W"] is None else f"{kilowatt(facts['load_W'])} kW"
     asked = facts["request"]
     by = [reason["name"] for reason in (asked["base_reason"], asked["fast_reason"]) if reason]
     asked = f"{directed(facts['request_W'])} by {' + '.join(by)}" if by else "nothing"
     return [
-        f"BATTERY  {battery:<24}GRID  {_grid(facts['grid_W']):<22}LOAD  {load}",
+        f"BATTERY  {battery:<24}GRID  {grid:<22}LOAD  {load}",
         spread(f"ASKED    {asked}", f"SET-POINT  {directed(facts['setpoint_W'])}"),
         _limit(facts),
         _can_do(facts),
@@ -179,24 +152,22 @@ def _power(facts):
 
 
 def _limit(facts):
-    """What holds the power back; before the start, what is still missing for it, which comes to no
-    power too.
-    """
-    start = facts["start"]
-    if start["waits_for"] and start["checklist"]:
+    """The limit that holds the power back; before a start what it waits for."""
+    start, limits, shown = facts["start"], facts["limits"], None
+    if start["checklist"] and start["waits_for"]:
         return spread(
             f"START    {checklist(start)}waits for {start['waits_for']['name']}",
             "(firebreak alarms)",
         )
-    if start["rests"] and start["checklist"]:
+    if start["checklist"] and start["rests"]:
         return f"START    {rest(start)}"
     if facts["binding"]:
-        words = causes.short(facts["binding"], facts["cause"])
-    elif facts["limits"]["low_W"] == facts["limits"]["high_W"] == 0:
-        words = causes.short(facts["limits"]["high_reason"], facts["limits"]["high_cause"])
-    else:
+        shown = causes.short(facts["binding"], facts["cause"])
+    elif limits["low_W"] == limits["high_W"] == 0:
+        shown = causes.short(limits["high_reason"], limits["high_cause"])
+    if shown is None:
         return "LIMIT    none acting"
-    return f"LIMIT    {words:<54}{'(firebreak why)':>{WIDTH - 63}}"
+    return f"LIMIT    {shown:<54}{'(firebreak why)':>{WIDTH - 63}}"
 
 
 def _can_do(facts):
@@ -234,65 +205,45 @@ def _racks(racks):
 
 
 def _foot(facts):
-    # as the contacts: what is wrong first
-    links = sorted(facts["links"].items(), key=lambda each: each[1] == "ok")
-    links = "   ".join([f"{kind} {state}" for kind, state in links])
+    links = sorted(facts["links"].items(), key=lambda each: each[1] == "ok")  # troubles first
     log, due = f"LOG      {_log(facts)}", _due(facts)
     line = fitting(log, f"   DUE {', '.join(due)}")
-    line = fitting(log, f"   DUE {due[0]}") if line == log else line
+    if line == log:
+        line = fitting(log, f"   DUE {due[0]}")
+    command = typed(facts["reset"])
+    if len(facts["standing"]) > STANDING_SHOWN or facts["channel_b"]:
+        command = command and "firebreak alarms"  # nobody resets what this page does not show
     return [
-        f"LINKS    {links}",
+        "LINKS    " + "   ".join([f"{kind} {state}" for kind, state in links]),
         _loop(facts),
         fitting(line, f"   LIMITS CRC {facts['version']['limits_crc']}"),
-        last(_reset(facts)),
+        last(command),
     ]
-
-
-def _reset(facts):
-    """What is typed to reset what stands: only where all of that is on this page, else where it is
-    seen.
-    """
-    words, is_whole = (
-        typed(facts["reset"]),
-        len(facts["standing"]) <= STANDING_SHOWN and not facts["channel_b"],
-    )
-    return words if is_whole else words and "firebreak alarms"
 
 
 def _due(facts):
-    """What is to be done next: the nearest proof test, the gas calibration; of the later one only
-    what is near.
-    """
-    calibration_d = facts["gas_calibration_d"]
+    """The next proof test and the gas calibration; of the later one only when it is near."""
+    calibration_d, tests = facts["gas_calibration_d"], facts.get("proof_tests")
     gas = f"gas calibration {calibration(calibration_d)}"
-    tests = facts.get("proof_tests")
     if not tests or not tests["summary"]:
         return [gas]
-    # a ledger that is not whole comes before any date
     row = None if tests["wrong"] else nearest(tests["rows"])
-    test_d = row["days_left"] if row else 0
+    test_d = row["days_left"] if row else 0  # a damaged ledger comes before any date
     if calibration_d is not None and calibration_d <= test_d:
-        return [gas, *([tests["summary"]] if test_d <= LIMITS_D[0] else [])]
-    return [
-        tests["summary"],
-        *([gas] if calibration_d is None or calibration_d <= LIMITS_D[0] else []),
-    ]
+        return [gas, *[tests["summary"]] * (test_d <= LIMITS_D[0])]
+    is_near = calibration_d is None or calibration_d <= LIMITS_D[0]
+    return [tests["summary"], *[gas] * is_near]
 
 
 def _loop(facts):
-    loop = facts["loop"]
+    loop, tick = facts["loop"], f"LOOP     {facts['tick_ms']} ms"
     if loop is None:
-        return f"LOOP     {facts['tick_ms']} ms"
+        return tick
     late = loop["lateness_us"]
     missed = f"; {loop['missed'] + loop['late']} missed of {loop['ticks']}"
     words = [f"p50 {late['p50']} us", f"p99 {late['p99']} us", f"worst {late['max'] / 1000:.1f} ms"]
-    lines = [
-        f"LOOP     {facts['tick_ms']} ms, late {', '.join(words[left_out:])}{missed}"
-        for left_out in range(3)
-    ]
-    return next(
-        (line for line in lines if len(line) <= WIDTH), f"LOOP     {facts['tick_ms']} ms{missed}"
-    )
+    lines = [f"{tick}, late {', '.join(words[without:])}{missed}" for without in range(3)]
+    return next((line for line in lines if len(line) <= WIDTH), f"{tick}{missed}")
 
 
 def _log(facts):
@@ -300,7 +251,6 @@ def _log(facts):
         return f"record not readable, {facts['record_trouble']}"
     since = facts.get("recorder_silent_since")
     if since is not None:
-        return (
-            f"recorder silent since {since.removeprefix(facts['utc_text'][: len('2026-03-14 ')])}"
-        )
+        today = facts["utc_text"][: len("2026-03-14 ")]
+        return f"recorder silent since {since.removeprefix(today)}"
     return "no recorder" if facts["record"] is None else f"{facts['record']['events']} events"

@@ -145,7 +145,7 @@ def fitting(first, *others):
 
 def head(facts):
     """The first two lines of every page."""
-    state = facts["state"].upper() if facts.get("is_live", True) else "NOT TICKING: LAST WORDS"
+    state = facts["state"].upper() if facts.get("is_live", True) else "NOT TICKING: LAST STATE"
     if facts.get("locked_out_by"):
         state += f", LOCKED OUT BY {facts['locked_out_by']}"
     elif facts.get("test_left_ms") is not None:
@@ -177,8 +177,8 @@ def rest(start):
 
 
 def typed(reset):
-    """What is typed to reset what stands, or what comes before that; None where nothing waits for a
-    reset.
+    """The command that resets what a page shows, or what a person has to do before; None when
+    nothing waits for a reset.
     """
     return reset["command"] or (reset["code"] and TURN_KEY)
 
@@ -213,6 +213,16 @@ def folded(label, sentence, lines_max=3):
 def wrapped(line, margin):
     """A line that is too long goes on in the next one behind so many spaces."""
     return textwrap.wrap(line, WIDTH, subsequent_indent=" " * margin, break_on_hyphens=False)
+
+
+def parts(items, per_page):
+    """How many parts a list of so many items takes."""
+    return max(1, -(-len(items) // per_page))
+
+
+def part(items, number, per_page):
+    """The items of one part, from 1."""
+    return items[(number - 1) * per_page : number * per_page]
 
 
 def page(lines):

@@ -189,7 +189,7 @@ def _advice(answer):
         latches.KEY_NEEDED: ": turn the key switch out of RUN",
     }
     here = {
-        latches.CHANGED: ": what stands is not what the page showed, look again",
+        latches.CHANGED: ": the page has changed since, look again",
         latches.NOT_CLEAR_YET: ": see WAITS on this page",
         latches.NO_TOKENS: ": see RESETS for the next one",
         latches.KEY_NEEDED: ": turn the key switch out of RUN",

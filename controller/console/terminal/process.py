@@ -1,14 +1,11 @@
-"""The console's one loop: wait for a key or the next second, then draw what has changed, if the
-line takes it.
+"""The console's one loop: wait for a key or the next second, then draw what has changed.
 
-Nothing here is waited for but keys and time. While a line takes nothing, nothing new is drawn;
-after STALL_US what it has not taken is dropped, and the next page is drawn anew.
+It waits for keys and time alone. While the line accepts no bytes, nothing new is drawn; after
+STALL_US the rest is dropped, and the next page is drawn anew.
 """
 
 import contextlib
-import os
 import select
-import signal
 
 from controller.console.pages.text import CELLS
 from controller.console.terminal import screen, words
@@ -22,25 +19,6 @@ STALL_US = 5_000_000
 FLOOD_US = 20_000  # between two full reads: as much as a line of 115200 Bd carries
 ESCAPE_US = 100_000
 MESSAGE_ROW, WHO_ROW, MENU_ROW = 22, 23, 24
-END_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-
-
-class Stop:
-    """`asked` once a signal has asked for the end; readable then."""
-
-    def __init__(self):
-        self.asked = False
-        self._reading, writing = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
-        for number in END_SIGNALS:
-            signal.signal(number, self._ask)
-
-    def _ask(self, number, frame):
-        self.asked = True
-
-    def fileno(self):
-        """The descriptor to wait for."""
-        return self._reading
 
 
 class Console:

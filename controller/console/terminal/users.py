@@ -16,8 +16,11 @@ NAME = re.compile("[a-z][a-z0-9_]{0,15}")
 PASSWORD_CHARACTERS_MIN, PASSWORD_CHARACTERS_MAX = 6, 64
 # 16 MiB and tens of milliseconds a try (OWASP names N=2^14, r=8, p=5 as one of its equal choices).
 N, R, P, SALT_BYTES, HASH_BYTES = 1 << 14, 8, 5, 16, 32
-_N_MAX, _R_MAX, _P_MAX = 1 << 17, 8, 16
-_FILE_BYTES_MAX = 400
+# What a file may ask for; scrypt takes n below 2 ** (16 * r).
+_COSTS = {
+    (1 << n, r, p) for n in range(1, 18) for r in range(1, 9) for p in range(1, 17) if n < 16 * r
+}
+_FORM = re.compile(r"scrypt (\d{1,6}) (\d{1,2}) (\d{1,2}) ((?:[0-9a-f]{2})+) ([0-9a-f]{64})\n")
 
 
 class UserError(Exception):
@@ -28,15 +31,10 @@ def checked_name(name):
     """The name, when a user may be called so. Raises UserError."""
     if not NAME.fullmatch(name):
         raise UserError(
-            f"{spelled(name)} is no name of a user; allowed 1 .. 16 of a-z, 0-9 and "
-            f"_, a letter first"
+            f"{ascii(name[:20])} is no name of a user; allowed 1 .. 16 of a-z, 0-9 and _, a letter "
+            f"first"
         )
     return name
-
-
-def spelled(name):
-    """A name somebody typed, short and in plain ASCII."""
-    return ascii(name[:20])
 
 
 def checked_password(password):
@@ -61,7 +59,8 @@ def _path(state_directory, name):
 def add(state_directory, name, password):
     """Write a user durably, or a new password of one there is (then True). Raises UserError."""
     path = _path(state_directory, name)
-    text = _text(checked_password(password), secrets.token_bytes(SALT_BYTES))
+    salt = secrets.token_bytes(SALT_BYTES)
+    digest = _hash(checked_password(password), salt, N, R, P)
     try:
         is_known = os.path.lexists(path)
         owner = os.stat(state_directory)
@@ -72,7 +71,7 @@ def add(state_directory, name, password):
             path + ".new", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600
         )
         with open(descriptor, "w", encoding="ascii") as file:
-            file.write(text)
+            file.write(f"scrypt {N} {R} {P} {salt.hex()} {digest.hex()}\n")
             file.flush()
             os.fsync(descriptor)
             if os.geteuid() == 0:  # made by root for a console that is not
@@ -106,10 +105,6 @@ def names(state_directory):
     return sorted(file.removesuffix(SUFFIX) for file in files if file.endswith(SUFFIX))
 
 
-def _text(password, salt):
-    return f"scrypt {N} {R} {P} {salt.hex()} {_hash(password, salt, N, R, P).hex()}\n"
-
-
 def _hash(password, salt, n, r, p):
     return hashlib.scrypt(
         password.encode("ascii"), salt=salt, n=n, r=r, p=p, maxmem=256 * n * r, dklen=HASH_BYTES
@@ -120,20 +115,13 @@ def is_right(state_directory, name, password):
     """True when this user has this password; unknown users take as long. Raises UserError for a
     damaged file.
     """
+    salt, wanted, cost = bytes(SALT_BYTES), None, (N, R, P)
     if not password.isascii():
         return False
-    try:
-        salt, wanted, cost = _stored(_path(state_directory, name))
-    except (FileNotFoundError, UserError) as error:
-        if isinstance(error, UserError) and NAME.fullmatch(name):
-            raise
-        salt, wanted, cost = bytes(SALT_BYTES), None, (N, R, P)
-    try:
-        found = _hash(password, salt, *cost)
-    except ValueError:  # each of the three may be, but not together
-        raise UserError(
-            f"{_path(state_directory, name)}: is damaged; set the password again"
-        ) from None
+    if NAME.fullmatch(name):
+        with contextlib.suppress(FileNotFoundError):
+            salt, wanted, cost = _stored(_path(state_directory, name))
+    found = _hash(password, salt, *cost)
     return wanted is not None and hmac.compare_digest(found, wanted)
 
 
@@ -141,23 +129,15 @@ def _stored(path):
     """(salt, hash, (n, r, p)) of a file. Raises FileNotFoundError, UserError."""
     try:
         with open(path, "rb", opener=regular_file.opener) as file:
-            if os.fstat(file.fileno()).st_mode & 0o077:
-                raise UserError(
-                    f"{path}: others may read it, so it is not used; set the password again"
-                )
-            kind, n, r, p, salt, wanted = file.read(_FILE_BYTES_MAX).decode("ascii").split()
-        cost = int(n), int(r), int(p)
-        if kind != "scrypt" or not (
-            2 <= cost[0] <= _N_MAX and 1 <= cost[1] <= _R_MAX and 1 <= cost[2] <= _P_MAX
-        ):
-            raise ValueError
-        found = bytes.fromhex(salt), bytes.fromhex(wanted)
-        if len(found[1]) != HASH_BYTES or cost[0] & (cost[0] - 1):
-            raise ValueError
+            state, text = os.fstat(file.fileno()), file.read(400).decode("ascii", "replace")
     except FileNotFoundError:
         raise
-    except ValueError:
-        raise UserError(f"{path}: is damaged; set the password again") from None
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}") from None
-    return *found, cost
+    if state.st_mode & 0o077:
+        raise UserError(f"{path}: others may read it, so it is not used; set the password again")
+    match = _FORM.fullmatch(text)
+    cost = tuple(map(int, match.group(1, 2, 3))) if match else (0, 0, 0)
+    if cost not in _COSTS:
+        raise UserError(f"{path}: is damaged; set the password again")
+    return bytes.fromhex(match[4]), bytes.fromhex(match[5]), cost

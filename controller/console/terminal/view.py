@@ -50,11 +50,8 @@ class View:
 
     def __init__(self, run_directory, state_directory, pause=watch.wait):
         """pause(): lets a little time pass while a tick is waited for."""
-        self._run_directory, self._state_directory, self._pause = (
-            run_directory,
-            state_directory,
-            pause,
-        )
+        self._run_directory, self._state_directory = run_directory, state_directory
+        self._pause = pause
         self._watch = self._inode = None
         self._updates = 0
         self.trouble = "not looked yet"
@@ -149,8 +146,13 @@ class View:
 
     def _made(self, name, part, extra):
         if name == "hints":
-            status = self._watch.facts("links")
-            return _cut(pages.text.head(status), [*self._hints(), *extra], part)
+            head = pages.text.head(self._watch.facts("links"))
+            found = hint_statistics.read(os.path.join(self._run_directory, "hints.stats"))
+            lines = ["The controller has written no counters of hints yet."]
+            if found is not None:
+                now_ms, utc_s = clock.now_us() // 1000, clock.utc_us() // 1_000_000
+                lines = sources.lines(sources.gather(found, self._watch.shadow, now_ms, utc_s))
+            return _cut(head, [*lines, *extra], part)
         if name == "tests":
             status = self._watch.facts("status")
             return _cut(pages.text.head(status), [*words.tests(status), *extra], part)
@@ -166,16 +168,6 @@ class View:
             [*body, *extra],
             part,
             _seen(facts) if name == "alarms" else None,
-        )
-
-    def _hints(self):
-        found = hint_statistics.read(os.path.join(self._run_directory, "hints.stats"))
-        if found is None:
-            return ["The controller has written no counters of hints yet."]
-        return sources.lines(
-            sources.gather(
-                found, self._watch.shadow, clock.now_us() // 1000, clock.utc_us() // 1_000_000
-            )
         )
 
 

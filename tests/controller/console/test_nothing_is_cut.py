@@ -8,7 +8,7 @@ from watched import CONFIG, Watched, action, of_scenario
 from controller.console.pages import alarms, status
 from controller.console.pages.text import CELLS, HEIGHT, WIDTH
 from controller.core import reasons
-from controller.documents import matrix_page
+from controller.documents import matrix_facts
 from controller.rows import reason_words
 from controller.site import stage_states
 from controller.state import alarms as alarms_facts
@@ -188,7 +188,7 @@ def test_the_key_out_of_run_is_told_beside_the_counts(facts):
 def test_not_fitted_are_the_rows_that_the_matrix_of_the_site_lists(facts):
     listed = [
         row["row"]
-        for row in matrix_page.matrix_facts(CONFIG)["rows"]
+        for row in matrix_facts.facts(CONFIG)["rows"]
         if any(
             "not fitted" in state["state"] for stage in row["stages"] for state in stage["states"]
         )

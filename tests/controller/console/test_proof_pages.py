@@ -1,6 +1,4 @@
-"""Proof tests on the status page and the page of tests: what is near or late, in 80 x 24, whatever
-the ledger is.
-"""
+"""Proof tests on the status page and the page of tests: near, late, damaged, unknown."""
 
 import os
 from datetime import date, timedelta
@@ -9,7 +7,6 @@ from pathlib import Path
 import pytest
 from watched import UTC_US, Watched
 
-from controller.console import pages
 from controller.console.pages import text
 from controller.console.terminal import view, words
 from controller.record import proof_lines as pl
@@ -17,33 +14,38 @@ from controller.record import proof_tests as pt
 from controller.rows import proof_intervals
 
 
-def ledger(folder, ages_d, result=pl.PASSED):
+@pytest.fixture(scope="module")
+def rig(tmp_path_factory):
+    return Watched(tmp_path_factory.mktemp("proof")).run(3)
+
+
+@pytest.fixture
+def quiet(rig, tmp_path):
+    """A cabinet at rest with a state directory of the test's own."""
+    return rig.beside(tmp_path)
+
+
+def ledger(folder, ages_d):
     """Every row of the default cabinet tested today, those of ages_d so many days before."""
-    ages_d = dict(ages_d)
     for row in proof_intervals.INTERVALS:
         day = date(2026, 3, 14) - timedelta(days=ages_d.get(row, 0))
-        pt.Ledger(str(folder)).test(
-            (UTC_US, "ntp"),
-            row,
-            "A",
-            5,
-            result if row in ages_d else pl.PASSED,
-            date=day.isoformat(),
-        )
+        moment = UTC_US, "ntp"
+        pt.Ledger(str(folder)).test(moment, row, "A", 5, pl.PASSED, date=day.isoformat())
+
+
+def fits(lines):
+    assert all(len(line) <= text.WIDTH and line.isascii() for line in lines)
+    return lines
 
 
 def shown(watched):
-    lines = pages.lines("status", watched.facts("status"))
-    assert len(lines) <= text.HEIGHT and all(
-        len(line) <= text.WIDTH and line.isascii() for line in lines
-    )
+    lines = fits(watched.lines("status"))
+    assert len(lines) <= text.HEIGHT
     return next(line for line in lines if line.startswith("LOG"))
 
 
 def page_of_tests(watched):
-    body = words.tests(watched.facts("status"))
-    assert all(len(line) <= text.WIDTH and line.isascii() for line in body)
-    return body
+    return fits(words.tests(watched.facts("status")))
 
 
 @pytest.mark.parametrize(
@@ -56,53 +58,44 @@ def page_of_tests(watched):
         ({"15": 365, "1": 400}, "DUE 2 proof tests to be done   LIMITS"),
     ],
 )
-def test_the_status_names_what_is_due_next(tmp_path, ages_d, words_shown):
+def test_the_status_names_what_is_due_next(quiet, tmp_path, ages_d, words_shown):
     ledger(tmp_path, ages_d)
-    assert words_shown in shown(Watched(tmp_path).run(3))
+    assert words_shown in shown(quiet)
 
 
-def test_a_calibration_that_is_near_is_not_hidden_by_a_test(tmp_path):
-    facts = Watched(tmp_path).run(3).facts("status") | {"gas_calibration_d": 60}
-    line = pages.lines("status", facts)[-2]
-    assert (
-        line.endswith("DUE 75 proof tests to be done, gas calibration in 60 d")
-        and len(line) <= text.WIDTH
-    )
-    assert "gas" not in pages.lines("status", facts | {"gas_calibration_d": 61})[-2]
+def test_a_test_does_not_hide_a_near_calibration(quiet):
+    line = quiet.lines("status", gas_calibration_d=60)[-2]
+    assert line.endswith("DUE 75 proof tests to be done, gas calibration in 60 d")
+    assert len(line) <= text.WIDTH
+    assert "gas" not in quiet.lines("status", gas_calibration_d=61)[-2]
 
 
-@pytest.mark.parametrize(
-    "days, said",
-    [
+def test_an_unknown_or_impossible_calibration_is_no_number(quiet):
+    """An impossible date was shown as "in -36500 d"."""
+    for days, shown_as in (
         (None, "unknown"),
         (0, "in 0 d"),
         (1, "in 1 d"),
         (-1, "overdue by 1 d"),
         (-36_499, "overdue by 36499 d"),
         (-36_500, "overdue (no day set)"),
-    ],
-)
-def test_a_day_that_a_detector_does_not_tell_is_not_told_as_one(tmp_path, days, said):
-    """An impossible date came as "in -36500 d"."""
-    facts = Watched(tmp_path).run(3).facts("status") | {"gas_calibration_d": days}
-    line = pages.lines("status", facts)[-2]
-    assert f"gas calibration {said}" in line and len(line) <= text.WIDTH
-    assert words.tests(facts)[1] == f"  gas calibration    {said} (as the detectors tell)"
+    ):
+        line = quiet.lines("status", gas_calibration_d=days)[-2]
+        assert f"gas calibration {shown_as}" in line and len(line) <= text.WIDTH
+        facts = {**quiet.facts("status"), "gas_calibration_d": days}
+        assert words.tests(facts)[1] == f"  gas calibration    {shown_as} (as the detectors tell)"
 
 
-def test_the_page_of_tests_lists_what_is_near_or_late(tmp_path):
+def test_the_page_of_tests_lists_what_is_near_or_late(quiet, tmp_path):
     ledger(tmp_path, {"15": 353, "1": 400})
-    body = page_of_tests(Watched(tmp_path).run(3))
+    body = page_of_tests(quiet)
     assert "  proof tests        1 overdue or failed, 1 within 60 d, of 75 (52 rows armed)" in body
-    assert [line[:38].split() for line in body if line.startswith("  row ")] == [
-        ["row", "1", "overdue,", "35", "d", "late"],
-        ["row", "15", "due", "in", "12", "d"],
-    ]
+    rows = [line[:38].split() for line in body if line.startswith("  row ")]
+    assert rows == ["row 1 overdue, 35 d late".split(), "row 15 due in 12 d".split()]
 
 
-def test_a_new_cabinet_lists_every_row_over_several_parts(tmp_path):
-    watched = Watched(tmp_path).run(3)
-    made = view.View(watched.folder, watched.folder, watched.rig.step)
+def test_a_new_cabinet_lists_every_row_over_several_parts(rig):
+    made = view.View(rig.folder, rig.folder, rig.rig.step)
     made.update()
     parts = [made.page("tests", part).body for part in range(made.page("tests", 0).parts)]
     assert len(parts) > 3 and all(len(body) <= view.BODY_ROWS for body in parts)
@@ -110,77 +103,62 @@ def test_a_new_cabinet_lists_every_row_over_several_parts(tmp_path):
     made.close()
 
 
-def test_a_ledger_that_is_damaged_or_no_file_costs_no_page(tmp_path):
-    watched = Watched(tmp_path).run(3)
+def test_a_damaged_ledger_or_none_costs_no_page(quiet, tmp_path):
     path = Path(pt.path_of(str(tmp_path)))
     path.write_bytes(b"x\n")
-    assert "DUE proof-test ledger damaged" in shown(watched)
-    assert "  ledger             damaged from line 1" in page_of_tests(watched)
+    assert "DUE proof-test ledger damaged" in shown(quiet)
+    assert "  ledger             damaged from line 1" in page_of_tests(quiet)
     path.unlink()
     path.mkdir()
-    assert "DUE proof tests unknown" in shown(watched)
-    assert any("Is a directory" in line for line in page_of_tests(watched))
-
-
-def test_no_word_of_a_row_or_of_the_ledger_is_cut(tmp_path):
-    watched = Watched(tmp_path).run(3)
-    os.mkfifo(pt.path_of(str(tmp_path)))
-    body = page_of_tests(watched)
-    assert "it is a pipe or a device; allowed a regular file" in " ".join(" ".join(body).split())
-    os.unlink(pt.path_of(str(tmp_path)))
-    body = page_of_tests(watched)
-    first = body.index(next(line for line in body if line.startswith("  row 1 ")))
-    assert body[first : first + 2] == [
-        "  row 1   never tested, due today         emergency stop, each of its two",
-        " " * 42 + "contacts",
-    ]
-    rows = " ".join(" ".join(body).split())
-    assert all(
-        f" {proof_intervals.what(row['row'])}" in rows
-        for row in watched.facts("status")["proof_tests"]["rows"]
-    )
-
-
-def test_a_damaged_ledger_is_named_however_far_its_tests_are(tmp_path):
+    assert "DUE proof tests unknown" in shown(quiet)
+    assert any("Is a directory" in line for line in page_of_tests(quiet))
+    path.rmdir()
     ledger(tmp_path, {})
-    with open(pt.path_of(str(tmp_path)), "ab") as file:
+    with open(path, "ab") as file:
         file.write(b'{"changed": 1}\n')
-    assert "DUE proof-test ledger damaged" in shown(Watched(tmp_path).run(3))
+    assert "DUE proof-test ledger damaged" in shown(quiet), "however far its tests are"
+
+
+def test_no_word_of_a_row_or_of_the_ledger_is_cut(quiet, tmp_path):
+    os.mkfifo(pt.path_of(str(tmp_path)))
+    body = " ".join(" ".join(page_of_tests(quiet)).split())
+    assert "it is a pipe or a device; allowed a regular file" in body
+    os.unlink(pt.path_of(str(tmp_path)))
+    body = page_of_tests(quiet)
+    at = body.index("  row 1   never tested, due today         emergency stop, each of its two")
+    assert body[at + 1] == " " * 42 + "contacts"
+    text_of_rows = " ".join(" ".join(body).split())
+    for row in quiet.facts("status")["proof_tests"]["rows"]:
+        assert f" {proof_intervals.what(row['row'])}" in text_of_rows
 
 
 @pytest.mark.parametrize("behind_us", [0, UTC_US])
-def test_a_clock_that_is_not_known_to_be_right_is_named_where_nothing_seems_late(
-    tmp_path, monkeypatch, behind_us
+def test_an_unknown_clock_is_named_while_nothing_seems_late(
+    quiet, tmp_path, monkeypatch, behind_us
 ):
     ledger(tmp_path, {"15": 353})
-    watched = Watched(tmp_path).run(3)
-    was_us = watched.clocks.utc_us
-    monkeypatch.setattr(watched.clocks, "utc_us", lambda: was_us() - behind_us)
-    assert "DUE proof test of row 15 in 12 d   " in shown(watched) or behind_us
-    watched.seen = None
-    monkeypatch.setattr(watched.clocks, "steered_us", lambda: None)
-    monkeypatch.setattr(watched.clocks, "started_from_rtc", lambda: False)
-    assert "DUE proof test of row 15 in 12 d, clock unknown" in shown(watched)
-    assert "  clock              not known to be right: more may be late" in page_of_tests(watched)
+    was_us = quiet.clocks.utc_us
+    monkeypatch.setattr(quiet.clocks, "utc_us", lambda: was_us() - behind_us)
+    assert "DUE proof test of row 15 in 12 d   " in shown(quiet) or behind_us
+    quiet.seen = None
+    monkeypatch.setattr(quiet.clocks, "steered_us", lambda: None)
+    monkeypatch.setattr(quiet.clocks, "started_from_rtc", lambda: False)
+    assert "DUE proof test of row 15 in 12 d, clock unknown" in shown(quiet)
+    assert "  clock              not known to be right: more may be late" in page_of_tests(quiet)
 
 
-def test_a_controller_of_another_version_has_pages_without_proof_tests(tmp_path):
-    watched = Watched(tmp_path).run(3)
-    del watched.watch().shadow.reader.header["proof_tests"]
-    assert "DUE gas calibration in 180 d" in shown(watched)
-    assert ("  proof tests        not told by this controller: another version") in words.tests(
-        watched.facts("status")
-    )
+def test_a_controller_of_another_version_has_pages_without_proof_tests(quiet, monkeypatch):
+    monkeypatch.delitem(quiet.watch().shadow.reader.header, "proof_tests")
+    assert "DUE gas calibration in 180 d" in shown(quiet)
+    line = "  proof tests        not told by this controller: another version"
+    assert line in words.tests(quiet.facts("status"))
 
 
-def test_the_file_is_read_anew_only_when_it_has_changed(tmp_path, monkeypatch):
-    reads = []
-    monkeypatch.setattr(
-        pt, "read", lambda directory, read=pt.read: reads.append(1) or read(directory)
-    )
-    watched = Watched(tmp_path).run(3)
+def test_the_file_is_read_anew_only_when_it_has_changed(quiet, tmp_path, monkeypatch):
+    reads, read = [], pt.read
+    monkeypatch.setattr(pt, "read", lambda directory: reads.append(1) or read(directory))
     for number, row in enumerate(("1", "2", "3")):
-        assert [shown(watched), shown(watched)] == [shown(watched)] * 2
-        assert f"DUE {75 - number} proof tests to be done" in shown(watched)
+        assert [shown(quiet), shown(quiet)] == [shown(quiet)] * 2
+        assert f"DUE {75 - number} proof tests to be done" in shown(quiet)
         pt.Ledger(str(tmp_path)).test((UTC_US, "ntp"), row, "A", 5, pl.PASSED)
     assert len(reads) == 3

@@ -1,84 +1,54 @@
-"""`firebreak reset`: it names what its operator has seen on a page, by the code that the page ends
-with.
-"""
+"""`firebreak reset`: it names what its operator has seen, by the code at the end of a page."""
 
 import json
 import re
 
 import pytest
+from command_line import answered, run
 from watched import Watched, action, two_channels
 
-from controller import __main__ as cli
-from controller.console import pages, reset_words, watch
+from controller.console import reset as reset_command
+from controller.console import watch
 from controller.console.pages.text import CELLS, WIDTH
 from controller.run import operator_commands
 from controller.state import reset_code
-from safety import latches
 
 OTHER = "0123ABCD"
 TURN = "turn the key, then look again"
 SILENT = dict(device="io_1", fault="silent")
-ESTOP, KEY_OUT = (
-    [action(5, "estop_press"), action(6, "estop_release")],
-    action(12, "key", run=False),
-)
+ESTOP = [action(5, "estop_press"), action(6, "estop_release")]
+KEY_OUT = action(12, "key", run=False)
 IO_SILENT = [action(5, "device_fault", **SILENT), action(7, "device_fault", value=False, **SILENT)]
-
-
-def run(capsys, *argv):
-    """(exit code, lines on stdout, lines on stderr) of a command."""
-    try:
-        code = cli.main([str(each) for each in argv])
-    except SystemExit as leaving:  # argparse
-        code = leaving.code
-    said = capsys.readouterr()
-    return code, said.out.splitlines(), said.err.splitlines()
+BY_KEY = operator_commands.KEY_RESET
 
 
 @pytest.fixture
 def asked(monkeypatch):
     """What was sent to the command socket, of which each is answered with "done"."""
-    found = []
-    monkeypatch.setattr(
-        operator_commands,
-        "reset",
-        lambda *what: found.append(what[1:]) or operator_commands.Answer(latches.DONE, 0),
-    )
-    monkeypatch.setattr(operator_commands, "reach", lambda path: None)
-    return found
+    answered(monkeypatch, operator_commands, "reach", None)
+    return answered(monkeypatch, operator_commands, "reset", operator_commands.Answer(1, 0))
 
 
 def code_on(watched, page="alarms"):
     """The code in the last line of a page."""
-    found = re.fullmatch(
-        rf"{re.escape(CELLS)} +To reset: firebreak reset (?:--key "
-        rf")?([0-9A-F]{{8}})",
-        pages.lines(page, watched.facts(page))[-1],
-    )
+    command = rf"{re.escape(CELLS)} +To reset: firebreak reset (?:--key )?([0-9A-F]{{8}})"
+    found = re.fullmatch(command, watched.lines(page)[-1])
     return found and found[1]
 
 
 def reset(capsys, watched, *argv):
     """As run, of a reset in the watched rig's folder."""
-    return run(capsys, "reset", "--run-dir", watched.folder, *argv)
+    return run(capsys, "reset --run-dir", watched.folder, *argv)
 
 
-# -- the code
+def changed(code, now, end=""):
+    return 1, [], [f"firebreak: the active rows have changed since {code}: now {now}{end}"]
 
 
 def test_another_cause_in_either_channel_is_another_code():
-    codes = {
-        reset_code.code_of(causes)
-        for causes in (
-            (3, 7, -1, 0),
-            (4, 7, -1, 0),
-            (3, 8, -1, 0),
-            (3, 7, 0, 0),
-            (3, 7, -1, 7),
-            (-1, 0, 3, 7),
-            (90, (1 << 30) - 1, 0, (1 << 30) - 1),
-        )
-    }
+    one_each = [(3, 7, -1, 0), (4, 7, -1, 0), (3, 8, -1, 0), (3, 7, 0, 0), (3, 7, -1, 7)]
+    more = [(-1, 0, 3, 7), (90, (1 << 30) - 1, 0, (1 << 30) - 1)]
+    codes = {reset_code.code_of(causes) for causes in one_each + more}
     assert len(codes) == 7 and all(reset_code.FORM.fullmatch(code) for code in codes)
     assert reset_code.code_of((-1, 0, -1, 0)) is None
 
@@ -88,93 +58,60 @@ def test_another_cause_in_either_channel_is_another_code():
 
 def test_a_page_ends_with_the_command_that_resets_what_it_shows(tmp_path, capsys, monkeypatch):
     watched = Watched(tmp_path, actions=IO_SILENT).run(4)
-    for page in ("alarms", "status"):
-        assert pages.lines(page, watched.facts(page))[-1] in (
-            CELLS,
-            "RESETS 3 of 3 remote resets left this hour.",
-        )
+    assert watched.lines("alarms")[-1] == "RESETS 3 of 3 remote resets left this hour."
+    assert watched.lines("status")[-1] == CELLS
     facts = watched.run(20).facts("alarms")
     code = reset_code.code_of(watched.shadow.causes)
     assert (facts["reset"]["code"], facts["reset"]["command"]) == (code, f"firebreak reset {code}")
-    lines = pages.lines("alarms", facts)
-    assert lines[-1].startswith(f"{CELLS}  ") and lines[-1].endswith(
-        f"To reset: firebreak reset {code}"
-    )
-    assert (
-        len(lines[-1]) == WIDTH
-        and ("RESET  remote (the command below). Now it would be: done.") in lines
-    )
+    lines = watched.lines("alarms")
+    assert lines[-1].startswith(f"{CELLS}  ") and len(lines[-1]) == WIDTH
+    assert lines[-1].endswith(f"To reset: firebreak reset {code}")
+    assert "RESET  remote (the command below). Now it would be: done." in lines
     monkeypatch.setattr(watch.Watch.update, "__defaults__", (watched.rig.step,))
     for page in ("alarms", "status"):
-        said = run(
-            capsys, page, "--json", "--run-dir", watched.folder, "--state-dir", watched.folder
-        )[1]
-        assert json.loads("\n".join(said))["reset"]["code"] == code
+        where = "--run-dir", watched.folder, "--state-dir", watched.folder
+        out = run(capsys, page, "--json", *where)[1]
+        assert json.loads("\n".join(out))["reset"]["code"] == code
 
 
-def test_a_reset_by_key_is_typed_once_the_key_is_turned(tmp_path, capsys, asked):
-    """A row stands then that did not before: what was typed with the code of before was always
-    refused.
-    """
+def test_a_reset_by_key_has_a_command_once_the_key_is_turned(tmp_path, capsys, asked):
+    """Another row is active then: a command with the code of before was always refused."""
     watched = Watched(tmp_path, actions=[*ESTOP, KEY_OUT]).run(11)
     facts = watched.facts("alarms")
-    assert facts["reset"]["command"] is None and facts["reset"]["code"] == reset_code.code_of(
-        watched.shadow.causes
-    )
+    assert facts["reset"]["command"] is None
+    assert facts["reset"]["code"] == reset_code.code_of(watched.shadow.causes)
     for page in ("alarms", "status"):
-        assert pages.lines(page, watched.facts(page))[-1].endswith(f"  To reset: {TURN}")
-    assert reset(capsys, watched)[1][-1] == f"Nothing was reset. To reset what stands: {TURN}"
-    assert reset(capsys, watched, OTHER)[2][0].endswith(f": now 1a, 1b; to reset that: {TURN}")
+        assert watched.lines(page)[-1].endswith(f"  To reset: {TURN}")
+    assert reset(capsys, watched)[1][-1] == f"Nothing was reset. To reset this: {TURN}"
+    end = f"; to reset that: {TURN}"
+    assert reset(capsys, watched, OTHER) == changed(OTHER, "1a, 1b", end)
     facts = watched.run(13).facts("alarms")
     assert facts["reset"]["command"] == f"firebreak reset --key {facts['reset']['code']}"
     assert code_on(watched) == facts["reset"]["code"]
     assert reset(capsys, watched, "--key", code_on(watched))[1] == ["reset of 1a, 1b, 47: done"]
-    assert ("with the key on site (turn it out of RUN, the command below)") in "\n".join(
-        pages.lines("alarms", facts)
-    )
+    assert "with the key on site (turn it out of RUN, the command below)" in watched.text("alarms")
 
 
-def test_the_status_page_has_the_code_only_where_it_shows_all_that_stands(tmp_path):
+def test_the_status_page_has_the_code_only_if_it_shows_every_alarm(tmp_path):
     watched = Watched(tmp_path, actions=IO_SILENT).run(20)
-    facts, typed = watched.facts("status"), pages.lines("alarms", watched.facts("alarms"))[-1]
-    two, three = ({**facts, "standing": (3 * facts["standing"])[:count]} for count in (2, 3))
-    assert pages.lines("status", two)[-1] == typed and code_on(watched) in typed
+    typed, rows = watched.lines("alarms")[-1], 3 * watched.facts("status")["standing"]
+    assert watched.lines("status", standing=rows[:2])[-1] == typed and code_on(watched) in typed
     unseen = f"{CELLS}{'To reset: firebreak alarms':>{WIDTH - len(CELLS)}}"
     in_b = {"stage": "1a", "name": "emergency stop", "reset": "key"}
-    assert (
-        pages.lines("status", three)[-1]
-        == pages.lines("status", {**two, "channel_b": in_b})[-1]
-        == unseen
-    )
+    assert watched.lines("status", standing=rows[:3])[-1] == unseen
+    assert watched.lines("status", standing=rows[:2], channel_b=in_b)[-1] == unseen
 
 
-def test_what_goes_by_itself_has_no_code(tmp_path, capsys, asked):
+def test_a_row_that_resets_itself_has_no_code(tmp_path, capsys, asked):
     watched = Watched(tmp_path, actions=[action(5, "key", run=False)]).run(8)
     facts = watched.facts("alarms")
     assert [row["stage"] for row in facts["standing"]] == ["47"]
     assert (facts["reset"]["code"], facts["reset"]["command"]) == (None, None)
-    assert (
-        pages.lines("alarms", facts)[-1]
-        == pages.lines("status", watched.facts("status"))[-1]
-        == CELLS
-    )
-    assert reset(capsys, watched) == (
-        1,
-        [
-            "row 47 service mode, cabinet; self reset",
-            "Nothing was reset: what stands goes by itself with its cause.",
-        ],
-        [],
-    )
-    assert reset(capsys, watched, OTHER) == (
-        1,
-        [],
-        [
-            f"firebreak: what stands has changed since {OTHER}: now 47, which goes by itself with "
-            f"its "
-            f"cause"
-        ],
-    )
+    assert watched.lines("alarms")[-1] == watched.lines("status")[-1] == CELLS
+    by_itself = reset_command.BY_ITSELF
+    lines = ["row 47 service mode, cabinet; self reset", f"Nothing was reset: this {by_itself}."]
+    assert reset(capsys, watched) == (1, lines, [])
+    assert reset(capsys, watched, OTHER) == changed(OTHER, "47", f", which {by_itself}")
     assert asked == []
 
 
@@ -182,116 +119,87 @@ def test_what_goes_by_itself_has_no_code(tmp_path, capsys, asked):
 
 
 def test_a_reset_clears_nothing_that_came_after_the_page(tmp_path, capsys, asked):
-    """It read what stands in the moment of the command, so it cleared what its operator had never
-    seen.
-    """
-    watched = Watched(
-        tmp_path,
-        actions=[
-            *ESTOP,
-            KEY_OUT,
-            action(20, "device_fault", **SILENT),
-            action(22, "device_fault", value=False, **SILENT),
-        ],
-    ).run(15)
+    """It read the causes at the moment of the command and cleared what its operator never saw."""
+    silence = (
+        action(20, "device_fault", **SILENT),
+        action(22, "device_fault", value=False, **SILENT),
+    )
+    watched = Watched(tmp_path, actions=[*ESTOP, KEY_OUT, *silence]).run(15)
     seen, before = code_on(watched), watched.shadow.causes
     assert reset(capsys, watched.run(16), "--key", seen)[:2] == (0, ["reset of 1a, 1b, 47: done"])
     now = code_on(watched.run(40))
-    assert asked == [(operator_commands.KEY_RESET, *before)] and now not in (None, seen)
+    path = f"{watched.folder}/command.sock"
+    assert asked == [(path, BY_KEY, *before)] and now not in (None, seen)
     names = ", ".join(watched.shadow.standing)
-    assert "49" in names and reset(capsys, watched, "--key", seen) == (
-        1,
-        [],
-        [
-            f"firebreak: what stands has changed since {seen}: now {names}; to reset that: "
-            f"firebreak reset --key {now}"
-        ],
-    )
+    end = f"; to reset that: firebreak reset --key {now}"
+    assert "49" in names and reset(capsys, watched, "--key", seen) == changed(seen, names, end)
     assert len(asked) == 1, "nothing was sent"
-    assert reset(capsys, watched, "--key", now)[0] == 0 and asked[1:] == [
-        (operator_commands.KEY_RESET, *watched.shadow.causes)
-    ]
+    assert reset(capsys, watched, "--key", now)[0] == 0
+    assert asked[1:] == [(path, BY_KEY, *watched.shadow.causes)]
 
 
-def test_a_reset_without_a_code_shows_what_stands_and_resets_nothing(tmp_path, capsys, asked):
+def test_a_reset_without_a_code_resets_nothing(tmp_path, capsys, asked):
     watched = Watched(tmp_path, actions=IO_SILENT).run(4)
-    assert reset(capsys, watched) == (1, ["nothing stands: nothing to reset"], [])
-    assert reset(capsys, watched, OTHER) == (
-        1,
-        [],
-        [f"firebreak: what stands has changed since {OTHER}: now nothing"],
-    )
+    assert reset(capsys, watched) == (1, ["no row is active or latched: nothing to reset"], [])
+    assert reset(capsys, watched, OTHER) == changed(OTHER, "none")
     code, out, err = reset(capsys, watched.run(20))
     typed = code_on(watched)
     assert (code, err) == (1, []) and len(out) == len(watched.shadow.standing) + 2
-    assert out[-2] == reset_words.IS_A_START
     assert "row 49 I/O module silent, cabinet; remote reset" in out
-    assert out[-1] == f"Nothing was reset. To reset what stands: firebreak reset {typed}"
+    last = f"Nothing was reset. To reset this: firebreak reset {typed}"
+    assert out[-2:] == [reset_command.IS_A_START, last]
     assert reset(capsys, watched, "--key")[1][-1].endswith(f": {TURN}")
     assert asked == []
 
 
 @pytest.mark.parametrize("is_stopped, ends", [(False, "running"), (True, "ready")])
-def test_a_reset_is_a_start_too_unless_somebody_has_stopped_it_first(
+def test_a_reset_is_a_start_too_unless_the_cabinet_was_stopped(
     tmp_path, capsys, asked, is_stopped, ends
 ):
-    """After an emergency stop as well, which whoever turns the key has to know."""
+    """After an emergency stop as well: whoever turns the key has to know that."""
     reset_there = [action(14, "reset", by="key"), action(15, "key", run=True)]
     watched = Watched(tmp_path, actions=[*ESTOP, KEY_OUT, *reset_there]).run(13)
     if is_stopped:
         watched.rig.controller.run_request(False)
-    said = reset(capsys, watched.run(13.5))[1]
-    assert (reset_words.IS_A_START in said) == (not is_stopped)
+    out = reset(capsys, watched.run(13.5))[1]
+    assert (reset_command.IS_A_START in out) == (not is_stopped)
     assert watched.run(25).facts("status")["state"] == ends
 
 
-@pytest.mark.parametrize("given", [str.upper, str.lower])
-def test_a_code_is_taken_in_either_case_and_names_both_channels(tmp_path, capsys, asked, given):
+def test_a_code_is_taken_in_either_case_and_names_both_channels(tmp_path, capsys, asked):
     watched = Watched(tmp_path, settings=two_channels(tmp_path)).run(4)
     watched.rig.controller.run_request(False)
     watched.run(12).rig.channel_b.stuck["estop_1_ok"] = 0
     watched.run(12.3).rig.channel_b.stuck.clear()
-    facts = watched.run(13).facts("alarms")
-    assert facts["standing"] == [] and pages.lines("alarms", facts)[-1].endswith(
-        f"  To reset: {TURN}"
-    )
+    assert watched.run(13).facts("alarms")["standing"] == []
+    assert watched.lines("alarms")[-1].endswith(f"  To reset: {TURN}")
     watched.rig.plant.key_run = False
-    facts = watched.run(14).facts("alarms")
-    assert code_on(watched) == facts["reset"]["code"] and reset(capsys, watched) == (
-        1,
-        [
-            "row 47 service mode, cabinet; self reset",
-            "row 1a emergency stop, first out in channel B; key reset",
-            f"Nothing was reset. To reset what stands: {facts['reset']['command']}",
-        ],
-        [],
-    )
-    said = reset(capsys, watched, "--key", given(code_on(watched)))
-    assert said == (0, ["reset of 47, 1a in channel B: done"], [])
-    assert asked == [(operator_commands.KEY_RESET, *watched.shadow.causes)] and asked[0][3] == 0
+    found = watched.run(14).facts("alarms")["reset"]
+    assert code_on(watched) == found["code"]
+    lines = [
+        "row 47 service mode, cabinet; self reset",
+        "row 1a emergency stop, first out in channel B; key reset",
+        f"Nothing was reset. To reset this: {found['command']}",
+    ]
+    assert reset(capsys, watched) == (1, lines, [])
+    path = f"{watched.folder}/command.sock"
+    for given in (str.upper, str.lower):
+        done = (0, ["reset of 47, 1a in channel B: done"], [])
+        assert reset(capsys, watched, "--key", given(code_on(watched))) == done
+        assert asked.pop() == (path, BY_KEY, *watched.shadow.causes)
+    assert watched.shadow.causes[2] == 0
 
 
-@pytest.mark.parametrize(
-    "text", ["", "1234567", "123456789", "0123ABCG", "0x123456", "12 45678", "1234567\xe9"]
-)
-def test_what_is_no_code_is_one_line_and_code_2(tmp_path, capsys, asked, text):
-    code, out, err = run(capsys, "reset", "--run-dir", tmp_path, text)
-    assert (code, out, len(err)) == (2, [], 1) and err[0].isascii()
-    assert err[0].endswith(
-        f"{json.dumps(text)}: a code is 8 characters of 0-9 and A-F, as the "
-        f"last line of firebreak "
-        "alarms shows it"
-    )
+def test_a_wrong_code_is_one_line_and_code_2(tmp_path, capsys, asked):
+    for text in ("", "1234567", "123456789", "0123ABCG", "0x123456", "12 45678", "1234567\xe9"):
+        code, out, err = run(capsys, "reset --run-dir", tmp_path, text)
+        assert (code, out, len(err)) == (2, [], 1)
+        allowed = "a code is 8 characters of 0-9 and A-F, as the last line of firebreak alarms"
+        assert f"{json.dumps(text)}: {allowed}" in err[0]
+    code, _, err = run(capsys, "reset --run-dir", tmp_path, "1\n" + 100_000 * "2")
+    assert (code, len(err)) == (2, 1) and len(err[0]) < 200
+    assert f'"1\\n{38 * "2"}...": a code is' in err[0]
     assert asked == []
-
-
-def test_what_is_no_code_is_shown_by_its_beginning(tmp_path, capsys, asked):
-    code, _, err = run(capsys, "reset", "--run-dir", tmp_path, "1\n" + 100_000 * "2")
-    assert (
-        (code, len(err)) == (2, 1)
-        and (f'"1\\n{38 * "2"}...": a code is') in err[0]
-        and len(err[0]) < 200
-    )
 
 
 @pytest.mark.parametrize(
@@ -310,18 +218,11 @@ def test_what_is_no_code_is_shown_by_its_beginning(tmp_path, capsys, asked):
 )
 @pytest.mark.parametrize("option, what", [((), 1), (("--key",), 2)])
 def test_a_reset_says_how_it_went(capsys, monkeypatch, tripped, answer, code, words, option, what):
-    asked = []
-    monkeypatch.setattr(
-        operator_commands,
-        "reset",
-        lambda *details: asked.append(details) or operator_commands.Answer(*answer),
-    )
+    answer = operator_commands.Answer(*answer)
+    asked = answered(monkeypatch, operator_commands, "reset", answer)
     causes = tripped.shadow.causes
-    assert reset(capsys, tripped, *option, reset_code.code_of(causes)) == (
-        code,
-        [f"reset of 1a, 1b: {words}"],
-        [],
-    )
+    found = reset(capsys, tripped, *option, reset_code.code_of(causes))
+    assert found == (code, [f"reset of 1a, 1b: {words}"], [])
     assert asked == [(f"{tripped.folder}/command.sock", what, *causes)]
 
 
@@ -331,30 +232,19 @@ def tripped(tmp_path_factory):
     return Watched(tmp_path_factory.mktemp("reset"), actions=ESTOP).run(12)
 
 
-# -- without a controller
-
-
-def test_a_reset_without_a_controller(capsys, tmp_path, tripped):
-    """Nor one that has left its journal, whose last words are no news."""
-    found = run(capsys, "reset", "--run-dir", tmp_path)
-    assert (found[0], found[1], len(found[2])) == (3, [], 1) and (
-        "no controller answers in"
-    ) in found[2][0]
-    for argv in ((), (OTHER,), (reset_code.code_of(tripped.shadow.causes),)):
+def test_a_reset_needs_a_controller_and_its_user(capsys, monkeypatch, tmp_path, tripped):
+    """A journal that a dead controller has left is no controller."""
+    code, out, err = run(capsys, "reset --run-dir", tmp_path)
+    assert (code, out, len(err)) == (3, [], 1) and "no controller answers in" in err[0]
+    own = reset_code.code_of(tripped.shadow.causes)
+    for argv in ((), (OTHER,), (own,)):
         code, out, err = reset(capsys, tripped, *argv)
-        assert (code, out, len(err)) == (3, [], 1) and err[0].startswith(
-            "firebreak: no controller answers in"
-        )
-
-
-def test_who_may_not_reset_is_told_who_may(capsys, monkeypatch, tripped):
-    def closed(*_):
-        raise PermissionError(13, "Permission denied")
-
-    monkeypatch.setattr(operator_commands, "reach", closed)
-    monkeypatch.setattr(operator_commands, "reset", closed)
-    for argv in ((), (reset_code.code_of(tripped.shadow.causes),)):
+        assert (code, out, len(err)) == (3, [], 1)
+        assert err[0].startswith("firebreak: no controller answers in")
+    for name in ("reach", "reset"):
+        denied = PermissionError(13, "Permission denied")
+        answered(monkeypatch, operator_commands, name, denied)
+    for argv in ((), (own,)):
         code, out, err = reset(capsys, tripped, *argv)
-        assert (code, out, len(err)) == (3, [], 1) and err[0].endswith(
-            "put sudo -u firebreak before it"
-        )
+        assert (code, out, len(err)) == (3, [], 1)
+        assert err[0].endswith("put sudo -u firebreak before it")

@@ -3,12 +3,13 @@ stay.
 """
 
 import json
+import os
 
 import pytest
+from command_line import refused, run
 from watched import Watched, action
 from word_sets import words
 
-from controller import __main__ as cli
 from controller.console import watch
 
 # Keys of the JSON of each page, for ever: a new one is added here, none is ever renamed or removed.
@@ -48,31 +49,17 @@ def live(tripped, monkeypatch):
     return tripped
 
 
-def run(capsys, *argv):
-    """(exit code, stdout, lines on stderr) of a command."""
-    try:
-        code = cli.main([str(each) for each in argv])
-    except SystemExit as leaving:  # argparse
-        code = leaving.code
-    said = capsys.readouterr()
-    return code, said.out, said.err.splitlines()
-
-
 def where(watched):
     return "--run-dir", watched.folder, "--state-dir", watched.folder
 
 
 @pytest.mark.parametrize("page", watch.PAGES)
-def test_a_page_of_a_running_controller(capsys, live, page):
+def test_a_page_and_its_json_with_the_keys_it_always_had(capsys, live, page):
     code, out, err = run(capsys, page, *where(live))
-    assert (code, err) == (0, []) and "TRIPPED" in out.splitlines()[0]
-
-
-@pytest.mark.parametrize("page", watch.PAGES)
-def test_the_json_of_a_page_has_the_keys_it_always_had(capsys, live, page):
+    assert (code, err) == (0, []) and "TRIPPED" in out[0]
     code, out, err = run(capsys, page, "--json", *where(live))
     assert (code, err) == (0, [])
-    doc = json.loads(out)
+    doc = json.loads("\n".join(out))
     assert HEAD | KEYS[page] == set(doc)
     assert doc["state"] == "tripped" and doc["is_live"]
 
@@ -81,62 +68,44 @@ def test_every_page_has_its_keys():
     assert set(watch.PAGES) == set(KEYS)
 
 
-def test_a_controller_that_has_died_is_code_1(capsys, live, monkeypatch):
+def test_a_dead_controller_is_code_1(capsys, live, monkeypatch):
     monkeypatch.setattr(watch.Watch.update, "__defaults__", (lambda: None,))
     code, out, err = run(capsys, "status", *where(live))
-    assert (code, err) == (1, []) and "NOT TICKING" in out
+    assert (code, err) == (1, []) and "NOT TICKING" in out[0]
 
 
 @pytest.mark.parametrize("page", watch.PAGES)
-def test_no_controller_is_code_3_and_one_line(capsys, tmp_path, page):
-    code, out, err = run(capsys, page, "--run-dir", tmp_path)
-    assert (code, out, len(err)) == (3, "", 1)
-    assert err[0].startswith(f"firebreak: no controller to be seen in {tmp_path}: ")
+def test_no_controller_is_code_3(capsys, tmp_path, page):
+    words = f"no controller to be seen in {tmp_path}: "
+    refused(capsys, 3, words, f"{page} --run-dir", tmp_path)
 
 
-def test_a_file_that_is_no_journal_is_code_3(capsys, tmp_path):
+def test_a_journal_without_two_ticks_is_code_3(capsys, tmp_path, monkeypatch):
     (tmp_path / "journal").write_bytes(b"x" * 1000)
-    code, out, err = run(capsys, "why", "--run-dir", tmp_path)
-    assert (code, out, len(err)) == (3, "", 1) and "not a journal" in err[0]
-
-
-def test_a_controller_of_one_tick_is_code_3(capsys, tmp_path, monkeypatch):
+    refused(capsys, 3, "not a journal", "why --run-dir", tmp_path)
+    os.unlink(tmp_path / "journal")
     watched = Watched(tmp_path).run(0.02)
     monkeypatch.setattr(watch.Watch.update, "__defaults__", (lambda: None,))
-    code, out, err = run(capsys, "why", *where(watched))
-    assert (code, out, len(err)) == (3, "", 1) and "has not made two ticks yet" in err[0]
+    refused(capsys, 3, "has not made two ticks yet", "why", *where(watched))
 
 
 @pytest.mark.parametrize("page, count", [("events", 1), ("racks", 1), ("links", 2)])
-def test_a_page_that_there_is_not_is_code_2(capsys, live, page, count):
-    """ "page 3 of 1. Nothing has happened." stood there, with ten events."""
-    assert run(capsys, page, "--page", count, *where(live))[0] == 0
-    assert run(capsys, page, "--page", count + 1, *where(live)) == (
-        2,
-        "",
-        [f"firebreak: --page {count + 1}: allowed is a whole number from 1 to {count}"],
-    )
+def test_a_page_beyond_the_last_is_code_2(capsys, live, page, count):
+    """ "page 3 of 1. Nothing has happened." was printed, with ten events."""
+    assert run(capsys, f"{page} --page {count}", *where(live))[0] == 0
+    words = f"firebreak: --page {count + 1}: allowed is a whole number from 1 to {count}$"
+    refused(capsys, 2, words, f"{page} --page {count + 1}", *where(live))
 
 
 @pytest.mark.parametrize(
-    "option",
+    "argv, words",
     [
-        ("events", "--page", "0"),
-        ("trend", "--for", "x"),
-        ("trend", "--for", "7201"),
-        ("why", "--page", "1"),
-        ("racks", "--page", "1.5"),
+        ("events --page 0", "from 1 to 7200"),
+        ("trend --for x", "from 1 to 7200"),
+        ("trend --for 7201", "from 1 to 7200"),
+        ("why --page 1", "unrecognized arguments"),
+        ("racks --page 1.5", "from 1 to 7200"),
     ],
 )
-def test_a_wrong_option_is_code_2(capsys, option):
-    code, out, err = run(capsys, *option)
-    assert code == 2 and out == "" and err
-
-
-def test_a_reader_changes_nothing(capsys, live):
-    before = sorted(live.core.out), live.core.state_words()
-    for page in watch.PAGES:
-        assert run(capsys, page, *where(live))[0] == 0
-    assert live.rig.controller.cabinet.journal is not None and len(before[1]) == len(
-        live.core.state_words()
-    )
+def test_a_wrong_option_is_code_2(capsys, argv, words):
+    refused(capsys, 2, words, argv)

@@ -1,11 +1,9 @@
-"""What keys do: pages, login, delays, idle ends, break-glass, and that a reset names what the page
-has shown.
-"""
+"""Keys of the console: pages, login, delays, idle ends, break-glass, actions."""
 
 import pytest
 from terminal_bench import SEEN, FakeActions, FakeActor, FakeView
 
-from controller.console.terminal import keys, login, session, users
+from controller.console.terminal import keys, login, session, users, words
 
 IDLE_US = 300_000_000
 SECOND_US = 1_000_000
@@ -16,14 +14,9 @@ class Person:
 
     def __init__(self, folder):
         self.view, self.actions, self.actor = FakeView(), FakeActions(), FakeActor()
+        failures = login.Failures(str(folder / "a.failed"))
         self.session = session.Session(
-            self.view,
-            self.actions,
-            self.actor,
-            login.Failures(str(folder / "a.failed")),
-            str(folder),
-            "ttyS0",
-            IDLE_US,
+            self.view, self.actions, self.actor, failures, str(folder), "ttyS0", IDLE_US
         )
         self.now_us = 1000 * SECOND_US
 
@@ -44,8 +37,10 @@ class Person:
     def logs_in(self, password="secret1"):
         return self.types("L", "anna\r", password + "\r")
 
-    def sees(self, seen):
-        """The page of alarms has been drawn."""
+    def sees_alarms(self, seen=SEEN):
+        """Logged in; the page of alarms has been drawn."""
+        self.logs_in()
+        self.types("2")
         self.session.seen = seen
 
 
@@ -57,60 +52,43 @@ def person(tmp_path, monkeypatch):
     return Person(tmp_path)
 
 
-@pytest.mark.parametrize(
-    "key, page",
-    [
-        ("0", "status"),
-        ("1", "why"),
-        ("2", "alarms"),
-        ("3", "racks"),
-        ("4", "links"),
-        ("5", "hints"),
-        ("6", "trend"),
-        ("7", "tests"),
-        ("8", "export"),
-        ("9", "events"),
-        ("?", "help"),
-    ],
-)
-def test_one_key_one_page_without_login(person, key, page):
-    person.types("3" if key != "3" else "4", key)
-    assert person.session.page == page and not person.session.is_redraw
-    person.types(key)
-    assert person.session.is_redraw, "the same key again draws anew"
+def test_one_key_one_page_without_login(person):
+    pages = "status why alarms racks links hints trend tests export events help".split()
+    assert dict(zip("0123456789?", pages)) == words.PAGES
+    for key, page in words.PAGES.items():
+        person.types("3" if key != "3" else "4", key)
+        assert person.session.page == page and not person.session.is_redraw
+        person.types(key)
+        assert person.session.is_redraw, "the same key again draws anew"
 
 
-@pytest.mark.parametrize("key", ["R", "r", "A", "E", "T", "K"])
+@pytest.mark.parametrize("key", "RrAETKSG")
 def test_actions_need_a_login(person, key):
-    page = "8" if key == "E" else "2"
-    person.types(page)
-    person.sees(SEEN)
+    person.types("8" if key == "E" else "2")
+    person.session.seen = SEEN
     assert person.types(key) == "Log in first: press L."
     assert not person.actions.done and person.session.question is None
 
 
 def test_a_login_is_recorded_and_ends_by_key(person):
-    assert person.logs_in() == "anna is logged in."
+    person.types("L", "anna\r", "secret1")
+    assert person.message == "Password: *******"
+    assert person.types("\r") == "anna is logged in."
     assert person.session.who == "anna" and person.actor.is_held
     assert person.types("L").startswith("anna is logged out")
     assert person.session.who is None and not person.actor.is_held
     assert person.actions.notes == [("LOGIN", "anna"), ("OUT", "anna")]
 
 
-def test_a_password_is_not_shown(person):
-    person.types("L", "anna\r", "secret1")
-    assert person.message == "Password: *******"
+WRONG = "Wrong name or password; the next try in"
 
 
 def test_failed_logins_are_delayed_counted_and_recorded(person):
-    assert person.logs_in("wrong12").startswith("Wrong name or password; the next try in 1 s")
-    assert (
-        person.types("L") == ("1 failed logins here: wait 1 s.") and person.session.question is None
-    )
+    assert person.logs_in("wrong12").startswith(f"{WRONG} 1 s")
+    assert person.types("L") == "1 failed logins here: wait 1 s."
+    assert person.session.question is None
     person.waits(SECOND_US)
-    assert person.types("L", "nobody\r", "secret1\r").startswith(
-        "Wrong name or password; the next try in 2 s"
-    )
+    assert person.types("L", "nobody\r", "secret1\r").startswith(f"{WRONG} 2 s")
     person.waits(2 * SECOND_US - 1)
     assert "wait 1 s" in person.types("L")
     person.waits(1)
@@ -118,15 +96,15 @@ def test_failed_logins_are_delayed_counted_and_recorded(person):
     assert [code for code, _ in person.actions.notes] == ["FAIL", "FAIL", "LOGIN"]
 
 
-def test_a_password_that_was_asked_for_before_another_try_failed_waits_too(person, tmp_path):
+def test_a_password_asked_for_before_another_try_failed_waits_too(person, tmp_path):
     """Else n questions that are open at once are n guesses without a wait."""
     other = Person(tmp_path)
     person.types("L", "anna\r")
-    assert other.logs_in("wrong12").startswith("Wrong name or password; the next try in 1 s")
+    assert other.logs_in("wrong12").startswith(f"{WRONG} 1 s")
     assert person.types("secret1\r") == "Wait: a login has just failed here."
     assert person.session.who is None and not person.actions.notes
     person.waits(SECOND_US)
-    assert person.logs_in("wrong12").startswith("Wrong name or password; the next try in 2 s")
+    assert person.logs_in("wrong12").startswith(f"{WRONG} 2 s")
     person.waits(2 * SECOND_US)
     assert person.logs_in() == "anna is logged in." and person.session._failures.count == 0
 
@@ -140,16 +118,11 @@ def test_no_key_brings_back_a_login_that_is_over(person, stood_still_us, who):
     assert person.session.who == who and bool(person.actions.done) == (who is not None)
 
 
-def test_no_answer_is_taken_to_a_question_that_is_over(person):
+def test_a_login_ends_after_idle_minutes_without_a_key(person):
     person.logs_in()
-    person.types("K", "yes")
-    person.now_us += session.QUESTION_US
-    person.types("\r")
-    assert not person.actions.done and person.session.question is None
-
-
-def test_a_login_ends_after_idle_minutes_and_not_before(person):
-    person.logs_in()
+    for _ in range(5):
+        person.waits(IDLE_US - 1)
+        person.types("1")
     person.waits(IDLE_US - 1)
     assert person.session.who == "anna"
     person.waits(1)
@@ -157,29 +130,22 @@ def test_a_login_ends_after_idle_minutes_and_not_before(person):
     assert person.actions.notes[-1] == ("OUT", "anna")
 
 
-def test_a_key_keeps_a_login(person):
-    person.logs_in()
-    for _ in range(5):
-        person.waits(IDLE_US - 1)
-        person.types("1")
-    assert person.session.who == "anna"
-
-
 def test_two_consoles_one_actor(person):
-    person.actor.elsewhere = ": bert at ttyUSB0"
-    assert person.session.acting(person.now_us) == "ACTS: bert at ttyUSB0"
-    assert "bert at ttyUSB0" in person.types("L") and person.session.question is None
+    elsewhere = person.actor.elsewhere = ": bert at ttyUSB0"
+    assert person.session.acting(person.now_us) == f"ACTS{elsewhere}"
+    assert elsewhere in person.types("L") and person.session.question is None
     person.actor.elsewhere = None
     person.types("L", "anna\r")
-    person.actor.elsewhere = ": bert at ttyUSB0"  # while the password was being typed
-    assert "bert at ttyUSB0" in person.types("secret1\r") and person.session.who is None
+    person.actor.elsewhere = elsewhere  # while the password was being typed
+    assert elsewhere in person.types("secret1\r") and person.session.who is None
+
+
+NO_GUESS = "No password, and the key is not known"
 
 
 def test_break_glass_needs_the_key_and_ends_with_it(person):
     assert "break-glass" not in person.types("L", "carl\r")
-    assert person.types("\r").startswith("No password, and the key is not known"), (
-        "and that was no guess"
-    )
+    assert person.types("\r").startswith(NO_GUESS)
     person.view.is_key_out = True
     assert "break-glass, recorded" in person.types("L", "carl\r")
     assert person.types("\r").startswith("BREAK-GLASS: carl acts without a password")
@@ -191,9 +157,7 @@ def test_break_glass_needs_the_key_and_ends_with_it(person):
 
 
 def test_break_glass_lasts_while_the_io_module_is_late(person):
-    """Seen on a busy machine: the key was unknown for a moment, and the person was told it was back
-    in RUN.
-    """
+    """On a busy machine the key was unknown for a moment: that was shown as back in RUN."""
     person.view.is_key_out = True
     person.types("L", "carl\r", "\r")
     person.view.is_key_out = None
@@ -208,10 +172,7 @@ def test_break_glass_looks_at_the_key_when_enter_is_pressed(person, state):
     person.view.is_key_out = True
     person.types("L", "carl\r")
     person.view.is_key_out = state
-    assert (
-        person.types("\r").startswith("No password, and the key is not known")
-        and person.session.who is None
-    )
+    assert person.types("\r").startswith(NO_GUESS) and person.session.who is None
 
 
 def test_a_password_login_does_not_end_with_the_key(person):
@@ -222,47 +183,44 @@ def test_a_password_login_does_not_end_with_the_key(person):
     assert person.session.who == "anna"
 
 
-def test_a_reset_names_what_was_seen_when_its_key_was_pressed(person):
-    person.logs_in()
-    person.types("2")
-    person.sees(SEEN)
-    assert (
-        person.types("R") == "remote reset, 2 left of row 29 cell over voltage, rack 2: type yes "
-    )
+def test_a_reset_names_the_page_seen_when_its_key_was_pressed(person):
+    person.sees_alarms()
+    question = "remote reset, 2 left of row 29 cell over voltage, rack 2: type yes "
+    assert person.types("R") == question
     # the page is drawn anew while the question is open
-    person.sees(SEEN._replace(causes=(4, 0x9999, -1, 0)))
-    assert person.types("yes\r") == "Reset: done."
+    person.session.seen = SEEN._replace(causes=(4, 0x9999, -1, 0))
+    assert person.types("yes\r") == "reset: done."
     assert person.actions.done == [("reset", "anna", SEEN, False)]
 
 
 def test_a_reset_with_the_key_out_is_one_of_the_key(person):
     person.view.is_key_out = True
-    person.logs_in()
-    person.types("2")
-    person.sees(SEEN)
+    person.sees_alarms()
     person.types("R", "YES\r")
     assert person.actions.done == [("reset", "anna", SEEN, True)]
 
 
-@pytest.mark.parametrize(
-    "answer",
-    [
-        "\r",
-        "no\r",
-        "y\r",
-        "ye\r",
-        "yes",
-        keys.CANCEL,
-        keys.INTERRUPT,
-        "xyes\r",
-        "yes" + keys.CANCEL,
-    ],
-)
-def test_only_yes_resets(person, answer):
-    person.logs_in()
-    person.types("2")
-    person.sees(SEEN)
-    person.types("R", answer)
+ANSWERS = ["\r", "no\r", "y\r", "ye\r", "yes", keys.CANCEL, keys.INTERRUPT, "xyes\r", "yes\x1b"]
+
+
+@pytest.mark.parametrize("key", "RKSG")
+def test_only_yes_acts(person, key):
+    for answer in ANSWERS:
+        person.sees_alarms()
+        person.types(key, answer, keys.CANCEL, "L")
+        assert not person.actions.done, answer
+
+
+@pytest.mark.parametrize("key, what", [("R", "reset"), ("K", "locked out"), ("G", "started")])
+def test_a_login_that_ended_meanwhile_acts_no_more(person, key, what):
+    person.sees_alarms()
+    person.types(key, "yes")
+    person.session.who = None
+    assert person.types("\r") == f"Not {what}: the login has ended."
+    person.sees_alarms()
+    person.types(key, "yes")
+    person.waits(IDLE_US)
+    person.types("\r")
     assert not person.actions.done
 
 
@@ -270,7 +228,7 @@ def test_only_yes_resets(person, answer):
     "alarm, shown",
     [((4, 0x1234, -1, 0), True), ((-1, 0, 0, 0x1234), True), ((-1, 0, -1, 0), False)],
 )
-def test_who_has_seen_what_stands_in_either_channel_is_shown(person, alarm, shown):
+def test_an_acknowledged_alarm_of_either_channel_is_shown(person, alarm, shown):
     person.actions.acknowledged = lambda asked: f"ACK    {asked}"
     person.view.alarm = alarm
     person.types("2")
@@ -279,25 +237,10 @@ def test_who_has_seen_what_stands_in_either_channel_is_shown(person, alarm, show
 
 def test_a_reset_from_another_page_shows_the_alarms_first(person):
     person.logs_in()
-    person.sees(SEEN)
-    assert person.types("R").startswith("Look at what stands")
+    person.session.seen = SEEN
+    assert person.types("R").startswith("Look at the alarms")
     assert person.session.page == "alarms"
-    assert person.types("R") == ("Nothing stands on the page shown."), (
-        "the page has not been drawn yet"
-    )
-
-
-def test_a_question_is_withdrawn_and_a_login_that_ended_meanwhile_resets_nothing(person):
-    person.logs_in()
-    person.types("2")
-    person.sees(SEEN)
-    person.types("R")
-    person.waits(session.QUESTION_US)
-    assert person.session.question is None
-    person.types("R", "yes")
-    person.waits(IDLE_US)
-    person.types("\r")
-    assert not person.actions.done
+    assert person.types("R") == "No alarm on the page shown.", "the page has not been drawn yet"
 
 
 def test_a_question_stays_open_for_a_minute_and_no_longer(person):
@@ -306,97 +249,53 @@ def test_a_question_stays_open_for_a_minute_and_no_longer(person):
     assert person.message == "Name: "
     person.waits(1)
     assert person.session.question is None and person.message == ""
+    person.logs_in()
+    person.types("K", "yes")
+    person.now_us += session.QUESTION_US
+    person.types("\r")
+    assert not person.actions.done and person.session.question is None
 
 
 def test_acknowledge_and_export(person):
-    person.logs_in()
-    person.types("2")
-    person.sees(SEEN)
-    assert person.types("A") == "Acknowledged."
+    person.sees_alarms()
+    assert person.types("A") == "acknowledge: done."
     person.types("8", "E")
     assert person.types("e\r") == "From which day (2026-03-14, Enter: all): "
-    assert person.types("2026-03-14\r") == "Exporting."
-    assert person.types("E", "c\r", "yesterday\r").startswith("Nothing exported: a day is written")
-    for day in (
-        "0001-01-01T00:00+14",
-        "9999-12-31T23:59-14",
-        "1969-12-31",
-        "2026-02-30",
-        "2026-03-14T25:00",
-    ):
-        assert person.types("E", "c\r", day + "\r").startswith(
-            "Nothing exported: a day is written"
-        ), day
+    assert person.types("2026-03-14\r") == "export: done."
+    days = "yesterday 0001-01-01T00:00+14 9999-12-31T23:59-14 1969-12-31 2026-02-30"
+    for day in (*days.split(), "2026-03-14T25:00"):
+        found = person.types("E", "c\r", day + "\r")
+        assert found.startswith("Nothing exported: a day is written"), day
     assert person.types("E", "x\r").startswith("Nothing exported: allowed is")
+    person.types("E", "e\r")
+    person.session.who = None
+    assert person.types("\r") == "Not exported: the login has ended."
     assert person.actions.done[1:] == [("export", "anna", "events", "2026-03-14")]
 
 
-@pytest.mark.parametrize("page", ["0", "2", "8"])
-def test_lamp_test_and_lock_out_from_any_page(person, page):
+@pytest.mark.parametrize("page", "028")
+def test_actions_from_any_page(person, page):
     person.logs_in()
-    assert person.types(page, "T") == "Lamp test: accepted."
-    assert person.types("k") == "Lock out: it stops, opens, and stays so: type yes "
-    assert person.types("yes\r") == "Lock-out: accepted."
-    assert person.actions.done == [("lamp_test", "anna"), ("lock_out", "anna", True)]
+    assert person.types(page, "T") == "lamp_test: done."
+    for key, question, name in (
+        ("k", "Lock out: it stops, opens, and stays so: type yes ", "lock_out"),
+        ("s", "Stop: it ramps to zero, opens, and rests: type yes ", "stop"),
+        ("G", "Start: it closes once the checklist is complete: type yes ", "start"),
+    ):
+        assert person.types(key) == question
+        assert person.types("yes\r") == f"{name}: done."
+    anna = "anna"
+    done = [("lamp_test", anna), ("lock_out", anna, True), ("stop", anna), ("start", anna)]
+    assert person.actions.done == done
 
 
-def test_the_key_of_a_lock_out_ends_one_that_stands(person):
+def test_the_key_of_a_lock_out_ends_the_one_that_is_shown(person):
     person.view.locked_out_by = "bert"
     person.logs_in()
     assert person.types("K") == "End the lock-out by bert: it rests until started: type yes "
     person.view.locked_out_by = None  # somebody else has ended it meanwhile: no new one begins
     person.types("yes\r")
     assert person.actions.done == [("lock_out", "anna", False)]
-
-
-@pytest.mark.parametrize("page", ["0", "2", "8"])
-def test_start_and_stop_from_any_page(person, page):
-    person.logs_in()
-    assert person.types(page, "s") == "Stop: it ramps to zero, opens, and rests: type yes "
-    assert person.types("yes\r") == "Stop: accepted."
-    assert person.types("G") == "Start: it closes once the checklist is complete: type yes "
-    assert person.types("yes\r") == "Start: accepted."
-    assert person.actions.done == [("stop", "anna"), ("start", "anna")]
-
-
-@pytest.mark.parametrize("key", "KSG")
-def test_nobody_who_has_not_logged_in_starts_or_stops_anything(person, key):
-    assert person.types(key, "yes\r") == "Log in first: press L."
-    assert not person.actions.done
-
-
-@pytest.mark.parametrize("key", "KSG")
-@pytest.mark.parametrize("answer", ["\r", "no\r", "yes", keys.CANCEL])
-def test_only_yes_locks_out_starts_or_stops(person, answer, key):
-    person.logs_in()
-    person.types(key, answer)
-    assert not person.actions.done
-
-
-def test_a_login_that_ended_meanwhile_resets_nothing(person):
-    person.logs_in()
-    person.types("2")
-    person.sees(SEEN)
-    person.types("R", "yes")
-    person.session.who = None
-    assert person.types("\r") == "Not reset: the login has ended."
-    assert not person.actions.done
-
-
-def test_a_login_that_ended_meanwhile_exports_nothing(person):
-    person.logs_in()
-    person.types("8", "E", "e\r")
-    person.session.who = None
-    assert person.types("\r") == "Not exported: the login has ended."
-    assert not person.actions.done
-
-
-def test_a_login_that_ended_meanwhile_locks_nothing_out(person):
-    person.logs_in()
-    person.types("K", "yes")
-    person.session.who = None
-    assert person.types("\r") == "Not locked out: the login has ended."
-    assert not person.actions.done
 
 
 def test_interrupt_leaves_and_ends_the_login(person):

@@ -89,7 +89,7 @@ def test_the_key_is_out_only_when_a_ticking_controller_says_so(tmp_path):
     assert made.is_key_out is True
     made._pause = lambda: None  # nobody ticks any more
     made.update()
-    assert not made.is_live and made.is_key_out is None, "last words open no door"
+    assert not made.is_live and made.is_key_out is None
     made.close()
 
 

@@ -16,6 +16,7 @@ import termios
 import threading
 
 import pytest
+from command_line import answered
 from slow import slow
 from terminal_bench import SEEN, FakeActor, Vt100
 from watched import Watched, action
@@ -32,6 +33,15 @@ SECOND_US = 1_000_000
 GUARD_S = 30
 
 
+def doing_at(place):
+    return actions.Actions(str(place), str(place), str(place), "ttyS0")
+
+
+def notes(place):
+    """(code, text) of what the recorder was told."""
+    return [(act.code, act.text) for act in spool.Inbox(str(place), ()).take(9)]
+
+
 class Terminal:
     """A console in this process on a pty, and the person's end of it; `now_us` is moved by hand."""
 
@@ -40,21 +50,14 @@ class Terminal:
         os.set_blocking(self.far, False)
         self.path = os.ttyname(near)
         os.close(near)
-        self.watched, self.now_us = watched, 1000 * SECOND_US
+        self.now_us, place = 1000 * SECOND_US, str(folder)
         self.line = line.Line(self.path, 115_200)
-        self.view = view.View(
-            str(folder), str(folder), watched.rig.step if watched else lambda: None
-        )
-        self.actor = FakeActor()
+        self.view = view.View(place, place, watched.rig.step if watched else lambda: None)
         (folder / "a.failed").unlink(missing_ok=True)
+        failures = login.Failures(str(folder / "a.failed"))
+        doing, idle_us = doing_at(place), 300 * SECOND_US
         self.session = session.Session(
-            self.view,
-            actions.Actions(str(folder), str(folder), str(folder), "ttyS0"),
-            self.actor,
-            login.Failures(str(folder / "a.failed")),
-            str(folder),
-            "ttyS0",
-            300 * SECOND_US,
+            self.view, doing, FakeActor(), failures, place, "ttyS0", idle_us
         )
         self.console = process.Console(
             self.line, self.session, self.view, False, lambda: self.now_us
@@ -95,9 +98,8 @@ def _cheap(monkeypatch):
 @pytest.fixture(scope="module")
 def tripped(tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
-    return Watched(folder, actions=[action(20, "estop_press"), action(22, "estop_release")]).run(
-        25
-    ), folder
+    pressed = [action(20, "estop_press"), action(22, "estop_release")]
+    return Watched(folder, actions=pressed).run(25), folder
 
 
 @pytest.fixture
@@ -109,20 +111,14 @@ def terminal(tripped):
     made.close()
 
 
-def test_pages_by_one_key(terminal):
-    assert "TRIPPED" in terminal.shown.lines[0] and terminal.shown.lines[23].startswith(
-        "0 Status 1 Why"
-    )
+def test_pages_by_one_key_for_few_bytes(terminal):
+    """8N1 at 115200 Bd is 11520 bytes a second: a page takes less than a quarter of one."""
+    first, menu = terminal.shown.lines[0], terminal.shown.lines[23]
+    assert "TRIPPED" in first and menu.startswith("0 Status 1 Why")
     assert any(text.startswith("FIRST  row 1a") for text in terminal.types("2"))
     assert any(text.startswith("RACK") for text in terminal.types("3"))
-    assert (
-        "Cells stay live" in terminal.shown.lines[22]
-        and "nobody (view)" in terminal.shown.lines[22]
-    )
-
-
-def test_a_second_costs_little_and_a_page_less_than_a_quarter_second(terminal):
-    """8N1 at 115200 Bd: 11520 bytes a second."""
+    who = terminal.shown.lines[22]
+    assert "Cells stay live" in who and "nobody (view)" in who
     before = terminal.shown.received
     terminal.types("1")
     assert terminal.shown.received - before < 2880
@@ -139,15 +135,12 @@ def test_a_terminal_that_stops_reading_blocks_nothing_and_is_drawn_anew(terminal
     assert terminal.session.page == "links", "keys are obeyed all the same"
     terminal.take()
     terminal.turns(10)
-    assert terminal.shown.lines[2].startswith("DEVICE") and terminal.shown.lines[23].startswith(
-        "0 Status"
-    )
-    assert "\n".join(terminal.shown.lines).count("DEVICE") == 1
+    lines = terminal.shown.lines
+    assert lines[2].startswith("DEVICE") and lines[23].startswith("0 Status")
+    assert "\n".join(lines).count("DEVICE") == 1
 
 
-def test_a_reset_does_not_name_a_page_that_was_never_taken(terminal, monkeypatch):
-    """The operator saw the page before: what stands in a buffer was seen by nobody."""
-
+def test_a_reset_names_no_page_that_is_still_in_a_buffer(terminal, monkeypatch):
     def takes_nothing(data=b""):
         terminal.line.pending += data
         return 0
@@ -155,24 +148,19 @@ def test_a_reset_does_not_name_a_page_that_was_never_taken(terminal, monkeypatch
     monkeypatch.setattr(terminal.line, "write", takes_nothing)
     os.write(terminal.far, b"2")
     terminal.turns(3)
-    assert (
-        terminal.session.page == "alarms"
-        and b"FIRST" in terminal.line.pending
-        and terminal.session.seen is None
-    )
+    assert terminal.session.page == "alarms" and b"FIRST" in terminal.line.pending
+    assert terminal.session.seen is None
     monkeypatch.undo()
     terminal.turns(1)
-    assert not terminal.line.pending and terminal.session.seen.words.startswith(
-        "row 1a emergency stop"
-    )
+    assert not terminal.line.pending
+    assert terminal.session.seen.words.startswith("row 1a emergency stop")
 
 
 def test_a_flood_of_input_is_read_in_bounded_pieces(terminal, monkeypatch):
-    reads = []
-    real = terminal.line.read
-    monkeypatch.setattr(terminal.line, "read", lambda: reads.append(terminal.now_us) or real())
-    looked, update = [], terminal.view.update
-    monkeypatch.setattr(terminal.view, "update", lambda: looked.append(terminal.now_us) or update())
+    reads, looked = [], []
+    read, update = terminal.line.read, terminal.view.update
+    monkeypatch.setattr(terminal.line, "read", lambda: reads.append(1) or read())
+    monkeypatch.setattr(terminal.view, "update", lambda: looked.append(1) or update())
     began_us = terminal.now_us
     while terminal.now_us - began_us < 3 * SECOND_US:
         with contextlib.suppress(BlockingIOError):  # as full as it gets
@@ -192,10 +180,7 @@ def test_garbage_does_nothing_but_turn_pages(terminal):
     terminal.turns(2)
     terminal.session.wants_end = False
     assert any(text.startswith("FIRST  row 1a") for text in terminal.types("2")), f"seed {SEED}"
-
-
-def test_flow_control_bytes_do_not_stop_the_screen(terminal):
-    os.write(terminal.far, b"\x13")
+    os.write(terminal.far, b"\x13")  # flow control does not stop the screen
     assert any(text.startswith("RACK") for text in terminal.types("3"))
 
 
@@ -227,20 +212,18 @@ def test_what_is_no_terminal_is_refused(tmp_path):
             line.Line(str(path))
 
 
-def test_the_line_is_115200_8n1_without_flow_control_and_given_back(tmp_path):
+def test_the_line_is_115200_8n1_without_flow_control_and_given_back():
     far, near = pty.openpty()
     before = termios.tcgetattr(near)
     opened = line.Line(os.ttyname(near), 115_200)
-    iflag, oflag, cflag, lflag, ispeed, ospeed, _ = termios.tcgetattr(near)
-    assert ispeed == ospeed == termios.B115200
-    assert cflag & termios.CSIZE == termios.CS8 and not cflag & (
-        termios.PARENB | termios.CSTOPB | termios.CRTSCTS
-    )
+    iflag, _, cflag, lflag, *speeds, _ = termios.tcgetattr(near)
+    assert speeds == [termios.B115200] * 2
+    kept = termios.CSIZE | termios.PARENB | termios.CSTOPB | termios.CRTSCTS
+    assert cflag & kept == termios.CS8
     assert cflag & termios.CLOCAL and cflag & termios.CREAD, "no modem line hangs it up"
     assert iflag & termios.IGNBRK, "a break is no key"
-    assert not iflag & (termios.IXON | termios.IXOFF | termios.ICRNL) and not lflag & (
-        termios.ECHO | termios.ISIG
-    )
+    assert not iflag & (termios.IXON | termios.IXOFF | termios.ICRNL)
+    assert not lflag & (termios.ECHO | termios.ISIG)
     opened.close()
     assert termios.tcgetattr(near) == before
     os.close(far)
@@ -282,147 +265,99 @@ def test_a_reset_goes_to_the_controllers_socket_as_it_was_seen(terminal, tripped
 
 
 @pytest.mark.parametrize(
-    "answer, line",
+    "here, in_b, line",
     [
-        ((latches.DONE, latches.NONE), "Reset: done."),
-        ((latches.DONE, latches.NOTHING), "Reset: done; channel B: nothing to reset."),
+        (latches.DONE, latches.NONE, "done."),
+        (latches.DONE, latches.NOTHING, "done; channel B: nothing to reset."),
         (
-            (latches.NOT_CLEAR_YET, latches.DONE),
-            "Reset: not clear yet; channel B: done: see WAITS on this page.",
+            latches.NOT_CLEAR_YET,
+            latches.DONE,
+            "not clear yet; channel B: done: see WAITS on this page.",
         ),
         (
-            (latches.NOT_CLEAR_YET, latches.KEY_NEEDED),
-            "Reset: not clear yet; channel B: key needed: turn the key switch out of RUN.",
+            latches.NOT_CLEAR_YET,
+            latches.KEY_NEEDED,
+            "not clear yet; channel B: key needed: turn the key switch out of RUN.",
         ),
         (
-            (latches.NOTHING, latches.CHANGED),
-            "Reset: nothing to reset; channel B: changed: look at IN B again.",
+            latches.NOTHING,
+            latches.CHANGED,
+            "nothing to reset; channel B: changed: look at IN B again.",
         ),
-        (
-            (latches.CHANGED, latches.NONE),
-            "Reset: changed: what stands is not what the page showed, look again.",
-        ),
-        ((latches.DONE, latches.NO_TOKENS), "Reset: done; channel B: no tokens."),
-        ((latches.NO_TOKENS, latches.NONE), "Reset: no tokens: see RESETS for the next one."),
-        ((latches.DONE, channel_link.NO_ANSWER), "Reset: done; channel B does not answer."),
-        ((None, latches.NONE), "Reset: no answer."),
+        (latches.CHANGED, latches.NONE, "changed: the page has changed since, look again."),
+        (latches.DONE, latches.NO_TOKENS, "done; channel B: no tokens."),
+        (latches.NO_TOKENS, latches.NONE, "no tokens: see RESETS for the next one."),
+        (latches.DONE, channel_link.NO_ANSWER, "done; channel B does not answer."),
+        (None, latches.NONE, "no answer."),
     ],
 )
-def test_a_reset_is_told_and_recorded_with_both_answers(tmp_path, monkeypatch, answer, line):
-    asked = []
-    monkeypatch.setattr(
-        operator_commands,
-        "reset",
-        lambda *details: asked.append(details) or operator_commands.Answer(*answer),
-    )
-    made = actions.Actions(str(tmp_path), str(tmp_path), str(tmp_path), "ttyS0")
-    assert made.reset(1, "anna", SEEN, True) == line and len(line) < 80
+def test_a_reset_is_told_and_recorded_with_both_answers(tmp_path, monkeypatch, here, in_b, line):
+    answer = operator_commands.Answer(here, in_b)
+    asked = answered(monkeypatch, operator_commands, "reset", answer)
+    shown = doing_at(tmp_path).reset(1, "anna", SEEN, True)
+    assert shown == f"Reset: {line}" and len(shown) < 80
     assert asked == [(str(tmp_path / "command.sock"), operator_commands.KEY_RESET, *SEEN.causes)]
-    told = operator_commands.Answer(*answer).words()
-    assert [act.text for act in spool.Inbox(str(tmp_path), ()).take(9)] == [
-        f"anna at ttyS0: key reset of {SEEN.words} (4, 0x1234): {told}"
-    ]
+    text = f"anna at ttyS0: key reset of {SEEN.words} (4, 0x1234): {answer.words()}"
+    assert notes(tmp_path) == [("RESET", text)]
+
+
+CLOSES = "Start: accepted: it closes once the checklist is complete"
+UNSTORED = "in effect, but a restart loses it: see the controller's messages."
 
 
 @pytest.mark.parametrize(
     "do, code, answer, waits, line",
     [
+        ("start", "START", "ACCEPTED", "", f"{CLOSES}."),
+        ("start", "START", "ACCEPTED", "waits for R701", f"{CLOSES}, see START on page 2."),
         (
             "start",
             "START",
-            operator_commands.ACCEPTED,
-            "",
-            "Start: accepted: it closes once the checklist is complete.",
-        ),
-        (
-            "start",
-            "START",
-            operator_commands.ACCEPTED,
-            "waits for R701",
-            "Start: accepted: it closes once the checklist is complete, see START on page 2.",
-        ),
-        (
-            "start",
-            "START",
-            operator_commands.NOT_STORED,
+            "NOT_STORED",
             "",
             "Start: the store does not take it: see the controller's messages.",
         ),
-        (
-            "stop",
-            "STOP",
-            operator_commands.ACCEPTED,
-            "",
-            "Stop: accepted: it ramps to zero and opens.",
-        ),
+        ("stop", "STOP", "ACCEPTED", "", "Stop: accepted: it ramps to zero and opens."),
         ("stop", "STOP", None, "", "Stop: no answer."),
-        (
-            "stop",
-            "STOP",
-            operator_commands.UNSTORED,
-            "",
-            "Stop: in effect, but a restart loses it: see the controller's messages.",
-        ),
-        ("lamp_test", "LAMPS", operator_commands.ACCEPTED, "", "Lamp test: accepted."),
+        ("stop", "STOP", "UNSTORED", "", f"Stop: {UNSTORED}"),
+        ("lamp_test", "LAMPS", "ACCEPTED", "", "Lamp test: accepted."),
     ],
 )
 def test_a_start_and_a_stop_are_told_and_recorded(
     tmp_path, monkeypatch, do, code, answer, waits, line
 ):
-    monkeypatch.setattr(operator_commands, "ask", lambda *_: answer)
-    monkeypatch.setattr(run_words, "of_start", lambda directory: (run_words.CLOSES, waits))
-    made = actions.Actions(str(tmp_path), str(tmp_path), str(tmp_path), "ttyS0")
-    assert getattr(made, do)(1, "anna") == line and len(line) < 80
-    assert [(act.code, act.text) for act in spool.Inbox(str(tmp_path), ()).take(9)] == [
-        (code, f"anna at ttyS0: {line.partition(': ')[2][:-1]}")
-    ]
+    answered(monkeypatch, operator_commands, "ask", answer and getattr(operator_commands, answer))
+    answered(monkeypatch, run_words, "of_start", (run_words.CLOSES, waits))
+    assert getattr(doing_at(tmp_path), do)(1, "anna") == line and len(line) < 80
+    assert notes(tmp_path) == [(code, f"anna at ttyS0: {line.partition(': ')[2][:-1]}")]
 
 
 @pytest.mark.parametrize(
     "is_locked, answer, line",
     [
         (True, operator_commands.ACCEPTED, "Lock-out: accepted."),
-        (
-            True,
-            operator_commands.UNSTORED,
-            "Lock-out: in effect, but a restart loses it: see the controller's messages.",
-        ),
+        (True, operator_commands.UNSTORED, f"Lock-out: {UNSTORED}"),
         (False, operator_commands.NOT_LOCKED, "End of the lock-out: it is not locked out."),
         (False, operator_commands.ACCEPTED, "End of the lock-out: accepted: start it with G."),
     ],
 )
-def test_the_end_of_a_lock_out_says_that_it_is_no_start(
-    tmp_path, monkeypatch, is_locked, answer, line
-):
-    monkeypatch.setattr(operator_commands, "lock_out", lambda *_: answer)
-    assert (
-        actions.Actions(str(tmp_path), str(tmp_path), str(tmp_path), "ttyS0").lock_out(
-            1, "anna", is_locked
-        )
-        == line
-    )
+def test_the_end_of_a_lock_out_is_no_start(tmp_path, monkeypatch, is_locked, answer, line):
+    answered(monkeypatch, operator_commands, "lock_out", answer)
+    assert doing_at(tmp_path).lock_out(1, "anna", is_locked) == line
 
 
-def test_what_stands_in_channel_b_is_recorded_and_acknowledged_too(tmp_path, monkeypatch):
-    made = actions.Actions(str(tmp_path), str(tmp_path), str(tmp_path), "ttyS0")
-    there = SEEN._replace(causes=(-1, 0, 0, 0x3FFFFFFF), words="row 1a emergency stop, channel B")
-    asked = []
-    monkeypatch.setattr(
-        operator_commands,
-        "reset",
-        lambda *details: asked.append(details) or operator_commands.Answer(latches.NOTHING, 1),
-    )
+def test_an_alarm_of_channel_b_is_recorded_and_acknowledged_too(tmp_path, monkeypatch):
+    made, causes = doing_at(tmp_path), (-1, 0, 0, 0x3FFFFFFF)
+    there = SEEN._replace(causes=causes, words="row 1a emergency stop, channel B")
+    answer = operator_commands.Answer(latches.NOTHING, 1)
+    asked = answered(monkeypatch, operator_commands, "reset", answer)
     made.reset(1, "anna", there, False)
-    assert asked == [
-        (str(tmp_path / "command.sock"), operator_commands.REMOTE_RESET, -1, 0, 0, 0x3FFFFFFF)
-    ]
-    assert [act.text for act in spool.Inbox(str(tmp_path), ()).take(9)] == [
-        "anna at ttyS0: remote reset of row 1a emergency stop, channel B (-1, 0x0; B 0, "
-        "0x3fffffff): "
-        "nothing to reset; channel B: done"
-    ]
+    assert asked == [(str(tmp_path / "command.sock"), operator_commands.REMOTE_RESET, *causes)]
+    what = f"remote reset of {there.words} (-1, 0x0; B 0, 0x3fffffff)"
+    text = f"anna at ttyS0: {what}: nothing to reset; channel B: done"
+    assert notes(tmp_path) == [("RESET", text)]
     made.acknowledge(2, "anna", there)
-    assert made.acknowledged(there.causes) == "ACK    anna at ttyS0 has seen this alarm."
+    assert made.acknowledged(causes) == "ACK    anna at ttyS0 has seen this alarm."
     for other in ((-1, 0, 0, 0x3FFFFFFE), (-1, 0, -1, 0), SEEN.causes):
         assert made.acknowledged(other) is None
 
@@ -449,22 +384,11 @@ def test_an_export_is_no_part_of_the_terminals_session():
 class Process:
     """`firebreak console --tty` on a pty."""
 
-    def __init__(self, folder, *more):
+    def __init__(self, folder):
         self.far, near = pty.openpty()
+        places = "--run-dir", str(folder), "--state-dir", str(folder)
         self.started = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "controller",
-                "console",
-                "--tty",
-                os.ttyname(near),
-                "--run-dir",
-                str(folder),
-                "--state-dir",
-                str(folder),
-                *more,
-            ],
+            [sys.executable, "-m", "controller", "console", "--tty", os.ttyname(near), *places],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -543,20 +467,15 @@ def test_a_signal_ends_it_in_order_also_while_nobody_reads(consoles, number):
     assert console.ends() == (0, "")
 
 
-def test_a_pulled_line_ends_it_with_a_word(consoles):
-    console = consoles()
-    console.until("0 Status")
-    os.close(console.near)
-    os.close(console.far)
-    console.near = console.far = None
-    code, said = console.ends()
-    assert code == 0 and said.endswith("the terminal is gone\n")
-
-
-def test_leaving_a_serial_line_only_logs_out(consoles):
+def test_leaving_a_serial_line_only_logs_out_and_a_pulled_one_ends_it(consoles):
     console = consoles()
     logs_in(console, "anna", "secret1")
     console.until("anna is logged in")
     console.types("Q")
     console.until("anna is logged out: left")
     assert console.started.poll() is None
+    os.close(console.near)
+    os.close(console.far)
+    console.near = console.far = None
+    code, said = console.ends()
+    assert code == 0 and said.endswith("the terminal is gone\n")

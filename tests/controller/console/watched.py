@@ -1,11 +1,10 @@
-"""A virtual rig with a journal in a folder, and a Watch beside it: for the tests of facts and
-pages.
-"""
+"""A virtual rig with a journal in a folder, and a Watch of it."""
 
+import copy
 import os
 import shutil
 
-from controller.console import watch
+from controller.console import pages, watch
 from controller.record.journal_header import open_journal
 from controller.site import config
 from controller.sites import EXAMPLE
@@ -56,7 +55,7 @@ class Watched:
     """
 
     def __init__(self, folder, load=lambda t_s: 300_000.0, actions=(), soc=0.55, settings=CONFIG):
-        self.folder = str(folder)
+        self.folder = self.state = str(folder)
         self.rig = VirtualRig(settings, load, 1, actions, {"soc": soc})
         self.clocks = BoxClocks(self.rig)
         cabinet = self.rig.controller.cabinet
@@ -70,16 +69,30 @@ class Watched:
         self.rig.run(duration_s)
         return self
 
+    def beside(self, state_folder):
+        """The same rig with a Watch of its own and another state directory."""
+        found = copy.copy(self)
+        found.state, found.seen = str(state_folder), None
+        return found
+
     def watch(self):
         """The Watch, up to date."""
         if self.seen is None:
-            self.seen = watch.Watch(self.folder, self.folder, self.clocks)
+            self.seen = watch.Watch(self.folder, self.state, self.clocks)
         self.seen.update(self.rig.step)
         return self.seen
 
     def facts(self, page, **options):
         """Plain data of a page, of now."""
         return self.watch().facts(page, **options)
+
+    def lines(self, page, **changes):
+        """A page of now, with some facts changed."""
+        return pages.lines(page, {**self.facts(page), **changes})
+
+    def text(self, page, **changes):
+        """As lines, joined."""
+        return "\n".join(self.lines(page, **changes))
 
     @property
     def core(self):

@@ -246,7 +246,7 @@ def test_an_empty_head_is_no_hash_that_was_noted(capsys, record):
     for command in (("verify",), ("proof-test", "verify")):
         code, out, err = run(capsys, *command, "--state-dir", record, "--head", "")
         assert (code, out) == (2, []) and err == [
-            "firebreak: --head '': a hash is 64 hexadecimal digits"
+            'firebreak: argument --head: "": a hash is 64 hexadecimal digits'
         ]
 
 
@@ -286,7 +286,7 @@ def test_record_refuses_limits_out_of_range(capsys, tmp_path, option, value):
     code, out, err = run(
         capsys, "record", "--state-dir", tmp_path, "--run-dir", tmp_path, option, value
     )
-    assert (code, out) == (2, []) and err[0].startswith(f"firebreak: {option} {value}: allowed is")
+    assert (code, out) == (2, []) and f'{option}: "{value}": allowed is' in err[0]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,65 @@
+"""Parts of every `firebreak` command: options, and an end with one line and an exit code."""
+
+import argparse
+import contextlib
+import re
+
+from controller.system.paths import RUN_DIRECTORY, STATE_DIRECTORY, plain, quoted
+
+
+class Ended(Exception):
+    """A command ends here: its exit code, and one line for the person."""
+
+    def __init__(self, code, line):
+        super().__init__(line)
+        self.code = code
+
+
+@contextlib.contextmanager
+def ends(code, *errors, before="", at=""):
+    """Each of these errors ends the command with this code. before: of the line; at: the path of an
+    error without one.
+    """
+    try:
+        yield
+    except errors as error:
+        raise Ended(code, before + plain(error, at)) from error
+
+
+def option(*names, **settings):
+    """An argument of a command, as argparse's add_argument takes it."""
+    return names, settings
+
+
+def whole(low, high):
+    """An argparse type: a whole number of this range, in ASCII digits alone."""
+
+    def checked(text):
+        if not re.fullmatch("-?[0-9]{1,12}", text) or not low <= int(text) <= high:
+            line = f"{quoted(text)}: allowed is a whole number from {low} to {high}"
+            raise argparse.ArgumentTypeError(line)
+        return int(text)
+
+    return checked
+
+
+def _hash(text):
+    """An argparse type: a SHA-256 in hex, as bytes; it may be copied in groups."""
+    digits = "".join(text.split())
+    if not re.fullmatch("[0-9A-Fa-f]{64}", digits):
+        raise argparse.ArgumentTypeError(f"{quoted(text)}: a hash is 64 hexadecimal digits")
+    return bytes.fromhex(digits)
+
+
+RUN_DIR = option("--run-dir", default=RUN_DIRECTORY, help="of the controller (%(default)s)")
+STATE_DIR = option("--state-dir", default=STATE_DIRECTORY, help="what lasts (%(default)s)")
+
+HEAD = option("--head", type=_hash, metavar="HEX", help="a noted hash that must be in the chain")
+
+
+def add(commands, name, run, *options, **settings):
+    """Add a command to argparse's subparsers. run: takes the arguments, returns the exit code."""
+    parser = commands.add_parser(name, **settings)
+    for names, each in options:
+        parser.add_argument(*names, **each)
+    parser.set_defaults(run=run)

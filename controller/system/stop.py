@@ -1,0 +1,27 @@
+"""The end of a process, asked for by a signal."""
+
+import os
+import select
+import signal
+
+
+class Stop:
+    """`asked` once one of the signals has come; its descriptor is readable then."""
+
+    def __init__(self, *signals):
+        self.asked = False
+        self._reading, writing = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+        for number in signals:
+            signal.signal(number, self._ask)
+
+    def _ask(self, number, frame):
+        self.asked = True
+
+    def fileno(self):
+        """The descriptor to wait for."""
+        return self._reading
+
+    def wait(self, seconds):
+        """Wait for the end, at most this long."""
+        select.select([self], (), (), seconds)

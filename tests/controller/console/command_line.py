@@ -1,0 +1,37 @@
+"""Runs `firebreak` commands in this process."""
+
+import re
+
+from controller import __main__ as cli
+
+
+def run(capsys, command, *more):
+    """(exit code, lines on stdout, lines on stderr). command: words; more: further arguments."""
+    try:
+        code = cli.main([*command.split(), *map(str, more)])
+    except SystemExit as leaving:  # argparse
+        code = leaving.code
+    printed = capsys.readouterr()
+    assert printed.err.isascii()
+    return code, printed.out.splitlines(), printed.err.splitlines()
+
+
+def refused(capsys, code, words, command, *more):
+    """The command must end with this code and one line on stderr that matches `words`."""
+    found, out, err = run(capsys, command, *more)
+    assert (found, out, len(err)) == (code, [], 1), err
+    assert re.search(words, err[0]) and err[0].startswith("firebreak: "), err[0]
+
+
+def answered(monkeypatch, module, name, answer):
+    """Let a function of a module return `answer`, or raise it; the list of its arguments."""
+    asked = []
+
+    def call(*details):
+        asked.append(details)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(module, name, call)
+    return asked
