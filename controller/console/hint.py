@@ -1,4 +1,4 @@
-"""`firebreak hint`: sends one hint as a source would, and says in words what became of it."""
+"""`firebreak hint`: sends one hint as a source does, and prints the reply in words."""
 
 import json
 import os
@@ -26,7 +26,7 @@ _VALID_MS_MAX = 2**32 - 1
 
 
 class Order(NamedTuple):
-    """What the command line asks for."""
+    """A hint from the command line."""
 
     kind: int
     quantity: int

@@ -43,7 +43,7 @@ def is_slow(row):
 
 
 def _cells(row):
-    """{column: value}, None for what is not there."""
+    """{column: value}, None for an absent one."""
     last = row["last"] or {}
     slow = f"; {SLOW}" if is_slow(row) else ""
     return {
@@ -66,7 +66,7 @@ def _cells(row):
 
 
 def _texts(row):
-    """_cells as text, "-" for what is not there."""
+    """_cells as text, "-" for an absent one."""
     return {key: "-" if value in (None, "") else str(value) for key, value in _cells(row).items()}
 
 

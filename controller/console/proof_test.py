@@ -163,7 +163,7 @@ def _record(arguments):
 
 
 def _check_words(arguments):
-    """Raises LedgerError for a tester who is nobody, and for a day before there were cabinets."""
+    """Raises LedgerError for a tester without a name, and for a day before the first cabinet."""
     tester, day = quoted(arguments.tester), arguments.date
     if names_nothing(arguments.tester):
         raise LedgerError(f"tester {tester} names nobody; allowed is a name with credentials")

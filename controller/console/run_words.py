@@ -1,6 +1,4 @@
-"""What an accepted start or stop comes to, in words: what the cabinet does now, and what keeps it
-from closing.
-"""
+"""The consequence of an accepted start or stop, in words: what the cabinet does and waits for."""
 
 import os
 
@@ -19,19 +17,19 @@ ROWS_NAMED = 3
 
 
 def of_start(run_directory):
-    """(what the start comes to, what it waits for now or "")."""
+    """(consequence of a start, what it waits for now or "")."""
     seen = _newest(run_directory)
     return started(seen) if seen else (CLOSES, "")
 
 
 def of_stop(run_directory):
-    """What the stop comes to."""
+    """The consequence of a stop."""
     seen = _newest(run_directory)
     return stopped(seen) if seen else OPENS
 
 
 def _newest(run_directory):
-    """Snapshot of the newest tick, or None: the command was taken all the same."""
+    """Snapshot of the newest tick, None if unreadable; the command still succeeded."""
     try:
         return snapshot.read(os.path.join(run_directory, "journal"))
     except (OSError, JournalError):
@@ -39,7 +37,7 @@ def _newest(run_directory):
 
 
 def started(seen):
-    """(what a start comes to, what it waits for now or ""); seen: snapshot.Snapshot."""
+    """(consequence of a start, what it waits for now or ""); seen: snapshot.Snapshot."""
     state = seen.out[s.STATE]
     if state in (s.CLOSING, s.RUNNING):
         return f"it is {s.STATES[state]}", ""
@@ -51,7 +49,7 @@ def started(seen):
 
 
 def _rows(seen):
-    """ ", row 47, 1a": those that stand and keep the contactors open."""
+    """ ", row 47, 1a": active or latched rows that keep the contactors open."""
     found = [row["stage"] for row in rows.rows_demanding(seen, m.D_DC, m.DC_INHIBIT)]
     found += [row["stage"] for row in rows.rows_demanding(seen, m.D_PCS, m.PCS_RAMP)]
     found = list(dict.fromkeys(found))
@@ -60,5 +58,5 @@ def _rows(seen):
 
 
 def stopped(seen):
-    """What a stop comes to; seen: snapshot.Snapshot."""
+    """The consequence of a stop; seen: snapshot.Snapshot."""
     return RESTS if seen.out[s.STATE] in (s.INHIBITED, s.READY) else OPENS

@@ -66,7 +66,7 @@ class Watch:
             raise JournalError(f"{self._run_directory}: the controller has not made two ticks yet")
 
     def history(self):
-        """History of what the journal holds, extended by what is new."""
+        """History of the journal, extended to its newest keyframe."""
         if self._history is None:
             self._history = History(self.shadow, trend.sample_of)
         return self._history.extend()

@@ -60,7 +60,7 @@ def _armed(tests):
 
 
 def _apart(made):
-    """What is not recorded under the number of its row."""
+    """Keys of tests that are not recorded under the number of their row."""
     keys = dict.fromkeys([each["key"] for each in (*made["tests"], *made["hard_wired"])])
     return [key for key in keys if not key.isdigit()]
 
@@ -104,9 +104,7 @@ def _hard_wired(made):
 
 
 def _not_fitted(tests):
-    """The effects that armed stages demand and no output carries: named once, so that nobody waits
-    for them.
-    """
+    """The effects that armed stages demand and no output carries, each once."""
     stages = {}
     for test in tests:
         for each in test["demands_not_fitted"]:

@@ -44,7 +44,7 @@ class Table(NamedTuple):
 
 
 class Mark(NamedTuple):
-    """Text of a kind of KINDS, and what else there is to say."""
+    """Text of a kind of KINDS, and a note."""
 
     kind: str
     text: str
@@ -70,9 +70,7 @@ def wrapped(first, text):
 
 
 def markdown(blocks):
-    """The blocks as Markdown, plain ASCII. What would be HTML in it, in the name of a cabinet say,
-    is text.
-    """
+    """The blocks as Markdown, plain ASCII. HTML in it, as in the name of a cabinet, is escaped."""
     lines = []
     for block in blocks:
         if isinstance(block, Heading):

@@ -1,8 +1,7 @@
-"""What follows from a stage, in words for one site: its demands, which of them waits for what or
-has no output here, and its tapers.
+"""What follows from a stage on one site, in words: its demands, what they wait for, what has no
+output, and its tapers.
 
-`matrix_words.demands` says what the matrix asks for; what the site's own numbers make of it is said
-here.
+`matrix_words.demands` has the demands of the matrix; this adds the numbers of the site.
 """
 
 from controller.rows import matrix_words
@@ -29,8 +28,8 @@ def effects(stage, found=None):
 
 
 def absent(stage, found=None):
-    """[{effect, equipment, accepted_by}] of the demands of a stage that no output of this site
-    carries; [] without one.
+    """[{effect, equipment, accepted_by}] of the demands of a stage that have no output on this
+    site; [] without a site.
 
     accepted_by is "" in a report about a file that is refused for it.
     """
@@ -69,8 +68,8 @@ def _held(stage, words, found):
 
 
 def conflicts(found=None):
-    """[{...}] of the table of conflicts: which effect yields to which row, for how long here, on
-    what authority.
+    """[{...}] of the table of conflicts: which effect yields to which row, how long, on what
+    authority.
     """
     return [
         {
@@ -86,9 +85,7 @@ def conflicts(found=None):
 
 
 def fuse(found=None):
-    """{...} of the opening of contactors, which waits for the fuse where they cannot break the
-    current.
-    """
+    """{...} of the opening of contactors, which waits for the fuse above their breaking current."""
     breaks_mA = (
         sorted({table["break_current_mA"] for table in found.rack_tables}) if found else None
     )
@@ -103,7 +100,7 @@ def fuse(found=None):
 
 
 def fuse_words(fact):
-    """ "at most 30 s, above 300 A", or which keys say it."""
+    """ "at most 30 s, above 300 A", or the keys that set it."""
     if fact["wait_ms_max"] is None:
         return f"at most {fact['parameter']} of [cabinet], above break_current_mA of the rack"
     breaks = " or ".join([f"{breaks_mA / 1000:g} A" for breaks_mA in fact["break_current_mA"]])
@@ -111,7 +108,7 @@ def fuse_words(fact):
 
 
 def conflict_words(conflict):
-    """How long a conflict's effect waits: "30 s", "not at all: venting wins", or which key says
+    """How long a conflict's effect waits: "30 s", "not at all: venting wins", or the key that sets
     it.
     """
     held_ms = conflict["hold_off_ms"]

@@ -67,7 +67,7 @@ def _checklist(arguments):
 
 
 def _survey(path):
-    """(Config, lines of refusals, which have been said)."""
+    """(Config, lines of refusals, already printed)."""
     with cli.ends(WRONG_INPUT, ConfigError):
         found, lines = config.survey(path)
     for line in lines:

@@ -1,6 +1,4 @@
-"""What the matrix of a site and its checklist have in common: the head of the page, states, times,
-tapers.
-"""
+"""Common parts of a site's matrix and checklist: head of the page, states, times, tapers."""
 
 from controller.documents import check_rows, document
 from controller.rows import matrix_words
@@ -20,9 +18,7 @@ KINDS = {
 
 
 def site(found, lines=()):
-    """Which configuration this is: names, CRC of its limit image, what the analysis says, what is
-    missing.
-    """
+    """The configuration: names, CRC of its limit image, hazard analysis, missing equipment."""
     refused = bool(lines)
     return {
         "file": found.path,
@@ -49,8 +45,8 @@ def times(stage, found, schedule):
 
 
 def tables(stage, found):
-    """Parameters of every unit or rack that a stage looks at; () for one of the cabinet, or without
-    a site.
+    """Parameters of every unit or rack of a stage's scope; () for one of the cabinet, or without a
+    site.
     """
     return (
         {m.UNIT: found.unit_tables, m.RACK: found.rack_tables}.get(stage[m.S_SCOPE], ())
@@ -114,8 +110,8 @@ def taper_blocks(found):
 
 
 def site_blocks(named, day=None):
-    """What heads every document about a site. day: today's, or None where no acceptance is held to
-    it.
+    """The head of every document about a site. day: today's, to name acceptances that are dated
+    ahead of it, or None.
     """
     names = "; ".join([f"{layer}: {name}" for layer, name in named["names"].items()])
     crc = (

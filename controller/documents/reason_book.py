@@ -1,5 +1,5 @@
-"""`firebreak reasons`: the reason handbook, every code with what it says and what to do. REASONS.md
-is its output.
+"""`firebreak reasons`: the reason handbook, every code with its words and remedy. REASONS.md is its
+output.
 """
 
 from controller.core import reasons

@@ -1,6 +1,4 @@
-"""What every page's facts are made with: reasons, ages, and values that are None unless they are
-known.
-"""
+"""Parts of every page's facts: reasons, ages, and values that are None while unknown."""
 
 from controller.core import image, reasons
 from controller.rows import reason_words
@@ -84,7 +82,7 @@ def cabinet_parameter(shadow, index):
 
 
 def head(shadow):
-    """What stands at the top of every page."""
+    """The facts at the top of every page."""
     names = shadow.reader.header.get("names", {})
     return {
         "cabinet": names.get("cabinet") or names.get("site", "-"),
@@ -97,8 +95,8 @@ def head(shadow):
 
 
 def test_left_ms(shadow):
-    """Time left of TEST mode as the kernel counts it, ms; 0 while it stops at its end; None outside
-    of it.
+    """Time left of TEST mode as the kernel counts it, ms; 0 while it stops at its end; None in
+    other modes.
     """
     permit = shadow.core.kernel.permit
     return (
@@ -109,5 +107,5 @@ def test_left_ms(shadow):
 
 
 def locked_out_by(shadow):
-    """Name of the person who has locked the cabinet out, None for nobody."""
+    """Name of the person who has locked the cabinet out, None without one."""
     return image.name_of(shadow.inp[image.places(shadow.layout)["locked_out"]]) or None

@@ -56,7 +56,7 @@ def recovering(shadow, way):
 
 
 def cause(shadow, code):
-    """{"kind": ..., numbers} behind a reason code, None where the code says everything."""
+    """{"kind": ..., numbers} behind a reason code, None where the code is enough."""
     found = way_and_limit(code)
     if found:
         way, number = found

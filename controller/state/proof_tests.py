@@ -1,6 +1,4 @@
-"""Proof tests of the controller that is watched: its header says which rows are armed, the ledger
-what was tested.
-"""
+"""Proof tests of the watched controller: its header has the armed rows, the ledger the tests."""
 
 import os
 
@@ -29,11 +27,10 @@ class Ledger:
 
 
 def facts(header, ledger, utc_us, clock):
-    """{rows, summary, wrong, clock} as plain data, None for a controller that says nothing of them.
+    """{rows, summary, wrong, clock} as plain data, None for a controller without proof tests.
 
-    rows: of proof_state.rows; summary: what is due next, in a few words; wrong: lines about the
-    ledger itself; clock: where the day is known from (utc.py). Of a clock that is not known to be
-    right nobody knows that nothing is late.
+    rows: of proof_state.rows; summary: the next due, in a few words; wrong: lines about the ledger;
+    clock: source of the day (utc.py). With an unknown clock a test may be late unnoticed.
     """
     planned = header.get("proof_tests")
     if planned is None:

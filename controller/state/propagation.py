@@ -1,5 +1,4 @@
-"""How a runaway would go on: which module is suspected, and when fire would reach what is beside
-it.
+"""Course of a runaway: the suspected module, and when fire would reach its neighbours.
 
 For people only: it is neither in the matrix's report nor on any interface upstream, and nothing
 that acts reads it.
@@ -20,9 +19,8 @@ DECI, MILLI = 10.0, 1000.0
 
 
 def facts(shadow, history):
-    """The hottest suspected module and propagation.Estimate's fields as plain data; None while
-    nothing is suspected, or when the controller that writes this journal is of a version that does
-    not say what is beside what.
+    """The hottest suspected module and propagation_map.Estimate's fields as plain data; None while
+    nothing is suspected, or when the journal predates module adjacency.
     """
     if "neighbours" not in shadow.reader.header:
         return None
@@ -49,9 +47,7 @@ def facts(shadow, history):
 
 
 def _began_ms(shadow, history, rows, which=max):
-    """{rack from 0: for how long the first (which = min: the last) of these rows has stood on it,
-    ms}.
-    """
+    """{rack from 0: age of the first (which = min: the last) of these rows on it, ms}."""
     found = {}
     for name in shadow.standing:
         stage, _, scope = name.partition(".rack")
@@ -92,7 +88,7 @@ def _seen(shadow, rack, module, began_ms, burning_ms):
 
 
 def _rise_ddegC(shadow, rack, module):
-    """How much warmer than the kernel's oldest second the module is."""
+    """Rise of the module since the kernel's oldest second."""
     rises = shadow.core.kernel.features.racks.heating
     oldest = rises.history[
         (rack * shadow.layout.modules + module) * heating.HISTORY_S + rises.place[rack * 2]

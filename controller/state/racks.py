@@ -88,9 +88,7 @@ def temperatures(shadow, rack):
 
 
 def worst_first(racks):
-    """Racks in the order in which somebody should look at them: unknown, tripped, open, then by
-    their weakest cell.
-    """
+    """Racks by urgency: unknown, tripped, open, then by their weakest cell."""
     return sorted(
         racks,
         key=lambda rack: (

@@ -1,4 +1,4 @@
-"""What the recorder has written, read only; a cabinet without a recorder has pages all the same."""
+"""The recorder's record, read only; a cabinet without a recorder has pages too."""
 
 import contextlib
 import os
@@ -59,9 +59,7 @@ class Record:
         return [dict(zip(fields, row)) for row in rows]
 
     def _dated(self, fields, rest, *values):
-        """As _rows: a value of another type than the recorder writes is not known, a row without
-        its time is none.
-        """
+        """As _rows: a value of a wrong type is None, a row without a timestamp is dropped."""
         found = [
             {
                 name: value if isinstance(value, str if name in TEXTS else int) else None
@@ -96,10 +94,9 @@ class Record:
         }
 
     def silent_since(self, boot_ms, uptime_ms):
-        """UTC as text of the last thing written, None while a recorder writes.
+        """UTC as text of the last row written, None while a recorder writes.
 
-        boot_ms: now, since the boot of the box; uptime_ms: how long the controller has given it
-        something to write.
+        boot_ms: now, since the boot of the box; uptime_ms: of the controller.
         """
         newest = max(self.seconds(1) + self.events(1), key=lambda row: row["utc_us"], default=None)
         quiet_ms = uptime_ms
@@ -110,7 +107,7 @@ class Record:
         return "the controller's start" if newest is None else utc_text(newest["utc_us"])
 
     def began(self, stage, scope):
-        """The newest event in which this stage began to stand, None if it is not known."""
+        """The newest event in which this stage became active, None if unknown."""
         found = self._dated(
             EVENT_FIELDS,
             "events WHERE kind IN ('trip', 'limit', 'note', "

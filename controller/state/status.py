@@ -89,9 +89,7 @@ def _power(shadow):
 
 
 def gas(shadow):
-    """Reading of each detector that is fitted, by kind: None while it is unknown or says it is
-    faulty.
-    """
+    """Reading of each fitted detector, by kind: None while it is unknown or faulty."""
     detectors = shadow.core.kernel.features.gas
     return {
         name: [
@@ -142,8 +140,8 @@ def _interlocks(shadow):
 
 
 def _calibration_d(shadow):
-    """Days until the first calibration of a gas detector of any kind is overdue; None while one
-    does not say, unless another is overdue already.
+    """Days until the first calibration of a gas detector is overdue; None while one is unknown,
+    unless another is overdue already.
     """
     values = [
         base.cabinet_value(shadow, first + 2)

@@ -56,7 +56,7 @@ def facts(shadow):
 
 
 def cause(shadow, code):
-    """The numbers behind a reason, of hints too; None where the code says everything."""
+    """The numbers behind a reason, also of hints; None where the code is enough."""
     found = {
         reasons.HINT: "control",
         reasons.OPERATOR: "control",
@@ -91,7 +91,7 @@ def _interval(shadow, first, after, acted):
 
 
 def _obligations(shadow):
-    """Those that stand, lowest rank first; is_met: by the set-point."""
+    """The obligations in force, lowest rank first; is_met: by the set-point."""
     chain = shadow.chain
     setpoint_W = chain(setpoint.O_SETPOINT_W)
     steps = shadow.core.chain.obligations.steps(chain(setpoint.O_AFTER_RAMP_W))

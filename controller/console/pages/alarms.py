@@ -1,6 +1,4 @@
-"""The page for 3 am: what tripped first, what followed, what to check, what a reset needs, what the
-start lacks.
-"""
+"""The page for 3 am: first-out, what followed, what to check, what a reset and a start need."""
 
 from controller.console.pages.text import (
     HEIGHT,
@@ -104,7 +102,7 @@ def _followed(standing, lines_max):
 
 
 def _firsts(facts):
-    """What came first in each scope, where there are several."""
+    """The first-out of each scope, when there are several."""
     scopes = facts["first_out_per_scope"]
     if len(scopes) > 1:
         words = [f"{each['scope']}: row {each['stage']}" for each in scopes]
@@ -113,12 +111,12 @@ def _firsts(facts):
 
 
 def _here(facts):
-    """Words that are needed where something stands in the other channel."""
+    """Names channel A while channel B has an alarm."""
     return " in A" if facts["channel_b"] else ""
 
 
 def _in_b(found):
-    """What stands in the second channel; nothing where nothing does."""
+    """The first-out of channel B, as lines; none without one."""
     if found is None:
         return []
     return folded(
@@ -129,7 +127,7 @@ def _in_b(found):
 
 
 def _ahead(found):
-    """When fire would reach what is beside, while a row of runaway stands."""
+    """When fire would reach the neighbours, while a row of runaway is active."""
     if found is None:
         return []
     reached = [
@@ -159,7 +157,7 @@ def _reach(soonest_s, latest_s):
 
 
 def _later(row, first):
-    """How long after the first one, "+0.42 s"."""
+    """Time behind the first-out, "+0.42 s"."""
     if row["began_ms"] is None or first["began_ms"] is None:
         return "?"
     later_ms = row["began_ms"] - first["began_ms"]
@@ -211,7 +209,7 @@ def _reset(facts):
 
 
 def _rest(start):
-    """What is missing beside the checklist, where that is known."""
+    """Why it rests, in addition to the checklist."""
     return folded("", f"And {rest(start)}.", 1) if start["rests"] else []
 
 

@@ -14,7 +14,7 @@ STATE_WORDS = {"fallback": "its fallback", "resting": "resting on a quota"}
 
 
 def short(reason, cause):
-    """A reason in the chain's table: its name, and what tells most about it."""
+    """A reason in the chain's table: its name and its most telling number."""
     if reason is None:
         return "not acting"
     name = f"{reason['label']} {reason['name']}"
@@ -195,7 +195,7 @@ def _hints(cause):
 
 
 def request(facts):
-    """Who asks for how much: "Load tracking asks for discharge 81.5 kW." """
+    """The request and its origin, such as "Load tracking asks for discharge 81.5 kW."."""
     names = [
         reason["name"]
         for reason in (facts["request"]["base_reason"], facts["request"]["fast_reason"])

@@ -1,6 +1,4 @@
-"""Pieces of a page: numbers with their units, times, folded sentences; what nobody knows is "-",
-never a number.
-"""
+"""Parts of a page: numbers with units, times, folded sentences; an unknown value is "-"."""
 
 import textwrap
 
@@ -30,9 +28,7 @@ def kilowatt(power_W, width=0):
 
 
 def calibration(days):
-    """When a gas detector is to be calibrated next; days: until then, None while one does not
-    say.
-    """
+    """When a gas detector is due for calibration; days: until then, None while unknown."""
     if days is None:
         return "unknown"
     return (
@@ -98,11 +94,10 @@ def uptime(time_ms):
 
 
 def moment(time_ms, facts):
-    """A moment since the controller's start by the clock of the page's head: UTC, of today without
-    the day, or up.
+    """A moment since the controller's start by the clock of the page's head: UTC, without today's
+    day, or uptime.
 
-    Where the head is UTC and the controller does not tick, nobody knows how long ago its last
-    moment was.
+    While the head is UTC and the controller does not tick, the UTC of its last moment is unknown.
     """
     if time_ms is None or "utc_us" not in facts:
         return uptime(time_ms)
@@ -113,9 +108,7 @@ def moment(time_ms, facts):
 
 
 def cut(line, width=WIDTH):
-    """The line, shortened to width where it is longer: never inside a number, and it says so where
-    there is room.
-    """
+    """The line, shortened to width: never inside a number, and marked as cut if there is room."""
     if len(line) <= width:
         return line
     more = MORE if width > 2 * len(MORE) else ""
@@ -156,15 +149,13 @@ def head(facts):
 
 
 def checklist(start):
-    """How far the start checklist is, "checklist 27 of 33: "; nothing where none is gone through
-    (facts/alarms.py).
-    """
+    """Progress of the start checklist, "checklist 27 of 33: "; "" while none applies."""
     items = start["checklist"]
     return f"checklist {items['done']} of {items['total']}: " if items else ""
 
 
 def rest(start):
-    """Why nobody asks it to run, and what does: "the test is over: start it (firebreak start)"."""
+    """Why it rests, and the remedy: "the test is over: start it (firebreak start)"."""
     rests = start["rests"]
     if rests is None:
         return "nobody asks it to run: the controller is told to end, or its store has failed"
@@ -184,7 +175,7 @@ def typed(reset):
 
 
 def last(words):
-    """The last line of a page, with what is typed to reset what stands on it, if anything is."""
+    """The last line of a page, with the command that resets its alarms."""
     return spread(CELLS, f"To reset: {words}") if words else CELLS
 
 

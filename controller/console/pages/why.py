@@ -95,9 +95,7 @@ def _request(facts):
 
 
 def _asker(asked):
-    """Who asks, and for how much: what has come of it yet, at the ramp of its source, stands beside
-    it.
-    """
+    """The source and its request; the column beside it shows how far the ramp has come."""
     cause = asked["base_cause"]
     entries = cause["hints"] if cause and cause["kind"] == "hint" else ()
     words = [f"{entry['source']} asks {kilowatt(entry['value_W'])} kW" for entry in entries[:1]]
@@ -112,7 +110,7 @@ def _standing(facts):
 
 
 def _bounded(stage, found, binding):
-    """One line when both ends say the same or only one says anything, else a line for each end."""
+    """One line when both ends have one reason or only one has any, else a line for each end."""
     low, high = found["low_reason"], found["high_reason"]
     named = [
         (reason, cause)
@@ -182,9 +180,7 @@ def _units(facts):
 
 
 def _cause(facts, room):
-    """What stands below the table, in `room` lines: what to do and what else would be matter more
-    than every number.
-    """
+    """The text below the table, in `room` lines: remedy and alternative come before numbers."""
     first, last = _notes(facts), []
     shown, cause = _reason_shown(facts)
     if shown is None:
@@ -213,7 +209,7 @@ def _notes(facts):
 
 
 def _asked(request):
-    """Nothing binds: who asks is the cause."""
+    """Nothing binds: the request is the cause."""
     named = [reason for reason in (request["base_reason"], request["fast_reason"]) if reason]
     words = " ".join(
         [causes.sentences(request["base_cause"])] + [reason["sentence"] for reason in named]
@@ -233,9 +229,7 @@ def _else(facts, lines_max):
 
 
 def _reason_shown(facts):
-    """(reason, cause) to explain: what binds, or what forbids all power although nobody asks for
-    any.
-    """
+    """(reason, cause) to explain: the binding limit, or the one that leaves no power at all."""
     limits = facts["limits"]
     if facts["binding"] is None and limits["low_W"] == limits["high_W"] == 0:
         return limits["high_reason"], limits["high_cause"]

@@ -1,4 +1,4 @@
-"""What a person who has logged in can do, and the record of it."""
+"""The actions of a person who has logged in, and their record."""
 
 import contextlib
 import json
@@ -35,7 +35,7 @@ class Actions:
         self._export = None
 
     def note(self, now_us, code, who, text):
-        """Tell the recorder; returns "" or why it was not told, for the end of a message."""
+        """Tell the recorder; returns "" or why that failed, for the end of a message."""
         try:
             spool.put(self._run_directory, now_us, code, f"{who} at {self._where}: {text}")
         except OSError as error:
@@ -43,7 +43,7 @@ class Actions:
         return ""
 
     def reset(self, now_us, who, seen, with_key):
-        """A reset of what the person saw; seen: view.Seen."""
+        """Reset the causes that the person saw; seen: view.Seen."""
         kind = operator_commands.KEY_RESET if with_key else operator_commands.REMOTE_RESET
         try:
             answer = operator_commands.reset(self._socket, kind, *seen.causes)
@@ -99,7 +99,7 @@ class Actions:
         return self._ask(now_us, who, "Lamp test", operator_commands.LAMP_TEST)
 
     def _ask(self, now_us, who, name, what, comes_to=None):
-        """Send a command, note it; comes_to(): what it comes to once it is accepted."""
+        """Send a command and note it; comes_to(): the consequence of an accepted one."""
         try:
             answer = operator_commands.ask(self._socket, what)
             told = operator_commands.words(answer)
@@ -109,7 +109,7 @@ class Actions:
         return f"{name}: {told}.{self.note(now_us, NOTES[what], who, told)}"
 
     def acknowledge(self, now_us, who, seen):
-        """Say to all consoles that this person has seen this alarm."""
+        """Show all consoles that this person has seen this alarm."""
         content = {"who": who, "where": self._where, "causes": seen.causes}
         said = self.note(now_us, "ACK", who, f"has seen {seen.words}")
         path = os.path.join(self._run_directory, spool.FOLDER, ACKNOWLEDGED)
@@ -122,7 +122,7 @@ class Actions:
         return f"Acknowledged: {seen.words}.{said}"
 
     def acknowledged(self, alarm):
-        """Who has acknowledged this (what a reset would name), as a line, or None."""
+        """Who has acknowledged these causes, as a line, or None."""
         path = os.path.join(self._run_directory, spool.FOLDER, ACKNOWLEDGED)
         with (
             contextlib.suppress(OSError, ValueError, KeyError, TypeError),
@@ -136,7 +136,7 @@ class Actions:
         return None
 
     def export(self, now_us, who, what, since):
-        """Start writing files; a process of its own, because a stick may take its time."""
+        """Start writing files; in a process of its own, because a stick may be slow."""
         if self._export is not None and not self._export.has_ended():
             return "An export is still running."
         self.forget_export()
@@ -165,7 +165,7 @@ class Actions:
         return [] if self._export is None else self._export.lines()
 
     def forget_export(self):
-        """End an export that runs; there is none any more."""
+        """End a running export and forget it."""
         if self._export is not None:
             self._export.stop()
         self._export = None
@@ -181,9 +181,7 @@ def _numbers(first_out, mask, peer_first_out, peer_mask):
 
 
 def _advice(answer):
-    """What to do next; of channel B, whose waits and tokens no page knows, in few words: the line
-    is short.
-    """
+    """What to do next; short for channel B, whose waits and tokens no page shows."""
     in_b = {
         latches.CHANGED: ": look at IN B again",
         latches.KEY_NEEDED: ": turn the key switch out of RUN",
@@ -198,7 +196,7 @@ def _advice(answer):
 
 
 class Export:
-    """A `firebreak export` under way: its words are read without waiting for it."""
+    """A running `firebreak export`: its output is read without waiting."""
 
     def __init__(self, words):
         """Raises OSError."""
@@ -217,7 +215,7 @@ class Export:
         return self._process.poll() is not None
 
     def lines(self):
-        """What it has said so far, and whether it runs."""
+        """Its output so far, and its state."""
         with contextlib.suppress(OSError):
             self._said = (self._said + (self._process.stdout.read() or b""))[-OUTPUT_BYTES_MAX:]
         code = self._process.poll()
@@ -225,7 +223,7 @@ class Export:
         return [*self._said.decode("ascii", "replace").splitlines()[-8:], f"export: {end}"]
 
     def stop(self):
-        """End it and forget it; a process the stick holds up is not waited for."""
+        """End it and forget it; a process that hangs on the stick is not waited for."""
         if self._process.poll() is None:
             self._process.kill()
         self._process.stdout.close()

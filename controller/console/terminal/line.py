@@ -1,6 +1,4 @@
-"""A terminal's line: raw, never waited for. What it does not take stays here until it is dropped;
-nothing piles up.
-"""
+"""A terminal's line: raw, without waiting. Bytes it does not accept stay pending until dropped."""
 
 import contextlib
 import errno
@@ -23,8 +21,7 @@ class Line:
     """`pending`: bytes offered and not taken yet; `is_gone`: hung up, or the adapter was pulled."""
 
     def __init__(self, path, baud=None):
-        """baud: the line is set to it, 8N1, no flow control; None: it is somebody's terminal and
-        keeps its speed.
+        """baud: the line is set to it, 8N1, no flow control; None: a terminal that keeps its speed.
 
         Raises LineError.
         """
@@ -46,7 +43,7 @@ class Line:
         return self._descriptor
 
     def size(self):
-        """(rows, columns) where the terminal tells them, None on a serial line."""
+        """(rows, columns) of the terminal, None on a serial line."""
         try:
             rows, columns, _, _ = struct.unpack(
                 "4H", fcntl.ioctl(self._descriptor, termios.TIOCGWINSZ, bytes(8))
@@ -68,7 +65,7 @@ class Line:
         return data
 
     def write(self, data=b""):
-        """Offer this, behind what is pending. Returns how much of it all was taken."""
+        """Write this behind what is pending. Returns how many bytes were accepted."""
         self.pending += data
         if not self.pending:
             return 0
@@ -83,13 +80,13 @@ class Line:
         return taken
 
     def drop(self):
-        """Throw away what nobody takes, here and in the kernel."""
+        """Discard pending bytes, here and in the kernel."""
         self.pending = b""
         with contextlib.suppress(OSError, termios.error):
             termios.tcflush(self._descriptor, termios.TCOFLUSH)
 
     def close(self):
-        """Give the terminal back as it was; waits for nobody."""
+        """Restore the terminal; never waits."""
         if self.pending:
             self.drop()
         with contextlib.suppress(OSError, termios.error):
@@ -109,8 +106,8 @@ def _opened(path):
 
 
 def _raw(before, baud):
-    """Terminal attributes: bytes as they come, 8N1; a break or a bad byte is nothing; XON and XOFF
-    are bytes.
+    """Terminal attributes: raw bytes, 8N1; a break or a bad byte is ignored; XON and XOFF are
+    bytes.
 
     CLOCAL: a cable of three wires has no carrier. Without flow control a stray XOFF cannot stop the
     screen.

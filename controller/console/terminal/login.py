@@ -1,6 +1,4 @@
-"""Failed logins, counted per line and delayed; and the one place for whoever may act, of all
-consoles of a cabinet.
-"""
+"""Failed logins, counted and delayed per line; and the lock of the one person who acts."""
 
 import contextlib
 import fcntl
@@ -13,11 +11,10 @@ _CONTENT_BYTES_MAX = 200
 
 
 class Failures:
-    """Counts failed logins of one line in a file, so that neither a hang-up nor a new console
-    forgets them.
+    """Counts failed logins of one line in a file, so that a hang-up or a new console keeps them.
 
-    Several consoles may share a line's file: it is read anew before each try, and a try counts as
-    failed until it has passed, so that two of them at the same moment are two.
+    Several consoles may share a line's file: it is read before each try, and a try counts as failed
+    until it has passed, so that two at the same moment are two.
     """
 
     def __init__(self, path):
@@ -26,9 +23,7 @@ class Failures:
         self._look()
 
     def _look(self):
-        """Take over what any console of this line has stored; what could not be stored counts here
-        all the same.
-        """
+        """Read the count of all consoles of this line; one that could not be stored counts here."""
         if self._is_stored:
             self.count, self._last_us = self._stored()
 
@@ -52,9 +47,7 @@ class Failures:
         return max(0, min(delay_us, self._last_us + delay_us - now_us))
 
     def begin(self, now_us):
-        """A try begins: it counts as failed until `passed`. False while it has to wait, or another
-        one begins.
-        """
+        """A try begins: it counts as failed until `passed`. False while it has to wait."""
         with contextlib.ExitStack() as held:
             try:
                 folder = os.open(
@@ -95,9 +88,7 @@ class Failures:
 
 
 class Actor:
-    """A file whose lock says who acts; the kernel lets go of it when that process dies, whatever it
-    dies of.
-    """
+    """A file whose lock marks the person who acts; the kernel frees it when the process dies."""
 
     def __init__(self, path):
         """Raises OSError."""
@@ -108,7 +99,7 @@ class Actor:
         self.is_held = False
 
     def take(self, who):
-        """Become the one who acts. False while somebody else is."""
+        """Become the person who acts. False while somebody else is."""
         try:
             os.lockf(self._descriptor, os.F_TLOCK, 0)
         except OSError:
@@ -119,7 +110,7 @@ class Actor:
         return True
 
     def other(self):
-        """Who acts elsewhere, None when nobody does or we do."""
+        """The person who acts at another console, None without one."""
         if self.is_held:
             return None
         os.lseek(self._descriptor, 0, os.SEEK_SET)

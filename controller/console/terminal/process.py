@@ -22,9 +22,7 @@ MESSAGE_ROW, WHO_ROW, MENU_ROW = 22, 23, 24
 
 
 class Console:
-    """`run` until somebody asks for the end, the person leaves (leaves_end) or the terminal is
-    gone.
-    """
+    """`run` until a signal, the person (leaves_end) or the terminal ends it."""
 
     def __init__(self, line, session, view, leaves_end, now_us=clock.now_us):
         """leaves_end: the key Q ends the console; else it only logs out, for the next person."""
@@ -46,7 +44,7 @@ class Console:
                 self._session.page, self._session.part = "status", 0
 
     def turn(self, others=()):
-        """Wait for whatever comes first, and serve it."""
+        """Wait for the first event and serve it."""
         now_us = self._now_us()
         reading = [self._line] if now_us >= self._read_us else []
         writing = [self._line] if self._line.pending else []
@@ -92,7 +90,7 @@ class Console:
     # -- drawing
 
     def _write(self, now_us):
-        """Go on with what the line has not taken; drop it when it takes nothing for long."""
+        """Write what is pending; drop it when the line accepts nothing for long."""
         if not self._line.pending or self._line.write():
             self._taken_us = now_us
         elif now_us - self._taken_us >= STALL_US:
@@ -135,14 +133,14 @@ class Console:
         return [*lines, foot, who, words.MENU], cursor
 
     def _offer(self, lines, cursor, page):
-        """Give the line what changes; the page counts as seen once the line has taken all of it."""
+        """Write what changes; the page counts as seen once the line has accepted all of it."""
         self._drawn = page
         self._line.write(self._screen.change(lines, cursor))
         if not self._line.pending and page is not None:
             self._session.seen, self._drawn = page.seen, None
 
     def close(self):
-        """Leave the terminal as whoever comes next expects it; the login ends."""
+        """Leave the terminal ready for the next user; the login ends."""
         with contextlib.suppress(OSError):
             self._session.log_out(self._now_us(), "the console ends")
         if not self._line.pending:

@@ -1,5 +1,5 @@
-"""The pages of a running controller, made to fit a terminal's screen; a controller that is gone, or
-new, is found.
+"""The pages of a controller, cut to a terminal's screen; finds a controller that is new or
+restarted.
 """
 
 import os
@@ -24,7 +24,7 @@ _TROUBLE = (OSError, JournalError, sqlite3.Error)
 
 
 class Seen(NamedTuple):
-    """What a page of alarms has shown, so that a reset can name it."""
+    """The alarms that a page has shown, for a reset to name."""
 
     causes: tuple  # as snapshot.Snapshot has them
     words: str
@@ -44,9 +44,7 @@ class Page(NamedTuple):
 
 
 class View:
-    """`update` once a second, then `page`. trouble: one line why there is nothing to be seen, or
-    None.
-    """
+    """`update` once a second, then `page`. trouble: why no controller is visible, or None."""
 
     def __init__(self, run_directory, state_directory, pause=watch.wait):
         """pause(): lets a little time pass while a tick is waited for."""
@@ -57,7 +55,7 @@ class View:
         self.trouble = "not looked yet"
 
     def update(self):
-        """Look at what is new; a controller that has started again has a journal of its own."""
+        """Read what is new; a restarted controller has another journal."""
         try:
             inode = os.stat(os.path.join(self._run_directory, "journal")).st_ino
             if (
@@ -109,14 +107,12 @@ class View:
 
     @property
     def locked_out_by(self):
-        """Name of the person who has locked the cabinet out, None for nobody, or when nothing is to
-        be seen.
-        """
+        """Name of the person who has locked the cabinet out, None without one."""
         return base.locked_out_by(self._watch.shadow) if self._watch else None
 
     @property
     def alarm(self):
-        """What stands now, as a reset would name it, None when there is nothing to be seen."""
+        """The causes that a reset would name, None without a controller."""
         return self._watch.shadow.causes if self._watch else None
 
     def page(self, name, part, extra=()):
@@ -172,9 +168,7 @@ class View:
 
 
 def _short(error):
-    """What went wrong, without the number of the error and the path that stands before it
-    anyway.
-    """
+    """An error without its number and path."""
     return getattr(error, "strerror", None) or str(error)
 
 

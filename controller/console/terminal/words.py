@@ -1,6 +1,4 @@
-"""What the console says by itself: its keys, help, pages of tests and export; and commands as its
-keys.
-"""
+"""Texts of the console: keys, help, pages of tests and export; keys in place of commands."""
 
 from controller.console.pages.text import RULE, WIDTH, calibration, spread, wrapped
 from controller.record import proof_state, utc
@@ -25,7 +23,7 @@ HEAD = [spread("Firebreak", "serial console"), RULE]
 NO_CONTROLLER = (
     "See whether it runs: systemctl status firebreak. This page looks again every second."
 )
-# A page's words of commands, as keys; each no longer than what it stands for, so that columns stay.
+# Commands of a page as keys; none is longer than its command, so that columns stay.
 _AS_KEYS = (
     ("(firebreak why)", "(press 1)"),
     ("(firebreak alarms)", "(press 2)"),
@@ -99,7 +97,7 @@ def tests(facts):
 
 
 def _proof_tests(found):
-    """The line of proof tests, and what is wrong with their ledger."""
+    """The line of proof tests, and the faults of their ledger."""
     if found is None:
         return ["  proof tests        not told by this controller: another version"]
     late = len(proof_state.wrong(found["rows"]))

@@ -1,22 +1,20 @@
-"""What a technician needs is on the page whole: long rows wrap or give way where it does not
-matter.
-"""
+"""Every word that a technician needs is on its page: long rows wrap or give way elsewhere."""
 
 import pytest
-from watched import CONFIG, Watched, action, of_scenario
+from watched import CONFIG, Watched, action
 
 from controller.console.pages import alarms, status
 from controller.console.pages.text import CELLS, HEIGHT, WIDTH
 from controller.core import reasons
 from controller.documents import matrix_facts
-from controller.rows import reason_words
 from controller.site import stage_states
 from controller.state import alarms as alarms_facts
-from controller.state import rows
+from controller.state import base, rows
 from safety import evidence
 from safety import matrix as m
 from safety import signals as s
 
+LONG = "a" * 16  # the longest name of a person
 SCOPES = {s.CABINET: "cabinet", s.UNIT: "unit 12", s.RACK: "rack 12"}
 UTC = {"utc_us": 1_773_454_051_000_000, "utc_text": "2026-03-14 02:07:31Z NTP", "is_live": True}
 
@@ -56,168 +54,120 @@ def whole(lines):
     return " ".join(" ".join(lines).split())
 
 
-@pytest.mark.parametrize("stage", m.STAGES, ids=lambda stage: stage[m.S_ID])
-def test_every_row_is_whole_on_the_page_of_alarms(facts, stage):
-    """As the first and as one that followed: how it is, what it does, and who resets it."""
-    row = standing(stage)
-    found = whole(
-        alarms.lines(
-            {
-                **facts["alarms"],
-                "standing": [row, row],
-                "check": [{"rows": [stage[m.S_ID]], "remedy": row["reason"]["remedy"]}],
-            }
-        )
-    )
+BY_STAGE = pytest.mark.parametrize("stage", m.STAGES, ids=lambda stage: stage[m.S_ID])
+
+
+def row_words(stage):
+    return {"rows": [stage[m.S_ID]], "remedy": rows.reason_of(stage)["remedy"]}
+
+
+@BY_STAGE
+def test_every_row_is_whole_on_both_pages(facts, stage):
+    """As the first and as one that followed: state, effect, and who resets it."""
+    row, own = standing(stage), f"row {stage[m.S_ID]}"
+    page = {**facts["alarms"], "standing": [row, row], "check": [row_words(stage)]}
+    found = whole(alarms.lines(page))
     words = f"{row['reason']['name']}, {row['scope']}: {row['effect']}"
-    assert (
-        f"FIRST row {stage[m.S_ID]} {words} since 2026-03-10 14:47:32Z, 3 d 11 h ago; gone for 83 "
-        f"min, latched, "
-        f"{row['reset']} reset {row['reason']['sentence']}" in found
-    )
-    assert (
-        f"row {stage[m.S_ID]} {words}; gone for 83 min, latched, {row['reset']}"
-        in found.partition("THEN")[2]
-    )
+    latched = f"gone for 83 min, latched, {row['reset']}"
+    since = "since 2026-03-10 14:47:32Z"
+    first = f"FIRST {own} {words} {since}, 3 d 11 h ago; {latched} reset"
+    assert f"{first} {row['reason']['sentence']}" in found
+    assert f"{own} {words}; {latched}" in found.partition("THEN")[2]
     assert row["reason"]["remedy"] in found and " ..." not in found
-
-
-@pytest.mark.parametrize("stage", m.STAGES, ids=lambda stage: stage[m.S_ID])
-def test_every_row_says_who_resets_it_on_the_page_status(facts, stage):
-    lines = status.lines({**facts["status"], "standing": [standing(stage)] * 14})
-    shown = [line for line in lines if line.startswith(f" ! row {stage[m.S_ID]} ")]
-    reset = f"; since 2026-03-10 14:47:32Z, {rows.RESETS[stage[m.S_LATCH]]} reset"
-    assert (
-        len(shown) == 2 and shown[0].endswith(reset) and shown[1].endswith(f"{reset} (+12: alarms)")
-    )
-    assert max(map(len, lines)) <= WIDTH
+    lines = status.lines({**facts["status"], "standing": [row] * 14})
+    shown = [line for line in lines if line.startswith(f" ! {own} ")]
+    reset = f"; {since}, {row['reset']} reset"
+    assert len(shown) == 2 and shown[0].endswith(reset)
+    assert shown[1].endswith(f"{reset} (+12: alarms)") and max(map(len, lines)) <= WIDTH
 
 
 @pytest.mark.parametrize("missing", range(1, len(evidence.INHIBIT_REASONS)))
-def test_what_the_start_waits_for_is_whole_also_where_it_rests(facts, missing):
-    code = reasons.inhibit_code(missing)
-    name, sentence, remedy = reason_words.text(code)
+def test_the_start_says_what_it_waits_for_and_why_it_rests(facts, missing):
+    reason = base.reason(reasons.inhibit_code(missing))
     start = {
         **facts["alarms"]["start"],
         "checklist": {"done": 33, "total": 39},
         "is_asked_to_run": False,
-        "rests": {"why": "lock-out", "name": "a" * 16},
-        "waits_for": {
-            "code": code,
-            "label": reasons.label(code),
-            "name": name,
-            "sentence": sentence,
-            "remedy": remedy,
-        },
+        "rests": {"why": "lock-out", "name": LONG},
+        "waits_for": reason,
     }
     found = whole(alarms.lines({**facts["alarms"], "start": start}))
-    assert f"waits for {reasons.label(code)} {name}: {sentence} {remedy} And " in found
-    assert f"And {'a' * 16}'s lock-out has ended: start it (firebreak start)." in found
+    waits = f"waits for {reason['label']} {reason['name']}: {reason['sentence']} {reason['remedy']}"
+    assert f"{waits} And " in found
+    assert f"And {LONG}'s lock-out has ended: start it (firebreak start)." in found
 
 
 @pytest.mark.parametrize("why", alarms_facts.RESTS.values())
-def test_why_it_rests_and_what_starts_it_is_whole_on_both_pages(facts, why):
-    """Of a new cabinet "start it (fireb..." stood there, the one thing to do."""
+def test_what_starts_a_resting_cabinet_is_whole_on_both_pages(facts, why):
+    """Of a new cabinet "start it (fireb..." was shown, the one thing to do."""
     start = {
         **facts["alarms"]["start"],
-        "rests": {"why": why, "name": "a" * 16},
+        "rests": {"why": why, "name": LONG},
         "is_asked_to_run": False,
         "checklist": {"done": 39, "total": 39},
         "waits_for": None,
     }
     for page, name in ((alarms, "alarms"), (status, "status")):
-        line = next(
-            line for line in page.lines({**facts[name], "start": start}) if line.startswith("START")
-        )
-        assert (
-            line.removesuffix(".").endswith(": start it (firebreak start)") and len(line) <= WIDTH
-        )
+        lines = page.lines({**facts[name], "start": start})
+        line = next(line for line in lines if line.startswith("START"))
+        assert line.removesuffix(".").endswith(": start it (firebreak start)")
+        assert len(line) <= WIDTH
 
 
-def test_what_a_reset_and_the_start_need_is_there_however_much_stands(facts):
-    """Every stage at once: the rows that followed and the remedies give way, and say how many there
-    are.
-    """
-    found = [standing(stage) for stage in m.STAGES]
+def test_reset_and_start_are_there_however_many_rows_are_active(facts):
+    """Every stage at once: the rows that followed and the remedies give way and are counted."""
+    racks = [{"stage": "40b", "scope": f"rack {rack}", "due_ms": None} for rack in range(12)]
+    quiet, typed = facts["alarms"], "firebreak reset --key 89ABCDEF"
+    reset = {"needs": "key", "command": typed, "result": "not clear yet", "waits": racks}
+    start = {"rests": {"why": "test", "name": ""}, "is_asked_to_run": False}
     page = {
-        **facts["alarms"],
-        "standing": found,
-        "check": [{"rows": [row["stage"]], "remedy": row["reason"]["remedy"]} for row in found],
-    }
-    page["first_out_per_scope"] = [{"scope": f"rack {rack}", "stage": "40b"} for rack in range(12)]
-    typed = "firebreak reset --key 89ABCDEF"
-    page["reset"] = {
-        **page["reset"],
-        "needs": "key",
-        "command": typed,
-        "result": "not clear yet",
-        "waits": [{"stage": "40b", "scope": f"rack {rack}", "due_ms": None} for rack in range(12)],
-    }
-    page["start"] = {
-        **page["start"],
-        "rests": {"why": "test", "name": ""},
-        "is_asked_to_run": False,
+        **quiet,
+        "standing": [standing(stage) for stage in m.STAGES],
+        "check": list(map(row_words, m.STAGES)),
+        "first_out_per_scope": racks,
+        "reset": quiet["reset"] | reset,
+        "start": quiet["start"] | start,
     }
     lines = alarms.lines(page)
-    begins = [line[:6].strip() for line in lines]
-    assert [
-        word
-        for word in ("FIRST", "THEN", "FIRSTS", "CHECK", "RESET", "WAITS", "RESETS", "START")
-        if word not in begins
-    ] == []
+    begins = {line[:6].strip() for line in lines}
+    assert begins >= set("FIRST THEN FIRSTS CHECK RESET WAITS RESETS START".split())
     followed = len([line for line in lines if line[15:21] == "  row "])
     assert lines[-1] == f"{CELLS}  To reset: {typed}"
-    assert f"and {len(found) - 1 - followed} more (--json shows all)" in whole(lines)
+    assert f"and {len(m.STAGES) - 1 - followed} more (--json shows all)" in whole(lines)
 
 
-def test_the_key_out_of_run_is_told_beside_the_counts(facts):
+def test_the_key_out_of_run_is_beside_the_counts(facts):
     """Also with two digits everywhere."""
-    counts = {"armed": 52, "built": 53, "tripped": 3, "warnings": 1, "not_fitted": 1}
     contacts = {**facts["status"]["contacts"], "key_run": "not ok"}
-    line = status.lines({**facts["status"], "interlocks": counts, "contacts": contacts})[3]
-    assert (
-        line
-        == "INTERLOCKS  52 armed  3 tripped  1 warning  1 not fitted".ljust(64) + "Key: out of RUN"
-    )
-    counts.update(tripped=12, warnings=10, not_fitted=11)
-    line = status.lines({**facts["status"], "interlocks": counts, "contacts": contacts})[3]
-    assert line.startswith("INTERLOCKS  52 armed  12 tripped  10 warnings  11 not fitted  ")
-    assert line.endswith("  Key: out of RUN") and len(line) == WIDTH
+    counts = {"armed": 52, "built": 53, "tripped": 3, "warnings": 1, "not_fitted": 1}
+    for changes, words in (
+        ({}, "52 armed  3 tripped  1 warning  1 not fitted"),
+        (
+            {"tripped": 12, "warnings": 10, "not_fitted": 11},
+            "52 armed  12 tripped  10 warnings  11 not fitted",
+        ),
+    ):
+        shown = {"interlocks": {**counts, **changes}, "contacts": contacts}
+        line = status.lines({**facts["status"], **shown})[3]
+        assert line == f"INTERLOCKS  {words}".ljust(WIDTH - 15) + "Key: out of RUN"
 
 
-def test_not_fitted_are_the_rows_that_the_matrix_of_the_site_lists(facts):
+def test_rows_are_counted_as_matrix_and_rig_count_them(facts):
+    """Rows, not their instances per unit and rack: 183 beside the status's 52 misled."""
     listed = [
         row["row"]
         for row in matrix_facts.facts(CONFIG)["rows"]
-        if any(
-            "not fitted" in state["state"] for stage in row["stages"] for state in stage["states"]
-        )
+        for stage in row["stages"][:1]
+        if any("not fitted" in state["state"] for state in stage["states"])
     ]
+    counts = facts["status"]["interlocks"]
     assert stage_states.rows_not_fitted(CONFIG.topology) == listed == [51]
-    assert facts["status"]["interlocks"]["not_fitted"] == 1
-
-
-def test_the_rig_counts_the_armed_rows_as_the_status_does(facts):
-    """Rows, not their instances per unit and rack: 183 beside the status's 52 looked like two
-    cabinets.
-    """
-    assert (
-        len(stage_states.rows_armed(CONFIG.topology))
-        == facts["status"]["interlocks"]["armed"]
-        == 52
-    )
-
-
-def test_a_row_that_is_gone_says_on_a_second_line_that_it_is_latched(tmp_path):
-    lines = alarms.lines(of_scenario("bms_silent", tmp_path).run(49).facts("alarms"))
-    assert "latched, remote" in " ".join(
-        " ".join(lines).split("THEN")[1].split()
-    ) and "..." not in " ".join(lines)
+    assert counts["not_fitted"] == 1
+    assert len(stage_states.rows_armed(CONFIG.topology)) == counts["armed"] == 52
 
 
 def test_the_status_of_a_real_key(tmp_path):
-    line = status.lines(
-        Watched(tmp_path, actions=[action(5, "key", run=False)]).run(8).facts("status")
-    )[3]
+    turned = [action(5, "key", run=False)]
+    line = Watched(tmp_path, actions=turned).run(8).lines("status")[3]
     assert line.startswith("INTERLOCKS  52 armed  1 tripped  0 warnings  1 not fitted  ")
     assert line.endswith("  Key: out of RUN") and len(line) == WIDTH

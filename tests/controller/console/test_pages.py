@@ -9,7 +9,9 @@ from slow import slow
 from watched import Watched, action, of_scenario
 
 from controller.console import pages, watch
-from controller.console.pages import text
+from controller.console.pages import causes, text
+from controller.core import reasons
+from safety import bounds
 
 # Words that no page uses (the house's words: request, limit, available power ...), "safe" least of
 # all.
@@ -42,21 +44,57 @@ def stopped(tmp_path_factory):
     return Watched(tmp_path_factory.mktemp("stopped"), actions=faults).run(10)
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        *("bms_silent", "hint_request"),
-        *slow("estop", "gas_25", "io_silent", "meter_frozen", "pcs_silent"),
-    ],
-)
-def test_all_pages_fit_while_things_go_wrong(name, tmp_path):
-    watched = of_scenario(name, tmp_path)
-    for at_s in (0.06, 1.5, 33.9, 36):
+def check_all(watched, *moments_s):
+    for at_s in moments_s:
         watched.run(at_s)
         for page in watch.PAGES:
             facts = watched.facts(page)
             check(pages.lines(page, facts), page)
             assert json.loads(json.dumps(facts)) is not None
+    return watched
+
+
+@pytest.mark.parametrize("name", slow("estop", "gas_25", "io_silent", "meter_frozen", "pcs_silent"))
+def test_all_pages_fit_while_things_go_wrong(name, tmp_path):
+    check_all(of_scenario(name, tmp_path), 0.06, 1.5, 33.9, 36)
+
+
+def test_the_course_of_a_silent_bms(tmp_path):
+    watched = check_all(of_scenario("bms_silent", tmp_path), 0.06, 1.5, 33.9)
+    facts = watched.facts("why")
+    code = reasons.KERNEL_DISCHARGE[bounds.L_BMS_SILENCE]
+    assert (facts["binding"]["code"], facts["cause"]["kind"]) == (code, "bms_silence")
+    assert "Rack 2's BMS was last heard" in causes.sentences(facts["cause"])
+    facts = check_all(watched, 36, 38).facts("alarms")
+    # the first that latched, then by time
+    assert [row["stage"] for row in facts["standing"]] == ["40b", "40a", "40c"]
+    began_ms = [row["began_ms"] for row in facts["standing"]]
+    assert began_ms[1] < began_ms[0] < began_ms[2]
+    firsts = [(each["scope"], each["stage"]) for each in facts["first_out_per_scope"]]
+    assert firsts == [("rack 2", "40b")]
+    lines = watched.lines("alarms")
+    assert lines[2] == "FIRST  row 40b BMS silent, rack 2: ramp to zero"
+    assert [line for line in lines if line.startswith("THEN    -0.50 s  row 40a")]
+    lines = " ".join(watched.run(49).lines("alarms"))
+    assert "latched, remote" in " ".join(lines.split("THEN")[1].split()) and "..." not in lines
+
+
+def test_the_course_of_a_request(tmp_path):
+    """A request of 100 kW after 2 s at 25 kW/s: half of it."""
+    watched = check_all(of_scenario("hint_request", tmp_path), 1.5, 33.9, 42)
+    row = next(line for line in watched.lines("why") if line.startswith(" request"))
+    assert "scheduler asks 100.0 kW" in row and 45 < float(row.split()[-1]) < 55
+
+
+def test_the_course_of_a_hint(tmp_path):
+    watched = of_scenario("hint_import_limit", tmp_path).run(50)
+    words = "site_ems: import <= 400 kW, 10 s left, then fallback 450 kW"
+    assert f"HINT     {words}" in watched.lines("status")
+    assert "HINT     none in force (" in watched.text("status", hints=[])
+    assert causes.sentences(watched.facts("why")["cause"]) == f"{words}."
+    hinted, _ = watched.run(62).facts("why")["obligations"]["standing"]
+    words = "site_ems: import <= 450 kW, its fallback, until heartbeat and hint."
+    assert causes.sentences(hinted["cause"]) == words
 
 
 def sixteen(facts):
@@ -225,20 +263,6 @@ def test_a_silent_detector_has_an_unknown_calibration_and_a_silent_link_leads(tm
     assert watched.run(20).facts("status")["gas_calibration_d"] == -2
     line = next(line for line in watched.lines("status") if line.startswith("LINKS"))
     assert line == "LINKS    Gas LATE   UPS LATE   BMS ok   PCS ok   Meter ok   I/O ok   Air ok"
-
-
-def test_the_source_of_a_request_is_shown_beside_its_ramp(tmp_path):
-    """A request of 100 kW after 2 s at 25 kW/s: half of it."""
-    lines = of_scenario("hint_request", tmp_path).run(42).lines("why")
-    row = next(line for line in lines if line.startswith(" request"))
-    assert "scheduler asks 100.0 kW" in row and 45 < float(row.split()[-1]) < 55
-
-
-def test_hints_are_on_the_status_with_their_fallback(tmp_path):
-    watched = of_scenario("hint_import_limit", tmp_path).run(50)
-    line = "HINT     site_ems: import <= 400 kW, 10 s left, then fallback 450 kW"
-    assert line in watched.lines("status")
-    assert "HINT     none in force (" in watched.text("status", hints=[])
 
 
 def test_the_trend_has_one_line_of_levels_per_quantity(tmp_path):

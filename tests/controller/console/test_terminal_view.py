@@ -1,6 +1,4 @@
-"""Pages of a virtual cabinet on the screen of the console: they fit, they say what is not there, a
-reset is by what was seen.
-"""
+"""Pages of a virtual cabinet on the screen of the console."""
 
 import os
 import shutil
@@ -32,10 +30,9 @@ def test_every_page_fits_and_its_parts_are_all_of_it(tripped, name):
     first = made.page(name, 0)
     assert len(first.head) == 2 and first.head[1] == RULE
     for part in range(first.parts):
-        page = made.page(name, part)
-        assert len(page.body) <= view.BODY_ROWS and all(
-            len(line) < 80 and line.isascii() for line in page.body
-        )
+        body = made.page(name, part).body
+        assert len(body) <= view.BODY_ROWS
+        assert all(len(line) < 80 and line.isascii() for line in body)
     assert made.page(name, first.parts).body == first.body, "behind the last part comes the first"
     made.close()
 
@@ -50,7 +47,7 @@ def test_lines_give_way_only_when_they_have_to():
     assert view.fitted(long) == long
 
 
-def test_the_page_of_alarms_says_what_a_reset_would_name(tripped):
+def test_the_page_of_alarms_names_its_causes(tripped):
     made = look(tripped)
     seen = made.page("alarms", 0).seen
     assert seen.words == "row 1a emergency stop, cabinet and 1 more" and seen.causes == made.alarm
@@ -65,10 +62,8 @@ def test_the_page_of_alarms_says_what_a_reset_would_name(tripped):
         (False, "row 1a emergency stop, channel B"),
     ],
 )
-def test_what_stands_in_channel_b_is_seen_too(tmp_path, runs, words):
-    """Row 51 acts on an energised cabinet: at rest B stands alone, and can be reset and
-    acknowledged all the same.
-    """
+def test_an_alarm_of_channel_b_is_seen_too(tmp_path, runs, words):
+    """Row 51 acts on an energised cabinet: at rest the alarm of B is alone."""
     watched = Watched(tmp_path, settings=two_channels(tmp_path)).run(4)
     assert look(watched).page("alarms", 0).seen is None
     watched.rig.controller.run_request(runs)
@@ -81,37 +76,22 @@ def test_what_stands_in_channel_b_is_seen_too(tmp_path, runs, words):
 
 
 def test_the_key_is_out_only_when_a_ticking_controller_says_so(tmp_path):
-    watched = Watched(tmp_path, actions=[action(12, "key", run=False)]).run(10)
-    made = look(watched)
-    assert made.is_live and made.is_key_out is False
-    watched.run(14)
-    made.update()
-    assert made.is_key_out is True
-    made._pause = lambda: None  # nobody ticks any more
-    made.update()
-    assert not made.is_live and made.is_key_out is None
-    made.close()
-
-
-def test_a_reset_of_what_was_seen_before_something_changed_is_refused(tmp_path):
-    """A supervisor's acknowledgement must not clear what it has not seen."""
-    watched = Watched(
-        tmp_path,
-        actions=[
-            *ESTOP,
-            action(40, "device_fault", device="bms_2", fault="silent"),
-            action(45, "key", run=False),
-        ],
-    ).run(30)
+    """A reset of an earlier page is refused: it must not clear what nobody has seen."""
+    more = action(40, "device_fault", device="bms_2", fault="silent"), action(45, "key", run=False)
+    watched = Watched(tmp_path, actions=[*ESTOP, *more]).run(30)
     made = look(watched)
     seen = made.page("alarms", 0).seen
+    assert made.is_live and made.is_key_out is False
     watched.run(50)
     made.update()
-    rules = watched.core.kernel.latches
-    now = made.page("alarms", 0).seen
+    assert made.is_key_out is True
+    rules, now = watched.core.kernel.latches, made.page("alarms", 0).seen
     assert now != seen
     assert rules.verdict(matrix.KEY, *seen.causes[:2], True) == latches.CHANGED
     assert rules.verdict(matrix.KEY, *now.causes[:2], True) != latches.CHANGED
+    made._pause = lambda: None  # nobody ticks any more
+    made.update()
+    assert not made.is_live and made.is_key_out is None
     made.close()
 
 
@@ -176,13 +156,12 @@ def test_a_damaged_journal_is_one_line(tmp_path):
 
 
 def test_words_of_commands_become_keys_of_the_same_width():
-    line = "LIMIT    none".ljust(79 - len("(firebreak why)")) + "(firebreak why)"
-    assert words.at_console(line).endswith("(press 1)") and len(words.at_console(line)) == 79
+    line = "LIMIT    none".ljust(64) + "(firebreak why)"
+    found = words.at_console(line)
+    assert found.endswith("(press 1)") and len(found) == len(line) == 79
     start = "START    checklist 37 of 39: waits for PCS".ljust(61) + "(firebreak alarms)"
-    assert (
-        words.at_console(start).endswith("  (press 2)")
-        and len(words.at_console(start)) == len(start) == 79
-    )
+    found = words.at_console(start)
+    assert found.endswith("  (press 2)") and len(found) == len(start) == 79
     assert words.at_console("remote (the command below). Now") == "remote (press R). Now"
     assert words.at_console("start it (firebreak start).") == "start it (press G)."
     assert len(words.MENU) < 80 and all(len(each) < 80 for each in [*words.HELP, *words.EXPORT])

@@ -4,80 +4,64 @@ import pytest
 
 from controller.console.pages import text
 
+ANY_W = (1 << 30) - 1
+DAY_MS = 86_400_000
+KILOWATT = {
+    None: "-",
+    0: "0.0",
+    49: "0.0",
+    -49: "0.0",
+    50: "0.1",
+    81_500: "81.5",
+    -250_000: "-250.0",
+    ANY_W: "any",
+    -ANY_W: "any",
+}
+DIRECTED = {
+    None: "- kW",
+    0: "0.0 kW",
+    -49: "0.0 kW",
+    -3600: "charge 3.6 kW",
+    81_500: "discharge 81.5 kW",
+}
+DURATION = {
+    None: "-",
+    0: "0.00 s",
+    340: "0.34 s",
+    9999: "10.00 s",
+    10_000: "10 s",
+    119_999: "119 s",
+    120_000: "2 min",
+    7_199_999: "119 min",
+    7_200_000: "2 h 0 min",
+    2 * DAY_MS - 1: "47 h 59 min",
+    2 * DAY_MS: "2 d 0 h",
+    41 * DAY_MS + 7_200_000: "41 d 2 h",
+}
+UPTIME = {
+    0: "00:00:00.00",
+    82_400: "00:01:22.40",
+    DAY_MS - 10: "23:59:59.99",
+    DAY_MS: "1 d 00:00:00.00",
+    None: "before that",
+}
+AGE = {None: "never seen", 40: "40 ms old", 9999: "9999 ms old", 10_000: "10 s old"}
+
 
 @pytest.mark.parametrize(
-    "power_W, words",
+    "function, table",
     [
-        (None, "-"),
-        (0, "0.0"),
-        (49, "0.0"),
-        (-49, "0.0"),
-        (50, "0.1"),
-        (81_500, "81.5"),
-        (-250_000, "-250.0"),
-        ((1 << 30) - 1, "any"),
-        (-((1 << 30) - 1), "any"),
+        (text.kilowatt, KILOWATT),
+        (lambda power_W: text.kilowatt(power_W, 9).lstrip(), KILOWATT),
+        (text.directed, DIRECTED),
+        (text.duration, DURATION),
+        (text.uptime, UPTIME),
+        (text.age, AGE),
     ],
 )
-def test_kilowatt(power_W, words):
-    assert text.kilowatt(power_W) == words and text.kilowatt(power_W, 9) == words.rjust(9)
-
-
-@pytest.mark.parametrize(
-    "power_W, words",
-    [
-        (None, "- kW"),
-        (0, "0.0 kW"),
-        (-49, "0.0 kW"),
-        (-3600, "charge 3.6 kW"),
-        (81_500, "discharge 81.5 kW"),
-    ],
-)
-def test_directed(power_W, words):
-    assert text.directed(power_W) == words
-
-
-@pytest.mark.parametrize(
-    "time_ms, words",
-    [
-        (None, "-"),
-        (0, "0.00 s"),
-        (340, "0.34 s"),
-        (9999, "10.00 s"),
-        (10_000, "10 s"),
-        (119_999, "119 s"),
-        (120_000, "2 min"),
-        (7_199_999, "119 min"),
-        (7_200_000, "2 h 0 min"),
-        (172_799_999, "47 h 59 min"),
-        (172_800_000, "2 d 0 h"),
-        (41 * 86_400_000 + 2 * 3_600_000, "41 d 2 h"),
-    ],
-)
-def test_duration(time_ms, words):
-    assert text.duration(time_ms) == words
-
-
-@pytest.mark.parametrize(
-    "time_ms, words",
-    [
-        (0, "00:00:00.00"),
-        (82_400, "00:01:22.40"),
-        (86_399_990, "23:59:59.99"),
-        (86_400_000, "1 d 00:00:00.00"),
-        (None, "before that"),
-    ],
-)
-def test_uptime(time_ms, words):
-    assert text.uptime(time_ms) == words
-
-
-@pytest.mark.parametrize(
-    "time_ms, words",
-    [(None, "never seen"), (40, "40 ms old"), (9999, "9999 ms old"), (10_000, "10 s old")],
-)
-def test_age(time_ms, words):
-    assert text.age(time_ms) == words
+def test_numbers_in_words(function, table):
+    assert {value: function(value) for value in table} == table
+    assert len(text.kilowatt(50, 9)) == 9
 
 
 def test_spread_gives_way_on_the_left():

@@ -152,43 +152,32 @@ def test_unconfirmed_rows_are_marked():
         assert marked and all(marked)
 
 
-@pytest.mark.parametrize(
-    "stage, trips, after_s, clears, reset, words",
-    [
-        (
-            "12a",
-            ">= 25 % LFL",
-            "at once",
-            "<= 20 % LFL",
-            "key on site",
-            "contactors open at zero current only",
-        ),
-        ("17b", ">= 45.1 degC", "60 s", "<= 43 degC", "by itself", "no charging"),
-        ("25a", "<= -0.1 degC", "10 s", ">= 3 degC", "by itself", "no charging"),
-        ("29", ">= 3.65 V", "2 s", "<= 3.55 V", "remote", "PCS stop"),
-        (
-            "37b",
-            "<= 99 ohm/V",
-            "5 s",
-            ">= 500 ohm/V",
-            "key on site",
-            "contactors open at zero current or after 2 s",
-        ),
-        ("38b", ">= 10000 mV", "5 s", "<= 5000 mV", "remote", "no closing"),
-        ("39", "", "0.3 s", "", "key on site", "shunt trip upstream"),
-        ("42c", ">= 90.1 %", "60 s", "<= 85 %", "by itself", "no discharging"),
-        ("43c", "<= 29 min", "5 s", ">= 40 min", "remote", "fire panel told"),
-        ("46b", ">= 901 s", "at once", "<= 1 s", "by itself", "charging at most 50 %"),
-        ("19b", ">= 50 degC", "5 s", "<= 48 degC", "by itself", "discharging at most 25 %"),
-        ("7", ">= 20 ppm", "5 s", "<= 10 ppm", "remote", "power to zero in 2 s"),
-        ("40b", ">= 1 s", "at once", "", "remote", "power to zero in 2 s"),
-        ("35b", "> 0", "10 s", "", "remote", "PCS stop"),
-    ],
-)
-def test_a_stage_in_words(stage, trips, after_s, clears, reset, words):
+# stage; trips at; after; clears at; reset; one effect
+IN_WORDS = """
+12a; >= 25 % LFL; at once; <= 20 % LFL; key on site; contactors open at zero current only
+17b; >= 45.1 degC; 60 s; <= 43 degC; by itself; no charging
+25a; <= -0.1 degC; 10 s; >= 3 degC; by itself; no charging
+29; >= 3.65 V; 2 s; <= 3.55 V; remote; PCS stop
+37b; <= 99 ohm/V; 5 s; >= 500 ohm/V; key on site; contactors open at zero current or after 2 s
+38b; >= 10000 mV; 5 s; <= 5000 mV; remote; no closing
+39; ; 0.3 s; ; key on site; shunt trip upstream
+42c; >= 90.1 %; 60 s; <= 85 %; by itself; no discharging
+43c; <= 29 min; 5 s; >= 40 min; remote; fire panel told
+46b; >= 901 s; at once; <= 1 s; by itself; charging at most 50 %
+19b; >= 50 degC; 5 s; <= 48 degC; by itself; discharging at most 25 %
+7; >= 20 ppm; 5 s; <= 10 ppm; remote; power to zero in 2 s
+40b; >= 1 s; at once; ; remote; power to zero in 2 s
+35b; > 0; 10 s; ; remote; PCS stop
+"""
+
+
+@pytest.mark.parametrize("line", IN_WORDS.strip().splitlines())
+def test_a_stage_in_words(line):
+    stage, *words, effect = line.split("; ")
     facts = stages_of(general())[stage]
-    assert (facts["trips_at"], matrix_words.after(facts["debounce_ms"])) == (trips, after_s)
-    assert (facts["clears_at"], facts["reset"]) == (clears, reset) and words in facts["demands"]
+    after = matrix_words.after(facts["debounce_ms"])
+    assert [facts["trips_at"], after, facts["clears_at"], facts["reset"]] == words
+    assert effect in facts["demands"]
 
 
 def test_nmc_values_are_in_brackets():
@@ -621,28 +610,18 @@ def test_the_time_of_an_emergency_stop_is_that_of_check(example, schedule):
     assert total_ms <= computed_ms <= total_ms + 2
 
 
-@pytest.mark.parametrize(
-    "stage, what, time_ms",
-    [
-        ("40c", "silence", 3000),
-        ("41c", "silence", 5000),
-        ("46a", "silence", 901_000),
-        ("49", "silence", 500),
-        ("52", "silence", 10_000),
-        ("13b", "silence", 3000),
-        ("39", "report", 600),
-        ("23a", "window", 10_000),
-        ("11", "sensor", 20_000),
-        ("17b", "sensor", 30_000),
-        ("43a", "sensor", 0),
-        ("18a", "sensor", 10_000),
-        ("1a", "silence", None),
-        ("44c", "silence", 0),
-    ],
-)
-def test_the_parts_of_a_time(example, schedule, stage, what, time_ms):
+PARTS = """
+40c silence 3000, 41c silence 5000, 46a silence 901000, 49 silence 500, 52 silence 10000,
+13b silence 3000, 39 report 600, 23a window 10000, 11 sensor 20000, 17b sensor 30000, 43a sensor 0,
+18a sensor 10000, 44c silence 0
+"""
+
+
+@pytest.mark.parametrize("part", [*" ".join(PARTS.split()).split(", "), "1a silence None"])
+def test_the_parts_of_a_time(example, schedule, part):
+    stage, what, time_ms = part.split(" ")
     parts = time_chain.chain(example, schedule, BY_ID[stage])
-    assert {part.what: part.time_ms for part in parts}.get(what) == time_ms
+    assert str({part.what: part.time_ms for part in parts}.get(what)) == time_ms
 
 
 def test_a_module_that_keeps_its_enable_waits_for_the_supply(example, schedule):

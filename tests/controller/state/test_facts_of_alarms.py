@@ -30,20 +30,6 @@ def peered(tmp_path_factory):
     return of_scenario("bms_silent", tmp_path_factory.mktemp("peered")).run(6).shadow
 
 
-def test_the_first_out_leads_and_the_rest_follows_in_time(tmp_path):
-    watched = of_scenario("bms_silent", tmp_path).run(38)
-    facts = watched.facts("alarms")
-    # the first that latched, then by time
-    assert [row["stage"] for row in facts["standing"]] == ["40b", "40a", "40c"]
-    began_ms = [row["began_ms"] for row in facts["standing"]]
-    assert began_ms[1] < began_ms[0] < began_ms[2]
-    firsts = [(each["scope"], each["stage"]) for each in facts["first_out_per_scope"]]
-    assert firsts == [("rack 2", "40b")]
-    lines = watched.lines("alarms")
-    assert lines[2] == "FIRST  row 40b BMS silent, rack 2: ramp to zero"
-    assert [line for line in lines if line.startswith("THEN    -0.50 s  row 40a")]
-
-
 def test_each_scope_has_its_own_first_out_and_each_remedy_is_there_once(tmp_path):
     watched = Watched(tmp_path, actions=[silent(10, "bms_2"), action(15, "estop_press")]).run(17)
     facts = watched.facts("alarms")

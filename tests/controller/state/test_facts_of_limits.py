@@ -1,7 +1,7 @@
 """The numbers behind a limit: they multiply out to it, and every limit has words."""
 
 import pytest
-from watched import Watched, action, of_scenario
+from watched import Watched, action
 
 from controller.console.pages import causes
 from controller.core import reasons
@@ -47,13 +47,6 @@ def test_a_limit_that_rises_again_says_how_fast(tmp_path):
     assert rising["now_W"] == high["high_W"] < rising["to_W"] == 250_000
     assert rising["W_per_s"] == 12_500 and "rises again by 12.5 kW/s" in causes.sentences(cause)
     assert causes.remedy(high["high_reason"], cause).startswith("Nothing: it rises")
-
-
-def test_a_silent_bms_is_the_cause(tmp_path):
-    facts = of_scenario("bms_silent", tmp_path).run(33.9).facts("why")
-    code = reasons.KERNEL_DISCHARGE[bounds.L_BMS_SILENCE]
-    assert (facts["binding"]["code"], facts["cause"]["kind"]) == (code, "bms_silence")
-    assert "Rack 2's BMS was last heard" in causes.sentences(facts["cause"])
 
 
 def test_an_interlock_that_stops_names_its_rows(tmp_path):
@@ -123,12 +116,3 @@ def test_without_takes_away_one_bound_and_no_other(tmp_path):
     assert facts["without"] == {"setpoint_W": connected["low_W"], "next": following}
     (entry,) = facts["cause"]["hints"]
     assert (entry["source"], entry["state"], entry["value_W"]) == ("site_ems", "fallback", 450_000)
-
-
-def test_a_hint_in_force_is_the_cause(tmp_path):
-    watched = of_scenario("hint_import_limit", tmp_path).run(50)
-    words = causes.sentences(watched.facts("why")["cause"])
-    assert words == "site_ems: import <= 400 kW, 10 s left, then fallback 450 kW."
-    hinted, _ = watched.run(62).facts("why")["obligations"]["standing"]
-    words = causes.sentences(hinted["cause"])
-    assert words == "site_ems: import <= 450 kW, its fallback, until heartbeat and hint."
