@@ -54,30 +54,26 @@ class Line:
 
     def read(self):
         """What has arrived, at most READ_BYTES; sets is_gone."""
-        try:
-            data = os.read(self._descriptor, READ_BYTES)
-        except BlockingIOError:
-            return b""
-        except OSError as error:
-            self.is_gone = self.is_gone or error.errno in _GONE
-            return b""
-        self.is_gone = self.is_gone or not data
-        return data
+        data = self._tried(os.read, READ_BYTES)
+        self.is_gone = self.is_gone or data == b""
+        return data or b""
 
     def write(self, data=b""):
         """Write this behind what is pending. Returns how many bytes were accepted."""
         self.pending += data
-        if not self.pending:
-            return 0
+        taken = self._tried(os.write, self.pending) if self.pending else None
+        self.pending = self.pending[taken or 0 :]
+        return taken or 0
+
+    def _tried(self, call, given):
+        """What the call gives, None while the line is not ready; sets is_gone."""
         try:
-            taken = os.write(self._descriptor, self.pending)
+            return call(self._descriptor, given)
         except BlockingIOError:
-            return 0
+            return None
         except OSError as error:
             self.is_gone = self.is_gone or error.errno in _GONE
-            return 0
-        self.pending = self.pending[taken:]
-        return taken
+            return None
 
     def drop(self):
         """Discard pending bytes, here and in the kernel."""

@@ -67,24 +67,20 @@ class Failures:
     def failed(self, now_us):
         """One more."""
         self.count, self._last_us = self.count + 1, now_us
-        self._store(f"{self.count} {now_us}\n")
+        path = self._path + ".new"
+        try:
+            with open(path, "w", encoding="ascii", opener=regular_file.opener) as file:
+                file.write(f"{self.count} {now_us}\n")
+            os.replace(path, self._path)
+            self._is_stored = True
+        except OSError:
+            self._is_stored = False
 
     def passed(self):
         """A login went well: none any more."""
         self.count, self._is_stored = 0, True
         with contextlib.suppress(OSError):
             os.unlink(self._path)
-
-    def _store(self, text):
-        try:
-            with open(
-                self._path + ".new", "w", encoding="ascii", opener=regular_file.opener
-            ) as file:
-                file.write(text)
-            os.replace(self._path + ".new", self._path)
-            self._is_stored = True
-        except OSError:
-            self._is_stored = False
 
 
 class Actor:

@@ -20,7 +20,7 @@ N, R, P, SALT_BYTES, HASH_BYTES = 1 << 14, 8, 5, 16, 32
 _COSTS = {
     (1 << n, r, p) for n in range(1, 18) for r in range(1, 9) for p in range(1, 17) if n < 16 * r
 }
-_FORM = re.compile(r"scrypt (\d{1,6}) (\d{1,2}) (\d{1,2}) ((?:[0-9a-f]{2})+) ([0-9a-f]{64})\n")
+_FORM = re.compile(r"scrypt (\d{1,6}) (\d{1,2}) (\d{1,2}) ((?:[0-9a-f]{2})+) ([0-9a-f]{64})\n?")
 
 
 class UserError(Exception):

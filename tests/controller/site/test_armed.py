@@ -6,7 +6,7 @@ import pytest
 from site_files import SITES
 from word_sets import words
 
-from controller.documents import check
+from controller.documents import check, check_rows
 from controller.rows import records
 from controller.site import config, equipment, hma, schema, stage_states, wired
 from controller.site.equipment import EQUIPMENT
@@ -134,7 +134,7 @@ def test_not_armed_and_named_without_its_equipment(files, names):
         row = next(each[matrix.S_ROW] for each in matrix.STAGES if each[matrix.S_ID] == stage)
         assert any(
             stage in stages and words == "not fitted" and lacks == name
-            for stages, words, lacks in check.row_states(loaded)[row]
+            for stages, words, lacks in check_rows.row_states(loaded)[row]
         )
 
 
