@@ -60,12 +60,12 @@ def test_all_pages_fit_while_things_go_wrong(name, tmp_path):
 
 
 def test_the_course_of_a_silent_bms(tmp_path):
-    watched = check_all(of_scenario("bms_silent", tmp_path), 0.06, 1.5, 33.9)
+    watched = check_all(of_scenario("bms_silent", tmp_path), 0.06, 1.5).run(33.9)
     facts = watched.facts("why")
     code = reasons.KERNEL_DISCHARGE[bounds.L_BMS_SILENCE]
     assert (facts["binding"]["code"], facts["cause"]["kind"]) == (code, "bms_silence")
     assert "Rack 2's BMS was last heard" in causes.sentences(facts["cause"])
-    facts = check_all(watched, 36, 38).facts("alarms")
+    facts = check_all(watched, 33.9, 36, 38).facts("alarms")
     # the first that latched, then by time
     assert [row["stage"] for row in facts["standing"]] == ["40b", "40a", "40c"]
     began_ms = [row["began_ms"] for row in facts["standing"]]
