@@ -16,10 +16,8 @@ NAME = re.compile("[a-z][a-z0-9_]{0,15}")
 PASSWORD_CHARACTERS_MIN, PASSWORD_CHARACTERS_MAX = 6, 64
 # 16 MiB and tens of milliseconds a try (OWASP names N=2^14, r=8, p=5 as one of its equal choices).
 N, R, P, SALT_BYTES, HASH_BYTES = 1 << 14, 8, 5, 16, 32
-# What a file may ask for; scrypt takes n below 2 ** (16 * r).
-_COSTS = {
-    (1 << n, r, p) for n in range(1, 18) for r in range(1, 9) for p in range(1, 17) if n < 16 * r
-}
+# What a file may ask for.
+_COSTS = {(1 << n, r, p) for n in range(1, 18) for r in range(1, 9) for p in range(1, 17)}
 _FORM = re.compile(r"scrypt (\d{1,6}) (\d{1,2}) (\d{1,2}) ((?:[0-9a-f]{2})+) ([0-9a-f]{64})\n?")
 
 
@@ -121,7 +119,11 @@ def is_right(state_directory, name, password):
     if NAME.fullmatch(name):
         with contextlib.suppress(FileNotFoundError):
             salt, wanted, cost = _stored(_path(state_directory, name))
-    found = _hash(password, salt, *cost)
+    try:
+        found = _hash(password, salt, *cost)
+    except ValueError:  # scrypt takes each of the three numbers, but not together
+        line = f"{_path(state_directory, name)}: is damaged; set the password again"
+        raise UserError(line) from None
     return wanted is not None and hmac.compare_digest(found, wanted)
 
 
