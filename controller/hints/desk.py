@@ -18,7 +18,6 @@ from controller.hints import wire as w
 LATE_MS_MAX, EARLY_MS_MAX = 2000, 100
 QUOTA_MS = 1000  # the window of hints_per_s_max
 OLD_KEY_MS = 24 * 3_600_000
-_EMPTY_MS = -QUOTA_MS
 _OLD_SEQUENCE_MAX = 2**63  # an old key leaves the new one as many again
 
 
@@ -62,7 +61,7 @@ class Account:
         """source: config's Source; keys: tuple of Key; row: its words in the statistics."""
         self.source, self.row = source, row
         self.sequences = {}
-        self._taken_ms = array("q", [_EMPTY_MS] * source.hints_per_s_max)
+        self._taken_ms = array("q", [-QUOTA_MS] * source.hints_per_s_max)
         self._next = 0
         self.set_keys(keys)
 

@@ -35,7 +35,6 @@ TECHNOLOGIES = {
     "flow": (20, 600),
     "other": (10, 200),
 }
-CONTAINERS = ("none", "noncombustible", "combustible")
 LOCATIONS = ("utility_closet", "garage", "accessory_structure", "other")
 EXPOSED = (
     "lot_line",
@@ -140,7 +139,11 @@ MODEL = {
     "prepackaged": _flag("listed as pre-engineered or prepackaged (unsaid: it is not)"),
     "walk_in": _flag("a person can go in"),
     "entry_for_maintenance_only": _flag("walk-in: entered for inspection and maintenance only"),
-    "container": Field("choice", "what the walls of its container are made of", CONTAINERS),
+    "container": Field(
+        "choice",
+        "what the walls of its container are made of",
+        ("none", "noncombustible", "combustible"),
+    ),
     "rack_to_container_wall_m": _length("combustible container: racks to its walls", 100),
     "ul_9540a_report": _report("id of the UL 9540A unit-level or installation-level report"),
     "ul_9540a_edition": _report("edition of UL 9540A the report names"),
@@ -159,12 +162,6 @@ MODEL = {
     "exposure_spacing_tested_m": _length(
         "distance to exposures that the large-scale fire test supports", 30
     ),
-}
-UNIT = {
-    "model": Field("text", "name of its [model.NAME]", (), True),
-    "center_m": Field("point", "where its center is", (), True),
-    "rotation_deg": Field("number", "turned counter-clockwise (unsaid: 0)", (-360, 360)),
-    "group": Field("text", "units with one word here are one group (unsaid: each its own)"),
 }
 AREA = {
     "outline_m": Field("points", "its walls, inner face; of a roof its edge", (3,), True),
@@ -186,42 +183,54 @@ AREA = {
         "rooftop: class A covering under the units and so far around", 1000
     ),
 }
-EXPOSURE = {
-    "kind": Field("choice", "", KINDS, True),
-    "point_m": Field("point", "one of these three says where it is"),
-    "line_m": Field("points", "an open line; a lot line goes on straight beyond its ends", (2,)),
-    "outline_m": Field("points", "a closed outline; of a lot line the whole lot", (3,)),
-    "inside_m": Field(
-        "point", "lot line with line_m, and must be said there: any point inside the lot"
-    ),
-    "wall_fire_rating_h": Field("number", "building: the wall that faces the units", (0, 24)),
-    "wall_noncombustible": _flag("building: that wall"),
-    "wall_without_openings": _flag(
-        "building: that wall has no opening and no combustible overhang"
-    ),
-    "occupant_load": Field("number", "building, tent, stand: persons", (0, 1_000_000)),
-}
-BARRIER = {
-    "line_m": Field("points", "its two ends", (2, 2), True),
-    "height_m": Field("number", "", (0.1, 100), True),
-    "fire_rating_h": Field("number", "", (0, 24), True),
-}
-FENCE = {
-    "outline_m": Field("points", "mobile: the fence, closed", (3,), True),
-    "gate_locked": _flag("its gate is locked"),
-}
-LA_R3_FACTS = {
-    "clear_each_side_m": _length("narrowest clear space beside a unit"),
-    "path_width_m": _length("width of the access path"),
-}
 OF_BUILDINGS = (
     "wall_fire_rating_h",
     "wall_noncombustible",
     "wall_without_openings",
     "occupant_load",
 )
-TABLES = {"model": MODEL, "unit": UNIT, "area": AREA, "exposure": EXPOSURE, "barrier": BARRIER}
-SINGLE_TABLES = {"fence": FENCE, "la_r3": LA_R3_FACTS}
+TABLES = {
+    "model": MODEL,
+    "unit": {
+        "model": Field("text", "name of its [model.NAME]", (), True),
+        "center_m": Field("point", "where its center is", (), True),
+        "rotation_deg": Field("number", "turned counter-clockwise (unsaid: 0)", (-360, 360)),
+        "group": Field("text", "units with one word here are one group (unsaid: each its own)"),
+    },
+    "area": AREA,
+    "exposure": {
+        "kind": Field("choice", "", KINDS, True),
+        "point_m": Field("point", "one of these three says where it is"),
+        "line_m": Field(
+            "points", "an open line; a lot line goes on straight beyond its ends", (2,)
+        ),
+        "outline_m": Field("points", "a closed outline; of a lot line the whole lot", (3,)),
+        "inside_m": Field(
+            "point", "lot line with line_m, and must be said there: any point inside the lot"
+        ),
+        "wall_fire_rating_h": Field("number", "building: the wall that faces the units", (0, 24)),
+        "wall_noncombustible": _flag("building: that wall"),
+        "wall_without_openings": _flag(
+            "building: that wall has no opening and no combustible overhang"
+        ),
+        "occupant_load": Field("number", "building, tent, stand: persons", (0, 1_000_000)),
+    },
+    "barrier": {
+        "line_m": Field("points", "its two ends", (2, 2), True),
+        "height_m": Field("number", "", (0.1, 100), True),
+        "fire_rating_h": Field("number", "", (0, 24), True),
+    },
+}
+SINGLE_TABLES = {
+    "fence": {
+        "outline_m": Field("points", "mobile: the fence, closed", (3,), True),
+        "gate_locked": _flag("its gate is locked"),
+    },
+    "la_r3": {
+        "clear_each_side_m": _length("narrowest clear space beside a unit"),
+        "path_width_m": _length("width of the access path"),
+    },
+}
 
 
 def allowed_words(field):

@@ -18,6 +18,10 @@ def check_plan(path, site):
         if ground.overlaps(first.shape, second.shape):
             problem = f"overlaps unit.{first.name}"
             refuse(path, ("unit", second.name), problem, "units that touch at most")
+    # of a room or a roof the buildings of the file are around or under the units
+    is_open_air = site.mode == f.DWELLING or (
+        site.place == f.OUTDOORS and site.mode in (f.STATIONARY, f.MOBILE)
+    )
     for unit in site.units:
         where = ("unit", unit.name)
         if not unit.area and (site.place == f.INDOORS or site.mode == f.ROOFTOP):
@@ -27,7 +31,7 @@ def check_plan(path, site):
             if exposure.kind == "lot_line" and not lot.holds(exposure, unit.shape):
                 problem = f"lies outside or across exposure.{exposure.name}"
                 refuse(path, where, problem, "inside the lot line")
-            elif site.is_open_air and not unit.area and _is_in_building(unit, exposure):
+            elif is_open_air and not unit.area and _is_in_building(unit, exposure):
                 refuse(
                     path,
                     where,

@@ -35,7 +35,7 @@ def load(path):
         name: _named(path, name, content.get(name, {}), keys) for name, keys in f.TABLES.items()
     }
     singles = {
-        name: _single(path, name, content[name], keys)
+        name: _table(path, (name,), content[name], keys)
         for name, keys in f.SINGLE_TABLES.items()
         if name in content
     }
@@ -74,14 +74,10 @@ def _named(path, section, content, keys):
     return {name: _table(path, (section, name), table, keys) for name, table in content.items()}
 
 
-def _single(path, section, content, keys):
-    if not isinstance(content, dict):
-        refuse(path, (section,), "is not a table", f"[{section}]")
-    return _table(path, (section,), content, keys)
-
-
 def _table(path, where, content, keys, sections=()):
-    """The values of one table, None for what is not said. Raises ConfigError."""
+    """The values of one table, None for a key that is not there. Raises ConfigError."""
+    if not isinstance(content, dict):
+        refuse(path, where, "is not a table", f"[{where[0]}]")
     for key in content:
         if key not in keys:
             candidates = (*keys, *sections)

@@ -95,7 +95,10 @@ def _row(finding):
     verdict = finding.verdict.upper() if finding.verdict == audit.NOT_MET else finding.verdict
     first = f"  {rule.id:5}{rule.what:33}{measured(finding):>12} {required(finding):>13}  {verdict}"
     lines = [first] + _folded(" " * 7, f"{finding.clause}; {rules.CONFIDENCE[finding.confidence]}")
-    words = _between_all(finding)
+    words = "" if finding.worst is None else between(finding.worst)
+    if rule.sense == rules.SAID and finding.verdict == audit.MET:
+        # of facts that are all there each of them
+        words = "; ".join(dict.fromkeys([between(item) for item in finding.items]))
     if words:
         lines += _folded(" " * 7, words)
     if len(finding.wrong) > 1:
@@ -108,13 +111,6 @@ def _row(finding):
     for fact in finding.facts:
         lines += _folded(" " * 7 + "missing: ", fact)
     return lines
-
-
-def _between_all(finding):
-    """What the verdict rests on; of facts that are all there each of them."""
-    if finding.rule.sense == rules.SAID and finding.verdict == audit.MET:
-        return "; ".join(dict.fromkeys([between(item) for item in finding.items]))
-    return "" if finding.worst is None else between(finding.worst)
 
 
 def between(item):

@@ -96,25 +96,13 @@ def _nfpa(clause, confidence):
     return {edition: (clause, confidence) for edition in NEWER}
 
 
-THRESHOLD = _by_edition(
-    ("tbl 1206.2", "C"), ("tbl 1.3 (?)", "G"), ("855 tbl 1.3 (?), IFC tbl 1207.1.1 (?)", "G")
-)
 GROUPS = _by_edition(("1206.2.8.3", "C"), ("4.6.2", "C"), ("855 9.4.2 (?), IFC 1207.5.1 (?)", "G"))
 TESTED = _by_edition(("1206.2.8.3 exc. 3", "C"), ("4.6.3 (?)", "G"), ("855 9.1.5 (?)", "G"))
-MAXIMA = _by_edition(
-    ("tbl 1206.2.9", "C"), ("tbl 4.8", "C2"), ("855 tbl 9.4.1 (?), IFC 1207.5.2 (?)", "G")
-)
 ANALYSIS = _by_edition(
     ("1206.2.3", "C"), ("4.1.4 (?)", "G"), ("855 4.4 (?), IFC 1207.1.4 (?)", "G")
 )
 EXPOSURES = _by_edition(None, ("4.4.3.3 (?)", "G"), ("855 9.5.2.6 (?), IFC 1207.8.3 (?)", "G"))
-REDUCED = _by_edition(
-    ("1206.2.8.7.1 (?), test", "C"),
-    ("4.4.3.3 (?)", "G"),
-    ("855 9.5.2.6 (?), IFC 1207.8.3 (?)", "G"),
-)
 WALK_IN = _by_edition(None, ("4.4.3.5 (?)", "G"), ("IFC 1207.5.6 (?)", "G"))
-GROWTH = _by_edition(None, ("4.4.3.6 (?)", "G"), ("IFC 1207.5.7 (?)", "G"))
 ROOF = _by_edition(None, ("IFC 2021 1207.9 (?)", "G"), ("IFC 1207.9 (?)", "G"))
 DEPLOYED = _by_edition(None, ("4.5 (?)", "G"), ("855 9.5.3.2 (?)", "C2"))
 SIGNS = _by_edition(None, ("4.3.5 (?)", "G"), ("855 4.7.4 (?)", "G"))
@@ -129,7 +117,11 @@ RULES = (
         "stored energy over threshold",
         units.over_threshold,
         scopes.EVERYWHERE,
-        THRESHOLD,
+        _by_edition(
+            ("tbl 1206.2", "C"),
+            ("tbl 1.3 (?)", "G"),
+            ("855 tbl 1.3 (?), IFC tbl 1207.1.1 (?)", "G"),
+        ),
         SCOPE,
         unit="kWh",
     ),
@@ -344,7 +336,9 @@ RULES = (
         "energy of a fire area",
         energy.area_energy,
         scopes.SIZED,
-        MAXIMA,
+        _by_edition(
+            ("tbl 1206.2.9", "C"), ("tbl 4.8", "C2"), ("855 tbl 9.4.1 (?), IFC 1207.5.2 (?)", "G")
+        ),
         AT_MOST,
         unit="kWh",
     ),
@@ -451,7 +445,11 @@ RULES = (
         "to exposures, reduced",
         places.reduced_distance,
         scopes.EXPOSED_UNITS,
-        REDUCED,
+        _by_edition(
+            ("1206.2.8.7.1 (?), test", "C"),
+            ("4.4.3.3 (?)", "G"),
+            ("855 9.5.2.6 (?), IFC 1207.8.3 (?)", "G"),
+        ),
         AT_LEAST,
         unit="m",
         kinds=EXPOSED,
@@ -520,7 +518,7 @@ RULES = (
         "to vegetation",
         places.exposure_distance,
         scopes.OUTDOOR_UNITS,
-        GROWTH,
+        _by_edition(None, ("4.4.3.6 (?)", "G"), ("IFC 1207.5.7 (?)", "G")),
         AT_LEAST,
         TEN_FEET_m,
         "m",

@@ -24,17 +24,20 @@ def _is_roof_or_garage(site):
     return site.mode in (f.ROOFTOP, f.OPEN_GARAGE)
 
 
+def _is_only_mobile(site):
+    """Rows B29 and B30; an edition without rules for mobile storage takes it for stationary."""
+    return site.mode == f.MOBILE and not (
+        (site.facts["deployed_days"] or 0) > f.MOBILE_d
+        or site.facts["charging_location"]
+        or site.edition == f.IFC_2018
+    )
+
+
 _REGULATED = (
     ("a dwelling has rules of its own", lambda site: site.mode == f.DWELLING),
     (BELOW, lambda site: site.total_kWh <= site.threshold_kWh),
 )
-_STATIONARY = (
-    (
-        "mobile, not deployed as stationary",
-        lambda site: site.mode == f.MOBILE and not site.counts_as_stationary,
-    ),
-    *_REGULATED,
-)
+_STATIONARY = (("mobile, not deployed as stationary", _is_only_mobile), *_REGULATED)
 # Row B10, which IFC 2018 does not have.
 _SIZED = (
     (

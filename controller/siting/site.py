@@ -34,28 +34,6 @@ class Site:
         self.local = self.facts["local"] or ()
         self.place = "" if self.mode == f.DWELLING else self.facts["place"] or f.OUTDOORS
 
-    @property
-    def is_open_air(self):
-        """Whether buildings of the file are something beside the units, not around or under
-        them.
-        """
-        return (
-            self.place == f.OUTDOORS
-            and self.mode in (f.STATIONARY, f.MOBILE)
-            or self.mode == f.DWELLING
-        )
-
-    @property
-    def counts_as_stationary(self):
-        """Rows B29 and B30; an edition without rules for mobile storage takes it for stationary."""
-        if self.mode != f.MOBILE:
-            return self.mode != f.DWELLING
-        return (
-            (self.facts["deployed_days"] or 0) > f.MOBILE_d
-            or bool(self.facts["charging_location"])
-            or self.edition == f.IFC_2018
-        )
-
     @functools.cached_property
     def placeholder_lines(self):
         """[one line] that names the papers that are an example's; [] without."""
