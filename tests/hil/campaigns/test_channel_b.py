@@ -9,9 +9,8 @@ from controller.run import peer_words
 from controller.site import config as configs
 from controller.sites import EXAMPLE
 from hil import __main__ as program
-from hil.campaigns import packages
 from hil.campaigns.benchmarks import document
-from hil.campaigns.channel_b import command, course, firmware, trials
+from hil.campaigns.channel_b import command, course, trials
 from hil.campaigns.channel_b import memory as mem
 from hil.campaigns.channel_b import partner as channel_a
 from hil.campaigns.channel_b.emulator import EmulatorError
@@ -224,11 +223,3 @@ def test_a_microcontroller_that_does_not_start_ends_its_trials_in_a_line_each(mo
     lab = types.SimpleNamespace(live=live, partner=None, made="elf")
     assert command.measured(lab, Checks(lines.append)) == []
     assert closed and [line.split()[0] for line in lines] == ["FAILED", "FAILED", "FAILED", "ok"]
-
-
-def test_missing_packages_are_named(capsys, monkeypatch, tmp_path):
-    monkeypatch.setattr(packages, "search_path", lambda: str(tmp_path))
-    assert packages.missing(firmware.PROGRAMS) == sorted(set(firmware.PROGRAMS.values()))
-    assert program.main(["mcu", "--cache", str(tmp_path)]) == 3
-    err = capsys.readouterr().err.strip()
-    assert err.startswith("mcu: needs ") and "gcc-arm-none-eabi" in err and "\n" not in err

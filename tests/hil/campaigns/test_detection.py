@@ -63,22 +63,20 @@ def warm(rack, first, after):
 
 
 @pytest.mark.parametrize(
-    "text, seconds, expected",
+    "text, seconds, expected, edges",
     [
-        ("..##.###", 1, "..##.###"),
-        ("..##.###", 2, "...#..##"),
-        ("..##.###", 3, ".......#"),
-        ("###", 3, "..#"),
-        ("........", 1, "........"),
+        ("..##.###", 1, "..##.###", [3, 6]),
+        ("..##.###", 2, "...#..##", [4, 7]),
+        ("..##.###", 3, ".......#", [8]),
+        ("###", 1, "###", [1]),
+        ("###", 3, "..#", [3]),
+        ("........", 1, "........", []),
     ],
 )
-def test_a_hit_is_held_for_so_many_seconds(text, seconds, expected):
-    hits = np.array([letter == "#" for letter in text])
-    assert "".join(".#"[int(value)] for value in metrics.held(hits, seconds)) == expected
-
-
-def test_edges_are_counted_from_one():
-    assert list(metrics.edges(np.array([True, True, False, True]))) == [1, 4]
+def test_a_hit_is_held_for_so_many_seconds(text, seconds, expected, edges):
+    held = metrics.held(np.array([letter == "#" for letter in text]), seconds)
+    assert "".join(".#"[int(value)] for value in held) == expected
+    assert list(metrics.edges(held)) == edges
 
 
 @settings(max_examples=20)
@@ -234,24 +232,27 @@ def test_the_command_prints_writes_and_draws(monkeypatch, tmp_path, capsys):
     assert all(len(line) <= 250 for line in lines)
 
 
-def test_progress_is_printed_by_shares_with_the_remaining_time(capsys):
+@pytest.mark.parametrize(
+    "count, lines, first, last",
+    [
+        (400, 19, "20 of 400 courses, some 190 s", "380 of 400 courses, some 10 s"),
+        (3, 2, "1 of 3 courses, some 1 s", "2 of 3 courses, some 0 s"),
+        (1, 0, "", ""),
+        (0, 0, "", ""),
+    ],
+)
+def test_progress_is_printed_by_shares_with_the_remaining_time(capsys, count, lines, first, last):
     now_s = [100.0]
-    tell = command.progress([course(duration_s=900.0)] * 400, lambda: now_s[0])
-    assert capsys.readouterr().err == "runaway: 400 courses, 100.0 h of simulated operation\n"
-    for done in range(1, 401):
-        now_s[0] += 0.5
-        tell(done, 400)
-    lines = capsys.readouterr().err.splitlines()
-    assert lines[0] == "runaway: 20 of 400 courses, some 190 s to go"
-    assert lines[-1] == "runaway: 380 of 400 courses, some 10 s to go" and len(lines) == 19
-
-
-@pytest.mark.parametrize("count", [0, 1, 3])
-def test_progress_of_few_courses(capsys, count):
-    tell = command.progress([course(duration_s=36.0)] * count, lambda: 0.0)
+    tell = command.progress([course(duration_s=900.0)] * count, lambda: now_s[0])
+    hours = f"{count / 4:.1f} h of simulated operation"
+    assert capsys.readouterr().err == f"runaway: {count} courses, {hours}\n"
     for done in range(1, count + 1):
+        now_s[0] += 0.5
         tell(done, count)
-    assert len(capsys.readouterr().err.splitlines()) == max(1, count)
+    printed = capsys.readouterr().err.splitlines()
+    assert len(printed) == lines
+    if printed:
+        assert [printed[0], printed[-1]] == [f"runaway: {each} to go" for each in (first, last)]
 
 
 @pytest.mark.parametrize("name", ["runaway", "rows"])

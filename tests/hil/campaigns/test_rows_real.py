@@ -57,14 +57,23 @@ def made_rig(tmp_path, label, *more):
 
 @pytest.mark.parametrize(
     "label, armed, may_be_killed",
-    [("46b", ("46b",), False), ("46a", (), False), ("44c", (), True), ("1 stopped", (), True)],
+    [
+        ("46b", ("46b",), False),
+        ("46a", (), False),
+        ("44c", (), True),
+        ("1 stopped", (), True),
+        ("51 silent", ("51",), False),
+    ],
 )
 def test_a_rig_arms_what_its_course_needs(tmp_path, label, armed, may_be_killed):
-    rig = made_rig(tmp_path, label)
-    image = configs.load(str(tmp_path / "cabinet.toml")).safety_image
-    assert image == start.armed(CONFIG, armed, ()).safety_image
-    assert (image != CONFIG.safety_image) == bool(armed)
+    rig = made_rig(tmp_path, label, *[real.CHANNEL_B] * (armed == ("51",)))
+    checked = configs.load(str(tmp_path / "cabinet.toml"))
+    assert checked.safety_image == start.armed(CONFIG, armed, ()).safety_image
+    assert (checked.safety_image != CONFIG.safety_image) == bool(armed)
     assert rig.may_be_killed == may_be_killed and rig.order["course"] == label
+    if armed == ("51",):
+        assert configs.load(rig.order["site"]).safety_image == checked.safety_image
+        assert checked.channel_b.port == f"/dev/{real.CHANNEL_B}"
 
 
 def test_a_rig_does_to_the_controller_what_its_course_does(tmp_path, capsys):
@@ -80,15 +89,6 @@ def test_a_rig_does_to_the_controller_what_its_course_does(tmp_path, capsys):
     rig.controller = SimpleNamespace(poll=lambda: -9)
     rig._do_hint({"source": "scheduler"})  # to a controller that was killed
     assert capsys.readouterr().err == ""
-
-
-def test_a_second_channel_has_a_site_of_its_own(tmp_path):
-    rig = made_rig(tmp_path, "51 silent", real.CHANNEL_B)
-    of_bench = configs.load(rig.order["site"])
-    of_controller = configs.load(str(tmp_path / "cabinet.toml"))
-    image = start.armed(CONFIG, ("51",), ()).safety_image
-    assert of_bench.safety_image == of_controller.safety_image == image
-    assert of_controller.channel_b.port == f"/dev/{real.CHANNEL_B}"
 
 
 @pytest.mark.wire
@@ -176,34 +176,24 @@ def test_a_course_that_is_ended_stops_at_once(name, value):
     assert fake.last_us <= 50_000
 
 
-def loop_content(path, ticks, missed):
-    """The content of a loop's statistics after so many ticks."""
-    written = loop_statistics.LoopStatistics(str(path))
-    for _ in range(ticks):
-        written.note(SimpleNamespace(lateness_us=50, missed=missed, late=0, runs=0))
-    written.close()
-    return loop_statistics.content(str(path))
-
-
 def test_what_the_machine_held_back(tmp_path):
-    before, after = (loop_content(tmp_path / "loop", *counts) for counts in ((10, 2), (30, 5)))
-    assert bench_watch.machine(10_140, None, None) == {"step_ms_max": 10.1, "bad_ticks": 0}
-    assert bench_watch.machine(62_000, before, after) == {"step_ms_max": 62.0, "bad_ticks": 3}
+    contents = []
+    for ticks, missed in ((10, 2), (30, 5)):
+        written = loop_statistics.LoopStatistics(str(tmp_path / "loop"))
+        for _ in range(ticks):
+            written.note(SimpleNamespace(lateness_us=50, missed=missed, late=0, runs=0))
+        written.close()
+        contents.append(loop_statistics.content(str(tmp_path / "loop")))
+    before, after = contents
+    calm = bench_watch.machine(40_000, None, None)
+    assert (
+        calm == {"step_ms_max": 40.0, "bad_ticks": 0} and real.stall(calm) == real.stall({}) == ""
+    )
+    held_back = bench_watch.machine(62_540, before, after)
+    assert held_back == {"step_ms_max": 62.5, "bad_ticks": 3}
+    assert real.stall(held_back) == "the bench for 62.5 ms, the loop in 3 ticks"
     # of a controller that was started since
     assert bench_watch.machine(10_000, after, before)["bad_ticks"] == 2
-
-
-@pytest.mark.parametrize(
-    "machine, words",
-    [
-        ({}, ""),
-        ({"step_ms_max": 40.0, "bad_ticks": 0}, ""),
-        ({"step_ms_max": 62.5, "bad_ticks": 0}, "the bench for 62.5 ms"),
-        ({"step_ms_max": 50.0, "bad_ticks": 3}, "the bench for 50 ms, the loop in 3 ticks"),
-    ],
-)
-def test_a_stall_in_words(machine, words):
-    assert real.stall(machine) == words
 
 
 def content(stands_ms=2025.0, machine=CALM, **changed):

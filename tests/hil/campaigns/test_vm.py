@@ -23,6 +23,8 @@ from controller.site import config
 from controller.state import record
 from hil import rig
 from hil.__main__ import main
+from hil.campaigns import packages
+from hil.campaigns.channel_b import firmware
 from hil.campaigns.report import CheckError, Checks
 from hil.campaigns.vm import bench, command, image, in_box, machine, running, slcan
 from hil.campaigns.vm import lab as labs
@@ -173,10 +175,14 @@ def test_the_slower_configuration_is_accepted(tmp_path):
     assert [bus.port for bus in checked.buses if bus.name == "io"] == [machine.port_name(2)]
 
 
-def test_missing_packages_are_named_with_the_command(monkeypatch, capsys, tmp_path):
-    monkeypatch.setattr(image, "PROGRAMS", {"no-such-program": "some-package", "sh": "dash"})
-    assert main(["vm-test", "--cache", str(tmp_path / "cache")]) == 3
-    assert capsys.readouterr().err == "vm-test: needs some-package: apt-get install some-package\n"
+@pytest.mark.parametrize(
+    "name, programs", [("vm-test", image.PROGRAMS), ("mcu", firmware.PROGRAMS)]
+)
+def test_missing_packages_are_named_with_the_command(monkeypatch, capsys, tmp_path, name, programs):
+    monkeypatch.setattr(packages, "search_path", lambda: str(tmp_path))
+    words = " ".join(sorted(set(programs.values())))
+    assert main([name, "--cache", str(tmp_path / "cache")]) == 3
+    assert capsys.readouterr().err == f"{name}: needs {words}: apt-get install {words}\n"
     assert not (tmp_path / "cache").exists()
 
 
