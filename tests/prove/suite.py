@@ -23,12 +23,10 @@ NO_JUDGES = {
     "test_parity.py": "compares the source with the same source on MicroPython",
     "test_assessor.py": "compares the page with what was written from the same tables",
 }
-NO_JUDGE_EITHER = "test_mcu_loop.py::test_the_loop_on_micropython_does_the_same"
 PLUGINS = "no:cacheprovider no:faulthandler no:terminalreporter".split()
 OPTIONS = (
     *"-q -s --assert=plain --tb=native -o timeout=0 -o addopts=".split(),
     *[word for name in PLUGINS for word in ("-p", name)],
-    *("--deselect", f"{TESTS.name}/{NO_JUDGE_EITHER}"),
     # so that the fixtures of its conftest hold for every later collection too
     *("--rootdir", str(TESTS.parent)),
 )

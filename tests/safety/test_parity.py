@@ -1,9 +1,10 @@
-"""Kernel and channel B give the same on CPython and on 32-bit MicroPython with its heap locked."""
+"""Kernel, channel B and its loop do the same on CPython and on 32-bit MicroPython, heap locked."""
 
 import functools
 import shutil
 import time
 
+import loop_on_board
 import parity_steps
 import pytest
 
@@ -21,7 +22,11 @@ COURSES = ((2, 3200), (5, 3200))  # seed, steps: together they visit what matter
 SCRIPT = """import sys
 sys.path.insert(0, "/input")
 words = [int(word) for word in sys.argv[1:]]
-if len(words) == 4:
+if not words:
+    from micropython import heap_lock, heap_unlock
+    import loop_on_board
+    loop_on_board.main(heap_lock, heap_unlock)
+elif len(words) == 4:
     import parity_steps
     parity_steps.main(*words)
 else:
@@ -42,12 +47,13 @@ def micropython(tmp_path_factory):
     folder = tmp_path_factory.mktemp("micropython")
     ignored = shutil.ignore_patterns("__pycache__", "*.md")
     shutil.copytree(ROOT / "safety", folder / "safety", ignore=ignored)
-    for path in (parity_steps.__file__, course.__file__):
+    for path in (parity_steps.__file__, loop_on_board.__file__, course.__file__):
         shutil.copy(path, folder)
     (folder / "run.py").write_text(SCRIPT)
+    machine = wasm.MicroPython()  # compiled once
 
     def run(*case):
-        code, printed, _ = wasm.MicroPython().run(folder, "/input/run.py", *map(str, case))
+        code, printed, _ = machine.run(folder, "/input/run.py", *map(str, case))
         assert code == 0, printed
         return printed.strip()
 
@@ -66,6 +72,14 @@ def test_the_kernel(micropython, capsys, case):
 )
 def test_channel_b(micropython, case):
     assert micropython(*case) == str(walked(*case))
+
+
+def test_the_loop(micropython, capsys):
+    loop_on_board.main(lambda: None, lambda: None)
+    expected = capsys.readouterr().out.strip()
+    assert micropython() == expected
+    permits, resets = [int(word) for word in expected.split()[1:3]]
+    assert permits > 100 and resets > 0
 
 
 def test_the_walk_visits_the_states_that_matter(capsys):
