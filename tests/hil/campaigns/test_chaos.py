@@ -1,6 +1,4 @@
-"""Chaos: what counts as noticed, the figures of one disturbance, what is sent in a flood, and two
-on the real rig.
-"""
+"""Chaos: what counts as noticed, its figures, what a flood sends, and two on the real rig."""
 
 import json
 import os
@@ -25,109 +23,101 @@ HANG_GUARD_S = 10
 
 
 def loop(missed=0, p99_us=100):
-    late = {"p50": 80, "p99": p99_us, "p99_9": p99_us, "max": p99_us}
-    return {"ticks": 250, "missed": missed, "late": 0, "lateness_us": late}
+    return {"ticks": 250, "missed": missed, "late": 0} | {
+        "lateness_us": {"p50": 80, "p99": p99_us, "p99_9": p99_us, "max": p99_us}
+    }
 
 
-def phases(before=None, during=None, after=None):
-    return {"before": before or loop(), "during": during or loop(), "after": after or loop()}
+def phases(*given):
+    """{"loop": of before, during and after}."""
+    return {"loop": dict(zip(course.PHASES, (*given, *[loop()] * 3)))}
 
 
-def figures(**changes):
-    """Figures of a disturbance that nobody has noticed."""
-    names = ("set-point", "heartbeat", "coils of module 1", "command to rack 3")
-    return {
-        "alive": True,
-        "state": "running",
-        "trips": [],
-        "violations": [],
-        "stall_us": 0,
-        "stalled_us": 0,
-        "growth_kB": 0,
-        "gaps_ms": {name: {"before": 20.0, "during": 20.0, "after": 20.0} for name in names},
-        "loop": phases(),
-    } | changes
+def gap(name, *gaps_ms):
+    return {"gaps_ms": {name: dict(zip(course.PHASES, (*gaps_ms, 20.0)))}}
 
 
-def gap(name, during_ms, after_ms=20.0):
-    return {name: {"before": 20.0, "during": during_ms, "after": after_ms}}
+OUTPUTS = ("set-point", "heartbeat", "coils of module 1", "command to rack 3")
+UNNOTICED = {
+    **{"alive": True, "state": "running", "trips": [], "violations": []},
+    **{"stall_us": 0, "stalled_us": 0, "growth_kB": 0, **phases()},
+    "gaps_ms": {name: dict.fromkeys(course.PHASES, 20.0) for name in OUTPUTS},
+}
 
 
-def sentences(found, ok=False, **right):
+def sentences(changes, ok=False, **right):
     """Sentences of the verdict with this judgement. right: fields of the Disturbance."""
-    judged = verdict.judged(found, Disturbance("x", None, **right))
+    judged = verdict.judged(UNNOTICED | changes, Disturbance("x", None, **right))
     return [text for is_ok, text in judged if is_ok is ok]
 
 
-NOTICED = [
-    ({"alive": False}, "the controller has ended"),
-    ({"trips": ["49", "49"]}, "tripped: 49"),
-    ({"state": "tripped"}, "the cabinet is tripped at the end"),
-    ({"violations": ["3.000 s: too soon"]}, "invariant broken: 3.000 s: too soon"),
-    ({"growth_kB": 513}, "memory grew by 513 kB (allowed 512)"),
-    ({"loop": phases(during=loop(1))}, "1 ticks missed"),
-    ({"loop": phases(after=loop(2))}, "2 ticks missed"),
-    ({"loop": phases(during=loop(0, 5001))}, "lateness p99 5001 us, 100 us before"),
-    ({"loop": phases(loop(3), loop(7))}, "7 ticks missed, 3 in the calm before"),
-    ({"gaps_ms": {}}, "every output went on"),
-    ({"gaps_ms": gap("set-point", 2501)}, "set-point silent for 2501 ms (allowed 2500)"),
-    (
-        {"gaps_ms": gap("coils of module 2", 20, 251)},
-        "coils of module 2 silent for 251 ms (allowed 250)",
-    ),
-    (
-        {"gaps_ms": gap("command to rack 1", 501)},
-        "command to rack 1 silent for 501 ms (allowed 500)",
-    ),
-    ({"gaps_ms": gap("heartbeat", 2501)}, "heartbeat silent for 2501 ms (allowed 2500)"),
-]
-
-
-@pytest.mark.parametrize("changes, words", NOTICED)
+@pytest.mark.parametrize(
+    "changes, words",
+    [
+        ({"alive": False}, "the controller has ended"),
+        ({"trips": ["49", "49"]}, "tripped: 49"),
+        ({"state": "tripped"}, "the cabinet is tripped at the end"),
+        ({"violations": ["3.000 s: too soon"]}, "invariant broken: 3.000 s: too soon"),
+        ({"growth_kB": 513}, "memory grew by 513 kB (allowed 512)"),
+        (phases(loop(), loop(1)), "1 ticks missed"),
+        (phases(loop(), loop(), loop(2)), "2 ticks missed"),
+        (phases(loop(), loop(0, 5001)), "lateness p99 5001 us, 100 us before"),
+        (phases(loop(3), loop(7)), "7 ticks missed, 3 in the calm before"),
+        ({"gaps_ms": {}}, "every output went on"),
+        (gap("set-point", 20, 2501), "set-point silent for 2501 ms (allowed 2500)"),
+        (
+            gap("coils of module 2", 20, 20, 251),
+            "coils of module 2 silent for 251 ms (allowed 250)",
+        ),
+        (gap("command to rack 1", 20, 501), "command to rack 1 silent for 501 ms (allowed 500)"),
+        (gap("heartbeat", 20, 2501), "heartbeat silent for 2501 ms (allowed 2500)"),
+    ],
+)
 def test_each_thing_noticed_is_one_sentence(changes, words):
-    (sentence,) = sentences(figures(**changes))
+    (sentence,) = sentences(changes)
     assert re.split(r" \(the machine|, 20 ms in the calm", sentence)[0] == words
 
 
 @pytest.mark.parametrize(
     "changes",
     [
-        {},
-        {"growth_kB": 512},
-        {"growth_kB": -4},
-        {"loop": phases(loop(9))},
-        {"loop": phases(during=loop(0, 5000))},
-        {"loop": phases(loop(0, 1500), loop(0, 6000))},
-        {"gaps_ms": gap("set-point", 2500)},
-        {"gaps_ms": gap("coils of module 1", 250.0)},
-        {"loop": phases(loop(3), loop(4), loop(2))},
-        {"gaps_ms": {"coils of module 1": {"before": 300.0, "during": 300.0, "after": 299.0}}},
+        *(
+            {},
+            {"growth_kB": 512},
+            {"growth_kB": -4},
+            phases(loop(9)),
+            phases(loop(), loop(0, 5000)),
+        ),
+        phases(loop(0, 1500), loop(0, 6000)),
+        phases(loop(3), loop(4), loop(2)),
+        gap("set-point", 20, 2500),
+        gap("coils of module 1", 20, 250.0),
+        gap("coils of module 1", 300.0, 300.0, 299.0),
     ],
 )
 def test_the_limits_themselves_are_well(changes):
-    assert sentences(figures(**changes)) == []
+    assert sentences(changes) == []
 
 
 @pytest.mark.parametrize(
     "changes",
     [
-        {"loop": phases(during=loop(2))},
-        {"loop": phases(during=loop(0, 10_000))},
-        {"gaps_ms": gap("coils of module 1", 260.0)},
+        *(phases(loop(), loop(2)), phases(loop(), loop(0, 10_000))),
+        gap("coils of module 1", 20, 260.0),
     ],
 )
 def test_the_machine_excuses_what_it_held_up_and_no_more(changes):
     for stalled_us, count in ((10_000, 0), (9_999, 1)):
-        found = figures(**changes, stall_us=stalled_us, stalled_us=stalled_us)
-        assert len(sentences(found)) == count
+        stalls = {"stall_us": stalled_us, "stalled_us": stalled_us}
+        assert len(sentences(changes | stalls)) == count
 
 
 def test_what_is_right_to_trip_is_named_and_nothing_else_excused():
-    tripped = figures(trips=["49", "50a"])
+    tripped = {"trips": ["49", "50a"]}
     assert sentences(tripped, trips_right=("49", "50a")) == []
     assert "tripped, and rightly: 49, 50a" in sentences(tripped, True, trips_right=("49", "50a"))
     assert sentences(tripped, trips_right=("49",)) == ["tripped: 50a"]
-    stopped = figures(state="ready", gaps_ms=gap("set-point", 9000))
+    stopped = {"state": "ready", **gap("set-point", 20, 9000)}
     assert sentences(stopped, gaps_right=True, ends_running=False) == []
     assert len(sentences(stopped)) == 2
 
@@ -148,20 +138,15 @@ def stats(ticks, missed, buckets):
     return loop_statistics.HEAD.pack(*head) + counts.tobytes()
 
 
-MARKS = {
-    "before": stats(100, 0, {10: 100}),
-    "during": stats(150, 1, {10: 150}),
-    "after": stats(250, 3, {10: 200, 700: 50}),
-    "end": stats(300, 3, {10: 250, 700: 50}),
-}
+STATS = ((100, 0, {10: 100}), (150, 1, {10: 150}), (250, 3, {10: 200, 700: 50}))
 COUNTERS = {
-    name: {"loop": content, "memory_kB": 1000 + 7 * place}
-    for place, (name, content) in enumerate(MARKS.items())
+    name: {"loop": stats(*given), "memory_kB": 1000 + 7 * place}
+    for place, (name, given) in enumerate(
+        zip((*course.PHASES, course.END), (*STATS, (300, 3, {10: 250, 700: 50})))
+    )
 }
-TAKEN = {"name": "x", "alive": True, "state": "running", "stall_us": 5, "stalled_us": 6} | {
-    "counters": COUNTERS,
-    "notes": [],
-}
+TAKEN = {"name": "x", "alive": True, "state": "running", "stall_us": 5, "stalled_us": 6}
+TAKEN |= {"counters": COUNTERS, "notes": []}
 TIMES_S = {"x/before": 1, "x/during": 2, "contactor_open": 3, "x/after": 4, "x/end": 5}
 TRIPS_S = {"1a": 1.999, "49": 2.0, "50a": 4.999, "2": 5.0}
 
@@ -239,9 +224,8 @@ def test_typing_goes_on_as_fast_as_the_line_takes_it_and_is_the_same_for_a_seed(
     heard = []
     for _ in range(2):
         with terminal.Terminal() as made:
-            slave = os.open(made.slave_name, os.O_RDWR | os.O_NOCTTY)
+            slave, data = os.open(made.slave_name, os.O_RDWR | os.O_NOCTTY), b""
             with terminal.Typing(made, SEED) as typing:
-                data = b""
                 while len(data) < 2000:
                     data += os.read(slave, 2000 - len(data))
             os.close(slave)
@@ -261,7 +245,7 @@ def test_what_is_right_to_trip_are_stages_of_the_matrix():
 
 def test_the_report_names_what_is_not_ok_and_what_was_left_out():
     verdicts = [(False, "tripped: 49"), (True, "4 busy processes")]
-    found = figures() | {"name": "cpu", "ok": False}
+    found = UNNOTICED | {"name": "cpu", "ok": False}
     found["verdicts"] = [{"ok": ok, "text": text} for ok, text in verdicts]
     doc = {
         "disturbances": [found],

@@ -1,10 +1,8 @@
-"""What all campaigns have in common: wrong words in one line, checks, tables, what runs beside a
-rig.
-"""
+"""What all campaigns share: wrong words in one line, checks, tables, what runs beside a rig."""
 
 import json
 import threading
-from types import SimpleNamespace
+from unittest.mock import Mock, call
 
 import pytest
 
@@ -80,16 +78,15 @@ def test_the_verdict_counts_and_names():
 def test_every_check_is_a_line_and_a_row():
     lines = []
     checks = report.Checks(lines.append)
-
-    def fails(error):
-        raise error
-
     assert checks.check("good", lambda: "found", ()) and checks.ok
-    assert not checks.check("bad", lambda: fails(report.CheckError("no such thing")), ())
-    assert not checks.check("worse", lambda: fails(RigError("gone")), (RigError,))
-    assert not checks.check("worst", lambda: fails(KeyError("x")), (LookupError,))
+    for name, error, failures in (
+        ("bad", report.CheckError("no such thing"), ()),
+        ("worse", RigError("gone"), (RigError,)),
+        ("worst", KeyError("x"), (LookupError,)),
+    ):
+        assert not checks.check(name, Mock(side_effect=error), failures)
     with pytest.raises(OSError):
-        checks.check("another", lambda: fails(OSError()), ())
+        checks.check("another", Mock(side_effect=OSError()), ())
     assert [line.split()[0] for line in lines] == ["ok"] + 3 * ["FAILED"] and not checks.ok
     document = checks.document()
     assert not document["ok"] and document["seconds"] >= 0
@@ -150,25 +147,30 @@ def test_a_rig_that_ends_early_ends_its_course():
     assert played.error is None and not played.rig.told.is_set()
 
 
+class Turning(course.Flood):
+    def __init__(self, error):
+        super().__init__()
+        self.fails, self.events, self.turned = error, ["begin"], threading.Event()
+
+    def _turn(self):
+        self.sent += 1
+        self.turned.set()
+        if self.fails:
+            raise self.fails
+        self._over.wait()
+
+    def _finish(self):
+        self.events.append("finish")
+
+
 @pytest.mark.parametrize("error", [None, OSError("full")])
 def test_what_runs_in_the_background_turns_until_the_end_or_an_error(error):
-    class Turning(course.Background):
-        def __init__(self):
-            super().__init__()
-            self.events, self.turned = ["begin"], threading.Event()
-
-        def _turn(self):
-            self.turned.set()
-            if error:
-                raise error
-            self._over.wait()
-
-        def _finish(self):
-            self.events.append("finish")
-
-    with Turning() as made:
+    made = Turning(error)
+    assert made.seen() == (False, "0 frames sent")
+    with made:
         assert made.turned.wait(30) and made.events == ["begin"]
     assert made.events == ["begin", "finish"] and made.error is error
+    assert made.seen() == (True, "1 frames sent")
 
 
 def test_what_is_not_installed_is_named_with_the_command(monkeypatch, tmp_path):
@@ -186,13 +188,7 @@ def test_options_of_a_command_line_are_one_a_line():
 def test_a_process_is_ended_in_order_or_by_force():
     polite = process.module("timeit", "-n1", "-r1", "while True: pass")
     assert process.end(polite) == -15
-    deaf = SimpleNamespace(asked=[])
-
-    def wait(limit_s=None):
-        deaf.asked.append(limit_s)
-        if limit_s is not None:
-            raise process.subprocess.TimeoutExpired("deaf", limit_s)
-        return -9
-
-    deaf.wait, deaf.kill = wait, lambda: deaf.asked.append("killed")
-    assert process.wait(deaf, 1.5) == -9 and deaf.asked == [1.5, "killed", None]
+    deaf = Mock()
+    deaf.wait.side_effect = [process.subprocess.TimeoutExpired("deaf", 1.5), -9]
+    assert process.wait(deaf, 1.5) == -9
+    assert deaf.mock_calls == [call.wait(1.5), call.kill(), call.wait()]
