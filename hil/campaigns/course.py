@@ -4,6 +4,7 @@ thread until it is told to end.
 
 import contextlib
 import threading
+from collections import Counter
 
 from controller.record.journal import JournalError
 from hil.rig import RigError
@@ -50,42 +51,31 @@ class Course:
 
 
 class Background:
-    """A context: a thread calls `_turn` again and again until the exit. `error`: what ended it."""
+    """A context: a thread runs the generator `turns` until the exit. Each turn yields (what it
+    counts, pause s); the first one ends before the context begins, `finally` ends the last.
+    `counts`: their sum; `error`: what ended it early.
+    """
 
-    def __init__(self):
-        self.error = None
-        self._over = threading.Event()
+    def __init__(self, turns):
+        self.counts, self.error = Counter(), None
+        self._turns, self._over = turns, threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def __enter__(self):
-        self._begin()
+        self.counts.update(next(self._turns)[0])
         self._thread.start()
         return self
 
     def __exit__(self, *_):
         self._over.set()
         self._thread.join()
-        self._finish()
+        self._turns.close()
 
     def _run(self):
         try:
-            while not self._over.is_set():
-                self._turn()
+            for counts, pause_s in self._turns:
+                self.counts.update(counts)
+                if self._over.wait(pause_s):
+                    return
         except (OSError, RigError) as error:
             self.error = error
-
-    def _begin(self):
-        """Open what is needed, before the first turn."""
-
-    def _finish(self):
-        """Close it, after the last turn."""
-
-
-class Flood(Background):
-    """A Background that counts what it has `sent`."""
-
-    sent, words = 0, "{} frames sent"
-
-    def seen(self):
-        """(ok, sentence) at the end."""
-        return self.sent > 0, self.words.format(self.sent)

@@ -9,8 +9,6 @@ from controller.hints.hint_statistics import TOTALS
 from hil.observer.reactions import reaction_ms
 from hil.results import files
 
-LATENESS = ("p50", "p99", "p99_9", "max")
-
 
 def window_means(t_us, power_W, window_us=2_000_000):
     """Means over consecutive windows, each sample held until the next (the last one for a typical
@@ -169,7 +167,7 @@ def document(run, extra, from_us=None):
     return {
         "ticks": run.loop["ticks"],
         "missed": run.loop["missed"],
-        "lateness_us": run.loop.get("lateness_us") or dict.fromkeys(LATENESS),
+        "lateness_us": run.loop.get("lateness_us") or dict.fromkeys(("p50", "p99", "p99_9", "max")),
         "reaction_ms": reaction_ms(run.timeline),
         "trips": run.trips,
         "hints": hints,

@@ -11,7 +11,6 @@ tick_ms, ticks, missed, late_us (p50, p99, max), load_history and grid_history [
 
 WIDTH, HEIGHT = 80, 24
 LEVELS = (".:-=+*#", "\u2581\u2582\u2583\u2584\u2585\u2586\u2587\u2588")
-DEAD_W = 500  # below this an arrow would only show noise
 
 
 def kilowatt(power_W):
@@ -81,7 +80,7 @@ def _flow(view, width):
             (battery_W, (left, "discharging"), (right, "charging")),
         )
     ):
-        if power_W is not None and abs(power_W) >= DEAD_W:
+        if power_W is not None and abs(power_W) >= 500:  # less would only show noise
             arrows[place], words[place] = there if power_W > 0 else back
     rows = ((("GRID", "LOAD", "BATTERY"), arrows), (map(kilowatt, (grid_W, load_W, size_W)), words))
     border = (" " * gap).join(["+" + "-" * 12 + "+"] * 3)

@@ -17,7 +17,6 @@ from hil.results import files
 from hil.results.page import page
 
 COLUMNS_MAX = 1500  # about two samples per pixel of the picture's width
-MINUTES_S = 600  # a longer run has a scale of minutes
 INK, FAINT, RED = "#22272e", "#8a939e", "#c0272d"
 # Okabe and Ito's palette: told apart by colour-blind readers too.
 LOAD, GRID, BATTERY, SOC, HEAT = INK, "#0072b2", "#d55e00", "#009e73", "#aa3377"
@@ -59,7 +58,7 @@ def draw(rows, doc, title, states, marks=()):
     figure = Figure(figsize=(12.5, 8.4), dpi=110, facecolor="white")
     panels = figure.subplots(4, 1, sharex=True, height_ratios=(5, 1.7, 1.7, 0.55))
     figure.subplots_adjust(left=0.075, right=0.94, top=0.845, bottom=0.07, hspace=0.16)
-    unit, unit_s = ("minutes", 60) if rows["t_us"][-1] > MINUTES_S * 1e6 else ("seconds", 1)
+    unit, unit_s = ("minutes", 60) if rows["t_us"][-1] > 600e6 else ("seconds", 1)
     times = rows["t_us"] / 1e6 / unit_s
     trips = [
         (trip["t_s"] / unit_s, f"row {trip['stage']} {trip['scope']}") for trip in doc["trips"]

@@ -21,7 +21,6 @@ SAMPLE = np.dtype(
         ("state", "<i4"),
     ]
 )
-_PACK = struct.Struct("<qddddddii")
 
 
 class Run(NamedTuple):
@@ -65,7 +64,7 @@ class Recorder:
         """Store one tick, in the order of SAMPLE. t_us counts from the start of the run and never
         decreases (so do all t_s of trips and marks); soc_permille may carry a fraction.
         """
-        self._buffer += _PACK.pack(*values)
+        self._buffer += struct.pack("<qddddddii", *values)
 
     def sample(self, t_us, plant, setpoint_W, hottest_degC, limit_reason, state):
         """Store one tick of the plant with what the controller decided."""

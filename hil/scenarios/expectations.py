@@ -65,7 +65,9 @@ def _judged(expect, run, doc):
     try:
         return KINDS[expect["what"]][1](expect, run, doc)
     except NeverCame as moment:
-        subject = next(expect[key] for key in SUBJECTS if key in expect)
+        subject = next(
+            expect[key] for key in ("event", "stage", "name", "is", "what") if key in expect
+        )
         return False, f"{subject}: {moment} never came"
 
 
@@ -203,7 +205,6 @@ def _figure(expect, run, doc):
     return ok, f"{text}: {'not measured' if value is None else value}"
 
 
-SUBJECTS = ("event", "stage", "name", "is", "what")  # the first of these keys names an expectation
 _AFTER = {"after": Field(MOMENT, REQUIRED)}
 _RANGE = {"low": Field(NUMBER, -1e9, -1e9, 1e9), "high": Field(NUMBER, 1e9, -1e9, 1e9)}
 KINDS = {

@@ -5,6 +5,7 @@ meter_grid pcs_1 bms_1 ...), the wires by bus name (can0 pcs meter io gas), and 
 process. Numbers count from 1.
 """
 
+from collections import deque
 from typing import NamedTuple
 
 from controller.core import hint_codes
@@ -140,40 +141,35 @@ class Clockwork:
     due.
     """
 
-    __slots__ = ("next_us", "_world", "_actions", "_place", "_mark")
-
     def __init__(self, actions, world, mark=None):
         """actions: scenario.Action in order of time; mark(time_us, name, detail) tells the observer
         the label and, if that is another, the action's own name.
         """
-        self._world = world
-        self._actions = actions
+        self._world, self._actions = world, deque(actions)
         self._mark = mark or (lambda time_us, label, detail: None)
-        self._place = 0
-        self.next_us = actions[0].at_us if actions else NEVER_US
+        self._look()
+
+    def _look(self):
+        self.next_us = self._actions[0].at_us if self._actions else NEVER_US
 
     def apply(self, now_us):
         """Do what is due; returns the actions done (an empty tuple nearly always)."""
         if now_us < self.next_us:
             return ()
         done = []
-        while self._place < len(self._actions) and self._actions[self._place].at_us <= now_us:
-            action = self._actions[self._place]
+        while self.next_us <= now_us:
+            action = self._actions.popleft()
             # The mark comes first: what the action causes at the same instant must not seem to come
             # before it.
             for name in dict.fromkeys((action.label, action.do)):
                 self._mark(now_us, name, action.detail())
             ACTIONS[action.do][1](self._world, action.arguments)
-            self._place += 1
             done.append(action)
-        self.next_us = (
-            self._actions[self._place].at_us if self._place < len(self._actions) else NEVER_US
-        )
+            self._look()
         return done
 
     def upcoming(self):
         """Words for the screen: the next action and when, None when all is done."""
-        if self._place == len(self._actions):
+        if not self._actions:
             return None
-        action = self._actions[self._place]
-        return f"{action.label} at {action.at_us / 1e6:g} s"
+        return f"{self._actions[0].label} at {self.next_us / 1e6:g} s"

@@ -125,12 +125,10 @@ def parse(table, where, stem=None):
     actions = [
         _action(entry, f"{where}: action {number}") for number, entry in enumerate(top["action"], 1)
     ]
-    late = next((action for action in actions if action.at_us > top["duration_s"] * 1e6), None)
-    if late is not None:
-        raise ScenarioError(
-            f"{where}: {late.label} at {late.at_us / 1e6:g} s, the run ends at "
-            f"{top['duration_s']:g} s"
-        )
+    for action in actions:
+        if action.at_us > top["duration_s"] * 1e6:
+            at = f"{action.label} at {action.at_us / 1e6:g} s"
+            raise ScenarioError(f"{where}: {at}, the run ends at {top['duration_s']:g} s")
     moments = {name for action in actions for name in (action.label, action.do)} | set(
         expectations.EVENTS
     )
@@ -151,7 +149,7 @@ def parse(table, where, stem=None):
 
 
 def _action(entry, where):
-    do = _chosen(entry, "do", ACTION["do"], where)
+    do = _value(entry, "do", ACTION["do"], where)
     values = checked(entry, ACTION | ACTIONS[do][0], where)
     return Action(
         round(values.pop("at_s") * 1e6), values.pop("do"), values.pop("label") or do, values
@@ -160,7 +158,7 @@ def _action(entry, where):
 
 def _expect(entry, where, moments):
     what = Field(TEXT, REQUIRED, choices=tuple(expectations.KINDS))
-    known = expectations.KINDS[_chosen(entry, "what", what, where)][0]
+    known = expectations.KINDS[_value(entry, "what", what, where)][0]
     values = checked(entry, {"what": what} | known, where)
     for key, field in known.items():
         for value in values[key] if field.kind == MOMENTS and values[key] else [values[key]]:
@@ -175,7 +173,7 @@ def _expect(entry, where, moments):
 
 def _load(table, where):
     field = Field(TEXT, REQUIRED, choices=tuple(LOADS))
-    kind = _chosen(table, "kind", field, where)
+    kind = _value(table, "kind", field, where)
     values = checked(table, {"kind": field} | LOADS[kind], where)
     if kind == "steps":
         steps = values["steps_kW"]
@@ -199,34 +197,24 @@ def checked(table, fields, where):
             raise ScenarioError(
                 f"{where}: unknown key {key!r}{_nearest(key, fields)}; allowed: {', '.join(fields)}"
             )
-    return {
-        key: _value(table.get(key, field.default), key, field, where, key in table)
-        for key, field in fields.items()
-    }
+    return {key: _value(table, key, field, where) for key, field in fields.items()}
 
 
-def _chosen(table, key, field, where):
-    """The value that decides which other keys there are: looked at first, so that the complaint is
-    about it.
-    """
-    return _value(table.get(key, REQUIRED), key, field, where, key in table)
-
-
-def _value(value, key, field, where, given):
+def _value(table, key, field, where):
+    """Value of a key of the table; what decides about further keys is asked for first."""
+    value = table.get(key, field.default)
     if value is REQUIRED:
         raise ScenarioError(f"{where}: {key} is missing, it must be {_allowed(field)}")
-    if not given:
-        return value
-    if (
-        not _is(value, field.kind)
-        or field.choices
-        and value not in field.choices
-        or field.low is not None
-        and not field.low <= value <= field.high
-    ):
+    if key in table and not _fits(value, field):
         hint = _nearest(value, field.choices) if isinstance(value, str) and field.choices else ""
         raise ScenarioError(f"{where}: {key} = {value!r} must be {_allowed(field)}{hint}")
     return value
+
+
+def _fits(value, field):
+    if not _is(value, field.kind) or field.choices and value not in field.choices:
+        return False
+    return field.low is None or field.low <= value <= field.high
 
 
 def _is(value, kind):

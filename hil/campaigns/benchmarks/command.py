@@ -38,7 +38,6 @@ OPTIONS = {
     "hint": ("--count", COUNT),
     "replay": ("journal", {"nargs": "?", "help": "a journal; without one it makes one"}),
 }
-WITH_SEED = ("stop", "hint", "rig")
 # What `all` gives each benchmark, and with --short, to try it out.
 LENGTHS = {
     "loop": ("--for", "300", "10"),
@@ -58,7 +57,7 @@ def add(commands):
         benchmark = command.add(kinds, name, words, _benchmark)
         benchmark.set_defaults(benchmark=name)
         add_beside(benchmark)
-        if name in WITH_SEED:
+        if name in ("stop", "hint", "rig"):
             command.add_seed(benchmark)
         if name in OPTIONS:
             option, keywords = OPTIONS[name]

@@ -9,9 +9,8 @@ from controller.run.loop_statistics import BUCKETS
 from hil.campaigns.benchmarks.cyclictest import NAME, Cyclictest
 from hil.campaigns.benchmarks.document import document, figure
 from hil.campaigns.benchmarks.silent_cabinet import SilentCabinet
-from hil.campaigns.benchmarks.timing import Hogs
+from hil.campaigns.benchmarks.timing import hogs
 
-NAMES = {"p50": "p50", "p99": "p99", "p99_9": "p99.9", "max": "maximum"}
 NO_FIFO = (
     "SCHED_FIFO was not granted, so the loop is not held against its budgets: run as root, or "
     "with LimitRTPRIO=50"
@@ -21,15 +20,15 @@ NO_FIFO = (
 def run(seconds=60):
     """The document; seconds of each condition."""
     figures, details = [], {}
-    for name, hogs, budget in (
+    for name, count, budget in (
         ("idle", 0, "lateness_idle"),
         ("CPU stress", None, "lateness_stress"),
     ):
-        with Hogs(hogs) as stress, Cyclictest() as rival, SilentCabinet() as cabinet:
+        with hogs(count) as stress, Cyclictest() as rival, SilentCabinet() as cabinet:
             cabinet.wait(seconds)
             found, priority = cabinet.lateness(), cabinet.priority()
         figures += figures_of(f"loop lateness, {name}", found, rival, judged(budget, priority))
-        details[name] = {"loop": found, "cyclictest": rival.result, "stress": stress.words}
+        details[name] = {"loop": found, "cyclictest": rival.result, "stress": stress}
     notes = [
         *([rival.note] if rival.note else ()),
         *(() if judged("x", priority) else [NO_FIFO]),
@@ -62,7 +61,9 @@ def figures_of(what, found, rival, budget=None):
                 rival.value(key),
                 budget if key == "p99_9" else None,
             )
-            for key, words in NAMES.items()
+            for key, words in zip(
+                ("p50", "p99", "p99_9", "max"), ("p50", "p99", "p99.9", "maximum")
+            )
         ],
         figure(
             f"{what}, ticks missed or late of {found['ticks']}",

@@ -24,6 +24,8 @@ _POLICIES = {
 def describe():
     """{cpu, cores, kernel, python, load_average}: what the page says about the machine."""
     uname = os.uname()
+    # a quarter faster with profile-guided optimisation
+    optimised = "--enable-optimizations" in (sysconfig.get_config_var("CONFIG_ARGS") or "")
     flavour = next(
         (word for word in uname.version.split() if word.startswith("PREEMPT")),
         "no preemption named",
@@ -32,21 +34,11 @@ def describe():
         "cpu": _field(_read("/proc/cpuinfo"), "model name", platform.machine()),
         "cores": len(os.sched_getaffinity(0)),
         "kernel": f"{uname.sysname} {uname.release} {flavour}",
-        "python": _python_build(),
+        "python": f"{platform.python_implementation()} {platform.python_version()}, "
+        f"{platform.python_compiler()}, configured {'with' if optimised else 'without'} "
+        "--enable-optimizations",
         "load_average": round(os.getloadavg()[0], 2),
     }
-
-
-def _python_build():
-    """Version, compiler, and whether it was built with profile-guided optimisation (a quarter
-    faster with it).
-    """
-    optimised = "--enable-optimizations" in (sysconfig.get_config_var("CONFIG_ARGS") or "")
-    return (
-        f"{platform.python_implementation()} {platform.python_version()}, "
-        f"{platform.python_compiler()}, "
-        f"configured {'with' if optimised else 'without'} --enable-optimizations"
-    )
 
 
 def priority(pid=0):

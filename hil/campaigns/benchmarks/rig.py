@@ -29,13 +29,13 @@ def run(seconds=600.0, seed=1):
     config = configs.load(order.EXAMPLE)
     quiet, samples, rival = real_time(config, seconds, seed)
     stress_s = min(60.0, seconds / 2)
-    with timing.Hogs() as hogs:
+    with timing.hogs() as hogs:
         stressed, _, stressed_rival = real_time(config, stress_s, seed)
     priority, what = order.priority(quiet), "loop lateness with devices"
     idle, stress = (judged(name, priority) for name in ("lateness_idle", "lateness_stress"))
     notes = [
         *([rival.note] if rival.note else []),
-        f"{seconds:g} s in real time, then {stress_s:g} s beside {hogs.words}; the simulated "
+        f"{seconds:g} s in real time, then {stress_s:g} s beside {hogs}; the simulated "
         "devices have SCHED_FIFO too and take their share of the same cores",
     ]
     details = {

@@ -18,7 +18,7 @@ from types import SimpleNamespace
 from controller.run.loop import Wire
 from controller.system import clock, realtime
 from drivers.buses.port import RtuPort
-from drivers.buses.rtu import FAILURES
+from drivers.buses.rtu import FAILURES, read_request
 from hil.campaigns import process
 from hil.campaigns.benchmarks import libmodbus, machine, rtu_slave, timing
 from hil.campaigns.benchmarks.document import document, figure, percentile
@@ -43,7 +43,8 @@ class Engine:
         self.port = RtuPort("bench", baud_Bd, first_byte_timeout_us=2_000_000)
         bus = SimpleNamespace(port=path, baud_Bd=baud_Bd, characters="8N1")
         self.wire = Wire(bus, self.port)
-        self._request = rtu_slave.request(self._on_reply, self._on_failure)
+        asked = (rtu_slave.UNIT_ID, rtu_slave.FUNCTION, rtu_slave.ADDRESS, rtu_slave.COUNT)
+        self._request = read_request("bench", *asked, self._on_reply, self._on_failure)
 
     def __enter__(self):
         return self

@@ -12,7 +12,7 @@ import select
 import sys
 
 from controller.system import realtime
-from drivers.buses.rtu import read_request, seal
+from drivers.buses.rtu import seal
 from hil.campaigns.benchmarks import timing
 
 UNIT_ID, FUNCTION, ADDRESS, COUNT = 1, 3, 100, 20
@@ -24,11 +24,6 @@ REQUEST_BYTES = 8
 REPLY = seal(
     bytes((UNIT_ID, FUNCTION, 2 * COUNT)) + b"".join([value.to_bytes(2, "big") for value in VALUES])
 )
-
-
-def request(on_reply, on_failure):
-    """The question, as the engine asks it."""
-    return read_request("bench", UNIT_ID, FUNCTION, ADDRESS, COUNT, on_reply, on_failure)
 
 
 def wire_us(baud_Bd):

@@ -24,7 +24,7 @@ class StartError(RuntimeError):
     """The controller did not come up or did not last; one line."""
 
 
-class SilentCabinet:
+class SilentCabinet(contextlib.ExitStack):
     """A context: the controller runs and ticks inside. `directory` holds its files, `pid` its
     process; `first_tick_ms`: from exec until its first tick was seen, `first_tick_cpu_ms` of
     that on a core.
@@ -32,33 +32,29 @@ class SilentCabinet:
 
     def __init__(self, environment=None):
         """environment: of the process, this one's when None."""
-        self._environment = environment
-        self._stack = contextlib.ExitStack()
-        self._masters = []
-        self._process = None
+        super().__init__()
+        self._environment, self._masters = environment, []
 
     def __enter__(self):
-        with contextlib.ExitStack() as stack:
-            self.directory = stack.enter_context(
-                tempfile.TemporaryDirectory(prefix="firebreak-bench-")
-            )
-            self._write_files(stack)
-            self._start(stack)
-            self._stack = stack.pop_all()
+        try:
+            folder = tempfile.TemporaryDirectory(prefix="firebreak-bench-")
+            self.directory = self.enter_context(folder)
+            self._write_files()
+            self._start()
+        except BaseException:
+            self.close()
+            raise
         return self
 
-    def __exit__(self, *_):
-        self._stack.close()
-
-    def _write_files(self, stack):
+    def _write_files(self):
         ports, more = {}, ""
         for bus in config.load(str(EXAMPLE)).buses:
             if bus.kind == "can":
                 more += f'[bus.{bus.name}]\ninterface = "virtual"\nchannel = "{bus.name}"\n'
                 continue
             master, slave = os.openpty()
-            stack.callback(os.close, master)
-            stack.callback(os.close, slave)
+            self.callback(os.close, master)
+            self.callback(os.close, slave)
             tty.setraw(slave)
             self._masters.append(master)
             ports[bus.name] = os.ttyname(slave)
@@ -66,14 +62,14 @@ class SilentCabinet:
         run_directory.write_cabinet_file(self.directory, order, {"ports": ports, "cans": {}})
         run_directory.commission(self.directory, ())
 
-    def _start(self, stack):
+    def _start(self):
         folders = (
             "--run-dir",
             self.directory,
             "--state-dir",
             os.path.join(self.directory, "state"),
         )
-        log = stack.enter_context(open(os.path.join(self.directory, "log"), "wb"))
+        log = self.enter_context(open(os.path.join(self.directory, "log"), "wb"))
         began_ns = timing.now_ns()
         self._process = process.module(
             "controller",
@@ -84,7 +80,7 @@ class SilentCabinet:
             process_group=0,
             env=self._environment,
         )
-        stack.callback(process.end, self._process, 20)
+        self.callback(process.end, self._process, 20)
         self.pid = self._process.pid
         while self.lateness() is None:
             if timing.now_ns() - began_ns > 20_000_000_000:

@@ -2,6 +2,7 @@
 reads time.
 """
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -40,24 +41,19 @@ def utc_text():
     return time.strftime("%Y-%m-%dT%H:%MZ", time.gmtime())
 
 
-class Hogs:
-    """CPU stress as a context: busy processes of ordinary priority, HOGS_PER_CORE for each core,
-    hashing 4 MiB each.
+@contextlib.contextmanager
+def hogs(count=None):
+    """CPU stress as a context that gives its words: `count` busy processes of ordinary priority
+    (HOGS_PER_CORE for each core unless given), hashing 4 MiB each.
 
-    They end with the process that started them, however that ends. `words`: what they are.
+    They end with the process that started them, however that ends.
     """
-
-    def __init__(self, count=None):
-        """count: how many processes; 0 for none."""
-        self.count = HOGS_PER_CORE * os.cpu_count() if count is None else count
-        self.words = f"{self.count} busy processes" if self.count else "idle"
-
-    def __enter__(self):
-        command = [sys.executable, "-c", HOG, str(os.getpid())]
-        self._processes = [subprocess.Popen(command) for _ in range(self.count)]
-        return self
-
-    def __exit__(self, *_):
-        for process in self._processes:
+    count = HOGS_PER_CORE * os.cpu_count() if count is None else count
+    command = [sys.executable, "-c", HOG, str(os.getpid())]
+    processes = [subprocess.Popen(command) for _ in range(count)]
+    try:
+        yield f"{count} busy processes" if count else "idle"
+    finally:
+        for process in processes:
             process.kill()
             process.wait()

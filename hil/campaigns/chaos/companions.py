@@ -6,19 +6,17 @@ and no other way.
 """
 
 import json
-import mmap
 import os
+import pathlib
 import signal
 import socket
 
+import numpy as np
+
 from controller.system import sockets
 from hil.campaigns import process
-from hil.campaigns.chaos.shifted_clock import OFFSET
 from hil.campaigns.chaos.terminal import Terminal
-from hil.campaigns.chaos.witness import STALLS
 from hil.campaigns.hint_attack.attack import SOURCE
-
-HERE = __package__
 
 
 class Companion:
@@ -49,44 +47,21 @@ class Companion:
         self.process.kill()
         self.process.wait()
 
-    def signal(self, number):
-        """SIGSTOP, SIGCONT."""
-        self.process.send_signal(number)
-
     def log_lines(self):
         """What it has said so far."""
-        with open(self._log_path, encoding="utf-8", errors="replace") as file:
-            return file.read().splitlines()
+        text = pathlib.Path(self._log_path).read_text(encoding="utf-8", errors="replace")
+        return text.splitlines()
 
     def end(self):
         """In order, or by force."""
         if self.alive:
-            self.signal(signal.SIGCONT)
+            self.process.send_signal(signal.SIGCONT)
             process.end(self.process)
-
-
-class Shared:
-    """A small mapped file of numbers, shared with a companion."""
-
-    def __init__(self, path, layout, count=1):
-        with open(path, "w+b") as file:
-            file.write(bytes(layout.size * count))
-            file.flush()
-            self._map = mmap.mmap(file.fileno(), layout.size * count)
-        self._layout = layout
-
-    def values(self):
-        """A tuple for each place."""
-        return list(self._layout.iter_unpack(self._map[:]))
-
-    def set(self, *numbers):
-        """The same in every place."""
-        self._map[:] = self._layout.pack(*numbers) * (len(self._map) // self._layout.size)
 
 
 class Companions:
     """`recorder`, `gateway`, `reader`, `console` with its `terminal`, and a witness on each core;
-    `clock_offset_us` (a Shared). For `with`.
+    `clock_offset_us` (a shared array of one number). For `with`.
     """
 
     def __init__(self, run_directory, state_directory, log_directory):
@@ -95,24 +70,26 @@ class Companions:
         offset_path, stall_path = (
             os.path.join(log_directory, name) for name in ("offset", "stall")
         )
-        self.clock_offset_us = Shared(offset_path, OFFSET)
-        self._stall_us = Shared(stall_path, STALLS, cores[-1] + 1)
+        self.clock_offset_us = np.memmap(offset_path, "<i8", "w+", shape=1)
+        self._stall_us = np.memmap(stall_path, "<u8", "w+", shape=(cores[-1] + 1, 2))
         self.terminal = terminal = Terminal()
 
         def made(name, *command, works=None):
             return Companion(name, command, os.path.join(log_directory, f"{name}.log"), works)
 
-        def gateway():
-            return gateway_works(os.path.join(run_directory, "upstream.sock"))
-
-        shifted = (f"{HERE}.shifted_clock", offset_path, "record")
+        upstream = os.path.join(run_directory, "upstream.sock")
+        shifted = (f"{__package__}.shifted_clock", offset_path, "record")
         line = ("controller", "console", "--tty", terminal.slave_name)
         self.recorder = made("recorder", *shifted, *where, *state)
-        self.gateway = made("gateway", "controller", "upstream", *where, works=gateway)
-        self.reader = made("page reader", f"{HERE}.page_reader", run_directory, state_directory)
+        self.gateway = made(
+            "gateway", "controller", "upstream", *where, works=lambda: gateway_works(upstream)
+        )
+        self.reader = made(
+            "page reader", f"{__package__}.page_reader", run_directory, state_directory
+        )
         self.console = made("serial console", *line, *where, *state, works=terminal.works)
         witnesses = [
-            made(f"witness on core {core}", f"{HERE}.witness", stall_path, core, os.getpid())
+            made(f"witness on core {core}", f"{__package__}.witness", stall_path, core, os.getpid())
             for core in cores
         ]
         self.all = (self.recorder, self.gateway, self.reader, self.console, *witnesses)
@@ -130,9 +107,9 @@ class Companions:
 
     def take_stall_us(self):
         """(largest, sum) of the stalls of all cores since the last call."""
-        found = self._stall_us.values()
-        self._stall_us.set(0, 0)
-        return max([worst_us for worst_us, _ in found]), sum([sum_us for _, sum_us in found])
+        found = int(self._stall_us[:, 0].max()), int(self._stall_us[:, 1].sum())
+        self._stall_us[:] = 0
+        return found
 
 
 def gateway_works(path):

@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 from controller.record.journal import JournalReader
 from hil.campaigns import process
-from hil.campaigns.benchmarks.timing import Hogs
+from hil.campaigns.benchmarks.timing import hogs
 from hil.campaigns.chaos import floods
-from hil.campaigns.chaos.terminal import Typing
-from hil.campaigns.course import Flood
+from hil.campaigns.chaos.terminal import typing
+from hil.campaigns.course import Background
 
 HOUR_US = 3_600_000_000
 NOISE = ("garbage_permille", "flip_permille", "drop_permille")
@@ -47,18 +47,22 @@ def _between(begin, end):
     return act
 
 
-def _beside(make):
-    """make(stage): a course.Flood that runs meanwhile."""
+def _beside(make, seen):
+    """make(stage): turns of a course.Background; seen(its counts): (ok, sentence) at the end."""
 
     @contextlib.contextmanager
     def act(stage):
-        with make(stage) as made:
+        with Background(make(stage)) as made:
             yield
-        ok, sentence = made.seen()
+        ok, sentence = seen(made.counts)
         because = f", then {made.error}" if made.error else ""
         stage.note(ok and made.error is None, sentence + because)
 
     return act
+
+
+def _sent(what):
+    return lambda counts: (counts["sent"] > 0, f"{counts['sent']} {what}")
 
 
 def _killed(name):
@@ -70,49 +74,34 @@ def _killed(name):
 
 def _stopped(name):
     return _between(
-        lambda stage: getattr(stage.companions, name).signal(signal.SIGSTOP),
-        lambda stage: getattr(stage.companions, name).signal(signal.SIGCONT),
+        lambda stage: getattr(stage.companions, name).process.send_signal(signal.SIGSTOP),
+        lambda stage: getattr(stage.companions, name).process.send_signal(signal.SIGCONT),
     )
 
 
-class Filling(Flood):
-    """Keeps a folder's file system full, also of what others give back, and empties it again at the
-    exit. `sent`: bytes.
-    """
+def _full(which):
+    return _beside(
+        lambda stage: floods.filling(getattr(stage, which)),
+        lambda counts: (counts["sent"] > 0, f"{counts['sent'] >> 20} MiB filled"),
+    )
 
-    def __init__(self, directory):
-        super().__init__()
-        self._path = os.path.join(directory, "filling")
 
-    def _begin(self):
-        self._file = open(self._path, "wb", buffering=0)
-        self._fill()
-
-    def _turn(self):
-        self._over.wait(0.05)
-        self._fill()
-
-    def _finish(self):
-        self._file.close()
-        os.unlink(self._path)
-
-    def _fill(self):
-        with contextlib.suppress(OSError):  # ENOSPC: full, which is the point
-            while True:
-                self.sent += self._file.write(bytes(1 << 16))
-
-    def seen(self):
-        """How much it took."""
-        return self.sent > 0, f"{self.sent >> 20} MiB filled"
+def _of_bad_hints(counts):
+    """None of them was taken, and all of the genuine ones were."""
+    bad, refused = counts["accepted"] - counts["taken"], counts["genuine"] - counts["taken"]
+    return counts["sent"] > 0 and not bad and not refused, (
+        f"{counts['sent']} bad hints sent, {bad} accepted; of {counts['genuine']} genuine ones "
+        f"{refused} refused"
+    )
 
 
 def _clock_step(offset_us):
     @contextlib.contextmanager
     def act(stage):
         before = len(stage.clock_notes())
-        stage.companions.clock_offset_us.set(offset_us)
+        stage.companions.clock_offset_us[0] = offset_us
         yield
-        stage.companions.clock_offset_us.set(0)
+        stage.companions.clock_offset_us[0] = 0
         stage.wait_for(lambda: len(stage.clock_notes()) >= before + 2)
         said = stage.clock_notes()[before:]
         stage.note(len(said) == 2, f"the recorder notes: {'; '.join(said) or 'nothing'}")
@@ -122,7 +111,8 @@ def _clock_step(offset_us):
 
 def _can(frames):
     return _beside(
-        lambda stage: floods.CanFlood(stage.rig.wires["cans"]["can0"], stage.seed, frames)
+        lambda stage: floods.can(stage.rig.wires["cans"]["can0"], stage.seed, frames),
+        _sent("frames sent"),
     )
 
 
@@ -158,9 +148,9 @@ def memory_MiB(free_bytes):
 
 @contextlib.contextmanager
 def _cpu(stage):
-    with Hogs() as hogs:
+    with hogs() as words:
         yield
-    stage.note(True, hogs.words)
+    stage.note(True, words)
 
 
 @contextlib.contextmanager
@@ -209,31 +199,39 @@ DISTURBANCES = {
     ),
     "terminal_flood": Disturbance(
         "random keys at the terminal, as fast as they are taken",
-        _beside(lambda stage: Typing(stage.companions.terminal, stage.seed)),
+        _beside(lambda stage: typing(stage.companions.terminal, stage.seed), _sent("bytes typed")),
     ),
     "state_full": Disturbance(
-        "the disk of the state directory full",
-        _beside(lambda stage: Filling(stage.state_directory)),
-        needs_mounts=True,
+        "the disk of the state directory full", _full("state_directory"), needs_mounts=True
     ),
     "run_full": Disturbance(
-        "the disk of the run directory full",
-        _beside(lambda stage: Filling(stage.directory)),
-        needs_mounts=True,
+        "the disk of the run directory full", _full("directory"), needs_mounts=True
     ),
     "clock_forward": Disturbance("the recorder's wall clock +1 h", _clock_step(HOUR_US)),
     "clock_back": Disturbance("the recorder's wall clock -1 h", _clock_step(-HOUR_US)),
     "hints_bad": Disturbance(
         "flood of forged, replayed, late ... hints",
-        _beside(lambda stage: floods.BadHints(stage.directory, stage.rig.keys, stage.seed)),
+        _beside(
+            lambda stage: floods.bad_hints(stage.directory, stage.rig.keys, stage.seed),
+            _of_bad_hints,
+        ),
     ),
     "hints_valid": Disturbance(
         "flood of valid hints, far beyond the quota",
-        _beside(lambda stage: floods.ValidHints(stage.directory, stage.rig.keys[floods.SOURCE])),
+        _beside(
+            lambda stage: floods.valid_hints(stage.directory, stage.rig.keys[floods.SOURCE]),
+            lambda counts: (
+                counts["taken"] > 0 and counts["refused"] > 0,
+                f"{counts['sent']} hints sent, {counts['taken']} taken, the rest beyond the quota",
+            ),
+        ),
     ),
     "commands": Disturbance(
         "flood of the command socket",
-        _beside(lambda stage: floods.CommandFlood(stage.directory, stage.seed)),
+        _beside(
+            lambda stage: floods.senseless_commands(stage.directory, stage.seed),
+            _sent("commands sent"),
+        ),
     ),
     "memory": Disturbance("memory pressure", _memory),
     "cpu": Disturbance("busy processes on every core", _cpu),

@@ -1,10 +1,11 @@
-"""Senders that flood: CAN frames at the rate of a full bus, hints and commands as fast as the
-controller takes them.
+"""What floods: CAN frames at the rate of a full bus, hints and commands as fast as the controller
+takes them, a file system kept full.
 
-Each floods from a thread of its own between enter and exit; `sent` counts. All of it comes from a
-seed.
+Each is a generator for course.Background, whose counts it yields. All of it comes from a seed.
 """
 
+import contextlib
+import itertools
 import os
 import random
 import socket
@@ -17,7 +18,6 @@ from controller.hints import wire as w
 from controller.hints.client import HintClient
 from controller.run import operator_commands
 from controller.system import sockets
-from hil.campaigns.course import Flood
 from hil.campaigns.hint_attack.attack import SOURCE, Attack, datagram_socket, drain, import_cap
 from hil.campaigns.vm.slcan import connect
 from hil.devices.native_bms import NODE_STRIDE, crc8
@@ -27,28 +27,18 @@ CAN_PACE_S, CAN_FRAMES = 0.01, 30
 SEND_S = 5
 
 
-class CanFlood(Flood):
-    """A CAN node that sends without end. frames(random) yields (id, data)."""
-
-    def __init__(self, channel, seed, frames):
-        """channel: host:port/name of the rig's CAN server."""
-        super().__init__()
-        self._channel, self._frames = channel, frames(random.Random(seed))
-
-    def _begin(self):
-        self._socket = connect(self._channel)
+def can(channel, seed, frames):
+    """A CAN node that sends without end. channel: host:port/name of the rig's CAN server;
+    frames(random) yields (id, data).
+    """
+    made = frames(random.Random(seed))
+    with connect(channel) as connection:
         wait = struct.pack("ll", SEND_S, 0)
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, wait)
-
-    def _turn(self):
-        lines = [_line(*next(self._frames)) for _ in range(CAN_FRAMES)]
-        self._socket.sendall(b"".join(lines))
-        self.sent += len(lines)
-        drain(self._socket, 1 << 16)
-        self._over.wait(CAN_PACE_S)
-
-    def _finish(self):
-        self._socket.close()
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, wait)
+        while True:
+            connection.sendall(b"".join([_line(*next(made)) for _ in range(CAN_FRAMES)]))
+            drain(connection, 1 << 16)
+            yield {"sent": CAN_FRAMES}, CAN_PACE_S
 
 
 def _line(can_id, data):
@@ -70,40 +60,23 @@ def spoiled_frames(draw):
         yield can_id, body + bytes((crc8(body, crc8((can_id & 255, can_id >> 8))),))
 
 
-class Datagrams(Flood):
-    """Sends to one of the controller's sockets as fast as its queue takes them."""
-
-    def __init__(self, path):
-        super().__init__()
-        self._path = path
-
-    def _begin(self):
-        self._socket = datagram_socket(SEND_S)
-
-    def _send(self, data):
-        with sockets.short(self._path) as name:
-            self._socket.sendto(data, name)
-        self.sent += 1
-
-    def _finish(self):
-        self._socket.close()
+def _send(sender, path, data):
+    """Send to one of the controller's sockets; waits while its queue is full."""
+    with sockets.short(path) as name:
+        sender.sendto(data, name)
 
 
-class CommandFlood(Datagrams):
+def senseless_commands(run_directory, seed):
     """Resets of something else than what stands, unknown commands, garbage of every length; never
     one that acts.
     """
-
-    words = "{} commands sent"
-
-    def __init__(self, run_directory, seed):
-        super().__init__(os.path.join(run_directory, "command.sock"))
-        self._random = random.Random(seed)
-
-    def _turn(self):
-        self._send(senseless_command(self._random))
-        while drain(self._socket, 16):
-            pass
+    draw, path = random.Random(seed), os.path.join(run_directory, "command.sock")
+    with datagram_socket(SEND_S) as sender:
+        while True:
+            _send(sender, path, senseless_command(draw))
+            while drain(sender, 16):
+                pass
+            yield {"sent": 1}, 0
 
 
 def senseless_command(draw):
@@ -119,61 +92,55 @@ def senseless_command(draw):
     )
 
 
-class ValidHints(Datagrams):
+def valid_hints(run_directory, key):
     """A faulty source: right MAC, right sequence, far beyond its quota."""
-
-    def __init__(self, run_directory, key):
-        super().__init__(os.path.join(run_directory, "hints.sock"))
-        self._directory, self._key = run_directory, key
-        self._welcome, self._sequence = None, 0
-        self.answers = Counter()
-
-    def _turn(self):
-        if self._welcome is None or self.sent % 200 == 0:
-            with HintClient(self._directory) as client:
-                self._welcome = client.hello(SOURCE) or self._welcome
-            self._sequence = max(self._sequence, self._welcome.sequence)
-        self._sequence += 1
-        welcome = self._welcome
-        hint = import_cap(welcome.nonce, self._sequence, welcome.uptime_ms, 400_000)
-        self._send(w.signed(hint, self._key))
-        while data := drain(self._socket, 256):
-            reply = w.reply_of(data, self._key)
-            self.answers["taken" if reply and h.taken(reply.code) else "refused"] += 1
-
-    def seen(self):
-        """Some are taken and some are refused."""
-        taken = self.answers["taken"]
-        ok = taken > 0 and self.answers["refused"] > 0
-        return ok, f"{self.sent} hints sent, {taken} taken, the rest beyond the quota"
+    path, welcome, sequence = os.path.join(run_directory, "hints.sock"), None, 0
+    with datagram_socket(SEND_S) as sender:
+        for number in itertools.count():
+            if number % 200 == 0:
+                with HintClient(run_directory) as client:
+                    welcome = client.hello(SOURCE) or welcome
+                sequence = max(sequence, welcome.sequence)
+            sequence += 1
+            hint = import_cap(welcome.nonce, sequence, welcome.uptime_ms, 400_000)
+            _send(sender, path, w.signed(hint, key))
+            counts = Counter(sent=1)
+            while data := drain(sender, 256):
+                reply = w.reply_of(data, key)
+                counts["taken" if reply and h.taken(reply.code) else "refused"] += 1
+            yield counts, 0
 
 
-class BadHints(Flood):
+def bad_hints(run_directory, keys, seed):
     """hint_attack's forged, replayed, late ... hints, with genuine ones between."""
-
-    COUNT = 400  # of one turn: a second, so that the genuine ones stay below their quota
-
-    def __init__(self, run_directory, keys, seed):
-        super().__init__()
-        self._stats = os.path.join(run_directory, "hints.stats")
-        self._attack = Attack(run_directory, keys, self.COUNT, seed)
-        self._accepted = self._read_accepted()
-
-    def _read_accepted(self):
-        return hint_statistics.read(self._stats)["accepted"]
-
-    def _turn(self):
-        self._attack.run()
-        self.sent += self.COUNT
-
-    def _finish(self):
-        self._accepted = self._read_accepted() - self._accepted
-
-    def seen(self):
-        """None of them was taken, and all of the genuine ones were."""
-        attack, genuine = self._attack, self._attack.genuine
-        bad, refused = self._accepted - attack.genuine_taken, genuine - attack.genuine_taken
-        return self.sent > 0 and not bad and not refused, (
-            f"{sum(attack.sent.values())} bad hints sent, {bad} accepted; of {genuine} genuine "
-            f"ones {refused} refused"
+    # of one turn: a second, so that the genuine ones stay below their quota
+    attack = Attack(run_directory, keys, 400, seed)
+    path, before = os.path.join(run_directory, "hints.stats"), Counter()
+    accepted = hint_statistics.read(path)["accepted"]
+    while True:
+        attack.run()
+        now = Counter(
+            sent=sum(attack.sent.values()),
+            accepted=hint_statistics.read(path)["accepted"] - accepted,
+            genuine=attack.genuine,
+            taken=attack.genuine_taken,
         )
+        yield now - before, 0
+        before = now
+
+
+def filling(directory):
+    """Keeps a folder's file system full, also of what others give back, and empties it again at the
+    end.
+    """
+    path = os.path.join(directory, "filling")
+    with open(path, "wb", buffering=0) as file:
+        try:
+            while True:
+                counts = Counter()
+                with contextlib.suppress(OSError):  # ENOSPC: full, which is the point
+                    while True:
+                        counts["sent"] += file.write(bytes(1 << 16))
+                yield counts, 0.05
+        finally:
+            os.unlink(path)

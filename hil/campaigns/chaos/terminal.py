@@ -8,7 +8,7 @@ import select
 import threading
 import tty
 
-from hil.campaigns.course import Background, Flood
+from hil.campaigns.course import Background
 
 READ_BYTES = 4096
 LOOK_S = 0.05
@@ -21,7 +21,7 @@ class Terminal(Background):
     """
 
     def __init__(self):
-        super().__init__()
+        super().__init__(self._reading())
         self._master, self._slave = os.openpty()
         tty.setraw(self._slave)
         os.set_blocking(self._master, False)
@@ -29,16 +29,17 @@ class Terminal(Background):
         self.reads, self.fresh = threading.Event(), threading.Event()
         self.reads.set()
 
-    def _turn(self):
-        if not self.reads.is_set():
-            self._over.wait(LOOK_S)
-        elif select.select([self._master], (), (), LOOK_S)[0] and self.reads.is_set():
-            os.read(self._master, READ_BYTES)
-            self.fresh.set()
-
-    def _finish(self):
-        os.close(self._master)
-        os.close(self._slave)
+    def _reading(self):
+        try:
+            while True:
+                is_drawn = self.reads.is_set() and select.select([self._master], (), (), LOOK_S)[0]
+                if is_drawn and self.reads.is_set():
+                    os.read(self._master, READ_BYTES)
+                    self.fresh.set()
+                yield {}, 0 if self.reads.is_set() else LOOK_S
+        finally:
+            os.close(self._master)
+            os.close(self._slave)
 
     def type(self, keys):
         """How many of these bytes the line has taken."""
@@ -55,17 +56,9 @@ class Terminal(Background):
         return self.fresh.wait(5.0), "the console draws its page"
 
 
-class Typing(Flood):
-    """Random keys as fast as the line takes them."""
-
-    words = "{} bytes typed"
-
-    def __init__(self, terminal, seed):
-        super().__init__()
-        self._terminal, self._random = terminal, random.Random(seed)
-
-    def _turn(self):
-        taken = self._terminal.type(bytes(self._random.choices(KEYS, k=64)))
-        self.sent += taken
-        if not taken:
-            self._over.wait(LOOK_S)
+def typing(terminal, seed):
+    """Turns of a course.Background: random keys as fast as the line takes them."""
+    draw = random.Random(seed)
+    while True:
+        taken = terminal.type(bytes(draw.choices(KEYS, k=64)))
+        yield {"sent": taken}, 0 if taken else LOOK_S

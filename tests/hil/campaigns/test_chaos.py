@@ -16,6 +16,7 @@ from drivers import bms
 from hil.campaigns import process
 from hil.campaigns.chaos import command, course, floods, terminal, verdict, witness
 from hil.campaigns.chaos.disturbances import DISTURBANCES, Disturbance, memory_MiB
+from hil.campaigns.course import Background
 from safety import matrix
 
 SEED = 20_261_120
@@ -225,13 +226,21 @@ def test_typing_goes_on_as_fast_as_the_line_takes_it_and_is_the_same_for_a_seed(
     for _ in range(2):
         with terminal.Terminal() as made:
             slave, data = os.open(made.slave_name, os.O_RDWR | os.O_NOCTTY), b""
-            with terminal.Typing(made, SEED) as typing:
+            with Background(terminal.typing(made, SEED)) as typing:
                 while len(data) < 2000:
                     data += os.read(slave, 2000 - len(data))
             os.close(slave)
         heard.append(data)
-        assert typing.seen() == (True, f"{typing.sent} bytes typed") and typing.sent >= 2000
+        assert typing.counts["sent"] >= 2000
     assert heard[0] == heard[1] and set(heard[0]) <= set(terminal.KEYS)
+
+
+def test_a_file_system_is_kept_full_and_emptied(tmp_path, monkeypatch):
+    monkeypatch.setattr(floods, "open", lambda *_, **__: open("/dev/full", "wb", 0), raising=False)
+    (tmp_path / "filling").touch()
+    with Background(floods.filling(tmp_path)) as made:
+        pass
+    assert made.counts["sent"] == 0 and made.error is None and list(tmp_path.iterdir()) == []
 
 
 def test_a_hog_leaves_room():

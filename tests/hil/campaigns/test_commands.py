@@ -147,30 +147,25 @@ def test_a_rig_that_ends_early_ends_its_course():
     assert played.error is None and not played.rig.told.is_set()
 
 
-class Turning(course.Flood):
-    def __init__(self, error):
-        super().__init__()
-        self.fails, self.events, self.turned = error, ["begin"], threading.Event()
-
-    def _turn(self):
-        self.sent += 1
-        self.turned.set()
-        if self.fails:
-            raise self.fails
-        self._over.wait()
-
-    def _finish(self):
-        self.events.append("finish")
-
-
 @pytest.mark.parametrize("error", [None, OSError("full")])
 def test_what_runs_in_the_background_turns_until_the_end_or_an_error(error):
-    made = Turning(error)
-    assert made.seen() == (False, "0 frames sent")
-    with made:
-        assert made.turned.wait(30) and made.events == ["begin"]
-    assert made.events == ["begin", "finish"] and made.error is error
-    assert made.seen() == (True, "1 frames sent")
+    events, turned = [], threading.Event()
+
+    def turns():
+        try:
+            events.append("begin")
+            yield {"sent": 1}, 0
+            turned.set()
+            if error:
+                raise error
+            yield {"sent": 2}, 30
+        finally:
+            events.append("finish")
+
+    with course.Background(turns()) as made:
+        assert turned.wait(30) and events[0] == "begin" and made.counts["sent"] >= 1
+    assert events == ["begin", "finish"] and made.error is error
+    assert made.counts == {"sent": 1 if error else 3}
 
 
 def test_what_is_not_installed_is_named_with_the_command(monkeypatch, tmp_path):
