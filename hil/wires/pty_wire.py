@@ -39,15 +39,20 @@ class PtyWire:
     next_us = property(lambda self: self.line.next_us)
 
     def service(self, now_us):
-        """Take what the controller has sent since the last call and deliver what is due.
+        """Take what the controller has sent since the last call and deliver what is due."""
+        data = self.sent()
+        if data:
+            self.line.send_down(data, now_us)
+        self.line.deliver(now_us)
+
+    def sent(self):
+        """What the controller has sent since the last call.
 
         The count of bytes comes first: a read of an empty tty waits for a kernel worker of ordinary
         priority.
         """
         fcntl.ioctl(self._master, termios.FIONREAD, self._waiting)
-        if self._waiting[0]:
-            self.line.send_down(os.read(self._master, self._waiting[0]), now_us)
-        self.line.deliver(now_us)
+        return os.read(self._master, self._waiting[0]) if self._waiting[0] else b""
 
     def close(self):
         """Close both sides; the controller's next read then ends."""

@@ -6,13 +6,9 @@ The journal is followed on every step, so that an active stage is known to one s
 """
 
 import contextlib
-import fcntl
 import os
 import select
 import sys
-import termios
-import tty
-from array import array
 
 from controller.run import loop_statistics
 from hil import plant_process
@@ -20,50 +16,37 @@ from hil.campaigns.rows import play, start
 from hil.campaigns.rows.limits import Limits
 from hil.campaigns.rows.real import CHANNEL_B, REAL, STEP_ms
 from hil.devices.channel_b import VirtualChannelB
+from hil.wires.pty_wire import PtyWire
 from hil.wires.virtual import NEVER
 
 ALIVE_US = 1_000_000  # so often the rig hears that this process lives
 FIRST_TICK_S_MAX = 60.0  # of a controller that has just been started, on a busy machine
 
 
-class SecondChannel:
-    """Channel B and its line to the controller: a pty in both directions at once, unlike the buses.
-    `device`: what faults are done to.
+class SecondChannel(PtyWire):
+    """Channel B and its line to the controller: both directions at once, unlike the buses, and not
+    paced. `device`: what faults are done to.
     """
 
     next_us = NEVER
 
     def __init__(self, plant, image):
         """image: the limit image of channel A."""
+        super().__init__(115_200)
         self.device = VirtualChannelB(plant, image)
-        self._master, self._slave = os.openpty()
-        tty.setraw(self._slave)
-        os.set_blocking(self._master, False)
-        self.slave_name = os.ttyname(self._slave)
-        self._waiting = array("i", [0])
-
-    def fileno(self):
-        """The descriptor that becomes readable when the controller has sent something."""
-        return self._master
 
     def service(self, now_us):
-        """Read what the controller has sent; its length is asked first, see PtyWire."""
-        fcntl.ioctl(self._master, termios.FIONREAD, self._waiting)
-        if self._waiting[0]:
-            self.device.receive(os.read(self._master, self._waiting[0]))
+        """Read what the controller has sent."""
+        data = self.sent()
+        if data:
+            self.device.receive(data)
 
     def step(self, now_us):
         """Do all steps that are due, and send."""
         self.device.advance(now_us)
         data = self.device.take()
         if data:
-            with contextlib.suppress(BlockingIOError):  # no reader: a UART would lose them too
-                os.write(self._master, data)
-
-    def close(self):
-        """Close both sides."""
-        os.close(self._master)
-        os.close(self._slave)
+            self._write(data, now_us)
 
 
 class Over(Exception):

@@ -106,7 +106,7 @@ def test_the_second_channels_line_carries_bytes_both_ways_unless_it_is_mute(monk
     channel.service(1_000_000)
     channel.service(1_000_000)
     assert heard == [b"from A"] and select.select([controller], (), (), HANG_GUARD_S)[0]
-    monkeypatch.setattr(bench_watch.os, "write", lambda fd, data: sent.append(data))
+    monkeypatch.setattr(channel, "_write", lambda data, now_us: sent.append(data))
     channel.step(2_000_000)
     assert sent and len(sent[0]) > 20
     channel.device.mute = True
