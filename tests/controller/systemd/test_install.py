@@ -115,13 +115,6 @@ def test_a_tree_without_systemd_or_python_is_refused(tmp_path):
     assert code == 3 and len(lines) == 1 and "apt-get install python3 python3-venv" in lines[0]
 
 
-def test_a_second_installer_does_not_wait(tmp_path):
-    (tmp_path / "opt" / "firebreak").mkdir(parents=True)
-    locked = f"exec 8<{tmp_path}/opt/firebreak; flock 8; check_target() {{ :; }}; do_install"
-    code, lines = bash(locked, tmp_path)
-    assert code == 3 and lines == [f"flash.sh: another installation into {tmp_path} is running"]
-
-
 def test_a_set_up_that_waits_for_another_reports_it_and_ends(tmp_path):
     copy = small_clone(tmp_path / "clone")
     shutil.copy(ROOT / "flash.sh", copy)
@@ -466,16 +459,12 @@ def test_a_clone_sets_itself_up_wherever_it_lies(folder, tmp_path):
     python.chmod(0o755)
     digest = hashlib.sha256((copy / "requirements.lock").read_bytes()).hexdigest()
     (copy / ".venv/packages.stamp").write_text(f"{copy} {digest}\n")
-    done = subprocess.run(
-        ["bash", str(copy / "flash.sh"), "check", "a file"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-    )
+    line = ["bash", str(copy / "flash.sh"), "check", "a file"]
+    done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
-    said = (python.parent / "asked").read_text()
-    assert f"{copy}|-m|pip|" in said and "--editable|.|" in said
-    assert said.endswith(f"{tmp_path}|-m|controller|check|a file|")
+    noted = (python.parent / "asked").read_text()
+    assert f"{copy}|-m|pip|" in noted and "--editable|.|" in noted
+    assert noted.endswith(f"{tmp_path}|-m|controller|check|a file|")
 
 
 @pytest.mark.parametrize("folder", [ALL_AT_ONCE, *slow(*AWKWARD)])
@@ -486,22 +475,23 @@ def test_a_tree_may_lie_anywhere(folder, tmp_path):
     tree = tmp_path / folder
     tree.mkdir()
     stubs = (
-        "id() { echo 0; }; check_target() { :; }; target_python() { echo 3.11; }; has_command() { "
-        "true; }; "
-        'make_release() { mkdir -p "$root/$opt/releases/$1"; touch '
-        '"$root/$opt/releases/$1/complete"; }; '
+        "id() { echo 0; }; check_target() { :; }; target_python() { echo 3.11; }; "
+        'has_command() { true; }; make_release() { mkdir -p "$root/$opt/releases/$1"; '
+        'touch "$root/$opt/releases/$1/complete"; }; '
     )
-    code, lines = bash(f"{stubs} main install --root {quote(str(tree))}", tmp_path)
-    assert code == 0 and any(line.startswith("switched    to release") for line in lines), lines
-    before = left(tree)
-    assert len(before) > 15
-    code, lines = bash(f"{stubs} main install --root {quote(str(tree))}", tmp_path)
-    assert code == 0 and not [
-        line for line in lines if line.split()[0] in ("installed", "switched", "warning")
-    ], lines
-    assert left(tree) == before
-    code, lines = bash(f"{stubs} main uninstall --root {quote(str(tree))} --purge", tmp_path)
-    assert code == 0 and left(tree) == [], lines
+
+    def done(*words):
+        code, lines = bash(
+            f"{stubs} main {words[0]} --root {quote(str(tree))} {words[1]}", tmp_path
+        )
+        assert code == 0, lines
+        return {line.split()[0] for line in lines}, left(tree)
+
+    firsts, before = done("install", "")
+    assert "switched" in firsts and len(before) > 15
+    firsts, after = done("install", "")
+    assert not firsts & {"installed", "switched", "warning"} and after == before
+    assert done("uninstall", "--purge")[1] == []
 
 
 # -- uninstall
@@ -534,23 +524,14 @@ def left(tree):
 def test_uninstall_keeps_configuration_and_state(tmp_path):
     whole(tmp_path)
     code, lines = bash("do_uninstall", tmp_path)
-    assert code == 0 and [line.split()[1] for line in lines if line.startswith("kept  ")] == [
-        "/etc/firebreak",
-        "/var/lib/firebreak",
-        "/etc/systemd/system/firebreak-can@.service.d",
-        "the",
-    ]
-    assert {name.split("/")[0] + "/" + name.split("/")[1] for name in left(tmp_path)} == {
-        "etc/firebreak",
-        "etc/systemd",
-        "var/lib",
-    }
-    assert [line.split()[-1] for line in asked(tmp_path)] == [
-        "firebreak-upstream.service",
-        "firebreak-record.service",
-        "firebreak.service",
-    ], "the controller goes last"
-    assert bash("do_uninstall", tmp_path)[0] == 0, "twice is no error"
+    drop_ins = "/etc/systemd/system/firebreak-can@.service.d"
+    kept = [line.split()[1] for line in lines if line.startswith("kept  ")]
+    assert code == 0 and kept == ["/etc/firebreak", "/var/lib/firebreak", drop_ins, "the"]
+    folders = {"/".join(name.split("/")[:2]) for name in left(tmp_path)}
+    assert folders == {"etc/firebreak", "etc/systemd", "var/lib"}
+    last = [f"firebreak{name}.service" for name in ("-upstream", "-record", "")]
+    assert [line.split()[-1] for line in asked(tmp_path)] == last  # the controller goes last
+    assert bash("do_uninstall", tmp_path)[0] == 0  # twice is no error
 
 
 LIVE = (
@@ -571,39 +552,37 @@ def test_uninstalling_a_running_box_twice_is_no_error(tmp_path):
     ]
 
 
+def removed_users(tree):
+    return [line.split()[-1] for line in asked(tree) if line.startswith("userdel")]
+
+
 def test_a_run_directory_in_use_does_not_end_an_uninstallation_half_way(tmp_path):
     whole(tmp_path)
-    code, lines = bash(
-        LIVE.replace("run-firebreak.mount", "run-firebreak") + "do_uninstall", tmp_path
-    )
-    assert code == 0 and [line for line in lines if line.startswith("warning")] == [
-        "warning     /run/firebreak is in use (by a shell that stands there?); it goes with the "
-        "next boot"
-    ]
+    busy = LIVE.replace("run-firebreak.mount", "run-firebreak")
+    code, lines = bash(busy + "do_uninstall", tmp_path)
+    (warning,) = [line for line in lines if line.startswith("warning")]
+    assert code == 0 and "/run/firebreak is in use" in warning and "next boot" in warning
     assert not (tmp_path / "opt/firebreak").exists()
     busy = (
         'rm() { case "$*" in *run/firebreak) return 1 ;; *) command rm "$@" ;; esac; }; '
         "purge=yes; do_uninstall"
     )
     assert bash(LIVE.replace("run-firebreak", "no-such") + busy, tmp_path)[0] == 0
-    assert [line.split()[-1] for line in asked(tmp_path) if line.startswith("userdel")] == [
-        "firebreak-upstream",
-        "firebreak",
-    ]
+    assert removed_users(tmp_path) == ["firebreak-upstream", "firebreak"]
 
 
-def test_uninstall_does_not_take_away_what_is_being_installed(tmp_path):
+@pytest.mark.parametrize("command", ["check_target() { :; }; do_install", "do_uninstall"])
+def test_a_second_installer_or_uninstaller_does_not_wait(command, tmp_path):
     whole(tmp_path)
-    code, lines = bash(f"exec 8<{tmp_path}/opt/firebreak; flock 8; do_uninstall", tmp_path)
+    code, lines = bash(f"exec 8<{tmp_path}/opt/firebreak; flock 8; {command}", tmp_path)
     assert code == 3 and lines == [f"flash.sh: another installation into {tmp_path} is running"]
-    assert (tmp_path / "etc/systemd/system/firebreak.service").exists()
+    assert (tmp_path / SERVICE).exists()
 
 
 def test_purge_leaves_nothing(tmp_path):
     whole(tmp_path)
     assert bash("purge=yes; do_uninstall", tmp_path)[0] == 0
-    assert left(tmp_path) == []
-    assert {line.split()[-1] for line in asked(tmp_path) if line.startswith("userdel")} == {
+    assert left(tmp_path) == [] and set(removed_users(tmp_path)) == {
         "firebreak",
         "firebreak-upstream",
     }
