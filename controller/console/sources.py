@@ -10,7 +10,7 @@ import os
 from controller.console import watch
 from controller.console.key import fingerprint, span
 from controller.core import hint_codes as h
-from controller.core.policies import hint_table
+from controller.core.policies import hint_outputs
 from controller.hints import hint_statistics
 from controller.hints.words import kW, quantity
 from controller.record import snapshot
@@ -49,8 +49,8 @@ def gather(seen, frame, uptime_ms, utc_s):
 
     Raises JournalError when the two do not belong together.
     """
-    base, sources = frame.output_names.index(hint_table.HINT_OUTPUTS[0]), seen["sources"]
-    if base + hint_table.output_count(len(sources)) > len(frame.output_names):
+    base, sources = frame.output_names.index(hint_outputs.HINT_OUTPUTS[0]), seen["sources"]
+    if base + hint_outputs.output_count(len(sources)) > len(frame.output_names):
         raise JournalError("the counters of hints are of other sources than the journal")
     for index, each in enumerate(sources):
         seen_ms, until_ms = each["last_seen_ms"], each["old_key_until_ms"]
@@ -58,21 +58,21 @@ def gather(seen, frame, uptime_ms, utc_s):
         each["seen_s_ago"] = (uptime_ms - seen_ms) // 1000 if seen_ms else None
         each["old_key_left_s"] = max(0, until_ms - uptime_ms) // 1000 if until_ms else None
         each["in_force"] = [_in_force(frame.out, base, index, number) for number in h.QUANTITIES]
-    number = frame.out[base + hint_table.O_CONTROL_SOURCE]
+    number = frame.out[base + hint_outputs.O_CONTROL_SOURCE]
     seen["in_control"] = sources[number - 1]["name"] if number else None
     return seen
 
 
 def _in_force(out, base, source_index, number):
     value_W, valid_s, state = [
-        out[base + hint_table.output_at(source_index, number, field)]
-        for field in (hint_table.F_VALUE_W, hint_table.F_VALID_S, hint_table.F_STATE)
+        out[base + hint_outputs.output_at(source_index, number, field)]
+        for field in (hint_outputs.F_VALUE_W, hint_outputs.F_VALID_S, hint_outputs.F_STATE)
     ]
     return {
         "quantity": h.QUANTITIES[number],
         "value_W": value_W,
         "valid_s": valid_s,
-        "state": hint_table.STATES[state],
+        "state": hint_outputs.STATES[state],
     }
 
 

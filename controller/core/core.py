@@ -33,7 +33,8 @@ class Core:
         self.settings = parameters.settings_of(control_image)
         self.kernel = Kernel(safety_image)
         self.layout = layout = self.kernel.layout
-        self.inp, self.fresh = array("i", [0] * image.words(layout)), self.kernel.fresh
+        places = image.places(layout)
+        self.inp, self.fresh = array("i", [0] * places["void_reset"].stop), self.kernel.fresh
         self._kernel_inp, self._kernel_words = (
             memoryview(self.kernel.inp),
             memoryview(self.inp)[: layout.inputs],
@@ -53,7 +54,7 @@ class Core:
         for name, function in self.functions.items():
             self.out_at[name], at = at, at + len(function.out)
         self.setpoint_at, self.standing_at = at, at + layout.units
-        self._lamp_test_at = image.places(layout)["lamp_test"].start
+        self._lamp_test_at = places["lamp_test"].start
         self.out = array(
             "i", [0] * (self.standing_at + -(-self.kernel.evaluator.count // STANDING_BITS))
         )

@@ -81,14 +81,14 @@ class Gate:
         if len(frame) != FRAME_BYTES:
             return reasons.GATE_LENGTH
         unit_id, function, address, registers, value_bytes, _ = FRAME.unpack_from(frame)
-        if unit_id != self._unit_id:
-            return reasons.GATE_UNIT_ID
-        if function != WRITE_MULTIPLE:
-            return reasons.GATE_FUNCTION
-        if address != self._address:
-            return reasons.GATE_ADDRESS
-        if registers != REGISTERS or value_bytes != VALUE_BYTES:
-            return reasons.GATE_COUNT
-        if frame_crc(frame[:-2]) != CRC.unpack_from(frame, FRAME_BYTES - 2)[0]:
-            return reasons.GATE_CRC
+        crc = CRC.unpack_from(frame, FRAME_BYTES - 2)[0]
+        for is_right, code in (
+            (unit_id == self._unit_id, reasons.GATE_UNIT_ID),
+            (function == WRITE_MULTIPLE, reasons.GATE_FUNCTION),
+            (address == self._address, reasons.GATE_ADDRESS),
+            ((registers, value_bytes) == (REGISTERS, VALUE_BYTES), reasons.GATE_COUNT),
+            (frame_crc(frame[:-2]) == crc, reasons.GATE_CRC),
+        ):
+            if not is_right:
+                return code
         return reasons.NONE

@@ -46,11 +46,6 @@ def image(sources):
     return array("i", words)
 
 
-def no_sources():
-    """The image of a configuration without sources."""
-    return image(())
-
-
 def words(source_image, index):
     """The SOURCE_WORDS words of one source in an image."""
     at = HEADER_WORDS + index * SOURCE_WORDS

@@ -60,16 +60,6 @@ def places(layout):
     return found
 
 
-def words(layout):
-    """Words of a whole image of inputs."""
-    return places(layout)["void_reset"].stop
-
-
-def sent_at(layout, unit):
-    """Place of a unit's SENT words."""
-    return places(layout)["sent"].start + unit * len(SENT)
-
-
 def packed_name(name):
     """Four words that hold a name of at most NAME_CHARACTERS_MAX ASCII characters."""
     return array("i", name.encode("ascii").ljust(NAME_CHARACTERS_MAX, b"\0"))
@@ -88,7 +78,7 @@ class ProcessImage:
     def __init__(self, layout):
         self.layout, self.places = layout, places(layout)
         self._hints = self.places["hints"]
-        self.inp = array("i", [0] * words(layout))
+        self.inp = array("i", [0] * self.places["void_reset"].stop)
         self.put("peer", PEER_EMPTY)
         self.hints = 0  # slots filled since the last freeze
         self.fresh = bytearray(layout.groups)

@@ -5,8 +5,6 @@ bytes, so that a reader never sees half of one: one row for everybody, one row p
 """
 
 import json
-import mmap
-import os
 import struct
 
 from controller.core import hint_codes
@@ -54,10 +52,7 @@ class HintStatistics:
         text = json.dumps([describe(source) for source in sources]).encode()
         words_at = -(-(HEAD.size + len(text)) // 8) * 8
         size = words_at + 8 * (len(COMMON) + len(OWN) * len(sources))
-        with open(path, "w+b", opener=regular_file.opener) as file:
-            # a full /run is an error now, not a signal in the loop
-            os.posix_fallocate(file.fileno(), 0, size)
-            self._map = mmap.mmap(file.fileno(), size)
+        self._map = regular_file.mapped(path, size)
         self._map[HEAD.size : HEAD.size + len(text)] = text
         self._words = memoryview(self._map)[words_at:].cast("Q")
         self.common = self._words[: len(COMMON)]
@@ -94,11 +89,7 @@ def read(path):
 
     accepted: hints taken, of which `limited` have less or another effect than asked for.
     """
-    try:
-        with open(path, "rb", opener=regular_file.opener) as file:
-            content = file.read()
-    except OSError:
-        return None
+    content = regular_file.content(path)
     if len(content) < HEAD.size or not content.startswith(MAGIC):
         return None  # a loop that is only just starting
     _, text_bytes, words_at = HEAD.unpack_from(content)

@@ -7,7 +7,7 @@ Reads the core as the tick has left it; changes nothing.
 from controller.core import hint_codes as h
 from controller.core import reasons, setpoint
 from controller.core.integers import within
-from controller.core.policies import hint_table
+from controller.core.policies import hint_outputs
 from controller.hints import desk
 from controller.hints import wire as w
 
@@ -41,14 +41,14 @@ def reply(pending, core, nonce, uptime_ms):
 
 def state(source_name, core, sources, nonce, uptime_ms):
     """wire.State after the last tick for the source of this name; sources: config.sources."""
-    control = _of_table(core, hint_table.O_CONTROL_SOURCE)
+    control = _of_table(core, hint_outputs.O_CONTROL_SOURCE)
     return w.State(
         source_name,
         nonce,
         uptime_ms,
         core.chain.out[setpoint.O_SETPOINT_W],
         *_available(core.chain),
-        _of_table(core, hint_table.O_REMAINING_WH),
+        _of_table(core, hint_outputs.O_REMAINING_WH),
         core.settings["soc_reserve_soft_permille"],
         core.settings["soc_reserve_hard_permille"],
         *_end_reasons(core.chain),
@@ -81,12 +81,12 @@ def in_force(core, source_index, quantity):
     has 0 ms left.
     """
     if quantity not in h.QUANTITIES:
-        return w.NOTHING_W, 0, hint_table.NONE
+        return w.NOTHING_W, 0, hint_outputs.NONE
     value_W, valid_s, entry_state = [
-        _of_table(core, hint_table.output_at(source_index, quantity, field))
-        for field in (hint_table.F_VALUE_W, hint_table.F_VALID_S, hint_table.F_STATE)
+        _of_table(core, hint_outputs.output_at(source_index, quantity, field))
+        for field in (hint_outputs.F_VALUE_W, hint_outputs.F_VALID_S, hint_outputs.F_STATE)
     ]
-    if entry_state == hint_table.NONE:
+    if entry_state == hint_outputs.NONE:
         return w.NOTHING_W, 0, entry_state
     return value_W, valid_s * 1000, entry_state
 
@@ -97,7 +97,7 @@ def effect(core, source, hint, value_W, entry_state):
     """
     if value_W == w.NOTHING_W:
         return h.GRANTED, value_W
-    if entry_state == hint_table.FALLBACK and value_W != hint.value_W:
+    if entry_state == hint_outputs.FALLBACK and value_W != hint.value_W:
         return h.FALLBACK_RULES, value_W
     if hint.quantity == h.POWER_W:
         return _of_request(core, source, value_W, entry_state)
@@ -107,9 +107,9 @@ def effect(core, source, hint, value_W, entry_state):
 
 
 def _of_request(core, source, value_W, entry_state):
-    if entry_state == hint_table.RESTING:
+    if entry_state == hint_outputs.RESTING:
         return h.RESTING, 0
-    if _of_table(core, hint_table.O_CONTROL_SOURCE) != source.index + 1:
+    if _of_table(core, hint_outputs.O_CONTROL_SOURCE) != source.index + 1:
         return h.OUTRANKED, 0
     granted_W = within(value_W, *_available(core.chain))
     if granted_W == value_W:
@@ -124,7 +124,9 @@ def _of_grid_cap(core, source, quantity, value_W):
     if not desk.obliges(source.role):
         return h.CHARGING_ONLY, value_W
     trace = core.chain.out
-    place = hint_table.O_IMPORT_SOURCE if quantity == h.IMPORT_W_MAX else hint_table.O_EXPORT_SOURCE
+    place = (
+        hint_outputs.O_IMPORT_SOURCE if quantity == h.IMPORT_W_MAX else hint_outputs.O_EXPORT_SOURCE
+    )
     short_W = trace[setpoint.O_OBLIGATION_SHORT_W]
     is_short = short_W and trace[setpoint.O_OBLIGATION_SHORT_REASON] == reasons.GRID_CAP_HINT
     if is_short and _of_table(core, place) == source.index + 1:

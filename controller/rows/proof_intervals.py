@@ -34,13 +34,6 @@ def row_of(key):
     return int(key.rstrip("abcdefghijklmnopqrstuvwxyz"))
 
 
-def stages_of(key):
-    """Stages of the matrix that a test of this key proves, a list; none of a row by wire, where the
-    program is off.
-    """
-    return [stage for stage in matrix.STAGES if key_of(stage) == key]
-
-
 def key_of(stage):
     """Key that a stage of the matrix is recorded under."""
     name = stage[matrix.S_ID]

@@ -2,8 +2,7 @@
 frame every other.
 
 It has the face of a bus (`receive`, `poll`, `wake_us`), so that the loop's Wire carries it. In a
-tick: `update` before the kernel's step, whose inputs it gives (`ok`, `permits`, `reason`,
-`subject`), and `report` after it.
+tick: `update` before the kernel's step, whose input it gives (`code`), and `report` after it.
 """
 
 from controller.core.image import PEER_EMPTY
@@ -42,16 +41,6 @@ class ChannelLink:
         self._signal_bits = self._known_bits = 0
         self._order = None  # (kind, first-out, mask) of a reset that B has not answered
         self._frame_ticks = self._order_ticks = 0
-
-    @property
-    def ok(self):
-        """True while B is heard, is of the same image and tables, agrees, and keeps time."""
-        return self.peer.reason == pe.OK
-
-    @property
-    def permits(self):
-        """True while `ok` and B's relay is on."""
-        return self.peer.permits()
 
     @property
     def code(self):

@@ -1,5 +1,6 @@
 """`firebreak run`: builds the controller of one cabinet and lets it tick."""
 
+import contextlib
 import logging
 import os
 
@@ -71,21 +72,16 @@ def _start(settings, arguments):
             f"writes the store here"
         )
         return NO_START
-    try:
-        keeper = Keeper(arguments.state_dir, held)
-        try:
-            return _tick(settings, arguments, keeper)
-        finally:
-            keeper.close()
-    finally:
-        os.close(held)
+    with contextlib.ExitStack() as stack:
+        stack.callback(os.close, held)
+        keeper = stack.enter_context(contextlib.closing(Keeper(arguments.state_dir, held)))
+        return _tick(settings, arguments, keeper)
 
 
 def _tick(settings, arguments, keeper):
     loaded = store.of_cabinet(store.Store(arguments.state_dir).load(), settings.names[-1][1])
     loaded = store.of_run(loaded, arguments.run_dir)
-    for line in loaded.lines:
-        say(line)
+    _say(loaded.lines)
     cabinet = cabinets.Cabinet(settings, loaded, keeper)
     cabinet.self_test = self_test.SelfTest(cabinet.core.kernel.state_blocks())
     cabinet.journal = journal_header.open_journal(
@@ -94,12 +90,10 @@ def _tick(settings, arguments, keeper):
     notifier = realtime.Notifier()
     running = loop.Loop(cabinet, arguments.run_dir, notifier, _keys(settings, arguments.state_dir))
     notifier.ready(f"{settings.names[-1][1]}: ticking every {settings.tick_ms} ms")
-    for line in () if arguments.no_realtime else loop.prepare():
-        say(line)
-    try:
+    if not arguments.no_realtime:
+        _say(realtime.prepare())
+    with contextlib.closing(running):
         return running.run()
-    finally:
-        running.close()
 
 
 def _keys(settings, state_directory):
@@ -107,6 +101,10 @@ def _keys(settings, state_directory):
     found, lines = keys.load(
         state_directory, names, clock.utc_us() // 1_000_000, clock.now_us() // 1000
     )
+    _say(lines)
+    return found
+
+
+def _say(lines):
     for line in lines:
         say(line)
-    return found

@@ -9,7 +9,7 @@ from functools import partial
 
 from controller.core import reasons
 from controller.core.gate import Gate
-from controller.core.image import sent_at
+from controller.core.image import SENT
 from controller.core.sent import Sent
 from controller.site import bus_times, families
 from drivers.buses import rtu
@@ -76,8 +76,8 @@ class PcsChannel:
     turn of the next, so that the bus carries no more than was computed for it (bus_times.py).
     """
 
-    def __init__(self, pcs, port, layout, unit, period_ms, sent=None):
-        """sent: told of what the gate refused, or None."""
+    def __init__(self, pcs, port, layout, unit, period_ms, sent):
+        """sent: core.sent.Sent of this converter."""
         self.sent = sent
         self.pcs, self.port, self.period_us = pcs, port, period_ms * 1000
         self.run_at = layout.unit_output(unit, s.PCS_RUN_OK)
@@ -144,8 +144,7 @@ class PcsChannel:
         else:
             self.gate_refusals += 1
             self.sent_W = None
-            if self.sent:
-                self.sent.refuse(self.gate_verdict)
+            self.sent.refuse(self.gate_verdict)
             request = self.pcs.stop()
         self.port.submit(request)
 
@@ -227,7 +226,8 @@ class Field:
             if "pcs_enable_ok" in device.outputs and supply is not device:
                 self.io[-1].supply = self.drivers[supply.name]
         elif device.role == "pcs":
-            sent = Sent(driver, image.inp, sent_at(image.layout, device.index))
+            sent_at = image.places["sent"].start + device.index * len(SENT)
+            sent = Sent(driver, image.inp, sent_at)
             port.watch[device.address] = sent.see
             self.pcs.append(
                 PcsChannel(driver, port, image.layout, device.index, device.setpoint_ms, sent)

@@ -6,8 +6,6 @@ bus; 0: bytes nobody was asked for), then the counters. A reader that meets a wr
 an odd number in front and looks again.
 """
 
-import mmap
-import os
 import struct
 
 from controller.system import regular_file
@@ -49,9 +47,7 @@ class LinkStatistics:
         raises OSError.
         """
         self._field, self._number, self._due_us = field, 0, 0
-        with open(path, "w+b", opener=regular_file.opener) as file:
-            os.posix_fallocate(file.fileno(), 0, HEAD.size + ENTRIES_MAX * ENTRY.size)
-            self._map = mmap.mmap(file.fileno(), HEAD.size + ENTRIES_MAX * ENTRY.size)
+        self._map = regular_file.mapped(path, HEAD.size + ENTRIES_MAX * ENTRY.size)
 
     def note(self, now_us):
         """Write what is counted, once a second."""
@@ -90,19 +86,14 @@ def read(path):
     file, or a write.
     """
     for _ in range(TRIES):
-        try:
-            with open(path, "rb", opener=regular_file.opener) as file:
-                content = file.read()
-        except OSError:
-            return None
+        content = regular_file.content(path)
         if len(content) < HEAD.size or not content.startswith(MAGIC):
             return None
         _, number, count = HEAD.unpack_from(content)
         if not number & 1:
             count = min(count, ENTRIES_MAX)
-            return (
-                _decoded(content, count) if len(content) >= HEAD.size + count * ENTRY.size else None
-            )
+            is_whole = len(content) >= HEAD.size + count * ENTRY.size
+            return _decoded(content, count) if is_whole else None
     return None
 
 
@@ -111,10 +102,7 @@ def _decoded(content, count):
     for place in range(count):
         name, address, *values = ENTRY.unpack_from(content, HEAD.size + place * ENTRY.size)
         name = name.rstrip(b"\0").decode("ascii", "replace")
-        if address == CAN_ADDRESS:
-            found["buses"][name] = dict(zip(CAN_COUNTERS, values))
-        elif address == 0:
-            found["buses"][name] = dict(zip(RTU_COUNTERS, values))
-        else:
-            found["units"][name, address] = dict(zip(RTU_COUNTERS, values))
+        counters = CAN_COUNTERS if address == CAN_ADDRESS else RTU_COUNTERS
+        kind, key = ("units", (name, address)) if address > 0 else ("buses", name)
+        found[kind][key] = dict(zip(counters, values))
     return found

@@ -16,7 +16,7 @@ from controller.record import store
 from controller.run import operator_commands
 from controller.run.link_statistics import LinkStatistics
 from controller.run.loop_statistics import LoopStatistics
-from controller.system import clock, realtime, regular_file
+from controller.system import clock, regular_file
 from drivers.buses.can_port import open_can
 from drivers.buses.serial_port import Arrivals, SerialPort
 from safety import signals as s
@@ -234,8 +234,3 @@ def lock(run_directory):
         os.close(descriptor)
         return None
     return descriptor
-
-
-def prepare():
-    """Collector frozen, memory locked, priority taken; returns what could not be set as lines."""
-    return realtime.prepare().lines

@@ -2,8 +2,6 @@
 anybody.
 """
 
-import mmap
-import os
 import struct
 
 from controller.system import regular_file
@@ -22,10 +20,7 @@ class LoopStatistics:
 
     def __init__(self, path):
         """Makes the file anew; raises OSError."""
-        with open(path, "w+b", opener=regular_file.opener) as file:
-            # a full /run is an error now, not a signal in the loop
-            os.posix_fallocate(file.fileno(), 0, FILE_BYTES)
-            self._map = mmap.mmap(file.fileno(), FILE_BYTES)
+        self._map = regular_file.mapped(path, FILE_BYTES)
         self._counts = memoryview(self._map)[HEAD.size :].cast("I")
         self._ticks = self._maximum_us = 0
 
@@ -57,14 +52,9 @@ def content(path):
     """The bytes of a statistics file as it is now, for `figures`; None without one that can be
     read, or a tick.
     """
-    try:
-        with open(path, "rb", opener=regular_file.opener) as file:
-            found = file.read()
-    except OSError:
-        return None
-    if len(found) != FILE_BYTES or not found.startswith(MAGIC):
-        return None  # a loop that is only just starting
-    return found
+    found = regular_file.content(path)
+    # of a loop that is only just starting the file is shorter
+    return found if len(found) == FILE_BYTES and found.startswith(MAGIC) else None
 
 
 def read(path):

@@ -1,7 +1,8 @@
 """Hints in force: value, remaining validity, fallback, and the source that binds."""
 
 from controller.core import hint_codes, hint_sources
-from controller.core.policies import hint_table as t
+from controller.core.policies import hint_outputs as t
+from controller.core.policies import hint_table
 
 # {what: (word with its source, quantities of that source that may bind it)}
 BINDING = {
@@ -56,7 +57,8 @@ def _entry(shadow, index, name, quantity):
         words(shadow)[t.output_at(index, quantity, field)]
         for field in (t.F_VALUE_W, t.F_VALID_S, t.F_STATE)
     ]
-    table, place = shadow.core.functions[t.HintTable.NAME], hint_sources.QUANTITIES.index(quantity)
+    table = shadow.core.functions[hint_table.HintTable.NAME]
+    place = hint_sources.QUANTITIES.index(quantity)
     entry = table.entries[index * len(hint_sources.QUANTITIES) + place]
     return {
         "source": name,
@@ -65,7 +67,7 @@ def _entry(shadow, index, name, quantity):
         "valid_s": valid_s,
         "state": t.STATES[state],
         "fallback_W": fallback_W(shadow, index, quantity),
-        "is_heartbeat_owed": bool(table.state[entry + t.E_LAPSED]),
+        "is_heartbeat_owed": bool(table.state[entry + hint_table.E_LAPSED]),
     }
 
 

@@ -60,10 +60,6 @@ class Deadlines:
         self.lateness_us = 0
         self.missed = self.late = self.late_in_a_row = self.runs = self._bad_in_a_row = 0
 
-    def remaining_us(self, now_us):
-        """Slack until the next tick is due, 0 when it already is."""
-        return max(0, self.due_us - now_us)
-
     def begin(self, now_us):
         """A tick begins now, at or after `due_us`. Returns the elapsed ticks: 1, and 1 more for
         each one skipped.

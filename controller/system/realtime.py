@@ -1,5 +1,4 @@
-"""What a process asks of its system to keep 20 ms deadlines, and what it tells it: each refusal is
-a line, never fatal.
+"""Real-time scheduling and the service manager: each refusal of the system is a line, never fatal.
 
 The order matters: build everything, freeze the collector, lock the memory, and take the priority
 last, so that nothing slow ever runs at that priority. Child processes do not inherit it.
@@ -15,41 +14,25 @@ FIFO_PRIORITY = 50
 MCL_CURRENT, MCL_FUTURE = 1, 2
 
 
-class Realtime:
-    """What could be set: `gc_frozen_ok`, `memory_locked_ok`, `fifo_ok`; `lines` says what could
-    not, and the remedy.
-    """
-
-    __slots__ = ("gc_frozen_ok", "memory_locked_ok", "fifo_ok", "lines")
-
-    def __init__(self):
-        self.gc_frozen_ok = self.memory_locked_ok = self.fifo_ok = False
-        self.lines = []
-
-    @property
-    def all_ok(self):
-        """True when nothing was refused."""
-        return self.gc_frozen_ok and self.memory_locked_ok and self.fifo_ok
-
-
 def prepare(priority=FIFO_PRIORITY):
-    """Freeze the collector, lock the memory, take SCHED_FIFO, in this order. Returns a Realtime;
-    call it once, last.
+    """Freeze the collector, lock the memory, take SCHED_FIFO, in this order; once, and last.
+
+    Returns a line for each refusal, with its remedy.
     """
-    result = Realtime()
     freeze_collector()
-    result.gc_frozen_ok = not gc.isenabled()
-    result.memory_locked_ok = _try(
-        result.lines,
-        lock_memory,
-        "memory is not locked ({}): give the service LimitMEMLOCK=infinity",
-    )
-    result.fifo_ok = _try(
-        result.lines,
-        lambda: take_fifo(priority),
-        "no real-time priority ({}): give the service LimitRTPRIO=" + str(priority),
-    )
-    return result
+    lines = []
+    for action, sentence in (
+        (lock_memory, "memory is not locked ({}): give the service LimitMEMLOCK=infinity"),
+        (
+            lambda: take_fifo(priority),
+            f"no real-time priority ({{}}): give the service LimitRTPRIO={priority}",
+        ),
+    ):
+        try:
+            action()
+        except OSError as error:
+            lines.append(sentence.format(error.strerror))
+    return lines
 
 
 def freeze_collector():
@@ -72,15 +55,6 @@ def lock_memory():
 def take_fifo(priority):
     """SCHED_FIFO for this process, not for its children. Raises OSError."""
     os.sched_setscheduler(0, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, os.sched_param(priority))
-
-
-def _try(lines, action, sentence):
-    try:
-        action()
-    except OSError as error:
-        lines.append(sentence.format(error.strerror))
-        return False
-    return True
 
 
 class Notifier:

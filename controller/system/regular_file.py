@@ -8,6 +8,7 @@ by itself.
 """
 
 import errno
+import mmap
 import os
 import stat
 
@@ -34,6 +35,24 @@ def opened(path, flags, mode=0o666, files=os):
 def opener(path, flags):
     """`opened` for the built-in `open`."""
     return opened(path, flags)
+
+
+def mapped(path, size):
+    """A new file of this size, mapped for writing. A full disk raises OSError now, no signal
+    later.
+    """
+    with open(path, "w+b", opener=opener) as file:
+        os.posix_fallocate(file.fileno(), 0, size)
+        return mmap.mmap(file.fileno(), size)
+
+
+def content(path):
+    """The bytes of a file; b"" where none can be read."""
+    try:
+        with open(path, "rb", opener=opener) as file:
+            return file.read()
+    except OSError:
+        return b""
 
 
 def is_none(path):

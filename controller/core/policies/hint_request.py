@@ -14,6 +14,7 @@ from controller.core import contract, hint_codes, hint_sources, reasons
 from controller.core.answers import BaseRequest
 from controller.core.contract import Function
 from controller.core.integers import within
+from controller.core.policies import hint_outputs as outputs
 from controller.core.policies import hint_table as table
 
 MS_PER_H = 3_600_000
@@ -108,7 +109,7 @@ class HintRequest(Function):
         state = self.state
         self._count_energy(elapsed_ms)
         best, rests = self._best(elapsed_ms)
-        state[S_CONTROL] = self._table.out[table.O_CONTROL_SOURCE] = best + 1
+        state[S_CONTROL] = self._table.out[outputs.O_CONTROL_SOURCE] = best + 1
         if best >= 0:
             state[S_OWNER] = best + 1
         base_W = self._ramped(best, min(low_W, 0), max(high_W, 0), elapsed_ms)
@@ -139,13 +140,13 @@ class HintRequest(Function):
         words, best, rests = self._table.state, -1, False
         for index in self._order:
             at = self._entry[index] + table.E_STATE
-            if words[at] == table.NONE:
+            if words[at] == outputs.NONE:
                 continue
             known = self._rested(index, words[at], elapsed_ms)
             if known != words[at]:
                 words[at] = known
                 self._table.publish()
-            if known == table.RESTING:
+            if known == outputs.RESTING:
                 rests = True
             elif best < 0:
                 best = index
@@ -156,14 +157,14 @@ class HintRequest(Function):
         and a ramp down.
         """
         level, size = self.state[S_LEVEL + index], self._size[index]
-        if known == table.RESTING and 4 * level >= RESUME_QUARTERS * size:
-            return table.RESTING
+        if known == outputs.RESTING and 4 * level >= RESUME_QUARTERS * size:
+            return outputs.RESTING
         moving_W = abs(self.state[S_EFFECTIVE_W]) if self.state[S_OWNER] == index + 1 else 0
         asked_W = abs(self._table.state[self._entry[index] + table.E_VALUE_W])
         step_W = self._step_W(index, elapsed_ms)
         power_W = min(moving_W + step_W, max(moving_W, asked_W))
         ahead = power_W * elapsed_ms * (2 * step_W + power_W) // (2 * step_W)
-        return table.RESTING if level + ahead >= size else table.VALID
+        return outputs.RESTING if level + ahead >= size else outputs.VALID
 
     def _step_W(self, index, elapsed_ms):
         return max(1, self._ramp_W[index] * elapsed_ms // 1000)

@@ -20,43 +20,27 @@ from controller.core.contract import Function
 from controller.core.hint_sources import QUANTITIES
 from controller.core.image import HINT_SLOTS, SLOT_WORDS
 from controller.core.integers import within
+from controller.core.policies import hint_outputs
+from controller.core.policies.hint_outputs import (
+    FALLBACK,
+    NONE,
+    O_CHARGE_SOURCE,
+    O_DISCHARGE_SOURCE,
+    O_REMAINING_WH,
+    RESTING,
+    VALID,
+)
 from safety import parameters, signals
 
 GRID_CAP_HINT = (20, "grid_cap_hint")
 SEE_HINTS = "See page Hints for its source and validity."
-# Published behind the chain's trace: first these, then OUTPUT_FIELDS of each quantity of each
-# source.
-HINT_OUTPUTS = (
-    "hint_control_source",
-    "hint_charge_source",
-    "hint_discharge_source",
-    "hint_import_source",
-    "hint_export_source",
-    "remaining_Wh",
-)
-(
-    O_CONTROL_SOURCE,
-    O_CHARGE_SOURCE,
-    O_DISCHARGE_SOURCE,
-    O_IMPORT_SOURCE,
-    O_EXPORT_SOURCE,
-    O_REMAINING_WH,
-) = range(6)
-OUTPUT_FIELDS = ("value_W", "valid_s", "state")
-F_VALUE_W, F_VALID_S, F_STATE = range(3)
-# Of a quantity: nothing in force, valid, its fallback is in force instead, a request that waits for
-# its quota.
-STATES = ("none", "valid", "fallback", "resting")
-NONE, VALID, FALLBACK, RESTING = range(4)
-
 _COUNT = len(QUANTITIES)
-_FIELDS = len(OUTPUT_FIELDS)
 # Words of an entry (a quantity of a source); E_LAPSED: 1 once it has expired: a hint alone lifts
 # its fallback no more.
 E_STATE, E_VALUE_W, E_LEFT_TICKS, E_LAPSED = range(4)
 ENTRY_WORDS = 4
-# Tightest values, each (W, source index + 1; WIDE_W and 0 when there is none): by whoever may, then
-# by whoever may not oblige the battery.
+# Tightest values, each (W, source index + 1; WIDE_W and 0 for none): of sources that may oblige
+# the battery, then of others.
 CHARGE, DISCHARGE, IMPORT, EXPORT, NARROW_IMPORT, NARROW_EXPORT = range(6)
 GROUPS = 6
 _GROUP = {
@@ -71,21 +55,15 @@ _OBLIGATIONS = 1 << IMPORT | 1 << EXPORT
 _OUTPUT_OF = (
     (O_CHARGE_SOURCE, CHARGE),
     (O_DISCHARGE_SOURCE, DISCHARGE),
-    (O_IMPORT_SOURCE, IMPORT),
-    (O_EXPORT_SOURCE, EXPORT),
+    (hint_outputs.O_IMPORT_SOURCE, IMPORT),
+    (hint_outputs.O_EXPORT_SOURCE, EXPORT),
 )
 
 
-def output_count(source_count):
-    """Words published for this number of sources."""
-    return len(HINT_OUTPUTS) + source_count * _COUNT * _FIELDS
-
-
-def output_at(source_index, quantity, field):
-    """Place of a field (F_...) of a source's quantity (hint_codes) among the published words."""
-    return (
-        len(HINT_OUTPUTS) + (source_index * _COUNT + QUANTITIES.index(quantity)) * _FIELDS + field
-    )
+def _group_of(rank, quantity):
+    """Which group of the tightest a source's quantity belongs to; -1 for a request."""
+    group = _GROUP.get(quantity, -1)
+    return group if rank >= hint_sources.GRID_CAP else _NARROW.get(group, group)
 
 
 class HintTable(Function):
@@ -101,21 +79,8 @@ class HintTable(Function):
         reasons.HINT_CAP: ("limit by hint", "A hint limits the power of this cabinet.", SEE_HINTS),
     }
     __slots__ = (
-        "state",
-        "out",
-        "count",
-        "entries",
-        "_tick_ms",
-        "_valid_ms_max",
-        "_rank",
-        "_fallback_W",
-        "_group",
-        "_heard",
-        "_since",
-        "_due",
-        "_tightest",
-        "_standing",
-        "_settings",
+        *("state", "out", "count", "entries", "_tick_ms", "_valid_ms_max", "_rank", "_settings"),
+        *("_fallback_W", "_group", "_heard", "_since", "_due", "_tightest", "_standing"),
     )
 
     def __init__(self, setup):
@@ -127,9 +92,7 @@ class HintTable(Function):
         self._rank = [word[hint_sources.W_ROLE] for word in words]
         self._valid_ms_max = [word[hint_sources.W_VALID_S_MAX] * 1000 for word in words]
         self._fallback_W = [watts for word in words for watts in word[hint_sources.W_FALLBACK :]]
-        self._group = [
-            self._group_of(rank, quantity) for rank in self._rank for quantity in QUANTITIES
-        ]
+        self._group = [_group_of(rank, quantity) for rank in self._rank for quantity in QUANTITIES]
         self.entries = range(0, count * _COUNT * ENTRY_WORDS, ENTRY_WORDS)
         # per source: ticks for which its last heartbeat still counts
         self._heard = self.entries.stop
@@ -138,28 +101,11 @@ class HintTable(Function):
         self._since = self._standing + 1  # ticks since everything was aged
         self._due = self._since + 1  # ticks after which everything is aged next
         self.state = array("q", [0] * (self._due + 1))
-        self.out = array("i", [0] * output_count(count))
+        self.out = array("i", [0] * hint_outputs.output_count(count))
         for entry, at in enumerate(self.entries):
             self.state[at + E_STATE] = FALLBACK if self._fallback_W[entry] >= 0 else NONE
 
-    @staticmethod
-    def output_names(source_count):
-        """As the contract says: source_0.import_W_max_value_W and so on."""
-        return [
-            *HINT_OUTPUTS,
-            *[
-                f"source_{index}.{hint_codes.QUANTITIES[quantity]}_{field}"
-                for index in range(source_count)
-                for quantity in QUANTITIES
-                for field in OUTPUT_FIELDS
-            ],
-        ]
-
-    @staticmethod
-    def _group_of(rank, quantity):
-        """Which group of the tightest a source's quantity belongs to; -1 for a request."""
-        group = _GROUP.get(quantity, -1)
-        return group if rank >= hint_sources.GRID_CAP else _NARROW.get(group, group)
+    output_names = staticmethod(hint_outputs.output_names)
 
     def alive(self, source_index):
         """True while the source's last heartbeat still counts."""
@@ -220,14 +166,9 @@ class HintTable(Function):
         state[self._heard + entry // _COUNT] = 0  # a heartbeat of before does not count
 
     def _take(self, source, kind, quantity, value_W, valid_ms):
-        """One hint; what no accepted hint can be is passed over, so that no image of inputs can
-        widen anything.
-        """
-        if (
-            not 0 <= source < self.count
-            or hint_codes.KIND_OF.get(quantity) != kind
-            or valid_ms <= 0
-        ):
+        """One hint. What no accepted hint can be is passed over: no image of inputs widens."""
+        is_known = 0 <= source < self.count and hint_codes.KIND_OF.get(quantity) == kind
+        if not is_known or valid_ms <= 0:
             return
         ticks = parameters.ticks(min(valid_ms, self._valid_ms_max[source]), self._tick_ms)
         if kind == hint_codes.HEARTBEAT:
@@ -273,9 +214,8 @@ class HintTable(Function):
         state = self.state
         if state[at + E_STATE] == FALLBACK:
             fallback_W = self._fallback_W[entry]
-            return (
-                min(fallback_W, state[at + E_VALUE_W]) if state[at + E_LEFT_TICKS] else fallback_W
-            )
+            left = state[at + E_LEFT_TICKS]
+            return min(fallback_W, state[at + E_VALUE_W]) if left else fallback_W
         return state[at + E_VALUE_W] if state[at + E_STATE] == VALID else hint_sources.ABSENT_W
 
     def _find_tightest(self):
@@ -297,7 +237,7 @@ class HintTable(Function):
         for place, group in _OUTPUT_OF:
             # of the first two a grid maximum may take the place
             out[place] = state[self._tightest + 2 * group + 1]
-        at = len(HINT_OUTPUTS)
+        at = len(hint_outputs.HINT_OUTPUTS)
         for entry, words in enumerate(self.entries):
             request = self._group[entry] < 0
             value_W = state[words + E_VALUE_W] if request else max(0, self.in_force_W(entry))
@@ -308,10 +248,10 @@ class HintTable(Function):
                 and state[words + E_VALUE_W] < self._fallback_W[entry]
             ):
                 known = VALID  # no heartbeat yet, but this much is the hint's, and ends with it
-            out[at], out[at + F_STATE] = value_W, known
+            out[at], out[at + hint_outputs.F_STATE] = value_W, known
             left_ms = state[words + E_LEFT_TICKS] * self._tick_ms if known != FALLBACK else 0
-            out[at + F_VALID_S] = -(-left_ms // 1000)
-            at += _FIELDS
+            out[at + hint_outputs.F_VALID_S] = -(-left_ms // 1000)
+            at += len(hint_outputs.OUTPUT_FIELDS)
 
     def _answers(self, connection_W):
         """connection_W: what the grid imports with the battery at 0, W, None if unknown."""

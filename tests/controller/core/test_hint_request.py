@@ -10,6 +10,7 @@ from views import setup, view
 
 from controller.core import hint_codes as codes
 from controller.core import reasons
+from controller.core.policies import hint_outputs
 from controller.core.policies import hint_request as r
 from controller.core.policies import hint_table as t
 
@@ -50,10 +51,12 @@ class Bench:
 
     @property
     def control(self):
-        return self.table.out[t.O_CONTROL_SOURCE]
+        return self.table.out[hint_outputs.O_CONTROL_SOURCE]
 
     def state(self, index=0):
-        return t.STATES[self.table.out[t.output_at(index, codes.POWER_W, t.F_STATE)]]
+        return hint_outputs.STATES[
+            self.table.out[hint_outputs.output_at(index, codes.POWER_W, hint_outputs.F_STATE)]
+        ]
 
     @property
     def effective_W(self):

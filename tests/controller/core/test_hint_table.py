@@ -10,6 +10,7 @@ from views import setup, view
 from controller.core import answers, hint_sources, reasons, setpoint
 from controller.core import hint_codes as codes
 from controller.core import image as images
+from controller.core.policies import hint_outputs
 from controller.core.policies import hint_table as t
 from controller.site import sources
 
@@ -72,11 +73,11 @@ class Bench:
             return each.low_W, each.high_W
         return None
 
-    def field(self, quantity, field=t.F_VALUE_W, index=0):
-        return self.table.out[t.output_at(index, quantity, field)]
+    def field(self, quantity, field=hint_outputs.F_VALUE_W, index=0):
+        return self.table.out[hint_outputs.output_at(index, quantity, field)]
 
     def state(self, quantity, index=0):
-        return t.STATES[self.field(quantity, t.F_STATE, index)]
+        return hint_outputs.STATES[self.field(quantity, hint_outputs.F_STATE, index)]
 
     @property
     def caps(self):
@@ -100,14 +101,17 @@ def heartbeat(valid_s=10, index=0):
 
 def test_a_cap_narrows_for_as_long_as_it_is_valid_and_no_tick_longer():
     bench = Bench(source()).tick(cap(5000, 1))
-    assert bench.caps == (5000, WIDE_W) and bench.table.out[t.O_CHARGE_SOURCE] == 1
+    assert bench.caps == (5000, WIDE_W) and bench.table.out[hint_outputs.O_CHARGE_SOURCE] == 1
     assert (
         bench.chain.caps.low_reason == reasons.HINT_CAP
         and bench.chain.caps.high_reason == reasons.NONE
     )
     assert bench.tick(ticks=49).caps == (5000, WIDE_W)
     assert bench.tick().caps == (WIDE_W, WIDE_W)
-    assert bench.state(codes.CHARGE_W_MAX) == "none" and bench.table.out[t.O_CHARGE_SOURCE] == 0
+    assert (
+        bench.state(codes.CHARGE_W_MAX) == "none"
+        and bench.table.out[hint_outputs.O_CHARGE_SOURCE] == 0
+    )
 
 
 @pytest.mark.parametrize("value_W, acts_W", [(-1, 0), (-(2**31), 0), (0, 0), (2**31 - 1, WIDE_W)])
@@ -146,12 +150,12 @@ def test_every_fallback_is_in_force_from_the_start():
     """
     bench = Bench(source(charge=3000, import_=350_000)).tick()
     assert bench.caps == (3000, WIDE_W) and bench.state(codes.CHARGE_W_MAX) == "fallback"
-    assert (bench.field(codes.CHARGE_W_MAX), bench.field(codes.CHARGE_W_MAX, t.F_VALID_S)) == (
-        3000,
-        0,
-    )
+    assert (
+        bench.field(codes.CHARGE_W_MAX),
+        bench.field(codes.CHARGE_W_MAX, hint_outputs.F_VALID_S),
+    ) == (3000, 0)
     assert bench.obliged[0] == -50_000
-    assert bench.table.out[t.O_IMPORT_SOURCE] == 1
+    assert bench.table.out[hint_outputs.O_IMPORT_SOURCE] == 1
 
 
 def test_an_expired_cap_falls_to_its_fallback_and_stays_until_heartbeat_and_hint():
@@ -235,7 +239,9 @@ def test_without_the_role_a_grid_maximum_only_narrows(role, connection_W, charge
     bench.connection_W = connection_W
     bench.tick(import_max(350_000), cap(0, 10, 0, codes.EXPORT_W_MAX))
     assert bench.obliged is None and bench.caps == (charge_W, discharge_W)
-    assert list(bench.table.out[t.O_CHARGE_SOURCE : t.O_EXPORT_SOURCE + 1]) == [1, 1, 0, 0]
+    assert list(
+        bench.table.out[hint_outputs.O_CHARGE_SOURCE : hint_outputs.O_EXPORT_SOURCE + 1]
+    ) == [1, 1, 0, 0]
     bench.connection_ok = 0
     assert bench.tick().caps == (0, 0)
 
@@ -244,9 +250,9 @@ def test_without_the_role_the_tighter_of_cap_and_grid_maximum_acts():
     bench = Bench(source(role="cap"), source(1, priority=2)).tick(
         import_max(350_000), cap(60_000, 1, 1)
     )
-    assert bench.caps[0] == 50_000 and bench.table.out[t.O_CHARGE_SOURCE] == 1
+    assert bench.caps[0] == 50_000 and bench.table.out[hint_outputs.O_CHARGE_SOURCE] == 1
     bench.connection_W = 200_000
-    assert bench.tick().caps[0] == 60_000 and bench.table.out[t.O_CHARGE_SOURCE] == 2
+    assert bench.tick().caps[0] == 60_000 and bench.table.out[hint_outputs.O_CHARGE_SOURCE] == 2
 
 
 # -- against a model
@@ -346,7 +352,9 @@ def test_the_table_does_what_the_model_says(drawn, ticks, connection_W, connecti
             if quantity != codes.POWER_W:
                 assert bench.field(quantity, index=index) == (value_W or 0)
                 assert (bench.state(quantity, index) == "none") == (value_W is None)
-                assert bench.field(quantity, t.F_VALID_S, index) == model.valid_s(index, quantity)
+                assert bench.field(quantity, hint_outputs.F_VALID_S, index) == model.valid_s(
+                    index, quantity
+                )
             if value_W is None:
                 continue
             may = known[index].rank >= hint_sources.GRID_CAP
@@ -367,13 +375,13 @@ def test_the_table_does_what_the_model_says(drawn, ticks, connection_W, connecti
         assert bench.caps == (min(charge_W), min(discharge_W))
         obliged = connection_ok and min(import_W + export_W) < WIDE_W
         for place, quantity, watts in (
-            (t.O_IMPORT_SOURCE, codes.IMPORT_W_MAX, import_W),
-            (t.O_EXPORT_SOURCE, codes.EXPORT_W_MAX, export_W),
+            (hint_outputs.O_IMPORT_SOURCE, codes.IMPORT_W_MAX, import_W),
+            (hint_outputs.O_EXPORT_SOURCE, codes.EXPORT_W_MAX, export_W),
         ):
             named = bench.table.out[place]
             assert (named > 0) == (len(watts) > 1)
             assert not named or model.in_force_W(named - 1, quantity) == min(watts)
-        assert (bench.table.out[t.O_CHARGE_SOURCE] > 0) == (len(charge_W) > 1)
+        assert (bench.table.out[hint_outputs.O_CHARGE_SOURCE] > 0) == (len(charge_W) > 1)
         for index in range(len(known)):
             assert bench.table.alive(index) == (model.heard_until.get(index, 0) > model.now)
         assert (bench.obliged is not None) == obliged
@@ -389,16 +397,27 @@ def test_the_table_does_what_the_model_says(drawn, ticks, connection_W, connecti
 
 def test_every_published_word_has_its_name_and_its_place():
     names = t.HintTable.output_names(3)
-    assert len(names) == len(set(names)) == t.output_count(3)
-    assert names[:6] == list(t.HINT_OUTPUTS)
-    assert names[t.output_at(2, codes.IMPORT_W_MAX, t.F_VALID_S)] == "source_2.import_W_max_valid_s"
-    assert names[t.output_at(0, codes.CHARGE_W_MAX, t.F_VALUE_W)] == "source_0.charge_W_max_value_W"
+    assert len(names) == len(set(names)) == hint_outputs.output_count(3)
+    assert names[:6] == list(hint_outputs.HINT_OUTPUTS)
+    assert (
+        names[hint_outputs.output_at(2, codes.IMPORT_W_MAX, hint_outputs.F_VALID_S)]
+        == "source_2.import_W_max_valid_s"
+    )
+    assert (
+        names[hint_outputs.output_at(0, codes.CHARGE_W_MAX, hint_outputs.F_VALUE_W)]
+        == "source_0.charge_W_max_value_W"
+    )
     places = [
-        t.output_at(index, quantity, field)
+        hint_outputs.output_at(index, quantity, field)
         for index in range(3)
         for quantity in QUANTITIES
         for field in range(3)
     ]
-    assert places == list(range(6, t.output_count(3)))
-    for name in t.HINT_OUTPUTS:
-        assert t.HINT_OUTPUTS[getattr(t, "O_" + name.removeprefix("hint_").upper())] == name
+    assert places == list(range(6, hint_outputs.output_count(3)))
+    for name in hint_outputs.HINT_OUTPUTS:
+        assert (
+            hint_outputs.HINT_OUTPUTS[
+                getattr(hint_outputs, "O_" + name.removeprefix("hint_").upper())
+            ]
+            == name
+        )

@@ -15,8 +15,7 @@ from controller.core import hint_codes as codes
 from controller.core import hint_sources, reasons, setpoint
 from controller.core import image as images
 from controller.core.core import Core
-from controller.core.policies import hint_table as t
-from controller.core.policies import track
+from controller.core.policies import hint_outputs, track
 from controller.record import journal, replay
 from controller.site import config
 from controller.sites import PYLONTECH as PYLONTECH_FILE
@@ -31,7 +30,7 @@ def core_of(settings_, known):
 
 
 def plain_of(settings_):
-    return Core(settings_.safety_image, settings_.control_image, hint_sources.no_sources())
+    return Core(settings_.safety_image, settings_.control_image, hint_sources.image(()))
 
 
 def put(core, hints):
@@ -97,11 +96,11 @@ def check_short(core, known, power_W):
     rank.
     """
     out, load = core.out[core.out_at["hint_table"] :], core.view
-    source = out[t.O_IMPORT_SOURCE]
+    source = out[hint_outputs.O_IMPORT_SOURCE]
     if not source or load.connection_W is None:
         return
     assert known[source - 1].rank >= hint_sources.GRID_CAP
-    import_W = out[t.output_at(source - 1, codes.IMPORT_W_MAX, t.F_VALUE_W)]
+    import_W = out[hint_outputs.output_at(source - 1, codes.IMPORT_W_MAX, hint_outputs.F_VALUE_W)]
     missing_W = load.connection_W - power_W - import_W
     if missing_W > 0:
         short_W, reason = (
@@ -200,9 +199,12 @@ def test_a_request_moves_the_battery_and_says_who_is_in_control(steady):
     assert steady.word(setpoint.O_REQUEST_BASE_W) == 100_000
     assert steady.word(setpoint.O_REQUEST_BASE_REASON) == reasons.HINT
     assert abs(steady.word(setpoint.O_SETPOINT_W) - 100_000) < 2000
-    assert steady.hint(t.O_CONTROL_SOURCE) == SCHEDULER + 1
+    assert steady.hint(hint_outputs.O_CONTROL_SOURCE) == SCHEDULER + 1
     steady.tick(ticks=1000)
-    assert steady.hint(t.O_CONTROL_SOURCE) == 0 and steady.word(setpoint.O_REQUEST_BASE_W) == 0
+    assert (
+        steady.hint(hint_outputs.O_CONTROL_SOURCE) == 0
+        and steady.word(setpoint.O_REQUEST_BASE_W) == 0
+    )
     assert abs(steady.word(setpoint.O_SETPOINT_W)) < 3000
 
 
@@ -261,7 +263,7 @@ def test_the_state_of_charge_is_not_brought_back_while_a_request_is_in_force(ste
 
 
 def test_a_grid_cap_of_whom_it_obliges_moves_the_battery_within_the_limits(steady):
-    assert steady.hint(t.O_IMPORT_SOURCE) == SITE_EMS + 1  # the fallback
+    assert steady.hint(hint_outputs.O_IMPORT_SOURCE) == SITE_EMS + 1  # the fallback
     steady.tick((SITE_EMS, codes.IMPORT_W_MAX, 200_000, 2000))
     assert steady.word(setpoint.O_SETPOINT_W) >= 95_000
     assert steady.word(setpoint.O_OBLIGATION_REASON) == reasons.GRID_CAP_HINT
@@ -273,19 +275,21 @@ def test_a_grid_cap_of_whom_it_obliges_moves_the_battery_within_the_limits(stead
     assert (
         steady.core.out[
             steady.core.out_at["hint_table"]
-            + t.output_at(SITE_EMS, codes.IMPORT_W_MAX, t.F_VALUE_W)
+            + hint_outputs.output_at(SITE_EMS, codes.IMPORT_W_MAX, hint_outputs.F_VALUE_W)
         ]
         == 450_000
     )
 
 
 def test_the_remaining_energy_is_that_of_the_lowest_rack_above_the_reserve(steady):
-    assert steady.hint(t.O_REMAINING_WH) == 645_000 * (550 - 150) // 1000
+    assert steady.hint(hint_outputs.O_REMAINING_WH) == 645_000 * (550 - 150) // 1000
     steady.walk.inp[steady.core.layout.rack_input(1, s.SOC_PERMILLE)] = 400
-    assert steady.tick().hint(t.O_REMAINING_WH) == 645_000 * (400 - 150) // 1000
+    assert steady.tick().hint(hint_outputs.O_REMAINING_WH) == 645_000 * (400 - 150) // 1000
     steady.walk.inp[steady.core.layout.rack_input(2, s.SOC_PERMILLE)] = 100
-    assert steady.tick().hint(t.O_REMAINING_WH) == 0
-    assert plain_of(FIREBREAK).out[steady.core.out_at["hint_table"] + t.O_REMAINING_WH] == 0
+    assert steady.tick().hint(hint_outputs.O_REMAINING_WH) == 0
+    assert (
+        plain_of(FIREBREAK).out[steady.core.out_at["hint_table"] + hint_outputs.O_REMAINING_WH] == 0
+    )
 
 
 def test_unknown_energy_is_not_none_left():
@@ -297,18 +301,18 @@ def test_unknown_energy_is_not_none_left():
     walk.feed(core)
     core.fresh[:] = bytes(len(core.fresh))
     core.tick(1)
-    assert core.out[core.out_at["hint_table"] + t.O_REMAINING_WH] == -1
+    assert core.out[core.out_at["hint_table"] + hint_outputs.O_REMAINING_WH] == -1
     walk.feed(core)
     core.tick(1)
-    assert core.out[core.out_at["hint_table"] + t.O_REMAINING_WH] == 0
+    assert core.out[core.out_at["hint_table"] + hint_outputs.O_REMAINING_WH] == 0
 
 
 def test_the_remaining_energy_is_told_anew_after_a_state_was_taken_over(steady):
     words, at = steady.core.state_words(), steady.core.layout.rack_input(1, s.SOC_PERMILLE)
     steady.walk.inp[at] = 400
-    before_Wh = steady.tick().hint(t.O_REMAINING_WH)
+    before_Wh = steady.tick().hint(hint_outputs.O_REMAINING_WH)
     steady.core.load_state(words)
-    assert steady.tick().hint(t.O_REMAINING_WH) == before_Wh
+    assert steady.tick().hint(hint_outputs.O_REMAINING_WH) == before_Wh
 
 
 # -- the image and the journal

@@ -72,8 +72,8 @@ def channels():
     both = Channels().step(20)
     both.kernel.inp[s.RUN_REQUEST] = 1
     both.step(120)
-    assert both.kernel.out[s.STATE] == s.RUNNING and both.b.permit and both.link.permits
-    assert both.link.ok and said(both) == ""
+    assert both.kernel.out[s.STATE] == s.RUNNING and both.b.permit and both.link.peer.permits()
+    assert both.link.peer.reason == pe.OK and said(both) == ""
     return both
 
 
@@ -101,7 +101,10 @@ def test_a_frame_that_the_port_holds_back_stays_as_it_was_sealed():
 def test_before_it_was_heard_and_with_noise_on_the_line():
     both = Channels()
     both.link.update(1)
-    assert said(both) == "channel B has not been heard since the start" and not both.link.ok
+    assert (
+        said(both) == "channel B has not been heard since the start"
+        and both.link.peer.reason != pe.OK
+    )
     both.link.receive(b"\x00\x00", 0)
     assert said(both) == (
         "channel B has not been heard since the start (bytes come, refused: no start of a frame)"
@@ -111,25 +114,29 @@ def test_before_it_was_heard_and_with_noise_on_the_line():
 def test_b_silent_is_named(channels):
     channels.cut_to_a = True
     channels.step(EXPIRY_TICKS - 1)
-    assert channels.link.permits
+    assert channels.link.peer.permits()
     channels.step(2)
-    assert not channels.link.permits and said(channels) == "channel B is silent"
+    assert not channels.link.peer.permits() and said(channels) == "channel B is silent"
     channels.cut_to_a = False
     channels.step(8)
-    assert channels.link.permits
+    assert channels.link.peer.permits()
 
 
 def test_a_silent_drops_b_and_b_says_so(channels):
     channels.cut_to_b = True
     channels.step(EXPIRY_TICKS + 4)
-    assert not channels.b.permit and channels.link.ok and not channels.link.permits
+    assert (
+        not channels.b.permit
+        and channels.link.peer.reason == pe.OK
+        and not channels.link.peer.permits()
+    )
     assert said(channels) == "channel B gives no permit: it does not hear channel A"
 
 
 def test_a_contact_that_only_b_sees_open(channels):
     channels.contacts &= ~_bit("estop_1_ok")
     channels.step(4)
-    assert not channels.link.permits
+    assert not channels.link.peer.permits()
     assert said(channels).startswith("channel B gives no permit: stage 1a, emergency stop")
     channels.step(30)
     assert said(channels) == "estop_1: A closed, B open"
@@ -147,12 +154,12 @@ def test_what_a_does_not_know_is_no_disagreement(channels):
     channels.step(40)
     channels.contacts &= ~_bit("airflow_ok")
     channels.step(60)
-    assert channels.link.ok
+    assert channels.link.peer.reason == pe.OK
 
 
 def test_another_image_in_b_is_named_by_both_and_nothing_permitted():
     both = Channels(other_image=True).step(50)
-    assert not both.link.permits and not both.b.permit
+    assert not both.link.peer.permits() and not both.b.permit
     assert "channel B holds another limit image" in said(both)
     assert pe.REASONS[both.b.reason] == "other limit image"
 
@@ -172,7 +179,7 @@ def test_another_version_in_b_is_named():
     both = Channels()
     both.b.sender.frame.put(c.TABLE_CRC, 1)
     both.step(10)
-    assert "another version" in said(both) and not both.link.permits
+    assert "another version" in said(both) and not both.link.peer.permits()
 
 
 def test_a_clock_that_runs_wrong_is_named(channels):
@@ -308,7 +315,7 @@ def test_the_code_is_never_0_while_b_gives_no_permit(channels):
     channels.contacts &= ~_bit("estop_1_ok")
     for _ in range(60):
         channels.step()
-        assert bool(channels.link.code) == (not channels.link.permits)
+        assert bool(channels.link.code) == (not channels.link.peer.permits())
     channels.link.receiver.frame.put(c.VOTE, 0)
     channels.link.peer.reason = pe.OK
     assert channels.link.code & peer_words.BYTE == pe.INTERLOCK

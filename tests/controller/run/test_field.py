@@ -2,6 +2,8 @@
 nothing.
 """
 
+from types import SimpleNamespace
+
 import pytest
 
 from controller.core import reasons
@@ -197,7 +199,9 @@ class Bench:
 
     def __init__(self, running=1, setpoint_ms=100):
         self.pcs, self.port = Pcs(), Port()
-        self.channel = PcsChannel(self.pcs, self.port, LAYOUT, 0, setpoint_ms)
+        self.channel = PcsChannel(
+            self.pcs, self.port, LAYOUT, 0, setpoint_ms, SimpleNamespace(refuse=lambda code: None)
+        )
         self.inp, self.out = [0] * LAYOUT.inputs, [0] * LAYOUT.outputs
         self.out[RUN_AT], self.out[CHARGE_AT], self.out[DISCHARGE_AT] = running, 100_000, 200_000
         self.inp[STATE_AT] = s.PCS_RUNNING if running else s.PCS_OFF

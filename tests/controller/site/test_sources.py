@@ -127,7 +127,7 @@ def test_the_image_says_all_that_the_core_needs():
         450_000,
         -1,
     ]
-    assert hint_sources.count(hint_sources.no_sources()) == 0
+    assert hint_sources.count(hint_sources.image(())) == 0
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,53 @@
+"""What the hint table publishes."""
+
+from controller.core import hint_codes
+from controller.core.hint_sources import QUANTITIES
+
+# Published behind the chain's trace: first these, then OUTPUT_FIELDS of each quantity of each
+# source.
+HINT_OUTPUTS = (
+    "hint_control_source",
+    "hint_charge_source",
+    "hint_discharge_source",
+    "hint_import_source",
+    "hint_export_source",
+    "remaining_Wh",
+)
+(
+    O_CONTROL_SOURCE,
+    O_CHARGE_SOURCE,
+    O_DISCHARGE_SOURCE,
+    O_IMPORT_SOURCE,
+    O_EXPORT_SOURCE,
+    O_REMAINING_WH,
+) = range(6)
+OUTPUT_FIELDS = ("value_W", "valid_s", "state")
+F_VALUE_W, F_VALID_S, F_STATE = range(3)
+# Of a quantity: nothing in force, valid, its fallback is in force instead, a request that waits for
+# its quota.
+STATES = ("none", "valid", "fallback", "resting")
+NONE, VALID, FALLBACK, RESTING = range(4)
+
+
+def output_count(source_count):
+    """Words published for this number of sources."""
+    return len(HINT_OUTPUTS) + source_count * len(QUANTITIES) * len(OUTPUT_FIELDS)
+
+
+def output_at(source_index, quantity, field):
+    """Place of a field (F_...) of a source's quantity (hint_codes) among the published words."""
+    entry = source_index * len(QUANTITIES) + QUANTITIES.index(quantity)
+    return len(HINT_OUTPUTS) + entry * len(OUTPUT_FIELDS) + field
+
+
+def output_names(source_count):
+    """As contract.Function: hint_control_source, source_0.import_W_max_value_W and so on."""
+    return [
+        *HINT_OUTPUTS,
+        *[
+            f"source_{index}.{name}_{field}"
+            for index in range(source_count)
+            for name in hint_codes.QUANTITIES.values()
+            for field in OUTPUT_FIELDS
+        ],
+    ]
