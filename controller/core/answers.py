@@ -19,8 +19,6 @@ NO_REQUEST = (0, reasons.NONE)
 class Bounds:
     """Intersection of caps or limits: an interval that contains 0, with the reason of each end."""
 
-    __slots__ = ("low_W", "low_reason", "high_W", "high_reason")
-
     def __init__(self):
         self.clear()
 
@@ -43,8 +41,6 @@ class Bounds:
 
 class Obligations:
     """Obligations of this tick, at most one per rank; `standing`: lowest rank first."""
-
-    __slots__ = ("standing",)
 
     def __init__(self):
         self.standing = []

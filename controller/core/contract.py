@@ -60,7 +60,6 @@ class Function:
     and `out` the array of words it publishes; both are in the journal.
     """
 
-    __slots__ = ()
     NAME = ""
     STAGE = BOUND
     PARAMETERS = ()

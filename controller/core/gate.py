@@ -47,8 +47,6 @@ class Gate:
     repeat.
     """
 
-    __slots__ = ("_unit_id", "_address", "_up", "_down", "_frame", "_raw")
-
     def __init__(self, unit_id, address, exponent):
         """unit_id; address of the first register of WSet, which counts 10^exponent W (-3 .. 3, else
         ValueError).

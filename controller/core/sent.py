@@ -23,8 +23,6 @@ class Sent:
     its code.
     """
 
-    __slots__ = ("_pcs", "_inp", "_at")
-
     def __init__(self, pcs, inp, at):
         """pcs: has setpoint_address and setpoint_exponent, None until known; inp: of the process
         image.

@@ -81,18 +81,6 @@ class Chain:
     arrays of ints).
     """
 
-    __slots__ = (
-        "out",
-        "state",
-        "caps",
-        "limits",
-        "obligations",
-        "base",
-        "fast",
-        "answers",
-        "_ramp_W",
-    )
-
     def __init__(self, settings, tick_ms):
         """settings: {name of CONTROL_PARAMETERS: integer}; tick_ms: length of a tick, ms."""
         self.out = array("i", [0] * len(CHAIN_OUTPUTS))

@@ -13,8 +13,6 @@ from controller.core.integers import within
 class Split:
     """`out` holds the units' powers, W (array of ints), after `step`."""
 
-    __slots__ = ("out", "_room_W", "_open")
-
     def __init__(self, units):
         """units: how many (1 or more)."""
         self.out = array("i", [0] * units)

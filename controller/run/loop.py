@@ -31,8 +31,6 @@ LATE_IN_A_ROW_MAX = 2
 class Wire:
     """One serial port and the RTU engine on it."""
 
-    __slots__ = ("serial", "port")
-
     def __init__(self, bus, port):
         """bus: topology.Bus; port: its RtuPort. Raises SerialPortError."""
         self.port = port
@@ -202,15 +200,10 @@ class Loop:
 
     def close(self):
         """Give ports and sockets back."""
-        for wire in self.wires:
-            wire.serial.close()
-        for port in self.can_ports:
-            port.close()
-        self._arrivals.close()
-        self.commands.close()
-        self.hints.close()
-        self.statistics.close()
-        self.links.close()
+        listeners = (self._arrivals, self.commands, self.hints)
+        serial_ports = [wire.serial for wire in self.wires]
+        for each in (*serial_ports, *self.can_ports, *listeners, self.statistics, self.links):
+            each.close()
 
 
 def _open_can(bus):

@@ -141,8 +141,6 @@ class _Zone:
     One that never tells anything is silent by nature, as many boxes have them: nothing was lost.
     """
 
-    __slots__ = ("descriptor", "last_ddegC", "silent_reads")
-
     def __init__(self, descriptor):
         self.descriptor, self.last_ddegC, self.silent_reads = descriptor, None, 0
 

@@ -76,15 +76,12 @@ def chain(config, schedule, stage):
     schedule: of bus_times.schedule(config). The longest of all instances.
     """
     demand = stage[m.S_DEMAND]
-    wanted = (
-        ("pcs_enable_ok",)
-        if demand[m.D_PCS]
-        else [name for index, name in OUTPUTS if demand[index]]
-    )
+    wanted = [name for index, name in OUTPUTS if demand[index]]
+    if demand[m.D_PCS]:
+        wanted = ["pcs_enable_ok"]
     found = [
         *decision(config, schedule, stage),
-        Part("I/O write", write_ms(config, schedule, wanted, not demand[m.D_PCS]), False),
-        Part("I/O module, relay", RELAY_MS, True),
+        *_write(config, schedule, wanted, not demand[m.D_PCS]),
     ]
     if demand[m.D_PCS]:
         found.append(Part("PCS", DEAD_MS, True))
@@ -100,19 +97,21 @@ def held_chain(config, schedule, stage):
 
     By the time of the write the permit has long gone or stays: the slower of the two is taken.
     """
-    held = {
-        name: hold_off_ms(config, stage, index)
-        for index, name in OUTPUTS
-        if hold_off_ms(config, stage, index)
-    }
+    waits_ms = {name: hold_off_ms(config, stage, index) for index, name in OUTPUTS}
+    held = tuple([name for name, wait_ms in waits_ms.items() if wait_ms])
     if not held:
         return []
     return [
         *decision(config, schedule, stage),
-        Part("hold-off", max(held.values()), False),
-        Part("I/O write", write_ms(config, schedule, tuple(held), True), False),
-        Part("I/O module, relay", RELAY_MS, True),
+        Part("hold-off", max(waits_ms.values()), False),
+        *_write(config, schedule, held, True),
     ]
+
+
+def _write(config, schedule, outputs, keeps_enable):
+    """[Part] from the decision to the contact of the relay."""
+    write = Part("I/O write", write_ms(config, schedule, outputs, keeps_enable), False)
+    return [write, Part("I/O module, relay", RELAY_MS, True)]
 
 
 def hold_off_ms(config, stage, demand_index):
@@ -211,9 +210,8 @@ def _self_test_ms(config, name):
     second_ms = program_memory.SECOND_US // 1000
     if name == "cpu_temperature_ddegC":
         return second_ms
-    program_ms = (
-        len(list(program_memory.functions(program_memory.kernel_modules()))) * config.tick_ms
-    )
+    functions = program_memory.functions(program_memory.kernel_modules())
+    program_ms = len(list(functions)) * config.tick_ms
     memory_ms = len(Kernel(config.safety_image).state_blocks()) * second_ms
     return max(program_ms, memory_ms, SCANS * program_memory.CLOCK_WINDOW_US // 1000)
 
@@ -246,12 +244,8 @@ def _silence_ms(config, stage):
 
 def _contacts_ms(config, schedule, names):
     """Longest time until an input that moved is read: one period and the worst case of its read."""
-    times_ms = [0]
-    for name in names:
-        place = config.topology.mapped(name)
-        if place:
-            times_ms.append(_device_ms(schedule, place[0], "read inputs"))
-    return max(times_ms)
+    places = [config.topology.mapped(name) for name in names]
+    return max([0, *[_device_ms(schedule, place[0], "read inputs") for place in places if place]])
 
 
 def _device_ms(schedule, device, what=""):
@@ -278,13 +272,9 @@ def write_ms(config, schedule, outputs, keeps_enable=False):
         names = {name.lstrip("!") for name in device.outputs}
         if set(outputs) & names:
             exchanges = schedule[device.bus]
-            own = next(
-                one for one in exchanges if one.device == device.name and one.what == "write coils"
-            )
-            waits_us = (
-                own.period_us + config.tick_ms * 1000
-                if keeps_enable and "pcs_enable_ok" in names
-                else 0
-            )
+            own = bus_times.exchange_of(exchanges, device, "write coils")
+            waits_us = 0
+            if keeps_enable and "pcs_enable_ok" in names:
+                waits_us = own.period_us + config.tick_ms * 1000
             times_us.append(waits_us + max([one.time_us for one in exchanges]) + own.frame_us)
     return -(-max(times_us) // 1000)

@@ -42,17 +42,6 @@ class Deadlines:
     late, went by without a good tick between them.
     """
 
-    __slots__ = (
-        "tick_us",
-        "due_us",
-        "lateness_us",
-        "missed",
-        "late",
-        "late_in_a_row",
-        "runs",
-        "_bad_in_a_row",
-    )
-
     def __init__(self, tick_us, start_us):
         """tick_us: period; start_us: when the first tick is to begin."""
         self.tick_us = tick_us

@@ -51,17 +51,6 @@ class HintRequest(Function):
             "Nothing.",
         ),
     }
-    __slots__ = (
-        "state",
-        "_table",
-        "_order",
-        "_entry",
-        "_reason",
-        "_ramp_W",
-        "_leak_W",
-        "_size",
-        "_tick_ms",
-    )
 
     def __init__(self, setup):
         source_image = setup.source_image

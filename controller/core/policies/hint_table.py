@@ -78,10 +78,6 @@ class HintTable(Function):
         ),
         reasons.HINT_CAP: ("limit by hint", "A hint limits the power of this cabinet.", SEE_HINTS),
     }
-    __slots__ = (
-        *("state", "out", "count", "entries", "_tick_ms", "_valid_ms_max", "_rank", "_settings"),
-        *("_fallback_W", "_group", "_heard", "_since", "_due", "_tightest", "_standing"),
-    )
 
     def __init__(self, setup):
         """ValueError when the source image is not of this version."""

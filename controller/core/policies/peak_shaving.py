@@ -40,7 +40,6 @@ class PeakShaving(Function):
             "Nothing if it is met. If power is short, reduce the load.",
         )
     }
-    __slots__ = ("state", "_limit_W", "_quantum_W", "_slot_ticks")
 
     def __init__(self, setup):
         settings = setup.settings

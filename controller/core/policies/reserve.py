@@ -60,7 +60,6 @@ class Reserve(Function):
             "Check the BMS: page Links.",
         ),
     }
-    __slots__ = ("state", "rated_W", "_soft", "_hard", "_hysteresis", "_step_W", "_close_W")
 
     def __init__(self, setup):
         settings, tick_ms = setup.settings, setup.tick_ms

@@ -44,7 +44,6 @@ class SiteLoad(Function):
             "Nothing if it is met. If power is short, reduce PV or other generation.",
         ),
     }
-    __slots__ = ("state", "_settings", "_others", "_calculated")
 
     def __init__(self, setup):
         self.state = array("q", [0] * 5)

@@ -84,22 +84,6 @@ class Track(Function):
             "Check the load meter and the grid meter: page Links.",
         ),
     }
-    __slots__ = (
-        "state",
-        "delay_ticks",
-        "_high",
-        "_mid",
-        "_fit",
-        "_slow",
-        "_ramp",
-        "_soc_target",
-        "_soc_gain",
-        "_soc_W_max",
-        "_dead_band_W",
-        "_quantum_W",
-        "_fall",
-        "_ridge",
-    )
 
     def __init__(self, setup):
         settings, tick_ms = setup.settings, setup.tick_ms

@@ -130,7 +130,7 @@ def core_of(settings):
     return Core(settings.safety_image, settings.control_image, settings.source_image)
 
 
-@settings(max_examples=12)
+@settings(max_examples=6)
 @given(st.integers(0, 10**6), st.integers(1, 400), st.sampled_from(sorted(CONFIGS)))
 def test_a_core_that_takes_over_the_state_goes_on_bit_for_bit(seed, ticks, name):
     first, second = core_of(CONFIGS[name]), core_of(CONFIGS[name])

@@ -10,7 +10,7 @@ from views import setup, view
 
 from controller.core import hint_codes as codes
 from controller.core import reasons
-from controller.core.policies import hint_outputs
+from controller.core.policies import hint_outputs as o
 from controller.core.policies import hint_request as r
 from controller.core.policies import hint_table as t
 
@@ -51,12 +51,10 @@ class Bench:
 
     @property
     def control(self):
-        return self.table.out[hint_outputs.O_CONTROL_SOURCE]
+        return self.table.out[o.O_CONTROL_SOURCE]
 
     def state(self, index=0):
-        return hint_outputs.STATES[
-            self.table.out[hint_outputs.output_at(index, codes.POWER_W, hint_outputs.F_STATE)]
-        ]
+        return o.STATES[self.table.out[o.output_at(index, codes.POWER_W, o.F_STATE)]]
 
     @property
     def effective_W(self):
@@ -265,7 +263,7 @@ def test_only_what_limits_leave_counts():
     assert bench.state() == "valid" and bench.requests.state[r.S_LEVEL] == 0
 
 
-@settings(max_examples=40)
+@settings(max_examples=15)
 @given(
     st.lists(st.tuples(st.none() | POWER_W, st.integers(1, 900)), min_size=1, max_size=12),
     st.integers(0, 200_000),

@@ -15,6 +15,7 @@ import random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from slow import slow
 from views import setup, view
 
 from controller.core import reasons
@@ -26,6 +27,7 @@ RATED_W = 250_000
 ENERGY_J = 645_000 * 3600
 SECOND = 1000 // TICK_MS  # ticks
 TARGET_PERMILLE = 500
+FREQUENCIES_HZ = (0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 1.0, 1.2, 1.5, 2.0, 2.5, 3.0)
 
 
 def tracking(tick_ms=TICK_MS, **settings):
@@ -171,8 +173,13 @@ def level(seconds, power_W=300_000):
 # -- measured traces
 
 
-@pytest.mark.parametrize("meter_ms", (60, 140))
-@pytest.mark.parametrize("column", [f"run{run:02}_kW" for run in range(1, 6)])
+@pytest.mark.parametrize(
+    "column, meter_ms",
+    [
+        *[(f"run{run:02}_kW", 140) for run in range(1, 6)],
+        *slow(*[(f"run{run:02}_kW", 60) for run in range(1, 6)]),
+    ],
+)
 def test_five_measured_finetuning_runs(shared, column, meter_ms):
     plant = Plant(
         measured(shared, "lora_512xh100_2s", column), meter_ms=meter_ms, noise_W=100
@@ -215,9 +222,12 @@ def test_traces_it_was_not_made_for(shared, name, column, scale, least):
 # -- do no harm: what the path delay cannot answer in phase is left alone
 
 
-@pytest.mark.parametrize("meter_ms", (40, 80, 120))
 @pytest.mark.parametrize(
-    "frequency_Hz", (0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 1.0, 1.2, 1.5, 2.0, 2.5, 3.0)
+    "frequency_Hz, meter_ms",
+    [
+        *[(frequency_Hz, 120) for frequency_Hz in FREQUENCIES_HZ],
+        *slow(*[(hz, meter_ms) for hz in FREQUENCIES_HZ for meter_ms in (40, 80)]),
+    ],
 )
 def test_no_sine_is_amplified(frequency_Hz, meter_ms):
     tail = round(max(10, 2 / frequency_Hz)) * SECOND
@@ -463,7 +473,7 @@ def test_steady_and_full_with_no_charge_allowed_nothing_moves():
 POWER_W = st.integers(-(1 << 30) + 1, (1 << 30) - 1)
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(
     st.lists(
         st.tuples(

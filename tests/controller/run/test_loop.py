@@ -426,35 +426,35 @@ def test_where_a_socketcand_channel_leads(monkeypatch, channel, host, port, name
 # -- hints
 
 
-def test_hints_are_answered_by_the_loop_and_a_flood_does_not_make_it_spin(silent):
+def flood(path, ended):
+    """Send bad hints until the loop has closed the socket at the latest."""
+    sender = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    with sender, contextlib.suppress(OSError):
+        while not ended.is_set():
+            sender.sendto(b"x" * 88, path)
+
+
+def ask_for_a_hint(path, ended, found):
+    """Send one good hint and keep what the loop answers."""
+    with HintClient(os.path.dirname(path)) as client:
+        found.append(client.say("site_ems", KEY, h.GRID_CAP, h.IMPORT_W_MAX, 400_000, 60_000))
+    ended.set()
+
+
+def test_a_flood_of_hints_does_not_make_the_loop_spin(silent):
     """Bad hints keep the socket readable: it is read a few times a tick, the rest waits and does
     not wake the loop.
     """
-    path = silent.loop.hints._path
-    ended, found = threading.Event(), []
-
-    def flood():
-        with (
-            socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender,
-            contextlib.suppress(OSError),
-        ):
-            while not ended.is_set():  # until the loop has closed the socket at the latest
-                sender.sendto(b"x" * 88, path)
-
-    def ask():
-        with HintClient(os.path.dirname(path)) as client:
-            found.append(client.say("site_ems", KEY, h.GRID_CAP, h.IMPORT_W_MAX, 400_000, 60_000))
-        ended.set()
-
-    threads = [threading.Thread(target=flood), threading.Thread(target=ask)]
-    taken = []
-    plain = silent.loop.hints.receive
+    path, plain = silent.loop.hints._path, silent.loop.hints.receive
+    ended, found, taken = threading.Event(), [], []
+    threads = [
+        threading.Thread(target=flood, args=(path, ended)),
+        threading.Thread(target=ask_for_a_hint, args=(path, ended, found)),
+    ]
 
     def receive(now_us):
         taken.append(silent.ticks)
         plain(now_us)
-
-    silent.loop.hints.receive = receive
 
     def on_tick(ticks):
         if ticks == 2:
@@ -463,7 +463,7 @@ def test_hints_are_answered_by_the_loop_and_a_flood_does_not_make_it_spin(silent
         if ticks > 20 and ended.is_set():
             os.kill(os.getpid(), signal.SIGTERM)
 
-    silent.on_tick = on_tick
+    silent.loop.hints.receive, silent.on_tick = receive, on_tick
     silent.loop.run()
     for thread in threads:
         thread.join()
