@@ -122,7 +122,7 @@ def test_a_whole_cabinet_keeps_the_mean():
     )
     rig.run(20)
     core, grid_W, acted = rig.controller.cabinet.core, [], set()
-    for _ in range(75 * 50):
+    for _ in range(90 * 50):
         rig.step()
         grid_W.append(core.view.grid_W)
         acted.add(core.out[core.chain_at + O_OBLIGATION_REASON])
