@@ -78,23 +78,17 @@ def sample(seen, now_us, enable=True, supply=True, contactors=(2, 2, 2), **chang
     seen.truth(now_us, enable, supply, contactors, **still | changes)
 
 
-@pytest.mark.parametrize(
-    "frame, is_reply",
-    (
-        (with_crc(bytes((1, 3, 0, 0, 0, 2))), REQUEST),
-        (with_crc(bytes((1, 3, 4, 0, 0, 0, 0))), REPLY),
-        (coils(1, 3), REQUEST),
-        (with_crc(bytes((1, 15, 0, 0, 0, 8))), REPLY),
-        (setpoint(5), REQUEST),
-        (with_crc(bytes((1, 0x83, 2))), REPLY),
-        (coil(2, 1, 1), REQUEST),
-        (coil(2, 1, 1), REPLY),
-        (inputs(1, 9), REPLY),
-    ),
-)
-def test_every_kind_of_frame_has_its_length(frame, is_reply):
-    assert frame_bytes(frame, 0, is_reply) == len(frame)
-    assert FrameStream(is_reply).feed(0, frame) == [frame]
+def test_every_kind_of_frame_has_its_length():
+    requests = ((1, 3, 0, 0, 0, 2),)
+    replies = ((1, 3, 4, 0, 0, 0, 0), (1, 15, 0, 0, 0, 8), (1, 0x83, 2))
+    for frame, is_reply in (
+        *[(with_crc(bytes(data)), REQUEST) for data in requests],
+        *[(with_crc(bytes(data)), REPLY) for data in replies],
+        *[(coils(1, 3), REQUEST), (setpoint(5), REQUEST), (inputs(1, 9), REPLY)],
+        *[(coil(2, 1, 1), REQUEST), (coil(2, 1, 1), REPLY)],
+    ):
+        assert frame_bytes(frame, 0, is_reply) == len(frame)
+        assert FrameStream(is_reply).feed(0, frame) == [frame]
 
 
 @pytest.mark.parametrize("size", (1, 2, 3, 5, 100))
@@ -372,15 +366,10 @@ def test_violations_are_not_stored_without_end():
 
 def test_reactions_take_the_first_effect_after_the_first_cause():
     timeline = [
-        (5, "pcs_enable_on_sent", ""),
-        (5, "pcs_start_sent", ""),
-        (6, "pcs_enable_on", ""),
-        (1_000_000, "estop_press", ""),
-        (1_040_500, "pcs_enable_off_sent", ""),
-        (1_060_000, "pcs_stop_sent", ""),
-        (2_000_000, "controller_kill", ""),
-        (2_480_000, "pcs_enable_off", ""),
-        (3_000_000, "estop_press", ""),
+        *((5, "pcs_enable_on_sent", ""), (5, "pcs_start_sent", ""), (6, "pcs_enable_on", "")),
+        *((1_000_000, "estop_press", ""), (1_040_500, "pcs_enable_off_sent", "")),
+        *((1_060_000, "pcs_stop_sent", ""), (2_000_000, "controller_kill", "")),
+        *((2_480_000, "pcs_enable_off", ""), (3_000_000, "estop_press", "")),
     ]
     found = reactions.reaction_ms(timeline)
     assert {name: value for name, value in found.items() if value is not None} == {

@@ -95,18 +95,13 @@ def test_figures_begin_when_the_contactors_are_closed_and_the_limits_have_recove
 
 FULL = {
     "swing_2s_pct": {"load": 20.5, "grid": 2.5, "reduction": 87.8},
-    "delay_ms": 182.0,
-    "measured_from_s": 22.5,
-    "simulated_s": 60.0,
+    **{"delay_ms": 182.0, "measured_from_s": 22.5, "simulated_s": 60.0},
     "limited_s": {"R213": 1.5, "R501": 3.0, "R229": 0.09},
     "overload": {"s": 2.0, "W_max": 52e3},
     "load": {"file": "a.csv", "scale": 2.0, "rows_refused": 10},
-    "soc_pct": {"start": 55.0, "end": 54.5},
-    "ticks": 3000,
-    "missed": 1,
+    **{"soc_pct": {"start": 55.0, "end": 54.5}, "ticks": 3000, "missed": 1},
     "lateness_us": {"p50": 70, "p99": 500, "p99_9": 900, "max": 1000},
-    "trips": [TRIP] * 6,
-    "reaction_ms": {"estop": 43.4, "bms_ramp": None},
+    **{"trips": [TRIP] * 6, "reaction_ms": {"estop": 43.4, "bms_ramp": None}},
 }
 TRIP_LINES = [
     "           1.02 s, row 1a (cabinet), emergency stop: An emergency stop is",

@@ -1,6 +1,4 @@
-"""Trips out of the words that name what stands: one entry each time an instance begins to stand, in
-its own words.
-"""
+"""Trips out of the words that name what is active: one entry each time an instance begins."""
 
 from array import array
 
@@ -56,14 +54,8 @@ def test_an_instance_is_named_by_row_stage_and_scope(name, row, scope):
 
 
 def test_an_instance_counts_once_while_it_stands_and_again_when_it_comes_back():
-    watch = seen(
-        (1, []),
-        (2, ["1a"]),
-        (3, ["1a"]),
-        (4, ["1a", "29.rack2"]),
-        (5, ["29.rack2"]),
-        (6, ["1a", "29.rack2"]),
-    )
+    steps = ([], ["1a"], ["1a"], ["1a", "29.rack2"], ["29.rack2"], ["1a", "29.rack2"])
+    watch = seen(*enumerate(steps, 1))
     assert watch.trips == [
         entry(1, "1a", "cabinet", 2.0),
         entry(29, "29", "rack 2", 4.0),
