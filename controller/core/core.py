@@ -4,7 +4,7 @@ Integers in, integers out.
 It reads no clock and does no I/O; built from two integer images, it gives the same outputs for the
 same inputs, which is what replay relies on. `out` holds the kernel's outputs, the chain's trace,
 one set-point per unit, and which stage instances stand (active or latched), 30 to a word, so that
-whoever reads the journal can name every alarm. What functions publish (their `out`) lies between
+a reader of the journal can name every alarm. What functions publish (their `out`) lies between
 the trace and the set-points.
 """
 

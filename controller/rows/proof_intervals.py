@@ -1,7 +1,7 @@
 """How often each row has to be proven by a test on site: days at most, why, and how sure that is.
 
 The clauses that the fact table confirms ask for a record of tests (A71, A73, A75, A78), not for
-these intervals: they are proposals of ours unless the confidence says otherwise, and a site may
+these intervals: the project proposes them unless the confidence says otherwise, and a site may
 only shorten them. Detectors follow their calibration twice a year, contacts and relays the yearly
 inspection of the fire panel. Rows with ONCE are proven at commissioning only.
 

@@ -10,7 +10,7 @@ against the last, strongest step of their row.
 from controller.rows.records import ROWS, STAGES
 from safety import matrix as m
 
-OURS_FROM = 49  # rows from here on are ours: the document has none for them
+OURS_FROM = 49  # rows from here on are the project's own
 # Columns of section 7, and what they are in the words of the matrix.
 COLUMNS = {
     "cause": "trips at",

@@ -34,8 +34,8 @@ class Cabinet:
     def __init__(self, config, loaded, keeper, journal=None):
         """loaded: store.Loaded of the last run; journal: JournalWriter or None.
 
-        `peer`: the link to the second channel where the configuration has one. `self_test`: set by
-        whoever wants the controller to test itself (self_test.SelfTest).
+        `peer`: the link to the second channel where the configuration has one. `self_test`: a
+        self_test.SelfTest in the real process, else None.
         """
         self.config = config
         self.core = core = Core(config.safety_image, config.control_image, config.source_image)

@@ -1,7 +1,7 @@
 """The field side of one cabinet: ports, device families, and what each tick writes, built from a
 checked configuration.
 
-It knows no transport: whoever owns the wires (loop.py real ones, the rig's simulation virtual ones)
+It knows no transport: the owner of the wires (loop.py real ones, the rig's simulation virtual ones)
 moves the bytes of each port and the frames of each CAN bus.
 """
 
@@ -118,9 +118,7 @@ class PcsChannel:
         return is_beyond and now_us >= self.due_us - self.period_us
 
     def _run(self, running, state, now_us):
-        """Say start or stop when it changes, and again as long as the converter has not
-        followed.
-        """
+        """Send start or stop when it changes, and again while the converter has not followed."""
         followed = (state in (s.PCS_RUNNING, s.PCS_THROTTLED, s.PCS_STARTING)) == bool(running)
         if running == self.was_running and (followed or now_us < self.run_due_us):
             return

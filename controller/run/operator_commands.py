@@ -54,7 +54,7 @@ PERSON = re.compile(rb"[a-z][a-z0-9_]{0,15}")
 # the longest wait for the store: what is not stored by then is answered so, and a start or reset
 # void
 STORED_MS = 5000
-# longer than that, so that whoever asked reads it and nothing takes effect after "no answer"
+# longer than that, so that the sender reads the answer and nothing takes effect after "no answer"
 ANSWER_S = 7.0
 COMMANDS_PER_TICK = 4  # an operator sends one; a script gone wild may not make the loop late
 

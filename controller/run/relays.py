@@ -42,12 +42,12 @@ class Relays:
             if self._ticks[index] > self._ticks_max:
                 self.bits |= bit
 
-    def _differs(self, told, is_closed):
+    def _differs(self, is_commanded, is_closed):
         """On though told off, at any time; off though told on only while it runs.
 
         A hard-wired chain that opened takes a relay off before the kernel does, which may wait for
         a fuse (C65).
         """
         if is_closed:
-            return not told
-        return bool(told) and self._core.out[s.STATE] == s.RUNNING
+            return not is_commanded
+        return bool(is_commanded) and self._core.out[s.STATE] == s.RUNNING

@@ -10,7 +10,7 @@ from controller.run.stored_value import StoredValue
 
 # why it rests; 0: it does not; 4: no store says whether it was to
 PERSON, TEST, LOCK_OUT, UNKNOWN = 1, 2, 3, 4
-# the kernel ends a test of this length; then nothing runs until somebody asks for it
+# the kernel ends a test of this length; then nothing runs until a person starts it
 TEST_MS = 60_000
 
 

@@ -34,7 +34,7 @@ ZONES = "/sys/class/thermal/thermal_zone*/temp"
 
 class SelfTest:
     """`bits`: what has failed, for good; `cpu_temperature_ddegC`: the hottest zone, each as it was
-    read last, 0 while none has told anything yet.
+    read last, 0 while none has reported a value.
     """
 
     def __init__(self, arrays, modules=None, zones=ZONES):

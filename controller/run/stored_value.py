@@ -4,7 +4,7 @@ rule for reset, lock-out and its end, start, stop and test mode.
 A change that makes the cabinet safer takes effect first and is stored then. One that takes a
 protection away is stored first: a cut of power may lose it, never the protection. What the store
 has not taken in operator_commands.STORED_MS is void if it was to be stored first, so that nothing
-takes effect after whoever asked has read "no answer"; otherwise it stays in effect until a restart.
+takes effect after the sender has read "no answer"; otherwise it stays in effect until a restart.
 """
 
 from controller.run import operator_commands

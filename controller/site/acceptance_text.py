@@ -1,8 +1,5 @@
-"""What persons write where a paper, or somebody who accepted something, has to be named: is
-anything named at all?
-
-For a configuration and a siting file alike. A text that names nothing is refused; one of an example
-is told as such.
+"""Texts that have to name a paper or a person who accepted something, in a configuration and in a
+siting file: a text that names nothing is refused, the text of an example is reported.
 """
 
 import re
@@ -11,7 +8,7 @@ from datetime import date
 # Nobody accepted anything under NFPA 855 before its first draft, and this is before that (first
 # edition: 2020).
 DAY_MIN = "2015-01-01"
-DAY_MAX = "2200-01-01"  # what is from then on is no day of ours
+DAY_MAX = "2200-01-01"  # later days are typing errors
 LEAST = 3  # letters and digits of a text that names something
 NOTHING = frozenset(
     (

@@ -23,12 +23,11 @@ META_KEYS = ("schema", "layer", "extends", "name")
 FREE_NAME = (
     "a name of a-z, 0-9 and _ that begins with a letter, at most 32 characters (16 of a source)"
 )
-# What a person says of a cabinet is printed on paper, pages and a serial line: ASCII is what all of
-# them show alike.
+# Names are printed on paper, pages and a serial line: all of them show ASCII alike.
 TEXT = re.compile(r"(?=.*\S)[ -~]{1,200}")  # blanks alone say nothing
 NAME_WORDS = "a text that tells this layer from others, on one line of ASCII"
 FILE_BYTES_MAX = 262_144  # some ten times a cabinet of 16 racks with every key said
-DEPTH_MAX = 16  # tables within tables; ours are three deep
+DEPTH_MAX = 16  # tables within tables; a configuration has three
 
 
 class Entry(NamedTuple):
@@ -151,8 +150,8 @@ def _parsed(path):
 
 
 def _is_deep(content):
-    """True where tables or lists lie in each other beyond DEPTH_MAX. A key with dots makes them
-    without recursion, and whatever walks or prints them afterwards would not come back.
+    """True where tables or lists lie in each other beyond DEPTH_MAX: a key with dots makes them
+    without recursion, a walk over them would not return.
     """
     level, depth = [content], 0
     while level and depth <= DEPTH_MAX:

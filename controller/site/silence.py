@@ -9,8 +9,7 @@ BUDGETS = (
     ("cabinet", "meter_silent_ms", 500, 3, ("meter_grid", "meter_load")),
     ("cabinet", "gas_silent_ms", 3000, 3, equipment.GAS_ROLES),
     ("cabinet", "monitor_silent_ms", 10_000, 3, ("climate", "ups")),
-    # Not a silence: a BMS must have told its contactors twice before they count as not doing what
-    # they are told.
+    # Not a silence: two reports of a BMS before its contactors count as not following.
     ("cabinet", "contactor_report_ms", 600, 2, ("bms",)),
     ("unit", "pcs_ramp_ms", 2000, 3, ("pcs",)),
     ("unit", "pcs_stop_ms", 3000, 5, ("pcs",)),

@@ -1,10 +1,10 @@
 """Tapers: limits on power that fall in a line before a stage trips, as the kernel has them
 (safety/tapers.py).
 
-No stage demands them and nothing has to trip for them: they always act, on every rack whose BMS
-tells what they look at. Section 7 asks for them in rows 18, 27 and 31; where those of 27 and 31
-begin, before the voltage of the row, is ours; row 25 and the state of charge are ours, 40a is the
-silence ladder.
+No stage demands them and nothing has to trip: they always act, on every rack whose BMS reports
+their signal. Section 7 requires them in rows 18, 27 and 31. Chosen by the project: where those of
+27 and 31 begin, before the voltage of the row; row 25; the state of charge. 40a is the silence
+ladder.
 """
 
 from typing import NamedTuple

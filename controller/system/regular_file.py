@@ -2,9 +2,8 @@
 an ordinary open up for ever, and with it the console, a command, or the process that keeps the
 store.
 
-All that is opened in the state and the run directory, and every configuration, is opened so. Links
-are followed as `open` follows them; a folder is left to whoever opens it, since reading one says so
-by itself.
+Everything in the state and the run directory, and every configuration, is opened so. Links are
+followed as `open` follows them; a folder is left to the caller, since reading it raises by itself.
 """
 
 import errno

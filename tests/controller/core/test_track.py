@@ -192,7 +192,7 @@ def test_five_measured_finetuning_runs(shared, column, meter_ms):
     assert abs(plant.soc - 0.5) <= 0.02
 
 
-@pytest.mark.parametrize("column, seconds", (("ac_total_kW", 3406), ("dc_total_kW", 1200)))
+@pytest.mark.parametrize("column, seconds", [("dc_total_kW", 1200), *slow(("ac_total_kW", 3406))])
 def test_measured_training_run(shared, column, seconds):
     load = measured(shared, "gpt3_512xh100_2s", column)[: seconds * SECOND]
     plant = Plant(load, meter_ms=140, noise_W=100).run()
