@@ -9,15 +9,11 @@ def search_path():
     return f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 
 
-def missing(programs):
-    """Debian packages that are not there, sorted. programs: {program: its packages}."""
-    path = search_path()
-    return sorted(
-        {package for name, package in programs.items() if not shutil.which(name, path=path)}
-    )
-
-
 def needed(programs):
-    """One line that says how to get what is missing; None where nothing is."""
-    packages = " ".join(missing(programs))
+    """One line that says how to get what is missing; None where nothing is. programs: {program:
+    its Debian packages}.
+    """
+    path = search_path()
+    missing = {each for name, each in programs.items() if not shutil.which(name, path=path)}
+    packages = " ".join(sorted(missing))
     return f"needs {packages}: apt-get install {packages}" if packages else None
