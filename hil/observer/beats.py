@@ -42,10 +42,7 @@ class Beats:
                 and is_whole(data, False)
                 and verified(data)
             ):
-                name = self._name(bus, data)
-                self._note(time_us, name)
-                if name == SETPOINT:
-                    self._note_setpoint(data)
+                self._note(time_us, self._name(bus, data), data)
             further(time_us, is_reply, data)
 
         return tap
@@ -56,7 +53,7 @@ class Beats:
         def tap(time_us, can_id, data):
             """Note a command to a rack; pass it on."""
             if can_id & 0x1F == COMMAND and 0 <= (can_id >> 5) - 9 < self._wiring.racks:
-                self._note(time_us, f"command to rack {(can_id >> 5) - 8}")
+                self._note(time_us, f"command to rack {(can_id >> 5) - 8}", data)
             further(time_us, can_id, data)
 
         return tap
@@ -72,15 +69,15 @@ class Beats:
             return SETPOINT
         return None if address <= self._wiring.opctl_address < after else HEARTBEAT
 
-    def _note(self, time_us, name):
+    def _note(self, time_us, name, data):
         if name is not None:
             self.times_us.setdefault(name, array("q")).append(time_us)
-
-    def _note_setpoint(self, data):
-        """SunSpec 704 WSet is 32 bits long; a write of half of it tells no set-point."""
-        place = 7 + 2 * (self._wiring.wset_address - (data[2] << 8 | data[3]))
-        whole = data[1] == 16 and place + 4 <= len(data) - 2
-        self.setpoints_W.append(struct.unpack_from(">i", data, place)[0] if whole else UNKNOWN_W)
+        if name == SETPOINT:
+            # SunSpec 704 WSet is 32 bits long; a write of half of it tells no set-point
+            place = 7 + 2 * (self._wiring.wset_address - (data[2] << 8 | data[3]))
+            whole = data[1] == 16 and place + 4 <= len(data) - 2
+            power_W = struct.unpack_from(">i", data, place)[0] if whole else UNKNOWN_W
+            self.setpoints_W.append(power_W)
 
     def packed(self):
         """{name: bytes}, for a file."""
