@@ -1,6 +1,4 @@
-"""Real-time set-up: in order, each refusal a line and a flag; notifications as the service manager
-expects them.
-"""
+"""Real-time set-up: in order, each refusal a line; notifications to the service manager."""
 
 import errno
 import gc
@@ -14,20 +12,17 @@ from controller.system import realtime
 
 @pytest.fixture
 def calls(monkeypatch):
-    """Records what is asked of the system, in order, instead of asking; the collector is given
-    back.
-    """
+    """What is asked of the system, in order, instead of asking; the collector is given back."""
     seen = []
-    monkeypatch.setattr(
-        realtime,
-        "lock_memory",
-        lambda: seen.append(("lock", gc.isenabled(), gc.get_freeze_count())),
-    )
-    monkeypatch.setattr(
-        os,
-        "sched_setscheduler",
-        lambda pid, policy, param: seen.append(("fifo", pid, policy, param.sched_priority)),
-    )
+
+    def lock():
+        seen.append(("lock", gc.isenabled(), gc.get_freeze_count()))
+
+    def schedule(pid, policy, param):
+        seen.append(("fifo", pid, policy, param.sched_priority))
+
+    monkeypatch.setattr(realtime, "lock_memory", lock)
+    monkeypatch.setattr(os, "sched_setscheduler", schedule)
     yield seen
     gc.unfreeze()
     gc.enable()
@@ -47,23 +42,16 @@ def test_the_collector_is_frozen_before_the_memory_is_locked_and_the_priority_co
     assert calls[1][1:] == (0, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, 40)
 
 
-@pytest.mark.parametrize("locked, fifo", [(False, True), (True, False), (False, False)])
-def test_each_refusal_is_a_flag_and_a_line_with_its_remedy(calls, monkeypatch, locked, fifo):
-    if not locked:
-        monkeypatch.setattr(realtime, "lock_memory", refuse(errno.ENOMEM))
-    if not fifo:
-        monkeypatch.setattr(os, "sched_setscheduler", refuse(errno.EPERM))
-    lines, expected = realtime.prepare(), []
-    assert not gc.isenabled()
-    if not locked:
-        expected.append(
-            "memory is not locked (Cannot allocate memory): give the service LimitMEMLOCK=infinity"
-        )
-    if not fifo:
-        expected.append(
-            "no real-time priority (Operation not permitted): give the service LimitRTPRIO=50"
-        )
-    assert lines == expected
+def test_each_refusal_is_a_line_with_its_remedy(calls, monkeypatch):
+    monkeypatch.setattr(realtime, "lock_memory", refuse(errno.ENOMEM))
+    lines = realtime.prepare()
+    assert not gc.isenabled() and lines == [
+        "memory is not locked (Cannot allocate memory): give the service LimitMEMLOCK=infinity"
+    ]
+    monkeypatch.setattr(os, "sched_setscheduler", refuse(errno.EPERM))
+    assert realtime.prepare()[1:] == [
+        "no real-time priority (Operation not permitted): give the service LimitRTPRIO=50"
+    ]
 
 
 def test_a_refused_mlockall_raises_with_the_reason(monkeypatch):
