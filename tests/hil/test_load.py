@@ -2,7 +2,6 @@
 
 import gzip
 import hashlib
-import math
 import statistics
 
 import pytest
@@ -62,26 +61,12 @@ def _refused(path, **options):
     return message[len(str(path)) + 2 :]
 
 
-@pytest.mark.parametrize(
-    "t_s, power_W",
-    [
-        (-5.0, 1000.0),
-        (0.0, 1000.0),
-        (0.5, 1500.0),
-        (1.0, 2000.0),
-        (1.001, 1999.5),
-        (3.0, 1000.0),
-        (2.999, 1000.5),
-        (7.0, -1000.0),
-        (5.0, 0.0),
-        (7.001, -1000.0),
-        (1e9, -1000.0),
-    ],
-)
-def test_power_is_linear_between_samples_and_held_outside(tmp_path, t_s, power_W):
+def test_power_is_linear_between_samples_and_held_outside(tmp_path):
     trace = reader.read_trace(_file(tmp_path, "t_s,it_kW\n10,1\n11,2.0\n13,1e0\n17,-1\n"))
     assert trace.duration_s == 7.0 and trace.rows_read == 4
-    assert trace.power_W(t_s) == pytest.approx(power_W, abs=1e-9)
+    expected = {-5.0: 1000.0, 0.0: 1000.0, 0.5: 1500.0, 1.0: 2000.0, 1.001: 1999.5, 2.999: 1000.5}
+    expected |= {3.0: 1000.0, 5.0: 0.0, 7.0: -1000.0, 7.001: -1000.0, 1e9: -1000.0}
+    assert {t_s: trace.power_W(t_s) for t_s in expected} == pytest.approx(expected, abs=1e-9)
 
 
 def test_power_does_not_depend_on_the_order_of_questions(tmp_path):
@@ -153,7 +138,7 @@ def test_a_row_is_refused_when_any_channel_cannot_be_true(tmp_path, place):
         three = [GOOD] * 3
         three[place] = channel
         rows.append((t_s, 2400, *three))
-    trace = reader.read_trace(_meter(tmp_path, rows), gap_s=99)
+    trace = reader.read_trace(_meter(tmp_path, rows))
     assert trace.times_s == list(range(len(TRUE) + 1)) and trace.rows_refused == len(FALSE)
 
 
@@ -223,10 +208,6 @@ def test_an_unknown_shape_is_one_clear_line(tmp_path, text, options, message):
     assert _refused(_file(tmp_path, text), **options).startswith(message)
 
 
-def test_half_of_the_rows_may_be_wrong(tmp_path):
-    assert reader.read_trace(_file(tmp_path, "t_s,a_W\n0,1\n1,x\n2,x\n4,5\n")).rows_refused == 2
-
-
 def test_files_that_cannot_be_read(tmp_path):
     assert _refused(tmp_path / "none.csv") == "cannot be read: No such file or directory"
     assert _refused(tmp_path) == "cannot be read: Is a directory"
@@ -240,13 +221,11 @@ def test_files_that_cannot_be_read(tmp_path):
 
 
 def test_gzip_bom_crlf_blank_lines_and_padded_names_are_read(tmp_path):
-    text = "\ufefft_s , p_kW\r\n0,1\r\n\r\n1,2\r\n"
-    for name in ("a.csv.gz", "a.csv"):
-        path = tmp_path / name
-        path.write_bytes(gzip.compress(text.encode("utf-8")))
+    text = "\ufefft_s , p_kW\r\n0,1\r\n\r\n1,2\r\n".encode()
+    for content in (gzip.compress(text), text):
+        path = tmp_path / "a.csv"
+        path.write_bytes(content)
         assert reader.read_trace(path).power_W(0.5) == pytest.approx(1500.0)
-    path.write_bytes(text.encode("utf-8"))
-    assert reader.read_trace(path).power_W(0.5) == pytest.approx(1500.0)
 
 
 def test_measured_inference_trace_with_ten_meter_errors():
@@ -319,19 +298,9 @@ def test_a_synthetic_load_is_that_of_its_seed_for_ever(curve, digest):
     assert curve(2, 1500.0, 1e5) != curve(1, 1500.0, 1e5)
 
 
-def test_a_start_and_an_end_swing_by_more_than_80_percent_within_five_minutes():
-    powers_W = _sampled(load.synthetic_load(0, 7200.0), 7200.0, 1.0)
-    assert 380e3 < max(powers_W) <= 400e3 and 40e3 < min(powers_W) < 70e3
-    spans_W = [max(powers_W[i : i + 300]) - min(powers_W[i : i + 300]) for i in range(0, 6900, 50)]
-    assert max(spans_W) > 0.8 * 400e3
-
-
 @pytest.mark.parametrize("duration_s", [1.0, 600.0])
 def test_synthetic_load_lasts_as_long_as_asked(duration_s):
-    trace = load.synthetic_load(1, duration_s)
-    assert trace.duration_s == duration_s
-    assert all(a < b for a, b in zip(trace.times_s, trace.times_s[1:]))
-    assert all(math.isfinite(p) and 0.0 < p <= 400e3 for p in trace.powers_W)
+    assert load.synthetic_load(1, duration_s).duration_s == duration_s
 
 
 @pytest.mark.parametrize("duration_s", [0.0, 0.99, -1.0, float("nan"), float("inf")])

@@ -19,11 +19,10 @@ def _reference(name):
         return list(csv.DictReader(file))
 
 
-@pytest.mark.parametrize(
-    "x, y", [(-1.0, 2.0), (0.0, 2.0), (0.5, 2.5), (1.0, 3.0), (1.5, 5.0), (2.0, 7.0), (9.0, 7.0)]
-)
-def test_table_is_linear_between_anchors_and_flat_outside(x, y):
-    assert tables.Table(((0.0, 2.0), (1.0, 3.0), (2.0, 7.0)), 0.25).at(x) == pytest.approx(y)
+def test_table_is_linear_between_anchors_and_flat_outside():
+    table = tables.Table(((0.0, 2.0), (1.0, 3.0), (2.0, 7.0)), 0.25)
+    found = [table.at(x) for x in (-1.0, 0.0, 0.5, 1.0, 1.5, 2.0, 9.0)]
+    assert found == pytest.approx([2.0, 2.0, 2.5, 3.0, 5.0, 7.0, 7.0])
 
 
 def test_open_circuit_voltage_rises_everywhere():
@@ -58,13 +57,11 @@ def test_dc_resistance_matches_a_measured_cell_scaled_by_capacity():
 
 def _volts(module, depth, cell_ohm, current_A):
     """(voltage, position) of every cell."""
-    return [
-        (
-            cells.OCV_V.at(1.0 - depth * slope - shift) + offset - current_A * cell_ohm * factor,
-            position,
-        )
-        for slope, shift, offset, factor, position in module.cells
-    ]
+    found = []
+    for slope, shift, offset, factor, position in module.cells:
+        emf_V = cells.OCV_V.at(1.0 - depth * slope - shift) + offset
+        found.append((emf_V - current_A * cell_ohm * factor, position))
+    return found
 
 
 @pytest.mark.parametrize("seed", range(2))
