@@ -157,7 +157,7 @@ def _journals(path, began_s):
 
 
 def _print(lines):
-    """Print; whoever reads may have seen enough before the end (rig ... | head)."""
+    """Print; the reader may leave before the end (rig ... | head)."""
     try:
         print("\n".join(lines), flush=True)
     except BrokenPipeError:

@@ -5,7 +5,7 @@ from controller.record.journal_header import open_journal
 from controller.record.store import ARMED, CLEAN, UNREADABLE, Loaded
 from controller.run.cabinet import Cabinet
 from drivers.buses.can_port import CanPort
-from hil.wires.virtual import nobody
+from hil.wires.virtual import no_reply
 from safety import matrix
 from safety import signals as s
 
@@ -63,7 +63,7 @@ class VirtualController:
         self.cabinet = None
         self.lines = [(wire, None) for wire in self.wires.values()]
         for wire in self.wires.values():
-            wire.on_up = nobody
+            wire.on_up = no_reply
         for bus in self.can.values():
             bus.ends.clear()
 

@@ -1,5 +1,4 @@
-"""A remote I/O module: 8 contact inputs, 8 relay coils, and outputs that expire when no coil write
-comes.
+"""A remote I/O module: 8 contact inputs, 8 relay coils; the outputs expire without a coil write.
 
 Map as in drivers/profiles/io_8in_8out.toml: inputs 0..7 (FC2), coils 0..7 (FC1, FC5, FC15), holding
 register 64 the output expiry in ms (FC3, FC6, FC16; 0 = never). Registers 65 and 66 (model,
@@ -20,8 +19,8 @@ class IoModule(RegisterDevice):
     """cabinet: the plant; its `contacts` are read and its coils set by name.
 
     contact_names, coil_names: 8 each, "" = spare. Further faults: inputs_stuck {bit: 0 or 1},
-    coils_stuck {bit: 0 or 1} (the relay, not the register), expiry_broken (the coils stay when
-    nobody writes), frozen (inputs repeat).
+    coils_stuck {bit: 0 or 1} (the relay, not the register), expiry_broken (the coils stay without
+    writes), frozen (inputs repeat).
     """
 
     def __init__(self, cabinet, contact_names, coil_names):

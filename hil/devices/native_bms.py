@@ -1,8 +1,7 @@
-"""A rack BMS that speaks the messages of drivers/profiles/firebreak_rack.dbc every 100 ms.
+"""A rack BMS that sends the messages of drivers/profiles/firebreak_rack.dbc every 100 ms.
 
-What the DBC cannot say is in its comments: id = 0x100 + 0x20 x node + message, counter in byte 6,
-CRC-8 SAE J1850 over id low byte, id high byte and bytes 0..6 in byte 7, and a command that must be
-renewed within 1 s.
+The comments of the DBC add: id = 0x100 + 0x20 x node + message, counter in byte 6, CRC-8 SAE J1850
+over id low byte, id high byte and bytes 0..6 in byte 7, and a command must be renewed within 1 s.
 """
 
 from operator import attrgetter
@@ -137,7 +136,7 @@ class NativeBms:
         self.tick(now_us)
         if self.next_us is None:
             self.next_us = now_us + self.node * NODE_PHASE_US
-        # nobody asked for a while: the missed frames are gone
+        # frames missed during a pause of the caller are lost
         if now_us - self.next_us > PERIOD_US:
             self.next_us += (now_us - self.next_us) // PERIOD_US * PERIOD_US
         due = []

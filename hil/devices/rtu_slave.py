@@ -5,6 +5,7 @@ length) but finds a frame by its length and CRC at any offset, because a pty nei
 the 3.5 character gap; a gap longer than that still ends an unfinished frame.
 """
 
+import contextlib
 import functools
 import struct
 
@@ -140,12 +141,10 @@ class RtuSlave:
         return None
 
     def _serve(self, request, now_us):
+        if request.unit_id == 0 and request.values is not None and not request.refused:
+            self._broadcast(request, now_us)
         device = self.units.get(request.unit_id)
-        if device is None:
-            if request.unit_id == 0 and request.values is not None and not request.refused:
-                self._broadcast(request, now_us)
-            return []
-        if device.silent:
+        if device is None or device.silent:
             return []
         device.tick(now_us)
         try:
@@ -168,13 +167,10 @@ class RtuSlave:
 
     def _broadcast(self, request, now_us):
         for device in self.units.values():
-            if device.silent or device.ignore_writes:
-                continue
-            device.tick(now_us)
-            try:
-                device.write(request.function, request.address, request.values, now_us)
-            except ModbusException:
-                continue  # a broadcast has no answer, not even a refusal
+            if not (device.silent or device.ignore_writes):
+                device.tick(now_us)
+                with contextlib.suppress(ModbusException):  # no answer, not even a refusal
+                    device.write(request.function, request.address, request.values, now_us)
 
 
 def _spoiled(device, frame):

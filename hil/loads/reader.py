@@ -119,7 +119,7 @@ class _Reader:
     def _check_header(self, names):
         twice = sorted({name for name in names if name and names.count(name) > 1})
         if twice:
-            raise LoadError(f"column {twice[0]} stands twice in the header: allowed is once")
+            raise LoadError(f"column {twice[0]} is twice in the header: allowed is once")
         if TIME_COLUMN not in names:
             raise LoadError(
                 f"no time column {TIME_COLUMN} (seconds) in the header: {_listed(names)}"

@@ -10,7 +10,7 @@ CHANNELS = 3
 
 
 class LoadError(ValueError):
-    """A trace that cannot be used: one line with the file, what is wrong and what is allowed."""
+    """A trace that cannot be used: one line with the file, the mistake and the allowed values."""
 
 
 class Trace:

@@ -50,7 +50,7 @@ CabinetConfig = collections.namedtuple(
 
 def checked(changes=None):
     """CabinetConfig with these changes of the defaults. ValueError: one line with key, value and
-    what is allowed.
+    allowed range.
     """
     changes = changes or {}
     for key in changes:

@@ -65,7 +65,7 @@ class Contactors:
         return True
 
     def _fault(self, want):
-        """Leave the fault when it is repaired and nobody asks to close."""
+        """Leave a repaired fault once the close command is gone."""
         if want or (self.conducting and self.welded):
             return False
         self.fault_bits = 0

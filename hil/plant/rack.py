@@ -165,7 +165,7 @@ class Rack:
             chain.place(cell, degC)
 
     def chain(self, module):
-        """The module's runaway.Chain, None while its cells are not told apart."""
+        """The module's runaway.Chain, None while one node is enough."""
         return self._thermal[module].chain
 
     def heat(self, module, degC, rate_K_per_s):

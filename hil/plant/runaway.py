@@ -1,5 +1,4 @@
-"""The cells of one module once they are hot: a chain of nodes in thermal runaway (facts section 5,
-trigger form).
+"""The hot cells of one module: a chain of nodes in thermal runaway (facts section 5, trigger form).
 
 `C dT/dt = sum((Tj - Ti) / Rij) - (Ti - Ta) / Ra + Q`; at its trigger temperature a cell begins to
 release its energy, `Q = (E - released) / tau`. A cell that has vented loses vapour of electrolyte
@@ -84,8 +83,11 @@ class Chain:
                     flows[i] += radiation_W(degC[i], other)
         for i, flow in enumerate(flows):
             degC[i] += (flow * dt_s + self._burnt_J(i, dt_s)) / self._capacity
-        if heater is not None:
-            self._warm(heater[0], ramp_degC)
+        if (
+            heater is not None and degC[heater[0]] < ramp_degC
+        ):  # the heater keeps its cell on its ramp
+            self.heater_J += (ramp_degC - degC[heater[0]]) * self._capacity
+            degC[heater[0]] = ramp_degC
         for i, own in enumerate(degC):
             self._open(i, own, dt_s)
 
@@ -102,13 +104,6 @@ class Chain:
         self.smoke_g += share * self._smoke
         self.air_J += burnt * self._kind.jet_share
         return burnt
-
-    def _warm(self, cell, ramp_degC):
-        """The heater keeps its cell on its ramp."""
-        missing_K = ramp_degC - self.degC[cell]
-        if missing_K > 0.0:
-            self.degC[cell] = ramp_degC
-            self.heater_J += missing_K * self._capacity
 
     def _open(self, i, own_degC, dt_s):
         """Vent and trigger."""

@@ -79,8 +79,10 @@ class ModuleThermal:
                 hottest = max(hottest, self.body_degC + self._excess)
             else:
                 hottest += self._excess
-        if self.chain is None and (beside_burns or hottest >= self._kind.trigger_degC):
-            self._tell_apart_if_hot(hottest, beside)
+        if self.chain is None and hottest >= self._kind.trigger_degC:
+            self.cells_apart().place(0, hottest)
+        elif self.chain is None and beside_burns:
+            self._join_chain(beside)
         self.reading_degC = min(hottest, SENSOR_DEGC_MAX)
         return self.reading_degC
 
@@ -100,11 +102,9 @@ class ModuleThermal:
         chain.air_J = 0.0
         return max([chain.degC[cell] for cell in self.sensor_cells] or chain.degC)
 
-    def _tell_apart_if_hot(self, hottest_degC, beside):
-        """Tell the cells apart when the hot spot sets one off, or the module beside radiates."""
-        if hottest_degC >= self._kind.trigger_degC:
-            self.cells_apart().place(0, hottest_degC)
-        elif any([one.chain is not None and max(one.chain.degC) >= WAKE_DEGC for one in beside]):
+    def _join_chain(self, beside):
+        """Make a chain when a module beside radiates."""
+        if any([one.chain is not None and max(one.chain.degC) >= WAKE_DEGC for one in beside]):
             self.cells_apart()
 
     def _move_spot(self, dt_s):

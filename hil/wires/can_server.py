@@ -14,7 +14,7 @@ import can
 GREETING = b"< hi >"
 OK = b"< ok >"
 LINE_BYTES_MAX = 200  # the longest command is 50 bytes
-# about 1500 frames nobody has read; further ones are lost, as in a socket buffer
+# about 1500 unread frames; further ones are lost, as in a socket buffer
 OUT_BYTES_MAX = 65_536
 READ_BYTES = 65_536
 GRACE_US = 200_000
@@ -140,7 +140,7 @@ class CanServer:
                 can.Message(arbitration_id=can_id, is_extended_id=len(words[1]) > 3, data=data)
             )
         except (ValueError, IndexError, can.CanOperationError):
-            # not told to the client: python-can 4.6.1 cannot read such an answer in raw mode
+            # no answer: python-can 4.6.1 cannot read one in raw mode
             self.refused += 1
 
     def _drain(self, client, now_us):

@@ -1,8 +1,8 @@
 """A real pty as a serial line with a baud rate: what the rig's processes talk over.
 
-A pty is infinitely fast, so every chunk goes through a VirtualSerial that says when its last byte
-would have arrived. Parity does not exist on a pty. The rig keeps the controller's side open, so
-that a controller may come and go.
+A pty is infinitely fast, so every chunk goes through a VirtualSerial, which has the time of its
+last byte. Parity does not exist on a pty. The rig keeps the controller's side open: a controller
+may come and go.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ class PtyWire:
 
     def __init__(self, baud_Bd, char_bits=10, on_down=None, tap=None):
         self._master, self._slave = os.openpty()
-        # otherwise the pty echoes what the devices say before anybody has opened it
+        # otherwise an unopened pty echoes the bytes of the devices
         tty.setraw(self._slave)
         os.set_blocking(self._master, False)
         self.slave_name = os.ttyname(self._slave)

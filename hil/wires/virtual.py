@@ -48,7 +48,7 @@ class VirtualSerial:
     """
 
     def __init__(self, baud_Bd, char_bits=10, on_down=None, on_up=None, tap=None):
-        self.on_down, self.on_up = on_down or nobody, on_up or nobody
+        self.on_down, self.on_up = on_down or no_reply, on_up or no_reply
         self.tap = tap
         self.noise = None
         self.cut = self.echo = False
@@ -136,8 +136,8 @@ class VirtualSerial:
                     self._send(UP, reply, due_us)
 
 
-def nobody(data, time_us):
-    """An end of a line without anybody there."""
+def no_reply(data, time_us):
+    """The end of a line that has no device."""
     return ()
 
 

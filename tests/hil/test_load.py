@@ -197,7 +197,7 @@ NO_POWER = "no power column whose name ends in _kW or _W in the header"
         ("t_s,a_W,b_kW\n0,1,2\n", {}, "several power columns, say which with --column: a_W, b_kW"),
         ("t_s,a_W,b_kW\n0,1,2\n", {"column": "c_W"}, "column c_W: allowed are a_W, b_kW"),
         ("t_s,nodes,b_kW\n0,1,2\n", {"column": "nodes"}, "column nodes: allowed are b_kW"),
-        ("t_s,a_W,a_W\n0,1,2\n", {"column": "a_W"}, "column a_W stands twice in the header: "),
+        ("t_s,a_W,a_W\n0,1,2\n", {"column": "a_W"}, "column a_W is twice in the header: "),
         ("t_s,a_W\n", {}, "0 of 0 rows usable in a_W (0 refused, 0 empty): needed are 2 and"),
         ("t_s,a_W\n0,1\n", {}, "1 of 1 rows usable in a_W (0 refused, 0 empty): needed are 2"),
         ("t_s,a_W\n0,1\n1,x\n2,x\n3,x\n4,5\n", {}, "2 of 5 rows usable in a_W (3 refused, 0"),
