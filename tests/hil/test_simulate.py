@@ -181,14 +181,6 @@ def test_evidence_withdrawn_while_closing_ends_the_attempt(device, state):
     assert opened(virtual)
 
 
-def test_the_key_out_of_run_is_a_controlled_stop():
-    virtual = rig().run(5)
-    virtual.plant.key_run = False
-    virtual.run(12)
-    assert run_state(virtual) == ("tripped", ["47"])
-    assert opened(virtual)
-
-
 def test_a_rack_that_recloses_against_the_command_widens_nothing():
     virtual = rig().run(5)
     kernel = virtual.controller.cabinet.core.kernel
@@ -200,9 +192,13 @@ def test_a_rack_that_recloses_against_the_command_widens_nothing():
     assert (narrowed, kernel.bounds.rack_limit[8]) == (0, 0)
 
 
-def test_a_store_that_dies_while_running_ends_in_a_controlled_stop():
+@pytest.mark.parametrize("lost, state", [("key", "tripped"), ("store", "ready")])
+def test_a_lost_key_or_store_is_a_controlled_stop(lost, state):
     virtual = rig().run(5)
-    virtual.controller.store.ok = False
+    if lost == "key":
+        virtual.plant.key_run = False
+    else:
+        virtual.controller.store.ok = False
     virtual.run(12)
-    assert run_state(virtual)[0] == "ready"
+    assert run_state(virtual)[0] == state and (lost != "key" or stages(virtual) == ["47"])
     assert opened(virtual)
