@@ -96,13 +96,17 @@ class Bench:
     def run(self):
         """Serve until the rig ends it; record and write the events within the duration."""
         self.start_ns = time.monotonic_ns()
+        self._play()
+        if self.is_orphan:
+            self._stop_orphan()
+
+    def _play(self):
+        """Until the rig ends it; the bench of a course plays that instead."""
         duration_us = round(self.order["duration_s"] * 1e6)
         while not self.ending:
             self.turn()
             if self.recording and self.now_us() >= duration_us:
                 self._finish()
-        if self.is_orphan:
-            self._stop_orphan()
 
     def turn(self):
         """Wait for bytes or for the next due time and serve them; at most one step of the plant."""

@@ -106,6 +106,7 @@ class CourseBench(plant_process.Bench):
 
     def __init__(self, order, connection):
         super().__init__(order, connection)
+        self.cabinet.plant.load = start.load_W
         self.found = self.machine = self._second = None
         self._step_us_max = self._own_steps = 0
         self._limits = Limits(self.config, STEP_ms)
@@ -133,14 +134,13 @@ class CourseBench(plant_process.Bench):
         else:
             self._step_us_max = max(self._step_us_max, elapsed_us)
 
-    def _load_power(self):
-        return start.load_W
-
     def _play(self):
         with contextlib.suppress(Over):
             self._run_course()
         if self.recording:
             self._finish()
+        while not self.ending:
+            self.turn()
 
     def _run_course(self):
         each, rig = self._course, self._rig

@@ -77,7 +77,7 @@ class CourseRig(Rig):
     def __init__(self, config, each, seed, directory):
         order = orders.made(
             config,
-            0.0,
+            1.0,  # of a load that start.py replaces
             seed,
             run_dir=directory,
             bench=BENCH,
@@ -104,14 +104,14 @@ class CourseRig(Rig):
         if self.controller.poll() is None:  # one that was killed takes none
             super()._do_hint(message)
 
-    def _ask(self, what):
+    def _command(self, give):
         """An operator's command to a controller that was only just started waits until it ticks."""
         waiting = threading.Event()
         for _ in range(ASKS_MAX):
             if self.controller.poll() is not None or self._has_ticked():
                 break
             waiting.wait(ASK_AGAIN_S)
-        super()._ask(what)
+        super()._command(give)
 
     def _has_ticked(self):
         try:

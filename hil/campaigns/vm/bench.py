@@ -60,20 +60,13 @@ class Bench(Rig):
             )
         return tty
 
-    def _message(self):
-        message = self._receive()
-        if message is None:
-            code = process.wait(self.bench, HANG_GUARD_S)
-            raise RigError(f"the simulated cabinet has ended, exit code {code}")
-        return message
-
     def views(self, timeout_s):
         """The plant as it is from now on, ten times a second, until the time is over."""
         while select.select([self.connection], (), (), 0)[0]:
-            self._message()
+            self._receive()
         until_s = forks.wall_s() + timeout_s
         while forks.wall_s() < until_s:
-            message = self._message()
+            message = self._receive()
             if message["what"] == "view":
                 yield message["view"]
 
@@ -93,7 +86,7 @@ class Bench(Rig):
         """End the recording; the observer's findings as lines."""
         self.send({"what": "finish"})
         until_s = forks.wall_s() + HANG_GUARD_S
-        while self._message()["what"] != "done":
+        while self._receive()["what"] != "done":
             if forks.wall_s() >= until_s:
                 raise RigError(
                     f"the simulated cabinet's recording has not ended within {HANG_GUARD_S:.0f} s"

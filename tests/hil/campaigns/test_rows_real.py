@@ -76,7 +76,7 @@ def test_a_rig_arms_what_its_course_needs(tmp_path, label, armed, may_be_killed)
         assert checked.channel_b.port == f"/dev/{real.CHANNEL_B}"
 
 
-def test_a_rig_does_to_the_controller_what_its_course_does(tmp_path, capsys):
+def test_a_rig_does_to_the_controller_what_its_course_does(tmp_path, capsys, monkeypatch):
     rig, signals = made_rig(tmp_path, "44b"), []
     rig.controller = SimpleNamespace(send_signal=signals.append)
     rig._do_stall({"duration_ms": 0})
@@ -86,6 +86,12 @@ def test_a_rig_does_to_the_controller_what_its_course_does(tmp_path, capsys):
     assert kept.load().state == store.CLEAN
     rig._do_spoil_store({})
     assert kept.load().state == store.UNREADABLE
+    monkeypatch.setattr(real, "ASK_AGAIN_S", 0.0)
+    seen = []
+    rig.controller = SimpleNamespace(poll=lambda: None)
+    rig._has_ticked = lambda: seen.append("looked") or len(seen) == 2
+    rig._command(seen.append)  # only once it ticks
+    assert seen == ["looked", "looked", str(tmp_path / "command.sock")]
     rig.controller = SimpleNamespace(poll=lambda: -9)
     rig._do_hint({"source": "scheduler"})  # to a controller that was killed
     assert capsys.readouterr().err == ""

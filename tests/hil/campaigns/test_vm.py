@@ -242,7 +242,7 @@ def test_a_recording_that_does_not_end_is_one_line(lonely, monkeypatch):
 @pytest.mark.wire
 def test_a_bench_that_has_ended_or_is_silent_is_one_line(lonely, monkeypatch):
     monkeypatch.setattr(rig, "HANG_GUARD_S", 0.01)
-    with pytest.raises(rig.RigError, match="has said nothing for 0 s"):
+    with pytest.raises(rig.RigError, match="no message of the simulated cabinet for 0 s"):
         lonely.stays(labs.open_, 1.0)
     lonely.bench = subprocess.Popen(["sh", "-c", "exit 7"])
     lonely._bench_end.close()
