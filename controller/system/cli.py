@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import re
+from collections.abc import Callable, Iterator
 
 from controller.system.paths import RUN_DIRECTORY, STATE_DIRECTORY, plain, quoted
 
@@ -10,13 +11,13 @@ from controller.system.paths import RUN_DIRECTORY, STATE_DIRECTORY, plain, quote
 class Ended(Exception):
     """A command ends here: its exit code, and one line for the person."""
 
-    def __init__(self, code, line):
+    def __init__(self, code: int, line: object) -> None:
         super().__init__(line)
         self.code = code
 
 
 @contextlib.contextmanager
-def ends(code, *errors, before="", at=""):
+def ends(code: int, *errors: type[Exception], before: str = "", at: str = "") -> Iterator[None]:
     """Each of these errors ends the command with this code. before: of the line; at: the path of an
     error without one.
     """
@@ -26,15 +27,15 @@ def ends(code, *errors, before="", at=""):
         raise Ended(code, before + plain(error, at)) from error
 
 
-def option(*names, **settings):
+def option(*names: str, **settings: object) -> tuple[tuple, dict]:
     """An argument of a command, as argparse's add_argument takes it."""
     return names, settings
 
 
-def whole(low, high):
+def whole(low: int, high: int) -> Callable[[str], int]:
     """An argparse type: a whole number of this range, in ASCII digits alone."""
 
-    def checked(text):
+    def checked(text: str) -> int:
         if not re.fullmatch("-?[0-9]{1,12}", text) or not low <= int(text) <= high:
             line = f"{quoted(text)}: allowed is a whole number from {low} to {high}"
             raise argparse.ArgumentTypeError(line)
@@ -43,7 +44,7 @@ def whole(low, high):
     return checked
 
 
-def _hash(text):
+def _hash(text: str) -> bytes:
     """An argparse type: a SHA-256 in hex, as bytes; it may be copied in groups."""
     digits = "".join(text.split())
     if not re.fullmatch("[0-9A-Fa-f]{64}", digits):
@@ -57,7 +58,7 @@ STATE_DIR = option("--state-dir", default=STATE_DIRECTORY, help="what lasts (%(d
 HEAD = option("--head", type=_hash, metavar="HEX", help="a noted hash that must be in the chain")
 
 
-def add(commands, name, run, *options, **settings):
+def add(commands, name: str, run: Callable, *options: tuple, **settings: object) -> None:
     """Add a command to argparse's subparsers. run: takes the arguments, returns the exit code."""
     parser = commands.add_parser(name, **settings)
     for names, each in options:

@@ -8,20 +8,20 @@ import signal
 class Stop:
     """`asked` once one of the signals has come; its descriptor is readable then."""
 
-    def __init__(self, *signals):
+    def __init__(self, *signals: int) -> None:
         self.asked = False
         self._reading, writing = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
         for number in signals:
             signal.signal(number, self._ask)
 
-    def _ask(self, number, frame):
+    def _ask(self, number: int, frame: object) -> None:
         self.asked = True
 
-    def fileno(self):
+    def fileno(self) -> int:
         """The descriptor to wait for."""
         return self._reading
 
-    def wait(self, seconds):
+    def wait(self, seconds: float) -> None:
         """Wait for the end, at most this long."""
         select.select([self], (), (), seconds)

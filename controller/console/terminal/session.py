@@ -15,6 +15,11 @@ MESSAGE_US, QUESTION_US = 20_000_000, 60_000_000
 WHAT = {"e": "events", "s": "seconds", "c": "capture"}
 ON_ALARMS = "RA"  # keys of page 2
 ACTIONS = "ETGSK" + ON_ALARMS
+# {key: (question, past participle, name in Actions)}
+CONFIRMED = {
+    "G": ("Start: it closes once the checklist is complete", "started", "start"),
+    "S": ("Stop: it ramps to zero, opens, and rests", "stopped", "stop"),
+}
 
 
 class Question:
@@ -148,8 +153,9 @@ class Session:
         if self.who is not None:
             self.log_out(now_us, "by key")
         elif wait_us:
-            count = self._failures.count
-            self.say(f"{count} failed logins here: wait {_seconds(wait_us)} s.", now_us)
+            self.say(
+                f"{self._failures.count} failed logins here: wait {_seconds(wait_us)} s.", now_us
+            )
         elif self._actor.other():
             self._taken(now_us)
         else:
@@ -193,8 +199,9 @@ class Session:
         return self.say(line + self._actions.note(now_us, event, name, text), now_us)
 
     def _failed(self, name, now_us):
-        text = f"login failed, number {self._failures.count}"
-        noted = self._actions.note(now_us, "FAIL", name, text)
+        noted = self._actions.note(
+            now_us, "FAIL", name, f"login failed, number {self._failures.count}"
+        )
         wait_s = _seconds(self._failures.wait_us(now_us))
         self.say(f"Wrong name or password; the next try in {wait_s} s.{noted}", now_us)
 
@@ -207,17 +214,9 @@ class Session:
             self._ask_export(now_us)
         elif key == "T":
             self.say(self._actions.lamp_test(now_us, self.who), now_us)
-        elif key == "G":
-            self._ask_yes(
-                "Start: it closes once the checklist is complete",
-                "started",
-                self._actions.start,
-                now_us,
-            )
-        elif key == "S":
-            self._ask_yes(
-                "Stop: it ramps to zero, opens, and rests", "stopped", self._actions.stop, now_us
-            )
+        elif key in CONFIRMED:
+            text, what, name = CONFIRMED[key]
+            self._ask_yes(text, what, getattr(self._actions, name), now_us)
         elif key == "K":
             self._ask_lock_out(self._view.locked_out_by, now_us)
         elif self.seen is None:

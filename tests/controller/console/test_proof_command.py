@@ -343,7 +343,8 @@ def test_csv_holds_everything_and_no_formula(ledger):
     assert code == 1 and tuple(rows[0]) == tuple(proof_list.HEADERS) and len(rows) == 75
     assert rows[0]["tester"] == "'" + NASTY and rows[0]["remark"] == "'-1+2"
     assert rows[0]["hash"] == ledger.found.head and rows[0]["measured_ms"] == "120"
-    assert all(not value.startswith(proof_list.FORMULA) for row in rows for value in row.values())
+    assert not any(value.startswith(("=", "+", "-", "@")) for row in rows for value in row.values())
+    assert [proof_list._quoted(f" {each}1") for each in "=+-@"] == [f"' {each}1" for each in "=+-@"]
 
 
 def test_html_is_escaped_and_keeps_names(ledger):
