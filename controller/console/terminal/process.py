@@ -18,7 +18,7 @@ DRAW_US = 100_000  # between two drawings, however many keys come
 STALL_US = 5_000_000
 FLOOD_US = 20_000  # between two full reads: as much as a line of 115200 Bd carries
 ESCAPE_US = 100_000
-MESSAGE_ROW, WHO_ROW, MENU_ROW = 22, 23, 24
+MESSAGE_ROW, MENU_ROW = 22, 24
 
 
 class Console:
