@@ -1,6 +1,7 @@
 """The end of a run: exit codes, closing lines, files, the picture and its page."""
 
 import json
+import tomllib
 
 import numpy as np
 import pytest
@@ -11,19 +12,17 @@ from hil.results import page, plot, run_result, words
 from hil.results.recorder import Recorder, Run
 from hil.scenarios import scenario
 
-SCENARIO = scenario.parse(
-    {
-        "name": "x",
-        "title": "x",
-        "duration_s": 5,
-        "action": [{"at_s": 1, "do": "estop_press"}],
-        "expect": [
-            {"what": "event", "event": "pcs_enable_off", "after": "estop_press", "ms_max": 50},
-            {"what": "no_trip", "except": ["1a"]},
-        ],
-    },
-    "x.toml",
-)
+SCENARIO = """
+name = "x"
+title = "x"
+duration_s = 5
+action = [{ at_s = 1, do = "estop_press" }]
+expect = [
+    { what = "event", event = "pcs_enable_off", after = "estop_press", ms_max = 50 },
+    { what = "no_trip", except = ["1a"] },
+]
+"""
+SCENARIO = scenario.parse(tomllib.loads(SCENARIO), "x.toml")
 LOAD = {"file": "a.csv", "column": "run01_kW", "scale": 1.0, "rows_refused": 3}
 TRIP = {"row": 1, "stage": "1a", "scope": "cabinet", "t_s": 1.02}
 
