@@ -125,7 +125,7 @@ def _html(facts):
             document.Text(
                 f"Printed {facts['utc']} (clock: {facts['clock']}). Ledger of "
                 f"{recorded(facts['tests'], facts['records'])} (record 1 is the first start), "
-                f'newest hash {facts["head"]}. Intervals are at most what stands under "every"; '
+                f'newest hash {facts["head"]}. Intervals are at most those under "every"; '
                 "allowed is the worst case of this configuration, of a row the longest of what is "
                 "not tested apart under a name of its own; with the controller off (w), of the PCS "
                 "enable."

@@ -30,7 +30,7 @@ def lines(facts):
         return page(
             [
                 *head(facts),
-                f"Nothing stands{_here(facts)}: no interlock row is active or latched.",
+                f"No alarm{_here(facts)}: no interlock row is active or latched.",
                 *(_in_b(facts["channel_b"]) or [""]),
                 RULE,
                 *_start(facts),

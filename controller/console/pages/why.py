@@ -105,8 +105,8 @@ def _asker(asked):
 def _standing(facts):
     count = facts["standing_count"]
     if not count:
-        return "no interlock row stands"
-    return f"{count} interlock row{'s stand' if count > 1 else ' stands'}: alarms"
+        return "no interlock row is active"
+    return f"{count} row{'s' * (count > 1)} active or latched: alarms"
 
 
 def _bounded(stage, found, binding):

@@ -158,7 +158,7 @@ class Actions:
         except OSError as error:
             return f"Not exported: {error.strerror}."
         said = self.note(now_us, "FILES", who, f"export of {what} from {since or 'the beginning'}")
-        return f"Exporting {what}: what becomes of it stands on this page.{said}"
+        return f"Exporting {what}: this page shows the result.{said}"
 
     def exported(self):
         """Lines about the export that runs or has ended, newest last."""

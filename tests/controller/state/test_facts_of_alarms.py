@@ -226,7 +226,7 @@ def test_an_alarm_of_the_second_channel_alone_names_its_channel(tmp_path):
     watched.rig.controller.run_request(False)
     facts = stuck_at_b(watched, 12).run(13).facts("alarms")
     assert facts["standing"] == [], "row 51 acts on an energised cabinet"
-    nothing = "Nothing stands in A: no interlock row is active or latched."
+    nothing = "No alarm in A: no interlock row is active or latched."
     assert watched.lines("alarms")[2:4] == [nothing, IN_B]
     facts = key(watched, False, 14).facts("alarms")
     assert [row["stage"] for row in facts["standing"]] == ["47"]
