@@ -89,15 +89,18 @@ class ChannelLink:
             return
         self._frame_ticks = 0
         out, frame = self.kernel.out, self.sender.frame
-        frame.put(c.SIGNAL_BITS, self._signal_bits)
-        frame.put(c.KNOWN_BITS, self._known_bits)
-        frame.put(c.VOTE, 1 if out[s.CONTACTOR_SUPPLY_OK] or out[s.PCS_ENABLE_OK] else 0)
-        frame.put(c.REASON, self.peer.reason)
-        frame.put(c.SUBJECT, self.peer.subject)
-        frame.put(c.FIRST_OUT, out[s.FIRST_OUT_INSTANCE] + 1)
-        frame.put(c.CAUSE_MASK, out[s.CAUSE_MASK])
-        frame.put(c.REFUSAL, self.receiver.last_refusal)
-        frame.put(c.REFUSED, self.receiver.refusals)
+        for field, value in (
+            (c.SIGNAL_BITS, self._signal_bits),
+            (c.KNOWN_BITS, self._known_bits),
+            (c.VOTE, 1 if out[s.CONTACTOR_SUPPLY_OK] or out[s.PCS_ENABLE_OK] else 0),
+            (c.REASON, self.peer.reason),
+            (c.SUBJECT, self.peer.subject),
+            (c.FIRST_OUT, out[s.FIRST_OUT_INSTANCE] + 1),
+            (c.CAUSE_MASK, out[s.CAUSE_MASK]),
+            (c.REFUSAL, self.receiver.last_refusal),
+            (c.REFUSED, self.receiver.refusals),
+        ):
+            frame.put(field, value)
         self.wake_us = 0
 
     def causes(self):
