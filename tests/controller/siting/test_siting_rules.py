@@ -718,6 +718,15 @@ def test_technologies(tmp_path, technology, threshold_kWh, most_kWh):
     assert most_kWh is None or audit.limit_of(found.rule, found.worst) == most_kWh
 
 
+# -- names
+
+
+def test_the_gate_is_named_after_its_fence_and_a_local_fact_is_not(tmp_path):
+    assert finding(tmp_path, "B28b", fence(1.6)).worst.names == ("fence",)
+    path = {"local": ["la_r3"], "la_r3.path_width_m": 1}
+    assert finding(tmp_path, "B35e", DWELLING, path).worst.names == ()
+
+
 # -- several items
 
 
