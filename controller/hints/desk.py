@@ -30,7 +30,7 @@ class Key(NamedTuple):
     until_ms: int | None = None
 
 
-def key_of(key, made_s, until_ms=None):
+def key_of(key: bytes, made_s: int, until_ms: int | None = None) -> Key:
     """Key of 32 bytes made at made_s (UTC)."""
     return Key(key, int.from_bytes(hashlib.sha256(key).digest()[:4]), made_s, until_ms)
 
@@ -142,7 +142,7 @@ def meaning(hint, valid_s_max):
     )
 
 
-def permitted(role, kind, quantity):
+def permitted(role: str, kind: int, quantity: int) -> bool:
     """True when a source of this role may send it. An import maximum without the role grid_cap
     narrows charging only.
     """
@@ -151,7 +151,7 @@ def permitted(role, kind, quantity):
     return quantity != h.EXPORT_W_MAX or obliges(role)
 
 
-def obliges(role):
+def obliges(role: str) -> bool:
     """True when a grid_cap of this role is an obligation."""
     return h.ROLES.index(role) >= h.ROLES.index("grid_cap")
 

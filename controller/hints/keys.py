@@ -25,7 +25,7 @@ class KeyStoreError(Exception):
     """A key cannot be made, read or removed; one line with the remedy."""
 
 
-def checked_name(name):
+def checked_name(name: str) -> str:
     """The name, when a source may be called so. Raises KeyStoreError."""
     if not SOURCE_NAME.fullmatch(name):
         raise KeyStoreError(
@@ -42,7 +42,7 @@ def _paths(state_directory, name):
     return start + SUFFIX, start + OLD_SUFFIX, start + ".new"
 
 
-def create(state_directory, name):
+def create(state_directory: str, name: str) -> bytes:
     """Make the first key of a source; returns its bytes. KeyStoreError when it has one."""
     path, old, new = _paths(state_directory, name)
     with _changing(state_directory) as owner:
@@ -57,7 +57,7 @@ def create(state_directory, name):
     return key
 
 
-def rotate(state_directory, name):
+def rotate(state_directory: str, name: str) -> bytes:
     """Make a new key beside the present one, which stays as the old one; returns the new bytes."""
     path, old, new = _paths(state_directory, name)
     if not os.path.lexists(path):
@@ -70,7 +70,7 @@ def rotate(state_directory, name):
     return key
 
 
-def withdraw(state_directory, name):
+def withdraw(state_directory: str, name: str) -> None:
     """Take back the last create or rotate, whose key nobody has seen: the key before it, if any,
     returns.
     """
@@ -82,7 +82,7 @@ def withdraw(state_directory, name):
             os.unlink(path)
 
 
-def revoke(state_directory, name):
+def revoke(state_directory: str, name: str) -> None:
     """Remove every key of a source. KeyStoreError when it has none."""
     path, old, _ = _paths(state_directory, name)
     if not os.path.lexists(path):
@@ -153,7 +153,7 @@ def _write_new(path, owner):
     return key
 
 
-def read(path):
+def read(path: str) -> tuple[bytes, int]:
     """(key bytes, made_s) of a key file. Raises KeyStoreError, FileNotFoundError."""
     with (
         _explained(REMEDY, FileNotFoundError),
@@ -177,7 +177,7 @@ def _checked(path, state, text):
     return key, max(0, int(state.st_mtime))
 
 
-def load(state_directory, names, utc_s, now_ms):
+def load(state_directory: str, names: list, utc_s: int, now_ms: int) -> tuple[dict, list]:
     """({name: tuple of desk.Key, newest first}, lines about files that are not used).
 
     utc_s, now_ms: the time of day and of the uptime clock; an old key whose day is over, or that
@@ -203,7 +203,7 @@ def _keys_of(state_directory, name, utc_s, now_ms):
     return (desk.key_of(key, made_s), *kept)
 
 
-def names(state_directory):
+def names(state_directory: str) -> list[str]:
     """Sorted names of all sources that have a key file. Raises KeyStoreError when the folder cannot
     be read.
     """

@@ -89,19 +89,19 @@ SIGNED_BYTES = HINT.size - MAC_BYTES
 _LENGTHS = {HINT_MAGIC: HINT.size, HELLO_MAGIC: HELLO.size, STATUS_MAGIC: HELLO.size}
 
 
-def mac(key, signed):
+def mac(key: bytes, signed: bytes) -> bytes:
     """HMAC-SHA256 (32 bytes) of `signed` under `key`."""
     return hmac.digest(key, signed, "sha256")
 
 
-def name_field(name):
+def name_field(name: str) -> bytes:
     """A source's name as 16 bytes, padded with zeros. ValueError when it does not fit."""
     if not 0 < len(name) <= NAME_BYTES or not name.isascii() or "\0" in name:
         raise ValueError(f"{name[:20]!a}: a source's name is 1 .. {NAME_BYTES} ASCII characters")
     return name.encode("ascii").ljust(NAME_BYTES, b"\0")
 
 
-def name_of(field):
+def name_of(field: bytes) -> str:
     """Name in a zero-padded field; only of fields that carry a right MAC."""
     return field.rstrip(b"\0").decode("ascii", "replace")
 
@@ -138,12 +138,12 @@ def _fields(data, key, form, magic):
     return form.unpack(data)[1:-1]
 
 
-def hello(source):
+def hello(source: str) -> bytes:
     """The datagram (20 bytes) that requests nonce, uptime and sequence."""
     return HELLO.pack(HELLO_MAGIC, name_field(source))
 
 
-def status(source):
+def status(source: str) -> bytes:
     """The datagram (20 bytes) that requests a State."""
     return HELLO.pack(STATUS_MAGIC, name_field(source))
 
@@ -161,7 +161,7 @@ def state_of(data, key=None):
     return found and State(name_of(found[0]), *found[1:-1], name_of(found[-1]))
 
 
-def is_well_formed(data):
+def is_well_formed(data: bytes) -> bool:
     """True when length and magic are those of what a source may send: a first look that costs
     nearly nothing.
     """
@@ -186,7 +186,7 @@ def reply_of(data, key=None):
     return found and Reply(name_of(found[0]), *found[1:])
 
 
-def quantity_of(name):
+def quantity_of(name: str) -> tuple[int, int]:
     """(kind, quantity) of a quantity's name ("heartbeat": none). ValueError naming what is
     allowed.
     """

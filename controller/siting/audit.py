@@ -7,6 +7,7 @@ from typing import NamedTuple
 from controller.siting import rules
 from controller.siting.geometry import TOUCH_m
 from controller.siting.items import Item
+from controller.siting.site import Site
 
 MET, NOT_MET, NOT_APPLICABLE, NEEDS_FACT, APPLIES = (
     "met",
@@ -35,27 +36,27 @@ class Finding(NamedTuple):
     reason: str = ""
 
 
-def audit(site):
+def audit(site: Site) -> list[Finding]:
     """A Finding for every rule, in the order of rules.RULES."""
     return [judge(site, rule) for rule in rules.RULES]
 
 
-def of(findings, verdict):
+def of(findings: list[Finding], verdict: str) -> list[Finding]:
     """The Findings of one verdict."""
     return [finding for finding in findings if finding.verdict == verdict]
 
 
-def is_met(findings):
+def is_met(findings: list[Finding]) -> bool:
     """Whether nothing is violated and nothing is missing."""
     return not of(findings, NOT_MET) and not of(findings, NEEDS_FACT)
 
 
-def is_sure(finding):
+def is_sure(finding: Finding) -> bool:
     """Whether neither the number nor the clause of a Finding is from memory."""
     return finding.confidence != "G" and "(?)" not in finding.clause
 
 
-def judge(site, rule):
+def judge(site: Site, rule: rules.Rule) -> Finding:
     """The Finding of one rule."""
     finding = Finding(rule, NOT_APPLICABLE, *rule.clauses.get(site.edition, ("", "")))
     items = _excluded(site, rule) or rule.measure(site, rule) or "nothing of that kind here"
@@ -96,7 +97,7 @@ def _classified(finding, known):
     return finding._replace(verdict=APPLIES, worst=worst)
 
 
-def margin(rule, item):
+def margin(rule: rules.Rule, item: Item) -> float:
     """By how much an Item meets a rule, below 0 by how much it does not; of a fact 1 or -1."""
     if rule.sense in (rules.SAID, rules.SCOPE):
         return 1.0 if item.value else -1.0
@@ -104,6 +105,6 @@ def margin(rule, item):
     return item.value - limit if rule.sense == rules.AT_LEAST else limit - item.value
 
 
-def limit_of(rule, item):
+def limit_of(rule: rules.Rule, item: Item) -> float | None:
     """The number an Item is held against."""
     return rule.number if item.limit is None else item.limit

@@ -5,6 +5,7 @@ Nothing here knows a rule. A distance is exact up to float rounding, far below T
 """
 
 import math
+from collections.abc import Iterable
 from typing import NamedTuple
 
 # things nearer than that touch: the rounding of decimal input, far below any tape measure
@@ -34,12 +35,12 @@ class Gap(NamedTuple):
     end: tuple
 
 
-def polygon(points):
+def polygon(points: Iterable) -> Shape:
     """A filled polygon."""
     return Shape(tuple(points), True, True)
 
 
-def rectangle(center_m, size_m, rotation_deg):
+def rectangle(center_m: tuple, size_m: tuple, rotation_deg: float) -> Shape:
     """A filled rectangle: size along x and y before it is turned counter-clockwise about its
     center.
     """
@@ -52,12 +53,12 @@ def rectangle(center_m, size_m, rotation_deg):
     )
 
 
-def outline(shape):
+def outline(shape: Shape) -> Shape:
     """The same shape without its inside."""
     return shape._replace(is_filled=False)
 
 
-def edges(shape):
+def edges(shape: Shape) -> list[tuple]:
     """The segments of a shape as (point, point); of a point one without length."""
     points = shape.points
     if len(points) == 1:
@@ -67,13 +68,13 @@ def edges(shape):
     )
 
 
-def box(shape):
+def box(shape: Shape) -> tuple:
     """(x_min, y_min, x_max, y_max)."""
     xs, ys = zip(*shape.points, strict=True)
     return min(xs), min(ys), max(xs), max(ys)
 
 
-def box_distance_m(first, second):
+def box_distance_m(first: tuple, second: tuple) -> float:
     """Distance of two boxes: never more than that of what is in them."""
     return math.hypot(
         max(0.0, first[0] - second[2], second[0] - first[2]),
@@ -81,7 +82,7 @@ def box_distance_m(first, second):
     )
 
 
-def gap(first, second):
+def gap(first: Shape, second: Shape) -> Gap:
     """Gap of two shapes; 0 where they touch, overlap, or a filled one holds the other."""
     for one, other in ((first, second), (second, first)):
         if one.is_filled and contains(one, other.points[0]):
@@ -118,13 +119,13 @@ def _edge_gaps(ones, others):
     return [found[pair] for pair in sorted(found)]
 
 
-def edge_box(edge):
+def edge_box(edge: tuple) -> tuple:
     """(x_min, y_min, x_max, y_max) of an edge."""
     (x1, y1), (x2, y2) = edge
     return min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2)
 
 
-def segment_gap(a, b, c, d):
+def segment_gap(a: tuple, b: tuple, c: tuple, d: tuple) -> Gap:
     """Gap of the segments a-b and c-d; where parallel ones face each other, in the middle of what
     faces.
     """
@@ -152,12 +153,12 @@ def _is_shift(gap, other):
     )
 
 
-def middle(a, b):
+def middle(a: tuple, b: tuple) -> tuple:
     """The point in the middle of two."""
     return (a[0] + b[0]) / 2, (a[1] + b[1]) / 2
 
 
-def point_gap(point, a, b):
+def point_gap(point: tuple, a: tuple, b: tuple) -> Gap:
     """Distance of a point to a segment, and the point of it that is nearest."""
     along_x, along_y = b[0] - a[0], b[1] - a[1]
     square = along_x * along_x + along_y * along_y
@@ -169,12 +170,12 @@ def point_gap(point, a, b):
     return Gap(math.dist(point, nearest), point, nearest)
 
 
-def side(a, b, point):
+def side(a: tuple, b: tuple, point: tuple) -> float:
     """Twice the area of the triangle: > 0 left of the line a-b, < 0 right of it."""
     return (b[0] - a[0]) * (point[1] - a[1]) - (b[1] - a[1]) * (point[0] - a[0])
 
 
-def crosses(a, b, c, d):
+def crosses(a: tuple, b: tuple, c: tuple, d: tuple) -> bool:
     """Whether two segments cross within both: an end on the other segment is no crossing (its
     distance is 0).
     """
@@ -204,7 +205,7 @@ def _crossing(a, b, c, d):
     return a[0] + share * (b[0] - a[0]), a[1] + share * (b[1] - a[1])
 
 
-def contains(shape, point):
+def contains(shape: Shape, point: tuple) -> bool:
     """Whether a closed shape holds a point; its edge counts as inside."""
     if box_distance_m(box(shape), (*point, *point)) > TOUCH_m:
         return False
@@ -219,7 +220,7 @@ def contains(shape, point):
     return is_inside
 
 
-def clipped(edge, window):
+def clipped(edge: tuple, window: tuple) -> list[tuple] | None:
     """The part of a segment inside (x_min, y_min, x_max, y_max) as two points, None where there is
     none.
     """

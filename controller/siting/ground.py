@@ -20,7 +20,7 @@ from controller.siting.geometry import (
 )
 
 
-def shrunk(rectangle):
+def shrunk(rectangle: Shape) -> Shape:
     """A rectangle with each side a little further in, so that what it only touches is no longer
     reached.
     """
@@ -54,14 +54,14 @@ def _inward(corner, *neighbours):
     )
 
 
-def overlaps(rectangle, other):
+def overlaps(rectangle: Shape, other: Shape) -> bool:
     """Whether a rectangle and a filled shape share more than a touch."""
     if box_distance_m(box(rectangle), box(other)) > 0:
         return False
     return gap(shrunk(rectangle), other).distance_m == 0
 
 
-def share_ground(first, second):
+def share_ground(first: Shape, second: Shape) -> bool:
     """Whether two polygons share more than an edge or a corner."""
     if box_distance_m(box(first), box(second)) > 0:
         return False
@@ -94,13 +94,13 @@ def _is_inside(polygon, point):
     return contains(polygon, point) and gap(outline(polygon), Shape((point,))).distance_m > TOUCH_m
 
 
-def is_within(rectangle, closed):
+def is_within(rectangle: Shape, closed: Shape) -> bool:
     """Whether a rectangle lies wholly inside a closed shape; it may touch the edge."""
     smaller = shrunk(rectangle)
     return contains(closed, smaller.points[0]) and gap(smaller, outline(closed)).distance_m > 0
 
 
-def fault_of_outline(points):
+def fault_of_outline(points: tuple) -> str:
     """What is wrong with a polygon, in words; empty when nothing is."""
     if len(points) < 3:
         return f"has {len(points)} points"

@@ -25,7 +25,7 @@ RATED = ("rated_voltage_V", "rated_capacity_Ah")
 FILE_BYTES_MAX = 4_000_000
 
 
-def load(path):
+def load(path: str) -> Site:
     """The Site of a file. Raises ConfigError with the one line to show."""
     content = _parsed(path)
     sections = (*f.TABLES, *f.SINGLE_TABLES)

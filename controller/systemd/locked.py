@@ -15,7 +15,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD_ROOT = "firebreak (pyproject.toml::build-system.requires)"
 
 
-def blocks(lock):
+def blocks(lock: str) -> dict[str, tuple]:
     """{name: (text, names it is needed by)} of every pinned package in the lock's text."""
     found = {}
     for text in re.split(r"^(?=[a-z0-9])", lock, flags=re.MULTILINE)[1:]:
@@ -27,7 +27,7 @@ def blocks(lock):
     return found
 
 
-def needed(packages, roots):
+def needed(packages: dict, roots: list) -> list[str]:
     """Names in `packages` that `roots` lead to, sorted. KeyError for a root that is not locked."""
     wanted = {name: packages[name] for name in roots}
     while more := {
@@ -39,7 +39,7 @@ def needed(packages, roots):
     return sorted(wanted)
 
 
-def run_roots(setup):
+def run_roots(setup: str) -> list[str]:
     """Names in install_requires of setup.cfg's text, as the lock writes them."""
     parser = configparser.ConfigParser()
     parser.read_string(setup)
@@ -47,12 +47,12 @@ def run_roots(setup):
     return [line.split("==")[0].lower().replace("_", "-") for line in lines]
 
 
-def build_roots(packages):
+def build_roots(packages: dict) -> list[str]:
     """Names that the build system needs."""
     return [name for name, (_, via) in packages.items() if BUILD_ROOT in via]
 
 
-def main(argv):
+def main(argv: list) -> None:
     """argv: `run` or `build`."""
     packages = blocks((ROOT / "requirements.lock").read_text(encoding="ascii"))
     roots = (

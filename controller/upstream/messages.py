@@ -26,7 +26,7 @@ class MessageError(ValueError):
     """The message is no hint, hello or status; one line."""
 
 
-def datagram(message):
+def datagram(message: dict | None) -> bytes:
     """Datagram of {"hello": NAME}, {"status": NAME} or of a hint's fields. Raises MessageError, for
     None too.
 
@@ -71,7 +71,7 @@ def _hint(message):
     return w.unsigned(hint) + _bytes(message, "mac", w.MAC_BYTES)
 
 
-def record_head(run_directory):
+def record_head(run_directory: str) -> dict:
     """The gateway's own answer to HEAD: number and hash of the newest event of the record, null
     without a record.
     """
@@ -108,7 +108,7 @@ def _bytes(message, name, count):
     return data
 
 
-def answer(data, message):
+def answer(data: bytes, message: dict) -> dict | None:
     """The loop's answer to `message`, a dict; None when `data` is the answer to something else."""
     if "hello" in message:
         welcome = w.welcome_of(data)
@@ -127,7 +127,7 @@ def answer(data, message):
     return {**fields(reply), "mac": data[-w.MAC_BYTES :].hex()}
 
 
-def problem(code, detail=""):
+def problem(code: int, detail: str = "") -> dict:
     """What the gateway itself answers: a code of its own, with its words."""
     name, sentence, remedy = h.text(code)
     return {
