@@ -34,28 +34,13 @@ def check(data, exponent=0, charge_W_max=CHARGE_W_MAX, discharge_W_max=DISCHARGE
 
 
 @pytest.mark.parametrize(
-    "value, code",
-    (
-        (0, 0),
-        (1, 0),
-        (-1, 0),
-        (249_999, 0),
-        (250_000, 0),
-        (250_001, reasons.GATE_DISCHARGE),
-        (-199_999, 0),
-        (-200_000, 0),
-        (-200_001, reasons.GATE_CHARGE),
-        (2**31 - 1, reasons.GATE_DISCHARGE),
-        (-(2**31), reasons.GATE_CHARGE),
-    ),
-)
-def test_the_limits_of_this_tick(value, code):
-    assert check(frame(value)) == code
-
-
-@pytest.mark.parametrize(
     "exponent, value, code",
-    (
+    [
+        *[(0, value, 0) for value in (0, 1, -1, 250_000, -200_000)],
+        (0, 250_001, reasons.GATE_DISCHARGE),
+        (0, -200_001, reasons.GATE_CHARGE),
+        (0, 2**31 - 1, reasons.GATE_DISCHARGE),
+        (0, -(2**31), reasons.GATE_CHARGE),
         (1, 25_000, 0),
         (1, 25_001, reasons.GATE_DISCHARGE),
         (1, -20_001, reasons.GATE_CHARGE),
@@ -65,9 +50,9 @@ def test_the_limits_of_this_tick(value, code):
         (3, 250, 0),
         (3, 251, reasons.GATE_DISCHARGE),
         (-3, 250_000_001, reasons.GATE_DISCHARGE),
-    ),
+    ],
 )
-def test_the_scale_of_the_register(exponent, value, code):
+def test_limits_of_this_tick_at_the_scale_of_the_register(exponent, value, code):
     assert check(frame(value), exponent) == code
 
 
@@ -109,24 +94,19 @@ def test_no_single_flipped_bit_passes(bit, value):
     assert check(bytes(data)) != reasons.NONE
 
 
-def test_a_repeated_frame_is_checked_against_the_limits_of_its_own_tick():
+def test_remembered_frame():
+    """A repeated frame is checked against the limits of its tick, a buffer that changes again."""
     unit = gate.Gate(UNIT_ID, ADDRESS, 0)
-    data = frame(150_000)
+    data = bytearray(frame(150_000))
     assert unit.check(data, CHARGE_W_MAX, DISCHARGE_W_MAX) == reasons.NONE
     assert unit.check(data, CHARGE_W_MAX, 149_999) == reasons.GATE_DISCHARGE
     assert unit.check(data, CHARGE_W_MAX, 150_000) == reasons.NONE
+    data[:] = frame(300_000)
+    assert unit.check(data, CHARGE_W_MAX, DISCHARGE_W_MAX) == reasons.GATE_DISCHARGE
     assert unit.check(frame(0), 0, 0) == reasons.NONE
 
 
-def test_a_buffer_that_changes_after_the_check_is_looked_at_again():
-    unit = gate.Gate(UNIT_ID, ADDRESS, 0)
-    data = bytearray(frame(1000))
-    assert unit.check(data, CHARGE_W_MAX, DISCHARGE_W_MAX) == reasons.NONE
-    data[:] = frame(300_000)
-    assert unit.check(data, CHARGE_W_MAX, DISCHARGE_W_MAX) == reasons.GATE_DISCHARGE
-
-
-def test_a_bad_frame_does_not_replace_the_remembered_one():
+def test_bad_frame_does_not_replace_the_remembered_one():
     unit = gate.Gate(UNIT_ID, ADDRESS, 0)
     bad = GOOD[:-1] + bytes([GOOD[-1] ^ 1])
     assert [unit.check(data, 5000, 5000) for data in (GOOD, bad, bad, GOOD)] == [0, 606, 606, 0]
@@ -139,8 +119,6 @@ def test_the_crc_is_the_one_of_modbus(data):
     )
 
 
-def test_the_crc_of_a_published_frame():
-    """Modbus over serial line V1.02 uses 0x0F in its worked example: 02 07 -> CRC 41 12 on the
-    wire.
-    """
+def test_crc_of_a_published_frame():
+    """Worked example of Modbus over serial line V1.02: 02 07 -> CRC 41 12 on the wire."""
     assert gate.frame_crc(b"\x02\x07") == 0x1241
