@@ -1,6 +1,7 @@
 """The siting report: exit codes, examples, width and alphabet; the document; the plan as SVG."""
 
 import functools
+import hashlib
 import json
 import re
 import shutil
@@ -358,6 +359,16 @@ def test_the_plan_holds_everything_once(name):
     words = " ".join(root.itertext())
     for unit in given.units:
         assert unit.name in words and f"{unit.energy_kWh:g} kWh" in words
+
+
+@pytest.mark.parametrize(
+    "name, digest",
+    [("pods", "36978c8478ef43af"), ("room", "7ee7c2c0a4775a8d"), ("yard", "cad9dd77b995a1b6")],
+)
+def test_a_plan_is_drawn_as_before(name, digest):
+    """Elements and attributes, without the words. Look at the plan before changing a digest."""
+    elements = [(each.tag, each.attrib) for each in example(name)[3].iter()]
+    assert hashlib.sha256(repr(elements).encode()).hexdigest()[:16] == digest
 
 
 @pytest.mark.parametrize(
