@@ -17,14 +17,8 @@ from drivers.pcs_readings import Readings
 from drivers.steps import NOW_US, StepError, Steps
 
 DISCOVER, SCALES, FIRST_READ, SET_MODES, READ_BACK, READY = range(6)
-STATES = (
-    "discover",
-    "read scale factors",
-    "first complete read",
-    "set modes",
-    "read back",
-    "ready",
-)
+STATES = ("discover", "read scale factors", "first complete read")
+STATES += ("set modes", "read back", "ready")
 STOP, START = 0, 1  # 715 OpCtl
 ENABLED, WATTS = 1, 1  # 704 WSetEna, WSetMod
 NOT_IMPLEMENTED_U32 = 0xFFFFFFFF
@@ -99,23 +93,14 @@ class SunSpecPcs:
         return []
 
     def schedule(self):
-        """[(Request, period in us)] of the steady state, for the site check; addresses are
-        nominal.
-        """
+        """[(Request, period in us)] of the steady state for the site check, nominal addresses."""
         models = dict.fromkeys(self.readings.models_needed(), NOMINAL_MODEL)
         return [(read.request, read.period_us) for read in self.readings.steady_reads(models)]
 
     def service(self, now_us):
-        """Requests to submit now: start-up steps, reads that are due, the heartbeat. () when there
-        are none.
-        """
+        """Requests to submit now, () for none: start-up steps, reads due, the heartbeat."""
         readings, steps = self.readings, self._steps
-        if (
-            now_us < steps.due_us
-            and now_us < readings.wake_us
-            and now_us < self._heartbeat_due_us
-            and not self._extra
-        ):
+        if not self._extra and now_us < min(steps.due_us, readings.wake_us, self._heartbeat_due_us):
             return ()
         if self.state == DISCOVER:
             readings.alive_us = now_us  # silence counts from the end of the discovery
@@ -153,22 +138,12 @@ class SunSpecPcs:
         raw = max(-SETPOINT_RAW_MAX, min(SETPOINT_RAW_MAX, raw))
         zero = self._setpoint_zero
         frame = rtu.seal(zero.frame[:SETPOINT_AT] + raw.to_bytes(4, "big", signed=True))
-        return rtu.Request(
-            zero.key,
-            zero.unit_id,
-            zero.function,
-            frame,
-            zero.reply_bytes,
-            zero.head,
-            priority,
-            partial(self._on_setpoint_written, (raw, exponent)),
-            self._on_setpoint_failed,
-        )
+        kind = zero.key, zero.unit_id, zero.function
+        ends = partial(self._on_setpoint_written, (raw, exponent)), self._on_setpoint_failed
+        return rtu.Request(*kind, frame, zero.reply_bytes, zero.head, priority, *ends)
 
     def write_due(self, now_us):
-        """True when half the reversion time has passed since the last acknowledged set-point
-        write.
-        """
+        """True half the reversion time after the last acknowledged set-point write."""
         return now_us - self._acknowledged_us >= self._reversion_s * SECOND_US // 2
 
     def stop(self):
@@ -180,9 +155,7 @@ class SunSpecPcs:
         return self._start_request if self.state == READY else None
 
     def heartbeat(self):
-        """Request that writes the next controller heartbeat; `service` sends it each second once
-        ready.
-        """
+        """Request that writes the next controller heartbeat; sent each second once ready."""
         self._heartbeat = (self._heartbeat + 1) % NOT_IMPLEMENTED_U32
         return self._write("heartbeat", self._address("715.ControllerHb"), _words(self._heartbeat))
 
@@ -208,15 +181,9 @@ class SunSpecPcs:
         self._setpoint_zero = self._write("setpoint", self.setpoint_address, (0, 0))
 
     def _configure(self):
-        """Write mode and reversion, read them back. The reversion first: no set-point without its
-        end.
-        """
+        """Write mode and reversion, read them back; no set-point without its end: that first."""
         self.state = SET_MODES
-        answer = yield (
-            "write",
-            self._address("704.WSetEnaRvrt"),
-            (ENABLED, *_words(self._reversion_s)),
-        )
+        answer = yield "write", *self._reversion()
         if answer is not None:  # WSetEna, WSetMod, then 0 W in WSet and WSetRvrt
             answer = yield "write", self._address("704.WSetEna"), (ENABLED, WATTS, 0, 0, 0, 0)
         if answer is None:
@@ -248,9 +215,7 @@ class SunSpecPcs:
         return ""
 
     def _on_steps_end(self, error, now_us):
-        """After a failure: try again from the settings if the device is known, else from
-        discovery.
-        """
+        """After a failure: again from the settings if the device is known, else from discovery."""
         if not error:
             return
         self.fault = f"converter {self.unit_id}: {error}"
@@ -260,6 +225,10 @@ class SunSpecPcs:
         else:
             self._forget()
             self._steps.begin(self._start_up(), retry_us)
+
+    def _reversion(self):
+        """(address, values) of the settings that end a set-point by themselves."""
+        return self._address("704.WSetEnaRvrt"), (ENABLED, *_words(self._reversion_s))
 
     # -- writes and what became of them
 
@@ -295,33 +264,25 @@ class SunSpecPcs:
         self._acknowledged = None  # taken or not: nothing to compare with
 
     def _supervise(self, values, now_us):
-        """Compare a reading of the 704 block with what was written: set-point, settings, time
-        left.
-        """
+        """Compare a reading of the 704 block with what was written: set-point, settings, time."""
         if self.state != READY:
             return
-        if (
-            self._acknowledged is not None
-            and self._acknowledged[1] == self.readings.setpoint_exponent
-        ):
-            differs = values[2] != self._acknowledged[0]
+        raw, exponent = self._acknowledged or (None, None)
+        if raw is not None and exponent == self.readings.setpoint_exponent:
+            differs = values[2] != raw
             self.mismatches += differs
             self.mismatch_streak = self.mismatch_streak + 1 if differs else 0
         wrong = self._settings_wrong(values)
         if wrong:
-            self.state, self.fault = (
-                SET_MODES,
-                (f"converter {self.unit_id}: SunSpec model 704: {wrong}"),
-            )
+            self.state = SET_MODES
+            self.fault = f"converter {self.unit_id}: SunSpec model 704: {wrong}"
             self._acknowledged, self._acknowledged_us = None, LONG_AGO_US
             self._steps.begin(self._configure())
         else:
             self._rearm(values[6], now_us)
 
     def _rearm(self, left_s, now_us):
-        """Write the reversion time again on a device that counts on although set-points keep
-        coming.
-        """
+        """Write the reversion time again on a device that counts on although set-points come."""
         half_us = self._reversion_s * SECOND_US // 2
         if left_s == NOT_IMPLEMENTED_U32:
             left_s = 0
@@ -331,13 +292,7 @@ class SunSpecPcs:
             and now_us - self._rearmed_us >= half_us // 2
         ):
             self._rearmed_us = now_us
-            self._extra.append(
-                self._write(
-                    "reversion",
-                    self._address("704.WSetEnaRvrt"),
-                    (ENABLED, *_words(self._reversion_s)),
-                )
-            )
+            self._extra.append(self._write("reversion", *self._reversion()))
 
 
 def _words(value):

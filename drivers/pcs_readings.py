@@ -1,5 +1,5 @@
-"""What a SunSpec converter tells: its periodic reads, their scale factors, and the two groups they
-make fresh.
+"""The readings of a SunSpec converter: its periodic reads, their scale factors, and the two groups
+they make fresh.
 
 The measurements of two models become fresh together, and only while the converter's own heartbeat
 moves: a dead program repeats its last numbers. Scale factors have reads of their own and may change
@@ -20,10 +20,11 @@ SETPOINT_EXPONENTS = -3, 3  # mW to kW: what the gate decodes, and what keeps 2 
 DC_MODELS = ((802, ("V", "A"), ("V_SF", "A_SF")), (714, ("DCA", "DCV"), ("DCA_SF", "DCV_SF")))
 
 
+SETTINGS = ("WSetEna", "WSetMod", "WSet", "WSetRvrt", "WSetEnaRvrt", "WSetRvrtTms", "WSetRvrtRem")
+
+
 class _Read:
     """One periodic read."""
-
-    __slots__ = ("request", "period_us", "due_us", "sent_us")
 
     def __init__(self, period_us):
         self.request = None
@@ -36,25 +37,19 @@ class Readings:
 
     `wake_us`: when `due` has to run. `alive_us`: when any reply came last. `measured`,
     `controlled`: the groups were complete once since discovery. `local`: the converter is switched
-    to local control and obeys nobody here.
+    to local control and ignores set-points.
     """
 
     def __init__(
         self, profile, unit_id, sink, base_index, measure_group, control_group, on_control
     ):
-        """on_control(values of the 704 block, now_us) is called for each good set-point
-        read-back.
-        """
+        """on_control(values of the 704 block, now_us): called for each good set-point read-back."""
         self.replies = self.refused = self.failures = 0
         self.alive_us = LONG_AGO_US
         self.local = False
         self._profile, self._unit_id = profile, unit_id
-        self._inp, self._fresh = sink.inp, sink.fresh
-        self._base, self._measure_group, self._control_group = (
-            base_index,
-            measure_group,
-            control_group,
-        )
+        self._inp, self._fresh, self._base = sink.inp, sink.fresh, base_index
+        self._measure_group, self._control_group = measure_group, control_group
         self._on_control = on_control
         self._measure_us = profile.period_ms * 1000
         self._control_us = profile.settings["control_period_ms"] * 1000
@@ -64,53 +59,31 @@ class Readings:
 
     def _build_blocks(self, profile):
         """The reads as the profile has them, with the DC side of both models that may hold it."""
+        remote = ("LocRemCtl", "DERHb", "ControllerHb")
         self._ac = sunspec.Block(profile, 701, ("InvSt", "Alrm", "W"))
-        self.control = sunspec.Block(
-            profile,
-            704,
-            ("WSetEna", "WSetMod", "WSet", "WSetRvrt", "WSetEnaRvrt", "WSetRvrtTms", "WSetRvrtRem"),
-            optional=("WSetRvrtRem",),
-        )
-        self._remote = sunspec.Block(
-            profile, 715, ("LocRemCtl", "DERHb", "ControllerHb"), optional=("ControllerHb",)
-        )
+        self.control = sunspec.Block(profile, 704, SETTINGS, optional=("WSetRvrtRem",))
+        self._remote = sunspec.Block(profile, 715, remote, optional=("ControllerHb",))
         self._ac_scales = sunspec.Scales(sunspec.Block(profile, 701, ("W_SF",)))
-        self._control_scales = sunspec.Scales(
-            sunspec.Block(profile, 704, ("WSet_SF",)), *SETPOINT_EXPONENTS
-        )
+        setpoint_scale = sunspec.Block(profile, 704, ("WSet_SF",))
+        self._control_scales = sunspec.Scales(setpoint_scale, *SETPOINT_EXPONENTS)
         self._dc_choices = []
         for model, names, factors in DC_MODELS:
             if f"{model}.{names[0]}" in profile.registers:
-                shift = (
-                    profile.settings["dc_port"] * sunspec.DC_PORT_REGISTERS if model == 714 else 0
-                )
-                self._dc_choices.append(
-                    (
-                        sunspec.Block(profile, model, names, shift),
-                        sunspec.Scales(sunspec.Block(profile, model, factors)),
-                    )
-                )
+                port = profile.settings["dc_port"] if model == 714 else 0
+                block = sunspec.Block(profile, model, names, port * sunspec.DC_PORT_REGISTERS)
+                scales = sunspec.Scales(sunspec.Block(profile, model, factors))
+                self._dc_choices.append((block, scales))
         if not self._dc_choices:
             raise ProfileError(
                 f"{profile.path.name}: registers.802: missing; allowed model 802 or 714"
             )
         self._dc, self._dc_scales = self._dc_choices[0]
-        power, setpoint = profile.registers["701.W"], profile.registers["704.WSet"]
-        self._power_limits, self._setpoint_limits = (
-            (power.low, power.high),
-            (setpoint.low, setpoint.high),
-        )
 
     def forget(self):
-        """No address, scale factor or value of before is used again: the device may be another
-        one.
-        """
+        """Use no address, scale factor or value of before again: it may be another device."""
         self._reads, self.wake_us = (), NEVER_US
-        for scales in (
-            self._ac_scales,
-            self._control_scales,
-            *(choice[1] for choice in self._dc_choices),
-        ):
+        dc_scales = [scales for _, scales in self._dc_choices]
+        for scales in (self._ac_scales, self._control_scales, *dc_scales):
             scales.forget()
         self._ac_pdu = self._dc_pdu = self._ac_values = self._dc_values = None
         self._ac_us = self._dc_us = self._setpoint_us = self._remote_us = LONG_AGO_US
@@ -120,12 +93,15 @@ class Readings:
         self.measured = self.controlled = False
 
     def discovered(self, models):
-        """Begin to read a device with these models. StepError when one that is needed is missing or
-        too short.
+        """Begin to read a device with these models. StepError when a needed model is missing or too
+        short.
         """
         fitting = [choice for choice in self._dc_choices if choice[0].model in models]
-        self._dc, self._dc_scales = fitting[0] if fitting else self._dc_choices[0]
+        self._dc, self._dc_scales = (fitting or self._dc_choices)[0]
         self._reads, self.wake_us = self.steady_reads(models), NOW_US
+
+    def _scales(self):
+        return self._ac_scales, self._dc_scales, self._control_scales
 
     def steady_reads(self, models):
         """All periodic reads for a device with these models."""
@@ -136,19 +112,10 @@ class Readings:
             ("setpoint", self.control, self._on_readback, self._control_us),
             ("remote", self._remote, self._on_remote, self._control_us),
         ]
-        for scales in (self._ac_scales, self._dc_scales, self._control_scales):
-            rows.append(
-                (
-                    f"scales {scales.block.model}",
-                    scales.block,
-                    partial(self._on_scales, scales),
-                    scale_us,
-                )
-            )
-        return [
-            self._read(name, block, take, period_us, models)
-            for name, block, take, period_us in rows
-        ]
+        for scales in self._scales():
+            name, take = f"scales {scales.block.model}", partial(self._on_scales, scales)
+            rows.append((name, scales.block, take, scale_us))
+        return [self._read(*row, models) for row in rows]
 
     def _read(self, name, block, take, period_us, models):
         """take(pdu, now_us, read) uses a reply; False = refused."""
@@ -187,11 +154,7 @@ class Readings:
     @property
     def scales_known(self):
         """True when all scale factors are confirmed."""
-        return None not in (
-            self._ac_scales.exponents,
-            self._dc_scales.exponents,
-            self._control_scales.exponents,
-        )
+        return None not in [scales.exponents for scales in self._scales()]
 
     @property
     def setpoint_exponent(self):
@@ -215,9 +178,7 @@ class Readings:
         self._ended(read, now_us)
 
     def _on_scales(self, scales, pdu, now_us, read):
-        """A change takes the values out of use until a second reading, asked for at once, confirms
-        it.
-        """
+        """A change drops the values until a second reading, requested at once, confirms it."""
         if scales.take(pdu):
             self._ac_pdu = self._dc_pdu = None
             self._ac_us = self._dc_us = self._setpoint_us = LONG_AGO_US
@@ -237,8 +198,7 @@ class Readings:
                 return False
             state, alarms, raw = values
             power_W = sunspec.scaled(raw, exponents[0])
-            low, high = self._power_limits
-            if not low <= power_W <= high or state > signals.PCS_STANDBY:
+            if not _within(power_W, self._ac.points[2]) or state > signals.PCS_STANDBY:
                 return False
             self._ac_pdu, self._ac_values = pdu, (state, _thirty_bits(alarms), power_W)
         self._ac_us = now_us
@@ -256,7 +216,7 @@ class Readings:
             milli = []
             for raw, exponent, point in zip(values, exponents, self._dc.points):
                 value = sunspec.scaled(raw, exponent, 1000)
-                if not point.low * 1000 <= value <= point.high * 1000:
+                if not _within(value, point, 1000):
                     return False
                 milli.append(value)
             self._dc_pdu = pdu
@@ -269,16 +229,14 @@ class Readings:
         """Both halves new since the last time and of the same moment, from a converter whose
         program runs.
         """
-        if min(self._ac_us, self._dc_us) < now_us - 2 * self._measure_us or not self._heartbeat_ok(
-            now_us
-        ):
+        oldest_us = now_us - 2 * self._measure_us
+        if min(self._ac_us, self._dc_us) < oldest_us or not self._heartbeat_ok(now_us):
             return
         inp, base = self._inp, self._base
         state, alarms, power_W = self._ac_values
         inp[base + signals.PCS_POWER_W] = power_W
-        inp[base + signals.PCS_DC_VOLTAGE_MV], inp[base + signals.PCS_DC_CURRENT_MA] = (
-            self._dc_values
-        )
+        inp[base + signals.PCS_DC_VOLTAGE_MV] = self._dc_values[0]
+        inp[base + signals.PCS_DC_CURRENT_MA] = self._dc_values[1]
         inp[base + signals.PCS_STATE] = state
         inp[base + signals.PCS_ALARM_BITS] = alarms
         self._fresh[self._measure_group] = 1
@@ -309,8 +267,7 @@ class Readings:
         if values is None:
             return False
         setpoint_W = sunspec.scaled(values[2], exponent)
-        low, high = self._setpoint_limits
-        if not low <= setpoint_W <= high:
+        if not _within(setpoint_W, self.control.points[2]):
             return False
         self._setpoint_W, self._setpoint_us = setpoint_W, now_us
         self._on_control(values, now_us)
@@ -319,11 +276,8 @@ class Readings:
 
     def _publish_control(self, now_us):
         oldest_us = now_us - 2 * self._control_us
-        if (
-            min(self._setpoint_us, self._remote_us) < oldest_us
-            or self.local
-            or not self._heartbeat_ok(now_us)
-        ):
+        is_late = min(self._setpoint_us, self._remote_us) < oldest_us
+        if is_late or self.local or not self._heartbeat_ok(now_us):
             return
         self._inp[self._base + signals.PCS_SETPOINT_W] = self._setpoint_W
         self._inp[self._base + signals.PCS_HEARTBEAT] = self._heartbeat & signals.INT_MAX
@@ -332,8 +286,10 @@ class Readings:
         self.controlled = True
 
 
+def _within(value, point, per_unit=1):
+    return point.low * per_unit <= value <= point.high * per_unit
+
+
 def _thirty_bits(alarms):
-    """Alarm bits as a signal can hold them: bits 30 and 31 (reserved by the model) show as bit
-    29.
-    """
+    """Alarm bits as a signal holds them: bits 30 and 31 (reserved by the model) as bit 29."""
     return alarms & signals.INT_MAX | (1 << 29 if alarms >> 30 else 0)
