@@ -146,7 +146,7 @@ def test_the_signal_of_the_row_arrives(row, actions, seconds, seen):
         assert not eval(seen, {}, Signals(site)), "seen before anything was done"
     do(site, actions)
     for _ in range(int(seconds)):
-        site.advance(1, dt_s=STEP_S)
+        site.advance(1, dt_s=STEP_S if int(seconds) < 60 else 1.0)
         if eval(seen, {}, Signals(site)) and not for_fan:
             return
     assert eval(seen, {}, Signals(site))
@@ -181,7 +181,7 @@ def test_the_gas_arrives_in_permille_of_the_vent_gas():
     """The plant's gas burns from 6 vol %; the detector is calibrated with methane's 5 vol %."""
     site = Site().close()
     do(site, "gas lfl_pct=15")
-    site.advance(30, dt_s=STEP_S)
+    site.advance(30, dt_s=1.0)
     assert site.value("gas_1_lfl_permille") == pytest.approx(150, abs=4)
     assert read(site.cabinet.devices["gas_1"], 4, 0, 1) == [pytest.approx(180, abs=4)]
 
@@ -190,7 +190,7 @@ def test_the_gas_arrives_in_permille_of_the_vent_gas():
 def test_each_toxic_gas_has_its_register(gas, ppm):
     site = Site()
     do(site, f"toxic ppm=60 gas='{gas}'")
-    site.advance(100, dt_s=STEP_S)
+    site.advance(100, dt_s=1.0)
     assert read(site.cabinet.devices["toxic"], 4, 0, 2) == pytest.approx(ppm, abs=2)
 
 
@@ -221,7 +221,9 @@ def test_a_whole_runaway_arrives_in_the_order_of_the_facts():
         "gas": lambda: signs["gas_1_lfl_permille"] >= 100,
         "collapse": lambda: site.value("cell_voltage_mV_min", 1) < 1000,
     }
-    for second in range(1, 1750):
+    for second in range(5, 1750, 5):
+        for _ in range(4):  # nobody reads the devices
+            site.plant.step(1.0)
         site.advance(1, dt_s=1.0)
         seen |= {name: second for name, is_so in order.items() if name not in seen and is_so()}
         if len(seen) == len(order):
@@ -269,7 +271,7 @@ def test_temperatures_can_be_let_go_again():
     do(site, "heat rack=1 degC=44; air_heat degC=48")
     site.advance(5)
     do(site, "heat_end rack=1; air_heat on=False")
-    site.advance(240, dt_s=0.5)
+    site.advance(240, dt_s=1.0)
     assert site.value("module_3") < 300 and site.value("air_temperature_ddegC") < 270
 
 
