@@ -10,12 +10,12 @@ from controller.console.pages.text import RULE
 from controller.console.terminal import view, words
 from safety import latches, matrix
 
-ESTOP = [action(20, "estop_press"), action(22, "estop_release")]
+ESTOP = [action(9, "estop_press"), action(10, "estop_release")]
 
 
 @pytest.fixture(scope="module")
 def tripped(tmp_path_factory):
-    return Watched(tmp_path_factory.mktemp("run"), actions=ESTOP).run(25)
+    return Watched(tmp_path_factory.mktemp("run"), actions=ESTOP).run(12)
 
 
 def look(watched):
@@ -77,12 +77,12 @@ def test_an_alarm_of_channel_b_is_seen_too(tmp_path, runs, words):
 
 def test_the_key_is_out_only_when_a_ticking_controller_says_so(tmp_path):
     """A reset of an earlier page is refused: it must not clear what nobody has seen."""
-    more = action(40, "device_fault", device="bms_2", fault="silent"), action(45, "key", run=False)
-    watched = Watched(tmp_path, actions=[*ESTOP, *more]).run(30)
+    more = action(16, "device_fault", device="bms_2", fault="silent"), action(21, "key", run=False)
+    watched = Watched(tmp_path, actions=[*ESTOP, *more]).run(14)
     made = look(watched)
     seen = made.page("alarms", 0).seen
     assert made.is_live and made.is_key_out is False
-    watched.run(50)
+    watched.run(26)
     made.update()
     assert made.is_key_out is True
     rules, now = watched.core.kernel.latches, made.page("alarms", 0).seen

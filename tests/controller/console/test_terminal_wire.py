@@ -98,8 +98,8 @@ def _cheap(monkeypatch):
 @pytest.fixture(scope="module")
 def tripped(tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
-    pressed = [action(20, "estop_press"), action(22, "estop_release")]
-    return Watched(folder, actions=pressed).run(25), folder
+    pressed = [action(9, "estop_press"), action(10, "estop_release")]
+    return Watched(folder, actions=pressed).run(12), folder
 
 
 @pytest.fixture

@@ -93,11 +93,11 @@ def test_the_next_token(peered, monkeypatch, ages_min, allowed, left, next_min):
 
 
 def test_a_key_reset_needs_the_key(tmp_path):
-    pressed = [action(10, "estop_press"), action(11, "estop_release")]
-    watched = Watched(tmp_path, actions=pressed).run(20)
+    pressed = [action(8, "estop_press"), action(8.5, "estop_release")]
+    watched = Watched(tmp_path, actions=pressed).run(14)
     reset = watched.facts("alarms")["reset"]
     assert (reset["needs"], reset["result"]) == ("key", "key needed")
-    assert key(watched, False, 21).facts("alarms")["reset"]["result"] == "done"
+    assert key(watched, False, 15).facts("alarms")["reset"]["result"] == "done"
 
 
 def test_a_start_names_what_it_waits_for_until_it_closes(tmp_path):
