@@ -106,6 +106,7 @@ def test_it_is_off_by_default():
     assert function.state == state
 
 
+@pytest.mark.slow
 def test_a_whole_cabinet_keeps_the_mean():
     """Load 400 kW, limit 300 kW from the second when the limits of the battery are open."""
     example = config.load(EXAMPLE)
