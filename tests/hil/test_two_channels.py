@@ -136,8 +136,8 @@ def answer(rig):
     return None
 
 
-def test_a_reset_clears_b_first_because_row_51_waits_for_it_and_then_a(site):
-    rig = after_an_estop_at_b(site)
+def test_a_reset_clears_b_first_and_then_a_and_the_run_is_replayed_to_the_byte(site, tmp_path):
+    rig = after_an_estop_at_b(site, tmp_path)
     rig.controller.reset("key")
     assert answer(rig) == "key needed", "of A, whose key is in RUN: B is not asked"
     rig.plant.key_run = False
@@ -150,12 +150,23 @@ def test_a_reset_clears_b_first_because_row_51_waits_for_it_and_then_a(site):
     rig.plant.key_run = True
     rig.run(25)
     assert out(rig)[s.STATE] == s.RUNNING and rig.observer.violations == []
+    rig.controller.cabinet.journal.close()
+    report = replay.replay(str(tmp_path / "journal"), replay.core_of)
+    assert report.exit_code == replay.EQUAL and report.frames > 500
 
 
-def test_a_remote_reset_does_not_clear_what_waits_for_the_key_in_b(site):
+def test_b_keeps_what_waits_for_the_key_and_may_fall_silent(site):
     rig = after_an_estop_at_b(site)
     rig.controller.reset("remote")
     assert answer(rig) == "not clear yet; channel B: key needed"
+    rig.plant.key_run = False
+    rig.run(rig.now_us / 1e6 + 2)
+    rig.controller.reset("key")
+    rig.channel_b.mute = True
+    assert answer(rig) == "not clear yet; channel B does not answer"
+    cabinet = rig.controller.cabinet
+    at = images.places(cabinet.core.layout)["peer"].start
+    assert cabinet.core.inp[at : at + 2].tolist() == [-1, 0]
 
 
 def test_the_journal_holds_the_causes_of_b_and_a_reset_of_less_clears_nothing_there(site, tmp_path):
@@ -183,25 +194,6 @@ def test_the_journal_holds_the_causes_of_b_and_a_reset_of_less_clears_nothing_th
     rig.run(19)
     assert causes(path) == self_clearing
     rig.controller.cabinet.journal.close()
-
-
-def test_a_b_that_falls_silent_does_not_answer(site):
-    rig = after_an_estop_at_b(site)
-    rig.plant.key_run = False
-    rig.run(12)
-    rig.controller.reset("key")
-    rig.channel_b.mute = True
-    assert answer(rig) == "not clear yet; channel B does not answer"
-    cabinet = rig.controller.cabinet
-    at = images.places(cabinet.core.layout)["peer"].start
-    assert cabinet.core.inp[at : at + 2].tolist() == [-1, 0]
-
-
-def test_a_run_with_a_second_channel_is_replayed_to_the_byte(site, tmp_path):
-    rig = after_an_estop_at_b(site, tmp_path)
-    rig.controller.cabinet.journal.close()
-    report = replay.replay(str(tmp_path / "journal"), replay.core_of)
-    assert report.exit_code == replay.EQUAL and report.frames > 500
 
 
 @pytest.mark.parametrize(
