@@ -14,7 +14,7 @@ from safety import signals as s
 from tests.safety.bench import Bench
 
 BY_ID = {stage[m.S_ID]: stage for stage in m.STAGES}
-LONG_TICKS = 1500  # 30 s: longer than the debounces of 38b, 45a and 45c
+LONG_TICKS = 600  # 12 s: longer than the debounces of 38b, 45a and 45c
 
 
 @pytest.fixture(scope="module")
