@@ -67,6 +67,7 @@ def test_rotating_twice_keeps_the_last_two(state):
     second, third = keys.rotate(state, "site_ems"), keys.rotate(state, "site_ems")
     made_at(state, NOW_S)
     assert [key for key, _ in loaded(state)[0]] == [third, second]
+    assert keys.names(state) == ["site_ems"]
 
 
 def test_revoking_leaves_nothing(state):

@@ -726,6 +726,13 @@ def test_the_gate_is_named_after_its_fence_and_a_local_fact_is_not(tmp_path):
     assert finding(tmp_path, "B35e", DWELLING, path).worst.names == ()
 
 
+def test_mixed_technologies_are_tier_2_and_named(tmp_path):
+    for changes, words in (([], "80 kWh"), ([MIXED], "50 kWh, mixed")):
+        found = finding(tmp_path, "B37", {"local": ["ny_tiers"]}, *changes)
+        assert [item.words for item in found.items] == [words]
+        assert found.verdict == (APPLIES if changes else NOT_APPLICABLE)
+
+
 # -- several items
 
 
