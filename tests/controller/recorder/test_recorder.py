@@ -74,6 +74,7 @@ def test_a_capture_replays_to_the_bit_and_holds_the_time_around_the_trip(lived):
     assert frames == list(range(500, 1161))
     known = set(lived.query("SELECT first_sequence, last_sequence, file FROM captures"))
     assert known == {(500, 1160, path.name)}
+    assert lived.recorder.archive.meta("capture") is None, "nothing is left to go on with"
 
 
 @pytest.mark.parametrize("cuts", [1, *slow(0, 2, 3)])
