@@ -39,11 +39,13 @@ def folder(text):
     return text
 
 
-def output_file(*endings):
-    """A file that can be written, "" for none; endings: the allowed ones, any if none are given."""
+def output_file(*endings, or_none=False):
+    """A file that can be written; endings: the allowed ones, any if none are given; or_none: ""
+    says that no file is wanted.
+    """
 
     def parse(text):
-        if not text:
+        if not text and or_none:
             return text
         folder(os.path.dirname(text) or ".")
         if os.path.isdir(text):
@@ -54,7 +56,9 @@ def output_file(*endings):
         try:
             open(text, "ab").close()
         except OSError:
-            raise argparse.ArgumentTypeError(f"{text}: cannot be written") from None
+            raise argparse.ArgumentTypeError(
+                f"{text or 'an empty name'}: cannot be written"
+            ) from None
         if not existed:
             os.unlink(text)
         return text

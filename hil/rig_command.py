@@ -65,7 +65,7 @@ OPTIONS = {
         "help": "keep the controller's journal there, for firebreak replay",
     },
     "--plot": {
-        "type": output_file(".html", ".png", ".svg"),
+        "type": output_file(".html", ".png", ".svg", or_none=True),
         "metavar": "FILE",
         "default": "rig.html",
         "help": ".html, .png or .svg (rig.html)",

@@ -55,6 +55,7 @@ FILE = ("--load", "load.csv", "--column", "run01_kW")
         (("--soc", "4.9"), "argument --soc: 4.9: allowed is a number from 5 to 95"),
         (("--json", "/no/such/x.json"), "argument --json: there is no folder /no/such"),
         (("--json", "/"), "argument --json: / is a folder"),
+        (("--json", ""), "argument --json: an empty name: cannot be written"),
         (("--plot", "/proc/rig.html"), "argument --plot: /proc/rig.html: cannot be written"),
         (("--plot", "x.pdf"), ".html, .png, .svg"),
         (("--load", "/no/such.csv"), "/no/such.csv: cannot be read: No such file or directory"),
