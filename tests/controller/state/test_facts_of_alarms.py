@@ -251,6 +251,21 @@ def test_the_first_out_of_the_second_channel_has_its_name_or_none(peered):
     assert [matrix.STAGES[stage][matrix.S_ID] for stage in evaluator.stage] == names
 
 
+@pytest.mark.parametrize(
+    "resets, in_b, needed",
+    [
+        ("", "", None),
+        ("self", "", None),
+        ("self remote", "", "remote"),
+        ("remote key", "", "key"),
+        ("self", "self", "remote"),
+        ("", "key", "key"),
+    ],
+)
+def test_both_channels_decide_which_reset_is_needed(resets, in_b, needed):
+    assert rows.needed(resets.split(), {"reset": in_b} if in_b else None) == needed
+
+
 def start_lines(watched):
     """The lines of the start on page alarms, and that on page status."""
     found, there = watched.lines("alarms"), watched.lines("status")
