@@ -15,6 +15,7 @@ from drivers.profile_schema import (
     DATED,
     FAMILIES,
     FRAME_SIGNAL,
+    METER_UNITS,
     POINT,
     REGISTER,
     SENSOR_REGISTER,
@@ -246,6 +247,7 @@ def _registers(path, family, data):
         for name, fields in rows.items() if family == "meter" else ():
             _check_range(path, f"registers.{name}", fields)
             _check_plain_register(path, f"registers.{name}", fields)
+            _check_meter_unit(path, name, fields)
     else:
         rows = {}
         for model, table in only_tables(path, "registers.", data).items():
@@ -290,6 +292,15 @@ def _check_plain_register(path, place, fields):
                 f"{path.name}: {place}.{key}: {fields[key]}; allowed {plain or 'none'}, it is "
                 "taken as it is"
             )
+
+
+def _check_meter_unit(path, name, fields):
+    """A power in kW would be taken as W, so that the grid meter shows a thousandth."""
+    unit = METER_UNITS.get(name[:-2])
+    if unit is not None and fields["unit"] != unit:
+        raise ProfileError(
+            f"{path.name}: registers.{name}.unit: {fields['unit']!r}; allowed {unit!r}"
+        )
 
 
 def _check_scale_factor(path, place, name, points):

@@ -58,13 +58,12 @@ FRAME_SIGNAL = {
     "range": (RANGE, None, None, REQUIRED),
 }
 PHASES = (1, 2, 3)
+METER_UNITS = {"voltage": "V", "current": "A", "power": "W", "power_factor": ""}
 
 
 def _meter_registers(settings):
     return [
-        f"{quantity}_{phase + 1}"
-        for quantity in ("voltage", "current", "power", "power_factor")
-        for phase in range(settings["phases"])
+        f"{quantity}_{phase + 1}" for quantity in METER_UNITS for phase in range(settings["phases"])
     ]
 
 

@@ -120,6 +120,14 @@ range = [-1, 1] => range = [1, -1]
     registers.power_factor_1.range: missing; allowed [low, high]
 range = [-1, 1] => range = [-1, 1], scale = 1000
     registers.power_factor_1.scale: 1000; allowed 1, it is taken as it is
+unit = "W" => unit = "kW"
+    registers.power_1.unit: 'kW'; allowed 'W'
+unit = "V" => unit = "mV"
+    registers.voltage_1.unit: 'mV'; allowed 'V'
+unit = "A" => unit = "mA"
+    registers.current_1.unit: 'mA'; allowed 'A'
+unit = "" => unit = "%"
+    registers.power_factor_1.unit: '%'; allowed ''
 range = [-1, 1] => range = [1]
     registers.power_factor_1.range: [1]; allowed [low, high]
 [registers] => [registers]\\nvoltage_9 = 3
