@@ -11,20 +11,8 @@ import pathlib
 import struct
 import tomllib
 
-from drivers.profile_schema import (
-    DATED,
-    FAMILIES,
-    FRAME_SIGNAL,
-    METER_UNITS,
-    POINT,
-    REGISTER,
-    SENSOR_REGISTER,
-    SENSORS,
-    TIMING,
-    TOP,
-    TYPES,
-)
-from drivers.profile_values import ProfileError, fields_of, nearest, only_tables, rows_of
+from drivers import profile_schema as schema
+from drivers.profile_values import ProfileError, fields_of, nearest, only_tables, rows_of, wrong
 
 FOLDER = pathlib.Path(__file__).parent / "profiles"
 DEPTH_MAX, NUMBER_BITS_MAX = 8, 64  # of a file: registers.MODEL.POINT.range is four deep
@@ -59,7 +47,7 @@ class Register:
         self.name = name
         self.address = fields["address"] if "address" in fields else fields["offset"]
         self.type = fields["type"]
-        self.code, self.words, self.sentinel = TYPES[self.type]
+        self.code, self.words, self.sentinel = schema.TYPES[self.type]
         self.function = fields.get("function", 3)
         self.count = fields.get("count", 1)
         self.scale = fields.get("scale", 1)
@@ -111,18 +99,18 @@ class Profile:
         """
         for name in names:
             if name not in self.registers:
-                raise ProfileError(
-                    f"{self.path.name}: registers.{name}: missing; it is read with the others of "
-                    "its block"
+                raise wrong(
+                    self.path, f"registers.{name}: missing; it is read with the others of its block"
                 )
         first = end = self.registers[names[0]].address
         layout = ">"
         for name in names:
             register = self.registers[name]
             if register.address < end:
-                raise ProfileError(
-                    f"{self.path.name}: registers.{name}: address {register.address} must be "
-                    f"{end} or more to be read with registers.{names[0]}"
+                raise wrong(
+                    self.path,
+                    f"registers.{name}: address {register.address} must be "
+                    f"{end} or more to be read with registers.{names[0]}",
                 )
             layout += f"{(register.address - end) * 2}x{register.code}"
             end = register.address + register.words
@@ -137,9 +125,9 @@ def load(name):
     try:
         data = _parsed(path, path.read_text(encoding="utf-8"))
     except UnicodeDecodeError as error:
-        raise ProfileError(f"{path.name}: not TOML: {error}") from error
+        raise wrong(path, f"not TOML: {error}") from error
     except OSError as error:
-        raise ProfileError(f"{path.name}: cannot be read: {error.strerror}") from error
+        raise wrong(path, f"cannot be read: {error.strerror}") from error
     return _checked(path, copy.deepcopy(data))
 
 
@@ -150,11 +138,11 @@ def _parsed(path, text):
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ProfileError(f"{path.name}: not TOML: {error}") from error
+        raise wrong(path, f"not TOML: {error}") from error
     except ValueError:  # of a decimal that is longer than Python reads
-        raise ProfileError(f"{path.name}: not TOML of ours: a number is too long") from None
+        raise wrong(path, "not usable TOML: a number is too long") from None
     except RecursionError:
-        raise ProfileError(f"{path.name}: not TOML of ours: nested too deeply") from None
+        raise wrong(path, "not usable TOML: nested too deeply") from None
     _check_form(path, data)
     return data
 
@@ -169,12 +157,10 @@ def _check_form(path, data):
             each for one in level for each in (one.values() if isinstance(one, dict) else one)
         ]
         if any(isinstance(each, int) and each.bit_length() > NUMBER_BITS_MAX for each in inside):
-            raise ProfileError(
-                f"{path.name}: not TOML of ours: a number of more than {NUMBER_BITS_MAX} bits"
-            )
+            raise wrong(path, f"not usable TOML: a number of more than {NUMBER_BITS_MAX} bits")
         level = [each for each in inside if isinstance(each, (dict, list))]
     if level:
-        raise ProfileError(f"{path.name}: not TOML of ours: nested too deeply")
+        raise wrong(path, "not usable TOML: nested too deeply")
 
 
 def _path_of(name):
@@ -194,22 +180,27 @@ def _path_of(name):
 
 def _checked(path, data):
     family = data.get("family")
-    if not isinstance(family, str) or family not in FAMILIES:
-        raise ProfileError(
-            f"{path.name}: family: {family!r}; allowed {', '.join(FAMILIES)}"
-            + nearest(str(family), FAMILIES)
+    if not isinstance(family, str) or family not in schema.FAMILIES:
+        raise wrong(
+            path,
+            f"family: {family!r}; allowed {', '.join(schema.FAMILIES)}"
+            + nearest(str(family), schema.FAMILIES),
         )
-    settings_schema, required, optional = FAMILIES[family]
+    settings_schema, required, optional = schema.FAMILIES[family]
     tables = ("timing", "settings", "registers", "frames")
     only_tables(path, "", {name: data[name] for name in tables if name in data})
     top = fields_of(
-        path, "", {key: value for key, value in data.items() if key not in tables}, TOP, tables
+        path,
+        "",
+        {key: value for key, value in data.items() if key not in tables},
+        schema.TOP,
+        tables,
     )
-    timing = fields_of(path, "timing.", data.get("timing", {}), TIMING)
+    timing = fields_of(path, "timing.", data.get("timing", {}), schema.TIMING)
     settings = fields_of(path, "settings.", data.get("settings", {}), settings_schema)
     registers = _registers(path, family, data.get("registers", {}))
     frames = {
-        frame: rows_of(path, f"frames.{frame}.", table, FRAME_SIGNAL)
+        frame: rows_of(path, f"frames.{frame}.", table, schema.FRAME_SIGNAL)
         for frame, table in only_tables(path, "frames.", data.get("frames", {})).items()
     }
     _check_names(
@@ -226,24 +217,24 @@ def _checked(path, data):
 def _check_names(path, prefix, present, required, optional):
     for name in present:
         if name not in required and name not in optional:
-            raise ProfileError(
-                f"{path.name}: {prefix}{name}: unknown name{nearest(name, (*required, *optional))}"
+            raise wrong(
+                path, f"{prefix}{name}: unknown name{nearest(name, (*required, *optional))}"
             )
     for name in required:
         if name not in present:
-            raise ProfileError(f"{path.name}: {prefix}{name}: missing; the family needs it")
+            raise wrong(path, f"{prefix}{name}: missing; the family needs it")
 
 
 def _registers(path, family, data):
     """{name: Register}; the tables of a SunSpec profile are one level deeper, by model."""
-    if family in SENSORS:
-        rows = rows_of(path, "registers.", data, SENSOR_REGISTER)
+    if family in schema.SENSORS:
+        rows = rows_of(path, "registers.", data, schema.SENSOR_REGISTER)
         for name, fields in rows.items():
             _check_sensor_register(path, f"registers.{name}", fields)
-            if name in DATED:
+            if name in schema.DATED:
                 _check_plain_register(path, f"registers.{name}", fields)
     elif family != "sunspec_pcs":
-        rows = rows_of(path, "registers.", data, REGISTER)
+        rows = rows_of(path, "registers.", data, schema.REGISTER)
         for name, fields in rows.items() if family == "meter" else ():
             _check_range(path, f"registers.{name}", fields)
             _check_plain_register(path, f"registers.{name}", fields)
@@ -251,7 +242,7 @@ def _registers(path, family, data):
     else:
         rows = {}
         for model, table in only_tables(path, "registers.", data).items():
-            points = rows_of(path, f"registers.{model}.", table, POINT)
+            points = rows_of(path, f"registers.{model}.", table, schema.POINT)
             for name, fields in points.items():
                 _check_scale_factor(
                     path, f"registers.{model}.{name}", fields["scale_factor"], points
@@ -265,20 +256,18 @@ def _check_sensor_register(path, place, fields):
     read.
     """
     if fields["function"] != 4:
-        raise ProfileError(
-            f"{path.name}: {place}.function: {fields['function']}; allowed 4, input registers"
-        )
+        raise wrong(path, f"{place}.function: {fields['function']}; allowed 4, input registers")
     if fields["type"] not in ("u16", "s16"):
-        raise ProfileError(f"{path.name}: {place}.type: {fields['type']!r}; allowed u16, s16")
+        raise wrong(path, f"{place}.type: {fields['type']!r}; allowed u16, s16")
     _check_range(path, place, fields)
     for key in ("over_range_mask", "untrusted_mask"):
         if fields[key] and fields["full_scale"] is None:
-            raise ProfileError(f"{path.name}: {place}.full_scale: missing; {key} needs it")
+            raise wrong(path, f"{place}.full_scale: missing; {key} needs it")
 
 
 def _check_range(path, place, fields):
     if fields["range"] is None:
-        raise ProfileError(f"{path.name}: {place}.range: missing; allowed [low, high]")
+        raise wrong(path, f"{place}.range: missing; allowed [low, high]")
 
 
 def _check_plain_register(path, place, fields):
@@ -286,25 +275,23 @@ def _check_plain_register(path, place, fields):
     effect, and a date that saturates would be a calibration that is never due.
     """
     for key in ("scale", "full_scale", "over_range_mask", "untrusted_mask"):
-        plain = SENSOR_REGISTER[key][3]
+        plain = schema.SENSOR_REGISTER[key][3]
         if fields.get(key, plain) != plain:
-            raise ProfileError(
-                f"{path.name}: {place}.{key}: {fields[key]}; allowed {plain or 'none'}, it is "
-                "taken as it is"
+            raise wrong(
+                path,
+                f"{place}.{key}: {fields[key]}; allowed {plain or 'none'}, it is taken as it is",
             )
 
 
 def _check_meter_unit(path, name, fields):
     """A power in kW would be taken as W, so that the grid meter shows a thousandth."""
-    unit = METER_UNITS.get(name[:-2])
+    unit = schema.METER_UNITS.get(name[:-2])
     if unit is not None and fields["unit"] != unit:
-        raise ProfileError(
-            f"{path.name}: registers.{name}.unit: {fields['unit']!r}; allowed {unit!r}"
-        )
+        raise wrong(path, f"registers.{name}.unit: {fields['unit']!r}; allowed {unit!r}")
 
 
 def _check_scale_factor(path, place, name, points):
     if name and (name not in points or points[name]["type"] != "sunssf"):
-        raise ProfileError(
-            f"{path.name}: {place}.scale_factor: {name!r}; allowed a sunssf point of the same model"
+        raise wrong(
+            path, f"{place}.scale_factor: {name!r}; allowed a sunssf point of the same model"
         )

@@ -19,11 +19,16 @@ class ProfileError(ValueError):
     """A profile that cannot be used: one line with file, key and what is allowed."""
 
 
+def wrong(path, words):
+    """ProfileError that names the file."""
+    return ProfileError(f"{path.name}: {words}")
+
+
 def only_tables(path, prefix, data):
     """data, a dict of tables."""
     for name, table in data.items():
         if not isinstance(table, dict):
-            raise ProfileError(f"{path.name}: {prefix}{name}: {table!r}; allowed a table")
+            raise wrong(path, f"{prefix}{name}: {table!r}; allowed a table")
     return data
 
 
@@ -39,9 +44,7 @@ def fields_of(path, prefix, data, schema, more=()):
     """data checked against schema, defaults filled in."""
     for key in data:
         if key not in schema:
-            raise ProfileError(
-                f"{path.name}: {prefix}{key}: unknown key{nearest(key, tuple(schema) + more)}"
-            )
+            raise wrong(path, f"{prefix}{key}: unknown key{nearest(key, tuple(schema) + more)}")
     return {
         key: _value(path, prefix + key, data.get(key, rule[3]), rule)
         for key, rule in schema.items()
@@ -51,11 +54,11 @@ def fields_of(path, prefix, data, schema, more=()):
 def _value(path, place, value, rule):
     kind, low, high, _ = rule
     if value is REQUIRED:
-        raise ProfileError(f"{path.name}: {place}: missing; allowed {_allowed(kind, low, high)}")
+        raise wrong(path, f"{place}: missing; allowed {_allowed(kind, low, high)}")
     # None: only a default can be
     if value is None or _IS[kind](value) and _within(value, low, high):
         return value
-    raise ProfileError(f"{path.name}: {place}: {value!r}; allowed {_allowed(kind, low, high)}")
+    raise wrong(path, f"{place}: {value!r}; allowed {_allowed(kind, low, high)}")
 
 
 def _within(value, low, high):

@@ -143,9 +143,9 @@ def _parsed(path):
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: is not TOML: {str(error).splitlines()[0]}") from error
     except ValueError:  # of a decimal that is longer than Python reads
-        raise ConfigError(f"{path}: is not TOML of ours: {MANY_DIGITS}") from None
+        raise ConfigError(f"{path}: is not usable TOML: {MANY_DIGITS}") from None
     if content is None or _is_deep(content):
-        raise ConfigError(f"{path}: is not TOML of ours: nested too deeply")
+        raise ConfigError(f"{path}: is not usable TOML: nested too deeply")
     return content
 
 
