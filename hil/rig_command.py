@@ -5,8 +5,7 @@ import os
 import sys
 import time
 
-from controller.site import config as configs
-from controller.site import stage_states
+from controller.site import config as configs, stage_states
 from controller.sites import EXAMPLE
 from hil import rig, virtual_run
 from hil.arguments import number, output_file, whole

@@ -6,8 +6,7 @@ from controller.record.store import ARMED, CLEAN, UNREADABLE, Loaded
 from controller.run.cabinet import Cabinet
 from drivers.buses.can_port import CanPort
 from hil.wires.virtual import no_reply
-from safety import matrix
-from safety import signals as s
+from safety import matrix, signals as s
 
 
 class MemoryStore:

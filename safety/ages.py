@@ -4,9 +4,7 @@ counts as known.
 
 from array import array
 
-from safety import matrix as m
-from safety import parameters as p
-from safety import signals as s
+from safety import matrix as m, parameters as p, signals as s
 
 # Of each of CABINET_GROUPS but the controller's own: the time after which it is silent.
 SILENT_MS = (

@@ -9,9 +9,7 @@ of rated), so that a chattering BMS limit does not become a chattering set-point
 
 from array import array
 
-from safety import matrix as m
-from safety import parameters as p
-from safety import signals as s
+from safety import matrix as m, parameters as p, signals as s
 from safety.rack_limits import (
     RACK_LIMITS,
     RL_CELL_VOLTAGE,

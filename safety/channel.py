@@ -7,8 +7,7 @@ never varies. Whatever is not a whole, right and new frame is refused, and count
 
 from array import array
 
-from safety import crc
-from safety import signals as s
+from safety import crc, signals as s
 
 FRAME_SCHEMA = 1
 START_1, START_2 = 0xA5, 0x5A

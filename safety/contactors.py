@@ -7,8 +7,7 @@ for all racks together.
 
 from array import array
 
-from safety import parameters as p
-from safety import signals as s
+from safety import parameters as p, signals as s
 
 OPEN, CLOSING, CLOSED, FAULT = range(4)
 # of `mismatch`: did not open, did not stay closed, fault of who knows which

@@ -12,10 +12,7 @@ by one per step.
 
 from array import array
 
-from safety import crc
-from safety import matrix as m
-from safety import parameters as p
-from safety import signals as s
+from safety import crc, matrix as m, parameters as p, signals as s
 
 STAGE_COUNT, STAGE_WORDS = len(m.STAGES), len(p.STAGE_WORDS)
 TRIPS_END = 65_536  # counted from 0 again: nobody reads a number and types it so many trips later

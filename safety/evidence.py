@@ -5,9 +5,7 @@ Every item is positive evidence: a signal that was seen, is fresh and says so. N
 energises anything.
 """
 
-from safety import matrix as m
-from safety import parameters as p
-from safety import signals as s
+from safety import matrix as m, parameters as p, signals as s
 from safety.evaluate import D_GATE
 
 INHIBIT_REASONS = (

@@ -8,9 +8,7 @@ at both. A group that was never seen since the start is unknown but not silent: 
 
 from array import array
 
-from safety import matrix as m
-from safety import parameters as p
-from safety import signals as s
+from safety import matrix as m, parameters as p, signals as s
 from safety.ages import Ages
 from safety.fire import Fire
 from safety.gas import Gas

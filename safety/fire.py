@@ -2,9 +2,7 @@
 without proof.
 """
 
-from safety import matrix as m
-from safety import parameters as p
-from safety import signals as s
+from safety import matrix as m, parameters as p, signals as s
 
 
 class Fire:

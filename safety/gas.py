@@ -8,9 +8,7 @@ carbon monoxide (the larger).
 
 from array import array
 
-from safety import matrix as m
-from safety import parameters as p
-from safety import signals as s
+from safety import matrix as m, parameters as p, signals as s
 
 # group, first of its three inputs: value, `ok`, days to calibration
 COMBUSTIBLE = ((s.G_GAS_1, s.GAS_1_LFL_PERMILLE), (s.G_GAS_2, s.GAS_2_LFL_PERMILLE))

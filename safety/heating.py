@@ -8,9 +8,7 @@ only steeper.
 
 from array import array
 
-from safety import matrix as m
-from safety import parameters as p
-from safety import signals as s
+from safety import matrix as m, parameters as p, signals as s
 
 HISTORY_S = 30  # row 22: 1 K/min for 30 s
 FAST_S, FASTEST_S = 10, 3  # row 23: 0.2 K/s for 10 s, 1 K/s for 3 s

@@ -2,10 +2,7 @@
 
 from array import array
 
-from safety import crc
-from safety import matrix as m
-from safety import parameters as p
-from safety import signals as s
+from safety import crc, matrix as m, parameters as p, signals as s
 from safety.evaluate import D_CLEAR_AT, D_CLEAR_TICKS, D_SET_TICKS, STAGE_WORDS
 
 # the whole limit image is checked in so many steps, 2 s at 20 ms, however large it is

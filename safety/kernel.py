@@ -7,9 +7,7 @@ the heap locked.
 
 from array import array
 
-from safety import matrix as m
-from safety import parameters as p
-from safety import signals as s
+from safety import matrix as m, parameters as p, signals as s
 from safety.bounds import Bounds
 from safety.contactors import Contactors
 from safety.evaluate import Evaluator

@@ -8,6 +8,7 @@ anything.
 from safety import (
     ages,
     bounds,
+    channel as c,
     contactors,
     crc,
     evaluate,
@@ -19,16 +20,15 @@ from safety import (
     image_check,
     kernel,
     latches,
+    matrix as m,
+    parameters as p,
     permit,
     rack_limits,
     racks,
     runaway,
+    signals as s,
     tapers,
 )
-from safety import channel as c
-from safety import matrix as m
-from safety import parameters as p
-from safety import signals as s
 
 # Why a channel gives no permit, and whom it names. Those before `interlock` are about the other
 # channel.

@@ -7,10 +7,7 @@ contactors close, each permit relay has to drop alone and be read back.
 
 from array import array
 
-from safety import contactors as c
-from safety import matrix as m
-from safety import parameters as p
-from safety import signals as s
+from safety import contactors as c, matrix as m, parameters as p, signals as s
 from safety.evidence import I_INTERLOCK, I_NONE, Evidence
 
 RETRY_MS = 10_000  # wait after a failed closing (foxBMS bms_cfg.h: re-entry after 10 s)

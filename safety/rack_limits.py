@@ -2,9 +2,7 @@
 
 from array import array
 
-from safety import matrix as m
-from safety import parameters as p
-from safety import signals as s
+from safety import matrix as m, parameters as p, signals as s
 from safety.contactors import CLOSED
 from safety.features import TICKS_FOR_MS_MAX
 from safety.tapers import FULL_PERMILLE, SOC_TAPER_PERMILLE, taper_permille, temperature_tapers

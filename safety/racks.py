@@ -6,10 +6,7 @@ A rack of which no group is fresh and none is late has nothing new and is left o
 
 from array import array
 
-from safety import matrix as m
-from safety import parameters as p
-from safety import runaway
-from safety import signals as s
+from safety import matrix as m, parameters as p, runaway, signals as s
 from safety.contactors import LOST, STILL_CLOSED, UNTOLD
 from safety.heating import Heating
 

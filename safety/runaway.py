@@ -8,8 +8,7 @@ on the curve of `python -m hil runaway` (a plant model, rates assumed) that cost
 median lead against 100 %, misses no more, and halves its alarms.
 """
 
-from safety import matrix as m
-from safety import signals as s
+from safety import matrix as m, signals as s
 
 SIGN_PCT_MAX = 100
 SECOND_PCT_MIN = 25

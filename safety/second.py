@@ -6,12 +6,14 @@ I/O, no allocation. It holds the limit image of channel A and runs on what of it
 can see.
 """
 
-from safety import channel as c
-from safety import matrix as m
-from safety import parameters as p
-from safety import peer as pe
-from safety import second_image as si
-from safety import signals as s
+from safety import (
+    channel as c,
+    matrix as m,
+    parameters as p,
+    peer as pe,
+    second_image as si,
+    signals as s,
+)
 from safety.kernel import Kernel
 
 # Contacts in the order of the bits that the board hands over: the shared ones, then these two.

@@ -2,10 +2,7 @@
 
 from array import array
 
-from safety import channel as c
-from safety import matrix as m
-from safety import parameters as p
-from safety import signals as s
+from safety import channel as c, matrix as m, parameters as p, signals as s
 
 # What channel B has inputs for and judges: features of the cabinet, by name.
 OWN_FEATURES = (

@@ -1,7 +1,6 @@
 """Less power towards the ends of temperature, cell voltage and charge: shares in permille."""
 
-from safety import matrix as m
-from safety import parameters as p
+from safety import matrix as m, parameters as p
 
 # Row 18 as a taper: full power up to the first temperature, none at the second (0.1 degC; charge,
 # discharge).

@@ -6,8 +6,7 @@ import re
 from typing import NamedTuple
 
 from controller.core import hint_codes as h
-from controller.hints import hint_statistics, keys, words
-from controller.hints import wire as w
+from controller.hints import hint_statistics, keys, wire as w, words
 from controller.hints.client import HintClient, SequenceError
 from controller.system import cli
 from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT

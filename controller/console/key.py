@@ -8,8 +8,7 @@ import contextlib
 import os
 import socket
 
-from controller.hints import desk, hint_statistics, keys
-from controller.hints import wire as w
+from controller.hints import desk, hint_statistics, keys, wire as w
 from controller.run import operator_commands
 from controller.system import cli, clock, sockets
 from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT, OutputError, say

@@ -12,8 +12,7 @@ from controller.state import rows
 from controller.state.reset_code import FORM, TURN_KEY, code_of, command_of
 from controller.system import cli
 from controller.system.paths import DONE, NO_START, NOT_DONE, quoted, say
-from safety import matrix as m
-from safety import signals as s
+from safety import matrix as m, signals as s
 
 BY_ITSELF = "resets by itself when its cause is gone"
 IS_A_START = (

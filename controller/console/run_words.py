@@ -7,8 +7,7 @@ from controller.record import snapshot
 from controller.record.journal import JournalError
 from controller.rows import reason_words
 from controller.state import rows
-from safety import matrix as m
-from safety import signals as s
+from safety import matrix as m, signals as s
 
 CLOSES = "it closes once the checklist is complete"
 OPENS, RESTS = "it ramps to zero and opens", "nothing is closed, and it stays so"

@@ -15,9 +15,7 @@ from controller.core.answers import Limit
 from controller.core.contract import Setup
 from controller.core.control import Control
 from controller.core.split import Split
-from safety import matrix
-from safety import parameters as p
-from safety import signals as s
+from safety import matrix, parameters as p, signals as s
 from safety.kernel import Kernel
 
 STANDING_BITS = 30

@@ -1,7 +1,6 @@
 """Names of the stage instances of a topology."""
 
-from safety import matrix
-from safety import signals as s
+from safety import matrix, signals as s
 
 
 def stage_instances(layout):

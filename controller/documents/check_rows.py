@@ -5,9 +5,12 @@ and the state of each stage.
 from controller.documents.document import wrapped
 from controller.rows import matrix_words
 from controller.rows.records import ROWS
-from controller.site import equipment as equipment_tables
-from controller.site import limit_images, stage_states
-from controller.site import thresholds as site_thresholds
+from controller.site import (
+    equipment as equipment_tables,
+    limit_images,
+    stage_states,
+    thresholds as site_thresholds,
+)
 from safety import matrix, parameters, signals
 
 # By stage_states.ARMED, BY_BMS, NOT_FITTED, BY_PANEL, NOT_ASKED, NOT_TOLD.

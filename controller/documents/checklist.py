@@ -10,8 +10,7 @@ from controller.documents import effect_words, matrix_tables
 from controller.rows import matrix_words, proof_intervals, records
 from controller.site import bus_times, stage_states, tapers, time_chain, wired
 from controller.site.equipment import EQUIPMENT
-from safety import matrix as m
-from safety import runaway
+from safety import matrix as m, runaway
 
 # Signs of runaway that row 53 adds up, in the order of what is at hand, and where each comes from:
 # equipment, or a word of the rack's BMS.

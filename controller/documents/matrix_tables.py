@@ -3,8 +3,7 @@
 from controller.documents import check_rows, document
 from controller.rows import matrix_words
 from controller.site import hma, limit_images, stage_states, tapers, time_chain, wired
-from safety import matrix as m
-from safety import parameters as p
+from safety import matrix as m, parameters as p
 
 MISSING = "REQUIRED, NOT ARMED"
 KINDS = {

@@ -12,8 +12,7 @@ from array import array
 from typing import NamedTuple
 
 from controller.core import hint_codes as h
-from controller.hints import hint_statistics as st
-from controller.hints import wire as w
+from controller.hints import hint_statistics as st, wire as w
 
 LATE_MS_MAX, EARLY_MS_MAX = 2000, 100
 QUOTA_MS = 1000  # the window of hints_per_s_max

@@ -11,8 +11,7 @@ import os
 import secrets
 import stat
 
-from controller.hints import desk
-from controller.hints import wire as w
+from controller.hints import desk, wire as w
 from controller.site.schema import SOURCE_NAME
 from controller.system import regular_file
 

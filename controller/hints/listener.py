@@ -15,9 +15,7 @@ who sends without blocking must be lucky.
 import os
 
 from controller.core import hint_codes as h
-from controller.hints import desk, replies
-from controller.hints import hint_statistics as st
-from controller.hints import wire as w
+from controller.hints import desk, hint_statistics as st, replies, wire as w
 from controller.system import clock, sockets
 
 DATAGRAMS_PER_TICK = 8  # to judge: with a MAC to make, or an answer to send

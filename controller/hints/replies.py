@@ -4,12 +4,10 @@ why; and the state of the cabinet for a source that asks.
 Reads the core as the tick has left it; changes nothing.
 """
 
-from controller.core import hint_codes as h
-from controller.core import reasons, setpoint
+from controller.core import hint_codes as h, reasons, setpoint
 from controller.core.integers import within
 from controller.core.policies import hint_outputs
-from controller.hints import desk
-from controller.hints import wire as w
+from controller.hints import desk, wire as w
 
 
 def reply(pending, core, nonce, uptime_ms):

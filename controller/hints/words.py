@@ -4,8 +4,7 @@ machines.
 
 import textwrap
 
-from controller.core import hint_codes as h
-from controller.core import reasons
+from controller.core import hint_codes as h, reasons
 from controller.hints import wire as w
 from controller.rows import reason_words
 

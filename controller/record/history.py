@@ -12,9 +12,7 @@ from array import array
 from controller.record import replay
 from controller.record.frame import KEYFRAME
 from controller.record.snapshot import Snapshot
-from safety import matrix
-from safety import parameters as p
-from safety import signals as s
+from safety import matrix, parameters as p, signals as s
 
 STAGES = {stage[matrix.S_ID]: stage for stage in matrix.STAGES}
 # of the cabinet: feature, input

@@ -7,8 +7,7 @@ from controller.core.image import IS_ENDING, PEER, PEER_EMPTY
 from controller.record import replay
 from controller.record.frame import KEYFRAME
 from controller.record.journal import JournalError, JournalReader
-from safety import parameters as p
-from safety import signals as s
+from safety import parameters as p, signals as s
 
 
 def names_of(names, words):

@@ -13,9 +13,7 @@ from controller.core.setpoint import O_BINDING_REASON
 from controller.record.snapshot import names_of, places
 from controller.rows import reason_words
 from controller.run import operator_commands, run_request
-from safety import matrix
-from safety import parameters as p
-from safety import signals as s
+from safety import matrix, parameters as p, signals as s
 
 TRIP, CLEAR, LATCH, RESET, STATE = "trip", "clear", "latch", "reset", "state"
 LIMIT, HINT, SOURCE, START, STOP = "limit", "hint", "source", "start", "stop"

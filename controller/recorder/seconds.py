@@ -4,8 +4,7 @@ What was not measured lately is None.
 """
 
 from controller.core import setpoint
-from safety import parameters as p
-from safety import signals as s
+from safety import parameters as p, signals as s
 
 COLUMNS = tuple(
     "grid_W load_W battery_W setpoint_W low_W high_W soc_permille cell_mV_min cell_mV_max "

@@ -4,8 +4,7 @@
 
 from controller.rows.records import ROWS, feature, feature_name
 from controller.rows.shapes import ABOVE_ZERO, YES_NO
-from safety import matrix as m
-from safety import parameters as p
+from safety import matrix as m, parameters as p
 
 RESETS = ("by itself", "remote", "key on site")  # by m.SELF, REMOTE, KEY
 SCOPES = ("cabinet", "unit", "rack")

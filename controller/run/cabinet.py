@@ -14,9 +14,7 @@ from controller.run.field import Field
 from controller.run.record_feed import RecordFeed
 from controller.run.relays import Relays
 from controller.run.reset import key_is_out
-from safety import latches
-from safety import parameters as p
-from safety import signals as s
+from safety import latches, parameters as p, signals as s
 
 KEYFRAME_MS = 10_000
 LAMP_TEST_MS = 5000

@@ -8,12 +8,14 @@ tick: `update` before the kernel's step, whose input it gives (`code`), and `rep
 from controller.core.image import PEER_EMPTY
 from controller.run import peer_words
 from drivers.buses.port import NEVER
-from safety import channel as c
-from safety import latches
-from safety import parameters as p
-from safety import peer as pe
-from safety import second_image as si
-from safety import signals as s
+from safety import (
+    channel as c,
+    latches,
+    parameters as p,
+    peer as pe,
+    second_image as si,
+    signals as s,
+)
 
 ORDER_MS_MAX = 1000  # for B to answer a reset; its frames come every 40 ms
 NO_ANSWER = len(latches.RESULTS)  # the result of a reset that B has not answered

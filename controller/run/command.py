@@ -8,8 +8,7 @@ from controller.hints import keys
 from controller.record import journal_header, store
 from controller.record.journal import JournalError
 from controller.record.keeper import Keeper
-from controller.run import cabinet as cabinets
-from controller.run import loop, self_test
+from controller.run import cabinet as cabinets, loop, self_test
 from controller.site import config
 from controller.site.refusal import ConfigError
 from controller.system import clock, realtime

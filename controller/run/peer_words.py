@@ -6,10 +6,7 @@ the console.
 """
 
 from controller.rows.records import ROWS
-from safety import channel as c
-from safety import matrix as m
-from safety import peer as pe
-from safety import signals as s
+from safety import channel as c, matrix as m, peer as pe, signals as s
 
 ITS_REASON_SHIFT, SUBJECT_SHIFT, BYTE = 8, 16, 0xFF
 OF_A = {

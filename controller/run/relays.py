@@ -7,8 +7,7 @@ the time, and costs the kernel nothing.
 """
 
 from controller.run.self_test import ENABLE, SUPPLY
-from safety import parameters as p
-from safety import signals as s
+from safety import parameters as p, signals as s
 
 # longer than the kernel's own test waits (RELAY_MS): that is a failed closing first, row 38
 FOLLOW_MS = 1500

@@ -10,8 +10,7 @@ from array import array
 
 from controller.run import operator_commands
 from controller.run.stored_value import StoredValue
-from safety import latches, matrix
-from safety import signals as s
+from safety import latches, matrix, signals as s
 
 # Results after which a reset goes on to the second channel. Not after a refusal that holds there
 # too: causes have changed since the operator looked, no more resets are allowed in this hour, the

@@ -13,8 +13,7 @@ from drivers.meter import Meter
 from drivers.pcs import SunSpecPcs
 from drivers.pylontech import PylontechBms
 from drivers.sensor import LFL_UNIT, Sensor
-from safety import matrix as m
-from safety import signals as s
+from safety import matrix as m, signals as s
 
 SECOND_US = 1_000_000
 SETPOINT = "write setpoint"

@@ -9,8 +9,7 @@ is how long they take at most.
 from controller.rows import proof_intervals, records
 from controller.rows.shapes import AT_ONCE, BY_LEVEL, BY_LEVEL_S
 from controller.site import bus_times, stage_states, time_chain, wired
-from safety import matrix as m
-from safety import parameters as p
+from safety import matrix as m, parameters as p
 from safety.evaluate import D_SET_TICKS
 from safety.kernel import Kernel
 

@@ -9,8 +9,7 @@ import re
 
 from controller.core.hint_codes import ROLES as SOURCE_ROLES
 from controller.core.parameters import CONTROL_PARAMETERS, SOURCE_PARAMETERS
-from controller.rows.proof_intervals import INTERVALS
-from controller.rows.proof_intervals import SECTION as PROOF_TEST
+from controller.rows.proof_intervals import INTERVALS, SECTION as PROOF_TEST
 from controller.rows.records import WIRED
 from controller.rows.shapes import LONG_D
 from controller.site.equipment import EQUIPMENT

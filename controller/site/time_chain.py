@@ -12,9 +12,7 @@ from controller.rows import records
 from controller.rows.shapes import BY_LEVEL, BY_LEVEL_S
 from controller.site import bus_times, schema
 from controller.system import program_memory
-from safety import channel, peer
-from safety import matrix as m
-from safety import parameters as p
+from safety import channel, matrix as m, parameters as p, peer
 from safety.image_check import CRC_STEPS
 from safety.kernel import Kernel
 

@@ -5,8 +5,7 @@ gaps. cross_checks.py checks times, loads of buses and silence budgets.
 import os
 from dataclasses import dataclass
 
-from controller.site import device_checks, hma, schema
-from controller.site import devices as device_tables
+from controller.site import device_checks, devices as device_tables, hma, schema
 from controller.site.acceptance_text import lacks_of_acceptance
 from controller.site.refusal import not_allowed, shown
 

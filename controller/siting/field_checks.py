@@ -2,8 +2,7 @@
 
 from controller.site.acceptance_text import names_nothing
 from controller.site.refusal import not_allowed, refuse, shown
-from controller.siting import fields as f
-from controller.siting import ground
+from controller.siting import fields as f, ground
 
 
 def frozen(value):

@@ -1,7 +1,6 @@
 """Measures of the energy of fire areas and dwellings, and of the distance of units at dwellings."""
 
-from controller.siting import fields as f
-from controller.siting import geometry, scopes
+from controller.siting import fields as f, geometry, scopes
 from controller.siting.items import Item, fact_item, gap_item, sum_kWh
 from controller.siting.measure_units import is_tested
 from controller.siting.things import grouped

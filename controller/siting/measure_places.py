@@ -1,7 +1,6 @@
 """Measures of roofs, floors, exposures, fences and lists of papers."""
 
-from controller.siting import fields as f
-from controller.siting import geometry, ground, reductions
+from controller.siting import fields as f, geometry, ground, reductions
 from controller.siting.items import (
     Item,
     each_area,

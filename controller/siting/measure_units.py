@@ -1,7 +1,6 @@
 """Measures of what the site is, and of units, their groups and the tests they rely on."""
 
-from controller.siting import fields as f
-from controller.siting import geometry
+from controller.siting import fields as f, geometry
 from controller.siting.items import Item, each_model, gap_item, of_models, sum_kWh, undeclared_kinds
 
 NO_TEST = "no test is relied upon"

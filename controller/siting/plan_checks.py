@@ -3,8 +3,7 @@
 import itertools
 
 from controller.site.refusal import refuse
-from controller.siting import fields as f
-from controller.siting import ground, lot
+from controller.siting import fields as f, ground, lot
 
 
 def check_plan(path, site):

@@ -8,8 +8,7 @@ import tomllib
 
 from controller.site.layers import file_text
 from controller.site.refusal import ConfigError, not_allowed, refuse, shown
-from controller.siting import fields as f
-from controller.siting import geometry, ground, lot
+from controller.siting import fields as f, geometry, ground, lot
 from controller.siting.field_checks import check_value, frozen
 from controller.siting.plan_checks import check_plan
 from controller.siting.site import Site

@@ -2,8 +2,7 @@
 only.
 """
 
-from controller.siting import fields as f
-from controller.siting import geometry, sight
+from controller.siting import fields as f, geometry, sight
 
 REDUCED_m = f.SPACING_m
 # how much higher than the unit, and longer at both ends, a barrier has to be

@@ -10,10 +10,12 @@ import operator
 from collections.abc import Callable
 from typing import NamedTuple
 
-from controller.siting import measure_energy as energy
-from controller.siting import measure_places as places
-from controller.siting import measure_units as units
-from controller.siting import scopes
+from controller.siting import (
+    measure_energy as energy,
+    measure_places as places,
+    measure_units as units,
+    scopes,
+)
 from controller.siting.fields import (
     EXPOSED,
     IFC_2018,

@@ -5,8 +5,7 @@ import math
 from dataclasses import dataclass
 
 from controller.site.acceptance_text import placeholder_line
-from controller.siting import fields as f
-from controller.siting import geometry
+from controller.siting import fields as f, geometry
 from controller.siting.things import grouped
 
 # outlines are inner faces of walls: rooms apart by no more than the thickest wall between two touch

@@ -6,10 +6,7 @@ from controller.core import image, reasons
 from controller.run import run_request
 from controller.state import base, propagation, record, rows
 from controller.state.reset_code import code_of, command_of
-from safety import latches as l
-from safety import matrix as m
-from safety import parameters as p
-from safety import signals as s
+from safety import latches as l, matrix as m, parameters as p, signals as s
 
 RESTS = {
     run_request.PERSON: "person",

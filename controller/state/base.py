@@ -2,8 +2,7 @@
 
 from controller.core import image, reasons
 from controller.rows import reason_words
-from safety import parameters as p
-from safety import signals as s
+from safety import parameters as p, signals as s
 
 
 def reason(code):

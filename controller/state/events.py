@@ -1,8 +1,7 @@
 """Events: of the recorder, or without one of the keyframes of the present journal."""
 
 from controller.core import reasons
-from controller.record import history as h
-from controller.record import utc
+from controller.record import history as h, utc
 from controller.rows import reason_words
 from controller.state import base, record
 from safety import matrix as m

@@ -1,8 +1,7 @@
 """Hints in force: value, remaining validity, fallback, and the source that binds."""
 
 from controller.core import hint_codes, hint_sources
-from controller.core.policies import hint_outputs as t
-from controller.core.policies import hint_table
+from controller.core.policies import hint_outputs as t, hint_table
 
 # {what: (word with its source, quantities of that source that may bind it)}
 BINDING = {

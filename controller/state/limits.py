@@ -3,10 +3,7 @@
 from controller.core import reasons
 from controller.state import base
 from controller.state.rows import rows_demanding
-from safety import bounds, rack_limits, tapers
-from safety import matrix as m
-from safety import parameters as p
-from safety import signals as s
+from safety import bounds, matrix as m, parameters as p, rack_limits, signals as s, tapers
 
 CODES = reasons.KERNEL_CHARGE, reasons.KERNEL_DISCHARGE  # by the way: 0 charges, 1 discharges
 CELLS_PER_MODULE_MAX = 32  # a cell's position is module x 32 + cell

@@ -6,10 +6,7 @@ that acts reads it.
 
 from controller.record.history import STAGES
 from controller.state import base, propagation_map
-from safety import heating
-from safety import matrix as m
-from safety import parameters as p
-from safety import signals as s
+from safety import heating, matrix as m, parameters as p, signals as s
 
 SUSPECTING = (21, 22, 23, 24, 53)  # rows that suspect a rack of a thermal runaway
 BURNING = (21, 23, 24)  # of them those that see it happen, where the sensor is as hot as a trigger

@@ -1,9 +1,7 @@
 """Racks, as reported by their BMS: an unknown value is None, never the last one and never 0."""
 
 from controller.state import base
-from safety import contactors, rack_limits
-from safety import parameters as p
-from safety import signals as s
+from safety import contactors, parameters as p, rack_limits, signals as s
 
 REPORTED = ("open", "pre-charge", "closed", "fault")  # of CONTACTOR_STATE
 

@@ -5,8 +5,7 @@ from controller.record.history import CODES, STAGES, scope_of
 from controller.rows import reason_words
 from controller.run import peer_words, self_test
 from controller.state import base
-from safety import matrix as m
-from safety import signals as s
+from safety import matrix as m, signals as s
 
 RESETS = ("self", "remote", "key")  # by the latch of a stage
 # what history.CODES say

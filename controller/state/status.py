@@ -3,8 +3,7 @@
 from controller.core import setpoint
 from controller.site import equipment
 from controller.state import alarms, base, hints, links, propagation, racks, rows, why
-from safety import parameters as p
-from safety import signals as s
+from safety import parameters as p, signals as s
 
 # contact: its inputs, those of equipment that is not fitted left out (../../equipment.py).
 CONTACTS = {

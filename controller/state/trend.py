@@ -3,8 +3,7 @@ keyframes.
 """
 
 from controller.core import setpoint
-from controller.state import base
-from controller.state import racks as facts_of_racks
+from controller.state import base, racks as facts_of_racks
 from safety import signals as s
 
 COLUMNS = 42

@@ -20,8 +20,7 @@ from typing import NamedTuple
 from controller import sites
 from controller.site import config as configs
 from controller.site.refusal import ConfigError
-from safety import parameters
-from safety import second_image as si
+from safety import parameters, second_image as si
 
 DONE, WRONG_INPUT, NO_START = 0, 2, 3
 ROOT = pathlib.Path(__file__).resolve().parents[2]

@@ -1,7 +1,6 @@
 """Channel B beside the simulated cabinet, in virtual time, with its relay in the plant's chain."""
 
-from safety import parameters
-from safety import second as sc
+from safety import parameters, second as sc
 
 
 class VirtualChannelB:

@@ -7,8 +7,7 @@ acts on its parts (hil/scenarios/plant_actions.py) and then calls `publish`.
 
 import random
 
-from hil.plant import air, bus, chemistry, climate, pcs, rack, relays, ups
-from hil.plant import config as plant_config
+from hil.plant import air, bus, chemistry, climate, config as plant_config, pcs, rack, relays, ups
 
 CONTACTS = (
     *("estop_1", "estop_2", "fire_alarm", "suppression", "gas_relay", "airflow", "key_run"),

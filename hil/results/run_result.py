@@ -8,8 +8,7 @@ import sys
 from hil.observer.reactions import first
 from hil.results import figures, words
 from hil.scenarios import expectations
-from safety import parameters
-from safety import signals as s
+from safety import parameters, signals as s
 
 MET, NOT_MET, INTERRUPTED = 0, 1, 130  # 128 + SIGINT, as shells say it
 

@@ -13,8 +13,7 @@ from controller.core.setpoint import (
 from controller.rows import reason_words
 from controller.state import rows
 from hil.observer.trips import names_standing, scope_words
-from safety import matrix
-from safety import signals as s
+from safety import matrix, signals as s
 
 RESETS = ("self", "remote", "key")
 AVAILABLE = {"charge_W_max": s.CHARGE_W_MAX, "discharge_W_max": s.DISCHARGE_W_MAX}

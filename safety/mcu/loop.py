@@ -10,9 +10,7 @@ A board (board_*.py) is everything that touches the hardware:
     kick(): the watchdog; lock_heap(); service() -> True: do not run, somebody loads the board
 """
 
-from safety import parameters as p
-from safety import second as sc
-from safety import second_image as si
+from safety import parameters as p, second as sc, second_image as si
 
 LINE = bytearray(64)  # bytes taken from the link at a time
 

@@ -3,9 +3,7 @@
 from types import SimpleNamespace
 
 from controller.core import hint_codes as h
-from controller.hints import desk as hints
-from controller.hints import hint_statistics
-from controller.hints import wire as w
+from controller.hints import desk as hints, hint_statistics, wire as w
 from controller.site.sources import Source
 
 NONCE = bytes(range(8))

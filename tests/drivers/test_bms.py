@@ -3,8 +3,7 @@
 import cantools
 import pytest
 from device_suite import CanSuite, Sink
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from drivers import bms, profile
 from safety import signals as s

@@ -4,8 +4,7 @@ from fractions import Fraction
 
 import cantools
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from drivers import dbc, profile
 

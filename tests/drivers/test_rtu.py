@@ -5,8 +5,7 @@ import re
 import struct
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from pymodbus.framer.rtu import FramerRTU
 from pymodbus.pdu import bit_message, register_message
 

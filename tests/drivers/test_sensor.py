@@ -5,8 +5,7 @@ import struct
 
 import pytest
 from device_suite import ModbusSuite, Sink, Slave
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from drivers import profile
 from drivers.sensor import Sensor

@@ -2,8 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from hil.devices.rtu_slave import crc16
 from hil.observer.beats import HEARTBEAT, SETPOINT, UNKNOWN_W, Beats, largest_gap_us, unpacked

@@ -6,8 +6,7 @@ import statistics
 
 import pytest
 
-from hil.loads import reader, shape
-from hil.loads import trace as load
+from hil.loads import reader, shape, trace as load
 from tests.repository import SHARED
 
 TRACES = SHARED / "data" / "load"

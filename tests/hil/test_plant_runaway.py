@@ -5,8 +5,7 @@ comes out.
 import functools
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from hil.plant import chemistry, config, runaway, thermal
 

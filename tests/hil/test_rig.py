@@ -15,8 +15,7 @@ from controller import __main__ as controller
 from controller.record import store
 from controller.site import config
 from controller.sites import EXAMPLE
-from hil import __main__ as cli
-from hil import rig, rig_command
+from hil import __main__ as cli, rig, rig_command
 from tests.repository import ROOT
 
 pytestmark = pytest.mark.wire

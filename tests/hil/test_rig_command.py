@@ -12,8 +12,7 @@ import pytest
 from controller.record.journal import JournalError
 from controller.site import config, stage_states
 from controller.sites import EXAMPLE
-from hil import __main__ as cli
-from hil import rig_command, virtual_controller, virtual_run
+from hil import __main__ as cli, rig_command, virtual_controller, virtual_run
 from hil.scenarios import scenario
 
 VIRTUAL = ("rig", "--virtual", "--headless", "--plot", "")

@@ -10,8 +10,7 @@ from controller.run import operator_commands, peer_words
 from controller.site import config
 from controller.sites import FOLDER as SITES
 from hil.simulate import VirtualRig
-from safety import evidence, peer
-from safety import signals as s
+from safety import evidence, peer, signals as s
 
 LINK = '[channel_b]\nport = "/dev/serial/by-path/b"'
 

@@ -4,8 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from controller.core import reasons
-from controller.core import setpoint as chain
+from controller.core import reasons, setpoint as chain
 from controller.core.instances import stage_instances
 from controller.rows import reason_words
 from controller.site import config
@@ -14,8 +13,7 @@ from controller.state import rows
 from hil.results import frame, view
 from hil.scenarios.scenario import Action
 from hil.simulate import VirtualRig
-from safety import matrix
-from safety import signals as s
+from safety import matrix, signals as s
 
 CONFIG = config.load(EXAMPLE)
 NAMES = stage_instances(CONFIG.layout())

@@ -6,8 +6,7 @@ no driver. Two taps: where the controller hands bytes to the wire, and the wire 
 may spoil a frame, or nothing passes).
 """
 
-from controller.console.pages import text
-from controller.console.pages import why as page
+from controller.console.pages import text, why as page
 from controller.core.integers import within
 from controller.record import snapshot
 from controller.state import why

@@ -28,12 +28,18 @@ from symbolic import (
 )
 
 from hil import forks
-from safety import bounds, crc, evaluate, rack_limits, tapers
-from safety import contactors as c
-from safety import matrix as m
-from safety import parameters as p
-from safety import permit as permits
-from safety import signals as s
+from safety import (
+    bounds,
+    contactors as c,
+    crc,
+    evaluate,
+    matrix as m,
+    parameters as p,
+    permit as permits,
+    rack_limits,
+    signals as s,
+    tapers,
+)
 from safety.kernel import ELAPSED_MAX, Kernel
 
 TICK_MS = 20

@@ -7,8 +7,7 @@ equipment.
 """
 
 from controller.documents import effect_words
-from controller.rows import matrix_words as words
-from controller.rows import readings, records
+from controller.rows import matrix_words as words, readings, records
 from controller.site import bus_times, config, time_chain
 from safety import matrix as m
 from tests import generated_page

@@ -4,9 +4,7 @@ else around it.
 
 from array import array
 
-from safety import matrix as m
-from safety import parameters as p
-from safety import signals as s
+from safety import matrix as m, parameters as p, signals as s
 from safety.kernel import Kernel
 
 # At rest every signal whose name ends so is 1, and these two.

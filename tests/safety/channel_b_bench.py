@@ -4,10 +4,7 @@ test may choose.
 
 from bench import default_image
 
-from safety import channel as c
-from safety import parameters as p
-from safety import peer as pe
-from safety import second as sc
+from safety import channel as c, parameters as p, peer as pe, second as sc
 
 CLOSED = sc.KEY_BIT - 1  # all shared contacts
 # 0.5 s of 20 ms, less the one in which a frame may have come, less one for the relay

@@ -2,9 +2,7 @@
 
 from bench import default_image
 
-from safety import matrix as m
-from safety import parameters as p
-from safety import signals as s
+from safety import matrix as m, parameters as p, signals as s
 from safety.kernel import Kernel
 
 RACK_INPUTS = [row[0] for row in s.RACK_INPUTS]

@@ -7,8 +7,7 @@ try:
 except ImportError:  # on MicroPython the course lies beside this file
     import course
 
-from safety import crc
-from safety import second_image as si
+from safety import crc, second_image as si
 from safety.mcu import loop
 
 TURNS = 1500

@@ -9,10 +9,7 @@ stepping, so one allocation is an error.
 import sys
 from array import array
 
-from safety import crc
-from safety import matrix as m
-from safety import parameters as p
-from safety import signals as s
+from safety import crc, matrix as m, parameters as p, signals as s
 from safety.kernel import Kernel
 
 try:

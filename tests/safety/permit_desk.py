@@ -2,9 +2,7 @@
 
 from bench import default_image
 
-from safety import contactors as c
-from safety import permit
-from safety import signals as s
+from safety import contactors as c, permit, signals as s
 from safety.kernel import Kernel
 
 INHIBITED, READY, CLOSING, RUNNING, STOPPING, TRIPPED = range(6)

@@ -7,8 +7,7 @@ import functools
 
 from bench import Bench, disarm
 
-from safety import matrix as m
-from safety import signals as s
+from safety import matrix as m, signals as s
 
 COARSE = 20  # ticks, 0.4 s: as late as a step may be without a trip of row 44
 

@@ -8,9 +8,7 @@ from bench import default_image
 
 from controller.rows import records
 from controller.site import time_chain
-from safety import matrix as m
-from safety import permit
-from safety import signals as s
+from safety import matrix as m, permit, signals as s
 from tests import generated_page
 
 PAGE = assessor.PAGE.read_text(encoding="utf-8")

@@ -6,15 +6,10 @@ from array import array
 import checked_ints
 import pytest
 from bench import default_image
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from started import Plant, running
 
-from safety import bounds as b
-from safety import matrix as m
-from safety import parameters as p
-from safety import signals as s
-from safety import tapers
+from safety import bounds as b, matrix as m, parameters as p, signals as s, tapers
 from safety.kernel import Kernel
 
 RATED_W = 250_000

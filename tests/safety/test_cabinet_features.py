@@ -4,9 +4,7 @@ import pytest
 from desk import Desk
 from rows import ticks
 
-from safety import features
-from safety import matrix as m
-from safety import signals as s
+from safety import features, matrix as m, signals as s
 
 KNOWN, IN_PART, UNKNOWN = m.KNOWN, m.IN_PART, 0
 NAMES = [name for name in m.CABINET_FEATURES if name in [row[0] for row in s.CABINET_INPUTS]]

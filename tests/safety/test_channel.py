@@ -6,8 +6,7 @@ import struct
 import pytest
 from test_crc import bitwise
 
-from safety import channel as c
-from safety import signals as s
+from safety import channel as c, signals as s
 
 IMAGE_CRC, TABLE_CRC = 123_456_789, 987_654_321
 START = bytes((c.START_1, c.START_2))

@@ -6,11 +6,7 @@ import pytest
 from permit_desk import CLOSING, INHIBITED, LOAD_MA, STOPPING, TRIPPED, ZERO_MA, Desk, arrange_one
 from rows import ticks
 
-from safety import contactors as c
-from safety import matrix as m
-from safety import parameters as p
-from safety import permit
-from safety import signals as s
+from safety import contactors as c, matrix as m, parameters as p, permit, signals as s
 
 FUSE_TICKS = ticks(30_000)
 BREAKS_MA = 300_000

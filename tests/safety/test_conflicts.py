@@ -5,8 +5,7 @@ from bench import default_image
 from rows import ticks
 from started import Plant, running
 
-from safety import matrix as m
-from safety import signals as s
+from safety import matrix as m, signals as s
 
 HOLD_OFF_TICKS = 20
 CABINET_STAGES = [stage for stage in m.STAGES if stage[m.S_SCOPE] == s.CABINET]

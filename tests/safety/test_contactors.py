@@ -6,10 +6,7 @@ import random
 import pytest
 from bench import default_image
 
-from safety import contactors as c
-from safety import matrix as m
-from safety import parameters as p
-from safety import signals as s
+from safety import contactors as c, matrix as m, parameters as p, signals as s
 from safety.kernel import Kernel
 
 OPEN, CLOSING, CLOSED, FAULT = c.OPEN, c.CLOSING, c.CLOSED, c.FAULT

@@ -1,8 +1,7 @@
 """CRC-30/CDMA, reflected, against a bit by bit computation, and what it must see."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from safety import crc
 

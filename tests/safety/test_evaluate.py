@@ -6,10 +6,7 @@ import random
 import pytest
 from bench import default_image
 
-from safety import crc
-from safety import matrix as m
-from safety import parameters as p
-from safety import signals as s
+from safety import crc, matrix as m, parameters as p, signals as s
 from safety.evaluate import Evaluator
 from safety.features import Features
 from safety.kernel import Kernel

@@ -3,10 +3,7 @@
 import pytest
 from bench import default_image
 
-from safety import evidence as e
-from safety import matrix as m
-from safety import parameters as p
-from safety import signals as s
+from safety import evidence as e, matrix as m, parameters as p, signals as s
 from safety.evaluate import D_GATE
 from safety.kernel import Kernel
 

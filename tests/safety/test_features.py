@@ -5,10 +5,7 @@ from desk import Desk
 from rows import ticks
 from started import running
 
-from safety import matrix as m
-from safety import parameters as p
-from safety import racks
-from safety import signals as s
+from safety import matrix as m, parameters as p, racks, signals as s
 
 KNOWN, IN_PART, UNKNOWN = m.KNOWN, m.IN_PART, 0
 

@@ -7,9 +7,7 @@ import pytest
 from desk import Desk
 from rows import ticks
 
-from safety import gas
-from safety import matrix as m
-from safety import signals as s
+from safety import gas, matrix as m, signals as s
 
 KNOWN, IN_PART, UNKNOWN = m.KNOWN, m.IN_PART, 0
 SECOND, BUDGET = ticks(1000), ticks(3000)

@@ -9,9 +9,7 @@ import pytest
 from desk import Desk
 from rows import ticks
 
-from safety import matrix as m
-from safety import parameters as p
-from safety import signals as s
+from safety import matrix as m, parameters as p, signals as s
 
 KNOWN, IN_PART, DOUBTED, UNKNOWN = m.KNOWN, m.IN_PART, m.DOUBTED, 0
 SECOND = ticks(1000)

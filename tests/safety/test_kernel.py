@@ -9,10 +9,7 @@ from parity_steps import Walk
 from rows import ticks
 from started import Plant, running
 
-from safety import bounds
-from safety import matrix as m
-from safety import parameters as p
-from safety import signals as s
+from safety import bounds, matrix as m, parameters as p, signals as s
 from safety.image_check import CRC_STEPS
 from safety.kernel import ELAPSED_MAX, Kernel
 

@@ -8,9 +8,7 @@ from bench import default_image
 from rows import ticks
 from started import Plant, running
 
-from safety import latches
-from safety import matrix as m
-from safety import signals as s
+from safety import latches, matrix as m, signals as s
 
 NONE, DONE, CHANGED, NOT_CLEAR_YET, NO_TOKENS, KEY_NEEDED, NOTHING = range(7)
 CLEAR = ticks(5000)

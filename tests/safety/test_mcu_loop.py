@@ -8,12 +8,14 @@ import pytest
 from bench import default_image
 from channel_b_bench import CLOSED
 
-from safety import channel as c
-from safety import matrix as m
-from safety import parameters as p
-from safety import peer as pe
-from safety import second as sc
-from safety import second_image as si
+from safety import (
+    channel as c,
+    matrix as m,
+    parameters as p,
+    peer as pe,
+    second as sc,
+    second_image as si,
+)
 from safety.mcu import loop
 
 

@@ -8,9 +8,7 @@ import importlib
 
 import pytest
 
-from safety import matrix as m
-from safety import permit
-from safety import signals as s
+from safety import matrix as m, permit, signals as s
 from safety.mcu import loop
 
 CONTACTS = tuple(

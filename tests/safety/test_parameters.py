@@ -2,13 +2,10 @@
 
 import pytest
 from bench import default_image
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from started import Plant, running
 
-from safety import matrix as m
-from safety import parameters as p
-from safety import signals as s
+from safety import matrix as m, parameters as p, signals as s
 from safety.evaluate import D_GATE
 from safety.image_check import CRC_STEPS
 from safety.kernel import Kernel

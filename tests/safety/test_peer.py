@@ -6,12 +6,18 @@ import pytest
 from bench import default_image
 from channel_b_bench import CLOSED, DISAGREE_TICKS, EXPIRY_TICKS
 
-from safety import ages, heating, permit, racks, tapers
-from safety import channel as c
-from safety import matrix as m
-from safety import parameters as p
-from safety import peer as pe
-from safety import signals as s
+from safety import (
+    ages,
+    channel as c,
+    heating,
+    matrix as m,
+    parameters as p,
+    peer as pe,
+    permit,
+    racks,
+    signals as s,
+    tapers,
+)
 
 IMAGE_CRC, TABLE_CRC = 11, 22
 WINDOW_TICKS = 250  # 5 s

@@ -4,8 +4,7 @@ import itertools
 
 import pytest
 from bench import default_image
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from permit_desk import (
     CLOSING,
     INHIBITED,
@@ -21,12 +20,15 @@ from permit_desk import (
 from rows import ticks
 from started import Plant, resting, running
 
-from safety import bounds, evidence
-from safety import contactors as c
-from safety import matrix as m
-from safety import parameters as p
-from safety import permit as permits
-from safety import signals as s
+from safety import (
+    bounds,
+    contactors as c,
+    evidence,
+    matrix as m,
+    parameters as p,
+    permit as permits,
+    signals as s,
+)
 
 OPEN_TICKS = UNKNOWN_TICKS = ticks(200)
 ZERO_TICKS, STOPPING_TICKS, FUSE_TICKS = ticks(2000), ticks(5000), ticks(30_000)

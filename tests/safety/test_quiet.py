@@ -3,8 +3,7 @@
 import pytest
 from started import running
 
-from safety import matrix as m
-from safety import signals as s
+from safety import matrix as m, signals as s
 
 
 class Calls:

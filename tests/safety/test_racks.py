@@ -7,10 +7,7 @@ from checked_ints import Small
 from desk import Desk
 from rows import ticks
 
-from safety import features, racks
-from safety import matrix as m
-from safety import parameters as p
-from safety import signals as s
+from safety import features, matrix as m, parameters as p, racks, signals as s
 from safety.contactors import LOST, STILL_CLOSED, UNTOLD
 
 KNOWN, IN_PART, UNKNOWN = m.KNOWN, m.IN_PART, 0

@@ -5,9 +5,7 @@ Columns: name, unit, lowest, highest; of a parameter its default and the tighter
 
 import pytest
 
-from safety import matrix as m
-from safety import parameters as p
-from safety import signals as s
+from safety import matrix as m, parameters as p, signals as s
 
 INT = s.INT_MAX
 

@@ -7,8 +7,7 @@ from permit_desk import CLOSING, INHIBITED, RUNNING, TRIPPED
 from rows import ticks
 from started import Plant, resting, running
 
-from safety import evidence, permit
-from safety import signals as s
+from safety import evidence, permit, signals as s
 
 # PCS enable, contactor supply: both on, each dropped alone, and last as the contactors need it
 LEVELS = ((1, 1), (0, 1), (1, 1), (1, 0), (0, 1))

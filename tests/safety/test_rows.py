@@ -24,8 +24,7 @@ from rows import (
 from section_7 import CLEARS, KEY, REMOTE, ROWS, SELF, effects
 from started import COARSE, running
 
-from safety import bounds, latches
-from safety import signals as s
+from safety import bounds, latches, signals as s
 
 RATED_W = 250_000
 LOAD_MA = 100_000

@@ -4,8 +4,7 @@ import itertools
 
 import pytest
 
-from safety import matrix as m
-from safety import signals as s
+from safety import matrix as m, signals as s
 from safety.runaway import known_as, suspicion_pct
 
 BASE = 200

@@ -4,14 +4,16 @@ import pytest
 from bench import default_image
 from channel_b_bench import CLOSED, DISAGREE_TICKS, EXPIRY_TICKS, ChannelB, permitting
 
-from safety import channel as c
-from safety import latches
-from safety import matrix as m
-from safety import parameters as p
-from safety import peer as pe
-from safety import second as sc
-from safety import second_image as si
-from safety import signals as s
+from safety import (
+    channel as c,
+    latches,
+    matrix as m,
+    parameters as p,
+    peer as pe,
+    second as sc,
+    second_image as si,
+    signals as s,
+)
 from safety.kernel import Kernel
 
 STAGE = {row[m.S_ID]: index for index, row in enumerate(m.STAGES)}

@@ -7,8 +7,7 @@ from fact_table import FACTS
 from section_7 import CLEARS, DIFFERS, KEY, NMC_AT, REMOTE, ROWS, SELF, effects, row_number
 
 from controller.rows import readings, records
-from safety import matrix as m
-from safety import signals as s
+from safety import matrix as m, signals as s
 from tests import generated_page
 from tests.repository import ROOT
 from tests.safety.bench import Bench

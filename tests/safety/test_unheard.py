@@ -4,10 +4,7 @@ import pytest
 from bench import default_image
 from started import Plant
 
-from safety import contactors, latches
-from safety import matrix as m
-from safety import parameters as p
-from safety import signals as s
+from safety import contactors, latches, matrix as m, parameters as p, signals as s
 
 WINDOW_S = 30  # row 22
 

@@ -14,8 +14,7 @@ from controller.core import contract, hint_codes, hint_sources, reasons
 from controller.core.answers import BaseRequest
 from controller.core.contract import Function
 from controller.core.integers import within
-from controller.core.policies import hint_outputs as outputs
-from controller.core.policies import hint_table as table
+from controller.core.policies import hint_outputs as outputs, hint_table as table
 
 MS_PER_H = 3_600_000
 RESUME_QUARTERS = 3  # of 4: how full the bucket may still be when a request that rests may go on

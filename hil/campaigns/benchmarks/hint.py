@@ -13,8 +13,7 @@ import numpy as np
 from controller.core import hint_codes as h
 from controller.hints import wire as w
 from controller.hints.client import HintClient
-from controller.site import bus_times
-from controller.site import config as configs
+from controller.site import bus_times, config as configs
 from hil.campaigns import order
 from hil.campaigns.benchmarks import timing
 from hil.campaigns.benchmarks.cyclictest import Cyclictest

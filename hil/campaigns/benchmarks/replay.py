@@ -20,8 +20,7 @@ from hil.campaigns.benchmarks import kernel_steps, machine, timing
 from hil.campaigns.benchmarks.document import document, figure, percentile
 from hil.virtual_controller import VirtualController
 from hil.wires.virtual_can import VirtualCan
-from safety import parameters as p
-from safety import signals as s
+from safety import parameters as p, signals as s
 
 TICKS = 15_000  # five minutes at 20 ms
 

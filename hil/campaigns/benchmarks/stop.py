@@ -9,8 +9,7 @@ the host itself held back.
 
 import random
 
-from controller.site import bus_times
-from controller.site import config as configs
+from controller.site import bus_times, config as configs
 from hil.campaigns import order
 from hil.campaigns.benchmarks.cyclictest import Cyclictest
 from hil.campaigns.benchmarks.document import document, figure, spread

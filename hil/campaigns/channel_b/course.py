@@ -7,12 +7,7 @@ either.
 
 from array import array
 
-from safety import channel as c
-from safety import crc
-from safety import matrix as m
-from safety import parameters as p
-from safety import peer as pe
-from safety import second as sc
+from safety import channel as c, crc, matrix as m, parameters as p, peer as pe, second as sc
 
 try:
     from micropython import heap_lock, heap_unlock

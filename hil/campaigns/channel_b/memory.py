@@ -6,8 +6,7 @@ import contextlib
 import mmap
 import os
 
-from safety import second as sc
-from safety import second_image as si
+from safety import second as sc, second_image as si
 
 MEMORY_BYTES = 16 << 20  # what the emulated machine has
 MAPPED_BYTES = 1 << 16

@@ -10,9 +10,7 @@ import course
 from machine import mem32
 from micropython import heap_lock
 
-from safety import crc
-from safety import second as sc
-from safety import second_image as si
+from safety import crc, second as sc, second_image as si
 from safety.mcu import board_qemu
 
 RUN, LOCKSTEP, COUNT = 0, 1, 2

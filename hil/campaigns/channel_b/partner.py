@@ -5,10 +5,7 @@ import select
 import time
 
 from hil.campaigns.channel_b import course
-from safety import channel as c
-from safety import parameters as p
-from safety import peer as pe
-from safety import second as sc
+from safety import channel as c, parameters as p, peer as pe, second as sc
 
 TICK_S = course.TICK_MS / 1000
 GUARD_S = 20.0

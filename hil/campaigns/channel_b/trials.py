@@ -8,14 +8,9 @@ import os
 import select
 import time
 
-from hil.campaigns.channel_b import course
-from hil.campaigns.channel_b import memory as mem
+from hil.campaigns.channel_b import course, memory as mem
 from hil.campaigns.channel_b.partner import GUARD_S, TrialError
-from safety import channel as c
-from safety import crc, latches
-from safety import matrix as m
-from safety import peer as pe
-from safety import second as sc
+from safety import channel as c, crc, latches, matrix as m, peer as pe, second as sc
 
 HELD_UP_S_MAX = 0.015
 # an observer held up for longer may have been what made channel B do something else

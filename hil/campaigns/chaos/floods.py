@@ -13,8 +13,7 @@ import struct
 from collections import Counter
 
 from controller.core import hint_codes as h
-from controller.hints import hint_statistics
-from controller.hints import wire as w
+from controller.hints import hint_statistics, wire as w
 from controller.hints.client import HintClient
 from controller.run import operator_commands
 from controller.system import sockets

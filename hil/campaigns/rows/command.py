@@ -9,8 +9,7 @@ from controller.sites import EXAMPLE
 from controller.system import realtime
 from hil import forks
 from hil.arguments import output_file, whole
-from hil.campaigns import command, report
-from hil.campaigns import verdict as verdicts
+from hil.campaigns import command, report, verdict as verdicts
 from hil.campaigns.rows import page, verdict
 from hil.campaigns.rows.courses import COURSES, EVERY, STOPPED
 from hil.campaigns.rows.limits import Limits

@@ -11,8 +11,7 @@ from hil.campaigns.rows import seen
 from hil.campaigns.rows.course import STAGES, Course, DISCHARGE_kW, do
 from hil.plant import air, contactors
 from hil.plant.relays import LFL_RELAY_PCT
-from safety import matrix as m
-from safety import permit
+from safety import matrix as m, permit
 
 # gentle: where the drop inside the cells would blur a threshold
 CHARGE_kW, GENTLE_kW = -DISCHARGE_kW, 50

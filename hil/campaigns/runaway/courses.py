@@ -9,8 +9,7 @@ import pathlib
 import random
 from typing import NamedTuple
 
-from hil.loads import reader
-from hil.loads import trace as traces
+from hil.loads import reader, trace as traces
 
 MAKER_S = 1200.0  # of a course of makers
 FAULT_S = 60  # a runaway's fault begins so late in its course

@@ -13,8 +13,7 @@ import numpy as np
 
 from hil.campaigns.runaway import courses as c
 from hil.campaigns.runaway.watching import CABINET_COLUMNS, RACK_COLUMNS, STAGES, UNKNOWN
-from safety import matrix as m
-from safety import runaway
+from safety import matrix as m, runaway
 
 GATE_STANDS_S = 60  # so long a row stays active after its cause, where another row is gated by it
 SCORE_PCT = tuple(range(40, 201, 10))  # thresholds of the suspicion

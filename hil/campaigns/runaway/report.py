@@ -4,10 +4,8 @@ import math
 import textwrap
 
 from controller.siting.labels import Placer
-from hil.campaigns.runaway import courses as c
-from hil.campaigns.runaway import metrics
-from safety import matrix as m
-from safety import runaway
+from hil.campaigns.runaway import courses as c, metrics
+from safety import matrix as m, runaway
 
 HONESTY = (
     "Simulated: a plant model with made-up sensor faults, not field data. Rates of the "

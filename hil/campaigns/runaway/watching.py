@@ -17,8 +17,7 @@ from hil import forks
 from hil.campaigns.runaway import courses
 from hil.plant import chemistry
 from hil.simulate import VirtualRig
-from safety import matrix as m
-from safety import signals as s
+from safety import matrix as m, signals as s
 
 PLANT_STEP_S = 0.2
 # the battery carries what the load departs from its mean over so long, as load tracking has it

@@ -13,8 +13,7 @@ from cabinet_bench import RUN_TICKS, Bench
 from command_line import answered, refused, run
 from site_files import SiteFiles
 
-from controller import __main__ as cli
-from controller import sites
+from controller import __main__ as cli, sites
 from controller.console import run_words
 from controller.hints import keys
 from controller.record import journal_header, store

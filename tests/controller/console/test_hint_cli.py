@@ -13,10 +13,7 @@ from hinted_site import KEYS, HintedSite, fill
 from controller.console import sources, watch
 from controller.console.key import span
 from controller.core import hint_codes as h
-from controller.hints import client as hint_client
-from controller.hints import hint_statistics
-from controller.hints import wire as w
-from controller.hints import words as hint_words
+from controller.hints import client as hint_client, hint_statistics, wire as w, words as hint_words
 from controller.record import snapshot
 
 pytestmark = pytest.mark.wire

@@ -8,11 +8,8 @@ from controller.console.pages.text import CELLS, HEIGHT, WIDTH
 from controller.core import reasons
 from controller.documents import matrix_facts
 from controller.site import stage_states
-from controller.state import alarms as alarms_facts
-from controller.state import base, rows
-from safety import evidence
-from safety import matrix as m
-from safety import signals as s
+from controller.state import alarms as alarms_facts, base, rows
+from safety import evidence, matrix as m, signals as s
 
 LONG = "a" * 16  # the longest name of a person
 SCOPES = {s.CABINET: "cabinet", s.UNIT: "unit 12", s.RACK: "rack 12"}

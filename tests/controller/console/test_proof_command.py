@@ -16,10 +16,12 @@ from site_files import FIREBREAK, PYLONTECH, SiteFiles
 from controller import __main__
 from controller.console import proof_list, proof_test
 from controller.documents import checklist, checklist_page
-from controller.record import journal_header as journal_headers
-from controller.record import proof_lines as pl
-from controller.record import proof_tests as pt
-from controller.record import spool
+from controller.record import (
+    journal_header as journal_headers,
+    proof_lines as pl,
+    proof_tests as pt,
+    spool,
+)
 from controller.record.journal_header import journal_header, open_journal
 from controller.record.replay import core_of
 from controller.rows import proof_intervals, records

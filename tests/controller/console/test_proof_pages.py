@@ -9,8 +9,7 @@ from watched import UTC_US, Watched
 
 from controller.console.pages import text
 from controller.console.terminal import view, words
-from controller.record import proof_lines as pl
-from controller.record import proof_tests as pt
+from controller.record import proof_lines as pl, proof_tests as pt
 from controller.rows import proof_intervals
 
 

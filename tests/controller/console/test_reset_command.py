@@ -7,8 +7,7 @@ import pytest
 from command_line import answered, run
 from watched import Watched, action, two_channels
 
-from controller.console import reset as reset_command
-from controller.console import watch
+from controller.console import reset as reset_command, watch
 from controller.console.pages.text import CELLS, WIDTH
 from controller.run import operator_commands
 from controller.state import reset_code

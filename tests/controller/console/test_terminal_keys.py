@@ -1,8 +1,7 @@
 """Bytes of a terminal: whole, in pieces, garbage; what is no key never becomes one."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from controller.console.terminal import keys
 from controller.console.terminal.keys import CANCEL, ENTER, ERASE, INTERRUPT, REDRAW, Decoder

@@ -2,8 +2,7 @@
 changed is sent.
 """
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from terminal_bench import Vt100
 
 from controller.console.terminal import screen

@@ -7,8 +7,7 @@ import shutil
 from controller.console import pages, watch
 from controller.record.journal_header import open_journal
 from controller.site import config
-from controller.sites import EXAMPLE
-from controller.sites import FOLDER as SITES
+from controller.sites import EXAMPLE, FOLDER as SITES
 from hil.loads import selection
 from hil.scenarios import scenario
 from hil.scenarios.scenario import Action

@@ -7,20 +7,17 @@ import re
 from array import array
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from controller.core import instances, parameters, reasons, setpoint
 from controller.core.core import STANDING_BITS, Core
 from controller.record import journal, replay
 from controller.record.frame import FRAME_MAGIC, KEYFRAME
 from controller.site import config
-from controller.sites import EXAMPLE
-from controller.sites import PYLONTECH as PYLONTECH_FILE
+from controller.sites import EXAMPLE, PYLONTECH as PYLONTECH_FILE
 from hil.scenarios.scenario import Action
 from hil.simulate import VirtualRig
-from safety import matrix
-from safety import signals as s
+from safety import matrix, signals as s
 
 FIREBREAK = config.load(EXAMPLE)
 PYLONTECH = config.load(PYLONTECH_FILE)

@@ -4,21 +4,17 @@ import sys
 from array import array
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from test_hint_table import slots, source
 from views import setup, view
 
-from controller.core import hint_codes as codes
-from controller.core import hint_sources, reasons
+from controller.core import hint_codes as codes, hint_sources, reasons
 from controller.core.answers import BaseRequest, Limit, Obligation
 from controller.core.contract import CLOSE, DROP, HOLD, KEEP, TO_ZERO
 from controller.core.control import Control
 from controller.core.core import Core
 from controller.core.functions import FALLBACKS, FUNCTIONS
-from safety import matrix
-from safety import parameters as p
-from safety import signals as s
+from safety import matrix, parameters as p, signals as s
 
 EVERY = pytest.mark.parametrize("function", FUNCTIONS, ids=lambda each: each.NAME)
 SOURCES = (source(0, "operator", charge=150_000, import_=300_000), source(1, "cap", 0, import_=9))

@@ -5,8 +5,7 @@ encoded it.
 import struct
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from pymodbus.framer import FramerRTU
 from pymodbus.pdu.register_message import WriteMultipleRegistersRequest
 

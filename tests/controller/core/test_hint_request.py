@@ -3,16 +3,12 @@ take.
 """
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from test_hint_table import slots, source
 from views import setup, view
 
-from controller.core import hint_codes as codes
-from controller.core import reasons
-from controller.core.policies import hint_outputs as o
-from controller.core.policies import hint_request as r
-from controller.core.policies import hint_table as t
+from controller.core import hint_codes as codes, reasons
+from controller.core.policies import hint_outputs as o, hint_request as r, hint_table as t
 
 TICK_MS = 20
 WIDE_W = 10**9

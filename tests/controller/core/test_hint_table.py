@@ -3,15 +3,18 @@
 from array import array
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from views import setup, view
 
-from controller.core import answers, hint_sources, reasons, setpoint
-from controller.core import hint_codes as codes
-from controller.core import image as images
-from controller.core.policies import hint_outputs as o
-from controller.core.policies import hint_table as t
+from controller.core import (
+    answers,
+    hint_codes as codes,
+    hint_sources,
+    image as images,
+    reasons,
+    setpoint,
+)
+from controller.core.policies import hint_outputs as o, hint_table as t
 from controller.site import sources
 
 TICK_MS = 20

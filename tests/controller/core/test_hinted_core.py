@@ -6,17 +6,13 @@ import random
 from array import array
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from test_core import FIREBREAK, PYLONTECH, Walk
 from test_hint_table import KNOWN, made
 
-from controller.core import hint_codes as codes
-from controller.core import hint_sources, reasons, setpoint
-from controller.core import image as images
+from controller.core import hint_codes as codes, hint_sources, image as images, reasons, setpoint
 from controller.core.core import Core
-from controller.core.policies import hint_outputs as o
-from controller.core.policies import track
+from controller.core.policies import hint_outputs as o, track
 from controller.record import journal, replay
 from controller.site import config
 from controller.sites import PYLONTECH as PYLONTECH_FILE

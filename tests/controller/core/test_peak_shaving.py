@@ -4,8 +4,7 @@ import dataclasses
 from array import array
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from views import setup, view
 
 from controller.core.answers import WIDE_W

@@ -5,8 +5,7 @@ and no other.
 from array import array
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as some
+from hypothesis import given, strategies as some
 
 from controller.core.sent import NOTHING, SENT, Sent
 from drivers.buses import rtu

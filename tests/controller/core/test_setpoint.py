@@ -5,8 +5,7 @@ that explains it.
 from itertools import permutations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from controller.core import answers, reasons, setpoint
 

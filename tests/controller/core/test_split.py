@@ -1,8 +1,7 @@
 """One power into several: the sum is exact, no unit passes its limits, none charges another."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from controller.core.split import Split
 

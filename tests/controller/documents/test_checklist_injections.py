@@ -9,8 +9,7 @@ from controller.site import config
 from controller.sites import EXAMPLE
 from hil.campaigns.rows import command as rows_command
 from hil.campaigns.rows.courses import COURSES
-from safety import matrix as m
-from safety import signals as s
+from safety import matrix as m, signals as s
 from tests.safety.bench import Bench
 
 BY_ID = {stage[m.S_ID]: stage for stage in m.STAGES}

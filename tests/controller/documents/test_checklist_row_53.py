@@ -7,8 +7,7 @@ import re
 import pytest
 
 from controller.documents import checklist
-from safety import matrix as m
-from safety import signals as s
+from safety import matrix as m, signals as s
 from tests.safety.bench import Bench
 
 STAGE = next(stage for stage in m.STAGES if stage[m.S_ID] == "53")

@@ -31,8 +31,7 @@ from controller.site import (
     wired,
 )
 from controller.sites import EXAMPLE
-from safety import matrix as m
-from safety import parameters as p
+from safety import matrix as m, parameters as p
 from tests.repository import ROOT
 
 BY_ID = {stage[m.S_ID]: stage for stage in m.STAGES}

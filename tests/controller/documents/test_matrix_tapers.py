@@ -12,9 +12,7 @@ from controller import __main__
 from controller.documents import checklist, effect_words
 from controller.site import config, tapers
 from controller.sites import EXAMPLE
-from safety import bounds
-from safety import matrix as m
-from safety import signals as s
+from safety import bounds, matrix as m, signals as s
 from tests.safety.bench import Bench
 
 BY_ID = {stage[m.S_ID]: stage for stage in m.STAGES}

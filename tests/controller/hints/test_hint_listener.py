@@ -11,8 +11,7 @@ from cabinet_bench import RATED
 from hinted_site import KEYS, HintedSite
 
 from controller.core import hint_codes as h
-from controller.hints import desk, hint_statistics
-from controller.hints import wire as w
+from controller.hints import desk, hint_statistics, wire as w
 from controller.run import operator_commands
 from safety import signals as s
 

@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 import controller.upstream
-from controller.core import hint_codes as h
-from controller.core import reasons
+from controller.core import hint_codes as h, reasons
 from controller.hints import wire as w
 from controller.rows import reason_words
 from controller.site import config

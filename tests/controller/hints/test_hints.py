@@ -7,13 +7,10 @@ import struct
 import hint_desk
 import pytest
 from hint_desk import NONCE, NOW_MS, datagram, hint, key_bytes
-from hypothesis import given as for_all
-from hypothesis import strategies as st
+from hypothesis import given as for_all, strategies as st
 
 from controller.core import hint_codes as h
-from controller.hints import desk as hints
-from controller.hints import hint_statistics
-from controller.hints import wire as w
+from controller.hints import desk as hints, hint_statistics, wire as w
 
 OLD, NEW, NEWEST = key_bytes(4), key_bytes(20), key_bytes(21)
 GRID = w.name_field("grid")

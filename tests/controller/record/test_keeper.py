@@ -11,8 +11,7 @@ import sys
 import pytest
 from test_store import NEW, OLD, record
 
-from controller.record import keeper as kp
-from controller.record import store as st
+from controller.record import keeper as kp, store as st
 from controller.record.stored_record import encode
 from controller.system import clock
 

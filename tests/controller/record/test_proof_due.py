@@ -9,9 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.record import proof_lines as pl
-from controller.record import proof_state, utc
-from controller.record import proof_tests as pt
+from controller.record import proof_lines as pl, proof_state, proof_tests as pt, utc
 from controller.recorder.proof_watch import LOOK_US, ProofWatch
 from controller.rows import matrix_words, proof_intervals
 from controller.site import bus_times, config, proof_plan, stage_states, time_chain

@@ -10,13 +10,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from power_loss import Disk, PowerCut, cuts
 
-from controller.record import chain
-from controller.record import proof_lines as pl
-from controller.record import proof_tests as pt
+from controller.record import chain, proof_lines as pl, proof_tests as pt
 from tests.repository import ROOT
 
 NOW_US = 1_773_454_051_000_000  # 2026-03-14 02:07:31

@@ -7,8 +7,7 @@ from array import array
 
 import pytest
 
-from controller.record import journal as j
-from controller.record import replay as r
+from controller.record import journal as j, replay as r
 from controller.record.journal_writer import JournalWriter
 from safety import signals
 

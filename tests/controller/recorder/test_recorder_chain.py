@@ -8,8 +8,7 @@ import json
 import sqlite3
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from controller.record import chain
 from controller.recorder import retention

@@ -13,8 +13,7 @@ from controller.run import operator_commands
 from controller.run.run_request import PERSON, TEST
 from controller.site import config
 from controller.sites import EXAMPLE
-from safety import latches, matrix
-from safety import signals as s
+from safety import latches, matrix, signals as s
 
 CONFIG = config.load(EXAMPLE)
 HELD_TICKS = HELD_MS // CONFIG.tick_ms

@@ -2,8 +2,7 @@
 
 from controller.rows import records, shapes
 from controller.site import equipment, schema, time_chain
-from safety import matrix as m
-from safety import parameters as p
+from safety import matrix as m, parameters as p
 
 PARAMETERS = {row[0] for row in (*p.CABINET_PARAMETERS, *p.UNIT_PARAMETERS, *p.RACK_PARAMETERS)}
 

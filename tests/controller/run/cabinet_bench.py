@@ -6,12 +6,10 @@ from dataclasses import replace
 from controller.core import image, instances
 from controller.record import store
 from controller.record.stored_record import AWAKE, Record
-from controller.run import cabinet as cabinets
-from controller.run import operator_commands
+from controller.run import cabinet as cabinets, operator_commands
 from controller.site import config
 from controller.sites import EXAMPLE
-from safety import latches, matrix
-from safety import signals as s
+from safety import latches, matrix, signals as s
 from safety.evidence import INHIBIT_REASONS
 
 CONFIG = config.load(EXAMPLE)

@@ -12,8 +12,7 @@ from controller.core import image
 from controller.record import store
 from controller.record.stored_record import AWAKE, Record
 from controller.run import record_feed, run_request
-from safety import latches, matrix
-from safety import signals as s
+from safety import latches, matrix, signals as s
 
 UNKNOWN = (run_request.UNKNOWN, "")
 

@@ -8,8 +8,7 @@ from site_files import SiteFiles
 
 from controller.core import hint_codes
 from controller.record import store
-from safety import matrix
-from safety import signals as s
+from safety import matrix, signals as s
 
 WHO = "N. N., 2026-01-01: test"
 

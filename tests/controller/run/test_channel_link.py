@@ -10,13 +10,15 @@ from controller.run import peer_words
 from controller.run.channel_link import NO_ANSWER, ORDER_MS_MAX, RESULTS, ChannelLink
 from drivers.buses.port import NEVER
 from hil.campaigns.benchmarks.kernel_steps import Steps
-from safety import channel as c
-from safety import latches
-from safety import matrix as m
-from safety import parameters as p
-from safety import peer as pe
-from safety import second as sc
-from safety import signals as s
+from safety import (
+    channel as c,
+    latches,
+    matrix as m,
+    parameters as p,
+    peer as pe,
+    second as sc,
+    signals as s,
+)
 
 CLOSED = sc.KEY_BIT - 1
 EXPIRY_TICKS = 23

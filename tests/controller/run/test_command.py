@@ -8,8 +8,7 @@ import threading
 
 import pytest
 
-from controller.run import channel_link
-from controller.run import operator_commands as oc
+from controller.run import channel_link, operator_commands as oc
 from controller.system import sockets
 from safety import latches
 

@@ -18,16 +18,14 @@ from controller.hints import desk
 from controller.hints.client import HintClient
 from controller.record import store
 from controller.record.stored_record import Record
-from controller.run import cabinet as cabinets
-from controller.run import loop, loop_statistics, operator_commands
+from controller.run import cabinet as cabinets, loop, loop_statistics, operator_commands
 from controller.run.cabinet import Cabinet
 from controller.site import config
 from controller.system import clock
 from controller.system.realtime import Notifier
 from drivers.buses import rtu
 from drivers.buses.port import RtuPort
-from safety import latches
-from safety import signals as s
+from safety import latches, signals as s
 
 pytestmark = pytest.mark.wire
 KEY = bytes(range(32))

@@ -8,8 +8,7 @@ from cabinet_bench import CONFIG, RUN_TICKS, Bench, found, running
 from controller.record import store
 from controller.run import relays, self_test
 from controller.run.self_test import ENABLE, SUPPLY
-from safety import matrix, permit
-from safety import signals as s
+from safety import matrix, permit, signals as s
 
 TICKS = relays.FOLLOW_MS // CONFIG.tick_ms
 CONTACTS = [(s.PERMIT_1_CLOSED, ENABLE), (s.PERMIT_2_CLOSED, SUPPLY)]

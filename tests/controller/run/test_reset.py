@@ -13,8 +13,7 @@ from controller.core import image
 from controller.record import store
 from controller.run import operator_commands
 from controller.run.reset import PASSED_ON
-from safety import latches, matrix
-from safety import signals as s
+from safety import latches, matrix, signals as s
 
 NO_RESET = [0, 0]
 KEY_OUT, PRESSED = {s.KEY_RUN_OK: 0}, {s.ESTOP_1_OK: 0, s.ESTOP_2_OK: 0}

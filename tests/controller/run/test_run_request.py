@@ -8,11 +8,9 @@ from cabinet_bench import CONFIG, RUN_TICKS, STORED_TICKS, Bench, at_rest, found
 from controller.core import image
 from controller.record import keeper, store
 from controller.record.stored_record import AWAKE, Record
-from controller.run import operator_commands as oc
-from controller.run import run_request
+from controller.run import operator_commands as oc, run_request
 from controller.run.run_request import RunRequest
-from safety import latches
-from safety import signals as s
+from safety import latches, signals as s
 
 PERSON, TESTED = (run_request.PERSON, ""), (run_request.TEST, "")
 ANNA = (run_request.LOCK_OUT, "anna")

@@ -10,8 +10,7 @@ from controller.documents import check, check_rows
 from controller.rows import records
 from controller.site import config, equipment, hma, schema, stage_states, wired
 from controller.site.equipment import EQUIPMENT
-from safety import matrix, signals
-from safety import second_image as si
+from safety import matrix, second_image as si, signals
 
 IDS = [stage[matrix.S_ID] for stage in matrix.STAGES]
 WHO = "N. N., 2026-01-01: test"

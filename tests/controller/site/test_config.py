@@ -8,8 +8,7 @@ from controller.core import parameters
 from controller.site import config, schema, stage_states, topology
 from controller.site.equipment import EQUIPMENT
 from drivers import profile as profiles
-from safety import matrix
-from safety import parameters as p
+from safety import matrix, parameters as p
 from safety.kernel import Kernel
 
 # -- what is accepted

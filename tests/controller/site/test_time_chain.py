@@ -8,8 +8,7 @@ import pytest
 from slow import slow
 
 from controller.site import bus_times, time_chain
-from safety import matrix as m
-from safety import signals as s
+from safety import matrix as m, signals as s
 from tests.safety.bench import Bench, disarm
 
 PHASES = range(0, 50, 7)  # ticks of 20 ms into the second of the looks

@@ -6,11 +6,9 @@ import math
 import random
 
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
+from hypothesis import example, given, strategies as st
 
-from controller.siting import geometry as g
-from controller.siting import ground, sight
+from controller.siting import geometry as g, ground, sight
 
 SQUARE = g.polygon([(0, 0), (2, 0), (2, 2), (0, 2)])
 # a U, its notch from above

@@ -8,8 +8,7 @@ from watched import Watched, action, of_scenario, two_channels
 from controller.core import image
 from controller.run import operator_commands, peer_words, self_test
 from controller.state import alarms, rows
-from safety import latches, matrix, peer, second
-from safety import signals as s
+from safety import latches, matrix, peer, second, signals as s
 
 CLOSED_OUT = "a" * 16  # the longest name
 

@@ -5,8 +5,7 @@ that acts knows it.
 import functools
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from controller.state import propagation_map as pr
 from hil.plant import chemistry, runaway

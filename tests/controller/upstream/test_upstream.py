@@ -16,8 +16,7 @@ import tty
 import msgpack
 import pytest
 from hinted_site import KEYS, HintedSite, fill
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from controller.core import hint_codes as h
 from controller.hints import wire as w

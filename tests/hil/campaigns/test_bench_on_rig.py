@@ -6,8 +6,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from controller.site import bus_times
-from controller.site import config as configs
+from controller.site import bus_times, config as configs
 from hil.campaigns import order
 from hil.campaigns.benchmarks import hint, rig, stop
 from hil.campaigns.benchmarks.cyclictest import Cyclictest

@@ -5,9 +5,7 @@ gives the bytes.
 import pytest
 
 from hil.campaigns.benchmarks import document, kernel_steps, replay, step
-from safety import matrix
-from safety import parameters as p
-from safety import signals as s
+from safety import matrix, parameters as p, signals as s
 
 
 @pytest.mark.parametrize(

@@ -10,17 +10,12 @@ from controller.site import config as configs
 from controller.sites import EXAMPLE
 from hil import __main__ as program
 from hil.campaigns.benchmarks import document
-from hil.campaigns.channel_b import command, course, trials
-from hil.campaigns.channel_b import memory as mem
-from hil.campaigns.channel_b import partner as channel_a
+from hil.campaigns.channel_b import command, course, memory as mem, partner as channel_a, trials
 from hil.campaigns.channel_b.emulator import EmulatorError
 from hil.campaigns.report import Checks
 from hil.campaigns.rows import start
 from hil.simulate import VirtualRig
-from safety import channel as c
-from safety import peer as pe
-from safety import second as sc
-from safety import signals as s
+from safety import channel as c, peer as pe, second as sc, signals as s
 
 
 @pytest.fixture

@@ -10,8 +10,7 @@ import threading
 import numpy as np
 import pytest
 
-from controller.run import loop_statistics
-from controller.run import operator_commands as commands
+from controller.run import loop_statistics, operator_commands as commands
 from drivers import bms
 from hil.campaigns import process
 from hil.campaigns.chaos import command, course, floods, terminal, verdict, witness

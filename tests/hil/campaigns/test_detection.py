@@ -8,17 +8,14 @@ import signal
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
+from hypothesis import example, given, settings, strategies as st
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 
 from hil.__main__ import main
 from hil.campaigns.rows import command as rows
 from hil.campaigns.runaway import command, courses, metrics, report, watching
-from safety import matrix as m
-from safety import runaway
-from safety import signals as s
+from safety import matrix as m, runaway, signals as s
 
 BASE = "lfp 55 %"
 

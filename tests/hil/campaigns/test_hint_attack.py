@@ -8,9 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from controller.core import hint_codes as h
-from controller.hints import desk as hints
-from controller.hints import hint_statistics
-from controller.hints import wire as w
+from controller.hints import desk as hints, hint_statistics, wire as w
 from hil import __main__ as cli
 from hil.campaigns.hint_attack import command
 from hil.campaigns.hint_attack.attack import KINDS, LESSER, SOURCE, Forger, import_cap

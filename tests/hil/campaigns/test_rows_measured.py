@@ -6,8 +6,7 @@ import re
 
 import pytest
 
-from controller.site import config as configs
-from controller.site import time_chain
+from controller.site import config as configs, time_chain
 from hil import forks
 from hil.__main__ import main
 from hil.campaigns.rows import command, effects, page, play, start, verdict, watch
@@ -17,8 +16,7 @@ from hil.campaigns.rows.courses import COURSES, EVERY, STOPPED
 from hil.campaigns.rows.inside import INSIDE
 from hil.campaigns.rows.limits import Limits
 from hil.scenarios import faults, scenario
-from safety import matrix as m
-from safety import parameters as p
+from safety import matrix as m, parameters as p
 from safety.kernel import Kernel
 
 CONFIG = configs.load(str(EXAMPLE))

@@ -15,8 +15,7 @@ import tty
 import can
 import msgpack
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from controller.record import utc
 from controller.site import config
@@ -26,8 +25,7 @@ from hil.__main__ import main
 from hil.campaigns import packages
 from hil.campaigns.channel_b import firmware
 from hil.campaigns.report import CheckError, Checks
-from hil.campaigns.vm import bench, command, image, in_box, machine, running, slcan
-from hil.campaigns.vm import lab as labs
+from hil.campaigns.vm import bench, command, image, in_box, lab as labs, machine, running, slcan
 from hil.wires.can_server import CanServer
 from hil.wires.virtual_can import VirtualCan
 
