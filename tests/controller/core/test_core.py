@@ -1,53 +1,51 @@
-"""The core: state words carry everything, outputs name what stands, a journal of a run replays to
-the same bytes.
-"""
+"""The core: state words carry everything, a journal of a run replays to the same bytes."""
 
 import random
 import re
 from array import array
+from pathlib import Path
 
 import pytest
+from cabinet_bench import CONFIG as FIREBREAK, RATED
 from hypothesis import given, settings, strategies as st
 
-from controller.core import instances, parameters, reasons, setpoint
+from controller.core import hint_sources, instances, parameters, reasons, setpoint
 from controller.core.core import STANDING_BITS, Core
 from controller.record import journal, replay
 from controller.record.frame import FRAME_MAGIC, KEYFRAME
 from controller.site import config
-from controller.sites import EXAMPLE, PYLONTECH as PYLONTECH_FILE
+from controller.sites import PYLONTECH
 from hil.scenarios.scenario import Action
 from hil.simulate import VirtualRig
 from safety import matrix, signals as s
 
-FIREBREAK = config.load(EXAMPLE)
-PYLONTECH = config.load(PYLONTECH_FILE)
-CONFIGS = {"firebreak": FIREBREAK, "pylontech": PYLONTECH}
+CONFIGS = {"firebreak": FIREBREAK, "pylontech": config.load(PYLONTECH)}
+GOOD = RATED | {
+    "load_power_W": 300_000,
+    "grid_power_W": 300_000,
+    "noc_verified": 1,
+    "pcs_dc_voltage_mV": 790_000,
+    "module": 250,
+}
 
 
 class Walk:
-    """Inputs of a cabinet that starts well and is then disturbed at random, the same for the same
-    seed.
-    """
+    """Inputs of a cabinet that starts well and is then disturbed at random, by seed."""
 
     def __init__(self, core, seed):
         self.layout, self.draw = core.layout, random.Random(seed)
         self.rows = self._rows()
-        self.inp = array("i", [0] * self.layout.inputs)
+        self.inp = array("i", [GOOD.get(name, 0) for name, *_ in self.rows])
         for at, (name, *_) in enumerate(self.rows):
-            self.inp[at] = (
-                1 if name.endswith(("_ok", "run_request", "_stored")) else GOOD.get(name, 0)
-            )
-        for rack in range(self.layout.racks):
-            for module in range(self.layout.modules):
-                self.inp[self.layout.rack_input(rack, s.MODULE_TEMPERATURE_DDEGC + module)] = 250
-            self.inp[self.layout.rack_input(rack, s.CELLS_ONLINE)] = 240
+            if name.endswith(("_ok", "run_request", "_stored")):
+                self.inp[at] = 1
         self.inp[s.PERMIT_1_CLOSED] = self.inp[s.PERMIT_2_CLOSED] = 0
         self.ticks = self.wrong_until = self.wrong_at = self.wrong = 0
         self.unrest = 0.03  # how often something goes wrong, per tick
 
     def _rows(self):
         layout = self.layout
-        temperature = ("temperature_ddegC", "ddegC", *s.MODULE_TEMPERATURE_RANGE_DDEGC, 0)
+        temperature = ("module", "ddegC", *s.MODULE_TEMPERATURE_RANGE_DDEGC, 0)
         return [
             *s.CABINET_INPUTS,
             *s.UNIT_INPUTS * layout.units,
@@ -55,26 +53,19 @@ class Walk:
         ]
 
     def feed(self, *cores):
-        """The next tick's inputs into each core, contactors and permits following the first;
-        returns elapsed ticks.
-        """
-        inp, draw, first = self.inp, self.draw, cores[0]
+        """The next tick's inputs into each core, contacts following the first; elapsed ticks."""
+        inp, draw, first, layout = self.inp, self.draw, cores[0], self.layout
         inp[s.GRID_RAW_HASH] = draw.randrange(1 << 30)
         inp[s.LOAD_RAW_HASH] = draw.randrange(1 << 30) if draw.random() < 0.9 else 7
         inp[s.LOAD_POWER_W] += draw.randrange(-40_000, 40_001)
         inp[s.PERMIT_1_CLOSED] = first.kernel.out[s.PCS_ENABLE_OK]
         inp[s.PERMIT_2_CLOSED] = first.kernel.out[s.CONTACTOR_SUPPLY_OK]
-        if draw.random() < self.unrest:
-            for rack in range(self.layout.racks):  # across both reserves and back
-                inp[self.layout.rack_input(rack, s.SOC_PERMILLE)] = draw.choice(
-                    (90, 140, 160, 550, 550)
-                )
-        for rack in range(self.layout.racks):
-            close = first.kernel.out[self.layout.rack_output(rack, s.CONTACTOR_CLOSE_OK)]
-            inp[self.layout.rack_input(rack, s.CONTACTOR_STATE)] = (
-                s.CONTACTOR_CLOSED if close else s.CONTACTOR_OPEN
-            )
-        fresh = bytearray(draw.random() >= self.unrest for _ in range(self.layout.groups))
+        if draw.random() < self.unrest:  # across both reserves and back
+            self.set_rack(s.SOC_PERMILLE, *draw.choices((90, 140, 160, 550, 550), k=layout.racks))
+        close = [layout.rack_output(rack, s.CONTACTOR_CLOSE_OK) for rack in range(layout.racks)]
+        states = s.CONTACTOR_OPEN, s.CONTACTOR_CLOSED
+        self.set_rack(s.CONTACTOR_STATE, *[states[first.kernel.out[at]] for at in close])
+        fresh = bytearray(draw.random() >= self.unrest for _ in range(layout.groups))
         fresh[s.G_LOCAL] = 1
         self.ticks += 1
         if self.ticks < 5:
@@ -84,47 +75,36 @@ class Walk:
             core.inp[: len(disturbed)], core.fresh[:] = disturbed, fresh
         return draw.choice((1, 1, 1, 1, 2, 3)) if self.unrest else 1
 
+    def set_rack(self, signal, *values):
+        """This input of each rack."""
+        for rack, value in enumerate(values):
+            self.inp[self.layout.rack_input(rack, signal)] = value
+
     def _disturbed(self):
         """The good inputs, now and then with one of them wrong for up to 2 s."""
         draw, inp = self.draw, array("i", self.inp)
         if self.ticks >= self.wrong_until + 150 and draw.random() < self.unrest:
-            self.wrong_until, self.wrong_at = (
-                self.ticks + draw.randrange(1, 100),
-                draw.randrange(len(inp)),
-            )
+            self.wrong_until = self.ticks + draw.randrange(1, 100)
+            self.wrong_at = draw.randrange(len(inp))
             self.wrong = draw.randint(self.rows[self.wrong_at][2], self.rows[self.wrong_at][3])
         if self.ticks < self.wrong_until:
             inp[self.wrong_at] = self.wrong
         return inp
 
 
-GOOD = {
-    "rack_voltage_mV": 790_000,
-    "cell_voltage_mV_min": 3290,
-    "cell_voltage_mV_max": 3300,
-    "soc_permille": 550,
-    "soh_permille": 990,
-    "charge_current_mA_max": 140_000,
-    "discharge_current_mA_max": 140_000,
-    "load_power_W": 300_000,
-    "grid_power_W": 300_000,
-    "gas_1_calibration_d": 100,
-    "gas_2_calibration_d": 100,
-    "offgas_1_calibration_d": 100,
-    "offgas_2_calibration_d": 100,
-    "toxic_calibration_d": 100,
-    "air_temperature_ddegC": 250,
-    "humidity_permille": 400,
-    "ups_reserve_min": 180,
-    "noc_verified": 1,
-    "pcs_dc_voltage_mV": 790_000,
-    "insulation_kohm": 2000,
-    "cells_online": 240,
-}
+def core_of(settings, known=None):
+    """known: sources of hints; None: those of the settings."""
+    source_image = hint_sources.image(settings.sources if known is None else known)
+    return Core(settings.safety_image, settings.control_image, source_image)
 
 
-def core_of(settings):
-    return Core(settings.safety_image, settings.control_image, settings.source_image)
+def word(core, index):
+    """An output of the chain."""
+    return core.out[core.chain_at + index]
+
+
+def is_standing(core, name):
+    return bool(core.kernel.evaluator.standing(instances.stage_instances(core.layout).index(name)))
 
 
 @settings(max_examples=6)
@@ -156,10 +136,7 @@ def test_the_walk_reaches_running_and_trips():
     assert {s.INHIBITED, s.READY, s.CLOSING, s.RUNNING, s.TRIPPED} <= states
 
 
-def test_every_carried_word_matters():
-    """State words are compact: changing any one of the blocks' first words changes what the core
-    says it carries.
-    """
+def test_state_words_are_compact():
     core = core_of(FIREBREAK)
     words = core.state_words()
     for at in range(0, len(words), 97):
@@ -195,15 +172,13 @@ def test_set_points_keep_to_the_kernels_limits_in_every_tick():
         assert -core.out[charge_at] <= setpoint_W <= core.out[discharge_at]
         if core.out[s.STATE] not in (s.RUNNING, s.STOPPING, s.TRIPPED):
             assert setpoint_W == 0
-        assert setpoint_W == core.out[core.chain_at + setpoint.O_SETPOINT_W]
+        assert setpoint_W == word(core, setpoint.O_SETPOINT_W)
         nonzero += setpoint_W != 0
     assert nonzero > 100
 
 
 def running_core():
-    """A core in RUNNING whose inputs stay good; returns it with a function that gives it one good
-    tick.
-    """
+    """A core in RUNNING and a function that gives it one good tick but for these changes."""
     core = core_of(FIREBREAK)
     walk = Walk(core, 7)
     walk.unrest = 0
@@ -228,22 +203,21 @@ def test_a_frozen_meter_counts_as_silent_after_5_s():
         sources.append(core.view.load_source)
     assert sources[248] != 0 and sources[-1] != sources[248]
     assert core.out[s.OBLIGATIONS_OK] == 0
-    names = instances.stage_instances(core.layout)
-    assert core.kernel.evaluator.standing(names.index("50b"))
+    assert is_standing(core, "50b")
 
 
 def test_the_standing_words_name_exactly_what_the_evaluator_holds():
     core, tick = running_core()
     evaluator, seen, wrong = core.kernel.evaluator, [], {}
-    for name, value in (
-        ("airflow_ok", 1),
-        ("cell_voltage_mV_max", 3700),
-        ("gas_1_lfl_permille", 120),
-        ("cell_voltage_mV_max", 3300),
-        ("gas_relay_ok", 0),
-        ("estop_1_ok", 0),
+    names = instances.stage_instances(core.layout)
+    for change in (
+        {"airflow_ok": 1},
+        {"cell_voltage_mV_max": 3700},
+        {"gas_1_lfl_permille": 120},
+        {"cell_voltage_mV_max": 3300, "gas_relay_ok": 0},
+        {"estop_1_ok": 0},
     ):
-        wrong[name] = value
+        wrong |= change
         for _ in range(110):
             tick(**wrong)
             words = core.out[core.standing_at :]
@@ -253,59 +227,46 @@ def test_the_standing_words_name_exactly_what_the_evaluator_holds():
             ]
             assert standing == [bool(evaluator.standing(at)) for at in range(evaluator.count)]
             assert all(0 <= word < 1 << STANDING_BITS for word in words)
-        seen.append(
-            [
-                name
-                for name, stands in zip(instances.stage_instances(core.layout), standing)
-                if stands
-            ]
-        )
-    assert (
-        seen[0] == []
-        and seen[1] == ["29.rack1"]
-        and "11" in seen[2]
-        and {"12b", "1a"} <= set(seen[-1])
-    )
+        seen.append([name for name, stands in zip(names, standing) if stands])
+    assert seen[:2] == [[], ["29.rack1"]]
+    assert "11" in seen[2] and {"12b", "1a"} <= set(seen[-1])
 
 
 @pytest.mark.parametrize("elapsed_ticks, late", [(1, False), (24, False), (25, True), (1000, True)])
 def test_skipped_ticks_reach_the_kernel(elapsed_ticks, late):
     core, tick = running_core()
     tick(elapsed_ticks)
-    standing = core.kernel.evaluator.standing(instances.stage_instances(core.layout).index("44b"))
-    assert bool(standing) == late
+    assert is_standing(core, "44b") == late
 
 
 def test_an_unknown_state_of_charge_counts_as_the_reserve_reached():
     core, tick = running_core()
     tick()
-    high_W = core.out[core.chain_at + setpoint.O_CAPS_HIGH_W]
-    ages, unknown = core.kernel.features.ages, core.layout.rack_group(1, s.G_BMS_CHARGE)
-    ages.budget_ticks = tuple(
-        -1 if group == unknown else ticks for group, ticks in enumerate(ages.budget_ticks)
-    )
+    high_W, ages = word(core, setpoint.O_CAPS_HIGH_W), core.kernel.features.ages
+    budgets = [*ages.budget_ticks]
+    budgets[core.layout.rack_group(1, s.G_BMS_CHARGE)] = -1
+    ages.budget_ticks = tuple(budgets)
     for _ in range(10):
         tick()
     assert core.view.soc_permille is None
-    assert core.out[core.chain_at + setpoint.O_CAPS_HIGH_W] < high_W
-    assert core.out[core.chain_at + setpoint.O_CAPS_HIGH_REASON] == reasons.RESERVE_SOFT_SOC_UNKNOWN
+    assert word(core, setpoint.O_CAPS_HIGH_W) < high_W
+    assert word(core, setpoint.O_CAPS_HIGH_REASON) == reasons.RESERVE_SOFT_SOC_UNKNOWN
 
 
 # -- a whole run, written to a journal
+
+
+def square_W(t_s):
+    """A load of 300 and 350 kW."""
+    return 300_000 + 50_000 * (int(t_s) % 2)
 
 
 @pytest.fixture(scope="module")
 def journal_path(tmp_path_factory):
     """Journal of 14 s: start, load tracking, an E-stop at 11 s."""
     path = str(tmp_path_factory.mktemp("journal") / "journal")
-    rig = VirtualRig(
-        FIREBREAK,
-        lambda t_s: 300_000 + 50_000 * (int(t_s) % 2),
-        1,
-        [Action(11_000_000, "estop_press", "estop_press", {})],
-        {"soc": 0.55},
-        path,
-    )
+    estop = Action(11_000_000, "estop_press", "estop_press", {})
+    rig = VirtualRig(FIREBREAK, square_W, 1, [estop], {"soc": 0.55}, path)
     rig.run(14)
     assert {trip["stage"] for trip in rig.trips.trips} >= {"1a"}
     rig.controller.cabinet.journal.close()
@@ -326,19 +287,21 @@ def test_the_journal_of_a_virtual_run_replays_to_the_same_bytes(journal_path):
 
 
 def test_a_flipped_byte_is_found_wherever_it_lies(journal_path, tmp_path):
-    with open(journal_path, "rb") as file:
-        content = file.read()
+    content = Path(journal_path).read_bytes()
     places = [found.start() for found in re.finditer(re.escape(FRAME_MAGIC), content)]
     path = tmp_path / "journal"
+
+    def run_flipped(at):
+        path.write_bytes(content[:at] + bytes((content[at] ^ 0x10,)) + content[at + 1 :])
+        return run(str(path))
+
     # 0 and 500 are keyframes
     for frame, part in ((1, 0.1), (300, 0.5), (500, 0.9), (len(places) - 2, 0.99)):
         at = int(places[frame] + part * (places[frame + 1] - places[frame]))
-        path.write_bytes(content[:at] + bytes((content[at] ^ 0x10,)) + content[at + 1 :])
-        assert run(str(path))[0] == replay.DIFFERENT, frame
-    at = places[0] + 100
-    path.write_bytes(content[:at] + bytes((content[at] ^ 0x10,)) + content[at + 1 :])
+        assert run_flipped(at)[0] == replay.DIFFERENT, frame
     second = [frame.sequence for frame in journal.JournalReader(journal_path).keyframes()][1]
-    assert run(str(path))[1][0] == f"frames before a keyframe, left out: {second - 1}"
+    left_out = f"frames before a keyframe, left out: {second - 1}"
+    assert run_flipped(places[0] + 100)[1][0] == left_out
 
 
 def test_a_changed_core_is_found_and_named(journal_path):
@@ -357,6 +320,5 @@ def test_a_journal_of_another_topology_brings_its_own(journal_path):
     core = replay.core_of(header)
     assert (core.layout.units, core.layout.racks) == (1, 3)
     assert header["stage_instances"][0] == matrix.STAGES[0][matrix.S_ID]
-    assert len(header["output_names"]) == core.standing_at and len(header["input_names"]) == len(
-        core.inp
-    )
+    assert len(header["output_names"]) == core.standing_at
+    assert len(header["input_names"]) == len(core.inp)

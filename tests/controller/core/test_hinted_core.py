@@ -1,33 +1,18 @@
-"""Hints through the whole core: they only narrow, ask, or oblige within the limits, and a journal
-replays them.
-"""
+"""Hints through the whole core: they only narrow, request, or oblige within the limits."""
 
 import random
 from array import array
 
 import pytest
 from hypothesis import given, settings, strategies as st
-from test_core import FIREBREAK, PYLONTECH, Walk
+from test_core import CONFIGS, FIREBREAK, Walk, core_of, square_W, word
 from test_hint_table import KNOWN, made
 
 from controller.core import hint_codes as codes, hint_sources, image as images, reasons, setpoint
-from controller.core.core import Core
 from controller.core.policies import hint_outputs as o, track
 from controller.record import journal, replay
-from controller.site import config
-from controller.sites import PYLONTECH as PYLONTECH_FILE
 from hil.simulate import VirtualRig
 from safety import signals as s
-
-CONFIGS = {"firebreak": FIREBREAK, "pylontech": PYLONTECH}
-
-
-def core_of(settings_, known):
-    return Core(settings_.safety_image, settings_.control_image, hint_sources.image(known))
-
-
-def plain_of(settings_):
-    return Core(settings_.safety_image, settings_.control_image, hint_sources.image(()))
 
 
 def put(core, hints):
@@ -43,116 +28,85 @@ def put(core, hints):
 
 def drawn_hints(draw, count):
     """Now and then a hint or two, any source, kind, value and validity."""
-    if draw.random() < 0.9:
-        return []
+    watts, valid_ms = (0, 2000, 90_000, 350_000, 10**9), (20, 400, 3000, 200_000)
     return [
-        (
-            draw.randrange(count),
-            draw.randrange(6),
-            draw.choice((0, 2000, 90_000, 350_000, 10**9)),
-            draw.choice((20, 400, 3000, 200_000)),
-        )
-        for _ in range(draw.randrange(1, 4))
+        (draw.randrange(count), draw.randrange(6), draw.choice(watts), draw.choice(valid_ms))
+        for _ in range(0 if draw.random() < 0.9 else draw.randrange(1, 4))
     ]
 
 
-def word(core, index):
-    return core.out[core.chain_at + index]
+def ticked(known, seed, settings_=FIREBREAK, ticks=200):
+    """A core with these sources and hints drawn at random, and one without, after each tick."""
+    hinted, plain = core_of(settings_, known), core_of(settings_, ())
+    walk, draw = Walk(plain, seed), random.Random(seed)
+    for _ in range(ticks):
+        elapsed_ticks = walk.feed(plain, hinted)
+        put(hinted, drawn_hints(draw, max(1, len(known))))
+        plain.tick(elapsed_ticks)
+        hinted.tick(elapsed_ticks)
+        yield hinted, plain
 
 
 @settings(max_examples=12)
 @given(KNOWN, st.integers(0, 10**6), st.sampled_from(sorted(CONFIGS)))
-def test_whatever_the_hints_the_limits_hold_caps_only_narrow_and_what_is_short_is_told(
-    drawn, seed, name
-):
-    known, draw = made(drawn), random.Random(seed)
-    hinted, plain = core_of(CONFIGS[name], known), plain_of(CONFIGS[name])
-    walk = Walk(plain, seed)
-    for _ in range(200):
-        elapsed_ticks = walk.feed(plain, hinted)
-        put(hinted, drawn_hints(draw, len(known)))
-        plain.tick(elapsed_ticks)
-        hinted.tick(elapsed_ticks)
+def test_limits_hold_and_caps_only_narrow_whatever_the_hints(drawn, seed, name):
+    known = made(drawn)
+    for hinted, plain in ticked(known, seed, CONFIGS[name]):
         assert hinted.kernel.out == plain.kernel.out
-        for index in (setpoint.O_LIMITS_LOW_W, setpoint.O_LIMITS_HIGH_W):
-            assert word(hinted, index) == word(plain, index)
+        low_W, high_W = (word(hinted, at) for at in LIMITS)
+        assert [low_W, high_W] == [word(plain, at) for at in LIMITS]
         assert word(hinted, setpoint.O_CAPS_LOW_W) >= word(plain, setpoint.O_CAPS_LOW_W)
         assert word(hinted, setpoint.O_CAPS_HIGH_W) <= word(plain, setpoint.O_CAPS_HIGH_W)
         power_W = word(hinted, setpoint.O_SETPOINT_W)
-        assert (
-            word(hinted, setpoint.O_LIMITS_LOW_W)
-            <= power_W
-            <= word(hinted, setpoint.O_LIMITS_HIGH_W)
-        )
-        assert sum(hinted.setpoints()) == power_W
+        assert low_W <= power_W <= high_W and sum(hinted.setpoints()) == power_W
         check_short(hinted, known, power_W)
 
 
+LIMITS = setpoint.O_LIMITS_LOW_W, setpoint.O_LIMITS_HIGH_W
+
+
 def check_short(core, known, power_W):
-    """Whoever may oblige and is not obeyed is told so, with this reason or that of a higher
-    rank.
-    """
-    out, load = core.out[core.out_at["hint_table"] :], core.view
-    source = out[o.O_IMPORT_SOURCE]
-    if not source or load.connection_W is None:
+    """A source that may oblige and is not obeyed reads how much is short, and why."""
+    out = core.out[core.out_at["hint_table"] :]
+    source, connection_W = out[o.O_IMPORT_SOURCE], core.view.connection_W
+    if not source or connection_W is None:
         return
     assert known[source - 1].rank >= hint_sources.GRID_CAP
     import_W = out[o.output_at(source - 1, codes.IMPORT_W_MAX, o.F_VALUE_W)]
-    missing_W = load.connection_W - power_W - import_W
+    missing_W = connection_W - power_W - import_W
     if missing_W > 0:
-        short_W, reason = (
-            word(core, setpoint.O_OBLIGATION_SHORT_W),
-            word(core, setpoint.O_OBLIGATION_SHORT_REASON),
-        )
-        assert (
-            short_W >= missing_W
-            and reason == reasons.GRID_CAP_HINT
-            or (short_W > 0 and reason in (reasons.GRID_IMPORT, reasons.GRID_EXPORT))
-        )
+        short_W = word(core, setpoint.O_OBLIGATION_SHORT_W)
+        reason = word(core, setpoint.O_OBLIGATION_SHORT_REASON)
+        if reason == reasons.GRID_CAP_HINT:
+            assert short_W >= missing_W
+        else:  # of a higher rank
+            assert short_W > 0 and reason in (reasons.GRID_IMPORT, reasons.GRID_EXPORT)
 
 
 @settings(max_examples=8)
 @given(KNOWN, st.integers(0, 10**6))
-def test_without_obligations_what_is_available_is_never_wider(drawn, seed):
-    """victronenergy/dynamic-ess 78: feed-in despite being disabled. A cap leaves a part of what
-    there was.
-    """
+def test_available_power_is_never_wider_without_obligations(drawn, seed):
+    """victronenergy/dynamic-ess 78: feed-in despite being disabled."""
     known = [source for source in made(drawn) if source.rank < hint_sources.GRID_CAP]
-    if not known:
-        return
-    draw, hinted, plain = random.Random(seed), core_of(FIREBREAK, known), plain_of(FIREBREAK)
-    walk = Walk(plain, seed)
-    for _ in range(200):
-        elapsed_ticks = walk.feed(plain, hinted)
-        put(hinted, drawn_hints(draw, len(known)))
-        plain.tick(elapsed_ticks)
-        hinted.tick(elapsed_ticks)
+    for hinted, plain in ticked(known, seed) if known else ():
         assert word(hinted, setpoint.O_AVAILABLE_LOW_W) >= word(plain, setpoint.O_AVAILABLE_LOW_W)
         assert word(hinted, setpoint.O_AVAILABLE_HIGH_W) <= word(plain, setpoint.O_AVAILABLE_HIGH_W)
 
 
-def test_without_a_source_hints_change_nothing_but_the_inputs():
-    first, second = plain_of(FIREBREAK), plain_of(FIREBREAK)
-    walk = Walk(first, 3)
-    for tick in range(300):
-        elapsed_ticks = walk.feed(first, second)
-        put(second, [(0, codes.CHARGE_W_MAX, 0, 9000)] if tick % 7 == 0 else [])
-        first.tick(elapsed_ticks)
-        second.tick(elapsed_ticks)
-        assert first.out == second.out and first.state_words() == second.state_words()
+def test_hints_without_a_source_change_nothing_but_the_inputs():
+    for hinted, plain in ticked((), 3, ticks=300):
+        assert hinted.out == plain.out and hinted.state_words() == plain.state_words()
 
 
 # -- one core, by hand
 
 
 class Steady:
-    """A running core of the example site whose inputs stay good; `tick` gives hints as `put` takes
-    them.
-    """
+    """A running core of the example site whose inputs stay good; tick: hints as of put."""
 
     def __init__(self, before=None):
         """before: another Steady to go on from."""
-        self.core = core_of(FIREBREAK, FIREBREAK.sources)
+        self.core = core_of(FIREBREAK)
         self.walk = Walk(self.core, 7)
         self.walk.unrest = 0
         if before is None:
@@ -170,14 +124,16 @@ class Steady:
             for group in silent:
                 self.core.fresh[group] = 0
             self.core.inp[s.LOAD_POWER_W] = load_W
-            self.core.inp[s.GRID_POWER_W] = 300_000 - word(self.core, setpoint.O_SETPOINT_W)
-            self.core.inp[self.core.layout.unit_input(0, s.PCS_POWER_W)] = word(
-                self.core, setpoint.O_SETPOINT_W
-            )
+            self.core.inp[s.GRID_POWER_W] = 300_000 - self.setpoint_W
+            self.core.inp[self.core.layout.unit_input(0, s.PCS_POWER_W)] = self.setpoint_W
             put(self.core, hints)
             self.core.tick(1)
             hints = ()
         return self
+
+    @property
+    def setpoint_W(self):
+        return word(self.core, setpoint.O_SETPOINT_W)
 
     def word(self, index):
         return word(self.core, index)
@@ -202,122 +158,103 @@ def steady(start):
 
 
 def test_a_request_moves_the_battery_and_says_who_is_in_control(steady):
-    """longzheng/open-dynamic-export 132: a limit was parsed but never applied; evcc-io/evcc 33063:
-    who controls?
-    """
+    """longzheng/open-dynamic-export 132, evcc-io/evcc 33063."""
     steady.tick((SCHEDULER, codes.POWER_W, 100_000, 20_000), ticks=250)
     assert steady.word(setpoint.O_REQUEST_BASE_W) == 100_000
     assert steady.word(setpoint.O_REQUEST_BASE_REASON) == reasons.HINT
-    assert abs(steady.word(setpoint.O_SETPOINT_W) - 100_000) < 2000
+    assert abs(steady.setpoint_W - 100_000) < 2000
     assert steady.hint(o.O_CONTROL_SOURCE) == SCHEDULER + 1
     steady.tick(ticks=1000)
     assert steady.hint(o.O_CONTROL_SOURCE) == 0 and steady.word(setpoint.O_REQUEST_BASE_W) == 0
-    assert abs(steady.word(setpoint.O_SETPOINT_W)) < 3000
+    assert abs(steady.setpoint_W) < 3000
 
 
 def test_a_step_of_the_load_goes_on_top_of_a_request(steady):
     steady.tick((SCHEDULER, codes.POWER_W, 50_000, 60_000), ticks=200)
-    before_W = steady.word(setpoint.O_SETPOINT_W)
-    steady.tick(load_W=330_000)
-    assert 25_000 < steady.word(setpoint.O_SETPOINT_W) - before_W < 50_000
+    before_W = steady.setpoint_W
+    assert 25_000 < steady.tick(load_W=330_000).setpoint_W - before_W < 50_000
 
 
-def test_a_request_beyond_what_is_available_is_held_back_and_leaves_no_trace_behind(steady):
+def test_a_request_beyond_available_power_is_held_back_and_winds_nothing_up(steady):
     high_W = steady.word(setpoint.O_AVAILABLE_HIGH_W)
     steady.tick((SCHEDULER, codes.POWER_W, 10**9, 30_000), ticks=1000)
-    assert (
-        steady.word(setpoint.O_SETPOINT_W) == high_W
-        and steady.word(setpoint.O_REQUEST_BASE_W) == 10**9
-    )
+    assert (steady.setpoint_W, steady.word(setpoint.O_REQUEST_BASE_W)) == (high_W, 10**9)
     assert steady.word(setpoint.O_BINDING_REASON) != reasons.NONE
     steady.tick((SCHEDULER, codes.POWER_W, 0, 20_000), ticks=600)  # 250 kW at 25 kW/s
-    assert abs(steady.word(setpoint.O_SETPOINT_W)) < 3000
+    assert abs(steady.setpoint_W) < 3000
 
 
 def test_load_tracking_works_in_what_a_request_leaves(steady):
     """Where that puts the grid is what its reference is held to."""
     steady.tick((SCHEDULER, codes.POWER_W, 150_000, 60_000), ticks=1500)
-    low_W, high_W = (
-        steady.word(index) for index in (setpoint.O_AVAILABLE_LOW_W, setpoint.O_AVAILABLE_HIGH_W)
-    )
     state = steady.core.functions["track"].state
-    assert state[track.S_GRID_LOW] >> 16 == pytest.approx(300_000 - (high_W - 150_000), abs=100)
-    assert state[track.S_GRID_HIGH] >> 16 == pytest.approx(300_000 - (low_W - 150_000), abs=100)
+    for at, available in (
+        (track.S_GRID_LOW, setpoint.O_AVAILABLE_HIGH_W),
+        (track.S_GRID_HIGH, setpoint.O_AVAILABLE_LOW_W),
+    ):
+        grid_W = 300_000 - (steady.word(available) - 150_000)
+        assert state[at] >> 16 == pytest.approx(grid_W, abs=100)
 
 
 def test_without_a_load_meter_its_part_falls_and_the_request_stays(steady):
     steady.tick((SCHEDULER, codes.POWER_W, 100_000, 60_000), ticks=500)
-    steady.tick(ticks=5, load_W=340_000)
-    before_W = steady.word(setpoint.O_SETPOINT_W)
+    before_W = steady.tick(ticks=5, load_W=340_000).setpoint_W
     assert before_W > 130_000
     seen_W = []
     for _ in range(150):
         steady.tick(load_W=340_000, silent=(s.G_METER_LOAD, s.G_METER_GRID))
         if steady.word(setpoint.O_REQUEST_FAST_REASON) == reasons.LOAD_UNKNOWN:
-            seen_W.append(steady.word(setpoint.O_SETPOINT_W))
+            seen_W.append(steady.setpoint_W)
     # at 25 kW/s
     assert before_W > seen_W[0] > before_W - 2000 and seen_W == sorted(seen_W, reverse=True)
     assert seen_W[-1] == 100_000
 
 
 def test_the_state_of_charge_is_not_brought_back_while_a_request_is_in_force(steady):
-    for rack in range(3):
-        steady.walk.inp[steady.core.layout.rack_input(rack, s.SOC_PERMILLE)] = 500
+    steady.walk.set_rack(s.SOC_PERMILLE, 500, 500, 500)
     steady.tick((SCHEDULER, codes.POWER_W, 0, 120_000), ticks=1500)
-    assert abs(steady.word(setpoint.O_SETPOINT_W)) < 500
-    steady.tick(ticks=6000)
-    assert steady.word(setpoint.O_SETPOINT_W) < -2000
+    assert abs(steady.setpoint_W) < 500
+    assert steady.tick(ticks=6000).setpoint_W < -2000
 
 
-def test_a_grid_cap_of_whom_it_obliges_moves_the_battery_within_the_limits(steady):
+def test_a_grid_cap_moves_the_battery_within_the_limits(steady):
     assert steady.hint(o.O_IMPORT_SOURCE) == SITE_EMS + 1  # the fallback
     steady.tick((SITE_EMS, codes.IMPORT_W_MAX, 200_000, 2000))
-    assert steady.word(setpoint.O_SETPOINT_W) >= 95_000
+    assert steady.setpoint_W >= 95_000
     assert steady.word(setpoint.O_OBLIGATION_REASON) == reasons.GRID_CAP_HINT
     steady.tick((SITE_EMS, codes.IMPORT_W_MAX, 0, 2000), ticks=5)
-    assert steady.word(setpoint.O_SETPOINT_W) == steady.word(setpoint.O_LIMITS_HIGH_W)
+    assert steady.setpoint_W == steady.word(setpoint.O_LIMITS_HIGH_W)
     assert steady.word(setpoint.O_OBLIGATION_SHORT_REASON) == reasons.GRID_CAP_HINT
     assert steady.word(setpoint.O_OBLIGATION_SHORT_W) > 40_000
-    steady.tick(ticks=100)
-    assert (
-        steady.core.out[
-            steady.core.out_at["hint_table"]
-            + o.output_at(SITE_EMS, codes.IMPORT_W_MAX, o.F_VALUE_W)
-        ]
-        == 450_000
-    )
+    value_at = o.output_at(SITE_EMS, codes.IMPORT_W_MAX, o.F_VALUE_W)
+    assert steady.tick(ticks=100).hint(value_at) == 450_000
 
 
 def test_the_remaining_energy_is_that_of_the_lowest_rack_above_the_reserve(steady):
+    """Also in the tick after a state was taken over."""
+    words = steady.core.state_words()
     assert steady.hint(o.O_REMAINING_WH) == 645_000 * (550 - 150) // 1000
-    steady.walk.inp[steady.core.layout.rack_input(1, s.SOC_PERMILLE)] = 400
-    assert steady.tick().hint(o.O_REMAINING_WH) == 645_000 * (400 - 150) // 1000
-    steady.walk.inp[steady.core.layout.rack_input(2, s.SOC_PERMILLE)] = 100
-    assert steady.tick().hint(o.O_REMAINING_WH) == 0
-    assert plain_of(FIREBREAK).out[steady.core.out_at["hint_table"] + o.O_REMAINING_WH] == 0
+    for soc_permille, above in ((400, 250), (100, 0), (400, 250)):
+        steady.walk.set_rack(s.SOC_PERMILLE, 550, soc_permille)
+        assert steady.tick().hint(o.O_REMAINING_WH) == 645_000 * above // 1000
+    steady.core.load_state(words)
+    assert steady.tick().hint(o.O_REMAINING_WH) == 645_000 * 250 // 1000
 
 
 def test_unknown_energy_is_not_none_left():
-    core = plain_of(FIREBREAK)
+    core = core_of(FIREBREAK, ())
+    remaining_at = core.out_at["hint_table"] + o.O_REMAINING_WH
     walk = Walk(core, 1)
     walk.unrest = 0
-    for rack in range(3):
-        walk.inp[core.layout.rack_input(rack, s.SOC_PERMILLE)] = 0
+    walk.set_rack(s.SOC_PERMILLE, 0, 0, 0)
+    assert core.out[remaining_at] == 0
     walk.feed(core)
     core.fresh[:] = bytes(len(core.fresh))
     core.tick(1)
-    assert core.out[core.out_at["hint_table"] + o.O_REMAINING_WH] == -1
+    assert core.out[remaining_at] == -1
     walk.feed(core)
     core.tick(1)
-    assert core.out[core.out_at["hint_table"] + o.O_REMAINING_WH] == 0
-
-
-def test_the_remaining_energy_is_told_anew_after_a_state_was_taken_over(steady):
-    words, at = steady.core.state_words(), steady.core.layout.rack_input(1, s.SOC_PERMILLE)
-    steady.walk.inp[at] = 400
-    before_Wh = steady.tick().hint(o.O_REMAINING_WH)
-    steady.core.load_state(words)
-    assert steady.tick().hint(o.O_REMAINING_WH) == before_Wh
+    assert core.out[remaining_at] == 0
 
 
 # -- the image and the journal
@@ -326,10 +263,8 @@ def test_the_remaining_energy_is_told_anew_after_a_state_was_taken_over(steady):
 def test_slots_fill_in_order_and_empty_with_the_freeze():
     image = images.ProcessImage(FIREBREAK.layout())
     inp, fresh = array("i", image.inp), bytearray(image.fresh)
-    slots = [
-        image.add_hint(index, codes.CAP, codes.CHARGE_W_MAX, 1000 + index, 2000)
-        for index in range(9)
-    ]
+    hint = codes.CAP, codes.CHARGE_W_MAX
+    slots = [image.add_hint(index, *hint, 1000 + index, 2000) for index in range(9)]
     assert slots == [*range(8), None]
     image.freeze(inp, fresh)
     at = image.layout.inputs
@@ -346,15 +281,12 @@ def test_no_number_of_a_datagram_breaks_the_image(value_W, valid_ms):
 
 def test_a_journal_with_hints_replays_to_the_same_bytes_and_names_every_word(tmp_path):
     path, lines = str(tmp_path / "journal"), []
-    rig = VirtualRig(
-        FIREBREAK, lambda t_s: 300_000 + 50_000 * (int(t_s) % 2), 1, (), {"soc": 0.55}, path
-    )
+    rig = VirtualRig(FIREBREAK, square_W, 1, (), {"soc": 0.55}, path)
     draw = random.Random(5)
     for _ in range(16 * 50):
-        for index, quantity, value_W, valid_ms in drawn_hints(draw, 2):
-            rig.controller.cabinet.request_hint(
-                index, codes.KIND_OF[quantity], quantity, value_W, valid_ms
-            )
+        for index, quantity, *rest in drawn_hints(draw, 2):
+            hint = index, codes.KIND_OF[quantity], quantity, *rest
+            rig.controller.cabinet.request_hint(*hint)
         rig.step()
     rig.controller.cabinet.journal.close()
     assert replay.run(path, replay.core_of, lines.append) == replay.EQUAL
@@ -364,6 +296,6 @@ def test_a_journal_with_hints_replays_to_the_same_bytes_and_names_every_word(tmp
     assert len(header["input_names"]) == len(set(header["input_names"])) == len(core.inp)
     assert len(header["output_names"]) == len(set(header["output_names"])) == core.standing_at
     assert header["output_names"][core.out_at["hint_table"]] == "hint_control_source"
-    changed = dict(header, source_image=config.load(PYLONTECH_FILE).source_image)
+    changed = dict(header, source_image=CONFIGS["pylontech"].source_image)
     with pytest.raises(ValueError, match="other inputs or outputs"):
         replay.replay(path, lambda _: replay.core_of(changed))
