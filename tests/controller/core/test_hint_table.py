@@ -1,6 +1,7 @@
 """The hint table against a model that works with absolute times, and its rules one by one."""
 
 from array import array
+from itertools import product
 
 import pytest
 from hypothesis import given, strategies as st
@@ -41,12 +42,8 @@ def source(
 
 def slots(*hints):
     """Inputs that hold these hints: (source, kind, quantity, value_W, valid_ms)."""
-    words = array("i", [0] * images.HINT_WORDS)
-    for slot, (index, *rest) in enumerate(hints):
-        words[slot * images.SLOT_WORDS : (slot + 1) * images.SLOT_WORDS] = array(
-            "i", [index + 1, *rest]
-        )
-    return words
+    words = [word for index, *rest in hints for word in (index + 1, *rest)]
+    return array("i", words + [0] * (images.HINT_WORDS - len(words)))
 
 
 class Bench:
@@ -105,10 +102,8 @@ def heartbeat(valid_s=10, index=0):
 def test_a_cap_narrows_for_as_long_as_it_is_valid_and_no_tick_longer():
     bench = Bench(source()).tick(cap(5000, 1))
     assert bench.caps == (5000, WIDE_W) and bench.table.out[o.O_CHARGE_SOURCE] == 1
-    assert (
-        bench.chain.caps.low_reason == reasons.HINT_CAP
-        and bench.chain.caps.high_reason == reasons.NONE
-    )
+    named = bench.chain.caps.low_reason, bench.chain.caps.high_reason
+    assert named == (reasons.HINT_CAP, reasons.NONE)
     assert bench.tick(ticks=49).caps == (5000, WIDE_W)
     assert bench.tick().caps == (WIDE_W, WIDE_W)
     assert bench.state(codes.CHARGE_W_MAX) == "none" and bench.table.out[o.O_CHARGE_SOURCE] == 0
@@ -145,23 +140,16 @@ def test_what_no_accepted_hint_can_be_changes_nothing(hint):
 
 
 def test_every_fallback_is_in_force_from_the_start():
-    """longzheng/open-dynamic-export 102: default limits when the server cannot be reached, not
-    "unlimited".
-    """
+    """longzheng/open-dynamic-export 102: a server out of reach gave "unlimited"."""
     bench = Bench(source(charge=3000, import_=350_000)).tick()
     assert bench.caps == (3000, WIDE_W) and bench.state(codes.CHARGE_W_MAX) == "fallback"
-    assert (bench.field(codes.CHARGE_W_MAX), bench.field(codes.CHARGE_W_MAX, o.F_VALID_S)) == (
-        3000,
-        0,
-    )
-    assert bench.obliged[0] == -50_000
-    assert bench.table.out[o.O_IMPORT_SOURCE] == 1
+    assert bench.field(codes.CHARGE_W_MAX) == 3000
+    assert bench.field(codes.CHARGE_W_MAX, o.F_VALID_S) == 0
+    assert bench.obliged[0] == -50_000 and bench.table.out[o.O_IMPORT_SOURCE] == 1
 
 
 def test_an_expired_cap_falls_to_its_fallback_and_stays_until_heartbeat_and_hint():
-    """evcc-io/evcc 32492, 29705: left the failsafe on a heartbeat alone; unlimited after a long
-    silence.
-    """
+    """evcc-io/evcc 32492: left it on a heartbeat alone; 29705: unlimited after a long silence."""
     bench = Bench(source(charge=3000)).tick(cap(9000, 1)).tick(ticks=50)
     assert bench.caps[0] == 3000 and bench.state(codes.CHARGE_W_MAX) == "fallback"
     assert bench.tick(elapsed=10**6).caps[0] == 3000
@@ -190,7 +178,7 @@ def test_a_source_is_alive_for_as_long_as_its_heartbeat_says(others):
     assert not bench.tick().table.alive(0)
 
 
-def test_a_heartbeat_says_no_more_than_its_source_may():
+def test_a_heartbeat_counts_no_longer_than_its_source_may():
     bench = Bench(source(valid_s_max=2)).tick(heartbeat(1000))
     assert bench.tick(ticks=99).table.alive(0) and not bench.tick().table.alive(0)
 
@@ -245,9 +233,8 @@ def test_without_the_role_a_grid_maximum_only_narrows(role, connection_W, charge
 
 
 def test_without_the_role_the_tighter_of_cap_and_grid_maximum_acts():
-    bench = Bench(source(role="cap"), source(1, priority=2)).tick(
-        import_max(350_000), cap(60_000, 1, 1)
-    )
+    bench = Bench(source(role="cap"), source(1, priority=2))
+    bench.tick(import_max(350_000), cap(60_000, 1, 1))
     assert bench.caps[0] == 50_000 and bench.table.out[o.O_CHARGE_SOURCE] == 1
     bench.connection_W = 200_000
     assert bench.tick().caps[0] == 60_000 and bench.table.out[o.O_CHARGE_SOURCE] == 2
@@ -317,14 +304,7 @@ class Model:
 
 WATTS = st.integers(0, 400_000)
 KNOWN = st.lists(
-    st.tuples(
-        st.sampled_from(codes.ROLES),
-        st.integers(1, 8),
-        st.none() | WATTS,
-        st.none() | WATTS,
-        st.none() | WATTS,
-        st.none() | WATTS,
-    ),
+    st.tuples(st.sampled_from(codes.ROLES), st.integers(1, 8), *[st.none() | WATTS] * 4),
     min_size=1,
     max_size=3,
 )
@@ -333,19 +313,10 @@ TICKS = st.lists(st.tuples(st.lists(HINT, max_size=3), st.integers(1, 200)), max
 
 
 def made(drawn):
+    names = "valid_s_max", "charge", "discharge", "import_", "export"
     return [
-        sources.Source(
-            f"s{index}",
-            index,
-            role,
-            index + 1,
-            valid_s_max,
-            10,
-            25_000,
-            100_000,
-            {1: charge, 2: discharge, 3: None, 4: import_, 5: export},
-        )
-        for index, (role, valid_s_max, charge, discharge, import_, export) in enumerate(drawn)
+        source(index, role, index + 1, **dict(zip(names, watts)))
+        for index, (role, *watts) in enumerate(drawn)
     ]
 
 
@@ -383,10 +354,8 @@ def check_answers(bench, model, connection_W):
     least = {quantity: min(every) for quantity, every in watts.items()}
     assert bench.caps == (least[codes.CHARGE_W_MAX], least[codes.DISCHARGE_W_MAX])
     import_W, export_W = least[codes.IMPORT_W_MAX], least[codes.EXPORT_W_MAX]
-    for place, quantity in (
-        (o.O_IMPORT_SOURCE, codes.IMPORT_W_MAX),
-        (o.O_EXPORT_SOURCE, codes.EXPORT_W_MAX),
-    ):
+    maxima = (o.O_IMPORT_SOURCE, codes.IMPORT_W_MAX), (o.O_EXPORT_SOURCE, codes.EXPORT_W_MAX)
+    for place, quantity in maxima:
         assert (out[place] > 0) == (len(watts[quantity]) > 1)
         assert not out[place] or model.in_force_W(out[place] - 1, quantity) == least[quantity]
     assert (out[o.O_CHARGE_SOURCE] > 0) == (len(watts[codes.CHARGE_W_MAX]) > 1)
@@ -407,15 +376,9 @@ def test_every_published_word_has_its_name_and_its_place():
     assert len(names) == len(set(names)) == o.output_count(3)
     assert names[:6] == list(o.HINT_OUTPUTS)
     valid_at = o.output_at(2, codes.IMPORT_W_MAX, o.F_VALID_S)
-    value_at = o.output_at(0, codes.CHARGE_W_MAX, o.F_VALUE_W)
     assert names[valid_at] == "source_2.import_W_max_valid_s"
-    assert names[value_at] == "source_0.charge_W_max_value_W"
-    places = [
-        o.output_at(index, quantity, field)
-        for index in range(3)
-        for quantity in QUANTITIES
-        for field in range(3)
-    ]
+    assert names[o.output_at(0, codes.CHARGE_W_MAX, 0)] == "source_0.charge_W_max_value_W"
+    places = [o.output_at(*each) for each in product(range(3), QUANTITIES, range(3))]
     assert places == list(range(6, o.output_count(3)))
     for name in o.HINT_OUTPUTS:
         assert o.HINT_OUTPUTS[getattr(o, "O_" + name.removeprefix("hint_").upper())] == name
