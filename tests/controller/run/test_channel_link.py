@@ -1,6 +1,4 @@
-"""Channel A's end against a real channel B: both kernels, every byte of the link, who is named for
-what.
-"""
+"""Channel A's end against a real channel B: both kernels, every byte of the link."""
 
 from array import array
 
@@ -24,7 +22,7 @@ CLOSED = sc.KEY_BIT - 1
 EXPIRY_TICKS = 23
 
 
-def _bit(name):
+def contact(name):
     return 1 << sc.CONTACT_NAMES.index(name)
 
 
@@ -56,17 +54,20 @@ class Channels:
             if not self.cut_to_b:
                 self.b.receive(data, len(data))
             self.b.step(1, self.contacts | (sc.RELAY_BIT if self.b.permit else 0))
-            if self.b.frame_due:
-                data = bytes(self.b.report())
-                if not self.cut_to_a:
-                    self.link.receive(data[:7], 0)
-                    self.link.receive(data[7:], 0)
+            data = bytes(self.b.report() if self.b.frame_due else b"")
+            if data and not self.cut_to_a:
+                self.link.receive(data[:7], 0)
+                self.link.receive(data[7:], 0)
         return self
 
+    @property
+    def said(self):
+        """What the code of A's end says."""
+        return peer_words.sentence(self.link.code)
 
-def said(channels):
-    """What the code of A's end says."""
-    return peer_words.sentence(channels.link.code)
+    @property
+    def is_permitted(self):
+        return self.link.peer.permits()
 
 
 @pytest.fixture
@@ -74,8 +75,8 @@ def channels():
     both = Channels().step(20)
     both.kernel.inp[s.RUN_REQUEST] = 1
     both.step(120)
-    assert both.kernel.out[s.STATE] == s.RUNNING and both.b.permit and both.link.peer.permits()
-    assert both.link.peer.reason == pe.OK and said(both) == ""
+    assert both.kernel.out[s.STATE] == s.RUNNING and both.b.permit and both.is_permitted
+    assert both.link.peer.reason == pe.OK and both.said == "" and both.link.code == 0
     return both
 
 
@@ -100,88 +101,67 @@ def test_a_frame_that_the_port_holds_back_stays_as_it_was_sealed():
     assert frame == sealed
 
 
-def test_before_it_was_heard_and_with_noise_on_the_line():
+def test_a_b_that_was_never_heard_is_named():
     both = Channels()
     both.link.update(1)
-    assert (
-        said(both) == "channel B has not been heard since the start"
-        and both.link.peer.reason != pe.OK
-    )
+    assert both.said == UNHEARD and both.link.peer.reason != pe.OK
     both.link.receive(b"\x00\x00", 0)
-    assert said(both) == (
-        "channel B has not been heard since the start (bytes come, refused: no start of a frame)"
-    )
+    assert both.said == f"{UNHEARD} (bytes come, refused: no start of a frame)"
+
+
+UNHEARD = "channel B has not been heard since the start"
 
 
 def test_b_silent_is_named(channels):
     channels.cut_to_a = True
-    channels.step(EXPIRY_TICKS - 1)
-    assert channels.link.peer.permits()
-    channels.step(2)
-    assert not channels.link.peer.permits() and said(channels) == "channel B is silent"
+    assert channels.step(EXPIRY_TICKS - 1).is_permitted
+    assert not channels.step(2).is_permitted and channels.said == "channel B is silent"
     channels.cut_to_a = False
-    channels.step(8)
-    assert channels.link.peer.permits()
+    assert channels.step(8).is_permitted
 
 
-def test_a_silent_drops_b_and_b_says_so(channels):
+@pytest.mark.parametrize(
+    "noise, sentence", [(b"", ""), (b"noise", " (it gets bytes, refused: no start of a frame)")]
+)
+def test_a_silent_drops_b_and_b_says_so(channels, noise, sentence):
     channels.cut_to_b = True
-    channels.step(EXPIRY_TICKS + 4)
-    assert (
-        not channels.b.permit
-        and channels.link.peer.reason == pe.OK
-        and not channels.link.peer.permits()
-    )
-    assert said(channels) == "channel B gives no permit: it does not hear channel A"
+    for _ in range(EXPIRY_TICKS + 4):
+        channels.step().b.receive(noise, len(noise))
+    assert not channels.b.permit and not channels.is_permitted
+    assert channels.link.peer.reason == pe.OK
+    assert channels.said == f"channel B gives no permit: it does not hear channel A{sentence}"
 
 
 def test_a_contact_that_only_b_sees_open(channels):
-    channels.contacts &= ~_bit("estop_1_ok")
-    channels.step(4)
-    assert not channels.link.peer.permits()
-    assert said(channels).startswith("channel B gives no permit: stage 1a, emergency stop")
-    channels.step(30)
-    assert said(channels) == "estop_1: A closed, B open"
+    channels.contacts &= ~contact("estop_1_ok")
+    assert not channels.step(4).is_permitted
+    assert channels.said.startswith("channel B gives no permit: stage 1a, emergency stop")
+    assert channels.step(30).said == "estop_1: A closed, B open"
 
 
 def test_a_contact_that_only_a_sees_open(channels):
     channels.kernel.inp[s.AIRFLOW_OK] = 1
-    channels.contacts &= ~_bit("airflow_ok")
-    channels.step(30)
-    assert said(channels) == "airflow: A closed, B open" and not channels.b.permit
+    channels.contacts &= ~contact("airflow_ok")
+    assert channels.step(30).said == "airflow: A closed, B open" and not channels.b.permit
 
 
 def test_what_a_does_not_know_is_no_disagreement(channels):
     channels.silent = (s.G_IO_1, s.G_IO_2)
-    channels.step(40)
-    channels.contacts &= ~_bit("airflow_ok")
-    channels.step(60)
-    assert channels.link.peer.reason == pe.OK
+    channels.step(40).contacts &= ~contact("airflow_ok")
+    assert channels.step(60).link.peer.reason == pe.OK
 
 
 def test_another_image_in_b_is_named_by_both_and_nothing_permitted():
     both = Channels(other_image=True).step(50)
-    assert not both.link.peer.permits() and not both.b.permit
-    assert "channel B holds another limit image" in said(both)
+    assert not both.is_permitted and not both.b.permit
+    assert "channel B holds another limit image" in both.said
     assert pe.REASONS[both.b.reason] == "other limit image"
-
-
-def test_what_b_refuses_is_told_by_it(channels):
-    channels.cut_to_b = True
-    for _ in range(60):
-        channels.step()
-        channels.b.receive(b"noise", 5)
-    assert said(channels) == (
-        "channel B gives no permit: it does not hear channel A (it gets bytes, refused: no start "
-        "of a frame)"
-    )
 
 
 def test_another_version_in_b_is_named():
     both = Channels()
     both.b.sender.frame.put(c.TABLE_CRC, 1)
-    both.step(10)
-    assert "another version" in said(both) and not both.link.peer.permits()
+    assert "another version" in both.step(10).said and not both.is_permitted
 
 
 def test_a_clock_that_runs_wrong_is_named(channels):
@@ -189,117 +169,98 @@ def test_a_clock_that_runs_wrong_is_named(channels):
         channels.step()
         if step % 20 == 0:
             channels.b.sender.tick(1)
-    assert said(channels) == "the clock of channel B differs by over 2 %"
+    assert channels.said == "the clock of channel B differs by over 2 %"
 
 
-def _estop_in_both(channels):
+def tripped(channels, key_out=True):
+    """(first-out, mask) of an E-stop that both have seen and that is over."""
     channels.contacts &= ~3
     channels.kernel.inp[s.ESTOP_1_OK] = channels.kernel.inp[s.ESTOP_2_OK] = 0
-    channels.step(20)
-    channels.contacts |= 3
+    channels.step(20).contacts |= 3
     channels.kernel.inp[s.ESTOP_1_OK] = channels.kernel.inp[s.ESTOP_2_OK] = 1
-    channels.step(300)
-    first_out, mask = channels.link.causes()
+    first_out, mask = channels.step(300).link.causes()
     assert m.STAGES[first_out][m.S_ID] == "1a" and mask and not channels.b.permit
+    if key_out:
+        channels.contacts &= ~sc.KEY_BIT
+        channels.step(2)
     return first_out, mask
 
 
-def _reset(channels, kind, first_out, mask):
-    channels.link.order_reset(kind, first_out, mask)
-    steps = 0
-    while not channels.link.result and steps < 100:
+def reset(channels, first_out, mask):
+    """What the order of a key reset leads to."""
+    channels.link.order_reset(m.KEY, first_out, mask)
+    for _ in range(100):
+        if channels.link.result:
+            break
         channels.step()
-        steps += 1
     return RESULTS[channels.link.result].removeprefix("channel B: ")
 
 
-def test_a_reset_reaches_b_only_for_what_stands_there(channels):
-    first_out, mask = _estop_in_both(channels)
-    assert _reset(channels, m.KEY, first_out, mask ^ 1) == "changed"
-    assert _reset(channels, m.KEY, first_out, mask) == "key needed"
+@pytest.mark.parametrize("pause", [2, 0])
+def test_a_reset_reaches_b_only_for_what_stands_there(channels, pause):
+    """B repeats its last answer until it hears of no order: not the next one's."""
+    first_out, mask = tripped(channels, key_out=False)
+    if pause:
+        assert reset(channels, first_out, mask ^ 1) == "changed"
+    assert reset(channels, first_out, mask) == "key needed"
     channels.contacts &= ~sc.KEY_BIT
-    channels.step(2)
-    assert _reset(channels, m.KEY, first_out, mask) == "done"
-    channels.step(6)
-    assert channels.b.permit and channels.link.causes() == (-1, 0)
+    channels.step(pause)
+    assert reset(channels, first_out, mask) == "done"
+    assert channels.step(6).b.permit and channels.link.causes() == (-1, 0)
 
 
 def test_b_is_not_asked_for_what_it_has_not_said(channels):
     """Also not for numbers that no frame can hold: cut off, they could be those of B."""
-    now = _estop_in_both(channels)
-    channels.contacts &= ~sc.KEY_BIT
-    channels.step(2)
+    now = tripped(channels)
     odd = ((-1, 0), (0, 4), (-(1 << 31), -(1 << 31)), ((1 << 31) - 1, (1 << 31) - 1))
     for seen in (*odd, (now[0] + 0x10000, now[1]), (now[0], now[1] - (1 << 30))):
-        assert _reset(channels, m.KEY, *seen) == "changed"
-        channels.step(6)
-        assert channels.link.causes() == now
+        assert reset(channels, *seen) == "changed"
+        assert channels.step(6).link.causes() == now
 
 
 def test_what_latched_in_b_on_the_way_is_not_cleared(channels):
     """What A has heard of B was still what the operator saw: B itself refuses."""
-    first_out, mask = _estop_in_both(channels)
-    channels.contacts &= ~sc.KEY_BIT
-    channels.step(2)
+    first_out, mask = tripped(channels)
     channels.cut_to_b = True
     channels.link.order_reset(m.KEY, first_out, mask)
-    channels.contacts &= ~_bit("fire_alarm_ok")
-    channels.step(10)
-    channels.contacts |= _bit("fire_alarm_ok")
+    channels.contacts &= ~contact("fire_alarm_ok")
+    channels.step(10).contacts |= contact("fire_alarm_ok")
     assert channels.link.result == latches.NONE
     channels.cut_to_b = False
-    channels.step(8)
-    assert channels.link.result == latches.CHANGED and channels.link.causes()[0] == first_out
-
-
-def test_each_order_has_an_answer_of_its_own(channels):
-    """B gives its last answer until it has heard that nothing is asked any more: an order at once
-    is no old one.
-    """
-    first_out, mask = _estop_in_both(channels)
-    assert _reset(channels, m.KEY, first_out, mask) == "key needed"
-    channels.contacts &= ~sc.KEY_BIT
-    assert _reset(channels, m.KEY, first_out, mask) == "done"
+    assert channels.step(8).link.result == latches.CHANGED
+    assert channels.link.causes()[0] == first_out
 
 
 def test_where_nothing_stands_in_b_it_is_asked_for_nothing(channels):
     """No token and no key: B would look for those first."""
-    for _ in range(4):
-        channels.link.order_reset(m.REMOTE, -1, 0)
+    for kind in [m.REMOTE] * 4 + [m.KEY]:
+        channels.link.order_reset(kind, -1, 0)
         assert channels.link.result == latches.NOTHING
-    channels.link.order_reset(m.KEY, -1, 0)
-    assert (
-        channels.link.result == latches.NOTHING
-        and channels.link.sender.frame.get(c.RESET_KIND) == 0
-    )
+    assert channels.link.sender.frame.get(c.RESET_KIND) == 0
 
 
 def test_nothing_stands_in_a_b_that_is_not_heard(channels):
-    _estop_in_both(channels)
+    tripped(channels, key_out=False)
     channels.cut_to_a = True
-    channels.step(EXPIRY_TICKS + 1)
-    assert channels.link.causes() == (-1, 0)
+    assert channels.step(EXPIRY_TICKS + 1).link.causes() == (-1, 0)
     channels.link.order_reset(m.KEY, -1, 0)
     assert channels.link.result == NO_ANSWER, "nobody knows what stands there"
 
 
 def test_a_reset_that_b_does_not_hear_is_no_success(channels):
-    first_out, mask = _estop_in_both(channels)
+    seen = tripped(channels, key_out=False)
     channels.cut_to_a = channels.cut_to_b = True
-    channels.link.order_reset(m.KEY, first_out, mask)
-    channels.step(ORDER_MS_MAX // 20 - 1)
-    assert channels.link.result == latches.NONE
-    channels.step()
-    assert channels.link.result == NO_ANSWER and channels.link.sender.frame.get(c.RESET_KIND) == 0
+    channels.link.order_reset(m.KEY, *seen)
+    assert channels.step(ORDER_MS_MAX // 20 - 1).link.result == latches.NONE
+    assert channels.step().link.result == NO_ANSWER
+    assert channels.link.sender.frame.get(c.RESET_KIND) == 0
 
 
 @pytest.mark.parametrize("is_trusted, result", [(False, latches.DONE), (True, 200)])
-def test_an_answer_of_whom_is_not_trusted_or_that_is_not_known_is_none(
-    channels, is_trusted, result
-):
-    first_out, mask = _estop_in_both(channels)
+def test_an_answer_that_is_not_trusted_or_not_known_is_none(channels, is_trusted, result):
+    seen = tripped(channels, key_out=False)
     channels.cut_to_a = channels.cut_to_b = not is_trusted
-    channels.link.order_reset(m.KEY, first_out, mask)
+    channels.link.order_reset(m.KEY, *seen)
     channels.step(1 if is_trusted else EXPIRY_TICKS + 1)
     channels.link.receiver.frame.put(c.RESET_RESULT, result)
     if is_trusted:
@@ -310,30 +271,24 @@ def test_an_answer_of_whom_is_not_trusted_or_that_is_not_known_is_none(
 
 
 def test_the_code_is_never_0_while_b_gives_no_permit(channels):
-    """What tells the kernel that B permits: a B that is well and has dropped its relay has a code
-    of its own.
-    """
-    assert channels.link.code == 0
-    channels.contacts &= ~_bit("estop_1_ok")
+    """A B that is well and has dropped its relay has a code of its own."""
+    channels.contacts &= ~contact("estop_1_ok")
     for _ in range(60):
-        channels.step()
-        assert bool(channels.link.code) == (not channels.link.peer.permits())
+        assert bool(channels.step().link.code) == (not channels.is_permitted)
     channels.link.receiver.frame.put(c.VOTE, 0)
     channels.link.peer.reason = pe.OK
     assert channels.link.code & peer_words.BYTE == pe.INTERLOCK
 
 
-def test_ticks_that_were_skipped_are_ticks(channels):
+def test_skipped_ticks_count(channels):
     """The clock that B compares runs on, and a frame that is due is not put off."""
-    before = channels.link.sender.uptime_ticks
-    channels.link.report()
-    channels.link.poll(0)
-    channels.link.update(5)
-    channels.link.report()
-    assert (
-        channels.link.sender.uptime_ticks == before + 5
-        and len(channels.link.poll(0)) == c.FRAME_BYTES
-    )
+    link = channels.link
+    before = link.sender.uptime_ticks
+    link.report()
+    link.poll(0)
+    link.update(5)
+    link.report()
+    assert (link.sender.uptime_ticks, len(link.poll(0))) == (before + 5, c.FRAME_BYTES)
 
 
 def test_every_reason_of_b_has_words(channels):
@@ -343,4 +298,4 @@ def test_every_reason_of_b_has_words(channels):
             frame.put(c.VOTE, 0)
             frame.put(c.REASON, reason)
             frame.put(c.SUBJECT, subject)
-            assert said(channels).startswith("channel B gives no permit: ")
+            assert channels.said.startswith("channel B gives no permit: ")

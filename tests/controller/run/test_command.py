@@ -1,5 +1,6 @@
 """Operator commands: the form of a datagram, one reset at a time, an answer for whoever asked."""
 
+import contextlib
 import os
 import socket
 import stat
@@ -20,9 +21,6 @@ class Cabinet:
 
     def __init__(self):
         self.asked, self.verdict = [], 0
-
-    def request_reset(self, *seen):
-        self.asked.append(("reset", *seen))
 
     def __getattr__(self, name):
         def request(*given):
@@ -129,9 +127,7 @@ def test_what_is_stored_is_answered_when_it_has_ended(place, data, asked):
 )
 @pytest.mark.parametrize("verdict", [0, oc.LOCKED])
 def test_what_takes_effect_first_waits_for_nobody_else(place, first, second, asked, verdict):
-    """A reset that waits for a slow disk must not keep a person's lock from the cabinet. The answer
-    that is due is the other one's.
-    """
+    """A reset that waits for a slow disk must not delay a lock-out; its answer is still due."""
     place.say(first)
     place.cabinet.verdict = verdict
     assert place.say(second, place.other) == [verdict or oc.UNCONFIRMED]
@@ -173,9 +169,8 @@ def test_what_channel_b_has_answered_is_in_the_answer(place, there):
         b"x",
         RUN[:-1],
         RUN + b"\0",
-        request(oc.RUN, magic=b"FBC2"),
+        *[request(what, magic=b"FBC2") for what in (oc.RUN, oc.TEST_MODE)],
         *[request(what) for what in (0, 7, 20, 23, 255)],
-        request(oc.TEST_MODE, magic=b"FBC2"),
         bytes(64),
         bytes(65),
         # a reset that does not name channel B: too old
@@ -234,15 +229,24 @@ def test_the_socket_is_its_owners_alone_and_replaces_one_left_over(tmp_path):
     listener.close()
 
 
-def test_ask_gets_the_answer(place):
-    answers, asked = [], ("reset", oc.KEY_RESET, 3, 4, 5, 6)
-    asker = threading.Thread(target=lambda: answers.append(oc.reset(place.path, *asked[1:])))
+@contextlib.contextmanager
+def asking(ask, *given):
+    """The answers to come of a call in another thread, which has ended at the exit."""
+    answers = []
+    asker = threading.Thread(target=lambda: answers.append(ask(*given)))
     asker.start()
-    while not place.cabinet.asked:
-        place.listener.receive(place.cabinet)
-    place.listener.answer(latches.KEY_NEEDED, latches.DONE)
+    yield answers
     asker.join()
-    assert (place.cabinet.asked, answers) == ([asked], [(latches.KEY_NEEDED, latches.DONE)])
+
+
+def test_ask_gets_the_answer(place):
+    asked = oc.KEY_RESET, 3, 4, 5, 6
+    with asking(oc.reset, place.path, *asked) as answers:
+        while not place.cabinet.asked:
+            place.listener.receive(place.cabinet)
+        place.listener.answer(latches.KEY_NEEDED, latches.DONE)
+    assert place.cabinet.asked == [("reset", *asked)]
+    assert answers == [(latches.KEY_NEEDED, latches.DONE)]
 
 
 def test_ask_gives_up_when_nobody_answers_or_is_there(place, tmp_path, monkeypatch):
@@ -258,27 +262,22 @@ def test_ask_gives_up_when_nobody_answers_or_is_there(place, tmp_path, monkeypat
 def test_an_answer_of_another_version_is_a_refusal(tmp_path, data):
     """The program was installed anew, the controller was not started anew."""
     path = str(tmp_path / "command.sock")
-    answers = []
     with sockets.bound(path, 0o600) as old:
         old.setblocking(True)
-        asker = threading.Thread(target=lambda: answers.append(oc.ask(path, oc.RUN)))
-        asker.start()
-        old.sendto(data, old.recvfrom(64)[1])
-        asker.join()
+        with asking(oc.ask, path, oc.RUN) as answers:
+            old.sendto(data, old.recvfrom(64)[1])
     assert answers == [oc.REFUSED_FORM]
 
 
 def test_every_answer_has_words_of_its_own():
     codes = (None, *range(len(latches.RESULTS)), *range(100, 114))
     assert len({oc.words(code) for code in codes}) == len(codes)
-
-
-def test_what_holds_without_being_stored_has_other_words_than_what_is_void():
     assert all(oc.words(code).startswith("in effect") for code in (oc.UNSTORED, oc.UNCONFIRMED))
     assert "effect" not in oc.words(oc.NOT_STORED)
 
 
-DONE, NOTHING = latches.DONE, latches.NOTHING
+DONE, NOTHING, SILENT = latches.DONE, latches.NOTHING, "done; channel B does not answer"
+NOT_STORED = "the store does not take it: see the controller's messages"
 
 
 @pytest.mark.parametrize(
@@ -293,16 +292,11 @@ DONE, NOTHING = latches.DONE, latches.NOTHING
         (latches.NOT_CLEAR_YET, DONE, "not clear yet; channel B: done", False),
         (DONE, latches.CHANGED, "done; channel B: changed", False),
         (DONE, latches.KEY_NEEDED, "done; channel B: key needed", False),
-        (DONE, channel_link.NO_ANSWER, "done; channel B does not answer", False),
-        (DONE, 255, "done; channel B does not answer", False),
+        (DONE, channel_link.NO_ANSWER, SILENT, False),
+        (DONE, 255, SILENT, False),
         (latches.CHANGED, latches.NONE, "changed", False),
         (None, latches.NONE, "no answer", False),
-        (
-            oc.NOT_STORED,
-            latches.NONE,
-            "the store does not take it: see the controller's messages",
-            False,
-        ),
+        (oc.NOT_STORED, latches.NONE, NOT_STORED, False),
     ],
 )
 def test_a_reset_is_done_only_where_both_channels_say_so(here, there, words, is_done):
@@ -313,14 +307,9 @@ def test_a_reset_is_done_only_where_both_channels_say_so(here, there, words, is_
 def test_a_run_directory_may_lie_deeper_than_a_socket_address_is_long(tmp_path):
     folder = tmp_path / ("d" * 60) / ("e" * 60)
     folder.mkdir(parents=True)
-    listener = oc.Listener(str(folder / "command.sock"))
+    deep = Place(str(folder / "command.sock"))
     try:
-        client = Client(str(folder / "command.sock"))
-        client.say(request(oc.RUN))
-        listener.receive(Cabinet())
-        listener.answer(oc.ACCEPTED)
-        assert client.heard() == [oc.ACCEPTED]
-        client.socket.close()
+        assert deep.say(RUN) == [] and deep.ended(oc.ACCEPTED) == ([oc.ACCEPTED], [])
     finally:
-        listener.close()
+        deep.close()
     assert not (folder / "command.sock").exists()
