@@ -1,6 +1,4 @@
-"""The gate: only a whole, correct set-point frame within the kernel's limits passes, whoever
-encoded it.
-"""
+"""The gate: only a whole, correct set-point frame within the limits passes."""
 
 import struct
 

@@ -1,6 +1,4 @@
-"""The two reserves: thresholds, hysteresis, speed of closing and opening, and what an unknown state
-of charge means.
-"""
+"""The two reserves: thresholds, hysteresis, speed of closing and opening."""
 
 import pytest
 from views import RATED_W, setup, view
@@ -87,9 +85,7 @@ def test_the_hard_one_closes_within_two_seconds_and_opens_slowly():
 
 
 def test_without_the_state_of_charge_both_count_as_reached():
-    """victronenergy/venus 1194: after the BMS service vanished a floor of 10 % was crossed to 6
-    %.
-    """
+    """victronenergy/venus 1194: a floor of 10 % was crossed to 6 % without the BMS."""
     unit = started(800)
     for _ in range(2600):
         step(unit, None)
@@ -130,9 +126,7 @@ def test_small_ratings_still_move():
 
 
 def test_the_cap_and_the_limit_name_only_what_they_narrow():
-    """At the rating it was named in the place of the rating, with the advice to wait for the
-    battery to charge.
-    """
+    """At the rating it was named in the place of the rating."""
     unit = started()
     assert step(unit, 500) == []
     assert step(unit, 150) == [

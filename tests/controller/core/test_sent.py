@@ -1,6 +1,4 @@
-"""The set-point that was sent, from the bytes on their way: any write that covers it, at any scale,
-and no other.
-"""
+"""The set-point that was sent, from the bytes on their way."""
 
 from array import array
 

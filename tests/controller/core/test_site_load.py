@@ -69,9 +69,7 @@ def test_the_load_meter_gives_the_fast_part_and_the_grid_the_slow_one():
 
 
 def test_readings_of_different_age_do_not_swing_the_battery():
-    """victronenergy/venus 1657: -4000 .. +3000 W. The obligation follows at full gain, 160 ms
-    between the readings.
-    """
+    """160 ms apart, at full gain (victronenergy/venus 1657: -4000 .. +3000 W)."""
     unit = Estimator(fitted=0)
     sent = [0] * 20
     for tick in range(2000):

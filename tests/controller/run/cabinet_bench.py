@@ -40,9 +40,7 @@ RATED = {
 
 
 class Keeper:
-    """Takes records; acknowledges the first `durable` of them (all, unless a test says
-    otherwise).
-    """
+    """Takes records; acknowledges the first `durable` of them."""
 
     def __init__(self, log, durable=1 << 30):
         self.log, self.durable = log, durable
@@ -59,9 +57,7 @@ class Keeper:
 
 
 class Field:
-    """Stands in for ports and devices: everything is well, contactors and permits do what they are
-    told.
-    """
+    """Stands in for ports and devices: all is well, contactors and permits follow."""
 
     def __init__(self, image, log):
         self.image, self.log, self.layout = image, log, image.layout

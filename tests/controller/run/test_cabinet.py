@@ -1,6 +1,4 @@
-"""The cabinet: what a start takes over, and the order in which things take effect and are
-stored.
-"""
+"""The cabinet: what a start takes over, and in which order things act and are stored."""
 
 import itertools
 
@@ -93,10 +91,7 @@ def test_a_token_comes_back_after_an_hour_of_running_only():
     ],
 )
 def test_where_no_store_says_whether_it_was_stopped_it_rests(state, fields, rest):
-    """A lock-out that cannot be read any more is ended by a person's start, not by the reset of row
-    44d. Nor one that the store could not take, or that is in the store of the cabinet this box came
-    from.
-    """
+    """A person's start ends a lock-out that cannot be read; the reset of row 44d does not."""
     bench = Bench(found(state, **fields)).tick()
     locked_out = fields.get("locked_out", "")
     assert bench.cabinet.locked_out == locked_out and bench.people == (locked_out, rest)

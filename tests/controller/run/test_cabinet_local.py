@@ -1,6 +1,4 @@
-"""Inputs of the kernel that originate in the controller: operations centre, second channel, tests
-of itself.
-"""
+"""Inputs that originate in the controller: operations centre, channel B, self-tests."""
 
 import pytest
 from cabinet_bench import Bench, found, running, with_peer

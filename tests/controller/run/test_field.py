@@ -1,6 +1,4 @@
-"""The field: what goes out when, the gate before every set-point, and that a quiet tick says
-nothing.
-"""
+"""The field: what goes out when, and the gate before every set-point."""
 
 from types import SimpleNamespace
 
@@ -87,9 +85,7 @@ def test_coils_are_written_on_change_at_once_and_refreshed():
 def test_a_change_is_said_again_each_tick_until_the_module_has_acknowledged_it(
     acknowledged_at, urgent, calm
 ):
-    """For 0.5 s, after which its coils have expired; then at the pace of a refresh, still before
-    all else.
-    """
+    """For 0.5 s, when its coils have expired; then at the pace of a refresh."""
     channel, module, port = io_channel()
     for tick in range(50):
         module.writes += tick == acknowledged_at
@@ -187,9 +183,9 @@ class Pcs:
         return self._operation("stop", 0, rtu.STOP)
 
     def start(self):
-        return self._operation("start", 1, rtu.WRITE)
+        return self._operation("start", 1)
 
-    def _operation(self, key, value, priority):
+    def _operation(self, key, value, priority=rtu.WRITE):
         request = rtu.write_registers_request(key, 1, 40_100, (value,), priority=priority)
         return request if self.ready else None
 
@@ -213,6 +209,15 @@ class Bench:
         self.now_us += TICK_US
         return self.port.take()
 
+    def write_all(self, setpoints_W):
+        """What was submitted in each of these ticks."""
+        return [self.write(setpoint_W) for setpoint_W in setpoints_W]
+
+    def lose(self):
+        """The last set-point was not answered."""
+        self.pcs.requests[-1].on_failure(rtu.TIMEOUT, 0, self.now_us)
+        return self
+
 
 def setpoint(power_W, priority=rtu.WRITE):
     return ("setpoint", power_W), priority
@@ -221,19 +226,18 @@ def setpoint(power_W, priority=rtu.WRITE):
 def test_a_set_point_goes_out_on_change_but_no_more_often_than_its_period():
     bench = Bench()
     assert bench.write(1000) == [("start", rtu.WRITE), setpoint(1000)]
-    said = [bench.write(1000 + tick) for tick in range(1, 12)]
-    assert said == [[], [], [], [], [setpoint(1005)], [], [], [], [], [setpoint(1010)], []]
-    assert [bench.write(1010) for _ in range(10)] == [[]] * 10
+    expected = [[] for _ in range(11)]
+    expected[4], expected[9] = [setpoint(1005)], [setpoint(1010)]
+    assert bench.write_all(range(1001, 1012)) == expected
+    assert bench.write_all([1010] * 10) == [[]] * 10
 
 
 @pytest.mark.parametrize("way, limit", [(1, DISCHARGE_AT), (-1, CHARGE_AT)])
 def test_a_set_point_beyond_a_limit_that_fell_is_replaced_at_once(way, limit):
-    """The published limit is the enforced one: what replaces it does not wait for the period of the
-    others.
-    """
+    """The published limit is the enforced one."""
     bench = Bench(setpoint_ms=2000)
     bench.write(90_000 * way)
-    assert [bench.write(90_000 * way + tick) for tick in range(1, 9)] == [[]] * 8
+    assert bench.write_all(90_000 * way + tick for tick in range(1, 9)) == [[]] * 8
     bench.out[limit] = 90_000
     assert bench.write(80_000 * way) == [], "what stands is within the limit, to the watt"
     bench.out[limit] = 89_999
@@ -242,17 +246,14 @@ def test_a_set_point_beyond_a_limit_that_fell_is_replaced_at_once(way, limit):
 
 
 def test_what_falls_in_every_tick_goes_out_once_a_period_and_no_more():
-    """The first takes the turn of the second, and so on: the bus carries what was computed for
-    it.
-    """
+    """The bus carries what was computed for it."""
     bench, said = Bench(setpoint_ms=100), []
     bench.write(100_000)
     for tick in range(1, 51):
         bench.out[DISCHARGE_AT] = 100_000 - 2000 * tick
         said += [(tick, *each) for each in bench.write(bench.out[DISCHARGE_AT])]
-    assert [tick for tick, *_ in said] == [1, *range(5, 51, 5)] and said[-1][1:] == setpoint(
-        0, rtu.STOP
-    )
+    assert [tick for tick, *_ in said] == [1, *range(5, 51, 5)]
+    assert said[-1][1:] == setpoint(0, rtu.STOP)
 
 
 @pytest.mark.parametrize("early_W, limit_W, waits", [(0, 200_000, 4), (80_000, 80_000, 8)])
@@ -263,7 +264,7 @@ def test_after_an_early_one_the_next_waits_for_its_own_turn(early_W, limit_W, wa
     bench.out[DISCHARGE_AT] = limit_W
     assert bench.write(early_W)[0][0] == ("setpoint", early_W)
     bench.out[DISCHARGE_AT] = 200_000
-    said = [bench.write(90_000 + tick) for tick in range(1, 10)]
+    said = bench.write_all(range(90_001, 90_010))
     assert said[: waits + 1] == [[]] * waits + [[setpoint(90_001 + waits)]]
 
 
@@ -271,22 +272,17 @@ def test_repetitions_of_an_unacknowledged_set_point_do_not_put_off_the_next():
     """Its reversion is due in every tick while the converter does not answer."""
     bench = Bench()
     bench.pcs.due = True
-    for _ in range(50):
-        bench.write(1000)
+    assert bench.write_all([1000] * 50)[1:] == [[setpoint(1000)]] * 49
     bench.pcs.due = False
-    said = [bench.write(2000) for _ in range(10)]
-    assert said.count([setpoint(2000)]) == 1
+    assert bench.write_all([2000] * 10).count([setpoint(2000)]) == 1
 
 
 def test_a_set_point_that_was_lost_waits_its_turn_though_a_limit_falls():
-    """Nobody knows what stands: it may be said already, and the bus has to hold what is said
-    again.
-    """
+    """It may be in force already, and the bus has to hold what is repeated."""
     bench = Bench()
     bench.write(90_000)
-    bench.pcs.requests[-1].on_failure(rtu.TIMEOUT, 0, bench.now_us)
-    bench.out[DISCHARGE_AT] = 10_000
-    assert [bench.write(10_000) for _ in range(5)] == [[], [], [], [], [setpoint(10_000)]]
+    bench.lose().out[DISCHARGE_AT] = 10_000
+    assert bench.write_all([10_000] * 5) == [[], [], [], [], [setpoint(10_000)]]
 
 
 @pytest.mark.parametrize("running", [1, 0])
@@ -322,23 +318,12 @@ def test_stop_is_said_as_soon_as_the_converter_is_known_even_if_it_never_ran():
     assert bench.write(0) == [("stop", rtu.STOP), setpoint(0, rtu.STOP)]
 
 
-def test_the_set_point_is_said_again_when_its_reversion_is_due():
-    bench = Bench()
-    bench.write(1000)
-    bench.pcs.due = True
-    assert bench.write(1000) == [setpoint(1000)]
-
-
 @pytest.mark.parametrize("power_W", [0, 1000])
 def test_a_set_point_that_was_lost_is_said_again(power_W):
     bench = Bench()
-    bench.write(500)
-    for _ in range(6):
-        bench.write(power_W)
-    bench.pcs.requests[-1].on_failure(rtu.TIMEOUT, 0, bench.now_us)
-    assert bench.pcs.failures == [(rtu.TIMEOUT, 0, bench.now_us)]
-    said = [bench.write(power_W) for _ in range(10)]
-    again = [each for each in said if each]
+    bench.write_all([500] + [power_W] * 6)
+    assert bench.lose().pcs.failures == [(rtu.TIMEOUT, 0, bench.now_us)]
+    again = [each for each in bench.write_all([power_W] * 10) if each]
     assert again == [[setpoint(power_W, rtu.WRITE if power_W else rtu.STOP)]]
 
 
@@ -375,9 +360,7 @@ def test_the_gate_follows_the_scale_of_the_register():
     bench.pcs.frame_W = 1999
     assert bench.write(199_900)[-1] == setpoint(199_900)
     bench.pcs.frame_W = 2001
-    for _ in range(5):
-        said = bench.write(199_800)
-    assert said == [("stop", rtu.STOP)]
+    assert bench.write_all([199_800] * 5)[-1] == [("stop", rtu.STOP)]
 
 
 # -- CAN
@@ -416,19 +399,24 @@ class CanPort:
         return True
 
 
+def can_bus(frames, *racks):
+    bus = CanBus("can0")
+    bus.port = CanPort(frames)
+    for rack, bms in enumerate(racks):
+        bus.add(bms, rack)
+    return bus
+
+
 def test_frames_go_to_their_rack_and_unknown_ones_nowhere():
-    bus, first, second = CanBus("can0"), Bms(0x120), Bms(0x140)
-    bus.add(first, 0)
-    bus.add(second, 1)
-    bus.port = CanPort([(0x140, b"a"), (0x7FF, b"b"), (0x120, b"c")])
+    first, second = Bms(0x120), Bms(0x140)
+    bus = can_bus([(0x140, b"a"), (0x7FF, b"b"), (0x120, b"c")], first, second)
     bus.read(5)
     assert (first.seen, second.seen) == ([(0x120, b"c", 5)], [(0x140, b"a", 5)])
 
 
 def test_one_tick_takes_a_bounded_number_of_frames():
-    bus, bms = CanBus("can0"), Bms(0x120)
-    bus.add(bms, 0)
-    bus.port = CanPort([(0x120, b"")] * 1000)
+    bms = Bms(0x120)
+    bus = can_bus([(0x120, b"")] * 1000, bms)
     bus.read(0)
     assert len(bms.seen) == 512
     bus.read(0)
@@ -436,16 +424,16 @@ def test_one_tick_takes_a_bounded_number_of_frames():
 
 
 def test_commands_keep_their_period_and_do_not_bunch_up_after_a_pause():
-    bus = CanBus("can0")
-    bus.add(Bms(0x120), 0)
-    bus.port = CanPort([])
-    sent_us = []
-    for now_us in [*range(0, 500_001, TICK_US), *range(2_000_000, 2_300_001, TICK_US)]:
+    bus, sent_us = can_bus([], Bms(0x120)), []
+
+    def times_us(period_us):
+        return [*range(0, 500_001, period_us), *range(2_000_000, 2_300_001, period_us)]
+
+    for now_us in times_us(TICK_US):
         bus.write([1], now_us)
         sent_us += [now_us] * len(bus.port.sent)
         bus.port.sent = []
-    due_us = (*range(0, 500_001, 100_000), *range(2_000_000, 2_300_001, 100_000))
-    assert sent_us == [*due_us]
+    assert sent_us == times_us(100_000)
 
 
 # -- the whole field of a cabinet
@@ -461,9 +449,7 @@ def test_a_field_is_built_from_the_site():
 
 
 def test_a_quiet_tick_costs_a_few_calls_and_submits_what_is_due():
-    """Steady power for 2 s: refreshes of the coils, heartbeats and read-backs, no set-point, no
-    start.
-    """
+    """Steady power for 2 s: refreshes, heartbeats and read-backs."""
     rig = VirtualRig(CONFIG, lambda t_s: 300_000.0, 1, (), {"soc": 0.55}).run(8)
     field = rig.controller.cabinet.field
     said = []

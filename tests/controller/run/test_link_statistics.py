@@ -1,6 +1,4 @@
-"""What the buses have counted, out of the mapped file: equal to the ports' own counters, whole or
-not at all.
-"""
+"""What the buses have counted, out of the mapped file."""
 
 import pytest
 

@@ -1,6 +1,4 @@
-"""The real loop on real ptys: bytes in the slack, lost ports, one controller per site, controlled
-stops.
-"""
+"""The real loop on real ptys."""
 
 import contextlib
 import os
@@ -307,9 +305,7 @@ def test_commands_reach_the_cabinet_in_the_slack_and_both_answers_who_asked(sile
 
 @pytest.mark.parametrize("supplied, ends", [(0, "STOP_US_MAX"), (1, "OPEN_US_MAX")])
 def test_a_stop_that_does_not_come_to_rest_ends_after_its_time(silent, monkeypatch, supplied, ends):
-    """With the contactors still supplied it has the time of a fuse (C65): its end is what drops
-    them.
-    """
+    """While the contactors are supplied it has the time of a fuse (C65)."""
     for name in ("STOP_US_MAX", "OPEN_US_MAX"):
         monkeypatch.setattr(loop, name, 100_000 if name == ends else 1 << 60)
     out = silent.cabinet.core.kernel.out
@@ -326,9 +322,6 @@ def test_a_stop_that_does_not_come_to_rest_ends_after_its_time(silent, monkeypat
 
 @pytest.mark.parametrize("ask", ["request_run", "request_test"])
 def test_nothing_that_is_asked_for_undoes_a_stop(silent, monkeypatch, ask):
-    """Whoever stops the service has it stopped: a run or a test that comes in meanwhile closes
-    nothing any more.
-    """
     monkeypatch.setattr(loop, "OPEN_US_MAX", 100_000)
     monkeypatch.setattr(cabinets, "key_is_out", lambda core: True)
     inp, out, told = silent.cabinet.core.inp, silent.cabinet.core.kernel.out, []
@@ -440,9 +433,7 @@ def ask_for_a_hint(path, ended, found):
 
 
 def test_a_flood_of_hints_does_not_make_the_loop_spin(silent):
-    """Bad hints keep the socket readable: it is read a few times a tick, the rest waits and does
-    not wake the loop.
-    """
+    """Bad hints keep the socket readable: a few are read per tick, the rest wakes nothing."""
     path, plain = silent.loop.hints._path, silent.loop.hints.receive
     ended, found, taken = threading.Event(), [], []
     threads = [

@@ -1,6 +1,4 @@
-"""A permit relay that does not follow its output is row 44: either way, either relay, at rest and
-while running.
-"""
+"""A permit relay that does not follow its output is row 44."""
 
 import pytest
 from cabinet_bench import CONFIG, RUN_TICKS, Bench, found, running
@@ -94,9 +92,7 @@ def test_a_contact_of_a_silent_module_says_nothing():
 
 @pytest.mark.parametrize("contact", [s.PERMIT_1_CLOSED, s.PERMIT_2_CLOSED])
 def test_a_relay_that_never_comes_on_is_a_failed_closing_first(contact):
-    """Row 38: an open chain takes both relays off as well, and only the kernel knows what it is
-    waiting for.
-    """
+    """Row 38: an open chain takes both relays off as well."""
     assert relays.FOLLOW_MS > permit.RELAY_MS
     bench = Bench()
     bench.field.wrong[contact] = 0
@@ -105,9 +101,7 @@ def test_a_relay_that_never_comes_on_is_a_failed_closing_first(contact):
 
 
 def test_a_hard_wired_chain_that_acts_before_the_kernel_is_no_fault_of_a_relay():
-    """Row 1 waits for the fuse with 3 kA on a contactor (C65); the chain has dropped both relays at
-    once.
-    """
+    """Row 1 waits for the fuse with 3 kA on a contactor (C65)."""
     bench = running()
     for rack in range(bench.field.layout.racks):
         bench.field.wrong[bench.field.layout.rack_input(rack, s.RACK_CURRENT_MA)] = 3_000_000

@@ -1,6 +1,4 @@
-"""Resets: none takes effect before it is stored, no cut of power frees what was latched, and the
-second channel has its turn.
-"""
+"""Resets: none acts before it is stored, no cut of power frees what was latched."""
 
 import random
 
@@ -177,9 +175,7 @@ def test_the_fourth_remote_reset_of_an_hour_waits_even_over_a_restart():
 
 
 def test_a_cut_of_power_at_any_record_never_frees_what_was_latched():
-    """From each record that may be the last durable one: not clean or latched, until the one with
-    the reset in it.
-    """
+    """Each record may be the last durable one."""
     bench = tripped().reset().tick(5)
     assert bench.answers == [latches.DONE] and not bench.stored.latches
     assert any([record.latches for record in bench.keeper.records])
@@ -199,9 +195,7 @@ def test_a_cut_of_power_at_any_record_never_frees_what_was_latched():
 def test_a_cause_that_returns_ends_the_reset_and_its_latch_is_stored_in_that_tick(
     kind, ticks_before, stands_ticks, late_ticks
 ):
-    """One tick is less than any debounce: not yet the row again, but no longer gone. An
-    acknowledgement that comes after that clears nothing.
-    """
+    """Before any debounce; an acknowledgement that comes later clears nothing."""
     bench = waiting(kind).tick(ticks_before)
     held, count = bench.latched, len(bench.keeper.records)
     again(bench, kind).tick()
@@ -230,9 +224,6 @@ def test_a_cause_that_returns_ends_the_reset_and_its_latch_is_stored_in_that_tic
     ],
 )
 def test_whatever_would_refuse_it_now_ends_a_reset_that_waits(kind, wrong):
-    """The key back in RUN, with which row 47 goes, and rows that were not active when the operator
-    looked.
-    """
     bench = waiting(kind)
     held, hear = bench.latched, bench.field.read
     if wrong == "another rack":
@@ -294,9 +285,7 @@ def test_a_lock_out_stored_meanwhile_carries_the_reset_no_further_than_its_cause
 
 
 def records_of_a_return():
-    """(latched, the same without what a key reset clears, latched again): records as a cabinet
-    hands them over.
-    """
+    """(latched, the same without what a key reset clears, latched again)."""
     bench = waiting(matrix.KEY)
     again(bench, matrix.KEY).tick()
     full, cleared, again_full = bench.keeper.records[-3:]
@@ -401,9 +390,7 @@ def test_a_new_reset_is_not_answered_with_what_became_of_the_last_one():
 
 
 class Course:
-    """Causes, keys, resets and a slow store as drawn; every tick must keep what a cut of power has
-    to leave.
-    """
+    """Random causes, keys, resets and a slow store; no cut of power frees a latch."""
 
     def __init__(self, seed):
         self.draw = random.Random(seed)

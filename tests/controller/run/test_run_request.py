@@ -1,6 +1,4 @@
-"""Starts, stops, lock-outs and TEST mode of a person: in which order they take effect and are
-stored, and what a restart makes of them.
-"""
+"""Starts, stops, lock-outs and TEST mode: when they act, are stored and survive."""
 
 import pytest
 from cabinet_bench import CONFIG, RUN_TICKS, STORED_TICKS, Bench, at_rest, found, running
@@ -33,13 +31,9 @@ def ask(bench, what, is_awaited=True):
 
 def before(what):
     """A cabinet of which this can be asked."""
-    bench = {
-        "stop": running,
-        "lock": running,
-        "start": lambda: at_rest(PERSON),
-        "unlock": lambda: at_rest(ANNA, "anna"),
-    }[what]()
-    assert bench.is_open() == (what in ("start", "unlock"))
+    records = {"start": (PERSON,), "unlock": (ANNA, "anna")}
+    bench = at_rest(*records[what]) if what in records else running()
+    assert bench.is_open() == (what in records)
     return bench
 
 
@@ -66,6 +60,7 @@ def test_what_stops_takes_effect_first_and_what_permits_is_stored_first(what):
     assert ask(bench, what) == 0
     bench.tick()
     assert bench.state == ("stopping" if what in ("stop", "lock") else bench.state)
+    assert bench.told("is_ending") == [0]
     for _ in range(3):
         assert bench.people == stored and told(bench) == waiting and bench.answers == []
         assert is_locked(bench) == (what in ("lock", "unlock"))
@@ -82,9 +77,7 @@ def test_what_stops_takes_effect_first_and_what_permits_is_stored_first(what):
 @EVERY
 @pytest.mark.parametrize("how", ["late", "failed", "failed unawaited"])
 def test_what_the_store_does_not_take_is_void_or_in_effect_and_said_so(what, how):
-    """One word for both would make somebody stop it in another way. What is void is taken back from
-    the store: the keeper tries its last record until the disk takes it.
-    """
+    """What is void is taken back: the keeper tries its last record until the disk takes it."""
     bench = before(what)
     old = bench.people
     ask(bench.hold(), what, "un" not in how)
@@ -136,23 +129,16 @@ def test_starts_and_stops_in_one_tick_are_one_record():
     count = len(bench.keeper.records)
     for is_run in (0, 1, 0, 1, 0):
         bench.cabinet.request_run(is_run, False)
-    bench.tick()
-    assert len(bench.keeper.records) == count + 1 and bench.stored == Record(
-        armed=1, clean=0, rest=PERSON
-    )
+    assert len(bench.tick().keeper.records) == count + 1
+    assert bench.stored == Record(armed=1, clean=0, rest=PERSON)
 
 
 @pytest.mark.parametrize(
-    "asked, overruling, people",
-    [
-        ("start", "stop", ("", PERSON)),
-        ("start", "lock", ("anna", ANNA)),
-        ("unlock", "lock", ("anna", ANNA)),
-    ],
+    "asked, overruling", [("start", "stop"), ("start", "lock"), ("unlock", "lock")]
 )
 @pytest.mark.parametrize("keeper_ok", [True, False])
-def test_what_stops_overrules_what_is_not_stored_yet(asked, overruling, people, keeper_ok):
-    bench = before(asked).hold()
+def test_what_stops_overrules_what_is_not_stored_yet(asked, overruling, keeper_ok):
+    bench, people = before(asked).hold(), ACTS[overruling][0]
     ask(bench, asked)
     bench.tick(3)
     for _ in range(2 if overruling == "stop" else 1):
@@ -178,15 +164,11 @@ def test_a_lock_out_that_nobody_awaits_is_no_answer_to_the_reset_that_waits():
 
 def test_only_who_locked_out_ends_it_or_anybody_with_the_key_out():
     lock_out = at_rest(ANNA, "anna").cabinet.request_lock_out
-    assert [lock_out(*each) for each in (("bert", 0), ("bert", 1), ("anna", 1))] == [
-        oc.OTHERS_LOCK,
-        oc.LOCKED,
-        oc.LOCKED,
-    ]
+    refused = [lock_out(*each) for each in (("bert", 0), ("bert", 1), ("anna", 1))]
+    assert refused == [oc.OTHERS_LOCK, oc.LOCKED, oc.LOCKED]
     bench = at_rest(ANNA, "anna").key(0)
     assert bench.cabinet.request_lock_out("bert", False) == 0
-    bench.tick()
-    assert not is_locked(bench.tick())
+    assert not is_locked(bench.tick(2))
     assert bench.cabinet.request_lock_out("bert", False) == oc.NOT_LOCKED
     unknown = Bench(found(store.CLEAN, locked_out="anna"))
     assert unknown.cabinet.request_lock_out("bert", False) == oc.OTHERS_LOCK, "no key is known"
@@ -199,8 +181,9 @@ def test_nothing_is_asked_of_a_cabinet_that_is_locked_out():
     assert bench.tick().cabinet.request_test() == oc.ACCEPTED
 
 
-def test_that_the_process_is_told_to_end_is_nobodys_stop():
+def test_sigterm_is_reported_every_tick_and_is_nobodys_stop():
     bench = running()
+    assert bench.told("is_ending") == [0]
     bench.cabinet.end()
     bench.tick(RUN_TICKS)
     assert bench.state == "ready" and told(bench) == (0, AWAKE) and bench.people == ("", AWAKE)
@@ -209,12 +192,6 @@ def test_that_the_process_is_told_to_end_is_nobodys_stop():
     assert bench.tick(20).state == "ready", "nothing takes that back"
     bench.cabinet.request_run(0)
     assert bench.tick().people == ("", PERSON), "but a stop is stored"
-
-
-def test_sigterm_is_reported_and_a_stop_by_a_person_is_not_that():
-    bench = running()
-    bench.cabinet.request_run(False)
-    assert bench.tick().told("is_ending") == [0]
 
 
 def test_whoever_asks_waits_longer_than_the_store_may_take():
@@ -261,9 +238,8 @@ def watched(bench, ticks, elapsed=10):
 
 def power_W(bench):
     """(charge_W_max, discharge_W_max) of the one unit."""
-    return [
-        bench.out[bench.layout.unit_output(0, at)] for at in (s.CHARGE_W_MAX, s.DISCHARGE_W_MAX)
-    ]
+    places = s.CHARGE_W_MAX, s.DISCHARGE_W_MAX
+    return [bench.out[bench.layout.unit_output(0, at)] for at in places]
 
 
 def is_over(bench):
@@ -321,17 +297,9 @@ def test_a_second_request_is_refused_until_the_kernel_was_told_of_the_end():
     assert "running" in watched(bench, RUN_TICKS, 1), "a minute of its own"
 
 
-@pytest.mark.parametrize(
-    "stop, people",
-    [
-        ("key", ("", TESTED)),
-        ("estop", ("", TESTED)),
-        ("stop", ("", PERSON)),
-        ("lock", ("anna", ANNA)),
-    ],
-)
-def test_every_row_and_every_stop_acts_in_a_test_and_no_start_is_taken(stop, people):
-    bench = in_test()
+@pytest.mark.parametrize("stop", ["key", "estop", "stop", "lock"])
+def test_every_row_and_every_stop_acts_in_a_test_and_no_start_is_taken(stop):
+    bench, people = in_test(), ACTS[stop][0] if stop in ACTS else ("", TESTED)
     assert bench.cabinet.request_run(1) == oc.IN_TEST
     if stop in ("stop", "lock"):
         ask(bench, stop)
@@ -353,9 +321,7 @@ def test_what_is_tested_rests_after_a_restart_in_the_middle_of_it():
 
 
 def test_contactors_that_are_still_closed_stay_in_the_test():
-    """At its end the current does not go to zero: until the stop's longest time is over the
-    twentieth holds.
-    """
+    """The current does not go to zero at its end: the limit holds for the stop's longest time."""
     bench = in_test()
     watched(bench, TEST_TICKS - RUN_TICKS)
     for rack in range(3):

@@ -1,6 +1,4 @@
-"""Self-tests: a changed instruction, a stuck bit, clocks that part, a hot processor are found; all
-else is not.
-"""
+"""Self-tests: a changed instruction, a stuck bit, clocks that part, a hot processor."""
 
 import random
 import types
@@ -198,9 +196,7 @@ class Zones:
 def test_a_zone_that_tells_nothing_any_more_keeps_its_reading_and_is_a_fault_after_ten_seconds(
     tmp_path, content
 ):
-    """Row 44f stays as it was: it neither clears by silence nor trips by it; row 44e stands for the
-    silence.
-    """
+    """Row 44f neither clears nor trips by silence; row 44e is its fault."""
     zones = Zones(tmp_path, "115000", "40000")
     assert zones.run(3) == (1150, 0)
     zones.say(0, content)

@@ -1,6 +1,4 @@
-"""Lateness statistics: percentiles as defined, counters as the loop has them, a file anybody can
-read at any time.
-"""
+"""Lateness statistics: percentiles, counters, a file that can be read at any time."""
 
 import pytest
 
