@@ -97,13 +97,10 @@ def test_after_kill_9_the_next_start_waits_for_a_reset_which_is_stored_first(sit
 
 
 def _ask_until_done(site, seen):
-    answers = []
+    answers, path = [], str(site.folder / "command.sock")
     while not answers or answers[-1] == 3 and len(answers) < 10_000:
-        answers.append(
-            operator_commands.reset(
-                str(site.folder / "command.sock"), operator_commands.REMOTE_RESET, *seen.causes
-            ).here
-        )
+        answer = operator_commands.reset(path, operator_commands.REMOTE_RESET, *seen.causes)
+        answers.append(answer.here)
     return answers
 
 
@@ -146,11 +143,10 @@ class Silent:
         self.selects = CountingSelect()
         monkeypatch.setattr(loop, "select", self.selects)
         monkeypatch.setattr(loop, "_open_can", lambda bus: SilentCan())
-        settings = config.load(site.file)
-        self.cabinet = Cabinet(settings, store.Loaded(store.CLEAN, None, 0, []), Keeper())
-        self.loop = loop.Loop(
-            self.cabinet, str(site.folder), Notifier({}), {"site_ems": (desk.key_of(KEY, 1),)}
-        )
+        loaded = store.Loaded(store.CLEAN, None, 0, [])
+        self.cabinet = Cabinet(config.load(site.file), loaded, Keeper())
+        keys = {"site_ems": (desk.key_of(KEY, 1),)}
+        self.loop = loop.Loop(self.cabinet, str(site.folder), Notifier({}), keys)
         self.ticks = 0
         plain = self.cabinet.tick
 
@@ -160,7 +156,19 @@ class Silent:
             self.on_tick(self.ticks)
 
         self.cabinet.tick = tick
-        self.on_tick = lambda ticks: None
+
+    def run(self, on_tick):
+        """Call on_tick(number) after every tick; the exit code."""
+        self.on_tick = on_tick
+        return self.loop.run()
+
+    def run_until(self, last):
+        return self.run(lambda ticks: ticks == last and end())
+
+
+def end():
+    """Tell this process to end."""
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 class SilentCan:
@@ -192,28 +200,20 @@ def silent(site, monkeypatch):
         signal.signal(number, handler)
 
 
-def stops_at(silent, last):
-    """Have the loop told to end in this tick."""
-    silent.on_tick = lambda ticks: ticks == last and os.kill(os.getpid(), signal.SIGTERM)
-    return silent.loop
-
-
 def test_the_slack_is_spent_waiting_for_arrivals_not_spinning(silent):
-    """Unanswered requests: a wake-up for the tick, a few for time-outs and retries, none in
-    between. No serial port is waited for itself: the kernel flushes the work queue of an empty tty
-    in select, and a busy machine held the loop there up to 0.8 s.
+    """A wake-up for the tick, a few for time-outs and retries. No serial port is waited for itself:
+    select on an empty tty flushes its work queue, which held a busy machine up to 0.8 s.
     """
-    running = stops_at(silent, 30)
-    assert running.run() == 0
+    running = silent.loop
+    assert silent.run_until(30) == 0
     assert 30 <= silent.ticks <= 33 and silent.selects.calls < 6 * silent.ticks
     assert silent.selects.waited_for == {running.commands, running.hints, running._arrivals}
 
 
-@pytest.mark.parametrize("fed", ["commands", "hints"])
-def test_who_has_had_his_share_of_a_tick_is_not_waited_for(silent, fed):
+@pytest.mark.parametrize("fed, left", [("commands", "hints"), ("hints", "commands")])
+def test_a_socket_that_has_had_its_share_of_a_tick_is_not_waited_for(silent, fed, left):
     getattr(silent.loop, fed)._left = 0
-    left = {"commands": silent.loop.hints, "hints": silent.loop.commands}[fed]
-    assert silent.loop._sources() == [silent.loop._arrivals, left]
+    assert silent.loop._sources() == [silent.loop._arrivals, getattr(silent.loop, left)]
 
 
 def test_the_watchdog_is_told_by_completed_ticks_and_the_store_watched_in_each(silent):
@@ -221,7 +221,7 @@ def test_the_watchdog_is_told_by_completed_ticks_and_the_store_watched_in_each(s
     silent.loop.notifier.alive = lambda: told.append(silent.ticks)
     silent.loop.notifier.stopping = lambda: told.append("stopping")
     silent.cabinet.keeper.watch = watched.append  # one that hangs says nothing by itself
-    stops_at(silent, 10).run()
+    silent.run_until(10)
     assert told[-1] == "stopping" and len(told) > 5
     assert set(told[:-1]) <= set(range(1, silent.ticks + 1))
     assert len(watched) == silent.ticks and watched == sorted(set(watched))
@@ -240,11 +240,11 @@ def test_two_late_ticks_in_a_row_starve_the_watchdog(silent, monkeypatch, late_i
             self.late_in_a_row = late_in_a_row
 
     monkeypatch.setattr(loop.clock, "Deadlines", Deadlines)
-    stops_at(silent, 3).run()
+    silent.run_until(3)
     assert bool(said) == told
 
 
-def test_a_keeper_that_has_died_is_said_once_and_the_stop_is_not_clean(silent, capsys):
+def test_a_keeper_that_has_died_is_reported_once_and_the_stop_is_not_clean(silent, capsys):
     keeper = silent.cabinet.keeper
 
     def die(ticks):
@@ -252,21 +252,18 @@ def test_a_keeper_that_has_died_is_said_once_and_the_stop_is_not_clean(silent, c
             keeper.ok, keeper.line = False, "the store's process has ended"
             keeper.poll = lambda: 0
         if ticks == 10:
-            os.kill(os.getpid(), signal.SIGTERM)
+            end()
 
-    silent.on_tick = die
-    assert silent.loop.run() == 1
+    assert silent.run(die) == 1
     assert capsys.readouterr().err.splitlines() == [
         "firebreak: the store's process has ended; nothing closes and no reset is taken until a "
-        "restart: "
-        "make room first; a restart now loses what is not stored"
+        "restart: make room first; a restart now loses what is not stored"
     ]
-    assert store.of_run(CLEAN, silent.loop._run_directory).state == store.UNREADABLE, (
-        "the next start here is told"
-    )
+    # the next start here reads it
+    assert store.of_run(CLEAN, silent.loop._run_directory).state == store.UNREADABLE
 
 
-def test_the_mark_of_a_run_that_could_not_save_goes_with_the_first_record_that_is_saved(silent):
+def test_the_mark_of_a_run_that_could_not_save_goes_with_the_first_saved_record(silent):
     place, seen, keeper = silent.loop._run_directory, [], silent.cabinet.keeper
     store.mark_failed(place, True)
     number, keeper.poll = [0], lambda: number[0]
@@ -275,10 +272,9 @@ def test_the_mark_of_a_run_that_could_not_save_goes_with_the_first_record_that_i
         seen.append(store.of_run(CLEAN, place).state)
         number[0] = ticks // 3
         if ticks == 5:
-            os.kill(os.getpid(), signal.SIGTERM)
+            end()
 
-    silent.on_tick = on_tick
-    silent.loop.run()
+    silent.run(on_tick)
     assert seen[:5] == [store.UNREADABLE] * 3 + [store.CLEAN] * 2
 
 
@@ -294,10 +290,9 @@ def test_commands_reach_the_cabinet_in_the_slack_and_both_answers_who_asked(sile
         if silent.cabinet.answer and peer_answer:  # of a cabinet with a second channel
             silent.cabinet.answer, silent.cabinet.peer_answer = latches.NOT_CLEAR_YET, peer_answer
         if ticks > 2 and not asker.is_alive():
-            os.kill(os.getpid(), signal.SIGTERM)
+            end()
 
-    silent.on_tick = on_tick
-    silent.loop.run()
+    silent.run(on_tick)
     asker.join()
     here = latches.NOT_CLEAR_YET if peer_answer else latches.CHANGED
     assert answers == [(here, peer_answer)]
@@ -313,11 +308,9 @@ def test_a_stop_that_does_not_come_to_rest_ends_after_its_time(silent, monkeypat
     def hold(ticks):
         out[s.CONTACTOR_SUPPLY_OK], out[s.ARM_REQUEST] = supplied, 1
         if ticks == 2:
-            os.kill(os.getpid(), signal.SIGTERM)
+            end()
 
-    silent.on_tick = hold
-    assert silent.loop.run() == 1
-    assert silent.ticks >= 5
+    assert silent.run(hold) == 1 and silent.ticks >= 5
 
 
 @pytest.mark.parametrize("ask", ["request_run", "request_test"])
@@ -329,13 +322,12 @@ def test_nothing_that_is_asked_for_undoes_a_stop(silent, monkeypatch, ask):
     def hold(ticks):
         out[s.CONTACTOR_SUPPLY_OK] = 1
         if ticks == 2:
-            os.kill(os.getpid(), signal.SIGTERM)
+            end()
         if ticks > 2:
             told.append(inp[s.RUN_REQUEST])
             getattr(silent.cabinet, ask)(*[1] * (ask == "request_run"))
 
-    silent.on_tick = hold
-    silent.loop.run()
+    silent.run(hold)
     assert len(told) > 2 and not any(told)
 
 
@@ -362,17 +354,8 @@ def wire_on(serial):
     """A wire whose engine has one read to ask, and what became of it."""
     ended = []
     port = RtuPort("io", 115_200, first_byte_timeout_us=50_000)
-    port.submit(
-        rtu.read_request(
-            "inputs",
-            1,
-            2,
-            0,
-            8,
-            lambda pdu, now_us: ended.append("reply"),
-            lambda kind, code, now_us: ended.append(kind),
-        )
-    )
+    replied, failed = lambda *_: ended.append("reply"), lambda kind, *_: ended.append(kind)
+    port.submit(rtu.read_request("inputs", 1, 2, 0, 8, replied, failed))
     wire = loop.Wire.__new__(loop.Wire)
     wire.serial, wire.port = serial, port
     return wire, ended
@@ -406,12 +389,10 @@ def test_a_reply_that_waits_in_the_tty_is_no_time_out():
     ],
 )
 def test_where_a_socketcand_channel_leads(monkeypatch, channel, host, port, name):
-    opened = {}
-    monkeypatch.setattr(
-        loop, "open_can", lambda *given, **settings: opened.update(given=given, **settings)
-    )
-    loop._open_can(SimpleNamespace(interface="socketcand", channel=channel, bitrate_bps=500_000))
-    assert opened == {"given": ("socketcand", name, 500_000), "host": host, "port": port}
+    monkeypatch.setattr(loop, "open_can", lambda *given, **settings: (*given, settings))
+    bus = SimpleNamespace(interface="socketcand", channel=channel, bitrate_bps=500_000)
+    opened = loop._open_can(bus)
+    assert opened == ("socketcand", name, 500_000, {"host": host, "port": port})
 
 
 # -- hints
@@ -450,10 +431,10 @@ def test_a_flood_of_hints_does_not_make_the_loop_spin(silent):
             for thread in threads:
                 thread.start()
         if ticks > 20 and ended.is_set():
-            os.kill(os.getpid(), signal.SIGTERM)
+            end()
 
-    silent.loop.hints.receive, silent.on_tick = receive, on_tick
-    silent.loop.run()
+    silent.loop.hints.receive = receive
+    silent.run(on_tick)
     for thread in threads:
         thread.join()
     assert found[0][1].code == h.GRANTED

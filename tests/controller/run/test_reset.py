@@ -1,6 +1,7 @@
 """Resets: none acts before it is stored, no cut of power frees what was latched."""
 
 import random
+from array import array
 
 import pytest
 from cabinet_bench import NAMES, STORED_TICKS, Bench, found, restarted, running, with_peer
@@ -85,8 +86,7 @@ def test_the_record_of_a_waiting_reset_spends_the_token_that_is_free():
 @KINDS
 def test_a_reset_that_cannot_be_stored_is_void_and_says_so(kind):
     bench = waiting(kind)
-    held = bench.latched
-    bench.keeper.ok = False
+    held, bench.keeper.ok = bench.latched, False
     bench.tick()
     assert bench.told("void_reset") == [kind, operator_commands.NOT_STORED]
     assert is_untouched(bench, held)
@@ -154,15 +154,12 @@ def test_a_record_that_comes_between_carries_the_reset_too_and_is_waited_for():
 
 def test_a_remote_reset_leaves_a_key_latch_in_the_store_and_in_force():
     bench = Bench(found(store.CLEAN, latches={"1a": 1, "29.rack1": 1})).clear().reset()
-    assert bench.answers == [latches.DONE] and is_untouched_but(bench, {"1a"})
+    assert bench.answers == [latches.DONE]
+    assert bench.latched == bench.stored.latches.keys() == {"1a"}
     assert bench.reset().answers[-1] == latches.KEY_NEEDED
     bench.key(0).reset(matrix.KEY)
     assert bench.standing == ["47"] and bench.stored.latches == {}
     assert bench.key(1).tick(20).standing == [] and bench.state == "running"
-
-
-def is_untouched_but(bench, held):
-    return bench.latched == bench.stored.latches.keys() == held
 
 
 def test_the_fourth_remote_reset_of_an_hour_waits_even_over_a_restart():
@@ -289,18 +286,15 @@ def records_of_a_return():
     bench = waiting(matrix.KEY)
     again(bench, matrix.KEY).tick()
     full, cleared, again_full = bench.keeper.records[-3:]
-    assert cleared.latches == {} and full.latches.keys() == again_full.latches.keys() == {
-        "1a",
-        "1b",
-    }
+    assert full.latches.keys() == again_full.latches.keys() == {"1a", "1b"}
+    assert cleared.latches == {}
     return full, cleared, again_full
 
 
 def test_a_cut_while_the_latch_is_stored_again_finds_one_record_or_the_other():
     full, cleared, again_full = records_of_a_return()
-    for disk, finished in cuts(
-        lambda: disk_with(full, cleared), lambda disk: save_after_load(disk, again_full)
-    ):
+    before, save = lambda: disk_with(full, cleared), lambda disk: save_after_load(disk, again_full)
+    for disk, finished in cuts(before, save):
         loaded = store.Store("d", disk).load()
         assert loaded.record in ([again_full] if finished else [cleared, again_full])
         assert loaded.lines == []
@@ -314,22 +308,17 @@ def test_a_copy_that_is_torn_frees_nothing(copy, saved):
     inode = disk.inodes[disk.names[store.Store("d", disk).paths[copy]]]
     inode[0] = inode[0][: len(inode[0]) // 2]
     start = Bench(store.Store("d", disk).load()).tick(20)
-    assert start.state == "inhibited"
-    assert set(start.standing) == {"44d"} | ({"1a", "1b"} if saved == 3 else set())
+    latched = {"1a", "1b"} if saved == 3 else set()
+    assert start.state == "inhibited" and set(start.standing) == {"44d"} | latched
 
 
 # -- the second channel
 
 
-def asked_of_both(bench, kind=matrix.REMOTE):
-    """Ask for a reset of what is latched here and of (7, 9) in the second channel."""
-    return bench.reset(kind, (7, 9))
-
-
 def test_a_reset_is_passed_on_once_stored_and_answered_when_both_have_ended_it():
     bench, peer = with_peer(tripped().hold())
     peer.standing = (7, 10)
-    asked_of_both(bench).tick(10)
+    bench.reset(peer_seen=(7, 9)).tick(10)
     assert peer.orders == [] and bench.standing == ["29.rack1"]
     bench.release().tick()
     assert bench.standing == [] and bench.answers == [] and peer.orders == [(matrix.REMOTE, 7, 9)]
@@ -359,19 +348,17 @@ def test_what_is_refused_here_for_what_holds_there_too_is_not_passed_on(
     before, kind, answer, is_passed_on
 ):
     """The second channel judges for itself what it sees, and may be reset alone."""
-    bench = {"well": running, "active": lambda: running().trip()}.get(before, tripped)()
-    if before == "returns":
-        bench = tripped(kind)
-    bench, peer = with_peer(bench)
+    made = {"well": running, "active": lambda: running().trip(), "returns": lambda: tripped(kind)}
+    bench, peer = with_peer(made.get(before, tripped)())
     peer.at_once = latches.NOTHING
     if before == "no tokens":
-        bench.kernel.latches.token_age[:] = type(bench.kernel.latches.token_age)("i", [0, 0, 0])
+        bench.kernel.latches.token_age[:] = array("i", [0, 0, 0])
     if before in ("not stored", "returns"):
-        asked_of_both(bench.hold(), kind)
+        bench.hold().reset(kind, (7, 9))
         bench.keeper.ok = before == "returns"
         again(bench, kind if before == "returns" else None).tick()
     else:
-        asked_of_both(bench, kind)
+        bench.reset(kind, (7, 9))
     assert (answer in PASSED_ON) == is_passed_on
     assert bench.answers == [answer] and peer.orders == [(kind, 7, 9)] * is_passed_on
     assert bench.cabinet.peer_answer == (latches.NOTHING if is_passed_on else latches.NONE)
@@ -380,7 +367,7 @@ def test_what_is_refused_here_for_what_holds_there_too_is_not_passed_on(
 
 def test_a_new_reset_is_not_answered_with_what_became_of_the_last_one():
     bench, peer = with_peer(running())
-    asked_of_both(bench)
+    bench.reset(peer_seen=(7, 9))
     bench.cabinet.request_reset(matrix.REMOTE, 0, 12345, 7, 9)
     peer.result = latches.DONE
     assert bench.tick(3).answers == [latches.CHANGED]
