@@ -146,12 +146,19 @@ def main(directory, descriptor):
     """The process: serves the socket of this descriptor.
 
     It ignores SIGINT and SIGTERM, which are meant for the controller, and ends after the
-    controller. Once the controller has gone, SIGTERM ends a process that its disk holds up, unless
-    a record still waits to be received.
+    controller. Once the controller has gone, SIGTERM ends a process whose disk hangs for HANG_US,
+    unless a record still waits to be received.
     """
     connection = socket.socket(fileno=descriptor)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit() if _is_left_alone(connection) else None)
+    signal.signal(signal.SIGALRM, lambda *_: sys.exit())
+
+    def end_soon(*_):
+        # not at once: a record that was received may not be saved yet
+        if _is_left_alone(connection):
+            signal.setitimer(signal.ITIMER_REAL, HANG_US / 1e6)
+
+    signal.signal(signal.SIGTERM, end_soon)
     serve(directory, connection)
 
 

@@ -189,31 +189,56 @@ def test_a_pipe_in_place_of_a_file_holds_no_keeper_up(tmp_path, name):
 STANDING_STILL = """
 import sys
 from controller.record import keeper, store
-store.Store.load = lambda self: (print("opening", flush=True), open(sys.argv[1]))
-keeper.main(".", int(sys.argv[2]))
+disk, descriptor, act, hang_us = sys.argv[1:]
+keeper.HANG_US = int(hang_us)
+done = lambda *_: (print("opening", flush=True), open(disk).close(), print("done", flush=True))
+setattr(store.Store, "load", lambda self: None)
+setattr(store.Store, act, done)
+keeper.main(".", int(descriptor))
 """
+
+
+def on_hanging_disk(folder, act, hang_us):
+    """(a keeper whose disk hangs when it loads or saves, the controller's end of its socket)."""
+    os.mkfifo(folder / "disk")
+    end, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    words = (str(folder / "disk"), str(its.fileno()), act, str(hang_us))
+    with its:
+        process = subprocess.Popen(
+            [sys.executable, "-c", STANDING_STILL, *words],
+            pass_fds=(its.fileno(),),
+            stdout=subprocess.PIPE,
+        )
+    if act == "save":
+        end.send(encode(0, NEW))
+    assert process.stdout.readline() == b"opening\n"
+    return process, end
+
+
+@pytest.mark.wire
+def test_a_record_is_saved_that_was_received_before_the_signal(tmp_path):
+    process, end = on_hanging_disk(tmp_path, "save", 10 * GUARD_S * 1_000_000)
+    end.close()
+    process.send_signal(signal.SIGTERM)
+    back = os.open(tmp_path / "disk", os.O_RDWR)
+    assert process.stdout.readline() == b"done\n"
+    assert process.wait(GUARD_S) == 0
+    os.close(back)
+    process.stdout.close()
 
 
 @pytest.mark.wire
 @pytest.mark.parametrize("is_left", [False, True])
 def test_a_keeper_on_a_hanging_disk_ends_after_the_controller(tmp_path, is_left):
     """Unless a record waits for it that nobody else has."""
-    os.mkfifo(tmp_path / "disk")
-    ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    with its:
-        process = subprocess.Popen(
-            [sys.executable, "-c", STANDING_STILL, str(tmp_path / "disk"), str(its.fileno())],
-            pass_fds=(its.fileno(),),
-            stdout=subprocess.PIPE,
-        )
-    assert process.stdout.readline() == b"opening\n"
+    process, end = on_hanging_disk(tmp_path, "load", 100_000)
     process.send_signal(signal.SIGTERM)
     # the controller is there, and that signal was meant for it
     with pytest.raises(subprocess.TimeoutExpired):
         process.wait(0.5)
     if is_left:
-        ours.send(encode(0, NEW))
-    ours.close()
+        end.send(encode(0, NEW))
+    end.close()
     process.send_signal(signal.SIGTERM)
     if is_left:
         with pytest.raises(subprocess.TimeoutExpired):
