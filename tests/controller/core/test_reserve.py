@@ -30,36 +30,22 @@ def powers(unit):
 
 
 @pytest.mark.parametrize(
-    "soc_permille, soft_W, hard_W",
-    (
-        (1000, RATED_W, RATED_W),
-        (151, RATED_W, RATED_W),
-        (150, 0, RATED_W),
-        (149, 0, RATED_W),
-        (101, 0, RATED_W),
-        (100, 0, 0),
-        (99, 0, 0),
-        (0, 0, 0),
-    ),
+    "socs_permille, soft_W, hard_W",
+    [((1000, 151), RATED_W, RATED_W), ((150, 149, 101), 0, RATED_W), ((100, 99, 0), 0, 0)],
 )
-def test_at_start_they_are_where_the_state_of_charge_puts_them(soc_permille, soft_W, hard_W):
-    assert powers(started(soc_permille)) == (soft_W, hard_W)
+def test_at_start_they_are_where_the_state_of_charge_puts_them(socs_permille, soft_W, hard_W):
+    assert {powers(started(soc)) for soc in socs_permille} == {(soft_W, hard_W)}
 
 
 @pytest.mark.parametrize(
-    "floor, at, index", ((150, reserve.S_SOFT_REACHED, 0), (100, reserve.S_HARD_REACHED, 1))
+    "floor, at", [(150, reserve.S_SOFT_REACHED), (100, reserve.S_HARD_REACHED)]
 )
-def test_they_open_only_above_the_hysteresis(floor, at, index):
-    unit = started(floor)
-    for soc_permille, reached in (
-        (floor + 1, 1),
-        (floor + 19, 1),
-        (floor + 20, 0),
-        (floor + 1, 0),
-        (floor, 1),
-    ):
-        step(unit, soc_permille)
-        assert unit.state[at] == reached, soc_permille
+def test_they_open_only_above_the_hysteresis(floor, at):
+    unit, seen = started(floor), []
+    for above in (1, 19, 20, 1, 0):
+        step(unit, floor + above)
+        seen.append(unit.state[at])
+    assert seen == [1, 1, 0, 0, 1]
 
 
 def test_the_soft_one_closes_and_opens_at_its_ramp_so_the_grid_takes_over_smoothly():
@@ -90,12 +76,13 @@ def test_without_the_state_of_charge_both_count_as_reached():
     for _ in range(2600):
         step(unit, None)
     assert powers(unit) == (0, 0)
-    assert unit.state[reserve.S_SOFT_REASON] == reasons.RESERVE_SOFT_SOC_UNKNOWN
-    assert unit.state[reserve.S_HARD_REASON] == reasons.RESERVE_HARD_SOC_UNKNOWN
+    places = reserve.S_SOFT_REASON, reserve.S_HARD_REASON
+    unknown = reasons.RESERVE_SOFT_SOC_UNKNOWN, reasons.RESERVE_HARD_SOC_UNKNOWN
+    assert tuple(unit.state[at] for at in places) == unknown
     step(unit, 800)
     assert powers(unit) == (SOFT_STEP_W, SOFT_STEP_W)
-    assert unit.state[reserve.S_SOFT_REASON] == reasons.RESERVE_SOFT
-    assert unit.state[reserve.S_HARD_REASON] == reasons.RESERVE_HARD
+    known = reasons.RESERVE_SOFT, reasons.RESERVE_HARD
+    assert tuple(unit.state[at] for at in places) == known
 
 
 def test_a_start_without_the_state_of_charge_begins_closed():
@@ -111,11 +98,9 @@ def test_a_start_without_the_state_of_charge_begins_closed():
 def test_the_state_of_charge_at_the_edge_does_not_make_it_flip():
     """evcc-io/evcc 15233: flipped between hold and normal at each interval."""
     unit = started(160)
-    seen = set()
     for tick in range(2000):
         step(unit, 150 + tick % 2)
-        seen.add(unit.state[reserve.S_SOFT_REACHED])
-    assert seen == {1}
+        assert unit.state[reserve.S_SOFT_REACHED] == 1
 
 
 def test_small_ratings_still_move():
@@ -129,9 +114,8 @@ def test_the_cap_and_the_limit_name_only_what_they_narrow():
     """At the rating it was named in the place of the rating."""
     unit = started()
     assert step(unit, 500) == []
-    assert step(unit, 150) == [
-        Cap(WIDE_W, reasons.NONE, RATED_W - SOFT_STEP_W, reasons.RESERVE_SOFT)
-    ]
+    cap = Cap(WIDE_W, reasons.NONE, RATED_W - SOFT_STEP_W, reasons.RESERVE_SOFT)
+    assert step(unit, 150) == [cap]
     soft, hard = step(unit, None)
     assert isinstance(hard, Limit) and not isinstance(soft, Limit)
     assert hard == (WIDE_W, 0, RATED_W - HARD_STEP_W, reasons.RESERVE_HARD_SOC_UNKNOWN)

@@ -26,13 +26,17 @@ def sent(frame, exponent=0, address=WSET):
     return tuple(inp[1:])
 
 
-def write(address, *values):
-    return rtu.write_registers_request("write", 1, address, values).frame
+def write(address, *values, unit_id=1):
+    return rtu.write_registers_request("write", unit_id, address, values).frame
+
+
+def words(raw):
+    return raw >> 16 & 0xFFFF, raw & 0xFFFF
 
 
 @given(some.integers(-INT_MAX, INT_MAX))
 def test_the_value_is_the_one_in_the_frame(raw):
-    assert sent(write(WSET, raw >> 16 & 0xFFFF, raw & 0xFFFF)) == (raw, SENT)
+    assert sent(write(WSET, *words(raw))) == (raw, SENT)
 
 
 @pytest.mark.parametrize(
@@ -50,7 +54,7 @@ def test_the_value_is_the_one_in_the_frame(raw):
     ],
 )
 def test_the_scale_is_the_converters_and_rounds_toward_zero(exponent, raw, watts):
-    assert sent(write(WSET, raw >> 16 & 0xFFFF, raw & 0xFFFF), exponent) == (watts, SENT)
+    assert sent(write(WSET, *words(raw)), exponent) == (watts, SENT)
 
 
 def test_a_longer_write_that_covers_it_counts():
@@ -95,6 +99,6 @@ def test_a_port_tells_of_a_frame_when_it_is_handed_to_the_wire():
     port.submit(rtu.write_registers_request("b", 2, WSET, (0, 9)))
     assert heard == []
     assert port.poll(0) == write(WSET, 0, 300) and heard == [write(WSET, 0, 300)]
-    assert port.poll(port.wake_us) in (b"", rtu.write_registers_request("b", 2, WSET, (0, 9)).frame)
+    assert port.poll(port.wake_us) in (b"", write(WSET, 0, 9, unit_id=2))
     port.poll(port.wake_us)
     assert heard == [write(WSET, 0, 300)]

@@ -9,63 +9,46 @@ from controller.core.policies import site_load
 class Estimator:
     def __init__(self, fitted=1):
         self.function = site_load.SiteLoad(setup(load_meter_fitted=fitted))
-        self.state = self.function.state
 
-    def step(self, load_ok, load_W, grid_ok, grid_W, battery_ok, battery_W):
-        known = view(
-            load_meter_W=load_W if load_ok else None,
-            grid_W=grid_W if grid_ok else None,
-            battery_W=battery_W if battery_ok else None,
-        )
+    def step(self, load_W, grid_W, battery_W):
+        """(source, load_W, connection_ok, connection_W)"""
+        known = view(load_meter_W=load_W, grid_W=grid_W, battery_W=battery_W)
         answers = self.function.step(known, 1)
-        source, load_W, connection_ok, connection_W = result(self)
+        source, load_W, connection_ok, connection_W = found = tuple(self.function.state[:4])
         assert known.load_source == source
         assert known.load_W == (load_W if source else None)
         assert known.connection_W == (connection_W if connection_ok else None)
         assert len(answers) == connection_ok
-        return answers
-
-
-def result(unit):
-    """(source, load_W, connection_ok, connection_W)"""
-    return tuple(unit.state[:4])
+        return found
 
 
 @pytest.mark.parametrize(
-    "load_ok, grid_ok, battery_ok, fitted, expected",
-    (
-        (1, 1, 1, 1, (site_load.MEASURED, 300, 1, 450)),
-        (
-            1,
-            1,
-            0,
-            1,
-            (site_load.MEASURED, 300, 1, 300),
-        ),  # what the load meter does not see is unknown yet
+    "load_W, grid_W, battery_W, fitted, expected",
+    [
+        (300, 400, 50, 1, (site_load.MEASURED, 300, 1, 450)),
+        # what the load meter does not see is unknown yet
+        (300, 400, None, 1, (site_load.MEASURED, 300, 1, 300)),
         # without the grid meter no obligation can be known
-        (1, 0, 1, 1, (site_load.MEASURED, 300, 0, 300)),
-        (0, 1, 1, 1, (site_load.CALCULATED, 450, 1, 450)),
-        (1, 1, 1, 0, (site_load.CALCULATED, 450, 1, 450)),
-        (0, 1, 0, 1, (site_load.UNKNOWN, 0, 0, 0)),
-        (0, 0, 1, 1, (site_load.UNKNOWN, 0, 0, 0)),
-        (0, 0, 0, 1, (site_load.UNKNOWN, 0, 0, 0)),
-    ),
+        (300, None, 50, 1, (site_load.MEASURED, 300, 0, 300)),
+        (None, 400, 50, 1, (site_load.CALCULATED, 450, 1, 450)),
+        (300, 400, 50, 0, (site_load.CALCULATED, 450, 1, 450)),
+        (None, 400, None, 1, (site_load.UNKNOWN, 0, 0, 0)),
+        (None, None, 50, 1, (site_load.UNKNOWN, 0, 0, 0)),
+        (None, None, None, 1, (site_load.UNKNOWN, 0, 0, 0)),
+    ],
 )
-def test_what_is_known_from_what_is_fresh(load_ok, grid_ok, battery_ok, fitted, expected):
-    unit = Estimator(fitted)
-    unit.step(load_ok, 300, grid_ok, 400, battery_ok, 50)
-    assert result(unit) == expected
+def test_what_is_known_from_what_is_fresh(load_W, grid_W, battery_W, fitted, expected):
+    assert Estimator(fitted).step(load_W, grid_W, battery_W) == expected
 
 
 def test_the_load_meter_gives_the_fast_part_and_the_grid_the_slow_one():
     unit = Estimator()
-    unit.step(1, 300_000, 1, 300_000, 1, 0)
-    unit.step(1, 400_000, 1, 300_000, 1, 0)  # the grid meter has not seen the step yet
-    assert result(unit)[1] == 400_000
-    assert 399_000 < result(unit)[3] < 400_000
+    unit.step(300_000, 300_000, 0)
+    _, load_W, _, connection_W = unit.step(400_000, 300_000, 0)  # the grid is not that far yet
+    assert load_W == 400_000 and 399_000 < connection_W < 400_000
     for _ in range(3000):
-        unit.step(1, 400_000, 1, 420_000, 1, 0)
-    assert result(unit)[3] == pytest.approx(420_000, abs=2)
+        found = unit.step(400_000, 420_000, 0)
+    assert found[3] == pytest.approx(420_000, abs=2)
 
 
 def test_readings_of_different_age_do_not_swing_the_battery():
@@ -74,10 +57,9 @@ def test_readings_of_different_age_do_not_swing_the_battery():
     sent = [0] * 20
     for tick in range(2000):
         load_W = 600_000 if tick > 100 else 450_000
-        battery = sent[-4]  # what flows now
-        unit.step(0, 0, 1, load_W - sent[-12], 1, sent[-4])
-        sent.append(max(0, result(unit)[3] - 500_000))
-        assert abs(battery) < 150_000
+        *_, connection_W = unit.step(None, load_W - sent[-12], sent[-4])
+        sent.append(max(0, connection_W - 500_000))
+        assert sent[-5] < 150_000
     assert sent[-1] == pytest.approx(100_000, abs=5)
     assert max(sent[1000:]) - min(sent[1000:]) <= 10
 
@@ -85,27 +67,23 @@ def test_readings_of_different_age_do_not_swing_the_battery():
 def test_a_lost_load_meter_changes_nothing_at_once():
     unit = Estimator()
     for _ in range(500):
-        unit.step(1, 300_000, 1, 330_000, 1, 20_000)
-    assert result(unit)[3] == pytest.approx(350_000, abs=5)
-    unit.step(0, 300_000, 1, 410_000, 1, 20_000)
-    assert result(unit)[:3] == (site_load.CALCULATED, 430_000, 1)
-    assert result(unit)[3] == pytest.approx(350_000, abs=5)
-    unit.step(1, 300_000, 1, 410_000, 1, 20_000)
-    assert result(unit)[3] == pytest.approx(350_000, abs=5)
+        found = unit.step(300_000, 330_000, 20_000)
+    assert found[3] == pytest.approx(350_000, abs=5)
+    found = unit.step(None, 410_000, 20_000)
+    assert found == (site_load.CALCULATED, 430_000, 1, pytest.approx(350_000, abs=5))
+    assert unit.step(300_000, 410_000, 20_000)[3] == pytest.approx(350_000, abs=5)
 
 
 def test_after_nothing_was_known_it_begins_at_what_is_measured():
     unit = Estimator()
-    unit.step(1, 300_000, 1, 300_000, 1, 0)
-    unit.step(0, 0, 0, 0, 0, 0)
-    assert result(unit)[0] == site_load.UNKNOWN
-    unit.step(1, 200_000, 1, 260_000, 1, 0)
-    assert result(unit) == (site_load.MEASURED, 200_000, 1, 260_000)
+    unit.step(300_000, 300_000, 0)
+    assert unit.step(None, None, None)[0] == site_load.UNKNOWN
+    assert unit.step(200_000, 260_000, 0) == (site_load.MEASURED, 200_000, 1, 260_000)
 
 
 def test_while_the_converter_is_silent_the_last_difference_stays():
     unit = Estimator()
-    unit.step(1, 300_000, 1, 280_000, 1, 50_000)
+    unit.step(300_000, 280_000, 50_000)
     for _ in range(100):
-        unit.step(1, 320_000, 1, 999_000, 0, 0)
-    assert result(unit) == (site_load.MEASURED, 320_000, 1, 350_000)
+        found = unit.step(320_000, 999_000, None)
+    assert found == (site_load.MEASURED, 320_000, 1, 350_000)

@@ -50,26 +50,19 @@ def test_water_fills_evenly(total_W, units):
 
 @pytest.mark.parametrize(
     "total_W, out",
-    (
+    [
         (0, [0, 0, 0]),
         (90, [15, 30, 45]),
         (-90, [-15, -30, -45]),
         (91, [15, 30, 46]),
+        (1000, [183, 367, 450]),  # the third is full: 550 left by 1 to 2
         (1200, [300, 450, 450]),
-        (1000, [225, 325, 450]),
         (5000, [400, 450, 450]),
         (-5000, [-100, -100, -100]),
-    ),
+    ],
 )
 def test_three_units(total_W, out):
-    placed_W, powers = split(total_W, [100, 100, 100], [400, 450, 450], [1, 2, 3])
-    assert placed_W == sum(powers)
-    if total_W == 1000:  # the third is full: 550 left by 1 to 2, which the second can take
-        assert powers == [183, 367, 450]
-    elif total_W == 1200:  # the third and the second are full
-        assert powers == [300, 450, 450]
-    else:
-        assert powers == out
+    assert split(total_W, [100] * 3, [400, 450, 450], [1, 2, 3]) == (sum(out), out)
 
 
 def test_units_of_weight_zero_come_last():

@@ -25,6 +25,8 @@ def test_a_relay_that_drops_while_it_runs(contact, bit):
     assert told(bench.tick()) == bit and bench.state == "tripped" and bench.standing == ["44e"]
     assert told(bench.tick()) == 0, "told off it is off: what it is stands in the latch"
     assert bench.tick(RUN_TICKS).standing == ["44e"] and bench.state == "tripped"
+    assert bench.stored.latches == {"44e": 1}
+    assert Bench(found(store.CLEAN, latches={"44e": 1})).tick().standing == ["44e"]
 
 
 @pytest.mark.parametrize("contact, bit", CONTACTS)
@@ -119,15 +121,5 @@ def test_what_failed_is_said_in_words():
         "fault: a bit of its memory is stuck, the relay of the contactor supply does not follow"
     )
     every = sum(self_test.WORDS)
-    assert (
-        every == s.CABINET_INPUTS[s.SELF_TEST_BITS][3]
-        and len(self_test.WORDS) == every.bit_length()
-    )
-
-
-def test_the_latch_of_a_relay_survives_a_restart():
-    bench = running()
-    bench.field.wrong[s.PERMIT_1_CLOSED] = 0
-    bench.tick(TICKS + 1)
-    assert bench.stored.latches == {"44e": 1}
-    assert Bench(found(store.CLEAN, latches={"44e": 1})).tick().standing == ["44e"]
+    assert every == s.CABINET_INPUTS[s.SELF_TEST_BITS][3]
+    assert len(self_test.WORDS) == every.bit_length()
