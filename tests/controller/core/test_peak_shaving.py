@@ -4,6 +4,7 @@ import dataclasses
 from array import array
 
 import pytest
+from cabinet_bench import CONFIG
 from hypothesis import given, strategies as st
 from views import setup, view
 
@@ -11,8 +12,6 @@ from controller.core.answers import WIDE_W
 from controller.core.parameters import CONTROL_PARAMETERS
 from controller.core.policies.peak_shaving import PEAK_SHAVING, RANK, SLOTS, PeakShaving
 from controller.core.setpoint import O_OBLIGATION_REASON
-from controller.site import config
-from controller.sites import EXAMPLE
 from hil.simulate import VirtualRig
 
 LIMIT_W = 300_000
@@ -38,13 +37,10 @@ class Site:
         return answer
 
 
-@given(
-    st.lists(
-        st.tuples(st.integers(-500_000, 2_000_000), st.integers(1, 3 * SLOT)),
-        min_size=1,
-        max_size=60,
-    )
-)
+LOAD = st.tuples(st.integers(-500_000, 2_000_000), st.integers(1, 3 * SLOT))
+
+
+@given(st.lists(LOAD, min_size=1, max_size=60))
 def test_the_mean_of_every_window_stays_below_the_limit(loads):
     site = Site()
     for load_W, ticks in loads:
@@ -108,19 +104,16 @@ def test_it_is_off_by_default():
 @pytest.mark.slow
 def test_a_whole_cabinet_keeps_the_mean():
     """Load 400 kW, limit 300 kW from the second when the limits of the battery are open."""
-    example = config.load(EXAMPLE)
     names = [row[0] for row in CONTROL_PARAMETERS]
-    image = array("i", example.control_image)
+    image = array("i", CONFIG.control_image)
     image[names.index("peak_import_W_max")] = LIMIT_W
     image[names.index("peak_interval_s")] = 60
-    rig = VirtualRig(
-        dataclasses.replace(example, control_image=image),
-        lambda t_s: 400_000.0 if t_s > 20 else 250_000.0,
-        1,
-        (),
-        {"soc": 0.55},
-    )
-    rig.run(20)
+    settings = dataclasses.replace(CONFIG, control_image=image)
+
+    def load_W(t_s):
+        return 400_000.0 if t_s > 20 else 250_000.0
+
+    rig = VirtualRig(settings, load_W, 1, (), {"soc": 0.55}).run(20)
     core, grid_W, acted = rig.controller.cabinet.core, [], set()
     for _ in range(90 * 50):
         rig.step()

@@ -52,17 +52,17 @@ def test_limits_rows_and_missing_evidence_of_the_kernel_have_texts():
     assert {reasons.ROW + stage[matrix.S_ROW] for stage in matrix.STAGES} <= set(TEXTS)
     codes = [reasons.inhibit_code(number) for number in range(len(evidence.INHIBIT_REASONS))]
     assert set(codes) <= set(TEXTS) and len(set(codes)) == len(codes)
-    for index, name in (
-        (evidence.I_INTERLOCK, "interlock"),
-        (evidence.I_GAS, "gas detectors"),
-        (evidence.I_LOCKED, "locked out"),
-        (evidence.I_WAIT, "waiting after a try"),
-        (evidence.I_IO_3, "I/O module 3"),
-        (evidence.I_CLIMATE, "climate monitor"),
-        (evidence.I_UPS, "UPS monitor"),
-        (evidence.I_CAUSE, "cause of a row"),
-    ):
-        assert name_of(reasons.inhibit_code(index)) == name
+    names = {
+        evidence.I_INTERLOCK: "interlock",
+        evidence.I_GAS: "gas detectors",
+        evidence.I_LOCKED: "locked out",
+        evidence.I_WAIT: "waiting after a try",
+        evidence.I_IO_3: "I/O module 3",
+        evidence.I_CLIMATE: "climate monitor",
+        evidence.I_UPS: "UPS monitor",
+        evidence.I_CAUSE: "cause of a row",
+    }
+    assert {index: name_of(reasons.inhibit_code(index)) for index in names} == names
 
 
 def test_stages_of_a_row_can_be_told_apart():

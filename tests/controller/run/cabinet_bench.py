@@ -52,6 +52,10 @@ class Keeper:
         self.log.append("stored")
         return len(self.records)
 
+    @property
+    def submitted(self):
+        return len(self.records)
+
     def poll(self):
         return min(len(self.records), self.durable)
 

@@ -57,82 +57,76 @@ class Module:
         return self.requests[coils]
 
 
-def io_channel():
-    channel = IoChannel(Module(), Port(), 100)
-    return channel, channel.module, channel.port
+class IoBench:
+    """An I/O module's channel, with the supply on another module or without."""
+
+    def __init__(self, supply=None):
+        self.module, self.port, self.supply = Module(), Port(), supply
+        self.channel = IoChannel(self.module, self.port, 100)
+        self.module.expiry_ok, self.channel.supply = True, supply
+        self.now_us = 0
+
+    def write(self, *coils):
+        """One tick; what it submitted."""
+        self.channel.write(coils, self.now_us)
+        self.now_us += TICK_US
+        return self.port.take()
 
 
 def test_coils_are_written_on_change_at_once_and_refreshed():
-    channel, module, port = io_channel()
-    first, second = ("coils", (1, 0)), ("coils", (0, 0))
-    said = []
+    bench, said = IoBench(), {}
     for tick in range(20):
-        channel.write((1, 0) if tick < 12 else (0, 0), tick * TICK_US)
-        module.writes += 1  # everything is acknowledged within the tick
-        said += [(tick, *each) for each in port.take()]
-    assert said == [
-        (0, first, rtu.STOP),
-        (5, first, rtu.WRITE),
-        (10, first, rtu.WRITE),
-        (12, second, rtu.STOP),
-        (17, second, rtu.WRITE),
-    ]
+        said[tick] = bench.write(int(tick < 12), 0)
+        bench.module.writes += 1  # everything is acknowledged within the tick
+    first, second = ("coils", (1, 0)), ("coils", (0, 0))
+    assert {tick: each for tick, each in said.items() if each} == {
+        0: [(first, rtu.STOP)],
+        5: [(first, rtu.WRITE)],
+        10: [(first, rtu.WRITE)],
+        12: [(second, rtu.STOP)],
+        17: [(second, rtu.WRITE)],
+    }
 
 
 @pytest.mark.parametrize(
     "acknowledged_at, urgent, calm", [(1, 1, 9), (4, 4, 9), (25, 25, 5), (99, 30, 0)]
 )
-def test_a_change_is_said_again_each_tick_until_the_module_has_acknowledged_it(
-    acknowledged_at, urgent, calm
-):
+def test_a_change_is_repeated_each_tick_until_it_is_acknowledged(acknowledged_at, urgent, calm):
     """For 0.5 s, when its coils have expired; then at the pace of a refresh."""
-    channel, module, port = io_channel()
+    bench, said = IoBench(), []
     for tick in range(50):
-        module.writes += tick == acknowledged_at
-        channel.write((0, 0), tick * TICK_US)
-    said = [priority for _, priority in port.take()]
+        bench.module.writes += tick == acknowledged_at
+        said += [priority for _, priority in bench.write(0, 0)]
     assert said == [rtu.STOP] * urgent + [rtu.WRITE] * calm
 
 
 # -- PCS enable and contactor supply on two modules: if frames get lost, the enable expires first
 
 
-def pair():
-    """(channel with the enable, its port, module with the supply)."""
-    channel, supply = IoChannel(Module(), Port(), 100), Module()
-    channel.module.expiry_ok = True
-    channel.supply = supply
-    return channel, channel.port, supply
-
-
 @pytest.mark.parametrize("every", [1, 5, 7])
 def test_an_enable_is_written_in_the_tick_after_the_supply_was(every):
-    channel, port, supply = pair()
+    bench = IoBench(supply=Module())
     for tick in range(1, 50):
-        supply.writes += tick % every == 0
-        channel.module.writes += 1
-        channel.write((1, 1), tick * TICK_US)
-        assert len(port.take()) == (tick % every == 0)
+        bench.supply.writes += tick % every == 0
+        bench.module.writes += 1
+        assert len(bench.write(1, 1)) == (tick % every == 0)
 
 
 def test_an_enable_is_not_written_while_the_supply_is_not():
-    channel, port, supply = pair()
+    bench = IoBench(supply=Module())
     for tick in range(50):
-        channel.write((1, tick % 3), tick * TICK_US)  # whatever else changes beside it
-    assert port.take() == []
+        assert bench.write(1, tick % 3) == []  # whatever else changes beside it
 
 
 @pytest.mark.parametrize("enable, expiry_ok", [(0, True), (0, False), (1, False)])
 @pytest.mark.parametrize("was_enabled", [False, True])
 def test_coils_without_an_enable_do_not_wait_for_the_supply(enable, expiry_ok, was_enabled):
-    channel, port, supply = pair()
+    bench = IoBench(supply=Module())
     if was_enabled:
-        supply.writes += 1
-        channel.write((1, 1), 0)
-        assert len(port.take()) == 1
-    channel.module.expiry_ok = expiry_ok
-    channel.write((enable, was_enabled), TICK_US)
-    assert port.take() == [(("coils", (enable, was_enabled)), rtu.STOP)]
+        bench.supply.writes += 1
+        assert len(bench.write(1, 1)) == 1
+    bench.module.expiry_ok = expiry_ok
+    assert bench.write(enable, was_enabled) == [(("coils", (enable, was_enabled)), rtu.STOP)]
 
 
 def test_enable_and_supply_of_the_example_cabinet_are_such_a_pair():
@@ -143,10 +137,9 @@ def test_enable_and_supply_of_the_example_cabinet_are_such_a_pair():
 
 
 def test_steps_of_the_module_go_out_before_its_coils():
-    channel, module, port = io_channel()
-    module.steps = [rtu.read_request("expiry", 1, 3, 64, 1)]
-    channel.write((1, 0), 0)
-    assert [key for key, _ in port.take()] == ["expiry", ("coils", (1, 0))]
+    bench = IoBench()
+    bench.module.steps = [rtu.read_request("expiry", 1, 3, 64, 1)]
+    assert [key for key, _ in bench.write(1, 0)] == ["expiry", ("coils", (1, 0))]
 
 
 # -- converters

@@ -9,6 +9,7 @@ import threading
 from types import SimpleNamespace
 
 import pytest
+from cabinet_bench import Keeper
 from wired_site import WiredSite, said
 
 from controller.core import hint_codes as h
@@ -107,22 +108,6 @@ def _ask_until_done(site, seen):
 # -- the loop in this process, with ptys that nobody answers
 
 
-class Keeper:
-    """Acknowledges everything."""
-
-    ok, line, submitted = True, "", 0
-
-    def submit(self, record):
-        self.submitted += 1
-        return self.submitted
-
-    def poll(self):
-        return self.submitted
-
-    def watch(self, now_us):
-        self.watched_us = now_us
-
-
 class CountingSelect:
     """select, counted."""
 
@@ -144,7 +129,8 @@ class Silent:
         monkeypatch.setattr(loop, "select", self.selects)
         monkeypatch.setattr(loop, "_open_can", lambda bus: SilentCan())
         loaded = store.Loaded(store.CLEAN, None, 0, [])
-        self.cabinet = Cabinet(config.load(site.file), loaded, Keeper())
+        self.cabinet = Cabinet(config.load(site.file), loaded, Keeper([]))
+        self.cabinet.keeper.watch = lambda now_us: None
         keys = {"site_ems": (desk.key_of(KEY, 1),)}
         self.loop = loop.Loop(self.cabinet, str(site.folder), Notifier({}), keys)
         self.ticks = 0
