@@ -16,10 +16,10 @@ from safety.image_check import ImageCheck, topology
 from safety.latches import Latches
 from safety.permit import ENDING, Permit
 
-ELAPSED_MAX = 1_000_000  # ticks; later is as late
+ELAPSED_MAX = 1_000_000  # ticks; a longer delay counts as this
 POWERED = (s.RUNNING, s.STOPPING, s.TRIPPED)
 WITHOUT_ENERGY = (s.INHIBITED, s.TRIPPED)
-CONFLICTS_AT = len(m.ALERTS)  # their bits of _alert_bits
+CONFLICTS_AT = len(m.ALERTS)  # where the bits of CONFLICTS begin in _alert_bits
 # Outputs that equal their demand.
 SIGNALLED = (
     (s.HORN_ON, m.D_HORN),
@@ -34,7 +34,7 @@ class Kernel:
     """The safety kernel of one cabinet. The caller fills its arrays `inp` and `fresh`."""
 
     def __init__(self, image):
-        """image: array('i') as parameters.ImageMap describes it. ValueError when it is none."""
+        """image: array('i') as parameters.ImageMap describes it. ValueError if it is not one."""
         layout, image_map = topology(image)
         self.image, self.layout = image, layout
         self.inp = array("i", [0] * layout.inputs)
@@ -52,9 +52,9 @@ class Kernel:
         self.frozen_ms = image[image_map.cabinet + p.P_METER_FROZEN_MS]
         self.demand = array("i", [0] * m.DEMAND_COUNT)
         self.unit_demand = array("i", [0] * (m.DEMAND_COUNT * layout.units))
-        self.standing = array("i", [1, 0])  # demands may be above none; bits of _alert_bits
+        self.standing = array("i", [1, 0])  # [1 if any demand may be set, alert bits]
         self.alert_bits = tuple([_alert_bits(stage[m.S_ROW]) for stage in m.STAGES])
-        # for how long the row that wins has been active or latched
+        # ticks for which the winning row of each conflict has been active or latched
         self.conflict_ticks = array("i", [0] * len(m.CONFLICTS))
         self.hold_ticks = tuple(
             [
@@ -73,7 +73,9 @@ class Kernel:
         self.features.boot[1] = 1 if store_unreadable else 0
         for index in latched:
             if self.evaluator.watch[index][0] == self.features.never:
-                self.features.boot[1] = 1  # no stage would hold it: row 44d requires the key
+                self.features.boot[1] = (
+                    1  # not armed now, so nothing holds this latch: row 44d needs the key
+                )
                 continue
             self.evaluator.number(index)
             self.evaluator.latched[index] = self.evaluator.moved[0] = 1
@@ -82,8 +84,8 @@ class Kernel:
             self._end_hold_off(m.STAGES[self.evaluator.stage[index]][m.S_ROW])
 
     def _end_hold_off(self, row):
-        """Of a row latched before the restart: the fan, which fails on, has run meanwhile and
-        goes on.
+        """Count the hold-off of a row latched before the restart as over: the fan runs while the
+        controller is off.
         """
         for place in range(len(m.CONFLICTS)):
             if m.CONFLICTS[place][1] == row:
@@ -123,7 +125,7 @@ class Kernel:
 
     def judge(self, elapsed):
         """The first half of a step: stages, their demands, and resets.
-        Whoever moves nothing needs no more (second.py). Returns `elapsed`, bounded.
+        Channel B switches nothing, so it calls only this half. Returns `elapsed`, bounded.
         """
         elapsed = min(elapsed, ELAPSED_MAX)
         self.image_check.update()
@@ -149,8 +151,8 @@ class Kernel:
             self._combine_anew(evaluator)
 
     def _combine_anew(self, evaluator):
-        """The work of _combine, skipped while no stage is active or latched, was, or is being
-        stopped.
+        """The work of _combine, skipped while no stage is or was active or latched and no stop is
+        running.
         """
         _clear(self.demand)
         _clear(self.unit_demand)
@@ -169,8 +171,8 @@ class Kernel:
             self.features.value[m.ALERTS[place][0]] = alerts >> place & 1
 
     def _settle(self, elapsed):
-        """Let a demand yield to a row that has not stood for its hold-off yet
-        (matrix.CONFLICTS).
+        """While a winning row has been active for less than its hold-off, clear the demand that
+        conflicts with it (matrix.CONFLICTS).
         """
         ticks = self.conflict_ticks
         for place in range(len(m.CONFLICTS)):
@@ -194,8 +196,8 @@ class Kernel:
             _raise(self.unit_demand, unit * m.DEMAND_COUNT, m.ASKS[stage])
 
     def _stopping(self):
-        """A controlled stop is a ramp to zero of every unit; so is a trip whose cause went before
-        all was open.
+        """A controlled stop is a ramp to zero of every unit; so is a trip whose cause ended before
+        all contactors were open.
         """
         if self.permit.state[0] in ENDING:
             self.standing[0] = 1
@@ -229,7 +231,7 @@ def _clear(levels):
 
 
 def _raise(levels, first, asks):
-    """Raise to what is asked each output that is lower. levels: from index `first` on; asks:
+    """Raise each output to the asked level if it is lower. levels: from index `first` on; asks:
     (output, level).
     """
     for output, level in asks:

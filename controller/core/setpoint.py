@@ -1,9 +1,9 @@
 """From request to set-point: request -> caps -> ramp -> obligations -> limits, and the trace that
 explains it.
 
-All powers are W at the AC terminals, > 0 discharges. The clamps act on the final sum, never on a
-part of it before a subtraction (OpenEMS/openems issue 3573: -2 kW instead of +3 kW). What an
-obligation lacks within the limits is its short_W.
+All powers are W at the AC terminals, > 0 discharges. All parts are added first, then clamped:
+a part clamped before a subtraction gave -2 kW instead of +3 kW (OpenEMS/openems issue 3573).
+short_W is the power by which limits keep an obligation from being met.
 """
 
 from array import array
@@ -101,7 +101,7 @@ class Chain:
         self.base = self.fast = NO_REQUEST
 
     def take(self, answer):
-        """One answer of a control function, or a limit of the kernel."""
+        """Enter one answer of a control function, or a limit of the kernel."""
         self.answers.append(answer)
         answer.enter(self)
 
@@ -109,7 +109,7 @@ class Chain:
         """(low_W, high_W): what a request may reach this tick, after caps, obligations and limits,
         without the ramp.
 
-        Written into `out` too: to be asked once a tick, between the last bound and `finish`.
+        Written into `out` too: call it once a tick, after the last cap, obligation and limit.
         """
         out, ends_W = self.out, (self.caps.low_W, self.caps.high_W)
         for place, end_W in zip((O_AVAILABLE_LOW_W, O_AVAILABLE_HIGH_W), ends_W):
@@ -148,7 +148,9 @@ class Chain:
         return setpoint_W
 
     def _bounded(self, value_W, bounds, first, after, reason):
-        """value_W within caps or limits; traced from the place `first` on, and at the others."""
+        """value_W within caps or limits. Trace: both ends with reasons from `first` on,
+        the result at `after`, its reason at `reason`.
+        """
         out = self.out
         out[first], out[first + 1] = bounds.low_W, bounds.low_reason
         out[first + 2], out[first + 3] = bounds.high_W, bounds.high_reason
@@ -168,7 +170,7 @@ class Chain:
 
 
 def end_reason(before_W, after_W, bounds):
-    """Reason of the end of `bounds` that moved the value, or NONE."""
+    """Reason of the lower or upper end of `bounds` that changed the value, or NONE."""
     if after_W == before_W:
         return reasons.NONE
     return bounds.high_reason if after_W < before_W else bounds.low_reason

@@ -1,9 +1,9 @@
 """Hints at the loop: which datagram becomes a hint. No input or output in here.
 
-The order of the checks is the order of trust: length, magic, name and MAC first; what fails there
-gets no reply and is only counted. Then nonce, sequence and time; a sequence is used up by the first
-authentic datagram that carries it, taken or not, so that no replay turns a refusal into something
-else. Then meaning, role, quota. A sequence belongs to the key that signed it.
+The checks that prove the sender come first: length, magic, name and MAC. A datagram that fails one
+gets no reply and is only counted. Then nonce, sequence and time. The first authentic datagram uses
+up its sequence, accepted or refused, so a replay cannot be accepted later. Then meaning, role,
+quota. A sequence belongs to the key that signed it.
 """
 
 import hashlib
@@ -17,11 +17,11 @@ from controller.hints import hint_statistics as st, wire as w
 LATE_MS_MAX, EARLY_MS_MAX = 2000, 100
 QUOTA_MS = 1000  # the window of hints_per_s_max
 OLD_KEY_MS = 24 * 3_600_000
-_OLD_SEQUENCE_MAX = 2**63  # an old key leaves the new one as many again
+_OLD_SEQUENCE_MAX = 2**63  # an old key may use the lower half, the rest is for the new key
 
 
 class Key(NamedTuple):
-    """A key of a source. until_ms: uptime at which a rotated one ends, None: it stays."""
+    """A key of a source. until_ms: uptime at which an old key expires; None: never."""
 
     key: bytes
     fingerprint: int  # the first 32 bits of its SHA-256
@@ -47,11 +47,11 @@ class Pending(NamedTuple):
 
 
 class Account:
-    """What the loop remembers of one source: keys (newest first), the highest sequence that came
-    under the bytes of each, when it last used its quota.
+    """What the loop remembers of one source: keys (newest first), the highest sequence of each,
+    when its last hints were accepted.
 
-    Each key counts its own sequences, so that the holder of an old one cannot use up those of the
-    new one, and nothing that was signed with either counts twice.
+    Each key counts its own sequences: the holder of an old key cannot use up those of the new key,
+    and no signed datagram counts twice.
     """
 
     __slots__ = ("source", "keys", "row", "sequences", "_taken_ms", "_next")
@@ -87,16 +87,16 @@ class Account:
         return None
 
     def key_in_use(self, now_ms):
-        """Key bytes that the source has: of a rotation the old ones until the new ones were used.
-        None without any.
+        """Key bytes that the source uses: during a rotation the old key until the new key is first
+        used. None without a valid key.
         """
         valid = [each.key for each in self.keys if each.until_ms is None or now_ms < each.until_ms]
         return valid[-1] if valid else None
 
     @property
     def highest_sequence(self):
-        """What a hello tells: a hint above it is new under each key. An old key's counts while it
-        is no absurd one.
+        """The answer to a hello: a higher sequence is new under every key. The sequence of an old
+        key counts below _OLD_SEQUENCE_MAX only.
         """
         newest, *old = [self.sequences[each.key] for each in self.keys] or [0]
         return max([newest, *[sequence for sequence in old if sequence < _OLD_SEQUENCE_MAX]])
@@ -112,12 +112,12 @@ class Account:
 
 
 def _first(*checks):
-    """The code of the first of (is wrong, code) that is wrong, else 0."""
+    """The code of the first failed check of (is wrong, code), else 0."""
     return next((code for is_wrong, code in checks if is_wrong), 0)
 
 
 def freshness(hint, nonce, last_sequence, now_ms):
-    """0, or why an authentic hint is not of now: another run, a used sequence, too late, too
+    """0, or why an authentic hint is out of date: another run, a used sequence, too late, too
     early.
     """
     return _first(
@@ -142,8 +142,8 @@ def meaning(hint, valid_s_max):
 
 
 def permitted(role: str, kind: int, quantity: int) -> bool:
-    """True when a source of this role may send it. An import maximum without the role grid_cap
-    narrows charging only.
+    """True when a source of this role may send this hint. Below the role grid_cap an import
+    maximum only narrows charging.
     """
     if kind == h.REQUEST:
         return h.ROLES.index(role) >= h.ROLES.index("request")
@@ -157,7 +157,7 @@ def obliges(role: str) -> bool:
 
 class Desk:
     """All sources of one cabinet. take(source index, kind, quantity, value_W, valid_ms) hands a
-    hint to the next tick and returns None when that one can take no more.
+    hint to the next tick and returns None when that tick is full.
     """
 
     def __init__(self, sources, keys, nonce, take, statistics, state=None):
@@ -186,7 +186,7 @@ class Desk:
         return None
 
     def _account(self, magic, wanted, source):
-        """Account of a source (16 bytes); None, counted, when the magic or the name is wrong."""
+        """Account of a source (16 bytes); counts a wrong magic or name and returns None."""
         account = self._by_name.get(source)
         if magic != wanted:
             self._common[st.WRONG_MAGIC] += 1

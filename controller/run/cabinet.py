@@ -2,7 +2,7 @@
 ties them together.
 
 loop.py runs it against real wires and clocks, the rig's simulation in virtual time: the same
-object, the same order: freeze -> features -> safety -> control -> gate -> write.
+object, the same order: freeze, analyse, permit, decide, gate, write, journal.
 """
 
 from controller.core.core import Core
@@ -24,15 +24,15 @@ class Cabinet:
     """The controller of one cabinet. `keeper`: takes records of what must survive (keeper.Keeper or
     alike).
 
-    `answer`: how what an operator asked for ended in the last tick, 0: nothing did. Of a reset
-    latches.RESULTS or NOT_STORED, else as of StoredValue.settle. `peer_answer`: how that reset
-    ended in the second channel (channel_link.RESULTS), NONE where it was not asked.
+    `answer`: result of an operator's command that ended in the last tick, 0: none did. Reset: a
+    code of latches.RESULTS or NOT_STORED; others: see StoredValue.settle. `peer_answer`: the result
+    of that reset in channel B (channel_link.RESULTS), NONE where channel B did not get it.
     """
 
     def __init__(self, config, loaded, keeper, journal=None):
         """loaded: store.Loaded of the last run; journal: JournalWriter or None.
 
-        `peer`: the link to the second channel where the configuration has one. `self_test`: a
+        `peer`: the link to channel B where the configuration has one. `self_test`: a
         self_test.SelfTest in the real process, else None.
         """
         self.config = config
@@ -77,7 +77,7 @@ class Cabinet:
         self._records.tick(elapsed_ms)
 
     def _settle(self, elapsed_ms):
-        """What the store holds by now takes effect in this tick."""
+        """Changes that are saved by now take effect in this tick."""
         self._reset.before_step(self.keeper, elapsed_ms, self.peer)
         locked_out = self._records.locked_out.settle(self.keeper, elapsed_ms)
         self.answer = self.run_request.rest.settle(self.keeper, elapsed_ms) or locked_out
@@ -87,8 +87,7 @@ class Cabinet:
         """Inputs of the kernel that originate in the controller."""
         records = self._records
         inp[s.ARMED_STORED] = records.armed_stored()
-        # Without the keeper a latch could be lost with the next restart: end in order while all is
-        # well.
+        # If saving fails, a restart could lose a latch: make a controlled stop.
         is_asked = self.run_request.is_asked and not self._is_ending and self.keeper.ok
         inp[s.RUN_REQUEST] = 1 if is_asked else 0
         inp[s.LOCK_OUT_OK] = 0 if self.locked_out else 1
@@ -145,10 +144,10 @@ class Cabinet:
         )
 
     def request_reset(self, kind, first_out, mask, peer_first_out, peer_mask):
-        """An operator's reset, naming the first-outs and masks the operator saw; replaces one that
-        still waits.
+        """An operator's reset. It names the first-outs and masks that the operator saw; it replaces
+        a reset that still waits.
 
-        peer_...: of the second channel, image.PEER_EMPTY where the operator saw nothing there.
+        peer_...: of channel B, image.PEER_EMPTY where the operator saw nothing there.
         """
         self._reset.request(kind, (first_out, mask), (peer_first_out, peer_mask))
 
@@ -160,12 +159,11 @@ class Cabinet:
         return self.image.add_hint(source_index, kind, quantity, value_W, valid_ms)
 
     def request_run(self, is_run, is_awaited=True):
-        """A person's start, or a controlled stop after which the cabinet rests, whatever restarts,
-        until a start.
+        """A person's start, or a controlled stop after which the cabinet rests, also after a
+        restart, until a start.
 
         A start is stored first, a stop takes effect at once. Returns a refusal of a start
-        (STAYS_LOCKED, IN_TEST), or 0: `answer` will say when it is stored, unless nobody awaits
-        that.
+        (STAYS_LOCKED, IN_TEST), or 0: then, if is_awaited, `answer` says when it is stored.
         """
         if is_run and self.locked_out:
             return operator_commands.STAYS_LOCKED
@@ -178,17 +176,17 @@ class Cabinet:
         return 0
 
     def end(self):
-        """The process is told to end: a controlled stop that nothing takes back, and that is not
+        """The process was told to end: a controlled stop that cannot be cancelled and is not
         stored.
         """
         self._is_ending = True
 
     def request_test(self):
-        """TEST mode: run_request.TEST_MS, which contain turning the key back to RUN and the start,
-        with 5 % of rated power.
+        """TEST mode for run_request.TEST_MS, with 5 % of rated power. Turning the key back to RUN
+        and the start count in this time.
 
-        Only while the key is known to be out of RUN, and once the kernel, which counts the time of
-        each test, has seen the end of the last one. Every row stays armed. Returns STAYS_LOCKED,
+        Only while the key is known to be out of RUN, and after the kernel, which times each test,
+        has seen the end of the last one. Every row stays armed. Returns STAYS_LOCKED,
         KEY_IN_RUN, IN_TEST or ACCEPTED.
         """
         if self.locked_out:
@@ -208,14 +206,14 @@ class Cabinet:
         self._lamp_test_ms = LAMP_TEST_MS
 
     def request_lock_out(self, name, is_locked, is_awaited=True):
-        """Lock the cabinet out (a controlled stop, and no start, whatever restarts) or end that:
-        then it rests.
+        """Lock the cabinet out (a controlled stop, and no start, also after a restart) or end the
+        lock-out: then the cabinet rests.
 
         name: of the person, 1 .. NAME_CHARACTERS_MAX ASCII characters. Only who has locked out may
         end it, or anybody while the key is known to be out of RUN. A lock-out takes effect at once
-        and is stored then; its end is stored first, and a lock-out meanwhile overrules it. Returns
-        a refusal (LOCKED, NOT_LOCKED, OTHERS_LOCK), or 0: `answer` will say when it is stored,
-        unless nobody awaits that.
+        and is stored then. Its end is stored first; a new lock-out before that wins. Returns a
+        refusal (LOCKED, NOT_LOCKED, OTHERS_LOCK), or 0: then, if is_awaited, `answer` says when it
+        is stored.
         """
         by = self._records.locked_out
         if is_locked and by.chosen:

@@ -1,9 +1,8 @@
-"""The real loop: one thread, one tick, absolute deadlines; the slack between ticks is spent moving
-bytes.
+"""The real loop: one thread, one tick, absolute deadlines; between ticks it reads and sends bytes.
 
-Whatever may block, allocate much or crash lives in another process (keeper.Keeper, readers of the
-journal and of the statistics). Order at the start: build everything, open the ports, tell the
-service manager, take the priority last.
+What may block, use much memory or crash lives in another process (keeper.Keeper, readers of the
+journal and of the statistics). Order at the start: build everything, open the ports, notify the
+service manager, switch to real-time priority last.
 """
 
 import os
@@ -21,9 +20,9 @@ from drivers.buses.can_port import open_can
 from drivers.buses.serial_port import Arrivals, SerialPort
 from safety import signals as s
 
-# a controlled stop: ramp 2 s, open at zero current within 5 s, store the record; then some
+# a controlled stop: ramp 2 s, open at zero current within 5 s, store the record; plus a margin
 STOP_US_MAX = 15_000_000
-# while something is supplied yet: 30 s for a fuse (fuse_wait_ms), and the above
+# while the contactors have supply: 30 s for a fuse to blow (fuse_wait_ms), and STOP_US_MAX
 OPEN_US_MAX = 45_000_000
 LATE_IN_A_ROW_MAX = 2
 
@@ -46,7 +45,7 @@ class Wire:
     def give(self, now_us):
         """Send what the engine has to send now, or what the port has not taken yet."""
         if now_us >= self.port.wake_us:
-            self.take(now_us)  # a reply that waits in the tty must not become a time-out
+            self.take(now_us)  # first: a reply that waits in the tty is no time-out
             data = self.port.poll(now_us)
             if data:
                 self.serial.write(data)
@@ -82,7 +81,7 @@ class Loop:
                 self.can_ports.append(field.can[bus.name].port)
         self.links = LinkStatistics(os.path.join(run_directory, "links.stats"), field)
         self.stopping_us = None
-        # a mark may be there from before
+        # the mark may be left from an earlier run
         self._run_directory, self._told, self._marked = run_directory, False, True
         self._arrivals = Arrivals()
         self._wire_of = {wire.serial: wire for wire in self.wires}
@@ -131,7 +130,7 @@ class Loop:
                 wire.give(now_us)
 
     def _sources(self):
-        """Whom to wait for: serial ports, and who has not had its share of this tick yet."""
+        """What to wait for: serial ports, and sockets with turns left in this tick."""
         return [
             self._arrivals,
             *[listener for listener in (self.commands, self.hints) if listener.hungry],
@@ -152,8 +151,8 @@ class Loop:
         self._watch_store(now_us)
 
     def _watch_store(self, now_us):
-        """Report a store that takes nothing and mark the folder for the next start; the first saved
-        record takes the mark away.
+        """Report a store that cannot save and mark the folder for the next start; the first saved
+        record removes the mark.
         """
         keeper = self.cabinet.keeper
         keeper.watch(now_us)
@@ -161,16 +160,13 @@ class Loop:
             self._told = self._marked = True
             store.mark_failed(self._run_directory, True)
             print(
-                f"firebreak: {keeper.line}; nothing closes and no reset is taken until a "
-                f"restart: "
-                "make room first; a restart now loses what is not "
-                "stored",
+                f"firebreak: {keeper.line}; no contactor closes and no reset is accepted until a "
+                "restart; free disk space before the restart, or what is not stored is lost",
                 file=sys.stderr,
                 flush=True,
             )
-        elif (
-            self._marked and keeper.poll() and keeper.ok
-        ):  # the first record of this run: what it took over is in it
+        # the first record of this run contains what was loaded at the start
+        elif self._marked and keeper.poll() and keeper.ok:
             self._marked = False
             store.mark_failed(self._run_directory, False)
 
@@ -181,8 +177,8 @@ class Loop:
             self.cabinet.end()
 
     def _stopped(self, now_us):
-        """Nothing is closed and the store has what it can have, or it has taken too long. A trip is
-        not waited out.
+        """True when all is open and saved, or saving has failed, or the time is over. It does not
+        wait for a trip to clear.
         """
         kernel, keeper = self.cabinet.core.kernel, self.cabinet.keeper
         out = kernel.out
@@ -193,7 +189,7 @@ class Loop:
         return ended and saved or now_us - self.stopping_us > longest_us
 
     def _clean(self):
-        """No permit is given, and the store holds the record that says so."""
+        """True when all permits are off and this is saved."""
         out, keeper = self.cabinet.core.kernel.out, self.cabinet.keeper
         stored = keeper.poll() >= keeper.submitted
         return stored and not out[s.ARM_REQUEST] and not out[s.CONTACTOR_SUPPLY_OK]
@@ -218,7 +214,7 @@ def _open_can(bus):
 
 
 def lock(run_directory):
-    """One controller per site: the lock file's descriptor, or None when another one holds it."""
+    """Descriptor of the run directory's lock file, None when another controller holds it."""
     path = os.path.join(run_directory, "lock")
     descriptor = regular_file.opened(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:

@@ -1,5 +1,5 @@
-"""The page why: the chain from request to wire, the numbers behind what binds, what to do, what
-would be without it.
+"""The page why: the chain from request to wire, what limits the power, what to do, and what the
+set-point would be without that limit.
 """
 
 from controller.console.pages import causes
@@ -22,7 +22,7 @@ FEW_LINES = 6
 
 
 def lines(facts):
-    """The page (facts/why.py) as lines."""
+    """The page (controller/state/why.py) as lines."""
     upper = [*head(facts), *_answer(facts), "", *_table(facts), *_units(facts), ""]
     lower = _cause(facts, HEIGHT - len(upper))
     if len(upper) + len(lower) > HEIGHT:  # a full page has no room for empty lines
@@ -65,7 +65,7 @@ def _table(facts):
     )
     ramp = facts["ramp"]
     return [
-        " " + COLUMNS.format("order", "limit", "from .. to kW", "leaves", ""),
+        " " + COLUMNS.format("step", "what acts", "from .. to kW", "result", ""),
         *_request(facts),
         *_bounded("caps", facts["caps"], binding if acting == "caps" else None),
         _row(
@@ -95,7 +95,7 @@ def _request(facts):
 
 
 def _asker(asked):
-    """The source and its request; the column beside it shows how far the ramp has come."""
+    """The source and its request; the next column shows the power reached so far."""
     cause = asked["base_cause"]
     entries = cause["hints"] if cause and cause["kind"] == "hint" else ()
     words = [f"{entry['source']} asks {kilowatt(entry['value_W'])} kW" for entry in entries[:1]]
@@ -110,7 +110,7 @@ def _standing(facts):
 
 
 def _bounded(stage, found, binding):
-    """One line when both ends have one reason or only one has any, else a line for each end."""
+    """One line if both ends have one reason or only one has a reason, else a line for each."""
     low, high = found["low_reason"], found["high_reason"]
     named = [
         (reason, cause)
@@ -128,7 +128,7 @@ def _bounded(stage, found, binding):
 
 def _obligations(found, binding):
     if not found["standing"]:
-        words = "none" if found["is_known"] else "dropped: the grid meter is not known"
+        words = "none" if found["is_known"] else "ignored: no fresh reading of the grid meter"
         return [_row("obligations", words, "", found["leaves_W"])]
     out = []
     for place, each in enumerate(found["standing"]):
@@ -180,7 +180,7 @@ def _units(facts):
 
 
 def _cause(facts, room):
-    """The text below the table, in `room` lines: remedy and alternative come before numbers."""
+    """The text below the table, in `room` lines: if space is short, the numbers are cut first."""
     first, last = _notes(facts), []
     shown, cause = _reason_shown(facts)
     if shown is None:
@@ -198,13 +198,11 @@ def _notes(facts):
         short = facts["short_reason"]
         out += folded(
             "Short",
-            f"{kilowatt(facts['short_W'])} kW are missing for {short['label']} {short['name']}.",
+            f"{kilowatt(facts['short_W'])} kW too little to meet {short['label']} {short['name']}.",
             1,
         )
     if facts["differs"]:
-        out += folded(
-            "Note", "Another version explains this journal: take these numbers with care.", 1
-        )
+        out += folded("Note", "Another version wrote this journal: the numbers may be wrong.", 1)
     return out
 
 
