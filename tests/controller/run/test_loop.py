@@ -282,15 +282,22 @@ def test_commands_reach_the_cabinet_in_the_slack_and_both_answers_who_asked(sile
     assert answers == [(here, peer_answer)]
 
 
-@pytest.mark.parametrize("supplied, ends", [(0, "STOP_US_MAX"), (1, "OPEN_US_MAX")])
-def test_a_stop_that_does_not_come_to_rest_ends_after_its_time(silent, monkeypatch, supplied, ends):
+@pytest.mark.parametrize(
+    "supplied, armed, is_saved, ends",
+    [(0, 1, True, "STOP_US_MAX"), (1, 1, True, "OPEN_US_MAX"), (0, 0, False, "STOP_US_MAX")],
+)
+def test_a_stop_that_does_not_end_takes_its_longest_time(
+    silent, monkeypatch, supplied, armed, is_saved, ends
+):
     """While the contactors are supplied it has the time of a fuse (C65)."""
     for name in ("STOP_US_MAX", "OPEN_US_MAX"):
         monkeypatch.setattr(loop, name, 100_000 if name == ends else 1 << 60)
-    out = silent.cabinet.core.kernel.out
+    out, keeper = silent.cabinet.core.kernel.out, silent.cabinet.keeper
+    if not is_saved:
+        keeper.durable = 0
 
     def hold(ticks):
-        out[s.CONTACTOR_SUPPLY_OK], out[s.ARM_REQUEST] = supplied, 1
+        out[s.CONTACTOR_SUPPLY_OK], out[s.ARM_REQUEST] = supplied, armed
         if ticks == 2:
             end()
 
