@@ -147,6 +147,10 @@ main() {
                 chosen=()
                 shift
             fi
+            # Compiled once, outside the sources, for all workers, all processes that tests start, and the next time.
+            unset PYTHONDONTWRITEBYTECODE
+            export PYTHONPYCACHEPREFIX="$here/build/bytecode"
+            [ -d "$PYTHONPYCACHEPREFIX" ] || "$venv/bin/python" -m pytest --collect-only -q >/dev/null || true
             # Three at a time for two cores, as real-time tests wait; a file each, so that its fixtures stay together.
             exec "$venv/bin/python" -m pytest -n 3 --dist loadfile "${chosen[@]}" "$@"
             ;;
