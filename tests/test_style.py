@@ -539,5 +539,11 @@ def test_units_end_names(name, unit, fits):
     assert (unit_in_name("here", name, unit) == []) == fits
 
 
+def test_no_pinned_package_is_skipped():
+    """A package of the lock that is missing fails the tests that need it."""
+    skip = "pytest.import" + "orskip"
+    assert [path for path, text in sources() if skip in text] == []
+
+
 def test_python_is_one_that_the_pins_are_for():
     assert sys.version_info >= (3, 11)

