@@ -116,7 +116,7 @@ def texts():
                 yield relative, path.read_text(encoding="utf-8")
 
 
-@functools.cache
+@functools.lru_cache(1)  # a million nodes kept would be walked by every collection of garbage
 def every_node(text):
     return list(ast.walk(ast.parse(text)))
 
@@ -154,13 +154,14 @@ def line_length(path, text, most=LINE_CHARACTERS_MAX):
     ]
 
 
+@functools.cache
 def imported(text):
     """(line, dotted name) of everything imported; `from a import b` counts as a.b."""
-    for node in nodes(text, (ast.Import, ast.ImportFrom)):
-        if isinstance(node, ast.Import):
-            yield from ((node.lineno, alias.name) for alias in node.names)
-        else:
-            yield from ((node.lineno, f"{node.module}.{alias.name}") for alias in node.names)
+    return [
+        (node.lineno, alias.name if isinstance(node, ast.Import) else f"{node.module}.{alias.name}")
+        for node in nodes(text, (ast.Import, ast.ImportFrom))
+        for alias in node.names
+    ]
 
 
 def imports(path, text):
@@ -323,13 +324,23 @@ def tuples_built(path, text):
     ]
 
 
+LENGTH_CHECKS = (function_length, file_length)
 SOURCE_CHECKS = (tuples_built, imports, arrows, clocks, integers_only, quantities)
+
+
+@functools.cache
+def findings():
+    """{check: findings in all sources}; all checks of one file together, as it is parsed once."""
+    found = {check: [] for check in SOURCE_CHECKS + LENGTH_CHECKS}
+    for path, text in sources():
+        for check, lines in found.items():
+            lines += check(path, text)
+    return found
 
 
 @pytest.mark.parametrize("check", SOURCE_CHECKS, ids=lambda check: check.__name__)
 def test_every_source(check):
-    found = [finding for path, text in sources() for finding in check(path, text)]
-    assert not found, "\n".join(found)
+    assert not findings()[check], "\n".join(findings()[check])
 
 
 def test_no_import_goes_in_a_circle():
@@ -365,9 +376,8 @@ def test_nothing_new_is_too_long():
     """ruff's format made these longer. Each leaves the list when it is split; none may join it."""
     found = {
         re.sub(r":(\d+:)? .*", "", finding) + (" " + finding.split()[1] if "has" in finding else "")
-        for path, text in sources()
-        for check in (function_length, file_length)
-        for finding in check(path, text)
+        for check in LENGTH_CHECKS
+        for finding in findings()[check]
     }
     known = (ROOT / "tests" / "too_long.txt").read_text(encoding="ascii").splitlines()
     assert sorted(found) == known
