@@ -39,22 +39,21 @@ def in_force(shadow):
     """[{source, role, quantity, value_W, valid_s, state, fallback_W}] of every quantity that a
     source has in force.
     """
-    pairs = [
-        (index, name, quantity)
+    out = words(shadow)
+    return [
+        _entry(shadow, out, index, name, quantity)
         for index, name in enumerate(source_names(shadow))
         for quantity in hint_codes.QUANTITIES
+        if out[t.output_at(index, quantity, t.F_STATE)] != t.NONE
     ]
-    found = [_entry(shadow, *each) for each in pairs]
-    return [entry for entry in found if entry["state"] != t.STATES[t.NONE]]
 
 
-def _entry(shadow, index, name, quantity):
+def _entry(shadow, out, index, name, quantity):
     """One quantity of one source. is_heartbeat_owed: its fallback waits for a heartbeat, and not
     only for the first hint since the start.
     """
     value_W, valid_s, state = [
-        words(shadow)[t.output_at(index, quantity, field)]
-        for field in (t.F_VALUE_W, t.F_VALID_S, t.F_STATE)
+        out[t.output_at(index, quantity, field)] for field in (t.F_VALUE_W, t.F_VALID_S, t.F_STATE)
     ]
     table = shadow.core.functions[hint_table.HintTable.NAME]
     place = hint_sources.QUANTITIES.index(quantity)
