@@ -2,8 +2,8 @@
 against the bench.
 """
 
-import copy
 import functools
+import pickle
 
 from bench import Bench, disarm
 
@@ -75,7 +75,7 @@ class Plant(Bench):
 
 @functools.cache
 def _running(**topology):
-    return Plant(**topology).run()
+    return pickle.dumps(Plant(**topology).run())
 
 
 @functools.cache
@@ -87,14 +87,14 @@ def _resting(**topology):
         raise AssertionError(
             "cabinet is not ready: inhibit reason %d" % plant.out[s.INHIBIT_REASON]
         )
-    return plant
+    return pickle.dumps(plant)
 
 
 def running(**topology):
     """A clone of a cabinet that has been running for 22 s. topology: units, racks, modules."""
-    return copy.deepcopy(_running(**topology))
+    return pickle.loads(_running(**topology))
 
 
 def resting(**topology):
     """A clone of a cabinet that could start but was not asked to."""
-    return copy.deepcopy(_resting(**topology))
+    return pickle.loads(_resting(**topology))
