@@ -12,6 +12,7 @@ import secrets
 import stat
 
 from controller.hints import desk, wire as w
+from controller.record import durable
 from controller.site.schema import SOURCE_NAME
 from controller.system import regular_file
 
@@ -97,35 +98,25 @@ def _changing(state_directory):
     goes wrong.
     """
     folder = os.path.join(state_directory, DIRECTORY)
-    with _explained():
+    with _explained(state_directory):
         owner = os.stat(state_directory)
         os.makedirs(folder, mode=0o700, exist_ok=True)
-        with _opened(folder) as descriptor:
+        with durable.opened(folder, os.O_RDONLY | os.O_DIRECTORY) as descriptor:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             _give(descriptor, owner)
             yield owner
             os.fsync(descriptor)
-        with _opened(state_directory) as descriptor:
-            os.fsync(descriptor)
+        durable.sync_directory(state_directory)
 
 
 @contextlib.contextmanager
-def _explained(remedy="", passing=()):
+def _explained(path, remedy="", passing=()):
     try:
         yield
     except passing:
         raise
     except OSError as error:
-        raise KeyStoreError(f"{error.filename}: {error.strerror}{remedy}") from None
-
-
-@contextlib.contextmanager
-def _opened(folder):
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
+        raise KeyStoreError(f"{error.filename or path}: {error.strerror}{remedy}") from None
 
 
 def _give(descriptor, owner):
@@ -155,7 +146,7 @@ def _write_new(path, owner):
 def read(path: str) -> tuple[bytes, int]:
     """(key bytes, made_s) of a key file. Raises KeyStoreError, FileNotFoundError."""
     with (
-        _explained(REMEDY, FileNotFoundError),
+        _explained(path, REMEDY, FileNotFoundError),
         open(path, "rb", opener=regular_file.opener) as file,
     ):
         state, text = os.fstat(file.fileno()), file.read(2 * w.KEY_BYTES + 2)
@@ -207,6 +198,7 @@ def names(state_directory: str) -> list[str]:
     be read.
     """
     files = []
-    with _explained(REMEDY), contextlib.suppress(FileNotFoundError):
-        files = os.listdir(os.path.join(state_directory, DIRECTORY))
+    folder = os.path.join(state_directory, DIRECTORY)
+    with _explained(folder, REMEDY), contextlib.suppress(FileNotFoundError):
+        files = os.listdir(folder)
     return sorted(file.removesuffix(SUFFIX) for file in files if file.endswith(SUFFIX))

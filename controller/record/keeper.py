@@ -156,6 +156,9 @@ def main(directory, descriptor):
     def end_soon(*_):
         # not at once: a record that was received may not be saved yet
         if _is_left_alone(connection):
+            signal.signal(
+                signal.SIGTERM, signal.SIG_IGN
+            )  # another one must not begin the time anew
             signal.setitimer(signal.ITIMER_REAL, HANG_US / 1e6)
 
     signal.signal(signal.SIGTERM, end_soon)

@@ -9,20 +9,12 @@ an odd number in front and looks again.
 import struct
 
 from controller.system import regular_file
+from drivers.buses.unit import UnitStatistics
 
 HEAD = struct.Struct("<8sII")  # magic, number of the write (odd while it is being made), entries
 ENTRY = struct.Struct("<16si8q")
 MAGIC = b"FBLINK\x00\x01"
-RTU_COUNTERS = (
-    "sent",
-    "ok",
-    "timeout",
-    "exception",
-    "bad_reply",
-    "noise_bytes",
-    "stray_frames",
-    "silent",
-)
+RTU_COUNTERS = UnitStatistics.COUNTERS
 CAN_COUNTERS = (
     "received",
     "sent",

@@ -12,18 +12,8 @@ class UnitStatistics:
     echo not configured.
     """
 
-    __slots__ = (
-        "sent",
-        "ok",
-        "timeout",
-        "exception",
-        "bad_reply",
-        "noise_bytes",
-        "stray_frames",
-        "silent",
-        "silent_us",
-        "retry_us",
-    )
+    COUNTERS = tuple("sent ok timeout exception bad_reply noise_bytes stray_frames silent".split())
+    __slots__ = (*COUNTERS, "silent_us", "retry_us")
 
     def __init__(self):
         self.sent = self.ok = self.timeout = self.exception = self.bad_reply = 0

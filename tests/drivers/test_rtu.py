@@ -50,6 +50,7 @@ def test_crc_of_published_values(data, crc):
 
 
 @given(st.binary(max_size=513))
+@settings(max_examples=200)
 def test_crc_equals_pymodbus(data):
     assert rtu.crc16(data).to_bytes(2, "little") == FramerRTU.compute_CRC(data).to_bytes(2, "big")
     assert rtu.crc16(rtu.seal(data[:511])) == 0
@@ -367,7 +368,7 @@ def test_received_counts_what_was_not_echo():
     tail=st.binary(max_size=20),
     cuts=st.lists(st.integers(1, 140), max_size=6),
 )
-@settings(max_examples=200)
+@settings(max_examples=400)
 def test_whatever_arrives_only_the_true_reply_is_accepted(noise, tail, cuts):
     data = noise + REPLY + tail
     edges = sorted({0, len(data), *(cut for cut in cuts if cut < len(data))})

@@ -19,11 +19,6 @@ from hil.simulate import VirtualRig
 CONFIG = config.load(EXAMPLE)
 # load tracking with a ramp and a stop, a restart; all scenarios with --all
 QUICK = ("bms_silent", "controller_killed")
-# another one like each of these runs in every suite; these with --all
-SIBLINGS = (
-    *("bms_counter_frozen", "estop_bridged", "gas_10", "hint_import_limit", "io_noise"),
-    "suppression",
-)
 RING_BYTES = 8 << 20
 LEAST_FRAMES = {"over_temperature": 40}  # its limit of 4 % leaves nothing to follow
 # frames are spoiled on the wire, or nobody is there to take them
@@ -47,7 +42,7 @@ def assert_met(outcome):
     assert outcome.results and outcome.exit_code == run_result.MET
 
 
-@pytest.mark.parametrize("name", sorted({*scenario.names()} - {*QUICK, *SIBLINGS}))
+@pytest.mark.parametrize("name", sorted({*scenario.names()} - {*QUICK}))
 def test_everything_a_scenario_expects_is_met(name):
     assert_met(run(name))
 

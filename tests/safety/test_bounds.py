@@ -400,6 +400,7 @@ STEP = st.tuples(LATENESS, LEVELS, LEVELS, st.booleans(), st.booleans(), INPUTS)
 
 
 @given(st.lists(STEP, min_size=1, max_size=12))
+@settings(max_examples=100)
 def test_a_demand_never_widens_a_limit_and_limits_rise_slowly(steps):
     fewer, more = running(racks=1), running(racks=1)
     for elapsed, levels, added, permitted, withheld, change in steps:
@@ -432,7 +433,7 @@ SOURCES = [
 
 
 @given(st.sampled_from(SOURCES), st.integers(0, 30), st.lists(INPUTS, min_size=20, max_size=60))
-@settings(max_examples=20)
+@settings(max_examples=40)
 def test_an_active_stage_never_widens_what_the_cabinet_may_do(stage, at, changes):
     """Two kernels over the same inputs; one latches a stage more from some step on."""
     fewer, more = running(racks=1), running(racks=1)

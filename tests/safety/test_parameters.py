@@ -188,7 +188,7 @@ def test_words_are_within_the_topology_and_small_integers():
 
 
 @given(st.integers(0, 10**6), st.integers(0, 29), st.integers(0, 70))
-@settings(max_examples=10)
+@settings(max_examples=40)
 def test_any_changed_bit_is_found_within_two_scans(word, bit, after):
     bench = Plant()
     image = bench.kernel.image

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 from bench import default_image
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 from permit_desk import (
     CLOSING,
     INHIBITED,
@@ -662,6 +662,7 @@ def follow(desk, watch, pcs, dc, *event):
 
 
 @given(st.lists(EVENT, min_size=4, max_size=14))
+@settings(max_examples=150)
 def test_what_never_happens(events):
     desk = Desk()
     desk.inp[s.RUN_REQUEST] = desk.inp[s.KEY_RUN_OK] = 1

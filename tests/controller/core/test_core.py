@@ -107,7 +107,7 @@ def is_standing(core, name):
     return bool(core.kernel.evaluator.standing(instances.stage_instances(core.layout).index(name)))
 
 
-@settings(max_examples=6)
+@settings(max_examples=12)
 @given(st.integers(0, 10**6), st.integers(1, 400), st.sampled_from(sorted(CONFIGS)))
 def test_a_core_that_takes_over_the_state_goes_on_bit_for_bit(seed, ticks, name):
     first, second = core_of(CONFIGS[name]), core_of(CONFIGS[name])

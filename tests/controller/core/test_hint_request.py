@@ -216,7 +216,7 @@ def test_only_what_limits_leave_counts():
     assert bench.state() == "valid" and bench.requests.state[r.S_LEVEL] == 0
 
 
-@settings(max_examples=15)
+@settings(max_examples=40)
 @given(
     st.lists(st.tuples(st.none() | POWER_W, st.integers(1, 900)), min_size=1, max_size=12),
     st.integers(0, 200_000),

@@ -47,7 +47,7 @@ def ticked(known, seed, settings_=FIREBREAK, ticks=200):
         yield hinted, plain
 
 
-@settings(max_examples=12)
+@settings(max_examples=25)
 @given(KNOWN, st.integers(0, 10**6), st.sampled_from(sorted(CONFIGS)))
 def test_limits_hold_and_caps_only_narrow_whatever_the_hints(drawn, seed, name):
     known = made(drawn)
@@ -83,7 +83,7 @@ def check_short(core, known, power_W):
             assert short_W > 0 and reason in (reasons.GRID_IMPORT, reasons.GRID_EXPORT)
 
 
-@settings(max_examples=8)
+@settings(max_examples=15)
 @given(KNOWN, st.integers(0, 10**6))
 def test_available_power_is_never_wider_without_obligations(drawn, seed):
     """victronenergy/dynamic-ess 78: feed-in despite being disabled."""

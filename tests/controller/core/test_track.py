@@ -387,7 +387,7 @@ STEP = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=30)
+@settings(max_examples=60)
 @given(st.lists(STEP, min_size=1, max_size=60))
 def test_no_input_within_its_range_overflows_a_word(steps):
     control = tracking()
