@@ -83,7 +83,7 @@ class Evidence:
     def __init__(self, layout, image, image_map, inp, evaluator, contactors):
         self.layout, self.image, self.map, self.inp = layout, image, image_map, inp
         self.features, self.evaluator, self.contactors = evaluator.features, evaluator, contactors
-        self.ages, self.of_unit = self.features.ages, self.features.of_unit
+        self.ages, self.of_unit = self.features.ages, self.features.units.of_unit
         self.spread_mV_max = image[image_map.cabinet + p.P_RACK_VOLTAGE_SPREAD_MV_MAX]
         self.groups = tuple(
             [

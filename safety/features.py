@@ -1,5 +1,4 @@
-"""Derived signals of the cabinet and its units: votes, ages, rates. What is unknown is not known,
-never a value.
+"""Derived signals of the cabinet: votes, ages, rates. What is unknown is not known, never a value.
 
 `value[i]` holds a feature and `known[i]` whether every input it needs is fresh enough; stages look
 at both. A group that was never seen since the start is unknown but not silent: a boot inhibits
@@ -13,6 +12,7 @@ from safety.ages import Ages
 from safety.fire import Fire
 from safety.gas import Gas
 from safety.racks import Racks
+from safety.units import Units
 
 # ticks that can be turned into milliseconds within 2^30 (tick at most 1000 ms)
 TICKS_FOR_MS_MAX = 1_000_000
@@ -72,10 +72,17 @@ DIRECT_OF_GROUP = tuple(
 )
 
 
+def _expected_of(expected):
+    return tuple(
+        [
+            (feature, tuple([group for group in range(first, after) if expected[group]]))
+            for feature, first, after in SILENCES
+        ]
+    )
+
+
 class Features:
-    """All features of one cabinet, updated once a step from the inputs and freshness bytes it was
-    built on.
-    """
+    """All features of one cabinet, updated once a step from its inputs and freshness bytes."""
 
     def __init__(self, layout, image, image_map, inp, fresh, out):
         self.layout = layout
@@ -97,15 +104,7 @@ class Features:
         self.value = array("i", [0] * (count + 1))
         self.known = bytearray(count + 1)
         self.ages = Ages(layout, image, image_map, fresh)
-        self.silences = tuple(
-            [
-                (
-                    feature,
-                    tuple([group for group in range(first, after) if self.ages.expected[group]]),
-                )
-                for feature, first, after in SILENCES
-            ]
-        )
+        self.silences = _expected_of(self.ages.expected)
         self.changed = bytearray(1 + layout.units + layout.racks)
         self.frozen_ticks = array("i", [0, 0])
         self.raw_hash = array("i", [0, 0])
@@ -116,17 +115,12 @@ class Features:
         self.rack_unit = tuple(
             [image[image_map.rack + rack * p.RACK_WORDS + p.R_UNIT] for rack in range(layout.racks)]
         )
-        self.of_unit = tuple(
-            [
-                tuple([rack for rack in range(layout.racks) if self.rack_unit[rack] == unit])
-                for unit in range(layout.units)
-            ]
-        )
         self.state_at = tuple(
             [layout.rack_input(rack, s.CONTACTOR_STATE) for rack in range(layout.racks)]
         )
         self.gas = Gas(image, image_map, self)
         self.fire = Fire(image, image_map, self)
+        self.units = Units(self)
         self.racks = Racks(self)
         for feature in ALWAYS_KNOWN:
             self.known[feature] = 1
@@ -136,7 +130,7 @@ class Features:
         self.ages.update(elapsed)
         self._cabinet(elapsed)
         for unit in range(self.layout.units):
-            self._unit(unit)
+            self.units.update(unit)
         self.racks.update(elapsed)
 
     def put(self, feature, value, known):
@@ -167,9 +161,7 @@ class Features:
         self.changed[0] = 1
 
     def _direct(self):
-        """Take over the inputs of groups; what is no longer known loses `known`, then nothing
-        changes until news.
-        """
+        """Take over the inputs of groups with news; what is no longer known loses `known`."""
         value, known = self.value, self.known
         inp, fresh = self.inp, self.fresh  # four at once would make a tuple on MicroPython
         for group, direct in DIRECT_OF_GROUP:
@@ -204,9 +196,7 @@ class Features:
         )
 
     def _noc(self, elapsed, io_3):
-        """Row 46: the link to the operations centre, or the fire panel's supervised path, has been
-        seen.
-        """
+        """Row 46: the link to the operations centre or the fire panel's supervised path is seen."""
         inp = self.inp
         supervised = self.supervised_fitted and io_3 and inp[s.SUPERVISED_OK]
         seen = 1 if inp[s.NOC_LINK_OK] or supervised else 0
@@ -247,23 +237,6 @@ class Features:
         elif self.ages.seen[group]:
             self.frozen_ticks[meter] = min(self.frozen_ticks[meter] + elapsed, TICKS_FOR_MS_MAX)
 
-    def _unit(self, unit):
-        group, ages = self.layout.unit_group(unit, s.G_PCS_MEASURE), self.ages
-        control = group + s.G_PCS_CONTROL - s.G_PCS_MEASURE
-        older = max(ages.ticks[group] * ages.seen[group], ages.ticks[control] * ages.seen[control])
-        news = self.fresh[group] or self.fresh[control]
-        self.changed[1 + unit] = 1 if news or older >= ages.budget_ticks[group] else 0
-        if not self.changed[1 + unit]:
-            return
-        base = self.unit_base + unit * m.UNIT_FEATURE_COUNT
-        ladder = self.map.unit + unit * p.UNIT_WORDS + p.U_PCS_RAMP_MS
-        known = ages.known(group)
-        self.put(
-            base + m.F_PCS_SILENCE_LEVEL, self.level(older, ladder), ages.heard(group, control + 1)
-        )
-        self.put(base + m.F_PCS_EXCESS_W, self._excess_W(unit), known)
-        self._mismatch(unit, base + m.F_BUS_MISMATCH_MV, known)
-
     def level(self, age_ticks, ladder):
         """0 to 3: how many of the three times at image[ladder] the age has reached."""
         image, age_ms = self.image, min(age_ticks, TICKS_FOR_MS_MAX) * self.tick_ms
@@ -272,31 +245,3 @@ class Features:
             + (age_ms >= image[ladder + 1])
             + (age_ms >= image[ladder + 2])
         )
-
-    def _excess_W(self, unit):
-        """Measured power beyond the limit of the last step, less 2 % of rated or 2 kW (row 41)."""
-        power = self.inp[self.layout.unit_input(unit, s.PCS_POWER_W)]
-        margin = max(2000, self.image[self.map.unit + unit * p.UNIT_WORDS + p.U_RATED_W] // 50)
-        limit = self.out[
-            self.layout.unit_output(unit, s.DISCHARGE_W_MAX if power > 0 else s.CHARGE_W_MAX)
-        ]
-        return abs(power) - limit - margin
-
-    def _mismatch(self, unit, feature, known):
-        """Row 38: the largest difference between the DC bus and a rack that is closed onto it.
-
-        A rack that may be closed but is not heard may differ: the others alone show nothing to be
-        clear.
-        """
-        bus_mV = self.inp[self.layout.unit_input(unit, s.PCS_DC_VOLTAGE_MV)]
-        found = 0
-        for rack in self.of_unit[unit]:
-            first, group = self.layout.rack_input(rack, 0), self.layout.rack_group(rack, 0)
-            state = self.ages.known(group + s.G_BMS_STATE)
-            if state and self.inp[first + s.CONTACTOR_STATE] != s.CONTACTOR_CLOSED:
-                continue
-            if state and self.ages.known(group + s.G_BMS_PACK):
-                found = max(found, abs(self.inp[first + s.RACK_VOLTAGE_MV] - bus_mV))
-            elif known:
-                known = m.IN_PART
-        self.put(feature, found, known)

@@ -8,13 +8,14 @@ anything.
 from safety import (
     ages,
     bounds,
-    channel as c,
+    channel,
     contactors,
     crc,
     evaluate,
     evidence,
     features,
     fire,
+    frame as f,
     gas,
     heating,
     image_check,
@@ -28,6 +29,7 @@ from safety import (
     runaway,
     signals as s,
     tapers,
+    units,
 )
 
 # Why a channel gives no permit, and whom it names. Those before `interlock` are about the other
@@ -71,13 +73,14 @@ CLOCK_PERMILLE_MAX = 20
 MODULES = (
     ages,
     bounds,
-    c,
+    channel,
     contactors,
     crc,
     evaluate,
     evidence,
     features,
     fire,
+    f,
     gas,
     heating,
     image_check,
@@ -91,15 +94,14 @@ MODULES = (
     runaway,
     s,
     tapers,
+    units,
 )
 # so that a thousand of them stay below 2^30; as the kernel bounds a late step
 OWN_TICKS_MAX = 1_000_000
 
 
 def table_crc():
-    """CRC-30 over every table and number of the kernel: programs with other rows, times or frames
-    never pair.
-    """
+    """CRC-30 over every table and number of the kernel: unequal programs never pair."""
     value = _crc_of(crc.START, REASONS)
     for module in MODULES:
         for name in sorted(dir(module)):
@@ -186,7 +188,7 @@ class Peer:
 
     def permits(self):
         """True if nothing is wrong with the other channel and it gives its permit."""
-        return self.reason == OK and self.receiver.frame.get(c.VOTE) == 1
+        return self.reason == OK and self.receiver.frame.get(f.VOTE) == 1
 
     def _wait(self, elapsed):
         self.age_ticks = min(self.age_ticks + elapsed, s.TICKS_MAX)
@@ -200,9 +202,9 @@ class Peer:
             return SILENT if self._heard else NOT_HEARD
         if not self._heard:
             return NOT_HEARD
-        if frame.get(c.TABLE_CRC) != self.own_table_crc:
+        if frame.get(f.TABLE_CRC) != self.own_table_crc:
             return OTHER_TABLES
-        if frame.get(c.IMAGE_CRC) != self.own_image_crc:
+        if frame.get(f.IMAGE_CRC) != self.own_image_crc:
             return OTHER_IMAGE
         if differing:
             return DISAGREES
@@ -215,7 +217,7 @@ class Peer:
         In one signal or another: of two bad wires that take turns each would be excused.
         """
         frame = self.receiver.frame
-        differing = (signal_bits ^ frame.get(c.SIGNAL_BITS)) & known_bits & frame.get(c.KNOWN_BITS)
+        differing = (signal_bits ^ frame.get(f.SIGNAL_BITS)) & known_bits & frame.get(f.KNOWN_BITS)
         self.disagree_ticks = min(self.disagree_ticks + elapsed, s.TICKS_MAX) if differing else 0
         if self.disagree_ticks < self.disagree_ticks_max:
             return 0
@@ -228,11 +230,11 @@ class Peer:
         """At the end of a window: how far the other's uptime has come while this side counted its
         own ticks.
         """
-        uptime = self.receiver.frame.get(c.UPTIME_TICKS)
+        uptime = self.receiver.frame.get(f.UPTIME_TICKS)
         if self._window_uptime >= 0:
             if self._own_ticks < self.window_ticks:
                 return
-            ahead = ((uptime - self._window_uptime) & c.UPTIME_MASK) - self._own_ticks
+            ahead = ((uptime - self._window_uptime) & f.UPTIME_MASK) - self._own_ticks
             self._judge_window(min(ahead, self._own_ticks))
         self._window_uptime = uptime
         self._own_ticks = 0

@@ -23,8 +23,7 @@ STARTING = (s.INHIBITED, s.READY, s.CLOSING)
 ENERGISED = (s.CLOSING, s.RUNNING, s.STOPPING)
 LIVE = (s.CLOSING, s.RUNNING, s.STOPPING, s.TRIPPED)
 ENDING = (s.STOPPING, s.TRIPPED)
-# The relay test while closing: levels of (PCS enable, contactor supply), each held until both are
-# read back.
+# The relay test: levels of (PCS enable, contactor supply), each held until both are read back.
 RELAY_TEST = ((1, 1), (0, 1), (1, 1), (1, 0), (0, 1))
 
 
@@ -57,9 +56,7 @@ class Permit:
         out[s.EVIDENCE_TOTAL] = self.evidence.total
 
     def update(self, elapsed, pcs_demand, dc_demand):
-        """Step the state from the highest PCS and DC demand of the cabinet; publishes the
-        permits.
-        """
+        """Step the state from the highest PCS and DC demand of the cabinet; publish permits."""
         timer = self.timer
         timer[0] = min(timer[0] + elapsed, s.TICKS_MAX)
         timer[1] = max(0, timer[1] - elapsed)
@@ -79,24 +76,18 @@ class Permit:
         self._publish(elapsed, pcs_demand, dc_demand)
 
     def _leave_closing(self):
-        """No converter has run yet, so no ramp is needed; what flows all the same is opened as its
-        demand says.
-        """
+        """No converter has run yet: no ramp; a current that flows is opened as its demand says."""
         self.out[s.PCS_ENABLE_OK] = 0
         self.timer[1], self.timer[2] = self.retry_ticks, 0 if self._loaded() else 1
 
     def _loaded(self):
-        """While closing: contactors may be closed already, and not known to carry less than 5 % of
-        rated current.
-        """
+        """While closing: contactors may be closed, and carry 5 % of rated current or more."""
         return self._tested() and (
             self.contactors.current_zero() != 1 or self.contactors.above_breaking()
         )
 
     def missing(self, pcs_demand, dc_demand):
-        """The first piece of start evidence that is missing (INHIBIT_REASONS), 0 when complete or
-        past the start.
-        """
+        """The first evidence that is missing (INHIBIT_REASONS); 0: complete, or past the start."""
         state = self.state[0]
         evidence = I_NONE
         starting = state in STARTING
@@ -108,9 +99,7 @@ class Permit:
         return evidence
 
     def _count(self, elapsed):
-        """The time in test mode; and the third failed closing in a row, which is row 38 for one
-        step.
-        """
+        """The time in test mode; the third failed closing in a row, row 38 for one step."""
         tried = self.tried
         tried[1] = min(tried[1] + elapsed, s.TICKS_MAX) if self.inp[s.TEST_REQUEST] else 0
         self.features.value[m.F_CLOSING_FAILURES] = tried[0]
@@ -137,9 +126,7 @@ class Permit:
         )
 
     def _from_ending(self, state, pcs_demand, dc_demand):
-        """A trip lasts as long as a stage demands it; then, and after a controlled stop, all
-        must be open.
-        """
+        """A trip lasts while a stage demands it; it and a stop end when all contactors are open."""
         demanded = pcs_demand >= m.PCS_STOP or dc_demand >= m.DC_OPEN_AT_ZERO
         if demanded or not self.timer[2]:
             return state
@@ -151,14 +138,11 @@ class Permit:
         return s.CLOSING if self._wanted() and self.inp[s.ARMED_STORED] else s.READY
 
     def _from_closing(self, missing):
-        """Evidence that is withdrawn while the contactors close ends the attempt, as a failed
-        closing does.
-        """
+        """Evidence withdrawn after pre-charge began ends the attempt as a failed closing."""
         ended = s.STOPPING if self._loaded() else s.INHIBITED  # a stop waits for zero current
         if not self._wanted() or missing != I_NONE and not self._tested():
             return ended
         late = self.relays[1] > self.relay_ticks or self.timer[0] > self.closing_ticks
-        # withdrawn: it has pre-charged
         if missing != I_NONE or late or self.contactors.count(c.FAULT):
             self.tried[0] += 1
             return ended
@@ -228,18 +212,14 @@ class Permit:
         self.out[s.CONTACTOR_SUPPLY_OK] = supply
 
     def _wait(self, place, elapsed, is_due):
-        """Count from the step in which there is something to wait for, not from when the state
-        began long before.
-        """
+        """Count from the step in which a wait begins; the state may be older."""
         before = self.waited[place]
         self.waited[place] = (
             min(before + (elapsed if before >= 0 else 1), s.TICKS_MAX) if is_due else NOT_WAITING
         )
 
     def _may_open(self, state, pcs_demand, dc_demand):
-        """Whether the contactors may open now: at zero current, or after the time the demand allows
-        (effects I, Z).
-        """
+        """Whether the contactors may open: at zero current, or after the demand's time (I, Z)."""
         waited, current = self.timer[0], self.contactors.current_zero()
         if NOT_WAITING < self.waited[W_FUSE] < self.fuse_ticks:
             return False

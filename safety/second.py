@@ -8,6 +8,7 @@ can see.
 
 from safety import (
     channel as c,
+    frame as f,
     matrix as m,
     parameters as p,
     peer as pe,
@@ -17,9 +18,9 @@ from safety import (
 from safety.kernel import Kernel
 
 # Contacts in the order of the bits that the board hands over: the shared ones, then these two.
-KEY_BIT = 1 << len(c.SHARED)
+KEY_BIT = 1 << len(f.SHARED)
 RELAY_BIT = KEY_BIT << 1  # the mirror contact of our own relay: closed when the relay is on
-CONTACT_NAMES = c.SHARED_NAMES + ("key_run_ok", "relay_closed")
+CONTACT_NAMES = f.SHARED_NAMES + ("key_run_ok", "relay_closed")
 RELAY_MS = 200  # for the mirror contact to follow: a relay takes 20 ms, then some
 
 
@@ -42,11 +43,11 @@ class Second:
         self.kernel = Kernel(mine)
         self.kernel.boot(latch_level == m.REMOTE, latch_level >= m.KEY, ())
         own_crc, tables = p.image_crc(image), pe.table_crc()
-        self.receiver = c.Receiver(c.CHANNEL_A)
+        self.receiver = c.Receiver(f.CHANNEL_A)
         self.peer = pe.Peer(mine, si.image_map_of(mine), self.receiver, own_crc, tables)
-        self.sender = c.Sender(c.CHANNEL_B, own_crc, tables)
+        self.sender = c.Sender(f.CHANNEL_B, own_crc, tables)
         self.fitted_bits, self.opening_bits = si.contact_masks(image)
-        for group in c.SHARED_GROUPS + (s.G_IO_1, s.G_LOCAL):  # read anew in every step
+        for group in f.SHARED_GROUPS + (s.G_IO_1, s.G_LOCAL):  # read anew in every step
             self.kernel.fresh[group] = 1
         self.relay_ticks_max = p.ticks(RELAY_MS, mine[p.H_TICK_MS])
         self.permit, self.reason, self.subject = 0, pe.NOT_HEARD, 0
@@ -69,8 +70,8 @@ class Second:
         """
         kernel = self.kernel
         inp = kernel.inp
-        for place in range(len(c.SHARED)):
-            inp[c.SHARED[place]] = contact_bits >> place & 1
+        for place in range(len(f.SHARED)):
+            inp[f.SHARED[place]] = contact_bits >> place & 1
         inp[s.KEY_RUN_OK] = 1 if contact_bits & KEY_BIT else 0
         # before anything of its frame is acted on
         self.peer.update(elapsed, contact_bits, self.fitted_bits)
@@ -86,21 +87,21 @@ class Second:
         self._contact_bits = contact_bits
         self.sender.tick(elapsed)
         self._frame_ticks += elapsed
-        self.frame_due = self._frame_ticks >= c.FRAME_EVERY_TICKS
+        self.frame_due = self._frame_ticks >= f.FRAME_EVERY_TICKS
 
     def _order(self, inp):
         """Take a reset that channel A passes on, once: A repeats it until it has seen the result,
         then asks nothing.
         """
         frame = self.receiver.frame
-        kind = frame.get(c.RESET_KIND) if self.peer.trusted() else 0
+        kind = frame.get(f.RESET_KIND) if self.peer.trusted() else 0
         if kind != m.REMOTE and kind != m.KEY:
             self._ordered, self._reset_result = False, 0
         elif not self._ordered:
             self._ordered = True
             inp[s.RESET_KIND] = kind
-            inp[s.RESET_FIRST_OUT] = frame.get(c.RESET_FIRST_OUT) - 1
-            inp[s.RESET_MASK] = frame.get(c.RESET_MASK)
+            inp[s.RESET_FIRST_OUT] = frame.get(f.RESET_FIRST_OUT) - 1
+            inp[s.RESET_MASK] = frame.get(f.RESET_MASK)
 
     def _watch_relay(self, elapsed, contact_bits):
         """A relay that does not follow is not trusted again before a restart: a person must
@@ -133,7 +134,7 @@ class Second:
         if reason != pe.OK:
             self._rested = False
         elif not self._rested:
-            self._rested = self.receiver.frame.get(c.VOTE) == 0
+            self._rested = self.receiver.frame.get(f.VOTE) == 0
             reason = pe.OK if self._rested else pe.WAITS
         return reason
 
@@ -159,14 +160,14 @@ class Second:
         self.frame_due = False
         self._frame_ticks = 0
         frame, out, bits = self.sender.frame, self.kernel.out, self.fitted_bits
-        frame.put(c.SIGNAL_BITS, self._contact_bits & bits)
-        frame.put(c.KNOWN_BITS, bits)
-        frame.put(c.VOTE, self.permit)
-        frame.put(c.REASON, self.reason)
-        frame.put(c.SUBJECT, self.subject)
-        frame.put(c.FIRST_OUT, out[s.FIRST_OUT_INSTANCE] + 1)
-        frame.put(c.CAUSE_MASK, out[s.CAUSE_MASK])
-        frame.put(c.RESET_RESULT, self._reset_result)
-        frame.put(c.REFUSAL, self.receiver.last_refusal)
-        frame.put(c.REFUSED, self.receiver.refusals)
+        frame.put(f.SIGNAL_BITS, self._contact_bits & bits)
+        frame.put(f.KNOWN_BITS, bits)
+        frame.put(f.VOTE, self.permit)
+        frame.put(f.REASON, self.reason)
+        frame.put(f.SUBJECT, self.subject)
+        frame.put(f.FIRST_OUT, out[s.FIRST_OUT_INSTANCE] + 1)
+        frame.put(f.CAUSE_MASK, out[s.CAUSE_MASK])
+        frame.put(f.RESET_RESULT, self._reset_result)
+        frame.put(f.REFUSAL, self.receiver.last_refusal)
+        frame.put(f.REFUSED, self.receiver.refusals)
         return self.sender.finish()

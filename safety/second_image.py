@@ -2,7 +2,7 @@
 
 from array import array
 
-from safety import channel as c, matrix as m, parameters as p, signals as s
+from safety import frame as f, matrix as m, parameters as p, signals as s
 
 # What channel B has inputs for and judges: features of the cabinet, by name.
 OWN_FEATURES = (
@@ -112,8 +112,8 @@ def contact_masks(image):
             continue
         name = m.CABINET_FEATURES[stage[m.S_FEATURE]]
         contact = CONTACT_OF_FEATURE.get(name, name)
-        if image[instance] and contact in c.SHARED_NAMES:
-            bit = 1 << c.SHARED_NAMES.index(contact)
+        if image[instance] and contact in f.SHARED_NAMES:
+            bit = 1 << f.SHARED_NAMES.index(contact)
             fitted |= bit
             if contact == name:
                 opening |= bit

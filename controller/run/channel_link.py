@@ -10,6 +10,7 @@ from controller.run import peer_words
 from drivers.buses.port import NEVER
 from safety import (
     channel as c,
+    frame as f,
     latches,
     parameters as p,
     peer as pe,
@@ -35,9 +36,9 @@ class ChannelLink:
         own_image_crc, own_table_crc = p.image_crc(image), pe.table_crc()
         self.kernel = kernel
         self.tick_ms = image[p.H_TICK_MS]
-        self.receiver = c.Receiver(c.CHANNEL_B)
+        self.receiver = c.Receiver(f.CHANNEL_B)
         self.peer = pe.Peer(image, image_map, self.receiver, own_image_crc, own_table_crc)
-        self.sender = c.Sender(c.CHANNEL_A, own_image_crc, own_table_crc)
+        self.sender = c.Sender(f.CHANNEL_A, own_image_crc, own_table_crc)
         self.wake_us = NEVER
         self.result = latches.NONE  # of the last reset that was passed on (RESULTS)
         self._signal_bits = self._known_bits = 0
@@ -54,10 +55,10 @@ class ChannelLink:
             return peer_words.code(
                 peer.reason, self._signal_bits >> max(0, peer.subject - 1) & 1, peer.subject
             )
-        if frame.get(c.VOTE) == 1:
+        if frame.get(f.VOTE) == 1:
             return 0
-        its_reason = frame.get(c.REASON)
-        names = c.REFUSAL if its_reason in peer_words.UNHEARD else c.SUBJECT
+        its_reason = frame.get(f.REASON)
+        names = f.REFUSAL if its_reason in peer_words.UNHEARD else f.SUBJECT
         return peer_words.code(pe.INTERLOCK, its_reason, min(frame.get(names), peer_words.BYTE))
 
     def receive(self, data, now_us):
@@ -76,9 +77,9 @@ class ChannelLink:
     def update(self, elapsed):
         """Judge channel B: once a tick, before the kernel's step."""
         inp, known = self.kernel.inp, self.kernel.features.ages.known
-        self._signal_bits = sum([inp[signal] << place for place, signal in enumerate(c.SHARED)])
+        self._signal_bits = sum([inp[signal] << place for place, signal in enumerate(f.SHARED)])
         self._known_bits = sum(
-            [known(group) << place for place, group in enumerate(c.SHARED_GROUPS)]
+            [known(group) << place for place, group in enumerate(f.SHARED_GROUPS)]
         )
         self.sender.tick(elapsed)
         self.peer.update(elapsed, self._signal_bits, self._known_bits)
@@ -87,20 +88,20 @@ class ChannelLink:
 
     def report(self):
         """After the kernel's step: have the frame sent if one is due."""
-        if self._frame_ticks < c.FRAME_EVERY_TICKS:
+        if self._frame_ticks < f.FRAME_EVERY_TICKS:
             return
         self._frame_ticks = 0
         out, frame = self.kernel.out, self.sender.frame
         for field, value in (
-            (c.SIGNAL_BITS, self._signal_bits),
-            (c.KNOWN_BITS, self._known_bits),
-            (c.VOTE, 1 if out[s.CONTACTOR_SUPPLY_OK] or out[s.PCS_ENABLE_OK] else 0),
-            (c.REASON, self.peer.reason),
-            (c.SUBJECT, self.peer.subject),
-            (c.FIRST_OUT, out[s.FIRST_OUT_INSTANCE] + 1),
-            (c.CAUSE_MASK, out[s.CAUSE_MASK]),
-            (c.REFUSAL, self.receiver.last_refusal),
-            (c.REFUSED, self.receiver.refusals),
+            (f.SIGNAL_BITS, self._signal_bits),
+            (f.KNOWN_BITS, self._known_bits),
+            (f.VOTE, 1 if out[s.CONTACTOR_SUPPLY_OK] or out[s.PCS_ENABLE_OK] else 0),
+            (f.REASON, self.peer.reason),
+            (f.SUBJECT, self.peer.subject),
+            (f.FIRST_OUT, out[s.FIRST_OUT_INSTANCE] + 1),
+            (f.CAUSE_MASK, out[s.CAUSE_MASK]),
+            (f.REFUSAL, self.receiver.last_refusal),
+            (f.REFUSED, self.receiver.refusals),
         ):
             frame.put(field, value)
         self.wake_us = 0
@@ -113,7 +114,7 @@ class ChannelLink:
         """
         frame = self.receiver.frame
         return (
-            (frame.get(c.FIRST_OUT) - 1, frame.get(c.CAUSE_MASK))
+            (frame.get(f.FIRST_OUT) - 1, frame.get(f.CAUSE_MASK))
             if self.peer.trusted()
             else PEER_EMPTY
         )
@@ -141,9 +142,9 @@ class ChannelLink:
         if self._order is None:
             return
         self._order_ticks += elapsed
-        is_asked = self.sender.frame.get(c.RESET_KIND)
+        is_asked = self.sender.frame.get(f.RESET_KIND)
         if self.peer.trusted():
-            result = self.receiver.frame.get(c.RESET_RESULT)
+            result = self.receiver.frame.get(f.RESET_RESULT)
             if is_asked and result != latches.NONE:
                 return self._end_order(min(result, NO_ANSWER))
             # else B still gives its answer to the order before this one
@@ -154,10 +155,10 @@ class ChannelLink:
 
     def _ask(self, kind, first_out, mask):
         frame = self.sender.frame
-        frame.put(c.RESET_KIND, kind)
-        frame.put(c.RESET_FIRST_OUT, first_out + 1)
-        frame.put(c.RESET_MASK, mask)
+        frame.put(f.RESET_KIND, kind)
+        frame.put(f.RESET_FIRST_OUT, first_out + 1)
+        frame.put(f.RESET_MASK, mask)
 
     def _end_order(self, result):
         self.result, self._order = result, None
-        self.sender.frame.put(c.RESET_KIND, 0)
+        self.sender.frame.put(f.RESET_KIND, 0)

@@ -6,7 +6,7 @@ the console.
 """
 
 from controller.rows.records import ROWS
-from safety import channel as c, matrix as m, peer as pe, signals as s
+from safety import channel as c, frame as f, matrix as m, peer as pe, signals as s
 
 ITS_REASON_SHIFT, SUBJECT_SHIFT, BYTE = 8, 16, 0xFF
 OF_A = {
@@ -64,8 +64,8 @@ def _refused(who, refusal):
 def _contact(subject):
     """A shared contact by its name."""
     return (
-        c.SHARED_NAMES[subject].removesuffix("_ok")
-        if 0 <= subject < len(c.SHARED_NAMES)
+        f.SHARED_NAMES[subject].removesuffix("_ok")
+        if 0 <= subject < len(f.SHARED_NAMES)
         else "a contact"
     )
 

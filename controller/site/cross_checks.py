@@ -6,7 +6,7 @@ Each refusal is one line that names the key to change.
 from controller.site import equipment, schema, stage_order, stage_states, time_chain
 from controller.site.refusal import not_allowed
 from controller.site.silence import BUDGETS, period_ms, said_of
-from safety import channel, matrix, peer
+from safety import frame, matrix, peer
 
 # Of each pair the first must lie below the second.
 RISING = (
@@ -21,7 +21,7 @@ RISING = (
 # Frames of the second channel that may be lost in a row: with fewer a line that is merely noisy
 # would drop its permit.
 LOST_FRAMES_MIN = 3
-EXPIRY_TICKS_MIN = channel.FRAME_EVERY_TICKS * (LOST_FRAMES_MIN + 1) + peer.EXPIRY_SPARE_TICKS
+EXPIRY_TICKS_MIN = frame.FRAME_EVERY_TICKS * (LOST_FRAMES_MIN + 1) + peer.EXPIRY_SPARE_TICKS
 # chosen by the project: slower than any rack is charged, with room for a site that lowers its
 # current
 LONGEST_CHARGE_h = 24
@@ -183,7 +183,7 @@ def _check_frames(values, config):
     values.not_allowed(
         ("cabinet", key),
         f"{allowed}: the second channel's permit has to outlast {LOST_FRAMES_MIN} lost frames in a "
-        f"row, one every {channel.FRAME_EVERY_TICKS} ticks",
+        f"row, one every {frame.FRAME_EVERY_TICKS} ticks",
     )
 
 
@@ -191,12 +191,12 @@ def _check_link(values, config):
     """Refuse a line to the second channel on which a frame is still under way when the next one is
     due.
     """
-    due_ms = channel.FRAME_EVERY_TICKS * config.tick_ms
+    due_ms = frame.FRAME_EVERY_TICKS * config.tick_ms
     fast_Bd = [baud_Bd for baud_Bd in schema.BAUDS_BD if time_chain.frame_ms(baud_Bd) <= due_ms]
     if config.channel_b and config.channel_b.baud_Bd not in fast_Bd:
         values.not_allowed(
             ("channel_b", "baud_Bd"),
-            f"{', '.join(map(str, fast_Bd))}: {channel.FRAME_BYTES} bytes every {due_ms} ms",
+            f"{', '.join(map(str, fast_Bd))}: {frame.FRAME_BYTES} bytes every {due_ms} ms",
         )
 
 

@@ -12,7 +12,7 @@ from controller.rows import records
 from controller.rows.shapes import BY_LEVEL, BY_LEVEL_S
 from controller.site import bus_times, schema
 from controller.system import program_memory
-from safety import channel, matrix as m, parameters as p, peer
+from safety import frame, matrix as m, parameters as p, peer
 from safety.image_check import CRC_STEPS
 from safety.kernel import Kernel
 
@@ -219,12 +219,12 @@ def _link_ms(config):
     a frame of it.
     """
     baud_Bd = config.channel_b.baud_Bd if config.channel_b else LINK_BAUD_BD
-    return peer.DISAGREE_MS + (1 + channel.FRAME_EVERY_TICKS) * config.tick_ms + frame_ms(baud_Bd)
+    return peer.DISAGREE_MS + (1 + frame.FRAME_EVERY_TICKS) * config.tick_ms + frame_ms(baud_Bd)
 
 
 def frame_ms(baud_Bd):
     """How long a frame of the second channel is under way on its line, rounded up."""
-    return -(-channel.FRAME_BYTES * schema.CHARACTERS["8N1"] * 1000 // baud_Bd)
+    return -(-frame.FRAME_BYTES * schema.CHARACTERS["8N1"] * 1000 // baud_Bd)
 
 
 def _silence_ms(config, stage):

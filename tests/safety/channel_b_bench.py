@@ -4,7 +4,7 @@ test may choose.
 
 from bench import default_image
 
-from safety import channel as c, parameters as p, peer as pe, second as sc
+from safety import channel as c, frame as f, parameters as p, peer as pe, second as sc
 
 CLOSED = sc.KEY_BIT - 1  # all shared contacts
 # 0.5 s of 20 ms, less the one in which a frame may have come, less one for the relay
@@ -18,19 +18,19 @@ class ChannelB:
     def __init__(self, image=None, level=0, racks=1):
         self.image = default_image(racks=racks) if image is None else image
         self.second = sc.Second(self.image, level)
-        self.sender = c.Sender(c.CHANNEL_A, p.image_crc(self.image), pe.table_crc())
+        self.sender = c.Sender(f.CHANNEL_A, p.image_crc(self.image), pe.table_crc())
         self.contacts = CLOSED | sc.KEY_BIT
         self.follows = True
         self.relay = 0
         self.frame = self.sender.frame
-        self.frame.put(c.SIGNAL_BITS, CLOSED)
-        self.frame.put(c.KNOWN_BITS, CLOSED)
+        self.frame.put(f.SIGNAL_BITS, CLOSED)
+        self.frame.put(f.KNOWN_BITS, CLOSED)
 
     def hear(self, **fields):
         """A frame of channel A arrives. Fields by their names, kept for the frames to come."""
         for name, value in fields.items():
-            self.frame.put([row[0] for row in c.FIELDS].index(name), value)
-        self.second.receive(self.sender.finish(), c.FRAME_BYTES)
+            self.frame.put([row[0] for row in f.FIELDS].index(name), value)
+        self.second.receive(self.sender.finish(), f.FRAME_BYTES)
         return self
 
     def step(self, steps=1, elapsed=1, **fields):

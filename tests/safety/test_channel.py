@@ -6,10 +6,10 @@ import struct
 import pytest
 from test_crc import bitwise
 
-from safety import channel as c, signals as s
+from safety import channel as c, frame as f, signals as s
 
 IMAGE_CRC, TABLE_CRC = 123_456_789, 987_654_321
-START = bytes((c.START_1, c.START_2))
+START = bytes((f.START_1, f.START_2))
 
 
 # A frame on the wire, written down apart from the tables.
@@ -21,22 +21,22 @@ RESET = (2, 45, 0x7654321, 5, 4, 999)  # kind, first-out, mask, result; refusal,
 
 
 def test_a_frame_is_these_bytes_on_the_wire():
-    frame = c.Frame()
-    for field, value in enumerate((*SENDER, *VIEW, *RESET), c.CHANNEL):
+    frame = f.Frame()
+    for field, value in enumerate((*SENDER, *VIEW, *RESET), f.CHANNEL):
         frame.put(field, value)
     frame.seal()
     fields = WIRE.pack(*HEADER, *SENDER, *VIEW, *RESET)
-    assert (c.CHANNEL_A, c.CHANNEL_B) == (1, 2) and len(fields) == 44
+    assert (f.CHANNEL_A, f.CHANNEL_B) == (1, 2) and len(fields) == 44
     assert bytes(frame.bytes) == fields + bitwise(fields[2:]).to_bytes(4, "little")
-    receiver = c.Receiver(c.CHANNEL_B)
+    receiver = c.Receiver(f.CHANNEL_B)
     receiver.feed(frame.bytes, 48)
     assert receiver.last_refusal == c.R_FIRST, "whole and right, and a beginning"
 
 
 def _sender():
-    sender = c.Sender(c.CHANNEL_A, IMAGE_CRC, TABLE_CRC)
-    sender.frame.put(c.SIGNAL_BITS, 0x7F)
-    sender.frame.put(c.VOTE, 1)
+    sender = c.Sender(f.CHANNEL_A, IMAGE_CRC, TABLE_CRC)
+    sender.frame.put(f.SIGNAL_BITS, 0x7F)
+    sender.frame.put(f.VOTE, 1)
     return sender
 
 
@@ -51,43 +51,43 @@ def _frames(count):
 
 def _begun(frames):
     """A receiver that has accepted the second of these."""
-    receiver = c.Receiver(c.CHANNEL_A)
+    receiver = c.Receiver(f.CHANNEL_A)
     assert [receiver.feed(frame, len(frame)) for frame in frames[:2]] == [0, 1]
     return receiver
 
 
 def _put_sequence(frame, sequence):
-    other = c.Frame()
+    other = f.Frame()
     other.bytes[:] = frame
-    other.put(c.SEQUENCE, sequence & c.SEQUENCE_MASK)
+    other.put(f.SEQUENCE, sequence & f.SEQUENCE_MASK)
     other.seal()
     return bytes(other.bytes)
 
 
-@pytest.mark.parametrize("field", range(len(c.FIELDS)), ids=[row[0] for row in c.FIELDS])
+@pytest.mark.parametrize("field", range(len(f.FIELDS)), ids=[row[0] for row in f.FIELDS])
 def test_every_field_comes_out_as_it_went_in_and_disturbs_no_other(field):
-    frame = c.Frame()
-    before = [frame.get(other) for other in range(len(c.FIELDS))]
-    for value in (0, 1, (1 << min(30, 8 * c.WIDTH[field])) - 1):
+    frame = f.Frame()
+    before = [frame.get(other) for other in range(len(f.FIELDS))]
+    for value in (0, 1, (1 << min(30, 8 * f.WIDTH[field])) - 1):
         frame.put(field, value)
         before[field] = value
-        assert [frame.get(at) for at in range(len(c.FIELDS))] == before
+        assert [frame.get(at) for at in range(len(f.FIELDS))] == before
 
 
 def test_the_shared_contacts_are_cabinet_inputs_and_fit():
-    assert [s.CABINET_INPUTS[index][0] for index in c.SHARED] == list(c.SHARED_NAMES)
-    assert len(c.SHARED) <= c.SHARED_MAX == 8 * c.WIDTH[c.SIGNAL_BITS] == 8 * c.WIDTH[c.KNOWN_BITS]
-    assert c.FRAME_BYTES < 256 and len(c.REFUSALS) == c.R_FIRST + 1
-    assert [c.index_of(row[0]) for row in s.CABINET_INPUTS] == list(range(len(s.CABINET_INPUTS)))
+    assert [s.CABINET_INPUTS[index][0] for index in f.SHARED] == list(f.SHARED_NAMES)
+    assert len(f.SHARED) <= f.SHARED_MAX == 8 * f.WIDTH[f.SIGNAL_BITS] == 8 * f.WIDTH[f.KNOWN_BITS]
+    assert f.FRAME_BYTES < 256 and len(c.REFUSALS) == c.R_FIRST + 1
+    assert [f.index_of(row[0]) for row in s.CABINET_INPUTS] == list(range(len(s.CABINET_INPUTS)))
     with pytest.raises(ValueError, match="no cabinet input estop_3_ok"):
-        c.index_of("estop_3_ok")
+        f.index_of("estop_3_ok")
 
 
 def test_any_split_gives_the_same():
     frames = _frames(6)
     line = b"".join(frames)
     for split in range(1, len(line)):
-        receiver = c.Receiver(c.CHANNEL_A)
+        receiver = c.Receiver(f.CHANNEL_A)
         count = 0
         for at in range(0, len(line), split):
             part = line[at : at + split]
@@ -99,7 +99,7 @@ def test_any_split_gives_the_same():
 def test_every_flipped_bit_is_refused_and_the_next_frame_is_not():
     """Exhaustive over one frame."""
     frames = _frames(4)
-    for bit in range(8 * c.FRAME_BYTES):
+    for bit in range(8 * f.FRAME_BYTES):
         receiver = _begun(frames)
         spoilt = bytearray(frames[2])
         spoilt[bit // 8] ^= 1 << bit % 8
@@ -124,8 +124,8 @@ def _told(stream):
                 at for at in range(1, len(buffer)) if buffer[at : at + 2] in (START, START[:1])
             )
             buffer = buffer[next(begins, len(buffer)) :]
-        if len(buffer) == c.FRAME_BYTES:
-            number = int.from_bytes(buffer[c.AT[c.SEQUENCE] : c.AT[c.SEQUENCE] + 2], "little")
+        if len(buffer) == f.FRAME_BYTES:
+            number = int.from_bytes(buffer[f.AT[f.SEQUENCE] : f.AT[f.SEQUENCE] + 2], "little")
             if sequence is None or not 0 < number - sequence <= c.SEQUENCE_AHEAD_MAX:
                 refused[c.R_FIRST if sequence is None else c.R_SEQUENCE] += 1
             else:
@@ -140,31 +140,31 @@ def _wrong(buffer):
     """Why these bytes cannot become a frame, None if they can."""
     if not START.startswith(buffer[:2]):
         return c.R_START
-    if buffer[2:3] not in (b"", bytes([c.FRAME_BYTES])):
+    if buffer[2:3] not in (b"", bytes([f.FRAME_BYTES])):
         return c.R_LENGTH
-    if buffer[3:4] not in (b"", bytes([c.FRAME_SCHEMA])):
+    if buffer[3:4] not in (b"", bytes([f.FRAME_SCHEMA])):
         return c.R_SCHEMA
-    crc = bitwise(buffer[c.START_BYTES : c.FIELD_BYTES_END]).to_bytes(4, "little")
-    return c.R_CRC if len(buffer) == c.FRAME_BYTES and buffer[c.FIELD_BYTES_END :] != crc else None
+    crc = bitwise(buffer[f.START_BYTES : f.FIELD_BYTES_END]).to_bytes(4, "little")
+    return c.R_CRC if len(buffer) == f.FRAME_BYTES and buffer[f.FIELD_BYTES_END :] != crc else None
 
 
 @pytest.mark.parametrize("seed", range(12))
 def test_it_refuses_and_accepts_what_a_search_in_the_stream_finds(seed):
     source = random.Random(seed)
-    likely = (c.START_1, c.START_1, c.START_2, c.START_2, c.FRAME_BYTES, c.FRAME_SCHEMA, 0, 255)
+    likely = (f.START_1, f.START_1, f.START_2, f.START_2, f.FRAME_BYTES, f.FRAME_SCHEMA, 0, 255)
     stream = b""
     for frame in _frames(25):
         kind, frame = source.randrange(5), bytearray(frame)
         if kind == 0:
             stream += bytes(source.choices(likely, k=source.randrange(1, 60)))
         if kind == 1:
-            at = source.randrange(c.FRAME_BYTES - 6)
+            at = source.randrange(f.FRAME_BYTES - 6)
             frame[at : at + 6] = bytes(source.choices(likely, k=6))
         if kind == 2:
-            frame[source.randrange(c.FRAME_BYTES)] ^= 1 << source.randrange(8)
+            frame[source.randrange(f.FRAME_BYTES)] ^= 1 << source.randrange(8)
         stream += frame
     told, accepted = _told(stream)
-    receiver, seen = c.Receiver(c.CHANNEL_A), []
+    receiver, seen = c.Receiver(f.CHANNEL_A), []
     for at, byte in enumerate(stream):
         if receiver.feed(bytes([byte]), 1):
             seen.append(bytes(receiver.frame.bytes))
@@ -181,17 +181,17 @@ def test_a_header_is_checked_only_while_it_comes():
             self.looks += 1
             return super()._misfit()
 
-    receiver = Watched(c.CHANNEL_A)
+    receiver = Watched(f.CHANNEL_A)
     for frame in _frames(3):
         receiver.feed(frame, len(frame))
-    assert receiver.accepted == 2 and receiver.looks == 3 * c.HEADER_BYTES
+    assert receiver.accepted == 2 and receiver.looks == 3 * f.HEADER_BYTES
 
 
 @pytest.mark.parametrize("inner", [b"", START[:1], START, b"\x00\xa5\x00"])
 def test_a_frame_behind_a_cut_one_is_not_lost(inner):
     """Exhaustive over the place of the cut; `inner` follows the cut frame."""
     frames = _frames(4)
-    for cut in range(1, c.FRAME_BYTES):
+    for cut in range(1, f.FRAME_BYTES):
         receiver = _begun(frames)
         line = frames[2][:cut] + inner + frames[3]
         assert sum(receiver.feed(line[at : at + 1], 1) for at in range(len(line))) == 1, cut
@@ -211,25 +211,25 @@ def test_a_frame_behind_a_cut_one_is_not_lost(inner):
         (c.SEQUENCE_AHEAD_MAX - 1, 1),
         (c.SEQUENCE_AHEAD_MAX, 1),
         (c.SEQUENCE_AHEAD_MAX + 1, 0),
-        (c.SEQUENCE_MASK // 2, 0),
+        (f.SEQUENCE_MASK // 2, 0),
     ],
 )
-@pytest.mark.parametrize("last", [1, 300, c.SEQUENCE_MASK])
+@pytest.mark.parametrize("last", [1, 300, f.SEQUENCE_MASK])
 def test_only_a_newer_sequence_is_accepted(last, ahead, accepted):
     frame = _frames(1)[0]
-    receiver = c.Receiver(c.CHANNEL_A)
+    receiver = c.Receiver(f.CHANNEL_A)
     for sequence in (last - 1, last):
-        receiver.feed(_put_sequence(frame, sequence), c.FRAME_BYTES)
+        receiver.feed(_put_sequence(frame, sequence), f.FRAME_BYTES)
     assert receiver.accepted == 1
-    assert receiver.feed(_put_sequence(frame, last + ahead), c.FRAME_BYTES) == accepted
+    assert receiver.feed(_put_sequence(frame, last + ahead), f.FRAME_BYTES) == accepted
     assert receiver.refused[c.R_SEQUENCE] == 1 - accepted
     newer = _put_sequence(frame, last + max(1, ahead * accepted) + 1)
-    assert receiver.feed(newer, c.FRAME_BYTES) == 1
+    assert receiver.feed(newer, f.FRAME_BYTES) == 1
 
 
 def test_a_restarted_sender_is_heard_after_it_was_forgotten():
     frames = _frames(100)
-    receiver = c.Receiver(c.CHANNEL_A)
+    receiver = c.Receiver(f.CHANNEL_A)
     for frame in frames:
         receiver.feed(frame, len(frame))
     assert [receiver.feed(frame, len(frame)) for frame in frames[:3]] == [0, 0, 0]
@@ -237,31 +237,31 @@ def test_a_restarted_sender_is_heard_after_it_was_forgotten():
     assert [receiver.feed(frame, len(frame)) for frame in frames[:3]] == [0, 1, 1]
 
 
-@pytest.mark.parametrize("channel, accepted", [(c.CHANNEL_A, 1), (c.CHANNEL_B, 0), (0, 0), (3, 0)])
+@pytest.mark.parametrize("channel, accepted", [(f.CHANNEL_A, 1), (f.CHANNEL_B, 0), (0, 0), (3, 0)])
 def test_a_channel_does_not_take_itself_for_the_other(channel, accepted):
-    receiver = c.Receiver(c.CHANNEL_A)
+    receiver = c.Receiver(f.CHANNEL_A)
     sender = c.Sender(channel, IMAGE_CRC, TABLE_CRC)
     for _ in range(3):
-        receiver.feed(sender.finish(), c.FRAME_BYTES)
+        receiver.feed(sender.finish(), f.FRAME_BYTES)
     assert receiver.accepted == 2 * accepted and receiver.refused[c.R_CHANNEL] == 3 * (1 - accepted)
 
 
 def test_sequence_and_uptime_come_round():
     sender = _sender()
     sender.finish()
-    assert (sender.frame.get(c.SEQUENCE), sender.frame.get(c.UPTIME_TICKS)) == (1, 0)
-    sender.sequence, sender.uptime_ticks = c.SEQUENCE_MASK, c.UPTIME_MASK
+    assert (sender.frame.get(f.SEQUENCE), sender.frame.get(f.UPTIME_TICKS)) == (1, 0)
+    sender.sequence, sender.uptime_ticks = f.SEQUENCE_MASK, f.UPTIME_MASK
     sender.tick(3)
     sender.finish()
-    assert sender.frame.get(c.SEQUENCE) == 0 and sender.frame.get(c.UPTIME_TICKS) == 2
+    assert sender.frame.get(f.SEQUENCE) == 0 and sender.frame.get(f.UPTIME_TICKS) == 2
 
 
 def test_the_number_of_refusals_comes_round():
     """As its field of two bytes does. The count by reason stops."""
-    receiver = c.Receiver(c.CHANNEL_A)
-    receiver.refusals, receiver.refused[c.R_START] = c.SEQUENCE_MASK - 1, s.TICKS_MAX
+    receiver = c.Receiver(f.CHANNEL_A)
+    receiver.refusals, receiver.refused[c.R_START] = f.SEQUENCE_MASK - 1, s.TICKS_MAX
     told = []
     for _ in range(3):
         receiver.feed(b"x", 1)
         told.append(receiver.refusals)
-    assert told == [c.SEQUENCE_MASK, 0, 1] and receiver.refused[c.R_START] == s.TICKS_MAX
+    assert told == [f.SEQUENCE_MASK, 0, 1] and receiver.refused[c.R_START] == s.TICKS_MAX

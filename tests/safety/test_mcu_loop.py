@@ -10,6 +10,7 @@ from channel_b_bench import CLOSED
 
 from safety import (
     channel as c,
+    frame as f,
     matrix as m,
     parameters as p,
     peer as pe,
@@ -77,15 +78,15 @@ def _started(**options):
     board = FakeBoard(**options)
     second = loop.build(board)
     loop.start(board, second)
-    return board, second, c.Sender(c.CHANNEL_A, p.image_crc(default_image()), pe.table_crc())
+    return board, second, c.Sender(f.CHANNEL_A, p.image_crc(default_image()), pe.table_crc())
 
 
 def _turns(board, second, sender, count, **fields):
     """Ticks with a frame before each."""
     for _ in range(count):
         sender.tick(1)
-        sender.frame.put(c.SIGNAL_BITS, CLOSED)
-        sender.frame.put(c.KNOWN_BITS, CLOSED)
+        sender.frame.put(f.SIGNAL_BITS, CLOSED)
+        sender.frame.put(f.KNOWN_BITS, CLOSED)
         board.line += sender.finish()
         board.ticks = [0, 0, 1]
         loop.turn(board, second)
@@ -103,7 +104,7 @@ def test_a_tick_is_contacts_relay_frame_and_the_watchdog_last():
     del board.log[:]
     _turns(board, second, sender, 2)
     tick = ["contacts", ("relay", 1)]
-    assert board.log == [*tick, "kick", *tick, ("send", c.FRAME_BYTES), "kick"]
+    assert board.log == [*tick, "kick", *tick, ("send", f.FRAME_BYTES), "kick"]
     board.line += b"x" * 200  # longer than the buffer
     accepted = second.receiver.accepted
     _turns(board, second, sender, 3)

@@ -9,6 +9,7 @@ from channel_b_bench import CLOSED, DISAGREE_TICKS, EXPIRY_TICKS
 from safety import (
     ages,
     channel as c,
+    frame as f,
     heating,
     matrix as m,
     parameters as p,
@@ -29,18 +30,18 @@ class Pair:
     def __init__(self, **words):
         image = default_image(**words)
         image_map = p.ImageMap(1, 1, m.STAGES_PER_SCOPE)
-        self.receiver = c.Receiver(c.CHANNEL_A)
+        self.receiver = c.Receiver(f.CHANNEL_A)
         self.peer = pe.Peer(image, image_map, self.receiver, IMAGE_CRC, TABLE_CRC)
-        self.sender = c.Sender(c.CHANNEL_A, IMAGE_CRC, TABLE_CRC)
+        self.sender = c.Sender(f.CHANNEL_A, IMAGE_CRC, TABLE_CRC)
         self.bits, self.known = CLOSED, CLOSED
-        self.put(c.SIGNAL_BITS, CLOSED)
-        self.put(c.KNOWN_BITS, CLOSED)
+        self.put(f.SIGNAL_BITS, CLOSED)
+        self.put(f.KNOWN_BITS, CLOSED)
 
     def put(self, field, value):
         self.sender.frame.put(field, value)
 
     def send(self):
-        if self.receiver.feed(self.sender.finish(), c.FRAME_BYTES):
+        if self.receiver.feed(self.sender.finish(), f.FRAME_BYTES):
             self.peer.heard()
 
     def step(self, steps=1, elapsed=1, told=None, frame=True):
@@ -90,7 +91,7 @@ def test_a_frame_ends_silence_only_if_it_is_in_order(gap, reason):
 
 
 @pytest.mark.parametrize(
-    "field, reason", [(c.IMAGE_CRC, pe.OTHER_IMAGE), (c.TABLE_CRC, pe.OTHER_TABLES)]
+    "field, reason", [(f.IMAGE_CRC, pe.OTHER_IMAGE), (f.TABLE_CRC, pe.OTHER_TABLES)]
 )
 def test_another_image_or_table_is_named_at_once_and_never_trusted(field, reason):
     pair = _paired()
@@ -101,7 +102,7 @@ def test_another_image_or_table_is_named_at_once_and_never_trusted(field, reason
     assert pair.step() == pe.OK
 
 
-@pytest.mark.parametrize("place", range(len(c.SHARED)))
+@pytest.mark.parametrize("place", range(len(f.SHARED)))
 @pytest.mark.parametrize("elapsed", [1, 4])
 def test_a_signal_that_disagrees_for_half_a_second_is_named(place, elapsed):
     pair = _paired()
@@ -117,7 +118,7 @@ def test_a_signal_that_disagrees_for_half_a_second_is_named(place, elapsed):
     assert pair.step(DISAGREE_TICKS) == pe.DISAGREES and pair.peer.subject == 2
     pair.bits ^= 0b00010
     assert pair.step() == pe.DISAGREES and pair.peer.subject == 3
-    pair.put(c.IMAGE_CRC, IMAGE_CRC + 1)  # and none for another reason
+    pair.put(f.IMAGE_CRC, IMAGE_CRC + 1)  # and none for another reason
     assert pair.step() == pe.OTHER_IMAGE and pair.peer.subject == 0
 
 
@@ -133,7 +134,7 @@ def test_a_new_peer_and_one_that_forgets_count_from_zero():
 def test_the_other_permits_only_with_its_vote():
     pair = _paired()
     assert not pair.peer.permits()
-    pair.put(c.VOTE, 1)
+    pair.put(f.VOTE, 1)
     pair.step()
     assert pair.peer.permits()
     pair.step(EXPIRY_TICKS, frame=False)
@@ -171,7 +172,7 @@ def test_clocks_apart_by_more_than_two_percent_in_two_windows(told_ticks, reason
 
 def test_a_window_may_begin_at_an_uptime_of_zero():
     pair = Pair()
-    pair.sender.uptime_ticks = c.UPTIME_MASK - 1
+    pair.sender.uptime_ticks = f.UPTIME_MASK - 1
     pair.step(2)
     assert pair.sender.uptime_ticks == 0
     _windows(pair, WINDOW_TICKS + 5)
@@ -192,7 +193,7 @@ def test_late_steps_stay_within_small_integers():
     pair = _paired()
     for _ in range(5):
         pair.step(elapsed=1_000_000, told=0)
-        pair.step(elapsed=1_000_000, told=c.UPTIME_MASK)
+        pair.step(elapsed=1_000_000, told=f.UPTIME_MASK)
     pair.bits ^= 1
     pair.step(2000, elapsed=1_000_000, frame=False)
     assert pair.peer.age_ticks <= 1_000_000_000 and abs(pair.peer.drift_permille) <= 1000
@@ -227,7 +228,7 @@ def test_tables_that_differ_anywhere_have_another_crc(monkeypatch):
         (heating, "FAST_S", 20),
         (racks, "ZERO_CURRENT_MA", 0),
         (tapers, "TAPER_DDEGC", ()),
-        (c, "START_1", 0),
+        (f, "START_1", 0),
         (ages, "SILENT_MS", ()),
     ],
 )

@@ -6,6 +6,7 @@ from channel_b_bench import CLOSED, DISAGREE_TICKS, EXPIRY_TICKS, ChannelB, perm
 
 from safety import (
     channel as c,
+    frame as f,
     latches,
     matrix as m,
     parameters as p,
@@ -84,7 +85,7 @@ def test_an_image_too_short_or_of_another_schema_or_topology_is_refused(words):
             sc.Second(each, 0)
 
 
-@pytest.mark.parametrize("name", c.SHARED_NAMES)
+@pytest.mark.parametrize("name", f.SHARED_NAMES)
 def test_a_contact_is_fitted_where_a_row_that_looks_at_it_is_armed(name):
     feature = {contact: feature for feature, contact in si.CONTACT_OF_FEATURE.items()}
     image, without = default_image(), default_image()
@@ -109,7 +110,7 @@ def test_nothing_is_permitted_or_sent_before_the_first_step():
     assert (second.permit, second.reason, second.subject) == (0, pe.NOT_HEARD, 0)
     assert (second.latch_level, second.frame_due, second.kernel.out[s.CAUSE_MASK]) == (0, False, 0)
     second.report()
-    fields = (c.VOTE, c.REASON, c.SIGNAL_BITS, c.RESET_RESULT)
+    fields = (f.VOTE, f.REASON, f.SIGNAL_BITS, f.RESET_RESULT)
     assert [second.sender.frame.get(field) for field in fields] == [0, pe.NOT_HEARD, 0, 0]
 
 
@@ -124,10 +125,10 @@ def test_two_frames_before_the_first_step_are_no_rest(vote, reason):
 def test_a_reset_before_the_first_step_is_taken():
     bench = ChannelB(level=m.REMOTE)
     bench.hear(reset_kind=m.REMOTE).hear().alone(2)
-    assert bench.told(c.RESET_RESULT) == latches.CHANGED
+    assert bench.told(f.RESET_RESULT) == latches.CHANGED
 
 
-@pytest.mark.parametrize("name", c.SHARED_NAMES)
+@pytest.mark.parametrize("name", f.SHARED_NAMES)
 def test_each_contact_drops_the_permit_without_channel_a(name):
     """Channel A's frames go on to say closed; stopped at the same moment it changes nothing."""
     bench = permitting()
@@ -147,7 +148,7 @@ def test_each_contact_drops_the_permit_without_channel_a(name):
         assert m.STAGES[bench.second.subject - 1][m.S_ID] == own[0][m.S_ID]
     else:
         assert (ticks, bench.why) == (DISAGREE_TICKS, "signal disagrees")
-        assert c.SHARED_NAMES[bench.second.subject - 1] == name
+        assert f.SHARED_NAMES[bench.second.subject - 1] == name
 
 
 def test_after_a_silence_it_returns_only_when_the_other_gives_none():
@@ -221,7 +222,7 @@ def test_which_demands_hold_a_first_permit_up_or_take_one(demand, level, before,
     for bench, expected in ((ChannelB(), before), (permitting(), after)):
         kernel = bench.second.kernel
         assert bench.second.permit in (0, 1)
-        assert (bench.second.permit == 1) == (bench.told(c.VOTE) == 1)
+        assert (bench.second.permit == 1) == (bench.told(f.VOTE) == 1)
         kernel.judge = lambda elapsed, kernel=kernel: kernel.demand.__setitem__(demand, level)
         assert bench.step(5).second.permit == expected
 
@@ -236,14 +237,14 @@ def _tripped():
     bench.step(5, vote=0, signal_bits=CLOSED & ~3)
     bench.contacts |= CLOSED
     bench.step(260, signal_bits=CLOSED)
-    assert bench.why == "interlock" and bench.told(c.FIRST_OUT)
+    assert bench.why == "interlock" and bench.told(f.FIRST_OUT)
     return bench
 
 
 def _reset(bench, kind):
-    first_out, mask = bench.told(c.FIRST_OUT), bench.told(c.CAUSE_MASK)
+    first_out, mask = bench.told(f.FIRST_OUT), bench.told(f.CAUSE_MASK)
     bench.step(3, reset_kind=kind, reset_first_out=first_out, reset_mask=mask)
-    return latches.RESULTS[bench.told(c.RESET_RESULT)]
+    return latches.RESULTS[bench.told(f.RESET_RESULT)]
 
 
 def test_a_key_latch_needs_the_key_at_b_and_the_order_of_a():
@@ -257,13 +258,13 @@ def test_a_key_latch_needs_the_key_at_b_and_the_order_of_a():
     assert bench.step(300).why == "interlock"  # the key alone clears nothing
     assert _reset(bench, m.KEY) == "done"
     bench.step(2, reset_kind=0)
-    assert bench.second.permit and bench.second.latch_level == 0 and bench.told(c.RESET_RESULT) == 0
+    assert bench.second.permit and bench.second.latch_level == 0 and bench.told(f.RESET_RESULT) == 0
 
 
 def test_an_order_of_a_controller_with_another_image_is_not_taken():
     bench = _tripped()
     bench.contacts &= ~sc.KEY_BIT
-    bench.sender.frame.put(c.IMAGE_CRC, 5)
+    bench.sender.frame.put(f.IMAGE_CRC, 5)
     assert _reset(bench, m.KEY) == "none" and bench.second.latch_level == m.KEY
 
 
@@ -333,23 +334,23 @@ def test_every_field_of_its_frame():
     second._reset_result, out = latches.NO_TOKENS, second.kernel.out
     out[s.CAUSE_MASK - 1] = out[s.FIRST_OUT_INSTANCE - 1] = 17
     out[s.FIRST_OUT_INSTANCE], out[s.CAUSE_MASK] = 41, 123456789
-    second.receive(bytes(frame.bytes), c.FRAME_BYTES)
+    second.receive(bytes(frame.bytes), f.FRAME_BYTES)
     refused = second.receiver.refusals
     assert refused and second.receiver.last_refusal == c.R_CHANNEL
     second.frame_due = True
     sent = second.report()
     assert sent is frame.bytes and not second.frame_due and frame.sealed()
     for field, value in (
-        (c.SIGNAL_BITS, CLOSED & ~_bit("gas_relay_ok")),
-        (c.KNOWN_BITS, CLOSED),
-        (c.VOTE, 1),
-        (c.REASON, 9),
-        (c.SUBJECT, 300),
-        (c.FIRST_OUT, 42),
-        (c.CAUSE_MASK, 123456789),
-        (c.RESET_RESULT, latches.NO_TOKENS),
-        (c.REFUSAL, c.R_CHANNEL),
-        (c.REFUSED, refused),
+        (f.SIGNAL_BITS, CLOSED & ~_bit("gas_relay_ok")),
+        (f.KNOWN_BITS, CLOSED),
+        (f.VOTE, 1),
+        (f.REASON, 9),
+        (f.SUBJECT, 300),
+        (f.FIRST_OUT, 42),
+        (f.CAUSE_MASK, 123456789),
+        (f.RESET_RESULT, latches.NO_TOKENS),
+        (f.REFUSAL, c.R_CHANNEL),
+        (f.REFUSED, refused),
     ):
         assert frame.get(field) == value, field
     due = [second.step(1, bench.contacts) or second.frame_due for _ in range(2)]

@@ -7,7 +7,15 @@ either.
 
 from array import array
 
-from safety import channel as c, crc, matrix as m, parameters as p, peer as pe, second as sc
+from safety import (
+    channel as c,
+    crc,
+    frame as f,
+    matrix as m,
+    parameters as p,
+    peer as pe,
+    second as sc,
+)
 
 try:
     from micropython import heap_lock, heap_unlock
@@ -55,8 +63,8 @@ class Course:
 
     def __init__(self, seed, image):
         self.draws = array("i", [seed & 0xFFFFF])
-        self.sender = c.Sender(c.CHANNEL_A, p.image_crc(image), pe.table_crc())
-        self.line = bytearray(2 * c.FRAME_BYTES)
+        self.sender = c.Sender(f.CHANNEL_A, p.image_crc(image), pe.table_crc())
+        self.line = bytearray(2 * f.FRAME_BYTES)
         self.length = self.count = self.silence = 0
         self.elapsed, self.contacts, self.vote = 1, ALL_CLOSED, 0
         self.kind, self.opinion = -1, 0
@@ -103,13 +111,13 @@ class Course:
         """
         frame, shown = self.sender.frame, second.sender.frame
         ask = self.draw(90)
-        if ask < 3 and second.latch_level and not frame.get(c.RESET_KIND):
-            frame.put(c.RESET_KIND, max(1, ask))
-            frame.put(c.RESET_FIRST_OUT, shown.get(c.FIRST_OUT))
-            frame.put(c.RESET_MASK, shown.get(c.CAUSE_MASK) ^ (0 if self.draw(4) else 1))
-        elif shown.get(c.RESET_RESULT):
-            frame.put(c.RESET_KIND, 0)
-        if frame.get(c.RESET_KIND) == m.KEY:
+        if ask < 3 and second.latch_level and not frame.get(f.RESET_KIND):
+            frame.put(f.RESET_KIND, max(1, ask))
+            frame.put(f.RESET_FIRST_OUT, shown.get(f.FIRST_OUT))
+            frame.put(f.RESET_MASK, shown.get(f.CAUSE_MASK) ^ (0 if self.draw(4) else 1))
+        elif shown.get(f.RESET_RESULT):
+            frame.put(f.RESET_KIND, 0)
+        if frame.get(f.RESET_KIND) == m.KEY:
             self.contacts &= ~sc.KEY_BIT
 
     def _write(self, disturbed):
@@ -118,20 +126,20 @@ class Course:
         """
         noise = disturbed == NOISE
         if not noise or not self.draw(60):
-            self.opinion = 1 << self.draw(len(c.SHARED)) if noise else 0
+            self.opinion = 1 << self.draw(len(f.SHARED)) if noise else 0
         self.length = 0
         self.silence = max(0, self.silence - 1)
         if self.count % 2 or self.silence:
             return
         frame = self.sender.frame
-        frame.put(c.SIGNAL_BITS, self.contacts & (sc.KEY_BIT - 1) ^ self.opinion)
-        frame.put(c.KNOWN_BITS, sc.KEY_BIT - 1)
-        frame.put(c.VOTE, self.vote)
+        frame.put(f.SIGNAL_BITS, self.contacts & (sc.KEY_BIT - 1) ^ self.opinion)
+        frame.put(f.KNOWN_BITS, sc.KEY_BIT - 1)
+        frame.put(f.VOTE, self.vote)
         data = self.sender.finish()
         if noise and not self.draw(20):
             self._append(self.draw(256))
-        spoilt = self.draw(c.FRAME_BYTES) if noise and not self.draw(9) else -1
-        for at in range(c.FRAME_BYTES):
+        spoilt = self.draw(f.FRAME_BYTES) if noise and not self.draw(9) else -1
+        for at in range(f.FRAME_BYTES):
             self._append(data[at] ^ (1 << self.draw(8) if at == spoilt else 0))
 
     def _append(self, byte):

@@ -5,7 +5,7 @@ import select
 import time
 
 from hil.campaigns.channel_b import course
-from safety import channel as c, parameters as p, peer as pe, second as sc
+from safety import channel as c, frame as f, parameters as p, peer as pe, second as sc
 
 TICK_S = course.TICK_MS / 1000
 GUARD_S = 20.0
@@ -23,8 +23,8 @@ class Partner:
     def __init__(self, board, image):
         """board: an Emulator or Standin, started."""
         self.board = board
-        self.sender = c.Sender(c.CHANNEL_A, p.image_crc(image), pe.table_crc())
-        self.receiver = c.Receiver(c.CHANNEL_B)
+        self.sender = c.Sender(f.CHANNEL_A, p.image_crc(image), pe.table_crc())
+        self.receiver = c.Receiver(f.CHANNEL_B)
         self.sending, self.spoil, self.vote = True, None, 0
         # late_s: the longest this observer was held up since it was set to 0; held_up_s: in a fall
         self.sent_s = self.late_s = self.held_up_s = 0.0
@@ -53,7 +53,7 @@ class Partner:
         self._even = not self._even
         if not (self._even and self.sending):
             return b""
-        for field, value in ((c.SIGNAL_BITS, CLOSED), (c.KNOWN_BITS, CLOSED), (c.VOTE, self.vote)):
+        for field, value in ((f.SIGNAL_BITS, CLOSED), (f.KNOWN_BITS, CLOSED), (f.VOTE, self.vote)):
             self.sender.frame.put(field, value)
         data = bytes(self.sender.finish())
         return self.spoil(data) if self.spoil else data
@@ -64,7 +64,7 @@ class Partner:
 
     def reason(self):
         """The reason of the last frame that came, in words."""
-        return pe.REASONS[self.reported(c.REASON)]
+        return pe.REASONS[self.reported(f.REASON)]
 
     def wait(self, condition, what):
         """Turn until condition() is true; returns how long it took, s. TrialError names `what` was
@@ -75,14 +75,14 @@ class Partner:
             if time.monotonic() - began_s > GUARD_S:
                 raise TrialError(
                     f"not within {GUARD_S:g} s: {what}; channel B says "
-                    f"{self.reason()!r}, {self.reported(c.SUBJECT)}"
+                    f"{self.reason()!r}, {self.reported(f.SUBJECT)}"
                 )
             self.turn()
         return time.monotonic() - began_s
 
     def wait_for(self, reason):
         """Wait until channel B gives this reason."""
-        self.wait(lambda: self.reported(c.REASON) == reason, f"the reason {pe.REASONS[reason]!r}")
+        self.wait(lambda: self.reported(f.REASON) == reason, f"the reason {pe.REASONS[reason]!r}")
 
     def rest(self, seconds):
         """Let time pass."""

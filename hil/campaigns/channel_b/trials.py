@@ -10,7 +10,7 @@ import time
 
 from hil.campaigns.channel_b import course, memory as mem
 from hil.campaigns.channel_b.partner import GUARD_S, TrialError
-from safety import channel as c, crc, latches, matrix as m, peer as pe, second as sc
+from safety import channel as c, crc, frame as f, latches, matrix as m, peer as pe, second as sc
 
 HELD_UP_S_MAX = 0.015
 # an observer held up for longer may have been what made channel B do something else
@@ -64,10 +64,10 @@ def estop(partner, number):
     partner.board.memory.write(mem.CONTACTS, mem.ALL_CLOSED & ~1)
     partner.sending = False
     taken_s = partner.fall()
-    partner.wait(lambda: partner.reported(c.REASON) != pe.OK, "channel B gives a reason")
-    if partner.reported(c.REASON) != pe.INTERLOCK:
+    partner.wait(lambda: partner.reported(f.REASON) != pe.OK, "channel B gives a reason")
+    if partner.reported(f.REASON) != pe.INTERLOCK:
         raise TrialError(f"the permit fell for another reason: {partner.reason()}")
-    stage = m.STAGES[partner.reported(c.SUBJECT) - 1]
+    stage = m.STAGES[partner.reported(f.SUBJECT) - 1]
     if stage[m.S_ROW] != 1:
         raise TrialError(f"channel B names stage {stage[m.S_ID]}")
     return taken_s
@@ -94,7 +94,7 @@ def corrupted(partner):
     that channel B counted.
     """
     partner.begin()
-    bits = 8 * c.FRAME_BYTES
+    bits = 8 * f.FRAME_BYTES
     flipped = 0
 
     def flip(data):
@@ -113,7 +113,7 @@ def corrupted(partner):
         partner.turn()
         if partner.permitted():
             raise TrialError("permitted on frames with a bit changed")
-        reason = partner.reported(c.REFUSAL)
+        reason = partner.reported(f.REFUSAL)
         if reason in OF_RIGHT_FRAMES:
             raise TrialError(
                 f"a frame with a bit changed was taken for a right one: {c.REFUSALS[reason]}"
@@ -145,12 +145,12 @@ def reset(partner):
     """The remote reset that the watchdog's latch waits for (5 s after its cause has gone)."""
     frame = partner.sender.frame
     partner.rest(5.5)
-    frame.put(c.RESET_FIRST_OUT, partner.reported(c.FIRST_OUT))
-    frame.put(c.RESET_MASK, partner.reported(c.CAUSE_MASK))
-    frame.put(c.RESET_KIND, m.REMOTE)
-    partner.wait(lambda: partner.reported(c.RESET_RESULT) != 0, "an answer to the reset")
-    frame.put(c.RESET_KIND, 0)
-    result = partner.reported(c.RESET_RESULT)
+    frame.put(f.RESET_FIRST_OUT, partner.reported(f.FIRST_OUT))
+    frame.put(f.RESET_MASK, partner.reported(f.CAUSE_MASK))
+    frame.put(f.RESET_KIND, m.REMOTE)
+    partner.wait(lambda: partner.reported(f.RESET_RESULT) != 0, "an answer to the reset")
+    frame.put(f.RESET_KIND, 0)
+    result = partner.reported(f.RESET_RESULT)
     if result != latches.DONE:
         raise TrialError(f"the reset: {latches.RESULTS[result]}")
     partner.wait(partner.permitted, "the permit after the reset")

@@ -9,7 +9,7 @@ from controller.run.channel_link import NO_ANSWER, ORDER_MS_MAX, RESULTS, Channe
 from drivers.buses.port import NEVER
 from hil.campaigns.benchmarks.kernel_steps import Steps
 from safety import (
-    channel as c,
+    frame as f,
     latches,
     matrix as m,
     parameters as p,
@@ -88,7 +88,7 @@ def test_a_frame_every_other_tick_and_only_then():
         both.link.report()
         polls.append((both.link.wake_us == 0, len(both.link.poll(0))))
         assert both.link.wake_us == NEVER and both.link.poll(0) == b""
-    assert polls == [(False, 0), (True, c.FRAME_BYTES)] * 3
+    assert polls == [(False, 0), (True, f.FRAME_BYTES)] * 3
 
 
 def test_a_frame_that_the_port_holds_back_stays_as_it_was_sealed():
@@ -97,7 +97,7 @@ def test_a_frame_that_the_port_holds_back_stays_as_it_was_sealed():
     both.link.report()
     frame = both.link.poll(0)
     sealed = bytes(frame)
-    both.link.sender.frame.put(c.RESET_KIND, m.KEY)
+    both.link.sender.frame.put(f.RESET_KIND, m.KEY)
     assert frame == sealed
 
 
@@ -160,7 +160,7 @@ def test_another_image_in_b_is_named_by_both_and_nothing_permitted():
 
 def test_another_version_in_b_is_named():
     both = Channels()
-    both.b.sender.frame.put(c.TABLE_CRC, 1)
+    both.b.sender.frame.put(f.TABLE_CRC, 1)
     assert "another version" in both.step(10).said and not both.is_permitted
 
 
@@ -236,7 +236,7 @@ def test_where_nothing_stands_in_b_it_is_asked_for_nothing(channels):
     for kind in [m.REMOTE] * 4 + [m.KEY]:
         channels.link.order_reset(kind, -1, 0)
         assert channels.link.result == latches.NOTHING
-    assert channels.link.sender.frame.get(c.RESET_KIND) == 0
+    assert channels.link.sender.frame.get(f.RESET_KIND) == 0
 
 
 def test_nothing_stands_in_a_b_that_is_not_heard(channels):
@@ -253,7 +253,7 @@ def test_a_reset_that_b_does_not_hear_is_no_success(channels):
     channels.link.order_reset(m.KEY, *seen)
     assert channels.step(ORDER_MS_MAX // 20 - 1).link.result == latches.NONE
     assert channels.step().link.result == NO_ANSWER
-    assert channels.link.sender.frame.get(c.RESET_KIND) == 0
+    assert channels.link.sender.frame.get(f.RESET_KIND) == 0
 
 
 @pytest.mark.parametrize("is_trusted, result", [(False, latches.DONE), (True, 200)])
@@ -262,7 +262,7 @@ def test_an_answer_that_is_not_trusted_or_not_known_is_none(channels, is_trusted
     channels.cut_to_a = channels.cut_to_b = not is_trusted
     channels.link.order_reset(m.KEY, *seen)
     channels.step(1 if is_trusted else EXPIRY_TICKS + 1)
-    channels.link.receiver.frame.put(c.RESET_RESULT, result)
+    channels.link.receiver.frame.put(f.RESET_RESULT, result)
     if is_trusted:
         channels.link.update(1)
     else:
@@ -275,7 +275,7 @@ def test_the_code_is_never_0_while_b_gives_no_permit(channels):
     channels.contacts &= ~contact("estop_1_ok")
     for _ in range(60):
         assert bool(channels.step().link.code) == (not channels.is_permitted)
-    channels.link.receiver.frame.put(c.VOTE, 0)
+    channels.link.receiver.frame.put(f.VOTE, 0)
     channels.link.peer.reason = pe.OK
     assert channels.link.code & peer_words.BYTE == pe.INTERLOCK
 
@@ -288,14 +288,14 @@ def test_skipped_ticks_count(channels):
     link.poll(0)
     link.update(5)
     link.report()
-    assert (link.sender.uptime_ticks, len(link.poll(0))) == (before + 5, c.FRAME_BYTES)
+    assert (link.sender.uptime_ticks, len(link.poll(0))) == (before + 5, f.FRAME_BYTES)
 
 
 def test_every_reason_of_b_has_words(channels):
     frame = channels.link.receiver.frame
     for reason in (*range(len(pe.REASONS)), 77):
         for subject in (0, 1, 500):
-            frame.put(c.VOTE, 0)
-            frame.put(c.REASON, reason)
-            frame.put(c.SUBJECT, subject)
+            frame.put(f.VOTE, 0)
+            frame.put(f.REASON, reason)
+            frame.put(f.SUBJECT, subject)
             assert channels.said.startswith("channel B gives no permit: ")

@@ -4,7 +4,7 @@ import pytest
 
 from controller.site import config, cross_checks
 from drivers import profile as profiles
-from safety import channel, peer
+from safety import channel, frame, peer
 
 LOST = "the second channel's permit has to outlast 3 lost frames in a row, one every 2 ticks"
 
@@ -40,14 +40,14 @@ def after_lost(loaded, frames):
     """What a channel finds out about the other (safety/peer.py) in the tick before a frame that
     follows so many lost ones.
     """
-    image, receiver = loaded.safety_image, channel.Receiver(channel.CHANNEL_A)
+    image, receiver = loaded.safety_image, channel.Receiver(frame.CHANNEL_A)
     one = peer.Peer(image, loaded.image_map(), receiver, 1, 2)
-    sender = channel.Sender(channel.CHANNEL_A, 1, 2)
+    sender = channel.Sender(frame.CHANNEL_A, 1, 2)
     reason = peer.NOT_HEARD
     for each in range(2 + frames):  # the first is only a beginning
-        if each < 2 and receiver.feed(sender.finish(), channel.FRAME_BYTES):
+        if each < 2 and receiver.feed(sender.finish(), frame.FRAME_BYTES):
             one.heard()
-        for _ in range(channel.FRAME_EVERY_TICKS):
+        for _ in range(frame.FRAME_EVERY_TICKS):
             sender.tick(1)
             one.update(1, 0, 0)
             reason = one.reason

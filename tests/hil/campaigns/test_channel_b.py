@@ -15,7 +15,7 @@ from hil.campaigns.channel_b.emulator import EmulatorError
 from hil.campaigns.report import Checks
 from hil.campaigns.rows import start
 from hil.simulate import VirtualRig
-from safety import channel as c, peer as pe, second as sc, signals as s
+from safety import channel as c, frame as f, peer as pe, second as sc, signals as s
 
 
 @pytest.fixture
@@ -134,7 +134,7 @@ def repairing(bit):
         changed = bytearray(data)
         if data:
             changed[bit // 8] ^= 1 << bit % 8
-        receiver = c.Receiver(c.CHANNEL_A)
+        receiver = c.Receiver(f.CHANNEL_A)
         receiver.feed(changed, len(changed))
         return bytes(changed) if receiver.refused[c.R_FIRST] else data
 
@@ -143,7 +143,7 @@ def repairing(bit):
 
 def test_every_bit_of_a_frame_is_tried_while_nothing_is_heard():
     assert "wrong CRC" in trials.corrupted(Unclocked())
-    for bit in (0, 12, 200, 8 * c.FRAME_BYTES - 1):
+    for bit in (0, 12, 200, 8 * f.FRAME_BYTES - 1):
         with pytest.raises(
             channel_a.TrialError, match="was taken for a right one: first after silence"
         ):
