@@ -24,6 +24,7 @@ from controller.site import config
 from controller.system import sockets
 from hil.simulate import VirtualRig
 from safety import signals as s
+from tests.tables import table
 
 EXAMPLE = str(sites.EXAMPLE)
 DENIED = PermissionError(13, "Permission denied")
@@ -32,21 +33,21 @@ DENIED = PermissionError(13, "Permission denied")
 # -- run
 
 
-@pytest.mark.parametrize(
-    "content, words",
-    [
-        (None, "cannot be read: No such file"),
-        ("schema = 1\nlayer = ", "TOML"),
-        ('schema = 1\nlayer = "cabinet"\nname = "x"\nextends = "nowhere.toml"\n', "nowhere.toml"),
-    ],
-)
+WRONG_FILES = r"""
+None | cannot be read: No such file
+'schema = 1\nlayer = ' | TOML
+'schema = 1\nlayer = "cabinet"\nname = "x"\nextends = "nowhere.toml"\n' | nowhere.toml
+"""
+
+
+@pytest.mark.parametrize("content, words", table(WRONG_FILES))
 def test_run_refuses_a_wrong_file(capsys, tmp_path, content, words):
     path = tmp_path / "cabinet.toml"
     if content is not None:
         path.write_text(content)
     places = "--run-dir", tmp_path / "run", "--state-dir", tmp_path / "state"
     refused(capsys, 2, words, "run", path, *places)
-    assert not (tmp_path / "run").exists() and not (tmp_path / "state").exists()
+    assert not {"run", "state"} & {each.name for each in tmp_path.iterdir()}
 
 
 def test_run_names_an_unknown_key(capsys, tmp_path):
@@ -75,58 +76,49 @@ def test_run_names_a_missing_wire_and_a_missing_store(capsys, tmp_path):
     refused(capsys, 3, words, *run_command(stored(tmp_path)))
 
 
-@pytest.mark.parametrize("option", ["run_dir", "state_dir"])
-def test_run_names_the_folder_it_cannot_make(capsys, tmp_path, option):
-    (tmp_path / "file").write_text("")
-    refused(capsys, 3, "file", *run_command(tmp_path, **{option: "file/inside"}))
+SYSTEM_ERRORS = """
+run SITE --run-dir {0}/file/run | {0}/file/run: Not a directory
+run SITE --run-dir {0}/run --state-dir {0}/file/state | {0}/file/state: Not a directory
+prepare --state-dir {0}/file | {0}/file: File exists
+prepare --state-dir= | '': No such file or directory
+upstream --run-dir {0}/absent | {0}/absent: No such file or directory
+reset --run-dir {0}/absent | no controller answers in {0}/absent: {0}/absent/journal: No such file\
+ or directory
+"""
 
 
-@pytest.mark.parametrize(
-    "argv, line",
-    [
-        (("run", EXAMPLE, "--run-dir", "{}/file/run"), "{}/file/run: Not a directory"),
-        (
-            ("run", EXAMPLE, "--run-dir", "{}/run", "--state-dir", "{}/file/state"),
-            "{}/file/state: Not a directory",
-        ),
-        (("prepare", "--state-dir", "{}/file"), "{}/file: File exists"),
-        (("prepare", "--state-dir", ""), "'': No such file or directory"),
-        (("upstream", "--run-dir", "{}/absent"), "{}/absent: No such file or directory"),
-        (
-            ("reset", "--run-dir", "{}/absent"),
-            "no controller answers in {0}/absent: {0}/absent/journal: No such file or directory",
-        ),
-    ],
-)
+@pytest.mark.parametrize("argv, line", table(SYSTEM_ERRORS))
 def test_errors_of_the_system_are_words(capsys, tmp_path, argv, line):
     """ "[Errno 2] No such file or directory: ''" was printed."""
     (tmp_path / "file").write_text("")
     before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
-    found = run(capsys, *[each.format(tmp_path) for each in argv])
+    found = run(capsys, argv.format(tmp_path).replace("SITE", EXAMPLE))
     for number, handler in zip((signal.SIGTERM, signal.SIGINT), before):
         signal.signal(number, handler)
     assert found == (3, [], [f"firebreak: {line.format(tmp_path)}"])
 
 
-def test_the_running_controller_tests_its_own_memory(tmp_path, monkeypatch):
-    seen = []
+@pytest.fixture
+def started(tmp_path, monkeypatch):
+    """Starts `run` up to its loop; (the cabinet of the loop, what was loaded from the store)."""
 
-    class Loop:
-        """Takes the cabinet as the real one does, and ends at once."""
+    def start():
+        loops = answered(monkeypatch, command.loop, "Loop", ZeroDivisionError())
+        made = command.cabinets.Cabinet
+        loaded = []
+        monkeypatch.setattr(
+            command.cabinets, "Cabinet", lambda *given: loaded.append(given[1]) or made(*given)
+        )
+        first, *more = run_command(tmp_path)
+        with pytest.raises(ZeroDivisionError):
+            cli.main([*first.split(), *map(str, more)])
+        return loops[0][0], loaded[0]
 
-        def __init__(self, cabinet, *_):
-            seen.append(cabinet)
+    return start
 
-        def run(self):
-            return 0
 
-        def close(self):
-            return None
-
-    monkeypatch.setattr(command.loop, "Loop", Loop)
-    first, *more = run_command(tmp_path)
-    assert cli.main([*first.split(), *map(str, more)]) == 0
-    (cabinet,) = seen
+def test_the_running_controller_tests_its_own_memory(started):
+    cabinet, _ = started()
     assert isinstance(cabinet.self_test, self_test.SelfTest)
     tested = [each.obj for each in cabinet.self_test._arrays]
     blocks = [block for block in cabinet.core.kernel.state_blocks() if len(block)]
@@ -137,13 +129,9 @@ def test_the_running_controller_tests_its_own_memory(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     "name, state", [("Cabinet 1, serial 0001", store.CLEAN), ("Cabinet 2", store.UNREADABLE)]
 )
-def test_a_store_of_another_cabinet_is_unreadable(capsys, tmp_path, monkeypatch, name, state):
-    seen = answered(monkeypatch, command.cabinets, "Cabinet", ZeroDivisionError())
+def test_a_store_of_another_cabinet_is_unreadable(capsys, tmp_path, started, name, state):
     stored(tmp_path, Record(cabinets=(name,)))
-    first, *more = run_command(tmp_path)
-    with pytest.raises(ZeroDivisionError):
-        cli.main([*first.split(), *map(str, more)])
-    assert [loaded.state for _, loaded, _ in seen] == [state]
+    assert started()[1].state == state
     named = 'the store is of the cabinet "Cabinet 2"' in capsys.readouterr().err
     assert named == (state == store.UNREADABLE)
 
@@ -245,49 +233,42 @@ def test_replay_refuses_a_journal_of_another_version(capsys, tmp_path):
 # -- what an operator may ask for
 
 
-@pytest.mark.parametrize(
-    "answer, code, words",
-    [
-        (100, 0, "accepted"),
-        (105, 1, "locked out already"),
-        (106, 1, "not locked out"),
-        (107, 1, "somebody else"),
-        (103, 1, "store does not take it"),
-        (None, 1, "no answer"),
-        (113, 1, "in effect, but a restart loses it"),
-    ],
-)
-@pytest.mark.parametrize("option, is_locked", [("", True), (" --end", False)])
-def test_lock_out(capsys, monkeypatch, tmp_path, answer, code, words, option, is_locked):
-    asked = answered(monkeypatch, operator_commands, "lock_out", answer)
-    found, out, err = run(capsys, f"lock-out anna{option} --run-dir", tmp_path)
-    assert (found, err, len(out)) == (code, [], 1) and words in out[0]
-    tells = out[0].endswith("accepted: start it with `firebreak start`")
-    assert tells == (code == 0 and not is_locked)
-    assert asked == [(str(tmp_path / "command.sock"), "anna", is_locked)]
+LOCK_OUTS = """
+100 | 0 | accepted ; 105 | 1 | locked out already ; 106 | 1 | not locked out
+107 | 1 | somebody else ; 103 | 1 | store does not take it ; None | 1 | no answer
+113 | 1 | in effect, but a restart loses it
+"""
 
 
-@pytest.mark.parametrize(
-    "what, number, consequence",
-    [
-        ("start", operator_commands.RUN, ": it closes once the checklist is complete"),
-        ("stop", operator_commands.STOP, ": it ramps to zero and opens"),
-        ("lamp-test", operator_commands.LAMP_TEST, ""),
-    ],
-)
-@pytest.mark.parametrize(
-    "answer, code, words",
-    [(100, 0, "accepted"), (103, 1, "the store does not take it"), (None, 1, "no answer")],
-)
-def test_start_stop_and_lamp_test(
-    capsys, monkeypatch, tmp_path, what, number, consequence, answer, code, words
-):
-    asked = answered(monkeypatch, operator_commands, "ask", answer)
-    found, out, err = run(capsys, f"{what} --run-dir", tmp_path)
-    assert (found, err, len(out)) == (code, [], 1)
-    assert out[0].startswith(f"{what.replace('-', ' ')}: {words}")
-    assert code or out[0].endswith(f"accepted{consequence}")
-    assert asked == [(str(tmp_path / "command.sock"), number)]
+@pytest.mark.parametrize("answer, code, words", table(LOCK_OUTS))
+def test_lock_out(capsys, monkeypatch, tmp_path, answer, code, words):
+    for option, is_locked in (("", True), (" --end", False)):
+        asked = answered(monkeypatch, operator_commands, "lock_out", answer)
+        found, out, err = run(capsys, f"lock-out anna{option} --run-dir", tmp_path)
+        assert (found, err, len(out)) == (code, [], 1) and words in out[0]
+        tells = out[0].endswith("accepted: start it with `firebreak start`")
+        assert tells == (code == 0 and not is_locked)
+        assert asked == [(str(tmp_path / "command.sock"), "anna", is_locked)]
+
+
+ACCEPTED = {
+    "start": (operator_commands.RUN, ": it closes once the checklist is complete"),
+    "stop": (operator_commands.STOP, ": it ramps to zero and opens"),
+    "lamp-test": (operator_commands.LAMP_TEST, ""),
+}
+ANSWERS = [(100, 0, "accepted"), (103, 1, "the store does not take it"), (None, 1, "no answer")]
+
+
+@pytest.mark.parametrize("what", ACCEPTED)
+def test_start_stop_and_lamp_test(capsys, monkeypatch, tmp_path, what):
+    number, consequence = ACCEPTED[what]
+    for answer, code, words in ANSWERS:
+        asked = answered(monkeypatch, operator_commands, "ask", answer)
+        found, out, err = run(capsys, f"{what} --run-dir", tmp_path)
+        assert (found, err, len(out)) == (code, [], 1)
+        assert out[0].startswith(f"{what.replace('-', ' ')}: {words}")
+        assert code or out[0].endswith(f"accepted{consequence}")
+        assert asked == [(str(tmp_path / "command.sock"), number)]
 
 
 def test_a_start_says_what_keeps_it_open_now(capsys, monkeypatch, tmp_path):
@@ -334,26 +315,22 @@ def typed(monkeypatch, *words):
     return questions
 
 
-@pytest.mark.parametrize(
-    "answer, code, words",
-    [
-        (100, 0, "accepted"),
-        (108, 1, "turn the key out of RUN first"),
-        (109, 1, "a test is under way"),
-        (112, 1, "it is locked out, and that has to end first"),
-        (None, 1, "no answer"),
-    ],
-)
+TEST_MODES = """
+100 | 0 | accepted ; 108 | 1 | turn the key out of RUN first ; 109 | 1 | a test is under way
+112 | 1 | it is locked out, and that has to end first ; None | 1 | no answer
+"""
+
+
+@pytest.mark.parametrize("answer, code, words", table(TEST_MODES))
 def test_test_mode(capsys, monkeypatch, tmp_path, answer, code, words):
     questions = typed(monkeypatch, "TEST", " TEST ")
     reached = answered(monkeypatch, operator_commands, "reach", None)
     asked = answered(monkeypatch, operator_commands, "ask", answer)
     found, out, err = run(capsys, "test-mode --run-dir", tmp_path)
-    assert (found, err, len(out)) == (code, [], 1)
+    assert (found, err, len(out), len(questions)) == (code, [], 1, 2)
     assert out[0].startswith("test mode: ") and words in out[0]
     path = str(tmp_path / "command.sock")
     assert (asked, reached) == ([(path, operator_commands.TEST_MODE)], [(path,)])
-    assert len(questions) == 2
     assert "key is out of RUN" in questions[0] and "60 s from now" in questions[1]
 
 
@@ -402,40 +379,28 @@ def test_commands_need_a_controller_and_its_user(capsys, monkeypatch, tmp_path, 
     refused(capsys, 3, "put sudo -u firebreak before it", f"{what} --run-dir", tmp_path)
 
 
-@pytest.mark.parametrize(
-    "name, shown", [("Anna!", '"Anna!"'), ("", '""'), ("a" * 99, f'"{"a" * 40}[.]{{3}}"')]
-)
-def test_a_lock_out_needs_a_name(capsys, tmp_path, name, shown):
-    words = f"firebreak: {shown}: a name is 1 .. 16 of a-z"
-    refused(capsys, 2, words, "lock-out --run-dir", tmp_path, name)
+def test_a_lock_out_needs_a_name(capsys, tmp_path):
+    for name, shown in ("Anna!", '"Anna!"'), ("", '""'), ("a" * 99, f'"{"a" * 40}[.]{{3}}"'):
+        words = f"firebreak: {shown}: a name is 1 .. 16 of a-z"
+        refused(capsys, 2, words, "lock-out --run-dir", tmp_path, name)
 
 
 # -- the command line itself
 
 
-@pytest.mark.parametrize(
-    "argv, words",
-    [
-        ("", "required: COMMAND"),
-        ("fly", "invalid choice: 'fly'"),
-        ("run", "required: "),
-        ("replay", "required: file"),
-        ("reset --keys", "unrecognized arguments: --keys"),
-        ("check file.toml another", "unrecognized arguments: another"),
-        ("console --baud 300", "invalid choice: 300"),
-        ("console --idle-min 61", "allowed is a whole number from 1 to 60"),
-        ("record --history-MB 7", "from 8 to 65536"),
-        ("record --capture-after-s 601", "from 1 to 600"),
-    ],
-)
-def test_a_wrong_command_line_is_one_line(capsys, argv, words):
-    refused(capsys, 2, words, argv)
+WRONG = """
+ | required: COMMAND ; fly | invalid choice: 'fly' ; run | required: ; replay | required: file
+reset --keys | unrecognized arguments: --keys
+check file.toml another | unrecognized arguments: another
+console --baud 300 | invalid choice: 300
+console --idle-min 61 | allowed is a whole number from 1 to 60
+record --history-MB 7 | from 8 to 65536 ; record --capture-after-s 601 | from 1 to 600
+"""
 
 
-@pytest.mark.parametrize("name", cli.COMMANDS)
-def test_the_module_of_a_command_makes_its_parser(capsys, name):
-    code, out, err = run(capsys, name, "--help")
-    assert (code, err) == (0, []) and out[0].startswith(f"usage: firebreak {name} ")
+def test_a_wrong_command_line_is_one_line(capsys):
+    for argv, words in table(WRONG):
+        refused(capsys, 2, words, argv)
 
 
 def test_help_and_a_wrong_command_list_every_command(capsys):
@@ -443,57 +408,49 @@ def test_help_and_a_wrong_command_list_every_command(capsys):
     assert (done, code) == (0, 2)
     for name in cli.COMMANDS:
         assert any(line.strip().startswith(name) for line in helped) and f"'{name}'" in said[0]
+        code, out, err = run(capsys, name, "--help")
+        assert (code, err) == (0, []) and out[0].startswith(f"usage: firebreak {name} ")
 
 
 # -- an output that fails
 
 
-def full(number=errno.ENOSPC):
+class Full(io.StringIO):
     """A file that has no room, as /dev/full is: a write is taken, its flush is not."""
 
-    class Full(io.StringIO):
-        def flush(self):
-            raise OSError(number, os.strerror(number))
+    def __init__(self, number=errno.ENOSPC):
+        super().__init__()
+        self.number = number
 
-        def fileno(self):
-            raise io.UnsupportedOperation
+    def flush(self):
+        raise OSError(self.number, os.strerror(self.number))
 
-    return Full()
-
-
-@pytest.mark.parametrize(
-    "argv", [("check", EXAMPLE), ("--help",), ("console-user list --state-dir absent",)]
-)
-def test_an_output_without_room_is_code_3(capsys, monkeypatch, argv):
-    monkeypatch.setattr(sys, "stdout", full())
-    refused(capsys, 3, "the output cannot be written: No space left", *argv)
+    def fileno(self):
+        raise io.UnsupportedOperation
 
 
-def test_a_reader_that_stops_early_is_no_error(capsys, monkeypatch):
-    monkeypatch.setattr(sys, "stdout", full(errno.EPIPE))
+def test_an_output_without_room_is_code_3_and_a_reader_that_stops_early_no_error(
+    capsys, monkeypatch
+):
+    monkeypatch.setattr(sys, "stdout", Full())
+    for argv in ("check", EXAMPLE), ("--help",), ("console-user list --state-dir absent",):
+        refused(capsys, 3, "the output cannot be written: No space left", *argv)
+    monkeypatch.setattr(sys, "stdout", Full(errno.EPIPE))
     assert run(capsys, "check", EXAMPLE) == (1, [], [])
 
 
-@pytest.mark.parametrize(
-    "argv", [("check", EXAMPLE), ("status",), ("key create site_ems --state-dir .",)]
-)
-def test_a_closed_output_is_code_3(capsys, monkeypatch, tmp_path, argv):
+def test_a_closed_output_is_code_3_and_a_controller_needs_none(capsys, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "stdout", None)
-    refused(capsys, 3, "the output cannot be written: it is closed", *argv)
+    for argv in ("check", EXAMPLE), ("status",), ("key create site_ems --state-dir .",):
+        refused(capsys, 3, "the output cannot be written: it is closed", *argv)
     assert list(tmp_path.iterdir()) == [], "no key was made that nobody can see"
-
-
-def test_a_controller_needs_no_output(capsys, monkeypatch, tmp_path):
-    monkeypatch.setattr(sys, "stdout", None)
     refused(capsys, 2, "absent.toml", "run", tmp_path / "absent.toml")
 
 
 def test_an_unseen_key_that_cannot_be_withdrawn_is_named(capsys, monkeypatch, tmp_path):
     answered(monkeypatch, keys, "withdraw", keys.KeyStoreError("read-only"))
-    monkeypatch.setattr(sys, "stdout", full())
-    words = (
-        "No space.*; the key of site_ems is stored but was shown to nobody: firebreak key revoke"
-    )
-    refused(capsys, 3, words, "key create site_ems --state-dir", tmp_path)
+    monkeypatch.setattr(sys, "stdout", Full())
+    words = "No space.*; the key of site_ems is stored but was shown to nobody: firebreak key"
+    refused(capsys, 3, f"{words} revoke", "key create site_ems --state-dir", tmp_path)
     assert [path.name for path in (tmp_path / "keys").glob("*.key")] == ["site_ems.key"]

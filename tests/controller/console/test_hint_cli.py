@@ -15,6 +15,7 @@ from controller.console.key import span
 from controller.core import hint_codes as h
 from controller.hints import client as hint_client, hint_statistics, wire as w, words as hint_words
 from controller.record import snapshot
+from tests.tables import table
 
 pytestmark = pytest.mark.wire
 HEARTBEAT = "hint --source site_ems --heartbeat --for 9s"
@@ -91,46 +92,44 @@ def test_a_reply_as_json_has_the_same_fields(ask):
     assert (powers_W, found["quantity"]) == ([50_000] * 3, "charge_W_max")
 
 
+QUANTITIES = """
+scheduler --power=-20kW --for 30s | 0 ; scheduler --power -20kW --for 30s | 0
+desk --export-max 0W --for 1000ms | 0 ; desk --discharge-max 1.5kW --for 0.05h | 0
+cloud --heartbeat --for 60s | 0 ; cloud --power 1kW --for 30s | 1
+"""
+
+
 def test_every_quantity(ask):
-    for argv, code in (
-        (("scheduler", "--power=-20 kW", "--for", "30s"), 0),
-        (("scheduler", "--power", "-20kW", "--for", "30s"), 0),
-        (("desk", "--export-max", "0W", "--for", "1000ms"), 0),
-        (("desk", "--discharge-max", "1.5kW", "--for", "0.05h"), 0),
-        (("cloud", "--heartbeat", "--for", "60s"), 0),
-        (("cloud", "--power", "1kW", "--for", "30s"), 1),
-    ):
-        found, out, err = ask("hint --source", *argv)
+    for argv, code in table(QUANTITIES):
+        found, out, err = ask(f"hint --source {argv}")
         assert (found, err) == (code, []), (argv, out)
+    assert ask("hint --source scheduler", "--power=-20 kW", "--for", "30s")[0] == 0
 
 
-@pytest.mark.parametrize(
-    "argv, words",
-    [
-        ("", "exactly one thing: --charge-max, .* or --heartbeat"),
-        ("--charge-max 1kW --import-max 1kW --for 9s", "exactly one thing"),
-        ("--charge-max 1kW --heartbeat", "exactly one thing"),
-        ("--power -9999MW --for 9s", r"--power '-9999MW' .* -1000000000 \.\. "),
-        ("--power -.5kW --for 9s", r"--power '-\.5kW' .* a number with W, kW, MW"),
-        ("--charge-max 1kW", "--for TIME is missing"),
-        ("--heartbeat", "--for TIME is missing"),
-        ("--heartbeat --for 9", "--for '9' .* ms, s, min, h"),
-        ("--heartbeat -1kW", "ignored explicit"),
-        ("--charge-max 450 --for 9s", "--charge-max '450' .* W, kW, MW, as in 450kW"),
-        ("--charge-max 450kwh --for 9s", "450kwh"),
-        ("--charge-max nankW --for 9s", "nankW"),
-        ("--charge-max 9999999MW --for 9s", r"-1000000000 \.\. 1000000000 W"),
-        ("--charge-max 1kW --for 9", "--for '9' .* ms, s, min, h"),
-        ("--charge-max 1kW --for=-9s", r"0 \.\. 4294967295 ms"),
-        ("--charge-max 1kW --for -9s", r"0 \.\. 4294967295 ms"),
-        ("--charge-max 1kW --for 9s --purpose 65536", "from 0 to 65535"),
-        ("--source ../x --heartbeat --for 9s", "not a name of a source"),
-        ("--heartbeat --for 9s", "key create site_ems, or name another --state-dir"),
-    ],
-)
-def test_a_wrong_hint_is_one_line(capsys, tmp_path, argv, words):
+WRONG = r"""
+ | exactly one thing: --charge-max, .* or --heartbeat
+--charge-max 1kW --import-max 1kW --for 9s | exactly one thing
+--charge-max 1kW --heartbeat | exactly one thing
+--power -9999MW --for 9s | --power '-9999MW' .* -1000000000 \.\.
+--power -.5kW --for 9s | --power '-[.]5kW' .* a number with W, kW, MW
+--charge-max 1kW | --for TIME is missing ; --heartbeat | --for TIME is missing
+--heartbeat --for 9 | --for '9' .* ms, s, min, h ; --heartbeat -1kW | ignored explicit
+--charge-max 450 --for 9s | --charge-max '450' .* W, kW, MW, as in 450kW
+--charge-max 450kwh --for 9s | 450kwh ; --charge-max nankW --for 9s | nankW
+--charge-max 9999999MW --for 9s | -1000000000 \.\. 1000000000 W
+--charge-max 1kW --for 9 | --for '9' .* ms, s, min, h
+--charge-max 1kW --for=-9s | 0 \.\. 4294967295 ms
+--charge-max 1kW --for -9s | 0 \.\. 4294967295 ms
+--charge-max 1kW --for 9s --purpose 65536 | from 0 to 65535
+--source ../x --heartbeat --for 9s | not a name of a source
+--heartbeat --for 9s | key create site_ems, or name another --state-dir
+"""
+
+
+def test_a_wrong_hint_is_one_line(capsys, tmp_path):
     where = "--state-dir", tmp_path, "--run-dir", tmp_path
-    refused(capsys, 2, words, f"hint --source site_ems {argv}", *where)
+    for argv, words in table(WRONG):
+        refused(capsys, 2, words, f"hint --source site_ems {argv}", *where)
 
 
 def test_no_controller_and_no_answer(site, ask, capsys, monkeypatch, tmp_path):
@@ -338,60 +337,34 @@ def test_damaged_statistics_are_none_or_a_page(site, capsys):
 # -- words
 
 
-@pytest.mark.parametrize(
-    "power_W, words",
-    [
-        (0, "0 kW"),
-        (49, "0 kW"),
-        (-49, "0 kW"),
-        (50, "0.1 kW"),
-        (-3600, "-3.6 kW"),
-        (400_000, "400 kW"),
-        (999_950, "1000 kW"),
-    ],
-)
-def test_powers(power_W, words):
-    assert hint_words.kW(power_W) == words
+def test_powers_and_spans():
+    powers = "0 | 0 kW ; 49 | 0 kW ; -49 | 0 kW ; 50 | 0.1 kW ; -3600 | -3.6 kW"
+    for power_W, words in table(f"{powers} ; 400_000 | 400 kW ; 999_950 | 1000 kW"):
+        assert hint_words.kW(power_W) == words
+    spans = "-5 | 0 s ; 119 | 119 s ; 120 | 2 min ; 7199 | 119 min ; 7200 | 2 h ; 172_799 | 47 h"
+    for seconds, words in table(f"{spans} ; 172_800 | 2 d"):
+        assert span(seconds) == words
 
 
-@pytest.mark.parametrize(
-    "seconds, words",
-    [
-        (-5, "0 s"),
-        (119, "119 s"),
-        (120, "2 min"),
-        (7199, "119 min"),
-        (7200, "2 h"),
-        (172_799, "47 h"),
-        (172_800, "2 d"),
-    ],
-)
-def test_spans(seconds, words):
-    assert span(seconds) == words
-
-
-@pytest.mark.parametrize(
-    "code, granted_W, words",
-    [
+def test_a_request_in_force():
+    for code, granted_W, words in (
         (h.LIMITED, 8000, "power 8 kW of 10 kW, 60 s left"),
         (h.MOVED, 250_000, "power 250 kW in place of 10 kW, 60 s left"),
-    ],
-)
-def test_a_request_in_force(code, granted_W, words):
-    asked = (code, 2, 3, 10_000, granted_W, 60_000, w.NOTHING_W)
-    reply = w.Reply("desk", bytes(8), 1, 0, *asked, 0, 0, 0, 0, 0, 0)
-    assert hint_words.in_force(reply) == words
-    hint = w.Hint("desk", bytes(8), 1, 0, 2, 3, 0, 10_000, 60_000)
-    head = " ".join(hint_words.lines(hint, reply, None, 0)[:2])
-    assert ("an obligation at the grid" in head) == (code == h.MOVED)
+    ):
+        asked = (code, 2, 3, 10_000, granted_W, 60_000, w.NOTHING_W)
+        reply = w.Reply("desk", bytes(8), 1, 0, *asked, 0, 0, 0, 0, 0, 0)
+        assert hint_words.in_force(reply) == words
+        hint = w.Hint("desk", bytes(8), 1, 0, 2, 3, 0, 10_000, 60_000)
+        head = " ".join(hint_words.lines(hint, reply, None, 0)[:2])
+        assert ("an obligation at the grid" in head) == (code == h.MOVED)
 
 
-@pytest.mark.parametrize("code", [code for code in h.TEXTS if code < 11 or 20 < code < 40])
-def test_every_reply_fits_the_screen(code):
+def test_every_reply_fits_the_screen():
     counts = {"valid_s_max": 300, "hints_per_s_max": 10, "accepted": 10**8, "refused": 10**8}
     name, long_W = "a_source_of_16_c", 10**9
     hint = w.Hint(name, bytes(8), 2**63, 0, 3, 4, 0, long_W, 2**32 - 1)
-    asked = (code, 3, 4, long_W, -long_W, 2**32 - 1, long_W)
-    reply = w.Reply(name, bytes(8), 2**63, 0, *asked, -long_W, long_W, 245, 244, -long_W, 305)
-    shown = hint_words.lines(hint, reply, {"role": "grid_cap", **counts}, 1)
-    assert max(map(len, shown)) < 80, "\n".join(shown)
+    for code in (code for code in h.TEXTS if code < 11 or 20 < code < 40):
+        asked = (code, 3, 4, long_W, -long_W, 2**32 - 1, long_W)
+        reply = w.Reply(name, bytes(8), 2**63, 0, *asked, -long_W, long_W, 245, 244, -long_W, 305)
+        shown = hint_words.lines(hint, reply, {"role": "grid_cap", **counts}, 1)
+        assert max(map(len, shown)) < 80, "\n".join(shown)

@@ -18,32 +18,19 @@ UTC = {"utc_us": 1_773_454_051_000_000, "utc_text": "2026-03-14 02:07:31Z NTP", 
 
 def standing(stage, **changes):
     """A row of this stage that is gone, latched, and began days ago."""
-    return {
-        "stage": stage[m.S_ID],
-        "row": stage[m.S_ROW],
-        "scope": SCOPES[stage[m.S_SCOPE]],
-        "instance": stage[m.S_ID],
-        "reason": rows.reason_of(stage),
-        "reset": rows.RESETS[stage[m.S_LATCH]],
-        "is_active": False,
-        "is_latched": True,
-        "began_ms": 1000,
-        "clear_for_ms": 5_000_000,
-        "reset_clear_ms": 5000,
-        "demands": rows.demands_of(stage),
-        "effect": rows.effect(stage),
-        **changes,
-    }
+    names = dict(stage=stage[m.S_ID], row=stage[m.S_ROW], scope=SCOPES[stage[m.S_SCOPE]])
+    words = dict(reason=rows.reason_of(stage), effect=rows.effect(stage))
+    reset = dict(reset=rows.RESETS[stage[m.S_LATCH]], reset_clear_ms=5000, clear_for_ms=5_000_000)
+    now = dict(is_active=False, is_latched=True, began_ms=1000, demands=rows.demands_of(stage))
+    return {**names, **words, **reset, **now, "instance": stage[m.S_ID], **changes}
 
 
 @pytest.fixture(scope="module")
 def facts(tmp_path_factory):
-    """{page: facts} of a cabinet on which nothing stands."""
+    """{page: facts} of a cabinet without an active row."""
     watched = Watched(tmp_path_factory.mktemp("quiet")).run(8)
-    return {
-        name: {**watched.facts(name), **UTC, "uptime_ms": 300_000_000}
-        for name in ("alarms", "status")
-    }
+    now = {**UTC, "uptime_ms": 300_000_000}
+    return {name: {**watched.facts(name), **now} for name in ("alarms", "status")}
 
 
 def whole(lines):
@@ -51,64 +38,56 @@ def whole(lines):
     return " ".join(" ".join(lines).split())
 
 
-BY_STAGE = pytest.mark.parametrize("stage", m.STAGES, ids=lambda stage: stage[m.S_ID])
-
-
 def row_words(stage):
     return {"rows": [stage[m.S_ID]], "remedy": rows.reason_of(stage)["remedy"]}
 
 
-@BY_STAGE
-def test_every_row_is_whole_on_both_pages(facts, stage):
+def test_every_row_is_whole_on_both_pages(facts):
     """As the first and as one that followed: state, effect, and who resets it."""
-    row, own = standing(stage), f"row {stage[m.S_ID]}"
-    page = {**facts["alarms"], "standing": [row, row], "check": [row_words(stage)]}
-    found = whole(alarms.lines(page))
-    words = f"{row['reason']['name']}, {row['scope']}: {row['effect']}"
-    latched = f"gone for 83 min, latched, {row['reset']}"
-    since = "since 2026-03-10 14:47:32Z"
-    first = f"FIRST {own} {words} {since}, 3 d 11 h ago; {latched} reset"
-    assert f"{first} {row['reason']['sentence']}" in found
-    assert f"{own} {words}; {latched}" in found.partition("THEN")[2]
-    assert row["reason"]["remedy"] in found and " ..." not in found
-    lines = status.lines({**facts["status"], "standing": [row] * 14})
-    shown = [line for line in lines if line.startswith(f" ! {own} ")]
-    reset = f"; {since}, {row['reset']} reset"
-    assert len(shown) == 2 and shown[0].endswith(reset)
-    assert shown[1].endswith(f"{reset} (+12: alarms)") and max(map(len, lines)) <= WIDTH
+    for stage in m.STAGES:
+        row, own = standing(stage), f"row {stage[m.S_ID]}"
+        page = {**facts["alarms"], "standing": [row, row], "check": [row_words(stage)]}
+        found = whole(alarms.lines(page))
+        words = f"{row['reason']['name']}, {row['scope']}: {row['effect']}"
+        latched = f"gone for 83 min, latched, {row['reset']}"
+        since = "since 2026-03-10 14:47:32Z"
+        first = f"FIRST {own} {words} {since}, 3 d 11 h ago; {latched} reset"
+        assert f"{first} {row['reason']['sentence']}" in found
+        assert f"{own} {words}; {latched}" in found.partition("THEN")[2]
+        assert row["reason"]["remedy"] in found and " ..." not in found
+        lines = status.lines({**facts["status"], "standing": [row] * 14})
+        shown = [line for line in lines if line.startswith(f" ! {own} ")]
+        reset = f"; {since}, {row['reset']} reset"
+        assert len(shown) == 2 and shown[0].endswith(reset)
+        assert shown[1].endswith(f"{reset} (+12: alarms)") and max(map(len, lines)) <= WIDTH
 
 
-@pytest.mark.parametrize("missing", range(1, len(evidence.INHIBIT_REASONS)))
-def test_the_start_says_what_it_waits_for_and_why_it_rests(facts, missing):
-    reason = base.reason(reasons.inhibit_code(missing))
-    start = {
-        **facts["alarms"]["start"],
-        "checklist": {"done": 33, "total": 39},
-        "is_asked_to_run": False,
-        "rests": {"why": "lock-out", "name": LONG},
-        "waits_for": reason,
-    }
-    found = whole(alarms.lines({**facts["alarms"], "start": start}))
-    waits = f"waits for {reason['label']} {reason['name']}: {reason['sentence']} {reason['remedy']}"
-    assert f"{waits} And " in found
-    assert f"And {LONG}'s lock-out has ended: start it (firebreak start)." in found
+def starting(facts, done, why, waits_for):
+    """The facts of page alarms about the start of a cabinet that rests."""
+    checklist = {"done": done, "total": 39}
+    rest = {"rests": {"why": why, "name": LONG}, "is_asked_to_run": False}
+    return facts["alarms"]["start"] | rest | {"checklist": checklist, "waits_for": waits_for}
 
 
-@pytest.mark.parametrize("why", alarms_facts.RESTS.values())
-def test_what_starts_a_resting_cabinet_is_whole_on_both_pages(facts, why):
+def test_the_start_says_what_it_waits_for_and_why_it_rests(facts):
+    for missing in range(1, len(evidence.INHIBIT_REASONS)):
+        reason = base.reason(reasons.inhibit_code(missing))
+        start = starting(facts, 33, "lock-out", reason)
+        found = whole(alarms.lines({**facts["alarms"], "start": start}))
+        waits = f"waits for {reason['label']} {reason['name']}: {reason['sentence']} "
+        assert f"{waits}{reason['remedy']} And " in found
+        assert f"And {LONG}'s lock-out has ended: start it (firebreak start)." in found
+
+
+def test_what_starts_a_resting_cabinet_is_whole_on_both_pages(facts):
     """Of a new cabinet "start it (fireb..." was shown, the one thing to do."""
-    start = {
-        **facts["alarms"]["start"],
-        "rests": {"why": why, "name": LONG},
-        "is_asked_to_run": False,
-        "checklist": {"done": 39, "total": 39},
-        "waits_for": None,
-    }
-    for page, name in ((alarms, "alarms"), (status, "status")):
-        lines = page.lines({**facts[name], "start": start})
-        line = next(line for line in lines if line.startswith("START"))
-        assert line.removesuffix(".").endswith(": start it (firebreak start)")
-        assert len(line) <= WIDTH
+    for why in alarms_facts.RESTS.values():
+        start = starting(facts, 39, why, None)
+        for page, name in ((alarms, "alarms"), (status, "status")):
+            lines = page.lines({**facts[name], "start": start})
+            line = next(line for line in lines if line.startswith("START"))
+            assert line.removesuffix(".").endswith(": start it (firebreak start)")
+            assert len(line) <= WIDTH
 
 
 def test_reset_and_start_are_there_however_many_rows_are_active(facts):
@@ -136,16 +115,12 @@ def test_reset_and_start_are_there_however_many_rows_are_active(facts):
 def test_the_key_out_of_run_is_beside_the_counts(facts):
     """Also with two digits everywhere."""
     contacts = {**facts["status"]["contacts"], "key_run": "not ok"}
-    counts = {"armed": 52, "built": 53, "tripped": 3, "warnings": 1, "not_fitted": 1}
-    for changes, words in (
-        ({}, "52 armed  3 tripped  1 warning  1 not fitted"),
-        (
-            {"tripped": 12, "warnings": 10, "not_fitted": 11},
-            "52 armed  12 tripped  10 warnings  11 not fitted",
-        ),
+    for tripped, warnings, absent, words in (
+        (3, 1, 1, "52 armed  3 tripped  1 warning  1 not fitted"),
+        (12, 10, 11, "52 armed  12 tripped  10 warnings  11 not fitted"),
     ):
-        shown = {"interlocks": {**counts, **changes}, "contacts": contacts}
-        line = status.lines({**facts["status"], **shown})[3]
+        counts = dict(armed=52, built=53, tripped=tripped, warnings=warnings, not_fitted=absent)
+        line = status.lines({**facts["status"], "interlocks": counts, "contacts": contacts})[3]
         assert line == f"INTERLOCKS  {words}".ljust(WIDTH - 15) + "Key: out of RUN"
 
 

@@ -12,12 +12,11 @@ from controller.console import pages, watch
 from controller.console.pages import causes, text
 from controller.core import reasons
 from safety import bounds
+from tests.tables import table
 
-# Words that no page uses (the house's words: request, limit, available power ...), "safe" least of
-# all.
-FORBIDDEN = re.compile(
-    r"\b(safe|safely|wish|bound|bounds|lease|envelope|L0|L1|L2|compliant|certified|None|nan)\b"
-)
+# Words that no page uses: those of the house are request, limit, available power.
+NO_WORDS = "safe safely wish bound bounds lease envelope L0 L1 L2 compliant certified None nan"
+FORBIDDEN = re.compile(rf"\b({NO_WORDS.replace(' ', '|')})\b")
 
 
 def check(lines, page):
@@ -99,9 +98,8 @@ def test_the_course_of_a_hint(tmp_path):
 
 def sixteen(facts):
     """The facts of a page as of sixteen racks."""
-    racks = [
-        {**copy.deepcopy(facts["racks"][number % 3]), "rack": number + 1} for number in range(16)
-    ]
+    three = facts["racks"]
+    racks = [{**copy.deepcopy(three[each % 3]), "rack": each + 1} for each in range(16)]
     unknown = dict.fromkeys(("soc_permille", "cell_voltage_mV_min", "rack_current_mA"))
     racks[11] |= {"is_known": False, **unknown}
     racks[14] |= {"standing": ["29.rack15"], "cell_voltage_mV_max": 3671}
@@ -137,20 +135,18 @@ def test_long_names_and_numbers_give_way(stopped):
         check(stopped.lines(page, **long), page)
 
 
+LOOPS = """
+2 | 4490 | 72 | 12_642 | late p50 72 us, p99 188 us, worst 12.6 ms; 5 missed of 4490
+609 | 70_112 | 1072 | 19_999_000 | late p99 188 us, worst 19999.0 ms; 612 missed of 70112
+600_009 | 1576800000 | 72 | 99000999900 | late worst 99000999.9 ms; 600012 missed of 1576800000
+1000000000000000 | 1152921504606846976 | 72 | 1152921504606846976 | 20 ms; 1000000000000003 missed\
+ of 1152921504606846976
+"""
+
+
 def test_the_line_of_the_loop_is_shortened_by_meaning(quiet):
     """ "612 missed of 699" was shown, of about 70000."""
-    for missed, ticks, p50, worst_us, shown in (
-        (2, 4490, 72, 12_642, "late p50 72 us, p99 188 us, worst 12.6 ms; 5 missed of 4490"),
-        (609, 70_112, 1072, 19_999_000, "late p99 188 us, worst 19999.0 ms; 612 missed of 70112"),
-        (
-            600_009,
-            1_576_800_000,
-            72,
-            99_000_999_900,
-            "late worst 99000999.9 ms; 600012 missed of 1576800000",
-        ),
-        (10**15, 1 << 60, 72, 1 << 60, "20 ms; 1000000000000003 missed of 1152921504606846976"),
-    ):
+    for missed, ticks, p50, worst_us, shown in table(LOOPS):
         late = {"p50": p50, "p99": 188, "p99_9": 1867, "max": worst_us}
         loop = {"ticks": ticks, "missed": missed, "late": 3, "runs": 0, "lateness_us": late}
         lines = quiet.lines("status", loop=loop)
@@ -203,25 +199,16 @@ def test_a_dead_controller_is_not_shown_as_running(tmp_path):
 def test_the_status_names_troubles_first(stopped):
     lines = stopped.lines("status")
     assert lines[0].split()[-3] == "TRIPPED" and "LAMP red" in lines[2]
-    estop, door, panel = [
-        lines[2].index(words) for words in ("E-stop NOT OK", "Door OPEN", "Fire panel ok")
-    ]
+    estop, door, panel = map(lines[2].index, ("E-stop NOT OK", "Door OPEN", "Fire panel ok"))
     assert max(estop, door) < panel and "1 tripped" in lines[3]
     assert lines[4].startswith(" ! row 1a  emergency stop, cabinet; since 00:00:09.")
     assert re.search("LIMIT    R23[01] stopped, no (dis)?charge", "\n".join(lines))
 
 
 def test_each_open_contact_is_named(tmp_path):
-    names = {
-        "fire_alarm": "fire_panel",
-        "smoke_2": "smoke",
-        "hvac": "cooling",
-        **{
-            name: name
-            for name in "heat leak coolant cell_voltage bms_fault supervised fire_trouble".split()
-        },
-        "suppression": "suppression",
-    }
+    same = "heat leak coolant cell_voltage bms_fault supervised fire_trouble suppression".split()
+    names = {"fire_alarm": "fire_panel", "smoke_2": "smoke", "hvac": "cooling"}
+    names |= zip(same, same)
     watched = Watched(tmp_path).run(3)
     before = watched.facts("status")["contacts"]
     assert {before[name] for name in names.values()} == {"ok"}
@@ -237,11 +224,8 @@ def test_each_open_contact_is_named(tmp_path):
     line = watched.lines("status", contacts=alone)[2]
     assert line.endswith("%LFL  Leak WET  Coolant ?  Door ?  E-stop ok")
     header = watched.seen.shadow.reader.header  # a zone that is not fitted has no smoke
-    for lacking, value in (
-        ({}, "not ok"),
-        ({"smoke_2": "A"}, "ok"),
-        ({"smoke": "A"}, "not fitted"),
-    ):
+    zones = "{} | not ok ; {'smoke_2': 'A'} | ok ; {'smoke': 'A'} | not fitted"
+    for lacking, value in table(zones):
         header["not_fitted"] = lacking
         assert watched.facts("status")["contacts"]["smoke"] == value, lacking
     assert "Smoke" not in watched.lines("status")[2]

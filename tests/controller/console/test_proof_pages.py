@@ -11,6 +11,7 @@ from controller.console.pages import text
 from controller.console.terminal import view, words
 from controller.record import proof_lines as pl, proof_tests as pt
 from controller.rows import proof_intervals
+from tests.tables import table
 
 
 @pytest.fixture(scope="module")
@@ -47,19 +48,18 @@ def page_of_tests(watched):
     return fits(words.tests(watched.facts("status")))
 
 
-@pytest.mark.parametrize(
-    "ages_d, words_shown",
-    [
-        ({}, "DUE gas calibration in 180 d"),
-        ({"15": 184}, "DUE gas calibration in 180 d"),
-        ({"15": 186}, "DUE proof test of row 15 in 179 d   LIMITS"),
-        ({"15": 365}, "DUE proof test of row 15 overdue   LIMITS"),
-        ({"15": 365, "1": 400}, "DUE 2 proof tests to be done   LIMITS"),
-    ],
-)
+DUE = """
+{} | gas calibration in 180 d ; {"15": 184} | gas calibration in 180 d
+{"15": 186} | proof test of row 15 in 179 d   LIMITS
+{"15": 365} | proof test of row 15 overdue   LIMITS
+{"15": 365, "1": 400} | 2 proof tests to be done   LIMITS
+"""
+
+
+@pytest.mark.parametrize("ages_d, words_shown", table(DUE))
 def test_the_status_names_what_is_due_next(quiet, tmp_path, ages_d, words_shown):
     ledger(tmp_path, ages_d)
-    assert words_shown in shown(quiet)
+    assert f"DUE {words_shown}" in shown(quiet)
 
 
 def test_a_test_does_not_hide_a_near_calibration(quiet):

@@ -10,12 +10,12 @@ from controller.state import record
 
 TABLES = """
 CREATE TABLE events(id INTEGER PRIMARY KEY, sequence INTEGER, uptime_ms INTEGER, utc_us INTEGER,
- utc_source TEXT, utc_uncertainty_us INTEGER, kind TEXT,
- code TEXT, scope TEXT, text TEXT, hash BLOB);
+ utc_source TEXT, utc_uncertainty_us INTEGER, kind TEXT, code TEXT, scope TEXT, text, hash BLOB);
 CREATE TABLE seconds(uptime_ms INTEGER, utc_us INTEGER, grid_W, load_W, battery_W, setpoint_W,
- low_W, high_W, soc_permille, cell_mV_min, cell_mV_max,
- temperature_ddegC_max, state, reason INTEGER);
+ low_W, high_W, soc_permille, cell_mV_min, cell_mV_max, temperature_ddegC_max, state, reason);
 """
+EVENT = "INSERT INTO events VALUES (NULL, NULL, ?, ?, 'ntp', 5000, ?, ?, ?, ?, NULL)"
+SECOND = "INSERT INTO seconds VALUES (?, ?, 1, ?, 3, 4, 5, 6, 550, 3200, 3300, 281, 'running', 0)"
 BOOT_MS = BOOT_US // 1000
 
 
@@ -32,18 +32,10 @@ def write(folder, events=(), seconds=()):
     connection = sqlite3.connect(folder / record.FILE)
     connection.execute("PRAGMA journal_mode=WAL")
     connection.executescript(TABLES)
-    for uptime_ms, *words in events:
-        connection.execute(
-            "INSERT INTO events(uptime_ms, utc_us, utc_source, utc_uncertainty_us, kind, code, "
-            "scope, text) VALUES (?, ?, 'ntp', 5000, ?, ?, ?, ?)",
-            (BOOT_MS + uptime_ms, UTC_US + 1000 * uptime_ms, *words),
-        )
-    for uptime_ms in seconds:
-        connection.execute(
-            "INSERT INTO seconds VALUES (?, ?, 1, ?, 3, 4, 5, 6, 550, 3200, 3300, 281, 'running', "
-            "0)",
-            (BOOT_MS + uptime_ms, UTC_US + 1000 * uptime_ms, uptime_ms),
-        )
+    for ms, *words in events:
+        connection.execute(EVENT, (BOOT_MS + ms, UTC_US + 1000 * ms, *words))
+    for ms in seconds:
+        connection.execute(SECOND, (BOOT_MS + ms, UTC_US + 1000 * ms, ms))
     connection.commit()
     return connection  # open, as a recorder's is
 
@@ -59,20 +51,14 @@ def ten(rig, tmp_path):
     return rig.beside(tmp_path)
 
 
-def test_events_of_the_record_carry_utc(tmp_path, ten):
-    keeper = write(tmp_path, [START, STOP], [9000])
-    lines = ten.lines("events")
-    assert lines[2].startswith("From the recorder.")
-    assert lines[3].startswith("2026-03-14 02:07:40Z trip   R801  cabinet  1a: emergency stop.")
-    assert lines[0].endswith("2026-03-14 02:07:41Z ntp")
-    keeper.close()
-
-
-def test_events_are_newest_first_also_behind_a_gap_of_the_recorder(tmp_path, ten):
+def test_events_carry_utc_and_are_newest_first_also_behind_a_gap(tmp_path, ten):
     gap, trip = (9000, "loss", "", "cabinet", "a gap"), (4000, *STOP[1:])
     write(tmp_path, [START, gap, trip, (4000, "latch", "R801", "", "1a")]).close()
-    kinds = [line.split()[2] for line in ten.lines("events")[3:]]
-    assert kinds == ["loss", "latch", "trip", "start"]
+    lines = ten.lines("events")
+    assert lines[2].startswith("From the recorder.")
+    assert lines[5].startswith("2026-03-14 02:07:35Z trip   R801  cabinet  1a: emergency stop.")
+    assert lines[0].endswith("2026-03-14 02:07:41Z ntp")
+    assert [line.split()[2] for line in lines[3:]] == ["loss", "latch", "trip", "start"]
 
 
 def test_no_event_moves_across_a_set_clock_or_a_boot(tmp_path, ten):
@@ -82,10 +68,8 @@ def test_no_event_moves_across_a_set_clock_or_a_boot(tmp_path, ten):
         keeper.commit()
         return [event["text"] for event in ten.facts("events")["events"]]
 
-    events = [
-        (at_ms, "note", "", "cabinet", word) for at_ms, word in zip((0, 1000, 9000, 9500), "abcd")
-    ]
-    keeper = write(tmp_path, events)
+    at_ms = {"a": 0, "b": 1000, "c": 9000, "d": 9500}
+    keeper = write(tmp_path, [(ms, "note", "", "cabinet", word) for word, ms in at_ms.items()])
     year_us = 365 * 86_400_000_000
     keeper.execute("UPDATE events SET utc_us = utc_us + ? WHERE id <= 2", (year_us,))
     assert texts() == list("abcd")
@@ -147,9 +131,8 @@ def test_the_trend_takes_no_other_boot_and_no_more_than_its_span(tmp_path):
     watched = Watched(tmp_path).run(20)
 
     def of(name, *ranges):
-        write(
-            tmp_path / name, seconds=[at_ms for each in ranges for at_ms in range(*each, 1000)]
-        ).close()
+        seconds = [at_ms for each in ranges for at_ms in range(*each, 1000)]
+        write(tmp_path / name, seconds=seconds).close()
         return watched.beside(tmp_path / name)
 
     other = of("other", (-BOOT_MS + 1000, -BOOT_MS + 3000), (9000, 20_000))
@@ -186,38 +169,33 @@ def test_a_recorder_that_writes_no_more_freezes_no_clock_and_is_named(tmp_path):
     assert watched.seen.facts("status")["recorder_silent_since"] is None
 
 
-@pytest.mark.parametrize("column", ["uptime_ms", "utc_us", "battery_W", "state"])
-def test_a_damaged_second_is_left_out(tmp_path, ten, column):
-    keeper = write(tmp_path, [START], range(1000, 9000, 1000))
-    keeper.execute(f"UPDATE seconds SET {column} = 'x' || {column} WHERE rowid = 8")
-    keeper.execute(f"UPDATE seconds SET {column} = x'00' WHERE rowid = 7")
-    keeper.commit()
-    for page in watch.PAGES:
-        assert ten.lines(page)[0].endswith("Z ntp")
-    assert max(known(trend_of(ten))) >= 5000  # a column is a mean of two
-    keeper.close()
+def every_page(ten):
+    return all(ten.lines(page)[0].endswith("Z ntp") for page in watch.PAGES)
 
 
-@pytest.mark.parametrize(
-    "column, value",
-    [
-        ("uptime_ms", "x"),
-        ("utc_us", "x"),
-        ("utc_us", 1 << 62),
-        ("utc_us", -5),
-        ("code", 7),
-        ("text", None),
-        ("kind", 1.5),
-        ("scope", b""),
-    ],
-)
-def test_a_damaged_event_is_left_out_or_lacks_a_word(tmp_path, ten, column, value):
+def test_a_damaged_second_is_left_out(tmp_path, ten):
+    for column in ("uptime_ms", "utc_us", "battery_W", "state"):
+        keeper = write(tmp_path / column, [START], range(1000, 9000, 1000))
+        keeper.execute(f"UPDATE seconds SET {column} = 'x' || {column} WHERE rowid = 8")
+        keeper.execute(f"UPDATE seconds SET {column} = x'00' WHERE rowid = 7")
+        keeper.commit()
+        shown = ten.beside(tmp_path / column)
+        assert every_page(shown), column
+        assert max(known(trend_of(shown))) >= 5000  # a column is a mean of two
+        keeper.close()
+
+
+def test_a_damaged_event_is_left_out_or_lacks_a_word(tmp_path, ten):
     keeper = write(tmp_path, [START, STOP])
-    keeper.execute(f"UPDATE events SET {column} = ? WHERE id = 2", (value,))
-    keeper.commit()
-    for page in watch.PAGES:
-        assert ten.lines(page)[0].endswith("Z ntp")
-    assert "controller started" in ten.lines("events")[-1]
+    values = {"utc_us": ("x", 1 << 62, -5, UTC_US), "uptime_ms": ("x", BOOT_MS + 9000)}
+    words = {"code": (7, ""), "text": (None, ""), "kind": (1.5, "trip"), "scope": (b"", "cabinet")}
+    for column, each in (values | words).items():
+        for value in each:  # the last is a whole one again
+            keeper.execute(f"UPDATE events SET {column} = ? WHERE id = 2", (value,))
+            keeper.commit()
+            ten.seen = None
+            assert every_page(ten), (column, value)
+            assert "controller started" in ten.lines("events")[-1]
     keeper.close()
 
 

@@ -4,13 +4,14 @@ import json
 import re
 
 import pytest
-from command_line import answered, run
+from command_line import answered, refused, run
 from watched import Watched, action, two_channels
 
 from controller.console import reset as reset_command, watch
 from controller.console.pages.text import CELLS, WIDTH
 from controller.run import operator_commands
 from controller.state import reset_code
+from tests.tables import table
 
 OTHER = "0123ABCD"
 TURN = "turn the key, then look again"
@@ -189,40 +190,33 @@ def test_a_code_is_taken_in_either_case_and_names_both_channels(tmp_path, capsys
     assert watched.shadow.causes[2] == 0
 
 
-def test_a_wrong_code_is_one_line_and_code_2(tmp_path, capsys, asked):
+def test_a_wrong_code_is_one_line_and_code_2(capsys, tmp_path, asked):
+    allowed = "a code is 8 characters of 0-9 and A-F, as the last line of firebreak alarms"
     for text in ("", "1234567", "123456789", "0123ABCG", "0x123456", "12 45678", "1234567\xe9"):
-        code, out, err = run(capsys, "reset --run-dir", tmp_path, text)
-        assert (code, out, len(err)) == (2, [], 1)
-        allowed = "a code is 8 characters of 0-9 and A-F, as the last line of firebreak alarms"
-        assert f"{json.dumps(text)}: {allowed}" in err[0]
+        words = re.escape(f"{json.dumps(text)}: {allowed}")
+        refused(capsys, 2, words, "reset --run-dir", tmp_path, text)
     code, _, err = run(capsys, "reset --run-dir", tmp_path, "1\n" + 100_000 * "2")
-    assert (code, len(err)) == (2, 1) and len(err[0]) < 200
+    assert (code, len(err), asked) == (2, 1, []) and len(err[0]) < 200
     assert f'"1\\n{38 * "2"}...": a code is' in err[0]
-    assert asked == []
 
 
-@pytest.mark.parametrize(
-    "answer, code, words",
-    [
-        ((1, 0), 0, "done"),
-        ((2, 0), 1, "changed"),
-        ((3, 0), 1, "not clear yet"),
-        ((5, 0), 1, "key needed"),
-        ((None, 0), 1, "no answer"),
-        ((102, 0), 1, "somebody else's command is not done yet"),
-        ((103, 0), 1, "the store does not take it: see the controller's messages"),
-        ((1, 6), 0, "done; channel B: nothing to reset"),
-        ((1, 5), 1, "done; channel B: key needed"),
-    ],
-)
+RESULTS = """
+(1, 0) | 0 | done ; (2, 0) | 1 | changed ; (3, 0) | 1 | not clear yet ; (5, 0) | 1 | key needed
+(None, 0) | 1 | no answer ; (102, 0) | 1 | somebody else's command is not done yet
+(103, 0) | 1 | the store does not take it: see the controller's messages
+(1, 6) | 0 | done; channel B: nothing to reset ; (1, 5) | 1 | done; channel B: key needed
+"""
+
+
 @pytest.mark.parametrize("option, what", [((), 1), (("--key",), 2)])
-def test_a_reset_says_how_it_went(capsys, monkeypatch, tripped, answer, code, words, option, what):
-    answer = operator_commands.Answer(*answer)
-    asked = answered(monkeypatch, operator_commands, "reset", answer)
-    causes = tripped.shadow.causes
-    found = reset(capsys, tripped, *option, reset_code.code_of(causes))
-    assert found == (code, [f"reset of 1a, 1b: {words}"], [])
-    assert asked == [(f"{tripped.folder}/command.sock", what, *causes)]
+def test_a_reset_says_how_it_went(capsys, monkeypatch, tripped, option, what):
+    for given, code, words in table(RESULTS):
+        answer = operator_commands.Answer(*given)
+        asked = answered(monkeypatch, operator_commands, "reset", answer)
+        causes = tripped.shadow.causes
+        found = reset(capsys, tripped, *option, reset_code.code_of(causes))
+        assert found == (code, [f"reset of 1a, 1b: {words}"], [])
+        assert asked == [(f"{tripped.folder}/command.sock", what, *causes)]
 
 
 @pytest.fixture(scope="module")
@@ -233,17 +227,13 @@ def tripped(tmp_path_factory):
 
 def test_a_reset_needs_a_controller_and_its_user(capsys, monkeypatch, tmp_path, tripped):
     """A journal that a dead controller has left is no controller."""
-    code, out, err = run(capsys, "reset --run-dir", tmp_path)
-    assert (code, out, len(err)) == (3, [], 1) and "no controller answers in" in err[0]
     own = reset_code.code_of(tripped.shadow.causes)
+    words = "no controller answers in"
+    refused(capsys, 3, words, "reset --run-dir", tmp_path)
     for argv in ((), (OTHER,), (own,)):
-        code, out, err = reset(capsys, tripped, *argv)
-        assert (code, out, len(err)) == (3, [], 1)
-        assert err[0].startswith("firebreak: no controller answers in")
+        refused(capsys, 3, words, "reset --run-dir", tripped.folder, *argv)
     for name in ("reach", "reset"):
-        denied = PermissionError(13, "Permission denied")
-        answered(monkeypatch, operator_commands, name, denied)
+        answered(monkeypatch, operator_commands, name, PermissionError(13, "Permission denied"))
     for argv in ((), (own,)):
-        code, out, err = reset(capsys, tripped, *argv)
-        assert (code, out, len(err)) == (3, [], 1)
-        assert err[0].endswith("put sudo -u firebreak before it")
+        words = "put sudo -u firebreak before it$"
+        refused(capsys, 3, words, "reset --run-dir", tripped.folder, *argv)
