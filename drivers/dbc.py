@@ -113,17 +113,20 @@ class Dbc:
         raw = ((frame >> shift & mask) ^ sign) - sign, within low to high; value = raw * multiply //
         divide + add. row: a frame signal of the profile (`signal`, `scale`, `range`).
         """
-        signal = self.signal(message, row["signal"])
-        scale = Fraction(str(row["scale"]))
-        factor, add = signal.factor * scale, signal.add * scale
-        low, high = (Fraction(str(limit)) - add for limit in row["range"])
-        return (
-            signal.start,
-            (1 << signal.bits) - 1,
-            1 << signal.bits - 1 if signal.is_signed else 0,
-            math.ceil(low / factor),
-            math.floor(high / factor),
-            factor.numerator,
-            factor.denominator,
-            int(add),
-        )
+        return _field(self.signal(message, row["signal"]), row["scale"], *row["range"])
+
+
+@functools.lru_cache(maxsize=128)  # again the racks
+def _field(signal, scale, low, high):
+    scale, low, high = (Fraction(str(each)) for each in (scale, low, high))
+    factor, add = signal.factor * scale, signal.add * scale
+    return (
+        signal.start,
+        (1 << signal.bits) - 1,
+        1 << signal.bits - 1 if signal.is_signed else 0,
+        math.ceil((low - add) / factor),
+        math.floor((high - add) / factor),
+        factor.numerator,
+        factor.denominator,
+        int(add),
+    )

@@ -1,6 +1,5 @@
 """Devices: which role, profile, bus and address each has, and what is wired to the I/O modules."""
 
-import copy
 import os
 from dataclasses import dataclass
 
@@ -68,7 +67,7 @@ def _profile(values, name, role):
     if stated.endswith(".toml"):  # a profile of the site's own, beside the file that names it
         stated = os.path.join(os.path.dirname(values.file(*key)), stated)
     try:
-        profile = copy.copy(profiles.load(stated))
+        profile = profiles.load(stated)
     except profiles.ProfileError as error:
         values.refuse(key, str(error))
     if profile.family not in schema.ROLES[role]:
