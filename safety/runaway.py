@@ -1,5 +1,4 @@
-"""Runaway suspicion: two signs that are weak alone are strong together (row
-53, ours).
+"""Runaway suspicion: two signs that are weak alone are strong together (row 53, project).
 
 Each sign counts in percent of what trips its own row, so that 100 is a trip by itself. The
 suspicion is the sum of the two largest, and nothing while the second one is below SECOND_PCT_MIN: a

@@ -2,7 +2,7 @@
 A, and one permit.
 
 A pure function of elapsed ticks, contact levels and the bytes that came over the link: no clock, no
-I/O, no allocation. It holds the limit image of channel A and runs on what of it a second channel
+I/O, no allocation. It holds the limit image of channel A and runs on what of it channel B
 can see.
 """
 

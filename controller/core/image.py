@@ -5,7 +5,7 @@ between two ticks; `freeze` copies both into the core's arrays at once, so nothi
 changes under it. Behind the kernel's inputs lie the blocks of `own_blocks`: the hints of one tick
 (source + 1, 0 for an empty slot), the set-point sent last per unit and its code (sent.py), the time
 left of a lamp test, who has locked the cabinet out, why it rests (run/run_request.py), first-out
-and cause mask of the second channel, whether the process has been told to end, and how a reset has
+and cause mask of channel B, whether the process has been told to end, and how a reset has
 ended that the kernel was not given. Of the words behind the hints the core reads the lamp test
 alone: the others are for readers of the journal.
 """

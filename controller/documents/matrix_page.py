@@ -139,11 +139,10 @@ def _reading_blocks(found):
     return [
         document.Heading(2, "Where a stage was read otherwise than its row says"),
         document.Text(
-            "The project's fact table (section 7) leaves a choice there, or the row "
-            "is more than one "
-            "stage. All other cells of these columns are taken letter for letter. A "
-            "stage of ours has no "
-            "cell there: it is held against the last, strongest step of its row."
+            "The project's fact table (section 7) leaves a choice there, or the row is more than "
+            "one stage. All other cells of these columns are taken letter for letter. A stage that "
+            "the project adds has no cell there: it is compared with the last, strongest step of "
+            "its row."
         ),
         document.Table(
             ("stage", "column", "read as"),
@@ -155,18 +154,15 @@ def _reading_blocks(found):
 def _general_blocks():
     return [
         document.Text(
-            "Every row that this program evaluates, with the thresholds for LFP "
-            "cells (NMC in brackets). "
-            "A site may only tighten them; which rows are armed the site decides: "
-            "give --site FILE."
+            "Every row that this program evaluates, with the thresholds for LFP cells (NMC in "
+            "brackets). A site may only tighten them. The site decides which rows are armed: give "
+            "--site FILE."
         ),
         document.Text(
-            "Rows 1 to 48 are those of the project's fact table, rows from 49 on "
-            "are ours, and so is each "
-            "stage marked so: it stands under the row it belongs to, whose clauses "
-            "do not ask for it, or "
-            "whose words (38b, 40d) have no number. "
-            "Numbers and letters under basis are keys of that table."
+            "Rows 1 to 48 are those of the project's fact table. The project adds the rows from "
+            "49 on and each stage marked (project): the clauses of its row do not require it, or "
+            "give no number for it (38b, 40d). Numbers and letters under basis are keys of that "
+            "table."
         ),
     ]
 
@@ -187,7 +183,7 @@ def _of_stage(row, stage, named):
     if stage["scope"] != matrix_words.SCOPES[m.CABINET]:
         cause += f" (each {stage['scope']})"
     if stage["is_ours"]:
-        name += " (ours)"
+        name += " (project)"
     absent = map(effect_words.absent_words, stage["demands_not_fitted"])
     effects = "; ".join(filter(None, [", ".join(stage["demands"]), *absent]))
     return (

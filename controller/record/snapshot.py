@@ -77,7 +77,7 @@ class Snapshot:
 
     @property
     def causes(self):
-        """What a reset names: first-out and cause mask here, then those of the second channel."""
+        """What a reset names: first-out and cause mask here, then those of channel B."""
         at = self._peer_at
         peer = PEER_EMPTY if at is None else tuple(self.inp[at : at + len(PEER)])
         return (self.first_out, self.cause_mask, *peer)

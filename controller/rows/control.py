@@ -1,4 +1,4 @@
-"""The controller and its second channel: rows 44 and 51."""
+"""The controller and its channel B: rows 44 and 51."""
 
 from controller.rows.shapes import (
     BY_LEVEL,
@@ -37,9 +37,7 @@ FEATURES = {
     ),
     "self_test_bits": Feature("self-test of memory, clock, program, relays", ON_RIG, shown=YES_NO),
     "cpu_temperature_ddegC": Feature("processor temperature", ON_RIG),
-    "peer_code": Feature(
-        "second channel disagrees or is silent", "switch the second channel off", shown=YES_NO
-    ),
+    "peer_code": Feature("channel B disagrees or is silent", "switch channel B off", shown=YES_NO),
 }
 ROWS = (
     Row(
@@ -145,16 +143,16 @@ ROWS = (
     Row(
         51,
         what=(
-            "second channel silent, in disagreement, or without a permit of its own "
-            "(ours: two channels)"
+            "channel B silent, in disagreement, or without a permit of its own "
+            "(project: two channels)"
         ),
         basis="design",
         confidence="D",
-        name="second channel",
-        sentence="The second channel is silent or disagrees.",
+        name="channel B",
+        sentence="Channel B is silent or disagrees.",
         remedy="Compare the limit image of both channels: same file, same program. Remote reset.",
         proof=Interval(
-            YEAR_D, "permit relay of the second channel: only a channel that is off shows it", "D"
+            YEAR_D, "permit relay of channel B: only a channel that is off shows it", "D"
         ),
     ),
 )

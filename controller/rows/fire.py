@@ -17,7 +17,7 @@ BY_WIRE = (
     "unless the site names the row in hma.hard_wired_rows: what must act by "
     "wire are rows 1, 12, 30 and 44"
 )
-BY_PROGRAM = f"asked of the program, and of the second channel where one is fitted, {BY_WIRE}"
+BY_PROGRAM = f"asked of the program, and of channel B where one is fitted, {BY_WIRE}"
 FEATURES = {
     "estop_1_ok": Feature(
         "emergency stop, contact 1 open",

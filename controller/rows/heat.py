@@ -252,13 +252,13 @@ ROWS = (
     ),
     Row(
         53,
-        what="two weak signs of runaway together (ours: suspicion)",
+        what="two weak signs of runaway together (project: suspicion)",
         basis="C41, C50, design",
         confidence="D",
         name="runaway suspected",
         sentence="Two weak signs of a thermal runaway agree.",
         remedy="Do not open. Watch temperatures and gas. Remote reset.",
         proof=COMPUTED,
-        stages=(Stage("53", by_nobody="two weak signs are added up, which is ours alone"),),
+        stages=(Stage("53", by_nobody="two weak signs are added up, a row of this project alone"),),
     ),
 )

@@ -13,7 +13,7 @@ CONFIDENCE = {
     "C": "read in a primary text",
     "C2": "read in a secondary text",
     "G": "unconfirmed (?)",
-    "D": "derived, or a default of ours",
+    "D": "derived, or a default of the project",
 }
 # ending of a feature's name: divisor, unit. The first that fits counts.
 UNITS = (

@@ -2,9 +2,9 @@
 it was read instead.
 
 The matrix prints this table for the assessor. `tests/safety/test_transcription.py` holds it against
-the document: there is a reading for every difference, and none where there is no difference. Stages
-of ours that stand under a row of the document have no cell of their own there: they are held
-against the last, strongest step of their row.
+the document: there is a reading for every difference, and none where there is no difference. A
+stage that the project adds to a row of the document has no cell there: it is compared with the
+last, strongest step of its row.
 """
 
 from controller.rows.records import ROWS, STAGES
@@ -50,10 +50,8 @@ def is_ours(stage):
 
 
 def basis(stage):
-    """(basis, confidence) of a stage: of its row, whose clauses do not stand behind a stage of
-    ours.
-    """
+    """(basis, confidence) of a stage: those of its row, or the project's."""
     row = ROWS[stage[m.S_ROW]]
     if STAGES[stage[m.S_ID]].is_ours:
-        return f"ours; its row has {row.basis}", "D"
+        return f"project; its row has {row.basis}", "D"
     return row.basis, row.confidence

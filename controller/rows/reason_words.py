@@ -254,7 +254,7 @@ _INHIBITS = (
     ),
     (
         "channel B",
-        "The second channel is not heard, does not agree, or gives no permit of its own.",
+        "Channel B is not heard, does not agree, or gives no permit of its own.",
         "Look at its lamp and link; it may wait for a reset or hold another version or site.",
     ),
     (

@@ -23,8 +23,8 @@ class Interval(NamedTuple):
 
 class Wired(NamedTuple):
     """A row in hard wiring. inject: how to prove it with the controller off; is_required: where no
-    second channel sees it. contact: equipment whose contact it acts by, "" where that is always
-    there. seen_by: equipment whose contact a second channel sees it by.
+    channel B sees it. contact: equipment whose contact it acts by, "" where that is always
+    there. seen_by: equipment whose contact channel B sees it by.
     """
 
     inject: str

@@ -150,7 +150,7 @@ ROWS = (
     ),
     Row(
         49,
-        what="I/O module silent (ours: the silence ladder)",
+        what="I/O module silent (project: the silence ladder)",
         basis="design",
         confidence="D",
         name="I/O module silent",
@@ -161,7 +161,7 @@ ROWS = (
     ),
     Row(
         50,
-        what="meter silent or frozen (ours: the silence ladder)",
+        what="meter silent or frozen (project: the silence ladder)",
         basis="design",
         confidence="D",
         name="meter silent or frozen",
@@ -186,7 +186,7 @@ ROWS = (
     ),
     Row(
         52,
-        what="climate or UPS monitor silent (ours: the silence ladder)",
+        what="climate or UPS monitor silent (project: the silence ladder)",
         basis="design",
         confidence="D",
         name="monitor silent",

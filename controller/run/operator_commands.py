@@ -18,9 +18,9 @@ from controller.system import sockets
 from controller.system.paths import quoted
 from safety import latches
 
-# magic, what, first-out instance, cause mask, both of the second channel
+# magic, what, first-out instance, cause mask, both of channel B
 REQUEST = struct.Struct("<4sBxxxiiii")
-# magic, answer, of a reset: the second channel's (channel_link.RESULTS)
+# magic, answer, of a reset: channel B's (channel_link.RESULTS)
 ANSWER = struct.Struct("<4sBB")
 MAGIC = b"FBC1"
 REMOTE_RESET, KEY_RESET, RUN, STOP = 1, 2, 3, 4

@@ -1,5 +1,5 @@
 """A reset that an operator asked for: judged here, stored, given to the kernel, then passed on to
-the second channel.
+channel B.
 
 What it clears is stored before it takes effect, so that no cut of power gives a token back. The
 kernel gets no reset that is not stored: in its own step the last tick of the five seconds may have
@@ -12,9 +12,9 @@ from controller.run import operator_commands
 from controller.run.stored_value import StoredValue
 from safety import latches, matrix, signals as s
 
-# Results after which a reset goes on to the second channel. Not after a refusal that holds there
+# Results after which a reset goes on to channel B. Not after a refusal that holds there
 # too: causes have changed since the operator looked, no more resets are allowed in this hour, the
-# key is asked for. NOT_CLEAR_YET may be row 51 alone, which is active here until the second channel
+# key is asked for. NOT_CLEAR_YET may be row 51 alone, which is active here until channel B
 # permits: it would wait for ever for the reset it waits for.
 PASSED_ON = (latches.DONE, latches.NOT_CLEAR_YET, latches.NOTHING)
 
@@ -28,8 +28,8 @@ class Reset:
         """submit(): hand over a record now."""
         self._core, self._image, self._submit = core, image, submit
         self._asked = None  # (kind, first-out, mask) of a reset that has not ended
-        self._asked_of_peer = None  # the same of the second channel, for when it has
-        self._ended = 0  # how it ended here, while the second channel has not answered
+        self._asked_of_peer = None  # the same of channel B, for when it has
+        self._ended = 0  # how it ended here, while channel B has not answered
         self.cleared = StoredValue(())
         self.answer, self.peer_answer = 0, latches.NONE
 
@@ -103,7 +103,7 @@ class Reset:
     def _end(self, result, peer):
         """The reset has been carried out or refused: the next record holds all that is latched.
 
-        Where there is a second channel, its turn comes now, and the operator is answered when it
+        Where there is channel B, its turn comes now, and the operator is answered when it
         has answered.
         """
         self._asked, self.cleared.in_effect = None, ()

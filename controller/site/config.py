@@ -98,7 +98,7 @@ class Config:
 
     @property
     def channel_b(self):
-        """The wire to the second channel (a topology.Bus), None where none is fitted."""
+        """The wire to channel B (a topology.Bus), None where none is fitted."""
         return self.topology.channel_b
 
     def layout(self):

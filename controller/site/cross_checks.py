@@ -18,7 +18,7 @@ RISING = (
     ("discharge_end_mV", "charge_taper_mV"),
     ("discharge_end_mV", "discharge_taper_mV"),
 )
-# Frames of the second channel that may be lost in a row: with fewer a line that is merely noisy
+# Frames of channel B that may be lost in a row: with fewer a line that is merely noisy
 # would drop its permit.
 LOST_FRAMES_MIN = 3
 EXPIRY_TICKS_MIN = frame.FRAME_EVERY_TICKS * (LOST_FRAMES_MIN + 1) + peer.EXPIRY_SPARE_TICKS
@@ -169,7 +169,7 @@ def _check_expiry(values, config):
 
 
 def _check_frames(values, config):
-    """Refuse an expiry of so few ticks that the second channel's permit falls with a frame or two,
+    """Refuse an expiry of so few ticks that channel B's permit falls with a frame or two,
     or never comes.
     """
     tick_ms = config.tick_ms
@@ -182,13 +182,13 @@ def _check_frames(values, config):
         key, allowed = "tick_ms", ", ".join(map(str, slow_ms))
     values.not_allowed(
         ("cabinet", key),
-        f"{allowed}: the second channel's permit has to outlast {LOST_FRAMES_MIN} lost frames in a "
+        f"{allowed}: channel B's permit has to outlast {LOST_FRAMES_MIN} lost frames in a "
         f"row, one every {frame.FRAME_EVERY_TICKS} ticks",
     )
 
 
 def _check_link(values, config):
-    """Refuse a line to the second channel on which a frame is still under way when the next one is
+    """Refuse a line to channel B on which a frame is still under way when the next one is
     due.
     """
     due_ms = frame.FRAME_EVERY_TICKS * config.tick_ms

@@ -2,7 +2,7 @@
 it for the rest.
 
 A row that needs one of these facts (the flammable limit of the vent gas, the chemistry, what stands
-in for a second channel) refuses a file that lacks it. Nothing here has a default that could stand
+in for channel B) refuses a file that lacks it. Nothing here has a default that could stand
 in for a report nobody read.
 """
 
@@ -69,7 +69,7 @@ def chemistry_of(chain):
 
 
 def hard_wired_rows(not_fitted, second_channel):
-    """Rows that must act by wire, as no second channel sees them; what is not fitted has none.
+    """Rows that must act by wire, as no channel B sees them; what is not fitted has none.
     second_channel: bool.
     """
     return [
@@ -183,10 +183,10 @@ def _check_hard_wired(values, not_fitted):
     rows = values.get("hma", "hard_wired_rows") or []
     for row in needed:
         if row not in rows:
-            why = f"without a second channel {with_clauses([row])} must act by wire"
+            why = f"without channel B {with_clauses([row])} must act by wire"
             if second_channel:
                 why = (
-                    f"{with_clauses([row])} must act by wire: the second channel would see it by "
+                    f"{with_clauses([row])} must act by wire: channel B would see it by "
                     f"{WIRED[row].seen_by} alone, which is not fitted"
                 )
             _refuse_rows(values, not_fitted, {*rows, *needed}, why)

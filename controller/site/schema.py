@@ -189,7 +189,7 @@ HMA = {
     "hard_wired_accepted": _named("who accepted the wiring, or the document that shows it"),
 }
 
-# The wire to the second channel, where one is fitted.
+# The wire to channel B, where one is fitted.
 CHANNEL_B = {
     "port": Spec("text", (_PORT, _PORT_TEXT)),
     "baud_Bd": Spec("choice", BAUDS_BD, 115_200),

@@ -106,7 +106,7 @@ def smoke_zones(not_fitted):
 
 
 def accepted(topology, name):
-    """Who accepted that this equipment (or the second channel) is not fitted, or "" where nobody
+    """Who accepted that this equipment (or channel B) is not fitted, or "" where nobody
     did.
     """
     if name == SECOND_CHANNEL:

@@ -42,8 +42,8 @@ _CHARGED = ("soc_permille", "state of charge")
 TAPERS = (
     Taper("18a", CHARGE, *_WARM, _HOT, "temperatures_reported", "row 18"),
     Taper("18b", DISCHARGE, *_WARM, _HOT, "temperatures_reported", "row 18"),
-    Taper("25a", CHARGE, *_FROST, _COLD, "temperatures_reported", "ours: 10 K before row 25"),
-    Taper("25b", DISCHARGE, *_FROST, _COLD, "temperatures_reported", "ours: 10 K before row 25"),
+    Taper("25a", CHARGE, *_FROST, _COLD, "temperatures_reported", "project: 10 K before row 25"),
+    Taper("25b", DISCHARGE, *_FROST, _COLD, "temperatures_reported", "project: 10 K before row 25"),
     Taper(
         "27",
         CHARGE,
@@ -51,7 +51,7 @@ TAPERS = (
         "highest cell",
         ("charge_taper_mV", "charge_end_mV"),
         "cells_reported",
-        f"row 27 for the taper; ours: it {_EARLIER}",
+        f"row 27 for the taper; project: it {_EARLIER}",
     ),
     Taper(
         "31a",
@@ -60,7 +60,7 @@ TAPERS = (
         "lowest cell",
         ("discharge_taper_mV", "discharge_end_mV"),
         "cells_reported",
-        f"row 31 for the taper; ours: with LFP cells it {_EARLIER}",
+        f"row 31 for the taper; project: with LFP cells it {_EARLIER}",
     ),
     Taper(
         "40a",
@@ -69,10 +69,10 @@ TAPERS = (
         "silence of the BMS",
         ("bms_warn_ms", "bms_ramp_ms"),
         "",
-        "ours: the silence ladder",
+        "project: the silence ladder",
     ),
-    Taper("", CHARGE, *_CHARGED, _SOC[0], "", "ours: the last 3 %"),
-    Taper("", DISCHARGE, *_CHARGED, _SOC[1], "", "ours: the last 3 %"),
+    Taper("", CHARGE, *_CHARGED, _SOC[0], "", "project: the last 3 %"),
+    Taper("", DISCHARGE, *_CHARGED, _SOC[1], "", "project: the last 3 %"),
 )
 
 

@@ -223,7 +223,7 @@ def _link_ms(config):
 
 
 def frame_ms(baud_Bd):
-    """How long a frame of the second channel is under way on its line, rounded up."""
+    """How long a frame of channel B is under way on its line, rounded up."""
     return -(-frame.FRAME_BYTES * schema.CHARACTERS["8N1"] * 1000 // baud_Bd)
 
 

@@ -110,7 +110,7 @@ def build(values, missing=()):
 
 
 def _channel_b(values, is_fitted):
-    """The Bus to a second channel, or None; keys of one that is not fitted are refused."""
+    """The Bus to channel B, or None; keys of one that is not fitted are refused."""
     if is_fitted:
         port, baud_Bd = values.need("channel_b", "port"), values.get("channel_b", "baud_Bd")
         return Bus("channel_b", "channel", port=port, baud_Bd=baud_Bd)
@@ -187,7 +187,7 @@ def _bus(values, name):
 
 
 def _check_wires(values, buses, channel_b):
-    """Two buses on one wire would be two masters; the second channel would talk among them."""
+    """Two buses on one wire would be two masters; channel B would talk among them."""
     seen = {}
     wires = [(bus, ("bus", bus.name, "port" if bus.port else "channel")) for bus in buses]
     for bus, key in [*wires, *[(channel_b, ("channel_b", "port"))] * (channel_b is not None)]:

@@ -78,7 +78,7 @@ def row_of(shadow, name, began_ms, began_code=0):
 
 
 def _reason(shadow, stage, began_code):
-    """As reason_of; the rows of second channel and self-test name their cause of now, else their
+    """As reason_of; the rows of channel B and self-test name their cause of now, else their
     first.
     """
     found, feature = reason_of(stage), stage[m.S_FEATURE]

@@ -1,7 +1,7 @@
 """Hard-wired safety: E-stop chain, 25 % LFL relay, cell over-voltage; enable and supply relays with
 their drop order.
 
-The permit relay of a second channel is in series with the chain and outside its bridge. A relay
+The permit relay of channel B is in series with the chain and outside its bridge. A relay
 follows its coil only while the chain is closed. The I/O modules hold the coils (all 0 once they
 expire), so inverse names end in `_off`: an expired module leaves the fan on.
 """
@@ -32,7 +32,7 @@ class SafetyRelays:
         self.fire_closed = self.suppression_closed = self.lfl_closed = True
         self.cell_voltage_closed = True
         self.breaker_open = False  # the DC breaker upstream, until it is closed by hand
-        self.channel_b_closed = True  # a cabinet without a second channel has a piece of wire there
+        self.channel_b_closed = True  # a cabinet without channel B has a piece of wire there
         self.bridged = self.pcs_enable = self.contactor_supply = False
         self._off_delay_s, self._fire_in_chain = off_delay_s, fire_in_chain
         self._left_s = 0.0

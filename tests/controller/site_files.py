@@ -50,7 +50,7 @@ class SiteFiles:
         return self.append("site", "[not_fitted]\n" + "\n".join(lines))
 
     def second_channel(self, port="/dev/serial/by-path/b"):
-        """With a second channel."""
+        """With channel B."""
         self.replace("type", 'second_channel = "none" ', 'second_channel = "fitted" ')
         return self.append("cabinet", f'[channel_b]\nport = "{port}"')
 

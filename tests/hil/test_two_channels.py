@@ -1,4 +1,4 @@
-"""A cabinet with a second channel, in virtual time: each channel stops it alone and names why."""
+"""A cabinet with channel B, in virtual time: each channel stops it alone and names why."""
 
 import shutil
 
@@ -16,7 +16,7 @@ LINK = '[channel_b]\nport = "/dev/serial/by-path/b"'
 
 
 def site_with(folder, fitted="fitted", link=LINK):
-    """The example site with this second channel and this table of its link."""
+    """The example site with this channel B and this table of its link."""
     shutil.copytree(SITES, folder)
     path = folder / "types" / "firebreak_645.toml"
     text = path.read_text().replace('second_channel = "none"', f'second_channel = "{fitted}"')
@@ -82,7 +82,7 @@ def test_a_b_without_supply_opens_at_once_by_its_relay(running):
     assert running.plant.relays.channel_b_closed is False
     running.run(6)
     assert "51" in running.trips.standing()
-    assert said(running) == "channel B is silent"
+    assert said(running) == "Channel B is silent"
 
 
 def test_with_a_dead_b_lets_go_in_half_a_second(running):

@@ -13,7 +13,7 @@ DISAGREE_TICKS = 25
 
 
 class ChannelB:
-    """A second channel and its other side. `contacts`: without the relay's mirror contact."""
+    """Channel B and its other side. `contacts`: without the relay's mirror contact."""
 
     def __init__(self, image=None, level=0, racks=1):
         self.image = default_image(racks=racks) if image is None else image

@@ -154,7 +154,7 @@ STAGES = """
 49  io_silence_ms                 >=500    0     L1 200  0 BLIND
 50a meter_silence_ms              >=500    0     L0 300  1 L ich O
 50b meter_frozen_ms               >=5000   0     L0 1000 1 L ich O
-# The second channel: silent, or of another opinion (what says so waits the 0.5 s of the design).
+# Channel B: silent, or of another opinion (what says so waits the 0.5 s of the design).
 # The monitors of climate and UPS: silent for 10 s.
 51  peer_code                     >=1      0     L1 0    0 S I H ich idc O if energised
 53  runaway_suspicion_pct         >=140    4     L1 70   0 R Z fan L H ich idc O F P

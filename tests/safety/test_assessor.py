@@ -35,7 +35,9 @@ def test_what_is_unconfirmed_says_so(row):
     ]
     assert len(lines) == 1 + sum(stage[m.S_ROW] == row for stage in m.STAGES)
     for line in lines:
-        assert ("(?)" in line) == (records.ROWS[row].confidence == "G" and "| ours; " not in line)
+        assert ("(?)" in line) == (
+            records.ROWS[row].confidence == "G" and "| project; " not in line
+        )
 
 
 def test_the_times_are_those_of_the_chain_and_add_up():

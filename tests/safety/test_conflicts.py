@@ -136,7 +136,7 @@ def test_which_rows_trip_the_shunt_and_which_shed_the_auxiliary_loads():
     assert (calm.out[s.SHUNT_TRIP_ON], calm.out[s.AUX_LOAD_OK]) == (0, 1)
 
 
-# -- a kernel without converters and racks, as a second channel has it
+# -- a kernel without converters and racks, as channel B has it
 
 
 def test_a_kernel_without_converters_and_racks_runs():

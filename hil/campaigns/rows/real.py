@@ -55,12 +55,12 @@ BESIDE = {label: EVERY[label].alone for label in REAL if EVERY[label].alone}
 
 
 def section(port):
-    """Of a cabinet's file: where the second channel's plug is."""
+    """Of a cabinet's file: where channel B's plug is."""
     return f'[{CHANNEL_B}]\nport = "{port}"\n'
 
 
 def site(directory):
-    """Part of an order: the example site with a second channel, a copy in this directory."""
+    """Part of an order: the example site with channel B, a copy in this directory."""
     folder = pathlib.Path(directory, "sites")
     shutil.copytree(SITES, folder)
     path, cabinet = folder / "types" / TYPE, folder / "example" / "cabinet.toml"
@@ -91,7 +91,7 @@ class CourseRig(Rig):
         self.may_be_killed = each.does("controller_kill")
 
     def _write_cabinet_file(self, wires):
-        """The second channel's plug has a section of its own."""
+        """Channel B's plug has a section of its own."""
         ports = dict(wires["ports"])
         if CHANNEL_B in ports:
             self.order["cabinet_more"] += section(ports.pop(CHANNEL_B))

@@ -26,7 +26,7 @@ CHANNEL_B = Bus("channel_b", "channel", "", "", 0, "/dev/null", 115_200, "8N1")
 def armed(config, more, less):
     """The configuration with some stages armed, others not, in its image: of every instance.
 
-    One that arms row 51 has a second channel, which the example site has not.
+    One that arms row 51 has channel B, which the example site has not.
     """
     image = config.safety_image[:]
     scopes = ((m.CABINET, 1), (m.UNIT, config.units), (m.RACK, config.racks))

@@ -77,7 +77,7 @@ class Watch:
             self._stands_us = at_us
 
     def _allow(self):
-        """What was active before; what a dead or silenced module or the second channel does by
+        """What was active before; what a dead or silenced module or channel B does by
         itself; zero power where it follows from that, from a converter that hears nothing or from
         the racks' own limits; and the lamp for no energy.
         """

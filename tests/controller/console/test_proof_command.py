@@ -349,7 +349,7 @@ def test_json_holds_the_facts(ledger):
     facts = json.loads(ledger.list("json")[1])
     row = facts["rows"][0]
     assert (facts["records"], facts["tests"], facts["wrong"], facts["clock"]) == (2, 1, [], "ntp")
-    assert (facts["rows_armed"], len(facts["rows"])) == (52, 75), "row 51: no second channel here"
+    assert (facts["rows_armed"], len(facts["rows"])) == (52, 75), "row 51: no channel B here"
     assert row["last"]["hash"] == facts["head"] and row["state"] == "ok" and row["days_left"] == 365
 
 

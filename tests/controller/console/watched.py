@@ -105,7 +105,7 @@ class Watched:
 
 
 def two_channels(folder):
-    """The example site with a second channel; its files are written into folder."""
+    """The example site with channel B; its files are written into folder."""
     shutil.copytree(SITES, folder / "sites")
     path = folder / "sites" / "types" / "firebreak_645.toml"
     text = path.read_text().replace('second_channel = "none"', 'second_channel = "fitted"')

@@ -121,10 +121,10 @@ def test_a_stage_of_the_project_is_marked_beside_the_basis_of_its_row(capsys, wi
     found = [run(capsys, "matrix --format", form, *given)[1] for form in FORMS]
     markdown, page, facts = found[0], found[1], stages_of(json.loads(found[2]))
     for stage in OURS:
-        basis = f"ours; its row has {records.ROWS[BY_ID[stage][m.S_ROW]].basis}"
-        (line,) = [line for line in markdown.splitlines() if f"| {stage} (ours) |" in line]
+        basis = f"project; its row has {records.ROWS[BY_ID[stage][m.S_ROW]].basis}"
+        (line,) = [line for line in markdown.splitlines() if f"| {stage} (project) |" in line]
         assert line.endswith(f"| {basis} | D |")
-        assert f"{stage} (ours)" in page and html.escape(basis) in page
+        assert f"{stage} (project)" in page and html.escape(basis) in page
         fact = facts[stage]
         assert (fact["is_ours"], fact["basis"], fact["confidence"]) == (True, basis, "D")
 
@@ -147,7 +147,9 @@ def test_unconfirmed_rows_are_marked():
     text = matrix_text(general())
     for row in records.ROWS:
         lines = [line for line in text.split("\n") if line.startswith(f"| {row} | {row}")]
-        marked = [("(?) |" in line) == (row in doubt and "| ours; " not in line) for line in lines]
+        marked = [
+            ("(?) |" in line) == (row in doubt and "| project; " not in line) for line in lines
+        ]
         assert marked and all(marked)
 
 

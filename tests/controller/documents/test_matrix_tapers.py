@@ -170,7 +170,7 @@ def test_a_taper_that_begins_before_the_voltage_of_its_row_is_said_to_be_ours(st
     assert BY_ID[stage][m.S_SET] == at_mV and abs(none_mV - full_mV) > abs(none_mV - at_mV), (
         "it begins before"
     )
-    assert fact["basis"].startswith(f"row {stage.rstrip('a')} ") and "ours" in fact["basis"]
+    assert fact["basis"].startswith(f"row {stage.rstrip('a')} ") and "project" in fact["basis"]
 
 
 def test_the_checklist_asks_for_the_taper():

@@ -1,4 +1,4 @@
-"""A cabinet on a stand-in field, keeper and second channel, ticked by hand."""
+"""A cabinet on a stand-in field, keeper and channel B, ticked by hand."""
 
 from array import array
 from dataclasses import replace
@@ -106,7 +106,7 @@ class Field:
 
 
 class Peer:
-    """Stands in for channel_link.ChannelLink: what a test says of the second channel."""
+    """Stands in for channel_link.ChannelLink: what a test says of channel B."""
 
     def __init__(self):
         self.code, self.standing, self.orders = 0, image.PEER_EMPTY, []
@@ -246,6 +246,6 @@ def at_rest(rest=AWAKE, locked_out=""):
 
 
 def with_peer(bench):
-    """The bench and the second channel that it has from now on."""
+    """The bench and channel B that it has from now on."""
     bench.cabinet.peer = Peer()
     return bench, bench.cabinet.peer

@@ -91,7 +91,7 @@ def test_where_the_panels_path_is_supervised_no_heartbeat_is_taken_for_a_link():
     assert path(bench) == (0, 0, 0) and bench.standing == []
 
 
-# -- second channel (row 51), tests of itself (row 44)
+# -- channel B (row 51), tests of itself (row 44)
 
 
 def test_what_the_second_channel_says_is_passed_on_in_every_tick():

@@ -271,7 +271,7 @@ def test_commands_reach_the_cabinet_in_the_slack_and_both_answers_who_asked(sile
     def on_tick(ticks):
         if ticks == 2:
             asker.start()
-        if silent.cabinet.answer and peer_answer:  # of a cabinet with a second channel
+        if silent.cabinet.answer and peer_answer:  # of a cabinet with channel B
             silent.cabinet.answer, silent.cabinet.peer_answer = latches.NOT_CLEAR_YET, peer_answer
         if ticks > 2 and not asker.is_alive():
             end()

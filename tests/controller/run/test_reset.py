@@ -312,7 +312,7 @@ def test_a_copy_that_is_torn_frees_nothing(copy, saved):
     assert start.state == "inhibited" and set(start.standing) == {"44d"} | latched
 
 
-# -- the second channel
+# -- channel B
 
 
 def test_a_reset_is_passed_on_once_stored_and_answered_when_both_have_ended_it():
@@ -347,7 +347,7 @@ def test_a_reset_is_passed_on_once_stored_and_answered_when_both_have_ended_it()
 def test_what_is_refused_here_for_what_holds_there_too_is_not_passed_on(
     before, kind, answer, is_passed_on
 ):
-    """The second channel judges for itself what it sees, and may be reset alone."""
+    """Channel B judges for itself what it sees, and may be reset alone."""
     made = {"well": running, "active": lambda: running().trip(), "returns": lambda: tripped(kind)}
     bench, peer = with_peer(made.get(before, tripped)())
     peer.at_once = latches.NOTHING

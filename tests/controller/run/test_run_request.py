@@ -195,7 +195,7 @@ def test_sigterm_is_reported_every_tick_and_is_nobodys_stop():
 
 
 def test_whoever_asks_waits_longer_than_the_store_may_take():
-    """The loop is told at most a few ticks later; the second channel is not asked by a start."""
+    """The loop is told at most a few ticks later; channel B is not asked by a start."""
     assert oc.ANSWER_S * 1000 >= oc.STORED_MS + 1000
     assert keeper.HANG_US <= oc.STORED_MS * 1000
 

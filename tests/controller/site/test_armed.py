@@ -255,7 +255,7 @@ def test_suspicion_and_heating_need_two_signs(pylontech):
     assert states(pylontech.load())["53"] == {(stage_states.ARMED, "")}
 
 
-# -- row 46 and the second channel
+# -- row 46 and channel B
 
 
 @pytest.mark.parametrize(
@@ -308,7 +308,7 @@ def test_second_channel_arms_row_51_and_needs_no_rows_in_wire(files):
 
 
 def second(files, names, rows):
-    """The cabinet with a second channel and these rows in hard wiring, without this equipment,
+    """The cabinet with channel B and these rows in hard wiring, without this equipment,
     accepted.
     """
     line = f"hard_wired_rows = {rows}" if rows is not None else "# hard_wired_rows"
@@ -334,7 +334,7 @@ def test_contact_of_the_bms_that_is_missing_by_mistake(files):
     ],
 )
 def test_rows_that_must_act_without_the_controller_do(files, names, rows):
-    """In the second channel, as it arms itself from the limit image, or by wire as the site
+    """In channel B, as it arms itself from the limit image, or by wire as the site
     says.
     """
     try:

@@ -1,4 +1,4 @@
-"""The wire to the second channel, and a permit that outlasts three lost frames."""
+"""The wire to channel B, and a permit that outlasts three lost frames."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from controller.site import config, cross_checks
 from drivers import profile as profiles
 from safety import channel, frame, peer
 
-LOST = "the second channel's permit has to outlast 3 lost frames in a row, one every 2 ticks"
+LOST = "channel B's permit has to outlast 3 lost frames in a row, one every 2 ticks"
 
 
 def test_wire_of_its_own(files):
@@ -27,7 +27,7 @@ def unloaded(monkeypatch):
 
 
 def paced(files, tick_ms, expiry_ms):
-    """The cabinet with a second channel, this tick, and outputs that expire in time."""
+    """The cabinet with channel B, this tick, and outputs that expire in time."""
     files.second_channel().replace("type", "tick_ms = 20 ", f"tick_ms = {tick_ms} ")
     files.replace("type", "permit_expiry_ms = 500 ", f"permit_expiry_ms = {expiry_ms} ")
     text = (profiles.FOLDER / "io_8in_8out.toml").read_text()

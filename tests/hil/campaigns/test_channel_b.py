@@ -20,7 +20,7 @@ from safety import channel as c, frame as f, peer as pe, second as sc, signals a
 
 @pytest.fixture
 def rig():
-    """The example site with a second channel, running, in virtual time."""
+    """The example site with channel B, running, in virtual time."""
     config = start.armed(configs.load(str(EXAMPLE)), (start.SECOND_CHANNEL,), ())
     return VirtualRig(config, lambda t_s: 300_000.0, 1).run(4)
 

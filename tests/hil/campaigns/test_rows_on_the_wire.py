@@ -13,7 +13,7 @@ from hil.scenarios import faults, scenario
 from safety import signals as s
 
 HEAD = {"name": "x", "title": "x", "duration_s": 1000, "expect": []}
-# rows that look at no device: the controller itself, remote link, second channel, silences
+# rows that look at no device: the controller itself, remote link, channel B, silences
 EXTERNAL = {40, 41, 44, 46, 49, 50, 51, 52}
 
 # row | actions | within so many seconds | what must be seen then, and not before
