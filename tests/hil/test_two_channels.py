@@ -82,7 +82,7 @@ def test_a_b_without_supply_opens_at_once_by_its_relay(running):
     assert running.plant.relays.channel_b_closed is False
     running.run(6)
     assert "51" in running.trips.standing()
-    assert said(running) == "Channel B is silent"
+    assert said(running) == "channel B is silent"
 
 
 def test_with_a_dead_b_lets_go_in_half_a_second(running):
