@@ -1,5 +1,6 @@
 """Copies of the example sites that a test may edit."""
 
+import re
 import shutil
 
 from controller.site import config
@@ -35,6 +36,24 @@ class SiteFiles:
         """Add lines at the end of the file of a layer."""
         path = self.paths[LAYER[layer]]
         path.write_text(path.read_text() + "\n" + text + "\n", encoding="utf-8")
+        return self
+
+    def say(self, layer, key, value):
+        """Let a layer say this value of a key, and no other; with "nothing" it does not say the
+        key.
+        """
+        path, (table, _, name) = self.paths[LAYER[layer]], key.rpartition(".")
+        text = path.read_text()
+        start = 0
+        if table:
+            header = re.search(rf"^\[{re.escape(table)}\]$", text, re.MULTILINE)
+            if not header:
+                return self.append(layer, f"[{table}]\n{name} = {value}")
+            start = header.end()
+        own, *rest = re.split(r"(?m)^(?=\[)", text[start:], maxsplit=1)
+        own = re.sub(rf"(?m)^{re.escape(name)} = .*\n", "", own)
+        line = "" if value == "nothing" else f"\n{name} = {value}\n"
+        path.write_text(text[:start] + line + own + "".join(rest), encoding="utf-8")
         return self
 
     def drop(self, layer, *beginnings):

@@ -4,53 +4,68 @@
     # why                           a comment
     site: old -> new                one change: layer, text that is replaced by another
     site: + text                    one change: text added at the end
+    site: rack.all.cells = 241      one change: what the layer says of a key; nothing: not any more
     => the line                     what is said; one that ends in ... may go on
 
-<nl> is a new line. As a program it writes the lines anew.
+The line may follow the last change; without a file it is about the key of that change. <nl> is a
+new line. As a program it writes the lines anew.
 """
 
 import pathlib
 import tempfile
 
 from controller.site.equipment import EQUIPMENT
-from tests.controller.site_files import FIREBREAK, PYLONTECH, SiteFiles
+from tests.controller.site_files import FIREBREAK, LAYER, PYLONTECH, SiteFiles
 
 TABLE = pathlib.Path(__file__).with_name("refusals.txt")
 EXAMPLES = {"firebreak": FIREBREAK, "pylontech": PYLONTECH}
 EQUIPMENT_NAMES = ", ".join([f'"{name}"' for name in EQUIPMENT])
 PRESETS = {
-    "optional": [("type", '["suppression", "door"]', f"[{EQUIPMENT_NAMES}]")],
+    "optional": [("type", f"optional_equipment = [{EQUIPMENT_NAMES}]")],
     "second": [
-        ("type", 'second_channel = "none"', 'second_channel = "fitted"'),
-        ("type", "[unit.1]\n", '[channel_b]\nport = "/dev/serial/by-path/b"\n\n[unit.1]\n'),
+        ("type", 'cabinet.second_channel = "fitted"'),
+        ("type", 'channel_b.port = "/dev/serial/by-path/b"'),
     ],
 }
 
 
 def cases(text):
-    """[(example, [(layer, old or None, new)], line)] of the table."""
+    """[(example, [(layer, change)], line)] of the table."""
     found, example, preset, changes = [], "", [], []
     for line in text.splitlines():
         if line.startswith("== "):
             example, *names = line[3:].split()
             preset = [change for name in names for change in PRESETS[name]]
-        elif line.startswith("=> "):
-            found.append((example, preset + changes, line[3:]))
-            changes = []
         elif line and not line.startswith("#"):
-            layer, _, change = line.replace("<nl>", "\n").partition(": ")
-            old, arrow, new = change.partition(" ->")
-            added = change.startswith("+ ")
-            changes.append((layer, None, change[2:]) if added else (layer, old, new[1:]))
-            assert added or arrow, line
+            change, is_refused, said = line.partition("=> ")
+            if change:
+                layer, _, words = change.replace("<nl>", "\n").partition(": ")
+                changes.append((layer, words[:-1] if is_refused else words))
+            if is_refused:
+                found.append((example, preset + changes, whole(example, changes[-1], said)))
+                changes = []
     return found
+
+
+def whole(example, change, said):
+    """The line with its file and key, which are those of the last change where it has none."""
+    if said.startswith(EXAMPLES[example]) or ".toml:" in said.partition(" ")[0]:
+        return said
+    layer, words = change
+    return f"{EXAMPLES[example][LAYER[layer]]}:{words.partition(' = ')[0]}: {said}"
 
 
 def refusal(folder, example, changes):
     """The line that refuses the example with these changes."""
     files = SiteFiles(folder, EXAMPLES[example])
-    for layer, old, new in changes:
-        files.append(layer, new) if old is None else files.replace(layer, old, new)
+    for layer, words in changes:
+        old, arrow, new = words.partition(" ->")
+        if words.startswith("+ "):
+            files.append(layer, words[2:])
+        elif arrow:
+            files.replace(layer, old, new[1:])
+        else:
+            files.say(layer, *words.split(" = ", 1))
     return files.refusal()
 
 
@@ -64,11 +79,12 @@ def written(text):
     left = iter(cases(text))
     lines = []
     for line in text.splitlines():
-        if line.startswith("=> "):
+        change, is_refused, _ = line.partition("=> ")
+        if is_refused:
             example, changes, known = next(left)
             with tempfile.TemporaryDirectory() as folder:
                 said = refusal(pathlib.Path(folder), example, changes)
-            line = "=> " + (known if fits(known, said) else said)
+            line = line if fits(known, said) else f"{change}=> {said}"
         lines.append(line)
     return "\n".join(lines) + "\n"
 
