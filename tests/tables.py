@@ -1,6 +1,10 @@
 """Parameters of a test, written as a text."""
 
 import ast
+import re
+import sys
+
+import pytest
 
 
 def table(text):
@@ -16,3 +20,20 @@ def _value(text):
         return ast.literal_eval(text)
     except (SyntaxError, ValueError):
         return text
+
+
+def cases(text):
+    """Parametrise a test: the first line names its arguments, each other one holds cases.
+
+    A value is a Python expression in the names of the module. Two blanks end a value, ` | ` ends a
+    case, two blanks and `#` begin a remark; `*` stands before an expression that gives several
+    cases.
+    """
+    names, *lines = text.strip().splitlines()
+    known, every = sys._getframe(1).f_globals, []
+    for case in [case.strip() for line in lines for case in line.split("  #")[0].split(" | ")]:
+        if case.startswith("*"):
+            every += eval(case[1:], known)
+        elif case:
+            every.append([eval(word, known) for word in re.split(" {2,}", case)])
+    return pytest.mark.parametrize(names.split(), every)

@@ -254,8 +254,6 @@ def test_an_unknown_state_of_charge_counts_as_the_reserve_reached():
 
 
 # -- a whole run, written to a journal
-
-
 def square_W(t_s):
     """A load of 300 and 350 kW."""
     return 300_000 + 50_000 * (int(t_s) % 2)

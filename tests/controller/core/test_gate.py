@@ -6,11 +6,13 @@ import pytest
 from hypothesis import given, strategies as st
 from pymodbus.framer import FramerRTU
 from pymodbus.pdu.register_message import WriteMultipleRegistersRequest
+from tables import cases
 
 from controller.core import gate, reasons
 
 UNIT_ID, ADDRESS = 1, 40_322
 CHARGE_W_MAX, DISCHARGE_W_MAX = 200_000, 250_000
+CHARGE, DISCHARGE = reasons.GATE_CHARGE, reasons.GATE_DISCHARGE
 
 
 def frame(value, unit_id=UNIT_ID, address=ADDRESS):
@@ -30,25 +32,14 @@ def check(data, exponent=0, charge_W_max=CHARGE_W_MAX, discharge_W_max=DISCHARGE
     return gate.Gate(UNIT_ID, ADDRESS, exponent).check(data, charge_W_max, discharge_W_max)
 
 
-@pytest.mark.parametrize(
-    "exponent, value, code",
-    [
-        *[(0, value, 0) for value in (0, 1, -1, 250_000, -200_000)],
-        (0, 250_001, reasons.GATE_DISCHARGE),
-        (0, -200_001, reasons.GATE_CHARGE),
-        (0, 2**31 - 1, reasons.GATE_DISCHARGE),
-        (0, -(2**31), reasons.GATE_CHARGE),
-        (1, 25_000, 0),
-        (1, 25_001, reasons.GATE_DISCHARGE),
-        (1, -20_001, reasons.GATE_CHARGE),
-        (-1, 2_500_000, 0),
-        (-1, 2_500_001, reasons.GATE_DISCHARGE),
-        (-1, -2_000_001, reasons.GATE_CHARGE),
-        (3, 250, 0),
-        (3, 251, reasons.GATE_DISCHARGE),
-        (-3, 250_000_001, reasons.GATE_DISCHARGE),
-    ],
-)
+@cases("""
+    exponent  value  code
+    0  0  0 | 0  1  0 | 0  -1  0 | 0  250_000  0 | 0  -200_000  0
+    0  250_001  DISCHARGE | 0  -200_001  CHARGE | 0  2**31 - 1  DISCHARGE | 0  -(2**31)  CHARGE
+    1  25_000  0 | 1  25_001  DISCHARGE | 1  -20_001  CHARGE
+    -1  2_500_000  0 | -1  2_500_001  DISCHARGE | -1  -2_000_001  CHARGE
+    3  250  0 | 3  251  DISCHARGE | -3  250_000_001  DISCHARGE
+""")
 def test_limits_of_this_tick_at_the_scale_of_the_register(exponent, value, code):
     assert check(frame(value), exponent) == code
 
@@ -62,24 +53,18 @@ def test_a_scale_no_converter_has_is_refused(exponent):
 GOOD = frame(1000)
 
 
-@pytest.mark.parametrize(
-    "data, code",
-    (
-        (b"", reasons.GATE_LENGTH),
-        (GOOD[:-1], reasons.GATE_LENGTH),
-        (GOOD + b"\0", reasons.GATE_LENGTH),
-        (frame(1000, unit_id=2), reasons.GATE_UNIT_ID),
-        (frame(1000, unit_id=0), reasons.GATE_UNIT_ID),
-        (frame(1000, address=ADDRESS - 1), reasons.GATE_ADDRESS),
-        (frame(1000, address=ADDRESS + 1), reasons.GATE_ADDRESS),
-        (closed(GOOD[:1] + b"\x06" + GOOD[2:-2]), reasons.GATE_FUNCTION),
-        (closed(GOOD[:1] + b"\x17" + GOOD[2:-2]), reasons.GATE_FUNCTION),
-        (closed(GOOD[:5] + b"\x01" + GOOD[6:-2]), reasons.GATE_COUNT),
-        (closed(GOOD[:6] + b"\x02" + GOOD[7:-2]), reasons.GATE_COUNT),
-        (GOOD[:-2] + GOOD[:-3:-1], reasons.GATE_CRC),
-        (GOOD[:-1] + bytes([GOOD[-1] ^ 1]), reasons.GATE_CRC),
-    ),
-)
+@cases("""
+    data  code
+    b""  reasons.GATE_LENGTH | GOOD[:-1]  reasons.GATE_LENGTH | GOOD + b"\\0"  reasons.GATE_LENGTH
+    frame(1000, unit_id=2)  reasons.GATE_UNIT_ID | frame(1000, unit_id=0)  reasons.GATE_UNIT_ID
+    frame(1000, address=ADDRESS - 1)  reasons.GATE_ADDRESS
+    frame(1000, address=ADDRESS + 1)  reasons.GATE_ADDRESS
+    closed(GOOD[:1] + b"\\x06" + GOOD[2:-2])  reasons.GATE_FUNCTION
+    closed(GOOD[:1] + b"\\x17" + GOOD[2:-2])  reasons.GATE_FUNCTION
+    closed(GOOD[:5] + b"\\x01" + GOOD[6:-2])  reasons.GATE_COUNT
+    closed(GOOD[:6] + b"\\x02" + GOOD[7:-2])  reasons.GATE_COUNT
+    GOOD[:-2] + GOOD[:-3:-1]  reasons.GATE_CRC | GOOD[:-1] + bytes([GOOD[-1] ^ 1])  reasons.GATE_CRC
+""")
 def test_any_other_form_is_refused_with_its_reason(data, code):
     assert check(data) == code
 

@@ -5,6 +5,7 @@ from itertools import product
 
 import pytest
 from hypothesis import given, strategies as st
+from tables import cases
 from views import setup, view
 
 from controller.core import (
@@ -97,8 +98,6 @@ def heartbeat(valid_s=10, index=0):
 
 
 # -- caps
-
-
 def test_a_cap_narrows_for_as_long_as_it_is_valid_and_no_tick_longer():
     bench = Bench(source()).tick(cap(5000, 1))
     assert bench.caps == (5000, WIDE_W) and bench.table.out[o.O_CHARGE_SOURCE] == 1
@@ -115,21 +114,19 @@ def test_a_value_beyond_its_range_never_turns_round(value_W, acts_W):
     assert Bench(source()).tick(cap(value_W)).caps[0] == acts_W
 
 
-@pytest.mark.parametrize(
-    "hint",
-    [
-        (1, codes.CAP, codes.CHARGE_W_MAX, 0, 1000),
-        (-5, codes.CAP, codes.CHARGE_W_MAX, 0, 1000),
-        (0, codes.GRID_CAP, codes.CHARGE_W_MAX, 0, 1000),
-        (0, codes.CAP, codes.POWER_W, 0, 1000),
-        (0, codes.CAP, 6, 0, 1000),
-        (0, 0, 0, 0, 1000),
-        (0, 5, 1, 0, 1000),
-        (0, codes.CAP, codes.CHARGE_W_MAX, 0, 0),
-        (0, codes.CAP, codes.CHARGE_W_MAX, 0, -1),
-        (0, codes.REQUEST, codes.POWER_W, 9000, 1000),
-    ],
-)
+@cases("""
+    hint
+    (1, codes.CAP, codes.CHARGE_W_MAX, 0, 1000)
+    (-5, codes.CAP, codes.CHARGE_W_MAX, 0, 1000)
+    (0, codes.GRID_CAP, codes.CHARGE_W_MAX, 0, 1000)
+    (0, codes.CAP, codes.POWER_W, 0, 1000)
+    (0, codes.CAP, 6, 0, 1000)
+    (0, 0, 0, 0, 1000)
+    (0, 5, 1, 0, 1000)
+    (0, codes.CAP, codes.CHARGE_W_MAX, 0, 0)
+    (0, codes.CAP, codes.CHARGE_W_MAX, 0, -1)
+    (0, codes.REQUEST, codes.POWER_W, 9000, 1000)
+""")
 def test_what_no_accepted_hint_can_be_changes_nothing(hint):
     bench = Bench(source(role="cap", priority=0, charge=3000)).tick()
     before = array("i", bench.table.out)
@@ -137,8 +134,6 @@ def test_what_no_accepted_hint_can_be_changes_nothing(hint):
 
 
 # -- fallback
-
-
 def test_every_fallback_is_in_force_from_the_start():
     """longzheng/open-dynamic-export 102: a server out of reach gave "unlimited"."""
     bench = Bench(source(charge=3000, import_=350_000)).tick()
@@ -162,8 +157,6 @@ def test_an_expired_cap_falls_to_its_fallback_and_stays_until_heartbeat_and_hint
 
 
 # -- who is there (the operations centre of row 46)
-
-
 @pytest.mark.parametrize("others", [(), (12, 13, 49)])
 def test_a_source_is_alive_for_as_long_as_its_heartbeat_says(others):
     """A second: fifty ticks, whatever other sources send meanwhile."""
@@ -184,17 +177,13 @@ def test_a_heartbeat_counts_no_longer_than_its_source_may():
 
 
 # -- grid caps
-
-
-@pytest.mark.parametrize(
-    "connection_W, value_W, low_W",
-    [
-        (300_000, 250_000, 50_000),
-        (300_050, 250_000, 50_100),
-        (300_000, 400_000, -100_000),
-        (-9000, 0, -9000),
-    ],
-)
+@cases("""
+    connection_W  value_W  low_W
+    300_000       250_000  50_000
+    300_050       250_000  50_100
+    300_000       400_000  -100_000
+    -9000         0        -9000
+""")
 def test_an_import_maximum_obliges(connection_W, value_W, low_W):
     bench = Bench(source())
     bench.connection_W = connection_W
@@ -213,15 +202,13 @@ def test_the_obligation_ends_with_the_hint_and_with_the_grid_meter():
 
 
 @pytest.mark.parametrize("role", ["cap", "request"])
-@pytest.mark.parametrize(
-    "connection_W, charge_W, discharge_W",
-    [
-        (300_000, 50_000, 300_000),
-        (299_950, 50_000, 299_900),
-        (360_000, 0, 360_000),
-        (-70_000, 420_000, 0),
-    ],
-)
+@cases("""
+    connection_W  charge_W  discharge_W
+    300_000       50_000    300_000
+    299_950       50_000    299_900
+    360_000       0         360_000
+    -70_000       420_000   0
+""")
 def test_without_the_role_a_grid_maximum_only_narrows(role, connection_W, charge_W, discharge_W):
     bench = Bench(source(role=role))
     bench.connection_W = connection_W
@@ -241,8 +228,6 @@ def test_without_the_role_the_tighter_of_cap_and_grid_maximum_acts():
 
 
 # -- against a model
-
-
 class Model:
     """The same rules in absolute time: what is in force is asked for, nothing is counted down."""
 
@@ -369,8 +354,6 @@ def check_answers(bench, model, connection_W):
 
 
 # -- what is published
-
-
 def test_every_published_word_has_its_name_and_its_place():
     names = t.HintTable.output_names(3)
     assert len(names) == len(set(names)) == o.output_count(3)

@@ -99,8 +99,6 @@ def test_hints_without_a_source_change_nothing_but_the_inputs():
 
 
 # -- one core, by hand
-
-
 class Steady:
     """A running core of the example site whose inputs stay good; tick: hints as of put."""
 
@@ -258,8 +256,6 @@ def test_unknown_energy_is_not_none_left():
 
 
 # -- the image and the journal
-
-
 def test_slots_fill_in_order_and_empty_with_the_freeze():
     image = images.ProcessImage(FIREBREAK.layout())
     inp, fresh = array("i", image.inp), bytearray(image.fresh)

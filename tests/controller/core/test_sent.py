@@ -2,8 +2,8 @@
 
 from array import array
 
-import pytest
 from hypothesis import given, strategies as some
+from tables import cases
 
 from controller.core.sent import NOTHING, SENT, Sent
 from drivers.buses import rtu
@@ -39,20 +39,11 @@ def test_the_value_is_the_one_in_the_frame(raw):
     assert sent(write(WSET, *words(raw))) == (raw, SENT)
 
 
-@pytest.mark.parametrize(
-    "exponent, raw, watts",
-    [
-        (0, -5, -5),
-        (3, 81, 81_000),
-        (2, -815, -81_500),
-        (-1, 19, 1),
-        (-1, -19, -1),
-        (-3, 81_500_999, 81_500),
-        (None, 0, 0),
-        (0, -(2**31), -INT_MAX),
-        (3, 2**31 - 1, INT_MAX),
-    ],
-)
+@cases("""
+    exponent  raw  watts
+    0  -5  -5 | 3  81  81_000 | 2  -815  -81_500 | -1  19  1 | -1  -19  -1 | -3  81_500_999  81_500
+    None  0  0 | 0  -(2**31)  -INT_MAX | 3  2**31 - 1  INT_MAX
+""")
 def test_the_scale_is_the_converters_and_rounds_toward_zero(exponent, raw, watts):
     assert sent(write(WSET, *words(raw)), exponent) == (watts, SENT)
 
@@ -63,17 +54,15 @@ def test_a_longer_write_that_covers_it_counts():
     assert sent(write(WSET - 2, 1, 1, 0, 300)) == (300, SENT)
 
 
-@pytest.mark.parametrize(
-    "frame",
-    [
-        write(WSET - 2, 1, 1, 9),
-        write(WSET - 1, 1),
-        write(WSET + 1, 0, 9),
-        write(WSET - 9, 1, 2, 3),
-        rtu.write_register_request("write", 1, WSET, 9).frame,
-        rtu.read_request("read", 1, 3, WSET, 2).frame,
-    ],
-)
+@cases("""
+    frame
+    write(WSET - 2, 1, 1, 9)
+    write(WSET - 1, 1)
+    write(WSET + 1, 0, 9)
+    write(WSET - 9, 1, 2, 3)
+    rtu.write_register_request("write", 1, WSET, 9).frame
+    rtu.read_request("read", 1, 3, WSET, 2).frame
+""")
 def test_what_does_not_hold_the_whole_of_it_says_nothing(frame):
     assert sent(frame) == (7, NOTHING)
 

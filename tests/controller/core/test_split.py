@@ -2,6 +2,7 @@
 
 import pytest
 from hypothesis import given, strategies as st
+from tables import cases
 
 from controller.core.split import Split
 
@@ -48,19 +49,17 @@ def test_water_fills_evenly(total_W, units):
             )
 
 
-@pytest.mark.parametrize(
-    "total_W, out",
-    [
-        (0, [0, 0, 0]),
-        (90, [15, 30, 45]),
-        (-90, [-15, -30, -45]),
-        (91, [15, 30, 46]),
-        (1000, [183, 367, 450]),  # the third is full: 550 left by 1 to 2
-        (1200, [300, 450, 450]),
-        (5000, [400, 450, 450]),
-        (-5000, [-100, -100, -100]),
-    ],
-)
+@cases("""
+    total_W  out
+    0        [0, 0, 0]
+    90       [15, 30, 45]
+    -90      [-15, -30, -45]
+    91       [15, 30, 46]
+    1000     [183, 367, 450]  # the third is full: 550 left by 1 to 2
+    1200     [300, 450, 450]
+    5000     [400, 450, 450]
+    -5000    [-100, -100, -100]
+""")
 def test_three_units(total_W, out):
     assert split(total_W, [100] * 3, [400, 450, 450], [1, 2, 3]) == (sum(out), out)
 

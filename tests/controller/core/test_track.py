@@ -146,8 +146,6 @@ def level(seconds, power_W=300_000):
 
 
 # -- measured traces
-
-
 LORA = "lora_512xh100_2s"
 GPT3 = "gpt3_512xh100_2s"
 
@@ -178,8 +176,6 @@ def test_measured_traces_are_smoothed(
 
 
 # -- do no harm: what the path delay cannot answer in phase is left alone
-
-
 # At the whole configured delay 1.15 near 1.2 Hz is what a fit over half and whole delay costs.
 SLOW_PATH = {"dead_ms": 60, "meter_ms": 160, "poll_ms": 20}
 
@@ -228,8 +224,6 @@ def test_grid_plus_battery_tracks_without_swinging_where_no_load_meter_is():
 
 
 # -- saturation, starting, losing
-
-
 def test_a_load_beyond_the_battery_moves_the_grid_by_the_least_possible():
     """Load steps of 700 kW, +-250 kW of battery: the grid swings by the 200 kW that are left."""
     plant = Plant(
@@ -321,8 +315,6 @@ def test_a_lost_load_goes_to_zero_at_its_ramp_and_comes_back_without_a_bump():
 
 
 # -- state of charge, noise, steadiness
-
-
 @pytest.mark.parametrize("start", (0.48, 0.52))
 def test_the_state_of_charge_comes_back(start):
     plant = Plant(level(1200), soc=start).run()
@@ -370,8 +362,6 @@ def test_a_full_battery_that_may_not_charge_rests():
 
 
 # -- exactness
-
-
 POWER_W = st.integers(-(1 << 30) + 1, (1 << 30) - 1)
 
 

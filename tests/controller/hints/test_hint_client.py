@@ -6,6 +6,7 @@ import os
 import socket
 
 import pytest
+from tables import cases
 
 from controller.core import hint_codes as h
 from controller.hints import wire as w
@@ -49,15 +50,13 @@ def controller(tmp_path, monkeypatch):
 FORGED = w.reply_bytes(REPLY._replace(granted_W=10**9), OTHER)
 
 
-@pytest.mark.parametrize(
-    "before",
-    [
-        (),
-        (FORGED,) * 3,
-        (w.reply_bytes(REPLY._replace(sequence=4, code=h.ROLE), KEY),),
-        (b"", b"x" * 116),
-    ],
-)
+@cases("""
+    before
+    ()
+    (FORGED,) * 3
+    (w.reply_bytes(REPLY._replace(sequence=4, code=h.ROLE), KEY),)
+    (b"", b"x" * 116)
+""")
 def test_a_forged_reply_and_one_to_another_hint_are_passed_over(controller, before):
     controller.answers(*before, w.reply_bytes(REPLY, KEY))
     assert controller.client.hint(HINT, KEY) == REPLY

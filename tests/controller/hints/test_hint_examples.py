@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from hinted_site import KEYS, HintedSite
+from tables import cases
 from test_upstream import Served
 
 import controller.upstream
@@ -163,16 +164,14 @@ def test_a_kept_hint_survives_two_restarts_of_the_controller(site):
     assert site.source("site_ems")["accepted"] >= 2  # the heartbeat and the hint
 
 
-@pytest.mark.parametrize(
-    "seconds, key, wanted",
-    [
-        ("900", None, "H31: refused for good"),
-        ("60", "00" * 32, "no answer: .*wrong key"),
-        ("x", None, "KEYFILE: 64 hex digits, .* SOURCE WATTS SECONDS$"),
-        ("60", "no", "KEYFILE: 64"),
-        ("60", "", r".*No such file.*site_ems\.key"),
-    ],
-)
+@cases(r"""
+    seconds  key        wanted
+    "900"    None       "H31: refused for good"
+    "60"     "00" * 32  "no answer: .*wrong key"
+    "x"      None       "KEYFILE: 64 hex digits, .* SOURCE WATTS SECONDS$"
+    "60"     "no"       "KEYFILE: 64"
+    "60"     ""         r".*No such file.*site_ems\.key"
+""")
 def test_a_hint_that_can_never_be_taken_ends_in_one_line(site, seconds, key, wanted):
     if key is not None:
         key_file(site).write_text(key) if key else key_file(site).unlink()

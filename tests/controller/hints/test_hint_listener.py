@@ -90,8 +90,6 @@ def holds(record, **wanted):
 
 
 # -- bounds
-
-
 def test_eight_datagrams_a_tick_and_the_rest_the_next(site, sender):
     """Ten wait; the loop no longer waits for the socket after the eighth."""
     one = sender("site_ems")
@@ -193,8 +191,6 @@ def test_truncated_and_oversized_ones_change_nothing(site, sender):
 
 
 # -- who gets an answer, and when
-
-
 def test_a_hello_is_answered_at_once_and_a_hint_after_its_tick(site, sender):
     one = sender("site_ems", 4)
     one.send(w.hello("site_ems"))
@@ -278,8 +274,6 @@ def test_a_hint_that_waited_in_the_queue_for_too_long_is_too_late(site, sender):
 
 
 # -- what the replies say
-
-
 @pytest.mark.parametrize(
     "source, quantity, value_W, valid_ms, wanted",
     [
@@ -435,8 +429,6 @@ def test_a_heartbeat_that_has_run_out_lifts_nothing(site, sender):
 
 
 # -- keys, live
-
-
 def test_a_key_changes_live_through_the_command_socket(site, sender):
     one, new = sender("site_ems"), bytes([77]) * 32
 

@@ -3,6 +3,7 @@ limit before a cap.
 """
 
 import pytest
+from tables import cases
 
 from controller.core import answers, setpoint
 from controller.hints import replies
@@ -28,17 +29,10 @@ def test_a_limit_is_named_before_a_cap_of_the_same_power(cap_W, reason):
     assert replies.end_reason(chain(100), cap_W, CAP) == reason
 
 
-@pytest.mark.parametrize(
-    "obligation, cap_W, reason",
-    [
-        ((50, 90), 0, GRID_LOW),
-        ((50, 90), 99, GRID_HIGH),
-        ((50, 90), 60, CAP),
-        ((100, 200), 0, HIGH),
-        ((-200, -100), 0, LOW),
-        ((101, 200), -5, HIGH),
-        ((99, 200), -5, GRID_LOW),
-    ],
-)
+@cases("""
+    obligation  cap_W  reason
+    (50, 90)  0  GRID_LOW | (50, 90)  99  GRID_HIGH | (50, 90)  60  CAP | (100, 200)  0  HIGH
+    (-200, -100)  0  LOW | (101, 200)  -5  HIGH | (99, 200)  -5  GRID_LOW
+""")
 def test_an_obligation_is_named_where_it_moves_a_cap_within_the_limits(obligation, cap_W, reason):
     assert replies.end_reason(chain(100, obligation), cap_W, CAP) == reason

@@ -8,6 +8,7 @@ import hint_desk
 import pytest
 from hint_desk import NONCE, NOW_MS, datagram, hint, key_bytes
 from hypothesis import given as for_all, strategies as st
+from tables import cases
 
 from controller.core import hint_codes as h
 from controller.hints import desk as hints, hint_statistics, wire as w
@@ -72,8 +73,6 @@ def welcome(desk, source="grid", now_ms=NOW_MS):
 
 
 # -- bytes
-
-
 def test_the_layout_is_the_documented_one():
     sizes = [each.size for each in (w.HINT, w.HELLO, w.WELCOME, w.REPLY, w.STATE)]
     assert (sizes, w.SIGNED_BYTES) == ([88, 20, 28, 116, 112], 56)
@@ -129,14 +128,12 @@ REPLY = w.Reply(
 )
 
 
-@pytest.mark.parametrize(
-    "record, packed, opened",
-    [
-        (STATE, w.state_bytes, w.state_of),
-        (STATE._replace(control_source=""), w.state_bytes, w.state_of),
-        (REPLY, w.reply_bytes, w.reply_of),
-    ],
-)
+@cases("""
+    record                             packed         opened
+    STATE                              w.state_bytes  w.state_of
+    STATE._replace(control_source="")  w.state_bytes  w.state_of
+    REPLY                              w.reply_bytes  w.reply_of
+""")
 def test_a_record_comes_back_as_it_was_and_only_under_its_key(record, packed, opened):
     data = packed(record, OLD)
     assert opened(data, OLD) == record == opened(data)
@@ -162,8 +159,6 @@ def test_a_quantity_by_its_name():
 
 
 # -- what gets no reply
-
-
 def test_a_good_hint_is_taken_once(made):
     desk, taken, statistics = made
     assert tell(desk, hint()) == [0]
@@ -220,8 +215,6 @@ def test_a_source_without_a_key_and_one_nobody_knows_get_no_reply(made):
 
 
 # -- what is refused
-
-
 def test_another_boot_is_refused_whatever_else_is_right(made):
     desk, taken, _ = made
     assert tell(desk, hint(nonce=bytes(8), sequence=50)) == [h.OTHER_BOOT]
@@ -233,41 +226,39 @@ HEARTBEAT = {"kind": h.HEARTBEAT, "quantity": 0, "value_W": 0}
 POWER = {"kind": h.REQUEST, "quantity": h.POWER_W}
 
 
-@pytest.mark.parametrize(
-    "fields, code",
-    [
-        ({"sent_ms": NOW_MS - 2001}, h.TOO_LATE),
-        ({"sent_ms": NOW_MS - 2000}, 0),
-        ({"sent_ms": NOW_MS + 100}, 0),
-        ({"sent_ms": NOW_MS + 101}, h.TOO_EARLY),
-        ({"sent_ms": 0}, h.TOO_LATE),
-        ({"sent_ms": HIGHEST}, h.TOO_EARLY),
-        ({"kind": 0}, h.UNKNOWN_KIND),
-        ({"kind": 5}, h.UNKNOWN_KIND),
-        ({"kind": 255}, h.UNKNOWN_KIND),
-        ({"kind": h.CAP}, h.WRONG_QUANTITY),
-        ({"quantity": 0}, h.WRONG_QUANTITY),
-        ({"quantity": 6}, h.WRONG_QUANTITY),
-        ({"kind": h.HEARTBEAT}, h.WRONG_QUANTITY),
-        ({**HEARTBEAT, "value_W": 400_000}, h.WRONG_VALUE),
-        ({**HEARTBEAT, "valid_ms": 0}, h.VALID_SHORT),
-        ({**HEARTBEAT, "valid_ms": 1000}, 0),
-        ({**HEARTBEAT, "valid_ms": 300_001}, h.VALID_LONG),
-        ({"value_W": -1}, h.WRONG_VALUE),  # evcc-io/evcc issue 25545: a negative limit was taken
-        ({"value_W": 0}, 0),
-        ({"value_W": 10**9}, 0),
-        ({"value_W": 10**9 + 1}, h.WRONG_VALUE),
-        ({**POWER, "value_W": -(10**9)}, 0),
-        ({**POWER, "value_W": -(10**9) - 1}, h.WRONG_VALUE),
-        ({"kind": h.CAP, "quantity": h.CHARGE_W_MAX, "value_W": -1}, h.WRONG_VALUE),
-        ({"valid_ms": 0}, h.VALID_SHORT),  # evcc-io/evcc pull 32492: a limit without a duration
-        ({"valid_ms": 999}, h.VALID_SHORT),
-        ({"valid_ms": 1000}, 0),
-        ({"valid_ms": 300_000}, 0),
-        ({"valid_ms": 300_001}, h.VALID_LONG),
-        ({"valid_ms": 2**32 - 1}, h.VALID_LONG),
-    ],
-)
+@cases("""
+    fields  code
+    {"sent_ms": NOW_MS - 2001}  h.TOO_LATE
+    {"sent_ms": NOW_MS - 2000}  0
+    {"sent_ms": NOW_MS + 100}  0
+    {"sent_ms": NOW_MS + 101}  h.TOO_EARLY
+    {"sent_ms": 0}  h.TOO_LATE
+    {"sent_ms": HIGHEST}  h.TOO_EARLY
+    {"kind": 0}  h.UNKNOWN_KIND
+    {"kind": 5}  h.UNKNOWN_KIND
+    {"kind": 255}  h.UNKNOWN_KIND
+    {"kind": h.CAP}  h.WRONG_QUANTITY
+    {"quantity": 0}  h.WRONG_QUANTITY
+    {"quantity": 6}  h.WRONG_QUANTITY
+    {"kind": h.HEARTBEAT}  h.WRONG_QUANTITY
+    {**HEARTBEAT, "value_W": 400_000}  h.WRONG_VALUE
+    {**HEARTBEAT, "valid_ms": 0}  h.VALID_SHORT
+    {**HEARTBEAT, "valid_ms": 1000}  0
+    {**HEARTBEAT, "valid_ms": 300_001}  h.VALID_LONG
+    {"value_W": -1}  h.WRONG_VALUE  # evcc-io/evcc issue 25545: a negative limit was taken
+    {"value_W": 0}  0
+    {"value_W": 10**9}  0
+    {"value_W": 10**9 + 1}  h.WRONG_VALUE
+    {**POWER, "value_W": -(10**9)}  0
+    {**POWER, "value_W": -(10**9) - 1}  h.WRONG_VALUE
+    {"kind": h.CAP, "quantity": h.CHARGE_W_MAX, "value_W": -1}  h.WRONG_VALUE
+    {"valid_ms": 0}  h.VALID_SHORT  # evcc-io/evcc pull 32492: a limit without a duration
+    {"valid_ms": 999}  h.VALID_SHORT
+    {"valid_ms": 1000}  0
+    {"valid_ms": 300_000}  0
+    {"valid_ms": 300_001}  h.VALID_LONG
+    {"valid_ms": 2**32 - 1}  h.VALID_LONG
+""")
 def test_what_a_hint_may_say(made, fields, code):
     desk, taken, _ = made
     assert tell(desk, hint(**fields)) == [code] and len(taken) == (code == 0)
@@ -348,8 +339,6 @@ def test_a_hello_tells_nonce_uptime_and_highest_sequence(desk):
 
 
 # -- keys
-
-
 def test_a_rotated_key_lasts_until_the_new_one_is_used(made):
     desk, _, statistics = made
     assert rotate(desk, NEW)
@@ -423,8 +412,6 @@ def test_a_key_made_anew_after_its_revocation_begins_at_0(desk):
 
 
 # -- the state
-
-
 @pytest.fixture
 def knowing(made):
     """A desk that knows a state."""

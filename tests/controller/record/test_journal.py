@@ -7,6 +7,7 @@ import random
 from array import array
 
 import pytest
+from tables import cases
 
 from controller.record import journal as j
 from controller.record.frame import FRAME, FRAME_MAGIC, KEYFRAME, FrameEncoder
@@ -198,15 +199,13 @@ def test_a_wrong_newest_sequence_hides_no_frame(path, newest, lost):
     assert sequences(reader.frames()) == list(range(40)) and reader.lost == lost
 
 
-@pytest.mark.parametrize(
-    "kept_bytes, words",
-    [
-        (0, "the file is empty"),
-        (5, "not a journal"),
-        (20, "truncated, 20 bytes of a journal are left"),
-        (60, "the header of this journal is damaged"),
-    ],
-)
+@cases("""
+    kept_bytes  words
+    0           "the file is empty"
+    5           "not a journal"
+    20          "truncated, 20 bytes of a journal are left"
+    60          "the header of this journal is damaged"
+""")
 def test_a_stub_of_a_file_is_named(path, kept_bytes, words):
     make(path).close()
     os.truncate(path, kept_bytes)
@@ -330,15 +329,13 @@ def test_no_frame_is_larger_than_said():
     assert max(sizes) == encoder.frame_bytes_max
 
 
-@pytest.mark.parametrize(
-    "n_in, n_groups, n_out, n_state",
-    [
-        (N_IN + 1, N_GROUPS, N_OUT - 1, None),
-        (N_IN, N_GROUPS, N_OUT - 1, None),
-        (N_IN, N_GROUPS - 1, N_OUT, None),
-        (N_IN, N_GROUPS, N_OUT, 3),
-    ],
-)
+@cases("""
+    n_in      n_groups      n_out      n_state
+    N_IN + 1  N_GROUPS      N_OUT - 1  None
+    N_IN      N_GROUPS      N_OUT - 1  None
+    N_IN      N_GROUPS - 1  N_OUT      None
+    N_IN      N_GROUPS      N_OUT      3
+""")
 def test_arrays_of_another_length_are_refused(n_in, n_groups, n_out, n_state):
     encoder = FrameEncoder(N_IN, N_GROUPS, N_OUT, N_STATE)
     inp, out = array("i", [0] * n_in), array("i", [0] * n_out)

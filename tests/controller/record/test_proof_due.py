@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
+from tables import cases
 
 from controller.record import proof_lines as pl, proof_state, proof_tests as pt, utc
 from controller.recorder.proof_watch import LOOK_US, ProofWatch
@@ -39,8 +40,6 @@ def state_of(records, days=365, today=DAY):
 
 
 # -- intervals
-
-
 def test_every_stage_of_the_matrix_is_proven_under_one_key():
     proven = {proof_intervals.key_of(stage) for stage in m.STAGES}
     by_wire = {key for key in proof_intervals.INTERVALS if key.endswith(proof_intervals.WIRED)}
@@ -111,16 +110,14 @@ def test_where_a_second_channel_does_it_nothing_is_proven_by_wire(files):
     assert "12b" in planned and not by_wire(planned)
 
 
-@pytest.mark.parametrize(
-    "lines, days",
-    [
-        ("12 = 90", {"12": 90, "12b": 90, "12w": 90}),
-        ("12 = 90\n12b = 30", {"12": 90, "12b": 30, "12w": 90}),
-        ("12b = 30", {"12": 180, "12b": 30, "12w": 180}),
-        ("40 = 90", {"40": 90, "40a": 90, "40e": 90}),
-        ("40 = 700", {"40": 700, "40a": 700, "40e": 365}),
-    ],
-)
+@cases(r"""
+    lines                days
+    "12 = 90"            {"12": 90, "12b": 90, "12w": 90}
+    "12 = 90\n12b = 30"  {"12": 90, "12b": 30, "12w": 90}
+    "12b = 30"           {"12": 180, "12b": 30, "12w": 180}
+    "40 = 90"            {"40": 90, "40a": 90, "40e": 90}
+    "40 = 700"           {"40": 700, "40a": 700, "40e": 365}
+""")
 def test_a_row_that_is_shortened_shortens_what_is_tested_apart(files, lines, days):
     files.append("site", f"[proof_test]\n{lines}")
     planned = proof_plan.plan(files.load())
@@ -139,21 +136,19 @@ def test_the_plan_has_the_armed_rows_only(files):
     assert (planned["1"], planned["40"], planned["40e"]) == (365, 0, 365)
 
 
-@pytest.mark.parametrize(
-    "line, refusal",
-    [
-        ("1 = 366", "proof_test.1: 366 is not allowed; allowed 1..365"),
-        ("1 = 365", None),
-        ("1 = 1", None),
-        ("1 = 0", "proof_test.1: 0 is not allowed; allowed 1..365"),
-        ("40e = 90", None),
-        ("40 = 730", None),
-        ("40 = 731", "proof_test.40: 731 is not allowed; allowed 1..730"),
-        ("7 = 181", "proof_test.7: 181 is not allowed"),
-        ("99 = 5", "proof_test.99: is not a known key"),
-        ('1 = "5"', 'proof_test.1: "5" is not allowed'),
-    ],
-)
+@cases("""
+    line        refusal
+    "1 = 366"   "proof_test.1: 366 is not allowed; allowed 1..365"
+    "1 = 365"   None
+    "1 = 1"     None
+    "1 = 0"     "proof_test.1: 0 is not allowed; allowed 1..365"
+    "40e = 90"  None
+    "40 = 730"  None
+    "40 = 731"  "proof_test.40: 731 is not allowed; allowed 1..730"
+    "7 = 181"   "proof_test.7: 181 is not allowed"
+    "99 = 5"    "proof_test.99: is not a known key"
+    '1 = "5"'   'proof_test.1: "5" is not allowed'
+""")
 def test_a_site_may_only_shorten(files, line, refusal):
     files.append("site", f"[proof_test]\n{line}")
     if refusal:
@@ -169,8 +164,6 @@ def test_a_later_layer_may_only_shorten_further(files):
 
 
 # -- days
-
-
 @pytest.mark.parametrize("limit_d, level", [(60, 1), (30, 2), (7, 3), (0, 4)])
 def test_each_limit_is_passed_on_its_day(limit_d, level):
     for days_left, expected in ((limit_d + 1, level - 1), (limit_d, level), (limit_d - 1, level)):
@@ -224,8 +217,6 @@ def test_the_summary_names_the_nearest():
 
 
 # -- the record
-
-
 def label(day, source=utc.NTP):
     return ((day - date(1970, 1, 1)).days * DAY_US, source, 5)
 
@@ -323,8 +314,6 @@ def test_damage_is_told_once_and_a_ledger_that_cannot_be_read_too(tmp_path):
 
 
 # -- never an effect
-
-
 def imported_by(*first):
     """Every module of the project that these import, themselves and through others."""
     found, waiting = set(), list(first)

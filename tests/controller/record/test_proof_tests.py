@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, strategies as st
 from power_loss import Disk, PowerCut, cuts
+from tables import cases
 
 from controller.record import chain, proof_lines as pl, proof_tests as pt
 from tests.repository import ROOT
@@ -44,8 +45,6 @@ def found_at(path):
 
 
 # -- what is written
-
-
 def test_a_record_says_who_what_when_and_holds_the_one_before(three):
     found = found_at(three)
     assert names(found) == [pl.COMMISSIONED, "1", "12", "40e"] and found.lines == []
@@ -66,8 +65,6 @@ def test_a_cabinet_is_commissioned_once_and_no_file_is_an_empty_ledger(tmp_path)
 
 
 # -- power cuts
-
-
 def test_a_power_cut_anywhere_loses_no_record_that_counted(tmp_path):
     first = Disk()
     add(tmp_path, "1", first)
@@ -157,22 +154,20 @@ def test_the_longest_record_cut_short_is_torn_and_more_is_damage():
     assert pl.found_in(bytes(pl.RECORD_BYTES_MAX + 1)).damaged_from == 1
 
 
-@pytest.mark.parametrize(
-    "alter",
-    [
-        lambda whole: whole.replace(b"\n", b"\r"),
-        lambda whole: whole.replace(b"\n", b" "),
-        lambda whole: whole.replace(b"\n", b""),
-        lambda whole: whole[:-1].replace(b"\n", b"\0"),
-        lambda whole: whole.replace(b"\n", b"\0\0") + b"\n",
-        lambda whole: whole[:-1] + b"\0\n",
-        lambda whole: whole + b"x",
-        lambda whole: whole + b'{"numbers',
-        lambda whole: whole + b'{"number":\t',
-        lambda whole: whole + b'{"number":\xff',
-        lambda whole: whole + b"\0\r",
-    ],
-)
+@cases(r"""
+    alter
+    lambda whole: whole.replace(b"\n", b"\r")
+    lambda whole: whole.replace(b"\n", b" ")
+    lambda whole: whole.replace(b"\n", b"")
+    lambda whole: whole[:-1].replace(b"\n", b"\0")
+    lambda whole: whole.replace(b"\n", b"\0\0") + b"\n"
+    lambda whole: whole[:-1] + b"\0\n"
+    lambda whole: whole + b"x"
+    lambda whole: whole + b'{"numbers'
+    lambda whole: whole + b'{"number":\t'
+    lambda whole: whole + b'{"number":\xff'
+    lambda whole: whole + b"\0\r"
+""")
 def test_what_a_power_cut_cannot_leave_is_damage_and_stays(tmp_path, alter):
     """Cutting it off would take away records that counted."""
     add(tmp_path)
@@ -210,8 +205,6 @@ def test_a_full_disk_is_one_line_and_the_records_stay(tmp_path):
 
 
 # -- alterations
-
-
 def test_any_byte_that_was_altered_is_found(three):
     whole = three.read_bytes()
     for at in range(len(whole)):
@@ -290,8 +283,6 @@ def test_the_same_values_written_otherwise_are_an_alteration(three):
 
 
 # -- what is refused
-
-
 @pytest.mark.parametrize(
     "values, words",
     [
@@ -342,22 +333,20 @@ def test_a_clock_behind_the_last_record_or_of_no_century_is_refused(tmp_path):
         add(tmp_path, now=(7_300_000_000_000_000, "rtc"))
 
 
-@pytest.mark.parametrize(
-    "row, date, words",
-    [
-        ("1", "2026-03-09", "is before the last test of row 1, of 2026-03-10"),
-        ("1", "2026-03-10", None),
-        ("1", "2026-03-11", None),
-        ("2", "2025-12-31", None),
-        ("2", "2026-03-14", None),
-        ("2", "2026-03-15", "is in the future"),
-        ("2", "2026-3-1", "a day is written 2026-03-14"),
-        ("2", "2026-02-30", "a day is written"),
-        ("2", "yesterday", "a day is written"),
-        ("2", "", "a day is written"),
-        ("2", "2026-03-14T00", "a day is written"),
-    ],
-)
+@cases("""
+    row  date             words
+    "1"  "2026-03-09"     "is before the last test of row 1, of 2026-03-10"
+    "1"  "2026-03-10"     None
+    "1"  "2026-03-11"     None
+    "2"  "2025-12-31"     None
+    "2"  "2026-03-14"     None
+    "2"  "2026-03-15"     "is in the future"
+    "2"  "2026-3-1"       "a day is written 2026-03-14"
+    "2"  "2026-02-30"     "a day is written"
+    "2"  "yesterday"      "a day is written"
+    "2"  ""               "a day is written"
+    "2"  "2026-03-14T00"  "a day is written"
+""")
 def test_a_test_that_was_done_earlier(tmp_path, row, date, words):
     add(tmp_path, "1", date="2026-03-10")
     if words:
@@ -368,7 +357,6 @@ def test_a_test_that_was_done_earlier(tmp_path, row, date, words):
 
 
 # -- two at once
-
 WRITER = (
     "import sys\nfrom controller.record import proof_tests as pt\n"
     "for number in range(1, 21):\n"

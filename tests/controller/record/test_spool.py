@@ -7,6 +7,7 @@ import os
 
 import pytest
 from recorder_bench import Bench
+from tables import cases
 
 from controller.record import spool
 
@@ -56,21 +57,19 @@ def test_an_act_made_durable_and_not_removed_is_not_told_twice(bench):
     assert len(told(bench)) == 1 and not waiting(bench)
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"",
-        b"{}",
-        b"[]",
-        b"\xff",
-        b"7",
-        b"[" * 900,
-        b"x" * 5000,
-        b'{"moment_us": 1, "code": "TRIP", "text": ""}',
-        b'{"moment_us": 1, "code": "LOGIN", "text": 5}',
-        b'{"moment_us": Infinity, "code": "LOGIN", "text": "a"}',
-    ],
-)
+@cases(r"""
+    content
+    b""
+    b"{}"
+    b"[]"
+    b"\xff"
+    b"7"
+    b"[" * 900
+    b"x" * 5000
+    b'{"moment_us": 1, "code": "TRIP", "text": ""}'
+    b'{"moment_us": 1, "code": "LOGIN", "text": 5}'
+    b'{"moment_us": Infinity, "code": "LOGIN", "text": "a"}'
+""")
 def test_a_file_that_is_no_act_is_removed(tmp_path, content):
     place = spool.folder(str(tmp_path))
     with open(os.path.join(place, "1.event"), "wb") as file:

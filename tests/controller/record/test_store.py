@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 from power_loss import Disk, cuts, disk_with, found_on, save_after_load
+from tables import cases
 
 from controller.record import store as st
 from controller.record.stored_record import Record, StoreError, decode, encode
@@ -126,17 +127,15 @@ def write(folder, *copies):
         (folder / name).write_bytes(copy if isinstance(copy, bytes) else encode(*copy))
 
 
-@pytest.mark.parametrize(
-    "copies, left",
-    [
-        (((4, record()), (5, record())), (None, 5)),
-        (((5, record()), (4, record())), (None, 5)),
-        (((4, record()), (4, record())), (None, 4)),
-        ((b"damaged", (4, OLD)), (b"damaged", 4)),
-        (((4, NEW), (4, OLD)), (encode(4, NEW), 4)),
-        (((77, NEW), (4, OLD)), (encode(77, NEW), 4)),
-    ],
-)
+@cases("""
+    copies                          left
+    ((4, record()), (5, record()))  (None, 5)
+    ((5, record()), (4, record()))  (None, 5)
+    ((4, record()), (4, record()))  (None, 4)
+    (b"damaged", (4, OLD))          (b"damaged", 4)
+    ((4, NEW), (4, OLD))            (encode(4, NEW), 4)
+    ((77, NEW), (4, OLD))           (encode(77, NEW), 4)
+""")
 def test_a_failed_save_leaves_the_newer_of_two_good_copies(tmp_path, copies, left):
     """Two copies that are not of one store may both hold latches; one behind a damaged one is all
     there is.
@@ -197,18 +196,12 @@ def test_clean_needs_clean_and_not_armed(tmp_path, armed, clean, state):
     assert st.Store(str(tmp_path)).load().state == state
 
 
-@pytest.mark.parametrize(
-    "numbers, unlike, state",
-    [
-        ((4, 4), False, st.ARMED),
-        ((5, 4), True, st.ARMED),
-        ((4, 5), True, st.CLEAN),
-        ((4, 4), True, st.UNREADABLE),
-        ((4, 77), True, st.UNREADABLE),
-        ((77, 4), True, st.UNREADABLE),
-        ((6, 4), False, st.UNREADABLE),
-    ],
-)
+@cases("""
+    numbers  unlike  state
+    (4, 4)  False  st.ARMED | (5, 4)  True  st.ARMED | (4, 5)  True  st.CLEAN
+    (4, 4)  True  st.UNREADABLE | (4, 77)  True  st.UNREADABLE | (77, 4)  True  st.UNREADABLE
+    (6, 4)  False  st.UNREADABLE
+""")
 def test_copies_that_no_power_cut_leaves_are_not_of_one_store(tmp_path, numbers, unlike, state):
     """One of another cabinet would take the latches away with it."""
     own = Record(1, 0, {"12a": 1}, [7], locked_out="eve")

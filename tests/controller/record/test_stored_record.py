@@ -4,6 +4,7 @@ import struct
 
 import msgpack
 import pytest
+from tables import cases
 
 from controller.record import stored_record as sr
 from controller.record.stored_record import Record, StoreError, decode, encode
@@ -104,17 +105,15 @@ def test_two_unlike_records_lose_no_latch_no_lock_and_no_rest():
     assert (turned.latches, turned.locked_out) == (latches, "anna_1")
 
 
-@pytest.mark.parametrize(
-    "one_ms, other_ms, both_ms",
-    [
-        ([], [], []),
-        ([7], [], [7]),
-        ([3_500_000, 3_400_000], [10], [10, 3_500_000]),
-        ([10], [3_500_000], [10]),
-        ([10, 900], [900, 10], [10, 900]),
-        ([900, 10, 5000], [20, 700], [10, 700, 5000]),
-    ],
-)
+@cases("""
+    one_ms                  other_ms     both_ms
+    []                      []           []
+    [7]                     []           [7]
+    [3_500_000, 3_400_000]  [10]         [10, 3_500_000]
+    [10]                    [3_500_000]  [10]
+    [10, 900]               [900, 10]    [10, 900]
+    [900, 10, 5000]         [20, 700]    [10, 700, 5000]
+""")
 def test_of_two_records_neither_number_nor_youth_of_spent_tokens_is_lost(one_ms, other_ms, both_ms):
     """The longer list may be all but an hour old: then a reset more was there within minutes."""
     one, other = Record(token_ages_ms=one_ms), Record(token_ages_ms=other_ms)

@@ -4,6 +4,7 @@ clock.
 
 import pytest
 from recorder_bench import UTC_US, FakeClocks
+from tables import cases
 
 from controller.record import utc
 
@@ -17,15 +18,13 @@ def wall(**settings):
     return clocks, made
 
 
-@pytest.mark.parametrize(
-    "steered, rtc, source, uncertainty_us",
-    [
-        (1500, False, utc.NTP, 1520),
-        (1500, True, utc.NTP, 1520),
-        (None, True, utc.RTC, None),
-        (None, False, utc.UNKNOWN, None),
-    ],
-)
+@cases("""
+    steered  rtc    source       uncertainty_us
+    1500     False  utc.NTP      1520
+    1500     True   utc.NTP      1520
+    None     True   utc.RTC      None
+    None     False  utc.UNKNOWN  None
+""")
 def test_the_source_is_named(steered, rtc, source, uncertainty_us):
     clocks, made = wall(steered=steered, rtc=rtc)
     assert made.label(clocks.us - 1000, 20) == (UTC_US - 1000, source, uncertainty_us)
@@ -48,18 +47,11 @@ def test_a_day_before_this_program_is_no_day(wall_us, source):
     assert made.label(clocks.us)[1] == source
 
 
-@pytest.mark.parametrize(
-    "set_us, told",
-    [
-        (0, False),
-        (10, False),
-        (utc.STEP_US, False),
-        (utc.STEP_US + 1, True),
-        (-utc.STEP_US - 1, True),
-        (3_600_000_000, True),
-        (-3_600_000_000, True),
-    ],
-)
+@cases("""
+    set_us  told
+    0  False | 10  False | utc.STEP_US  False | utc.STEP_US + 1  True | -utc.STEP_US - 1  True
+    3_600_000_000  True | -3_600_000_000  True
+""")
 def test_a_clock_that_was_set_is_told_once(set_us, told):
     clocks, made = wall()
     clocks.pass_us(20_000)

@@ -5,6 +5,7 @@ import itertools
 import pytest
 from cabinet_bench import CONFIG, NAMES, TICK_US, Bench, found, running
 from site_files import SiteFiles
+from tables import cases
 
 from controller.core import image
 from controller.record import store
@@ -14,22 +15,19 @@ from safety import latches, matrix, signals as s
 
 UNKNOWN = (run_request.UNKNOWN, "")
 
+
 # -- what a start takes over
-
-
-@pytest.mark.parametrize(
-    "loaded, standing",
-    [
-        (found(store.CLEAN), []),
-        (found(store.ARMED), ["44c"]),
-        (found(store.UNREADABLE), ["44d"]),
-        (found(store.MISSING), ["44d"]),
-        (found(store.CLEAN, latches={"29.rack2": 1}), ["29.rack2"]),
-        (found(store.ARMED, latches={"29.rack2": 1, "1a": 1}), ["1a", "44c", "29.rack2"]),
-        (found(store.CLEAN, latches={"29.rack9": 1}), ["44d"]),
-        (found(store.CLEAN, latches={"a row of another version": 1, "1a": 1}), ["1a", "44d"]),
-    ],
-)
+@cases("""
+    loaded                                                                standing
+    found(store.CLEAN)                                                    []
+    found(store.ARMED)                                                    ["44c"]
+    found(store.UNREADABLE)                                               ["44d"]
+    found(store.MISSING)                                                  ["44d"]
+    found(store.CLEAN, latches={"29.rack2": 1})                           ["29.rack2"]
+    found(store.ARMED, latches={"29.rack2": 1, "1a": 1})                  ["1a", "44c", "29.rack2"]
+    found(store.CLEAN, latches={"29.rack9": 1})                           ["44d"]
+    found(store.CLEAN, latches={"a row of another version": 1, "1a": 1})  ["1a", "44d"]
+""")
 def test_a_start_takes_over_what_the_store_holds(loaded, standing):
     bench = Bench(loaded).tick()
     assert bench.standing == standing
@@ -76,20 +74,18 @@ def test_a_token_comes_back_after_an_hour_of_running_only():
     assert bench.out[s.RESETS_LEFT] == 3 and bench.stored.token_ages_ms == []
 
 
-@pytest.mark.parametrize(
-    "state, fields, rest",
-    [
-        (store.UNREADABLE, {}, UNKNOWN),
-        (store.MISSING, {}, UNKNOWN),
-        (store.CLEAN, {}, AWAKE),
-        (store.ARMED, {}, AWAKE),
-        (store.UNREADABLE, {"armed": 0}, UNKNOWN),
-        (store.UNREADABLE, {"rest": (run_request.PERSON, "")}, (run_request.PERSON, "")),
-        (store.UNREADABLE, {"locked_out": "bob"}, (run_request.LOCK_OUT, "bob")),
-        (store.CLEAN, {"locked_out": "bob"}, (run_request.LOCK_OUT, "bob")),
-        (store.CLEAN, {"locked_out": "bob", "rest": (1, "")}, (run_request.PERSON, "")),
-    ],
-)
+@cases("""
+    state             fields                                  rest
+    store.UNREADABLE  {}                                      UNKNOWN
+    store.MISSING     {}                                      UNKNOWN
+    store.CLEAN       {}                                      AWAKE
+    store.ARMED       {}                                      AWAKE
+    store.UNREADABLE  {"armed": 0}                            UNKNOWN
+    store.UNREADABLE  {"rest": (run_request.PERSON, "")}      (run_request.PERSON, "")
+    store.UNREADABLE  {"locked_out": "bob"}                   (run_request.LOCK_OUT, "bob")
+    store.CLEAN       {"locked_out": "bob"}                   (run_request.LOCK_OUT, "bob")
+    store.CLEAN       {"locked_out": "bob", "rest": (1, "")}  (run_request.PERSON, "")
+""")
 def test_where_no_store_says_whether_it_was_stopped_it_rests(state, fields, rest):
     """A person's start ends a lock-out that cannot be read; the reset of row 44d does not."""
     bench = Bench(found(state, **fields)).tick()
@@ -114,8 +110,6 @@ def test_two_unlike_stores_keep_the_lock_and_verify_no_operations_centre(state, 
 
 
 # -- ARMED before anything closes
-
-
 @pytest.mark.parametrize("durable, is_ok", [(0, True), (0, False), (1, False)])
 def test_nothing_closes_until_armed_is_stored(durable, is_ok):
     bench = Bench()
@@ -156,8 +150,6 @@ def test_a_later_record_that_is_not_stored_stops_nothing():
 
 
 # -- set: effect first, then stored
-
-
 def test_a_latch_takes_effect_before_it_is_handed_over_and_in_the_same_tick():
     bench = running().hold()
     bench.field.wrong[s.ESTOP_1_OK] = 0
@@ -186,8 +178,6 @@ def test_records_are_handed_over_on_changes_and_every_ten_minutes(monkeypatch, e
 
 
 # -- the rest of a tick
-
-
 class Journal:
     """Remembers which frames were keyframes."""
 

@@ -8,6 +8,7 @@ import struct
 import threading
 
 import pytest
+from tables import cases
 
 from controller.run import channel_link, operator_commands as oc
 from controller.system import sockets
@@ -135,15 +136,13 @@ def test_what_takes_effect_first_waits_for_nobody_else(place, first, second, ask
     assert place.ended(oc.OVERRULED) == ([oc.OVERRULED], [])
 
 
-@pytest.mark.parametrize(
-    "data, verdicts",
-    [
-        (RUN, [oc.IN_TEST, oc.STAYS_LOCKED]),
-        (END, [oc.OTHERS_LOCK]),
-        (LOCK, [oc.LOCKED]),
-        (request(oc.TEST_MODE), [oc.ACCEPTED, oc.KEY_IN_RUN, oc.IN_TEST]),
-    ],
-)
+@cases("""
+    data                   verdicts
+    RUN                    [oc.IN_TEST, oc.STAYS_LOCKED]
+    END                    [oc.OTHERS_LOCK]
+    LOCK                   [oc.LOCKED]
+    request(oc.TEST_MODE)  [oc.ACCEPTED, oc.KEY_IN_RUN, oc.IN_TEST]
+""")
 def test_a_refusal_is_answered_at_once_and_nobody_waits(place, data, verdicts):
     for place.cabinet.verdict in verdicts:
         assert place.say(data) == [place.cabinet.verdict]
@@ -280,25 +279,23 @@ DONE, NOTHING, SILENT = latches.DONE, latches.NOTHING, "done; channel B does not
 NOT_STORED = "the store does not take it: see the controller's messages"
 
 
-@pytest.mark.parametrize(
-    "here, there, words, is_done",
-    [
-        (DONE, latches.NONE, "done", True),
-        (DONE, DONE, "done; channel B: done", True),
-        (DONE, NOTHING, "done; channel B: nothing to reset", True),
-        (NOTHING, DONE, "nothing to reset; channel B: done", True),
-        (NOTHING, NOTHING, "nothing to reset; channel B: nothing to reset", False),
-        (NOTHING, latches.NONE, "nothing to reset", False),
-        (latches.NOT_CLEAR_YET, DONE, "not clear yet; channel B: done", False),
-        (DONE, latches.CHANGED, "done; channel B: changed", False),
-        (DONE, latches.KEY_NEEDED, "done; channel B: key needed", False),
-        (DONE, channel_link.NO_ANSWER, SILENT, False),
-        (DONE, 255, SILENT, False),
-        (latches.CHANGED, latches.NONE, "changed", False),
-        (None, latches.NONE, "no answer", False),
-        (oc.NOT_STORED, latches.NONE, NOT_STORED, False),
-    ],
-)
+@cases("""
+    here  there  words  is_done
+    DONE  latches.NONE  "done"  True
+    DONE  DONE  "done; channel B: done"  True
+    DONE  NOTHING  "done; channel B: nothing to reset"  True
+    NOTHING  DONE  "nothing to reset; channel B: done"  True
+    NOTHING  NOTHING  "nothing to reset; channel B: nothing to reset"  False
+    NOTHING  latches.NONE  "nothing to reset"  False
+    latches.NOT_CLEAR_YET  DONE  "not clear yet; channel B: done"  False
+    DONE  latches.CHANGED  "done; channel B: changed"  False
+    DONE  latches.KEY_NEEDED  "done; channel B: key needed"  False
+    DONE  channel_link.NO_ANSWER  SILENT  False
+    DONE  255  SILENT  False
+    latches.CHANGED  latches.NONE  "changed"  False
+    None  latches.NONE  "no answer"  False
+    oc.NOT_STORED  latches.NONE  NOT_STORED  False
+""")
 def test_a_reset_is_done_only_where_both_channels_say_so(here, there, words, is_done):
     answer = oc.Answer(here, there)
     assert (answer.words(), answer.is_done) == (words, is_done)

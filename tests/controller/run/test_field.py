@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 
 import pytest
+from tables import cases
 
 from controller.core import reasons
 from controller.core.image import ProcessImage
@@ -38,8 +39,6 @@ class Port:
 
 
 # -- I/O modules
-
-
 class Module:
     """A module whose request is the same object as long as the coils are."""
 
@@ -101,8 +100,6 @@ def test_a_change_is_repeated_each_tick_until_it_is_acknowledged(acknowledged_at
 
 
 # -- PCS enable and contactor supply on two modules: if frames get lost, the enable expires first
-
-
 @pytest.mark.parametrize("every", [1, 5, 7])
 def test_an_enable_is_written_in_the_tick_after_the_supply_was(every):
     bench = IoBench(supply=Module())
@@ -143,8 +140,6 @@ def test_steps_of_the_module_go_out_before_its_coils():
 
 
 # -- converters
-
-
 class Pcs:
     """A converter that is ready; `frame_W` overrides what its set-point frames carry."""
 
@@ -288,13 +283,11 @@ def test_zero_goes_out_at_once_and_of_a_converter_that_may_not_run_after_the_sto
     assert bench.write(0) == []
 
 
-@pytest.mark.parametrize(
-    "running, states, word",
-    [
-        (1, (s.PCS_OFF, s.PCS_SLEEPING, s.PCS_STOPPING, s.PCS_FAULT, s.PCS_STANDBY), "start"),
-        (0, (s.PCS_RUNNING, s.PCS_THROTTLED, s.PCS_STARTING), "stop"),
-    ],
-)
+@cases("""
+    running  states                                                                   word
+    1        (s.PCS_OFF, s.PCS_SLEEPING, s.PCS_STOPPING, s.PCS_FAULT, s.PCS_STANDBY)  "start"
+    0        (s.PCS_RUNNING, s.PCS_THROTTLED, s.PCS_STARTING)                         "stop"
+""")
 def test_start_and_stop_are_said_again_every_half_second_until_followed(running, states, word):
     for state in range(8):
         bench = Bench(running)
@@ -357,8 +350,6 @@ def test_the_gate_follows_the_scale_of_the_register():
 
 
 # -- CAN
-
-
 class Bms:
     """A rack's BMS with one id."""
 
@@ -430,8 +421,6 @@ def test_commands_keep_their_period_and_do_not_bunch_up_after_a_pause():
 
 
 # -- the whole field of a cabinet
-
-
 def test_a_field_is_built_from_the_site():
     field = Field(CONFIG, ProcessImage(LAYOUT))
     assert sorted(field.ports) == ["gas", "io", "meter", "pcs"] and list(field.can) == ["can0"]

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 from cabinet_bench import Keeper
+from tables import cases
 from wired_site import WiredSite, said
 
 from controller.core import hint_codes as h
@@ -106,8 +107,6 @@ def _ask_until_done(site, seen):
 
 
 # -- the loop in this process, with ptys that nobody answers
-
-
 class CountingSelect:
     """select, counted."""
 
@@ -370,15 +369,13 @@ def test_a_reply_that_waits_in_the_tty_is_no_time_out():
     assert ended == ["reply"]
 
 
-@pytest.mark.parametrize(
-    "channel, host, port, name",
-    [
-        ("127.0.0.1:3000/can0", "127.0.0.1", 3000, "can0"),
-        ("box:29536/can1", "box", 29_536, "can1"),
-        ("can0", "127.0.0.1", 29_536, "can0"),
-        ("box/can0", "box", 29_536, "can0"),
-    ],
-)
+@cases("""
+    channel                host         port    name
+    "127.0.0.1:3000/can0"  "127.0.0.1"  3000    "can0"
+    "box:29536/can1"       "box"        29_536  "can1"
+    "can0"                 "127.0.0.1"  29_536  "can0"
+    "box/can0"             "box"        29_536  "can0"
+""")
 def test_where_a_socketcand_channel_leads(monkeypatch, channel, host, port, name):
     monkeypatch.setattr(loop, "open_can", lambda *given, **settings: (*given, settings))
     bus = SimpleNamespace(interface="socketcand", channel=channel, bitrate_bps=500_000)
@@ -387,8 +384,6 @@ def test_where_a_socketcand_channel_leads(monkeypatch, channel, host, port, name
 
 
 # -- hints
-
-
 def flood(path, ended):
     """Send bad hints until the loop has closed the socket at the latest."""
     sender = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)

@@ -7,6 +7,7 @@ import pytest
 from cabinet_bench import NAMES, STORED_TICKS, Bench, found, restarted, running, with_peer
 from power_loss import cuts, disk_with, save_after_load
 from slow import slow
+from tables import cases
 
 from controller.core import image
 from controller.record import store
@@ -60,8 +61,6 @@ def is_untouched(bench, held):
 
 
 # -- stored first, then effect
-
-
 @KINDS
 def test_a_reset_takes_effect_only_when_the_store_has_acknowledged_it(kind):
     bench = waiting(kind)
@@ -116,15 +115,13 @@ def test_a_reset_asked_for_when_the_five_seconds_end_is_void_unless_stored_in_ti
     assert bench.reset(kind).answers[1:] == [latches.DONE], "the next one is judged anew"
 
 
-@pytest.mark.parametrize(
-    "is_clear, kind, key, mask, answer",
-    [
-        (False, matrix.REMOTE, 1, None, latches.NOT_CLEAR_YET),
-        (True, matrix.REMOTE, 1, 12345, latches.CHANGED),
-        (True, matrix.KEY, 1, None, latches.KEY_NEEDED),
-        (True, matrix.KEY, 0, None, latches.DONE),
-    ],
-)
+@cases("""
+    is_clear  kind           key  mask   answer
+    False     matrix.REMOTE  1    None   latches.NOT_CLEAR_YET
+    True      matrix.REMOTE  1    12345  latches.CHANGED
+    True      matrix.KEY     1    None   latches.KEY_NEEDED
+    True      matrix.KEY     0    None   latches.DONE
+""")
 def test_what_would_be_refused_is_answered_at_once_and_stores_nothing(
     is_clear, kind, key, mask, answer
 ):
@@ -183,8 +180,6 @@ def test_a_cut_of_power_at_any_record_never_frees_what_was_latched():
 
 
 # -- a reset that waits for the store ends as soon as it would be refused
-
-
 @KINDS
 @pytest.mark.parametrize(
     "ticks_before, stands_ticks, late_ticks", [(0, 1, 0), (1, 120, 1), (30, 1, 50), (0, 120, 0)]
@@ -210,16 +205,14 @@ def test_a_cause_that_returns_ends_the_reset_and_its_latch_is_stored_in_that_tic
     assert bench.stored.token_ages_ms == [0] * (kind == matrix.REMOTE), "one reset, one token"
 
 
-@pytest.mark.parametrize(
-    "kind, wrong",
-    [
-        (matrix.KEY, {}),
-        (matrix.REMOTE, KEY_OUT),
-        (matrix.KEY, {**KEY_OUT, s.FIRE_ALARM_OK: 0}),
-        (matrix.REMOTE, "cells of a rack that are not heard"),
-        (matrix.REMOTE, "another rack"),
-    ],
-)
+@cases("""
+    kind           wrong
+    matrix.KEY     {}
+    matrix.REMOTE  KEY_OUT
+    matrix.KEY     {**KEY_OUT, s.FIRE_ALARM_OK: 0}
+    matrix.REMOTE  "cells of a rack that are not heard"
+    matrix.REMOTE  "another rack"
+""")
 def test_whatever_would_refuse_it_now_ends_a_reset_that_waits(kind, wrong):
     bench = waiting(kind)
     held, hear = bench.latched, bench.field.read
@@ -279,8 +272,6 @@ def test_a_lock_out_stored_meanwhile_carries_the_reset_no_further_than_its_cause
 
 
 # -- both copies on the disk
-
-
 def records_of_a_return():
     """(latched, the same without what a key reset clears, latched again)."""
     bench = waiting(matrix.KEY)
@@ -313,8 +304,6 @@ def test_a_copy_that_is_torn_frees_nothing(copy, saved):
 
 
 # -- channel B
-
-
 def test_a_reset_is_passed_on_once_stored_and_answered_when_both_have_ended_it():
     bench, peer = with_peer(tripped().hold())
     peer.standing = (7, 10)
@@ -331,19 +320,17 @@ def test_a_reset_is_passed_on_once_stored_and_answered_when_both_have_ended_it()
     assert len(peer.orders) == 1
 
 
-@pytest.mark.parametrize(
-    "before, kind, answer, is_passed_on",
-    [
-        ("clear", matrix.REMOTE, latches.DONE, True),
-        ("active", matrix.REMOTE, latches.NOT_CLEAR_YET, True),
-        ("well", matrix.REMOTE, latches.NOTHING, True),
-        ("clear", matrix.KEY, latches.KEY_NEEDED, False),
-        ("no tokens", matrix.REMOTE, latches.NO_TOKENS, False),
-        ("not stored", matrix.REMOTE, operator_commands.NOT_STORED, False),
-        ("returns", matrix.REMOTE, latches.NOT_CLEAR_YET, True),
-        ("returns", matrix.KEY, latches.CHANGED, False),
-    ],
-)
+@cases("""
+    before        kind           answer                        is_passed_on
+    "clear"       matrix.REMOTE  latches.DONE                  True
+    "active"      matrix.REMOTE  latches.NOT_CLEAR_YET         True
+    "well"        matrix.REMOTE  latches.NOTHING               True
+    "clear"       matrix.KEY     latches.KEY_NEEDED            False
+    "no tokens"   matrix.REMOTE  latches.NO_TOKENS             False
+    "not stored"  matrix.REMOTE  operator_commands.NOT_STORED  False
+    "returns"     matrix.REMOTE  latches.NOT_CLEAR_YET         True
+    "returns"     matrix.KEY     latches.CHANGED               False
+""")
 def test_what_is_refused_here_for_what_holds_there_too_is_not_passed_on(
     before, kind, answer, is_passed_on
 ):
@@ -374,8 +361,6 @@ def test_a_new_reset_is_not_answered_with_what_became_of_the_last_one():
 
 
 # -- any course
-
-
 class Course:
     """Random causes, keys, resets and a slow store; no cut of power frees a latch."""
 

@@ -208,8 +208,6 @@ def test_whatever_it_rests_after_it_is_not_asked_to_run():
 
 
 # -- TEST mode
-
-
 def under_test():
     """A cabinet with the key out of RUN that has just been asked for a test."""
     bench = Bench().tick().key(0)

@@ -6,6 +6,7 @@ from array import array
 from pathlib import Path
 
 import pytest
+from tables import cases
 
 from controller.run import self_test
 from controller.run.self_test import CLOCK, MEMORY, PROGRAM, THERMOMETER, SelfTest
@@ -122,17 +123,11 @@ def test_memory_that_goes_bad_later_is_found_when_its_turn_comes(monkeypatch):
     assert tested.bits == MEMORY
 
 
-@pytest.mark.parametrize(
-    "raw_per_second_us, step_us, bits",
-    [
-        (980_000, 0, 0),
-        (979_000, 0, CLOCK),
-        (1_020_000, 0, 0),
-        (1_021_000, 0, CLOCK),
-        (0, 0, CLOCK),
-        (1_000_000, 30_000, 0),
-    ],
-)
+@cases("""
+    raw_per_second_us  step_us  bits
+    980_000  0  0 | 979_000  0  CLOCK | 1_020_000  0  0 | 1_021_000  0  CLOCK | 0  0  CLOCK
+    1_000_000  30_000  0
+""")
 def test_clocks_may_part_by_two_percent(raw_per_second_us, step_us, bits):
     """A stall between the two readings is a few milliseconds in five seconds."""
     tested = SelfTest([bytearray(4)], [module(SOURCE)])
@@ -161,16 +156,14 @@ class Zones:
         return self.tested.cpu_temperature_ddegC, self.tested.bits
 
 
-@pytest.mark.parametrize(
-    "contents, expected",
-    [
-        ([], 0),
-        (["45000\n"], 450),
-        (["45000\n", "110100\n", "20000\n"], 1101),
-        (["nonsense", "61000"], 610),
-        (["-5000"], 0),
-    ],
-)
+@cases(r"""
+    contents                            expected
+    []                                  0
+    ["45000\n"]                         450
+    ["45000\n", "110100\n", "20000\n"]  1101
+    ["nonsense", "61000"]               610
+    ["-5000"]                           0
+""")
 def test_the_hottest_zone_counts_and_one_without_a_reading_does_not(tmp_path, contents, expected):
     zones = Zones(tmp_path, *contents)
     assert max(0, zones.run()[0]) == expected

@@ -1,6 +1,7 @@
 """Lateness statistics: percentiles, counters, a file that can be read at any time."""
 
 import pytest
+from tables import cases
 
 from controller.run import loop_statistics
 from controller.system import clock
@@ -23,20 +24,17 @@ def path(tmp_path):
     return str(tmp_path / "loop.stats")
 
 
-@pytest.mark.parametrize(
-    "latenesses_us, missed, p50, p99, p99_9, highest",
-    [
-        ([7], 0, 7, 7, 7, 7),
-        ([-3], 0, 0, 0, 0, 0),  # a tick that begins early is not late
-        ([0, 0, 0, 100], 0, 0, 100, 100, 100),
-        (list(range(1, 1001)), 0, 500, 990, 999, 1000),
-        ([5] * 999 + [19_999], 0, 5, 5, 5, 19_999),
-        ([5] * 998 + [6, 19_999], 0, 5, 5, 6, 19_999),
-        # later than the histogram counts in its last place
-        ([20_000], 1, 20_000, 20_000, 20_000, 20_000),
-        ([65_000], 3, 20_000, 20_000, 20_000, 65_000),
-    ],
-)
+@cases("""
+    latenesses_us  missed  p50  p99  p99_9  highest
+    [7]  0  7  7  7  7
+    [-3]  0  0  0  0  0  # a tick that begins early is not late
+    [0, 0, 0, 100]  0  0  100  100  100
+    list(range(1, 1001))  0  500  990  999  1000
+    [5] * 999 + [19_999]  0  5  5  5  19_999
+    [5] * 998 + [6, 19_999]  0  5  5  6  19_999
+    [20_000]  1  20_000  20_000  20_000  20_000  # later than the histogram counts in its last place
+    [65_000]  3  20_000  20_000  20_000  65_000
+""")
 def test_percentile_is_the_smallest_lateness_that_so_many_ticks_keep(
     path, latenesses_us, missed, p50, p99, p99_9, highest
 ):

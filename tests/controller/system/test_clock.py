@@ -1,6 +1,6 @@
 """Deadlines: absolute, one tick per deadline, skipped ones counted and never made up for."""
 
-import pytest
+from tables import cases
 
 from controller.system import clock
 
@@ -8,19 +8,11 @@ TICK_US = 20_000
 START_US = 1_000_000
 
 
-@pytest.mark.parametrize(
-    "late_us, elapsed_ticks, next_due_us",
-    [
-        (-5, 1, 20_000),
-        (0, 1, 20_000),
-        (1, 1, 20_000),
-        (19_999, 1, 20_000),
-        (20_000, 2, 40_000),
-        (39_999, 2, 40_000),
-        (40_000, 3, 60_000),
-        (1_000_000, 51, 1_020_000),
-    ],
-)
+@cases("""
+    late_us  elapsed_ticks  next_due_us
+    -5  1  20_000 | 0  1  20_000 | 1  1  20_000 | 19_999  1  20_000 | 20_000  2  40_000
+    39_999  2  40_000 | 40_000  3  60_000 | 1_000_000  51  1_020_000
+""")
 def test_a_late_tick_runs_once_and_skips_the_rest(late_us, elapsed_ticks, next_due_us):
     deadlines = clock.Deadlines(TICK_US, START_US)
     assert deadlines.begin(START_US + late_us) == elapsed_ticks
@@ -54,23 +46,21 @@ def test_a_write_after_the_next_deadline_is_late_and_counted_in_a_row():
     assert rows == [(True, 0, 0), (False, 1, 1), (False, 2, 2), (True, 2, 0)]
 
 
-@pytest.mark.parametrize(
-    "ticks, runs",
-    [
-        ([(0, 5000)] * 3, 0),
-        ([(20_000, 0)], 0),
-        ([(40_000, 0)], 1),
-        ([(39_999, 0), (1, 0)], 0),
-        ([(20_000, 0), (20_000, 0)], 0),
-        ([(0, 20_000)], 0),
-        ([(0, 20_000), (0, 20_000)], 1),
-        ([(20_000, 20_000)], 1),
-        ([(0, 20_000), (20_000, 0)], 1),
-        ([(100_000, 30_000), (20_000, 0)], 1),
-        ([(40_000, 0), (40_000, 0)], 2),
-        ([(0, 20_000), (0, 0), (0, 20_000)], 0),
-    ],
-)
+@cases("""
+    ticks                               runs
+    [(0, 5000)] * 3                     0
+    [(20_000, 0)]                       0
+    [(40_000, 0)]                       1
+    [(39_999, 0), (1, 0)]               0
+    [(20_000, 0), (20_000, 0)]          0
+    [(0, 20_000)]                       0
+    [(0, 20_000), (0, 20_000)]          1
+    [(20_000, 20_000)]                  1
+    [(0, 20_000), (20_000, 0)]          1
+    [(100_000, 30_000), (20_000, 0)]    1
+    [(40_000, 0), (40_000, 0)]          2
+    [(0, 20_000), (0, 0), (0, 20_000)]  0
+""")
 def test_deadlines_missed_one_after_another_are_a_run(ticks, runs):
     """ticks: (begins so late, takes so long) in us. A skipped one counts as a late one does; a good
     tick ends a run.

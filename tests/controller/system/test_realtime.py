@@ -6,6 +6,7 @@ import os
 import socket
 
 import pytest
+from tables import cases
 
 from controller.system import realtime
 
@@ -112,14 +113,12 @@ def test_without_a_manager_nothing_is_sent():
     assert (notifier.dropped, notifier.watchdog_us) == (0, 0)
 
 
-@pytest.mark.parametrize(
-    "environment, watchdog_us",
-    [
-        ({"WATCHDOG_USEC": "2000000"}, 2_000_000),
-        ({"WATCHDOG_USEC": "2000000", "WATCHDOG_PID": str(os.getpid())}, 2_000_000),
-        ({"WATCHDOG_USEC": "2000000", "WATCHDOG_PID": "1"}, 0),
-        ({"WATCHDOG_USEC": "soon"}, 0),
-    ],
-)
+@cases("""
+    environment                                                     watchdog_us
+    {"WATCHDOG_USEC": "2000000"}                                    2_000_000
+    {"WATCHDOG_USEC": "2000000", "WATCHDOG_PID": str(os.getpid())}  2_000_000
+    {"WATCHDOG_USEC": "2000000", "WATCHDOG_PID": "1"}               0
+    {"WATCHDOG_USEC": "soon"}                                       0
+""")
 def test_the_watchdog_period_is_the_managers(environment, watchdog_us):
     assert realtime.Notifier(environment).watchdog_us == watchdog_us
