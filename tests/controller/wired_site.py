@@ -39,9 +39,7 @@ name = "Wired"
 
 
 class WiredSite:
-    """Plant, devices, wires and the files of one cabinet in a folder; controllers are started as
-    processes.
-    """
+    """Plant, devices, wires and files of one cabinet; controllers are started as processes."""
 
     def __init__(self, folder):
         self.folder = Path(folder)
@@ -56,7 +54,8 @@ class WiredSite:
         self.file.write_text("".join(lines))
         self.state = self.folder / "state"
         self.state.mkdir()
-        store.Store(str(self.state)).save(Record())
+        self.store = store.Store(str(self.state))
+        self.store.save(Record())
         self._journal = self._snapshot = None
         with contextlib.suppress(PermissionError):
             realtime.take_fifo(realtime.FIFO_PRIORITY)
@@ -76,9 +75,7 @@ class WiredSite:
         return f'[bus.{bus.name}]\nport = "{self.folder / bus.name}"\n'
 
     def plug(self, name):
-        """A new pty behind the bus's name, as an adapter that is plugged in again gets a new
-        device.
-        """
+        """A new pty behind the bus's name, as of an adapter that is plugged in again."""
         bus = next(bus for bus in self.config.buses if bus.name == name)
         wire = self.ptys[name] = PtyWire(
             bus.baud_Bd,
@@ -160,9 +157,7 @@ class WiredSite:
         return self.cabinet.plant.relays.pcs_enable and self.contactors == [2, 2, 2]
 
     def seen(self):
-        """Snapshot of the controller's journal, read on from where it was; None before there is
-        one.
-        """
+        """Snapshot of the controller's journal, read on; None before there is one."""
         try:
             journal = os.stat(self.folder / "journal").st_ino
             if journal != self._journal:

@@ -116,15 +116,10 @@ def test_a_value_beyond_its_range_never_turns_round(value_W, acts_W):
 
 @cases("""
     hint
-    (1, codes.CAP, codes.CHARGE_W_MAX, 0, 1000)
-    (-5, codes.CAP, codes.CHARGE_W_MAX, 0, 1000)
-    (0, codes.GRID_CAP, codes.CHARGE_W_MAX, 0, 1000)
-    (0, codes.CAP, codes.POWER_W, 0, 1000)
-    (0, codes.CAP, 6, 0, 1000)
-    (0, 0, 0, 0, 1000)
-    (0, 5, 1, 0, 1000)
-    (0, codes.CAP, codes.CHARGE_W_MAX, 0, 0)
-    (0, codes.CAP, codes.CHARGE_W_MAX, 0, -1)
+    (1, codes.CAP, codes.CHARGE_W_MAX, 0, 1000) | (-5, codes.CAP, codes.CHARGE_W_MAX, 0, 1000)
+    (0, codes.GRID_CAP, codes.CHARGE_W_MAX, 0, 1000) | (0, codes.CAP, codes.POWER_W, 0, 1000)
+    (0, codes.CAP, 6, 0, 1000) | (0, 0, 0, 0, 1000) | (0, 5, 1, 0, 1000)
+    (0, codes.CAP, codes.CHARGE_W_MAX, 0, 0) | (0, codes.CAP, codes.CHARGE_W_MAX, 0, -1)
     (0, codes.REQUEST, codes.POWER_W, 9000, 1000)
 """)
 def test_what_no_accepted_hint_can_be_changes_nothing(hint):

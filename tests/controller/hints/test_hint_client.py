@@ -1,6 +1,4 @@
-"""The sender's end believes nobody but the controller, and takes no answer for that to another
-hint.
-"""
+"""The sender's end believes the controller alone, and no answer to another hint."""
 
 import os
 import socket
@@ -24,9 +22,7 @@ STATE = w.State("grid", bytes(8), 1000, 0, -1, 1, 2, 150, 100, 0, 0, 0, "")
 
 
 class Controller:
-    """Answers ahead of what it is asked: what `client` hears stands in its queue before it
-    sends.
-    """
+    """Answers ahead: what `client` hears is in its queue before it sends."""
 
     def __init__(self, folder, monkeypatch):
         # what never comes is not waited for

@@ -144,9 +144,7 @@ def follows(said, wanted, passing):
 
 
 def test_a_kept_hint_survives_two_restarts_of_the_controller(site):
-    """Time at this site stands still between two datagrams, so H24 comes too: the sender's clock
-    runs ahead of it.
-    """
+    """Time stops between two datagrams here, so H24 comes too: the sender's clock runs ahead."""
     known = {"site_ems": (desk.key_of(KEYS["site_ems"], 0),)}
     with kept(site, "300000", "3") as said:
         with site.pumped():

@@ -1,6 +1,4 @@
-"""The hint socket on a real cabinet: bounded per tick, silent to strangers, answers that agree with
-the core.
-"""
+"""The hint socket on a real cabinet: bounded, silent to strangers, in agreement with the core."""
 
 import os
 import socket
@@ -317,9 +315,7 @@ def test_an_obligation_that_cannot_be_met_tells_what_is_held(site, sender):
 
 
 def test_replies_and_states_of_a_running_cabinet(site, sender):
-    """A request, its state, an operator above it (evcc-io/evcc issue 33063: who controls the
-    battery?), a cap.
-    """
+    """A request, its state, an operator above it (evcc-io/evcc issue 33063), a cap."""
     site.run()
     scheduler, cloud = sender("scheduler"), sender("cloud")
     reply = scheduler.say(h.POWER_W, -10_000)
@@ -348,9 +344,7 @@ def test_replies_and_states_of_a_running_cabinet(site, sender):
 
 
 def test_what_the_grid_wants_moves_a_request(site, sender):
-    """The connection imports 200 kW and may import 100 kW: the battery must discharge the rest,
-    whatever is asked; later it exports 200 kW and may export 100 kW.
-    """
+    """Import is 200 kW and may be 100 kW: the battery discharges; later the same for export."""
     site.run()
     site.bench.field.wrong[s.GRID_POWER_W] = 200_000
     site.bench.tick(1000)
@@ -397,9 +391,7 @@ def test_a_request_gets_what_the_limits_leave(site, sender):
 
 @pytest.mark.parametrize("first", ["heartbeat", "hint"])
 def test_a_fallback_that_lapsed_is_left_with_a_heartbeat_and_a_hint(site, sender, first):
-    """The fallback of cloud's charging is 50 kW. Until both have come the reply says that the
-    fallback rules.
-    """
+    """It is 50 kW. Until both have come the reply says that it rules."""
     one = sender("cloud")
     one.say(h.CHARGE_W_MAX, 80_000, valid_ms=1000)
     site.bench.tick(60)

@@ -1,6 +1,4 @@
-"""What a reply names as the reason of an end of the available power: the last that moved it, a
-limit before a cap.
-"""
+"""The reason of an end of the available power: the last that moved it, a limit before a cap."""
 
 import pytest
 from tables import cases

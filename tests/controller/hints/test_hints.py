@@ -1,6 +1,4 @@
-"""Hints at the desk: forged, replayed, late, reordered, truncated, oversized, of another boot: none
-of them counts.
-"""
+"""Hints at the desk: forged, replayed, late, reordered, cut or of another boot, none counts."""
 
 import struct
 
@@ -36,8 +34,7 @@ def row(statistics, name="grid"):
 
 def counts(statistics):
     """Those of accepted, limited, refused, bad_mac that are not 0."""
-    found = row(statistics)
-    return {name: found[name] for name in hint_statistics.OWN[:4] if found[name]}
+    return {name: each for name, each in [*row(statistics).items()][:4] if each}
 
 
 def common(statistics):
@@ -47,8 +44,7 @@ def common(statistics):
 
 def answered(desk):
     """Result codes of what waits for the end of the tick; 0 = taken."""
-    codes = [pending.code for pending in desk.pending]
-    desk.pending.clear()
+    codes, desk.pending[:] = [pending.code for pending in desk.pending], []
     return codes
 
 
@@ -83,37 +79,19 @@ def test_the_layout_is_the_documented_one():
     )
 
 
+CODES = """
+    1 granted, 2 granted; less in effect, 3 only narrows charging, 4 rests on a quota, 5 outranked,
+    6 waits for a heartbeat, 7 moved by an obligation, 11 wrong length, 12 wrong magic,
+    13 unknown source, 14 no key, 15 bad MAC, 21 other boot, 22 old sequence, 23 too late,
+    24 sent in the future, 25 unknown kind, 26 wrong quantity, 27 value out of range,
+    30 valid for too short, 31 valid for too long, 32 role not allowed, 33 too many a second,
+    34 busy, 41 not understood, 42 no controller, 43 no answer, 44 too many connections
+"""
+
+
 def test_codes_are_append_only():
-    assert {code: texts[0] for code, texts in h.TEXTS.items()} == {
-        1: "granted",
-        2: "granted, less in effect",
-        3: "only narrows charging",
-        4: "rests on a quota",
-        5: "outranked",
-        6: "waits for a heartbeat",
-        7: "moved by an obligation",
-        11: "wrong length",
-        12: "wrong magic",
-        13: "unknown source",
-        14: "no key",
-        15: "bad MAC",
-        21: "other boot",
-        22: "old sequence",
-        23: "too late",
-        24: "sent in the future",
-        25: "unknown kind",
-        26: "wrong quantity",
-        27: "value out of range",
-        30: "valid for too short",
-        31: "valid for too long",
-        32: "role not allowed",
-        33: "too many a second",
-        34: "busy",
-        41: "not understood",
-        42: "no controller",
-        43: "no answer",
-        44: "too many connections",
-    }
+    names = {f"{code} {texts[0]}".replace(",", ";") for code, texts in h.TEXTS.items()}
+    assert names == {" ".join(each.split()) for each in CODES.split(",")}
     for name, sentence, remedy in h.TEXTS.values():
         assert name and sentence.endswith(".") and remedy and "\n" not in sentence + remedy
     assert h.label(h.VALID_LONG) == "H31" and h.taken(h.OUTRANKED) and not h.taken(h.BAD_MAC)
@@ -207,9 +185,9 @@ def test_another_key_gets_no_reply(made, key):
 def test_a_source_without_a_key_and_one_nobody_knows_get_no_reply(made):
     desk, taken, statistics = made
     desk.change_key(GRID, None, False, NOW_MS)
-    desk.receive(datagram(hint()), "sender", NOW_MS)
+    for one in (hint(), hint("nobody")):
+        desk.receive(datagram(one), "sender", NOW_MS)
     assert row(statistics)["last_code"] == h.NO_KEY and counts(statistics) == {"bad_mac": 1}
-    desk.receive(datagram(hint("nobody")), "sender", NOW_MS)
     assert desk.receive(w.hello("nobody"), "sender", NOW_MS) is None
     assert common(statistics) == {"unknown_source": 2} and answered(desk) == [] and taken == []
 
@@ -228,36 +206,21 @@ POWER = {"kind": h.REQUEST, "quantity": h.POWER_W}
 
 @cases("""
     fields  code
-    {"sent_ms": NOW_MS - 2001}  h.TOO_LATE
-    {"sent_ms": NOW_MS - 2000}  0
-    {"sent_ms": NOW_MS + 100}  0
-    {"sent_ms": NOW_MS + 101}  h.TOO_EARLY
-    {"sent_ms": 0}  h.TOO_LATE
-    {"sent_ms": HIGHEST}  h.TOO_EARLY
-    {"kind": 0}  h.UNKNOWN_KIND
-    {"kind": 5}  h.UNKNOWN_KIND
-    {"kind": 255}  h.UNKNOWN_KIND
-    {"kind": h.CAP}  h.WRONG_QUANTITY
-    {"quantity": 0}  h.WRONG_QUANTITY
-    {"quantity": 6}  h.WRONG_QUANTITY
-    {"kind": h.HEARTBEAT}  h.WRONG_QUANTITY
-    {**HEARTBEAT, "value_W": 400_000}  h.WRONG_VALUE
-    {**HEARTBEAT, "valid_ms": 0}  h.VALID_SHORT
-    {**HEARTBEAT, "valid_ms": 1000}  0
-    {**HEARTBEAT, "valid_ms": 300_001}  h.VALID_LONG
+    {"sent_ms": NOW_MS - 2001}  h.TOO_LATE | {"sent_ms": NOW_MS - 2000}  0
+    {"sent_ms": NOW_MS + 100}  0 | {"sent_ms": NOW_MS + 101}  h.TOO_EARLY
+    {"sent_ms": 0}  h.TOO_LATE | {"sent_ms": HIGHEST}  h.TOO_EARLY
+    {"kind": 0}  h.UNKNOWN_KIND | {"kind": 5}  h.UNKNOWN_KIND | {"kind": 255}  h.UNKNOWN_KIND
+    {"kind": h.CAP}  h.WRONG_QUANTITY | {"quantity": 0}  h.WRONG_QUANTITY
+    {"quantity": 6}  h.WRONG_QUANTITY | {"kind": h.HEARTBEAT}  h.WRONG_QUANTITY
+    {**HEARTBEAT, "value_W": 400_000}  h.WRONG_VALUE | {**HEARTBEAT, "valid_ms": 0}  h.VALID_SHORT
+    {**HEARTBEAT, "valid_ms": 1000}  0 | {**HEARTBEAT, "valid_ms": 300_001}  h.VALID_LONG
     {"value_W": -1}  h.WRONG_VALUE  # evcc-io/evcc issue 25545: a negative limit was taken
-    {"value_W": 0}  0
-    {"value_W": 10**9}  0
-    {"value_W": 10**9 + 1}  h.WRONG_VALUE
-    {**POWER, "value_W": -(10**9)}  0
-    {**POWER, "value_W": -(10**9) - 1}  h.WRONG_VALUE
+    {"value_W": 0}  0 | {"value_W": 10**9}  0 | {"value_W": 10**9 + 1}  h.WRONG_VALUE
+    {**POWER, "value_W": -(10**9)}  0 | {**POWER, "value_W": -(10**9) - 1}  h.WRONG_VALUE
     {"kind": h.CAP, "quantity": h.CHARGE_W_MAX, "value_W": -1}  h.WRONG_VALUE
     {"valid_ms": 0}  h.VALID_SHORT  # evcc-io/evcc pull 32492: a limit without a duration
-    {"valid_ms": 999}  h.VALID_SHORT
-    {"valid_ms": 1000}  0
-    {"valid_ms": 300_000}  0
-    {"valid_ms": 300_001}  h.VALID_LONG
-    {"valid_ms": 2**32 - 1}  h.VALID_LONG
+    {"valid_ms": 999}  h.VALID_SHORT | {"valid_ms": 1000}  0 | {"valid_ms": 300_000}  0
+    {"valid_ms": 300_001}  h.VALID_LONG | {"valid_ms": 2**32 - 1}  h.VALID_LONG
 """)
 def test_what_a_hint_may_say(made, fields, code):
     desk, taken, _ = made
@@ -378,9 +341,7 @@ def test_a_forgery_under_the_new_key_does_not_end_the_old_one(desk):
 
 @pytest.mark.parametrize("spent", [HIGHEST, HIGHEST - 1, 2**63])
 def test_a_leaked_key_locks_nobody_out_beyond_its_rotation(desk, spent):
-    """Somebody uses up all sequences under a key; the owner rotates it and goes on from the
-    hello.
-    """
+    """A thief uses up all sequences; the owner rotates the key and goes on from the hello."""
     assert by(desk, spent, OLD) and welcome(desk).sequence == spent
     rotate(desk, NEW)
     assert welcome(desk).sequence == 0
@@ -394,9 +355,7 @@ def test_a_thief_with_the_old_key_leaves_room_above_the_first_use_of_the_new_one
 
 
 def test_a_rotation_takes_nobodys_count_away(desk):
-    """The hello tells what is new under either key; nothing under the old one counts a second
-    time.
-    """
+    """Nothing under the old key counts a second time."""
     assert by(desk, 41, OLD)
     rotate(desk, NEW)
     assert welcome(desk).sequence == 41 and not by(desk, 41, OLD)

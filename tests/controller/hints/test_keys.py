@@ -1,6 +1,4 @@
-"""Keys of the sources of hints: made once, printed once, readable by their owner only, whole at
-every instant.
-"""
+"""Keys of the sources of hints: made once, printed once, whole, readable by their owner only."""
 
 import fcntl
 import os
@@ -112,9 +110,7 @@ def test_a_spoilt_key_is_not_used_and_reported_in_one_line(state, content, mode,
 
 
 def test_a_key_from_before_1970_is_one_all_the_same(state):
-    """Where a box lost its clock: the statistics, whose words have no sign, ended the start of the
-    controller.
-    """
+    """Its words in the statistics have no sign: that ended the start of the controller."""
     keys.create(state, "site_ems")
     made_at(state, -5)
     found, lines = keys.load(state, ["site_ems"], NOW_S, 0)
@@ -122,9 +118,7 @@ def test_a_key_from_before_1970_is_one_all_the_same(state):
 
 
 def test_of_two_that_create_at_once_one_is_refused_and_the_others_key_stays(state, monkeypatch):
-    """The second one finds no key, is held up, and goes on after the first one has stored its
-    own.
-    """
+    """The second finds no key and goes on after the first has stored its own."""
     first = keys.create(state, "site_ems")
     monkeypatch.setattr(os.path, "lexists", lambda _: False)
     with pytest.raises(keys.KeyStoreError, match="File exists"):
@@ -134,9 +128,7 @@ def test_of_two_that_create_at_once_one_is_refused_and_the_others_key_stays(stat
 
 @pytest.mark.parametrize("change", [keys.create, keys.rotate, keys.withdraw, keys.revoke])
 def test_one_durable_change_at_a_time(state, change, monkeypatch):
-    """A change holds the folder while it lasts; after a power cut a key that was printed is there
-    and one that was revoked is not: folders are stored too.
-    """
+    """A change holds the folder, and stores folders too."""
     if change is not keys.create:
         keys.create(state, "site_ems")
     folder = os.path.join(state, "keys")

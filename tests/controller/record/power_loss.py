@@ -115,9 +115,7 @@ def disk_with(*records):
 
 
 def cuts(first_disk, action, datas=("lost", "torn", "kept")):
-    """Every (disk as found after the cut, whether the action had finished), for a cut before each
-    operation.
-    """
+    """(disk as found, whether the action had finished) for a cut before each operation."""
     cut_at, finished = 0, False
     while not finished:
         disk = first_disk()

@@ -70,9 +70,7 @@ def test_it_can_be_extended_and_says_everything_once(run, monkeypatch):
 
 
 def test_what_began_before_the_ring_is_not_dated(tmp_path):
-    """A small ring: the keyframe in which the row began is overwritten, later ones still hold
-    it.
-    """
+    """The keyframe in which the row began is overwritten, later ones still hold the row."""
     rig = VirtualRig(CONFIG, lambda t_s: 300_000.0, 1, [action(1, "estop_press")], {"soc": 0.55})
     path = str(tmp_path / "journal")
     rig.controller.cabinet.journal = open_journal(path, CONFIG, rig.controller.cabinet.core, 60_000)

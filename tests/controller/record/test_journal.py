@@ -1,6 +1,4 @@
-"""The journal: what was appended is read back, the same bytes come out, and every loss is found and
-counted.
-"""
+"""The journal: what was appended is read back as the same bytes, every loss is counted."""
 
 import os
 import random

@@ -60,9 +60,7 @@ def test_the_keeper_saves_in_order_and_signals_for_the_controller_do_not_end_it(
 
 @pytest.mark.wire
 def test_what_could_not_be_saved_is_saved_once_it_can_be(tmp_path):
-    """A latch that met a full or lost disk must not be gone after the restart that somebody makes
-    meanwhile.
-    """
+    """A latch that met a full disk must not be gone after a restart meanwhile."""
     place = tmp_path / "state"
     place.mkdir()
     keeper = kp.Keeper(str(place))

@@ -1,6 +1,4 @@
-"""The proof-test ledger: a power cut anywhere loses no record that counted; whatever was altered is
-found and named.
-"""
+"""The proof-test ledger: no cut loses a record that counted, every change is named."""
 
 import contextlib
 import json
@@ -79,9 +77,7 @@ def test_a_power_cut_anywhere_loses_no_record_that_counted(tmp_path):
 
 
 def _after(tmp_path, disk, is_done):
-    """What is found after a cut; a record that was acknowledged is there, and the next one makes
-    the ledger whole.
-    """
+    """What is found after a cut; the next record makes the ledger whole."""
     found = pt.read(str(tmp_path), disk)
     rows = names(found)[1:]
     assert rows == ["1", "2"] if is_done else rows in (["1"], ["1", "2"])
@@ -156,16 +152,11 @@ def test_the_longest_record_cut_short_is_torn_and_more_is_damage():
 
 @cases(r"""
     alter
-    lambda whole: whole.replace(b"\n", b"\r")
-    lambda whole: whole.replace(b"\n", b" ")
-    lambda whole: whole.replace(b"\n", b"")
-    lambda whole: whole[:-1].replace(b"\n", b"\0")
-    lambda whole: whole.replace(b"\n", b"\0\0") + b"\n"
-    lambda whole: whole[:-1] + b"\0\n"
-    lambda whole: whole + b"x"
-    lambda whole: whole + b'{"numbers'
-    lambda whole: whole + b'{"number":\t'
-    lambda whole: whole + b'{"number":\xff'
+    lambda whole: whole.replace(b"\n", b"\r") | lambda whole: whole.replace(b"\n", b" ")
+    lambda whole: whole.replace(b"\n", b"") | lambda whole: whole[:-1].replace(b"\n", b"\0")
+    lambda whole: whole.replace(b"\n", b"\0\0") + b"\n" | lambda whole: whole[:-1] + b"\0\n"
+    lambda whole: whole + b"x" | lambda whole: whole + b'{"numbers'
+    lambda whole: whole + b'{"number":\t' | lambda whole: whole + b'{"number":\xff'
     lambda whole: whole + b"\0\r"
 """)
 def test_what_a_power_cut_cannot_leave_is_damage_and_stays(tmp_path, alter):
@@ -334,18 +325,12 @@ def test_a_clock_behind_the_last_record_or_of_no_century_is_refused(tmp_path):
 
 
 @cases("""
-    row  date             words
-    "1"  "2026-03-09"     "is before the last test of row 1, of 2026-03-10"
-    "1"  "2026-03-10"     None
-    "1"  "2026-03-11"     None
-    "2"  "2025-12-31"     None
-    "2"  "2026-03-14"     None
-    "2"  "2026-03-15"     "is in the future"
-    "2"  "2026-3-1"       "a day is written 2026-03-14"
-    "2"  "2026-02-30"     "a day is written"
-    "2"  "yesterday"      "a day is written"
-    "2"  ""               "a day is written"
-    "2"  "2026-03-14T00"  "a day is written"
+    row  date  words
+    "1"  "2026-03-09"  "is before the last test of row 1, of 2026-03-10" | "1"  "2026-03-10"  None
+    "1"  "2026-03-11"  None | "2"  "2025-12-31"  None | "2"  "2026-03-14"  None
+    "2"  "2026-03-15"  "is in the future" | "2"  "2026-3-1"  "a day is written 2026-03-14"
+    "2"  "2026-02-30"  "a day is written" | "2"  "yesterday"  "a day is written"
+    "2"  ""  "a day is written" | "2"  "2026-03-14T00"  "a day is written"
 """)
 def test_a_test_that_was_done_earlier(tmp_path, row, date, words):
     add(tmp_path, "1", date="2026-03-10")

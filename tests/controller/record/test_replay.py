@@ -1,6 +1,4 @@
-"""Replay: equal on the core that wrote the journal, the first difference named on another, every
-loss said.
-"""
+"""Replay: the same core gives the same bytes, the first difference and every loss are named."""
 
 import random
 from array import array

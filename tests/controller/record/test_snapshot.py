@@ -1,6 +1,4 @@
-"""The newest state out of a journal: equal to what the controller had, and never mixed up after a
-loss.
-"""
+"""The newest state out of a journal: what the controller had, never mixed up after a loss."""
 
 import pytest
 

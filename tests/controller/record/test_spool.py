@@ -1,6 +1,4 @@
-"""What persons did, from the console to the record: once, in order, whoever dies; and nobody else's
-files count.
-"""
+"""What persons did comes into the record once and in order; files of others do not count."""
 
 import json
 import os
@@ -59,13 +57,7 @@ def test_an_act_made_durable_and_not_removed_is_not_told_twice(bench):
 
 @cases(r"""
     content
-    b""
-    b"{}"
-    b"[]"
-    b"\xff"
-    b"7"
-    b"[" * 900
-    b"x" * 5000
+    b"" | b"{}" | b"[]" | b"\xff" | b"7" | b"[" * 900 | b"x" * 5000
     b'{"moment_us": 1, "code": "TRIP", "text": ""}'
     b'{"moment_us": 1, "code": "LOGIN", "text": 5}'
     b'{"moment_us": Infinity, "code": "LOGIN", "text": "a"}'

@@ -1,6 +1,4 @@
-"""The store: a power cut at every step leaves the record before or the new one, and damage is never
-called clean.
-"""
+"""The store: a power cut leaves the record before or the new one; damage is never clean."""
 
 import os
 from dataclasses import replace
@@ -137,9 +135,7 @@ def write(folder, *copies):
     ((77, NEW), (4, OLD))           (encode(77, NEW), 4)
 """)
 def test_a_failed_save_leaves_the_newer_of_two_good_copies(tmp_path, copies, left):
-    """Two copies that are not of one store may both hold latches; one behind a damaged one is all
-    there is.
-    """
+    """Copies that are not of one store may both hold latches; one behind a damaged one is all."""
     write(tmp_path, *copies)
     (tmp_path / (st.COPIES[0] + st.NEW_SUFFIX)).mkdir()
     with pytest.raises(StoreError):
@@ -223,9 +219,7 @@ KEY_NEEDED = ": what it holds stands, and the key is needed"
     [([], ""), (["own"], ""), (["theirs"], "theirs"), (["own", "theirs"], "theirs"), ([""], "")],
 )
 def test_the_store_of_another_cabinet_keeps_its_latches_and_needs_the_key(names, foreign):
-    """A box that is moved brings its own cabinet's store, and lacks the latches of the one it comes
-    to.
-    """
+    """A box that is moved lacks the latches of the cabinet that it comes to."""
     kept = Record(latches={"12a": 1}, cabinets=tuple(names), locked_out="eve")
     loaded = st.Loaded(st.ARMED, kept, 7, ["a line"])
     mine = st.of_cabinet(loaded, "own" if "" not in names else "")

@@ -1,6 +1,4 @@
-"""What the day is: synchronised or not, how wrong it may be, and when somebody has set the
-clock.
-"""
+"""What the day is: synchronised or not, how wrong it may be, when somebody has set the clock."""
 
 import pytest
 from recorder_bench import UTC_US, FakeClocks

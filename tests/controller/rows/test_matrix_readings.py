@@ -1,6 +1,4 @@
-"""Where a stage was read otherwise than its row says: printed in every format; the table itself:
-test_transcription.
-"""
+"""Where a stage was read otherwise than its row says, in every format."""
 
 import html
 import json

@@ -50,7 +50,7 @@ def stop(site, process, number=signal.SIGTERM):
 def test_from_start_over_lost_ports_to_a_controlled_stop(site):
     process = site.start()
     site.serve_until(site.running)
-    assert store.Store(str(site.state)).load().state == store.ARMED
+    assert site.store.load().state == store.ARMED
     # Two modules read every 25 ms and written every 100 ms: with bytes moved once a tick, it would
     # be one per 40 ms.
     path, before = str(site.folder / "loop.stats"), site.requests["io"]
@@ -73,7 +73,7 @@ def test_from_start_over_lost_ports_to_a_controlled_stop(site):
     site.serve_until(lambda: site.requests["io"] > before + 10)
     # Everything is open, so the end is a clean one; the latch stays, of course.
     assert stop(site, process, signal.SIGINT) == (0, [])
-    loaded = store.Store(str(site.state)).load()
+    loaded = site.store.load()
     assert loaded.state == store.CLEAN and "49" in loaded.record.latches
 
 
@@ -90,9 +90,9 @@ def test_after_kill_9_the_next_start_waits_for_a_reset_which_is_stored_first(sit
     site.serve_until(lambda: not asker.is_alive())
     assert answers[0][-1] == 1 and set(answers[0][:-1]) <= {3}  # not clear yet, then done
     site.serve_until(site.running)
-    assert store.Store(str(site.state)).load().record.token_ages_ms
+    assert site.store.load().record.token_ages_ms
     assert stop(site, process) == (0, [])
-    loaded = store.Store(str(site.state)).load()
+    loaded = site.store.load()
     assert loaded.state == store.CLEAN and loaded.record.latches == {}
     site.serve_until(lambda: site.contactors == [0, 0, 0])
     assert not (site.folder / "command.sock").exists()
@@ -108,11 +108,8 @@ def _ask_until_done(site, seen):
 
 # -- the loop in this process, with ptys that nobody answers
 class CountingSelect:
-    """select, counted."""
-
     def __init__(self):
-        self.calls = 0
-        self.waited_for = set()
+        self.calls, self.waited_for = 0, set()
 
     def select(self, *arguments):
         self.calls += 1
@@ -151,6 +148,17 @@ class Silent:
         return self.run(lambda ticks: ticks == last and end())
 
 
+@pytest.fixture
+def silent(site, monkeypatch):
+    """A loop in this process; the signal handlers it sets are put back."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    made = Silent(site, monkeypatch)
+    yield made
+    made.loop.close()
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
 def end():
     """Tell this process to end."""
     os.kill(os.getpid(), signal.SIGTERM)
@@ -174,37 +182,21 @@ class SilentCan:
         return None
 
 
-@pytest.fixture
-def silent(site, monkeypatch):
-    """A loop in this process; the signal handlers it sets are put back."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-    made = Silent(site, monkeypatch)
-    yield made
-    made.loop.close()
-    for number, handler in before.items():
-        signal.signal(number, handler)
-
-
 def test_the_slack_is_spent_waiting_for_arrivals_not_spinning(silent):
-    """A wake-up for the tick, a few for time-outs and retries. No serial port is waited for itself:
-    select on an empty tty flushes its work queue, which held a busy machine up to 0.8 s.
-    """
+    """No serial port is waited for: select on an empty tty flushes its work queue (0.8 s)."""
     running = silent.loop
     assert silent.run_until(30) == 0
     assert 30 <= silent.ticks <= 33 and silent.selects.calls < 6 * silent.ticks
     assert silent.selects.waited_for == {running.commands, running.hints, running._arrivals}
-
-
-@pytest.mark.parametrize("fed, left", [("commands", "hints"), ("hints", "commands")])
-def test_a_socket_that_has_had_its_share_of_a_tick_is_not_waited_for(silent, fed, left):
-    getattr(silent.loop, fed)._left = 0
-    assert silent.loop._sources() == [silent.loop._arrivals, getattr(silent.loop, left)]
+    for fed, left in ((running.commands, running.hints), (running.hints, running.commands)):
+        fed._left, left._left = 0, 1  # it has had its share of a tick
+        assert running._sources() == [running._arrivals, left]
 
 
 def test_the_watchdog_is_told_by_completed_ticks_and_the_store_watched_in_each(silent):
-    told, watched = [], []
-    silent.loop.notifier.alive = lambda: told.append(silent.ticks)
-    silent.loop.notifier.stopping = lambda: told.append("stopping")
+    told, watched, notifier = [], [], silent.loop.notifier
+    notifier.alive = lambda: told.append(silent.ticks)
+    notifier.stopping = lambda: told.append("stopping")
     silent.cabinet.keeper.watch = watched.append  # one that hangs says nothing by itself
     silent.run_until(10)
     assert told[-1] == "stopping" and len(told) > 5
@@ -218,11 +210,7 @@ def test_two_late_ticks_in_a_row_starve_the_watchdog(silent, monkeypatch, late_i
     silent.loop.notifier.alive = lambda: said.append(silent.ticks)
 
     class Deadlines(clock.Deadlines):
-        """Says how many ticks in a row were late."""
-
-        def end(self, now_us):
-            super().end(now_us)
-            self.late_in_a_row = late_in_a_row
+        late_in_a_row = property(lambda self: late_in_a_row, lambda self, _: None)
 
     monkeypatch.setattr(loop.clock, "Deadlines", Deadlines)
     silent.run_until(3)
@@ -281,19 +269,12 @@ def test_commands_reach_the_cabinet_in_the_slack_and_both_answers_who_asked(sile
     assert answers == [(here, peer_answer)]
 
 
-@pytest.mark.parametrize(
-    "supplied, armed, is_saved, ends",
-    [(0, 1, True, "STOP_US_MAX"), (1, 1, True, "OPEN_US_MAX"), (0, 0, False, "STOP_US_MAX")],
-)
-def test_a_stop_that_does_not_end_takes_its_longest_time(
-    silent, monkeypatch, supplied, armed, is_saved, ends
-):
+@pytest.mark.parametrize("supplied, armed", [(0, 1), (1, 1), (0, 0)])
+def test_a_stop_that_does_not_end_takes_its_longest_time(silent, monkeypatch, supplied, armed):
     """While the contactors are supplied it has the time of a fuse (C65)."""
-    for name in ("STOP_US_MAX", "OPEN_US_MAX"):
-        monkeypatch.setattr(loop, name, 100_000 if name == ends else 1 << 60)
-    out, keeper = silent.cabinet.core.kernel.out, silent.cabinet.keeper
-    if not is_saved:
-        keeper.durable = 0
+    for name, counts in (("STOP_US_MAX", not supplied), ("OPEN_US_MAX", supplied)):
+        monkeypatch.setattr(loop, name, 100_000 if counts else 1 << 60)
+    out, silent.cabinet.keeper.durable = silent.cabinet.core.kernel.out, 1 << 30 if armed else 0
 
     def hold(ticks):
         out[s.CONTACTOR_SUPPLY_OK], out[s.ARM_REQUEST] = supplied, armed
@@ -341,7 +322,7 @@ class Serial:
 
 
 def wire_on(serial):
-    """A wire whose engine has one read to ask, and what became of it."""
+    """A wire with one read to ask, and what became of it."""
     ended = []
     port = RtuPort("io", 115_200, first_byte_timeout_us=50_000)
     replied, failed = lambda *_: ended.append("reply"), lambda kind, *_: ended.append(kind)
@@ -351,21 +332,14 @@ def wire_on(serial):
     return wire, ended
 
 
-def test_a_wire_goes_on_with_the_rest_of_a_frame_the_port_did_not_take():
+def test_a_wire_gives_the_rest_of_a_frame_and_a_reply_that_waits_in_the_tty_is_no_time_out():
     serial = Serial()
-    wire, _ = wire_on(serial)
+    wire, ended = wire_on(serial)
     for now_us in range(4):
         wire.give(now_us)
     assert serial.taken == rtu.read_request("inputs", 1, 2, 0, 8).frame and not serial.pending
-
-
-def test_a_reply_that_waits_in_the_tty_is_no_time_out():
-    """The process was held up past the time-out; the reply had come in time."""
-    serial = Serial()
-    wire, ended = wire_on(serial)
-    wire.give(0)
     serial.arrived = rtu.seal(b"\1\2\1\xff")
-    wire.give(500_000)
+    wire.give(500_000)  # the process was held up past the time-out
     assert ended == ["reply"]
 
 

@@ -47,24 +47,14 @@ def test_a_write_after_the_next_deadline_is_late_and_counted_in_a_row():
 
 
 @cases("""
-    ticks                               runs
-    [(0, 5000)] * 3                     0
-    [(20_000, 0)]                       0
-    [(40_000, 0)]                       1
-    [(39_999, 0), (1, 0)]               0
-    [(20_000, 0), (20_000, 0)]          0
-    [(0, 20_000)]                       0
-    [(0, 20_000), (0, 20_000)]          1
-    [(20_000, 20_000)]                  1
-    [(0, 20_000), (20_000, 0)]          1
-    [(100_000, 30_000), (20_000, 0)]    1
-    [(40_000, 0), (40_000, 0)]          2
-    [(0, 20_000), (0, 0), (0, 20_000)]  0
+    ticks  runs
+    [(0, 5000)] * 3  0 | [(20_000, 0)]  0 | [(40_000, 0)]  1 | [(39_999, 0), (1, 0)]  0
+    [(20_000, 0), (20_000, 0)]  0 | [(0, 20_000)]  0 | [(0, 20_000), (0, 20_000)]  1
+    [(20_000, 20_000)]  1 | [(0, 20_000), (20_000, 0)]  1 | [(100_000, 30_000), (20_000, 0)]  1
+    [(40_000, 0), (40_000, 0)]  2 | [(0, 20_000), (0, 0), (0, 20_000)]  0
 """)
 def test_deadlines_missed_one_after_another_are_a_run(ticks, runs):
-    """ticks: (begins so late, takes so long) in us. A skipped one counts as a late one does; a good
-    tick ends a run.
-    """
+    """ticks: (begins so late, takes so long) in us; a good tick ends a run."""
     deadlines = clock.Deadlines(TICK_US, START_US)
     for late_us, took_us in ticks:
         begin_us = deadlines.due_us + late_us
