@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, strategies as st
 from pymodbus.framer import FramerRTU
 from pymodbus.pdu.register_message import WriteMultipleRegistersRequest
-from tables import cases
 
 from controller.core import gate, reasons
+from tests.tables import cases
 
 UNIT_ID, ADDRESS = 1, 40_322
 CHARGE_W_MAX, DISCHARGE_W_MAX = 200_000, 250_000

@@ -5,7 +5,6 @@ from itertools import product
 
 import pytest
 from hypothesis import given, strategies as st
-from tables import cases
 from views import setup, view
 
 from controller.core import (
@@ -18,6 +17,7 @@ from controller.core import (
 )
 from controller.core.policies import hint_outputs as o, hint_table as t
 from controller.site import sources
+from tests.tables import cases
 
 TICK_MS = 20
 QUANTITIES = tuple(codes.QUANTITIES)

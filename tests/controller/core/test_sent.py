@@ -3,12 +3,12 @@
 from array import array
 
 from hypothesis import given, strategies as some
-from tables import cases
 
 from controller.core.sent import NOTHING, SENT, Sent
 from drivers.buses import rtu
 from drivers.buses.port import RtuPort
 from safety.signals import INT_MAX
+from tests.tables import cases
 
 WSET = 40_024
 

@@ -2,9 +2,9 @@
 
 import pytest
 from hypothesis import given, strategies as st
-from tables import cases
 
 from controller.core.split import Split
+from tests.tables import cases
 
 UNIT = st.tuples(st.integers(0, 300_000), st.integers(0, 300_000), st.integers(0, 1000))
 

@@ -4,12 +4,12 @@ import os
 import socket
 
 import pytest
-from tables import cases
 
 from controller.core import hint_codes as h
 from controller.hints import wire as w
 from controller.hints.client import HintClient, SequenceError
 from controller.system import sockets
+from tests.tables import cases
 
 pytestmark = pytest.mark.wire
 KEY, OTHER = bytes([1]) * 32, bytes([2]) * 32

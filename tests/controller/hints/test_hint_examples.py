@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 from hinted_site import KEYS, HintedSite
-from tables import cases
 from test_upstream import Served
 
 import controller.upstream
 from controller.hints import desk
 from controller.upstream import link
+from tests.tables import cases
 
 pytestmark = pytest.mark.wire
 EXAMPLES = Path(controller.upstream.__file__).parent / "examples"

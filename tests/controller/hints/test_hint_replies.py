@@ -1,10 +1,10 @@
 """The reason of an end of the available power: the last that moved it, a limit before a cap."""
 
 import pytest
-from tables import cases
 
 from controller.core import answers, setpoint
 from controller.hints import replies
+from tests.tables import cases
 
 CAP, LOW, HIGH, GRID_LOW, GRID_HIGH = 401, 212, 213, 303, 304
 

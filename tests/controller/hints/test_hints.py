@@ -6,10 +6,10 @@ import hint_desk
 import pytest
 from hint_desk import NONCE, NOW_MS, datagram, hint, key_bytes
 from hypothesis import given as for_all, strategies as st
-from tables import cases
 
 from controller.core import hint_codes as h
 from controller.hints import desk as hints, hint_statistics, wire as w
+from tests.tables import cases
 
 OLD, NEW, NEWEST = key_bytes(4), key_bytes(20), key_bytes(21)
 GRID = w.name_field("grid")

@@ -5,11 +5,11 @@ import random
 from array import array
 
 import pytest
-from tables import cases
 
 from controller.record import journal as j
 from controller.record.frame import FRAME, FRAME_MAGIC, KEYFRAME, FrameEncoder
 from controller.record.journal_writer import JournalWriter
+from tests.tables import cases
 
 N_IN, N_GROUPS, N_OUT, N_STATE = 20, 11, 7, 30
 HEADER = {

@@ -6,7 +6,6 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
-from tables import cases
 
 from controller.record import proof_lines as pl, proof_state, proof_tests as pt, utc
 from controller.recorder.proof_watch import LOOK_US, ProofWatch
@@ -14,6 +13,7 @@ from controller.rows import matrix_words, proof_intervals
 from controller.site import bus_times, config, proof_plan, stage_states, time_chain
 from safety import matrix as m
 from tests.repository import ROOT
+from tests.tables import cases
 
 DAY = date(2026, 3, 14)
 DAY_US = 86_400_000_000

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given, strategies as st
 from power_loss import Disk, PowerCut, cuts
-from tables import cases
 
 from controller.record import chain, proof_lines as pl, proof_tests as pt
 from tests.repository import ROOT
+from tests.tables import cases
 
 NOW_US = 1_773_454_051_000_000  # 2026-03-14 02:07:31
 DAY_US = 86_400_000_000

@@ -5,9 +5,9 @@ import os
 
 import pytest
 from recorder_bench import Bench
-from tables import cases
 
 from controller.record import spool
+from tests.tables import cases
 
 NOW_US = 5_000_000
 

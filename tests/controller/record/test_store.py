@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 from power_loss import Disk, cuts, disk_with, found_on, save_after_load
-from tables import cases
 
 from controller.record import store as st
 from controller.record.stored_record import Record, StoreError, decode, encode
+from tests.tables import cases
 
 
 def record(armed=0, clean=1, **latches):

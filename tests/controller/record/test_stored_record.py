@@ -4,10 +4,10 @@ import struct
 
 import msgpack
 import pytest
-from tables import cases
 
 from controller.record import stored_record as sr
 from controller.record.stored_record import Record, StoreError, decode, encode
+from tests.tables import cases
 
 FULL = Record(1, 0, {"12a": 2, "29.rack1": 1}, [0, 7], ("K\xe4fig 1",), (3, "a" * 16), "anna_1", 1)
 # written by a controller of schema 1, before a record had typed fields

@@ -2,9 +2,9 @@
 
 import pytest
 from recorder_bench import UTC_US, FakeClocks
-from tables import cases
 
 from controller.record import utc
+from tests.tables import cases
 
 
 def wall(**settings):

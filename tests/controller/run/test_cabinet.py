@@ -5,13 +5,13 @@ import itertools
 import pytest
 from cabinet_bench import CONFIG, NAMES, TICK_US, Bench, found, running
 from site_files import SiteFiles
-from tables import cases
 
 from controller.core import image
 from controller.record import store
 from controller.record.stored_record import AWAKE, Record
 from controller.run import record_feed, run_request
 from safety import latches, matrix, signals as s
+from tests.tables import cases
 
 UNKNOWN = (run_request.UNKNOWN, "")
 

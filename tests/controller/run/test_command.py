@@ -8,11 +8,11 @@ import struct
 import threading
 
 import pytest
-from tables import cases
 
 from controller.run import channel_link, operator_commands as oc
 from controller.system import sockets
 from safety import latches
+from tests.tables import cases
 
 pytestmark = pytest.mark.wire
 

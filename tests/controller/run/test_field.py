@@ -3,7 +3,6 @@
 from types import SimpleNamespace
 
 import pytest
-from tables import cases
 
 from controller.core import reasons
 from controller.core.image import ProcessImage
@@ -13,6 +12,7 @@ from controller.sites import EXAMPLE
 from drivers.buses import rtu
 from hil.simulate import VirtualRig
 from safety import signals as s
+from tests.tables import cases
 
 CONFIG = config.load(EXAMPLE)
 LAYOUT = CONFIG.layout()

@@ -10,7 +10,6 @@ from types import SimpleNamespace
 
 import pytest
 from cabinet_bench import Keeper
-from tables import cases
 from wired_site import WiredSite, said
 
 from controller.core import hint_codes as h
@@ -26,6 +25,7 @@ from controller.system.realtime import Notifier
 from drivers.buses import rtu
 from drivers.buses.port import RtuPort
 from safety import latches, signals as s
+from tests.tables import cases
 
 pytestmark = pytest.mark.wire
 KEY = bytes(range(32))

@@ -7,13 +7,13 @@ import pytest
 from cabinet_bench import NAMES, STORED_TICKS, Bench, found, restarted, running, with_peer
 from power_loss import cuts, disk_with, save_after_load
 from slow import slow
-from tables import cases
 
 from controller.core import image
 from controller.record import store
 from controller.run import operator_commands
 from controller.run.reset import PASSED_ON
 from safety import latches, matrix, signals as s
+from tests.tables import cases
 
 NO_RESET = [0, 0]
 KEY_OUT, PRESSED = {s.KEY_RUN_OK: 0}, {s.ESTOP_1_OK: 0, s.ESTOP_2_OK: 0}

@@ -6,12 +6,12 @@ from array import array
 from pathlib import Path
 
 import pytest
-from tables import cases
 
 from controller.run import self_test
 from controller.run.self_test import CLOCK, MEMORY, PROGRAM, THERMOMETER, SelfTest
 from controller.system import program_memory
 from safety import kernel
+from tests.tables import cases
 
 SECOND = program_memory.SECOND_US
 

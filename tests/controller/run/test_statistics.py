@@ -1,10 +1,10 @@
 """Lateness statistics: percentiles, counters, a file that can be read at any time."""
 
 import pytest
-from tables import cases
 
 from controller.run import loop_statistics
 from controller.system import clock
+from tests.tables import cases
 
 
 def written(path, latenesses_us, tick_us=20_000):

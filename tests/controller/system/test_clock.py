@@ -1,8 +1,7 @@
 """Deadlines: absolute, one tick per deadline, skipped ones counted and never made up for."""
 
-from tables import cases
-
 from controller.system import clock
+from tests.tables import cases
 
 TICK_US = 20_000
 START_US = 1_000_000

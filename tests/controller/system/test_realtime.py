@@ -6,9 +6,9 @@ import os
 import socket
 
 import pytest
-from tables import cases
 
 from controller.system import realtime
+from tests.tables import cases
 
 
 @pytest.fixture
