@@ -253,7 +253,7 @@ _INHIBITS = (
         "Ask who locked it; the same person takes the lock away.",
     ),
     (
-        "channel B",
+        "permit of channel B",
         "Channel B is not heard, does not agree, or gives no permit of its own.",
         "Look at its lamp and link; it may wait for a reset or hold another version or site.",
     ),
