@@ -20,6 +20,7 @@ from drivers.buses.can_port import (
     CanPortError,
     open_can,
 )
+from tests.tables import table
 
 
 def frame(can_id, data=b"12345678", **kinds):
@@ -254,10 +255,10 @@ def test_a_lost_interface_is_opened_again_later_and_later():
 
 @pytest.mark.parametrize(
     "interface, text",
-    [
-        ("nonsense", "CAN can9 (nonsense): Unknown interface type"),
-        ("socketcand", "CAN can9 (socketcand): "),
-    ],
+    table("""
+    nonsense | CAN can9 (nonsense): Unknown interface type
+    socketcand | "CAN can9 (socketcand): "
+"""),
 )
 def test_what_cannot_be_opened_is_one_line(interface, text):
     with pytest.raises(CanPortError) as failure:

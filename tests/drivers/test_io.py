@@ -6,6 +6,7 @@ from device_suite import Bus, ModbusSuite, Sink, Slave
 from drivers import profile
 from drivers.io import IoModule
 from safety import signals
+from tests.tables import table
 
 NAMES = "ESTOP_1_OK FIRE_ALARM_OK SUPPRESSION_OK GAS_RELAY_OK AIRFLOW_OK KEY_RUN_OK DOOR_OK".split()
 INPUTS = [getattr(signals, name) for name in NAMES]
@@ -53,12 +54,12 @@ def test_each_input_bit(bit):
 
 @pytest.mark.parametrize(
     "levels, expected",
-    [
-        ({"pcs_enable_ok": 1, "fan_on": 1, "horn_on": 0, "lamp_on": 0}, 0b0001),
-        ({"pcs_enable_ok": 0, "fan_on": 0, "horn_on": 0, "lamp_on": 0}, 0b0010),
-        ({"pcs_enable_ok": 0, "fan_on": 1, "horn_on": 1, "lamp_on": 0}, 0b0100),
-        ({"pcs_enable_ok": 0, "fan_on": 1, "horn_on": 0, "lamp_on": 1}, 0b1000),
-    ],
+    table("""
+    {"pcs_enable_ok": 1, "fan_on": 1, "horn_on": 0, "lamp_on": 0} | 0b0001
+    {"pcs_enable_ok": 0, "fan_on": 0, "horn_on": 0, "lamp_on": 0} | 0b0010
+    {"pcs_enable_ok": 0, "fan_on": 1, "horn_on": 1, "lamp_on": 0} | 0b0100
+    {"pcs_enable_ok": 0, "fan_on": 1, "horn_on": 0, "lamp_on": 1} | 0b1000
+"""),
 )
 def test_coils_by_name_and_from_the_output_array(levels, expected):
     bus, _ = running()

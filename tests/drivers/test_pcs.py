@@ -21,6 +21,7 @@ from device_suite import ModbusSuite, Slave
 from drivers import pcs
 from drivers.buses import rtu
 from safety import signals as s
+from tests.tables import table
 
 
 class TestSuite(ModbusSuite):
@@ -42,13 +43,12 @@ def test_discovery(base, lengths):
 
 @pytest.mark.parametrize(
     "chain, lengths, fault",
-    [
-        ((1, 701, 702, 802, 715), {}, "704 missing"),
-        ((1, 701, 704, 715), {}, "802 missing"),
-        ((1, 701, 704, 802, 715), {715: 5}, "715 has length 5, needed 7"),
-        ((1, 701, 704, 802, 715), {715: 6}, "715 has length 6, needed 7"),
-        ((1, 701, 802, 704, 715), {701: 113}, "701 has length 113, needed 115"),
-    ],
+    table("""
+    (1, 701, 702, 802, 715) | {} | 704 missing ; (1, 701, 704, 715) | {} | 802 missing
+    (1, 701, 704, 802, 715) | {715: 5} | 715 has length 5, needed 7
+    (1, 701, 704, 802, 715) | {715: 6} | 715 has length 6, needed 7
+    (1, 701, 802, 704, 715) | {701: 113} | 701 has length 113, needed 115
+"""),
 )
 def test_a_chain_that_does_not_fit(chain, lengths, fault):
     bus, sink = built(Converter(chain, lengths=lengths))
@@ -240,7 +240,9 @@ def test_settings_refused_at_the_start():
 
 @pytest.mark.parametrize(
     "name, raw, words",
-    [("704.22", 0, 1), ("704.23", 0, 1), ("704.31", 0, 2), ("704.30", 0, 1), ("704.26", 5000, 2)],
+    table("""
+    "704.22" | 0 | 1 ; "704.23" | 0 | 1 ; "704.31" | 0 | 2 ; "704.30" | 0 | 1 ; "704.26" | 5000 | 2
+"""),
 )
 def test_lost_settings_are_written_again_while_measuring_goes_on(name, raw, words):
     """A converter that restarts forgets mode and reversion."""

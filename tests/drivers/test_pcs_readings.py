@@ -6,6 +6,7 @@ from device_suite import Sink
 
 from drivers import pcs, profile, sunspec
 from safety import signals as s
+from tests.tables import table
 
 DC = (s.PCS_DC_VOLTAGE_MV, s.PCS_DC_CURRENT_MA)
 
@@ -45,7 +46,9 @@ def test_scale_factors_that_are_not_awake_yet():
 
 @pytest.mark.parametrize(
     "name, exponent",
-    [("701.116", -11), ("701.116", 11), ("701.116", 0x7FFF), ("704.55", -4), ("704.55", 4)],
+    table("""
+    "701.116" | -11 ; "701.116" | 11 ; "701.116" | 0x7FFF ; "704.55" | -4 ; "704.55" | 4
+"""),
 )
 def test_impossible_scale_factors(name, exponent):
     slave = Converter()
@@ -139,20 +142,12 @@ def test_local_control_is_not_controlled():
 
 @pytest.mark.parametrize(
     "name, raw, words, group",
-    [
-        ("701.4", 8, 1, 0),
-        ("701.4", 0xFFFF, 1, 0),
-        ("701.6", 0xFFFFFFFF, 2, 0),
-        ("701.10", 4001, 1, 0),
-        ("701.10", -4001, 1, 0),
-        ("802.34", 15001, 1, 0),
-        ("802.44", 10001, 1, 0),
-        ("802.44", -10001, 1, 0),
-        ("704.24", 0x80000000, 2, 1),
-        ("704.24", 400_001, 2, 1),
-        ("715.3", 0xFFFFFFFF, 2, 1),
-        ("715.2", 0xFFFF, 1, 1),
-    ],
+    table("""
+    "701.4" | 8 | 1 | 0 ; "701.4" | 0xFFFF | 1 | 0 ; "701.6" | 0xFFFFFFFF | 2 | 0
+    "701.10" | 4001 | 1 | 0 ; "701.10" | -4001 | 1 | 0 ; "802.34" | 15001 | 1 | 0
+    "802.44" | 10001 | 1 | 0 ; "802.44" | -10001 | 1 | 0 ; "704.24" | 0x80000000 | 2 | 1
+    "704.24" | 400_001 | 2 | 1 ; "715.3" | 0xFFFFFFFF | 2 | 1 ; "715.2" | 0xFFFF | 1 | 1
+"""),
 )
 def test_not_implemented_and_absurd_values_leave_the_group_stale(name, raw, words, group):
     bus, sink = running()
@@ -213,16 +208,11 @@ def test_each_half_counts_once():
 
 @pytest.mark.parametrize(
     "raw, exponent, per_unit, expected",
-    [
-        (1234, 0, 1, 1234),
-        (1234, 2, 1, 123_400),
-        (1239, -1, 1, 123),
-        (-1239, -1, 1, -123),
-        (7683, -1, 1000, 768_300),
-        (5, -10, 1000, 0),
-        (-5, -10, 1000, 0),
-        (3, 10, 1, 30_000_000_000),
-    ],
+    table("""
+    1234 | 0 | 1 | 1234 ; 1234 | 2 | 1 | 123_400 ; 1239 | -1 | 1 | 123 ; -1239 | -1 | 1 | -123
+    7683 | -1 | 1000 | 768_300 ; 5 | -10 | 1000 | 0 ; -5 | -10 | 1000 | 0
+    3 | 10 | 1 | 30_000_000_000
+"""),
 )
 def test_scaled_is_exact_and_toward_zero(raw, exponent, per_unit, expected):
     assert sunspec.scaled(raw, exponent, per_unit) == expected

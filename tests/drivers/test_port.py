@@ -15,6 +15,7 @@ from drivers.buses.port import (
     RtuPort,
 )
 from drivers.buses.unit import BACK_OFF_US, BACK_OFF_US_MAX
+from tests.tables import table
 
 TIMEOUT_US = 30_000
 CHAR_US = 86.806  # 10 bits at 115200 Bd
@@ -469,10 +470,10 @@ def test_a_waiting_request_of_the_same_key_is_replaced_in_its_place(bench, port)
 
 @pytest.mark.parametrize(
     "periods_us, until_us, units",
-    [
-        ((1_000_000, 20_000, 100_000), 15_000, [2, 3, 1]),
-        ((40_000, 20_000), 119_000, [2, 1, 2, 2, 1, 2, 2, 1, 2]),
-    ],
+    table("""
+    (1_000_000, 20_000, 100_000) | 15_000 | [2, 3, 1]
+    (40_000, 20_000) | 119_000 | [2, 1, 2, 2, 1, 2, 2, 1, 2]
+"""),
 )
 def test_due_reads_go_by_earliest_deadline(bench, periods_us, until_us, units):
     for unit_id, period_us in enumerate(periods_us, 1):

@@ -9,6 +9,7 @@ import pytest
 
 from drivers import profile, profile_schema
 from drivers.profile import ProfileError
+from tests.tables import table
 
 SHIPPED = sorted(path.stem for path in profile.FOLDER.glob("*.toml"))
 
@@ -204,12 +205,12 @@ def test_mistakes(tmp_path, name, old, new, line):
 
 @pytest.mark.parametrize(
     "old, new, line",
-    [
-        ("current_2 =.*", "", "registers.current_2: missing; the family needs it"),
-        ('"meter"', '"metre"', "family: 'metre'; allowed meter, .*_bms, did you mean meter[?]"),
-        ('"meter"', '["meter"]', "family: .'meter'.; allowed meter, io, gas, .*"),
-        ('"float32"', '"float"', "registers.voltage_1.type: 'float'; allowed u16, .*, bit"),
-    ],
+    table("""
+    current_2 =.* | "" | registers.current_2: missing; the family needs it
+    '"meter"' | '"metre"' | family: 'metre'; allowed meter, .*_bms, did you mean meter[?]
+    '"meter"' | '["meter"]' | family: .'meter'.; allowed meter, io, gas, .*
+    '"float32"' | '"float"' | registers.voltage_1.type: 'float'; allowed u16, .*, bit
+"""),
 )
 def test_mistakes_with_long_lines(tmp_path, old, new, line):
     assert re.fullmatch(line, refusal(tmp_path, re.sub(old, new, text_of("sdm630"), count=1)))
@@ -246,10 +247,10 @@ def test_a_table_is_a_table(tmp_path, table, value):
 
 @pytest.mark.parametrize(
     "name, line",
-    [
-        ("sdm63", "sdm63: no such profile, did you mean sdm630?; there are climate_monitor, "),
-        ("nowhere/sdm630.toml", "nowhere/sdm630.toml: no such profile file"),
-    ],
+    table("""
+    sdm63 | "sdm63: no such profile, did you mean sdm630?; there are climate_monitor, "
+    nowhere/sdm630.toml | nowhere/sdm630.toml: no such profile file
+"""),
 )
 def test_no_such_profile(name, line):
     with pytest.raises(ProfileError) as error:

@@ -11,6 +11,7 @@ from device_suite import CanSuite, Sink
 from drivers import profile
 from drivers.bms import FAMILIES
 from safety import signals as s
+from tests.tables import table
 
 # 53.2 V charge voltage, 120 A, 160 A, 45 V cut-off; SOC 90 %, SOH 100 %; 49.96 V, 1.5 A discharge;
 # quiet; both enabled
@@ -191,19 +192,11 @@ def test_limits(limits, charge_mA, discharge_mA):
 
 @pytest.mark.parametrize(
     "can_id, data",
-    [
-        (0x351, "14020080 6400C201"),
-        (0x351, "1402B0040080C201"),
-        (0x351, "1402FFFF6400C201"),
-        (0x351, "FFFFB0046400C201"),
-        (0x351, "140211276400C201"),
-        (0x355, "65006400"),
-        (0x355, "64006500"),
-        (0x355, "FFFF6400"),
-        (0x356, "8413008000 00"),
-        (0x356, "008000000000"),
-        (0x356, "008000800000"),
-    ],
+    table("""
+    0x351 | 14020080 6400C201 ; 0x351 | 1402B0040080C201 ; 0x351 | 1402FFFF6400C201
+    0x351 | FFFFB0046400C201 ; 0x351 | 140211276400C201 ; 0x355 | "65006400" ; 0x355 | "64006500"
+    0x355 | FFFF6400 ; 0x356 | 8413008000 00 ; 0x356 | 008000000000 ; 0x356 | 008000800000
+"""),
 )
 def test_invalid_values_are_refused_whole(can_id, data):
     """SMA: invalid = 0x8000 / 0xFFFF. diyBMSv4ESP32 194: SOC > 100 % stops no other group."""
@@ -251,12 +244,9 @@ def test_voltage_and_state_wait_for_the_limits(can_id, data):
 
 @pytest.mark.parametrize(
     "convention, raw_dA, current_mA",
-    [
-        ("charge", 15, -1500),
-        ("charge", -15, 1500),
-        ("discharge", 15, 1500),
-        ("discharge", -15, -1500),
-    ],
+    table("""
+    charge | 15 | -1500 ; charge | -15 | 1500 ; discharge | 15 | 1500 ; discharge | -15 | -1500
+"""),
 )
 def test_current_sign_of_each_dialect(convention, raw_dA, current_mA):
     """Battery-Emulator 2919, 2920; Deye native: + discharges."""
@@ -267,15 +257,10 @@ def test_current_sign_of_each_dialect(convention, raw_dA, current_mA):
 
 @pytest.mark.parametrize(
     "flags, currents_mA",
-    [
-        ("C0", (120_000, 160_000)),
-        ("E0", (120_000, 160_000)),
-        ("40", (0, 160_000)),
-        ("80", (120_000, 0)),
-        ("20", (0, 0)),
-        ("00", (0, 0)),
-        ("3F", (0, 0)),
-    ],
+    table("""
+    C0 | (120_000, 160_000) ; E0 | (120_000, 160_000) ; "40" | (0, 160_000) ; "80" | (120_000, 0)
+    "20" | (0, 0) ; "00" | (0, 0) ; 3F | (0, 0)
+"""),
 )
 def test_enable_flags_narrow_the_limits(flags, currents_mA):
     """mikaabra/pylontech-bms-mqtt: 0x20 at 14 % SOC is "force charge" with both enables 0.

@@ -10,6 +10,7 @@ from hypothesis import given, strategies as st
 from drivers import profile
 from drivers.sensor import Sensor
 from safety import signals as s
+from tests.tables import table
 
 DUE, TODAY = 20_800, 20_500
 FIRST_DAY = 20_454  # 2026-01-01: no detector's clock that runs tells an earlier day
@@ -138,26 +139,13 @@ def test_vapour_at_the_end_of_its_range():
 
 @pytest.mark.parametrize(
     "hydrogen, carbon_monoxide, status, expected",
-    [
-        (60, 12, 0, [60, 1]),
-        (12, 60, 0, [60, 1]),
-        (0, 0, 0, [0, 1]),
-        (3, 0, 8, [1000, 1]),
-        (3, 0, 16, [1000, 1]),
-        (1001, 0, 0, [1000, 1]),
-        (0xFFFF, 0, 8, [1000, 1]),
-        (5, 70, 1, [70, 0]),
-        (5, 70, 2, [5, 0]),
-        (70, 5, 1, [5, 0]),
-        (70, 5, 2, [70, 0]),
-        (70, 5, 3, [0, 0]),
-        (70, 5, 9, [1000, 0]),
-        (70, 5, 12, [1000, 0]),
-        (70, 5, 32, [0, 0]),
-        (0, 0, 5, [0, 0]),
-        (0, 0, 32, [0, 0]),
-        (0, 0, 64, [0, 1]),
-    ],
+    table("""
+    60 | 12 | 0 | [60, 1] ; 12 | 60 | 0 | [60, 1] ; 0 | 0 | 0 | [0, 1] ; 3 | 0 | 8 | [1000, 1]
+    3 | 0 | 16 | [1000, 1] ; 1001 | 0 | 0 | [1000, 1] ; 0xFFFF | 0 | 8 | [1000, 1]
+    5 | 70 | 1 | [70, 0] ; 5 | 70 | 2 | [5, 0] ; 70 | 5 | 1 | [5, 0] ; 70 | 5 | 2 | [70, 0]
+    70 | 5 | 3 | [0, 0] ; 70 | 5 | 9 | [1000, 0] ; 70 | 5 | 12 | [1000, 0] ; 70 | 5 | 32 | [0, 0]
+    0 | 0 | 5 | [0, 0] ; 0 | 0 | 32 | [0, 0] ; 0 | 0 | 64 | [0, 1]
+"""),
 )
 def test_the_larger_toxic_gas_counts(hydrogen, carbon_monoxide, status, expected):
     assert shown("toxic", hydrogen, carbon_monoxide, status, DUE, TODAY) == [*expected, 300]
@@ -241,15 +229,10 @@ def test_refused_whole(kind, registers):
 
 @pytest.mark.parametrize(
     "reading, lfl_vol_ppm, permille",
-    [
-        (100, 50_000, 100),
-        (100, 62_000, 81),
-        (100, 40_000, 125),
-        (900, 40_000, 1000),
-        (1000, 70_000, 715),
-        (1, 1_000_000, 1),
-        (0, 40_000, 0),
-    ],
+    table("""
+    100 | 50_000 | 100 ; 100 | 62_000 | 81 ; 100 | 40_000 | 125 ; 900 | 40_000 | 1000
+    1000 | 70_000 | 715 ; 1 | 1_000_000 | 1 ; 0 | 40_000 | 0
+"""),
 )
 def test_methane_reading_as_vent_gas(reading, lfl_vol_ppm, permille):
     """10 % of methane's LFL are 0.5 vol %; of a gas that burns from 4 vol % on they are 12.5 %."""
@@ -272,17 +255,12 @@ def test_the_vent_gas_must_be_known(lfl_vol_ppm):
 
 @pytest.mark.parametrize(
     "kind, registers, expected",
-    [
-        ("climate", (251, 440, 8), [251, 440]),
-        ("climate", (-400, 0, 0), [-400, 0]),
-        ("climate", (0, 1000, 0), [0, 1000]),
-        ("climate", (1250, 901, 0), [1250, 901]),
-        ("climate", (-1, 1, 0), [-1, 1]),
-        ("ups", (1, 240), [240, 1]),
-        ("ups", (0, 119), [119, 0]),
-        ("ups", (5, 0), [0, 1]),
-        ("ups", (4, 10_000), [10_000, 0]),
-    ],
+    table("""
+    climate | (251, 440, 8) | [251, 440] ; climate | (-400, 0, 0) | [-400, 0]
+    climate | (0, 1000, 0) | [0, 1000] ; climate | (1250, 901, 0) | [1250, 901]
+    climate | (-1, 1, 0) | [-1, 1] ; ups | (1, 240) | [240, 1] ; ups | (0, 119) | [119, 0]
+    ups | (5, 0) | [0, 1] ; ups | (4, 10_000) | [10_000, 0]
+"""),
 )
 def test_climate_and_ups(kind, registers, expected):
     assert shown(kind, *registers) == expected

@@ -11,6 +11,7 @@ from controller.rows import records
 from controller.site import config, equipment, hma, schema, stage_states, wired
 from controller.site.equipment import EQUIPMENT
 from safety import matrix, second_image as si, signals
+from tests.tables import table
 
 IDS = [stage[matrix.S_ID] for stage in matrix.STAGES]
 WHO = "N. N., 2026-01-01: test"
@@ -203,12 +204,10 @@ def test_every_stage_that_compares_needs_more_than_one_to_compare():
 
 @pytest.mark.parametrize(
     "name, rows",
-    [
-        ("insulation", (37,)),
-        ("bms_cells", (24, 34)),
-        ("bms_temperatures", (21, 22, 23, 26, 45, 53)),
-        ("bms_sensors", (45,)),
-    ],
+    table("""
+    insulation | (37,) ; bms_cells | (24, 34) ; bms_temperatures | (21, 22, 23, 26, 45, 53)
+    bms_sensors | (45,)
+"""),
 )
 def test_what_no_bms_reports_is_refused_unless_accepted(pylontech, name, rows):
     """One line that names every row of it; row 8 is not among them where no vapour detector is
@@ -374,23 +373,15 @@ def test_rows_in_hard_wiring_besides_may_be_named(files, is_second):
 
 @pytest.mark.parametrize(
     "missing, key, value",
-    [
-        ([], "offgas_detectors", 2),
-        (["offgas_2"], "offgas_detectors", 1),
-        (["offgas"], "offgas_detectors", 0),
-        ([], "smoke_zones", 2),
-        (["smoke_2"], "smoke_zones", 1),
-        (["smoke"], "smoke_zones", 0),
-        (["heat"], "heat_fitted", 0),
-        (["toxic"], "toxic_fitted", 0),
-        (["climate"], "climate_fitted", 0),
-        (["ups"], "ups_fitted", 0),
-        (["supervised"], "supervised_fitted", 0),
-        (["gas"], "gas_required", 1),
-        (["gas", "offgas"], "gas_required", 1),
-        (["gas", "offgas", "toxic"], "gas_required", 0),
-        (["door"], "door_fitted", 0),
-    ],
+    table("""
+    [] | offgas_detectors | 2 ; ["offgas_2"] | offgas_detectors | 1
+    ["offgas"] | offgas_detectors | 0 ; [] | smoke_zones | 2 ; ["smoke_2"] | smoke_zones | 1
+    ["smoke"] | smoke_zones | 0 ; ["heat"] | heat_fitted | 0 ; ["toxic"] | toxic_fitted | 0
+    ["climate"] | climate_fitted | 0 ; ["ups"] | ups_fitted | 0
+    ["supervised"] | supervised_fitted | 0 ; ["gas"] | gas_required | 1
+    ["gas", "offgas"] | gas_required | 1 ; ["gas", "offgas", "toxic"] | gas_required | 0
+    ["door"] | door_fitted | 0
+"""),
 )
 def test_counts_follow_from_what_is_fitted(files, missing, key, value):
     assert without(files, missing).load().cabinet[key] == value

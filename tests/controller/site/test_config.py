@@ -10,6 +10,7 @@ from controller.site.equipment import EQUIPMENT
 from drivers import profile as profiles
 from safety import matrix, parameters as p
 from safety.kernel import Kernel
+from tests.tables import table
 
 # -- what is accepted
 
@@ -232,13 +233,10 @@ def test_wire_of_a_path_however_it_is_spelt(path):
 
 @pytest.mark.parametrize(
     "period_ms, budgets",
-    [
-        (166, (500, 1000, 3000)),
-        (167, (501, 1000, 3000)),
-        (201, (603, 1005, 3000)),
-        (376, (1128, 1880, 3008)),
-        (1000, (3000, 5000, 8000)),
-    ],
+    table("""
+    166 | (500, 1000, 3000) ; 167 | (501, 1000, 3000) ; 201 | (603, 1005, 3000)
+    376 | (1128, 1880, 3008) ; 1000 | (3000, 5000, 8000)
+"""),
 )
 def test_bms_budgets_follow_its_period(pylontech, period_ms, budgets):
     """3, 5 and 8 periods, or the base; tightened at most down to the periods."""
@@ -252,19 +250,13 @@ def test_bms_budgets_follow_its_period(pylontech, period_ms, budgets):
 
 @pytest.mark.parametrize(
     "section, key, value, line",
-    [
-        ("rack.all", "bms_warn_ms", 300, ""),
-        ("rack.all", "bms_warn_ms", 500, ""),
-        ("rack.all", "bms_warn_ms", 299, "allowed 300..500 (device.bms_1 has a period of 100 ms)"),
-        ("rack.all", "bms_warn_ms", 501, "allowed 300..500 (device.bms_1 has a period of 100 ms)"),
-        ("rack.all", "break_current_mA", 140_000, ""),
-        (
-            "rack.all",
-            "break_current_mA",
-            139_999,
-            "allowed rated_current_mA and more, which is 140000",
-        ),
-    ],
+    table("""
+    rack.all | bms_warn_ms | 300 | "" ; rack.all | bms_warn_ms | 500 | ""
+    rack.all | bms_warn_ms | 299 | allowed 300..500 (device.bms_1 has a period of 100 ms)
+    rack.all | bms_warn_ms | 501 | allowed 300..500 (device.bms_1 has a period of 100 ms)
+    rack.all | break_current_mA | 140_000 | ""
+    rack.all | break_current_mA | 139_999 | allowed rated_current_mA and more, which is 140000
+"""),
 )
 def test_bounds_that_follow_from_others(files, section, key, value, line):
     files.append("site", f"[{section}]\n{key} = {value}")
@@ -327,13 +319,10 @@ def test_slow_bms_needs_the_fault_contact(files, period_ms):
 
 @pytest.mark.parametrize(
     "role, key, longest_ms",
-    [
-        ("offgas_2", "gas_silent_ms", 3333),
-        ("toxic", "gas_silent_ms", 3333),
-        ("climate", "monitor_silent_ms", 3333),
-        ("ups", "monitor_silent_ms", 3333),
-        ("io_3", "io_silent_ms", 166),
-    ],
+    table("""
+    offgas_2 | gas_silent_ms | 3333 ; toxic | gas_silent_ms | 3333
+    climate | monitor_silent_ms | 3333 ; ups | monitor_silent_ms | 3333 ; io_3 | io_silent_ms | 166
+"""),
 )
 def test_longest_silences(files, role, key, longest_ms):
     """Three periods: gas and monitors at most 10 s, an I/O module at most 0.5 s."""

@@ -5,6 +5,7 @@ import pytest
 from controller.site import config, cross_checks
 from drivers import profile as profiles
 from safety import channel, frame, peer
+from tests.tables import table
 
 LOST = "channel B's permit has to outlast 3 lost frames in a row, one every 2 ticks"
 
@@ -64,14 +65,14 @@ def test_permit_that_outlasts_three_lost_frames(files, unloaded, tick_ms, expiry
 
 @pytest.mark.parametrize(
     "tick_ms, expiry_ms, line",
-    [
-        (10, 99, "permit_expiry_ms: 99 is not allowed; allowed 100..500 with tick_ms = 10"),
-        (20, 199, "permit_expiry_ms: 199 is not allowed; allowed 200..500 with tick_ms = 20"),
-        (20, 40, "permit_expiry_ms: 40 is not allowed; allowed 200..500 with tick_ms = 20"),
-        (50, 499, "permit_expiry_ms: 499 is not allowed; allowed 500..500 with tick_ms = 50"),
-        (100, 500, "tick_ms: 100 is not allowed; allowed 10, 20, 25, 40, 50"),
-        (100, 80, "tick_ms: 100 is not allowed; allowed 10, 20, 25, 40, 50"),
-    ],
+    table("""
+    10 | 99 | permit_expiry_ms: 99 is not allowed; allowed 100..500 with tick_ms = 10
+    20 | 199 | permit_expiry_ms: 199 is not allowed; allowed 200..500 with tick_ms = 20
+    20 | 40 | permit_expiry_ms: 40 is not allowed; allowed 200..500 with tick_ms = 20
+    50 | 499 | permit_expiry_ms: 499 is not allowed; allowed 500..500 with tick_ms = 50
+    100 | 500 | tick_ms: 100 is not allowed; allowed 10, 20, 25, 40, 50
+    100 | 80 | tick_ms: 100 is not allowed; allowed 10, 20, 25, 40, 50
+"""),
 )
 def test_permit_that_falls_with_a_few_frames(
     files, unloaded, monkeypatch, tick_ms, expiry_ms, line
@@ -86,13 +87,10 @@ def test_permit_that_falls_with_a_few_frames(
 
 @pytest.mark.parametrize(
     "tick_ms, baud_Bd, allowed",
-    [
-        (20, 9600, "19200, 38400, 57600, 115200"),
-        (10, 19_200, "38400, 57600, 115200"),
-        (20, 19_200, None),
-        (10, 38_400, None),
-        (25, 9600, None),
-    ],
+    table("""
+    20 | 9600 | "19200, 38400, 57600, 115200" ; 10 | 19_200 | "38400, 57600, 115200"
+    20 | 19_200 | None ; 10 | 38_400 | None ; 25 | 9600 | None
+"""),
 )
 def test_line_carries_a_frame_before_the_next_is_due(files, unloaded, tick_ms, baud_Bd, allowed):
     """48 bytes of ten bits every two ticks: at 9600 Bd they take 50 ms."""

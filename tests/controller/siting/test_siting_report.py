@@ -36,6 +36,7 @@ from controller.siting import (
     report,
 )
 from tests.repository import ROOT
+from tests.tables import table
 
 EXAMPLES = ROOT / "controller" / "sites" / "siting"
 NAMES = ["pods", "room", "yard"]
@@ -189,11 +190,10 @@ def test_exit_codes(tmp_path, capsys, changes, code):
 
 @pytest.mark.parametrize(
     "option, path, words",
-    [
-        ("--svg", "nowhere/plan", "No such file or directory"),
-        ("--json", "/dev/full", "No space left"),
-        ("--svg", "", "No such file or directory"),
-    ],
+    table("""
+    --svg | nowhere/plan | No such file or directory
+    --json | /dev/full | No space left ; --svg | "" | No such file or directory
+"""),
 )
 def test_an_output_that_cannot_be_written(tmp_path, capsys, monkeypatch, option, path, words):
     monkeypatch.chdir(tmp_path)
@@ -363,7 +363,9 @@ def test_the_plan_holds_everything_once(name):
 
 @pytest.mark.parametrize(
     "name, digest",
-    [("pods", "36978c8478ef43af"), ("room", "7ee7c2c0a4775a8d"), ("yard", "cad9dd77b995a1b6")],
+    table("""
+    pods | 36978c8478ef43af ; room | 7ee7c2c0a4775a8d ; yard | cad9dd77b995a1b6
+"""),
 )
 def test_a_plan_is_drawn_as_before(name, digest):
     """Elements and attributes, without the words. Look at the plan before changing a digest."""
@@ -539,7 +541,9 @@ def test_what_is_not_met_is_red_dashed_and_marked(tmp_path, apart_m, is_met):
 
 @pytest.mark.parametrize(
     "edition, rule, apart_m, mark, count",
-    [("nfpa855_2023_ifc_2021", "B5a?", 0.95, "", 3), ("ifc_2018", "B5a", 0.9, "! ", 3)],
+    table("""
+    nfpa855_2023_ifc_2021 | B5a? | 0.95 | "" | 3 ; ifc_2018 | B5a | 0.9 | "! " | 3
+"""),
 )
 def test_in_a_crowd_a_distance_keeps_its_unit_and_the_doubt_about_its_rule(
     tmp_path, edition, rule, apart_m, mark, count

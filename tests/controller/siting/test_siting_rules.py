@@ -32,6 +32,7 @@ from siting_sites import MODEL, ROOM, TESTED, finding, site
 
 from controller.siting import audit, fields, rules, scopes
 from controller.siting.audit import APPLIES, MET, NEEDS_FACT, NOT_APPLICABLE, NOT_MET
+from tests.tables import table
 
 RULES = {rule.id: rule for rule in rules.RULES}
 CASES = {**NUMBERS, **FACTS}
@@ -122,15 +123,12 @@ def test_an_edition_without_the_rule(tmp_path, rule):
 
 @pytest.mark.parametrize(
     "identity, edition, clause, confidence",
-    [
-        ("B4", "ifc_2018", "1206.2.8.3", "C"),
-        ("B4", "nfpa855_2020", "4.6.2", "C"),
-        ("B11", "nfpa855_2020", "tbl 4.8", "C2"),
-        ("B18", "nfpa855_2020", "4.4.3.3 (?)", "G"),
-        ("B8", "nfpa855_2026", "855-2026 Annex G.11", "C2"),
-        ("B17", "ifc_2018", "1206.2.8.7.1 (?)", "C"),
-        ("B14", "nfpa855_2020", "as IFC 2018 1206.2.8.1 (?)", "G"),
-    ],
+    table("""
+    B4 | ifc_2018 | 1206.2.8.3 | C ; B4 | nfpa855_2020 | 4.6.2 | C
+    B11 | nfpa855_2020 | tbl 4.8 | C2 ; B18 | nfpa855_2020 | 4.4.3.3 (?) | G
+    B8 | nfpa855_2026 | 855-2026 Annex G.11 | C2 ; B17 | ifc_2018 | 1206.2.8.7.1 (?) | C
+    B14 | nfpa855_2020 | as IFC 2018 1206.2.8.1 (?) | G
+"""),
 )
 def test_clauses(identity, edition, clause, confidence):
     assert RULES[identity].clauses[edition] == (clause, confidence)
@@ -549,10 +547,9 @@ def test_a_closed_lot_line_and_other_lines_end_where_they_are_drawn_to(tmp_path,
 @pytest.mark.parametrize("edition", fields.EDITIONS[1:])
 @pytest.mark.parametrize(
     "identity, key, most_m",
-    [
-        ("B14", "floor_above_vehicle_access_m", 22.86),
-        ("B15", "floor_below_exit_discharge_m", 9.144),
-    ],
+    table("""
+    B14 | floor_above_vehicle_access_m | 22.86 ; B15 | floor_below_exit_discharge_m | 9.144
+"""),
 )
 def test_the_deck_of_an_open_garage_is_a_floor(tmp_path, edition, identity, key, most_m):
     deck = ({"edition": edition}, GARAGE_DECK)
@@ -610,20 +607,11 @@ def two_rooms(apart_m, first_h, second_h, **facts):
 
 @pytest.mark.parametrize(
     "apart_m, first_h, second_h, is_one",
-    [
-        (0, 0, 0, True),
-        (0, None, None, True),
-        (0, 0, None, True),
-        (0.5, 0, 0, True),
-        (0.501, 0, 0, False),
-        (0, 2, 0, False),
-        (0, None, 2, False),
-        (0, 0.1, 0.1, True),
-        (0, 1, None, True),
-        (0, 1.999, 1.999, True),
-        (0, 1.999, 2, False),
-        (0, 3, 1, False),
-    ],
+    table("""
+    0 | 0 | 0 | True ; 0 | None | None | True ; 0 | 0 | None | True ; 0.5 | 0 | 0 | True
+    0.501 | 0 | 0 | False ; 0 | 2 | 0 | False ; 0 | None | 2 | False ; 0 | 0.1 | 0.1 | True
+    0 | 1 | None | True ; 0 | 1.999 | 1.999 | True ; 0 | 1.999 | 2 | False ; 0 | 3 | 1 | False
+"""),
 )
 def test_rooms_with_no_wall_of_two_hours_between_are_one_fire_area(
     tmp_path, apart_m, first_h, second_h, is_one
@@ -667,12 +655,10 @@ def test_each_room_of_a_fire_area_answers_for_itself(tmp_path):
 
 @pytest.mark.parametrize(
     "identity, location, limit_kWh",
-    [
-        ("B32a", "utility_closet", 40),
-        ("B32a", "garage", 80),
-        ("B32a", "accessory_structure", 80),
-        ("B32b", "other", 40),
-    ],
+    table("""
+    B32a | utility_closet | 40 ; B32a | garage | 80 ; B32a | accessory_structure | 80
+    B32b | other | 40
+"""),
 )
 @pytest.mark.parametrize("left_m", [10, 30])  # touching, and apart
 def test_places_of_one_kind_count_together(tmp_path, identity, location, limit_kWh, left_m):
@@ -696,15 +682,10 @@ def test_places_of_one_kind_count_together(tmp_path, identity, location, limit_k
 
 @pytest.mark.parametrize(
     "technology, threshold_kWh, most_kWh",
-    [
-        ("lithium_ion", 20, 600),
-        ("lead_acid", 70, None),
-        ("nickel_cadmium", 70, None),
-        ("sodium", 20, 600),
-        ("sodium_ion", 70, 200),
-        ("flow", 20, 600),
-        ("other", 10, 200),
-    ],
+    table("""
+    lithium_ion | 20 | 600 ; lead_acid | 70 | None ; nickel_cadmium | 70 | None ; sodium | 20 | 600
+    sodium_ion | 70 | 200 ; flow | 20 | 600 ; other | 10 | 200
+"""),
 )
 def test_technologies(tmp_path, technology, threshold_kWh, most_kWh):
     def one(energy_kWh):

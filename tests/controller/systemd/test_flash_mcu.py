@@ -12,6 +12,7 @@ from controller.site import config as configs
 from controller.sites import EXAMPLE
 from controller.systemd import flash_mcu
 from safety import second_image as si
+from tests.tables import table
 
 
 class Device:
@@ -152,17 +153,11 @@ def test_a_compiler_that_fails_is_told_in_a_line(tmp_path, image):
 
 @pytest.mark.parametrize(
     "words, line",
-    [
-        ((), "the following arguments are required: PORT"),
-        (
-            ("/dev/no_such",),
-            "/dev/no_such: no such port; plug the board in, look at /dev/serial/by",
-        ),
-        (
-            ("/dev/null", "--cabinet", "/no/such.toml"),
-            "/no/such.toml: cannot be read: No such file",
-        ),
-    ],
+    table("""
+    () | the following arguments are required: PORT
+    ("/dev/no_such",) | /dev/no_such: no such port; plug the board in, look at /dev/serial/by
+    ("/dev/null", "--cabinet", "/no/such.toml") | /no/such.toml: cannot be read: No such file
+"""),
 )
 def test_wrong_input_is_one_line(capsys, words, line):
     try:
@@ -175,12 +170,12 @@ def test_wrong_input_is_one_line(capsys, words, line):
 
 @pytest.mark.parametrize(
     "words, line",
-    [
-        ("Traceback\nmpremote.Error: could not enter raw repl", "no MicroPython answers: is the s"),
-        ("python: No module named mpremote", "mpremote is not installed: pip install 'fireb"),
-        ("mpremote: failed to access x (it may be in use)", "mpremote: failed to access"),
-        ("", "mpre"),
-    ],
+    table(r"""
+    'Traceback\nmpremote.Error: could not enter raw repl' | no MicroPython answers: is the s
+    python: No module named mpremote | mpremote is not installed: pip install 'fireb
+    mpremote: failed to access x (it may be in use) | mpremote: failed to access
+    "" | mpre
+"""),
 )
 def test_mpremotes_complaints_become_one_line(monkeypatch, words, line):
     done = flash_mcu.subprocess.CompletedProcess([], 1, "cp a :b\n" if words else "", words)
