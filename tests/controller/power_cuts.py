@@ -49,10 +49,12 @@ def start(run_dir, state_dir, *before, stderr=subprocess.DEVNULL):
 
 
 def trips_of(place):
-    """[(sequence, instance)] as recorded; [] without a record."""
-    if not place.path.exists():
+    """[(sequence, instance)] as recorded; [] without a database, or while it is still empty."""
+    statement = "SELECT sequence, text, scope FROM events WHERE kind = 'trip' ORDER BY id"
+    try:
+        rows = place.query(statement)
+    except FileNotFoundError:  # also killed as it made the file
         return []
-    rows = place.query("SELECT sequence, text, scope FROM events WHERE kind = 'trip' ORDER BY id")
     return [
         (sequence, text.partition(":")[0] + ("" if scope == "cabinet" else f".{scope}"))
         for sequence, text, scope in rows
@@ -78,18 +80,11 @@ def kills(folder, cuts, seed, frames_max=500):
         process.wait()
         broken += trips_of(place) != [] and not place.verdict().intact
     process = start(place.run_dir, place.state_dir)
-    until(lambda: len(_safely(trips_of, place)) >= len(feed.trips))
+    until(lambda: len(trips_of(place)) >= len(feed.trips))
     process.terminate()
     process.wait()
     feed.close()
     return feed.trips, trips_of(place), broken + (not place.verdict().intact)
-
-
-def _safely(function, *arguments):
-    try:
-        return function(*arguments)
-    except FileNotFoundError:  # the file is there, and still empty
-        return []
 
 
 def _feed(feed, frames):
