@@ -18,18 +18,12 @@ def _cabinet():
     return cabinet.SimulatedCabinet(full_site.config(), lambda t_s: 300_000.0, 1)
 
 
-def test_every_wired_signal_has_a_contact_of_the_plant():
+def test_contacts_coils_and_roles_are_those_of_the_topology():
     wired = [row[0] for row in s.CABINET_INPUTS if row[4] in (s.G_IO_1, s.G_IO_2, s.G_IO_3)]
     assert {cabinet.contact_name(signal) for signal in wired} <= set(CONTACTS)
-
-
-def test_coils():
     outputs = [*full_site.IO_1_OUTPUTS, *full_site.IO_2_OUTPUTS]
     coils = [cabinet.coil_name(output) for output in outputs if output]
     assert coils == [name for name in COILS_WIRED if name in relays.COILS]
-
-
-def test_roles_are_device_names():
     one = _cabinet()
     assert set(one.devices) == {"io_1", "io_2", "io_3", *SENSORS, "pcs_1", "bms_1", "bms_2"}
     kinds = [type(one.devices[name]).__name__ for name in ("io_3", "offgas_2", "climate", "ups")]
@@ -38,15 +32,12 @@ def test_roles_are_device_names():
     assert one.places["ups"] == ("air", 16)
 
 
-def test_the_third_module_shows_its_contacts():
+def test_the_devices_are_connected_to_the_plant():
     one = _cabinet()
     one.plant.climate.low_flow = True
     one.plant.step(0.1)
     # damper closed as yet, spare, leak, coolant open, supervised, hvac
     assert one.devices["io_3"].payload(2, 0, 8) == bytes((0b0011_0100,))
-
-
-def test_the_shunt_trip_coil_opens_the_breaker():
     one = _cabinet()
     one.devices["io_2"].write(15, 0, [1, 1, 1, 0, 1, 0, 0, 0], 0)
     assert one.plant.relays.breaker_open

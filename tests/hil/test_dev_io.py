@@ -1,7 +1,6 @@
 """The simulated I/O module with its output expiry."""
 
 import dev_standin
-import pytest
 from dev_standin import read, refused
 
 from hil.devices.io_module import IoModule
@@ -20,21 +19,18 @@ def module(contacts=CONTACTS):
     return IoModule(plant, contacts, COILS), plant
 
 
-@pytest.mark.parametrize("bit, name", list(enumerate(CONTACTS)))
-def test_each_contact_has_its_bit(bit, name):
-    io, plant = module()
-    assert io.payload(FC2, 0, 8) == b"\xff"
-    plant.contacts[name] = False
-    assert io.payload(FC2, 0, 8) == bytes((255 - (1 << bit),))
-    assert read(io, FC2, bit, 1) == [0]
-
-
-def test_spare_inputs_read_open():
+def test_each_contact_has_its_bit_and_spare_inputs_read_open():
+    for bit, name in list(enumerate(CONTACTS)):
+        io, plant = module()
+        assert io.payload(FC2, 0, 8) == b"\xff"
+        plant.contacts[name] = False
+        assert io.payload(FC2, 0, 8) == bytes((255 - (1 << bit),))
+        assert read(io, FC2, bit, 1) == [0]
     io, _ = module(("estop_2", "bms_fault", "permit_2", "", "", "", "", ""))
     assert io.payload(FC2, 0, 8) == b"\x07"
 
 
-def test_coils_start_at_zero_and_follow_writes():
+def test_coils_follow_writes_and_expire_half_a_second_after_the_last():
     io, plant = module()
     assert plant.coils == {"pcs_enable": False, "fan_off": False, "horn": False, "lamp": False}
     io.write(FC15, 0, [1, 1, 0, 1, 0, 0, 0, 0], 0)
@@ -43,9 +39,6 @@ def test_coils_start_at_zero_and_follow_writes():
     assert plant.coils["fan_off"] is False and io.payload(FC1, 0, 8) == b"\x09"
     io.write(FC15, 2, [1, 0], 0)
     assert io.payload(FC1, 0, 8) == b"\x05"
-
-
-def test_coils_expire_half_a_second_after_the_last_coil_write():
     io, plant = module()
     io.write(FC15, 0, [1] * 8, 1_000_000)
     io.tick(1_400_000)
@@ -74,26 +67,23 @@ def test_expiry_setting():
     assert plant.coils["pcs_enable"]
 
 
-@pytest.mark.parametrize(
-    "request_, code",
-    [((FC2, 0, 9), 2), ((FC1, 8, 1), 2), ((FC3, 63, 1), 2), ((FC3, 66, 2), 2), ((FC4, 0, 1), 1)],
-)
-def test_io_reads_refused(request_, code):
-    assert refused(module()[0].payload, *request_) == code
-
-
-@pytest.mark.parametrize(
-    "function, address, values, code",
-    [
+def test_requests_refused_by_the_module():
+    for request_, code in (
+        ((FC2, 0, 9), 2),
+        ((FC1, 8, 1), 2),
+        ((FC3, 63, 1), 2),
+        ((FC3, 66, 2), 2),
+        ((FC4, 0, 1), 1),
+    ):
+        assert refused(module()[0].payload, *request_) == code
+    for function, address, values, code in (
         (FC15, 1, [0] * 8, 2),
         (FC5, 8, [1], 2),
         (FC16, 65, [1], 2),
         (FC16, 64, [1, 2], 2),
         (FC6, 64, [60_001], 3),
-    ],
-)
-def test_io_writes_refused(function, address, values, code):
-    assert refused(module()[0].write, function, address, values, 0) == code
+    ):
+        assert refused(module()[0].write, function, address, values, 0) == code
 
 
 def test_io_faults():

@@ -25,7 +25,7 @@ def burst(pack, now_us=0):
     return dict(pack.frames(now_us))
 
 
-def test_v1_2_frames():
+def test_frames_of_both_dialects():
     pack, rack = bench()
     rack.current_A = -12.34
     frames = burst(pack)
@@ -36,9 +36,6 @@ def test_v1_2_frames():
     assert struct.unpack("<hhh", frames[0x356]) == (5234, 123, 256)
     assert frames[0x359] == b"\0\0\0\0\x04PN"
     assert frames[0x35C][0] == 0xC0 and frames[0x35E] == b"PYLON   "
-
-
-def test_v1_3_frames():
     pack, _ = bench("V1.3")
     frames = burst(pack)
     assert list(frames) == [0x351, 0x355, 0x356, 0x35A, 0x35F, 0x35E]
@@ -89,15 +86,21 @@ def test_warnings_come_earlier(attribute, value, first):
     assert burst(pack)[0x359][:4] == bytes((0, 0, first, 0))
 
 
-@pytest.mark.parametrize(
-    "charge_A, discharge_A, flags", [(0.0, 10.0, 0x40), (10.0, 0.0, 0x80), (0.0, 0.0, 0)]
-)
-def test_enables_follow_the_limits(charge_A, discharge_A, flags):
-    pack, rack = bench()
-    rack.charge_limit_A, rack.discharge_limit_A, rack.current_A = charge_A, discharge_A, 0.0
+def test_enables_follow_the_limits_in_their_scales_and_ranges():
+    for charge_A, discharge_A, flags in ((0.0, 10.0, 0x40), (10.0, 0.0, 0x80), (0.0, 0.0, 0)):
+        pack, rack = bench()
+        rack.charge_limit_A, rack.discharge_limit_A, rack.current_A = charge_A, discharge_A, 0.0
+        frames = burst(pack)
+        assert frames[0x35C][0] == flags
+        assert struct.unpack_from("<hh", frames[0x351], 2) == (charge_A * 10, discharge_A * 10)
+    pack, rack = bench(voltage_scale_V=0.1)
+    rack.voltage_V, rack.charge_voltage_V_max, rack.charge_limit_A = 790.4, 852.0, 5000.0
     frames = burst(pack)
-    assert frames[0x35C][0] == flags
-    assert struct.unpack_from("<hh", frames[0x351], 2) == (charge_A * 10, discharge_A * 10)
+    assert struct.unpack_from("<h", frames[0x356])[0] == 7904
+    assert struct.unpack_from("<Hh", frames[0x351]) == (8520, 32767)
+    pack, rack = bench()
+    rack.voltage_V = 790.4
+    assert struct.unpack_from("<h", burst(pack)[0x356])[0] == 32767
 
 
 def test_a_burst_each_second():
@@ -124,17 +127,6 @@ def test_closes_when_it_hears_the_inverter_and_opens_when_not():
     pack.deaf = True
     pack.receive(0x305, bytes(8), 10 * S_us)
     assert rack.commands == [True, False]
-
-
-def test_scales_and_ranges():
-    pack, rack = bench(voltage_scale_V=0.1)
-    rack.voltage_V, rack.charge_voltage_V_max, rack.charge_limit_A = 790.4, 852.0, 5000.0
-    frames = burst(pack)
-    assert struct.unpack_from("<h", frames[0x356])[0] == 7904
-    assert struct.unpack_from("<Hh", frames[0x351]) == (8520, 32767)
-    pack, rack = bench()
-    rack.voltage_V = 790.4
-    assert struct.unpack_from("<h", burst(pack)[0x356])[0] == 32767
 
 
 def test_faults():

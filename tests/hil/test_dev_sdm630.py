@@ -27,7 +27,7 @@ def values(sdm, address, count):
     return struct.unpack(f">{count}f", sdm.payload(FC4, address, count * 2))
 
 
-def test_a_reading_is_consistent_with_itself_and_the_plant():
+def test_a_reading_is_consistent_with_itself_and_the_plant_both_ways():
     sdm, _ = meter()
     volts, amps, watts, apparent, reactive, factors = (
         values(sdm, at, 3) for at in (0, 6, 12, 18, 24, 30)
@@ -48,15 +48,19 @@ def test_a_reading_is_consistent_with_itself_and_the_plant():
     assert values(sdm, 0x2A, 1)[0] == pytest.approx(sum(volts) / 3, rel=1e-6)
     assert values(sdm, 0x30, 1)[0] == pytest.approx(sum(amps), rel=1e-6)
     assert values(sdm, 0xC8, 1)[0] == pytest.approx(volts[0] * math.sqrt(3), rel=1e-6)
-
-
-def test_export_is_negative_with_a_negative_power_factor():
     sdm, cabinet = meter()
     cabinet.grid_power_W = -30_000.0
     sdm.tick(100_000)
     assert values(sdm, 0x34, 1)[0] == pytest.approx(-30_000, rel=1e-3)
     assert min(values(sdm, 6, 3)) > 0 > max(values(sdm, 12, 3))
     assert values(sdm, 30, 3) == pytest.approx((-0.98,) * 3)
+    sdm, cabinet = meter()
+    sdm.tick(1_800_000_000)
+    cabinet.grid_power_W = -100_000.0
+    sdm.tick(3_600_000_000)
+    imported, exported = values(sdm, 0x48, 2)
+    assert imported == pytest.approx(100, rel=1e-3) and exported == pytest.approx(50, rel=1e-3)
+    assert values(sdm, 0x156, 1)[0] == pytest.approx(imported + exported)
 
 
 def test_raw_channels_are_shown_as_they_are_on_the_load_meter_only():
@@ -67,9 +71,6 @@ def test_raw_channels_are_shown_as_they_are_on_the_load_meter_only():
     assert values(sdm, 0x34, 1)[0] == pytest.approx(sum(watts for watts, _, _, _ in RAW), rel=1e-6)
     assert values(meter("grid", RAW)[0], 0, 1)[0] == pytest.approx(230, abs=0.2)
     assert values(meter("load")[0], 0x34, 1)[0] == pytest.approx(300_000, rel=1e-3)
-
-
-def test_raw_channels_may_be_no_numbers():
     sdm, cabinet = meter(
         "load", ((math.nan, 230.0, 1.0, 1.0), (1e3, 230.0, 4.0, 1.0), (0.0, 230.0, 0.0, 1.0))
     )
@@ -78,7 +79,7 @@ def test_raw_channels_may_be_no_numbers():
     assert values(sdm, 0x48, 1)[0] == 0.0
 
 
-def test_words_never_repeat_and_are_the_same_for_the_same_seed():
+def test_words_never_repeat_and_come_ten_times_a_second():
     (first, cabinet), (twin, _), (other, _) = (meter(seed=seed) for seed in (7, 7, 8))
     cabinet.grid_power_W = 0.0
     seen = set()
@@ -90,9 +91,6 @@ def test_words_never_repeat_and_are_the_same_for_the_same_seed():
     twin.tick(19_900_000)
     assert first.payload(FC4, 0, 2) != other.payload(FC4, 0, 2)
     assert meter(seed=7)[0].payload(FC4, 0, 80) == meter(seed=7)[0].payload(FC4, 0, 80)
-
-
-def test_new_words_ten_times_a_second_and_frozen():
     sdm, _ = meter()
     first = sdm.payload(FC4, 0, 80)
     sdm.tick(99_999)
@@ -110,25 +108,15 @@ def test_new_words_ten_times_a_second_and_frozen():
     assert sdm.payload(FC4, 0, 80) != second
 
 
-def test_energies_count_each_way():
-    sdm, cabinet = meter()
-    sdm.tick(1_800_000_000)
-    cabinet.grid_power_W = -100_000.0
-    sdm.tick(3_600_000_000)
-    imported, exported = values(sdm, 0x48, 2)
-    assert imported == pytest.approx(100, rel=1e-3) and exported == pytest.approx(50, rel=1e-3)
-    assert values(sdm, 0x156, 1)[0] == pytest.approx(imported + exported)
-
-
-@pytest.mark.parametrize(
-    "function, address, count, code",
-    [(FC3, 0, 2, 1), (FC4, 1, 2, 2), (FC4, 0, 3, 2), (FC4, 0, 82, 3), (FC4, 0x158, 4, 2)],
-)
-def test_reads_refused(function, address, count, code):
-    assert dev_standin.refused(meter()[0].payload, function, address, count) == code
-
-
-def test_holes_read_zero_and_absurd_words_can_be_shown():
+def test_reads_refused_holes_and_absurd_words():
+    for function, address, count, code in (
+        (FC3, 0, 2, 1),
+        (FC4, 1, 2, 2),
+        (FC4, 0, 3, 2),
+        (FC4, 0, 82, 3),
+        (FC4, 0x158, 4, 2),
+    ):
+        assert dev_standin.refused(meter()[0].payload, function, address, count) == code
     sdm, _ = meter()
     assert sdm.payload(FC4, 0x60, 4) == bytes(8)
     sdm.overrides = {0: 0x7FC0, 1: 0}

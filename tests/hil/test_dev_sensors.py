@@ -58,20 +58,17 @@ def test_values_follow_the_plant_unless_frozen_and_the_status_always(name):
     assert read(device, FC4, len(words) - 1, 1) == [0xFFFF]
 
 
-@pytest.mark.parametrize("name", dev_standin.DETECTORS)
-def test_a_broken_cell_and_a_date(name):
-    device, plant = built(name)
-    plant.detector_fault[name], plant.calibration_d[name] = True, -40_000
-    words, _, status = REGISTERS[name]
-    after = read(device, FC4, 0, len(words))
-    assert after[status] == (3 if name == "toxic" else 1) and after[-2:] == [0, TODAY_d]
-
-
-@pytest.mark.parametrize("cell, status", [(0, 1), (1, 2), (None, 3)])
-def test_one_cell_of_the_toxic_detector(cell, status):
-    device, plant = built("toxic")
-    plant.detector_fault["toxic"], device.faulty_cell = True, cell
-    assert read(device, FC4, 2, 1) == [status]
+def test_broken_cells_and_a_date():
+    for name in dev_standin.DETECTORS:
+        device, plant = built(name)
+        plant.detector_fault[name], plant.calibration_d[name] = True, -40_000
+        words, _, status = REGISTERS[name]
+        after = read(device, FC4, 0, len(words))
+        assert after[status] == (3 if name == "toxic" else 1) and after[-2:] == [0, TODAY_d]
+    for cell, status in ((0, 1), (1, 2), (None, 3)):
+        device, plant = built("toxic")
+        plant.detector_fault["toxic"], device.faulty_cell = True, cell
+        assert read(device, FC4, 2, 1) == [status]
 
 
 @pytest.mark.parametrize(

@@ -106,18 +106,25 @@ def test_addresses_are_those_of_the_register_table():
     assert {name: bench.address(name) for name in ADDRESSES} == ADDRESSES
     assert bench.pcs.payload(FC3, 40000, 4) == b"SunS\0\x01\0\x42"
     assert bench.pcs.payload(FC3, 40417, 2) == b"\xff\xff\0\0"
-
-
-def test_power_scale_leaves_room_for_overshoot():
     ratings_W = (1000, 25_205, 25_206, 250_000, 2_000_000)
     assert [power_scale(rated_W) for rated_W in ratings_W] == [0, 0, 1, 1, 2]
 
 
-@pytest.mark.parametrize(
-    "function, address, count", [(4, 40000, 2), (3, 39999, 2), (3, 40418, 2), (3, 50000, 2)]
-)
-def test_reads_outside_are_refused(function, address, count):
-    assert refused(Bench().pcs.payload, function, address, count) in (1, 2)
+def test_reads_outside_and_torn_writes_are_refused():
+    for function, address, count in ((4, 40000, 2), (3, 39999, 2), (3, 40418, 2), (3, 50000, 2)):
+        assert refused(Bench().pcs.payload, function, address, count) in (1, 2)
+    for name, skip, count in (
+        ("704.WSet", 0, 1),
+        ("704.WSet", 1, 1),
+        ("704.WSetMod", 0, 2),
+        ("704.WSetRvrtRem", 0, 2),
+        ("715.DERHb", 0, 2),
+        ("701.W", 0, 1),
+        ("704.AntiIslEna", 0, 2),
+        ("715.OpCtl", 0, 2),
+    ):
+        bench = Bench()
+        assert refused(bench.pcs.write, FC16, bench.address(name) + skip, [1] * count, 0) == 2
 
 
 def test_measurements_follow_the_plant_at_each_tick():
@@ -135,7 +142,7 @@ def test_measurements_follow_the_plant_at_each_tick():
     assert bench.read("701.W", signed=True) == -25_000
 
 
-def test_setpoint_needs_the_enable_and_follows_it():
+def test_the_setpoint_needs_the_enable_and_stays_within_the_rating():
     bench = Bench()
     bench.write("704.WSet", 50_000, 2)
     assert bench.plant.setpoint_W == 0
@@ -148,41 +155,22 @@ def test_setpoint_needs_the_enable_and_follows_it():
     assert bench.plant.setpoint_W == 62_500
     bench.write("704.WSetEna", 0)
     assert bench.plant.setpoint_W == 0
-
-
-@pytest.mark.parametrize(
-    "value, allowed",
-    [(250_000, True), (250_001, False), (-250_000, True), (-250_001, False), (1 << 30, False)],
-)
-def test_setpoint_beyond_the_rating_is_refused(value, allowed):
-    bench = Bench()
-    bench.write("704.WSetEna", 1)
-    if allowed:
-        bench.write("704.WSet", value, 2)
-    else:
-        assert refused(bench.write, "704.WSet", value, 2) == 3 and bench.read("704.WSet", 2) == 0
-    assert bench.plant.setpoint_W == (value if allowed else 0)
-
-
-@pytest.mark.parametrize(
-    "name, skip, count",
-    [
-        ("704.WSet", 0, 1),
-        ("704.WSet", 1, 1),
-        ("704.WSetMod", 0, 2),
-        ("704.WSetRvrtRem", 0, 2),
-        ("715.DERHb", 0, 2),
-        ("701.W", 0, 1),
-        ("704.AntiIslEna", 0, 2),
-        ("715.OpCtl", 0, 2),
-    ],
-)
-def test_torn_and_read_only_writes_are_refused(name, skip, count):
-    bench = Bench()
-    assert refused(bench.pcs.write, FC16, bench.address(name) + skip, [1] * count, 0) == 2
-
-
-def test_one_write_of_the_whole_control_block():
+    for value, allowed in (
+        (250_000, True),
+        (250_001, False),
+        (-250_000, True),
+        (-250_001, False),
+        (1 << 30, False),
+    ):
+        bench = Bench()
+        bench.write("704.WSetEna", 1)
+        if allowed:
+            bench.write("704.WSet", value, 2)
+        else:
+            assert (
+                refused(bench.write, "704.WSet", value, 2) == 3 and bench.read("704.WSet", 2) == 0
+            )
+        assert bench.plant.setpoint_W == (value if allowed else 0)
     bench = Bench()
     bench.write("704.WSetRvrtTms", 4, 2)
     # WSetEna, WSetMod, WSet, WSetRvrt, WSetPct, WSetPctRvrt, WSetEnaRvrt
@@ -194,7 +182,7 @@ def test_one_write_of_the_whole_control_block():
     assert refused(bench.pcs.write, 15, bench.address("704.WSetEna"), [0], 0) == 1
 
 
-def test_reversion_counts_whole_seconds_and_falls_to_zero():
+def test_reversion():
     bench = Bench()
     bench.run(0.5)
     bench.arm(reversion_s=4)
@@ -205,9 +193,6 @@ def test_reversion_counts_whole_seconds_and_falls_to_zero():
     assert bench.read("704.WSet", 2) == 0 and bench.read("704.WSetEna") == 1
     bench.write("704.WSet", 7_000, 2)
     assert bench.plant.setpoint_W == 7_000 and bench.read("704.WSetRvrtRem", 2) == 4
-
-
-def test_reversion_to_disabled_and_renewal():
     bench = Bench()
     bench.arm(reversion_s=2)
     bench.write("704.WSetEnaRvrt", 0)
@@ -217,18 +202,15 @@ def test_reversion_to_disabled_and_renewal():
     assert bench.plant.setpoint_W == 50_000
     bench.run(2)
     assert bench.plant.setpoint_W == 0 and bench.read("704.WSetEna") == 0
+    for reversion_s, broken in ((0, False), (2, True)):
+        bench = Bench()
+        bench.pcs.reversion_broken = broken
+        bench.arm(reversion_s=reversion_s)
+        bench.run(30)
+        assert bench.plant.setpoint_W == 50_000
 
 
-@pytest.mark.parametrize("reversion_s, broken", [(0, False), (2, True)])
-def test_reversion_off_and_broken_keep_the_setpoint(reversion_s, broken):
-    bench = Bench()
-    bench.pcs.reversion_broken = broken
-    bench.arm(reversion_s=reversion_s)
-    bench.run(30)
-    assert bench.plant.setpoint_W == 50_000
-
-
-def test_der_heartbeat_moves_once_a_second_and_can_stop():
+def test_its_heartbeat_start_stop_and_standby():
     bench, seen = Bench(), []
     for seconds in (0.98, 0.02, 9):
         bench.run(seconds)
@@ -237,9 +219,6 @@ def test_der_heartbeat_moves_once_a_second_and_can_stop():
     bench.pcs.heartbeat_stopped = True
     bench.run(5)
     assert bench.read("715.DERHb", 2) == 10
-
-
-def test_start_stop_and_standby():
     bench = Bench()
     for operation in (START, STOP, EXIT_STANDBY, ENTER_STANDBY):
         bench.write("715.OpCtl", operation)
@@ -247,7 +226,7 @@ def test_start_stop_and_standby():
     assert bench.plant.runs == [True, False, True, False]
 
 
-def test_controller_heartbeat_is_supervised_once_it_has_moved():
+def test_the_controllers_heartbeat_is_supervised_once_it_has_moved():
     bench = Bench(controller_silent_s=3)
     bench.write("715.OpCtl", START)
     bench.run(10)
@@ -268,9 +247,6 @@ def test_controller_heartbeat_is_supervised_once_it_has_moved():
     assert bench.plant.runs[-1] is True
     bench.run(3)
     assert bench.plant.runs[-1] is False
-
-
-def test_supervision_can_be_off():
     bench = Bench(controller_silent_s=0)
     bench.write("715.ControllerHb", 1, 2)
     bench.run(30)

@@ -31,16 +31,13 @@ def document(rows, from_us=None, timeline=(), trips=(), extra=(), **loop):
     return figures.document(run, dict(extra), from_us)
 
 
-def test_rows_are_kept_as_a_copy():
+def test_rows_are_samples_of_the_plant_kept_as_a_copy():
     recorder, row = Recorder(), (20_000, *(n / 2 for n in range(6)), 213, 3)
     assert recorder.rows().tolist() == []
     recorder.append(*row)
     kept = recorder.rows()
     recorder.append(*row)
     assert kept.tolist() == [row] and recorder.rows().tolist() == [row, row]
-
-
-def test_a_sample_of_the_plant_sums_its_converters_and_averages_its_racks():
     things = SimpleNamespace
     plant = things(
         load_power_W=9e5,
@@ -71,11 +68,12 @@ def test_swing_is_p99_of_changes_in_percent_of_the_loads_peak():
     assert swing["load"] == pytest.approx(100 * 1000 / levels[-1], abs=0.001)
     assert swing["grid"] == pytest.approx(swing["load"] / 4, abs=0.001)
     assert swing["reduction"] == pytest.approx(75.0, abs=0.01)
-
-
-@pytest.mark.parametrize("load_W", (np.full(400, 3e5), np.zeros(400), np.ones(50)))
-def test_there_is_no_reduction_without_a_swing(load_W):
-    assert figures.swing_2s_pct(recorded(load_W))["reduction"] is None
+    for load_W in (np.full(400, 3e5), np.zeros(400), np.ones(50)):
+        assert figures.swing_2s_pct(recorded(load_W))["reduction"] is None
+    rows = recorded(np.where(np.arange(1000) < 200, 0.0, 4e5))
+    doc = document(rows, from_us=6_000_000)
+    assert doc["swing_2s_pct"]["load"] == 0.0 and doc["measured_from_s"] == 6.0
+    assert document(rows)["swing_2s_pct"]["load"] > 50
 
 
 def sawtooth(seconds):
@@ -94,25 +92,15 @@ def test_delay_is_found_between_ticks_and_in_noise(true_ms):
     assert found_ms == pytest.approx(true_ms, abs=12)
 
 
-@pytest.mark.parametrize("battery_W", (np.zeros(2000), np.sin(np.arange(2000) / 3.0) * 1e5))
-def test_there_is_no_delay_when_the_battery_does_not_follow(battery_W):
-    load_W = sawtooth(40)(np.arange(2000) * 0.02)
-    assert figures.delay_ms(recorded(load_W, battery_W=battery_W)) is None
-
-
-def test_delay_ignores_what_came_after_the_first_trip():
+def test_there_is_no_delay_after_the_first_trip_or_when_the_battery_does_not_follow():
+    for battery_W in (np.zeros(2000), np.sin(np.arange(2000) / 3.0) * 1e5):
+        load_W = sawtooth(40)(np.arange(2000) * 0.02)
+        assert figures.delay_ms(recorded(load_W, battery_W=battery_W)) is None
     load, t_s = sawtooth(80), np.arange(4000) * 0.02
     battery_W = load(np.maximum(t_s - 0.1, 0.0)) - 3e5
     battery_W[3000:] = 0.0
     rows = recorded(load(t_s), battery_W=battery_W)
     assert document(rows, trips=[TRIP])["delay_ms"] == pytest.approx(100, abs=5)
-
-
-def test_from_us_leaves_the_start_out_of_the_swings():
-    rows = recorded(np.where(np.arange(1000) < 200, 0.0, 4e5))
-    doc = document(rows, from_us=6_000_000)
-    assert doc["swing_2s_pct"]["load"] == 0.0 and doc["measured_from_s"] == 6.0
-    assert document(rows)["swing_2s_pct"]["load"] > 50
 
 
 def test_time_at_each_limit_and_the_load_beyond_what_is_carried():
@@ -162,15 +150,12 @@ def test_the_document_carries_what_it_is_given():
     assert (doc["grid_W_max"], doc["temperature_degC_max"]) == (2.0, 25.0)
 
 
-def test_json_is_readable_again_and_refuses_nan(tmp_path):
+def test_json_is_readable_again_or_refused_by_name(tmp_path):
     doc = document(recorded(np.linspace(1e5, 2e5, 500)))
     figures.write_json(tmp_path / "out.json", doc)
     assert json.loads((tmp_path / "out.json").read_text()) == doc
     with pytest.raises(ValueError):
         figures.write_json(tmp_path / "bad.json", doc | {"x": float("nan")})
-
-
-def test_a_full_disk_is_reported_with_the_file():
     with pytest.raises(files.DiskFullError) as failure:
         figures.write_json("/dev/full", {})
     assert str(failure.value) == "/dev/full: cannot be written, the disk is full"

@@ -60,12 +60,16 @@ def _refused(path, **options):
     return message[len(str(path)) + 2 :]
 
 
-def test_power_is_linear_between_samples_and_held_outside(tmp_path):
+def test_power_is_scaled_linear_between_samples_and_held_outside(tmp_path):
     trace = reader.read_trace(_file(tmp_path, "t_s,it_kW\n10,1\n11,2.0\n13,1e0\n17,-1\n"))
     assert trace.duration_s == 7.0 and trace.rows_read == 4
     expected = {-5.0: 1000.0, 0.0: 1000.0, 0.5: 1500.0, 1.0: 2000.0, 1.001: 1999.5, 2.999: 1000.5}
     expected |= {3.0: 1000.0, 5.0: 0.0, 7.0: -1000.0, 7.001: -1000.0, 1e9: -1000.0}
     assert {t_s: trace.power_W(t_s) for t_s in expected} == pytest.approx(expected, abs=1e-9)
+    assert _read(tmp_path, [(0, 10), (1, 20)], scale=40.0).power_W(0.5) == pytest.approx(600.0)
+    for scale in (0, -1.0, float("nan"), float("inf"), "2"):
+        path = _file(tmp_path, "t_s,p_W\n0,1\n1,2\n")
+        assert "allowed is a finite number above 0" in _refused(path, scale=scale)
 
 
 def test_power_does_not_depend_on_the_order_of_questions(tmp_path):
@@ -78,37 +82,21 @@ def test_power_does_not_depend_on_the_order_of_questions(tmp_path):
     assert [trace.power_W(float(i)) for i in range(200)] == [i * i % 97 for i in range(200)]
 
 
-def test_scale_multiplies(tmp_path):
-    assert _read(tmp_path, [(0, 10), (1, 20)], scale=40.0).power_W(0.5) == pytest.approx(600.0)
-
-
-@pytest.mark.parametrize("scale", [0, -1.0, float("nan"), float("inf"), "2"])
-def test_a_wrong_scale_is_refused(tmp_path, scale):
-    path = _file(tmp_path, "t_s,p_W\n0,1\n1,2\n")
-    assert "allowed is a finite number above 0" in _refused(path, scale=scale)
-
-
-@pytest.mark.parametrize("pause_s, cut", [(9.99, 0), (10.0, 0), (10.01, 1), (357_583.0, 1)])
-def test_a_gap_is_cut_not_interpolated(tmp_path, pause_s, cut):
-    rows = [(0, 100), (1, 110), (2, 120), (2 + pause_s, 500), (3 + pause_s, 600)]
-    trace = _read(tmp_path, rows)
-    assert trace.gaps_cut == cut
-    if not cut:
-        assert trace.duration_s == pytest.approx(3 + pause_s)
-        assert trace.power_W(2 + pause_s / 2) == pytest.approx(310.0)
-        return
-    assert trace.duration_s == pytest.approx(4.0)
-    before = [trace.power_W(t) for t in (1.5, 2.0, 2.5, 2.999)]
-    assert before == pytest.approx([115.0, 120.0, 120.0, 120.0])
-    assert [trace.power_W(t) for t in (3.0001, 3.5)] == pytest.approx([500.0, 550.0], abs=0.1)
-
-
-def test_gaps_add_up(tmp_path):
+def test_a_gap_is_cut_not_interpolated(tmp_path):
+    for pause_s, cut in ((9.99, 0), (10.0, 0), (10.01, 1), (357_583.0, 1)):
+        rows = [(0, 100), (1, 110), (2, 120), (2 + pause_s, 500), (3 + pause_s, 600)]
+        trace = _read(tmp_path, rows)
+        assert trace.gaps_cut == cut
+        if not cut:
+            assert trace.duration_s == pytest.approx(3 + pause_s)
+            assert trace.power_W(2 + pause_s / 2) == pytest.approx(310.0)
+            continue
+        assert trace.duration_s == pytest.approx(4.0)
+        before = [trace.power_W(t) for t in (1.5, 2.0, 2.5, 2.999)]
+        assert before == pytest.approx([115.0, 120.0, 120.0, 120.0])
+        assert [trace.power_W(t) for t in (3.0001, 3.5)] == pytest.approx([500.0, 550.0], abs=0.1)
     trace = _read(tmp_path, [(0, 1), (1, 2), (101, 3), (102, 4), (202, 5), (203, 6)])
     assert trace.gaps_cut == 2 and trace.times_s == pytest.approx([0, 1, 2, 3, 4, 5])
-
-
-def test_the_gap_length_can_be_given_for_slow_series(tmp_path):
     path = _file(tmp_path, "t_s,pv_W\n0,0\n60,10\n120,20\n")
     assert _refused(path) == "sampled every 60 s: allowed is at most 10 s"
     assert reader.read_trace(path, gap_s=90.0).power_W(30.0) == pytest.approx(5.0)
@@ -117,14 +105,11 @@ def test_the_gap_length_can_be_given_for_slow_series(tmp_path):
 BAD_POWERS = ["1.5,abc", "1.5,nan", "1.5,inf", "1.5,-inf", "1.5,1_0", "1.5,1;5"]
 
 
-@pytest.mark.parametrize("row", [*BAD_POWERS, "1", "1,2,3", "abc,2", ",2", "nan,2", "1,9", "0.5,9"])
-def test_a_row_of_wrong_power_shape_or_time_is_refused_and_counted(tmp_path, row):
-    trace = _read(tmp_path, f"0,1\n1,2\n{row}\n2,3\n3,4\n")
-    assert (trace.rows_read, trace.rows_refused, trace.rows_empty) == (5, 1, 0)
-    assert (trace.times_s, trace.powers_W) == ([0.0, 1.0, 2.0, 3.0], [1.0, 2.0, 3.0, 4.0])
-
-
-def test_an_empty_cell_is_no_sample(tmp_path):
+def test_a_wrong_row_is_refused_and_an_empty_cell_is_no_sample(tmp_path):
+    for row in (*BAD_POWERS, "1", "1,2,3", "abc,2", ",2", "nan,2", "1,9", "0.5,9"):
+        trace = _read(tmp_path, f"0,1\n1,2\n{row}\n2,3\n3,4\n")
+        assert (trace.rows_read, trace.rows_refused, trace.rows_empty) == (5, 1, 0)
+        assert (trace.times_s, trace.powers_W) == ([0.0, 1.0, 2.0, 3.0], [1.0, 2.0, 3.0, 4.0])
     text = "t_s,a_W,b_W\n0,1,\n1,2,5\n2,,6\n3,4, \n4,,\n"
     trace = reader.read_trace(_file(tmp_path, text), column="a_W")
     assert (trace.rows_refused, trace.rows_empty, trace.duration_s) == (0, 2, 3.0)
@@ -141,7 +126,7 @@ def test_a_row_is_refused_when_any_channel_cannot_be_true(tmp_path, place):
     assert trace.times_s == list(range(len(TRUE) + 1)) and trace.rows_refused == len(FALSE)
 
 
-def test_raw_rows_travel_as_they_are(tmp_path):
+def test_raw_rows_travel_as_they_are_in_order_of_time(tmp_path):
     times = {0: 2400, 1: -2, 1.5: 2700, 2: 2700}
     rows = [(t_s, total_W, *[GOOD if total_W > 0 else BAD] * 3) for t_s, total_W in times.items()]
     path = _meter(tmp_path, rows)
@@ -152,6 +137,13 @@ def test_raw_rows_travel_as_they_are(tmp_path):
     assert [trace(t_s)[1] for t_s in (0.999, 1.499, 1.5)] == [good, wrong, good]
     assert trace.rows_refused == 1
     assert reader.read_trace(path)(0.5) == pytest.approx(2500.0)
+    trace = _raw(tmp_path, [(0, 1), (1, 1), (1, 0), (2, 1), (1.5, 1)])
+    assert trace.channels(1.2)[0][0] == -1.0 and trace.channels(2.0)[0][0] == 800.0
+    assert trace.rows_refused == 2 and trace.channel_times_s == [0.0, 1.0, 1.0, 2.0]
+    trace = _raw(tmp_path, [(0, 1), (1, 1), (500, 0), (1000, 1), (1001, 1), (1002, 0), (1003, 1)])
+    assert trace.channel_times_s == sorted(trace.channel_times_s) == [0, 1, 2, 2, 3, 4, 5]
+    shown_W = [trace.channels(t)[0][0] for t in (1.5, 2.0, 3.5, 4.5, 5.0)]
+    assert shown_W == [800.0, 800.0, 800.0, -1.0, 800.0]
 
 
 def _raw(tmp_path, rows):
@@ -160,25 +152,9 @@ def _raw(tmp_path, rows):
     return reader.read_trace(_meter(tmp_path, lines), raw=True)
 
 
-def test_a_wrong_row_beside_a_right_one_at_the_same_time_travels_too(tmp_path):
-    trace = _raw(tmp_path, [(0, 1), (1, 1), (1, 0), (2, 1), (1.5, 1)])
-    assert trace.channels(1.2)[0][0] == -1.0 and trace.channels(2.0)[0][0] == 800.0
-    assert trace.rows_refused == 2 and trace.channel_times_s == [0.0, 1.0, 1.0, 2.0]
-
-
-def test_wrong_rows_inside_a_gap_do_not_disorder_the_others(tmp_path):
-    trace = _raw(tmp_path, [(0, 1), (1, 1), (500, 0), (1000, 1), (1001, 1), (1002, 0), (1003, 1)])
-    assert trace.channel_times_s == sorted(trace.channel_times_s) == [0, 1, 2, 2, 3, 4, 5]
-    shown_W = [trace.channels(t)[0][0] for t in (1.5, 2.0, 3.5, 4.5, 5.0)]
-    assert shown_W == [800.0, 800.0, 800.0, -1.0, 800.0]
-
-
-def test_raw_needs_three_channels(tmp_path):
+def test_raw_needs_three_channels_which_are_parts_not_the_whole(tmp_path):
     path = _file(tmp_path, "t_s,p_W\n0,1\n1,2\n")
     assert _refused(path, raw=True).startswith("raw needs the columns chN_W, chN_V, chN_A, chN_PF")
-
-
-def test_channels_are_parts_not_the_whole(tmp_path):
     path = _meter(tmp_path, [(i, 2400, GOOD, GOOD, GOOD) for i in range(3)])
     assert reader.read_trace(path).column == "total_W"
     assert reader.read_trace(path, column="ch2_W").power_W(1.0) == 800.0
@@ -207,7 +183,7 @@ def test_an_unknown_shape_is_one_clear_line(tmp_path, text, options, message):
     assert _refused(_file(tmp_path, text), **options).startswith(message)
 
 
-def test_files_that_cannot_be_read(tmp_path):
+def test_what_can_be_read_and_what_cannot(tmp_path):
     assert _refused(tmp_path / "none.csv") == "cannot be read: No such file or directory"
     assert _refused(tmp_path) == "cannot be read: Is a directory"
     binary = tmp_path / "binary.csv"
@@ -217,9 +193,6 @@ def test_files_that_cannot_be_read(tmp_path):
     for damaged in (packed[:-30], packed[:40] + b"\x55" * 60 + packed[100:], b"\x1f\x8b\x00\x00"):
         binary.write_bytes(damaged)
         assert "gzip" in _refused(binary) or "cannot be read" in _refused(binary)
-
-
-def test_gzip_bom_crlf_blank_lines_and_padded_names_are_read(tmp_path):
     text = "\ufefft_s , p_kW\r\n0,1\r\n\r\n1,2\r\n".encode()
     for content in (gzip.compress(text), text):
         path = tmp_path / "a.csv"
@@ -287,22 +260,19 @@ def test_synthetic_training_is_a_sawtooth_with_evaluation_dips():
     assert 0.09 <= (max(quiet) - min(quiet)) / 400e3 <= 0.115
 
 
-@pytest.mark.parametrize(
-    "curve, digest", [(shape.cluster, "8d931a688cbe2f75"), (shape.training, "cd6553fb9137c160")]
-)
-def test_a_synthetic_load_is_that_of_its_seed_for_ever(curve, digest):
+def test_a_synthetic_load_is_that_of_its_seed_for_ever_and_as_long_as_asked():
     """Figures that were published with it are reproduced."""
-    points = " ".join(f"{t_s:.6f} {power_W:.3f}" for t_s, power_W in zip(*curve(1, 1500.0, 1e5)))
-    assert hashlib.sha256(points.encode()).hexdigest()[:16] == digest
-    assert curve(2, 1500.0, 1e5) != curve(1, 1500.0, 1e5)
-
-
-@pytest.mark.parametrize("duration_s", [1.0, 600.0])
-def test_synthetic_load_lasts_as_long_as_asked(duration_s):
-    assert load.synthetic_load(1, duration_s).duration_s == duration_s
-
-
-@pytest.mark.parametrize("duration_s", [0.0, 0.99, -1.0, float("nan"), float("inf")])
-def test_synthetic_load_of_no_length_is_refused(duration_s):
-    with pytest.raises(load.LoadError, match="allowed is at least 1"):
-        load.synthetic_load(1, duration_s)
+    for curve, digest in (
+        (shape.cluster, "8d931a688cbe2f75"),
+        (shape.training, "cd6553fb9137c160"),
+    ):
+        points = " ".join(
+            f"{t_s:.6f} {power_W:.3f}" for t_s, power_W in zip(*curve(1, 1500.0, 1e5))
+        )
+        assert hashlib.sha256(points.encode()).hexdigest()[:16] == digest
+        assert curve(2, 1500.0, 1e5) != curve(1, 1500.0, 1e5)
+    for duration_s in (1.0, 600.0):
+        assert load.synthetic_load(1, duration_s).duration_s == duration_s
+    for duration_s in (0.0, 0.99, -1.0, float("nan"), float("inf")):
+        with pytest.raises(load.LoadError, match="allowed is at least 1"):
+            load.synthetic_load(1, duration_s)

@@ -53,9 +53,6 @@ def test_the_built_in_load_is_a_training_job_that_fits_the_cabinet():
     powers_W = [load.power(t_s / 5) for t_s in range(3000)]
     assert 0.98 * peak_W < max(powers_W) <= peak_W
     assert 0.8 * rated_W < peak_W * (1 - shape.IDLE[0]) <= rated_W
-
-
-def test_the_built_in_load_depends_on_the_seed_and_the_time_only():
     runs = ((1, 60), (1, 4000), (2, 60))
     loads = [selection.load_of(order(seed=seed, duration_s=of_s)) for seed, of_s in runs]
     short, long, other = ([load.power(t_s / 10) for t_s in range(600)] for load in loads)
@@ -64,17 +61,11 @@ def test_the_built_in_load_depends_on_the_seed_and_the_time_only():
     assert selection.load_of(order()).power(10) == loads[0].power(10), "the default peak"
 
 
-def test_a_scenario_brings_its_own_load_and_is_measured_whole():
+def test_a_scenario_brings_its_own_load_unless_the_command_line_names_a_file(tmp_path):
     load = selection.load_of(order(duration_s=None), STEPS)
     assert [load.power(t_s) for t_s in (0, 29.9, 30, 49)] == [300e3, 300e3, 400e3, 400e3]
     assert (load.duration_s, load.from_us, load.about["column"]) == (50, None, "steps")
-
-
-def test_a_file_on_the_command_line_comes_before_the_scenarios_load(tmp_path):
     assert selection.load_of(order(trace(tmp_path, HEAD + ROWS)), STEPS).about["column"] == "a_kW"
-
-
-def test_a_scenario_may_name_a_file(tmp_path):
     path = trace(tmp_path, HEAD + ROWS)
     load = selection.load_of(
         order(), of_scenario({"kind": "file", "file": str(path), "scale": 0.5})

@@ -20,13 +20,10 @@ def _steps(one, count, fan=False, dt_s=DT_S, **emitted):
     return [(one.step(dt_s, fan, **emitted), one.airflow)[1] for _ in range(count)]
 
 
-def test_airflow_contact_closes_after_spin_up_and_opens_after_coasting():
+def test_the_airflow_contact_closes_after_spin_up_and_opens_after_coasting():
     one = _air()
     assert _steps(one, 21, fan=True) == [False] * 19 + [True] * 2
     assert _steps(one, 11) == [True] * 9 + [False] * 2
-
-
-def test_a_fan_without_airflow_runs_and_proves_nothing():
     one = _air()
     one.airflow_failed = True
     assert not any(_steps(one, 50, fan=True)) and one.fan_running
@@ -34,18 +31,15 @@ def test_a_fan_without_airflow_runs_and_proves_nothing():
     assert _steps(one, 20, fan=True)[-1]
 
 
-@pytest.mark.parametrize("louvre_s", [0.0, 3.0, 8.0])
-def test_the_louvre_proves_open_after_its_time_and_closed_at_once(louvre_s):
-    one = _air(louvre_s=louvre_s)
-    _steps(one, 5)
-    assert not one.louvre_open
-    opened = [(one.step(DT_S, True), one.louvre_open)[1] for _ in range(100)]
-    assert opened.index(True) == max(0, round(louvre_s / DT_S) - 1) and opened[-1]
-    one.step(DT_S, False)
-    assert not one.louvre_open
-
-
-def test_a_stuck_louvre_proves_nothing_and_lets_a_third_pass():
+def test_the_louvre_proves_open_after_its_time_and_closed_at_once():
+    for louvre_s in (0.0, 3.0, 8.0):
+        one = _air(louvre_s=louvre_s)
+        _steps(one, 5)
+        assert not one.louvre_open
+        opened = [(one.step(DT_S, True), one.louvre_open)[1] for _ in range(100)]
+        assert opened.index(True) == max(0, round(louvre_s / DT_S) - 1) and opened[-1]
+        one.step(DT_S, False)
+        assert not one.louvre_open
     one = _air()
     one.louvre_failed = True
     _steps(one, 200, fan=True)
@@ -56,11 +50,29 @@ def test_a_stuck_louvre_proves_nothing_and_lets_a_third_pass():
     assert one.louvre_open
 
 
-@pytest.mark.parametrize("kind, gas_m3, share", [("lfp", 0.17, 17.0 / 6.0), ("nmc", 0.08, 1.0)])
-def test_one_cell_fills_a_small_cabinet_as_the_note_says(kind, gas_m3, share):
-    one = _air(free_volume_m3=1.0, chemistry=kind)
-    one.step(DT_S, False, gas_m3)
-    assert one.mixture_lfl_pct == pytest.approx(100.0 * share, rel=0.001)
+def test_the_gas_of_a_cell_and_of_a_leak():
+    for kind, gas_m3, share in (("lfp", 0.17, 17.0 / 6.0), ("nmc", 0.08, 1.0)):
+        one = _air(free_volume_m3=1.0, chemistry=kind)
+        one.step(DT_S, False, gas_m3)
+        assert one.mixture_lfl_pct == pytest.approx(100.0 * share, rel=0.001)
+    one = _air()
+    _steps(one, 3000, fan=True, gas_m3=0.001 * DT_S)
+    assert one.exchange_m3_per_s == pytest.approx(FULL_M3_PER_S)
+    assert one.mixture_lfl_pct == pytest.approx(0.001 / FULL_M3_PER_S / 0.06 * 100.0, rel=0.001)
+    assert [head.level for head in one.gas] == pytest.approx([one.mixture_lfl_pct] * 2, rel=0.001)
+    # Facts C44: 38 and 21 vol % for LFP.
+    one = _air()
+    one.step(DT_S, False, 0.003)
+    _steps(one, 2000)
+    assert [head.level for head in one.toxic] == pytest.approx(
+        [one.mixture * 0.38e6, one.mixture * 0.21e6], rel=0.02
+    )
+    assert 50.0 < one.toxic[1].reading < one.toxic[0].reading
+    one = _air()
+    one.step(DT_S, False, 3.0)
+    assert 0.0 < one.gas_lfl_pct[0] < 100.0
+    _steps(one, 100)
+    assert one.gas_lfl_pct == [100.0, 100.0]
 
 
 @settings(max_examples=20)
@@ -91,52 +103,22 @@ def test_dilution_is_the_closed_form(volume_m3, source_m3_per_s, fan, dt_s):
     )
 
 
-def test_a_steady_leak_settles_where_the_fan_carries_it_away():
-    one = _air()
-    _steps(one, 3000, fan=True, gas_m3=0.001 * DT_S)
-    assert one.exchange_m3_per_s == pytest.approx(FULL_M3_PER_S)
-    assert one.mixture_lfl_pct == pytest.approx(0.001 / FULL_M3_PER_S / 0.06 * 100.0, rel=0.001)
-    assert [head.level for head in one.gas] == pytest.approx([one.mixture_lfl_pct] * 2, rel=0.001)
-
-
-def test_hydrogen_and_carbon_monoxide_are_shares_of_the_vent_gas():
-    """Facts C44: 38 and 21 vol % for LFP."""
-    one = _air()
-    one.step(DT_S, False, 0.003)
-    _steps(one, 2000)
-    assert [head.level for head in one.toxic] == pytest.approx(
-        [one.mixture * 0.38e6, one.mixture * 0.21e6], rel=0.02
-    )
-    assert 50.0 < one.toxic[1].reading < one.toxic[0].reading
-
-
-def test_detectors_lag_and_saturate():
-    one = _air()
-    one.step(DT_S, False, 3.0)
-    assert 0.0 < one.gas_lfl_pct[0] < 100.0
-    _steps(one, 100)
-    assert one.gas_lfl_pct == [100.0, 100.0]
-
-
-@pytest.mark.parametrize("kind", air.HEADS)
-def test_each_detector_has_its_own_lag_and_no_fan_dilutes_test_gas(kind):
-    one, taus_s = _air(), air.HEADS[kind][0]
-    heads = getattr(one, kind)
-    one.cap(kind, 40.0)
-    _steps(one, 30, fan=True)
-    expected = [40.0 * -math.expm1(-3.0 / tau_s) for tau_s in taus_s]
-    assert [head.level for head in heads] == pytest.approx(expected)
-    _steps(one, 1000, fan=True)
-    assert [head.reading for head in heads] == pytest.approx([40.0] * 2, rel=0.03)
-    one.cap(kind, 0.0, (1,))
-    _steps(one, 20)
-    faded = pytest.approx(40.0 * math.exp(-2.0 / taus_s[1]), rel=1e-3)
-    assert [head.level for head in heads] == [pytest.approx(40.0, rel=1e-3), faded]
-    assert one.mixture_lfl_pct == 0.0
-
-
-def test_gas_that_is_its_lag_ahead_is_read_as_a_rise_from_the_beginning():
-    """Row 10b is about a rate, which a head with a lag shows of a step for a moment only."""
+def test_each_detector_has_its_own_lag_and_no_fan_dilutes_test_gas():
+    for kind in air.HEADS:
+        one, taus_s = _air(), air.HEADS[kind][0]
+        heads = getattr(one, kind)
+        one.cap(kind, 40.0)
+        _steps(one, 30, fan=True)
+        expected = [40.0 * -math.expm1(-3.0 / tau_s) for tau_s in taus_s]
+        assert [head.level for head in heads] == pytest.approx(expected)
+        _steps(one, 1000, fan=True)
+        assert [head.reading for head in heads] == pytest.approx([40.0] * 2, rel=0.03)
+        one.cap(kind, 0.0, (1,))
+        _steps(one, 20)
+        faded = pytest.approx(40.0 * math.exp(-2.0 / taus_s[1]), rel=1e-3)
+        assert [head.level for head in heads] == [pytest.approx(40.0, rel=1e-3), faded]
+        assert one.mixture_lfl_pct == 0.0
+    # Row 10b is about a rate, which a head with a lag shows of a step for a moment only.
     one = _air()
     head = one.toxic[0]
     one.cap("toxic", 5.5 * air.TOXIC_TAU_S[0])
@@ -163,7 +145,7 @@ def test_noise_follows_the_seed_and_averages_out():
     assert statistics.pstdev(a for a, _ in first) == pytest.approx(50.0 * air.NOISE, rel=0.2)
 
 
-def test_smoke_alarms_after_its_lag_and_goes_with_the_smoke():
+def test_smoke_alarms_after_its_lag_and_stays_in_alarm_down_to_half_of_its_threshold():
     one = _air()
     one.step(DT_S, False, smoke_g=3.0)  # 1 g/m3, ten times what a chamber alarms at
     alarmed_s = {}
@@ -178,9 +160,6 @@ def test_smoke_alarms_after_its_lag_and_goes_with_the_smoke():
     }
     _steps(one, 3000, fan=True)
     assert one.smoke == [False, False]
-
-
-def test_a_chamber_stays_in_alarm_down_to_half_of_its_threshold():
     one = _air()
     one.test_smoke[1] = True
     one.stir()

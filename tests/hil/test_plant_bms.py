@@ -78,7 +78,7 @@ def test_protection_thresholds(changes, bit):
     assert one.fault_bits == bit
 
 
-def test_protection_is_confirmed_latched_and_cleared_by_time():
+def test_protection_is_confirmed_latched_and_cleared_by_time_unless_injected():
     one = bms.Bms(140.0)
     bad = _rack(cell_voltage_V_max=3.9)
     seen = []
@@ -91,9 +91,6 @@ def test_protection_is_confirmed_latched_and_cleared_by_time():
     assert one.fault_bits == bms.FAULT_OVER_VOLTAGE
     one.update(_rack(), 0.125)
     assert one.fault_bits == 0
-
-
-def test_an_injected_fault_needs_no_time():
     one = bms.Bms(140.0)
     one.injected_bits = bms.FAULT_INJECTED
     one.update(_rack(), 0.1)

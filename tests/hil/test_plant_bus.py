@@ -46,7 +46,7 @@ class _Link:
         return self
 
 
-def test_link_is_precharged_before_the_contactors_close():
+def test_the_link_is_precharged_before_the_contactors_close_and_bleeds_without_racks():
     link = _Link()
     link.racks[0].command_close(True)
     volts = []
@@ -58,26 +58,20 @@ def test_link_is_precharged_before_the_contactors_close():
     assert all(a < b for a, b in zip(volts, volts[1:]))
     assert volts[4] == pytest.approx(source_V * (1 - 2.71828**-1.0), rel=0.01)
     assert source_V - volts[-2] < 8.0
-
-
-def test_link_without_racks_bleeds():
     link = _Link().closed()
     full_V = link.bus.voltage_V
     link.opened().steps(2 + 1000)
     assert link.bus.voltage_V == pytest.approx(full_V * 2.71828**-1.0, rel=0.01)
 
 
-@pytest.mark.parametrize("power_W", [250_000.0, 25_000.0, 0.0, -25_000.0, -250_000.0])
-def test_node_balance(power_W):
-    link = _Link(soc=(0.3, 0.35)).closed().running(power_W)
-    volts = link.bus.voltage_V
-    assert link.current_A * volts == pytest.approx(link.bus.pcs.dc_power_W, rel=1e-9)
-    assert link.bus.pcs.dc_current_A * volts == pytest.approx(link.bus.pcs.dc_power_W)
-    for one in link.racks:
-        assert one.voltage_V == pytest.approx(volts, abs=0.02)
-
-
-def test_the_fuller_rack_gives_more_and_the_emptier_takes_more():
+def test_the_node_is_balanced_and_the_fuller_rack_gives_more():
+    for power_W in (250_000.0, 25_000.0, 0.0, -25_000.0, -250_000.0):
+        link = _Link(soc=(0.3, 0.35)).closed().running(power_W)
+        volts = link.bus.voltage_V
+        assert link.current_A * volts == pytest.approx(link.bus.pcs.dc_power_W, rel=1e-9)
+        assert link.bus.pcs.dc_current_A * volts == pytest.approx(link.bus.pcs.dc_power_W)
+        for one in link.racks:
+            assert one.voltage_V == pytest.approx(volts, abs=0.02)
     link = _Link(soc=(0.2, 0.25)).closed().running(200_000.0)
     assert link.racks[1].current_A > link.racks[0].current_A + 5.0
     link.bus.pcs.command_setpoint(-200_000.0)
@@ -85,23 +79,17 @@ def test_the_fuller_rack_gives_more_and_the_emptier_takes_more():
     assert link.racks[0].current_A < link.racks[1].current_A - 5.0
 
 
-def test_a_rack_too_far_from_the_bus_does_not_join():
+def test_racks_join_near_the_bus_and_trip_the_pcs_when_all_open():
     link = _Link(soc=(0.5, 0.03)).closed(0)
     link.racks[1].command_close(True)
     link.steps(160)
     assert [one.contactor_state for one in link.racks] == [2, 3]
-
-
-@pytest.mark.parametrize("power_W", [200_000.0, -200_000.0])
-def test_racks_that_open_under_load_trip_the_pcs(power_W):
-    link = _Link().closed().running(power_W)
-    link.steps(2, supply=False)
-    assert (link.bus.pcs.state, link.bus.pcs.ac_power_W) == (pcs.FAULT, 0.0)
-    assert link.bus.pcs.alarm_bits == pcs.ALARM_DC_DISCONNECT
-    assert [one.current_A for one in link.racks] == [0.0, 0.0]
-
-
-def test_one_rack_of_two_carries_on_and_the_other_floats():
+    for power_W in (200_000.0, -200_000.0):
+        link = _Link().closed().running(power_W)
+        link.steps(2, supply=False)
+        assert (link.bus.pcs.state, link.bus.pcs.ac_power_W) == (pcs.FAULT, 0.0)
+        assert link.bus.pcs.alarm_bits == pcs.ALARM_DC_DISCONNECT
+        assert [one.current_A for one in link.racks] == [0.0, 0.0]
     link = _Link().closed().running(100_000.0)
     link.racks[0].command_close(False)
     link.steps(3)
@@ -110,20 +98,37 @@ def test_one_rack_of_two_carries_on_and_the_other_floats():
     assert link.racks[1].current_A * link.bus.voltage_V == pytest.approx(link.bus.pcs.dc_power_W)
 
 
-def test_a_load_beyond_what_the_racks_can_give_trips():
+def test_a_load_beyond_the_racks_trips_and_a_fault_load_blows_its_fuse():
     link = _Link().closed().running(100_000.0)
     link.bus.pcs.dc_power_W = 1e7
     assert link.bus._solve(700.0, 1.0) == 700.0
     assert link.bus.pcs.state == pcs.FAULT and link.bus.pcs.dc_power_W == 0.0
+    link = _Link().closed().running(50_000.0)
+    before_A = link.current_A
+    link.bus.fault = bus.FaultLoad(current_A=560.0, fuse_A2s=560.0**2 * 2.0)
+    link.steps(1)
+    assert link.current_A == pytest.approx(before_A + 560.0, rel=0.02)
+    link.steps(98)
+    assert link.bus.fault is not None
+    link.steps(2)
+    assert link.bus.fault is None
+    assert link.current_A == pytest.approx(before_A, rel=0.01)
+    assert link.bus.pcs.state == pcs.RUNNING
 
 
-def test_a_weld_keeps_the_link_live():
+def test_a_weld_keeps_the_link_live_unless_a_breaker_upstream_opens():
     link = _Link().closed()
     assert link.current_A * link.bus.voltage_V == pytest.approx(pcs.STANDBY_W)
     link.racks[0].contactors.welded = True
     link.opened().steps(200)
     assert link.racks[0].contactor_state == 3
     assert link.bus.voltage_V == pytest.approx(link.racks[0].source_V, abs=0.1)
+    link = _Link().closed()
+    for one in link.racks:
+        one.contactors.welded = True
+        one.open_breaker(True)
+    link.steps(1500)
+    assert link.bus.voltage_V < 200.0 and [one.current_A for one in link.racks] == [0.0, 0.0]
 
 
 def test_energy_is_conserved_over_an_hour():
@@ -138,27 +143,20 @@ def test_energy_is_conserved_over_an_hour():
     assert used_Ah == pytest.approx(given_As / 3600.0, rel=1e-6)
 
 
-def test_a_fault_load_takes_its_current_until_its_fuse_blows():
-    link = _Link().closed().running(50_000.0)
-    before_A = link.current_A
-    link.bus.fault = bus.FaultLoad(current_A=560.0, fuse_A2s=560.0**2 * 2.0)
-    link.steps(1)
-    assert link.current_A == pytest.approx(before_A + 560.0, rel=0.02)
-    link.steps(98)
-    assert link.bus.fault is not None
-    link.steps(2)
-    assert link.bus.fault is None
-    assert link.current_A == pytest.approx(before_A, rel=0.01)
-    assert link.bus.pcs.state == pcs.RUNNING
-
-
-def test_a_fault_that_charges_gives_no_more_voltage_than_a_converter():
+def test_a_fault_charges_no_higher_than_a_converter_and_a_dead_link_not_at_all():
     link = _Link().closed()
     link.bus.fault = bus.FaultLoad(current_A=-300.0, fuse_A2s=1e9)
     link.steps(5)
     assert link.current_A == pytest.approx(-300.0, rel=0.02)
     link.steps(200, supply=False)
     assert link.bus.voltage_V == pytest.approx(4.1 * 240)
+    link = _Link()
+    link.bus.fault = bus.FaultLoad(ohm=0.5)
+    link.steps(50)
+    assert link.bus.fault is not None and link.bus.voltage_V == 0.0
+    link.racks[0].command_close(True)
+    link.steps(160)
+    assert link.racks[0].contactor_state == 3 and not link.racks[0].contactors.conducting
 
 
 def test_a_short_circuit_is_limited_by_the_racks_alone_and_blows_the_fuse():
@@ -178,22 +176,3 @@ def test_a_short_circuit_is_limited_by_the_racks_alone_and_blows_the_fuse():
     assert steps * DT_S == pytest.approx(1e6 / flowing_A**2, abs=0.06)
     link.steps(5)
     assert abs(link.current_A) < 1.0
-
-
-def test_a_fault_on_a_dead_link_carries_nothing_and_is_not_precharged():
-    link = _Link()
-    link.bus.fault = bus.FaultLoad(ohm=0.5)
-    link.steps(50)
-    assert link.bus.fault is not None and link.bus.voltage_V == 0.0
-    link.racks[0].command_close(True)
-    link.steps(160)
-    assert link.racks[0].contactor_state == 3 and not link.racks[0].contactors.conducting
-
-
-def test_a_breaker_upstream_kills_the_link_of_welded_racks():
-    link = _Link().closed()
-    for one in link.racks:
-        one.contactors.welded = True
-        one.open_breaker(True)
-    link.steps(1500)
-    assert link.bus.voltage_V < 200.0 and [one.current_A for one in link.racks] == [0.0, 0.0]

@@ -8,7 +8,7 @@ from hil.plant import bms, cabinet, pcs
 TICK_S = 0.02
 
 
-def test_contacts_of_a_cold_cabinet():
+def test_contacts_of_a_cold_cabinet_and_its_wandering_grid():
     one = run(plant(), 2.4)
     opened = [name for name, is_closed in one.contacts.items() if not is_closed]
     assert opened == ["permit_1", "permit_2", "damper"] and tuple(one.contacts) == cabinet.CONTACTS
@@ -16,9 +16,14 @@ def test_contacts_of_a_cold_cabinet():
     assert one.contacts["damper"]  # the louvre takes 8 s
     assert one.air.fan_running
     assert (one.pcs[0].state, one.pcs[0].ac_power_W, one.pcs[0].dc_voltage_V) == (pcs.OFF, 0.0, 0.0)
+    one = plant()
+    seen = [(run(one, DT_S).grid_voltage_V, one.grid_frequency_Hz) for _ in range(200)]
+    volts, hertz = zip(*seen)
+    assert len(set(volts)) > 150 and 220.0 < min(volts) < max(volts) < 235.0
+    assert len(set(hertz)) > 150 and 49.8 < min(hertz) < max(hertz) < 50.2
 
 
-def test_grid_is_load_less_battery_plus_auxiliaries():
+def test_grid_is_load_less_battery_plus_auxiliaries_and_racks_share_nearly_evenly():
     one = running()
     assert one.load_power_W == 300_000.0
     assert one.grid_power_W == pytest.approx(300_000.0 - 100_000.0 + 1500.0 + 350.0)
@@ -28,17 +33,6 @@ def test_grid_is_load_less_battery_plus_auxiliaries():
     one.set_coil("fan_off", True)
     run(one, 0.2)
     assert one.grid_power_W == pytest.approx(351_500.0)
-
-
-def test_voltage_and_frequency_wander_a_little():
-    one = plant()
-    seen = [(run(one, DT_S).grid_voltage_V, one.grid_frequency_Hz) for _ in range(200)]
-    volts, hertz = zip(*seen)
-    assert len(set(volts)) > 150 and 220.0 < min(volts) < max(volts) < 235.0
-    assert len(set(hertz)) > 150 and 49.8 < min(hertz) < max(hertz) < 50.2
-
-
-def test_three_racks_share_nearly_evenly():
     one = running(200_000.0)
     currents = [rack.current_A for rack in one.racks]
     assert sum(currents) == pytest.approx(one.pcs[0].dc_current_A)
@@ -84,16 +78,13 @@ def test_one_contact_cuts_in_hardware_and_comes_back(action, given, contact, rep
     assert one.contacts[contact] and one.contacts["permit_1"]
 
 
-def test_bridged_chain_shows_the_contact_and_does_nothing():
+def test_gas_opens_the_relay_in_hardware_and_a_bridge_hides_an_open_contact():
     one = running()
     act(one, "bridge_chain")
     act(one, "estop_press")
     run(one, 1)
     assert not one.contacts["estop_1"] and one.contacts["permit_1"]
     assert one.pcs[0].ac_power_W == 100_000.0
-
-
-def test_gas_on_one_detector_opens_the_relay_in_hardware_and_goes():
     one = running()
     act(one, "gas", lfl_pct=40.0, detector=2)
     # 40 % behind a lag of 2 s passes 25 % after 1.96 s
@@ -105,7 +96,7 @@ def test_gas_on_one_detector_opens_the_relay_in_hardware_and_goes():
     assert one.contacts["gas_relay"] and one.contacts["permit_1"]
 
 
-def test_bms_fault_opens_its_rack_and_the_contact():
+def test_bms_fault_weld_and_broken_precharge_show():
     one = running()
     act(one, "bms_fault", rack=2)
     run(one, 0.2)
@@ -114,9 +105,6 @@ def test_bms_fault_opens_its_rack_and_the_contact():
     act(one, "bms_fault", rack=2, bits=0)
     run(one, 0.8)
     assert states(one) == [2, 2, 2] and one.contacts["bms_fault"]
-
-
-def test_weld_shows_state_bit_and_contact():
     one = running(0.0)
     act(one, "weld", rack=1)
     for rack in one.racks:
@@ -127,9 +115,6 @@ def test_weld_shows_state_bit_and_contact():
     act(one, "weld", rack=1, on=False)
     run(one, 0.04, TICK_S)
     assert states(one)[0] == 0 and one.contacts["bms_fault"]
-
-
-def test_broken_precharge_never_closes_onto_a_dead_link():
     one = plant(racks=1)
     act(one, "precharge_break", rack=1)
     one.set_coil("contactor_supply", True)
@@ -138,7 +123,7 @@ def test_broken_precharge_never_closes_onto_a_dead_link():
     assert states(one) == [3] and one.pcs[0].dc_voltage_V == 0.0
 
 
-def test_heat_reaches_limits_and_protection():
+def test_heat_reaches_limits_and_protection_and_a_runaway_the_gas_relay():
     one = running()
     act(one, "heat", rack=1, module=3, degC=48.0)
     run(one, 0.2)
@@ -149,9 +134,6 @@ def test_heat_reaches_limits_and_protection():
     act(one, "heat_end", rack=1)
     run(one, 250, dt_s=1.0)
     assert one.racks[0].fault_bits == 0 and one.racks[0].charge_limit_A == 140.0
-
-
-def test_a_runaway_without_airflow_opens_the_gas_relay():
     one = running()
     act(one, "heat", rack=2, module=6, degC=160.0)
     run(one, 60, dt_s=1.0)
@@ -184,17 +166,14 @@ def test_load_is_asked_for_the_time_of_the_step_and_may_give_channels():
     assert run(cabinet.Cabinet(), DT_S).load_power_W == 0.0
 
 
-def test_time_is_exact_over_many_steps():
+def test_time_is_exact_and_every_module_is_looked_at_once_a_second():
     assert run(plant(racks=1, modules=1), 400, TICK_S).now_us == 400_000_000
-
-
-@pytest.mark.parametrize("dt_s", [0.02, 0.1, 0.25, 1.0])
-def test_every_module_is_looked_at_once_a_second(dt_s):
-    one, seen = plant(), []
-    for i, rack in enumerate(one.racks):
-        rack.refresh = lambda module, air_degC, i=i: seen.append((i, module)) or 0.0
-    run(one, 2.0, dt_s)
-    assert sorted(seen) == sorted(2 * [(i, m) for i in range(3) for m in range(15)])
+    for dt_s in (0.02, 0.1, 0.25, 1.0):
+        one, seen = plant(), []
+        for i, rack in enumerate(one.racks):
+            rack.refresh = lambda module, air_degC, i=i: seen.append((i, module)) or 0.0
+        run(one, 2.0, dt_s)
+        assert sorted(seen) == sorted(2 * [(i, m) for i in range(3) for m in range(15)])
 
 
 def _history(seed):
@@ -214,14 +193,11 @@ def _history(seed):
     return seen
 
 
-def test_the_seed_decides_everything():
+def test_the_seed_decides_everything_and_the_step_hardly_anything():
     first = _history(5)
     assert first == _history(5)
     assert first != _history(6)
-
-
-def test_step_size_hardly_matters():
-    """A minute at 50 kW in steps of 20 ms and of 0.5 s end in the same place."""
+    # A minute at 50 kW in steps of 20 ms and of 0.5 s end in the same place.
     fine, coarse = running(50_000.0), running(50_000.0)
     run(fine, 60, TICK_S)
     run(coarse, 60, 0.5)
@@ -243,9 +219,8 @@ def test_two_units_have_two_links():
     assert other.buses[1].racks == [other.racks[0]]
 
 
-@pytest.mark.parametrize(
-    "changes, message",
-    [
+def test_a_wrong_configuration_or_step_is_one_line():
+    for changes, message in (
         ({"rack": 3}, "plant: unknown key rack: nearest known is racks"),
         ({"soc": 1.1}, "plant: soc = 1.1: allowed 0 to 1"),
         ({"soc": "half"}, "plant: soc = half: allowed 0 to 1"),
@@ -255,15 +230,10 @@ def test_two_units_have_two_links():
         ({"units": 4}, "needs 3 entries that name every unit 0..3"),
         ({"chemistry": "lto"}, "plant: chemistry = lto: allowed lfp, nmc"),
         ({"sensor_cells": (16,)}, "plant: sensor_cells = (16,): allowed 0 to 15"),
-    ],
-)
-def test_a_wrong_configuration_is_one_line(changes, message):
-    with pytest.raises(ValueError) as error:
-        plant(**changes)
-    assert str(error.value).endswith(message) and "\n" not in str(error.value)
-
-
-@pytest.mark.parametrize("dt_s", [0.0, -0.02, 1.001])
-def test_a_wrong_step_is_refused(dt_s):
-    with pytest.raises(ValueError, match="allowed is more than 0, at most 1"):
-        plant().step(dt_s)
+    ):
+        with pytest.raises(ValueError) as error:
+            plant(**changes)
+        assert str(error.value).endswith(message) and "\n" not in str(error.value)
+    for dt_s in (0.0, -0.02, 1.001):
+        with pytest.raises(ValueError, match="allowed is more than 0, at most 1"):
+            plant().step(dt_s)

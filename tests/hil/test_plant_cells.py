@@ -19,37 +19,26 @@ def _reference(name):
         return list(csv.DictReader(file))
 
 
-def test_table_is_linear_between_anchors_and_flat_outside():
+def test_open_circuit_voltage_rises_in_the_shape_of_a_measured_cell():
     table = tables.Table(((0.0, 2.0), (1.0, 3.0), (2.0, 7.0)), 0.25)
     found = [table.at(x) for x in (-1.0, 0.0, 0.5, 1.0, 1.5, 2.0, 9.0)]
     assert found == pytest.approx([2.0, 2.0, 2.5, 3.0, 5.0, 7.0, 7.0])
-
-
-def test_open_circuit_voltage_rises_everywhere():
     values = [cells.OCV_V.at(-0.05 + i / 1000) for i in range(1101)]
     assert all(a < b for a, b in zip(values, values[1:]))
+    for low, high, tolerance_V in ((0.02, 0.10, 0.03), (0.10, 0.95, 0.012), (0.95, 0.995, 0.02)):
+        for row in _reference("v2_CLFP_Sony_US26650_OCV.csv"):
+            if low <= float(row["SOC"]) <= high:
+                assert cells.OCV_V.at(float(row["SOC"])) == pytest.approx(
+                    float(row["OCV"]), abs=tolerance_V
+                )
 
 
-@pytest.mark.parametrize(
-    "low, high, tolerance_V", [(0.02, 0.10, 0.03), (0.10, 0.95, 0.012), (0.95, 0.995, 0.02)]
-)
-def test_open_circuit_voltage_has_the_shape_of_a_measured_cell(low, high, tolerance_V):
-    for row in _reference("v2_CLFP_Sony_US26650_OCV.csv"):
-        if low <= float(row["SOC"]) <= high:
-            assert cells.OCV_V.at(float(row["SOC"])) == pytest.approx(
-                float(row["OCV"]), abs=tolerance_V
-            )
-
-
-def test_resistance_follows_temperature_as_a_measured_cell_does():
+def test_resistance_is_that_of_a_measured_cell():
     rows = _reference("v2_CLFP_Sony_US26650_Rint.csv")
     middle = rows[4:7]
     for key, degC in (("R_DCh(T=10)", 10.0), ("R_DCh(T=40)", 40.0)):
         measured = sum(float(row[key]) / float(row["R_DCh(T=25)"]) for row in middle) / 3
         assert cells.R_OF_TEMPERATURE.at(degC) == pytest.approx(measured, rel=0.06)
-
-
-def test_dc_resistance_matches_a_measured_cell_scaled_by_capacity():
     middle = [float(row["R_Ch(T=25)"]) for row in _reference("v2_CLFP_Sony_US26650_Rint.csv")[4:7]]
     ours = cells.OHMIC_OHM_280AH + cells.POLARISATION_OHM_280AH
     assert ours == pytest.approx(sum(middle) / 3 * 3 / 280, rel=0.15)
@@ -83,15 +72,12 @@ def test_extremes_are_those_of_all_cells(seed, soc, current_A):
     assert module.resistance_ohm == pytest.approx(0.2e-3 * sum(cell[3] for cell in module.cells))
 
 
-def test_spread_at_rest_is_that_of_a_healthy_pack():
+def test_spread_of_a_healthy_pack_and_of_offset_cells():
     deal = random.Random(0)
     modules = [cells.ModuleCells(m, 16, deal) for m in range(15)]
     for module in modules:
         module.scan(0.5, 0.18e-3, 0.0)
     assert 0.005 < max(m.high[0] for m in modules) - min(m.low[0] for m in modules) < 0.03
-
-
-def test_offset_cells_are_the_extreme_ones_and_are_repaired():
     module = cells.ModuleCells(2, 16, random.Random(1))
     module.scan(0.5, 0.18e-3, 0.0)
     before = module.low, module.high, module.emf_V

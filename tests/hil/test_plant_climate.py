@@ -21,24 +21,23 @@ def _run(one, seconds, heat_W=0.0, exchange_m3_per_s=LEAK_M3_PER_S, dt_s=DT_S):
     return one
 
 
-@pytest.mark.parametrize("heat_W", [0.0, 2000.0, 6000.0])
-def test_the_cooling_holds_the_air_within_its_band(heat_W):
-    one = _run(_climate(), 120, heat_W)
-    # 12 kW in a band of 1 K, less what goes through the walls
-    assert one.air_degC == pytest.approx(
-        25.0 + (heat_W + 300.0) / (12_000.0 + 30.0 + 2.4), abs=1e-3
-    )
-    assert one.hvac_power_W == pytest.approx(heat_W + 300.0, abs=0.005 * heat_W + 5.0)
+def test_the_cooling_holds_the_air_as_far_as_its_power_goes():
+    for heat_W in (0.0, 2000.0, 6000.0):
+        one = _run(_climate(), 120, heat_W)
+        # 12 kW in a band of 1 K, less what goes through the walls
+        assert one.air_degC == pytest.approx(
+            25.0 + (heat_W + 300.0) / (12_000.0 + 30.0 + 2.4), abs=1e-3
+        )
+        assert one.hvac_power_W == pytest.approx(heat_W + 300.0, abs=0.005 * heat_W + 5.0)
+    for hvac_W in (0.0, 3000.0):
+        one = _run(_climate(hvac_W=hvac_W), 20_000, 5000.0, dt_s=10.0)
+        assert one.air_degC - 25.0 == pytest.approx((5300.0 - hvac_W) / 32.4, rel=0.01)
+        assert one.hvac_power_W == pytest.approx(hvac_W)
+    one = _run(_climate(ambient_degC=40.0, hvac_W=0.0), 600, exchange_m3_per_s=0.192)
+    assert one.air_degC == pytest.approx(40.0 + 300.0 / (30.0 + 230.4), abs=0.1)
 
 
-@pytest.mark.parametrize("hvac_W", [0.0, 3000.0])
-def test_heat_beyond_the_cooling_goes_through_the_walls(hvac_W):
-    one = _run(_climate(hvac_W=hvac_W), 20_000, 5000.0, dt_s=10.0)
-    assert one.air_degC - 25.0 == pytest.approx((5300.0 - hvac_W) / 32.4, rel=0.01)
-    assert one.hvac_power_W == pytest.approx(hvac_W)
-
-
-def test_a_failed_cooling_shows_and_the_air_warms_by_its_own_heat_capacity():
+def test_a_failed_cooling_warms_the_air_and_a_cold_night_is_heated():
     one = _run(_climate(), 60, 5000.0)
     assert one.hvac_ok
     one.hvac_failed = True
@@ -46,20 +45,12 @@ def test_a_failed_cooling_shows_and_the_air_warms_by_its_own_heat_capacity():
     _run(one, 1.0, 5000.0)
     assert not one.hvac_ok and one.hvac_power_W == 0.0
     assert one.air_degC - before == pytest.approx(5300.0 / (1200.0 * 5.0 * 3.0), rel=0.02)
-
-
-def test_a_cold_night_is_heated_as_far_as_the_power_goes():
     one = _run(_climate(ambient_degC=-20.0), 600)
     assert 24.0 < one.air_degC < 25.0 and one.hvac_power_W < 0.0
     one = _run(_climate(ambient_degC=-20.0, hvac_W=900.0), 20_000, dt_s=1.0)
     assert one.hvac_power_W == -300.0 and one.air_degC == pytest.approx(
         -20.0 + 600.0 / 32.4, abs=0.1
     )
-
-
-def test_the_fan_brings_the_outside_in():
-    one = _run(_climate(ambient_degC=40.0, hvac_W=0.0), 600, exchange_m3_per_s=0.192)
-    assert one.air_degC == pytest.approx(40.0 + 300.0 / (30.0 + 230.4), abs=0.1)
 
 
 @settings(max_examples=20)
@@ -95,21 +86,15 @@ def test_air_can_be_held():
     assert one.air_degC == pytest.approx(25.0, abs=0.2)
 
 
-def test_saturation_is_that_of_the_tables():
+def test_the_dew_point_stays_unless_the_coil_dries_the_air():
     found = [climate.saturation_g_per_m3(degC) for degC in (0.0, 20.0, 25.0, 40.0)]
     assert found == pytest.approx([4.85, 17.3, 23.0, 51.2], rel=0.01)
-
-
-def test_the_dew_point_stays_while_nothing_is_exchanged_or_dried():
     one = _climate(hvac_W=0.0, ambient_humidity_permille=800.0)
     assert one.humidity_permille == pytest.approx(800.0)
     water = one.humidity_permille * climate.saturation_g_per_m3(one.air_degC)
     _run(one, 60.0, 3000.0, exchange_m3_per_s=0.0)
     assert one.air_degC > 30.0
     assert one.humidity_permille * climate.saturation_g_per_m3(one.air_degC) == pytest.approx(water)
-
-
-def test_the_coil_dries_the_air_down_to_its_dew_point():
     one = _run(
         _climate(ambient_humidity_permille=900.0), 4 * 3600, 6000.0, exchange_m3_per_s=0.0, dt_s=1.0
     )
@@ -137,7 +122,7 @@ def test_water_that_comes_in_is_the_closed_form_then_saturates():
     assert one.humidity_permille < 530.0
 
 
-def test_a_leak_wets_the_floor_then_empties_the_circuit():
+def test_a_leak_wets_the_floor_and_a_pump_that_stands_is_none():
     one = _climate()
     one.leak(True)
     _run(one, 1.9)
@@ -148,9 +133,6 @@ def test_a_leak_wets_the_floor_then_empties_the_circuit():
     assert not one.coolant_ok and one.hvac_power_W == 0.0
     one.leak(False)
     assert one.leak_ok and one.coolant_ok
-
-
-def test_a_pump_that_stands_is_not_a_leak():
     one = _climate()
     one.low_flow = True
     _run(one, 1.0, 3000.0)
@@ -168,10 +150,19 @@ def _ups(minutes, load_W=1500.0, mains=False, one=None):
     return one
 
 
-def test_reserve_is_energy_over_load():
+def test_the_reserve_is_energy_over_load_and_is_charged_in_eight_hours():
     one = _ups(0)
     assert one.reserve_min == pytest.approx(6000.0 / 1500.0 * 60.0)
     assert _ups(1, 3000.0, True, one).reserve_min == pytest.approx(120.0) and one.charge_W == 0.0
+    one = _ups(6 * 60)
+    assert one.reserve_min == 0.0
+    _ups(4 * 60, mains=True, one=one)
+    assert one.reserve_min == pytest.approx(120.0) and one.charge_W == 750.0
+    _ups(5 * 60, mains=True, one=one)
+    assert one.reserve_min == 240.0 and one.charge_W == 0.0
+    one = _ups(0)
+    one.set_reserve(100.0)
+    assert _ups(2, mains=True, one=one).reserve_min == pytest.approx(100.0) and one.charge_W == 0.0
 
 
 @settings(max_examples=20)
@@ -179,18 +170,3 @@ def test_reserve_is_energy_over_load():
 def test_minutes_on_battery_are_minutes_less(load_W, minutes):
     first = _ups(1, load_W).reserve_min
     assert _ups(1 + minutes, load_W).reserve_min == pytest.approx(max(0.0, first - minutes))
-
-
-def test_an_empty_battery_stays_at_zero_and_is_charged_in_eight_hours():
-    one = _ups(6 * 60)
-    assert one.reserve_min == 0.0
-    _ups(4 * 60, mains=True, one=one)
-    assert one.reserve_min == pytest.approx(120.0) and one.charge_W == 750.0
-    _ups(5 * 60, mains=True, one=one)
-    assert one.reserve_min == 240.0 and one.charge_W == 0.0
-
-
-def test_an_aged_battery_holds_no_more():
-    one = _ups(0)
-    one.set_reserve(100.0)
-    assert _ups(2, mains=True, one=one).reserve_min == pytest.approx(100.0) and one.charge_W == 0.0

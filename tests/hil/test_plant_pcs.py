@@ -66,18 +66,13 @@ def test_its_inputs_decide_the_state_at_rest_and_lost_dc_is_no_fault(enabled, dc
     assert bench.pcs.state == state
 
 
-@pytest.mark.parametrize(
-    "dead_time_s, first_moving", [(0.0, 0), (0.04, 1), (0.06, 2), (0.061, 3), (0.1, 4)]
-)
-def test_power_moves_after_the_dead_time(dead_time_s, first_moving):
-    bench = _Bench(pcs_dead_time_s=dead_time_s).running()
-    bench.pcs.command_setpoint(10_000.0)
-    assert bench.pcs.setpoint_W == 10_000.0
-    powers = bench.steps(8)
-    assert powers == [0.0] * first_moving + [10_000.0] * (8 - first_moving)
-
-
 def test_every_set_point_keeps_its_own_dead_time():
+    for dead_time_s, first_moving in ((0.0, 0), (0.04, 1), (0.06, 2), (0.061, 3), (0.1, 4)):
+        bench = _Bench(pcs_dead_time_s=dead_time_s).running()
+        bench.pcs.command_setpoint(10_000.0)
+        assert bench.pcs.setpoint_W == 10_000.0
+        powers = bench.steps(8)
+        assert powers == [0.0] * first_moving + [10_000.0] * (8 - first_moving)
     bench = _Bench().running()
     powers = []
     for i in range(8):
@@ -86,15 +81,12 @@ def test_every_set_point_keeps_its_own_dead_time():
     assert powers == [0.0, 0.0, 0.0, 1000.0, 2000.0, 3000.0, 3000.0, 3000.0]
 
 
-@pytest.mark.parametrize("aim_W", [250_000.0, -250_000.0])
-def test_ramps_at_its_rate_both_ways(aim_W):
-    bench = _Bench().running()
-    bench.pcs.command_setpoint(aim_W)
-    powers = bench.steps(8)[2:]
-    assert powers == pytest.approx([aim_W * share for share in (0.2, 0.4, 0.6, 0.8, 1.0, 1.0)])
-
-
-def test_more_than_rated_is_cut_and_shown():
+def test_ramps_at_its_rate_up_to_its_rating():
+    for aim_W in (250_000.0, -250_000.0):
+        bench = _Bench().running()
+        bench.pcs.command_setpoint(aim_W)
+        powers = bench.steps(8)[2:]
+        assert powers == pytest.approx([aim_W * share for share in (0.2, 0.4, 0.6, 0.8, 1.0, 1.0)])
     bench = _Bench().running()
     bench.pcs.command_setpoint(300_000.0)
     bench.steps(20)
@@ -105,15 +97,12 @@ def test_more_than_rated_is_cut_and_shown():
     bench.pcs.command_setpoint(250_000.0)
     bench.steps(20)
     assert bench.pcs.state == pcs.RUNNING
+    for bad in (float("nan"), float("inf"), "much"):
+        with pytest.raises(ValueError):
+            _Bench().pcs.command_setpoint(bad)
 
 
-@pytest.mark.parametrize("bad", [float("nan"), float("inf"), "much"])
-def test_a_set_point_that_is_no_number_is_refused(bad):
-    with pytest.raises(ValueError):
-        _Bench().pcs.command_setpoint(bad)
-
-
-def test_stop_ramps_to_standby():
+def test_stop_ramps_to_standby_unless_it_runs_again():
     bench = _Bench().running(200_000.0)
     bench.pcs.command_run(False)
     powers = bench.steps(8)
@@ -121,9 +110,6 @@ def test_stop_ramps_to_standby():
     assert powers[2:] == pytest.approx([150_000.0, 100_000.0, 50_000.0, 0.0, 0.0, 0.0])
     assert bench.pcs.state == pcs.STANDBY
     assert bench.pcs.dc_power_W == pcs.STANDBY_W
-
-
-def test_run_again_while_shutting_down_returns_to_the_set_point():
     bench = _Bench(pcs_ramp_W_per_s=1e6).running(200_000.0)
     bench.pcs.command_run(False)
     bench.steps(4)
@@ -136,7 +122,7 @@ def test_run_again_while_shutting_down_returns_to_the_set_point():
     assert bench.pcs.state == pcs.RUNNING
 
 
-def test_disable_takes_all_power_within_10_ms():
+def test_disable_takes_all_power_at_once_and_enable_restarts_to_the_set_point():
     bench = _Bench().running(-250_000.0)
     bench.enabled = False
     powers = bench.steps(12, dt_s=0.001)
@@ -144,9 +130,6 @@ def test_disable_takes_all_power_within_10_ms():
     assert powers[4] == pytest.approx(-125_000.0)
     assert powers[9] == powers[11] == pytest.approx(0.0, abs=1e-6)
     assert bench.pcs.state == pcs.OFF
-
-
-def test_enabled_again_it_restarts_to_the_set_point_it_still_holds():
     bench = _Bench().running(250_000.0)
     bench.enabled = False
     assert bench.steps(5) == [0.0] * 5  # at once, without dead time
@@ -172,18 +155,15 @@ def test_dc_out_of_its_window_trips_until_stop_and_start(dc_V, alarm):
     assert (bench.pcs.state, bench.pcs.alarm_bits) == (pcs.STANDBY, 0)
 
 
-@pytest.mark.parametrize("share, efficiency", [(1.0, 0.973), (0.1, 0.93), (0.01, 0.59)])
-def test_losses_are_the_published_ones_on_the_battery_side_both_ways(share, efficiency):
-    power_W = 250_000.0 * share
-    bench = _Bench().running(power_W)
-    assert power_W / bench.pcs.dc_power_W == pytest.approx(efficiency, abs=0.002)
-    loss_W = bench.pcs.dc_power_W - power_W
-    bench.pcs.command_setpoint(-power_W)
-    bench.steps(20)
-    assert bench.pcs.dc_power_W == pytest.approx(-power_W + loss_W)
-
-
-def test_efficiency_has_the_shape_of_a_measured_converter():
+def test_losses_are_the_published_ones_in_the_shape_of_a_measured_converter():
+    for share, efficiency in ((1.0, 0.973), (0.1, 0.93), (0.01, 0.59)):
+        power_W = 250_000.0 * share
+        bench = _Bench().running(power_W)
+        assert power_W / bench.pcs.dc_power_W == pytest.approx(efficiency, abs=0.002)
+        loss_W = bench.pcs.dc_power_W - power_W
+        bench.pcs.command_setpoint(-power_W)
+        bench.steps(20)
+        assert bench.pcs.dc_power_W == pytest.approx(-power_W + loss_W)
     if not EFFICIENCY.exists():
         pytest.skip("measured converter efficiency is not beside the repository")
     with EFFICIENCY.open(encoding="utf-8") as file:

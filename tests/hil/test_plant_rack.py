@@ -35,7 +35,7 @@ def _close(one):
     return one
 
 
-def test_reports_a_rack_of_the_firebreak_cabinet():
+def test_reports_a_rack_of_the_firebreak_cabinet_by_its_seed():
     one = _rack()
     assert one.cells_online == 240 and len(one.temperatures_degC) == 15
     assert one.voltage_V == pytest.approx(240 * 3.299, rel=0.002)
@@ -46,9 +46,6 @@ def test_reports_a_rack_of_the_firebreak_cabinet():
     assert one.cell_voltage_V_min < 3.299 < one.cell_voltage_V_max
     for position in (one.position_min, one.position_max):
         assert 0 <= position // 32 < 15 and 0 <= position % 32 < 16
-
-
-def test_same_seed_same_rack_other_seed_other_rack():
     config_ = config.checked()
     a, b, c = [
         (one.soc, one.soh, one.voltage_V, one.position_min)
@@ -57,7 +54,7 @@ def test_same_seed_same_rack_other_seed_other_rack():
     assert a == b and not set(a[:3]) & set(c)
 
 
-def test_a_current_drops_the_voltage_at_once_and_more_later():
+def test_a_current_drops_the_voltage_of_pack_and_cells():
     one = _rack()
     rest_V = one.voltage_V
     one.carry(140.0, 0.02)
@@ -70,9 +67,6 @@ def test_a_current_drops_the_voltage_at_once_and_more_later():
     assert rest_V - one.voltage_V == pytest.approx(
         ohmic_V + 140.0 * 240 * 0.25e-3 / one.soh, rel=0.05
     )
-
-
-def test_cell_extremes_follow_the_current_at_every_step():
     one = _rack()
     before = one.cell_voltage_V_min, one.cell_voltage_V_max
     one.carry(-140.0, 0.02)
@@ -82,7 +76,7 @@ def test_cell_extremes_follow_the_current_at_every_step():
     assert one.cell_voltage_V_min <= one.cell_voltage_V_max
 
 
-def test_counts_coulombs_and_cycles():
+def test_counts_coulombs_and_cycles_within_the_range_of_soc():
     one = _rack(soc=0.5)
     soc, cycles = one.soc, one.cycles
     for _ in range(36):
@@ -92,18 +86,15 @@ def test_counts_coulombs_and_cycles():
         one.carry(-28.0, 100.0)
     assert one.soc == pytest.approx(soc)
     assert one.cycles - cycles == pytest.approx(0.1 / one.soh)
-
-
-@pytest.mark.parametrize(
-    "start, current_A, end, bit",
-    [(0.01, 140.0, 0.0, bms.FAULT_UNDER_VOLTAGE), (0.99, -140.0, 1.0, bms.FAULT_OVER_VOLTAGE)],
-)
-def test_reported_soc_stays_in_its_range_while_the_cells_leave_theirs(start, current_A, end, bit):
-    one = _rack(soc=start)
-    _pass(one, 60, current_A, 10.0)
-    one.carry(current_A, 0.02)
-    one.bms.update(one, 1.0)
-    assert (one.soc, one.fault_bits) == (end, bit)
+    for start, current_A, end, bit in (
+        (0.01, 140.0, 0.0, bms.FAULT_UNDER_VOLTAGE),
+        (0.99, -140.0, 1.0, bms.FAULT_OVER_VOLTAGE),
+    ):
+        one = _rack(soc=start)
+        _pass(one, 60, current_A, 10.0)
+        one.carry(current_A, 0.02)
+        one.bms.update(one, 1.0)
+        assert (one.soc, one.fault_bits) == (end, bit)
 
 
 def test_charge_counted_as_another_simulator_counts_it():
@@ -124,16 +115,13 @@ def test_charge_counted_as_another_simulator_counts_it():
     assert worst < 0.015
 
 
-def test_current_warms_every_module_by_its_loss():
+def test_current_warms_every_module_by_its_loss_which_the_air_gets():
     one = _rack()
     before = list(one.temperatures_degC)
     _pass(one, 60, 140.0, 10.0)
     loss_W = 140.0**2 * 16 * 0.43e-3 / one.soh
     for a, b in zip(before, one.temperatures_degC):
         assert b - a == pytest.approx(loss_W * 600.0 / (16 * 5600.0), rel=0.12)
-
-
-def test_the_air_gets_what_the_modules_lose():
     one = _rack()
     for turn in range(800):
         heat_J = _pass(one, 1, 140.0 if turn & 1 else -140.0, 50.0)
@@ -153,12 +141,17 @@ def test_cold_cells_resist_more_and_the_conductance_shows_it():
     assert one.conductance_S == pytest.approx(1.0 / one._ohm) and one.conductance_S < 0.8 * warm_S
 
 
-def test_heat_shows_in_its_module_only():
+def test_heat_shows_in_its_module_and_to_a_sensor_near_it():
     one = _rack()
     one.heat(4, 66.0, 0.0)
     assert one.temperatures_degC[4] == 66.0 and max(one.temperatures_degC[:4]) < 30.0
     _pass(one)
     assert one.temperatures_degC[4] == pytest.approx(66.0)
+    near, far = _rack(), _rack(sensor_cells=(12,))
+    for one in (near, far):
+        one.start_runaway(0, 0, None, 120.0)
+        _pass(one)
+    assert near.temperatures_degC[0] > 100.0 and far.temperatures_degC[0] < 30.0
 
 
 def test_what_a_runaway_gives_off_is_handed_over_once():
@@ -173,7 +166,7 @@ def test_what_a_runaway_gives_off_is_handed_over_once():
     assert one.burning and one.taken() == (0.0, 0.0, 0.0)
 
 
-def test_the_voltage_of_a_burnt_cell_collapses_in_cell_and_pack():
+def test_a_cell_collapses_at_once_or_within_a_time():
     one = _rack()
     volts, low = one.voltage_V, one.cell_voltage_V_min
     one.start_runaway(4, 7, None, 170.0)
@@ -182,9 +175,6 @@ def test_the_voltage_of_a_burnt_cell_collapses_in_cell_and_pack():
     assert max(drops) > 0.25 and one.position_min == 4 * 32 + 7
     assert seen[-1] == pytest.approx(cells.REMAINING_V, abs=0.01)
     assert volts - one.voltage_V == pytest.approx(3.25, abs=0.05)
-
-
-def test_a_cell_can_drop_within_a_time():
     one = _rack()
     one.offset_cell(-0.5, module=3, cell=2, over_s=2.0)
     seen = []
@@ -233,7 +223,7 @@ def test_sensors_that_are_invalid_or_dead():
     assert one.temperatures_degC[4] < 30.0
 
 
-def test_a_breaker_upstream_cuts_off_a_closed_rack():
+def test_an_open_breaker_and_a_short_circuit():
     one = _close(_rack())
     one.open_breaker(True)
     assert one.conductance_S == 0.0 and one.contactor_state == 2
@@ -241,10 +231,7 @@ def test_a_breaker_upstream_cuts_off_a_closed_rack():
     assert one.conductance_S == 0.0
     one.open_breaker(False)
     assert one.conductance_S > 0.0
-
-
-def test_the_bms_waits_for_the_fuse_before_it_opens_a_short_circuit():
-    """Facts C65: above what the contactors can break they stay closed, for 30 s at most."""
+    # Facts C65: above what the contactors can break they stay closed, for 30 s at most.
     one = _rack()
     one.command_close(True)
     _close(one)
@@ -262,7 +249,7 @@ def test_the_bms_waits_for_the_fuse_before_it_opens_a_short_circuit():
     assert not one.contactors.conducting
 
 
-def test_a_look_does_not_let_totals_drift():
+def test_totals_do_not_drift_and_sensors_have_their_noise():
     one = _rack()
     for _ in range(50):
         _look(one)
@@ -271,17 +258,6 @@ def test_a_look_does_not_let_totals_drift():
         sum(part.resistance_ohm for part in one._modules) + rack.CONNECTION_OHM
     )
     assert one.emf_V == pytest.approx(240 * cells.OCV_V.at(one.soc), rel=0.002)
-
-
-def test_sensors_have_the_noise_of_the_configuration():
     one = _rack(sensor_noise_K=0.1)
     read = [(_pass(one), one.temperatures_degC[0])[1] for _ in range(400)]
     assert statistics.pstdev(read) == pytest.approx(0.1, rel=0.15)
-
-
-def test_a_sensor_far_from_the_hot_cell_reads_less():
-    near, far = _rack(), _rack(sensor_cells=(12,))
-    for one in (near, far):
-        one.start_runaway(0, 0, None, 120.0)
-        _pass(one)
-    assert near.temperatures_degC[0] > 100.0 and far.temperatures_degC[0] < 30.0

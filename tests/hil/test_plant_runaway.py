@@ -42,41 +42,29 @@ def _unit_test(dt_s=1.0, capacity_J_per_K=C_J_PER_K):
     return minutes[1] - minutes[0], (minutes[-1] - minutes[0]) / 7
 
 
-def test_the_chain_burns_as_a_real_unit_did():
+def test_the_chain_burns_as_a_real_unit_did_whatever_cell_or_step():
     """Facts E11: 2nd cell after 6 min, 8th after 59 min, which is 8.4 min per cell."""
     first_min, mean_min = _unit_test()
 
     assert first_min == pytest.approx(6.0, abs=0.7)
     assert mean_min == pytest.approx(8.4, abs=0.4)
-
-
-def test_a_small_cell_burns_at_the_same_pace():
     assert _unit_test(capacity_J_per_K=chemistry.REFERENCE_J_PER_K) == pytest.approx(
         _unit_test(), abs=0.1
     )
+    # As facts section 5 found; longer steps are cut into pieces.
+    for dt_s in (0.5, 5.0, 10.0, 40.0):
+        assert _unit_test(dt_s) == pytest.approx(_unit_test(), abs=0.5)
 
 
-@pytest.mark.parametrize("dt_s", [0.5, 5.0, 10.0, 40.0])
-def test_the_step_moves_a_trigger_by_less_than_half_a_minute(dt_s):
-    """As facts section 5 found; longer steps are cut into pieces."""
-    assert _unit_test(dt_s) == pytest.approx(_unit_test(), abs=0.5)
-
-
-def test_nmc_in_a_tight_pack_takes_10_to_60_s_a_cell():
+def test_nmc_takes_10_to_60_s_a_cell_and_a_barrier_stops_lfp():
     minutes = [minute for minute, _ in _failures_min(_chain(kind=NMC), 5.0)]
     gaps_s = [60.0 * (b - a) for a, b in zip(minutes, minutes[1:])]
 
     assert len(gaps_s) == 7 and all(10.0 <= gap <= 60.0 for gap in gaps_s)
-
-
-@pytest.mark.parametrize("kind, barrier_mm, burnt", [(LFP, 0.0, 8), (LFP, 1.0, 1), (NMC, 0.0, 8)])
-def test_a_barrier_stops_lfp(kind, barrier_mm, burnt):
-    seen = _failures_min(_chain(kind=kind, barrier_mm=barrier_mm), 5.0)
-    assert len(seen) == burnt
-
-
-def test_barrier_resistance():
-    """Facts section 5: 1 mm of 0.05 W/mK on 0.036 m2 adds 0.56 K/W."""
+    for kind, barrier_mm, burnt in ((LFP, 0.0, 8), (LFP, 1.0, 1), (NMC, 0.0, 8)):
+        seen = _failures_min(_chain(kind=kind, barrier_mm=barrier_mm), 5.0)
+        assert len(seen) == burnt
+    # Facts section 5: 1 mm of 0.05 W/mK on 0.036 m2 adds 0.56 K/W.
     plain, thick = (
         chemistry.cell_resistance_K_per_W(LFP, chemistry.REFERENCE_J_PER_K, mm) for mm in (0.0, 1.0)
     )
@@ -169,16 +157,10 @@ def _burnt(kind, hours):
     return failed, hottest
 
 
-def test_a_burning_lfp_module_spares_the_ones_beside_it():
+def test_a_burning_module_spares_the_ones_beside_it_unless_it_is_nmc():
     """Facts E11: the neighbour modules were not lost."""
     failed, hottest = _burnt("lfp", 5)
     assert failed == [0, 16, 0] and hottest[0] < LFP.vent_degC and hottest[2] < LFP.vent_degC
-
-
-def test_an_nmc_module_is_hot_enough_to_set_off_the_next():
     assert _burnt("nmc", 2)[0] == [16, 16, 16]
-
-
-def test_radiation_is_exchanged_alike():
     assert runaway.radiation_W(500.0, 100.0) == -runaway.radiation_W(100.0, 500.0) < -10.0
     assert runaway.radiation_W(300.0, 300.0) == 0.0

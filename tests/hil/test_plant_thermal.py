@@ -9,26 +9,24 @@ def _node(start_degC=25.0):
     return thermal.ModuleThermal(config.checked(), start_degC, 1.0)
 
 
-def test_settles_where_heat_balances_cooling():
+def test_warms_as_its_heat_capacity_says_and_settles_where_heat_balances_cooling():
     node = _node()
     for _ in range(4000):
         node.step(100.0, 100.0, (), 25.0)
     assert node.reading_degC == pytest.approx(25.0 + 100.0 * thermal.COOLING_K_PER_W, abs=0.01)
-
-
-def test_warms_at_first_as_its_heat_capacity_says():
     node = _node()
     node.step(1.0, 1000.0, (), 25.0)
     assert node.body_degC - 25.0 == pytest.approx(1000.0 / (16 * 5600.0))
-
-
-def test_a_warmer_neighbour_heats():
     node = _node()
     node.step(1.0, 0.0, (_node(25.0 + thermal.NEIGHBOUR_K_PER_W * 560.0),), 25.0)
     assert node.body_degC - 25.0 == pytest.approx(560.0 / (16 * 5600.0))
+    node = _node(65.0)
+    for _ in range(100):
+        node.step(1.0, 50.0, (), 25.0)
+    assert node.air_J == pytest.approx(100 * 50.0 + (65.0 - node.body_degC) * 16 * 5600.0)
 
 
-def test_hot_spot_shows_at_once_and_fades():
+def test_a_hot_spot_moves_at_its_rate_and_fades():
     node = _node()
     node.heat(66.0, 0.0)
     assert node.reading_degC == 66.0
@@ -41,39 +39,33 @@ def test_hot_spot_shows_at_once_and_fades():
     for _ in range(20):
         node.step(60.0, 0.0, (), 25.0)
     assert node.reading_degC == node.body_degC == pytest.approx(25.0)
-
-
-def test_hot_spot_moves_at_its_rate_and_stops_at_its_aim():
     node = _node()
     node.heat(27.0, 0.5)
     assert node.reading_degC == 25.0
     readings = [round(node.step(1.0, 0.0, (), 25.0), 6) for _ in range(6)]
     assert readings == [25.5, 26.0, 26.5, 27.0, 27.0, 27.0]
+    for degC, reading_degC in ((400.0, 250.0), (-5.0, -5.0)):
+        node = _node()
+        node.heat(degC, 0.0)
+        assert node.reading_degC == reading_degC
+        assert node.step(1.0, 0.0, (), 25.0) == pytest.approx(reading_degC)
 
 
-@pytest.mark.parametrize("degC, runs", [(159.9, False), (160.0, True), (160.1, True)])
-def test_runaway_begins_at_the_trigger(degC, runs):
-    node = _node()
-    node.heat(degC, 0.0)
-    for _ in range(600):
+def test_runaway_begins_at_the_trigger_and_goes_on_without_the_hot_spot():
+    for degC, runs in ((159.9, False), (160.0, True), (160.1, True)):
+        node = _node()
+        node.heat(degC, 0.0)
+        for _ in range(600):
+            node.step(1.0, 0.0, (), 25.0)
+        assert (node.chain is not None) == runs
+        assert not runs or node.chain.gas_m3 > 0.05
+    node = _node(80.0)
+    node.heat(165.0, 0.0)
+    node.step(1.0, 0.0, (), 25.0)
+    node.heat(None, 0.0)
+    for _ in range(3600):
         node.step(1.0, 0.0, (), 25.0)
-    assert (node.chain is not None) == runs
-    assert not runs or node.chain.gas_m3 > 0.05
-
-
-@pytest.mark.parametrize("degC, reading_degC", [(400.0, 250.0), (-5.0, -5.0)])
-def test_the_reading_saturates_and_may_be_cold(degC, reading_degC):
-    node = _node()
-    node.heat(degC, 0.0)
-    assert node.reading_degC == reading_degC
-    assert node.step(1.0, 0.0, (), 25.0) == pytest.approx(reading_degC)
-
-
-def test_heat_that_the_air_gets_is_what_the_module_loses():
-    node = _node(65.0)
-    for _ in range(100):
-        node.step(1.0, 50.0, (), 25.0)
-    assert node.air_J == pytest.approx(100 * 50.0 + (65.0 - node.body_degC) * 16 * 5600.0)
+    assert node.chain.gas_m3 > 1.5 * 0.168
 
 
 def test_cells_told_apart_begin_alike_and_are_read_by_the_hottest():
@@ -88,7 +80,7 @@ def test_cells_told_apart_begin_alike_and_are_read_by_the_hottest():
     assert node.reading_degC == pytest.approx(120.0)
 
 
-def test_energy_stays_when_cells_are_told_apart():
+def test_cells_are_told_apart_without_loss_of_energy_beside_a_hot_one():
     """Two modules, one of them with a chain: the other and the air get what it loses."""
     one, other = _node(90.0), _node(25.0)
     one.cells_apart()
@@ -98,21 +90,8 @@ def test_energy_stays_when_cells_are_told_apart():
     assert other.chain is None and other.body_degC > 25.05
     stored_J = 16 * 5600.0 * (one.body_degC + other.body_degC - 115.0)
     assert stored_J == pytest.approx(-one.air_J - other.air_J, rel=1e-3)
-
-
-@pytest.mark.parametrize("degC, woken", [(199.0, False), (201.0, True)])
-def test_a_module_beside_a_hot_one_is_told_apart_before_it_radiates(degC, woken):
-    hot, beside = _node(), _node()
-    hot.cells_apart().degC[7] = degC
-    beside.step(0.001, 0.0, (hot,), 25.0)
-    assert (beside.chain is not None) == woken
-
-
-def test_runaway_goes_on_without_the_hot_spot():
-    node = _node(80.0)
-    node.heat(165.0, 0.0)
-    node.step(1.0, 0.0, (), 25.0)
-    node.heat(None, 0.0)
-    for _ in range(3600):
-        node.step(1.0, 0.0, (), 25.0)
-    assert node.chain.gas_m3 > 1.5 * 0.168
+    for degC, woken in ((199.0, False), (201.0, True)):
+        hot, beside = _node(), _node()
+        hot.cells_apart().degC[7] = degC
+        beside.step(0.001, 0.0, (hot,), 25.0)
+        assert (beside.chain is not None) == woken

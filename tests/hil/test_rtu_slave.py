@@ -92,30 +92,20 @@ def test_captured_frames_have_the_crc_we_compute():
     assert good > 20 and bad > 3
 
 
-@pytest.mark.parametrize(
-    "function, address, count", [(3, 0, 1), (3, 5, 20), (4, 129, 1), (4, 5, 125)]
-)
-def test_registers_as_pymodbus_reads_them(function, address, count):
-    rtu, _ = slave()
-    ((due_us, frame),) = rtu.receive(read(function, address, count), 1_000_000)
-    assert due_us == 1_000_000 + TURNAROUND_US
-    pdu = decoded(frame)
-    assert pdu.function_code == function
-    assert pdu.registers == list(range(1000 + address, 1000 + address + count))
-
-
-@pytest.mark.parametrize(
-    "function, address, count", [(1, 0, 1), (2, 3, 8), (1, 7, 9), (2, 0, 2000)]
-)
-def test_bits_as_pymodbus_reads_them(function, address, count):
-    rtu, bank = slave()
-    bank.bits = 0b1011_0110_1110_0101
-    ((_, frame),) = rtu.receive(read(function, address, count), 0)
-    bits = [bool(bank.bits >> bit & 1) for bit in range(address, address + count)]
-    assert decoded(frame).bits[:count] == bits
-
-
-def test_requests_that_pymodbus_encodes_are_understood():
+def test_replies_are_what_pymodbus_reads():
+    for function, address, count in ((3, 0, 1), (3, 5, 20), (4, 129, 1), (4, 5, 125)):
+        rtu, _ = slave()
+        ((due_us, frame),) = rtu.receive(read(function, address, count), 1_000_000)
+        assert due_us == 1_000_000 + TURNAROUND_US
+        pdu = decoded(frame)
+        assert pdu.function_code == function
+        assert pdu.registers == list(range(1000 + address, 1000 + address + count))
+    for function, address, count in ((1, 0, 1), (2, 3, 8), (1, 7, 9), (2, 0, 2000)):
+        rtu, bank = slave()
+        bank.bits = 0b1011_0110_1110_0101
+        ((_, frame),) = rtu.receive(read(function, address, count), 0)
+        bits = [bool(bank.bits >> bit & 1) for bit in range(address, address + count)]
+        assert decoded(frame).bits[:count] == bits
     rtu, bank = slave()
     framer = FramerRTU(DecodePDU(True))
     words, bits = register_message, bit_message
@@ -133,9 +123,8 @@ def test_requests_that_pymodbus_encodes_are_understood():
     ]
 
 
-@pytest.mark.parametrize(
-    "frame, code",
-    [
+def test_exceptions_and_the_largest_reads():
+    for frame, code in (
         (read(3, 0, 0), 3),
         (read(3, 0, 126), 3),
         (read(1, 0, 0), 3),
@@ -151,66 +140,32 @@ def test_requests_that_pymodbus_encodes_are_understood():
         (with_crc(b"\1\x05\0\0\x12\x34"), 3),
         (with_crc(b"\1\x17\0\0\0\1\0\0\0\1\2\0\7"), 1),
         (with_crc(b"\1\x2b\x0e\1\0"), 1),
-    ],
-)
-def test_exceptions(frame, code):
-    rtu, _ = slave()
-    if len(frame) > 256:
-        assert rtu.receive(frame, 0) == []  # longer than any frame may be
-        return
-    ((_, reply),) = rtu.receive(frame, 0)
-    assert reply == with_crc(bytes((1, frame[1] | 0x80, code)))
-    assert decoded(reply).exception_code == code
+    ):
+        rtu, _ = slave()
+        if len(frame) > 256:
+            assert rtu.receive(frame, 0) == []  # longer than any frame may be
+            continue
+        ((_, reply),) = rtu.receive(frame, 0)
+        assert reply == with_crc(bytes((1, frame[1] | 0x80, code)))
+        assert decoded(reply).exception_code == code
+    for function in (1, 2, 3, 4):
+        rtu, bank = slave()
+        ((_, reply),) = rtu.receive(read(function, 0, READ_COUNT_MAX[function]), 0)
+        assert reply[1] == function and crc16(reply) == 0
 
 
-@pytest.mark.parametrize("function", [1, 2, 3, 4])
-def test_the_largest_read_is_allowed(function):
-    rtu, bank = slave()
-    ((_, reply),) = rtu.receive(read(function, 0, READ_COUNT_MAX[function]), 0)
-    assert reply[1] == function and crc16(reply) == 0
-
-
-def test_silent_on_wrong_crc_foreign_unit_and_someone_elses_reply():
+def test_silent_on_what_is_no_request_of_its_own_and_garbage_is_dropped():
     rtu, _ = slave()
     good = read(3, 0, 1)
     assert rtu.receive(good[:-1] + bytes((good[-1] ^ 1,)), 0) == []
     assert rtu.receive(read(3, 0, 1, unit_id=2), 1_000_000) == []
     assert rtu.receive(with_crc(b"\2\x83\2"), 2_000_000) == []
     assert len(rtu.receive(good, 3_000_000)) == 1
-
-
-@pytest.mark.parametrize("size", range(1, 13))
-def test_split_frames_come_together(size):
-    rtu, bank = slave()
-    frame = write_many(16, 4, [7, 8, 9])
-    now_us, replies = 0, []
-    for first in range(0, len(frame), size):
-        piece = frame[first : first + size]
-        now_us += len(piece) * 87
-        replies += rtu.receive(piece, now_us)
-    assert [reply for _, reply in replies] == [with_crc(frame[:6])]
-    assert bank.writes == [(16, 4, [7, 8, 9], now_us)]
-
-
-@pytest.mark.parametrize("later_us, answers", [(261, 0), (260, 1)])  # 3 characters: 260.4 us
-def test_a_gap_ends_an_unfinished_frame(later_us, answers):
-    rtu, _ = slave()
-    frame = read(3, 0, 1)
-    rtu.receive(frame[:5], 5 * 87)
-    assert len(rtu.receive(frame[5:], 5 * 87 + rtu.gap_us + later_us)) == answers
-
-
-@pytest.mark.parametrize(
-    "garbage", [b"\0", b"\xff\xff", b"\1\x10\0\0\0\2\xff", b"\1\3\0\0", bytes(range(40))]
-)
-def test_a_good_frame_behind_garbage_is_found(garbage):
-    rtu, _ = slave()
-    assert len(rtu.receive(garbage + read(3, 0, 1), 0)) == 1
-    assert rtu.dropped_bytes == len(garbage)
-    assert len(rtu.receive(read(3, 0, 1), 1_000_000)) == 1
-
-
-def test_endless_garbage_and_a_trailing_zero_are_forgotten():
+    for garbage in (b"\0", b"\xff\xff", b"\1\x10\0\0\0\2\xff", b"\1\3\0\0", bytes(range(40))):
+        rtu, _ = slave()
+        assert len(rtu.receive(garbage + read(3, 0, 1), 0)) == 1
+        assert rtu.dropped_bytes == len(garbage)
+        assert len(rtu.receive(read(3, 0, 1), 1_000_000)) == 1
     rtu, _ = slave()
     for turn in range(40):
         rtu.receive(bytes((17 + turn,)) * 100, turn * 10_000)
@@ -219,16 +174,31 @@ def test_endless_garbage_and_a_trailing_zero_are_forgotten():
     assert len(rtu.receive(read(4, 3, 2), 2_000_000)) == 1
 
 
-def test_broadcast_writes_everywhere_and_nobody_answers():
+def test_split_frames_come_together_unless_a_gap_ends_them():
+    for size in range(1, 13):
+        rtu, bank = slave()
+        frame = write_many(16, 4, [7, 8, 9])
+        now_us, replies = 0, []
+        for first in range(0, len(frame), size):
+            piece = frame[first : first + size]
+            now_us += len(piece) * 87
+            replies += rtu.receive(piece, now_us)
+        assert [reply for _, reply in replies] == [with_crc(frame[:6])]
+        assert bank.writes == [(16, 4, [7, 8, 9], now_us)]
+    for later_us, answers in ((261, 0), (260, 1)):  # 3 characters: 260.4 us
+        rtu, _ = slave()
+        frame = read(3, 0, 1)
+        rtu.receive(frame[:5], 5 * 87)
+        assert len(rtu.receive(frame[5:], 5 * 87 + rtu.gap_us + later_us)) == answers
+
+
+def test_broadcast_writes_everywhere_and_the_turnaround_is_never_shorter_than_the_gap():
     first, second, third = Bank(), Bank(), Bank()
     third.silent = True
     rtu = RtuSlave({1: first, 2: second, 3: third}, 9600, 0)
     assert rtu.receive(write_many(16, 1, [42], unit_id=0), 5) == []
     assert rtu.receive(read(3, 0, 1, unit_id=0), 1_000_000) == []
     assert first.writes == second.writes == [(16, 1, [42], 5)] and third.writes == []
-
-
-def test_turnaround_is_never_shorter_than_the_gap():
     rtu = RtuSlave({1: Bank()}, 9600, 0)
     ((due_us, _),) = rtu.receive(read(3, 0, 1), 100)
     assert due_us == 100 + 3645  # 3.5 characters of 10 bits at 9600 Bd
@@ -239,9 +209,8 @@ GOOD = with_crc(b"\1\3\2\x03\xe8")
 BAD_CRC = GOOD[:-1] + bytes((GOOD[-1] ^ 0xFF,))
 
 
-@pytest.mark.parametrize(
-    "fault, value, replies",
-    [
+def test_device_faults_end_with_their_attribute():
+    for fault, value, replies in (
         ("silent", True, []),
         ("reply_id", 9, [(TURNAROUND_US, with_crc(b"\x09" + GOOD[1:-2]))]),
         ("bad_crc", True, [(TURNAROUND_US, BAD_CRC)]),
@@ -249,18 +218,13 @@ BAD_CRC = GOOD[:-1] + bytes((GOOD[-1] ^ 0xFF,))
         ("exception_code", 6, [(TURNAROUND_US, with_crc(b"\1\x83\6"))]),
         ("late_us", 400_000, [(TURNAROUND_US + 400_000, GOOD)]),
         ("overrides", {0: 0x8000, 50: 1}, [(TURNAROUND_US, with_crc(b"\1\3\2\x80\0"))]),
-    ],
-)
-def test_device_faults(fault, value, replies):
-    rtu, bank = slave()
-    frame, before = read(3, 0, 1), getattr(bank, fault)
-    setattr(bank, fault, value)
-    assert rtu.receive(frame, 0) == replies
-    setattr(bank, fault, before)
-    assert rtu.receive(frame, 10_000) == [(10_000 + TURNAROUND_US, GOOD)]
-
-
-def test_ignored_writes_are_acknowledged():
+    ):
+        rtu, bank = slave()
+        frame, before = read(3, 0, 1), getattr(bank, fault)
+        setattr(bank, fault, value)
+        assert rtu.receive(frame, 0) == replies
+        setattr(bank, fault, before)
+        assert rtu.receive(frame, 10_000) == [(10_000 + TURNAROUND_US, GOOD)]
     rtu, bank = slave()
     bank.ignore_writes = True
     frame = write_many(16, 0, [1, 2])

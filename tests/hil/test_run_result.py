@@ -69,10 +69,14 @@ def test_the_exit_code_says_whether_all_was_as_expected(changes, exit_code, not_
     assert [one["text"] for one in found.doc["expectations"] if not one["ok"]] == not_met
 
 
-def test_the_document_says_where_it_was_measured():
+def test_what_the_document_says_of_machine_messages_and_actions():
     doc = outcome().doc
     assert all(doc[key] for key in ("python", "system", "machine", "kernel", "timeline"))
     assert (doc["missed"], doc["seed"], doc["load"]) == (2, 4, LOAD)
+    found = outcome()
+    found.doc["controller_messages"] = ["no real-time priority (Operation not permitted)"]
+    assert "controller no real-time priority (Operation not permitted)" in found.lines()
+    assert found.marks == [(1.0, "estop_press")] and outcome(chosen=None).marks == []
 
 
 CLOSED = ((500_000, "contactors_closed", ""),)
@@ -162,6 +166,10 @@ def test_one_command_is_proposed(changes, chosen, command):
 
 
 def test_files_are_written_where_they_were_asked_for(tmp_path):
+    assert outcome().write(None, "", "A run") == []
+    short = outcome(ticks=1, chosen=None)
+    assert short.write("", str(tmp_path / "a.html"), "too short to draw") == []
+    assert list(tmp_path.iterdir()) == [] and outcome(ticks=0, chosen=None).lines()
     found = outcome(trips=[TRIP], violations=["a < b"])
     json_path = str(tmp_path / "run.json")
     for ending, begin in (("png", b"\x89PNG"), ("svg", b"<?xml"), ("html", b"<!doctype html>")):
@@ -181,30 +189,13 @@ def test_files_are_written_where_they_were_asked_for(tmp_path):
     assert not any(tag in text for tag in ("<script", "<img", "<link"))
 
 
-def test_no_path_no_file(tmp_path):
-    assert outcome().write(None, "", "A run") == []
-    short = outcome(ticks=1, chosen=None)
-    assert short.write("", str(tmp_path / "a.html"), "too short to draw") == []
-    assert list(tmp_path.iterdir()) == [] and outcome(ticks=0, chosen=None).lines()
-
-
-def test_messages_of_the_controller_are_lines_and_actions_are_marks():
-    found = outcome()
-    found.doc["controller_messages"] = ["no real-time priority (Operation not permitted)"]
-    assert "controller no real-time priority (Operation not permitted)" in found.lines()
-    assert found.marks == [(1.0, "estop_press")] and outcome(chosen=None).marks == []
-
-
-@pytest.mark.parametrize("count", (10, 2 * plot.COLUMNS_MAX, 2 * plot.COLUMNS_MAX + 1, 170_000))
-def test_thinning_keeps_every_spike(count):
-    values = np.zeros(count)
-    values[count // 3], values[count // 2] = 7.0, -9.0
-    time_s, thin = plot.envelope(np.arange(count) * 0.02, values)
-    assert (thin.max(), thin.min()) == (7.0, -9.0)
-    assert len(thin) == len(time_s) <= 2 * plot.COLUMNS_MAX + 2
-    assert (np.diff(time_s) >= 0).all()
-
-
-def test_runs_of_states():
+def test_thinning_keeps_every_spike_and_states_become_runs():
+    for count in (10, 2 * plot.COLUMNS_MAX, 2 * plot.COLUMNS_MAX + 1, 170_000):
+        values = np.zeros(count)
+        values[count // 3], values[count // 2] = 7.0, -9.0
+        time_s, thin = plot.envelope(np.arange(count) * 0.02, values)
+        assert (thin.max(), thin.min()) == (7.0, -9.0)
+        assert len(thin) == len(time_s) <= 2 * plot.COLUMNS_MAX + 2
+        assert (np.diff(time_s) >= 0).all()
     assert plot.runs(np.array([0, 0, 3, 5, 5])) == [(0, 2, 0), (2, 3, 3), (3, 5, 5)]
     assert plot.runs(np.array([2])) == [(0, 1, 2)]

@@ -5,6 +5,7 @@ wire on every tick.
 from functools import partial
 
 import pytest
+from slow import slow
 from why_on_the_wire import Comparison, TappedSerial
 
 from controller.record.journal_header import open_journal
@@ -14,7 +15,6 @@ from hil import simulate, virtual_controller
 from hil.loads import selection
 from hil.results import recorder, run_result
 from hil.scenarios import scenario
-from hil.simulate import VirtualRig
 
 CONFIG = config.load(EXAMPLE)
 # load tracking with a ramp and a stop, a restart; all scenarios with --all
@@ -23,47 +23,33 @@ RING_BYTES = 8 << 20
 LEAST_FRAMES = {"over_temperature": 40}  # its limit of 4 % leaves nothing to follow
 # frames are spoiled on the wire, or nobody is there to take them
 UNCLEAN = ("rtu_garbage", "io_noise", "pcs_silent")
+REST = sorted({*scenario.names()} - {*QUICK})
 
 
-def run(name, journal_path=None, drive=VirtualRig.run):
-    """Outcome of a scenario; drive(rig, duration_s) runs it."""
-    chosen = scenario.load(name)
-    load = selection.load_of({"seed": chosen.seed, "duration_s": chosen.duration_s}, chosen)
-    rig = VirtualRig(
-        CONFIG, load.power, chosen.seed, chosen.actions, {"soc": chosen.soc_pct / 100}, journal_path
-    )
-    drive(rig, chosen.duration_s)
-    return run_result.Outcome(recorder.run_of(rig, load), {}, chosen, load.from_us)
-
-
-def assert_met(outcome):
-    """Everything that was expected was met, and there was something."""
-    assert [text for ok, text in outcome.results if not ok] == []
-    assert outcome.results and outcome.exit_code == run_result.MET
-
-
-@pytest.mark.parametrize("name", sorted({*scenario.names()} - {*QUICK}))
-def test_everything_a_scenario_expects_is_met(name):
-    assert_met(run(name))
+def compared(rig, path, name):
+    """Run the rig, `why` beside it on every tick."""
+    found = Comparison(rig, path, name not in UNCLEAN)
+    found.run(scenario.load(name).duration_s)
+    assert found.ticks > 1000 and found.frames > LEAST_FRAMES.get(name, 50) and found.pages > 40
 
 
 @pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=() if name in QUICK else pytest.mark.slow)
-        for name in scenario.names()
-    ],
+    "name, why",
+    [*[(name, True) for name in QUICK], *[(name, False) for name in REST]]
+    + slow(*[(name, True) for name in REST]),
 )
-def test_why_is_what_went_over_the_wire_and_all_is_met(name, tmp_path, monkeypatch):
-    """Both in one run, as the simulation is what takes the time."""
+def test_all_a_scenario_expects_is_met(name, why, tmp_path, monkeypatch):
+    """One run answers both, as the simulation is what takes the time."""
     short_ring = partial(open_journal, capacity_bytes=RING_BYTES)
-    monkeypatch.setattr(simulate, "VirtualSerial", TappedSerial)
     monkeypatch.setattr(virtual_controller, "open_journal", short_ring)
-    path, compared = str(tmp_path / "journal"), []
-
-    def drive(rig, duration_s):
-        compared.append(Comparison(rig, path, name not in UNCLEAN).run(duration_s))
-
-    assert_met(run(name, path, drive))
-    (found,) = compared
-    assert found.ticks > 1000 and found.frames > LEAST_FRAMES.get(name, 50) and found.pages > 40
+    if why:
+        monkeypatch.setattr(simulate, "VirtualSerial", TappedSerial)
+    path, chosen = str(tmp_path / "journal") if why else None, scenario.load(name)
+    load = selection.load_of({"seed": chosen.seed, "duration_s": chosen.duration_s}, chosen)
+    rig = simulate.VirtualRig(
+        CONFIG, load.power, chosen.seed, chosen.actions, {"soc": chosen.soc_pct / 100}, path
+    )
+    compared(rig, path, name) if why else rig.run(chosen.duration_s)
+    outcome = run_result.Outcome(recorder.run_of(rig, load), {}, chosen, load.from_us)
+    assert [text for ok, text in outcome.results if not ok] == []
+    assert outcome.results and outcome.exit_code == run_result.MET

@@ -74,35 +74,23 @@ def test_arrows_point_where_power_flows(name, power_W, arrow, word):
     assert [each for each in words.split() if each.endswith("ing")] == word.split()
 
 
-def test_a_trip_is_shown_with_row_sentence_scope_and_reset():
+def test_trips_racks_and_links_have_a_few_lines():
     text = shown(tripped=[TRIP], rows_tripped=1, rows_warning=1, state="tripped")
     assert " ! row 1a  emergency stop, two contacts, cabinet; since 45.0 s, key reset" in text
     assert "1 tripped  1 warning  4" in text and "TRIPPED" in text
-
-
-@pytest.mark.parametrize(
-    "count, shown_trips, words", ((2, 2, None), (3, 1, "and 2 more"), (9, 1, "and 8 more"))
-)
-def test_more_trips_than_lines_are_counted(count, shown_trips, words):
-    text = shown(tripped=[TRIP] * count)
-    assert text.count(" ! row") == shown_trips
-    assert words is None or words in text
-
-
-def test_more_racks_than_lines_show_the_hottest_first():
+    for count, shown_trips, words in ((2, 2, None), (3, 1, "and 2 more"), (9, 1, "and 8 more")):
+        text = shown(tripped=[TRIP] * count)
+        assert text.count(" ! row") == shown_trips
+        assert words is None or words in text
     racks = [RACK[:4] + (20.0 + rack,) + RACK[5:] for rack in range(8)]
     lines = frame.frame(VIEW | {"racks": racks})
     at = next(number for number, line in enumerate(lines) if line.startswith("RACK"))
     assert [int(line.split()[0]) for line in lines[at + 1 : at + 4]] == [8, 7, 6]
-
-
-def test_links_that_are_not_ok_are_named():
     assert "LINKS  PCS silent" in shown(links={"BMS": "ok", "PCS": "silent"})
 
 
-@pytest.mark.parametrize(
-    "values, more, expected",
-    [
+def test_a_sparkline_shows_the_newest_scaled_and_clipped():
+    for values, more, expected in (
         ([0, 7], {}, ".#"),
         ([5, 5, 5], {}, "..."),
         ([], {}, ""),
@@ -110,30 +98,22 @@ def test_links_that_are_not_ok_are_named():
         ([9] * 20 + [0, 1], {"low": 0, "high": 1}, "########.#"),
         ([-5, 50], {"low": 0, "high": 10}, ".#"),
         ([0, 7], {"blocks": True}, "\u2581\u2588"),
-    ],
-)
-def test_a_sparkline_shows_the_newest_scaled_and_clipped(values, more, expected):
-    assert frame.sparkline(values, 10, **more) == expected
-
-
-@pytest.mark.parametrize(
-    "load_kW, grid_kW, drawn",
-    [
+    ):
+        assert frame.sparkline(values, 10, **more) == expected
+    for load_kW, grid_kW, drawn in (
         ([300, 400], [350, 352], [".#" * 9, "=" * 18]),
         ([400, 400], [100, 100], ["#" * 18, "." * 18]),
-    ],
-)
-def test_load_and_grid_share_one_scale(load_kW, grid_kW, drawn):
-    histories = {
-        "load_history": [1000 * kW for kW in load_kW * 9],
-        "grid_history": [1000 * kW for kW in grid_kW * 9],
-    }
-    lines = shown(**histories).split("\n")
-    found = [line.split("  ")[1].strip() for line in lines if line.startswith(("LOAD", "GRID"))]
-    assert found == drawn
+    ):
+        histories = {
+            "load_history": [1000 * kW for kW in load_kW * 9],
+            "grid_history": [1000 * kW for kW in grid_kW * 9],
+        }
+        lines = shown(**histories).split("\n")
+        found = [line.split("  ")[1].strip() for line in lines if line.startswith(("LOAD", "GRID"))]
+        assert found == drawn
 
 
-def test_a_run_without_a_screen_shows_its_progress_every_five_seconds(capsys):
+def test_progress_of_a_run_without_a_screen(capsys):
     clock = itertools.count()
     progress = screen.Progress(lambda: next(clock))
     for _ in range(11):
@@ -141,30 +121,21 @@ def test_a_run_without_a_screen_shows_its_progress_every_five_seconds(capsys):
     captured = capsys.readouterr()
     assert captured.out == "" and len(captured.err.splitlines()) == 3
     assert captured.err.splitlines()[0].endswith("  of 60 s") and "running" in captured.err
+    for headless, progress, kind in ((1, 0, None), (1, 1, screen.Progress)):
+        with screen.shown_on(headless, progress, itertools.count().__next__) as show:
+            assert show is None if kind is None else isinstance(show.__self__, kind)
+    for elapsed_s, full in ((0, 0), (30, 18), (60, 36), (66, 36)):
+        line = frame.frame(VIEW | {"elapsed_s": elapsed_s, "next_action": None})[-1]
+        assert line.split("]")[0].count("#") == full
 
 
-@pytest.mark.parametrize("headless, progress, kind", [(1, 0, None), (1, 1, screen.Progress)])
-def test_nobody_is_shown_a_headless_run_that_was_not_asked_for_progress(headless, progress, kind):
-    with screen.shown_on(headless, progress, itertools.count().__next__) as show:
-        assert show is None if kind is None else isinstance(show.__self__, kind)
-
-
-@pytest.mark.parametrize("elapsed_s, full", ((0, 0), (30, 18), (60, 36), (66, 36)))
-def test_progress_bar(elapsed_s, full):
-    line = frame.frame(VIEW | {"elapsed_s": elapsed_s, "next_action": None})[-1]
-    assert line.split("]")[0].count("#") == full
-
-
-def test_a_pipe_gets_a_status_line_every_five_seconds(capsys):
+def test_a_pipe_gets_a_status_line_every_five_seconds_that_names_the_first_trip(capsys):
     with screen.Screen(screen.Console(file=io.StringIO())) as pipe:
         for tenth in range(101):
             pipe.show(VIEW | {"elapsed_s": tenth / 10})
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == ["0.0", "5.0", "10.0"]
     assert "running" in lines[0] and "grid  314.9 kW" in lines[0]
-
-
-def test_status_line_names_the_first_trip():
     assert screen.status_line(VIEW | {"tripped": [TRIP, TRIP]}).endswith(
         ", row 1a tripped and 1 more"
     )

@@ -112,21 +112,18 @@ def test_a_killed_controller_is_silent_and_deaf_and_the_hardware_lets_go():
     assert virtual.recorder.rows()["state"][-1] == s.INHIBITED
 
 
-@pytest.mark.parametrize("spoiled, stage", [((), "44c"), ((action(5.5, "store_spoil"),), "44d")])
-def test_a_controller_that_is_started_again_finds_its_store(spoiled, stage):
-    kill, start = action(5, "controller_kill"), action(6, "controller_start")
-    virtual = rig(actions=[kill, *spoiled, start]).run(8)
-    assert stages(virtual) == [stage]
-    assert virtual.controller.cabinet.core.out[s.STATE] == s.INHIBITED
-    assert virtual.controller.store.loaded().record is not None
-    assert len(virtual.controller.can["can0"].ends) == 1
-
-
-@pytest.mark.parametrize("duration_ms, trips", [(480, []), (520, ["44b"])])
-def test_a_controller_that_stands_still_notices_when_it_goes_on(duration_ms, trips):
-    virtual = rig(actions=[action(5, "controller_stall", duration_ms=duration_ms)]).run(5.4)
-    assert virtual.trips.trips == []
-    assert stages(virtual.run(6)) == trips
+def test_a_controller_that_is_started_again_or_stood_still_notices():
+    for spoiled, stage in (((), "44c"), ((action(5.5, "store_spoil"),), "44d")):
+        kill, start = action(5, "controller_kill"), action(6, "controller_start")
+        virtual = rig(actions=[kill, *spoiled, start]).run(8)
+        assert stages(virtual) == [stage]
+        assert virtual.controller.cabinet.core.out[s.STATE] == s.INHIBITED
+        assert virtual.controller.store.loaded().record is not None
+        assert len(virtual.controller.can["can0"].ends) == 1
+    for duration_ms, trips in ((480, []), (520, ["44b"])):
+        virtual = rig(actions=[action(5, "controller_stall", duration_ms=duration_ms)]).run(5.4)
+        assert virtual.trips.trips == []
+        assert stages(virtual.run(6)) == trips
 
 
 def test_a_controlled_stop_leaves_a_clean_store_and_nothing_closed():

@@ -53,7 +53,7 @@ def test_an_instance_is_named_by_row_stage_and_scope(name, row, scope):
     assert row is None or (found["row"], found["scope"]) == (row, scope)
 
 
-def test_an_instance_counts_once_while_it_stands_and_again_when_it_comes_back():
+def test_an_instance_counts_once_while_it_is_active_and_again_when_it_comes_back():
     steps = ([], ["1a"], ["1a"], ["1a", "29.rack2"], ["29.rack2"], ["1a", "29.rack2"])
     watch = seen(*enumerate(steps, 1))
     assert watch.trips == [
@@ -62,15 +62,9 @@ def test_an_instance_counts_once_while_it_stands_and_again_when_it_comes_back():
         entry(1, "1a", "cabinet", 6.0),
     ]
     assert watch.standing() == ["1a", "29.rack2"]
-
-
-def test_the_first_look_and_the_last():
     assert seen((7, ["44c"])).trips == [entry(44, "44c", "cabinet", 7.0)]
     assert TripWatch(LAYOUT).standing() == seen((1, ["1a"]), (2, [])).standing() == []
-
-
-def test_the_words_may_be_the_same_array_every_time():
-    """The controller's outputs are one array that changes in place; a slice of it is a copy."""
+    # The controller's outputs are one array that changes in place; a slice of it is a copy.
     watch, out = TripWatch(LAYOUT), words()
     for time_us, name in ((1_000_000, "1a"), (2_000_000, "28.rack1")):
         out[:] = words(name)

@@ -92,15 +92,12 @@ def test_with_a_dead_b_lets_go_in_half_a_second(running):
     assert running.channel_b.second.reason == peer.SILENT
 
 
-def test_nothing_starts_without_b(site):
+def test_nothing_starts_without_b_or_with_the_image_of_another_site(site):
     rig = rig_of(site)
     rig.channel_b.powered = False
     rig.run(5)
     assert (out(rig)[s.STATE], out(rig)[s.INHIBIT_REASON]) == (s.INHIBITED, evidence.I_PEER)
     assert rig.trips.trips == [], "a boot inhibits, it does not latch"
-
-
-def test_b_with_the_image_of_another_site_never_permits(site):
     rig = rig_of(site)
     image = site.safety_image[:]
     image[-1] ^= 1

@@ -28,15 +28,13 @@ class Line:
         return [(time_us + delay_us, reply) for delay_us, reply in due]
 
 
-@pytest.mark.parametrize(
-    "baud_Bd, char_bits, count, us",
-    [(9600, 10, 1, 1042), (19_200, 11, 9, 5157), (10**6, 10, 3, 30)],
-)
-def test_bytes_take_their_time(baud_Bd, char_bits, count, us):
-    assert VirtualSerial(baud_Bd, char_bits).bytes_us(count) == us
-
-
-def test_chunks_arrive_with_their_last_byte():
+def test_chunks_take_their_time_and_arrive_with_their_last_byte():
+    for baud_Bd, char_bits, count, us in (
+        (9600, 10, 1, 1042),
+        (19_200, 11, 9, 5157),
+        (10**6, 10, 3, 30),
+    ):
+        assert VirtualSerial(baud_Bd, char_bits).bytes_us(count) == us
     line = Line()
     assert line.wire.next_us == NEVER
     line.wire.send_down(b"12345678", 1000)
@@ -63,17 +61,14 @@ def test_a_reply_starts_when_due_and_both_ends_are_served_in_order():
     assert [tap[0] for tap in line.taps] == [8334, 10_418, 16_501, 18_585]
 
 
-@pytest.mark.parametrize("second_us, collides", [(8333, True), (8334, False)])
-def test_overlapping_bytes_destroy_each_other(second_us, collides):
-    line = Line()
-    line.wire.send_down(b"12345678", 0)
-    line.wire.send_up(b"ab", second_us)
-    line.wire.deliver(100_000)
-    assert line.wire.collisions == int(collides)
-    assert (line.down[0][1] != b"12345678") == collides and (line.up[0][1] != b"ab") == collides
-
-
-def test_a_late_reply_collides_with_the_next_request():
+def test_overlapping_bytes_destroy_each_other():
+    for second_us, collides in ((8333, True), (8334, False)):
+        line = Line()
+        line.wire.send_down(b"12345678", 0)
+        line.wire.send_up(b"ab", second_us)
+        line.wire.deliver(100_000)
+        assert line.wire.collisions == int(collides)
+        assert (line.down[0][1] != b"12345678") == collides and (line.up[0][1] != b"ab") == collides
     line = Line([(30_000, b"late reply")])
     line.wire.send_down(b"first", 0)
     line.wire.deliver(20_000)
@@ -84,9 +79,6 @@ def test_a_late_reply_collides_with_the_next_request():
     line.wire.send_down(b"third", 200_000)
     line.wire.deliver(300_000)
     assert line.down[2][1] == b"third" and line.wire.collisions == 1
-
-
-def test_a_reply_that_is_not_due_yet_does_not_hold_up_a_request():
     line = Line([(400_000, b"late"), (4000, b"reply")])
     line.wire.send_down(b"first", 0)
     line.wire.deliver(20_000)
@@ -176,7 +168,7 @@ def test_pty_both_ways_with_wire_time():
 
 
 @pytest.mark.wire
-def test_pty_survives_a_controller_that_goes_and_comes():
+def test_a_pty_survives_a_controller_that_goes_and_one_that_does_not_read():
     heard = []
     wire = pty_wire.PtyWire(1_000_000, on_down=lambda data, time_us: heard.append(data) or ())
     for turn in (b"1", b"2"):
@@ -188,10 +180,6 @@ def test_pty_survives_a_controller_that_goes_and_comes():
         wire.service(1_000_000)
     wire.close()
     assert heard == [b"1", b"2"]
-
-
-@pytest.mark.wire
-def test_a_pty_that_nobody_reads_loses_bytes():
     wire = pty_wire.PtyWire(1_000_000)
     for turn in range(100):
         wire.line.send_up(bytes(1000), turn * 10_000)
@@ -210,7 +198,7 @@ def received(end):
     return [(one.arbitration_id, bytes(one.data)) for one in iter(lambda: end.recv(0), None)]
 
 
-def test_can_frames_go_to_everybody_else():
+def test_can_frames_go_to_everybody_else_as_python_can_reads_them():
     taps, commands = [], []
     bus = VirtualCan(tap=lambda *seen: taps.append(seen))
     first, second = bus.attach(), bus.attach()
@@ -224,9 +212,6 @@ def test_can_frames_go_to_everybody_else():
     assert commands == [(0x13F, b"\1\2", 20)]
     assert taps == [(10, 0x120, b"\5"), (20, 0x13F, b"\1\2"), (20, 0x140, b"\1\2")]
     assert bus.frames == 3
-
-
-def test_received_frames_have_what_a_reader_of_python_can_looks_at():
     bus = VirtualCan("can7")
     end = bus.attach()
     bus.send(0x18FF28F4, b"12345678", 1_500_000)
