@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 from siting_sites import ROOM, TESTED
 
+from controller.siting import audit, fields
+
 
 class Case(NamedTuple):
     """given(value): changes of the base site; elsewhere: changes with which the rule is not
@@ -16,6 +18,23 @@ class Case(NamedTuple):
     given: object
     elsewhere: tuple = ()
     missing: dict | None = None
+
+
+def cases(text, **names):
+    """[(cell, ...)] of lines with cells between " | ": an expression of names, of this module or of
+    the audit is its value, anything else a text. A line may go on in one that is further in.
+    """
+    known = {**vars(fields), **vars(audit), **globals(), **names}
+    lines = text.strip().replace("\n" + 8 * " ", " ").replace(" ; ", "\n").splitlines()
+    cells = [line.split("  # ")[0].split(" | ") for line in lines]
+    return [tuple([_value(cell.strip(), known) for cell in line]) for line in cells]
+
+
+def _value(text, known):
+    try:
+        return eval(text, known)
+    except (SyntaxError, NameError):
+        return text
 
 
 # -- changes of the base site
