@@ -18,7 +18,6 @@ PAGE = ROOT / "safety" / "README.md"
 
 
 def ordered():
-    """Stages by row number, then by letter."""
     return sorted(m.STAGES, key=lambda stage: (stage[m.S_ROW], stage[m.S_ID]))
 
 
@@ -35,7 +34,6 @@ def of_stage(stage):
 
 
 def stage_table():
-    """One line a stage, from the matrix and its records."""
     lines = [
         "| stage | cause | trips at | after | clear at | for | reset | effects | basis |",
         "|---|---|---|---|---|---|---|---|---|",
@@ -58,7 +56,6 @@ def stage_table():
 
 
 def row_table():
-    """One line a row: what it is."""
     lines = ["| row | what it is | basis | confidence |", "|---|---|---|---|"]
     for row in records.ROWS:
         keys, confidence = basis(row)
@@ -67,7 +64,6 @@ def row_table():
 
 
 def fact_table():
-    """One line a fact that a row, or a comment, rests on."""
     lines = ["| key | fact | source | confidence |", "|---|---|---|---|"]
     for key, (fact, source, confidence, _) in FACTS.items():
         sure = "G (?)" if confidence == "G" else confidence
@@ -80,13 +76,11 @@ OWN = ("silence", "window", "once a second", "report", "gate", "self-test", "lin
 
 
 def site():
-    """(configuration, its bus schedule) of the example site."""
     found = config.load(str(ROOT / "controller" / "sites" / "example" / "cabinet.toml"))
     return found, bus_times.schedule(found)
 
 
 def seconds(duration_ms):
-    """Milliseconds as seconds."""
     return f"{duration_ms / 1000:.2f}"
 
 

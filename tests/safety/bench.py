@@ -95,19 +95,15 @@ class Bench:
                 self.set_rack(s.MODULE_TEMPERATURE_DDEGC + module, 250 + module % 4, rack)
 
     def set_rack(self, signal, value, rack=0):
-        """Store a rack input."""
         self.inp[self.layout.rack_input(rack, signal)] = value
 
     def set_unit(self, signal, value, unit=0):
-        """Store a unit input."""
         self.inp[self.layout.unit_input(unit, signal)] = value
 
     def unit(self, signal, unit=0):
-        """A unit output."""
         return self.out[self.layout.unit_output(unit, signal)]
 
     def rack(self, signal, rack=0):
-        """A rack output."""
         return self.out[self.layout.rack_output(rack, signal)]
 
     def step(self, steps=1, elapsed=1):
@@ -136,7 +132,7 @@ class Bench:
 
     def run(self):
         """Start and let the limits recover (22 s); fails if energy is not permitted then."""
-        self.step(1100)
+        self.step(60).step(130, elapsed=8)  # later steps recover no more
         if self.out[s.STATE] != s.RUNNING:
             raise AssertionError(
                 "cabinet did not start: inhibit reason %d" % self.out[s.INHIBIT_REASON]

@@ -27,14 +27,12 @@ class ChannelB:
         self.frame.put(f.KNOWN_BITS, CLOSED)
 
     def hear(self, **fields):
-        """A frame of channel A arrives. Fields by their names, kept for the frames to come."""
         for name, value in fields.items():
             self.frame.put([row[0] for row in f.FIELDS].index(name), value)
         self.second.receive(self.sender.finish(), f.FRAME_BYTES)
         return self
 
     def step(self, steps=1, elapsed=1, **fields):
-        """Steps with a frame before each."""
         for _ in range(steps):
             self.sender.tick(elapsed)
             self.hear(**fields)
@@ -42,7 +40,6 @@ class ChannelB:
         return self
 
     def alone(self, steps=1, elapsed=1):
-        """Steps without a frame."""
         for _ in range(steps):
             if self.follows:
                 self.relay = self.second.permit
@@ -53,11 +50,9 @@ class ChannelB:
 
     @property
     def why(self):
-        """The reason in words."""
         return pe.REASONS[self.second.reason]
 
     def told(self, field):
-        """A field of the frame that channel B sent last."""
         return self.second.sender.frame.get(field)
 
 

@@ -20,7 +20,6 @@ class OutOfRange(Exception):
 
 
 def check(value):
-    """The value, or OutOfRange."""
     if type(value) is int and not LOW <= value <= HIGH:
         raise OutOfRange(str(value))
     return value
@@ -70,7 +69,6 @@ class Loader:
         """The default."""
 
     def exec_module(self, module):
-        """Compile the source with the watch."""
         name = module.__name__.partition(".")[2] or "__init__"
         tree = _Watch().visit(ast.parse((FOLDER / (name + ".py")).read_text(encoding="utf-8")))
         module.__dict__["__check__"] = lambda value: value  # importing may allocate

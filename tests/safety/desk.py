@@ -21,12 +21,10 @@ class Desk:
         self.silent = set()
 
     def silence(self, *groups):
-        """Let groups send nothing from now on."""
         self.silent |= set(groups)
         return self
 
     def step(self, steps=1, elapsed=1):
-        """Compute the features with everything fresh that is not silent."""
         for _ in range(steps):
             for group in range(self.layout.groups):
                 self.kernel.fresh[group] = 0 if group in self.silent else 1
@@ -38,18 +36,15 @@ class Desk:
         return self.silence(self.layout.rack_group(rack, group)).step(26)
 
     def rack(self, signal, value, rack=0):
-        """Store a rack input."""
         self.inp[self.layout.rack_input(rack, signal)] = value
         return self
 
     def put(self, rack=0, **values):
-        """Store rack inputs by name."""
         for name, value in values.items():
             self.rack(RACK_INPUTS.index(name), value, rack)
         return self
 
     def temperatures(self, values, rack=0):
-        """Store module temperatures."""
         for module, value in enumerate(values):
             self.rack(s.MODULE_TEMPERATURE_DDEGC + module, value, rack)
         return self
@@ -64,5 +59,4 @@ class Desk:
         return self.features.value[base + feature], self.features.known[base + feature]
 
     def of_rack(self, feature, rack=0):
-        """(value, known) of a rack's feature."""
         return self.of(feature, s.RACK, rack)

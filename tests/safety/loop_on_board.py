@@ -24,24 +24,19 @@ class CourseBoard:
         self._at = 0
 
     def service(self):
-        """Never."""
         return False
 
     def image(self):
-        """The limit image."""
         return si.file_bytes(self._image)
 
     def remembered(self):
-        """Nothing."""
         return 0
 
     def remember(self, level):
-        """Counted."""
         self.remembered_times += 1
         self.value = crc.add_word(self.value, level)
 
     def next(self, second):
-        """Draw what the coming tick brings."""
         self.way.next(second)
         self._at = 0
 
@@ -49,7 +44,6 @@ class CourseBoard:
         """Nothing to start."""
 
     def lock_heap(self):
-        """From here nothing allocates."""
         self._lock()
 
     def read(self, buffer):
@@ -61,25 +55,20 @@ class CourseBoard:
         return count
 
     def elapsed(self):
-        """The tick comes when all bytes are taken."""
         return self.way.elapsed if self._at == self.way.length else 0
 
     def contacts(self):
-        """The contact bits."""
         return self.way.contacts
 
     def relay(self, on):
-        """Into the checksum."""
         self.permits += on
         self.value = crc.add_word(self.value, on)
 
     def send(self, data):
-        """Into the checksum."""
         for byte in data:
             self.value = crc.add_word(self.value, byte)
 
     def kick(self):
-        """Into the checksum."""
         self.value = crc.add_word(self.value, 1)
 
 

@@ -24,7 +24,6 @@ except ImportError:
 
 
 def make_image(racks, modules):
-    """A limit image at the defaults, 20 ms, one unit."""
     words = [p.IMAGE_SCHEMA, 1, racks, modules, 20]
     words += [row[4] for row in p.CABINET_PARAMETERS]
     words += [row[4] for row in p.UNIT_PARAMETERS]
@@ -98,7 +97,6 @@ class Walk:
         return (self.state[0] >> 3) % below
 
     def step(self):
-        """Change a few inputs and freshness bytes, follow the outputs, and step."""
         kernel = self.kernel
         inp, out, fresh = kernel.inp, kernel.out, kernel.fresh
         self.count[0] += 1

@@ -24,11 +24,9 @@ class Desk:
             self.rack(s.RACK_VOLTAGE_MV, 790_000, rack)
 
     def rack(self, signal, value, rack=0):
-        """Store a rack input."""
         self.inp[self.layout.rack_input(rack, signal)] = value
 
     def know(self, group, known):
-        """Let a group be fresh or stale."""
         self.ages.ticks[group] = 0 if known else self.ages.budget_ticks[group] + 1
 
     def current(self, kind, rack=0):
@@ -37,7 +35,6 @@ class Desk:
         self.know(self.layout.rack_group(rack, s.G_BMS_PACK), kind != "unknown")
 
     def pcs_current(self, kind):
-        """The converter's DC current, likewise (5 A)."""
         self.inp[self.layout.unit_input(0, s.PCS_DC_CURRENT_MA)] = 5000 if kind == "zero" else -5001
         self.know(self.layout.unit_group(0, s.G_PCS_MEASURE), kind != "unknown")
 

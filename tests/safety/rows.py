@@ -17,8 +17,15 @@ WARM_DDEGC = 140  # over the median, below the threshold: only to be seen rising
 
 
 def ticks(duration_ms):
-    """Ticks of 20 ms."""
     return -(-duration_ms // 20)
+
+
+def _put(signal, base=0, sign=1):
+    return lambda bench, value: bench.set_rack(signal, base + sign * value, RACK)
+
+
+def _inputs(values):
+    return lambda bench: [bench.inp.__setitem__(at, value) for at, value in values.items()]
 
 
 def _cabinet(signal):
@@ -27,10 +34,6 @@ def _cabinet(signal):
 
 def _held_open(signal):
     return lambda bench, value: bench.held.__setitem__(signal, 1 - value)
-
-
-def _rack(signal):
-    return lambda bench, value: bench.set_rack(signal, value, RACK)
 
 
 def _faulty(bench, value):
@@ -48,24 +51,10 @@ def _hottest(bench, value):
     bench.set_rack(s.MODULE_TEMPERATURE_DDEGC + 7, FLAT_DDEGC + value, RACK)
 
 
-def _current(factor_pct):
-    return lambda bench, value: bench.set_rack(
-        s.RACK_CURRENT_MA, LIMIT_MA * factor_pct // 100 + 2000 + value, RACK
-    )
-
-
 def _zeros(bench, value):
     _temperatures(bench, FLAT_DDEGC)
     for module in range(value):
         bench.set_rack(s.MODULE_TEMPERATURE_DDEGC + module, 0, RACK)
-
-
-def _spread_mV(bench, value):
-    bench.set_rack(s.CELL_VOLTAGE_MV_MAX, 3290 + value, RACK)
-
-
-def _drop(bench, value):
-    bench.set_rack(s.CELL_VOLTAGE_MV_MIN, 3290 - value, RACK)
 
 
 def _insulation(bench, value):
@@ -106,7 +95,8 @@ def _of_rack(*groups):
 
 
 _io_1, _io_2, _io_3 = _groups(s.G_IO_1), _groups(s.G_IO_2), _groups(s.G_IO_3)
-_gas_1 = _groups(s.G_GAS_1)
+_gas_1, _pack, _cells = _groups(s.G_GAS_1), _of_rack(s.G_BMS_PACK), _of_rack(s.G_BMS_CELLS)
+_modules, _current = _of_rack(s.G_BMS_TEMPERATURES), _of_rack(s.G_BMS_PACK, s.G_BMS_LIMITS)
 # feature: (the groups it comes from, how to make it have a value)
 VALUES = {  # first the inputs that are features; no group of the controller itself can be silent
     name: (_groups() if group == s.G_LOCAL else _groups(group), _cabinet(at))
@@ -127,23 +117,23 @@ VALUES |= {
     "damper_missing": (_io_3, _held_open(s.DAMPER_OK)),
     "offgas_ppm_max": (_groups(s.G_OFFGAS_1), _cabinet(s.OFFGAS_1_PPM)),
     "offgas_ppm_second": (_groups(s.G_OFFGAS_1, s.G_OFFGAS_2), _second),
-    "temperature_ddegC_min": (_of_rack(s.G_BMS_TEMPERATURES), _temperatures),
-    "temperature_spread_ddegC": (_of_rack(s.G_BMS_TEMPERATURES), _hottest),
-    "temperature_zeros": (_of_rack(s.G_BMS_TEMPERATURES), _zeros),
-    "sensors_invalid_max": (_of_rack(s.G_BMS_STATE), _rack(s.SENSORS_INVALID_MAX)),
-    "cell_spread_mV": (_of_rack(s.G_BMS_CELLS), _spread_mV),
-    "cell_voltage_drop_mV": (_of_rack(s.G_BMS_CELLS, s.G_BMS_PACK), _drop),
-    "current_over_200_mA": (
-        _of_rack(s.G_BMS_PACK),
-        lambda bench, value: bench.set_rack(s.RACK_CURRENT_MA, 2 * RATED_MA + value, RACK),
+    "temperature_ddegC_min": (_modules, _temperatures),
+    "temperature_spread_ddegC": (_modules, _hottest),
+    "temperature_zeros": (_modules, _zeros),
+    "sensors_invalid_max": (_of_rack(s.G_BMS_STATE), _put(s.SENSORS_INVALID_MAX)),
+    "cell_spread_mV": (_cells, _put(s.CELL_VOLTAGE_MV_MAX, 3290)),
+    "cell_voltage_drop_mV": (
+        _of_rack(s.G_BMS_CELLS, s.G_BMS_PACK),
+        _put(s.CELL_VOLTAGE_MV_MIN, 3290, -1),
     ),
-    "insulation_ohm_per_V": (_of_rack(s.G_BMS_PACK), _insulation),
-    "cell_voltage_mV_max": (_of_rack(s.G_BMS_CELLS), _rack(s.CELL_VOLTAGE_MV_MAX)),
-    "cell_voltage_mV_min": (_of_rack(s.G_BMS_CELLS), _rack(s.CELL_VOLTAGE_MV_MIN)),
-    "temperature_ddegC_max": (_of_rack(s.G_BMS_TEMPERATURES), _temperatures),
-    "temperature_over_median_ddegC": (_of_rack(s.G_BMS_TEMPERATURES), _hottest),
-    "current_over_105_mA": (_of_rack(s.G_BMS_PACK, s.G_BMS_LIMITS), _current(105)),
-    "current_over_110_mA": (_of_rack(s.G_BMS_PACK, s.G_BMS_LIMITS), _current(110)),
+    "current_over_200_mA": (_pack, _put(s.RACK_CURRENT_MA, 2 * RATED_MA)),
+    "insulation_ohm_per_V": (_pack, _insulation),
+    "cell_voltage_mV_max": (_cells, _put(s.CELL_VOLTAGE_MV_MAX)),
+    "cell_voltage_mV_min": (_cells, _put(s.CELL_VOLTAGE_MV_MIN)),
+    "temperature_ddegC_max": (_modules, _temperatures),
+    "temperature_over_median_ddegC": (_modules, _hottest),
+    "current_over_105_mA": (_current, _put(s.RACK_CURRENT_MA, LIMIT_MA * 105 // 100 + 2000)),
+    "current_over_110_mA": (_current, _put(s.RACK_CURRENT_MA, LIMIT_MA * 110 // 100 + 2000)),
 }
 VALUE_ROWS = [name for name, row in ROWS.items() if row.watches in VALUES]
 
@@ -164,14 +154,14 @@ def _lower_limits(bench):
     bench.set_rack(s.DISCHARGE_CURRENT_MA_MAX, LIMIT_MA, RACK)
 
 
+def _fan_by_late_step(bench):
+    bench.step(1, elapsed=25)
+
+
 def _fan_by_fire_alarm(bench):
     bench.inp[s.FIRE_ALARM_OK] = 0
     bench.wait(ticks(200))
     bench.inp[s.FIRE_ALARM_OK] = 1
-
-
-def _mains_lost(bench):
-    bench.inp[s.MAINS_OK] = 0
 
 
 def _vapour(bench):
@@ -193,33 +183,17 @@ def _warmer(bench, since):
     _temperatures(bench, FLAT_DDEGC + 7)
 
 
+_mains_lost = _inputs({s.MAINS_OK: 0})
 # What must be there before the row can be brought about; and the rows that come with it.
 PREPARE = {
-    "20a": _charging,
-    "18a": _charging,
-    "21b": _rising,
-    "35a": _lower_limits,
-    "35b": _lower_limits,
-    "15a": lambda bench: bench.step(1, elapsed=25),
-    "15b": _fan_by_fire_alarm,
-    "16a": lambda bench: bench.step(1, elapsed=25),
-    "16b": _fan_by_fire_alarm,
-    "8c": _heating,
-    "24": _overdue,
-    "43b": _mains_lost,
-    "43c": _mains_lost,
-    "48b": _vapour,
+    **{"18a": _charging, "20a": _charging, "21b": _rising, "8c": _heating, "24": _overdue},
+    **{"15a": _fan_by_late_step, "16a": _fan_by_late_step, "48b": _vapour},
+    **{"15b": _fan_by_fire_alarm, "16b": _fan_by_fire_alarm, "43b": _mains_lost},
+    **{"43c": _mains_lost, "35a": _lower_limits, "35b": _lower_limits},
 }
-COMPANIONS = {
-    "15a": ("44b",),
-    "15b": ("2",),
-    "16a": ("44b",),
-    "16b": ("2",),
-    "8c": ("22",),
-    "24": ("13c",),
-    "48b": ("7",),
-}
-GATE_GROUPS = {"20a": _of_rack(s.G_BMS_PACK), "18a": _of_rack(s.G_BMS_PACK)}
+COMPANIONS = {"15a": ("44b",), "16a": ("44b",), "15b": ("2",), "16b": ("2",), "8c": ("22",)}
+COMPANIONS |= {"24": ("13c",), "48b": ("7",)}
+GATE_GROUPS = {"20a": _pack, "18a": _pack}
 
 
 def _silence(groups):
@@ -230,38 +204,8 @@ def _freeze(bench):
     bench.held[s.GRID_RAW_HASH] = bench.inp[s.GRID_RAW_HASH]
 
 
-def _both_faulty(bench):
-    _faulty(bench, 2)
-
-
 def _flip(bench):
     bench.kernel.image[-1] ^= 1
-
-
-def _bad_frames(bench):
-    bench.set_rack(s.BMS_BAD_FRAMES, 20, RACK)
-
-
-def _lose_noc(bench):
-    bench.inp[s.NOC_LINK_OK] = bench.inp[s.SUPERVISED_OK] = 0
-
-
-def _never_verified(bench):
-    _lose_noc(bench)
-    bench.inp[s.NOC_VERIFIED] = 0
-
-
-def _find_noc(bench):
-    bench.inp[s.NOC_LINK_OK] = bench.inp[s.SUPERVISED_OK] = bench.inp[s.NOC_VERIFIED] = 1
-
-
-def _two_signs(bench):
-    """70 % of row 7 and 70 % of row 9."""
-    bench.inp[s.OFFGAS_1_PPM], bench.inp[s.TOXIC_PPM] = 14, 35
-
-
-def _no_signs(bench):
-    bench.inp[s.OFFGAS_1_PPM] = bench.inp[s.TOXIC_PPM] = 0
 
 
 def _current_through_open(bench):
@@ -274,38 +218,33 @@ def _close_again(bench):
     bench.set_rack(s.RACK_CURRENT_MA, 0, RACK)
 
 
-_CELLS = _silence(_of_rack(s.G_BMS_CELLS))
-_PCS = _silence(_pcs)
-# name: (how it begins, ticks from there to the trip); one frame is silent, so the current stays
-# known.
+_lose_noc = _inputs({s.NOC_LINK_OK: 0, s.SUPERVISED_OK: 0})
+_never_verified = _inputs({s.NOC_LINK_OK: 0, s.SUPERVISED_OK: 0, s.NOC_VERIFIED: 0})
+_find_noc = _inputs({s.NOC_LINK_OK: 1, s.SUPERVISED_OK: 1, s.NOC_VERIFIED: 1})
+# 70 % of row 7 and 70 % of row 9
+_two_signs = _inputs({s.OFFGAS_1_PPM: 14, s.TOXIC_PPM: 35})
+_no_signs = _inputs({s.OFFGAS_1_PPM: 0, s.TOXIC_PPM: 0})
+# name: (how it begins, ms from there to the trip, 20 for the next step); one frame is silent, so
+# the current stays known.
 OTHERS = {
-    "13b": (_silence(_gas_1), ticks(3000) + ticks(10_000)),
-    "14": (_both_faulty, ticks(10_000)),
-    "40a": (_CELLS, ticks(500)),
-    "40b": (_CELLS, ticks(1000)),
-    "40c": (_CELLS, ticks(3000)),
-    "40d": (_bad_frames, 1),
-    "41a": (_PCS, ticks(2000)),
-    "41b": (_PCS, ticks(3000)),
-    "41c": (_PCS, ticks(5000)),
+    "13b": (_silence(_gas_1), 3000 + 10_000),
+    "14": (lambda bench: _faulty(bench, 2), 10_000),
+    "40d": (lambda bench: bench.set_rack(s.BMS_BAD_FRAMES, 20, RACK), 20),
+    **{name: (_silence(_cells), ms) for name, ms in (("40a", 500), ("40b", 1000), ("40c", 3000))},
+    **{name: (_silence(_pcs), ms) for name, ms in (("41a", 2000), ("41b", 3000), ("41c", 5000))},
     "44a": (_flip, 0),
-    "44b": (None, 1),
-    "44c": (lambda bench: bench.kernel.boot(1, 0, ()), 1),
-    "44d": (lambda bench: bench.kernel.boot(0, 1, ()), 1),
-    "49": (_silence(_io_1), ticks(500)),
-    "50a": (_silence(lambda bench: {s.G_METER_GRID}), ticks(500)),
-    "50b": (_freeze, ticks(5000)),
-    "52": (_silence(_groups(s.G_CLIMATE)), ticks(10_000)),
-    # the report, then a current measured later than it
-    "39": (_current_through_open, 1 + ticks(300)),
-    "46a": (_lose_noc, ticks(901_000)),
-    "46b": (_lose_noc, ticks(901_000)),
-    "46c": (_never_verified, 1),
-    "53": (_two_signs, ticks(4000)),
+    "44b": (None, 20),
+    "44c": (lambda bench: bench.kernel.boot(1, 0, ()), 20),
+    "44d": (lambda bench: bench.kernel.boot(0, 1, ()), 20),
+    "49": (_silence(_io_1), 500),
+    "50a": (_silence(_groups(s.G_METER_GRID)), 500),
+    "50b": (_freeze, 5000),
+    "52": (_silence(_groups(s.G_CLIMATE)), 10_000),
+    "39": (_current_through_open, 20 + 300),  # the report, then a current measured later than it
+    **{"46a": (_lose_noc, 901_000), "46b": (_lose_noc, 901_000), "46c": (_never_verified, 20)},
+    "53": (_two_signs, 4000),
 }
-
-
-OTHERS |= dict.fromkeys(("10b", "22", "23a", "23b", "38a"), (None, 1))  # of COURSES
+OTHERS |= dict.fromkeys(("10b", "22", "23a", "23b", "38a"), (None, 20))  # of COURSES
 
 
 def until(bench, name, change):
@@ -318,7 +257,8 @@ def until(bench, name, change):
 
 
 def _fails_to_close(bench, since):
-    """Stop, and start again with a contactor that stays open."""
+    """Stop, and start again with a contactor that stays open, for the third time."""
+    bench.kernel.permit.tried[0] = max(2, bench.kernel.permit.tried[0])
     bench.inp[s.RUN_REQUEST] = 0 if since < 10 else 1
     if since == 10:
         bench.held[bench.rack_at(s.CONTACTOR_STATE, RACK)] = s.CONTACTOR_OPEN
@@ -346,7 +286,6 @@ UNSEEN_TICKS = {"13b": ticks(3000)}
 
 
 def feed(bench, name, value):
-    """Make the watched value of a row in VALUE_ROWS have this value."""
     VALUES[ROWS[name].watches][1](bench, value)
 
 
@@ -357,7 +296,6 @@ def beyond(name, offset):
 
 
 def prepare(bench, name):
-    """Bring about what the row needs first."""
     if name in PREPARE:
         PREPARE[name](bench)
     return bench
@@ -365,11 +303,10 @@ def prepare(bench, name):
 
 def debounce_ticks(name):
     """Ticks from the cause to the trip; at least the one that sees it."""
-    return OTHERS[name][1] if name in OTHERS else max(1, ticks(ROWS[name].debounce_ms))
+    return ticks(OTHERS[name][1]) if name in OTHERS else max(1, ticks(ROWS[name].debounce_ms))
 
 
 def cause(bench, name):
-    """Let the cause of the row begin, exactly at its threshold."""
     if name not in OTHERS:
         feed(bench, name, beyond(name, 0))
     elif OTHERS[name][0]:
@@ -388,7 +325,6 @@ def step(bench, name, steps):
 
 
 def trip(bench, name):
-    """Bring the row about and step to the tick in which it trips."""
     if name in COURSES:
         return until(bench, name, COURSES[name])
     cause(bench, name)

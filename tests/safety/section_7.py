@@ -260,10 +260,8 @@ DIFFERS = {
 
 
 def effects(name):
-    """The set of effect letters of a stage."""
     return set(ROWS[name].effects.split())
 
 
 def row_number(name):
-    """The row of the table a stage belongs to."""
     return int(name.rstrip("abcdef"))

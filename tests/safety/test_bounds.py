@@ -8,6 +8,7 @@ import pytest
 from bench import default_image
 from hypothesis import given, settings, strategies as st
 from started import Plant, running
+from text_cases import cases
 
 from safety import bounds as b, matrix as m, parameters as p, signals as s, tapers
 from safety.kernel import Kernel
@@ -26,22 +27,18 @@ ORDER = (
 
 
 def limit_W(bench, way, index, unit=0):
-    """One limit of a unit."""
     return bench.kernel.bounds.limit_W[(unit * 2 + way) * len(b.LIMITS) + index]
 
 
 def left_W(bench, index, unit=0):
-    """One limit of a unit: charge, discharge."""
     return [limit_W(bench, way, index, unit) for way in range(2)]
 
 
 def both(bench, unit=0):
-    """Published charge and discharge limit."""
     return [bench.unit(signal, unit) for signal in PUBLISHED]
 
 
 def reasons(bench):
-    """Names of what binds, charge then discharge."""
     return [b.LIMITS[bench.unit(signal)] for signal in REASON]
 
 
@@ -51,7 +48,6 @@ def every_rack(bench, signal, value):
 
 
 def vector(**levels):
-    """Demands of one unit."""
     return array("i", [levels.get(name, 0) for name in m.DEMANDS])
 
 
@@ -62,8 +58,6 @@ def demanding(bench, elapsed=1, permitted=True, **levels):
 
 
 # -- each limit alone: what is left of it, and who is named
-
-
 @pytest.mark.parametrize(
     "signal, value, left, names",
     [
@@ -108,29 +102,15 @@ def test_a_bms_cannot_widen_the_rating_of_its_rack(signal, allowed_mA):
 
 
 # what is left of rated for charge and discharge in permille
-@pytest.mark.parametrize(
-    "signal, value, charge, discharge",
-    [
-        (s.MODULE_TEMPERATURE_DDEGC, 101, 1000, 1000),
-        (s.MODULE_TEMPERATURE_DDEGC, 100, 1000, 1000),
-        (s.MODULE_TEMPERATURE_DDEGC, 99, 990, 1000),
-        (s.MODULE_TEMPERATURE_DDEGC, 1, 10, 1000),
-        (s.MODULE_TEMPERATURE_DDEGC, 0, 0, 1000),
-        (s.MODULE_TEMPERATURE_DDEGC, -100, 0, 1000),
-        (s.MODULE_TEMPERATURE_DDEGC, -101, 0, 990),
-        (s.MODULE_TEMPERATURE_DDEGC, -199, 0, 10),
-        (s.MODULE_TEMPERATURE_DDEGC, -200, 0, 0),
-        (s.MODULE_TEMPERATURE_DDEGC, -600, 0, 0),
-        (s.SOC_PERMILLE, 970, 1000, 1000),
-        (s.SOC_PERMILLE, 971, 966, 1000),
-        (s.SOC_PERMILLE, 999, 33, 1000),
-        (s.SOC_PERMILLE, 1000, 0, 1000),
-        (s.SOC_PERMILLE, 30, 1000, 1000),
-        (s.SOC_PERMILLE, 29, 1000, 966),
-        (s.SOC_PERMILLE, 1, 1000, 33),
-        (s.SOC_PERMILLE, 0, 1000, 0),
-    ],
-)
+@cases("""signal value charge discharge
+    s.MODULE_TEMPERATURE_DDEGC 101 1000 1000 | s.MODULE_TEMPERATURE_DDEGC 100 1000 1000
+    s.MODULE_TEMPERATURE_DDEGC 99 990 1000 | s.MODULE_TEMPERATURE_DDEGC 1 10 1000
+    s.MODULE_TEMPERATURE_DDEGC 0 0 1000 | s.MODULE_TEMPERATURE_DDEGC -100 0 1000
+    s.MODULE_TEMPERATURE_DDEGC -101 0 990 | s.MODULE_TEMPERATURE_DDEGC -199 0 10
+    s.MODULE_TEMPERATURE_DDEGC -200 0 0 | s.MODULE_TEMPERATURE_DDEGC -600 0 0
+    s.SOC_PERMILLE 970 1000 1000 | s.SOC_PERMILLE 971 966 1000 | s.SOC_PERMILLE 999 33 1000
+    s.SOC_PERMILLE 1000 0 1000 | s.SOC_PERMILLE 30 1000 1000 | s.SOC_PERMILLE 29 1000 966
+    s.SOC_PERMILLE 1 1000 33 | s.SOC_PERMILLE 0 1000 0""")
 def test_cold_and_state_of_charge(signal, value, charge, discharge):
     bench = running(racks=3)
     bench.set_rack(signal, value, 1)
@@ -143,22 +123,12 @@ def test_cold_and_state_of_charge(signal, value, charge, discharge):
         assert reasons(bench)[way] == (name if left < 1000 else "pcs_rated")
 
 
-@pytest.mark.parametrize(
-    "changed, expected",
-    [
-        ({}, (((400, 500), (100, 0)), ((450, 550), (-100, -200)))),
-        ({"20a": 450, "20b": 350}, (((400, 450), (100, 0)), ((350, 350), (-100, -200)))),
-        (
-            {"18a": 310, "18b": 300, "20b": 320},
-            (((310, 500), (100, 0)), ((300, 320), (-100, -200))),
-        ),
-        ({"25a": 50, "25b": 0}, (((400, 500), (150, 50)), ((450, 550), (100, 0)))),
-        (
-            {"20a": 600, "18a": 500, "25a": -100, "25b": -250},
-            (((400, 500), (100, 0)), ((450, 550), (-100, -200))),
-        ),
-    ],
-)
+@cases("""changed expected
+    {} (((400,500),(100,0)),((450,550),(-100,-200)))
+    {'20a':450,'20b':350} (((400,450),(100,0)),((350,350),(-100,-200)))
+    {'18a':310,'18b':300,'20b':320} (((310,500),(100,0)),((300,320),(-100,-200)))
+    {'25a':50,'25b':0} (((400,500),(150,50)),((450,550),(100,0)))
+    {'20a':600,'18a':500,'25a':-100,'25b':-250} (((400,500),(100,0)),((450,550),(-100,-200)))""")
 def test_no_power_is_left_where_a_site_trips_sooner(changed, expected):
     """The tapers ended at 50 and 55 degC also where rows 20a and 20b trip at 32 and 35."""
     image, image_map = default_image(), p.ImageMap(1, 1, m.STAGES_PER_SCOPE)
@@ -169,25 +139,10 @@ def test_no_power_is_left_where_a_site_trips_sooner(changed, expected):
     assert Kernel(image).bounds.racks.tapers == expected
 
 
-@pytest.mark.parametrize(
-    "value, full_at, none_at, left",
-    [
-        (399, 400, 500, 1000),
-        (400, 400, 500, 1000),
-        (401, 400, 500, 990),
-        (499, 400, 500, 10),
-        (500, 400, 500, 0),
-        (501, 400, 500, 0),
-        (3001, 3000, 2800, 1000),
-        (3000, 3000, 2800, 1000),
-        (2999, 3000, 2800, 995),
-        (2801, 3000, 2800, 5),
-        (2800, 3000, 2800, 0),
-        (2799, 3000, 2800, 0),
-        (9, 10, 10, 1000),
-        (10, 10, 10, 0),
-    ],
-)
+@cases("""value full_at none_at left
+    399 400 500 1000 | 400 400 500 1000 | 401 400 500 990 | 499 400 500 10 | 500 400 500 0
+    501 400 500 0 | 3001 3000 2800 1000 | 3000 3000 2800 1000 | 2999 3000 2800 995
+    2801 3000 2800 5 | 2800 3000 2800 0 | 2799 3000 2800 0 | 9 10 10 1000 | 10 10 10 0""")
 def test_a_taper(value, full_at, none_at, left):
     assert tapers.taper_permille(value, full_at, none_at) == left
 
@@ -229,8 +184,6 @@ def test_which_limit_is_named(way):
 
 
 # -- two units with limits of their own
-
-
 @pytest.fixture
 def two_units():
     """A running cabinet of two unequal units."""
@@ -277,8 +230,6 @@ def test_every_unit_ramps_and_recovers_at_its_own_pace(two_units, ticks):
 
 
 # -- demands
-
-
 @pytest.mark.parametrize(
     "levels, left, names",
     [
@@ -345,8 +296,6 @@ def test_of_several_zeros_the_last_is_named():
 
 
 # -- racks that do not count
-
-
 @pytest.mark.parametrize("closes_again", [False, True])
 def test_a_rack_in_another_state_than_commanded_does_not_count(closes_again):
     """The command of the first stays until row 39 opens it in order."""
@@ -475,8 +424,7 @@ def test_a_ramp_that_ends_early_recovers_slowly_and_begins_anew():
     for _ in range(10):
         demanding(bench, pcs=1)
     low = both(bench)
-    assert low == [RATED_W - 10 * 2501] * 2
-    assert both(demanding(bench)) == [low[0] + 251] * 2
+    assert (low, both(demanding(bench))) == ([RATED_W - 10 * 2501] * 2, [low[0] + 251] * 2)
     assert both(demanding(bench, pcs=1)) == [low[0] + 251 - 2501] * 2
 
 
@@ -491,9 +439,7 @@ def test_a_late_ramp_of_the_largest_converter_is_a_small_int():
             assert ramped == [at_99_W, 0]
 
 
-@pytest.mark.parametrize(
-    "tick_ms, ramp_ms, ramp_ticks", [(20, 2000, 100), (20, 110, 5), (100, 100, 1), (100, 50, 1)]
-)
+@cases("tick_ms ramp_ms ramp_ticks | 20 2000 100 | 20 110 5 | 100 100 1 | 100 50 1")
 def test_a_ramp_takes_at_least_one_tick(tick_ms, ramp_ms, ramp_ticks):
     image = default_image(tick_ms=tick_ms, ramp_to_zero_ms=ramp_ms)
     assert Kernel(image).bounds.ramp_ticks == ramp_ticks

@@ -3,6 +3,7 @@
 import pytest
 from desk import Desk
 from rows import ticks
+from text_cases import cases
 
 from safety import features, matrix as m, signals as s
 
@@ -11,14 +12,11 @@ NAMES = [name for name in m.CABINET_FEATURES if name in [row[0] for row in s.CAB
 
 
 def index_of(name):
-    """Index of the input of this name, and its group."""
     at = [row[0] for row in s.CABINET_INPUTS].index(name)
     return at, s.CABINET_INPUTS[at][4]
 
 
 # -- inputs as they stand: a feature that has the name of an input is that input
-
-
 def test_every_feature_with_the_name_of_an_input_is_direct():
     """Except the one that is known in part while the other kind of gas is looked at."""
     direct = {
@@ -49,21 +47,9 @@ def test_a_direct_feature_is_known_by_its_own_group_only(name):
 
 
 # -- row 46: the operations centre
-
-
-@pytest.mark.parametrize(
-    "link, path, fitted, io_3, seen",
-    [
-        (1, 0, 0, 1, 1),
-        (1, 0, 1, 1, 1),
-        (0, 1, 1, 1, 1),
-        (0, 1, 0, 1, 0),
-        (0, 0, 1, 1, 0),
-        (0, 1, 1, 0, 0),
-        (1, 1, 1, 0, 1),
-        (0, 1, 0, 0, 0),
-    ],
-)
+@cases("""link path fitted io_3 seen
+    1 0 0 1 1 | 1 0 1 1 1 | 0 1 1 1 1 | 0 1 0 1 0 | 0 0 1 1 0 | 0 1 1 0 0 | 1 1 1 0 1
+    0 1 0 0 0""")
 def test_a_path_to_the_operations_centre(link, path, fitted, io_3, seen):
     desk = Desk(supervised_fitted=fitted).step()
     desk.inp[s.NOC_LINK_OK], desk.inp[s.SUPERVISED_OK] = link, path
@@ -81,8 +67,7 @@ def test_a_path_to_the_operations_centre(link, path, fitted, io_3, seen):
 
 def test_its_loss_is_counted_in_whole_seconds_and_stays_in_range():
     desk = Desk().step(49)
-    assert desk.of(m.F_NOC_LOST_S) == (0, KNOWN)
-    assert desk.step().of(m.F_NOC_LOST_S) == (1, KNOWN)
+    assert (desk.of(m.F_NOC_LOST_S), desk.step().of(m.F_NOC_LOST_S)) == ((0, KNOWN), (1, KNOWN))
     assert desk.step(1, elapsed=ticks(900_000)).of(m.F_NOC_LOST_S) == (901, KNOWN)
     for _ in range(12):
         desk.step(1, elapsed=1_000_000)
@@ -126,8 +111,6 @@ def test_an_unknown_value_is_not_computed_until_news():
 
 
 # -- converters: what is worked out, and of which unit
-
-
 @pytest.mark.parametrize("group", [s.G_PCS_MEASURE, s.G_PCS_CONTROL])
 @pytest.mark.parametrize("unit", range(2))
 def test_a_converter_is_worked_out_on_its_own_news_alone(unit, group):
@@ -174,10 +157,7 @@ def test_energised_while_supplied_or_while_any_rack_does_not_say_open(supply, fi
 
 
 # -- row 38: the voltage of the bus
-
-
 def bus(racks_mV, bus_mV=790_000, units=1):
-    """A desk with closed racks of these voltages, and all buses at one."""
     desk = Desk(units=units, racks=len(racks_mV))
     for unit in range(units):
         desk.inp[desk.layout.unit_input(unit, s.PCS_DC_VOLTAGE_MV)] = bus_mV
@@ -188,20 +168,12 @@ def bus(racks_mV, bus_mV=790_000, units=1):
 
 
 def mismatch(desk, unit=0):
-    """The mismatch of a unit's bus."""
     return desk.of(m.F_BUS_MISMATCH_MV, s.UNIT, unit)
 
 
-@pytest.mark.parametrize(
-    "racks_mV, differ_mV",
-    [
-        ((790_000,), 0),
-        ((795_000,), 5000),
-        ((785_000,), 5000),
-        ((789_000, 793_000), 3000),
-        ((0, 790_001), 790_000),
-    ],
-)
+@cases("""racks_mV differ_mV
+    (790_000,) 0 | (795_000,) 5000 | (785_000,) 5000 | (789_000,793_000) 3000
+    (0,790_001) 790_000""")
 def test_the_rack_that_differs_most_counts(racks_mV, differ_mV):
     assert mismatch(bus(racks_mV)) == (differ_mV, KNOWN)
 
@@ -218,8 +190,7 @@ def test_each_bus_is_compared_with_its_own_racks():
 def test_a_silent_rack_that_may_be_closed_clears_nothing(group):
     desk = bus((770_000, 789_000))
     desk.silence(desk.layout.rack_group(0, group)).step(1, elapsed=ticks(500))
-    assert mismatch(desk) == (20_000, KNOWN)
-    assert mismatch(desk.step()) == (1000, IN_PART)
+    assert (mismatch(desk), mismatch(desk.step())) == ((20_000, KNOWN), (1000, IN_PART))
     desk.rack(s.CONTACTOR_STATE, s.CONTACTOR_OPEN, 0)
     assert mismatch(desk.step()) == ((1000, KNOWN) if group == s.G_BMS_PACK else (1000, IN_PART))
     desk.silence(desk.layout.unit_group(0, s.G_PCS_MEASURE)).step(1, elapsed=ticks(2000) + 1)

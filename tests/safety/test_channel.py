@@ -5,11 +5,12 @@ import struct
 
 import pytest
 from test_crc import bitwise
+from text_cases import cases
 
 from safety import channel as c, frame as f, signals as s
 
 IMAGE_CRC, TABLE_CRC = 123_456_789, 987_654_321
-START = bytes((f.START_1, f.START_2))
+START = bytes((c.START_1, c.START_2))
 
 
 # A frame on the wire, written down apart from the tables.
@@ -97,7 +98,6 @@ def test_any_split_gives_the_same():
 
 
 def test_every_flipped_bit_is_refused_and_the_next_frame_is_not():
-    """Exhaustive over one frame."""
     frames = _frames(4)
     for bit in range(8 * f.FRAME_BYTES):
         receiver = _begun(frames)
@@ -137,7 +137,6 @@ def _told(stream):
 
 
 def _wrong(buffer):
-    """Why these bytes cannot become a frame, None if they can."""
     if not START.startswith(buffer[:2]):
         return c.R_START
     if buffer[2:3] not in (b"", bytes([f.FRAME_BYTES])):
@@ -151,7 +150,7 @@ def _wrong(buffer):
 @pytest.mark.parametrize("seed", range(12))
 def test_it_refuses_and_accepts_what_a_search_in_the_stream_finds(seed):
     source = random.Random(seed)
-    likely = (f.START_1, f.START_1, f.START_2, f.START_2, f.FRAME_BYTES, f.FRAME_SCHEMA, 0, 255)
+    likely = (c.START_1, c.START_1, c.START_2, c.START_2, f.FRAME_BYTES, f.FRAME_SCHEMA, 0, 255)
     stream = b""
     for frame in _frames(25):
         kind, frame = source.randrange(5), bytearray(frame)
@@ -200,20 +199,9 @@ def test_a_frame_behind_a_cut_one_is_not_lost(inner):
         assert other.feed(line, len(line)) == 1 and list(other.refused) == list(receiver.refused)
 
 
-@pytest.mark.parametrize(
-    "ahead, accepted",
-    [
-        (-2, 0),
-        (-1, 0),
-        (0, 0),
-        (1, 1),
-        (2, 1),
-        (c.SEQUENCE_AHEAD_MAX - 1, 1),
-        (c.SEQUENCE_AHEAD_MAX, 1),
-        (c.SEQUENCE_AHEAD_MAX + 1, 0),
-        (f.SEQUENCE_MASK // 2, 0),
-    ],
-)
+@cases("""ahead accepted
+    -2 0 | -1 0 | 0 0 | 1 1 | 2 1 | c.SEQUENCE_AHEAD_MAX-1 1 | c.SEQUENCE_AHEAD_MAX 1
+    c.SEQUENCE_AHEAD_MAX+1 0 | f.SEQUENCE_MASK//2 0""")
 @pytest.mark.parametrize("last", [1, 300, f.SEQUENCE_MASK])
 def test_only_a_newer_sequence_is_accepted(last, ahead, accepted):
     frame = _frames(1)[0]

@@ -5,6 +5,7 @@ import itertools
 import pytest
 from permit_desk import CLOSING, INHIBITED, LOAD_MA, STOPPING, TRIPPED, ZERO_MA, Desk, arrange_one
 from rows import ticks
+from text_cases import cases
 
 from safety import contactors as c, matrix as m, parameters as p, permit, signals as s
 
@@ -49,13 +50,10 @@ def test_a_rack_still_closing_is_commanded_open():
     desk = closing_under(LOAD_MA, "not wanted")
     told = [desk.layout.rack_output(rack, s.CONTACTOR_CLOSE_OK) for rack in range(2)]
     for _ in range(3):
-        assert desk.update(*desk.way) == (STOPPING, 0, 1)
-        assert [desk.out[at] for at in told] == [1, 0]
+        assert (desk.update(*desk.way), [desk.out[at] for at in told]) == ((STOPPING, 0, 1), [1, 0])
 
 
-@pytest.mark.parametrize(
-    "current_mA, state", [(1000, INHIBITED), (1001, STOPPING), (-1001, STOPPING)]
-)
+@cases("current_mA state | 1000 INHIBITED | 1001 STOPPING | -1001 STOPPING")
 def test_a_weak_contactor_waits_for_its_fuse(current_mA, state):
     desk = closing_under(current_mA, "not wanted")
     desk.kernel.image[desk.permit.contactors.words_at[0] + p.R_BREAK_CURRENT_MA] = 1000
@@ -84,17 +82,10 @@ def test_under_a_current_it_is_a_stop_that_starts_no_converter(way, current_mA, 
     assert desk.update(*desk.way) == (INHIBITED, 0, 0)
 
 
-@pytest.mark.parametrize(
-    "current_mA, pcs, dc, opens",
-    [
-        (ZERO_MA, m.PCS_RAMP, m.DC_OPEN_AT_ZERO, 0),
-        (ZERO_MA, m.PCS_STOP, m.DC_OPEN_ONLY_AT_ZERO, 0),
-        (LOAD_MA, m.PCS_STOP, m.DC_OPEN, ticks(200)),
-        (LOAD_MA, m.PCS_RAMP, m.DC_OPEN_AT_ZERO, ticks(2000)),
-        (BREAKS_MA + 1, m.PCS_STOP, m.DC_OPEN, FUSE_TICKS),
-        (LOAD_MA, m.PCS_STOP, m.DC_OPEN_ONLY_AT_ZERO, None),
-    ],
-)
+@cases("""current_mA pcs dc opens
+    ZERO_MA m.PCS_RAMP m.DC_OPEN_AT_ZERO 0 | ZERO_MA m.PCS_STOP m.DC_OPEN_ONLY_AT_ZERO 0
+    LOAD_MA m.PCS_STOP m.DC_OPEN ticks(200) | LOAD_MA m.PCS_RAMP m.DC_OPEN_AT_ZERO ticks(2000)
+    BREAKS_MA+1 m.PCS_STOP m.DC_OPEN FUSE_TICKS | LOAD_MA m.PCS_STOP m.DC_OPEN_ONLY_AT_ZERO None""")
 def test_a_trip_while_closing_opens_as_its_demand_says(current_mA, pcs, dc, opens):
     """Row 12 at zero current only, however long: an arc in gas."""
     desk = closing_under(current_mA, "too slow")
@@ -149,15 +140,8 @@ def test_the_time_of_a_step_stays_a_small_number():
 
 
 @pytest.mark.parametrize("step", range(len(permit.RELAY_TEST) + 1))
-@pytest.mark.parametrize(
-    "rack_step, reported, running",
-    [
-        (c.CLOSED, (1, 1), True),
-        (c.CLOSING, (1, 1), False),
-        (c.CLOSED, (0, 1), False),
-        (c.CLOSED, (1, 0), False),
-    ],
-)
+@cases("""rack_step reported running
+    c.CLOSED (1,1) True | c.CLOSING (1,1) False | c.CLOSED (0,1) False | c.CLOSED (1,0) False""")
 def test_it_runs_when_all_is_tested_closed_and_read_back(step, rack_step, reported, running):
     desk = closing_under(0, "")
     desk.permit.relays[0] = step

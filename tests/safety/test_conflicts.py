@@ -4,6 +4,7 @@ import pytest
 from bench import default_image
 from rows import ticks
 from started import Plant, running
+from text_cases import cases
 
 from safety import matrix as m, signals as s
 
@@ -17,7 +18,6 @@ def holding(hold_off_ms=400):
 
 
 def release(bench):
-    """Release the agent and step to the tick of the trip."""
     bench.inp[s.SUPPRESSION_OK] = 0
     assert "3" not in bench.step(ticks(100) - 1).standing()
     assert "3" in bench.step().standing()
@@ -25,7 +25,6 @@ def release(bench):
 
 
 def fan_course(bench, steps):
-    """What the fan is told in this and the following steps."""
     found = []
     for _ in range(steps):
         found.append(bench.out[s.FAN_ON])
@@ -33,14 +32,9 @@ def fan_course(bench, steps):
     return found
 
 
-@pytest.mark.parametrize(
-    "row, signal, value, wait",
-    [
-        ("11", s.GAS_1_LFL_PERMILLE, 100, 2000),
-        ("12a", s.GAS_1_LFL_PERMILLE, 250, 0),
-        ("2", s.FIRE_ALARM_OK, 0, 200),
-    ],
-)
+@cases("""row signal value wait
+    '11' s.GAS_1_LFL_PERMILLE 100 2000 | '12a' s.GAS_1_LFL_PERMILLE 250 0
+    '2' s.FIRE_ALARM_OK 0 200""")
 def test_a_fan_started_by_gas_or_fire_yields_for_the_hold_off(row, signal, value, wait):
     bench = holding()
     bench.inp[signal] = value
@@ -79,14 +73,9 @@ def with_a_second_conflict(monkeypatch):
     return Plant(default_image(agent_hold_off_ms=400, contactor_close_ms_max=1000))
 
 
-@pytest.mark.parametrize(
-    "signals, fan, horn",
-    [
-        ((s.SUPPRESSION_OK,), [0] * HOLD_OFF_TICKS, []),
-        ((s.FIRE_ALARM_OK,), [], [0] * HELD),
-        ((s.SUPPRESSION_OK, s.FIRE_ALARM_OK), [0] * HOLD_OFF_TICKS, [1] * LATER + [0] * HELD),
-    ],
-)
+@cases("""signals fan horn
+    (s.SUPPRESSION_OK,) [0]*HOLD_OFF_TICKS [] | (s.FIRE_ALARM_OK,) [] [0]*HELD
+    (s.SUPPRESSION_OK,s.FIRE_ALARM_OK) [0]*HOLD_OFF_TICKS [1]*LATER+[0]*HELD""")
 def test_each_conflict_has_a_row_a_demand_and_a_time_of_its_own(monkeypatch, signals, fan, horn):
     """The table has one today; with a second one neither may take the other's."""
     bench = with_a_second_conflict(monkeypatch).step(30)
@@ -137,8 +126,6 @@ def test_which_rows_trip_the_shunt_and_which_shed_the_auxiliary_loads():
 
 
 # -- a kernel without converters and racks, as channel B has it
-
-
 def test_a_kernel_without_converters_and_racks_runs():
     bench = Plant(units=0, racks=0)
     assert bench.step(20).out[s.STATE] == s.RUNNING and bench.standing() == []
@@ -150,25 +137,11 @@ def test_a_kernel_without_converters_and_racks_runs():
     assert bench.out[s.CONTACTOR_SUPPLY_OK] == 0
 
 
-@pytest.mark.parametrize(
-    "signal, value, name",
-    [
-        (s.ESTOP_1_OK, 0, "1a"),
-        (s.ESTOP_2_OK, 0, "1b"),
-        (s.FIRE_ALARM_OK, 0, "2"),
-        (s.SUPPRESSION_OK, 0, "3"),
-        (s.SMOKE_1_OK, 0, "4"),
-        (s.OFFGAS_1_PPM, 20, "7"),
-        (s.TOXIC_PPM, 200, "10a"),
-        (s.GAS_1_LFL_PERMILLE, 100, "11"),
-        (s.GAS_RELAY_OK, 0, "12b"),
-        (s.CELL_VOLTAGE_OK, 0, "30"),
-        (s.BMS_FAULT_OK, 0, "40e"),
-        (s.LEAK_OK, 0, "42a"),
-        (s.SELF_TEST_BITS, 1, "44e"),
-        (s.PEER_CODE, 1, "51"),
-    ],
-)
+@cases("""signal value name
+    s.ESTOP_1_OK 0 '1a' | s.ESTOP_2_OK 0 '1b' | s.FIRE_ALARM_OK 0 '2' | s.SUPPRESSION_OK 0 '3'
+    s.SMOKE_1_OK 0 '4' | s.OFFGAS_1_PPM 20 '7' | s.TOXIC_PPM 200 '10a'
+    s.GAS_1_LFL_PERMILLE 100 '11' | s.GAS_RELAY_OK 0 '12b' | s.CELL_VOLTAGE_OK 0 '30'
+    s.BMS_FAULT_OK 0 '40e' | s.LEAK_OK 0 '42a' | s.SELF_TEST_BITS 1 '44e' | s.PEER_CODE 1 '51'""")
 def test_it_trips_the_rows_of_the_cabinet(signal, value, name):
     bench = Plant(units=0, racks=0).step(30)
     row = next(stage for stage in CABINET_STAGES if stage[m.S_ID] == name)

@@ -5,6 +5,7 @@ import random
 
 import pytest
 from bench import default_image
+from text_cases import cases
 
 from safety import contactors as c, matrix as m, parameters as p, signals as s
 from safety.kernel import Kernel
@@ -40,13 +41,11 @@ class Racks:
             self.kernel.features.ages.seen[self.kernel.layout.rack_group(rack, s.G_BMS_STATE)] = 1
 
     def report(self, *states):
-        """What each rack's BMS reports."""
         for rack, state in enumerate(states):
             self.kernel.inp[self.kernel.layout.rack_input(rack, s.CONTACTOR_STATE)] = state
         return self
 
     def carry(self, *currents_mA):
-        """What flows through each rack, as its BMS has just said."""
         for rack, current_mA in enumerate(currents_mA):
             self.kernel.inp[self.kernel.layout.rack_input(rack, s.RACK_CURRENT_MA)] = current_mA
             self.heard(rack, 0)
@@ -64,12 +63,10 @@ class Racks:
         return list(zip(steps, commands, self.contactors.mismatch))
 
     def update(self, close, elapsed=1):
-        """One step."""
         self.contactors.update(elapsed, close)
         return self
 
     def out(self, signal):
-        """A rack output of every rack."""
         layout = self.kernel.layout
         return [self.kernel.out[layout.rack_output(rack, signal)] for rack in range(layout.racks)]
 
@@ -127,7 +124,6 @@ class Rack:
         self.was_closed, self.lost = None, False
 
     def update(self, elapsed, close, more, report, carries):
-        """(step, command, mismatch) after a step. carries: 5 % of rated or more."""
         asked = 1 if close and (more or self.step == CLOSED) else 0
         following = EXPECTED[self.step, asked][report]
         if carries and asked and self.step == CLOSED and report == s.CONTACTOR_OPEN:
@@ -173,19 +169,10 @@ def test_every_step_is_what_the_rules_say_of_racks(seed):
     assert mismatches == {0, c.STILL_CLOSED, c.LOST} | ({c.UNTOLD} if seed % 2 else set())
 
 
-@pytest.mark.parametrize(
-    "step, report",
-    [
-        (CLOSED, s.CONTACTOR_OPEN),
-        (CLOSED, s.CONTACTOR_FAULT),
-        (FAULT, s.CONTACTOR_OPEN),
-        (OPEN, s.CONTACTOR_FAULT),
-        (CLOSING, s.CONTACTOR_FAULT),
-    ],
-)
-@pytest.mark.parametrize(
-    "current_mA, carries", [(6999, False), (7000, True), (-7000, True), (-6999, False)]
-)
+@cases("""step report
+    CLOSED s.CONTACTOR_OPEN | CLOSED s.CONTACTOR_FAULT | FAULT s.CONTACTOR_OPEN
+    OPEN s.CONTACTOR_FAULT | CLOSING s.CONTACTOR_FAULT""")
+@cases("current_mA carries | 6999 False | 7000 True | -7000 True | -6999 False")
 def test_the_current_of_a_closed_rack_outranks_its_report_of_open(
     step, report, current_mA, carries
 ):
@@ -211,8 +198,7 @@ def test_an_open_rack_carries_no_current():
     racks.kernel.features.ages.seen[racks.kernel.layout.rack_group(1, s.G_BMS_STATE)] = 0
     assert racks.contactors.current_zero() == -1
     racks.kernel.features.ages.seen[racks.kernel.layout.rack_group(1, s.G_BMS_STATE)] = 1
-    assert racks.contactors.current_zero() == 1
-    assert racks.carry(7000).contactors.current_zero() == 0
+    assert (racks.contactors.current_zero(), racks.carry(7000).contactors.current_zero()) == (1, 0)
 
 
 def test_times_stay_small_numbers_however_late_a_step_is():

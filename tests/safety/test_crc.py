@@ -10,7 +10,6 @@ WORDS = st.lists(st.integers(-(1 << 30), (1 << 30) - 1), min_size=1, max_size=12
 
 
 def reflected(value, width):
-    """The bits in reverse order."""
     return int(format(value, f"0{width}b")[::-1], 2)
 
 
@@ -25,7 +24,6 @@ def bitwise(data):
 
 
 def over(words):
-    """The kernel's CRC over words."""
     value = crc.START
     for word in words:
         value = crc.add_word(value, word)

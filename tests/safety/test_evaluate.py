@@ -5,6 +5,7 @@ import random
 
 import pytest
 from bench import default_image
+from text_cases import cases
 
 from safety import crc, matrix as m, parameters as p, signals as s
 from safety.evaluate import Evaluator
@@ -31,7 +32,6 @@ def quick_image(chance):
 
 
 def made(image):
-    """An evaluator over features that nothing computes, and those features."""
     kernel = Kernel(image)
     features = Features(kernel.layout, image, IMAGE_MAP, kernel.inp, kernel.fresh, kernel.out)
     features.known[:] = bytes(len(features.known))
@@ -56,11 +56,9 @@ class Instance:
 
     @property
     def stands(self):
-        """It demands something."""
         return self.active or self.latched
 
     def step(self, values, elapsed):
-        """One step over `values` {feature: (value, known)}."""
         value, known = values[self.feature]
         if known and value * self.sense >= self.set_at * self.sense:
             self.clear = 0  # also behind a closed gate: a reset would be of a cause that stands
@@ -116,7 +114,6 @@ class Rules:
         return value if any(one.stands for one in self.all) else 0
 
     def seen(self):
-        """What the evaluator shows in its arrays."""
         return (
             [one.held for one in self.all],
             [one.clear for one in self.all],
@@ -172,7 +169,6 @@ class Walk:
                 self.features.changed[block] = 1
 
     def step(self):
-        """One step of both; what latched and is gone is reset now and then."""
         elapsed = self.chance.choice(LATE)
         self.evaluator.update(elapsed)
         for one in self.rules.all:
@@ -186,7 +182,6 @@ class Walk:
         self.rules.name_first()
 
     def seen(self):
-        """What the evaluator shows in its arrays."""
         it = self.evaluator
         return (
             list(it.set_count),
@@ -209,15 +204,9 @@ def test_every_step_is_what_the_rules_say(seed):
     assert -1 in firsts and len(firsts) > 3, "the walk saw little"
 
 
-@pytest.mark.parametrize(
-    "before, elapsed, after",
-    [
-        (s.TICKS_MAX - 2, 1, s.TICKS_MAX - 1),
-        (s.TICKS_MAX - 1, 1, s.TICKS_MAX),
-        (s.TICKS_MAX, 1, s.TICKS_MAX),
-        (s.TICKS_MAX - 1, 1_000_000, s.TICKS_MAX),
-    ],
-)
+@cases("""before elapsed after
+    s.TICKS_MAX-2 1 s.TICKS_MAX-1 | s.TICKS_MAX-1 1 s.TICKS_MAX | s.TICKS_MAX 1 s.TICKS_MAX
+    s.TICKS_MAX-1 1_000_000 s.TICKS_MAX""")
 def test_counters_stop_where_an_integer_is_still_small(before, elapsed, after):
     """A cause that lasts for years, and one that is gone for years and was never reset."""
     evaluator, features = made(default_image(UNITS, RACKS))
@@ -262,10 +251,7 @@ def test_the_number_of_trips_comes_round():
 
 
 # -- the order in which stages came
-
-
 def tripped(evaluator, features, index):
-    """Let one instance trip and its feature be safe again."""
     feature, sense, set_at, _ = evaluator.watch[index]
     features.value[feature], features.known[feature] = set_at * sense, m.KNOWN
     features.changed[:] = b"\1" * len(features.changed)
@@ -275,7 +261,6 @@ def tripped(evaluator, features, index):
 
 
 def names(*found):
-    """Indices of the first instances of these stages."""
     ids = [m.STAGES[stage][m.S_ID] for stage in made(default_image(UNITS, RACKS))[0].stage]
     return [ids.index(name) for name in found]
 

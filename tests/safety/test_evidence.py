@@ -2,6 +2,7 @@
 
 import pytest
 from bench import default_image
+from text_cases import cases
 
 from safety import evidence as e, matrix as m, parameters as p, signals as s
 from safety.evaluate import D_GATE
@@ -28,11 +29,9 @@ class Checklist:
             self.rack(s.RACK_VOLTAGE_MV, 790_000, rack)
 
     def rack(self, signal, value, rack=0):
-        """Store a rack input."""
         self.inp[self.layout.rack_input(rack, signal)] = value
 
     def lose(self, group):
-        """Let a group be silent for longer than it may."""
         self.ages.ticks[group] = self.ages.budget_ticks[group] + 1
 
     def count(self, name):
@@ -43,7 +42,6 @@ class Checklist:
         evaluator.set_count[index] = evaluator.busy[evaluator.block[index]] = 1
 
     def open_gates(self):
-        """Let every gate be known and open."""
         features = self.kernel.features
         for gate, *_ in self.kernel.evaluator.debounce:
             if gate != m.NO_GATE:
@@ -93,8 +91,7 @@ def spoil(checklist, *places):
 
 def test_with_everything_missing_nothing_is_counted():
     checklist = Checklist()
-    assert checklist.evidence.done == 0
-    assert spoil(checklist, *range(TOTAL)) == (e.I_LOCKED, 0, TOTAL)
+    assert (checklist.evidence.done, spoil(checklist, *range(TOTAL))) == (0, (e.I_LOCKED, 0, TOTAL))
     assert Checklist().find()[1] == TOTAL, "and nothing is remembered"
 
 
@@ -137,10 +134,8 @@ def test_equipment_not_fitted_is_neither_asked_nor_counted(fitted, unasked):
         assert checklist.find()[1:] == (total - (1 if missing else 0), total)
 
 
-@pytest.mark.parametrize(
-    "word, group",
-    [(p.R_CELLS_REPORTED, s.G_BMS_CELLS), (p.R_TEMPERATURES_REPORTED, s.G_BMS_TEMPERATURES)],
-)
+@cases("""word group
+    p.R_CELLS_REPORTED s.G_BMS_CELLS | p.R_TEMPERATURES_REPORTED s.G_BMS_TEMPERATURES""")
 @pytest.mark.parametrize("rack", range(2))
 def test_unreported_groups_are_asked_of_other_racks_only(word, group, rack):
     for silent in range(2):
@@ -150,9 +145,7 @@ def test_unreported_groups_are_asked_of_other_racks_only(word, group, rack):
         assert checklist.find() == (expected, TOTAL - 1 - (silent != rack), TOTAL - 1)
 
 
-@pytest.mark.parametrize(
-    "reported, online, missing", [(1, 240, False), (1, 239, True), (1, 241, True), (0, 0, False)]
-)
+@cases("reported online missing | 1 240 False | 1 239 True | 1 241 True | 0 0 False")
 def test_cells_online_are_exactly_those_of_the_rack(reported, online, missing):
     checklist = Checklist(rack_words=((1, p.R_CELLS_REPORTED, reported),))
     checklist.rack(s.CELLS_ONLINE, online, 1)
@@ -160,8 +153,6 @@ def test_cells_online_are_exactly_those_of_the_rack(reported, online, missing):
 
 
 # -- the edges of what is asked at rest
-
-
 @pytest.mark.parametrize(
     "signal, value, reason",
     [
@@ -186,17 +177,9 @@ def test_both_permit_relays_are_dropped(first, second):
     assert checklist.find()[0] == (e.I_PERMIT if first or second else e.I_NONE)
 
 
-@pytest.mark.parametrize(
-    "units, changed, reason",
-    [
-        (1, {0: 3000}, e.I_NONE),
-        (1, {0: 3001}, e.I_VOLTAGES),
-        (1, {3: -3001}, e.I_VOLTAGES),
-        (2, {0: 9000, 2: 9000}, e.I_NONE),
-        (2, {0: 3001}, e.I_VOLTAGES),
-        (2, {3: 3001}, e.I_VOLTAGES),
-    ],
-)
+@cases("""units changed reason
+    1 {0:3000} e.I_NONE | 1 {0:3001} e.I_VOLTAGES | 1 {3:-3001} e.I_VOLTAGES
+    2 {0:9000,2:9000} e.I_NONE | 2 {0:3001} e.I_VOLTAGES | 2 {3:3001} e.I_VOLTAGES""")
 def test_voltages_of_the_racks_on_each_bus(units, changed, reason):
     checklist = Checklist(units=units, racks=4)
     for rack, more_mV in changed.items():
@@ -230,9 +213,7 @@ def test_a_count_behind_a_closed_gate_holds_nothing(stage):
         assert checklist.find()[0] == reason
 
 
-@pytest.mark.parametrize(
-    "name, feature, bad, good", [("48a", m.F_DOOR_OK, 0, 1), ("51", m.F_PEER_CODE, 1, 0)]
-)
+@cases("name feature bad good | '48a' m.F_DOOR_OK 0 1 | '51' m.F_PEER_CODE 1 0")
 def test_a_cause_that_counts_only_while_energised_is_waited_for(name, feature, bad, good):
     """With the door open both permit relays were closed for their test every 10 s, without end."""
     checklist = Checklist()
@@ -261,16 +242,9 @@ def test_only_what_counts_itself_is_a_cause_that_may_come():
     assert held
 
 
-@pytest.mark.parametrize(
-    "others_mV, rack_mV, expected",
-    [
-        (0, 0, e.I_VOLTAGES),
-        (999, 999, e.I_VOLTAGES),
-        (1000, 1000, e.I_NONE),
-        (1000, 999, e.I_VOLTAGES),
-        (790_000, 0, e.I_VOLTAGES),
-    ],
-)
+@cases("""others_mV rack_mV expected
+    0 0 e.I_VOLTAGES | 999 999 e.I_VOLTAGES | 1000 1000 e.I_NONE | 1000 999 e.I_VOLTAGES
+    790_000 0 e.I_VOLTAGES""")
 def test_a_rack_without_voltage_is_joined_to_nothing(others_mV, rack_mV, expected):
     """At 0 V racks that are apart agree, and no insulation per volt can be judged (row 37)."""
     checklist = Checklist()

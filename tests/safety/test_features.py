@@ -4,6 +4,7 @@ import pytest
 from desk import Desk
 from rows import ticks
 from started import running
+from text_cases import cases
 
 from safety import matrix as m, parameters as p, racks, signals as s
 
@@ -11,8 +12,6 @@ KNOWN, IN_PART, UNKNOWN = m.KNOWN, m.IN_PART, 0
 
 
 # -- contacts
-
-
 @pytest.mark.parametrize("first, second, differ", [(0, 0, 0), (1, 1, 0), (0, 1, 1), (1, 0, 1)])
 def test_discrepancy_needs_both_modules(first, second, differ):
     desk = Desk()
@@ -26,15 +25,8 @@ def test_discrepancy_needs_both_modules(first, second, differ):
 
 
 # -- silence and frozen words
-
-
-@pytest.mark.parametrize(
-    "feature, pair",
-    [
-        (m.F_IO_SILENCE_MS, (s.G_IO_1, s.G_IO_2)),
-        (m.F_METER_SILENCE_MS, (s.G_METER_GRID, s.G_METER_LOAD)),
-    ],
-)
+@cases("""feature pair
+    m.F_IO_SILENCE_MS (s.G_IO_1,s.G_IO_2) | m.F_METER_SILENCE_MS (s.G_METER_GRID,s.G_METER_LOAD)""")
 def test_the_older_of_two_groups_counts_and_one_never_seen_does_not(feature, pair):
     desk = Desk().silence(*pair).step(100)
     assert desk.of(feature) == (0, IN_PART), "nor does its silence show that it is well"
@@ -47,9 +39,7 @@ def test_the_older_of_two_groups_counts_and_one_never_seen_does_not(feature, pai
     assert desk.step(1, elapsed=500).of(feature) == (503 * 20, KNOWN)
 
 
-@pytest.mark.parametrize(
-    "signal, group", [(s.GRID_RAW_HASH, s.G_METER_GRID), (s.LOAD_RAW_HASH, s.G_METER_LOAD)]
-)
+@cases("signal group | s.GRID_RAW_HASH s.G_METER_GRID | s.LOAD_RAW_HASH s.G_METER_LOAD")
 def test_frozen_words(signal, group):
     desk = Desk().silence(s.G_METER_GRID, s.G_METER_LOAD).step(300)
     # never seen is not frozen, nor known not to be
@@ -71,9 +61,7 @@ def test_frozen_words(signal, group):
     assert desk.step(3, elapsed=1_000_000).of(m.F_METER_FROZEN_MS)[0] == 20_000_000
 
 
-@pytest.mark.parametrize(
-    "scope, budgets_ticks", [(s.UNIT, (100, 150, 250)), (s.RACK, (25, 50, 150))]
-)
+@cases("scope budgets_ticks | s.UNIT (100,150,250) | s.RACK (25,50,150)")
 def test_silence_levels_follow_the_oldest_group(scope, budgets_ticks):
     groups, feature = s.UNIT_GROUPS, m.F_PCS_SILENCE_LEVEL
     if scope == s.RACK:
@@ -98,9 +86,7 @@ def test_a_bms_that_never_sent_one_kind_of_frame_is_not_silent():
     assert desk.of_rack(m.F_CHARGING)[1] == KNOWN
 
 
-@pytest.mark.parametrize(
-    "elapsed, late_ms", [(1, 20), (24, 480), (25, 500), (10**5, 2 * 10**6), (10**6, 2 * 10**6)]
-)
+@cases("elapsed late_ms | 1 20 | 24 480 | 25 500 | 10**5 2*10**6 | 10**6 2*10**6")
 def test_how_late_a_step_is(elapsed, late_ms):
     assert Desk().step(1, elapsed=elapsed).of(m.F_STEP_LATE_MS) == (late_ms, KNOWN)
 
@@ -114,8 +100,6 @@ def test_the_end_of_the_last_run_is_published_once():
 
 
 # -- gas
-
-
 def gas_desk(first, second, **cabinet):
     """A desk with two detectors of combustible gas: (permille, ok, days) or None for silent."""
     desk = Desk(**{"offgas_detectors": 0, "toxic_fitted": 0, **cabinet})
@@ -140,21 +124,17 @@ GAS = (
 
 
 # shown: the largest, faulty, silent, days, lost; known: of the largest, of the others
-@pytest.mark.parametrize(
-    "first, second, cabinet, shown, known",
-    [
-        ((50, 1, 90), (30, 1, 80), {}, (50, 0, 0, 80, 0), (KNOWN, KNOWN)),
-        ((50, 1, 90), (130, 1, -3), {}, (130, 0, 0, -3, 0), (KNOWN, KNOWN)),
-        ((50, 1, 90), (0, 0, 80), {}, (50, 1, 0, 80, 0), (IN_PART, KNOWN)),
-        ((50, 1, 90), (1000, 0, 80), {}, (1000, 1, 0, 80, 0), (IN_PART, KNOWN)),
-        ((0, 0, 90), (0, 0, 80), {}, (0, 2, 0, 80, 1), (UNKNOWN, KNOWN)),
-        ((0, 0, 90), (0, 0, 80), {"gas_required": 0}, (0, 2, 0, 80, 0), (UNKNOWN, KNOWN)),
-        ((0, 0, 90), (1, 0, 80), {}, (1, 2, 0, 80, 1), (IN_PART, KNOWN)),
-        ((50, 1, 90), None, {}, (50, 0, 0, 90, 0), (IN_PART, IN_PART)),
-        ((0, 0, 90), None, {}, (0, 1, 0, 90, 0), (UNKNOWN, IN_PART)),
-        ((120, 1, 5), None, {"gas_detectors": 1}, (120, 0, 0, 5, 0), (KNOWN, KNOWN)),
-    ],
-)
+@cases("""first second cabinet shown known
+    (50,1,90) (30,1,80) {} (50,0,0,80,0) (KNOWN,KNOWN)
+    (50,1,90) (130,1,-3) {} (130,0,0,-3,0) (KNOWN,KNOWN)
+    (50,1,90) (0,0,80) {} (50,1,0,80,0) (IN_PART,KNOWN)
+    (50,1,90) (1000,0,80) {} (1000,1,0,80,0) (IN_PART,KNOWN)
+    (0,0,90) (0,0,80) {} (0,2,0,80,1) (UNKNOWN,KNOWN)
+    (0,0,90) (0,0,80) {'gas_required':0} (0,2,0,80,0) (UNKNOWN,KNOWN)
+    (0,0,90) (1,0,80) {} (1,2,0,80,1) (IN_PART,KNOWN)
+    (50,1,90) None {} (50,0,0,90,0) (IN_PART,IN_PART)
+    (0,0,90) None {} (0,1,0,90,0) (UNKNOWN,IN_PART)
+    (120,1,5) None {'gas_detectors':1} (120,0,0,5,0) (KNOWN,KNOWN)""")
 def test_votes_of_two_detectors(first, second, cabinet, shown, known):
     desk = gas_desk(first, second, **cabinet)
     expected = list(zip(shown, (known[0], *[known[1]] * 4)))
@@ -174,25 +154,13 @@ def test_the_silence_of_a_detector_is_seen_in_its_tick():
 
 
 # rated, limit, current -> margin: the larger of 2 A and 1 % of rated
-@pytest.mark.parametrize(
-    "rated_mA, limit_mA, current_mA, over_105_mA, over_110_mA",
-    [
-        (140_000, 100_000, 107_000, 0, -5000),
-        (140_000, 100_000, -112_001, 5001, 1),
-        (200_000, 100_000, 107_000, 0, -5000),
-        (201_000, 100_000, 107_000, -10, -5010),
-        (300_000, 100_000, 108_000, 0, -5000),
-        (140_000, 0, 2001, 1, 1),
-        (140_000, 0, -2001, 1, 1),
-        (300_000, 100_000, -3000, -105_000, -110_000),
-        (300_000, 100_000, -3001, -104_999, -109_999),
-        (140_000, 0, -2000, 0, 0),
-        (140_000, 19, 0, -2019, -2020),
-        (140_000, 300_000, 149_001, 1, -6999),
-        (140_000, 300_000, -156_000, 7000, 0),
-        (3_000_000, 3_000_000, 3_000_000, -180_000, -330_000),
-    ],
-)
+@cases("""rated_mA limit_mA current_mA over_105_mA over_110_mA
+    140_000 100_000 107_000 0 -5000 | 140_000 100_000 -112_001 5001 1
+    200_000 100_000 107_000 0 -5000 | 201_000 100_000 107_000 -10 -5010
+    300_000 100_000 108_000 0 -5000 | 140_000 0 2001 1 1 | 140_000 0 -2001 1 1
+    300_000 100_000 -3000 -105_000 -110_000 | 300_000 100_000 -3001 -104_999 -109_999
+    140_000 0 -2000 0 0 | 140_000 19 0 -2019 -2020 | 140_000 300_000 149_001 1 -6999
+    140_000 300_000 -156_000 7000 0 | 3_000_000 3_000_000 3_000_000 -180_000 -330_000""")
 def test_current_beyond_the_limit(rated_mA, limit_mA, current_mA, over_105_mA, over_110_mA):
     desk, charging = Desk(rated_current_mA=rated_mA), current_mA < 0
     desk.rack(s.CHARGE_CURRENT_MA_MAX, limit_mA if charging else 0)
@@ -214,20 +182,10 @@ def test_current_beyond_the_limit(rated_mA, limit_mA, current_mA, over_105_mA, o
         assert desk.of_rack(m.F_CHARGING)[1] == direction
 
 
-@pytest.mark.parametrize(
-    "rated_W, power_W, excess_W",
-    [
-        (250_000, 105_000, 0),
-        (250_000, 105_001, 1),
-        (250_000, -95_000, 0),
-        (250_000, -95_001, 1),
-        (90_000, 102_000, 0),
-        (100_000, 102_001, 1),
-        (150_000, 102_001, -999),
-        (250_000, 0, -95_000),
-        (250_000, 1, -104_999),
-    ],
-)
+@cases("""rated_W power_W excess_W
+    250_000 105_000 0 | 250_000 105_001 1 | 250_000 -95_000 0 | 250_000 -95_001 1
+    90_000 102_000 0 | 100_000 102_001 1 | 150_000 102_001 -999 | 250_000 0 -95_000
+    250_000 1 -104_999""")
 def test_power_beyond_the_limit(rated_W, power_W, excess_W):
     """The larger of 2 kW and 2 % of rated over the limit of its direction; 0 W is charging."""
     desk = Desk(units=2, racks=2)
@@ -259,8 +217,6 @@ def test_each_group_of_the_pcs_is_news_of_its_own():
 
 
 # -- bad frames
-
-
 def bad(desk, count, steps=1):
     """Recent bad frames after the driver's counter has moved to `count`."""
     desk.rack(s.BMS_BAD_FRAMES, count)
@@ -269,17 +225,13 @@ def bad(desk, count, steps=1):
 
 def test_bad_frames_leak_one_a_second():
     desk = Desk()
-    assert bad(desk, 0) == (0, KNOWN)
-    assert bad(desk, 7) == (7, KNOWN)
-    assert bad(desk, 9) == (9, KNOWN)
+    assert (bad(desk, 0), bad(desk, 7), bad(desk, 9)) == ((0, KNOWN), (7, KNOWN), (9, KNOWN))
     assert bad(desk, 9, steps=46) == (9, KNOWN)  # the 49th step
-    assert bad(desk, 9) == (8, KNOWN)
-    assert bad(desk, 9, steps=50 * 20) == (0, KNOWN)
+    assert (bad(desk, 9), bad(desk, 9, steps=50 * 20)) == ((8, KNOWN), (0, KNOWN))
     desk = Desk()
     bad(desk, 500)
     assert bad(desk, 3) == (500, KNOWN)  # a counter that begins anew adds nothing
-    assert bad(desk, 4) == (501, KNOWN)
-    assert bad(desk, s.INT_MAX) == (racks.BAD_FRAMES_MAX, KNOWN)
+    assert (bad(desk, 4), bad(desk, s.INT_MAX)) == ((501, KNOWN), (racks.BAD_FRAMES_MAX, KNOWN))
     desk = Desk()
     bad(desk, 5)
     desk.silence(desk.layout.rack_group(0, s.G_BMS_STATE))
@@ -289,8 +241,6 @@ def test_bad_frames_leak_one_a_second():
 
 
 # -- what changed
-
-
 def test_a_quiet_rack_is_not_computed_until_it_is_silent():
     desk = Desk(racks=2).step()
     desk.silence(*range(desk.layout.rack_group_base, desk.layout.groups)).step(ticks(500) - 1)
@@ -312,8 +262,7 @@ BUDGETS = {
 def test_budgets_come_from_the_parameters_and_round_up(parameter):
     for group in BUDGETS[parameter]:
         desk = Desk(**{parameter: 410}).step().silence(group).step(21)
-        assert desk.features.ages.known(group) == 1
-        assert desk.step().features.ages.known(group) == 0
+        assert (desk.features.ages.known(group), desk.step().features.ages.known(group)) == (1, 0)
 
 
 def test_nothing_is_known_before_it_was_seen_and_the_local_group_never_grows_old():

@@ -8,6 +8,7 @@ import pytest
 from desk import Desk
 from rows import ticks
 from started import running
+from text_cases import cases
 
 from safety import matrix as m, signals as s
 
@@ -30,10 +31,8 @@ def test_votes_of_smoke_and_heat(zones, heat_fitted):
         assert desk.step().of(m.F_FIRE_DETECTORS) == (votes(zones, heat_fitted, *alarms), KNOWN)
 
 
-@pytest.mark.parametrize(
-    "proof, feature, group",
-    [(s.AIRFLOW_OK, m.F_AIRFLOW_MISSING, s.G_IO_1), (s.DAMPER_OK, m.F_DAMPER_MISSING, s.G_IO_3)],
-)
+@cases("""proof feature group
+    s.AIRFLOW_OK m.F_AIRFLOW_MISSING s.G_IO_1 | s.DAMPER_OK m.F_DAMPER_MISSING s.G_IO_3""")
 def test_a_proof_is_missing_only_while_the_fan_is_on(proof, feature, group):
     """Of a fan that is off an open contact does not show that it would run again either."""
     desk = Desk()
@@ -52,16 +51,9 @@ def test_a_proof_is_missing_only_while_the_fan_is_on(proof, feature, group):
     assert desk.step().silence(group).step(1, elapsed=ticks(500) + 1).of(feature)[1] == UNKNOWN
 
 
-@pytest.mark.parametrize(
-    "alarms, row_4, row_5",
-    [
-        ((s.HEAT_OK,), True, False),
-        ((s.SMOKE_1_OK,), True, False),
-        ((s.SMOKE_2_OK,), True, False),
-        ((s.SMOKE_1_OK, s.HEAT_OK), True, True),
-        ((s.SMOKE_1_OK, s.SMOKE_2_OK), True, True),
-    ],
-)
+@cases("""alarms row_4 row_5
+    (s.HEAT_OK,) True False | (s.SMOKE_1_OK,) True False | (s.SMOKE_2_OK,) True False
+    (s.SMOKE_1_OK,s.HEAT_OK) True True | (s.SMOKE_1_OK,s.SMOKE_2_OK) True True""")
 def test_one_detector_is_an_alarm_and_two_are_a_fire(alarms, row_4, row_5):
     bench = running()
     for signal in alarms:

@@ -6,6 +6,7 @@ import random
 import pytest
 from desk import Desk
 from rows import ticks
+from text_cases import cases
 
 from safety import gas, matrix as m, signals as s
 
@@ -27,7 +28,6 @@ FITTED = [each for each in itertools.product(range(3), range(3), range(2)) if an
 
 
 def desk_with(combustible=2, vapour=2, toxic=1, **cabinet):
-    """A desk with so many detectors of each kind; all good and calibrated for 90 days."""
     desk = Desk(gas_detectors=combustible, offgas_detectors=vapour, toxic_fitted=toxic, **cabinet)
     for detectors in KINDS.values():
         for _, value in detectors:
@@ -101,10 +101,8 @@ def test_votes_over_random_courses(fitted):
                 assert (value if known else expected[0], known) == expected, name
 
 
-@pytest.mark.parametrize(
-    "first, second, highest, next_highest",
-    [(30, 10, 30, 10), (10, 30, 30, 10), (20, 20, 20, 20), (0, 25, 25, 0), (25, 0, 25, 0)],
-)
+@cases("""first second highest next_highest
+    30 10 30 10 | 10 30 30 10 | 20 20 20 20 | 0 25 25 0 | 25 0 25 0""")
 def test_the_second_highest_vapour(first, second, highest, next_highest):
     desk = desk_with()
     desk.inp[s.OFFGAS_1_PPM], desk.inp[s.OFFGAS_2_PPM] = first, second
@@ -128,9 +126,7 @@ def test_the_reading_of_a_faulty_detector_counts_and_clears_nothing():
     assert desk.of(m.F_OFFGAS_PPM_SECOND) == (70, IN_PART)
 
 
-@pytest.mark.parametrize(
-    "fitted, late", [((0, 2, 1), s.G_TOXIC), ((0, 2, 1), s.G_OFFGAS_1), ((0, 2, 0), s.G_OFFGAS_2)]
-)
+@cases("fitted late | (0,2,1) s.G_TOXIC | (0,2,1) s.G_OFFGAS_1 | (0,2,0) s.G_OFFGAS_2")
 def test_a_detector_never_heard_is_not_lost(fitted, late):
     desk = desk_with(*fitted)
     for signal in (s.OFFGAS_1_OK, s.OFFGAS_2_OK, s.TOXIC_OK):
@@ -203,8 +199,7 @@ def test_a_rise_is_unknown_from_the_tick_of_the_loss(loss):
     assert desk.step(10).of(m.F_TOXIC_RISE_PPM)[1] == UNKNOWN
     desk.silent.clear()
     desk.inp[s.TOXIC_OK], desk.inp[s.TOXIC_PPM] = 1, 60
-    assert desk.step().of(m.F_TOXIC_PPM) == (60, KNOWN)
-    assert desk.of(m.F_TOXIC_RISE_PPM)[1] == UNKNOWN
+    assert (desk.step().of(m.F_TOXIC_PPM), desk.of(m.F_TOXIC_RISE_PPM)[1]) == ((60, KNOWN), UNKNOWN)
     assert desk.step(SECOND).of(m.F_TOXIC_RISE_PPM) == (60, KNOWN)
 
 

@@ -8,6 +8,7 @@ from math import ceil
 import pytest
 from desk import Desk
 from rows import ticks
+from text_cases import cases
 
 from safety import matrix as m, parameters as p, signals as s
 
@@ -85,8 +86,6 @@ def seen(desk, rack=0):
 
 
 # -- extremes
-
-
 @pytest.mark.parametrize("modules", [1, 2, 3, 4, 15, 64])
 def test_extremes_median_and_spread_of_any_order(modules):
     chance = random.Random(modules)
@@ -161,8 +160,6 @@ def test_temperatures_and_cells_are_known_each_by_their_own_frames():
 
 
 # -- looking back
-
-
 class Frames:
     """What one rack's BMS sends: a frame in most steps, with at most one dead sensor."""
 
@@ -204,7 +201,6 @@ class Frames:
             self.desk.temperatures(self.temperatures + not_there, self.rack)
 
     def known(self, total):
-        """(temperatures, current) of frames of the last 500 ms, None for what is older."""
         told = [at is not None and total - at <= ticks(500) for at in self.heard_at.values()]
         return self.temperatures if told[0] else None, self.current_A if told[1] else None
 
@@ -248,19 +244,9 @@ def test_cold_racks_heat_too(risen_ddegC, rises):
     assert desk.of_rack(m.F_TEMPERATURE_RISING)[0] == rises
 
 
-@pytest.mark.parametrize(
-    "current_mA, heat_uK",
-    [
-        (0, 0),
-        (999, 0),
-        (9999, 0),
-        (10_000, 9),
-        (-10_999, 9),
-        (140_000, 1764),
-        (-140_999, 1764),
-        (3_000_000, 810_000),
-    ],
-)
+@cases("""current_mA heat_uK
+    0 0 | 999 0 | 9999 0 | 10_000 9 | -10_999 9 | 140_000 1764 | -140_999 1764
+    3_000_000 810_000""")
 def test_heat_of_the_current_is_never_taken_too_high(current_mA, heat_uK):
     desk = Desk()
     desk.rack(s.RACK_CURRENT_MA, current_mA)
@@ -281,8 +267,6 @@ def test_heat_of_the_largest_current_stays_in_range():
 
 
 # -- silence
-
-
 def test_no_old_rise_counts_after_a_silence():
     desk = Desk().step(3 * SECOND).silence_rack(s.G_BMS_TEMPERATURES)
     assert seen(desk) == [UNKNOWN] * 4, "in a silence, from its first tick on"
@@ -299,8 +283,7 @@ def test_no_old_rise_counts_after_a_silence():
 def test_a_new_history_is_empty_and_as_large_as_its_topology():
     for modules in (3, 0):
         new = Desk(racks=2, modules=modules).features.racks.heating
-        assert list(new.place) == [0] * 4
-        assert list(new.order) == [0] * modules
+        assert (list(new.place), list(new.order)) == ([0] * 4, [0] * modules)
         assert list(new.rise) == [0] * 3
 
 

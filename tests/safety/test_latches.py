@@ -7,6 +7,7 @@ import pytest
 from bench import default_image
 from rows import ticks
 from started import Plant, running
+from text_cases import cases
 
 from safety import latches, matrix as m, signals as s
 
@@ -25,7 +26,6 @@ class Desk:
         self.inp = self.plant.inp
 
     def stand(self, name, active=0, clear=CLEAR, known=m.KNOWN):
-        """Latch the last instance of a stage."""
         at = self.plant.instance(name)
         self.evaluator.features.known[self.evaluator.watch[at][0]] = known
         self.evaluator.latched[at] = 1 if name != SELF_ROW else 0
@@ -43,7 +43,6 @@ class Desk:
         return self.latches.update(1, self.inp, known)
 
     def latched(self):
-        """Ids of the latched stages."""
         marked = zip(self.evaluator.stage, self.evaluator.latched)
         return [m.STAGES[stage][m.S_ID] for stage, latched in marked if latched]
 
@@ -151,10 +150,7 @@ def test_a_remote_reset_is_of_remote_latches():
     assert desk.evaluator.first_out[0] == desk.plant.instance(SELF_ROW)
 
 
-@pytest.mark.parametrize(
-    "key_run, known, result",
-    [(1, 1, KEY_NEEDED), (0, 0, KEY_NEEDED), (1, 0, KEY_NEEDED), (0, 1, DONE)],
-)
+@cases("key_run known result | 1 1 KEY_NEEDED | 0 0 KEY_NEEDED | 1 0 KEY_NEEDED | 0 1 DONE")
 def test_a_key_reset_needs_the_key_turned_and_its_contact_fresh(key_run, known, result):
     assert Desk().stand(KEY_ROW).ask(m.KEY, key_run, known) == result
 
@@ -169,15 +165,11 @@ def test_only_what_the_operator_saw(kind):
         assert wrong == first or desk.ask(kind, 0, first=wrong) == CHANGED
     desk.stand("20b")
     assert desk.ask(kind, 0, mask=mask, first=first) == CHANGED, "one more stands than was seen"
-    assert desk.latches.left() == 3
-    assert desk.ask(kind, 0) == DONE
+    assert (desk.latches.left(), desk.ask(kind, 0)) == (3, DONE)
 
 
 # -- tokens
-
-
 def spend(desk, times):
-    """So many successful remote resets."""
     return [desk.stand(REMOTE_ROW).ask(m.REMOTE) for _ in range(times)]
 
 
@@ -193,16 +185,9 @@ def test_as_many_as_allowed_in_an_hour(allowed):
     assert desk.ask(m.KEY, key_run=0) == DONE, "the key needs none"
 
 
-@pytest.mark.parametrize(
-    "ages, after",
-    [
-        ((HOUR, HOUR, HOUR), (0, HOUR, HOUR)),
-        ((0, HOUR, HOUR), (1, 0, HOUR)),
-        ((5, 3, HOUR), (6, 4, 0)),
-        ((HOUR, 5, 3), (0, 6, 4)),
-        ((3, HOUR, 5), (4, 0, 6)),
-    ],
-)
+@cases("""ages after
+    (HOUR,HOUR,HOUR) (0,HOUR,HOUR) | (0,HOUR,HOUR) (1,0,HOUR) | (5,3,HOUR) (6,4,0)
+    (HOUR,5,3) (0,6,4) | (3,HOUR,5) (4,0,6)""")
 def test_a_reset_spends_the_oldest_token_the_first_of_several(ages, after):
     desk = Desk().stand(REMOTE_ROW, clear=CLEAR)
     desk.latches.token_age[:] = array("i", ages)
@@ -214,8 +199,7 @@ def test_every_token_ages_and_stops_at_the_hour():
     desk = Desk()
     desk.latches.token_age[:] = array("i", [0, 0, HOUR - 1])
     desk.latches.update(5, desk.inp, 1)
-    assert list(desk.latches.token_age) == [5, 5, HOUR]
-    assert desk.latches.left() == 1
+    assert (list(desk.latches.token_age), desk.latches.left()) == ([5, 5, HOUR], 1)
     desk.latches.token_age[:] = array("i", [HOUR - 1, 0, 0])
     desk.latches.update(5, desk.inp, 1)
     assert list(desk.latches.token_age) == [HOUR, 5, 5]
@@ -233,8 +217,6 @@ def test_how_long_a_cause_must_be_gone_is_a_parameter(clear_ms):
 
 
 # -- through the kernel
-
-
 def test_first_out_moves_to_the_next_latch_and_vanishes_with_the_last():
     bench = running()
     bench.silent.add(bench.layout.rack_group(0, s.G_BMS_CELLS))
@@ -247,8 +229,7 @@ def test_first_out_moves_to_the_next_latch_and_vanishes_with_the_last():
     bench.silent.clear()
     bench.inp[s.FIRE_ALARM_OK] = 1
     bench.step(CLEAR + 60)
-    assert bench.reset().step().out[s.RESET_RESULT] == DONE
-    assert bench.standing() == [KEY_ROW]
+    assert (bench.reset().step().out[s.RESET_RESULT], bench.standing()) == (DONE, [KEY_ROW])
     assert bench.out[s.FIRST_OUT_INSTANCE] == bench.instance(KEY_ROW)
     assert bench.out[s.FIRST_OUT] == [stage[m.S_ID] for stage in m.STAGES].index(KEY_ROW)
     assert bench.key_reset().step().out[s.RESET_RESULT] == DONE

@@ -7,6 +7,7 @@ import types
 import pytest
 from bench import default_image
 from channel_b_bench import CLOSED
+from text_cases import cases
 
 from safety import (
     channel as c,
@@ -82,7 +83,6 @@ def _started(**options):
 
 
 def _turns(board, second, sender, count, **fields):
-    """Ticks with a frame before each."""
     for _ in range(count):
         sender.tick(1)
         sender.frame.put(f.SIGNAL_BITS, CLOSED)
@@ -287,19 +287,9 @@ def test_a_pico_counts_whole_ticks_also_when_its_clock_comes_round(machine):
     assert board._watchdog.fed == 1 and 100 <= board._watchdog.timeout_ms < 500
 
 
-@pytest.mark.parametrize(
-    "content, cause, level",
-    [
-        (None, 1, m.KEY),
-        (b"", 1, m.KEY),
-        (b"\0\0", 1, m.KEY),
-        (b"\x03\xfc", 1, m.KEY),
-        (b"\0\xff", 1, m.SELF),
-        (b"\0\xff", 3, m.REMOTE),
-        (b"\x01\xfe", 1, m.REMOTE),
-        (b"\x02\xfd", 3, m.KEY),
-    ],
-)
+@cases(r"""content cause level
+    None 1 m.KEY | b"" 1 m.KEY | b"\0\0" 1 m.KEY | b"\x03\xfc" 1 m.KEY | b"\0\xff" 1 m.SELF
+    b"\0\xff" 3 m.REMOTE | b"\x01\xfe" 1 m.REMOTE | b"\x02\xfd" 3 m.KEY""")
 def test_an_unreadable_file_needs_the_key(machine, tmp_path, content, cause, level):
     _, board = _board("pico")
     machine.cause = cause

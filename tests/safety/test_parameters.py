@@ -4,6 +4,7 @@ import pytest
 from bench import default_image
 from hypothesis import given, settings, strategies as st
 from started import Plant, running
+from text_cases import cases
 
 from safety import matrix as m, parameters as p, signals as s
 from safety.evaluate import D_GATE
@@ -39,14 +40,9 @@ def test_each_parameter_has_a_default_in_its_range():
             assert unit != "bool" or (low, high) == (0, 1)
 
 
-@pytest.mark.parametrize(
-    "table, groups",
-    [
-        (s.CABINET_INPUTS, s.CABINET_GROUPS),
-        (s.UNIT_INPUTS, s.UNIT_GROUPS),
-        (s.RACK_INPUTS, s.RACK_GROUPS),
-    ],
-)
+@cases("""table groups
+    s.CABINET_INPUTS s.CABINET_GROUPS | s.UNIT_INPUTS s.UNIT_GROUPS
+    s.RACK_INPUTS s.RACK_GROUPS""")
 def test_every_input_has_a_range_and_a_group_and_every_group_an_input(table, groups):
     for _, unit, low, high, group in table:
         assert -s.INT_MAX <= low < high <= s.INT_MAX
@@ -137,18 +133,8 @@ def test_no_two_blocks_share_a_feature(units, racks):
     assert max(every) < kernel.features.never == len(kernel.features.value) - 1
 
 
-@pytest.mark.parametrize(
-    "duration_ms, tick_ms, expected",
-    [
-        (0, 20, 0),
-        (1, 20, 1),
-        (20, 20, 1),
-        (21, 20, 2),
-        (500, 20, 25),
-        (500, 30, 17),
-        (5000, 100, 50),
-    ],
-)
+@cases("""duration_ms tick_ms expected
+    0 20 0 | 1 20 1 | 20 20 1 | 21 20 2 | 500 20 25 | 500 30 17 | 5000 100 50""")
 def test_ticks_last_at_least_the_duration(duration_ms, tick_ms, expected):
     assert p.ticks(duration_ms, tick_ms) == expected
 
@@ -185,8 +171,6 @@ def test_words_are_within_the_topology_and_small_integers():
 
 
 # -- the CRC of the image
-
-
 @given(st.integers(0, 10**6), st.integers(0, 29), st.integers(0, 70))
 @settings(max_examples=40)
 def test_any_changed_bit_is_found_within_two_scans(word, bit, after):
@@ -219,16 +203,12 @@ def test_units_and_racks_have_their_own_silence_budgets():
 
 
 # -- parameters that the kernel reads once and must not mix up
-
-
 def changed(name, value, **topology):
-    """A running plant with one cabinet parameter changed."""
     return Plant(default_image(**topology, **{name: value})).run()
 
 
 def test_obligations_follow_the_frozen_time_of_the_configuration():
     bench = changed("meter_frozen_ms", 1000)
     bench.held[s.GRID_RAW_HASH] = bench.inp[s.GRID_RAW_HASH]
-    assert bench.step(49).out[s.OBLIGATIONS_OK] == 1
-    assert bench.step().out[s.OBLIGATIONS_OK] == 0
+    assert (bench.step(49).out[s.OBLIGATIONS_OK], bench.step().out[s.OBLIGATIONS_OK]) == (1, 0)
     assert running().step(50).out[s.OBLIGATIONS_OK] == 1

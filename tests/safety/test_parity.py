@@ -35,13 +35,11 @@ else:
 
 @functools.cache
 def walked(*case):
-    """A course of channel B as CPython has it."""
     return course.walk(*case, course.default_image(1, 3))
 
 
 @pytest.fixture(scope="module")
 def micropython(tmp_path_factory):
-    """What a case prints on MicroPython."""
     folder = tmp_path_factory.mktemp("micropython")
     ignored = shutil.ignore_patterns("__pycache__", "*.md")
     shutil.copytree(ROOT / "safety", folder / "safety", ignore=ignored)

@@ -13,12 +13,12 @@ from permit_desk import (
     RUNNING,
     STOPPING,
     TRIPPED,
-    ZERO_MA,
     Desk,
     arrange_one,
 )
 from rows import ticks
 from started import Plant, resting, running
+from text_cases import cases
 
 from safety import (
     bounds,
@@ -37,7 +37,6 @@ CURRENTS = ("zero", "load", "unknown")
 
 
 def given_out(bench):
-    """(state, PCS enable, contactor supply)."""
     return bench.out[s.STATE], bench.out[s.PCS_ENABLE_OK], bench.out[s.CONTACTOR_SUPPLY_OK]
 
 
@@ -57,7 +56,6 @@ USUAL.update(fault=0, opened=0, all_open=0)
 
 
 def stops(pcs, dc):
-    """A demand that ends whatever runs."""
     return pcs == m.PCS_STOP or dc >= m.DC_OPEN_AT_ZERO
 
 
@@ -131,8 +129,6 @@ def test_the_permit_of_each_state():
 
 
 # -- the rules of opening
-
-
 def may_open(pcs, dc, rack_carries, pcs_carries, waited):
     """Effects I, Z and "I at zero current" of the table, and the silence ladder's 3.2 s."""
     stopped = pcs == m.PCS_STOP
@@ -170,16 +166,8 @@ def test_when_a_trip_opens(rack_carries, pcs_carries):
 
 
 @pytest.mark.parametrize("unasked", [s.RUN_REQUEST, s.LOCK_OUT_OK])
-@pytest.mark.parametrize(
-    "waited, carries, opens",
-    [
-        (0, "zero", True),
-        (249, "load", False),
-        (250, "load", True),
-        (249, "unknown", False),
-        (250, "unknown", True),
-    ],
-)
+@cases("""waited carries opens
+    0 zero True | 249 load False | 250 load True | 249 unknown False | 250 unknown True""")
 @pytest.mark.parametrize("dc", [0, m.DC_INHIBIT])
 def test_a_stop_opens_only_with_a_lock_out_or_a_stop_request(unasked, waited, carries, opens, dc):
     """Row 38b lasts for as long as its sensor is broken: nobody could work on the cabinet."""
@@ -227,15 +215,12 @@ def test_bms_silence_ladder():
     assert falling == sorted(falling, reverse=True) and falling[0] > falling[-1] > 0
     assert bench.step().unit(s.DISCHARGE_W_MAX) == 0 and bench.standing() == ["40a", "40b"]
     bench.step(ticks(2000) - 1)
-    assert bench.out[s.PCS_ENABLE_OK] == 1
-    assert bench.step().standing() == ["40a", "40b", "40c"]
+    assert (bench.out[s.PCS_ENABLE_OK], bench.step().standing()) == (1, ["40a", "40b", "40c"])
     assert given_out(bench.step(ticks(200) - 1)) == (TRIPPED, 0, 1)
     assert bench.step().out[s.CONTACTOR_SUPPLY_OK] == 0, "3.2 s: the current is not known"
 
 
 # -- what counts as zero current
-
-
 @pytest.mark.parametrize("kinds", list(itertools.product(CURRENTS, repeat=3)))
 def test_zero_current_means_every_rack(kinds):
     """A rack that carries current outranks one that is not known."""
@@ -258,10 +243,8 @@ def test_a_report_speaks_for_its_own_rack(silent):
     assert desk.permit.contactors.current_zero() == -1
 
 
-@pytest.mark.parametrize(
-    "rack, current_mA, zero",
-    [(1, 499, 1), (1, -500, 0), (0, ZERO_MA, 1), (0, -ZERO_MA, 1), (0, LOAD_MA, 0), (0, -7000, 0)],
-)
+@cases("""rack current_mA zero
+    1 499 1 | 1 -500 0 | 0 6999 1 | 0 -6999 1 | 0 LOAD_MA 0 | 0 -7000 0""")
 def test_zero_current_is_less_than_five_percent_of_each_racks_rating(rack, current_mA, zero):
     image = default_image(racks=2)
     first = p.ImageMap(1, 2, m.STAGES_PER_SCOPE).rack
@@ -328,18 +311,11 @@ def test_nothing_starts_without_each_group(name):
     assert gone.out[s.INHIBIT_REASON] in (reason, evidence.I_INTERLOCK)
 
 
-@pytest.mark.parametrize(
-    "reason, signal, value",
-    [
-        (evidence.I_CELLS, "cells_online", 239),
-        (evidence.I_CURRENT, "rack_current_mA", 7000),
-        (evidence.I_CURRENT, "rack_current_mA", -7000),
-        (evidence.I_VOLTAGES, "rack_voltage_mV", 793_001),
-        (evidence.I_CONTACTOR, "contactor_state", s.CONTACTOR_CLOSED),
-        (evidence.I_INTERLOCK, s.KEY_RUN_OK, 0),
-        (evidence.I_LOCKED, s.LOCK_OUT_OK, 0),
-    ],
-)
+@cases("""reason signal value
+    evidence.I_CELLS cells_online 239 | evidence.I_CURRENT rack_current_mA 7000
+    evidence.I_CURRENT rack_current_mA -7000 | evidence.I_VOLTAGES rack_voltage_mV 793_001
+    evidence.I_CONTACTOR contactor_state s.CONTACTOR_CLOSED
+    evidence.I_INTERLOCK s.KEY_RUN_OK 0 | evidence.I_LOCKED s.LOCK_OUT_OK 0""")
 def test_missing_evidence_inhibits_without_latching(reason, signal, value):
     bench = Plant(racks=2)
     if isinstance(signal, str):
@@ -352,14 +328,9 @@ def test_missing_evidence_inhibits_without_latching(reason, signal, value):
 
 
 @pytest.mark.parametrize("state", [RUNNING, STOPPING])
-@pytest.mark.parametrize(
-    "pcs, dc, reason",
-    [
-        (0, 0, evidence.I_NONE),
-        (m.PCS_RAMP, 0, evidence.I_NONE),
-        (m.PCS_RAMP, m.DC_INHIBIT, evidence.I_INTERLOCK),
-    ],
-)
+@cases("""pcs dc reason
+    0 0 evidence.I_NONE | m.PCS_RAMP 0 evidence.I_NONE
+    m.PCS_RAMP m.DC_INHIBIT evidence.I_INTERLOCK""")
 def test_past_the_start_only_what_forbids_closing_is_named(state, pcs, dc, reason):
     desk = Desk()
     arrange_one(desk, state)
@@ -405,8 +376,6 @@ def test_a_cause_that_ends_before_its_debounce_lets_the_start_go_on():
 
 
 # -- stops, trips and attempts over time
-
-
 def tripped_long_ago():
     """41b has stopped the PCS and latched: the contactors stay closed, without current."""
     bench = running()
@@ -429,9 +398,7 @@ def test_a_trip_that_is_reset_before_it_opened_still_opens():
     assert bench.step(20).out[s.STATE] == RUNNING
 
 
-@pytest.mark.parametrize(
-    "signal, debounce_ms, waited_ms", [(s.LEAK_OK, 2000, 2000), (s.CELL_VOLTAGE_OK, 200, 200)]
-)
+@cases("signal debounce_ms waited_ms | s.LEAK_OK 2000 2000 | s.CELL_VOLTAGE_OK 200 200")
 def test_a_demand_to_open_has_its_own_time_in_an_old_trip(signal, debounce_ms, waited_ms):
     bench = tripped_long_ago()
     bench.load(60_000)
@@ -443,9 +410,7 @@ def test_a_demand_to_open_has_its_own_time_in_an_old_trip(signal, debounce_ms, w
 
 
 @pytest.mark.parametrize("state", [STOPPING, TRIPPED])
-@pytest.mark.parametrize(
-    "before, pcs, enable", [(1, 0, 1), (1, 1, 1), (0, 0, 0), (0, 1, 0), (1, 2, 0)]
-)
+@cases("before pcs enable | 1 0 1 | 1 1 1 | 0 0 0 | 0 1 0 | 1 2 0")
 def test_a_pcs_enable_is_kept_for_a_ramp_and_never_given_back(state, before, pcs, enable):
     desk = Desk()
     arrange_one(desk, state)
@@ -495,8 +460,6 @@ def test_closing_takes_a_bounded_time(held, limit_ms):
 
 
 # -- TEST: 5 % of rated for a minute
-
-
 def test_a_test_has_five_percent_unless_a_limit_is_tighter():
     bench = running(units=2, racks=4)
     bench.inp[s.TEST_REQUEST] = 1
@@ -504,8 +467,7 @@ def test_a_test_has_five_percent_unless_a_limit_is_tighter():
         bench.set_rack(s.CHARGE_CURRENT_MA_MAX, 1000, rack)
     bench.step()
     for way, reason in ((s.CHARGE_W_MAX, s.CHARGE_REASON), (s.DISCHARGE_W_MAX, s.DISCHARGE_REASON)):
-        assert bench.unit(way) == RATED_W // 20
-        assert bounds.LIMITS[bench.unit(reason)] == "test"
+        assert (bench.unit(way), bounds.LIMITS[bench.unit(reason)]) == (RATED_W // 20, "test")
     assert bench.unit(s.CHARGE_W_MAX, 1) == 1422
     assert bounds.LIMITS[bench.unit(s.CHARGE_REASON, 1)] == "bms_current"
     bench.inp[s.TEST_REQUEST] = 0
@@ -525,12 +487,8 @@ def test_a_test_ends_by_itself_in_a_controlled_stop():
 
 
 # -- C65: above its breaking capacity no contactor opens; the fuse is waited for
-
-
-@pytest.mark.parametrize(
-    "rack, current_mA, above",
-    [(0, 300_001, True), (0, 300_000, False), (1, 1001, True), (1, 1000, False), (1, -1001, True)],
-)
+@cases("""rack current_mA above
+    0 300_001 True | 0 300_000 False | 1 1001 True | 1 1000 False | 1 -1001 True""")
 def test_each_rack_has_a_breaking_capacity_of_its_own(rack, current_mA, above):
     image = default_image(racks=2)
     image[p.ImageMap(1, 2, m.STAGES_PER_SCOPE).rack + p.RACK_WORDS + p.R_BREAK_CURRENT_MA] = 1000

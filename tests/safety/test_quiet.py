@@ -7,8 +7,6 @@ from safety import matrix as m, signals as s
 
 
 class Calls:
-    """Counts the calls of a method of one object."""
-
     def __init__(self, owner, name):
         self.count, self.inner = 0, getattr(owner, name)
         setattr(owner, name, self)
@@ -39,7 +37,6 @@ class Reads(bytearray):
 
 
 def counted(bench, steps=1):
-    """{method: calls} over some steps."""
     kernel = bench.kernel
     owners = {"_combine_anew": kernel, "publish_causes": kernel.latches}
     owners.update(dict.fromkeys(("_block", "_any_hit"), kernel.evaluator))

@@ -6,6 +6,7 @@ import pytest
 from checked_ints import Small
 from desk import Desk
 from rows import ticks
+from text_cases import cases
 
 from safety import features, matrix as m, parameters as p, racks, signals as s
 from safety.contactors import LOST, STILL_CLOSED, UNTOLD
@@ -25,8 +26,6 @@ def after_seconds(desk, values):
 
 
 # -- row 24: a cell that falls without a load step
-
-
 def test_a_fall_counts_for_three_seconds_and_a_rise_not_at_all():
     """The first voltage of all is no fall."""
     fall = [(2000, 0)] + [(3300, CALM_MA)] * 4 + [(3050, CALM_MA)] * 4
@@ -35,20 +34,10 @@ def test_a_fall_counts_for_three_seconds_and_a_rise_not_at_all():
     assert after_seconds(Desk(), fall) == [0, 100, 250, 250, 150, 0]
 
 
-@pytest.mark.parametrize(
-    "rated_mA, step_mA, drop_mV",
-    [
-        (140_000, 0, 300),
-        (140_000, 14_000, 285),
-        (140_000, 140_000, 150),
-        (140_000, 280_000, 0),
-        (140_000, 420_000, 0),
-        (300_000, 300_000, 150),
-        (300_000, 30_999, 285),
-        (140_000, -140_000, 300),
-        (1000, 10_000, 500),
-    ],
-)
+@cases("""rated_mA step_mA drop_mV
+    140_000 0 300 | 140_000 14_000 285 | 140_000 140_000 150 | 140_000 280_000 0
+    140_000 420_000 0 | 300_000 300_000 150 | 300_000 30_999 285 | 140_000 -140_000 300
+    1000 10_000 500""")
 def test_a_load_step_explains_its_sag_and_charging_explains_none(rated_mA, step_mA, drop_mV):
     desk = Desk(rated_current_mA=rated_mA)
     start_mV = 3300 if rated_mA > 1000 else 5000  # so small a rack that a step explains 1.5 V
@@ -93,8 +82,6 @@ def test_each_rack_has_two_seconds_and_a_rating_of_its_own(rack):
 
 
 # -- what is read as it stands
-
-
 def test_spread_of_the_cells_and_invalid_sensors():
     desk = Desk().put(cell_voltage_mV_max=3456, cell_voltage_mV_min=3123, sensors_invalid_max=3)
     assert desk.step().of_rack(m.F_CELL_SPREAD_MV) == (333, KNOWN)
@@ -104,19 +91,9 @@ def test_spread_of_the_cells_and_invalid_sensors():
     assert desk.silence_rack(s.G_BMS_STATE).of_rack(m.F_SENSORS_INVALID_MAX)[1] == UNKNOWN
 
 
-@pytest.mark.parametrize(
-    "kohm, rack_mV, ohm_per_V",
-    [
-        (500, 1_000_000, 500),
-        (500, 1_000_999, 500),
-        (395, 790_000, 500),
-        (394, 790_000, 498),
-        (65_535, 1000, 65_535_000),
-        (0, 790_000, 0),
-        (500, 999, None),
-        (500, 0, None),
-    ],
-)
+@cases("""kohm rack_mV ohm_per_V
+    500 1_000_000 500 | 500 1_000_999 500 | 395 790_000 500 | 394 790_000 498
+    65_535 1000 65_535_000 | 0 790_000 0 | 500 999 None | 500 0 None""")
 def test_insulation_is_normalised_to_the_racks_own_voltage(kohm, rack_mV, ohm_per_V):
     desk = Desk().put(insulation_kohm=kohm, rack_voltage_mV=rack_mV)
     value, known = desk.step().of_rack(m.F_INSULATION_OHM_PER_V)
@@ -124,15 +101,8 @@ def test_insulation_is_normalised_to_the_racks_own_voltage(kohm, rack_mV, ohm_pe
     assert desk.silence_rack(s.G_BMS_PACK).of_rack(m.F_INSULATION_OHM_PER_V)[1] == UNKNOWN
 
 
-@pytest.mark.parametrize(
-    "rated_mA, current_mA, over_mA",
-    [
-        (140_000, 280_000, 0),
-        (140_000, 280_001, 1),
-        (140_000, -280_001, 1),
-        (1000, 3_000_000, 2_998_000),
-    ],
-)
+@cases("""rated_mA current_mA over_mA
+    140_000 280_000 0 | 140_000 280_001 1 | 140_000 -280_001 1 | 1000 3_000_000 2_998_000""")
 def test_current_beyond_twice_the_rating(rated_mA, current_mA, over_mA):
     desk = Desk(rated_current_mA=rated_mA).put(rack_current_mA=current_mA)
     assert desk.step().of_rack(m.F_CURRENT_OVER_200_MA) == (over_mA, KNOWN)
@@ -149,8 +119,6 @@ def test_the_hint_of_a_runaway_is_any_sign_of_the_cabinet(sign):
 
 
 # -- row 39: the contactors
-
-
 @pytest.mark.parametrize("report", range(4))
 @pytest.mark.parametrize("mismatch", [0, STILL_CLOSED, LOST])
 @pytest.mark.parametrize("current_mA, flows", [(6999, 0), (7000, 1), (-7000, 1), (-6999, 0)])
@@ -183,19 +151,11 @@ def test_a_current_older_than_the_report_of_open_does_not_count():
     assert desk.of_rack(m.F_CONTACTOR_MISMATCH) == (0, KNOWN), "the report is a new one"
 
 
-@pytest.mark.parametrize(
-    "online, told, state, missing, known",
-    [
-        (240, 0, s.CONTACTOR_CLOSED, 0, KNOWN),
-        (239, 0, s.CONTACTOR_CLOSED, 1, IN_PART),
-        (0, 0, s.CONTACTOR_CLOSED, 240, IN_PART),
-        (238, 5, s.CONTACTOR_CLOSED, 5, IN_PART),
-        (230, 5, s.CONTACTOR_CLOSED, 10, IN_PART),
-        (241, 0, s.CONTACTOR_CLOSED, 0, KNOWN),
-        (230, 5, s.CONTACTOR_OPEN, 5, KNOWN),
-        (230, 0, s.CONTACTOR_PRECHARGE, 10, IN_PART),
-    ],
-)
+@cases("""online told state missing known
+    240 0 s.CONTACTOR_CLOSED 0 KNOWN | 239 0 s.CONTACTOR_CLOSED 1 IN_PART
+    0 0 s.CONTACTOR_CLOSED 240 IN_PART | 238 5 s.CONTACTOR_CLOSED 5 IN_PART
+    230 5 s.CONTACTOR_CLOSED 10 IN_PART | 241 0 s.CONTACTOR_CLOSED 0 KNOWN
+    230 5 s.CONTACTOR_OPEN 5 KNOWN | 230 0 s.CONTACTOR_PRECHARGE 10 IN_PART""")
 def test_missing_cells_of_a_closed_rack_are_invalid_sensors(online, told, state, missing, known):
     """It ran on with none of 240, on the extremes of the cells that were left."""
     desk = Desk(racks=2).put(0, cells_online=240)
@@ -238,8 +198,6 @@ def test_a_vote_without_the_current_is_known_in_part(report, vote):
 
 
 # -- silence, seconds, and what is left out
-
-
 def test_a_quiet_rack_is_computed_once_a_second_in_its_own_tick():
     desk = Desk(racks=3).step()
     desk.silence(*range(desk.layout.rack_group_base, desk.layout.groups))
@@ -254,9 +212,7 @@ def test_a_quiet_rack_is_computed_once_a_second_in_its_own_tick():
     assert looked_at == {0: [50, 100], 1: [49, 99], 2: [48, 98]}
 
 
-@pytest.mark.parametrize(
-    "tick_ms, second_ticks", [(20, 50), (10, 100), (143, 6), (1000, 1), (2000, 1)]
-)
+@cases("tick_ms second_ticks | 20 50 | 10 100 | 143 6 | 1000 1 | 2000 1")
 def test_a_second_is_so_many_whole_ticks_and_at_least_one(tick_ms, second_ticks):
     desk = Desk()
     desk.image[p.H_TICK_MS] = tick_ms

@@ -6,6 +6,7 @@ import pytest
 from permit_desk import CLOSING, INHIBITED, RUNNING, TRIPPED
 from rows import ticks
 from started import Plant, resting, running
+from text_cases import cases
 
 from safety import evidence, permit, signals as s
 
@@ -26,7 +27,6 @@ class SlowRelays(Plant):
 
 
 def starting(late=1, **topology):
-    """A cabinet at rest that has just been asked to run."""
     bench = resting(**topology)
     bench.__class__, bench.told, bench.late = SlowRelays, [(0, 0)], late
     bench.inp[s.RUN_REQUEST] = 1
@@ -77,8 +77,7 @@ def test_a_stuck_relay_is_found_at_the_first_level_it_cannot_follow(level, relay
         assert bench.kernel.permit.relays[0] == found[0]
         bench.step()
     assert bench.out[s.STATE] == INHIBITED and bench.kernel.permit.tried[0] == 1
-    assert bench.out[s.PCS_ENABLE_OK] == 0
-    assert bench.out[s.CONTACTOR_SUPPLY_OK] == 0
+    assert (bench.out[s.PCS_ENABLE_OK], bench.out[s.CONTACTOR_SUPPLY_OK]) == (0, 0)
     assert bench.rack(s.CONTACTOR_CLOSE_OK) == 0
 
 
@@ -119,8 +118,6 @@ def test_a_module_that_is_not_heard_ends_the_attempt(group):
 
 
 # -- three failures in a row
-
-
 def fail(bench, way="relay"):
     """Let one attempt end; returns the bench at rest, with the waiting time over."""
     closing(bench)
@@ -166,8 +163,6 @@ def test_a_success_forgets_the_failures_before_it():
 
 
 # -- a trip while closing
-
-
 @pytest.mark.parametrize("level", range(len(LEVELS)))
 @pytest.mark.parametrize(
     "signal, value, reason",
@@ -200,17 +195,9 @@ def test_a_contactor_that_is_closed_at_the_start_arms_nothing():
 
 
 # -- row 39: what is told to open and does not, and what is told to stay closed and does not
-
-
-@pytest.mark.parametrize(
-    "reported, trips",
-    [
-        (s.CONTACTOR_FAULT, True),
-        (s.CONTACTOR_CLOSED, True),
-        (s.CONTACTOR_PRECHARGE, True),
-        (s.CONTACTOR_OPEN, False),
-    ],
-)
+@cases("""reported trips
+    s.CONTACTOR_FAULT True | s.CONTACTOR_CLOSED True | s.CONTACTOR_PRECHARGE True
+    s.CONTACTOR_OPEN False""")
 def test_a_rack_that_was_closed_and_does_not_report_open_is_row_39(reported, trips):
     bench = running(racks=2)
     bench.inp[s.RUN_REQUEST] = 0
@@ -233,10 +220,8 @@ def test_a_contactor_that_opens_by_itself_is_row_39(reported, then):
     assert not bench.standing() and bench.out[s.STATE] == RUNNING and bench.out[s.HORN_ON] == 0
     bench.step()
     assert bench.standing() == ["39"] and bench.out[s.STATE] == TRIPPED
-    assert bench.out[s.PCS_ENABLE_OK] == 0
-    assert bench.out[s.SHUNT_TRIP_ON] == 1
-    assert bench.out[s.HORN_ON] == 1
-    assert bench.step(ticks(200) + 1).out[s.CONTACTOR_SUPPLY_OK] == 0
+    assert (bench.out[s.PCS_ENABLE_OK], bench.out[s.SHUNT_TRIP_ON]) == (0, 1)
+    assert (bench.out[s.HORN_ON], bench.step(ticks(200) + 1).out[s.CONTACTOR_SUPPLY_OK]) == (1, 0)
 
 
 def test_the_contactors_are_watched_during_the_relay_test():

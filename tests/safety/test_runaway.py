@@ -3,6 +3,7 @@
 import itertools
 
 import pytest
+from text_cases import cases
 
 from safety import matrix as m, signals as s
 from safety.runaway import known_as, suspicion_pct
@@ -79,10 +80,7 @@ def test_it_is_known_in_part_while_a_fitted_sign_is_unknown(name, feature, of_ra
     assert known_as([m.KNOWN] * (2 * BASE), [1] * (2 * GROUPS), BASE, GROUPS) == m.KNOWN
 
 
-@pytest.mark.parametrize(
-    "other, told",
-    [(m.KNOWN, m.DOUBTED), (m.DOUBTED, m.DOUBTED), (m.IN_PART, m.IN_PART), (0, m.IN_PART)],
-)
+@cases("other told | m.KNOWN m.DOUBTED | m.DOUBTED m.DOUBTED | m.IN_PART m.IN_PART | 0 m.IN_PART")
 @pytest.mark.parametrize("doubted", range(len(SIGNS)))
 def test_it_is_doubted_while_a_sign_is_and_none_is_worse(doubted, other, told):
     places = [feature + of_rack * BASE for _, feature, of_rack, _ in SIGNS]

@@ -3,6 +3,7 @@
 import pytest
 from bench import default_image
 from channel_b_bench import CLOSED, DISAGREE_TICKS, EXPIRY_TICKS, ChannelB, permitting
+from text_cases import cases
 
 from safety import (
     channel as c,
@@ -206,17 +207,9 @@ def test_a_relay_may_open_in_its_time_after_the_start(ticks, why):
     assert bench.step(5).why == why
 
 
-@pytest.mark.parametrize(
-    "demand, level, before, after",
-    [
-        (m.D_PCS, m.PCS_RAMP, 1, 1),
-        (m.D_PCS, m.PCS_STOP, 0, 0),
-        (m.D_DC, m.DC_INHIBIT, 0, 1),
-        (m.D_DC, m.DC_OPEN_AT_ZERO, 0, 0),
-        (m.D_DC, m.DC_OPEN, 0, 0),
-        (m.D_DC, m.DC_OPEN_ONLY_AT_ZERO, 0, 0),
-    ],
-)
+@cases("""demand level before after
+    m.D_PCS m.PCS_RAMP 1 1 | m.D_PCS m.PCS_STOP 0 0 | m.D_DC m.DC_INHIBIT 0 1
+    m.D_DC m.DC_OPEN_AT_ZERO 0 0 | m.D_DC m.DC_OPEN 0 0 | m.D_DC m.DC_OPEN_ONLY_AT_ZERO 0 0""")
 def test_which_demands_hold_a_first_permit_up_or_take_one(demand, level, before, after):
     """before: the permit with the demand there from the start; after: when it comes later."""
     for bench, expected in ((ChannelB(), before), (permitting(), after)):
@@ -231,7 +224,6 @@ def test_which_demands_hold_a_first_permit_up_or_take_one(demand, level, before,
 
 
 def _tripped():
-    """An E-stop, released again, the cause clear for long enough, the key out of RUN."""
     bench = permitting()
     bench.contacts &= ~(_bit("estop_1_ok") | _bit("estop_2_ok"))
     bench.step(5, vote=0, signal_bits=CLOSED & ~3)
@@ -249,8 +241,7 @@ def _reset(bench, kind):
 
 def test_a_key_latch_needs_the_key_at_b_and_the_order_of_a():
     bench = _tripped()
-    assert bench.second.latch_level == m.KEY
-    assert _reset(bench, m.REMOTE) == "key needed"
+    assert (bench.second.latch_level, _reset(bench, m.REMOTE)) == (m.KEY, "key needed")
     bench.step(2, reset_kind=0)
     assert _reset(bench, m.KEY) == "key needed"  # the key is still in RUN
     bench.step(2, reset_kind=0)
@@ -275,8 +266,7 @@ def test_what_was_latched_is_latched_after_a_restart(level, stage):
     assert bench.second.latch_level == level
     if level == m.KEY:
         bench.contacts &= ~sc.KEY_BIT
-    assert bench.step(300).why == "interlock"
-    assert _reset(bench, level) == "done"
+    assert (bench.step(300).why, _reset(bench, level)) == ("interlock", "done")
     assert bench.step(2, reset_kind=0).second.permit
 
 

@@ -54,12 +54,9 @@ def test_the_same_stages():
 def test_stage_is_what_the_table_says(name):
     stage, row = STAGES[name], ROWS[name]
     features = m.FEATURES[stage[m.S_SCOPE]]
-    assert features[stage[m.S_FEATURE]] == row.watches
-    assert stage[m.S_SENSE] == (1 if row.above else -1)
-    assert stage[m.S_SET] == row.at
-    assert stage[m.S_SET_MS] == row.debounce_ms
-    assert stage[m.S_LATCH] == row.reset
-    assert (stage[m.S_CLEAR], stage[m.S_CLEAR_MS]) == CLEARS[name]
+    assert (features[stage[m.S_FEATURE]], stage[m.S_SENSE]) == (row.watches, 1 if row.above else -1)
+    assert (stage[m.S_SET], stage[m.S_SET_MS]) == (row.at, row.debounce_ms)
+    assert (stage[m.S_LATCH], (stage[m.S_CLEAR], stage[m.S_CLEAR_MS])) == (row.reset, CLEARS[name])
     assert stage[m.S_GATE] < len(features), "a gate is a feature of the stage's own scope"
     assert row.gate == ("" if stage[m.S_GATE] == m.NO_GATE else features[stage[m.S_GATE]])
     assert stage[m.S_ROW] == row_number(name)
@@ -103,7 +100,6 @@ def keys(text):
 
 
 def done(name, column):
-    """What a stage does in a column of the table, in its words there."""
     row = ROWS[name]
     if column == "debounce":
         return f"{row.debounce_ms / 1000:g}"

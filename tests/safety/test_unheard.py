@@ -3,6 +3,7 @@
 import pytest
 from bench import default_image
 from started import Plant
+from text_cases import cases
 
 from safety import contactors, latches, matrix as m, parameters as p, signals as s
 
@@ -10,7 +11,6 @@ WINDOW_S = 30  # row 22
 
 
 def restarted(*names, silent=()):
-    """A cabinet at rest after a restart, with latches of the run before."""
     plant = Plant()
     plant.inp[s.RUN_REQUEST] = 0
     plant.kernel.boot(0, 0, [plant.instance(name) for name in names])
@@ -19,7 +19,6 @@ def restarted(*names, silent=()):
 
 
 def groups(*names):
-    """Freshness groups of a cabinet with one unit and one rack, by name."""
     layout = Plant().layout
     found = {name: group for group, name in enumerate(s.CABINET_GROUPS)}
     found |= {name: layout.unit_group(0, group) for group, name in enumerate(s.UNIT_GROUPS)}
@@ -27,10 +26,8 @@ def groups(*names):
     return [found[name] for name in names]
 
 
-@pytest.mark.parametrize(
-    "word, group",
-    [(p.R_CELLS_REPORTED, s.G_BMS_CELLS), (p.R_TEMPERATURES_REPORTED, s.G_BMS_TEMPERATURES)],
-)
+@cases("""word group
+    p.R_CELLS_REPORTED s.G_BMS_CELLS | p.R_TEMPERATURES_REPORTED s.G_BMS_TEMPERATURES""")
 def test_an_unreported_group_is_not_waited_for(word, group):
     image = default_image(racks=2)
     image[p.ImageMap(1, 2, m.STAGES_PER_SCOPE).rack + p.RACK_WORDS + word] = 0
@@ -74,12 +71,7 @@ def test_each_rack_counts(rack):
 
 
 # -- contactors
-
-
-@pytest.mark.parametrize(
-    "first, kept",
-    [(s.CONTACTOR_FAULT, True), (s.CONTACTOR_PRECHARGE, True), (s.CONTACTOR_OPEN, False)],
-)
+@cases("first kept | s.CONTACTOR_FAULT True | s.CONTACTOR_PRECHARGE True | s.CONTACTOR_OPEN False")
 def test_a_weld_that_reports_a_fault_after_a_restart_is_not_cleared(first, kept):
     """Whether it had been closed was forgotten: the key took back its shunt trip."""
     plant = restarted("39")
@@ -112,17 +104,10 @@ def test_an_input_before_it_was_heard_says_nothing_of_contactors(unheard):
     ]
 
 
-@pytest.mark.parametrize(
-    "silent, fitted, known",
-    [
-        (("io_2",), {"io_3_fitted": 0}, m.IN_PART),
-        (("io_3",), {"io_3_fitted": 0}, m.KNOWN),
-        (("io_2", "io_3"), {"io_3_fitted": 0}, m.IN_PART),
-        (("io_3",), {}, m.IN_PART),
-        ((), {}, m.KNOWN),
-        (("meter_load",), {"meter_load_fitted": 0}, m.KNOWN),
-    ],
-)
+@cases("""silent fitted known
+    ('io_2',) {'io_3_fitted':0} m.IN_PART | ('io_3',) {'io_3_fitted':0} m.KNOWN
+    ('io_2','io_3') {'io_3_fitted':0} m.IN_PART | ('io_3',) {} m.IN_PART | () {} m.KNOWN
+    ('meter_load',) {'meter_load_fitted':0} m.KNOWN""")
 def test_of_several_modules_each_fitted_one_counts(silent, fitted, known):
     plant = Plant(default_image(**fitted))
     plant.silent |= set(groups(*silent))
