@@ -10,7 +10,7 @@ from text_cases import cases
 from safety import channel as c, frame as f, signals as s
 
 IMAGE_CRC, TABLE_CRC = 123_456_789, 987_654_321
-START = bytes((c.START_1, c.START_2))
+START = bytes((f.START_1, f.START_2))
 
 
 # A frame on the wire, written down apart from the tables.
@@ -150,7 +150,7 @@ def _wrong(buffer):
 @pytest.mark.parametrize("seed", range(12))
 def test_it_refuses_and_accepts_what_a_search_in_the_stream_finds(seed):
     source = random.Random(seed)
-    likely = (c.START_1, c.START_1, c.START_2, c.START_2, f.FRAME_BYTES, f.FRAME_SCHEMA, 0, 255)
+    likely = (f.START_1, f.START_1, f.START_2, f.START_2, f.FRAME_BYTES, f.FRAME_SCHEMA, 0, 255)
     stream = b""
     for frame in _frames(25):
         kind, frame = source.randrange(5), bytearray(frame)
