@@ -7,6 +7,7 @@ import stat
 import pytest
 
 from controller.console.terminal import login, users
+from tests.tables import table
 
 COST = users.N, users.R, users.P
 
@@ -36,17 +37,16 @@ def test_only_a_salted_hash_is_kept_and_only_for_the_owner(tmp_path):
 def test_a_user_is_on_the_disk_before_the_old_password_is_gone(tmp_path, monkeypatch):
     """A loss of power behind the rename must not leave an empty file: nobody could log in."""
     done = []
+
+    def noted(name, real):
+        def call(*given):
+            done.append((name, [new.stat().st_size > 0 for new in tmp_path.glob("console/*.new")]))
+            return real(*given)
+
+        return call
+
     for name in ("fsync", "rename"):
-        real = getattr(os, name)
-        monkeypatch.setattr(
-            os,
-            name,
-            lambda *given, name=name, real=real: (done.append((name, place())), real(*given)),
-        )
-
-    def place():
-        return [new.stat().st_size > 0 for new in tmp_path.glob("console/*.new")]
-
+        monkeypatch.setattr(os, name, noted(name, getattr(os, name)))
     users.add(str(tmp_path), "anna", "secret1")
     assert done == [("fsync", [True]), ("rename", [True])]
 
@@ -56,71 +56,48 @@ def test_the_cost_is_one_that_owasp_names():
 
 
 def test_who_is_let_in(tmp_path):
+    def is_right(name, password):
+        return users.is_right(str(tmp_path), name, password)
+
     users.add(str(tmp_path), "anna", "secret1")
-    assert users.is_right(str(tmp_path), "anna", "secret1")
-    for name, password in (
-        ("anna", "secret2"),
-        ("anna", ""),
-        ("anna", "s\u00e9cret1"),
-        ("bert", "secret1"),
-        ("", "secret1"),
-        ("../anna", "secret1"),
-        ("Anna", "secret1"),
-    ):
-        assert not users.is_right(str(tmp_path), name, password), (name, password)
+    assert is_right("anna", "secret1")
+    for password in ("secret2", "", "s\u00e9cret1"):
+        assert not is_right("anna", password), password
+    for name in ("bert", "", "../anna", "Anna"):
+        assert not is_right(name, "secret1"), name
     assert users.add(str(tmp_path), "anna", "another") is True
-    assert not users.is_right(str(tmp_path), "anna", "secret1") and users.is_right(
-        str(tmp_path), "anna", "another"
-    )
+    assert not is_right("anna", "secret1") and is_right("anna", "another")
     users.remove(str(tmp_path), "anna")
-    assert not users.is_right(str(tmp_path), "anna", "another")
+    assert not is_right("anna", "another")
 
 
-@pytest.mark.parametrize(
-    "check, allowed, refused, words",
-    [
-        (
-            users.checked_password,
-            ("123456", "x" * 64),
-            ("12345", "x" * 65, "123\t456", "12345\u00e9"),
-            "6 .. 64 printable ASCII",
-        ),
-        (
-            users.checked_name,
-            ("a", "a" * 16),
-            ("a" * 17, "", "7a", "../a", "a.b", "A"),
-            "1 .. 16 of a-z",
-        ),
-    ],
-)
-def test_passwords_and_names(check, allowed, refused, words):
-    assert [check(text) for text in allowed] == list(allowed)
-    for text in refused:
-        with pytest.raises(users.UserError, match=words):
-            check(text)
+def test_passwords_and_names():
+    texts = ("12345", "x" * 65, "123\t456", "12345\u00e9"), "6 .. 64 printable ASCII"
+    names = ("a" * 17, "", "7a", "../a", "a.b", "A"), "1 .. 16 of a-z"
+    for checked, allowed, (refused, words) in (
+        (users.checked_password, ["123456", "x" * 64], texts),
+        (users.checked_name, ["a", "a" * 16], names),
+    ):
+        assert [checked(text) for text in allowed] == allowed
+        for text in refused:
+            with pytest.raises(users.UserError, match=words):
+                checked(text)
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "scrypt",
-        "scrypt 16 8 1 00 00\n",
-        "md5 16 8 1 00 " + "00" * 32,
-        "\xff",
-        "scrypt 15 8 1 00 " + "00" * 32,
-        "scrypt 1099511627776 8 1 00 " + "00" * 32,
-        "scrypt -2 8 1 00 " + "00" * 32,
-        "scrypt 2 1 1 00 " + "00" * 32,
-        "scrypt 65536 1 1 00 " + "00" * 32,
-        "scrypt 16 8 9999 00 " + "00" * 32,
-    ],
-)
-def test_a_damaged_file_lets_nobody_in_and_says_so(tmp_path, text):
+HASH = "00" * 32
+DAMAGED = f"""
+'' ; scrypt ; 'scrypt 16 8 1 00 00\\n' ; md5 16 8 1 00 {HASH} ; '\\xff' ; scrypt 15 8 1 00 {HASH}
+scrypt 1099511627776 8 1 00 {HASH} ; scrypt -2 8 1 00 {HASH} ; scrypt 2 1 1 00 {HASH}
+scrypt 65536 1 1 00 {HASH} ; scrypt 16 8 9999 00 {HASH}
+"""
+
+
+def test_a_damaged_file_lets_nobody_in_and_says_so(tmp_path):
     users.add(str(tmp_path), "anna", "secret1")
-    path(tmp_path).write_bytes(text.encode("latin-1"))
-    with pytest.raises(users.UserError, match="damaged"):
-        users.is_right(str(tmp_path), "anna", "secret1")
+    for (text,) in table(DAMAGED):
+        path(tmp_path).write_bytes(text.encode("latin-1"))
+        with pytest.raises(users.UserError, match="damaged"):
+            users.is_right(str(tmp_path), "anna", "secret1")
 
 
 # -- who acts
@@ -141,24 +118,18 @@ def test_the_file_of_who_acts_holds_this_one_and_then_nobody(tmp_path):
 SECOND_US = 1_000_000
 
 
-def test_each_failure_doubles_the_wait_up_to_a_minute(tmp_path):
-    failures = login.Failures(str(tmp_path / "ttyS0.failed"))
-    waits = []
+def test_each_failure_doubles_the_wait_and_a_new_console_remembers(tmp_path):
+    place, now_us = str(tmp_path / "ttyS0.failed"), 100 * SECOND_US
+    failures, waits = login.Failures(place), []
     for _ in range(9):
-        failures.failed(100 * SECOND_US)
-        waits.append(failures.wait_us(100 * SECOND_US) // SECOND_US)
+        failures.failed(now_us)
+        waits.append(failures.wait_us(now_us) // SECOND_US)
     assert waits == [1, 2, 4, 8, 16, 32, 60, 60, 60]
-    assert failures.wait_us(160 * SECOND_US - 1) == 1 and failures.wait_us(160 * SECOND_US) == 0
-
-
-def test_a_new_console_remembers_failures(tmp_path):
-    place = str(tmp_path / "ttyS0.failed")
-    for _ in range(4):
-        login.Failures(place).failed(100 * SECOND_US)
     again = login.Failures(place)
-    assert again.count == 4 and again.wait_us(101 * SECOND_US) == 7 * SECOND_US
+    assert again.count == 9 and again.wait_us(160 * SECOND_US - 1) == 1
+    assert again.wait_us(160 * SECOND_US) == 0 and again.wait_us(101 * SECOND_US) == 59 * SECOND_US
     again.passed()
-    assert login.Failures(place).wait_us(101 * SECOND_US) == 0 and not os.path.exists(place)
+    assert login.Failures(place).wait_us(now_us) == 0 and not os.path.exists(place)
 
 
 def test_consoles_that_share_a_line_count_together(tmp_path):
@@ -195,15 +166,12 @@ def test_what_cannot_be_stored_counts_all_the_same(tmp_path):
     assert failures.wait_us(180 * SECOND_US) == 0
 
 
-@pytest.mark.parametrize("text", ["", "x", "3", "3 4 5", "9" * 300, "-5 0"])
-def test_a_damaged_count_waits_no_longer_than_a_minute(tmp_path, text):
-    (tmp_path / "a.failed").write_text(text)
-    failures = login.Failures(str(tmp_path / "a.failed"))
-    assert 0 <= failures.wait_us(0) <= 60 * SECOND_US
-    failures.failed(0)
-    assert failures.wait_us(0) >= SECOND_US
-
-
-def test_a_count_of_the_future_waits_no_longer_than_its_delay(tmp_path):
-    (tmp_path / "a.failed").write_text(f"3 {10**15}")
+def test_a_damaged_count_waits_no_longer_than_a_minute(tmp_path):
+    for text in ("", "x", "3", "3 4 5", "9" * 300, "-5 0"):
+        (tmp_path / "a.failed").write_text(text)
+        failures = login.Failures(str(tmp_path / "a.failed"))
+        assert 0 <= failures.wait_us(0) <= 60 * SECOND_US
+        failures.failed(0)
+        assert failures.wait_us(0) >= SECOND_US
+    (tmp_path / "a.failed").write_text(f"3 {10**15}")  # of the future
     assert login.Failures(str(tmp_path / "a.failed")).wait_us(0) == 4 * SECOND_US

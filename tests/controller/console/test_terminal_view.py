@@ -24,35 +24,28 @@ def look(watched):
     return made
 
 
-@pytest.mark.parametrize("name", sorted(set(words.PAGES.values())))
-def test_every_page_fits_and_its_parts_are_all_of_it(tripped, name):
+def test_every_page_fits_and_its_parts_are_all_of_it(tripped):
     made = look(tripped)
-    first = made.page(name, 0)
-    assert len(first.head) == 2 and first.head[1] == RULE
-    for part in range(first.parts):
-        body = made.page(name, part).body
-        assert len(body) <= view.BODY_ROWS
-        assert all(len(line) < 80 and line.isascii() for line in body)
-    assert made.page(name, first.parts).body == first.body, "behind the last part comes the first"
-    made.close()
-
-
-def test_lines_give_way_only_when_they_have_to():
-    full = [*["x"] * 10, RULE, *["y"] * 4, "", *["z"] * 4]
-    assert view.fitted(full[1:]) == full[1:] and len(full[1:]) == view.BODY_ROWS
-    assert view.fitted(full) == [line for line in full if line], (
-        "empty lines and rules, the last first"
-    )
-    long = ["x"] * 30
-    assert view.fitted(long) == long
-
-
-def test_the_page_of_alarms_names_its_causes(tripped):
-    made = look(tripped)
+    for name in set(words.PAGES.values()):
+        first = made.page(name, 0)
+        assert len(first.head) == 2 and first.head[1] == RULE
+        for part in range(first.parts):
+            body = made.page(name, part).body
+            assert len(body) <= view.BODY_ROWS
+            assert all(len(line) < 80 and line.isascii() for line in body)
+        assert made.page(name, first.parts).body == first.body, "behind the last comes the first"
     seen = made.page("alarms", 0).seen
     assert seen.words == "row 1a emergency stop, cabinet and 1 more" and seen.causes == made.alarm
     assert made.page("status", 0).seen is None
     made.close()
+
+
+def test_lines_give_way_only_when_they_have_to():
+    """Empty lines and rules, the last first."""
+    full = [*["x"] * 10, RULE, *["y"] * 4, "", *["z"] * 4]
+    assert view.fitted(full[1:]) == full[1:] and len(full[1:]) == view.BODY_ROWS
+    assert view.fitted(full) == [line for line in full if line]
+    assert view.fitted(["x"] * 30) == ["x"] * 30
 
 
 @pytest.mark.parametrize(
@@ -93,47 +86,36 @@ def test_the_key_is_out_only_when_a_ticking_controller_says_so(tmp_path):
 
 
 def test_no_controller_then_one_then_another(tmp_path):
-    made = view.View(str(tmp_path / "run"), str(tmp_path / "run"))
+    folder = tmp_path / "run"
+    made = view.View(str(folder), str(folder))
     made.update()
     assert "No controller is to be seen" in made.trouble and not made.is_live and made.alarm is None
     assert made.page("status", 0).body and made.page("help", 0).body == words.HELP
     assert all(len(line) < 80 for line in made.page("why", 0).body)
-    (tmp_path / "run").mkdir()
-    watched = Watched(tmp_path / "run").run(5)
-    made._pause = watched.rig.step
+    folder.mkdir()
+    (folder / "journal").write_bytes(b"\0" * 5000)
+    made.update()
+    assert "No controller is to be seen" in made.trouble
+    (folder / "journal").unlink()
+    made._pause = Watched(folder).run(5).rig.step
     made.update()
     assert made.trouble is None and made.is_live
     first = made.page("status", 0).head
-    os.rename(tmp_path / "run" / "journal", tmp_path / "run" / "journal.previous")
-    watched = Watched(tmp_path / "run").run(3)
-    made._pause = watched.rig.step
+    os.rename(folder / "journal", folder / "journal.previous")
+    made._pause = Watched(folder).run(3).rig.step
     made.update()
     assert made.is_live and made.page("status", 0).head != first
-    shutil.rmtree(tmp_path / "run")
+    shutil.rmtree(folder)
     made.update()
     assert made.trouble is not None
     made.close()
 
 
-def test_one_that_slept_begins_with_the_newest_keyframe(tmp_path, monkeypatch):
-    watched = Watched(tmp_path).run(5)
-    made = look(watched)
-    before = made._watch
-    monkeypatch.setattr(view, "BEHIND_FRAMES_MAX", 100)
-    watched.run(6)
-    made.update()
-    assert made._watch is before
-    watched.run(20)
-    made.update()
-    assert made._watch is not before and made.is_live
-    made.close()
-
-
-def test_a_watch_is_made_anew_every_hour(tripped, monkeypatch):
-    """What it remembers of the past grows."""
-    assert view.UPDATES_MAX == 3600 and view.BEHIND_FRAMES_MAX == 1500, (
-        "an hour of looks, half a minute of ticks"
-    )
+def test_a_watch_is_made_anew_every_hour_and_after_a_sleep(tripped, monkeypatch):
+    """What it remembers of the past grows; one that slept begins with the newest keyframe."""
+    hour_of_looks, half_a_minute_of_ticks = 3600, 1500
+    limits = view.UPDATES_MAX, view.BEHIND_FRAMES_MAX
+    assert limits == (hour_of_looks, half_a_minute_of_ticks)
     made = look(tripped)
     before = made._watch
     monkeypatch.setattr(view, "UPDATES_MAX", 3)
@@ -142,23 +124,24 @@ def test_a_watch_is_made_anew_every_hour(tripped, monkeypatch):
     assert made._watch is before
     made.update()
     assert made._watch is not before and made.is_live
+    monkeypatch.undo()
+    monkeypatch.setattr(view, "BEHIND_FRAMES_MAX", 100)
+    now_s, before = tripped.rig.now_us / 1e6, made._watch
+    tripped.run(now_s + 1)
+    made.update()
+    assert made._watch is before
+    tripped.run(now_s + 6)
+    made.update()
+    assert made._watch is not before and made.is_live
     made.close()
 
 
-def test_a_damaged_journal_is_one_line(tmp_path):
-    (tmp_path / "journal").write_bytes(b"\0" * 5000)
-    made = view.View(str(tmp_path), str(tmp_path))
-    made.update()
-    assert "No controller is to be seen" in made.trouble
-
-
 def test_words_of_commands_become_keys_of_the_same_width():
-    line = "LIMIT    none".ljust(64) + "(firebreak why)"
-    found = words.at_console(line)
-    assert found.endswith("(press 1)") and len(found) == len(line) == 79
-    start = "START    checklist 37 of 39: waits for PCS".ljust(61) + "(firebreak alarms)"
-    found = words.at_console(start)
-    assert found.endswith("  (press 2)") and len(found) == len(start) == 79
+    start = "START    checklist 37 of 39: waits for PCS"
+    for line, page, key in ("LIMIT    none", "why", 1), (start, "alarms", 2):
+        line = f"{line:{67 - len(page)}}(firebreak {page})"
+        found = words.at_console(line)
+        assert found.endswith(f" (press {key})") and len(found) == len(line) == 79
     assert words.at_console("remote (the command below). Now") == "remote (press R). Now"
     assert words.at_console("start it (firebreak start).") == "start it (press G)."
     assert len(words.MENU) < 80 and all(len(each) < 80 for each in [*words.HELP, *words.EXPORT])

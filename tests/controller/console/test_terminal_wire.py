@@ -26,6 +26,7 @@ from controller.console.terminal import actions, line, login, process, session, 
 from controller.record import spool
 from controller.run import channel_link, operator_commands
 from safety import latches
+from tests.tables import table
 
 pytestmark = pytest.mark.wire
 SEED = 20260314
@@ -34,6 +35,7 @@ GUARD_S = 30
 
 
 def doing_at(place):
+    os.makedirs(place, exist_ok=True)
     return actions.Actions(str(place), str(place), str(place), "ttyS0")
 
 
@@ -174,7 +176,7 @@ def test_garbage_does_nothing_but_turn_pages(terminal):
     random.seed(SEED)
     for _ in range(200):
         os.write(terminal.far, random.randbytes(100).replace(b"q", b"").replace(b"Q", b""))
-        terminal.turns(1)
+        terminal.turns(1, 20_000)
     assert terminal.session.who is None and not terminal.line.is_gone
     os.write(terminal.far, b"\x03")
     terminal.turns(2)
@@ -264,86 +266,60 @@ def test_a_reset_goes_to_the_controllers_socket_as_it_was_seen(terminal, tripped
     assert any(text == "ACK    anna at ttyS0 has seen this alarm." for text in terminal.types("2"))
 
 
-@pytest.mark.parametrize(
-    "here, in_b, line",
-    [
-        (latches.DONE, latches.NONE, "done."),
-        (latches.DONE, latches.NOTHING, "done; channel B: nothing to reset."),
-        (
-            latches.NOT_CLEAR_YET,
-            latches.DONE,
-            "not clear yet; channel B: done: see WAITS on this page.",
-        ),
-        (
-            latches.NOT_CLEAR_YET,
-            latches.KEY_NEEDED,
-            "not clear yet; channel B: key needed: turn the key switch out of RUN.",
-        ),
-        (
-            latches.NOTHING,
-            latches.CHANGED,
-            "nothing to reset; channel B: changed: look at IN B again.",
-        ),
-        (latches.CHANGED, latches.NONE, "changed: the page has changed since, look again."),
-        (latches.DONE, latches.NO_TOKENS, "done; channel B: no tokens."),
-        (latches.NO_TOKENS, latches.NONE, "no tokens: see RESETS for the next one."),
-        (latches.DONE, channel_link.NO_ANSWER, "done; channel B does not answer."),
-        (None, latches.NONE, "no answer."),
-    ],
-)
-def test_a_reset_is_told_and_recorded_with_both_answers(tmp_path, monkeypatch, here, in_b, line):
-    answer = operator_commands.Answer(here, in_b)
-    asked = answered(monkeypatch, operator_commands, "reset", answer)
-    shown = doing_at(tmp_path).reset(1, "anna", SEEN, True)
-    assert shown == f"Reset: {line}" and len(shown) < 80
-    assert asked == [(str(tmp_path / "command.sock"), operator_commands.KEY_RESET, *SEEN.causes)]
-    text = f"anna at ttyS0: key reset of {SEEN.words} (4, 0x1234): {answer.words()}"
-    assert notes(tmp_path) == [("RESET", text)]
+RESETS = """
+DONE | NONE | done. ; DONE | NOTHING | done; channel B: nothing to reset.
+NOT_CLEAR_YET | DONE | not clear yet; channel B: done: see WAITS on this page.
+NOT_CLEAR_YET | KEY_NEEDED | not clear yet; channel B: key needed: turn the key switch out of RUN.
+NOTHING | CHANGED | nothing to reset; channel B: changed: look at IN B again.
+CHANGED | NONE | changed: the page has changed since, look again.
+DONE | NO_TOKENS | done; channel B: no tokens.
+NO_TOKENS | NONE | no tokens: see RESETS for the next one.
+DONE | NO_ANSWER | done; channel B does not answer. ; None | NONE | no answer.
+"""
 
 
-CLOSES = "Start: accepted: it closes once the checklist is complete"
+def test_a_reset_is_told_and_recorded_with_both_answers(tmp_path, monkeypatch):
+    codes = vars(latches) | {"NO_ANSWER": channel_link.NO_ANSWER}
+    for here, in_b, words in table(RESETS):
+        answer = operator_commands.Answer(here and codes[here], codes[in_b])
+        asked = answered(monkeypatch, operator_commands, "reset", answer)
+        shown = doing_at(tmp_path / f"{here}{in_b}").reset(1, "anna", SEEN, True)
+        assert shown == f"Reset: {words}" and len(shown) < 80
+        path = str(tmp_path / f"{here}{in_b}" / "command.sock")
+        assert asked == [(path, operator_commands.KEY_RESET, *SEEN.causes)]
+        text = f"anna at ttyS0: key reset of {SEEN.words} (4, 0x1234): {answer.words()}"
+        assert notes(tmp_path / f"{here}{in_b}") == [("RESET", text)]
+
+
+CLOSES = "accepted: it closes once the checklist is complete"
 UNSTORED = "in effect, but a restart loses it: see the controller's messages."
+ACTS = f"""
+start | START | ACCEPTED | '' | Start: {CLOSES}.
+start | START | ACCEPTED | waits for R701 | Start: {CLOSES}, see START on page 2.
+start | START | NOT_STORED | '' | Start: the store does not take it: see the controller's messages.
+stop | STOP | ACCEPTED | '' | Stop: accepted: it ramps to zero and opens.
+stop | STOP | None | '' | Stop: no answer. ; stop | STOP | UNSTORED | '' | Stop: {UNSTORED}
+lamp_test | LAMPS | ACCEPTED | '' | Lamp test: accepted.
+"""
+LOCK_OUTS = f"""
+True | ACCEPTED | Lock-out: accepted. ; True | UNSTORED | Lock-out: {UNSTORED}
+False | NOT_LOCKED | End of the lock-out: it is not locked out.
+False | ACCEPTED | End of the lock-out: accepted: start it with G.
+"""
 
 
-@pytest.mark.parametrize(
-    "do, code, answer, waits, line",
-    [
-        ("start", "START", "ACCEPTED", "", f"{CLOSES}."),
-        ("start", "START", "ACCEPTED", "waits for R701", f"{CLOSES}, see START on page 2."),
-        (
-            "start",
-            "START",
-            "NOT_STORED",
-            "",
-            "Start: the store does not take it: see the controller's messages.",
-        ),
-        ("stop", "STOP", "ACCEPTED", "", "Stop: accepted: it ramps to zero and opens."),
-        ("stop", "STOP", None, "", "Stop: no answer."),
-        ("stop", "STOP", "UNSTORED", "", f"Stop: {UNSTORED}"),
-        ("lamp_test", "LAMPS", "ACCEPTED", "", "Lamp test: accepted."),
-    ],
-)
-def test_a_start_and_a_stop_are_told_and_recorded(
-    tmp_path, monkeypatch, do, code, answer, waits, line
-):
-    answered(monkeypatch, operator_commands, "ask", answer and getattr(operator_commands, answer))
-    answered(monkeypatch, run_words, "of_start", (run_words.CLOSES, waits))
-    assert getattr(doing_at(tmp_path), do)(1, "anna") == line and len(line) < 80
-    assert notes(tmp_path) == [(code, f"anna at ttyS0: {line.partition(': ')[2][:-1]}")]
-
-
-@pytest.mark.parametrize(
-    "is_locked, answer, line",
-    [
-        (True, operator_commands.ACCEPTED, "Lock-out: accepted."),
-        (True, operator_commands.UNSTORED, f"Lock-out: {UNSTORED}"),
-        (False, operator_commands.NOT_LOCKED, "End of the lock-out: it is not locked out."),
-        (False, operator_commands.ACCEPTED, "End of the lock-out: accepted: start it with G."),
-    ],
-)
-def test_the_end_of_a_lock_out_is_no_start(tmp_path, monkeypatch, is_locked, answer, line):
-    answered(monkeypatch, operator_commands, "lock_out", answer)
-    assert doing_at(tmp_path).lock_out(1, "anna", is_locked) == line
+def test_a_start_a_stop_and_a_lock_out_are_told_and_recorded(tmp_path, monkeypatch):
+    codes = {**vars(operator_commands), None: None}
+    for number, (do, code, answer, waits, words) in enumerate(table(ACTS)):
+        made = doing_at(tmp_path / str(number))
+        answered(monkeypatch, operator_commands, "ask", codes[answer])
+        answered(monkeypatch, run_words, "of_start", (run_words.CLOSES, waits))
+        assert getattr(made, do)(1, "anna") == words and len(words) < 80
+        text = f"anna at ttyS0: {words.partition(': ')[2][:-1]}"
+        assert notes(tmp_path / str(number)) == [(code, text)]
+    for is_locked, answer, words in table(LOCK_OUTS):
+        answered(monkeypatch, operator_commands, "lock_out", codes[answer])
+        assert made.lock_out(1, "anna", is_locked) == words
 
 
 def test_an_alarm_of_channel_b_is_recorded_and_acknowledged_too(tmp_path, monkeypatch):

@@ -19,6 +19,7 @@ from controller.recorder import events, rescue
 from controller.recorder.database import Database, DatabaseError
 from controller.recorder.limits import Limits
 from safety import signals as s
+from tests.tables import table
 
 SEED = 20260314
 TRIPS = "SELECT * FROM events WHERE kind = 'trip' ORDER BY id"
@@ -127,8 +128,7 @@ def test_captures_are_removed_oldest_first_and_the_table_says_so(tmp_path):
     limits = Limits(capture_before_s=1, capture_after_s=1, captures_MB=8)
     bench = Bench(tmp_path, [estop(2)], limits).start_recorder()
     for number in (1, 2):
-        path = bench.state_dir / "captures" / f"trip_{number}.journal"
-        path.write_bytes(bytes(7 << 20))
+        (bench.state_dir / "captures" / f"trip_{number}.journal").write_bytes(bytes(7 << 20))
     with bench.recorder.archive.database._connection as connection:
         connection.execute("INSERT INTO captures(event_id, file) VALUES (1, 'trip_1.journal')")
     names = [path.name for path in bench.run(4).captures()]
@@ -280,20 +280,17 @@ def test_a_damaged_database_is_put_aside_and_no_trip_is_lost(bench):
 
 
 def _spoil(path, how):
-    content = bytearray(path.read_bytes())
-    for end in ("-wal", "-shm"):
+    whole = path.read_bytes()
+    for end in ("", "-wal", "-shm"):
         path.with_name(path.name + end).unlink(missing_ok=True)
-    path.unlink()
-    if how == "header":
-        content[:64] = os.urandom(64)
-    elif how == "middle":
-        content[4096:] = os.urandom(len(content) - 4096)
-    elif how == "empty":
-        content = b""
-    elif how == "text":
-        content = b"t_s,power_W\n" * 1000
+    contents = {
+        "header": os.urandom(64) + whole[64:],
+        "middle": whole[:4096] + os.urandom(len(whole) - 4096),
+        "empty": b"",
+        "text": b"t_s,power_W\n" * 1000,
+    }
     if how != "gone":
-        path.write_bytes(content)
+        path.write_bytes(contents[how])
 
 
 def test_a_database_taken_away_while_it_is_written_is_noticed(bench):
@@ -340,40 +337,35 @@ def line_of(**changes):
     return json.dumps([values, head.hex(), previous.hex()]).encode()
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
-        b'[[],"",""]',
-        b'[["x"],"",""]',
-        b'[[null,1],"00","00"]',
-        b"[" * 100_000,
-        b"7",
-        b'{"a":1,"b":2,"c":3}',
-        b"\xff",
-        b'[1,"%s","%s"]' % (b"00" * 32, b"00" * 32),
+OTHER_FORMS = r"""
+b'[[],"",""]' ; b'[["x"],"",""]' ; b'[[null,1],"00","00"]' ; b'7' ; b'{"a":1,"b":2,"c":3}' ; b"\xff"
+"""
+# the hash is right, but the database cannot keep it
+UNFIT = r"""
+{"kind": "note"} ; {"id": "93"} ; {"id": 9.5} ; {"id": True} ; {"id": 9223372036854775808}
+{"sequence": [1]} ; {"text": None} ; {"text": "\ud800"} ; {"utc_us": None}
+"""
+
+
+def test_a_line_of_another_form_or_torn_or_changed_does_not_count(tmp_path):
+    zeros = b"00" * 32
+    changed = [
         line_of().replace(b"[[93,", b"[[94,"),
         line_of().replace(b"R801", b"R802"),
-        line_of().replace(b'"%s"]' % (b"00" * 32), b'""]'),
-        # the hash is right, but the database cannot keep it
-        line_of(kind="note"),
-        line_of(id="93"),
-        line_of(id=9.5),
-        line_of(id=True),
-        line_of(id=1 << 63),
-        line_of(sequence=[1]),
-        line_of(text=None),
-        line_of(text="\ud800"),
-        line_of(utc_us=None),
+        line_of().replace(b'"%s"]' % zeros, b'""]'),
         line_of()[:-40],
-    ],
-)
-def test_a_line_of_another_form_or_torn_or_changed_does_not_count(tmp_path, line):
+        b"[" * 100_000,
+        b'[1,"%s","%s"]' % (zeros, zeros),
+    ]
     log = TripLog(str(tmp_path))
     log.append([copied(13)])
-    with open(log.path, "ab") as file:
-        file.write(line + b"\n")
-    again = TripLog(str(tmp_path))
-    assert again.newest == 13 and again.entries() == [copied(13)]
+    whole = open(log.path, "rb").read()
+    unfit = [line_of(**changes) for (changes,) in table(UNFIT)]
+    for line in [*changed, *unfit, *(form for (form,) in table(OTHER_FORMS))]:
+        with open(log.path, "wb") as file:
+            file.write(whole + line + b"\n")
+        again = TripLog(str(tmp_path))
+        assert again.newest == 13 and again.entries() == [copied(13)], line
 
 
 def test_a_trip_whose_line_was_torn_is_copied_again(bench):

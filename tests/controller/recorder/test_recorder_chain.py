@@ -13,6 +13,7 @@ from hypothesis import given, strategies as st
 from controller.record import chain
 from controller.recorder import retention
 from controller.recorder.database import Database, DatabaseError, Row
+from tests.tables import table
 
 
 def row(index, kind="note"):
@@ -55,45 +56,34 @@ def test_another_program_can_compute_it(database):
     assert (found.events, found.first, found.last, found.missing) == (30, 1, 30, 0)
 
 
-@pytest.mark.parametrize(
-    "column, value",
-    [
-        ("sequence", 99),
-        ("uptime_ms", 1),
-        ("utc_us", 1),
-        ("utc_source", "'rtc'"),
-        ("utc_uncertainty_us", "NULL"),
-        ("kind", "'clear'"),
-        ("code", "'R802'"),
-        ("scope", "'rack1'"),
-        ("text", "'nothing happened'"),
-        ("hash", "x'00'"),
-    ],
-)
-def test_every_column_of_an_event_is_held(database, column, value):
-    found = changed(database, f"UPDATE events SET {column} = {value} WHERE id = 12")
-    assert not found.intact
-    assert found.breaks[0].startswith("event 12:"), found.breaks
+CHANGED = """
+sequence = 99 ; uptime_ms = 1 ; utc_us = 1 ; utc_source = 'rtc' ; utc_uncertainty_us = NULL
+kind = 'clear' ; code = 'R802' ; scope = 'rack1' ; text = 'nothing happened' ; hash = x'00'
+"""
+
+
+def test_every_column_of_an_event_is_held(database, tmp_path):
+    for (change,) in table(CHANGED):
+        with contextlib.closing(sqlite3.connect(tmp_path / "copy.db")) as copy, copy:
+            sqlite3.connect(database.path).backup(copy)
+            copy.execute(f"UPDATE events SET {change} WHERE id = 12")
+            found = chain.verify(copy, None)
+        assert not found.intact and found.breaks[0].startswith("event 12:"), found.breaks
 
 
 COPY = "sequence, uptime_ms, utc_us, utc_source, utc_uncertainty_us, kind, code, scope, text, hash"
+SWAP = "UPDATE events SET id = {} WHERE id = {}".format
+MOVED = f"""
+DELETE FROM events WHERE id = 9 | events 9 to 9 are missing
+DELETE FROM events WHERE id BETWEEN 1 AND 4 | events 1 to 4 are missing
+DELETE FROM events WHERE id > 27 | the newest event should be 30
+DELETE FROM events | the newest event should be 30
+{SWAP(-1, 5)}; {SWAP(5, 6)}; {SWAP(6, -1)} | event 5:
+INSERT INTO events SELECT 31, {COPY} FROM events WHERE id = 30 | event 31:
+"""
 
 
-@pytest.mark.parametrize(
-    "statements, words",
-    [
-        ("DELETE FROM events WHERE id = 9", "events 9 to 9 are missing"),
-        ("DELETE FROM events WHERE id BETWEEN 1 AND 4", "events 1 to 4 are missing"),
-        ("DELETE FROM events WHERE id > 27", "the newest event should be 30"),
-        ("DELETE FROM events", "the newest event should be 30"),
-        (
-            "UPDATE events SET id = -1 WHERE id = 5; UPDATE events SET id = 5 WHERE id = 6; "
-            "UPDATE events SET id = 6 WHERE id = -1",
-            "event 5:",
-        ),
-        (f"INSERT INTO events SELECT 31, {COPY} FROM events WHERE id = 30", "event 31:"),
-    ],
-)
+@pytest.mark.parametrize("statements, words", table(MOVED))
 def test_what_is_taken_out_put_in_or_moved_is_found(database, statements, words):
     found = changed(database, *statements.split(";"))
     assert any(line.startswith(words) for line in found.breaks), found.breaks
@@ -112,26 +102,24 @@ def test_who_has_a_published_hash_finds_a_chain_that_was_made_anew(database, tmp
 def test_retention_leaves_a_chain_that_can_be_checked_and_every_trip(database):
     trips = database.query("SELECT * FROM events WHERE kind = 'trip'")
     published = database.query("SELECT hash FROM events WHERE id = 11")[0][0]
-    retention.drop_events(
-        database, lambda *what: row(0)._replace(**dict(zip(Row._fields[5:], what))), False
-    )
+
+    def label(*what):
+        return row(0)._replace(**dict(zip(Row._fields[5:], what)))
+
+    retention.drop_events(database, label, False)
     assert database.query("SELECT * FROM events WHERE kind = 'trip'") == trips
     database.write([row(40)])
     found = check(database)
     assert found.intact and found.missing == 30 - len(trips), found.breaks
     # of an event that is gone: nobody can tell any more
-    assert not check(database, published).intact
-    assert check(database, trips[1][-1]).intact
+    assert not check(database, published).intact and check(database, trips[1][-1]).intact
     narrower = "UPDATE events SET scope = 'events <= 3' WHERE code = 'RETENTION'"
     assert changed(database, narrower).breaks
 
 
 def test_links_alone_excuse_nothing(database):
-    found = changed(
-        database,
-        "INSERT INTO links SELECT 10, hash FROM events WHERE id = 9",
-        "DELETE FROM events WHERE id = 9",
-    )
+    link = "INSERT INTO links SELECT 10, hash FROM events WHERE id = 9"
+    found = changed(database, link, "DELETE FROM events WHERE id = 9")
     assert found.breaks == ["events 9 to 9 are missing, and nothing says why"]
 
 

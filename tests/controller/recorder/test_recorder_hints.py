@@ -9,6 +9,7 @@ from controller.hints import hint_statistics
 from controller.recorder.hint_watch import LOOK_US, REPEAT_US, HintWatch, Tally
 from controller.site import config
 from controller.sites import EXAMPLE
+from tests.tables import table
 
 SOURCES = config.load(EXAMPLE).sources
 S = hint_statistics
@@ -24,10 +25,7 @@ class Counters:
 
     def look(self, passed_us=LOOK_US):
         self.now_us += passed_us
-        return [
-            (event.kind, event.code, event.scope, event.text)
-            for event in self.watch.look(self.now_us)
-        ]
+        return [tuple(event[1:]) for event in self.watch.look(self.now_us)]
 
     def refuse(self, count, code=hint_codes.TOO_LATE, row=0, counter=S.REFUSED):
         self.stats.rows[row][counter] += count
@@ -98,19 +96,13 @@ def test_it_looks_once_a_second(counters, passed_us, told):
     assert len(counters.look(passed_us)) == told
 
 
-@pytest.mark.parametrize(
-    "counts, told",
-    [
-        ((0, 0), [0, 0]),
-        ((7, 8), [0, 1]),
-        ((7, 9, 12), [0, 2, 0]),
-        ((7, 3), [0, 3]),
-        ((7, 0), [0, 0]),
-    ],
-)
-def test_a_counter_that_began_anew_counts_from_0(counts, told):
-    tally = Tally()
-    assert [tally.due(count, number * LOOK_US) for number, count in enumerate(counts)] == told
+TOLD = "0, 0 | [0, 0] ; 7, 8 | [0, 1] ; 7, 9, 12 | [0, 2, 0] ; 7, 3 | [0, 3] ; 7, 0 | [0, 0]"
+
+
+def test_a_counter_that_began_anew_counts_from_0():
+    for counts, told in table(TOLD):
+        tally = Tally()
+        assert [tally.due(count, at * LOOK_US) for at, count in enumerate(counts)] == told
 
 
 def test_the_next_is_told_a_minute_after_the_last():

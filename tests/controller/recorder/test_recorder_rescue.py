@@ -18,6 +18,7 @@ from controller.recorder import head, rescue
 from controller.recorder.archive import Archive
 from controller.recorder.database import Database, DatabaseError, Row
 from controller.recorder.limits import Limits
+from tests.tables import table
 
 EVENTS = 27
 TRIPS = "SELECT * FROM events WHERE kind = 'trip' ORDER BY id"
@@ -110,22 +111,20 @@ def renamed(old, new):
 
 
 TRIPS_ONLY = ["event 5", "event 20", "event 28"]
+SPOILT = {
+    "index": (Cabinet.damage, told(28), 27),
+    # links are read with the first trip
+    "links": (lambda cabinet: cabinet.damage("links"), told(28), 28),
+    "events": (renamed(b"scope TEXT", b"sc\xf5pe TEXT"), TRIPS_ONLY, 27),
+    "seconds": (renamed(b"soc_permille, cell", b"soc_permillem cell"), told(28), 27),
+    "meta": (renamed(b"meta(key TEXT", b"meta(kay TEXT"), told(28), 27),
+    "format": (lambda cabinet: cabinet.change(44, bytes((0, 0, 0, 99))), TRIPS_ONLY, 27),
+}
 
 
-@pytest.mark.parametrize(
-    "spoil, texts, up_to",
-    [
-        (Cabinet.damage, told(28), 27),
-        # links are read with the first trip
-        (lambda cabinet: cabinet.damage("links"), told(28), 28),
-        (renamed(b"scope TEXT", b"sc\xf5pe TEXT"), TRIPS_ONLY, 27),
-        (renamed(b"soc_permille, cell_mV_min", b"soc_permillem cell_mV_min"), told(28), 27),
-        (renamed(b"meta(key TEXT", b"meta(kay TEXT"), told(28), 27),
-        (lambda cabinet: cabinet.change(44, bytes((0, 0, 0, 99))), TRIPS_ONLY, 27),
-    ],
-    ids=["index", "links", "events", "seconds", "meta", "format"],
-)
-def test_a_damaged_database_is_noticed_and_rescued(cabinet, spoil, texts, up_to):
+@pytest.mark.parametrize("what", SPOILT)
+def test_a_damaged_database_is_noticed_and_rescued(cabinet, what):
+    spoil, texts, up_to = SPOILT[what]
     spoil(cabinet.fill())
     archive = cabinet.add(28, kind="trip")
     cabinet.start().close()
@@ -138,9 +137,8 @@ def test_a_damaged_database_is_noticed_and_rescued(cabinet, spoil, texts, up_to)
 
 def test_a_page_in_the_middle_does_not_cost_what_is_newer(cabinet, capsys):
     archive = cabinet.start()
-    archive.write(
-        [label("note", "", "cabinet", f"event {number} {'x' * 60}") for number in range(1, 301)]
-    )
+    texts = [f"event {number} {'x' * 60}" for number in range(1, 301)]
+    archive.write([label("note", "", "cabinet", text) for text in texts])
     archive.close()
     page = cabinet.path.read_bytes().index(b"event 150 ") // 4096
     cabinet.change(page * 4096, b"\xff" * 4096)
@@ -302,26 +300,23 @@ def test_what_was_put_aside_before_gets_no_log_of_another(cabinet):
     assert not log.exists() or not log.stat().st_size
 
 
-@pytest.mark.parametrize("head_of_meta", ['["x", "y"]', "[]", "7", "{}", '[27, "zz"]'])
-def test_meta_of_another_form_does_not_stop_a_rescue(cabinet, head_of_meta):
+def test_meta_of_another_form_does_not_stop_a_rescue(cabinet, tmp_path):
     cabinet.fill().execute(
         "INSERT OR REPLACE INTO meta VALUES ('anchor', 7), ('standing', '{')",
         "UPDATE events SET hash = 7 WHERE id = 27",
-        f"UPDATE meta SET value = '{head_of_meta}' WHERE key = 'head'",
     )
-    archive = cabinet.damage().start()
-    assert archive.meta("position") == EVENTS and archive.database.meta("position") == EVENTS
-    archive.close()
-    assert cabinet.texts() == told(26)
+    for number, head_of_meta in enumerate(('["x", "y"]', "[]", "7", "{}", '[27, "zz"]')):
+        copy = start_on(cabinet, tmp_path / str(number))
+        copy.execute(f"UPDATE meta SET value = '{head_of_meta}' WHERE key = 'head'")
+        archive = copy.damage().start()
+        assert archive.meta("position") == EVENTS and archive.database.meta("position") == EVENTS
+        archive.close()
+        assert copy.texts() == told(26)
 
 
 def test_all_that_lets_a_recorder_go_on_is_rescued(cabinet):
-    meta = {
-        "position": {"sequence": 7},
-        "standing": ["1a"],
-        "capture": {"file": "trip_8.journal"},
-        "anchor": {"at": 7},
-    }
+    meta = {"position": {"sequence": 7}, "standing": ["1a"], "anchor": {"at": 7}}
+    meta["capture"] = {"file": "trip_8.journal"}
     archive = cabinet.start()
     archive.write([note(1)], meta=meta)
     archive.close()
@@ -358,10 +353,9 @@ def test_captures_of_this_run_are_known_to_the_new_database(cabinet, monkeypatch
 
 
 def files(cabinet):
-    return {
-        path.name.removeprefix("record.db"): path.read_text()
-        for path in cabinet.state_dir.glob("record.db*")
-    }
+    """{end of the name of a database: its content}."""
+    paths = cabinet.state_dir.glob("record.db*")
+    return {path.name.removeprefix("record.db"): path.read_text() for path in paths}
 
 
 def lay(cabinet, **texts):
@@ -470,26 +464,17 @@ def test_a_record_of_another_chain_says_so(cabinet):
 
 
 HASH = 64 * "0"
+NO_HEADS = f"""
+'' ; '7' ; '[]' ; '{{"id": 99}}' ; '{{"id": "99", "hash": "{HASH}", "meta": {{}}}}' ; '\\u00b5'
+'{{"id": 99, "hash": "zz", "meta": {{}}}}' ; '{{"id": 99, "hash": "00", "meta": {{}}}}'
+'{{"id": 99, "hash": "{HASH}", "meta": []}}'
+"""
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        "",
-        "7",
-        "[]",
-        '{"id": 99}',
-        f'{{"id": "99", "hash": "{HASH}", "meta": {{}}}}',
-        '{"id": 99, "hash": "zz", "meta": {}}',
-        '{"id": 99, "hash": "00", "meta": {}}',
-        f'{{"id": 99, "hash": "{HASH}", "meta": []}}',
-        "[" * 100_000,
-        "\u00b5",
-    ],
-)
-def test_a_published_head_of_another_form_is_none(tmp_path, content):
-    (tmp_path / head.FILE).write_text(content, encoding="utf-8")
-    assert head.read(str(tmp_path)) == {}
+def test_a_published_head_of_another_form_is_none(tmp_path):
+    for (content,) in [*table(NO_HEADS), ("[" * 100_000,)]:
+        (tmp_path / head.FILE).write_text(content, encoding="utf-8")
+        assert head.read(str(tmp_path)) == {}, content
 
 
 def test_a_start_without_a_published_head_goes_on_and_replaces_it_as_a_whole(cabinet):
