@@ -21,6 +21,7 @@ def refused(capsys, code, words, command, *more):
     found, out, err = run(capsys, command, *more)
     assert (found, out, len(err)) == (code, [], 1), err
     assert re.search(words, err[0]) and err[0].startswith("firebreak: "), err[0]
+    assert "Errno" not in err[0]
 
 
 def answered(monkeypatch, module, name, answer):

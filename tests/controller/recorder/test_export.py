@@ -9,10 +9,11 @@ import os
 import sqlite3
 
 import pytest
+from command_line import answered, refused, run
 from recorder_bench import UTC_US, Bench, estop
 
-from controller import __main__ as cli
 from controller.recorder import csv_files
+from tests.tables import table
 
 
 @pytest.fixture(scope="module")
@@ -23,17 +24,8 @@ def record(tmp_path_factory):
     return bench.state_dir
 
 
-def run(capsys, *argv):
-    try:
-        code = cli.main([str(each) for each in argv])
-    except SystemExit as leaving:
-        code = leaving.code
-    said = capsys.readouterr()
-    return code, said.out.splitlines(), said.err.splitlines()
-
-
 def export(capsys, record, out, what, *more):
-    return run(capsys, "export", "--state-dir", record, "--out", out, "--what", what, *more)
+    return run(capsys, f"export --what {what} --state-dir", record, "--out", out, *more)
 
 
 def rows(path):
@@ -62,18 +54,14 @@ def test_a_capture_is_copied_and_replays(capsys, record, tmp_path):
     assert (code, out[-1]) == (0, "the same bytes")
 
 
-def test_only_the_time_asked_for(capsys, record, tmp_path):
+def test_only_the_time_asked_for_and_events_by_default(capsys, record, tmp_path):
     since, to = (csv_files.utc_text(UTC_US + at_us) for at_us in (2_000_000, 5_000_000))
     assert export(capsys, record, tmp_path, "seconds", "--from", since, "--to", to)[0] == 0
     (path,) = tmp_path.iterdir()
     assert path.name == "firebreak_seconds_20270115T080002_20270115T080005.csv"
     assert [row["utc"][17:19] for row in rows(path)] == ["02", "03", "04"]
-
-
-def test_events_are_the_default(capsys, record, tmp_path):
-    where = ("--state-dir", record, "--out", tmp_path)
-    days = ("--from", "2027-01-15", "--to", "2027-01-16")
-    code, out, err = run(capsys, "export", *where, *days)
+    days = "export --from 2027-01-15 --to 2027-01-16 --state-dir"
+    code, out, err = run(capsys, days, record, "--out", tmp_path)
     name = "firebreak_events_20270115T000000_20270116T000000.csv: "
     assert (code, err) == (0, []) and name in out[0]
 
@@ -97,32 +85,22 @@ def test_a_capture_that_still_grows_is_said_to(capsys, tmp_path, begun):
     bench.close()
 
 
-@pytest.mark.parametrize(
-    "more, words",
-    [
-        (("--from", "yesterday"), "--from yesterday: a time is written 2026-03-14"),
-        (("--from", "0001-01-01T00:00+14:00"), "a time is written"),
-        (("--to", "9999-12-31T23:59-14:00"), "a time is written"),
-        (("--from", "2027-02-01", "--to", "2027-01-01"), "is not before"),
-        (("--to", "14.03.2026"), "--to 14.03.2026"),
-        (("--out", "{}/nowhere"), "no such directory; is the stick mounted?"),
-        (("--state-dir", "{}/nowhere"), "record.db: cannot be read: No such file"),
-    ],
-)
-def test_wrong_input_is_one_line(capsys, record, tmp_path, more, words):
-    code, out, err = export(
-        capsys, record, tmp_path, "events", *[each.format(tmp_path) for each in more]
-    )
-    assert (code, out, len(err)) == (2, [], 1) and words in err[0] and "Errno" not in err[0]
+WRONG = """
+--from yesterday | --from yesterday: a time is written 2026-03-14
+--from 0001-01-01T00:00+14:00 | a time is written ; --to 9999-12-31T23:59-14:00 | a time is written
+--from 2027-02-01 --to 2027-01-01 | is not before ; --to 14.03.2026 | --to 14.03.2026
+--out {}/nowhere | no such directory; is the stick mounted[?]
+--state-dir {}/nowhere | record.db: cannot be read: No such file
+"""
+
+
+def test_wrong_input_is_one_line(capsys, record, tmp_path):
+    where = "--state-dir", record, "--out", tmp_path, "--what", "events"
+    for more, words in table(WRONG):
+        refused(capsys, 2, words, "export", *where, *more.format(tmp_path).split())
     assert list(tmp_path.iterdir()) == []
-
-
-def test_nothing_in_that_time_is_not_done(capsys, record, tmp_path):
-    assert export(capsys, record, tmp_path, "capture", "--to", "2026-01-01") == (
-        1,
-        [],
-        ["firebreak: no capture in that time"],
-    )
+    nothing = (1, [], ["firebreak: no capture in that time"])
+    assert export(capsys, record, tmp_path, "capture", "--to", "2026-01-01") == nothing
 
 
 class Stick:
@@ -152,31 +130,25 @@ def test_a_short_write_goes_on_and_the_file_is_durable_before_it_has_its_name(tm
     assert open(path, "rb").read() == b"x" * 1000 + b"y" * 50 and len(stick.synced) == 2
 
 
-@pytest.fixture
-def other(tmp_path):
-    """A file of another user, to which a link leads."""
-    path = tmp_path / "other"
-    path.write_text("of somebody else")
-    yield path
-    assert path.read_text() == "of somebody else"
+class Planted(Stick):
+    """Where a link is made in the instant between."""
+
+    def unlink(self, path):
+        if not os.path.lexists(path):
+            os.symlink("other", path)
 
 
-def test_a_link_on_the_stick_is_not_followed(tmp_path, other):
+def test_a_link_on_the_stick_is_not_followed(tmp_path):
+    """To a file of another user."""
+    other = tmp_path / "other"
+    other.write_text("of somebody else")
+    with pytest.raises(FileExistsError):
+        csv_files.write_whole(str(tmp_path), "b.csv", [b"x"], Planted(10**6))
     for name in ("a.csv.partial", "a.csv"):
         (tmp_path / name).symlink_to(other)
     path = csv_files.write_whole(str(tmp_path), "a.csv", [b"x"])
     assert not os.path.islink(path) and not os.path.lexists(path + ".partial")
-    assert open(path, "rb").read() == b"x"
-
-
-def test_a_link_made_in_the_instant_between_is_not_followed_either(tmp_path, other):
-    class Planted(Stick):
-        def unlink(self, path):
-            if not os.path.lexists(path):
-                os.symlink(other, path)
-
-    with pytest.raises(FileExistsError):
-        csv_files.write_whole(str(tmp_path), "a.csv", [b"x"], Planted(10**6))
+    assert open(path, "rb").read() == b"x" and other.read_text() == "of somebody else"
 
 
 def test_a_full_stick_leaves_what_was_there(tmp_path):
@@ -186,68 +158,55 @@ def test_a_full_stick_leaves_what_was_there(tmp_path):
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"a.csv": "before"}
 
 
-@pytest.mark.parametrize(
-    "code, words",
-    [
+def test_what_is_wrong_with_the_stick_is_said(capsys, monkeypatch, record, tmp_path):
+    where = "export --what events --state-dir", record, "--out", tmp_path
+    for code, words in (
         (errno.ENOSPC, "the stick is full"),
         (errno.EROFS, "read-only"),
         (errno.EIO, "was pulled"),
         (errno.EFBIG, "too large"),
-    ],
-)
-def test_what_is_wrong_with_the_stick_is_said(capsys, monkeypatch, record, tmp_path, code, words):
-    def fail(*_):
-        raise OSError(code, os.strerror(code))
-
-    monkeypatch.setattr(csv_files, "write_whole", fail)
-    found, out, err = export(capsys, record, tmp_path, "events")
-    assert (found, out, len(err)) == (1, [], 1)
-    assert words in err[0] and "nothing half-written" in err[0]
+    ):
+        answered(monkeypatch, csv_files, "write_whole", OSError(code, os.strerror(code)))
+        refused(capsys, 1, f"{words}.*nothing half-written", *where)
 
 
 def test_verify_says_whole_or_where_it_breaks(capsys, record, tmp_path):
-    code, out, err = run(capsys, "verify", "--state-dir", record)
+    where = "verify --state-dir", record
+    code, out, err = run(capsys, *where)
     assert (code, out[-1], err) == (0, "the chain is whole", [])
     head = out[0].split()[-1]
-    assert run(capsys, "verify", "--state-dir", record, "--head", head)[0] == 0
-    copy = tmp_path / "record.db"
-    copy.write_bytes(
-        (record / "record.db").read_bytes().replace(b"running -> tripped", b"running -> stopped")
-    )
+    assert run(capsys, *where, "--head", head)[0] == 0
+    assert run(capsys, *where, "--head", "00ff")[0] == 2
+    code, out, _ = run(capsys, *where, "--head", "ab" * 32)
+    assert code == 1 and "published hash" in out[-1]
+    whole, copy = (record / "record.db").read_bytes(), tmp_path / "record.db"
+    copy.write_bytes(whole.replace(b"running -> tripped", b"running -> stopped"))
     code, out, _ = run(capsys, "verify", copy)
     assert code == 1 and out[-1].startswith("BROKEN: event ") and "content or the order" in out[-1]
-    assert run(capsys, "verify", "--state-dir", record, "--head", "00ff")[0] == 2
-    code, out, _ = run(capsys, "verify", "--state-dir", record, "--head", "ab" * 32)
-    assert code == 1 and "published hash" in out[-1]
 
 
-@pytest.mark.parametrize(
-    "change, words",
-    [
-        ("UPDATE events SET text = x'00ff' WHERE id = 2", "event 2: its content or the order was"),
-        (
-            "UPDATE events SET scope = 7, code = 'DAMAGE', kind = 'loss' WHERE id = 2",
-            "event 2: its",
-        ),
-        ("UPDATE meta SET value = 'x' WHERE key = 'head'", "which event is the newest cannot be"),
-        ("DELETE FROM events WHERE id = 1; INSERT INTO links VALUES (2, 'text')", "event 2: its"),
-    ],
-)
-def test_verify_names_damaged_values(capsys, record, tmp_path, change, words):
+DAMAGED = """
+UPDATE events SET text = x'00ff' WHERE id = 2 | event 2: its content or the order was
+UPDATE events SET scope = 7, code = 'DAMAGE', kind = 'loss' WHERE id = 2 | event 2: its
+UPDATE meta SET value = 'x' WHERE key = 'head' | which event is the newest cannot be
+DELETE FROM events WHERE id = 1; INSERT INTO links VALUES (2, 'text') | event 2: its
+"""
+
+
+def test_verify_names_damaged_values(capsys, record, tmp_path):
     copy = tmp_path / "copy.db"
-    copy.write_bytes((record / "record.db").read_bytes())
-    with contextlib.closing(sqlite3.connect(copy)) as connection, connection:
-        connection.executescript(change)
-    code, out, err = run(capsys, "verify", copy)
-    assert (code, err) == (1, []) and any(line.startswith(f"BROKEN: {words}") for line in out)
+    for change, words in table(DAMAGED):
+        copy.write_bytes((record / "record.db").read_bytes())
+        with contextlib.closing(sqlite3.connect(copy)) as connection, connection:
+            connection.executescript(change)
+        code, out, err = run(capsys, "verify", copy)
+        assert (code, err) == (1, []) and any(line.startswith(f"BROKEN: {words}") for line in out)
 
 
 def test_an_empty_head_is_no_hash_that_was_noted(capsys, record):
-    for command in (("verify",), ("proof-test", "verify")):
-        code, out, err = run(capsys, *command, "--state-dir", record, "--head", "")
-        assert (code, out) == (2, []) and err == [
-            'firebreak: argument --head: "": a hash is 64 hexadecimal digits'
-        ]
+    for command in ("verify", "proof-test verify"):
+        words = 'firebreak: argument --head: "": a hash is 64 hexadecimal digits$'
+        refused(capsys, 2, words, f"{command} --head= --state-dir", record)
 
 
 def test_verify_repeats_what_was_lost(capsys, tmp_path):
@@ -255,62 +214,40 @@ def test_verify_repeats_what_was_lost(capsys, tmp_path):
     for path in bench.state_dir.glob("record.db*"):
         path.unlink()
     bench.start_recorder().close()
-    code, out, _ = run(capsys, "verify", "--state-dir", bench.state_dir)
+    code, out, _ = run(capsys, "verify --state-dir", bench.state_dir)
     ((number,),) = bench.query("SELECT min(id) FROM events")
-    assert (code, out[1:]) == (
-        0,
-        [
-            f"events let go for want of room, or lost and said so: {number - 1}",
-            f"event {number} says that the record was damaged or taken away before it",
-            "the chain is whole, but for what it says is missing",
-        ],
-    )
+    lost = f"events let go for want of room, or lost and said so: {number - 1}"
+    says = f"event {number} says that the record was damaged or taken away before it"
+    whole = "the chain is whole, but for what it says is missing"
+    assert (code, out[1:]) == (0, [lost, says, whole])
 
 
-@pytest.mark.parametrize(
-    "content, words",
-    [(None, "No such file"), (b"", "No such file"), (b"no database" * 100, "not a database")],
-)
-def test_verify_of_what_is_no_record_is_one_line(capsys, tmp_path, content, words):
+def test_verify_of_what_is_no_record_is_one_line(capsys, tmp_path):
     path = tmp_path / "record.db"
-    if content is not None:
+    refused(capsys, 2, "No such file", "verify", path)
+    for content, words in (b"", "No such file"), (b"no database" * 100, "not a database"):
         path.write_bytes(content)
-    code, out, err = run(capsys, "verify", path)
-    assert (code, out, len(err)) == (2, [], 1) and words in err[0] and "Errno" not in err[0]
+        refused(capsys, 2, words, "verify", path)
 
 
-@pytest.mark.parametrize(
-    "option, value", [("--history-MB", 1), ("--captures-MB", 0), ("--events-max", 5)]
-)
-def test_record_refuses_limits_out_of_range(capsys, tmp_path, option, value):
-    code, out, err = run(
-        capsys, "record", "--state-dir", tmp_path, "--run-dir", tmp_path, option, value
-    )
-    assert (code, out) == (2, []) and f'{option}: "{value}": allowed is' in err[0]
+def test_record_refuses_limits_out_of_range(capsys, tmp_path):
+    where = "--state-dir", tmp_path, "--run-dir", tmp_path
+    for option, value in ("--history-MB", 1), ("--captures-MB", 0), ("--events-max", 5):
+        refused(capsys, 2, f'{option}: "{value}": allowed is', f"record {option} {value}", *where)
 
 
-@pytest.mark.parametrize(
-    "spoil, words",
-    [
-        (lambda state: state.symlink_to(state.parent / "nowhere"), "File exists"),
-        (lambda state: state.write_text(""), "File exists"),
-        (lambda state: (state / "trips.log").mkdir(parents=True), "trips.log: Is a directory"),
-        (lambda state: (state / "record.lock").mkdir(parents=True), "record.lock: Is a directory"),
-    ],
-)
-def test_record_without_a_place_to_write_says_what_where_and_what_to_do(
-    capsys, tmp_path, spoil, words
-):
-    state = tmp_path / "state"
-    spoil(state)
-    code, out, err = run(capsys, "record", "--state-dir", state, "--run-dir", tmp_path)
-    assert (code, out, len(err)) == (3, [], 1)
-    assert err[0].startswith(f"firebreak: nothing is recorded: {state}") and words in err[0]
-    assert "; give another --state-dir" in err[0] and "[Errno" not in err[0]
-
-
-def test_record_with_an_empty_name_is_one_clear_line(capsys, tmp_path):
-    code, out, err = run(capsys, "record", "--state-dir", "", "--run-dir", tmp_path)
-    assert (code, out, len(err)) == (3, [], 1) and "[Errno" not in err[0]
-    assert err[0].startswith("firebreak: nothing is recorded: ''")
-    assert "is the directory there" in err[0]
+def test_record_without_a_place_to_write_says_what_where_and_what_to_do(capsys, tmp_path):
+    for name in ("trips.log", "record.lock"):
+        (tmp_path / f"of_{name}" / name).mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "file").write_text("")
+    for name, words in (
+        ("link", "File exists"),
+        ("file", "File exists"),
+        ("of_trips.log", "trips.log: Is a directory"),
+        ("of_record.lock", "record.lock: Is a directory"),
+    ):
+        line = f"nothing is recorded: {tmp_path}/{name}.*{words}.*; give another --state-dir"
+        refused(capsys, 3, line, "record --run-dir", tmp_path, "--state-dir", tmp_path / name)
+    words = "^firebreak: nothing is recorded: ''.*is the directory there"
+    refused(capsys, 3, words, "record --state-dir= --run-dir", tmp_path)

@@ -17,6 +17,7 @@ from controller.recorder.database import TABLES
 from controller.recorder.limits import Limits
 from controller.recorder.seconds import COLUMNS, Seconds
 from safety import signals as s
+from tests.tables import table
 
 TICK_MS, AFTER_TICKS = 20, 100
 
@@ -32,10 +33,8 @@ class Table:
         return self.pending
 
     def commit(self, also, numbers):
-        also(
-            self.connection,
-            [((number, 0, 0, 0, "", None, "trip", "", "", ""), b"") for number in numbers],
-        )
+        stored = [((each, 0, 0, 0, "", None, "trip", "", "", ""), b"") for each in numbers]
+        also(self.connection, stored)
 
     def ends(self):
         run = self.connection.execute
@@ -55,9 +54,8 @@ def feed(tmp_path):
 
 def opened(tmp_path, table):
     reader = JournalReader(str(tmp_path / "journal"))
-    made = Captures(
-        Folder(str(tmp_path)), table, Limits(capture_before_s=1, capture_after_s=2), print
-    )
+    limits = Limits(capture_before_s=1, capture_after_s=2)
+    made = Captures(Folder(str(tmp_path)), table, limits, print)
     made.open(SimpleNamespace(reader=reader, tick_ms=TICK_MS, tick=0), table.pending is not None)
     for frame in reader.frames():
         made.take(frame, frame.sequence)
@@ -108,31 +106,25 @@ def test_frames_are_durable_before_the_file_says_that_they_are_there(feed, tmp_p
 # -- what is kept
 
 
-def pages(used, seconds=0, others=0):
+def pages(used, seconds, others):
     """A database of which this much is used, 1000 pages allowed."""
-    counts = {"max(rowid)": seconds, "count(*)": others}
-    return SimpleNamespace(
-        pages=lambda: (used, used, 1000),
-        query=lambda statement: [
-            (next(count for words, count in counts.items() if words in statement),)
-        ],
-    )
+
+    def query(statement):
+        return [(seconds if "max(rowid)" in statement else others,)]
+
+    return SimpleNamespace(pages=lambda: (used, used, 1000), query=query)
 
 
-@pytest.mark.parametrize(
-    "database, what",
-    [
-        (pages(900, 7200, 10), None),
-        (pages(901, 7200, 10), "seconds"),
-        (pages(901, 3601, 10), "seconds"),
-        (pages(901, 3600, 501), "events"),
-        (pages(901, 3600, 500), "trips"),
-        (pages(10, 7200, 1000), None),
-        (pages(10, 7200, 1001), "events"),
-    ],
-)
-def test_what_gives_way_and_when(database, what):
-    assert retention.due(database, 1000) == what
+WAYS = """
+900 | 7200 | 10 | None ; 901 | 7200 | 10 | seconds ; 901 | 3601 | 10 | seconds
+901 | 3600 | 501 | events ; 901 | 3600 | 500 | trips
+10 | 7200 | 1000 | None ; 10 | 7200 | 1001 | events
+"""
+
+
+@pytest.mark.parametrize("used, seconds, others, what", table(WAYS))
+def test_what_gives_way_and_when(used, seconds, others, what):
+    assert retention.due(pages(used, seconds, others), 1000) == what
 
 
 def test_a_reserve_left_by_an_earlier_run_goes_when_there_is_no_room_for_one(tmp_path):

@@ -14,15 +14,12 @@ from controller.run.run_request import PERSON, TEST
 from controller.site import config
 from controller.sites import EXAMPLE
 from safety import latches, matrix, signals as s
+from tests.tables import table
 
 CONFIG = config.load(EXAMPLE)
 HELD_TICKS = HELD_MS // CONFIG.tick_ms
-HINT_NAMES = (
-    "hint_control_source",
-    "source_0.charge_W_max_value_W",
-    "source_0.charge_W_max_valid_s",
-    "source_0.charge_W_max_state",
-)
+HINT_NAMES = ["hint_control_source"]
+HINT_NAMES += [f"source_0.charge_W_max_{each}" for each in ("value_W", "valid_s", "state")]
 
 
 class Seen:
@@ -33,7 +30,7 @@ class Seen:
         self.stage_names = header["stage_instances"]
         self.inp = [0] * len(header["input_names"])
         first = header["output_names"].index(CHAIN_OUTPUTS[0])
-        self.output_names = header["output_names"][: first + len(CHAIN_OUTPUTS)] + list(HINT_NAMES)
+        self.output_names = header["output_names"][: first + len(CHAIN_OUTPUTS)] + HINT_NAMES
         self.chain_at, self.hints_at = first, first + len(CHAIN_OUTPUTS)
         self.out = [0] * len(self.output_names)
         self.standing_words = [0] * -(-len(self.stage_names) // STANDING_BITS)
@@ -95,19 +92,16 @@ def test_a_quiet_cabinet_tells_nothing(settled):
     assert settled.feed(ticks=200) == []
 
 
-@pytest.mark.parametrize("stage", [stage[matrix.S_ID] for stage in matrix.STAGES])
-def test_every_row_has_its_kind_code_and_text(stage):
-    row = next(each for each in matrix.STAGES if each[matrix.S_ID] == stage)
-    demand = row[matrix.S_DEMAND]
-    stops = demand[matrix.D_PCS] or demand[matrix.D_DC] > matrix.DC_INHIBIT
-    assert (row_kind(stage) == "trip") == bool(stops)
-    event = row_event(f"{stage}.rack2", True)
-    assert (event.code, event.scope) == (f"R{reasons.ROW + row[matrix.S_ROW]}", "rack2")
-    assert event.text.startswith(f"{stage}: ") and row_event(stage, False).kind == "clear"
-
-
-def test_a_latch_of_another_version_is_still_told():
-    assert row_event("99z", True)[1:4] == ("trip", "", "cabinet")
+def test_every_row_has_its_kind_code_and_text():
+    for row in matrix.STAGES:
+        stage, demand = row[matrix.S_ID], row[matrix.S_DEMAND]
+        stops = demand[matrix.D_PCS] or demand[matrix.D_DC] > matrix.DC_INHIBIT
+        assert (row_kind(stage) == "trip") == bool(stops)
+        event = row_event(f"{stage}.rack2", True)
+        assert (event.code, event.scope) == (f"R{reasons.ROW + row[matrix.S_ROW]}", "rack2")
+        assert event.text.startswith(f"{stage}: ") and row_event(stage, False).kind == "clear"
+    of_another_version = row_event("99z", True)
+    assert of_another_version[1:4] == ("trip", "", "cabinet")
 
 
 def test_rows_that_come_and_go_first_out_first(seen, settled):
@@ -136,26 +130,20 @@ def test_what_was_known_before_is_told_again_only_in_a_new_run(seen, active, arg
 
 @pytest.mark.parametrize("ticks, told", [(HELD_TICKS - 1, 0), (HELD_TICKS, 0), (HELD_TICKS + 1, 1)])
 def test_a_limit_that_binds_is_told_once_it_holds(seen, settled, ticks, told):
-    seen.out[seen.chain_at + O_BINDING_REASON] = 217
-    assert [event.code for event in settled.feed(ticks=ticks)] == ["R217"] * told
-
-
-def test_a_limit_that_flickers_is_no_event(seen, settled):
-    for tick in range(300):
+    for tick in range(300):  # one that flickers is no event
         seen.out[seen.chain_at + O_BINDING_REASON] = (0, 217, 501)[tick % 3]
         assert settled.feed() == []
+    seen.out[seen.chain_at + O_BINDING_REASON] = 217
+    assert [event.code for event in settled.feed(ticks=ticks)] == ["R217"] * told
+    seen.out[seen.chain_at + O_BINDING_REASON] = 299  # of a newer version
+    (found,) = settled.feed(ticks=60)
+    assert found.code == "R299" and "no text" in found.text
 
 
 def test_a_value_held_over_skipped_ticks_counts_them():
     held = Held(50)
     assert held.step(0, 1) and not held.step(7, 1)
     assert held.step(7, 60) and held.value == 7
-
-
-def test_a_code_of_a_newer_version_is_no_crash(seen, settled):
-    seen.out[seen.chain_at + O_BINDING_REASON] = 299
-    (found,) = settled.feed(ticks=60)
-    assert found.code == "R299" and "no text" in found.text
 
 
 def test_resets_states_and_the_key(seen, settled):
@@ -172,22 +160,19 @@ def test_resets_states_and_the_key(seen, settled):
     assert settled.texts() == ["key switch: not in RUN"]
 
 
-@pytest.mark.parametrize(
-    "kind, answer, text",
-    [
+def test_a_reset_that_the_kernel_was_not_given_is_told_too(seen, settled):
+    at = seen.at(image.VOID_RESET[0])
+    seen.out[s.RESETS_LEFT] = 3
+    for kind, answer, text in (
         (matrix.REMOTE, latches.NOT_CLEAR_YET, "remote reset: not clear yet, "),
         (matrix.KEY, latches.KEY_NEEDED, "key reset: key needed, "),
         (matrix.KEY, operator_commands.NOT_STORED, "key reset: the store does not take it: "),
-    ],
-)
-def test_a_reset_that_the_kernel_was_not_given_is_told_too(seen, settled, kind, answer, text):
-    at = seen.at(image.VOID_RESET[0])
-    seen.out[s.RESETS_LEFT] = 3
-    seen.inp[at : at + 2] = kind, answer
-    (found,) = settled.texts("reset")
-    assert found.startswith(text) and found.endswith(", 3 left this hour")
-    seen.inp[at : at + 2] = 0, 0
-    assert settled.feed() == []
+    ):
+        seen.inp[at : at + 2] = kind, answer
+        (found,) = settled.texts("reset")
+        assert found.startswith(text) and found.endswith(", 3 left this hour")
+        seen.inp[at : at + 2] = 0, 0
+        assert settled.feed() == []
 
 
 def test_journals_of_older_versions_are_read(seen):
@@ -230,26 +215,23 @@ def test_lock_outs_and_lamp_tests(seen, settled):
     assert now(finder=Finder(seen)) == [] and now("a", finder=Finder(seen)) == ["locked out by a"]
 
 
-STOPPED = "a person has stopped it: it rests until somebody starts it"
-STARTED = "a person has started it"
-BEGUN = "TEST mode has begun: 60 s in all, 5 % of rated power, rows armed"
-OVER = "TEST mode is over: it rests until somebody starts it"
+STEPS = f"""
+{image.REST[0]} | {PERSON} | a person has stopped it: it rests until somebody starts it
+{image.REST[0]} | {PERSON} | ; {image.REST[0]} | 0 | a person has started it ; {image.REST[0]} | 0 |
+{image.REST[0]} | {TEST} |
+{image.REST[0]} | {PERSON} | a person has stopped it: it rests until somebody starts it
+{image.REST[0]} | {TEST} |
+test_request | 1 | TEST mode has begun: 60 s in all, 5 % of rated power, rows armed
+test_request | 1 | ; test_request | 0 | TEST mode is over: it rests until somebody starts it
+test_request | 0 |
+"""
 
 
-@pytest.mark.parametrize(
-    "name, steps",
-    [
-        # a test and a lock-out, which leave it at rest too, have events of their own
-        (
-            image.REST[0],
-            [(PERSON, STOPPED), (PERSON, ""), (0, STARTED), (0, ""), (TEST, "")]
-            + [(PERSON, STOPPED), (TEST, "")],
-        ),
-        ("test_request", [(1, BEGUN), (1, ""), (0, OVER), (0, "")]),
-    ],
-)
-def test_what_persons_begin_and_end_is_told(seen, settled, name, steps):
+@pytest.mark.parametrize("name", [image.REST[0], "test_request"])
+def test_what_persons_begin_and_end_is_told(seen, settled, name):
+    """A test and a lock-out, which leave it at rest too, have events of their own."""
     at = seen.at(name)
+    steps = [(value, text) for each, value, text in table(STEPS) if each == name]
     for number, (value, text) in enumerate(steps):
         seen.inp[at] = value
         assert settled.texts("note") == [text] * bool(text), number
