@@ -23,9 +23,7 @@ class SiteFiles:
             self.paths.append(path)
 
     def replace(self, layer, old, new):
-        """Replace `old`, which must be there, in the file of a layer ("type", "site",
-        "cabinet").
-        """
+        """Replace `old`, which must be there, in the file of a layer (a key of LAYER)."""
         path = self.paths[LAYER[layer]]
         text = path.read_text()
         assert old in text, f"{old!r} is not in {path.name}: the test no longer says what it means"
@@ -39,9 +37,7 @@ class SiteFiles:
         return self
 
     def say(self, layer, key, value):
-        """Let a layer say this value of a key, and no other; with "nothing" it does not say the
-        key.
-        """
+        """Let a layer hold this value of a key and no other; "nothing": not the key at all."""
         path, (table, _, name) = self.paths[LAYER[layer]], key.rpartition(".")
         text = path.read_text()
         start = 0

@@ -1,6 +1,4 @@
-"""For every rule of the siting audit: a site with a given value, one where it does not apply, one
-lacking a fact.
-"""
+"""Per rule of the siting audit: a site with a value, one without the rule, one without a fact."""
 
 from typing import NamedTuple
 
@@ -35,9 +33,6 @@ def _value(text, known):
         return eval(text, known)
     except (SyntaxError, NameError):
         return text
-
-
-# -- changes of the base site
 
 
 def exposure(kind, distance_m, **facts):
@@ -117,8 +112,6 @@ NEWEST = {"edition": "nfpa855_2026"}
 DWELLING = mode("dwelling")
 WALL = {"wall_fire_rating_h": 2, "wall_noncombustible": True, "wall_without_openings": True}
 FAR_B = {"unit.b.center_m": [45.0, 5.0]}
-
-# -- cases of one key or one distance
 
 
 def at(kind, number, *base, elsewhere=()):

@@ -1,6 +1,4 @@
-"""The tables of controller/siting/AUDIT.md, made from the code: `python -m
-tests.controller.siting_page`.
-"""
+"""The tables of controller/siting/AUDIT.md: `python -m tests.controller.siting_page`."""
 
 from controller.siting import fields, rules
 from tests import generated_page

@@ -49,9 +49,7 @@ ROOM = {
 
 
 def content(*changes):
-    """Two units 5 m apart in an empty field; each change is a dictionary merged into it, its keys
-    dotted or not, None takes a key away.
-    """
+    """Two units 5 m apart; changes are merged into it, keys dotted or not, None: key removed."""
     found = {
         **FRAME,
         "model": {"m": dict(MODEL)},

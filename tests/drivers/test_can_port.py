@@ -58,9 +58,6 @@ class FakeBus:
         self.shut += 1
 
 
-# -- reading
-
-
 def test_frames_in_order_with_ids_and_data():
     waiting = [frame(0x101, bytearray(b"\x01")), frame(0x18FF50E5, b"", is_extended_id=True)]
     port = CanPort(FakeBus(waiting))
@@ -96,9 +93,6 @@ def test_other_ids_and_remote_frames_are_foreign():
     port.accept([2 | EXTENDED])
     port._bus.waiting = [frame(1), frame(2), frame(2, b"x", is_extended_id=True)]
     assert port.drain() == [(2 | EXTENDED, b"x")]
-
-
-# -- the state of the bus
 
 
 @pytest.mark.parametrize(
@@ -149,9 +143,6 @@ def test_bus_off_is_counted_and_recovery_seen(fault, recovery, state):
     assert (port.state, port.bus_offs) == (state, int(state == ACTIVE))
 
 
-# -- sending
-
-
 @pytest.mark.parametrize(
     "can_id, extended", [(0x7FF, False), (0x1FFFFFFF | EXTENDED, True), (0x305 | EXTENDED, True)]
 )
@@ -194,9 +185,6 @@ def test_a_queue_that_stays_full_means_nobody_acknowledges(refused, acknowledged
         assert port.acknowledged_ok == acknowledged_ok
         port.send(1, b"")
         assert port.acknowledged_ok
-
-
-# -- the interface goes and comes back
 
 
 @pytest.mark.parametrize(
@@ -248,9 +236,6 @@ def test_a_lost_interface_is_opened_again_later_and_later():
     assert waits_us == [RETRY_US * n for n in (1, 2, 4, 8, 16)] + [RETRY_US_MAX] * 2
     assert (port.state, port.error, old.shut) == (ACTIVE, "", 8)
     assert port.drain() == [(7, b"12345678")]
-
-
-# -- opening
 
 
 @pytest.mark.parametrize(

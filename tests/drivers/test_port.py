@@ -129,9 +129,6 @@ def port(bench):
     return bench.port
 
 
-# -- one exchange
-
-
 def test_request_reply_and_statistics(bench, port):
     assert port.wake_us == NEVER and port.poll(0) == b""
     bench.poll_every("a", 20_000)
@@ -183,9 +180,6 @@ def test_one_request_at_a_time(bench, port):
     assert not any(port.poll(now_us) for now_us in range(0, SPENT_US, 1000))
     port.receive(answer(frame), 30_000)
     assert port.wake_us == 30_000 + GAP_FAST_US
-
-
-# -- gaps
 
 
 @pytest.mark.parametrize(
@@ -254,9 +248,6 @@ def test_stray_frames_are_counted(port, data, stray_frames):
     port.receive(data, 0)
     bus = port.statistics[BUS]
     assert (bus.stray_frames, bus.noise_bytes) == (stray_frames, len(data))
-
-
-# -- replies in pieces, noise, garbage
 
 
 def test_a_reply_in_pieces_may_pause_and_outlast_the_timeout(bench, port):
@@ -338,9 +329,6 @@ def test_local_echo_is_no_reply(replied, outcome):
         bench.port.receive(frame, REQUEST_US + 2000)
     bench.port.poll(bench.port.wake_us)
     assert bench.outcomes() == [outcome] and bench.port.statistics[1].noise_bytes == 0
-
-
-# -- late replies
 
 
 def test_a_late_reply_in_the_idle_bus_is_a_stray(bench, port):
@@ -443,9 +431,6 @@ def test_a_repeated_read_is_believed_after_two_timeouts(bench, lost, low_us, hig
     assert low_us < bench.longest_pause_us("a") < high_us
 
 
-# -- order
-
-
 def test_stop_before_write_before_read(bench, port):
     bench.ask("busy", unit_id=9)
     first = port.poll(0)
@@ -512,9 +497,6 @@ def test_a_request_of_a_failure_callback_is_sent_in_the_same_poll(bench, port):
     port.submit(request)
     assert port.poll(0)
     assert port.poll(port.wake_us)[1] == rtu.WRITE_REGISTERS
-
-
-# -- units that are silent
 
 
 def test_a_silent_unit_is_asked_less_and_less_and_others_stay_fast(bench, port):
@@ -591,9 +573,6 @@ def test_a_first_stop_to_a_silent_unit_goes_before_all_others(bench, port):
     silent(bench, 2).write("w", unit_id=1)
     bench.write("stop", unit_id=2, priority=rtu.STOP)
     assert port.poll(bench.now_us)[0] == 2
-
-
-# -- times for the site check
 
 
 @pytest.mark.parametrize(

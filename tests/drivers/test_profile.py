@@ -1,6 +1,4 @@
-"""Profiles: every shipped one loads; every mistake is refused in one line: file, key, what is
-allowed.
-"""
+"""Profiles: every shipped one loads; each mistake is one line: file, key, what is allowed."""
 
 import copy
 import re

@@ -1,6 +1,4 @@
-"""Pylontech low voltage: captured frames of several makers, dialect traps, each alarm bit, limits
-of zero.
-"""
+"""Pylontech low voltage: captured frames, dialect traps, each alarm bit, limits of zero."""
 
 import csv
 import struct
@@ -263,10 +261,7 @@ def test_current_sign_of_each_dialect(convention, raw_dA, current_mA):
 """),
 )
 def test_enable_flags_narrow_the_limits(flags, currents_mA):
-    """mikaabra/pylontech-bms-mqtt: 0x20 at 14 % SOC is "force charge" with both enables 0.
-
-    A direction that is enabled again waits for new limits.
-    """
+    """pylontech-bms-mqtt: 0x20 is "force charge". Enabled again, it waits for new limits."""
     device, sink = fed((0x35C, flags))
     assert values(sink, *CURRENTS) == currents_mA
     feed(device, (0x351, LIMITS), (0x359, QUIET_V12))

@@ -33,9 +33,6 @@ def found(request, data, echo=False):
     return feed(request, data, echo=echo)[0]
 
 
-# -- CRC
-
-
 @pytest.mark.parametrize(
     "data, crc",
     [
@@ -54,9 +51,6 @@ def test_crc_of_published_values(data, crc):
 def test_crc_equals_pymodbus(data):
     assert rtu.crc16(data).to_bytes(2, "little") == FramerRTU.compute_CRC(data).to_bytes(2, "big")
     assert rtu.crc16(rtu.seal(data[:511])) == 0
-
-
-# -- requests
 
 
 @pytest.mark.parametrize(
@@ -163,9 +157,6 @@ def test_a_request_without_callbacks_may_end_either_way():
     assert request.on_reply(b"", 0) is None and request.on_failure(rtu.TIMEOUT, 0, 0) is None
 
 
-# -- replies: the good ways
-
-
 def test_a_changed_reply_is_not_taken_for_the_remembered_one():
     request = read20()
     other = rtu.seal(bytes((1, 3, 40)) + REGISTERS[::-1])
@@ -199,9 +190,6 @@ def test_exception_reply(request_):
     exception = rtu.seal(bytes((1, request_.function | 0x80, 4)))
     assert found(request_, exception) == bytes((request_.function | 0x80, 4))
     assert found(request_, b"\x00" + exception + b"\x00") == bytes((request_.function | 0x80, 4))
-
-
-# -- replies: the field's ways
 
 
 @pytest.mark.parametrize(
@@ -304,9 +292,6 @@ def test_endless_noise_keeps_the_buffer_small():
         assert len(receiver._buffer) <= rtu.FRAME_BYTES_MAX
 
 
-# -- echo
-
-
 @pytest.mark.parametrize(
     "pieces",
     [
@@ -360,9 +345,6 @@ def test_received_counts_what_was_not_echo():
     assert receiver.received == 2
 
 
-# -- everything at once
-
-
 @given(
     noise=st.binary(max_size=80),
     tail=st.binary(max_size=20),
@@ -374,9 +356,6 @@ def test_whatever_arrives_only_the_true_reply_is_accepted(noise, tail, cuts):
     edges = sorted({0, len(data), *(cut for cut in cuts if cut < len(data))})
     results = feed(read20(), *(data[a:b] for a, b in zip(edges, edges[1:])))
     assert [pdu for pdu in results if pdu is not None] == [REPLY[1:-2]]
-
-
-# -- captures
 
 
 def rows(direction):

@@ -304,9 +304,6 @@ def test_kernel_rs485_mode_is_set_or_refused(adapter, monkeypatch):
     port.close()
 
 
-# -- who has got bytes
-
-
 def heard(arrivals, wait_s=HANG_GUARD_s):
     """The ports that have got bytes, once the system has news."""
     return arrivals.ports() if select.select([arrivals], [], [], wait_s)[0] else []

@@ -1,6 +1,4 @@
-"""The engine of start-up sequences: answers, refusals, time-outs, lost requests, abandoned
-sequences.
-"""
+"""The engine of start-up sequences: answers, refusals, time-outs, lost requests."""
 
 import pytest
 

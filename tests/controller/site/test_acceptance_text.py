@@ -1,6 +1,4 @@
-"""Texts that have to name a paper or a person: those that name nothing are refused, those of an
-example are reported.
-"""
+"""Texts that have to name a paper or a person: which name nothing, which are an example's."""
 
 import json
 from datetime import datetime
@@ -90,9 +88,6 @@ def test_siting_file_that_names_nothing(tmp_path, where):
         f'{path}:{"" if is_top else "model.m."}{where}: "none" is not allowed, it names nothing; '
         "allowed a text of 3..60 printable characters that names it"
     )
-
-
-# -- placeholders
 
 
 def printed(capsys, argv, files):

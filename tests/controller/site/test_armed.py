@@ -1,6 +1,4 @@
-"""Every stage: armed when its equipment is there, not armed and named when somebody accepted that,
-else refused.
-"""
+"""Every stage: armed with its equipment, not armed where somebody accepted that, else refused."""
 
 import pytest
 from site_files import SITES
@@ -56,9 +54,7 @@ def files(files):
 
 
 def without(files, names):
-    """The cabinet without this equipment, accepted; explosion control by vents alone, no row by a
-    wire that is not.
-    """
+    """The cabinet without this equipment, accepted; vents alone, no row by a missing wire."""
     if set(names) & set(hma.PREVENTION_NEEDS):
         files.replace("type", 'explosion_control = "both"', 'explosion_control = "68"')
     if "gas" in names:
@@ -111,9 +107,6 @@ def detectors(files, *roles):
     return files
 
 
-# -- every stage
-
-
 def test_every_stage_is_armed_with_all_equipment(files):
     files.second_channel().replace("type", "noc_derate = false", "noc_derate = true")
     loaded = without(files, ["supervised"]).load()
@@ -152,9 +145,6 @@ def test_what_may_be_left_out_does_not_disarm_the_others(files):
     assert others == {**dict.fromkeys(others, {(stage_states.ARMED, "")}), "51": alone}
 
 
-# -- missing and not accepted: refused, with the row
-
-
 @pytest.mark.parametrize("name", [name for name, one in EQUIPMENT.items() if one.roles])
 def test_missing_device_is_refused_with_its_rows(files, name):
     role = EQUIPMENT[name].roles[0]
@@ -175,9 +165,6 @@ def test_third_module_is_needed_for_its_contacts(files):
     )
     without(files, ["damper", "hvac", "leak", "coolant", "supervised", "shunt_trip", "aux_load"])
     assert files.load().cabinet["io_3_fitted"] == 0
-
-
-# -- what the BMS keeps to itself: done by its own protections, or by nobody
 
 
 def test_each_stage_that_a_bms_may_keep_to_itself_is_in_one_table(pylontech):
@@ -210,9 +197,7 @@ def test_every_stage_that_compares_needs_more_than_one_to_compare():
 """),
 )
 def test_what_no_bms_reports_is_refused_unless_accepted(pylontech, name, rows):
-    """One line that names every row of it; row 8 is not among them where no vapour detector is
-    fitted.
-    """
+    """One line names every row; row 8 is not among them without a vapour detector."""
     assert pylontech.drop("site", name).refusal() == (
         f"pylontech/cabinet.toml:not_fitted.{name}: is missing: {equipment.with_clauses(rows)} "
         f"{'are' if len(rows) > 1 else 'is'} not armed on rack 1, no device tells it; allowed who "
@@ -252,9 +237,6 @@ def test_suspicion_and_heating_need_two_signs(pylontech):
         '[device.toxic]\nrole = "toxic"\nprofile = "toxic_detector"\nbus = "gas"\nunit_id = 5',
     )
     assert states(pylontech.load())["53"] == {(stage_states.ARMED, "")}
-
-
-# -- row 46 and channel B
 
 
 @pytest.mark.parametrize(
@@ -307,9 +289,7 @@ def test_second_channel_arms_row_51_and_needs_no_rows_in_wire(files):
 
 
 def second(files, names, rows):
-    """The cabinet with channel B and these rows in hard wiring, without this equipment,
-    accepted.
-    """
+    """The cabinet with channel B, these rows in hard wiring, without this equipment, accepted."""
     line = f"hard_wired_rows = {rows}" if rows is not None else "# hard_wired_rows"
     files.second_channel().replace("type", "hard_wired_rows = [1, 12, 30, 44]", line)
     if "gas" in names:
@@ -333,9 +313,7 @@ def test_contact_of_the_bms_that_is_missing_by_mistake(files):
     ],
 )
 def test_rows_that_must_act_without_the_controller_do(files, names, rows):
-    """In channel B, as it arms itself from the limit image, or by wire as the site
-    says.
-    """
+    """In channel B, as it arms itself from the limit image, or by wire."""
     try:
         loaded = second(files, names, rows).load()
     except config.ConfigError:
@@ -368,9 +346,6 @@ def test_rows_in_hard_wiring_besides_may_be_named(files, is_second):
     )
 
 
-# -- counts that follow from what is there
-
-
 @pytest.mark.parametrize(
     "missing, key, value",
     table("""
@@ -398,13 +373,8 @@ def test_gas_beside_an_open_door_needs_gas_detection(files):
     assert armed(without(files, ["gas", "offgas", "toxic"]).load())["48b"] == {0}
 
 
-# -- the tables themselves
-
-
 def test_every_contact_belongs_to_somebody():
-    """Each contact is always there, or equipment that can be left out; each equipment has its
-    row.
-    """
+    """A contact is always there, or of equipment that has its row."""
     always = words("estop_1_ok estop_2_ok fire_alarm_ok key_run_ok permit_1_closed permit_2_closed")
     for name in [name for names in schema.INPUT_NAMES.values() for name in names]:
         assert bool(equipment.of_signal(name)) != (name in always), name

@@ -1,6 +1,4 @@
-"""Layers, keys, topology and images of a configuration: what is accepted, and every refusal in its
-one line.
-"""
+"""Layers, keys, topology and images of a configuration."""
 
 import pytest
 
@@ -12,19 +10,15 @@ from safety import matrix, parameters as p
 from safety.kernel import Kernel
 from tests.tables import table
 
-# -- what is accepted
-
 
 def test_the_default_cabinet_is_the_default_of_the_tables(files):
-    """The example type repeats the tables' defaults, so the rig and the kernel's own tests mean the
-    same cabinet.
-    """
+    """So the rig and the kernel's own tests mean the same cabinet."""
     loaded = files.load()
     assert (loaded.units, loaded.racks, loaded.modules, loaded.tick_ms) == (1, 3, 15, 20)
     assert list(loaded.cabinet.values()) == [row[4] for row in p.CABINET_PARAMETERS]
     assert list(loaded.unit_tables[0].values()) == [row[4] for row in p.UNIT_PARAMETERS]
-    for table in loaded.rack_tables:
-        assert list(table.values()) == [row[4] for row in p.RACK_PARAMETERS]
+    for each in loaded.rack_tables:
+        assert list(each.values()) == [row[4] for row in p.RACK_PARAMETERS]
     assert loaded.control_image == parameters.default_image()
 
 
@@ -163,16 +157,10 @@ def test_the_module_that_drops_the_pcs_comes_first(files):
     assert files.load().devices[0].name == "io_2"
 
 
-# -- silence budgets: max(base, 3/5/8 periods), tightened at most down to the periods
-
-
 def test_a_type_may_say_looser_than_the_default(files):
     files.replace("type", "heating_nK_per_A2s = 90", "heating_nK_per_A2s = 95")
     files.append("site", "[rack.2]\nheating_nK_per_A2s = 94")
     assert [table["heating_nK_per_A2s"] for table in files.load().rack_tables] == [95, 94, 95]
-
-
-# -- every refusal, in the line that the user sees: (layer to change, old text, new text, the line)
 
 
 def test_a_taper_may_end_where_its_row_forbids_the_rest(files):
@@ -194,12 +182,6 @@ def test_an_input_that_is_not_accepted_as_missing_is_needed(files):
 def test_as_much_energy_as_the_racks_may_hold(files):
     files.replace("type", "energy_Wh = 645000 ", "energy_Wh = 8709120 ")
     assert files.load().control["energy_Wh"] == 8_709_120
-
-
-# -- properties of the schema
-
-
-# -- files that are none
 
 
 def test_silence_time_moves_the_stage_that_watches_it(files):
@@ -336,9 +318,6 @@ def test_longest_silences(files, role, key, longest_ms):
     assert f"device.{role}.profile: {line}" in files.refusal()
 
 
-# -- profiles of the site's own
-
-
 def with_profile(files, name, old, new):
     """The site with a profile of its own: a shipped one in which `old` is `new`."""
     text = (profiles.FOLDER / f"{name}.toml").read_text()
@@ -433,9 +412,6 @@ def test_threshold_of_the_site_counts_too(files):
     assert "reads 0..150 min; allowed what stage 43b acts at, which is 151" in files.refusal()
 
 
-# -- properties of the schema
-
-
 def test_every_parameter_is_bounded_and_has_a_tighter_direction():
     own = p.CABINET_PARAMETERS + p.UNIT_PARAMETERS + p.RACK_PARAMETERS
     for name, _unit, low, high, default, tighter in own + parameters.CONTROL_PARAMETERS:
@@ -446,8 +422,6 @@ def test_every_parameter_is_bounded_and_has_a_tighter_direction():
     assert "estop_1_ok" in schema.INPUT_NAMES["io_1"]
     assert "estop_2_ok" in schema.INPUT_NAMES["io_2"]
 
-
-# -- files that are none
 
 HEAD = 'schema = 1\nlayer = "type"\nname = "n"\n'
 

@@ -1,6 +1,4 @@
-"""The table of equipment in controller/site/CONFIGURATION.md, made from the code. As a program it
-writes it there anew.
-"""
+"""The table of equipment in CONFIGURATION.md; as a program it writes it there anew."""
 
 from controller.site import equipment, hma, schema
 from tests import generated_page

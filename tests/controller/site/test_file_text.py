@@ -1,6 +1,4 @@
-"""Files that are no regular ones: every command that reads one refuses them in a line, and none
-waits for a writer.
-"""
+"""Files that are no regular ones: every command refuses them in a line, none waits."""
 
 import os
 import signal
@@ -79,8 +77,6 @@ def test_as_many_bytes_as_are_allowed_and_one_more(tmp_path):
     with pytest.raises(ConfigError, match="file: has more than 5 bytes; allowed five"):
         layers.file_text(str(path), 5, "five")
 
-
-# -- the state directory and the run directory
 
 RECORD = (
     "record",

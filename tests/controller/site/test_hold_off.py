@@ -1,6 +1,4 @@
-"""A fan that waits for the agent: what matrix, checklist and check say of it, and how late it may
-be.
-"""
+"""A fan that waits for the agent, in matrix, checklist and check; how late it may be."""
 
 import json
 

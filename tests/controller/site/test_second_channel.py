@@ -38,9 +38,7 @@ def paced(files, tick_ms, expiry_ms):
 
 
 def after_lost(loaded, frames):
-    """What a channel finds out about the other (safety/peer.py) in the tick before a frame that
-    follows so many lost ones.
-    """
+    """What a channel finds out about the other in the tick before a frame after lost ones."""
     image, receiver = loaded.safety_image, channel.Receiver(frame.CHANNEL_A)
     one = peer.Peer(image, loaded.image_map(), receiver, 1, 2)
     sender = channel.Sender(frame.CHANNEL_A, 1, 2)

@@ -1,6 +1,4 @@
-"""[source.NAME]: what is accepted, each refusal in its line, the image, and what `check` says of
-it.
-"""
+"""[source.NAME]: what is accepted, the image, and what `check` prints of it."""
 
 from array import array
 
@@ -75,9 +73,6 @@ def test_at_most_eight_sources_with_names_of_sixteen_characters(files):
     assert "source.s8: is one source too many; allowed 8 sources" in files.refusal()
 
 
-# -- the image
-
-
 def test_the_image_says_all_that_the_core_needs():
     image = EXAMPLE.source_image
     assert hint_sources.count(image) == 2
@@ -99,9 +94,6 @@ def test_the_words_are_those_of_the_table():
     names = [row[0] for row in parameters.SOURCE_PARAMETERS]
     assert names[5:] == list(sources.FALLBACK_KEYS.values())
     assert set(schema.SOURCE) == {"role", *names}
-
-
-# -- check
 
 
 def test_check_says_who_may_send_what(files):

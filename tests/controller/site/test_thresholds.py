@@ -123,9 +123,7 @@ def test_ladder_blames_the_later_layer(files):
 
 
 def test_milder_stage_of_the_later_layer_is_blamed(files):
-    """27 cannot come after 28 by a value of its own: only 28 moves, and a later layer that repeats
-    27 is named.
-    """
+    """Only 28 moves, and a later layer that repeats 27 is named."""
     files.append(
         "site",
         "[stage.27]\nset = 3500\n[stage.28]\nset = 3540\nclear = 3500\n"

@@ -1,6 +1,4 @@
-"""What the chains of the commissioning checklist add up, where a cabinet has shown that a part was
-missing.
-"""
+"""What the chains of the commissioning checklist add up, where a part was missing once."""
 
 import copy
 
@@ -24,9 +22,7 @@ def parts(found, name):
 
 
 def test_words_that_moved_just_before_they_froze_are_news_in_the_next_read(files):
-    """In real processes row 50b stood up to 90 ms after its 5 s and a tick: the read comes every
-    100 ms.
-    """
+    """Row 50b took 90 ms more than its 5 s and a tick: the read comes every 100 ms."""
     found = files.load()
     of_frozen, of_silent = parts(found, "50b"), parts(found, "50a")
     assert of_frozen["silence"] == 5000 and of_frozen["bus"] >= 100

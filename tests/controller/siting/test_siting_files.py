@@ -1,6 +1,4 @@
-"""Siting files that are refused: one line with file, key, what is wrong and what is allowed; exit
-code 2.
-"""
+"""Siting files that are refused: one line with file, key, problem, what is allowed; exit 2."""
 
 import pytest
 from siting_cases import DWELLING, cases, exposure, mode, model, roof, room

@@ -1,6 +1,4 @@
-"""Distances, containment and barriers of the siting audit against brute force, and unmoved by
-moving the plan.
-"""
+"""Distances, containment and barriers of the siting audit against brute force."""
 
 import math
 import random
@@ -57,9 +55,7 @@ def moved(shape, by, turned_deg):
 
 
 def sampled_m(first, second):
-    """Distance of the edges by dense sampling: never less than the true one, and at most a step
-    more.
-    """
+    """Distance of the edges by sampling: the true one, or at most a step more."""
 
     def along(shape):
         return [
@@ -116,9 +112,7 @@ def test_of_many_edges_few_are_measured(monkeypatch, measure, work, most):
 @pytest.mark.parametrize("end", [(9.976, 0.691), (29.601, 4.879), (28.809, 8.37), (25.228, 16.234)])
 @pytest.mark.parametrize("by", [(0, 0), (40, -70), (4000, -7000)])
 def test_parts_of_one_straight_line_do_not_cross(end, by):
-    """Of a line drawn on from both its ends: what lies before it and what lies beyond it are its
-    length apart.
-    """
+    """What lies before a line and what lies beyond it are its length apart."""
     start, end = by, (by[0] + end[0], by[1] + end[1])
     length_m = math.dist(start, end)
     before, beyond = [

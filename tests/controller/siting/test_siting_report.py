@@ -87,9 +87,6 @@ def line_of(text, identity):
     return next(line for line in text.splitlines() if line.startswith(f"  {identity} "))
 
 
-# -- the report
-
-
 @pytest.mark.parametrize(
     "name, lines",
     cases(
@@ -156,9 +153,6 @@ def test_the_headline_counts_and_tells_how_sure_the_rules_are(tmp_path):
         ((*small, local), "2 met, 2 by second-hand ones, 0 not met, 0 need a fact"),
     ):
         assert report.headline(audit.audit(site(tmp_path, *changes))) == wanted
-
-
-# -- the command
 
 
 @pytest.mark.parametrize(
@@ -247,9 +241,6 @@ def test_rooms_of_one_fire_area_are_named_together(tmp_path):
     } == {"area.the_first_room_": True, "area.the_second_room_": True, "area.rated": False}
 
 
-# -- what is far away
-
-
 def spread(*distances_m):
     """An egress so far to the right of unit b each, the first one last in the file."""
     return {
@@ -325,9 +316,6 @@ def test_only_what_is_near_is_measured_and_the_next_beyond(tmp_path):
     assert [f"exposure.{each.name}" for _, each, _ in given.nearest_units] == list(mills)
 
 
-# -- the plan
-
-
 @pytest.mark.parametrize("name", NAMES)
 def test_the_plan_holds_everything_once(name):
     given, findings, _, root = example(name)
@@ -394,9 +382,7 @@ def test_each_unit_has_its_binding_distance(tmp_path, changes, wanted):
     ),
 )
 def test_the_distances_of_the_examples(name, judged, further):
-    """Of each unit, each exposure, each wall and between neighbours; each with its words on the
-    plan.
-    """
+    """Of each unit, exposure, wall and between neighbours; with their words on the plan."""
     given, findings, _, root = example(name)
     found = distances.shown(findings, given)
     assert {" ".join(each.item.names) for each in found if each.rule} == set(judged)
@@ -408,9 +394,7 @@ def test_the_distances_of_the_examples(name, judged, further):
 
 
 def test_all_that_is_not_met_is_drawn_so(tmp_path):
-    """A pair that bound neither of its units, each being nearer to something else, was drawn as a
-    further distance.
-    """
+    """A pair that bound neither of its units was drawn as a further distance."""
     # 1 m from a
     house = {"kind": "building", "outline_m": [[-4, 0], [3.5, 0], [3.5, 10], [-4, 10]]}
     third = {"model": "m", "center_m": [8.3, 5.0]}
@@ -428,9 +412,7 @@ def test_all_that_is_not_met_is_drawn_so(tmp_path):
 
 
 def behind_a_barrier(folder, *changes):
-    """(names that bind, {names: Distance}, plan) with a lot line at 1.5 m of a and 1.3 m of b; an
-    exit at ten feet binds each.
-    """
+    """(names that bind, {names: Distance}, plan); a lot line near a and b, an exit binds each."""
     given, findings, _, root = told(
         site(
             folder,
@@ -508,9 +490,7 @@ def test_what_is_not_met_is_red_dashed_and_marked(tmp_path, apart_m, is_met):
 def test_in_a_crowd_a_distance_keeps_its_unit_and_the_doubt_about_its_rule(
     tmp_path, edition, rule, apart_m, mark, count
 ):
-    """Thirty containers: some labels have room for all, some for the rule, some for the number
-    only.
-    """
+    """Thirty containers: labels with room for all, for the rule, for the number only."""
     units = {
         f"unit.container_number_{at}": {
             "model": "m",
@@ -568,9 +548,7 @@ def points_of(element):
 
 
 def test_a_distance_ends_on_the_lot_line_drawn_on(tmp_path):
-    """Its written part lies above the view, which is as large as for a written line at that
-    place.
-    """
+    """Its written part lies above the view, which is as large as for a line there."""
     root = drawn(site(tmp_path, exposure("lot_line", 0, line_m=[[12.5, 90], [12.5, 100]])))
     written = drawn(site(tmp_path, exposure("lot_line", 1.0)))
     words = "".join(root.itertext())

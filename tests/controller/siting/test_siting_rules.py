@@ -1,6 +1,4 @@
-"""Every rule of the siting audit: at its number, inside, outside, not applicable, a fact missing;
-and by edition.
-"""
+"""Every rule of the siting audit: at its number, inside, outside; by mode and edition."""
 
 import math
 
@@ -106,9 +104,6 @@ def test_nothing_but_the_scope_below_the_threshold(tmp_path):
     assert judged == {NOT_APPLICABLE}
 
 
-# -- editions
-
-
 def test_an_edition_without_the_rule(tmp_path):
     for edition in fields.EDITIONS:
         for rule in [each for each in rules.RULES if edition not in each.clauses]:
@@ -145,8 +140,6 @@ def test_the_numbers_are_those_of_the_table(shared):
             assert RULES[identity].number == pytest.approx(wanted)
 
 
-# -- verdicts of single rules
-
 BANK = {"unit.a.group": "bank", "unit.b.group": "bank"}
 THIRD = {"unit.c": {"model": "m", "center_m": [7.9, 5.0]}}
 CLOSE = (room(), {"unit.a.center_m": [1.0, 5.0]})
@@ -181,9 +174,7 @@ HUGE = (room(), model(energy_kWh=400, **TESTED))
 
 
 def is_as(found, wanted):
-    """Whether a Finding has this verdict, or lacks these facts, or is not applicable for this
-    reason.
-    """
+    """Whether a Finding has this verdict, lacks these facts, or has this reason."""
     if isinstance(wanted, tuple):
         return (found.verdict, found.facts) == (NEEDS_FACT, wanted)
     return wanted in (found.verdict, found.reason)
@@ -370,9 +361,6 @@ def test_what_relies_on_a_test_keeps_its_distance_to_the_wall(tmp_path):
         assert nearest == ("b" if apart_m < 0.914 else "a", "room")
 
 
-# -- barriers and lot lines
-
-
 def test_a_barrier_reduces_the_distance(tmp_path):
     for key, value, verdict in cases("""
     height_m | 3.523 | NOT_MET ; height_m | 3.524 | MET ; fire_rating_h | 0.99 | NOT_MET
@@ -389,9 +377,7 @@ def test_a_barrier_reduces_the_distance(tmp_path):
 def test_a_barrier_that_leaves_a_part_bare_shields_no_long_edge(
     tmp_path, middle_m, way, end_x_m, verdict
 ):
-    """The way is within 3.048 m of the unit up to x = 8.842; the sight line from there passes the
-    barrier at 8.584.
-    """
+    """The way is near up to x = 8.842; that sight line passes the barrier at 8.584."""
     line_m = [[-5, 3.1], *middle_m, [20, 3.1]][::way]
     ends = [[6.0 - end_x_m, 3.0], [end_x_m, 3.0]]
     long = (
@@ -409,9 +395,7 @@ PLACES = pytest.mark.parametrize("turned_deg, factor", [(0, 1), (90, -1), (37, -
 
 
 def placed(turned_deg, factor, line_m, wall_m=()):
-    """Both units, a lot line and a wall: mirrored where factor is -1, then turned and moved, all
-    together.
-    """
+    """Units, lot line and wall: mirrored where factor is -1, turned and moved together."""
     cos, sin = math.cos(math.radians(turned_deg)), math.sin(math.radians(turned_deg))
 
     def at(x, y):
@@ -460,9 +444,7 @@ def test_a_unit_beside_the_continuation_of_a_lot_line_is_near_it(
 def test_a_barrier_has_to_hide_the_continuation_too(
     tmp_path, turned_deg, factor, line_m, wall_m, verdict
 ):
-    """The line is within 3.048 m of unit b from y = 1.62 to 8.38: sight lines that pass x = 12.4 at
-    1.91, 8.09.
-    """
+    """The line is near from y = 1.62 to 8.38: sight lines pass x = 12.4 at 1.91, 8.09."""
     changes = placed(turned_deg, factor, line_m, wall_m)
     assert finding(tmp_path, "B18", *changes).verdict == verdict
     if verdict == MET:
@@ -490,9 +472,6 @@ LOT_m = [[-20, -20], [60, -20], [60, 40], [11.501, 40], [11.501, 30], [-20, 30]]
 def test_a_closed_lot_line_and_other_lines_end_where_they_are_drawn_to(tmp_path, change):
     found = finding(tmp_path, "B18", {"exposure.e": change})
     assert (found.verdict, found.worst.value) == (MET, pytest.approx(24.5, abs=1e-6))
-
-
-# -- roofs and open garages
 
 
 @pytest.mark.parametrize("edition", fields.EDITIONS[1:])
@@ -538,9 +517,6 @@ def test_other_outdoor_rules_hold_on_a_roof_and_in_an_open_garage(tmp_path, edit
     assert finding(tmp_path, "B19", *base, building(1.0, **WALL)).reason == (
         "no distance is reduced" if edition == fields.IFC_2018 else own
     )
-
-
-# -- fire areas of several rooms
 
 
 def two_rooms(apart_m, first_h, second_h, **facts):
@@ -649,9 +625,6 @@ def test_technologies(tmp_path, technology, threshold_kWh, most_kWh):
     assert most_kWh is None or audit.limit_of(found.rule, found.worst) == most_kWh
 
 
-# -- names
-
-
 def test_the_gate_is_named_after_its_fence_and_a_local_fact_is_not(tmp_path):
     assert finding(tmp_path, "B28b", fence(1.6)).worst.names == ("fence",)
     path = {"local": ["la_r3"], "la_r3.path_width_m": 1}
@@ -663,9 +636,6 @@ def test_mixed_technologies_are_tier_2_and_named(tmp_path):
         found = finding(tmp_path, "B37", {"local": ["ny_tiers"]}, *changes)
         assert [item.words for item in found.items] == [words]
         assert found.verdict == (APPLIES if changes else NOT_APPLICABLE)
-
-
-# -- several items
 
 
 def test_one_model_does_not_answer_for_another(tmp_path):

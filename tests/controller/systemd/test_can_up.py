@@ -17,9 +17,7 @@ from controller.system.paths import say
 
 @pytest.fixture
 def box(tmp_path):
-    """(site files with can0 at 500 kbit/s, sysfs folder with can0, `ip` that writes down what it is
-    told).
-    """
+    """(site files with can0 at 500 kbit/s, sysfs folder with can0, `ip` that notes its words)."""
     files = SiteFiles(tmp_path / "sites")
     device = tmp_path / "net" / "can0" / "device"
     device.mkdir(parents=True)

@@ -1,6 +1,4 @@
-"""Loading a microcontroller: what is sent, in which order, what is checked afterwards; every
-complaint in a line.
-"""
+"""Loading a microcontroller: what is sent, in which order, what is checked; complaints."""
 
 import hashlib
 import sys
@@ -16,9 +14,7 @@ from tests.tables import table
 
 
 class Device:
-    """A board behind mpremote: its files in `files`; `calls` in order. `damage`: a file that
-    arrives changed.
-    """
+    """A board behind mpremote: its `files`, `calls` in order; `damage`: a file arrives changed."""
 
     port = "/dev/ttyTEST"
 
@@ -205,9 +201,7 @@ def test_a_compiler_that_hangs_is_told_in_a_line(monkeypatch, tmp_path):
 
 
 def test_a_port_where_something_else_speaks_is_told(monkeypatch):
-    """Its bytes need not even be text; and what looks like a board must say which bytecode it
-    takes.
-    """
+    """It need not be text; what looks like a board must name its bytecode."""
     real = flash_mcu.subprocess.run
     for said in (r"\xff\xfe\n", r"board rp2 \xff\n", r"board rp2 six\n"):
         monkeypatch.setattr(

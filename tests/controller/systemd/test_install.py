@@ -37,9 +37,7 @@ EXPOSURE_MAX = {
 
 
 def bash(command, tree, **environment):
-    """(exit code, lines) of functions of the script in a tree; on_target only writes down what it
-    was asked.
-    """
+    """(exit code, lines) of functions of the script in a tree; on_target is a note."""
     work = tree.with_name(f"{tree.name}-work")
     work.mkdir(exist_ok=True)
     stub = (
@@ -70,9 +68,6 @@ def flash(*arguments, path=None, program=ROOT / "flash.sh"):
         stdin=subprocess.DEVNULL,
     )
     return done.returncode, done.stdout.splitlines(), done.stderr.splitlines()
-
-
-# -- refusals: one line, before anything is changed
 
 
 @pytest.mark.parametrize(
@@ -123,9 +118,6 @@ def test_a_set_up_that_waits_for_another_reports_it_and_ends(tmp_path):
     code, _, err = flash("check", "file", path=tmp_path, program=copy / "flash.sh")
     assert code == 3 and asked(tmp_path) == ["--nonblock 9", "--timeout 900 9"]
     assert len(err) == 2 and all("another one" in line and f"{copy}/.venv" in line for line in err)
-
-
-# -- configuration and services
 
 
 def test_the_owners_files_are_never_changed(tmp_path):
@@ -206,9 +198,7 @@ def test_an_interrupted_installation_leaves_the_old_one_and_is_made_good(command
 
 
 def test_the_example_works_from_where_it_is_put(tmp_path):
-    """The hint after an installation says to copy the folder: what it extends must be found from
-    the copy.
-    """
+    """An owner copies the folder: what it extends is found from the copy."""
     from controller.site import config
 
     bash("install_configuration", tmp_path)
@@ -297,9 +287,6 @@ def test_a_configuration_the_release_refuses_is_said_before_anybody_restarts(tmp
     )
 
 
-# -- releases
-
-
 def add_release(tree, name, *files):
     """The folder of a release with these empty files."""
     folder = tree / "opt/firebreak/releases" / name
@@ -328,9 +315,7 @@ def test_the_release_before_is_kept_and_older_ones_go(tmp_path):
 
 
 def test_a_release_that_still_runs_is_not_taken_away(tmp_path):
-    """Its modules are loaded when they are first needed: without its files a running controller
-    would fail then.
-    """
+    """A running controller still loads modules when it first needs them."""
     line = ["bash", "-c", "read line", f"{tmp_path}/opt/firebreak/releases/one/bin/x"]
     runs = subprocess.Popen(line, stdin=subprocess.PIPE)
     try:
@@ -343,9 +328,7 @@ def test_a_release_that_still_runs_is_not_taken_away(tmp_path):
 
 
 def test_an_older_release_is_an_installation_like_any_other(tmp_path):
-    """It says that it switches, though the release itself is there, and names a service that it has
-    no command for.
-    """
+    """It reports the switch and names a service that it has no command for."""
     steps = "make_release {0}; switch_to {0}; install_services"
     for name in ("old", "new"):
         add_release(tmp_path, name, "complete")
@@ -361,9 +344,7 @@ def test_an_older_release_is_an_installation_like_any_other(tmp_path):
 
 
 def test_an_unfinished_release_is_made_again(tmp_path):
-    """A power cut in the middle of an installation leaves a folder without its last file, which
-    counts as nothing.
-    """
+    """A power cut leaves a folder without its last file, which counts as nothing."""
     add_release(tmp_path, "one")
     made = "make_wheels() { echo wheels; fail 'stopped here'; }; make_release one"
     assert bash(made, tmp_path)[0] == 3
@@ -395,9 +376,7 @@ def test_a_release_outlives_an_upgrade_of_the_system(tmp_path):
 
 
 def test_a_release_counts_as_complete_only_when_it_is_on_disk(tmp_path):
-    """The mark may not reach the disk before the files: a power cut would leave a broken release
-    for ever.
-    """
+    """A power cut after the mark would leave a broken release for ever."""
     noted = (
         'on_target() { mkdir -p "$place"; }; '
         'sync() { if [ -e "$place/complete" ]; then echo marked; else echo files; fi; }; '
@@ -449,9 +428,7 @@ def test_sources_that_cannot_be_read_have_no_name(tmp_path):
 
 @pytest.mark.parametrize("folder", [ALL_AT_ONCE, *slow(*AWKWARD)])
 def test_a_clone_sets_itself_up_wherever_it_lies(folder, tmp_path):
-    """With an environment that only writes down what it is asked: pip takes "[1]" at the end of a
-    path for an extra.
-    """
+    """pip takes "[1]" at the end of a path for an extra."""
     copy = small_clone(tmp_path / folder)
     shutil.copy(ROOT / "flash.sh", copy)
     python = copy / ".venv/bin/python"
@@ -470,9 +447,7 @@ def test_a_clone_sets_itself_up_wherever_it_lies(folder, tmp_path):
 
 @pytest.mark.parametrize("folder", [ALL_AT_ONCE, *slow(*AWKWARD)])
 def test_a_tree_may_lie_anywhere(folder, tmp_path):
-    """The whole way but for what needs root or a network: twice in, nothing changed by the second,
-    out again.
-    """
+    """All but root and network: twice in, nothing changed by the second, out again."""
     tree = tmp_path / folder
     tree.mkdir()
     stubs = (
@@ -493,9 +468,6 @@ def test_a_tree_may_lie_anywhere(folder, tmp_path):
     firsts, after = done("install", "")
     assert not firsts & {"installed", "switched", "warning"} and after == before
     assert done("uninstall", "--purge")[1] == []
-
-
-# -- uninstall
 
 
 def whole(tree):
@@ -589,9 +561,6 @@ def test_purge_leaves_nothing(tmp_path):
     }
 
 
-# -- the units agree with the program
-
-
 def unit(name):
     """{key: [values]} of a unit's sections, joined."""
     found = {}
@@ -629,9 +598,7 @@ def test_the_units_use_the_programs_places():
 
 
 def test_two_journals_fit_the_run_directory():
-    """A start puts a new ring beside the one before. On /run of a 1 GB box there was no room for
-    both.
-    """
+    """A start puts a new ring beside the old one: /run of a 1 GB box was too small."""
     megabytes = int(re.search(r"size=(\d+)M", unit("run-firebreak.mount")["Options"][0])[1])
     assert megabytes << 20 > 2 * journal_header.JOURNAL_BYTES + (16 << 20)
     assert int(unit("firebreak.service")["MemoryMax"][0].removesuffix("M")) > 2 * megabytes
@@ -666,9 +633,7 @@ def test_exposure(name):
 
 
 def test_the_recorder_may_ask_how_good_the_clock_is():
-    """systemd takes the lines in their order: `~@privileged`, which holds @clock, takes away what
-    is before it.
-    """
+    """systemd takes lines in order: `~@privileged` holds @clock and takes it away."""
     filters = unit("firebreak-record.service")["SystemCallFilter"]
     clocks = ["adjtimex", "clock_adjtime", "clock_adjtime64"]
     assert filters[0] == "@system-service" and filters[-1].split() == clocks

@@ -1,6 +1,4 @@
-"""Which part of the lock a cabinet gets: what its dependencies lead to, with their hashes, and
-nothing else.
-"""
+"""Which part of the lock a cabinet gets: what its dependencies lead to, with hashes."""
 
 import re
 from pathlib import Path

@@ -1,6 +1,4 @@
-"""The gateway: JSON lines and msgpack whole, in pieces, spoilt, flooding and dying; nobody else
-notices.
-"""
+"""The gateway: JSON lines and msgpack whole, in pieces, spoilt, flooding and dying."""
 
 import json
 import os
@@ -26,9 +24,6 @@ from controller.upstream import framing, gateway, link, messages
 
 pytestmark = pytest.mark.wire
 GUARD_S = 30
-
-
-# -- framing
 
 
 def all_of(form, *chunks):
@@ -114,8 +109,6 @@ def test_no_bytes_whatever_break_a_framing(data, size):
     assert all(each is None or isinstance(each, dict) for each in found)
 
 
-# -- messages
-
 HINT = w.Hint("site_ems", bytes(8), 1, 5, h.GRID_CAP, h.IMPORT_W_MAX, 0, 400_000, 60_000)
 
 
@@ -170,9 +163,6 @@ def test_a_message_that_is_none_says_why_in_one_line(fields, words):
         messages.datagram(good(**fields))
     text = str(refused.value)
     assert words in text and len(text) <= 200 and "\n" not in text
-
-
-# -- the process, served in a thread against a cabinet that ticks
 
 
 @pytest.fixture
@@ -472,9 +462,6 @@ def test_a_full_queue_of_the_loop_is_reported(tmp_path, monkeypatch):
         each.close()
 
 
-# -- a serial line
-
-
 class Line:
     """The integrator's end of a pty."""
 
@@ -532,9 +519,6 @@ def test_a_serial_adapter_that_goes_and_comes_back(on_line):
     while port.fileno() < 0:
         assert ask(client, {"hello": "site_ems"})["source"] == "site_ems"
     assert line.ask(b'{"hello": "site_ems"}\n')["source"] == "site_ems"
-
-
-# -- where it listens
 
 
 def test_the_socket_replaces_one_left_over_but_nothing_else(tmp_path):
