@@ -95,7 +95,7 @@ class HintedSite:
 
     def run(self):
         """Tick until the cabinet runs, without limits that are still opening."""
-        self.bench.tick(2000)
+        self.bench.tick(20).tick(198, elapsed=10)
         assert self.bench.state == "running", self.bench.state
         return self
 

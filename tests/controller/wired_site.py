@@ -29,7 +29,7 @@ from hil.wires.pty_wire import PtyWire
 from hil.wires.virtual_can import VirtualCan
 from tests.repository import ROOT
 
-STEP_US = 10_000
+STEP_US = 20_000
 GUARD_S = 40.0  # a hang guard: nothing here waits for a time
 FILE = """schema = 1
 layer = "cabinet"

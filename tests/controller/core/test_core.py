@@ -261,11 +261,11 @@ def square_W(t_s):
 
 @pytest.fixture(scope="module")
 def journal_path(tmp_path_factory):
-    """Journal of 14 s: start, load tracking, an E-stop at 11 s."""
+    """Journal of 6 s: start, load tracking, an E-stop at 5 s."""
     path = str(tmp_path_factory.mktemp("journal") / "journal")
-    estop = Action(11_000_000, "estop_press", "estop_press", {})
+    estop = Action(5_000_000, "estop_press", "estop_press", {})
     rig = VirtualRig(FIREBREAK, square_W, 1, [estop], {"soc": 0.55}, path)
-    rig.run(14)
+    rig.run(6)
     assert {trip["stage"] for trip in rig.trips.trips} >= {"1a"}
     rig.controller.cabinet.journal.close()
     return path
@@ -280,8 +280,8 @@ def test_the_journal_of_a_virtual_run_replays_to_the_same_bytes(journal_path):
     exit_code, lines = run(journal_path)
     assert (exit_code, lines[-1]) == (replay.EQUAL, "the same bytes")
     frames = [frame.kind for frame in journal.JournalReader(journal_path).frames()]
-    assert len(frames) == 700 and frames[0] == KEYFRAME
-    assert frames.count(KEYFRAME) >= 3  # 0 s, 10 s, the rows of the E-stop
+    assert len(frames) == 300 and frames[0] == KEYFRAME
+    assert frames.count(KEYFRAME) >= 3
 
 
 def test_a_flipped_byte_is_found_wherever_it_lies(journal_path, tmp_path):
@@ -293,12 +293,12 @@ def test_a_flipped_byte_is_found_wherever_it_lies(journal_path, tmp_path):
         path.write_bytes(content[:at] + bytes((content[at] ^ 0x10,)) + content[at + 1 :])
         return run(str(path))
 
-    # 0 and 500 are keyframes
-    for frame, part in ((1, 0.1), (300, 0.5), (500, 0.9), (len(places) - 2, 0.99)):
+    keyframes = [frame.sequence for frame in journal.JournalReader(journal_path).keyframes()]
+    last = keyframes[-1]
+    for frame, part in ((1, 0.1), (100, 0.5), (last, 0.9), (len(places) - 2, 0.99)):
         at = int(places[frame] + part * (places[frame + 1] - places[frame]))
         assert run_flipped(at)[0] == replay.DIFFERENT, frame
-    second = [frame.sequence for frame in journal.JournalReader(journal_path).keyframes()][1]
-    left_out = f"frames before a keyframe, left out: {second - 1}"
+    left_out = f"frames before a keyframe, left out: {keyframes[1] - 1}"
     assert run_flipped(places[0] + 100)[1][0] == left_out
 
 

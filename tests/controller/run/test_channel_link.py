@@ -1,11 +1,13 @@
 """Channel A's end against a real channel B: both kernels, every byte of the link."""
 
+import itertools
+import pickle
 from array import array
 
 import pytest
 
 from controller.run import peer_words
-from controller.run.channel_link import NO_ANSWER, ORDER_MS_MAX, RESULTS, ChannelLink
+from controller.run.channel_link import NO_ANSWER, ORDER_MS_MAX, ChannelLink
 from drivers.buses.port import NEVER
 from hil.campaigns.benchmarks.kernel_steps import Steps
 from safety import (
@@ -70,14 +72,20 @@ class Channels:
         return self.link.peer.permits()
 
 
-@pytest.fixture
-def channels():
+@pytest.fixture(scope="module")
+def permitted():
+    """Channels that both give their permit, pickled: a run of them costs 0.1 s."""
     both = Channels().step(20)
     both.kernel.inp[s.RUN_REQUEST] = 1
     both.step(120)
     assert both.kernel.out[s.STATE] == s.RUNNING and both.b.permit and both.is_permitted
     assert both.link.peer.reason == pe.OK and both.said == "" and both.link.code == 0
-    return both
+    return pickle.dumps(both)
+
+
+@pytest.fixture
+def channels(permitted):
+    return pickle.loads(permitted)
 
 
 def test_a_frame_every_other_tick_and_only_then():
@@ -92,12 +100,12 @@ def test_a_frame_every_other_tick_and_only_then():
 
 
 def test_a_frame_that_the_port_holds_back_stays_as_it_was_sealed():
-    both = Channels()
-    both.link.update(2)
-    both.link.report()
-    frame = both.link.poll(0)
+    link = Channels().link
+    link.update(2)
+    link.report()
+    frame = link.poll(0)
     sealed = bytes(frame)
-    both.link.sender.frame.put(f.RESET_KIND, m.KEY)
+    link.sender.frame.put(f.RESET_KIND, m.KEY)
     assert frame == sealed
 
 
@@ -139,29 +147,19 @@ def test_a_contact_that_only_b_sees_open(channels):
     assert channels.step(30).said == "estop_1: A closed, B open"
 
 
-def test_a_contact_that_only_a_sees_open(channels):
-    channels.kernel.inp[s.AIRFLOW_OK] = 1
-    channels.contacts &= ~contact("airflow_ok")
-    assert channels.step(30).said == "airflow: A closed, B open" and not channels.b.permit
+def test_another_image_or_version_in_b_is_named_by_both_and_nothing_permitted():
+    both, other = Channels(other_image=True).step(50), Channels()
+    assert "channel B holds another limit image" in both.said
+    assert pe.REASONS[both.b.reason] == "other limit image" and not both.b.permit
+    other.b.sender.frame.put(f.TABLE_CRC, 1)
+    assert "another version" in other.step(10).said
+    assert not both.is_permitted and not other.is_permitted
 
 
 def test_what_a_does_not_know_is_no_disagreement(channels):
     channels.silent = (s.G_IO_1, s.G_IO_2)
     channels.step(40).contacts &= ~contact("airflow_ok")
     assert channels.step(60).link.peer.reason == pe.OK
-
-
-def test_another_image_in_b_is_named_by_both_and_nothing_permitted():
-    both = Channels(other_image=True).step(50)
-    assert not both.is_permitted and not both.b.permit
-    assert "channel B holds another limit image" in both.said
-    assert pe.REASONS[both.b.reason] == "other limit image"
-
-
-def test_another_version_in_b_is_named():
-    both = Channels()
-    both.b.sender.frame.put(f.TABLE_CRC, 1)
-    assert "another version" in both.step(10).said and not both.is_permitted
 
 
 def test_a_clock_that_runs_wrong_is_named(channels):
@@ -172,63 +170,73 @@ def test_a_clock_that_runs_wrong_is_named(channels):
     assert channels.said == "the clock of channel B differs by over 2 %"
 
 
-def tripped(channels, key_out=True):
-    """(first-out, mask) of an E-stop that both have seen and that is over."""
-    channels.contacts &= ~3
-    channels.kernel.inp[s.ESTOP_1_OK] = channels.kernel.inp[s.ESTOP_2_OK] = 0
-    channels.step(20).contacts |= 3
-    channels.kernel.inp[s.ESTOP_1_OK] = channels.kernel.inp[s.ESTOP_2_OK] = 1
-    first_out, mask = channels.step(300).link.causes()
-    assert m.STAGES[first_out][m.S_ID] == "1a" and mask and not channels.b.permit
-    if key_out:
-        channels.contacts &= ~sc.KEY_BIT
-        channels.step(2)
-    return first_out, mask
+@pytest.fixture(scope="module")
+def stopped(permitted):
+    """They and what B names of an E-stop that both have seen and that is over, pickled."""
+    both = pickle.loads(permitted)
+    both.contacts &= ~3
+    both.kernel.inp[s.ESTOP_1_OK] = both.kernel.inp[s.ESTOP_2_OK] = 0
+    both.step(20).contacts |= 3
+    both.kernel.inp[s.ESTOP_1_OK] = both.kernel.inp[s.ESTOP_2_OK] = 1
+    first_out, mask = both.step(300).link.causes()
+    assert m.STAGES[first_out][m.S_ID] == "1a" and mask and not both.b.permit
+    return pickle.dumps((both, (first_out, mask)))
 
 
-def reset(channels, first_out, mask):
+@pytest.fixture
+def tripped(stopped):
+    """(channels, (first-out, mask)); the key is in."""
+    return pickle.loads(stopped)
+
+
+def key_out(channels):
+    channels.contacts &= ~sc.KEY_BIT
+    return channels.step(2)
+
+
+def reset(channels, *seen):
     """What the order of a key reset leads to."""
-    channels.link.order_reset(m.KEY, first_out, mask)
+    channels.link.order_reset(m.KEY, *seen)
     for _ in range(100):
-        if channels.link.result:
-            break
-        channels.step()
-    return RESULTS[channels.link.result].removeprefix("channel B: ")
+        if not channels.link.result:
+            channels.step()
+    return channels.link.result
 
 
 @pytest.mark.parametrize("pause", [2, 0])
-def test_a_reset_reaches_b_only_for_what_stands_there(channels, pause):
+def test_a_reset_reaches_b_only_for_what_stands_there(tripped, pause):
     """B repeats its last answer until it hears of no order: not the next one's."""
-    first_out, mask = tripped(channels, key_out=False)
+    channels, (first_out, mask) = tripped
     if pause:
-        assert reset(channels, first_out, mask ^ 1) == "changed"
-    assert reset(channels, first_out, mask) == "key needed"
+        assert reset(channels, first_out, mask ^ 1) == latches.CHANGED
+    assert reset(channels, first_out, mask) == latches.KEY_NEEDED
     channels.contacts &= ~sc.KEY_BIT
     channels.step(pause)
-    assert reset(channels, first_out, mask) == "done"
+    assert reset(channels, first_out, mask) == latches.DONE
     assert channels.step(6).b.permit and channels.link.causes() == (-1, 0)
 
 
-def test_b_is_not_asked_for_what_it_has_not_said(channels):
+def test_b_is_not_asked_for_what_it_has_not_said(tripped):
     """Also not for numbers that no frame can hold: cut off, they could be those of B."""
-    now = tripped(channels)
+    channels, now = tripped
+    key_out(channels)
     odd = ((-1, 0), (0, 4), (-(1 << 31), -(1 << 31)), ((1 << 31) - 1, (1 << 31) - 1))
     for seen in (*odd, (now[0] + 0x10000, now[1]), (now[0], now[1] - (1 << 30))):
-        assert reset(channels, *seen) == "changed"
+        assert reset(channels, *seen) == latches.CHANGED
         assert channels.step(6).link.causes() == now
 
 
-def test_what_latched_in_b_on_the_way_is_not_cleared(channels):
+def test_what_latched_in_b_on_the_way_is_not_cleared(tripped):
     """What A has heard of B was still what the operator saw: B itself refuses."""
-    first_out, mask = tripped(channels)
-    channels.cut_to_b = True
-    channels.link.order_reset(m.KEY, first_out, mask)
+    channels, seen = tripped
+    key_out(channels).cut_to_b = True
+    channels.link.order_reset(m.KEY, *seen)
     channels.contacts &= ~contact("fire_alarm_ok")
     channels.step(10).contacts |= contact("fire_alarm_ok")
     assert channels.link.result == latches.NONE
     channels.cut_to_b = False
     assert channels.step(8).link.result == latches.CHANGED
-    assert channels.link.causes()[0] == first_out
+    assert channels.link.causes()[0] == seen[0]
 
 
 def test_where_nothing_stands_in_b_it_is_asked_for_nothing(channels):
@@ -239,26 +247,21 @@ def test_where_nothing_stands_in_b_it_is_asked_for_nothing(channels):
     assert channels.link.sender.frame.get(f.RESET_KIND) == 0
 
 
-def test_nothing_stands_in_a_b_that_is_not_heard(channels):
-    tripped(channels, key_out=False)
-    channels.cut_to_a = True
-    assert channels.step(EXPIRY_TICKS + 1).link.causes() == (-1, 0)
-    channels.link.order_reset(m.KEY, -1, 0)
-    assert channels.link.result == NO_ANSWER, "nobody knows what stands there"
-
-
-def test_a_reset_that_b_does_not_hear_is_no_success(channels):
-    seen = tripped(channels, key_out=False)
+def test_a_b_that_is_not_heard_or_does_not_hear_resets_nothing(tripped):
+    channels, seen = tripped
     channels.cut_to_a = channels.cut_to_b = True
     channels.link.order_reset(m.KEY, *seen)
     assert channels.step(ORDER_MS_MAX // 20 - 1).link.result == latches.NONE
     assert channels.step().link.result == NO_ANSWER
     assert channels.link.sender.frame.get(f.RESET_KIND) == 0
+    assert channels.step(EXPIRY_TICKS + 1).link.causes() == (-1, 0)
+    channels.link.order_reset(m.KEY, -1, 0)
+    assert channels.link.result == NO_ANSWER, "nobody knows what stands there"
 
 
 @pytest.mark.parametrize("is_trusted, result", [(False, latches.DONE), (True, 200)])
-def test_an_answer_that_is_not_trusted_or_not_known_is_none(channels, is_trusted, result):
-    seen = tripped(channels, key_out=False)
+def test_an_answer_that_is_not_trusted_or_not_known_is_none(tripped, is_trusted, result):
+    channels, seen = tripped
     channels.cut_to_a = channels.cut_to_b = not is_trusted
     channels.link.order_reset(m.KEY, *seen)
     channels.step(1 if is_trusted else EXPIRY_TICKS + 1)
@@ -293,9 +296,8 @@ def test_skipped_ticks_count(channels):
 
 def test_every_reason_of_b_has_words(channels):
     frame = channels.link.receiver.frame
-    for reason in (*range(len(pe.REASONS)), 77):
-        for subject in (0, 1, 500):
-            frame.put(f.VOTE, 0)
-            frame.put(f.REASON, reason)
-            frame.put(f.SUBJECT, subject)
-            assert channels.said.startswith("channel B gives no permit: ")
+    frame.put(f.VOTE, 0)
+    for reason, subject in itertools.product((*range(len(pe.REASONS)), 77), (0, 1, 500)):
+        frame.put(f.REASON, reason)
+        frame.put(f.SUBJECT, subject)
+        assert channels.said.startswith("channel B gives no permit: ")
