@@ -40,11 +40,8 @@ def test_a_voltage_told_wrong_trips_38b_and_a_rack_that_is_open_does_not(example
     bench.set_rack(s.RACK_VOLTAGE_MV, told_mV - 30_000, 0)
     assert "38b" in standing(bench)
     text = words("38b", example)
-    assert (
-        "30 V off" in text
-        and ("pulled fuse does not trip it") in text
-        and "contactors closed" in text
-    )
+    for part in ("30 V off", "pulled fuse does not trip it", "contactors closed"):
+        assert part in text
 
 
 def test_a_module_at_0_trips_45c_and_invalid_sensors_do_not(example):
@@ -57,35 +54,21 @@ def test_a_module_at_0_trips_45c_and_invalid_sensors_do_not(example):
         bench.set_rack(s.MODULE_TEMPERATURE_DDEGC + module, 0 if module == 0 else 250, 0)
     assert "45c" in standing(bench)
     for stage in ("45c", "45d"):
-        assert ("report exactly 0 degC") in words(
-            stage, example
-        ) and "invalid, which is 45a" in words(stage, example)
+        text = words(stage, example)
+        assert "report exactly 0 degC" in text and "invalid, which is 45a" in text
     assert "unplug two sensors" in words("45a", example)
 
 
-@pytest.mark.parametrize(
-    "stage, after, back",
-    [
+def test_what_a_test_leaves_behind_is_taken_away(example):
+    ledger = "it holds the latches and the proof-test ledger"
+    for stage, after, back in (
         ("1c", "bridge contact 2", "take the bridge off, press once more"),
-        (
-            "44d",
-            "an empty one",
-            "put the old one back in its place (it holds the latches and the proof-test ledger)",
-        ),
-    ],
-)
-def test_what_a_test_leaves_behind_is_taken_away(example, stage, after, back):
-    text = words(stage, example)
-    assert after in text and text.index(after) < text.index(back)
-
-
-def test_what_cannot_be_measured_is_said(example):
-    assert ("contactors open first: so what is measured is the time to the alarm") in words(
-        "37b", example
-    )
-
-
-def test_every_test_puts_back_what_it_moved(example):
+        ("44d", "an empty one", f"put the old one back in its place ({ledger})"),
+    ):
+        text = words(stage, example)
+        assert after in text and text.index(after) < text.index(back)
+    alarm = "contactors open first: so what is measured is the time to the alarm"
+    assert alarm in words("37b", example)
     texts = [str(block) for block in checklist_page.blocks(checklist.facts(example))]
     assert any("is put back before the next one, and seen to be back" in text for text in texts)
 
@@ -94,15 +77,14 @@ ON_RIG = ("38b", "41d", "44a", "44b", "44e", "44f", "45c", "45d", "50b")
 
 
 def test_what_is_left_to_the_rig_names_a_course_of_it_and_what_it_does_not_prove(example):
-    """No rig takes this file: a course says nothing of this cabinet, and the page may not read as
-    if it did.
+    """No rig takes this file: a course proves nothing of this cabinet, and the page does not read
+    as if it did.
     """
     texts = {test["stage"]: test["inject"] for test in checklist.facts(example)["tests"]}
     assert {stage for stage, text in texts.items() if "rig" in text.split()} == set(ON_RIG)
     for stage in ON_RIG:
-        assert (f"for the example cabinet alone (`python -m hil rows --only {stage}`)") in texts[
-            stage
-        ]
-        assert "note it here as not tested" in texts[stage] and stage in COURSES
+        course = f"for the example cabinet alone (`python -m hil rows --only {stage}`)"
+        assert course in texts[stage] and stage in COURSES
+        assert "note it here as not tested" in texts[stage]
         assert ("by the maker's test tool" in texts[stage]) == (stage in ("38b", "45c", "45d"))
-    assert rows_command.EXAMPLE.resolve() == (EXAMPLE).resolve()
+    assert rows_command.EXAMPLE.resolve() == EXAMPLE.resolve()

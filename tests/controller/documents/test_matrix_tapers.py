@@ -57,24 +57,20 @@ def limit_W(taper, value):
 
 def printed(taper, found):
     """The fact that is printed of a taper."""
-    return next(
-        fact
-        for fact in tapers.facts(found)
-        if (fact["stage"], fact["what"], fact["power"])
-        == (taper.stage, taper.what, " and ".join([tapers.WAYS[way] for way in taper.ways]))
-    )
+    wanted = taper.stage, taper.what, " and ".join([tapers.WAYS[way] for way in taper.ways])
+    facts = tapers.facts(found)
+    return next(each for each in facts if (each["stage"], each["what"], each["power"]) == wanted)
 
 
-@pytest.mark.parametrize(
-    "taper", WITH_SIGNAL, ids=lambda taper: f"{taper.stage}-{taper.what}-{taper.ways}"
-)
-def test_the_kernel_tapers_from_end_to_end_as_printed(taper):
-    ((full_at, none_at),) = printed(taper, example())["ends"]
-    step = 1 if none_at > full_at else -1
-    found = [limit_W(taper, value) for value in (full_at, full_at + step, none_at - step, none_at)]
-    rated_W = found[0][1]
-    (full, _), (less, _), (little, _), (none, _) = found
-    assert full == rated_W > less > little > none == 0
+def test_the_kernel_tapers_from_end_to_end_as_printed():
+    for taper in WITH_SIGNAL:
+        ((full_at, none_at),) = printed(taper, example())["ends"]
+        step = 1 if none_at > full_at else -1
+        places = (full_at, full_at + step, none_at - step, none_at)
+        found = [limit_W(taper, value) for value in places]
+        rated_W = found[0][1]
+        (full, _), (less, _), (little, _), (none, _) = found
+        assert full == rated_W > less > little > none == 0, taper
 
 
 def test_the_silence_of_a_bms_as_printed():
@@ -94,21 +90,12 @@ def test_the_silence_of_a_bms_as_printed():
 
 def test_no_taper_of_the_kernel_is_left_out():
     limits = {INPUTS[taper.signal][1] for taper in WITH_SIGNAL} | {bounds.L_BMS_SILENCE}
-    assert {bounds.LIMITS[each] for each in limits} == {
-        name for name in bounds.LIMITS if "taper" in name or "silence" in name
-    }
-    assert {(INPUTS[taper.signal][1], taper.signal, *taper.ways) for taper in WITH_SIGNAL} == {
-        (each, signal, way)
-        for each, signals in (
-            (bounds.L_TEMPERATURE_TAPER, ("temperature_ddegC_max", "temperature_ddegC_min")),
-            (bounds.L_SOC_TAPER, ("soc_permille",)),
-        )
-        for signal in signals
-        for way in (0, 1)
-    } | {
-        (bounds.L_CELL_VOLTAGE_TAPER, "cell_voltage_mV_max", 0),
-        (bounds.L_CELL_VOLTAGE_TAPER, "cell_voltage_mV_min", 1),
-    }
+    named = {name for name in bounds.LIMITS if "taper" in name or "silence" in name}
+    assert {bounds.LIMITS[each] for each in limits} == named
+    both_ways = ("temperature_ddegC_max", "temperature_ddegC_min", "soc_permille")
+    wanted = {(name, way) for name in both_ways for way in (0, 1)}
+    wanted |= {("cell_voltage_mV_max", 0), ("cell_voltage_mV_min", 1)}
+    assert {(taper.signal, *taper.ways) for taper in WITH_SIGNAL} == wanted
 
 
 TAPERED = {
@@ -142,24 +129,20 @@ def test_every_document_has_every_taper(capsys, command):
 
 def test_the_ends_are_those_of_the_site(files):
     files.append("site", "[rack.2]\ncharge_taper_mV = 3480\ncharge_end_mV = 3590")
-    assert effect_words.effects(BY_ID["27"], files.load())[-1] == (
-        "charging tapers from 3.48 V to none at 3.59 V or from 3.5 V to none at 3.6 V"
-    )
+    words = "charging tapers from 3.48 V to none at 3.59 V or from 3.5 V to none at 3.6 V"
+    assert effect_words.effects(BY_ID["27"], files.load())[-1] == words
 
 
 def test_nothing_tapers_that_no_bms_tells(pylontech):
     found = pylontech.load()
-    assert {fact["what"] for fact in tapers.facts(found)} == {
-        "silence of the BMS",
-        "state of charge",
-    }
+    told = {fact["what"] for fact in tapers.facts(found)}
+    assert told == {"silence of the BMS", "state of charge"}
     assert not [words for words in effect_words.effects(BY_ID["27"], found) if "taper" in words]
 
 
-def test_without_a_site_those_of_nmc_cells_stand_in_brackets():
-    assert effect_words.effects(BY_ID["27"])[-1] == (
-        "charging tapers from 3.5 V to none at 3.6 V [from 4.1 V to none at 4.2 V]"
-    )
+def test_without_a_site_those_of_nmc_cells_are_in_brackets():
+    words = "charging tapers from 3.5 V to none at 3.6 V [from 4.1 V to none at 4.2 V]"
+    assert effect_words.effects(BY_ID["27"])[-1] == words
     assert [fact["stage"] for fact in tapers.facts() if "nmc" in fact] == ["27", "31a"]
 
 
@@ -167,9 +150,7 @@ def test_without_a_site_those_of_nmc_cells_stand_in_brackets():
 def test_a_taper_that_begins_before_the_voltage_of_its_row_is_said_to_be_ours(stage, at_mV):
     fact = next(fact for fact in tapers.facts() if fact["stage"] == stage)
     full_mV, none_mV = fact["ends"][0]
-    assert BY_ID[stage][m.S_SET] == at_mV and abs(none_mV - full_mV) > abs(none_mV - at_mV), (
-        "it begins before"
-    )
+    assert BY_ID[stage][m.S_SET] == at_mV and abs(none_mV - full_mV) > abs(none_mV - at_mV)
     assert fact["basis"].startswith(f"row {stage.rstrip('a')} ") and "project" in fact["basis"]
 
 

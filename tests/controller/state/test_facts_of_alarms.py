@@ -9,6 +9,7 @@ from controller.core import image
 from controller.run import operator_commands, peer_words, self_test
 from controller.state import alarms, rows
 from safety import latches, matrix, peer, second, signals as s
+from tests.tables import table
 
 CLOSED_OUT = "a" * 16  # the longest name
 
@@ -32,12 +33,10 @@ def peered(tmp_path_factory):
 def test_each_scope_has_its_own_first_out_and_each_remedy_is_there_once(tmp_path):
     watched = Watched(tmp_path, actions=[silent(10, "bms_2"), action(15, "estop_press")]).run(17)
     facts = watched.facts("alarms")
-    firsts = {
-        each["scope"]: (each["stage"], each["began_ms"]) for each in facts["first_out_per_scope"]
-    }
-    assert set(firsts) == {"cabinet", "rack 2"}
-    assert firsts["cabinet"][0] == "1a" and 15_000 <= firsts["cabinet"][1] <= 15_200
-    assert firsts["rack 2"][0] == "40b" and firsts["rack 2"][1] < firsts["cabinet"][1]
+    found = facts["first_out_per_scope"]
+    (bms, bms_ms), (stage, at_ms) = [(each["stage"], each["began_ms"]) for each in found]
+    assert [each["scope"] for each in found] == ["rack 2", "cabinet"]
+    assert (stage, bms) == ("1a", "40b") and bms_ms < at_ms and 15_000 <= at_ms <= 15_200
     assert [line for line in watched.lines("alarms") if line.startswith("FIRSTS ")]
     remedies = {item["remedy"]: item["rows"] for item in facts["check"]}
     assert len(remedies) == len(facts["check"]) == 2
@@ -62,19 +61,14 @@ def test_a_reset_has_the_result_that_the_page_shows(tmp_path):
     assert "2 of 3 remote resets left this hour, the next in" in watched.text("alarms")
 
 
-@pytest.mark.parametrize(
-    "ages_min, allowed, left, next_min",
-    [
-        ((60, 60, 60), 3, 3, None),
-        ((0, 60, 60), 3, 2, 60),
-        ((10, 40, 60), 3, 1, 20),
-        ((10, 40, 50), 3, 0, 10),
-        ((10, 60, 60), 1, 0, 50),
-        ((10, 40, 60), 1, 0, 50),
-        ((10, 40, 50), 2, 0, 20),
-        ((10, 60, 60), 0, 0, None),
-    ],
-)
+TOKENS = """
+(60, 60, 60) | 3 | 3 | None ; (0, 60, 60) | 3 | 2 | 60 ; (10, 40, 60) | 3 | 1 | 20
+(10, 40, 50) | 3 | 0 | 10 ; (10, 60, 60) | 1 | 0 | 50 ; (10, 40, 60) | 1 | 0 | 50
+(10, 40, 50) | 2 | 0 | 20 ; (10, 60, 60) | 0 | 0 | None
+"""
+
+
+@pytest.mark.parametrize("ages_min, allowed, left, next_min", table(TOKENS))
 def test_the_next_token(peered, monkeypatch, ages_min, allowed, left, next_min):
     """Where fewer are allowed than were spent, more than one has to come back."""
     rules = peered.core.kernel.latches
@@ -117,14 +111,10 @@ def test_a_start_names_what_it_waits_for_until_it_closes(tmp_path):
     assert watched.core.out[s.STATE] == s.RUNNING and start_lines(watched)[1] == []
 
 
-@pytest.mark.parametrize(
-    "role, name, code",
-    [
-        ("climate", "climate monitor", "R716"),
-        ("toxic", "gas detectors", "R705"),
-        ("ups", "UPS monitor", "R717"),
-    ],
-)
+WAITS = "climate | climate monitor | R716 ; toxic | gas detectors | R705 ; ups | UPS monitor | R717"
+
+
+@pytest.mark.parametrize("role, name, code", table(WAITS))
 def test_the_checklist_counts_beside_the_item_it_waits_for(tmp_path, role, name, code):
     """One device is silent from the beginning: one item is missing, and it has a name."""
     watched = Watched(tmp_path, actions=[silent(0, role)]).run(8)
@@ -158,7 +148,7 @@ def test_a_lock_out_names_who_ends_it_before_anything_else(tmp_path):
 def test_a_row_from_before_the_journal_is_not_dated(tmp_path):
     watched = Watched(tmp_path, actions=[action(5, "estop_press")]).run(8)
     history = watched.watch().history()
-    assert history.began_ms["1a"] is not None
+    assert history.began_ms.pop("1a") is not None
     history.began_ms["1a"] = None
     facts = alarms.facts(watched.shadow, history)
     assert [each["began_ms"] for each in facts["standing"] if each["stage"] == "1a"] == [None]
@@ -206,16 +196,16 @@ def stuck_at_b(watched, at_s):
 IN_B = "IN B   row 1a emergency stop, first out in channel B; key reset"
 
 
-def test_an_alarm_of_the_second_channel_has_a_line_of_its_own(tmp_path):
+def test_an_alarm_of_channel_b_has_a_line_of_its_own(tmp_path):
     watched = Watched(tmp_path, settings=two_channels(tmp_path)).run(3)
     assert watched.facts("alarms")["channel_b"] is None
     facts = stuck_at_b(watched, 4).run(5).facts("alarms")
     assert [row["stage"] for row in facts["standing"]] == ["51"]
     assert facts["channel_b"] == {"stage": "1a", "name": "emergency stop", "reset": "key"}
     names = "first_out", "cause_mask", "peer_first_out", "peer_cause_mask"
+    own, peers = watched.shadow, watched.rig.controller.cabinet.peer.causes()
     causes = tuple([facts["reset"][name] for name in names])
-    assert causes[:2] == (watched.shadow.first_out, watched.shadow.cause_mask)
-    assert causes[2:] == watched.rig.controller.cabinet.peer.causes()
+    assert causes == (own.first_out, own.cause_mask, *peers)
     assert json.loads(json.dumps(facts))["channel_b"] == facts["channel_b"]
     assert IN_B in watched.lines("alarms")
 
@@ -250,19 +240,15 @@ def test_the_first_out_of_the_second_channel_has_its_name_or_none(peered):
     assert [matrix.STAGES[stage][matrix.S_ID] for stage in evaluator.stage] == names
 
 
-@pytest.mark.parametrize(
-    "resets, in_b, needed",
-    [
-        ("", "", None),
-        ("self", "", None),
-        ("self remote", "", "remote"),
-        ("remote key", "", "key"),
-        ("self", "self", "remote"),
-        ("", "key", "key"),
-    ],
-)
-def test_both_channels_decide_which_reset_is_needed(resets, in_b, needed):
-    assert rows.needed(resets.split(), {"reset": in_b} if in_b else None) == needed
+NEEDED = """
+ | | None ; self | | None ; self remote | | remote ; remote key | | key ; self | self | remote
+ | key | key
+"""
+
+
+def test_both_channels_decide_which_reset_is_needed():
+    for resets, in_b, needed in table(NEEDED):
+        assert rows.needed(resets.split(), {"reset": in_b} if in_b else None) == needed
 
 
 def start_lines(watched):
@@ -296,12 +282,12 @@ def test_a_stopped_cabinet_says_what_starts_it(tmp_path):
 
 def test_an_ended_lock_out_is_named(tmp_path):
     watched = Watched(tmp_path).run(8)
-    cabinet = watched.rig.controller.cabinet
-    cabinet.request_lock_out(CLOSED_OUT, True)
+    lock_out = watched.rig.controller.cabinet.request_lock_out
+    lock_out(CLOSED_OUT, True)
     watched.run(15)
     assert "has ended" not in key(watched, False, 16).text("alarms")
     watched.rig.plant.key_run = True
-    cabinet.request_lock_out(CLOSED_OUT, False)
+    lock_out(CLOSED_OUT, False)
     words = f"{CLOSED_OUT}'s lock-out has ended: start it (firebreak start)"
     assert starts_with(watched.run(18), words)
     assert "LOCKED OUT" not in watched.lines("alarms")[0]
@@ -341,7 +327,7 @@ def test_a_lock_out_replaces_a_test_in_the_head(tmp_path):
 def test_a_controller_that_is_to_end_says_why_nothing_starts(tmp_path):
     watched = Watched(tmp_path).run(8)
     watched.rig.controller.cabinet.end()
-    assert start_lines(watched.run(12))[0][:2] == [
-        "START  nobody asks it to run: the controller is told to end, or its store has",
-        "       failed.",
-    ]
+    start = " ".join(" ".join(start_lines(watched.run(12))[0][:2]).split())
+    assert start == (
+        "START nobody asks it to run: the controller is told to end, or its store has failed."
+    )

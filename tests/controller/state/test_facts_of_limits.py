@@ -66,30 +66,25 @@ def test_a_controlled_stop_is_no_row(tmp_path):
     assert causes.sentences(cause) == "A controlled stop: the cabinet is stopping."
 
 
-@pytest.mark.parametrize("seconds", [0.06, 1.0, 12.0])
-def test_every_limit_has_numbers_and_words_at_any_time(tmp_path, seconds):
+CONTROL = "RESERVE_SOFT RESERVE_HARD GRID_IMPORT GRID_EXPORT SETPOINT_RAMP".split()
+
+
+def test_every_limit_has_numbers_and_words_at_any_time(tmp_path):
     """Also while nothing is heard or joined yet: no number is made up."""
-    shadow = Watched(tmp_path).run(seconds).shadow
-    for codes in (reasons.KERNEL_CHARGE, reasons.KERNEL_DISCHARGE):
-        for code, name in zip(codes, bounds.LIMITS):
-            found = limits.cause(shadow, code)
-            assert found["kind"] == name
-            words = causes.sentences(found)
-            assert words.endswith(".") and "None" not in words
-    for code in (
-        reasons.RESERVE_SOFT,
-        reasons.RESERVE_HARD,
-        reasons.GRID_IMPORT,
-        reasons.GRID_EXPORT,
-        reasons.SETPOINT_RAMP,
-    ):
-        assert causes.sentences(limits.cause(shadow, code)).endswith(".")
-    assert limits.cause(shadow, reasons.LOAD_TRACKING) is None
-
-
-def test_the_cells_of_a_silent_rack_are_unknown(tmp_path):
-    silent = action(5, "device_fault", device="bms_2", fault="silent")
-    shadow = Watched(tmp_path, actions=[silent]).run(6.2).shadow
+    silent = action(12.1, "device_fault", device="bms_2", fault="silent")
+    watched = Watched(tmp_path, actions=[silent])
+    for at_s in (0.06, 1.0, 12.0):
+        shadow = watched.run(at_s).shadow
+        for codes in (reasons.KERNEL_CHARGE, reasons.KERNEL_DISCHARGE):
+            for code, name in zip(codes, bounds.LIMITS):
+                found = limits.cause(shadow, code)
+                assert found["kind"] == name
+                words = causes.sentences(found)
+                assert words.endswith(".") and "None" not in words
+        for name in CONTROL:
+            assert causes.sentences(limits.cause(shadow, getattr(reasons, name))).endswith(".")
+        assert limits.cause(shadow, reasons.LOAD_TRACKING) is None
+    shadow = watched.run(13.3).shadow
     assert limits.cell(shadow, 1, 0) is None and limits.cell(shadow, 0, 0)["rack"] == 1
 
 
