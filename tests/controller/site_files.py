@@ -42,7 +42,7 @@ class SiteFiles:
         text = path.read_text()
         start = 0
         if table:
-            header = re.search(rf"^\[{re.escape(table)}\]$", text, re.MULTILINE)
+            header = re.search(rf"^\[{re.escape(table)}\].*$", text, re.MULTILINE)
             if not header:
                 return self.append(layer, f"[{table}]\n{name} = {value}")
             start = header.end()
