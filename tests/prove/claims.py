@@ -7,25 +7,9 @@ too, is not. A claim returns None, or why it is not held.
 
 import ast
 import itertools
-import operator
 import sys
 
-from symbolic import (
-    HIGH,
-    LOW,
-    Cond,
-    Machine,
-    Unknown,
-    bits_of,
-    both,
-    compare,
-    either,
-    ends,
-    formula,
-    from_bits,
-    inverse,
-    truth,
-)
+from symbolic import HIGH, LOW, Machine, Unknown, bits_of, ends, equal, implies, no, truth
 
 from hil import forks
 from safety import (
@@ -50,33 +34,11 @@ CLAMP_MIN = 100  # the smallest one: runaway.SIGN_PCT_MAX
 SHAPES = ("bool", "count", "index")
 
 
-def at_most(a, b):
-    """a <= b."""
-    return compare(operator.le, a, b)
-
-
-def equal(a, b):
-    """a == b."""
-    return compare(operator.eq, a, b)
-
-
-def implies(a, b):
-    """If a then b."""
-    return either(inverse(a), b)
-
-
-def over_crc(machine, value, word):
-    """For the CRC: any register value."""
-    return machine.symbol("crc", 0, HIGH)
-
-
-def stubs():
-    """What is not run but stands for anything: CRCs."""
-    return {
-        crc.add_word: over_crc,
-        p.image_crc: lambda machine, *_: machine.symbol("crc", 0, HIGH),
-        evaluate.Evaluator.cause_mask: lambda machine, *_: machine.symbol("mask", 0, HIGH),
-    }
+# What is not run but stands for anything: CRCs.
+STUBS = dict.fromkeys(
+    (crc.add_word, p.image_crc, evaluate.Evaluator.cause_mask),
+    lambda machine, *_: machine.symbol("crc", 0, HIGH),
+)
 
 
 def symbolic_image(machine, units, racks, modules, end):
@@ -87,9 +49,7 @@ def symbolic_image(machine, units, racks, modules, end):
         return fixed.get(row[0], machine.symbol(row[0], row[2], row[3]) if shape is None else shape)
 
     words = [p.IMAGE_SCHEMA, units, racks, modules, TICK_MS]
-    words += [word(row) for row in p.CABINET_PARAMETERS]
-    for _ in range(units):
-        words += [word(row) for row in p.UNIT_PARAMETERS]
+    words += [word(row) for row in (*p.CABINET_PARAMETERS, *(units * p.UNIT_PARAMETERS))]
     for rack in range(racks):
         words += [word(row, unit=rack % units, modules=modules) for row in p.RACK_PARAMETERS]
     for stage in m.STAGES:
@@ -100,18 +60,21 @@ def symbolic_image(machine, units, racks, modules, end):
 
 def input_ranges(layout):
     """(low, high) of every input, from the tables of signals.py."""
-    rack = [row[2:4] for row in s.RACK_INPUTS]
-    rack += [s.MODULE_TEMPERATURE_RANGE_DDEGC] * layout.modules
-    unit = [row[2:4] for row in s.UNIT_INPUTS]
-    return [row[2:4] for row in s.CABINET_INPUTS] + unit * layout.units + rack * layout.racks
+    rack = declared(s.RACK_INPUTS) + [s.MODULE_TEMPERATURE_RANGE_DDEGC] * layout.modules
+    return declared(s.CABINET_INPUTS + s.UNIT_INPUTS * layout.units) + rack * layout.racks
+
+
+def declared(rows):
+    """(low, high) of each row of a table."""
+    return [row[2:4] for row in rows]
 
 
 class Cabinet:
     """A kernel that was constructed symbolically, with inputs anywhere in their declared ranges."""
 
-    def __init__(self, units=1, racks=1, modules=2, end=1):
-        self.machine = Machine(stubs())
-        image = symbolic_image(self.machine, units, racks, modules, end)
+    def __init__(self, units=1, racks=1, end=1):
+        self.machine = Machine(STUBS)
+        image = symbolic_image(self.machine, units, racks, 2, end)
         self.kernel = self.machine.call(Kernel, image)
         self.layout = self.kernel.layout
         for place, (low, high) in enumerate(input_ranges(self.layout)):
@@ -144,26 +107,20 @@ def verdict(machine, claims):
 
 
 def _words(found):
-    if isinstance(found, tuple):
-        return f"{found[0]}: {found[1]}"
-    return None if found is None else str(found)
+    return found and ": ".join(found)
 
 
 def scale_is_within():
     """scale_W: never below 0, never above the power, rises with the share and with the power"""
     machine = Machine()
     power, more = machine.symbol("power_W", 0, HIGH), machine.symbol("more_W", 0, HIGH)
-    machine.facts.append(power.e <= more.e)
-    claims, before = [], None
+    machine.assume([power <= more])
+    claims, before = [], 0
     for permille in range(1001):
-        scaled = machine.call(tapers.scale_W, power, permille)
-        claims += [
-            ("above 0", at_most(0, scaled)),
-            ("at most the power", at_most(scaled, power)),
-            ("rises with the power", at_most(scaled, machine.call(tapers.scale_W, more, permille))),
-        ]
-        if before is not None:
-            claims.append(("rises with the share", at_most(before, scaled)))
+        scaled, of_more = (machine.call(tapers.scale_W, each, permille) for each in (power, more))
+        claims += [("above 0", scaled >= 0), ("at most the power", scaled <= power)]
+        claims += [("rises with the power", scaled <= of_more)]
+        claims += [("rises with the share", before <= scaled)]
         before = scaled
     claims.append(("all of it at 1000", equal(before, power)))
     return verdict(machine, claims)
@@ -172,21 +129,19 @@ def scale_is_within():
 def taper_is_within():
     """taper_permille: 0 to 1000, 0 from none_at on, 1000 up to full_at, falls in between"""
     machine = Machine()
-    value, further = (machine.symbol(name, -(1 << 29), 1 << 29) for name in ("value", "further"))
-    full, none = (machine.symbol(name, -1000, 1_000_000) for name in ("full_at", "none_at"))
-    up = compare(operator.lt, full, none)
-    machine.facts.append(inverse(equal(full, none)).e)
+    value, further = machine.symbols("value", -(1 << 29), 1 << 29, 2)
+    full, none = machine.symbols("at", -1000, 1_000_000, 2)
+    up = full < none
+    machine.assume([no(equal(full, none))])
 
     def on(near, far):
         """far lies at or beyond near, in the direction of the taper."""
-        return either(both(up, at_most(near, far)), both(inverse(up), at_most(far, near)))
+        return (up & (near <= far)) | (no(up) & (far <= near))
 
-    left, later = (
-        machine.call(tapers.taper_permille, each, full, none) for each in (value, further)
-    )
+    left, later = [machine.call(tapers.taper_permille, x, full, none) for x in (value, further)]
     claims = [
-        ("within", both(at_most(0, left), at_most(left, 1000))),
-        ("falls", implies(on(value, further), at_most(later, left))),
+        ("within", (left >= 0) & (left <= 1000)),
+        ("falls", implies(on(value, further), later <= left)),
         ("none", implies(on(none, value), equal(left, 0))),
         ("full", implies(on(value, full), equal(left, 1000))),
     ]
@@ -197,30 +152,32 @@ def a_limit_never_widens():
     """_lowest: at most every limit, named rightly; smaller limits never give more"""
     cabinet = Cabinet()
     machine, b = cabinet.machine, cabinet.kernel.bounds
-    count = bounds.LIMIT_COUNT
     claims = []
-    for way in range(2):
-        first = way * count
-        wide = machine.symbols("limit_W", 0, HIGH, count)
-        narrow = machine.symbols("narrower_W", 0, HIGH, count)
-        machine.facts += [tight.e <= loose.e for tight, loose in zip(narrow, wide)]
+    for way, reason in enumerate((s.CHARGE_REASON, s.DISCHARGE_REASON)):
+        wide = machine.symbols("limit_W", 0, HIGH, bounds.LIMIT_COUNT)
+        narrow = machine.symbols("narrower_W", 0, HIGH, bounds.LIMIT_COUNT)
+        machine.assume(each_at_most(narrow, wide))
         results = []
         for limits in (wide, narrow):
-            b.limit_W[first : first + count] = list(limits)
+            b.limit_W[of_way(way)] = list(limits)
             machine.call(b._lowest, 0, way)
-            results.append(b.lowest_W[way])
-            reason = b.out[cabinet.layout.unit_output(0, _reason(way))]
-            claims += [("at most every limit", at_most(b.lowest_W[way], limit)) for limit in limits]
-            claims += [
-                ("the reason", implies(equal(reason, place), equal(b.lowest_W[way], limit)))
-                for place, limit in enumerate(limits)
-            ]
-        claims.append(("narrower", at_most(results[1], results[0])))
+            lowest, named = b.lowest_W[way], b.out[cabinet.layout.unit_output(0, reason)]
+            results.append(lowest)
+            for place, limit in enumerate(limits):
+                rightly = implies(equal(named, place), equal(lowest, limit))
+                claims += [("at most every limit", lowest <= limit), ("the reason", rightly)]
+        claims.append(("narrower", results[1] <= results[0]))
     return cabinet.conclude(claims)
 
 
-def _reason(way):
-    return s.DISCHARGE_REASON if way else s.CHARGE_REASON
+def of_way(way):
+    """Where the limits of one unit and way are."""
+    return slice(way * bounds.LIMIT_COUNT, (way + 1) * bounds.LIMIT_COUNT)
+
+
+def each_at_most(narrow, wide):
+    """Each number is at most the other one in its place."""
+    return [tight <= loose for tight, loose in zip(narrow, wide)]
 
 
 def what_is_published_is_within():
@@ -230,33 +187,22 @@ def what_is_published_is_within():
     elapsed, rated = cabinet.elapsed(), b.limit_W[0]
     lowest = machine.symbols("lowest_W", 0, HIGH, 2)
     published = machine.symbols("published_W", 0, HIGH, 2)
-    machine.facts += [
-        lowest[1].e <= lowest[0].e,
-        published[1].e <= published[0].e,
-        lowest[0].e <= rated.e,
-        published[0].e <= rated.e,
-    ]
+    for loose, tight in (lowest, published):
+        machine.assume([tight <= loose, loose <= rated])
     after = []
-    for run in range(2):
-        b.lowest_W[0], b.published_W[0] = lowest[run], published[run]
+    for b.lowest_W[0], b.published_W[0] in zip(lowest, published):
         machine.call(b._publish, 0, elapsed)
         after.append(b.published_W[0])
     assert bounds.L_PCS_RATED == 0
-    return cabinet.conclude(
-        [
-            ("within", both(at_most(0, after[0]), at_most(after[0], lowest[0]))),
-            ("rated", at_most(after[0], rated)),
-            ("narrower", at_most(after[1], after[0])),
-        ]
-    )
+    within = (after[0] >= 0) & (after[0] <= lowest[0])
+    claims = [("within", within), ("rated", after[0] <= rated), ("narrower", after[1] <= after[0])]
+    return cabinet.conclude(claims)
 
 
 def columns():
     """The levels that some stage demands, per demand; 0 among them."""
-    return [
-        sorted({0, *(stage[m.S_DEMAND][place] for stage in m.STAGES)})
-        for place in range(m.DEMAND_COUNT)
-    ]
+    demands = zip(*(stage[m.S_DEMAND] for stage in m.STAGES), strict=True)
+    return [sorted({0, *levels}) for levels in demands]
 
 
 def a_demand_never_widens_a_limit():
@@ -266,31 +212,21 @@ def a_demand_never_widens_a_limit():
     elapsed, permitted = cabinet.elapsed(), machine.symbol("running", 0, 1)
     # within rated: shown by the claim before
     b.published_W[:] = machine.symbols("published_W", 0, HIGH, 2)
-    machine.facts += [each.e <= b.limit_W[0].e for each in b.published_W]
+    machine.assume([each <= b.limit_W[0] for each in b.published_W])
     derates, claims = (m.D_CHARGE_DERATE_PCT, m.D_DISCHARGE_DERATE_PCT), []
     lower = [machine.symbol("level", 0, max(levels)) for levels in columns()]
     higher = [machine.symbol("higher", 0, max(levels)) for levels in columns()]
-    machine.facts += [
-        at_most(a, b_).e for a, b_ in zip(lower, higher) if isinstance(at_most(a, b_), Cond)
-    ]
+    machine.assume(each_at_most(lower, higher))
     for way, place in enumerate(derates):
-        for less in columns()[place]:
-            for more in (each for each in columns()[place] if each >= less):
-                lower[place], higher[place], after = less, more, []
-                for demand, running in ((lower, 1), (higher, permitted)):
-                    machine.call(b._limits, 0, way, elapsed, demand, 0, running)
-                    after.append(
-                        b.limit_W[way * bounds.LIMIT_COUNT : (way + 1) * bounds.LIMIT_COUNT]
-                    )
-                claims += [
-                    (f"{name}, derate {less} to {more}", at_most(tight, loose))
-                    for name, loose, tight in zip(bounds.LIMITS, *after)
-                ]
-                claims += [
-                    ("at most rated", both(at_most(0, each), at_most(each, after[0][0])))
-                    for each, name in zip(after[0], bounds.LIMITS)
-                    if name in ("derate", "inhibit", "stop", "permit")
-                ]
+        for less, more in itertools.combinations_with_replacement(columns()[place], 2):
+            lower[place], higher[place], after = less, more, []
+            for demand, running in ((lower, 1), (higher, permitted)):
+                machine.call(b._limits, 0, way, elapsed, demand, 0, running)
+                after.append(b.limit_W[of_way(way)])
+            for name, loose, tight in zip(bounds.LIMITS, *after):
+                claims.append((f"{name}, derate {less} to {more}", tight <= loose))
+                if name in ("derate", "inhibit", "stop", "permit"):
+                    claims.append(("at most rated", (loose >= 0) & (loose <= after[0][0])))
     return cabinet.conclude(claims)
 
 
@@ -300,14 +236,11 @@ def a_weaker_rack_never_widens():
     machine, b = cabinet.machine, cabinet.kernel.bounds
     # see a_share_never_widens
     machine.stubs[bounds.Bounds._share_W] = lambda machine, at, permille: permille
-    strong = [machine.symbol("word", 0, top) for _ in range(2) for top in rack_words()]
-    weak = [
-        each
-        if place % rack_limits.RACK_LIMITS == rack_limits.RL_CLOSED
-        else machine.symbol("weaker", 0, each.high)
-        for place, each in enumerate(strong)
-    ]
-    machine.facts += [less.e <= more.e for less, more in zip(weak, strong)]
+    strong = [machine.symbol("word", 0, top) for top in rack_words() * 2]
+    weak = [machine.symbol("weaker", 0, each.high) for each in strong]
+    closed = slice(rack_limits.RL_CLOSED, None, rack_limits.RACK_LIMITS)
+    weak[closed] = strong[closed]
+    machine.assume(each_at_most(weak, strong))
     names = ("cell_voltage_taper", "temperature_taper", "soc_taper", "bms_silence")
     tapered = [bounds.LIMITS.index(name) for name in names]
     claims = []
@@ -316,23 +249,22 @@ def a_weaker_rack_never_widens():
         for words in (strong, weak):
             b.rack_limit[:] = words
             machine.call(b._rack_limits, 0, way)
-            after.append(b.limit_W[way * bounds.LIMIT_COUNT : (way + 1) * bounds.LIMIT_COUNT])
+            after.append(b.limit_W[of_way(way)])
             current = after[-1][bounds.L_BMS_CURRENT]
-            claims.append(("within", both(at_most(0, current), at_most(current, b.limit_W[0]))))
-            claims += [("at least nothing", at_most(0, after[-1][place])) for place in tapered]
-        narrower = [at_most(after[1][place], after[0][place]) for place in tapered]
-        claims += list(zip(names, narrower))
+            claims.append(("within", (current >= 0) & (current <= b.limit_W[0])))
+            claims += [("at least nothing", after[-1][place] >= 0) for place in tapered]
+        claims += [(name, after[1][at] <= after[0][at]) for name, at in zip(names, tapered)]
     return cabinet.conclude(claims)
 
 
 def rising(machine, power_W, permille, calls):
     """For scale_W: any function that does what `scale_is_within` has shown of it."""
     scaled = machine.symbol("scaled_W", 0, HIGH)
-    machine.facts.append(formula(implies(at_most(permille, 1000), at_most(scaled, power_W))))
+    machine.assume([implies(permille <= 1000, scaled <= power_W)])
     calls.append((power_W, permille, scaled))
-    for first, second in itertools.permutations(calls, 2):
-        below = both(at_most(first[0], second[0]), at_most(first[1], second[1]))
-        machine.facts.append(formula(implies(below, at_most(first[2], second[2]))))
+    for one, other in itertools.permutations(calls, 2):
+        below = (one[0] <= other[0]) & (one[1] <= other[1])
+        machine.assume([implies(below, one[2] <= other[2])])
     return scaled
 
 
@@ -340,31 +272,27 @@ def a_share_never_widens():
     """_share_W: 0 to rated power; no more of a smaller share, nor where less is left"""
     cabinet = Cabinet()
     machine, b, calls = cabinet.machine, cabinet.kernel.bounds, []
-    machine.stubs[tapers.scale_W] = lambda machine, power_W, permille: rising(
-        machine, power_W, permille, calls
-    )
+    machine.stubs[tapers.scale_W] = lambda *given: rising(*given, calls)
     most, least = machine.symbols("left_W", 0, HIGH, 2), machine.symbols("less_W", 0, HIGH, 2)
     whole, part = machine.symbol("permille", 0, HIGH), machine.symbol("less_permille", 0, HIGH)
     rated = b.limit_W[bounds.L_PCS_RATED]
-    machine.facts += [less.e <= more.e for less, more in zip([*least, part], [*most, whole])]
-    machine.facts += [each.e <= rated.e for each in most]
+    machine.assume(each_at_most([*least, part, *most], [*most, whole, rated, rated]))
     claims, found = [], []
     for left, permille in ((most, whole), (least, part)):
         b.limit_W[bounds.L_INSTALLER], b.limit_W[bounds.L_BMS_CURRENT] = left
         share = machine.call(b._share_W, 0, permille)
-        claims.append(("within", both(at_most(0, share), at_most(share, rated))))
+        claims.append(("within", (share >= 0) & (share <= rated)))
         found.append(machine.call(min, share, *left))
-    return cabinet.conclude([*claims, ("no more of less", at_most(found[1], found[0]))])
+    return cabinet.conclude([*claims, ("no more of less", found[1] <= found[0])])
 
 
 def rack_words():
     """The most that each word of a rack may be, by the ranges of what it is taken from."""
     tops = [tapers.FULL_PERMILLE] * rack_limits.RACK_LIMITS
-    (rated_mA,) = [row[3] for row in p.RACK_PARAMETERS if row[0] == "rated_current_mA"]
-    tops[rack_limits.RL_CURRENT_MA] = tops[rack_limits.RL_CURRENT_MA + 1] = rated_mA
-    (tops[rack_limits.RL_VOLTAGE_V],) = [
-        row[3] // 1000 for row in s.RACK_INPUTS if row[0] == "rack_voltage_mV"
-    ]
+    highest = {row[0]: row[3] for row in p.RACK_PARAMETERS + s.RACK_INPUTS}
+    at = rack_limits.RL_CURRENT_MA
+    tops[at] = tops[at + 1] = highest["rated_current_mA"]
+    tops[rack_limits.RL_VOLTAGE_V] = highest["rack_voltage_mV"] // 1000
     tops[rack_limits.RL_CLOSED] = 1
     return tops
 
@@ -375,47 +303,36 @@ def a_fault_never_lowers_a_demand():
     machine, kernel = cabinet.machine, cabinet.kernel
     any_demands(cabinet)
     machine.call(kernel._combine)
-    nothing = equal(kernel.standing[0], 0)
-    claims = [
-        ("nothing stands, nothing is demanded", implies(nothing, equal(each, 0)))
-        for each in kernel.demand + kernel.unit_demand
-    ]
-    claims += [
-        ("nothing stands, no alert does", implies(nothing, inverse(bit)))
-        for bit in bits_of(kernel.standing[1])
-    ]
-    scopes = [(kernel.demand, None)] + [
-        (kernel.unit_demand[unit * m.DEMAND_COUNT :], unit) for unit in range(cabinet.layout.units)
-    ]
-    for demands, unit in scopes:
+    claims = [("nothing stands, nothing is demanded", each) for each in of_nothing(kernel)]
+    demands = {unit: kernel.unit_demand[unit * m.DEMAND_COUNT :] for unit in range(2)}
+    for unit, demanded in {**demands, None: kernel.demand}.items():
         for place, levels in enumerate(columns()):
             for level in levels[1:]:
                 asked = standing(
-                    kernel,
-                    lambda row, block: (
-                        row[m.S_DEMAND][place] >= level
-                        and (unit is None or unit in _units(kernel, block))
-                    ),
+                    kernel, lambda row, units: row[m.S_DEMAND][place] >= level and unit in units
                 )
-                reached = at_most(level, demands[place])
-                claims.append((f"{m.DEMANDS[place]} {level} of unit {unit}", alike(reached, asked)))
-            claims.append(("one of its levels", among(demands[place], levels)))
+                reached, what = level <= demanded[place], f"{m.DEMANDS[place]} {level} of {unit}"
+                claims.append((what, implies(reached, asked) & implies(asked, reached)))
+            claims.append(("one of its levels", among(demanded[place], levels)))
     return cabinet.conclude(claims + settled(cabinet))
 
 
-def alike(a, b):
-    """a if and only if b."""
-    return both(implies(a, b), implies(b, a))
+def of_nothing(kernel):
+    """When nothing stands, nothing is demanded, and there is no alert."""
+    nothing, alerts = equal(kernel.standing[0], 0), bits_of(kernel.standing[1])
+    none = [equal(each, 0) for each in kernel.demand + kernel.unit_demand]
+    return [implies(nothing, each) for each in none + [no(bit) for bit in alerts]]
 
 
 def standing(kernel, chosen):
-    """Some instance stands whose chosen(stage, block) is true."""
+    """Some instance stands whose chosen(stage, units) is true; units: that it concerns, None for
+    the cabinet.
+    """
     evaluator, found = kernel.evaluator, False
     for index in range(evaluator.count):
-        if chosen(m.STAGES[evaluator.stage[index]], evaluator.block[index]):
-            found = either(
-                found, either(truth(evaluator.active[index]), truth(evaluator.latched[index]))
-            )
+        units = _units(kernel, evaluator.block[index])
+        if chosen(m.STAGES[evaluator.stage[index]], (None, *units)):
+            found = found | truth(evaluator.active[index]) | truth(evaluator.latched[index])
     return found
 
 
@@ -425,20 +342,14 @@ def any_demands(cabinet):
     evaluator = kernel.evaluator
     for flags in (evaluator.active, evaluator.latched, evaluator.busy):
         cabinet.any(flags, 0, 1)
-    machine.facts += [
-        implies(truth(flag), truth(evaluator.busy[evaluator.block[index]])).e
-        for flags in (evaluator.active, evaluator.latched)
-        for index, flag in enumerate(flags)
-    ]
+    for block, active, latched in zip(evaluator.block, evaluator.active, evaluator.latched):
+        machine.assume([implies(truth(active) | truth(latched), truth(evaluator.busy[block]))])
     bits = max(kernel.alert_bits).bit_length()
     kernel.standing[0] = machine.symbol("standing", 0, 1)
-    alerts = [truth(each) for each in machine.symbols("alert", 0, 1, bits)]
-    kernel.standing[1] = from_bits(alerts)
-    nothing = equal(kernel.standing[0], 0)
+    kernel.standing[1] = machine.bits("alert", bits)
     for demands in (kernel.demand, kernel.unit_demand):
         cabinet.any(demands, 0, 100)
-        machine.facts += [implies(nothing, equal(each, 0)).e for each in demands]
-    machine.facts += [implies(nothing, inverse(bit)).e for bit in alerts]
+    machine.assume(of_nothing(kernel))
 
 
 def settled(cabinet):
@@ -456,19 +367,17 @@ def settled(cabinet):
     for place, (demand, row, _, _) in enumerate(m.CONFLICTS):
         stands = standing(kernel, lambda stage, _: stage[m.S_ROW] == row)
         hold, later = kernel.hold_ticks[place], kernel.conflict_ticks[place]
-        yields[demand] = either(
-            yields[demand], both(stands, compare(operator.lt, ticks[place], hold))
-        )
+        yields[demand] = yields[demand] | (stands & (ticks[place] < hold))
         more = machine.compute(ast.Add, ticks[place], elapsed, "ticks of a conflict")
-        runs = either(equal(later, more), at_most(hold, later))
+        runs = equal(later, more) | (hold <= later)
         claims += [
             ("the hold-off runs", implies(stands, runs)),
-            ("the hold-off begins anew", implies(inverse(stands), equal(later, 0))),
+            ("the hold-off begins anew", implies(no(stands), equal(later, 0))),
             ("a conflict never stops the PCS or the DC", demand not in (m.D_PCS, m.D_DC)),
         ]
     for place, (before, now) in enumerate(zip(combined, kernel.demand)):
         claims += [
-            ("a demand without a conflict", either(yields[place], equal(now, before))),
+            ("a demand without a conflict", yields[place] | equal(now, before)),
             ("a demand that yields", implies(yields[place], equal(now, 0))),
         ]
     return claims
@@ -486,40 +395,32 @@ def any_permit(cabinet):
     """State of permit and contactors: anything that the invariants of `permit_holds` allow."""
     machine, kernel = cabinet.machine, cabinet.kernel
     cabinet.any_ages()
-    permit, out = kernel.permit, kernel.out
-    cabinet.any(kernel.contactors.step, c.OPEN, c.FAULT)
-    cabinet.any(kernel.contactors.closing_ticks, 0, s.TICKS_MAX)
-    cabinet.any(kernel.contactors.open_ticks, 0, s.TICKS_MAX)
+    permit, contactors, symbol = kernel.permit, kernel.contactors, machine.symbol
+    cabinet.any(contactors.step, c.OPEN, c.FAULT)
+    for ticks in (contactors.closing_ticks, contactors.open_ticks):
+        cabinet.any(ticks, 0, s.TICKS_MAX)
     permit.state[:] = machine.symbols("state", 0, len(s.STATES) - 1, 1)
     permit.timer[:] = [*machine.symbols("ticks", 0, s.TICKS_MAX, 2), machine.symbol("opened", 0, 1)]
     permit.waited[:] = machine.symbols("waited", permits.NOT_WAITING, s.TICKS_MAX, 2)
-    permit.relays[:] = [
-        machine.symbol("tested", 0, len(permits.RELAY_TEST)),
-        machine.symbol("ticks", 0, s.TICKS_MAX),
-    ]
-    permit.tried[:] = [
-        machine.symbol("failed", 0, permits.FAILURES_MAX),
-        machine.symbol("test", 0, s.TICKS_MAX),
-    ]
-    for place in (s.CONTACTOR_SUPPLY_OK, s.PCS_ENABLE_OK, s.ARM_REQUEST, *kernel.contactors.out_at):
-        out[place] = machine.symbol("out", 0, 1)
-    machine.facts += [formula(claim) for _, claim in permit_invariants(kernel)]
+    tested = symbol("tested", 0, len(permits.RELAY_TEST))
+    permit.relays[:] = [tested, symbol("ticks", 0, s.TICKS_MAX)]
+    permit.tried[:] = [symbol("failed", 0, permits.FAILURES_MAX), symbol("test", 0, s.TICKS_MAX)]
+    for place in (s.CONTACTOR_SUPPLY_OK, s.PCS_ENABLE_OK, s.ARM_REQUEST, *contactors.out_at):
+        kernel.out[place] = symbol("out", 0, 1)
+    machine.assume([claim for _, claim in permit_invariants(kernel)])
 
 
 def among(value, others):
     """value is one of the others."""
     found = False
     for each in others:
-        found = either(found, equal(value, each))
+        found = found | equal(value, each)
     return found
 
 
 def testing(permit):
     """The relays are under test: closing, and not every step of the test was read back."""
-    return both(
-        equal(permit.state[0], s.CLOSING),
-        compare(operator.lt, permit.relays[0], len(permits.RELAY_TEST)),
-    )
+    return equal(permit.state[0], s.CLOSING) & (permit.relays[0] < len(permits.RELAY_TEST))
 
 
 def permit_invariants(kernel):
@@ -527,24 +428,24 @@ def permit_invariants(kernel):
     state, opened, out = kernel.permit.state[0], kernel.permit.timer[2], kernel.out
     under_test = testing(kernel.permit)
     supply, enable = equal(out[s.CONTACTOR_SUPPLY_OK], 1), equal(out[s.PCS_ENABLE_OK], 1)
-    supplied = both(among(state, permits.LIVE), equal(opened, 0))
-    closing_or_running = either(equal(state, s.CLOSING), equal(state, s.RUNNING))
-    going, tried = both(supplied, inverse(under_test)), kernel.permit.tried[0]
+    supplied = among(state, permits.LIVE) & equal(opened, 0)
+    closing_or_running = equal(state, s.CLOSING) | equal(state, s.RUNNING)
+    going, tried = supplied & no(under_test), kernel.permit.tried[0]
     at_rest = among(state, permits.AT_REST)
     found = [
         ("supply only while live", implies(supply, supplied)),
         ("then always, but under test", implies(going, supply)),
-        ("no enable without supply, but under test", implies(enable, either(supply, under_test))),
-        ("running is enabled", implies(both(equal(state, s.RUNNING), supply), enable)),
+        ("no enable without supply, but under test", implies(enable, supply | under_test)),
+        ("running is enabled", implies(equal(state, s.RUNNING) & supply, enable)),
         ("closing or running is not opened", implies(closing_or_running, equal(opened, 0))),
         ("no test has begun at rest", implies(at_rest, equal(kernel.permit.relays[0], 0))),
-        ("at most so many failed closings", at_most(tried, permits.FAILURES_MAX)),
+        ("at most so many failed closings", tried <= permits.FAILURES_MAX),
     ]
     for step, at in zip(kernel.contactors.step, kernel.contactors.out_at):
-        told, closed = equal(out[at], 1), both(equal(step, c.CLOSED), going)
+        told, closed = equal(out[at], 1), equal(step, c.CLOSED) & going
         has_run = among(step, (c.CLOSED, c.FAULT))
         found += [
-            ("nothing is told to close under test", implies(told, both(supply, going))),
+            ("nothing is told to close under test", implies(told, supply & going)),
             ("nothing has closed under test", implies(under_test, equal(step, c.OPEN))),
             ("what has closed is told to", implies(closed, told)),
             ("what runs has closed", implies(equal(state, s.RUNNING), has_run)),
@@ -565,8 +466,7 @@ def breaking(cabinet):
     for current, words, _ in of_racks(cabinet):
         limit = cabinet.kernel.image[words + p.R_BREAK_CURRENT_MA]
         beyond = cabinet.machine.compute(ast.Add, current, limit, "current beyond its limit")
-        above, below = compare(operator.gt, current, limit), compare(operator.lt, beyond, 0)
-        found = either(found, either(above, below))
+        found = found | (current > limit) | (beyond < 0)
     return found
 
 
@@ -578,7 +478,7 @@ def carrying(cabinet):
         times = machine.compute(ast.Mult, current, 20, "20 times")
         back = machine.compute(ast.Add, times, rated, "and its rating")
         known = machine.call(ages.known, cabinet.layout.rack_group(rack, s.G_BMS_PACK))
-        found = either(found, both(truth(known), either(at_most(rated, times), at_most(back, 0))))
+        found = found | (truth(known) & ((rated <= times) | (back <= 0)))
     return found
 
 
@@ -592,41 +492,37 @@ def permit_holds():
     at_rest = among(permit.state[0], permits.AT_REST)
     supplied = equal(out[s.CONTACTOR_SUPPLY_OK], 1)
     enabled, load, carried = equal(out[s.PCS_ENABLE_OK], 1), breaking(cabinet), carrying(cabinet)
-    under = both(supplied, inverse(testing(permit)))  # nothing has closed in the relay test
+    under = supplied & no(testing(permit))  # nothing has closed in the relay test
     machine.call(permit.update, cabinet.elapsed(), pcs, dc)
     off, dark = equal(out[s.CONTACTOR_SUPPLY_OK], 0), equal(out[s.PCS_ENABLE_OK], 0)
-    opens, stops = at_most(m.DC_OPEN_AT_ZERO, dc), at_most(m.PCS_STOP, pcs)
-    demanded, gas = either(at_most(m.DC_INHIBIT, dc), stops), equal(dc, m.DC_OPEN_ONLY_AT_ZERO)
+    opens, stops = dc >= m.DC_OPEN_AT_ZERO, pcs >= m.PCS_STOP
+    demanded, gas = (dc >= m.DC_INHIBIT) | stops, equal(dc, m.DC_OPEN_ONLY_AT_ZERO)
     tripped = equal(permit.state[0], s.TRIPPED)
     runs = among(permit.state[0], (s.CLOSING, s.RUNNING))
-    fused = at_most(permit.fuse_ticks, permit.waited[permits.W_FUSE])
-    ramped = both(at_rest, at_most(m.PCS_RAMP, pcs))
+    fused = permit.fuse_ticks <= permit.waited[permits.W_FUSE]
+    ramped = at_rest & (pcs >= m.PCS_RAMP)
     claims = permit_invariants(kernel) + in_its_time(cabinet, dc, load)
     claims += [
         ("a stop takes the enable in its step", implies(stops, dark)),
-        ("no new supply against a cause", implies(both(demanded, inverse(supplied)), off)),
-        ("no new enable against a cause", implies(both(demanded, inverse(enabled)), dark)),
+        ("no new supply against a cause", implies(demanded & no(supplied), off)),
+        ("no new enable against a cause", implies(demanded & no(enabled), dark)),
         ("no closing begins against a ramp", implies(ramped, off)),
-        ("an open demand trips", implies(opens, either(off, tripped))),
-        (
-            "a load too high waits for the fuse",
-            implies(both(load, under), either(inverse(off), fused)),
-        ),
-        ("row 12 opens nothing under load", implies(both(gas, both(carried, under)), inverse(off))),
-        ("unwanted nothing closes or runs", implies(unwanted(kernel), inverse(runs))),
+        ("an open demand trips", implies(opens, off | tripped)),
+        ("a load too high waits for the fuse", implies(load & under, no(off) | fused)),
+        ("row 12 opens nothing under load", implies(gas & carried & under, no(off))),
+        ("unwanted nothing closes or runs", implies(unwanted(kernel), no(runs))),
     ]
-    for unit in range(cabinet.layout.units):
-        run = equal(out[cabinet.layout.unit_output(unit, s.PCS_RUN_OK)], 1)
-        claims.append(("a stop takes the run", implies(stops, inverse(run))))
+    runs_at = [cabinet.layout.unit_output(unit, s.PCS_RUN_OK) for unit in range(2)]
+    claims += [("a stop takes the run", implies(stops, no(equal(out[at], 1)))) for at in runs_at]
     return cabinet.conclude(claims)
 
 
 def unwanted(kernel):
     """Energy is not requested, locked out, or the test mode has lasted for its time."""
     inp, permit = kernel.inp, kernel.permit
-    lasted = compare(operator.gt, permit.tried[1], permit.test_ticks)
-    over = both(equal(inp[s.TEST_REQUEST], 1), lasted)
-    return either(either(equal(inp[s.RUN_REQUEST], 0), equal(inp[s.LOCK_OUT_OK], 0)), over)
+    lasted = permit.tried[1] > permit.test_ticks
+    over = equal(inp[s.TEST_REQUEST], 1) & lasted
+    return equal(inp[s.RUN_REQUEST], 0) | equal(inp[s.LOCK_OUT_OK], 0) | over
 
 
 def in_its_time(cabinet, dc, load):
@@ -634,16 +530,16 @@ def in_its_time(cabinet, dc, load):
     permit, out = cabinet.kernel.permit, cabinet.kernel.out
     state, waited = permit.state[0], permit.waited[permits.W_DEMAND]
     open_ = equal(out[s.CONTACTOR_SUPPLY_OK], 0)
-    breakable = either(inverse(load), at_most(permit.fuse_ticks, permit.waited[permits.W_FUSE]))
+    breakable = no(load) | (permit.fuse_ticks <= permit.waited[permits.W_FUSE])
     tripped, claims = equal(state, s.TRIPPED), []
-    zero = both(at_most(permit.zero_ticks, waited), at_most(permit.unknown_ticks, waited))
-    stopped = at_most(permit.stopping_ticks, permit.timer[0])
+    zero = (permit.zero_ticks <= waited) & (permit.unknown_ticks <= waited)
+    stopped = permit.stopping_ticks <= permit.timer[0]
     for name, when, due in (
-        ("DC_OPEN", both(tripped, equal(dc, m.DC_OPEN)), at_most(permit.open_ticks, waited)),
-        ("DC_OPEN_AT_ZERO", both(tripped, equal(dc, m.DC_OPEN_AT_ZERO)), zero),
+        ("DC_OPEN", tripped & equal(dc, m.DC_OPEN), permit.open_ticks <= waited),
+        ("DC_OPEN_AT_ZERO", tripped & equal(dc, m.DC_OPEN_AT_ZERO), zero),
         ("a controlled stop", equal(state, s.STOPPING), stopped),
     ):
-        ends = implies(both(when, both(due, breakable)), open_)
+        ends = implies(when & due & breakable, open_)
         claims.append((f"{name} ends in its time", ends))
     return claims
 
@@ -656,21 +552,20 @@ def relays_are_tested():
     permit, out, at = kernel.permit, kernel.out, kernel.contactors.out_at
     before, step, told = permit.state[0], permit.relays[0], [out[each] for each in at]
     was_closing = equal(before, s.CLOSING)
-    was_tested = both(was_closing, inverse(testing(permit)))
+    was_tested = was_closing & no(testing(permit))
     levels = out[s.PCS_ENABLE_OK], out[s.CONTACTOR_SUPPLY_OK]
     pcs, dc = machine.symbol("pcs", 0, m.PCS_STOP), machine.symbol("dc", 0, m.DC_OPEN_ONLY_AT_ZERO)
     machine.call(permit.update, cabinet.elapsed(), pcs, dc)
     closing, running = equal(permit.state[0], s.CLOSING), equal(permit.state[0], s.RUNNING)
-    claims, after_test = [], both(was_tested, closing)
-    for old, each in zip(told, at):
-        is_new = both(equal(old, 0), equal(out[each], 1))
-        claims.append(("a new close command comes after the test", implies(is_new, after_test)))
-    begins, has_run = both(closing, inverse(was_closing)), equal(before, s.RUNNING)
-    claims += [
-        ("running follows the test", implies(running, either(has_run, was_tested))),
+    begins, has_run = closing & no(was_closing), equal(before, s.RUNNING)
+    claims = [
+        ("running follows the test", implies(running, has_run | was_tested)),
         ("closing begins with the first step", implies(begins, equal(permit.relays[0], 0))),
     ]
-    return cabinet.conclude(claims + read_back(cabinet, both(closing, was_closing), step, levels))
+    for old, each in zip(told, at):
+        is_new, after_test = equal(old, 0) & equal(out[each], 1), was_tested & closing
+        claims.append(("a new close command comes after the test", implies(is_new, after_test)))
+    return cabinet.conclude(claims + read_back(cabinet, closing & was_closing, step, levels))
 
 
 def read_back(cabinet, closing, before, levels):
@@ -681,24 +576,21 @@ def read_back(cabinet, closing, before, levels):
     """
     kernel, test = cabinet.kernel, permits.RELAY_TEST
     after, ages = kernel.permit.relays[0], kernel.features.ages
-    known = both(
-        *[truth(cabinet.machine.call(ages.known, group)) for group in (s.G_IO_1, s.G_IO_2)]
-    )
+    one, two = [truth(cabinet.machine.call(ages.known, group)) for group in (s.G_IO_1, s.G_IO_2)]
     both_on = test.index((1, 1))
     claims = [
         ("each relay falls alone, after both were on", alone in test[both_on:])
         for alone in ((0, 1), (1, 0))
     ]
+    read = *levels, kernel.inp[s.PERMIT_1_CLOSED], kernel.inp[s.PERMIT_2_CLOSED]
     for place, wanted in enumerate(test):
-        right = known
-        for value, level in zip(
-            (*levels, kernel.inp[s.PERMIT_1_CLOSED], kernel.inp[s.PERMIT_2_CLOSED]), wanted * 2
-        ):
-            right = both(right, equal(value, level))
-        here = both(closing, equal(before, place))
+        right = one & two
+        for value, level in zip(read, wanted * 2):
+            right = right & equal(value, level)
+        here = closing & equal(before, place)
         claims += [
             ("no step is left out", implies(here, among(after, (place, place + 1)))),
-            ("a step was read back", implies(both(here, equal(after, place + 1)), right)),
+            ("a step was read back", implies(here & equal(after, place + 1), right)),
         ]
     return claims
 
@@ -723,30 +615,27 @@ def no_reset_clears_what_stands():
     evaluator = any_latches(cabinet)
     machine, latches, inp = cabinet.machine, cabinet.kernel.latches, cabinet.kernel.inp
     before, left = list(evaluator.latched), machine.call(latches.left)
-    known_key = machine.symbol("known_key", 0, 1)
-    elapsed = cabinet.elapsed()
+    known_key, elapsed = machine.symbol("known_key", 0, 1), cabinet.elapsed()
     machine.call(latches.update, elapsed, inp, known_key)
     kind, claims = inp[s.RESET_KIND], []
-    turned = both(equal(known_key, 1), equal(inp[s.KEY_RUN_OK], 0))
-    without_key = both(equal(kind, m.KEY), inverse(turned))
+    turned = equal(known_key, 1) & equal(inp[s.KEY_RUN_OK], 0)
+    without_key = equal(kind, m.KEY) & no(turned)
     for index in range(evaluator.count):
         kept = implies(equal(before[index], 1), equal(evaluator.latched[index], 1))
-        fresh = either(
-            equal(evaluator.active[index], 1),
-            compare(operator.lt, evaluator.clear_count[index], latches.clear_ticks),
-        )
-        unknown = inverse(equal(evaluator.features.known[evaluator.watch[index][0]], m.KNOWN))
+        early = evaluator.clear_count[index] < latches.clear_ticks
+        fresh = early | equal(evaluator.active[index], 1)
+        unknown = no(equal(evaluator.features.known[evaluator.watch[index][0]], m.KNOWN))
         level = m.STAGES[evaluator.stage[index]][m.S_LATCH]
         claims += [
-            ("nothing is latched by a reset", at_most(evaluator.latched[index], before[index])),
+            ("nothing is latched by a reset", evaluator.latched[index] <= before[index]),
             ("a cause that is not clear", implies(fresh, kept)),
             ("a cause that is not known", implies(unknown, kept)),
             ("no request", implies(equal(kind, 0), kept)),
             ("a key reset without the key", implies(without_key, kept)),
         ]
         if level != m.SELF:
-            none = both(equal(elapsed, 0), at_most(left, 0))  # as time passes a token may come back
-            claims.append(("no tokens", implies(both(equal(kind, m.REMOTE), none), kept)))
+            none = equal(elapsed, 0) & (left <= 0)  # as time passes a token may come back
+            claims.append(("no tokens", implies(equal(kind, m.REMOTE) & none, kept)))
         if level == m.KEY:
             claims.append(("a key latch and a remote reset", implies(equal(kind, m.REMOTE), kept)))
     return cabinet.conclude(claims)
@@ -760,23 +649,18 @@ def evaluating_never_unlatches():
     cabinet.any(features.changed, 0, 1)
     cabinet.any(evaluator.busy, 0, 1)
     machine, before = cabinet.machine, list(evaluator.latched)
-    machine.facts += [formula(each) for each in watched(evaluator)]
+    machine.assume(watched(evaluator))
     machine.call(evaluator.update, cabinet.elapsed())
-    claims = [
-        ("a latch stays", at_most(was, latched)) for was, latched in zip(before, evaluator.latched)
-    ]
+    claims = [("a latch stays", each) for each in each_at_most(before, evaluator.latched)]
     return cabinet.conclude(claims + [("its block is busy", each) for each in watched(evaluator)])
 
 
 def watched(evaluator):
     """Per instance: if it counts, is active or latched, its block is busy."""
-    found = []
-    for index in range(evaluator.count):
-        idle = both(
-            equal(evaluator.set_count[index], 0),
-            both(equal(evaluator.active[index], 0), equal(evaluator.latched[index], 0)),
-        )
-        found.append(either(idle, equal(evaluator.busy[evaluator.block[index]], 1)))
+    found, flags = [], (evaluator.set_count, evaluator.active, evaluator.latched)
+    for index, block in enumerate(evaluator.block):
+        counting, active, latched = (equal(each[index], 0) for each in flags)
+        found.append(counting & active & latched | equal(evaluator.busy[block], 1))
     return found
 
 
@@ -784,15 +668,15 @@ def narrowed(machine, bounds, wide_W):
     """Narrow these bounds by anything; what must hold of it."""
     low_W, high_W = bounds.low_W, bounds.high_W
     charge, discharge = (machine.symbol(name, -wide_W, wide_W) for name in ("charge", "discharge"))
-    reasons = [machine.symbol("reason", 0, 200) for _ in range(2)]
+    reasons = machine.symbols("reason", 0, 200, 2)
     machine.call(bounds.narrow, charge, reasons[0], discharge, reasons[1])
     low_after_W, high_after_W = bounds.low_W, bounds.high_W
     lowest_W = machine.compute(ast.Sub, 0, low_after_W, "charging allowed")
     return [
-        ("charging holds", either(at_most(lowest_W, charge), at_most(lowest_W, 0))),
-        ("discharging holds", either(at_most(high_after_W, discharge), at_most(high_after_W, 0))),
-        ("never wider", both(at_most(low_W, low_after_W), at_most(high_after_W, high_W))),
-        ("holds 0", both(at_most(low_after_W, 0), at_most(0, high_after_W))),
+        ("charging holds", (lowest_W <= charge) | (lowest_W <= 0)),
+        ("discharging holds", (high_after_W <= discharge) | (high_after_W <= 0)),
+        ("never wider", (low_W <= low_after_W) & (high_after_W <= high_W)),
+        ("holds 0", (low_after_W <= 0) & (high_after_W >= 0)),
     ]
 
 
@@ -801,42 +685,35 @@ def a_hint_only_narrows():
     from controller.core import answers, parameters, setpoint
 
     machine, wide = Machine(), answers.WIDE_W
-    rows = parameters.CONTROL_PARAMETERS
-    settings = {row[0]: machine.symbol(row[0], row[2], row[3]) for row in rows}
+    settings = {row[0]: machine.symbol(row[0], *row[2:4]) for row in parameters.CONTROL_PARAMETERS}
     chain = machine.call(setpoint.Chain, settings, TICK_MS)
     chain.state[0] = machine.symbol("setpoint_W", -wide, wide)
     claims = []
-    for within in (chain.caps, chain.limits):
-        for _ in range(3):
-            claims += narrowed(machine, within, wide)
+    for within in (*[chain.caps] * 3, *[chain.limits] * 3):
+        claims += narrowed(machine, within, wide)
     for rank in range(4):
-        low, high = machine.symbol("low_W", -wide, wide), machine.symbol("high_W", -wide, wide)
-        machine.facts.append(low.e <= high.e)
+        low, high = machine.symbols("limit_W", -wide, wide, 2)
+        machine.assume([low <= high])
         chain.take(answers.Obligation((rank, ""), low, 1, high, 1))
     chain.take(answers.BaseRequest(machine.symbol("base_W", -wide, wide), 1))
     chain.take(answers.FastRequest(machine.symbol("fast_W", -wide, wide), 1))
     result = machine.call(chain.finish, machine.symbol("elapsed", 0, 50))
     limits = chain.limits
-    inside = both(at_most(limits.low_W, result), at_most(result, limits.high_W))
+    inside = (limits.low_W <= result) & (result <= limits.high_W)
     return _words(machine.refute([*claims, ("within the limits", inside)]))
 
 
 def arrays(kernel):
     """What a step may leave behind: all lists but the image, the inputs and their freshness."""
-    found, seen, waiting = (
-        [],
-        {id(each) for each in (kernel.image, kernel.inp, kernel.fresh)},
-        [kernel],
-    )
+    found, waiting = [], [kernel]
+    seen = {id(each) for each in (kernel.image, kernel.inp, kernel.fresh)}
     while waiting:
         for value in vars(waiting.pop()).values():
-            if id(value) in seen:
-                continue
-            seen.add(id(value))
-            if isinstance(value, list):
+            if id(value) not in seen and isinstance(value, list):
                 found.append(value)
-            elif type(value).__module__.startswith("safety"):
+            elif id(value) not in seen and type(value).__module__.startswith("safety"):
                 waiting.append(value)
+            seen.add(id(value))
     return found
 
 
@@ -844,13 +721,9 @@ def clamps():
     """What counters are held to: every number of safety/ whose name ends in _MAX and that is no
     place in an array; and the last place of rings, which hold a number of seconds (..._S).
     """
-    numbers = [
-        (name, value)
-        for module_name, module in sys.modules.items()
-        if module_name.startswith("safety.")
-        for name, value in vars(module).items()
-        if isinstance(value, int)
-    ]
+    modules = [module for name, module in sys.modules.items() if name.startswith("safety.")]
+    named = [pair for module in modules for pair in vars(module).items()]
+    numbers = [(name, value) for name, value in named if isinstance(value, int)]
     found = {value for name, value in numbers if name.endswith("_MAX") and value >= CLAMP_MIN}
     found |= {value - 1 for name, value in numbers if name.endswith("_S")}
     return sorted({LOW, 0, SMALL, 1_000_000, HIGH} | found | {-each for each in found})
@@ -859,12 +732,8 @@ def clamps():
 def thresholds(layout, lengths):
     """Where a growing range may stop: clamps, ends of declared ranges, last places of arrays."""
     stops = {*clamps(), 1, 2, 3, *(length - 1 for length in lengths)}
-    for low, high in input_ranges(layout) + [
-        row[2:4]
-        for table in (p.CABINET_PARAMETERS, p.UNIT_PARAMETERS, p.RACK_PARAMETERS)
-        for row in table
-    ]:
-        stops |= {low, high}
+    parameters = declared(p.CABINET_PARAMETERS + p.UNIT_PARAMETERS + p.RACK_PARAMETERS)
+    stops = stops.union(*input_ranges(layout), *parameters)
     return sorted(each for each in stops if LOW <= each <= HIGH)
 
 
@@ -880,7 +749,7 @@ class Range:
         low, high = ends(value)
         if high <= SMALL or self.high > SMALL or low < 0:
             return None
-        return at_most(value, SMALL)
+        return value <= SMALL
 
     def grow(self, value, is_small, fine, coarse):
         """Take in what a step left; True if the range grew."""
@@ -888,14 +757,12 @@ class Range:
         high = min(high, SMALL) if is_small else high
         if low < self.low:
             self.times[0] += 1
-            self.low = max(
-                stop for stop in (fine if self.times[0] < 3 else coarse) if stop <= max(low, LOW)
-            )
+            stops = fine if self.times[0] < 3 else coarse
+            self.low = max(stop for stop in stops if stop <= max(low, LOW))
         if high > self.high:
             self.times[1] += 1
-            self.high = min(
-                stop for stop in (fine if self.times[1] < 3 else coarse) if stop >= min(high, HIGH)
-            )
+            stops = fine if self.times[1] < 3 else coarse
+            self.high = min(stop for stop in stops if stop >= min(high, HIGH))
         return before != (self.low, self.high)
 
 
@@ -904,12 +771,7 @@ def grow(machine, spans, values, fine, coarse):
     asked = [span.small(value) for span, value in zip(spans, values)]
     answers = iter(machine.always([each for each in asked if each is not None]))
     small = [each is not None and next(answers) for each in asked]
-    return any(
-        [
-            span.grow(value, is_small, fine, coarse)
-            for span, value, is_small in zip(spans, values, small)
-        ]
-    )
+    return any([span.grow(*given, fine, coarse) for span, *given in zip(spans, values, small)])
 
 
 def every_value_stays_small():
@@ -931,9 +793,9 @@ def _stays_small(end):
     fine, coarse = thresholds(cabinet.layout, map(len, state)), clamps()
     ranges = [[Range(each) for each in values] for values in state]
     # what boot() may set
-    for values in (kernel.features.boot, kernel.evaluator.latched, kernel.evaluator.busy):
-        place = next(place for place, each in enumerate(state) if each is values)
-        for each in ranges[place]:
+    flags = (kernel.features.boot, kernel.evaluator.latched, kernel.evaluator.busy)
+    for values, spans in zip(state, ranges):
+        for each in spans if any(values is one for one in flags) else ():
             each.low, each.high = 0, 1
     for _ in range(ROUNDS_MAX):
         machine.facts[:], machine.obligations = facts, []
@@ -979,9 +841,7 @@ def work(name, fd):
 def run(workers, quick, wall_s_max=3600):
     """Yield (proof, its title, None or why it is not held, seconds), the slow ones first."""
     chosen = [proof for proof in PROOFS if not quick or proof not in SLOW]
-    titles = {
-        proof.__name__: proof.__doc__
-        for proof in sorted(chosen, key=lambda proof: proof not in SLOW)
-    }
+    chosen.sort(key=lambda proof: proof not in SLOW)
+    titles = {proof.__name__: proof.__doc__ for proof in chosen}
     for name, result in forks.run(list(titles), work, workers, wall_s_max):
         yield name, titles[name], result.get("error", result.get("why")), result["wall_s"]

@@ -4,62 +4,31 @@ tree.
 
 import ast
 
+SYMBOLS = (
+    "Lt <, LtE <=, Gt >, GtE >=, Eq ==, NotEq !=, Is is, IsNot is not, In in, NotIn not in, Add +, "
+    "Sub -, Mult *, FloorDiv //, Mod %, LShift <<, RShift >>, BitAnd &, BitOr |, BitXor ^"
+)
+SYMBOLS = {
+    getattr(ast, name): " ".join(text) for name, *text in map(str.split, SYMBOLS.split(", "))
+}
+
+
+def _classes(pairs):
+    """{operator: the one that it is changed to}, classes of ast by their names."""
+    named = [pair.split() for pair in pairs.split(", ")]
+    return {getattr(ast, name): getattr(ast, other) for name, other in named}
+
+
 # The boundary only: that a condition is told from its opposite is seen by condition to True and to
 # False.
-COMPARED = {
-    ast.Lt: ast.LtE,
-    ast.LtE: ast.Lt,
-    ast.Gt: ast.GtE,
-    ast.GtE: ast.Gt,
-    ast.Eq: ast.NotEq,
-    ast.NotEq: ast.Eq,
-    ast.Is: ast.IsNot,
-    ast.IsNot: ast.Is,
-    ast.In: ast.NotIn,
-    ast.NotIn: ast.In,
-}
+COMPARED = _classes(
+    "Lt LtE, LtE Lt, Gt GtE, GtE Gt, Eq NotEq, NotEq Eq, Is IsNot, IsNot Is, In NotIn, NotIn In"
+)
 ORDERED = (ast.Lt, ast.LtE, ast.Gt, ast.GtE)
-COMPUTED = {
-    ast.Add: ast.Sub,
-    ast.Sub: ast.Add,
-    ast.Mult: ast.Add,
-    ast.FloorDiv: ast.Mult,
-    ast.Mod: ast.FloorDiv,
-    ast.LShift: ast.RShift,
-    ast.RShift: ast.LShift,
-    ast.BitAnd: ast.BitOr,
-    ast.BitOr: ast.BitAnd,
-    ast.BitXor: ast.BitOr,
-}
-
-
-def symbol(operator):
-    """The operator as it is written."""
-    names = {
-        "Lt": "<",
-        "LtE": "<=",
-        "Gt": ">",
-        "GtE": ">=",
-        "Eq": "==",
-        "NotEq": "!=",
-        "Add": "+",
-        "Sub": "-",
-        "Mult": "*",
-        "FloorDiv": "//",
-        "Mod": "%",
-        "LShift": "<<",
-        "RShift": ">>",
-        "BitAnd": "&",
-        "BitOr": "|",
-        "BitXor": "^",
-        "And": "and",
-        "Or": "or",
-        "Is": "is",
-        "IsNot": "is not",
-        "In": "in",
-        "NotIn": "not in",
-    }
-    return names[type(operator).__name__]
+COMPUTED = _classes(
+    "Add Sub, Sub Add, Mult Add, FloorDiv Mult, Mod FloorDiv, LShift RShift, RShift LShift, "
+    "BitAnd BitOr, BitOr BitAnd, BitXor BitOr"
+)
 
 
 def constant(value):
@@ -72,23 +41,30 @@ def plus(node, step):
     return ast.BinOp(node, ast.Add() if step > 0 else ast.Sub(), ast.Constant(abs(step)))
 
 
+def is_negated(node):
+    """A minus and what it stands before."""
+    return isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub)
+
+
+def is_at(spot, field, *kinds):
+    """The node is in this field of a node of one of the kinds."""
+    return spot.field == field and isinstance(spot.parent, kinds)
+
+
+def is_range(node):
+    """A call of range."""
+    return isinstance(node, ast.Call) and ast.unparse(node.func) == "range"
+
+
 def is_int(node):
     """A literal whole number, with or without a sign."""
-    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-        node = node.operand
+    node = node.operand if is_negated(node) else node
     return isinstance(node, ast.Constant) and type(node.value) is int
-
-
-def number(node):
-    """Value of what is_int said yes to."""
-    return ast.literal_eval(node)
 
 
 def of(spot):
     """Mutations of one node of a function."""
-    found = HANDLERS.get(type(spot.node))
-    if found:
-        yield from found(spot)
+    yield from HANDLERS.get(type(spot.node), lambda _: ())(spot)
     yield from _condition(spot)
     yield from _index(spot)
     yield from _range(spot)
@@ -100,36 +76,32 @@ def _compare(spot):
         if type(operator) in ORDERED or not _is_condition(spot):
             other = COMPARED[type(operator)]()
             ops = [*node.ops[:place], other, *node.ops[place + 1 :]]
-            yield (
-                (f"{symbol(operator)} to {symbol(other)}"),
-                ast.Compare(node.left, ops, node.comparators),
-            )
+            change = f"{SYMBOLS[type(operator)]} to {SYMBOLS[type(other)]}"
+            yield change, ast.Compare(node.left, ops, node.comparators)
 
 
 def _takes_the_larger(spot):
     """`if a > b: b = a`, or with <: what is equal makes no difference."""
-    body = spot.parent.body if _is_condition(spot) and isinstance(spot.parent, ast.If) else []
+    body = spot.parent.body if is_at(spot, "test", ast.If) and not spot.parent.orelse else []
     if len(body) != 1 or not isinstance(body[0], ast.Assign) or len(spot.node.ops) != 1:
         return False
-    sides = {ast.unparse(spot.node.left), ast.unparse(spot.node.comparators[0])}
-    return not spot.parent.orelse and sides == {
-        ast.unparse(body[0].targets[0]),
-        ast.unparse(body[0].value),
-    }
+    asked, done = (spot.node.left, *spot.node.comparators), (body[0].targets[0], body[0].value)
+    return set(map(ast.unparse, asked)) == set(map(ast.unparse, done))
 
 
 def _binary(spot):
     node = spot.node
     other = COMPUTED.get(type(node.op))
     # an index is moved by 1
-    if other and not (isinstance(spot.parent, ast.Subscript) and spot.field == "slice"):
-        yield f"{symbol(node.op)} to {symbol(other())}", ast.BinOp(node.left, other(), node.right)
+    if other and not is_at(spot, "slice", ast.Subscript):
+        change = f"{SYMBOLS[type(node.op)]} to {SYMBOLS[other]}"
+        yield change, ast.BinOp(node.left, other(), node.right)
 
 
 def _augmented(spot):
     yield "statement deleted", None
     node = spot.node
-    yield f"{symbol(node.op)}= to =", ast.Assign([node.target], node.value)
+    yield f"{SYMBOLS[type(node.op)]}= to =", ast.Assign([node.target], node.value)
 
 
 def beside(value):
@@ -141,9 +113,7 @@ def _constant(spot):
     value = spot.node.value
     if type(value) is bool:
         yield f"{value} to {not value}", ast.Constant(not value)
-    elif type(value) is int and not (
-        isinstance(spot.parent, ast.UnaryOp) and isinstance(spot.parent.op, ast.USub)
-    ):
+    elif type(value) is int and not is_negated(spot.parent):
         # one higher ends by itself
         other = value - 1 if spot.field == "slice" and value > 0 else beside(value)
         yield f"{value} to {other}", constant(other)
@@ -161,10 +131,10 @@ def _unary(spot):
     node = spot.node
     if isinstance(node.op, ast.Not):
         yield "not dropped", node.operand
-    elif isinstance(node.op, ast.USub) and is_int(node):
-        value = number(node)
+    elif is_int(node):
+        value = ast.literal_eval(node)
         yield f"{value} to {value + 1}", constant(value + 1)
-    elif isinstance(node.op, ast.USub):
+    elif is_negated(node):
         yield "minus dropped", node.operand
 
 
@@ -181,22 +151,13 @@ def _call(spot):
 def _alone(spot):
     """All that an if without an else does: its condition to False says the same."""
     parent = spot.parent
-    return (
-        isinstance(parent, ast.If)
-        and spot.field == "body"
-        and len(parent.body) == 1
-        and not parent.orelse
-    )
+    return is_at(spot, "body", ast.If) and len(parent.body) == 1 and not parent.orelse
 
 
 def _assign(spot):
-    if _alone(spot):
-        return
-    if (
-        not all(isinstance(each, ast.Name) for each in spot.node.targets)
-        or len(spot.node.targets) == 1
-        and _assigned_twice(spot)
-    ):
+    targets = spot.node.targets
+    named = all(isinstance(each, ast.Name) for each in targets)
+    if not _alone(spot) and (not named or len(targets) == 1 and _assigned_twice(spot)):
         yield "statement deleted", None
 
 
@@ -204,18 +165,14 @@ def _assigned_twice(spot):
     """A name that has only this assignment would be a NameError without it: no need to try."""
     name = spot.node.targets[0].id
     arguments = [each.arg for each in spot.function.args.args]
-    stored = [
-        node.id
-        for node in ast.walk(spot.function)
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
-    ]
+    names = [node for node in ast.walk(spot.function) if isinstance(node, ast.Name)]
+    stored = [node.id for node in names if isinstance(node.ctx, ast.Store)]
     return (stored + arguments).count(name) > 1
 
 
 def _statement(spot):
-    if not _alone(spot) and (
-        not isinstance(spot.node, ast.Expr) or isinstance(spot.node.value, ast.Call)
-    ):
+    says = isinstance(spot.node, ast.Expr) and not isinstance(spot.node.value, ast.Call)
+    if not _alone(spot) and not says:
         yield "statement deleted", None
 
 
@@ -236,26 +193,15 @@ def _if(spot):
         yield "else deleted", ast.If(spot.node.test, spot.node.body, [])
 
 
-HANDLERS = {
-    ast.Compare: _compare,
-    ast.BinOp: _binary,
-    ast.AugAssign: _augmented,
-    ast.Constant: _constant,
-    ast.BoolOp: _boolean,
-    ast.UnaryOp: _unary,
-    ast.Call: _call,
-    ast.Assign: _assign,
-    ast.Expr: _statement,
-    ast.Continue: _statement,
-    ast.Break: _statement,
-    ast.Return: _return,
-    ast.If: _if,
-}
+HANDLERS = {ast.Compare: _compare, ast.BinOp: _binary, ast.AugAssign: _augmented}
+HANDLERS |= {ast.Constant: _constant, ast.BoolOp: _boolean, ast.UnaryOp: _unary, ast.Call: _call}
+HANDLERS |= {ast.Assign: _assign, ast.Return: _return, ast.If: _if}
+HANDLERS |= dict.fromkeys((ast.Expr, ast.Continue, ast.Break), _statement)
 
 
 def _is_condition(spot):
     """What an if, a conditional expression, or a while asks."""
-    return spot.field == "test" and isinstance(spot.parent, (ast.If, ast.IfExp, ast.While))
+    return is_at(spot, "test", ast.If, ast.IfExp, ast.While)
 
 
 def _condition(spot):
@@ -264,7 +210,7 @@ def _condition(spot):
         if not isinstance(spot.parent, ast.While):
             yield "condition to True", ast.Constant(True)
         yield "condition to False", ast.Constant(False)
-    if isinstance(spot.parent, ast.comprehension) and spot.field == "ifs":
+    if is_at(spot, "ifs", ast.comprehension):
         yield "condition to True", ast.Constant(True)
 
 
@@ -272,8 +218,7 @@ def _index(spot):
     """An index one lower, a slice shorter by one: the other way mostly is an IndexError."""
     if is_int(spot.node):
         return
-    is_index = isinstance(spot.parent, ast.Subscript) and spot.field == "slice"
-    if is_index and not isinstance(spot.node, (ast.Slice, ast.Tuple)):
+    if is_at(spot, "slice", ast.Subscript) and not isinstance(spot.node, (ast.Slice, ast.Tuple)):
         yield "index -1", plus(spot.node, -1)
     if isinstance(spot.parent, ast.Slice):
         step = 1 if spot.field == "lower" else -1
@@ -283,19 +228,13 @@ def _index(spot):
 def _range(spot):
     """A range without its last number, and without its first."""
     parent = spot.parent
-    if (
-        isinstance(parent, ast.Call)
-        and spot.field == "args"
-        and ast.unparse(parent.func) == "range"
-    ):
+    if spot.field == "args" and is_range(parent):
         if not is_int(spot.node):
             step = 1 if len(parent.args) > 1 and spot.place == 0 else -1
             yield f"bound {step:+}", plus(spot.node, step)
         if len(parent.args) == 1:
-            yield (
-                "begun at 1",
-                ast.Starred(ast.Tuple([ast.Constant(1), spot.node], ast.Load()), ast.Load()),
-            )
+            both = ast.Tuple([ast.Constant(1), spot.node], ast.Load())
+            yield "begun at 1", ast.Starred(both, ast.Load())
 
 
 def value_of(node, namespace):
@@ -306,61 +245,52 @@ def value_of(node, namespace):
         return None
 
 
+def is_name(node):
+    """NAME or module.NAME."""
+    return isinstance(node, (ast.Name, ast.Attribute))
+
+
+def is_text(node):
+    """A literal string."""
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
+
+
 class Columns:
     """Rows of a table, what its columns hold, and a name of each cell without its line."""
 
     def __init__(self, value, namespace):
-        self.namespace, self.value = namespace, value
-        self.rows = {}
-        self.others = {}
+        self.namespace, self.value, self.rows, self.others = namespace, value, {}, {}
+        rows = []
         if isinstance(value, (ast.Tuple, ast.List)):
             rows = [(str(place), row) for place, row in enumerate(value.elts)]
         elif isinstance(value, ast.Dict):
             named = [(key, row) for key, row in zip(value.keys, value.values) if key is not None]
             rows = [(ast.unparse(key), row) for key, row in named]
-            self.rows = {
-                id(node): f"[{ast.unparse(key)}]" for key, _ in named for node in ast.walk(key)
-            }
-        else:
-            rows = []
+            for key, _ in named:
+                self.rows |= dict.fromkeys(map(id, ast.walk(key)), f"[{ast.unparse(key)}]")
         for key, row in rows:
             self._row(key, row)
         self._alternatives([row.elts for _, row in rows if isinstance(row, ast.Tuple)])
         self._alternatives([[row] for _, row in rows if isinstance(row, ast.Attribute | ast.Name)])
 
     def _row(self, key, row):
-        cells = row.elts if isinstance(row, ast.Tuple) else [row]
-        if (
-            isinstance(row, ast.Tuple)
-            and isinstance(self.value, ast.Tuple)
-            and isinstance(cells[0], ast.Constant)
-        ):
+        is_tuple = isinstance(row, ast.Tuple)
+        cells = row.elts if is_tuple else [row]
+        if is_tuple and isinstance(self.value, ast.Tuple) and isinstance(cells[0], ast.Constant):
             key = str(cells[0].value)
         self.rows[id(row)] = f"[{key}]"
         for place, cell in enumerate(cells):
-            for node in ast.walk(cell):
-                self.rows[id(node)] = f"[{key}]" + (
-                    f"[{place}]" if isinstance(row, ast.Tuple) else ""
-                )
+            where = f"[{key}][{place}]" if is_tuple else f"[{key}]"
+            self.rows |= dict.fromkeys(map(id, ast.walk(cell)), where)
 
     def _alternatives(self, rows):
         """For a name that is no number, or a string of a few: the next of its column."""
         for column in range(max(map(len, rows), default=0)):
             cells = [row[column] for row in rows if len(row) > column]
-            names = [
-                cell
-                for cell in cells
-                if isinstance(cell, (ast.Name, ast.Attribute)) and not self.is_number(cell)
-            ]
-            texts = [
-                cell
-                for cell in cells
-                if isinstance(cell, ast.Constant) and isinstance(cell.value, str)
-            ]
-            for kind, few in (
-                (names, True),
-                (texts, 2 * len({cell.value for cell in texts}) <= len(texts)),
-            ):
+            names = [cell for cell in cells if is_name(cell) and not self.is_number(cell)]
+            texts = [cell for cell in cells if is_text(cell)]
+            few_texts = 2 * len({cell.value for cell in texts}) <= len(texts)
+            for kind, few in ((names, True), (texts, few_texts)):
                 distinct = list(dict.fromkeys(ast.unparse(cell) for cell in kind))
                 for cell in kind if few and len(distinct) > 1 else ():
                     place = distinct.index(ast.unparse(cell)) + 1
@@ -378,23 +308,16 @@ class Columns:
 def of_cell(spot, columns):
     """Mutations of one node of a statement at the level of a module."""
     node, parent = spot.node, spot.parent
-    if (
-        isinstance(parent, ast.Call)
-        and ast.unparse(parent.func) == "range"
-        and len(parent.args) == 1
-    ):
+    if is_range(parent) and len(parent.args) == 1:
         return  # as many names as numbers, or the module does not load
     if is_int(node):
-        if not (isinstance(parent, ast.UnaryOp) and isinstance(parent.op, ast.USub)):
-            yield f"{number(node)} to {beside(number(node))}", constant(beside(number(node)))
+        if not is_negated(parent):
+            value = ast.literal_eval(node)
+            yield f"{value} to {beside(value)}", constant(beside(value))
     elif id(node) in columns.others:
         other = ast.parse(columns.others[id(node)], mode="eval").body
         yield f"to {columns.others[id(node)]}", other
-    elif (
-        isinstance(node, (ast.Name, ast.Attribute))
-        and _in_display(spot)
-        and columns.is_number(node)
-    ):
+    elif is_name(node) and _in_display(spot) and columns.is_number(node):
         step = -1 if value_of(node, columns.namespace) > 0 else 1
         yield f"{ast.unparse(node)} {step:+}", plus(node, step)
     elif isinstance(node, ast.BinOp):
@@ -405,21 +328,13 @@ def of_cell(spot, columns):
 
 
 def _in_display(spot):
-    return (
-        isinstance(spot.parent, (ast.Tuple, ast.List, ast.Dict, ast.Call, ast.keyword))
-        and spot.field != "func"
-    )
+    displays = (ast.Tuple, ast.List, ast.Dict, ast.Call, ast.keyword)
+    return isinstance(spot.parent, displays) and spot.field != "func"
 
 
 def _dropped(spot):
     """A row or an element of a plain sequence left out; of texts only the last one."""
     parent = spot.parent
-    if (
-        not isinstance(parent, (ast.Tuple, ast.List))
-        or spot.field != "elts"
-        or spot.statement.value is not parent
-    ):
-        return
-    text = isinstance(spot.node, ast.Constant) and isinstance(spot.node.value, str)
-    if not text or spot.node is parent.elts[-1]:
+    is_element = is_at(spot, "elts", ast.Tuple, ast.List) and spot.statement.value is parent
+    if is_element and (not is_text(spot.node) or spot.node is parent.elts[-1]):
         yield "element dropped", None

@@ -22,34 +22,21 @@ import z3
 LOW, HIGH = -(1 << 30), (1 << 30) - 1
 UNROLL_MAX = 200
 OURS = ("safety", "controller")
-COMPARE = {
-    ast.Lt: operator.lt,
-    ast.LtE: operator.le,
-    ast.Gt: operator.gt,
-    ast.GtE: operator.ge,
-    ast.Eq: operator.eq,
-    ast.NotEq: operator.ne,
-}
-TURNED = {
-    operator.lt: operator.gt,
-    operator.gt: operator.lt,
-    operator.le: operator.ge,
-    operator.ge: operator.le,
-    operator.eq: operator.eq,
-    operator.ne: operator.ne,
-}
-COMPUTE = {
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.FloorDiv: operator.floordiv,
-    ast.Mod: operator.mod,
-    ast.BitAnd: operator.and_,
-    ast.BitOr: operator.or_,
-    ast.BitXor: operator.xor,
-    ast.LShift: operator.lshift,
-    ast.RShift: operator.rshift,
-}
+
+
+def _operators(pairs):
+    """{class of ast: function of operator}."""
+    names = [pair.split() for pair in pairs.split(", ")]
+    return {getattr(ast, node): getattr(operator, name) for node, name in names}
+
+
+COMPARE = _operators("Lt lt, LtE le, Gt gt, GtE ge, Eq eq, NotEq ne")
+LT, LE, GT, GE, EQ, NE = COMPARE.values()
+TURNED = {LT: GT, GT: LT, LE: GE, GE: LE, EQ: EQ, NE: NE}
+COMPUTE = _operators(
+    "Add add, Sub sub, Mult mul, FloorDiv floordiv, Mod mod, BitAnd and_, BitOr or_, BitXor xor, "
+    "LShift lshift, RShift rshift"
+)
 # The solver's work is limited in steps it counts itself, not in seconds: a busy machine proves the
 # same. About 3 million in a second; the hardest range that it shows to hold takes 12.3 million.
 RANGE_STEPS, CLAIM_STEPS = 15_000_000, 720_000_000
@@ -61,7 +48,25 @@ class Unknown(Exception):
     """Something that cannot be run symbolically: the proof is not held."""
 
 
-class Sym:
+class _Value:
+    """Comparisons: a truth value, decided or not."""
+
+    __slots__ = ()
+
+    def __lt__(self, other):
+        return compare(LT, self, other)
+
+    def __le__(self, other):
+        return compare(LE, self, other)
+
+    def __gt__(self, other):
+        return compare(GT, self, other)
+
+    def __ge__(self, other):
+        return compare(GE, self, other)
+
+
+class Sym(_Value):
     """A whole number: Z3 expression and interval; bits: truth values, lowest first, where they are
     known one by one.
 
@@ -73,17 +78,11 @@ class Sym:
     __slots__ = ("e", "low", "high", "bits", "chosen", "compared")
 
     def __init__(self, e, low, high, bits=None, chosen=None):
-        self.e, self.low, self.high, self.bits, self.chosen, self.compared = (
-            e,
-            low,
-            high,
-            bits,
-            chosen,
-            {},
-        )
+        self.e, self.low, self.high, self.bits = e, low, high, bits
+        self.chosen, self.compared = chosen, {}
 
 
-class Cond:
+class Cond(_Value):
     """A truth value that is not decided: Z3 expression."""
 
     __slots__ = ("e",)
@@ -91,26 +90,38 @@ class Cond:
     def __init__(self, e):
         self.e = e
 
+    def __bool__(self):
+        raise Unknown("a truth value that is not decided, taken for one that is")
 
-def both(a, b):
-    """a and b, of truth values."""
-    if a is False or b is False:
-        return False
-    if a is True or b is True:
-        return b if a is True else a
-    return Cond(z3.And(a.e, b.e))
+    def __and__(self, other):
+        return (
+            (self if other else False) if isinstance(other, bool) else Cond(z3.And(self.e, other.e))
+        )
+
+    def __or__(self, other):
+        return no(no(self) & no(other))
+
+    __rand__, __ror__ = __and__, __or__
 
 
-def either(a, b):
-    """a or b, of truth values."""
-    return inverse(both(inverse(a), inverse(b)))
+NUMBER = (int, Sym, Cond)
 
 
-def inverse(a):
+def no(a):
     """not a, of a truth value."""
     if isinstance(a, bool):
         return not a
     return Cond(a.e.arg(0) if z3.is_not(a.e) else z3.Not(a.e))
+
+
+def equal(a, b):
+    """a == b."""
+    return compare(EQ, a, b)
+
+
+def implies(a, b):
+    """If a then b."""
+    return no(a) | b
 
 
 def says(path, condition):
@@ -152,7 +163,7 @@ def ends(a):
 def truth(a):
     """Python's truth of a value."""
     if isinstance(a, Sym):
-        return compare(operator.ne, a, 0)
+        return compare(NE, a, 0)
     return a if isinstance(a, Cond) else bool(a)
 
 
@@ -161,29 +172,29 @@ def compare(how, a, b):
     a, b = number(a), number(b)
     if not isinstance(a, Sym) and not isinstance(b, Sym):
         return how(a, b)
-    (a_low, a_high), (b_low, b_high) = ends(a), ends(b)
-    if how in (operator.lt, operator.le):
-        decided = True if how(a_high, b_low) else False if not how(a_low, b_high) else None
-    elif how in (operator.gt, operator.ge):
-        decided = True if how(a_low, b_high) else False if not how(a_high, b_low) else None
-    else:
-        apart = a_high < b_low or b_high < a_low
-        decided = (how is operator.ne) if apart else None
-    if decided is not None:
-        return decided
     if isinstance(a, int):
         return compare(TURNED[how], b, a)
+    (a_low, a_high), (b_low, b_high) = ends(a), ends(b)
+    if how in (EQ, NE):
+        if a_high < b_low or b_high < a_low:
+            return how is NE
+    else:
+        always, possible = (a_high, b_low), (a_low, b_high)
+        if how in (GT, GE):
+            always, possible = possible, always
+        if how(*always) or not how(*possible):
+            return how(*always)
     return _compared_with(how, a, b) if isinstance(b, int) else Cond(how(a.e, b.e))
 
 
 def _compared_with(how, a, constant):
     """A comparison with a constant, of a number that was chosen by a condition."""
-    if a.bits is not None and len(a.bits) == 1 and how in (operator.eq, operator.ne):
-        return a.bits[0] if (how is operator.eq) == (constant == 1) else inverse(a.bits[0])
+    if a.bits is not None and len(a.bits) == 1 and how in (EQ, NE):
+        return a.bits[0] if (how is EQ) == (constant == 1) else no(a.bits[0])
     # all in terms of <, so that a path is seen to say it already
-    if how in (operator.ge, operator.gt, operator.le):
-        below = compare(operator.lt, a, constant + (how is not operator.ge))
-        return below if how is operator.le else inverse(below)
+    if how in (GE, GT, LE):
+        below = a < constant + (how is not GE)
+        return below if how is LE else no(below)
     key = how, constant
     if key not in a.compared:
         if a.chosen and any(isinstance(each, int) for each in a.chosen[1:]):
@@ -233,18 +244,14 @@ def choose(condition, a, b):
     if isinstance(a, (tuple, list)) and isinstance(b, (tuple, list)) and len(a) == len(b):
         return type(a)(choose(condition, left, right) for left, right in zip(a, b))
     if isinstance(a, (Cond, bool)) and isinstance(b, (Cond, bool)):
-        return either(both(condition, a), both(inverse(condition), b))
-    if not all(isinstance(each, (int, Sym, Cond)) for each in (a, b)):
+        return (condition & a) | (no(condition) & b)
+    if not (isinstance(a, NUMBER) and isinstance(b, NUMBER)):
         raise Unknown(f"one of {a!r} and {b!r}")
     if isinstance(a, int) and a == b:
         return a
-    (a_low, a_high), (b_low, b_high) = ends(a), ends(b)
-    return Sym(
-        z3.If(condition.e, expression(a), expression(b)),
-        min(a_low, b_low),
-        max(a_high, b_high),
-        chosen=(condition, a, b),
-    )
+    lows, highs = zip(ends(a), ends(b))
+    either = z3.If(condition.e, expression(a), expression(b))
+    return Sym(either, min(lows), max(highs), chosen=(condition, a, b))
 
 
 class Span:
@@ -259,9 +266,7 @@ class Span:
 
     def holds(self, value):
         """Whether the range has this number."""
-        return both(
-            compare(operator.le, self.first, value), compare(operator.lt, value, self.after)
-        )
+        return (self.first <= value) & (value < self.after)
 
 
 class _Frame:
@@ -299,9 +304,17 @@ class Machine:
         """A list of them."""
         return [self.symbol(f"{name}{place}", low, high) for place in range(count)]
 
+    def bits(self, name, count):
+        """A number of which each bit is known by itself."""
+        return from_bits(map(truth, self.symbols(name, 0, 1, count)))
+
+    def assume(self, conditions):
+        """Hold these truth values for true."""
+        self.facts += map(formula, conditions)
+
     def oblige(self, what, condition):
         """`condition` must hold wherever it is asked."""
-        needed = either(inverse(self.alive), condition)
+        needed = implies(self.alive, condition)
         if needed is not True and not says(self.alive, condition):
             self.obligations.append((what, needed))
 
@@ -376,26 +389,21 @@ class Machine:
         if tree is None:
             tree = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
             self._trees[function] = tree
-        bound = inspect.signature(function).bind(*args, **kwargs)
+        bound, entered = inspect.signature(function).bind(*args, **kwargs), self.alive
         bound.apply_defaults()
-        frame = _Frame(
-            dict(bound.arguments), function.__globals__, function.__qualname__, self.alive
-        )
-        before = self.alive
+        names = dict(bound.arguments)
+        frame = _Frame(names, function.__globals__, function.__qualname__, entered)
         self._block(tree.body, frame)
-        self.alive = before
+        self.alive = entered
         return frame.result
 
     def _outside(self, function, args, kwargs):
         if function is min or function is max:
-            values = args if len(args) > 1 else args[0]
-            return self._extreme(function, values)
+            return self._extreme(function, args if len(args) > 1 else args[0])
         if function is sum:
-            return functools.reduce(
-                lambda total, value: self.compute(ast.Add, total, value, "sum"), args[0], 0
-            )
+            return functools.reduce(lambda a, b: self.compute(ast.Add, a, b, "sum"), args[0], 0)
         if function is abs and isinstance(args[0], Sym):
-            below = compare(operator.lt, args[0], 0)
+            below = args[0] < 0
             return self._checked("abs", choose(below, self._negative(args[0]), args[0]))
         name = getattr(function, "__name__", "")
         if name == "array":
@@ -406,9 +414,8 @@ class Machine:
             return truth(args[0])
         if function is range and _symbolic(args) and len(args) < 3:
             return Span(*args) if len(args) == 2 else Span(0, args[0])
-        if function in (len, tuple, list, range, enumerate, zip, reversed) or not _symbolic(
-            (args, kwargs)
-        ):
+        known = (len, tuple, list, range, enumerate, zip, reversed)
+        if function in known or not _symbolic((args, kwargs)):
             owner = getattr(function, "__self__", None)
             if isinstance(owner, list) and self.alive is not True and not _symbolic((args,)):
                 raise Unknown(f"{name} of a list under a condition")
@@ -417,7 +424,7 @@ class Machine:
 
     def _extreme(self, function, values):
         found = values[0]
-        how = operator.lt if function is min else operator.gt
+        how = LT if function is min else GT
         for value in values[1:]:
             low = function(ends(found)[0], ends(value)[0])
             high = function(ends(found)[1], ends(value)[1])
@@ -450,10 +457,8 @@ class Machine:
             self._store(target, value, frame)
 
     def _do_augassign(self, node, frame):
-        load = ast.copy_location(
-            ast.BinOp(ast.parse(ast.unparse(node.target), mode="eval").body, node.op, node.value),
-            node,
-        )
+        target = ast.parse(ast.unparse(node.target), mode="eval").body
+        load = ast.BinOp(target, node.op, node.value)
         self._store(node.target, self.value(load, frame), frame)
 
     def _store(self, target, value, frame):
@@ -485,15 +490,10 @@ class Machine:
         self._inside(index, len(owner), frame)
         low, high = ends(index)
         for place in range(max(0, low), min(high, len(owner) - 1) + 1):
-            owner[place] = choose(
-                both(self.alive, compare(operator.eq, index, place)), value, owner[place]
-            )
+            owner[place] = choose(self.alive & equal(index, place), value, owner[place])
 
     def _inside(self, index, count, frame):
-        self.oblige(
-            f"{frame.title}: index",
-            both(compare(operator.ge, index, 0), compare(operator.lt, index, count)),
-        )
+        self.oblige(f"{frame.title}: index", (index >= 0) & (index < count))
 
     def _do_return(self, node, frame):
         value = self.value(node.value, frame) if node.value else None
@@ -505,12 +505,12 @@ class Machine:
         self.alive = False
 
     def _do_continue(self, node, frame):
-        frame.skipped = either(frame.skipped, self.alive)
+        frame.skipped = frame.skipped | self.alive
         frame.leaving += 1
         self.alive = False
 
     def _do_break(self, node, frame):
-        frame.broken = either(frame.broken, self.alive)
+        frame.broken = frame.broken | self.alive
         frame.leaving += 1
         self.alive = False
 
@@ -526,22 +526,17 @@ class Machine:
             return
         before, leaving, entered, names = self.alive, frame.leaving, frame.entered, frame.names
         left = []
-        for body, side in ((node.body, condition), (node.orelse, inverse(condition))):
+        for body, side in ((node.body, condition), (node.orelse, no(condition))):
             frame.names = dict(names)
-            self.alive = frame.entered = both(before, side)
+            self.alive = frame.entered = before & side
             self._narrow(node.test, side is condition, frame)
             self._block(body, frame)
             left.append((self.alive, frame.names))
         (one, ours), (other, theirs) = left
-        frame.entered = entered
-        frame.names = (
-            theirs
-            if one is False
-            else ours
-            if other is False
-            else self._joined(condition, ours, theirs, names)
-        )
-        self.alive = before if leaving == frame.leaving else either(one, other)
+        frame.entered, frame.names = entered, theirs if one is False else ours
+        if one is not False and other is not False:
+            frame.names = self._joined(condition, ours, theirs, names)
+        self.alive = before if leaving == frame.leaving else one | other
 
     def _joined(self, condition, ours, theirs, before):
         """The names after an if, of both sides; one that was only narrowed is as before."""
@@ -563,16 +558,12 @@ class Machine:
         old, other = frame.names.get(test.left.id), self.value(test.comparators[0], frame)
         if not isinstance(old, Sym) or not isinstance(other, int):
             return
-        how = type(test.ops[0])
-        low, high = old.low, old.high
-        if (how, holds) in ((ast.Lt, True), (ast.GtE, False)):
-            high = min(high, other - 1)
-        elif (how, holds) in ((ast.LtE, True), (ast.Gt, False)):
-            high = min(high, other)
-        elif (how, holds) in ((ast.Gt, True), (ast.LtE, False)):
-            low = max(low, other + 1)
-        elif (how, holds) in ((ast.GtE, True), (ast.Lt, False)):
-            low = max(low, other)
+        how, low, high = COMPARE[type(test.ops[0])], old.low, old.high
+        edge = other + (how in (LE, GT))
+        if how in (LT, LE, GT, GE) and (how in (LT, LE)) == holds:
+            high = min(high, edge - 1)
+        elif how in (LT, LE, GT, GE):
+            low = max(low, edge)
         frame.names[test.left.id] = Sym(old.e, low, high)
 
     def _do_for(self, node, frame):
@@ -584,15 +575,15 @@ class Machine:
             frame.skipped = False
             self._bind(node.target, value, frame)
             if isinstance(values, Span):
-                self.alive = both(before, values.holds(value))
+                self.alive = before & values.holds(value)
             self._block(node.body, frame)
             if isinstance(values, Span) and leaving != frame.leaving:
                 raise Unknown(f"{frame.title}: a loop of unknown length that is left from inside")
-            self.alive = before if leaving == frame.leaving else either(self.alive, frame.skipped)
+            self.alive = before if leaving == frame.leaving else self.alive | frame.skipped
             if self.alive is False:
                 break
         if frame.broken is not False:
-            self.alive = either(self.alive, frame.broken)
+            self.alive = self.alive | frame.broken
         frame.skipped, frame.broken = outer
 
     def _bind(self, target, value, frame):
@@ -607,11 +598,9 @@ class Machine:
         start = self.alive
         for _ in range(UNROLL_MAX):
             condition = truth(self.value(node.test, frame))
-            self.alive = both(self.alive, condition)
-            if (
-                self.alive is False
-                or not isinstance(condition, bool)
-                and not self.possible(self.alive)
+            self.alive = self.alive & condition
+            if self.alive is False or not (
+                isinstance(condition, bool) or self.possible(self.alive)
             ):
                 self.alive = start
                 return
@@ -667,45 +656,35 @@ class Machine:
                 self._comprehend(generators[1:], element, frame, found)
 
     def _of_slice(self, node, frame):
-        return slice(
-            *[
-                self.value(each, frame) if each else None
-                for each in (node.lower, node.upper, node.step)
-            ]
-        )
+        parts = (node.lower, node.upper, node.step)
+        return slice(*[self.value(each, frame) if each else None for each in parts])
 
     def _of_subscript(self, node, frame):
         owner, index = self.value(node.value, frame), self.value(node.slice, frame)
         index = number(index) if isinstance(index, (bool, Cond)) else index
         if not isinstance(index, Sym):
             if isinstance(index, int) and not isinstance(owner, dict):
-                self.oblige(
-                    f"{frame.title}: index {index} of {len(owner)}",
-                    -len(owner) <= index < len(owner),
-                )
-                if not -len(owner) <= index < len(owner):
-                    return 0
+                inside = -len(owner) <= index < len(owner)
+                self.oblige(f"{frame.title}: index {index} of {len(owner)}", inside)
+                return owner[index] if inside else 0
             return owner[index]
         self._inside(index, len(owner), frame)
         low, high = max(0, index.low), min(index.high, len(owner) - 1)
         found = owner[high]
         for place in range(high - 1, low - 1, -1):
-            found = choose(compare(operator.eq, index, place), owner[place], found)
+            found = choose(equal(index, place), owner[place], found)
         return found
 
     def _of_ifexp(self, node, frame):
         condition = truth(self.value(node.test, frame))
         if isinstance(condition, bool):
             return self.value(node.body if condition else node.orelse, frame)
-        sides = [
-            self._under(side, part, frame)
-            for side, part in ((condition, node.body), (inverse(condition), node.orelse))
-        ]
-        return choose(condition, *sides)
+        one = self._under(condition, node.body, frame)
+        return choose(condition, one, self._under(no(condition), node.orelse, frame))
 
     def _under(self, condition, node, frame):
         before = self.alive
-        self.alive = both(before, condition)
+        self.alive = before & condition
         try:
             return self.value(node, frame)
         finally:
@@ -716,7 +695,7 @@ class Machine:
         result = self.value(node.values[0], frame)
         for each in node.values[1:]:
             condition = truth(result)
-            going = condition if is_and else inverse(condition)
+            going = condition if is_and else no(condition)
             if going is False:
                 return result
             following = self._under(going, each, frame)
@@ -726,7 +705,7 @@ class Machine:
     def _of_unaryop(self, node, frame):
         value = self.value(node.operand, frame)
         if isinstance(node.op, ast.Not):
-            return inverse(truth(value))
+            return no(truth(value))
         if isinstance(node.op, ast.USub):
             return self._checked(frame.title, self._negative(number(value)))
         raise Unknown(f"{frame.title}: {ast.unparse(node)}")
@@ -738,7 +717,7 @@ class Machine:
         left, result = self.value(node.left, frame), True
         for how, right_node in zip(node.ops, node.comparators):
             right = self.value(right_node, frame)
-            result = both(result, self._compared(how, left, right))
+            result = result & self._compared(how, left, right)
             left = right
         return result
 
@@ -746,13 +725,13 @@ class Machine:
         if isinstance(how, (ast.In, ast.NotIn)):
             found = False
             for each in right:
-                found = either(found, compare(operator.eq, left, each))
-            return found if isinstance(how, ast.In) else inverse(found)
+                found = found | equal(left, each)
+            return found if isinstance(how, ast.In) else no(found)
         if isinstance(how, (ast.Is, ast.IsNot)):
             return (left is right) == isinstance(how, ast.Is)
         if type(how) not in COMPARE:
             raise Unknown(type(how).__name__)
-        if not all(isinstance(each, (int, Sym, Cond)) for each in (left, right)):
+        if not (isinstance(left, NUMBER) and isinstance(right, NUMBER)):
             return COMPARE[type(how)](left, right)
         return compare(COMPARE[type(how)], left, right)
 
@@ -772,8 +751,8 @@ class Machine:
 
     def compute(self, how, left, right, where):
         """left op right, watched."""
-        if not all(isinstance(each, (int, Sym, Cond)) for each in (left, right)) or not _symbolic(
-            (left, right)
+        if not (
+            isinstance(left, NUMBER) and isinstance(right, NUMBER) and _symbolic((left, right))
         ):
             return self._checked(where, COMPUTE[how](left, right))
         left, right = number(left), number(right)
@@ -790,22 +769,20 @@ class Machine:
             raise Unknown(where)
         spread = {ast.Add: (a + c, b + d), ast.Sub: (a - d, b - c)}.get(how)
         low, high = spread or (min(a * c, a * d, b * c, b * d), max(a * c, a * d, b * c, b * d))
-        return self._checked(
-            where, Sym(COMPUTE[how](expression(left), expression(right)), low, high)
-        )
+        made = Sym(COMPUTE[how](expression(left), expression(right)), low, high)
+        return self._checked(where, made)
 
     def _divided(self, how, left, right, where):
         (a, b), (c, d) = ends(left), ends(right)
-        self.oblige(f"{where}: divisor above 0", compare(operator.gt, right, 0))
+        self.oblige(f"{where}: divisor above 0", right > 0)
         c, d = max(c, 1), max(d, 1)
         if how is ast.Mod:
             if a >= 0 and b < c:
                 return left
             return Sym(expression(left) % expression(right), 0, min(d - 1, b) if a >= 0 else d - 1)
         corners = [x // y for x in (a, b) for y in (c, d)]
-        return self._checked(
-            where, Sym(expression(left) / expression(right), min(corners), max(corners))
-        )
+        made = Sym(expression(left) / expression(right), min(corners), max(corners))
+        return self._checked(where, made)
 
     def _bits(self, how, left, right, where):
         """Exact where the bits are known one by one; else only what bounds the result."""
@@ -813,22 +790,18 @@ class Machine:
         if min(a, c) < 0:
             raise Unknown(where)
         if max(b, d) <= 1:
-            join = both if how is ast.BitAnd else either
-            return number(join(truth(left), truth(right)))
+            return number(COMPUTE[how](truth(left), truth(right)))
         mine, other = bits_of(left), bits_of(right)
         if mine is not None and other is not None:
-            return from_bits(joined(both if how is ast.BitAnd else either, mine, other))
-        made = self.symbol(
-            "bits", 0, min(b, d) if how is ast.BitAnd else (1 << max(b, d).bit_length()) - 1
-        )
+            return from_bits(joined(COMPUTE[how], mine, other))
+        most = min(b, d) if how is ast.BitAnd else (1 << max(b, d).bit_length()) - 1
+        made = self.symbol("bits", 0, most)
         # outside their intervals (on a dead path) nothing is said
         x, y = expression(left), expression(right)
         inside = z3.And(x >= 0, y >= 0, x <= b, y <= d)
-        bounds = (
-            (made.e <= x, made.e <= y)
-            if how is ast.BitAnd
-            else (made.e >= x, made.e >= y, made.e <= x + y)
-        )
+        bounds = made.e >= x, made.e >= y, made.e <= x + y
+        if how is ast.BitAnd:
+            bounds = made.e <= x, made.e <= y
         self.facts.append(z3.Implies(inside, z3.And(bounds)))
         return made
 
@@ -846,7 +819,7 @@ class Machine:
 
 def _plain(value):
     """What can be merged: everything but objects that are only passed on."""
-    return isinstance(value, (int, Sym, Cond, tuple))
+    return isinstance(value, (*NUMBER, tuple))
 
 
 def _symbolic(value):
