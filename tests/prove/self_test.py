@@ -12,6 +12,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from tests.tables import cases, table
+
 HERE = pathlib.Path(__file__).resolve().parent
 TINY = '''"""A module of a few lines."""
 
@@ -116,10 +118,8 @@ def explain(repository, *entries):
 
 def test_only_a_well_tested_module_is_proved(repository):
     code, lines = prove(repository)
-    assert code == 0, lines
-    assert lines[-4] == ("coverage line 100.0 branch 100.0")
-    assert "on import 0" in lines[-2]
-    assert "errors 0" in lines[-2]
+    assert (code, lines[-4]) == (0, "coverage line 100.0 branch 100.0"), lines
+    assert "on import 0" in lines[-2] and "errors 0" in lines[-2]
     words = lines[-1].split()
     assert words[0] == "mutants" and words[1] == words[3] and words[-1] == "0"
     assert int(words[1]) > 25
@@ -143,8 +143,7 @@ def test_a_cut_run_is_resumed_if_nothing_has_changed(repository):
     assert part[-4] == anew[-4] and part[-1] == "mutants 12 killed 12 survived 0"
     (repository / "tests/safety/test_tiny.py").write_text(WORSE_TEST)
     code, lines = prove(repository, "--resume")
-    assert code == 1
-    assert not any("taken over" in line for line in lines)
+    assert code == 1 and not any("taken over" in line for line in lines)
     assert not lines[-1].endswith("survived 0")
 
 
@@ -181,16 +180,15 @@ def test_an_endless_mutant_is_said_to_be_one(repository):
 
 
 def test_a_stale_or_wrong_list_is_an_error(repository):
-    explain(
-        repository,
+    known, gone = (
         "tiny.held | min to operand 0 | min(value, MOST) | 0",
-        "tiny.gone | + to - | a + b | 0",
+        "tiny.gone | + to - | a + b",
     )
+    explain(repository, known, gone)
     code, lines = prove(repository)
-    assert code == 1
     text = "\n".join(lines)
-    assert "tiny.gone | + to - | a + b | 0: no such mutant" in text
-    assert "min to operand 0 | min(value, MOST) | 0: killed by safety/test_tiny.py" in text
+    assert code == 1 and f"{gone}: no such mutant" in text
+    assert f"{known}: killed by safety/test_tiny.py" in text
     explain(repository, *(f"m{number}" for number in range(6)))
     assert prove(repository) == (2, [lines[0], "prove: equivalent.toml: 6 entries, at most 5"])
 
@@ -205,35 +203,26 @@ def test_a_test_that_fails_without_a_mutant_is_no_kill(repository):
     assert code == 1 and "could not be collected" in "\n".join(lines)
 
 
-@pytest.mark.parametrize(
-    "words, said",
-    [
-        (["--only", "x"], "'x' is no part"),
-        (["--files", "x"], "'x' is no file of safety/"),
-        (["--only", "coverage", "--workers", "0"], "1 or more"),
-        (["--seed", "x"], "invalid int value"),
-        (["-x"], "unrecognized"),
-        (["--only", ""], "'' is no part"),
-    ],
-)
+@cases("""words said
+    "--only x"  "'x' is no part" | "--files x"  "'x' is no file of safety/" | "-x"  "unrecognized"
+    "--only coverage --workers 0"  "1 or more" | "--seed x"  "invalid int value"
+    "--only "  "'' is no part" """)
 def test_wrong_arguments(words, said):
-    done = run(str(HERE), *words)
+    done = run(str(HERE), *words.split(" "))
     assert done.returncode == 2 and said in done.stderr and not done.stdout
     assert done.stderr.startswith("flash.sh prove: ") and done.stderr.count("\n") == 1
 
 
 def test_without_the_solver_only_the_proofs_are_refused(tmp_path):
-    code = (
-        "import importlib.util, runpy, sys; found = importlib.util.find_spec;"
-        "importlib.util.find_spec = lambda name, *rest: None if name == 'z3' else found(name, "
-        "*rest);"
-        "sys.argv[1:] = {words!r}; runpy.run_path({path!r}, run_name='__main__')"
-    )
+    code = """import importlib.util as util, runpy, sys
+found = util.find_spec
+util.find_spec = lambda name, *rest: None if name == 'z3' else found(name, *rest)
+runpy.run_path(sys.argv.pop(1), run_name='__main__')"""
     for words, said in (
-        (["--only", "proofs"], "./flash.sh prove installs it"),
-        (["--only", "parity", "--seed", "x"], "int"),
+        ("--only proofs", "./flash.sh prove installs it"),
+        ("--only parity --seed x", "int"),
     ):
-        done = run("-c", code.format(words=words, path=str(HERE)), cwd=tmp_path)
+        done = run("-c", code, str(HERE), *words.split(), cwd=tmp_path)
         assert done.returncode == 2 and said in done.stderr and "Traceback" not in done.stderr
 
 
@@ -265,36 +254,37 @@ def test_ids_do_not_hold_lines_and_texts_of_errors_are_left_alone(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "before, operators",
-    [
-        ("a < b", {"< to <="}),
-        ("a >= b", {">= to >"}),
-        ("a == b", {"== to !="}),
-        ("a + b", {"+ to -"}),
-        ("a // b", {"// to *"}),
-        ("a | b", {"| to &"}),
-        ("a << b", {"<< to >>"}),
-        ("a and b", {"operand 0 dropped", "operand 1 dropped"}),
-        ("not a", {"not dropped"}),
-        ("min(a, b)", {"min to operand 0", "min to operand 1"}),
-        ("abs(a)", {"abs dropped"}),
-        ("-a", {"minus dropped"}),
-        ("-3", {"-3 to -2"}),
-        ("a[b]", {"index -1"}),
-        ("a[3]", {"3 to 2"}),
-        ("a[b:]", {"bound +1"}),
-        ("a[:b]", {"bound -1"}),
-        ("True", {"True to False"}),
-        ("range(b)", {"bound -1", "begun at 1"}),
-        ("range(a, b)", {"bound -1", "bound +1"}),
-        ("5", {"5 to 6"}),
-        ("1", {"1 to 0"}),
-        ("a if a == b else 0", {"condition to True", "condition to False", "0 to 1"}),
-    ],
+    "line",
+    """
+a < b: < to <=
+a >= b: >= to >
+a == b: == to !=
+a + b: + to -
+a // b: // to *
+a | b: | to &
+a << b: << to >>
+a and b: operand 0 dropped, operand 1 dropped
+not a: not dropped
+min(a, b): min to operand 0, min to operand 1
+abs(a): abs dropped
+-a: minus dropped
+-3: -3 to -2
+a[b]: index -1
+a[3]: 3 to 2
+a[b:]: bound +1
+a[:b]: bound -1
+True: True to False
+range(b): begun at 1, bound -1
+range(a, b): bound +1, bound -1
+5: 5 to 6
+1: 1 to 0
+a if a == b else 0: 0 to 1, condition to False, condition to True
+""".strip().splitlines(),
 )
-def test_operators(before, operators, tmp_path):
+def test_operators(line, tmp_path):
+    before, _, operators = line.partition(": ")
     found = {name.split(" | ")[1] for name in ids(f"def f(a, b):\n    return {before}\n", tmp_path)}
-    assert found - {"return to return 0", "return to return 1"} == operators
+    assert sorted(found - {"return to return 0", "return to return 1"}) == operators.split(", ")
 
 
 def test_a_name_that_is_the_number_itself_is_no_change(tmp_path):
@@ -313,19 +303,14 @@ def test_to_take_nothing_away_is_no_change(name, is_told, tmp_path):
     assert any("index -1" in each for each in found)
 
 
-@pytest.mark.parametrize(
-    "then, is_told",
-    [
-        ("b = a", False),
-        ("a = b", False),
-        ("b = c", True),
-        ("b = a\n        c = a", True),
-        ("b = a\n    else:\n        c = a", True),
-    ],
-)
-def test_to_take_the_larger_of_equals_is_no_change(then, is_told, tmp_path):
+NO_CHANGE = ["b = a", "a = b"]
+CHANGE = ["b = c", "b = a; c = a", "b = a\n    else:\n        c = a"]
+
+
+@pytest.mark.parametrize("then", NO_CHANGE + CHANGE)
+def test_to_take_the_larger_of_equals_is_no_change(then, tmp_path):
     found = ids(f"def f(a, b, c):\n    if a > b:\n        {then}\n    return b\n", tmp_path)
-    assert any("> to >=" in name for name in found) == is_told
+    assert any("> to >=" in name for name in found) == (then in CHANGE)
 
 
 def test_every_mutant_is_undone(tmp_path):
@@ -350,9 +335,13 @@ def broken(tmp_path, name, before, after):
     assert text.count(before) >= 1, before
     path = tmp_path / f"{name}.py"
     path.write_text(text.replace(before, after))
-    spec = importlib.util.spec_from_file_location(
-        ".".join((*folder.relative_to(HERE.parents[1]).parts, f"{name}_broken")), path
-    )
+    package = ".".join(folder.relative_to(HERE.parents[1]).parts)
+    return loaded(f"{package}.{name}_broken", path)
+
+
+def loaded(name, path):
+    """A file as the module of this name."""
+    spec = importlib.util.spec_from_file_location(name, path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -460,13 +449,8 @@ a_hint_only_narrows answers Bounds.narrow
     if low_W > self.low_W or
     if low_W < self.low_W or
 """.strip("\n").split("\n")
-BREAKS = [
-    (
-        *head.split(),
-        *[text[4:].replace("(nothing)", "").replace("|", "\n") for text in (before, after)],
-    )
-    for head, before, after in zip(BREAKS[::3], BREAKS[1::3], BREAKS[2::3])
-]
+TEXTS = [text[4:].replace("(nothing)", "").replace("|", "\n") for text in BREAKS]
+BREAKS = [(*row[0].split(), *row[1:]) for row in zip(BREAKS[::3], TEXTS[1::3], TEXTS[2::3])]
 
 
 def test_what_is_broken_is_there(tmp_path):
@@ -475,14 +459,11 @@ def test_what_is_broken_is_there(tmp_path):
         assert broken(tmp_path, name, before, after) and before != after, function
 
 
-@pytest.mark.parametrize(
-    "claim, name, function, before, after", BREAKS, ids=[f"{row[0]}-{row[2]}" for row in BREAKS]
-)
-def test_a_proof_fails_on_a_broken_function(
-    claim, name, function, before, after, tmp_path, monkeypatch
-):
+@pytest.mark.parametrize("broke", BREAKS, ids=[f"{row[0]}-{row[2]}" for row in BREAKS])
+def test_a_proof_fails_on_a_broken_function(broke, tmp_path, monkeypatch):
     import claims
 
+    claim, name, function, before, after = broke
     copy = broken(tmp_path, name, before, after)
     owner = importlib.import_module(copy.__name__.removesuffix("_broken"))
     *classes, last = function.split(".")
@@ -496,10 +477,7 @@ def numbers(tmp_path, text):
     """Functions that count as ours."""
     path = tmp_path / "numbers.py"
     path.write_text(text)
-    spec = importlib.util.spec_from_file_location("safety.numbers", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return loaded("safety.numbers", path)
 
 
 SMALL = """
@@ -602,7 +580,7 @@ def test_the_kernel_is_what_it_imports_and_the_rest_the_second_channel():
     assert sizes.imported(tree) == {"a", "c", "d"}
     sources = mutants.sources()
     kernel = sizes.part_of(sources)
-    second = "__init__ channel mcu.__init__ mcu.loop peer second second_image".split()
+    second = "__init__ channel frame mcu.__init__ mcu.loop peer second second_image".split()
     assert {source.name for source in sources} - kernel == set(second)
     parts = [line.partition(":")[0] for line in sizes.lines()]
     assert parts == ["the kernel", "the second channel"]
@@ -614,11 +592,8 @@ def test_the_kernel_is_what_it_imports_and_the_rest_the_second_channel():
 def test_the_tests_of_each_function_are_kept_and_known_to_its_file_and_to_all():
     import likely
 
-    kills = {
-        ("bounds", "f"): Counter(a=8, b=1),
-        ("bounds", "g"): Counter(b=1, a=1),
-        "bounds": Counter(c=99),
-    }
+    kills = {("bounds", "f"): Counter(a=8, b=1), ("bounds", "g"): Counter(b=1, a=1)}
+    kills["bounds"] = Counter(c=99)
     found = json.loads(likely.text(likely.chosen(kills)))
     assert found == {"bounds f": {"a": 8, "b": 1}, "bounds g": {"a": 1, "b": 1}}
     assert likely.best(found) == {"a"}
@@ -665,11 +640,8 @@ MUTANT = SimpleNamespace(
 )
 
 
-@pytest.mark.parametrize(
-    "listed, asked",
-    [((), [["a"], ["b", "z"]]), (("m",), [["a"]]), (("n",), [["a"], ["b", "z"]])],
-    ids=["none", "itself", "another"],
-)
+@cases("""listed asked
+    ()  [["a"], ["b", "z"]] | ("m",)  [["a"]] | ("n",)  [["a"], ["b", "z"]]""")
 def test_a_listed_survivor_is_asked_of_the_likeliest_tests_only(listed, asked):
     import mutation
 
@@ -693,14 +665,9 @@ def test_the_test_of_a_hard_mutant_comes_first_and_is_kept():
     durations_s = {"a::t": 0.1, "b::t": 9.0}
     for hard, first in (({}, "a::t"), ({"m": "b::t"}, "b::t"), ({"m": "gone"}, "a::t")):
         assert mutation.Learned(durations_s, hard=hard).order(MUTANT, durations_s)[0] == first
-    rows = (
-        ("slow", "killed", "a::t", 0.3),
-        ("quick", "killed", "a::t", 0.29),
-        ("known", "killed", "b::t", 0.1),
-        ("other", "killed", "a::t", 0.1),
-        ("import", "killed", "import of safety", 0.3),
-        ("left", "survived", "", 2.0),
-    )
+    rows = table("""slow | killed | a::t | 0.3 ; quick | killed | a::t | 0.29
+        known | killed | b::t | 0.1 ; other | killed | a::t | 0.1
+        import | killed | import of safety | 0.3 ; left | survived | | 2.0""")
     results = {name: {"how": how, "by": by, "cpu_s": cpu_s} for name, how, by, cpu_s in rows}
     found = likely.hard(results, {"known": "b::t", "other": "b::t"})
     assert found == {"slow": "a::t", "known": "b::t"}

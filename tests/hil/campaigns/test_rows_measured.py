@@ -18,6 +18,7 @@ from hil.campaigns.rows.limits import Limits
 from hil.scenarios import faults, scenario
 from safety import matrix as m, parameters as p
 from safety.kernel import Kernel
+from tests.tables import cases
 
 CONFIG = configs.load(str(EXAMPLE))
 LIMITS = Limits(CONFIG)
@@ -64,12 +65,10 @@ def test_every_stage_has_a_course():
     assert {each.stage for each in COURSES.values()} == set(STAGES)
     assert list(STOPPED) == ["1 stopped", "12 stopped", "30 stopped", "44 stopped"]
     assert {label for label, each in COURSES.items() if each.is_inside} == {"44a", "44e", "44f"}
-    chains = {
-        stage: time_chain.decision(CONFIG, LIMITS.schedule, STAGES[stage]) for stage in STAGES
-    }
-    about_rates = {
-        stage for stage, parts in chains.items() if "once a second" in {part.what for part in parts}
-    }
+    about_rates = set()
+    for stage, row in STAGES.items():
+        parts = time_chain.decision(CONFIG, LIMITS.schedule, row)
+        about_rates |= {stage for part in parts if part.what == "once a second"}
     assert {each.stage for label, each in COURSES.items() if label.endswith(" rate")} == about_rates
 
 
@@ -96,24 +95,18 @@ def test_a_sample_is_met(labels):
 @pytest.mark.parametrize("labels", [["46c start"], pytest.param(SAMPLE[::2], marks=slow)])
 def test_no_course_is_met_with_its_stage_not_armed(labels):
     rows = list(play.run(LIMITS, labels, forks.cores(), disarmed=True))
-    assert sorted(row.course.label for row in rows) == sorted(labels)
-    assert [row.complaints[0] for row in rows] == [
-        f"stage {row.course.stage} did not trip" for row in rows
-    ]
+    first = {row.course.label: row.complaints[0] for row in rows}
+    assert first == {label: f"stage {COURSES[label].stage} did not trip" for label in labels}
 
 
 @slow
-@pytest.mark.parametrize(
-    "label, changed, comes", [("1c", {}, False), ("1c", {"alone": ()}, True), ("44c", {}, False)]
-)
+@cases("""label changed comes
+    "1c"  {}  False | "1c"  {"alone": ()}  True | "44c"  {}  False""")
 def test_a_course_shows_its_own_stage(label, changed, comes):
     """Its stage alone not armed. 1b would do 1c's work; after a restart it would start."""
     each = COURSES[label]._replace(**changed)
-    cabinet = start.started(CONFIG, each, (each.stage,))
-    result, wanted = (
-        play.measured(cabinet, each, LIMITS),
-        play.wanted(each, cabinet.cabinet.devices),
-    )
+    rig = start.started(CONFIG, each, (each.stage,))
+    result, wanted = play.measured(rig, each, LIMITS), play.wanted(each, rig.cabinet.devices)
     assert result.stands_ms is None
     assert verdict.comes_anyway(each, result, LIMITS, wanted) == comes
 
@@ -135,10 +128,8 @@ def test_the_fan_waits_for_the_agent():
         waited_ms = row.result.since_ms[effects.FAN] - row.result.stands_ms
         assert row.is_met and held_ms <= waited_ms <= held_ms + 200
     early = r"fan \d+ ms after its stage, too early: it waits 2000 ms"
-    for row, limits, words in (
-        (at_once, holding(2000), early),
-        (waits, LIMITS, r"fan after 4.*, later than .*"),
-    ):
+    late = r"fan after 4.*, later than .*"
+    for row, limits, words in ((at_once, holding(2000), early), (waits, LIMITS, late)):
         (line,) = verdict.complaints(row.course, row.result, limits, row.wanted)
         assert re.fullmatch(words, line)
 
@@ -201,47 +192,32 @@ FLOWS = "3.000 s: 9 kW flow although the PCS enable is off"
 STOOD = [("29 rack 1", 2020.0)]
 
 
-@pytest.mark.parametrize(
-    "changed, words",
-    [
-        ({}, []),
-        ({"stands_ms": 1980.0}, []),
-        ({"stands_ms": 1960.0}, ["tripped after 1960 ms, too early: not before 1980 ms"]),
-        ({"stands_ms": 2200.0}, ["trip after 2200 ms, later than 2122 ms"]),
-        ({"lag_ms": 500.0, "stands_ms": 2480.0}, []),
-        ({"lag_ms": None}, ["stage 29 did not trip"]),
-        ({"permit_ms": 2200.0}, ["permit byte after 2200 ms, later than 2130 ms"]),
-        ({"permit_ms": None}, ["permit byte did not come"]),
-        ({"permit_ms": None, "at_first": {effects.ENABLE}}, []),
-        ({"permit_ms": None, "since_ms": dict.fromkeys(DEMANDED, -40.0)}, []),
-        ({"unwanted": {"fan": 40.0}}, ["fan after 40 ms, which nothing asks for"]),
-        ({"after": {"no closing": False}}, ["no closing does not hold"]),
-        ({"violations": [CURRENT]}, [CURRENT]),
-        ({"violations": [CURRENT], "stood": STOOD}, []),
-        ({"violations": [FLOWS], "stood": STOOD}, [FLOWS]),
-        (
-            {"since_ms": GOOD.since_ms | {effects.HORN: 2171.0, effects.LAMP: None}},
-            ["horn after 2171 ms, later than 2170 ms", "lamp did not come"],
-        ),
-        (
-            {"stands_ms": None, "since_ms": GOOD.since_ms | {effects.HORN: None}},
-            ["stage 29 did not trip", "horn did not come"],
-        ),
-    ],
-)
+MUTE = GOOD.since_ms | {effects.HORN: None}
+TARDY = GOOD.since_ms | {effects.HORN: 2171.0, effects.LAMP: None}
+
+
+@cases("""changed words
+    {}  "" | {"stands_ms": 1980.0}  "" | {"lag_ms": 500.0, "stands_ms": 2480.0}  ""
+    {"stands_ms": 1960.0}  "tripped after 1960 ms, too early: not before 1980 ms"
+    {"stands_ms": 2200.0}  "trip after 2200 ms, later than 2122 ms"
+    {"lag_ms": None}  "stage 29 did not trip" | {"permit_ms": None}  "permit byte did not come"
+    {"permit_ms": 2200.0}  "permit byte after 2200 ms, later than 2130 ms"
+    {"permit_ms": None, "at_first": {effects.ENABLE}}  ""
+    {"permit_ms": None, "since_ms": dict.fromkeys(DEMANDED, -40.0)}  ""
+    {"unwanted": {"fan": 40.0}}  "fan after 40 ms, which nothing asks for"
+    {"after": {"no closing": False}}  "no closing does not hold"
+    {"violations": [CURRENT]}  CURRENT | {"violations": [CURRENT], "stood": STOOD}  ""
+    {"violations": [FLOWS], "stood": STOOD}  FLOWS
+    {"since_ms": TARDY}  "horn after 2171 ms, later than 2170 ms; lamp did not come"
+    {"stands_ms": None, "since_ms": MUTE}  "stage 29 did not trip; horn did not come" """)
 def test_each_fault_is_a_line(changed, words):
-    assert verdict.complaints(COURSES["29"], GOOD._replace(**changed), LIMITS, DEMANDED) == words
+    complaints = verdict.complaints(COURSES["29"], GOOD._replace(**changed), LIMITS, DEMANDED)
+    assert "; ".join(complaints) == words
 
 
-@pytest.mark.parametrize(
-    "changed, comes",
-    [
-        ({}, True),
-        ({"since_ms": GOOD.since_ms | {effects.HORN: None}}, False),
-        ({"after": {"no closing": False}}, False),
-        ({"lag_ms": None}, True),
-    ],
-)
+@cases("""changed comes
+    {}  True | {"since_ms": MUTE}  False | {"after": {"no closing": False}}  False
+    {"lag_ms": None}  True""")
 def test_what_comes_without_its_stage_is_found(monkeypatch, capsys, changed, comes):
     each, result = COURSES["29"], GOOD._replace(stands_ms=None, **changed)
     row = verdict.judged(each, result, LIMITS, DEMANDED)
