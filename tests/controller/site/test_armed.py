@@ -17,29 +17,13 @@ WHO = "N. N., 2026-01-01: test"
 # disarm.
 LACKS = {
     stage: names.split()
-    for names, stages in (
-        ("suppression", "3"),
-        ("smoke heat", "4"),
-        ("smoke", "5"),
-        ("fire_trouble", "6a 6b"),
-        ("offgas", "7 8b 8c"),
-        ("offgas_2", "8a"),
-        ("toxic", "9 10a 10b"),
-        ("gas", "11 12a 12b"),
-        ("gas offgas toxic", "13a 13b 13c 14"),
-        ("airflow", "15a 15b"),
-        ("damper", "16a 16b"),
-        ("hvac", "17a"),
-        ("climate", "17b 17c 42c"),
-        ("cell_voltage", "30"),
-        ("bms_fault", "40e"),
-        ("leak", "42a"),
-        ("coolant", "42b"),
-        ("ups", "43a 43b 43c 43d"),
-        ("supervised noc", "46a 46b 46c"),
-        ("door", "48a 48b"),
-        ("climate ups", "52"),
-    )
+    for names, stages in table("""
+    suppression | '3' ; smoke heat | '4' ; smoke | '5' ; fire_trouble | 6a 6b ; offgas | 7 8b 8c
+    offgas_2 | 8a ; toxic | 9 10a 10b ; gas | 11 12a 12b ; gas offgas toxic | 13a 13b 13c 14
+    airflow | 15a 15b ; damper | 16a 16b ; hvac | 17a ; climate | 17b 17c 42c ; cell_voltage | '30'
+    bms_fault | 40e ; leak | 42a ; coolant | 42b ; ups | 43a 43b 43c 43d ; door | 48a 48b
+    supervised noc | 46a 46b 46c ; climate ups | '52'
+    """)
     for stage in stages.split()
 }
 
@@ -56,15 +40,14 @@ def files(files):
 def without(files, names):
     """The cabinet without this equipment, accepted; vents alone, no row by a missing wire."""
     if set(names) & set(hma.PREVENTION_NEEDS):
-        files.replace("type", 'explosion_control = "both"', 'explosion_control = "68"')
+        files.say("type", "hma.explosion_control", '"68"')
     if "gas" in names:
-        files.drop("type", "gas_required_by = ")
-    rows = [
-        row for row, how in records.WIRED.items() if how.is_required and how.contact not in names
-    ]
-    files.replace("type", "hard_wired_rows = [1, 12, 30, 44]", f"hard_wired_rows = {rows}")
+        files.say("type", "hma.gas_required_by", "nothing")
+    wired = {row: how for row, how in records.WIRED.items() if how.is_required}
+    rows = [row for row, how in wired.items() if how.contact not in names]
+    files.say("type", "hma.hard_wired_rows", rows)
     if "supervised" in names and "noc" not in names:
-        files.replace("type", "noc_derate =", 'noc_source = "site_ems"\nnoc_derate =')
+        files.say("type", "hma.noc_source", '"site_ems"')
     return files.without(names)
 
 
@@ -99,11 +82,8 @@ def detectors(files, *roles):
     files.drop("site", *{role.removesuffix("_2").removesuffix("_1") for role in roles})
     for address, role in enumerate(roles, 3):
         profile = "toxic_detector" if role == "toxic" else "offgas_detector"
-        files.append(
-            "type",
-            f'[device.{role}]\nrole = "{role}"\nprofile = "{profile}"\nbus = "gas"\n'
-            f"unit_id = {address}",
-        )
+        table = f'[device.{role}]\nrole = "{role}"\nprofile = "{profile}"\nbus = "gas"'
+        files.append("type", f"{table}\nunit_id = {address}")
     return files
 
 
@@ -263,9 +243,7 @@ def test_row_46(files, missing, derate, expected):
 
 
 def test_a_source_of_hints_is_the_operations_centre(files):
-    assert files.load().noc_source == -1, (
-        "the fire panel's path is supervised, so nobody else has to be named"
-    )
+    assert files.load().noc_source == -1  # the fire panel's path is supervised
     loaded = without(files, ["supervised"]).load()
     assert [source.name for source in loaded.sources][loaded.noc_source] == "site_ems"
     files.replace("type", 'noc_source = "site_ems"', 'noc_source = "site_em"')

@@ -22,10 +22,8 @@ def files(files):
 
 def holding(files, held_ms):
     """With a hold-off and its reason."""
-    files.replace("type", "agent_hold_off_ms = 0 ", f"agent_hold_off_ms = {held_ms} ")
-    return files.append(
-        "site", '[hma]\nagent_hold_off_reason = "HMA 12, section 4: clean agent needs 30 s"'
-    )
+    files.say("type", "cabinet.agent_hold_off_ms", held_ms)
+    return files.say("site", "hma.agent_hold_off_reason", '"HMA 12: clean agent needs 30 s"')
 
 
 @pytest.mark.parametrize("form", ("md", "html", "json"))
@@ -38,52 +36,36 @@ def test_every_format_says_when_the_fan_comes(files, capsys, command, form):
 
 @pytest.mark.parametrize("form", ("md", "html", "json"))
 def test_the_table_of_conflicts_is_printed(files, capsys, form):
-    for argv, words in (
-        ((), "agent_hold_off_ms of [cabinet]"),
-        (("--site", str(files.paths[2])), "30 s"),
-    ):
+    site = ("--site", str(files.paths[2]))
+    for argv, words in (((), "agent_hold_off_ms of [cabinet]"), (site, "30 s")):
         assert __main__.main(["matrix", *argv, "--format", form]) == 0
         out = capsys.readouterr().out
         if form == "json":
             (conflict,) = json.loads(out)["conflicts"]
-            assert conflict == {
-                "yields": "fan on",
-                "row": 3,
-                "to": records.ROWS[3].what,
-                "parameter": "agent_hold_off_ms",
-                "basis": "A32, D1, D2",
-                "hold_off_ms": 30_000 if argv else None,
-            }
+            names = "yields row to parameter basis hold_off_ms".split()
+            wanted = ["fan on", 3, records.ROWS[3].what, "agent_hold_off_ms", "A32, D1, D2"]
+            assert conflict == dict(zip(names, [*wanted, 30_000 if argv else None]))
         else:
             section = out[out.index("Effects that yield") :]
             assert words in section and "A32, D1, D2" in section and records.ROWS[3].what in section
 
 
 def test_without_a_hold_off_venting_wins(files):
-    files.replace("type", "agent_hold_off_ms = 30000 ", "agent_hold_off_ms = 0 ")
-    found = files.load()
+    found = files.say("type", "cabinet.agent_hold_off_ms", 0).load()
     assert len(effect_words.conflicts()) == len(m.CONFLICTS)
     assert "fan on" in effect_words.effects(ROW_3, found)
-    assert effect_words.conflict_words(effect_words.conflicts(found)[0]) == (
-        "not at all: venting wins"
-    )
+    (conflict,) = effect_words.conflicts(found)
+    assert effect_words.conflict_words(conflict) == "not at all: venting wins"
     assert time_chain.held_chain(found, bus_times.schedule(found), ROW_3) == []
     assert "agent_hold_off_ms" not in check.report(found)
 
 
 @pytest.mark.parametrize("held_ms, waits_ms", [(30_000, 30_000), (30_010, 30_020), (1, 20)])
 def test_its_time_is_in_whole_ticks(files, held_ms, waits_ms):
-    found = files.replace(
-        "type", "agent_hold_off_ms = 30000 ", f"agent_hold_off_ms = {held_ms} "
-    ).load()
-    assert time_chain.hold_off_ms(found, ROW_3, m.D_FAN) == waits_ms
-    others = [
-        (stage, demand)
-        for stage in m.STAGES
-        for demand in range(m.DEMAND_COUNT)
-        if (stage, demand) != (ROW_3, m.D_FAN)
-    ]
-    assert not any(time_chain.hold_off_ms(found, *other) for other in others)
+    found = holding(files, held_ms).load()
+    every = [(stage, demand) for stage in m.STAGES for demand in range(m.DEMAND_COUNT)]
+    found_ms = {each: time_chain.hold_off_ms(found, *each) for each in every}
+    assert found_ms == {**dict.fromkeys(every, 0), (ROW_3, m.D_FAN): waits_ms}
 
 
 def test_power_does_not_wait_and_the_fan_has_a_latest_time_of_its_own(files):
@@ -92,14 +74,10 @@ def test_power_does_not_wait_and_the_fan_has_a_latest_time_of_its_own(files):
     line = "agent_hold_off_ms      30000: fan on only 30 s after row 3 (A32, D1, D2)"
     assert line in check.report(found)
     tests = {test["stage"]: test for test in checklist.facts(found)["tests"]}
-    assert tests["3"]["latest_ms"] < 1000
-    assert 30_000 < tests["3"]["held_latest_ms"] < 31_000
-    assert (
-        sum([part["time_ms"] for part in tests["3"]["held_parts"]]) == tests["3"]["held_latest_ms"]
-    )
-    assert {part["what"]: part["time_ms"] for part in tests["3"]["held_parts"]}[
-        "hold-off"
-    ] == 30_000
+    held = [(part["what"], part["time_ms"]) for part in tests["3"]["held_parts"]]
+    assert tests["3"]["latest_ms"] < 1000 and 30_000 < tests["3"]["held_latest_ms"] < 31_000
+    assert sum([time_ms for _, time_ms in held]) == tests["3"]["held_latest_ms"]
+    assert dict(held)["hold-off"] == 30_000
     assert [name for name, test in tests.items() if test["held_latest_ms"] is not None] == ["3"]
 
 

@@ -72,12 +72,9 @@ def test_permit_that_outlasts_three_lost_frames(files, unloaded, tick_ms, expiry
     100 | 80 | tick_ms: 100 is not allowed; allowed 10, 20, 25, 40, 50
 """),
 )
-def test_permit_that_falls_with_a_few_frames(
-    files, unloaded, monkeypatch, tick_ms, expiry_ms, line
-):
-    assert paced(files, tick_ms, expiry_ms).refusal() == (
-        f"types/firebreak_645.toml:cabinet.{line}: {LOST}"
-    )
+def test_permit_too_short(files, unloaded, monkeypatch, tick_ms, expiry_ms, line):
+    said = paced(files, tick_ms, expiry_ms).refusal()
+    assert said == f"types/firebreak_645.toml:cabinet.{line}: {LOST}"
     monkeypatch.setattr(cross_checks, "EXPIRY_TICKS_MIN", 0)
     lost = after_lost(files.load(), cross_checks.LOST_FRAMES_MIN)
     assert lost in (peer.SILENT, peer.NOT_HEARD), "it would not have held"
@@ -104,8 +101,6 @@ def test_line_carries_a_frame_before_the_next_is_due(files, unloaded, tick_ms, b
 
 @pytest.mark.parametrize("tick_ms, expiry_ms", [(100, 500), (20, 100)])
 def test_without_a_second_channel_any_expiry_is_allowed(files, unloaded, tick_ms, expiry_ms):
-    paced(files, tick_ms, expiry_ms).replace(
-        "type", 'second_channel = "fitted" ', 'second_channel = "none" '
-    )
+    paced(files, tick_ms, expiry_ms).say("type", "cabinet.second_channel", '"none"')
     files.replace("cabinet", '[channel_b]\nport = "/dev/serial/by-path/b"', "")
     assert files.load().tick_ms == tick_ms

@@ -109,11 +109,9 @@ def test_ladders():
 
 
 def test_ladder_blames_the_later_layer(files):
-    files.append(
-        "site",
-        "[stage.34b]\nset = 150\nclear = 100\n[stage.34c]\nset = 160\nclear = 100\n"
-        "[stage.34a]\nset = 90",
-    )
+    stages = (("34b.set", 150), ("34b.clear", 100), ("34c.set", 160), ("34c.clear", 100))
+    for key, value in (*stages, ("34a.set", 90)):
+        files.say("site", f"stage.{key}", value)
     assert files.load().stage_words["34c"][0] == 160
     files.append("cabinet", "[stage.34b]\nset = 90\nclear = 60")
     assert files.refusal() == (
@@ -124,15 +122,11 @@ def test_ladder_blames_the_later_layer(files):
 
 def test_milder_stage_of_the_later_layer_is_blamed(files):
     """Only 28 moves, and a later layer that repeats 27 is named."""
-    files.append(
-        "site",
-        "[stage.27]\nset = 3500\n[stage.28]\nset = 3540\nclear = 3500\n"
-        "[rack.all]\ncharge_end_mV = 3540",
-    )
+    stages = "[stage.27]\nset = 3500\n[stage.28]\nset = 3540\nclear = 3500\n"
+    files.append("site", stages + "[rack.all]\ncharge_end_mV = 3540")
     files.append("cabinet", "[stage.27]\nset = 3500")
     assert files.load().stage_words["28"][0] == 3540
-    files.replace("site", "set = 3540", "set = 3500")
-    files.replace("site", "clear = 3500", "clear = 3400")
+    files.say("site", "stage.28.set", 3500).say("site", "stage.28.clear", 3400)
     assert files.refusal() == (
         "example/cabinet.toml:stage.27.set: 3500 (3.5 V) is not allowed; allowed below the "
         "set of stage 28, which is 3500 (3.5 V)"
