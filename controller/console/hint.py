@@ -72,17 +72,13 @@ def _run(arguments):
         raise cli.Ended(WRONG_INPUT, f"{error.filename}: no such key; {remedy}") from error
     except keys.KeyStoreError as error:
         raise cli.Ended(WRONG_INPUT, error) from error
-    try:
-        with cli.ends(NOT_DONE, SequenceError), HintClient(arguments.run_dir) as client:
-            answered = client.say(name, key, *order, arguments.purpose)
-    except BlockingIOError as error:
-        raise cli.Ended(
-            NOT_DONE, "the queue of hints is full: a source sends too many; see firebreak sources"
-        ) from error
-    except OSError as error:
-        raise cli.Ended(
-            NO_START, f"no controller answers in {arguments.run_dir}: {error}"
-        ) from error
+    full = "the queue of hints is full: a source sends too many; see firebreak sources"
+    with cli.ends(NO_START, OSError, before=f"no controller answers in {arguments.run_dir}: "):
+        try:
+            with cli.ends(NOT_DONE, SequenceError), HintClient(arguments.run_dir) as client:
+                answered = client.say(name, key, *order, arguments.purpose)
+        except BlockingIOError as error:
+            raise cli.Ended(NOT_DONE, full) from error
     return _show(arguments, name, answered)
 
 

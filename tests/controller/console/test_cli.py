@@ -34,26 +34,20 @@ DENIED = PermissionError(13, "Permission denied")
 
 
 WRONG_FILES = r"""
-None | cannot be read: No such file
-'schema = 1\nlayer = ' | TOML
+None | cannot be read: No such file ; 'schema = 1\nlayer = ' | TOML
 'schema = 1\nlayer = "cabinet"\nname = "x"\nextends = "nowhere.toml"\n' | nowhere.toml
 """
 
 
-@pytest.mark.parametrize("content, words", table(WRONG_FILES))
-def test_run_refuses_a_wrong_file(capsys, tmp_path, content, words):
-    path = tmp_path / "cabinet.toml"
-    if content is not None:
-        path.write_text(content)
-    places = "--run-dir", tmp_path / "run", "--state-dir", tmp_path / "state"
-    refused(capsys, 2, words, "run", path, *places)
-    assert not {"run", "state"} & {each.name for each in tmp_path.iterdir()}
-
-
-def test_run_names_an_unknown_key(capsys, tmp_path):
+def test_run_refuses_a_wrong_file(capsys, tmp_path):
+    path, places = tmp_path / "cabinet.toml", ("--run-dir", tmp_path / "run", "--state-dir")
+    for content, words in table(WRONG_FILES):
+        if content is not None:
+            path.write_text(content)
+        refused(capsys, 2, words, "run", path, *places, tmp_path / "state")
+    assert os.listdir(tmp_path) == ["cabinet.toml"]
     site = SiteFiles(tmp_path).append("cabinet", "[rack.all]\nrated_curent_mA = 130000")
-    words = "rated_curent_mA.*rated_current_mA"
-    refused(capsys, 2, words, "run", site.paths[2], "--run-dir", tmp_path / "run")
+    refused(capsys, 2, "rated_curent_mA.*rated_current_mA", "run", site.paths[2], *places[:2])
 
 
 def run_command(folder, run_dir="run", state_dir="state"):
@@ -152,15 +146,29 @@ def test_no_store_is_loaded_while_another_controller_writes_it(capsys, tmp_path,
 RESTS = "; the cabinet rests until `firebreak start`"
 
 
-@pytest.mark.parametrize("folder, what", [("new", "the folder and the first"), ("", "the first")])
-def test_prepare_makes_a_clean_store_once(capsys, tmp_path, folder, what):
-    place = tmp_path / folder
-    made = ", ".join([str(place / name) for name in store.COPIES])
-    words = f"made {what} store: {made}{RESTS}"
-    assert run(capsys, "prepare --state-dir", place) == (0, [words], [])
-    loaded = store.Store(str(place)).load()
-    assert (loaded.state, loaded.record) == (store.CLEAN, Record(rest=(4, "")))
-    refused(capsys, 2, "holds a store already", "prepare --state-dir", place)
+def test_prepare_makes_a_clean_store_once_and_never_replaces_one(capsys, tmp_path):
+    for place, what in (tmp_path / "new", "the folder and the first"), (tmp_path, "the first"):
+        made = ", ".join([str(place / name) for name in store.COPIES])
+        words = f"made {what} store: {made}{RESTS}"
+        assert run(capsys, "prepare --state-dir", place) == (0, [words], [])
+        loaded = store.Store(str(place)).load()
+        assert (loaded.state, loaded.record) == (store.CLEAN, Record(rest=(4, "")))
+        refused(capsys, 2, "holds a store already", "prepare --state-dir", place)
+    for name in store.COPIES:
+        place = tmp_path / f"damaged_{name}"
+        place.mkdir()
+        (place / name).write_bytes(b"x")
+        refused(capsys, 2, "holds a store already", "prepare --state-dir", place)
+        assert (place / name).read_bytes() == b"x"
+
+
+def test_prepare_makes_no_folders_above_its_own(capsys, tmp_path):
+    """A mistyped path got a store of its own, and the cabinet asked for the key."""
+    (tmp_path / "file").write_text("")
+    for above in (tmp_path / "absent", tmp_path / "file"):
+        words = f"--state-dir {above}/state: {above} is no folder"
+        refused(capsys, 2, words, "prepare --state-dir", above / "state")
+    assert os.listdir(tmp_path) == ["file"]
 
 
 @pytest.mark.parametrize("before", [None, "eve"])
@@ -180,23 +188,6 @@ def test_a_prepared_cabinet_rests_until_somebody_starts_it(capsys, tmp_path, bef
     assert bench.tick(RUN_TICKS).state == "running"
 
 
-@pytest.mark.parametrize("above", ["absent", "file"])
-def test_prepare_makes_no_folders_above_its_own(capsys, tmp_path, above):
-    """A mistyped path got a store of its own, and the cabinet asked for the key."""
-    (tmp_path / "file").write_text("")
-    place = tmp_path / above / "state"
-    words = f"--state-dir {place}: {tmp_path / above} is no folder"
-    refused(capsys, 2, words, "prepare --state-dir", place)
-    assert os.listdir(tmp_path) == ["file"]
-
-
-@pytest.mark.parametrize("damaged", store.COPIES)
-def test_prepare_never_replaces_a_damaged_store(capsys, tmp_path, damaged):
-    (tmp_path / damaged).write_bytes(b"x")
-    refused(capsys, 2, "holds a store already", "prepare --state-dir", tmp_path)
-    assert (tmp_path / damaged).read_bytes() == b"x"
-
-
 def test_a_store_prepared_by_root_belongs_to_the_owner_of_the_folder(capsys, monkeypatch, tmp_path):
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     given = answered(monkeypatch, os, "chown", None)
@@ -210,22 +201,17 @@ def test_a_store_prepared_by_root_belongs_to_the_owner_of_the_folder(capsys, mon
 # -- replay
 
 
-def test_replay_compares_every_byte(capsys, tmp_path):
-    path = str(tmp_path / "journal")
-    rig = VirtualRig(config.load(EXAMPLE), lambda t_s: 300_000.0, journal_path=path).run(2)
+def test_replay_compares_every_byte_of_a_journal_of_this_version(capsys, tmp_path):
+    settings, path = config.load(EXAMPLE), str(tmp_path / "journal")
+    rig = VirtualRig(settings, lambda t_s: 300_000.0, journal_path=path).run(2)
     rig.controller.cabinet.journal.close()
     code, out, err = run(capsys, "replay", path)
-    assert (code, err) == (0, []) and out[-1] == "the same bytes"
+    assert (code, err, out[-1]) == (0, [], "the same bytes")
     code, out, err = run(capsys, "replay", tmp_path / "none")
     assert (code, len(out), err) == (2, 1, [])
-
-
-def test_replay_refuses_a_journal_of_another_version(capsys, tmp_path):
-    settings = config.load(EXAMPLE)
     image = array("i", settings.safety_image)
     image[0] += 1  # the schema
     header = dict(journal_header.journal_header(settings), safety_image=image)
-    path = str(tmp_path / "journal")
     JournalWriter(path, header, 1, 1, 1, 1, 10_000).close()
     refused(capsys, 2, "another version", "replay", path)
 
@@ -303,13 +289,13 @@ def test_a_start_of_a_tripped_cabinet_names_the_rows():
 
 def typed(monkeypatch, *words):
     """Answer the questions of test mode, then end the input; the questions."""
-    questions, left = [], list(words)
+    questions, left = [], iter(words)
 
     def given(question):
         questions.append(question)
-        if not left:
-            raise EOFError
-        return left.pop(0)
+        for word in left:
+            return word
+        raise EOFError
 
     monkeypatch.setattr("builtins.input", given)
     return questions
@@ -334,14 +320,14 @@ def test_test_mode(capsys, monkeypatch, tmp_path, answer, code, words):
     assert "key is out of RUN" in questions[0] and "60 s from now" in questions[1]
 
 
-@pytest.mark.parametrize("said", ["", ",", "test", "yes,TEST", "TEST", "TEST,", "TEST,TESTS"])
-def test_test_mode_needs_two_confirmations(capsys, monkeypatch, tmp_path, said):
-    questions = typed(monkeypatch, *(said.split(",") if said else ()))
+def test_test_mode_needs_two_confirmations(capsys, monkeypatch, tmp_path):
     answered(monkeypatch, operator_commands, "reach", None)
     monkeypatch.setattr(operator_commands, "ask", None)
     words = "test mode: not confirmed, nothing was done"
-    refused(capsys, 1, words, "test-mode --run-dir", tmp_path)
-    assert len(questions) == (2 if said.startswith("TEST") else 1)
+    for said in ("", ",", "test", "yes,TEST", "TEST", "TEST,", "TEST,TESTS"):
+        questions = typed(monkeypatch, *(said.split(",") if said else ()))
+        refused(capsys, 1, words, "test-mode --run-dir", tmp_path)
+        assert len(questions) == (2 if said.startswith("TEST") else 1)
 
 
 def test_a_closed_input_confirms_nothing_and_is_no_password(capsys, monkeypatch, tmp_path):
@@ -354,29 +340,26 @@ def test_a_closed_input_confirms_nothing_and_is_no_password(capsys, monkeypatch,
 
 def test_test_mode_asks_nothing_without_a_controller(capsys, monkeypatch, tmp_path):
     """Nobody turns a key and looks into the cabinet to learn that nothing runs."""
-    questions = typed(monkeypatch, "TEST", "TEST")
+    questions, path = typed(monkeypatch, "TEST", "TEST"), str(tmp_path / "command.sock")
     refused(capsys, 3, "no controller answers in", "test-mode --run-dir", tmp_path)
-    sockets.bound(str(tmp_path / "command.sock"), 0o600).close()  # left over
-    words = f"answers in {tmp_path}: command.sock: Connection refused"
+    with sockets.bound(path, 0o600) as listening:
+        operator_commands.reach(path)
+        with pytest.raises(BlockingIOError):  # nothing was sent
+            listening.recv(1)
+    words = f"answers in {tmp_path}: command.sock: Connection refused"  # it is left over
     refused(capsys, 3, words, "test-mode --run-dir", tmp_path)
     assert questions == []
 
 
-def test_reach_sends_nothing(tmp_path):
-    path = str(tmp_path / "command.sock")
-    with sockets.bound(path, 0o600) as listening:
-        operator_commands.reach(path)
-        with pytest.raises(BlockingIOError):
-            listening.recv(1)
-
-
-@pytest.mark.parametrize("what", ["start", "stop", "lamp-test", "lock-out anna", "test-mode"])
-def test_commands_need_a_controller_and_its_user(capsys, monkeypatch, tmp_path, what):
+def test_commands_need_a_controller_and_its_user(capsys, monkeypatch, tmp_path):
     """On a box the socket is 0600 of the user firebreak; root, who runs tests, has access."""
-    refused(capsys, 3, "no controller answers in", f"{what} --run-dir", tmp_path)
+    commands = [f"{what} --run-dir" for what in (*ACCEPTED, "lock-out anna", "test-mode")]
+    for each in commands:
+        refused(capsys, 3, "no controller answers in", each, tmp_path)
     for name in ("ask", "lock_out", "reach"):
         answered(monkeypatch, operator_commands, name, DENIED)
-    refused(capsys, 3, "put sudo -u firebreak before it", f"{what} --run-dir", tmp_path)
+    for each in commands:
+        refused(capsys, 3, "put sudo -u firebreak before it", each, tmp_path)
 
 
 def test_a_lock_out_needs_a_name(capsys, tmp_path):

@@ -146,13 +146,6 @@ def test_an_unknown_clock_is_named_while_nothing_seems_late(
     assert "  clock              not known to be right: more may be late" in page_of_tests(quiet)
 
 
-def test_a_controller_of_another_version_has_pages_without_proof_tests(quiet, monkeypatch):
-    monkeypatch.delitem(quiet.watch().shadow.reader.header, "proof_tests")
-    assert "DUE gas calibration in 180 d" in shown(quiet)
-    line = "  proof tests        not told by this controller: another version"
-    assert line in words.tests(quiet.facts("status"))
-
-
 def test_the_file_is_read_anew_only_when_it_has_changed(quiet, tmp_path, monkeypatch):
     reads, read = [], pt.read
     monkeypatch.setattr(pt, "read", lambda directory: reads.append(1) or read(directory))
@@ -161,3 +154,7 @@ def test_the_file_is_read_anew_only_when_it_has_changed(quiet, tmp_path, monkeyp
         assert f"DUE {75 - number} proof tests to be done" in shown(quiet)
         pt.Ledger(str(tmp_path)).test((UTC_US, "ntp"), row, "A", 5, pl.PASSED)
     assert len(reads) == 3
+    monkeypatch.delitem(quiet.watch().shadow.reader.header, "proof_tests")
+    assert "DUE gas calibration in 180 d" in shown(quiet)
+    line = "  proof tests        not told by this controller: another version"
+    assert line in words.tests(quiet.facts("status"))
