@@ -32,44 +32,25 @@ IO_2_OUTPUTS = (
 )
 INPUTS = [row[0] for row in s.CABINET_INPUTS]
 # sensor: its profile, {value: signal}
-SENSORS = {
-    **{
-        f"{kind}_{number}": (
-            f"{kind}_detector",
-            {
-                value: f"{kind}_{number}_{signal}",
-                "ok": f"{kind}_{number}_ok",
-                "calibration_d": f"{kind}_{number}_calibration_d",
-            },
-        )
-        for kind, value, signal in (
-            ("gas", "concentration", "lfl_permille"),
-            ("offgas", "vapour", "ppm"),
-        )
-        for number in (1, 2)
-    },
-    "toxic": (
-        "toxic_detector",
-        {
-            "hydrogen": "toxic_ppm",
-            "carbon_monoxide": "toxic_ppm",
-            "ok": "toxic_ok",
-            "calibration_d": "toxic_calibration_d",
-        },
-    ),
-    "climate": (
-        "climate_monitor",
-        {"air_temperature": "air_temperature_ddegC", "humidity": "humidity_permille"},
-    ),
-    "ups": ("ups_monitor", {"reserve": "ups_reserve_min", "ok": "mains_ok"}),
-}
+SENSORS = {}
+for line in """
+    gas_1 gas_detector concentration=gas_1_lfl_permille
+    gas_2 gas_detector concentration=gas_2_lfl_permille
+    offgas_1 offgas_detector vapour=offgas_1_ppm
+    offgas_2 offgas_detector vapour=offgas_2_ppm
+    toxic toxic_detector hydrogen=toxic_ppm carbon_monoxide=toxic_ppm
+    climate climate_monitor air_temperature=air_temperature_ddegC humidity=humidity_permille
+    ups ups_monitor reserve=ups_reserve_min ok=mains_ok
+""".strip().splitlines():
+    name, of_sensor, *values = line.split()
+    if "detector" in of_sensor:
+        values += [f"ok={name}_ok", f"calibration_d={name}_calibration_d"]
+    SENSORS[name] = of_sensor, dict(value.split("=") for value in values)
 
 
 def _device(role, address, inputs=NONE, outputs=NONE, index=-1, family=""):
-    of_family = SimpleNamespace(family=family)
-    return SimpleNamespace(
-        role=role, address=address, index=index, inputs=inputs, outputs=outputs, profile=of_family
-    )
+    what = {"role": role, "address": address, "index": index, "inputs": inputs, "outputs": outputs}
+    return SimpleNamespace(**what, profile=SimpleNamespace(family=family))
 
 
 def config():
@@ -86,13 +67,10 @@ def config():
         "can0": [_device("bms", 1 + rack, index=rack, family="native_bms") for rack in racks],
     }
     kinds = {name: "can" if name == "can0" else "rtu" for name in on}
-    buses = [
-        SimpleNamespace(name=name, kind=kind, baud_Bd=19_200, character_bits=10)
-        for name, kind in kinds.items()
-    ]
-    topology = SimpleNamespace(
-        units=1, racks=RACKS, rack_units=(0, 0), buses=buses, on_bus=on.__getitem__
-    )
+    wire = {"baud_Bd": 19_200, "character_bits": 10}
+    buses = [SimpleNamespace(name=name, kind=kind, **wire) for name, kind in kinds.items()]
+    size = {"units": 1, "racks": RACKS, "rack_units": (0, 0)}
+    topology = SimpleNamespace(**size, buses=buses, on_bus=on.__getitem__)
     return SimpleNamespace(
         topology=topology,
         modules=MODULES,
@@ -110,13 +88,10 @@ class Site:
         self.cabinet = SimulatedCabinet(config(), lambda t_s: 300_000.0, 1, plant_config)
         self.plant = self.cabinet.plant
         self.now_us = 0
-        self.drivers = {
-            name: self._driver(name, unit_id) for name, (_, unit_id) in self.cabinet.places.items()
-        }
-        rack_profile = profile.load("firebreak_rack")
-        self.racks = [
-            NativeBms(rack_profile, rack, 1 + rack, self, self.layout) for rack in range(RACKS)
-        ]
+        places = self.cabinet.places
+        self.drivers = {name: self._driver(name, unit_id) for name, (_, unit_id) in places.items()}
+        of_rack, racks = profile.load("firebreak_rack"), range(RACKS)
+        self.racks = [NativeBms(of_rack, rack, 1 + rack, self, self.layout) for rack in racks]
 
     def _driver(self, name, unit_id):
         if name == "pcs_1":
@@ -126,10 +101,8 @@ class Site:
         group = s.CABINET_GROUPS.index(name)
         if name in SENSORS:
             of_sensor, signals = SENSORS[name]
-            indexes = {value: INPUTS.index(signal) for value, signal in signals.items()}
-            return Sensor(
-                profile.load(of_sensor), unit_id, self, indexes, group, lfl_vol_ppm=60_000
-            )
+            at = {value: INPUTS.index(signal) for value, signal in signals.items()}
+            return Sensor(profile.load(of_sensor), unit_id, self, at, group, lfl_vol_ppm=60_000)
         signals = {"io_1": IO_1, "io_2": IO_2, "io_3": IO_3}[name]
         inputs = [INPUTS.index(signal) if signal else -1 for signal in signals]
         return IoModule(profile.load("io_8in_8out"), unit_id, self, inputs, group, NONE)
@@ -166,9 +139,8 @@ class Site:
     def value(self, name, rack=0):
         """The signal of that name (of the rack from 0, or a module's temperature "module_3")."""
         if name.startswith("module_"):
-            return self.inp[
-                self.layout.rack_input(rack, s.MODULE_TEMPERATURE_DDEGC + int(name[7:]) - 1)
-            ]
+            place = s.MODULE_TEMPERATURE_DDEGC + int(name[7:]) - 1
+            return self.inp[self.layout.rack_input(rack, place)]
         for rows, at in (
             (s.CABINET_INPUTS, lambda i: i),
             (s.UNIT_INPUTS, lambda i: self.layout.unit_input(0, i)),

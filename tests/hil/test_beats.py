@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given, strategies as st
 
 from hil.devices.rtu_slave import crc16
-from hil.observer.beats import HEARTBEAT, SETPOINT, UNKNOWN_W, Beats, largest_gap_us, unpacked
+from hil.observer.beats import HEARTBEAT, SETPOINT, Beats, largest_gap_us, unpacked
 from hil.observer.wiring import Wiring
+from tests.tables import cases, table
 
 WSET, OPCTL = 40_100, 40_200
 
@@ -66,27 +67,17 @@ def test_commands_to_racks():
 
 
 def test_the_largest_silence_that_reaches_into_100_to_200():
-    for times_us, gap_us in (
-        ([], 100),
-        ([150], 50),
-        ([100, 200], 100),
-        ([90, 110, 190, 210], 80),
-        ([0, 120, 180, 300], 120),
-        ([0], 200),
-        ([300], 200),
-        ([0, 10], 190),
-        ([290, 300], 190),
-        ([99, 201], 102),
-        ([0, 1000], 1000),
-    ):
+    for times_us, gap_us in table("""
+    [] | 100 ; [150] | 50 ; [100, 200] | 100 ; [90, 110, 190, 210] | 80 ; [0, 120, 180, 300] | 120
+    [0] | 200 ; [300] | 200 ; [0, 10] | 190 ; [290, 300] | 190 ; [99, 201] | 102 ; [0, 1000] | 1000
+"""):
         assert largest_gap_us(np.array(times_us, np.int64), 100, 200) == gap_us, times_us
 
 
-@given(
-    st.lists(st.integers(0, 1000), unique=True).map(sorted),
-    st.integers(0, 999),
-    st.integers(1, 1000),
-)
+times = st.integers(0, 1000)
+
+
+@given(st.lists(times, unique=True).map(sorted), st.integers(0, 999), st.integers(1, 1000))
 def test_one_more_beat_never_makes_a_silence_longer(times_us, from_us, span_us):
     to_us = from_us + span_us
     whole = largest_gap_us(np.array(times_us, np.int64), from_us, to_us)
@@ -94,15 +85,11 @@ def test_one_more_beat_never_makes_a_silence_longer(times_us, from_us, span_us):
     assert largest_gap_us(np.array(more, np.int64), from_us, to_us) <= whole
 
 
-@pytest.mark.parametrize(
-    "address, data, setpoint_W",
-    [
-        (WSET, (0, 0, 0x27, 0x10), 10_000),
-        (WSET, (0xFF, 0xFF, 0xD8, 0xF0), -10_000),
-        (WSET - 1, (0, 1, 0, 0, 0x27, 0x10), 10_000),
-        (WSET, (0, 0), UNKNOWN_W),
-    ],
-)
+@cases("""
+    address  data  setpoint_W
+    WSET  (0, 0, 0x27, 0x10)  10_000 | WSET  (0xFF, 0xFF, 0xD8, 0xF0)  -10_000
+    WSET - 1  (0, 1, 0, 0, 0x27, 0x10)  10_000 | WSET  (0, 0)  1 << 40
+""")
 def test_the_value_of_each_set_point(address, data, setpoint_W):
     beats = Beats(Wiring(WSET, OPCTL))
     write = frame(1, 16, address >> 8, address & 255, 0, len(data) // 2, len(data), *data)

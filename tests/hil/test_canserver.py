@@ -9,6 +9,7 @@ import pytest
 
 from hil.wires.can_server import OUT_BYTES_MAX, CanServer
 from hil.wires.virtual_can import VirtualCan
+from tests.tables import cases
 
 pytestmark = pytest.mark.wire
 HANG_S = 30
@@ -140,18 +141,11 @@ def test_commands(net, lines, answers):
     net.expect(net.plain(*lines), answers)
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
-        b"< send >",
-        b"< send 123 2 1 >",
-        b"< send 123 9 1 2 3 4 5 6 7 8 9 >",
-        b"< send xyz 0 >",
-        b"< send 123 1 100 >",
-        b"< send 123 1 -1 >",
-        b"< send 2FFFFFFFF 0 >",
-    ],
-)
+@cases("""
+    line
+    b"< send >" | b"< send 123 2 1 >" | b"< send 123 9 1 2 3 4 5 6 7 8 9 >" | b"< send xyz 0 >"
+    b"< send 123 1 100 >" | b"< send 123 1 -1 >" | b"< send 2FFFFFFFF 0 >"
+""")
 def test_malformed_frames_are_counted_and_go_nowhere(net, line):
     client = net.raw()
     client.sendall(line + b"< send 13F 1 a >")

@@ -9,11 +9,10 @@ import pytest
 
 from hil.devices import dbc_encoder
 from hil.devices.native_bms import DBC, NativeBms, crc8
+from tests.tables import cases
 
 DATABASE = cantools.database.load_file(str(DBC))
-NAMES = ["STATE", "CELLS", "PACK", "LIMITS", "CHARGE"] + [
-    f"TEMPERATURES_{frame}" for frame in range(4)
-]
+NAMES = ["STATE", "CELLS", "PACK", "LIMITS", "CHARGE", *[f"TEMPERATURES_{n}" for n in range(4)]]
 MS = 1000
 # of the stand-in rack in state 1 with fault bits
 EXPECTED = {
@@ -69,9 +68,7 @@ def test_every_field_says_what_the_rack_says():
     for name in NAMES[:5]:
         shown |= found[name]
     assert {name: shown[name] for name in EXPECTED} == pytest.approx(EXPECTED)
-    shown = [
-        found[f"TEMPERATURES_{module // 4}"][f"temperature_{module % 4}"] for module in range(16)
-    ]
+    shown = [found[f"TEMPERATURES_{n // 4}"][f"temperature_{n % 4}"] for n in range(16)]
     assert shown == pytest.approx(rack.temperatures_degC + [349.5])
 
 
@@ -148,19 +145,11 @@ def test_frames_come_in_one_burst_a_period_and_missed_periods_stay_missed():
     assert len(collect(bms, 60_120 * MS, 60_020 * MS)) == len(NAMES)
 
 
-@pytest.mark.parametrize(
-    "bad",
-    [
-        command(6, spoil=1),
-        command(5),
-        command(16),
-        command(6, close=2),
-        command(6, filler=1),
-        command(6, node=2),
-        (command(6)[0], command(6)[1][:7]),
-        (0x140, command(6)[1]),
-    ],
-)
+@cases("""
+    bad
+    command(6, spoil=1) | command(5) | command(16) | command(6, close=2) | command(6, filler=1)
+    command(6, node=2) | (command(6)[0], command(6)[1][:7]) | (0x140, command(6)[1])
+""")
 def test_what_is_no_command(bad):
     bms, rack = bench()
     bms.receive(*command(5), 0)

@@ -6,6 +6,7 @@ import dev_standin
 import pytest
 
 from hil.devices.pylontech_bms import PylontechBms
+from tests.tables import cases
 
 S_us = 1_000_000
 
@@ -71,15 +72,13 @@ def test_each_protection_has_its_bits(attribute, value, first, second, pair):
     assert active == [0, pair, 16, 16 + pair]
 
 
-@pytest.mark.parametrize(
-    "attribute, value, first",
-    [
-        *(("cell_voltage_V_max", 3.60, 0x02), ("cell_voltage_V_max", 3.59, 0)),
-        *(("cell_voltage_V_min", 2.85, 0x04), ("cell_voltage_V_min", 2.86, 0)),
-        *(("temperatures_degC", [52.0] * 4, 0x08), ("temperatures_degC", [51.9] * 4, 0)),
-        *(("temperatures_degC", [3.0] * 4, 0x10), ("temperatures_degC", [3.1] * 4, 0)),
-    ],
-)
+@cases("""
+    attribute  value  first
+    *(("cell_voltage_V_max", 3.60, 0x02), ("cell_voltage_V_max", 3.59, 0))
+    *(("cell_voltage_V_min", 2.85, 0x04), ("cell_voltage_V_min", 2.86, 0))
+    *(("temperatures_degC", [52.0] * 4, 0x08), ("temperatures_degC", [51.9] * 4, 0))
+    *(("temperatures_degC", [3.0] * 4, 0x10), ("temperatures_degC", [3.1] * 4, 0))
+""")
 def test_warnings_come_earlier(attribute, value, first):
     pack, rack = bench()
     setattr(rack, attribute, value)

@@ -29,9 +29,7 @@ def values(sdm, address, count):
 
 def test_a_reading_is_consistent_with_itself_and_the_plant_both_ways():
     sdm, _ = meter()
-    volts, amps, watts, apparent, reactive, factors = (
-        values(sdm, at, 3) for at in (0, 6, 12, 18, 24, 30)
-    )
+    volts, amps, watts, apparent, reactive, factors = (values(sdm, at, 3) for at in range(0, 36, 6))
     assert sum(watts) == pytest.approx(200_000, rel=1e-3)
     for phase in range(3):
         assert volts[phase] == pytest.approx(230, abs=0.2)
@@ -71,9 +69,8 @@ def test_raw_channels_are_shown_as_they_are_on_the_load_meter_only():
     assert values(sdm, 0x34, 1)[0] == pytest.approx(sum(watts for watts, _, _, _ in RAW), rel=1e-6)
     assert values(meter("grid", RAW)[0], 0, 1)[0] == pytest.approx(230, abs=0.2)
     assert values(meter("load")[0], 0x34, 1)[0] == pytest.approx(300_000, rel=1e-3)
-    sdm, cabinet = meter(
-        "load", ((math.nan, 230.0, 1.0, 1.0), (1e3, 230.0, 4.0, 1.0), (0.0, 230.0, 0.0, 1.0))
-    )
+    rows = ((math.nan, 230.0, 1.0, 1.0), (1e3, 230.0, 4.0, 1.0), (0.0, 230.0, 0.0, 1.0))
+    sdm, cabinet = meter("load", rows)
     assert math.isnan(values(sdm, 12, 1)[0]) and values(sdm, 14, 1)[0] == 1000.0
     sdm.tick(3_600_000_000)
     assert values(sdm, 0x48, 1)[0] == 0.0

@@ -8,6 +8,7 @@ import pytest
 
 from hil.loads import reader, shape, trace as load
 from tests.repository import SHARED
+from tests.tables import cases
 
 TRACES = SHARED / "data" / "load"
 CHANNELS = ",".join(f"ch{n}_{point}" for n in (1, 2, 3) for point in ("W", "V", "A", "PF"))
@@ -214,18 +215,16 @@ def test_measured_inference_trace_with_ten_meter_errors():
         assert trace(t_s)[1][0][0] in (-1.0, -2.0) and trace(t_s)[0] > 2000.0
 
 
-@pytest.mark.parametrize(
-    "name, column, duration_s, low_W, high_W",
-    [
-        ("gpt3_512xh100_2s.csv.gz", "ac_total_kW", 3408.0, 326_475.0, 458_431.0),
-        ("lora_512xh100_2s.csv.gz", "run01_kW", 118.0, 173_757.0, 392_117.0),
-        ("lora_512xh100_2s.csv.gz", "run05_kW", 116.0, 177_764.0, 394_157.0),
-        ("pod11_composite_2s.csv.gz", "pod_kW", 25_198.0, 24_523.0, 74_778.0),
-        ("b200x8_llama_lora_1s.csv.gz", "run_4_W", 745.0, 3093.0, 10_075.0),
-        ("a100_5050_1ms.csv.gz", "meter_W", 9.975, 57.6, 196.0),
-        ("a100_step_1ms.csv.gz", "meter_W", 14.012, 57.3, 203.5),
-    ],
-)
+@cases("""
+    name  column  duration_s  low_W  high_W
+    "gpt3_512xh100_2s.csv.gz"  "ac_total_kW"  3408.0  326_475.0  458_431.0
+    "lora_512xh100_2s.csv.gz"  "run01_kW"  118.0  173_757.0  392_117.0
+    "lora_512xh100_2s.csv.gz"  "run05_kW"  116.0  177_764.0  394_157.0
+    "pod11_composite_2s.csv.gz"  "pod_kW"  25_198.0  24_523.0  74_778.0
+    "b200x8_llama_lora_1s.csv.gz"  "run_4_W"  745.0  3093.0  10_075.0
+    "a100_5050_1ms.csv.gz"  "meter_W"  9.975  57.6  196.0
+    "a100_step_1ms.csv.gz"  "meter_W"  14.012  57.3  203.5
+""")
 def test_measured_traces(name, column, duration_s, low_W, high_W):
     path = _reference(name)
     trace = reader.read_trace(path, column=column)
@@ -262,13 +261,9 @@ def test_synthetic_training_is_a_sawtooth_with_evaluation_dips():
 
 def test_a_synthetic_load_is_that_of_its_seed_for_ever_and_as_long_as_asked():
     """Figures that were published with it are reproduced."""
-    for curve, digest in (
-        (shape.cluster, "8d931a688cbe2f75"),
-        (shape.training, "cd6553fb9137c160"),
-    ):
-        points = " ".join(
-            f"{t_s:.6f} {power_W:.3f}" for t_s, power_W in zip(*curve(1, 1500.0, 1e5))
-        )
+    digests = {shape.cluster: "8d931a688cbe2f75", shape.training: "cd6553fb9137c160"}
+    for curve, digest in digests.items():
+        points = " ".join(f"{t_s:.6f} {watts:.3f}" for t_s, watts in zip(*curve(1, 1500.0, 1e5)))
         assert hashlib.sha256(points.encode()).hexdigest()[:16] == digest
         assert curve(2, 1500.0, 1e5) != curve(1, 1500.0, 1e5)
     for duration_s in (1.0, 600.0):

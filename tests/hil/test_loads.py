@@ -67,7 +67,6 @@ def test_a_scenario_brings_its_own_load_unless_the_command_line_names_a_file(tmp
     assert (load.duration_s, load.from_us, load.about["column"]) == (50, None, "steps")
     assert selection.load_of(order(trace(tmp_path, HEAD + ROWS)), STEPS).about["column"] == "a_kW"
     path = trace(tmp_path, HEAD + ROWS)
-    load = selection.load_of(
-        order(), of_scenario({"kind": "file", "file": str(path), "scale": 0.5})
-    )
+    of_file = of_scenario({"kind": "file", "file": str(path), "scale": 0.5})
+    load = selection.load_of(order(), of_file)
     assert load.power(30) == 50e3 and load.about["scale"] == 0.5

@@ -12,13 +12,14 @@ from hil.observer import observer, reactions, wiring
 from hil.observer.frames import FrameStream, frame_bytes
 from hil.plant.cabinet import Cabinet
 from hil.scenarios import expectations
+from tests.tables import table
 
 WSET, OPCTL = 40_300, 40_420
 REQUEST, REPLY = 0, 1
 INPUTS_OK = {1: 0xFF, 2: 0x07}
 
 
-ON, OFF = "pcs_enable_on_sent", "pcs_enable_off_sent"
+ON, OFF, SUPPLY = "pcs_enable_on_sent", "pcs_enable_off_sent", "contactor_supply"
 
 
 def coils(unit, bits):
@@ -112,11 +113,7 @@ def test_frames_are_found_between_garbage_however_they_are_cut():
     [
         ("io", [coils(1, 1)[:-1] + b"\0"], ""),
         ("io", [coils(1, n) for n in (1, 1, 3, 0, 0, 1)], f"0 {ON} 3 {OFF} 5 {ON}"),
-        (
-            "io",
-            [coils(2, bits) for bits in (0, 3, 2)],
-            "1 contactor_supply_on_sent 2 contactor_supply_off_sent",
-        ),
+        ("io", [coils(2, n) for n in (0, 3, 2)], f"1 {SUPPLY}_on_sent 2 {SUPPLY}_off_sent"),
         # another function in between does not hide the next block write
         ("io", [coils(1, 1), coil(1, 0, 0), coils(1, 1)], f"0 {ON} 1 {OFF} 2 {ON}"),
         ("io", [coil(1, 1, 1), with_crc(bytes((1, 2, 0, 0, 0, 8)))], ""),
@@ -178,12 +175,10 @@ def test_a_silent_bms_is_told_at_its_last_frame_and_a_command_is_not_its_voice()
         for rack in (0, 2):
             seen.can_tap(silent_ms * 1000, 0x120 + 0x20 * rack, bytes(8))
         sample(seen, 1000 + silent_ms * 1000)
-        silences = [
-            (at_us, detail) for at_us, name, detail in seen.result() if name == "bms_silent"
-        ]
+        found = seen.result()
+        silences = [(at_us, detail) for at_us, name, detail in found if name == "bms_silent"]
         assert silences == [(1000, "rack 2")] * told
-        times_us = [at_us for at_us, _, _ in seen.result()]
-        assert times_us == sorted(times_us)
+        assert [event[0] for event in found] == sorted(event[0] for event in found)
         seen.can_tap(600_000, 0x145, bytes(8))
         sample(seen, 600_001)
         assert names(seen, "bms_back") == ["bms_back"] * told
@@ -211,17 +206,13 @@ def test_a_pcs_is_only_silent_while_it_is_asked():
 
 def test_levels_and_contactors_of_the_plant():
     seen = made()
-    for now_us, enable, supply, contactors, power_W in (
-        (0, False, False, (0, 0, 0), 0.0),
-        (1, False, True, (0, 0, 0), 0.0),
-        (2, False, True, (1, 0, 0), 0.0),
-        (3, True, True, (2, 2, 2), 0.0),
-        (4, True, True, (2, 2, 2), 2500.0),
-        (200_000, False, True, (2, 2, 2), 2499.0),
-        (400_000, False, False, (2, 2, 2), 0.0),
-        (400_001, False, False, (0, 2, 2), 0.0),
-        (400_002, False, False, (0, 0, 0), 0.0),
-    ):
+    for now_us, enable, supply, contactors, power_W in table("""
+    0 | False | False | (0, 0, 0) | 0.0 ; 1 | False | True | (0, 0, 0) | 0.0
+    2 | False | True | (1, 0, 0) | 0.0 ; 3 | True | True | (2, 2, 2) | 0.0
+    4 | True | True | (2, 2, 2) | 2500.0 ; 200000 | False | True | (2, 2, 2) | 2499.0
+    400000 | False | False | (2, 2, 2) | 0.0 ; 400001 | False | False | (0, 2, 2) | 0.0
+    400002 | False | False | (0, 0, 0) | 0.0
+"""):
         sample(seen, now_us, enable, supply, contactors, power_W=power_W)
     told = """
         contactor_supply_on contactor_close pcs_enable_on contactor_close contactor_close

@@ -64,9 +64,8 @@ def test_the_gas_of_a_cell_and_of_a_leak():
     one = _air()
     one.step(DT_S, False, 0.003)
     _steps(one, 2000)
-    assert [head.level for head in one.toxic] == pytest.approx(
-        [one.mixture * 0.38e6, one.mixture * 0.21e6], rel=0.02
-    )
+    shares = pytest.approx([one.mixture * 0.38e6, one.mixture * 0.21e6], rel=0.02)
+    assert [head.level for head in one.toxic] == shares
     assert 50.0 < one.toxic[1].reading < one.toxic[0].reading
     one = _air()
     one.step(DT_S, False, 3.0)
@@ -89,18 +88,16 @@ def test_dilution_is_the_closed_form(volume_m3, source_m3_per_s, fan, dt_s):
     one = _air(free_volume_m3=volume_m3, louvre_s=0.0, fan_spin_up_s=0.0)
     _steps(one, 2, fan, dt_s)
     flow = FULL_M3_PER_S if fan else 0.002
-    _steps(
-        one, 100, fan, dt_s, gas_m3=source_m3_per_s * dt_s, vapour_m3=1e-3 * source_m3_per_s * dt_s
-    )
+    gas_m3 = source_m3_per_s * dt_s
+    _steps(one, 100, fan, dt_s, gas_m3=gas_m3, vapour_m3=1e-3 * gas_m3)
     filled = source_m3_per_s / flow * -math.expm1(-flow * 100 * dt_s / volume_m3)
     if filled < 1.0:
         assert one.mixture == pytest.approx(filled, rel=1e-9)
         assert one.vapour_share == pytest.approx(1e-3 * filled, rel=1e-9)
     start = one.mixture
     _steps(one, 20, fan, dt_s)
-    assert one.mixture == pytest.approx(
-        start * math.exp(-flow * 20 * dt_s / volume_m3), rel=1e-9, abs=1e-6
-    )
+    left = start * math.exp(-flow * 20 * dt_s / volume_m3)
+    assert one.mixture == pytest.approx(left, rel=1e-9, abs=1e-6)
 
 
 def test_each_detector_has_its_own_lag_and_no_fan_dilutes_test_gas():
@@ -155,9 +152,8 @@ def test_smoke_alarms_after_its_lag_and_stays_in_alarm_down_to_half_of_its_thres
             if one.smoke[i]:
                 alarmed_s.setdefault(i, tick * DT_S)
     # 1 - exp(-t / tau) = 0.1
-    assert alarmed_s == {
-        i: pytest.approx(-tau_s * math.log(0.9), abs=0.2) for i, tau_s in enumerate(air.SMOKE_TAU_S)
-    }
+    expected_s = {i: -tau_s * math.log(0.9) for i, tau_s in enumerate(air.SMOKE_TAU_S)}
+    assert alarmed_s == pytest.approx(expected_s, abs=0.2)
     _steps(one, 3000, fan=True)
     assert one.smoke == [False, False]
     one = _air()

@@ -4,6 +4,7 @@ import pytest
 from plant_bench import DT_S, act, plant, run, running, states, until
 
 from hil.plant import bms, cabinet, pcs
+from tests.tables import cases
 
 TICK_S = 0.02
 
@@ -56,15 +57,13 @@ def test_estop_drops_power_now_supply_after_200_ms_contactors_then():
     assert one.contacts["estop_1"] and one.contacts["permit_1"] and states(one)[0] == 2
 
 
-@pytest.mark.parametrize(
-    "action, given, contact, repair",
-    [
-        ("estop_channel", {"channel": 1}, "estop_1", ("estop_release", {})),
-        ("estop_channel", {"channel": 2}, "estop_2", ("estop_release", {})),
-        ("fire_alarm", {}, "fire_alarm", ("fire_alarm", {"on": False})),
-        ("suppression", {}, "suppression", ("suppression", {"on": False})),
-    ],
-)
+@cases("""
+    action  given  contact  repair
+    "estop_channel"  {"channel": 1}  "estop_1"  ("estop_release", {})
+    "estop_channel"  {"channel": 2}  "estop_2"  ("estop_release", {})
+    "fire_alarm"  {}  "fire_alarm"  ("fire_alarm", {"on": False})
+    "suppression"  {}  "suppression"  ("suppression", {"on": False})
+""")
 def test_one_contact_cuts_in_hardware_and_comes_back(action, given, contact, repair):
     one = running()
     act(one, action, **given)

@@ -28,13 +28,8 @@ def test_never_closes_without_command_or_supply():
 
 
 def test_closes_only_onto_a_matching_bus_or_ends_in_a_fault():
-    for difference_V, state in (
-        (7.9, CLOSED),
-        (8.0, CLOSED),
-        (8.1, PRECHARGE),
-        (-8.0, CLOSED),
-        (-8.1, PRECHARGE),
-    ):
+    ends = {7.9: CLOSED, 8.0: CLOSED, 8.1: PRECHARGE, -8.0: CLOSED, -8.1: PRECHARGE}
+    for difference_V, state in ends.items():
         one = contactors.Contactors()
         one.command = True
         assert _states(one, 40, difference_V=difference_V)[-1] == state

@@ -6,6 +6,7 @@ import pytest
 
 from hil.plant import config, pcs
 from tests.repository import SHARED
+from tests.tables import cases
 
 EFFICIENCY = SHARED / "data" / "battery" / "v2_sinamics_S120_efficiency.csv"
 DC_V = 790.0
@@ -47,17 +48,11 @@ def test_starts_after_dead_time_and_start_time():
     assert states == [pcs.STANDBY] * 2 + [pcs.STARTING] * 50 + [pcs.RUNNING] * 2
 
 
-@pytest.mark.parametrize(
-    "enabled, dc_V, state",
-    [
-        (False, DC_V, pcs.OFF),
-        (True, 0.0, pcs.SLEEPING),
-        (True, 587.9, pcs.SLEEPING),
-        (True, 588.0, pcs.STANDBY),
-        (True, 900.0, pcs.STANDBY),
-        (True, 900.1, pcs.SLEEPING),
-    ],
-)
+@cases("""
+    enabled  dc_V  state
+    False  DC_V  pcs.OFF | True  0.0  pcs.SLEEPING | True  587.9  pcs.SLEEPING
+    True  588.0  pcs.STANDBY | True  900.0  pcs.STANDBY | True  900.1  pcs.SLEEPING
+""")
 def test_its_inputs_decide_the_state_at_rest_and_lost_dc_is_no_fault(enabled, dc_V, state):
     bench = _Bench()
     bench.enabled, bench.dc_V = enabled, dc_V

@@ -59,14 +59,12 @@ def test_a_current_drops_the_voltage_of_pack_and_cells():
     rest_V = one.voltage_V
     one.carry(140.0, 0.02)
     ohmic_V = rest_V - one.voltage_V
-    assert ohmic_V == pytest.approx(
-        140.0 * (240 * 0.18e-3 / one.soh + rack.CONNECTION_OHM), rel=0.03
-    )
+    ohm = 240 * 0.18e-3 / one.soh + rack.CONNECTION_OHM
+    assert ohmic_V == pytest.approx(140.0 * ohm, rel=0.03)
     for _ in range(200):
         one.carry(140.0, 1.0)
-    assert rest_V - one.voltage_V == pytest.approx(
-        ohmic_V + 140.0 * 240 * 0.25e-3 / one.soh, rel=0.05
-    )
+    slow_V = 140.0 * 240 * 0.25e-3 / one.soh
+    assert rest_V - one.voltage_V == pytest.approx(ohmic_V + slow_V, rel=0.05)
     one = _rack()
     before = one.cell_voltage_V_min, one.cell_voltage_V_max
     one.carry(-140.0, 0.02)
@@ -254,9 +252,8 @@ def test_totals_do_not_drift_and_sensors_have_their_noise():
     for _ in range(50):
         _look(one)
     assert one.emf_V == pytest.approx(sum(part.emf_V for part in one._modules), abs=1e-9)
-    assert one._ohm == pytest.approx(
-        sum(part.resistance_ohm for part in one._modules) + rack.CONNECTION_OHM
-    )
+    modules_ohm = sum(part.resistance_ohm for part in one._modules)
+    assert one._ohm == pytest.approx(modules_ohm + rack.CONNECTION_OHM)
     assert one.emf_V == pytest.approx(240 * cells.OCV_V.at(one.soc), rel=0.002)
     one = _rack(sensor_noise_K=0.1)
     read = [(_pass(one), one.temperatures_degC[0])[1] for _ in range(400)]

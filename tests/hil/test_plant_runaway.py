@@ -48,9 +48,8 @@ def test_the_chain_burns_as_a_real_unit_did_whatever_cell_or_step():
 
     assert first_min == pytest.approx(6.0, abs=0.7)
     assert mean_min == pytest.approx(8.4, abs=0.4)
-    assert _unit_test(capacity_J_per_K=chemistry.REFERENCE_J_PER_K) == pytest.approx(
-        _unit_test(), abs=0.1
-    )
+    small = _unit_test(capacity_J_per_K=chemistry.REFERENCE_J_PER_K)
+    assert small == pytest.approx(_unit_test(), abs=0.1)
     # As facts section 5 found; longer steps are cut into pieces.
     for dt_s in (0.5, 5.0, 10.0, 40.0):
         assert _unit_test(dt_s) == pytest.approx(_unit_test(), abs=0.5)
@@ -65,9 +64,8 @@ def test_nmc_takes_10_to_60_s_a_cell_and_a_barrier_stops_lfp():
         seen = _failures_min(_chain(kind=kind, barrier_mm=barrier_mm), 5.0)
         assert len(seen) == burnt
     # Facts section 5: 1 mm of 0.05 W/mK on 0.036 m2 adds 0.56 K/W.
-    plain, thick = (
-        chemistry.cell_resistance_K_per_W(LFP, chemistry.REFERENCE_J_PER_K, mm) for mm in (0.0, 1.0)
-    )
+    resistance, size = chemistry.cell_resistance_K_per_W, chemistry.REFERENCE_J_PER_K
+    plain, thick = (resistance(LFP, size, mm) for mm in (0.0, 1.0))
     assert plain == 0.5 and thick - plain == pytest.approx(0.56, abs=0.005)
 
 

@@ -17,6 +17,7 @@ from controller.site import config
 from controller.sites import EXAMPLE
 from hil import __main__ as cli, rig, rig_command
 from tests.repository import ROOT
+from tests.tables import cases
 
 pytestmark = pytest.mark.wire
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
@@ -173,13 +174,11 @@ CABINET = "the simulated cabinet"
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "changes, words",
-    [
-        ({"extends": "/nowhere/site.toml"}, "the controller ended with exit code 2: .*site.toml"),
-        ({"scenario": "no such"}, f"{CABINET} did not start, exit code 1"),
-    ],
-)
+@cases("""
+    changes  words
+    {"extends": "/nowhere/site.toml"}  "the controller ended with exit code 2: .*site.toml"
+    {"scenario": "no such"}  f"{CABINET} did not start, exit code 1"
+""")
 def test_the_death_of_a_process_at_its_start_is_one_line(made, capfd, changes, words):
     run = made(**changes)
     with pytest.raises(rig.RigError, match=rf"^{words}.*\Z"):

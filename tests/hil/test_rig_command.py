@@ -14,6 +14,7 @@ from controller.site import config, stage_states
 from controller.sites import EXAMPLE
 from hil import __main__ as cli, rig_command, virtual_controller, virtual_run
 from hil.scenarios import scenario
+from tests.tables import cases
 
 VIRTUAL = ("rig", "--virtual", "--headless", "--plot", "")
 
@@ -42,34 +43,31 @@ def trace(tmp_path, monkeypatch):
 FILE = ("--load", "load.csv", "--column", "run01_kW")
 
 
-@pytest.mark.parametrize(
-    "arguments, words",
-    [
-        (("--scenario", "estpo"), "no scenario 'estpo', did you mean 'estop'; there are airflow"),
-        (("--for", "0"), "argument --for: 0: allowed is a number from 1 to 2678400"),
-        (("--for", "nan"), "allowed is a number from 1"),
-        (("--for", "soon"), "argument --for: soon: allowed"),
-        (("--scale", "0"), "argument --scale: 0: allowed is a number from 0.001 to 1000"),
-        (("--seed", "1.5"), "allowed is a whole number from 0"),
-        (("--soc", "4.9"), "argument --soc: 4.9: allowed is a number from 5 to 95"),
-        (("--json", "/no/such/x.json"), "argument --json: there is no folder /no/such"),
-        (("--json", "/"), "argument --json: / is a folder"),
-        (("--json", ""), "argument --json: an empty name: cannot be written"),
-        (("--plot", "/proc/rig.html"), "argument --plot: /proc/rig.html: cannot be written"),
-        (("--plot", "x.pdf"), ".html, .png, .svg"),
-        (("--load", "/no/such.csv"), "/no/such.csv: cannot be read: No such file or directory"),
-        (("--column", "a"), "--column describes a file: it needs --load FILE"),
-        (("--raw",), "--raw describes"),
-        (("--fast",), "unrecognized arguments: --fast"),
-        (("--run-dir", "new"), "leave --virtual out"),
-        ((*FILE, "--scale", "90"), "reaches 10.62 MW with scale 90: allowed is at most 10 MW"),
-        (FILE[:2], "several power columns, say which with --column: run01_kW, run02_kW"),
-        ((*FILE[:3], "run03_kW"), "column run03_kW: allowed are run01_kW, run02_kW"),
-        ((*FILE, "--json", "load.csv"), "--json load.csv: is the file of --load too: allowed is"),
-        ((*FILE, "--journal", "load.csv"), "--journal load.csv: is the file of --load too"),
-        (("--json", "a.html", "--plot", "./a.html"), "--plot ./a.html: is the file of --json too"),
-    ],
-)
+@cases("""
+    arguments  words
+    ("--scenario", "estpo")  "no scenario 'estpo', did you mean 'estop'; there are airflow"
+    ("--for", "0")  "argument --for: 0: allowed is a number from 1 to 2678400"
+    ("--for", "nan")  "allowed is a number from 1"
+    ("--for", "soon")  "argument --for: soon: allowed"
+    ("--scale", "0")  "argument --scale: 0: allowed is a number from 0.001 to 1000"
+    ("--seed", "1.5")  "allowed is a whole number from 0"
+    ("--soc", "4.9")  "argument --soc: 4.9: allowed is a number from 5 to 95"
+    ("--json", "/no/such/x.json")  "argument --json: there is no folder /no/such"
+    ("--json", "/")  "argument --json: / is a folder"
+    ("--json", "")  "argument --json: an empty name: cannot be written"
+    ("--plot", "/proc/rig.html")  "argument --plot: /proc/rig.html: cannot be written"
+    ("--plot", "x.pdf")  ".html, .png, .svg"
+    ("--load", "/no/such.csv")  "/no/such.csv: cannot be read: No such file or directory"
+    ("--column", "a")  "--column describes a file: it needs --load FILE"
+    ("--raw",)  "--raw describes" | ("--fast",)  "unrecognized arguments: --fast"
+    ("--run-dir", "new")  "leave --virtual out"
+    (*FILE, "--scale", "90")  "reaches 10.62 MW with scale 90: allowed is at most 10 MW"
+    FILE[:2]  "several power columns, say which with --column: run01_kW, run02_kW"
+    (*FILE[:3], "run03_kW")  "column run03_kW: allowed are run01_kW, run02_kW"
+    (*FILE, "--json", "load.csv")  "--json load.csv: is the file of --load too: allowed is"
+    (*FILE, "--journal", "load.csv")  "--journal load.csv: is the file of --load too"
+    ("--json", "a.html", "--plot", "./a.html")  "--plot ./a.html: is the file of --json too"
+""")
 def test_wrong_input_is_code_2_and_one_line(capsys, trace, tmp_path, arguments, words):
     code, line = refused(capsys, *arguments, "--virtual", "--headless")
     assert code == 2 and words in line

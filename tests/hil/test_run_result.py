@@ -11,6 +11,7 @@ from controller.sites import EXAMPLE
 from hil.results import page, plot, run_result, words
 from hil.results.recorder import Recorder, Run
 from hil.scenarios import scenario
+from tests.tables import cases
 
 SCENARIO = """
 name = "x"
@@ -43,30 +44,27 @@ def outcome(chosen=SCENARIO, interrupted=False, **changes):
     return run_result.Outcome(run(**changes), {"seed": 4}, chosen, None, interrupted)
 
 
-@pytest.mark.parametrize(
-    "changes, exit_code, not_met",
-    [
-        ({"off_us": 1_050_000}, 0, []),
-        ({"off_us": 1_050_001}, 1, ["pcs_enable_off 0 .. 50 ms after estop_press: 50.0 ms"]),
-        ({"off_us": None}, 1, ["pcs_enable_off 0 .. 50 ms after estop_press: never came"]),
-        (
-            {"trips": [{"row": 29, "stage": "29", "scope": "rack 1", "t_s": 2.0}]},
-            1,
-            ["no trip but 1a: row 29 rack 1 at 2.00 s"],
-        ),
-        ({"violations": ["3.0 s: something"]}, 1, ["invariant broken: 3.0 s: something"]),
-        ({"chosen": None, "off_us": None}, 0, []),
-        ({"chosen": None, "violations": ["3 s: x"]}, 1, ["invariant broken: 3 s: x"]),
-        ({"interrupted": True, "off_us": None}, 130, []),
-        ({"interrupted": True, "violations": ["1 s: x"]}, 130, ["invariant broken: 1 s: x"]),
-    ],
-)
+OTHER = {"row": 29, "stage": "29", "scope": "rack 1", "t_s": 2.0}
+
+
+@cases("""
+    changes  exit_code  not_met
+    {"off_us": 1_050_000}  0  ""
+    {"off_us": 1_050_001}  1  "pcs_enable_off 0 .. 50 ms after estop_press: 50.0 ms"
+    {"off_us": None}  1  "pcs_enable_off 0 .. 50 ms after estop_press: never came"
+    {"trips": [OTHER]}  1  "no trip but 1a: row 29 rack 1 at 2.00 s"
+    {"violations": ["3.0 s: something"]}  1  "invariant broken: 3.0 s: something"
+    {"chosen": None, "off_us": None}  0  ""
+    {"chosen": None, "violations": ["3 s: x"]}  1  "invariant broken: 3 s: x"
+    {"interrupted": True, "off_us": None}  130  ""
+    {"interrupted": True, "violations": ["1 s: x"]}  130  "invariant broken: 1 s: x"
+""")
 def test_the_exit_code_says_whether_all_was_as_expected(changes, exit_code, not_met):
-    found = outcome(**changes)
+    found, expected = outcome(**changes), [not_met] * bool(not_met)
     assert found.exit_code == exit_code
     assert found.doc["interrupted"] == (exit_code == 130)
-    assert [line[11:] for line in found.lines() if line.startswith("NOT MET")] == not_met
-    assert [one["text"] for one in found.doc["expectations"] if not one["ok"]] == not_met
+    assert [line[11:] for line in found.lines() if line.startswith("NOT MET")] == expected
+    assert [one["text"] for one in found.doc["expectations"] if not one["ok"]] == expected
 
 
 def test_what_the_document_says_of_machine_messages_and_actions():
@@ -152,15 +150,13 @@ def test_the_closing_lines_of_a_run_without_figures():
     ]
 
 
-@pytest.mark.parametrize(
-    "changes, chosen, command",
-    [
-        ({"swing_2s_pct": NOTHING}, None, "./flash.sh rig --for 120"),
-        ({}, None, "the same with --scale 1"),
-        ({"load": {"file": None}}, None, "./flash.sh rig --virtual --scenario bms_silent"),
-        ({"load": {"file": None}}, SCENARIO, "./flash.sh rig --load FILE.csv --column NAME"),
-    ],
-)
+@cases("""
+    changes  chosen  command
+    {"swing_2s_pct": NOTHING}  None  "./flash.sh rig --for 120"
+    {}  None  "the same with --scale 1"
+    {"load": {"file": None}}  None  "./flash.sh rig --virtual --scenario bms_silent"
+    {"load": {"file": None}}  SCENARIO  "./flash.sh rig --load FILE.csv --column NAME"
+""")
 def test_one_command_is_proposed(changes, chosen, command):
     assert words.next_command(FULL | changes, chosen)[0] == command
 

@@ -13,6 +13,7 @@ from hil.results.recorder import Recorder, Run
 from hil.scenarios import expectations, faults, scenario
 from hil.wires.virtual import VirtualSerial
 from safety import matrix
+from tests.tables import cases, table
 
 BASE = tomllib.loads("""
 name = "x"
@@ -28,7 +29,7 @@ expect = [{ what = "trip", stage = "1a", after = "press", ms_max = 100 }]
 """)
 
 
-def table(text):
+def inline(text):
     """The inline table with these keys."""
     return tomllib.loads(f"table = {{ {text} }}")["table"]
 
@@ -102,7 +103,7 @@ load.steps_kW = []; steps_kW must be
 def test_a_mistake_is_one_line_that_says_where_and_what_is_allowed(line):
     given, _, words = line.partition("; ")
     path, _, value = given.partition(" = ")
-    wrong = changed(path, table(f"v = {value}")["v"] if value else None)
+    wrong = changed(path, inline(f"v = {value}")["v"] if value else None)
     with pytest.raises(scenario.ScenarioError) as error:
         scenario.parse(wrong, "x.toml", "x")
     assert words in str(error.value) and "\n" not in str(error.value)
@@ -157,22 +158,20 @@ def world():
 
 def do(a_world, *entries):
     """Apply actions given as keys of a TOML table."""
-    made = changed("action", [{"at_s": 1} | table(f"do = {entry}") for entry in entries])
+    made = changed("action", [{"at_s": 1} | inline(f"do = {entry}") for entry in entries])
     made["expect"] = []
     for action in scenario.parse(made, "x.toml").actions:
         faults.ACTIONS[action.do][1](a_world, action.arguments)
     return a_world
 
 
-@pytest.mark.parametrize(
-    "entry, undo, contacts",
-    [
-        ('"estop_press"', '"estop_release"', ["estop_1", "estop_2"]),
-        ('"fire_alarm"', '"fire_alarm", on = false', ["fire_alarm"]),
-        ('"suppression"', '"suppression", on = false', ["suppression"]),
-        ('"contact", name = "door", closed = false', '"contact_repair", name = "door"', ["door"]),
-    ],
-)
+@cases("""
+    entry  undo  contacts
+    '"estop_press"'  '"estop_release"'  ["estop_1", "estop_2"]
+    '"fire_alarm"'  '"fire_alarm", on = false'  ["fire_alarm"]
+    '"suppression"'  '"suppression", on = false'  ["suppression"]
+    '"contact", name = "door", closed = false'  '"contact_repair", name = "door"'  ["door"]
+""")
 def test_actions_open_the_contact_they_name(entry, undo, contacts):
     a_world = do(world(), entry)
     assert [a_world.plant.contacts[name] for name in contacts] == [False] * len(contacts)
@@ -219,14 +218,11 @@ def test_actions_on_the_controller_reach_it_or_are_refused():
         call.hint("site_ems", 3, 4, 9000, 1500),
         call.hint("site_ems", 4, 0, 0, 1500),
     ]
-    for kind, quantity in (
-        ("cap", "import_W_max"),
-        ("grid_cap", ""),
-        ("heartbeat", "import_W_max"),
-    ):
-        with pytest.raises(
-            ValueError, match=f"a hint of kind '{kind}' has no quantity '{quantity}'"
-        ):
+    for kind, quantity in table("""
+    cap | import_W_max ; grid_cap | "" ; heartbeat | import_W_max
+"""):
+        words = f"a hint of kind '{kind}' has no quantity '{quantity}'"
+        with pytest.raises(ValueError, match=words):
             do(world(), f'{HINT}"{kind}", quantity = "{quantity}"')
 
 
@@ -270,9 +266,8 @@ def test_clockwork_acts_once_at_its_time_and_marks_label_and_action():
     assert [action.label for action in clockwork.apply(20_000_000)] == ["press"]
     assert marks == [(20_000_000, "press", ""), (20_000_000, "estop_press", "")]
     assert not a_world.plant.contacts["estop_1"] and clockwork.apply(29_999_999) == ()
-    assert len(clockwork.apply(31_000_000)) == 1 and marks[2:] == [
-        (31_000_000, "gas", "lfl_pct=12 detector=None")
-    ]
+    assert len(clockwork.apply(31_000_000)) == 1
+    assert marks[2:] == [(31_000_000, "gas", "lfl_pct=12 detector=None")]
     assert clockwork.upcoming() is None and clockwork.apply(faults.NEVER_US - 1) == ()
     assert faults.Clockwork((), a_world).apply(10**12) == ()
 
@@ -359,10 +354,10 @@ what = "figure", key = "soc_pct.end"
 CASES = []
 for line in JUDGED.strip().splitlines():
     if line.startswith("what"):
-        EXPECTED = table(line)
+        EXPECTED = inline(line)
     else:
         MORE, _, WORDS = line[1:].partition("|")
-        CASES.append((line[0] == "+", EXPECTED | table(MORE), WORDS.strip()))
+        CASES.append((line[0] == "+", EXPECTED | inline(MORE), WORDS.strip()))
 
 
 @pytest.mark.parametrize("ok, entry, words", CASES)

@@ -6,6 +6,7 @@ import itertools
 import pytest
 
 from hil.results import frame, screen
+from tests.tables import cases
 
 RACK = (55.0, 3290, 3301, 24.1, 26.5, 21.3, "closed")
 TRIP = ("1a", "emergency stop, two contacts", "cabinet", 45.04, "key")
@@ -52,20 +53,13 @@ def test_the_frame_shows_what_it_is_given():
         assert part in text, part
 
 
-@pytest.mark.parametrize(
-    "name, power_W, arrow, word",
-    [
-        ("battery_W", 81_500, "<=", "discharging"),
-        ("battery_W", -81_500, "=>", "charging"),
-        ("battery_W", 499, "--", ""),
-        ("battery_W", 500, "<=", "discharging"),
-        ("battery_W", -500, "=>", "charging"),
-        ("battery_W", None, "--", ""),
-        ("grid_W", 1000, "=>", "importing"),
-        ("grid_W", -1000, "<=", "exporting"),
-        ("grid_W", 0, "--", ""),
-    ],
-)
+@cases("""
+    name  power_W  arrow  word
+    "battery_W"  81_500  "<="  "discharging" | "battery_W"  -81_500  "=>"  "charging"
+    "battery_W"  499  "--"  "" | "battery_W"  500  "<="  "discharging"
+    "battery_W"  -500  "=>"  "charging" | "battery_W"  None  "--"  ""
+    "grid_W"  1000  "=>"  "importing" | "grid_W"  -1000  "<="  "exporting" | "grid_W"  0  "--"  ""
+""")
 def test_arrows_point_where_power_flows(name, power_W, arrow, word):
     lines = shown(**{name: power_W}).split("\n")
     half = slice(40, None) if name == "battery_W" else slice(40)
@@ -136,9 +130,8 @@ def test_a_pipe_gets_a_status_line_every_five_seconds_that_names_the_first_trip(
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == ["0.0", "5.0", "10.0"]
     assert "running" in lines[0] and "grid  314.9 kW" in lines[0]
-    assert screen.status_line(VIEW | {"tripped": [TRIP, TRIP]}).endswith(
-        ", row 1a tripped and 1 more"
-    )
+    line = screen.status_line(VIEW | {"tripped": [TRIP, TRIP]})
+    assert line.endswith(", row 1a tripped and 1 more")
 
 
 def test_a_terminal_gets_the_same_words_in_colour():

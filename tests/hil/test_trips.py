@@ -2,12 +2,11 @@
 
 from array import array
 
-import pytest
-
 from controller.core.core import STANDING_BITS
 from controller.core.instances import stage_instances
 from hil.observer.trips import TripWatch
 from safety import signals as s
+from tests.tables import cases
 
 LAYOUT = s.Layout(1, 3, 15)
 NAMES = stage_instances(LAYOUT)
@@ -35,18 +34,12 @@ def entry(row, stage, scope, t_s):
     return {"row": row, "stage": stage, "scope": scope, "t_s": t_s}
 
 
-@pytest.mark.parametrize(
-    "name, row, scope",
-    [
-        ("1a", 1, "cabinet"),
-        ("12b", 12, "cabinet"),
-        ("41a.unit1", 41, "unit 1"),
-        ("29.rack1", 29, "rack 1"),
-        (NAMES[STANDING_BITS - 1], None, None),
-        (NAMES[STANDING_BITS], None, None),
-        (NAMES[-1], 53, "rack 3"),
-    ],
-)
+@cases("""
+    name  row  scope
+    "1a"  1  "cabinet" | "12b"  12  "cabinet" | "41a.unit1"  41  "unit 1" | "29.rack1"  29  "rack 1"
+    NAMES[STANDING_BITS - 1]  None  None | NAMES[STANDING_BITS]  None  None
+    NAMES[-1]  53  "rack 3"
+""")
 def test_an_instance_is_named_by_row_stage_and_scope(name, row, scope):
     (found,) = seen((1.5, [name])).trips
     assert found["stage"] == name.partition(".")[0] and found["t_s"] == 1.5

@@ -23,9 +23,7 @@ NAMES = stage_instances(CONFIG.layout())
 def rig():
     """Twelve seconds at power, then an E-stop."""
     press = Action(12_000_000, "estop_press", "estop_press", {})
-    return VirtualRig(
-        CONFIG, lambda t_s: 300_000.0 + 60_000.0 * (t_s > 9), 1, [press], {"soc": 0.55}
-    )
+    return VirtualRig(CONFIG, lambda t_s: 3e5 + 6e4 * (t_s > 9), 1, [press], {"soc": 0.55})
 
 
 def controller_part(rig, since_s, now_s):
@@ -37,10 +35,7 @@ def test_the_view_of_a_run(rig):
     rig.run(11.9)
     plant = view.plant_part(rig.plant)
     assert plant["load_W"] == rig.plant.load_power_W == 360_000
-    assert (
-        plant["battery_W"] == pytest.approx(rig.plant.pcs[0].ac_power_W)
-        and plant["battery_W"] > 1000
-    )
+    assert 1000 < plant["battery_W"] == pytest.approx(rig.plant.pcs[0].ac_power_W)
     assert plant["grid_W"] == rig.plant.grid_power_W
     assert len(plant["racks"]) == 3
     soc_pct, mV_min, mV_max, low_degC, high_degC, current_A, contactor = plant["racks"][1]
@@ -97,10 +92,8 @@ def test_every_row_can_be_shown(rig):
 
 def test_contactor_states_have_names():
     rack = {"soc": 0.5, "cell_voltage_V_min": 3.3, "cell_voltage_V_max": 3.31, "current_A": 0.0}
-    racks = [
-        SimpleNamespace(**rack, temperatures_degC=[25.0, 20.0], contactor_state=state)
-        for state in range(4)
-    ]
+    rack["temperatures_degC"] = [25.0, 20.0]
+    racks = [SimpleNamespace(**rack, contactor_state=state) for state in range(4)]
     plant = SimpleNamespace(pcs=[], racks=racks, grid_power_W=0.0, load_power_W=0.0)
     assert view.plant_part(plant)["racks"] == [
         (50.0, 3300, 3310, 20.0, 25.0, 0.0, name)

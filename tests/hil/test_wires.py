@@ -29,12 +29,8 @@ class Line:
 
 
 def test_chunks_take_their_time_and_arrive_with_their_last_byte():
-    for baud_Bd, char_bits, count, us in (
-        (9600, 10, 1, 1042),
-        (19_200, 11, 9, 5157),
-        (10**6, 10, 3, 30),
-    ):
-        assert VirtualSerial(baud_Bd, char_bits).bytes_us(count) == us
+    for rate, bits, count, us in ((9600, 10, 1, 1042), (19_200, 11, 9, 5157), (10**6, 10, 3, 30)):
+        assert VirtualSerial(rate, bits).bytes_us(count) == us
     line = Line()
     assert line.wire.next_us == NEVER
     line.wire.send_down(b"12345678", 1000)
