@@ -1,7 +1,6 @@
 """Loading a microcontroller: what is sent, in which order, what is checked; complaints."""
 
 import hashlib
-import sys
 from types import SimpleNamespace
 
 import pytest
@@ -59,12 +58,15 @@ def image():
 def _compiler(tmp_path, version="6.3", code=0):
     """An mpy-cross that only says what it would do."""
     path = tmp_path / "mpy-cross"
-    path.write_text(
-        f"#!{sys.executable}\nimport sys\nif '--version' in sys.argv:\n"
-        f"    print('MicroPython v1.25.0 on x; mpy-cross emitting mpy v{version}')\n"
-        "    sys.exit()\nopen(sys.argv[4], 'w').write('made of ' + sys.argv[2])\n"
-        f"print('SyntaxError: invalid', file=sys.stderr)\nsys.exit({code})\n"
-    )
+    path.write_text(f"""#!/bin/sh
+if [ "$1" = --version ]; then
+    echo "MicroPython v1.25.0 on x; mpy-cross emitting mpy v{version}"
+else
+    printf "made of %s" "$2" >"$4"
+    echo "SyntaxError: invalid" >&2
+    exit {code}
+fi
+""")
     path.chmod(0o755)
     return str(path)
 

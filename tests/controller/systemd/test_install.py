@@ -184,11 +184,11 @@ def test_a_file_from_before_there_were_digests_or_a_link_is_kept(tmp_path):
     assert (tmp_path / "elsewhere").read_text() == "1"
 
 
-@pytest.mark.parametrize("command", ["install", "sync", "mv"])
-def test_an_interrupted_installation_leaves_the_old_one_and_is_made_good(command, tmp_path):
+def test_an_interrupted_installation_leaves_the_old_one_and_is_made_good(tmp_path):
     bash(release(tmp_path, "1"), tmp_path)
-    code, _ = bash(f"{command}() {{ exit 9; }}; {release(tmp_path, '2')}", tmp_path)
-    assert code == 9 and (tmp_path / TYPE).read_text() == "1"
+    for command in ("install", "sync", "mv"):
+        code, _ = bash(f"{command}() {{ exit 9; }}; {release(tmp_path, '2')}", tmp_path)
+        assert code == 9 and (tmp_path / TYPE).read_text() == "1", command
     assert bash(release(tmp_path, "2"), tmp_path) == INSTALLED
     names = (".installed", "example/site.toml", "types/firebreak_645.toml")
     assert left(tmp_path / "etc") == [f"firebreak/{name}" for name in names]
@@ -207,6 +207,9 @@ def test_the_example_works_from_where_it_is_put(tmp_path):
 
 
 SERVICE = "etc/systemd/system/firebreak.service"
+CAN_DROP_INS = "etc/systemd/system/firebreak-can@.service.d"
+# the controller goes last
+STOPPED = [f"firebreak{name}.service" for name in ("-upstream", "-record", "")]
 ENABLED = ["systemctl --quiet enable firebreak.service"]
 ALONE = "has_command() { false; }; install_services"
 
@@ -240,20 +243,14 @@ def test_a_service_is_enabled_once_also_after_an_interruption(tmp_path):
 
 def test_a_strict_umask_of_root_shuts_the_service_out_of_nothing(tmp_path):
     command = (
-        f"umask 077; source {quote(str(SCRIPT))}; root={quote(str(tmp_path))}; work=$root/w; "
-        f"mkdir $work; "
-        "has_command() { true; }; on_target() { :; }; mkdir -p $root/$opt/releases/one; switch_to "
-        "one; "
-        "install_configuration; install_services"
+        f"umask 077; source {quote(str(SCRIPT))}; root={quote(str(tmp_path))}; work=$root/w; mkdir "
+        "$work; has_command() { true; }; on_target() { :; }; mkdir -p $root/$opt/releases/one; "
+        "switch_to one; install_configuration; install_services"
     )
     subprocess.run(["bash", "-c", command], check=True, capture_output=True)
-    modes = {
-        path: stat.S_IMODE(path.stat().st_mode)
-        for path in tmp_path.rglob("*")
-        if not path.is_symlink()
-    }
-    assert {modes[path] for path in modes if path.is_dir()} == {0o755}
-    assert {modes[path] for path in modes if path.is_file()} == {0o644}
+    paths = [path for path in tmp_path.rglob("*") if not path.is_symlink()]
+    modes = {(path.is_dir(), stat.S_IMODE(path.stat().st_mode)) for path in paths}
+    assert modes == {(True, 0o755), (False, 0o644)}
 
 
 def test_a_changed_unit_is_replaced_and_its_drop_ins_stay(tmp_path):
@@ -277,14 +274,12 @@ def test_a_configuration_the_release_refuses_is_said_before_anybody_restarts(tmp
     path.touch()
     assert bash(f"code=0; {answers}", tmp_path) == (0, [])
     code, lines = bash(f"code=2; {answers}", tmp_path)
-    assert code == 0 and lines == [
-        "warning     this release refuses /etc/firebreak/cabinet/cabinet.toml: cabinet.toml:name: "
-        "is missing",
-        "            correct it before: systemctl restart firebreak (the way back: README.md)",
-    ]
-    assert all(line.startswith("runuser -u firebreak -- ") for line in asked(tmp_path)), (
-        "who must be able to read it"
-    )
+    refused, remedy = lines
+    where = "/etc/firebreak/cabinet/cabinet.toml: cabinet.toml:name: is missing"
+    assert code == 0 and refused == f"warning     this release refuses {where}"
+    assert "correct it before: systemctl restart firebreak" in remedy
+    # who must be able to read it
+    assert all(line.startswith("runuser -u firebreak -- ") for line in asked(tmp_path))
 
 
 def add_release(tree, name, *files):
@@ -334,12 +329,10 @@ def test_an_older_release_is_an_installation_like_any_other(tmp_path):
         add_release(tmp_path, name, "complete")
         assert bash("has_command() { true; }; " + steps.format(name), tmp_path)[0] == 0
     code, lines = bash('has_command() { [ "$1" != upstream ]; }; ' + steps.format("old"), tmp_path)
-    assert code == 0 and lines == [
-        "unchanged   release old",
-        "switched    to release old, from new",
-        "warning     this release has no "
-        "'firebreak upstream': systemctl disable --now firebreak-upstream.service",
-    ]
+    warning = "warning     this release has no 'firebreak upstream'"
+    disable = "systemctl disable --now firebreak-upstream.service"
+    done = ["unchanged   release old", "switched    to release old, from new"]
+    assert (code, lines) == (0, [*done, f"{warning}: {disable}"])
     assert releases(tmp_path) == (["new", "old"], "releases/old")
 
 
@@ -470,19 +463,24 @@ def test_a_tree_may_lie_anywhere(folder, tmp_path):
     assert done("uninstall", "--purge")[1] == []
 
 
-def whole(tree):
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory):
     """A tree with everything an installation leaves."""
+    tree = tmp_path_factory.mktemp("installed") / "tree"
     (tree / "opt/firebreak/releases/one").mkdir(parents=True)
-    bash(
-        "has_command() { true; }; switch_to one; install_configuration; install_services; "
-        "install_user",
-        tree,
-    )
-    (tree / "var/lib/firebreak").mkdir(parents=True)
-    (tree / "var/lib/firebreak/store.a").touch()
-    (tree / "etc/systemd/system/firebreak-can@.service.d").mkdir()
-    (tree / "etc/systemd/system/firebreak-can@.service.d/my own.conf").touch()
+    steps = "switch_to one; install_configuration; install_services; install_user"
+    assert bash(f"has_command() {{ true; }}; {steps}", tree)[0] == 0
+    for name in ("var/lib/firebreak/store.a", f"{CAN_DROP_INS}/my own.conf"):
+        (tree / name).parent.mkdir(parents=True)
+        (tree / name).touch()
     (tree / "asked").unlink()
+    return tree
+
+
+@pytest.fixture
+def whole(installed, tmp_path):
+    """A copy of that tree."""
+    return shutil.copytree(installed, tmp_path / "box", symlinks=True)
 
 
 def left(tree):
@@ -494,17 +492,14 @@ def left(tree):
     )
 
 
-def test_uninstall_keeps_configuration_and_state(tmp_path):
-    whole(tmp_path)
-    code, lines = bash("do_uninstall", tmp_path)
-    drop_ins = "/etc/systemd/system/firebreak-can@.service.d"
+def test_uninstall_keeps_configuration_and_state(whole):
+    code, lines = bash("do_uninstall", whole)
     kept = [line.split()[1] for line in lines if line.startswith("kept  ")]
-    assert code == 0 and kept == ["/etc/firebreak", "/var/lib/firebreak", drop_ins, "the"]
-    folders = {"/".join(name.split("/")[:2]) for name in left(tmp_path)}
+    assert code == 0 and kept == ["/etc/firebreak", "/var/lib/firebreak", f"/{CAN_DROP_INS}", "the"]
+    folders = {"/".join(name.split("/")[:2]) for name in left(whole)}
     assert folders == {"etc/firebreak", "etc/systemd", "var/lib"}
-    last = [f"firebreak{name}.service" for name in ("-upstream", "-record", "")]
-    assert [line.split()[-1] for line in asked(tmp_path)] == last  # the controller goes last
-    assert bash("do_uninstall", tmp_path)[0] == 0  # twice is no error
+    assert [line.split()[-1] for line in asked(whole)] == STOPPED
+    assert bash("do_uninstall", whole)[0] == 0  # twice is no error
 
 
 LIVE = (
@@ -514,51 +509,42 @@ LIVE = (
 )
 
 
-def test_uninstalling_a_running_box_twice_is_no_error(tmp_path):
+def test_uninstalling_a_running_box_twice_is_no_error(whole):
     """systemctl fails for a unit by its name that is not there any more, not for a pattern."""
-    whole(tmp_path)
     for _ in range(2):
-        code, lines = bash(LIVE + "do_uninstall", tmp_path)
+        code, lines = bash(LIVE + "do_uninstall", whole)
         assert code == 0 and not any(line.startswith("warning") for line in lines), lines
-    assert [line for line in asked(tmp_path) if "--now" in line] == [
-        f"--quiet disable --now firebreak{name}.service" for name in ("-upstream", "-record", "")
-    ]
+    ended = [line for line in asked(whole) if "--now" in line]
+    assert ended == [f"--quiet disable --now {name}" for name in STOPPED]
 
 
 def removed_users(tree):
     return [line.split()[-1] for line in asked(tree) if line.startswith("userdel")]
 
 
-def test_a_run_directory_in_use_does_not_end_an_uninstallation_half_way(tmp_path):
-    whole(tmp_path)
+def test_a_run_directory_in_use_does_not_end_an_uninstallation_half_way(whole):
     busy = LIVE.replace("run-firebreak.mount", "run-firebreak")
-    code, lines = bash(busy + "do_uninstall", tmp_path)
+    code, lines = bash(busy + "do_uninstall", whole)
     (warning,) = [line for line in lines if line.startswith("warning")]
     assert code == 0 and "/run/firebreak is in use" in warning and "next boot" in warning
-    assert not (tmp_path / "opt/firebreak").exists()
-    busy = (
-        'rm() { case "$*" in *run/firebreak) return 1 ;; *) command rm "$@" ;; esac; }; '
-        "purge=yes; do_uninstall"
-    )
-    assert bash(LIVE.replace("run-firebreak", "no-such") + busy, tmp_path)[0] == 0
-    assert removed_users(tmp_path) == ["firebreak-upstream", "firebreak"]
+    assert not (whole / "opt/firebreak").exists()
+    busy = 'rm() { case "$*" in *run/firebreak) return 1 ;; *) command rm "$@" ;; esac; }; '
+    live = LIVE.replace("run-firebreak", "no-such")
+    assert bash(f"{live}{busy} purge=yes; do_uninstall", whole)[0] == 0
+    assert removed_users(whole) == ["firebreak-upstream", "firebreak"]
 
 
 @pytest.mark.parametrize("command", ["check_target() { :; }; do_install", "do_uninstall"])
-def test_a_second_installer_or_uninstaller_does_not_wait(command, tmp_path):
-    whole(tmp_path)
-    code, lines = bash(f"exec 8<{tmp_path}/opt/firebreak; flock 8; {command}", tmp_path)
-    assert code == 3 and lines == [f"flash.sh: another installation into {tmp_path} is running"]
-    assert (tmp_path / SERVICE).exists()
+def test_a_second_installer_or_uninstaller_does_not_wait(command, whole):
+    code, lines = bash(f"exec 8<{whole}/opt/firebreak; flock 8; {command}", whole)
+    assert code == 3 and lines == [f"flash.sh: another installation into {whole} is running"]
+    assert (whole / SERVICE).exists()
 
 
-def test_purge_leaves_nothing(tmp_path):
-    whole(tmp_path)
-    assert bash("purge=yes; do_uninstall", tmp_path)[0] == 0
-    assert left(tmp_path) == [] and set(removed_users(tmp_path)) == {
-        "firebreak",
-        "firebreak-upstream",
-    }
+def test_purge_leaves_nothing(whole):
+    assert bash("purge=yes; do_uninstall", whole)[0] == 0
+    assert (left(whole), len(removed_users(whole))) == ([], 2)
+    assert set(removed_users(whole)) == {"firebreak", "firebreak-upstream"}
 
 
 def unit(name):
