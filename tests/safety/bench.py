@@ -73,7 +73,31 @@ def disarm(evaluator, image, indices):
     evaluator.build(image, image_map)
 
 
-class Bench:
+class Inputs:
+    """What a test stores in the arrays of `kernel`, in chains."""
+
+    def set(self, signal, value):
+        self.kernel.inp[signal] = value
+        return self
+
+    def set_rack(self, signal, value, rack=0):
+        return self.set(self.kernel.layout.rack_input(rack, signal), value)
+
+    def set_unit(self, signal, value, unit=0):
+        return self.set(self.kernel.layout.unit_input(unit, signal), value)
+
+    def silence(self, *groups):
+        """Let groups send nothing from now on."""
+        self.silent |= set(groups)
+        return self
+
+    def speak(self):
+        """Let all groups send again."""
+        self.silent.clear()
+        return self
+
+
+class Bench(Inputs):
     """A kernel with healthy inputs; relays and contactors follow its outputs."""
 
     def __init__(self, image=None, **topology):
@@ -93,12 +117,6 @@ class Bench:
                 self.set_rack(signal, value, rack)
             for module in range(self.layout.modules):
                 self.set_rack(s.MODULE_TEMPERATURE_DDEGC + module, 250 + module % 4, rack)
-
-    def set_rack(self, signal, value, rack=0):
-        self.inp[self.layout.rack_input(rack, signal)] = value
-
-    def set_unit(self, signal, value, unit=0):
-        self.inp[self.layout.unit_input(unit, signal)] = value
 
     def unit(self, signal, unit=0):
         return self.out[self.layout.unit_output(unit, signal)]

@@ -1,6 +1,6 @@
 """The features of a kernel that is never stepped."""
 
-from bench import default_image
+from bench import Inputs, default_image
 
 from safety import matrix as m, parameters as p, signals as s
 from safety.kernel import Kernel
@@ -8,7 +8,7 @@ from safety.kernel import Kernel
 RACK_INPUTS = [row[0] for row in s.RACK_INPUTS]
 
 
-class Desk:
+class Desk(Inputs):
     """Inputs and freshness by hand. changed: parameters by name."""
 
     def __init__(self, units=1, racks=1, modules=15, **changed):
@@ -19,10 +19,6 @@ class Desk:
         self.features, self.layout = self.kernel.features, self.kernel.layout
         self.inp, self.out, self.modules = self.kernel.inp, self.kernel.out, modules
         self.silent = set()
-
-    def silence(self, *groups):
-        self.silent |= set(groups)
-        return self
 
     def step(self, steps=1, elapsed=1):
         for _ in range(steps):
@@ -35,9 +31,7 @@ class Desk:
         """Let a group of a rack be silent for longer than it may."""
         return self.silence(self.layout.rack_group(rack, group)).step(26)
 
-    def rack(self, signal, value, rack=0):
-        self.inp[self.layout.rack_input(rack, signal)] = value
-        return self
+    rack = Inputs.set_rack
 
     def put(self, rack=0, **values):
         for name, value in values.items():

@@ -1,6 +1,6 @@
 """A permit on its own: states, ages, reports and demands by hand."""
 
-from bench import default_image
+from bench import Inputs, default_image
 
 from safety import contactors as c, permit, signals as s
 from safety.kernel import Kernel
@@ -9,7 +9,7 @@ INHIBITED, READY, CLOSING, RUNNING, STOPPING, TRIPPED = range(6)
 ZERO_MA, LOAD_MA = 6999, 7000  # 5 % of 140 A
 
 
-class Desk:
+class Desk(Inputs):
     """A permit whose kernel is never stepped: states, ages, reports and demands are set by hand."""
 
     def __init__(self, racks=1, units=1, image=None):
@@ -20,23 +20,22 @@ class Desk:
         self.inp[s.LOCK_OUT_OK] = 1
         self.ages.seen[:] = b"\1" * self.layout.groups
         for rack in range(racks):
-            self.rack(s.CELLS_ONLINE, 240, rack)
-            self.rack(s.RACK_VOLTAGE_MV, 790_000, rack)
+            self.rack(s.CELLS_ONLINE, 240, rack).rack(s.RACK_VOLTAGE_MV, 790_000, rack)
 
-    def rack(self, signal, value, rack=0):
-        self.inp[self.layout.rack_input(rack, signal)] = value
+    rack = Inputs.set_rack
 
     def know(self, group, known):
         self.ages.ticks[group] = 0 if known else self.ages.budget_ticks[group] + 1
+        return self
 
     def current(self, kind, rack=0):
         """The rack's current: "zero", "load", or "unknown" (and high, if it were known)."""
         self.rack(s.RACK_CURRENT_MA, ZERO_MA if kind == "zero" else -LOAD_MA, rack)
-        self.know(self.layout.rack_group(rack, s.G_BMS_PACK), kind != "unknown")
+        return self.know(self.layout.rack_group(rack, s.G_BMS_PACK), kind != "unknown")
 
     def pcs_current(self, kind):
-        self.inp[self.layout.unit_input(0, s.PCS_DC_CURRENT_MA)] = 5000 if kind == "zero" else -5001
-        self.know(self.layout.unit_group(0, s.G_PCS_MEASURE), kind != "unknown")
+        self.set_unit(s.PCS_DC_CURRENT_MA, 5000 if kind == "zero" else -5001)
+        return self.know(self.layout.unit_group(0, s.G_PCS_MEASURE), kind != "unknown")
 
     def update(self, pcs=0, dc=0, elapsed=1):
         """One step; returns (state, PCS enable, contactor supply)."""
@@ -63,4 +62,4 @@ def arrange_one(desk, state):
     desk.permit.contactors.step[0] = {INHIBITED: c.OPEN, READY: c.OPEN, CLOSING: c.CLOSING}.get(
         state, c.CLOSED
     )
-    desk.current("zero" if state in (INHIBITED, READY) else "load")
+    return desk.current("zero" if state in (INHIBITED, READY) else "load")

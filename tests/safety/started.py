@@ -52,6 +52,11 @@ class Plant(Bench):
     def load(self, current_mA):
         for rack in range(self.layout.racks):
             self.set_rack(s.RACK_CURRENT_MA, current_mA, rack)
+        return self
+
+    def hold(self, at, value):
+        self.held[at] = value
+        return self
 
     def instance(self, name):
         """Index of the last instance of a stage (of the last rack)."""

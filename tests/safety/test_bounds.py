@@ -80,9 +80,7 @@ def demanding(bench, elapsed=1, permitted=True, **levels):
 )
 def test_the_weakest_rack_decides(signal, value, left, names):
     for rack in range(3):
-        bench = running(racks=3)
-        bench.set_rack(signal, value, rack)
-        bench.step(2)
+        bench = running(racks=3).set_rack(signal, value, rack).step(2)
         assert (tuple(both(bench)), " ".join(reasons(bench))) == (left, names)
 
 
@@ -96,8 +94,7 @@ def test_the_silent_rack_decides(rack):
 @pytest.mark.parametrize("signal", [s.CHARGE_CURRENT_MA_MAX, s.DISCHARGE_CURRENT_MA_MAX])
 @pytest.mark.parametrize("allowed_mA", [140_000, 140_100, 500_000])
 def test_a_bms_cannot_widen_the_rating_of_its_rack(signal, allowed_mA):
-    bench = running()
-    bench.set_rack(signal, allowed_mA)
+    bench = running().set_rack(signal, allowed_mA)
     assert left_W(bench.step(), b.L_BMS_CURRENT) == ONE_RACK_W
 
 
@@ -112,9 +109,7 @@ def test_a_bms_cannot_widen_the_rating_of_its_rack(signal, allowed_mA):
     s.SOC_PERMILLE 1000 0 1000 | s.SOC_PERMILLE 30 1000 1000 | s.SOC_PERMILLE 29 1000 966
     s.SOC_PERMILLE 1 1000 33 | s.SOC_PERMILLE 0 1000 0""")
 def test_cold_and_state_of_charge(signal, value, charge, discharge):
-    bench = running(racks=3)
-    bench.set_rack(signal, value, 1)
-    bench.step()
+    bench = running(racks=3).set_rack(signal, value, 1).step()
     index, name = (b.L_SOC_TAPER, "soc_taper")
     if signal != s.SOC_PERMILLE:
         index, name = (b.L_TEMPERATURE_TAPER, "temperature_taper")
@@ -153,9 +148,7 @@ def test_racks_that_tell_nothing_taper_nothing_but_have_a_state_of_charge():
     bench.silent |= {bench.layout.rack_group(0, group) for group in groups}
     for signal, value in ((s.CELL_VOLTAGE_MV_MIN, 0), (s.CELL_VOLTAGE_MV_MAX, 10_000)):
         bench.set_rack(signal, value)
-    bench.set_rack(s.MODULE_TEMPERATURE_DDEGC, -600)
-    bench.set_rack(s.SOC_PERMILLE, 985)
-    bench.run()
+    bench.set_rack(s.MODULE_TEMPERATURE_DDEGC, -600).set_rack(s.SOC_PERMILLE, 985).run()
     assert left_W(bench, b.L_CELL_VOLTAGE_TAPER) == [RATED_W] * 2
     assert left_W(bench, b.L_TEMPERATURE_TAPER) == [RATED_W] * 2
     assert left_W(bench, b.L_SOC_TAPER) == [ONE_RACK_W[0] // 2, RATED_W]
@@ -301,12 +294,10 @@ def test_a_rack_in_another_state_than_commanded_does_not_count(closes_again):
     """The command of the first stays until row 39 opens it in order."""
     bench = running(racks=2)
     at, both_racks_W = bench.rack_at(s.CONTACTOR_STATE, 1), limit_W(bench, CHARGE, b.L_BMS_CURRENT)
-    bench.held[at] = s.CONTACTOR_OPEN
-    bench.set_rack(s.RACK_CURRENT_MA, 0 if closes_again else 50_000, 1)
+    bench.hold(at, s.CONTACTOR_OPEN).set_rack(s.RACK_CURRENT_MA, 0 if closes_again else 50_000, 1)
     bench.step(2)
     if closes_again:
-        bench.held[at] = s.CONTACTOR_CLOSED
-        bench.step(5)
+        bench.hold(at, s.CONTACTOR_CLOSED).step(5)
     assert bench.rack(s.CONTACTOR_CLOSE_OK, 1) == (not closes_again)
     assert limit_W(bench, CHARGE, b.L_BMS_CURRENT) == both_racks_W // 2
 

@@ -35,8 +35,7 @@ def test_a_direct_feature_is_known_by_its_own_group_only(name):
         1, elapsed=ticks(60_000)
     )
     assert desk.of(feature)[1] == KNOWN
-    desk.silent.clear()
-    desk.step().silence(group)
+    desk.speak().step().silence(group)
     budget = desk.features.ages.budget_ticks[group]
     if group == s.G_LOCAL:
         assert desk.step(1, elapsed=1_000_000).of(feature)[1] == KNOWN
@@ -151,8 +150,7 @@ def test_on_the_ups_means_without_mains():
 def test_energised_while_supplied_or_while_any_rack_does_not_say_open(supply, first, second):
     desk = Desk(racks=2)
     desk.out[s.CONTACTOR_SUPPLY_OK] = supply
-    desk.rack(s.CONTACTOR_STATE, first, 0)
-    desk.rack(s.CONTACTOR_STATE, second, 1)
+    desk.rack(s.CONTACTOR_STATE, first, 0).rack(s.CONTACTOR_STATE, second, 1)
     assert desk.step().of(m.F_ENERGISED) == (1 if supply or first or second else 0, KNOWN)
 
 
@@ -181,8 +179,7 @@ def test_the_rack_that_differs_most_counts(racks_mV, differ_mV):
 def test_each_bus_is_compared_with_its_own_racks():
     desk = bus((790_000, 780_000, 787_000, 790_000), units=2)
     assert [mismatch(desk, unit) for unit in range(2)] == [(3000, KNOWN), (10_000, KNOWN)]
-    desk.inp[desk.layout.unit_input(1, s.PCS_DC_VOLTAGE_MV)] = 780_000
-    desk.step()
+    desk.set(desk.layout.unit_input(1, s.PCS_DC_VOLTAGE_MV), 780_000).step()
     assert [mismatch(desk, unit) for unit in range(2)] == [(3000, KNOWN), (10_000, KNOWN)]
 
 

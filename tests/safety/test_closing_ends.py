@@ -24,8 +24,7 @@ def closing_under(current_mA, way):
     desk.inp[s.PERMIT_1_CLOSED] = desk.inp[s.PERMIT_2_CLOSED] = 1
     desk.rack(s.CONTACTOR_STATE, s.CONTACTOR_CLOSED)
     desk.permit.contactors.step[0] = c.CLOSED
-    desk.rack(s.RACK_CURRENT_MA, current_mA)
-    desk.rack(s.CONTACTOR_STATE, s.CONTACTOR_PRECHARGE, 1)
+    desk.rack(s.RACK_CURRENT_MA, current_mA).rack(s.CONTACTOR_STATE, s.CONTACTOR_PRECHARGE, 1)
     desk.permit.contactors.step[1] = c.FAULT if way == "contactor fault" else c.CLOSING
     if way == "no evidence":
         desk.rack(s.CELLS_ONLINE, 239, 1)
@@ -77,8 +76,7 @@ def test_under_a_current_it_is_a_stop_that_starts_no_converter(way, current_mA, 
     assert desk.update(*desk.way) == (STOPPING, 0, 0)
     assert desk.permit.tried[0] == tried + (way not in WITHDRAWN)
     for rack in range(2):
-        desk.rack(s.CONTACTOR_STATE, s.CONTACTOR_OPEN, rack)
-        desk.rack(s.RACK_CURRENT_MA, 0, rack)
+        desk.rack(s.CONTACTOR_STATE, s.CONTACTOR_OPEN, rack).rack(s.RACK_CURRENT_MA, 0, rack)
     assert desk.update(*desk.way) == (INHIBITED, 0, 0)
 
 

@@ -36,9 +36,7 @@ def fan_course(bench, steps):
     '11' s.GAS_1_LFL_PERMILLE 100 2000 | '12a' s.GAS_1_LFL_PERMILLE 250 0
     '2' s.FIRE_ALARM_OK 0 200""")
 def test_a_fan_started_by_gas_or_fire_yields_for_the_hold_off(row, signal, value, wait):
-    bench = holding()
-    bench.inp[signal] = value
-    bench.step(max(1, ticks(wait)))
+    bench = holding().set(signal, value).step(max(1, ticks(wait)))
     assert row in bench.standing() and bench.out[s.FAN_ON] == 1
     assert fan_course(release(bench), 40) == [0] * HOLD_OFF_TICKS + [1] * 20
 
@@ -54,10 +52,8 @@ def test_late_steps_count_in_full(elapsed, off):
 
 
 def test_the_next_release_has_a_hold_off_of_its_own():
-    bench = release(holding()).step(40)
-    bench.inp[s.SUPPRESSION_OK] = 1
-    bench.step(ticks(5000)).key_reset().step()
-    bench.inp[s.KEY_RUN_OK] = 1
+    bench = release(holding()).step(40).set(s.SUPPRESSION_OK, 1)
+    bench.step(ticks(5000)).key_reset().step().set(s.KEY_RUN_OK, 1)
     assert bench.step().standing() == [] and bench.out[s.FAN_ON] == 0
     assert fan_course(release(bench), 30) == [0] * HOLD_OFF_TICKS + [1] * 10
 
@@ -145,8 +141,7 @@ def test_a_kernel_without_converters_and_racks_runs():
 def test_it_trips_the_rows_of_the_cabinet(signal, value, name):
     bench = Plant(units=0, racks=0).step(30)
     row = next(stage for stage in CABINET_STAGES if stage[m.S_ID] == name)
-    bench.inp[signal] = value
-    bench.wait(max(1, ticks(row[m.S_SET_MS])))
+    bench.set(signal, value).wait(max(1, ticks(row[m.S_SET_MS])))
     assert name in bench.standing()
     assert bench.step().out[s.STATE] == s.TRIPPED
     if row[m.S_DEMAND][m.D_PCS] == m.PCS_STOP:

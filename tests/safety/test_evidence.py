@@ -1,7 +1,7 @@
 """The start checklist: every item alone, their order, the counting, and what is not asked."""
 
 import pytest
-from bench import default_image
+from bench import Inputs, default_image
 from text_cases import cases
 
 from safety import evidence as e, matrix as m, parameters as p, signals as s
@@ -11,7 +11,7 @@ from safety.kernel import Kernel
 AT_REST = 6  # contactors, current, relays, voltages, causes, waiting
 
 
-class Checklist:
+class Checklist(Inputs):
     """The evidence of a complete cabinet at rest; ages and inputs by hand."""
 
     def __init__(self, units=1, racks=2, rack_words=(), **fitted):
@@ -25,14 +25,13 @@ class Checklist:
         self.ages.seen[:] = b"\1" * self.layout.groups
         self.inp[s.LOCK_OUT_OK] = 1
         for rack in range(racks):
-            self.rack(s.CELLS_ONLINE, 240, rack)
-            self.rack(s.RACK_VOLTAGE_MV, 790_000, rack)
+            self.rack(s.CELLS_ONLINE, 240, rack).rack(s.RACK_VOLTAGE_MV, 790_000, rack)
 
-    def rack(self, signal, value, rack=0):
-        self.inp[self.layout.rack_input(rack, signal)] = value
+    rack = Inputs.set_rack
 
     def lose(self, group):
         self.ages.ticks[group] = self.ages.budget_ticks[group] + 1
+        return self
 
     def count(self, name):
         """Let the last instance of a stage have seen its cause in one step."""
@@ -40,6 +39,7 @@ class Checklist:
         names = [m.STAGES[stage][m.S_ID] for stage in evaluator.stage]
         index = max(at for at, each in enumerate(names) if each == name)
         evaluator.set_count[index] = evaluator.busy[evaluator.block[index]] = 1
+        return self
 
     def open_gates(self):
         features = self.kernel.features
@@ -127,8 +127,7 @@ NOT_FITTED = (
 def test_equipment_not_fitted_is_neither_asked_nor_counted(fitted, unasked):
     total = TOTAL - len(unasked)
     for group, name in enumerate(s.CABINET_GROUPS[:-1]):
-        checklist = Checklist(**fitted)
-        checklist.lose(group)
+        checklist = Checklist(**fitted).lose(group)
         missing = name not in unasked
         assert (checklist.find()[0] != e.I_NONE) == missing, name
         assert checklist.find()[1:] == (total - (1 if missing else 0), total)
@@ -164,8 +163,7 @@ def test_cells_online_are_exactly_those_of_the_rack(reported, online, missing):
 )
 @pytest.mark.parametrize("rack", range(2))
 def test_every_rack_is_open_and_carries_less_than_five_percent(signal, value, reason, rack):
-    checklist = Checklist()
-    checklist.rack(signal, value, rack)
+    checklist = Checklist().rack(signal, value, rack)
     assert checklist.find()[0] == reason
 
 
@@ -189,8 +187,7 @@ def test_voltages_of_the_racks_on_each_bus(units, changed, reason):
 
 @pytest.mark.parametrize("stage", m.STAGES, ids=[stage[m.S_ID] for stage in m.STAGES])
 def test_a_cause_that_would_keep_it_open_is_waited_for(stage):
-    checklist = Checklist()
-    checklist.open_gates().count(stage[m.S_ID])
+    checklist = Checklist().open_gates().count(stage[m.S_ID])
     holds = stage[m.S_DEMAND][m.D_DC] or stage[m.S_DEMAND][m.D_PCS]
     assert checklist.find()[0] == (e.I_CAUSE if holds else e.I_NONE)
     assert checklist.find(at_rest=False)[0] == e.I_NONE, "what begins later is debounced"

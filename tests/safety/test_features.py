@@ -30,9 +30,7 @@ def test_discrepancy_needs_both_modules(first, second, differ):
 def test_the_older_of_two_groups_counts_and_one_never_seen_does_not(feature, pair):
     desk = Desk().silence(*pair).step(100)
     assert desk.of(feature) == (0, IN_PART), "nor does its silence show that it is well"
-    desk.silent.clear()
-    desk.step().silence(pair[0]).step(3)
-    desk.silence(pair[1]).step(2)
+    desk.speak().step().silence(pair[0]).step(3).silence(pair[1]).step(2)
     assert desk.of(feature) == (5 * 20, KNOWN)
     desk.silent.discard(pair[0])
     assert desk.step().of(feature) == (3 * 20, KNOWN)
@@ -46,8 +44,7 @@ def test_frozen_words(signal, group):
     assert desk.of(m.F_METER_FROZEN_MS) == (0, IN_PART)
     desk.silent.discard(group)
     for word in (7, 8, 8, 8):
-        desk.inp[signal] = word
-        desk.step()
+        desk.set(signal, word).step()
     assert desk.of(m.F_METER_FROZEN_MS) == (2 * 20, IN_PART)
     assert desk.step(1, elapsed=10).of(m.F_METER_FROZEN_MS) == (12 * 20, IN_PART)
     desk.silence(group)
@@ -165,8 +162,7 @@ def test_current_beyond_the_limit(rated_mA, limit_mA, current_mA, over_105_mA, o
     desk, charging = Desk(rated_current_mA=rated_mA), current_mA < 0
     desk.rack(s.CHARGE_CURRENT_MA_MAX, limit_mA if charging else 0)
     desk.rack(s.DISCHARGE_CURRENT_MA_MAX, 0 if charging else limit_mA)
-    desk.rack(s.RACK_CURRENT_MA, current_mA)
-    desk.step()
+    desk.rack(s.RACK_CURRENT_MA, current_mA).step()
     assert desk.of_rack(m.F_CURRENT_OVER_105_MA) == (over_105_mA, KNOWN)
     assert desk.of_rack(m.F_CURRENT_OVER_110_MA) == (over_110_mA, KNOWN)
     # charging beyond the larger of 2 A and 1 % of rated
@@ -192,8 +188,7 @@ def test_power_beyond_the_limit(rated_W, power_W, excess_W):
     desk.image[desk.map.unit + len(p.UNIT_PARAMETERS) + p.U_RATED_W] = rated_W
     desk.out[desk.layout.unit_output(1, s.DISCHARGE_W_MAX)] = 100_000
     desk.out[desk.layout.unit_output(1, s.CHARGE_W_MAX)] = 90_000
-    desk.inp[desk.layout.unit_input(1, s.PCS_POWER_W)] = power_W
-    desk.step()
+    desk.set(desk.layout.unit_input(1, s.PCS_POWER_W), power_W).step()
     assert desk.of(m.F_PCS_EXCESS_W, s.UNIT, 1) == (excess_W, KNOWN)
     desk.silence(desk.layout.unit_group(1, s.G_PCS_MEASURE)).step(ticks(2000) + 1)
     assert desk.of(m.F_PCS_EXCESS_W, s.UNIT, 1)[1] == UNKNOWN
@@ -268,8 +263,7 @@ def test_budgets_come_from_the_parameters_and_round_up(parameter):
 def test_nothing_is_known_before_it_was_seen_and_the_local_group_never_grows_old():
     desk = Desk().silence(*range(50)).step(3)
     assert not any(desk.features.ages.known(group) for group in range(desk.layout.groups))
-    desk.silent.clear()
-    desk.step().silence(*range(50)).step(2000, elapsed=1_000_000)
+    desk.speak().step().silence(*range(50)).step(2000, elapsed=1_000_000)
     assert [desk.features.ages.known(group) for group in range(desk.layout.groups)].count(1) == 1
     assert desk.features.ages.known(s.G_LOCAL)
     assert max(desk.step().features.ages.ticks) == s.TICKS_MAX < 1 << 30
@@ -279,8 +273,6 @@ def test_the_oldest_of_a_block_is_its_oldest_group_and_nothing_while_all_are_fre
     bench = running(racks=2)
     oldest = bench.kernel.features.ages.oldest_ticks
     assert list(oldest) == [0, 0, 0]
-    bench.silent.add(bench.layout.rack_group(0, s.G_BMS_STATE))
-    bench.step(3)
-    bench.silent.add(bench.layout.rack_group(0, s.G_BMS_CELLS))
-    bench.step(2)
+    bench.silence(bench.layout.rack_group(0, s.G_BMS_STATE)).step(3)
+    bench.silence(bench.layout.rack_group(0, s.G_BMS_CELLS)).step(2)
     assert list(oldest) == [0, 5, 0]

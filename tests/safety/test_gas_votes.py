@@ -120,8 +120,7 @@ def test_the_reading_of_a_faulty_detector_counts_and_clears_nothing():
     desk.step()
     assert desk.of(m.F_OFFGAS_PPM_MAX) == (10_000, IN_PART)
     assert desk.of(m.F_OFFGAS_PPM_SECOND)[1] == UNKNOWN
-    desk.inp[s.OFFGAS_1_PPM] = 70
-    desk.step()
+    desk.set(s.OFFGAS_1_PPM, 70).step()
     # a faulty one may hide gas: it clears nothing
     assert desk.of(m.F_OFFGAS_PPM_SECOND) == (70, IN_PART)
 

@@ -248,9 +248,7 @@ def test_cold_racks_heat_too(risen_ddegC, rises):
     0 0 | 999 0 | 9999 0 | 10_000 9 | -10_999 9 | 140_000 1764 | -140_999 1764
     3_000_000 810_000""")
 def test_heat_of_the_current_is_never_taken_too_high(current_mA, heat_uK):
-    desk = Desk()
-    desk.rack(s.RACK_CURRENT_MA, current_mA)
-    desk.step(SECOND)
+    desk = Desk().rack(s.RACK_CURRENT_MA, current_mA).step(SECOND)
     assert desk.features.racks.heating.place[1] == heat_uK
     assert heat_uK <= Fraction(current_mA**2 * HEATING_NK, 10**9)
 
@@ -258,11 +256,9 @@ def test_heat_of_the_current_is_never_taken_too_high(current_mA, heat_uK):
 def test_heat_of_the_largest_current_stays_in_range():
     desk = Desk()
     desk.image[desk.map.rack + p.R_HEATING_NK_PER_A2S] = 1000
-    desk.rack(s.RACK_CURRENT_MA, 3_000_000)
-    desk.step(40, elapsed=SECOND)
+    desk.rack(s.RACK_CURRENT_MA, 3_000_000).step(40, elapsed=SECOND)
     assert desk.features.racks.heating.place[1] == 30 * 9_000_000 < s.INT_MAX
-    desk.rack(s.RACK_CURRENT_MA, 0)
-    desk.step(30, elapsed=SECOND)
+    desk.rack(s.RACK_CURRENT_MA, 0).step(30, elapsed=SECOND)
     assert desk.features.racks.heating.place[1] == 0
 
 

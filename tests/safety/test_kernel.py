@@ -214,8 +214,7 @@ def test_every_array_that_changes_is_carried_over():
 
 
 def test_a_stop_in_the_very_first_steps_is_seen():
-    bench = Plant()
-    bench.inp[s.ESTOP_1_OK] = 0
+    bench = Plant().set(s.ESTOP_1_OK, 0)
     assert bench.step().standing() == ["1a"]
     assert [bench.out[at] for at in (s.STATE, s.HORN_ON, s.SUPERVISORY_OK)] == [s.INHIBITED, 1, 0]
 
@@ -315,9 +314,7 @@ def test_a_latch_of_the_last_run_comes_before_a_trip_in_the_first_step():
 def test_a_controlled_stop_is_a_ramp_of_every_unit():
     bench = running(units=2, racks=4)
     before_W = [bench.unit(s.DISCHARGE_W_MAX, unit) for unit in range(2)]
-    bench.load(100_000)
-    bench.inp[s.RUN_REQUEST] = 0
-    bench.step()
+    bench.load(100_000).set(s.RUN_REQUEST, 0).step()
     for unit in range(2):
         assert 0 < bench.unit(s.DISCHARGE_W_MAX, unit) < before_W[unit]
     bench.step(100)
@@ -326,8 +323,7 @@ def test_a_controlled_stop_is_a_ramp_of_every_unit():
 
 
 def test_obligations_need_a_fresh_grid_meter_and_no_load_meter():
-    bench = running()
-    bench.silent.add(s.G_METER_LOAD)
+    bench = running().silence(s.G_METER_LOAD)
     assert bench.step(60).out[s.OBLIGATIONS_OK] == 1
     bench.silent.add(s.G_METER_GRID)
     assert (bench.step(25).out[s.OBLIGATIONS_OK], bench.step().out[s.OBLIGATIONS_OK]) == (1, 0)

@@ -219,22 +219,17 @@ def test_how_long_a_cause_must_be_gone_is_a_parameter(clear_ms):
 # -- through the kernel
 def test_first_out_moves_to_the_next_latch_and_vanishes_with_the_last():
     bench = running()
-    bench.silent.add(bench.layout.rack_group(0, s.G_BMS_CELLS))
-    bench.wait(ticks(1000))
+    bench.silence(bench.layout.rack_group(0, s.G_BMS_CELLS)).wait(ticks(1000))
     assert bench.out[s.FIRST_OUT_INSTANCE] == bench.instance(REMOTE_ROW)
-    bench.inp[s.FIRE_ALARM_OK] = 0
-    bench.step(10)
+    bench.set(s.FIRE_ALARM_OK, 0).step(10)
     # the first one stays the first
     assert bench.out[s.FIRST_OUT_INSTANCE] == bench.instance(REMOTE_ROW)
-    bench.silent.clear()
-    bench.inp[s.FIRE_ALARM_OK] = 1
-    bench.step(CLEAR + 60)
+    bench.speak().set(s.FIRE_ALARM_OK, 1).step(CLEAR + 60)
     assert (bench.reset().step().out[s.RESET_RESULT], bench.standing()) == (DONE, [KEY_ROW])
     assert bench.out[s.FIRST_OUT_INSTANCE] == bench.instance(KEY_ROW)
     assert bench.out[s.FIRST_OUT] == [stage[m.S_ID] for stage in m.STAGES].index(KEY_ROW)
     assert bench.key_reset().step().out[s.RESET_RESULT] == DONE
-    bench.inp[s.KEY_RUN_OK] = 1
-    bench.step()
+    bench.set(s.KEY_RUN_OK, 1).step()
     assert bench.out[s.FIRST_OUT] == bench.out[s.FIRST_OUT_INSTANCE] == -1
     assert bench.out[s.LATCHED_COUNT] == bench.out[s.ACTIVE_COUNT] == bench.out[s.CAUSE_MASK] == 0
     bench.inp[s.ESTOP_1_OK] = 0

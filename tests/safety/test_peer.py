@@ -33,11 +33,11 @@ class Pair:
         self.peer = pe.Peer(image, image_map, self.receiver, IMAGE_CRC, TABLE_CRC)
         self.sender = c.Sender(f.CHANNEL_A, IMAGE_CRC, TABLE_CRC)
         self.bits, self.known = CLOSED, CLOSED
-        self.put(f.SIGNAL_BITS, CLOSED)
-        self.put(f.KNOWN_BITS, CLOSED)
+        self.put(f.SIGNAL_BITS, CLOSED).put(f.KNOWN_BITS, CLOSED)
 
     def put(self, field, value):
         self.sender.frame.put(field, value)
+        return self
 
     def send(self):
         if self.receiver.feed(self.sender.finish(), f.FRAME_BYTES):
@@ -131,8 +131,7 @@ def test_a_new_peer_and_one_that_forgets_count_from_zero():
 def test_the_other_permits_only_with_its_vote():
     pair = _paired()
     assert not pair.peer.permits()
-    pair.put(f.VOTE, 1)
-    pair.step()
+    pair.put(f.VOTE, 1).step()
     assert pair.peer.permits()
     pair.step(EXPIRY_TICKS, frame=False)
     assert not pair.peer.permits()
@@ -178,8 +177,7 @@ def test_a_window_may_begin_at_an_uptime_of_zero():
 @pytest.mark.parametrize("told_ticks", [WINDOW_TICKS + 6, WINDOW_TICKS - 6, 0])
 @pytest.mark.parametrize("begins", range(0, WINDOW_TICKS, 50))
 def test_a_wrong_clock_is_noticed_within_three_windows(told_ticks, begins):
-    pair = _paired()
-    pair.step(begins)
+    pair = _paired().step(begins)
     reasons = [_windows(pair, told_ticks) for _ in range(3)]
     assert reasons[0] == pe.OK and reasons[2] == pe.CLOCKS_DIFFER
 
@@ -188,14 +186,12 @@ def test_late_steps_stay_within_small_integers():
     """Of a step that is later than can be counted the rest is the other's lead."""
     pair = _paired()
     for _ in range(5):
-        pair.step(elapsed=1_000_000, told=0)
-        pair.step(elapsed=1_000_000, told=f.UPTIME_MASK)
+        pair.step(elapsed=1_000_000, told=0).step(elapsed=1_000_000, told=f.UPTIME_MASK)
     pair.bits ^= 1
     pair.step(2000, elapsed=1_000_000, frame=False)
     assert pair.peer.age_ticks <= 1_000_000_000 and abs(pair.peer.drift_permille) <= 1000
     assert pair.peer.disagree_ticks == s.TICKS_MAX
-    pair = _paired()
-    pair.step(elapsed=pe.OWN_TICKS_MAX)
+    pair = _paired().step(elapsed=pe.OWN_TICKS_MAX)
     assert pair.peer.drift_permille == 0
     pair.step(elapsed=2 * pe.OWN_TICKS_MAX)
     assert pair.peer.drift_permille == 1000

@@ -86,8 +86,7 @@ def arrange(desk, state, facts):
     desk.inp[s.LOCK_OUT_OK] = facts["evidence"]
     desk.inp[s.RUN_REQUEST], desk.inp[s.ARMED_STORED] = facts["run"], facts["armed"]
     desk.inp[s.PERMIT_1_CLOSED] = 0 if at_rest else facts["relay"]
-    desk.inp[s.PERMIT_2_CLOSED] = 0 if at_rest else 1
-    desk.know(s.G_IO_1, facts["io_known"])
+    desk.set(s.PERMIT_2_CLOSED, 0 if at_rest else 1).know(s.G_IO_1, facts["io_known"])
     is_open = at_rest or facts["all_open"]
     for rack in range(2):
         desk.rack(s.CONTACTOR_STATE, s.CONTACTOR_OPEN if is_open else s.CONTACTOR_CLOSED, rack)
@@ -146,16 +145,13 @@ def may_open(pcs, dc, rack_carries, pcs_carries, waited):
 @pytest.mark.parametrize("rack_carries", CURRENTS)
 @pytest.mark.parametrize("pcs_carries", CURRENTS)
 def test_when_a_trip_opens(rack_carries, pcs_carries):
-    desk = Desk()
-    desk.inp[s.RUN_REQUEST] = 1
+    desk = Desk().set(s.RUN_REQUEST, 1)
     waits = (0, 1, 9, 10, 11, 99, 100, 101, 249, 250, 100_000)
     for pcs, dc, waited in itertools.product(range(3), range(5), waits):
         if not stops(pcs, dc):
             continue
         arrange_one(desk, TRIPPED)
-        desk.at(TRIPPED, waited=waited - 1)
-        desk.current(rack_carries)
-        desk.pcs_current(pcs_carries)
+        desk.at(TRIPPED, waited=waited - 1).current(rack_carries).pcs_current(pcs_carries)
         if waited == 0:
             desk.at(RUNNING)
         desk.out[s.PCS_ENABLE_OK] = 1
@@ -173,12 +169,10 @@ def test_a_stop_opens_only_with_a_lock_out_or_a_stop_request(unasked, waited, ca
     """Row 38b lasts for as long as its sensor is broken: nobody could work on the cabinet."""
     desk = Desk()
     arrange_one(desk, TRIPPED)
-    desk.at(TRIPPED, waited=waited - 1)
-    desk.current(carries)
+    desk.at(TRIPPED, waited=waited - 1).current(carries)
     desk.inp[s.RUN_REQUEST] = desk.inp[s.LOCK_OUT_OK] = 1
     assert desk.update(m.PCS_STOP, dc) == (TRIPPED, 0, 1)
-    desk.at(TRIPPED, waited=waited - 1)
-    desk.inp[unasked] = 0
+    desk.at(TRIPPED, waited=waited - 1).set(unasked, 0)
     assert desk.update(m.PCS_STOP, dc) == (TRIPPED, 0, 0 if opens else 1)
 
 
@@ -192,13 +186,9 @@ def test_when_a_controlled_stop_opens(carries, opens):
 
 
 def test_gas_at_25_pct_never_opens_under_load():
-    bench = running()
-    bench.load(100_000)
-    bench.inp[s.GAS_1_LFL_PERMILLE] = 250
-    bench.step()
+    bench = running().load(100_000).set(s.GAS_1_LFL_PERMILLE, 250).step()
     assert bench.out[s.PCS_ENABLE_OK] == 0 and bench.out[s.FAN_ON] == 1
-    bench.inp[s.ESTOP_1_OK] = 0
-    bench.wait(ticks(60_000))
+    bench.set(s.ESTOP_1_OK, 0).wait(ticks(60_000))
     assert bench.out[s.CONTACTOR_SUPPLY_OK] == 1, "row 12 waits for zero current without limit"
     bench.load(6_999)
     assert bench.step().out[s.CONTACTOR_SUPPLY_OK] == 0
@@ -226,8 +216,7 @@ def test_zero_current_means_every_rack(kinds):
     """A rack that carries current outranks one that is not known."""
     desk = Desk(racks=3)
     for rack, kind in enumerate(kinds):
-        desk.rack(s.CONTACTOR_STATE, s.CONTACTOR_CLOSED, rack)
-        desk.current(kind, rack)
+        desk.rack(s.CONTACTOR_STATE, s.CONTACTOR_CLOSED, rack).current(kind, rack)
     expected = 0 if "load" in kinds else -1 if "unknown" in kinds else 1
     assert desk.permit.contactors.current_zero() == expected
 
@@ -249,8 +238,7 @@ def test_zero_current_is_less_than_five_percent_of_each_racks_rating(rack, curre
     image = default_image(racks=2)
     first = p.ImageMap(1, 2, m.STAGES_PER_SCOPE).rack
     image[first + len(p.RACK_PARAMETERS) + p.R_RATED_CURRENT_MA] = 10_000
-    bench = Plant(image)
-    bench.set_rack(s.RACK_CURRENT_MA, current_mA, rack)
+    bench = Plant(image).set_rack(s.RACK_CURRENT_MA, current_mA, rack)
     assert bench.kernel.permit.contactors.current_zero() == -1, "never seen"
     bench.step(ticks(300) - 1)
     assert bench.kernel.permit.contactors.current_zero() == zero
@@ -295,11 +283,9 @@ REASONS = {
 @pytest.mark.parametrize("name", GROUPS)
 def test_nothing_starts_without_each_group(name):
     reason = next(code for start, code in REASONS.items() if name.startswith(start))
-    never = Plant(units=2, racks=2)
-    never.silent.add(GROUPS[name])
+    never = Plant(units=2, racks=2).silence(GROUPS[name])
     assert never.step(14).out[s.INHIBIT_REASON] == reason and never.out[s.LATCHED_COUNT] == 0
-    gone = resting(units=2, racks=2)
-    gone.inp[s.RUN_REQUEST] = 1
+    gone = resting(units=2, racks=2).set(s.RUN_REQUEST, 1)
     gone.held[s.ARMED_STORED] = 0  # so that it stays ready
     gone.silent.add(GROUPS[name])
     budget = gone.kernel.features.ages.budget_ticks[GROUPS[name]]
@@ -334,15 +320,13 @@ def test_missing_evidence_inhibits_without_latching(reason, signal, value):
 def test_past_the_start_only_what_forbids_closing_is_named(state, pcs, dc, reason):
     desk = Desk()
     arrange_one(desk, state)
-    desk.rack(s.CELLS_ONLINE, 0)
-    desk.inp[s.RUN_REQUEST] = 1
+    desk.rack(s.CELLS_ONLINE, 0).set(s.RUN_REQUEST, 1)
     desk.update(pcs, dc)
     assert desk.out[s.INHIBIT_REASON] == reason
 
 
 def test_evidence_is_counted_at_rest_and_while_closing():
-    desk = Desk()
-    desk.inp[s.KEY_RUN_OK] = 0
+    desk = Desk().set(s.KEY_RUN_OK, 0)
     for state in range(6):
         desk.at(state)
         desk.out[s.EVIDENCE_COUNT] = -7
@@ -357,8 +341,7 @@ def test_evidence_withdrawn_while_closing_ends_the_attempt(group):
     bench.held[bench.rack_at(s.CONTACTOR_STATE, 1)] = s.CONTACTOR_OPEN
     assert given_out(bench.step(10)) == (CLOSING, 0, 1)
     if group:
-        bench.silent.add(GROUPS[group])
-        bench.step(bench.kernel.features.ages.budget_ticks[GROUPS[group]])
+        bench.silence(GROUPS[group]).step(bench.kernel.features.ages.budget_ticks[GROUPS[group]])
     else:
         bench.set_rack(s.CELLS_ONLINE, 239, 1)
     bench.step()
@@ -368,8 +351,7 @@ def test_evidence_withdrawn_while_closing_ends_the_attempt(group):
 
 
 def test_a_cause_that_ends_before_its_debounce_lets_the_start_go_on():
-    bench = Plant(racks=2)
-    bench.inp[s.SMOKE_1_OK] = 0
+    bench = Plant(racks=2).set(s.SMOKE_1_OK, 0)
     assert bench.step(20).out[s.INHIBIT_REASON] == evidence.I_CAUSE
     bench.inp[s.SMOKE_1_OK] = 1
     assert bench.step(20).out[s.STATE] == RUNNING
@@ -388,9 +370,7 @@ def tripped_long_ago():
 
 
 def test_a_trip_that_is_reset_before_it_opened_still_opens():
-    bench = tripped_long_ago().step(ticks(5000))
-    bench.load(100_000)
-    bench.reset().step(3)
+    bench = tripped_long_ago().step(ticks(5000)).load(100_000).reset().step(3)
     assert bench.standing() == []
     # it has waited longer than a controlled stop may take
     assert bench.out[s.CONTACTOR_SUPPLY_OK] == 0
@@ -400,10 +380,7 @@ def test_a_trip_that_is_reset_before_it_opened_still_opens():
 
 @cases("signal debounce_ms waited_ms | s.LEAK_OK 2000 2000 | s.CELL_VOLTAGE_OK 200 200")
 def test_a_demand_to_open_has_its_own_time_in_an_old_trip(signal, debounce_ms, waited_ms):
-    bench = tripped_long_ago()
-    bench.load(60_000)
-    bench.inp[signal] = 0
-    bench.step(ticks(debounce_ms))
+    bench = tripped_long_ago().load(60_000).set(signal, 0).step(ticks(debounce_ms))
     assert len(bench.standing()) == 3
     assert bench.step(ticks(waited_ms) - 1).out[s.CONTACTOR_SUPPLY_OK] == 1
     assert bench.step().out[s.CONTACTOR_SUPPLY_OK] == 0
@@ -422,8 +399,7 @@ def test_a_pcs_enable_is_kept_for_a_ramp_and_never_given_back(state, before, pcs
 
 
 def test_the_key_out_of_run_is_a_controlled_stop():
-    bench = running()
-    bench.inp[s.KEY_RUN_OK] = 0
+    bench = running().set(s.KEY_RUN_OK, 0)
     assert bench.step().out[s.STATE] == TRIPPED and bench.unit(s.PCS_RUN_OK) == 1
     assert given_out(bench.step(20)) == (TRIPPED, 0, 0) and bench.standing() == ["47"]
     bench.inp[s.KEY_RUN_OK] = 1
@@ -461,8 +437,7 @@ def test_closing_takes_a_bounded_time(held, limit_ms):
 
 # -- TEST: 5 % of rated for a minute
 def test_a_test_has_five_percent_unless_a_limit_is_tighter():
-    bench = running(units=2, racks=4)
-    bench.inp[s.TEST_REQUEST] = 1
+    bench = running(units=2, racks=4).set(s.TEST_REQUEST, 1)
     for rack in (1, 3):
         bench.set_rack(s.CHARGE_CURRENT_MA_MAX, 1000, rack)
     bench.step()
@@ -478,10 +453,7 @@ def test_a_test_has_five_percent_unless_a_limit_is_tighter():
 
 
 def test_a_test_ends_by_itself_in_a_controlled_stop():
-    bench = running()
-    bench.load(100_000)
-    bench.inp[s.TEST_REQUEST] = 1
-    bench.wait(ticks(60_000) - 3)
+    bench = running().load(100_000).set(s.TEST_REQUEST, 1).wait(ticks(60_000) - 3)
     for state in (RUNNING, RUNNING, RUNNING, STOPPING):
         assert given_out(bench.step()) == (state, 1, 1)
 
@@ -492,15 +464,12 @@ def test_a_test_ends_by_itself_in_a_controlled_stop():
 def test_each_rack_has_a_breaking_capacity_of_its_own(rack, current_mA, above):
     image = default_image(racks=2)
     image[p.ImageMap(1, 2, m.STAGES_PER_SCOPE).rack + p.RACK_WORDS + p.R_BREAK_CURRENT_MA] = 1000
-    desk = Desk(racks=2, image=image)
-    desk.rack(s.RACK_CURRENT_MA, current_mA, rack)
+    desk = Desk(racks=2, image=image).rack(s.RACK_CURRENT_MA, current_mA, rack)
     assert desk.permit.contactors.above_breaking() == above
 
 
 def test_a_short_circuit_while_running_waits_for_the_fuse():
-    bench = running()
-    bench.load(1_000_000)
-    bench.step(ticks(100))
+    bench = running().load(1_000_000).step(ticks(100))
     assert bench.standing() == ["36"] and bench.out[s.STATE] == TRIPPED
     assert given_out(bench.wait(FUSE_TICKS - 1)) == (TRIPPED, 0, 1)
     assert bench.step().out[s.CONTACTOR_SUPPLY_OK] == 0
@@ -529,8 +498,7 @@ def test_times_stay_small_numbers():
     for _ in range(3):
         desk.update(2, m.DC_OPEN, elapsed=s.TICKS_MAX - 1)
     assert list(desk.permit.waited) == [s.TICKS_MAX, s.TICKS_MAX]
-    desk = Desk()
-    desk.inp[s.TEST_REQUEST] = 1
+    desk = Desk().set(s.TEST_REQUEST, 1)
     for _ in range(3):
         desk.update(elapsed=s.TICKS_MAX)
     assert desk.permit.timer[0] == desk.permit.tried[1] == s.TICKS_MAX
@@ -609,8 +577,7 @@ def follow(desk, watch, pcs, dc, *event):
     closed = {"follow": commanded, "welded": 1, "open": 0}[report]
     carries = rack_carries if closed else "zero"
     desk.rack(s.CONTACTOR_STATE, s.CONTACTOR_CLOSED if closed else s.CONTACTOR_OPEN)
-    desk.current(carries)
-    desk.pcs_current(pcs_carries if closed else "zero")
+    desk.current(carries).pcs_current(pcs_carries if closed else "zero")
     inp[s.PERMIT_1_CLOSED] = out[s.PCS_ENABLE_OK]
     inp[s.PERMIT_2_CLOSED] = out[s.CONTACTOR_SUPPLY_OK]
     inp[s.ARMED_STORED], inp[s.RUN_REQUEST] = out[s.ARM_REQUEST], int(run)

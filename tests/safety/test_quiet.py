@@ -132,8 +132,7 @@ def test_demands_are_computed_until_the_cabinet_has_stopped():
     bench = running(units=2, racks=2)
     for rack in range(2):
         bench.held[bench.rack_at(s.CONTACTOR_STATE, rack)] = s.CONTACTOR_CLOSED
-    bench.inp[s.RUN_REQUEST] = 0
-    bench.step(2)
+    bench.set(s.RUN_REQUEST, 0).step(2)
     assert [bench.out[s.STATE], bench.kernel.standing[0]] == [s.STOPPING, 1]
     calls = counted(bench)
     assert (calls["_combine_anew"], calls["publish_causes"]) == (1, 0)
@@ -166,11 +165,7 @@ def test_a_quiet_stage_beside_an_active_one_is_not_written():
 
 def test_a_value_behind_a_closed_gate_keeps_no_block_busy():
     """Row 48: the door is open while no contactor is closed."""
-    bench = running()
-    bench.inp[s.RUN_REQUEST] = 0
-    bench.step(50)
-    bench.inp[s.DOOR_OK] = 0
-    bench.step(50)
+    bench = running().set(s.RUN_REQUEST, 0).step(50).set(s.DOOR_OK, 0).step(50)
     feature, _, _, instance = bench.kernel.evaluator.watch[bench.instance("48a")]
     features, evaluator = bench.kernel.features, bench.kernel.evaluator
     assert features.known[feature] == 1
@@ -183,8 +178,7 @@ def test_who_was_first_is_asked_when_a_stage_trips_and_not_later(signal, first):
     bench = running()
     asked = Calls(bench.kernel.evaluator, "note_first")
     may_open = Calls(bench.kernel.permit, "_may_open")
-    bench.inp[signal] = 0
-    bench.step(100)
+    bench.set(signal, 0).step(100)
     assert bench.out[s.CONTACTOR_SUPPLY_OK] == 0 < may_open.count < 20, "asked until it is open"
     count, stages = asked.count, len(bench.standing())
     assert 0 < count == stages and bench.out[s.FIRST_OUT_INSTANCE] == first

@@ -57,8 +57,7 @@ def test_an_unknown_voltage_is_nothing_to_fall_from(group):
     after_seconds(desk, [(3300, 0)] * 3)
     desk.silence_rack(group).step(3 * SECOND)
     assert desk.of_rack(m.F_CELL_VOLTAGE_DROP_MV)[1] == UNKNOWN
-    desk.silent.clear()
-    desk.put(cell_voltage_mV_min=2500).step()
+    desk.speak().put(cell_voltage_mV_min=2500).step()
     assert desk.of_rack(m.F_CELL_VOLTAGE_DROP_MV) == (0, KNOWN)
     assert after_seconds(desk, [(2500, 0)] * 3) == [0, 0, 0]
 
@@ -192,8 +191,7 @@ def test_a_vote_without_the_current_is_known_in_part(report, vote):
     desk.features.racks.mismatch[0] = STILL_CLOSED
     desk.put(contactor_state=report, rack_current_mA=50_000)
     assert desk.silence_rack(s.G_BMS_PACK).of_rack(m.F_CONTACTOR_MISMATCH) == (vote, IN_PART)
-    desk.silent.clear()
-    desk.step()
+    desk.speak().step()
     assert desk.silence_rack(s.G_BMS_STATE).of_rack(m.F_CONTACTOR_MISMATCH)[1] == UNKNOWN
 
 
@@ -244,8 +242,7 @@ def test_the_suspicion_of_each_rack_is_that_of_its_own_signs():
     desk = Desk(racks=2).silence(*range(50)).step(2 * SECOND)
     # a sign that is not known counts nothing
     assert desk.of_rack(m.F_RUNAWAY_SUSPICION_PCT) == (0, IN_PART)
-    desk.silent.clear()
-    desk.put(1, cell_voltage_mV_min=3000, cell_voltage_mV_max=3400)
+    desk.speak().put(1, cell_voltage_mV_min=3000, cell_voltage_mV_max=3400)
     desk.temperatures([250] * 14 + [401], 1).step()
     found = [desk.of_rack(m.F_RUNAWAY_SUSPICION_PCT, rack) for rack in range(2)]
     assert found == [(0, IN_PART), (200, IN_PART)]

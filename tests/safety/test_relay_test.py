@@ -29,8 +29,7 @@ class SlowRelays(Plant):
 def starting(late=1, **topology):
     bench = resting(**topology)
     bench.__class__, bench.told, bench.late = SlowRelays, [(0, 0)], late
-    bench.inp[s.RUN_REQUEST] = 1
-    return bench
+    return bench.set(s.RUN_REQUEST, 1)
 
 
 def closing(bench, level=None):
@@ -63,8 +62,7 @@ def test_the_levels_are_told_in_order_and_nothing_closes_before_the_last():
 @pytest.mark.parametrize("relay", range(2))
 @pytest.mark.parametrize("stuck", range(2))
 def test_a_stuck_relay_is_found_at_the_first_level_it_cannot_follow(level, relay, stuck):
-    bench = closing(starting(racks=2), level)
-    bench.held[RELAYS[relay]] = stuck
+    bench = closing(starting(racks=2), level).hold(RELAYS[relay], stuck)
     found = [at for at in range(level, len(LEVELS)) if LEVELS[at][relay] != stuck]
     if not found:
         return stuck_after_the_test(bench, relay, stuck)
@@ -108,8 +106,7 @@ def test_late_steps_count_in_full(elapsed):
 
 @pytest.mark.parametrize("group", [s.G_IO_1, s.G_IO_2])
 def test_a_module_that_is_not_heard_ends_the_attempt(group):
-    bench = closing(starting(), 2)
-    bench.silent.add(group)
+    bench = closing(starting(), 2).silence(group)
     bench.held.update({signal: bench.inp[signal] for signal in RELAYS})
     bench.step(ticks(500) - 1)
     assert bench.out[s.STATE] == CLOSING and bench.kernel.permit.relays[0] == 2
@@ -134,8 +131,7 @@ def fail(bench, way="relay"):
     while bench.out[s.STATE] == CLOSING:
         bench.step()
     bench.held.clear()
-    bench.inp[s.RUN_REQUEST] = 1
-    bench.set_rack(s.CELLS_ONLINE, 240)
+    bench.set(s.RUN_REQUEST, 1).set_rack(s.CELLS_ONLINE, 240)
     bench.kernel.permit.timer[1] = 1
     return bench
 
@@ -153,12 +149,9 @@ def test_a_withdrawn_attempt_is_no_failure_and_no_success(way):
 
 
 def test_a_success_forgets_the_failures_before_it():
-    bench = fail(fail(starting()))
-    bench.step(30)
+    bench = fail(fail(starting())).step(30)
     assert bench.out[s.STATE] == RUNNING and bench.kernel.permit.tried[0] == 0
-    bench.inp[s.RUN_REQUEST] = 0
-    bench.step(10)
-    bench.inp[s.RUN_REQUEST] = 1
+    bench.set(s.RUN_REQUEST, 0).step(10).set(s.RUN_REQUEST, 1)
     assert "38a" not in fail(fail(bench)).step(3).standing()
 
 
@@ -199,8 +192,7 @@ def test_a_contactor_that_is_closed_at_the_start_arms_nothing():
     s.CONTACTOR_FAULT True | s.CONTACTOR_CLOSED True | s.CONTACTOR_PRECHARGE True
     s.CONTACTOR_OPEN False""")
 def test_a_rack_that_was_closed_and_does_not_report_open_is_row_39(reported, trips):
-    bench = running(racks=2)
-    bench.inp[s.RUN_REQUEST] = 0
+    bench = running(racks=2).set(s.RUN_REQUEST, 0)
     bench.held[bench.rack_at(s.CONTACTOR_STATE, 1)] = reported
     assert ("39" in bench.step(ticks(1500)).standing()) == trips
 
@@ -211,8 +203,7 @@ def test_a_contactor_that_opens_by_itself_is_row_39(reported, then):
     """A supply that fails, a BMS that opens its rack. One that is back: its command is gone."""
     bench = running(racks=2)
     state = bench.rack_at(s.CONTACTOR_STATE, 1)
-    bench.held[state] = reported
-    bench.step(1)
+    bench.hold(state, reported).step(1)
     assert bench.rack(s.CONTACTOR_CLOSE_OK, 0) == 1 and bench.rack(s.CONTACTOR_CLOSE_OK, 1) == 0
     if then is not None:
         bench.held[state] = then

@@ -100,8 +100,7 @@ def one_by_one(name, gates):
 @pytest.mark.parametrize("name", VALUE_ROWS)
 def test_stale_inputs_never_trip(name):
     for group in one_by_one(name, gates=True):
-        bench = prepare(armed(name), name)
-        bench.silent.add(group)
+        bench = prepare(armed(name), name).silence(group)
         bench.wait(bench.kernel.features.ages.budget_ticks[group] + COARSE)
         feed(bench, name, beyond(name, 0))
         bench.wait(debounce_ticks(name) + 60)
@@ -129,8 +128,7 @@ def tripped(name, load_mA=0):
 
 @functools.cache
 def _tripped(name, load_mA):
-    bench = running(racks=RACKS, **SHORT).alone(name, *COMPANIONS.get(name, ()))
-    bench.load(load_mA)
+    bench = running(racks=RACKS, **SHORT).alone(name, *COMPANIONS.get(name, ())).load(load_mA)
     bench = trip(prepare(bench, name), name)
     assert set(bench.standing()) == {name, *COMPANIONS.get(name, ())}
     return pickle.dumps(bench)
@@ -243,8 +241,7 @@ def test_resets_by_itself(name):
     "name", [name for name in ROWS if ROWS[name].reset != SELF and name not in COMPANIONS]
 )
 def test_stands_until_the_right_reset_and_the_clear_time(name):
-    bench = until_clear(tripped(name), name)
-    bench.step(CLEAR - 3)
+    bench = until_clear(tripped(name), name).step(CLEAR - 3)
     assert bench.standing() == [name] and bench.out[s.LATCHED_COUNT] == 1
     bench.inp[s.KEY_RUN_OK] = 0 if ROWS[name].reset == KEY else 1
     assert bench.reset(ROWS[name].reset).step().out[s.RESET_RESULT] == latches.NOT_CLEAR_YET
@@ -260,8 +257,7 @@ def test_stands_until_the_right_reset_and_the_clear_time(name):
 def test_no_reset_while_the_cause_is_there(name):
     if name in ("44b", "44c", "44d"):
         return  # over in the step that sees them
-    bench = tripped(name)
-    bench.inp[s.KEY_RUN_OK] = 0
+    bench = tripped(name).set(s.KEY_RUN_OK, 0)
     for kind in (REMOTE, KEY):
         result = bench.reset(kind).step().out[s.RESET_RESULT]
         assert result in (latches.NOT_CLEAR_YET, latches.KEY_NEEDED)

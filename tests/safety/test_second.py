@@ -124,8 +124,7 @@ def test_two_frames_before_the_first_step_are_no_rest(vote, reason):
 
 
 def test_a_reset_before_the_first_step_is_taken():
-    bench = ChannelB(level=m.REMOTE)
-    bench.hear(reset_kind=m.REMOTE).hear().alone(2)
+    bench = ChannelB(level=m.REMOTE).hear(reset_kind=m.REMOTE).hear().alone(2)
     assert bench.told(f.RESET_RESULT) == latches.CHANGED
 
 

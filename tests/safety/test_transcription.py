@@ -124,12 +124,10 @@ def test_a_current_beyond_the_row_that_does_not_trip_has_a_reading(name, percent
     assert DIFFERS[name, "cause"] == f"{percent / 100:.2f}"
     bench = Bench().run()
     limit_mA = bench.inp[bench.layout.rack_input(0, s.DISCHARGE_CURRENT_MA_MAX)]
-    bench.set_rack(s.RACK_CURRENT_MA, limit_mA * percent // 100 + 1)
-    bench.step(600)
+    bench.set_rack(s.RACK_CURRENT_MA, limit_mA * percent // 100 + 1).step(600)
     assert name not in bench.standing()
     # far beyond what counts as no current
-    bench.set_rack(s.RACK_CURRENT_MA, limit_mA * percent // 100 + 10_001)
-    bench.step(600)
+    bench.set_rack(s.RACK_CURRENT_MA, limit_mA * percent // 100 + 10_001).step(600)
     assert name in bench.standing()
 
 

@@ -11,8 +11,7 @@ WINDOW_S = 30  # row 22
 
 
 def restarted(*names, silent=()):
-    plant = Plant()
-    plant.inp[s.RUN_REQUEST] = 0
+    plant = Plant().set(s.RUN_REQUEST, 0)
     plant.kernel.boot(0, 0, [plant.instance(name) for name in names])
     plant.silent |= set(silent)
     return plant
@@ -76,11 +75,7 @@ def test_a_weld_that_reports_a_fault_after_a_restart_is_not_cleared(first, kept)
     """Whether it had been closed was forgotten: the key took back its shunt trip."""
     plant = restarted("39")
     at = plant.rack_at(s.CONTACTOR_STATE)
-    plant.held[at] = first
-    plant.step(10)
-    plant.held[at] = s.CONTACTOR_FAULT
-    plant.step(400)
-    plant.key_reset().step()
+    plant.hold(at, first).step(10).hold(at, s.CONTACTOR_FAULT).step(400).key_reset().step()
     assert (plant.out[s.RESET_RESULT] == latches.NOT_CLEAR_YET) == kept
     plant.inp[s.KEY_RUN_OK] = 1
     assert plant.step().out[s.SHUNT_TRIP_ON] == kept
@@ -93,8 +88,7 @@ def test_an_input_before_it_was_heard_says_nothing_of_contactors(unheard):
     plant.kernel.boot(0, 0, [])
     plant.inp[s.RUN_REQUEST] = 0
     plant.silent |= plant.bms_groups(unheard)
-    plant.step(5)
-    plant.silent.clear()
+    plant.step(5).speak()
     for rack in range(3):
         plant.held[plant.rack_at(s.CONTACTOR_STATE, rack)] = s.CONTACTOR_FAULT
     plant.step(2)
@@ -125,11 +119,9 @@ def told(plant, rack=0):
 
 def test_a_window_is_whole_after_half_a_minute_without_a_dead_sensor():
     plant = Plant(racks=2)
-    plant.silent.add(plant.layout.rack_group(1, s.G_BMS_TEMPERATURES))
-    plant.step(50 * WINDOW_S)
+    plant.silence(plant.layout.rack_group(1, s.G_BMS_TEMPERATURES)).step(50 * WINDOW_S)
     assert told(plant) == m.IN_PART
-    plant.silent.clear()
-    plant.step(50)
+    plant.speak().step(50)
     assert (told(plant), told(plant, 1)) == (m.KNOWN, m.IN_PART), "each rack's own"
     plant.set_rack(s.MODULE_TEMPERATURE_DDEGC + 3, 0)
     assert told(plant.step(50)) == m.IN_PART
