@@ -177,7 +177,8 @@ def test_a_window_may_begin_at_an_uptime_of_zero():
 @pytest.mark.parametrize("told_ticks", [WINDOW_TICKS + 6, WINDOW_TICKS - 6, 0])
 @pytest.mark.parametrize("begins", range(0, WINDOW_TICKS, 50))
 def test_a_wrong_clock_is_noticed_within_three_windows(told_ticks, begins):
-    pair = _paired().step(begins)
+    pair = _paired()
+    pair.step(begins)
     reasons = [_windows(pair, told_ticks) for _ in range(3)]
     assert reasons[0] == pe.OK and reasons[2] == pe.CLOCKS_DIFFER
 
@@ -186,12 +187,14 @@ def test_late_steps_stay_within_small_integers():
     """Of a step that is later than can be counted the rest is the other's lead."""
     pair = _paired()
     for _ in range(5):
-        pair.step(elapsed=1_000_000, told=0).step(elapsed=1_000_000, told=f.UPTIME_MASK)
+        pair.step(elapsed=1_000_000, told=0)
+        pair.step(elapsed=1_000_000, told=f.UPTIME_MASK)
     pair.bits ^= 1
     pair.step(2000, elapsed=1_000_000, frame=False)
     assert pair.peer.age_ticks <= 1_000_000_000 and abs(pair.peer.drift_permille) <= 1000
     assert pair.peer.disagree_ticks == s.TICKS_MAX
-    pair = _paired().step(elapsed=pe.OWN_TICKS_MAX)
+    pair = _paired()
+    pair.step(elapsed=pe.OWN_TICKS_MAX)
     assert pair.peer.drift_permille == 0
     pair.step(elapsed=2 * pe.OWN_TICKS_MAX)
     assert pair.peer.drift_permille == 1000

@@ -167,8 +167,7 @@ def test_when_a_trip_opens(rack_carries, pcs_carries):
 @pytest.mark.parametrize("dc", [0, m.DC_INHIBIT])
 def test_a_stop_opens_only_with_a_lock_out_or_a_stop_request(unasked, waited, carries, opens, dc):
     """Row 38b lasts for as long as its sensor is broken: nobody could work on the cabinet."""
-    desk = Desk()
-    arrange_one(desk, TRIPPED)
+    desk = arrange_one(Desk(), TRIPPED)
     desk.at(TRIPPED, waited=waited - 1).current(carries)
     desk.inp[s.RUN_REQUEST] = desk.inp[s.LOCK_OUT_OK] = 1
     assert desk.update(m.PCS_STOP, dc) == (TRIPPED, 0, 1)
@@ -178,8 +177,7 @@ def test_a_stop_opens_only_with_a_lock_out_or_a_stop_request(unasked, waited, ca
 
 @pytest.mark.parametrize("carries, opens", [("zero", 1), ("load", 250), ("unknown", 250)])
 def test_when_a_controlled_stop_opens(carries, opens):
-    desk = Desk()
-    arrange_one(desk, RUNNING)
+    desk = arrange_one(Desk(), RUNNING)
     desk.current(carries)
     lasted = [desk.update()[2] for _ in range(STOPPING_TICKS + 5)]
     assert lasted.index(0) == opens and not any(lasted[opens:])
@@ -318,8 +316,7 @@ def test_missing_evidence_inhibits_without_latching(reason, signal, value):
     0 0 evidence.I_NONE | m.PCS_RAMP 0 evidence.I_NONE
     m.PCS_RAMP m.DC_INHIBIT evidence.I_INTERLOCK""")
 def test_past_the_start_only_what_forbids_closing_is_named(state, pcs, dc, reason):
-    desk = Desk()
-    arrange_one(desk, state)
+    desk = arrange_one(Desk(), state)
     desk.rack(s.CELLS_ONLINE, 0).set(s.RUN_REQUEST, 1)
     desk.update(pcs, dc)
     assert desk.out[s.INHIBIT_REASON] == reason
@@ -389,8 +386,7 @@ def test_a_demand_to_open_has_its_own_time_in_an_old_trip(signal, debounce_ms, w
 @pytest.mark.parametrize("state", [STOPPING, TRIPPED])
 @cases("before pcs enable | 1 0 1 | 1 1 1 | 0 0 0 | 0 1 0 | 1 2 0")
 def test_a_pcs_enable_is_kept_for_a_ramp_and_never_given_back(state, before, pcs, enable):
-    desk = Desk()
-    arrange_one(desk, state)
+    desk = arrange_one(Desk(), state)
     desk.out[s.PCS_ENABLE_OK] = before
     reached = TRIPPED if pcs == m.PCS_STOP else state
     dc = m.DC_OPEN_AT_ZERO if state == TRIPPED else 0
@@ -477,8 +473,7 @@ def test_a_short_circuit_while_running_waits_for_the_fuse():
 
 def under_a_short():
     """A desk of two closed racks, the second above its breaking capacity, in its first tick."""
-    desk = Desk(racks=2)
-    arrange_one(desk, TRIPPED)
+    desk = arrange_one(Desk(racks=2), TRIPPED)
     desk.at(TRIPPED, waited=0)
     for rack, current_mA in enumerate((LOAD_MA, BREAKS_MA + 1)):
         desk.rack(s.CONTACTOR_STATE, s.CONTACTOR_CLOSED, rack)
