@@ -41,8 +41,7 @@ def test_a_direct_feature_is_known_by_its_own_group_only(name):
         assert desk.step(1, elapsed=1_000_000).of(feature)[1] == KNOWN
         return
     assert desk.step(1, elapsed=budget).of(feature)[1] == KNOWN
-    desk.inp[own] = 1
-    assert desk.step().of(feature)[1] == UNKNOWN
+    assert desk.set(own, 1).step().of(feature)[1] == UNKNOWN
 
 
 # -- row 46: the operations centre
@@ -55,8 +54,7 @@ def test_a_path_to_the_operations_centre(link, path, fitted, io_3, seen):
     if not io_3:
         desk.silence(s.G_IO_3).step(1, elapsed=ticks(500) + 1)
     desk.features.noc_ticks[0] = 0
-    desk.step(50)
-    assert desk.of(m.F_NOC_LOST_S) == (0 if seen else 1, KNOWN)
+    assert desk.step(50).of(m.F_NOC_LOST_S) == (0 if seen else 1, KNOWN)
     for verified in (0, 1):
         desk.inp[s.NOC_VERIFIED] = verified
         # before the module was heard nobody knows
@@ -71,8 +69,7 @@ def test_its_loss_is_counted_in_whole_seconds_and_stays_in_range():
     for _ in range(12):
         desk.step(1, elapsed=1_000_000)
     assert desk.of(m.F_NOC_LOST_S) == (200_000, KNOWN)
-    desk.inp[s.NOC_LINK_OK] = 1
-    assert desk.step().of(m.F_NOC_LOST_S) == (0, KNOWN)
+    assert desk.set(s.NOC_LINK_OK, 1).step().of(m.F_NOC_LOST_S) == (0, KNOWN)
 
 
 # -- monitors, mains, and whether there is energy
@@ -139,8 +136,7 @@ def test_either_half_of_a_converter_may_be_the_silent_one(heard):
 def test_on_the_ups_means_without_mains():
     desk = Desk().step()
     assert desk.of(m.F_ON_UPS) == (1, KNOWN)
-    desk.inp[s.MAINS_OK] = 1
-    assert desk.step().of(m.F_ON_UPS) == (0, KNOWN)
+    assert desk.set(s.MAINS_OK, 1).step().of(m.F_ON_UPS) == (0, KNOWN)
     assert desk.silence(s.G_UPS).step(1, elapsed=ticks(10_000) + 1).of(m.F_ON_UPS)[1] == UNKNOWN
 
 

@@ -17,8 +17,7 @@ WAYS = (*WITHDRAWN, "no evidence", "contactor fault", "relay silent", "too slow"
 
 def closing_under(current_mA, way):
     """A desk whose first rack has closed on this current when the attempt to close ends so."""
-    desk = arrange_one(Desk(racks=2), CLOSING)
-    desk.inp[s.RUN_REQUEST] = 0 if way == "not wanted" else 1
+    desk = arrange_one(Desk(racks=2), CLOSING).set(s.RUN_REQUEST, 0 if way == "not wanted" else 1)
     desk.inp[s.LOCK_OUT_OK] = 0 if way == "locked out" else 1
     desk.inp[s.PERMIT_1_CLOSED] = desk.inp[s.PERMIT_2_CLOSED] = 1
     desk.rack(s.CONTACTOR_STATE, s.CONTACTOR_CLOSED)

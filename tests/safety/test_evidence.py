@@ -147,8 +147,7 @@ def test_unreported_groups_are_asked_of_other_racks_only(word, group, rack):
 @cases("reported online missing | 1 240 False | 1 239 True | 1 241 True | 0 0 False")
 def test_cells_online_are_exactly_those_of_the_rack(reported, online, missing):
     checklist = Checklist(rack_words=((1, p.R_CELLS_REPORTED, reported),))
-    checklist.rack(s.CELLS_ONLINE, online, 1)
-    assert (checklist.find()[0] == e.I_CELLS) == missing
+    assert (checklist.rack(s.CELLS_ONLINE, online, 1).find()[0] == e.I_CELLS) == missing
 
 
 # -- the edges of what is asked at rest

@@ -18,10 +18,8 @@ def test_discrepancy_needs_both_modules(first, second, differ):
     desk.inp[s.ESTOP_1_OK], desk.inp[s.ESTOP_2_OK] = first, second
     assert desk.step().of(m.F_ESTOP_DISCREPANCY) == (differ, KNOWN)
     for group in (s.G_IO_1, s.G_IO_2):
-        desk.silence(group).step(ticks(500) + 1)
-        assert desk.of(m.F_ESTOP_DISCREPANCY)[1] == UNKNOWN
-        desk.silent.clear()
-        assert desk.step().of(m.F_ESTOP_DISCREPANCY) == (differ, KNOWN)
+        assert desk.silence(group).step(ticks(500) + 1).of(m.F_ESTOP_DISCREPANCY)[1] == UNKNOWN
+        assert desk.speak().step().of(m.F_ESTOP_DISCREPANCY) == (differ, KNOWN)
 
 
 # -- silence and frozen words
@@ -76,8 +74,7 @@ def test_silence_levels_follow_the_oldest_group(scope, budgets_ticks):
 def test_a_bms_that_never_sent_one_kind_of_frame_is_not_silent():
     desk = Desk()
     never = [desk.layout.rack_group(0, each) for each in (s.G_BMS_CELLS, s.G_BMS_TEMPERATURES)]
-    desk.silence(*never).step(500)
-    assert desk.of_rack(m.F_BMS_SILENCE_LEVEL) == (0, IN_PART)
+    assert desk.silence(*never).step(500).of_rack(m.F_BMS_SILENCE_LEVEL) == (0, IN_PART)
     for name in "cell_voltage_mV_max cell_voltage_mV_min temperature_rising".split():
         assert desk.of_rack(m.RACK_FEATURES.index(name))[1] == UNKNOWN
     assert desk.of_rack(m.F_CHARGING)[1] == KNOWN
@@ -142,8 +139,7 @@ def test_the_silence_of_a_detector_is_seen_in_its_tick():
     for silent, speaking in ((s.G_GAS_1, s.G_GAS_2), (s.G_GAS_2, s.G_GAS_1)):
         desk = gas_desk((50, 1, 90), (30, 1, 80)).silence(silent, speaking).step(ticks(3000) - 2)
         desk.silent.discard(speaking)
-        desk.step().silence(speaking).step()
-        assert desk.of(m.F_GAS_DETECTORS_SILENT) == (0, KNOWN)
+        assert desk.step().silence(speaking).step().of(m.F_GAS_DETECTORS_SILENT) == (0, KNOWN)
         assert desk.step().of(m.F_GAS_DETECTORS_SILENT) == (1, KNOWN)
 
 
@@ -172,8 +168,7 @@ def test_current_beyond_the_limit(rated_mA, limit_mA, current_mA, over_105_mA, o
         (s.G_BMS_LIMITS, UNKNOWN, KNOWN),
         (s.G_BMS_PACK, UNKNOWN, UNKNOWN),
     ):
-        desk.silence_rack(group)
-        assert desk.of_rack(m.F_CURRENT_OVER_105_MA)[1] == over
+        assert desk.silence_rack(group).of_rack(m.F_CURRENT_OVER_105_MA)[1] == over
         assert desk.of_rack(m.F_CURRENT_OVER_110_MA)[1] == over
         assert desk.of_rack(m.F_CHARGING)[1] == direction
 
@@ -205,8 +200,7 @@ def test_each_group_of_the_pcs_is_news_of_its_own():
     assert desk.features.changed[1] == 1
     desk.silence(measure).silent.discard(control)
     assert desk.step().features.changed[1] == 1
-    desk.silence(control)
-    assert desk.step().features.changed[1] == 0, "no news"
+    assert desk.silence(control).step().features.changed[1] == 0, "no news"
     desk.step(ticks(2000) - 2)
     assert desk.of(m.F_PCS_SILENCE_LEVEL, s.UNIT) == (1, KNOWN) and desk.features.changed[1] == 1
 
@@ -214,8 +208,7 @@ def test_each_group_of_the_pcs_is_news_of_its_own():
 # -- bad frames
 def bad(desk, count, steps=1):
     """Recent bad frames after the driver's counter has moved to `count`."""
-    desk.rack(s.BMS_BAD_FRAMES, count)
-    return desk.step(steps).of_rack(m.F_BMS_BAD_FRAMES_RECENT)
+    return desk.rack(s.BMS_BAD_FRAMES, count).step(steps).of_rack(m.F_BMS_BAD_FRAMES_RECENT)
 
 
 def test_bad_frames_leak_one_a_second():

@@ -106,8 +106,7 @@ def test_votes_over_random_courses(fitted):
 def test_the_second_highest_vapour(first, second, highest, next_highest):
     desk = desk_with()
     desk.inp[s.OFFGAS_1_PPM], desk.inp[s.OFFGAS_2_PPM] = first, second
-    desk.step()
-    assert desk.of(m.F_OFFGAS_PPM_MAX) == (highest, KNOWN)
+    assert desk.step().of(m.F_OFFGAS_PPM_MAX) == (highest, KNOWN)
     assert desk.of(m.F_OFFGAS_PPM_SECOND) == (next_highest, KNOWN)
 
 
@@ -117,8 +116,7 @@ def test_the_reading_of_a_faulty_detector_counts_and_clears_nothing():
     for signal in (s.OFFGAS_1_OK, s.OFFGAS_2_OK):
         desk.inp[signal] = 0
     desk.inp[s.OFFGAS_1_PPM], desk.inp[s.OFFGAS_2_PPM] = 0, 10_000
-    desk.step()
-    assert desk.of(m.F_OFFGAS_PPM_MAX) == (10_000, IN_PART)
+    assert desk.step().of(m.F_OFFGAS_PPM_MAX) == (10_000, IN_PART)
     assert desk.of(m.F_OFFGAS_PPM_SECOND)[1] == UNKNOWN
     desk.set(s.OFFGAS_1_PPM, 70).step()
     # a faulty one may hide gas: it clears nothing
@@ -130,10 +128,8 @@ def test_a_detector_never_heard_is_not_lost(fitted, late):
     desk = desk_with(*fitted)
     for signal in (s.OFFGAS_1_OK, s.OFFGAS_2_OK, s.TOXIC_OK):
         desk.inp[signal] = 0
-    desk.silent.add(late)
-    assert desk.step().of(m.F_GAS_DETECTORS_LOST) == (0, IN_PART)
-    desk.silent.clear()
-    assert desk.step().of(m.F_GAS_DETECTORS_LOST) == (1, KNOWN)
+    assert desk.silence(late).step().of(m.F_GAS_DETECTORS_LOST) == (0, IN_PART)
+    assert desk.speak().step().of(m.F_GAS_DETECTORS_LOST) == (1, KNOWN)
 
 
 # -- row 10: the rise of hydrogen or carbon monoxide over ten seconds
@@ -170,11 +166,9 @@ def test_a_rise_is_the_difference_to_ten_seconds_ago_and_to_five():
 def test_it_is_looked_at_at_the_end_of_each_second_and_kept_between():
     desk = desk_with()
     rises(desk, [5] * 10)
-    desk.inp[s.TOXIC_PPM] = 65
-    assert desk.step(SECOND - 1).of(m.F_TOXIC_RISE_PPM)[1] == UNKNOWN
+    assert desk.set(s.TOXIC_PPM, 65).step(SECOND - 1).of(m.F_TOXIC_RISE_PPM)[1] == UNKNOWN
     assert desk.step().of(m.F_TOXIC_RISE_PPM) == (60, KNOWN)
-    desk.inp[s.TOXIC_PPM] = 5
-    assert desk.step(SECOND - 1).of(m.F_TOXIC_RISE_PPM) == (60, KNOWN)
+    assert desk.set(s.TOXIC_PPM, 5).step(SECOND - 1).of(m.F_TOXIC_RISE_PPM) == (60, KNOWN)
     assert desk.step().of(m.F_TOXIC_RISE_PPM) == (0, KNOWN)
 
 
@@ -191,8 +185,7 @@ def test_a_rise_is_unknown_from_the_tick_of_the_loss(loss):
     rises(desk, [0] * 10 + [60])
     assert desk.of(m.F_TOXIC_RISE_PPM) == (60, KNOWN)
     if loss == "silent":
-        desk.silence(s.G_TOXIC).step(BUDGET)
-        assert desk.of(m.F_TOXIC_RISE_PPM)[1] == KNOWN
+        assert desk.silence(s.G_TOXIC).step(BUDGET).of(m.F_TOXIC_RISE_PPM)[1] == KNOWN
     else:
         desk.inp[s.TOXIC_OK] = desk.inp[s.TOXIC_PPM] = 0
     assert desk.step(10).of(m.F_TOXIC_RISE_PPM)[1] == UNKNOWN

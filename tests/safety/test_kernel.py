@@ -306,8 +306,7 @@ def test_a_latch_of_a_disarmed_stage_needs_the_key():
 def test_a_latch_of_the_last_run_comes_before_a_trip_in_the_first_step():
     bench = Plant()
     bench.kernel.boot(0, 0, (bench.instance("2"),))
-    bench.inp[s.ESTOP_1_OK] = 0
-    assert bench.step().standing() == ["1a", "2"]
+    assert bench.set(s.ESTOP_1_OK, 0).step().standing() == ["1a", "2"]
     assert bench.out[s.FIRST_OUT_INSTANCE] == bench.instance("2")
 
 

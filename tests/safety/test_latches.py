@@ -232,6 +232,5 @@ def test_first_out_moves_to_the_next_latch_and_vanishes_with_the_last():
     bench.set(s.KEY_RUN_OK, 1).step()
     assert bench.out[s.FIRST_OUT] == bench.out[s.FIRST_OUT_INSTANCE] == -1
     assert bench.out[s.LATCHED_COUNT] == bench.out[s.ACTIVE_COUNT] == bench.out[s.CAUSE_MASK] == 0
-    bench.inp[s.ESTOP_1_OK] = 0
-    assert bench.step(ticks(500)).standing() == ["1a", "1c"]
+    assert bench.set(s.ESTOP_1_OK, 0).step(ticks(500)).standing() == ["1a", "1c"]
     assert bench.out[s.FIRST_OUT] == bench.out[s.FIRST_OUT_INSTANCE] == 0

@@ -95,8 +95,7 @@ def test_another_image_or_table_is_named_at_once_and_never_trusted(field, reason
     right = pair.sender.frame.get(field)
     pair.put(field, right ^ 1)
     assert pair.step() == reason and not pair.peer.trusted() and not pair.peer.permits()
-    pair.put(field, right)
-    assert pair.step() == pe.OK
+    assert pair.put(field, right).step() == pe.OK
 
 
 @pytest.mark.parametrize("place", range(len(f.SHARED)))

@@ -167,8 +167,7 @@ def test_when_a_trip_opens(rack_carries, pcs_carries):
 @pytest.mark.parametrize("dc", [0, m.DC_INHIBIT])
 def test_a_stop_opens_only_with_a_lock_out_or_a_stop_request(unasked, waited, carries, opens, dc):
     """Row 38b lasts for as long as its sensor is broken: nobody could work on the cabinet."""
-    desk = arrange_one(Desk(), TRIPPED)
-    desk.at(TRIPPED, waited=waited - 1).current(carries)
+    desk = arrange_one(Desk(), TRIPPED).at(TRIPPED, waited=waited - 1).current(carries)
     desk.inp[s.RUN_REQUEST] = desk.inp[s.LOCK_OUT_OK] = 1
     assert desk.update(m.PCS_STOP, dc) == (TRIPPED, 0, 1)
     desk.at(TRIPPED, waited=waited - 1).set(unasked, 0)
@@ -177,8 +176,7 @@ def test_a_stop_opens_only_with_a_lock_out_or_a_stop_request(unasked, waited, ca
 
 @pytest.mark.parametrize("carries, opens", [("zero", 1), ("load", 250), ("unknown", 250)])
 def test_when_a_controlled_stop_opens(carries, opens):
-    desk = arrange_one(Desk(), RUNNING)
-    desk.current(carries)
+    desk = arrange_one(Desk(), RUNNING).current(carries)
     lasted = [desk.update()[2] for _ in range(STOPPING_TICKS + 5)]
     assert lasted.index(0) == opens and not any(lasted[opens:])
 
@@ -188,16 +186,14 @@ def test_gas_at_25_pct_never_opens_under_load():
     assert bench.out[s.PCS_ENABLE_OK] == 0 and bench.out[s.FAN_ON] == 1
     bench.set(s.ESTOP_1_OK, 0).wait(ticks(60_000))
     assert bench.out[s.CONTACTOR_SUPPLY_OK] == 1, "row 12 waits for zero current without limit"
-    bench.load(6_999)
-    assert bench.step().out[s.CONTACTOR_SUPPLY_OK] == 0
+    assert bench.load(6_999).step().out[s.CONTACTOR_SUPPLY_OK] == 0
 
 
 def test_bms_silence_ladder():
     bench = running()
     full_W = bench.unit(s.DISCHARGE_W_MAX)
     bench.silent |= bench.bms_groups()
-    bench.step(ticks(500) - 1)
-    assert bench.standing() == [] and bench.unit(s.DISCHARGE_W_MAX) == full_W
+    assert bench.step(ticks(500) - 1).standing() == [] and bench.unit(s.DISCHARGE_W_MAX) == full_W
     assert bench.step().standing() == ["40a"]
     falling = [bench.step().unit(s.DISCHARGE_W_MAX) for _ in range(ticks(500) - 1)]
     assert falling == sorted(falling, reverse=True) and falling[0] > falling[-1] > 0
@@ -341,8 +337,7 @@ def test_evidence_withdrawn_while_closing_ends_the_attempt(group):
         bench.silence(GROUPS[group]).step(bench.kernel.features.ages.budget_ticks[GROUPS[group]])
     else:
         bench.set_rack(s.CELLS_ONLINE, 239, 1)
-    bench.step()
-    assert bench.out[s.STATE] == INHIBITED
+    assert bench.step().out[s.STATE] == INHIBITED
     assert bench.out[s.CONTACTOR_SUPPLY_OK] == 0 and not bench.rack(s.CONTACTOR_CLOSE_OK, 0)
     assert group or bench.out[s.INHIBIT_REASON] == evidence.I_CELLS
 
@@ -350,8 +345,7 @@ def test_evidence_withdrawn_while_closing_ends_the_attempt(group):
 def test_a_cause_that_ends_before_its_debounce_lets_the_start_go_on():
     bench = Plant(racks=2).set(s.SMOKE_1_OK, 0)
     assert bench.step(20).out[s.INHIBIT_REASON] == evidence.I_CAUSE
-    bench.inp[s.SMOKE_1_OK] = 1
-    assert bench.step(20).out[s.STATE] == RUNNING
+    assert bench.set(s.SMOKE_1_OK, 1).step(20).out[s.STATE] == RUNNING
 
 
 # -- stops, trips and attempts over time
@@ -361,8 +355,7 @@ def tripped_long_ago():
     bench.silent = {bench.layout.unit_group(0, s.G_PCS_MEASURE)}
     bench.step(175)
     bench.silent = set()
-    bench.wait(3000)
-    assert bench.standing() == ["41a", "41b"] and given_out(bench) == (TRIPPED, 0, 1)
+    assert bench.wait(3000).standing() == ["41a", "41b"] and given_out(bench) == (TRIPPED, 0, 1)
     return bench
 
 
@@ -371,8 +364,7 @@ def test_a_trip_that_is_reset_before_it_opened_still_opens():
     assert bench.standing() == []
     # it has waited longer than a controlled stop may take
     assert bench.out[s.CONTACTOR_SUPPLY_OK] == 0
-    bench.load(0)
-    assert bench.step(20).out[s.STATE] == RUNNING
+    assert bench.load(0).step(20).out[s.STATE] == RUNNING
 
 
 @cases("signal debounce_ms waited_ms | s.LEAK_OK 2000 2000 | s.CELL_VOLTAGE_OK 200 200")
@@ -398,8 +390,7 @@ def test_the_key_out_of_run_is_a_controlled_stop():
     bench = running().set(s.KEY_RUN_OK, 0)
     assert bench.step().out[s.STATE] == TRIPPED and bench.unit(s.PCS_RUN_OK) == 1
     assert given_out(bench.step(20)) == (TRIPPED, 0, 0) and bench.standing() == ["47"]
-    bench.inp[s.KEY_RUN_OK] = 1
-    assert bench.step(20).out[s.STATE] == RUNNING and bench.standing() == []
+    assert bench.set(s.KEY_RUN_OK, 1).step(20).out[s.STATE] == RUNNING and bench.standing() == []
 
 
 def test_clean_only_when_every_rack_reports_open():
@@ -473,8 +464,7 @@ def test_a_short_circuit_while_running_waits_for_the_fuse():
 
 def under_a_short():
     """A desk of two closed racks, the second above its breaking capacity, in its first tick."""
-    desk = arrange_one(Desk(racks=2), TRIPPED)
-    desk.at(TRIPPED, waited=0)
+    desk = arrange_one(Desk(racks=2), TRIPPED).at(TRIPPED, waited=0)
     for rack, current_mA in enumerate((LOAD_MA, BREAKS_MA + 1)):
         desk.rack(s.CONTACTOR_STATE, s.CONTACTOR_CLOSED, rack)
         desk.rack(s.RACK_CURRENT_MA, current_mA, rack)

@@ -112,8 +112,7 @@ def test_a_latch_that_waits_for_its_reset_is_published_once():
     assert (gone, bench.out[s.ACTIVE_COUNT], bench.out[s.LATCHED_COUNT]) == (1, 0, 2)
     mask, bench.out[s.CAUSE_MASK] = bench.out[s.CAUSE_MASK], 0
     bench.inp[s.ESTOP_1_OK] = bench.inp[s.ESTOP_2_OK] = 0
-    bench.step(10)
-    seen = bench.out[s.CAUSE_MASK]
+    seen = bench.step(10).out[s.CAUSE_MASK]
     # the same rows tripped again: another event
     assert seen not in (0, mask) and bench.out[s.ACTIVE_COUNT] == 2
 

@@ -55,8 +55,7 @@ def test_a_load_step_explains_for_three_seconds():
 def test_an_unknown_voltage_is_nothing_to_fall_from(group):
     desk = Desk()
     after_seconds(desk, [(3300, 0)] * 3)
-    desk.silence_rack(group).step(3 * SECOND)
-    assert desk.of_rack(m.F_CELL_VOLTAGE_DROP_MV)[1] == UNKNOWN
+    assert desk.silence_rack(group).step(3 * SECOND).of_rack(m.F_CELL_VOLTAGE_DROP_MV)[1] == UNKNOWN
     desk.speak().put(cell_voltage_mV_min=2500).step()
     assert desk.of_rack(m.F_CELL_VOLTAGE_DROP_MV) == (0, KNOWN)
     assert after_seconds(desk, [(2500, 0)] * 3) == [0, 0, 0]
@@ -139,12 +138,10 @@ def test_a_current_older_than_the_report_of_open_does_not_count():
     for current_mA in (100_000, 0, 100_000):
         desk.put(rack_current_mA=current_mA).step()
         assert desk.of_rack(m.F_CONTACTOR_MISMATCH) == (int(current_mA > 0), KNOWN)
-    desk.silence(pack).step(ticks(500))
-    assert desk.of_rack(m.F_CONTACTOR_MISMATCH) == (1, KNOWN)
+    assert desk.silence(pack).step(ticks(500)).of_rack(m.F_CONTACTOR_MISMATCH) == (1, KNOWN)
     # the current is no longer known
     assert desk.step().of_rack(m.F_CONTACTOR_MISMATCH) == (0, IN_PART)
-    desk.silent.clear()
-    assert desk.step().of_rack(m.F_CONTACTOR_MISMATCH) == (1, KNOWN)
+    assert desk.speak().step().of_rack(m.F_CONTACTOR_MISMATCH) == (1, KNOWN)
     desk.put(contactor_state=s.CONTACTOR_PRECHARGE).step()
     desk.put(contactor_state=s.CONTACTOR_OPEN).step()
     assert desk.of_rack(m.F_CONTACTOR_MISMATCH) == (0, KNOWN), "the report is a new one"
@@ -163,10 +160,8 @@ def test_missing_cells_of_a_closed_rack_are_invalid_sensors(online, told, state,
     for name in "voltage_mV_max voltage_mV_min spread_mV voltage_drop_mV".split():
         feature = m.RACK_FEATURES.index(f"cell_{name}")
         assert [desk.of_rack(feature, rack)[1] for rack in range(2)] == [KNOWN, known]
-    desk.silence_rack(s.G_BMS_PACK, 1)
-    assert desk.of_rack(m.F_CELL_VOLTAGE_DROP_MV, 1)[1] == UNKNOWN
-    desk.silence_rack(s.G_BMS_CELLS, 1)
-    assert desk.of_rack(m.F_CELL_VOLTAGE_MV_MAX, 1)[1] == UNKNOWN
+    assert desk.silence_rack(s.G_BMS_PACK, 1).of_rack(m.F_CELL_VOLTAGE_DROP_MV, 1)[1] == UNKNOWN
+    assert desk.silence_rack(s.G_BMS_CELLS, 1).of_rack(m.F_CELL_VOLTAGE_MV_MAX, 1)[1] == UNKNOWN
     desk = Desk(cells_reported=0).put(contactor_state=s.CONTACTOR_CLOSED)
     assert desk.step().of_rack(m.F_SENSORS_INVALID_MAX) == (0, KNOWN)
 

@@ -67,8 +67,7 @@ def test_a_stuck_relay_is_found_at_the_first_level_it_cannot_follow(level, relay
     if not found:
         return stuck_after_the_test(bench, relay, stuck)
     while bench.kernel.permit.relays[0] < found[0]:
-        bench.step()
-        assert bench.out[s.STATE] == CLOSING
+        assert bench.step().out[s.STATE] == CLOSING
     for _ in range(RELAY_TICKS + 2 - bench.kernel.permit.relays[1]):
         assert bench.out[s.STATE] == CLOSING
         assert not any(bench.rack(s.CONTACTOR_CLOSE_OK, rack) for rack in range(2))
@@ -83,8 +82,7 @@ def stuck_after_the_test(bench, relay, stuck):
     """At the last level only what it asks for is read."""
     assert (relay, stuck) in ((0, 0), (1, 1))
     if relay == 1:
-        bench.step(20)
-        assert bench.out[s.STATE] == RUNNING
+        assert bench.step(20).out[s.STATE] == RUNNING
         return
     while bench.out[s.STATE] == CLOSING:
         last = bench.kernel.permit.timer[0]
@@ -108,8 +106,7 @@ def test_late_steps_count_in_full(elapsed):
 def test_a_module_that_is_not_heard_ends_the_attempt(group):
     bench = closing(starting(), 2).silence(group)
     bench.held.update({signal: bench.inp[signal] for signal in RELAYS})
-    bench.step(ticks(500) - 1)
-    assert bench.out[s.STATE] == CLOSING and bench.kernel.permit.relays[0] == 2
+    assert bench.step(ticks(500) - 1).out[s.STATE] == CLOSING and bench.kernel.permit.relays[0] == 2
     assert bench.step().out[s.STATE] == TRIPPED and bench.standing() == ["49"]
     assert bench.out[s.CONTACTOR_SUPPLY_OK] == 0 == bench.kernel.permit.tried[0]
 
@@ -209,8 +206,7 @@ def test_a_contactor_that_opens_by_itself_is_row_39(reported, then):
         bench.held[state] = then
     bench.step(ticks(300) - 1)
     assert not bench.standing() and bench.out[s.STATE] == RUNNING and bench.out[s.HORN_ON] == 0
-    bench.step()
-    assert bench.standing() == ["39"] and bench.out[s.STATE] == TRIPPED
+    assert bench.step().standing() == ["39"] and bench.out[s.STATE] == TRIPPED
     assert (bench.out[s.PCS_ENABLE_OK], bench.out[s.SHUNT_TRIP_ON]) == (0, 1)
     assert (bench.out[s.HORN_ON], bench.step(ticks(200) + 1).out[s.CONTACTOR_SUPPLY_OK]) == (1, 0)
 

@@ -77,8 +77,7 @@ def test_a_weld_that_reports_a_fault_after_a_restart_is_not_cleared(first, kept)
     at = plant.rack_at(s.CONTACTOR_STATE)
     plant.hold(at, first).step(10).hold(at, s.CONTACTOR_FAULT).step(400).key_reset().step()
     assert (plant.out[s.RESET_RESULT] == latches.NOT_CLEAR_YET) == kept
-    plant.inp[s.KEY_RUN_OK] = 1
-    assert plant.step().out[s.SHUNT_TRIP_ON] == kept
+    assert plant.set(s.KEY_RUN_OK, 1).step().out[s.SHUNT_TRIP_ON] == kept
 
 
 @pytest.mark.parametrize("unheard", range(3))
