@@ -13,6 +13,7 @@ OTHERWISE: what a column of the table has for a stage that does something else. 
 project is held against the last, strongest step of the row that it stands under.
 """
 
+import re
 from typing import NamedTuple
 
 KEY, REMOTE, SELF = 2, 1, 0
@@ -161,52 +162,17 @@ STAGES = """
 52  monitor_silence_ms            >=10000  0     L0 5000 1 N L c50 d50 M O
 """
 OTHERWISE = """
-2   priority=wired
-3   priority=wired
-6a  ICH=ich
-6b  debounce=5
-10b debounce=5/10
-14  cause=all ALM=H
-15a FAN=- DC=Z
-15b IDC=- DRT=50
-16a debounce=2 DC=Z
-16b debounce=2 IDC=- DRT=50
-17a PCS=R ICH=ich
-17b PCS=R
-18a DRT=0
-18b DRT=0
-19a DRT=25
-19b DRT=25
-22  debounce=30
-23a debounce=3/10
-23b debounce=3/10
-25a IDC=idc
-31a IDC=idc
-35a cause=1.05
-35b cause=1.10
-36  DC=I+fuse priority=wired
-38a debounce=5
-40c ALM=H
-40d latch=L1 PCS=S DC=Z ALM=H ICH=ich IDC=idc
-40e debounce=0
-41a DC=Z
-41b DC=Z
-43a PCS=R DC=Z IDC=idc
-43b DC=Z
-43d latch=L1 PCS=S DC=Z ALM=H ICH=ich IDC=idc NTF=F+O
-44a debounce=0.5
-44b debounce=0.5
-44c debounce=0.5 FAN=fan ALM=H
-44d debounce=0.5 latch=L1 FAN=fan ALM=H
-44e debounce=0.5 latch=L1
-45a DC=Z
-45b debounce=10
-45c DC=Z
-45d debounce=0/10
-46a debounce=900 DC=N ICH=ich DRT=50
-46b debounce=900 DC=N ICH=ich
-46c debounce=900 DRT=50
-48a FAN=fan ALM=H
+2 priority=wired | 3 priority=wired | 6a ICH=ich | 6b debounce=5 | 10b debounce=5/10
+14 cause=all ALM=H | 15a FAN=- DC=Z | 15b IDC=- DRT=50 | 16a debounce=2 DC=Z
+16b debounce=2 IDC=- DRT=50 | 17a PCS=R ICH=ich | 17b PCS=R | 18a DRT=0 | 18b DRT=0 | 19a DRT=25
+19b DRT=25 | 22 debounce=30 | 23a debounce=3/10 | 23b debounce=3/10 | 25a IDC=idc | 31a IDC=idc
+35a cause=1.05 | 35b cause=1.10 | 36 DC=I+fuse priority=wired | 38a debounce=5 | 40c ALM=H
+40d latch=L1 PCS=S DC=Z ALM=H ICH=ich IDC=idc | 40e debounce=0 | 41a DC=Z | 41b DC=Z
+43a PCS=R DC=Z IDC=idc | 43b DC=Z | 43d latch=L1 PCS=S DC=Z ALM=H ICH=ich IDC=idc NTF=F+O
+44a debounce=0.5 | 44b debounce=0.5 | 44c debounce=0.5 FAN=fan ALM=H
+44d debounce=0.5 latch=L1 FAN=fan ALM=H | 44e debounce=0.5 latch=L1 | 45a DC=Z | 45b debounce=10
+45c DC=Z | 45d debounce=0/10 | 46a debounce=900 DC=N ICH=ich DRT=50 | 46b debounce=900 DC=N ICH=ich
+46c debounce=900 DRT=50 | 48a FAN=fan ALM=H
 """
 # The values in brackets, for NMC cells; the comparator of row 30 is set on site, not here.
 NMC_AT = {"27": 4150, "28": 4200, "29": 4250, "31a": 3200, "31b": 3000, "32": 2800, "33": 2200}
@@ -236,15 +202,8 @@ def _row(words):
     """(stage, Row, (clear, for how long in ms)) of a line of STAGES."""
     name, watches, at, after_s, latch, clear, clear_s, *rest = words
     did, _, gate = " ".join(rest).partition(" if ")
-    row = Row(
-        watches,
-        at[:2] == ">=",
-        int(at[2:]),
-        _ms(after_s),
-        int(latch[1:]),
-        gate,
-        GROUPS.get(did, did),
-    )
+    trips = watches, at[:2] == ">=", int(at[2:]), _ms(after_s)
+    row = Row(*trips, int(latch[1:]), gate, GROUPS.get(did, did))
     return name, row, (int(clear), _ms(clear_s))
 
 
@@ -254,7 +213,7 @@ CLEARS = {name: clear for name, _, clear in _READ}
 # (stage, column): what the table has there
 DIFFERS = {
     (name, column): what
-    for name, *columns in _lines(OTHERWISE)
+    for name, *columns in map(str.split, re.split(r"[|\n]", OTHERWISE.strip()))
     for column, _, what in [each.partition("=") for each in columns]
 }
 

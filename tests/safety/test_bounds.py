@@ -58,30 +58,26 @@ def demanding(bench, elapsed=1, permitted=True, **levels):
 
 
 # -- each limit alone: what is left of it, and who is named
-@pytest.mark.parametrize(
-    "signal, value, left, names",
-    [
-        (s.SOH_PERMILLE, 990, (RATED_W, RATED_W), "pcs_rated pcs_rated"),
-        # 3 x 60 A x 0.97 x 790 V, and 0.97 of that after losses; the weakest rack decides
-        (s.CHARGE_CURRENT_MA_MAX, 60_000, (137_934, RATED_W), "bms_current pcs_rated"),
-        (s.DISCHARGE_CURRENT_MA_MAX, 60_000, (RATED_W, 133_795), "pcs_rated bms_current"),
-        (s.CHARGE_CURRENT_MA_MAX, 99, (0, RATED_W), "bms_current pcs_rated"),
-        # 3 x 140 A would be 312 kW: never above rated
-        (s.DISCHARGE_CURRENT_MA_MAX, 200_000, (RATED_W, RATED_W), "pcs_rated pcs_rated"),
-        (s.RACK_VOLTAGE_MV, 500_999, (203_700, 197_589), "bms_current bms_current"),
-        (s.CELL_VOLTAGE_MV_MAX, 3550, (125_000, RATED_W), "cell_voltage_taper pcs_rated"),
-        (s.CELL_VOLTAGE_MV_MIN, 2900, (RATED_W, 125_000), "pcs_rated cell_voltage_taper"),
-        (s.MODULE_TEMPERATURE_DDEGC, 425, (187_500, RATED_W), "temperature_taper pcs_rated"),
-        (s.MODULE_TEMPERATURE_DDEGC, 475, (62_500, 187_500), "temperature_taper temperature_taper"),
-        (s.MODULE_TEMPERATURE_DDEGC, 500, (0, 125_000), "temperature_taper temperature_taper"),
-        (s.SOC_PERMILLE, 985, (125_000, RATED_W), "soc_taper pcs_rated"),
-        (s.SOC_PERMILLE, 15, (RATED_W, 125_000), "pcs_rated soc_taper"),
-    ],
-)
-def test_the_weakest_rack_decides(signal, value, left, names):
+# 3 x 60 A x 0.97 x 790 V, and 0.97 of that after losses; 3 x 140 A would be 312 kW: never above
+# rated
+@cases("""signal value charge_W discharge_W charge discharge
+    s.SOH_PERMILLE 990 RATED_W RATED_W pcs_rated pcs_rated
+    s.CHARGE_CURRENT_MA_MAX 60_000 137_934 RATED_W bms_current pcs_rated
+    s.DISCHARGE_CURRENT_MA_MAX 60_000 RATED_W 133_795 pcs_rated bms_current
+    s.CHARGE_CURRENT_MA_MAX 99 0 RATED_W bms_current pcs_rated
+    s.DISCHARGE_CURRENT_MA_MAX 200_000 RATED_W RATED_W pcs_rated pcs_rated
+    s.RACK_VOLTAGE_MV 500_999 203_700 197_589 bms_current bms_current
+    s.CELL_VOLTAGE_MV_MAX 3550 125_000 RATED_W cell_voltage_taper pcs_rated
+    s.CELL_VOLTAGE_MV_MIN 2900 RATED_W 125_000 pcs_rated cell_voltage_taper
+    s.MODULE_TEMPERATURE_DDEGC 425 187_500 RATED_W temperature_taper pcs_rated
+    s.MODULE_TEMPERATURE_DDEGC 475 62_500 187_500 temperature_taper temperature_taper
+    s.MODULE_TEMPERATURE_DDEGC 500 0 125_000 temperature_taper temperature_taper
+    s.SOC_PERMILLE 985 125_000 RATED_W soc_taper pcs_rated
+    s.SOC_PERMILLE 15 RATED_W 125_000 pcs_rated soc_taper""")
+def test_the_weakest_rack_decides(signal, value, charge_W, discharge_W, charge, discharge):
     for rack in range(3):
         bench = running(racks=3).set_rack(signal, value, rack).step(2)
-        assert (tuple(both(bench)), " ".join(reasons(bench))) == (left, names)
+        assert (both(bench), reasons(bench)) == ([charge_W, discharge_W], [charge, discharge])
 
 
 @pytest.mark.parametrize("rack", range(3))
@@ -223,36 +219,23 @@ def test_every_unit_ramps_and_recovers_at_its_own_pace(two_units, ticks):
 
 
 # -- demands
-@pytest.mark.parametrize(
-    "levels, left, names",
-    [
-        ({}, [250_000, 250_000], "pcs_rated pcs_rated"),
-        ({"charge_derate_pct": 50}, [125_000, 250_000], "derate pcs_rated"),
-        ({"discharge_derate_pct": 75}, [250_000, 62_500], "pcs_rated derate"),
-        ({"charge_derate_pct": 100}, [0, 250_000], "derate pcs_rated"),
-        ({"charge_inhibit": 2}, [0, 250_000], "inhibit pcs_rated"),
-        ({"discharge_inhibit": 2}, [250_000, 0], "pcs_rated inhibit"),
-        ({"pcs": 1}, [247_499, 247_499], "ramp_to_zero ramp_to_zero"),
-        (
-            {"pcs": 1, "charge_inhibit": 1, "discharge_inhibit": 1},
-            [247_499] * 2,
-            "ramp_to_zero ramp_to_zero",
-        ),
-        ({"pcs": 1, "charge_inhibit": 2}, [0, 247_499], "inhibit ramp_to_zero"),
-        ({"pcs": 2}, [0, 0], "stop stop"),
-        ({"permitted": False}, [0, 0], "permit permit"),
-        (
-            dict.fromkeys(
-                "dc fan horn lamp red_lamp maintenance operator facu pre_alarm".split(), 1
-            ),
-            [250_000, 250_000],
-            "pcs_rated pcs_rated",
-        ),
-    ],
-)
-def test_each_limit_from_a_demand_alone(levels, left, names):
+NO_LIMIT = dict.fromkeys("dc fan horn lamp red_lamp maintenance operator facu pre_alarm".split(), 1)
+
+
+@cases("""levels charge_W discharge_W charge discharge
+    {} RATED_W RATED_W pcs_rated pcs_rated | NO_LIMIT RATED_W RATED_W pcs_rated pcs_rated
+    {'charge_derate_pct':50} 125_000 RATED_W derate pcs_rated
+    {'discharge_derate_pct':75} RATED_W 62_500 pcs_rated derate
+    {'charge_derate_pct':100} 0 RATED_W derate pcs_rated
+    {'charge_inhibit':2} 0 RATED_W inhibit pcs_rated
+    {'discharge_inhibit':2} RATED_W 0 pcs_rated inhibit
+    {'pcs':1} 247_499 247_499 ramp_to_zero ramp_to_zero
+    {'pcs':1,'charge_inhibit':1,'discharge_inhibit':1} 247_499 247_499 ramp_to_zero ramp_to_zero
+    {'pcs':1,'charge_inhibit':2} 0 247_499 inhibit ramp_to_zero
+    {'pcs':2} 0 0 stop stop | {'permitted':False} 0 0 permit permit""")
+def test_each_limit_from_a_demand_alone(levels, charge_W, discharge_W, charge, discharge):
     bench = demanding(running(racks=3), **levels)
-    assert both(bench) == left and " ".join(reasons(bench)) == names
+    assert (both(bench), reasons(bench)) == ([charge_W, discharge_W], [charge, discharge])
 
 
 def test_a_derate_is_a_share_of_what_is_left():
@@ -322,19 +305,14 @@ def test_there_is_one_limit_for_each_unit_and_way(units):
 
 PLACES = "pcs charge_inhibit discharge_inhibit charge_derate_pct discharge_derate_pct".split()
 LEVELS = st.tuples(*[st.integers(0, 2)] * 3, *[st.sampled_from([0, 25, 50, 75, 100])] * 2)
-INPUTS = st.sampled_from(
-    [
-        None,
-        (s.CHARGE_CURRENT_MA_MAX, 0),
-        (s.CHARGE_CURRENT_MA_MAX, 30_000),
-        (s.CHARGE_CURRENT_MA_MAX, 140_000),
-        (s.DISCHARGE_CURRENT_MA_MAX, 50_000),
-        (s.DISCHARGE_CURRENT_MA_MAX, 140_000),
-        (s.CELL_VOLTAGE_MV_MAX, 3560),
-        (s.CELL_VOLTAGE_MV_MAX, 3300),
-        (s.RACK_VOLTAGE_MV, 700_000),
-    ]
-)
+CHANGES = {
+    **{
+        s.CHARGE_CURRENT_MA_MAX: (0, 30_000, 140_000),
+        s.DISCHARGE_CURRENT_MA_MAX: (50_000, 140_000),
+    },
+    **{s.CELL_VOLTAGE_MV_MAX: (3560, 3300), s.RACK_VOLTAGE_MV: (700_000,)},
+}
+INPUTS = st.sampled_from([None] + [(at, value) for at in CHANGES for value in CHANGES[at]])
 LATENESS = st.sampled_from([1, 1, 1, 7, 30, 200])
 STEP = st.tuples(LATENESS, LEVELS, LEVELS, st.booleans(), st.booleans(), INPUTS)
 

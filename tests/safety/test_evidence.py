@@ -109,21 +109,11 @@ def test_items_asked_once_closed_and_under_test(place):
 
 
 # -- what is not fitted is not asked
-
-NOT_FITTED = (
-    ({"io_3_fitted": 0}, {"io_3"}),
-    ({"meter_load_fitted": 0}, {"meter_load"}),
-    ({"gas_detectors": 1}, {"gas_2"}),
-    ({"gas_detectors": 0}, {"gas_1", "gas_2"}),
-    ({"offgas_detectors": 1}, {"offgas_2"}),
-    ({"offgas_detectors": 0}, {"offgas_1", "offgas_2"}),
-    ({"toxic_fitted": 0}, {"toxic"}),
-    ({"climate_fitted": 0}, {"climate"}),
-    ({"ups_fitted": 0}, {"ups"}),
-)
-
-
-@pytest.mark.parametrize("fitted, unasked", NOT_FITTED)
+@cases("""fitted unasked
+    {'io_3_fitted':0} {'io_3'} | {'meter_load_fitted':0} {'meter_load'} | {'ups_fitted':0} {'ups'}
+    {'gas_detectors':1} {'gas_2'} | {'gas_detectors':0} {'gas_1','gas_2'}
+    {'offgas_detectors':1} {'offgas_2'} | {'offgas_detectors':0} {'offgas_1','offgas_2'}
+    {'toxic_fitted':0} {'toxic'} | {'climate_fitted':0} {'climate'}""")
 def test_equipment_not_fitted_is_neither_asked_nor_counted(fitted, unasked):
     total = TOTAL - len(unasked)
     for group, name in enumerate(s.CABINET_GROUPS[:-1]):
@@ -151,15 +141,11 @@ def test_cells_online_are_exactly_those_of_the_rack(reported, online, missing):
 
 
 # -- the edges of what is asked at rest
-@pytest.mark.parametrize(
-    "signal, value, reason",
-    [
-        *[(s.RACK_CURRENT_MA, value, e.I_NONE) for value in (6999, -6999)],
-        *[(s.RACK_CURRENT_MA, value, e.I_CURRENT) for value in (7000, -7000)],
-        (s.CONTACTOR_STATE, s.CONTACTOR_OPEN, e.I_NONE),
-        *[(s.CONTACTOR_STATE, state, e.I_CONTACTOR) for state in (1, 2, 3)],
-    ],
-)
+@cases("""signal value reason
+    s.RACK_CURRENT_MA 6999 e.I_NONE | s.RACK_CURRENT_MA -6999 e.I_NONE
+    s.RACK_CURRENT_MA 7000 e.I_CURRENT | s.RACK_CURRENT_MA -7000 e.I_CURRENT
+    s.CONTACTOR_STATE s.CONTACTOR_OPEN e.I_NONE | s.CONTACTOR_STATE 1 e.I_CONTACTOR
+    s.CONTACTOR_STATE 2 e.I_CONTACTOR | s.CONTACTOR_STATE 3 e.I_CONTACTOR""")
 @pytest.mark.parametrize("rack", range(2))
 def test_every_rack_is_open_and_carries_less_than_five_percent(signal, value, reason, rack):
     checklist = Checklist().rack(signal, value, rack)

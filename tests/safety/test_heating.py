@@ -14,19 +14,10 @@ from safety import matrix as m, parameters as p, signals as s
 
 KNOWN, IN_PART, DOUBTED, UNKNOWN = m.KNOWN, m.IN_PART, m.DOUBTED, 0
 SECOND = ticks(1000)
-LOOKS_BACK = (
-    m.F_TEMPERATURE_RISE_3S_DDEGC,
-    m.F_TEMPERATURE_RISE_10S_DDEGC,
-    m.F_TEMPERATURE_RISING,
-    m.F_TEMPERATURE_UNEXPLAINED_DDEGC,
-)
-AT_ONCE = (
-    m.F_TEMPERATURE_DDEGC_MAX,
-    m.F_TEMPERATURE_DDEGC_MIN,
-    m.F_TEMPERATURE_SPREAD_DDEGC,
-    m.F_TEMPERATURE_OVER_MEDIAN_DDEGC,
-    m.F_TEMPERATURE_ZEROS,
-)
+LOOKS_BACK = [m.F_TEMPERATURE_RISE_3S_DDEGC, m.F_TEMPERATURE_RISE_10S_DDEGC]
+LOOKS_BACK += [m.F_TEMPERATURE_RISING, m.F_TEMPERATURE_UNEXPLAINED_DDEGC]
+AT_ONCE = [m.F_TEMPERATURE_DDEGC_MAX, m.F_TEMPERATURE_DDEGC_MIN, m.F_TEMPERATURE_SPREAD_DDEGC]
+AT_ONCE += [m.F_TEMPERATURE_OVER_MEDIAN_DDEGC, m.F_TEMPERATURE_ZEROS]
 HEATING_NK = 90
 
 
@@ -64,13 +55,9 @@ class Reference:
         """What the features of LOOKS_BACK must be."""
         if not self.temperatures[-1]:
             return [UNKNOWN] * 4
-        told = self.told()
-        return [
-            (self.rise(3), told),
-            (self.rise(10), told),
-            (1 if self.rise(30) >= 2 else 0, told),
-            (self.rise(30) - self.explained(), told),
-        ]
+        longest = self.rise(30)
+        found = self.rise(3), self.rise(10), int(longest >= 2), longest - self.explained()
+        return [(value, self.told()) for value in found]
 
     def told(self):
         """KNOWN once every module was read in all of 30 seconds; with a 0, DOUBTED."""
@@ -107,19 +94,10 @@ def test_extremes_median_and_spread_of_any_order(modules):
         assert [desk.of_rack(feature) for feature in AT_ONCE] == [*expected, (zeros, KNOWN)]
 
 
-@pytest.mark.parametrize(
-    "values, zeros",
-    [
-        *[([others, 0, others, 0, others], 0) for others in (99, -99, 1)],
-        *[([others, 0, others, 0, others], 2) for others in (100, -100)],
-        ([0] * 4, 4),
-        ([0, 0, 0, 1], 0),
-        ([0, 0, 0, 250], 3),
-        ([0, 0, 0, -100], 3),
-        ([0, 0, 6, 30], 0),
-        ([0], 0),  # a rack of one module
-    ],
-)
+@cases("""values zeros
+    [99,0,99,0,99] 0 | [-99,0,-99,0,-99] 0 | [1,0,1,0,1] 0 | [100,0,100,0,100] 2
+    [-100,0,-100,0,-100] 2 | [0]*4 4 | [0,0,0,1] 0 | [0,0,0,250] 3 | [0,0,0,-100] 3 | [0,0,6,30] 0
+    [0] 0""")
 def test_zero_is_a_dead_sensor_only_where_it_cannot_be_the_temperature(values, zeros):
     """No rack is at exactly the same tenth of a degree all over; a frosty one nearly is."""
     desk = Desk(modules=len(values)).temperatures(values)
@@ -285,42 +263,30 @@ def test_a_new_history_is_empty_and_as_large_as_its_topology():
 @pytest.mark.parametrize("ddegC, seconds", [(-97, 1), (12, 35), (250, 3)])
 def test_a_sensor_that_drops_out_to_0_and_returns_has_not_risen(ddegC, seconds):
     """Below 10 degC 0 is none of a dead sensor, and on its return row 23b was a fire."""
-    desk = Desk().temperatures([ddegC] * 15).step(40 * SECOND)
-    desk.temperatures([ddegC] * 7 + [0] + [ddegC] * 7).step(seconds * SECOND)
+    desk = Desk().temperatures([ddegC] * 15).step(4 * SECOND, elapsed=10)
+    desk.temperatures([ddegC] * 7 + [0] + [ddegC] * 7).step(seconds * 5, elapsed=10)
     told = IN_PART if ddegC >= 100 else DOUBTED
     assert seen(desk) == [(0, told)] * 4, "nor is it shown to be calm"
     desk.temperatures([ddegC] * 15)
     for second in range(32):
-        assert seen(desk.step(SECOND)) == [(0, KNOWN if second >= 30 else told)] * 4
+        assert seen(desk.step(5, elapsed=10)) == [(0, KNOWN if second >= 30 else told)] * 4
 
 
 @pytest.mark.parametrize("cold", range(2))
 def test_a_0_leaves_the_other_racks_in_no_doubt(cold):
     desk = Desk(racks=2).temperatures([20] * 15, 0).temperatures([20] * 15, 1)
-    desk.step(32 * SECOND).temperatures([20] * 7 + [0] + [20] * 7, cold).step(SECOND)
+    desk.step(32 * 5, elapsed=10).temperatures([20] * 7 + [0] + [20] * 7, cold).step(SECOND)
     for second in range(33):
         told = [DOUBTED if rack == cold and second < 31 else KNOWN for rack in range(2)]
         assert [seen(desk, rack) for rack in range(2)] == [[(0, each)] * 4 for each in told], second
-        desk.temperatures([20] * 15, cold).step(SECOND)
+        desk.temperatures([20] * 15, cold).step(5, elapsed=10)
 
 
-@pytest.mark.parametrize(
-    "values, spread, over_median",
-    [
-        ([0, 250, 260], 10, 10),
-        ([0, -250, -260], 10, 10),
-        ([0, -250, 250], 500, 500),
-        ([0, 0, 250], 0, 0),
-        ([0, 80, 90], 90, 10),
-        ([-250, 0, 0], 0, 0),
-        ([-250, -100, 0], 150, 150),
-        ([-250, 0, 1], 251, 251),
-        ([-1, 0, 250], 251, 251),
-        # eight of 15 dead ones made each warm module 30 K hotter than the median: row 21
-        ([0] * 8 + [300] * 6 + [310], 10, 10),
-        ([0, 0, 0, 30, 40], 40, 40),
-    ],
-)
+# eight of 15 dead ones made each warm module 30 K hotter than the median: row 21
+@cases("""values spread over_median
+    [0,250,260] 10 10 | [0,-250,-260] 10 10 | [0,-250,250] 500 500 | [0,0,250] 0 0 | [0,80,90] 90 10
+    [-250,0,0] 0 0 | [-250,-100,0] 150 150 | [-250,0,1] 251 251 | [-1,0,250] 251 251
+    [0]*8+[300]*6+[310] 10 10 | [0,0,0,30,40] 40 40""")
 def test_sensors_that_live_are_compared_with_each_other(values, spread, over_median):
     """A dead sensor is row 45's, which opens after 85 s: row 26 opened after 10."""
     desk = Desk(modules=len(values)).temperatures(values).step()

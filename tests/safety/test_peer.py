@@ -7,19 +7,7 @@ from bench import default_image
 from channel_b_bench import CLOSED, DISAGREE_TICKS, EXPIRY_TICKS
 from text_cases import cases
 
-from safety import (
-    ages,
-    channel as c,
-    frame as f,
-    heating,
-    matrix as m,
-    parameters as p,
-    peer as pe,
-    permit,
-    racks,
-    signals as s,
-    tapers,
-)
+from safety import channel as c, frame as f, matrix as m, parameters as p, peer as pe, signals as s
 
 IMAGE_CRC, TABLE_CRC = 11, 22
 WINDOW_TICKS = 250  # 5 s
@@ -146,18 +134,9 @@ def _windows(pair, told_ticks, count=1):
     return reason
 
 
-@pytest.mark.parametrize(
-    "told_ticks, reason",
-    [
-        (WINDOW_TICKS, pe.OK),
-        (WINDOW_TICKS + 5, pe.OK),
-        (WINDOW_TICKS + 6, pe.CLOCKS_DIFFER),
-        (WINDOW_TICKS - 5, pe.OK),
-        (WINDOW_TICKS - 6, pe.CLOCKS_DIFFER),
-        (0, pe.CLOCKS_DIFFER),
-        (100 * WINDOW_TICKS, pe.CLOCKS_DIFFER),
-    ],
-)
+@cases("""told_ticks reason
+    WINDOW_TICKS pe.OK | WINDOW_TICKS+5 pe.OK | WINDOW_TICKS+6 pe.CLOCKS_DIFFER | 0 pe.CLOCKS_DIFFER
+    WINDOW_TICKS-5 pe.OK | WINDOW_TICKS-6 pe.CLOCKS_DIFFER | 100*WINDOW_TICKS pe.CLOCKS_DIFFER""")
 def test_clocks_apart_by_more_than_two_percent_in_two_windows(told_ticks, reason):
     pair = _paired()
     assert (_windows(pair, told_ticks), _windows(pair, told_ticks)) == (pe.OK, reason)
@@ -212,24 +191,14 @@ def test_tables_that_differ_anywhere_have_another_crc(monkeypatch):
     assert pe.table_crc() != right
 
 
-@pytest.mark.parametrize(
-    "module, name, other",
-    [
-        (permit, "FAILURES_MAX", 99),
-        (permit, "AT_REST", permit.AT_REST[:1]),
-        (m, "CONFLICTS", ()),
-        (m, "ALERTS", ()),
-        (heating, "FAST_S", 20),
-        (racks, "ZERO_CURRENT_MA", 0),
-        (tapers, "TAPER_DDEGC", ()),
-        (f, "START_1", 0),
-        (ages, "SILENT_MS", ()),
-    ],
-)
-def test_numbers_that_differ_anywhere_have_another_crc(monkeypatch, module, name, other):
+@cases("""name other
+    permit.FAILURES_MAX 99 | permit.AT_REST (0,) | matrix.CONFLICTS () | matrix.ALERTS ()
+    heating.FAST_S 20 | racks.ZERO_CURRENT_MA 0 | tapers.TAPER_DDEGC () | frame.START_1 0
+    ages.SILENT_MS ()""")
+def test_numbers_that_differ_anywhere_have_another_crc(monkeypatch, name, other):
     """Another version of the program that has the same rows is another version."""
     right = pe.table_crc()
-    monkeypatch.setattr(module, name, other)
+    monkeypatch.setattr("safety." + name, other)
     assert pe.table_crc() != right
     monkeypatch.undo()
     assert pe.table_crc() == right

@@ -259,19 +259,9 @@ for block in range(2):
         GROUPS[f"{name}.{block}"] = LAYOUT.unit_group(block, at)
     for at, name in enumerate(s.RACK_GROUPS):
         GROUPS[f"{name}.{block}"] = LAYOUT.rack_group(block, at)
-REASONS = {
-    "io_1": evidence.I_IO_1,
-    "io_2": evidence.I_IO_2,
-    "io_3": evidence.I_IO_3,
-    "meter_": evidence.I_METER,
-    "gas_": evidence.I_GAS,
-    "offgas_": evidence.I_GAS,
-    "toxic": evidence.I_GAS,
-    "climate": evidence.I_CLIMATE,
-    "ups": evidence.I_UPS,
-    "pcs_": evidence.I_PCS,
-    "bms_": evidence.I_BMS,
-}
+STARTS = "io_1 io_2 io_3 meter_ gas_ offgas_ toxic climate ups pcs_ bms_".split()
+CODES = "IO_1 IO_2 IO_3 METER GAS GAS GAS CLIMATE UPS PCS BMS".split()
+REASONS = {start: getattr(evidence, "I_" + code) for start, code in zip(STARTS, CODES)}
 
 
 @pytest.mark.parametrize("name", GROUPS)
@@ -491,14 +481,14 @@ def test_times_stay_small_numbers():
 
 def test_waiting_counts_every_tick_after_its_step():
     permit = Desk().permit
-    courses = (
+    courses = [
         (5, True, 0),
         (7, True, 7),
         (3, True, 10),
         (4, False, -1),
         (9, True, 0),
         (1, True, 1),
-    )
+    ]
     for elapsed, is_due, waited in courses:
         permit._wait(permits.W_DEMAND, elapsed, is_due)
         assert list(permit.waited) == [permits.NOT_WAITING, waited]
@@ -507,14 +497,9 @@ def test_waiting_counts_every_tick_after_its_step():
 # -- what never happens, over random courses of events
 
 EVENT = st.tuples(
-    st.sampled_from([0, 0, 0, 1, 2]),
-    st.sampled_from([0, 0, 0, 1, 2, 3, 4]),
-    st.sampled_from(CURRENTS),
-    st.sampled_from(CURRENTS),
-    st.sampled_from(["follow", "follow", "follow", "welded", "open"]),
-    st.booleans(),
-    st.sampled_from([1, 1, 3, 40]),
-    st.integers(1, 6),
+    *map(st.sampled_from, ([0, 0, 0, 1, 2], [0, 0, 0, 1, 2, 3, 4], CURRENTS, CURRENTS)),
+    *(st.sampled_from(["follow", "follow", "follow", "welded", "open"]), st.booleans()),
+    *(st.sampled_from([1, 1, 3, 40]), st.integers(1, 6)),
 )
 
 
