@@ -5,21 +5,8 @@ import errno
 import can
 import pytest
 
-from drivers.buses import can_port
-from drivers.buses.can_port import (
-    ACTIVE,
-    BUS_OFF,
-    DOWN,
-    EXTENDED,
-    PASSIVE,
-    RETRY_US,
-    RETRY_US_MAX,
-    UNACKNOWLEDGED_AFTER,
-    WARNING,
-    CanPort,
-    CanPortError,
-    open_can,
-)
+from drivers.buses import can_port as c
+from drivers.buses.can_port import CanPort, CanPortError, open_can
 from tests.tables import table
 
 
@@ -62,9 +49,9 @@ def test_frames_in_order_with_ids_and_data():
     waiting = [frame(0x101, bytearray(b"\x01")), frame(0x18FF50E5, b"", is_extended_id=True)]
     port = CanPort(FakeBus(waiting))
     frames = port.drain()
-    assert frames == [(0x101, b"\x01"), (0x18FF50E5 | EXTENDED, b"")]
+    assert frames == [(0x101, b"\x01"), (0x18FF50E5 | c.EXTENDED, b"")]
     assert type(frames[0][1]) is bytes, "equal payloads compare and hash"
-    assert (port.received, port.foreign, port.state) == (2, 0, ACTIVE)
+    assert (port.received, port.foreign, port.state) == (2, 0, c.ACTIVE)
     assert port.drain() == []
 
 
@@ -90,78 +77,79 @@ def test_other_ids_and_remote_frames_are_foreign():
     port = CanPort(FakeBus([frame(1), frame(2), other, remote]), ids=[1])
     assert port.drain() == [(1, b"12345678")]
     assert (port.received, port.foreign) == (1, 3)
-    port.accept([2 | EXTENDED])
+    port.accept([2 | c.EXTENDED])
     port._bus.waiting = [frame(1), frame(2), frame(2, b"x", is_extended_id=True)]
-    assert port.drain() == [(2 | EXTENDED, b"x")]
+    assert port.drain() == [(2 | c.EXTENDED, b"x")]
 
 
 @pytest.mark.parametrize(
     "kind, controller, state",
     [  # numbers of linux/can/error.h
-        (0x004, 0x04, WARNING),
-        (0x004, 0x08, WARNING),
-        (0x004, 0x10, PASSIVE),
-        (0x004, 0x20, PASSIVE),
-        (0x004, 0x01, ACTIVE),  # receive buffer overflow: an error, no change of state
+        (0x004, 0x04, c.WARNING),
+        (0x004, 0x08, c.WARNING),
+        (0x004, 0x10, c.PASSIVE),
+        (0x004, 0x20, c.PASSIVE),
+        (0x004, 0x01, c.ACTIVE),  # receive buffer overflow: an error, no change of state
         # no acknowledge; data[1] means nothing without the controller bit
-        (0x020, 0, ACTIVE),
-        (0x080, 0x30, ACTIVE),
-        (0x040, 0, BUS_OFF),
-        (0x044, 0x20, BUS_OFF),
+        (0x020, 0, c.ACTIVE),
+        (0x080, 0x30, c.ACTIVE),
+        (0x040, 0, c.BUS_OFF),
+        (0x044, 0x20, c.BUS_OFF),
     ],
 )
 def test_error_frames_are_state_and_never_data(kind, controller, state):
     """esphome-jk-bms-can #23: error counters and bus state for the technician."""
     port = CanPort(FakeBus([error_frame(kind, controller)]))
     assert port.drain() == []
-    assert (port.state, port.error_frames, port.bus_offs) == (state, 1, int(state == BUS_OFF))
+    assert (port.state, port.error_frames, port.bus_offs) == (state, 1, int(state == c.BUS_OFF))
 
 
 def test_an_error_frame_without_data_is_counted():
     port = CanPort(
         FakeBus([frame(0x004, data, is_error_frame=True) for data in (b"", b"\x20", b"\x00\x20")])
     )
-    assert port.drain(2) == [] and (port.error_frames, port.state) == (2, ACTIVE)
-    assert port.drain() == [] and port.state == PASSIVE
+    assert port.drain(2) == [] and (port.error_frames, port.state) == (2, c.ACTIVE)
+    assert port.drain() == [] and port.state == c.PASSIVE
 
 
 @pytest.mark.parametrize(
     "fault, recovery, state",
     [
-        (error_frame(0x040), error_frame(0x100), ACTIVE),
-        (error_frame(0x040), error_frame(0x004, 0x40), ACTIVE),
-        (error_frame(0x040), frame(5), ACTIVE),
-        (error_frame(0x004, 0x20), frame(5), PASSIVE),  # a frame does not end error passive
+        (error_frame(0x040), error_frame(0x100), c.ACTIVE),
+        (error_frame(0x040), error_frame(0x004, 0x40), c.ACTIVE),
+        (error_frame(0x040), frame(5), c.ACTIVE),
+        (error_frame(0x004, 0x20), frame(5), c.PASSIVE),  # a frame does not end error passive
     ],
 )
 def test_bus_off_is_counted_and_recovery_seen(fault, recovery, state):
     """can-utils #262/#344, python-can #1495: with restart-ms 0 it stays, with 100 it comes back."""
     port = CanPort(FakeBus([fault, None, recovery]))
     port.drain()
-    assert port.state == (BUS_OFF if state == ACTIVE else PASSIVE)
+    assert port.state == (c.BUS_OFF if state == c.ACTIVE else c.PASSIVE)
     port.drain()
-    assert (port.state, port.bus_offs) == (state, int(state == ACTIVE))
+    assert (port.state, port.bus_offs) == (state, int(state == c.ACTIVE))
 
 
 @pytest.mark.parametrize(
-    "can_id, extended", [(0x7FF, False), (0x1FFFFFFF | EXTENDED, True), (0x305 | EXTENDED, True)]
+    "can_id, extended",
+    [(0x7FF, False), (0x1FFFFFFF | c.EXTENDED, True), (0x305 | c.EXTENDED, True)],
 )
 def test_a_frame_goes_out_as_it_is(can_id, extended):
     bus = FakeBus()
     port = CanPort(bus)
     assert port.send(can_id, b"\x00\x01")
     (message,) = bus.sent
-    assert (message.arbitration_id, message.is_extended_id) == (can_id & ~EXTENDED, extended)
+    assert (message.arbitration_id, message.is_extended_id) == (can_id & ~c.EXTENDED, extended)
     assert (bytes(message.data), port.sent, port.full) == (b"\x00\x01", 1, 0)
 
 
 @pytest.mark.parametrize(
     "failure, full, state",
     [
-        (can.CanOperationError("Transmit buffer full"), 1, ACTIVE),
-        (can.CanOperationError("Failed to transmit: x", errno.ENOBUFS), 1, ACTIVE),
-        (OSError(errno.ENOBUFS, "No buffer space available"), 1, ACTIVE),
-        (OSError(errno.ENETDOWN, "Network is down"), 0, DOWN),
+        (can.CanOperationError("Transmit buffer full"), 1, c.ACTIVE),
+        (can.CanOperationError("Failed to transmit: x", errno.ENOBUFS), 1, c.ACTIVE),
+        (OSError(errno.ENOBUFS, "No buffer space available"), 1, c.ACTIVE),
+        (OSError(errno.ENETDOWN, "Network is down"), 0, c.DOWN),
     ],
 )
 def test_a_full_queue_is_counted_and_no_loss(failure, full, state):
@@ -173,7 +161,8 @@ def test_a_full_queue_is_counted_and_no_loss(failure, full, state):
 
 
 @pytest.mark.parametrize(
-    "refused, acknowledged_ok", [(UNACKNOWLEDGED_AFTER - 1, True), (UNACKNOWLEDGED_AFTER, False)]
+    "refused, acknowledged_ok",
+    [(c.UNACKNOWLEDGED_AFTER - 1, True), (c.UNACKNOWLEDGED_AFTER, False)],
 )
 def test_a_queue_that_stays_full_means_nobody_acknowledges(refused, acknowledged_ok):
     bus = FakeBus()
@@ -201,7 +190,7 @@ def test_a_lost_interface_is_a_state_not_a_crash(failure, text):
     port = CanPort(FakeBus([frame(1), failure, failure]))
     assert port.drain() == [(1, b"12345678")]
     assert port.drain() == []
-    assert (port.state, port.losses) == (DOWN, 1)
+    assert (port.state, port.losses) == (c.DOWN, 1)
     assert port.error.startswith(text) and "\n" not in port.error
     assert port.service(0) is False
 
@@ -210,9 +199,9 @@ def test_a_lost_interface_is_a_state_not_a_crash(failure, text):
 def test_an_interface_that_was_only_set_down_works_again_by_itself(recover):
     port = CanPort(FakeBus([can.CanOperationError("x", errno.ENETDOWN), frame(1)]))
     port.drain()
-    assert port.state == DOWN
+    assert port.state == c.DOWN
     recover(port)
-    assert (port.state, port.error) == (ACTIVE, "") and port.service(0)
+    assert (port.state, port.error) == (c.ACTIVE, "") and port.service(0)
 
 
 def test_a_lost_interface_is_opened_again_later_and_later():
@@ -233,8 +222,8 @@ def test_a_lost_interface_is_opened_again_later_and_later():
         assert port.service(port._retry_us - 1) is False and len(opened) == len(waits_us)
         assert port.error == "CAN can0 (socketcan): no such interface"
         now_us = port._retry_us
-    assert waits_us == [RETRY_US * n for n in (1, 2, 4, 8, 16)] + [RETRY_US_MAX] * 2
-    assert (port.state, port.error, old.shut) == (ACTIVE, "", 8)
+    assert waits_us == [c.RETRY_US * n for n in (1, 2, 4, 8, 16)] + [c.RETRY_US_MAX] * 2
+    assert (port.state, port.error, old.shut) == (c.ACTIVE, "", 8)
     assert port.drain() == [(7, b"12345678")]
 
 
@@ -263,7 +252,7 @@ def test_reasons_of_the_system(number, text, monkeypatch):
     def refuse(**_):
         raise OSError(number, "as the kernel says it")
 
-    monkeypatch.setattr(can_port.can, "Bus", refuse)
+    monkeypatch.setattr(c.can, "Bus", refuse)
     with pytest.raises(CanPortError, match=text):
         open_can("socketcan", "can0", 500_000)
 
@@ -279,7 +268,7 @@ def test_only_an_interface_that_opens_without_blocking_is_opened_again(
         asked.append(settings)
         return FakeBus([OSError(errno.ENODEV, "gone")])
 
-    monkeypatch.setattr(can_port.can, "Bus", open_bus)
+    monkeypatch.setattr(c.can, "Bus", open_bus)
     port = open_can(interface, "can0", 500_000, host="localhost")
     assert asked == [dict(interface=interface, channel="can0", bitrate=500_000, host="localhost")]
     port.drain()
@@ -288,8 +277,8 @@ def test_only_an_interface_that_opens_without_blocking_is_opened_again(
 
 def test_two_ports_on_a_real_python_can_bus():
     one, two = (open_can("virtual", "test_can_port", 500_000) for _ in range(2))
-    assert one.send(0x123, b"12345678") and one.send(0x1806E5F4 | EXTENDED, b"\x01")
-    assert two.drain() == [(0x123, b"12345678"), (0x1806E5F4 | EXTENDED, b"\x01")]
+    assert one.send(0x123, b"12345678") and one.send(0x1806E5F4 | c.EXTENDED, b"\x01")
+    assert two.drain() == [(0x123, b"12345678"), (0x1806E5F4 | c.EXTENDED, b"\x01")]
     assert one.drain() == [] and one.fileno() == -1
     one.close()
     two.close()

@@ -67,21 +67,18 @@ def test_any_plain_file_reads_as_by_cantools(rows):
     assert dbc.messages(text) == by_cantools(text)
 
 
+def signal(words):
+    return f' SG_ {words} [0|0] "" B'
+
+
 @pytest.mark.parametrize(
     "line",
     [
-        ' SG_ x : 7|8@0+ (1,0) [0|0] "" B',
-        ' SG_ x m1 : 0|8@1+ (1,0) [0|0] "" B',
-        ' SG_ x M : 0|8@1+ (1,0) [0|0] "" B',
-        ' SG_ x : 0|8@1+ (0,0) [0|0] "" B',
-        ' SG_ x : 0|8@1+ (-1,0) [0|0] "" B',
-        ' SG_ x : 0|8@1+ (1.1.1,0) [0|0] "" B',
-        ' SG_ x : 0|0@1+ (1,0) [0|0] "" B',
-        ' SG_ x : 57|8@1+ (1,0) [0|0] "" B',
-        ' SG_ y : 0|8@1+ (1,0) [0|0] "" B\n SG_ x : 7|2@1+ (1,0) [0|0] "" B',
-        "SIG_VALTYPE_ 16 x : 1;",
-        "SG_MUL_VAL_ 16 x y 1-1;",
-        "BO_ STATE: 8 A",
+        *map(signal, ("x : 7|8@0+ (1,0)", "x m1 : 0|8@1+ (1,0)", "x M : 0|8@1+ (1,0)")),
+        *map(signal, ("x : 0|8@1+ (0,0)", "x : 0|8@1+ (-1,0)", "x : 0|8@1+ (1.1.1,0)")),
+        *map(signal, ("x : 0|0@1+ (1,0)", "x : 57|8@1+ (1,0)")),
+        signal("y : 0|8@1+ (1,0)") + "\n" + signal("x : 7|2@1+ (1,0)"),
+        *("SIG_VALTYPE_ 16 x : 1;", "SG_MUL_VAL_ 16 x y 1-1;", "BO_ STATE: 8 A"),
     ],
 )
 def test_unsupported_lines_are_refused(line):

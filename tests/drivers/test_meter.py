@@ -1,6 +1,7 @@
 """Meter family: what is refused, what is taken, and captured replies of real meters."""
 
 import csv
+import math
 import struct
 
 import pytest
@@ -78,14 +79,9 @@ def test_one_read_of_thirty_six_input_registers():
         {"voltage_V": (230.0, 230.0, 0.0), "power_W": (0.0,) * 3},
         dict.fromkeys(("voltage_V", "current_A", "power_W", "factor"), (-1.0,) * 3),
         dict.fromkeys(("voltage_V", "current_A", "power_W", "factor"), (-2.0,) * 3),
-        {"factor": (1.001, 1.0, 1.0)},
-        {"factor": (1.0, 1.0, -1.001)},
-        {"factor": (1.0, float("nan"), 1.0)},
-        {"current_A": (-0.1, 90.0, 80.0)},
-        {"current_A": (float("inf"), 90.0, 80.0)},
-        {"power_W": (float("nan"), 0.0, 0.0)},
-        {"power_W": (float("-inf"), 0.0, 0.0)},
-        {"power_W": (230 * 100 * 1.1 + 100.1, 0.0, 0.0)},
+        *({"factor": each} for each in ((1.001, 1, 1), (1, 1, -1.001), (1, math.nan, 1))),
+        *({"current_A": (each, 90.0, 80.0)} for each in (-0.1, math.inf)),
+        *({"power_W": (each, 0, 0)} for each in (math.nan, -math.inf, 23_000 * 1.1 + 100.1)),
         {"power_W": (0.0, -(231 * 90 * 1.1 + 100.1), 0.0)},
         {"power_W": (0.0, 0.0, 229 * 80 * 1.1 + 100.1)},
     ],

@@ -140,12 +140,8 @@ def test_captured_alarm_probes(shared):
 @pytest.mark.parametrize(
     "quiet",
     [
-        "AAAAAAAAAAAAAAAA",
-        "A8A082000000800A",
-        "A8828202A8828202",
-        "ABAAFEAFAAFAFF",
-        "0000000000000000",
-        "FFFFFFFFFFFFFFFF",
+        *("AAAAAAAAAAAAAAAA", "A8A082000000800A", "A8828202A8828202", "ABAAFEAFAAFAFF"),
+        *("0000000000000000", "FFFFFFFFFFFFFFFF"),
     ],
 )
 def test_real_quiet_alarm_words(quiet):

@@ -85,6 +85,8 @@ READS = (
     register_message.ReadHoldingRegistersRequest,
     register_message.ReadInputRegistersRequest,
 )
+SEVERAL = register_message.WriteMultipleRegistersRequest
+ONE, COILS = register_message.WriteSingleRegisterRequest, bit_message.WriteMultipleCoilsRequest
 
 
 @given(
@@ -95,27 +97,15 @@ READS = (
     st.lists(st.booleans(), min_size=1, max_size=1968),
 )
 def test_requests_are_those_of_pymodbus(function, address, count, values, levels):
-    several, one = values, values[:1]
-    for found, encoder, given_ in (
-        (rtu.read_request("a", 1, function, address, count), READS[function - 1], {"count": count}),
-        (
-            rtu.write_registers_request("a", 1, address, several),
-            register_message.WriteMultipleRegistersRequest,
-            {"registers": several},
-        ),
-        (
-            rtu.write_register_request("a", 1, address, *one),
-            register_message.WriteSingleRegisterRequest,
-            {"registers": one},
-        ),
-        (
-            rtu.write_coils_request("a", 1, address, levels),
-            bit_message.WriteMultipleCoilsRequest,
-            {"bits": levels},
-        ),
+    one, read = values[:1], rtu.read_request("a", 1, function, address, count)
+    for encoder, built, given_ in (
+        (READS[function - 1], read, {"count": count}),
+        (SEVERAL, rtu.write_registers_request("a", 1, address, values), {"registers": values}),
+        (ONE, rtu.write_register_request("a", 1, address, *one), {"registers": one}),
+        (COILS, rtu.write_coils_request("a", 1, address, levels), {"bits": levels}),
     ):
         pdu = bytes((encoder.function_code,)) + encoder(address=address, **given_).encode()
-        assert found.frame == rtu.seal(b"\1" + pdu)
+        assert built.frame == rtu.seal(b"\1" + pdu)
 
 
 @pytest.mark.parametrize(
@@ -160,11 +150,8 @@ def test_a_request_without_callbacks_may_end_either_way():
 def test_a_changed_reply_is_not_taken_for_the_remembered_one():
     request = read20()
     other = rtu.seal(bytes((1, 3, 40)) + REGISTERS[::-1])
-    assert [found(request, frame) for frame in (REPLY, other, REPLY)] == [
-        REPLY[1:-2],
-        other[1:-2],
-        REPLY[1:-2],
-    ]
+    frames = (REPLY, other, REPLY)
+    assert [found(request, frame) for frame in frames] == [frame[1:-2] for frame in frames]
     assert found(request, REPLY) is found(request, bytes(bytearray(REPLY)))
 
 
@@ -195,16 +182,8 @@ def test_exception_reply(request_):
 @pytest.mark.parametrize(
     "noise",
     [
-        b"\x00",
-        b"\xff",
-        b"\x00\xff\x00",
-        b"\x01",
-        b"\x01\x03",
-        b"\x01\x01\x01\x03",
-        b"\x01\x83",
-        b"\x01\x83\x02\xc0",
-        b"\x01\x03\x28",
-        b"\x55" * 600,
+        *(b"\0", b"\xff", b"\0\xff\0", b"\1", b"\1\3", b"\1\1\1\3", b"\1\x83", b"\1\x83\2\xc0"),
+        *(b"\1\3\x28", b"\x55" * 600),
         REPLY[:-1] + bytes((REPLY[-1] ^ 1,)),  # pymodbus drops the whole buffer on a wrong CRC
     ],
 )
@@ -275,8 +254,7 @@ def test_a_frame_inside_the_payload_of_the_reply_is_not_taken():
 
 def test_stale_bytes_are_forgotten_with_the_next_request():
     """pymodbus #1278: the framer decoded the next answer from bytes before a time-out."""
-    receiver = rtu.Receiver()
-    request = read20()
+    receiver, request = rtu.Receiver(), read20()
     receiver.expect(request)
     assert receiver.feed(REPLY[:30]) is None
     receiver.expect(request)
@@ -336,8 +314,7 @@ def test_echo_of_an_adapter_not_configured_for_it_is_skipped_for_reads():
 
 
 def test_received_counts_what_was_not_echo():
-    receiver = rtu.Receiver(echo=True)
-    request = read20()
+    receiver, request = rtu.Receiver(echo=True), read20()
     receiver.expect(request)
     receiver.feed(request.frame)
     assert receiver.received == 0

@@ -78,18 +78,8 @@ def test_as_many_bytes_as_are_allowed_and_one_more(tmp_path):
         layers.file_text(str(path), 5, "five")
 
 
-RECORD = (
-    "record",
-    "1",
-    "--tester",
-    "J. Doe",
-    "--reaction-ms",
-    "120",
-    "--result",
-    "passed",
-    "--site",
-    SITE,
-)
+RESULT = "--reaction-ms 120 --result passed --site".split()
+RECORD = ("record", "1", "--tester", "J. Doe", *RESULT, SITE)
 
 
 @pytest.mark.parametrize(
