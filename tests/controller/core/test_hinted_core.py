@@ -12,7 +12,7 @@ from controller.core import hint_codes as codes, hint_sources, image as images, 
 from controller.core.policies import hint_outputs as o, track
 from controller.record import journal, replay
 from hil.simulate import VirtualRig
-from safety import signals as s
+from safety import matrix, signals as s
 
 
 def put(core, hints):
@@ -292,8 +292,11 @@ def test_a_journal_with_hints_replays_to_the_same_bytes_and_names_every_word(tmp
     assert lines == ["799 frames replayed, 1 to 799, 4 keyframes compared", "the same bytes"]
     header, core = journal.JournalReader(path).header, rig.controller.cabinet.core
     assert header["source_names"] == ["scheduler", "site_ems"]
-    assert len(header["input_names"]) == len(set(header["input_names"])) == len(core.inp)
-    assert len(header["output_names"]) == len(set(header["output_names"])) == core.standing_at
+    counts = {"input_names": len(core.inp), "output_names": core.standing_at}
+    assert {name: len(set(header[name])) for name in counts} == counts
+    assert {name: len(header[name]) for name in counts} == counts
+    assert (replay.core_of(header).layout.units, replay.core_of(header).layout.racks) == (1, 3)
+    assert header["stage_instances"][0] == matrix.STAGES[0][matrix.S_ID]
     assert header["output_names"][core.out_at["hint_table"]] == "hint_control_source"
     changed = dict(header, source_image=CONFIGS["pylontech"].source_image)
     with pytest.raises(ValueError, match="other inputs or outputs"):
