@@ -130,9 +130,7 @@ def level(seconds, power_W=300_000):
 # -- measured traces
 LORA = "lora_512xh100_2s"
 GPT3 = "gpt3_512xh100_2s"
-SLOW_LORA = slow(*[(LORA, f"run{at:02}_kW", 1000, 9999, 60, 100, 0.90, 0.02) for at in range(1, 6)])
-    *[(LORA, f"run{run:02}_kW", 1000, 9999, 60, 100, 0.90, 0.02) for run in range(1, 6)]
-)
+SLOW_LORA = slow(*[(LORA, f"run{at:02}_kW", 1000, 9999, 60, 100, 0.9, 0.02) for at in range(1, 6)])
 
 
 @cases("""
