@@ -1,6 +1,7 @@
 """Which proof tests are due, and that nothing that decides knows."""
 
 import ast
+import functools
 import os
 from datetime import date, timedelta
 from pathlib import Path
@@ -9,8 +10,10 @@ import pytest
 
 from controller.record import proof_lines as pl, proof_state, proof_tests as pt, utc
 from controller.recorder.proof_watch import LOOK_US, ProofWatch
-from controller.rows import matrix_words, proof_intervals
+from controller.rows import matrix_words, proof_intervals as intervals
+from controller.rows.proof_intervals import INTERVALS
 from controller.site import bus_times, config, proof_plan, stage_states, time_chain
+from controller.sites import EXAMPLE
 from safety import matrix as m
 from tests.repository import ROOT
 from tests.tables import cases
@@ -39,59 +42,51 @@ def state_of(records, days=365, today=DAY):
 
 # -- intervals
 def test_every_stage_of_the_matrix_is_proven_under_one_key():
-    proven = {proof_intervals.key_of(stage) for stage in m.STAGES}
-    by_wire = {key for key in proof_intervals.INTERVALS if key.endswith(proof_intervals.WIRED)}
-    assert proven | by_wire == set(proof_intervals.INTERVALS) and not proven & by_wire
-    for key, each in proof_intervals.INTERVALS.items():
-        assert (
-            each.confidence in matrix_words.CONFIDENCE and each.basis and proof_intervals.what(key)
-        )
+    proven = {intervals.key_of(stage) for stage in m.STAGES}
+    wired = {key for key in INTERVALS if key.endswith(intervals.WIRED)}
+    assert proven | wired == set(INTERVALS) and not proven & wired
+    for key, each in INTERVALS.items():
+        assert each.confidence in matrix_words.CONFIDENCE and each.basis and intervals.what(key)
         assert each.interval_d in (180, 365, 730, None)
 
 
-def test_the_proposed_intervals():
-    by_days = {}
-    for key, each in proof_intervals.INTERVALS.items():
-        by_days.setdefault(each.interval_d, []).append(key)
-    assert {days: " ".join(keys) for days, keys in by_days.items()} == {
-        365: (
-            "1 1c 1w 2 2w 3 3w 4 5 6 6b 15 16 30 30w 36w 40e 42 42c 44 44a 44b 44e 44f 44w 46 "
-            "46c 47 48 51"
-        ),
-        180: "7 8 8b 9 10 11 12 12b 12w",
-        730: "13 17 18 19 20 21 25 27 28 29 31 32 33 35 36 37 37b 38 38b 39 43 45 45b 45d",
-        None: "14 22 23 24 26 34 34c 40 40a 40d 41 49 50 50b 52 53",
-    }
+PROPOSED = """
+365:  1 1c 1w 2 2w 3 3w 4 5 6 6b 15 16 30 30w 36w 40e 42 42c 44 44a 44b 44e 44f 44w 46 46c 47 48 51
+180:  7 8 8b 9 10 11 12 12b 12w
+730:  13 17 18 19 20 21 25 27 28 29 31 32 33 35 36 37 37b 38 38b 39 43 45 45b 45d
+None: 14 22 23 24 26 34 34c 40 40a 40d 41 49 50 50b 52 53
+"""
 
 
-def test_no_stage_hides_behind_a_slower_one(files):
+@pytest.fixture(scope="module")
+def loaded():
+    """The example cabinet."""
+    return config.load(EXAMPLE)
+
+
+def test_no_stage_hides_behind_a_slower_one(loaded):
     """What one time proves together is allowed less than twice what its quickest stage is."""
-    loaded = files.load()
     schedule, times_ms = bus_times.schedule(loaded), {}
     for stage in m.STAGES:
-        key, parts = proof_intervals.key_of(stage), time_chain.chain(loaded, schedule, stage)
+        key, parts = intervals.key_of(stage), time_chain.chain(loaded, schedule, stage)
         times_ms.setdefault(key, []).append(sum([part.time_ms for part in parts]))
     slower = [key for key, each_ms in times_ms.items() if max(each_ms) >= 2 * min(each_ms)]
     assert slower == []
 
 
 def test_what_is_tested_apart_is_no_less_often_than_its_row_and_has_words_of_its_own():
-    apart = [key for key in proof_intervals.INTERVALS if not key.isdigit()]
+    apart = [key for key in INTERVALS if not key.isdigit()]
     for key in apart:
-        of_row_d = proof_intervals.INTERVALS[str(proof_intervals.row_of(key))].interval_d or 10**6
-        assert (proof_intervals.INTERVALS[key].interval_d or 10**6) <= of_row_d
-    words = [proof_intervals.what(key) for key in proof_intervals.INTERVALS]
-    assert len(set(words)) == len(words) and all(
-        proof_intervals.PROOFS[key].proves for key in apart
-    )
+        of_row_d = INTERVALS[str(intervals.row_of(key))].interval_d or 10**6
+        assert (INTERVALS[key].interval_d or 10**6) <= of_row_d and intervals.PROOFS[key].proves
+    assert len({intervals.what(key) for key in INTERVALS}) == len(INTERVALS)
 
 
 def by_wire(planned):
-    return {key: planned[key] for key in planned if key.endswith(proof_intervals.WIRED)}
+    return {key: planned[key] for key in planned if key.endswith(intervals.WIRED)}
 
 
-def test_the_rows_by_wire_have_entries_of_their_own(files):
-    loaded = files.load()
+def test_the_rows_by_wire_have_entries_of_their_own(loaded):
     allowed_ms = proof_plan.allowed_ms(loaded)
     contact_ms = time_chain.CONTACT_MS + time_chain.RELAY_MS
     assert by_wire(proof_plan.plan(loaded)) == {"1w": 365, "12w": 180, "30w": 365, "44w": 365}
@@ -122,15 +117,14 @@ def test_a_row_that_is_shortened_shortens_what_is_tested_apart(files, lines, day
     assert {key: planned[key] for key in days} == days
 
 
-def test_the_plan_has_the_armed_rows_only(files):
-    loaded = files.load()
-    planned = proof_plan.plan(loaded)
+def test_the_plan_has_the_armed_rows_only(loaded):
+    planned, topology = proof_plan.plan(loaded), loaded.topology
     armed = {
         stage[m.S_ROW]
-        for stage, index in stage_states.instances(loaded.topology)
-        if stage_states.stage_state(stage, loaded.topology, index)[0] in stage_states.ARMED_STATES
+        for stage, index in stage_states.instances(topology)
+        if stage_states.stage_state(stage, topology, index)[0] in stage_states.ARMED_STATES
     }
-    assert {proof_intervals.row_of(key) for key in planned} == armed and "51" not in planned
+    assert {intervals.row_of(key) for key in planned} == armed and "51" not in planned
     assert (planned["1"], planned["40"], planned["40e"]) == (365, 0, 365)
 
 
@@ -307,20 +301,25 @@ def test_damage_is_told_once_and_a_ledger_that_cannot_be_read_too(tmp_path):
 
 
 # -- never an effect
+@functools.cache
+def named_in(path):
+    """Files that the imports of this one may mean."""
+    found = []
+    for node in ast.walk(ast.parse((ROOT / path).read_text())):
+        names = [each.name for each in getattr(node, "names", ()) if hasattr(each, "name")]
+        module = getattr(node, "module", None)
+        found += [module, *[f"{module}.{name}" for name in names]] if module else names
+    return [name.replace(".", "/") + ".py" for name in found]
+
+
 def imported_by(*first):
     """Every module of the project that these import, themselves and through others."""
     found, waiting = set(), list(first)
     while waiting:
         path = waiting.pop()
-        if path in found or not (ROOT / path).is_file():
-            continue
-        found.add(path)
-        for node in ast.walk(ast.parse((ROOT / path).read_text())):
-            names = [each.name for each in getattr(node, "names", ()) if hasattr(each, "name")]
-            module = getattr(node, "module", None)
-            if module:
-                names = [module, *[f"{module}.{name}" for name in names]]
-            waiting += [name.replace(".", "/") + ".py" for name in names]
+        if path not in found and (ROOT / path).is_file():
+            found.add(path)
+            waiting += named_in(path)
     return found
 
 
@@ -337,9 +336,7 @@ def test_nothing_that_decides_imports_any_of_it():
 
 def test_no_interval_changes_an_image(files):
     before = files.load()
-    files.append(
-        "site", "[proof_test]\n" + "\n".join(f"{key} = 1" for key in proof_intervals.INTERVALS)
-    )
+    files.append("site", "[proof_test]\n" + "\n".join(f"{key} = 1" for key in INTERVALS))
     after = config.load(files.paths[2])
     assert before.proof_tests != after.proof_tests
     assert (before.safety_image, before.control_image) == (after.safety_image, after.control_image)

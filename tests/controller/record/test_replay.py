@@ -21,11 +21,8 @@ class Core:
     """A toy with memory: each output is a sum over inputs and state, ages count elapsed ticks."""
 
     def __init__(self, header):
-        self.gain = header["gain"]
-        self.inp = array("i", [0] * N_IN)
-        self.fresh = bytearray(N_GROUPS)
-        self.out = array("i", [0] * N_OUT)
-        self.state = array("i", [0] * N_STATE)
+        self.gain, self.fresh, self.ticks = header["gain"], bytearray(N_GROUPS), 0
+        self.inp, self.out, self.state = (array("i", [0] * size) for size in (N_IN, N_OUT, N_STATE))
 
     def tick(self, elapsed_ticks):
         state, inp = self.state, self.inp
@@ -34,6 +31,7 @@ class Core:
         self.out[0] = state[0]
         self.out[1] = state[1] + inp[5]
         self.out[3] = sum(self.fresh)
+        self.ticks += 1
 
     def state_words(self):
         return array("i", self.state)
@@ -47,15 +45,9 @@ class WrongOutput(Core):
 
     field = 1
 
-    def __init__(self, header):
-        super().__init__(header)
-        self.ticks = 0
-
     def tick(self, elapsed_ticks):
         super().tick(elapsed_ticks)
-        self.ticks += 1
-        if self.ticks >= 25:
-            self.out[self.field] += 1
+        self.out[self.field] += self.ticks >= 25
 
 
 class UnnamedOutput(WrongOutput):
@@ -81,23 +73,15 @@ class WritesInputs(Core):
 
 
 def record(path, count=60, keyframe_every=20, capacity_bytes=20_000, first_keyframe=0):
-    core = Core(HEADER)
+    core, chance = Core(HEADER), random.Random(7)
     writer = JournalWriter(path, HEADER, N_IN, N_GROUPS, N_OUT, N_STATE, capacity_bytes)
-    chance = random.Random(7)
     for sequence in range(count):
         core.inp[chance.randrange(N_IN)] = chance.randrange(-1000, 1000)
         core.fresh[:] = bytes(chance.randrange(2) for _ in range(N_GROUPS))
         elapsed_ticks = 1 + (sequence % 11 == 0)
         core.tick(elapsed_ticks)
-        keyframe = sequence % keyframe_every == first_keyframe
-        writer.append(
-            sequence,
-            elapsed_ticks,
-            core.inp,
-            core.fresh,
-            core.out,
-            core.state_words() if keyframe else None,
-        )
+        state = core.state_words() if sequence % keyframe_every == first_keyframe else None
+        writer.append(sequence, elapsed_ticks, core.inp, core.fresh, core.out, state)
     writer.close()
     return path
 
@@ -129,23 +113,21 @@ def test_a_ring_that_went_round_is_replayed_from_its_oldest_keyframe(tmp_path):
     assert code == r.EQUAL and lines[-2].endswith("to 999, 1 keyframes compared")
 
 
-@pytest.mark.parametrize(
-    "core, line",
-    [
-        (WrongOutput, "different at frame 25: output_1 was {}, replay gives {}"),
-        (UnnamedOutput, "different at frame 25: output 3 was {}, replay gives {}"),
-        (HiddenState, "different at frame 20: state word 4 was 0, replay gives 20"),
-        (
-            WritesInputs,
-            "different at frame 1: an input was as recorded, replay gives another value: "
-            "the core has written its own inputs",
-        ),
-    ],
+RULE = "the core has written its own inputs"
+FIRST = (
+    (WrongOutput, "25: output_1 was {}, replay gives {}"),
+    (UnnamedOutput, "25: output 3 was {}, replay gives {}"),
+    (HiddenState, "20: state word 4 was 0, replay gives 20"),
+    (WritesInputs, f"1: an input was as recorded, replay gives another value: {RULE}"),
 )
+
+
+@pytest.mark.parametrize("core, line", FIRST)
 def test_the_first_difference_is_named(journal, core, line):
     difference = r.replay(journal, core).difference
     code, lines = lines_of(journal, core)
-    assert (code, lines[-1]) == (r.DIFFERENT, line.format(difference[2], difference[3]))
+    line = f"different at frame {line}".format(difference[2], difference[3])
+    assert (code, lines[-1]) == (r.DIFFERENT, line)
     assert core not in (WrongOutput, UnnamedOutput) or difference[3] == difference[2] + 1
 
 
@@ -205,12 +187,10 @@ def test_a_file_that_is_no_journal_is_one_line(tmp_path):
 def test_every_signal_has_a_name_of_its_own():
     layout = signals.Layout(2, 3, 4)
     inputs, outputs = r.signal_names(layout)
+    assert (len(set(inputs)), len(set(outputs))) == (layout.inputs, layout.outputs)
     assert (len(inputs), len(outputs)) == (layout.inputs, layout.outputs)
-    assert len(set(inputs)) == len(inputs) and len(set(outputs)) == len(outputs)
+    module_at = layout.rack_input(2, signals.MODULE_TEMPERATURE_DDEGC + 3)
     assert inputs[layout.rack_input(1, signals.RACK_CURRENT_MA)] == "rack_1.rack_current_mA"
-    assert (
-        inputs[layout.rack_input(2, signals.MODULE_TEMPERATURE_DDEGC + 3)]
-        == "rack_2.module_3_temperature_ddegC"
-    )
+    assert inputs[module_at] == "rack_2.module_3_temperature_ddegC"
     assert outputs[layout.unit_output(1, signals.PCS_RUN_OK)] == "unit_1.pcs_run_ok"
     assert outputs[layout.rack_output(2, signals.CONTACTOR_STEP)] == "rack_2.contactor_step"

@@ -16,11 +16,6 @@ from safety import signals as s
 CONFIG = config.load(EXAMPLE)
 
 
-def counts():
-    """Numbers of inputs, groups, outputs and state words."""
-    return [len(words) for words in blank()]
-
-
 def blank():
     """Inputs, freshness, outputs and state of a core that has not ticked."""
     core = replay.core_of(journal_header.journal_header(CONFIG))
@@ -28,8 +23,8 @@ def blank():
 
 
 def writer(path, capacity_bytes=4 << 20):
-    header = journal_header.journal_header(CONFIG)
-    return JournalWriter(str(path), header, *counts(), capacity_bytes)
+    header, counts = journal_header.journal_header(CONFIG), [len(words) for words in blank()]
+    return JournalWriter(str(path), header, *counts, capacity_bytes)
 
 
 def started(journal, actions=()):
@@ -144,16 +139,16 @@ def test_a_shadow_begins_near_the_end_and_knows_all_the_same(rig, tmp_path):
     for seconds in (0.02, 0.04, 9.98, 10.02, 10.04):
         rig.run(seconds)
         seen = snapshot.read(str(tmp_path / "journal"), snapshot.Shadow)
-        core = rig.controller.cabinet.core
-        assert seen.settled == (seconds > 0.02), "of one tick it is not settled"
-        assert not seen.differs and seen.reader.lost == 0
-        if seen.settled:
+        core, is_settled = rig.controller.cabinet.core, seconds > 0.02
+        found = (seen.settled, seen.differs, seen.reader.lost)
+        assert found == (is_settled, False, 0), "of one tick it is not settled"
+        if is_settled:
             assert (seen.core.out, seen.core.state_words()) == (core.out, core.state_words())
 
 
 def test_a_shadow_of_another_version_is_one_line(tmp_path):
-    header = journal_header.journal_header(CONFIG)
+    header, counts = journal_header.journal_header(CONFIG), [len(words) for words in blank()]
     header["safety_image"][0] += 1
-    JournalWriter(str(tmp_path / "other"), header, *counts(), 1 << 20).close()
+    JournalWriter(str(tmp_path / "other"), header, *counts, 1 << 20).close()
     with pytest.raises(JournalError, match="another version of this program: limit image schema"):
         snapshot.Shadow(str(tmp_path / "other"))
