@@ -7,61 +7,43 @@ from array import array
 from safety import matrix as m, parameters as p, signals as s
 from safety.kernel import Kernel
 
-# At rest every signal whose name ends so is 1, and these two.
-HEALTHY_OK = [at for at, row in enumerate(s.CABINET_INPUTS) if row[0].endswith("_ok")]
-HEALTHY_OK += [s.RUN_REQUEST, s.NOC_VERIFIED]
-HEALTHY = (
-    (s.GAS_1_CALIBRATION_D, 90),
-    (s.GAS_2_CALIBRATION_D, 90),
-    (s.OFFGAS_1_CALIBRATION_D, 90),
-    (s.OFFGAS_2_CALIBRATION_D, 90),
-    (s.TOXIC_CALIBRATION_D, 90),
-    (s.AIR_TEMPERATURE_DDEGC, 250),
-    (s.HUMIDITY_PERMILLE, 400),
-    (s.UPS_RESERVE_MIN, 180),
-    (s.CPU_TEMPERATURE_DDEGC, 500),
-)
-HEALTHY_RACK = (
-    (s.CELLS_ONLINE, 240),
-    (s.CELL_VOLTAGE_MV_MIN, 3290),
-    (s.CELL_VOLTAGE_MV_MAX, 3300),
-    (s.RACK_VOLTAGE_MV, 790_000),
-    (s.CHARGE_CURRENT_MA_MAX, 140_000),
-    (s.DISCHARGE_CURRENT_MA_MAX, 140_000),
-    (s.SOC_PERMILLE, 500),
-    (s.SOH_PERMILLE, 990),
-    (s.INSULATION_KOHM, 2000),
-)
+# What a healthy cabinet reports; at rest every signal whose name ends so is 1.
+DETECTORS = s.GAS_1_CALIBRATION_D, s.GAS_2_CALIBRATION_D, s.TOXIC_CALIBRATION_D
+DETECTORS += s.OFFGAS_1_CALIBRATION_D, s.OFFGAS_2_CALIBRATION_D
+HEALTHY = {
+    **{at: 1 for at, row in enumerate(s.CABINET_INPUTS) if row[0].endswith("_ok")},
+    **dict.fromkeys(DETECTORS, 90),
+    **{s.AIR_TEMPERATURE_DDEGC: 250, s.HUMIDITY_PERMILLE: 400, s.UPS_RESERVE_MIN: 180},
+    **{s.CPU_TEMPERATURE_DDEGC: 500, s.RUN_REQUEST: 1, s.NOC_VERIFIED: 1},
+}
+HEALTHY_RACK = {
+    **{s.CELLS_ONLINE: 240, s.CELL_VOLTAGE_MV_MIN: 3290, s.CELL_VOLTAGE_MV_MAX: 3300},
+    **{s.RACK_VOLTAGE_MV: 790_000, s.INSULATION_KOHM: 2000, s.SOC_PERMILLE: 500},
+    **{s.SOH_PERMILLE: 990, s.CHARGE_CURRENT_MA_MAX: 140_000, s.DISCHARGE_CURRENT_MA_MAX: 140_000},
+}
 
 
 def default_image(units=1, racks=1, modules=15, tick_ms=20, **changed):
     """Limit image (array of int) with every parameter at its default and every stage armed.
 
-    changed: parameters by name, of the cabinet, or of every unit or rack.
+    changed: parameters by name, of the cabinet, or of every unit or rack: a tuple has one for each.
     """
-    unknown = set(changed) - {
-        row[0] for row in (*p.CABINET_PARAMETERS, *p.UNIT_PARAMETERS, *p.RACK_PARAMETERS)
-    }
+    tables = p.CABINET_PARAMETERS, p.UNIT_PARAMETERS, p.RACK_PARAMETERS
+    unknown = set(changed) - {row[0] for table in tables for row in table} - {"rack_modules"}
     if unknown:
         raise KeyError(f"no such parameter: {', '.join(sorted(unknown))}")
-    image = array("i", [p.IMAGE_SCHEMA, units, racks, modules, tick_ms])
-    image.extend(changed.get(row[0], row[4]) for row in p.CABINET_PARAMETERS)
-    for _ in range(units):
-        image.extend(changed.get(row[0], row[4]) for row in p.UNIT_PARAMETERS)
-    for rack in range(racks):
-        of_rack = {"unit": rack % units, "modules": min(15, modules), **changed}
-        image.extend(of_rack.get(row[0], row[4]) for row in p.RACK_PARAMETERS)
+    changed["modules"] = changed.pop("rack_modules", modules)
+    changed["unit"] = tuple([rack % max(1, units) for rack in range(racks)])
+    words = [p.IMAGE_SCHEMA, units, racks, modules, tick_ms]
+    for table, blocks in zip(tables, (1, units, racks)):
+        for block in range(blocks):
+            values = [changed.get(row[0], row[4]) for row in table]
+            words += [each[block] if isinstance(each, tuple) else each for each in values]
     for stage in m.STAGES:
-        image.extend(
-            (
-                stage[m.S_SET],
-                stage[m.S_CLEAR],
-                p.ticks(stage[m.S_SET_MS], tick_ms),
-                p.ticks(stage[m.S_CLEAR_MS], tick_ms),
-            )
-        )
-    image.extend([1] * (p.ImageMap(units, racks, m.STAGES_PER_SCOPE).words - len(image)))
-    return image
+        times = [p.ticks(stage[at], tick_ms) for at in (m.S_SET_MS, m.S_CLEAR_MS)]
+        words += [stage[m.S_SET], stage[m.S_CLEAR], *times]
+    words += [1] * (p.ImageMap(units, racks, m.STAGES_PER_SCOPE).words - len(words))
+    return array("i", words)
 
 
 def disarm(evaluator, image, indices):
@@ -103,17 +85,13 @@ class Bench(Inputs):
     def __init__(self, image=None, **topology):
         self.kernel = Kernel(image if image is not None else default_image(**topology))
         self.inp, self.out, self.layout = self.kernel.inp, self.kernel.out, self.kernel.layout
-        self.silent = set()
-        self.welded = False
-        self.count = 0
-        for signal in HEALTHY_OK:
-            self.inp[signal] = 1
-        for signal, value in HEALTHY:
-            self.inp[signal] = value
+        self.silent, self.welded, self.count = set(), False, 0
+        for signal, value in HEALTHY.items():
+            self.set(signal, value)
         for unit in range(self.layout.units):
             self.set_unit(s.PCS_DC_VOLTAGE_MV, 790_000, unit)
         for rack in range(self.layout.racks):
-            for signal, value in HEALTHY_RACK:
+            for signal, value in HEALTHY_RACK.items():
                 self.set_rack(signal, value, rack)
             for module in range(self.layout.modules):
                 self.set_rack(s.MODULE_TEMPERATURE_DDEGC + module, 250 + module % 4, rack)
@@ -144,17 +122,14 @@ class Bench(Inputs):
         inp[s.AIRFLOW_OK] = inp[s.DAMPER_OK] = 1
         for rack in range(self.layout.racks):
             closed = self.rack(s.CONTACTOR_CLOSE_OK, rack) or self.welded
-            self.set_rack(
-                s.CONTACTOR_STATE, s.CONTACTOR_CLOSED if closed else s.CONTACTOR_OPEN, rack
-            )
+            state = s.CONTACTOR_CLOSED if closed else s.CONTACTOR_OPEN
+            self.set_rack(s.CONTACTOR_STATE, state, rack)
 
     def run(self):
         """Start and let the limits recover (22 s); fails if energy is not permitted then."""
         self.step(60).step(130, elapsed=8)  # later steps recover no more
         if self.out[s.STATE] != s.RUNNING:
-            raise AssertionError(
-                "cabinet did not start: inhibit reason %d" % self.out[s.INHIBIT_REASON]
-            )
+            raise AssertionError(f"did not start: inhibit reason {self.out[s.INHIBIT_REASON]}")
         return self
 
     def standing(self):

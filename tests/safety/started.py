@@ -60,21 +60,16 @@ class Plant(Bench):
 
     def instance(self, name):
         """Index of the last instance of a stage (of the last rack)."""
-        evaluator = self.kernel.evaluator
-        return [
-            index
-            for index in range(evaluator.count)
-            if m.STAGES[evaluator.stage[index]][m.S_ID] == name
-        ][-1]
+        stages = list(enumerate(self.kernel.evaluator.stage))
+        return max(index for index, stage in stages if m.STAGES[stage][m.S_ID] == name)
 
     def alone(self, *names):
         """Leave only the last instances of these stages armed."""
         self.is_alone = True
         kept = [self.instance(name) for name in names]
         evaluator = self.kernel.evaluator
-        disarm(
-            evaluator, self.kernel.image, [at for at in range(evaluator.count) if at not in kept]
-        )
+        others = [at for at in range(evaluator.count) if at not in kept]
+        disarm(evaluator, self.kernel.image, others)
         return self
 
 
@@ -89,9 +84,7 @@ def _resting(**topology):
     plant.inp[s.RUN_REQUEST] = 0
     plant.step(600)
     if plant.out[s.STATE] != s.READY:
-        raise AssertionError(
-            "cabinet is not ready: inhibit reason %d" % plant.out[s.INHIBIT_REASON]
-        )
+        raise AssertionError(f"not ready: inhibit reason {plant.out[s.INHIBIT_REASON]}")
     return pickle.dumps(plant)
 
 

@@ -176,16 +176,10 @@ def test_which_limit_is_named(way):
 @pytest.fixture
 def two_units():
     """A running cabinet of two unequal units."""
-    image = default_image(units=2, racks=2)
-    words = p.ImageMap(2, 2, m.STAGES_PER_SCOPE).unit
-    for unit, values in enumerate(((200_000, 150_000, 300_000), (90_000, 70_000, 60_000))):
-        for place, value in zip(
-            (p.U_RATED_W, p.U_INSTALLER_CHARGE_W_MAX, p.U_INSTALLER_DISCHARGE_W_MAX), values
-        ):
-            image[words + unit * p.UNIT_WORDS + place] = value
-    image[words + p.U_RACK_SHARING_PERMILLE] = 900
-    image[words + p.UNIT_WORDS + p.U_EFFICIENCY_PERMILLE_MIN] = 500
-    return Plant(image).run()
+    rated_W, charge_W, discharge_W = (200_000, 90_000), (150_000, 70_000), (300_000, 60_000)
+    changed = {"installer_charge_W_max": charge_W, "installer_discharge_W_max": discharge_W}
+    changed |= {"rack_sharing_permille": (900, 970), "efficiency_permille_min": (970, 500)}
+    return Plant(default_image(units=2, racks=2, rated_W=rated_W, **changed)).run()
 
 
 def test_every_unit_has_limits_of_its_own_both_ways(two_units):

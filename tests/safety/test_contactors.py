@@ -7,7 +7,7 @@ import pytest
 from bench import default_image
 from text_cases import cases
 
-from safety import contactors as c, matrix as m, parameters as p, signals as s
+from safety import contactors as c, parameters as p, signals as s
 from safety.kernel import Kernel
 
 OPEN, CLOSING, CLOSED, FAULT = c.OPEN, c.CLOSING, c.CLOSED, c.FAULT
@@ -28,14 +28,10 @@ EXPECTED = {
 
 
 class Racks:
-    """The contactors of a cabinet, with reports set by hand. rated_mA: of each rack (140 A)."""
+    """The contactors of a cabinet, with reports set by hand."""
 
-    def __init__(self, racks=2, rated_mA=(), **cabinet):
-        image = default_image(racks=racks, **cabinet)
-        first = p.ImageMap(1, racks, m.STAGES_PER_SCOPE).rack + p.R_RATED_CURRENT_MA
-        for rack, rated in enumerate(rated_mA):
-            image[first + rack * p.RACK_WORDS] = rated
-        self.kernel = Kernel(image)
+    def __init__(self, racks=2, rated_mA=140_000, **cabinet):
+        self.kernel = Kernel(default_image(racks=racks, rated_current_mA=rated_mA, **cabinet))
         self.contactors = self.kernel.contactors
         for rack in range(racks):
             self.kernel.features.ages.seen[self.kernel.layout.rack_group(rack, s.G_BMS_STATE)] = 1

@@ -13,13 +13,16 @@ def reflected(value, width):
     return int(format(value, f"0{width}b")[::-1], 2)
 
 
+MIRRORED = reflected(POLYNOMIAL, WIDTH)
+
+
 def bitwise(data):
     """The reflected polynomial over bytes, one bit at a time, register preset to ones."""
     value = (1 << WIDTH) - 1
     for byte in data:
         for bit in range(8):
             carry = (value ^ byte >> bit) & 1
-            value = (value >> 1) ^ (reflected(POLYNOMIAL, WIDTH) if carry else 0)
+            value = (value >> 1) ^ (MIRRORED if carry else 0)
     return value
 
 

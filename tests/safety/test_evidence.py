@@ -4,7 +4,7 @@ import pytest
 from bench import Inputs, default_image
 from text_cases import cases
 
-from safety import evidence as e, matrix as m, parameters as p, signals as s
+from safety import evidence as e, matrix as m, signals as s
 from safety.evaluate import D_GATE
 from safety.kernel import Kernel
 
@@ -14,12 +14,8 @@ AT_REST = 6  # contactors, current, relays, voltages, causes, waiting
 class Checklist(Inputs):
     """The evidence of a complete cabinet at rest; ages and inputs by hand."""
 
-    def __init__(self, units=1, racks=2, rack_words=(), **fitted):
-        image = default_image(units=units, racks=racks, **fitted)
-        first = len(p.HEADER) + len(p.CABINET_PARAMETERS) + units * p.UNIT_WORDS
-        for rack, word, value in rack_words:
-            image[first + rack * p.RACK_WORDS + word] = value
-        self.kernel = Kernel(image)
+    def __init__(self, units=1, racks=2, **fitted):
+        self.kernel = Kernel(default_image(units=units, racks=racks, **fitted))
         self.inp, self.layout = self.kernel.inp, self.kernel.layout
         self.ages, self.evidence = self.kernel.features.ages, self.kernel.permit.evidence
         self.ages.seen[:] = b"\1" * self.layout.groups
@@ -123,12 +119,11 @@ def test_equipment_not_fitted_is_neither_asked_nor_counted(fitted, unasked):
         assert checklist.find()[1:] == (total - (1 if missing else 0), total)
 
 
-@cases("""word group
-    p.R_CELLS_REPORTED s.G_BMS_CELLS | p.R_TEMPERATURES_REPORTED s.G_BMS_TEMPERATURES""")
+@cases("word group | cells s.G_BMS_CELLS | temperatures s.G_BMS_TEMPERATURES")
 @pytest.mark.parametrize("rack", range(2))
 def test_unreported_groups_are_asked_of_other_racks_only(word, group, rack):
     for silent in range(2):
-        checklist = Checklist(rack_words=((rack, word, 0),))
+        checklist = Checklist(**{word + "_reported": (rack, 1 - rack)})
         checklist.lose(checklist.layout.rack_group(silent, group))
         expected = e.I_NONE if silent == rack else e.I_BMS
         assert checklist.find() == (expected, TOTAL - 1 - (silent != rack), TOTAL - 1)
@@ -136,7 +131,7 @@ def test_unreported_groups_are_asked_of_other_racks_only(word, group, rack):
 
 @cases("reported online missing | 1 240 False | 1 239 True | 1 241 True | 0 0 False")
 def test_cells_online_are_exactly_those_of_the_rack(reported, online, missing):
-    checklist = Checklist(rack_words=((1, p.R_CELLS_REPORTED, reported),))
+    checklist = Checklist(cells_reported=(1, reported))
     assert (checklist.rack(s.CELLS_ONLINE, online, 1).find()[0] == e.I_CELLS) == missing
 
 

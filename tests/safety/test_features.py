@@ -6,7 +6,7 @@ from rows import ticks
 from started import running
 from text_cases import cases
 
-from safety import matrix as m, parameters as p, racks, signals as s
+from safety import matrix as m, racks, signals as s
 
 KNOWN, IN_PART, UNKNOWN = m.KNOWN, m.IN_PART, 0
 
@@ -179,8 +179,7 @@ def test_current_beyond_the_limit(rated_mA, limit_mA, current_mA, over_105_mA, o
     250_000 1 -104_999""")
 def test_power_beyond_the_limit(rated_W, power_W, excess_W):
     """The larger of 2 kW and 2 % of rated over the limit of its direction; 0 W is charging."""
-    desk = Desk(units=2, racks=2)
-    desk.image[desk.map.unit + len(p.UNIT_PARAMETERS) + p.U_RATED_W] = rated_W
+    desk = Desk(units=2, racks=2, rated_W=(250_000, rated_W))
     desk.out[desk.layout.unit_output(1, s.DISCHARGE_W_MAX)] = 100_000
     desk.out[desk.layout.unit_output(1, s.CHARGE_W_MAX)] = 90_000
     desk.set(desk.layout.unit_input(1, s.PCS_POWER_W), power_W).step()

@@ -10,7 +10,7 @@ from desk import Desk
 from rows import ticks
 from text_cases import cases
 
-from safety import matrix as m, parameters as p, signals as s
+from safety import matrix as m, signals as s
 
 KNOWN, IN_PART, DOUBTED, UNKNOWN = m.KNOWN, m.IN_PART, m.DOUBTED, 0
 SECOND = ticks(1000)
@@ -77,7 +77,6 @@ def seen(desk, rack=0):
 def test_extremes_median_and_spread_of_any_order(modules):
     chance = random.Random(modules)
     desk = Desk(modules=modules)
-    desk.image[desk.map.rack + p.R_MODULES] = modules
     for _ in range(30):
         some = (-600, 3000, 0, 250, chance.randint(-600, 3000))
         values = [chance.choice(some) for _ in range(modules)]
@@ -101,14 +100,12 @@ def test_extremes_median_and_spread_of_any_order(modules):
 def test_zero_is_a_dead_sensor_only_where_it_cannot_be_the_temperature(values, zeros):
     """No rack is at exactly the same tenth of a degree all over; a frosty one nearly is."""
     desk = Desk(modules=len(values)).temperatures(values)
-    desk.image[desk.map.rack + p.R_MODULES] = len(values)
     assert desk.step().of_rack(m.F_TEMPERATURE_ZEROS) == (zeros, KNOWN)
 
 
 def test_a_rack_without_modules_shows_no_temperatures():
-    desk = Desk(racks=2, modules=3)
-    desk.image[desk.map.rack + p.RACK_WORDS + p.R_MODULES] = 0
-    desk.temperatures([200, 310, 420]).step(2 * SECOND)
+    desk = Desk(racks=2, modules=3, rack_modules=(3, 0)).temperatures([200, 310, 420])
+    desk.step(2 * SECOND)
     assert [desk.of_rack(feature)[0] for feature in AT_ONCE] == [420, 200, 220, 110, 0]
     assert [desk.of_rack(feature, 1)[0] for feature in AT_ONCE + LOOKS_BACK] == [0] * 9
 
@@ -186,9 +183,8 @@ class Frames:
 @pytest.mark.parametrize("seed", range(3))
 def test_racks_of_unequal_size_each_in_its_own_phase_of_the_second(seed):
     """Racks of 4, 1 and 3 modules; frames come and go, sensors die, steps are late."""
-    chance, desk, sizes = random.Random(seed), Desk(racks=3, modules=4), (4, 1, 3)
-    for rack, size in enumerate(sizes):
-        desk.image[desk.map.rack + rack * p.RACK_WORDS + p.R_MODULES] = size
+    chance, sizes = random.Random(seed), (4, 1, 3)
+    desk = Desk(racks=3, modules=4, rack_modules=sizes)
     references = [Reference() for _ in sizes]
     frames, total = [Frames(chance, desk, *each) for each in enumerate(sizes)], 0
     for _ in range(900):
@@ -232,9 +228,7 @@ def test_heat_of_the_current_is_never_taken_too_high(current_mA, heat_uK):
 
 
 def test_heat_of_the_largest_current_stays_in_range():
-    desk = Desk()
-    desk.image[desk.map.rack + p.R_HEATING_NK_PER_A2S] = 1000
-    desk.rack(s.RACK_CURRENT_MA, 3_000_000).step(40, elapsed=SECOND)
+    desk = Desk(heating_nK_per_A2s=1000).rack(s.RACK_CURRENT_MA, 3_000_000).step(40, elapsed=SECOND)
     assert desk.features.racks.heating.place[1] == 30 * 9_000_000 < s.INT_MAX
     desk.rack(s.RACK_CURRENT_MA, 0).step(30, elapsed=SECOND)
     assert desk.features.racks.heating.place[1] == 0

@@ -334,8 +334,7 @@ def test_obligations_need_a_fresh_grid_meter_and_no_load_meter():
     p.R_CELLS s.INT_MAX+1 False | p.R_CELLS -s.INT_MAX-1 False""")
 def test_a_kernel_refuses_words_outside_its_topology_and_integers(parameter, word, fits):
     image = default_image(units=2, racks=3)
-    first = p.ImageMap(2, 3, m.STAGES_PER_SCOPE).rack
-    image[first + 2 * len(p.RACK_PARAMETERS) + parameter] = word
+    image[p.ImageMap(2, 3, m.STAGES_PER_SCOPE).rack + 2 * p.RACK_WORDS + parameter] = word
     if fits:
         assert Kernel(image).image is image
     else:

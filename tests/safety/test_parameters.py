@@ -13,15 +13,12 @@ from safety.kernel import Kernel
 from safety.second import Second
 
 INDEXED = [
-    (p, "P_", p.CABINET_PARAMETERS),
-    (p, "U_", p.UNIT_PARAMETERS),
-    (p, "R_", p.RACK_PARAMETERS),
-    (p, "H_", p.HEADER),
+    *[(p, "P_", p.CABINET_PARAMETERS), (p, "U_", p.UNIT_PARAMETERS)],
+    *[(p, "R_", p.RACK_PARAMETERS), (p, "H_", p.HEADER), (m, "D_", m.DEMANDS)],
     *[(s, "", table) for table in (s.CABINET_INPUTS, s.UNIT_INPUTS, s.RACK_INPUTS, s.STATES)],
     *[(s, "", table) for table in (s.CABINET_OUTPUTS, s.UNIT_OUTPUTS, s.RACK_OUTPUTS)],
     *[(s, "G_", table) for table in (s.CABINET_GROUPS, s.UNIT_GROUPS, s.RACK_GROUPS)],
     *[(m, "F_", table) for table in (m.CABINET_FEATURES, m.UNIT_FEATURES, m.RACK_FEATURES)],
-    (m, "D_", m.DEMANDS),
 ]
 
 
@@ -56,30 +53,13 @@ def test_every_input_has_a_range_and_a_group_and_every_group_an_input(table, gro
 @pytest.mark.parametrize("units, racks, modules", [(1, 1, 0), (1, 3, 15), (2, 4, 7), (16, 16, 64)])
 def test_signals_of_a_topology_fill_the_arrays_without_overlap(units, racks, modules):
     layout = s.Layout(units, racks, modules)
-    for total, cabinet, (of_unit, in_unit), (of_rack, in_rack) in (
-        (
-            layout.inputs,
-            len(s.CABINET_INPUTS),
-            (layout.unit_input, len(s.UNIT_INPUTS)),
-            (layout.rack_input, len(s.RACK_INPUTS) + modules),
-        ),
-        (
-            layout.groups,
-            len(s.CABINET_GROUPS),
-            (layout.unit_group, len(s.UNIT_GROUPS)),
-            (layout.rack_group, len(s.RACK_GROUPS)),
-        ),
-        (
-            layout.outputs,
-            len(s.CABINET_OUTPUTS),
-            (layout.unit_output, len(s.UNIT_OUTPUTS)),
-            (layout.rack_output, len(s.RACK_OUTPUTS)),
-        ),
-    ):
-        places = [*range(cabinet)]
-        places += [of_unit(unit, index) for unit in range(units) for index in range(in_unit)]
-        places += [of_rack(rack, index) for rack in range(racks) for index in range(in_rack)]
-        assert places == list(range(total))
+    for kind, more in (("input", modules), ("group", 0), ("output", 0)):
+        places = [*range(len(getattr(s, f"CABINET_{kind.upper()}S")))]
+        for scope, blocks, extra in (("unit", units, 0), ("rack", racks, more)):
+            count = len(getattr(s, f"{scope}_{kind}s".upper())) + extra
+            at = getattr(layout, f"{scope}_{kind}")
+            places += [at(block, index) for block in range(blocks) for index in range(count)]
+        assert places == list(range(getattr(layout, kind + "s")))
 
 
 @pytest.mark.parametrize("units, racks", [(1, 1), (2, 4), (16, 16)])
@@ -99,8 +79,7 @@ def test_the_image_is_header_parameters_stages_armed(units, racks):
 
 def test_each_stage_instance_takes_its_own_words_from_the_image():
     """Every stage word is made different from all others."""
-    image = default_image(units=2, racks=3)
-    image_map = p.ImageMap(2, 3, m.STAGES_PER_SCOPE)
+    image, image_map = default_image(units=2, racks=3), p.ImageMap(2, 3, m.STAGES_PER_SCOPE)
     for word in range(image_map.stage, image_map.armed):
         image[word] = word
     for instance in range(0, image_map.instances, 3):
@@ -174,26 +153,20 @@ def test_words_are_within_the_topology_and_small_integers():
 @given(st.integers(0, 10**6), st.integers(0, 29), st.integers(0, 70))
 @settings(max_examples=40)
 def test_any_changed_bit_is_found_within_two_scans(word, bit, after):
-    bench = Plant()
-    image = bench.kernel.image
-    bench.step(after)
+    bench = Plant().step(after)
+    image, check = bench.kernel.image, bench.kernel.image_check
     image[word % len(image)] ^= 1 << bit
     scan = -(-len(image) // -(-len(image) // CRC_STEPS))
-    for _ in range(2 * scan):
-        bench.step()
-        if bench.standing() == ["44a"]:
-            return
-    raise AssertionError("not found")
+    for _ in range(2 * scan - 1):
+        if bench.kernel.features.value[m.F_IMAGE_CHANGED]:
+            break
+        check.update()
+    assert bench.step().standing() == ["44a"]
 
 
 def test_units_and_racks_have_their_own_silence_budgets():
-    image = default_image(units=2, racks=3)
-    image_map = p.ImageMap(2, 3, m.STAGES_PER_SCOPE)
-    for unit in range(2):
-        image[image_map.unit + unit * len(p.UNIT_PARAMETERS) + p.U_PCS_RAMP_MS] = 1000 + 200 * unit
-    for rack in range(3):
-        image[image_map.rack + rack * len(p.RACK_PARAMETERS) + p.R_BMS_WARN_MS] = 200 + 100 * rack
-    kernel = Kernel(image)
+    times_ms = {"pcs_ramp_ms": (1000, 1200), "bms_warn_ms": (200, 300, 400)}
+    kernel = Kernel(default_image(units=2, racks=3, **times_ms))
     budgets, layout = kernel.features.ages.budget_ticks, kernel.layout
     found = [budgets[layout.unit_group(unit, group)] for unit in range(2) for group in range(2)]
     assert found == [50, 50, 60, 60]
@@ -202,13 +175,8 @@ def test_units_and_racks_have_their_own_silence_budgets():
         assert found == {10 + 5 * rack}
 
 
-# -- parameters that the kernel reads once and must not mix up
-def changed(name, value, **topology):
-    return Plant(default_image(**topology, **{name: value})).run()
-
-
 def test_obligations_follow_the_frozen_time_of_the_configuration():
-    bench = changed("meter_frozen_ms", 1000)
+    bench = Plant(default_image(meter_frozen_ms=1000)).run()
     bench.held[s.GRID_RAW_HASH] = bench.inp[s.GRID_RAW_HASH]
     assert (bench.step(49).out[s.OBLIGATIONS_OK], bench.step().out[s.OBLIGATIONS_OK]) == (1, 0)
     assert running().step(50).out[s.OBLIGATIONS_OK] == 1

@@ -20,15 +20,7 @@ from rows import ticks
 from started import Plant, resting, running
 from text_cases import cases
 
-from safety import (
-    bounds,
-    contactors as c,
-    evidence,
-    matrix as m,
-    parameters as p,
-    permit as permits,
-    signals as s,
-)
+from safety import bounds, contactors as c, evidence, matrix as m, permit as permits, signals as s
 
 OPEN_TICKS = UNKNOWN_TICKS = ticks(200)
 ZERO_TICKS, STOPPING_TICKS, FUSE_TICKS = ticks(2000), ticks(5000), ticks(30_000)
@@ -229,10 +221,9 @@ def test_a_report_speaks_for_its_own_rack(silent):
 @cases("""rack current_mA zero
     1 499 1 | 1 -500 0 | 0 6999 1 | 0 -6999 1 | 0 LOAD_MA 0 | 0 -7000 0""")
 def test_zero_current_is_less_than_five_percent_of_each_racks_rating(rack, current_mA, zero):
-    image = default_image(racks=2)
-    first = p.ImageMap(1, 2, m.STAGES_PER_SCOPE).rack
-    image[first + len(p.RACK_PARAMETERS) + p.R_RATED_CURRENT_MA] = 10_000
-    bench = Plant(image).set_rack(s.RACK_CURRENT_MA, current_mA, rack)
+    bench = Plant(racks=2, rated_current_mA=(140_000, 10_000)).set_rack(
+        s.RACK_CURRENT_MA, current_mA, rack
+    )
     assert bench.kernel.permit.contactors.current_zero() == -1, "never seen"
     bench.step(ticks(300) - 1)
     assert bench.kernel.permit.contactors.current_zero() == zero
@@ -439,8 +430,7 @@ def test_a_test_ends_by_itself_in_a_controlled_stop():
 @cases("""rack current_mA above
     0 300_001 True | 0 300_000 False | 1 1001 True | 1 1000 False | 1 -1001 True""")
 def test_each_rack_has_a_breaking_capacity_of_its_own(rack, current_mA, above):
-    image = default_image(racks=2)
-    image[p.ImageMap(1, 2, m.STAGES_PER_SCOPE).rack + p.RACK_WORDS + p.R_BREAK_CURRENT_MA] = 1000
+    image = default_image(racks=2, break_current_mA=(300_000, 1000))
     desk = Desk(racks=2, image=image).rack(s.RACK_CURRENT_MA, current_mA, rack)
     assert desk.permit.contactors.above_breaking() == above
 

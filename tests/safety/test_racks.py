@@ -63,8 +63,8 @@ def test_an_unknown_voltage_is_nothing_to_fall_from(group):
 
 @pytest.mark.parametrize("rack", range(3))
 def test_each_rack_has_two_seconds_and_a_rating_of_its_own(rack):
-    desk = Desk(racks=3)
-    desk.image[desk.map.rack + rack * p.RACK_WORDS + p.R_RATED_CURRENT_MA] = 300_000
+    rated_mA = tuple([300_000 if each == rack else 140_000 for each in range(3)])
+    desk = Desk(racks=3, rated_current_mA=rated_mA)
     for cell_mV, current_mA, seconds in ((3300, 50_000, 2), (3200, 50_000, 1), (3050, 70_000, 1)):
         desk.put(rack, cell_voltage_mV_min=cell_mV, rack_current_mA=current_mA)
         desk.step(seconds * SECOND)

@@ -5,7 +5,7 @@ from bench import default_image
 from started import Plant
 from text_cases import cases
 
-from safety import contactors, latches, matrix as m, parameters as p, signals as s
+from safety import contactors, latches, matrix as m, signals as s
 
 WINDOW_S = 30  # row 22
 
@@ -25,12 +25,9 @@ def groups(*names):
     return [found[name] for name in names]
 
 
-@cases("""word group
-    p.R_CELLS_REPORTED s.G_BMS_CELLS | p.R_TEMPERATURES_REPORTED s.G_BMS_TEMPERATURES""")
+@cases("word group | cells s.G_BMS_CELLS | temperatures s.G_BMS_TEMPERATURES")
 def test_an_unreported_group_is_not_waited_for(word, group):
-    image = default_image(racks=2)
-    image[p.ImageMap(1, 2, m.STAGES_PER_SCOPE).rack + p.RACK_WORDS + word] = 0
-    plant = Plant(image)
+    plant = Plant(racks=2, **{word + "_reported": (1, 0)})
     expected = plant.kernel.features.ages.expected
     unasked = [at for at in range(plant.layout.groups) if not expected[at]]
     assert unasked == [s.G_LOCAL, plant.layout.rack_group(1, group)]
