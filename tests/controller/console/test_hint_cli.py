@@ -310,10 +310,12 @@ def test_damaged_statistics_are_none_or_a_page(site, capsys):
     frame, whole = snapshot.read(str(site.run_dir / "journal")), path.read_bytes()
     assert hint_statistics.read(str(path)) is not None
     damaged = path.with_name("damaged")  # the listener has the first one mapped
+    pages = set()
     for content in spoilt(whole):
         damaged.write_bytes(content)
         found = hint_statistics.read(str(damaged))
-        if found is not None:
+        if found is not None and (page := json.dumps(found)) not in pages:
+            pages.add(page)
             for source in found["sources"]:
                 assert all(isinstance(source[name], int) for name in NUMBERS)
             assert all(line.isascii() for line in sources.lines(sources.gather(found, frame, 0, 0)))

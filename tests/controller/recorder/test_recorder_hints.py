@@ -70,23 +70,17 @@ def test_a_flood_is_one_event_a_minute_and_all_of_it_is_counted(counters):
     assert len(told) == 4 and counts == [100, 6000, 6000, 6000]
 
 
-def test_datagrams_of_nobody_known_are_told_too(counters):
-    counters.look()
-    for word in (S.WRONG_LENGTH, S.WRONG_MAGIC, S.UNKNOWN_SOURCE):
-        counters.stats.common[word] += 1
-    assert counters.look() == [
-        ("hint", "REFUSED", "cabinet", "3 datagrams that are no hint of a source here")
-    ]
-
-
-def test_keys_that_change_are_told_and_never_shown(counters):
+def test_datagrams_of_nobody_known_and_changed_keys_are_told(counters):
     name = SOURCES[0].name
     counters.stats.rows[0][S.KEY_FINGERPRINT] = 0x12345678
     counters.look()
-    counters.stats.rows[0][S.KEY_FINGERPRINT] = 0x0000ABCD
-    assert counters.look() == [("note", "KEYS", name, f"key of {name}: now 0000abcd")]
-    counters.stats.rows[0][S.KEY_FINGERPRINT] = 0
-    assert counters.look() == [("note", "KEYS", name, f"key of {name}: none any more")]
+    for word in (S.WRONG_LENGTH, S.WRONG_MAGIC, S.UNKNOWN_SOURCE):
+        counters.stats.common[word] += 1
+    unknown = "3 datagrams that are no hint of a source here"
+    assert counters.look() == [("hint", "REFUSED", "cabinet", unknown)]
+    for key, words in (0x0000ABCD, "now 0000abcd"), (0, "none any more"):
+        counters.stats.rows[0][S.KEY_FINGERPRINT] = key
+        assert counters.look() == [("note", "KEYS", name, f"key of {name}: {words}")]
 
 
 @pytest.mark.parametrize("passed_us, told", [(LOOK_US - 1, 0), (LOOK_US, 1)])

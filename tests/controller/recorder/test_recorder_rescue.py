@@ -155,10 +155,16 @@ def test_a_page_in_the_middle_does_not_cost_what_is_newer(cabinet, capsys):
     assert len(cabinet.verdict().breaks) > 1, "a gap that nothing speaks of"
 
 
-def test_a_table_beside_those_of_the_record_is_no_damage(cabinet):
+def test_what_was_put_aside_before_gets_no_log_of_another(cabinet):
+    # a table beside those of the record is no damage
     cabinet.fill().execute("ANALYZE")
     cabinet.start().close()
     assert not cabinet.said and cabinet.texts() == told() and not cabinet.damages()
+    lay(cabinet, _damaged="of the last time", _damaged_wal="of the last time")
+    cabinet.damage().start().close()
+    assert (cabinet.state_dir / "record.db.damaged").read_bytes().startswith(b"SQLite")
+    log = cabinet.state_dir / "record.db.damaged-wal"
+    assert not log.exists() or not log.stat().st_size
 
 
 def failing(database, code):
@@ -235,23 +241,22 @@ def killed_at(cabinet, step):
             if left[0] < 0:
                 os._exit(KILLED)
 
+    def counted(method):
+        def instead(*arguments, **named):
+            count("open")
+            found = method(*arguments, **named)
+            count("open")
+            return found
+
+        return instead
+
     sys.addaudithook(count)
     for name in ("write", "query", "close"):
-        setattr(Database, name, counted(getattr(Database, name), count))
+        setattr(Database, name, counted(getattr(Database, name)))
     try:
         cabinet.start()
     finally:
         os._exit(RAISED if sys.exc_info()[0] else WHOLE)
-
-
-def counted(method, count):
-    def instead(*arguments, **named):
-        count("open")
-        found = method(*arguments, **named)
-        count("open")
-        return found
-
-    return instead
 
 
 def start_on(copy, folder):
@@ -271,13 +276,12 @@ def test_a_rescue_that_is_killed_at_any_step_loses_nothing(tmp_path, step):
         cabinet.add(28)
         names = {path.name for path in cabinet.state_dir.glob("record.db*")}
         assert names <= {"record.db", "record.db.damaged", "record.db.damaged-wal"}, step
-        assert cabinet.texts() == told(28) and cabinet.damages() == ["events <= 27"], step
-        assert len(cabinet.query("SELECT * FROM seconds")) == 19 + 8 * 3 + 1, step
+        left = cabinet.texts(), cabinet.damages(), len(cabinet.query("SELECT * FROM seconds"))
+        assert left == (told(28), ["events <= 27"], 19 + 8 * 3 + 1), step
         assert cabinet.verdict(bytes.fromhex(head.read(str(cabinet.run_dir))["hash"])).intact, step
         step += 3
     assert ended == WHOLE and step > 30
-    killed_between = {"record.db.rescuing", "record.db.new", "record.db.damaged"}
-    assert killed_between <= seen
+    assert {"record.db.rescuing", "record.db.new", "record.db.damaged"} <= seen
 
 
 def test_what_only_the_log_holds_is_rescued_with_it(cabinet, tmp_path):
@@ -290,14 +294,6 @@ def test_what_only_the_log_holds_is_rescued_with_it(cabinet, tmp_path):
     rescue.put_aside(str(killed.path))
     killed.start().close()
     assert killed.texts() == told(28) and killed.damages() == ["events <= 28"]
-
-
-def test_what_was_put_aside_before_gets_no_log_of_another(cabinet):
-    lay(cabinet.fill(), _damaged="of the last time", _damaged_wal="of the last time")
-    cabinet.damage().start().close()
-    assert (cabinet.state_dir / "record.db.damaged").read_bytes().startswith(b"SQLite")
-    log = cabinet.state_dir / "record.db.damaged-wal"
-    assert not log.exists() or not log.stat().st_size
 
 
 def test_meta_of_another_form_does_not_stop_a_rescue(cabinet, tmp_path):
@@ -365,14 +361,6 @@ def lay(cabinet, **texts):
         (cabinet.state_dir / name).write_text(text)
 
 
-def test_a_rescued_database_makes_way_for_the_next(cabinet):
-    before = {"_damaged": "before", "_damaged_wal": "before"}
-    lay(cabinet, **{"": "second", "_rescuing": "first", **before})
-    for _ in range(2):  # it waits for its rescue
-        rescue.put_aside(str(cabinet.path))
-        assert files(cabinet) == {".damaged": "first", ".rescuing": "second"}
-
-
 def test_a_log_goes_with_its_database_and_never_alone(cabinet):
     log = cabinet.state_dir / "record.db-wal"
     log.write_text("of one that was taken away")
@@ -382,6 +370,12 @@ def test_a_log_goes_with_its_database_and_never_alone(cabinet):
     log.write_text("its log")  # killed between the two
     rescue.put_aside(str(cabinet.path))
     assert files(cabinet) == {".rescuing": "first", ".rescuing-wal": "its log"}
+    # a rescued database makes way for the next, which waits for its rescue
+    (cabinet.state_dir / "record.db.rescuing-wal").unlink()
+    lay(cabinet, **{"": "second", "_damaged": "before", "_damaged_wal": "before"})
+    for _ in range(2):
+        rescue.put_aside(str(cabinet.path))
+        assert files(cabinet) == {".damaged": "first", ".rescuing": "second"}
 
 
 def test_the_new_database_is_whole_without_its_log(cabinet, monkeypatch):
@@ -408,13 +402,12 @@ def test_the_new_database_is_whole_without_its_log(cabinet, monkeypatch):
 
 def lose(cabinet, how):
     """Returns how many of the events can be had back."""
-    if how == "gone":
-        cabinet.path.unlink()
-    elif how == "emptied":
-        os.truncate(cabinet.path, 0)
-    else:
+    if how == "rolled back":
         shutil.copy(cabinet.state_dir.parent / "older.db", cabinet.path)
         return 11
+    cabinet.path.unlink()
+    if how == "emptied":
+        cabinet.path.touch()
     return 0
 
 
