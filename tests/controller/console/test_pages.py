@@ -66,9 +66,9 @@ def test_the_course_of_a_silent_bms(tmp_path):
     assert "Rack 2's BMS was last heard" in causes.sentences(facts["cause"])
     facts = check_all(watched, 33.9, 36, 38).facts("alarms")
     # the first that latched, then by time
-    assert [row["stage"] for row in facts["standing"]] == ["40b", "40a", "40c"]
-    began_ms = [row["began_ms"] for row in facts["standing"]]
-    assert began_ms[1] < began_ms[0] < began_ms[2]
+    first, second, third = facts["standing"]
+    assert [row["stage"] for row in (first, second, third)] == ["40b", "40a", "40c"]
+    assert second["began_ms"] < first["began_ms"] < third["began_ms"]
     firsts = [(each["scope"], each["stage"]) for each in facts["first_out_per_scope"]]
     assert firsts == [("rack 2", "40b")]
     lines = watched.lines("alarms")
@@ -125,16 +125,6 @@ def test_more_racks_than_lines_are_pages_worst_first(quiet):
     assert numbers(status)[:2] == [12, 15] and [line for line in status if "worst 3 of 16" in line]
 
 
-def test_long_names_and_numbers_give_way(stopped):
-    long = {
-        "cabinet": "A cabinet of a very long name, hall 17, second row, behind the pillar",
-        "uptime_ms": 400 * 86_400_000,
-        "utc_text": "2026-03-14 02:07:31Z NTP +-0.2 s",
-    }
-    for page in watch.PAGES:
-        check(stopped.lines(page, **long), page)
-
-
 LOOPS = """
 2 | 4490 | 72 | 12_642 | late p50 72 us, p99 188 us, worst 12.6 ms; 5 missed of 4490
 609 | 70_112 | 1072 | 19_999_000 | late p99 188 us, worst 19999.0 ms; 612 missed of 70112
@@ -170,16 +160,19 @@ def test_an_unknown_value_is_not_shown_as_one(tmp_path):
 
 
 def test_before_anything_is_heard_nothing_is_a_number(tmp_path):
-    watched = Watched(tmp_path).run(0.04)
+    """Vapour and carbon monoxide are shown unless zero."""
+    watched = Watched(tmp_path, actions=[action(3, "offgas", ppm=30, detector=1)]).run(0.04)
     facts = watched.facts("status")
-    assert (facts["battery_W"], facts["remaining_Wh"]) == (None, None)
-    assert facts["gas_lfl_permille"][1] is None
-    assert "BATTERY  unknown" in watched.text("status")
+    values = facts["battery_W"], facts["remaining_Wh"], facts["gas_lfl_permille"][1]
+    assert values == (None, None, None) and "BATTERY  unknown" in watched.text("status")
     assert [line for line in watched.lines("status") if re.match(r"   1( +-)+$", line)]
     facts = watched.facts("trend")
     for each in facts["quantities"]:
         assert each["field"] not in ("load_W", "soc_permille") or set(each["values"]) == {None}
     check(watched.lines("trend"), "trend")
+    line, (vapour, _) = watched.run(20).lines("status")[2], watched.facts("status")["vapour_ppm"]
+    assert vapour > 0 and f"  Vapour {vapour} 0 ppm  " in line and "H2/CO" not in line
+    assert "H2/CO - ppm" in watched.lines("status", toxic_ppm=[None])[2]
 
 
 def test_a_dead_controller_is_not_shown_as_running(tmp_path):
@@ -194,15 +187,6 @@ def test_a_dead_controller_is_not_shown_as_running(tmp_path):
         assert "NOT TICKING: LAST STATE" in lines[0] and "RUNNING" not in lines[0]
     alarms = "\n".join(pages.lines("alarms", watched.seen.facts("alarms")))
     assert "the cabinet was running when it was last heard of." in alarms
-
-
-def test_the_status_names_troubles_first(stopped):
-    lines = stopped.lines("status")
-    assert lines[0].split()[-3] == "TRIPPED" and "LAMP red" in lines[2]
-    estop, door, panel = map(lines[2].index, ("E-stop NOT OK", "Door OPEN", "Fire panel ok"))
-    assert max(estop, door) < panel and "1 tripped" in lines[3]
-    assert lines[4].startswith(" ! row 1a  emergency stop, cabinet; since 00:00:09.")
-    assert re.search("LIMIT    R23[01] stopped, no (dis)?charge", "\n".join(lines))
 
 
 def test_each_open_contact_is_named(tmp_path):
@@ -231,13 +215,6 @@ def test_each_open_contact_is_named(tmp_path):
     assert "Smoke" not in watched.lines("status")[2]
 
 
-def test_vapour_and_carbon_monoxide_are_shown_unless_zero(tmp_path):
-    watched = Watched(tmp_path, actions=[action(3, "offgas", ppm=30, detector=1)]).run(20)
-    line, (vapour, _) = watched.lines("status")[2], watched.facts("status")["vapour_ppm"]
-    assert vapour > 0 and f"  Vapour {vapour} 0 ppm  " in line and "H2/CO" not in line
-    assert "H2/CO - ppm" in watched.lines("status", toxic_ppm=[None])[2]
-
-
 def test_a_silent_detector_has_an_unknown_calibration_and_a_silent_link_leads(tmp_path):
     """The 180 days of the other detector were shown for both; "Gas never h..." was cut off."""
     watched = Watched(tmp_path, actions=[silent(3, "offgas_2"), silent(8, "ups")]).run(3)
@@ -260,6 +237,23 @@ def test_the_trend_has_one_line_of_levels_per_quantity(tmp_path):
     lines = pages.lines("trend", facts)
     assert lines[3].startswith("load kW") and "_" in lines[3] and "@" in lines[3]
     assert "No recorder" in " ".join(lines[-2:])
+
+
+def test_long_names_and_numbers_give_way(stopped):
+    name = "A cabinet of a very long name, hall 17, second row, behind the pillar"
+    utc_text = "2026-03-14 02:07:31Z NTP +-0.2 s"
+    for page in watch.PAGES:
+        lines = stopped.lines(page, cabinet=name, uptime_ms=400 * 86_400_000, utc_text=utc_text)
+        check(lines, page)
+
+
+def test_the_status_names_troubles_first(stopped):
+    lines = stopped.lines("status")
+    assert lines[0].split()[-3] == "TRIPPED" and "LAMP red" in lines[2]
+    estop, door, panel = map(lines[2].index, ("E-stop NOT OK", "Door OPEN", "Fire panel ok"))
+    assert max(estop, door) < panel and "1 tripped" in lines[3]
+    assert lines[4].startswith(" ! row 1a  emergency stop, cabinet; since 00:00:09.")
+    assert re.search("LIMIT    R23[01] stopped, no (dis)?charge", "\n".join(lines))
 
 
 def test_events_are_newest_first_and_have_pages(stopped):

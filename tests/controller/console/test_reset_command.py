@@ -64,9 +64,17 @@ def test_a_page_ends_with_the_command_that_resets_what_it_shows(tmp_path, capsys
     code = reset_code.code_of(watched.shadow.causes)
     assert (facts["reset"]["code"], facts["reset"]["command"]) == (code, f"firebreak reset {code}")
     lines = watched.lines("alarms")
-    assert lines[-1].startswith(f"{CELLS}  ") and len(lines[-1]) == WIDTH
-    assert lines[-1].endswith(f"To reset: firebreak reset {code}")
+    typed = lines[-1]
+    assert typed.startswith(f"{CELLS}  ") and len(typed) == WIDTH
+    assert typed.endswith(f"To reset: firebreak reset {code}")
     assert "RESET  remote (the command below). Now it would be: done." in lines
+    # the status page has the code only if it shows every alarm
+    rows = 3 * watched.facts("status")["standing"]
+    assert watched.lines("status", standing=rows[:2])[-1] == typed
+    unseen = f"{CELLS}{'To reset: firebreak alarms':>{WIDTH - len(CELLS)}}"
+    in_b = {"stage": "1a", "name": "emergency stop", "reset": "key"}
+    assert watched.lines("status", standing=rows[:3])[-1] == unseen
+    assert watched.lines("status", standing=rows[:2], channel_b=in_b)[-1] == unseen
     monkeypatch.setattr(watch.Watch.update, "__defaults__", (watched.rig.step,))
     for page in ("alarms", "status"):
         where = "--run-dir", watched.folder, "--state-dir", watched.folder
@@ -90,16 +98,6 @@ def test_a_reset_by_key_has_a_command_once_the_key_is_turned(tmp_path, capsys, a
     assert code_on(watched) == facts["reset"]["code"]
     assert reset(capsys, watched, "--key", code_on(watched))[1] == ["reset of 1a, 1b, 47: done"]
     assert "with the key on site (turn it out of RUN, the command below)" in watched.text("alarms")
-
-
-def test_the_status_page_has_the_code_only_if_it_shows_every_alarm(tmp_path):
-    watched = Watched(tmp_path, actions=IO_SILENT).run(20)
-    typed, rows = watched.lines("alarms")[-1], 3 * watched.facts("status")["standing"]
-    assert watched.lines("status", standing=rows[:2])[-1] == typed and code_on(watched) in typed
-    unseen = f"{CELLS}{'To reset: firebreak alarms':>{WIDTH - len(CELLS)}}"
-    in_b = {"stage": "1a", "name": "emergency stop", "reset": "key"}
-    assert watched.lines("status", standing=rows[:3])[-1] == unseen
-    assert watched.lines("status", standing=rows[:2], channel_b=in_b)[-1] == unseen
 
 
 def test_a_row_that_resets_itself_has_no_code(tmp_path, capsys, asked):

@@ -113,22 +113,6 @@ def terminal(tripped):
     made.close()
 
 
-def test_pages_by_one_key_for_few_bytes(terminal):
-    """8N1 at 115200 Bd is 11520 bytes a second: a page takes less than a quarter of one."""
-    first, menu = terminal.shown.lines[0], terminal.shown.lines[23]
-    assert "TRIPPED" in first and menu.startswith("0 Status 1 Why")
-    assert any(text.startswith("FIRST  row 1a") for text in terminal.types("2"))
-    assert any(text.startswith("RACK") for text in terminal.types("3"))
-    who = terminal.shown.lines[22]
-    assert "Cells stay live" in who and "nobody (view)" in who
-    before = terminal.shown.received
-    terminal.types("1")
-    assert terminal.shown.received - before < 2880
-    before = terminal.shown.received
-    terminal.turns(10)
-    assert terminal.shown.received - before < 10 * 600
-
-
 def test_a_terminal_that_stops_reading_blocks_nothing_and_is_drawn_anew(terminal):
     for number in range(400):  # of a pty's 4 kB and of any UART's buffer
         os.write(terminal.far, b"123459"[number % 6 : number % 6 + 1])
@@ -186,32 +170,42 @@ def test_garbage_does_nothing_but_turn_pages(terminal):
     assert any(text.startswith("RACK") for text in terminal.types("3"))
 
 
-def test_a_window_too_small_says_so_and_one_that_grows_is_drawn(terminal):
-    fcntl.ioctl(terminal.far, termios.TIOCSWINSZ, struct.pack("4H", 20, 60, 0, 0))
-    terminal.turns(2)
-    assert terminal.shown.lines[0] == "60 x 20; needs 80 x 24" and not any(terminal.shown.lines[1:])
-    fcntl.ioctl(terminal.far, termios.TIOCSWINSZ, struct.pack("4H", 24, 80, 0, 0))
-    terminal.turns(2)
-    assert "TRIPPED" in terminal.shown.lines[0]
+def test_pages_by_one_key_for_few_bytes(terminal):
+    """8N1 at 115200 Bd is 11520 bytes a second: a page takes less than a quarter of one."""
+    first, menu = terminal.shown.lines[0], terminal.shown.lines[23]
+    assert "TRIPPED" in first and menu.startswith("0 Status 1 Why")
+    assert any(text.startswith("FIRST  row 1a") for text in terminal.types("2"))
+    assert any(text.startswith("RACK") for text in terminal.types("3"))
+    who = terminal.shown.lines[22]
+    assert "Cells stay live" in who and "nobody (view)" in who
+    before = terminal.shown.received
+    terminal.types("1")
+    assert terminal.shown.received - before < 2880
+    before = terminal.shown.received
+    terminal.turns(10)
+    assert terminal.shown.received - before < 10 * 600
+    for rows, columns, first in (20, 60, "60 x 20; needs 80 x 24"), (24, 80, "TRIPPED"):
+        fcntl.ioctl(terminal.far, termios.TIOCSWINSZ, struct.pack("4H", rows, columns, 0, 0))
+        terminal.turns(2)
+        assert first in terminal.shown.lines[0]
+        assert any(terminal.shown.lines[1:]) == (rows == 24)
 
 
-def test_a_hang_up_ends_it(terminal):
+def test_a_line_is_one_consoles_and_a_hang_up_ends_it(terminal, tmp_path):
+    file, none = tmp_path / "file", tmp_path / "none"
+    file.touch()
+    no_lines = {
+        terminal.path: "another console has it",
+        file: "is no terminal",
+        none: "No such fil",
+    }
+    for path, why in bad.items():
+        with pytest.raises(line.LineError, match=why):
+            line.Line(str(path), 115_200)
     os.close(terminal.far)
     terminal.far = None
     terminal.turns(2, reads=False)
     assert terminal.line.is_gone
-
-
-def test_a_line_is_one_consoles(terminal):
-    with pytest.raises(line.LineError, match="another console has it"):
-        line.Line(terminal.path, 115_200)
-
-
-def test_what_is_no_terminal_is_refused(tmp_path):
-    (tmp_path / "file").touch()
-    for path, why in ((tmp_path / "file", "is no terminal"), (tmp_path / "none", "No such file")):
-        with pytest.raises(line.LineError, match=why):
-            line.Line(str(path))
 
 
 def test_the_line_is_115200_8n1_without_flow_control_and_given_back():
@@ -361,17 +355,12 @@ class Process:
     """`firebreak console --tty` on a pty."""
 
     def __init__(self, folder):
-        self.far, near = pty.openpty()
+        self.far, self.near = pty.openpty()
         places = "--run-dir", str(folder), "--state-dir", str(folder)
-        self.started = subprocess.Popen(
-            [sys.executable, "-m", "controller", "console", "--tty", os.ttyname(near), *places],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        command = [sys.executable, "-m", "controller", "console", "--tty", os.ttyname(self.near)]
+        pipe = dict(stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.started = subprocess.Popen([*command, *places], text=True, **pipe)
         self.shown = Vt100()
-        self.near = near
 
     def until(self, words):
         """Take what comes until these words are shown; the guard of the test ends it otherwise."""
@@ -382,6 +371,13 @@ class Process:
 
     def types(self, text):
         os.write(self.far, text.encode())
+
+    def logs_in(self, name, password):
+        for words, typed in ("nobody (view)", "L"), ("Name:", f"{name}\r"), ("Password:", password):
+            self.until(words)
+            self.types(typed)
+        self.types("\r")
+        self.until(f"{name} is logged in")
 
     def ends(self):
         """(exit code, its words)."""
@@ -412,26 +408,15 @@ def consoles(tmp_path):
         each.close()
 
 
-def logs_in(console, name, password):
-    console.until("nobody (view)")
-    console.types("L")
-    console.until("Name:")
-    console.types(f"{name}\r")
-    console.until("Password:")
-    console.types(f"{password}\r")
-
-
 def test_two_processes_one_actor_also_after_a_death(consoles):
     first, second = consoles(), consoles()
-    logs_in(first, "anna", "secret1")
-    first.until("anna is logged in")
+    first.logs_in("anna", "secret1")
     second.until("ACTS: anna at ")
     second.types("L")
     second.until("One acts at a time: ACTS: anna")
     first.started.kill()
     first.started.wait(GUARD_S)
-    logs_in(second, "bert", "secret2")
-    second.until("bert is logged in")
+    second.logs_in("bert", "secret2")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, *slow(signal.SIGHUP, signal.SIGINT)])
@@ -445,8 +430,7 @@ def test_a_signal_ends_it_in_order_also_while_nobody_reads(consoles, number):
 
 def test_leaving_a_serial_line_only_logs_out_and_a_pulled_one_ends_it(consoles):
     console = consoles()
-    logs_in(console, "anna", "secret1")
-    console.until("anna is logged in")
+    console.logs_in("anna", "secret1")
     console.types("Q")
     console.until("anna is logged out: left")
     assert console.started.poll() is None
