@@ -194,11 +194,7 @@ def test_pages_by_one_key_for_few_bytes(terminal):
 def test_a_line_is_one_consoles_and_a_hang_up_ends_it(terminal, tmp_path):
     file, none = tmp_path / "file", tmp_path / "none"
     file.touch()
-    no_lines = {
-        terminal.path: "another console has it",
-        file: "is no terminal",
-        none: "No such fil",
-    }
+    bad = {terminal.path: "another console has it", file: "is no terminal", none: "No such file"}
     for path, why in bad.items():
         with pytest.raises(line.LineError, match=why):
             line.Line(str(path), 115_200)
