@@ -13,66 +13,81 @@ S_us = 1_000_000
 FC3, FC6, FC16 = 3, 6, 16
 
 
-class Client(SunSpecModbusClientDevice):
+def client_of(pcs):
     """pysunspec2's device, its reads going straight to the simulated one."""
+    client = SunSpecModbusClientDevice()
+    client.base_addr_list = [40000]
+    client.connect = client.disconnect = lambda: None
 
-    def __init__(self, pcs):
-        super().__init__()
-        self.pcs = pcs
-        self.base_addr_list = [40000]
-
-    def read(self, addr, count):
+    def read(addr, count):
         """Registers in pieces a slave allows."""
         ends = [*range(addr, addr + count, 125), addr + count]
-        return b"".join(self.pcs.payload(FC3, a, b - a) for a, b in zip(ends, ends[1:]))
+        return b"".join(pcs.payload(FC3, a, b - a) for a, b in zip(ends, ends[1:]))
 
-    def connect(self):
-        pass
+    client.read = read
+    return client
 
-    disconnect = connect
+
+REGISTERS = {
+    **dict.fromkeys("704.WSet 704.WSetRvrtTms 704.WSetRvrtRem 701.Alrm".split(), 2),
+    **dict.fromkeys("715.DERHb 715.ControllerHb".split(), 2),
+    **dict.fromkeys("701.TotWhInj 701.TotWhAbs".split(), 4),
+}
+SIGNED = ("701.W", "802.A", "704.WSet")
 
 
 class Bench:
     """A PCS on the stand-in plant with a clock."""
 
-    def __init__(self, controller_silent_s=5):
-        self.cabinet = dev_standin.plant()
-        self.plant = self.cabinet.pcs[0]
-        self.pcs = SunSpecPcs(self.cabinet, 0, (0, 1, 2))
-        self.pcs.controller_silent_s = controller_silent_s
+    def __init__(self, play="", **changes):
+        cabinet = dev_standin.plant()
+        self.plant = cabinet.pcs[0]
+        self.pcs = SunSpecPcs(cabinet, 0, (0, 1, 2))
+        vars(self.pcs).update({"controller_silent_s": 5} | changes)
         self.now_us = 0
         self.pcs.tick(0)
+        self.play(play)
 
     def address(self, name):
         return self.pcs.image.places[name].address
 
-    def write(self, name, value, registers=1):
-        words = [value >> 16 * place & 0xFFFF for place in reversed(range(registers))]
+    def write(self, name, value):
+        words = [value >> 16 * n & 0xFFFF for n in reversed(range(REGISTERS.get(name, 1)))]
         self.pcs.write(FC16, self.address(name), words, self.now_us)
 
-    def read(self, name, registers=1, signed=False):
-        """Read one point as a controller does."""
-        data = self.pcs.payload(FC3, self.address(name), registers)
-        return int.from_bytes(data, "big", signed=signed)
+    def read(self, name):
+        """One point as a controller reads it; what the plant got: `setpoint`, `runs` as digits."""
+        if name == "runs":
+            return int("".join(str(int(run)) for run in self.plant.runs) or 0)
+        if name == "setpoint":
+            return self.plant.setpoint_W
+        data = self.pcs.payload(FC3, self.address(name), REGISTERS.get(name, 1))
+        return int.from_bytes(data, "big", signed=name in SIGNED)
 
     def run(self, seconds, step_us=20_000):
         for _ in range(round(seconds * S_us / step_us)):
             self.now_us += step_us
             self.pcs.tick(self.now_us)
 
-    def arm(self, setpoint_W=50_000, reversion_s=4):
-        """Enable the set-point with a reversion to 0 W."""
-        self.write("704.WSetRvrtTms", reversion_s, 2)
-        self.write("704.WSetEnaRvrt", 1)
-        self.write("704.WSetMod", 1)
-        self.write("704.WSetEna", 1)
-        self.write("704.WSet", setpoint_W, 2)
+    def play(self, text):
+        """`+2` runs 2 s, `POINT=5` writes a point, `POINT?5` says what it must read."""
+        for word in text.split():
+            name, _, value = word.replace("=", "?").partition("?")
+            if not value:
+                self.run(float(word))
+            elif "=" in word:
+                self.write(name, int(value))
+            else:
+                assert (word, self.read(name)) == (word, int(value))
+        return self
+
+
+# enables a set-point of 50 kW; it falls to 0 W later
+ARM = "704.WSetEnaRvrt=1 704.WSetMod=1 704.WSetEna=1 704.WSet=50000"
 
 
 def test_pysunspec2_finds_and_reads_the_models():
-    bench = Bench()
-    bench.run(1)
-    client = Client(bench.pcs)
+    client = client_of(Bench("+1").pcs)
     client.scan()
     assert [model.model_id for model in client.model_list] == [1, 701, 702, 704, 715, 802]
     assert not [model.error_info for model in client.model_list if model.error_info]
@@ -123,170 +138,93 @@ def test_reads_outside_and_torn_writes_are_refused():
 
 
 def test_measurements_follow_the_plant_at_each_tick():
-    bench = Bench()
-    assert bench.read("701.W", signed=True) == 10_000
+    bench = Bench("701.W?10000")
     bench.plant.ac_power_W, bench.plant.dc_current_A, bench.plant.state = -249_996.0, -330.0, 4
-    assert bench.read("701.W", signed=True) == 10_000  # one instant, one set of values
-    bench.run(0.02)
-    assert bench.read("701.W", signed=True) == -25_000
-    assert (bench.read("701.InvSt"), bench.read("701.St")) == (4, 1)
-    assert bench.read("802.A", signed=True) == -3300
-    bench.pcs.frozen = True
-    bench.plant.ac_power_W = 0.0
-    bench.run(0.02)
-    assert bench.read("701.W", signed=True) == -25_000
+    # one instant, one set of values
+    bench.play("701.W?10000 +0.02 701.W?-25000 701.InvSt?4 701.St?1 802.A?-3300")
+    bench.pcs.frozen, bench.plant.ac_power_W = True, 0.0
+    bench.play("+0.02 701.W?-25000")
 
 
 def test_the_setpoint_needs_the_enable_and_stays_within_the_rating():
-    bench = Bench()
-    bench.write("704.WSet", 50_000, 2)
-    assert bench.plant.setpoint_W == 0
-    bench.write("704.WSetEna", 1)
-    assert bench.plant.setpoint_W == 50_000
-    bench.write("704.WSet", -250_000, 2)
-    assert bench.plant.setpoint_W == -250_000 and bench.read("704.WSet", 2, signed=True) == -250_000
-    bench.write("704.WSetPct", 250)
-    bench.write("704.WSetMod", 0)
-    assert bench.plant.setpoint_W == 62_500
-    bench.write("704.WSetEna", 0)
-    assert bench.plant.setpoint_W == 0
+    bench = Bench("704.WSet=50000 setpoint?0 704.WSetEna=1 setpoint?50000")
+    bench.play("704.WSet=-250000 setpoint?-250000 704.WSet?-250000")
+    bench.play("704.WSetPct=250 704.WSetMod=0 setpoint?62500 704.WSetEna=0 setpoint?0")
     for value in (250_000, -250_000):
-        bench = Bench()
-        bench.write("704.WSetEna", 1)
-        bench.write("704.WSet", value, 2)
-        assert bench.plant.setpoint_W == value
+        Bench(f"704.WSetEna=1 704.WSet={value} setpoint?{value}")
     for value in (250_001, -250_001, 1 << 30):
-        bench = Bench()
-        bench.write("704.WSetEna", 1)
-        assert refused(bench.write, "704.WSet", value, 2) == 3
-        assert bench.read("704.WSet", 2) == bench.plant.setpoint_W == 0
-    bench = Bench()
-    bench.write("704.WSetRvrtTms", 4, 2)
+        bench = Bench("704.WSetEna=1")
+        assert refused(bench.write, "704.WSet", value) == 3
+        bench.play("704.WSet?0 setpoint?0")
+    bench = Bench("704.WSetRvrtTms=4")
     # WSetEna, WSetMod, WSet, WSetRvrt, WSetPct, WSetPctRvrt, WSetEnaRvrt
     bench.pcs.write(FC16, bench.address("704.WSetEna"), [1, 1, 0xFFFF, 0xFC18, 0, 0, 0, 0, 1], 0)
-    assert bench.plant.setpoint_W == -1000
-    assert bench.read("704.WSetRvrtRem", 2) == 4
+    bench.play("setpoint?-1000 704.WSetRvrtRem?4")
     bench.pcs.write(FC6, bench.address("704.WSetEna"), [0], 0)
-    assert bench.plant.setpoint_W == 0
+    bench.play("setpoint?0")
     assert refused(bench.pcs.write, 15, bench.address("704.WSetEna"), [0], 0) == 1
 
 
-def test_reversion():
-    bench = Bench()
-    bench.run(0.5)
-    bench.arm(reversion_s=4)
-    bench.run(3.48)
-    assert bench.read("704.WSetRvrtRem", 2) == 1 and bench.plant.setpoint_W == 50_000
-    bench.run(0.02)  # 3.5 s after the write, on the fourth edge of the device's own second
-    assert bench.read("704.WSetRvrtRem", 2) == 0 and bench.plant.setpoint_W == 0
-    assert bench.read("704.WSet", 2) == 0 and bench.read("704.WSetEna") == 1
-    bench.write("704.WSet", 7_000, 2)
-    assert bench.plant.setpoint_W == 7_000 and bench.read("704.WSetRvrtRem", 2) == 4
-    bench = Bench()
-    bench.arm(reversion_s=2)
-    bench.write("704.WSetEnaRvrt", 0)
-    for _ in range(10):
-        bench.run(0.9)
-        bench.write("704.WSet", 50_000, 2)
-    assert bench.plant.setpoint_W == 50_000
-    bench.run(2)
-    assert bench.plant.setpoint_W == 0 and bench.read("704.WSetEna") == 0
-    for reversion_s, broken in ((0, False), (2, True)):
-        bench = Bench()
-        bench.pcs.reversion_broken = broken
-        bench.arm(reversion_s=reversion_s)
-        bench.run(30)
-        assert bench.plant.setpoint_W == 50_000
+def test_reversion_counts_whole_seconds_of_the_device_and_falls_to_zero():
+    bench = Bench(f"+0.5 704.WSetRvrtTms=4 {ARM} +3.48 704.WSetRvrtRem?1 setpoint?50000")
+    # 3.5 s after the write, on the fourth edge of the device's own second
+    bench.play("+0.02 704.WSetRvrtRem?0 setpoint?0 704.WSet?0 704.WSetEna?1")
+    bench.play("704.WSet=7000 setpoint?7000 704.WSetRvrtRem?4")
+    bench = Bench(f"704.WSetRvrtTms=2 {ARM} 704.WSetEnaRvrt=0" + 10 * " +0.9 704.WSet=50000")
+    bench.play("setpoint?50000 +2 setpoint?0 704.WSetEna?0")
+    Bench(f"704.WSetRvrtTms=0 {ARM} +30 setpoint?50000")
+    Bench(f"704.WSetRvrtTms=2 {ARM} +30 setpoint?50000", reversion_broken=True)
 
 
 def test_its_heartbeat_start_stop_and_standby():
-    bench, seen = Bench(), []
-    for seconds in (0.98, 0.02, 9):
-        bench.run(seconds)
-        seen.append(bench.read("715.DERHb", 2))
-    assert seen == [0, 1, 10]
+    bench = Bench("+0.98 715.DERHb?0 +0.02 715.DERHb?1 +9 715.DERHb?10")
     bench.pcs.heartbeat_stopped = True
-    bench.run(5)
-    assert bench.read("715.DERHb", 2) == 10
-    bench = Bench()
+    bench.play("+5 715.DERHb?10")
     for operation in (START, STOP, EXIT_STANDBY, ENTER_STANDBY):
-        bench.write("715.OpCtl", operation)
-        assert bench.read("715.OpCtl") == operation
+        bench.play(f"715.OpCtl={operation} 715.OpCtl?{operation}")
     assert bench.plant.runs == [True, False, True, False]
 
 
 def test_the_controllers_heartbeat_is_supervised_once_it_has_moved():
-    bench = Bench(controller_silent_s=3)
-    bench.write("715.OpCtl", START)
-    bench.run(10)
-    assert bench.plant.runs == [True]
+    bench = Bench(f"715.OpCtl={START} +10 runs?1", controller_silent_s=3)
     for beat in range(1, 6):
-        bench.write("715.ControllerHb", beat, 2)
-        bench.run(1)
-    assert bench.plant.runs == [True]
-    bench.run(1)
-    bench.write("715.ControllerHb", 5, 2)  # the same value is no heartbeat
-    assert bench.plant.runs == [True] and bench.read("701.Alrm", 2) == 0
-    bench.run(1)
-    assert bench.plant.runs[-1] is False and bench.read("701.Alrm", 2) == MANUFACTURER_ALARM
-    bench.write("715.ControllerHb", 6, 2)
-    bench.run(0.02)
-    assert bench.read("701.Alrm", 2) == 0 and bench.plant.runs[-1] is False
-    bench.write("715.OpCtl", START)
-    assert bench.plant.runs[-1] is True
-    bench.run(3)
-    assert bench.plant.runs[-1] is False
-    bench = Bench(controller_silent_s=0)
-    bench.write("715.ControllerHb", 1, 2)
-    bench.run(30)
-    assert bench.plant.runs == [] and bench.read("701.Alrm", 2) == 0
+        bench.play(f"715.ControllerHb={beat} +1")
+    # the same value is no heartbeat
+    bench.play("runs?1 +1 715.ControllerHb=5 runs?1 701.Alrm?0")
+    bench.play(f"+1 runs?10 701.Alrm?{MANUFACTURER_ALARM}")
+    bench.play("715.ControllerHb=6 +0.02 701.Alrm?0 runs?10")
+    bench.play(f"715.OpCtl={START} runs?101 +3 runs?1010")
+    Bench("715.ControllerHb=1 +30 runs?0 701.Alrm?0", controller_silent_s=0)
 
 
 def test_local_wrong_readback_alarm_and_reset():
-    bench = Bench()
-    bench.arm(setpoint_W=40_000)
+    bench = Bench(f"704.WSetRvrtTms=4 {ARM}")
     bench.pcs.local = True
-    assert bench.read("715.LocRemCtl") == 1
-    bench.write("704.WSet", 10_000, 2)
-    assert bench.plant.setpoint_W == 40_000
-    bench.pcs.local = False
-    bench.pcs.readback_offset_W = -500
-    assert bench.read("704.WSet", 2, signed=True) == 39_500
+    bench.play("715.LocRemCtl?1 704.WSet=10000 setpoint?50000")
+    bench.pcs.local, bench.pcs.readback_offset_W = False, -500
+    bench.play("704.WSet?49500")
     shown = bench.pcs.payload(FC3, bench.address("704.WSetMod"), 4)
-    assert shown[2:6] == (39_500).to_bytes(4, "big")
+    assert shown[2:6] == (49_500).to_bytes(4, "big")
     assert bench.pcs.payload(FC3, bench.address("704.WSet"), 1) == b"\0\0"
     bench.plant.alarm_bits = 1 << 7
-    bench.run(0.02)
-    assert bench.read("701.Alrm", 2) == 1 << 7
-    bench.write("715.AlarmReset", 1)
-    assert bench.read("715.AlarmReset") == 0
+    bench.play("+0.02 701.Alrm?128 715.AlarmReset=1 715.AlarmReset?0")
     bench.pcs.overrides = {bench.address("802.V"): 0xFFFF}
-    assert bench.read("802.V") == 0xFFFF
+    bench.play("802.V?65535")
 
 
 def test_energy_charges_and_discharges_apart():
-    bench = Bench()
-    bench.run(36)
+    bench = Bench("+36")
     bench.plant.ac_power_W = -50_000.0
-    bench.run(36)
-    assert (bench.read("701.TotWhInj", 4), bench.read("701.TotWhAbs", 4)) == (1000, 500)
-    assert bench.read("802.ChaSt") == 3
-    bench.plant.dc_current_A = -1.5
-    bench.run(1)
-    assert bench.read("802.ChaSt") == 4
-    bench.plant.dc_current_A = 0.5
-    bench.run(1)
-    assert bench.read("802.ChaSt") == 6
+    bench.play("+36 701.TotWhInj?1000 701.TotWhAbs?500 802.ChaSt?3")
+    for dc_current_A, state in ((-1.5, 4), (0.5, 6)):
+        bench.plant.dc_current_A = dc_current_A
+        bench.play(f"+1 802.ChaSt?{state}")
 
 
 def test_only_its_own_racks():
-    cabinet = dev_standin.plant()
+    cabinet, bench = dev_standin.plant(), Bench()
     cabinet.racks[2].cell_voltage_V_min = 2.5
     cabinet.racks[0].contactor_state = cabinet.racks[1].contactor_state = 0
-    pcs = SunSpecPcs(cabinet, 0, [0, 1])
-    pcs.tick(0)
-    pcs.tick(S_us)
-    place = pcs.image.places
-    assert pcs.payload(FC3, place["802.CellVMin"].address, 1) == (3281).to_bytes(2, "big")
-    assert pcs.payload(FC3, place["802.AChaMax"].address, 1) == b"\0\0"
-    assert pcs.payload(FC3, place["802.State"].address, 1) == b"\0\1"
+    bench.pcs = SunSpecPcs(cabinet, 0, [0, 1])
+    bench.pcs.tick(0)
+    bench.play("+1 802.CellVMin?3281 802.AChaMax?0 802.State?1")

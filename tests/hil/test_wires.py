@@ -9,23 +9,29 @@ import pytest
 from hil.wires import pty_wire
 from hil.wires.virtual import DOWN, NEVER, UP, Noise, VirtualSerial
 from hil.wires.virtual_can import VirtualCan
+from tests.tables import cases
 
 
 class Line:
     """A VirtualSerial at 9600 8N1 (1041.67 us a byte) with lists of what arrived where."""
 
-    def __init__(self, replies=()):
-        self.down, self.up, self.taps = [], [], []
+    def __init__(self, *replies):
+        """replies: (delay_us, data) to each chunk that arrives."""
+        self.down, self.up, self.taps, self.replies = [], [], [], list(replies)
         self.wire = VirtualSerial(9600, tap=lambda *seen: self.taps.append(seen))
         self.wire.on_down = self.heard
         self.wire.on_up = lambda data, time_us: self.up.append((time_us, data))
-        self.replies = list(replies)
 
     def heard(self, data, time_us):
-        """Note a chunk; answer with the next of `replies`, (delay_us, data)."""
         self.down.append((time_us, data))
         due, self.replies = self.replies[:1], self.replies[1:]
         return [(time_us + delay_us, reply) for delay_us, reply in due]
+
+    def ask(self, data, at_us, until_us=None):
+        """The controller sends; what has arrived until then is delivered."""
+        self.wire.send_down(data, at_us)
+        if until_us is not None:
+            self.wire.deliver(until_us)
 
 
 def test_chunks_take_their_time_and_arrive_with_their_last_byte():
@@ -33,7 +39,7 @@ def test_chunks_take_their_time_and_arrive_with_their_last_byte():
         assert VirtualSerial(rate, bits).bytes_us(count) == us
     line = Line()
     assert line.wire.next_us == NEVER
-    line.wire.send_down(b"12345678", 1000)
+    line.ask(b"12345678", 1000)
     assert line.wire.next_us == 9334
     line.wire.deliver(9333)
     assert line.down == []
@@ -47,10 +53,9 @@ def test_chunks_take_their_time_and_arrive_with_their_last_byte():
 
 
 def test_a_reply_starts_when_due_and_both_ends_are_served_in_order():
-    line = Line([(4000, b"abcd"), (5000, b"ef")])
-    line.wire.send_down(b"12345678", 0)
-    line.wire.send_down(b"XY", 0)  # queues behind the first
-    line.wire.deliver(50_000)
+    line = Line((4000, b"abcd"), (5000, b"ef"))
+    line.ask(b"12345678", 0)
+    line.ask(b"XY", 0, 50_000)  # queues behind the first
     assert line.down == [(8334, b"12345678"), (10_418, b"XY")]
     # the second waits for the first: one sender, one wire
     assert line.up == [(16_501, b"abcd"), (18_585, b"ef")]
@@ -60,25 +65,21 @@ def test_a_reply_starts_when_due_and_both_ends_are_served_in_order():
 def test_overlapping_bytes_destroy_each_other():
     for second_us, collides in ((8333, True), (8334, False)):
         line = Line()
-        line.wire.send_down(b"12345678", 0)
+        line.ask(b"12345678", 0)
         line.wire.send_up(b"ab", second_us)
         line.wire.deliver(100_000)
         assert line.wire.collisions == int(collides)
         assert (line.down[0][1] != b"12345678") == collides and (line.up[0][1] != b"ab") == collides
-    line = Line([(30_000, b"late reply")])
-    line.wire.send_down(b"first", 0)
-    line.wire.deliver(20_000)
-    line.wire.send_down(b"second", 30_000)
-    line.wire.deliver(100_000)
+    line = Line((30_000, b"late reply"))  # collides with the next request
+    line.ask(b"first", 0, 20_000)
+    line.ask(b"second", 30_000, 100_000)
     assert line.wire.collisions == 1
     assert line.up[0][1] != b"late reply" and line.down[1][1] != b"second"
-    line.wire.send_down(b"third", 200_000)
-    line.wire.deliver(300_000)
+    line.ask(b"third", 200_000, 300_000)
     assert line.down[2][1] == b"third" and line.wire.collisions == 1
-    line = Line([(400_000, b"late"), (4000, b"reply")])
-    line.wire.send_down(b"first", 0)
-    line.wire.deliver(20_000)
-    line.wire.send_down(b"second", 30_000)
+    line = Line((400_000, b"late"), (4000, b"reply"))  # a reply not due yet holds up no request
+    line.ask(b"first", 0, 20_000)
+    line.ask(b"second", 30_000)
     assert line.wire.next_us == 36_250
     line.wire.deliver(40_000)
     assert line.down[1] == (36_250, b"second") and line.wire.collisions == 0
@@ -86,12 +87,10 @@ def test_overlapping_bytes_destroy_each_other():
 
 @pytest.mark.parametrize("pause_us, lost", [(0, True), (3644, True), (3645, False)])
 def test_a_request_too_soon_after_a_reply_is_lost(pause_us, lost):
-    line = Line([(4000, b"ab")])
+    line = Line((4000, b"ab"))
     line.wire.gap_us = 3645
-    line.wire.send_down(b"1", 0)
-    line.wire.deliver(20_000)
-    line.wire.send_down(b"2", line.up[0][0] + pause_us)
-    line.wire.deliver(40_000)
+    line.ask(b"1", 0, 20_000)
+    line.ask(b"2", line.up[0][0] + pause_us, 40_000)
     assert (len(line.down) == 1) == lost and line.wire.gap_violations == int(lost)
     assert line.taps[-1][1:] == (DOWN, b"2")  # it was on the wire
 
@@ -99,39 +98,37 @@ def test_a_request_too_soon_after_a_reply_is_lost(pause_us, lost):
 def spoiled(seed, **permille):
     """2000 frames through a Noise."""
     noise = Noise(seed, **permille)
-    return [noise.applied(b"\1\3\0\0\0\2") for _ in range(2000)]
+    return [noise.applied(REQUEST) for _ in range(2000)]
 
 
-@pytest.mark.parametrize(
-    "kind, check",
-    [
-        ("flip_permille", lambda data: len(data) == 6),
-        ("drop_permille", lambda data: len(data) == 5),
-        ("garbage_permille", lambda data: 7 <= len(data) <= 11 and data.endswith(b"\1\3\0\0\0\2")),
-    ],
-)
+REQUEST = b"\1\3\0\0\0\2"
+
+
+@cases("""
+    kind  check
+    "flip_permille"  lambda data: len(data) == 6
+    "drop_permille"  lambda data: len(data) == 5
+    "garbage_permille"  lambda data: 7 <= len(data) <= 11 and data.endswith(REQUEST)
+""")
 def test_noise_is_of_its_kind_as_often_as_asked_and_repeatable(kind, check):
     frames = spoiled(5, **{kind: 100})
-    bad = [data for data in frames if data != b"\1\3\0\0\0\2"]
+    bad = [data for data in frames if data != REQUEST]
     assert 150 < len(bad) < 250 and all(map(check, bad))
     assert spoiled(5, **{kind: 100}) == frames != spoiled(6, **{kind: 100})
-    assert set(spoiled(5)) == {b"\1\3\0\0\0\2"}
+    assert set(spoiled(5)) == {REQUEST}
 
 
 def test_noise_cut_and_echo():
     line = Line()
     line.wire.noise = Noise(1, garbage_permille=1000)
-    line.wire.send_down(b"abc", 0)
-    line.wire.deliver(100_000)
+    line.ask(b"abc", 0, 100_000)
     assert line.down[0][1] == line.taps[0][2] != b"abc" and line.down[0][1].endswith(b"abc")
     line = Line()
     line.wire.cut = True
-    line.wire.send_down(b"1", 0)
-    line.wire.deliver(10_000)
+    line.ask(b"1", 0, 10_000)
     assert (line.down, line.taps) == ([], [])
     line.wire.cut, line.wire.echo = False, True
-    line.wire.send_down(b"23", 10_000)
-    line.wire.deliver(20_000)
+    line.ask(b"23", 10_000, 20_000)
     assert line.up == [(12_084, b"23")] and line.down == [(12_084, b"23")]
 
 
