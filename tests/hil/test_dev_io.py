@@ -30,7 +30,7 @@ def test_each_contact_has_its_bit_and_spare_inputs_read_open():
     assert io.payload(FC2, 0, 8) == b"\x07"
 
 
-def test_coils_follow_writes_and_expire_half_a_second_after_the_last():
+def test_coils_follow_writes_and_expire_as_set():
     io, plant = module()
     assert plant.coils == {"pcs_enable": False, "fan_off": False, "horn": False, "lamp": False}
     io.write(FC15, 0, [1, 1, 0, 1, 0, 0, 0, 0], 0)
@@ -52,9 +52,6 @@ def test_coils_follow_writes_and_expire_half_a_second_after_the_last():
     # a new write energises again: only the controller's latch can forbid it
     io.write(FC15, 0, [1] * 8, 1_950_000)
     assert plant.coils["pcs_enable"]
-
-
-def test_expiry_setting():
     io, plant = module()
     assert read(io, FC3, 64, 3) == [500, 0x0808, 0x0100]
     io.write(FC16, 64, [200], 0)

@@ -176,7 +176,7 @@ def test_commands_close_and_open_and_their_loss_opens_once():
     assert rack.commands == [False, True]
 
 
-def test_silent_deaf_and_messages_that_stop():
+def test_silent_deaf_frozen_and_absurd():
     bms, rack = bench()
     bms.silent_messages = {"PACK", "TEMPERATURES_2"}
     assert set(latest(bms)) == set(NAMES) - {"PACK", "TEMPERATURES_2"}
@@ -190,9 +190,6 @@ def test_silent_deaf_and_messages_that_stop():
     bms.deaf, bms.ignore_commands = False, True
     bms.receive(*command(1), 0)
     assert rack.commands == [] and latest(bms, 1_000 * MS)["STATE"]["command_echo"] == 1
-
-
-def test_counter_frozen_bad_crc_frozen_and_absurd():
     bms, rack = bench()
     latest(bms)
     bms.counter_frozen = True

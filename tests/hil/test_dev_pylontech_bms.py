@@ -102,15 +102,12 @@ def test_enables_follow_the_limits_in_their_scales_and_ranges():
     assert struct.unpack_from("<h", burst(pack)[0x356])[0] == 32767
 
 
-def test_a_burst_each_second():
+def test_a_burst_each_second_closes_when_it_hears_the_inverter():
     pack, _ = bench()
     times = [now_us for now_us in range(0, 5 * S_us, 20_000) if pack.frames(now_us)]
     assert times == [0, S_us, 2 * S_us, 3 * S_us, 4 * S_us]
     assert pack.next_us == 5 * S_us
     assert len(pack.frames(60 * S_us + 5)) == 6 and pack.next_us == 61 * S_us
-
-
-def test_closes_when_it_hears_the_inverter_and_opens_when_not():
     pack, rack = bench()
     pack.frames(0)
     pack.receive(0x306, bytes(8), 0)

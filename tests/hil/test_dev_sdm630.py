@@ -105,7 +105,7 @@ def test_words_never_repeat_and_come_ten_times_a_second():
     assert sdm.payload(FC4, 0, 80) != second
 
 
-def test_reads_refused_holes_and_absurd_words():
+def test_reads_refused_holes_absurd_words_and_a_captured_reading():
     for function, address, count, code in (
         (FC3, 0, 2, 1),
         (FC4, 1, 2, 2),
@@ -118,10 +118,7 @@ def test_reads_refused_holes_and_absurd_words():
     assert sdm.payload(FC4, 0x60, 4) == bytes(8)
     sdm.overrides = {0: 0x7FC0, 1: 0}
     assert math.isnan(values(sdm, 0, 1)[0])
-
-
-def test_a_captured_reading_comes_out_byte_for_byte():
-    """gosdm630's README: U1 = 235.841 V from unit 1 is 01 04 04 43 6B D7 3D and CRC 01 FD."""
+    # gosdm630's README: U1 = 235.841 V from unit 1 is 01 04 04 43 6B D7 3D and CRC 01 FD.
     sdm, _ = meter("load", ((0.0, 235.8407745361328, 0.0, 1.0),) * 3)
     slave = RtuSlave({1: sdm}, 9600, 50_000)
     ((due_us, reply),) = slave.receive(bytes.fromhex("01040000000271CB"), 1000)

@@ -6,6 +6,7 @@ from dev_standin import read, refused
 
 from hil.cabinet import SENSORS
 from hil.devices.sensors import TODAY_d
+from tests.tables import table
 
 FC3, FC4 = 3, 4
 # name: (its registers at first, places of the measured ones, place of the status)
@@ -58,22 +59,8 @@ def test_values_follow_the_plant_unless_frozen_and_the_status_always(name):
     assert read(device, FC4, len(words) - 1, 1) == [0xFFFF]
 
 
-def test_broken_cells_and_a_date():
-    for name in dev_standin.DETECTORS:
-        device, plant = built(name)
-        plant.detector_fault[name], plant.calibration_d[name] = True, -40_000
-        words, _, status = REGISTERS[name]
-        after = read(device, FC4, 0, len(words))
-        assert after[status] == (3 if name == "toxic" else 1) and after[-2:] == [0, TODAY_d]
-    for cell, status in ((0, 1), (1, 2), (None, 3)):
-        device, plant = built("toxic")
-        plant.detector_fault["toxic"], device.faulty_cell = True, cell
-        assert read(device, FC4, 2, 1) == [status]
-
-
-@pytest.mark.parametrize(
-    "name, changes, words",
-    [
+def test_ranges_signs_and_status():
+    for name, changes, words in (
         # 25 % of 6 vol % are 1.5 vol %, which is 30 % of methane's 5 vol %
         ("gas_1", {"gas_lfl_pct": [-0.2]}, [0, 0]),
         ("gas_1", {"gas_lfl_pct": [25.0]}, [300, 0]),
@@ -90,17 +77,21 @@ def test_broken_cells_and_a_date():
         ("climate", {"air_degC": -0.1}, [0xFFFF]),
         ("climate", {"air_degC": -40.0}, [65_136]),
         ("climate", {"air_degC": 45.14}, [451]),
-    ],
-)
-def test_ranges_and_signs(name, changes, words):
-    assert read(built(name, **changes)[0], FC4, 0, len(words)) == words
-
-
-@pytest.mark.parametrize(
-    "mains, invalid, status",
-    [(True, False, 1), (False, False, 0), (True, True, 3), (False, True, 2)],
-)
-def test_ups_status_and_whole_minutes(mains, invalid, status):
-    device, plant = built("ups")
-    plant.ups.mains, plant.ups.invalid, plant.ups.reserve_min = mains, invalid, 119.99
-    assert read(device, FC4, 0, 2) == [status, 119]
+    ):
+        assert read(built(name, **changes)[0], FC4, 0, len(words)) == words
+    for mains, invalid, status in table("""
+    True | False | 1 ; False | False | 0 ; True | True | 3 ; False | True | 2
+"""):
+        device, plant = built("ups")
+        plant.ups.mains, plant.ups.invalid, plant.ups.reserve_min = mains, invalid, 119.99
+        assert read(device, FC4, 0, 2) == [status, 119]
+    for name in dev_standin.DETECTORS:
+        device, plant = built(name)
+        plant.detector_fault[name], plant.calibration_d[name] = True, -40_000
+        words, _, status = REGISTERS[name]
+        after = read(device, FC4, 0, len(words))
+        assert after[status] == (3 if name == "toxic" else 1) and after[-2:] == [0, TODAY_d]
+    for cell, status in ((0, 1), (1, 2), (None, 3)):
+        device, plant = built("toxic")
+        plant.detector_fault["toxic"], device.faulty_cell = True, cell
+        assert read(device, FC4, 2, 1) == [status]

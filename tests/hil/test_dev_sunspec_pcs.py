@@ -137,13 +137,25 @@ def test_reads_outside_and_torn_writes_are_refused():
         assert refused(bench.pcs.write, FC16, bench.address(name) + skip, [1] * count, 0) == 2
 
 
-def test_measurements_follow_the_plant_at_each_tick():
+def test_measurements_follow_the_plant_and_energies_count_apart():
     bench = Bench("701.W?10000")
     bench.plant.ac_power_W, bench.plant.dc_current_A, bench.plant.state = -249_996.0, -330.0, 4
     # one instant, one set of values
     bench.play("701.W?10000 +0.02 701.W?-25000 701.InvSt?4 701.St?1 802.A?-3300")
     bench.pcs.frozen, bench.plant.ac_power_W = True, 0.0
     bench.play("+0.02 701.W?-25000")
+    bench = Bench("+36")
+    bench.plant.ac_power_W = -50_000.0
+    bench.play("+36 701.TotWhInj?1000 701.TotWhAbs?500 802.ChaSt?3")
+    for dc_current_A, state in ((-1.5, 4), (0.5, 6)):
+        bench.plant.dc_current_A = dc_current_A
+        bench.play(f"+1 802.ChaSt?{state}")
+    cabinet, bench = dev_standin.plant(), Bench()
+    cabinet.racks[2].cell_voltage_V_min = 2.5
+    cabinet.racks[0].contactor_state = cabinet.racks[1].contactor_state = 0
+    bench.pcs = SunSpecPcs(cabinet, 0, [0, 1])
+    bench.pcs.tick(0)
+    bench.play("+1 802.CellVMin?3281 802.AChaMax?0 802.State?1")
 
 
 def test_the_setpoint_needs_the_enable_and_stays_within_the_rating():
@@ -210,21 +222,3 @@ def test_local_wrong_readback_alarm_and_reset():
     bench.play("+0.02 701.Alrm?128 715.AlarmReset=1 715.AlarmReset?0")
     bench.pcs.overrides = {bench.address("802.V"): 0xFFFF}
     bench.play("802.V?65535")
-
-
-def test_energy_charges_and_discharges_apart():
-    bench = Bench("+36")
-    bench.plant.ac_power_W = -50_000.0
-    bench.play("+36 701.TotWhInj?1000 701.TotWhAbs?500 802.ChaSt?3")
-    for dc_current_A, state in ((-1.5, 4), (0.5, 6)):
-        bench.plant.dc_current_A = dc_current_A
-        bench.play(f"+1 802.ChaSt?{state}")
-
-
-def test_only_its_own_racks():
-    cabinet, bench = dev_standin.plant(), Bench()
-    cabinet.racks[2].cell_voltage_V_min = 2.5
-    cabinet.racks[0].contactor_state = cabinet.racks[1].contactor_state = 0
-    bench.pcs = SunSpecPcs(cabinet, 0, [0, 1])
-    bench.pcs.tick(0)
-    bench.play("+1 802.CellVMin?3281 802.AChaMax?0 802.State?1")

@@ -50,7 +50,7 @@ def test_rows_are_samples_of_the_plant_kept_as_a_copy():
     assert recorder.rows().tolist() == [(20, 9e5, 8e5, 1e5, 1e5, 375.0, 25.5, 213, 3)]
 
 
-def test_window_means_weigh_by_time_not_by_sample():
+def test_window_means_and_swing_weigh_by_time():
     step_W = np.where(np.arange(300) < 150, 100.0, 300.0)  # 3 s at 100 W, 3 s at 300 W
     means = figures.window_means(np.arange(300) * TICK_US, step_W)
     assert means.tolist() == pytest.approx([100.0, 200.0, 300.0])
@@ -59,9 +59,6 @@ def test_window_means_weigh_by_time_not_by_sample():
     assert means.tolist() == pytest.approx([2.0, 5.0])
     for ticks, windows in ((1, 0), (99, 0), (100, 1), (199, 1), (200, 2)):  # the last unfinished
         assert len(figures.window_means(np.arange(ticks) * TICK_US, np.ones(ticks))) == windows
-
-
-def test_swing_is_p99_of_changes_in_percent_of_the_loads_peak():
     levels = np.cumsum(np.arange(102)) * 10.0  # changes of 10, 20 .. 1010 W
     load_W = np.repeat(levels, 100)
     swing = figures.swing_2s_pct(recorded(load_W, load_W / 4))
@@ -82,17 +79,16 @@ def sawtooth(seconds):
     return lambda t_s: np.interp(t_s, np.arange(len(points_W)) * 2.0, points_W)
 
 
-@pytest.mark.parametrize("true_ms", (0, 175, 1000))
-def test_delay_is_found_between_ticks_and_in_noise(true_ms):
-    load, t_s = sawtooth(200), np.arange(10_000) * 0.02
-    draw = np.random.default_rng(1)
-    slow = np.convolve(load(t_s), np.exp(-np.arange(2000) / 1250) / 1250)[:10_000]
-    battery_W = load(np.maximum(t_s - true_ms / 1000.0, 0.0)) - slow + draw.normal(0, 400, 10_000)
-    found_ms = figures.delay_ms(recorded(load(t_s), battery_W=battery_W)[2500:])
-    assert found_ms == pytest.approx(true_ms, abs=12)
-
-
-def test_there_is_no_delay_after_the_first_trip_or_when_the_battery_does_not_follow():
+def test_delay_is_found_between_ticks_in_noise_and_before_the_first_trip():
+    for true_ms in (0, 175, 1000):
+        load, t_s = sawtooth(200), np.arange(10_000) * 0.02
+        draw = np.random.default_rng(1)
+        slow = np.convolve(load(t_s), np.exp(-np.arange(2000) / 1250) / 1250)[:10_000]
+        battery_W = (
+            load(np.maximum(t_s - true_ms / 1000.0, 0.0)) - slow + draw.normal(0, 400, 10_000)
+        )
+        found_ms = figures.delay_ms(recorded(load(t_s), battery_W=battery_W)[2500:])
+        assert found_ms == pytest.approx(true_ms, abs=12)
     for battery_W in (np.zeros(2000), np.sin(np.arange(2000) / 3.0) * 1e5):
         load_W = sawtooth(40)(np.arange(2000) * 0.02)
         assert figures.delay_ms(recorded(load_W, battery_W=battery_W)) is None
@@ -103,7 +99,7 @@ def test_there_is_no_delay_after_the_first_trip_or_when_the_battery_does_not_fol
     assert document(rows, trips=[TRIP])["delay_ms"] == pytest.approx(100, abs=5)
 
 
-def test_time_at_each_limit_and_the_load_beyond_what_is_carried():
+def test_time_at_each_limit_and_energy():
     load_W = np.where(np.arange(500) < 400, 1e5, 9e5)
     rows = recorded(load_W)
     rows["limit_reason"][300:350] = 213
@@ -113,9 +109,6 @@ def test_time_at_each_limit_and_the_load_beyond_what_is_carried():
     assert found["overload"] == {"s": pytest.approx(1.98), "W_max": 150e3}
     nothing = figures.held_back(rows[:300], 0, 750e3)
     assert nothing == {"limited_s": {}, "overload": {"s": 0.0, "W_max": 0.0}}
-
-
-def test_energy_counts_charge_and_discharge_apart():
     count = 50 * 3600 + 1  # one hour
     battery_W = np.where(np.arange(count) < count // 2, 100_000.0, -50_000.0)
     energy = figures.energy_kWh(recorded(np.full(count, 2e5), np.full(count, 1e5), battery_W))
@@ -123,7 +116,7 @@ def test_energy_counts_charge_and_discharge_apart():
     assert energy == pytest.approx(expected, abs=0.01)
 
 
-def test_the_document_of_an_empty_run():
+def test_the_document_carries_what_it_is_given():
     doc = document(Recorder().rows())
     assert doc["lateness_us"] == dict.fromkeys(("p50", "p99", "p99_9", "max"))
     assert doc["swing_2s_pct"] == dict.fromkeys(("load", "grid", "reduction"))
@@ -132,9 +125,6 @@ def test_the_document_of_an_empty_run():
     assert doc["hints"] == dict.fromkeys(("accepted", "limited", "refused", "bad_mac"), 0)
     assert doc["energy_kWh"] == dict.fromkeys(("load", "grid", "discharged", "charged"), 0.0)
     assert (doc["measured_from_s"], doc["simulated_s"]) == (0.0, 0.0)
-
-
-def test_the_document_carries_what_it_is_given():
     late = {"p50": 1, "p99": 2, "p99_9": 3, "max": 4}
     timeline = [(0, "pcs_enable_on_sent", ""), (1_000_000, "estop_press", "x")]
     timeline += [(1_043_200, "pcs_enable_off_sent", "")]

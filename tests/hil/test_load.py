@@ -71,9 +71,6 @@ def test_power_is_scaled_linear_between_samples_and_held_outside(tmp_path):
     for scale in (0, -1.0, float("nan"), float("inf"), "2"):
         path = _file(tmp_path, "t_s,p_W\n0,1\n1,2\n")
         assert "allowed is a finite number above 0" in _refused(path, scale=scale)
-
-
-def test_power_does_not_depend_on_the_order_of_questions(tmp_path):
     trace = _read(tmp_path, [(i, i * i % 97) for i in range(200)])
     times = [i * 0.37 for i in range(530)]
     forward = [trace.power_W(t) for t in times]
@@ -114,17 +111,14 @@ def test_a_wrong_row_is_refused_and_an_empty_cell_is_no_sample(tmp_path):
     text = "t_s,a_W,b_W\n0,1,\n1,2,5\n2,,6\n3,4, \n4,,\n"
     trace = reader.read_trace(_file(tmp_path, text), column="a_W")
     assert (trace.rows_refused, trace.rows_empty, trace.duration_s) == (0, 2, 3.0)
-
-
-@pytest.mark.parametrize("place", [0, 1, 2])
-def test_a_row_is_refused_when_any_channel_cannot_be_true(tmp_path, place):
-    rows = [(0, 2400, GOOD, GOOD, GOOD)]
-    for t_s, channel in enumerate((*TRUE, *FALSE), 1):
-        three = [GOOD] * 3
-        three[place] = channel
-        rows.append((t_s, 2400, *three))
-    trace = reader.read_trace(_meter(tmp_path, rows))
-    assert trace.times_s == list(range(len(TRUE) + 1)) and trace.rows_refused == len(FALSE)
+    for place in (0, 1, 2):
+        rows = [(0, 2400, GOOD, GOOD, GOOD)]
+        for t_s, channel in enumerate((*TRUE, *FALSE), 1):
+            three = [GOOD] * 3
+            three[place] = channel
+            rows.append((t_s, 2400, *three))
+        trace = reader.read_trace(_meter(tmp_path, rows))
+        assert trace.times_s == list(range(len(TRUE) + 1)) and trace.rows_refused == len(FALSE)
 
 
 def test_raw_rows_travel_as_they_are_in_order_of_time(tmp_path):

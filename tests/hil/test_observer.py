@@ -82,7 +82,7 @@ def sample(seen, now_us, enable=True, supply=True, contactors=(2, 2, 2), **chang
     seen.truth(now_us, enable, supply, contactors, **still | changes)
 
 
-def test_every_kind_of_frame_has_its_length():
+def test_frames_have_their_length_and_are_found_between_garbage():
     replies = ((1, 3, 4, 0, 0, 0, 0), (1, 15, 0, 0, 0, 8), (1, 0x83, 2))
     for frame, is_reply in (
         *[(with_crc(bytes(data)), REPLY) for data in replies],
@@ -92,9 +92,6 @@ def test_every_kind_of_frame_has_its_length():
     ):
         assert frame_bytes(frame, 0, is_reply) == len(frame)
         assert FrameStream(is_reply).feed(0, frame) == [frame]
-
-
-def test_frames_are_found_between_garbage_however_they_are_cut():
     for size in (1, 2, 3, 5, 100):
         draw = random.Random(7)
         frames = [setpoint(power_W) for power_W in range(1, 20)]
@@ -143,7 +140,7 @@ def test_writes_are_told_once_per_change(bus, frames, told):
     assert heard("pcs", setpoint(0), setpoint(-100_000)).setpoint_W == -100_000
 
 
-def test_a_contact_is_told_at_the_reply_that_shows_it():
+def test_what_is_told_of_contacts_and_bms_commands():
     replies = [inputs(1, bits) for bits in (0xFF, 0xFF, 0xFE, 0xF7)]
     replies.append(with_crc(bytes((1, 15, 0, 0, 0, 8))))  # of a write: tells nothing
     assert timed(heard("io", *replies, is_reply=REPLY))[8:] == [
@@ -151,13 +148,6 @@ def test_a_contact_is_told_at_the_reply_that_shows_it():
         (3, "estop_1_closed_seen"),
         (3, "gas_relay_open_seen"),
     ]
-
-
-def command(seen, time_us, rack, close):
-    seen.can_tap(time_us, 0x13F + 0x20 * rack, bytes((close, *bytes(7))))
-
-
-def test_bms_commands_are_told_per_rack():
     seen = healthy(made())
     for time_us, (rack, close) in enumerate(((0, 1), (0, 1), (2, 1), (0, 0), (3, 1))):
         command(seen, 2000 + time_us, rack, close)
@@ -169,7 +159,11 @@ def test_bms_commands_are_told_per_rack():
     assert seen.violations == []
 
 
-def test_a_silent_bms_is_told_at_its_last_frame_and_a_command_is_not_its_voice():
+def command(seen, time_us, rack, close):
+    seen.can_tap(time_us, 0x13F + 0x20 * rack, bytes((close, *bytes(7))))
+
+
+def test_what_is_silent_and_when():
     for silent_ms, told in ((400, False), (401, True)):
         seen = healthy(made())
         for rack in (0, 2):
@@ -188,9 +182,6 @@ def test_a_silent_bms_is_told_at_its_last_frame_and_a_command_is_not_its_voice()
             command(seen, now_us, rack, 0)
         sample(seen, now_us)
     assert names(seen, "bms_silent") == ["bms_silent"] * 3
-
-
-def test_a_pcs_is_only_silent_while_it_is_asked():
     read = with_crc(bytes((1, 3, 0, 0, 0, 2)))
     for asked in (False, True):
         seen = healthy(made())
@@ -290,9 +281,8 @@ def close(seen, time_us):
     return seen.violations
 
 
-@pytest.mark.parametrize(
-    "unit, bits, words",
-    [
+def test_closing_without_evidence_is_a_violation_that_names_it():
+    for unit, bits, words in (
         (1, 0xFF, None),
         (1, 0xFE, "contacts of I/O module 1"),
         (1, 0xDF, "I/O module 1"),
@@ -300,16 +290,11 @@ def close(seen, time_us):
         (1, 0xEF, None),  # airflow, permit and door are no condition
         (1, 0xBF, None),
         (1, 0x7F, None),
-    ],
-)
-def test_closing_against_an_open_contact_is_a_violation(unit, bits, words):
-    seen = healthy(made())
-    seen.rtu_tap("io")(1500, REPLY, inputs(unit, bits))
-    found = close(seen, 2000)
-    assert words in found[0] if words else found == []
-
-
-def test_closing_before_a_device_was_heard_names_it():
+    ):
+        seen = healthy(made())
+        seen.rtu_tap("io")(1500, REPLY, inputs(unit, bits))
+        found = close(seen, 2000)
+        assert words in found[0] if words else found == []
     seen = made()
     seen.rtu_tap("io")(1000, REPLY, inputs(1, 0xFF))
     text = close(seen, 2000)[0]

@@ -20,7 +20,7 @@ def _steps(one, count, fan=False, dt_s=DT_S, **emitted):
     return [(one.step(dt_s, fan, **emitted), one.airflow)[1] for _ in range(count)]
 
 
-def test_the_airflow_contact_closes_after_spin_up_and_opens_after_coasting():
+def test_the_airflow_contact_and_the_louvre_prove_what_is():
     one = _air()
     assert _steps(one, 21, fan=True) == [False] * 19 + [True] * 2
     assert _steps(one, 11) == [True] * 9 + [False] * 2
@@ -29,9 +29,6 @@ def test_the_airflow_contact_closes_after_spin_up_and_opens_after_coasting():
     assert not any(_steps(one, 50, fan=True)) and one.fan_running
     one.airflow_failed = False
     assert _steps(one, 20, fan=True)[-1]
-
-
-def test_the_louvre_proves_open_after_its_time_and_closed_at_once():
     for louvre_s in (0.0, 3.0, 8.0):
         one = _air(louvre_s=louvre_s)
         _steps(one, 5)
@@ -128,7 +125,7 @@ def test_each_detector_has_its_own_lag_and_no_fan_dilutes_test_gas():
     assert head.test == 0.0
 
 
-def test_noise_follows_the_seed_and_averages_out():
+def test_noise_follows_the_seed_and_gas_is_forgotten_when_it_is_gone(monkeypatch):
     def readings(seed):
         one = _air(seed)
         one.cap("gas", 50.0)
@@ -140,9 +137,16 @@ def test_noise_follows_the_seed_and_averages_out():
     assert all(a != b for a, b in first)
     assert statistics.mean(a for a, _ in first) == pytest.approx(50.0, rel=0.002)
     assert statistics.pstdev(a for a, _ in first) == pytest.approx(50.0 * air.NOISE, rel=0.2)
+    one = _air()
+    one.step(DT_S, True, gas_m3=0.001, vapour_m3=1e-4, smoke_g=0.5)
+    _steps(one, 4000, fan=True)
+    assert one.mixture_lfl_pct == one.vapour_share == one.smoke_g_per_m3 == 0.0
+    assert [head.reading for head in one.gas + one.vapour + one.toxic] == [0.0] * 6
+    monkeypatch.setattr(air.Air, "_mix", None)  # clean air costs nothing
+    _steps(one, 2, fan=True)
 
 
-def test_smoke_alarms_after_its_lag_and_stays_in_alarm_down_to_half_of_its_threshold():
+def test_smoke_and_heat_alarm_after_their_lag():
     one = _air()
     one.step(DT_S, False, smoke_g=3.0)  # 1 g/m3, ten times what a chamber alarms at
     alarmed_s = {}
@@ -167,27 +171,14 @@ def test_smoke_alarms_after_its_lag_and_stays_in_alarm_down_to_half_of_its_thres
     alarms = [(_steps(one, 1), *one.smoke)[1:] for _ in range(1000)]
     left_s = [DT_S * sum(chamber) for chamber in zip(*alarms)]
     assert left_s == [pytest.approx(tau_s * math.log(4.0), abs=0.2) for tau_s in air.SMOKE_TAU_S]
-
-
-@pytest.mark.parametrize("degC, alarm", [(57.9, False), (58.1, True)])
-def test_heat_detector_is_in_alarm_from_58_degC_on_after_its_lag(degC, alarm):
-    one = _air()
-    for _ in range(20):
-        one.warm(DT_S, degC)
-    assert not one.heat
-    for _ in range(3000):
-        one.warm(DT_S, degC)
-    assert one.heat == alarm
-    one.test_heat = True
-    one.warm(DT_S, 20.0)
-    assert one.heat
-
-
-def test_gas_is_forgotten_when_it_is_gone(monkeypatch):
-    one = _air()
-    one.step(DT_S, True, gas_m3=0.001, vapour_m3=1e-4, smoke_g=0.5)
-    _steps(one, 4000, fan=True)
-    assert one.mixture_lfl_pct == one.vapour_share == one.smoke_g_per_m3 == 0.0
-    assert [head.reading for head in one.gas + one.vapour + one.toxic] == [0.0] * 6
-    monkeypatch.setattr(air.Air, "_mix", None)  # clean air costs nothing
-    _steps(one, 2, fan=True)
+    for degC, alarm in ((57.9, False), (58.1, True)):
+        one = _air()
+        for _ in range(20):
+            one.warm(DT_S, degC)
+        assert not one.heat
+        for _ in range(3000):
+            one.warm(DT_S, degC)
+        assert one.heat == alarm
+        one.test_heat = True
+        one.warm(DT_S, 20.0)
+        assert one.heat

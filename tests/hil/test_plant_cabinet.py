@@ -24,7 +24,7 @@ def test_contacts_of_a_cold_cabinet_and_its_wandering_grid():
     assert len(set(hertz)) > 150 and 49.8 < min(hertz) < max(hertz) < 50.2
 
 
-def test_grid_is_load_less_battery_plus_auxiliaries_and_racks_share_nearly_evenly():
+def test_the_load_and_its_grid_are_shared():
     one = running()
     assert one.load_power_W == 300_000.0
     assert one.grid_power_W == pytest.approx(300_000.0 - 100_000.0 + 1500.0 + 350.0)
@@ -39,6 +39,11 @@ def test_grid_is_load_less_battery_plus_auxiliaries_and_racks_share_nearly_evenl
     assert sum(currents) == pytest.approx(one.pcs[0].dc_current_A)
     assert 0.1 < max(currents) - min(currents) < 0.05 * max(currents)
     assert len({rack.soh for rack in one.racks}) == 3
+    rows = ((1.0, 230.0, 0.1, 0.9),) * 3
+    one = run(cabinet.Cabinet(None, lambda t_s: (1000.0 * t_s, rows), 0), 1)
+    assert one.load_power_W == 1000.0 and one.load_channels == rows
+    assert plant().load_channels is None
+    assert run(cabinet.Cabinet(), DT_S).load_power_W == 0.0
 
 
 def test_estop_drops_power_now_supply_after_200_ms_contactors_then():
@@ -157,24 +162,6 @@ def test_every_contact_can_be_forced_and_released():
     assert one.contacts == before
 
 
-def test_load_is_asked_for_the_time_of_the_step_and_may_give_channels():
-    rows = ((1.0, 230.0, 0.1, 0.9),) * 3
-    one = run(cabinet.Cabinet(None, lambda t_s: (1000.0 * t_s, rows), 0), 1)
-    assert one.load_power_W == 1000.0 and one.load_channels == rows
-    assert plant().load_channels is None
-    assert run(cabinet.Cabinet(), DT_S).load_power_W == 0.0
-
-
-def test_time_is_exact_and_every_module_is_looked_at_once_a_second():
-    assert run(plant(racks=1, modules=1), 400, TICK_S).now_us == 400_000_000
-    for dt_s in (0.02, 0.1, 0.25, 1.0):
-        one, seen = plant(), []
-        for i, rack in enumerate(one.racks):
-            rack.refresh = lambda module, air_degC, i=i: seen.append((i, module)) or 0.0
-        run(one, 2.0, dt_s)
-        assert sorted(seen) == sorted(2 * [(i, m) for i in range(3) for m in range(15)])
-
-
 def _history(seed):
     """Everything that is random."""
     one = running(seed=seed)
@@ -206,7 +193,7 @@ def test_the_seed_decides_everything_and_the_step_hardly_anything():
         assert a.temperatures_degC == pytest.approx(b.temperatures_degC, abs=0.002)
 
 
-def test_two_units_have_two_links():
+def test_units_have_their_own_links_and_steps_their_time():
     one = running(units=2, racks=4)
     assert [len(link.racks) for link in one.buses] == [2, 2]
     assert one.grid_power_W == pytest.approx(300_000.0 - 200_000.0 + 1850.0)
@@ -216,6 +203,13 @@ def test_two_units_have_two_links():
     assert [unit.state for unit in one.pcs] == [pcs.FAULT, pcs.RUNNING]
     other = plant(units=2, racks=3, unit_of_rack=(1, 0, 0))
     assert other.buses[1].racks == [other.racks[0]]
+    assert run(plant(racks=1, modules=1), 400, TICK_S).now_us == 400_000_000
+    for dt_s in (0.02, 0.1, 0.25, 1.0):
+        one, seen = plant(), []
+        for i, rack in enumerate(one.racks):
+            rack.refresh = lambda module, air_degC, i=i: seen.append((i, module)) or 0.0
+        run(one, 2.0, dt_s)
+        assert sorted(seen) == sorted(2 * [(i, m) for i in range(3) for m in range(15)])
 
 
 def test_a_wrong_configuration_or_step_is_one_line():

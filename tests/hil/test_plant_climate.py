@@ -21,7 +21,7 @@ def _run(one, seconds, heat_W=0.0, exchange_m3_per_s=LEAK_M3_PER_S, dt_s=DT_S):
     return one
 
 
-def test_the_cooling_holds_the_air_as_far_as_its_power_goes():
+def test_the_cooling_holds_the_air_heats_it_or_fails():
     for heat_W in (0.0, 2000.0, 6000.0):
         one = _run(_climate(), 120, heat_W)
         # 12 kW in a band of 1 K, less what goes through the walls
@@ -33,9 +33,6 @@ def test_the_cooling_holds_the_air_as_far_as_its_power_goes():
         assert one.hvac_power_W == pytest.approx(hvac_W)
     one = _run(_climate(ambient_degC=40.0, hvac_W=0.0), 600, exchange_m3_per_s=0.192)
     assert one.air_degC == pytest.approx(40.0 + 300.0 / (30.0 + 230.4), abs=0.1)
-
-
-def test_a_failed_cooling_warms_the_air_and_a_cold_night_is_heated():
     one = _run(_climate(), 60, 5000.0)
     assert one.hvac_ok
     one.hvac_failed = True
@@ -68,7 +65,7 @@ def test_energy_of_the_air_is_balanced_at_every_step(outside_degC, heat_W, hvac_
         assert stored_W == pytest.approx(heat_W + 300.0 - one.hvac_power_W - lost_W, abs=0.5)
 
 
-def test_air_can_be_held():
+def test_air_is_held_a_leak_wets_the_floor_and_a_pump_stands():
     one = _climate()
     one.hold(47.0, 2.0)
     _run(one, 5.0)
@@ -81,42 +78,6 @@ def test_air_can_be_held():
     one.hold(None, 0.0)
     _run(one, 600)
     assert one.air_degC == pytest.approx(25.0, abs=0.2)
-
-
-def test_the_dew_point_stays_unless_the_coil_dries_the_air():
-    found = [climate.saturation_g_per_m3(degC) for degC in (0.0, 20.0, 25.0, 40.0)]
-    assert found == pytest.approx([4.85, 17.3, 23.0, 51.2], rel=0.01)
-    one = _climate(hvac_W=0.0, ambient_humidity_permille=800.0)
-    assert one.humidity_permille == pytest.approx(800.0)
-    water = one.humidity_permille * climate.saturation_g_per_m3(one.air_degC)
-    _run(one, 60.0, 3000.0, exchange_m3_per_s=0.0)
-    assert one.air_degC > 30.0
-    assert one.humidity_permille * climate.saturation_g_per_m3(one.air_degC) == pytest.approx(water)
-    humid = _climate(ambient_humidity_permille=900.0)
-    one = _run(humid, 4 * 3600, 6000.0, exchange_m3_per_s=0.0, dt_s=1.0)
-    share = climate.saturation_g_per_m3(12.0) / climate.saturation_g_per_m3(one.air_degC)
-    assert one.humidity_permille == pytest.approx(1000.0 * share, rel=0.01)
-
-
-def test_water_that_comes_in_is_the_closed_form_then_saturates():
-    """w = w0 + m/Q (1 - exp(-Qt/V)): the same balance as of a gas."""
-    one = _climate(hvac_W=0.0)
-    start = one.humidity_permille / 1000.0 * climate.saturation_g_per_m3(25.0)
-    one.hold(25.0, 0.0)
-    one.ingress_g_per_s = 0.5
-    _run(one, 30.0)
-    more = 0.5 / LEAK_M3_PER_S * -math.expm1(-LEAK_M3_PER_S * 30.0 / 3.0)
-    assert one.humidity_permille == pytest.approx(
-        1000.0 * (start + more) / climate.saturation_g_per_m3(25.0), rel=1e-4
-    )
-    _run(one, 600.0)
-    assert one.humidity_permille == 1000.0
-    one.ingress_g_per_s = 0.0
-    _run(one, 60.0, exchange_m3_per_s=0.192)
-    assert one.humidity_permille < 530.0
-
-
-def test_a_leak_wets_the_floor_and_a_pump_that_stands_is_none():
     one = _climate()
     one.leak(True)
     _run(one, 1.9)
@@ -133,6 +94,36 @@ def test_a_leak_wets_the_floor_and_a_pump_that_stands_is_none():
     assert one.leak_ok and not one.coolant_ok and one.hvac_ok and one.hvac_power_W == 0.0
     one.powered = False
     assert not one.hvac_ok
+
+
+def test_humidity_is_that_of_the_closed_form_and_the_coil():
+    found = [climate.saturation_g_per_m3(degC) for degC in (0.0, 20.0, 25.0, 40.0)]
+    assert found == pytest.approx([4.85, 17.3, 23.0, 51.2], rel=0.01)
+    one = _climate(hvac_W=0.0, ambient_humidity_permille=800.0)
+    assert one.humidity_permille == pytest.approx(800.0)
+    water = one.humidity_permille * climate.saturation_g_per_m3(one.air_degC)
+    _run(one, 60.0, 3000.0, exchange_m3_per_s=0.0)
+    assert one.air_degC > 30.0
+    assert one.humidity_permille * climate.saturation_g_per_m3(one.air_degC) == pytest.approx(water)
+    humid = _climate(ambient_humidity_permille=900.0)
+    one = _run(humid, 4 * 3600, 6000.0, exchange_m3_per_s=0.0, dt_s=1.0)
+    share = climate.saturation_g_per_m3(12.0) / climate.saturation_g_per_m3(one.air_degC)
+    assert one.humidity_permille == pytest.approx(1000.0 * share, rel=0.01)
+    # w = w0 + m/Q (1 - exp(-Qt/V)): the same balance as of a gas.
+    one = _climate(hvac_W=0.0)
+    start = one.humidity_permille / 1000.0 * climate.saturation_g_per_m3(25.0)
+    one.hold(25.0, 0.0)
+    one.ingress_g_per_s = 0.5
+    _run(one, 30.0)
+    more = 0.5 / LEAK_M3_PER_S * -math.expm1(-LEAK_M3_PER_S * 30.0 / 3.0)
+    assert one.humidity_permille == pytest.approx(
+        1000.0 * (start + more) / climate.saturation_g_per_m3(25.0), rel=1e-4
+    )
+    _run(one, 600.0)
+    assert one.humidity_permille == 1000.0
+    one.ingress_g_per_s = 0.0
+    _run(one, 60.0, exchange_m3_per_s=0.192)
+    assert one.humidity_permille < 530.0
 
 
 def _ups(minutes, load_W=1500.0, mains=False, one=None):

@@ -18,16 +18,13 @@ def _closed():
     return one
 
 
-def test_never_closes_without_command_or_supply():
+def test_contactors_close_with_command_and_supply_onto_a_matching_bus():
     one = contactors.Contactors()
     assert _states(one, 50) == [OPEN] * 50
     one.command = True
     assert _states(one, 50, hold=False) == [OPEN] * 50
     assert _states(one, 5) + _states(one, 1, hold=False) == [PRECHARGE] * 5 + [OPEN]
     assert _states(one, 27) == [PRECHARGE] * 25 + [CLOSED] * 2
-
-
-def test_closes_only_onto_a_matching_bus_or_ends_in_a_fault():
     ends = {7.9: CLOSED, 8.0: CLOSED, 8.1: PRECHARGE, -8.0: CLOSED, -8.1: PRECHARGE}
     for difference_V, state in ends.items():
         one = contactors.Contactors()
@@ -43,7 +40,7 @@ def test_closes_only_onto_a_matching_bus_or_ends_in_a_fault():
     assert one.fault_bits == 0
 
 
-def test_opens_30_ms_after_its_hold_is_gone_and_rides_through_a_dip():
+def test_contactors_open_after_30_ms_unless_they_are_welded():
     for gone in ("command", "supply"):
         one = _closed()
         one.command = gone != "command"
@@ -53,9 +50,6 @@ def test_opens_30_ms_after_its_hold_is_gone_and_rides_through_a_dip():
     for _ in range(5):
         assert _states(one, 1, hold=False) == [CLOSED]
         assert _states(one, 1) == [CLOSED]
-
-
-def test_a_weld_conducts_on_and_says_so_until_repaired():
     one = _closed()
     one.welded = True
     one.command = False

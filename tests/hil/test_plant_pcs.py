@@ -61,7 +61,7 @@ def test_its_inputs_decide_the_state_at_rest_and_lost_dc_is_no_fault(enabled, dc
     assert bench.pcs.state == state
 
 
-def test_every_set_point_keeps_its_own_dead_time():
+def test_set_points_keep_dead_time_ramp_and_rating():
     for dead_time_s, first_moving in ((0.0, 0), (0.04, 1), (0.06, 2), (0.061, 3), (0.1, 4)):
         bench = _Bench(pcs_dead_time_s=dead_time_s).running()
         bench.pcs.command_setpoint(10_000.0)
@@ -74,9 +74,6 @@ def test_every_set_point_keeps_its_own_dead_time():
         bench.pcs.command_setpoint(1000.0 * min(i, 3))
         powers += bench.steps(1)
     assert powers == [0.0, 0.0, 0.0, 1000.0, 2000.0, 3000.0, 3000.0, 3000.0]
-
-
-def test_ramps_at_its_rate_up_to_its_rating():
     for aim_W in (250_000.0, -250_000.0):
         bench = _Bench().running()
         bench.pcs.command_setpoint(aim_W)
@@ -97,7 +94,7 @@ def test_ramps_at_its_rate_up_to_its_rating():
             _Bench().pcs.command_setpoint(bad)
 
 
-def test_stop_ramps_to_standby_unless_it_runs_again():
+def test_stop_disable_and_enable():
     bench = _Bench().running(200_000.0)
     bench.pcs.command_run(False)
     powers = bench.steps(8)
@@ -115,9 +112,6 @@ def test_stop_ramps_to_standby_unless_it_runs_again():
         [140_000.0, 120_000.0, 120_000.0, 140_000.0, 160_000.0, 180_000.0, 200_000.0, 200_000.0]
     )
     assert bench.pcs.state == pcs.RUNNING
-
-
-def test_disable_takes_all_power_at_once_and_enable_restarts_to_the_set_point():
     bench = _Bench().running(-250_000.0)
     bench.enabled = False
     powers = bench.steps(12, dt_s=0.001)

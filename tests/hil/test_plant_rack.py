@@ -74,7 +74,7 @@ def test_a_current_drops_the_voltage_of_pack_and_cells():
     assert one.cell_voltage_V_min <= one.cell_voltage_V_max
 
 
-def test_counts_coulombs_and_cycles_within_the_range_of_soc():
+def test_charge_is_counted_within_its_range_as_by_another_simulator():
     one = _rack(soc=0.5)
     soc, cycles = one.soc, one.cycles
     for _ in range(36):
@@ -93,12 +93,8 @@ def test_counts_coulombs_and_cycles_within_the_range_of_soc():
         one.carry(current_A, 0.02)
         one.bms.update(one, 1.0)
         assert (one.soc, one.fault_bits) == (end, bit)
-
-
-def test_charge_counted_as_another_simulator_counts_it():
-    """A day of currents from an independent model; its capacity is taken from its first hour of
-    discharge.
-    """
+    # A day of currents from an independent model; its capacity is taken from its first hour
+    # of discharge.
     if not PYSAM.exists():
         pytest.skip("PySAM reference is not beside the repository")
     with gzip.open(PYSAM, "rt", encoding="utf-8") as file:
@@ -113,7 +109,7 @@ def test_charge_counted_as_another_simulator_counts_it():
     assert worst < 0.015
 
 
-def test_current_warms_every_module_by_its_loss_which_the_air_gets():
+def test_temperature_and_loss_of_modules():
     one = _rack()
     before = list(one.temperatures_degC)
     _pass(one, 60, 140.0, 10.0)
@@ -126,9 +122,6 @@ def test_current_warms_every_module_by_its_loss_which_the_air_gets():
     share = sum(part.resistance_ohm for part in one._modules) / one._ohmic_ohm
     loss_W = 140.0**2 * share * (one._ohmic_ohm + one._slow_ohm)
     assert heat_J / 50.0 == pytest.approx(loss_W, rel=0.01)
-
-
-def test_cold_cells_resist_more_and_the_conductance_shows_it():
     one = _rack()
     assert one.conductance_S == 0.0
     _look(_close(one))
@@ -139,7 +132,7 @@ def test_cold_cells_resist_more_and_the_conductance_shows_it():
     assert one.conductance_S == pytest.approx(1.0 / one._ohm) and one.conductance_S < 0.8 * warm_S
 
 
-def test_heat_shows_in_its_module_and_to_a_sensor_near_it():
+def test_heat_and_what_a_runaway_gives_off():
     one = _rack()
     one.heat(4, 66.0, 0.0)
     assert one.temperatures_degC[4] == 66.0 and max(one.temperatures_degC[:4]) < 30.0
@@ -150,9 +143,6 @@ def test_heat_shows_in_its_module_and_to_a_sensor_near_it():
         one.start_runaway(0, 0, None, 120.0)
         _pass(one)
     assert near.temperatures_degC[0] > 100.0 and far.temperatures_degC[0] < 30.0
-
-
-def test_what_a_runaway_gives_off_is_handed_over_once():
     one = _rack()
     one.heat(4, 200.0, 0.0)
     total = [0.0, 0.0, 0.0]
@@ -164,7 +154,7 @@ def test_what_a_runaway_gives_off_is_handed_over_once():
     assert one.burning and one.taken() == (0.0, 0.0, 0.0)
 
 
-def test_a_cell_collapses_at_once_or_within_a_time():
+def test_a_cell_collapses_or_reaches_every_threshold_of_the_matrix():
     one = _rack()
     volts, low = one.voltage_V, one.cell_voltage_V_min
     one.start_runaway(4, 7, None, 170.0)
@@ -181,25 +171,20 @@ def test_a_cell_collapses_at_once_or_within_a_time():
         one.carry(0.0, 0.0)
         seen.append(one.cell_voltage_V_min)
     assert seen == pytest.approx([3.05, 2.8, 2.8, 2.8], abs=0.02) and one.position_min == 3 * 32 + 2
+    for offset_mV, volts in ((-1300, 2.0), (-800, 2.5), (300, 3.6), (501, 3.8), (700, 4.0)):
+        one = _rack()
+        pack_V = one.voltage_V
+        one.offset_cell(offset_mV / 1000.0)
+        below = offset_mV < 0
+        extreme = one.cell_voltage_V_min if below else one.cell_voltage_V_max
+        assert extreme == pytest.approx(volts, abs=0.02)
+        assert (one.position_min if below else one.position_max) == 0
+        assert one.voltage_V - pack_V == pytest.approx(offset_mV / 1000.0, abs=1e-6)
+        one.offset_cell(0.0)
+        assert one.voltage_V == pytest.approx(pack_V)
 
 
-@pytest.mark.parametrize(
-    "offset_mV, volts", [(-1300, 2.0), (-800, 2.5), (300, 3.6), (501, 3.8), (700, 4.0)]
-)
-def test_an_offset_reaches_every_threshold_of_the_matrix(offset_mV, volts):
-    one = _rack()
-    pack_V = one.voltage_V
-    one.offset_cell(offset_mV / 1000.0)
-    below = offset_mV < 0
-    extreme = one.cell_voltage_V_min if below else one.cell_voltage_V_max
-    assert extreme == pytest.approx(volts, abs=0.02)
-    assert (one.position_min if below else one.position_max) == 0
-    assert one.voltage_V - pack_V == pytest.approx(offset_mV / 1000.0, abs=1e-6)
-    one.offset_cell(0.0)
-    assert one.voltage_V == pytest.approx(pack_V)
-
-
-def test_sensors_that_are_invalid_or_dead():
+def test_sensors_are_invalid_dead_or_noisy():
     one = _rack()
     one.invalidate_sensors(3, 2)
     one.invalidate_sensors(5, 1)
@@ -219,6 +204,16 @@ def test_sensors_that_are_invalid_or_dead():
     assert one.temperatures_degC[4] > 85.0
     _pass(one)
     assert one.temperatures_degC[4] < 30.0
+    one = _rack()
+    for _ in range(50):
+        _look(one)
+    assert one.emf_V == pytest.approx(sum(part.emf_V for part in one._modules), abs=1e-9)
+    modules_ohm = sum(part.resistance_ohm for part in one._modules)
+    assert one._ohm == pytest.approx(modules_ohm + rack.CONNECTION_OHM)
+    assert one.emf_V == pytest.approx(240 * cells.OCV_V.at(one.soc), rel=0.002)
+    one = _rack(sensor_noise_K=0.1)
+    read = [(_pass(one), one.temperatures_degC[0])[1] for _ in range(400)]
+    assert statistics.pstdev(read) == pytest.approx(0.1, rel=0.15)
 
 
 def test_an_open_breaker_and_a_short_circuit():
@@ -245,16 +240,3 @@ def test_an_open_breaker_and_a_short_circuit():
     one.current_A = 279.0
     one.switch(0.1, True, one.source_V)
     assert not one.contactors.conducting
-
-
-def test_totals_do_not_drift_and_sensors_have_their_noise():
-    one = _rack()
-    for _ in range(50):
-        _look(one)
-    assert one.emf_V == pytest.approx(sum(part.emf_V for part in one._modules), abs=1e-9)
-    modules_ohm = sum(part.resistance_ohm for part in one._modules)
-    assert one._ohm == pytest.approx(modules_ohm + rack.CONNECTION_OHM)
-    assert one.emf_V == pytest.approx(240 * cells.OCV_V.at(one.soc), rel=0.002)
-    one = _rack(sensor_noise_K=0.1)
-    read = [(_pass(one), one.temperatures_degC[0])[1] for _ in range(400)]
-    assert statistics.pstdev(read) == pytest.approx(0.1, rel=0.15)

@@ -42,7 +42,7 @@ def _unit_test(dt_s=1.0, capacity_J_per_K=C_J_PER_K):
     return minutes[1] - minutes[0], (minutes[-1] - minutes[0]) / 7
 
 
-def test_the_chain_burns_as_a_real_unit_did_whatever_cell_or_step():
+def test_a_chain_burns_at_the_pace_of_its_kind():
     """Facts E11: 2nd cell after 6 min, 8th after 59 min, which is 8.4 min per cell."""
     first_min, mean_min = _unit_test()
 
@@ -53,9 +53,6 @@ def test_the_chain_burns_as_a_real_unit_did_whatever_cell_or_step():
     # As facts section 5 found; longer steps are cut into pieces.
     for dt_s in (0.5, 5.0, 10.0, 40.0):
         assert _unit_test(dt_s) == pytest.approx(_unit_test(), abs=0.5)
-
-
-def test_nmc_takes_10_to_60_s_a_cell_and_a_barrier_stops_lfp():
     minutes = [minute for minute, _ in _failures_min(_chain(kind=NMC), 5.0)]
     gaps_s = [60.0 * (b - a) for a, b in zip(minutes, minutes[1:])]
 
@@ -67,6 +64,12 @@ def test_nmc_takes_10_to_60_s_a_cell_and_a_barrier_stops_lfp():
     resistance, size = chemistry.cell_resistance_K_per_W, chemistry.REFERENCE_J_PER_K
     plain, thick = (resistance(LFP, size, mm) for mm in (0.0, 1.0))
     assert plain == 0.5 and thick - plain == pytest.approx(0.56, abs=0.005)
+    # Facts E11: the neighbour modules were not lost.
+    failed, hottest = _burnt("lfp", 5)
+    assert failed == [0, 16, 0] and hottest[0] < LFP.vent_degC and hottest[2] < LFP.vent_degC
+    assert _burnt("nmc", 2)[0] == [16, 16, 16]
+    assert runaway.radiation_W(500.0, 100.0) == -runaway.radiation_W(100.0, 500.0) < -10.0
+    assert runaway.radiation_W(300.0, 300.0) == 0.0
 
 
 @settings(max_examples=20)
@@ -89,7 +92,7 @@ def test_energy_is_balanced(start_degC, heat_W, dt_s, heated):
     assert stored_J == pytest.approx(given_J - lost_J, rel=1e-6, abs=1.0)
 
 
-def test_every_joule_and_litre_of_a_cell_comes_out_once():
+def test_what_comes_out_and_when():
     """Q = (E - released) / tau: 63 % after tau."""
     one = _chain(1)
     one.place(0, 160.0)
@@ -101,24 +104,20 @@ def test_every_joule_and_litre_of_a_cell_comes_out_once():
     assert one.failed == [0]
     assert one.gas_m3 == pytest.approx(0.168, rel=0.001)  # 0.6 L/Ah x 280 Ah
     assert one.smoke_g == pytest.approx(56.0, rel=0.001)
-
-
-@pytest.mark.parametrize("rate", [4.0, 5.0, 7.0])
-def test_vapour_comes_minutes_before_runaway_then_a_little_gas_then_all_of_it(rate):
-    """C31 heats with 4 to 7 K/min; E16: the vent opens minutes before runaway; C41: vapour leads by
-    minutes.
-    """
-    one, seconds = _chain(), 0
-    one.heat(0, rate / 60.0)
-    while not one.vapour_m3:
-        one.step(1.0, 0.0, (), 25.0)
-    assert one.degC[0] == pytest.approx(LFP.vent_degC, abs=0.5) and one.gas_m3 < 1e-5
-    while not one.failed:
-        one.step(1.0, 0.0, (), 25.0)
-        seconds += 1
-    lead_min = (LFP.trigger_degC - LFP.vent_degC) / rate
-    assert seconds / 60.0 == pytest.approx(lead_min, abs=0.1)
-    assert 0.0005 < one.gas_m3 < 0.003 and one.smoke_g == 0.0
+    # C31 heats with 4 to 7 K/min; E16: the vent opens minutes before runaway; C41: vapour
+    # leads by minutes.
+    for rate in (4.0, 5.0, 7.0):
+        one, seconds = _chain(), 0
+        one.heat(0, rate / 60.0)
+        while not one.vapour_m3:
+            one.step(1.0, 0.0, (), 25.0)
+        assert one.degC[0] == pytest.approx(LFP.vent_degC, abs=0.5) and one.gas_m3 < 1e-5
+        while not one.failed:
+            one.step(1.0, 0.0, (), 25.0)
+            seconds += 1
+        lead_min = (LFP.trigger_degC - LFP.vent_degC) / rate
+        assert seconds / 60.0 == pytest.approx(lead_min, abs=0.1)
+        assert 0.0005 < one.gas_m3 < 0.003 and one.smoke_g == 0.0
 
 
 def test_the_heater_keeps_its_ramp_and_stops_with_the_runaway():
@@ -153,12 +152,3 @@ def _burnt(kind, hours):
                 failed[i] += len(node.chain.failed)
                 node.chain.failed.clear()
     return failed, hottest
-
-
-def test_a_burning_module_spares_the_ones_beside_it_unless_it_is_nmc():
-    """Facts E11: the neighbour modules were not lost."""
-    failed, hottest = _burnt("lfp", 5)
-    assert failed == [0, 16, 0] and hottest[0] < LFP.vent_degC and hottest[2] < LFP.vent_degC
-    assert _burnt("nmc", 2)[0] == [16, 16, 16]
-    assert runaway.radiation_W(500.0, 100.0) == -runaway.radiation_W(100.0, 500.0) < -10.0
-    assert runaway.radiation_W(300.0, 300.0) == 0.0

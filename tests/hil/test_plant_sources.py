@@ -66,7 +66,7 @@ def test_independent_supervision_opens_the_chain_within_a_second():
         assert run(one, 2).contacts["cell_voltage"] == is_closed
 
 
-def test_shunt_trip_cuts_all_racks_until_a_hand_resets_it():
+def test_shunt_trip_and_overload_cut_the_racks():
     one = running(50_000.0)
     one.set_coil("shunt_trip", True)
     run(one, 0.5)
@@ -77,6 +77,18 @@ def test_shunt_trip_cuts_all_racks_until_a_hand_resets_it():
     act(one, "shunt_reset")
     run(one, 0.5)
     assert one.pcs[0].dc_voltage_V > 700.0 and not one.relays.breaker_open
+    one = closed()
+    act(one, "current_excess", current_A=1000.0, fuse_A2s=1000.0**2)
+    one.step(DT_S)
+    assert min(rack.current_A for rack in one.racks) > 280.0
+    run(one, 1.2)
+    assert max(rack.current_A for rack in one.racks) < 5.0
+    assert [rack.fault_bits for rack in one.racks] == [bms.FAULT_OVER_CURRENT] * 3
+    one = closed()
+    act(one, "short_circuit", ohm=1.0, fuse_A2s=1e12)
+    assert min(rack.current_A for rack in run(one, 0.2).racks) > 200.0
+    act(one, "current_excess", current_A=0)
+    assert max(rack.current_A for rack in run(one, 0.2).racks) < 5.0
 
 
 def test_health_dates_and_test_gas_are_those_of_the_detector_named():
@@ -99,7 +111,7 @@ def test_health_dates_and_test_gas_are_those_of_the_detector_named():
         assert [head.reading for head in getattr(one.air, heads)] == [0.0, 0.0]
 
 
-def test_insulation_falls_at_once_or_slowly():
+def test_readings_of_bus_feedback_insulation_and_detectors():
     one = plant()
     act(one, "insulation", rack=2, kohm=300.0)
     act(one, "insulation", rack=3, kohm=400.0, kohm_per_s=-10.0)
@@ -110,9 +122,19 @@ def test_insulation_falls_at_once_or_slowly():
     run(one, 5)
     assert [rack.insulation_kohm for rack in one.racks[1:]] == [0.0, 50.0]
     assert one.racks[2].fault_bits == bms.FAULT_INSULATION
+    one = closed()
+    volts = one.pcs[0].dc_voltage_V
+    act(one, "bus_mismatch", offset_V=30.0)
+    act(one, "feedback", rack=2, reads="open")
+    run(one, 1)
+    assert one.pcs[0].dc_voltage_V == pytest.approx(volts + 30.0, abs=1.0)
+    assert states(one) == [2, 0, 2]
+    assert [rack.contactors.conducting for rack in one.racks] == [True] * 3
+    act(one, "feedback", rack=2, reads="true")
+    assert states(one) == [2, 2, 2]
 
 
-def test_mains_lost_takes_the_auxiliaries_off_the_grid_and_minutes_off_the_ups():
+def test_supply_and_heat_of_the_auxiliaries():
     one = plant()
     one.set_coil("aux_load", True)
     run(one, 1)
@@ -125,6 +147,13 @@ def test_mains_lost_takes_the_auxiliaries_off_the_grid_and_minutes_off_the_ups()
     act(one, "ups_reserve", minutes=25)
     run(one, 60, dt_s=1.0)
     assert one.ups.reserve_min == pytest.approx(24.0, abs=0.1)
+    # 32 W/K through walls and gaps, 560 W/K of 45 modules: without them it would be 10 degC.
+    one = run(plant(ambient_degC=0.0, air_degC=40.0, hvac_W=0.0), 10)
+    one.set_coil("fan_off", True)
+    run(one, 900, dt_s=1.0)
+    modules_degC = [degC for rack in one.racks for degC in rack.temperatures_degC]
+    balance_degC = (560.0 * sum(modules_degC) / len(modules_degC) + 300.0) / (560.0 + 32.4)
+    assert one.climate.air_degC == pytest.approx(balance_degC, abs=1.0)
 
 
 def test_losses_warm_the_air_once_the_cooling_has_failed():
@@ -138,44 +167,6 @@ def test_losses_warm_the_air_once_the_cooling_has_failed():
     act(one, "hvac_fail")
     run(one, 600, dt_s=1.0)
     assert one.climate.air_degC > 27.0
-
-
-def test_warm_modules_keep_the_air_warm():
-    """32 W/K through walls and gaps, 560 W/K of 45 modules: without them it would be 10 degC."""
-    one = run(plant(ambient_degC=0.0, air_degC=40.0, hvac_W=0.0), 10)
-    one.set_coil("fan_off", True)
-    run(one, 900, dt_s=1.0)
-    modules_degC = [degC for rack in one.racks for degC in rack.temperatures_degC]
-    balance_degC = (560.0 * sum(modules_degC) / len(modules_degC) + 300.0) / (560.0 + 32.4)
-    assert one.climate.air_degC == pytest.approx(balance_degC, abs=1.0)
-
-
-def test_bus_mismatch_and_feedback_show_and_change_nothing_else():
-    one = closed()
-    volts = one.pcs[0].dc_voltage_V
-    act(one, "bus_mismatch", offset_V=30.0)
-    act(one, "feedback", rack=2, reads="open")
-    run(one, 1)
-    assert one.pcs[0].dc_voltage_V == pytest.approx(volts + 30.0, abs=1.0)
-    assert states(one) == [2, 0, 2]
-    assert [rack.contactors.conducting for rack in one.racks] == [True] * 3
-    act(one, "feedback", rack=2, reads="true")
-    assert states(one) == [2, 2, 2]
-
-
-def test_a_load_beyond_the_converter_reaches_the_racks_until_its_fuse_blows():
-    one = closed()
-    act(one, "current_excess", current_A=1000.0, fuse_A2s=1000.0**2)
-    one.step(DT_S)
-    assert min(rack.current_A for rack in one.racks) > 280.0
-    run(one, 1.2)
-    assert max(rack.current_A for rack in one.racks) < 5.0
-    assert [rack.fault_bits for rack in one.racks] == [bms.FAULT_OVER_CURRENT] * 3
-    one = closed()
-    act(one, "short_circuit", ohm=1.0, fuse_A2s=1e12)
-    assert min(rack.current_A for rack in run(one, 0.2).racks) > 200.0
-    act(one, "current_excess", current_A=0)
-    assert max(rack.current_A for rack in run(one, 0.2).racks) < 5.0
 
 
 def _course(one, seconds):

@@ -9,7 +9,7 @@ def _node(start_degC=25.0):
     return thermal.ModuleThermal(config.checked(), start_degC, 1.0)
 
 
-def test_warms_as_its_heat_capacity_says_and_settles_where_heat_balances_cooling():
+def test_modules_warm_balance_and_keep_a_hot_spot():
     node = _node()
     for _ in range(4000):
         node.step(100.0, 100.0, (), 25.0)
@@ -24,9 +24,6 @@ def test_warms_as_its_heat_capacity_says_and_settles_where_heat_balances_cooling
     for _ in range(100):
         node.step(1.0, 50.0, (), 25.0)
     assert node.air_J == pytest.approx(100 * 50.0 + (65.0 - node.body_degC) * 16 * 5600.0)
-
-
-def test_a_hot_spot_moves_at_its_rate_and_fades():
     node = _node()
     node.heat(66.0, 0.0)
     assert node.reading_degC == 66.0
@@ -68,7 +65,7 @@ def test_runaway_begins_at_the_trigger_and_goes_on_without_the_hot_spot():
     assert node.chain.gas_m3 > 1.5 * 0.168
 
 
-def test_cells_told_apart_begin_alike_and_are_read_by_the_hottest():
+def test_cells_told_apart():
     node = _node(40.0)
     chain = node.cells_apart()
     assert chain.degC == [40.0] * 16 and node.cells_apart() is chain
@@ -78,10 +75,7 @@ def test_cells_told_apart_begin_alike_and_are_read_by_the_hottest():
     node.heat(120.0, 0.0)
     node.step(1e-6, 0.0, (), 25.0)
     assert node.reading_degC == pytest.approx(120.0)
-
-
-def test_cells_are_told_apart_without_loss_of_energy_beside_a_hot_one():
-    """Two modules, one of them with a chain: the other and the air get what it loses."""
+    # Two modules, one of them with a chain: the other and the air get what it loses.
     one, other = _node(90.0), _node(25.0)
     one.cells_apart()
     for _ in range(200):

@@ -155,7 +155,7 @@ def test_exceptions_and_the_largest_reads():
         assert reply[1] == function and crc16(reply) == 0
 
 
-def test_silent_on_what_is_no_request_of_its_own_and_garbage_is_dropped():
+def test_its_own_requests_are_found_whole():
     rtu, _ = slave()
     good = read(3, 0, 1)
     assert rtu.receive(good[:-1] + bytes((good[-1] ^ 1,)), 0) == []
@@ -172,9 +172,6 @@ def test_silent_on_what_is_no_request_of_its_own_and_garbage_is_dropped():
     assert rtu.dropped_bytes >= 3700
     assert len(rtu.receive(read(4, 3, 1) + b"\0", 1_000_000)) == 1
     assert len(rtu.receive(read(4, 3, 2), 2_000_000)) == 1
-
-
-def test_split_frames_come_together_unless_a_gap_ends_them():
     for size in range(1, 13):
         rtu, bank = slave()
         frame = write_many(16, 4, [7, 8, 9])
@@ -192,24 +189,11 @@ def test_split_frames_come_together_unless_a_gap_ends_them():
         assert len(rtu.receive(frame[5:], 5 * 87 + rtu.gap_us + later_us)) == answers
 
 
-def test_broadcast_writes_everywhere_and_the_turnaround_is_never_shorter_than_the_gap():
-    first, second, third = Bank(), Bank(), Bank()
-    third.silent = True
-    rtu = RtuSlave({1: first, 2: second, 3: third}, 9600, 0)
-    assert rtu.receive(write_many(16, 1, [42], unit_id=0), 5) == []
-    assert rtu.receive(read(3, 0, 1, unit_id=0), 1_000_000) == []
-    assert first.writes == second.writes == [(16, 1, [42], 5)] and third.writes == []
-    rtu = RtuSlave({1: Bank()}, 9600, 0)
-    ((due_us, _),) = rtu.receive(read(3, 0, 1), 100)
-    assert due_us == 100 + 3645  # 3.5 characters of 10 bits at 9600 Bd
-    assert RtuSlave({}, 19_200, 0).gap_us == 1822  # at most 1750 us from there on
-
-
 GOOD = with_crc(b"\1\3\2\x03\xe8")
 BAD_CRC = GOOD[:-1] + bytes((GOOD[-1] ^ 0xFF,))
 
 
-def test_device_faults_end_with_their_attribute():
+def test_device_faults_broadcast_and_turnaround():
     for fault, value, replies in (
         ("silent", True, []),
         ("reply_id", 9, [(TURNAROUND_US, with_crc(b"\x09" + GOOD[1:-2]))]),
@@ -230,6 +214,16 @@ def test_device_faults_end_with_their_attribute():
     frame = write_many(16, 0, [1, 2])
     assert rtu.receive(frame, 0)[0][1] == with_crc(frame[:6])
     assert bank.writes == [] and read_of(bank, 3, 0, 2) == [1000, 1001]
+    first, second, third = Bank(), Bank(), Bank()
+    third.silent = True
+    rtu = RtuSlave({1: first, 2: second, 3: third}, 9600, 0)
+    assert rtu.receive(write_many(16, 1, [42], unit_id=0), 5) == []
+    assert rtu.receive(read(3, 0, 1, unit_id=0), 1_000_000) == []
+    assert first.writes == second.writes == [(16, 1, [42], 5)] and third.writes == []
+    rtu = RtuSlave({1: Bank()}, 9600, 0)
+    ((due_us, _),) = rtu.receive(read(3, 0, 1), 100)
+    assert due_us == 100 + 3645  # 3.5 characters of 10 bits at 9600 Bd
+    assert RtuSlave({}, 19_200, 0).gap_us == 1822  # at most 1750 us from there on
 
 
 def libmodbus():

@@ -64,6 +64,9 @@ def test_a_good_scenario_is_loaded_with_its_defaults_and_in_order_of_time():
     ):
         for value in values:
             scenario.parse(changed(path, value), "x.toml", "x")
+    power_W = scenario.step_load([[0, 300], [30, 400], [45, 250]])
+    found_kW = [power_W(t_s) / 1000 for t_s in (-1, 0, 29.999, 30, 44.999, 45)]
+    assert found_kW == [300, 300, 300, 400, 400, 250]
 
 
 # key = its wrong value (none: it is missing); what is said of it
@@ -109,16 +112,13 @@ def test_a_mistake_is_one_line_that_says_where_and_what_is_allowed(line):
     assert words in str(error.value) and "\n" not in str(error.value)
 
 
-def test_an_unknown_scenario_is_refused_with_the_nearest_name(tmp_path):
+def test_names_and_words_of_scenarios_are_known_and_in_the_readme(tmp_path):
     words = "'estop_brigded', did you mean 'estop_bridged'; there are"
     with pytest.raises(scenario.ScenarioError, match=words):
         scenario.load("estop_brigded")
     (tmp_path / "bad.toml").write_text("name = ")
     with pytest.raises(scenario.ScenarioError, match="bad.toml: not a TOML file"):
         scenario.load(str(tmp_path / "bad.toml"))
-
-
-def test_every_scenario_loads_and_speaks_of_stages_that_exist():
     stages = {stage[matrix.S_ID] for stage in matrix.STAGES}
     for name in scenario.names():
         expects = scenario.load(name).expects
@@ -127,21 +127,12 @@ def test_every_scenario_loads_and_speaks_of_stages_that_exist():
             assert named <= stages, name
             assert expect["what"] != "reaction" or expect["name"] in reactions.REACTIONS, name
         assert "no_trip" in {expect["what"] for expect in expects}, name
-
-
-def test_every_word_of_a_scenario_is_known_and_in_the_readme():
     words = set(re.findall(r"\w+", (scenario.FOLDER / "README.md").read_text(encoding="utf-8")))
     for name, (fields, _) in faults.ACTIONS.items():
         assert {name, *fields} <= words, name
     assert {*expectations.KINDS, *scenario.LOADS} <= words
     known = set(expectations.EVENTS) | set(faults.ACTIONS)
     assert {name for *events, _ in reactions.REACTIONS.values() for name in events} <= known
-
-
-def test_a_step_of_the_load_holds_until_the_next():
-    power_W = scenario.step_load([[0, 300], [30, 400], [45, 250]])
-    found_kW = [power_W(t_s) / 1000 for t_s in (-1, 0, 29.999, 30, 44.999, 45)]
-    assert found_kW == [300, 300, 300, 400, 400, 250]
 
 
 class Device:
@@ -226,7 +217,7 @@ def test_actions_on_the_controller_reach_it_or_are_refused():
             do(world(), f'{HINT}"{kind}", quantity = "{quantity}"')
 
 
-def test_device_and_wire_faults_are_attributes_of_the_right_type():
+def test_device_and_wire_faults_and_noise():
     fault, cut = '"device_fault", device = "io_1", fault = ', '"wire_fault", fault = "cut", bus = '
     faults_of_device = (
         '"silent"',
@@ -246,9 +237,6 @@ def test_device_and_wire_faults_are_attributes_of_the_right_type():
     ):
         with pytest.raises(ValueError, match=words):
             do(a_world, entry)
-
-
-def test_noise_comes_and_goes_on_virtual_and_pty_wires():
     line, pty = VirtualSerial(9600), Mock(line=VirtualSerial(9600))
     a_world = world()._replace(wires={"io": line, "pcs": pty})
     for bus, wire in (("io", line), ("pcs", pty.line)):

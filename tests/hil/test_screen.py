@@ -47,10 +47,22 @@ charge 3.6 kW, discharge 81.5 kW; 44 armed  0 tripped  0 warnings  4 not fitted 
 """
 
 
-def test_the_frame_shows_what_it_is_given():
+def test_the_frame_shows_what_it_is_given_and_counts_the_rest():
     text = shown()
     for part in PARTS.strip().replace("\n", "; ").split("; "):
         assert part in text, part
+    text = shown(tripped=[TRIP], rows_tripped=1, rows_warning=1, state="tripped")
+    assert " ! row 1a  emergency stop, two contacts, cabinet; since 45.0 s, key reset" in text
+    assert "1 tripped  1 warning  4" in text and "TRIPPED" in text
+    for count, shown_trips, words in ((2, 2, None), (3, 1, "and 2 more"), (9, 1, "and 8 more")):
+        text = shown(tripped=[TRIP] * count)
+        assert text.count(" ! row") == shown_trips
+        assert words is None or words in text
+    racks = [RACK[:4] + (20.0 + rack,) + RACK[5:] for rack in range(8)]
+    lines = frame.frame(VIEW | {"racks": racks})
+    at = next(number for number, line in enumerate(lines) if line.startswith("RACK"))
+    assert [int(line.split()[0]) for line in lines[at + 1 : at + 4]] == [8, 7, 6]
+    assert "LINKS  PCS silent" in shown(links={"BMS": "ok", "PCS": "silent"})
 
 
 @cases("""
@@ -66,21 +78,6 @@ def test_arrows_point_where_power_flows(name, power_W, arrow, word):
     arrows, words = lines[4][half], lines[5][half]
     assert arrow in arrows and ("=" in arrows) == (arrow != "--")
     assert [each for each in words.split() if each.endswith("ing")] == word.split()
-
-
-def test_trips_racks_and_links_have_a_few_lines():
-    text = shown(tripped=[TRIP], rows_tripped=1, rows_warning=1, state="tripped")
-    assert " ! row 1a  emergency stop, two contacts, cabinet; since 45.0 s, key reset" in text
-    assert "1 tripped  1 warning  4" in text and "TRIPPED" in text
-    for count, shown_trips, words in ((2, 2, None), (3, 1, "and 2 more"), (9, 1, "and 8 more")):
-        text = shown(tripped=[TRIP] * count)
-        assert text.count(" ! row") == shown_trips
-        assert words is None or words in text
-    racks = [RACK[:4] + (20.0 + rack,) + RACK[5:] for rack in range(8)]
-    lines = frame.frame(VIEW | {"racks": racks})
-    at = next(number for number, line in enumerate(lines) if line.startswith("RACK"))
-    assert [int(line.split()[0]) for line in lines[at + 1 : at + 4]] == [8, 7, 6]
-    assert "LINKS  PCS silent" in shown(links={"BMS": "ok", "PCS": "silent"})
 
 
 def test_a_sparkline_shows_the_newest_scaled_and_clipped():
@@ -123,7 +120,7 @@ def test_progress_of_a_run_without_a_screen(capsys):
         assert line.split("]")[0].count("#") == full
 
 
-def test_a_pipe_gets_a_status_line_every_five_seconds_that_names_the_first_trip(capsys):
+def test_a_pipe_gets_status_lines_and_a_terminal_colour(capsys):
     with screen.Screen(screen.Console(file=io.StringIO())) as pipe:
         for tenth in range(101):
             pipe.show(VIEW | {"elapsed_s": tenth / 10})
@@ -132,9 +129,6 @@ def test_a_pipe_gets_a_status_line_every_five_seconds_that_names_the_first_trip(
     assert "running" in lines[0] and "grid  314.9 kW" in lines[0]
     line = screen.status_line(VIEW | {"tripped": [TRIP, TRIP]})
     assert line.endswith(", row 1a tripped and 1 more")
-
-
-def test_a_terminal_gets_the_same_words_in_colour():
     out = io.StringIO()
     console = screen.Console(
         file=out, force_terminal=True, width=80, height=24, color_system="standard", _environ={}

@@ -124,13 +124,6 @@ def test_a_controller_that_is_started_again_or_stood_still_notices():
         assert stages(virtual.run(6)) == trips
 
 
-def test_a_controlled_stop_leaves_a_clean_store_and_nothing_closed():
-    virtual = rig(actions=[action(5, "run_request", on=False)]).run(9)
-    assert virtual.controller.store.loaded().state == store.CLEAN
-    assert opened(virtual)
-    assert virtual.trips.trips == [] and virtual.observer.violations == []
-
-
 def test_the_store_in_memory_is_what_a_start_finds():
     kept = MemoryStore()
     assert kept.loaded().state == store.CLEAN and kept.loaded().record is None
@@ -141,12 +134,16 @@ def test_the_store_in_memory_is_what_a_start_finds():
         assert kept.loaded().record is record
 
 
-def test_actions_come_at_their_tick_and_before_the_controllers():
+def test_actions_come_before_the_controllers_tick_and_a_stop_is_clean():
     virtual = rig(actions=[action(1.001, "estop_press")]).run(1.0)
     assert virtual.plant.contacts["estop_1"]
     virtual.step()
     assert not virtual.plant.contacts["estop_1"]
     assert (1_020_000, "estop_press", "") in virtual.observer.result()
+    virtual = rig(actions=[action(5, "run_request", on=False)]).run(9)
+    assert virtual.controller.store.loaded().state == store.CLEAN
+    assert opened(virtual)
+    assert virtual.trips.trips == [] and virtual.observer.violations == []
 
 
 def run_state(virtual):

@@ -52,7 +52,7 @@ def test_chunks_take_their_time_and_arrive_with_their_last_byte():
     assert line.up == [(13_125, b"123"), (16_250, b"456"), (18_334, b"78")]
 
 
-def test_a_reply_starts_when_due_and_both_ends_are_served_in_order():
+def test_requests_and_replies_share_the_line():
     line = Line((4000, b"abcd"), (5000, b"ef"))
     line.ask(b"12345678", 0)
     line.ask(b"XY", 0, 50_000)  # queues behind the first
@@ -60,9 +60,6 @@ def test_a_reply_starts_when_due_and_both_ends_are_served_in_order():
     # the second waits for the first: one sender, one wire
     assert line.up == [(16_501, b"abcd"), (18_585, b"ef")]
     assert [tap[0] for tap in line.taps] == [8334, 10_418, 16_501, 18_585]
-
-
-def test_overlapping_bytes_destroy_each_other():
     for second_us, collides in ((8333, True), (8334, False)):
         line = Line()
         line.ask(b"12345678", 0)
@@ -83,16 +80,13 @@ def test_overlapping_bytes_destroy_each_other():
     assert line.wire.next_us == 36_250
     line.wire.deliver(40_000)
     assert line.down[1] == (36_250, b"second") and line.wire.collisions == 0
-
-
-@pytest.mark.parametrize("pause_us, lost", [(0, True), (3644, True), (3645, False)])
-def test_a_request_too_soon_after_a_reply_is_lost(pause_us, lost):
-    line = Line((4000, b"ab"))
-    line.wire.gap_us = 3645
-    line.ask(b"1", 0, 20_000)
-    line.ask(b"2", line.up[0][0] + pause_us, 40_000)
-    assert (len(line.down) == 1) == lost and line.wire.gap_violations == int(lost)
-    assert line.taps[-1][1:] == (DOWN, b"2")  # it was on the wire
+    for pause_us, lost in ((0, True), (3644, True), (3645, False)):
+        line = Line((4000, b"ab"))
+        line.wire.gap_us = 3645
+        line.ask(b"1", 0, 20_000)
+        line.ask(b"2", line.up[0][0] + pause_us, 40_000)
+        assert (len(line.down) == 1) == lost and line.wire.gap_violations == int(lost)
+        assert line.taps[-1][1:] == (DOWN, b"2")  # it was on the wire
 
 
 def spoiled(seed, **permille):
@@ -205,8 +199,7 @@ def test_can_frames_go_to_everybody_else_as_python_can_reads_them():
     assert commands == [(0x13F, b"\1\2", 20)]
     assert taps == [(10, 0x120, b"\5"), (20, 0x13F, b"\1\2"), (20, 0x140, b"\1\2")]
     assert bus.frames == 3
-    bus = VirtualCan("can7")
-    end = bus.attach()
+    end = (bus := VirtualCan("can7")).attach()
     bus.send(0x18FF28F4, b"12345678", 1_500_000)
     message = end.recv()
     assert (message.arbitration_id, message.data) == (0x18FF28F4, b"12345678")
