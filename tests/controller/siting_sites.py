@@ -2,9 +2,12 @@
 
 import functools
 import json
+import os
+import tempfile
 
 from controller.siting import audit, fields, reading, rules
 
+FOLDER = tempfile.TemporaryDirectory()
 FRAME = {
     "schema": 1,
     "name": "Test",
@@ -93,14 +96,15 @@ def _value(value):
     return json.dumps(value).replace("NaN", "nan").replace("Infinity", "inf")
 
 
-def site(folder, *changes):
+def site(*changes):
     """The Site of such a file."""
-    path = folder / "site.toml"
-    path.write_text(toml(content(*changes)), encoding="utf-8")
-    return reading.load(str(path))
+    path = os.path.join(FOLDER.name, "site.toml")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(toml(content(*changes)))
+    return reading.load(path)
 
 
-def finding(folder, identity, *changes):
+def finding(identity, *changes):
     """The Finding of one rule on such a site."""
     rule = next(each for each in rules.RULES if each.id == identity)
-    return audit.judge(site(folder, *changes), rule)
+    return audit.judge(site(*changes), rule)

@@ -13,6 +13,11 @@ SQUARE = g.polygon([(0, 0), (2, 0), (2, 2), (0, 2)])
 NOTCHED = g.polygon([(0, 0), (6, 0), (6, 4), (4, 4), (4, 2), (2, 2), (2, 4), (0, 4)])
 STEPS = 200
 
+
+def box(x, y, wide=2, high=2, turned_deg=0):
+    return g.rectangle((x, y), (wide, high), turned_deg)
+
+
 numbers = st.integers(-4000, 4000).map(lambda mm: mm / 1000)
 rectangles = st.builds(
     lambda x, y, wide, high, turned: g.rectangle((x, y), (wide, high), turned),
@@ -179,12 +184,9 @@ def test_zero_only_where_they_touch(first, second):
 @pytest.mark.parametrize(
     "shape, distance_m",
     [
-        (g.rectangle((4, 1), (2, 2), 0), 1.0),
-        (g.rectangle((3, 1), (2, 2), 0), 0.0),
-        (g.Shape(((5.0, 6.0),)), 5.0),
+        *((box(4, 1), 1.0), (box(3, 1), 0.0), (box(5, 1, turned_deg=45), 3 - 2**0.5)),
+        *((g.Shape(((5.0, 6.0),)), 5.0), (g.Shape(((1.0, 1.0),)), 0.0)),
         (g.Shape(((-1.0, 3.0), (3.0, 3.0))), 1.0),
-        (g.Shape(((1.0, 1.0),)), 0.0),
-        (g.rectangle((5, 1), (2, 2), 45), 3 - 2**0.5),
     ],
 )
 def test_known_distances(shape, distance_m):
@@ -199,58 +201,41 @@ def test_a_gap_between_parallel_walls_lies_in_the_middle_of_what_faces():
 @pytest.mark.parametrize(
     "shape, overlaps",
     [
-        (g.rectangle((2, 1), (2, 2), 0), True),
-        (g.rectangle((3, 1), (2, 2), 0), False),
-        (SQUARE, True),
-        (g.rectangle((1, 1), (0.5, 0.5), 30), True),
-        (g.rectangle((1, 1), (9, 9), 0), True),
-        (g.rectangle((3.001, 1), (2, 2), 0), False),
-        (g.rectangle((2.999, 1), (2, 2), 0), True),
+        *((box(2, 1), True), (box(3, 1), False), (SQUARE, True), (box(1, 1, 0.5, 0.5, 30), True)),
+        *((box(1, 1, 9, 9), True), (box(3.001, 1), False), (box(2.999, 1), True)),
     ],
 )
 def test_overlap_is_more_than_a_touch(shape, overlaps):
     assert ground.overlaps(shape, SQUARE) == ground.overlaps(SQUARE, shape) == overlaps
 
 
-@pytest.mark.parametrize("size_m", [(12.192, 2.438), (2.438, 12.192), (100, 0.05), (0.8, 1.0)])
 @given(
     st.tuples(numbers, numbers),
     st.integers(-180, 180),
     st.sampled_from([(1, 0), (-1, 0), (0, 1), (0, -1)]),
 )
-def test_long_ones_side_by_side_only_touch(size_m, center_m, turned_deg, beside):
-    def beside_m(nearer_m):
-        by = [(size - nearer_m) * way for size, way in zip(size_m, beside, strict=True)]
-        (center,) = moved(g.Shape((by,)), center_m, turned_deg).points
-        return g.rectangle(center, size_m, turned_deg)
-
-    first = g.rectangle(center_m, size_m, turned_deg)
-    for nearer_m, overlaps in ((0, False), (0.0001, True)):
-        other = beside_m(nearer_m)
-        assert ground.overlaps(first, other) == ground.overlaps(other, first) == overlaps
+def test_long_ones_side_by_side_only_touch(center_m, turned_deg, beside):
+    for size_m in ((12.192, 2.438), (2.438, 12.192), (100, 0.05), (0.8, 1.0)):
+        first = g.rectangle(center_m, size_m, turned_deg)
+        for nearer_m, overlaps in ((0, False), (0.0001, True)):
+            by = [(size - nearer_m) * way for size, way in zip(size_m, beside, strict=True)]
+            (center,) = moved(g.Shape((by,)), center_m, turned_deg).points
+            other = g.rectangle(center, size_m, turned_deg)
+            assert ground.overlaps(first, other) == ground.overlaps(other, first) == overlaps
 
 
-@pytest.mark.parametrize(
-    "shape, shares",
-    [
-        # side by side, corner to corner
-        (g.rectangle((3, 1), (2, 2), 0), False),
-        (g.rectangle((3, 3), (2, 2), 0), False),
-        (g.rectangle((2, 1), (2, 2), 0), True),
-        (SQUARE, True),
-        (g.rectangle((1, 1), (1, 1), 0), True),
-        (g.rectangle((1, 1), (1, 4), 0), True),
-        (g.rectangle((1, 1), (2, 1), 0), True),
-        (g.rectangle((5, 2), (2, 2), 0), False),
-        (g.polygon([(0, 0), (2, 2), (0, 2)]), True),
-        (g.polygon([(-3, -3), (5, 5), (-3, 5)]), True),
-        (g.rectangle((1.5, 4), (2, 3.999), 0), False),
-    ],
-)
+SHARING = (SQUARE, box(2, 1), box(1, 1, 1, 1), box(1, 1, 1, 4), box(1, 1, 2, 1))
+SHARING += (g.polygon([(0, 0), (2, 2), (0, 2)]), g.polygon([(-3, -3), (5, 5), (-3, 5)]))
+# side by side, corner to corner, apart, almost
+ASIDE = (box(3, 1), box(3, 3), box(5, 2), box(1.5, 4, 2, 3.999))
+
+
 @given(st.tuples(numbers, numbers), st.sampled_from([0, 90, 180, 270]))
-def test_areas_that_share_ground(shape, shares, by, turned_deg):
-    first, second = moved(SQUARE, by, turned_deg), moved(shape, by, turned_deg)
-    assert ground.share_ground(first, second) == ground.share_ground(second, first) == shares
+def test_areas_that_share_ground(by, turned_deg):
+    first = moved(SQUARE, by, turned_deg)
+    for shape in (*SHARING, *ASIDE):
+        second, shares = moved(shape, by, turned_deg), shape in SHARING
+        assert ground.share_ground(first, second) == ground.share_ground(second, first) == shares
 
 
 @given(rectangles, rectangles)
@@ -263,27 +248,24 @@ def test_rectangles_share_ground_where_they_overlap(first, second):
 @pytest.mark.parametrize(
     "shape, is_within",
     [
-        (g.rectangle((1, 1), (2, 2), 0), True),
-        (g.rectangle((3, 1), (6, 2), 0), True),
-        (g.rectangle((3, 3), (6, 2), 0), False),
-        (g.rectangle((3, 3), (2, 2), 0), False),
-        (g.rectangle((1, 3), (2.001, 2), 0), False),
-        (g.rectangle((9, 9), (1, 1), 0), False),
+        *((box(1, 1), True), (box(3, 1, 6, 2), True), (box(3, 3, 6, 2), False)),
+        *((box(3, 3), False), (box(1, 3, 2.001, 2), False), (box(9, 9, 1, 1), False)),
     ],
 )
 def test_within_a_room_with_a_notch(shape, is_within):
     assert ground.is_within(shape, NOTCHED) == is_within
 
 
+TWICE, FLAT = [(0, 0), (0, 0), (1, 1)], [(0, 0), (1, 0), (2, 0)]
+CROSSED, PINCHED = [(0, 0), (2, 2), (2, 0), (0, 2)], [(0, 0), (4, 0), (4, 4), (2, 0), (0, 4)]
+
+
 @pytest.mark.parametrize(
     "points, words",
     [
         ([(0, 0), (1, 0)], "has 2 points"),
-        ([(0, 0), (0, 0), (1, 1)], "twice in a row"),
-        ([(0, 0), (1, 0), (1, 1), (0, 0)], "twice in a row"),
-        ([(0, 0), (2, 2), (2, 0), (0, 2)], "touches itself"),
-        ([(0, 0), (1, 0), (2, 0)], "touches itself"),
-        ([(0, 0), (4, 0), (4, 4), (2, 0), (0, 4)], "touches itself"),
+        *((each, "twice in a row") for each in (TWICE, [(0, 0), (1, 0), (1, 1), (0, 0)])),
+        *((each, "touches itself") for each in (CROSSED, FLAT, PINCHED)),
         ([(0, 0), (2, 0), (2, 2), (2, 1)], "crosses or touches itself"),
         (SQUARE.points, ""),
         (NOTCHED.points, ""),

@@ -138,11 +138,11 @@ def test_every_rule_is_in_the_report_once():
         **globals(),
     ),
 )
-def test_words_of_a_report(tmp_path, changes, words):
-    assert words in " ".join(told(site(tmp_path, *changes))[2].split())
+def test_words_of_a_report(changes, words):
+    assert words in " ".join(told(site(*changes))[2].split())
 
 
-def test_the_headline_counts_and_tells_how_sure_the_rules_are(tmp_path):
+def test_the_headline_counts_and_tells_how_sure_the_rules_are():
     line = "20 met, 15 of them by unconfirmed clauses (?), 0 not met, 0 need a fact"
     _, _, text, root = example("yard")
     assert f"RESULT: {line}" in text and f"rules: {line}" in "".join(root.itertext())
@@ -152,7 +152,7 @@ def test_the_headline_counts_and_tells_how_sure_the_rules_are(tmp_path):
         (small, "0 met, 0 not met, 0 need a fact"),
         ((*small, local), "2 met, 2 by second-hand ones, 0 not met, 0 need a fact"),
     ):
-        assert report.headline(audit.audit(site(tmp_path, *changes))) == wanted
+        assert report.headline(audit.audit(site(*changes))) == wanted
 
 
 @pytest.mark.parametrize(
@@ -218,7 +218,7 @@ def test_the_document_and_the_plan_are_written(tmp_path, capsys):
     assert {each["confidence"] for each in found["rules"]} <= {*audit.rules.CONFIDENCE.values(), ""}
 
 
-def test_rooms_of_one_fire_area_are_named_together(tmp_path):
+def test_rooms_of_one_fire_area_are_named_together():
     rooms = (("the_first_room_", 0, 0), ("the_second_room_", 9, 0), ("rated", 18, 2))
     areas = {
         name: {"outline_m": [[x, 0], [x + 9, 0], [x + 9, 9], [x, 9]], "fire_rating_h": rating_h}
@@ -229,7 +229,7 @@ def test_rooms_of_one_fire_area_are_named_together(tmp_path):
         for name, (_, x, _) in zip("abc", rooms, strict=True)
     }
     change = {"edition": "ifc_2018", "place": "indoors", "area": areas, "unit": units}
-    given, findings, text, root = told(site(tmp_path, change, model(energy_kWh=301)))
+    given, findings, text, root = told(site(change, model(energy_kWh=301)))
     both = "the_first_room_ + the_second_room_"
     assert f"  {both}        602 kWh in 2 unit(s)\n  rated " in text
     assert max(map(len, text.splitlines())) <= 80
@@ -273,8 +273,8 @@ RIGHT = garage("garage", outline_m=[[8, 0], [20, 0], [20, 20], [8, 20]])
         [mode("open_garage"), exposure("air_intake", 60.0), FAR_A],
     ],
 )
-def test_what_is_left_out_as_too_far_changes_no_output(tmp_path, changes):
-    given, whole = site(tmp_path, *changes), site(tmp_path, *changes)
+def test_what_is_left_out_as_too_far_changes_no_output(changes):
+    given, whole = site(*changes), site(*changes)
     whole.__dict__["exposure_gaps"] = [
         (unit, each, geometry.gap(unit.shape, each.shape))
         for unit in whole.units
@@ -288,20 +288,20 @@ def test_what_is_left_out_as_too_far_changes_no_output(tmp_path, changes):
     assert found == wanted
 
 
-def test_a_reduced_distance_leaves_the_rule_to_the_units_far_away(tmp_path):
-    findings = audit.audit(site(tmp_path, building(2.0, **WALL), FAR_A))
+def test_a_reduced_distance_leaves_the_rule_to_the_units_far_away():
+    findings = audit.audit(site(building(2.0, **WALL), FAR_A))
     for identity, distance_m in (("B19", 2.0), ("B18", 51.5)):
         (found,) = [each for each in findings if each.rule.id == identity]
         assert (found.verdict, found.worst.value) == (audit.MET, pytest.approx(distance_m))
 
 
-def test_only_what_is_near_is_measured_and_the_next_beyond(tmp_path):
+def test_only_what_is_near_is_measured_and_the_next_beyond():
     units = {f"unit.u{at}": {"model": "m", "center_m": [at * 10.0, 0.0]} for at in range(20)}
     mills = {
         f"exposure.m{at}": {"kind": "building", "point_m": [at * 10.0 + 5, 0.0]}
         for at in range(29, -6, -1)
     }
-    given = site(tmp_path, {"unit": None}, units, mills)
+    given = site({"unit": None}, units, mills)
 
     def units_of(name):
         return [
@@ -352,8 +352,8 @@ def test_a_plan_is_drawn_as_before(name, digest):
         ([{"unit.b": None}], []),
     ],
 )
-def test_each_unit_has_its_binding_distance(tmp_path, changes, wanted):
-    given = site(tmp_path, *changes)
+def test_each_unit_has_its_binding_distance(changes, wanted):
+    given = site(*changes)
     found = distances.binding(audit.audit(given), given)
     assert [(each.rule.id, each.item.names, each.is_met) for each in found] == [
         (identity, tuple(names), is_met) for identity, names, is_met in wanted
@@ -393,13 +393,13 @@ def test_the_distances_of_the_examples(name, judged, further):
     }
 
 
-def test_all_that_is_not_met_is_drawn_so(tmp_path):
+def test_all_that_is_not_met_is_drawn_so():
     """A pair that bound neither of its units was drawn as a further distance."""
     # 1 m from a
     house = {"kind": "building", "outline_m": [[-4, 0], [3.5, 0], [3.5, 10], [-4, 10]]}
     third = {"model": "m", "center_m": [8.3, 5.0]}
     given, findings, _, root = told(
-        site(tmp_path, NEAR, spaced(0.8), {"unit.c": third, "exposure.house": house})
+        site(NEAR, spaced(0.8), {"unit.c": third, "exposure.house": house})
     )
     assert {
         each.item.names: round(each.item.gap.distance_m, 3)
@@ -411,11 +411,10 @@ def test_all_that_is_not_met_is_drawn_so(tmp_path):
     assert texts(root).count("! 0.800 m (B5a?: 0.914)") == 1
 
 
-def behind_a_barrier(folder, *changes):
+def behind_a_barrier(*changes):
     """(names that bind, {names: Distance}, plan); a lot line near a and b, an exit binds each."""
     given, findings, _, root = told(
         site(
-            folder,
             {
                 "unit.b.center_m": [11.0, 5.2],
                 "exposure.line": {"kind": "lot_line", "line_m": [[-40, 7.0], [60, 7.0]]},
@@ -432,8 +431,8 @@ def behind_a_barrier(folder, *changes):
     return bound, {each.item.names: each for each in distances.shown(findings, given)}, root
 
 
-def test_what_is_met_only_as_reduced_is_drawn(tmp_path, monkeypatch):
-    bound, found, root = behind_a_barrier(tmp_path)
+def test_what_is_met_only_as_reduced_is_drawn(monkeypatch):
+    bound, found, root = behind_a_barrier()
     assert bound == {("a", "exit_5"), ("b", "exit_11")}
     for name, apart_m in (("a", 1.5), ("b", 1.3)):
         each = found[name, "line"]
@@ -441,24 +440,23 @@ def test_what_is_met_only_as_reduced_is_drawn(tmp_path, monkeypatch):
         assert each.item.gap.distance_m == pytest.approx(apart_m)
     assert "1.500 m (B19?: 0.914)" in texts(root)
     monkeypatch.setattr(distances, "CROWD", 1)
-    _, found, _ = behind_a_barrier(tmp_path)
+    _, found, _ = behind_a_barrier()
     assert {names for names in found if "line" in names} == {("b", "line")}
 
 
-def test_what_is_met_only_as_reduced_but_not_by_another_rule_is_red(tmp_path):
+def test_what_is_met_only_as_reduced_but_not_by_another_rule_is_red():
     nearer = {"kind": "lot_line", "line_m": [[-40, 3.2], [60, 3.2]], "inside_m": [5.0, 5.0]}
-    bound, found, _ = behind_a_barrier(tmp_path, {"local": ["san_diego"], "exposure.other": nearer})
+    bound, found, _ = behind_a_barrier({"local": ["san_diego"], "exposure.other": nearer})
     assert bound == {("a", "other"), ("b", "line")}
     for name in "ab":
         each = found[name, "line"]
         assert (each.rule.id, each.is_met) == ("B36b", False)
 
 
-def test_a_wall_around_a_corner_and_an_exposure_of_no_rule(tmp_path):
+def test_a_wall_around_a_corner_and_an_exposure_of_no_rule():
     """The room is an L: from the unit in its foot the short wall of the other arm is not seen."""
     given, findings, _, _ = told(
         site(
-            tmp_path,
             room(outline_m=[[0, 0], [20, 0], [20, 8], [8, 8], [8, 20], [0, 20]]),
             {"unit.a.center_m": [14.0, 5.0], "unit.b": None},
             {"exposure.fan": {"kind": "air_intake", "point_m": [14.0, 25.0]}},
@@ -473,8 +471,8 @@ def test_a_wall_around_a_corner_and_an_exposure_of_no_rule(tmp_path):
 
 
 @pytest.mark.parametrize("apart_m, is_met", [(0.5, False), (1.0, True)])
-def test_what_is_not_met_is_red_dashed_and_marked(tmp_path, apart_m, is_met):
-    root = drawn(site(tmp_path, NEAR, spaced(apart_m)))
+def test_what_is_not_met_is_red_dashed_and_marked(apart_m, is_met):
+    root = drawn(site(NEAR, spaced(apart_m)))
     line = ids(root)["distance.a.b"]
     assert line.get("stroke") == (plan_parts.INK if is_met else plan_parts.BAD)
     assert (line.get("stroke-dasharray") == "none") == is_met
@@ -487,9 +485,7 @@ def test_what_is_not_met_is_red_dashed_and_marked(tmp_path, apart_m, is_met):
     nfpa855_2023_ifc_2021 | B5a? | 0.95 | "" | 3 ; ifc_2018 | B5a | 0.9 | "! " | 3
 """),
 )
-def test_in_a_crowd_a_distance_keeps_its_unit_and_the_doubt_about_its_rule(
-    tmp_path, edition, rule, apart_m, mark, count
-):
+def test_in_a_crowd_a_distance_keeps_its_unit(edition, rule, apart_m, mark, count):
     """Thirty containers: labels with room for all, for the rule, for the number only."""
     units = {
         f"unit.container_number_{at}": {
@@ -499,7 +495,7 @@ def test_in_a_crowd_a_distance_keeps_its_unit_and_the_doubt_about_its_rule(
         for at in range(30)
     }
     base = ({"edition": edition, "unit": None}, exposure("public_way", 40))
-    root = drawn(site(tmp_path, *base, units, model(size_m=[6.0, 2.0])))
+    root = drawn(site(*base, units, model(size_m=[6.0, 2.0])))
     apart = f"{mark}{apart_m:.3f}"
     judged = [
         each
@@ -511,14 +507,14 @@ def test_in_a_crowd_a_distance_keeps_its_unit_and_the_doubt_about_its_rule(
     assert shown <= forms and len(shown) == count
 
 
-def test_a_unit_too_large_is_marked(tmp_path):
-    root = drawn(site(tmp_path, NEAR, model(energy_kWh=51)))
+def test_a_unit_too_large_is_marked():
+    root = drawn(site(NEAR, model(energy_kWh=51)))
     assert ids(root)["unit.a"].get("stroke") == plan_parts.BAD and "! a" in texts(root)
 
 
-def test_the_plan_is_to_scale(tmp_path):
+def test_the_plan_is_to_scale():
     """Pixels of a unit against the scale bar."""
-    by_id = ids(drawn(site(tmp_path, NEAR)))
+    by_id = ids(drawn(site(NEAR)))
     xs = [x for x, _ in points_of(by_id["unit.a"])]
     bar_px = float(re.search(r"H([\d.]+)", by_id["scale"].find(f"{SVG}path").get("d"))[1])
     bar_m = float(by_id["scale"].find(f"{SVG}text").text.split()[0])
@@ -526,9 +522,9 @@ def test_the_plan_is_to_scale(tmp_path):
 
 
 @pytest.mark.parametrize("inside_m, factor", [([5.0, 5.0], -1), ([40.0, 5.0], 1)])
-def test_ticks_of_an_open_lot_line_point_into_the_lot(tmp_path, inside_m, factor):
+def test_ticks_of_an_open_lot_line_point_into_the_lot(inside_m, factor):
     """The line runs up the plan on the right of the units: into the lot is left of it."""
-    given = site(tmp_path, NEAR)
+    given = site(NEAR)
     line = given.exposures[0]._replace(facts={"inside_m": inside_m})
     start, end = lot.inward(line, (31.5, 0.0), (31.5, 10.0), 0.5)
     assert start == (31.5, 5.0) and end == pytest.approx((31.5 + factor * 0.5, 5.0))
@@ -547,10 +543,10 @@ def points_of(element):
     return [tuple(map(float, pair.split(","))) for pair in element.get("points").split()]
 
 
-def test_a_distance_ends_on_the_lot_line_drawn_on(tmp_path):
+def test_a_distance_ends_on_the_lot_line_drawn_on():
     """Its written part lies above the view, which is as large as for a line there."""
-    root = drawn(site(tmp_path, exposure("lot_line", 0, line_m=[[12.5, 90], [12.5, 100]])))
-    written = drawn(site(tmp_path, exposure("lot_line", 1.0)))
+    root = drawn(site(exposure("lot_line", 0, line_m=[[12.5, 90], [12.5, 100]])))
+    written = drawn(site(exposure("lot_line", 1.0)))
     words = "".join(root.itertext())
     assert root.get("viewBox") == written.get("viewBox") and "beyond the plan" not in words
     ((top, bottom),) = [sorted(each, key=lambda point: point[1]) for each in drawn_on(root)]
@@ -569,15 +565,15 @@ def test_an_open_lot_line_is_drawn_on_from_both_its_ends_and_a_closed_one_not():
     assert drawn_on(pods) == [] and "drawn on" not in "".join(pods.itertext())
 
 
-def test_what_lies_beyond_is_named(tmp_path):
+def test_what_lies_beyond_is_named():
     mill = {"kind": "building", "outline_m": [[500, 0], [510, 0], [510, 9]]}
-    root = drawn(site(tmp_path, {"exposure.mill": mill}))
+    root = drawn(site({"exposure.mill": mill}))
     assert "exposure.mill" not in ids(root)
     assert "beyond the plan: mill (building)" in "".join(root.itertext())
 
 
-def test_texts_are_escaped_and_the_same_site_gives_the_same_bytes(tmp_path):
-    given = site(tmp_path, {"name": "<b> & \"\u00e4\u96fb\" 'x'"}, fence(2.0))
+def test_texts_are_escaped_and_the_same_site_gives_the_same_bytes():
+    given = site({"name": "<b> & \"\u00e4\u96fb\" 'x'"}, fence(2.0))
     first, second = (plan.svg(given, audit.audit(given)) for _ in range(2))
     assert first == second and "<b>" not in first
     title = ElementTree.fromstring(first).find(f"{SVG}title").text
@@ -603,15 +599,13 @@ def test_no_label_of_an_example_covers_another(name, monkeypatch):
             assert left >= other[2] or other[0] >= right or low >= other[3] or other[1] >= high
 
 
-def test_a_site_of_many_units(tmp_path):
+def test_a_site_of_many_units():
     """100 units on a grid: every one is audited and drawn."""
     units = {
         f"unit.u{at}": {"model": "m", "center_m": [at % 10 * 1.5, at // 10 * 1.5]}
         for at in range(100)
     }
-    given, findings, _, root = told(
-        site(tmp_path, LARGE, {"unit": None}, units, exposure("lot_line", 40))
-    )
+    given, findings, _, root = told(site(LARGE, {"unit": None}, units, exposure("lot_line", 40)))
     assert audit.is_met(findings) and given.total_kWh == 10_000
     assert set(units) <= set(ids(root))
 

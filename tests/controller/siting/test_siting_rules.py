@@ -55,60 +55,60 @@ def test_a_rule_is_whole(rule):
 
 
 @pytest.mark.parametrize("identity", NUMBERS)
-def test_at_the_number_inside_and_outside(tmp_path, identity):
+def test_at_the_number_inside_and_outside(identity):
     case, sense = NUMBERS[identity], RULES[identity].sense
     for steps in (0, 1, -1, -100):
         value = case.number + (1 if sense == rules.AT_LEAST else -1) * steps * 0.001
-        found = finding(tmp_path, identity, *case.given(value))
+        found = finding(identity, *case.given(value))
         facts = (found.verdict, audit.limit_of(found.rule, found.worst), bool(found.wrong))
         assert facts == (NOT_MET if steps < 0 else MET, case.number, steps < 0), steps
         assert found.worst.value == pytest.approx(value, abs=1e-9)
 
 
 @pytest.mark.parametrize("identity", FACTS)
-def test_a_fact_that_is_there_and_one_that_is_no(tmp_path, identity):
+def test_a_fact_that_is_there_and_one_that_is_no(identity):
     case = FACTS[identity]
-    found = finding(tmp_path, identity, *case.given("paper 1" if case.number is None else True))
+    found = finding(identity, *case.given("paper 1" if case.number is None else True))
     assert found.verdict == MET
     if case.number is not None:
-        assert finding(tmp_path, identity, *case.given(False)).verdict == NOT_MET
+        assert finding(identity, *case.given(False)).verdict == NOT_MET
 
 
 @pytest.mark.parametrize("identity", CASES)
-def test_not_applicable_and_a_missing_fact_have_their_words(tmp_path, identity):
+def test_not_applicable_and_a_missing_fact_have_their_words(identity):
     case = CASES[identity]
-    found = finding(tmp_path, identity, *case.elsewhere)
+    found = finding(identity, *case.elsewhere)
     assert found.verdict == NOT_APPLICABLE and found.reason and not found.wrong
     if case.missing:
         value = "paper 1" if case.number is None else case.number
-        found = finding(tmp_path, identity, *case.given(value), case.missing)
+        found = finding(identity, *case.given(value), case.missing)
         assert found.verdict == NEEDS_FACT and found.facts and not found.wrong
 
 
 @pytest.mark.parametrize("identity", SCOPES)
-def test_a_scope_rule_applies_or_not_and_never_fails(tmp_path, identity):
+def test_a_scope_rule_applies_or_not_and_never_fails(identity):
     given, applies, does_not, missing = SCOPES[identity]
-    assert finding(tmp_path, identity, *given(applies)).verdict == APPLIES
-    assert finding(tmp_path, identity, *given(does_not)).verdict == NOT_APPLICABLE
+    assert finding(identity, *given(applies)).verdict == APPLIES
+    assert finding(identity, *given(does_not)).verdict == NOT_APPLICABLE
     if missing:
-        assert finding(tmp_path, identity, *given(applies), missing).verdict == NEEDS_FACT
+        assert finding(identity, *given(applies), missing).verdict == NEEDS_FACT
 
 
-def test_the_base_meets_everything(tmp_path):
-    assert audit.is_met(audit.audit(site(tmp_path)))
+def test_the_base_meets_everything():
+    assert audit.is_met(audit.audit(site()))
 
 
-def test_nothing_but_the_scope_below_the_threshold(tmp_path):
-    found = audit.audit(site(tmp_path, model(energy_kWh=10), exposure("building", 0.1)))
+def test_nothing_but_the_scope_below_the_threshold():
+    found = audit.audit(site(model(energy_kWh=10), exposure("building", 0.1)))
     judged = {each.verdict for each in found if each.rule.sense != rules.SCOPE}
     assert judged == {NOT_APPLICABLE}
 
 
-def test_an_edition_without_the_rule(tmp_path):
+def test_an_edition_without_the_rule():
     for edition in fields.EDITIONS:
         for rule in [each for each in rules.RULES if edition not in each.clauses]:
             change = {"edition": edition, "local": [rule.local] if rule.local else None}
-            found = finding(tmp_path, rule.id, change)
+            found = finding(rule.id, change)
             assert (found.verdict, found.reason) == (NOT_APPLICABLE, f"not a rule of {edition}")
 
 
@@ -281,8 +281,8 @@ def is_as(found, wanted):
         ],
     ],
 )
-def test_a_verdict(tmp_path, identity, changes, wanted):
-    found = finding(tmp_path, identity, *changes)
+def test_a_verdict(identity, changes, wanted):
+    found = finding(identity, *changes)
     assert is_as(found, wanted), (found.verdict, found.reason, found.facts)
 
 
@@ -340,28 +340,28 @@ def test_a_verdict(tmp_path, identity, changes, wanted):
         ],
     ],
 )
-def test_what_a_verdict_rests_on(tmp_path, identity, changes, verdict, value, limit, names, words):
-    found = finding(tmp_path, identity, *changes)
+def test_what_a_verdict_rests_on(identity, changes, verdict, value, limit, names, words):
+    found = finding(identity, *changes)
     worst = found.worst
     assert (found.verdict, worst.names, worst.words) == (verdict, names, words)
     assert (worst.value, audit.limit_of(found.rule, worst)) == pytest.approx((value, limit))
 
 
-def test_what_relies_on_a_test_keeps_its_distance_to_the_wall(tmp_path):
+def test_what_relies_on_a_test_keeps_its_distance_to_the_wall():
     for kWh, apart_m, verdict in cases("""
     100 | 2.0 | MET ; 100 | 1.999 | NOT_MET ; 100 | 0.914 | NOT_MET ; 100 | 0.5 | NOT_MET
     50 | 1.999 | NOT_APPLICABLE ; 50 | 0.914 | NOT_APPLICABLE ; 50 | 0.913 | NOT_MET
     """):
         wide = (room(), model(energy_kWh=kWh, **{**TESTED, "ul_9540a_wall_spacing_m": 2.0}))
-        found = finding(tmp_path, "B7d", *wide, from_wall(apart_m))
+        found = finding("B7d", *wide, from_wall(apart_m))
         assert found.verdict == verdict
         if verdict != NOT_APPLICABLE:
             assert (found.worst.names, found.worst.value) == (("a", "room"), pytest.approx(apart_m))
-        nearest = finding(tmp_path, "B5b", *wide, from_wall(apart_m)).worst.names
+        nearest = finding("B5b", *wide, from_wall(apart_m)).worst.names
         assert nearest == ("b" if apart_m < 0.914 else "a", "room")
 
 
-def test_a_barrier_reduces_the_distance(tmp_path):
+def test_a_barrier_reduces_the_distance():
     for key, value, verdict in cases("""
     height_m | 3.523 | NOT_MET ; height_m | 3.524 | MET ; fire_rating_h | 0.99 | NOT_MET
     line_m | [[12.0, 2.977], [12.0, 7.1]] | NOT_MET
@@ -369,14 +369,12 @@ def test_a_barrier_reduces_the_distance(tmp_path):
     line_m | [[3.0, 2.9], [3.0, 7.1]] | NOT_MET
     """):
         changes = (exposure("lot_line", 1.0), BARRIER, {f"barrier.wall.{key}": value})
-        assert finding(tmp_path, "B18", *changes).verdict == verdict, (key, value)
+        assert finding("B18", *changes).verdict == verdict, (key, value)
 
 
 @pytest.mark.parametrize("middle_m, way", [([], 1), ([[7.9, 3.1]], 1), ([[6.4, 3.1]], -1)])
 @pytest.mark.parametrize("end_x_m, verdict", [(7.524, NOT_MET), (8.58, NOT_MET), (8.59, MET)])
-def test_a_barrier_that_leaves_a_part_bare_shields_no_long_edge(
-    tmp_path, middle_m, way, end_x_m, verdict
-):
+def test_a_barrier_that_leaves_a_part_bare_shields_no_long_edge(middle_m, way, end_x_m, verdict):
     """The way is near up to x = 8.842; that sight line passes the barrier at 8.584."""
     line_m = [[-5, 3.1], *middle_m, [20, 3.1]][::way]
     ends = [[6.0 - end_x_m, 3.0], [end_x_m, 3.0]]
@@ -386,7 +384,7 @@ def test_a_barrier_that_leaves_a_part_bare_shields_no_long_edge(
         {"exposure.way": {"kind": "public_way", "line_m": line_m}},
         {"barrier.wall": {"line_m": ends, "height_m": 4.0, "fire_rating_h": 1}},
     )
-    found = finding(tmp_path, "B19" if verdict == MET else "B18", *long)
+    found = finding("B19" if verdict == MET else "B18", *long)
     assert (found.verdict, found.worst.value) == (verdict, pytest.approx(1.1))
 
 
@@ -420,14 +418,12 @@ def placed(turned_deg, factor, line_m, wall_m=()):
         [[11.501, -9], [11.501, -30], [0, -30]],
     ],
 )
-def test_a_unit_beside_the_continuation_of_a_lot_line_is_near_it(
-    tmp_path, turned_deg, factor, line_m
-):
-    found = finding(tmp_path, "B18", *placed(turned_deg, factor, line_m))
+def test_a_unit_beside_the_continuation_of_a_lot_line_is_near_it(turned_deg, factor, line_m):
+    found = finding("B18", *placed(turned_deg, factor, line_m))
     assert (found.verdict, found.worst.names) == (NOT_MET, ("b", "e"))
     assert found.worst.value == pytest.approx(0.001, abs=1e-6)
     far = [[x + (3.047 if x else 0), y] for x, y in line_m]  # at 3.048 m
-    assert finding(tmp_path, "B18", *placed(turned_deg, factor, far)).verdict == MET
+    assert finding("B18", *placed(turned_deg, factor, far)).verdict == MET
 
 
 @PLACES
@@ -441,21 +437,19 @@ def test_a_unit_beside_the_continuation_of_a_lot_line_is_near_it(
     ],
 )
 @pytest.mark.parametrize("line_m", [[[12.5, 3.0], [12.5, 7.0]], [[12.5, 20.0], [12.5, 30.0]]])
-def test_a_barrier_has_to_hide_the_continuation_too(
-    tmp_path, turned_deg, factor, line_m, wall_m, verdict
-):
+def test_a_barrier_has_to_hide_the_continuation_too(turned_deg, factor, line_m, wall_m, verdict):
     """The line is near from y = 1.62 to 8.38: sight lines pass x = 12.4 at 1.91, 8.09."""
     changes = placed(turned_deg, factor, line_m, wall_m)
-    assert finding(tmp_path, "B18", *changes).verdict == verdict
+    assert finding("B18", *changes).verdict == verdict
     if verdict == MET:
-        reduced = finding(tmp_path, "B19", *changes)
+        reduced = finding("B19", *changes)
         assert (reduced.verdict, reduced.worst.words) == (MET, "behind wall")
         assert reduced.worst.value == pytest.approx(1.0, abs=1e-6)
 
 
-def test_a_site_beside_the_continuation_of_a_lot_line_is_not_remote(tmp_path):
+def test_a_site_beside_the_continuation_of_a_lot_line_is_not_remote():
     for x, is_near in ((42.0, True), (42.001, False)):
-        found = finding(tmp_path, "B10", exposure("lot_line", 0, line_m=[[x, 50], [x, 60]]))
+        found = finding("B10", exposure("lot_line", 0, line_m=[[x, 50], [x, 60]]))
         assert (found.verdict != NOT_APPLICABLE) == is_near
 
 
@@ -469,8 +463,8 @@ LOT_m = [[-20, -20], [60, -20], [60, 40], [11.501, 40], [11.501, 30], [-20, 30]]
         {"kind": "public_way", "line_m": [[11.501, 40], [11.501, 30]]},
     ],
 )
-def test_a_closed_lot_line_and_other_lines_end_where_they_are_drawn_to(tmp_path, change):
-    found = finding(tmp_path, "B18", {"exposure.e": change})
+def test_a_closed_lot_line_and_other_lines_end_where_they_are_drawn_to(change):
+    found = finding("B18", {"exposure.e": change})
     assert (found.verdict, found.worst.value) == (MET, pytest.approx(24.5, abs=1e-6))
 
 
@@ -481,13 +475,13 @@ def test_a_closed_lot_line_and_other_lines_end_where_they_are_drawn_to(tmp_path,
     B14 | floor_above_vehicle_access_m | 22.86 ; B15 | floor_below_exit_discharge_m | 9.144
 """),
 )
-def test_the_deck_of_an_open_garage_is_a_floor(tmp_path, edition, identity, key, most_m):
+def test_the_deck_of_an_open_garage_is_a_floor(edition, identity, key, most_m):
     deck = ({"edition": edition}, GARAGE_DECK)
-    assert finding(tmp_path, identity, *deck, {key: most_m}).verdict == MET
-    found = finding(tmp_path, identity, *deck, {key: most_m + 0.001})
+    assert finding(identity, *deck, {key: most_m}).verdict == MET
+    found = finding(identity, *deck, {key: most_m + 0.001})
     assert (found.verdict, found.worst.value, found.facts) == (NOT_MET, most_m + 0.001, ())
-    assert is_as(finding(tmp_path, identity, *deck), (key,))
-    small = finding(tmp_path, identity, *deck, {key: 30}, model(energy_kWh=10))
+    assert is_as(finding(identity, *deck), (key,))
+    small = finding(identity, *deck, {key: 30}, model(energy_kWh=10))
     assert small.reason == scopes.BELOW
 
 
@@ -496,7 +490,7 @@ WIDE_ROOF = roof(outline_m=[[-20, -20], [80, -20], [80, 80], [-20, 80]])
 
 @pytest.mark.parametrize("edition", fields.EDITIONS)
 @pytest.mark.parametrize("place", [WIDE_ROOF, GARAGE_DECK], ids=["roof", "garage"])
-def test_other_outdoor_rules_hold_on_a_roof_and_in_an_open_garage(tmp_path, edition, place):
+def test_other_outdoor_rules_hold_on_a_roof_and_in_an_open_garage(edition, place):
     if (edition, place) == (fields.IFC_2018, GARAGE_DECK):
         return  # a file that is refused
     base = ({"edition": edition}, place)
@@ -509,12 +503,12 @@ def test_other_outdoor_rules_hold_on_a_roof_and_in_an_open_garage(tmp_path, edit
         ("B23d", [model(walk_in=True, entry_for_maintenance_only=False)]),
         ("B24", [exposure("vegetation", 0.5)]),
     ):
-        found = finding(tmp_path, identity, *base, *changes)
+        found = finding(identity, *base, *changes)
         assert found.verdict == (NOT_MET if edition in found.rule.clauses else NOT_APPLICABLE)
-    assert finding(tmp_path, "B22", *base, model(walk_in=True)).verdict == APPLIES
-    assert finding(tmp_path, "B22", *base, model(walk_in=None)).verdict == NEEDS_FACT
+    assert finding("B22", *base, model(walk_in=True)).verdict == APPLIES
+    assert finding("B22", *base, model(walk_in=None)).verdict == NEEDS_FACT
     own = "a roof or garage has rules of its own"
-    assert finding(tmp_path, "B19", *base, building(1.0, **WALL)).reason == (
+    assert finding("B19", *base, building(1.0, **WALL)).reason == (
         "no distance is reduced" if edition == fields.IFC_2018 else own
     )
 
@@ -540,44 +534,40 @@ def two_rooms(apart_m, first_h, second_h, **facts):
     0 | 1 | None | True ; 0 | 1.999 | 1.999 | True ; 0 | 1.999 | 2 | False ; 0 | 3 | 1 | False
 """),
 )
-def test_rooms_with_no_wall_of_two_hours_between_are_one_fire_area(
-    tmp_path, apart_m, first_h, second_h, is_one
-):
-    found = finding(tmp_path, "B11", *two_rooms(apart_m, first_h, second_h))
+def test_rooms_with_no_wall_of_two_hours_are_one_fire_area(apart_m, first_h, second_h, is_one):
+    found = finding("B11", *two_rooms(apart_m, first_h, second_h))
     assert (found.verdict, found.worst.value) == ((NOT_MET, 602) if is_one else (MET, 301))
     assert found.worst.names == ("r + s" if is_one else "r", "lithium_ion")
 
 
-def test_a_fire_area_goes_on_through_a_room_without_units(tmp_path):
+def test_a_fire_area_goes_on_through_a_room_without_units():
     apart = two_rooms(3, 0, 0)
-    assert finding(tmp_path, "B11", *apart).verdict == MET
+    assert finding("B11", *apart).verdict == MET
     lobby = {**ROOM, "outline_m": [[10, 0], [13, 0], [13, 9], [10, 9]], "fire_rating_h": 0}
     through = (*apart, {"area.lobby": lobby})
-    assert finding(tmp_path, "B11", *through).worst.names == ("r + s", "lithium_ion")
-    assert finding(tmp_path, "B11", *through, {"area.lobby.fire_rating_h": 2}).verdict == MET
+    assert finding("B11", *through).worst.names == ("r + s", "lithium_ion")
+    assert finding("B11", *through, {"area.lobby.fire_rating_h": 2}).verdict == MET
 
 
-def test_what_a_fire_area_of_several_rooms_lacks(tmp_path):
+def test_what_a_fire_area_of_several_rooms_lacks():
     papers = TWO_TESTS + ", or area.r.group_H and area.s.group_H"
     for ratings, more in (
         ((0, 0), ""),
         ((None, 0), ", or area.r.fire_rating_h"),
         ((None, None), ", or area.r.fire_rating_h, or area.s.fire_rating_h"),
     ):
-        assert finding(tmp_path, "B12", *two_rooms(0, *ratings)).facts == (papers + more,)
+        assert finding("B12", *two_rooms(0, *ratings)).facts == (papers + more,)
     of_H = two_rooms(0, 0, 0, group_H=True)
-    assert finding(tmp_path, "B12", *of_H).verdict == MET
-    assert finding(tmp_path, "B11", *of_H, {"area.s.group_H": False}).verdict == NOT_MET
+    assert finding("B12", *of_H).verdict == MET
+    assert finding("B11", *of_H, {"area.s.group_H": False}).verdict == NOT_MET
 
 
-def test_each_room_of_a_fire_area_answers_for_itself(tmp_path):
+def test_each_room_of_a_fire_area_answers_for_itself():
     for second_h in (2, 0):
-        found = finding(
-            tmp_path, "B14", *two_rooms(0, 0, second_h, floor_above_vehicle_access_m=30)
-        )
+        found = finding("B14", *two_rooms(0, 0, second_h, floor_above_vehicle_access_m=30))
         assert [item.names for item in found.items] == [("r",), ("s",)]
     mixed = (*two_rooms(0, 0, 0), beside(10, technology="lead_acid", energy_kWh=10))
-    assert finding(tmp_path, "B13", *mixed).worst.names == ("r + s",)
+    assert finding("B13", *mixed).worst.names == ("r + s",)
 
 
 @pytest.mark.parametrize(
@@ -588,7 +578,7 @@ def test_each_room_of_a_fire_area_answers_for_itself(tmp_path):
 """),
 )
 @pytest.mark.parametrize("left_m", [10, 30])  # touching, and apart
-def test_places_of_one_kind_count_together(tmp_path, identity, location, limit_kWh, left_m):
+def test_places_of_one_kind_count_together(identity, location, limit_kWh, left_m):
     def two(of_second, each_kWh):
         second_m = [[left_m, 0], [left_m + 10, 0], [left_m + 10, 9], [left_m, 9]]
         return (
@@ -598,13 +588,13 @@ def test_places_of_one_kind_count_together(tmp_path, identity, location, limit_k
             {"area.q": {"outline_m": second_m, "location": of_second}},
         )
 
-    found = finding(tmp_path, identity, *two(location, limit_kWh / 2 + 0.001))
+    found = finding(identity, *two(location, limit_kWh / 2 + 0.001))
     assert (found.verdict, found.worst.names) == (NOT_MET, ("p", "q"))
     assert found.worst.value == pytest.approx(limit_kWh + 0.002)
     assert audit.limit_of(found.rule, found.worst) == limit_kWh
-    assert finding(tmp_path, identity, *two(location, limit_kWh / 2)).verdict == MET
+    assert finding(identity, *two(location, limit_kWh / 2)).verdict == MET
     another = "garage" if location != "garage" else "other"
-    assert finding(tmp_path, identity, *two(another, limit_kWh)).verdict == MET
+    assert finding(identity, *two(another, limit_kWh)).verdict == MET
 
 
 @pytest.mark.parametrize(
@@ -614,53 +604,53 @@ def test_places_of_one_kind_count_together(tmp_path, identity, location, limit_k
     sodium_ion | 70 | 200 ; flow | 20 | 600 ; other | 10 | 200
 """),
 )
-def test_technologies(tmp_path, technology, threshold_kWh, most_kWh):
+def test_technologies(technology, threshold_kWh, most_kWh):
     def one(energy_kWh):
         return (NEAR, model(technology=technology, energy_kWh=energy_kWh), {"unit.b": None})
 
-    assert finding(tmp_path, "B1", *one(threshold_kWh)).verdict == NOT_APPLICABLE
-    assert finding(tmp_path, "B1", *one(threshold_kWh + 0.001)).verdict == APPLIES
-    found = finding(tmp_path, "B11", *one(1_900))
+    assert finding("B1", *one(threshold_kWh)).verdict == NOT_APPLICABLE
+    assert finding("B1", *one(threshold_kWh + 0.001)).verdict == APPLIES
+    found = finding("B11", *one(1_900))
     assert found.verdict == (NOT_MET if most_kWh else NOT_APPLICABLE)
     assert most_kWh is None or audit.limit_of(found.rule, found.worst) == most_kWh
 
 
-def test_the_gate_is_named_after_its_fence_and_a_local_fact_is_not(tmp_path):
-    assert finding(tmp_path, "B28b", fence(1.6)).worst.names == ("fence",)
+def test_the_gate_is_named_after_its_fence_and_a_local_fact_is_not():
+    assert finding("B28b", fence(1.6)).worst.names == ("fence",)
     path = {"local": ["la_r3"], "la_r3.path_width_m": 1}
-    assert finding(tmp_path, "B35e", DWELLING, path).worst.names == ()
+    assert finding("B35e", DWELLING, path).worst.names == ()
 
 
-def test_mixed_technologies_are_tier_2_and_named(tmp_path):
+def test_mixed_technologies_are_tier_2_and_named():
     for changes, words in (([], "80 kWh"), ([MIXED], "50 kWh, mixed")):
-        found = finding(tmp_path, "B37", {"local": ["ny_tiers"]}, *changes)
+        found = finding("B37", {"local": ["ny_tiers"]}, *changes)
         assert [item.words for item in found.items] == [words]
         assert found.verdict == (APPLIES if changes else NOT_APPLICABLE)
 
 
-def test_one_model_does_not_answer_for_another(tmp_path):
+def test_one_model_does_not_answer_for_another():
     walk_in = model(walk_in=True, entry_for_maintenance_only=True)
     other = {
         "model.n": {**MODEL, "size_m": [20, 3]},
         "unit.b": {"model": "n", "center_m": [40.0, 5.0]},
     }
-    assert finding(tmp_path, "B22", walk_in, other).verdict == APPLIES
-    found = finding(tmp_path, "B22", walk_in, other, {"model.n.walk_in": None})
+    assert finding("B22", walk_in, other).verdict == APPLIES
+    found = finding("B22", walk_in, other, {"model.n.walk_in": None})
     assert is_as(found, ("model.n.walk_in",)) and found.worst.names == ("m",)
 
 
-def test_a_violation_beside_a_missing_fact_is_a_violation(tmp_path):
-    found = finding(tmp_path, "B18", exposure("building", 1.0), {"absent": ["hazmat"]})
+def test_a_violation_beside_a_missing_fact_is_a_violation():
+    found = finding("B18", exposure("building", 1.0), {"absent": ["hazmat"]})
     kinds = "lot_line, public_way, combustibles, high_piled_stock, other"
     assert found.verdict == NOT_MET
     assert found.facts == (f"exposures of kind {kinds}, or these words in absent",)
 
 
-def test_the_worst_of_several_is_named_and_all_are_kept(tmp_path):
+def test_the_worst_of_several_is_named_and_all_are_kept():
     more = {
         f"unit.{name}": {"model": "m", "center_m": [x, 5.0]}
         for name, x in (("c", 12.4), ("d", 13.7))
     }
-    found = finding(tmp_path, "B5a", NEAR, more)
+    found = finding("B5a", NEAR, more)
     assert found.worst.names == ("c", "d")
     assert [item.names for item in found.wrong] == [("c", "d"), ("b", "c")]
