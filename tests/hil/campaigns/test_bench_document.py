@@ -1,6 +1,7 @@
 """Results of benchmarks: their form, what a budget makes of a figure, and what is refused."""
 
 import json
+from ast import literal_eval
 from types import SimpleNamespace
 
 import pytest
@@ -8,21 +9,21 @@ from hypothesis import given, strategies as st
 
 from hil.campaigns.benchmarks import budgets, document
 from hil.campaigns.benchmarks.document import ResultError, figure
+from tests.tables import cases, table
+
+STEP = figure("kernel step, 1 rack", 32.5, "us", budget="step_1")
+READ = figure("RTU transaction", 60.0, "us", "libmodbus", 48.0, "rtu_transaction")
 
 
-def made(**changes):
-    figures = [
-        figure("kernel step, 1 rack", 32.5, "us", budget="step_1"),
-        figure("RTU transaction", 60.0, "us", "libmodbus", 48.0, "rtu_transaction"),
-    ]
-    command = "python -m hil bench step"
-    doc = document.document("step", command, figures, ["a note"], {"rounds": [1, 2]}, "fifo")
-    return doc | changes
+def made(figures=(STEP, READ)):
+    given = [dict(each) for each in figures], ["a note"], {"rounds": [1, 2]}, "fifo"
+    return document.document("step", "python -m hil bench step", *given)
 
 
-@given(
-    st.lists(st.floats(0, 1e6), min_size=1, max_size=50), st.sampled_from([1, 500, 990, 999, 1000])
-)
+VALUES = st.lists(st.floats(0, 1e6), min_size=1, max_size=50)
+
+
+@given(VALUES, st.sampled_from([1, 500, 990, 999, 1000]))
 def test_a_percentile_is_the_least_value_that_enough_do_not_exceed(values, permille):
     found = document.percentile(values, permille)
     not_above = sum(value <= found for value in values)
@@ -40,37 +41,29 @@ def test_a_percentile_at_its_edges():
 
 def test_a_spread_has_its_budget_at_the_99th_percentile():
     figures = document.spread("x", [1.0] * 98 + [74.0, 80.0], "ms", budget="estop_modbus")
-    assert [(each["what"], each["value"], each["met"]) for each in figures] == [
-        ("x, p50 of 100", 1.0, None),
-        ("x, p99 of 100", 74.0, True),
-        ("x, maximum of 100", 80.0, None),
-    ]
+    found = [(each["what"], each["value"], each["met"]) for each in figures]
+    assert found[:2] == [("x, p50 of 100", 1.0, None), ("x, p99 of 100", 74.0, True)]
+    assert found[2:] == [("x, maximum of 100", 80.0, None)]
     assert document.spread("x", [], "ms") == []
 
 
-@pytest.mark.parametrize(
-    "budget, value, rival, limit, met",
-    [
-        ("step_1", 100.0, None, 100.0, True),
-        ("step_1", 100.1, None, 100.0, False),
-        ("lateness_idle", 999, 100, 1000.0, True),
-        ("lateness_idle", 1500, 1000, 1500.0, True),
-        ("lateness_idle", 1501, 1000, 1500.0, False),
-        ("lateness_idle", 1001, None, 1000.0, False),
-        ("lateness_stress", 4000, 1000, 4000.0, True),
-        ("lateness_stress", 4001, 1000, 4000.0, False),
-        ("lateness_stress", 1, None, None, None),
-        ("rtu_transaction", 73, 48, 72.0, False),
-        ("rtu_transaction", 72, 48, 72.0, True),
-        ("virtual_speed", 50, None, 50.0, True),
-        ("virtual_speed", 49.9, None, 50.0, False),
-        ("step_1", None, None, 100.0, None),
-        (None, 5, 4, None, None),
-    ],
-)
-def test_a_figure_against_its_budget(budget, value, rival, limit, met):
-    found = figure("x", value, "us", rival and "rival", rival, budget)
-    assert (found["limit"], found["met"]) == (limit, met)
+# budget | value, value of the rival: limit, met; ...
+BUDGETS = """
+step_1 | 100.0, None: 100.0, True; 100.1, None: 100.0, False; None, None: 100.0, None
+lateness_idle | 999, 100: 1000.0, True; 1500, 1000: 1500.0, True; 1501, 1000: 1500.0, False
+lateness_idle | 1001, None: 1000.0, False
+lateness_stress | 4000, 1000: 4000.0, True; 4001, 1000: 4000.0, False; 1, None: None, None
+rtu_transaction | 73, 48: 72.0, False; 72, 48: 72.0, True
+virtual_speed | 50, None: 50.0, True; 49.9, None: 50.0, False
+None | 5, 4: None, None
+"""
+
+
+@pytest.mark.parametrize("budget, given", table(BUDGETS.replace("; ", ";")))
+def test_a_figure_against_its_budget(budget, given):
+    for (value, rival), expected in [map(literal_eval, one.split(":")) for one in given.split(";")]:
+        found = figure("x", value, "us", rival and "rival", rival, budget)
+        assert (found["limit"], found["met"]) == expected
 
 
 def test_the_ratio_needs_both():
@@ -78,11 +71,10 @@ def test_the_ratio_needs_both():
         assert figure("x", value, "us", "libmodbus", rival)["ratio"] == ratio
 
 
-@pytest.mark.parametrize("mets, code", [((), 0), ((None, True), 0), ((True, False), 1)])
-def test_one_budget_that_is_not_met_is_exit_code_1(mets, code):
-    given = {None: (None, None), True: (1.0, "step_1"), False: (101.0, "step_1")}
-    figures = [figure("x", given[met][0], "us", budget=given[met][1]) for met in mets]
-    assert document.finish(made(figures=figures), SimpleNamespace(json=None, beside="")) == code
+def test_one_budget_that_is_not_met_is_exit_code_1():
+    met, missed = (figure("x", value, "us", budget="step_1") for value in (1.0, 101.0))
+    for figures, code in (((), 0), ((figure("x", None, "us"), met), 0), ((met, missed), 1)):
+        assert document.finish(made(figures), SimpleNamespace(json=None, beside="")) == code
 
 
 def test_every_budget_can_be_judged_or_says_why_not():
@@ -100,27 +92,19 @@ def test_a_document_survives_its_file(tmp_path):
     assert len(path.read_text().splitlines()) == lines
 
 
-WRONG = [
-    ((), {"more": 1}, "must have"),
-    ((), {"schema": 2}, "schema 2, this program reads 1"),
-    ((), {"notes": "one"}, "notes is 'one'"),
-    ((), {"machine": {"cpu": "x"}}, "says nothing about cores"),
-    ((), {"figures": [1]}, "figure 1: has int"),
-    (("figures", 0), {"more": 1}, "figure 1: has"),
-    (("figures", 0), {"value": "32"}, "figure 1: value is '32'"),
-    (("figures", 0), {"budget": "step_2"}, "no budget 'step_2'; there are"),
-    (("figures", 0), {"met": False}, "met is False, its own numbers give True"),
-    (("figures", 1), {"value": 40.0}, "ratio is 1.25, its own numbers give 0.83"),
-    (("figures", 1), {"limit": 100.0}, "limit is 100.0, its own numbers give 72.0"),
-]
-
-
-@pytest.mark.parametrize("path, change, words", WRONG)
-def test_a_result_edited_by_hand_is_refused_in_one_line(path, change, words):
-    doc = place = made()
-    for key in path:
-        place = place[key]
-    place.update(change)
+@cases("""number change words
+    0  {"more": 1}  "must have" | 0  {"schema": 2}  "schema 2, this program reads 1"
+    0  {"notes": "one"}  "notes is 'one'" | 0  {"figures": [1]}  "figure 1: has int"
+    0  {"machine": {"cpu": "x"}}  "says nothing about cores"
+    1  {"more": 1}  "figure 1: has" | 1  {"value": "32"}  "figure 1: value is '32'"
+    1  {"budget": "step_2"}  "no budget 'step_2'; there are"
+    1  {"met": False}  "met is False, its own numbers give True"
+    2  {"value": 40.0}  "ratio is 1.25, its own numbers give 0.83"
+    2  {"limit": 100.0}  "limit is 100.0, its own numbers give 72.0" """)
+def test_a_result_edited_by_hand_is_refused_in_one_line(number, change, words):
+    """number: of the figure that is changed; 0: the document itself."""
+    doc = made()
+    (doc["figures"][number - 1] if number else doc).update(change)
     with pytest.raises(ResultError) as refusal:
         document.check(doc, "step.json")
     assert words in str(refusal.value) and str(refusal.value).startswith("step.json: ")

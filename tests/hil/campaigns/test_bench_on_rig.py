@@ -13,6 +13,7 @@ from hil.campaigns.benchmarks.cyclictest import Cyclictest
 from hil.observer.beats import SETPOINT
 from hil.scenarios import scenario
 from hil.simulate import VirtualRig
+from tests.tables import cases, table
 
 CONFIG = configs.load(order.EXAMPLE)
 
@@ -54,24 +55,18 @@ def test_two_presses_in_virtual_time_are_two_reactions(tmp_path):
     assert all(0 < value <= worst_ms for value in stops["permit"])
 
 
+SENT_NS = 5_990_000_000
 REST = [(20_000 * number, -200) for number in range(50)]
 
 
-@pytest.mark.parametrize(
-    "then, at_ns, sign, delay_us",
-    [
-        ([(1_000_000, 300)], 5_990_000_000, 1, 10_000),
-        ([(1_000_000, 100)], 5_990_000_000, 1, 10_000),
-        ([(1_000_000, 99), (1_020_000, 100)], 5_990_000_000, 1, 30_000),
-        ([(1_000_000, -500)], 5_990_000_000, -1, 10_000),
-        ([(1_000_000, -500)], 5_990_000_000, 1, None),
-        ([(1_000_000, -200), (1_020_000, 0)], 5_990_000_000, 1, None),
-        ([(1_990_000, 300)], 5_990_000_000, 1, 1_000_000),
-        ([(1_990_001, 300)], 5_990_000_000, 1, None),
-        ([], 4_999_999_000, 1, None),  # before any set-point
-        ([], 9_000_000_000, 1, None),  # after the last
-    ],
-)
+@cases("""then at_ns sign delay_us
+    [(1_000_000, 300)]  SENT_NS  1  10_000 | [(1_000_000, 100)]  SENT_NS  1  10_000
+    [(1_000_000, 99), (1_020_000, 100)]  SENT_NS  1  30_000
+    [(1_000_000, -500)]  SENT_NS  -1  10_000 | [(1_000_000, -500)]  SENT_NS  1  None
+    [(1_000_000, -200), (1_020_000, 0)]  SENT_NS  1  None
+    [(1_990_000, 300)]  SENT_NS  1  1_000_000 | [(1_990_001, 300)]  SENT_NS  1  None
+    []  4_999_999_000  1  None  # before any set-point
+    []  9_000_000_000  1  None  # after the last""")
 def test_the_answer_to_a_hint_is_the_first_set_point_that_moved(then, at_ns, sign, delay_us):
     times_us, values_W = zip(*REST, *then)
     beats = {SETPOINT: array("q", times_us).tobytes()}
@@ -92,19 +87,13 @@ def test_what_a_hint_may_need_is_two_ticks_the_bus_and_the_frame():
 EVENTS = {"press": "estop_press", "off": "pcs_enable_off_sent", "on": "pcs_enable_on_sent"}
 
 
-@pytest.mark.parametrize(
-    "timeline, permit_ms",
-    [
-        ("1 on, 2 press, 2.025 off", [25.0]),
-        ("1 on, 2 press, 2.025 off, 9 on, 11 press, 11.0305 off", [25.0, 30.5]),
-        ("2 press, 2.025 off", []),  # no permit was given: nothing to take away
-        ("1 on, 2 press, 2.025 off, 11 press", [25.0]),
-        ("1 on, 2 press, 11 press, 11.03 off", [None, 30.0]),
-        ("1 on, 2 press", [None]),
-        ("1 on, 1.5 off, 1.7 on, 2 press, 2.02 off", [20.0]),
-        ("1 on, 2 press, 2.025 off, 2.5 on, 2.6 off", [25.0]),  # only the first is the answer
-    ],
-)
+@cases("""timeline permit_ms
+    "1 on, 2 press, 2.025 off"  [25.0] | "1 on, 2 press, 2.025 off, 11 press"  [25.0]
+    "1 on, 2 press, 2.025 off, 9 on, 11 press, 11.0305 off"  [25.0, 30.5]
+    "2 press, 2.025 off"  []  # no permit was given: nothing to take away
+    "1 on, 2 press, 11 press, 11.03 off"  [None, 30.0] | "1 on, 2 press"  [None]
+    "1 on, 1.5 off, 1.7 on, 2 press, 2.02 off"  [20.0]
+    "1 on, 2 press, 2.025 off, 2.5 on, 2.6 off"  [25.0]  # only the first is the answer""")
 def test_a_reaction_is_from_a_press_to_the_first_effect_before_the_next(timeline, permit_ms):
     events = [word.split() for word in timeline.split(", ")]
     found = stop.reactions_ms([(float(at_s), EVENTS[name], "") for at_s, name in events])
@@ -126,11 +115,9 @@ def test_presses_without_an_effect_are_said_and_no_figure_is_made_up():
 
 
 def test_what_else_has_tripped_is_named_once_with_its_first_time():
-    stood = "1 1a cabinet 8.0|37 37b cabinet 90.4|37 37b cabinet 120|29 29 rack2 95"
-    trips = [
-        {"row": int(row), "stage": stage, "scope": scope, "t_s": float(t_s)}
-        for row, stage, scope, t_s in [each.split() for each in stood.split("|")]
-    ]
+    stood = """1 | 1a | cabinet | 8.0 ; 37 | 37b | cabinet | 90.4
+        37 | 37b | cabinet | 120 ; 29 | 29 | rack2 | 95"""
+    trips = [dict(zip(("row", "stage", "scope", "t_s"), row)) for row in table(stood)]
     assert stop._other_trips(trips) == ["also tripped: 37b (cabinet) at 90 s, 29 (rack2) at 95 s"]
     assert stop._other_trips(trips[:1]) == []
 
@@ -161,10 +148,11 @@ def test_a_speed_is_that_of_the_quickest_round_by_each_clock():
 
 
 def test_the_priority_is_what_the_controller_said():
-    refused = ("no real-time priority (Operation not permitted): give", "memory is not locked (x)")
-    assert order.priority({"controller_messages": ()}) == "SCHED_FIFO 50, memory locked"
-    said = order.priority({"controller_messages": refused})
-    assert said == "ordinary priority, memory not locked"
+    for said, priority in (
+        ((), "SCHED_FIFO 50, memory locked"),
+        (("no real-time priority", "memory is not locked"), "ordinary priority, memory not locked"),
+    ):
+        assert order.priority({"controller_messages": said}) == priority
 
 
 @pytest.mark.parametrize("interrupted", [False, True])

@@ -68,23 +68,19 @@ def test_the_page_refuses_what_is_no_result(capsys, tmp_path):
     assert (code, out, len(err)) == (2, "", 1) and "a.json" in err[0]
 
 
-@pytest.mark.parametrize("value, code", [(99.0, 0), (101.0, 1)])
-def test_a_measurement_prints_and_writes_the_same(capsys, tmp_path, value, code):
-    made = doc("step", document.figure("one rack", value, "us", budget="step_1"))
-    given = SimpleNamespace(json=str(tmp_path / "a.json"), beside="a build")
-    assert command.measure(given, lambda: made) == code
-    assert f"one rack: {value:.0f} us" in capsys.readouterr().out
-    assert document.read(given.json) == made | {"beside": "a build"}
+def test_a_measurement_prints_and_writes_the_same(capsys, tmp_path):
+    for value, code in ((99.0, 0), (101.0, 1)):
+        made = doc("step", document.figure("one rack", value, "us", budget="step_1"))
+        given = SimpleNamespace(json=str(tmp_path / "a.json"), beside="a build")
+        assert command.measure(given, lambda: made) == code
+        assert f"one rack: {value:.0f} us" in capsys.readouterr().out
+        assert document.read(given.json) == made | {"beside": "a build"}
 
 
-@pytest.mark.parametrize(
-    "error, code",
-    [(RuntimeError("no slave"), 3), (ValueError("no start"), 3), (JournalError("x"), 2)],
-)
-def test_what_cannot_be_measured_is_one_line(capsys, error, code):
-    assert command.measure(None, Mock(side_effect=error)) == code
-    out, err = capsys.readouterr()
-    assert (out, err) == ("", f"bench: {error}\n")
+def test_what_cannot_be_measured_is_one_line(capsys):
+    for error, code in ((RuntimeError("x"), 3), (ValueError("y"), 3), (JournalError("z"), 2)):
+        assert command.measure(None, Mock(side_effect=error)) == code
+        assert capsys.readouterr() == ("", f"bench: {error}\n")
 
 
 SECONDS = {"loop": (300.0, 10.0), "rig": (3600.0, 60.0)}

@@ -17,15 +17,15 @@ from hil.campaigns.chaos import command, course, floods, terminal, verdict, witn
 from hil.campaigns.chaos.disturbances import DISTURBANCES, Disturbance, memory_MiB
 from hil.campaigns.course import Background
 from safety import matrix
+from tests.tables import cases
 
 SEED = 20_261_120
 HANG_GUARD_S = 10
 
 
 def loop(missed=0, p99_us=100):
-    return {"ticks": 250, "missed": missed, "late": 0} | {
-        "lateness_us": {"p50": 80, "p99": p99_us, "p99_9": p99_us, "max": p99_us}
-    }
+    lateness_us = {"p50": 80, **dict.fromkeys(("p99", "p99_9", "max"), p99_us)}
+    return {"ticks": 250, "missed": missed, "late": 0, "lateness_us": lateness_us}
 
 
 def phases(*given):
@@ -37,7 +37,8 @@ def gap(name, *gaps_ms):
     return {"gaps_ms": {name: dict(zip(course.PHASES, (*gaps_ms, 20.0)))}}
 
 
-OUTPUTS = ("set-point", "heartbeat", "coils of module 1", "command to rack 3")
+COILS_1, COILS_2 = "coils of module 1", "coils of module 2"
+OUTPUTS = ("set-point", "heartbeat", COILS_1, "command to rack 3")
 UNNOTICED = {
     **{"alive": True, "state": "running", "trips": [], "violations": []},
     **{"stall_us": 0, "stalled_us": 0, "growth_kB": 0, **phases()},
@@ -51,61 +52,34 @@ def sentences(changes, ok=False, **right):
     return [text for is_ok, text in judged if is_ok is ok]
 
 
-@pytest.mark.parametrize(
-    "changes, words",
-    [
-        ({"alive": False}, "the controller has ended"),
-        ({"trips": ["49", "49"]}, "tripped: 49"),
-        ({"state": "tripped"}, "the cabinet is tripped at the end"),
-        ({"violations": ["3.000 s: too soon"]}, "invariant broken: 3.000 s: too soon"),
-        ({"growth_kB": 513}, "memory grew by 513 kB (allowed 512)"),
-        (phases(loop(), loop(1)), "1 ticks missed"),
-        (phases(loop(), loop(), loop(2)), "2 ticks missed"),
-        (phases(loop(), loop(0, 5001)), "lateness p99 5001 us, 100 us before"),
-        (phases(loop(3), loop(7)), "7 ticks missed, 3 in the calm before"),
-        ({"gaps_ms": {}}, "every output went on"),
-        (gap("set-point", 20, 2501), "set-point silent for 2501 ms (allowed 2500)"),
-        (
-            gap("coils of module 2", 20, 20, 251),
-            "coils of module 2 silent for 251 ms (allowed 250)",
-        ),
-        (gap("command to rack 1", 20, 501), "command to rack 1 silent for 501 ms (allowed 500)"),
-        (gap("heartbeat", 20, 2501), "heartbeat silent for 2501 ms (allowed 2500)"),
-    ],
-)
+@cases("""changes words
+    {"alive": False}  "the controller has ended" | {"trips": ["49", "49"]}  "tripped: 49"
+    {"state": "tripped"}  "the cabinet is tripped at the end"
+    {"violations": ["3.000 s: too soon"]}  "invariant broken: 3.000 s: too soon"
+    {"growth_kB": 513}  "memory grew by 513 kB (allowed 512)"
+    phases(loop(), loop(1))  "1 ticks missed" | phases(loop(), loop(), loop(2))  "2 ticks missed"
+    phases(loop(), loop(0, 5001))  "lateness p99 5001 us, 100 us before"
+    phases(loop(3), loop(7))  "7 ticks missed, 3 in the calm before"
+    {"gaps_ms": {}}  "every output went on"
+    gap("set-point", 20, 2501)  "set-point silent for 2501 ms (allowed 2500)"
+    gap(COILS_2, 20, 20, 251)  "coils of module 2 silent for 251 ms (allowed 250)"
+    gap("command to rack 1", 20, 501)  "command to rack 1 silent for 501 ms (allowed 500)"
+    gap("heartbeat", 20, 2501)  "heartbeat silent for 2501 ms (allowed 2500)" """)
 def test_each_thing_noticed_is_one_sentence(changes, words):
     (sentence,) = sentences(changes)
     assert re.split(r" \(the machine|, 20 ms in the calm", sentence)[0] == words
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
-        *(
-            {},
-            {"growth_kB": 512},
-            {"growth_kB": -4},
-            phases(loop(9)),
-            phases(loop(), loop(0, 5000)),
-        ),
-        phases(loop(0, 1500), loop(0, 6000)),
-        phases(loop(3), loop(4), loop(2)),
-        gap("set-point", 20, 2500),
-        gap("coils of module 1", 20, 250.0),
-        gap("coils of module 1", 300.0, 300.0, 299.0),
-    ],
-)
+@cases("""changes
+    {} | {"growth_kB": 512} | {"growth_kB": -4} | phases(loop(9)) | phases(loop(), loop(0, 5000))
+    phases(loop(0, 1500), loop(0, 6000)) | phases(loop(3), loop(4), loop(2))
+    gap("set-point", 20, 2500) | gap(COILS_1, 20, 250.0) | gap(COILS_1, 300.0, 300.0, 299.0)""")
 def test_the_limits_themselves_are_well(changes):
     assert sentences(changes) == []
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
-        *(phases(loop(), loop(2)), phases(loop(), loop(0, 10_000))),
-        gap("coils of module 1", 20, 260.0),
-    ],
-)
+@cases("""changes
+    phases(loop(), loop(2)) | phases(loop(), loop(0, 10_000)) | gap(COILS_1, 20, 260.0)""")
 def test_the_machine_excuses_what_it_held_up_and_no_more(changes):
     for stalled_us, count in ((10_000, 0), (9_999, 1)):
         stalls = {"stall_us": stalled_us, "stalled_us": stalled_us}
@@ -138,12 +112,11 @@ def stats(ticks, missed, buckets):
     return loop_statistics.HEAD.pack(*head) + counts.tobytes()
 
 
-STATS = ((100, 0, {10: 100}), (150, 1, {10: 150}), (250, 3, {10: 200, 700: 50}))
+STATS = [(100, 0, {10: 100}), (150, 1, {10: 150}), (250, 3, {10: 200, 700: 50})]
+STATS += [(300, 3, {10: 250, 700: 50})]
 COUNTERS = {
-    name: {"loop": stats(*given), "memory_kB": 1000 + 7 * place}
-    for place, (name, given) in enumerate(
-        zip((*course.PHASES, course.END), (*STATS, (300, 3, {10: 250, 700: 50})))
-    )
+    name: {"loop": stats(*given), "memory_kB": memory_kB}
+    for name, given, memory_kB in zip((*course.PHASES, course.END), STATS, range(1000, 1028, 7))
 }
 TAKEN = {"name": "x", "alive": True, "state": "running", "stall_us": 5, "stalled_us": 6}
 TAKEN |= {"counters": COUNTERS, "notes": []}
@@ -161,8 +134,9 @@ def test_each_phase_has_its_own_figures():
     found = course.judged(TAKEN, content, DISTURBANCES["cpu"])
     assert found["trips"] == ["49", "50a"] and found["violations"] == ["4.100 s: within"]
     assert (found["growth_kB"], found["what"]) == (21, "busy processes on every core")
-    assert [found["loop"][phase]["missed"] for phase in course.PHASES] == [1, 2, 0]
-    assert [found["loop"][phase]["lateness_us"]["p99"] for phase in course.PHASES] == [10, 700, 10]
+    loops = [found["loop"][phase] for phase in course.PHASES]
+    assert [each["missed"] for each in loops] == [1, 2, 0]
+    assert [each["lateness_us"]["p99"] for each in loops] == [10, 700, 10]
     assert found["gaps_ms"] == {"set-point": {"before": 20.0, "during": 1020.0, "after": 20.0}}
     violated = course.judged(TAKEN, content, DISTURBANCES["rtu_noise_heavy"])
     assert (found["ok"], violated["ok"]) == (False, False)
@@ -196,9 +170,8 @@ def test_no_senseless_command_can_act():
             magic, what, _, mask, *_ = commands.REQUEST.unpack(data)
             acts = (commands.RUN, commands.STOP, commands.LOCK_OUT, commands.END_LOCK_OUT)
             acting += [data] * (magic == commands.MAGIC and (what in acts or mask == 0))
-        acting += [data] * (
-            len(data) == commands.KEY_CHANGE.size and data.startswith(commands.MAGIC)
-        )
+        is_key = len(data) == commands.KEY_CHANGE.size and data.startswith(commands.MAGIC)
+        acting += [data] * is_key
     assert acting == []
 
 
@@ -255,12 +228,8 @@ def test_the_report_names_what_is_not_ok_and_what_was_left_out():
     verdicts = [(False, "tripped: 49"), (True, "4 busy processes")]
     found = UNNOTICED | {"name": "cpu", "ok": False}
     found["verdicts"] = [{"ok": ok, "text": text} for ok, text in verdicts]
-    doc = {
-        "disturbances": [found],
-        "skipped": {"run_full": "no mounts"},
-        "ok": False,
-        "at_the_end": [{"ok": True, "text": "the chain is whole"}],
-    }
+    doc = {"disturbances": [found], "skipped": {"run_full": "no mounts"}, "ok": False}
+    doc["at_the_end"] = [{"ok": True, "text": "the chain is whole"}]
     text = command.lines(doc)
     assert "  NOT OK tripped: 49" in text and "  ok     4 busy processes" in text
     assert any(line.startswith("run_full") and "skipped: no mounts" in line for line in text)

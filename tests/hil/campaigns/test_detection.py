@@ -16,34 +16,23 @@ from hil.__main__ import main
 from hil.campaigns.rows import command as rows
 from hil.campaigns.runaway import command, courses, metrics, report, watching
 from safety import matrix as m, runaway, signals as s
+from tests.tables import cases
 
 BASE = "lfp 55 %"
 
 
 def course(kind="load", **changes):
-    usual = dict(
-        kind=kind,
-        base=BASE,
-        seed="1",
-        duration_s=200.0,
-        noise_K=0.02,
-        sensor_cells=(),
-        load=lambda t_s: 300_000.0,
-        steps=(),
-    )
-    return courses.Course(**{**usual, **changes})
+    usual = dict(base=BASE, seed="1", duration_s=200.0, noise_K=0.02, sensor_cells=(), steps=())
+    return courses.Course(**{"kind": kind, "load": lambda t_s: 300_000.0, **usual, **changes})
 
 
 def made(of, seconds=300, runaway_s=None, cabinet=(), racks=()):
     """A series in which all is quiet but for (feature, from, until, value), of racks with their
     index first.
     """
-    one = watching.Series(
-        of,
-        np.zeros((seconds, len(watching.CABINET_COLUMNS)), np.int32),
-        np.zeros((3, seconds, len(watching.RACK_COLUMNS)), np.int32),
-        runaway_s,
-    )
+    of_cabinet = np.zeros((seconds, len(watching.CABINET_COLUMNS)), np.int32)
+    of_racks = np.zeros((3, seconds, len(watching.RACK_COLUMNS)), np.int32)
+    one = watching.Series(of, of_cabinet, of_racks, runaway_s)
     for feature, first, after, value in cabinet:
         one.cabinet[first - 1 : after - 1, watching.CABINET_COLUMNS.index(feature)] = value
     for rack, feature, first, after, value in racks:
@@ -59,17 +48,10 @@ def warm(rack, first, after):
     return rack, m.F_TEMPERATURE_UNEXPLAINED_DDEGC, first, after, 9
 
 
-@pytest.mark.parametrize(
-    "text, seconds, expected, edges",
-    [
-        ("..##.###", 1, "..##.###", [3, 6]),
-        ("..##.###", 2, "...#..##", [4, 7]),
-        ("..##.###", 3, ".......#", [8]),
-        ("###", 1, "###", [1]),
-        ("###", 3, "..#", [3]),
-        ("........", 1, "........", []),
-    ],
-)
+@cases("""text seconds expected edges
+    "..##.###"  1  "..##.###"  [3, 6] | "..##.###"  2  "...#..##"  [4, 7]
+    "..##.###"  3  ".......#"  [8] | "........"  1  "........"  []
+    "###"  1  "###"  [1] | "###"  3  "..#"  [3]""")
 def test_a_hit_is_held_for_so_many_seconds(text, seconds, expected, edges):
     held = metrics.held(np.array([letter == "#" for letter in text]), seconds)
     assert "".join(".#"[int(value)] for value in held) == expected
@@ -97,14 +79,9 @@ def test_leads_and_false_alarms_of_series_made_by_hand():
     """
     true = course("heater", rack=1, events=(60,))
     solvent = course("solvent", events=(40, 160), duration_s=300.0)
-    found = metrics.judge(
-        [
-            made(true, runaway_s=205, cabinet=[vapour(101, 300)]),
-            made(true, runaway_s=205, cabinet=[vapour(50, 54)]),
-            made(solvent, cabinet=[vapour(45, 60, 20), vapour(170, 174, 30)]),
-            made(course(), 86_400),
-        ]
-    )
+    seen = [made(true, runaway_s=205, cabinet=[vapour(*each)]) for each in ((101, 300), (50, 54))]
+    seen += [made(solvent, cabinet=[vapour(45, 60, 20), vapour(170, 174, 30)])]
+    found = metrics.judge([*seen, made(course(), 86_400)])
     leads, false = found["row 7"]["leads"], found["row 7"]["false_alarms"]
     assert (leads["of"], leads["missed"], leads["median_s"]) == (2, 1, 50.0)
     solvent, load = false["makers"]["solvent"], false["makers"]["load"]
@@ -113,9 +90,8 @@ def test_leads_and_false_alarms_of_series_made_by_hand():
     assert (load["hours"], load["per_1000_d"]) == (24.0, 0.0)
     assert load["per_1000_d_upper"] == pytest.approx(3000.0)
     assert load["by_noise_K"]["0.02"] == {"alarms": 0, "hours": 24.0}
-    assert found["row 9"]["leads"]["missed"] == 2
-    assert found["row 9"]["false_alarms"]["per_1000_d"] == 0.0
-    one_sign = found["suspicion 100 %, second 25 %, 3 s"]
+    row_9, one_sign = found["row 9"], found["suspicion 100 %, second 25 %, 3 s"]
+    assert (row_9["leads"]["missed"], row_9["false_alarms"]["per_1000_d"]) == (2, 0.0)
     assert one_sign["leads"]["missed"] == 2
 
 
@@ -153,11 +129,8 @@ def test_what_is_reported_is_what_the_wires_carried(rig):
     before, rack_input = features.inp[:], features.layout.rack_input
     watching.report(rig.plant, features)
     modules = range(s.MODULE_TEMPERATURE_DDEGC, features.layout.rack_width)
-    told = [
-        rack_input(rack, index)
-        for rack in range(3)
-        for index in (s.CELL_VOLTAGE_MV_MIN, s.CELL_VOLTAGE_MV_MAX, *modules)
-    ]
+    words = (s.CELL_VOLTAGE_MV_MIN, s.CELL_VOLTAGE_MV_MAX, *modules)
+    told = [rack_input(rack, index) for rack in range(3) for index in words]
     assert all(abs(features.inp[at] - before[at]) <= 1 for at in told) and len(told) == 51
     assert sum(features.inp[at] for at in told) > 10_000
     for rack in range(3):
@@ -191,9 +164,8 @@ def test_courses_follow_from_the_seed_and_are_as_many_as_asked():
         assert not each.events or each.events[-1] + courses.WINDOW_S[each.kind] <= 1240
 
 
-@pytest.mark.parametrize(
-    "stage, feature, beyond", [("12b", m.F_GAS_RELAY_OK, 0), ("7", m.F_OFFGAS_PPM_MAX, 30)]
-)
+@cases("""stage feature beyond
+    "12b"  m.F_GAS_RELAY_OK  0 | "7"  m.F_OFFGAS_PPM_MAX  30""")
 def test_an_unknown_feature_is_not_beyond(stage, feature, beyond):
     for value, trips in ((watching.UNKNOWN, False), (beyond, True)):
         series = made(course(), cabinet=[(feature, 1, 301, value)])
@@ -229,16 +201,10 @@ def test_the_command_prints_writes_and_draws(monkeypatch, tmp_path, capsys):
     assert all(len(line) <= 250 for line in lines)
 
 
-@pytest.mark.parametrize(
-    "count, lines, first, last",
-    [
-        (400, 19, "20 of 400 courses, some 190 s", "380 of 400 courses, some 10 s"),
-        (3, 2, "1 of 3 courses, some 1 s", "2 of 3 courses, some 0 s"),
-        (1, 0, "", ""),
-        (0, 0, "", ""),
-    ],
-)
-def test_progress_is_printed_by_shares_with_the_remaining_time(capsys, count, lines, first, last):
+@cases("""count lines ends
+    400  19  ["20 of 400 courses, some 190 s", "380 of 400 courses, some 10 s"]
+    3  2  ["1 of 3 courses, some 1 s", "2 of 3 courses, some 0 s"] | 1  0  [] | 0  0  []""")
+def test_progress_is_printed_by_shares_with_the_remaining_time(capsys, count, lines, ends):
     now_s = [100.0]
     tell = command.progress([course(duration_s=900.0)] * count, lambda: now_s[0])
     hours = f"{count / 4:.1f} h of simulated operation"
@@ -248,8 +214,7 @@ def test_progress_is_printed_by_shares_with_the_remaining_time(capsys, count, li
         tell(done, count)
     printed = capsys.readouterr().err.splitlines()
     assert len(printed) == lines
-    if printed:
-        assert [printed[0], printed[-1]] == [f"runaway: {each} to go" for each in (first, last)]
+    assert printed[:1] + printed[1:][-1:] == [f"runaway: {each} to go" for each in ends]
 
 
 @pytest.mark.parametrize("name", ["runaway", "rows"])
@@ -270,13 +235,10 @@ def test_no_name_in_the_picture_covers_another():
     found |= {name: (560.0, 0, 0.0 if index > 12 else 3.0) for index, name in enumerate(own)}
     found |= {"row 7": (300.0, 0, 1.8), "row 8": (300.0, 0, 1.8), "row 53": (560.0, 0, 0.0)}
     found |= {"any row": (580.0, 0, 4.0), "row 26": (540.0, 2, 2.5)}
-    detectors = {
-        name: {
-            "leads": {"median_s": median_s, "missed": missed, "of": 8},
-            "false_alarms": {"per_1000_d": per_1000_d},
-        }
-        for name, (median_s, missed, per_1000_d) in found.items()
-    }
+    detectors = {}
+    for name, (median_s, missed, per_1000_d) in found.items():
+        leads = {"median_s": median_s, "missed": missed, "of": 8}
+        detectors[name] = {"leads": leads, "false_alarms": {"per_1000_d": per_1000_d}}
     figure = report.draw({"detectors": detectors})
     canvas = FigureCanvasAgg(figure)
     canvas.draw()

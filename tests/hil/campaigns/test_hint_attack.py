@@ -12,19 +12,14 @@ from controller.hints import desk as hints, hint_statistics, wire as w
 from hil import __main__ as cli
 from hil.campaigns.hint_attack import command
 from hil.campaigns.hint_attack.attack import KINDS, LESSER, SOURCE, Forger, import_cap
+from tests.tables import cases
 
 NONCE, NOW_MS = bytes(range(8)), 1_000_000
 # kinds without an answer, and the answers to the others
 SILENT = "forged_mac other_key unknown_source truncated oversized garbage flipped_bit".split()
 NONSENSE = {h.UNKNOWN_KIND, h.WRONG_QUANTITY, h.WRONG_VALUE, h.VALID_SHORT, h.VALID_LONG}
-REFUSED = {
-    "replayed": {h.OLD_SEQUENCE},
-    "reordered": {h.OLD_SEQUENCE},
-    "late": {h.TOO_LATE},
-    "early": {h.TOO_EARLY},
-    "other_boot": {h.OTHER_BOOT},
-    "against_the_role": {h.ROLE},
-}
+REFUSED = {"replayed": {h.OLD_SEQUENCE}, "reordered": {h.OLD_SEQUENCE}, "late": {h.TOO_LATE}}
+REFUSED |= {"early": {h.TOO_EARLY}, "other_boot": {h.OTHER_BOOT}, "against_the_role": {h.ROLE}}
 
 
 def desk_and_forger(seed=20_260_314):
@@ -37,10 +32,8 @@ def desk_and_forger(seed=20_260_314):
     )
     keys = {LESSER: bytes([1]) * 32, SOURCE: bytes([2]) * 32}
     own = {name: (hints.key_of(key, 1),) for name, key in keys.items()}
-    statistics = SimpleNamespace(
-        common=[0] * len(hint_statistics.COMMON),
-        rows=[[0] * len(hint_statistics.OWN) for _ in configured],
-    )
+    rows = [[0] * len(hint_statistics.OWN) for _ in configured]
+    statistics = SimpleNamespace(common=[0] * len(hint_statistics.COMMON), rows=rows)
     taken = []
     desk = hints.Desk(configured, own, NONCE, lambda *words: taken.append(words) or 0, statistics)
     genuine = w.signed(import_cap(NONCE, 1, NOW_MS, 1), keys[SOURCE])
@@ -70,17 +63,11 @@ def test_no_bad_hint_is_taken_and_each_is_refused_for_its_own_reason():
     assert codes == {**dict.fromkeys(SILENT, set()), **REFUSED}
 
 
-@pytest.mark.parametrize(
-    "broken, name, by, kind",
-    [
-        (hints.Account, "authenticate", lambda self, *_: self.keys[0].key, "forged_mac"),
-        (hints, "freshness", lambda *_: 0, "replayed"),
-        (hints, "LATE_MS_MAX", 10**9, "late"),
-        (hints, "EARLY_MS_MAX", 2**50, "early"),
-        (hints, "meaning", lambda *_: 0, "nonsense"),
-        (hints, "permitted", lambda *_: True, "against_the_role"),
-    ],
-)
+@cases("""broken name by kind
+    hints.Account  "authenticate"  lambda self, *_: self.keys[0].key  "forged_mac"
+    hints  "freshness"  lambda *_: 0  "replayed" | hints  "meaning"  lambda *_: 0  "nonsense"
+    hints  "LATE_MS_MAX"  10**9  "late" | hints  "EARLY_MS_MAX"  2**50  "early"
+    hints  "permitted"  lambda *_: True  "against_the_role" """)
 def test_the_attack_would_notice_a_missing_check(monkeypatch, broken, name, by, kind):
     desk, taken, forger = desk_and_forger()
     monkeypatch.setattr(broken, name, by)
