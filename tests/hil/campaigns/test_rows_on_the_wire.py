@@ -2,8 +2,6 @@
 through real frames: plant, simulated device, bytes with CRC both ways, driver, signal.
 """
 
-import ast
-
 import pytest
 from dev_standin import read
 from full_site import Site
@@ -11,6 +9,7 @@ from full_site import Site
 from controller.rows import records
 from hil.scenarios import faults, scenario
 from safety import signals as s
+from tests.tables import cases
 
 HEAD = {"name": "x", "title": "x", "duration_s": 1000, "expect": []}
 # rows that look at no device: the controller itself, remote link, channel B, silences
@@ -112,9 +111,7 @@ def do(site, words):
     entries = []
     for action in words.split("; "):
         name, *pairs = action.split()
-        values = dict(pair.split("=") for pair in pairs)
-        arguments = {key: ast.literal_eval(value) for key, value in values.items()}
-        entries.append({"at_s": 0, "do": name, **arguments})
+        entries.append({"at_s": 0, "do": name, **eval(f"dict({', '.join(pairs)})")})
     for action in scenario.parse(HEAD | {"action": entries}, "x.toml").actions:
         faults.ACTIONS[action.do][1](world, action.arguments)
 
@@ -164,15 +161,11 @@ def test_everything_is_fresh_and_well_at_first():
     layout = site.layout
     expected = set(range(len(s.CABINET_GROUPS))) - {s.G_METER_GRID, s.G_METER_LOAD, s.G_LOCAL}
     expected |= {layout.unit_group(0, s.G_PCS_MEASURE)}
-    expected |= {
-        layout.rack_group(rack, group) for rack in range(2) for group in range(len(s.RACK_GROUPS))
-    }
+    for rack in range(2):
+        expected |= {layout.rack_group(rack, group) for group in range(len(s.RACK_GROUPS))}
     assert expected <= site.taken()
-    bad = [
-        row[0]
-        for row in s.CABINET_INPUTS
-        if row[0].endswith("_ok") and row[4] != s.G_LOCAL and not site.value(row[0])
-    ]
+    polled = [row[0] for row in s.CABINET_INPUTS if row[0][-3:] == "_ok" and row[4] != s.G_LOCAL]
+    bad = [name for name in polled if not site.value(name)]
     assert bad == ["damper_ok"], "the louvre takes 8 s"
     assert site.value("insulation_kohm") == 2000 and site.value("sensors_invalid_max") == 0
 
@@ -194,13 +187,9 @@ def test_each_toxic_gas_has_its_register(gas, ppm):
     assert read(site.cabinet.devices["toxic"], 4, 0, 2) == pytest.approx(ppm, abs=2)
 
 
-@pytest.mark.parametrize(
-    "action, group",
-    [
-        ("device_fault device='climate' fault='status_bits' value=2", s.G_CLIMATE),
-        ("ups_invalid", s.G_UPS),
-    ],
-)
+@cases("""action group
+    "device_fault device='climate' fault='status_bits' value=2"  s.G_CLIMATE
+    "ups_invalid"  s.G_UPS""")
 def test_what_a_monitor_does_not_know_ages(action, group):
     site = Site().close()
     site.taken()
@@ -213,34 +202,29 @@ def test_a_whole_runaway_arrives_in_the_order_of_the_facts():
     site = Site().close()
     do(site, "runaway rack=2 module=5 cell=8")
     seen, signs = {}, Signals(site)
-    order = {
-        "hot": lambda: site.value("module_5", 1) >= 650,
-        "vapour": lambda: signs["offgas_1_ppm"] >= 20,
-        "toxic": lambda: signs["toxic_ppm"] >= 50,
-        "smoke": lambda: not signs["smoke_1_ok"],
-        "gas": lambda: signs["gas_1_lfl_permille"] >= 100,
-        "collapse": lambda: site.value("cell_voltage_mV_min", 1) < 1000,
-    }
     for second in range(5, 1750, 5):
         for _ in range(4):  # nobody reads the devices
             site.plant.step(1.0)
         site.advance(1, dt_s=1.0)
-        seen |= {name: second for name, is_so in order.items() if name not in seen and is_so()}
-        if len(seen) == len(order):
+        now = {
+            "hot": site.value("module_5", 1) >= 650,
+            "vapour": signs["offgas_1_ppm"] >= 20,
+            "toxic": signs["toxic_ppm"] >= 50,
+            "smoke": not signs["smoke_1_ok"],
+            "gas": signs["gas_1_lfl_permille"] >= 100,
+            "collapse": site.value("cell_voltage_mV_min", 1) < 1000,
+        }
+        seen |= {name: second for name, is_so in now.items() if is_so and name not in seen}
+        if len(seen) == len(now):
             break
-    assert list(seen)[:3] == ["hot", "vapour", "toxic"] and set(seen) == set(order)
+    assert list(seen)[:3] == ["hot", "vapour", "toxic"] and set(seen) == set(now)
     assert seen["collapse"] - seen["vapour"] >= 300
 
 
-@pytest.mark.parametrize(
-    "action, words",
-    [
-        ("heat rack=3 degC=50", "rack 3: there are 2"),
-        ("cool rack=1 module=16", "rack 1 module 16: there are 15"),
-        ("cell_drop rack=1 cell=17", "cell 17: there are 16"),
-        ("short_circuit unit=2", "unit 2: there are 1"),
-    ],
-)
+@cases("""action words
+    "heat rack=3 degC=50"  "rack 3: there are 2" | "short_circuit unit=2"  "unit 2: there are 1"
+    "cool rack=1 module=16"  "rack 1 module 16: there are 15"
+    "cell_drop rack=1 cell=17"  "cell 17: there are 16" """)
 def test_a_place_that_does_not_exist_is_one_line(action, words):
     with pytest.raises(ValueError, match=f"^{words}$"):
         do(Site(), action)

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from controller.record import store
@@ -26,6 +27,7 @@ from hil.campaigns.rows.watch import Result
 from hil.plant.cabinet import Cabinet
 from hil.rig import RigError
 from tests.repository import ROOT
+from tests.tables import cases
 
 HANG_GUARD_S = 30
 CONFIG = configs.load(str(EXAMPLE))
@@ -55,16 +57,9 @@ def made_rig(tmp_path, label, *more):
     return rig
 
 
-@pytest.mark.parametrize(
-    "label, armed, may_be_killed",
-    [
-        ("46b", ("46b",), False),
-        ("46a", (), False),
-        ("44c", (), True),
-        ("1 stopped", (), True),
-        ("51 silent", ("51",), False),
-    ],
-)
+@cases("""label armed may_be_killed
+    "46b"  ("46b",)  False | "46a"  ()  False | "44c"  ()  True | "1 stopped"  ()  True
+    "51 silent"  ("51",)  False""")
 def test_a_rig_arms_what_its_course_needs(tmp_path, label, armed, may_be_killed):
     rig = made_rig(tmp_path, label, *[real.CHANNEL_B] * (armed == ("51",)))
     checked = configs.load(str(tmp_path / "cabinet.toml"))
@@ -99,9 +94,8 @@ def test_a_rig_does_to_the_controller_what_its_course_does(tmp_path, capsys, mon
 
 @pytest.mark.wire
 def test_the_second_channels_line_carries_bytes_both_ways_unless_it_is_mute(monkeypatch):
-    channel = bench_watch.SecondChannel(
-        Cabinet({}, None, 1), start.armed(CONFIG, ("51",), ()).safety_image
-    )
+    image = start.armed(CONFIG, ("51",), ()).safety_image
+    channel = bench_watch.SecondChannel(Cabinet({}, None, 1), image)
     heard, sent = [], []
     channel.device.receive = heard.append
     controller = os.open(channel.slave_name, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
@@ -122,27 +116,24 @@ def test_the_second_channels_line_carries_bytes_both_ways_unless_it_is_mute(monk
     channel.close()
 
 
-@pytest.mark.parametrize(
-    "label, silence_ms, period_ms",
-    [("41a", 2000, 200), ("41c", 5000, 200), ("40c", 3000, 100), ("52", 10_000, 1000)],
-)
-def test_the_last_frame_of_a_silent_device_may_be_as_old_as_its_slowest_group(
-    label, silence_ms, period_ms
-):
+def test_the_last_frame_of_a_silent_device_may_be_as_old_as_its_slowest_group():
     """A converter's set-point and heartbeat are read back half as often as its power."""
-    earliest_ms = VIRTUAL.earliest_ms(EVERY[label].stage, EVERY[label].cause)
-    assert earliest_ms == silence_ms - period_ms - CONFIG.tick_ms
+    silent = {"41a": 2000 - 200, "41c": 5000 - 200, "40c": 3000 - 100, "52": 10_000 - 1000}
+    for label, after_ms in silent.items():
+        earliest_ms = VIRTUAL.earliest_ms(EVERY[label].stage, EVERY[label].cause)
+        assert earliest_ms == after_ms - CONFIG.tick_ms, label
 
 
 @pytest.mark.parametrize("stage", ["1a", "29", "40c"])
 def test_one_step_of_the_bench_is_allowed_and_no_more(stage):
-    cause = EVERY[stage].cause
-    assert STEPPED.decision_ms(stage) == VIRTUAL.decision_ms(stage) + 10
-    assert STEPPED.earliest_ms(stage, cause) == VIRTUAL.earliest_ms(stage, cause) - 10
-    assert STEPPED.permit_ms(stage) == VIRTUAL.permit_ms(stage)
-    for effect in (effects.POWER, effects.OPENED, effects.HORN):
-        virtual_ms = VIRTUAL.effect_ms(stage, effect)
-        assert STEPPED.effect_ms(stage, effect) == virtual_ms - CONFIG.tick_ms + 10
+    def figures(limits):
+        three = (effects.POWER, effects.OPENED, effects.HORN)
+        early_ms = limits.earliest_ms(stage, EVERY[stage].cause)
+        of_effects = [limits.effect_ms(stage, effect) for effect in three]
+        return [limits.decision_ms(stage), early_ms, limits.permit_ms(stage), *of_effects]
+
+    moved_ms = [10, -10, 0] + 3 * [10 - CONFIG.tick_ms]
+    assert np.subtract(figures(STEPPED), figures(VIRTUAL)).tolist() == moved_ms
 
 
 class FakeBench:
@@ -192,9 +183,8 @@ def test_what_the_machine_held_back(tmp_path):
         contents.append(loop_statistics.content(str(tmp_path / "loop")))
     before, after = contents
     calm = bench_watch.machine(40_000, None, None)
-    assert (
-        calm == {"step_ms_max": 40.0, "bad_ticks": 0} and real.stall(calm) == real.stall({}) == ""
-    )
+    assert calm == {"step_ms_max": 40.0, "bad_ticks": 0}
+    assert real.stall(calm) == real.stall({}) == ""
     held_back = bench_watch.machine(62_540, before, after)
     assert held_back == {"step_ms_max": 62.5, "bad_ticks": 3}
     assert real.stall(held_back) == "the bench for 62.5 ms, the loop in 3 ticks"
@@ -211,7 +201,7 @@ def content(stands_ms=2025.0, machine=CALM, **changed):
     return {"course": found, "wanted": names, "machine": machine, "timeline": [[1, "heat", ""]]}
 
 
-LATE = content(2500.0)
+LATE, HELD = content(2500.0), content(2500.0, STALLED)
 
 
 def test_the_file_of_a_bench_is_judged_as_in_virtual_time():
@@ -242,26 +232,16 @@ def campaign_of(monkeypatch):
     return made
 
 
-@pytest.mark.parametrize(
-    "found, repeats, is_met",
-    [
-        ([content(machine=STALLED)], 0, True),
-        ([LATE], 0, False),
-        ([content(2500.0, STALLED), content()], 1, True),
-        ([content(2500.0, STALLED), LATE], 1, False),
-        ([content(2500.0, STALLED)] * 3, 2, False),
-    ],
-)
+@cases("""found repeats is_met
+    [content(machine=STALLED)]  0  True | [LATE]  0  False | [HELD, content()]  1  True
+    [HELD, LATE]  1  False | [HELD] * 3  2  False""")
 def test_a_course_is_repeated_for_a_stall_alone_and_twice_at_most(
     campaign_of, capsys, found, repeats, is_met
 ):
     (row,) = campaign_of(*found).run(["29"])
-    assert row.is_met == is_met
-    words = (
-        "repeated because the machine stalled: the bench for 80 ms, the loop in 1 ticks; "
-        "seen: trip after 2500 ms, later than 2132 ms"
-    )
-    assert row.repeated == (words,) * repeats
+    words = "repeated because the machine stalled: the bench for 80 ms, the loop in 1 ticks; "
+    words += "seen: trip after 2500 ms, later than 2132 ms"
+    assert (row.is_met, row.repeated) == (is_met, (words,) * repeats)
     assert capsys.readouterr().out == f"29          {words}\n" * repeats
 
 
@@ -286,10 +266,8 @@ def test_the_page_and_the_document():
     assert "timeline" not in good and bad["timeline"] == [[1, "heat", ""]]
 
 
-@pytest.mark.parametrize(
-    "found, code, verdict",
-    [(content(), 0, "1 of 1 met; 1 not done"), (LATE, 1, "0 of 1 met; not: 29; 1 not done")],
-)
+@cases("""found code verdict
+    content()  0  "1 of 1 met; 1 not done" | LATE  1  "0 of 1 met; not: 29; 1 not done" """)
 def test_the_verdict(campaign_of, capsys, found, code, verdict):
     campaign_of(found)
     assert main(["rows", "--real", "--only", "29,44a"]) == code
@@ -320,6 +298,13 @@ def test_a_course_that_did_not_come_to_its_end_is_a_row_too(label):
     assert "never / " in page.page([row], STEPPED, {})
 
 
+def real_rows(folder, *words):
+    """A process that runs these courses; its temporary files are in the folder."""
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    command = [sys.executable, "-u", "-m", "hil", "rows", "--real", "--only", *words]
+    return subprocess.Popen(command, cwd=ROOT, env={"TMPDIR": str(folder)}, **pipes)
+
+
 @pytest.mark.slow
 @pytest.mark.wire
 def test_a_course_in_real_processes(tmp_path):
@@ -328,15 +313,9 @@ def test_a_course_in_real_processes(tmp_path):
     """
     out = tmp_path / "rows.json"
     (tmp_path / "tmp").mkdir()
-    ran = subprocess.run(
-        [sys.executable, "-m", "hil", "rows", "--real", "--only", "33,44a", "--json", str(out)],
-        cwd=ROOT,
-        env={"TMPDIR": str(tmp_path / "tmp")},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert ran.stdout.splitlines()[0] == "seed       1" and ran.returncode in (0, 1), ran.stderr
+    with real_rows(tmp_path / "tmp", "33,44a", "--json", str(out)) as process:
+        stdout, stderr = process.communicate()
+    assert stdout.startswith("seed       1\n") and process.returncode in (0, 1), stderr
     (one,) = json.loads(out.read_text(encoding="ascii"))["courses"]
     since_ms = one["since_ms"]
     assert one["stage"] == "33" and one["stands_ms"] > 0
@@ -347,14 +326,7 @@ def test_a_course_in_real_processes(tmp_path):
 
 @pytest.mark.wire
 def test_an_interrupted_process_leaves_no_file_behind(tmp_path):
-    with subprocess.Popen(
-        [sys.executable, "-u", "-m", "hil", "rows", "--real", "--only", "33"],
-        cwd=ROOT,
-        text=True,
-        env={"TMPDIR": str(tmp_path)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    ) as process:
+    with real_rows(tmp_path, "33") as process:
         assert process.stdout.readline() == "seed       1\n"
         process.send_signal(signal.SIGINT)
         process.communicate()
