@@ -79,23 +79,17 @@ def test_every_check_is_a_line_and_a_row():
     lines = []
     checks = report.Checks(lines.append)
     assert checks.check("good", lambda: "found", ()) and checks.ok
-    for name, error, failures in (
-        ("bad", report.CheckError("no such thing"), ()),
-        ("worse", RigError("gone"), (RigError,)),
-        ("worst", KeyError("x"), (LookupError,)),
-    ):
-        assert not checks.check(name, Mock(side_effect=error), failures)
+    bad = {"no such thing": report.CheckError("no such thing"), "gone": RigError("gone")}
+    bad["KeyError: 'x'"] = KeyError("x")
+    for words, error in bad.items():
+        assert not checks.check(words, Mock(side_effect=error), (RigError, LookupError))
     with pytest.raises(OSError):
-        checks.check("another", Mock(side_effect=OSError()), ())
+        checks.check("another", Mock(side_effect=OSError()), (RigError,))
     assert [line.split()[0] for line in lines] == ["ok"] + 3 * ["FAILED"] and not checks.ok
     document = checks.document()
     assert not document["ok"] and document["seconds"] >= 0
-    assert [(row["name"], row["ok"], row["detail"]) for row in document["checks"]] == [
-        ("good", True, "found"),
-        ("bad", False, "no such thing"),
-        ("worse", False, "gone"),
-        ("worst", False, "KeyError: 'x'"),
-    ]
+    found = [(row["name"], row["ok"], row["detail"]) for row in document["checks"]]
+    assert found == [("good", True, "found"), *[(words, False, words) for words in bad]]
 
 
 def test_a_file_is_written_where_one_is_asked_for(tmp_path, capsys):

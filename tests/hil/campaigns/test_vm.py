@@ -28,6 +28,7 @@ from hil.campaigns.report import CheckError, Checks
 from hil.campaigns.vm import bench, command, image, in_box, lab as labs, machine, running, slcan
 from hil.wires.can_server import CanServer
 from hil.wires.virtual_can import VirtualCan
+from tests.tables import cases
 
 
 @given(can_id=st.integers(0, 0x1FFFFFFF), data=st.binary(max_size=8))
@@ -40,10 +41,8 @@ def test_a_frame_becomes_a_line_and_comes_back(can_id, data):
     assert int(found[1]) == len(data) and b"".join(found[2:]) == data.hex().upper().encode()
 
 
-NO_FRAMES = b"|O|C|S6|t|t12|t123|t1239|t12389|t1232AA|t1232AABBCC|t12g0|r1230|T1232".split(b"|") + [
-    b"t1239" + b"AA" * 9,
-    b"T" + b"1" * 40,
-]
+NO_FRAMES = b"|O|C|S6|t|t12|t123|t1239|t12389|t1232AA|t1232AABBCC|t12g0|r1230|T1232".split(b"|")
+NO_FRAMES += [b"t1239" + b"AA" * 9, b"T" + b"1" * 40]
 
 
 def test_what_is_no_data_frame_is_left_out():
@@ -112,9 +111,9 @@ def shell(box):
 
 @pytest.mark.wire
 def test_a_command_gives_its_code_and_its_words(shell):
-    assert shell.run("echo one; echo two") == (0, "one\ntwo")
-    assert shell.run("echo bad >&2; (exit 7)") == (7, "bad")
-    assert shell.run("printf 'no newline'") == (0, "no newline")
+    commands = "echo one; echo two", "echo bad >&2; (exit 7)", "printf 'no newline'"
+    answers = [(0, "one\ntwo"), (7, "bad"), (0, "no newline")]
+    assert [shell.run(command) for command in commands] == answers
     assert shell.run("echo '@1@0@'")[0] == 0, "another command's mark is no end"
     words = "read line: not done after 0 s: .* its last words: so far"
     with pytest.raises(machine.MachineError, match=words):
@@ -128,9 +127,8 @@ def test_a_box_that_takes_no_command_is_one_line(box):
 
 
 @pytest.mark.wire
-@pytest.mark.parametrize(
-    "close", [socket.socket.close, lambda other: other.shutdown(socket.SHUT_WR)]
-)
+@cases("""close
+    socket.socket.close | lambda other: other.shutdown(socket.SHUT_WR)""")
 def test_a_console_that_closes_under_a_qemu_that_goes_on_is_one_line(box, monkeypatch, close):
     monkeypatch.setattr(machine, "END_S", 0.05)
     box.process = subprocess.Popen(["cat"], stdin=subprocess.PIPE)
@@ -142,13 +140,9 @@ def test_a_console_that_closes_under_a_qemu_that_goes_on_is_one_line(box, monkey
 
 
 @pytest.mark.wire
-@pytest.mark.parametrize(
-    "log, command, words",
-    [
-        ("first\nno such device\n", "exit 9", "exit code 9: no such device"),
-        ("", "echo kernel panic; exit 1", "exit code 1: the box's last words: kernel panic"),
-    ],
-)
+@cases(r"""log command words
+    "first\nno such device\n"  "exit 9"  "exit code 9: no such device"
+    ""  "echo kernel panic; exit 1"  "exit code 1: the box's last words: kernel panic" """)
 def test_a_machine_that_has_ended_gives_the_reason(shell, tmp_path, log, command, words):
     (tmp_path / "qemu.log").write_text(log)
     with pytest.raises(machine.MachineError, match=words):
@@ -173,15 +167,13 @@ def test_the_slower_configuration_is_accepted(tmp_path):
     assert [bus.port for bus in checked.buses if bus.name == "io"] == [machine.port_name(2)]
 
 
-@pytest.mark.parametrize(
-    "name, programs", [("vm-test", image.PROGRAMS), ("mcu", firmware.PROGRAMS)]
-)
-def test_missing_packages_are_named_with_the_command(monkeypatch, capsys, tmp_path, name, programs):
+def test_missing_packages_are_named_with_the_command(monkeypatch, capsys, tmp_path):
     monkeypatch.setattr(packages, "search_path", lambda: str(tmp_path))
-    words = " ".join(sorted(set(programs.values())))
-    assert main([name, "--cache", str(tmp_path / "cache")]) == 3
-    assert capsys.readouterr().err == f"{name}: needs {words}: apt-get install {words}\n"
-    assert not (tmp_path / "cache").exists()
+    for name, module in (("vm-test", image), ("mcu", firmware)):
+        words = " ".join(sorted(set(module.PROGRAMS.values())))
+        assert main([name, "--cache", str(tmp_path / "cache")]) == 3
+        assert capsys.readouterr().err == f"{name}: needs {words}: apt-get install {words}\n"
+        assert not (tmp_path / "cache").exists()
 
 
 def test_a_failed_step_of_the_image_is_one_line(tmp_path):
@@ -316,23 +308,19 @@ def clock_event(source, uncertainty_us, number=7):
     return 0, json.dumps(words | {"utc_source": source, "utc_uncertainty_us": uncertainty_us})
 
 
-@pytest.mark.parametrize(
-    "source, uncertainty_us, refused",
-    [("ntp", 1500, None), ("rtc", None, "source rtc"), ("ntp", None, "None us")],
-)
+@cases("""source uncertainty_us refused
+    "ntp"  1500  None | "rtc"  None  "source rtc" | "ntp"  None  "None us" """)
 def test_the_utc_source_is_that_of_an_event_after_the_clock_was_set(
     source, uncertainty_us, refused, lab_of
 ):
     old = clock_event("rtc", None, 3)
     lab = lab_of(event=[old, old, clock_event(source, uncertainty_us)], set=[(0, "")])
-    assert judged(running.wall_clock, lab, refused) in ("was set, +-1500 us", None)
+    assert judged(running.wall_clock, lab, refused) == (None if refused else "was set, +-1500 us")
 
 
 def test_a_can_interface_is_waited_for_and_what_it_lacks_is_named(monkeypatch, lab_of):
-    absent, up = (
-        (1, 'Device "can0" does not exist.'),
-        (0, "state UP qlen 100 restart-ms 100 bitrate 500000"),
-    )
+    absent = (1, 'Device "can0" does not exist.')
+    up = (0, "state UP qlen 100 restart-ms 100 bitrate 500000")
     assert running.can_interface(lab_of(can0=[absent, up])).startswith("up, bit rate 500000")
     monkeypatch.setattr(running, "START_S", -1.0)
     words = "^can0 has no UP, qlen 100, restart-ms 100, bitrate 500000 after"
@@ -348,21 +336,15 @@ def test_an_answer_that_cannot_be_read_is_a_check_that_has_not_passed(monkeypatc
     assert capsys.readouterr().out == "not reached: two\n"
 
 
-@pytest.mark.parametrize(
-    "to_nobody, refused",
-    [
-        ((3, "put sudo -u firebreak before it"), None),
-        ((0, "lamp test: accepted"), "a lamp test of the user nobody"),
-        ((3, "no controller answers"), "a lamp test of the user nobody"),
-    ],
-)
+@cases("""to_nobody refused
+    (3, "put sudo -u firebreak before it")  None
+    (0, "lamp test: accepted")  "a lamp test of the user nobody"
+    (3, "no controller answers")  "a lamp test of the user nobody" """)
 def test_commands_are_taken_from_the_controllers_user_only(to_nobody, refused, lab_of):
     answers = [(1, "lamp test: no answer"), (0, "lamp test: accepted")]
     lab = lab_of(**{"-u nobody": [to_nobody], "-u firebreak": answers})
-    assert judged(running.commands, lab, refused) in (
-        "lamp test: accepted; refused to nobody",
-        None,
-    )
+    passed = None if refused else "lamp test: accepted; refused to nobody"
+    assert judged(running.commands, lab, refused) == passed
 
 
 def test_a_reset_in_the_box_names_what_was_looked_at(lab_of):
@@ -370,16 +352,10 @@ def test_a_reset_in_the_box_names_what_was_looked_at(lab_of):
     done.
     """
     shown = "row 44c controller check, cabinet; remote reset\nTo reset what stands: firebreak reset"
-    lab = lab_of(
-        reset=[
-            (1, "nothing stands: nothing to reset"),
-            (1, f"{shown} --key 0123ABCD"),
-            (1, f"{shown} 0123ABCD"),
-            (1, "firebreak: what stands has changed since 0123ABCD; firebreak reset ..."),
-            (1, f"{shown} 4567ABCD\n"),
-            (0, "reset of 49: done"),
-        ]
-    )
+    changed = "firebreak: what stands has changed since 0123ABCD; firebreak reset ..."
+    refused = ["nothing stands: nothing to reset", f"{shown} --key 0123ABCD", f"{shown} 0123ABCD"]
+    refused = [(1, words) for words in (*refused, changed, f"{shown} 4567ABCD\n")]
+    lab = lab_of(reset=[*refused, (0, "reset of 49: done")])
     lab.until_powered = lambda: "power after 1.0 s"
     assert running.resets(lab) == "reset of 49: done; power after 1.0 s"
     asked = [command.removeprefix(running.RESET).strip() for command in lab.machine.asked]
