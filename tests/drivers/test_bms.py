@@ -7,6 +7,7 @@ from hypothesis import given, strategies as st
 
 from drivers import bms, profile
 from safety import signals as s
+from tests.tables import table
 
 DATABASE = cantools.database.load_file(profile.FOLDER / "firebreak_rack.dbc")
 NODE = 2
@@ -34,21 +35,14 @@ VALUES = {
     "CHARGE": {"soc": 55.59, "soh": 99.0, "cycles": 12},
 }
 EXPECTED = {
-    s.CONTACTOR_STATE: 2,
-    s.BMS_FAULT_BITS: 0x8001,
-    s.CELLS_ONLINE: 240,
-    s.CELL_VOLTAGE_MV_MIN: 3201,
-    s.CELL_VOLTAGE_MV_MAX: 3399,
-    s.CELL_POSITION_MIN: 463,
-    s.CELL_POSITION_MAX: 33,
-    s.RACK_VOLTAGE_MV: 792_300,
-    s.RACK_CURRENT_MA: -139_900,
-    s.CHARGE_CURRENT_MA_MAX: 140_000,
-    s.DISCHARGE_CURRENT_MA_MAX: 139_500,
-    s.SOC_PERMILLE: 555,
-    s.SOH_PERMILLE: 990,
-    s.INSULATION_KOHM: 5000,
-    s.SENSORS_INVALID_MAX: 3,
+    getattr(s, name): number
+    for name, number in table("""
+    CONTACTOR_STATE | 2 ; BMS_FAULT_BITS | 0x8001 ; CELLS_ONLINE | 240 ; SENSORS_INVALID_MAX | 3
+    CELL_VOLTAGE_MV_MIN | 3201 ; CELL_VOLTAGE_MV_MAX | 3399 ; CELL_POSITION_MIN | 463
+    CELL_POSITION_MAX | 33 ; RACK_VOLTAGE_MV | 792_300 ; RACK_CURRENT_MA | -139_900
+    CHARGE_CURRENT_MA_MAX | 140_000 ; DISCHARGE_CURRENT_MA_MAX | 139_500 ; SOC_PERMILLE | 555
+    SOH_PERMILLE | 990 ; INSULATION_KOHM | 5000
+    """)
 }
 
 
@@ -197,23 +191,24 @@ def test_the_same_payload_is_not_decoded_again(monkeypatch):
 @pytest.mark.parametrize(
     "name, change, index",
     [
-        ("STATE", {"contactor_state": 3}, s.CONTACTOR_STATE),
-        ("STATE", {"sensors_invalid": 15}, s.SENSORS_INVALID_MAX),
-        ("CELLS", {"cell_voltage_min": 0}, s.CELL_VOLTAGE_MV_MIN),
-        ("PACK", {"insulation": 0}, s.INSULATION_KOHM),
-        ("PACK", {"insulation": 65_535}, s.INSULATION_KOHM),
-        ("CELLS", {"cell_voltage_max": 5000}, s.CELL_VOLTAGE_MV_MAX),
-        ("CELLS", {"cell_position_min": 15 * 32 - 1}, s.CELL_POSITION_MIN),
-        ("PACK", {"voltage": 1500.0}, s.RACK_VOLTAGE_MV),
-        ("PACK", {"current": -1000.0}, s.RACK_CURRENT_MA),
-        ("PACK", {"current": 1000.0}, s.RACK_CURRENT_MA),
+        *[
+            (name, {field: number}, getattr(s, index))
+            for name, field, number, index in table("""
+    STATE | contactor_state | 3 | CONTACTOR_STATE ; CHARGE | soc | 100.0 | SOC_PERMILLE
+    STATE | sensors_invalid | 15 | SENSORS_INVALID_MAX ; CHARGE | soh | 0.0 | SOH_PERMILLE
+    CELLS | cell_voltage_min | 0 | CELL_VOLTAGE_MV_MIN ; PACK | insulation | 0 | INSULATION_KOHM
+    CELLS | cell_voltage_max | 5000 | CELL_VOLTAGE_MV_MAX
+    CELLS | cell_position_min | 479 | CELL_POSITION_MIN
+    PACK | insulation | 65_535 | INSULATION_KOHM ; PACK | voltage | 1500.0 | RACK_VOLTAGE_MV
+    LIMITS | charge_current_max | 0 | CHARGE_CURRENT_MA_MAX
+    LIMITS | discharge_current_max | 1000.0 | DISCHARGE_CURRENT_MA_MAX
+            """)
+        ],
         # a short circuit is a current up to the end of the frame: row 36 must see it
-        ("PACK", {"current": 3276.7}, s.RACK_CURRENT_MA),
-        ("PACK", {"current": -3276.8}, s.RACK_CURRENT_MA),
-        ("LIMITS", {"charge_current_max": 0}, s.CHARGE_CURRENT_MA_MAX),
-        ("LIMITS", {"discharge_current_max": 1000.0}, s.DISCHARGE_CURRENT_MA_MAX),
-        ("CHARGE", {"soc": 100.0}, s.SOC_PERMILLE),
-        ("CHARGE", {"soh": 0.0}, s.SOH_PERMILLE),
+        *[
+            ("PACK", {"current": current_A}, s.RACK_CURRENT_MA)
+            for current_A in (-1000.0, 1000.0, 3276.7, -3276.8)
+        ],
         *[("STATE", {"fault_bits": 1 << bit}, s.BMS_FAULT_BITS) for bit in range(16)],
     ],
 )
@@ -228,23 +223,17 @@ def test_values_at_the_edge_of_their_range_are_taken(name, change, index):
 
 
 @pytest.mark.parametrize(
-    "name, change",
-    [
-        ("STATE", {"contactor_state": 4}),
-        ("CELLS", {"cell_voltage_max": 5001}),
-        ("CELLS", {"cell_voltage_min": 3400}),
-        ("CELLS", {"cell_position_min": 15 * 32}),
-        ("CELLS", {"cell_position_max": 2047}),
-        ("PACK", {"voltage": 1500.1}),
-        ("LIMITS", {"charge_current_max": 6553.5}),
-        ("LIMITS", {"discharge_current_max": 1000.1}),
-        ("CHARGE", {"soc": 100.1}),
-        ("CHARGE", {"soh": 655.35}),
-    ],
+    "name, signal, value",
+    table("""
+    STATE | contactor_state | 4 ; CELLS | cell_voltage_max | 5001 ; CELLS | cell_voltage_min | 3400
+    CELLS | cell_position_min | 480 ; CELLS | cell_position_max | 2047 ; PACK | voltage | 1500.1
+    LIMITS | charge_current_max | 6553.5 ; LIMITS | discharge_current_max | 1000.1
+    CHARGE | soc | 100.1 ; CHARGE | soh | 655.35
+"""),
 )
-def test_values_out_of_range_are_refused_whole(name, change):
+def test_values_out_of_range_are_refused_whole(name, signal, value):
     device, sink = warm(name)
-    device.on_frame(*frame(name, 1, change), 0)
+    device.on_frame(*frame(name, 1, {signal: value}), 0)
     assert device.refused == 1 and device.bad_frames == 0 and not sink.taken() and not any(sink.inp)
     device.on_frame(*frame(name, 2), 0)
     assert len(sink.taken()) == 1

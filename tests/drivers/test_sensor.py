@@ -20,25 +20,16 @@ GAS = {
     "ok": s.GAS_1_OK,
     "calibration_d": s.GAS_1_CALIBRATION_D,
 }
-TOXIC = {"ok": s.TOXIC_OK, "calibration_d": s.TOXIC_CALIBRATION_D}
+TOXIC = dict.fromkeys(("hydrogen", "carbon_monoxide"), s.TOXIC_PPM)
+TOXIC |= {"ok": s.TOXIC_OK, "calibration_d": s.TOXIC_CALIBRATION_D}
 # family: (profile, group, values and their places)
+OFFGAS = {"ok": s.OFFGAS_2_OK, "calibration_d": s.OFFGAS_2_CALIBRATION_D}
+CLIMATE = {"air_temperature": s.AIR_TEMPERATURE_DDEGC, "humidity": s.HUMIDITY_PERMILLE}
 KINDS = {
     "gas": ("gas_detector", s.G_GAS_1, GAS),
-    "offgas": (
-        "offgas_detector",
-        s.G_OFFGAS_2,
-        {"vapour": s.OFFGAS_2_PPM, "ok": s.OFFGAS_2_OK, "calibration_d": s.OFFGAS_2_CALIBRATION_D},
-    ),
-    "toxic": (
-        "toxic_detector",
-        s.G_TOXIC,
-        {"hydrogen": s.TOXIC_PPM, "carbon_monoxide": s.TOXIC_PPM, **TOXIC},
-    ),
-    "climate": (
-        "climate_monitor",
-        s.G_CLIMATE,
-        {"air_temperature": s.AIR_TEMPERATURE_DDEGC, "humidity": s.HUMIDITY_PERMILLE},
-    ),
+    "offgas": ("offgas_detector", s.G_OFFGAS_2, {"vapour": s.OFFGAS_2_PPM, **OFFGAS}),
+    "toxic": ("toxic_detector", s.G_TOXIC, TOXIC),
+    "climate": ("climate_monitor", s.G_CLIMATE, CLIMATE),
     "ups": ("ups_monitor", s.G_UPS, {"reserve": s.UPS_RESERVE_MIN, "ok": s.MAINS_OK}),
 }
 
@@ -183,21 +174,13 @@ BAD_DATES = [(0xFFFF, TODAY), (0, TODAY), (0xFFFF, 0), (0, 0)] + [
 @pytest.mark.parametrize("dates", BAD_DATES)
 def test_a_bad_date_is_an_overdue_calibration(dates):
     """Rows 7 to 12 see the gas, row 13c the date; the cell is as good as its status (13a)."""
-    for concentration, status, gas, ok in (
-        (300, 0, 300, 1),
-        (0, 0, 0, 1),
-        (0xFFFF, 4, 1000, 1),
-        (0xFFFF, 5, 1000, 0),
-        (300, 1, 0, 0),
+    for concentration, status, gas, ok in table(
+        "300 | 0 | 300 | 1 ; 0 | 0 | 0 | 1 ; 0xFFFF | 4 | 1000 | 1 ; 0xFFFF | 5 | 1000 | 0 ;"
+        " 300 | 1 | 0 | 0"
     ):
         for kind in ("gas", "offgas"):
             assert shown(kind, concentration, status, *dates) == [gas, ok, -36500]
-    for *registers, gas, ok in (
-        (60, 12, 0, 60, 1),
-        (0, 0, 0, 0, 1),
-        (3, 0xFFFF, 16, 1000, 1),
-        (5, 70, 1, 70, 0),
-    ):
+    for *registers, gas, ok in table("60|12|0|60|1 ; 0|0|0|0|1 ; 3|0xFFFF|16|1000|1 ; 5|70|1|70|0"):
         assert shown("toxic", *registers, *dates) == [gas, ok, -36500]
 
 
@@ -210,16 +193,10 @@ def test_a_date_that_is_set_again_counts_at_once():
 @pytest.mark.parametrize(
     "kind, registers",
     [
-        ("gas", (10_001, 0, DUE, TODAY)),
-        ("gas", (0xFFFF, 32, DUE, TODAY)),
+        *(("gas", (*each, DUE, TODAY)) for each in ((10_001, 0), (0xFFFF, 32))),
         ("gas", (10_001, 0, 0xFFFF, 0)),
-        ("ups", (3, 240)),
-        ("ups", (2, 240)),
-        ("ups", (1, 10_001)),
-        ("ups", (0, 0xFFFF)),
-        ("climate", (251, 440, 1)),
-        ("climate", (251, 440, 2)),
-        ("climate", (251, 440, 4)),
+        *(("ups", each) for each in ((3, 240), (2, 240), (1, 10_001), (0, 0xFFFF))),
+        *(("climate", (251, 440, status)) for status in (1, 2, 4)),
     ],
 )
 def test_refused_whole(kind, registers):
