@@ -1,6 +1,4 @@
-"""The pages in controller/console/PAGES.md, from runs in virtual time. As a program it writes them
-there anew.
-"""
+"""The pages in controller/console/PAGES.md, from virtual time. As a program: writes them there."""
 
 import re
 import tempfile

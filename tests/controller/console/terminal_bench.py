@@ -1,6 +1,4 @@
-"""What the tests of the terminal's console share: a VT100 of 80 x 24 that takes bytes, and
-stand-ins for what is around a session.
-"""
+"""Shared by the tests of the terminal: a VT100 of 80 x 24, and stand-ins around a session."""
 
 import re
 

@@ -145,9 +145,7 @@ def test_the_line_of_the_loop_is_shortened_by_meaning(quiet):
 
 
 def test_an_unknown_value_is_not_shown_as_one(tmp_path):
-    """A failed read shown as 0 (Growatt_ModbusTCP #450); 20 A shown while the BMS slept
-    (dbus-serialbattery #193); a late device is named with what to check.
-    """
+    """A failed read shown as 0 (Growatt_ModbusTCP #450), 20 A of a BMS that slept (#193)."""
     watched = Watched(tmp_path, actions=[silent(8, "bms_2"), silent(8, "meter_grid")]).run(11)
     rack = [line for line in watched.lines("racks") if line.startswith("   2 ")][0]
     assert re.fullmatch(r"   2( +-)+ +\d+", rack)

@@ -1,6 +1,4 @@
-"""`firebreak proof-test`: what is recorded and refused, the list in every format, the check of the
-chain, codes.
-"""
+"""`firebreak proof-test`: what is recorded and refused, every format, the chain, codes."""
 
 import csv
 import html.parser

@@ -24,10 +24,7 @@ STOP = (9000, "trip", "R801", "cabinet", "1a: emergency stop.")
 
 
 def write(folder, events=(), seconds=()):
-    """A record as the recorder keeps it: its uptime_ms counts from the boot of the box.
-
-    events: (ms since the controller's start, kind, code, scope, text), seconds: ms since it.
-    """
+    """As recorded: events (ms since the start, kind, code, scope, text); seconds: ms since it."""
     folder.mkdir(exist_ok=True)
     connection = sqlite3.connect(folder / record.FILE)
     connection.execute("PRAGMA journal_mode=WAL")

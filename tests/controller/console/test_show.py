@@ -1,6 +1,4 @@
-"""The commands of the pages as somebody uses them: exit codes, one clear line, JSON with keys that
-stay.
-"""
+"""The commands of the pages: exit codes, one clear line, JSON with keys that stay."""
 
 import json
 import os

@@ -1,6 +1,4 @@
-"""The bytes for a screen, on a VT100: whatever was shown, the new lines stand there; only what
-changed is sent.
-"""
+"""The bytes for a screen, on a VT100: it shows the new lines; only what changed is sent."""
 
 from hypothesis import given, strategies as st
 from terminal_bench import Vt100

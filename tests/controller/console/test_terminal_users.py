@@ -133,9 +133,7 @@ def test_each_failure_doubles_the_wait_and_a_new_console_remembers(tmp_path):
 
 
 def test_consoles_that_share_a_line_count_together(tmp_path):
-    """Seen on two network terminals: each read the count at its start only, so n of them had n
-    times the guesses.
-    """
+    """Two network terminals each read the count at its start only: twice the guesses."""
     consoles = [login.Failures(str(tmp_path / "pts.failed")) for _ in range(2)]
     now_us, waits = 100 * SECOND_US, []
     for turn in range(6):

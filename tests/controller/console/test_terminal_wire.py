@@ -1,6 +1,4 @@
-"""The console on real pseudo-terminals: what the other end does, or does not do, costs it nothing
-but what is shown.
-"""
+"""The console on real pseudo-terminals: the other end delays nothing but what is shown."""
 
 import contextlib
 import fcntl
@@ -67,9 +65,7 @@ class Terminal:
         self.shown = Vt100()
 
     def turns(self, count=1, passed_us=SECOND_US, reads=True):
-        """So many turns, each as much later; the person's terminal takes everything unless reads is
-        False.
-        """
+        """So many turns, each so much later; reads: the person's terminal takes everything."""
         for _ in range(count):
             self.now_us += passed_us
             self.console.turn()

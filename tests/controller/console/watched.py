@@ -28,9 +28,7 @@ def action(at_s, do, **arguments):
 
 
 class BoxClocks:
-    """utc.Clocks of the box a rig runs on: steered; `behind_us` passes while the rig stands
-    still.
-    """
+    """utc.Clocks of the box a rig runs on: steered; `behind_us` passes while the rig waits."""
 
     def __init__(self, rig):
         self._rig, self.behind_us = rig, 0
@@ -49,9 +47,7 @@ class BoxClocks:
 
 
 class Watched:
-    """`rig` (VirtualRig), `seen` (Watch) of its journal in `folder`; a watch waits for the rig's
-    next step.
-    """
+    """`rig` (VirtualRig), `seen` (Watch) of its journal; a watch waits for the rig's next step."""
 
     def __init__(self, folder, load=lambda t_s: 300_000.0, actions=(), soc=0.55, settings=CONFIG):
         self.folder = self.state = str(folder)

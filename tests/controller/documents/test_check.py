@@ -1,6 +1,4 @@
-"""The report of the site check: times against arithmetic, the worst case against a simulated bus,
-the rows.
-"""
+"""The report of the site check: times by arithmetic, a worst case on a simulated bus, rows."""
 
 import itertools
 import random
@@ -142,9 +140,7 @@ def test_a_longer_debounce_shows(files):
 
 
 def test_response_time_counts_everything_that_comes_meanwhile():
-    """Own 3, other 2 every 10 and 4 every 8: 3 + 2 + 4 = 9, so the second comes again: 13, and the
-    first again: 15.
-    """
+    """Own 3, others 2 every 10 and 4 every 8: 3 + 2 + 4 = 9, 4 again: 13, 2 again: 15."""
 
     def exchange(time_us, period_us):
         return bus_times.Exchange("", "", period_us, 1, time_us, 0)
@@ -154,9 +150,7 @@ def test_response_time_counts_everything_that_comes_meanwhile():
 
 
 class _Bench:
-    """The I/O bus of a cabinet with answering modules, ticks at a phase of their own, and one
-    contact that opens.
-    """
+    """The I/O bus with answering modules, ticks at a phase of their own, one contact that opens."""
 
     def __init__(self, config, chance):
         self.config, self.chance = config, chance
@@ -207,9 +201,7 @@ class _Bench:
         return arrived_us + 3000 + round(len(reply) * CHARACTER_US[115_200]), reply
 
     def run(self):
-        """Time from the opening of the contact to the last byte of the write that drops module 1's
-        coils, in us.
-        """
+        """us from the contact's opening to the last byte of the write that drops the coils."""
         port, now_us, busy_us = self.port, 0, 1 << 60
         while True:
             now_us = min(port.wake_us, self.tick_us, self.hand_over_us, busy_us)
@@ -229,9 +221,7 @@ class _Bench:
 
 
 def test_no_simulated_stop_takes_longer_than_the_worst_case(files):
-    """400 buses with phases and tick lengths by chance: none is slower than the printed sum, the
-    slowest comes near.
-    """
+    """400 buses with phases and ticks by chance: none beyond the sum, the slowest near it."""
     config = files.load()
     parts = bus_times.stop_latency(config, bus_times.schedule(config))
     limit_us = sum([part.time_us for part in parts])
@@ -258,9 +248,7 @@ def _row(text, number):
 
 
 def test_the_default_cabinet_has_every_row_armed(files):
-    """46 is satisfied by the supervised path of its fire panel; 51 is not fitted, as it has one
-    channel.
-    """
+    """46 is satisfied by the supervised path of its fire panel; 51 is not fitted: one channel."""
     text = _report(files.load())
     for number in records.ROWS:
         state = {46: "armed, satisfied by the fire panel", 51: "not fitted"}.get(number, "armed")

@@ -1,6 +1,4 @@
-"""What the checklist says to inject trips its row in the real kernel, what it warns of does not,
-nothing is left.
-"""
+"""The checklist: what it injects trips its row in the real kernel, what it warns of does not."""
 
 import pytest
 
@@ -77,9 +75,7 @@ ON_RIG = ("38b", "41d", "44a", "44b", "44e", "44f", "45c", "45d", "50b")
 
 
 def test_what_is_left_to_the_rig_names_a_course_of_it_and_what_it_does_not_prove(example):
-    """No rig takes this file: a course proves nothing of this cabinet, and the page does not read
-    as if it did.
-    """
+    """No rig takes this file: a course proves nothing of this cabinet."""
     texts = {test["stage"]: test["inject"] for test in checklist.facts(example)["tests"]}
     assert {stage for stage, text in texts.items() if "rig" in text.split()} == set(ON_RIG)
     for stage in ON_RIG:

@@ -1,6 +1,4 @@
-"""What the checklist says of row 53 is enough: the real kernel, given the readings that it prints,
-trips.
-"""
+"""The readings that the checklist prints for row 53 trip it in the real kernel."""
 
 import re
 

@@ -1,6 +1,4 @@
-"""The tapers that matrix and checklist print are those of the kernel, end by end, and every format
-has them.
-"""
+"""The tapers in matrix and checklist are those of the kernel, end by end, in every format."""
 
 import copy
 import functools

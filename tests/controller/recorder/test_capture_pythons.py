@@ -1,6 +1,4 @@
-"""A capture replays to the same bytes on every Python of this machine that has, or may borrow, what
-a replay needs.
-"""
+"""A capture replays to the same bytes on every Python here that has what a replay needs."""
 
 import os
 import shutil

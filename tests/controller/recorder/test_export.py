@@ -1,6 +1,4 @@
-"""`firebreak export` and `firebreak verify`: whole files or none, one clear line, and times as
-people write them.
-"""
+"""`firebreak export` and `verify`: whole files or none, one clear line, times as people write."""
 
 import contextlib
 import csv

@@ -1,6 +1,4 @@
-"""The recorder over journals of a virtual cabinet: nothing twice, nothing lost, whatever is killed,
-full or damaged.
-"""
+"""The recorder over journals of a virtual cabinet that is killed, full or damaged."""
 
 import errno
 import json

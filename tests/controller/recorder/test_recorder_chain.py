@@ -1,6 +1,4 @@
-"""The hash chain: whatever is changed, taken out, put in or moved is found, and where; what
-retention takes is not.
-"""
+"""The hash chain: each change is found, and where; what retention takes is none."""
 
 import contextlib
 import hashlib

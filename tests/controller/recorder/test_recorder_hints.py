@@ -1,6 +1,4 @@
-"""Hints that were refused, and changed keys, in the record: from the loop's counters, and never a
-flood of events.
-"""
+"""Refused hints and changed keys in the record: from the loop's counters, never a flood."""
 
 import pytest
 

@@ -1,6 +1,4 @@
-"""A damaged, older, emptied or missing record: what can be read is rescued, at whatever step a
-rescue is killed.
-"""
+"""A damaged, older, emptied or missing record is rescued, at whatever step a rescue is killed."""
 
 import contextlib
 import json

@@ -1,6 +1,4 @@
-"""The estimate of propagation on the technician's page: only while a runaway is suspected, and
-nowhere else.
-"""
+"""The estimate of propagation on the technician's page, only while a runaway is suspected."""
 
 import json
 from pathlib import Path
@@ -69,9 +67,7 @@ def test_times_are_a_range():
 
 
 def test_nobody_who_acts_or_reports_knows_the_estimate():
-    """Not the kernel, the loop, the matrix's report or an interface: the two pages of the console
-    alone.
-    """
+    """Neither kernel nor loop nor report nor interface: two pages of the console alone."""
     users = {"controller.state.propagation_map": set(), "controller.state.propagation": set()}
     for folder in ("safety", "controller", "drivers"):
         for path in ROOT.glob(f"{folder}/**/*.py"):

@@ -1,6 +1,4 @@
-"""Time to neighbour: against the real unit test, against the plant's own chain, and that nothing
-that acts knows it.
-"""
+"""Time to neighbour, against the real unit test and the plant's own chain."""
 
 import functools
 
@@ -77,9 +75,7 @@ def test_what_has_burnt_for_a_while_is_nearer():
 
 
 def test_a_rise_is_taken_on_and_rest_stays_rest():
-    """5 K/min from 100 degC: the trigger in 12 min, the next cell some minutes after; without a
-    rise nothing comes.
-    """
+    """5 K/min from 100 degC: the trigger in 12 min, the next cell minutes later; else nothing."""
     seen = pr.Seen(16, 100.0, 5.0 / 60.0, 26.0, 25.0, 900.0)
     assert pr.triggers(LFP, seen, 0.5, 0)[0] == pytest.approx(720.0, abs=5.0)
     assert 900.0 < pr.estimate("LFP", seen).next_cell_s[0] < 1400.0
@@ -107,9 +103,7 @@ def test_whatever_a_sensor_says_there_is_an_estimate(
 
 
 def test_modules_beside_are_reached_by_a_short_path_only():
-    """E11: the neighbour modules were not lost. NMC or a path of next to no resistance reaches
-    them.
-    """
+    """E11: the neighbour modules were not lost; NMC or next to no resistance reaches them."""
     sixteen = LIT._replace(cells=16)
     assert pr.estimate("LFP", sixteen).next_module_s == (None, None)
     hall = sixteen._replace(others_degC=90.0, air_degC=90.0)
