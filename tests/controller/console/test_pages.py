@@ -5,6 +5,7 @@ import json
 import re
 
 import pytest
+from readme_pages import PLACE, README, filled, made
 from slow import slow
 from watched import Watched, action, of_scenario
 
@@ -274,3 +275,10 @@ def test_the_fullest_why_still_says_what_to_do_and_what_else_would_be(tmp_path):
     check(lines, "why")
     begins = [line.split(" ")[0] for line in lines]
     assert "Else" in begins[-2:] and "Do" in begins and "Short" in begins
+
+
+def test_the_readme_shows_the_pages_as_they_are():
+    text = README.read_text(encoding="ascii")
+    texts = made()
+    assert [place[1] for place in PLACE.finditer(text)] == list(texts)
+    assert filled(text, texts) == text, "run tests/controller/console/readme_pages.py"
