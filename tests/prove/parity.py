@@ -18,6 +18,7 @@ from hil.campaigns.benchmarks import wasm
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 WALK = ROOT / "tests" / "safety" / "parity_steps.py"
+COURSE = ROOT / "hil" / "campaigns" / "channel_b" / "course.py"  # which it imports
 WANTED = ("3.11", "3.13")
 MICROPYTHON = "MicroPython"
 # seed, steps, racks, modules: 1e6 steps of one rack in ten courses, 2e4 of sixteen racks in four
@@ -67,7 +68,8 @@ class Walks:
             self.folder / "safety",
             ignore=shutil.ignore_patterns("__pycache__", "*.md"),
         )
-        shutil.copy(WALK, self.folder)
+        for path in (WALK, COURSE):
+            shutil.copy(path, self.folder)
         (self.folder / "run.py").write_text(
             "import sys\nsys.path.insert(0, '/input')\nimport "
             "parity_steps\n"

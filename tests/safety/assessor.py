@@ -21,10 +21,22 @@ def ordered():
     return sorted(m.STAGES, key=lambda stage: (stage[m.S_ROW], stage[m.S_ID]))
 
 
+def table(head, *lines):
+    """The lines of a table; _ in a word of the head is a space."""
+    head = [word.replace("_", " ") for word in head]
+    ruler = "|" + "---|" * len(head)
+    head, *lines = [f"| {' | '.join(map(str, cells))} |" for cells in (head, *lines)]
+    return "\n".join([head, ruler, *lines])
+
+
+def sure(confidence):
+    """What is unconfirmed carries a question mark."""
+    return "G (?)" if confidence == "G" else confidence
+
+
 def basis(row):
-    """Keys of the fact table and its confidence; unconfirmed ones carry a question mark."""
-    confidence = records.ROWS[row].confidence
-    return records.ROWS[row].basis, "G (?)" if confidence == "G" else confidence
+    """Keys of the fact table and its confidence."""
+    return records.ROWS[row].basis, sure(records.ROWS[row].confidence)
 
 
 def of_stage(stage):
@@ -34,41 +46,24 @@ def of_stage(stage):
 
 
 def stage_table():
-    lines = [
-        "| stage | cause | trips at | after | clear at | for | reset | effects | basis |",
-        "|---|---|---|---|---|---|---|---|---|",
-    ]
+    lines = ["stage cause trips_at after clear_at for reset effects basis".split()]
     for stage in ordered():
-        keys, confidence = of_stage(stage)
-        cells = (
-            stage[m.S_ID],
-            words.cause(stage),
-            words.trips_at(stage, stage[m.S_SET]),
-            words.after(stage[m.S_SET_MS]),
-            words.clears_at(stage, stage[m.S_CLEAR]),
-            words.after(stage[m.S_CLEAR_MS]),
-            words.RESETS[stage[m.S_LATCH]],
-            ", ".join(effect_words.effects(stage)),
-            f"{keys}; {confidence}",
-        )
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
+        trips_at = words.trips_at(stage, stage[m.S_SET]), words.after(stage[m.S_SET_MS])
+        clears_at = words.clears_at(stage, stage[m.S_CLEAR]), words.after(stage[m.S_CLEAR_MS])
+        effects = ", ".join(effect_words.effects(stage))
+        cells = words.RESETS[stage[m.S_LATCH]], effects, "; ".join(of_stage(stage))
+        lines.append((stage[m.S_ID], words.cause(stage), *trips_at, *clears_at, *cells))
+    return table(*lines)
 
 
 def row_table():
-    lines = ["| row | what it is | basis | confidence |", "|---|---|---|---|"]
-    for row in records.ROWS:
-        keys, confidence = basis(row)
-        lines.append(f"| {row} | {records.ROWS[row].what} | {keys} | {confidence} |")
-    return "\n".join(lines)
+    lines = [(row, records.ROWS[row].what, *basis(row)) for row in records.ROWS]
+    return table(["row", "what_it_is", "basis", "confidence"], *lines)
 
 
 def fact_table():
-    lines = ["| key | fact | source | confidence |", "|---|---|---|---|"]
-    for key, (fact, source, confidence, _) in FACTS.items():
-        sure = "G (?)" if confidence == "G" else confidence
-        lines.append(f"| {key} | {fact} | {source} | {sure} |")
-    return "\n".join(lines)
+    lines = [(key, one.fact, one.source, sure(one.confidence)) for key, one in FACTS.items()]
+    return table(["key", "fact", "source", "confidence"], *lines)
 
 
 # Parts that the row itself waits for.
@@ -87,14 +82,11 @@ def seconds(duration_ms):
 def time_table():
     """One line a stage that takes power away: the chain in seconds."""
     found, schedule = site()
-    lines = [
-        "| stage | sensor | bus | debounce | tick | decided | power zero | contactors open |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
+    lines = ["stage sensor bus debounce tick decided power_zero contactors_open".split()]
     for stage in ordered():
         if stage[m.S_DEMAND][m.D_PCS] and not records.feature_name(stage).startswith("boot_"):
-            lines.append(f"| {stage[m.S_ID]} | {' | '.join(time_cells(found, schedule, stage))} |")
-    return "\n".join(lines)
+            lines.append((stage[m.S_ID], *time_cells(found, schedule, stage)))
+    return table(*lines)
 
 
 def time_cells(found, schedule, stage):
@@ -107,54 +99,26 @@ def time_cells(found, schedule, stage):
     zero_ms = sum([part.time_ms for part in time_chain.chain(found, schedule, stage)])
     opened_ms = time_chain.opened_ms(found, schedule, stage)
     waits = "at zero current" if stage[m.S_DEMAND][m.D_DC] == m.DC_OPEN_ONLY_AT_ZERO else "-"
-    return [
-        *[
-            seconds(each)
-            for each in (
-                sensor_ms,
-                times_ms.get("bus", 0),
-                own_ms,
-                times_ms["tick"],
-                decided_ms,
-                zero_ms,
-            )
-        ],
-        waits if opened_ms is None else seconds(opened_ms),
-    ]
+    found_ms = sensor_ms, times_ms.get("bus", 0), own_ms, times_ms["tick"], decided_ms, zero_ms
+    return [*map(seconds, found_ms), waits if opened_ms is None else seconds(opened_ms)]
 
 
 def sources_table():
     """What the chain assumes, and what it computes for every row alike."""
     found, schedule = site()
-    lines = ["| part | time | kind |", "|---|---|---|"]
-    lines += [
-        f"| {what} | {words.after(duration_ms)} | a: {why} |"
-        for what, duration_ms, why in time_chain.ASSUMED
-    ]
-    images = [
-        part.time_ms
-        for stage in m.STAGES
-        if records.feature_name(stage) == "image_changed"
-        for part in time_chain.decision(found, schedule, stage)
-        if part.what == "silence"
-    ]
-    lines.append(
-        f"| limit image, {time_chain.SCANS} scans of {len(found.safety_image)} words | "
-        f"{images[0]} ms | "
-        f"c: {found.racks} racks |"
-    )
+    lines = [(what, words.after(last_ms), f"a: {why}") for what, last_ms, why in time_chain.ASSUMED]
+    stage = next(each for each in m.STAGES if records.feature_name(each) == "image_changed")
+    parts = time_chain.decision(found, schedule, stage)
+    scan_ms = next(part.time_ms for part in parts if part.what == "silence")
+    image = f"limit image, {time_chain.SCANS} scans of {len(found.safety_image)} words"
+    lines.append((image, f"{scan_ms} ms", f"c: {found.racks} racks"))
     write_ms = time_chain.write_ms(found, schedule, ("pcs_enable_ok",))
-    lines.append(f"| I/O write, in flight and frame | {write_ms} ms | c: of the PCS enable |")
-    return "\n".join(lines)
+    lines.append(("I/O write, in flight and frame", f"{write_ms} ms", "c: of the PCS enable"))
+    return table(["part", "time", "kind"], *lines)
 
 
-TABLES = {
-    "stages": stage_table,
-    "rows": row_table,
-    "facts": fact_table,
-    "sources": sources_table,
-    "times": time_table,
-}
+TABLES = {"stages": stage_table, "rows": row_table, "facts": fact_table}
+TABLES |= {"sources": sources_table, "times": time_table}
 PROGRAM = "tests/safety/assessor.py"
 
 

@@ -4,23 +4,9 @@ else around it.
 
 from array import array
 
+from hil.campaigns.benchmarks.kernel_steps import fill
 from safety import matrix as m, parameters as p, signals as s
 from safety.kernel import Kernel
-
-# What a healthy cabinet reports; at rest every signal whose name ends so is 1.
-DETECTORS = s.GAS_1_CALIBRATION_D, s.GAS_2_CALIBRATION_D, s.TOXIC_CALIBRATION_D
-DETECTORS += s.OFFGAS_1_CALIBRATION_D, s.OFFGAS_2_CALIBRATION_D
-HEALTHY = {
-    **{at: 1 for at, row in enumerate(s.CABINET_INPUTS) if row[0].endswith("_ok")},
-    **dict.fromkeys(DETECTORS, 90),
-    **{s.AIR_TEMPERATURE_DDEGC: 250, s.HUMIDITY_PERMILLE: 400, s.UPS_RESERVE_MIN: 180},
-    **{s.CPU_TEMPERATURE_DDEGC: 500, s.RUN_REQUEST: 1, s.NOC_VERIFIED: 1},
-}
-HEALTHY_RACK = {
-    **{s.CELLS_ONLINE: 240, s.CELL_VOLTAGE_MV_MIN: 3290, s.CELL_VOLTAGE_MV_MAX: 3300},
-    **{s.RACK_VOLTAGE_MV: 790_000, s.INSULATION_KOHM: 2000, s.SOC_PERMILLE: 500},
-    **{s.SOH_PERMILLE: 990, s.CHARGE_CURRENT_MA_MAX: 140_000, s.DISCHARGE_CURRENT_MA_MAX: 140_000},
-}
 
 
 def default_image(units=1, racks=1, modules=15, tick_ms=20, **changed):
@@ -86,15 +72,7 @@ class Bench(Inputs):
         self.kernel = Kernel(image if image is not None else default_image(**topology))
         self.inp, self.out, self.layout = self.kernel.inp, self.kernel.out, self.kernel.layout
         self.silent, self.welded, self.count = set(), False, 0
-        for signal, value in HEALTHY.items():
-            self.set(signal, value)
-        for unit in range(self.layout.units):
-            self.set_unit(s.PCS_DC_VOLTAGE_MV, 790_000, unit)
-        for rack in range(self.layout.racks):
-            for signal, value in HEALTHY_RACK.items():
-                self.set_rack(signal, value, rack)
-            for module in range(self.layout.modules):
-                self.set_rack(s.MODULE_TEMPERATURE_DDEGC + module, 250 + module % 4, rack)
+        fill(self.inp, self.layout)
 
     def unit(self, signal, unit=0):
         return self.out[self.layout.unit_output(unit, signal)]

@@ -9,38 +9,13 @@ stepping, so one allocation is an error.
 import sys
 from array import array
 
-from safety import crc, matrix as m, parameters as p, signals as s
-from safety.kernel import Kernel
-
 try:
-    from micropython import heap_lock, heap_unlock
-except ImportError:
+    from hil.campaigns.channel_b.course import default_image, heap_lock, heap_unlock
+except ImportError:  # on MicroPython the course lies beside this file
+    from course import default_image, heap_lock, heap_unlock
 
-    def heap_lock():
-        """CPython has no heap to lock."""
-
-    def heap_unlock():
-        """CPython has no heap to unlock."""
-
-
-def make_image(racks, modules):
-    words = [p.IMAGE_SCHEMA, 1, racks, modules, 20]
-    words += [row[4] for row in p.CABINET_PARAMETERS]
-    words += [row[4] for row in p.UNIT_PARAMETERS]
-    for _ in range(racks):
-        words += [
-            min(row[4], modules) if row[0] == "modules" else row[4] for row in p.RACK_PARAMETERS
-        ]
-    for stage in m.STAGES:
-        words += [
-            stage[m.S_SET],
-            stage[m.S_CLEAR],
-            p.ticks(stage[m.S_SET_MS], 20),
-            p.ticks(stage[m.S_CLEAR_MS], 20),
-        ]
-    words += [1] * (p.ImageMap(1, racks, m.STAGES_PER_SCOPE).words - len(words))
-    return array("i", words)
-
+from safety import crc, signals as s
+from safety.kernel import Kernel
 
 # What a calm cabinet reports; other contacts are closed, other numbers are 30 (cabinet) or 1000
 # (converter).
@@ -65,7 +40,7 @@ class Walk:
     """A random walk over the inputs: mostly healthy, sometimes anything, gaps, late steps."""
 
     def __init__(self, seed, racks, modules):
-        self.kernel = Kernel(make_image(racks, modules))
+        self.kernel = Kernel(default_image(1, racks, modules))
         self.state = array("i", [seed & 0xFFFFF, 0])
         self.count = array("i", [0])
         layout = self.kernel.layout

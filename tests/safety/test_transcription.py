@@ -15,23 +15,15 @@ from tests.safety.bench import Bench
 STAGES = {stage[m.S_ID]: stage for stage in m.STAGES}
 PCS = {"S": m.PCS_STOP, "R": m.PCS_RAMP}
 DC = {"N": m.DC_INHIBIT, "Z": m.DC_OPEN_AT_ZERO, "I": m.DC_OPEN, "I0": m.DC_OPEN_ONLY_AT_ZERO}
-FLAGS = (
-    ("fan", m.D_FAN),
-    ("H", m.D_HORN),
-    ("red", m.D_RED_LAMP),
-    ("M", m.D_MAINTENANCE),
-    ("O", m.D_OPERATOR),
-    ("F", m.D_FACU),
-    ("P", m.D_PRE_ALARM),
-    ("T", m.D_SHUNT_TRIP),
-    ("A", m.D_AUX_SHED),
-)
+FLAGS = {"fan": m.D_FAN, "H": m.D_HORN, "red": m.D_RED_LAMP, "M": m.D_MAINTENANCE}
+FLAGS |= {"O": m.D_OPERATOR, "F": m.D_FACU, "P": m.D_PRE_ALARM, "T": m.D_SHUNT_TRIP}
+FLAGS["A"] = m.D_AUX_SHED
 
 
 def demanded(name):
     """{demand index: level} of the transcription; the lamp goes with every alarm."""
     letters = effects(name)
-    wanted = {index: 1 if letter in letters else 0 for letter, index in FLAGS}
+    wanted = {index: 1 if letter in letters else 0 for letter, index in FLAGS.items()}
     wanted[m.D_PCS] = max([PCS.get(letter, 0) for letter in letters])
     wanted[m.D_DC] = max([DC.get(letter, 0) for letter in letters])
     wanted[m.D_LAMP] = 1 if letters & {"L", "H", "red"} else 0
@@ -40,9 +32,8 @@ def demanded(name):
     wanted[m.D_CHARGE_INHIBIT] = inhibit if "ich" in letters else 0
     wanted[m.D_DISCHARGE_INHIBIT] = inhibit if "idc" in letters else 0
     for sign, index in (("c", m.D_CHARGE_DERATE_PCT), ("d", m.D_DISCHARGE_DERATE_PCT)):
-        wanted[index] = max(
-            [int(letter[1:]) for letter in letters if re.fullmatch(sign + r"\d+", letter)] + [0]
-        )
+        shares = [int(letter[1:]) for letter in letters if re.fullmatch(sign + r"\d+", letter)]
+        wanted[index] = max(shares, default=0)
     return wanted
 
 
@@ -78,15 +69,8 @@ def test_the_reset_kinds_are_the_same_numbers():
 # a number of the project is weaker than one that was read, one from memory the weakest
 WEAKER = ("C", "C2", "D", "G")
 DESIGN = "design"  # in place of a key, of a row of the project
-COLUMNS = {
-    "PCS": {"S", "R"},
-    "DC": {"I", "Z", "N", "T"},
-    "FAN": {"fan"},
-    "ALM": {"L", "H", "red"},
-    "ICH": {"ich"},
-    "IDC": {"idc"},
-    "NTF": {"M", "O", "F"},
-}
+COLUMNS = "PCS=S,R DC=I,Z,N,T FAN=fan ALM=L,H,red ICH=ich IDC=idc NTF=M,O,F".split()
+COLUMNS = {name: set(letters.split(",")) for name, letters in (each.split("=") for each in COLUMNS)}
 KEY_RANGE = re.compile(r"\b([ACDE])(\d+)\b(?:-[ACDE]?(\d+))?")
 
 
