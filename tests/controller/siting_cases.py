@@ -122,9 +122,8 @@ def at(kind, number, *base, elsewhere=()):
 
 def of(change, key, number, *base, elsewhere=()):
     """A key that `change` (model, room, roof ...) says."""
-    return Case(
-        number, lambda v: (*base, change(**{key: v})), elsewhere, {PLACE[change] + key: None}
-    )
+    missing = {PLACE[change] + key: None}
+    return Case(number, lambda v: (*base, change(**{key: v})), elsewhere, missing)
 
 
 def top(key, *base, elsewhere=()):

@@ -56,9 +56,7 @@ def key_table():
     }
     for table, keys in tables.items():
         for key, field in keys.items():
-            what = "; ".join(
-                [part for part in ("required" if field.is_required else "", field.what) if part]
-            )
+            what = "; ".join(filter(None, ("required" if field.is_required else "", field.what)))
             lines.append(f"| {table} | {key} | {fields.allowed_words(field)} | {what} |")
     return "\n".join(lines)
 
@@ -67,9 +65,8 @@ def technology_table():
     """One line a technology."""
     lines = ["| technology | B1: over | B11: at most in a fire area |", "|---|---|---|"]
     for name, (threshold_kWh, most_kWh) in fields.TECHNOLOGIES.items():
-        lines.append(
-            f"| {name} | {threshold_kWh} kWh | {f'{most_kWh} kWh' if most_kWh else 'unlimited'} |"
-        )
+        most = f"{most_kWh} kWh" if most_kWh else "unlimited"
+        lines.append(f"| {name} | {threshold_kWh} kWh | {most} |")
     return "\n".join(lines)
 
 

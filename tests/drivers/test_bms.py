@@ -68,9 +68,8 @@ def frame(name, counter, values=None, offset=OFFSET):
 
 def temperatures(counter, first_degC=25.0, modules=15):
     """The temperature frames of a rack: module k at first_degC + k / 10."""
-    degC = [
-        round(first_degC + module / 10, 1) if module < modules else 349.5 for module in range(64)
-    ]
+    fitted = [round(first_degC + module / 10, 1) for module in range(modules)]
+    degC = fitted + [349.5] * (64 - modules)
     return [
         frame(f"TEMPERATURES_{k}", counter, {f"temperature_{i}": degC[4 * k + i] for i in range(4)})
         for k in range(-(-modules // 4))

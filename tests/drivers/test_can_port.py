@@ -11,9 +11,8 @@ from tests.tables import table
 
 
 def frame(can_id, data=b"12345678", **kinds):
-    return can.Message(
-        arbitration_id=can_id, is_extended_id=kinds.pop("is_extended_id", False), data=data, **kinds
-    )
+    kinds.setdefault("is_extended_id", False)
+    return can.Message(arbitration_id=can_id, data=data, **kinds)
 
 
 def error_frame(kind, controller=0):
@@ -105,9 +104,8 @@ def test_error_frames_are_state_and_never_data(kind, controller, state):
 
 
 def test_an_error_frame_without_data_is_counted():
-    port = CanPort(
-        FakeBus([frame(0x004, data, is_error_frame=True) for data in (b"", b"\x20", b"\x00\x20")])
-    )
+    errors = [frame(0x004, data, is_error_frame=True) for data in (b"", b"\x20", b"\x00\x20")]
+    port = CanPort(FakeBus(errors))
     assert port.drain(2) == [] and (port.error_frames, port.state) == (2, c.ACTIVE)
     assert port.drain() == [] and port.state == c.PASSIVE
 
@@ -258,9 +256,7 @@ def test_reasons_of_the_system(number, text, monkeypatch):
 
 
 @pytest.mark.parametrize("interface, reopened", [("socketcan", True), ("socketcand", False)])
-def test_only_an_interface_that_opens_without_blocking_is_opened_again(
-    interface, reopened, monkeypatch
-):
+def test_only_what_opens_without_blocking_is_opened_again(interface, reopened, monkeypatch):
     """socketcand's connect tries for up to 10 s: not in the loop."""
     asked = []
 

@@ -126,9 +126,8 @@ def single_phase(folder):
     """Path of a profile like the SDM630's with phase 1 only."""
     text = (profile.FOLDER / "sdm630.toml").read_text().replace("phases = 3", "phases = 1")
     path = folder / "single_phase.toml"
-    path.write_text(
-        "\n".join(line for line in text.splitlines() if "_2 =" not in line and "_3 =" not in line)
-    )
+    lines = [line for line in text.splitlines() if "_2 =" not in line and "_3 =" not in line]
+    path.write_text("\n".join(lines))
     return str(path)
 
 

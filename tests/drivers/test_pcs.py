@@ -232,8 +232,8 @@ def test_settings_refused_at_the_start():
     )
     bus, sink = built(slave)
     bus.run(2500)
-    assert bus.device.fault == (
-        "converter 1: SunSpec model 704 refuses the settings of the set-point"
+    assert (
+        bus.device.fault == "converter 1: SunSpec model 704 refuses the settings of the set-point"
     )
     assert fresh_after(bus, sink, 400)[0], "the measurements go on"
 
@@ -260,9 +260,8 @@ def test_reversion_is_whole_seconds_and_the_setpoint_is_due_at_half():
     assert [bus.slave.get(*at) for at in (("704.31", 2), ("704.26", 2), ("704.30",))] == [4, 0, 1]
     assert bus.device.write_due(bus.now_us)
     write_setpoint(bus, 1000)
-    acknowledged_us = next(
-        at for at in range(bus.now_us, 0, -1000) if not bus.device.write_due(at + 1_979_999)
-    )
+    due = bus.device.write_due
+    acknowledged_us = next(at for at in range(bus.now_us, 0, -1000) if not due(at + 1_979_999))
     assert bus.now_us - acknowledged_us <= 20_000
     assert not bus.device.write_due(bus.now_us + 1_900_000)
     assert bus.device.write_due(bus.now_us + 2_000_000)
@@ -282,9 +281,7 @@ def test_reversion_time_is_written_again_where_setpoints_do_not_restart_it():
 
 
 @pytest.mark.parametrize("remaining_s, low, high", [(4, 1, 1), (0xFFFFFFFF, 3, 6)])
-def test_reversion_time_where_setpoints_restart_it_and_where_it_does_not_read(
-    remaining_s, low, high
-):
+def test_reversion_time_where_setpoints_restart_it_or_it_is_unread(remaining_s, low, high):
     slave = Converter()
     slave.put("704.33", remaining_s, 2)
     slave._write = lambda *arguments: Slave._write(slave, *arguments)
@@ -370,10 +367,8 @@ def test_stop_goes_first_and_start_only_when_asked():
     bus.port.submit(bus.device.stop())
     bus.slave.writes.clear()
     bus.run(60)
-    assert [address for _, address, _ in bus.slave.writes][:2] == [
-        bus.slave.address(OP_CTL),
-        bus.slave.address(WSET),
-    ]
+    stop_first = [bus.slave.address(OP_CTL), bus.slave.address(WSET)]
+    assert [address for _, address, _ in bus.slave.writes][:2] == stop_first
     assert bus.slave.written(OP_CTL) == [(0,)]
     bus.port.submit(bus.device.start())
     bus.run(60)

@@ -57,9 +57,8 @@ def test_a_loaded_profile_is_a_copy(name):
 def test_an_edited_profile_is_read_anew(tmp_path):
     path = tmp_path / "device.toml"
     for model in ("one", "two"):
-        path.write_text(
-            re.sub("^model = .*$", f'model = "{model}"', text_of(SHIPPED[0]), flags=re.MULTILINE)
-        )
+        text = re.sub("(?m)^model = .*$", f'model = "{model}"', text_of(SHIPPED[0]))
+        path.write_text(text)
         assert profile.load(path).model == model
 
 
@@ -237,9 +236,8 @@ def test_a_file_that_cannot_be_read(tmp_path, monkeypatch):
 @pytest.mark.parametrize("table", ["timing", "settings", "registers", "frames"])
 @pytest.mark.parametrize("value", ["1", "[[1]]", '"STATE"'])
 def test_a_table_is_a_table(tmp_path, table, value):
-    line = refusal(
-        tmp_path, f'{table} = {value}\nmaker = "a"\nmodel = "b"\nfamily = "ups"\ndocuments = []'
-    )
+    rest = 'maker = "a"\nmodel = "b"\nfamily = "ups"\ndocuments = []'
+    line = refusal(tmp_path, f"{table} = {value}\n{rest}")
     assert line.startswith(f"{table}: ") and line.endswith("; allowed a table")
 
 

@@ -15,11 +15,8 @@ from tests.tables import table
 DUE, TODAY = 20_800, 20_500
 FIRST_DAY = 20_454  # 2026-01-01: no detector's clock that runs tells an earlier day
 METHANE_LFL_PPM = 50_000  # what the shipped gas detector is calibrated with
-GAS = {
-    "concentration": s.GAS_1_LFL_PERMILLE,
-    "ok": s.GAS_1_OK,
-    "calibration_d": s.GAS_1_CALIBRATION_D,
-}
+GAS = {"concentration": s.GAS_1_LFL_PERMILLE}
+GAS |= {"ok": s.GAS_1_OK, "calibration_d": s.GAS_1_CALIBRATION_D}
 TOXIC = dict.fromkeys(("hydrogen", "carbon_monoxide"), s.TOXIC_PPM)
 TOXIC |= {"ok": s.TOXIC_OK, "calibration_d": s.TOXIC_CALIBRATION_D}
 # family: (profile, group, values and their places)
@@ -46,9 +43,8 @@ def reply(device, *registers):
     """Give the device one reply with these registers."""
     ((request, _),) = device.periodic()
     count = len(registers)
-    request.on_reply(
-        bytes((4, 2 * count)) + struct.pack(f">{count}H", *[word & 0xFFFF for word in registers]), 0
-    )
+    data = struct.pack(f">{count}H", *[word & 0xFFFF for word in registers])
+    request.on_reply(bytes((4, 2 * count)) + data, 0)
 
 
 def fed(kind, *registers, **options):

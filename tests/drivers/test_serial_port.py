@@ -176,9 +176,11 @@ def test_no_byte_where_one_was_announced(port, monkeypatch, data, losses):
         return data
 
     port.open()
-    monkeypatch.setattr(
-        serial_port.fcntl, "ioctl", lambda _fd, _request, waiting: waiting.__setitem__(0, 1)
-    )
+
+    def announce(_fd, _request, waiting):
+        waiting[0] = 1
+
+    monkeypatch.setattr(serial_port.fcntl, "ioctl", announce)
     monkeypatch.setattr(serial_port.os, "read", read)
     assert port.read() == b"" and (port.fileno() < 0) == losses == port.losses
 

@@ -144,10 +144,8 @@ def test_placeholders_of_a_plan(tmp_path, capsys):
     path, drawn, made = (tmp_path / name for name in ("site.toml", "plan.svg", "plan.json"))
     papers = {"plume_model": "example, no model", "model": {"m": {"ul_9540_listing": "Example 1"}}}
     path.write_text(toml(content(papers)))
-    line = (
-        "papers of the plan are placeholders (plume_model, model.m.ul_9540_listing): do not "
-        "energise"
-    )
+    papers = "plume_model, model.m.ul_9540_listing"
+    line = f"papers of the plan are placeholders ({papers}): do not energise"
     assert firebreak.main(["siting", str(path), "--svg", str(drawn), "--json", str(made)]) == 0
     assert line in " ".join(capsys.readouterr().out.split()) and line in drawn.read_text()
     assert json.loads(made.read_text())["placeholders"] == [line]

@@ -23,21 +23,17 @@ def test_the_default_cabinet_is_the_default_of_the_tables(files):
 
 
 def test_the_image_lies_as_its_map_says(files):
-    files.append(
-        "site", "[rack.2]\nrated_current_mA = 120000\n[stage.29]\nset = 3640\nset_ms = 1001"
-    )
+    files.say("site", "rack.2.rated_current_mA", 120_000)
+    files.append("site", "[stage.29]\nset = 3640\nset_ms = 1001")
     loaded = files.load()
     image, where = loaded.safety_image, loaded.image_map()
     assert len(image) == where.words
     assert list(image[: len(p.HEADER)]) == [p.IMAGE_SCHEMA, 1, 3, 15, 20]
-    rated = [
-        image[where.rack + rack * len(p.RACK_PARAMETERS) + p.R_RATED_CURRENT_MA]
-        for rack in range(3)
-    ]
+    at = where.rack + p.R_RATED_CURRENT_MA
+    rated = [image[at + rack * len(p.RACK_PARAMETERS)] for rack in range(3)]
     assert rated == [140_000, 120_000, 140_000]
-    words = where.stage + [stage[matrix.S_ID] for stage in matrix.STAGES].index("29") * len(
-        p.STAGE_WORDS
-    )
+    stages = [stage[matrix.S_ID] for stage in matrix.STAGES]
+    words = where.stage + stages.index("29") * len(p.STAGE_WORDS)
     # 1001 ms are 51 ticks of 20 ms: never shortened
     assert list(image[words : words + 4]) == [3640, 3550, 51, 0]
     off = [
@@ -52,11 +48,8 @@ def test_the_image_lies_as_its_map_says(files):
 def test_each_layer_may_only_be_tighter_or_equal(files):
     files.append("site", "[rack.all]\nrated_current_mA = 130000")
     files.append("cabinet", "[rack.3]\nrated_current_mA = 129999")
-    assert [table["rated_current_mA"] for table in files.load().rack_tables] == [
-        130_000,
-        130_000,
-        129_999,
-    ]
+    rated = [each["rated_current_mA"] for each in files.load().rack_tables]
+    assert rated == [130_000, 130_000, 129_999]
 
 
 def test_a_cabinet_is_built_from_its_topology(files):
@@ -100,11 +93,8 @@ def test_pylontech_leaves_to_the_bms_what_it_does_not_tell(pylontech):
     assert (rack["cells_reported"], rack["temperatures_reported"]) == (0, 0)
     assert (rack["bms_warn_ms"], rack["bms_ramp_ms"], rack["bms_stop_ms"]) == (3000, 5000, 8000)
     armed = loaded.safety_image[where.armed :]
-    off = {
-        stage[matrix.S_ROW]
-        for (stage, _), word in zip(stage_states.instances(loaded.topology), armed)
-        if not word
-    }
+    instances = stage_states.instances(loaded.topology)
+    off = {stage[matrix.S_ROW] for (stage, _), word in zip(instances, armed) if not word}
     by_bms, not_fitted = (
         {*range(18, 30), *range(31, 35), 45, 53},
         {3, 7, 8, 9, 10, 16, 17, 30, 37, 42, 43, 46, 51, 52},
@@ -121,24 +111,18 @@ def test_equipment_that_is_not_fitted_takes_its_devices_contacts_and_rows_along(
     files.replace("type", 'explosion_control = "both"', 'explosion_control = "68"')
     files.replace("type", "\ngas_required_by = ", "\n# gas_required_by = ")
     files.replace("type", "hard_wired_rows = [1, 12, 30, 44]", "hard_wired_rows = [1, 44]")
-    files.append(
-        "site",
-        "[not_fitted]\n" + "\n".join([f'{name} = "Nora Toft, 2026-01-01"' for name in every]),
-    )
+    files.without(every, "Nora Toft, 2026-01-01")
     loaded = files.load()
     derived = {
         row[0]: loaded.cabinet[row[0]]
         for row in p.CABINET_PARAMETERS
         if schema.CABINET[row[0]].kind == "derived" and row[0] != "meter_load_fitted"
     }
-    assert len(derived) == 12 and [name for name, value in derived.items() if value] == [
-        "io_3_fitted"
-    ]
+    assert len(derived) == 12
+    assert [name for name, value in derived.items() if value] == ["io_3_fitted"]
     assert [device.role for device in loaded.topology.on_bus("gas")] == ["io_3"]
     assert not any(loaded.topology.device("io_3").inputs + loaded.topology.device("io_3").outputs)
-    assert (
-        loaded.topology.device("gas_1") is None and loaded.topology.mapped("gas_relay_ok") is None
-    )
+    assert loaded.topology.device("gas_1") is loaded.topology.mapped("gas_relay_ok") is None
     assert loaded.topology.device("io_1").inputs[3] == ""
     off = {
         stage[matrix.S_ROW]
@@ -151,9 +135,8 @@ def test_equipment_that_is_not_fitted_takes_its_devices_contacts_and_rows_along(
 
 def test_the_module_that_drops_the_pcs_comes_first(files):
     files.replace("type", 'outputs = ["pcs_enable_ok",', 'outputs = ["contactor_supply_ok",')
-    files.replace(
-        "type", 'outputs = ["contactor_supply_ok", "!red', 'outputs = ["pcs_enable_ok", "!red'
-    )
+    old, new = 'outputs = ["contactor_supply_ok", "!red', 'outputs = ["pcs_enable_ok", "!red'
+    files.replace("type", old, new)
     assert files.load().devices[0].name == "io_2"
 
 

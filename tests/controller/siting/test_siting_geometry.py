@@ -148,9 +148,8 @@ def test_against_dense_sampling(seed):
 
     def some():
         size_m = (chance.uniform(0.1, 4), chance.uniform(0.1, 4))
-        return g.rectangle(
-            (chance.uniform(-5, 5), chance.uniform(-5, 5)), size_m, chance.uniform(0, 360)
-        )
+        center_m = (chance.uniform(-5, 5), chance.uniform(-5, 5))
+        return g.rectangle(center_m, size_m, chance.uniform(0, 360))
 
     first, second = some(), some()
     exact_m, brute_m = g.gap(first, second).distance_m, sampled_m(first, second)
@@ -326,11 +325,8 @@ def test_an_edge_is_shielded_as_far_as_it_is_within_reach():
 
 
 def test_barriers_one_behind_the_other_shield_together():
-    barriers = {
-        "right": ((-1.5, 3), (6.0, 3)),
-        "left": ((-6.0, 3.2), (3.5, 3.2)),
-        "spare": ((-1.5, 3.1), (3.5, 3.1)),
-    }
+    right, left, spare = ((-1.5, 3), (6.0, 3)), ((-6.0, 3.2), (3.5, 3.2)), ((-1.5, 3.1), (3.5, 3.1))
+    barriers = {"right": right, "left": left, "spare": spare}
     part = ((-4.0, 3.5), (4.6, 3.5))
     assert sight.shielding(SQUARE, part, barriers, 1.5) == ["left", "right"]
     assert sight.shielding(SQUARE, part[::-1], barriers, 1.5) == ["right", "left"]

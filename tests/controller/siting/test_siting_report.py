@@ -304,11 +304,8 @@ def test_only_what_is_near_is_measured_and_the_next_beyond():
     given = site({"unit": None}, units, mills)
 
     def units_of(name):
-        return [
-            (u.name, round(g.distance_m, 6))
-            for u, each, g in given.exposure_gaps
-            if each.name == name
-        ]
+        gaps = [(u.name, round(g.distance_m, 6), each) for u, each, g in given.exposure_gaps]
+        return [(unit, apart_m) for unit, apart_m, each in gaps if each.name == name]
 
     assert units_of("m29") == [("u19", 104.5)]
     # two at 34.5 m: both may be the next beyond
@@ -388,9 +385,8 @@ def test_the_distances_of_the_examples(name, judged, further):
     assert {" ".join(each.item.names) for each in found if each.rule} == set(judged)
     assert {" ".join(each.item.names) for each in found if not each.rule} == set(further)
     wanted = [*judged.values(), *further.values()]
-    assert {text: texts(root).count(text) for text in wanted} == {
-        text: wanted.count(text) for text in wanted
-    }
+    counts = {text: texts(root).count(text) for text in wanted}
+    assert counts == {text: wanted.count(text) for text in wanted}
 
 
 def test_all_that_is_not_met_is_drawn_so():
@@ -398,9 +394,8 @@ def test_all_that_is_not_met_is_drawn_so():
     # 1 m from a
     house = {"kind": "building", "outline_m": [[-4, 0], [3.5, 0], [3.5, 10], [-4, 10]]}
     third = {"model": "m", "center_m": [8.3, 5.0]}
-    given, findings, _, root = told(
-        site(NEAR, spaced(0.8), {"unit.c": third, "exposure.house": house})
-    )
+    changes = (NEAR, spaced(0.8), {"unit.c": third, "exposure.house": house})
+    given, findings, _, root = told(site(*changes))
     assert {
         each.item.names: round(each.item.gap.distance_m, 3)
         for each in distances.shown(findings, given)
@@ -462,10 +457,8 @@ def test_a_wall_around_a_corner_and_an_exposure_of_no_rule():
             {"exposure.fan": {"kind": "air_intake", "point_m": [14.0, 25.0]}},
         )
     )
-    found = {
-        " ".join(each.item.names[1:]): each.item.gap.distance_m
-        for each in distances.shown(findings, given)
-    }
+    every = distances.shown(findings, given)
+    found = {" ".join(each.item.names[1:]): each.item.gap.distance_m for each in every}
     walls = {"room wall_1": 4.5, "room wall_2": 5.5, "room wall_6": 13.5}
     assert found == pytest.approx({**walls, "fan": 19.5, "room": 2.5})
 
@@ -497,11 +490,8 @@ def test_in_a_crowd_a_distance_keeps_its_unit(edition, rule, apart_m, mark, coun
     base = ({"edition": edition, "unit": None}, exposure("public_way", 40))
     root = drawn(site(*base, units, model(size_m=[6.0, 2.0])))
     apart = f"{mark}{apart_m:.3f}"
-    judged = [
-        each
-        for each in root.iter(f"{SVG}text")
-        if each.get("fill") in (plan_parts.INK, plan_parts.BAD)
-    ]
+    colours = (plan_parts.INK, plan_parts.BAD)
+    judged = [each for each in root.iter(f"{SVG}text") if each.get("fill") in colours]
     shown = {words for each in judged for words in each.itertext() if words.startswith(apart)}
     forms = {f"{apart} m ({rule}: 0.914)", f"{apart} m {rule}", f"{apart} m{rule[3:]}"}
     assert shown <= forms and len(shown) == count
@@ -601,10 +591,8 @@ def test_no_label_of_an_example_covers_another(name, monkeypatch):
 
 def test_a_site_of_many_units():
     """100 units on a grid: every one is audited and drawn."""
-    units = {
-        f"unit.u{at}": {"model": "m", "center_m": [at % 10 * 1.5, at // 10 * 1.5]}
-        for at in range(100)
-    }
+    at_m = [(at % 10 * 1.5, at // 10 * 1.5) for at in range(100)]
+    units = {f"unit.u{at}": {"model": "m", "center_m": [*at_m[at]]} for at in range(100)}
     given, findings, _, root = told(site(LARGE, {"unit": None}, units, exposure("lot_line", 40)))
     assert audit.is_met(findings) and given.total_kWh == 10_000
     assert set(units) <= set(ids(root))

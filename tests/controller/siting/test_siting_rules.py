@@ -147,9 +147,8 @@ UNDECLARED = {"absent": []}
 TESTED_AT_1_M = model(large_scale_fire_test="test 1", exposure_spacing_tested_m=0.95)
 TESTED_AT_HALF = model(large_scale_fire_test="test 1", exposure_spacing_tested_m=0.5)
 TESTED_UNITS = (DWELLING, model(**TESTED), BANK)
-BARRIER = {
-    "barrier.wall": {"line_m": [[12.0, 2.9], [12.0, 7.1]], "height_m": 3.6, "fire_rating_h": 1}
-}
+WALL_BESIDE_B = {"line_m": [[12.0, 2.9], [12.0, 7.1]], "height_m": 3.6, "fire_rating_h": 1}
+BARRIER = {"barrier.wall": WALL_BESIDE_B}
 BEHIND = (IFC, exposure("lot_line", 1.0), BARRIER)
 GARAGE_DECK = mode("open_garage")
 WITHOUT_TEST = model(large_scale_fire_test=None)
@@ -163,10 +162,8 @@ DEDICATED = {"dedicated_building": True}
 
 def beside(distance_m, **facts):
     """Unit b of a model n of its own, so far from unit a."""
-    return {
-        "model.n": {**MODEL, **facts},
-        "unit.b": {"model": "n", "center_m": [6.0 + distance_m, 5.0]},
-    }
+    unit = {"model": "n", "center_m": [6.0 + distance_m, 5.0]}
+    return {"model.n": {**MODEL, **facts}, "unit.b": unit}
 
 
 MIXED = beside(5, technology="lead_acid", energy_kWh=10)
@@ -399,10 +396,8 @@ def placed(turned_deg, factor, line_m, wall_m=()):
     def at(x, y):
         return [40 + x * cos - factor * y * sin, -70 + x * sin + factor * y * cos]
 
-    units = {
-        name: {"center_m": at(x, 5.0), "rotation_deg": turned_deg}
-        for name, x in (("a", 5.0), ("b", 11.0))
-    }
+    places = {"a": at(5.0, 5.0), "b": at(11.0, 5.0)}
+    units = {name: {"center_m": m, "rotation_deg": turned_deg} for name, m in places.items()}
     line = exposure("lot_line", 0, line_m=[at(*each) for each in line_m], inside_m=at(5.0, 5.0))
     wall = {"line_m": [at(*each) for each in wall_m], "height_m": 3.6, "fire_rating_h": 1}
     return {"unit": units}, line, {"barrier.wall": wall} if wall_m else {}
@@ -630,10 +625,8 @@ def test_mixed_technologies_are_tier_2_and_named():
 
 def test_one_model_does_not_answer_for_another():
     walk_in = model(walk_in=True, entry_for_maintenance_only=True)
-    other = {
-        "model.n": {**MODEL, "size_m": [20, 3]},
-        "unit.b": {"model": "n", "center_m": [40.0, 5.0]},
-    }
+    far = {"model": "n", "center_m": [40.0, 5.0]}
+    other = {"model.n": {**MODEL, "size_m": [20, 3]}, "unit.b": far}
     assert finding("B22", walk_in, other).verdict == APPLIES
     found = finding("B22", walk_in, other, {"model.n.walk_in": None})
     assert is_as(found, ("model.n.walk_in",)) and found.worst.names == ("m",)
@@ -647,10 +640,8 @@ def test_a_violation_beside_a_missing_fact_is_a_violation():
 
 
 def test_the_worst_of_several_is_named_and_all_are_kept():
-    more = {
-        f"unit.{name}": {"model": "m", "center_m": [x, 5.0]}
-        for name, x in (("c", 12.4), ("d", 13.7))
-    }
+    places = (("c", 12.4), ("d", 13.7))
+    more = {f"unit.{name}": {"model": "m", "center_m": [x, 5.0]} for name, x in places}
     found = finding("B5a", NEAR, more)
     assert found.worst.names == ("c", "d")
     assert [item.names for item in found.wrong] == [("c", "d"), ("b", "c")]

@@ -1,5 +1,6 @@
 """Loading a microcontroller: what is sent, in which order, what is checked; complaints."""
 
+import functools
 import hashlib
 from types import SimpleNamespace
 
@@ -44,10 +45,8 @@ class Device:
         if program == flash_mcu.PROBE:
             roots = sorted({name.split("/")[0] for name in self.files})
             return " ".join(["board", self.platform, str(self.mpy), *roots]) + "\n"
-        return "".join(
-            f"digest {name} {hashlib.sha256(data).hexdigest()}\n"
-            for name, data in self.files.items()
-        )
+        digests = {name: hashlib.sha256(data).hexdigest() for name, data in self.files.items()}
+        return "".join(f"digest {name} {digest}\n" for name, digest in digests.items())
 
 
 @pytest.fixture(scope="module")
@@ -72,16 +71,12 @@ fi
 
 
 @pytest.mark.parametrize("platform, kind", [("rp2", "pico"), ("pyboard", "stm32")])
-def test_a_board_gets_the_program_its_own_pins_and_the_image(
-    tmp_path, image, capsys, platform, kind
-):
+def test_a_board_gets_the_program_and_its_own_pins(tmp_path, image, capsys, platform, kind):
     device = Device(platform)
     flash_mcu.flash(device, image, tmp_path, False, None)
     files = device.files
-    assert (
-        files["safety/mcu/board.py"]
-        == (flash_mcu.ROOT / "safety" / "mcu" / f"board_{kind}.py").read_bytes()
-    )
+    board = flash_mcu.ROOT / "safety" / "mcu" / f"board_{kind}.py"
+    assert files["safety/mcu/board.py"] == board.read_bytes()
     assert si.read_file(files["image.bin"]) == image and files["latch.bin"] == b"\0\xff"
     assert {path.name for path in (flash_mcu.ROOT / "safety").glob("*.py")} == {
         name.split("/")[1] for name in files if name.startswith("safety/") and name.count("/") == 1
@@ -197,18 +192,16 @@ def test_a_compiler_that_hangs_is_told_in_a_line(monkeypatch, tmp_path):
 
     monkeypatch.setattr(flash_mcu.subprocess, "run", run)
     with pytest.raises(flash_mcu.FlashError, match="^mpy-cross: ages.py: .*timed out"):
-        flash_mcu._compile(
-            "mpy-cross", tmp_path / "ages.py", "safety/ages.py", tmp_path / "ages.mpy"
-        )
+        names = (tmp_path / "ages.py", "safety/ages.py", tmp_path / "ages.mpy")
+        flash_mcu._compile("mpy-cross", *names)
 
 
 def test_a_port_where_something_else_speaks_is_told(monkeypatch):
     """It need not be text; what looks like a board must name its bytecode."""
     real = flash_mcu.subprocess.run
     for said in (r"\xff\xfe\n", r"board rp2 \xff\n", r"board rp2 six\n"):
-        monkeypatch.setattr(
-            flash_mcu.subprocess, "run", lambda command, **kind: real(["printf", said], **kind)
-        )
+        run = functools.partial(real, ["printf", said])
+        monkeypatch.setattr(flash_mcu.subprocess, "run", lambda _, **kind: run(**kind))
         with pytest.raises(flash_mcu.FlashError, match="^/dev/x: no MicroPython answers there$"):
             flash_mcu.probe(flash_mcu.Mpremote("/dev/x"))
 

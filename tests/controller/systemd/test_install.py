@@ -44,9 +44,8 @@ def bash(command, tree, **environment):
         f"source {quote(str(SCRIPT))}; root={quote(str(tree))}; work={quote(str(work))}; "
         f'on_target() {{ echo "$*" >>"$root/asked"; }}; {command}'
     )
-    done = subprocess.run(
-        ["bash", "-c", stub], capture_output=True, text=True, env={**os.environ, **environment}
-    )
+    line, every = ["bash", "-c", stub], {**os.environ, **environment}
+    done = subprocess.run(line, capture_output=True, text=True, env=every)
     assert not done.stderr or done.returncode, done.stderr
     return done.returncode, (done.stdout + done.stderr).splitlines()
 
@@ -450,9 +449,8 @@ def test_a_tree_may_lie_anywhere(folder, tmp_path):
     )
 
     def done(*words):
-        code, lines = bash(
-            f"{stubs} main {words[0]} --root {quote(str(tree))} {words[1]}", tmp_path
-        )
+        line = f"{stubs} main {words[0]} --root {quote(str(tree))} {words[1]}"
+        code, lines = bash(line, tmp_path)
         assert code == 0, lines
         return {line.split()[0] for line in lines}, left(tree)
 
@@ -576,9 +574,8 @@ def test_the_units_use_the_programs_places():
     run, state = paths.RUN_DIRECTORY, paths.STATE_DIRECTORY
     assert f"/run/{unit('firebreak.service')['RuntimeDirectory'][0]}" == run
     assert f"/var/lib/{unit('firebreak.service')['StateDirectory'][0]}" == state
-    assert unit("firebreak-record.service")["ExecStart"][0].endswith(
-        f"record --run-dir {run} --state-dir {state}"
-    )
+    recorder = unit("firebreak-record.service")["ExecStart"][0]
+    assert recorder.endswith(f"record --run-dir {run} --state-dir {state}")
     assert unit("firebreak-upstream.service")["ExecStart"][0].endswith(f"upstream --run-dir {run}")
     assert unit("run-firebreak.mount")["Where"] == [run]
 
@@ -630,11 +627,8 @@ def test_the_recorder_may_ask_how_good_the_clock_is():
 def test_shell_scripts_are_clean():
     if not shutil.which("shellcheck"):
         pytest.skip("needs shellcheck: apt-get install shellcheck")
-    scripts = [
-        ROOT / "flash.sh",
-        *(ROOT / "controller").rglob("*.sh"),
-        *(ROOT / "hil").rglob("*.sh"),
-    ]
+    found = [path for room in ("controller", "hil") for path in (ROOT / room).rglob("*.sh")]
+    scripts = [ROOT / "flash.sh", *found]
     done = subprocess.run(["shellcheck", *map(str, scripts)], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
 

@@ -40,9 +40,8 @@ def test_everything_a_root_leads_to_is_needed_and_nothing_else():
 
 
 def test_all_hashes_stay_with_their_package():
-    assert locked.blocks(LOCK)["apple"][0] == (
-        "apple==1.0 \\\n    --hash=sha256:aa \\\n    --hash=sha256:ab\n"
-    )
+    apple = "apple==1.0 \\\n    --hash=sha256:aa \\\n    --hash=sha256:ab\n"
+    assert locked.blocks(LOCK)["apple"][0] == apple
 
 
 def test_a_root_that_is_not_locked_is_an_error():
