@@ -58,6 +58,14 @@ None: 14 22 23 24 26 34 34c 40 40a 40d 41 49 50 50b 52 53
 """
 
 
+def test_the_proposed_intervals():
+    by_days = {}
+    for key, each in INTERVALS.items():
+        by_days.setdefault(f"{each.interval_d}:", []).append(key)
+    lines = [line.split() for line in PROPOSED.strip().splitlines()]
+    assert {days: keys for days, *keys in lines} == by_days
+
+
 @pytest.fixture(scope="module")
 def loaded():
     """The example cabinet."""
