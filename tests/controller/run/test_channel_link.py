@@ -147,6 +147,12 @@ def test_a_contact_that_only_b_sees_open(channels):
     assert channels.step(30).said == "estop_1: A closed, B open"
 
 
+def test_a_contact_that_only_a_sees_open(channels):
+    channels.kernel.inp[s.AIRFLOW_OK] = 1
+    channels.contacts &= ~contact("airflow_ok")
+    assert channels.step(30).said == "airflow: A closed, B open" and not channels.b.permit
+
+
 def test_another_image_or_version_in_b_is_named_by_both_and_nothing_permitted():
     both, other = Channels(other_image=True).step(50), Channels()
     assert "channel B holds another limit image" in both.said
