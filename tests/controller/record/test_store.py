@@ -42,9 +42,7 @@ def test_a_cut_during_the_first_save_is_clean_only_when_it_was_saved():
 
 
 def test_what_is_live_is_never_lost_at_any_cut():
-    """ARMED is saved before contactors close, CLEAN after they have opened; a latch takes effect
-    and is saved, a reset is saved with its token spent and takes effect. `live`: what is so.
-    """
+    """ARMED is saved before a closing, CLEAN after an opening; a latch acts first, a reset then."""
     live, found = [None], {}
     latched, spent = record(1, 0, row_12=1), replace(record(1, 0), token_ages_ms=[0])
     steps = ((record(1, 0), "closed"), (latched, "latched"), (spent, "reset"), (record(), "open"))
@@ -61,20 +59,19 @@ def test_what_is_live_is_never_lost_at_any_cut():
     for disk, _ in cuts(lambda: disk_with(record()), run):
         loaded = found_on(disk)
         found.setdefault(live[0], []).append((loaded.state, loaded.record))
-    armed = (st.ARMED, record(1, 0))
-    assert {state for state, _ in found["open before"]} <= {st.CLEAN, st.ARMED}
-    assert all(each in (armed, (st.ARMED, latched)) for each in found["closed"])
-    assert all(each in ((st.ARMED, latched), (st.ARMED, spent)) for each in found["latched"])
-    assert {state for state, _ in found["reset"]} == {st.ARMED, st.CLEAN}, "it is open by then"
-    assert all(each in (spent, record()) for _, each in found["reset"])
-    assert set(state for state, _ in found["open"]) == {st.CLEAN}
+    states = {name: {state for state, _ in found[name]} for name in found}
+    armed, latched, spent = ((st.ARMED, each) for each in (record(1, 0), latched, spent))
+    assert states["open before"] <= {st.CLEAN, st.ARMED} and states["open"] == {st.CLEAN}
+    assert all(each in (armed, latched) for each in found["closed"])
+    assert all(each in (latched, spent) for each in found["latched"])
+    assert states["reset"] == {st.ARMED, st.CLEAN}, "it is open by then"
+    assert all(each in (spent[1], record()) for _, each in found["reset"])
 
 
 def test_a_full_disk_is_an_error_and_costs_no_record():
     for error_at in range(20):
         disk = disk_with(OLD)
-        disk.error_at = error_at
-        store = st.Store("d", disk)
+        disk.error_at, store = error_at, st.Store("d", disk)
         store.load()
         try:
             store.save(NEW)
@@ -82,8 +79,7 @@ def test_a_full_disk_is_an_error_and_costs_no_record():
         except StoreError as error:
             assert str(error) == "d: the store could not be saved: No space left on device"
         finished, found = error_at >= disk.operations, found_on(disk.restart())
-        assert disk.descriptors == {}
-        assert found.record in ((NEW,) if finished else (OLD, NEW))
+        assert disk.descriptors == {} and found.record in ((NEW,) if finished else (OLD, NEW))
         assert found.state == (st.ARMED if finished else st.UNREADABLE)
         disk.error_at = None
         store.save(record())
@@ -111,9 +107,11 @@ def test_a_latch_that_met_a_full_disk_is_missed_after_a_power_cut(saves):
 
 
 def test_a_cut_while_one_copy_is_left_alone_costs_no_record():
-    for disk, finished in cuts(
-        lambda: disk_with(OLD), lambda disk: [save_in_vain(disk, NEW) for _ in range(9)]
-    ):
+    def action(disk):
+        for _ in range(9):
+            save_in_vain(disk, NEW)
+
+    for disk, finished in cuts(lambda: disk_with(OLD), action):
         found = found_on(disk)
         states = (st.UNREADABLE,) if finished else (st.UNREADABLE, st.ARMED)
         assert found.record == OLD and found.state in states
