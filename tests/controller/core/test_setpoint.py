@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from controller.core import answers, reasons, setpoint
+from tests.tables import cases
 
 WIDE_W = answers.WIDE_W
 POWER_W = st.integers(-2 * WIDE_W, 2 * WIDE_W)
@@ -179,24 +180,17 @@ def connected(connection_W, import_W, export_W, quantum_W=100):
 IMPORT, EXPORT = reasons.GRID_IMPORT, reasons.GRID_EXPORT
 
 
-@pytest.mark.parametrize(
-    "connection_W, import_W, export_W, request_W, power_W, reason",
-    [
-        # peak: the battery must give what the connection cannot
-        (620_000, 500_000, 0, 0, 120_000, IMPORT),
-        (620_050, 500_000, 0, 0, 120_100, IMPORT),  # whole quanta, on the obeying side
-        (620_000, 500_000, 0, 150_000, 150_000, reasons.NONE),
-        # grid charging passes the same limit (evcc 24863, 24567)
-        (450_000, 500_000, 0, -90_000, -50_000, IMPORT),
-        (40_000, 500_000, 0, 90_000, 40_000, EXPORT),
-        (40_070, 500_000, 0, 90_000, 40_000, EXPORT),
-        # PV: the battery must take what may not be exported
-        (-30_000, 500_000, 0, 0, -30_000, EXPORT),
-        # closer than a quantum: to the watt
-        (50, 0, 0, 0, 50, IMPORT),
-        (50, 30, 30, 0, 20, IMPORT),
-    ],
-)
+@cases("""
+    connection_W  import_W  export_W  request_W  power_W  reason
+    620_000  500_000  0  0        120_000  IMPORT  # peak: the battery gives what is missing
+    620_050  500_000  0  0        120_100  IMPORT  # whole quanta, on the obeying side
+    620_000  500_000  0  150_000  150_000  reasons.NONE
+    450_000  500_000  0  -90_000  -50_000  IMPORT  # grid charging too (evcc 24863, 24567)
+    40_000   500_000  0  90_000   40_000   EXPORT
+    40_070   500_000  0  90_000   40_000   EXPORT
+    -30_000  500_000  0  0        -30_000  EXPORT  # PV: the battery takes what is too much
+    50  0  0  0  50  IMPORT | 50  30  30  0  20  IMPORT  # closer than a quantum: to the watt
+""")
 def test_the_connection_keeps_its_limits(
     connection_W, import_W, export_W, request_W, power_W, reason
 ):

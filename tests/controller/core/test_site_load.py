@@ -4,6 +4,9 @@ import pytest
 from views import setup, view
 
 from controller.core.policies import site_load
+from tests.tables import cases
+
+UNKNOWN = (site_load.UNKNOWN, 0, 0, 0)
 
 
 class Estimator:
@@ -15,28 +18,21 @@ class Estimator:
         known = view(load_meter_W=load_W, grid_W=grid_W, battery_W=battery_W)
         answers = self.function.step(known, 1)
         source, load_W, connection_ok, connection_W = found = tuple(self.function.state[:4])
-        assert known.load_source == source
+        assert known.load_source == source and len(answers) == connection_ok
         assert known.load_W == (load_W if source else None)
         assert known.connection_W == (connection_W if connection_ok else None)
-        assert len(answers) == connection_ok
         return found
 
 
-@pytest.mark.parametrize(
-    "load_W, grid_W, battery_W, fitted, expected",
-    [
-        (300, 400, 50, 1, (site_load.MEASURED, 300, 1, 450)),
-        # what the load meter does not see is unknown yet
-        (300, 400, None, 1, (site_load.MEASURED, 300, 1, 300)),
-        # without the grid meter no obligation can be known
-        (300, None, 50, 1, (site_load.MEASURED, 300, 0, 300)),
-        (None, 400, 50, 1, (site_load.CALCULATED, 450, 1, 450)),
-        (300, 400, 50, 0, (site_load.CALCULATED, 450, 1, 450)),
-        (None, 400, None, 1, (site_load.UNKNOWN, 0, 0, 0)),
-        (None, None, 50, 1, (site_load.UNKNOWN, 0, 0, 0)),
-        (None, None, None, 1, (site_load.UNKNOWN, 0, 0, 0)),
-    ],
-)
+@cases("""
+    load_W  grid_W  battery_W  fitted  expected
+    300   400   50    1  (site_load.MEASURED, 300, 1, 450)
+    300   400   None  1  (site_load.MEASURED, 300, 1, 300)  # the rest is unknown yet
+    300   None  50    1  (site_load.MEASURED, 300, 0, 300)  # no obligation can be known
+    None  400   50    1  (site_load.CALCULATED, 450, 1, 450)
+    300   400   50    0  (site_load.CALCULATED, 450, 1, 450)
+    None  400   None  1  UNKNOWN | None  None  50  1  UNKNOWN | None  None  None  1  UNKNOWN
+""")
 def test_what_is_known_from_what_is_fresh(load_W, grid_W, battery_W, fitted, expected):
     assert Estimator(fitted).step(load_W, grid_W, battery_W) == expected
 

@@ -137,10 +137,8 @@ def test_what_takes_effect_first_waits_for_nobody_else(place, first, second, ask
 
 
 @cases("""
-    data                   verdicts
-    RUN                    [oc.IN_TEST, oc.STAYS_LOCKED]
-    END                    [oc.OTHERS_LOCK]
-    LOCK                   [oc.LOCKED]
+    data  verdicts
+    RUN  [oc.IN_TEST, oc.STAYS_LOCKED] | END  [oc.OTHERS_LOCK] | LOCK  [oc.LOCKED]
     request(oc.TEST_MODE)  [oc.ACCEPTED, oc.KEY_IN_RUN, oc.IN_TEST]
 """)
 def test_a_refusal_is_answered_at_once_and_nobody_waits(place, data, verdicts):
@@ -161,23 +159,17 @@ def test_what_channel_b_has_answered_is_in_the_answer(place, there):
     assert place.ended(latches.DONE, there) == ([heard], [])
 
 
-@pytest.mark.parametrize(
-    "data",
-    [
-        b"",
-        b"x",
-        RUN[:-1],
-        RUN + b"\0",
-        *[request(what, magic=b"FBC2") for what in (oc.RUN, oc.TEST_MODE)],
-        *[request(what) for what in (0, 7, 20, 23, 255)],
-        bytes(64),
-        bytes(65),
-        # a reset that does not name channel B: too old
-        struct.pack("<4sBxxxii", oc.MAGIC, oc.KEY_RESET, -1, 0),
-        *[lock(oc.LOCK_OUT, name) for name in (b"", b"Anna", b"1anna", b"an\0na", b"\xff" * 16)],
-        lock(oc.LOCK_OUT, b"anna", b"FBC2"),
-    ],
-)
+TOO_OLD = struct.pack("<4sBxxxii", oc.MAGIC, oc.KEY_RESET, -1, 0)  # does not name channel B
+
+
+@cases(r"""
+    data
+    b"" | b"x" | RUN[:-1] | RUN + b"\0" | bytes(64) | bytes(65) | TOO_OLD
+    *[[request(what, magic=b"FBC2")] for what in (oc.RUN, oc.TEST_MODE)]
+    *[[request(what)] for what in (0, 7, 20, 23, 255)]
+    *[[lock(oc.LOCK_OUT, name)] for name in (b"", b"Anna", b"1anna", b"an\0na", b"\xff" * 16)]
+    lock(oc.LOCK_OUT, b"anna", b"FBC2")
+""")
 def test_anything_else_is_refused_and_does_nothing(place, data):
     assert place.say(data) == [oc.REFUSED_FORM] and place.cabinet.asked == []
 
