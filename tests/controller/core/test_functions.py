@@ -85,24 +85,16 @@ def test_it_never_leaves_the_limits_explains_itself_and_restarts_exactly(functio
 
 
 @EVERY
-def test_it_explains_its_own_codes_and_no_others(function):
+def test_it_explains_its_own_codes_and_no_others_by_a_name_and_parameters_of_its_own(function):
     built = control_of().functions[function.NAME]
-    for other in FUNCTIONS:
-        for code in other.TEXTS:
-            if other is function:
-                name, sentence, remedy = built.explain(code)
-                assert name and sentence.endswith(".") and remedy.endswith(".")
-            else:
-                with pytest.raises(KeyError):
-                    built.explain(code)
-
-
-@EVERY
-def test_it_has_a_name_and_parameters_of_its_own(function):
-    others = [each for each in FUNCTIONS if each is not function]
-    assert function.NAME not in [each.NAME for each in others]
     names = {row[0] for row in function.PARAMETERS}
-    assert not names & {row[0] for each in others for row in each.PARAMETERS}
+    for name, sentence, remedy in map(built.explain, function.TEXTS):
+        assert name and sentence.endswith(".") and remedy.endswith(".")
+    for other in [each for each in FUNCTIONS if each is not function]:
+        assert function.NAME != other.NAME and not names & {row[0] for row in other.PARAMETERS}
+        for code in other.TEXTS:
+            with pytest.raises(KeyError):
+                built.explain(code)
 
 
 # On: every function has something to do.

@@ -167,18 +167,13 @@ def test_only_who_locked_out_ends_it_or_anybody_with_the_key_out():
     refused = [lock_out(*each) for each in (("bert", 0), ("bert", 1), ("anna", 1))]
     assert refused == [oc.OTHERS_LOCK, oc.LOCKED, oc.LOCKED]
     bench = at_rest(ANNA, "anna").key(0)
+    assert bench.cabinet.request_run(1) == bench.cabinet.request_test() == oc.STAYS_LOCKED
     assert bench.cabinet.request_lock_out("bert", False) == 0
     assert not is_locked(bench.tick(2))
     assert bench.cabinet.request_lock_out("bert", False) == oc.NOT_LOCKED
+    assert bench.cabinet.request_test() == oc.ACCEPTED
     unknown = Bench(found(store.CLEAN, locked_out="anna"))
     assert unknown.cabinet.request_lock_out("bert", False) == oc.OTHERS_LOCK, "no key is known"
-
-
-def test_nothing_is_asked_of_a_cabinet_that_is_locked_out():
-    bench = at_rest(ANNA, "anna").key(0)
-    assert bench.cabinet.request_run(1) == bench.cabinet.request_test() == oc.STAYS_LOCKED
-    ask(bench, "unlock")
-    assert bench.tick().cabinet.request_test() == oc.ACCEPTED
 
 
 def test_sigterm_is_reported_every_tick_and_is_nobodys_stop():
@@ -194,8 +189,8 @@ def test_sigterm_is_reported_every_tick_and_is_nobodys_stop():
     assert bench.tick().people == ("", PERSON), "but a stop is stored"
 
 
-def test_whoever_asks_waits_longer_than_the_store_may_take():
-    """The loop is told at most a few ticks later; channel B is not asked by a start."""
+def test_who_asks_waits_longer_than_the_store_may_take():
+    """The loop hears of it a few ticks later; channel B is not asked by a start."""
     assert oc.ANSWER_S * 1000 >= oc.STORED_MS + 1000
     assert keeper.HANG_US <= oc.STORED_MS * 1000
 

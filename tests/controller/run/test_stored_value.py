@@ -52,11 +52,15 @@ def test_a_change_takes_effect_before_it_is_stored_or_after(change, is_awaited):
     assert act.settle() == 0 and act.shown == [OLD, NEW]
 
 
-def test_a_later_record_is_not_waited_for():
-    act = Change("store_first").submit()
-    act.submit()
-    act.keeper.durable = 1
-    assert act.settle() == oc.ACCEPTED
+def test_no_later_record_is_waited_for_and_a_second_change_takes_no_answer_away():
+    for change in ("store_first", "take_effect"):
+        act = Change(change).submit()
+        if change == "store_first":
+            act.submit()
+        else:
+            act.ask(change, False)
+        act.keeper.durable = 1
+        assert act.settle() == oc.ACCEPTED
 
 
 @BOTH
@@ -83,14 +87,11 @@ def test_nobody_waits_longer_than_the_deadline(change):
     assert act.settle() == 0 and act.now == ((NEW, NEW) if change == "take_effect" else (OLD, OLD))
 
 
-def test_a_change_that_nobody_awaits_has_no_deadline():
+def test_a_change_that_nobody_awaits_has_no_deadline_and_each_request_has_the_whole_time():
     act = Change("store_first", False).submit()
     assert act.settle(10 * oc.STORED_MS) == 0
     act.keeper.durable = 1
     assert act.settle() == 0 and act.now == (NEW, NEW)
-
-
-def test_each_request_has_the_whole_time():
     act = Change("store_first").submit()
     act.settle(oc.STORED_MS)
     act.ask("store_first")
@@ -111,13 +112,6 @@ def test_what_takes_effect_overrules_what_is_not_stored_yet(is_awaited):
     act.submit()
     act.keeper.durable = 2
     assert act.settle() == oc.ACCEPTED * is_awaited and act.now == ("safe", "safe")
-
-
-def test_a_second_change_in_effect_takes_no_answer_away():
-    act = Change("take_effect").submit()
-    act.ask("take_effect", False)
-    act.keeper.durable = 1
-    assert act.settle() == oc.ACCEPTED
 
 
 def test_what_is_voided_is_in_no_later_record_and_answered_to_who_waits():
