@@ -160,28 +160,31 @@ def test_the_part_in_effect_keeps_to_the_ramp_and_to_available_power(steps, ramp
 # -- energy
 @pytest.mark.parametrize("power_W", [200_000, -200_000])
 def test_beyond_its_energy_a_request_rests_and_goes_on_when_a_quarter_is_free(power_W):
-    bench = Bench(source(energy_Wh=100_000, **FAST), tick_ms=1000)
-    bench.tick((0, power_W, 300))
-    seconds = 0
+    bench, hint = Bench(source(energy_Wh=100_000, **FAST), tick_ms=1000), (0, power_W, 300)
+    bench.tick(hint)
+    seconds = rested = 0
     while bench.state() == "valid":
-        bench.tick((0, power_W, 300))
+        bench.tick(hint)
         seconds += 1
     assert 1190 < seconds <= 1200  # half of 100 kWh at 200 kW less the 50 kW that drain
-    assert bench.control == 0 and bench.reason == reasons.REQUEST_RESTS and bench.effective_W == 0
-    rested = 0
+    assert (bench.control, bench.reason, bench.effective_W) == (0, reasons.REQUEST_RESTS, 0)
     while bench.state() == "resting":
-        assert bench.tick((0, power_W, 300)) in (0, power_W)
+        assert bench.tick(hint) in (0, power_W)
         rested += 1
     assert 890 < rested < 910  # a quarter of 50 kWh at 50 kW
     assert bench.control == 1 and bench.reason == reasons.HINT
 
 
-def test_a_request_that_rests_leaves_the_field_to_the_next_one():
+def test_a_request_that_rests_leaves_the_field_to_the_next_one_and_expires():
     bench = Bench(source(0, energy_Wh=0, **FAST), source(1, priority=2, **FAST))
     assert bench.after((0, 9000, 60)) == (0, reasons.REQUEST_RESTS, 0)
     assert bench.state() == "resting"
     assert bench.tick((1, 5000, 60)) == 5000 and bench.control == 2
     assert bench.tick((0, 9000, 60), ticks=50) == 5000 and bench.state(0) == "resting"
+    bench = Bench(source(energy_Wh=0, **FAST))
+    bench.tick((0, 9000, 1), ticks=50)
+    assert bench.state() == "resting" and bench.tick() == 0
+    assert bench.state() == "none" and bench.reason == reasons.NONE
 
 
 def test_energy_is_counted_for_the_source_in_control_alone():
@@ -195,13 +198,6 @@ def test_energy_is_counted_for_the_source_in_control_alone():
     assert list(bench.requests.state[r.S_LEVEL :]) == [0, 0]
     bench.tick((1, 600_000, 300), ticks=10)
     assert list(bench.requests.state[r.S_LEVEL :]) == [0, 9 * 1000 * 100_000]
-
-
-def test_a_request_that_rests_expires_like_any_other():
-    bench = Bench(source(energy_Wh=0, **FAST))
-    bench.tick((0, 9000, 1), ticks=50)
-    assert bench.state() == "resting" and bench.tick() == 0
-    assert bench.state() == "none" and bench.reason == reasons.NONE
 
 
 def test_only_what_limits_leave_counts():
@@ -233,10 +229,8 @@ def test_no_hour_sees_more_than_its_energy(steps, energy_Wh, ramp):
 # -- nothing to do
 def test_it_is_idle_until_a_request_comes_and_again_when_all_is_over():
     bench = Bench(source(energy_Wh=100_000, **FAST), tick_ms=1000)
-    bench.tick()
-    assert bench.requests.state[r.S_IDLE] == 1
-    bench.tick((0, 100_000, 10))
-    bench.tick(ticks=15)
-    assert bench.requests.state[r.S_IDLE] == 0 and bench.requests.state[r.S_LEVEL] > 0
-    bench.tick(ticks=20)
-    assert bench.requests.state[r.S_IDLE] == 1 and bench.requests.state[r.S_LEVEL] == 0
+    found = []
+    for hints, ticks in (((), 1), (((0, 100_000, 10),), 1), ((), 15), ((), 20)):
+        bench.tick(*hints, ticks=ticks)
+        found.append((bench.requests.state[r.S_IDLE], bench.requests.state[r.S_LEVEL] > 0))
+    assert [found[at] for at in (0, 2, 3)] == [(1, False), (0, True), (1, False)]

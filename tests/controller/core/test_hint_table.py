@@ -25,20 +25,13 @@ WIDE_W = answers.WIDE_W
 
 
 def source(
-    index=0,
-    role="grid_cap",
-    priority=1,
-    valid_s_max=300,
-    ramp=25_000,
-    energy_Wh=100_000,
-    **fallback,
+    index=0, role="grid_cap", priority=1, valid_s_max=300, ramp=25_000, energy_Wh=100_000, **more
 ):
-    """fallback: charge, discharge, import_, export in W."""
+    """more: fallbacks charge, discharge, import_, export in W."""
     keys = {"charge": 1, "discharge": 2, "import_": 4, "export": 5}
-    watts = dict.fromkeys(QUANTITIES) | {keys[name]: value for name, value in fallback.items()}
-    return sources.Source(
-        f"s{index}", index, role, priority, valid_s_max, 10, ramp, energy_Wh, watts
-    )
+    watts = dict.fromkeys(QUANTITIES) | {keys[name]: value for name, value in more.items()}
+    ranks = index, role, priority, valid_s_max, 10, ramp, energy_Wh
+    return sources.Source(f"s{index}", *ranks, watts)
 
 
 def slots(*hints):
@@ -131,10 +124,9 @@ def test_what_no_accepted_hint_can_be_changes_nothing(hint):
 # -- fallback
 def test_every_fallback_is_in_force_from_the_start():
     """longzheng/open-dynamic-export 102: a server out of reach gave "unlimited"."""
-    bench = Bench(source(charge=3000, import_=350_000)).tick()
-    assert bench.caps == (3000, WIDE_W) and bench.state(codes.CHARGE_W_MAX) == "fallback"
-    assert bench.field(codes.CHARGE_W_MAX) == 3000
-    assert bench.field(codes.CHARGE_W_MAX, o.F_VALID_S) == 0
+    bench, charge = Bench(source(charge=3000, import_=350_000)).tick(), codes.CHARGE_W_MAX
+    assert bench.caps == (3000, WIDE_W) and bench.state(charge) == "fallback"
+    assert (bench.field(charge), bench.field(charge, o.F_VALID_S)) == (3000, 0)
     assert bench.obliged[0] == -50_000 and bench.table.out[o.O_IMPORT_SOURCE] == 1
 
 
@@ -156,14 +148,16 @@ def test_an_expired_cap_falls_to_its_fallback_and_stays_until_heartbeat_and_hint
 def test_a_source_is_alive_for_as_long_as_its_heartbeat_says(others):
     """A second: fifty ticks, whatever other sources send meanwhile."""
     bench = Bench(source(), source(1, priority=2))
-    assert not bench.table.alive(0) and not bench.table.alive(1)
+    alive = bench.table.alive
+    assert not alive(0) and not alive(1)
     bench.tick(heartbeat(1))
     for tick in range(50):
-        assert bench.table.alive(0) and not bench.table.alive(1), tick
+        assert alive(0) and not alive(1), tick
         bench.tick(*[cap(9000, 1, index=1)] * (tick in others))
-    assert not bench.table.alive(0)
+    assert not alive(0)
     assert bench.tick(heartbeat(1)).tick(elapsed=49).table.alive(0)
-    assert not bench.tick().table.alive(0)
+    bench.tick()
+    assert not alive(0)
 
 
 def test_a_heartbeat_counts_no_longer_than_its_source_may():
@@ -217,9 +211,9 @@ def test_without_the_role_a_grid_maximum_only_narrows(role, connection_W, charge
 def test_without_the_role_the_tighter_of_cap_and_grid_maximum_acts():
     bench = Bench(source(role="cap"), source(1, priority=2))
     bench.tick(import_max(350_000), cap(60_000, 1, 1))
-    assert bench.caps[0] == 50_000 and bench.table.out[o.O_CHARGE_SOURCE] == 1
+    assert (bench.caps[0], bench.table.out[o.O_CHARGE_SOURCE]) == (50_000, 1)
     bench.connection_W = 200_000
-    assert bench.tick().caps[0] == 60_000 and bench.table.out[o.O_CHARGE_SOURCE] == 2
+    assert (bench.tick().caps[0], bench.table.out[o.O_CHARGE_SOURCE]) == (60_000, 2)
 
 
 # -- against a model
@@ -320,12 +314,13 @@ def check_fields(bench, model):
     """What is published of each source."""
     for index in range(len(model.known)):
         assert bench.table.alive(index) == (model.heard_until.get(index, 0) > model.now)
-        for quantity in QUANTITIES:
-            if quantity != codes.POWER_W:
-                value_W = model.in_force_W(index, quantity)
-                assert bench.field(quantity, index=index) == (value_W or 0)
-                assert (bench.state(quantity, index) == "none") == (value_W is None)
-                assert bench.field(quantity, o.F_VALID_S, index) == model.valid_s(index, quantity)
+        for quantity in [each for each in QUANTITIES if each != codes.POWER_W]:
+            value_W, state = model.in_force_W(index, quantity), bench.state(quantity, index)
+            assert (bench.field(quantity, index=index), state == "none") == (
+                value_W or 0,
+                value_W is None,
+            )
+            assert bench.field(quantity, o.F_VALID_S, index) == model.valid_s(index, quantity)
 
 
 def check_answers(bench, model, connection_W):
@@ -350,13 +345,12 @@ def check_answers(bench, model, connection_W):
 
 # -- what is published
 def test_every_published_word_has_its_name_and_its_place():
-    names = t.HintTable.output_names(3)
-    assert len(names) == len(set(names)) == o.output_count(3)
-    assert names[:6] == list(o.HINT_OUTPUTS)
+    names, count = t.HintTable.output_names(3), o.output_count(3)
+    assert len(names) == len(set(names)) == count and names[:6] == list(o.HINT_OUTPUTS)
     valid_at = o.output_at(2, codes.IMPORT_W_MAX, o.F_VALID_S)
     assert names[valid_at] == "source_2.import_W_max_valid_s"
     assert names[o.output_at(0, codes.CHARGE_W_MAX, 0)] == "source_0.charge_W_max_value_W"
     places = [o.output_at(*each) for each in product(range(3), QUANTITIES, range(3))]
-    assert places == list(range(6, o.output_count(3)))
+    assert places == list(range(6, count))
     for name in o.HINT_OUTPUTS:
         assert o.HINT_OUTPUTS[getattr(o, "O_" + name.removeprefix("hint_").upper())] == name

@@ -8,7 +8,6 @@ import socket
 import pytest
 
 from controller.system import realtime
-from tests.tables import cases
 
 
 @pytest.fixture
@@ -113,12 +112,8 @@ def test_without_a_manager_nothing_is_sent():
     assert (notifier.dropped, notifier.watchdog_us) == (0, 0)
 
 
-@cases("""
-    environment                                                     watchdog_us
-    {"WATCHDOG_USEC": "2000000"}                                    2_000_000
-    {"WATCHDOG_USEC": "2000000", "WATCHDOG_PID": str(os.getpid())}  2_000_000
-    {"WATCHDOG_USEC": "2000000", "WATCHDOG_PID": "1"}               0
-    {"WATCHDOG_USEC": "soon"}                                       0
-""")
-def test_the_watchdog_period_is_the_managers(environment, watchdog_us):
+@pytest.mark.parametrize("pid, watchdog_us", [(None, 2_000_000), (os.getpid(), 2_000_000), (1, 0)])
+def test_the_watchdog_period_is_the_managers(pid, watchdog_us):
+    environment = {"WATCHDOG_USEC": "2000000"} | ({"WATCHDOG_PID": str(pid)} if pid else {})
     assert realtime.Notifier(environment).watchdog_us == watchdog_us
+    assert realtime.Notifier(environment | {"WATCHDOG_USEC": "soon"}).watchdog_us == 0
