@@ -50,7 +50,7 @@ class FrameEncoder:
         Raises ValueError when an array has not the length that was announced.
         """
         if (len(inp), len(fresh), len(out)) != self._lengths:
-            raise ValueError(f"an image of other lengths than announced, {self._lengths}")
+            raise ValueError(f"inputs or outputs of other lengths than announced, {self._lengths}")
         words = inp + out
         content = words.tobytes()
         now = int.from_bytes(content, "little")

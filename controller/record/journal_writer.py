@@ -27,8 +27,7 @@ class JournalWriter:
         self._encoder = FrameEncoder(n_in, n_groups, n_out, n_state)
         if capacity_bytes < 4 * self._encoder.frame_bytes_max:
             raise JournalError(
-                f"{path}: a ring of {capacity_bytes} bytes is too small, this "
-                f"image needs "
+                f"{path}: a ring of {capacity_bytes} bytes is too small, this topology needs "
                 f">= {4 * self._encoder.frame_bytes_max}"
             )
         packed = pack_header(header)

@@ -59,7 +59,7 @@ class Keeper:
         try:
             self._socket.send(encode(0, record))
         except OSError as error:
-            self._fail(f"the store's process takes no record: {error.strerror}")
+            self._fail(f"the store's process takes nothing: {error.strerror}")
         self.submitted += 1
         return self.submitted
 

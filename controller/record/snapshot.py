@@ -60,7 +60,7 @@ class Snapshot:
         """For a Shadow; follows: the frame before was applied too."""
 
     def update(self):
-        """Take in what is new. True once a whole image is known."""
+        """Take in what is new. True once inputs, outputs and state are known."""
         for _ in self.follow():
             pass
         return self.sequence is not None

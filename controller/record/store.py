@@ -10,7 +10,7 @@ followed at once by a record with all latches. ARMED is saved before the first c
 CLEAN after a healthy stop. A power cut at any point then leaves more latched than before, never
 less.
 
-The loop does not save, because saving takes as long as the disk takes: keeper.Keeper hands records
+The loop does not save, because saving takes as long as the disk takes: keeper.Keeper hands them
 to a process of its own.
 """
 

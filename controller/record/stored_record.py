@@ -27,7 +27,7 @@ AWAKE = (0, "")
 
 
 class StoreError(Exception):
-    """A record could not be saved; the text is one line for the operator."""
+    """The store could not be saved; the text is one line for the operator."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ def _texts(values, prefix):
 
 
 def union(one, other):
-    """A record with every latch, lock-out, rest and spent token of both; armed, not clean."""
+    """A stored record with every latch, lock-out, rest and spent token of both; armed, not clean."""
     return Record(
         armed=1,
         clean=0,
@@ -113,7 +113,7 @@ def encode(generation, record):
     check(stored)
     body = msgpack.packb(stored)
     if HEAD.size + len(body) > RECORD_BYTES_MAX:
-        raise StoreError(f"record of {len(body)} bytes, at most {RECORD_BYTES_MAX - HEAD.size} fit")
+        raise StoreError(f"{len(body)} bytes to store, at most {RECORD_BYTES_MAX - HEAD.size} fit")
     rest = HEAD.pack(MAGIC, 0, generation, len(body))[CRC_AT:] + body
     return HEAD.pack(MAGIC, crc32(rest), generation, len(body)) + body
 
@@ -128,7 +128,7 @@ def decode(content):
     try:
         stored = msgpack.unpackb(content[HEAD.size :])
         check(stored)
-    # the right CRC of what is no record
+    # the right CRC of what is no stored record
     except (StoreError, ValueError, TypeError, msgpack.UnpackException):
         return None
     return generation, in_memory(stored)
@@ -138,21 +138,21 @@ def check(stored):
     """Raises StoreError unless a map has exactly FIELDS, of their kinds."""
     if set(stored) != set(FIELDS):
         raise StoreError(
-            f"a record has the fields {', '.join(FIELDS)}, not {', '.join(sorted(stored))}"
+            f"the store has the fields {', '.join(FIELDS)}, not {', '.join(sorted(stored))}"
         )
     for name, kind in FIELDS.items():
         if not isinstance(stored[name], kind):
             found = type(stored[name]).__name__
-            raise StoreError(f"record field {name} is a {found}, not a {kind.__name__}")
+            raise StoreError(f"{name} in the store is a {found}, not a {kind.__name__}")
     numbers = [*stored["token_ages_ms"], *stored["latches"].values(), *stored["values"].values()]
     if not all(isinstance(number, int) and 0 <= number < 2**31 for number in numbers):
-        raise StoreError("a record holds whole numbers from 0 to 2^31 - 1")
+        raise StoreError("the store holds whole numbers from 0 to 2^31 - 1")
     if not all(isinstance(name, str) for name in (*stored["latches"], *stored["values"])):
-        raise StoreError("latches and values of a record have texts as names")
+        raise StoreError("latches and values of the store have texts as names")
     allowed = f"at most {NAME_CHARACTERS_MAX} of ASCII"
     for name in stored["values"]:
         if name.startswith((LOCKED_OUT, STOPPED)) and not _is_of_person(name):
-            raise StoreError(f"record value {ascii(name)} names no person: {allowed}")
+            raise StoreError(f"{ascii(name)} in the store names no person: {allowed}")
 
 
 def _is_of_person(name):

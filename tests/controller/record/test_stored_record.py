@@ -57,7 +57,7 @@ def test_every_flipped_bit_is_noticed():
 @pytest.mark.parametrize(
     "wrong, words",
     [
-        (Record(latches=[1]), "record field latches is a list, not a dict"),
+        (Record(latches=[1]), "latches in the store is a list, not a dict"),
         (Record(latches={"x" * sr.RECORD_BYTES_MAX: 1}), "at most 65512 fit"),
         (Record(token_ages_ms=[-1]), "whole numbers from 0 to 2\\^31 - 1"),
         (Record(token_ages_ms=[2**31]), "whole numbers"),
