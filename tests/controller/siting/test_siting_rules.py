@@ -77,7 +77,7 @@ def test_a_fact_that_is_there_and_one_that_is_no(identity):
 @pytest.mark.parametrize("identity", CASES)
 def test_not_applicable_and_a_missing_fact_have_their_words(identity):
     case = CASES[identity]
-    found = finding(identity, *case.elsewhere)
+    found = finding(identity, *case.off)
     assert found.verdict == NOT_APPLICABLE and found.reason and not found.wrong
     if case.missing:
         value = "paper 1" if case.number is None else case.number
