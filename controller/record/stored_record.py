@@ -86,7 +86,7 @@ def _texts(values, prefix):
 
 
 def union(one, other):
-    """A stored record with every latch, lock-out, rest and spent token of both; armed, not clean."""
+    """Both in one: every latch, lock-out, rest and spent token; armed, not clean."""
     return Record(
         armed=1,
         clean=0,
