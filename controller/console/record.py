@@ -116,9 +116,9 @@ def _lines(path, verdict):
     span = f" events, {verdict.first} to {verdict.last}; head {verdict.head}"
     yield f"{path}: " + (f"{verdict.events}{span}" if verdict.events else "no events")
     if verdict.missing:
-        yield f"events let go for want of room, or lost and said so: {verdict.missing}"
+        yield f"events removed for want of room, or recorded as lost: {verdict.missing}"
     for number in verdict.damaged:
-        yield f"event {number} says that the record was damaged or taken away before it"
+        yield f"event {number} records that the database was damaged or removed before it"
     for number in verdict.unlinked:
         yield (
             f"event {number} follows a gap that damage has left: of it nothing but what follows "
@@ -126,6 +126,5 @@ def _lines(path, verdict):
         )
     yield from (f"BROKEN: {line}" for line in verdict.breaks)
     if verdict.intact:
-        yield "the chain is whole" + (
-            ", but for what it says is missing" if verdict.missing or verdict.damaged else ""
-        )
+        lacks = ", except for the events that it records as missing"
+        yield "the chain is whole" + (lacks if verdict.missing or verdict.damaged else "")

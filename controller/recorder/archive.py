@@ -93,8 +93,8 @@ class Archive:
             database = rescue.begin_anew(self.path, self._bytes_max, known, self._damage)
         rescued = retention.count(database, "1") - 1
         self._say(
-            f"{why}; what was there is kept as {FILE}{rescue.ASIDE}; a new one is begun with "
-            f"{rescued} events of it"
+            f"{why}; the old file is kept as {FILE}{rescue.ASIDE}; the new one begins with "
+            f"{rescued} of its events"
         )
         return database
 
@@ -104,8 +104,8 @@ class Archive:
             chain.LOSS,
             chain.DAMAGE,
             chain.missing_scope(number),
-            f"the record was damaged or taken away: events up to {number} and the history may lack "
-            f"some; what is left of it lies in {FILE}{rescue.ASIDE}",
+            f"the record was damaged or removed: events up to {number} and seconds of the history "
+            f"may be missing; the old file is {FILE}{rescue.ASIDE}",
         )
 
     def published(self):
@@ -130,7 +130,7 @@ class Archive:
         it was taken.
         """
         if self._lost or not self.database.is_there():
-            self._reopen(self._lost or f"{self.path}: was taken away")
+            self._reopen(self._lost or f"{self.path}: was removed")
         try:
             stored = self._store(rows, seconds, meta, also)
         except DatabaseError as error:
@@ -180,10 +180,7 @@ class Archive:
             return False
         self._reserve.give_up()
         self.lean = True
-        self._say(
-            f"{error}: no room; the reserve is used for events, seconds are left out: free some "
-            "room"
-        )
+        self._say(f"{error}: no room; events go into the reserve, seconds are left out: make room")
         return True
 
     def _copy_trips(self):
@@ -203,7 +200,7 @@ class Archive:
             why = f"{self._trips.path}: {error.strerror}"
         except DatabaseError as error:
             why = str(error)
-        self._tell("trips", why, f"{why}: the second copy of the trips waits")
+        self._tell("trips", why, f"{why}: the second copy of the trips is late and is tried again")
 
     def _uncopied(self):
         """Trips for the second copy, as TripLog.append takes them. Raises DatabaseError."""
@@ -228,8 +225,7 @@ class Archive:
             "head",
             why,
             f"{os.path.join(self._run_directory, head.FILE)}: {why}: the head of the chain is not "
-            "published; is --run-dir the directory the controller made, and may this user write "
-            "there?",
+            "published; allowed is a --run-dir that the controller made and this user may write",
         )
 
     def _tell(self, what, why, line):

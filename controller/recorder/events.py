@@ -19,6 +19,7 @@ TRIP, CLEAR, LATCH, RESET, STATE = "trip", "clear", "latch", "reset", "state"
 LIMIT, HINT, SOURCE, START, STOP = "limit", "hint", "source", "start", "stop"
 KEY, NOTE, LOSS = "key", "note", "loss"
 HELD_MS = 1000
+STAYED = " Active or latched since before this start."
 CABINET = "cabinet"
 HINT_STATES = ("none", "valid", "fallback in force", "resting on a quota")
 STAGES = {stage[matrix.S_ID]: stage for stage in matrix.STAGES}
@@ -54,16 +55,16 @@ def row_kind(stage_id):
     return LIMIT if any(demand[index] for index in REDUCING) else NOTE
 
 
-def row_event(instance, stands, remark=""):
+def row_event(instance, begins, remark=""):
     """Event of a stage instance ("29.rack2") that begins or ends; remark: ends the text."""
     stage_id, _, scope = instance.partition(".")
     scope = scope or CABINET
     if stage_id not in STAGES:  # a latch of another version of the matrix
-        return event(TRIP if stands else CLEAR, f"row {instance}{remark}", scope)
+        return event(TRIP if begins else CLEAR, f"row {instance}{remark}", scope)
     code = reasons.label(reasons.ROW + STAGES[stage_id][matrix.S_ROW])
     name, sentence, _ = reason_words.stage_text(STAGES[stage_id])
-    if not stands:
-        return event(CLEAR, f"{stage_id}: {name}: stands no more", scope, code)
+    if not begins:
+        return event(CLEAR, f"{stage_id}: {name}: no longer active or latched", scope, code)
     return event(row_kind(stage_id), f"{stage_id}: {name}. {sentence}{remark}", scope, code)
 
 
@@ -149,10 +150,7 @@ class EventFinder:
                 row_event(name, True, " First out." if name == first else "")
                 for name in sorted(came, key=lambda name: (name != first, name))
             ],
-            *[
-                row_event(name, True, " Stands since before this start.")._replace(kind=LATCH)
-                for name in sorted(stayed)
-            ],
+            *[row_event(name, True, STAYED)._replace(kind=LATCH) for name in sorted(stayed)],
             *[row_event(name, False) for name in sorted(went)],
         ]
 
@@ -269,7 +267,7 @@ def _quantities(output_names, source_names):
 
 
 def _reason_event(kind, code):
-    text = "no text for this code in this version"  # of a newer version's journal
+    text = "this version has no text for this code"  # of a newer version's journal
     if code in reason_words.TEXTS:
         name, sentence, _ = reason_words.text(code)
         text = f"{name}. {sentence}"

@@ -56,7 +56,7 @@ class HintWatch:
         events = [each for source in found["sources"] for each in self._of_source(source, now_us)]
         count = self._due("", sum([found[name] for name in STRANGE]), now_us)
         if count:
-            text = f"{count} datagrams that are no hint of a source here"
+            text = f"{count} datagrams from no known source"
             events.append(event(HINT, text, CABINET, "REFUSED"))
         return events
 
@@ -74,6 +74,6 @@ class HintWatch:
         key = source["key_fingerprint"]
         if self._fingerprints.setdefault(name, key) != key:
             self._fingerprints[name] = key
-            now = f"now {key:08x}" if key else "none any more"
+            now = f"now {key:08x}" if key else "removed"
             events.append(event(NOTE, f"key of {name}: {now}", name, "KEYS"))
         return events

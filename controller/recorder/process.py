@@ -153,7 +153,7 @@ class Recorder:
     def _stopped(self, reading, moment_us, within_us=0):
         """The controller of a run writes no more."""
         seen = reading.run.seen
-        abrupt = "writes no more, without having stopped in order"
+        abrupt = "has stopped writing, and not in order"
         how = "has stopped in order" if seen.ended_in_order else abrupt
         stop = event(events.STOP, f"the controller {how}")._replace(sequence=seen.sequence)
         self.batch.add(stop, moment_us, within_us)
@@ -174,8 +174,8 @@ class Recorder:
             return False
         if position and not goes_on and not position.get("over"):
             self._note(
-                "the run of the controller that was read up to frame "
-                f"{position['sequence']} is gone; what followed in it was not read",
+                f"the journal that was read up to frame {position['sequence']} is gone; its later "
+                "frames were not read",
                 "JOURNAL",
                 events.LOSS,
             )
@@ -228,7 +228,7 @@ class Recorder:
             self.archive.write(batch.rows, batch.seconds, meta, note)
         except DatabaseError as error:
             if self._retry_us is None:
-                self._say(f"{error}: nothing is recorded; it waits in the journal")
+                self._say(f"{error}: nothing is recorded, events wait in the journal")
             self._retry_us = self._now_us + RETRY_US
             return False
         if self._retry_us is not None:

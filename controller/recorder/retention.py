@@ -44,8 +44,8 @@ def drop_events(database, label, trips):
         f"SELECT id FROM events WHERE {condition} ORDER BY id LIMIT ?", (EVENTS_A_PIECE,)
     )
     numbers = [number for (number,) in found]
-    what = "events" if trips else "events but trips"
-    text = f"no room: {what} {numbers[0]} to {numbers[-1]} were let go ({len(numbers)})"
+    what = "events" if trips else "events other than trips"
+    text = f"no room: {what} {numbers[0]} to {numbers[-1]} were removed ({len(numbers)})"
     row = label(chain.LOSS, chain.RETENTION, chain.missing_scope(numbers[-1]), text)
     database.write([row], also=lambda connection, _: _delete(connection, numbers))
 

@@ -7,7 +7,7 @@ from controller.state import base, record
 from safety import matrix as m
 
 WORDS = ("kind", "code", "scope", "text")
-TAILS = {h.BEGAN: "", h.CEASED: ": stands no more", h.FIRST_OUT: " is the first-out"}
+TAILS = {h.BEGAN: "", h.CEASED: ": no longer active or latched", h.FIRST_OUT: " is the first-out"}
 
 
 def facts(shadow, history, recorded):

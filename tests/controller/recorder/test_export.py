@@ -214,9 +214,9 @@ def test_verify_repeats_what_was_lost(capsys, tmp_path):
     bench.start_recorder().close()
     code, out, _ = run(capsys, "verify --state-dir", bench.state_dir)
     ((number,),) = bench.query("SELECT min(id) FROM events")
-    lost = f"events let go for want of room, or lost and said so: {number - 1}"
-    says = f"event {number} says that the record was damaged or taken away before it"
-    whole = "the chain is whole, but for what it says is missing"
+    lost = f"events removed for want of room, or recorded as lost: {number - 1}"
+    says = f"event {number} records that the database was damaged or removed before it"
+    whole = "the chain is whole, except for the events that it records as missing"
     assert (code, out[1:]) == (0, [lost, says, whole])
 
 

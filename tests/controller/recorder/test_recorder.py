@@ -164,8 +164,8 @@ def test_a_controller_has_stopped_in_order_only_when_it_was_told_to_end(bench, i
         cabinet.end()
         bench.run(0.1)
     (stop,) = bench.idle(2.5).events("stop")
-    how = "has stopped" if is_told else "writes no more, without having stopped"
-    assert stop[3] == f"the controller {how} in order"
+    how = "in order" if is_told else "writing, and not in order"
+    assert stop[3] == f"the controller has stopped {how}"
     assert bench.run(0.5).events("note")[-1][3] == "the controller writes again"
 
 
@@ -229,7 +229,7 @@ def test_while_the_disk_is_full_everything_waits_in_the_journal(bench, monkeypat
     disk.full = True
     bench.run(4)  # the trip falls into this time
     assert bench.events("trip") == [] and len(bench.recorder.batch.rows) < 50
-    for words in ("no room", "waits in the journal"):
+    for words in ("no room", "events wait in the journal"):
         assert any(words in line for line in bench.said)
     disk.full = False
     bench.run(2)
