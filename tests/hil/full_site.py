@@ -26,10 +26,8 @@ IO_2 = (
 IO_3 = ("damper_ok", "", "leak_ok", "coolant_ok", "supervised_ok", "hvac_ok", "", "")
 NONE = ("",) * 8
 IO_1_OUTPUTS = ("pcs_enable_ok", "!fan_on", "horn_on", "lamp_on", "", "", "", "")
-IO_2_OUTPUTS = (
-    *("contactor_supply_ok", "!red_lamp_on", "supervisory_ok", "pre_alarm_on", "shunt_trip_on"),
-    *("", "", ""),
-)
+IO_2_OUTPUTS = ("contactor_supply_ok", "!red_lamp_on", "supervisory_ok", "pre_alarm_on")
+IO_2_OUTPUTS = (*IO_2_OUTPUTS, "shunt_trip_on", "", "", "")
 INPUTS = [row[0] for row in s.CABINET_INPUTS]
 # sensor: its profile, {value: signal}
 SENSORS = {}

@@ -12,11 +12,11 @@ def plant(load_W=300_000.0, seed=1, **changes):
     return Cabinet(changes, lambda t_s: load_W, seed)
 
 
-def act(one, name, **given):
-    """Do an action of a scenario; keys that are not given have their defaults."""
+def act(one, name, then_s=0, **given):
+    """Do an action of a scenario, then run; keys that are not given have their defaults."""
     fields, do = ACTIONS[name]
-    defaults = {key: field.default for key, field in fields.items()}
-    do(SimpleNamespace(plant=one), defaults | given)
+    do(SimpleNamespace(plant=one), {key: field.default for key, field in fields.items()} | given)
+    return run(one, then_s)
 
 
 def run(one, seconds, dt_s=DT_S):

@@ -28,9 +28,8 @@ class Net:
     def client(self):
         """A python-can bus in this process; its constructor blocks and runs in a thread."""
         found, there = [], {"host": "127.0.0.1", "port": self.server.port, "tcp_tune": True}
-        thread = threading.Thread(
-            target=lambda: found.append(can.Bus(interface="socketcand", channel="can0", **there))
-        )
+        there |= {"interface": "socketcand", "channel": "can0"}
+        thread = threading.Thread(target=lambda: found.append(can.Bus(**there)))
         thread.start()
         while not found:
             select.select([self.server], [], [], 0.01)

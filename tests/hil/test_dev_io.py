@@ -65,22 +65,13 @@ def test_coils_follow_writes_and_expire_as_set():
 
 
 def test_requests_refused_by_the_module():
-    for request_, code in (
-        ((FC2, 0, 9), 2),
-        ((FC1, 8, 1), 2),
-        ((FC3, 63, 1), 2),
-        ((FC3, 66, 2), 2),
-        ((FC4, 0, 1), 1),
-    ):
-        assert refused(module()[0].payload, *request_) == code
-    for function, address, values, code in (
-        (FC15, 1, [0] * 8, 2),
-        (FC5, 8, [1], 2),
-        (FC16, 65, [1], 2),
-        (FC16, 64, [1, 2], 2),
-        (FC6, 64, [60_001], 3),
-    ):
-        assert refused(module()[0].write, function, address, values, 0) == code
+    io, _ = module()
+    for request in ((FC2, 0, 9), (FC1, 8, 1), (FC3, 63, 1), (FC3, 66, 2)):
+        assert refused(io.payload, *request) == 2
+    assert refused(io.payload, FC4, 0, 1) == 1
+    for request in ((FC15, 1, [0] * 8), (FC5, 8, [1]), (FC16, 65, [1]), (FC16, 64, [1, 2])):
+        assert refused(io.write, *request, 0) == 2
+    assert refused(io.write, FC6, 64, [60_001], 0) == 3
 
 
 def test_io_faults():

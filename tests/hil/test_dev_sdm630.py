@@ -106,14 +106,9 @@ def test_words_never_repeat_and_come_ten_times_a_second():
 
 
 def test_reads_refused_holes_absurd_words_and_a_captured_reading():
-    for function, address, count, code in (
-        (FC3, 0, 2, 1),
-        (FC4, 1, 2, 2),
-        (FC4, 0, 3, 2),
-        (FC4, 0, 82, 3),
-        (FC4, 0x158, 4, 2),
-    ):
-        assert dev_standin.refused(meter()[0].payload, function, address, count) == code
+    wrong = {(FC3, 0, 2): 1, (FC4, 1, 2): 2, (FC4, 0, 3): 2, (FC4, 0, 82): 3, (FC4, 0x158, 4): 2}
+    for request, code in wrong.items():
+        assert dev_standin.refused(meter()[0].payload, *request) == code
     sdm, _ = meter()
     assert sdm.payload(FC4, 0x60, 4) == bytes(8)
     sdm.overrides = {0: 0x7FC0, 1: 0}

@@ -84,9 +84,8 @@ def test_delay_is_found_between_ticks_in_noise_and_before_the_first_trip():
         load, t_s = sawtooth(200), np.arange(10_000) * 0.02
         draw = np.random.default_rng(1)
         slow = np.convolve(load(t_s), np.exp(-np.arange(2000) / 1250) / 1250)[:10_000]
-        battery_W = (
-            load(np.maximum(t_s - true_ms / 1000.0, 0.0)) - slow + draw.normal(0, 400, 10_000)
-        )
+        late_W = load(np.maximum(t_s - true_ms / 1000.0, 0.0))
+        battery_W = late_W - slow + draw.normal(0, 400, 10_000)
         found_ms = figures.delay_ms(recorded(load(t_s), battery_W=battery_W)[2500:])
         assert found_ms == pytest.approx(true_ms, abs=12)
     for battery_W in (np.zeros(2000), np.sin(np.arange(2000) / 3.0) * 1e5):

@@ -11,9 +11,8 @@ class _Link:
     """Two racks and a PCS; the enable and the supply are switches."""
 
     def __init__(self, soc=(0.5, 0.5)):
-        self.racks = [
-            rack.Rack(config.checked({"racks": 2, "soc": s}), f"bus/{i}") for i, s in enumerate(soc)
-        ]
+        configs = [config.checked({"racks": 2, "soc": of_rack}) for of_rack in soc]
+        self.racks = [rack.Rack(made, f"bus/{i}") for i, made in enumerate(configs)]
         self.bus = bus.Bus(pcs.Pcs(config.checked(), 240), self.racks)
         self.now_us = 0
 

@@ -57,8 +57,7 @@ def test_estop_drops_power_now_supply_after_200_ms_contactors_then():
     dropped = [(0.0, False, False, 2)] + [(0.0, False, False, 0)] * 3
     assert seen == [(0.0, False, True, 2)] * 10 + dropped
     assert one.pcs[0].state == pcs.OFF and one.pcs[0].alarm_bits == 0
-    act(one, "estop_release")
-    run(one, 0.8)
+    act(one, "estop_release", 0.8)
     assert one.contacts["estop_1"] and one.contacts["permit_1"] and states(one)[0] == 2
 
 
@@ -85,8 +84,7 @@ def test_one_contact_cuts_in_hardware_and_comes_back(action, given, contact, rep
 def test_gas_opens_the_relay_in_hardware_and_a_bridge_hides_an_open_contact():
     one = running()
     act(one, "bridge_chain")
-    act(one, "estop_press")
-    run(one, 1)
+    act(one, "estop_press", 1)
     assert not one.contacts["estop_1"] and one.contacts["permit_1"]
     assert one.pcs[0].ac_power_W == 100_000.0
     one = running()
@@ -95,19 +93,16 @@ def test_gas_opens_the_relay_in_hardware_and_a_bridge_hides_an_open_contact():
     assert 1.9 < until(one, 5, lambda: not one.contacts["gas_relay"]) < 2.2
     one.step(TICK_S)
     assert one.gas_lfl_pct[0] == one.pcs[0].ac_power_W == 0.0 and not one.contacts["permit_1"]
-    act(one, "gas", lfl_pct=0.0)
-    run(one, 6)
+    act(one, "gas", 6, lfl_pct=0.0)
     assert one.contacts["gas_relay"] and one.contacts["permit_1"]
 
 
 def test_bms_fault_weld_and_broken_precharge_show():
     one = running()
-    act(one, "bms_fault", rack=2)
-    run(one, 0.2)
+    act(one, "bms_fault", 0.2, rack=2)
     assert one.racks[1].fault_bits == bms.FAULT_INJECTED
     assert states(one) == [2, 0, 2] and not one.contacts["bms_fault"]
-    act(one, "bms_fault", rack=2, bits=0)
-    run(one, 0.8)
+    act(one, "bms_fault", 0.8, rack=2, bits=0)
     assert states(one) == [2, 2, 2] and one.contacts["bms_fault"]
     one = running(0.0)
     act(one, "weld", rack=1)
@@ -129,11 +124,9 @@ def test_bms_fault_weld_and_broken_precharge_show():
 
 def test_heat_reaches_limits_and_protection_and_a_runaway_the_gas_relay():
     one = running()
-    act(one, "heat", rack=1, module=3, degC=48.0)
-    run(one, 0.2)
+    act(one, "heat", 0.2, rack=1, module=3, degC=48.0)
     assert one.racks[0].charge_limit_A == 0.0 and one.racks[1].charge_limit_A == 140.0
-    act(one, "heat", rack=1, module=3, degC=76.0)
-    run(one, 0.6)
+    act(one, "heat", 0.6, rack=1, module=3, degC=76.0)
     assert one.racks[0].fault_bits == bms.FAULT_OVER_TEMPERATURE and states(one)[0] == 0
     act(one, "heat_end", rack=1)
     run(one, 250, dt_s=1.0)

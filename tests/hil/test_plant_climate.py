@@ -116,9 +116,8 @@ def test_humidity_is_that_of_the_closed_form_and_the_coil():
     one.ingress_g_per_s = 0.5
     _run(one, 30.0)
     more = 0.5 / LEAK_M3_PER_S * -math.expm1(-LEAK_M3_PER_S * 30.0 / 3.0)
-    assert one.humidity_permille == pytest.approx(
-        1000.0 * (start + more) / climate.saturation_g_per_m3(25.0), rel=1e-4
-    )
+    share = (start + more) / climate.saturation_g_per_m3(25.0)
+    assert one.humidity_permille == pytest.approx(1000.0 * share, rel=1e-4)
     _run(one, 600.0)
     assert one.humidity_permille == 1000.0
     one.ingress_g_per_s = 0.0

@@ -108,9 +108,7 @@ def test_stop_disable_and_enable():
     assert bench.pcs.state == pcs.SHUTTING_DOWN
     bench.pcs.command_run(True)
     powers = bench.steps(8)
-    assert powers == pytest.approx(
-        [140_000.0, 120_000.0, 120_000.0, 140_000.0, 160_000.0, 180_000.0, 200_000.0, 200_000.0]
-    )
+    assert powers == pytest.approx([1e3 * kW for kW in (140, 120, 120, 140, 160, 180, 200, 200)])
     assert bench.pcs.state == pcs.RUNNING
     bench = _Bench().running(-250_000.0)
     bench.enabled = False

@@ -74,8 +74,7 @@ def test_shunt_trip_and_overload_cut_the_racks():
     one.set_coil("shunt_trip", False)
     run(one, 5)
     assert one.relays.breaker_open and [rack.conductance_S for rack in one.racks] == [0.0] * 3
-    act(one, "shunt_reset")
-    run(one, 0.5)
+    act(one, "shunt_reset", 0.5)
     assert one.pcs[0].dc_voltage_V > 700.0 and not one.relays.breaker_open
     one = closed()
     act(one, "current_excess", current_A=1000.0, fuse_A2s=1000.0**2)
@@ -97,36 +96,32 @@ def test_health_dates_and_test_gas_are_those_of_the_detector_named():
     act(one, "calibration", detector="toxic", days=-3)
     assert [name for name, faulty in one.detector_fault.items() if faulty] == ["offgas_2"]
     assert list(one.calibration_d.values()) == [180, 180, 180, 180, -3]
-    for action, which, heads in (
-        ("offgas", {"detector": 2}, "vapour"),
-        ("toxic", {"gas": "carbon_monoxide"}, "toxic"),
-    ):
+    monoxide = {"gas": "carbon_monoxide"}
+    second = {"detector": 2}
+    for action, which, kind in (("offgas", second, "vapour"), ("toxic", monoxide, "toxic")):
         one = plant()
         act(one, action, ppm=60.0, **which)
         run(one, 90)
-        readings = [head.reading for head in getattr(one.air, heads)]
+        readings = [head.reading for head in getattr(one.air, kind)]
         assert readings == [0.0, pytest.approx(60.0, rel=0.02)]
         act(one, action, ppm=0.0)
         run(one, 200)
-        assert [head.reading for head in getattr(one.air, heads)] == [0.0, 0.0]
+        assert [head.reading for head in getattr(one.air, kind)] == [0.0, 0.0]
 
 
 def test_readings_of_bus_feedback_insulation_and_detectors():
     one = plant()
     act(one, "insulation", rack=2, kohm=300.0)
-    act(one, "insulation", rack=3, kohm=400.0, kohm_per_s=-10.0)
-    run(one, 20)
+    act(one, "insulation", 20, rack=3, kohm=400.0, kohm_per_s=-10.0)
     assert [rack.insulation_kohm for rack in one.racks] == [2000.0, 300.0, pytest.approx(200.0)]
     act(one, "insulation", rack=3, kohm=50.0)
-    act(one, "insulation", rack=2, kohm=5.0, kohm_per_s=-10.0)
-    run(one, 5)
+    act(one, "insulation", 5, rack=2, kohm=5.0, kohm_per_s=-10.0)
     assert [rack.insulation_kohm for rack in one.racks[1:]] == [0.0, 50.0]
     assert one.racks[2].fault_bits == bms.FAULT_INSULATION
     one = closed()
     volts = one.pcs[0].dc_voltage_V
     act(one, "bus_mismatch", offset_V=30.0)
-    act(one, "feedback", rack=2, reads="open")
-    run(one, 1)
+    act(one, "feedback", 1, rack=2, reads="open")
     assert one.pcs[0].dc_voltage_V == pytest.approx(volts + 30.0, abs=1.0)
     assert states(one) == [2, 0, 2]
     assert [rack.contactors.conducting for rack in one.racks] == [True] * 3

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from slow import slow
 
 from controller import __main__ as controller
 from controller.record import store
@@ -125,9 +126,7 @@ def test_an_interrupted_run_stops_in_order_keeps_its_figures_and_its_directory(t
     assert "NOT TICKING" in capsys.readouterr().out.splitlines()[0]
 
 
-@pytest.mark.parametrize(
-    "number", [signal.SIGTERM, pytest.param(signal.SIGHUP, marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize("number", [signal.SIGTERM, *slow(signal.SIGHUP)])
 def test_a_run_interrupted_while_the_controller_starts_leaves_nothing_running(tmp_path, number):
     run = Run(tmp_path, "--for", "100", "--plot", "")
     run.wait_for_line(" 0.0 s ")

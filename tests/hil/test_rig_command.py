@@ -139,11 +139,19 @@ def test_a_run_of_a_file_in_virtual_time(capsys, trace):
     assert doc["speed"] > 0 and "written    out.json" in capsys.readouterr().out
 
 
-def test_a_scenario_on_a_screen_that_is_a_pipe_and_one_cut_short(capsys):
-    assert cli.main(["rig", "--scenario", "fire_alarm", "--virtual", "--plot", ""]) == 0
+def test_a_scenario_on_a_screen_that_is_a_pipe_and_one_cut_short(capsys, tmp_path):
+    path = tmp_path / "pressed.toml"
+    path.write_text("""
+name = "pressed"
+title = "Pressed"
+duration_s = 6
+action = [{ at_s = 2, do = "estop_press" }]
+expect = [{ what = "trip", stage = "1a", after = "estop_press", ms_max = 100 }]
+""")
+    assert cli.main(["rig", "--scenario", str(path), "--virtual", "--plot", ""]) == 0
     out = capsys.readouterr().out
-    assert "tripped" in out and "met        row 2 trips" in out and "NOT MET" not in out
-    assert cli.main([*VIRTUAL, "--scenario", "fire_alarm", "--for", "5"]) == 1
+    assert "tripped" in out and "met        row 1a trips" in out and "NOT MET" not in out
+    assert cli.main([*VIRTUAL, "--scenario", str(path), "--for", "1"]) == 1
     assert "NOT MET" in capsys.readouterr().out
 
 

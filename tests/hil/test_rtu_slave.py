@@ -118,10 +118,8 @@ def test_replies_are_what_pymodbus_reads():
     ):
         ((_, frame),) = rtu.receive(framer.buildFrame(pdu), 77)
         assert decoded(frame).function_code == pdu.function_code
-    assert bank.writes == [
-        *((16, 3, [1, 0xFFFF, 7], 77), (6, 9, [555], 77)),
-        *((15, 2, [1, 0, 1] * 3, 77), (5, 30, [1], 77)),
-    ]
+    assert bank.writes[:2] == [(16, 3, [1, 0xFFFF, 7], 77), (6, 9, [555], 77)]
+    assert bank.writes[2:] == [(15, 2, [1, 0, 1] * 3, 77), (5, 30, [1], 77)]
 
 
 def test_exceptions_and_the_largest_reads():

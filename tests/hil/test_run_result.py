@@ -138,9 +138,8 @@ NOTHING = {"load": None, "grid": None, "reduction": None}
 def test_the_closing_lines_of_a_run_without_figures():
     late = dict.fromkeys(FULL["lateness_us"])
     plain = {"swing_2s_pct": NOTHING, "limited_s": {}, "overload": {"s": 0.0}, "lateness_us": late}
-    lines = words.closing_lines(
-        FULL | plain | {"trips": [], "load": LOAD | {"rows_refused": 0}, "reaction_ms": {}}
-    )
+    plain |= {"trips": [], "load": LOAD | {"rows_refused": 0}, "reaction_ms": {}}
+    lines = words.closing_lines(FULL | plain)
     assert lines[0].startswith("measured   nothing: the run ended before the limits")
     assert lines[2:] == [
         "limits     none held the battery back",

@@ -95,11 +95,9 @@ def test_a_sparkline_shows_the_newest_scaled_and_clipped():
         ([300, 400], [350, 352], [".#" * 9, "=" * 18]),
         ([400, 400], [100, 100], ["#" * 18, "." * 18]),
     ):
-        histories = {
-            "load_history": [1000 * kW for kW in load_kW * 9],
-            "grid_history": [1000 * kW for kW in grid_kW * 9],
-        }
-        lines = shown(**histories).split("\n")
+        histories = {"load": load_kW * 9, "grid": grid_kW * 9}
+        watts = {f"{name}_history": [1000 * kW for kW in of] for name, of in histories.items()}
+        lines = shown(**watts).split("\n")
         found = [line.split("  ")[1].strip() for line in lines if line.startswith(("LOAD", "GRID"))]
         assert found == drawn
 

@@ -49,11 +49,8 @@ def test_an_instance_is_named_by_row_stage_and_scope(name, row, scope):
 def test_an_instance_counts_once_while_it_is_active_and_again_when_it_comes_back():
     steps = ([], ["1a"], ["1a"], ["1a", "29.rack2"], ["29.rack2"], ["1a", "29.rack2"])
     watch = seen(*enumerate(steps, 1))
-    assert watch.trips == [
-        entry(1, "1a", "cabinet", 2.0),
-        entry(29, "29", "rack 2", 4.0),
-        entry(1, "1a", "cabinet", 6.0),
-    ]
+    first, again = (entry(1, "1a", "cabinet", at_s) for at_s in (2.0, 6.0))
+    assert watch.trips == [first, entry(29, "29", "rack 2", 4.0), again]
     assert watch.standing() == ["1a", "29.rack2"]
     assert seen((7, ["44c"])).trips == [entry(44, "44c", "cabinet", 7.0)]
     assert TripWatch(LAYOUT).standing() == seen((1, ["1a"]), (2, [])).standing() == []

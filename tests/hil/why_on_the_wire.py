@@ -130,12 +130,9 @@ class Comparison:
         value_W = within(value_W, facts["limits"]["low_W"], facts["limits"]["high_W"])
         assert value_W == facts["limits"]["leaves_W"] == facts["setpoint_W"]
         assert facts["held_back_W"] == facts["request_W"] - facts["setpoint_W"]
-        acted = [
-            facts[stage]["acted"]
-            for stage in ("limits", "obligations", "ramp", "caps")
-            if facts[stage]["acted"]
-        ]
-        assert facts["binding"] == (acted[0] if acted else None)
+        stages = ("limits", "obligations", "ramp", "caps")
+        acted = next((facts[stage]["acted"] for stage in stages if facts[stage]["acted"]), None)
+        assert facts["binding"] == acted
         assert acted or facts["held_back_W"] == 0
 
     def _page_says_it(self):
