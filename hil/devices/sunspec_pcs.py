@@ -266,8 +266,11 @@ class SunSpecPcs(RegisterDevice):
     def _show_battery(self):
         image, racks = self.image, self.racks
         current_A = self.pcs.dc_current_A
-        image.put("802.SoC", round(sum(rack.soc for rack in racks) / len(racks) * 10_000))
-        image.put("802.SoH", round(min(rack.soh for rack in racks) * 10_000))
-        image.put("802.State", BATTERY_STATES[max(rack.contactor_state for rack in racks)])
         flowing = DISCHARGING if current_A > 0 else CHARGING
-        image.put("802.ChaSt", flowing if abs(current_A) > 1 else HOLDING)
+        for name, value in {
+            "802.SoC": round(sum(rack.soc for rack in racks) / len(racks) * 10_000),
+            "802.SoH": round(min(rack.soh for rack in racks) * 10_000),
+            "802.State": BATTERY_STATES[max(rack.contactor_state for rack in racks)],
+            "802.ChaSt": flowing if abs(current_A) > 1 else HOLDING,
+        }.items():
+            image.put(name, value)

@@ -170,18 +170,22 @@ class Cabinet:
         self._publish_slow()
 
     def _publish_fast(self):
-        safety, contacts = self.relays, self.contacts
-        contacts["estop_1"], contacts["estop_2"] = safety.estop_closed
-        contacts["fire_alarm"] = safety.fire_closed
-        contacts["suppression"] = safety.suppression_closed
-        contacts["gas_relay"] = safety.lfl_closed
-        contacts["airflow"] = self.air.airflow
-        contacts["key_run"] = self.key_run
-        contacts["permit_1"] = safety.pcs_enable
-        contacts["permit_2"] = safety.contactor_supply
-        contacts["door"] = self.door_closed
-        contacts["bms_fault"] = not any([one.fault_bits for one in self.racks])
-        contacts.update(self._forced)
+        safety = self.relays
+        estop_1, estop_2 = safety.estop_closed
+        self.contacts.update(
+            estop_1=estop_1,
+            estop_2=estop_2,
+            fire_alarm=safety.fire_closed,
+            suppression=safety.suppression_closed,
+            gas_relay=safety.lfl_closed,
+            airflow=self.air.airflow,
+            key_run=self.key_run,
+            permit_1=safety.pcs_enable,
+            permit_2=safety.contactor_supply,
+            door=self.door_closed,
+            bms_fault=not any([one.fault_bits for one in self.racks]),
+        )
+        self.contacts.update(self._forced)
 
     def _publish_slow(self):
         smoke_1, smoke_2 = self.air.smoke
