@@ -13,7 +13,7 @@ from hil.results.recorder import Recorder, Run
 from hil.scenarios import expectations, faults, scenario
 from hil.wires.virtual import VirtualSerial
 from safety import matrix
-from tests.tables import cases, table
+from tests.tables import table
 
 BASE = tomllib.loads("""
 name = "x"
@@ -50,18 +50,15 @@ def changed(path, value):
 def test_a_good_scenario_is_loaded_with_its_defaults_and_in_order_of_time():
     found = scenario.parse(BASE, "x.toml", "x")
     assert (found.name, found.duration_s, found.seed, found.soc_pct) == ("x", 60.0, 3, 55.0)
-    assert [(action.at_us, action.label, action.do) for action in found.actions] == [
-        (20_000_000, "press", "estop_press"),
-        (30_000_000, "gas", "gas"),
-    ]
+    actions = [(action.at_us, action.label, action.do) for action in found.actions]
+    assert actions == [(20_000_000, "press", "estop_press"), (30_000_000, "gas", "gas")]
     assert found.actions[1].arguments == {"lfl_pct": 12, "detector": None}
     assert found.expects[0] == BASE["expect"][0] | {"scope": None, "ms_min": 0}
     assert scenario.parse(changed("load", None), "x.toml").load == {"kind": "synthetic"}
-    for path, values in (
-        ("duration_s", (30, 604_800)),
-        ("action.0.lfl_pct", (0, 100)),
-        ("expect.0.after", (20.0, "pcs_enable_off", "estop_press")),
-    ):
+    for path, *values in table("""
+    duration_s | 30 | 604_800 ; action.0.lfl_pct | 0 | 100
+    expect.0.after | 20.0 | pcs_enable_off | estop_press
+"""):
         for value in values:
             scenario.parse(changed(path, value), "x.toml", "x")
     power_W = scenario.step_load([[0, 300], [30, 400], [45, 250]])
@@ -156,31 +153,24 @@ def do(a_world, *entries):
     return a_world
 
 
-@cases("""
-    entry  undo  contacts
-    '"estop_press"'  '"estop_release"'  ["estop_1", "estop_2"]
-    '"fire_alarm"'  '"fire_alarm", on = false'  ["fire_alarm"]
-    '"suppression"'  '"suppression", on = false'  ["suppression"]
-    '"contact", name = "door", closed = false'  '"contact_repair", name = "door"'  ["door"]
-""")
-def test_actions_open_the_contact_they_name(entry, undo, contacts):
-    a_world = do(world(), entry)
-    assert [a_world.plant.contacts[name] for name in contacts] == [False] * len(contacts)
-    do(a_world, undo)
-    assert [a_world.plant.contacts[name] for name in contacts] == [True] * len(contacts)
+def test_actions_open_the_contact_they_name():
+    for entry, undo, contacts in (
+        ('"estop_press"', '"estop_release"', ["estop_1", "estop_2"]),
+        ('"fire_alarm"', '"fire_alarm", on = false', ["fire_alarm"]),
+        ('"suppression"', '"suppression", on = false', ["suppression"]),
+        ('"contact", name = "door", closed = false', '"contact_repair", name = "door"', ["door"]),
+    ):
+        a_world = do(world(), entry)
+        for is_closed in (False, True):
+            assert {a_world.plant.contacts[name] for name in contacts} == {is_closed}
+            do(a_world, undo)
 
 
 def test_actions_on_the_plant_reach_it():
-    plant = do(
-        world(),
-        '"bridge_chain"',
-        '"gas", lfl_pct = 40, detector = 2',
-        '"airflow_fail"',
-        '"key", run = false',
-        '"heat", rack = 2, module = 3, degC = 60',
-        '"heat", rack = 3, degC = 50',
-        '"weld", rack = 1',
-    ).plant
+    entries = '"bridge_chain" | "gas", lfl_pct = 40, detector = 2 | "airflow_fail"'
+    entries += ' | "heat", rack = 2, module = 3, degC = 60 | "heat", rack = 3, degC = 50'
+    entries += ' | "key", run = false | "weld", rack = 1'
+    plant = do(world(), *entries.split(" | ")).plant
     assert plant.relays.bridged and plant.air.airflow_failed and plant.key_run is False
     assert [head.test for head in plant.air.gas] == [0.0, 40]
     assert [rack.contactors.welded for rack in plant.racks] == [True, False, False]
@@ -201,17 +191,12 @@ def test_actions_on_the_controller_reach_it_or_are_refused():
     cap = '"grid_cap", quantity = "import_W_max", value_W = 9000'
     more = ('"run_request", on = false', HINT + cap, HINT + '"heartbeat"')
     assert do(world(), *entries, *more).controller.mock_calls == [
-        call.kill(),
-        call.start(),
-        call.reset("remote"),
-        call.reset("key"),
+        *(call.kill(), call.start(), call.reset("remote"), call.reset("key")),
         call.run_request(False),
-        call.hint("site_ems", 3, 4, 9000, 1500),
-        call.hint("site_ems", 4, 0, 0, 1500),
+        *(call.hint("site_ems", *order, 1500) for order in ((3, 4, 9000), (4, 0, 0))),
     ]
-    for kind, quantity in table("""
-    cap | import_W_max ; grid_cap | "" ; heartbeat | import_W_max
-"""):
+    limit = "import_W_max"
+    for kind, quantity in (("cap", limit), ("grid_cap", ""), ("heartbeat", limit)):
         words = f"a hint of kind '{kind}' has no quantity '{quantity}'"
         with pytest.raises(ValueError, match=words):
             do(world(), f'{HINT}"{kind}", quantity = "{quantity}"')
@@ -219,13 +204,9 @@ def test_actions_on_the_controller_reach_it_or_are_refused():
 
 def test_device_and_wire_faults_and_noise():
     fault, cut = '"device_fault", device = "io_1", fault = ', '"wire_fault", fault = "cut", bus = '
-    faults_of_device = (
-        '"silent"',
-        '"late_us", value = 900',
-        '"silent_messages", value = ["CELLS"]',
-        '"inputs_stuck", value = { 5 = 0 }',
-    )
-    a_world = do(world(), *[fault + each for each in faults_of_device], cut + '"io"')
+    of_device = '"silent" | "late_us", value = 900 | "silent_messages", value = ["CELLS"]'
+    of_device += ' | "inputs_stuck", value = { 5 = 0 }'
+    a_world = do(world(), *[fault + each for each in of_device.split(" | ")], cut + '"io"')
     device = a_world.devices["io_1"]
     assert device.silent is True and device.late_us == 900 and a_world.wires["io"].cut is True
     assert device.silent_messages == {"CELLS"} and device.inputs_stuck == {5: 0}
@@ -260,17 +241,14 @@ def test_clockwork_acts_once_at_its_time_and_marks_label_and_action():
     assert faults.Clockwork((), a_world).apply(10**12) == ()
 
 
-TIMELINE = [
-    (10_000_000, "press", ""),
-    (10_040_000, "pcs_enable_off", ""),
-    (10_240_000, "contactor_supply_off", ""),
-    (10_280_000, "contactor_open", "rack 1"),
-    (20_000_000, "reset", ""),
-    (21_000_000, "contactor_close", "rack 1"),
-]
+TIMELINE = table("""
+    10_000_000 | press | "" ; 10_040_000 | pcs_enable_off | ""
+    10_240_000 | contactor_supply_off | "" ; 10_280_000 | contactor_open | rack 1
+    20_000_000 | reset | "" ; 21_000_000 | contactor_close | rack 1
+""")
 TRIPS = [
-    {"row": 1, "stage": "1a", "scope": "cabinet", "t_s": 10.06},
-    {"row": 40, "stage": "40a", "scope": "rack 2", "t_s": 12.0},
+    dict(zip(("row", "stage", "scope", "t_s"), trip))
+    for trip in ((1, "1a", "cabinet", 10.06), (40, "40a", "rack 2", 12.0))
 ]
 
 
