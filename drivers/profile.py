@@ -10,6 +10,7 @@ import pathlib
 import pickle
 import struct
 import tomllib
+from types import SimpleNamespace
 
 from drivers import profile_schema as schema
 from drivers.profile_values import ProfileError, fields_of, nearest, only_tables, rows_of, wrong
@@ -18,77 +19,22 @@ FOLDER = pathlib.Path(__file__).parent / "profiles"
 DEPTH_MAX, NUMBER_BITS_MAX = 8, 64  # of a file: registers.MODEL.POINT.range is four deep
 
 
-class Register:
-    """One value of a device. `low`, `high` in `unit`; `address` counts from the model's ID register
-    for SunSpec.
+# of a register whose family does not know the key
+PLAIN = {"function": 3, "count": 1, "scale": 1, "scale_factor": "", "full_scale": None}
+PLAIN |= {"over_range_mask": 0, "untrusted_mask": 0}
+
+
+class Register(SimpleNamespace):
+    """One value of a device: `name` and the keys of its table, of its type `code`, `words` and
+    `sentinel`, of its range `low` and `high`, in `unit`. `address` counts from the model's ID
+    register for SunSpec.
     """
 
-    __slots__ = (
-        "name",
-        "address",
-        "type",
-        "code",
-        "words",
-        "sentinel",
-        "function",
-        "count",
-        "scale",
-        "scale_factor",
-        "unit",
-        "low",
-        "high",
-        "direction",
-        "full_scale",
-        "over_range_mask",
-        "untrusted_mask",
-    )
 
-    def __init__(self, name, fields):
-        self.name = name
-        self.address = fields["address"] if "address" in fields else fields["offset"]
-        self.type = fields["type"]
-        self.code, self.words, self.sentinel = schema.TYPES[self.type]
-        self.function = fields.get("function", 3)
-        self.count = fields.get("count", 1)
-        self.scale = fields.get("scale", 1)
-        self.scale_factor = fields.get("scale_factor", "")
-        self.unit = fields["unit"]
-        self.low, self.high = fields["range"] or (None, None)
-        self.direction = fields["direction"]
-        self.full_scale = fields.get("full_scale")
-        self.over_range_mask = fields.get("over_range_mask", 0)
-        self.untrusted_mask = fields.get("untrusted_mask", 0)
-
-
-class Profile:
-    """A checked profile. `settings` and `registers` are dicts by name; SunSpec registers are named
-    "704.WSet".
+class Profile(SimpleNamespace):
+    """A checked profile: `path`, the keys of its top and of [timing]; `settings`, `registers` and
+    `frames` are dicts by name; SunSpec registers are named "704.WSet".
     """
-
-    __slots__ = (
-        "path",
-        "maker",
-        "model",
-        "family",
-        "documents",
-        "period_ms",
-        "turnaround_ms",
-        "timeout_ms",
-        "gap_ms",
-        "settings",
-        "registers",
-        "frames",
-    )
-
-    def __init__(self, path, top, timing, settings, registers, frames):
-        self.path = path
-        self.maker, self.model, self.family = top["maker"], top["model"], top["family"]
-        self.documents = top["documents"]
-        self.period_ms, self.turnaround_ms = timing["period_ms"], timing["turnaround_ms"]
-        self.timeout_ms, self.gap_ms = timing["timeout_ms"], timing["gap_ms"]
-        self.settings = settings
-        self.registers = registers
-        self.frames = frames
 
     def block(self, names):
         """(first address, registers, Struct) of one read that holds the named registers, given in
@@ -211,7 +157,9 @@ def _checked(path, data):
         optional,
     )
     _check_names(path, "frames.", frames, required(settings) if family.endswith("_bms") else (), ())
-    return Profile(path, top, timing, settings, registers, frames)
+    return Profile(
+        path=path, **top, **timing, settings=settings, registers=registers, frames=frames
+    )
 
 
 def _check_names(path, prefix, present, required, optional):
@@ -248,7 +196,14 @@ def _registers(path, family, data):
                     path, f"registers.{model}.{name}", fields["scale_factor"], points
                 )
                 rows[f"{model}.{name}"] = fields
-    return {name: Register(name, fields) for name, fields in rows.items()}
+    return {name: _register(name, fields) for name, fields in rows.items()}
+
+
+def _register(name, fields):
+    code, words, sentinel = schema.TYPES[fields["type"]]
+    low, high = fields["range"] or (None, None)
+    own = {"name": name, "address": fields.get("offset"), "low": low, "high": high}
+    return Register(code=code, words=words, sentinel=sentinel, **{**PLAIN, **own, **fields})
 
 
 def _check_sensor_register(path, place, fields):
