@@ -33,7 +33,7 @@ def check_value(path, where, value, field):
                 "at least 3 points around an area, each once, no edges that cross or touch",
             )
     if field.kind == "points" and any([a == b for a, b in zip(value, value[1:], strict=False)]):
-        refuse(path, where, "says a point twice in a row", "points that differ")
+        refuse(path, where, "has a point twice in a row", "points that differ")
 
 
 def _is_number(value, low, high):

@@ -1,4 +1,4 @@
-"""Every key of a siting file as data: what it may hold, whether it must be said, what it means.
+"""Every key of a siting file as data: what it may hold, whether it is required, what it means.
 
 Tables: SITE is the top of the file, the others are `[model.NAME]`, `[unit.NAME]`, `[area.NAME]`,
 `[exposure.NAME]`, `[barrier.NAME]`, and once each `[fence]` and `[la_r3]`.
@@ -99,8 +99,8 @@ SITE = {
     "schema": Field("choice", "the form of this file", (SCHEMA,), True),
     "name": Field("text", "what the report and the plan are headed with", (), True),
     "edition": Field("choice", "edition profile that was adopted", EDITIONS, True),
-    "mode": Field("choice", "how the storage stands", MODES, True),
-    "place": Field("choice", "only in mode stationary, and must be said there", PLACES),
+    "mode": Field("choice", "how the storage is installed", MODES, True),
+    "place": Field("choice", "only in mode stationary, required there", PLACES),
     "local": Field("choices", "local profiles on top of the edition", LOCALS),
     "absent": Field("choices", "kinds of exposure of which there is none within 30.5 m", KINDS),
     "dedicated_building": _flag(
@@ -116,7 +116,7 @@ SITE = {
     ),
     "hazard_mitigation_analysis": _report("id of the analysis"),
     "plume_model": _report("id of the plume model"),
-    "signs_say": Field("choices", "what the signs at the entrances say", SIGN_WORDS),
+    "signs_say": Field("choices", "the words on the signs at the entrances", SIGN_WORDS),
     "permit_file": Field(
         "choices", "what the permit file holds besides the layout and the energies", PERMIT_PARTS
     ),
@@ -175,7 +175,7 @@ AREA = {
         "floor below the lowest exit-discharge floor", 2000, -2000
     ),
     "group_H": _flag("classed as Group H (unsaid: it is not)"),
-    "location": Field("choice", "dwelling: what it is; must be said there", LOCATIONS),
+    "location": Field("choice", "dwelling: what it is; required there", LOCATIONS),
     "roof_noncombustible": _flag("rooftop"),
     "fire_operations_clear": _flag("rooftop: firefighting is not obstructed"),
     "approved_by": _report("rooftop above 22.86 m: who approved it"),
@@ -200,13 +200,13 @@ TABLES = {
     "area": AREA,
     "exposure": {
         "kind": Field("choice", "", KINDS, True),
-        "point_m": Field("point", "one of these three says where it is"),
+        "point_m": Field("point", "one of these three gives the place"),
         "line_m": Field(
             "points", "an open line; a lot line goes on straight beyond its ends", (2,)
         ),
         "outline_m": Field("points", "a closed outline; of a lot line the whole lot", (3,)),
         "inside_m": Field(
-            "point", "lot line with line_m, and must be said there: any point inside the lot"
+            "point", "lot line with line_m, required there: any point inside the lot"
         ),
         "wall_fire_rating_h": Field("number", "building: the wall that faces the units", (0, 24)),
         "wall_noncombustible": _flag("building: that wall"),

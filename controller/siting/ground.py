@@ -109,7 +109,7 @@ def fault_of_outline(points: tuple) -> str:
     for a, b in sides:
         if math.dist(a, b) <= TOUCH_m:
             return (
-                f"says the point {_words(a)} twice in a row (the last point joins the first by "
+                f"has the point {_words(a)} twice in a row (the last point joins the first by "
                 f"itself)"
             )
     boxes = [edge_box(each) for each in sides]

@@ -12,7 +12,7 @@ SIDE = f"a point inside the lot, or {CLOSED}"
 
 
 def check(path, name, table):
-    """Refuse a lot line whose inside nobody could tell, and the inside point of anything else."""
+    """Refuse a lot line without a clear inside, and the inside point of anything else."""
     where, inside_m = ("exposure", name), table["inside_m"]
     is_lot_line = table["kind"] == "lot_line"
     if is_lot_line and table["point_m"] is not None:

@@ -161,7 +161,7 @@ def _faults_of_things(top, tables, singles):
         (
             areas and (top["place"] == f.OUTDOORS or mode in (f.MOBILE, f.OPEN_GARAGE)),
             ("area",),
-            "is not set here: the units stand in no room",
+            "is not set here: the units are in no room",
             "[exposure.NAME] for a building nearby",
         ),
         *[
@@ -226,7 +226,7 @@ def _energy_kWh(path, where, table):
     is_rated = energy_kWh is None
     key = (*where, RATED[1] if is_rated else "energy_kWh")
     if is_rated and None in rated or not is_rated and rated != [None, None]:
-        problem = "is missing" if is_rated else "is said in two ways"
+        problem = "is missing" if is_rated else "is given in two ways"
         refuse(path, (*where, "energy_kWh"), problem, f"energy_kWh, or {' and '.join(RATED)}")
     if is_rated:
         energy_kWh = rated[0] * rated[1] / 1000
@@ -270,7 +270,7 @@ def _exposure(path, name, table):
     where = ("exposure", name)
     given = [key for key in ("point_m", "line_m", "outline_m") if table[key] is not None]
     if len(given) != 1:
-        problem = f"says {' and '.join(given) or 'no place'}"
+        problem = f"has {' and '.join(given) or 'no place'}"
         refuse(path, where, problem, "one of point_m, line_m, outline_m")
     for key in f.OF_BUILDINGS:
         if table[key] is not None and table["kind"] != "building":
@@ -283,7 +283,7 @@ def _exposure(path, name, table):
             path,
             (*where, "line_m"),
             "ends where it begins",
-            "an open line; outline_m for a closed outline, its first point said once",
+            "an open line; outline_m for a closed outline, its first point given once",
         )
     lot.check(path, name, table)
     is_closed = given == ["outline_m"]

@@ -16,7 +16,7 @@ CLAIMS = (
     "listing and the site's hazard mitigation analysis override every line.",
     "A clause with (?) is from memory and unconfirmed, so is every number marked so: read the "
     "purchased copy. "
-    "Exposures and facts are as said in the file; what it calls absent was not looked for.",
+    "Exposures and facts are those of the file. Nobody looked for what it lists as absent.",
     "Not covered: suppression, detection, ventilation and explosion control, electrical "
     "clearances, the inside of a "
     "walk-in unit, which counts as a room (B22), anything no row of the table names. Local "
@@ -182,7 +182,7 @@ def _exposures(site):
     if len(lines) == 1:
         lines.append("  none in the file")
     said = site.facts["absent"]
-    return lines + (_folded("  absent, says the file: ", ", ".join(said)) if said else [])
+    return lines + (_folded("  absent, by the file: ", ", ".join(said)) if said else [])
 
 
 def _result(findings):

@@ -83,7 +83,7 @@ def refused(folder, text):
     [{"la_r3.path_width_m": 1}] | la_r3: is not set here: local does not name it
     [local("la_r3", path_width_cm=1)] | la_r3.path_width_cm: is not a known key; nearest key
     [garage(None)] | area.room.location: is missing with mode "dwelling"; allowed utility_cl
-    [room(), {"place": "outdoors"}] | area: is not set here: the units stand in no room
+    [room(), {"place": "outdoors"}] | area: is not set here: the units are in no room
     [{"unit.a": None, "unit.b": None}] | unit: is missing; allowed at least one [unit.NAME]
     [{"unit.a.model": "mm"}] | unit.a.model: "mm" is not allowed; allowed m; nearest key "m"
     [{"unit.a.group": "b"}] | unit.a.group: has the name of unit.b
@@ -93,13 +93,13 @@ def refused(folder, text):
     [model(**RATED)] | model.m.rated_capacity_Ah: 2001 is not allowed: 2001 kWh in 2 m3; all
     [model(energy_kWh=None)] | model.m.energy_kWh: is missing; allowed energy_kWh, or rated_
     [model(energy_kWh=None, rated_voltage_V=400)] | model.m.energy_kWh: is missing
-    [model(rated_voltage_V=400)] | model.m.energy_kWh: is said in two ways
+    [model(rated_voltage_V=400)] | model.m.energy_kWh: is given in two ways
     [spaced(-0.001)] | unit.b: overlaps unit.a; allowed units that touch at most
     [spaced(-1.0)] | unit.b: overlaps unit.a
     [room(outline_m=[[0, 0], [9, 0]])] | area.room.outline_m: has 2 points; allowed at least
     [room(outline_m=[[0, 0], [20, 20], [20, 0], [0, 20]])] | area.room.outline_m: crosses or
         touches itself: [0, 0] to [20, 20] and
-    [room(outline_m=[[0, 0], [20, 0], [20, 20], [0, 0]])] | area.room.outline_m: says the point
+    [room(outline_m=[[0, 0], [20, 0], [20, 20], [0, 0]])] | area.room.outline_m: has the point
         [0, 0] twice
     [room(outline_m=[0, 0])] | area.room.outline_m: [0, 0] is not allowed; allowed 3..200 po
     [room(outline_m=[[0, 0], [8, 0], [8, 20], [0, 20]])] | unit.b: lies in no area; allowed
@@ -122,11 +122,11 @@ def refused(folder, text):
         line; allowed line_m with inside_m, or outline_m
     [exposure("building", 9, line_m=[[-9, -9], [29, -9], [29, 29], [-9, -9]])] |
         exposure.e.line_m: ends where it begins; allowed an open line; outline_m for a closed
-    [{"exposure.e": {"kind": "egress"}}] | exposure.e: says no place; allowed one of point_m
-    [exposure("egress", 9, point_m=[1, 1])] | exposure.e: says point_m and line_m
+    [{"exposure.e": {"kind": "egress"}}] | exposure.e: has no place; allowed one of point_m
+    [exposure("egress", 9, point_m=[1, 1])] | exposure.e: has point_m and line_m
     [exposure("egress", 9, line_m=[[1, 1]])] | exposure.e.line_m: [[1, 1]] is not allowed;
         allowed 2..200 points
-    [exposure("egress", 9, line_m=[[1, 1]] * 2)] | exposure.e.line_m: says a point twice in a row
+    [exposure("egress", 9, line_m=[[1, 1]] * 2)] | exposure.e.line_m: has a point twice in a row
     [exposure("lot_line", 9, wall_fire_rating_h=2)] | exposure.e.wall_fire_rating_h: is not set
         here: the kind is "lot_line"
     [exposure("hazmat", 9, occupant_load=2)] | exposure.e.occupant_load: is not set here
