@@ -64,13 +64,10 @@ def test_a_dead_controller_is_code_1(capsys, live, monkeypatch):
     assert (code, err) == (1, []) and "NOT TICKING" in out[0]
 
 
-@pytest.mark.parametrize("page", watch.PAGES)
-def test_no_controller_is_code_3(capsys, tmp_path, page):
-    words = f"no controller to be seen in {tmp_path}: "
-    refused(capsys, 3, words, f"{page} --run-dir", tmp_path)
-
-
-def test_a_journal_without_two_ticks_is_code_3(capsys, tmp_path, monkeypatch):
+def test_no_controller_or_a_journal_without_two_ticks_is_code_3(capsys, tmp_path, monkeypatch):
+    for page in watch.PAGES:
+        words = f"no controller to be seen in {tmp_path}: "
+        refused(capsys, 3, words, f"{page} --run-dir", tmp_path)
     (tmp_path / "journal").write_bytes(b"x" * 1000)
     refused(capsys, 3, "not a journal", "why --run-dir", tmp_path)
     os.unlink(tmp_path / "journal")
@@ -79,12 +76,12 @@ def test_a_journal_without_two_ticks_is_code_3(capsys, tmp_path, monkeypatch):
     refused(capsys, 3, "has not made two ticks yet", "why", *where(watched))
 
 
-@pytest.mark.parametrize("page, count", [("events", 1), ("racks", 1), ("links", 2)])
-def test_a_page_beyond_the_last_is_code_2(capsys, live, page, count):
+def test_a_page_beyond_the_last_is_code_2(capsys, live):
     """ "page 3 of 1. Nothing has happened." was printed, with ten events."""
-    assert run(capsys, f"{page} --page {count}", *where(live))[0] == 0
-    words = f"firebreak: --page {count + 1}: allowed is a whole number from 1 to {count}$"
-    refused(capsys, 2, words, f"{page} --page {count + 1}", *where(live))
+    for page, count in ("events", 1), ("racks", 1), ("links", 2):
+        assert run(capsys, f"{page} --page {count}", *where(live))[0] == 0
+        words = f"firebreak: --page {count + 1}: allowed is a whole number from 1 to {count}$"
+        refused(capsys, 2, words, f"{page} --page {count + 1}", *where(live))
 
 
 def test_a_wrong_option_is_code_2(capsys):

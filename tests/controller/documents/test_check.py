@@ -75,10 +75,7 @@ def test_parity_makes_a_character_longer(files):
     files.replace("site", "baud_Bd = 38400", 'baud_Bd = 38400\ncharacters = "8E1"')
     after = _exchange(files.load(), "meter", "meter_grid", "read meter").time_us
     assert after - before == pytest.approx(85 * 1e6 / 38_400, abs=4)
-
-
-def test_longest_can_frame():
-    """A base frame of 8 bytes has at most 135 bits with its intermission, an empty one 55."""
+    # a base frame of 8 bytes has at most 135 bits with its intermission, an empty one 55
     for data_bytes, bitrate_bps, us in (8, 500_000, 270), (8, 125_000, 1080), (0, 1_000_000, 55):
         assert bus_times.can_frame_us(data_bytes, bitrate_bps) == us
 
@@ -257,8 +254,13 @@ def test_the_default_cabinet_has_every_row_armed(files):
     assert _row(text, 51).endswith("accepted by: example: manufacturer's wiring diagram")
 
 
-def test_the_report_repeats_the_hazard_analysis(files):
-    lines = _report(files.load()).split("\n")
+def test_the_report_shows_the_hazard_analysis_the_buses_and_the_worst_case(files):
+    config = files.load()
+    text, parts = _report(config), bus_times.stop_latency(config, bus_times.schedule(config))
+    assert "can0: 500000 bit/s, 8.1 % busy (allowed 80 %), socketcan can0" in text
+    assert "io_1            read inputs          1 x    5.97 ms every      25 ms" in text
+    assert f"sum           {sum([part.time_us for part in parts]) / 1000:6.2f} ms" in text
+    lines = text.split("\n")
     assert {"  lfl_vol_ppm            60000", "  explosion_control      both"} <= set(lines)
     assert not [line for line in lines if "agent_hold_off_reason" in line], "what nobody says"
 
@@ -362,14 +364,6 @@ def test_a_door_that_is_not_fitted_is_named_and_long_texts_are_folded(files):
     files.replace("cabinet", "platform-xhci-usb-0:1.1:1.0-port0", "x" * 150)
     row = "48 48a 48b not fitted: door open while energised, or beside a gas alarm accepted by: "
     assert _row(_report(files.load()), 48).startswith(row + who[:40])
-
-
-def test_the_report_shows_buses_and_the_worst_case(files):
-    config = files.load()
-    text, parts = _report(config), bus_times.stop_latency(config, bus_times.schedule(config))
-    assert "can0: 500000 bit/s, 8.1 % busy (allowed 80 %), socketcan can0" in text
-    assert "io_1            read inputs          1 x    5.97 ms every      25 ms" in text
-    assert f"sum           {sum([part.time_us for part in parts]) / 1000:6.2f} ms" in text
 
 
 # -- the command

@@ -87,16 +87,6 @@ def test_what_is_taken_out_put_in_or_moved_is_found(database, statements, words)
     assert any(line.startswith(words) for line in found.breaks), found.breaks
 
 
-def test_who_has_a_published_hash_finds_a_chain_that_was_made_anew(database, tmp_path):
-    published = database.head
-    assert check(database, published).intact and check(database, chain.START).intact
-    other = Database(str(tmp_path / "other.db"), 8 << 20)
-    other.write([row(index, "note") for index in range(30)])
-    assert check(other).intact
-    assert any("published hash is in no event" in line for line in check(other, published).breaks)
-    other.close()
-
-
 def test_retention_leaves_a_chain_that_can_be_checked_and_every_trip(database):
     trips = database.query("SELECT * FROM events WHERE kind = 'trip'")
     published = database.query("SELECT hash FROM events WHERE id = 11")[0][0]
@@ -115,7 +105,15 @@ def test_retention_leaves_a_chain_that_can_be_checked_and_every_trip(database):
     assert changed(database, narrower).breaks
 
 
-def test_links_alone_excuse_nothing(database):
+def test_who_has_a_published_hash_finds_a_chain_that_was_made_anew(database, tmp_path):
+    published = database.head
+    assert check(database, published).intact and check(database, chain.START).intact
+    other = Database(str(tmp_path / "other.db"), 8 << 20)
+    other.write([row(index, "note") for index in range(30)])
+    assert check(other).intact
+    assert any("published hash is in no event" in line for line in check(other, published).breaks)
+    other.close()
+    # links alone excuse nothing
     link = "INSERT INTO links SELECT 10, hash FROM events WHERE id = 9"
     found = changed(database, link, "DELETE FROM events WHERE id = 9")
     assert found.breaks == ["events 9 to 9 are missing, and nothing says why"]
@@ -126,7 +124,7 @@ def test_different_events_never_have_the_same_text(values):
     assert chain.canonical(values[:1]) != chain.canonical(values[1:])
 
 
-def test_nothing_of_a_transaction_that_failed_is_there(database):
+def test_nothing_of_a_transaction_that_failed_is_there(database, tmp_path):
     before = database.head_id, database.head
 
     def fail(connection, stored):
@@ -137,9 +135,7 @@ def test_nothing_of_a_transaction_that_failed_is_there(database):
     assert (database.head_id, database.head) == before and database.meta("position") is None
     database.write([row(31)])
     assert check(database).intact and check(database).last == 31
-
-
-def test_a_file_at_its_size_is_full_and_not_larger(tmp_path):
+    # a file at its size is full and not larger
     made = Database(str(tmp_path / "small.db"), 1 << 20)
     with pytest.raises(DatabaseError) as raised:
         while True:
