@@ -3,27 +3,35 @@
 import sys
 
 from hil.arguments import output_file, whole
-from hil.results.run_result import INTERRUPTED, MET, NOT_MET
+from hil.results.run_result import INTERRUPTED as INTERRUPTED, MET as MET, NOT_MET as NOT_MET
 
-__all__ = ["INTERRUPTED", "MET", "NOT_MET", "NO_START", "WRONG_INPUT", "add", "add_seed", "refuse"]
 WRONG_INPUT, NO_START = 2, 3
 
 
-def add(commands, name, words, run):
-    """Add a command to argparse's subparsers; returns its parser. run(arguments): the exit code."""
+JSON = {"--json": {"metavar": "FILE", "type": output_file(), "help": "write all figures there"}}
+# what everything that is drawn follows from
+SEED = {
+    "--seed": {
+        "metavar": "NUMBER",
+        "type": whole(0, 2**31 - 1),
+        "default": 1,
+        "help": "(%(default)s)",
+    }
+}
+# what a result says of the machine, which cannot see it itself
+BESIDE = {
+    "--beside": {"default": "", "metavar": "TEXT", "help": "what runs on this machine meanwhile"}
+}
+
+
+def add(commands, name, words, run, options):
+    """Add a command to argparse's subparsers. run(arguments): the exit code; options: {option:
+    keywords of add_argument}.
+    """
     parser = commands.add_parser(name, help=words)
-    parser.add_argument(
-        "--json", metavar="FILE", type=output_file(), help="write all figures there"
-    )
+    for option, keywords in options.items():
+        parser.add_argument(option, **keywords)
     parser.set_defaults(run=run)
-    return parser
-
-
-def add_seed(parser):
-    """What everything that is drawn follows from."""
-    parser.add_argument(
-        "--seed", metavar="NUMBER", type=whole(0, 2**31 - 1), default=1, help="(%(default)s)"
-    )
 
 
 def refuse(name, line, exit_code=WRONG_INPUT):

@@ -15,7 +15,7 @@ import tempfile
 from controller.site import config as configs
 from controller.sites import EXAMPLE
 from hil import forks
-from hil.campaigns import verdict
+from hil.campaigns import command, verdict
 from hil.loads import selection
 from hil.results import recorder, run_result
 from hil.scenarios import scenario
@@ -26,13 +26,13 @@ COLUMNS = ("journal", "wire", "image", "json")
 
 def add(commands):
     """Add the command to the subparsers."""
-    parser = commands.add_parser(
-        "golden", help="digests of every scenario: journal, wire frames, limit image, JSON"
-    )
-    parser.add_argument(
-        "--against", metavar="FILE", type=pathlib.Path, help="an earlier output: name what differs"
-    )
-    parser.set_defaults(run=main)
+    against = {
+        "metavar": "FILE",
+        "type": pathlib.Path,
+        "help": "an earlier output: name what differs",
+    }
+    words = "digests of every scenario: journal, wire frames, limit image, JSON"
+    command.add(commands, "golden", words, main, {"--against": against})
 
 
 def main(arguments):

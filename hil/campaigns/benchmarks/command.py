@@ -4,6 +4,7 @@ a page.
 Exit codes: 0 measured and every budget met, 1 one is not met, 2 wrong input, 3 could not measure.
 """
 
+import functools
 import importlib
 import inspect
 import os
@@ -32,11 +33,17 @@ PAGE = "BENCHMARKS.md"
 SECONDS = {"dest": "seconds", "type": number(1, 604_800), "help": "(%(default)g)"}
 COUNT = {"type": whole(1, 10_000), "default": 200, "help": "how many (%(default)s)"}
 OPTIONS = {
-    "loop": ("--for", SECONDS | {"default": 60.0}),
-    "rig": ("--for", SECONDS | {"default": 3600.0}),
-    "stop": ("--count", COUNT),
-    "hint": ("--count", COUNT),
-    "replay": ("journal", {"nargs": "?", "help": "a journal; without one it makes one"}),
+    "loop": {"--for": SECONDS | {"default": 60.0}},
+    "rig": {**command.SEED, "--for": SECONDS | {"default": 3600.0}},
+    "stop": {**command.SEED, "--count": COUNT},
+    "hint": {**command.SEED, "--count": COUNT},
+    "replay": {"journal": {"nargs": "?", "help": "a journal; without one it makes one"}},
+}
+RESULTS = {"results": {"nargs": "+", "metavar": "RESULT.json"}}
+EVERYTHING = {
+    "--json": {"metavar": "DIR", "required": True, "help": "folder for all results and the page"},
+    **command.BESIDE,
+    "--short": {"action": "store_true", "help": "minutes instead of hours: to try it out"},
 }
 # What `all` gives each benchmark, and with --short, to try it out.
 LENGTHS = {
@@ -54,38 +61,14 @@ def add(commands):
     )
     kinds = parser.add_subparsers(required=True, metavar="WHAT")
     for name, words in BENCHMARKS.items():
-        benchmark = command.add(kinds, name, words, _benchmark)
-        benchmark.set_defaults(benchmark=name)
-        add_beside(benchmark)
-        if name in ("stop", "hint", "rig"):
-            command.add_seed(benchmark)
-        if name in OPTIONS:
-            option, keywords = OPTIONS[name]
-            benchmark.add_argument(option, **keywords)
-    of_results = kinds.add_parser("page", help="print the page of these results")
-    of_results.add_argument("results", nargs="+", metavar="RESULT.json")
-    of_results.set_defaults(run=_page)
-    every = kinds.add_parser("all", help="everything: two and a half hours")
-    every.add_argument(
-        "--json", metavar="DIR", required=True, help="folder for all results and the page"
-    )
-    add_beside(every)
-    every.add_argument(
-        "--short", action="store_true", help="minutes instead of hours: to try it out"
-    )
-    every.set_defaults(run=_all)
+        options = command.JSON | command.BESIDE | OPTIONS.get(name, {})
+        command.add(kinds, name, words, functools.partial(_benchmark, name), options)
+    command.add(kinds, "page", "print the page of these results", _page, RESULTS)
+    command.add(kinds, "all", "everything: two and a half hours", _all, EVERYTHING)
 
 
-def add_beside(parser):
-    """What a result says of the machine, which cannot see it itself."""
-    parser.add_argument(
-        "--beside", default="", metavar="TEXT", help="what runs on this machine meanwhile"
-    )
-
-
-def _benchmark(given):
+def _benchmark(name, given):
     """Run one benchmark; its module is imported here because most commands need none of it."""
-    name = given.benchmark
     module = importlib.import_module(f"hil.campaigns.benchmarks.{MODULES.get(name, name)}")
     wanted = inspect.signature(module.run).parameters
     return measure(given, module.run, **{key: vars(given)[key] for key in wanted if key in given})

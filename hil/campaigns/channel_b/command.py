@@ -11,7 +11,6 @@ import tempfile
 from hil.arguments import whole
 from hil.campaigns import command
 from hil.campaigns.benchmarks import machine, timing, wasm
-from hil.campaigns.benchmarks.command import add_beside
 from hil.campaigns.benchmarks.document import document, figure, finish, percentile
 from hil.campaigns.channel_b import course, firmware, memory as mem, trials
 from hil.campaigns.channel_b.emulator import Emulator, EmulatorError
@@ -42,6 +41,19 @@ COUNTS = (
     ("tripped", "step", "step with link and relay, tripped", None),
     ("healthy", "whole", "a whole kernel step, which channel B does not run", None),
 )
+OPTIONS = {
+    "--count": {
+        "type": whole(1, COUNT_MAX),
+        "default": 10,
+        "help": "E-stops, silences and hangs each (10)",
+    },
+    "--standin": {"action": "store_true", "help": "the same program as a process instead of QEMU"},
+    "--cache": {
+        "metavar": "DIR",
+        "default": firmware.CACHE,
+        "help": "where source and firmware are kept (%(default)s)",
+    },
+}
 FUEL_SCRIPT = """import sys
 sys.path.insert(0, "/input")
 import course
@@ -60,23 +72,7 @@ for _ in range({steps}):
 def add(commands):
     """Add `mcu` to the subcommands."""
     words = "channel B on an emulated microcontroller: tried, timed, counted"
-    parser = command.add(commands, "mcu", words, run)
-    parser.add_argument(
-        "--count",
-        type=whole(1, COUNT_MAX),
-        default=10,
-        help="E-stops, silences and hangs each (10)",
-    )
-    parser.add_argument(
-        "--standin", action="store_true", help="the same program as a process instead of QEMU"
-    )
-    parser.add_argument(
-        "--cache",
-        metavar="DIR",
-        default=firmware.CACHE,
-        help="where source and firmware are kept (%(default)s)",
-    )
-    add_beside(parser)
+    command.add(commands, "mcu", words, run, command.JSON | OPTIONS | command.BESIDE)
 
 
 def run(given):

@@ -23,33 +23,26 @@ HEAD = (
     f"{'':16} {'us':>6} {'us':>6} {'us':>6}   {'us':>8} {'ticks':>6} {'gap ms':>9} "
     f"{'gap ms':>6} {'gap ms':>6} {'+kB':>5} {'us':>6}",
 )
+SECONDS = {"type": number(0.5, 3600), "metavar": "SECONDS"}
+OPTIONS = {
+    "--only": {
+        "metavar": "NAME",
+        "action": "append",
+        "choices": sorted(DISTURBANCES),
+        "default": [],
+        "help": f"this one alone, may be given again: {', '.join(DISTURBANCES)}",
+    },
+    "--for": SECONDS
+    | {"dest": "during_s", "default": 6.0, "help": "each disturbance (%(default)g)"},
+    "--calm": SECONDS
+    | {"dest": "calm_s", "default": 4.0, "help": "before and after each (%(default)g)"},
+}
 
 
 def add(commands):
     """Add the command to the subparsers."""
     words = "disturb everything beside a real controller: the loop must not notice"
-    parser = command.add(commands, "chaos", words, main)
-    command.add_seed(parser)
-    parser.add_argument(
-        "--only",
-        metavar="NAME",
-        action="append",
-        choices=sorted(DISTURBANCES),
-        default=[],
-        help=f"this one alone, may be given again: {', '.join(DISTURBANCES)}",
-    )
-    for option, name, default_s, what in (
-        ("--for", "during_s", 6.0, "each disturbance"),
-        ("--calm", "calm_s", 4.0, "before and after each"),
-    ):
-        parser.add_argument(
-            option,
-            dest=name,
-            type=number(0.5, 3600),
-            default=default_s,
-            metavar="SECONDS",
-            help=f"{what} (%(default)g)",
-        )
+    command.add(commands, "chaos", words, main, command.JSON | command.SEED | OPTIONS)
 
 
 def main(arguments):

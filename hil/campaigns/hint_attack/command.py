@@ -14,17 +14,21 @@ from hil.rig import Rig, RigError
 COUNT, COUNT_MAX = 100_000, 10_000_000
 QUIET_S = 10.0  # so long the loop's lateness is taken without an attack, before it
 READY_S = 0.1
+OPTIONS = command.JSON | command.SEED
+OPTIONS |= {
+    "--count": {
+        "type": whole(1, COUNT_MAX),
+        "default": COUNT,
+        "metavar": "NUMBER",
+        "help": "(%(default)s)",
+    }
+}
 
 
 def add(commands):
     """Add the command to the subparsers."""
-    parser = command.add(
-        commands, "hint-attack", "send bad hints to a real controller: none may be taken", main
-    )
-    command.add_seed(parser)
-    parser.add_argument(
-        "--count", type=whole(1, COUNT_MAX), default=COUNT, metavar="NUMBER", help="(%(default)s)"
-    )
+    words = "send bad hints to a real controller: none may be taken"
+    command.add(commands, "hint-attack", words, main, OPTIONS)
 
 
 class Course(course.Course):

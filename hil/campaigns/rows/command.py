@@ -17,34 +17,30 @@ from hil.campaigns.rows.play import run
 from hil.campaigns.rows.real import NOT_DONE, Campaign, STEP_ms
 
 JOBS_MAX = 64
+REAL = "in real processes and real time: the controller's own on ptys and a CAN server"
 DISARMED = "with the stages not armed: each must be found not met, or the course shows nothing"
 
 
 def add(commands):
     """Add the command to the subparsers."""
     words = "bring every stage of the matrix about: its times against its own chain"
-    parser = command.add(commands, "rows", words, main)
-    command.add_seed(parser)
-    parser.add_argument(
-        "--only",
-        metavar="STAGE[,STAGE]",
-        type=_labels,
-        help="these alone: stages as 21b, rows with the controller stopped as '12 stopped'",
-    )
-    parser.add_argument("--md", metavar="FILE", type=output_file(), help="write the table there")
-    parser.add_argument(
-        "--jobs",
-        metavar="NUMBER",
-        type=whole(1, JOBS_MAX),
-        default=forks.cores(),
-        help="processes (%(default)s: one per core)",
-    )
-    parser.add_argument("--disarmed", action="store_true", help=DISARMED)
-    parser.add_argument(
-        "--real",
-        action="store_true",
-        help="in real processes and real time: the controller's own on ptys and a CAN server",
-    )
+    options = {
+        "--only": {
+            "metavar": "STAGE[,STAGE]",
+            "type": _labels,
+            "help": "these alone: stages as 21b, rows with the controller stopped as '12 stopped'",
+        },
+        "--md": {"metavar": "FILE", "type": output_file(), "help": "write the table there"},
+        "--jobs": {
+            "metavar": "NUMBER",
+            "type": whole(1, JOBS_MAX),
+            "default": forks.cores(),
+            "help": "processes (%(default)s: one per core)",
+        },
+        "--disarmed": {"action": "store_true", "help": DISARMED},
+        "--real": {"action": "store_true", "help": REAL},
+    }
+    command.add(commands, "rows", words, main, command.JSON | command.SEED | options)
 
 
 def main(arguments):

@@ -14,34 +14,37 @@ RUNAWAYS, DAYS = 96, 6.0
 RUNAWAYS_MAX, DAYS_MIN, DAYS_MAX = 10_000, 0.01, 1000.0
 PROCESSES_MAX = 256
 SHARES = 20  # lines of progress at most
-OPTIONS = (
-    ("--runaways", whole(0, RUNAWAYS_MAX), RUNAWAYS, "NUMBER", "true ones (%(default)s)"),
-    (
-        "--days",
-        number(DAYS_MIN, DAYS_MAX),
-        DAYS,
-        "DAYS",
-        "of operation with makers of false alarms (%(default)g)",
-    ),
-    (
-        "--loads",
-        folder,
-        None,
-        "FOLDER",
-        f"of measured loads ({courses.LOAD_NAMES}); synthetic ones without it",
-    ),
-    ("--processes", whole(1, PROCESSES_MAX), None, "NUMBER", "at once (one per core)"),
-    ("--png", output_file(".png"), None, "FILE", "draw the curve there"),
-)
+OPTIONS = {
+    "--runaways": {
+        "type": whole(0, RUNAWAYS_MAX),
+        "default": RUNAWAYS,
+        "metavar": "NUMBER",
+        "help": "true ones (%(default)s)",
+    },
+    "--days": {
+        "type": number(DAYS_MIN, DAYS_MAX),
+        "default": DAYS,
+        "metavar": "DAYS",
+        "help": "of operation with makers of false alarms (%(default)g)",
+    },
+    "--loads": {
+        "type": folder,
+        "metavar": "FOLDER",
+        "help": f"of measured loads ({courses.LOAD_NAMES}); synthetic ones without it",
+    },
+    "--processes": {
+        "type": whole(1, PROCESSES_MAX),
+        "metavar": "NUMBER",
+        "help": "at once (one per core)",
+    },
+    "--png": {"type": output_file(".png"), "metavar": "FILE", "help": "draw the curve there"},
+}
 
 
 def add(commands):
     """Add `runaway` to argparse's subparsers."""
     words = "how early a thermal runaway is seen, and how often there is none"
-    parser = command.add(commands, "runaway", words, run)
-    command.add_seed(parser)
-    for name, kind, default, metavar, help_text in OPTIONS:
-        parser.add_argument(name, type=kind, default=default, metavar=metavar, help=help_text)
+    command.add(commands, "runaway", words, run, command.JSON | command.SEED | OPTIONS)
 
 
 def run(arguments):

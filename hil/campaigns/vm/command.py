@@ -24,6 +24,13 @@ NAME = "vm-test"
 # among the lines.
 FAILURES = (RigError, OSError, ValueError, LookupError)
 NOT_ROOT = f"needs root, to make a disk with the owners of a real one: sudo ./flash.sh {NAME}"
+CACHE = {
+    "--cache": {
+        "metavar": "DIR",
+        "default": "~/.cache/firebreak-vm",
+        "help": "where disks are kept, up to 3 GB (%(default)s)",
+    }
+}
 # In this order: each builds on the one before.
 CHECKS = (
     ("Debian base", image.base),
@@ -56,13 +63,7 @@ CHECKS = (
 def add(commands):
     """Add `vm-test` to the subparsers."""
     words = "the installation tried on a Debian with systemd and a real-time kernel, emulated"
-    parser = command.add(commands, NAME, words, run)
-    parser.add_argument(
-        "--cache",
-        metavar="DIR",
-        default="~/.cache/firebreak-vm",
-        help="where disks are kept, up to 3 GB (%(default)s)",
-    )
+    command.add(commands, NAME, words, run, command.JSON | CACHE)
 
 
 def run(arguments):
