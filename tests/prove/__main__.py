@@ -25,24 +25,13 @@ PARTS = ("self-test", "coverage", "mutation", "proofs", "parity")
 QUICK_SAMPLE, SAMPLE_SEED = 50, 1
 
 
-class Parser(argparse.ArgumentParser):
-    """Complains in one line."""
-
-    def error(self, message):
-        """Leave with the code of a wrong argument."""
-        self.exit(2, f"{self.prog}: {message}\n")
-
-
 OPTIONS = {
     "quick": ({"action": "store_true"}, "%d mutants drawn by --seed, short parity" % QUICK_SAMPLE),
     "only": ({"default": ",".join(PARTS), "metavar": "PART,..."}, "of " + ", ".join(PARTS)),
     "sample": ({"type": int, "default": 0, "metavar": "N"}, "only N mutants, drawn by --seed"),
     "seed": ({"type": int, "default": SAMPLE_SEED}, "of --sample and --quick (%(default)s)"),
     "files": ({"default": "", "metavar": "NAME,..."}, "mutants of these only, as bounds,permit"),
-    "resume": (
-        {"action": "store_true"},
-        "take over what an earlier run of this same tree has done",
-    ),
+    "resume": ({"action": "store_true"}, "take over what a run of this same tree has done"),
     "recheck": ({"action": "store_true"}, "try the mutants of equivalent.toml with all tests"),
     "workers": ({"type": int, "default": os.cpu_count() or 1, "metavar": "N"}, "at a time"),
 }
@@ -50,10 +39,9 @@ OPTIONS = {
 
 def parsed(argv):
     """Arguments; a wrong one is one line and exit code 2."""
-    parser = Parser(
-        prog="flash.sh prove",
-        description="Self-test of the tool; coverage, mutation, proofs and parity of safety/.",
-    )
+    what = "Self-test of the tool; coverage, mutation, proofs and parity of safety/."
+    parser = argparse.ArgumentParser(prog="flash.sh prove", description=what)
+    parser.error = lambda message: parser.exit(2, f"{parser.prog}: {message}\n")
     for name, (settings, what) in OPTIONS.items():
         parser.add_argument(f"--{name}", help=what, **settings)
     found = parser.parse_args(argv)

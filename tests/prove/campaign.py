@@ -34,9 +34,7 @@ def every():
     for source in mutants.sources():
         module = importlib.import_module(source.module)
         if Path(module.__file__) != source.path:
-            raise ValueError(
-                f"{module.__name__} comes from {module.__file__}, not from {source.path}"
-            )
+            raise ValueError(f"{module.__file__} is imported, not {source.path}")
         found += mutants.generated(source, vars(module))
     forget()
     return found
@@ -89,11 +87,9 @@ class Campaign:
 
     def _keep_likely(self):
         """Of a whole run, for the next: what it learned, and what runs the other lines."""
-        found = likely.chosen(kept.load("learned", "")[0])
-        measured = self.measured
-        found[likely.COVERING] = likely.covering(
-            measured.tests_of, measured.durations_s, likely.best(found)
-        )
+        found, measured = likely.chosen(kept.load("learned", "")[0]), self.measured
+        lines = measured.tests_of, measured.durations_s
+        found[likely.COVERING] = likely.covering(*lines, likely.best(found))
         found[likely.HARD] = likely.hard(self.results, likely.read().get(likely.HARD, {}))
         likely.FILE.write_text(likely.text(found), encoding="ascii")
 
@@ -193,9 +189,8 @@ class Campaign:
         self._keep(results, learned)
         killers = {result["by"] for result in results.values() if result["how"] == mutation.KILLED}
         killers, workers = sorted(name for name in killers if "::" in name), self.options.workers
-        shares = [
-            (None, killers[part::workers], True) for part in range(min(workers, len(killers)))
-        ]
+        parts = range(min(workers, len(killers)))
+        shares = [(None, killers[part::workers], True) for part in parts]
         for _, result in forks.run(shares, runner.work, workers):
             if result.get("how") != mutation.SURVIVED:
                 errors.append(f"without any mutant: {result}")
@@ -218,10 +213,8 @@ class Campaign:
         said = [f"{kind} {done[kind]} in {spent_s[kind]:.0f} s" for kind in sorted(done)]
         projected_s = self.coverage_s
         projected_s += sum(spent_s[kind] / done[kind] * every_[kind] for kind in done)
-        return (
-            f"CPU time: coverage {self.coverage_s:.0f} s, mutants of {', '.join(said)}; "
-            f"all {sum(every_.values())} of them would take {projected_s:.0f} s"
-        )
+        whole = f"all {sum(every_.values())} of them would take {projected_s:.0f} s"
+        return f"CPU time: coverage {self.coverage_s:.0f} s, mutants of {', '.join(said)}; {whole}"
 
     def count(self):
         """How many ended how."""
@@ -253,12 +246,9 @@ def portions(items, first=()):
         name = function_of(item.nodeid)
         random_course = hasattr(getattr(item, "obj", None), "hypothesis")
         seen[name] += 1
-        if item.nodeid in first or name in first and seen[name] == 1:
-            found[0].append(item)
-        else:
-            found[
-                1 if seen[name] <= 2 and not random_course else 2 if size[name] <= SMALL else 3
-            ].append(item)
+        place = 1 if seen[name] <= 2 and not random_course else 2 if size[name] <= SMALL else 3
+        is_first = item.nodeid in first or name in first and seen[name] == 1
+        found[0 if is_first else place].append(item)
     return [part for part in found if part]
 
 

@@ -20,13 +20,8 @@ AT_IMPORT = "at import"
 def watcher(folder, name):
     """A Coverage over safety/ whose data goes to folder/name."""
     omit = [str(mutants.FOLDER / left_out) for left_out in mutants.ON_HARDWARE]
-    return coverage.Coverage(
-        branch=True,
-        source=[str(mutants.FOLDER)],
-        omit=omit,
-        config_file=False,
-        data_file=str(folder / name),
-    )
+    where = {"source": [str(mutants.FOLDER)], "omit": omit, "data_file": str(folder / name)}
+    return coverage.Coverage(branch=True, config_file=False, **where)
 
 
 class Contexts:
@@ -86,11 +81,8 @@ class Contexts:
             failed += [f"{item.nodeid}: {each.longreprtext}" for each in reports if each.failed]
         cover.stop()
         cover.save()
-        return {
-            "durations_s": durations_s,
-            "failed": failed,
-            "users": {test: sorted(of) for test, of in users.items()},
-        }
+        users = {test: sorted(of) for test, of in users.items()}
+        return {"durations_s": durations_s, "failed": failed, "users": users}
 
     def _combine(self):
         """Add what the children saved to what is known, and work out the percentages."""
@@ -102,15 +94,12 @@ class Contexts:
         cover.json_report(outfile=str(report), pretty_print=False)
         report = json.loads(report.read_text())
         totals = report["totals"]
-        self.percent = (
-            percent(totals["covered_lines"], totals["num_statements"]),
-            percent(totals["covered_branches"], totals["num_branches"]),
-        )
-        self.missing = [
-            f"{name}: lines {found['missing_lines']} branches {found['missing_branches']}"
-            for name, found in report["files"].items()
-            if found["missing_lines"] or found["missing_branches"]
-        ]
+        pairs = ("covered_lines", "num_statements"), ("covered_branches", "num_branches")
+        self.percent = tuple(percent(totals[part], totals[whole]) for part, whole in pairs)
+        self.missing = []
+        for name, found in report["files"].items():
+            lines, branches = found["missing_lines"], found["missing_branches"]
+            self.missing += [f"{name}: lines {lines} branches {branches}"] * bool(lines or branches)
         self._lines(cover.get_data())
 
     def _lines(self, data):

@@ -10,10 +10,13 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "build" / "prove"
-FOLDERS, KINDS = (
-    ("safety", "tests", "controller", "drivers", "hil"),
-    {".py", ".toml", ".dbc", ".md", ".cfg"},
-)
+FOLDERS = ("safety", "tests", "controller", "drivers", "hil")
+KINDS = {".py", ".toml", ".dbc", ".md", ".cfg"}
+
+
+# what reading a file raises that is not there or not whole
+TORN = (OSError, ValueError, TypeError, EOFError, AttributeError, ImportError, IndexError)
+TORN += (pickle.PickleError,)
 
 
 def digest(root=ROOT):
@@ -21,9 +24,8 @@ def digest(root=ROOT):
     found = hashlib.sha256(sys.version.encode())
     for folder in FOLDERS:
         for path in sorted(each for each in (root / folder).rglob("*") if each.suffix in KINDS):
-            found.update(
-                f"{path.relative_to(root)} {path.stat().st_size}\n".encode() + path.read_bytes()
-            )
+            found.update(f"{path.relative_to(root)} {path.stat().st_size}\n".encode())
+            found.update(path.read_bytes())
     return found.hexdigest()
 
 
@@ -31,16 +33,7 @@ def load(name, key, folder=FOLDER):
     """What was saved with this name and key; None if there is none, or it is torn."""
     try:
         found_key, found = pickle.loads((folder / f"{name}.pickle").read_bytes())
-    except (
-        OSError,
-        ValueError,
-        TypeError,
-        EOFError,
-        AttributeError,
-        ImportError,
-        IndexError,
-        pickle.PickleError,
-    ):
+    except TORN:
         return None
     return found if found_key == key else None
 

@@ -22,29 +22,21 @@ def chosen(kills):
     A test that told only one of them is kept, too: nearly always it is the one that looks at what
     others do not.
     """
-    return {
-        " ".join(family): dict(told)
-        for family, told in kills.items()
-        if isinstance(family, tuple) and told
-    }
+    families = [family for family in kills if isinstance(family, tuple) and kills[family]]
+    return {" ".join(family): dict(kills[family]) for family in families}
 
 
 def covering(tests_of, durations_s, known):
     """The cheapest test of each line that no test of `known` runs ({file: {line: tests}})."""
     found, functions = set(), {name.partition("[")[0] for name in known}
-    for lines in tests_of.values():
-        for tests in lines.values():
-            names = sorted(tests & durations_s.keys())
-            if names and not any(name in known or name in found for name in names):
-                found.add(
-                    min(
-                        names,
-                        key=lambda name: (
-                            name.partition("[")[0] not in functions,
-                            durations_s[name],
-                        ),
-                    )
-                )
+
+    def cost(name):
+        return name.partition("[")[0] not in functions, durations_s[name]
+
+    for tests in [tests for lines in tests_of.values() for tests in lines.values()]:
+        names = sorted(tests & durations_s.keys())
+        if names and not any(name in known or name in found for name in names):
+            found.add(min(names, key=cost))
     return sorted(found)
 
 
@@ -52,13 +44,12 @@ def hard(results, known):
     """{mutant id: test} of those that took long to tell (results: {id: result}), and of those known
     before that the same test still tells: with it at hand they no longer take long.
     """
-    return {
-        name: result["by"]
-        for name, result in results.items()
-        if "::" in result["by"]
-        and result["how"] == "killed"
-        and (result["cpu_s"] >= HARD_S or known.get(name) == result["by"])
-    }
+    found = {}
+    for name, result in results.items():
+        told = result["how"] == "killed" and "::" in result["by"]
+        if told and (result["cpu_s"] >= HARD_S or known.get(name) == result["by"]):
+            found[name] = result["by"]
+    return found
 
 
 def text(found):

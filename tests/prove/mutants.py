@@ -8,6 +8,7 @@ id of a mutant holds no line number.
 """
 
 import ast
+import contextlib
 import pathlib
 import re
 from collections import Counter
@@ -18,14 +19,11 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "safety"
 # Neither covered nor mutated: name -> why.
 ON_HARDWARE = {
-    f"mcu/{name}": f"runs on {where} only"
-    for name, where in (
-        ("board_machine.py", "a microcontroller with MicroPython's machine"),
-        ("board_pico.py", "a Raspberry Pi Pico"),
-        ("board_stm32.py", "an STM32"),
-        ("board_qemu.py", "the emulated board"),
-        ("main.py", "a board"),
-    )
+    "mcu/board_machine.py": "runs on a microcontroller with MicroPython's machine only",
+    "mcu/board_pico.py": "runs on a Raspberry Pi Pico only",
+    "mcu/board_stm32.py": "runs on an STM32 only",
+    "mcu/board_qemu.py": "runs on the emulated board only",
+    "mcu/main.py": "runs on a board only",
 }
 
 
@@ -55,11 +53,8 @@ class Mutant:
     @property
     def family(self):
         """What tests are learned by: function or column, file, all."""
-        return (
-            (self.source.name, re.sub(r"\[[^]]*\]", "[]", self.where, count=1)),
-            self.source.name,
-            "",
-        )
+        where = re.sub(r"\[[^]]*\]", "[]", self.where, count=1)
+        return (self.source.name, where), self.source.name, ""
 
     def known_as(self, test):
         """A test's name in what is learned: for tables without its parameters."""
@@ -69,9 +64,8 @@ class Mutant:
         """A factor: higher for a test named after the mutant's file, row or number."""
         words = re.findall(r"[A-Z][A-Z_]+", self.where) + re.findall(r"\[([^]]*)\]", self.where)[:1]
         named = self.spot.function is None and set(words) & set(re.split(r"[][.-]", test)[1:])
-        return (50 if named else 1) * (
-            10 if f"/test_{self.source.name.replace('.', '_')}.py" in test else 1
-        )
+        own_file = f"/test_{self.source.name.replace('.', '_')}.py" in test
+        return (50 if named else 1) * (10 if own_file else 1)
 
     def compiled(self):
         """Code of the function or the module. SyntaxError: the change is no Python."""
@@ -112,45 +106,21 @@ class Spot:
         self.node, self.parent, self.field, self.place = node, parent, field, place
         self.statement, self.function = statement, function
 
+    @contextlib.contextmanager
     def replaced(self, new):
-        """Context manager: the tree with `new` in place of the node."""
-        return _Replaced(self, new)
-
-
-class _Replaced:
-    def __init__(self, spot, new):
-        self.spot, self.new = spot, new
-
-    def _put(self, nodes):
-        parent, field, place = self.spot.parent, self.spot.field, self.spot.place
-        if place is None:
-            setattr(parent, field, nodes[0])
-        else:
-            before = getattr(parent, field)
-            self.kept = list(before)
-            before[place : place + 1] = nodes
-
-    def __enter__(self):
-        removed = self.new is None
-        nodes = [] if removed else [self.new]
-        if (
-            removed
-            and self.spot.parent is not None
-            and len(getattr(self.spot.parent, self.spot.field)) == 1
-            and isinstance(self.spot.node, ast.stmt)
-        ):
+        """The tree with `new` in place of the node, None: without it; gives whether it is gone."""
+        value, place = getattr(self.parent, self.field), self.place
+        nodes = [] if new is None else [new]
+        if new is None and isinstance(self.node, ast.stmt) and len(value) == 1:
             nodes = [ast.Pass()]
         for node in nodes:
-            ast.copy_location(node, self.spot.node)
-            ast.fix_missing_locations(node)
-        self._put(nodes)
-        return removed
-
-    def __exit__(self, *_):
-        if self.spot.place is None:
-            setattr(self.spot.parent, self.spot.field, self.spot.node)
-        else:
-            getattr(self.spot.parent, self.spot.field)[:] = self.kept
+            ast.fix_missing_locations(ast.copy_location(node, self.node))
+        changed = nodes[0] if place is None else [*value[:place], *nodes, *value[place + 1 :]]
+        setattr(self.parent, self.field, changed)
+        try:
+            yield new is None
+        finally:
+            setattr(self.parent, self.field, value)
 
 
 class Source:
@@ -185,9 +155,8 @@ def sources(folder=FOLDER):
 
 def without_docstring(body):
     """The statements of a body but its docstring."""
-    first = body[0] if body else None
-    value = first.value if isinstance(first, ast.Expr) else None
-    return body[1:] if isinstance(value, ast.Constant) and isinstance(value.value, str) else body
+    is_docstring = bool(body) and isinstance(body[0], ast.Expr) and operators.is_text(body[0].value)
+    return body[1:] if is_docstring else body
 
 
 def functions(tree):
@@ -226,8 +195,7 @@ def is_the_same(new, old, namespace):
 
 def _value(node, namespace):
     """What a name stands for, None for anything but a name of the module."""
-    is_name = isinstance(node, (ast.Name, ast.Attribute))
-    return operators.value_of(node, namespace) if is_name else None
+    return operators.value_of(node, namespace) if operators.is_name(node) else None
 
 
 NOT_CODE = ("returns", "annotation", "decorator_list")

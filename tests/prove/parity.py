@@ -21,6 +21,11 @@ WALK = ROOT / "tests" / "safety" / "parity_steps.py"
 COURSE = ROOT / "hil" / "campaigns" / "channel_b" / "course.py"  # which it imports
 WANTED = ("3.11", "3.13")
 MICROPYTHON = "MicroPython"
+RUN = """import sys
+sys.path.insert(0, '/input')
+import parity_steps
+parity_steps.main(*[int(word) for word in sys.argv[1:5]])
+"""
 # seed, steps, racks, modules: 1e6 steps of one rack in ten courses, 2e4 of sixteen racks in four
 FULL = (
     *((seed, 100_000, 1, 15) for seed in range(101, 111)),
@@ -35,11 +40,8 @@ def interpreters():
     found = {f"CPython {version}": sys.executable}
     for version in WANTED:
         name = f"CPython {version}"
-        managed = sorted(
-            pathlib.Path(os.environ.get("PYENV_ROOT", pathlib.Path.home() / ".pyenv")).glob(
-                f"versions/{version}*/bin/python{version}"
-            )
-        )
+        root = pathlib.Path(os.environ.get("PYENV_ROOT", pathlib.Path.home() / ".pyenv"))
+        managed = sorted(root.glob(f"versions/{version}*/bin/python{version}"))
         for command in [shutil.which(f"python{version}"), *map(str, managed)]:
             if name not in found and command and _starts(command, version):
                 found[name] = command
@@ -47,13 +49,8 @@ def interpreters():
 
 
 def _starts(command, version):
-    asked = subprocess.run(
-        [command, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return asked.stdout.strip() == version
+    asked = [command, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"]
+    return subprocess.run(asked, capture_output=True, text=True).stdout.strip() == version
 
 
 class Walks:
@@ -63,19 +60,11 @@ class Walks:
         """folder: an empty one, which MicroPython sees as /input."""
         self.cases, self.folder = cases, pathlib.Path(folder)
         self.commands = interpreters()
-        shutil.copytree(
-            ROOT / "safety",
-            self.folder / "safety",
-            ignore=shutil.ignore_patterns("__pycache__", "*.md"),
-        )
+        ignored = shutil.ignore_patterns("__pycache__", "*.md")
+        shutil.copytree(ROOT / "safety", self.folder / "safety", ignore=ignored)
         for path in (WALK, COURSE):
             shutil.copy(path, self.folder)
-        (self.folder / "run.py").write_text(
-            "import sys\nsys.path.insert(0, '/input')\nimport "
-            "parity_steps\n"
-            "parity_steps.main(*[int(word) for word in "
-            "sys.argv[1:5]])\n"
-        )
+        (self.folder / "run.py").write_text(RUN)
 
     def names(self):
         """The interpreters, MicroPython last."""
@@ -89,13 +78,9 @@ class Walks:
             code, printed, _ = wasm.MicroPython().run(self.folder, "/input/run.py", *words)
             time.sleep(wasm.SETTLE_S)
         else:
-            ran = subprocess.run(
-                [self.commands[name], str(self.folder / WALK.name), *words],
-                capture_output=True,
-                text=True,
-                check=False,
-                env={"PYTHONPATH": str(self.folder), "PATH": os.defpath},
-            )
+            command = [self.commands[name], str(self.folder / WALK.name), *words]
+            environment = {"PYTHONPATH": str(self.folder), "PATH": os.defpath}
+            ran = subprocess.run(command, capture_output=True, text=True, env=environment)
             code, printed = ran.returncode, ran.stdout + ran.stderr
         return {"code": code, "printed": printed.strip()}
 

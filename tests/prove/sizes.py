@@ -8,15 +8,7 @@ import tokenize
 
 import mutants
 
-IGNORED = (
-    tokenize.COMMENT,
-    tokenize.NL,
-    tokenize.NEWLINE,
-    tokenize.INDENT,
-    tokenize.DEDENT,
-    tokenize.ENCODING,
-    tokenize.ENDMARKER,
-)
+IGNORED = "COMMENT NL NEWLINE INDENT DEDENT ENCODING ENDMARKER".split()
 
 
 def lines_of(text):
@@ -24,13 +16,11 @@ def lines_of(text):
     tree = ast.parse(text)
     code = set()
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
-        if token.type not in IGNORED:
+        if tokenize.tok_name[token.type] not in IGNORED:
             code |= set(range(token.start[0], token.end[0] + 1))
-    for node in ast.walk(tree):
-        if (
-            isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef))
-            and ast.get_docstring(node) is not None
-        ):
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef)
+    for node in [node for node in ast.walk(tree) if isinstance(node, documented)]:
+        if ast.get_docstring(node) is not None:
             code -= set(range(node.body[0].lineno, node.body[0].end_lineno + 1))
     data = [node for node in tree.body if isinstance(node, ast.Assign)]
     tables = {line for node in data for line in range(node.lineno, node.end_lineno + 1)} & code
@@ -62,15 +52,9 @@ def lines():
     """Lines for the report: the kernel, and what of the second channel runs here too."""
     sources = mutants.sources()
     kernel = part_of(sources)
-    shares = {
-        "the kernel": [source for source in sources if source.name in kernel],
-        "the second channel": [source for source in sources if source.name not in kernel],
-    }
-    for name, share in [(name, share) for name, share in shares.items() if share]:
-        whole, code, tables = (
-            sum(column) for column in zip(*(lines_of(source.text) for source in share))
-        )
-        yield (
-            f"{name}: {whole} lines, {code} of code: {code - tables} in functions and classes, "
-            f"{tables} of tables"
-        )
+    for name, is_kernel in (("the kernel", True), ("the second channel", False)):
+        share = [source for source in sources if (source.name in kernel) == is_kernel]
+        if share:
+            whole, code, tables = map(sum, zip(*[lines_of(source.text) for source in share]))
+            of_code = f"{code - tables} in functions and classes, {tables} of tables"
+            yield f"{name}: {whole} lines, {code} of code: {of_code}"

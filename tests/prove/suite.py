@@ -43,15 +43,10 @@ class Suite:
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection(self, session):
         """Serve; hypothesis repeats itself and stops at the first failure."""
-        hypothesis.settings.register_profile(
-            "prove",
-            derandomize=True,
-            database=None,
-            deadline=None,
-            report_multiple_bugs=False,
-            phases=(hypothesis.Phase.explicit, hypothesis.Phase.generate),
-            suppress_health_check=list(hypothesis.HealthCheck),
-        )
+        same = {"derandomize": True, "database": None, "deadline": None}
+        same |= {"phases": (hypothesis.Phase.explicit, hypothesis.Phase.generate)}
+        same |= {"suppress_health_check": list(hypothesis.HealthCheck)}
+        hypothesis.settings.register_profile("prove", report_multiple_bugs=False, **same)
         hypothesis.settings.load_profile("prove")
         self.serve(session)
         return True
@@ -136,8 +131,8 @@ def shared_starts(context):
         return call
 
     for name, module in list(sys.modules.items()):
-        if str(getattr(module, "__file__", "") or "").startswith(str(TESTS)):
-            for attribute, value in list(vars(module).items()):
-                if isinstance(value, functools._lru_cache_wrapper) and value.__module__ == name:
-                    setattr(module, attribute, wrap(value, f"{name}.{attribute}"))
+        is_test = str(getattr(module, "__file__", "") or "").startswith(str(TESTS))
+        for attribute, value in list(vars(module).items()) if is_test else ():
+            if isinstance(value, functools._lru_cache_wrapper) and value.__module__ == name:
+                setattr(module, attribute, wrap(value, f"{name}.{attribute}"))
     return users, state
