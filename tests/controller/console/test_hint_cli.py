@@ -138,6 +138,12 @@ def test_no_controller_and_no_answer(site, ask, capsys, monkeypatch, tmp_path):
 
 
 def test_a_flooded_queue_is_said_to_be_full(site, ask, capsys, monkeypatch):
+    """Without blocking a sender would spin, behind those that block."""
+    with hint_client.sender(1.5) as one:
+        assert one.gettimeout() is None and os.get_blocking(one.fileno())
+        assert one.getsockname().startswith(b"\0")
+        timeout = one.getsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, 16)
+        assert struct.unpack("@ll", timeout) == (1, 500_000)
     monkeypatch.setattr("controller.hints.client.ANSWER_S", 0.05)
     flood = fill(str(site.run_dir / "hints.sock"))
     words = "queue of hints is full: .* see firebreak sources"
@@ -146,15 +152,6 @@ def test_a_flooded_queue_is_said_to_be_full(site, ask, capsys, monkeypatch):
         each.close()
     monkeypatch.undo()
     assert ask(HEARTBEAT)[0] == 0
-
-
-def test_a_sender_waits_in_the_kernels_queue():
-    """Without blocking it would spin, behind those that block."""
-    with hint_client.sender(1.5) as one:
-        assert one.gettimeout() is None and os.get_blocking(one.fileno())
-        assert one.getsockname().startswith(b"\0")
-        timeout = one.getsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, 16)
-        assert struct.unpack("@ll", timeout) == (1, 500_000)
 
 
 def test_a_rotation_helps_when_sequences_are_used_up(site, ask):
@@ -215,11 +212,17 @@ create NO | not a name
 
 
 def test_keys_without_a_controller(capsys, tmp_path):
-    where = "--run-dir", tmp_path, "--state-dir", tmp_path
-    code, out, err = run(capsys, "key create site_ems", *where)
+    where = "--run-dir", tmp_path, "--state-dir"
+    line = f"firebreak: no keys in {tmp_path}/keys; --state-dir DIR reads others"
+    code, out, err = run(capsys, "key list", *where, tmp_path)
+    assert (code, len(out), err) == (0, 1, [line])
+    words = f"{tmp_path}/nowhere: no such state directory; --state-dir DIR names another"
+    for action in ("list", "create site_ems", "rotate site_ems", "revoke site_ems"):
+        refused(capsys, 2, words, f"key {action}", *where, tmp_path / "nowhere")
+    code, out, err = run(capsys, "key create site_ems", *where, tmp_path)
     assert code == 0 and len(out) == 1 and "its next start reads the keys" in err[-1]
     (tmp_path / "keys" / "site_ems.key").chmod(0o644)
-    code, out, err = run(capsys, "key list", *where)
+    code, out, err = run(capsys, "key list", *where, tmp_path)
     assert (code, len(out)) == (1, 1) and "others may read it" in err[0]
 
 
@@ -232,16 +235,6 @@ def test_a_key_for_a_source_the_configuration_lacks(site, ask):
     assert (code, out, len(err)) == (0, [], 1)
     assert err[0].endswith("no such source; the key is removed")
     assert not (site.state_dir / "keys" / "nobody.key").exists()
-
-
-def test_another_state_directory_is_named_by_an_option(capsys, tmp_path):
-    where = "--run-dir", tmp_path, "--state-dir"
-    line = f"firebreak: no keys in {tmp_path}/keys; --state-dir DIR reads others"
-    code, out, err = run(capsys, "key list", *where, tmp_path)
-    assert (code, len(out), err) == (0, 1, [line])
-    words = f"{tmp_path}/nowhere: no such state directory; --state-dir DIR names another"
-    for action in ("list", "create site_ems", "rotate site_ems", "revoke site_ems"):
-        refused(capsys, 2, words, f"key {action}", *where, tmp_path / "nowhere")
 
 
 # -- sources
@@ -332,16 +325,13 @@ def test_damaged_statistics_are_none_or_a_page(site, capsys):
 # -- words
 
 
-def test_powers_and_spans():
+def test_words_of_powers_spans_and_replies():
     powers = "0 | 0 kW ; 49 | 0 kW ; -49 | 0 kW ; 50 | 0.1 kW ; -3600 | -3.6 kW"
     for power_W, words in table(f"{powers} ; 400_000 | 400 kW ; 999_950 | 1000 kW"):
         assert hint_words.kW(power_W) == words
     spans = "-5 | 0 s ; 119 | 119 s ; 120 | 2 min ; 7199 | 119 min ; 7200 | 2 h ; 172_799 | 47 h"
     for seconds, words in table(f"{spans} ; 172_800 | 2 d"):
         assert span(seconds) == words
-
-
-def test_a_request_in_force():
     for code, granted_W, words in (
         (h.LIMITED, 8000, "power 8 kW of 10 kW, 60 s left"),
         (h.MOVED, 250_000, "power 250 kW in place of 10 kW, 60 s left"),

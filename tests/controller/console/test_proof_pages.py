@@ -85,7 +85,13 @@ def test_an_unknown_or_impossible_calibration_is_no_number(quiet):
         assert words.tests(facts)[1] == f"  gas calibration    {shown_as} (as the detectors tell)"
 
 
-def test_the_page_of_tests_lists_what_is_near_or_late(quiet, tmp_path):
+def test_the_page_of_tests_lists_what_is_near_or_late(quiet, rig, tmp_path):
+    made = view.View(rig.folder, rig.folder, rig.rig.step)  # a new cabinet lists every row
+    made.update()
+    parts = [made.page("tests", part).body for part in range(made.page("tests", 0).parts)]
+    assert len(parts) > 3 and all(len(body) <= view.BODY_ROWS for body in parts)
+    assert len([line for body in parts for line in body if line.startswith("  row ")]) == 75
+    made.close()
     ledger(tmp_path, {"15": 353, "1": 400})
     body = page_of_tests(quiet)
     assert "  proof tests        1 overdue or failed, 1 within 60 d, of 75 (52 rows armed)" in body
@@ -93,16 +99,7 @@ def test_the_page_of_tests_lists_what_is_near_or_late(quiet, tmp_path):
     assert rows == ["row 1 overdue, 35 d late".split(), "row 15 due in 12 d".split()]
 
 
-def test_a_new_cabinet_lists_every_row_over_several_parts(rig):
-    made = view.View(rig.folder, rig.folder, rig.rig.step)
-    made.update()
-    parts = [made.page("tests", part).body for part in range(made.page("tests", 0).parts)]
-    assert len(parts) > 3 and all(len(body) <= view.BODY_ROWS for body in parts)
-    assert len([line for body in parts for line in body if line.startswith("  row ")]) == 75
-    made.close()
-
-
-def test_a_damaged_ledger_or_none_costs_no_page(quiet, tmp_path):
+def test_a_damaged_ledger_or_none_costs_no_page_and_no_word_is_cut(quiet, tmp_path):
     path = Path(pt.path_of(str(tmp_path)))
     path.write_bytes(b"x\n")
     assert "DUE proof-test ledger damaged" in shown(quiet)
@@ -112,23 +109,20 @@ def test_a_damaged_ledger_or_none_costs_no_page(quiet, tmp_path):
     assert "DUE proof tests unknown" in shown(quiet)
     assert any("Is a directory" in line for line in page_of_tests(quiet))
     path.rmdir()
-    ledger(tmp_path, {})
-    with open(path, "ab") as file:
-        file.write(b'{"changed": 1}\n')
-    assert "DUE proof-test ledger damaged" in shown(quiet), "however far its tests are"
-
-
-def test_no_word_of_a_row_or_of_the_ledger_is_cut(quiet, tmp_path):
-    os.mkfifo(pt.path_of(str(tmp_path)))
+    os.mkfifo(path)
     body = " ".join(" ".join(page_of_tests(quiet)).split())
     assert "it is a pipe or a device; allowed a regular file" in body
-    os.unlink(pt.path_of(str(tmp_path)))
+    path.unlink()
     body = page_of_tests(quiet)
     at = body.index("  row 1   never tested, due today         emergency stop, each of its two")
     assert body[at + 1] == " " * 42 + "contacts"
     text_of_rows = " ".join(" ".join(body).split())
     for row in quiet.facts("status")["proof_tests"]["rows"]:
         assert f" {proof_intervals.what(row['row'])}" in text_of_rows
+    ledger(tmp_path, {})
+    with open(path, "ab") as file:
+        file.write(b'{"changed": 1}\n')
+    assert "DUE proof-test ledger damaged" in shown(quiet), "however far its tests are"
 
 
 @pytest.mark.parametrize("behind_us", [0, UTC_US])

@@ -85,16 +85,13 @@ def test_rows_and_head_go_by_the_same_clock(tmp_path):
     next_day_us = watched.facts("alarms")["utc_us"] + 78_735_000_000  # a second into it
     assert "since 2026-03-14 23:59:5" in watched.text("alarms", utc_us=next_day_us)
     history = watched.watch().history()
-    history.began_ms["1a"] = None  # it began before the journal: dated by the record
+    began_ms, history.began_ms["1a"] = history.began_ms["1a"], None  # it is dated by the record
     facts = watched.facts("alarms")
     (row,) = [row for row in facts["standing"] if row["stage"] == "1a"]
     assert row["began_text"] == "2026-03-14 02:07:40Z ntp"
     assert "since 2026-03-14 02:07:40Z ntp" in watched.text("alarms")
-
-
-def test_a_dead_controller_dates_its_rows_by_uptime(tmp_path):
-    write(tmp_path, [START]).close()
-    watched = Watched(tmp_path, actions=[action(9, "estop_press")]).run(10)
+    # a dead controller dates its rows by uptime
+    history.began_ms["1a"] = began_ms
     watched.watch().update(lambda: None)
     for page in ("status", "alarms"):
         text = "\n".join(pages.lines(page, watched.seen.facts(page)))
@@ -208,22 +205,22 @@ def test_a_record_that_may_not_be_read_is_named(tmp_path, ten):
         if place.is_dir():
             place.rmdir()
             place.write_bytes(b"no database at all" * 100)
-
-
-def test_a_record_that_is_damaged_further_in_costs_no_page(tmp_path, ten):
+    place.unlink()
     keeper = write(tmp_path, [START])
-    keeper.execute("DROP TABLE seconds")
+    keeper.execute("DROP TABLE seconds")  # damaged further in
     keeper.commit()
+    ten.seen = None
     for page in watch.PAGES:
         assert ten.facts(page)["record_trouble"] == "no such table: seconds"
     assert "record not readable, no such table" in ten.text("status")
     keeper.close()
 
 
-@pytest.mark.parametrize("content", [None, b""])
-def test_without_a_record_the_pages_are_there(tmp_path, ten, content):
-    if content is not None:
-        (tmp_path / record.FILE).write_bytes(content)
-    assert record.opened(str(tmp_path)) is None
-    assert [path.read_bytes() for path in tmp_path.iterdir()] == ([] if content is None else [b""])
-    assert "no recorder" in ten.text("status") and "No recorder" in ten.text("events")
+def test_without_a_record_the_pages_are_there(tmp_path, ten):
+    for left in [], [b""]:
+        if left:
+            (tmp_path / record.FILE).write_bytes(b"")
+        assert record.opened(str(tmp_path)) is None
+        assert [path.read_bytes() for path in tmp_path.iterdir()] == left
+        ten.seen = None
+        assert "no recorder" in ten.text("status") and "No recorder" in ten.text("events")

@@ -144,18 +144,13 @@ def test_consoles_that_share_a_line_count_together(tmp_path):
     assert waits == [1, 2, 4, 8, 16, 32]
     consoles[0].passed()
     assert consoles[1].wait_us(now_us) == 0
-
-
-def test_two_tries_at_the_same_moment_are_not_one(tmp_path):
-    failures = login.Failures(str(tmp_path / "pts.failed"))
+    # two tries at the same moment are not one
     folder = os.open(tmp_path, os.O_RDONLY)
     fcntl.flock(folder, fcntl.LOCK_EX)
-    assert not failures.begin(0) and failures.count == 0
+    assert not consoles[0].begin(0) and consoles[0].count == 0
     os.close(folder)
-    assert failures.begin(0) and failures.count == 1
-
-
-def test_what_cannot_be_stored_counts_all_the_same(tmp_path):
+    assert consoles[0].begin(0) and consoles[0].count == 1
+    # what cannot be stored counts all the same
     failures = login.Failures(str(tmp_path / "absent" / "pts.failed"))
     for count in range(1, 4):
         assert failures.begin(count * 60 * SECOND_US) and failures.count == count
