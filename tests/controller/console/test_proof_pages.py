@@ -1,6 +1,8 @@
 """Proof tests on the status page and the page of tests: near, late, damaged, unknown."""
 
+import functools
 import os
+import tempfile
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -25,12 +27,18 @@ def quiet(rig, tmp_path):
     return rig.beside(tmp_path)
 
 
+@functools.cache
+def ledger_of(ages_d):
+    """A ledger: every row of the default cabinet tested today, these so many days before."""
+    with tempfile.TemporaryDirectory() as folder:
+        for row in proof_intervals.INTERVALS:
+            day = date(2026, 3, 14) - timedelta(days=dict(ages_d).get(row, 0))
+            pt.Ledger(folder).test((UTC_US, "ntp"), row, "A", 5, pl.PASSED, date=day.isoformat())
+        return Path(pt.path_of(folder)).read_bytes()
+
+
 def ledger(folder, ages_d):
-    """Every row of the default cabinet tested today, those of ages_d so many days before."""
-    for row in proof_intervals.INTERVALS:
-        day = date(2026, 3, 14) - timedelta(days=ages_d.get(row, 0))
-        moment = UTC_US, "ntp"
-        pt.Ledger(str(folder)).test(moment, row, "A", 5, pl.PASSED, date=day.isoformat())
+    Path(pt.path_of(str(folder))).write_bytes(ledger_of(tuple(ages_d.items())))
 
 
 def fits(lines):
