@@ -59,9 +59,9 @@ class Inputs:
         self.silent |= set(groups)
         return self
 
-    def speak(self):
-        """Let all groups send again."""
-        self.silent.clear()
+    def speak(self, *groups):
+        """Let groups send again, all if none is named."""
+        self.silent -= set(groups) if groups else self.silent
         return self
 
 

@@ -49,8 +49,7 @@ def test_a_direct_feature_is_known_by_its_own_group_only(name):
     1 0 0 1 1 | 1 0 1 1 1 | 0 1 1 1 1 | 0 1 0 1 0 | 0 0 1 1 0 | 0 1 1 0 0 | 1 1 1 0 1
     0 1 0 0 0""")
 def test_a_path_to_the_operations_centre(link, path, fitted, io_3, seen):
-    desk = Desk(supervised_fitted=fitted).step()
-    desk.inp[s.NOC_LINK_OK], desk.inp[s.SUPERVISED_OK] = link, path
+    desk = Desk(supervised_fitted=fitted).step().set(s.NOC_LINK_OK, link).set(s.SUPERVISED_OK, path)
     if not io_3:
         desk.silence(s.G_IO_3).step(1, elapsed=ticks(500) + 1)
     desk.features.noc_ticks[0] = 0

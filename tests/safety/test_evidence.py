@@ -150,8 +150,7 @@ def test_every_rack_is_open_and_carries_less_than_five_percent(signal, value, re
 @pytest.mark.parametrize("first", range(2))
 @pytest.mark.parametrize("second", range(2))
 def test_both_permit_relays_are_dropped(first, second):
-    checklist = Checklist()
-    checklist.inp[s.PERMIT_1_CLOSED], checklist.inp[s.PERMIT_2_CLOSED] = first, second
+    checklist = Checklist().set(s.PERMIT_1_CLOSED, first).set(s.PERMIT_2_CLOSED, second)
     assert checklist.find()[0] == (e.I_PERMIT if first or second else e.I_NONE)
 
 

@@ -14,8 +14,7 @@ KNOWN, IN_PART, UNKNOWN = m.KNOWN, m.IN_PART, 0
 # -- contacts
 @pytest.mark.parametrize("first, second, differ", [(0, 0, 0), (1, 1, 0), (0, 1, 1), (1, 0, 1)])
 def test_discrepancy_needs_both_modules(first, second, differ):
-    desk = Desk()
-    desk.inp[s.ESTOP_1_OK], desk.inp[s.ESTOP_2_OK] = first, second
+    desk = Desk().set(s.ESTOP_1_OK, first).set(s.ESTOP_2_OK, second)
     assert desk.step().of(m.F_ESTOP_DISCREPANCY) == (differ, KNOWN)
     for group in (s.G_IO_1, s.G_IO_2):
         assert desk.silence(group).step(ticks(500) + 1).of(m.F_ESTOP_DISCREPANCY)[1] == UNKNOWN
@@ -30,8 +29,7 @@ def test_the_older_of_two_groups_counts_and_one_never_seen_does_not(feature, pai
     assert desk.of(feature) == (0, IN_PART), "nor does its silence show that it is well"
     desk.speak().step().silence(pair[0]).step(3).silence(pair[1]).step(2)
     assert desk.of(feature) == (5 * 20, KNOWN)
-    desk.silent.discard(pair[0])
-    assert desk.step().of(feature) == (3 * 20, KNOWN)
+    assert desk.speak(pair[0]).step().of(feature) == (3 * 20, KNOWN)
     assert desk.step(1, elapsed=500).of(feature) == (503 * 20, KNOWN)
 
 
@@ -48,8 +46,7 @@ def test_frozen_words(signal, group):
     desk.silence(group)
     desk.inp[signal] = 9  # not fresh: no news
     assert desk.step().of(m.F_METER_FROZEN_MS) == (13 * 20, IN_PART)
-    desk.silent.discard(group)
-    assert desk.step().of(m.F_METER_FROZEN_MS) == (0, IN_PART)
+    assert desk.speak(group).step().of(m.F_METER_FROZEN_MS) == (0, IN_PART)
     desk.silent.clear()
     assert desk.step(4).of(m.F_METER_FROZEN_MS) == (4 * 20, KNOWN)  # the more frozen one
     # stops counting

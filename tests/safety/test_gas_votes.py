@@ -104,8 +104,7 @@ def test_votes_over_random_courses(fitted):
 @cases("""first second highest next_highest
     30 10 30 10 | 10 30 30 10 | 20 20 20 20 | 0 25 25 0 | 25 0 25 0""")
 def test_the_second_highest_vapour(first, second, highest, next_highest):
-    desk = desk_with()
-    desk.inp[s.OFFGAS_1_PPM], desk.inp[s.OFFGAS_2_PPM] = first, second
+    desk = desk_with().set(s.OFFGAS_1_PPM, first).set(s.OFFGAS_2_PPM, second)
     assert desk.step().of(m.F_OFFGAS_PPM_MAX) == (highest, KNOWN)
     assert desk.of(m.F_OFFGAS_PPM_SECOND) == (next_highest, KNOWN)
 
@@ -189,8 +188,7 @@ def test_a_rise_is_unknown_from_the_tick_of_the_loss(loss):
     else:
         desk.inp[s.TOXIC_OK] = desk.inp[s.TOXIC_PPM] = 0
     assert desk.step(10).of(m.F_TOXIC_RISE_PPM)[1] == UNKNOWN
-    desk.silent.clear()
-    desk.inp[s.TOXIC_OK], desk.inp[s.TOXIC_PPM] = 1, 60
+    desk.speak().set(s.TOXIC_OK, 1).set(s.TOXIC_PPM, 60)
     assert (desk.step().of(m.F_TOXIC_PPM), desk.of(m.F_TOXIC_RISE_PPM)[1]) == ((60, KNOWN), UNKNOWN)
     assert desk.step(SECOND).of(m.F_TOXIC_RISE_PPM) == (60, KNOWN)
 

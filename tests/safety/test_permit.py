@@ -107,8 +107,7 @@ def test_every_transition(state):
 
 def test_the_permit_of_each_state():
     """(PCS enable, supply, run, arm) while nothing is demanded and current flows."""
-    desk = Desk()
-    desk.inp[s.RUN_REQUEST] = desk.inp[s.KEY_RUN_OK] = 1
+    desk = Desk().set(s.RUN_REQUEST, 1).set(s.KEY_RUN_OK, 1)
     seen = {}
     for state in range(6):
         arrange_one(desk, state)
@@ -416,8 +415,7 @@ def test_a_test_has_five_percent_unless_a_limit_is_tighter():
     bench.inp[s.TEST_REQUEST] = 0
     # full power comes back slowly
     assert RATED_W // 20 < bench.step().unit(s.CHARGE_W_MAX) < RATED_W // 19
-    bench.inp[s.TEST_REQUEST], bench.inp[s.ESTOP_1_OK] = 1, 0
-    assert given_out(bench.step()) == (TRIPPED, 0, 0)
+    assert given_out(bench.set(s.TEST_REQUEST, 1).set(s.ESTOP_1_OK, 0).step()) == (TRIPPED, 0, 0)
 
 
 def test_a_test_ends_by_itself_in_a_controlled_stop():
@@ -549,8 +547,7 @@ def follow(desk, watch, pcs, dc, *event):
 @given(st.lists(EVENT, min_size=4, max_size=14))
 @settings(max_examples=150)
 def test_what_never_happens(events):
-    desk = Desk()
-    desk.inp[s.RUN_REQUEST] = desk.inp[s.KEY_RUN_OK] = 1
+    desk = Desk().set(s.RUN_REQUEST, 1).set(s.KEY_RUN_OK, 1)
     watch = Observer(desk)
     for _ in range(14):
         follow(desk, watch, 0, 0, "zero", "zero", "follow", True, 1)

@@ -104,15 +104,12 @@ def test_causes_are_published_only_when_they_change():
 
 
 def test_a_latch_that_waits_for_its_reset_is_published_once():
-    bench = running()
-    bench.inp[s.ESTOP_1_OK] = bench.inp[s.ESTOP_2_OK] = 0
-    bench.step(10)
+    bench = running().set(s.ESTOP_1_OK, 0).set(s.ESTOP_2_OK, 0).step(10)
     bench.inp[s.ESTOP_1_OK] = bench.inp[s.ESTOP_2_OK] = 1
     gone = sum(counted(bench)["publish_causes"] for _ in range(500))
     assert (gone, bench.out[s.ACTIVE_COUNT], bench.out[s.LATCHED_COUNT]) == (1, 0, 2)
     mask, bench.out[s.CAUSE_MASK] = bench.out[s.CAUSE_MASK], 0
-    bench.inp[s.ESTOP_1_OK] = bench.inp[s.ESTOP_2_OK] = 0
-    seen = bench.step(10).out[s.CAUSE_MASK]
+    seen = bench.set(s.ESTOP_1_OK, 0).set(s.ESTOP_2_OK, 0).step(10).out[s.CAUSE_MASK]
     # the same rows tripped again: another event
     assert seen not in (0, mask) and bench.out[s.ACTIVE_COUNT] == 2
 

@@ -64,8 +64,7 @@ def test_silence_trips_in_its_tick(name):
 
 @pytest.mark.parametrize("silent", [{s.G_GAS_1}, {s.G_GAS_2}, {s.G_GAS_1, s.G_GAS_2}])
 def test_detectors_count_as_lost_only_when_none_is_left(silent):
-    bench = running(racks=r.RACKS)
-    bench.silent |= silent
+    bench = running(racks=r.RACKS).silence(*silent)
     assert "14" not in r.step(bench, "13b", r.debounce_ticks("13b") - 1).standing()
     assert ("14" in bench.step().standing()) == (len(silent) == 2)
     assert "13b" in bench.standing()
