@@ -209,7 +209,7 @@ def _flip(bench):
 
 
 def _current_through_open(bench):
-    bench.held[bench.rack_at(s.CONTACTOR_STATE, RACK)] = s.CONTACTOR_OPEN
+    bench.hold_rack(s.CONTACTOR_STATE, s.CONTACTOR_OPEN, RACK)
     bench.set_rack(s.RACK_CURRENT_MA, 50_000, RACK)
 
 
@@ -261,7 +261,7 @@ def _fails_to_close(bench, since):
     bench.kernel.permit.tried[0] = max(2, bench.kernel.permit.tried[0])
     bench.inp[s.RUN_REQUEST] = 0 if since < 10 else 1
     if since == 10:
-        bench.held[bench.rack_at(s.CONTACTOR_STATE, RACK)] = s.CONTACTOR_OPEN
+        bench.hold_rack(s.CONTACTOR_STATE, s.CONTACTOR_OPEN, RACK)
 
 
 # Rows that look back, and the third of three attempts: how their inputs move.

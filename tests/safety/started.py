@@ -58,6 +58,9 @@ class Plant(Bench):
         self.held[at] = value
         return self
 
+    def hold_rack(self, signal, value, rack=0):
+        return self.hold(self.rack_at(signal, rack), value)
+
     def instance(self, name):
         """Index of the last instance of a stage (of the last rack)."""
         stages = list(enumerate(self.kernel.evaluator.stage))

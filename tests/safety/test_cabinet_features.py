@@ -153,7 +153,7 @@ def test_energised_while_supplied_or_while_any_rack_does_not_say_open(supply, fi
 def bus(racks_mV, bus_mV=790_000, units=1):
     desk = Desk(units=units, racks=len(racks_mV))
     for unit in range(units):
-        desk.inp[desk.layout.unit_input(unit, s.PCS_DC_VOLTAGE_MV)] = bus_mV
+        desk.set_unit(s.PCS_DC_VOLTAGE_MV, bus_mV, unit)
     for rack, rack_mV in enumerate(racks_mV):
         desk.rack(s.RACK_VOLTAGE_MV, rack_mV, rack)
         desk.rack(s.CONTACTOR_STATE, s.CONTACTOR_CLOSED, rack)
@@ -174,7 +174,7 @@ def test_the_rack_that_differs_most_counts(racks_mV, differ_mV):
 def test_each_bus_is_compared_with_its_own_racks():
     desk = bus((790_000, 780_000, 787_000, 790_000), units=2)
     assert [mismatch(desk, unit) for unit in range(2)] == [(3000, KNOWN), (10_000, KNOWN)]
-    desk.set(desk.layout.unit_input(1, s.PCS_DC_VOLTAGE_MV), 780_000).step()
+    desk.set_unit(s.PCS_DC_VOLTAGE_MV, 780_000, 1).step()
     assert [mismatch(desk, unit) for unit in range(2)] == [(3000, KNOWN), (10_000, KNOWN)]
 
 

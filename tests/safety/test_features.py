@@ -179,7 +179,7 @@ def test_power_beyond_the_limit(rated_W, power_W, excess_W):
     desk = Desk(units=2, racks=2, rated_W=(250_000, rated_W))
     desk.out[desk.layout.unit_output(1, s.DISCHARGE_W_MAX)] = 100_000
     desk.out[desk.layout.unit_output(1, s.CHARGE_W_MAX)] = 90_000
-    desk.set(desk.layout.unit_input(1, s.PCS_POWER_W), power_W).step()
+    desk.set_unit(s.PCS_POWER_W, power_W, 1).step()
     assert desk.of(m.F_PCS_EXCESS_W, s.UNIT, 1) == (excess_W, KNOWN)
     desk.silence(desk.layout.unit_group(1, s.G_PCS_MEASURE)).step(ticks(2000) + 1)
     assert desk.of(m.F_PCS_EXCESS_W, s.UNIT, 1)[1] == UNKNOWN
@@ -191,7 +191,7 @@ def test_each_group_of_the_pcs_is_news_of_its_own():
     desk.out[desk.layout.unit_output(0, s.DISCHARGE_W_MAX)] = 100_000
     desk.silence(control)
     for power_W, excess_W in ((110_000, 5000), (120_000, 15_000)):
-        desk.inp[desk.layout.unit_input(0, s.PCS_POWER_W)] = power_W
+        desk.set_unit(s.PCS_POWER_W, power_W)
         assert desk.step().of(m.F_PCS_EXCESS_W, s.UNIT) == (excess_W, KNOWN)
     assert desk.features.changed[1] == 1
     desk.silence(measure).silent.discard(control)

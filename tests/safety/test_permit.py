@@ -232,7 +232,7 @@ def test_zero_current_is_less_than_five_percent_of_each_racks_rating(rack, curre
 def test_every_converter_must_be_known_and_at_zero():
     desk = Desk(racks=2, units=2)
     assert desk.permit._pcs_current_zero()
-    desk.inp[desk.layout.unit_input(1, s.PCS_DC_CURRENT_MA)] = 5001
+    desk.set_unit(s.PCS_DC_CURRENT_MA, 5001, 1)
     assert not desk.permit._pcs_current_zero()
     for unit in range(2):
         desk = Desk(racks=2, units=2)
@@ -292,8 +292,7 @@ def test_missing_evidence_inhibits_without_latching(reason, signal, value):
     0 0 evidence.I_NONE | m.PCS_RAMP 0 evidence.I_NONE
     m.PCS_RAMP m.DC_INHIBIT evidence.I_INTERLOCK""")
 def test_past_the_start_only_what_forbids_closing_is_named(state, pcs, dc, reason):
-    desk = arrange_one(Desk(), state)
-    desk.rack(s.CELLS_ONLINE, 0).set(s.RUN_REQUEST, 1)
+    desk = arrange_one(Desk(), state).rack(s.CELLS_ONLINE, 0).set(s.RUN_REQUEST, 1)
     desk.update(pcs, dc)
     assert desk.out[s.INHIBIT_REASON] == reason
 
@@ -310,8 +309,7 @@ def test_evidence_is_counted_at_rest_and_while_closing():
 
 @pytest.mark.parametrize("group", ["meter_grid", "gas_1", "pcs_measure.0", "bms_limits.0", None])
 def test_evidence_withdrawn_while_closing_ends_the_attempt(group):
-    bench = Plant(units=2, racks=2)
-    bench.held[bench.rack_at(s.CONTACTOR_STATE, 1)] = s.CONTACTOR_OPEN
+    bench = Plant(units=2, racks=2).hold_rack(s.CONTACTOR_STATE, s.CONTACTOR_OPEN, 1)
     assert given_out(bench.step(10)) == (CLOSING, 0, 1)
     if group:
         bench.silence(GROUPS[group]).step(bench.kernel.features.ages.budget_ticks[GROUPS[group]])

@@ -127,7 +127,7 @@ def test_only_a_token_that_was_spent_grows_older():
 def test_demands_are_computed_until_the_cabinet_has_stopped():
     bench = running(units=2, racks=2)
     for rack in range(2):
-        bench.held[bench.rack_at(s.CONTACTOR_STATE, rack)] = s.CONTACTOR_CLOSED
+        bench.hold_rack(s.CONTACTOR_STATE, s.CONTACTOR_CLOSED, rack)
     bench.set(s.RUN_REQUEST, 0).step(2)
     assert [bench.out[s.STATE], bench.kernel.standing[0]] == [s.STOPPING, 1]
     calls = counted(bench)

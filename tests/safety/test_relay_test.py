@@ -124,7 +124,7 @@ def fail(bench, way="relay"):
     elif way == "contactor":
         while bench.kernel.permit.relays[0] < len(LEVELS):  # before, it is evidence that is missing
             bench.step()
-        bench.held[bench.rack_at(s.CONTACTOR_STATE)] = s.CONTACTOR_FAULT
+        bench.hold_rack(s.CONTACTOR_STATE, s.CONTACTOR_FAULT)
     while bench.out[s.STATE] == CLOSING:
         bench.step()
     bench.held.clear()
@@ -178,8 +178,7 @@ def test_a_cause_in_the_relay_test_ends_the_attempt(level, signal, value, reason
 
 
 def test_a_contactor_that_is_closed_at_the_start_arms_nothing():
-    bench = Plant(racks=2)
-    bench.held[bench.rack_at(s.CONTACTOR_STATE, 1)] = s.CONTACTOR_CLOSED
+    bench = Plant(racks=2).hold_rack(s.CONTACTOR_STATE, s.CONTACTOR_CLOSED, 1)
     for _ in range(50):
         assert bench.step().out[s.ARM_REQUEST] == 0
 
@@ -189,8 +188,7 @@ def test_a_contactor_that_is_closed_at_the_start_arms_nothing():
     s.CONTACTOR_FAULT True | s.CONTACTOR_CLOSED True | s.CONTACTOR_PRECHARGE True
     s.CONTACTOR_OPEN False""")
 def test_a_rack_that_was_closed_and_does_not_report_open_is_row_39(reported, trips):
-    bench = running(racks=2).set(s.RUN_REQUEST, 0)
-    bench.held[bench.rack_at(s.CONTACTOR_STATE, 1)] = reported
+    bench = running(racks=2).set(s.RUN_REQUEST, 0).hold_rack(s.CONTACTOR_STATE, reported, 1)
     assert ("39" in bench.step(ticks(1500)).standing()) == trips
 
 

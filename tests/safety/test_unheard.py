@@ -13,7 +13,7 @@ WINDOW_S = 30  # row 22
 def restarted(*names, silent=()):
     plant = Plant().set(s.RUN_REQUEST, 0)
     plant.kernel.boot(0, 0, [plant.instance(name) for name in names])
-    return plant.silence(*set(silent))
+    return plant.silence(*silent)
 
 
 def groups(*names):
@@ -81,10 +81,9 @@ def test_an_input_before_it_was_heard_says_nothing_of_contactors(unheard):
     """0 is "open": an array before a frame came says nothing. Each rack by its own frames."""
     plant = Plant(racks=3)
     plant.kernel.boot(0, 0, [])
-    plant.set(s.RUN_REQUEST, 0).silence(*plant.bms_groups(unheard))
-    plant.step(5).speak()
+    plant.set(s.RUN_REQUEST, 0).silence(*plant.bms_groups(unheard)).step(5).speak()
     for rack in range(3):
-        plant.held[plant.rack_at(s.CONTACTOR_STATE, rack)] = s.CONTACTOR_FAULT
+        plant.hold_rack(s.CONTACTOR_STATE, s.CONTACTOR_FAULT, rack)
     plant.step(2)
     mismatch = plant.kernel.contactors.mismatch
     assert [each == contactors.UNTOLD for each in mismatch] == [
@@ -97,7 +96,7 @@ def test_an_input_before_it_was_heard_says_nothing_of_contactors(unheard):
     ('io_2','io_3') {'io_3_fitted':0} m.IN_PART | ('io_3',) {} m.IN_PART | () {} m.KNOWN
     ('meter_load',) {'meter_load_fitted':0} m.KNOWN""")
 def test_of_several_modules_each_fitted_one_counts(silent, fitted, known):
-    plant = Plant(default_image(**fitted)).silence(*set(groups(*silent)))
+    plant = Plant(default_image(**fitted)).silence(*groups(*silent))
     seen = plant.step(2).kernel.features.known
     assert seen[m.F_IO_SILENCE_MS] == known
     assert seen[m.F_METER_SILENCE_MS] == seen[m.F_METER_FROZEN_MS] == m.KNOWN
