@@ -62,7 +62,6 @@ def parsed(argv):
 
 
 def show(text):
-    """A line, at once."""
     print(text, flush=True)
 
 

@@ -217,11 +217,9 @@ class Campaign:
         return f"CPU time: coverage {self.coverage_s:.0f} s, mutants of {', '.join(said)}; {whole}"
 
     def count(self):
-        """How many ended how."""
         return Counter(result["how"] for result in self.results.values())
 
     def survivors(self):
-        """The mutants that no test told."""
         left = {name for name, each in self.results.items() if each["how"] == mutation.SURVIVED}
         return [each for each in self.mutants if each.id in left]
 
@@ -262,7 +260,6 @@ def nearest_first(items, missing):
 
 
 def function_of(name):
-    """A test without its parameters."""
     return name.partition("[")[0]
 
 

@@ -65,7 +65,6 @@ def input_ranges(layout):
 
 
 def declared(rows):
-    """(low, high) of each row of a table."""
     return [row[2:4] for row in rows]
 
 
@@ -86,18 +85,15 @@ class Cabinet:
         values[:] = self.machine.symbols("any", low, high, len(values))
 
     def any_ages(self):
-        """Any freshness of every group."""
         ages = self.kernel.features.ages
         self.any(ages.ticks, 0, s.TICKS_MAX)
         self.any(ages.seen, 0, 1)
         self.any(ages.oldest_ticks, 0, s.TICKS_MAX)
 
     def elapsed(self):
-        """Any number of ticks that a step is given."""
         return self.machine.symbol("elapsed", 0, ELAPSED_MAX)
 
     def conclude(self, claims):
-        """Why the claims or the obligations on the way do not hold, or None."""
         return verdict(self.machine, claims)
 
 
@@ -171,12 +167,10 @@ def a_limit_never_widens():
 
 
 def of_way(way):
-    """Where the limits of one unit and way are."""
     return slice(way * bounds.LIMIT_COUNT, (way + 1) * bounds.LIMIT_COUNT)
 
 
 def each_at_most(narrow, wide):
-    """Each number is at most the other one in its place."""
     return [tight <= loose for tight, loose in zip(narrow, wide)]
 
 
@@ -384,7 +378,6 @@ def settled(cabinet):
 
 
 def _units(kernel, block):
-    """The units that a block concerns."""
     units = kernel.layout.units
     if block == 0:
         return range(units)
@@ -411,7 +404,6 @@ def any_permit(cabinet):
 
 
 def among(value, others):
-    """value is one of the others."""
     found = False
     for each in others:
         found = found | equal(value, each)

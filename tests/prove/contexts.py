@@ -18,7 +18,6 @@ AT_IMPORT = "at import"
 
 
 def watcher(folder, name):
-    """A Coverage over safety/ whose data goes to folder/name."""
     omit = [str(mutants.FOLDER / left_out) for left_out in mutants.ON_HARDWARE]
     where = {"source": [str(mutants.FOLDER)], "omit": omit, "data_file": str(folder / name)}
     return coverage.Coverage(branch=True, config_file=False, **where)
@@ -147,6 +146,5 @@ def percent(part, whole):
 
 
 def cpu_s():
-    """CPU seconds of this process."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     return used.ru_utime + used.ru_stime

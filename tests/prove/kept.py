@@ -39,7 +39,6 @@ def load(name, key, folder=FOLDER):
 
 
 def save(name, key, what, folder=FOLDER):
-    """Keep it, all or nothing."""
     folder.mkdir(parents=True, exist_ok=True)
     beside = folder / f"{name}.{os.getpid()}.tmp"
     beside.write_bytes(pickle.dumps((key, what)))

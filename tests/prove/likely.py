@@ -53,7 +53,6 @@ def hard(results, known):
 
 
 def text(found):
-    """As it is kept."""
     return json.dumps(found, indent=0, sort_keys=True) + "\n"
 
 
@@ -77,5 +76,4 @@ def _families(found):
 
 
 def read(path=FILE):
-    """What is kept; nothing if the file is not there."""
     return json.loads(path.read_text(encoding="ascii")) if path.exists() else {}

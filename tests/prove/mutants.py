@@ -94,7 +94,6 @@ def head(statement):
 
 
 def function_code(function, path):
-    """Code object of one function definition."""
     module = compile(ast.Module([function], []), str(path), "exec")
     return next(each for each in module.co_consts if hasattr(each, "co_code"))
 
@@ -133,7 +132,6 @@ class Source:
 
     @property
     def module(self):
-        """Name to import it by."""
         return f"safety.{self.name}".removesuffix(".__init__")
 
 
@@ -145,7 +143,6 @@ def name_of(path):
 
 
 def sources(folder=FOLDER):
-    """Every file of the folder and below that runs here, sorted by name."""
     return [
         Source(path)
         for path in sorted(folder.rglob("*.py"))
@@ -154,7 +151,6 @@ def sources(folder=FOLDER):
 
 
 def without_docstring(body):
-    """The statements of a body but its docstring."""
     is_docstring = bool(body) and isinstance(body[0], ast.Expr) and operators.is_text(body[0].value)
     return body[1:] if is_docstring else body
 

@@ -61,7 +61,6 @@ class Learned:
         return sorted(sorted(names), key=lambda name: (name == told_by, worth(name)), reverse=True)
 
     def killers(self, mutant):
-        """Tests that told another mutant of the same function."""
         return set(self.kills.get(mutant.family[0], ()))
 
     def within(self, names, cpu_s):
@@ -91,7 +90,6 @@ def read_mutated(mutant):
 
 
 def swap(mutant):
-    """Replace the code of the mutant's function in this process."""
     module = sys.modules[mutant.source.module]
     owner = module
     for name in mutant.where.split("."):
@@ -184,11 +182,9 @@ class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         self.loaded = False
 
     def find_spec(self, name, path=None, target=None):
-        """A spec for the mutated module only."""
         return importlib.util.spec_from_loader(name, self) if name == self.name else None
 
     def exec_module(self, module):
-        """Run the mutated code as the module."""
         self.loaded = True
         module.__file__ = str(self.mutant.source.path)
         exec(self.mutant.compiled(), module.__dict__)
@@ -272,12 +268,9 @@ class Fresh:
 
 
 class _Collected:
-    """Notes why a test file could not be imported."""
-
     def __init__(self, failures):
         self.failures = failures
 
     def pytest_collectreport(self, report):
-        """Called by pytest."""
         if report.failed:
             self.failures.append((report.longreprtext.strip().splitlines() or ["?"])[-1][:200])

@@ -37,7 +37,6 @@ def constant(value):
 
 
 def plus(node, step):
-    """node + step or node - step."""
     return ast.BinOp(node, ast.Add() if step > 0 else ast.Sub(), ast.Constant(abs(step)))
 
 
@@ -52,7 +51,6 @@ def is_at(spot, field, *kinds):
 
 
 def is_range(node):
-    """A call of range."""
     return isinstance(node, ast.Call) and ast.unparse(node.func) == "range"
 
 
@@ -63,7 +61,6 @@ def is_int(node):
 
 
 def of(spot):
-    """Mutations of one node of a function."""
     yield from HANDLERS.get(type(spot.node), lambda _: ())(spot)
     yield from _condition(spot)
     yield from _index(spot)
@@ -238,7 +235,6 @@ def _range(spot):
 
 
 def value_of(node, namespace):
-    """Value of a name of the module; None for a name of a function or comprehension."""
     try:
         return eval(ast.unparse(node), namespace)
     except (NameError, AttributeError):
@@ -246,12 +242,10 @@ def value_of(node, namespace):
 
 
 def is_name(node):
-    """NAME or module.NAME."""
     return isinstance(node, (ast.Name, ast.Attribute))
 
 
 def is_text(node):
-    """A literal string."""
     return isinstance(node, ast.Constant) and isinstance(node.value, str)
 
 
@@ -297,11 +291,9 @@ class Columns:
                     self.others[id(cell)] = distinct[place % len(distinct)]
 
     def is_number(self, node):
-        """True for a name that stands for a whole number."""
         return type(value_of(node, self.namespace)) is int
 
     def where(self, node):
-        """Which cell, as row and column."""
         return self.rows.get(id(node), "")
 
 

@@ -28,7 +28,6 @@ KILLED, SURVIVED = "killed", "survived"
 
 
 def parsed(argv=None):
-    """Arguments of the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("paths", nargs="+", metavar="PATH", help="files or folders of the product")
     parser.add_argument("--each", type=int, default=3, help="mutants of a file (3)")
@@ -39,12 +38,10 @@ def parsed(argv=None):
 
 
 def module_of(path):
-    """Dotted name of a file of the tree."""
     return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
 
 
 def imported(path):
-    """Dotted names that a file imports, each `from a import b` as a and as a.b."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
@@ -114,7 +111,6 @@ def main(argv=None):
 
 
 def files(paths):
-    """Every file of the product below these paths."""
     for each in paths:
         path = (ROOT / each).resolve()
         yield from sorted(path.rglob("*.py")) if path.is_dir() else [path]

@@ -54,8 +54,6 @@ def _starts(command, version):
 
 
 class Walks:
-    """The cases of one run on all interpreters."""
-
     def __init__(self, cases, folder):
         """folder: an empty one, which MicroPython sees as /input."""
         self.cases, self.folder = cases, pathlib.Path(folder)
@@ -67,7 +65,6 @@ class Walks:
         (self.folder / "run.py").write_text(RUN)
 
     def names(self):
-        """The interpreters, MicroPython last."""
         return [*self.commands, MICROPYTHON]
 
     def work(self, job, fd):

@@ -84,7 +84,6 @@ def test_count():
 
 @pytest.fixture
 def repository(tmp_path):
-    """A repository with one small module, its test, and the prover."""
     ignored = shutil.ignore_patterns("__pycache__", "self_test*")
     for folder in ("tests/prove", "controller", "hil"):
         shutil.copytree(HERE.parents[1] / folder, tmp_path / folder, ignore=ignored)
@@ -98,7 +97,6 @@ def repository(tmp_path):
 
 
 def run(*words, cwd=None):
-    """A finished Python process."""
     command = [sys.executable, *words]
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
 
@@ -111,7 +109,6 @@ def prove(repository, *words):
 
 
 def explain(repository, *entries):
-    """Write the list of equivalent mutants."""
     listed = [f"[[equivalent]]\nid = '{name}'\nreason = 'none'\n" for name in entries]
     (repository / "tests/prove/equivalent.toml").write_text("".join(listed))
 
@@ -230,7 +227,6 @@ runpy.run_path(sys.argv.pop(1), run_name='__main__')"""
 
 
 def ids(text, tmp_path):
-    """{id} of the mutants of a module."""
     import mutants
 
     path = tmp_path / "tiny.py"
@@ -340,7 +336,6 @@ def broken(tmp_path, name, before, after):
 
 
 def loaded(name, path):
-    """A file as the module of this name."""
     spec = importlib.util.spec_from_file_location(name, path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

@@ -28,7 +28,6 @@ def lines_of(text):
 
 
 def imported(tree):
-    """Names of the modules of safety/ that a module imports."""
     found = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module == "safety":

@@ -42,7 +42,6 @@ class Suite:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection(self, session):
-        """Serve; hypothesis repeats itself and stops at the first failure."""
         same = {"derandomize": True, "database": None, "deadline": None}
         same |= {"phases": (hypothesis.Phase.explicit, hypothesis.Phase.generate)}
         same |= {"suppress_health_check": list(hypothesis.HealthCheck)}
@@ -53,12 +52,10 @@ class Suite:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session):
-        """Nothing is left to run."""
         return True
 
 
 def files(folder=TESTS):
-    """The test files that can tell a mutant."""
     return [path for path in sorted(folder.glob("test_*.py")) if path.name not in NO_JUDGES]
 
 
@@ -88,7 +85,6 @@ class Clock:
         signal.setitimer(signal.ITIMER_PROF, max(CPU_S_MIN, CPU_TIMES * usual_s))
 
     def stop(self):
-        """After the last test."""
         signal.setitimer(signal.ITIMER_PROF, 0)
 
 

@@ -25,7 +25,6 @@ OURS = ("safety", "controller")
 
 
 def _operators(pairs):
-    """{class of ast: function of operator}."""
     names = [pair.split() for pair in pairs.split(", ")]
     return {getattr(ast, node): getattr(operator, name) for node, name in names}
 
@@ -108,19 +107,16 @@ NUMBER = (int, Sym, Cond)
 
 
 def no(a):
-    """not a, of a truth value."""
     if isinstance(a, bool):
         return not a
     return Cond(a.e.arg(0) if z3.is_not(a.e) else z3.Not(a.e))
 
 
 def equal(a, b):
-    """a == b."""
     return compare(EQ, a, b)
 
 
 def implies(a, b):
-    """If a then b."""
     return no(a) | b
 
 
@@ -137,7 +133,6 @@ def says(path, condition):
 
 
 def formula(a):
-    """Z3 expression of a truth value."""
     return z3.BoolVal(a) if isinstance(a, bool) else a.e
 
 
@@ -149,7 +144,6 @@ def number(a):
 
 
 def expression(a):
-    """Z3 expression of a number."""
     a = number(a)
     return a.e if isinstance(a, Sym) else z3.IntVal(a)
 
@@ -222,7 +216,6 @@ def bits_of(a):
 
 
 def from_bits(bits):
-    """The number of these bits."""
     bits = tuple(bits)
     if all(isinstance(bit, bool) for bit in bits):
         return sum(bit << place for place, bit in enumerate(bits))
@@ -261,11 +254,9 @@ class Span:
         self.first, self.after = first, after
 
     def numbers(self):
-        """The numbers that may be in it."""
         return range(ends(self.first)[0], ends(self.after)[1])
 
     def holds(self, value):
-        """Whether the range has this number."""
         return (self.first <= value) & (value < self.after)
 
 
@@ -291,7 +282,6 @@ class Machine:
     # -- symbols and proofs
 
     def symbol(self, name, low, high):
-        """A number of which only its range is known."""
         self._count += 1
         if (low, high) == (0, 1):
             truth_value = z3.Bool(f"{name}!{self._count}")
@@ -301,15 +291,12 @@ class Machine:
         return low if low == high else made
 
     def symbols(self, name, low, high, count):
-        """A list of them."""
         return [self.symbol(f"{name}{place}", low, high) for place in range(count)]
 
     def bits(self, name, count):
-        """A number of which each bit is known by itself."""
         return from_bits(map(truth, self.symbols(name, 0, 1, count)))
 
     def assume(self, conditions):
-        """Hold these truth values for true."""
         self.facts += map(formula, conditions)
 
     def oblige(self, what, condition):
@@ -613,7 +600,6 @@ class Machine:
     # -- expressions
 
     def value(self, node, frame):
-        """Value of an expression."""
         kind = getattr(self, "_of_" + type(node).__name__.lower(), None)
         if kind is None:
             raise Unknown(f"{type(node).__name__} in {frame.title}")

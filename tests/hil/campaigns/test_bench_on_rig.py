@@ -41,9 +41,7 @@ def test_presses_meet_every_phase_of_the_tick(tmp_path):
 
 
 def test_two_presses_in_virtual_time_are_two_reactions(tmp_path):
-    """The cabinet is back before each press, so that each one counts; and the program alone drops
-    the permit.
-    """
+    """The cabinet is back before each press; the program alone drops the permit."""
     chosen = presses(2, 3, tmp_path)
     virtual = VirtualRig(CONFIG, lambda t_s: 300_000.0, 3, chosen.actions, {"soc": 0.55})
     virtual.run(chosen.duration_s)
@@ -75,9 +73,7 @@ def test_the_answer_to_a_hint_is_the_first_set_point_that_moved(then, at_ns, sig
 
 
 def test_what_a_hint_may_need_is_two_ticks_the_bus_and_the_frame():
-    """115200 Bd: the longest exchange of the bus is in flight, then 21 characters without the 8 of
-    the reply leave.
-    """
+    """115200 Bd: after the longest exchange, 21 characters less the 8 of the reply leave."""
     exchanges = bus_times.schedule(CONFIG)["pcs"]
     frame_us = 13 * 10 * 1e6 / 115_200
     allowed_us = 40_000 + max([exchange.time_us for exchange in exchanges]) + frame_us

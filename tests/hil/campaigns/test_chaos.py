@@ -243,9 +243,7 @@ NAMES = ("gateway_killed", "commands", "state_full")
 @pytest.mark.wire
 @pytest.mark.timeout(180)
 def test_a_short_course_on_the_rig(tmp_path):
-    """In a process of its own: it leaves the namespace of mounts. Content only: a busy machine may
-    make it late.
-    """
+    """In a process of its own: it leaves the namespace of mounts. Content only, no latency."""
     out = tmp_path / "o.json"
     words = ["chaos", "--for", "0.5", "--calm", "0.5", "--seed", "3", "--json", str(out)]
     words += [word for name in NAMES for word in ("--only", name)]

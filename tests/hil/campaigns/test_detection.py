@@ -27,9 +27,7 @@ def course(kind="load", **changes):
 
 
 def made(of, seconds=300, runaway_s=None, cabinet=(), racks=()):
-    """A series in which all is quiet but for (feature, from, until, value), of racks with their
-    index first.
-    """
+    """All is quiet but for (feature, from, until, value), of racks with their index first."""
     of_cabinet = np.zeros((seconds, len(watching.CABINET_COLUMNS)), np.int32)
     of_racks = np.zeros((3, seconds, len(watching.RACK_COLUMNS)), np.int32)
     one = watching.Series(of, of_cabinet, of_racks, runaway_s)

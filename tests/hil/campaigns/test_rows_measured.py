@@ -245,9 +245,7 @@ def test_a_late_relay_with_the_controller_stopped_is_found(name):
 
 @pytest.mark.parametrize("name", ["1 stopped", pytest.param("30 stopped", marks=slow)])
 def test_with_the_controller_stopped_nothing_acts_but_the_cause(name):
-    """Without it, the modules' expiry broken, the permit stays; converter and racks act by
-    themselves, far too late.
-    """
+    """The modules' expiry is broken: the permit stays; converter and racks act far too late."""
     each = STOPPED[name]
     killed = tuple(action for action in each.cause if action.do == "controller_kill")
     calm = each._replace(cause=killed, seen=None)

@@ -46,9 +46,7 @@ def test_every_course_is_done_or_named_with_the_reason():
 
 
 def made_rig(tmp_path, label, *more):
-    """A CourseRig that has started nothing, its cabinet's file written. more: names of further
-    ports.
-    """
+    """A CourseRig that has started nothing, its cabinet's file written. more: ports."""
     rig = real.CourseRig(CONFIG, REAL[label], 1, str(tmp_path))
     ports = {bus: f"/dev/{bus}" for bus in ("pcs", "io", "meter", "gas", *more)}
     rig._write_cabinet_file({"ports": ports, "cans": {"can0": "127.0.0.1:1/can0"}})

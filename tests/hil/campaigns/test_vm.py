@@ -69,9 +69,7 @@ def test_the_bridge_carries_frames_both_ways_also_in_pieces():
     while not heard.endswith(b"\r"):
         select.select([connection], (), ())
         assert bridge.to_box()
-        if select.select([slave], (), (), 0)[0]:
-            heard += os.read(slave, 100)
-    assert heard == b"t12320102\r"
+        heard += os.read(slave, 100) if select.select([slave], (), (), 0)[0] else b""
     for piece in (b"O\rt45", b"61FF\r"):
         os.write(slave, piece)
         select.select([master], (), ())
@@ -80,12 +78,13 @@ def test_the_bridge_carries_frames_both_ways_also_in_pieces():
         select.select([server], (), ())
         server.service(0)
     message = end.recv(0)
-    assert (message.arbitration_id, bytes(message.data)) == (0x456, b"\xff")
+    sent = message.arbitration_id, bytes(message.data)
+    assert (heard, *sent) == (b"t12320102\r", 0x456, b"\xff")
     server.close()
     while bridge.to_box():
         pass
-    os.close(master)
-    os.close(slave)
+    for each in (master, slave):
+        os.close(each)
     connection.close()
 
 
@@ -151,7 +150,7 @@ def test_a_machine_that_has_ended_gives_the_reason(shell, tmp_path, log, command
 
 def test_ports_are_named_by_their_sockets():
     words = machine.arguments("/d", ["/dev/pts/5", "/dev/pts/6"], "/dev/pts/9")
-    assert "serial,id=port2,path=/dev/pts/6" in words and "serial,id=can,path=/dev/pts/9" in words
+    assert {"serial,id=port2,path=/dev/pts/6", "serial,id=can,path=/dev/pts/9"} <= set(words)
     assert any("port=2,chardev=port2" in word for word in words)
     assert machine.port_name(2).endswith("-usb-0:2:1.0-port0")
     drive = next(word for word in words if "disk.img" in word)
@@ -184,9 +183,7 @@ def test_a_failed_step_of_the_image_is_one_line(tmp_path):
 
 @pytest.mark.wire
 def test_a_step_of_the_image_that_hangs_is_ended_with_all_it_has_started(tmp_path, monkeypatch):
-    """Its children hold its output open. Its time is over once it has printed something, however
-    long a busy machine takes for that.
-    """
+    """Its children hold its output open. Its time is over once it has printed something."""
 
     class Step(subprocess.Popen):
         def communicate(self, **options):
@@ -348,9 +345,7 @@ def test_commands_are_taken_from_the_controllers_user_only(to_nobody, refused, l
 
 
 def test_a_reset_in_the_box_names_what_was_looked_at(lab_of):
-    """Nothing is latched yet, then the key is asked for, then it changes in between, then it is
-    done.
-    """
+    """Nothing is latched yet; the key is needed; it changes in between; it is done."""
     shown = "row 44c controller check, cabinet; remote reset\nTo reset what stands: firebreak reset"
     changed = "firebreak: what stands has changed since 0123ABCD; firebreak reset ..."
     refused = ["nothing stands: nothing to reset", f"{shown} --key 0123ABCD", f"{shown} 0123ABCD"]
