@@ -16,36 +16,27 @@ CONFIG = config.load(EXAMPLE)
 NAMES = instances.stage_instances(CONFIG.layout())
 TICK_US = 20_000
 STORED_TICKS = operator_commands.STORED_MS // CONFIG.tick_ms
-CLOSED_TICKS = 20  # closing takes 13
-RUN_TICKS = 80  # closing, or a controlled stop of at most 60
-RATED = {
-    "rack_voltage_mV": 790_000,
-    "cell_voltage_mV_min": 3290,
-    "cell_voltage_mV_max": 3300,
-    "soc_permille": 550,
-    "soh_permille": 990,
-    "charge_current_mA_max": 140_000,
-    "discharge_current_mA_max": 140_000,
-    "cells_online": 240,
-    "insulation_kohm": 2000,
-    "gas_1_calibration_d": 100,
-    "gas_2_calibration_d": 100,
-    "offgas_1_calibration_d": 100,
-    "offgas_2_calibration_d": 100,
-    "toxic_calibration_d": 100,
-    "air_temperature_ddegC": 250,
-    "humidity_permille": 400,
-    "ups_reserve_min": 180,
-}
+CLOSED_TICKS = 14  # closing takes 13
+RUN_TICKS = 64  # closing, or a controlled stop of at most 60
+WORDS = """
+    rack_voltage_mV 790_000 cell_voltage_mV_min 3290 cell_voltage_mV_max 3300 soc_permille 550
+    soh_permille 990 charge_current_mA_max 140_000 discharge_current_mA_max 140_000
+    cells_online 240 insulation_kohm 2000 gas_1_calibration_d 100 gas_2_calibration_d 100
+    offgas_1_calibration_d 100 offgas_2_calibration_d 100 toxic_calibration_d 100
+    air_temperature_ddegC 250 humidity_permille 400 ups_reserve_min 180
+""".split()
+
+
+RATED = dict(zip(WORDS[::2], map(int, WORDS[1::2])))
 
 
 class Keeper:
     """Takes records; acknowledges the first `durable` of them."""
 
+    ok, line = True, ""
+
     def __init__(self, log, durable=1 << 30):
-        self.log, self.durable = log, durable
-        self.ok, self.line = True, ""
-        self.records = []
+        self.log, self.durable, self.records = log, durable, []
 
     def submit(self, record):
         self.records.append(record)
@@ -64,41 +55,31 @@ class Field:
     """Stands in for ports and devices: all is well, contactors and permits follow."""
 
     def __init__(self, image, log):
-        self.image, self.log, self.layout = image, log, image.layout
+        self.image, self.log, self.layout, self.ticks = image, log, image.layout, 0
         self.out = array("i", [0] * self.layout.outputs)
         self.wrong = {}  # input index -> value
-        self.ticks = 0
-        self.cabinet = array(
-            image.inp.typecode,
-            [
-                1 if name.endswith("_ok") else RATED.get(name, 0)
-                for name, *_ in s.CABINET_INPUTS[: s.RUN_REQUEST]
-            ],
-        )
-        self.rack = array(
-            image.inp.typecode,
-            [RATED.get(name, 0) for name, *_ in s.RACK_INPUTS] + [250] * self.layout.modules,
-        )
+        names = [name for name, *_ in s.CABINET_INPUTS[: s.RUN_REQUEST]]
+        good = [1 if name.endswith("_ok") else RATED.get(name, 0) for name in names]
+        rack = [RATED.get(name, 0) for name, *_ in s.RACK_INPUTS] + [250] * self.layout.modules
+        self.cabinet, self.rack = (array(image.inp.typecode, words) for words in (good, rack))
 
     def read(self, now_us):
-        image, layout = self.image, self.layout
+        inp, layout = self.image.inp, self.layout
         self.ticks += 1
-        image.inp[: s.RUN_REQUEST] = self.cabinet
-        image.inp[s.GRID_RAW_HASH] = image.inp[s.LOAD_RAW_HASH] = self.ticks
-        image.inp[s.PERMIT_1_CLOSED] = self.out[s.PCS_ENABLE_OK]
-        image.inp[s.PERMIT_2_CLOSED] = self.out[s.CONTACTOR_SUPPLY_OK]
+        inp[: s.RUN_REQUEST] = self.cabinet
+        inp[s.GRID_RAW_HASH] = inp[s.LOAD_RAW_HASH] = self.ticks
+        inp[s.PERMIT_1_CLOSED] = self.out[s.PCS_ENABLE_OK]
+        inp[s.PERMIT_2_CLOSED] = self.out[s.CONTACTOR_SUPPLY_OK]
         for unit in range(layout.units):
-            image.inp[layout.unit_input(unit, s.PCS_DC_VOLTAGE_MV)] = RATED["rack_voltage_mV"]
+            inp[layout.unit_input(unit, s.PCS_DC_VOLTAGE_MV)] = RATED["rack_voltage_mV"]
         for rack in range(layout.racks):
             first = layout.rack_input(rack, 0)
-            image.inp[first : first + len(self.rack)] = self.rack
+            inp[first : first + len(self.rack)] = self.rack
             closed = self.out[layout.rack_output(rack, s.CONTACTOR_CLOSE_OK)]
-            image.inp[first + s.CONTACTOR_STATE] = (
-                s.CONTACTOR_CLOSED if closed else s.CONTACTOR_OPEN
-            )
+            inp[first + s.CONTACTOR_STATE] = s.CONTACTOR_CLOSED if closed else s.CONTACTOR_OPEN
         for at, value in self.wrong.items():
-            image.inp[at] = value
-        image.fresh[:] = b"\1" * len(image.fresh)
+            inp[at] = value
+        self.image.fresh[:] = b"\1" * len(self.image.fresh)
 
     def write(self, inp, out, setpoints_W, now_us):
         self.out[:] = out[: self.layout.outputs]

@@ -50,8 +50,7 @@ def test_a_relay_that_is_welded_while_it_runs_is_found_once_it_is_told_off(conta
     bench.field.wrong[contact] = 1
     assert told(bench.tick(3 * TICKS // 5, elapsed=5)) == 0 and bench.state == "running"
     bench.field.wrong[s.KEY_RUN_OK] = 0
-    bench.tick(3 * TICKS // 5, elapsed=5)
-    assert told(bench) == bit and "44e" in bench.standing
+    assert told(bench.tick(3 * TICKS // 5, elapsed=5)) == bit and "44e" in bench.standing
 
 
 @pytest.mark.parametrize("contact, bit", CONTACTS)
@@ -67,22 +66,19 @@ def test_one_tick_of_agreement_begins_anew(contact, bit):
 
 @pytest.mark.parametrize("elapsed", [2, 7, TICKS, TICKS + 1])
 def test_the_time_is_counted_in_ticks_that_passed(elapsed):
-    bench = running()
-    judged = relays.Relays(bench.cabinet.core, CONFIG.tick_ms)
-    inp = bench.cabinet.core.inp
-    inp[s.PERMIT_1_CLOSED], steps = 0, 0
+    core, steps = running().cabinet.core, 0
+    judged = relays.Relays(core, CONFIG.tick_ms)
+    core.inp[s.PERMIT_1_CLOSED] = 0
     while not judged.bits:
-        judged.step(inp, elapsed)
+        judged.step(core.inp, elapsed)
         steps += 1
     assert (judged.bits, steps) == (ENABLE, TICKS // elapsed + 1)
 
 
 def test_a_contact_of_a_silent_module_says_nothing():
-    bench = running()
-    judged = relays.Relays(bench.cabinet.core, CONFIG.tick_ms)
-    inp, ages = bench.cabinet.core.inp, bench.cabinet.core.kernel.features.ages
-    inp[s.PERMIT_1_CLOSED] = inp[s.PERMIT_2_CLOSED] = 0
-    ages.seen[s.G_IO_1] = 0
+    core = running().cabinet.core
+    judged, inp, ages = relays.Relays(core, CONFIG.tick_ms), core.inp, core.kernel.features.ages
+    inp[s.PERMIT_1_CLOSED] = inp[s.PERMIT_2_CLOSED] = ages.seen[s.G_IO_1] = 0
     judged.step(inp, TICKS + 1)
     assert judged.bits == SUPPLY
     ages.seen[s.G_IO_2], ages.seen[s.G_IO_1] = 0, 1
@@ -114,12 +110,10 @@ def test_a_hard_wired_chain_that_acts_before_the_kernel_is_no_fault_of_a_relay()
 
 def test_what_failed_is_said_in_words():
     assert self_test.sentence(0) == ""
-    assert self_test.sentence(ENABLE) == (
-        "the controller found a fault: the relay of the PCS enable does not follow"
-    )
-    assert self_test.sentence(self_test.MEMORY | SUPPLY).endswith(
-        "fault: a bit of its memory is stuck, the relay of the contactor supply does not follow"
-    )
+    enable = "the controller found a fault: the relay of the PCS enable does not follow"
+    both = "a bit of its memory is stuck, the relay of the contactor supply does not follow"
+    assert self_test.sentence(ENABLE) == enable
+    assert self_test.sentence(self_test.MEMORY | SUPPLY).endswith(f"fault: {both}")
     every = sum(self_test.WORDS)
     assert every == s.CABINET_INPUTS[s.SELF_TEST_BITS][3]
     assert len(self_test.WORDS) == every.bit_length()
