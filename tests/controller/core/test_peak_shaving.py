@@ -66,11 +66,8 @@ def test_what_was_not_imported_may_be_imported_later():
     assert 0.99 < sum(site.grid[WINDOW:]) / (WINDOW * LIMIT_W) <= 1
 
 
-def test_grid_charging_is_held_back_too():
+def test_grid_charging_is_held_back_too_and_export_makes_no_room():
     assert Site().run(LIMIT_W).low_W == 0
-
-
-def test_export_makes_no_room():
     site = Site()
     site.run(0, WINDOW)
     idle_W = site.allowed_W

@@ -62,37 +62,33 @@ def test_the_soft_one_closes_and_opens_at_its_ramp_so_the_grid_takes_over_smooth
 
 
 def test_the_hard_one_closes_within_two_seconds_and_opens_slowly():
-    unit = started()
-    for tick in range(1, 101):
-        step(unit, 100)
-        assert powers(unit)[1] == RATED_W - tick * HARD_STEP_W
+    unit, steps = started(), range(1, 101)
+    assert [step(unit, 100) and powers(unit)[1] for _ in steps] == [
+        RATED_W - tick * HARD_STEP_W for tick in steps
+    ]
     step(unit, 120)
     assert powers(unit)[1] == SOFT_STEP_W
 
 
 def test_without_the_state_of_charge_both_count_as_reached():
     """victronenergy/venus 1194: a floor of 10 % was crossed to 6 % without the BMS."""
-    unit = started(800)
+    unit, places = started(800), (reserve.S_SOFT_REASON, reserve.S_HARD_REASON)
     for _ in range(2600):
         step(unit, None)
-    assert powers(unit) == (0, 0)
-    places = reserve.S_SOFT_REASON, reserve.S_HARD_REASON
-    unknown = reasons.RESERVE_SOFT_SOC_UNKNOWN, reasons.RESERVE_HARD_SOC_UNKNOWN
-    assert tuple(unit.state[at] for at in places) == unknown
+    unknown = [reasons.RESERVE_SOFT_SOC_UNKNOWN, reasons.RESERVE_HARD_SOC_UNKNOWN]
+    assert powers(unit) == (0, 0) and [unit.state[at] for at in places] == unknown
     step(unit, 800)
     assert powers(unit) == (SOFT_STEP_W, SOFT_STEP_W)
-    known = reasons.RESERVE_SOFT, reasons.RESERVE_HARD
-    assert tuple(unit.state[at] for at in places) == known
+    known = [reasons.RESERVE_SOFT, reasons.RESERVE_HARD]
+    assert [unit.state[at] for at in places] == known
 
 
 def test_a_start_without_the_state_of_charge_begins_closed():
-    unit = reserve.Reserve(setup())
-    step(unit, None)
-    assert powers(unit) == (0, 0)
-    step(unit, 130)
-    assert powers(unit) == (0, RATED_W)
-    step(unit, None)
-    assert powers(unit) == (0, RATED_W - HARD_STEP_W)
+    unit, found = reserve.Reserve(setup()), []
+    for soc_permille in (None, 130, None):
+        step(unit, soc_permille)
+        found.append(powers(unit))
+    assert found == [(0, 0), (0, RATED_W), (0, RATED_W - HARD_STEP_W)]
 
 
 def test_the_state_of_charge_at_the_edge_does_not_make_it_flip():

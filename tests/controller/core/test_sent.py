@@ -56,18 +56,13 @@ def test_a_longer_write_that_covers_it_counts():
 
 @cases("""
     frame
-    write(WSET - 2, 1, 1, 9)
-    write(WSET - 1, 1)
-    write(WSET + 1, 0, 9)
-    write(WSET - 9, 1, 2, 3)
-    rtu.write_register_request("write", 1, WSET, 9).frame
+    write(WSET - 2, 1, 1, 9) | write(WSET - 1, 1) | write(WSET + 1, 0, 9)
+    write(WSET - 9, 1, 2, 3) | rtu.write_register_request("write", 1, WSET, 9).frame
     rtu.read_request("read", 1, 3, WSET, 2).frame
 """)
 def test_what_does_not_hold_the_whole_of_it_says_nothing(frame):
     assert sent(frame) == (7, NOTHING)
-
-
-def test_before_the_registers_are_known_nothing_is_said():
+    # before the registers are known nothing is said
     assert sent(write(WSET, 0, 9), address=None) == (7, NOTHING)
 
 
