@@ -76,7 +76,6 @@ class Walk:
         return draw.choice((1, 1, 1, 1, 2, 3)) if self.unrest else 1
 
     def set_rack(self, signal, *values):
-        """This input of each rack."""
         for rack, value in enumerate(values):
             self.inp[self.layout.rack_input(rack, signal)] = value
 
@@ -99,7 +98,6 @@ def core_of(settings, known=None):
 
 
 def word(core, index):
-    """An output of the chain."""
     return core.out[core.chain_at + index]
 
 
@@ -230,7 +228,6 @@ def test_an_unknown_state_of_charge_counts_as_the_reserve_reached():
 
 # -- a whole run, written to a journal
 def square_W(t_s):
-    """A load of 300 and 350 kW."""
     return 300_000 + 50_000 * (int(t_s) % 2)
 
 

@@ -58,7 +58,6 @@ def tick(control, known, limit_W, elapsed_ticks):
 
 
 def given_codes(answers):
-    """Reason codes of these answers."""
     for answer in answers:
         for name in answer._fields:
             if name.endswith("reason"):
@@ -121,7 +120,6 @@ def running():
 
 
 def answers_of(control, function):
-    """What this function answered in the last tick."""
     return [
         answer
         for answer in control.chain.answers[1:]
@@ -155,7 +153,6 @@ FUNCTION_BYTECODES_MAX, CORE_BYTECODES_MAX = 800, 8000
 
 
 def bytecodes(call, *arguments):
-    """How many bytecodes a call executes."""
     count = 0
 
     def trace(frame, event, _):

@@ -24,7 +24,6 @@ def frame(value, unit_id=UNIT_ID, address=ADDRESS):
 
 
 def closed(data):
-    """data with a correct CRC behind it."""
     return data + struct.pack(">H", FramerRTU.compute_CRC(data))
 
 

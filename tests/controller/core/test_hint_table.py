@@ -311,7 +311,6 @@ def test_the_table_does_what_the_model_says(drawn, ticks, connection_W):
 
 
 def check_fields(bench, model):
-    """What is published of each source."""
     for index in range(len(model.known)):
         assert bench.table.alive(index) == (model.heard_until.get(index, 0) > model.now)
         for quantity in [each for each in QUANTITIES if each != codes.POWER_W]:

@@ -162,7 +162,6 @@ def start():
 
 @pytest.fixture
 def steady(start):
-    """See Steady."""
     return Steady(start)
 
 

@@ -29,7 +29,6 @@ def chain(caps=(), limits=(), obligations=None, ramp_W_per_s=1_000_000_000):
 
 
 def finish(chain, base_W, elapsed_ticks=1, fast_W=0):
-    """The set-point, W."""
     chain.take(answers.BaseRequest(base_W, 103))
     chain.take(answers.FastRequest(fast_W, 102))
     return chain.finish(elapsed_ticks)

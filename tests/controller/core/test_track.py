@@ -97,7 +97,6 @@ def measured(shared, name, column, scale):
 
 
 def means_W(powers_W, seconds=1):
-    """Means of consecutive intervals."""
     size = seconds * SECOND
     return np.mean(np.reshape(powers_W[: len(powers_W) // size * size], (-1, size)), axis=1)
 

@@ -56,7 +56,6 @@ class Sender:
                 return found
 
     def say(self, quantity, value_W=0, **fields):
-        """The reply to one hint, after one tick."""
         self.send(self.datagram(quantity, value_W, **fields))
         self.site.step()
         return self.heard()[0]
@@ -266,7 +265,6 @@ def test_a_hint_that_waited_in_the_queue_for_too_long_is_too_late(site, sender):
 
 # -- what the replies say
 def holds(record, **wanted):
-    """Whether a Reply or State has these values."""
     assert {name: getattr(record, name) for name in wanted} == wanted
     return True
 

@@ -55,7 +55,6 @@ def tell(desk, *hints_, now_ms=NOW_MS):
 
 
 def by(desk, sequence, key, now_ms=NOW_MS):
-    """True when a hint under this key got through."""
     desk.receive(datagram(hint(sequence=sequence, sent_ms=now_ms), key), "sender", now_ms)
     return answered(desk) == [0]
 
@@ -373,7 +372,6 @@ def test_a_key_made_anew_after_its_revocation_begins_at_0(desk):
 # -- the state
 @pytest.fixture
 def knowing(made):
-    """A desk that knows a state."""
     made[0]._state = lambda source, now_ms: STATE._replace(source=source, uptime_ms=now_ms)
     return made[0], made[2]
 

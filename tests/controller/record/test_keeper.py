@@ -15,6 +15,7 @@ from controller.record import keeper as kp, store as st
 from controller.record.stored_record import encode
 from controller.system import clock
 
+pytestmark = pytest.mark.wire
 GUARD_S = 20  # longer than any process start; only a hang reaches it
 
 
@@ -36,7 +37,6 @@ def stored(folder):
 
 
 def stopped(keeper):
-    """A keeper that hangs, as over a frozen disk."""
     os.kill(keeper._process.pid, signal.SIGSTOP)
     os.waitid(os.P_PID, keeper._process.pid, os.WSTOPPED | os.WNOWAIT)
     return keeper
@@ -46,7 +46,6 @@ def kill(keeper, number):
     os.kill(keeper._process.pid, number)
 
 
-@pytest.mark.wire
 def test_the_keeper_saves_in_order_and_signals_for_the_controller_do_not_end_it(keeper, tmp_path):
     assert (keeper.saved, keeper.ok) == (0, True)
     assert [keeper.submit(each) for each in (OLD, NEW)] == [1, 2]
@@ -58,7 +57,6 @@ def test_the_keeper_saves_in_order_and_signals_for_the_controller_do_not_end_it(
     assert st.Store(str(tmp_path)).load().state == st.CLEAN
 
 
-@pytest.mark.wire
 def test_what_could_not_be_saved_is_saved_once_it_can_be(tmp_path):
     """A latch that met a full disk must not be gone after a restart meanwhile."""
     place = tmp_path / "state"
@@ -79,7 +77,6 @@ def test_what_could_not_be_saved_is_saved_once_it_can_be(tmp_path):
     keeper.close()
 
 
-@pytest.mark.wire
 def test_a_controller_that_is_killed_loses_nothing_that_it_handed_over(tmp_path):
     """It reads no answers: the records behind the first one are saved all the same."""
     for _ in range(2):
@@ -90,7 +87,6 @@ def test_a_controller_that_is_killed_loses_nothing_that_it_handed_over(tmp_path)
         assert stored(tmp_path) == NEW
 
 
-@pytest.mark.wire
 def test_a_start_after_a_kill_waits_until_the_keeper_left_has_saved_what_it_has(tmp_path):
     """Two keepers would write records of one number over each other, and lose the first latch."""
     held, paused = st.hold(str(tmp_path)), []
@@ -111,7 +107,6 @@ def test_a_start_after_a_kill_waits_until_the_keeper_left_has_saved_what_it_has(
     os.close(held)
 
 
-@pytest.mark.wire
 def test_a_killed_keeper_is_noticed_and_blocks_nothing(keeper):
     keeper.submit(OLD)
     answered(keeper, 1)
@@ -121,7 +116,6 @@ def test_a_killed_keeper_is_noticed_and_blocks_nothing(keeper):
     assert keeper.submit(NEW) == 2 and keeper.poll() == 1
 
 
-@pytest.mark.wire
 def test_a_keeper_that_hangs_has_failed_after_five_seconds_for_good(keeper, tmp_path):
     keeper.submit(record())
     answered(keeper, 1)
@@ -142,7 +136,6 @@ def test_a_keeper_that_hangs_has_failed_after_five_seconds_for_good(keeper, tmp_
     assert stored(tmp_path) == NEW
 
 
-@pytest.mark.wire
 def test_a_slow_disk_that_goes_on_acknowledging_is_no_failed_one(keeper):
     now_us = 0
     for number in range(1, 5):
@@ -156,7 +149,6 @@ def test_a_slow_disk_that_goes_on_acknowledging_is_no_failed_one(keeper):
             assert keeper.ok
 
 
-@pytest.mark.wire
 def test_the_first_record_may_take_as_long_as_a_process_takes_to_start(keeper):
     stopped(keeper).submit(OLD)
     for now_us, is_ok in ((7, True), (7 + kp.START_US, True), (8 + kp.START_US, False)):
@@ -165,7 +157,6 @@ def test_the_first_record_may_take_as_long_as_a_process_takes_to_start(keeper):
     kill(keeper, signal.SIGCONT)
 
 
-@pytest.mark.wire
 @pytest.mark.parametrize("name", [*st.COPIES, "store.a.new"])
 def test_a_pipe_in_place_of_a_file_holds_no_keeper_up(tmp_path, name):
     os.mkfifo(tmp_path / name)
@@ -213,7 +204,6 @@ def on_hanging_disk(folder, act, hang_us):
     return process, end
 
 
-@pytest.mark.wire
 def test_a_record_is_saved_that_was_received_before_the_signal(tmp_path):
     process, end = on_hanging_disk(tmp_path, "save", 10 * GUARD_S * 1_000_000)
     end.close()
@@ -225,7 +215,6 @@ def test_a_record_is_saved_that_was_received_before_the_signal(tmp_path):
     process.stdout.close()
 
 
-@pytest.mark.wire
 @pytest.mark.parametrize("is_left", [False, True])
 def test_a_keeper_on_a_hanging_disk_ends_after_the_controller(tmp_path, is_left):
     """Unless a record waits for it that nobody else has."""

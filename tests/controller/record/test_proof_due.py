@@ -68,7 +68,6 @@ def test_the_proposed_intervals():
 
 @pytest.fixture(scope="module")
 def loaded():
-    """The example cabinet."""
     return config.load(EXAMPLE)
 
 

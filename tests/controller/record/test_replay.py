@@ -51,8 +51,6 @@ class WrongOutput(Core):
 
 
 class UnnamedOutput(WrongOutput):
-    """The output for which the header has no name."""
-
     field = 3
 
 

@@ -28,7 +28,6 @@ def writer(path, capacity_bytes=4 << 20):
 
 
 def started(journal, actions=()):
-    """A virtual run that writes into this journal."""
     made = VirtualRig(CONFIG, lambda t_s: 300_000.0, 1, actions, {"soc": 0.55})
     made.controller.cabinet.journal = journal
     return made

@@ -108,8 +108,6 @@ class Peer:
 
 
 class Bench:
-    """A cabinet on a stand-in field and keeper."""
-
     def __init__(self, loaded=None, settings=CONFIG, journal=None):
         self.log, self.now_us, self.answers = [], 0, []
         self.keeper = Keeper(self.log)
@@ -222,11 +220,9 @@ def running(**options):
 
 
 def at_rest(rest=AWAKE, locked_out=""):
-    """A cabinet that finds such a record at its start."""
     return Bench(found(store.CLEAN, rest=rest, locked_out=locked_out)).tick(CLOSED_TICKS)
 
 
 def with_peer(bench):
-    """The bench and channel B that it has from now on."""
     bench.cabinet.peer = Peer()
     return bench, bench.cabinet.peer

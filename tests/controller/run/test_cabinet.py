@@ -178,8 +178,6 @@ def test_records_are_handed_over_on_changes_and_every_ten_minutes(monkeypatch, e
 
 # -- the rest of a tick
 class Journal:
-    """Remembers which frames were keyframes."""
-
     def __init__(self):
         self.frames = []
 

@@ -64,7 +64,6 @@ class Channels:
 
     @property
     def said(self):
-        """What the code of A's end says."""
         return peer_words.sentence(self.link.code)
 
     @property

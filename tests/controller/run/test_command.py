@@ -18,8 +18,6 @@ pytestmark = pytest.mark.wire
 
 
 class Cabinet:
-    """Remembers what it was asked for, and says `verdict`."""
-
     def __init__(self):
         self.asked, self.verdict = [], 0
 
@@ -32,8 +30,6 @@ class Cabinet:
 
 
 class Client:
-    """Somebody with a socket of their own."""
-
     def __init__(self, path):
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.socket.bind("")

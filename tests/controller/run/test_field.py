@@ -25,8 +25,6 @@ STATE_AT = LAYOUT.unit_input(0, s.PCS_STATE)
 
 
 class Port:
-    """Remembers what was submitted."""
-
     sent = ()
 
     def submit(self, request):
@@ -65,7 +63,6 @@ class IoBench:
         self.now_us = 0
 
     def write(self, *coils):
-        """One tick; what it submitted."""
         self.channel.write(coils, self.now_us)
         self.now_us += TICK_US
         return self.port.take()
@@ -179,17 +176,14 @@ class Bench:
         self.now_us = 0
 
     def write(self, setpoint_W):
-        """One tick; what it submitted."""
         self.channel.write(self.inp, self.out, setpoint_W, self.now_us)
         self.now_us += TICK_US
         return self.port.take()
 
     def write_all(self, setpoints_W):
-        """What was submitted in each of these ticks."""
         return [self.write(setpoint_W) for setpoint_W in setpoints_W]
 
     def lose(self):
-        """The last set-point was not answered."""
         self.pcs.requests[-1].on_failure(rtu.TIMEOUT, 0, self.now_us)
         return self
 
@@ -331,8 +325,6 @@ def test_the_gate_holds_against_the_limits_of_this_tick_at_the_scale_of_the_regi
 
 # -- CAN
 class Bms:
-    """A rack's BMS with one id."""
-
     command_period_us = 100_000
 
     def __init__(self, can_id):
@@ -349,8 +341,6 @@ class Bms:
 
 
 class CanPort:
-    """Waiting frames, and what was sent."""
-
     def __init__(self, frames):
         self.frames, self.sent = frames, []
 

@@ -160,7 +160,6 @@ def silent(site, monkeypatch):
 
 
 def end():
-    """Tell this process to end."""
     os.kill(os.getpid(), signal.SIGTERM)
 
 
@@ -322,7 +321,6 @@ class Serial:
 
 
 def wire_on(serial):
-    """A wire with one read to ask, and what became of it."""
     ended = []
     port = RtuPort("io", 115_200, first_byte_timeout_us=50_000)
     replied, failed = lambda *_: ended.append("reply"), lambda kind, *_: ended.append(kind)

@@ -13,7 +13,6 @@ CONTACTS = [(s.PERMIT_1_CLOSED, ENABLE), (s.PERMIT_2_CLOSED, SUPPLY)]
 
 
 def told(bench):
-    """The bits that the kernel was told in the last tick."""
     return bench.cabinet.core.inp[s.SELF_TEST_BITS]
 
 

@@ -43,7 +43,6 @@ def waiting(kind=matrix.REMOTE):
 
 
 def again(bench, kind):
-    """The cause that the reset is for is there again."""
     bench.field.wrong.update(PRESSED if kind == matrix.KEY else {bench.cell_at: 3700})
     return bench
 

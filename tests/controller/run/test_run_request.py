@@ -30,7 +30,6 @@ def ask(bench, what, is_awaited=True):
 
 
 def before(what):
-    """A cabinet of which this can be asked."""
     records = {"start": (PERSON,), "unlock": (ANNA, "anna")}
     bench = at_rest(*records[what]) if what in records else running()
     assert bench.is_open() == (what in records)
@@ -230,7 +229,6 @@ def watched(bench, ticks, elapsed=10):
 
 
 def power_W(bench):
-    """(charge_W_max, discharge_W_max) of the one unit."""
     places = s.CHARGE_W_MAX, s.DISCHARGE_W_MAX
     return [bench.out[bench.layout.unit_output(0, at)] for at in places]
 

@@ -40,8 +40,6 @@ BYTES = b"\x12\x34\x56"
 
 
 class Stuck(bytearray):
-    """Bit 3 of its first byte is stuck."""
-
     level = 0
 
     def __bytes__(self):

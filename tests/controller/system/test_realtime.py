@@ -69,7 +69,6 @@ def test_a_refused_mlockall_raises_with_the_reason(monkeypatch):
 
 @pytest.fixture
 def manager(tmp_path):
-    """The service manager's end of the notification socket."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as end:
         end.bind(str(tmp_path / "notify"))
         end.setblocking(False)
