@@ -2,7 +2,7 @@
 Append-only.
 
 A number that was ever given keeps its meaning for good: senders and records hold it. Sentence and
-remedy go to people, name and label (H31) to both. The layout of the datagrams is in hints.py.
+remedy go to people, name and label (H31) to both. ../hints/wire.py has the layout of the datagrams.
 """
 
 CAP, REQUEST, GRID_CAP, HEARTBEAT = 1, 2, 3, 4
@@ -146,7 +146,7 @@ TEXTS = {  # code -> (name, sentence, remedy)
     NOT_UNDERSTOOD: (
         "not understood",
         "The message is no hint, hello, status or head as described.",
-        "Read controller/upstream/README.md.",
+        "Read controller/upstream/SENDING.md.",
     ),
     NO_CONTROLLER: (
         "no controller",

@@ -1,8 +1,8 @@
 """Hints at the loop: which datagram becomes a hint. No input or output in here.
 
 The checks that prove the sender come first: length, magic, name and MAC. A datagram that fails one
-gets no reply and is only counted. Then nonce, sequence and time. The first authentic datagram uses
-up its sequence, accepted or refused, so a replay cannot be accepted later. Then meaning, role,
+gets no reply and is only counted. Then nonce, sequence and time. A datagram with the right nonce
+uses up its sequence, accepted or refused, so a replay cannot be accepted later. Then meaning, role,
 quota. A sequence belongs to the key that signed it.
 """
 

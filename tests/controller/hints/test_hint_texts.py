@@ -23,7 +23,7 @@ def row(first):
 
 
 def test_the_remedies_agree_with_the_page():
-    assert h.text(h.NOT_UNDERSTOOD)[2] == "Read controller/upstream/README.md."
+    assert h.text(h.NOT_UNDERSTOOD)[2] == "Read controller/upstream/SENDING.md."
     assert "when a third of its validity has passed" in h.text(h.GRANTED)[2]
     assert "when a third of its validity has passed" in PAGE
 
