@@ -57,16 +57,13 @@ def test_which_write_is_which_beat(bus, data, name):
     assert heard(bus, data, is_reply=1) == []
 
 
-def test_commands_to_racks():
+def test_which_write_is_a_command_and_the_largest_silence():
     beats, passed = Beats(Wiring(WSET, OPCTL)), []
     tap = beats.can_tap(lambda *heard: passed.append(heard))
     for time_us, can_id in enumerate((0x13F, 0x17F, 0x11F, 0x19F, 0x13E, 0x13F)):
         tap(time_us, can_id, b"")
     found = {name: times.tolist() for name, times in unpacked(beats.packed()).items()}
     assert found == {"command to rack 1": [0, 5], "command to rack 3": [1]} and len(passed) == 6
-
-
-def test_the_largest_silence_that_reaches_into_100_to_200():
     for times_us, gap_us in table("""
     [] | 100 ; [150] | 50 ; [100, 200] | 100 ; [90, 110, 190, 210] | 80 ; [0, 120, 180, 300] | 120
     [0] | 200 ; [300] | 200 ; [0, 10] | 190 ; [290, 300] | 190 ; [99, 201] | 102 ; [0, 1000] | 1000

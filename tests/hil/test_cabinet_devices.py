@@ -32,7 +32,7 @@ def test_contacts_coils_and_roles_are_those_of_the_topology():
     assert one.places["ups"] == ("air", 16)
 
 
-def test_the_devices_are_connected_to_the_plant():
+def test_the_devices_are_connected_to_the_plant_and_known_to_the_observer():
     one = _cabinet()
     one.plant.climate.low_flow = True
     one.plant.step(0.1)
@@ -41,9 +41,6 @@ def test_the_devices_are_connected_to_the_plant():
     one = _cabinet()
     one.devices["io_2"].write(15, 0, [1, 1, 1, 0, 1, 0, 0, 0], 0)
     assert one.plant.relays.breaker_open
-
-
-def test_the_observer_knows_the_wiring():
     wiring = cabinet.observed_wiring(_cabinet())
     assert wiring.pcs_unit == 3 and wiring.racks == 2
     assert wiring.coils == {(4, 0): "pcs_enable", (5, 0): "contactor_supply"}

@@ -19,7 +19,7 @@ def module(contacts=CONTACTS):
     return IoModule(plant, contacts, COILS), plant
 
 
-def test_each_contact_has_its_bit_and_spare_inputs_read_open():
+def test_bits_and_refusals_of_the_module():
     for bit, name in list(enumerate(CONTACTS)):
         io, plant = module()
         assert io.payload(FC2, 0, 8) == b"\xff"
@@ -28,6 +28,13 @@ def test_each_contact_has_its_bit_and_spare_inputs_read_open():
         assert read(io, FC2, bit, 1) == [0]
     io, _ = module(("estop_2", "bms_fault", "permit_2", "", "", "", "", ""))
     assert io.payload(FC2, 0, 8) == b"\x07"
+    io, _ = module()
+    for request in ((FC2, 0, 9), (FC1, 8, 1), (FC3, 63, 1), (FC3, 66, 2)):
+        assert refused(io.payload, *request) == 2
+    assert refused(io.payload, FC4, 0, 1) == 1
+    for request in ((FC15, 1, [0] * 8), (FC5, 8, [1]), (FC16, 65, [1]), (FC16, 64, [1, 2])):
+        assert refused(io.write, *request, 0) == 2
+    assert refused(io.write, FC6, 64, [60_001], 0) == 3
 
 
 def test_coils_follow_writes_and_expire_as_set():
@@ -62,16 +69,6 @@ def test_coils_follow_writes_and_expire_as_set():
     io.write(FC15, 0, [1] * 8, 0)
     io.tick(10_000_000)
     assert plant.coils["pcs_enable"]
-
-
-def test_requests_refused_by_the_module():
-    io, _ = module()
-    for request in ((FC2, 0, 9), (FC1, 8, 1), (FC3, 63, 1), (FC3, 66, 2)):
-        assert refused(io.payload, *request) == 2
-    assert refused(io.payload, FC4, 0, 1) == 1
-    for request in ((FC15, 1, [0] * 8), (FC5, 8, [1]), (FC16, 65, [1]), (FC16, 64, [1, 2])):
-        assert refused(io.write, *request, 0) == 2
-    assert refused(io.write, FC6, 64, [60_001], 0) == 3
 
 
 def test_io_faults():

@@ -9,7 +9,7 @@ import pytest
 
 from hil.devices import dbc_encoder
 from hil.devices.native_bms import DBC, NativeBms, crc8
-from tests.tables import cases
+from tests.tables import cases, table
 
 DATABASE = cantools.database.load_file(str(DBC))
 NAMES = ["STATE", "CELLS", "PACK", "LIMITS", "CHARGE", *[f"TEMPERATURES_{n}" for n in range(4)]]
@@ -59,7 +59,7 @@ def command(counter, close=1, node=1, spoil=0, filler=0):
     return can_id, body + bytes((crc ^ spoil,))
 
 
-def test_every_field_says_what_the_rack_says():
+def test_fields_say_what_the_rack_says_as_cantools_encodes_them():
     bms, rack = bench()
     rack.fault_bits, rack.contactor_state = 0x8005, 1
     found = latest(bms)
@@ -70,36 +70,6 @@ def test_every_field_says_what_the_rack_says():
     assert {name: shown[name] for name in EXPECTED} == pytest.approx(EXPECTED)
     shown = [found[f"TEMPERATURES_{n // 4}"][f"temperature_{n % 4}"] for n in range(16)]
     assert shown == pytest.approx(rack.temperatures_degC + [349.5])
-
-
-@pytest.mark.parametrize(
-    "attribute, value, message, signal, shown",
-    [
-        ("current_A", -140.04, "PACK", "current", -140.0),
-        ("degC", -80.0, "TEMPERATURES_1", "temperature_1", -60.0),
-        ("degC", 349.46, "TEMPERATURES_1", "temperature_1", 349.4),  # 349.5 is not fitted
-        ("degC", 900.0, "TEMPERATURES_1", "temperature_1", 349.4),
-        ("current_A", 3276.8, "PACK", "current", 3276.7),
-        ("current_A", -9999.0, "PACK", "current", -3276.8),
-        ("voltage_V", -3.0, "PACK", "voltage", 0.0),
-        ("charge_limit_A", 0.0, "LIMITS", "charge_current_max", 0.0),
-        ("soc", 1.0, "CHARGE", "soc", 100.0),
-        ("sensors_invalid", 60, "STATE", "sensors_invalid", 15),
-        ("insulation_kohm", 70_000.0, "PACK", "insulation", 65_535),
-        ("cell_voltage_V_max", 9.9, "CELLS", "cell_voltage_max", 8191),
-        ("cell_voltage_V_min", 0.0, "CELLS", "cell_voltage_min", 0),
-    ],
-)
-def test_extremes_saturate(attribute, value, message, signal, shown):
-    bms, rack = bench()
-    if attribute == "degC":
-        rack.temperatures_degC[5] = value
-    else:
-        setattr(rack, attribute, value)
-    assert latest(bms)[message][signal] == pytest.approx(shown)
-
-
-def test_the_encoder_equals_cantools():
     draw = random.Random(3)
     for name in NAMES:
         message = DATABASE.get_message_by_name(name)
@@ -114,7 +84,27 @@ def test_the_encoder_equals_cantools():
             assert encoder.encode(list(values.values())) == expected[:6], (name, values)
 
 
-def test_ids_counters_crc_and_period():
+def test_extremes_saturate():
+    # 349.5 degC means that a module is not fitted
+    for attribute, value, signal, shown in table("""
+    degC | -80 | TEMPERATURES_1.temperature_1 | -60 ; current_A | -140.04 | PACK.current | -140
+    degC | 349.46 | TEMPERATURES_1.temperature_1 | 349.4 ; soc | 1 | CHARGE.soc | 100
+    degC | 900 | TEMPERATURES_1.temperature_1 | 349.4 ; current_A | 3276.8 | PACK.current | 3276.7
+    current_A | -9999 | PACK.current | -3276.8 ; voltage_V | -3 | PACK.voltage | 0
+    charge_limit_A | 0 | LIMITS.charge_current_max | 0
+    sensors_invalid | 60 | STATE.sensors_invalid | 15
+    insulation_kohm | 70_000 | PACK.insulation | 65_535
+    cell_voltage_V_max | 9.9 | CELLS.cell_voltage_max | 8191
+    cell_voltage_V_min | 0 | CELLS.cell_voltage_min | 0
+"""):
+        bms, rack = bench()
+        setattr(rack, attribute, value)
+        rack.temperatures_degC[5] = getattr(rack, "degC", 22.5)
+        message, _, name = signal.partition(".")
+        assert latest(bms)[message][name] == pytest.approx(shown), signal
+
+
+def test_frames_have_ids_counters_crc_and_come_in_bursts():
     for node in (1, 3, 15):
         bms, _ = bench(node)
         seen = collect(bms, 5_000 * MS)
@@ -126,9 +116,6 @@ def test_ids_counters_crc_and_period():
             assert [counter for _, counter in mine] == [turn & 15 for turn in range(len(mine))]
             assert {after[0] - before[0] for before, after in zip(mine, mine[1:])} == {100 * MS}
     assert crc8(b"789", crc8(b"123456")) ^ 0xFF == 0x4B  # the check value of CRC-8/SAE-J1850
-
-
-def test_frames_come_in_one_burst_a_period_and_missed_periods_stay_missed():
     bms, _ = bench()
     bms.frames(0)
     times = []

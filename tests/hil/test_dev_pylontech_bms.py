@@ -26,7 +26,7 @@ def burst(pack, now_us=0):
     return dict(pack.frames(now_us))
 
 
-def test_frames_of_both_dialects():
+def test_frames_of_both_dialects_with_limits_scales_and_ranges():
     pack, rack = bench()
     rack.current_A = -12.34
     frames = burst(pack)
@@ -46,6 +46,20 @@ def test_frames_of_both_dialects():
         pair = quiet[position // 4] >> position % 4 * 2 & 3
         assert pair == (2 if position % 16 in (0, 1, 2, 3, 4, 7, 8, 11) else 0), position
     assert burst(bench("V1.3", alarms_supported=False)[0])[0x35A] == bytes(8)
+    for charge_A, discharge_A, flags in ((0.0, 10.0, 0x40), (10.0, 0.0, 0x80), (0.0, 0.0, 0)):
+        pack, rack = bench()
+        rack.charge_limit_A, rack.discharge_limit_A, rack.current_A = charge_A, discharge_A, 0.0
+        frames = burst(pack)
+        assert frames[0x35C][0] == flags
+        assert struct.unpack_from("<hh", frames[0x351], 2) == (charge_A * 10, discharge_A * 10)
+    pack, rack = bench(voltage_scale_V=0.1)
+    rack.voltage_V, rack.charge_voltage_V_max, rack.charge_limit_A = 790.4, 852.0, 5000.0
+    frames = burst(pack)
+    assert struct.unpack_from("<h", frames[0x356])[0] == 7904
+    assert struct.unpack_from("<Hh", frames[0x351]) == (8520, 32767)
+    pack, rack = bench()
+    rack.voltage_V = 790.4
+    assert struct.unpack_from("<h", burst(pack)[0x356])[0] == 32767
 
 
 # What happens to the rack, 0x359 protection bytes 0 and 1, and the 0x35A pair that turns to 01.
@@ -83,23 +97,6 @@ def test_warnings_come_earlier(attribute, value, first):
     pack, rack = bench()
     setattr(rack, attribute, value)
     assert burst(pack)[0x359][:4] == bytes((0, 0, first, 0))
-
-
-def test_enables_follow_the_limits_in_their_scales_and_ranges():
-    for charge_A, discharge_A, flags in ((0.0, 10.0, 0x40), (10.0, 0.0, 0x80), (0.0, 0.0, 0)):
-        pack, rack = bench()
-        rack.charge_limit_A, rack.discharge_limit_A, rack.current_A = charge_A, discharge_A, 0.0
-        frames = burst(pack)
-        assert frames[0x35C][0] == flags
-        assert struct.unpack_from("<hh", frames[0x351], 2) == (charge_A * 10, discharge_A * 10)
-    pack, rack = bench(voltage_scale_V=0.1)
-    rack.voltage_V, rack.charge_voltage_V_max, rack.charge_limit_A = 790.4, 852.0, 5000.0
-    frames = burst(pack)
-    assert struct.unpack_from("<h", frames[0x356])[0] == 7904
-    assert struct.unpack_from("<Hh", frames[0x351]) == (8520, 32767)
-    pack, rack = bench()
-    rack.voltage_V = 790.4
-    assert struct.unpack_from("<h", burst(pack)[0x356])[0] == 32767
 
 
 def test_a_burst_each_second_closes_when_it_hears_the_inverter():

@@ -117,16 +117,13 @@ ADDRESSES = {
 }
 
 
-def test_addresses_are_those_of_the_register_table():
+def test_addresses_are_those_of_the_register_table_and_others_refused():
     bench = Bench()
     assert {name: bench.address(name) for name in ADDRESSES} == ADDRESSES
     assert bench.pcs.payload(FC3, 40000, 4) == b"SunS\0\x01\0\x42"
     assert bench.pcs.payload(FC3, 40417, 2) == b"\xff\xff\0\0"
     ratings_W = (1000, 25_205, 25_206, 250_000, 2_000_000)
     assert [power_scale(rated_W) for rated_W in ratings_W] == [0, 0, 1, 1, 2]
-
-
-def test_reads_outside_and_torn_writes_are_refused():
     for function, address, count in ((4, 40000, 2), (3, 39999, 2), (3, 40418, 2), (3, 50000, 2)):
         assert refused(Bench().pcs.payload, function, address, count) in (1, 2)
     for name, skip, count in table("""
@@ -188,16 +185,13 @@ def test_reversion_counts_whole_seconds_of_the_device_and_falls_to_zero():
     Bench(f"704.WSetRvrtTms=2 {ARM} +30 setpoint?50000", reversion_broken=True)
 
 
-def test_its_heartbeat_start_stop_and_standby():
+def test_heartbeats_both_ways_start_and_stop():
     bench = Bench("+0.98 715.DERHb?0 +0.02 715.DERHb?1 +9 715.DERHb?10")
     bench.pcs.heartbeat_stopped = True
     bench.play("+5 715.DERHb?10")
     for operation in (START, STOP, EXIT_STANDBY, ENTER_STANDBY):
         bench.play(f"715.OpCtl={operation} 715.OpCtl?{operation}")
     assert bench.plant.runs == [True, False, True, False]
-
-
-def test_the_controllers_heartbeat_is_supervised_once_it_has_moved():
     bench = Bench(f"715.OpCtl={START} +10 runs?1", controller_silent_s=3)
     for beat in range(1, 6):
         bench.play(f"715.ControllerHb={beat} +1")

@@ -21,7 +21,7 @@ def test_every_job_is_done_once_and_comes_back_whole():
     assert list(forks.values([size], bytes, 1)) == [bytes(size)]
 
 
-def test_a_child_that_raises_dies_or_runs_for_too_long_is_an_error():
+def test_children_that_fail_or_are_not_heard_leave_nothing_behind(monkeypatch):
     with pytest.raises(RuntimeError, match="(?s)7: child ended with 70: .*test_forks.*ZeroDivi"):
         list(forks.values([7], lambda job: job / 0, 1))
     for end, code in (
@@ -33,9 +33,6 @@ def test_a_child_that_raises_dies_or_runs_for_too_long_is_an_error():
         assert result["error"] == f"child ended with {code}: " and result["cpu_s"] >= 0
     ((_, result),) = forks.run([0], lambda job, fd: signal.pause(), 1, wall_s_max=-1)
     assert result["error"] == "child ended with -9: "
-
-
-def test_whoever_stops_listening_leaves_no_child_behind(monkeypatch):
     pids, fork = [], os.fork
     monkeypatch.setattr(os, "fork", lambda: pids.append(fork()) or pids[-1])
     left = forks.values([0, 1], lambda job: job if job == 0 else signal.pause(), 2)

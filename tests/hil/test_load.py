@@ -121,7 +121,18 @@ def test_a_wrong_row_is_refused_and_an_empty_cell_is_no_sample(tmp_path):
         assert trace.times_s == list(range(len(TRUE) + 1)) and trace.rows_refused == len(FALSE)
 
 
+def _raw(tmp_path, rows):
+    """Raw trace of (t_s, is the meter right) rows."""
+    lines = [(t_s, n, *[GOOD if good else BAD] * 3) for n, (t_s, good) in enumerate(rows)]
+    return reader.read_trace(_meter(tmp_path, lines), raw=True)
+
+
 def test_raw_rows_travel_as_they_are_in_order_of_time(tmp_path):
+    path = _file(tmp_path, "t_s,p_W\n0,1\n1,2\n")
+    assert _refused(path, raw=True).startswith("raw needs the columns chN_W, chN_V, chN_A, chN_PF")
+    path = _meter(tmp_path, [(i, 2400, GOOD, GOOD, GOOD) for i in range(3)])
+    assert reader.read_trace(path).column == "total_W"
+    assert reader.read_trace(path, column="ch2_W").power_W(1.0) == 800.0
     times = {0: 2400, 1: -2, 1.5: 2700, 2: 2700}
     rows = [(t_s, total_W, *[GOOD if total_W > 0 else BAD] * 3) for t_s, total_W in times.items()]
     path = _meter(tmp_path, rows)
@@ -139,20 +150,6 @@ def test_raw_rows_travel_as_they_are_in_order_of_time(tmp_path):
     assert trace.channel_times_s == sorted(trace.channel_times_s) == [0, 1, 2, 2, 3, 4, 5]
     shown_W = [trace.channels(t)[0][0] for t in (1.5, 2.0, 3.5, 4.5, 5.0)]
     assert shown_W == [800.0, 800.0, 800.0, -1.0, 800.0]
-
-
-def _raw(tmp_path, rows):
-    """Raw trace of (t_s, is the meter right) rows."""
-    lines = [(t_s, n, *[GOOD if good else BAD] * 3) for n, (t_s, good) in enumerate(rows)]
-    return reader.read_trace(_meter(tmp_path, lines), raw=True)
-
-
-def test_raw_needs_three_channels_which_are_parts_not_the_whole(tmp_path):
-    path = _file(tmp_path, "t_s,p_W\n0,1\n1,2\n")
-    assert _refused(path, raw=True).startswith("raw needs the columns chN_W, chN_V, chN_A, chN_PF")
-    path = _meter(tmp_path, [(i, 2400, GOOD, GOOD, GOOD) for i in range(3)])
-    assert reader.read_trace(path).column == "total_W"
-    assert reader.read_trace(path, column="ch2_W").power_W(1.0) == 800.0
 
 
 NO_POWER = "no power column whose name ends in _kW or _W in the header"
@@ -238,7 +235,7 @@ def _sampled(trace, until_s, dt_s=0.1):
     return [trace.power_W(i * dt_s) for i in range(round(until_s / dt_s))]
 
 
-def test_synthetic_training_is_a_sawtooth_with_evaluation_dips():
+def test_synthetic_loads_keep_their_shape_seed_and_length():
     trace = load.synthetic_load(0, 3600.0)
     powers = _sampled(trace, 3600.0)
     dips = [i for i in range(1, len(powers)) if powers[i] < 0.75 * 400e3 <= powers[i - 1]]
@@ -251,10 +248,7 @@ def test_synthetic_training_is_a_sawtooth_with_evaluation_dips():
     periods = [(b - a) / 10.0 for a, b in zip(falls, falls[1:])]
     assert periods and all(10.7 < period < 11.1 for period in periods)
     assert 0.09 <= (max(quiet) - min(quiet)) / 400e3 <= 0.115
-
-
-def test_a_synthetic_load_is_that_of_its_seed_for_ever_and_as_long_as_asked():
-    """Figures that were published with it are reproduced."""
+    # Figures that were published with it are reproduced.
     digests = {shape.cluster: "8d931a688cbe2f75", shape.training: "cd6553fb9137c160"}
     for curve, digest in digests.items():
         points = " ".join(f"{t_s:.6f} {watts:.3f}" for t_s, watts in zip(*curve(1, 1500.0, 1e5)))

@@ -28,7 +28,7 @@ def trace(tmp_path, content):
     return path
 
 
-def test_a_file_begins_after_the_cabinet_has_started(tmp_path):
+def test_a_file_comes_before_a_scenarios_load(tmp_path):
     load = selection.load_of(order(trace(tmp_path, HEAD + ROWS), scale=2.0))
     powers_kW = [load.power(t_s) / 1e3 for t_s in (0, 30, 31, 32, 88, 500)]
     assert powers_kW == [200, 200, 202, 204, 316, 316]
@@ -41,6 +41,14 @@ def test_a_file_begins_after_the_cabinet_has_started(tmp_path):
         "rows_read": 30,
         "gaps_cut": 0,
     }
+    load = selection.load_of(order(duration_s=None), STEPS)
+    assert [load.power(t_s) for t_s in (0, 29.9, 30, 49)] == [300e3, 300e3, 400e3, 400e3]
+    assert (load.duration_s, load.from_us, load.about["column"]) == (50, None, "steps")
+    assert selection.load_of(order(trace(tmp_path, HEAD + ROWS)), STEPS).about["column"] == "a_kW"
+    path = trace(tmp_path, HEAD + ROWS)
+    of_file = of_scenario({"kind": "file", "file": str(path), "scale": 0.5})
+    load = selection.load_of(order(), of_file)
+    assert load.power(30) == 50e3 and load.about["scale"] == 0.5
 
 
 def test_the_built_in_load_is_a_training_job_that_fits_the_cabinet():
@@ -59,14 +67,3 @@ def test_the_built_in_load_is_a_training_job_that_fits_the_cabinet():
     assert short == long != other
     assert min(short[400:]) < 0.75 * max(short), "an evaluation in the first minute"
     assert selection.load_of(order()).power(10) == loads[0].power(10), "the default peak"
-
-
-def test_a_scenario_brings_its_own_load_unless_the_command_line_names_a_file(tmp_path):
-    load = selection.load_of(order(duration_s=None), STEPS)
-    assert [load.power(t_s) for t_s in (0, 29.9, 30, 49)] == [300e3, 300e3, 400e3, 400e3]
-    assert (load.duration_s, load.from_us, load.about["column"]) == (50, None, "steps")
-    assert selection.load_of(order(trace(tmp_path, HEAD + ROWS)), STEPS).about["column"] == "a_kW"
-    path = trace(tmp_path, HEAD + ROWS)
-    of_file = of_scenario({"kind": "file", "file": str(path), "scale": 0.5})
-    load = selection.load_of(order(), of_file)
-    assert load.power(30) == 50e3 and load.about["scale"] == 0.5

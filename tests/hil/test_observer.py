@@ -140,7 +140,7 @@ def test_writes_are_told_once_per_change(bus, frames, told):
     assert heard("pcs", setpoint(0), setpoint(-100_000)).setpoint_W == -100_000
 
 
-def test_what_is_told_of_contacts_and_bms_commands():
+def test_what_is_told_at_the_wire_and_in_the_plant():
     replies = [inputs(1, bits) for bits in (0xFF, 0xFF, 0xFE, 0xF7)]
     replies.append(with_crc(bytes((1, 15, 0, 0, 0, 8))))  # of a write: tells nothing
     assert timed(heard("io", *replies, is_reply=REPLY))[8:] == [
@@ -157,6 +157,22 @@ def test_what_is_told_of_contacts_and_bms_commands():
         ("bms_open_sent", "rack 1"),
     ]
     assert seen.violations == []
+    seen = made()
+    for now_us, enable, supply, contactors, power_W in table("""
+    0 | False | False | (0, 0, 0) | 0.0 ; 1 | False | True | (0, 0, 0) | 0.0
+    2 | False | True | (1, 0, 0) | 0.0 ; 3 | True | True | (2, 2, 2) | 0.0
+    4 | True | True | (2, 2, 2) | 2500.0 ; 200000 | False | True | (2, 2, 2) | 2499.0
+    400000 | False | False | (2, 2, 2) | 0.0 ; 400001 | False | False | (0, 2, 2) | 0.0
+    400002 | False | False | (0, 0, 0) | 0.0
+"""):
+        sample(seen, now_us, enable, supply, contactors, power_W=power_W)
+    told = """
+        contactor_supply_on contactor_close pcs_enable_on contactor_close contactor_close
+        contactors_closed power_flowing pcs_enable_off power_zero contactor_supply_off
+        contactor_open contactor_open contactor_open contactors_open
+    """
+    assert names(seen) == told.split() and seen.violations == []
+    assert set(names(seen)) <= set(expectations.EVENTS)
 
 
 def command(seen, time_us, rack, close):
@@ -193,25 +209,6 @@ def test_what_is_silent_and_when():
     never_heard = made()
     sample(never_heard, 5_000_000, False, False, (0, 0, 0))
     assert names(never_heard) == []
-
-
-def test_levels_and_contactors_of_the_plant():
-    seen = made()
-    for now_us, enable, supply, contactors, power_W in table("""
-    0 | False | False | (0, 0, 0) | 0.0 ; 1 | False | True | (0, 0, 0) | 0.0
-    2 | False | True | (1, 0, 0) | 0.0 ; 3 | True | True | (2, 2, 2) | 0.0
-    4 | True | True | (2, 2, 2) | 2500.0 ; 200000 | False | True | (2, 2, 2) | 2499.0
-    400000 | False | False | (2, 2, 2) | 0.0 ; 400001 | False | False | (0, 2, 2) | 0.0
-    400002 | False | False | (0, 0, 0) | 0.0
-"""):
-        sample(seen, now_us, enable, supply, contactors, power_W=power_W)
-    told = """
-        contactor_supply_on contactor_close pcs_enable_on contactor_close contactor_close
-        contactors_closed power_flowing pcs_enable_off power_zero contactor_supply_off
-        contactor_open contactor_open contactor_open contactors_open
-    """
-    assert names(seen) == told.split() and seen.violations == []
-    assert set(names(seen)) <= set(expectations.EVENTS)
 
 
 DISABLED, DROPPED = {"enable": False}, {"supply": False}

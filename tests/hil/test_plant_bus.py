@@ -87,7 +87,7 @@ def test_the_node_is_balanced_and_energy_conserved():
     assert used_Ah == pytest.approx(given_As / 3600.0, rel=1e-6)
 
 
-def test_racks_join_near_the_bus_and_trip_the_pcs_when_all_open():
+def test_racks_join_open_weld_and_are_cut_off():
     link = _Link(soc=(0.5, 0.03)).closed(0)
     link.racks[1].command_close(True)
     link.steps(160)
@@ -104,6 +104,18 @@ def test_racks_join_near_the_bus_and_trip_the_pcs_when_all_open():
     assert link.bus.pcs.state == pcs.RUNNING and link.racks[0].current_A == 0.0
     assert link.racks[0].voltage_V == link.racks[0].source_V
     assert link.racks[1].current_A * link.bus.voltage_V == pytest.approx(link.bus.pcs.dc_power_W)
+    link = _Link().closed()
+    assert link.current_A * link.bus.voltage_V == pytest.approx(pcs.STANDBY_W)
+    link.racks[0].contactors.welded = True
+    link.opened().steps(200)
+    assert link.racks[0].contactor_state == 3
+    assert link.bus.voltage_V == pytest.approx(link.racks[0].source_V, abs=0.1)
+    link = _Link().closed()
+    for one in link.racks:
+        one.contactors.welded = True
+        one.open_breaker(True)
+    link.steps(1500)
+    assert link.bus.voltage_V < 200.0 and [one.current_A for one in link.racks] == [0.0, 0.0]
 
 
 def test_a_load_beyond_the_racks_trips_and_a_fault_load_blows_its_fuse():
@@ -122,21 +134,6 @@ def test_a_load_beyond_the_racks_trips_and_a_fault_load_blows_its_fuse():
     assert link.bus.fault is None
     assert link.current_A == pytest.approx(before_A, rel=0.01)
     assert link.bus.pcs.state == pcs.RUNNING
-
-
-def test_a_weld_keeps_the_link_live_unless_a_breaker_upstream_opens():
-    link = _Link().closed()
-    assert link.current_A * link.bus.voltage_V == pytest.approx(pcs.STANDBY_W)
-    link.racks[0].contactors.welded = True
-    link.opened().steps(200)
-    assert link.racks[0].contactor_state == 3
-    assert link.bus.voltage_V == pytest.approx(link.racks[0].source_V, abs=0.1)
-    link = _Link().closed()
-    for one in link.racks:
-        one.contactors.welded = True
-        one.open_breaker(True)
-    link.steps(1500)
-    assert link.bus.voltage_V < 200.0 and [one.current_A for one in link.racks] == [0.0, 0.0]
 
 
 def test_faults_on_the_link():

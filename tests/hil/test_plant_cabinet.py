@@ -9,7 +9,7 @@ from tests.tables import cases
 TICK_S = 0.02
 
 
-def test_contacts_of_a_cold_cabinet_and_its_wandering_grid():
+def test_contacts_of_a_cold_cabinet_can_be_forced():
     one = run(plant(), 2.4)
     opened = [name for name, is_closed in one.contacts.items() if not is_closed]
     assert opened == ["permit_1", "permit_2", "damper"] and tuple(one.contacts) == cabinet.CONTACTS
@@ -22,6 +22,18 @@ def test_contacts_of_a_cold_cabinet_and_its_wandering_grid():
     volts, hertz = zip(*seen)
     assert len(set(volts)) > 150 and 220.0 < min(volts) < max(volts) < 235.0
     assert len(set(hertz)) > 150 and 49.8 < min(hertz) < max(hertz) < 50.2
+    one = run(plant(), 12)
+    one.key_run = False
+    assert run(one, 1).contacts["key_run"] is False
+    before = dict(one.contacts)
+    for name in cabinet.CONTACTS:
+        one.force_contact(name, not before[name])
+    forced = dict(one.contacts)
+    assert forced == {name: not level for name, level in before.items()}
+    assert run(one, 1).contacts == forced
+    for name in cabinet.CONTACTS:
+        one.force_contact(name, None)
+    assert one.contacts == before
 
 
 def test_the_load_and_its_grid_are_shared():
@@ -140,21 +152,6 @@ def test_heat_reaches_limits_and_protection_and_a_runaway_the_gas_relay():
     assert one.gas_lfl_pct[0] > 25.0 and not one.contacts["gas_relay"]
 
 
-def test_every_contact_can_be_forced_and_released():
-    one = run(plant(), 12)
-    one.key_run = False
-    assert run(one, 1).contacts["key_run"] is False
-    before = dict(one.contacts)
-    for name in cabinet.CONTACTS:
-        one.force_contact(name, not before[name])
-    forced = dict(one.contacts)
-    assert forced == {name: not level for name, level in before.items()}
-    assert run(one, 1).contacts == forced
-    for name in cabinet.CONTACTS:
-        one.force_contact(name, None)
-    assert one.contacts == before
-
-
 def _history(seed):
     """Everything that is random."""
     one = running(seed=seed)
@@ -172,21 +169,7 @@ def _history(seed):
     return seen
 
 
-def test_the_seed_decides_everything_and_the_step_hardly_anything():
-    first = _history(5)
-    assert first == _history(5)
-    assert first != _history(6)
-    # A minute at 50 kW in steps of 20 ms and of 0.5 s end in the same place.
-    fine, coarse = running(50_000.0), running(50_000.0)
-    run(fine, 60, TICK_S)
-    run(coarse, 60, 0.5)
-    for a, b in zip(fine.racks, coarse.racks):
-        assert a.soc == pytest.approx(b.soc, abs=1e-6)
-        assert a.voltage_V == pytest.approx(b.voltage_V, abs=0.02)
-        assert a.temperatures_degC == pytest.approx(b.temperatures_degC, abs=0.002)
-
-
-def test_units_have_their_own_links_and_steps_their_time():
+def test_units_steps_and_seed():
     one = running(units=2, racks=4)
     assert [len(link.racks) for link in one.buses] == [2, 2]
     assert one.grid_power_W == pytest.approx(300_000.0 - 200_000.0 + 1850.0)
@@ -203,6 +186,17 @@ def test_units_have_their_own_links_and_steps_their_time():
             rack.refresh = lambda module, air_degC, i=i: seen.append((i, module)) or 0.0
         run(one, 2.0, dt_s)
         assert sorted(seen) == sorted(2 * [(i, m) for i in range(3) for m in range(15)])
+    first = _history(5)
+    assert first == _history(5)
+    assert first != _history(6)
+    # A minute at 50 kW in steps of 20 ms and of 0.5 s end in the same place.
+    fine, coarse = running(50_000.0), running(50_000.0)
+    run(fine, 60, TICK_S)
+    run(coarse, 60, 0.5)
+    for a, b in zip(fine.racks, coarse.racks):
+        assert a.soc == pytest.approx(b.soc, abs=1e-6)
+        assert a.voltage_V == pytest.approx(b.voltage_V, abs=0.02)
+        assert a.temperatures_degC == pytest.approx(b.temperatures_degC, abs=0.002)
 
 
 def test_a_wrong_configuration_or_step_is_one_line():

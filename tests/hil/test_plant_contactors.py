@@ -18,7 +18,7 @@ def _closed():
     return one
 
 
-def test_contactors_close_with_command_and_supply_onto_a_matching_bus():
+def test_contactors_close_open_and_weld():
     one = contactors.Contactors()
     assert _states(one, 50) == [OPEN] * 50
     one.command = True
@@ -38,9 +38,6 @@ def test_contactors_close_with_command_and_supply_onto_a_matching_bus():
     one.command = False
     assert _states(one, 1) == [OPEN]
     assert one.fault_bits == 0
-
-
-def test_contactors_open_after_30_ms_unless_they_are_welded():
     for gone in ("command", "supply"):
         one = _closed()
         one.command = gone != "command"

@@ -35,7 +35,7 @@ def _close(one):
     return one
 
 
-def test_reports_a_rack_of_the_firebreak_cabinet_by_its_seed():
+def test_a_rack_reports_its_seed_and_drops_its_voltage():
     one = _rack()
     assert one.cells_online == 240 and len(one.temperatures_degC) == 15
     assert one.voltage_V == pytest.approx(240 * 3.299, rel=0.002)
@@ -52,9 +52,6 @@ def test_reports_a_rack_of_the_firebreak_cabinet_by_its_seed():
         for one in (rack.Rack(config_, seed) for seed in ("1/rack/0", "1/rack/0", "1/rack/1"))
     ]
     assert a == b and not set(a[:3]) & set(c)
-
-
-def test_a_current_drops_the_voltage_of_pack_and_cells():
     one = _rack()
     rest_V = one.voltage_V
     one.carry(140.0, 0.02)
@@ -109,7 +106,7 @@ def test_charge_is_counted_within_its_range_as_by_another_simulator():
     assert worst < 0.015
 
 
-def test_temperature_and_loss_of_modules():
+def test_temperature_loss_and_what_a_runaway_gives_off():
     one = _rack()
     before = list(one.temperatures_degC)
     _pass(one, 60, 140.0, 10.0)
@@ -130,9 +127,6 @@ def test_temperature_and_loss_of_modules():
     _pass(one, 200, 0.0, 100.0, air_degC=0.0)
     assert one.temperatures_degC[0] < 8.0 and one._ohm > 1.3 * ohm
     assert one.conductance_S == pytest.approx(1.0 / one._ohm) and one.conductance_S < 0.8 * warm_S
-
-
-def test_heat_and_what_a_runaway_gives_off():
     one = _rack()
     one.heat(4, 66.0, 0.0)
     assert one.temperatures_degC[4] == 66.0 and max(one.temperatures_degC[:4]) < 30.0

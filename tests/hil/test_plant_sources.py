@@ -66,7 +66,43 @@ def test_independent_supervision_opens_the_chain_within_a_second():
         assert run(one, 2).contacts["cell_voltage"] == is_closed
 
 
-def test_shunt_trip_and_overload_cut_the_racks():
+def test_health_dates_and_test_gas_are_those_of_the_detector_named():
+    one = plant()
+    act(one, "detector_fault", detector="offgas_2")
+    act(one, "calibration", detector="toxic", days=-3)
+    assert [name for name, faulty in one.detector_fault.items() if faulty] == ["offgas_2"]
+    assert list(one.calibration_d.values()) == [180, 180, 180, 180, -3]
+    monoxide = {"gas": "carbon_monoxide"}
+    second = {"detector": 2}
+    for action, which, kind in (("offgas", second, "vapour"), ("toxic", monoxide, "toxic")):
+        one = plant()
+        act(one, action, ppm=60.0, **which)
+        run(one, 90)
+        readings = [head.reading for head in getattr(one.air, kind)]
+        assert readings == [0.0, pytest.approx(60.0, rel=0.02)]
+        act(one, action, ppm=0.0)
+        run(one, 200)
+        assert [head.reading for head in getattr(one.air, kind)] == [0.0, 0.0]
+
+
+def test_faults_of_racks_bus_and_breaker():
+    one = plant()
+    act(one, "insulation", rack=2, kohm=300.0)
+    act(one, "insulation", 20, rack=3, kohm=400.0, kohm_per_s=-10.0)
+    assert [rack.insulation_kohm for rack in one.racks] == [2000.0, 300.0, pytest.approx(200.0)]
+    act(one, "insulation", rack=3, kohm=50.0)
+    act(one, "insulation", 5, rack=2, kohm=5.0, kohm_per_s=-10.0)
+    assert [rack.insulation_kohm for rack in one.racks[1:]] == [0.0, 50.0]
+    assert one.racks[2].fault_bits == bms.FAULT_INSULATION
+    one = closed()
+    volts = one.pcs[0].dc_voltage_V
+    act(one, "bus_mismatch", offset_V=30.0)
+    act(one, "feedback", 1, rack=2, reads="open")
+    assert one.pcs[0].dc_voltage_V == pytest.approx(volts + 30.0, abs=1.0)
+    assert states(one) == [2, 0, 2]
+    assert [rack.contactors.conducting for rack in one.racks] == [True] * 3
+    act(one, "feedback", rack=2, reads="true")
+    assert states(one) == [2, 2, 2]
     one = running(50_000.0)
     one.set_coil("shunt_trip", True)
     run(one, 0.5)
@@ -90,46 +126,7 @@ def test_shunt_trip_and_overload_cut_the_racks():
     assert max(rack.current_A for rack in run(one, 0.2).racks) < 5.0
 
 
-def test_health_dates_and_test_gas_are_those_of_the_detector_named():
-    one = plant()
-    act(one, "detector_fault", detector="offgas_2")
-    act(one, "calibration", detector="toxic", days=-3)
-    assert [name for name, faulty in one.detector_fault.items() if faulty] == ["offgas_2"]
-    assert list(one.calibration_d.values()) == [180, 180, 180, 180, -3]
-    monoxide = {"gas": "carbon_monoxide"}
-    second = {"detector": 2}
-    for action, which, kind in (("offgas", second, "vapour"), ("toxic", monoxide, "toxic")):
-        one = plant()
-        act(one, action, ppm=60.0, **which)
-        run(one, 90)
-        readings = [head.reading for head in getattr(one.air, kind)]
-        assert readings == [0.0, pytest.approx(60.0, rel=0.02)]
-        act(one, action, ppm=0.0)
-        run(one, 200)
-        assert [head.reading for head in getattr(one.air, kind)] == [0.0, 0.0]
-
-
-def test_readings_of_bus_feedback_insulation_and_detectors():
-    one = plant()
-    act(one, "insulation", rack=2, kohm=300.0)
-    act(one, "insulation", 20, rack=3, kohm=400.0, kohm_per_s=-10.0)
-    assert [rack.insulation_kohm for rack in one.racks] == [2000.0, 300.0, pytest.approx(200.0)]
-    act(one, "insulation", rack=3, kohm=50.0)
-    act(one, "insulation", 5, rack=2, kohm=5.0, kohm_per_s=-10.0)
-    assert [rack.insulation_kohm for rack in one.racks[1:]] == [0.0, 50.0]
-    assert one.racks[2].fault_bits == bms.FAULT_INSULATION
-    one = closed()
-    volts = one.pcs[0].dc_voltage_V
-    act(one, "bus_mismatch", offset_V=30.0)
-    act(one, "feedback", 1, rack=2, reads="open")
-    assert one.pcs[0].dc_voltage_V == pytest.approx(volts + 30.0, abs=1.0)
-    assert states(one) == [2, 0, 2]
-    assert [rack.contactors.conducting for rack in one.racks] == [True] * 3
-    act(one, "feedback", rack=2, reads="true")
-    assert states(one) == [2, 2, 2]
-
-
-def test_supply_and_heat_of_the_auxiliaries():
+def test_auxiliaries_mains_and_cooling():
     one = plant()
     one.set_coil("aux_load", True)
     run(one, 1)
@@ -149,9 +146,6 @@ def test_supply_and_heat_of_the_auxiliaries():
     modules_degC = [degC for rack in one.racks for degC in rack.temperatures_degC]
     balance_degC = (560.0 * sum(modules_degC) / len(modules_degC) + 300.0) / (560.0 + 32.4)
     assert one.climate.air_degC == pytest.approx(balance_degC, abs=1.0)
-
-
-def test_losses_warm_the_air_once_the_cooling_has_failed():
     one = closed()
     run(one, 600, dt_s=1.0)
     assert one.climate.air_degC == pytest.approx(25.0, abs=0.1)
@@ -186,10 +180,8 @@ def _course(one, seconds):
     return seen
 
 
-def test_a_runaway_shows_in_the_order_of_the_facts():
-    """Heat at its own sensor, then vapour minutes before runaway, then hydrogen, then smoke, gas
-    and the collapse.
-    """
+def test_a_runaway_shows_in_order_and_its_gas_as_the_facts_say():
+    """Heat at its sensor, vapour minutes before runaway, hydrogen, then smoke, gas and collapse."""
     one = closed()
     act(one, "runaway", rack=2, module=5, cell=8)
     seen = _course(one, 2400)
@@ -200,10 +192,7 @@ def test_a_runaway_shows_in_the_order_of_the_facts():
     for name in ("smoke", "two_smokes", "gas", "gas_relay", "collapsed"):
         assert runaway_s <= seen[name] <= runaway_s + 60, name
     assert one.racks[0].cell_voltage_V_min > 3.0 and max(one.racks[0].temperatures_degC) < 40.0
-
-
-def test_one_lfp_cell_stays_below_a_quarter_of_the_limit_and_nmc_does_not():
-    """Facts section 5: 170 L in a minute need about 0.19 m3/s: a fan at speed is just enough."""
+    # Facts section 5: 170 L in a minute need about 0.19 m3/s: a fan at speed is just enough.
     one = run(plant(), 10)
     act(one, "runaway", rack=2, module=5, cell=8, heater_K_per_min=0, from_degC=160.0)
     highest = max(run(one, 1, 1.0).air.mixture_lfl_pct for _ in range(300))

@@ -111,7 +111,7 @@ TRIP_LINES = [
 ]
 
 
-def test_the_closing_lines_say_what_each_figure_means():
+def test_closing_lines_say_what_each_figure_means():
     lines = words.closing_lines(FULL)
     assert lines == [
         "measured   22.5 s .. 60.0 s: contactors closed and limits recovered",
@@ -130,12 +130,6 @@ def test_the_closing_lines_say_what_each_figure_means():
         "reaction   43 ms: E-stop pressed to the command that drops the PCS enable",
     ]
     assert max(map(len, lines)) <= 80
-
-
-NOTHING = {"load": None, "grid": None, "reduction": None}
-
-
-def test_the_closing_lines_of_a_run_without_figures():
     late = dict.fromkeys(FULL["lateness_us"])
     plain = {"swing_2s_pct": NOTHING, "limited_s": {}, "overload": {"s": 0.0}, "lateness_us": late}
     plain |= {"trips": [], "load": LOAD | {"rows_refused": 0}, "reaction_ms": {}}
@@ -147,6 +141,9 @@ def test_the_closing_lines_of_a_run_without_figures():
         "ticks      3000, missed 1; virtual time is never late",
         "trips      none",
     ]
+
+
+NOTHING = {"load": None, "grid": None, "reduction": None}
 
 
 @cases("""

@@ -124,7 +124,7 @@ def test_a_controller_that_is_started_again_or_stood_still_notices():
         assert stages(virtual.run(6)) == trips
 
 
-def test_the_store_in_memory_is_what_a_start_finds():
+def test_a_start_finds_the_store_an_action_its_tick_and_a_stop_is_clean():
     kept = MemoryStore()
     assert kept.loaded().state == store.CLEAN and kept.loaded().record is None
     for number, armed in enumerate((1, 0), 1):
@@ -132,9 +132,6 @@ def test_the_store_in_memory_is_what_a_start_finds():
         assert kept.submit(record) == kept.poll() == number
         assert kept.loaded().state == (store.ARMED if armed else store.CLEAN)
         assert kept.loaded().record is record
-
-
-def test_actions_come_before_the_controllers_tick_and_a_stop_is_clean():
     virtual = rig(actions=[action(1.001, "estop_press")]).run(1.0)
     assert virtual.plant.contacts["estop_1"]
     virtual.step()
@@ -151,26 +148,21 @@ def run_state(virtual):
     return s.STATES[virtual.controller.cabinet.core.out[s.STATE]], stages(virtual)
 
 
-def test_a_cabinet_with_a_bms_that_tells_of_no_contactors_starts():
+def test_a_start_goes_on_or_is_ended_by_withdrawn_evidence():
     site = config.load(PYLONTECH)
     virtual = VirtualRig(site, lambda t_s: 20_000.0, 1, (), {"soc": 0.55})
     assert run_state(virtual.run(10)) == ("running", [])
-
-
-@pytest.mark.parametrize(
-    "device, state", [("", "tripped"), ("bms_1", "inhibited"), ("meter_grid", "inhibited")]
-)
-def test_evidence_withdrawn_while_closing_ends_the_attempt(device, state):
-    virtual = rig()
-    while run_state(virtual)[0] != "closing":
-        virtual.step()
-    if device:
-        virtual.cabinet.devices[device].silent = True
-    else:
-        virtual.plant.key_run = False
-    virtual.run(8)
-    assert run_state(virtual)[0] == state
-    assert opened(virtual)
+    for device, state in (("", "tripped"), ("bms_1", "inhibited"), ("meter_grid", "inhibited")):
+        virtual = rig()
+        while run_state(virtual)[0] != "closing":
+            virtual.step()
+        if device:
+            virtual.cabinet.devices[device].silent = True
+        else:
+            virtual.plant.key_run = False
+        virtual.run(8)
+        assert run_state(virtual)[0] == state
+        assert opened(virtual)
 
 
 def test_a_rack_that_recloses_against_the_command_widens_nothing():

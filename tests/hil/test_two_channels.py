@@ -55,12 +55,9 @@ def opened(rig, within_s):
     return [rack.contactor_state for rack in rig.plant.racks] == [0, 0, 0]
 
 
-def test_both_channels_permit_and_the_cabinet_runs(running):
+def test_both_channels_permit_until_b_alone_sees_a_stop(running):
     assert out(running)[s.STATE] == s.RUNNING and running.channel_b.second.permit == 1
     assert said(running) == "" and running.observer.violations == []
-
-
-def test_an_emergency_stop_that_only_b_sees_opens_and_is_named(running):
     running.channel_b.stuck["estop_1_ok"] = 0
     assert opened(running, 0.3) and running.trips.standing() == ["51"]
     assert "stage 1a" in said(running)

@@ -52,7 +52,7 @@ def test_the_view_of_a_run(rig):
     assert shown["discharge_W_max"] == core.out[core.layout.unit_output(0, s.DISCHARGE_W_MAX)]
 
 
-def test_what_stands_is_shown_with_its_age_its_words_and_how_it_resets(rig):
+def test_the_view_of_a_run_and_every_row(rig):
     rig.run(12.5)
     since_s = {"29.rack1": 3.0}  # stood once
     first = controller_part(rig, since_s, 12.5)["tripped"]
@@ -67,9 +67,6 @@ def test_what_stands_is_shown_with_its_age_its_words_and_how_it_resets(rig):
     lines = frame.frame({**view.plant_part(rig.plant), **controller_part(rig, since_s, 14.0)})
     assert any("row 1a" in line and "key reset" in line for line in lines)
     assert any("TRIPPED" in line for line in lines)
-
-
-def test_every_row_can_be_shown(rig):
     core, links = rig.controller.cabinet.core, set()
     healthy = dict.fromkeys(view.SILENT, "ok")
     for index, name in enumerate(NAMES):
