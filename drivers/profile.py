@@ -19,11 +19,6 @@ FOLDER = pathlib.Path(__file__).parent / "profiles"
 DEPTH_MAX, NUMBER_BITS_MAX = 8, 64  # of a file: registers.MODEL.POINT.range is four deep
 
 
-# of a register whose family does not know the key
-PLAIN = {"function": 3, "count": 1, "scale": 1, "scale_factor": "", "full_scale": None}
-PLAIN |= {"over_range_mask": 0, "untrusted_mask": 0}
-
-
 class Register(SimpleNamespace):
     """One value of a device: `name` and the keys of its table, of its type `code`, `words` and
     `sentinel`, of its range `low` and `high`, in `unit`. `address` counts from the model's ID
@@ -203,7 +198,7 @@ def _register(name, fields):
     code, words, sentinel = schema.TYPES[fields["type"]]
     low, high = fields["range"] or (None, None)
     own = {"name": name, "address": fields.get("offset"), "low": low, "high": high}
-    return Register(code=code, words=words, sentinel=sentinel, **{**PLAIN, **own, **fields})
+    return Register(code=code, words=words, sentinel=sentinel, **{**own, **fields})
 
 
 def _check_sensor_register(path, place, fields):
