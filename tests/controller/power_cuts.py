@@ -93,9 +93,6 @@ def _feed(feed, frames):
         time.sleep(0.002)  # a recorder that starts must fall into some of the cuts
 
 
-# -- power cuts
-
-
 def traced_run(place, log, frames, seed):
     """One run under strace; returns the operations on the state directory and on the published
     head, in order.

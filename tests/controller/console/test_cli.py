@@ -30,9 +30,6 @@ EXAMPLE = str(sites.EXAMPLE)
 DENIED = PermissionError(13, "Permission denied")
 
 
-# -- run
-
-
 WRONG_FILES = r"""
 None | cannot be read: No such file ; 'schema = 1\nlayer = ' | TOML
 'schema = 1\nlayer = "cabinet"\nname = "x"\nextends = "nowhere.toml"\n' | nowhere.toml
@@ -141,8 +138,6 @@ def test_no_store_is_loaded_while_another_controller_writes_it(capsys, tmp_path,
     os.close(held)
 
 
-# -- prepare
-
 RESTS = "; the cabinet rests until `firebreak start`"
 
 
@@ -198,9 +193,6 @@ def test_a_store_prepared_by_root_belongs_to_the_owner_of_the_folder(capsys, mon
     assert run(capsys, "prepare --state-dir", tmp_path / "own")[0] == 0 and len(given) == 2
 
 
-# -- replay
-
-
 def test_replay_compares_every_byte_of_a_journal_of_this_version(capsys, tmp_path):
     settings, path = config.load(EXAMPLE), str(tmp_path / "journal")
     rig = VirtualRig(settings, lambda t_s: 300_000.0, journal_path=path).run(2)
@@ -214,9 +206,6 @@ def test_replay_compares_every_byte_of_a_journal_of_this_version(capsys, tmp_pat
     header = dict(journal_header.journal_header(settings), safety_image=image)
     JournalWriter(path, header, 1, 1, 1, 1, 10_000).close()
     refused(capsys, 2, "another version", "replay", path)
-
-
-# -- what an operator may ask for
 
 
 LOCK_OUTS = """
@@ -282,9 +271,6 @@ def test_a_start_of_a_tripped_cabinet_names_the_rows():
     assert run_words.started(seen) == (run_words.CLOSES, "is tripped, row 1a, 40c, 2 and 2 more")
     seen.standing = ["40a.rack2"]
     assert run_words.started(seen) == (run_words.CLOSES, "is tripped")
-
-
-# -- test mode: the word TEST twice, or nothing is sent
 
 
 def typed(monkeypatch, *words):
@@ -368,9 +354,6 @@ def test_a_lock_out_needs_a_name(capsys, tmp_path):
         refused(capsys, 2, words, "lock-out --run-dir", tmp_path, name)
 
 
-# -- the command line itself
-
-
 WRONG = """
  | required: COMMAND ; fly | invalid choice: 'fly' ; run | required: ; replay | required: file
 reset --keys | unrecognized arguments: --keys
@@ -393,9 +376,6 @@ def test_help_and_a_wrong_command_list_every_command(capsys):
         assert any(line.strip().startswith(name) for line in helped) and f"'{name}'" in said[0]
         code, out, err = run(capsys, name, "--help")
         assert (code, err) == (0, []) and out[0].startswith(f"usage: firebreak {name} ")
-
-
-# -- an output that fails
 
 
 class Full(io.StringIO):

@@ -168,9 +168,6 @@ def test_a_rotation_helps_when_sequences_are_used_up(site, ask):
     assert ask(HEARTBEAT)[0] == 0
 
 
-# -- key
-
-
 def test_a_key_is_printed_once_and_works_at_once(site, ask):
     ask("key revoke site_ems")
     code, out, err = ask("key create site_ems")
@@ -235,9 +232,6 @@ def test_a_key_for_a_source_the_configuration_lacks(site, ask):
     assert (code, out, len(err)) == (0, [], 1)
     assert err[0].endswith("no such source; the key is removed")
     assert not (site.state_dir / "keys" / "nobody.key").exists()
-
-
-# -- sources
 
 
 def test_the_page_of_sources_and_of_a_dead_controller(site, ask, capsys, monkeypatch):
@@ -320,9 +314,6 @@ def test_damaged_statistics_are_none_or_a_page(site, capsys):
     hint_statistics.HintStatistics(str(path), site.bench.cabinet.config.sources * 2).close()
     words = "of other sources than the journal"
     refused(capsys, 3, words, "sources --run-dir", site.run_dir)
-
-
-# -- words
 
 
 def test_words_of_powers_spans_and_replies():

@@ -105,9 +105,6 @@ class Commands:
         open_journal(str(self.folder / "journal"), CONFIG, core, 4 << 20).close()
 
 
-# -- record
-
-
 def test_a_test_is_recorded_and_the_recorder_told(ledger):
     code, out, err = ledger.record()
     assert (code, err) == (0, "") and out.split()[-1] == ledger.found.head
@@ -290,9 +287,6 @@ def test_the_running_controller_tells_the_armed_rows(ledger, monkeypatch):
     assert code == 3 and "\n" not in err and "armed: of another version; give --site FILE" in err
 
 
-# -- list
-
-
 def test_a_list_ends_with_1_when_a_test_is_overdue_failed_or_slow(ledger, now):
     assert ledger.list()[0] == 1
     assert ledger.add_every_row().list()[0] == 0
@@ -336,9 +330,6 @@ def test_csv_holds_everything_and_no_formula_and_html_is_escaped(ledger):
     page.feed(out)
     assert code == 1 and "script" not in tags and "b" not in tags
     assert NASTY in texts and "<b>&amp;" in texts and tags.count("tr") == 76
-
-
-# -- verify
 
 
 def test_verify(ledger):
@@ -405,9 +396,6 @@ def test_the_start_of_a_chain_is_the_head_of_an_empty_ledger_only(ledger):
     ledger.record()
     code, out, _ = ledger.verify("--head", "0" * 64)
     assert code == 1 and out.endswith(f"\n{start} an empty ledger, and this one has records")
-
-
-# -- beside it
 
 
 def test_the_checklist_names_the_command_and_what_it_records():

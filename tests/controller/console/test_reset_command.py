@@ -53,9 +53,6 @@ def test_another_cause_in_either_channel_is_another_code():
     assert reset_code.code_of((-1, 0, -1, 0)) is None
 
 
-# -- where it is shown
-
-
 def test_a_page_ends_with_the_command_that_resets_what_it_shows(tmp_path, capsys, monkeypatch):
     watched = Watched(tmp_path, actions=IO_SILENT).run(4)
     assert watched.lines("alarms")[-1] == "RESETS 3 of 3 remote resets left this hour."
@@ -111,9 +108,6 @@ def test_a_row_that_resets_itself_has_no_code(tmp_path, capsys, asked):
     assert reset(capsys, watched) == (1, lines, [])
     assert reset(capsys, watched, OTHER) == changed(OTHER, "47", f", which {by_itself}")
     assert asked == []
-
-
-# -- what it does
 
 
 def test_a_reset_clears_nothing_that_came_after_the_page(tmp_path, capsys, asked):

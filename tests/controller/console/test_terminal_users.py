@@ -100,9 +100,6 @@ def test_a_damaged_file_lets_nobody_in_and_says_so(tmp_path):
             users.is_right(str(tmp_path), "anna", "secret1")
 
 
-# -- who acts
-
-
 def test_the_file_of_who_acts_holds_this_one_and_then_nobody(tmp_path):
     place = tmp_path / "actor"
     place.write_text(" BY KEY: somebody_of_a_long_name at ttyUSB17")  # of a console that was killed
@@ -112,8 +109,6 @@ def test_the_file_of_who_acts_holds_this_one_and_then_nobody(tmp_path):
     actor.give_back()
     assert place.read_text() == "" and not actor.is_held
 
-
-# -- failed logins
 
 SECOND_US = 1_000_000
 

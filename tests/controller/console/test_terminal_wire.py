@@ -340,9 +340,6 @@ def test_an_export_is_no_part_of_the_terminals_session():
     export.stop()
 
 
-# -- as a process
-
-
 class Process:
     """`firebreak console --tty` on a pty."""
 

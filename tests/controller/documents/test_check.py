@@ -27,9 +27,6 @@ def _ms(parts, what):
     return next(part.time_us for part in parts if part.what == what) / 1000
 
 
-# -- times on the wire: characters of request and reply by hand, turn-around, gap, pause of the port
-
-
 EXCHANGES = """
 io | io_1 | read inputs | 14 | 115_200 | 3000 | 1750 | 25
 io | io_2 | write coils | 18 | 115_200 | 3000 | 1750 | 100
@@ -110,9 +107,6 @@ def test_a_bus_may_be_busy_80_percent(pylontech, period_ms, accepted):
         assert bus_times.utilisation_permille(bus_times.schedule(pylontech.load())["meter"]) == 799
     else:
         assert "the bus would be busy 80.5 % of the time" in pylontech.refusal()
-
-
-# -- worst case
 
 
 def test_worst_case_is_the_sum_of_its_parts(files):
@@ -224,9 +218,6 @@ def test_no_simulated_stop_takes_longer_than_the_worst_case(files):
     limit_us = sum([part.time_us for part in parts])
     slowest_us = max([_Bench(config, random.Random(seed)).run() for seed in range(400)])
     assert 0.65 * limit_us < slowest_us <= limit_us
-
-
-# -- the report
 
 
 def _report(config):
@@ -364,9 +355,6 @@ def test_a_door_that_is_not_fitted_is_named_and_long_texts_are_folded(files):
     files.replace("cabinet", "platform-xhci-usb-0:1.1:1.0-port0", "x" * 150)
     row = "48 48a 48b not fitted: door open while energised, or beside a gas alarm accepted by: "
     assert _row(_report(files.load()), 48).startswith(row + who[:40])
-
-
-# -- the command
 
 
 def ended(*argv):

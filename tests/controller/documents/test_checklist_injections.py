@@ -88,8 +88,6 @@ def test_what_is_left_to_the_rig_names_a_course_of_it_and_what_it_does_not_prove
     assert rows_command.EXAMPLE.resolve() == EXAMPLE.resolve()
 
 
-# -- row 53: the readings that the checklist prints trip it
-
 FORMS = {
     "vapour": (r"vapour\D+: at least ([\d.]+) ppm", 1),
     "toxic": (r"hydrogen\D+: at least ([\d.]+) ppm", 1),

@@ -100,9 +100,6 @@ def accepted(files, *names):
     return files.append("site", f"[not_fitted]\n{lines}")
 
 
-# -- the whole matrix
-
-
 def test_every_row_and_every_stage_is_there():
     facts = general()
     assert [row["row"] for row in facts["rows"]] == list(records.ROWS)
@@ -187,9 +184,6 @@ def test_stages_and_demands_in_words():
     assert nmc == {row[0] for row in m.NMC_THRESHOLDS}
     text = matrix_text(general())
     assert ">= 3.65 V [>= 4.25 V]" in text and "<= 2 V [<= 2.2 V]" in text
-
-
-# -- a site
 
 
 def test_the_state_of_every_stage(example, of_example):
@@ -284,9 +278,6 @@ def test_a_silence_is_that_of_every_rack(files, said, stage, words):
     assert stages_of(matrix_facts.facts(found))[stage]["trips_at"] == words
     tests = {test["stage"]: test["trips_at"] for test in checklist.facts(found)["tests"]}
     assert tests[stage] == words
-
-
-# -- what is required and missing
 
 
 def test_everything_that_is_missing_is_named_at_once(files, capsys):
@@ -492,9 +483,6 @@ def test_a_cabinet_that_lacks_a_row_has_no_checklist_and_never_runs(files, capsy
         files.load()
 
 
-# -- the checklist
-
-
 def test_a_test_for_each_armed_stage_and_no_other(pylontech):
     made = checklist.facts(pylontech.load())
     tested, left = ({each["stage"] for each in made[key]} for key in ("tests", "without"))
@@ -624,9 +612,6 @@ def test_the_checklist_leaves_room_to_write(tests_of_example):
     assert len(found.rows) == len(m.STAGES) - 2
 
 
-# -- the handbook
-
-
 def test_the_handbook_in_the_repository_is_the_output_of_the_command(capsys):
     code, out, _ = run(capsys, "reasons")
     page = (ROOT / "controller" / "REASONS.md").read_text(encoding="ascii")
@@ -643,9 +628,6 @@ def test_the_handbook_has_every_code_once():
     for code in reason_words.TEXTS:
         if code != reasons.NONE:
             assert text.count(f"| R{code} | {reason_words.text(code)[0]} | ") == 1
-
-
-# -- formats
 
 
 class _Page(html.parser.HTMLParser):

@@ -198,9 +198,6 @@ def test_the_wall_clock_set_by_an_hour_is_an_event_and_ages_do_not_move(bench):
     assert uptimes == sorted(uptimes)
 
 
-# -- the disk
-
-
 class FullDisk:
     """Commits fail for want of room while `full`; `left`: how many still fit then."""
 
@@ -293,9 +290,6 @@ def test_a_database_taken_away_while_it_is_written_is_noticed(bench):
     assert len(bench.recorder.archive._trips.entries()) == 2
 
 
-# -- the second copy of the trips
-
-
 class Order:
     """The os module, noting the order of what matters."""
 
@@ -359,9 +353,6 @@ def test_a_line_of_another_form_or_torn_or_changed_does_not_count(tmp_path):
             file.write(whole + line + b"\n")
         again = TripLog(str(tmp_path))
         assert again.newest == 13 and again.entries() == [copied(13)], line
-
-
-# -- size
 
 
 def test_the_size_is_bounded_oldest_seconds_first_trips_last(tmp_path):

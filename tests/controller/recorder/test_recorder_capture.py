@@ -102,9 +102,6 @@ def test_frames_are_durable_before_the_file_says_that_they_are_there(feed, tmp_p
     assert noted.calls[2:] == ["pwrite", "fsync", "fsync"]  # its head, the file, its name
 
 
-# -- what is kept
-
-
 def pages(used, seconds, others):
     """A database of which this much is used, 1000 pages allowed."""
 
@@ -136,9 +133,6 @@ def test_a_reserve_left_by_an_earlier_run_goes_when_there_is_no_room_for_one(tmp
     archive.tidy()
     assert not left_over.exists() and not archive.lean
     archive.close()
-
-
-# -- what is known
 
 
 def test_a_measurement_is_known_for_two_seconds_and_then_it_is_not(feed, tmp_path):

@@ -223,9 +223,6 @@ def test_a_rescue_that_fails_after_the_commit_is_done_with_the_next_write(cabine
     assert cabinet.texts() == told(2) and cabinet.verdict().intact
 
 
-# -- killed at every step
-
-
 def killed_at(cabinet, step):
     """A recorder's start in a process that is gone at this step; returns how it ended."""
     child = os.fork()
@@ -393,9 +390,6 @@ def test_the_new_database_is_whole_without_its_log(cabinet, monkeypatch):
     for each in readers:
         each.close()
     assert cabinet.texts() == told() and cabinet.verdict().intact
-
-
-# -- taken away, emptied or rolled back while nobody looked
 
 
 def lose(cabinet, how):
