@@ -348,10 +348,12 @@ def test_commands_need_a_controller_and_its_user(capsys, monkeypatch, tmp_path):
         refused(capsys, 3, "put sudo -u firebreak before it", each, tmp_path)
 
 
-def test_a_lock_out_needs_a_name(capsys, tmp_path):
+def test_a_wrong_command_line_is_one_line(capsys, tmp_path):
     for name, shown in ("Anna!", '"Anna!"'), ("", '""'), ("a" * 99, f'"{"a" * 40}[.]{{3}}"'):
         words = f"firebreak: {shown}: a name is 1 .. 16 of a-z"
         refused(capsys, 2, words, "lock-out --run-dir", tmp_path, name)
+    for argv, words in table(WRONG):
+        refused(capsys, 2, words, argv)
 
 
 WRONG = """
@@ -362,11 +364,6 @@ console --baud 300 | invalid choice: 300
 console --idle-min 61 | allowed is a whole number from 1 to 60
 record --history-MB 7 | from 8 to 65536 ; record --capture-after-s 601 | from 1 to 600
 """
-
-
-def test_a_wrong_command_line_is_one_line(capsys):
-    for argv, words in table(WRONG):
-        refused(capsys, 2, words, argv)
 
 
 def test_help_and_a_wrong_command_list_every_command(capsys):

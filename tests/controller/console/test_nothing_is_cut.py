@@ -77,10 +77,7 @@ def test_the_start_says_what_it_waits_for_and_why_it_rests(facts):
         waits = f"waits for {reason['label']} {reason['name']}: {reason['sentence']} "
         assert f"{waits}{reason['remedy']} And " in found
         assert f"And {LONG}'s lock-out has ended: start it (firebreak start)." in found
-
-
-def test_what_starts_a_resting_cabinet_is_whole_on_both_pages(facts):
-    """Of a new cabinet "start it (fireb..." was shown, the one thing to do."""
+    # Of a new cabinet "start it (fireb..." was shown, the one thing to do
     for why in alarms_facts.RESTS.values():
         start = starting(facts, 39, why, None)
         for page, name in ((alarms, "alarms"), (status, "status")):
@@ -112,7 +109,7 @@ def test_reset_and_start_are_there_however_many_rows_are_active(facts):
     assert f"and {len(m.STAGES) - 1 - followed} more (--json shows all)" in whole(lines)
 
 
-def test_the_key_out_of_run_is_beside_the_counts(facts):
+def test_the_key_out_of_run_is_beside_the_counts(facts, tmp_path):
     """Also with two digits everywhere."""
     contacts = {**facts["status"]["contacts"], "key_run": "not ok"}
     for tripped, warnings, absent, words in (
@@ -122,6 +119,10 @@ def test_the_key_out_of_run_is_beside_the_counts(facts):
         counts = dict(armed=52, built=53, tripped=tripped, warnings=warnings, not_fitted=absent)
         line = status.lines({**facts["status"], "interlocks": counts, "contacts": contacts})[3]
         assert line == f"INTERLOCKS  {words}".ljust(WIDTH - 15) + "Key: out of RUN"
+    turned = [action(5, "key", run=False)]
+    line = Watched(tmp_path, actions=turned).run(8).lines("status")[3]
+    assert line.startswith("INTERLOCKS  52 armed  1 tripped  0 warnings  1 not fitted  ")
+    assert line.endswith("  Key: out of RUN") and len(line) == WIDTH
 
 
 def test_rows_are_counted_as_matrix_and_rig_count_them(facts):
@@ -136,10 +137,3 @@ def test_rows_are_counted_as_matrix_and_rig_count_them(facts):
     assert stage_states.rows_not_fitted(CONFIG.topology) == listed == [51]
     assert counts["not_fitted"] == 1
     assert len(stage_states.rows_armed(CONFIG.topology)) == counts["armed"] == 52
-
-
-def test_the_status_of_a_real_key(tmp_path):
-    turned = [action(5, "key", run=False)]
-    line = Watched(tmp_path, actions=turned).run(8).lines("status")[3]
-    assert line.startswith("INTERLOCKS  52 armed  1 tripped  0 warnings  1 not fitted  ")
-    assert line.endswith("  Key: out of RUN") and len(line) == WIDTH

@@ -238,15 +238,12 @@ def test_the_trend_has_one_line_of_levels_per_quantity(tmp_path):
     assert "No recorder" in " ".join(lines[-2:])
 
 
-def test_long_names_and_numbers_give_way(stopped):
+def test_troubles_come_first_and_long_names_give_way(stopped):
     name = "A cabinet of a very long name, hall 17, second row, behind the pillar"
     utc_text = "2026-03-14 02:07:31Z NTP +-0.2 s"
     for page in watch.PAGES:
         lines = stopped.lines(page, cabinet=name, uptime_ms=400 * 86_400_000, utc_text=utc_text)
         check(lines, page)
-
-
-def test_the_status_names_troubles_first(stopped):
     lines = stopped.lines("status")
     assert lines[0].split()[-3] == "TRIPPED" and "LAMP red" in lines[2]
     estop, door, panel = map(lines[2].index, ("E-stop NOT OK", "Door OPEN", "Fire panel ok"))

@@ -70,15 +70,12 @@ def test_the_status_names_what_is_due_next(quiet, tmp_path, ages_d, words_shown)
     assert f"DUE {words_shown}" in shown(quiet)
 
 
-def test_a_test_does_not_hide_a_near_calibration(quiet):
+def test_a_calibration_is_near_unknown_or_impossible(quiet):
     line = quiet.lines("status", gas_calibration_d=60)[-2]
     assert line.endswith("DUE 75 proof tests to be done, gas calibration in 60 d")
     assert len(line) <= text.WIDTH
     assert "gas" not in quiet.lines("status", gas_calibration_d=61)[-2]
-
-
-def test_an_unknown_or_impossible_calibration_is_no_number(quiet):
-    """An impossible date was shown as "in -36500 d"."""
+    # An impossible date was shown as "in -36500 d"
     for days, shown_as in (
         (None, "unknown"),
         (0, "in 0 d"),

@@ -58,10 +58,13 @@ def test_a_page_and_its_json_with_the_keys_it_always_had(capsys, live, page):
     assert HEAD | words(KEYS[page]) == set(doc)
 
 
-def test_a_dead_controller_is_code_1(capsys, live, monkeypatch):
+def test_a_dead_controller_is_code_1_and_a_wrong_option_2(capsys, live, monkeypatch):
     monkeypatch.setattr(watch.Watch.update, "__defaults__", (lambda: None,))
     code, out, err = run(capsys, "status", *where(live))
     assert (code, err) == (1, []) and "NOT TICKING" in out[0]
+    for argv in ("events --page 0", "trend --for x", "trend --for 7201", "racks --page 1.5"):
+        refused(capsys, 2, "from 1 to 7200", argv)
+    refused(capsys, 2, "unrecognized arguments", "why --page 1")
 
 
 def test_no_controller_or_a_journal_without_two_ticks_is_code_3(capsys, tmp_path, monkeypatch):
@@ -82,9 +85,3 @@ def test_a_page_beyond_the_last_is_code_2(capsys, live):
         assert run(capsys, f"{page} --page {count}", *where(live))[0] == 0
         words = f"firebreak: --page {count + 1}: allowed is a whole number from 1 to {count}$"
         refused(capsys, 2, words, f"{page} --page {count + 1}", *where(live))
-
-
-def test_a_wrong_option_is_code_2(capsys):
-    for argv in ("events --page 0", "trend --for x", "trend --for 7201", "racks --page 1.5"):
-        refused(capsys, 2, "from 1 to 7200", argv)
-    refused(capsys, 2, "unrecognized arguments", "why --page 1")

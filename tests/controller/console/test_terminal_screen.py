@@ -19,12 +19,7 @@ def test_the_terminal_shows_the_newest_lines(frames):
         assert terminal.lines == wanted + [""] * (24 - len(wanted))
 
 
-def test_nothing_that_a_terminal_obeys_gets_through():
-    assert screen.printable("a\x1b[2Jb\r\n\x9b\x07\u00e9") == "a?[2Jb?????"
-    assert len(screen.printable("x" * 200)) == 79, "behind the last column a terminal may wrap"
-
-
-def test_only_what_changed_is_sent():
+def test_only_what_changed_is_sent_and_nothing_that_a_terminal_obeys():
     """115200 Bd carry 11520 bytes a second: a clock that moves must not cost a page."""
     shown = screen.Screen()
     lines = ["x" * 79] * 24
@@ -35,6 +30,8 @@ def test_only_what_changed_is_sent():
     assert shown.change(lines) == screen.at(6, 71) + b"7" + screen.at(24, 80)
     lines[5] = "x" * 60
     assert shown.change(lines) == screen.at(6, 61) + b"\x1b[K" + screen.at(24, 80)
+    assert screen.printable("a\x1b[2Jb\r\n\x9b\x07\u00e9") == "a?[2Jb?????"
+    assert len(screen.printable("x" * 200)) == 79, "behind the last column a terminal may wrap"
 
 
 def test_after_forgetting_everything_is_drawn_and_a_cut_off_sequence_ended():

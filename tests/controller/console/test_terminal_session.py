@@ -52,7 +52,7 @@ def person(tmp_path, monkeypatch):
     return Person(tmp_path)
 
 
-def test_one_key_one_page_without_login(person):
+def test_one_key_one_page_without_login_and_actions_need_one(person):
     pages = "status why alarms racks links hints trend tests export events help".split()
     assert dict(zip("0123456789?", pages)) == words.PAGES
     for key, page in words.PAGES.items():
@@ -60,9 +60,6 @@ def test_one_key_one_page_without_login(person):
         assert person.session.page == page and not person.session.is_redraw
         person.types(key)
         assert person.session.is_redraw, "the same key again draws anew"
-
-
-def test_actions_need_a_login(person):
     for key in "RrAETKSG":
         person.types("8" if key == "E" else "2")
         person.session.seen = SEEN

@@ -40,14 +40,6 @@ def test_every_page_fits_and_its_parts_are_all_of_it(tripped):
     made.close()
 
 
-def test_lines_give_way_only_when_they_have_to():
-    """Empty lines and rules, the last first."""
-    full = [*["x"] * 10, RULE, *["y"] * 4, "", *["z"] * 4]
-    assert view.fitted(full[1:]) == full[1:] and len(full[1:]) == view.BODY_ROWS
-    assert view.fitted(full) == [line for line in full if line]
-    assert view.fitted(["x"] * 30) == ["x"] * 30
-
-
 @pytest.mark.parametrize(
     "runs, words",
     [(True, "row 51 channel B, cabinet and 1 more"), (False, "row 1a emergency stop, channel B")],
@@ -136,7 +128,7 @@ def test_a_watch_is_made_anew_every_hour_and_after_a_sleep(tripped, monkeypatch)
     made.close()
 
 
-def test_words_of_commands_become_keys_of_the_same_width():
+def test_words_become_keys_and_lines_give_way_only_when_they_have_to():
     start = "START    checklist 37 of 39: waits for PCS"
     for line, page, key in ("LIMIT    none", "why", 1), (start, "alarms", 2):
         line = f"{line:{67 - len(page)}}(firebreak {page})"
@@ -146,3 +138,8 @@ def test_words_of_commands_become_keys_of_the_same_width():
     assert words.at_console("start it (firebreak start).") == "start it (press G)."
     assert len(words.MENU) < 80 and all(len(each) < 80 for each in [*words.HELP, *words.EXPORT])
     assert len(words.HELP) <= view.BODY_ROWS
+    # Empty lines and rules, the last first
+    full = [*["x"] * 10, RULE, *["y"] * 4, "", *["z"] * 4]
+    assert view.fitted(full[1:]) == full[1:] and len(full[1:]) == view.BODY_ROWS
+    assert view.fitted(full) == [line for line in full if line]
+    assert view.fitted(["x"] * 30) == ["x"] * 30

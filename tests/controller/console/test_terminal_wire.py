@@ -324,16 +324,13 @@ def test_an_alarm_of_channel_b_is_recorded_and_acknowledged_too(tmp_path, monkey
         assert made.acknowledged(other) is None
 
 
-def test_no_controller_is_a_page(tmp_path):
+def test_no_controller_is_a_page_and_an_export_no_part_of_the_session(tmp_path):
     made = Terminal(tmp_path)
     made.turns(2)
     assert "No controller is to be seen" in " ".join(made.shown.lines)
     assert any(text.startswith("LOOK") for text in made.types("?"))
     made.close()
-
-
-def test_an_export_is_no_part_of_the_terminals_session():
-    """No signal of the terminal reaches it: only the console ends it."""
+    # No signal of the terminal reaches it: only the console ends it
     export = actions.Export([sys.executable, "-c", "import os; print(os.getsid(0) == os.getpid())"])
     export._process.wait(GUARD_S)
     assert export.lines() == ["True", "export: done"]

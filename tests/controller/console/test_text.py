@@ -33,12 +33,6 @@ def test_numbers_in_words():
     assert len(text.kilowatt(50, 9)) == 9
 
 
-def test_spread_gives_way_on_the_left():
-    assert text.spread("ab", "cd", 6) == "ab  cd" and text.spread("abcdef", "gh", 6) == "abc gh"
-    cut = "Cabinet 1, serial...     RUNNING"
-    assert text.spread("Cabinet 1, serial 00012345", "RUNNING", 32) == cut
-
-
 CUT = """
 missed of 70000 | 15 | missed of 70000 ; 612 missed of 70000 | 18 | 612 missed of...
 612 missed of 70000 | 17 | 612 missed of... ; worst 12.625 ms | 14 | worst...
@@ -54,8 +48,8 @@ def test_a_line_is_never_cut_inside_a_number_and_says_that_it_was_cut():
     assert len(lines) == 23 and len(lines[0]) == 79 and lines[1] == "y"
     assert text.page(["x" * 76 + "1234", "y" * 80])[1] == "y" * 76 + "..."
     assert text.page(["word " * 15 + "70000"]) == ["word " * 14 + "word..."]
-
-
-def test_a_folded_sentence_ends_in_dots_when_it_does_not_fit():
     lines = text.folded("Do", "word " * 60, 2)
     assert len(lines) == 2 and lines[0].startswith("Do     word") and lines[1].endswith(" ...")
+    assert text.spread("ab", "cd", 6) == "ab  cd" and text.spread("abcdef", "gh", 6) == "abc gh"
+    cut = "Cabinet 1, serial...     RUNNING"
+    assert text.spread("Cabinet 1, serial 00012345", "RUNNING", 32) == cut

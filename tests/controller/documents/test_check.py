@@ -45,6 +45,13 @@ def test_time_of_an_exchange(files):
         least_us = characters * CHARACTER_US[baud_Bd] + turn_us + quiet_us
         assert least_us <= exchange.time_us <= least_us + 4, (device, what)
         assert exchange.period_us == period_ms * 1000
+    before = _exchange(files.load(), "meter", "meter_grid", "read meter").time_us
+    files.replace("site", "baud_Bd = 38400", 'baud_Bd = 38400\ncharacters = "8E1"')
+    after = _exchange(files.load(), "meter", "meter_grid", "read meter").time_us
+    assert after - before == pytest.approx(85 * 1e6 / 38_400, abs=4)
+    # a base frame of 8 bytes has at most 135 bits with its intermission, an empty one 55
+    for data_bytes, bitrate_bps, us in (8, 500_000, 270), (8, 125_000, 1080), (0, 1_000_000, 55):
+        assert bus_times.can_frame_us(data_bytes, bitrate_bps) == us
 
 
 @pytest.mark.parametrize(
@@ -60,21 +67,18 @@ def test_a_set_point_that_waits_for_its_period_may_come_early(files, tick_ms, se
     assert sum([one.early for exchanges in buses for one in exchanges]) == early
 
 
-def test_what_may_come_early_is_waited_for_once_more():
+def test_response_time_counts_everything_that_comes_meanwhile():
     """Own 3, other 2 every 10: 5; of the other one more before its turn: 7."""
     own, other = [bus_times.Exchange("", "", 100, 1, time_us, 0) for time_us in (3, 2)]
     assert bus_times.response_us(own, [own, other._replace(period_us=10)]) == 5
     assert bus_times.response_us(own, [own, other._replace(period_us=10, early=1)]) == 7
+    # Own 3, others 2 every 10 and 4 every 8: 3 + 2 + 4 = 9, 4 again: 13, 2 again: 15
 
+    def exchange(time_us, period_us):
+        return bus_times.Exchange("", "", period_us, 1, time_us, 0)
 
-def test_parity_makes_a_character_longer(files):
-    before = _exchange(files.load(), "meter", "meter_grid", "read meter").time_us
-    files.replace("site", "baud_Bd = 38400", 'baud_Bd = 38400\ncharacters = "8E1"')
-    after = _exchange(files.load(), "meter", "meter_grid", "read meter").time_us
-    assert after - before == pytest.approx(85 * 1e6 / 38_400, abs=4)
-    # a base frame of 8 bytes has at most 135 bits with its intermission, an empty one 55
-    for data_bytes, bitrate_bps, us in (8, 500_000, 270), (8, 125_000, 1080), (0, 1_000_000, 55):
-        assert bus_times.can_frame_us(data_bytes, bitrate_bps) == us
+    own, others = exchange(3, 100), [exchange(2, 10), exchange(4, 8)]
+    assert bus_times.response_us(own, [own, *others]) == 15
 
 
 def test_frames_and_utilisation_of_a_native_rack(files):
@@ -120,24 +124,11 @@ def test_worst_case_is_the_sum_of_its_parts(files):
     transaction, flight = near(2 * 5.966 + 2 * 6.313, abs=0.01), near(6.313, abs=0.005)
     wanted_ms = [25, transaction, 20, 20, flight, near(frame_ms, abs=0.002)]
     assert [_ms(parts, name) for name in names] == wanted_ms
-
-
-def test_a_longer_debounce_shows(files):
-    """Row 1 may not be slower than 20 ms, so a shorter tick shows it: two ticks of 10 ms."""
+    # Row 1 may not be slower than 20 ms, so a shorter tick shows it: two ticks of 10 ms
     files.replace("type", "tick_ms = 20", "tick_ms = 10")
     config = files.load()
     parts = bus_times.stop_latency(config, bus_times.schedule(config))
     assert _ms(parts, "debounce") == 20 and _ms(parts, "tick") == 10
-
-
-def test_response_time_counts_everything_that_comes_meanwhile():
-    """Own 3, others 2 every 10 and 4 every 8: 3 + 2 + 4 = 9, 4 again: 13, 2 again: 15."""
-
-    def exchange(time_us, period_us):
-        return bus_times.Exchange("", "", period_us, 1, time_us, 0)
-
-    own, others = exchange(3, 100), [exchange(2, 10), exchange(4, 8)]
-    assert bus_times.response_us(own, [own, *others]) == 15
 
 
 class _Bench:
@@ -235,7 +226,7 @@ def _row(text, number):
     return " ".join(" ".join([lines[first], *more]).split())
 
 
-def test_the_default_cabinet_has_every_row_armed(files):
+def test_the_report_of_the_default_cabinet(files):
     """46 is satisfied by the supervised path of its fire panel; 51 is not fitted: one channel."""
     text = _report(files.load())
     for number in records.ROWS:
@@ -243,9 +234,6 @@ def test_the_default_cabinet_has_every_row_armed(files):
         assert f" {state}: " in _row(text, number)
     assert "done by BMS" not in text and text.count("not fitted") == 1
     assert _row(text, 51).endswith("accepted by: example: manufacturer's wiring diagram")
-
-
-def test_the_report_shows_the_hazard_analysis_the_buses_and_the_worst_case(files):
     config = files.load()
     text, parts = _report(config), bus_times.stop_latency(config, bus_times.schedule(config))
     assert "can0: 500000 bit/s, 8.1 % busy (allowed 80 %), socketcan can0" in text

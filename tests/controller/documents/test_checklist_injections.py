@@ -31,7 +31,7 @@ def standing(bench):
     return set(bench.standing())
 
 
-def test_a_voltage_told_wrong_trips_38b_and_a_rack_that_is_open_does_not(example):
+def test_what_trips_38b_and_45c_and_what_does_not(example):
     bench = Bench(example.safety_image)  # at rest: every contactor is open
     bench.set_rack(s.RACK_VOLTAGE_MV, 0, 0)
     assert not bench.rack(s.CONTACTOR_CLOSE_OK) and "38b" not in standing(bench)
@@ -42,9 +42,6 @@ def test_a_voltage_told_wrong_trips_38b_and_a_rack_that_is_open_does_not(example
     text = words("38b", example)
     for part in ("30 V off", "pulled fuse does not trip it", "contactors closed"):
         assert part in text
-
-
-def test_a_module_at_0_trips_45c_and_invalid_sensors_do_not(example):
     bench = Bench(example.safety_image).run()
     bench.set_rack(s.SENSORS_INVALID_MAX, 2, 0)
     found = standing(bench)

@@ -483,15 +483,12 @@ def test_a_cabinet_that_lacks_a_row_has_no_checklist_and_never_runs(files, capsy
         files.load()
 
 
-def test_a_test_for_each_armed_stage_and_no_other(pylontech):
+def test_a_test_for_each_armed_stage_and_no_other(pylontech, example):
     made = checklist.facts(pylontech.load())
     tested, left = ({each["stage"] for each in made[key]} for key in ("tests", "without"))
     assert tested | left == set(IDS) and not tested & left
     assert {"3", "29", "46a", "52"} <= left and {"1a", "12b", "40c", "48b"} <= tested
     assert [each["row"] for each in made["hard_wired"]] == [1, 12, 44]
-
-
-def test_every_stage_and_no_other_is_injected(example):
     for stage in m.STAGES:
         words = checklist.inject(stage, example)
         assert words and (stage[m.S_GATE] == m.NO_GATE or "; wh" in words or "; with" in words)
@@ -612,14 +609,11 @@ def test_the_checklist_leaves_room_to_write(tests_of_example):
     assert len(found.rows) == len(m.STAGES) - 2
 
 
-def test_the_handbook_in_the_repository_is_the_output_of_the_command(capsys):
+def test_the_handbook_has_every_code_once_and_is_in_the_repository(capsys):
     code, out, _ = run(capsys, "reasons")
     page = (ROOT / "controller" / "REASONS.md").read_text(encoding="ascii")
     same = page.rstrip("\n") == out.rstrip("\n")
     assert code == 0 and same, "python -m controller reasons > controller/REASONS.md"
-
-
-def test_the_handbook_has_every_code_once():
     found = reason_book.facts()
     assert [code["code"] for code in found["codes"]] == sorted(reason_words.TEXTS)
     stages = [stage[m.S_ID] for group in records.by_row().values() for stage in group]
@@ -681,12 +675,6 @@ def test_json_holds_the_same_facts(capsys, of_example, tests_of_example, command
     assert code == 0 and json.loads(out) == json.loads(json.dumps(made[command]))
 
 
-def test_markdown_keeps_a_cell_in_its_column():
-    cells = "x|y", document.Mark("armed", "z\nw", "note")
-    blocks = [document.Heading(2, "h"), document.Table(("a", "b"), [cells])]
-    assert document.markdown(blocks) == "## h\n\n| a | b |\n| --- | --- |\n| x/y | z w, note |\n"
-
-
 @pytest.mark.parametrize("command", ("matrix", "checklist"))
 def test_markdown_has_no_html_of_a_name(files, capsys, command):
     files.replace("cabinet", 'name = "', 'name = "<script>alert(1)</script> <!-- <?x ')
@@ -696,10 +684,13 @@ def test_markdown_has_no_html_of_a_name(files, capsys, command):
     assert "<= 20 % LFL" in out or command == "checklist"
 
 
-def test_html_escapes_every_part_of_a_cell_and_colours_every_kind():
+def test_html_escapes_every_part_of_a_cell_and_markdown_keeps_its_column():
     cells = document.Table(("<h>",), [(document.Mark("armed", "<t>", "<n>"),), ("<c>",)])
     page = document.page([document.Heading(1, "<1>"), document.Text("<p&>"), cells])
     for text in ("<h>", "<t>", "<n>", "<c>", "<1>", "<p&>"):
         assert html.escape(text) in page and text not in page
     assert all(f".{kind} {{" in document.STYLE for kind in document.KINDS)
     assert set(matrix_tables.KINDS.values()) <= set(document.KINDS)
+    cells = "x|y", document.Mark("armed", "z\nw", "note")
+    blocks = [document.Heading(2, "h"), document.Table(("a", "b"), [cells])]
+    assert document.markdown(blocks) == "## h\n\n| a | b |\n| --- | --- |\n| x/y | z w, note |\n"

@@ -69,9 +69,6 @@ def test_the_kernel_tapers_from_end_to_end_as_printed():
         rated_W = found[0][1]
         (full, _), (less, _), (little, _), (none, _) = found
         assert full == rated_W > less > little > none == 0, taper
-
-
-def test_the_silence_of_a_bms_as_printed():
     ((warn_ms, ramp_ms),) = printed(
         next(taper for taper in tapers.TAPERS if taper.stage == "40a"), example()
     )["ends"]
@@ -125,23 +122,19 @@ def test_every_document_has_every_taper(capsys, command):
             assert "from 97 % to none at 100 %" in out and "from 3 % to none at 0 %" in out
 
 
-def test_the_ends_are_those_of_the_site(files):
-    files.append("site", "[rack.2]\ncharge_taper_mV = 3480\ncharge_end_mV = 3590")
-    words = "charging tapers from 3.48 V to none at 3.59 V or from 3.5 V to none at 3.6 V"
-    assert effect_words.effects(BY_ID["27"], files.load())[-1] == words
-
-
-def test_nothing_tapers_that_no_bms_tells(pylontech):
+def test_the_ends_are_those_of_the_site(pylontech, files):
+    words = "charging tapers from 3.5 V to none at 3.6 V [from 4.1 V to none at 4.2 V]"
+    assert effect_words.effects(BY_ID["27"])[-1] == words
+    assert [fact["stage"] for fact in tapers.facts() if "nmc" in fact] == ["27", "31a"]
     found = pylontech.load()
     told = {fact["what"] for fact in tapers.facts(found)}
     assert told == {"silence of the BMS", "state of charge"}
     assert not [words for words in effect_words.effects(BY_ID["27"], found) if "taper" in words]
-
-
-def test_without_a_site_those_of_nmc_cells_are_in_brackets():
-    words = "charging tapers from 3.5 V to none at 3.6 V [from 4.1 V to none at 4.2 V]"
-    assert effect_words.effects(BY_ID["27"])[-1] == words
-    assert [fact["stage"] for fact in tapers.facts() if "nmc" in fact] == ["27", "31a"]
+    files.append("site", "[rack.2]\ncharge_taper_mV = 3480\ncharge_end_mV = 3590")
+    words = "charging tapers from 3.48 V to none at 3.59 V or from 3.5 V to none at 3.6 V"
+    assert effect_words.effects(BY_ID["27"], files.load())[-1] == words
+    test = next(test for test in checklist.facts(example())["tests"] if test["stage"] == "18a")
+    assert test["demands"][-1].startswith("charging tapers")
 
 
 @pytest.mark.parametrize("stage, at_mV", [("27", 3550), ("31a", 2900)])
@@ -150,8 +143,3 @@ def test_a_taper_that_begins_before_the_voltage_of_its_row_is_said_to_be_ours(st
     full_mV, none_mV = fact["ends"][0]
     assert BY_ID[stage][m.S_SET] == at_mV and abs(none_mV - full_mV) > abs(none_mV - at_mV)
     assert fact["basis"].startswith(f"row {stage.rstrip('a')} ") and "project" in fact["basis"]
-
-
-def test_the_checklist_asks_for_the_taper():
-    test = next(test for test in checklist.facts(example())["tests"] if test["stage"] == "18a")
-    assert test["demands"][-1].startswith("charging tapers")

@@ -122,10 +122,14 @@ class Stick:
         return os.fsync(descriptor)
 
 
-def test_a_short_write_goes_on_and_the_file_is_durable_before_it_has_its_name(tmp_path):
+def test_a_short_write_goes_on_and_a_full_stick_leaves_what_was_there(tmp_path):
     stick = Stick(10**6)
     path = csv_files.write_whole(str(tmp_path), "a.csv", [b"x" * 1000, b"y" * 50], stick)
     assert open(path, "rb").read() == b"x" * 1000 + b"y" * 50 and len(stick.synced) == 2
+    (tmp_path / "a.csv").write_text("before")
+    with pytest.raises(OSError):
+        csv_files.write_whole(str(tmp_path), "a.csv", [b"x" * 1000], Stick(5))
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"a.csv": "before"}
 
 
 class Planted(Stick):
@@ -147,13 +151,6 @@ def test_a_link_on_the_stick_is_not_followed(tmp_path):
     path = csv_files.write_whole(str(tmp_path), "a.csv", [b"x"])
     assert not os.path.islink(path) and not os.path.lexists(path + ".partial")
     assert open(path, "rb").read() == b"x" and other.read_text() == "of somebody else"
-
-
-def test_a_full_stick_leaves_what_was_there(tmp_path):
-    (tmp_path / "a.csv").write_text("before")
-    with pytest.raises(OSError):
-        csv_files.write_whole(str(tmp_path), "a.csv", [b"x" * 1000], Stick(5))
-    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"a.csv": "before"}
 
 
 def test_what_is_wrong_with_the_stick_is_said(capsys, monkeypatch, record, tmp_path):
@@ -199,9 +196,6 @@ def test_verify_names_damaged_values(capsys, record, tmp_path):
             connection.executescript(change)
         code, out, err = run(capsys, "verify", copy)
         assert (code, err) == (1, []) and any(line.startswith(f"BROKEN: {words}") for line in out)
-
-
-def test_an_empty_head_is_no_hash_that_was_noted(capsys, record):
     for command in ("verify", "proof-test verify"):
         words = 'firebreak: argument --head: "": a hash is 64 hexadecimal digits$'
         refused(capsys, 2, words, f"{command} --head= --state-dir", record)
@@ -220,15 +214,12 @@ def test_verify_repeats_what_was_lost(capsys, tmp_path):
     assert (code, out[1:]) == (0, [lost, says, whole])
 
 
-def test_verify_of_what_is_no_record_is_one_line(capsys, tmp_path):
+def test_verify_of_no_record_and_limits_out_of_range_are_one_line(capsys, tmp_path):
     path = tmp_path / "record.db"
     refused(capsys, 2, "No such file", "verify", path)
     for content, words in (b"", "No such file"), (b"no database" * 100, "not a database"):
         path.write_bytes(content)
         refused(capsys, 2, words, "verify", path)
-
-
-def test_record_refuses_limits_out_of_range(capsys, tmp_path):
     where = "--state-dir", tmp_path, "--run-dir", tmp_path
     for option, value in ("--history-MB", 1), ("--captures-MB", 0), ("--events-max", 5):
         refused(capsys, 2, f'{option}: "{value}": allowed is', f"record {option} {value}", *where)

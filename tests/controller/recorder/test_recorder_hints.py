@@ -91,13 +91,10 @@ def test_it_looks_once_a_second(counters, passed_us, told):
 TOLD = "0, 0 | [0, 0] ; 7, 8 | [0, 1] ; 7, 9, 12 | [0, 2, 0] ; 7, 3 | [0, 3] ; 7, 0 | [0, 0]"
 
 
-def test_a_counter_that_began_anew_counts_from_0():
+def test_a_counter_that_began_anew_counts_from_0_and_is_told_each_minute():
     for counts, told in table(TOLD):
         tally = Tally()
         assert [tally.due(count, at * LOOK_US) for at, count in enumerate(counts)] == told
-
-
-def test_the_next_is_told_a_minute_after_the_last():
     tally = Tally()
     looks = ((0, 0, 0), (1, 1, 1), (6, REPEAT_US, 0), (6, REPEAT_US + 1, 5))
     assert [tally.due(count, at_us) for count, at_us, _ in looks] == [told for *_, told in looks]

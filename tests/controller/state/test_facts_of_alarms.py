@@ -162,16 +162,6 @@ def sentence(shadow, name, code=0):
     return rows.row_of(shadow, name, None, code)["reason"]["sentence"]
 
 
-def test_the_row_of_the_second_channel_names_the_contact(peered):
-    """Once B permits again the row has its general words."""
-    sentences = []
-    for code in (peer_words.code(peer.DISAGREES, 1, 1), peer_words.code(peer.SILENT, 0, 0), 0):
-        peered.inp[s.PEER_CODE] = code
-        assert sentence(peered, "1a") == rows.words_of("1a")[1]
-        sentences.append(sentence(peered, "51"))
-    assert sentences == ["estop_1: A closed, B open", "channel B is silent", rows.words_of("51")[1]]
-
-
 def test_a_failed_relay_is_named_until_its_row_is_reset(tmp_path):
     """Without permit it agrees again; the keyframe of the beginning has the cause."""
     failed = action(10, "contact", name="permit_1", closed=False)
@@ -227,7 +217,7 @@ def test_an_alarm_of_channel_b_alone_names_its_channel(tmp_path):
     assert words in watched.lines("alarms")
 
 
-def test_the_first_out_of_the_second_channel_has_its_name_or_none(peered):
+def test_the_words_of_channel_b(peered):
     """Its instances are those of the cabinet, in this kernel's order: no units, no racks."""
     at = image.places(peered.core.layout)["peer"].start
     names = [name for name in peered.stage_names if "." not in name]
@@ -242,17 +232,21 @@ def test_the_first_out_of_the_second_channel_has_its_name_or_none(peered):
         assert found(first_out) == unknown
     evaluator = second.Second(peered.core.safety_image, 0).kernel.evaluator
     assert [matrix.STAGES[stage][matrix.S_ID] for stage in evaluator.stage] == names
+    for resets, in_b, needed in table(NEEDED):
+        assert rows.needed(resets.split(), {"reset": in_b} if in_b else None) == needed
+    # Once B permits again the row has its general words
+    sentences = []
+    for code in (peer_words.code(peer.DISAGREES, 1, 1), peer_words.code(peer.SILENT, 0, 0), 0):
+        peered.inp[s.PEER_CODE] = code
+        assert sentence(peered, "1a") == rows.words_of("1a")[1]
+        sentences.append(sentence(peered, "51"))
+    assert sentences == ["estop_1: A closed, B open", "channel B is silent", rows.words_of("51")[1]]
 
 
 NEEDED = """
  | | None ; self | | None ; self remote | | remote ; remote key | | key ; self | self | remote
  | key | key
 """
-
-
-def test_both_channels_decide_which_reset_is_needed():
-    for resets, in_b, needed in table(NEEDED):
-        assert rows.needed(resets.split(), {"reset": in_b} if in_b else None) == needed
 
 
 def start_lines(watched):

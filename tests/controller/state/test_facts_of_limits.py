@@ -56,9 +56,6 @@ def test_an_interlock_that_stops_names_its_rows(tmp_path):
     assert [row["stage"] for row in cause["rows"]] == ["1a", "1b"]
     assert causes.sentences(cause).startswith("Row 1a emergency stop (cabinet)")
     assert "Find out why it was pressed" in causes.remedy(reason, cause)
-
-
-def test_a_controlled_stop_is_no_row(tmp_path):
     stop = [action(9, "run_request", on=False)]
     facts = Watched(tmp_path, lambda t_s: 450_000.0, stop).run(9.1).facts("why")
     cause = facts["limits"]["high_cause"]

@@ -44,26 +44,23 @@ def test_an_older_controllers_journal_has_its_page_all_the_same(heated, monkeypa
     assert heated.facts("alarms")["propagation"] is None
 
 
-def test_nothing_is_said_while_nothing_is_suspected(tmp_path):
-    watched = Watched(tmp_path, actions=[action(8, "estop_press")]).run(10)
-    alarms = watched.facts("alarms")
-    assert alarms["standing"] and alarms["propagation"] is None
-    assert not [line for line in pages.lines("alarms", alarms) if "AHEAD" in line]
-
-
 RANGES = """
 None, None | not in 30 min ; 300.0, None | in 5 min or later ; 330.0, 511.0 | in 6 to 9 min
 -20.0, 10.0 | in 0 to 1 min
 """
 
 
-def test_times_are_a_range():
+def test_times_are_a_range_and_nothing_is_said_without_suspicion(tmp_path):
     never = {"next_module_s": (None, None), "next_rack_s": (600.0, None), "cells_at_risk": (0, 6)}
     for range_s, words in table(RANGES):
         found = {"rack": 1, "module": 2, "degC": 161.0, "next_cell_s": range_s, **never}
         text = " ".join(line.strip() for line in page._ahead(found))
         for part in (f"next cell {words},", "rack in 10 min or later;", "0 to 6 more cells"):
             assert part in text
+    watched = Watched(tmp_path, actions=[action(8, "estop_press")]).run(10)
+    alarms = watched.facts("alarms")
+    assert alarms["standing"] and alarms["propagation"] is None
+    assert not [line for line in pages.lines("alarms", alarms) if "AHEAD" in line]
 
 
 def test_nobody_who_acts_or_reports_knows_the_estimate():

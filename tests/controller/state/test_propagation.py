@@ -23,15 +23,12 @@ def unit_test(cell_K_per_W):
     return (times_s[1] - times_s[0]) / 60.0, (times_s[-1] - times_s[0]) / 60.0 / 7
 
 
-def test_it_burns_as_a_real_unit_did():
+def test_it_burns_as_a_real_unit_and_the_plant_do():
     """E11: 2nd cell after 6 min, 8.4 min per cell; the range of resistances holds both figures."""
     soon, late = unit_test(0.44), unit_test(0.62)
     assert soon[0] <= 6.0 <= late[0] and soon[1] <= 8.4 <= late[1], (soon, late)
     assert unit_test(0.50) == pytest.approx((6.0, 8.4), rel=0.10)
-
-
-def test_it_agrees_with_the_plant():
-    """Two programs written apart, the same unit test: within 10 %."""
+    # Two programs written apart, the same unit test: within 10 %
     kind = chemistry.CHEMISTRIES["lfp"]
     one = runaway.Chain(8, chemistry.REFERENCE_J_PER_K, kind, 100.0)
     one.degC[:] = [25.0] * 8
@@ -66,16 +63,13 @@ def test_warmer_is_never_later(others_degC, more_K):
     assert _or_never(soon) <= _or_never(late)
 
 
-def test_what_has_burnt_for_a_while_is_nearer():
+def test_what_has_burnt_for_a_while_is_nearer_and_a_rise_is_taken_on():
     now = pr.estimate("LFP", LIT)
     later = pr.estimate("LFP", LIT._replace(warming_s=2940.0, burning_s=240.0))
     assert now.next_cell_s[0] - later.next_cell_s[0] == pytest.approx(240.0, abs=6.0)
     assert now.next_cell_s[1] is None, "from the middle of a module its heat goes both ways"
     assert now.cells_at_risk == (0, later.cells_at_risk[1]) and 1 <= now.cells_at_risk[1] <= 7
-
-
-def test_a_rise_is_taken_on_and_rest_stays_rest():
-    """5 K/min from 100 degC: the trigger in 12 min, the next cell minutes later; else nothing."""
+    # 5 K/min from 100 degC: the trigger in 12 min, the next cell minutes later; else nothing
     seen = pr.Seen(16, 100.0, 5.0 / 60.0, 26.0, 25.0, 900.0)
     assert pr.triggers(LFP, seen, 0.5, 0)[0] == pytest.approx(720.0, abs=5.0)
     assert 900.0 < pr.estimate("LFP", seen).next_cell_s[0] < 1400.0
