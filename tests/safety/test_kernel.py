@@ -47,32 +47,20 @@ def started_with(kernel):
     """{path: content} of the arrays of a new kernel that are not all zero."""
     out = array("i", [0] * len(kernel.out))
     out[s.FIRST_OUT] = out[s.FIRST_OUT_INSTANCE] = -1
-    out[s.IMAGE_CRC], out[s.EVIDENCE_TOTAL] = (
-        p.image_crc(kernel.image),
-        kernel.permit.evidence.total,
-    )
+    out[s.IMAGE_CRC] = p.image_crc(kernel.image)
+    out[s.EVIDENCE_TOTAL] = kernel.permit.evidence.total
     known = [m.CABINET_FEATURES.index(name) for name in KNOWN_AT_ONCE]
-    limits = {
-        (unit * 2 + way) * len(bounds.LIMITS) + limit
-        for unit in range(2)
-        for way in range(2)
-        for limit in (bounds.L_PCS_RATED, bounds.L_INSTALLER)
-    }
+    first = (bounds.L_PCS_RATED, bounds.L_INSTALLER)
+    limits = {way * len(bounds.LIMITS) + limit for way in range(2 * 2) for limit in first}
     return {
         "out": out,
         "image_check.crc": [p.image_crc(kernel.image), 0, 0, 0],
-        "standing": [1, 0],
-        "evaluator.first_out": [-1],
+        **{"standing": [1, 0], "evaluator.first_out": [-1], "bounds.signature": [-1] * 2},
         "features.known": [at in known for at in range(len(kernel.features.known))],
         "bounds.limit_W": [250_000 * (at in limits) for at in range(len(kernel.bounds.limit_W))],
-        "bounds.signature": [-1] * 2,
-        "contactors.was_closed": [3] * 3,
-        "permit.waited": [-1] * 2,
-        "gas.history": [-1] * 15,
-        "heating.history": [100_000] * 3 * 4 * 30,
-        "latches.token_age": [ticks(3_600_000)] * 3,
-        "racks.clock": [0, 1, 2],
-        "image": kernel.image,
+        **{"contactors.was_closed": [3] * 3, "permit.waited": [-1] * 2, "gas.history": [-1] * 15},
+        **{"heating.history": [100_000] * 3 * 4 * 30, "racks.clock": [0, 1, 2]},
+        **{"latches.token_age": [ticks(3_600_000)] * 3, "image": kernel.image},
     }
 
 
@@ -121,25 +109,23 @@ def test_a_threshold_that_changed_where_it_is_used_is_seen(at, place):
     elif place == 1:
         watch[at] = (kernel.features.never, sense, set_at, at)
     else:
-        debounce[at] = tuple(
-            value + (index == place - 1) for index, value in enumerate(debounce[at])
-        )
+        changed = enumerate(debounce[at], 1)
+        debounce[at] = tuple([value + (index == place) for index, value in changed])
     evaluator.watch, evaluator.debounce = tuple(watch), tuple(debounce)
     assert image_changed(kernel) == 1
     evaluator.build(kernel.image, p.ImageMap(1, 3, m.STAGES_PER_SCOPE))
     assert image_changed(kernel) == 0
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        lambda armed, at: armed[:at] + armed[at + 1 :],
-        lambda armed, at: armed[:at],
-        lambda armed, at: (armed[0], *armed),
-        lambda armed, at: (*armed[:at], armed[at - 1], *armed[at + 1 :]),
-    ],
-    ids=["taken out", "cut", "doubled", "another's"],
-)
+CHANGES = {
+    "taken out": lambda armed, at: armed[:at] + armed[at + 1 :],
+    "cut": lambda armed, at: armed[:at],
+    "doubled": lambda armed, at: (armed[0], *armed),
+    "another's": lambda armed, at: (*armed[:at], armed[at - 1], *armed[at + 1 :]),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
 @pytest.mark.parametrize("name", ["armed", "armed_at"])
 def test_the_armed_comparisons_are_compared_with_the_image(name, change):
     """An E-stop taken out of them stopped nothing, unnoticed."""
@@ -147,7 +133,7 @@ def test_the_armed_comparisons_are_compared_with_the_image(name, change):
     of_blocks = list(getattr(kernel.evaluator, name))
     for block in (0, len(of_blocks) - 1):
         changed = of_blocks.copy()
-        changed[block] = change(changed[block], len(changed[block]) // 2)
+        changed[block] = CHANGES[change](changed[block], len(changed[block]) // 2)
         setattr(kernel.evaluator, name, tuple(changed))
         assert image_changed(kernel) == 1
     setattr(kernel.evaluator, name, tuple(of_blocks))
@@ -229,12 +215,9 @@ def test_the_lamp_is_on_when_there_can_be_no_energy(state):
 
 # Which rows open which gate: 15 and 16 "any gas or smoke alert", 48 "gas > 0 alarm", 8 "+ dT/dt",
 # 24 "any of 7-23".
-ALERT_ROWS = {
-    m.F_GAS_OR_SMOKE_ALERT: {2, 3, 4, 5, 7, 8, 9, 10, 11, 12, 21},
-    m.F_GAS_ALERT: {7, 8, 9, 10, 11, 12},
-    m.F_HEATING_ALERT: {22, 23},
-    m.F_ANY_SIGN: set(range(7, 24)),
-}
+ALERT_ROWS = {m.F_GAS_OR_SMOKE_ALERT: {2, 3, 4, 5, 7, 8, 9, 10, 11, 12, 21}}
+ALERT_ROWS |= {m.F_GAS_ALERT: {7, 8, 9, 10, 11, 12}, m.F_HEATING_ALERT: {22, 23}}
+ALERT_ROWS[m.F_ANY_SIGN] = set(range(7, 24))
 
 
 @pytest.mark.parametrize("stage", range(len(m.STAGES)), ids=[stage[m.S_ID] for stage in m.STAGES])
@@ -343,9 +326,8 @@ def test_a_kernel_refuses_words_outside_its_topology_and_integers(parameter, wor
 
 
 def test_a_kernel_refuses_an_image_of_another_schema_or_length():
-    image = default_image()
-    with pytest.raises(ValueError, match="length"):
-        Kernel(image[:-1])
-    image[p.H_SCHEMA] += 1
-    with pytest.raises(ValueError, match="schema"):
-        Kernel(image)
+    other = default_image()
+    other[p.H_SCHEMA] += 1
+    for image, why in ((default_image()[:-1], "length"), (other, "schema")):
+        with pytest.raises(ValueError, match=why):
+            Kernel(image)

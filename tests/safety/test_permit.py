@@ -68,10 +68,10 @@ def arrange(desk, state, facts):
     """Bring about a state and its facts. Two racks; the second one carries the exception."""
     desk.at(state, facts["opened"])
     at_rest = state in (INHIBITED, READY)
-    desk.inp[s.LOCK_OUT_OK] = facts["evidence"]
-    desk.inp[s.RUN_REQUEST], desk.inp[s.ARMED_STORED] = facts["run"], facts["armed"]
-    desk.inp[s.PERMIT_1_CLOSED] = 0 if at_rest else facts["relay"]
-    desk.set(s.PERMIT_2_CLOSED, 0 if at_rest else 1).know(s.G_IO_1, facts["io_known"])
+    desk.set(s.LOCK_OUT_OK, facts["evidence"]).set(s.RUN_REQUEST, facts["run"])
+    desk.set(s.ARMED_STORED, facts["armed"]).know(s.G_IO_1, facts["io_known"])
+    desk.set(s.PERMIT_1_CLOSED, 0 if at_rest else facts["relay"])
+    desk.set(s.PERMIT_2_CLOSED, 0 if at_rest else 1)
     is_open = at_rest or facts["all_open"]
     for rack in range(2):
         desk.rack(s.CONTACTOR_STATE, s.CONTACTOR_OPEN if is_open else s.CONTACTOR_CLOSED, rack)
@@ -213,9 +213,8 @@ def test_a_report_speaks_for_its_own_rack(silent):
 @cases("""rack current_mA zero
     1 499 1 | 1 -500 0 | 0 6999 1 | 0 -6999 1 | 0 LOAD_MA 0 | 0 -7000 0""")
 def test_zero_current_is_less_than_five_percent_of_each_racks_rating(rack, current_mA, zero):
-    bench = Plant(racks=2, rated_current_mA=(140_000, 10_000)).set_rack(
-        s.RACK_CURRENT_MA, current_mA, rack
-    )
+    bench = Plant(racks=2, rated_current_mA=(140_000, 10_000))
+    bench.set_rack(s.RACK_CURRENT_MA, current_mA, rack)
     assert bench.kernel.permit.contactors.current_zero() == -1, "never seen"
     bench.step(ticks(300) - 1)
     assert bench.kernel.permit.contactors.current_zero() == zero
@@ -225,23 +224,18 @@ def test_zero_current_is_less_than_five_percent_of_each_racks_rating(rack, curre
 def test_every_converter_must_be_known_and_at_zero():
     desk = Desk(racks=2, units=2)
     assert desk.permit._pcs_current_zero()
-    desk.set_unit(s.PCS_DC_CURRENT_MA, 5001, 1)
-    assert not desk.permit._pcs_current_zero()
+    assert not desk.set_unit(s.PCS_DC_CURRENT_MA, 5001, 1).permit._pcs_current_zero()
     for unit in range(2):
-        desk = Desk(racks=2, units=2)
-        desk.know(desk.layout.unit_group(unit, s.G_PCS_MEASURE), False)
+        desk = Desk(racks=2, units=2).know(desk.layout.unit_group(unit, s.G_PCS_MEASURE), False)
         assert not desk.permit._pcs_current_zero()
 
 
 # -- the evidence
-
 LAYOUT = s.Layout(2, 2, 15)
 GROUPS = {name: at for at, name in enumerate(s.CABINET_GROUPS) if at != s.G_LOCAL}
-for block in range(2):
-    for at, name in enumerate(s.UNIT_GROUPS):
-        GROUPS[f"{name}.{block}"] = LAYOUT.unit_group(block, at)
-    for at, name in enumerate(s.RACK_GROUPS):
-        GROUPS[f"{name}.{block}"] = LAYOUT.rack_group(block, at)
+for names, of_block in (s.UNIT_GROUPS, LAYOUT.unit_group), (s.RACK_GROUPS, LAYOUT.rack_group):
+    for block, name in itertools.product(range(2), names):
+        GROUPS[f"{name}.{block}"] = of_block(block, names.index(name))
 STARTS = "io_1 io_2 io_3 meter_ gas_ offgas_ toxic climate ups pcs_ bms_".split()
 CODES = "IO_1 IO_2 IO_3 METER GAS GAS GAS CLIMATE UPS PCS BMS".split()
 REASONS = {start: getattr(evidence, "I_" + code) for start, code in zip(STARTS, CODES)}
@@ -459,22 +453,14 @@ def test_times_stay_small_numbers():
 
 
 def test_waiting_counts_every_tick_after_its_step():
-    permit = Desk().permit
-    courses = [
-        (5, True, 0),
-        (7, True, 7),
-        (3, True, 10),
-        (4, False, -1),
-        (9, True, 0),
-        (1, True, 1),
-    ]
-    for elapsed, is_due, waited in courses:
+    permit, found = Desk().permit, []
+    for elapsed, is_due in ((5, True), (7, True), (3, True), (4, False), (9, True), (1, True)):
         permit._wait(pt.W_DEMAND, elapsed, is_due)
-        assert list(permit.waited) == [pt.NOT_WAITING, waited]
+        found.append(list(permit.waited))
+    assert found == [[pt.NOT_WAITING, waited] for waited in (0, 7, 10, -1, 0, 1)]
 
 
 # -- what never happens, over random courses of events
-
 EVENT = st.tuples(
     *map(st.sampled_from, ([0, 0, 0, 1, 2], [0, 0, 0, 1, 2, 3, 4], CURRENTS, CURRENTS)),
     *(st.sampled_from(["follow", "follow", "follow", "welded", "open"]), st.booleans()),
@@ -491,8 +477,7 @@ class Observer:
         self.dropped = self.lost = False
 
     def see(self, complete, dc, carries, is_open):
-        """Check one step. complete: all evidence there before it; is_open: what was reported before
-        it.
+        """Check one step. complete: all evidence before it; is_open: what was reported before it.
 
         While no rack is told to close (the test of the relays), neither permit moves anything.
         """
@@ -527,8 +512,10 @@ def follow(desk, watch, pcs, dc, *event):
     carries = rack_carries if closed else "zero"
     desk.rack(s.CONTACTOR_STATE, s.CONTACTOR_CLOSED if closed else s.CONTACTOR_OPEN)
     desk.current(carries).pcs_current(pcs_carries if closed else "zero")
-    inp[s.PERMIT_1_CLOSED] = out[s.PCS_ENABLE_OK]
-    inp[s.PERMIT_2_CLOSED] = out[s.CONTACTOR_SUPPLY_OK]
+    inp[s.PERMIT_1_CLOSED], inp[s.PERMIT_2_CLOSED] = (
+        out[s.PCS_ENABLE_OK],
+        out[s.CONTACTOR_SUPPLY_OK],
+    )
     inp[s.ARMED_STORED], inp[s.RUN_REQUEST] = out[s.ARM_REQUEST], int(run)
     complete = desk.permit.missing(pcs, dc) == evidence.I_NONE
     desk.update(pcs, dc, elapsed)

@@ -33,9 +33,7 @@ def _armed(image):
     return [stage[m.S_ID] for place, stage in enumerate(CABINET) if image[first + place]]
 
 
-# The image.
-
-
+# -- the image
 def test_all_that_it_has_no_wires_for_counts_as_not_fitted():
     ends = ("_fitted", "_detectors", "_required", "_zones")
     equipment = {row[0] for row in p.CABINET_PARAMETERS if row[0].endswith(ends)}
@@ -103,9 +101,7 @@ def test_a_contact_is_fitted_where_a_row_that_looks_at_it_is_armed(name):
     assert name != "suppression_ok" or "3" not in _armed(second.kernel.image)
 
 
-# The permit.
-
-
+# -- the permit
 def test_nothing_is_permitted_or_sent_before_the_first_step():
     second = sc.Second(default_image(), 0)
     assert (second.permit, second.reason, second.subject) == (0, pe.NOT_HEARD, 0)
@@ -115,12 +111,10 @@ def test_nothing_is_permitted_or_sent_before_the_first_step():
     assert [second.sender.frame.get(field) for field in fields] == [0, pe.NOT_HEARD, 0, 0]
 
 
-@pytest.mark.parametrize(
-    "vote, reason", [(0, "none"), (1, "waits until the other gives no permit")]
-)
-def test_two_frames_before_the_first_step_are_no_rest(vote, reason):
-    bench = ChannelB().hear(vote=vote).hear(vote=vote).alone()
-    assert bench.why == reason and bench.second.permit == (reason == "none")
+def test_two_frames_before_the_first_step_are_no_rest():
+    for vote, reason in enumerate(("none", "waits until the other gives no permit")):
+        bench = ChannelB().hear(vote=vote).hear(vote=vote).alone()
+        assert (bench.why, bench.second.permit) == (reason, 1 - vote)
 
 
 def test_a_reset_before_the_first_step_is_taken():
@@ -131,9 +125,8 @@ def test_a_reset_before_the_first_step_is_taken():
 @pytest.mark.parametrize("name", f.SHARED_NAMES)
 def test_each_contact_drops_the_permit_without_channel_a(name):
     """Channel A's frames go on to say closed; stopped at the same moment it changes nothing."""
-    bench = permitting()
+    bench, ticks = permitting(), 0
     bench.contacts &= ~_bit(name)
-    ticks = 0
     while bench.second.permit and ticks < 60:
         bench.step()
         ticks += 1
@@ -219,9 +212,7 @@ def test_which_demands_hold_a_first_permit_up_or_take_one(demand, level, before,
         assert bench.step(5).second.permit == expected
 
 
-# Latches and resets.
-
-
+# -- latches and resets
 def _tripped():
     bench = permitting()
     bench.contacts &= ~(_bit("estop_1_ok") | _bit("estop_2_ok"))
@@ -329,18 +320,9 @@ def test_every_field_of_its_frame():
     second.frame_due = True
     sent = second.report()
     assert sent is frame.bytes and not second.frame_due and frame.sealed()
-    for field, value in (
-        (f.SIGNAL_BITS, CLOSED & ~_bit("gas_relay_ok")),
-        (f.KNOWN_BITS, CLOSED),
-        (f.VOTE, 1),
-        (f.REASON, 9),
-        (f.SUBJECT, 300),
-        (f.FIRST_OUT, 42),
-        (f.CAUSE_MASK, 123456789),
-        (f.RESET_RESULT, latches.NO_TOKENS),
-        (f.REFUSAL, c.R_CHANNEL),
-        (f.REFUSED, refused),
-    ):
-        assert frame.get(field) == value, field
+    expected = {f.SIGNAL_BITS: CLOSED & ~_bit("gas_relay_ok"), f.KNOWN_BITS: CLOSED, f.VOTE: 1}
+    expected |= {f.REASON: 9, f.SUBJECT: 300, f.FIRST_OUT: 42, f.CAUSE_MASK: 123456789}
+    expected |= {f.RESET_RESULT: latches.NO_TOKENS, f.REFUSAL: c.R_CHANNEL, f.REFUSED: refused}
+    assert {field: frame.get(field) for field in expected} == expected
     due = [second.step(1, bench.contacts) or second.frame_due for _ in range(2)]
     assert due == [False, True]
