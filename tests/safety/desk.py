@@ -45,12 +45,9 @@ class Desk(Inputs):
 
     def of(self, feature, scope=s.CABINET, block=0):
         """(value, known) of a feature."""
-        base = {
-            s.CABINET: 0,
-            s.UNIT: self.features.unit_base + block * len(m.UNIT_FEATURES),
-            s.RACK: self.features.rack_base + block * len(m.RACK_FEATURES),
-        }[scope]
-        return self.features.value[base + feature], self.features.known[base + feature]
+        first = (0, self.features.unit_base, self.features.rack_base)[scope]
+        at = first + block * len(m.FEATURES[scope]) + feature
+        return self.features.value[at], self.features.known[at]
 
     def of_rack(self, feature, rack=0):
         return self.of(feature, s.RACK, rack)

@@ -46,9 +46,8 @@ class Desk(Inputs):
         """Stand in a state, `waited` ticks after it began, and with it what it waits for."""
         self.permit.state[0] = state
         for place in (permit.W_FUSE, permit.W_DEMAND):
-            self.permit.waited[place] = (
-                waited if state in (STOPPING, TRIPPED) else permit.NOT_WAITING
-            )
+            waits = state in (STOPPING, TRIPPED)
+            self.permit.waited[place] = waited if waits else permit.NOT_WAITING
         self.permit.timer[0], self.permit.timer[1], self.permit.timer[2] = waited, 0, opened
         self.permit.relays[0] = len(permit.RELAY_TEST) if state == CLOSING else 0
         return self
@@ -59,7 +58,6 @@ def arrange_one(desk, state):
     desk.at(state)
     report = {INHIBITED: s.CONTACTOR_OPEN, READY: s.CONTACTOR_OPEN, CLOSING: s.CONTACTOR_PRECHARGE}
     desk.rack(s.CONTACTOR_STATE, report.get(state, s.CONTACTOR_CLOSED))
-    desk.permit.contactors.step[0] = {INHIBITED: c.OPEN, READY: c.OPEN, CLOSING: c.CLOSING}.get(
-        state, c.CLOSED
-    )
+    steps = {INHIBITED: c.OPEN, READY: c.OPEN, CLOSING: c.CLOSING}
+    desk.permit.contactors.step[0] = steps.get(state, c.CLOSED)
     return desk.current("zero" if state in (INHIBITED, READY) else "load")

@@ -19,22 +19,17 @@ def index_of(name):
 # -- inputs as they stand: a feature that has the name of an input is that input
 def test_every_feature_with_the_name_of_an_input_is_direct():
     """Except the one that is known in part while the other kind of gas is looked at."""
-    direct = {
-        m.CABINET_FEATURES[feature]: s.CABINET_INPUTS[signal][0]
-        for feature, signal in features.DIRECT
-    }
-    assert set(NAMES) - set(direct) == {"toxic_ppm"}
-    assert all(feature == signal for feature, signal in direct.items())
+    named = {m.CABINET_FEATURES[at]: s.CABINET_INPUTS[of][0] for at, of in features.DIRECT}
+    assert set(NAMES) - set(named) == {"toxic_ppm"}
+    assert all(feature == signal for feature, signal in named.items())
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "toxic_ppm"])
 def test_a_direct_feature_is_known_by_its_own_group_only(name):
     desk, feature, (own, group) = Desk(), m.CABINET_FEATURES.index(name), index_of(name)
     assert desk.of(feature)[1] == UNKNOWN
-    desk.step().silence(*[each for each in range(desk.layout.groups) if each != group]).step(
-        1, elapsed=ticks(60_000)
-    )
-    assert desk.of(feature)[1] == KNOWN
+    others = set(range(desk.layout.groups)) - {group}
+    assert desk.step().silence(*others).step(1, ticks(60_000)).of(feature)[1] == KNOWN
     desk.speak().step().silence(group)
     budget = desk.features.ages.budget_ticks[group]
     if group == s.G_LOCAL:
@@ -72,8 +67,6 @@ def test_its_loss_is_counted_in_whole_seconds_and_stays_in_range():
 
 
 # -- monitors, mains, and whether there is energy
-
-
 SILENCE_OF = {
     m.F_IO_SILENCE_MS: (s.G_IO_1, s.G_IO_2, s.G_IO_3),
     m.F_METER_SILENCE_MS: (s.G_METER_GRID, s.G_METER_LOAD),
@@ -125,9 +118,7 @@ def test_a_converter_is_worked_out_on_its_own_news_alone(unit, group):
 @pytest.mark.parametrize("heard", [s.G_PCS_MEASURE, s.G_PCS_CONTROL])
 def test_either_half_of_a_converter_may_be_the_silent_one(heard):
     desk = Desk()
-    desk.silence(
-        *[group for group in range(60) if group != desk.layout.unit_group(0, heard)]
-    ).step()
+    desk.silence(*set(range(60)) - {desk.layout.unit_group(0, heard)}).step()
     desk.silence(*range(60)).step(1, elapsed=ticks(5000))
     assert desk.of(m.F_PCS_SILENCE_LEVEL, s.UNIT) == (3, IN_PART)
 

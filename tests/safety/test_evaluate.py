@@ -114,14 +114,8 @@ class Rules:
         return value if any(one.stands for one in self.all) else 0
 
     def seen(self):
-        return (
-            [one.held for one in self.all],
-            [one.clear for one in self.all],
-            [one.active for one in self.all],
-            [one.latched for one in self.all],
-            self.first,
-            self.mask(),
-        )
+        every = [(one.held, one.clear, one.active, one.latched) for one in self.all]
+        return every, self.first, self.mask()
 
 
 class Walk:
@@ -183,14 +177,9 @@ class Walk:
 
     def seen(self):
         it = self.evaluator
-        return (
-            list(it.set_count),
-            list(it.clear_count),
-            list(map(bool, it.active)),
-            list(map(bool, it.latched)),
-            it.first_out[0],
-            it.cause_mask(),
-        )
+        marks = map(bool, it.active), map(bool, it.latched)
+        every = list(zip(it.set_count, it.clear_count, *marks, strict=True))
+        return every, it.first_out[0], it.cause_mask()
 
 
 @pytest.mark.parametrize("seed", range(8))

@@ -96,10 +96,8 @@ def test_the_end_of_the_last_run_is_published_once():
 def gas_desk(first, second, **cabinet):
     """A desk with two detectors of combustible gas: (permille, ok, days) or None for silent."""
     desk = Desk(**{"offgas_detectors": 0, "toxic_fitted": 0, **cabinet})
-    for at, group, reading in (
-        (s.GAS_1_LFL_PERMILLE, s.G_GAS_1, first),
-        (s.GAS_2_LFL_PERMILLE, s.G_GAS_2, second),
-    ):
+    detectors = (s.GAS_1_LFL_PERMILLE, s.G_GAS_1), (s.GAS_2_LFL_PERMILLE, s.G_GAS_2)
+    for (at, group), reading in zip(detectors, (first, second)):
         if reading is None:
             desk.silence(group)
         else:
@@ -107,13 +105,8 @@ def gas_desk(first, second, **cabinet):
     return desk.step()
 
 
-GAS = (
-    m.F_GAS_LFL_PERMILLE_MAX,
-    m.F_GAS_DETECTORS_FAULTY,
-    m.F_GAS_DETECTORS_SILENT,
-    m.F_GAS_CALIBRATION_D_MIN,
-    m.F_GAS_DETECTORS_LOST,
-)
+GAS = [m.F_GAS_LFL_PERMILLE_MAX, m.F_GAS_DETECTORS_FAULTY, m.F_GAS_DETECTORS_SILENT]
+GAS += [m.F_GAS_CALIBRATION_D_MIN, m.F_GAS_DETECTORS_LOST]
 
 
 # shown: the largest, faulty, silent, days, lost; known: of the largest, of the others
@@ -143,8 +136,6 @@ def test_the_silence_of_a_detector_is_seen_in_its_tick():
 
 
 # -- voltages and currents
-
-
 # rated, limit, current -> margin: the larger of 2 A and 1 % of rated
 @cases("""rated_mA limit_mA current_mA over_105_mA over_110_mA
     140_000 100_000 107_000 0 -5000 | 140_000 100_000 -112_001 5001 1
@@ -158,18 +149,15 @@ def test_current_beyond_the_limit(rated_mA, limit_mA, current_mA, over_105_mA, o
     desk.rack(s.CHARGE_CURRENT_MA_MAX, limit_mA if charging else 0)
     desk.rack(s.DISCHARGE_CURRENT_MA_MAX, 0 if charging else limit_mA)
     desk.rack(s.RACK_CURRENT_MA, current_mA).step()
-    assert desk.of_rack(m.F_CURRENT_OVER_105_MA) == (over_105_mA, KNOWN)
-    assert desk.of_rack(m.F_CURRENT_OVER_110_MA) == (over_110_mA, KNOWN)
+    looked_at = m.F_CURRENT_OVER_105_MA, m.F_CURRENT_OVER_110_MA, m.F_CHARGING
     # charging beyond the larger of 2 A and 1 % of rated
-    assert desk.of_rack(m.F_CHARGING) == (current_mA < -max(2000, rated_mA // 100), KNOWN)
-    for group, over, direction in (
-        (s.G_BMS_STATE, KNOWN, KNOWN),
-        (s.G_BMS_LIMITS, UNKNOWN, KNOWN),
-        (s.G_BMS_PACK, UNKNOWN, UNKNOWN),
-    ):
-        assert desk.silence_rack(group).of_rack(m.F_CURRENT_OVER_105_MA)[1] == over
-        assert desk.of_rack(m.F_CURRENT_OVER_110_MA)[1] == over
-        assert desk.of_rack(m.F_CHARGING)[1] == direction
+    values = over_105_mA, over_110_mA, current_mA < -max(2000, rated_mA // 100)
+    assert [desk.of_rack(at) for at in looked_at] == [(value, KNOWN) for value in values]
+    known = [KNOWN] * 3
+    for group, lost in ((s.G_BMS_STATE, ()), (s.G_BMS_LIMITS, (0, 1)), (s.G_BMS_PACK, (2,))):
+        known = [UNKNOWN if at in lost else each for at, each in enumerate(known)]
+        desk.silence_rack(group)
+        assert [desk.of_rack(at)[1] for at in looked_at] == known
 
 
 @cases("""rated_W power_W excess_W
@@ -237,10 +225,9 @@ def test_a_quiet_rack_is_not_computed_until_it_is_silent():
 
 
 BUDGETS = {
-    "io_silent_ms": (s.G_IO_1, s.G_IO_2, s.G_IO_3),
+    **{"io_silent_ms": (s.G_IO_1, s.G_IO_2, s.G_IO_3), "monitor_silent_ms": (s.G_CLIMATE, s.G_UPS)},
     "meter_silent_ms": (s.G_METER_GRID, s.G_METER_LOAD),
     "gas_silent_ms": range(s.G_GAS_1, s.G_TOXIC + 1),
-    "monitor_silent_ms": (s.G_CLIMATE, s.G_UPS),
 }
 
 
@@ -295,10 +282,8 @@ def test_a_proof_is_missing_only_while_the_fan_is_on(proof, feature, group):
         desk.out[s.FAN_ON] = fan_on
         desk.inp[s.AIRFLOW_OK] = desk.inp[s.DAMPER_OK] = 1 - proved
         desk.inp[proof] = proved
-        assert desk.step().of(feature) == (
-            1 if fan_on and not proved else 0,
-            KNOWN if fan_on or proved else IN_PART,
-        )
+        known = KNOWN if fan_on or proved else IN_PART
+        assert desk.step().of(feature) == (1 if fan_on and not proved else 0, known)
     others = {s.G_IO_1, s.G_IO_2, s.G_IO_3} - {group}
     assert desk.silence(*others).step(1, elapsed=ticks(500) + 1).of(feature)[1] == KNOWN
     desk.silent.clear()

@@ -19,11 +19,7 @@ KINDS = {
     "vapour": ((s.G_OFFGAS_1, s.OFFGAS_1_PPM), (s.G_OFFGAS_2, s.OFFGAS_2_PPM)),
     "toxic": ((s.G_TOXIC, s.TOXIC_PPM),),
 }
-HIGHEST = {
-    "combustible": m.F_GAS_LFL_PERMILLE_MAX,
-    "vapour": m.F_OFFGAS_PPM_MAX,
-    "toxic": m.F_TOXIC_PPM,
-}
+HIGHEST = dict(zip(KINDS, (m.F_GAS_LFL_PERMILLE_MAX, m.F_OFFGAS_PPM_MAX, m.F_TOXIC_PPM)))
 FITTED = [each for each in itertools.product(range(3), range(3), range(2)) if any(each)]
 
 
@@ -88,10 +84,7 @@ def test_votes_over_random_courses(fitted):
                 silent_ticks[group] = min(NEVER, silent_ticks[group] + elapsed)
                 continue
             silent_ticks[group] = 0
-            desk.inp[value], desk.inp[value + 1] = (
-                chance.choice((0, 20, 260)),
-                chance.random() < 0.7,
-            )
+            desk.set(value, chance.choice((0, 20, 260))).set(value + 1, chance.random() < 0.7)
             desk.inp[value + 2] = chance.randint(-5, 100)
         desk.step(1, elapsed=elapsed)
         if any(silent_ticks[group] != NEVER for group, _ in sum(voted, ())):
@@ -132,7 +125,6 @@ def test_a_detector_never_heard_is_not_lost(fitted, late):
 
 
 # -- row 10: the rise of hydrogen or carbon monoxide over ten seconds
-
 HOLE = "not known"  # told apart from a rise of 0
 
 

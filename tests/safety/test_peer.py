@@ -192,9 +192,9 @@ def test_tables_that_differ_anywhere_have_another_crc(monkeypatch):
 
 
 @cases("""name other
-    permit.FAILURES_MAX 99 | permit.AT_REST (0,) | matrix.CONFLICTS () | matrix.ALERTS ()
-    heating.FAST_S 20 | racks.ZERO_CURRENT_MA 0 | tapers.TAPER_DDEGC () | frame.START_1 0
-    ages.SILENT_MS ()""")
+    'permit.FAILURES_MAX' 99 | 'permit.AT_REST' (0,) | 'matrix.CONFLICTS' () | 'matrix.ALERTS' ()
+    'heating.FAST_S' 20 | 'racks.ZERO_CURRENT_MA' 0 | 'tapers.TAPER_DDEGC' () | 'frame.START_1' 0
+    'ages.SILENT_MS' ()""")
 def test_numbers_that_differ_anywhere_have_another_crc(monkeypatch, name, other):
     """Another version of the program that has the same rows is another version."""
     right = pe.table_crc()

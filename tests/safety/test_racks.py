@@ -211,8 +211,7 @@ def test_a_quiet_rack_is_computed_once_a_second_in_its_own_tick():
 def test_a_second_is_so_many_whole_ticks_and_at_least_one(tick_ms, second_ticks):
     desk = Desk()
     desk.image[p.H_TICK_MS] = tick_ms
-    kernel = desk.kernel
-    places = desk.layout, desk.image, desk.map, desk.inp, kernel.fresh, desk.out
+    places = desk.layout, desk.image, desk.map, desk.inp, desk.kernel.fresh, desk.out
     found = features.Features(*places)
     assert found.racks.second_ticks == found.gas.second_ticks == second_ticks
 
@@ -253,15 +252,8 @@ class EveryRack(racks.Racks):
         super()._rack(rack, block, due)
 
 
-CHANGING = (
-    s.CELL_VOLTAGE_MV_MIN,
-    s.RACK_CURRENT_MA,
-    s.BMS_BAD_FRAMES,
-    s.SENSORS_INVALID_MAX,
-    s.MODULE_TEMPERATURE_DDEGC + 1,
-    s.INSULATION_KOHM,
-    s.RACK_VOLTAGE_MV,
-)
+CHANGING = [s.CELL_VOLTAGE_MV_MIN, s.RACK_CURRENT_MA, s.BMS_BAD_FRAMES, s.SENSORS_INVALID_MAX]
+CHANGING += [s.MODULE_TEMPERATURE_DDEGC + 1, s.INSULATION_KOHM, s.RACK_VOLTAGE_MV]
 # Its two seconds may have moved on without news; the other contains it.
 WAITING = (m.F_CELL_VOLTAGE_DROP_MV, m.F_RUNAWAY_SUSPICION_PCT)
 
@@ -272,11 +264,8 @@ def test_leaving_racks_out_changes_nothing(seed):
     eager.features.racks.__class__ = EveryRack
     desks = lazy.step(), eager.step()
     base, width = lazy.features.rack_base, len(m.RACK_FEATURES)
-    compared = [
-        at
-        for at in range(len(lazy.features.value))
-        if at < base or (at - base) % width not in WAITING
-    ]
+    every = range(len(lazy.features.value))
+    compared = [at for at in every if at < base or (at - base) % width not in WAITING]
     left_out = 0
     for _ in range(500):
         for rack in range(3):

@@ -116,9 +116,9 @@ def fail(bench, way="relay"):
     """Let one attempt end; returns the bench at rest, with the waiting time over."""
     closing(bench)
     if way == "relay":
-        bench.held[s.PERMIT_1_CLOSED] = 0
+        bench.hold(s.PERMIT_1_CLOSED, 0)
     elif way == "request":
-        bench.inp[s.RUN_REQUEST] = 0
+        bench.set(s.RUN_REQUEST, 0)
     elif way == "evidence":
         bench.set_rack(s.CELLS_ONLINE, 239)
     elif way == "contactor":
@@ -154,27 +154,18 @@ def test_a_success_forgets_the_failures_before_it():
 
 # -- a trip while closing
 @pytest.mark.parametrize("level", range(len(LEVELS)))
-@pytest.mark.parametrize(
-    "signal, value, reason",
-    [
-        ("smoke_1_ok", 0, evidence.I_CAUSE),
-        ("insulation_kohm", 20, evidence.I_CAUSE),
-        ("toxic_ppm", 180, evidence.I_CAUSE),
-        ("rack_voltage_mV", 690_000, evidence.I_VOLTAGES),
-    ],
-)
-def test_a_cause_in_the_relay_test_ends_the_attempt(level, signal, value, reason):
+@cases("""where signal value reason
+    set s.SMOKE_1_OK 0 'I_CAUSE' | set s.TOXIC_PPM 180 'I_CAUSE'
+    set_rack s.INSULATION_KOHM 20 'I_CAUSE' | set_rack s.RACK_VOLTAGE_MV 690_000 'I_VOLTAGES'""")
+def test_a_cause_in_the_relay_test_ends_the_attempt(level, where, signal, value, reason):
     """Its debounce would end after the contactors had closed."""
     bench = closing(starting(racks=2), level)
-    names = [row[0] for row in s.CABINET_INPUTS]
-    if signal in names:
-        bench.inp[names.index(signal)] = value
-    else:
-        bench.set_rack([row[0] for row in s.RACK_INPUTS].index(signal), value, 1)
+    getattr(bench, where)(signal, value, *(1,) * (where == "set_rack"))
     for _ in range(3):
         bench.step()
         assert not any(bench.rack(s.CONTACTOR_CLOSE_OK, rack) for rack in range(2))
-    assert (bench.out[s.STATE], bench.out[s.INHIBIT_REASON]) == (INHIBITED, reason)
+    stopped = INHIBITED, getattr(evidence, reason)
+    assert (bench.out[s.STATE], bench.out[s.INHIBIT_REASON]) == stopped
 
 
 def test_a_contactor_that_is_closed_at_the_start_arms_nothing():

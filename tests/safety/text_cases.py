@@ -9,8 +9,8 @@ import pytest
 def cases(text):
     """Parametrize by a text: names first, then the cases, parted by a bar or a line.
 
-    A word is an expression without spaces of the test's module, or itself where it begins with a
-    lower-case name that is not there.
+    A word is an expression without spaces of the test's module, or itself where it is a lower-case
+    name that is not there.
     """
     names, *rows = [part.split() for part in re.split(r"[|\n]", text) if part.strip()]
     scope = sys._getframe(1).f_globals
@@ -18,5 +18,5 @@ def cases(text):
 
 
 def _value(word, scope):
-    name = re.match(r"[a-z]\w+(?![\w(])|", word)[0]
-    return word if name and name not in scope else eval(word, scope)
+    is_itself = re.fullmatch(r"[a-z]\w+", word) and word not in scope
+    return word if is_itself else eval(word, scope)
