@@ -78,20 +78,14 @@ class FakeActions:
 
     def __init__(self):
         self.notes, self.done = [], []
+        self.acknowledged = lambda alarm: None
 
     def note(self, now_us, code, who, text):
         self.notes.append((code, who))
         return ""
 
-    def acknowledged(self, alarm):
-        return None
-
     def __getattr__(self, name):
-        def act(now_us, *details):
-            self.done.append((name, *details))
-            return f"{name}: done."
-
-        return act
+        return lambda now_us, *details: self.done.append((name, *details)) or f"{name}: done."
 
 
 class FakeActor:
@@ -99,13 +93,11 @@ class FakeActor:
 
     def __init__(self):
         self.elsewhere, self.is_held = None, False
+        self.other = lambda: self.elsewhere
 
     def take(self, who):
         self.is_held = self.elsewhere is None
         return self.is_held
-
-    def other(self):
-        return self.elsewhere
 
     def give_back(self):
         self.is_held = False

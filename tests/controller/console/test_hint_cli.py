@@ -60,15 +60,13 @@ def test_a_granted_and_a_refused_hint(ask):
     taken = "1 taken, 0 refused since the controller's start exit code 0"
     assert counted == f" counted {taken}"
     code, out, err = ask("hint --source site_ems --import-max 450kW --for 15min")
-    assert (code, err) == (1, [])
-    assert [folded(line) for line in out[:5]] == [
-        "REFUSED H31 valid for too long. Nothing changed.",
-        " you sent valid for 900 s (sequence 2)",
-        " allowed 1 .. 300 s ([source.site_ems] valid_s_max)",
-        " do send valid for <= 300 s, renew every 100 s",
-        in_force,
-    ]
-    assert out[5].startswith("  can do     now ") and "exit code 1" in out[-1]
+    refused, sent, allowed, do, now, can_do, *_, last = map(folded, out)
+    assert (code, err, now) == (1, [], in_force)
+    assert refused == "REFUSED H31 valid for too long. Nothing changed."
+    assert sent == " you sent valid for 900 s (sequence 2)"
+    assert allowed == " allowed 1 .. 300 s ([source.site_ems] valid_s_max)"
+    assert do == " do send valid for <= 300 s, renew every 100 s"
+    assert can_do.startswith(" can do now ") and "exit code 1" in last
 
 
 def test_a_heartbeat_says_how_long_it_counts_and_json_has_the_same_fields(site, ask):
@@ -200,12 +198,20 @@ def test_a_rotation_shows_in_list_and_sources(site, ask, capsys):
     site.reopen({})
 
 
-def test_key_refusals(site, capsys):
+def test_key_refusals_and_a_key_for_a_source_the_configuration_lacks(site, capsys, ask):
     for argv, words in table("""
 create cloud | key rotate cloud ; rotate nobody | key create nobody ; revoke nobody | has no key
 create NO | not a name
 """):
         refused(capsys, 2, words, f"key {argv}", *places(site))
+    code, out, err = ask("key create nobody")
+    assert (code, len(out), len(err)) == (1, 1, 2)
+    assert "its configuration has no such source (key kept, " in err[-1]
+    assert err[-1].endswith("; else: firebreak key revoke nobody)")
+    code, out, err = ask("key revoke nobody")
+    assert (code, out, len(err)) == (0, [], 1)
+    assert err[0].endswith("no such source; the key is removed")
+    assert not (site.state_dir / "keys" / "nobody.key").exists()
 
 
 def test_keys_without_a_controller(capsys, tmp_path):
@@ -221,17 +227,6 @@ def test_keys_without_a_controller(capsys, tmp_path):
     (tmp_path / "keys" / "site_ems.key").chmod(0o644)
     code, out, err = run(capsys, "key list", *where, tmp_path)
     assert (code, len(out)) == (1, 1) and "others may read it" in err[0]
-
-
-def test_a_key_for_a_source_the_configuration_lacks(site, ask):
-    code, out, err = ask("key create nobody")
-    assert (code, len(out), len(err)) == (1, 1, 2)
-    assert "its configuration has no such source (key kept, " in err[-1]
-    assert err[-1].endswith("; else: firebreak key revoke nobody)")
-    code, out, err = ask("key revoke nobody")
-    assert (code, out, len(err)) == (0, [], 1)
-    assert err[0].endswith("no such source; the key is removed")
-    assert not (site.state_dir / "keys" / "nobody.key").exists()
 
 
 def test_the_page_of_sources_and_of_a_dead_controller(site, ask, capsys, monkeypatch):

@@ -365,7 +365,7 @@ def test_a_damaged_ledger_says_so_in_every_format(ledger):
     assert ledger.record()[0] == 1 and path.read_bytes().startswith(altered + b"\n")
 
 
-def test_no_ledger_is_made_without_its_folder(ledger):
+def test_no_ledger_is_made_without_its_folder_and_64_zeros_are_an_empty_one(ledger):
     """A proof that is recorded beside the real ledger is lost to it."""
     (ledger.folder / "file").write_text("")
     for place in (ledger.folder / "no", ledger.folder / "file"):
@@ -373,6 +373,13 @@ def test_no_ledger_is_made_without_its_folder(ledger):
         for made in (ledger.verify, ledger.record, ledger.list):
             assert made(folder=place) == (2, "", line)
     assert os.listdir(ledger.folder) == ["file"]
+    # 64 zeros were in every ledger, as the hash before its first record, and proved nothing
+    code, out, _ = ledger.verify("--head", "0" * 64)
+    start = "64 zeros are the start of"
+    assert code == 0 and out.endswith(f"is whole: {start} a ledger without records")
+    ledger.record()
+    code, out, _ = ledger.verify("--head", "0" * 64)
+    assert code == 1 and out.endswith(f"\n{start} an empty ledger, and this one has records")
 
 
 def test_json_holds_the_facts_also_on_another_box(ledger, monkeypatch):
@@ -386,16 +393,6 @@ def test_json_holds_the_facts_also_on_another_box(ledger, monkeypatch):
     monkeypatch.setattr(proof_test, "STATE_DIRECTORY", str(elsewhere))
     code, out, err = ledger.list(folder=elsewhere)
     assert (code, err) == (1, "") and "0 records" in out
-
-
-def test_the_start_of_a_chain_is_the_head_of_an_empty_ledger_only(ledger):
-    """64 zeros were in every ledger, as the hash before its first record, and proved nothing."""
-    code, out, _ = ledger.verify("--head", "0" * 64)
-    start = "64 zeros are the start of"
-    assert code == 0 and out.endswith(f"is whole: {start} a ledger without records")
-    ledger.record()
-    code, out, _ = ledger.verify("--head", "0" * 64)
-    assert code == 1 and out.endswith(f"\n{start} an empty ledger, and this one has records")
 
 
 def test_the_checklist_names_the_command_and_what_it_records():

@@ -125,7 +125,7 @@ def test_a_login_ends_after_idle_minutes_without_a_key(person):
     assert person.actions.notes[-1] == ("OUT", "anna")
 
 
-def test_two_consoles_one_actor(person):
+def test_two_consoles_one_actor_and_one_lock_out(person):
     elsewhere = person.actor.elsewhere = ": bert at ttyUSB0"
     assert person.session.acting(person.now_us) == f"ACTS{elsewhere}"
     assert elsewhere in person.types("L") and person.session.question is None
@@ -133,10 +133,7 @@ def test_two_consoles_one_actor(person):
     person.types("L", "anna\r")
     person.actor.elsewhere = elsewhere  # while the password was being typed
     assert elsewhere in person.types("secret1\r") and person.session.who is None
-
-
-def test_the_key_of_a_lock_out_ends_the_one_that_is_shown(person):
-    person.view.locked_out_by = "bert"
+    person.actor.elsewhere, person.view.locked_out_by = None, "bert"
     person.logs_in()
     assert person.types("K") == "End the lock-out by bert: it rests until started: type yes "
     person.view.locked_out_by = None  # somebody else has ended it meanwhile: no new one begins

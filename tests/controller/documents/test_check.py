@@ -151,7 +151,7 @@ class _Bench:
         self.dropped = False
 
     def _on_inputs(self, pdu, now_us):
-        self.seen_open = self.seen_open or pdu[2] == 0
+        self.seen_open |= pdu[2] == 0
 
     def _freeze(self, now_us):
         """A tick begins; what it decides is handed over at some time before the next one."""

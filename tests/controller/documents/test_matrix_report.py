@@ -592,14 +592,9 @@ PARTS = """
 """
 
 
-def test_the_parts_of_a_time(example, schedule):
-    for part in " ".join(PARTS.split()).split(", "):
-        stage, what, time_ms = part.split(" ")
-        parts = time_chain.chain(example, schedule, BY_ID[stage])
-        assert str({part.what: part.time_ms for part in parts}.get(what)) == time_ms
-
-
-def test_the_checklist_leaves_room_to_write(tests_of_example):
+def test_the_checklist_leaves_room_to_write_and_has_the_parts_of_a_time(
+    tests_of_example, example, schedule
+):
     blocks = checklist_page.blocks(tests_of_example)
     tables = [block for block in blocks if isinstance(block, document.Table)]
     (found,) = [block for block in tables if "how to inject" in block.headers]
@@ -607,6 +602,10 @@ def test_the_checklist_leaves_room_to_write(tests_of_example):
     for cells in found.rows:
         assert cells[-4:] == ("", "", "", "") and len(cells) == len(found.headers)
     assert len(found.rows) == len(m.STAGES) - 2
+    for part in " ".join(PARTS.split()).split(", "):
+        stage, what, time_ms = part.split(" ")
+        parts = time_chain.chain(example, schedule, BY_ID[stage])
+        assert str({part.what: part.time_ms for part in parts}.get(what)) == time_ms
 
 
 def test_the_handbook_has_every_code_once_and_is_in_the_repository(capsys):

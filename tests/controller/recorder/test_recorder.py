@@ -146,10 +146,17 @@ def test_what_was_not_read_of_the_run_before_is_read_from_journal_previous(bench
     assert {row[1] for row in bench.query(TRIPS)} == {150}
 
 
-def test_a_journal_that_overtook_the_recorder_is_a_loss_and_what_is_latched_still_a_trip(tmp_path):
-    bench = Bench(tmp_path, [estop(4)], ring_bytes=60_000).start_recorder()
-    bench.run(2).run(20, record=False).run(4)
-    (loss,) = bench.events("loss")
+@pytest.mark.parametrize("is_killed", [False, True])
+def test_a_journal_that_overtook_the_recorder_is_a_loss_and_what_is_latched_still_a_trip(
+    tmp_path, is_killed
+):
+    bench = Bench(tmp_path, [estop(4)], ring_bytes=60_000).start_recorder().run(2)
+    if is_killed:
+        bench.kill_recorder()
+    bench.run(20, record=False)
+    if is_killed:
+        bench.start_recorder()
+    (loss,) = bench.run(4).events("loss")
     assert loss[1] == "JOURNAL" and "overwritten before they were read" in loss[3]
     assert [text[:3] for _, _, _, text in bench.events("trip")] == ["1a:", "1b:"]
     bench.close()
@@ -198,12 +205,17 @@ def test_the_wall_clock_set_by_an_hour_is_an_event_and_ages_do_not_move(bench):
     assert uptimes == sorted(uptimes)
 
 
+def _full(path):
+    error = DatabaseError(path, OSError(errno.ENOSPC, "database or disk is full"))
+    error.full = True
+    return error
+
+
 class FullDisk:
     """Commits fail for want of room while `full`; `left`: how many still fit then."""
 
     def __init__(self, monkeypatch):
-        self.full, self.left = False, 0
-        write = Database.write
+        self.full, self.left, write = False, 0, Database.write
 
         def limited(database, rows, *arguments, **named):
             if self.full and self.left <= 0:
@@ -212,12 +224,6 @@ class FullDisk:
             return write(database, rows, *arguments, **named)
 
         monkeypatch.setattr(Database, "write", limited)
-
-
-def _full(path):
-    error = DatabaseError(path, OSError(errno.ENOSPC, "database or disk is full"))
-    error.full = True
-    return error
 
 
 def test_while_the_disk_is_full_everything_waits_in_the_journal(bench, monkeypatch):
@@ -335,24 +341,18 @@ UNFIT = r"""
 
 
 def test_a_line_of_another_form_or_torn_or_changed_does_not_count(tmp_path):
-    zeros = b"00" * 32
-    changed = [
-        line_of().replace(b"[[93,", b"[[94,"),
-        line_of().replace(b"R801", b"R802"),
-        line_of().replace(b'"%s"]' % zeros, b'""]'),
-        line_of()[:-40],
-        b"[" * 100_000,
-        b'[1,"%s","%s"]' % (zeros, zeros),
-    ]
+    zeros, line = b"00" * 32, line_of()
+    changed = [line.replace(b"[[93,", b"[[94,"), line.replace(b"R801", b"R802"), line[:-40]]
+    changed += [line.replace(b'"%s"]' % zeros, b'""]'), b'[1,"%s","%s"]' % (zeros, zeros)]
     log = TripLog(str(tmp_path))
     log.append([copied(13)])
     whole = open(log.path, "rb").read()
     unfit = [line_of(**changes) for (changes,) in table(UNFIT)]
-    for line in [*changed, *unfit, *(form for (form,) in table(OTHER_FORMS))]:
+    for other in [*changed, *unfit, *(form for (form,) in table(OTHER_FORMS)), b"[" * 100_000]:
         with open(log.path, "wb") as file:
-            file.write(whole + line + b"\n")
+            file.write(whole + other + b"\n")
         again = TripLog(str(tmp_path))
-        assert again.newest == 13 and again.entries() == [copied(13)], line
+        assert again.newest == 13 and again.entries() == [copied(13)], other
 
 
 def test_the_size_is_bounded_oldest_seconds_first_trips_last(tmp_path):

@@ -137,12 +137,6 @@ def test_a_limit_that_binds_is_told_once_it_holds(seen, settled, ticks, told):
     assert found.code == "R299" and "no text" in found.text
 
 
-def test_a_value_held_over_skipped_ticks_counts_them():
-    held = Held(50)
-    assert held.step(0, 1) and not held.step(7, 1)
-    assert held.step(7, 60) and held.value == 7
-
-
 def test_resets_states_and_the_key(seen, settled):
     seen.out[s.RESET_RESULT], seen.out[s.RESETS_LEFT] = latches.DONE, 2
     seen.inp[s.RESET_KIND], seen.inp[s.KEY_RUN_OK] = matrix.REMOTE, 1
@@ -197,7 +191,7 @@ def test_hints_and_who_is_in_control(seen, settled):
     ]
 
 
-def test_lock_outs_and_lamp_tests(seen, settled):
+def test_lock_outs_lamp_tests_and_values_held_over_skipped_ticks(seen, settled):
     lamp_test, *locked_out = map(seen.at, image.OPERATOR)
 
     def now(name="", lamp_test_ms=0, finder=settled):
@@ -210,6 +204,9 @@ def test_lock_outs_and_lamp_tests(seen, settled):
     assert now("bert") == ["the lock-out by anna has ended", "locked out by bert"]
     assert now() == ["the lock-out by bert has ended"]
     assert now(finder=Finder(seen)) == [] and now("a", finder=Finder(seen)) == ["locked out by a"]
+    held = Held(50)
+    assert held.step(0, 1) and not held.step(7, 1)
+    assert held.step(7, 60) and held.value == 7
 
 
 STEPS = f"""
