@@ -60,25 +60,20 @@ def test_values_follow_the_plant_unless_frozen_and_the_status_always(name):
 
 
 def test_ranges_signs_and_status():
-    for name, changes, words in (
-        # 25 % of 6 vol % are 1.5 vol %, which is 30 % of methane's 5 vol %
-        ("gas_1", {"gas_lfl_pct": [-0.2]}, [0, 0]),
-        ("gas_1", {"gas_lfl_pct": [25.0]}, [300, 0]),
-        ("gas_1", {"gas_lfl_pct": [83.3]}, [1000, 0]),
-        ("gas_1", {"gas_lfl_pct": [83.4]}, [1000, 4]),
-        ("offgas_2", {"offgas_ppm": [0, -3.0]}, [0, 0]),
-        ("offgas_2", {"offgas_ppm": [0, 19.6]}, [20, 0]),
-        ("offgas_2", {"offgas_ppm": [0, 1000.4]}, [1000, 0]),
-        ("offgas_2", {"offgas_ppm": [0, 1001.0]}, [1000, 4]),
-        ("toxic", {"toxic_ppm": [1001.0, 5.0]}, [1000, 5, 8]),
-        ("toxic", {"toxic_ppm": [5.0, 1001.0]}, [5, 1000, 16]),
-        ("toxic", {"toxic_ppm": [2e4, 2e4]}, [1000, 1000, 24]),
-        ("toxic", {"toxic_ppm": [-1.0, -1.0]}, [0, 0, 0]),
-        ("climate", {"air_degC": -0.1}, [0xFFFF]),
-        ("climate", {"air_degC": -40.0}, [65_136]),
-        ("climate", {"air_degC": 45.14}, [451]),
-    ):
-        assert read(built(name, **changes)[0], FC4, 0, len(words)) == words
+    # 25 % of 6 vol % are 1.5 vol %, which is 30 % of methane's 5 vol %
+    for name, key, value, words in table("""
+    gas_1 | gas_lfl_pct | [-0.2] | [0, 0] ; gas_1 | gas_lfl_pct | [25.0] | [300, 0]
+    gas_1 | gas_lfl_pct | [83.3] | [1000, 0] ; gas_1 | gas_lfl_pct | [83.4] | [1000, 4]
+    offgas_2 | offgas_ppm | [0, -3.0] | [0, 0] ; offgas_2 | offgas_ppm | [0, 19.6] | [20, 0]
+    offgas_2 | offgas_ppm | [0, 1000.4] | [1000, 0]
+    offgas_2 | offgas_ppm | [0, 1001.0] | [1000, 4]
+    toxic | toxic_ppm | [1001.0, 5.0] | [1000, 5, 8] ; toxic | toxic_ppm | [-1.0, -1.0] | [0, 0, 0]
+    toxic | toxic_ppm | [5.0, 1001.0] | [5, 1000, 16]
+    toxic | toxic_ppm | [2e4, 2e4] | [1000, 1000, 24]
+    climate | air_degC | -0.1 | [0xFFFF] ; climate | air_degC | -40.0 | [65_136]
+    climate | air_degC | 45.14 | [451]
+"""):
+        assert read(built(name, **{key: value})[0], FC4, 0, len(words)) == words, (name, value)
     for mains, invalid, status in table("""
     True | False | 1 ; False | False | 0 ; True | True | 3 ; False | True | 2
 """):

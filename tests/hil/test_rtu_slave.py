@@ -55,6 +55,14 @@ def slave():
     return RtuSlave({1: bank}, 115_200, TURNAROUND_US), bank
 
 
+def refusing(code, *frames):
+    """Each request must be refused with this code."""
+    for frame in frames:
+        ((_, reply),) = slave()[0].receive(frame, 0)
+        assert reply == with_crc(bytes((1, frame[1] | 0x80, code)))
+        assert decoded(reply).exception_code == code
+
+
 def read(function, address, count, unit_id=1):
     """A read request frame."""
     return with_crc(struct.pack(">BBHH", unit_id, function, address, count))
@@ -123,33 +131,15 @@ def test_replies_are_what_pymodbus_reads():
 
 
 def test_exceptions_and_the_largest_reads():
-    for frame, code in (
-        (read(3, 0, 0), 3),
-        (read(3, 0, 126), 3),
-        (read(1, 0, 0), 3),
-        (read(1, 0, 2001), 3),
-        (read(3, 129, 2), 2),
-        (read(3, 130, 1), 2),
-        (read(1, 1999, 2), 2),
-        (write_many(16, 2000, [1]), 2),
-        (write_many(16, 0, []), 3),
-        (write_many(16, 0, [0] * 124), 3),
-        (write_many(15, 0, [0] * 1969), 3),
-        (with_crc(b"\1\x10\0\0\0\2\2\0\7"), 3),
-        (with_crc(b"\1\x05\0\0\x12\x34"), 3),
-        (with_crc(b"\1\x17\0\0\0\1\0\0\0\1\2\0\7"), 1),
-        (with_crc(b"\1\x2b\x0e\1\0"), 1),
-    ):
-        rtu, _ = slave()
-        if len(frame) > 256:
-            assert rtu.receive(frame, 0) == []  # longer than any frame may be
-            continue
-        ((_, reply),) = rtu.receive(frame, 0)
-        assert reply == with_crc(bytes((1, frame[1] | 0x80, code)))
-        assert decoded(reply).exception_code == code
+    refusing(1, with_crc(b"\1\x17\0\0\0\1\0\0\0\1\2\0\7"), with_crc(b"\1\x2b\x0e\1\0"))
+    refusing(2, *[read(*at) for at in ((3, 129, 2), (3, 130, 1), (1, 1999, 2))])
+    refusing(2, write_many(16, 2000, [1]))
+    refusing(3, *[read(*at) for at in ((3, 0, 0), (3, 0, 126), (1, 0, 0), (1, 0, 2001))])
+    refusing(3, with_crc(b"\1\x10\0\0\0\2\2\0\7"), with_crc(b"\1\x05\0\0\x12\x34"))
+    refusing(3, write_many(16, 0, []), write_many(15, 0, [0] * 1969))
+    assert slave()[0].receive(write_many(16, 0, [0] * 124), 0) == []  # 257 bytes are no frame
     for function in (1, 2, 3, 4):
-        rtu, bank = slave()
-        ((_, reply),) = rtu.receive(read(function, 0, READ_COUNT_MAX[function]), 0)
+        ((_, reply),) = slave()[0].receive(read(function, 0, READ_COUNT_MAX[function]), 0)
         assert reply[1] == function and crc16(reply) == 0
 
 
