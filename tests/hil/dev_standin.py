@@ -10,7 +10,6 @@ from hil.plant.cabinet import CONTACTS, DETECTORS
 
 
 def refused(request, *arguments):
-    """The exception code with which a device refuses this call."""
     with pytest.raises(ModbusException) as refusal:
         request(*arguments)
     return refusal.value.code

@@ -106,7 +106,6 @@ class Site:
         return IoModule(profile.load("io_8in_8out"), unit_id, self, inputs, group, NONE)
 
     def advance(self, seconds, dt_s=0.1):
-        """Let time pass; read every device after every step."""
         for _ in range(round(seconds / dt_s)):
             self.now_us += round(dt_s * 1e6)
             self.plant.step(dt_s)
@@ -150,7 +149,6 @@ class Site:
         raise KeyError(name)
 
     def taken(self):
-        """The fresh groups since the last call."""
         groups = {group for group in range(self.layout.groups) if self.fresh[group]}
         self.fresh[:] = bytes(self.layout.groups)
         return groups

@@ -26,7 +26,6 @@ def run(one, seconds, dt_s=DT_S):
 
 
 def until(one, seconds_max, happened):
-    """Seconds until happened() is true."""
     for count in range(1, round(seconds_max / DT_S) + 1):
         one.step(DT_S)
         if happened():
@@ -58,5 +57,4 @@ def running(power_W=100_000.0, **changes):
 
 
 def states(one):
-    """Contactor state of each rack."""
     return [rack.contactor_state for rack in one.racks]

@@ -18,7 +18,6 @@ def frame(*data):
 
 
 def words(unit, address, count):
-    """A write of `count` registers, all 0."""
     return frame(unit, 16, address >> 8, address & 255, 0, count, 2 * count, *bytes(2 * count))
 
 

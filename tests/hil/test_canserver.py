@@ -40,7 +40,6 @@ class Net:
         return found[0]
 
     def plain(self, *lines):
-        """A bare connection that has sent these lines."""
         connection = socket.create_connection(("127.0.0.1", self.server.port), HANG_S)
         self.opened.append(connection)
         for line in lines:
@@ -48,14 +47,12 @@ class Net:
         return connection
 
     def raw(self, now_us=0):
-        """A bare connection in raw mode."""
         connection = self.plain(b"< open can0 >", b"< rawmode >")
         self.expect(connection, b"< hi >< ok >< ok >", now_us)
         connection.setblocking(True)
         return connection
 
     def expect(self, connection, wanted, now_us=0):
-        """Serve until the connection has received `wanted`."""
         got = b""
         while len(got) < len(wanted):
             self.serve([connection], now_us)

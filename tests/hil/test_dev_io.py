@@ -14,7 +14,6 @@ FC1, FC2, FC3, FC4, FC5, FC6, FC15, FC16 = 1, 2, 3, 4, 5, 6, 15, 16
 
 
 def module(contacts=CONTACTS):
-    """An I/O module on the stand-in plant."""
     plant = dev_standin.plant()
     return IoModule(plant, contacts, COILS), plant
 

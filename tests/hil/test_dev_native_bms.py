@@ -26,7 +26,6 @@ EXPECTED = {
 
 
 def bench(node=1):
-    """A BMS of a rack of the stand-in plant, and that rack."""
     rack = dev_standin.rack()
     return NativeBms(rack, node), rack
 
@@ -52,7 +51,6 @@ def crc_ok(can_id, data):
 
 
 def command(counter, close=1, node=1, spoil=0, filler=0):
-    """A command frame (id, data)."""
     can_id = 0x11F + 0x20 * node
     body = bytes((close, filler, 0, 0, 0, 0, counter))
     crc = crccheck.crc.Crc8SaeJ1850.calc(bytes((can_id & 255, can_id >> 8)) + body)

@@ -22,7 +22,6 @@ def bench(dialect="V1.2", **options):
 
 
 def burst(pack, now_us=0):
-    """{id: data} of the burst due now."""
     return dict(pack.frames(now_us))
 
 

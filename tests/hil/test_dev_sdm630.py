@@ -23,7 +23,6 @@ def meter(shows="grid", channels=None, seed=1):
 
 
 def values(sdm, address, count):
-    """`count` floats from register `address`."""
     return struct.unpack(f">{count}f", sdm.payload(FC4, address, count * 2))
 
 

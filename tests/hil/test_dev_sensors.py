@@ -23,7 +23,6 @@ each = pytest.mark.parametrize("name", REGISTERS)
 
 
 def built(name, **changes):
-    """(device, its plant)."""
     plant = dev_standin.plant()
     vars(plant).update(changes)
     return SENSORS[name](plant), plant

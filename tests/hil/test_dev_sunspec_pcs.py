@@ -37,8 +37,6 @@ SIGNED = ("701.W", "802.A", "704.WSet")
 
 
 class Bench:
-    """A PCS on the stand-in plant with a clock."""
-
     def __init__(self, play="", **changes):
         cabinet = dev_standin.plant()
         self.plant = cabinet.pcs[0]

@@ -26,7 +26,6 @@ def recorded(load_W, grid_W=None, battery_W=None, soc=500.0, reason=0):
 
 
 def document(rows, from_us=None, timeline=(), trips=(), extra=(), **loop):
-    """The document of these rows."""
     run = Run(rows, timeline, ["x"], list(trips), {"ticks": 10, "missed": 2} | loop, LOAD)
     return figures.document(run, dict(extra), from_us)
 

@@ -216,12 +216,10 @@ DROP, UNDER_CURRENT, POWER, LIMIT = "supply dropped", "opened at", "flow althoug
 
 
 def opening(current_A):
-    """Rack 2 opens while it carries this."""
     return {0: {"currents_A": (0.0, current_A, 0.0)}, 20_000: {"contactors": (2, 0, 2)}}
 
 
 def powered(now_us):
-    """Power this long after the enable is gone."""
     times = ((-1, {}), (0, DISABLED), (now_us, DISABLED))
     return {at_us: {"power_W": 9000.0} | changes for at_us, changes in times}
 

@@ -18,7 +18,6 @@ class _Link:
 
     @property
     def current_A(self):
-        """Sum of the racks."""
         return sum(one.current_A for one in self.racks)
 
     def steps(self, count, enabled=True, supply=True):

@@ -45,7 +45,6 @@ def test_resistance_is_that_of_a_measured_cell():
 
 
 def _volts(module, depth, cell_ohm, current_A):
-    """(voltage, position) of every cell."""
     found = []
     for slope, shift, offset, factor, position in module.cells:
         emf_V = cells.OCV_V.at(1.0 - depth * slope - shift) + offset

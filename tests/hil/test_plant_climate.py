@@ -126,7 +126,6 @@ def test_humidity_is_that_of_the_closed_form_and_the_coil():
 
 
 def _ups(minutes, load_W=1500.0, mains=False, one=None):
-    """A UPS after so many minutes."""
     one = one or ups.Ups(config.checked())
     one.mains = mains
     for _ in range(minutes):

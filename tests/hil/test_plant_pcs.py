@@ -14,8 +14,6 @@ DT_S = 0.02
 
 
 class _Bench:
-    """A PCS with its inputs on switches."""
-
     def __init__(self, **changes):
         self.pcs = pcs.Pcs(config.checked(changes), 240)
         self.now_us = 0

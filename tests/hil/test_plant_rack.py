@@ -17,7 +17,6 @@ def _rack(**changes):
 
 
 def _look(one, air_degC=25.0):
-    """Heat in J that the air got."""
     return sum(one.refresh(module, air_degC) for module in range(len(one.temperatures_degC)))
 
 

@@ -54,12 +54,10 @@ class Run:
         )
 
     def directory(self):
-        """The run directory, once there is one."""
         found = list((self.folder / "tmp").iterdir())
         return found[0] if found else None
 
     def wait_for_line(self, words):
-        """Read stdout up to a line with these words."""
         for line in self.process.stdout:
             if words in line:
                 return line

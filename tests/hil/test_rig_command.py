@@ -33,7 +33,6 @@ def refused(capsys, *arguments):
 
 @pytest.fixture
 def trace(tmp_path, monkeypatch):
-    """A load file with two power columns, in the current directory."""
     monkeypatch.chdir(tmp_path)
     rows = "".join(f"{t},{100 + t},200\n" for t in range(0, 20, 2))
     (tmp_path / "load.csv").write_text("t_s,run01_kW,run02_kW\n" + rows)

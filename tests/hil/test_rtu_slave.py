@@ -50,13 +50,11 @@ class Bank(RegisterDevice):
 
 
 def slave():
-    """A slave with one Bank at unit 1, 115200 Bd."""
     bank = Bank()
     return RtuSlave({1: bank}, 115_200, TURNAROUND_US), bank
 
 
 def refusing(code, *frames):
-    """Each request must be refused with this code."""
     for frame in frames:
         ((_, reply),) = slave()[0].receive(frame, 0)
         assert reply == with_crc(bytes((1, frame[1] | 0x80, code)))
@@ -64,12 +62,10 @@ def refusing(code, *frames):
 
 
 def read(function, address, count, unit_id=1):
-    """A read request frame."""
     return with_crc(struct.pack(">BBHH", unit_id, function, address, count))
 
 
 def write_many(function, address, values, unit_id=1):
-    """An FC15 or FC16 request frame."""
     data = struct.pack(f">{len(values)}H", *values)
     if function == 15:
         bits = sum(value << bit for bit, value in enumerate(values))
@@ -215,7 +211,6 @@ def test_device_faults_broadcast_and_turnaround():
 
 
 def libmodbus():
-    """The shared library, or skip."""
     name = ctypes.util.find_library("modbus")
     if name is None:
         pytest.skip("libmodbus is not installed (Debian: libmodbus5)")

@@ -40,7 +40,6 @@ def run(ticks=250, off_us=1_020_000, trips=(), violations=(), load=LOAD, timelin
 
 
 def outcome(chosen=SCENARIO, interrupted=False, **changes):
-    """run_result.Outcome of it."""
     return run_result.Outcome(run(**changes), {"seed": 4}, chosen, None, interrupted)
 
 

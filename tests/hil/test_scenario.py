@@ -30,7 +30,6 @@ expect = [{ what = "trip", stage = "1a", after = "press", ms_max = 100 }]
 
 
 def inline(text):
-    """The inline table with these keys."""
     return tomllib.loads(f"table = {{ {text} }}")["table"]
 
 
@@ -145,7 +144,6 @@ def world():
 
 
 def do(a_world, *entries):
-    """Apply actions given as keys of a TOML table."""
     made = changed("action", [{"at_s": 1} | inline(f"do = {entry}") for entry in entries])
     made["expect"] = []
     for action in scenario.parse(made, "x.toml").actions:

@@ -27,7 +27,6 @@ REST = sorted({*scenario.names()} - {*QUICK})
 
 
 def compared(rig, path, name):
-    """Run the rig, `why` beside it on every tick."""
     found = Comparison(rig, path, name not in UNCLEAN)
     found.run(scenario.load(name).duration_s)
     assert found.ticks > 1000 and found.frames > LEAST_FRAMES.get(name, 50) and found.pages > 40

@@ -28,7 +28,6 @@ def action(at_s, do, **arguments):
 
 
 def fingerprint(virtual):
-    """Everything a run leaves, byte for byte."""
     observed = virtual.observer.result(), virtual.trips.trips, virtual.observer.violations
     words = virtual.controller.cabinet.core.state_words()
     return virtual.recorder.rows().tobytes(), observed, words
@@ -144,7 +143,6 @@ def test_a_start_finds_the_store_an_action_its_tick_and_a_stop_is_clean():
 
 
 def run_state(virtual):
-    """(run state, stages that were ever active) of a rig."""
     return s.STATES[virtual.controller.cabinet.core.out[s.STATE]], stages(virtual)
 
 

@@ -14,7 +14,6 @@ WORDS = -(-len(NAMES) // STANDING_BITS)
 
 
 def words(*names):
-    """The words in which these instances stand."""
     out = array("i", [0] * WORDS)
     for name in names:
         index = NAMES.index(name)

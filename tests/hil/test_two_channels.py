@@ -35,7 +35,6 @@ def rig_of(site, path=None):
 
 @pytest.fixture
 def running(site):
-    """A rig that has run for 4 s."""
     return rig_of(site).run(4)
 
 
@@ -45,7 +44,6 @@ def said(rig):
 
 
 def out(rig):
-    """The kernel's outputs of channel A."""
     return rig.controller.cabinet.core.out
 
 

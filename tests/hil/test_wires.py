@@ -28,7 +28,6 @@ class Line:
         return [(time_us + delay_us, reply) for delay_us, reply in due]
 
     def ask(self, data, at_us, until_us=None):
-        """The controller sends; what has arrived until then is delivered."""
         self.wire.send_down(data, at_us)
         if until_us is not None:
             self.wire.deliver(until_us)
@@ -90,7 +89,6 @@ def test_requests_and_replies_share_the_line():
 
 
 def spoiled(seed, **permille):
-    """2000 frames through a Noise."""
     noise = Noise(seed, **permille)
     return [noise.applied(REQUEST) for _ in range(2000)]
 
@@ -176,12 +174,10 @@ def test_a_pty_survives_a_controller_that_goes_and_one_that_does_not_read():
 
 
 def frame(can_id, data=b"\1\2", extended=False):
-    """A python-can message."""
     return can.Message(arbitration_id=can_id, data=data, is_extended_id=extended)
 
 
 def received(end):
-    """Everything an end has, as (id, data)."""
     return [(one.arbitration_id, bytes(one.data)) for one in iter(lambda: end.recv(0), None)]
 
 

@@ -74,7 +74,6 @@ class Comparison:
         return self
 
     def look(self):
-        """After each tick."""
         cabinet = self.rig.controller.cabinet
         if cabinet is not self.controller:
             self._restarted(cabinet)
