@@ -55,13 +55,17 @@ class Net:
     def expect(self, connection, wanted, now_us=0):
         got = b""
         while len(got) < len(wanted):
-            self.serve([connection], now_us)
-            connection.setblocking(False)
-            try:
-                got += connection.recv(4096)
-            except BlockingIOError:
-                continue
+            got += self.heard(connection, now_us)
         assert got == wanted
+
+    def heard(self, connection, now_us=0):
+        """What the connection has received after one service."""
+        self.serve([connection], now_us)
+        connection.setblocking(False)
+        try:
+            return connection.recv(1 << 20)
+        except BlockingIOError:
+            return b""
 
     def serve(self, also=(), now_us=0):
         """Wait until there is something to do (or to read for one of `also`), then service once."""
@@ -171,20 +175,15 @@ def test_a_client_that_does_not_read_loses_whole_frames_only(net):
     client = net.raw()
     sent = 0
     while net.server.lost < 100:
-        for _ in range(200):
-            net.bus.send(sent & 0x7FF, bytes(8), 0)
-            sent += 1
+        for number in range(sent, sent + 200):
+            net.bus.send(number & 0x7FF, bytes(8), 0)
+        sent += 200
         net.server.service(0)
         assert sent < 1_000_000, "the outbox has no end"
     waiting = max(len(one.outbox) for one in net.server._clients.values())
     assert waiting < OUT_BYTES_MAX + 100
     got = b""
     while got.count(b">") < sent - net.server.lost:
-        net.serve([client])
-        client.setblocking(False)
-        try:
-            got += client.recv(1 << 20)
-        except BlockingIOError:
-            continue
+        got += net.heard(client)
     assert len(got) % len(b"< frame 000 0.000000 0000000000000000 >") == 0
     assert {line.startswith(b"< frame ") for line in got.split(b">")[:-1]} == {True}

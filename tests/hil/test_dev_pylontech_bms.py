@@ -38,8 +38,7 @@ def test_frames_of_both_dialects_with_limits_scales_and_ranges():
     assert frames[0x35C][0] == 0xC0 and frames[0x35E] == b"PYLON   "
     pack, _ = bench("V1.3")
     frames = burst(pack)
-    assert list(frames) == [0x351, 0x355, 0x356, 0x35A, 0x35F, 0x35E]
-    assert len(frames[0x355]) == 6
+    assert (list(frames), len(frames[0x355])) == ([0x351, 0x355, 0x356, 0x35A, 0x35F, 0x35E], 6)
     quiet = frames[0x35A]
     for position in range(32):
         pair = quiet[position // 4] >> position % 4 * 2 & 3
@@ -101,8 +100,7 @@ def test_warnings_come_earlier(attribute, value, first):
 def test_a_burst_each_second_closes_when_it_hears_the_inverter():
     pack, _ = bench()
     times = [now_us for now_us in range(0, 5 * S_us, 20_000) if pack.frames(now_us)]
-    assert times == [0, S_us, 2 * S_us, 3 * S_us, 4 * S_us]
-    assert pack.next_us == 5 * S_us
+    assert (times, pack.next_us) == ([0, S_us, 2 * S_us, 3 * S_us, 4 * S_us], 5 * S_us)
     assert len(pack.frames(60 * S_us + 5)) == 6 and pack.next_us == 61 * S_us
     pack, rack = bench()
     pack.frames(0)

@@ -102,8 +102,7 @@ def test_pysunspec2_finds_and_reads_the_models():
     assert (battery.SoC.cvalue, battery.SoH.cvalue, battery.ChaSt.value) == (51.23, 98.76, 3)
     assert (battery.AChaMax.cvalue, battery.ADisChaMax.cvalue) == (420.0, 406.5)
     assert (battery.CellVMin.cvalue, battery.CellVMax.cvalue) == (3.281, 3.312)
-    assert battery.W.cvalue == 102_700
-    assert client.models[1][0].Mn.value == "Firebreak rig"
+    assert (battery.W.cvalue, client.models[1][0].Mn.value) == (102_700, "Firebreak rig")
 
 
 ADDRESSES = {

@@ -71,13 +71,11 @@ def test_the_gas_of_a_cell_and_of_a_leak():
     assert one.gas_lfl_pct == [100.0, 100.0]
 
 
+STEPS_S = st.sampled_from([0.02, 0.1, 0.5, 1.0])
+
+
 @settings(max_examples=20)
-@given(
-    st.floats(0.2, 50.0),
-    st.floats(1e-6, 0.01),
-    st.booleans(),
-    st.sampled_from([0.02, 0.1, 0.5, 1.0]),
-)
+@given(st.floats(0.2, 50.0), st.floats(1e-6, 0.01), st.booleans(), STEPS_S)
 def test_dilution_is_the_closed_form(volume_m3, source_m3_per_s, fan, dt_s):
     """c = G/Q (1 - exp(-Qt/V)) while gas comes, then c = c0 exp(-Qt/V), whatever the step (facts
     Table E).

@@ -131,8 +131,7 @@ def test_a_load_beyond_the_racks_trips_and_a_fault_load_blows_its_fuse():
     assert link.bus.fault is not None
     link.steps(2)
     assert link.bus.fault is None
-    assert link.current_A == pytest.approx(before_A, rel=0.01)
-    assert link.bus.pcs.state == pcs.RUNNING
+    assert (link.current_A, link.bus.pcs.state) == (pytest.approx(before_A, rel=0.01), pcs.RUNNING)
 
 
 def test_faults_on_the_link():

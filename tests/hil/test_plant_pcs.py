@@ -98,8 +98,7 @@ def test_stop_disable_and_enable():
     powers = bench.steps(8)
     assert powers[:2] == [200_000.0] * 2
     assert powers[2:] == pytest.approx([150_000.0, 100_000.0, 50_000.0, 0.0, 0.0, 0.0])
-    assert bench.pcs.state == pcs.STANDBY
-    assert bench.pcs.dc_power_W == pcs.STANDBY_W
+    assert (bench.pcs.state, bench.pcs.dc_power_W) == (pcs.STANDBY, pcs.STANDBY_W)
     bench = _Bench(pcs_ramp_W_per_s=1e6).running(200_000.0)
     bench.pcs.command_run(False)
     bench.steps(4)
@@ -111,8 +110,7 @@ def test_stop_disable_and_enable():
     bench = _Bench().running(-250_000.0)
     bench.enabled = False
     powers = bench.steps(12, dt_s=0.001)
-    assert powers[0] == pytest.approx(-225_000.0)
-    assert powers[4] == pytest.approx(-125_000.0)
+    assert (powers[0], powers[4]) == (pytest.approx(-225_000.0), pytest.approx(-125_000.0))
     assert powers[9] == powers[11] == pytest.approx(0.0, abs=1e-6)
     assert bench.pcs.state == pcs.OFF
     bench = _Bench().running(250_000.0)

@@ -78,8 +78,7 @@ def test_charge_is_counted_within_its_range_as_by_another_simulator():
     assert soc - one.soc == pytest.approx(0.1 / one.soh)
     for _ in range(36):
         one.carry(-28.0, 100.0)
-    assert one.soc == pytest.approx(soc)
-    assert one.cycles - cycles == pytest.approx(0.1 / one.soh)
+    assert (one.soc, one.cycles - cycles) == (pytest.approx(soc), pytest.approx(0.1 / one.soh))
     for start, current_A, end, bit in (
         (0.01, 140.0, 0.0, bms.FAULT_UNDER_VOLTAGE),
         (0.99, -140.0, 1.0, bms.FAULT_OVER_VOLTAGE),

@@ -45,9 +45,7 @@ def _unit_test(dt_s=1.0, capacity_J_per_K=C_J_PER_K):
 def test_a_chain_burns_at_the_pace_of_its_kind():
     """Facts E11: 2nd cell after 6 min, 8th after 59 min, which is 8.4 min per cell."""
     first_min, mean_min = _unit_test()
-
-    assert first_min == pytest.approx(6.0, abs=0.7)
-    assert mean_min == pytest.approx(8.4, abs=0.4)
+    assert (first_min, mean_min) == (pytest.approx(6.0, abs=0.7), pytest.approx(8.4, abs=0.4))
     small = _unit_test(capacity_J_per_K=chemistry.REFERENCE_J_PER_K)
     assert small == pytest.approx(_unit_test(), abs=0.1)
     # As facts section 5 found; longer steps are cut into pieces.
@@ -55,7 +53,6 @@ def test_a_chain_burns_at_the_pace_of_its_kind():
         assert _unit_test(dt_s) == pytest.approx(_unit_test(), abs=0.5)
     minutes = [minute for minute, _ in _failures_min(_chain(kind=NMC), 5.0)]
     gaps_s = [60.0 * (b - a) for a, b in zip(minutes, minutes[1:])]
-
     assert len(gaps_s) == 7 and all(10.0 <= gap <= 60.0 for gap in gaps_s)
     for kind, barrier_mm, burnt in ((LFP, 0.0, 8), (LFP, 1.0, 1), (NMC, 0.0, 8)):
         seen = _failures_min(_chain(kind=kind, barrier_mm=barrier_mm), 5.0)

@@ -28,8 +28,7 @@ def test_modules_warm_balance_and_keep_a_hot_spot():
     node.heat(66.0, 0.0)
     assert node.reading_degC == 66.0
     node.step(1.0, 0.0, (), 25.0)
-    assert node.reading_degC == pytest.approx(66.0)
-    assert node.body_degC == pytest.approx(25.0)
+    assert (node.reading_degC, node.body_degC) == (pytest.approx(66.0), pytest.approx(25.0))
     node.heat(None, 0.0)
     node.step(thermal.HOT_SPOT_TAU_S, 0.0, (), 25.0)
     assert node.reading_degC == pytest.approx(25.0 + 41.0 / 2.71828, abs=0.01)

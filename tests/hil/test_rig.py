@@ -154,10 +154,8 @@ def made(tmp_path):
     runs = []
 
     def one(**changes):
-        settings = config.load(str(EXAMPLE))
-        order = rig_command.order_of(
-            cli.parser().parse_args(["rig", "--for", "600"]), None, settings
-        )
+        arguments, settings = cli.parser().parse_args(["rig", "--for", "600"]), config.load(EXAMPLE)
+        order = rig_command.order_of(arguments, None, settings)
         runs.append(rig.Rig(order | {"run_dir": str(tmp_path)} | changes, None, settings))
         return runs[0]
 

@@ -60,8 +60,7 @@ OTHER = {"row": 29, "stage": "29", "scope": "rack 1", "t_s": 2.0}
 """)
 def test_the_exit_code_says_whether_all_was_as_expected(changes, exit_code, not_met):
     found, expected = outcome(**changes), [not_met] * bool(not_met)
-    assert found.exit_code == exit_code
-    assert found.doc["interrupted"] == (exit_code == 130)
+    assert (found.exit_code, found.doc["interrupted"]) == (exit_code, exit_code == 130)
     assert [line[11:] for line in found.lines() if line.startswith("NOT MET")] == expected
     assert [one["text"] for one in found.doc["expectations"] if not one["ok"]] == expected
 
