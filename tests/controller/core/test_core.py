@@ -13,6 +13,7 @@ from controller.core import hint_sources, instances, parameters, reasons, setpoi
 from controller.core.core import STANDING_BITS, Core
 from controller.record import journal, replay
 from controller.record.frame import FRAME_MAGIC, KEYFRAME
+from controller.record.journal_header import open_journal
 from controller.site import config
 from controller.sites import PYLONTECH
 from hil.scenarios.scenario import Action
@@ -236,10 +237,12 @@ def journal_path(tmp_path_factory):
     """Journal of 6 s: start, load tracking, an E-stop at 5 s."""
     path = str(tmp_path_factory.mktemp("journal") / "journal")
     estop = Action(5_000_000, "estop_press", "estop_press", {})
-    rig = VirtualRig(FIREBREAK, square_W, 1, [estop], {"soc": 0.55}, path)
+    rig = VirtualRig(FIREBREAK, square_W, 1, [estop], {"soc": 0.55})
+    cabinet = rig.controller.cabinet
+    cabinet.journal = open_journal(path, FIREBREAK, cabinet.core, 1 << 20)
     rig.run(6)
     assert {trip["stage"] for trip in rig.trips.trips} >= {"1a"}
-    rig.controller.cabinet.journal.close()
+    cabinet.journal.close()
     return path
 
 

@@ -10,7 +10,7 @@ from test_hint_table import KNOWN, made
 
 from controller.core import hint_codes as codes, hint_sources, image as images, reasons, setpoint
 from controller.core.policies import hint_outputs as o, track
-from controller.record import journal, replay
+from controller.record import journal, journal_header, replay
 from hil.simulate import VirtualRig
 from safety import matrix, signals as s
 
@@ -279,17 +279,18 @@ def test_no_number_of_a_datagram_breaks_the_image(value_W, valid_ms):
 
 def test_a_journal_with_hints_replays_to_the_same_bytes_and_names_every_word(tmp_path):
     path, lines = str(tmp_path / "journal"), []
-    rig = VirtualRig(FIREBREAK, square_W, 1, (), {"soc": 0.55}, path)
-    draw = random.Random(5)
+    rig, draw = VirtualRig(FIREBREAK, square_W, 1, (), {"soc": 0.55}), random.Random(5)
+    cabinet = rig.controller.cabinet
+    cabinet.journal = journal_header.open_journal(path, FIREBREAK, cabinet.core, 1 << 20)
     for _ in range(16 * 50):
         for index, quantity, *rest in drawn_hints(draw, 2):
             hint = index, codes.KIND_OF[quantity], quantity, *rest
-            rig.controller.cabinet.request_hint(*hint)
+            cabinet.request_hint(*hint)
         rig.step()
-    rig.controller.cabinet.journal.close()
+    cabinet.journal.close()
     assert replay.run(path, replay.core_of, lines.append) == replay.EQUAL
     assert lines == ["799 frames replayed, 1 to 799, 4 keyframes compared", "the same bytes"]
-    header, core = journal.JournalReader(path).header, rig.controller.cabinet.core
+    header, core = journal.JournalReader(path).header, cabinet.core
     assert header["source_names"] == ["scheduler", "site_ems"]
     counts = {"input_names": len(core.inp), "output_names": core.standing_at}
     assert {name: len(set(header[name])) for name in counts} == counts

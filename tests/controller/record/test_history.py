@@ -25,7 +25,10 @@ def run(tmp_path_factory):
         action(8, "device_fault", device="bms_2", fault="silent", value=False),
         action(9, "estop_release"),
     ]
-    return path, VirtualRig(CONFIG, lambda t_s: 300_000.0, 1, actions, {"soc": 0.55}, path).run(12)
+    rig = VirtualRig(CONFIG, lambda t_s: 300_000.0, 1, actions, {"soc": 0.55})
+    cabinet = rig.controller.cabinet
+    cabinet.journal = open_journal(path, CONFIG, cabinet.core, 1 << 20)
+    return path, rig.run(12)
 
 
 def every_change(path):
@@ -74,7 +77,7 @@ def test_what_began_before_the_ring_is_not_dated(tmp_path):
     rig = VirtualRig(CONFIG, lambda t_s: 300_000.0, 1, [action(1, "estop_press")], {"soc": 0.55})
     path = str(tmp_path / "journal")
     rig.controller.cabinet.journal = open_journal(path, CONFIG, rig.controller.cabinet.core, 60_000)
-    rig.run(25)
+    rig.run(14)
     reader = JournalReader(path)
     assert next(reader.frames()).sequence > 100
     found = history.History(snapshot.Snapshot(path)).extend()
