@@ -90,17 +90,17 @@ def test_after_a_loss_it_waits_for_a_keyframe(tmp_path):
     """A small ring overwrites what was not read; what comes then builds on frames that are gone."""
     journal = writer(tmp_path / "small", 60_000)
     rig = started(journal)
-    rig.controller.cabinet.keyframe_ticks = 700  # the smallest ring holds about 500 quiet frames
+    rig.controller.cabinet.keyframe_ticks = 850  # the smallest ring holds about 500 quiet frames
     rig.run(0.1)
     seen = snapshot.Snapshot(str(tmp_path / "small"))
     assert seen.update() and seen.sequence == 4
-    rig.run(13.9)  # the first frames, and the keyframes among them, are overwritten
+    rig.run(16.9)  # the first frames, and the keyframes among them, are overwritten
     assert list(seen.follow()) == [] and seen.reader.lost > 0 and seen.sequence == 4
     for _ in range(20):
         rig.step()
         for _ in seen.follow():
             assert seen.out == rig.controller.cabinet.core.out
-    assert seen.sequence > 700
+    assert seen.sequence > 850
     seen.close()
     journal.close()
 
