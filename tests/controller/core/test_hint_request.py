@@ -30,9 +30,8 @@ class Bench:
                 (index, codes.REQUEST, codes.POWER_W, power_W, round(valid_s * 1000))
                 for index, power_W, valid_s in hints
             ]
-            known = view(
-                hints=(slots(*words), 0), low_W=self.low_W, high_W=self.high_W, setpoint_W=0
-            )
+            known = view(hints=(slots(*words), 0), setpoint_W=0)
+            known.low_W, known.high_W = self.low_W, self.high_W
             before_W = self.effective_W
             self.table.step(known, elapsed)
             answers = self.requests.step(known, elapsed)

@@ -1,5 +1,6 @@
 """The hint table against a model that works with absolute times, and its rules one by one."""
 
+import functools
 from array import array
 from itertools import product
 
@@ -34,6 +35,7 @@ def source(
     return sources.Source(f"s{index}", *ranks, watts)
 
 
+@functools.cache
 def slots(*hints):
     """Inputs that hold these hints: (source, kind, quantity, value_W, valid_ms)."""
     words = [word for index, *rest in hints for word in (index + 1, *rest)]
