@@ -227,7 +227,6 @@ def test_an_unknown_state_of_charge_counts_as_the_reserve_reached():
     assert word(core, setpoint.O_CAPS_HIGH_REASON) == reasons.RESERVE_SOFT_SOC_UNKNOWN
 
 
-# -- a whole run, written to a journal
 def square_W(t_s):
     return 300_000 + 50_000 * (int(t_s) % 2)
 

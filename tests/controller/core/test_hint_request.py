@@ -92,7 +92,6 @@ def test_an_operator_comes_first_whatever_the_priority():
     assert bench.after((1, 5000, 9)) == (5000, reasons.OPERATOR, 2)
 
 
-# -- rate of change
 def test_it_comes_and_goes_at_the_ramp_of_its_source():
     bench = Bench(source(**SLOW))
     assert [bench.tick((0, 3500, 1))] + [bench.tick() for _ in range(3)] == [1000, 2000, 3000, 3500]
@@ -156,7 +155,6 @@ def test_the_part_in_effect_keeps_to_the_ramp_and_to_available_power(steps, ramp
             assert abs(bench.effective_W) <= max(abs(before_W) + step_W, step_W)
 
 
-# -- energy
 @pytest.mark.parametrize("power_W", [200_000, -200_000])
 def test_beyond_its_energy_a_request_rests_and_goes_on_when_a_quarter_is_free(power_W):
     bench, hint = Bench(source(energy_Wh=100_000, **FAST), tick_ms=1000), (0, power_W, 300)
@@ -225,7 +223,6 @@ def test_no_hour_sees_more_than_its_energy(steps, energy_Wh, ramp):
     assert max(after - before for before, after in hours) <= energy_Wh * 3600
 
 
-# -- nothing to do
 def test_it_is_idle_until_a_request_comes_and_again_when_all_is_over():
     bench = Bench(source(energy_Wh=100_000, **FAST), tick_ms=1000)
     found = []

@@ -46,7 +46,6 @@ def kW(charge, discharge, reason=217):
     return charge * 1000, reason - 1, discharge * 1000, reason
 
 
-# -- properties
 @given(st.lists(BOUND, max_size=6), st.lists(BOUND, max_size=6), OBLIGATIONS, POWER_W, POWER_W)
 def test_the_set_point_is_inside_every_limit(caps, limits, obligations, request_W, fast_W):
     power_W, trace = decide(caps, limits, obligations, request_W, fast_W)
@@ -134,7 +133,6 @@ def test_a_stage_names_a_reason_exactly_when_it_moved_the_power(
     assert trace["held_back_W"] == max(-WIDE_W, min(WIDE_W, trace["request_W"] - power_W))
 
 
-# -- cases
 @pytest.mark.parametrize(
     "request_W, power_W", ((3000, 3000), (-2000, -2000), (9000, 5000), (-9000, -4000))
 )
@@ -168,7 +166,6 @@ def test_caps_and_limits_are_given_anew_each_tick():
     assert finish(unit, 50_000, 1) == 50_000
 
 
-# -- the grid connection
 def connected(connection_W, import_W, export_W, quantum_W=100):
     unit = chain()
     imported, exported = (import_W, IMPORT), (export_W, EXPORT)

@@ -133,7 +133,6 @@ def test_a_journal_of_before_the_second_channel_was_in_it_is_read(tmp_path):
     journal.close()
 
 
-# -- a shadow: the same, with a core that makes every tick again
 def test_a_shadow_begins_near_the_end_and_knows_all_the_same(rig, tmp_path):
     for seconds in (0.02, 0.04, 9.98, 10.02, 10.04):
         rig.run(seconds)

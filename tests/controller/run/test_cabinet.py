@@ -16,7 +16,6 @@ from tests.tables import cases
 UNKNOWN = (run_request.UNKNOWN, "")
 
 
-# -- what a start takes over
 @cases("""
     loaded                                                                standing
     found(store.CLEAN)                                                    []
@@ -108,7 +107,6 @@ def test_two_unlike_stores_keep_the_lock_and_verify_no_operations_centre(state, 
     assert "12a" in bench.standing and ("44d" in bench.standing) == (state == store.UNREADABLE)
 
 
-# -- ARMED before anything closes
 @pytest.mark.parametrize("durable, is_ok", [(0, True), (0, False), (1, False)])
 def test_nothing_closes_until_armed_is_stored(durable, is_ok):
     bench = Bench()
@@ -148,7 +146,6 @@ def test_a_later_record_that_is_not_stored_stops_nothing():
     assert bench.told(s.ARMED_STORED) == 1 and bench.state == "running"
 
 
-# -- set: effect first, then stored
 def test_a_latch_takes_effect_before_it_is_handed_over_and_in_the_same_tick():
     bench = running().hold()
     bench.field.wrong[s.ESTOP_1_OK] = 0
@@ -176,7 +173,6 @@ def test_records_are_handed_over_on_changes_and_every_ten_minutes(monkeypatch, e
     assert bench.keeper.records[-1] == bench.keeper.records[before - 1]
 
 
-# -- the rest of a tick
 class Journal:
     def __init__(self):
         self.frames = []

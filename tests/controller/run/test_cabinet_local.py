@@ -24,7 +24,6 @@ def test_a_cabinet_that_nobody_asks_anything_of():
     assert bench.tick().told(s.RUN_REQUEST) == 0 and bench.state == "stopping"
 
 
-# -- the operations centre (row 46)
 @pytest.fixture
 def centre(tmp_path):
     """Settings whose path to the operations centre is the source site_ems alone."""
@@ -89,7 +88,6 @@ def test_where_the_panels_path_is_supervised_no_heartbeat_is_taken_for_a_link():
     assert path(bench) == (0, 0, 0) and bench.standing == []
 
 
-# -- channel B (row 51), tests of itself (row 44)
 def test_what_the_second_channel_says_is_passed_on_in_every_tick():
     bench = running()
     assert bench.told("peer") == [-1, 0], "there is none"
