@@ -4,6 +4,7 @@ beside a reset.
 Permitted to whoever may write to the command socket; the serial console requires a login first.
 """
 
+import functools
 import os
 
 from controller.console import run_words
@@ -14,8 +15,15 @@ from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT, plain
 
 def add(commands):
     """Add `start`, `stop`, `lock-out`, `lamp-test` and `test-mode`."""
-    cli.add(commands, "start", _start, cli.RUN_DIR)
-    cli.add(commands, "stop", _stop, cli.RUN_DIR)
+    for name, command, consequence in (
+        ("start", operator_commands.RUN, _closes),
+        ("stop", operator_commands.STOP, run_words.of_stop),
+        ("lamp-test", operator_commands.LAMP_TEST, None),
+    ):
+        asked = functools.partial(
+            _asked, command=command, what=name.replace("-", " "), consequence=consequence
+        )
+        cli.add(commands, name, asked, cli.RUN_DIR)
     cli.add(
         commands,
         "lock-out",
@@ -29,24 +37,12 @@ def add(commands):
         ),
         cli.RUN_DIR,
     )
-    cli.add(commands, "lamp-test", _lamp_test, cli.RUN_DIR)
     cli.add(commands, "test-mode", _test_mode, cli.RUN_DIR)
 
 
-def _start(arguments):
-    def consequence(directory):
-        sentence, now = run_words.of_start(directory)
-        return sentence + (f"; now it {now}" if now else "")
-
-    return _asked(arguments, operator_commands.RUN, "start", consequence)
-
-
-def _stop(arguments):
-    return _asked(arguments, operator_commands.STOP, "stop", run_words.of_stop)
-
-
-def _lamp_test(arguments):
-    return _asked(arguments, operator_commands.LAMP_TEST, "lamp test")
+def _closes(directory):
+    sentence, now = run_words.of_start(directory)
+    return sentence + (f"; now it {now}" if now else "")
 
 
 def _lock_out(arguments):
