@@ -39,6 +39,13 @@ def trace(tmp_path, monkeypatch):
     return str(tmp_path / "load.csv")
 
 
+def scenario_file(folder, actions, expectations=""):
+    path = folder / "made.toml"
+    head = 'name = "made"\ntitle = "Made"\nduration_s = 6\n'
+    path.write_text(f"{head}action = [{actions}]\nexpect = [{expectations}]\n")
+    return str(path)
+
+
 FILE = ("--load", "load.csv", "--column", "run01_kW")
 
 
@@ -107,13 +114,10 @@ def test_a_reader_that_leaves_early_changes_nothing(tmp_path):
 
 def test_the_journal_from_before_a_kill_is_kept_and_named(capsys, tmp_path):
     path = str(tmp_path / "k.bin")
-    killed = tmp_path / "killed.toml"
-    killed.write_text(
-        'name = "killed"\ntitle = "Killed"\nduration_s = 4\nexpect = []\n'
-        '[[action]]\nat_s = 1\ndo = "controller_kill"\n'
-        '[[action]]\nat_s = 2\ndo = "controller_start"\n'
+    killed = scenario_file(
+        tmp_path, '{ at_s = 1, do = "controller_kill" }, { at_s = 2, do = "controller_start" }'
     )
-    assert cli.main([*VIRTUAL, "--scenario", str(killed), "--journal", path]) == 0
+    assert cli.main([*VIRTUAL, "--scenario", killed, "--journal", path]) == 0
     assert capsys.readouterr().out.endswith(f"written    {path}, {path}.previous\n")
     assert cli.main([*VIRTUAL, "--for", "2", "--journal", path]) == 0
     found = capsys.readouterr().out
@@ -139,18 +143,12 @@ def test_a_run_of_a_file_in_virtual_time(capsys, trace):
 
 
 def test_a_scenario_on_a_screen_that_is_a_pipe_and_one_cut_short(capsys, tmp_path):
-    path = tmp_path / "pressed.toml"
-    path.write_text("""
-name = "pressed"
-title = "Pressed"
-duration_s = 6
-action = [{ at_s = 2, do = "estop_press" }]
-expect = [{ what = "trip", stage = "1a", after = "estop_press", ms_max = 100 }]
-""")
-    assert cli.main(["rig", "--scenario", str(path), "--virtual", "--plot", ""]) == 0
+    expect = '{ what = "trip", stage = "1a", after = "estop_press", ms_max = 100 }'
+    path = scenario_file(tmp_path, '{ at_s = 2, do = "estop_press" }', expect)
+    assert cli.main(["rig", "--scenario", path, "--virtual", "--plot", ""]) == 0
     out = capsys.readouterr().out
     assert "tripped" in out and "met        row 1a trips" in out and "NOT MET" not in out
-    assert cli.main([*VIRTUAL, "--scenario", str(path), "--for", "1"]) == 1
+    assert cli.main([*VIRTUAL, "--scenario", path, "--for", "1"]) == 1
     assert "NOT MET" in capsys.readouterr().out
 
 

@@ -33,11 +33,6 @@ def rig_of(site, path=None):
     return VirtualRig(site, lambda t_s: 300_000.0, 1, (), {"soc": 0.55}, path and str(path))
 
 
-@pytest.fixture
-def running(site):
-    return rig_of(site).run(4)
-
-
 def said(rig):
     """What the kernel's input says about the other channel."""
     return peer_words.sentence(rig.controller.cabinet.core.inp[s.PEER_CODE])
@@ -53,38 +48,33 @@ def opened(rig, within_s):
     return [rack.contactor_state for rack in rig.plant.racks] == [0, 0, 0]
 
 
-def test_both_channels_permit_until_b_alone_sees_a_stop(running):
-    assert out(running)[s.STATE] == s.RUNNING and running.channel_b.second.permit == 1
-    assert said(running) == "" and running.observer.violations == []
-    running.channel_b.stuck["estop_1_ok"] = 0
-    assert opened(running, 0.3) and running.trips.standing() == ["51"]
-    assert "stage 1a" in said(running)
-    running.run(5)
-    assert said(running) == "estop_1: A closed, B open"
+def test_both_channels_permit_until_one_of_them_alone_sees_a_stop(site):
+    rig = rig_of(site).run(4)
+    assert out(rig)[s.STATE] == s.RUNNING and rig.channel_b.second.permit == 1
+    assert said(rig) == "" and rig.observer.violations == []
+    rig.channel_b.stuck["estop_1_ok"] = 0
+    assert opened(rig, 0.3) and rig.trips.standing() == ["51"] and "stage 1a" in said(rig)
+    rig.run(5)
+    assert said(rig) == "estop_1: A closed, B open"
+    rig = rig_of(site).run(4)
+    rig.plant.force_contact("estop_1", False)
+    rig.channel_b.stuck["estop_1_ok"] = 1
+    assert opened(rig, 0.6) and "1a" in rig.trips.standing()
+    rig.run(5)
+    assert rig.channel_b.second.reason in (peer.DISAGREES, peer.INTERLOCK)
 
 
-def test_one_that_only_a_sees_opens_too_and_b_says_who_disagrees(running):
-    running.plant.force_contact("estop_1", False)
-    running.channel_b.stuck["estop_1_ok"] = 1
-    assert opened(running, 0.6) and "1a" in running.trips.standing()
-    running.run(5)
-    assert running.channel_b.second.reason in (peer.DISAGREES, peer.INTERLOCK)
-
-
-def test_a_b_without_supply_opens_at_once_by_its_relay(running):
-    running.channel_b.powered = False
-    assert opened(running, 0.7)
-    assert running.plant.relays.channel_b_closed is False
-    running.run(6)
-    assert "51" in running.trips.standing()
-    assert said(running) == "channel B is silent"
-
-
-def test_with_a_dead_b_lets_go_in_half_a_second(running):
-    running.controller.kill()
-    running.run(4.5)
-    assert running.channel_b.second.permit == 0 and running.plant.relays.channel_b_closed is False
-    assert running.channel_b.second.reason == peer.SILENT
+def test_a_b_without_supply_opens_at_once_by_its_relay_and_b_follows_a_dead_a(site):
+    rig = rig_of(site).run(4)
+    rig.channel_b.powered = False
+    assert opened(rig, 0.7) and rig.plant.relays.channel_b_closed is False
+    rig.run(6)
+    assert "51" in rig.trips.standing() and said(rig) == "channel B is silent"
+    rig = rig_of(site).run(4)
+    rig.controller.kill()
+    second = rig.run(4.5).channel_b.second
+    assert (second.permit, second.reason) == (0, peer.SILENT)
+    assert rig.plant.relays.channel_b_closed is False
 
 
 def test_nothing_starts_without_b_or_with_the_image_of_another_site(site):
