@@ -14,12 +14,9 @@ OLDEST = {
 }
 
 
-def test_names_end_in_their_unit():
+def test_names_end_in_their_unit_and_defaults_keep_energy_back_and_export_nothing():
     for name, unit, *_ in parameters.CONTROL_PARAMETERS:
         assert unit == "bool" or "_" + unit.replace("/", "_per_") in name
-
-
-def test_defaults_keep_energy_back_and_export_nothing():
     soft_permille = DEFAULTS["soc_reserve_soft_permille"]
     assert DEFAULTS["soc_reserve_hard_permille"] < soft_permille < DEFAULTS["soc_target_permille"]
     assert DEFAULTS["grid_export_W_max"] == 0

@@ -85,9 +85,6 @@ def test_remembered_frame():
     data[:] = frame(300_000)
     assert unit.check(data, CHARGE_W_MAX, DISCHARGE_W_MAX) == reasons.GATE_DISCHARGE
     assert unit.check(frame(0), 0, 0) == reasons.NONE
-
-
-def test_bad_frame_does_not_replace_the_remembered_one():
     unit = gate.Gate(UNIT_ID, ADDRESS, 0)
     bad = GOOD[:-1] + bytes([GOOD[-1] ^ 1])
     assert [unit.check(data, 5000, 5000) for data in (GOOD, bad, bad, GOOD)] == [0, 606, 606, 0]

@@ -209,13 +209,10 @@ def test_the_connection_is_never_passed_while_the_battery_can(
         assert -export_W <= connection_W - power_W <= import_W
 
 
-def test_a_lower_rank_yields_to_a_higher_one_and_is_reported_short():
+def test_a_lower_rank_yields_and_the_highest_that_is_short_is_reported():
     power_W, trace = decide(obligations={0: (-90_000, -40_000), 3: (10_000, 20_000)})
     assert (power_W, trace["obligation_reason"]) == (10_000, 316)
     assert (trace["obligation_short_W"], trace["obligation_short_reason"]) == (50_000, 311)
-
-
-def test_the_highest_rank_that_is_short_is_the_one_reported():
     obligations = {1: (90_000, 90_000), 2: (70_000, 80_000)}
     power_W, trace = decide(limits=[kW(5, 5)], obligations=obligations)
     assert power_W == 5000

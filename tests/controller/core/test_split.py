@@ -59,13 +59,10 @@ def test_three_units(total_W, out):
     assert split(total_W, [100] * 3, [400, 450, 450], [1, 2, 3]) == (sum(out), out)
 
 
-def test_units_of_weight_zero_come_last():
+def test_units_of_weight_zero_come_last_and_one_without_permission_gets_nothing():
     assert split(100, [0] * 3, [500] * 3, [0, 1, 0])[1] == [0, 100, 0]
     assert split(700, [0] * 3, [500] * 3, [0, 1, 0])[1] == [100, 500, 100]
     assert split(90, [0] * 3, [500] * 3, [0, 0, 0])[1] == [30, 30, 30]
-
-
-def test_a_unit_without_permission_gets_nothing():
     assert split(300, [0, 250], [0, 250], [1, 1]) == (250, [0, 250])
     assert split(-300, [250, 0], [250, 0], [1, 1]) == (-250, [-250, 0])
 

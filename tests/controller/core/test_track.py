@@ -307,12 +307,9 @@ def test_an_unknown_state_of_charge_is_left_alone():
     assert asked_W[-1] == 0
 
 
-def test_less_than_half_the_dead_band_is_nothing():
+def test_less_than_half_the_dead_band_and_meter_noise_do_not_reach_the_wire():
     plant = Plant(level(5) + level(600, 302_000), soc_recovery_W_max=0).run()
     assert plant.sent[-1] == 0
-
-
-def test_meter_noise_does_not_reach_the_wire():
     assert np.count_nonzero(np.diff(Plant(level(120), noise_W=150).run().sent)) <= 12
 
 

@@ -28,13 +28,10 @@ def test_the_remedies_agree_with_the_page():
     assert "when a third of its validity has passed" in PAGE
 
 
-def test_the_sources_of_the_rig_are_those_on_the_page():
+def test_the_sources_of_the_rig_and_the_quantities_of_a_message_are_those_on_the_page():
     roles = {source.name: source.role for source in config.load(str(EXAMPLE)).sources}
     assert roles == {"scheduler": "request", "site_ems": "grid_cap"}
     assert all(re.search(rf"`{name}`\s\({role}\)", PAGE) for name, role in roles.items())
-
-
-def test_the_quantities_of_a_message_are_those_on_the_page():
     names = re.findall(r"\b\w+_W(?:_max)?\b|heartbeat", row("quantity")[1].split("(")[0])
     assert names == [*h.QUANTITIES.values(), "heartbeat"]
     assert [w.quantity_of(name)[1] for name in names] == [*h.QUANTITIES, 0]

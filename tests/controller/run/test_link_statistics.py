@@ -42,15 +42,12 @@ def test_it_holds_what_the_ports_have_counted(field, writer, path):
     assert link_statistics.read(str(path)) == found, "the file stays"
 
 
-def test_it_writes_once_a_second(writer):
+def test_it_writes_once_a_second_and_half_a_write_is_not_read(writer, path):
     numbers = []
     for now_us in (0, 999_999, 1_000_000, 1_020_000, 1_999_999, 2_000_000):
         writer.note(now_us)
         numbers.append(writer._number)
     assert numbers == [2, 2, 4, 4, 4, 6]
-
-
-def test_half_a_write_is_not_read(writer, path):
     writer.note(0)
     content = bytearray(path.read_bytes())
     content[8] |= 1
