@@ -73,20 +73,14 @@ def test_a_request_is_the_base_while_it_is_valid(power_W):
     assert bench.after() == NOTHING and bench.state() == "none"
 
 
-def test_a_source_of_role_cap_requests_nothing():
+def test_the_best_priority_acts_an_operator_before_it_and_a_cap_never():
     bench = Bench(source(role="cap", priority=0))
     assert bench.after((0, 40_000, 1)) == NOTHING and bench.state() == "none"
-
-
-def test_the_best_priority_acts_and_the_next_one_when_it_expires():
     bench = Bench(*[source(at, priority=rank, **FAST) for at, rank in enumerate((3, 1, 2))])
     assert bench.after((0, 1000, 9), (2, 2000, 2)) == (2000, reasons.HINT, 3)
     assert bench.after((1, 3000, 1)) == (3000, reasons.HINT, 2)
     assert bench.after(ticks=50) == (2000, reasons.HINT, 3)
     assert bench.after(ticks=50) == (1000, reasons.HINT, 1)
-
-
-def test_an_operator_comes_first_whatever_the_priority():
     bench = Bench(source(0, priority=1, **FAST), source(1, "operator", 8, ramp=10**9))
     assert bench.after((0, 1000, 9)) == (1000, reasons.HINT, 1)
     assert bench.after((1, 5000, 9)) == (5000, reasons.OPERATOR, 2)

@@ -50,12 +50,9 @@ def test_the_mean_of_every_window_stays_below_the_limit(loads):
         assert sum(imported[end - WINDOW : end]) <= LIMIT_W * WINDOW
 
 
-def test_a_load_above_the_limit_is_held_at_it_from_the_start():
+def test_a_load_above_the_limit_is_held_and_what_was_not_imported_may_be_later():
     answer = Site().run(450_000, WINDOW)
     assert answer == (RANK, 150_000, PEAK_SHAVING, WIDE_W, PEAK_SHAVING)
-
-
-def test_what_was_not_imported_may_be_imported_later():
     site = Site()
     site.run(100_000, WINDOW)
     site.run(400_000, WINDOW)
@@ -64,9 +61,6 @@ def test_what_was_not_imported_may_be_imported_later():
     assert set(site.grid[WINDOW : WINDOW + free - SLOT]) == {400_000}
     assert max(site.grid[WINDOW + free + 5 * SLOT :]) < 110_000
     assert 0.99 < sum(site.grid[WINDOW:]) / (WINDOW * LIMIT_W) <= 1
-
-
-def test_grid_charging_is_held_back_too_and_export_makes_no_room():
     assert Site().run(LIMIT_W).low_W == 0
     site = Site()
     site.run(0, WINDOW)

@@ -60,7 +60,7 @@ def test_readings_of_different_age_do_not_swing_the_battery():
     assert max(sent[1000:]) - min(sent[1000:]) <= 10
 
 
-def test_a_lost_load_meter_changes_nothing_at_once():
+def test_a_meter_that_is_lost_or_comes_back_changes_nothing_at_once():
     unit = Estimator()
     for _ in range(500):
         found = unit.step(300_000, 330_000, 20_000)
@@ -68,16 +68,10 @@ def test_a_lost_load_meter_changes_nothing_at_once():
     found = unit.step(None, 410_000, 20_000)
     assert found == (site_load.CALCULATED, 430_000, 1, pytest.approx(350_000, abs=5))
     assert unit.step(300_000, 410_000, 20_000)[3] == pytest.approx(350_000, abs=5)
-
-
-def test_after_nothing_was_known_it_begins_at_what_is_measured():
     unit = Estimator()
     unit.step(300_000, 300_000, 0)
     assert unit.step(None, None, None)[0] == site_load.UNKNOWN
     assert unit.step(200_000, 260_000, 0) == (site_load.MEASURED, 200_000, 1, 260_000)
-
-
-def test_while_the_converter_is_silent_the_last_difference_stays():
     unit = Estimator()
     unit.step(300_000, 280_000, 50_000)
     for _ in range(100):

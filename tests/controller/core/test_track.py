@@ -296,12 +296,9 @@ def test_the_state_of_charge_comes_back(start):
     assert max(abs(grid[2 * SECOND :] - grid[: -2 * SECOND])) < 1000
 
 
-def test_the_largest_load_step_costs_less_than_two_points():
+def test_the_largest_load_step_costs_less_than_two_points_an_unknown_charge_nothing():
     load = level(5, 150_000) + level(300, 150_000 + RATED_W)
     assert 0.010 < 0.5 - Plant(load, efficiency=1.0, soc_recovery_W_max=0).run().soc < 0.02
-
-
-def test_an_unknown_state_of_charge_is_left_alone():
     control = tracking()
     asked_W = [step(control, 300_000, soc_permille=None) for _ in range(60 * SECOND)]
     assert asked_W[-1] == 0

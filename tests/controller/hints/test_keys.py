@@ -188,11 +188,7 @@ def test_a_key_made_by_root_belongs_to_the_owner_of_the_state_directory(state, m
     assert changed == [(owner.st_uid, owner.st_gid)] * 2
 
 
-def test_a_fingerprint_is_the_start_of_the_sha256():
+def test_a_fingerprint_is_the_start_of_the_sha256_and_a_file_that_cannot_be_read_is_named():
     assert f"{desk.key_of(bytes(32), 0).fingerprint:08x}" == "66687aad"
-
-
-def test_a_file_that_cannot_be_read_is_named():
-    """The system reports this error without a name."""
     with pytest.raises(keys.KeyStoreError, match="^/proc/self/mem: "):
         keys.read("/proc/self/mem")

@@ -167,29 +167,23 @@ def test_each_limit_is_passed_on_its_day(limit_d, level):
         assert row["due"] == (DAY + timedelta(days=days_left)).isoformat()
 
 
-def test_a_new_cabinet_is_due_at_once_and_counts_from_its_first_start():
+def test_a_new_cabinet_is_due_at_once_what_is_proven_once_until_then_only():
     assert proof_state.words(state_of([])) == "never tested, due today"
     row = state_of([commissioned(DAY - timedelta(days=12))])
     assert (row["state"], row["days_left"]) == ("overdue", -12)
     assert proof_state.words(row) == "never tested, 12 d late"
-
-
-def test_what_is_proven_once_is_due_until_then_only():
     assert state_of([commissioned(DAY)], 0)["state"] == "overdue"
     row = state_of([record_of("1", date(2001, 1, 1))], 0)
     assert (row["state"], row["due"], row["days_left"], row["level"]) == ("ok", None, None, 0)
 
 
-def test_a_failed_test_stands_until_one_has_passed():
+def test_a_failed_test_stands_until_one_has_passed_by_the_later_of_clock_and_ledger():
     failed = [record_of("1", DAY, pl.FAILED)]
     assert (state_of(failed)["state"], state_of(failed)["level"]) == ("failed", 4)
     assert state_of(failed, today=DAY + timedelta(days=5))["days_left"] == -5
     assert state_of([record_of("1", DAY), *failed])["state"] == "failed"
     assert state_of([*failed, record_of("1", DAY)])["state"] == "ok"
     assert state_of([record_of("1", DAY, "what a later version says")])["state"] == "failed"
-
-
-def test_a_clock_behind_the_ledger_counts_from_the_ledger():
     records = [record_of("1", DAY), record_of("15", DAY + timedelta(days=365))]
     assert state_of(records, today=date(2026, 1, 1))["state"] == "overdue"
 

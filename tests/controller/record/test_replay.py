@@ -99,14 +99,11 @@ def test_the_same_core_gives_the_same_bytes(journal):
     assert lines_of(journal) == (r.EQUAL, lines)
 
 
-def test_frames_before_the_first_keyframe_are_left_out_and_said(tmp_path):
+def test_frames_before_the_first_keyframe_are_left_out_also_where_a_ring_went_round(tmp_path):
     code, lines = lines_of(record(tmp_path / "journal", first_keyframe=7))
     left_out = "frames before a keyframe, left out: 7"
     assert code == r.EQUAL
     assert lines[:2] == [left_out, "52 frames replayed, 8 to 59, 2 keyframes compared"]
-
-
-def test_a_ring_that_went_round_is_replayed_from_its_oldest_keyframe(tmp_path):
     code, lines = lines_of(record(tmp_path / "journal", 1000, capacity_bytes=3000))
     assert code == r.EQUAL and lines[-2].endswith("to 999, 1 keyframes compared")
 

@@ -104,7 +104,7 @@ def test_no_more_wait_than_are_allowed(tmp_path, waiting_before):
         spool.put(str(tmp_path), 1, "LOGIN", "a")
 
 
-def test_a_step_takes_only_so_many(tmp_path):
+def test_a_step_takes_only_so_many_and_a_text_is_plain_and_short(tmp_path):
     for number in range(5):
         spool.put(str(tmp_path), number, "LOGIN", str(number))
     inbox = spool.Inbox(str(tmp_path), [])
@@ -112,9 +112,6 @@ def test_a_step_takes_only_so_many(tmp_path):
     assert taken == [["0", "1", "2"], ["3", "4"], []] and len(inbox.taken) == 5
     inbox.settle()
     assert os.listdir(tmp_path / "console") == []
-
-
-def test_a_text_is_plain_and_short(tmp_path):
     spool.put(str(tmp_path), 1, "LOGIN", "a\x1b[2J\n\u00e9" + "x" * 500)
     (act,) = spool.Inbox(str(tmp_path), []).take(1)
     assert act.text.startswith("a?[2J??xx") and len(act.text) == spool.TEXT_CHARACTERS_MAX
