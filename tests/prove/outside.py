@@ -99,11 +99,8 @@ def main(argv=None):
             shutil.copy(ROOT / name, tree / name)
         for path in files(given.paths):
             here = [str(each.relative_to(ROOT)) for each in tests.get(module_of(path), ())]
-            here += [
-                test
-                for folder, test in OF_FOLDER.items()
-                if str(path.relative_to(ROOT)).startswith(folder)
-            ]
+            name = str(path.relative_to(ROOT))
+            here += [test for start, test in OF_FOLDER.items() if name.startswith(start)]
             for name, text in drawn(path, given.each, given.seed):
                 results[name] = verdict(tree, path, text, here) if here else SURVIVED
                 print(f"{results[name]:9} {name}", flush=True)
