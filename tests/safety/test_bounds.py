@@ -296,7 +296,6 @@ def test_there_is_one_limit_for_each_unit_and_way(units):
 
 
 # -- properties over time
-
 PLACES = "pcs charge_inhibit discharge_inhibit charge_derate_pct discharge_derate_pct".split()
 LEVELS = st.tuples(*[st.integers(0, 2)] * 3, *[st.sampled_from([0, 25, 50, 75, 100])] * 2)
 CHANGES = {

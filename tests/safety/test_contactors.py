@@ -16,14 +16,10 @@ CLOSE_MS, REPORT_MS = 500, 200  # of the walk
 # From what the states mean; rows: step and command, columns: the BMS reports open, precharge,
 # closed, fault.
 EXPECTED = {
-    (OPEN, 0): (OPEN, OPEN, OPEN, OPEN),
-    (OPEN, 1): (CLOSING, CLOSING, CLOSED, FAULT),
-    (CLOSING, 0): (OPEN, OPEN, OPEN, CLOSING),
-    (CLOSING, 1): (CLOSING, CLOSING, CLOSED, FAULT),
-    (CLOSED, 0): (OPEN, OPEN, OPEN, CLOSED),
-    (CLOSED, 1): (FAULT, FAULT, CLOSED, FAULT),
-    (FAULT, 0): (OPEN, FAULT, FAULT, FAULT),
-    (FAULT, 1): (FAULT, FAULT, FAULT, FAULT),
+    **{(OPEN, 0): (OPEN, OPEN, OPEN, OPEN), (OPEN, 1): (CLOSING, CLOSING, CLOSED, FAULT)},
+    **{(CLOSING, 0): (OPEN, OPEN, OPEN, CLOSING), (CLOSING, 1): (CLOSING, CLOSING, CLOSED, FAULT)},
+    **{(CLOSED, 0): (OPEN, OPEN, OPEN, CLOSED), (CLOSED, 1): (FAULT, FAULT, CLOSED, FAULT)},
+    **{(FAULT, 0): (OPEN, FAULT, FAULT, FAULT), (FAULT, 1): (FAULT, FAULT, FAULT, FAULT)},
 }
 
 

@@ -48,7 +48,6 @@ class Desk:
 
 
 # -- every combination of what stands with each kind of reset
-
 # a remote latch is: absent, clear, not clear long enough, active; a key latch likewise
 STANDS = (None, (0, CLEAR), (0, CLEAR - 1), (1, 0))
 

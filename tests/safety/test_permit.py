@@ -26,7 +26,6 @@ def given_out(bench):
 
 
 # -- every transition
-
 # The facts that may matter in a state; the others stay as usual.
 MATTER = {
     INHIBITED: "evidence run armed",
@@ -328,8 +327,7 @@ def test_a_trip_that_is_reset_before_it_opened_still_opens():
     bench = tripped_long_ago().step(ticks(5000)).load(100_000).reset().step(3)
     assert bench.standing() == []
     # it has waited longer than a controlled stop may take
-    assert bench.out[s.CONTACTOR_SUPPLY_OK] == 0
-    assert bench.load(0).step(20).out[s.STATE] == RUNNING
+    assert (bench.out[s.CONTACTOR_SUPPLY_OK], bench.load(0).step(20).out[s.STATE]) == (0, RUNNING)
 
 
 @cases("signal debounce_ms waited_ms | s.LEAK_OK 2000 2000 | s.CELL_VOLTAGE_OK 200 200")
@@ -624,7 +622,6 @@ def test_in_the_relay_test_nothing_is_closed_and_nothing_is_waited_for(step):
 
 
 # -- what a relay's level is believed from
-
 LEVELS = tuple(itertools.product(range(2), repeat=2))
 
 

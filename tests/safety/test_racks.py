@@ -339,14 +339,10 @@ def test_the_second_sign_counts_from_a_quarter_on(second_mV, pct):
 # The group whose silence hides a sign; those of the cabinet, then those of the rack, which begin at
 # GROUPS.
 GROUPS = 20
-HIDDEN_BY = {
-    "offgas_ppm": s.G_OFFGAS_1,
-    "toxic_ppm": s.G_TOXIC,
-    "unexplained_ddegC": GROUPS + s.G_BMS_TEMPERATURES,
-    "over_median_ddegC": GROUPS + s.G_BMS_TEMPERATURES,
-    "drop_mV": GROUPS + s.G_BMS_CELLS,
-    "spread_mV": GROUPS + s.G_BMS_CELLS,
-}
+HIDDEN_BY = {"offgas_ppm": s.G_OFFGAS_1, "toxic_ppm": s.G_TOXIC}
+HEAT = ("unexplained_ddegC", "over_median_ddegC")
+HIDDEN_BY |= dict.fromkeys(HEAT, GROUPS + s.G_BMS_TEMPERATURES)
+HIDDEN_BY |= dict.fromkeys(("drop_mV", "spread_mV"), GROUPS + s.G_BMS_CELLS)
 
 
 @pytest.mark.parametrize("is_known", [0, m.IN_PART])

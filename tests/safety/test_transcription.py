@@ -65,7 +65,6 @@ def test_the_reset_kinds_are_the_same_numbers():
 
 
 # -- the records against the fact table
-
 # a number of the project is weaker than one that was read, one from memory the weakest
 WEAKER = ("C", "C2", "D", "G")
 DESIGN = "design"  # in place of a key, of a row of the project
