@@ -57,7 +57,7 @@ def test_the_fields_of_a_message_are_those_on_the_page():
     assert list(messages.problem(h.NO_ANSWER)) == names
 
 
-def test_the_fields_of_a_state_are_those_on_the_page():
+def test_the_fields_of_a_state_and_every_code_are_those_on_the_page():
     table = PAGE.split("**4. Status**")[1].split("No reply within")[0]
     fields = [
         name
@@ -66,9 +66,6 @@ def test_the_fields_of_a_state_are_those_on_the_page():
         for name in re.findall(r"[a-z]\w*_\w+|nonce", line.split("|")[3])
     ]
     assert fields == [name for name in w.State._fields if name != "source"]
-
-
-def test_every_code_of_an_answer_is_on_the_page():
     codes = PAGE.split("## Codes")[1].split("## To copy")[0]
     for code in h.TEXTS:
         ranges = [

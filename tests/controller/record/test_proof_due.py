@@ -41,13 +41,18 @@ def state_of(records, days=365, today=DAY):
 
 
 # -- intervals
-def test_every_stage_of_the_matrix_is_proven_under_one_key():
+def test_every_stage_is_proven_under_one_key_at_the_proposed_interval():
     proven = {intervals.key_of(stage) for stage in m.STAGES}
     wired = {key for key in INTERVALS if key.endswith(intervals.WIRED)}
     assert proven | wired == set(INTERVALS) and not proven & wired
     for key, each in INTERVALS.items():
         assert each.confidence in matrix_words.CONFIDENCE and each.basis and intervals.what(key)
         assert each.interval_d in (180, 365, 730, None)
+    by_days = {}
+    for key, each in INTERVALS.items():
+        by_days.setdefault(f"{each.interval_d}:", []).append(key)
+    lines = [line.split() for line in PROPOSED.strip().splitlines()]
+    assert {days: keys for days, *keys in lines} == by_days
 
 
 PROPOSED = """
@@ -56,14 +61,6 @@ PROPOSED = """
 730:  13 17 18 19 20 21 25 27 28 29 31 32 33 35 36 37 37b 38 38b 39 43 45 45b 45d
 None: 14 22 23 24 26 34 34c 40 40a 40d 41 49 50 50b 52 53
 """
-
-
-def test_the_proposed_intervals():
-    by_days = {}
-    for key, each in INTERVALS.items():
-        by_days.setdefault(f"{each.interval_d}:", []).append(key)
-    lines = [line.split() for line in PROPOSED.strip().splitlines()]
-    assert {days: keys for days, *keys in lines} == by_days
 
 
 @pytest.fixture(scope="module")

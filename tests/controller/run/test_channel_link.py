@@ -87,7 +87,7 @@ def channels(permitted):
     return pickle.loads(permitted)
 
 
-def test_a_frame_every_other_tick_and_only_then():
+def test_a_frame_every_other_tick_that_stays_as_it_was_sealed():
     both = Channels()
     polls = []
     for _ in range(6):
@@ -96,9 +96,6 @@ def test_a_frame_every_other_tick_and_only_then():
         polls.append((both.link.wake_us == 0, len(both.link.poll(0))))
         assert both.link.wake_us == NEVER and both.link.poll(0) == b""
     assert polls == [(False, 0), (True, f.FRAME_BYTES)] * 3
-
-
-def test_a_frame_that_the_port_holds_back_stays_as_it_was_sealed():
     link = Channels().link
     link.update(2)
     link.report()

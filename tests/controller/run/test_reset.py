@@ -148,7 +148,7 @@ def test_a_record_that_comes_between_carries_the_reset_too_and_is_waited_for():
     assert bench.release(1).tick().standing == [] and bench.answers == [latches.DONE]
 
 
-def test_a_remote_reset_leaves_a_key_latch_in_the_store_and_in_force():
+def test_a_remote_reset_leaves_a_key_latch_and_the_fourth_of_an_hour_waits_over_a_restart():
     bench = Bench(found(store.CLEAN, latches={"1a": 1, "29.rack1": 1})).clear().reset()
     assert bench.answers == [latches.DONE]
     assert bench.latched == bench.stored.latches.keys() == {"1a"}
@@ -156,9 +156,6 @@ def test_a_remote_reset_leaves_a_key_latch_in_the_store_and_in_force():
     bench.key(0).reset(matrix.KEY)
     assert bench.standing == ["47"] and bench.stored.latches == {}
     assert bench.key(1).tick(20).standing == [] and bench.state == "running"
-
-
-def test_the_fourth_remote_reset_of_an_hour_waits_even_over_a_restart():
     bench = running()
     for _ in range(4):
         bench.trip().clear().reset()

@@ -237,15 +237,12 @@ def is_over(bench):
     return bench.told(s.TEST_REQUEST) == bench.told(s.RUN_REQUEST) == 0 and bench.is_open()
 
 
-def test_no_test_while_the_key_is_in_run_or_unknown():
+def test_a_test_needs_the_key_out_closes_when_it_is_back_and_runs_with_a_twentieth():
     bench = running()
     assert bench.cabinet.request_test() == oc.KEY_IN_RUN
     assert bench.tick(5).told(s.TEST_REQUEST) == 0 and bench.state == "running"
     bench.key(0).kernel.features.ages.seen[s.G_IO_1] = 0
     assert bench.cabinet.request_test() == oc.KEY_IN_RUN
-
-
-def test_a_test_closes_when_the_key_is_back_and_runs_with_a_twentieth():
     bench = under_test()
     assert set(watched(bench, 50)) == {"inhibited"}, "the key is still out"
     bench.field.wrong.clear()

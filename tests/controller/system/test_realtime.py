@@ -75,7 +75,7 @@ def manager(tmp_path):
         yield end
 
 
-def test_notifications_are_datagrams_of_assignments(manager, tmp_path):
+def test_notifications_are_datagrams_of_assignments_also_to_an_abstract_address(manager, tmp_path):
     notifier = realtime.Notifier({"NOTIFY_SOCKET": str(tmp_path / "notify")})
     notifier.ready("3 racks, inhibited")
     notifier.alive()
@@ -83,9 +83,6 @@ def test_notifications_are_datagrams_of_assignments(manager, tmp_path):
     heard = [manager.recv(100) for _ in range(3)]
     assert heard == [b"READY=1\nSTATUS=3 racks, inhibited", b"WATCHDOG=1", b"STOPPING=1"]
     assert notifier.dropped == 0
-
-
-def test_an_abstract_address_is_understood():
     name = f"firebreak-test-{os.getpid()}"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as end:
         end.bind("\0" + name)
