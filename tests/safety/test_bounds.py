@@ -298,13 +298,9 @@ def test_there_is_one_limit_for_each_unit_and_way(units):
 # -- properties over time
 PLACES = "pcs charge_inhibit discharge_inhibit charge_derate_pct discharge_derate_pct".split()
 LEVELS = st.tuples(*[st.integers(0, 2)] * 3, *[st.sampled_from([0, 25, 50, 75, 100])] * 2)
-CHANGES = {
-    **{
-        s.CHARGE_CURRENT_MA_MAX: (0, 30_000, 140_000),
-        s.DISCHARGE_CURRENT_MA_MAX: (50_000, 140_000),
-    },
-    **{s.CELL_VOLTAGE_MV_MAX: (3560, 3300), s.RACK_VOLTAGE_MV: (700_000,)},
-}
+CHANGES = {s.CHARGE_CURRENT_MA_MAX: (0, 30_000, 140_000)}
+CHANGES |= {s.DISCHARGE_CURRENT_MA_MAX: (50_000, 140_000), s.CELL_VOLTAGE_MV_MAX: (3560, 3300)}
+CHANGES[s.RACK_VOLTAGE_MV] = (700_000,)
 INPUTS = st.sampled_from([None] + [(at, value) for at in CHANGES for value in CHANGES[at]])
 LATENESS = st.sampled_from([1, 1, 1, 7, 30, 200])
 STEP = st.tuples(LATENESS, LEVELS, LEVELS, st.booleans(), st.booleans(), INPUTS)
