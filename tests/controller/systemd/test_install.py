@@ -276,7 +276,8 @@ def test_a_configuration_the_release_refuses_is_said_before_anybody_restarts(tmp
     refused, remedy = lines
     where = "/etc/firebreak/cabinet/cabinet.toml: cabinet.toml:name: is missing"
     assert code == 0 and refused == f"warning     this release refuses {where}"
-    assert "correct it before: systemctl restart firebreak" in remedy
+    restart = "correct it before: systemctl restart firebreak"
+    assert remedy == f"{'':12}{restart} (the way back: README.md)"
     # who must be able to read it
     assert all(line.startswith("runuser -u firebreak -- ") for line in asked(tmp_path))
 
