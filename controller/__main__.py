@@ -14,7 +14,7 @@ from controller.system.cli import Ended
 from controller.system.paths import NO_START, NOT_DONE, WRONG_INPUT, OutputError, say
 
 # Name of a command: the module whose add(commands) makes its parser, what `firebreak --help` says.
-COMMANDS = {
+COMMANDS: dict = {
     "run": ("controller.run.command", "run the controller of one cabinet"),
     "check": ("controller.documents.check", "check a configuration and print what it means"),
     "replay": (
@@ -115,7 +115,7 @@ COMMANDS = {
 SERVICES = ("run", "record", "upstream", "console")  # they have nothing to print
 
 
-def main(argv=None):
+def main(argv: list | None = None) -> int:
     """Run a subcommand; argv without the program's name. Returns the exit code."""
     given, sys.stdout = sys.stdout, _Output(sys.stdout)
     try:

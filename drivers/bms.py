@@ -41,12 +41,12 @@ def _crc_tables():
 _T0, _T1, _T2, _T3, _T4, _T5, _T6, _T7, _T8 = _crc_tables()
 
 
-def crc_seed(can_id):
+def crc_seed(can_id: int) -> int:
     """What the id and the start value contribute to the CRC of every frame of this id."""
     return _T8[CRC_START ^ can_id & 0xFF] ^ _T7[can_id >> 8] ^ CRC_XOR
 
 
-def crc8(seed, data):
+def crc8(seed: int, data: bytes) -> int:
     """CRC-8 SAE J1850 over id low byte, id high byte, data[0..6]; seed from crc_seed(can_id)."""
     return (
         seed
@@ -101,7 +101,7 @@ class NativeBms:
 
     command_period_us = 100_000
 
-    def __init__(self, profile, rack, node, sink, layout, modules=None):
+    def __init__(self, profile, rack: int, node: int, sink, layout, modules: int | None = None):
         """rack: index in layout. node: 1.. as in the DBC comment. modules: of this rack,
         layout.modules when None.
         """
@@ -183,11 +183,11 @@ class NativeBms:
         """[]: a BMS is not polled."""
         return []
 
-    def can_ids(self):
+    def can_ids(self) -> tuple:
         """The ids this BMS sends."""
         return tuple(self._messages)
 
-    def on_frame(self, can_id, data, now_us):
+    def on_frame(self, can_id: int, data: bytes, now_us: int) -> bool:
         """Take one frame. True when the id is this BMS's, whether the frame was good or not."""
         message = self._messages.get(can_id)
         if message is None:
@@ -268,7 +268,7 @@ class NativeBms:
             self._inp[index] = value
         frame.stored_ok = True
 
-    def command(self, close_ok):
+    def command(self, close_ok: int) -> list:
         """[(can_id, data)] to send now and every `command_period_us`: the rack opens by itself
         without it for 1 s.
         """

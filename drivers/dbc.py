@@ -41,7 +41,7 @@ class Message(NamedTuple):
     signals: dict
 
 
-def messages(text):
+def messages(text: str) -> dict:
     """{name: Message} of a DBC. Raises ValueError in one line."""
     found, message, used = {}, None, 0
     for line in map(str.strip, _STRING.sub('""', text).splitlines()):
@@ -89,7 +89,7 @@ class Dbc:
         except ValueError as error:
             raise ProfileError(f"{self._name}: settings.dbc: {path.name}: {error}") from None
 
-    def message(self, name):
+    def message(self, name: str):
         """The message `name`."""
         if name not in self._messages:
             raise ProfileError(
@@ -97,7 +97,7 @@ class Dbc:
             )
         return self._messages[name]
 
-    def signal(self, message, name):
+    def signal(self, message: str, name: str):
         """The signal `name` of `message`."""
         signals = self.message(message).signals
         if name not in signals:
@@ -106,7 +106,7 @@ class Dbc:
             )
         return signals[name]
 
-    def field(self, message, row):
+    def field(self, message: str, row: dict) -> tuple:
         """(shift, mask, sign, low, high, multiply, divide, add) of one field of a frame read as one
         integer:
 

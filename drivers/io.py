@@ -27,7 +27,9 @@ class IoModule:
     (acknowledged coil writes).
     """
 
-    def __init__(self, profile, unit_id, sink, input_indexes, group, outputs):
+    def __init__(
+        self, profile, unit_id: int, sink, input_indexes: tuple, group: int, outputs: tuple
+    ):
         """input_indexes: 8 indexes into sink.inp, -1 = spare. outputs: 8 names, "" = spare, "!x" =
         coil carries not x.
 
@@ -63,7 +65,7 @@ class IoModule:
             )
         return plain, OUTPUT_INDEXES[plain], 1 << bit, name != plain
 
-    def periodic(self):
+    def periodic(self) -> list:
         """[(Request, period in us)]: the read of the inputs."""
         register = self.profile.registers["inputs"]
         request = rtu.read_request(
@@ -79,7 +81,7 @@ class IoModule:
 
     schedule = periodic
 
-    def service(self, now_us):
+    def service(self, now_us: int) -> tuple:
         """Requests to submit now: the next step of setting, reading back or re-reading the output
         expiry.
         """

@@ -23,7 +23,16 @@ class Meter:
     The hash is how a frozen meter shows: a real one never repeats all its words for seconds.
     """
 
-    def __init__(self, profile, unit_id, sink, power_index, hash_index, group, inverted=False):
+    def __init__(
+        self,
+        profile,
+        unit_id: int,
+        sink,
+        power_index: int,
+        hash_index: int,
+        group: int,
+        inverted=False,
+    ):
         """power_index, hash_index: into sink.inp; group: into sink.fresh. inverted: current
         transformers reversed.
         """
@@ -54,7 +63,7 @@ class Meter:
             for index, (low, high) in enumerate(limits)
         )
 
-    def periodic(self):
+    def periodic(self) -> list:
         """[(Request, period in us)]: the one read."""
         function = self.profile.registers["power_1"].function
         request = rtu.read_request(

@@ -40,7 +40,9 @@ class SunSpecPcs:
     None until discovered: the gate decodes frames with it.
     """
 
-    def __init__(self, profile, unit_id, sink, base_index, measure_group, control_group):
+    def __init__(
+        self, profile, unit_id: int, sink, base_index: int, measure_group: int, control_group: int
+    ):
         """base_index: into sink.inp of the unit's first signal; groups: into sink.fresh."""
         self.profile = profile
         self.unit_id = unit_id
@@ -69,17 +71,17 @@ class SunSpecPcs:
     # -- what the loop asks
 
     @property
-    def replies(self):
+    def replies(self) -> int:
         """Good replies to reads and writes."""
         return self.readings.replies + self.writes
 
     @property
-    def refused(self):
+    def refused(self) -> int:
         """Readings refused: not implemented, out of range, no scale factor."""
         return self.readings.refused
 
     @property
-    def ready(self):
+    def ready(self) -> bool:
         """True when set-points can be written."""
         return self.state == READY
 
@@ -88,16 +90,16 @@ class SunSpecPcs:
         """WSet = raw x 10^this; None while not confirmed."""
         return self.readings.setpoint_exponent
 
-    def periodic(self):
+    def periodic(self) -> list:
         """[]: the addresses are not known before discovery, so the reads come from `service`."""
         return []
 
-    def schedule(self):
+    def schedule(self) -> list:
         """[(Request, period in us)] of the steady state for the site check, nominal addresses."""
         models = dict.fromkeys(self.readings.models_needed(), NOMINAL_MODEL)
         return [(read.request, read.period_us) for read in self.readings.steady_reads(models)]
 
-    def service(self, now_us):
+    def service(self, now_us: int) -> list | tuple:
         """Requests to submit now, () for none: start-up steps, reads due, the heartbeat."""
         readings, steps = self.readings, self._steps
         if not self._extra and now_us < min(steps.due_us, readings.wake_us, self._heartbeat_due_us):
@@ -118,13 +120,13 @@ class SunSpecPcs:
             requests.append(self.heartbeat())
         return requests
 
-    def restart(self):
+    def restart(self) -> None:
         """Begin with discovery again."""
         self.restarts += 1
         self._forget()
         self._steps.begin(self._start_up())
 
-    def setpoint(self, setpoint_W, priority=rtu.WRITE):
+    def setpoint(self, setpoint_W: int, priority: int = rtu.WRITE):
         """Request that writes the active power set-point (W, positive discharges) in one frame;
         None until ready.
 
@@ -142,7 +144,7 @@ class SunSpecPcs:
         ends = partial(self._on_setpoint_written, (raw, exponent)), self._on_setpoint_failed
         return rtu.Request(*kind, frame, zero.reply_bytes, zero.head, priority, *ends)
 
-    def write_due(self, now_us):
+    def write_due(self, now_us: int) -> bool:
         """True half the reversion time after the last acknowledged set-point write."""
         return now_us - self._acknowledged_us >= self._reversion_s * SECOND_US // 2
 

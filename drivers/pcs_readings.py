@@ -103,7 +103,7 @@ class Readings:
     def _scales(self):
         return self._ac_scales, self._dc_scales, self._control_scales
 
-    def steady_reads(self, models):
+    def steady_reads(self, models: dict) -> list:
         """All periodic reads for a device with these models."""
         scale_us = self._profile.settings["scale_period_ms"] * 1000
         rows = [
@@ -131,11 +131,11 @@ class Readings:
         )
         return read
 
-    def models_needed(self):
+    def models_needed(self) -> list:
         """Ids of the models that are read."""
         return [block.model for block in (self._ac, self.control, self._remote, self._dc)]
 
-    def due(self, now_us, requests):
+    def due(self, now_us: int, requests: list) -> None:
         """Append the requests that are due, and set `wake_us`."""
         wake_us = NEVER_US
         for read in self._reads:
@@ -152,12 +152,12 @@ class Readings:
         self.wake_us = min(self.wake_us, read.due_us)
 
     @property
-    def scales_known(self):
+    def scales_known(self) -> bool:
         """True when all scale factors are confirmed."""
         return None not in [scales.exponents for scales in self._scales()]
 
     @property
-    def setpoint_exponent(self):
+    def setpoint_exponent(self) -> int | None:
         """WSet = raw x 10^this; None while not confirmed."""
         exponents = self._control_scales.exponents
         return exponents[0] if exponents else None

@@ -31,7 +31,7 @@ class Profile(SimpleNamespace):
     `frames` are dicts by name; SunSpec registers are named "704.WSet".
     """
 
-    def block(self, names):
+    def block(self, names: list) -> tuple:
         """(first address, registers, Struct) of one read that holds the named registers, given in
         rising order.
 
@@ -58,7 +58,7 @@ class Profile(SimpleNamespace):
         return first, end - first, struct.Struct(layout)
 
 
-def load(name):
+def load(name: str):
     """The profile `name` (a file in drivers/profiles without .toml, or a path). ProfileError in one
     line.
     """

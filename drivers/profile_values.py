@@ -19,12 +19,12 @@ class ProfileError(ValueError):
     """A profile that cannot be used: one line with file, key and what is allowed."""
 
 
-def wrong(path, words):
+def wrong(path, words: str):
     """ProfileError that names the file."""
     return ProfileError(f"{path.name}: {words}")
 
 
-def only_tables(path, prefix, data):
+def only_tables(path, prefix: str, data: dict) -> dict:
     """data, a dict of tables."""
     for name, table in data.items():
         if not isinstance(table, dict):
@@ -32,7 +32,7 @@ def only_tables(path, prefix, data):
     return data
 
 
-def rows_of(path, prefix, data, schema):
+def rows_of(path, prefix: str, data: dict, schema: dict) -> dict:
     """data, a dict of tables, each checked against schema."""
     return {
         name: fields_of(path, f"{prefix}{name}.", table, schema)
@@ -40,7 +40,7 @@ def rows_of(path, prefix, data, schema):
     }
 
 
-def fields_of(path, prefix, data, schema, more=()):
+def fields_of(path, prefix: str, data: dict, schema, more: tuple = ()) -> dict:
     """data checked against schema, defaults filled in."""
     for key in data:
         if key not in schema:
@@ -104,7 +104,7 @@ _IS = {
 }
 
 
-def nearest(key, keys):
+def nearest(key: str, keys) -> str:
     """ ", did you mean KEY?", or nothing."""
     found = difflib.get_close_matches(key, list(keys), 1)
     return f", did you mean {found[0]}?" if found else ""

@@ -28,7 +28,7 @@ class PylontechBms:
 
     command_period_us = 1_000_000
 
-    def __init__(self, profile, rack, sink, layout):
+    def __init__(self, profile, rack: int, sink, layout):
         """rack: index in layout. One pack group per bus: the protocol has no addresses."""
         self.profile = profile
         self.rack = rack
@@ -54,11 +54,11 @@ class PylontechBms:
         """[]: a BMS is not polled."""
         return []
 
-    def can_ids(self):
+    def can_ids(self) -> tuple:
         """The ids to listen to: this protocol's, and those that would show another one."""
         return tuple(self._handlers) + tuple(self._foreign)
 
-    def on_frame(self, can_id, data, now_us):
+    def on_frame(self, can_id: int, data: bytes | bytearray, now_us: int) -> bool:
         """Take one frame. True when it concerns this BMS. A longer frame than needed is
         accepted.
         """
@@ -77,7 +77,7 @@ class PylontechBms:
             self._seen_us[can_id] = now_us
         return True
 
-    def command(self, close_ok):
+    def command(self, close_ok: bool) -> list:
         """[(can_id, data)] to send each `command_period_us`. 0x305 is the acknowledgement without
         which some BMS stop; the protocol has no contactor command, so close_ok changes nothing.
         """

@@ -35,7 +35,9 @@ class Sensor:
     invalid or that it warms up), `failures`.
     """
 
-    def __init__(self, profile, unit_id, sink, indexes, group, lfl_vol_ppm=None):
+    def __init__(
+        self, profile, unit_id: int, sink, indexes: dict, group: int, lfl_vol_ppm: int | None = None
+    ):
         """indexes: {name of a value, "ok" or "calibration_d": index into sink.inp}; group: into
         sink.fresh.
 
@@ -85,7 +87,7 @@ class Sensor:
         for register in registers:
             self._counts_mask |= register.over_range_mask
 
-    def periodic(self):
+    def periodic(self) -> list:
         """[(Request, period in us)]: the one read."""
         request = rtu.read_request(
             (self.unit_id, self.profile.family),

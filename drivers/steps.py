@@ -33,13 +33,13 @@ class Steps:
         self._is_sent = False
         self._count = 0
 
-    def begin(self, generator, due_us=NOW_US):
+    def begin(self, generator, due_us: int = NOW_US) -> None:
         """Start `generator` at due_us; what ran before is dropped, its late answers too."""
         self._generator, self._answer = generator, None
         self._is_sent, self.due_us = False, due_us
         self._count += 1
 
-    def next_request(self, now_us):
+    def next_request(self, now_us: int):
         """The Request to submit now, or None."""
         if now_us < self.due_us:
             return None

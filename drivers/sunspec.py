@@ -22,7 +22,7 @@ REGISTERS_PER_READ_MAX = 20  # a longer read would hold up the stop frame on the
 DC_PORT_REGISTERS = 25  # of one port of model 714
 
 
-def walk(base_addresses):
+def walk(base_addresses: list):
     """Generator of steps. Returns {model id: (address of its id register, length)}, of equal ids
     the first. StepError.
     """
@@ -56,7 +56,7 @@ class Block:
 
     __slots__ = ("model", "offset", "count", "points", "_required", "_unpack")
 
-    def __init__(self, profile, model, names, shift=0, optional=()):
+    def __init__(self, profile, model: int, names: tuple, shift: int = 0, optional: tuple = ()):
         """names: points of the model in rising order. shift: registers to add (a later port of
         model 714).
 
@@ -81,7 +81,7 @@ class Block:
         ]
         self._unpack = layout.unpack_from
 
-    def unpack(self, pdu):
+    def unpack(self, pdu: bytes):
         """Raw values, or None when a required one says "not implemented"."""
         values = self._unpack(pdu, 2)
         for index, sentinel in self._required:
@@ -89,7 +89,7 @@ class Block:
                 return None
         return values
 
-    def address(self, models):
+    def address(self, models) -> int:
         """First register on a device with these models. StepError when the model is missing or too
         short.
         """
@@ -111,13 +111,13 @@ class Scales:
 
     __slots__ = ("block", "exponents", "candidate", "_low", "_high")
 
-    def __init__(self, block, low=SCALE_LOW, high=SCALE_HIGH):
+    def __init__(self, block, low: int = SCALE_LOW, high: int = SCALE_HIGH):
         """low, high: exponents outside these are no scale factors."""
         self.block, self._low, self._high = block, low, high
         self.exponents = None  # one per point, None while not confirmed
         self.candidate = None  # the last reading, None when it was no scale factor
 
-    def take(self, pdu):
+    def take(self, pdu: bytes) -> bool:
         """Use one reply; True when the exponents are other than before it."""
         before, values = self.exponents, self.block.unpack(pdu)
         if values is not None and (min(values) < self._low or max(values) > self._high):
@@ -126,12 +126,12 @@ class Scales:
         self.candidate = values
         return self.exponents != before
 
-    def forget(self):
+    def forget(self) -> None:
         """Not confirmed any more."""
         self.exponents = self.candidate = None
 
 
-def scaled(raw, exponent, per_unit=1):
+def scaled(raw: int, exponent: int, per_unit: int = 1) -> int:
     """raw x 10^exponent x per_unit as an integer, toward zero."""
     if exponent >= 0:
         return raw * per_unit * 10**exponent

@@ -20,7 +20,7 @@ class Ages:
     then each rack's.
     """
 
-    def __init__(self, layout, image, image_map, fresh):
+    def __init__(self, layout, image, image_map, fresh: bytearray):
         self.layout, self.fresh = layout, fresh
         self.ticks = array("i", [0] * layout.groups)
         self.seen = bytearray(layout.groups)
@@ -79,7 +79,7 @@ class Ages:
             ]
         return bytes([1 if each else 0 for each in fitted])
 
-    def update(self, elapsed):
+    def update(self, elapsed: int) -> None:
         """Age every group by `elapsed` ticks, or set its age to 0 where it is fresh."""
         for block in range(len(self.news)):
             self._block(block, elapsed)
@@ -98,11 +98,11 @@ class Ages:
         self.news[block] = news
         self.oldest_ticks[block] = oldest
 
-    def known(self, group):
+    def known(self, group: int) -> int:
         """1 if the group was seen and its age is within its budget."""
         return 1 if self.seen[group] and self.ticks[group] <= self.budget_ticks[group] else 0
 
-    def heard(self, first, after):
+    def heard(self, first: int, after: int) -> int:
         """m.KNOWN if all expected groups from `first` to before `after` were seen since the start,
         else m.IN_PART.
         """

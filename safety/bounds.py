@@ -112,7 +112,7 @@ class Bounds:
                     self.image[words + p.U_INSTALLER_CHARGE_W_MAX + way], rated_W
                 )
 
-    def update(self, elapsed, demand, running):
+    def update(self, elapsed: int, demand, running: bool) -> None:
         """demand: levels per unit in the order of matrix.DEMANDS (unit-major); running: energy is
         permitted.
         """

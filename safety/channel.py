@@ -30,7 +30,7 @@ class Receiver:
     accepted.
     """
 
-    def __init__(self, other):
+    def __init__(self, other: int):
         """other: the channel that is to be heard."""
         self._other = other
         self.frame = f.Frame()
@@ -42,7 +42,7 @@ class Receiver:
         self.refused = array("i", [0] * len(REFUSALS))
         self.last_refusal = R_NONE
 
-    def feed(self, data, count):
+    def feed(self, data: bytes | bytearray, count: int) -> int:
         """Take the first `count` bytes, split anyhow. Returns how many frames they completed
         (`frame`: the last).
         """
@@ -58,7 +58,7 @@ class Receiver:
         self._filled = filled
         return accepted
 
-    def forget(self):
+    def forget(self) -> None:
         """The sender was silent: it may begin anew with any sequence, which takes one frame
         more.
         """
@@ -134,7 +134,7 @@ class Sender:
     owner.
     """
 
-    def __init__(self, channel, image_crc, table_crc):
+    def __init__(self, channel: int, image_crc: int, table_crc: int):
         self.frame = f.Frame()
         self.uptime_ticks = 0
         self.sequence = 0
@@ -142,11 +142,11 @@ class Sender:
         self.frame.put(f.IMAGE_CRC, image_crc)
         self.frame.put(f.TABLE_CRC, table_crc)
 
-    def tick(self, elapsed):
+    def tick(self, elapsed: int) -> None:
         """Time goes on by `elapsed` ticks."""
         self.uptime_ticks = (self.uptime_ticks + elapsed) & f.UPTIME_MASK
 
-    def finish(self):
+    def finish(self) -> bytearray:
         """Number and seal the frame; returns its bytes (the same buffer each time)."""
         self.sequence = (self.sequence + 1) & f.SEQUENCE_MASK
         self.frame.put(f.SEQUENCE, self.sequence)

@@ -76,7 +76,7 @@ class Contactors:
         # what was reported last of open and closed
         self.was_closed = bytearray([UNTOLD] * layout.racks)
 
-    def update(self, elapsed, close, more=1):
+    def update(self, elapsed: int, close: int, more: int = 1) -> None:
         """close: 1 asks every rack to close or stay closed, 0 to open. more: 0 lets none close that
         is not closed yet.
 
@@ -145,7 +145,7 @@ class Contactors:
             LOST if lost else STILL_CLOSED if is_still else UNTOLD if untold else 0
         )
 
-    def current_zero(self):
+    def current_zero(self) -> int:
         """1: every rack carries under 5 % of its rated current; 0: one carries more; -1: one is not
         known.
 
@@ -165,7 +165,7 @@ class Contactors:
                 found = -1
         return found
 
-    def above_breaking(self):
+    def above_breaking(self) -> bool:
         """C65: none opens above its breaking capacity; the fuse is waited for. A silent rack counts
         as it was.
         """
@@ -177,7 +177,7 @@ class Contactors:
                 return True
         return False
 
-    def count(self, step):
+    def count(self, step: int) -> int:
         """How many racks are at `step`."""
         found = 0
         for value in self.step:

@@ -21,7 +21,7 @@ def _table():
 TABLE = _table()
 
 
-def add_word(value, word):
+def add_word(value: int, word: int) -> int:
     """CRC register after the four bytes of `word` (within +-2^30), low byte first."""
     value = (value >> 8) ^ TABLE[(value ^ word) & 255]
     value = (value >> 8) ^ TABLE[(value ^ (word >> 8)) & 255]

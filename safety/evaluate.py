@@ -65,7 +65,7 @@ class Evaluator:
         self.moved = bytearray(1)
         self.build(image, image_map)
 
-    def build(self, image, image_map):
+    def build(self, image, image_map) -> None:
         """Take from the image what stays as it is: per instance `watch` (feature, sense, set, the
         instance) and `debounce` (D_...), per block `armed`, the watch of its armed instances, and
         `armed_at`, these alone: no other is looked at.
@@ -100,7 +100,7 @@ class Evaluator:
         first, after = self.block_first[block], self.block_first[block + 1]
         return tuple([one for one in self.watch[first:after] if one[0] != self.features.never])
 
-    def update(self, elapsed):
+    def update(self, elapsed: int) -> None:
         """Evaluate every block whose features changed or whose counters run."""
         changed, busy = self.features.changed, self.busy
         for block in range(len(busy)):
@@ -151,7 +151,7 @@ class Evaluator:
         if gate == m.NO_GATE or self.gate_ok(gate):
             self._hit(index, elapsed)
 
-    def gate_ok(self, gate):
+    def gate_ok(self, gate: int) -> int:
         """True while a gate is known and open."""
         return self.known[gate] and self.value[gate]
 
@@ -165,7 +165,7 @@ class Evaluator:
                 self.trips[0] = (self.trips[0] + 1) % TRIPS_END
             self.note_first(index)
 
-    def number(self, index):
+    def number(self, index: int) -> None:
         """Remember what comes now as the last that came; what trips again under its latch has come
         before.
         """
@@ -173,7 +173,7 @@ class Evaluator:
             self.last[0] = min(self.last[0] + 1, s.TICKS_MAX)
             self.order[index] = self.last[0]
 
-    def note_first(self, index):
+    def note_first(self, index: int) -> None:
         """The first-out is the first stage that latched; as long as none has, the first that is
         active.
         """
@@ -193,11 +193,11 @@ class Evaluator:
             self.active[index] = 0
             self.moved[0] = 1
 
-    def standing(self, index):
+    def standing(self, index: int) -> int:
         """True while the instance demands something: active now, or latched."""
         return self.active[index] or self.latched[index]
 
-    def cause_mask(self):
+    def cause_mask(self) -> int:
         """CRC-30 over the indices of all standing instances, begun with the number of trips: what
         an operator saw, in one number (0: none). What trips again under its latch is another event.
         """
@@ -209,7 +209,7 @@ class Evaluator:
                         value = crc.add_word(value if value else crc.START - self.trips[0], index)
         return value
 
-    def refresh_first_out(self):
+    def refresh_first_out(self) -> None:
         """Forget a first-out that is neither active nor latched; name the next, a latched one
         before others, or -1.
         """

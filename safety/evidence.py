@@ -123,7 +123,7 @@ class Evidence:
             return GROUP_REASONS[group]
         return I_PCS if group < self.layout.rack_group_base else I_BMS
 
-    def missing(self, is_open, at_rest, waiting):
+    def missing(self, is_open: bool, at_rest: bool, waiting: int) -> int:
         """The first piece of evidence that is missing (INHIBIT_REASONS), 0 when complete.
 
         is_open: nothing was commanded closed yet. at_rest: nor are the permit relays under test.

@@ -84,7 +84,7 @@ def _expected_of(expected):
 class Features:
     """All features of one cabinet, updated once a step from its inputs and freshness bytes."""
 
-    def __init__(self, layout, image, image_map, inp, fresh, out):
+    def __init__(self, layout, image, image_map, inp, fresh: bytearray, out):
         self.layout = layout
         self.image = image
         self.map = image_map
@@ -125,7 +125,7 @@ class Features:
         for feature in ALWAYS_KNOWN:
             self.known[feature] = 1
 
-    def update(self, elapsed):
+    def update(self, elapsed: int) -> None:
         """Recompute all features after `elapsed` ticks (at most 1e6: the kernel bounds it)."""
         self.ages.update(elapsed)
         self._cabinet(elapsed)
@@ -133,7 +133,7 @@ class Features:
             self.units.update(unit)
         self.racks.update(elapsed)
 
-    def put(self, feature, value, known):
+    def put(self, feature: int, value: int, known: int) -> None:
         """Take over one feature."""
         self.value[feature] = value
         self.known[feature] = known
@@ -171,14 +171,14 @@ class Features:
                     value[feature] = inp[signal]
                     known[feature] = is_known
 
-    def all_reported_open(self):
+    def all_reported_open(self) -> bool:
         """True if every rack's BMS last reported open contactors."""
         for at in self.state_at:
             if self.inp[at] != s.CONTACTOR_OPEN:
                 return False
         return True
 
-    def unheard(self):
+    def unheard(self) -> bool:
         """True until I/O, gas detectors and BMS were heard since the start: till then fan, red lamp
         and fire panel are told what they are told without a controller, not that all is well (A51:
         red on loss of data).
@@ -237,7 +237,7 @@ class Features:
         elif self.ages.seen[group]:
             self.frozen_ticks[meter] = min(self.frozen_ticks[meter] + elapsed, TICKS_FOR_MS_MAX)
 
-    def level(self, age_ticks, ladder):
+    def level(self, age_ticks: int, ladder: int) -> int:
         """0 to 3: how many of the three times at image[ladder] the age has reached."""
         image, age_ms = self.image, min(age_ticks, TICKS_FOR_MS_MAX) * self.tick_ms
         return (

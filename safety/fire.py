@@ -16,7 +16,7 @@ class Fire:
         self.zones = image[image_map.cabinet + p.P_SMOKE_ZONES]
         self.heat_fitted = image[image_map.cabinet + p.P_HEAT_FITTED]
 
-    def update(self, io_1, io_2, io_3):
+    def update(self, io_1: int, io_2: int, io_3: int) -> None:
         """io_1, io_2, io_3: 1 while the module's contacts are known."""
         inp, fan_on = self.inp, self.out[s.FAN_ON]
         self._put(

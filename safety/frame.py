@@ -95,7 +95,7 @@ SEQUENCE_MASK = 0xFFFF
 UPTIME_MASK = s.INT_MAX  # 30 bits: 248 days of 20 ms, then from 0 again
 
 
-def index_of(name):
+def index_of(name: str) -> int:
     """Index into CABINET_INPUTS of the input `name`. ValueError when there is none."""
     for index in range(len(s.CABINET_INPUTS)):
         if s.CABINET_INPUTS[index][0] == name:
@@ -116,7 +116,7 @@ class Frame:
         self.put(LENGTH, FRAME_BYTES)
         self.put(SCHEMA, FRAME_SCHEMA)
 
-    def put(self, field, value):
+    def put(self, field: int, value: int) -> None:
         """Store a field: 0 <= value < 2^30, and what its width holds."""
         at, data = AT[field], self.bytes
         for _ in range(WIDTH[field]):
@@ -124,7 +124,7 @@ class Frame:
             value >>= 8
             at += 1
 
-    def get(self, field):
+    def get(self, field: int) -> int:
         """A field; never 2^30 or more, whatever the bytes are."""
         at, data = AT[field], self.bytes
         width = WIDTH[field]
@@ -134,14 +134,14 @@ class Frame:
             return data[at] | data[at + 1] << 8
         return data[at] | data[at + 1] << 8 | data[at + 2] << 16 | (data[at + 3] & 0x3F) << 24
 
-    def seal(self):
+    def seal(self) -> None:
         """Store the CRC over the fields: last of all."""
         value, data = self._crc(), self.bytes
         for at in range(FIELD_BYTES_END, FRAME_BYTES):
             data[at] = value & 255
             value >>= 8
 
-    def sealed(self):
+    def sealed(self) -> bool:
         """True if the CRC is that of the fields."""
         value, data = self._crc(), self.bytes
         for at in range(FIELD_BYTES_END, FRAME_BYTES):

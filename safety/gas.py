@@ -41,7 +41,7 @@ class Gas:
         # of a kind: highest, second highest, how many have a reading
         self.high = array("i", [0, 0, 0])
 
-    def update(self, elapsed):
+    def update(self, elapsed: int) -> None:
         """Vote anew when a detector has news or is silent for longer than it may (never heard:
         since the start).
         """

@@ -52,7 +52,7 @@ class Heating:
         dead = self.value[base + m.F_TEMPERATURE_ZEROS]
         return known if not known or not self.zeros[rack] else m.IN_PART if dead else m.DOUBTED
 
-    def update(self, rack, base, groups):
+    def update(self, rack: int, base: int, groups: int) -> None:
         """Extremes, spread and median from new temperatures; `known` from their age and their
         zeros.
 
@@ -101,7 +101,7 @@ class Heating:
                 highest - order[(last + dead) // 2 if order[middle] >= 0 else middle]
             )
 
-    def second(self, rack, base, groups):
+    def second(self, rack: int, base: int, groups: int) -> None:
         """Once a second: remember every module's temperature and the heat of the current, and look
         back.
         """

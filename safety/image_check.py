@@ -9,7 +9,7 @@ from safety.evaluate import D_CLEAR_AT, D_CLEAR_TICKS, D_SET_TICKS, STAGE_WORDS
 CRC_STEPS = 100
 
 
-def topology(image):
+def topology(image) -> tuple:
     """(Layout, ImageMap) of an image. ValueError when it is no limit image of this kernel."""
     if image[p.H_SCHEMA] != p.IMAGE_SCHEMA:
         raise ValueError("limit image schema is not the kernel's")
@@ -38,7 +38,7 @@ class ImageCheck:
         self.crc = array("i", [p.image_crc(image), 0, 0, 0])
         self.words = -(-len(image) // CRC_STEPS)  # of each step
 
-    def update(self):
+    def update(self) -> None:
         """The slice of this step."""
         found, image, evaluator = self.crc, self.image, self.evaluator
         first, end = found[2], len(image)
@@ -56,7 +56,7 @@ class ImageCheck:
             self.features.put(m.F_IMAGE_CHANGED, 1 if is_changed else 0, 1)
             found[2] = found[3] = 0
 
-    def as_image(self, index):
+    def as_image(self, index: int) -> bool:
         """True if the instance still works with the numbers of the image: what `build` made
         of them is a copy.
         """

@@ -65,7 +65,7 @@ class Kernel:
         self.out[s.IMAGE_CRC] = self.image_check.crc[0]
         self.out[s.FIRST_OUT] = self.out[s.FIRST_OUT_INSTANCE] = -1
 
-    def boot(self, not_clean, store_unreadable, latched):
+    def boot(self, not_clean: int, store_unreadable: int, latched: list | tuple) -> None:
         """Tell the kernel how the last run ended. latched: stage instances that were latched
         (indices), in their order.
         """
@@ -91,7 +91,7 @@ class Kernel:
             if m.CONFLICTS[place][1] == row:
                 self.conflict_ticks[place] = self.hold_ticks[place]
 
-    def state_blocks(self):
+    def state_blocks(self) -> tuple:
         """Every array that carries over from one step to the next, in the order of keyframes."""
         f, g, r = self.features, self.features.gas, self.features.racks
         h, e, b = r.heating, self.evaluator, self.bounds
@@ -115,7 +115,7 @@ class Kernel:
         rest = permit + own + (self.inp, self.out)
         return features + cabinet + racks + heating + stages + causes + limits + contactors + rest
 
-    def step(self, elapsed):
+    def step(self, elapsed: int) -> None:
         """One step of `elapsed` ticks (1 when on time) over `inp`; results are in `out`."""
         elapsed = self.judge(elapsed)
         self.permit.update(elapsed, self.demand[m.D_PCS], self.demand[m.D_DC])
@@ -123,7 +123,7 @@ class Kernel:
         self.bounds.update(elapsed, self.unit_demand, self.permit.state[0] in POWERED)
         self._publish()
 
-    def judge(self, elapsed):
+    def judge(self, elapsed: int) -> int:
         """The first half of a step: stages, their demands, and resets.
         Channel B switches nothing, so it calls only this half. Returns `elapsed`, bounded.
         """

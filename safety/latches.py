@@ -35,7 +35,7 @@ class Latches:
         self.allowed = image[image_map.cabinet + p.P_RESETS_PER_HOUR_MAX]
         self.token_age = array("i", [self.hour_ticks] * TOKENS)
 
-    def left(self):
+    def left(self) -> int:
         """How many remote resets the present hour still allows."""
         used = 0
         for age in self.token_age:
@@ -43,7 +43,7 @@ class Latches:
                 used += 1
         return max(0, self.allowed - used)
 
-    def update(self, elapsed, inp, known_key):
+    def update(self, elapsed: int, inp, known_key: int) -> int:
         """Age the tokens and carry out the reset the inputs ask for. Returns a result code
         (RESULTS).
         """
@@ -63,7 +63,7 @@ class Latches:
                 self._spend()
         return result
 
-    def verdict(self, kind, first_out, mask, key_out):
+    def verdict(self, kind: int, first_out: int, mask: int, key_out: int) -> int:
         """What a reset would come to now (RESULTS), without any effect. key_out: the key is known
         not to be in RUN.
         """
@@ -90,7 +90,7 @@ class Latches:
             if self.clears(index, level):
                 evaluator.latched[index] = 0
 
-    def clears(self, index, level):
+    def clears(self, index: int, level: int) -> int:
         """True for a latched instance that a reset of this level clears."""
         return (
             self.evaluator.latched[index]
@@ -123,7 +123,7 @@ class Latches:
             and evaluator.clear_count[index] >= self.clear_ticks
         )
 
-    def publish_causes(self, out):
+    def publish_causes(self, out) -> None:
         """First-out, mask and counts; left alone in the steps in which nothing came or went."""
         evaluator = self.evaluator
         evaluator.moved[0] = 0

@@ -104,7 +104,7 @@ UNIT_WORDS, RACK_WORDS = len(UNIT_PARAMETERS), len(RACK_PARAMETERS)
 STAGE_WORDS = ("set", "clear", "set_ticks", "clear_ticks")
 
 
-def cabinet_index(name):
+def cabinet_index(name: str) -> int:
     """Place of the cabinet parameter `name` in CABINET_PARAMETERS. IndexError if there is none."""
     return [place for place, row in enumerate(CABINET_PARAMETERS) if row[0] == name][0]
 
@@ -112,7 +112,7 @@ def cabinet_index(name):
 class ImageMap:
     """Where each parameter lies in the image, for one topology and number of stages per scope."""
 
-    def __init__(self, units, racks, stages_per_scope):
+    def __init__(self, units: int, racks: int, stages_per_scope: tuple):
         """stages_per_scope: (cabinet, unit, rack) counts of stages."""
         self.cabinet = len(HEADER)
         self.unit = self.cabinet + len(CABINET_PARAMETERS)
@@ -126,14 +126,14 @@ class ImageMap:
         self.words = self.armed + self.instances
 
 
-def ticks(duration_ms, tick_ms):
+def ticks(duration_ms: int, tick_ms: int) -> int:
     """Ticks that last at least duration_ms (rounded up: a debounce is never shortened by
     rounding).
     """
     return -(-duration_ms // tick_ms)
 
 
-def image_crc(image):
+def image_crc(image) -> int:
     """CRC-30 over the whole image, four bytes a word, low byte first."""
     value = crc.START
     for word in image:
@@ -141,12 +141,12 @@ def image_crc(image):
     return value
 
 
-def in_range(value):
+def in_range(value: int) -> bool:
     """True if value can be stored on a 32-bit MicroPython without becoming a heap integer."""
     return -signals.INT_MAX <= value <= signals.INT_MAX
 
 
-def fits(image, image_map):
+def fits(image, image_map) -> bool:
     """True if no word is out of range, a second is whole ticks (what looks back counts seconds),
     and every rack's unit and modules are among those that the header names.
     """

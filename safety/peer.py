@@ -100,7 +100,7 @@ MODULES = (
 OWN_TICKS_MAX = 1_000_000
 
 
-def table_crc():
+def table_crc() -> int:
     """CRC-30 over every table and number of the kernel: unequal programs never pair."""
     value = _crc_of(crc.START, REASONS)
     for module in MODULES:
@@ -126,7 +126,7 @@ class Peer:
     signal, or 0.
     """
 
-    def __init__(self, image, image_map, receiver, own_image_crc, own_table_crc):
+    def __init__(self, image, image_map, receiver, own_image_crc: int, own_table_crc: int):
         """image: this side's (tick and permit_expiry_ms); receiver: what its frames arrive in."""
         tick_ms = image[p.H_TICK_MS]
         self.receiver = receiver
@@ -155,11 +155,11 @@ class Peer:
         self._wrong_way = 0  # of the last window: the sign of a drift beyond the limit
         self._clocks_differ = False
 
-    def heard(self):
+    def heard(self) -> None:
         """The receiver has accepted a frame."""
         self._fresh = 1
 
-    def trusted(self):
+    def trusted(self) -> int:
         """True if the last frame is of the same program and image, and its sender not silent: it
         may be acted on.
         """
@@ -170,7 +170,7 @@ class Peer:
             and self.reason != OTHER_IMAGE
         )
 
-    def update(self, elapsed, signal_bits, known_bits):
+    def update(self, elapsed: int, signal_bits: int, known_bits: int) -> None:
         """Once a step, with this side's own levels of the shared signals and which of them it
         knows.
         """
@@ -186,7 +186,7 @@ class Peer:
         self.reason = self._judge(differing)
         self.subject = differing if self.reason == DISAGREES else 0
 
-    def permits(self):
+    def permits(self) -> bool:
         """True if nothing is wrong with the other channel and it gives its permit."""
         return self.reason == OK and self.receiver.frame.get(f.VOTE) == 1
 

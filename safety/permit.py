@@ -55,7 +55,7 @@ class Permit:
         self.tried = array("i", [0, 0])
         out[s.EVIDENCE_TOTAL] = self.evidence.total
 
-    def update(self, elapsed, pcs_demand, dc_demand):
+    def update(self, elapsed: int, pcs_demand: int, dc_demand: int) -> None:
         """Step the state from the highest PCS and DC demand of the cabinet; publish permits."""
         timer = self.timer
         timer[0] = min(timer[0] + elapsed, s.TICKS_MAX)
@@ -86,7 +86,7 @@ class Permit:
             self.contactors.current_zero() != 1 or self.contactors.above_breaking()
         )
 
-    def missing(self, pcs_demand, dc_demand):
+    def missing(self, pcs_demand: int, dc_demand: int) -> int:
         """The first evidence that is missing (INHIBIT_REASONS); 0: complete, or past the start."""
         state = self.state[0]
         evidence = I_NONE

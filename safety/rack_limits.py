@@ -30,7 +30,7 @@ class RackLimits:
         self.now = array("i", [0] * RACK_LIMITS)
         self.tick_ms, self.tapers = image[p.H_TICK_MS], temperature_tapers(image, image_map)
 
-    def update(self):
+    def update(self) -> bool:
         """Recompute what racks with news allow; True if one allows something else than before."""
         changed, found = self.features.changed, False
         for rack in range(self.layout.racks):

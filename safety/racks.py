@@ -43,7 +43,7 @@ class Racks:
         self.open_string = bytearray(racks)  # NOT_OPEN, REPORTED or FLOWS
         self.heating = Heating(features)
 
-    def update(self, elapsed):
+    def update(self, elapsed: int) -> None:
         """Recompute the features of every rack with news, and of each once a second what looks
         back.
         """

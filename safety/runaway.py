@@ -23,7 +23,7 @@ SIGNS = (
 )
 
 
-def suspicion_pct(value, known, base):
+def suspicion_pct(value, known: bytearray, base: int) -> int:
     """Percent, 0 to 200, of one rack, whose features begin at `base`; a sign that is not known
     counts nothing.
     """
@@ -37,7 +37,7 @@ def suspicion_pct(value, known, base):
     return largest + second if second >= SECOND_PCT_MIN else 0
 
 
-def known_as(known, expected, base, groups):
+def known_as(known: bytearray, expected: bytes, base: int, groups: int) -> int:
     """m.KNOWN if every sign that this cabinet has is, m.DOUBTED if one is and none is worse, else
     m.IN_PART.
 

@@ -29,7 +29,7 @@ class Second:
     (peer.REASONS).
     """
 
-    def __init__(self, image, latch_level):
+    def __init__(self, image, latch_level: int):
         """image: of channel A; latch_level: what was remembered of the last run (`latch_level`
         below). ValueError.
         """
@@ -59,12 +59,12 @@ class Second:
         self._mask = 0  # no stage is active yet
         self._ordered, self._reset_result = False, 0
 
-    def receive(self, data, count):
+    def receive(self, data: bytes | bytearray, count: int) -> None:
         """The first `count` bytes of `data` have come over the link."""
         if self.receiver.feed(data, count):
             self.peer.heard()
 
-    def step(self, elapsed, contact_bits):
+    def step(self, elapsed: int, contact_bits: int) -> None:
         """One step of `elapsed` ticks with the contacts as they are now (CONTACT_NAMES, bit 0
         first; 1: closed).
         """
@@ -153,7 +153,7 @@ class Second:
                 level = max(level, m.STAGES[evaluator.stage[index]][m.S_LATCH])
         self.latch_level = level
 
-    def report(self):
+    def report(self) -> bytearray:
         """The frame that is due, as bytes: to be built after the relay was moved, because it takes
         its time.
         """

@@ -39,7 +39,7 @@ NOT_OURS = (
 IMAGE_FILE_MAGIC = 0x31424D49  # "IMB1", low byte first
 
 
-def file_bytes(image):
+def file_bytes(image) -> bytes:
     """A limit image as channel B takes it: magic, number of words, words, CRC-30; four bytes each,
     low byte first.
     """
@@ -51,7 +51,7 @@ def file_bytes(image):
     return bytes(data)
 
 
-def read_file(data):
+def read_file(data: bytes):
     """The limit image in `data` (array of int). ValueError: one line, why there is none."""
     if len(data) < 12 or _word(data, 0) != IMAGE_FILE_MAGIC:
         raise ValueError("is no limit image for channel B")
@@ -101,7 +101,7 @@ def own_image(image):
     return mine
 
 
-def contact_masks(image):
+def contact_masks(image) -> tuple:
     """Of A's image: (shared contacts that are fitted, those that must be closed before a first
     permit), as bits.
     """

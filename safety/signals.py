@@ -226,7 +226,7 @@ INHIBITED, READY, CLOSING, RUNNING, STOPPING, TRIPPED = range(6)
 class Layout:
     """Where each signal of each unit and rack lies in the flat arrays, for one topology."""
 
-    def __init__(self, units, racks, modules):
+    def __init__(self, units: int, racks: int, modules: int):
         """units, racks, modules: counts (modules per rack: the largest rack's)."""
         self.units = units
         self.racks = racks
@@ -242,28 +242,28 @@ class Layout:
         self.rack_out_base = self.unit_out_base + units * UNIT_OUTPUT_COUNT
         self.outputs = self.rack_out_base + racks * RACK_OUTPUT_COUNT
 
-    def unit_input(self, unit, index):
+    def unit_input(self, unit: int, index: int) -> int:
         """Index into the inputs of signal `index` of UNIT_INPUTS for unit `unit`."""
         return self.unit_base + unit * UNIT_INPUT_COUNT + index
 
-    def rack_input(self, rack, index):
+    def rack_input(self, rack: int, index: int) -> int:
         """Index into the inputs of signal `index` of RACK_INPUTS (or a module temperature) for rack
         `rack`.
         """
         return self.rack_base + rack * self.rack_width + index
 
-    def unit_group(self, unit, group):
+    def unit_group(self, unit: int, group: int) -> int:
         """Index into the freshness bytes of group `group` of UNIT_GROUPS."""
         return self.unit_group_base + unit * UNIT_GROUP_COUNT + group
 
-    def rack_group(self, rack, group):
+    def rack_group(self, rack: int, group: int) -> int:
         """Index into the freshness bytes of group `group` of RACK_GROUPS."""
         return self.rack_group_base + rack * RACK_GROUP_COUNT + group
 
-    def unit_output(self, unit, index):
+    def unit_output(self, unit: int, index: int) -> int:
         """Index into the outputs of signal `index` of UNIT_OUTPUTS."""
         return self.unit_out_base + unit * UNIT_OUTPUT_COUNT + index
 
-    def rack_output(self, rack, index):
+    def rack_output(self, rack: int, index: int) -> int:
         """Index into the outputs of signal `index` of RACK_OUTPUTS."""
         return self.rack_out_base + rack * RACK_OUTPUT_COUNT + index

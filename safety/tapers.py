@@ -14,14 +14,14 @@ SOC_TAPER_PERMILLE = ((970, 1000), (30, 0))
 FULL_PERMILLE = 1000  # of a limit that takes nothing away
 
 
-def scale_W(power_W, permille):
+def scale_W(power_W: int, permille: int) -> int:
     """power_W x permille / 1000, rounded down, without an intermediate beyond 2^30 (power_W <
     2^30).
     """
     return power_W // 1000 * permille + power_W % 1000 * permille // 1000
 
 
-def taper_permille(value, full_at, none_at):
+def taper_permille(value: int, full_at: int, none_at: int) -> int:
     """1000 on the far side of full_at, 0 at none_at and beyond, linear between; either may be the
     larger.
     """
@@ -33,7 +33,7 @@ def taper_permille(value, full_at, none_at):
     return min(left, span) * FULL_PERMILLE // span if span else FULL_PERMILLE
 
 
-def temperature_tapers(image, image_map):
+def temperature_tapers(image, image_map) -> tuple:
     """((full, none) of the hottest module, the same of the coldest) in 0.1 degC, charging and
     discharging: rows 18 to 20, and 25. Where a site's own row trips or inhibits sooner, nothing is
     left there.

@@ -19,7 +19,7 @@ class Units:
             ]
         )
 
-    def update(self, unit):
+    def update(self, unit: int) -> None:
         """Recompute the features of one unit that has news or falls silent."""
         group, ages = self.layout.unit_group(unit, s.G_PCS_MEASURE), self.ages
         control = group + s.G_PCS_CONTROL - s.G_PCS_MEASURE

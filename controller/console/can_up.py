@@ -27,7 +27,7 @@ def add(commands):
     )
 
 
-def steps(name, bitrate_bps, is_hardware):
+def steps(name: str, bitrate_bps: int, is_hardware: bool) -> list:
     """Arguments of `ip`, one list per call; a virtual interface (vcan) has no bit rate and no
     bus-off.
     """

@@ -13,7 +13,7 @@ from controller.system.paths import DONE, NO_START, WRONG_INPUT, say
 from controller.system.stop import Stop
 
 
-def add(commands):
+def add(commands) -> None:
     """Add the commands."""
     cli.add(
         commands,

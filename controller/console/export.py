@@ -10,7 +10,7 @@ from controller.system import cli
 from controller.system.paths import DONE, NOT_DONE, WRONG_INPUT, say
 
 FOREVER_US = 1 << 62
-CAUSES = {
+CAUSES: dict = {
     errno.ENOSPC: "the stick is full: free some room, or ask for a shorter time",
     errno.EROFS: "the stick is read-only: look at its switch",
     errno.EIO: "the stick was pulled, or is failing",
@@ -19,7 +19,7 @@ CAUSES = {
 }
 
 
-def add(commands):
+def add(commands) -> None:
     """Add the command."""
     cli.add(
         commands,

@@ -33,7 +33,7 @@ class Order(NamedTuple):
     valid_ms: int
 
 
-def add(commands):
+def add(commands) -> None:
     """Add `firebreak hint` to the subparsers."""
     cli.add(
         commands,
@@ -120,7 +120,7 @@ def order_of(arguments):
     return Order(h.KIND_OF[quantity], quantity, value_W, valid_ms)
 
 
-def whole(option, text, units, low, high, example):
+def whole(option: str, text: str, units: dict, low: int, high: int, example: str) -> int:
     """A number with its unit as a whole number of the smallest unit, or the end of the command."""
     match = _NUMBER.fullmatch(text)
     if not match or match[2] not in units:

@@ -33,7 +33,7 @@ _ACTIONS = {
 }
 
 
-def add(commands):
+def add(commands) -> None:
     """Add `firebreak key` to the subparsers."""
     actions = commands.add_parser("key").add_subparsers(
         required=True, metavar="ACTION", dest="action"
@@ -157,12 +157,12 @@ def _ended(run_directory):
     return set()
 
 
-def fingerprint(number):
+def fingerprint(number: int) -> str:
     """First 8 hex digits of a key's SHA-256."""
     return f"{number:08x}"
 
 
-def span(seconds):
+def span(seconds: int) -> str:
     """A time in the largest unit of which it has two: 90 s, 15 min, 47 h, 12 d."""
     for unit, unit_s in (("d", 86_400), ("h", 3600), ("min", 60)):
         if seconds >= 2 * unit_s:

@@ -13,7 +13,7 @@ from controller.system import cli
 from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT, plain, say
 
 
-def add(commands):
+def add(commands) -> None:
     """Add `start`, `stop`, `lock-out`, `lamp-test` and `test-mode`."""
     for name, command, consequence in (
         ("start", operator_commands.RUN, _closes),
@@ -88,7 +88,7 @@ def _shown(arguments, answer, what, consequence=None):
     return DONE if is_done else NOT_DONE
 
 
-def sent(arguments, ask, *details):
+def sent(arguments, ask, *details) -> int | None:
     """The answer of the command socket to ask(path, *details); ends the command without one."""
     before = f"no controller answers in {arguments.run_dir}: "
     try:

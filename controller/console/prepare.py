@@ -9,7 +9,7 @@ from controller.system import cli
 from controller.system.paths import DONE, NO_START, WRONG_INPUT, ascii_only
 
 
-def add(commands):
+def add(commands) -> None:
     """Add the command to argparse's subparsers."""
     cli.add(commands, "prepare", _prepare, cli.STATE_DIR)
 

@@ -32,12 +32,12 @@ FORMULA = ("=", "+", "-", "@")  # what a spreadsheet would run
 SLOW = "slower than allowed"
 
 
-def ascii_of(text):
+def ascii_of(text: str) -> str:
     """The text in ASCII, other characters as escapes."""
     return text.encode("ascii", "backslashreplace").decode("ascii")
 
 
-def is_slow(row):
+def is_slow(row: dict) -> bool:
     """True when the last test was slower than the present configuration allows."""
     return bool(row["last"] and row["last"]["reaction_ms"] > row["allowed_ms"])
 
@@ -70,12 +70,12 @@ def _texts(row):
     return {key: "-" if value in (None, "") else str(value) for key, value in _cells(row).items()}
 
 
-def recorded(tests, records):
+def recorded(tests: int, records: int) -> str:
     """ "1 test in 2 records": the first record of a ledger is the first start of the cabinet."""
     return f"{tests} test{'s' * (tests != 1)} in {records} record{'s' * (records != 1)}"
 
 
-def text_lines(facts):
+def text_lines(facts: dict):
     """The list as lines."""
     late = len(proof_state.wrong(facts["rows"]))
     yield (

@@ -30,7 +30,7 @@ from controller.system.paths import (
 EARLIEST_DAY = proof_lines.utc_text(utc.EARLIEST_US)[:10]
 
 
-def add(commands):
+def add(commands) -> None:
     """Add the command."""
     what = commands.add_parser("proof-test").add_subparsers(
         required=True, metavar="WHAT", dest="what"

@@ -16,7 +16,7 @@ from controller.system.stop import Stop
 POLL_S = 0.02
 # before ordinary programs, so that an event is durable in time on a busy box, and behind the loop
 NICENESS = -10
-REMEDIES = {
+REMEDIES: dict = {
     errno.ENOENT: "is the directory there, and mounted?",
     errno.ENOSPC: "free some room",
     errno.EACCES: "run it as the user the directory belongs to, on a cabinet firebreak",
@@ -24,7 +24,7 @@ REMEDIES = {
 }
 
 
-def add(commands):
+def add(commands) -> None:
     """Add the commands."""
     limits = [
         cli.option(

@@ -5,7 +5,7 @@ from controller.system import cli
 from controller.system.paths import WRONG_INPUT
 
 
-def add(commands):
+def add(commands) -> None:
     """Add the command to argparse's subparsers."""
     cli.add(commands, "replay", _replay, cli.option("file"))
 

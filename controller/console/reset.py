@@ -21,7 +21,7 @@ IS_A_START = (
 )
 
 
-def add(commands):
+def add(commands) -> None:
     """Add the command to argparse's subparsers."""
     cli.add(
         commands,
@@ -72,7 +72,7 @@ def _code_given(text):
     return text.upper()
 
 
-def names(seen):
+def names(seen) -> list:
     """Active or latched stages of both channels: ["44c", "40b.rack2", "1a in channel B"]. seen:
     snapshot.Snapshot.
     """
@@ -80,7 +80,7 @@ def names(seen):
     return [*seen.standing, *([f"{in_b['stage']} in channel B"] if in_b else [])]
 
 
-def lines(seen):
+def lines(seen) -> list:
     """Active or latched stages of both channels, one line each."""
     found = [
         f"row {name.partition('.')[0]} {rows.words_of(name)[0]}, {scope_of(name)}; "
@@ -94,7 +94,7 @@ def lines(seen):
     return found
 
 
-def typed(seen, with_key):
+def typed(seen, with_key: bool) -> str | None:
     """The command that resets this, or what a person has to do before; None when nothing waits for
     a reset. with_key: use the key even where none is needed.
     """

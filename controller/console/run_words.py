@@ -15,13 +15,13 @@ START_IT = "start it with `firebreak start`"  # removing a lock is no start: 29 
 ROWS_NAMED = 3
 
 
-def of_start(run_directory):
+def of_start(run_directory: str) -> tuple:
     """(consequence of a start, what it waits for now or "")."""
     seen = _newest(run_directory)
     return started(seen) if seen else (CLOSES, "")
 
 
-def of_stop(run_directory):
+def of_stop(run_directory: str) -> str:
     """The consequence of a stop."""
     seen = _newest(run_directory)
     return stopped(seen) if seen else OPENS
@@ -35,7 +35,7 @@ def _newest(run_directory):
         return None
 
 
-def started(seen):
+def started(seen) -> tuple:
     """(consequence of a start, what it waits for now or ""); seen: snapshot.Snapshot."""
     state = seen.out[s.STATE]
     if state in (s.CLOSING, s.RUNNING):
@@ -56,6 +56,6 @@ def _rows(seen):
     return f", row {', '.join(found[:ROWS_NAMED])}{more}" if found else ""
 
 
-def stopped(seen):
+def stopped(seen) -> str:
     """The consequence of a stop; seen: snapshot.Snapshot."""
     return RESTS if seen.out[s.STATE] in (s.INHIBITED, s.READY) else OPENS

@@ -29,7 +29,7 @@ _JSON = cli.option("--json", action="store_true", help="the same facts as JSON, 
 _OPTIONS = {"events": [_PAGE], "racks": [_PAGE], "links": [_PAGE], "trend": [_SPAN]}
 
 
-def add(commands):
+def add(commands) -> None:
     """Add the commands to argparse's subparsers."""
     for page in watch.PAGES:
         options = _OPTIONS.get(page, ())

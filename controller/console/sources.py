@@ -22,7 +22,7 @@ _HEAD = "SOURCE           ROLE     KEY      AGE   SEEN      TAKEN  LESS REFUSED 
 _DEAD = "NOT TICKING: nothing of this is in force any more; this is the controller's last state."
 
 
-def add(commands):
+def add(commands) -> None:
     """Add `firebreak sources` to the subparsers."""
     as_json = cli.option("--json", action="store_true", help="the same as JSON, SI units")
     cli.add(commands, "sources", _run, cli.RUN_DIR, as_json)
@@ -44,7 +44,7 @@ def _run(arguments):
     return DONE if is_live else NOT_DONE
 
 
-def gather(seen, frame, uptime_ms, utc_s):
+def gather(seen: dict, frame, uptime_ms: int, utc_s: int) -> dict:
     """hint_statistics.read's dict with ages and what is in force added; frame: snapshot.Snapshot.
 
     Raises JournalError when the two do not belong together.
@@ -76,7 +76,7 @@ def _in_force(out, base, source_index, number):
     }
 
 
-def lines(found):
+def lines(found: dict) -> list:
     """What `gather` gives as lines of a screen, 80 columns."""
     shown = [] if found.get("is_live", True) else [_DEAD]
     shown.append(_HEAD)

@@ -6,7 +6,7 @@ from controller.site.schema import BAUDS_BD
 from controller.system import cli
 
 
-def add(commands):
+def add(commands) -> None:
     """Add `firebreak upstream` to the subparsers."""
     cli.add(
         commands,

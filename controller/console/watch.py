@@ -29,12 +29,12 @@ POLL_S = 0.01
 PAGES = ("status", "why", "alarms", "events", "trend", "racks", "links")
 
 
-def wait():
+def wait() -> None:
     """Let a little time pass."""
     time.sleep(POLL_S)
 
 
-def ticks(reader, pause):
+def ticks(reader, pause) -> bool:
     """True once a journal's reader has seen a new tick, False when none came within LIVE_S."""
     before = reader.newest()
     for _ in range(round(LIVE_S / POLL_S)):
@@ -59,7 +59,7 @@ class Watch:
         self.is_live = False
         self._history = None
 
-    def update(self, pause=wait):
+    def update(self, pause=wait) -> None:
         """Wait for a new tick, for LIVE_S at most; the pages show the newest."""
         self.is_live = ticks(self.shadow.reader, pause)
         if not self.shadow.update() or not self.shadow.settled:
@@ -71,7 +71,7 @@ class Watch:
             self._history = History(self.shadow, trend.sample_of)
         return self._history.extend()
 
-    def facts(self, page, span_s=trend.SPAN_S):
+    def facts(self, page: str, span_s=trend.SPAN_S) -> dict:
         """Plain data of one of PAGES; span_s: of the trend."""
         recorded, more = record.opened(self._state_directory), {}
         trouble = record.trouble(self._state_directory) if recorded is None else None

@@ -22,12 +22,14 @@ class Bounds:
     def __init__(self):
         self.clear()
 
-    def clear(self):
+    def clear(self) -> None:
         """No bound yet; each tick begins here."""
         self.low_W, self.high_W = -WIDE_W, WIDE_W
         self.low_reason = self.high_reason = reasons.NONE
 
-    def narrow(self, charge_W_max, charge_reason, discharge_W_max, discharge_reason):
+    def narrow(
+        self, charge_W_max: int, charge_reason: int, discharge_W_max: int, discharge_reason: int
+    ) -> None:
         """Both powers >= 0, W; below 0 counts as 0. Of equal bounds the lower reason code is
         named.
         """
@@ -45,16 +47,16 @@ class Obligations:
     def __init__(self):
         self.standing = []
 
-    def clear(self):
+    def clear(self) -> None:
         """None yet; each tick begins here."""
         self.standing.clear()
 
-    def add(self, obligation):
+    def add(self, obligation) -> None:
         """One more, of a rank of its own."""
         self.standing.append(obligation)
         self.standing.sort()
 
-    def steps(self, value_W):
+    def steps(self, value_W: int) -> list:
         """[(obligation, value_W after it)] from the lowest rank on."""
         found = []
         for each in self.standing:
@@ -62,7 +64,7 @@ class Obligations:
             found.append((each, value_W))
         return found
 
-    def apply(self, value_W):
+    def apply(self, value_W: int) -> tuple:
         """(value_W after all obligations, reason of the last one that moves it or NONE)."""
         reason = reasons.NONE
         for each in self.standing:
@@ -72,7 +74,7 @@ class Obligations:
             value_W = after_W
         return value_W, reason
 
-    def short(self, value_W):
+    def short(self, value_W: int) -> tuple:
         """(W missing, reason) of the highest rank that value_W does not meet; (0, NONE) when all
         are met.
         """
@@ -92,7 +94,7 @@ class Cap(NamedTuple):
     discharge_W_max: int
     discharge_reason: int
 
-    def enter(self, chain):
+    def enter(self, chain) -> None:
         """Take its place in the chain."""
         chain.caps.narrow(*self)
 
@@ -102,7 +104,7 @@ class Limit(Cap):
 
     __slots__ = ()
 
-    def enter(self, chain):
+    def enter(self, chain) -> None:
         """Take its place in the chain."""
         chain.limits.narrow(*self)
 
@@ -116,7 +118,7 @@ class Obligation(NamedTuple):
     high_W: int
     high_reason: int
 
-    def enter(self, chain):
+    def enter(self, chain) -> None:
         """Take its place in the chain."""
         chain.obligations.add(self)
 
@@ -127,7 +129,7 @@ class BaseRequest(NamedTuple):
     power_W: int
     reason: int
 
-    def enter(self, chain):
+    def enter(self, chain) -> None:
         """Take its place in the chain."""
         chain.base = self
 
@@ -137,12 +139,14 @@ class FastRequest(BaseRequest):
 
     __slots__ = ()
 
-    def enter(self, chain):
+    def enter(self, chain) -> None:
         """Take its place in the chain."""
         chain.fast = self
 
 
-def grid_obligation(rank, connection_W, imported, exported, quantum_W):
+def grid_obligation(
+    rank: tuple, connection_W: int, imported: tuple, exported: tuple, quantum_W: int
+):
     """Obligation that keeps the grid within [-export_W_max, import_W_max].
 
     connection_W: what the grid would import with the battery at 0; imported, exported: (W max,

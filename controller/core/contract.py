@@ -46,7 +46,7 @@ class Setup:
     source image (hint_sources), and the functions built before, by name.
     """
 
-    def __init__(self, settings, tick_ms, rated_W, source_image):
+    def __init__(self, settings: dict, tick_ms: int, rated_W: int, source_image):
         self.settings, self.tick_ms, self.rated_W = settings, tick_ms, rated_W
         self.source_image = source_image
         self.functions = {}
@@ -67,7 +67,7 @@ class Function:
     out = ()
 
     @staticmethod
-    def output_names(source_count):
+    def output_names(source_count: int) -> tuple:
         """Name of each word of `out` in a configuration with so many sources of hints."""
         return ()
 
@@ -75,10 +75,10 @@ class Function:
         """Answers of this tick (controller/core/answers.py), an empty sequence for none."""
         raise NotImplementedError
 
-    def explain(self, code):
+    def explain(self, code: int) -> tuple:
         """(name, sentence, remedy) of one of its codes; KeyError for another's."""
         return self.TEXTS[code]
 
-    def numbers(self, code):
+    def numbers(self, code: int):
         """{"kind": ..., numbers behind the code}, None where the sentence says everything."""
         return None

@@ -16,7 +16,7 @@ class Control:
         self._bounding = [function for function in in_turn if function.STAGE <= contract.BOUND]
         self._requesting = in_turn[len(self._bounding) :]
 
-    def step(self, limit, elapsed_ticks):
+    def step(self, limit, elapsed_ticks: int) -> int:
         """Set-point, W. limit: answers.Limit of the kernel."""
         chain, view = self.chain, self.view
         chain.begin()
@@ -31,7 +31,7 @@ class Control:
                 chain.take(answer)
         return chain.finish(elapsed_ticks)
 
-    def state_blocks(self):
+    def state_blocks(self) -> list:
         """Arrays of all that carries over to the next tick, in the order of the journal."""
         blocks = [self.chain.state]
         for function in self.functions.values():

@@ -65,7 +65,7 @@ class Core:
         self._power_at = [layout.unit_input(unit, s.PCS_POWER_W) for unit in units]
         self._power_group = [layout.unit_group(unit, s.G_PCS_MEASURE) for unit in units]
 
-    def tick(self, elapsed_ticks):
+    def tick(self, elapsed_ticks: int) -> None:
         """One tick over the frozen inputs."""
         kernel = self.kernel
         self._kernel_inp[:] = self._kernel_words
@@ -148,7 +148,7 @@ class Core:
             words.frombytes(data + bytes(-len(data) % words.itemsize))
         return words
 
-    def load_state(self, words):
+    def load_state(self, words) -> None:
         """Take over what state_words gave. ValueError when the length does not fit."""
         data, at = words.tobytes(), 0
         for block in self._blocks():

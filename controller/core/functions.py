@@ -31,12 +31,12 @@ PARAMETERS = tuple(
 TEXTS = {code: text for function in FUNCTIONS for code, text in function.TEXTS.items()}
 
 
-def output_names(source_count):
+def output_names(source_count: int) -> list:
     """Name of every word that functions publish, with so many sources of hints."""
     return [name for function in FUNCTIONS for name in function.output_names(source_count)]
 
 
-def built(setup):
+def built(setup) -> dict:
     """{name: function} from a contract.Setup, in the order of FUNCTIONS."""
     for function in FUNCTIONS:
         setup.functions[function.NAME] = function(setup)

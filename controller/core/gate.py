@@ -34,7 +34,7 @@ def _crc_table():
 CRC_TABLE = _crc_table()
 
 
-def frame_crc(data):
+def frame_crc(data: bytes) -> int:
     """CRC-16/MODBUS of bytes."""
     value = 0xFFFF
     for byte in data:
@@ -47,7 +47,7 @@ class Gate:
     repeat.
     """
 
-    def __init__(self, unit_id, address, exponent):
+    def __init__(self, unit_id: int, address: int, exponent: int):
         """unit_id; address of the first register of WSet, which counts 10^exponent W (-3 .. 3, else
         ValueError).
         """
@@ -59,7 +59,7 @@ class Gate:
         self._up, self._down = 10 ** max(0, exponent), 10 ** max(0, -exponent)
         self._frame, self._raw = None, 0
 
-    def check(self, frame, charge_W_max, discharge_W_max):
+    def check(self, frame: bytes, charge_W_max: int, discharge_W_max: int) -> int:
         """reasons.NONE if `frame` (bytes, a whole RTU frame) may be sent, else the reason code;
         limits >= 0, W.
         """

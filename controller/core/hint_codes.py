@@ -166,16 +166,16 @@ TEXTS = {  # code -> (name, sentence, remedy)
 }
 
 
-def taken(code):
+def taken(code: int) -> bool:
     """True when the hint of this result code was taken into the core."""
     return code < WRONG_LENGTH
 
 
-def label(code):
+def label(code: int) -> str:
     """Code as the screens show it: H31."""
     return f"H{code}"
 
 
-def text(code):
+def text(code: int) -> tuple:
     """(name, sentence, remedy) of a code; KeyError for one that was never given."""
     return TEXTS[code]

@@ -32,7 +32,7 @@ VOID_RESET = ("void_reset_kind", "void_reset_answer")
 PEER_EMPTY = (-1, 0)  # nothing is active or latched there, it is not heard, or there is none
 
 
-def own_blocks(units):
+def own_blocks(units: int) -> dict:
     """{block: names of its words}: what lies behind the kernel's inputs, in this order."""
     return {
         "hints": [f"hint_{slot}.{word}" for slot in range(HINT_SLOTS) for word in SLOT],
@@ -46,12 +46,12 @@ def own_blocks(units):
     }
 
 
-def own_names(units):
+def own_names(units: int) -> list:
     """Names of the words behind the kernel's inputs."""
     return [name for names in own_blocks(units).values() for name in names]
 
 
-def places(layout):
+def places(layout) -> dict:
     """{block of own_blocks: its slice of an image of inputs}."""
     found, end = {}, layout.inputs
     for block, names in own_blocks(layout.units).items():
@@ -60,12 +60,12 @@ def places(layout):
     return found
 
 
-def packed_name(name):
+def packed_name(name: str):
     """Four words that hold a name of at most NAME_CHARACTERS_MAX ASCII characters."""
     return array("i", name.encode("ascii").ljust(NAME_CHARACTERS_MAX, b"\0"))
 
 
-def name_of(words_):
+def name_of(words_) -> str:
     """The name in such words, "" when there is none."""
     return bytes(array("i", words_)).rstrip(b"\0").decode("ascii", "replace")
 
@@ -84,7 +84,7 @@ class ProcessImage:
         self.fresh = bytearray(layout.groups)
         self._none = bytes(layout.groups)
 
-    def freeze(self, inp, fresh):
+    def freeze(self, inp, fresh: bytearray) -> None:
         """Copy everything into `inp` and `fresh`, then forget what was fresh and the one-tick
         commands.
         """
@@ -97,11 +97,13 @@ class ProcessImage:
             self.inp[self._hints] = array("i", [0] * HINT_WORDS)
             self.hints = 0
 
-    def put(self, block, content):
+    def put(self, block: str, content) -> None:
         """Write the words of a block of own_blocks."""
         self.inp[self.places[block]] = array("i", content)
 
-    def add_hint(self, source_index, kind, quantity, value_W, valid_ms):
+    def add_hint(
+        self, source_index: int, kind: int, quantity: int, value_W: int, valid_ms: int
+    ) -> int | None:
         """Fill the next free slot with a hint; returns the number of the slot, None when all are
         taken.
         """

@@ -1,12 +1,12 @@
 """Exact integer helpers shared by the control functions."""
 
 
-def within(value, low, high):
+def within(value: int, low: int, high: int) -> int:
     """value held within [low, high]; low <= high."""
     return low if value < low else high if value > high else value
 
 
-def low_pass(tick_ms, time_ms):
+def low_pass(tick_ms: int, time_ms: int) -> int:
     """24-bit factor of a first-order low-pass of time constant time_ms, stepped every tick_ms (both
     ms).
     """

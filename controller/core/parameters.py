@@ -43,7 +43,7 @@ def default_image():
     return array("i", [row[4] for row in CONTROL_PARAMETERS])
 
 
-def settings_of(control_image):
+def settings_of(control_image) -> dict:
     """{name: integer}. Raises ValueError when the image is not of this version."""
     if len(control_image) != len(CONTROL_PARAMETERS):
         raise ValueError("control image length does not fit this version")

@@ -45,11 +45,11 @@ KERNEL_CHARGE = tuple(range(KERNEL_LIMIT, KERNEL_LIMIT + 2 * len(bounds.LIMITS),
 KERNEL_DISCHARGE = tuple(range(KERNEL_LIMIT + 1, KERNEL_LIMIT + 2 * len(bounds.LIMITS), 2))
 
 
-def inhibit_code(number):
+def inhibit_code(number: int) -> int:
     """Code of the kernel's inhibit reason `number` (safety.evidence.INHIBIT_REASONS)."""
     return _OTHER_INHIBITS.get(number, INHIBIT + number)
 
 
-def label(code):
+def label(code: int) -> str:
     """Code as the screens show it: R217."""
     return f"R{code}"

@@ -23,13 +23,13 @@ class Sent:
     its code.
     """
 
-    def __init__(self, pcs, inp, at):
+    def __init__(self, pcs, inp, at: int):
         """pcs: has setpoint_address and setpoint_exponent, None until known; inp: of the process
         image.
         """
         self._pcs, self._inp, self._at = pcs, inp, at
 
-    def see(self, frame):
+    def see(self, frame: bytes) -> None:
         """A whole frame to this converter is on its way."""
         if frame[1] != WRITE_MULTIPLE or self._pcs.setpoint_address is None:
             return

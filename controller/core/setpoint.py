@@ -81,7 +81,7 @@ class Chain:
     arrays of ints).
     """
 
-    def __init__(self, settings, tick_ms):
+    def __init__(self, settings: dict, tick_ms: int):
         """settings: {name of CONTROL_PARAMETERS: integer}; tick_ms: length of a tick, ms."""
         self.out = array("i", [0] * len(CHAIN_OUTPUTS))
         self.state = array("i", [0])
@@ -92,7 +92,7 @@ class Chain:
         self._ramp_W = max(1, settings["setpoint_ramp_W_per_s"] * tick_ms // 1000)
         self.begin()
 
-    def begin(self):
+    def begin(self) -> None:
         """Forget the answers of the tick before."""
         self.caps.clear()
         self.limits.clear()
@@ -100,12 +100,12 @@ class Chain:
         self.answers.clear()
         self.base = self.fast = NO_REQUEST
 
-    def take(self, answer):
+    def take(self, answer) -> None:
         """Enter one answer of a control function, or a limit of the kernel."""
         self.answers.append(answer)
         answer.enter(self)
 
-    def available(self):
+    def available(self) -> tuple:
         """(low_W, high_W): what a request may reach this tick, after caps, obligations and limits,
         without the ramp.
 
@@ -117,7 +117,7 @@ class Chain:
             out[place] = within(obliged_W, self.limits.low_W, self.limits.high_W)
         return out[O_AVAILABLE_LOW_W], out[O_AVAILABLE_HIGH_W]
 
-    def finish(self, elapsed_ticks):
+    def finish(self, elapsed_ticks: int) -> int:
         """Set-point, W, from base request + fast request; fills the rest of `out`."""
         out = self.out
         (base_W, base_reason), (fast_W, fast_reason) = self.base, self.fast
@@ -169,7 +169,7 @@ class Chain:
         return after_W
 
 
-def end_reason(before_W, after_W, bounds):
+def end_reason(before_W: int, after_W: int, bounds) -> int:
     """Reason of the lower or upper end of `bounds` that changed the value, or NONE."""
     if after_W == before_W:
         return reasons.NONE

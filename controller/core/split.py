@@ -13,13 +13,13 @@ from controller.core.integers import within
 class Split:
     """`out` holds the units' powers, W (array of ints), after `step`."""
 
-    def __init__(self, units):
+    def __init__(self, units: int):
         """units: how many (1 or more)."""
         self.out = array("i", [0] * units)
         self._room_W = array("i", [0] * units)
         self._open = bytearray(units)
 
-    def step(self, total_W, charge_W_max, discharge_W_max, weights):
+    def step(self, total_W: int, charge_W_max, discharge_W_max, weights: list) -> int:
         """Return what could be placed of total_W (> 0 discharges), W; equal to it unless the limits
         sum to less.
 

@@ -25,7 +25,7 @@ TIGHTER = {
 }
 
 
-def add(commands):
+def add(commands) -> None:
     """Add the command to argparse's subparsers."""
     text = "list every key with its range, default and tighter side"
     every_key = cli.option("--keys", action="store_true", help=text)
@@ -43,12 +43,12 @@ def _check(arguments):
     return DONE
 
 
-def today():
+def today() -> str:
     """UTC day of this box's clock, as 2026-03-14; the clock may be wrong."""
     return proof_lines.utc_text(clock.utc_us())[:10]
 
 
-def report(config, day=None):
+def report(config, day: str | None = None) -> str:
     """What the configuration means, as text for a terminal. day: today's, to name acceptances that
     are dated ahead of it, or None.
     """
@@ -67,7 +67,7 @@ def report(config, day=None):
     return ascii_only("\n".join(lines))
 
 
-def keys():
+def keys() -> str:
     """Every key of a configuration: what is allowed, its default, which way is tighter."""
     lines = []
     for key, spec, nmc in schema.every_key():

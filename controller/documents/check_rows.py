@@ -88,12 +88,12 @@ def rows(config):
             yield from wrapped(f"{'':25}accepted by: ", who)
 
 
-def state_words(state, name):
+def state_words(state: int, name: str) -> str:
     """A state of a stage in words; name: of the equipment that its stage lacks, or ""."""
     return STATES[state] + (equipment_tables.UNTOLD[name] if state == stage_states.NOT_TOLD else "")
 
 
-def row_states(config):
+def row_states(config) -> dict:
     """{row: [([stage ids], state in words, equipment not fitted or "")]}, stages of the same state
     together.
     """

@@ -33,7 +33,7 @@ RECORD = (
 )
 
 
-def facts(found):
+def facts(found) -> dict:
     """The checklist of a Config as plain data."""
     schedule = bus_times.schedule(found)
     stages = [stage for group in records.by_row().values() for stage in group]
@@ -93,7 +93,7 @@ def _test(stage, found, schedule):
     }
 
 
-def inject(stage, found):
+def inject(stage: tuple, found) -> str:
     """How to make a stage of the matrix trip on this site."""
     words = records.feature(stage).inject.format(stage=stage[m.S_ID])
     if stage[m.S_ID] == SUSPICION:
@@ -103,7 +103,7 @@ def inject(stage, found):
     return words
 
 
-def suspicious(found):
+def suspicious(found) -> tuple:
     """([(feature's name, reading)], percent of a whole sign each is) of two signs that trip row 53
     of this site.
 

@@ -13,7 +13,7 @@ TIMES = (
 )
 
 
-def blocks(made, day=None):
+def blocks(made: dict, day: str | None = None) -> list:
     """The checklist as a document; made: of checklist.facts; day: as in site_blocks."""
     named, tests, without = made["site"], made["tests"], made["without"]
     return [

@@ -38,7 +38,7 @@ class Table(NamedTuple):
     stand at the end.
     """
 
-    headers: tuple
+    headers: tuple | list
     rows: list
     blanks: int = 0
 
@@ -54,7 +54,7 @@ class Mark(NamedTuple):
 _OPENS_TAG = re.compile(r"<(?=[A-Za-z/!?])")  # "<= 25 % LFL" opens none
 
 
-def show(form, facts, blocks):
+def show(form: str, facts: dict, blocks) -> None:
     """Print a document. form: of FORM; facts: of it as plain data; blocks: makes its blocks."""
     if form == "json":
         print(json.dumps(facts, indent=1))
@@ -62,14 +62,14 @@ def show(form, facts, blocks):
         print((page if form == "html" else markdown)(blocks()))
 
 
-def wrapped(first, text):
+def wrapped(first: str, text: str) -> list:
     """Lines of `text` behind `first`, folded to WIDTH."""
     return textwrap.wrap(
         first + text, WIDTH, subsequent_indent=" " * len(first), break_on_hyphens=False
     ) or [first]
 
 
-def markdown(blocks):
+def markdown(blocks: list) -> str:
     """The blocks as Markdown, plain ASCII. HTML in it, as in the name of a cabinet, is escaped."""
     lines = []
     for block in blocks:
@@ -94,7 +94,7 @@ def _text(cell):
     return f"{cell.text}, {cell.note}" if cell.note else cell.text
 
 
-def page(blocks):
+def page(blocks: list) -> str:
     """The blocks as one HTML page."""
     title = next(block.text for block in blocks if isinstance(block, Heading))
     body = "\n".join([_html(block) for block in blocks])

@@ -12,7 +12,7 @@ from safety import matrix as m
 _WORDS = dict(matrix_words.EFFECTS)
 
 
-def effects(stage, found=None):
+def effects(stage: tuple, found=None) -> list:
     """What must follow a stage, a list of words, without what is `absent`. found: Config of a site
     or None.
     """
@@ -27,7 +27,7 @@ def effects(stage, found=None):
     ]
 
 
-def absent(stage, found=None):
+def absent(stage: tuple, found=None) -> list:
     """[{effect, equipment, accepted_by}] of the demands of a stage that have no output on this
     site; [] without a site.
 
@@ -45,7 +45,7 @@ def absent(stage, found=None):
     ]
 
 
-def absent_words(fact):
+def absent_words(fact: dict) -> str:
     """Words such as "shunt trip upstream: not fitted, accepted by N. N.: a fuse upstream"."""
     return f"{fact['effect']}: " + (
         f"not fitted, accepted by {fact['accepted_by']}"
@@ -67,7 +67,7 @@ def _held(stage, words, found):
     return words
 
 
-def conflicts(found=None):
+def conflicts(found=None) -> list:
     """[{...}] of the table of conflicts: which effect yields to which row, how long, on what
     authority.
     """
@@ -84,7 +84,7 @@ def conflicts(found=None):
     ]
 
 
-def fuse(found=None):
+def fuse(found=None) -> dict:
     """{...} of the opening of contactors, which waits for the fuse above their breaking current."""
     breaks_mA = (
         sorted({table["break_current_mA"] for table in found.rack_tables}) if found else None
@@ -99,7 +99,7 @@ def fuse(found=None):
     }
 
 
-def fuse_words(fact):
+def fuse_words(fact: dict) -> str:
     """ "at most 30 s, above 300 A", or the keys that set it."""
     if fact["wait_ms_max"] is None:
         return f"at most {fact['parameter']} of [cabinet], above break_current_mA of the rack"
@@ -107,7 +107,7 @@ def fuse_words(fact):
     return f"at most {matrix_words.after(fact['wait_ms_max'])}, above {breaks}"
 
 
-def conflict_words(conflict):
+def conflict_words(conflict: dict) -> str:
     """How long a conflict's effect waits: "30 s", "not at all: venting wins", or the key that sets
     it.
     """

@@ -23,7 +23,7 @@ NO_STAGE = {
 }
 
 
-def facts(found=None, lines=()):
+def facts(found=None, lines=()) -> dict:
     """The matrix as plain data. found: Config of a site or None; lines: of config.survey."""
     schedule = bus_times.schedule(found) if found else None
     rows = [_row(row, stages, found, schedule) for row, stages in by_row().items()]

@@ -37,7 +37,7 @@ HEADERS = (
 )
 
 
-def add(commands):
+def add(commands) -> None:
     """Add the commands to argparse's subparsers."""
     cli.add(
         commands,
@@ -75,7 +75,7 @@ def _survey(path):
     return found, lines
 
 
-def matrix_blocks(facts, day=None):
+def matrix_blocks(facts: dict, day: str | None = None) -> list:
     """The matrix as a document; day: as in site_blocks."""
     named = facts["site"]
     title = f"Cause-and-effect matrix{': ' + list(named['names'].values())[-1] if named else ''}"

@@ -16,7 +16,7 @@ KINDS = {
 }
 
 
-def site(found, lines=()):
+def site(found, lines: list | tuple = ()) -> dict:
     """The configuration: names, CRC of its limit image, hazard analysis, missing equipment."""
     refused = bool(lines)
     return {
@@ -32,7 +32,7 @@ def site(found, lines=()):
     }
 
 
-def times(stage, found, schedule):
+def times(stage: tuple, found, schedule: dict) -> dict:
     """{latest_ms: until power is zero or the outputs have followed; held_latest_ms: until the fan
     that waits for the agent runs, None where it does not wait}.
     """
@@ -43,7 +43,7 @@ def times(stage, found, schedule):
     }
 
 
-def tables(stage, found):
+def tables(stage: tuple, found) -> tuple:
     """Parameters of every unit or rack of a stage's scope; () for one of the cabinet, or without a
     site.
     """
@@ -54,7 +54,7 @@ def tables(stage, found):
     )
 
 
-def own_states(stage, found):
+def own_states(stage: tuple, found) -> set:
     """Set of the states of all instances of a stage."""
     return {
         stage_states.stage_state(stage, found.topology, index)[0]
@@ -63,7 +63,7 @@ def own_states(stage, found):
     }
 
 
-def states(stage, found):
+def states(stage: tuple, found) -> list:
     """[{state, kind, where, equipment, accepted_by}] of a stage: one entry for all instances that
     are alike.
     """
@@ -91,7 +91,7 @@ def _state(found, state, equipment, where):
     }
 
 
-def taper_blocks(found):
+def taper_blocks(found: list) -> list:
     """The tapers as a section of a document; found: of tapers.facts."""
     rows = [
         (each["what"], each["power"], tapers.range_words(each), each["stage"] or "-", each["basis"])
@@ -108,7 +108,7 @@ def taper_blocks(found):
     ]
 
 
-def site_blocks(named, day=None):
+def site_blocks(named: dict, day: str | None = None) -> list:
     """The head of every document about a site. day: today's, to name acceptances that are dated
     ahead of it, or None.
     """
@@ -156,7 +156,7 @@ def _plain(value):
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def state_cell(found):
+def state_cell(found: list):
     """ "armed (rack 1 2); not fitted (rack 3), accepted by: N. N.", marked by the worst of them."""
     words = [each["state"] + (f" ({each['where']})" if each["where"] else "") for each in found]
     who = [f"accepted by: {each['accepted_by']}" for each in found if each["accepted_by"]]

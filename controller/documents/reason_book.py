@@ -22,7 +22,7 @@ GROUPS = (
 )
 
 
-def add(commands):
+def add(commands) -> None:
     """Add the command to argparse's subparsers."""
     cli.add(commands, "reasons", _run, document.FORM)
 
@@ -32,7 +32,7 @@ def _run(arguments):
     return DONE
 
 
-def facts():
+def facts() -> dict:
     """{codes: [{code, label, name, sentence, remedy}], stages: [{stage, code, reset, sentence,
     remedy}]}.
     """
@@ -60,7 +60,7 @@ def facts():
     return {"codes": codes, "stages": stages}
 
 
-def blocks():
+def blocks() -> list:
     """The handbook as a document."""
     found = facts()
     out = [

@@ -11,7 +11,7 @@ ANSWER_S = 2.0
 _DATAGRAM_BYTES = 256
 
 
-def sender(send_s):
+def sender(send_s: float):
     """A datagram socket with an abstract address, the only kind the loop answers to. Sending waits
     for at most send_s.
 
@@ -25,7 +25,7 @@ def sender(send_s):
     return made
 
 
-def limit(blocking, option, seconds):
+def limit(blocking, option: int, seconds: float) -> None:
     """Set how long a blocking socket waits (SO_SNDTIMEO, SO_RCVTIMEO); after that it raises
     BlockingIOError.
     """
@@ -44,7 +44,7 @@ class SequenceError(Exception):
 class HintClient:
     """A sender with its own socket, for `with`; each call waits for its answer or returns None."""
 
-    def __init__(self, run_directory):
+    def __init__(self, run_directory: str):
         self._path = os.path.join(run_directory, "hints.sock")
         self._socket = sender(ANSWER_S)
         limit(self._socket, socket.SO_RCVTIMEO, ANSWER_S)
@@ -55,33 +55,33 @@ class HintClient:
     def __exit__(self, *_):
         self._socket.close()
 
-    def send(self, data):
+    def send(self, data: bytes) -> None:
         """One datagram as it is. OSError when there is no controller, BlockingIOError when its
         queue stays full.
         """
         with sockets.short(self._path) as name:
             self._socket.sendto(data, name)
 
-    def receive(self):
+    def receive(self) -> bytes | None:
         """The next datagram, None when none comes in time."""
         try:
             return self._socket.recv(_DATAGRAM_BYTES)
         except BlockingIOError:
             return None
 
-    def hello(self, source):
+    def hello(self, source: str):
         """Welcome, or None."""
         self.send(w.hello(source))
         data = self.receive()
         return data and w.welcome_of(data)
 
-    def status(self, source, key):
+    def status(self, source: str, key: bytes):
         """State, its MAC checked, or None."""
         self.send(w.status(source))
         data = self.receive()
         return data and w.state_of(data, key)
 
-    def hint(self, hint, key):
+    def hint(self, hint, key: bytes):
         """Reply to a Hint, its MAC checked, or None; replies to earlier hints are passed over."""
         self.send(w.signed(hint, key))
         while (data := self.receive()) is not None:
@@ -90,7 +90,16 @@ class HintClient:
                 return reply
         return None
 
-    def say(self, source, key, kind, quantity, value_W, valid_ms, purpose=0):
+    def say(
+        self,
+        source: str,
+        key: bytes,
+        kind: int,
+        quantity: int,
+        value_W: int,
+        valid_ms: int,
+        purpose: int = 0,
+    ) -> tuple | None:
         """A hello and a hint after it; (Hint, Reply), or None when either gets no answer.
         SequenceError.
         """

@@ -56,7 +56,7 @@ class Account:
 
     __slots__ = ("source", "keys", "row", "sequences", "_taken_ms", "_next")
 
-    def __init__(self, source, keys, row):
+    def __init__(self, source, keys: tuple, row: memoryview):
         """source: config's Source; keys: tuple of Key; row: its words in the statistics."""
         self.source, self.row = source, row
         self.sequences = {}
@@ -64,7 +64,7 @@ class Account:
         self._next = 0
         self.set_keys(keys)
 
-    def set_keys(self, keys):
+    def set_keys(self, keys: tuple) -> None:
         """Replace the keys; the statistics show the newest."""
         self.keys = keys
         self.sequences = {each.key: self.sequences.get(each.key, 0) for each in keys}
@@ -72,7 +72,7 @@ class Account:
         self.row[st.KEY_FINGERPRINT], self.row[st.KEY_MADE_S] = newest.fingerprint, newest.made_s
         self.row[st.OLD_KEY_UNTIL_MS] = keys[1].until_ms if len(keys) > 1 else 0
 
-    def authenticate(self, signed, mac, now_ms):
+    def authenticate(self, signed: bytes | memoryview, mac: bytes, now_ms: int) -> bytes | None:
         """The key bytes that made `mac` over `signed`, or None. The newest key's first use ends the
         old one.
         """
@@ -86,7 +86,7 @@ class Account:
                 return key.key
         return None
 
-    def key_in_use(self, now_ms):
+    def key_in_use(self, now_ms: int) -> bytes | None:
         """Key bytes that the source uses: during a rotation the old key until the new key is first
         used. None without a valid key.
         """
@@ -94,18 +94,18 @@ class Account:
         return valid[-1] if valid else None
 
     @property
-    def highest_sequence(self):
+    def highest_sequence(self) -> int:
         """The answer to a hello: a higher sequence is new under every key. The sequence of an old
         key counts below _OLD_SEQUENCE_MAX only.
         """
         newest, *old = [self.sequences[each.key] for each in self.keys] or [0]
         return max([newest, *[sequence for sequence in old if sequence < _OLD_SEQUENCE_MAX]])
 
-    def within_quota(self, now_ms):
+    def within_quota(self, now_ms: int) -> bool:
         """True when fewer than hints_per_s_max hints were taken in the last second."""
         return self._taken_ms[self._next] + QUOTA_MS <= now_ms
 
-    def note_taken(self, now_ms):
+    def note_taken(self, now_ms: int) -> None:
         """One hint of the quota is used."""
         self._taken_ms[self._next] = now_ms
         self._next = (self._next + 1) % len(self._taken_ms)
@@ -116,7 +116,7 @@ def _first(*checks):
     return next((code for is_wrong, code in checks if is_wrong), 0)
 
 
-def freshness(hint, nonce, last_sequence, now_ms):
+def freshness(hint, nonce: bytes, last_sequence: int, now_ms: int) -> int:
     """0, or why an authentic hint is out of date: another run, a used sequence, too late, too
     early.
     """
@@ -128,7 +128,7 @@ def freshness(hint, nonce, last_sequence, now_ms):
     )
 
 
-def meaning(hint, valid_s_max):
+def meaning(hint, valid_s_max: int) -> int:
     """0, or why the core cannot take kind, quantity, value and validity."""
     low_W = -w.VALUE_W_MAX if hint.quantity == h.POWER_W else 0
     high_W = 0 if hint.kind == h.HEARTBEAT else w.VALUE_W_MAX
@@ -160,7 +160,7 @@ class Desk:
     hint to the next tick and returns None when that tick is full.
     """
 
-    def __init__(self, sources, keys, nonce, take, statistics, state=None):
+    def __init__(self, sources: tuple, keys: dict, nonce: bytes, take, statistics, state=None):
         """keys: {source name: tuple of Key}; nonce: 8 random bytes of this run.
 
         state(source name, now_ms): the wire.State that answers a request for it.
@@ -173,7 +173,7 @@ class Desk:
         self._by_name = {w.name_field(account.source.name): account for account in self.accounts}
         self.pending = []  # Pending of this tick
 
-    def receive(self, data, sender, now_ms):
+    def receive(self, data: memoryview, sender: bytes, now_ms: int) -> bytes | None:
         """One datagram (bytes-like). Returns the answer to a hello or status, else None: hints wait
         for the tick.
         """
@@ -242,7 +242,7 @@ class Desk:
         account.note_taken(now_ms)
         return 0
 
-    def change_key(self, name, key, rotate, now_ms):
+    def change_key(self, name: bytes, key, rotate: bool, now_ms: int) -> bool:
         """Set (rotate: keep the newest for a day) or, with key None, revoke a source's keys. False:
         no such source.
 

@@ -47,7 +47,7 @@ TOTALS = ("accepted", "limited", "refused", "bad_mac")
 class HintStatistics:
     """Writer: `common` and `rows[source index]` are views on the file; assigning is writing."""
 
-    def __init__(self, path, sources):
+    def __init__(self, path: str, sources: tuple):
         """Makes the file anew; sources: config.sources. Raises OSError."""
         text = json.dumps([describe(source) for source in sources]).encode()
         words_at = -(-(HEAD.size + len(text)) // 8) * 8
@@ -61,14 +61,14 @@ class HintStatistics:
         ]
         HEAD.pack_into(self._map, 0, MAGIC, len(text), words_at)
 
-    def close(self):
+    def close(self) -> None:
         """Unmap; the file stays."""
         for view in (*self.rows, self.common, self._words):
             view.release()
         self._map.close()
 
 
-def describe(source):
+def describe(source) -> dict:
     """A configured source as plain values."""
     return {
         "name": source.name,
@@ -83,7 +83,7 @@ def describe(source):
     }
 
 
-def read(path):
+def read(path: str) -> dict | None:
     """{accepted, limited, refused, bad_mac, COMMON ..., sources [describe + OWN]} of a file, None
     without one or of a damaged one.
 

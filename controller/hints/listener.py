@@ -28,7 +28,7 @@ _LESS = (h.LIMITED, h.CHARGING_ONLY, h.RESTING, h.OUTRANKED, h.FALLBACK_RULES, h
 class HintListener:
     """Serves `RUN_DIR/hints.sock` and writes `RUN_DIR/hints.stats`."""
 
-    def __init__(self, run_directory, cabinet, keys):
+    def __init__(self, run_directory: str, cabinet, keys: dict):
         """keys: {source name: tuple of desk.Key}. Replaces a socket left over; raises OSError."""
         self._core, self._sources = cabinet.core, cabinet.config.sources
         self._path = os.path.join(run_directory, "hints.sock")
@@ -47,16 +47,16 @@ class HintListener:
         self._buffer = memoryview(bytearray(BUFFER_BYTES))
         self._socket = sockets.bound(self._path, 0o660)
 
-    def fileno(self):
+    def fileno(self) -> int:
         """Readable when a datagram waits."""
         return self._socket.fileno()
 
     @property
-    def hungry(self):
+    def hungry(self) -> bool:
         """True while this tick may take another datagram."""
         return self._left > 0 and self._rejecting_left > 0
 
-    def receive(self, now_us):
+    def receive(self, now_us: int) -> None:
         """Take one datagram to judge, or some that need no judging; nothing waiting is nothing."""
         for _ in range(REJECTED_PER_CALL):
             try:
@@ -75,7 +75,7 @@ class HintListener:
     def _state(self, source_name, now_ms):
         return replies.state(source_name, self._core, self._sources, self.desk.nonce, now_ms)
 
-    def answer(self, now_us):
+    def answer(self, now_us: int) -> None:
         """After a tick: reply to the hints it took, and begin to count anew."""
         self._left, self._rejecting_left = DATAGRAMS_PER_TICK, REJECTING_CALLS_PER_TICK
         pending = self.desk.pending
@@ -99,12 +99,12 @@ class HintListener:
             pass
         self.statistics.common[st.UNSENT] += 1
 
-    def change_key(self, source, key, made_s, rotate):
+    def change_key(self, source: bytes, key: bytes | None, made_s: int, rotate: bool) -> bool:
         """Take a source's new key, None when it was revoked; False when there is no such source."""
         made = desk.key_of(key, made_s) if key else None
         return self.desk.change_key(source, made, rotate, clock.now_us() // 1000)
 
-    def close(self):
+    def close(self) -> None:
         """Remove the socket; the statistics stay."""
         self._socket.close()
         if os.path.exists(self._path):

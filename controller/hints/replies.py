@@ -10,7 +10,7 @@ from controller.core.policies import hint_outputs
 from controller.hints import desk, wire as w
 
 
-def reply(pending, core, nonce, uptime_ms):
+def reply(pending, core, nonce: bytes, uptime_ms: int):
     """Reply to a desk.Pending. The nonce is always that of this run, so that a sender of another
     one learns it.
     """
@@ -37,7 +37,7 @@ def reply(pending, core, nonce, uptime_ms):
     )
 
 
-def state(source_name, core, sources, nonce, uptime_ms):
+def state(source_name: str, core, sources: tuple, nonce: bytes, uptime_ms: int):
     """wire.State after the last tick for the source of this name; sources: config.sources."""
     control = _of_table(core, hint_outputs.O_CONTROL_SOURCE)
     return w.State(
@@ -74,7 +74,7 @@ def _of_table(core, place):
     return core.out[core.out_at["hint_table"] + place]
 
 
-def in_force(core, source_index, quantity):
+def in_force(core, source_index: int, quantity: int) -> tuple:
     """(value in W, ms left, state) of a source's quantity; NOTHING_W when it has none. A fallback
     has 0 ms left.
     """
@@ -89,7 +89,7 @@ def in_force(core, source_index, quantity):
     return value_W, valid_s * 1000, entry_state
 
 
-def effect(core, source, hint, value_W, entry_state):
+def effect(core, source, hint, value_W: int, entry_state: int) -> tuple:
     """(result code of a hint that was taken, granted_W); value_W, entry_state: what its source now
     has in force of that quantity.
     """
@@ -132,7 +132,7 @@ def _of_grid_cap(core, source, quantity, value_W):
     return h.GRANTED, value_W
 
 
-def end_reason(chain, cap_W, cap_reason):
+def end_reason(chain, cap_W: int, cap_reason: int) -> int:
     """Reason code of one end of the available power: what moved the end of the caps last, in the
     order of the chain.
     """

@@ -89,7 +89,7 @@ SIGNED_BYTES = HINT.size - MAC_BYTES
 _LENGTHS = {HINT_MAGIC: HINT.size, HELLO_MAGIC: HELLO.size, STATUS_MAGIC: HELLO.size}
 
 
-def mac(key: bytes, signed: bytes) -> bytes:
+def mac(key: bytes, signed: bytes | memoryview) -> bytes:
     """HMAC-SHA256 (32 bytes) of `signed` under `key`."""
     return hmac.digest(key, signed, "sha256")
 
@@ -106,7 +106,7 @@ def name_of(field: bytes) -> str:
     return field.rstrip(b"\0").decode("ascii", "replace")
 
 
-def unsigned(hint):
+def unsigned(hint) -> bytes:
     """The 56 bytes of a Hint that its MAC covers. struct.error or ValueError when a field is out of
     range.
     """
@@ -115,7 +115,7 @@ def unsigned(hint):
     return HINT.pack(HINT_MAGIC, name_field(hint.source), *hint[1:], b"")[:SIGNED_BYTES]
 
 
-def signed(hint, key):
+def signed(hint, key: bytes) -> bytes:
     """The datagram (88 bytes) of a Hint."""
     data = unsigned(hint)
     return data + mac(key, data)
@@ -148,39 +148,39 @@ def status(source: str) -> bytes:
     return HELLO.pack(STATUS_MAGIC, name_field(source))
 
 
-def state_bytes(state, key):
+def state_bytes(state, key: bytes) -> bytes:
     """The datagram (112 bytes) of a State."""
     control = name_field(state.control_source) if state.control_source else b""
     source = name_field(state.source)
     return _signed(key, STATE, STATE_MAGIC, source, *state[1:-1], control)
 
 
-def state_of(data, key=None):
+def state_of(data: bytes, key: bytes | None = None):
     """State of a datagram, or None when it is none or, with a key, when its MAC is wrong."""
     found = _fields(data, key, STATE, STATE_MAGIC)
     return found and State(name_of(found[0]), *found[1:-1], name_of(found[-1]))
 
 
-def is_well_formed(data: bytes) -> bool:
+def is_well_formed(data: bytes | memoryview) -> bool:
     """True when length and magic are those of what a source may send: a first look that costs
     nearly nothing.
     """
     return _LENGTHS.get(bytes(data[:4])) == len(data)
 
 
-def welcome_of(data):
+def welcome_of(data: bytes):
     """Welcome of a datagram, or None when it is none."""
     if len(data) != WELCOME.size or not data.startswith(WELCOME_MAGIC):
         return None
     return Welcome(*WELCOME.unpack(data)[1:])
 
 
-def reply_bytes(reply, key):
+def reply_bytes(reply, key: bytes) -> bytes:
     """The datagram (116 bytes) of a Reply."""
     return _signed(key, REPLY, REPLY_MAGIC, name_field(reply.source), *reply[1:])
 
 
-def reply_of(data, key=None):
+def reply_of(data: bytes, key: bytes | None = None):
     """Reply of a datagram, or None when it is none or, with a key, when its MAC is wrong."""
     found = _fields(data, key, REPLY, REPLY_MAGIC)
     return found and Reply(name_of(found[0]), *found[1:])

@@ -18,7 +18,7 @@ _FORMS = {
 _WIDTH = 79
 
 
-def kW(power_W):
+def kW(power_W: int) -> str:
     """A power as screens show it: 400 kW, -3.6 kW."""
     whole, rest = divmod(abs(power_W) + 50, 1000)
     tenth = rest // 100
@@ -26,18 +26,18 @@ def kW(power_W):
     return f"{sign}{whole}.{tenth} kW" if tenth else f"{sign}{whole} kW"
 
 
-def quantity(number, value_W):
+def quantity(number: int, value_W: int) -> str:
     """A quantity with its value: import <= 400 kW."""
     return _FORMS[number].format(kW(value_W)) if number in _FORMS else h.KINDS[h.HEARTBEAT]
 
 
-def reason(code):
+def reason(code: int) -> str:
     """A reason with its name: R217 BMS discharge limit."""
     name = f" {reason_words.text(code)[0]}" if code in reason_words.TEXTS else ""
     return reasons.label(code) + name
 
 
-def fields(reply):
+def fields(reply) -> dict:
     """Every field of a Reply as plain values in SI units, with the words of its code; None where
     there is none.
     """
@@ -92,7 +92,7 @@ def _or_none(value_W):
     return None if value_W == w.NOTHING_W else value_W
 
 
-def lines(hint, reply, own, exit_code):
+def lines(hint, reply, own: dict | None, exit_code: int) -> list:
     """The reply to a Hint as lines of a screen; own: its source in hint_statistics.read, or
     None.
     """
@@ -170,7 +170,7 @@ def _remedy(reply, hint, own, remedy):
     return remedy
 
 
-def in_force(reply):
+def in_force(reply) -> str:
     """The value in force of the reply's quantity, for how long, and its fallback."""
     if reply.granted_W == w.NOTHING_W:
         return "nothing of this kind" + _then(reply, ", fallback {}")
@@ -186,7 +186,7 @@ def _then(reply, form):
     return form.format(kW(reply.fallback_W)) if reply.fallback_W != w.NOTHING_W else ""
 
 
-def doing(reply):
+def doing(reply) -> str:
     """The power of this tick, and the reason that limits it."""
     power_W = reply.setpoint_W
     what = f"{'discharging' if power_W > 0 else 'charging'} {kW(abs(power_W))}"
@@ -194,7 +194,7 @@ def doing(reply):
     return what + (f", held by {reason(reply.binding_reason)}" if reply.binding_reason else "")
 
 
-def unanswered(name, own):
+def unanswered(name: str, own: dict | None) -> str:
     """One line for no answer at all: the controller answers no stranger, but counts it."""
     if own is None:
         return f"no answer: the controller's configuration has no [source.{name}]"

@@ -32,17 +32,17 @@ LOSS = "loss"
 _MISSING = re.compile(r"events <= (\d+)")
 
 
-def canonical(row):
+def canonical(row: list | tuple) -> bytes:
     """Bytes of one event; row: values in the order of COLUMNS."""
     return json.dumps(list(row), separators=(",", ":"), ensure_ascii=True).encode("ascii")
 
 
-def link(previous, row):
+def link(previous: bytes, row: list | tuple) -> bytes:
     """Hash of an event, 32 bytes; previous: hash of the one before."""
     return hashlib.sha256(previous + canonical(row)).digest()
 
 
-def missing_scope(number):
+def missing_scope(number: int) -> str:
     """Text of the scope of a loss event: up to which number events may be missing."""
     return f"events <= {number}"
 
@@ -63,12 +63,12 @@ class Verdict:
         self.breaks, self.damaged, self.unlinked = [], [], []
 
     @property
-    def intact(self):
+    def intact(self) -> bool:
         """True when nothing is broken."""
         return not self.breaks
 
 
-def verify(connection, published=None):
+def verify(connection, published: bytes | None = None):
     """Check the chain of a database. published: a hash (bytes) that must be in it.
 
     Returns a Verdict. Raises sqlite3.Error when the file cannot be read.

@@ -7,7 +7,7 @@ from controller.system import regular_file
 
 
 @contextlib.contextmanager
-def opened(path, flags, mode=0o600, files=os):
+def opened(path: str, flags: int, mode: int = 0o600, files=os):
     """A descriptor that is closed at the end, as regular_file.opened gives it. Raises OSError."""
     descriptor = regular_file.opened(path, flags, mode, files)
     try:
@@ -16,19 +16,19 @@ def opened(path, flags, mode=0o600, files=os):
         files.close(descriptor)
 
 
-def write(descriptor, content, files=os):
+def write(descriptor: int, content: bytes, files=os) -> None:
     """Write all the bytes, in as many pieces as it takes. Raises OSError."""
     while content:
         content = content[files.write(descriptor, content) :]
 
 
-def sync_directory(directory, files=os):
+def sync_directory(directory: str, files=os) -> None:
     """Make the names in a directory durable. Raises OSError."""
     with opened(directory or ".", os.O_RDONLY | os.O_DIRECTORY, files=files) as descriptor:
         files.fsync(descriptor)
 
 
-def put(path, suffix, pieces, flags, mode, files=os):
+def put(path: str, suffix: str, pieces, flags: int, mode: int, files=os) -> None:
     """Write pieces of bytes into `path` + suffix, sync it and give it its name. Raises OSError.
 
     flags: os.O_EXCL or os.O_TRUNC. A power cut leaves the old file or the new one, whole.

@@ -31,7 +31,7 @@ class FrameEncoder:
 
     __slots__ = ("frame_bytes_max", "_lengths", "_words", "_fresh_bytes", "_state_bytes", "_before")
 
-    def __init__(self, n_in, n_groups, n_out, n_state):
+    def __init__(self, n_in: int, n_groups: int, n_out: int, n_state: int):
         """Counts of input words, freshness groups, output words and state words (of 32 bits
         each).
         """
@@ -43,7 +43,9 @@ class FrameEncoder:
         fixed = FRAME.size + BODY.size + self._fresh_bytes
         self.frame_bytes_max = fixed + max(6 * self._words, 4 * self._words + self._state_bytes)
 
-    def encode(self, sequence, elapsed_ticks, inp, fresh, out, state=None):
+    def encode(
+        self, sequence: int, elapsed_ticks: int, inp, fresh: bytearray, out, state=None
+    ) -> bytes:
         """Bytes of one frame; inp, out, state: array('i'), fresh: bytearray of 0 and 1; a keyframe
         when state is given.
 
@@ -82,7 +84,7 @@ class Frame:
 
     __slots__ = ("sequence", "elapsed_ticks", "kind", "fresh", "indexes", "values", "state", "raw")
 
-    def __init__(self, raw, counts):
+    def __init__(self, raw: bytes, counts: tuple):
         """raw: the bytes of a frame whose CRC was right; counts: (n_in, n_groups, n_out,
         n_state).
         """
@@ -104,11 +106,11 @@ class Frame:
         self.values = array("i", raw[values_at : values_at + 4 * changes])
 
     @property
-    def changes(self):
+    def changes(self) -> list:
         """List of (index, value) of what this frame changes."""
         return list(zip(self.indexes, self.values))
 
-    def apply(self, inp, out):
+    def apply(self, inp, out) -> None:
         """Store the changes into the arrays of inputs and outputs."""
         n_in = len(inp)
         for index, value in zip(self.indexes, self.values):

@@ -20,7 +20,7 @@ CODES = {matrix.F_PEER_CODE: s.PEER_CODE, matrix.F_SELF_TEST_BITS: s.SELF_TEST_B
 BEGAN, CEASED, STATE, FIRST_OUT = "trip", "clear", "state", "first_out"
 
 
-def scope_of(name):
+def scope_of(name: str) -> str:
     """ "cabinet", "unit 1" or "rack 2" of an instance name such as 29.rack2."""
     scope = name.partition(".")[2]
     return f"{scope[:4]} {scope[4:]}" if scope else "cabinet"
@@ -94,7 +94,7 @@ class History:
         if stage[matrix.S_SCOPE] == s.CABINET and stage[matrix.S_FEATURE] in CODES:
             self.began_code[name] = self._moment.inp[CODES[stage[matrix.S_FEATURE]]]
 
-    def first_out_per_scope(self):
+    def first_out_per_scope(self) -> list:
         """[(scope, instance name, uptime_ms or None)]: in each scope the oldest, latched ones
         first.
         """
@@ -121,7 +121,7 @@ class Moment(Snapshot):
         self.inp = array("i", bytes(4 * snapshot.reader.counts[0]))
         self.out = array("i", bytes(4 * snapshot.reader.counts[2]))
 
-    def take(self, frame):
+    def take(self, frame) -> None:
         """Become the moment of this keyframe."""
         frame.apply(self.inp, self.out)
         self.core.load_state(frame.state)

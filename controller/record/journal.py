@@ -31,7 +31,7 @@ class JournalError(Exception):
     """The file is not a journal that can be read; the text is one line for the operator."""
 
 
-def pack_header(header):
+def pack_header(header: dict) -> bytes:
     """Bytes of a header dict of ints, texts, lists, dicts and array('i'); keys in order."""
 
     def extend(value):
@@ -42,7 +42,7 @@ def pack_header(header):
     return msgpack.packb({key: header[key] for key in sorted(header)}, default=extend)
 
 
-def unpack_header(data):
+def unpack_header(data: bytes) -> dict:
     """The dict that pack_header was given."""
 
     def extend(code, content):
@@ -53,7 +53,7 @@ def unpack_header(data):
     return msgpack.unpackb(data, ext_hook=extend)
 
 
-def file_start(counts, packed, ring_bytes):
+def file_start(counts: tuple, packed: bytes, ring_bytes: int) -> bytes:
     """Preamble and header of a journal: counts as JournalReader has them, packed: bytes of
     pack_header.
     """
@@ -94,11 +94,11 @@ class JournalReader:
         (sequence,) = NEWEST.unpack_from(self._map, self._newest_at)
         return None if sequence == NOTHING_YET else sequence
 
-    def rewind(self):
+    def rewind(self) -> None:
         """Let `frames` begin at the oldest frame the ring holds."""
         self._at, self._expected = self._ring_at, None  # sequence of the next frame, once one is
 
-    def skip(self):
+    def skip(self) -> None:
         """Let `frames` begin at the newest keyframe that a tick follows: the present, at once.
 
         A hint only: where nothing readable lies there, `frames` begins with the oldest one.
@@ -108,7 +108,7 @@ class JournalReader:
         found = [(self._keyframe(at), at) for at in places if self._ring_at <= at < self._end]
         self._begin([(frame, at) for frame, at in found if frame and frame.sequence < newest])
 
-    def begin_at(self, sequence):
+    def begin_at(self, sequence: int):
         """Let `frames` begin at the newest keyframe at or before a sequence; at the oldest frame
         where none is left.
 
@@ -176,7 +176,7 @@ class JournalReader:
                 yield sequence, at
             at += length
 
-    def close(self):
+    def close(self) -> None:
         """Unmap the file."""
         self._map.close()
 

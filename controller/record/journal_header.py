@@ -13,7 +13,7 @@ from controller.site import proof_plan, stage_states
 JOURNAL_BYTES = 64 << 20  # at about 150 bytes a tick: the last two and a half hours
 
 
-def journal_header(config):
+def journal_header(config) -> dict:
     """What a replay needs and a reader wants to name: images and signal names."""
     layout = config.layout()
     inputs, outputs = replay.signal_names(layout)
@@ -54,7 +54,7 @@ def journal_header(config):
     }
 
 
-def open_journal(path, config, core, capacity_bytes=JOURNAL_BYTES):
+def open_journal(path: str, config, core, capacity_bytes: int = JOURNAL_BYTES):
     """A new JournalWriter at `path` for this configuration and core. Raises OSError,
     JournalError.
     """

@@ -20,7 +20,16 @@ class JournalWriter:
     `PATH.previous`.
     """
 
-    def __init__(self, path, header, n_in, n_groups, n_out, n_state, capacity_bytes):
+    def __init__(
+        self,
+        path,
+        header: dict,
+        n_in: int,
+        n_groups: int,
+        n_out: int,
+        n_state: int,
+        capacity_bytes: int,
+    ):
         """header: see pack_header; raises OSError when the file cannot be made or its space not be
         had.
         """
@@ -42,7 +51,9 @@ class JournalWriter:
         self._map[: self._newest_at] = start
         NEWEST.pack_into(self._map, self._newest_at, NOTHING_YET)
 
-    def append(self, sequence, elapsed_ticks, inp, fresh, out, state=None):
+    def append(
+        self, sequence: int, elapsed_ticks: int, inp, fresh: bytearray, out, state=None
+    ) -> None:
         """Write one tick; sequence rises by 1 per frame; state (array('i')) makes it a keyframe."""
         frame = self._encoder.encode(sequence, elapsed_ticks, inp, fresh, out, state)
         at = self._at
@@ -59,7 +70,7 @@ class JournalWriter:
         NEWEST.pack_into(self._map, self._newest_at, sequence)
         self._at = after
 
-    def close(self):
+    def close(self) -> None:
         """Unmap the file; it stays for its readers."""
         self._map.close()
 

@@ -30,7 +30,7 @@ class Keeper:
     answer, with the reason in `line`; what it says after that is not counted.
     """
 
-    def __init__(self, directory, held=None):
+    def __init__(self, directory: str, held: int | None = None):
         """Starts the process, or raises OSError. To be called before any real-time priority is set.
 
         held: descriptor of `hold`, which the process keeps open until it has ended.
@@ -48,11 +48,11 @@ class Keeper:
         self.ok = True
         self.line = ""
 
-    def fileno(self):
+    def fileno(self) -> int:
         """Becomes readable when an acknowledgement is waiting."""
         return self._socket.fileno()
 
-    def submit(self, record):
+    def submit(self, record) -> int:
         """Hand over a record. Returns its number, to be compared with `saved`. Raises StoreError
         for a wrong one.
         """
@@ -63,7 +63,7 @@ class Keeper:
         self.submitted += 1
         return self.submitted
 
-    def poll(self):
+    def poll(self) -> int:
         """Take in what has been acknowledged. Returns `saved`."""
         # also after a failure: a process blocks on answers that are not taken
         while True:
@@ -81,7 +81,7 @@ class Keeper:
             if not answer:
                 return self.saved
 
-    def watch(self, now_us):
+    def watch(self, now_us: int) -> None:
         """Once a tick: a store that saves nothing for HANG_US while a record waits has failed.
 
         A frozen disk or a stopped process reports nothing, and the next restart loses what waits.
@@ -96,13 +96,13 @@ class Keeper:
         self.ok = False
         self.line = self.line or line
 
-    def close(self):
+    def close(self) -> None:
         """Let the process finish what it has and end; waits for it."""
         self._socket.close()
         self._process.wait()
 
 
-def serve(directory, connection):
+def serve(directory: str, connection) -> None:
     """The process's end: save each record that arrives and answer; ends when the other side has
     closed.
 
@@ -142,7 +142,7 @@ def _answer(store, record):
         return str(error).encode()
 
 
-def main(directory, descriptor):
+def main(directory: str, descriptor: int) -> None:
     """The process: serves the socket of this descriptor.
 
     It ignores SIGINT and SIGTERM, which are meant for the controller, and ends after the

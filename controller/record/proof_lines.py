@@ -69,12 +69,12 @@ class Found(NamedTuple):
     newest: int
 
     @property
-    def tests(self):
+    def tests(self) -> int:
         """How many of the records are tests; the first start is one too."""
         return len([record for record in self.records if record.kind == TEST])
 
     @property
-    def lines(self):
+    def lines(self) -> list:
         """What is wrong, as lines to print."""
         found = [f"damaged from line {self.damaged_from}", *self.breaks] if self.breaks else []
         if self.torn_bytes:
@@ -85,17 +85,17 @@ class Found(NamedTuple):
         return found
 
 
-def utc_text(utc_us):
+def utc_text(utc_us: int) -> str:
     """2026-03-14T02:07:31Z of microseconds since 1970."""
     return (EPOCH + timedelta(seconds=utc_us // 1_000_000)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def day(text):
+def day(text: str):
     """datetime.date of 2026-03-14, or of what begins so. Raises ValueError."""
     return datetime.strptime(text[:10], "%Y-%m-%d").date()
 
 
-def is_day(text):
+def is_day(text: str) -> bool:
     """True for a real day, written 2026-03-14."""
     try:
         return day(text).isoformat() == text
@@ -103,7 +103,7 @@ def is_day(text):
         return False
 
 
-def encode(values, previous):
+def encode(values: tuple, previous: str) -> bytes:
     """Bytes of a line; values: in the order of VALUES; previous: hash of the record before,
     hexadecimal.
     """
@@ -139,7 +139,7 @@ _OF_RECORDS = re.compile(rb"[\0 -~]*\n?")
 _BEHIND_ONE = re.compile(rb'[0-9a-f]"\}(\0+\n|\0*[^\0\n])')
 
 
-def decode(line):
+def decode(line: bytes):
     """Record of a line without its end, or None where it is none: another form, even one blank
     more.
     """
@@ -167,7 +167,7 @@ def _is_sound(record):
     )
 
 
-def found_in(content):
+def found_in(content: bytes):
     """Found of the bytes of a ledger."""
     *lines, last = content.split(b"\n")
     torn = b""

@@ -12,7 +12,7 @@ OK, DUE, OVERDUE, NOT_PASSED = "ok", "due", "overdue", "failed"
 STATES = (OK, DUE, DUE, DUE, OVERDUE)  # by level
 
 
-def rows(planned, records, clock_day):
+def rows(planned: dict, records: list | tuple, clock_day) -> list:
     """The armed rows in their order, as plain data: {row, what, interval_d, last, due, days_left,
     level, state}.
 
@@ -46,7 +46,7 @@ def _row(key, interval_d, last, began, now):
     }
 
 
-def words(row):
+def words(row: dict) -> str:
     """State of a row in a few words: "ok", "due in 12 d", "overdue by 3 d", "failed"."""
     if row["state"] == DUE:
         return f"due in {row['days_left']} d"
@@ -57,19 +57,19 @@ def words(row):
     return row["state"]
 
 
-def rows_armed(found):
+def rows_armed(found: list) -> int:
     """How many rows of the matrix they are: one may have several tests, and several rows never
     share one.
     """
     return len({proof_intervals.row_of(row["row"]) for row in found})
 
 
-def wrong(found):
+def wrong(found: list) -> list:
     """Those that are overdue or failed."""
     return [row for row in found if row["state"] in (OVERDUE, NOT_PASSED)]
 
 
-def nearest(found):
+def nearest(found: list) -> dict | None:
     """The row whose test is due first, None where none ever is."""
     return min(
         [row for row in found if row["days_left"] is not None],
@@ -78,7 +78,7 @@ def nearest(found):
     )
 
 
-def summary(found):
+def summary(found: list) -> str:
     """What is due next, for one line of a page: "21 proof tests to be done", "proof test of row 15
     in 12 d", or "".
     """

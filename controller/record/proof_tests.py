@@ -40,12 +40,12 @@ class NotWrittenError(LedgerError):
     """A record that could not be made durable."""
 
 
-def path_of(directory):
+def path_of(directory: str) -> str:
     """Path of the ledger in a state directory."""
     return os.path.join(directory, FILE)
 
 
-def read(directory, files=os):
+def read(directory: str, files=os):
     """Found of the ledger in a state directory; no file is an empty one. Raises OSError. files: os
     or a stand-in.
     """
@@ -73,10 +73,10 @@ class Ledger:
     a test.
     """
 
-    def __init__(self, directory, files=os):
+    def __init__(self, directory: str, files=os):
         self.directory, self._files = directory, files
 
-    def commission(self, moment, remark="", waits=True):
+    def commission(self, moment: tuple, remark: str = "", waits=True) -> bool:
         """Add the record of the cabinet's first start unless there is a record; True if it was
         added.
 
@@ -90,7 +90,16 @@ class Ledger:
 
         return self._append(make, waits) is not None
 
-    def test(self, moment, row, tester, reaction_ms, result, remark="", date=None):
+    def test(
+        self,
+        moment: tuple,
+        row: str,
+        tester: str,
+        reaction_ms: int,
+        result: str,
+        remark: str = "",
+        date: str | None = None,
+    ):
         """Add a test and return its Record; date: of one that was done earlier. Raises LedgerError,
         NotWrittenError.
         """
@@ -157,7 +166,7 @@ def _written(moment):
 # -- what may be recorded
 
 
-def check_test(row, tester, reaction_ms, result, remark):
+def check_test(row: str, tester: str, reaction_ms: int, result: str, remark: str) -> None:
     """Raises LedgerError for a value that no record may have."""
     text = f"{TEXT_CHARACTERS_MAX} ASCII characters"
     reaction = (
@@ -194,7 +203,7 @@ def _shown(text):
     return json.dumps(text[:TEXT_CHARACTERS_MAX])
 
 
-def check_date(found, utc_us, row, date=None):
+def check_date(found, utc_us: int, row: str, date: str | None = None) -> None:
     """Raises LedgerError when the clock is before the last record, or a test's date before its
     row's last one.
     """

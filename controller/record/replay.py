@@ -39,7 +39,7 @@ class Replay:
         self.difference = None  # (sequence, field, recorded, replayed)
 
     @property
-    def exit_code(self):
+    def exit_code(self) -> int:
         """EQUAL only when something was replayed, nothing differed and nothing in between was
         lost.
         """
@@ -47,7 +47,7 @@ class Replay:
             return DIFFERENT
         return EQUAL if self.frames else UNREADABLE
 
-    def lines(self):
+    def lines(self) -> list:
         """The findings as lines for the operator."""
         lacks = (
             (
@@ -72,7 +72,7 @@ class Replay:
             f"different at frame {sequence}: {field} was {recorded}, replay gives {replayed}",
         ]
 
-    def feed(self, frame):
+    def feed(self, frame) -> bool:
         """Replay one frame. True while nothing differs."""
         core, follows = self.core, frame.sequence == self._expected
         if not follows and frame.kind != KEYFRAME:
@@ -117,7 +117,7 @@ class Replay:
         return pairs[0] if pairs else nothing
 
 
-def signal_names(layout):
+def signal_names(layout) -> tuple:
     """(input names, output names) of a safety.signals.Layout, for the header keys `input_names`,
     `output_names`.
     """
@@ -147,7 +147,7 @@ def replay(path, core_factory):
     return found
 
 
-def core_of(header):
+def core_of(header: dict):
     """Core of a journal header: the factory for `replay`. Raises ValueError when the header is of
     another version.
     """
@@ -162,7 +162,7 @@ def core_of(header):
     return core
 
 
-def run(path, core_factory, write=print):
+def run(path, core_factory, write=print) -> int:
     """The command `firebreak replay FILE`: writes the findings; exit code 0 equal, 1 not equal, 2
     unreadable.
     """

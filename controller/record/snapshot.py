@@ -10,7 +10,7 @@ from controller.record.journal import JournalError, JournalReader
 from safety import parameters as p, signals as s
 
 
-def names_of(names, words):
+def names_of(names: list, words) -> list:
     """The stage instances, in the kernel's order, whose bits are set in words of STANDING_BITS."""
     return [
         name
@@ -19,7 +19,7 @@ def names_of(names, words):
     ]
 
 
-def places(names):
+def places(names: list):
     """A function: the index of a name, None of one that an older version does not have."""
     return {name: index for index, name in enumerate(names)}.get
 
@@ -29,7 +29,7 @@ class Snapshot:
     counts frames that build on one that is gone.
     """
 
-    def __init__(self, path):
+    def __init__(self, path: str):
         """Raises JournalError when the file is no journal."""
         self.reader = JournalReader(path)
         header = self.reader.header
@@ -59,31 +59,31 @@ class Snapshot:
     def _applied(self, frame, follows):
         """For a Shadow; follows: the frame before was applied too."""
 
-    def update(self):
+    def update(self) -> bool:
         """Take in what is new. True once inputs, outputs and state are known."""
         for _ in self.follow():
             pass
         return self.sequence is not None
 
     @property
-    def first_out(self):
+    def first_out(self) -> int:
         """Instance index of the first-out, -1 when nothing is active or latched."""
         return self.out[s.FIRST_OUT_INSTANCE]
 
     @property
-    def cause_mask(self):
+    def cause_mask(self) -> int:
         """CRC-30 over what is active or latched."""
         return self.out[s.CAUSE_MASK]
 
     @property
-    def causes(self):
+    def causes(self) -> tuple:
         """What a reset names: first-out and cause mask here, then those of channel B."""
         at = self._peer_at
         peer = PEER_EMPTY if at is None else tuple(self.inp[at : at + len(PEER)])
         return (self.first_out, self.cause_mask, *peer)
 
     @property
-    def ended_in_order(self):
+    def ended_in_order(self) -> bool:
         """SIGTERM ended the process and it permits nothing; of an older version: it was not to
         run.
         """
@@ -97,15 +97,15 @@ class Snapshot:
         return self.out[self.standing_at :]
 
     @property
-    def standing(self):
+    def standing(self) -> list:
         """Names of the stage instances that are active or latched, in the kernel's order."""
         return names_of(self.stage_names, self.standing_words)
 
-    def chain(self, index):
+    def chain(self, index: int) -> int:
         """Word `index` of the set-point chain's trace (setpoint.CHAIN_OUTPUTS)."""
         return self.out[self.chain_at + index]
 
-    def close(self):
+    def close(self) -> None:
         """Unmap the journal."""
         self.reader.close()
 
@@ -118,7 +118,7 @@ class Shadow(Snapshot):
     program came to other outputs from the same inputs, so its numbers must not be shown.
     """
 
-    def __init__(self, path):
+    def __init__(self, path: str):
         """Raises JournalError when the file is no journal, or another version's."""
         super().__init__(path)
         try:
@@ -149,7 +149,7 @@ def other_version(path, error):
     return JournalError(f"{path}: written by another version of this program: {error}")
 
 
-def read(path, kind=Snapshot):
+def read(path: str, kind=Snapshot):
     """Snapshot (or Shadow) of the newest frame of a journal. Raises JournalError."""
     found = kind(path)
     found.reader.skip()

@@ -28,7 +28,7 @@ class Act(NamedTuple):
     text: str
 
 
-def folder(run_directory):
+def folder(run_directory: str) -> str:
     """Path of the folder, made when it is missing, with the owner of the run directory. Raises
     OSError.
     """
@@ -52,7 +52,7 @@ def _is_trusted(found, is_kind):
     return is_kind(found.st_mode) and (found.st_uid in (os.geteuid(), 0) or os.geteuid() == 0)
 
 
-def put(run_directory, moment_us, code, text):
+def put(run_directory: str, moment_us: int, code: str, text: str) -> None:
     """Leave one act for the recorder. Raises OSError, also when too many wait already."""
     path = folder(run_directory)
     if len(_names(path)) >= WAITING_MAX:
@@ -68,7 +68,7 @@ def put(run_directory, moment_us, code, text):
     os.rename(name + ".new", name + SUFFIX)
 
 
-def plain(text):
+def plain(text: str) -> str:
     """The text in printable ASCII, no longer than is kept."""
     return "".join([each if " " <= each <= "~" else "?" for each in text])[:TEXT_CHARACTERS_MAX]
 
@@ -82,13 +82,13 @@ class Inbox:
     between.
     """
 
-    def __init__(self, run_directory, stored):
+    def __init__(self, run_directory: str, stored: list | tuple):
         """stored: names an earlier recorder had made durable and perhaps not removed."""
         self._path = os.path.join(run_directory, FOLDER)
         self.taken = list(stored)
         self.settle()
 
-    def take(self, count_max):
+    def take(self, count_max: int) -> list:
         """The oldest acts that are new, a list of Act; files that are none are removed."""
         with contextlib.suppress(OSError):
             names = [name for name in _names(self._path) if name not in self.taken]
@@ -109,7 +109,7 @@ class Inbox:
         self.taken.append(name)
         return act
 
-    def settle(self):
+    def settle(self) -> None:
         """What was taken is durable: remove it."""
         for name in self.taken:
             with contextlib.suppress(OSError):

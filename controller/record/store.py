@@ -56,7 +56,7 @@ class Store:
     a test.
     """
 
-    def __init__(self, directory, files=os):
+    def __init__(self, directory: str, files=os):
         """directory: must exist by the time of the first save."""
         self.directory = directory
         self.paths = [os.path.join(directory, name) for name in COPIES]
@@ -86,7 +86,7 @@ class Store:
         is_clean = record.clean and not record.armed and not lines
         return Loaded(CLEAN if is_clean else ARMED, record, self._generation, lines)
 
-    def save(self, record):
+    def save(self, record) -> None:
         """Make a record durable in both copies. Raises StoreError.
 
         After an error the store holds the old record or this one, in its second copy alone if that
@@ -127,7 +127,7 @@ def _is_of_two(whole):
     return max(numbers) - min(numbers) > 1 or numbers[0] == numbers[-1] and whole[0] != whole[-1]
 
 
-def of_cabinet(loaded, name):
+def of_cabinet(loaded, name: str):
     """`loaded` as the cabinet of this name may trust it: the store of another cabinet keeps its
     latches and needs the key, like a store that cannot be read.
 
@@ -141,7 +141,7 @@ def of_cabinet(loaded, name):
     return _doubted(loaded, f'the store is of the cabinet "{others[0]}", not of "{name}"')
 
 
-def of_run(loaded, run_directory):
+def of_run(loaded, run_directory: str):
     """`loaded` as it may be trusted after a run in this folder: what that run could not save may be
     a latch.
     """
@@ -155,7 +155,7 @@ def _doubted(loaded, line):
     return loaded._replace(state=UNREADABLE, lines=lines)
 
 
-def hold(directory, pause=lambda: select.select((), (), (), HOLD_PAUSE_S)):
+def hold(directory: str, pause=lambda: select.select((), (), (), HOLD_PAUSE_S)) -> int | None:
     """Become the only writer of the store here: a descriptor to keep open, None where another
     process stays the writer. Raises OSError.
 
@@ -174,7 +174,7 @@ def hold(directory, pause=lambda: select.select((), (), (), HOLD_PAUSE_S)):
     return None
 
 
-def mark_failed(run_directory, is_failed):
+def mark_failed(run_directory: str, is_failed: bool) -> bool:
     """Create or remove the note, in this folder, that the store could not be saved.
 
     Returns False where the folder takes no note either: nothing more can be done, and the loop goes

@@ -51,7 +51,7 @@ class Record:
     noc_verified: int = 0
 
 
-def on_disk(record):
+def on_disk(record) -> dict:
     """The map of FIELDS that is stored of a Record."""
     values = {CABINET + name: 1 for name in record.cabinets}
     if record.rest != AWAKE:
@@ -63,7 +63,7 @@ def on_disk(record):
     return {name: getattr(record, name) for name in SAME} | {"values": values}
 
 
-def in_memory(stored):
+def in_memory(stored: dict):
     """The Record of such a map; names of values that this version does not know are dropped."""
     values = stored["values"]
     rests = [(code, text) for text, code in _texts(values, STOPPED)]
@@ -105,7 +105,7 @@ def _younger(one_ms, other_ms):
     return [min(pair) for pair in pairs]
 
 
-def encode(generation, record):
+def encode(generation: int, record) -> bytes:
     """Bytes of one copy; raises StoreError for a wrong record or one that does not fit a
     datagram.
     """
@@ -118,7 +118,7 @@ def encode(generation, record):
     return HEAD.pack(MAGIC, crc32(rest), generation, len(body)) + body
 
 
-def decode(content):
+def decode(content: bytes) -> tuple | None:
     """(generation, Record) of one copy, or None when it is damaged."""
     if len(content) < HEAD.size:
         return None
@@ -134,7 +134,7 @@ def decode(content):
     return generation, in_memory(stored)
 
 
-def check(stored):
+def check(stored) -> None:
     """Raises StoreError unless a map has exactly FIELDS, of their kinds."""
     if set(stored) != set(FIELDS):
         raise StoreError(

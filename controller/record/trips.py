@@ -23,13 +23,13 @@ INTEGERS = 1 << 63
 class TripLog:
     """Append-only; `newest` is the number of the newest trip it holds."""
 
-    def __init__(self, directory, files=os):
+    def __init__(self, directory: str, files=os):
         """files: the os module, or a stand-in. Raises OSError."""
         self._files = files
         self.path = os.path.join(directory, FILE)
         self.newest = max([values[0] for values, _, _ in self.entries()], default=0)
 
-    def entries(self):
+    def entries(self) -> list:
         """[(values, hash, hash before)] of every whole line, oldest first."""
         found = []
         for path in (self.path + ".previous", self.path):
@@ -40,7 +40,7 @@ class TripLog:
                 found += [entry for entry in map(_parsed, file) if entry]
         return found
 
-    def append(self, entries):
+    def append(self, entries: list) -> None:
         """Write entries newer than `newest`, and wait until they are durable. Raises OSError."""
         if not entries:
             return

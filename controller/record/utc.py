@@ -49,7 +49,7 @@ def steered_us():
     return asked.maxerror
 
 
-def started_from_rtc():
+def started_from_rtc() -> bool:
     """True when a battery-backed clock has set the system's at the start."""
     found = []
     for path in glob.glob(RTC_FLAGS):
@@ -80,7 +80,7 @@ class WallClock:
         self._refreshed_us = self._steered_at_us = self._error_us = None
         self.offset_us = None
 
-    def poll(self):
+    def poll(self) -> tuple:
         """Look at the clocks. Returns (now_us, us by which the wall clock was set since the last
         time, 0 if not).
         """
@@ -101,7 +101,7 @@ class WallClock:
         else:
             self.source = RTC if self._rtc or self._steered_at_us is not None else UNKNOWN
 
-    def label(self, moment_us, within_us=0):
+    def label(self, moment_us: int, within_us: int | None = 0) -> tuple:
         """(UTC us, source, uncertainty us or None) of a moment of the monotonic clock.
 
         within_us: how exactly the moment itself is known; None: not at all, so neither is the day.

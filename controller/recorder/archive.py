@@ -25,7 +25,7 @@ class Archive:
     not written.
     """
 
-    def __init__(self, run_directory, state_directory, limits, label, say, captures=list):
+    def __init__(self, run_directory: str, state_directory: str, limits, label, say, captures=list):
         """label(kind, code, scope, text) -> Row with the present time; say(line) tells the
         operator; captures() -> [(event number, file name)] of those on the disk, for a database
         that has lost them.
@@ -108,12 +108,12 @@ class Archive:
             f"may be missing; the old file is {FILE}{rescue.ASIDE}",
         )
 
-    def published(self):
+    def published(self) -> tuple | None:
         """(number, hash) of the head that was published last, or None."""
         content = head.read(self._run_directory)
         return (content["id"], bytes.fromhex(content["hash"])) if content else None
 
-    def meta(self, key):
+    def meta(self, key: str):
         """A value kept beside the events; when the database has lost it, as it was published
         last.
         """
@@ -125,7 +125,7 @@ class Archive:
 
     # -- writing
 
-    def write(self, rows, seconds=(), meta=(), also=None):
+    def write(self, rows: list | tuple, seconds=(), meta=(), also=None) -> list:
         """Make it all durable; returns the events as stored. Raises DatabaseError: then nothing of
         it was taken.
         """
@@ -151,7 +151,7 @@ class Archive:
         self.left_out += len(seconds) - len(kept)
         return stored
 
-    def has_room(self, wanted_bytes):
+    def has_room(self, wanted_bytes: int) -> bool:
         """True when so much may be written beside the record without taking what is kept free for
         events.
         """
@@ -236,7 +236,7 @@ class Archive:
 
     # -- keeping it small
 
-    def tidy(self, in_haste=False):
+    def tidy(self, in_haste: bool = False) -> None:
         """A bounded piece of work between writes: retention, the log, the reserve. in_haste: only
         what must be.
         """
@@ -265,6 +265,6 @@ class Archive:
                 return piece > 0
         return True
 
-    def close(self):
+    def close(self) -> None:
         """Close the database; the reserve stays."""
         self.database.close()

@@ -20,17 +20,17 @@ class Batch:
         self.too_many = 0
         self.clear()
 
-    def clear(self):
+    def clear(self) -> None:
         """Forget all: it is durable."""
         self.rows, self.seconds, self.trips = [], [], []
 
-    def label(self, event, moment_us, within_us=0):
+    def label(self, event, moment_us: int, within_us: int | None = 0):
         """The Row of an event at a moment."""
         return Row(
             event.sequence, moment_us // 1000, *self._wall.label(moment_us, within_us), *event[1:]
         )
 
-    def add(self, event, moment_us, within_us=0):
+    def add(self, event, moment_us: int, within_us: int | None = 0) -> None:
         """Take an event, unless there are too many of a kind that may be many."""
         if event.kind in ALWAYS or self._token(moment_us):
             self.rows.append(self.label(event, moment_us, within_us))
@@ -56,6 +56,6 @@ class Batch:
             self.rows.append(self.label(events.event(events.LOSS, text), moment_us))
         return True
 
-    def second(self, values, moment_us):
+    def second(self, values: tuple, moment_us: int) -> None:
         """Take a row of the history."""
         self.seconds.append((moment_us // 1000, moment_us + self._wall.offset_us, *values))

@@ -29,7 +29,7 @@ PUMP_BYTES = 256 << 10  # written at once; an event must not wait for more than 
 _NAME = re.compile(r"trip_(\d+)\.journal")
 
 
-def event_number(name):
+def event_number(name: str) -> int:
     """Number of the trip a capture is named after."""
     return int(_NAME.fullmatch(name)[1])
 
@@ -37,16 +37,16 @@ def event_number(name):
 class Before:
     """The frames of the last seconds, from a keyframe on: bounded by time and by bytes."""
 
-    def __init__(self, before_ticks):
+    def __init__(self, before_ticks: int):
         self._before_ticks = before_ticks
         self.clear()
 
-    def clear(self):
+    def clear(self) -> None:
         """Forget everything: what comes next does not follow."""
         self._groups = deque()  # each [tick of its keyframe, bytes, [(sequence, raw), ...]]
         self._bytes = 0
 
-    def add(self, frame, is_keyframe, tick):
+    def add(self, frame, is_keyframe: bool, tick: int) -> None:
         """One frame; those before the first keyframe are of no use and left out."""
         if is_keyframe:
             self._groups.append([tick, 0, []])
@@ -61,7 +61,7 @@ class Before:
         ):
             self._bytes -= self._groups.popleft()[1]
 
-    def frames(self):
+    def frames(self) -> list:
         """[(sequence, raw)] of what is held, oldest first."""
         return [frame for group in self._groups for frame in group[2]]
 
@@ -76,7 +76,7 @@ class Capture:
     All raise OSError.
     """
 
-    def __init__(self, path, reader, files=os):
+    def __init__(self, path: str, reader, files=os):
         """reader: JournalReader the frames come from; files: the os module or a stand-in."""
         self.path, self._files = path, files
         self._counts, self._packed = reader.counts, reader.packed_header
@@ -98,7 +98,7 @@ class Capture:
         self._put(self._start(RING_BYTES) + NEWEST.pack(NOTHING_YET) + KEYFRAMES.pack(0, 0), 0)
         self._files.ftruncate(self._descriptor, self._ring_at + RING_BYTES)
 
-    def add(self, sequence, raw):
+    def add(self, sequence: int, raw: bytes) -> bool:
         """Take a frame; it is written by `pump`. False when the capture has no room for it."""
         if self._at + self.waiting_bytes + len(raw) > self._ring_at + RING_BYTES:
             return False
@@ -106,7 +106,7 @@ class Capture:
         self.waiting_bytes += len(raw)
         return True
 
-    def pump(self, bytes_max=PUMP_BYTES):
+    def pump(self, bytes_max=PUMP_BYTES) -> bool:
         """Write what waits, so much at once. True when nothing waits any more; what could not be
         written waits on.
         """
@@ -127,14 +127,14 @@ class Capture:
             self.waiting_bytes -= len(content)
         return not self._waiting
 
-    def sync(self):
+    def sync(self) -> None:
         """Make what was written durable, then say so in the file."""
         if self.last is not None and self._synced != self.last:
             self._files.fsync(self._descriptor)
             self._put(NEWEST.pack(self.last), self._newest_at)
             self._synced = self.last
 
-    def finish(self):
+    def finish(self) -> None:
         """Write the rest, cut the file to its frames, give it its name."""
         self.flush()
         self._put(self._start(self._at - self._ring_at), 0)
@@ -143,13 +143,13 @@ class Capture:
         self.close()
         _rename(self.path + PART, self.path, self._files)
 
-    def flush(self):
+    def flush(self) -> None:
         """Write the rest and sync it."""
         while not self.pump():
             pass
         self.sync()
 
-    def close(self):
+    def close(self) -> None:
         """Close the file as it is; it stays under its growing name."""
         self._files.close(self._descriptor)
         self._descriptor = None
@@ -168,22 +168,22 @@ def _rename(old, new, files):
 class Folder:
     """The captures of one cabinet and the room they may take."""
 
-    def __init__(self, directory, files=os):
+    def __init__(self, directory: str, files=os):
         """Makes the folder; raises OSError."""
         self.path = os.path.join(directory, FOLDER)
         self._files = files
         os.makedirs(self.path, mode=0o750, exist_ok=True)
 
-    def new(self, name, reader):
+    def new(self, name: str, reader):
         """A Capture with this name. Raises OSError."""
         return Capture(os.path.join(self.path, name), reader, self._files)
 
-    def kept(self):
+    def kept(self) -> list:
         """[(event number, file name)] of the finished ones, oldest first."""
         matches = filter(None, map(_NAME.fullmatch, os.listdir(self.path)))
         return sorted((int(match[1]), match[0]) for match in matches)
 
-    def adopt(self, name):
+    def adopt(self, name: str):
         """Finish what another process has left growing. (first, last) sequence, or None when
         nothing is in it.
         """
@@ -205,20 +205,20 @@ class Folder:
                 self._files.unlink(path + left_over)
         return found
 
-    def unfinished(self):
+    def unfinished(self) -> list:
         """Names of the captures that were left growing."""
         return sorted(
             name.removesuffix(PART) for name in os.listdir(self.path) if name.endswith(PART)
         )
 
-    def drop_oldest(self):
+    def drop_oldest(self) -> list:
         """Remove the oldest finished one, unless it is the only one. Returns the names removed."""
         gone = [name for _, name in self.kept()][:-1][:1]
         for name in gone:
             self._files.unlink(os.path.join(self.path, name))
         return gone
 
-    def trim(self, bytes_max):
+    def trim(self, bytes_max: int) -> list:
         """Remove the oldest until all fit; the newest stays whatever its size. Returns the names
         removed.
         """

@@ -37,7 +37,7 @@ class Captures:
 
     # -- the run
 
-    def open(self, run, goes_on):
+    def open(self, run, goes_on: bool) -> int | None:
         """A run is going to be read. Returns the sequence to begin at for a capture that goes on,
         or None.
         """
@@ -70,7 +70,7 @@ class Captures:
         except OSError as error:
             self._say(f"capture {name} could not be finished: {error.strerror}")
 
-    def take(self, frame, tick):
+    def take(self, frame, tick: int) -> None:
         """Every frame, in order."""
         self._before.add(frame, frame.kind == KEYFRAME, tick)
         if self._capture is None or self._resumed is not None and frame.sequence < self._resumed:
@@ -80,7 +80,7 @@ class Captures:
 
     # -- trips
 
-    def note(self, trips):
+    def note(self, trips: list):
         """What belongs into the transaction of these trips (sequences), and what a later recorder
         needs: what Database.write takes as `also`.
         """
@@ -103,7 +103,7 @@ class Captures:
 
         return also
 
-    def begin(self, trips):
+    def begin(self, trips: list) -> None:
         """The transaction is durable: the capture begins, or goes on for longer."""
         if not trips or self._noted is None:
             return
@@ -113,7 +113,7 @@ class Captures:
             for sequence, raw in self._before.frames():
                 self._capture.add(sequence, raw)
 
-    def work(self, now_us):
+    def work(self, now_us: int) -> None:
         """Write a bounded piece; finish what is complete; keep the table and the folder in step."""
         if self._retry_us is not None and now_us < self._retry_us:
             return
@@ -150,7 +150,7 @@ class Captures:
         if written and (self._run.seen.sequence or 0) >= self._end:
             self._finish()
 
-    def end_of_run(self, now_us):
+    def end_of_run(self, now_us: int) -> None:
         """The journal the frames came from has ended, and the capture with it."""
         if self._capture is not None:
             with self._trying(now_us):
@@ -178,7 +178,7 @@ class Captures:
         gone = self._folder.trim(self._limits.captures_MB << 20)
         self._complete += [(each, None, None) for each in gone]
 
-    def close(self):
+    def close(self) -> None:
         """End; a growing capture is durable as far as it is written."""
         if self._capture is not None:
             with self._trying(0):

@@ -17,7 +17,7 @@ ROWS_A_PIECE, COPY_BYTES = 1000, 1 << 20
 PARTIAL = ".partial"
 
 
-def utc_text(utc_us):
+def utc_text(utc_us: int) -> str:
     """2026-03-14T02:07:31.340000Z of microseconds since 1970; empty for None."""
     if utc_us is None:
         return ""
@@ -28,7 +28,7 @@ def utc_text(utc_us):
     )
 
 
-def moment_us(text):
+def moment_us(text: str) -> int:
     """Microseconds since 1970 of 2026-03-14 or 2026-03-14T02:07:31.5Z; UTC unless it has an offset.
     ValueError.
     """
@@ -40,7 +40,7 @@ def moment_us(text):
     return (found - EPOCH) // timedelta(microseconds=1)
 
 
-def pieces(connection, what, from_us, to_us):
+def pieces(connection, what: str, from_us: int, to_us: int):
     """Bytes of the CSV file of "events" or "seconds", with a heading and a column `utc` in
     front.
     """
@@ -65,14 +65,14 @@ def _lines(rows):
     return text.getvalue().encode("utf-8")
 
 
-def file_pieces(path):
+def file_pieces(path: str):
     """Bytes of a file. Raises OSError."""
     with open(path, "rb", opener=regular_file.opener) as file:
         while piece := file.read(COPY_BYTES):
             yield piece
 
 
-def write_whole(directory, name, content, files=os):
+def write_whole(directory: str, name: str, content, files=os) -> str:
     """Write pieces of bytes into a file that is there whole and durable, or not at all. Raises
     OSError.
 

@@ -40,7 +40,7 @@ class DatabaseError(Exception):
     there is no room.
     """
 
-    def __init__(self, path, error):
+    def __init__(self, path: str, error):
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         super().__init__(f"{path}: {error}")
         self.damaged = code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
@@ -57,7 +57,7 @@ def _columns(connection):
     ).fetchall()
 
 
-def own_columns():
+def own_columns() -> list:
     """The same of a database that is made here."""
     with contextlib.closing(sqlite3.connect(":memory:")) as connection:
         connection.executescript(TABLES)
@@ -128,19 +128,19 @@ class Database:
         self.head_id, self.head = int(number), bytes.fromhex(head)
         self._pages_max = bytes_max // PAGE_BYTES
 
-    def meta(self, key):
+    def meta(self, key: str):
         """Value of a key, or None."""
         row = self._connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
         return None if row is None else json.loads(row[0])
 
-    def is_there(self):
+    def is_there(self) -> bool:
         """False when the file has been taken away or replaced under the recorder."""
         try:
             return os.stat(self.path).st_ino == self.inode
         except OSError:
             return False
 
-    def holds(self, number, head):
+    def holds(self, number: int, head: bytes) -> bool:
         """True when the chain goes on from this event, whether it is still there or not. Raises
         DatabaseError.
         """
@@ -152,7 +152,9 @@ class Database:
             return True
         return bool(self.query(statement, (number, head, number + 1, head)))
 
-    def write(self, rows, seconds=(), meta=(), also=None):
+    def write(
+        self, rows: list | tuple, seconds: list | tuple = (), meta: tuple | dict = (), also=None
+    ) -> list:
         """One durable transaction: rows (Row), seconds (tuples), meta {key: value}.
 
         also(connection, stored): further statements of the same transaction. Returns the events as
@@ -194,14 +196,14 @@ class Database:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
 
-    def query(self, statement, values=()):
+    def query(self, statement: str, values: tuple = ()):
         """Rows of a SELECT. Raises DatabaseError."""
         try:
             return self._connection.execute(statement, values).fetchall()
         except sqlite3.Error as error:
             raise DatabaseError(self.path, error) from None
 
-    def pages(self):
+    def pages(self) -> tuple:
         """(pages in use, pages of the file, pages allowed)."""
         (count,) = self.query("PRAGMA page_count")[0]
         (free,) = self.query("PRAGMA freelist_count")[0]
@@ -211,7 +213,7 @@ class Database:
         """Return free pages to the file system: after a limit was lowered."""
         self.query(f"PRAGMA incremental_vacuum({pages})")
 
-    def tidy(self, log_bytes_max):
+    def tidy(self, log_bytes_max: int) -> None:
         """Move the log into the file when it has grown; readers that hold it up do no harm. Raises
         DatabaseError.
         """
@@ -219,7 +221,7 @@ class Database:
             if os.stat(self.path + "-wal").st_size >= log_bytes_max:
                 self.query("PRAGMA wal_checkpoint(PASSIVE)")
 
-    def close(self):
+    def close(self) -> None:
         """Close the file; what was committed is there."""
         if self._connection is not None:
             with contextlib.suppress(sqlite3.Error):  # a damaged file

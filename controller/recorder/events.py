@@ -42,12 +42,12 @@ class Event(NamedTuple):
     text: str
 
 
-def event(kind, text, scope=CABINET, code=""):
+def event(kind: str, text: str, scope: str = CABINET, code: str = ""):
     """An Event that is of no frame, or not yet."""
     return Event(None, kind, code, scope, text)
 
 
-def row_kind(stage_id):
+def row_kind(stage_id: str) -> str:
     """TRIP, LIMIT or NOTE: what this stage does while it is active."""
     demand = STAGES[stage_id][matrix.S_DEMAND]
     if demand[matrix.D_PCS] or demand[matrix.D_DC] >= matrix.DC_OPEN_AT_ZERO:
@@ -55,7 +55,7 @@ def row_kind(stage_id):
     return LIMIT if any(demand[index] for index in REDUCING) else NOTE
 
 
-def row_event(instance, begins, remark=""):
+def row_event(instance: str, begins, remark: str = ""):
     """Event of a stage instance ("29.rack2") that begins or ends; remark: ends the text."""
     stage_id, _, scope = instance.partition(".")
     scope = scope or CABINET
@@ -73,11 +73,11 @@ class Held:
     counted.
     """
 
-    def __init__(self, wanted_ticks):
+    def __init__(self, wanted_ticks: int):
         self.value = self._candidate = None
         self._ticks, self._wanted = 0, wanted_ticks
 
-    def step(self, value, elapsed_ticks):
+    def step(self, value: int, elapsed_ticks: int) -> bool:
         """True in the tick in which a new value begins to count."""
         if value == self.value:
             self._candidate = None
@@ -98,7 +98,7 @@ class EventFinder:
     what is still latched from before is an event once.
     """
 
-    def __init__(self, seen, standing=(), new_run=False):
+    def __init__(self, seen, standing=(), new_run: bool = False):
         self.seen = seen
         self._new_run = new_run
         self.standing = frozenset(standing)
@@ -112,7 +112,7 @@ class EventFinder:
         self._operator_at, self._rest_at, self._void_at = map(places(header["input_names"]), words)
         self._control_at = places(seen.output_names)("hint_control_source")
 
-    def feed(self, frame):
+    def feed(self, frame) -> list:
         """Events of this frame, a list."""
         found = [
             *self._rows(),

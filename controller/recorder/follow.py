@@ -26,7 +26,7 @@ class Run:
     `changed_utc_us`: for journal.previous, when it got that name.
     """
 
-    def __init__(self, path):
+    def __init__(self, path: str):
         """Raises JournalError when it is no journal, or not of this version."""
         try:
             found = os.stat(path)
@@ -43,7 +43,7 @@ class Run:
         self._lost = 0
 
     @property
-    def position(self):
+    def position(self) -> dict:
         """Where the next frame will be, for `resume`."""
         return {
             "inode": self.inode,
@@ -52,7 +52,7 @@ class Run:
             "crc": self._keyframe[1],
         }
 
-    def is_at(self, position):
+    def is_at(self, position: dict | None) -> bool:
         """True when the position lies in this file (or lay there before the ring went round)."""
         newest = self.reader.newest()
         if not position or position["inode"] != self.inode:
@@ -72,13 +72,13 @@ class Run:
                 self._keyframe = (frame.sequence, crc32(frame.raw))
             yield frame
 
-    def take_lost(self):
+    def take_lost(self) -> int:
         """How many frames were lost since the last time this was asked."""
         lost = self.reader.lost + self.seen.skipped - self._lost
         self._lost += lost
         return lost
 
-    def close(self):
+    def close(self) -> None:
         """Unmap the file."""
         self.seen.close()
 
@@ -86,10 +86,10 @@ class Run:
 class Follower:
     """Finds the runs in a run directory, oldest first."""
 
-    def __init__(self, run_directory):
+    def __init__(self, run_directory: str):
         self._paths = [os.path.join(run_directory, name) for name in NAMES]
 
-    def first(self, position):
+    def first(self, position: dict | None) -> tuple:
         """(run to begin with or None, whether it goes on at the position)."""
         runs = list(filter(None, map(_opened, self._paths)))
         at = [run for run in runs if run.is_at(position)]
@@ -108,7 +108,7 @@ class Follower:
         between = None if older in (None, run.inode) else _opened(self._paths[0])
         return between or _opened(self._paths[1])
 
-    def is_newest(self, run):
+    def is_newest(self, run) -> bool:
         """True while the controller, if any, writes into this file."""
         return _inode(self._paths[-1]) == run.inode
 

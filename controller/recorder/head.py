@@ -15,7 +15,7 @@ HASH_BYTES = 32
 BYTES_MAX = 1 << 20
 
 
-def read(run_directory):
+def read(run_directory: str) -> dict:
     """{"id", "hash", "meta"} as published last; {} when there is none, or when it is not of this
     form.
     """
@@ -36,7 +36,7 @@ def read(run_directory):
     return content if well_formed else {}
 
 
-def publish(run_directory, content):
+def publish(run_directory: str, content: dict) -> None:
     """Replace it as a whole, so that a reader never sees half of it. Raises OSError."""
     path = os.path.join(run_directory, FILE)
     with open(path + ".new", "w", encoding="ascii", opener=regular_file.opener) as file:

@@ -24,7 +24,7 @@ class Tally:
         self._seen = None
         self._untold, self._told_us = 0, None
 
-    def due(self, count, now_us):
+    def due(self, count: int, now_us: int) -> int:
         """How many are new and due now, 0 for none; the first look counts as known."""
         if self._seen is not None:
             self._untold += count - self._seen if count >= self._seen else count
@@ -38,12 +38,12 @@ class Tally:
 class HintWatch:
     """`look` as often as you like; a list of Event."""
 
-    def __init__(self, run_directory):
+    def __init__(self, run_directory: str):
         self._path = os.path.join(run_directory, "hints.stats")
         self._due_us = 0
         self._tallies, self._fingerprints = {}, {}
 
-    def look(self, now_us):
+    def look(self, now_us: int) -> list:
         """Events since the last look, none before LOOK_US have passed."""
         if now_us < self._due_us:
             return []

@@ -33,7 +33,7 @@ ACT_AGE_US_MAX = 86_400_000_000
 class Reading:
     """One run of the controller and what is made of its frames."""
 
-    def __init__(self, run, timeline, silent_until, standing):
+    def __init__(self, run, timeline, silent_until: int | None, standing: list):
         """silent_until: sequence up to which an earlier recorder has done all this, None for none;
         standing: stage instances that were active or latched before.
         """
@@ -77,7 +77,7 @@ class Recorder:
 
     # -- one step
 
-    def step(self):
+    def step(self) -> bool:
         """One poll. True when more frames wait already."""
         self._now_us, step_us = self.wall.poll()
         if step_us:
@@ -262,7 +262,7 @@ class Recorder:
             "anchor": anchor and {**anchor, "boot": self._boot},
         }
 
-    def close(self):
+    def close(self) -> None:
         """Make durable what there is, and end; a growing capture goes on with the next recorder."""
         self._note("the recorder ends")
         self._store()

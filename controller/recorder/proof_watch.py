@@ -17,13 +17,13 @@ CODE = "PROOF"
 class ProofWatch:
     """`look` as often as you like; `told`: what another process needs to go on, for JSON."""
 
-    def __init__(self, state_directory, told=None):
+    def __init__(self, state_directory: str, told: dict | None = None):
         """told: of an earlier recorder."""
         self._directory = state_directory
         self.told = told if isinstance(told, dict) else {}
         self._due_us = None
 
-    def look(self, now_us, label, header):
+    def look(self, now_us: int, label: tuple, header: dict | None) -> list:
         """Events since the last look, none before LOOK_US have passed.
 
         label: (utc_us, source, uncertainty) of now; header: of the journal that is read, or None.

@@ -14,7 +14,7 @@ WAIT_S = 2.0
 
 
 @contextlib.contextmanager
-def opened(path):
+def opened(path: str):
     """A connection that can only read, in one transaction, so that all it reads is of one moment.
 
     Raises sqlite3.Error, and FileNotFoundError also for a file that is still empty: a recorder

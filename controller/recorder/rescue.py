@@ -34,12 +34,12 @@ SECONDS_MAX = 86_400
 BYTES_A_SECOND = 512
 
 
-def is_cut_short(path):
+def is_cut_short(path: str) -> bool:
     """True when a rescue has ended before the new database was there: it must be done again."""
     return os.path.exists(path + UNDER_WAY) and not os.path.exists(path)
 
 
-def settle(path):
+def settle(path: str) -> None:
     """Give the rescued database its last name, if a kill came before. Raises OSError."""
     if not os.path.exists(path):
         return
@@ -51,7 +51,7 @@ def settle(path):
         os.replace(path + UNDER_WAY + "-wal", path + ASIDE + "-wal")
 
 
-def put_aside(path):
+def put_aside(path: str) -> None:
     """Move the damaged files away, never over some that still wait for their rescue. Raises
     OSError.
     """
@@ -65,7 +65,7 @@ def put_aside(path):
     durable.sync_directory(os.path.dirname(path))
 
 
-def begin_anew(path, bytes_max, known, damage):
+def begin_anew(path: str, bytes_max: int, known, damage):
     """A new database with what can be rescued from the one put aside. Raises OSError,
     DatabaseError.
 

@@ -16,7 +16,7 @@ DELETE_SECONDS = (
 )
 
 
-def due(database, events_max):
+def due(database, events_max: int) -> str | None:
     """What must give way now: "seconds", "events", "trips" or None."""
     used, _, allowed = database.pages()
     others = count(database, "kind <> 'trip'")
@@ -29,12 +29,12 @@ def due(database, events_max):
     return "events" if others > EVENTS_A_PIECE else "trips"
 
 
-def count(database, condition):
+def count(database, condition: str) -> int:
     """How many events fulfil a condition."""
     return database.query(f"SELECT count(*) FROM events WHERE {condition}")[0][0]
 
 
-def drop_events(database, label, trips):
+def drop_events(database, label, trips: bool) -> None:
     """Remove the oldest piece of the events, trips only when asked. Raises DatabaseError.
 
     label(kind, code, scope, text) gives the Row of the event that says so.
@@ -62,7 +62,7 @@ def _delete(connection, numbers):
         connection.executemany(f"DELETE FROM {table} WHERE id = ?", [(each,) for each in numbers])
 
 
-def trim(database, events_max, label):
+def trim(database, events_max: int, label) -> bool:
     """One piece of work, if there is any. True when there was. Raises DatabaseError."""
     what = due(database, events_max)
     if what == "seconds":

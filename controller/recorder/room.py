@@ -15,12 +15,12 @@ FREE_BYTES_MIN = 4 * RESERVE_BYTES  # beside the reserve, before seconds are wri
 class Reserve:
     """`laid`: True while the reserve holds its room."""
 
-    def __init__(self, directory):
+    def __init__(self, directory: str):
         self._directory = directory
         self._path = os.path.join(directory, FILE)
         self.laid = False
 
-    def lay(self):
+    def lay(self) -> bool:
         """Take the room, if there is enough of it. Returns `laid`."""
         if not self.laid and self._free_bytes() >= FREE_BYTES_MIN + RESERVE_BYTES:
             try:
@@ -31,13 +31,13 @@ class Reserve:
                 self.give_up()
         return self.laid
 
-    def give_up(self):
+    def give_up(self) -> None:
         """Give the room back, for what must be written now."""
         self.laid = False
         with contextlib.suppress(OSError):
             os.unlink(self._path)
 
-    def has_beside(self, wanted_bytes):
+    def has_beside(self, wanted_bytes: int) -> bool:
         """True when so much fits besides the reserve, whether that is laid or has been given up."""
         found = os.statvfs(self._directory)
         kept_bytes = 0 if self.laid else RESERVE_BYTES

@@ -31,7 +31,7 @@ class Seconds:
         self._fresh_at = [-self._known_ticks] * seen.layout.groups
         self._powers = [[], [], [], []]  # grid, load, battery, set-point: of each frame, if known
 
-    def feed(self, frame):
+    def feed(self, frame) -> tuple | None:
         """The row of the second this frame ends, in the order of COLUMNS, or None."""
         self._ticks += frame.elapsed_ticks
         at = frame.fresh.find(1)

@@ -14,7 +14,7 @@ ANCHORED_WITHIN_US = 1_000_000
 class Timeline:
     """Of one Run. `quiet_us`: since when its newest frame has not moved."""
 
-    def __init__(self, run, anchor, ended_us):
+    def __init__(self, run, anchor: dict | None, ended_us: int | None):
         """anchor: {inode, sequence, uptime_us} of an earlier recorder or None; ended_us: the latest
         it can have ended, for a run that is over, None for the newest.
         """
@@ -23,7 +23,7 @@ class Timeline:
         self._looked_us = self._newest_us = None
         self._within_us = WITHIN_US
 
-    def look(self, now_us):
+    def look(self, now_us: int) -> bool:
         """To be called in each poll, before frames are read. True once moments are known."""
         newest = self._run.reader.newest()
         if self._looked_us is None:
@@ -46,18 +46,18 @@ class Timeline:
             self._within_us = None
             self._newest_us = now_us if self._ended_us is None else self._ended_us
 
-    def moment(self, sequence):
+    def moment(self, sequence: int) -> tuple:
         """(us of the monotonic clock, within how many us or None) of a frame."""
         behind_us = max(0, self._newest - sequence) * self._run.tick_ms * 1000
         return max(0, self._newest_us - behind_us), self._within_us
 
-    def anchor(self, sequence):
+    def anchor(self, sequence: int) -> dict | None:
         """What a later recorder may place this run by; None while it is not known itself."""
         moment_us, within_us = self.moment(sequence)
         if within_us is None:
             return None
         return {"inode": self._run.inode, "sequence": sequence, "uptime_us": moment_us}
 
-    def quiet_us(self, now_us):
+    def quiet_us(self, now_us: int) -> int:
         """How long the newest frame has not moved, us."""
         return now_us - self._newest_us

@@ -66,13 +66,13 @@ HOLD_OFF = "agent hold-off"
 _DEFAULTS = {row[0]: row[4] for row in p.UNIT_PARAMETERS + p.RACK_PARAMETERS}
 
 
-def cause(stage):
+def cause(stage: tuple) -> str:
     """ "hottest module, while charging"."""
     words = feature(stage).words
     return words if stage[m.S_GATE] == m.NO_GATE else f"{words}, {feature(stage, m.S_GATE).words}"
 
 
-def level(stage, value, tables=()):
+def level(stage: tuple, value: int, tables: tuple = ()) -> str:
     """A threshold in the unit a person thinks in, "" for contacts and what is yes or no.
 
     tables: parameters of every unit or rack, for silences, which may differ; none: the defaults.
@@ -85,7 +85,7 @@ def level(stage, value, tables=()):
     return "" if is_yes_no else quantity(name, value)
 
 
-def quantity(name, value):
+def quantity(name: str, value: int) -> str:
     """A value of the feature `name` with its unit: "25 % LFL"."""
     for ending, divisor, unit in UNITS:
         if name.endswith(ending):
@@ -93,7 +93,7 @@ def quantity(name, value):
     return plain(value)
 
 
-def trips_at(stage, value, tables=()):
+def trips_at(stage: tuple, value: int, tables: tuple = ()) -> str:
     """ ">= 45 degC"; "" for what is yes or no."""
     if feature(stage).shown == ABOVE_ZERO:
         return "> 0"
@@ -101,7 +101,7 @@ def trips_at(stage, value, tables=()):
     return f"{'>=' if stage[m.S_SENSE] > 0 else '<='} {words}" if words else ""
 
 
-def clears_at(stage, value):
+def clears_at(stage: tuple, value: int) -> str:
     """ "<= 43 degC", where a stage with hysteresis begins to be clear."""
     if feature(stage).ladder or feature(stage).shown == ABOVE_ZERO:
         return ""
@@ -109,12 +109,12 @@ def clears_at(stage, value):
     return f"{'<=' if stage[m.S_SENSE] > 0 else '>='} {words}" if words else ""
 
 
-def after(duration_ms):
+def after(duration_ms: int) -> str:
     """A debounce: "2 s", "at once"."""
     return f"{plain(duration_ms / 1000)} s" if duration_ms else "at once"
 
 
-def longer_by_tick(found):
+def longer_by_tick(found: list) -> str:
     """What images.longer_by_tick found, as a sentence."""
     times = ", ".join(
         [
@@ -128,7 +128,7 @@ def longer_by_tick(found):
     )
 
 
-def demands(stage):
+def demands(stage: tuple) -> list:
     """What the stage demands, a list of words."""
     demand = stage[m.S_DEMAND]
     words = [names[demand[index]] for index, names in EFFECTS if demand[index]]
@@ -141,7 +141,7 @@ def demands(stage):
     return words
 
 
-def confidence(row):
+def confidence(row: int) -> tuple:
     """(code, its meaning) of a row's basis; what is unconfirmed or cites a clause from memory says
     so.
     """
@@ -152,6 +152,6 @@ def confidence(row):
     )
 
 
-def plain(number):
+def plain(number: float) -> str:
     """A number without a useless fraction."""
     return f"{number:g}"

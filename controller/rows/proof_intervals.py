@@ -29,23 +29,23 @@ PROOFS = dict(_proofs())  # key: the row, stage or wiring that is tested
 INTERVALS = {key: each.proof for key, each in PROOFS.items()}
 
 
-def row_of(key):
+def row_of(key: str) -> int:
     """Row of the matrix that a key belongs to: 40 of "40e", 1 of "1w"."""
     return int(key.rstrip("abcdefghijklmnopqrstuvwxyz"))
 
 
-def key_of(stage):
+def key_of(stage: tuple) -> str:
     """Key that a stage of the matrix is recorded under."""
     name = stage[matrix.S_ID]
     return name if name in INTERVALS else str(stage[matrix.S_ROW])
 
 
-def what(key):
+def what(key: str) -> str:
     """What the row of a key is, in words."""
     return PROOFS[key].proves or ROWS[row_of(key)].what
 
 
-def read(values):
+def read(values) -> dict:
     """{key: days or None} as the configuration has shortened them; values: of the configuration."""
     return {key: _days(key, values) for key in INTERVALS}
 

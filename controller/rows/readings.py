@@ -36,7 +36,7 @@ READ_AS = {
 }
 
 
-def facts():
+def facts() -> list:
     """[{stage, column, column_of_section_7, read_as}] in the order of the table."""
     return [
         {"stage": stage, "column": COLUMNS[column], "column_of_section_7": column, "read_as": words}
@@ -44,12 +44,12 @@ def facts():
     ]
 
 
-def is_ours(stage):
+def is_ours(stage: tuple) -> bool:
     """True for a stage that the document does not ask for, or has no number of."""
     return stage[m.S_ROW] >= OURS_FROM or STAGES[stage[m.S_ID]].is_ours
 
 
-def basis(stage):
+def basis(stage: tuple) -> tuple:
     """(basis, confidence) of a stage: those of its row, or the project's."""
     row = ROWS[stage[m.S_ROW]]
     if STAGES[stage[m.S_ID]].is_ours:

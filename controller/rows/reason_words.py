@@ -284,7 +284,7 @@ def _rows():
 TEXTS = functions.TEXTS | {row[0]: row[1:] for row in _rows()}
 
 
-def stage_text(stage):
+def stage_text(stage: tuple) -> tuple:
     """(name, sentence, remedy) of a stage of the matrix (its tuple): its own words where its row
     has several.
     """
@@ -293,6 +293,6 @@ def stage_text(stage):
     return name, own.sentence or sentence, own.remedy or remedy
 
 
-def text(code):
+def text(code: int) -> tuple:
     """(name, sentence, remedy) of a code; KeyError for one that was never given."""
     return TEXTS[code]

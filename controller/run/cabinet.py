@@ -56,7 +56,7 @@ class Cabinet:
         """Who has locked the cabinet out, "" for nobody."""
         return self._records.locked_out.in_effect
 
-    def tick(self, now_us, elapsed_ticks):
+    def tick(self, now_us: int, elapsed_ticks: int) -> None:
         """One tick: everything between the freeze and the last submitted byte."""
         core, image = self.core, self.image
         elapsed_ms = elapsed_ticks * self.config.tick_ms
@@ -131,7 +131,7 @@ class Cabinet:
         )
         self.sequence += 1
 
-    def summary(self):
+    def summary(self) -> tuple:
         """(reason code of the binding limit, run state, set-point of all units in W) of the last
         tick.
         """
@@ -143,7 +143,9 @@ class Cabinet:
             out[core.chain_at + O_SETPOINT_W],
         )
 
-    def request_reset(self, kind, first_out, mask, peer_first_out, peer_mask):
+    def request_reset(
+        self, kind: int, first_out: int, mask: int, peer_first_out: int, peer_mask: int
+    ) -> None:
         """An operator's reset. It names the first-outs and masks that the operator saw; it replaces
         a reset that still waits.
 
@@ -151,14 +153,16 @@ class Cabinet:
         """
         self._reset.request(kind, (first_out, mask), (peer_first_out, peer_mask))
 
-    def request_hint(self, source_index, kind, quantity, value_W, valid_ms):
+    def request_hint(
+        self, source_index: int, kind: int, quantity: int, value_W: int, valid_ms: int
+    ):
         """A hint that was found genuine and in range; the next tick takes it.
 
         Returns the number of its slot, None when all of this tick are taken.
         """
         return self.image.add_hint(source_index, kind, quantity, value_W, valid_ms)
 
-    def request_run(self, is_run, is_awaited=True):
+    def request_run(self, is_run: int, is_awaited: bool = True) -> int:
         """A person's start, or a controlled stop after which the cabinet rests, also after a
         restart, until a start.
 
@@ -175,13 +179,13 @@ class Cabinet:
             self.run_request.stop(run_request.PERSON, is_awaited)
         return 0
 
-    def end(self):
+    def end(self) -> None:
         """The process was told to end: a controlled stop that cannot be cancelled and is not
         stored.
         """
         self._is_ending = True
 
-    def request_test(self):
+    def request_test(self) -> int:
         """TEST mode for run_request.TEST_MS, with 5 % of rated power. Turning the key back to RUN
         and the start count in this time.
 
@@ -201,11 +205,11 @@ class Cabinet:
     def _in_test(self):
         return self.run_request.test or self.core.inp[s.TEST_REQUEST]
 
-    def request_lamp_test(self):
+    def request_lamp_test(self) -> None:
         """Both lamps flash for LAMP_TEST_MS."""
         self._lamp_test_ms = LAMP_TEST_MS
 
-    def request_lock_out(self, name, is_locked, is_awaited=True):
+    def request_lock_out(self, name: str, is_locked: int, is_awaited: bool = True) -> int:
         """Lock the cabinet out (a controlled stop, and no start, also after a restart) or end the
         lock-out: then the cabinet rests.
 

@@ -46,7 +46,7 @@ class ChannelLink:
         self._frame_ticks = self._order_ticks = 0
 
     @property
-    def code(self):
+    def code(self) -> int:
         """The kernel's input peer_code: 0 while B permits, else why it does not (peer_words)."""
         peer, frame = self.peer, self.receiver.frame
         if peer.reason in peer_words.UNHEARD:
@@ -61,12 +61,12 @@ class ChannelLink:
         names = f.REFUSAL if its_reason in peer_words.UNHEARD else f.SUBJECT
         return peer_words.code(pe.INTERLOCK, its_reason, min(frame.get(names), peer_words.BYTE))
 
-    def receive(self, data, now_us):
+    def receive(self, data: bytes, now_us: int) -> None:
         """Bytes that have come from channel B."""
         if self.receiver.feed(data, len(data)):
             self.peer.heard()
 
-    def poll(self, now_us):
+    def poll(self, now_us: int) -> bytes:
         """The frame that is due, or b""."""
         if self.wake_us == NEVER:
             return b""
@@ -74,7 +74,7 @@ class ChannelLink:
         # a port may hold it back while the sender's buffer goes on
         return bytes(self.sender.finish())
 
-    def update(self, elapsed):
+    def update(self, elapsed: int) -> None:
         """Judge channel B: once a tick, before the kernel's step."""
         inp, known = self.kernel.inp, self.kernel.features.ages.known
         self._signal_bits = sum([inp[signal] << place for place, signal in enumerate(f.SHARED)])
@@ -86,7 +86,7 @@ class ChannelLink:
         self._follow_order(elapsed)
         self._frame_ticks += elapsed
 
-    def report(self):
+    def report(self) -> None:
         """After the kernel's step: have the frame sent if one is due."""
         if self._frame_ticks < f.FRAME_EVERY_TICKS:
             return
@@ -106,7 +106,7 @@ class ChannelLink:
             frame.put(field, value)
         self.wake_us = 0
 
-    def causes(self):
+    def causes(self) -> tuple:
         """(first-out instance, cause mask) of channel B: what an operator must name to reset
         it.
 
@@ -119,7 +119,7 @@ class ChannelLink:
             else PEER_EMPTY
         )
 
-    def order_reset(self, kind, first_out, mask):
+    def order_reset(self, kind: int, first_out: int, mask: int) -> None:
         """Pass a reset on, for what the operator saw of B (`causes`); `result` is NONE until B has
         answered.
 

@@ -24,7 +24,7 @@ from drivers.buses.can_port import CanPortError
 from drivers.buses.serial_port import SerialPortError
 
 
-def add(commands):
+def add(commands) -> None:
     """Add the command to argparse's subparsers."""
     run = commands.add_parser("run")
     run.add_argument("file", help="cabinet.toml (or the last layer there is)")

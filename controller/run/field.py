@@ -29,7 +29,7 @@ class IoChannel:
     frames get lost it is the enable that expires first: a contactor must not open under power.
     """
 
-    def __init__(self, module, port, period_ms):
+    def __init__(self, module, port, period_ms: int):
         self.module, self.port, self.period_us = module, port, period_ms * 1000
         self.supply = None
         self.sent = None
@@ -38,7 +38,7 @@ class IoChannel:
         self._urgent_us = 0
         self._supply_writes = 0
 
-    def write(self, out, now_us):
+    def write(self, out, now_us: int) -> None:
         """Submit the coils when they changed or a refresh is due; a change goes first until it is
         acknowledged, and again each tick: the contactors have to find the PCS stopped when their
         0.2 s are over.
@@ -76,7 +76,7 @@ class PcsChannel:
     turn of the next, so that the bus carries no more than was computed for it (bus_times.py).
     """
 
-    def __init__(self, pcs, port, layout, unit, period_ms, sent):
+    def __init__(self, pcs, port, layout, unit: int, period_ms: int, sent):
         """sent: core.sent.Sent of this converter."""
         self.sent = sent
         self.pcs, self.port, self.period_us = pcs, port, period_ms * 1000
@@ -91,7 +91,7 @@ class PcsChannel:
         self.gate_verdict = reasons.NONE
         self._gate = self._gate_key = None
 
-    def write(self, inp, out, setpoint_W, now_us):
+    def write(self, inp, out, setpoint_W: int, now_us: int) -> None:
         """Submit what the converter needs: its own service, start or stop, the set-point through
         the gate.
         """
@@ -170,13 +170,13 @@ class CanBus:
         self.racks = []  # (rack's command output index, BMS, next command time)
         self.by_id = {}
 
-    def add(self, bms, command_at):
+    def add(self, bms, command_at: int) -> None:
         """Add one rack's BMS."""
         self.racks.append([command_at, bms, 0])
         for can_id in bms.can_ids():
             self.by_id[can_id] = bms
 
-    def read(self, now_us):
+    def read(self, now_us: int) -> None:
         """Drain what has arrived into the BMS families; frames of unknown ids are dropped."""
         by_id = self.by_id
         for can_id, data in self.port.drain(CAN_FRAMES_PER_TICK_MAX):
@@ -184,7 +184,7 @@ class CanBus:
             if bms is not None:
                 bms.on_frame(can_id, data, now_us)
 
-    def write(self, out, now_us):
+    def write(self, out, now_us: int):
         """Send each rack's command when it is due."""
         for rack in self.racks:
             if now_us >= rack[2]:
@@ -233,14 +233,14 @@ class Field:
         for request, period_us in driver.periodic():
             port.add(request, period_us)
 
-    def read(self, now_us):
+    def read(self, now_us: int) -> None:
         """Before the freeze: take in what waits on the CAN buses (RTU replies were taken as they
         came).
         """
         for bus in self.can.values():
             bus.read(now_us)
 
-    def write(self, inp, out, setpoints_W, now_us):
+    def write(self, inp, out, setpoints_W, now_us: int) -> None:
         """After the step: permits first, then set-points, then rack commands."""
         for channel in self.io:
             channel.write(out, now_us)

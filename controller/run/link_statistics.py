@@ -34,14 +34,14 @@ CAN_ADDRESS = -1
 class LinkStatistics:
     """Writer: `note` every tick; it writes when a second has gone by."""
 
-    def __init__(self, path, field):
+    def __init__(self, path: str, field):
         """field: field.Field, whose CAN ports are open by the first note. Makes the file anew;
         raises OSError.
         """
         self._field, self._number, self._due_us = field, 0, 0
         self._map = regular_file.mapped(path, HEAD.size + ENTRIES_MAX * ENTRY.size)
 
-    def note(self, now_us):
+    def note(self, now_us: int) -> None:
         """Write what is counted, once a second."""
         if now_us < self._due_us:
             return
@@ -68,12 +68,12 @@ class LinkStatistics:
             for name, bus in self._field.can.items()
         ]
 
-    def close(self):
+    def close(self) -> None:
         """Unmap; the file stays."""
         self._map.close()
 
 
-def read(path):
+def read(path: str):
     """{"units": {(bus, address): {counter: value}}, "buses": {bus: ...}}; None without a whole
     file, or a write.
     """

@@ -36,13 +36,13 @@ class Wire:
         self.serial = SerialPort(bus.port, bus.baud_Bd, bus.characters[1], int(bus.characters[2]))
         self.serial.open()
 
-    def take(self, now_us):
+    def take(self, now_us: int) -> None:
         """Hand what has arrived to the engine."""
         data = self.serial.read()
         if data:
             self.port.receive(data, now_us)
 
-    def give(self, now_us):
+    def give(self, now_us: int) -> None:
         """Send what the engine has to send now, or what the port has not taken yet."""
         if now_us >= self.port.wake_us:
             self.take(now_us)  # first: a reply that waits in the tty is no time-out
@@ -58,7 +58,7 @@ class Loop:
     after `run`.
     """
 
-    def __init__(self, cabinet, run_directory, notifier, keys=None):
+    def __init__(self, cabinet, run_directory: str, notifier, keys: dict | None = None):
         """cabinet: controller.run.cabinet.Cabinet; run_directory: for statistics and sockets.
 
         keys: {name of a source of hints: tuple of hints.Key}.
@@ -88,7 +88,7 @@ class Loop:
         for wire in self.wires:
             self._arrivals.add(wire.serial)
 
-    def run(self):
+    def run(self) -> int:
         """Tick until stopped. Returns 0 after a clean stop, 1 when it had to end without one."""
         signal.signal(signal.SIGTERM, self._stop)
         signal.signal(signal.SIGINT, self._stop)
@@ -194,7 +194,7 @@ class Loop:
         stored = keeper.poll() >= keeper.submitted
         return stored and not out[s.ARM_REQUEST] and not out[s.CONTACTOR_SUPPLY_OK]
 
-    def close(self):
+    def close(self) -> None:
         """Give ports and sockets back."""
         listeners = (self._arrivals, self.commands, self.hints)
         serial_ports = [wire.serial for wire in self.wires]
@@ -213,7 +213,7 @@ def _open_can(bus):
     )
 
 
-def lock(run_directory):
+def lock(run_directory: str) -> int | None:
     """Descriptor of the run directory's lock file, None when another controller holds it."""
     path = os.path.join(run_directory, "lock")
     descriptor = regular_file.opened(path, os.O_RDWR | os.O_CREAT, 0o600)

@@ -18,13 +18,13 @@ PERCENTILES = (("p50", 500), ("p99", 990), ("p99_9", 999))  # permille
 class LoopStatistics:
     """Writer: one `note` per tick."""
 
-    def __init__(self, path):
+    def __init__(self, path: str):
         """Makes the file anew; raises OSError."""
         self._map = regular_file.mapped(path, FILE_BYTES)
         self._counts = memoryview(self._map)[HEAD.size :].cast("I")
         self._ticks = self._maximum_us = 0
 
-    def note(self, deadlines):
+    def note(self, deadlines) -> None:
         """One tick has ended; deadlines: the loop's clock.Deadlines."""
         lateness_us = max(0, deadlines.lateness_us)
         self._ticks += 1
@@ -42,13 +42,13 @@ class LoopStatistics:
             self._maximum_us,
         )
 
-    def close(self):
+    def close(self) -> None:
         """Unmap; the file stays."""
         self._counts.release()
         self._map.close()
 
 
-def content(path):
+def content(path: str):
     """The bytes of a statistics file as it is now, for `figures`; None without one that can be
     read, or a tick.
     """
@@ -57,7 +57,7 @@ def content(path):
     return found if len(found) == FILE_BYTES and found.startswith(MAGIC) else None
 
 
-def read(path):
+def read(path: str):
     """{ticks, missed, late, runs, lateness_us {p50, p99, p99_9, max}} of a file; None without one,
     or a tick.
     """
@@ -65,7 +65,7 @@ def read(path):
     return found and figures(found)
 
 
-def figures(found, earlier=None):
+def figures(found: bytes, earlier=None) -> dict:
     """As `read`, of the content of a file; earlier: only of the ticks since that content of the
     same file.
     """

@@ -65,7 +65,7 @@ class Listener:
     is obeyed all the same.
     """
 
-    def __init__(self, path, change_key=None):
+    def __init__(self, path: str, change_key=None):
         """Replaces a socket left over at `path`; raises OSError.
 
         change_key(source as 16 bytes, key or None to revoke, made_s, rotate) returns False for an
@@ -77,16 +77,16 @@ class Listener:
         self._left = COMMANDS_PER_TICK
         self.dropped = 0
 
-    def fileno(self):
+    def fileno(self) -> int:
         """Readable when a command waits."""
         return self._socket.fileno()
 
     @property
-    def hungry(self):
+    def hungry(self) -> bool:
         """False once it has had its share of this tick."""
         return self._left > 0
 
-    def receive(self, cabinet):
+    def receive(self, cabinet) -> None:
         """Take one command and pass it to the cabinet for its next tick."""
         try:
             data, sender = self._socket.recvfrom(KEY_CHANGE.size + 1)
@@ -155,7 +155,7 @@ class Listener:
         )
         return ACCEPTED if known else NO_SOURCE
 
-    def answer(self, result, peer_result=latches.NONE):
+    def answer(self, result: int, peer_result: int = latches.NONE) -> None:
         """After a tick: tell whoever waits how it ended; result 0: it has not. Begins to count
         anew.
         """
@@ -171,14 +171,14 @@ class Listener:
         except OSError:
             self.dropped += 1
 
-    def close(self):
+    def close(self) -> None:
         """Remove the socket."""
         self._socket.close()
         if os.path.exists(self._path):
             os.unlink(self._path)
 
 
-def words(answer):
+def words(answer: int | None) -> str:
     """An answer code, or None, in words."""
     if answer is None:
         return "no answer"
@@ -214,18 +214,18 @@ class Answer(NamedTuple):
     channel_b: int
 
     @property
-    def is_done(self):
+    def is_done(self) -> bool:
         """True when a reset has reset something and nobody has refused it."""
         both = {self.here, self.channel_b}
         return latches.DONE in both and both <= {latches.DONE, latches.NOTHING, latches.NONE}
 
-    def words(self):
+    def words(self) -> str:
         """The answer of both in words."""
         there = channel_link.RESULTS[min(self.channel_b, channel_link.NO_ANSWER)]
         return words(self.here) + (f"; {there}" if self.channel_b else "")
 
 
-def reach(path):
+def reach(path: str) -> None:
     """Raises OSError, as `ask` would, where nobody listens at the socket `path`; nothing is
     sent.
     """
@@ -234,7 +234,7 @@ def reach(path):
         client.connect(name)
 
 
-def ask(path, what):
+def ask(path: str, what: int) -> int | None:
     """Send one command to the socket at `path` and return the answer code, None when nobody
     answered in time.
 
@@ -243,14 +243,14 @@ def ask(path, what):
     return _exchange(path, REQUEST.pack(MAGIC, what, *PEER_EMPTY, *PEER_EMPTY)).here
 
 
-def reset(path, kind, first_out, mask, peer_first_out, peer_mask):
+def reset(path: str, kind: int, first_out: int, mask: int, peer_first_out: int, peer_mask: int):
     """Ask for a reset of what somebody saw (snapshot.Snapshot.causes). As `ask`, but returns
     Answer.
     """
     return _exchange(path, REQUEST.pack(MAGIC, kind, first_out, mask, peer_first_out, peer_mask))
 
 
-def lock_out(path, name, is_locked):
+def lock_out(path: str, name: str, is_locked: bool):
     """Lock the cabinet out in a person's name, or end that. As `ask`; ValueError for what is no
     name.
     """
@@ -261,7 +261,7 @@ def lock_out(path, name, is_locked):
     ).here
 
 
-def change_key(path, what, source, key, made_s):
+def change_key(path: str, what: int, source: bytes, key: bytes, made_s: int) -> int:
     """Tell a running controller of a source's key: what of SET_KEY ..., source and key as bytes. As
     `ask`.
     """

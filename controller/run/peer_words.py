@@ -24,7 +24,7 @@ UNHEARD = {
 }
 
 
-def code(reason, its_reason, subject):
+def code(reason: int, its_reason: int, subject: int) -> int:
     """The three in one number below 2^24. reason: of A about B (peer.REASONS), INTERLOCK where B
     gives none itself.
 
@@ -36,7 +36,7 @@ def code(reason, its_reason, subject):
     return reason | its_reason << ITS_REASON_SHIFT | subject << SUBJECT_SHIFT
 
 
-def sentence(peer_code):
+def sentence(peer_code: int) -> str:
     """Who gives no permit and why; "" for 0: channel B permits, or there is none."""
     reason, its_reason = peer_code & BYTE, peer_code >> ITS_REASON_SHIFT & BYTE
     subject = (peer_code >> SUBJECT_SHIFT) - 1
@@ -49,7 +49,7 @@ def sentence(peer_code):
     return OF_A.get(reason) or f"channel B gives no permit: {_its_words(its_reason, subject)}"
 
 
-def stage_in_b(first_out):
+def stage_in_b(first_out: int):
     """The stage (of matrix.STAGES) that is the first-out in channel B, None for -1 and for what
     cannot be.
     """

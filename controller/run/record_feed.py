@@ -42,12 +42,12 @@ class RecordFeed:
         armed = config.safety_image[config.image_map().armed :]
         _boot(core.kernel, loaded.state, record, self._names, armed, config.tick_ms)
 
-    def armed_stored(self):
+    def armed_stored(self) -> int:
         """1 once the record that says ARMED is durable; never before."""
         keeper = self._keeper
         return 1 if self._armed and keeper.ok and keeper.poll() >= self._armed_number else 0
 
-    def tick(self, elapsed_ms):
+    def tick(self, elapsed_ms: int) -> None:
         """Hand over a record whenever what must survive has changed: latches, spent tokens, armed
         or clean, what operators have changed.
 
@@ -69,7 +69,7 @@ class RecordFeed:
             self._armed_number = number
         self._armed = armed
 
-    def submit(self):
+    def submit(self) -> int:
         """Hand over the present record; returns its number."""
         armed = self._core.kernel.out[s.ARM_REQUEST]
         hour_ticks, tick_ms = self._core.kernel.latches.hour_ticks, self._tick_ms

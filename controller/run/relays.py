@@ -21,7 +21,7 @@ RELAYS = (
 class Relays:
     """`bits`: those of the relays that do not follow now."""
 
-    def __init__(self, core, tick_ms):
+    def __init__(self, core, tick_ms: int):
         """core: whose outputs are judged against its inputs."""
         self.bits = 0
         self._core = core
@@ -29,7 +29,7 @@ class Relays:
         self._ticks = [0] * len(RELAYS)
         self._ticks_max = p.ticks(FOLLOW_MS, tick_ms)
 
-    def step(self, inp, elapsed):
+    def step(self, inp, elapsed: int) -> None:
         """inp: what was read since the last step, whose outputs are compared. A contact not known
         says nothing.
         """

@@ -33,13 +33,13 @@ class Reset:
         self.cleared = StoredValue(())
         self.answer, self.peer_answer = 0, latches.NONE
 
-    def request(self, kind, seen, peer_seen):
+    def request(self, kind: int, seen: tuple, peer_seen: tuple) -> None:
         """seen, peer_seen: (first-out, mask) of each channel. Replaces a reset that still waits."""
         self.cleared.void()
         self._ended = 0
         self._asked, self._asked_of_peer = (kind, *seen), (kind, *peer_seen)
 
-    def before_step(self, keeper, elapsed_ms, peer):
+    def before_step(self, keeper, elapsed_ms: int, peer):
         """Give the kernel the reset that was asked for once the store holds it; one that is refused
         ends here.
         """
@@ -59,7 +59,7 @@ class Reset:
         elif ended:
             self._void(inp, ended, peer)
 
-    def after_step(self, peer):
+    def after_step(self, peer) -> None:
         """Take the kernel's result. A reset that waits for the store ends as soon as it would be
         refused, and this tick stores all that is latched: a cause that returns moves no latch, so
         no other record would follow the one in which that latch is cleared.
@@ -74,7 +74,7 @@ class Reset:
         if self._ended and peer.result != latches.NONE:
             self.answer, self.peer_answer, self._ended = self._ended, peer.result, 0
 
-    def token_ages(self):
+    def token_ages(self) -> list:
         """Ages of the kernel's tokens in ticks; the one that a remote reset spends is 0 already."""
         ages = list(self._core.kernel.latches.token_age)
         if self.cleared.chosen and self._asked[0] == matrix.REMOTE:
@@ -115,6 +115,6 @@ class Reset:
             self.answer = result
 
 
-def key_is_out(core):
+def key_is_out(core) -> int:
     """True while the key switch is known to be out of RUN."""
     return core.kernel.features.ages.known(s.G_IO_1) and not core.inp[s.KEY_RUN_OK]

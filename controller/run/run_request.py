@@ -19,33 +19,33 @@ class RunRequest:
     runs while the cabinet rests otherwise.
     """
 
-    def __init__(self, rest):
+    def __init__(self, rest: tuple):
         """rest: of the last run's record."""
         self.rest = StoredValue(rest)
         self.test = self._test_ms = 0
 
     @property
-    def is_asked(self):
+    def is_asked(self) -> bool:
         """True: the cabinet is to run."""
         why = self.rest.in_effect
         return why == AWAKE or bool(self.test) and why[0] == TEST
 
-    def stop(self, why, is_awaited=False, name=""):
+    def stop(self, why: int, is_awaited: bool = False, name: str = "") -> None:
         """Rest from now on; a start that is not stored yet is void."""
         self.rest.take_effect((why, name), is_awaited)
 
-    def start(self, is_awaited=False):
+    def start(self, is_awaited: bool = False) -> None:
         """Run again, once that is stored."""
         self.rest.store_first(AWAKE, is_awaited)
 
-    def begin_test(self):
+    def begin_test(self) -> None:
         """TEST mode: it is to run now, and rests after that, also when the controller restarts
         meanwhile.
         """
         self.stop(TEST)
         self.test, self._test_ms = 1, 0
 
-    def count_test(self, elapsed_ms, is_open):
+    def count_test(self, elapsed_ms: int, is_open: bool) -> None:
         """After its time, and once nothing is closed, the test is over and so is the request to
         run.
         """

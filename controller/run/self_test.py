@@ -37,7 +37,7 @@ class SelfTest:
     read last, 0 while none has reported a value.
     """
 
-    def __init__(self, arrays, modules=None, zones=ZONES):
+    def __init__(self, arrays: list | tuple, modules: list | None = None, zones: str = ZONES):
         """arrays: arrays and bytearrays whose memory is tested; modules: whose program is (those of
         the kernel).
         """
@@ -57,7 +57,7 @@ class SelfTest:
         for view in self._arrays:
             self._check(MEMORY, memory_ok(view))
 
-    def step(self, monotonic_us=None, raw_us=None):
+    def step(self, monotonic_us: int | None = None, raw_us: int | None = None) -> None:
         """One slice: a function of the program each tick, a block of memory, the processor and the
         clocks each second.
 
@@ -98,20 +98,20 @@ class SelfTest:
             self._check(CLOCK, apart_us * 1000 <= passed_us * CLOCK_PERMILLE_MAX)
             self._clocks = monotonic_us, raw_us
 
-    def close(self):
+    def close(self) -> None:
         """Give the descriptors back."""
         for zone in self._zones:
             os.close(zone.descriptor)
         self._zones = []
 
 
-def sentence(bits):
+def sentence(bits: int) -> str:
     """What has failed, in words; "" for 0."""
     found = ", ".join([words for bit, words in WORDS.items() if bits & bit])
     return f"the controller found a fault: {found}" if found else ""
 
 
-def memory_ok(view):
+def memory_ok(view) -> bool:
     """True if every byte of a writable view takes and gives back two opposite patterns; its content
     stays as it was.
     """

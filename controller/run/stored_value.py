@@ -26,14 +26,14 @@ class StoredValue:
         if show:
             show(value)
 
-    def take_effect(self, value, is_awaited=False):
+    def take_effect(self, value: str | tuple, is_awaited: bool = False) -> None:
         """Effect first. Whoever waits for a change that is to be stored first is told OVERRULED."""
         if self._is_awaited and self._is_store_first:
             self._is_awaited, self._is_overruled = False, True
         self._choose(value, is_awaited or self._is_awaited, False)
         self._effect()
 
-    def store_first(self, value, is_awaited=False):
+    def store_first(self, value: str | tuple, is_awaited: bool = False) -> None:
         """Stored first: `settle` makes it take effect."""
         self._choose(value, is_awaited, True)
 
@@ -47,12 +47,12 @@ class StoredValue:
         if self._show:
             self._show(self.in_effect)
 
-    def submitted(self, number):
+    def submitted(self, number: int) -> None:
         """A record with `chosen` in it was handed over."""
         if self.is_new:
             self.number, self.is_new = number, False
 
-    def settle(self, keeper, elapsed_ms):
+    def settle(self, keeper, elapsed_ms: int) -> int:
         """Before each tick. How the change that somebody waits for has ended: ACCEPTED, NOT_STORED
         (void), UNSTORED (in effect), OVERRULED; 0: it has not, or nobody waits.
         """
@@ -73,7 +73,7 @@ class StoredValue:
             return self._answer(operator_commands.UNSTORED)
         return self.void(operator_commands.NOT_STORED)
 
-    def void(self, answer=0):
+    def void(self, answer: int = 0) -> int:
         """Take back what is not in effect. The next record says so: the keeper may yet save the
         last one. Returns `answer` if somebody waits for it.
         """

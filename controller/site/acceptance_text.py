@@ -54,7 +54,7 @@ _DAY = re.compile(r"(?<!\d)\d{4}-\d\d-\d\d(?!\d)")
 _EXAMPLE = "example"
 
 
-def names_nothing(text):
+def names_nothing(text: str) -> bool:
     """Whether a text stands where a name should and is none: "none", "n/a", "to be supplied", "x",
     "---", "aaa".
     """
@@ -69,7 +69,7 @@ def names_nothing(text):
     )
 
 
-def lacks_of_acceptance(text):
+def lacks_of_acceptance(text: str) -> str:
     """What somebody's acceptance lacks, in words: the day, written 2026-03-01, or all besides it;
     "" for nothing.
     """
@@ -98,7 +98,7 @@ def _is_day(text):
     return True
 
 
-def placeholder_line(what, texts):
+def placeholder_line(what: str, texts: dict) -> list:
     """[one line about the texts that begin with "example"], [] where none does. texts: {key as in
     the file: value}.
     """
@@ -110,7 +110,7 @@ def placeholder_line(what, texts):
     return [f"{what} are placeholders ({', '.join(keys)}): do not energise"] if keys else []
 
 
-def ahead_line(texts, today):
+def ahead_line(texts: dict, today: str) -> list:
     """[one line about the acceptances whose days are all later than today], [] where none is.
 
     texts: {key as in the file: value}; today: of this box's clock, as 2026-03-14.

@@ -30,7 +30,7 @@ class Exchange(NamedTuple):
     frame_us: int
     early: int = 0
 
-    def load_ppm(self):
+    def load_ppm(self) -> int:
         """Part of the bus's time it takes, in millionths."""
         return self.frames * self.time_us * 1_000_000 // self.period_us
 
@@ -43,7 +43,7 @@ class Latency(NamedTuple):
     basis: str
 
 
-def can_frame_us(data_bytes, bitrate_bps):
+def can_frame_us(data_bytes: int, bitrate_bps: int) -> int:
     """Time of an 11-bit frame with its intermission and the most stuff bits: 47 + 8n + (33 + 8n) /
     4 bits.
     """
@@ -63,7 +63,7 @@ def rtu_port(config, bus):
     )
 
 
-def schedule(config):
+def schedule(config) -> dict:
     """{bus name: [Exchange]} of every bus."""
     drivers = families.build(config, ProcessImage(config.layout()))
     return {
@@ -95,12 +95,12 @@ def _rtu(config, bus, drivers):
     return exchanges
 
 
-def utilisation_permille(exchanges):
+def utilisation_permille(exchanges: list) -> int:
     """Part of the time a bus is busy, in 0.1 %, rounded up."""
     return -(-sum([exchange.load_ppm() for exchange in exchanges]) // 1000)
 
 
-def check(values, config):
+def check(values, config) -> None:
     """Refuse a bus that would be busy more than UTILISATION_PERMILLE_MAX: a delay would not be
     caught up in time.
     """
@@ -120,7 +120,7 @@ def check(values, config):
 # -- the way from an emergency stop contact to the bytes that drop the permit
 
 
-def stop_latency(config, every):
+def stop_latency(config, every: dict) -> list:
     """[Latency] from the slower E-stop contact to the last byte of the write that drops the PCS
     enable.
 
@@ -130,7 +130,7 @@ def stop_latency(config, every):
     return _stop_latency(config, every, device, "write coils")
 
 
-def pcs_stop_latency(config, every, unit):
+def pcs_stop_latency(config, every: dict, unit: int) -> list:
     """[Latency] from the same contact to the last byte of the stop frame of a unit's PCS."""
     return _stop_latency(config, every, config.topology.device("pcs", unit), families.SETPOINT)
 
@@ -143,7 +143,7 @@ def _stop_latency(config, every, device, what):
     return slowest + _decision(config) + _write_latency(every[device.bus], own, device.bus)
 
 
-def exchange_of(exchanges, device, what):
+def exchange_of(exchanges: list, device, what: str):
     """The Exchange of a device that is called `what`."""
     return next(one for one in exchanges if (one.device, one.what) == (device.name, what))
 
@@ -181,7 +181,7 @@ def _input_latency(config, every, signal):
     ]
 
 
-def response_us(exchange, exchanges):
+def response_us(exchange, exchanges: list) -> int:
     """Longest time from due to done: everything else on the bus goes first, as often as it comes
     meanwhile.
     """

@@ -63,32 +63,32 @@ class Config:
     neighbours: dict
 
     @property
-    def units(self):
+    def units(self) -> int:
         """Number of units (PCS with its DC bus)."""
         return self.topology.units
 
     @property
-    def racks(self):
+    def racks(self) -> int:
         """Number of racks."""
         return self.topology.racks
 
     @property
-    def buses(self):
+    def buses(self) -> tuple:
         """All buses, a tuple of topology.Bus."""
         return self.topology.buses
 
     @property
-    def devices(self):
+    def devices(self) -> tuple:
         """All devices that are fitted, a tuple of devices.Device."""
         return self.topology.devices
 
     @property
-    def hma(self):
+    def hma(self) -> dict:
         """{key of [hma]: value or None}."""
         return self.topology.hma
 
     @property
-    def noc_source(self):
+    def noc_source(self) -> int:
         """Index of the source of hints whose heartbeat is the operations centre's (row 46), -1 for
         none.
         """
@@ -110,7 +110,7 @@ class Config:
         return parameters.ImageMap(self.units, self.racks, matrix.STAGES_PER_SCOPE)
 
 
-def survey(path):
+def survey(path) -> tuple:
     """(Config, [line of each refusal]) of a file that may lack required equipment: for a report,
     never to run on.
 

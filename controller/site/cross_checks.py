@@ -27,7 +27,7 @@ EXPIRY_TICKS_MIN = frame.FRAME_EVERY_TICKS * (LOST_FRAMES_MIN + 1) + peer.EXPIRY
 LONGEST_CHARGE_h = 24
 
 
-def check(values, config):
+def check(values, config) -> None:
     """Refuse a config.Config that makes no sense as a whole."""
     _check_armed(values, config)
     stage_order.check_stages(values)

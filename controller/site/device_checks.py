@@ -19,7 +19,7 @@ OUTPUTS_ALWAYS = (
 )
 
 
-def check(values, topology):
+def check(values, topology) -> None:
     """Refuse roles missing or twice, addresses twice, signals missing or twice."""
     _check_roles(values, topology)
     for bus in topology.buses:

@@ -36,13 +36,13 @@ class Device:
     setpoint_ms: int
 
 
-def fitted(values, name, not_fitted):
+def fitted(values, name: str, not_fitted: dict) -> bool:
     """True unless the device of table `name` is equipment that is not fitted."""
     role = values.need("device", name, "role")
     return not any(role in equipment.EVERY[each].roles for each in not_fitted)
 
 
-def read(values, name, buses, units, racks, not_fitted):
+def read(values, name: str, buses: tuple, units: int, racks: int, not_fitted: dict):
     """Device of table `name`; not_fitted: {equipment: who accepted}."""
     role = values.need("device", name, "role")
     profile = _profile(values, name, role)
@@ -90,7 +90,7 @@ def _bus_of(values, name, role, buses):
     return stated
 
 
-def key_of_address(profile):
+def key_of_address(profile) -> str:
     """The key that holds the device's address: Pylontech LV has none."""
     return {"native_bms": "node", "pylontech_bms": ""}.get(profile.family, "unit_id")
 
@@ -136,12 +136,12 @@ def _refuse_surplus(values, name, role, used):
             )
 
 
-def parts_absent(not_fitted):
+def parts_absent(not_fitted: dict) -> list:
     """Contacts of equipment that is not fitted."""
     return [signal for name in not_fitted for signal in equipment.EVERY[name].inputs]
 
 
-def input_indexes(device):
+def input_indexes(device) -> tuple:
     """Index into the cabinet's inputs of each of the module's contacts, -1 where it is spare."""
     names = [row[0] for row in signals.CABINET_INPUTS]
     return tuple([names.index(name) if name else -1 for name in device.inputs])

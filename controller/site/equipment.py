@@ -37,14 +37,14 @@ EVERY = EQUIPMENT | {name: Equipment(name, inputs=(name,)) for name in REQUIRED}
 _DEMANDS = {"shunt_trip": m.D_SHUNT_TRIP, "aux_load": m.D_AUX_SHED, "pre_alarm": m.D_PRE_ALARM}
 
 
-def rows_of(name):
+def rows_of(name: str) -> tuple:
     """Rows of the matrix that need this equipment, or contact of REQUIRED, rising; part of a row
     counts. () for a read-back that no row looks at by itself.
     """
     return tuple(sorted({stage[m.S_ROW] for stage in m.STAGES if _needs(stage, name)}))
 
 
-def rows_of_input(name):
+def rows_of_input(name: str) -> tuple:
     """As rows_of, of the equipment that this contact belongs to."""
     return rows_of((*of_signal(name), name)[0])
 
@@ -63,7 +63,7 @@ def _needs(stage, name):
     )
 
 
-def of_signal(name):
+def of_signal(name: str) -> list:
     """Names of the equipment that this contact or coil belongs to, the one that takes the least
     along first.
     """
@@ -71,7 +71,7 @@ def of_signal(name):
     return sorted(found, key=lambda each: len(EQUIPMENT[each].inputs))
 
 
-def with_clauses(rows):
+def with_clauses(rows: list | tuple) -> str:
     """ "row 9 (A35) and row 10 (C50)": rows with what they rest on."""
     named = [f"row {row} ({records.ROWS[row].basis})" for row in rows]
     return " and ".join([*filter(None, [", ".join(named[:-1])]), *named[-1:]])

@@ -21,7 +21,7 @@ SETPOINT_REGISTERS = 2  # a 32-bit set-point in one write
 PYLONTECH_FRAMES = 7  # 0x351 355 356 359 35A 35C 35E, once a period
 
 
-def build(config, sink):
+def build(config, sink) -> dict:
     """{device name: driver}. sink: has `inp` and `fresh` (controller.core.image.ProcessImage).
     Raises ConfigError.
     """
@@ -152,7 +152,7 @@ MAKERS = {
 }
 
 
-def requests_of(config, device, driver):
+def requests_of(config, device, driver) -> list:
     """[(what, Request, period in us)] that an RTU device's driver keeps sending once it has
     started.
     """
@@ -180,7 +180,7 @@ def _pcs_requests(device, driver):
     ]
 
 
-def frames_of(device, driver):
+def frames_of(device, driver) -> list:
     """[(what, frames, period in us)] of a CAN device, both directions."""
     if device.profile.family == "pylontech_bms":
         received = PYLONTECH_FRAMES

@@ -21,7 +21,7 @@ SOURCED = ("lfl_vol_ppm", "lfl_source")  # a number and the report it is from
 PREVENTION_NEEDS = ("gas", "airflow")
 
 
-def read(values, not_fitted):
+def read(values, not_fitted: dict) -> dict:
     """{key: value or None} of [hma]. not_fitted: {equipment: who accepted}. Raises ConfigError."""
     for key in ALWAYS + (() if "gas" in not_fitted else WITH_GAS):
         values.need("hma", key)
@@ -38,7 +38,7 @@ def read(values, not_fitted):
     return {key: values.get("hma", key) for key in schema.HMA}
 
 
-def placeholder_lines(facts, not_fitted):
+def placeholder_lines(facts: dict, not_fitted: dict) -> list:
     """[one line] that names the facts and acceptances that are an example's; [] without. facts:
     {key: value}.
     """
@@ -47,7 +47,7 @@ def placeholder_lines(facts, not_fitted):
     return placeholder_line("facts of the hazard analysis", texts)
 
 
-def ahead_lines(facts, not_fitted, today):
+def ahead_lines(facts: dict, not_fitted: dict, today: str) -> list:
     """[one line] that names the acceptances of a day after today; [] without. facts: {key: value};
     today: 2026-03-14.
     """
@@ -57,7 +57,7 @@ def ahead_lines(facts, not_fitted, today):
     )
 
 
-def chemistry_of(chain):
+def chemistry_of(chain: list) -> str:
     """The chemistry that the layers say, the type's first; LFP where none does, which `read` then
     refuses.
     """
@@ -68,7 +68,7 @@ def chemistry_of(chain):
     return schema.LFP
 
 
-def hard_wired_rows(not_fitted, second_channel):
+def hard_wired_rows(not_fitted: dict, second_channel: bool) -> list:
     """Rows that must act by wire, as no channel B sees them; what is not fitted has none.
     second_channel: bool.
     """
@@ -81,7 +81,7 @@ def hard_wired_rows(not_fitted, second_channel):
     ]
 
 
-def has_contact(row, not_fitted):
+def has_contact(row: int, not_fitted: dict) -> bool:
     """Whether the contact is there that a row in hard wiring acts by."""
     return WIRED[row].contact not in not_fitted
 

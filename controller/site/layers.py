@@ -66,12 +66,12 @@ class Spec(NamedTuple):
     unit: tuple | None = None
 
 
-def derived(reason):
+def derived(reason: str):
     """Spec of a parameter that no file may hold."""
     return Spec("derived", (reason,))
 
 
-def read_chain(path):
+def read_chain(path: str) -> list:
     """Layers from `path` up along `extends`, the type first. Raises ConfigError."""
     if not path:
         raise ConfigError("no file is named; allowed the path of a cabinet.toml")
@@ -119,7 +119,7 @@ def _read(path):
     return Layer(path, LAYERS.index(layer), name, content), above
 
 
-def file_text(path, bytes_max, allowed):
+def file_text(path: str, bytes_max: int, allowed: str) -> str:
     """The text of a regular file. allowed: what one of at most bytes_max may hold, in words.
 
     Raises ConfigError, UnicodeDecodeError.
@@ -169,7 +169,7 @@ def _meta(path, content, key):
     return value
 
 
-def leaves(content, path=()):
+def leaves(content: dict, path: tuple = ()):
     """(path, value) of every value that is not a table, and (path, {}) of every empty table."""
     for key, value in content.items():
         if isinstance(value, dict) and value:
@@ -178,7 +178,7 @@ def leaves(content, path=()):
             yield (*path, key), value
 
 
-def merge(chain, spec_of, siblings_of):
+def merge(chain: list, spec_of, siblings_of) -> dict:
     """Flat {path: Entry} of all layers.
 
     spec_of(path) -> Spec or None (unknown); siblings_of(path) -> names that would be right in that
@@ -201,7 +201,7 @@ def merge(chain, spec_of, siblings_of):
     return values
 
 
-def check_names(file, path, siblings_of):
+def check_names(file: str, path: tuple, siblings_of) -> None:
     """Refuse the first part of the path that is not a name of its place, and say what is near
     it.
     """

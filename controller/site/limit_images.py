@@ -26,7 +26,7 @@ COMPARED = {
 COMPARED_MIN = 2
 
 
-def cabinet_parameters(values, topology, budgets):
+def cabinet_parameters(values, topology, budgets: dict) -> dict:
     """{name: integer} of CABINET_PARAMETERS."""
     derived = _fitted(topology)
     return {
@@ -60,7 +60,7 @@ def _fitted(topology):
     }
 
 
-def unit_parameters(values, unit, budgets):
+def unit_parameters(values, unit: int, budgets: dict) -> dict:
     """{name: integer} of UNIT_PARAMETERS of unit `unit` (from 0)."""
     number = str(unit + 1)
     return {
@@ -71,7 +71,7 @@ def unit_parameters(values, unit, budgets):
     }
 
 
-def rack_parameters(values, topology, rack, budgets):
+def rack_parameters(values, topology, rack: int, budgets: dict) -> dict:
     """{name: integer} of RACK_PARAMETERS of rack `rack` (from 0)."""
     number = str(rack + 1)
     derived = {"unit": topology.rack_units[rack], **rack_facts(topology)[rack]}
@@ -110,7 +110,7 @@ def _check_compared(values, number, told):
             )
 
 
-def control_parameters(values, topology):
+def control_parameters(values, topology) -> dict:
     """{name: integer} of CONTROL_PARAMETERS."""
     derived = {"load_meter_fitted": topology.device("meter_load") is not None}
     return {
@@ -119,7 +119,7 @@ def control_parameters(values, topology):
     }
 
 
-def stage_words(values, cabinet, tick_ms):
+def stage_words(values, cabinet: dict, tick_ms: int) -> dict:
     """{stage id: (set, clear, set ticks, clear ticks)}; cabinet: {name: integer}."""
     found = {}
     for stage in matrix.STAGES:
@@ -139,7 +139,7 @@ def stage_words(values, cabinet, tick_ms):
     return found
 
 
-def longer_by_tick(config):
+def longer_by_tick(config) -> list:
     """[{stage, matrix_ms, here_ms}] of the debounces that are longer here than in the matrix, as
     whole ticks.
     """
@@ -154,7 +154,9 @@ def longer_by_tick(config):
     return [each for each in found if each["here_ms"] > each["matrix_ms"]]
 
 
-def safety_image(topology, tick_ms, modules, cabinet, units, racks, words_of):
+def safety_image(
+    topology, tick_ms: int, modules: int, cabinet: dict, units: tuple, racks: tuple, words_of: dict
+):
     """array('i') in the layout of safety.parameters.ImageMap.
 
     cabinet: {name: integer}; units, racks: sequences of the same; words_of: {stage id: its four

@@ -21,7 +21,7 @@ SEEN_TICKS = 2
 LEFT_OF_SILENCE = 2
 
 
-def plan(config):
+def plan(config) -> dict:
     """{key of proof_intervals: days at most between two tests, 0 for at commissioning only} of all
     there is to test.
     """
@@ -29,7 +29,7 @@ def plan(config):
     return {key: interval_d or 0 for key, interval_d in config.proof_tests.items() if key in there}
 
 
-def allowed_ms(config):
+def allowed_ms(config) -> dict:
     """{key: the latest time, ms}: of its armed stages the longest, as one test proves them; by
     wire, of the enable.
     """
@@ -43,7 +43,7 @@ def allowed_ms(config):
     return found | {key: wired.enable_ms(config, row) for key, row in _wired(config).items()}
 
 
-def soonest_ms(image):
+def soonest_ms(image) -> dict:
     """{key: the soonest, ms}: of the armed instances in a limit image the quickest; nothing of a
     row by wire.
 

@@ -13,7 +13,7 @@ class ConfigError(Exception):
     are made of.
     """
 
-    def __init__(self, line):
+    def __init__(self, line: str):
         super().__init__(
             "".join([each if each.isprintable() else ascii(each)[1:-1] for each in line])
         )
@@ -24,12 +24,12 @@ class UnarmedError(ConfigError):
     accepted.
     """
 
-    def __init__(self, line, equipment):
+    def __init__(self, line: str, equipment: list | tuple):
         super().__init__(line)
         self.equipment = tuple(equipment)
 
 
-def shown(value):
+def shown(value) -> str:
     """The value as TOML would write it, short, on one line and in ASCII."""
     try:
         text = json.dumps(value, default=str)
@@ -38,7 +38,7 @@ def shown(value):
     return text if len(text) <= SHOWN_MAX else text[: SHOWN_MAX - 3] + "..."
 
 
-def in_unit(value, unit):
+def in_unit(value, unit: tuple | None) -> str:
     """The value, an integer also as a person says it: 650 of (10, "degC") is "650 (65 degC)"."""
     if unit is None or type(value) is not int or value.bit_length() > PLAIN_BITS:
         return shown(value)
@@ -46,7 +46,7 @@ def in_unit(value, unit):
     return f"{value} {word}" if divisor == 1 else f"{value} ({value / divisor:g} {word})"
 
 
-def ranged(low, high, unit=None):
+def ranged(low: int, high: int, unit: tuple | None = None) -> str:
     """A range of integers, likewise: "163..650 (16.3..65 degC)"."""
     if unit is None:
         return f"{low}..{high}"
@@ -58,12 +58,20 @@ def ranged(low, high, unit=None):
     )
 
 
-def dotted(path):
+def dotted(path: tuple) -> str:
     """("rack", "1", "unit") -> "rack.1.unit"."""
     return ".".join(path)
 
 
-def refuse(file, path, problem, allowed="", candidates=(), word="", equipment=()):
+def refuse(
+    file: str,
+    path: tuple,
+    problem: str,
+    allowed: str = "",
+    candidates=(),
+    word: str = "",
+    equipment: list | tuple = (),
+):
     """Raise the one line. candidates: right names near which `word` may have been meant.
 
     equipment: what is missing, if that alone is wrong.
@@ -77,7 +85,9 @@ def refuse(file, path, problem, allowed="", candidates=(), word="", equipment=()
     raise UnarmedError(line, equipment) if equipment else ConfigError(line)
 
 
-def not_allowed(file, path, value, allowed, candidates=(), unit=None):
+def not_allowed(
+    file: str, path: tuple, value, allowed: str, candidates=(), unit: tuple | None = None
+):
     """Raise the line for a wrong value; candidates: names it may have meant; unit: as in Spec."""
     word = value if isinstance(value, str) else ""
     refuse(file, path, f"{in_unit(value, unit)} is not allowed", allowed, candidates, word)

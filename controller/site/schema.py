@@ -243,7 +243,7 @@ def _keys(path, chemistry=LFP):
     return keys if len(path) == 2 else {}
 
 
-def every_key():
+def every_key() -> list:
     """(key, Spec, Spec for NMC cells) of every key a file may hold, derived ones left out.
 
     N and NAME stand in a key for what is numbered or named.
@@ -275,7 +275,7 @@ def every_key():
 
 # a file's values are asked for a few times each; 16 racks have some 1500 keys
 @functools.lru_cache(maxsize=4096)
-def spec_of(path, chemistry=LFP):
+def spec_of(path: tuple, chemistry: str = LFP):
     """Spec of the key at `path`, a tuple, for cells of this chemistry; None if there is none."""
     if names_at(path[:-1]) and all(
         path[depth] in names_at(path[: depth + 1]) for depth in range(len(path))
@@ -284,7 +284,7 @@ def spec_of(path, chemistry=LFP):
     return None
 
 
-def names_at(path):
+def names_at(path: tuple) -> tuple:
     """The names that may stand at the last place of `path`; a free name counts as right when it is
     well formed.
     """

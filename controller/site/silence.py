@@ -20,12 +20,12 @@ BUDGETS = (
 )
 
 
-def period_ms(device):
+def period_ms(device) -> int:
     """Longest time between two values of the device when it works."""
     return max(device.profile.period_ms, device.profile.settings.get("control_period_ms", 0))
 
 
-def silence_budgets(values, topology):
+def silence_budgets(values, topology) -> dict:
     """{(section, number..., key): ms} of every row of BUDGETS. Raises ConfigError."""
     found = {}
     for section, key, base_ms, periods, roles in BUDGETS:
@@ -60,7 +60,7 @@ def _budget_ms(values, device, path, base_ms, periods):
     return entry.value
 
 
-def said_of(values, path):
+def said_of(values, path: tuple) -> tuple:
     """(path, Entry) of a parameter where a file says it, else (path, None)."""
     if len(path) == 2:
         return path, values.entries.get(path)

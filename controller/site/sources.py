@@ -36,12 +36,12 @@ class Source:
     fallback: dict
 
     @property
-    def rank(self):
+    def rank(self) -> int:
         """Place of the role in hint_codes.ROLES."""
         return hint_codes.ROLES.index(self.role)
 
 
-def read(values):
+def read(values) -> tuple:
     """Tuple of Source, by index. Raises ConfigError."""
     names = sorted(values.tables("source"))
     if len(names) > SOURCES_MAX:

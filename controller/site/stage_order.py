@@ -11,7 +11,7 @@ from controller.site.silence import said_of
 from safety import matrix
 
 
-def refuse_number(values, section, number, key, table, allowed):
+def refuse_number(values, section: str, number: int, key: str, table: dict, allowed: str):
     """Refuse a parameter of unit or rack `number` in the file that holds it; table: its
     parameters.
     """
@@ -19,7 +19,7 @@ def refuse_number(values, section, number, key, table, allowed):
     not_allowed(entry.file if entry else values.last_file, path, table[key], allowed)
 
 
-def check_ends(values, number, table):
+def check_ends(values, number: int, table: dict) -> None:
     """Charging must have ended where row 28 forbids it, discharging where row 31b does: beyond, the
     taper ends nothing. Both may end at the very threshold, as the defaults do: no power flows there
     that the row would have to stop.
@@ -37,7 +37,7 @@ def check_ends(values, number, table):
             refuse_number(values, "rack", number, key, table, allowed)
 
 
-def check_stages(values):
+def check_stages(values) -> None:
     """A stage clears on the milder side of its set."""
     for stage in matrix.STAGES:
         name, sense = stage[matrix.S_ID], stage[matrix.S_SENSE]
@@ -53,7 +53,7 @@ def check_stages(values):
             not_allowed(values.file(*blamed), path, clear, allowed, unit=unit)
 
 
-def check_ladders(values):
+def check_ladders(values) -> None:
     """Stages on one feature stay in the order of the matrix: what stops may not come before what
     warns.
     """
@@ -73,7 +73,7 @@ def check_ladders(values):
 
 
 @functools.cache
-def ladders(chemistry):
+def ladders(chemistry: str) -> tuple:
     """((stage, the next one that takes more), ...) of stages on the same feature whose thresholds
     differ.
     """

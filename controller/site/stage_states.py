@@ -22,13 +22,13 @@ LACKING = {
 }
 
 
-def rack_facts(topology):
+def rack_facts(topology) -> list:
     """Per rack {parameter: bool}: what its BMS tells, by its family."""
     bms = [topology.device("bms", rack) for rack in range(topology.racks)]
     return [dict.fromkeys(LACKING, each.profile.family == "native_bms") for each in bms]
 
 
-def stage_state(stage, topology, rack=-1):
+def stage_state(stage: tuple, topology, rack: int = -1) -> tuple:
     """(ARMED, BY_BMS, NOT_FITTED, BY_PANEL, NOT_ASKED or NOT_TOLD; equipment or "") of a stage of
     the matrix.
 
@@ -100,12 +100,12 @@ def _absent(feature, stage, not_fitted):
     return next((name for name in feature.equipment if name in not_fitted), "")
 
 
-def smoke_zones(not_fitted):
+def smoke_zones(not_fitted: dict) -> int:
     """How many smoke zones there are."""
     return 0 if "smoke" in not_fitted else 1 if "smoke_2" in not_fitted else 2
 
 
-def accepted(topology, name):
+def accepted(topology, name: str) -> str:
     """Who accepted that this equipment (or channel B) is not fitted, or "" where nobody
     did.
     """
@@ -114,7 +114,7 @@ def accepted(topology, name):
     return topology.not_fitted.get(name, "")
 
 
-def instances(topology):
+def instances(topology) -> list:
     """(stage, unit or rack or -1) of every stage instance, in the order of the image's armed
     words.
     """
@@ -132,7 +132,7 @@ def instances(topology):
     ]
 
 
-def rows_in(topology, states):
+def rows_in(topology, states: tuple) -> list:
     """Rows of which a stage is in one of these states, in one place at least, sorted."""
     return sorted(
         {
@@ -148,6 +148,6 @@ def rows_armed(topology):
     return rows_in(topology, ARMED_STATES)
 
 
-def rows_not_fitted(topology):
+def rows_not_fitted(topology) -> list:
     """Rows of which a stage is not fitted, as the matrix of a site lists them, sorted."""
     return rows_in(topology, (NOT_FITTED,))

@@ -76,7 +76,7 @@ TAPERS = (
 )
 
 
-def facts(found=None):
+def facts(found=None) -> list:
     """[{...}] of every taper that acts. found: Config of a site, or None for the defaults (with
     those of NMC cells).
     """
@@ -92,14 +92,14 @@ def facts(found=None):
     ]
 
 
-def words(fact):
+def words(fact: dict) -> str:
     """ "charging tapers from 40 degC to none at 50 degC"."""
     return (
         f"{fact['power']} {'taper' if ' and ' in fact['power'] else 'tapers'} {range_words(fact)}"
     )
 
 
-def range_words(fact):
+def range_words(fact: dict) -> str:
     """ "from 3.5 V to none at 3.6 V [from 4.1 V to none at 4.2 V]"; racks that differ are joined by
     "or".
     """

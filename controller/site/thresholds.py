@@ -38,7 +38,7 @@ _CLEAR_MS_MAX = 3_600_000
 _NMC_THRESHOLDS = {name: (level, clear) for name, level, clear in matrix.NMC_THRESHOLDS}
 
 
-def levels(stage, chemistry):
+def levels(stage: tuple, chemistry: str) -> tuple:
     """(set, clear) of a stage of the matrix for cells of this chemistry."""
     own = stage[matrix.S_SET], stage[matrix.S_CLEAR]
     return _NMC_THRESHOLDS.get(stage[matrix.S_ID], own) if chemistry == NMC else own

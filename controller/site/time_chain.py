@@ -67,7 +67,7 @@ class Part(NamedTuple):
     is_assumed: bool
 
 
-def chain(config, schedule, stage):
+def chain(config, schedule: dict, stage: tuple) -> list:
     """[Part] from the cause to what the stage ends in: power at zero, or the outputs where it takes
     no power.
 
@@ -88,7 +88,7 @@ def chain(config, schedule, stage):
     return found
 
 
-def held_chain(config, schedule, stage):
+def held_chain(config, schedule: dict, stage: tuple) -> list:
     """[Part] from the cause to the last effect that waits by the table of conflicts (the fan for
     the agent); [] where none does. Power does not wait, so this is beside `chain` and never part of
     it.
@@ -112,7 +112,7 @@ def _write(config, schedule, outputs, keeps_enable):
     return [write, Part("I/O module, relay", RELAY_MS, True)]
 
 
-def hold_off_ms(config, stage, demand_index):
+def hold_off_ms(config, stage: tuple, demand_index: int) -> int:
     """How long this demand of a stage waits by the table of conflicts, in whole ticks; 0 for all
     others.
     """
@@ -124,7 +124,7 @@ def hold_off_ms(config, stage, demand_index):
     return p.ticks(sum(waits_ms), config.tick_ms) * config.tick_ms
 
 
-def decision(config, schedule, stage):
+def decision(config, schedule: dict, stage: tuple) -> list:
     """[Part] from the cause to the tick that decides: the first ones of `chain`."""
     looks = [
         Part(what, SECOND_MS, False)
@@ -139,7 +139,7 @@ def decision(config, schedule, stage):
     ]
 
 
-def opening_ms(config, stage):
+def opening_ms(config, stage: tuple) -> int | None:
     """Longest time from the drop of the outputs to open contactors, None where they do not open or
     wait for zero.
     """
@@ -147,7 +147,7 @@ def opening_ms(config, stage):
     return None if wait is None else config.cabinet[wait[1]] + OPENING_MS
 
 
-def opened_ms(config, schedule, stage):
+def opened_ms(config, schedule: dict, stage: tuple) -> int | None:
     """Longest time from the cause to open contactors, None where they do not open or wait for zero
     current.
 
@@ -222,7 +222,7 @@ def _link_ms(config):
     return peer.DISAGREE_MS + (1 + frame.FRAME_EVERY_TICKS) * config.tick_ms + frame_ms(baud_Bd)
 
 
-def frame_ms(baud_Bd):
+def frame_ms(baud_Bd: int) -> int:
     """How long a frame of channel B is under way on its line, rounded up."""
     return -(-frame.FRAME_BYTES * schema.CHARACTERS["8N1"] * 1000 // baud_Bd)
 
@@ -258,7 +258,7 @@ def _device_ms(schedule, device, what=""):
     return max([-(-(one.period_us + bus_times.response_us(one, exchanges)) // 1000) for one in own])
 
 
-def write_ms(config, schedule, outputs, keeps_enable=False):
+def write_ms(config, schedule: dict, outputs, keeps_enable: bool = False) -> int:
     """From the tick that decides to the last byte of the slowest write that carries one of these
     outputs.
 

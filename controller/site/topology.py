@@ -28,7 +28,7 @@ class Bus:
     characters: str = "8N1"
 
     @property
-    def character_bits(self):
+    def character_bits(self) -> int:
         """Bits of one character on the wire, start and stop included."""
         return schema.CHARACTERS[self.characters]
 
@@ -53,21 +53,21 @@ class Topology:
     second_channel: bool
     channel_b: object
 
-    def device(self, role, index=-1):
+    def device(self, role: str, index: int = -1):
         """The device with this role (and unit or rack), or None."""
         place = (role, index)
         return next((each for each in self.devices if (each.role, each.index) == place), None)
 
-    def on_bus(self, name):
+    def on_bus(self, name: str) -> list:
         """Devices on the bus `name`."""
         return [device for device in self.devices if device.bus == name]
 
-    def mapped(self, signal):
+    def mapped(self, signal: str):
         """(device, bit) of an input signal, or None."""
         wired = [device for device in self.devices if signal in device.inputs]
         return (wired[0], wired[0].inputs.index(signal)) if wired else None
 
-    def driven(self, output):
+    def driven(self, output: str):
         """The device that has this output, inverted or not, or None."""
         return next(
             (device for device in self.devices if {output, f"!{output}"} & set(device.outputs)),
@@ -75,7 +75,7 @@ class Topology:
         )
 
 
-def build(values, missing=()):
+def build(values, missing: tuple = ()):
     """Topology of the merged values. Raises ConfigError.
 
     missing: equipment that counts as not fitted although nobody accepted that, for a report about

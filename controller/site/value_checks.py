@@ -6,13 +6,13 @@ from controller.site.refusal import in_unit, not_allowed, ranged, refuse, shown
 FEW = 17  # names that are listed in an error line: as many as there are numbers of racks with "all"
 
 
-def few(names):
+def few(names: tuple) -> str:
     """Words with commas; the first of many."""
     names = [str(name) for name in names if name]
     return ", ".join(names[:FEW]) + (", ..." if len(names) > FEW else "")
 
 
-def allowed_text(spec):
+def allowed_text(spec) -> str:
     """The allowed range of a Spec in words."""
     if spec.kind == "int":
         return ranged(*spec.allowed, spec.unit)
@@ -26,7 +26,7 @@ def allowed_text(spec):
     return f"a list{f' of {length}' if length else ''} from {few(options)}"
 
 
-def check_value(file, path, value, spec):
+def check_value(file: str, path: tuple, value, spec) -> None:
     """Refuse a value whose type or range is wrong, or that is not for a file to say."""
     if spec.kind == "derived":
         refuse(file, path, f"is not set here: {spec.allowed[0]}")
@@ -63,7 +63,7 @@ def _check_list(file, path, value, spec):
         refuse(file, path, f"says {shown(twice)} twice", f"{allowed_text(spec)}, each once")
 
 
-def check_tighter(file, path, value, above, spec):
+def check_tighter(file: str, path: tuple, value, above, spec) -> None:
     """Refuse a value that is looser than what a layer above said (or differs, where nothing is
     tighter).
     """

@@ -16,7 +16,7 @@ EXPIRY = 44  # the row whose cause is the controller itself, gone
 HELD = ("pcs_enable_ok", "contactor_supply_ok")  # outputs that the chain has to drop
 
 
-def rows(config):
+def rows(config) -> list:
     """Numbers of the rows that this site proves by wire: those it says act so, beside a second
     channel too.
     """
@@ -24,7 +24,7 @@ def rows(config):
     return [row for row in sorted(said) if hma.has_contact(row, config.topology.not_fitted)]
 
 
-def enable_ms(config, row):
+def enable_ms(config, row: int) -> int:
     """Latest time from the contact that opens (row 44: from the controller's end) to the PCS enable
     that is gone.
     """
@@ -32,14 +32,14 @@ def enable_ms(config, row):
     return cause_ms + time_chain.RELAY_MS
 
 
-def supply_ms(config, row):
+def supply_ms(config, row: int) -> int:
     """Latest time from there to the contactor supply that is gone behind its off-delay relay, the
     contactor's own time included.
     """
     return enable_ms(config, row) + time_chain.OPENING_MS
 
 
-def steps(config):
+def steps(config) -> list:
     """What to do, in this order, for the rows whose cause is a contact: lines."""
     modules = list(
         dict.fromkeys([device.name for device in map(config.topology.driven, HELD) if device])

@@ -9,7 +9,7 @@ from controller.siting import audit, plan, reading, report
 from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT, plain, say
 
 
-def add(commands):
+def add(commands) -> None:
     """Add the command."""
     siting = commands.add_parser("siting")
     siting.add_argument("file", help="a siting file (controller/siting/AUDIT.md)")
@@ -18,7 +18,7 @@ def add(commands):
     siting.set_defaults(run=run)
 
 
-def run(arguments):
+def run(arguments) -> int:
     """0: everything met; 1: something is not met or a fact is missing; 2: a wrong file; 3: an
     output not written.
     """

@@ -26,7 +26,7 @@ class Distance(NamedTuple):
     is_sure: bool = True
 
 
-def shown(findings, site):
+def shown(findings: list, site) -> list:
     """All distances of a plan, each pair of names once; what is not met is first, so that its label
     has most room.
     """
@@ -47,7 +47,7 @@ def shown(findings, site):
     return judged + [each for each in further if each.item.names not in by_names]
 
 
-def binding(findings, site):
+def binding(findings: list, site) -> list:
     """Of each unit the distance with the least margin within NEAR_m, each once, in the order of the
     units.
     """

@@ -10,7 +10,7 @@ def frozen(value):
     return tuple([frozen(each) for each in value]) if isinstance(value, list) else value
 
 
-def check_value(path, where, value, field):
+def check_value(path: str, where: tuple, value, field) -> None:
     """Refuse a value that its key may not have."""
     fits = FITS[field.kind]
     if not fits(value, field):

@@ -233,7 +233,7 @@ SINGLE_TABLES = {
 }
 
 
-def allowed_words(field):
+def allowed_words(field) -> str:
     """What a key may hold, in words."""
     low, *high = field.allowed or ("",)
     point = f"[x, y], each {-COORDINATE_m_MAX}..{COORDINATE_m_MAX}"

@@ -25,7 +25,7 @@ class Item(NamedTuple):
     words: str = ""
 
 
-def fact_item(value, name, fact):
+def fact_item(value, name: str, fact: str):
     """An Item of a fact of the file, missing when it is None."""
     return Item(
         value,
@@ -35,23 +35,25 @@ def fact_item(value, name, fact):
     )
 
 
-def gap_item(first, second, gap, limit_m=None, by="", words=""):
+def gap_item(
+    first: str, second: str, gap, limit_m: float | None = None, by: str = "", words: str = ""
+):
     """An Item of a distance between two names."""
     return Item(gap.distance_m, (first, second), limit_m, gap, by=by, words=words)
 
 
-def of_models(units, key):
+def of_models(units: list | tuple, key: str) -> list:
     """One Item for each model of some units, of one of its keys."""
     models = {unit.model_name: unit.model for unit in units}
     return [fact_item(model[key], name, f"model.{name}.{key}") for name, model in models.items()]
 
 
-def each_model(key, chosen=lambda site: site.units, none=()):
+def each_model(key: str, chosen=lambda site: site.units, none=()):
     """A measure: one key of each model of the chosen units."""
     return lambda site, rule: of_models(chosen(site), key) or none
 
 
-def each_area(key, is_asked=lambda area: True, none="no area"):
+def each_area(key: str, is_asked=lambda area: True, none: str = "no area"):
     """A measure: one key of each area that holds a unit."""
     return lambda site, rule: (
         [
@@ -63,12 +65,12 @@ def each_area(key, is_asked=lambda area: True, none="no area"):
     )
 
 
-def of_site(key):
+def of_site(key: str):
     """A measure: one key of the top of the file."""
     return lambda site, rule: [fact_item(site.facts[key], "", key)]
 
 
-def of_table(name, key):
+def of_table(name: str, key: str):
     """A measure: one key of [fence] or [la_r3]."""
     label = name if name == "fence" else ""
     return lambda site, rule: [
@@ -76,7 +78,7 @@ def of_table(name, key):
     ]
 
 
-def undeclared_kinds(site, kinds):
+def undeclared_kinds(site, kinds: tuple) -> list:
     """One Item that lacks the kinds of exposure that are neither drawn nor declared absent; none
     where there are none.
     """
@@ -85,6 +87,6 @@ def undeclared_kinds(site, kinds):
     return [Item(None, fact=fact)] if kinds else []
 
 
-def sum_kWh(units):
+def sum_kWh(units: list) -> float:
     """Energy of some units together."""
     return math.fsum([unit.energy_kWh for unit in units])

@@ -9,7 +9,7 @@ RINGS, STEPS = 14, 16
 CELL_px = 40
 
 
-def size(lines):
+def size(lines: list) -> tuple:
     """(width, height) of some lines of text."""
     return max(map(len, lines)) * CHARACTER_px + 6, len(lines) * LINE_px + 2
 
@@ -17,13 +17,13 @@ def size(lines):
 class Placer:
     """Remembers what is taken, by lines and by labels."""
 
-    def __init__(self, width, height):
+    def __init__(self, width: float, height: float):
         """width, height: of the plan; nothing is placed outside it as long as there is room."""
         self._edge = (0, 0, width, height)
         self._lines = {}  # cell of CELL_px: boxes that reach into it
         self._labels = {}
 
-    def take_line(self, start, end):
+    def take_line(self, start: tuple, end: tuple) -> None:
         """No label lies on this line as long as there is another place."""
         count = max(1, int(math.dist(start, end) / 8))
         for step in range(count + 1):
@@ -31,7 +31,7 @@ class Placer:
             if -CELL_px < x < self._edge[2] + CELL_px and -CELL_px < y < self._edge[3] + CELL_px:
                 _take(self._lines, (x - 3, y - 3, x + 3, y + 3))
 
-    def place(self, choices, x, y):
+    def place(self, choices: list, x: float, y: float) -> tuple:
         """(lines, center) of the first of several choices of lines that has room near (x, y), taken
         from now on.
 

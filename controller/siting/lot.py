@@ -11,7 +11,7 @@ CLOSED = "outline_m with the whole lot"
 SIDE = f"a point inside the lot, or {CLOSED}"
 
 
-def check(path, name, table):
+def check(path: str, name: str, table: dict) -> None:
     """Refuse a lot line without a clear inside, and the inside point of anything else."""
     where, inside_m = ("exposure", name), table["inside_m"]
     is_lot_line = table["kind"] == "lot_line"
@@ -33,7 +33,7 @@ def check(path, name, table):
         refuse(path, (*where, "inside_m"), problem, SIDE)
 
 
-def holds(lot_line, rectangle):
+def holds(lot_line, rectangle) -> bool:
     """Whether a rectangle lies wholly on the lot's side of a lot line."""
     if lot_line.shape.is_closed:
         return ground.is_within(rectangle, lot_line.shape)
@@ -43,7 +43,7 @@ def holds(lot_line, rectangle):
     )
 
 
-def inward(lot_line, start, end, reach_m):
+def inward(lot_line, start: tuple, end: tuple, reach_m: float) -> tuple:
     """(middle of a part of an open lot line, the point reach_m from it square into the lot)."""
     (x1, y1), (x2, y2) = start, end
     length_m, middle = math.dist(start, end) or 1.0, geometry.middle(start, end)

@@ -51,7 +51,7 @@ def _granted(site, name):
     return f"{site.facts[ANALYSIS]}, {tests[0]}" if site.facts[ANALYSIS] and all(tests) else ""
 
 
-def area_energy(site, rule):
+def area_energy(site, rule) -> str | list:
     """Energy of each technology in each fire area."""
     return [
         Item(
@@ -66,7 +66,7 @@ def area_energy(site, rule):
     ] or "the technology has no maximum"
 
 
-def mixed_energy(site, rule):
+def mixed_energy(site, rule) -> str | list:
     """Energy of fire areas with more than one technology."""
     items = []
     for name, units in site.fire_areas.items():
@@ -77,7 +77,7 @@ def mixed_energy(site, rule):
     return items or "one technology in each fire area, or none with a maximum"
 
 
-def over_maximum(site, rule):
+def over_maximum(site, rule) -> str | list:
     """What lets a fire area be over its maximum."""
     return [
         fact_item(_granted(site, name) or None, name, _lacking(site, name)) for name in _over(site)
@@ -95,7 +95,7 @@ def _lacking(site, name):
     return ", or ".join(ways)
 
 
-def analysis(site, rule):
+def analysis(site, rule) -> str | list:
     """The hazard mitigation analysis, where something calls for it."""
     causes = ["technology without a line of its own"] if "other" in site.technologies else []
     causes += ["mixed technologies"] if len(site.technologies) > 1 else []
@@ -108,17 +108,17 @@ def analysis(site, rule):
 # -- dwellings
 
 
-def units_from_1_kWh(site):
+def units_from_1_kWh(site) -> list:
     """Units that need a residential listing."""
     return [unit for unit in site.units if unit.energy_kWh >= 1]
 
 
-def unit_energy(site, rule):
+def unit_energy(site, rule) -> list:
     """Energy of each unit."""
     return [Item(unit.energy_kWh, (unit.name,)) for unit in site.units]
 
 
-def place_energy(is_named):
+def place_energy(is_named: bool):
     """A measure: energy in each kind of place of a dwelling that the source names, or in all other
     ones.
 
@@ -141,7 +141,7 @@ def place_energy(is_named):
     return measure
 
 
-def dwelling_spacing(site, rule):
+def dwelling_spacing(site, rule) -> str | list:
     """Distance of units, whatever their groups; closer where both reports tested it, never further
     for a test.
     """

@@ -16,14 +16,14 @@ CROWD = 30  # persons
 # -- floors and roofs
 
 
-def of_floors(key):
+def of_floors(key: str):
     """A measure: one key of each area; of an open garage, which has none, of the deck."""
     return lambda site, rule: (of_site(key) if site.mode == f.OPEN_GARAGE else each_area(key))(
         site, rule
     )
 
 
-def floor_height(site, rule):
+def floor_height(site, rule) -> list:
     """Floor over the access of fire vehicles; a higher roof is judged by the exception for
     roofs.
     """
@@ -41,12 +41,12 @@ def _is_high(area):
     return height_m is not None and height_m > f.ROOF_m + geometry.TOUCH_m
 
 
-def of_high_roofs(key):
+def of_high_roofs(key: str):
     """A measure: one key of each roof above the height of row B14."""
     return each_area(key, _is_high, "not above 22.86 m")
 
 
-def roof_edge(site, rule):
+def roof_edge(site, rule) -> list:
     """Distance to the edge of the roof, against 1.524 m or the height of the unit."""
     return [
         gap_item(unit.name, area.name, gap, max(f.FIVE_FEET_m, unit.model["height_m"]))
@@ -57,7 +57,7 @@ def roof_edge(site, rule):
 # -- distances outdoors
 
 
-def exposure_distance(site, rule):
+def exposure_distance(site, rule) -> str | list:
     """Distance of every unit to every exposure of the rule's kinds; reduced ones are judged by row
     B19.
     """
@@ -70,7 +70,7 @@ def exposure_distance(site, rule):
     return items or "the file says there is none within 30.5 m"
 
 
-def reduced_distance(site, rule):
+def reduced_distance(site, rule) -> str | list:
     """Distances below that of row B17 or B18 that a barrier, a wall or a test allows."""
     full_m = f.FIVE_FEET_m if site.edition == f.IFC_2018 else f.TEN_FEET_m
     items = []
@@ -82,7 +82,7 @@ def reduced_distance(site, rule):
     return items or "no distance is reduced"
 
 
-def outdoor_exposure_distance(site, rule):
+def outdoor_exposure_distance(site, rule) -> str | list:
     """As exposure_distance, for units outside all areas."""
     outside = [unit.name for unit in site.units if not unit.area]
     found = exposure_distance(site, rule)
@@ -91,7 +91,7 @@ def outdoor_exposure_distance(site, rule):
     return [item for item in found if item.fact or item.names[0] in outside]
 
 
-def crowd_distance(site, rule):
+def crowd_distance(site, rule) -> str | list:
     """Distance to buildings for many persons; a near one without an occupant load needs it."""
     items = undeclared_kinds(site, rule.kinds)
     for unit, exposure, gap in site.gaps_to(rule.kinds):
@@ -104,7 +104,7 @@ def crowd_distance(site, rule):
     return items or f"no building for {CROWD} persons or more"
 
 
-def container_wall(site, rule):
+def container_wall(site, rule) -> str | list:
     """Racks to the walls of a combustible container."""
     items = [item for item in of_models(site.units, "container") if item.fact]
     combustible = [unit for unit in site.units if unit.model["container"] == "combustible"]
@@ -112,12 +112,12 @@ def container_wall(site, rule):
     return items or "no combustible container"
 
 
-def walk_in_units(site):
+def walk_in_units(site) -> list:
     """Units that a person can go into."""
     return [unit for unit in site.units if unit.model["walk_in"]]
 
 
-def walk_in_size(index):
+def walk_in_size(index: int):
     """A measure: length (0), width (1) or height (2) of each walk-in unit."""
     return lambda site, rule: (
         [
@@ -134,7 +134,7 @@ def walk_in_size(index):
 # -- mobile
 
 
-def fence_distance(site, rule):
+def fence_distance(site, rule) -> list:
     """Distance of every unit to the fence around it."""
     if site.fence is None:
         return [Item(None, ("fence",), fact="[fence] with outline_m")]
@@ -151,7 +151,7 @@ def fence_distance(site, rule):
 # -- papers
 
 
-def lists(key, wanted):
+def lists(key: str, wanted: tuple):
     """A measure: whether a list of the file holds each word; rated walls only indoors."""
 
     def measure(site, rule):

@@ -8,13 +8,13 @@ NO_TEST = "no test is relied upon"
 # -- what the site is
 
 
-def over_threshold(site, rule):
+def over_threshold(site, rule) -> list:
     """All stored energy against the lowest threshold of the technologies present."""
     words = f"{site.total_kWh:g} kWh, over {site.threshold_kWh:g}"
     return [Item(site.total_kWh > site.threshold_kWh, site.technologies, words=words)]
 
 
-def volt_hours(site, rule):
+def volt_hours(site, rule) -> list:
     """Models whose energy was computed."""
     names = dict.fromkeys(
         [unit.model_name for unit in site.units if unit.model["energy_kWh"] is None]
@@ -22,7 +22,7 @@ def volt_hours(site, rule):
     return [Item(bool(names), tuple(names), words=f"{len(names)} model(s)")]
 
 
-def near_exposure(site, rule):
+def near_exposure(site, rule) -> list:
     """The nearest exposure, if it is near."""
     if site.is_remote:
         return [Item(False)]
@@ -32,7 +32,7 @@ def near_exposure(site, rule):
     return [Item(True, (unit.name, exposure.name), gap=gap, words=f"{gap.distance_m:.3f} m")]
 
 
-def long_deployed(site, rule):
+def long_deployed(site, rule) -> list:
     """Days of a deployment."""
     days = site.facts["deployed_days"]
     if days is None:
@@ -40,7 +40,7 @@ def long_deployed(site, rule):
     return [Item(days > rule.number, words=f"{days} d")]
 
 
-def tier_2(site, rule):
+def tier_2(site, rule) -> list:
     """More energy than Tier 1, or more than one technology."""
     words = f"{site.total_kWh:g} kWh" + (", mixed" if len(site.technologies) > 1 else "")
     return [Item(site.total_kWh > rule.number or len(site.technologies) > 1, words=words)]
@@ -56,22 +56,22 @@ def fdny_class(is_reached):
 # -- groups and spacing
 
 
-def is_closer(gap):
+def is_closer(gap) -> bool:
     """Whether a distance is below that of row B5."""
     return gap.distance_m < f.SPACING_m - geometry.TOUCH_m
 
 
-def is_tested(*units):
+def is_tested(*units) -> bool:
     """Whether every unit has a UL 9540A report."""
     return all([unit.model["ul_9540a_report"] is not None for unit in units])
 
 
-def is_prepackaged(site, units):
+def is_prepackaged(site, units: list) -> bool:
     """Whether every unit is prepackaged, in an edition that knows it."""
     return site.edition == f.IFC_2018 and len(units) == 1 and bool(units[0].model["prepackaged"])
 
 
-def group_energy(site, rule):
+def group_energy(site, rule) -> list:
     """Energy of each group; a larger one is judged by its listing as prepackaged or by its test."""
     items = []
     for name, units in site.groups.items():
@@ -82,7 +82,7 @@ def group_energy(site, rule):
     return items
 
 
-def prepackaged_energy(site, rule):
+def prepackaged_energy(site, rule) -> str | list:
     """Energy of each prepackaged unit; a larger one is judged by its large-scale fire test."""
     alone = [units[0] for units in site.groups.values() if is_prepackaged(site, units)]
     return [
@@ -95,7 +95,7 @@ def prepackaged_energy(site, rule):
     ] or "no unit is listed as prepackaged"
 
 
-def group_spacing(site, rule):
+def group_spacing(site, rule) -> str | list:
     """Distance of units of different groups; tighter pairs with a test are judged by it."""
     return [
         gap_item(a.name, b.name, gap, by="B7c" if is_closer(gap) and is_tested(a, b) else "")
@@ -108,7 +108,7 @@ def container_spacing(site, rule):
     return [gap_item(a.name, b.name, gap) for a, b, gap in site.all_pairs] or "one unit"
 
 
-def wall_spacing(site, rule):
+def wall_spacing(site, rule) -> list:
     """Distance of units to the walls around."""
     return [
         gap_item(unit.name, area.name, gap, by="B7d" if is_closer(gap) and is_tested(unit) else "")
@@ -116,7 +116,7 @@ def wall_spacing(site, rule):
     ]
 
 
-def side_by_side(site, rule):
+def side_by_side(site, rule) -> str | list:
     """Units over the size of a group and closer than the spacing, whatever their groups."""
     units = [
         unit
@@ -154,12 +154,12 @@ def _relying_tested(site):
     return [unit for unit in _relying(site) if is_tested(unit)]
 
 
-def relying(key):
+def relying(key: str):
     """A measure: one key of the models of units that rely on a test."""
     return each_model(key, _relying, "nothing larger or closer")
 
 
-def tested(key):
+def tested(key: str):
     """A measure: one key of those models whose units have the test."""
     return each_model(key, _relying_tested, NO_TEST)
 
@@ -172,7 +172,7 @@ def _tested_item(first, second, gap, units, key):
     return gap_item(first, second, gap, max([unit.model[key] for unit in units]))
 
 
-def tested_spacing(site, rule):
+def tested_spacing(site, rule) -> str | list:
     """Distance of neighbours that rely on a test, against the wider spacing of their reports."""
     names = {unit.name for unit in _relying_tested(site)}
     larger = {unit.name for unit in _larger(site)}
@@ -185,7 +185,7 @@ def tested_spacing(site, rule):
     return items or NO_TEST
 
 
-def tested_wall_spacing(site, rule):
+def tested_wall_spacing(site, rule) -> str | list:
     """Distance to the walls of units that rely on a test, against their report."""
     names = {unit.name for unit in _relying_tested(site)}
     return [

@@ -35,7 +35,7 @@ UNIT_px, CROWD = 44, 40
 TICK_px = 12  # from an open lot line into its lot
 
 
-def svg(site, findings):
+def svg(site, findings: list) -> str:
     """The plan as the text of an SVG file."""
     found = distances.shown(findings, site)
     view = _view(site, found)

@@ -6,7 +6,7 @@ from controller.site.refusal import refuse
 from controller.siting import fields as f, ground, lot
 
 
-def check_plan(path, site):
+def check_plan(path: str, site) -> None:
     """Refuse things that cannot be where the file puts them."""
     for first, second in itertools.combinations(site.areas, 2):
         # what is in one room would count in two fire areas

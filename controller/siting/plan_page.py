@@ -22,7 +22,7 @@ from controller.siting.plan_parts import (
 )
 
 
-def page(site, findings, view, body):
+def page(site, findings: list, view, body: list) -> str:
     """The drawing with head, scale and signs around it, as an SVG file."""
     legend = _legend(site, findings, view)
     width, height = view.width_px + 2 * EDGE_px, view.height_px + HEAD_px + legend[1] + EDGE_px

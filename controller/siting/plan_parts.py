@@ -32,7 +32,7 @@ class View(NamedTuple):
     width_px: float
     height_px: float
 
-    def at(self, point):
+    def at(self, point: tuple) -> tuple:
         """A point of the file in pixels."""
         return (
             (point[0] - self.x_min) * self.scale_px_per_m,
@@ -40,7 +40,7 @@ class View(NamedTuple):
         )
 
     @property
-    def window(self):
+    def window(self) -> tuple:
         """(x_min, y_min, x_max, y_max) in metres."""
         return (
             self.x_min,
@@ -50,7 +50,7 @@ class View(NamedTuple):
         )
 
 
-def tag(name, attributes, content=None):
+def tag(name: str, attributes: dict, content: str | None = None) -> str:
     """An SVG element; underscores of its attributes become hyphens."""
     words = "".join(
         [f" {key.replace('_', '-')}={quoteattr(str(value))}" for key, value in attributes.items()]
@@ -58,12 +58,12 @@ def tag(name, attributes, content=None):
     return f"<{name}{words}/>" if content is None else f"<{name}{words}>{content}</{name}>"
 
 
-def line_ends(x1, y1, x2, y2):
+def line_ends(x1: float, y1: float, x2: float, y2: float) -> dict:
     """Attributes of a line."""
     return {"x1": f"{x1:.1f}", "y1": f"{y1:.1f}", "x2": f"{x2:.1f}", "y2": f"{y2:.1f}"}
 
 
-def draw_shape(view, shape, **look):
+def draw_shape(view, shape, **look) -> str:
     """A shape as one element."""
     points = [view.at(point) for point in shape.points]
     if len(points) == 1:
@@ -74,7 +74,7 @@ def draw_shape(view, shape, **look):
     return tag("polygon" if shape.is_closed else "polyline", {"points": words, **look})
 
 
-def draw_text(lines, x, y, color):
+def draw_text(lines: list, x: float, y: float, color: str) -> str:
     """Lines of text around a center."""
     top = y - (len(lines) - 1) * LINE_px / 2 + FONT_px * 0.35
     spans = "".join(
@@ -86,7 +86,7 @@ def draw_text(lines, x, y, color):
     return tag("text", {"fill": color, "text_anchor": "middle"}, spans)
 
 
-def draw_label(placer, choices, x, y, color):
+def draw_label(placer, choices: list, x: float, y: float, color: str) -> tuple:
     """(leader, label): the first of several choices of lines that has room, on white when it had to
     move away.
     """
@@ -112,7 +112,7 @@ def draw_label(placer, choices, x, y, color):
     return leader, back + draw_text(lines, center_x, center_y, color)
 
 
-def is_seen(view, shape):
+def is_seen(view, shape) -> bool:
     """Whether any of a shape lies in the window."""
     x_min, y_min, x_max, y_max = view.window
     window = geometry.polygon([(x_min, y_min), (x_max, y_min), (x_max, y_max), (x_min, y_max)])
@@ -122,7 +122,7 @@ def is_seen(view, shape):
 # -- distances
 
 
-def distance_line(view, distance):
+def distance_line(view, distance) -> str:
     """The line of a distance with a dot at each end."""
     color, (start, end) = _color(distance), _ends(view, distance)
     line = tag("line", line_ends(*start, *end))
@@ -139,7 +139,7 @@ def distance_line(view, distance):
     return tag("g", look, line + "".join(dots))
 
 
-def distance_label(placer, view, distance):
+def distance_label(placer, view, distance) -> tuple:
     """As draw_label, at the middle of a distance."""
     mark = "" if distance.is_met else "! "
     choices = [[mark + words] for words in _distance_words(distance)]

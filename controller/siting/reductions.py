@@ -10,7 +10,7 @@ BEYOND_m = f.FIVE_FEET_m
 BARRIER_h, WALL_h = 1, 2
 
 
-def reduced(site, unit, exposure, gap, full_m):
+def reduced(site, unit, exposure, gap, full_m: float) -> tuple | None:
     """(distance in m, by what) to which the distance of a pair nearer than full_m is reduced; None
     where nothing reduces it, or nothing needs to.
     """

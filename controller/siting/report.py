@@ -25,7 +25,7 @@ CLAIMS = (
 )
 
 
-def text(site, findings):
+def text(site, findings: list) -> str:
     """The whole report."""
     scope = [each for each in findings if each.rule.sense == rules.SCOPE]
     judged = [each for each in findings if each.rule.sense != rules.SCOPE]
@@ -52,7 +52,7 @@ def _not_applicable(findings):
     return lines
 
 
-def ascii_only(line):
+def ascii_only(line: str) -> str:
     """A text with everything beyond ASCII escaped."""
     return line.encode("ascii", "backslashreplace").decode("ascii")
 
@@ -113,13 +113,13 @@ def _row(finding):
     return lines
 
 
-def between(item):
+def between(item) -> str:
     """What an Item is about, in words."""
     names = " to ".join(item.names) if item.gap is not None else ", ".join(item.names)
     return names + (f" ({item.words})" if item.words and names else item.words)
 
 
-def measured(finding):
+def measured(finding) -> str:
     """The value the verdict rests on, with its unit."""
     if finding.worst is None:
         return "-"
@@ -134,7 +134,7 @@ def measured(finding):
     return f"{value:.9g} {rule.unit}" if is_hidden else shown
 
 
-def required(finding):
+def required(finding) -> str:
     """The number it is held against, with its sense and unit."""
     rule = finding.rule
     if rule.sense == rules.SCOPE:
@@ -145,7 +145,7 @@ def required(finding):
     return "-" if limit is None else f"{rule.sense} {number(limit, rule.unit)}"
 
 
-def number(value, unit):
+def number(value, unit: str) -> str:
     """Metres to the millimetre, rounded down so that a shortfall of one shows; everything else as
     short as it goes.
     """
@@ -193,7 +193,7 @@ def _result(findings):
     return lines
 
 
-def headline(findings):
+def headline(findings: list) -> str:
     """How many rules are met, and how many of those by clauses that nobody here has read; not met;
     without a fact.
     """
@@ -207,7 +207,7 @@ def headline(findings):
     return f"{words}, {len(not_met)} not met, {len(lacking)} need a fact"
 
 
-def document(site, findings):
+def document(site, findings: list) -> dict:
     """Everything of the report as plain lists and dictionaries."""
     return {
         "schema": 1,

@@ -15,7 +15,7 @@ class Scope(NamedTuple):
     words: str
     exclusions: tuple
 
-    def reason(self, site):
+    def reason(self, site) -> str:
         """Why the rule does not hold on a site; "" where it does."""
         return next((reason for reason, excludes in self.exclusions if excludes(site)), "")
 

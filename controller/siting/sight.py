@@ -6,7 +6,7 @@ import math
 from controller.siting.geometry import HALVINGS, TOUCH_m, edges, point_gap, segment_gap, side
 
 
-def part_within(convex, edge, reach_m):
+def part_within(convex, edge: tuple, reach_m: float) -> list | None:
     """The part of a segment within reach_m of a convex shape as two points, None where there is
     none.
     """
@@ -21,7 +21,7 @@ def part_within(convex, edge, reach_m):
     ]
 
 
-def shielding(convex, part, barriers, beyond_m):
+def shielding(convex, part: list, barriers: dict, beyond_m: float) -> list:
     """Names of the barriers {name: (point, point)} behind which all of a segment lies; [] where any
     of it is bare.
 

@@ -93,7 +93,7 @@ class Site:
         names = {area.name: name for name, part in self.areas_of_fire_area.items() for area in part}
         return grouped(self.units, lambda unit: names.get(unit.area, f.OUTDOORS))
 
-    def near_pairs(self, within_m):
+    def near_pairs(self, within_m: float) -> list:
         """Pairs of units whose boxes are within a distance, each once, in the order of the file."""
         boxes = [geometry.box(unit.shape) for unit in self.units]
         return [
@@ -152,7 +152,7 @@ class Site:
             for index, number in sorted(found)
         ]
 
-    def gaps_to(self, kinds):
+    def gaps_to(self, kinds: tuple) -> list:
         """Those of exposure_gaps whose exposure is of some kinds."""
         return [each for each in self.exposure_gaps if each[1].kind in kinds]
 
@@ -175,7 +175,7 @@ class Site:
             if area.name == unit.area
         ]
 
-    def undeclared(self, kinds):
+    def undeclared(self, kinds: tuple) -> list:
         """Those kinds of exposure that the file neither has nor calls absent."""
         said = {exposure.kind for exposure in self.exposures} | set(self.facts["absent"] or ())
         return [kind for kind in kinds if kind not in said]

@@ -50,7 +50,7 @@ class Barrier(NamedTuple):
     fire_rating_h: float
 
 
-def grouped(things, key):
+def grouped(things: list | tuple, key) -> dict:
     """{key(thing): [things]} in the order of the things."""
     found = {}
     for each in things:

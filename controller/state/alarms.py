@@ -17,7 +17,7 @@ RESTS = {
 CAUSES = ("first_out", "cause_mask", *image.PEER)  # what a reset names
 
 
-def facts(shadow, history, recorded=None):
+def facts(shadow, history, recorded=None) -> dict:
     """The page `alarms` as plain data; recorded: record.Record or None, for what began before the
     journal.
     """
@@ -64,7 +64,7 @@ def _recorded(row, recorded):
     return record.utc_text(found["utc_us"], found["utc_source"]) if found else None
 
 
-def check(ordered):
+def check(ordered: list) -> list:
     """What to look at, in order, each remedy once: [{rows: [stage, ...], remedy}]."""
     found = {}
     for row in ordered:
@@ -72,7 +72,7 @@ def check(ordered):
     return [{"rows": stages, "remedy": remedy} for remedy, stages in found.items()]
 
 
-def reset(shadow, standing):
+def reset(shadow, standing: list) -> dict:
     """What a reset needs now: {needs, left, allowed, next_token_ms, CAUSES, code, command, result,
     waits}.
 
@@ -109,7 +109,7 @@ def reset(shadow, standing):
     }
 
 
-def typed(shadow, standing):
+def typed(shadow, standing: list) -> dict:
     """What a person types to reset all this: {code, command}, of both channels; both None when
     nothing waits for a reset.
 
@@ -123,7 +123,7 @@ def typed(shadow, standing):
     }
 
 
-def next_token_ms(shadow):
+def next_token_ms(shadow) -> int | None:
     """Time until one more remote reset is allowed, ms; None while all are there or none ever is."""
     rules, tick_ms = shadow.core.kernel.latches, base.tick_ms(shadow)
     spent = [rules.hour_ticks - age for age in rules.token_age if age < rules.hour_ticks]
@@ -133,7 +133,7 @@ def next_token_ms(shadow):
     return sorted(spent)[max(0, wait - 1)] * tick_ms
 
 
-def start(shadow):
+def start(shadow) -> dict:
     """What the start waits for: {state, waits_for, checklist, is_asked_to_run, rests,
     resets_per_hour_max}.
 

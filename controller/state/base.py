@@ -5,7 +5,7 @@ from controller.rows import reason_words
 from safety import parameters as p, signals as s
 
 
-def reason(code):
+def reason(code: int):
     """{code, label, name, sentence, remedy} of a reason code, None for "nothing acts"."""
     if code == reasons.NONE:
         return None
@@ -19,68 +19,68 @@ def reason(code):
     }
 
 
-def tick_ms(shadow):
+def tick_ms(shadow) -> int:
     """Length of a tick of this controller, ms."""
     return shadow.core.safety_image[p.H_TICK_MS]
 
 
-def uptime_ms(shadow):
+def uptime_ms(shadow) -> int:
     """Ticks since the controller's start, as time."""
     return shadow.sequence * tick_ms(shadow)
 
 
-def age_ms(shadow, group):
+def age_ms(shadow, group: int):
     """Age of a freshness group, ms; None if it was never seen."""
     ages = shadow.core.kernel.features.ages
     return ages.ticks[group] * tick_ms(shadow) if ages.seen[group] else None
 
 
-def known(shadow, group):
+def known(shadow, group: int) -> bool:
     """True while the group counts as known: seen, and within its budget."""
     return bool(shadow.core.kernel.features.ages.known(group))
 
 
-def cabinet_value(shadow, index):
+def cabinet_value(shadow, index: int) -> int | None:
     """Input `index` of CABINET_INPUTS, None while its group is not known."""
     return shadow.inp[index] if known(shadow, s.CABINET_INPUTS[index][4]) else None
 
 
-def unit_value(shadow, unit, index):
+def unit_value(shadow, unit: int, index: int):
     """Input `index` of UNIT_INPUTS of a unit (from 0), None while its group is not known."""
     group = shadow.layout.unit_group(unit, s.UNIT_INPUTS[index][4])
     return shadow.inp[shadow.layout.unit_input(unit, index)] if known(shadow, group) else None
 
 
-def rack_value(shadow, rack, index):
+def rack_value(shadow, rack: int, index: int) -> int | None:
     """Input `index` of RACK_INPUTS of a rack (from 0), None while its group is not known."""
     group = shadow.layout.rack_group(rack, s.RACK_INPUTS[index][4])
     return shadow.inp[shadow.layout.rack_input(rack, index)] if known(shadow, group) else None
 
 
-def battery_W(shadow):
+def battery_W(shadow) -> int | None:
     """Measured power of all converters, W; None while one is unknown."""
     values = [unit_value(shadow, unit, s.PCS_POWER_W) for unit in range(shadow.layout.units)]
     return None if None in values else sum(values)
 
 
-def rack_parameter(shadow, rack, index):
+def rack_parameter(shadow, rack: int, index: int) -> int:
     """Word `index` of RACK_PARAMETERS of a rack (from 0) in the safety image."""
     core = shadow.core
     return core.safety_image[core.kernel.bounds.map.rack + rack * p.RACK_WORDS + index]
 
 
-def unit_parameter(shadow, unit, index):
+def unit_parameter(shadow, unit: int, index: int) -> int:
     """Word `index` of UNIT_PARAMETERS of a unit (from 0) in the safety image."""
     core = shadow.core
     return core.safety_image[core.kernel.bounds.map.unit + unit * p.UNIT_WORDS + index]
 
 
-def cabinet_parameter(shadow, index):
+def cabinet_parameter(shadow, index: int) -> int:
     """Word `index` of CABINET_PARAMETERS in the safety image."""
     return shadow.core.safety_image[shadow.core.kernel.bounds.map.cabinet + index]
 
 
-def head(shadow):
+def head(shadow) -> dict:
     """The facts at the top of every page."""
     names = shadow.reader.header.get("names", {})
     return {
@@ -105,6 +105,6 @@ def test_left_ms(shadow):
     )
 
 
-def locked_out_by(shadow):
+def locked_out_by(shadow) -> str | None:
     """Name of the person who has locked the cabinet out, None without one."""
     return image.name_of(shadow.inp[image.places(shadow.layout)["locked_out"]]) or None

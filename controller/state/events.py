@@ -10,7 +10,7 @@ WORDS = ("kind", "code", "scope", "text")
 TAILS = {h.BEGAN: "", h.CEASED: ": no longer active or latched", h.FIRST_OUT: " is the first-out"}
 
 
-def facts(shadow, history, recorded):
+def facts(shadow, history, recorded) -> dict:
     """The page `events` as plain data, oldest first; recorded: record.Record or None."""
     source = "No recorder: from the journal of this run, times since its start."
     events = [_of_journal(event) for event in history.events] if recorded is None else []

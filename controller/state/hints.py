@@ -22,12 +22,12 @@ def words(shadow):
     return shadow.out[first : first + t.output_count(len(source_names(shadow)))]
 
 
-def source_names(shadow):
+def source_names(shadow) -> list:
     """Names of the sources by index."""
     return shadow.reader.header.get("source_names", [])
 
 
-def binding(shadow):
+def binding(shadow) -> dict:
     """{what: name of the source whose hint is in force there, or None}."""
     out, names = words(shadow), source_names(shadow)
     return {
@@ -35,7 +35,7 @@ def binding(shadow):
     }
 
 
-def in_force(shadow):
+def in_force(shadow) -> list:
     """[{source, role, quantity, value_W, valid_s, state, fallback_W}] of every quantity that a
     source has in force.
     """
@@ -69,7 +69,7 @@ def _entry(shadow, out, index, name, quantity):
     }
 
 
-def fallback_W(shadow, index, quantity):
+def fallback_W(shadow, index: int, quantity: int):
     """The fallback of a source, W; None without one."""
     image = shadow.reader.header["source_image"]
     at = hint_sources.HEADER_WORDS + index * hint_sources.SOURCE_WORDS + hint_sources.W_FALLBACK
@@ -83,7 +83,7 @@ def remaining_Wh(shadow):
     return out[t.O_REMAINING_WH] if out else None
 
 
-def of_source(shadow, what):
+def of_source(shadow, what: str) -> list:
     """The entries in force of the source that binds `what` (a key of BINDING).
 
     A source whose role does not oblige the battery narrows charging with its import maximum: then

@@ -9,7 +9,7 @@ CODES = reasons.KERNEL_CHARGE, reasons.KERNEL_DISCHARGE  # by the way: 0 charges
 CELLS_PER_MODULE_MAX = 32  # a cell's position is module x 32 + cell
 
 
-def way_and_limit(code):
+def way_and_limit(code: int) -> tuple | None:
     """(0 charge or 1 discharge, number of the kernel's limit) of a reason code, None for others."""
     for way, codes in enumerate(CODES):
         if code in codes:
@@ -27,7 +27,7 @@ def _lowest_W(shadow, way, numbers):
     return sum([min([_limit_W(shadow, unit, way, each) for each in numbers]) for unit in units])
 
 
-def next_limit(shadow, way, number):
+def next_limit(shadow, way: int, number: int) -> tuple:
     """(W, reason code) of the kernel one way without its limit of that number; the code is the
     first unit's.
     """
@@ -41,7 +41,7 @@ def next_limit(shadow, way, number):
     return _lowest_W(shadow, way, others), CODES[way][min(others, key=order)]
 
 
-def recovering(shadow, way):
+def recovering(shadow, way: int) -> dict | None:
     """{now_W, to_W, W_per_s} while a permitted power still rises to its limit, else None."""
     signal, layout = s.DISCHARGE_W_MAX if way else s.CHARGE_W_MAX, shadow.layout
     now_W = sum([shadow.out[layout.unit_output(unit, signal)] for unit in range(layout.units)])
@@ -52,7 +52,7 @@ def recovering(shadow, way):
     return {"now_W": now_W, "to_W": to_W, "W_per_s": sum(shadow.core.rated_W) * permille // 1000}
 
 
-def cause(shadow, code):
+def cause(shadow, code: int) -> dict | None:
     """{"kind": ..., numbers} behind a reason code, None where the code is enough."""
     found = way_and_limit(code)
     if found:
@@ -116,7 +116,7 @@ def _current(shadow, way, number):
     }
 
 
-def cell(shadow, rack, way):
+def cell(shadow, rack: int, way: int) -> dict | None:
     """{rack, module, cell, voltage_mV, spread_mV} of the highest (charge) or lowest cell; None
     while unknown.
     """

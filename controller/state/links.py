@@ -22,7 +22,7 @@ KINDS = {
 }
 
 
-def facts(shadow, counters):
+def facts(shadow, counters) -> dict:
     """The page `links` as plain data; counters: of link_statistics.read, None without."""
     units, buses = [(counters or {}).get(name, {}) for name in ("units", "buses")]
     header = shadow.reader.header
@@ -36,7 +36,7 @@ def facts(shadow, counters):
     }
 
 
-def summary(devices):
+def summary(devices: list) -> dict:
     """{kind: the worst state of its devices}, in the order of KINDS."""
     found = {}
     for kind in dict.fromkeys(KINDS.values()):

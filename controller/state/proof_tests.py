@@ -11,7 +11,7 @@ class Ledger:
     every second).
     """
 
-    def __init__(self, state_directory):
+    def __init__(self, state_directory: str):
         self._directory, self._seen, self._found = state_directory, None, None
 
     def read(self):
@@ -26,7 +26,7 @@ class Ledger:
         return self._found
 
 
-def facts(header, ledger, utc_us, clock):
+def facts(header: dict, ledger, utc_us: int, clock: str):
     """{rows, summary, wrong, clock} as plain data, None for a controller without proof tests.
 
     rows: of proof_state.rows; summary: the next due, in a few words; wrong: lines about the ledger;

@@ -57,7 +57,7 @@ class Seen(NamedTuple):
     burning_s: object = None
 
     @property
-    def past_s(self):
+    def past_s(self) -> float:
         """So long ago everything still had others_degC."""
         return max(self.warming_s, self.burning_s or 0.0)
 
@@ -90,7 +90,7 @@ class Estimate(NamedTuple):
     cells_at_risk: tuple
 
 
-def estimate(kind, seen, neighbours=Neighbours()):
+def estimate(kind: str, seen, neighbours=Neighbours()):
     """Estimate of a suspected module. kind: of CELLS; seen: Seen; neighbours: Neighbours."""
     cell = CELLS[kind]
     from_end = [triggers(cell, seen, at_K_per_W, 0) for at_K_per_W in cell.cell_K_per_W]
@@ -133,7 +133,9 @@ def _ends(times_s):
     return ordered[0], ordered[-1]
 
 
-def triggers(cell, seen, cell_K_per_W, hot_cell, face=None, ahead_s=AHEAD_S):
+def triggers(
+    cell, seen, cell_K_per_W: float, hot_cell: int, face=None, ahead_s: float = AHEAD_S
+) -> list:
     """When each cell reaches its trigger, s from now (negative: has), None = not within ahead_s.
 
     hot_cell: index of the hottest; face: Face, with a second module of as many cells, each opposite

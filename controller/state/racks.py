@@ -6,7 +6,7 @@ from safety import contactors, parameters as p, rack_limits, signals as s
 REPORTED = ("open", "pre-charge", "closed", "fault")  # of CONTACTOR_STATE
 
 
-def facts(shadow):
+def facts(shadow) -> dict:
     """The page `racks` as plain data: the head, and one entry per rack in the order of their
     numbers.
     """
@@ -16,7 +16,7 @@ def facts(shadow):
     }
 
 
-def rack_of(shadow, rack):
+def rack_of(shadow, rack: int) -> dict:
     """Everything about one rack (from 0)."""
     value = {name: base.rack_value(shadow, rack, index) for name, index in _VALUES.items()}
     reported = value.pop("contactor_state")
@@ -54,7 +54,7 @@ _VALUES = {
 }
 
 
-def groups(shadow, rack):
+def groups(shadow, rack: int) -> list:
     """Freshness groups that this rack's BMS fills."""
     reported = {s.G_BMS_CELLS: p.R_CELLS_REPORTED, s.G_BMS_TEMPERATURES: p.R_TEMPERATURES_REPORTED}
     return [
@@ -64,13 +64,13 @@ def groups(shadow, rack):
     ]
 
 
-def oldest_ms(shadow, rack):
+def oldest_ms(shadow, rack: int):
     """Age of the oldest group of a rack, None if one was never seen."""
     ages_ms = [base.age_ms(shadow, group) for group in groups(shadow, rack)]
     return None if None in ages_ms else max(ages_ms)
 
 
-def temperatures(shadow, rack):
+def temperatures(shadow, rack: int) -> dict:
     """Coldest and hottest module and which it is (from 1); None while not known."""
     modules = base.rack_parameter(shadow, rack, p.R_MODULES)
     group = shadow.layout.rack_group(rack, s.G_BMS_TEMPERATURES)
@@ -85,7 +85,7 @@ def temperatures(shadow, rack):
     }
 
 
-def worst_first(racks):
+def worst_first(racks: list) -> list:
     """Racks by urgency: unknown, tripped, open, then by their weakest cell."""
     return sorted(
         racks,

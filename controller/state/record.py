@@ -47,7 +47,7 @@ class Record:
     sqlite3.Error where it fails.
     """
 
-    def __init__(self, state_directory):
+    def __init__(self, state_directory: str):
         self._path = os.path.join(state_directory, FILE)
 
     def _rows(self, fields, rest, *values):
@@ -75,11 +75,11 @@ class Record:
             and 0 <= row["utc_us"] < UTC_US_MAX
         ]
 
-    def events(self, count):
+    def events(self, count: int) -> list:
         """The newest `count` events, oldest first."""
         return self._dated(EVENT_FIELDS, "events ORDER BY id DESC LIMIT ?", count)[::-1]
 
-    def seconds(self, span_s):
+    def seconds(self, span_s: int) -> list:
         """The one-second history of the newest span_s seconds, oldest first."""
         return self._dated(SECOND_FIELDS, "seconds ORDER BY rowid DESC LIMIT ?", span_s)[::-1]
 
@@ -93,7 +93,7 @@ class Record:
             "newest": newest[0] if newest else None,
         }
 
-    def silent_since(self, boot_ms, uptime_ms):
+    def silent_since(self, boot_ms: int, uptime_ms: int) -> str | None:
         """UTC as text of the last row written, None while a recorder writes.
 
         boot_ms: now, since the boot of the box; uptime_ms: of the controller.
@@ -106,7 +106,7 @@ class Record:
             return None
         return "the controller's start" if newest is None else utc_text(newest["utc_us"])
 
-    def began(self, stage, scope):
+    def began(self, stage: str, scope: str):
         """The newest event in which this stage became active, None if unknown."""
         found = self._dated(
             EVENT_FIELDS,
@@ -119,7 +119,7 @@ class Record:
         return found[0] if found else None
 
 
-def opened(state_directory):
+def opened(state_directory: str):
     """Record, or None when there is none to be read."""
     found = Record(state_directory)
     try:
@@ -129,7 +129,7 @@ def opened(state_directory):
     return found
 
 
-def trouble(state_directory):
+def trouble(state_directory: str):
     """Why a record cannot be read, in a few words; None without one, or for an empty one."""
     try:
         with open(os.path.join(state_directory, FILE), "rb", opener=regular_file.opener) as file:
@@ -142,7 +142,7 @@ def trouble(state_directory):
     return None
 
 
-def utc_text(utc_us, source=None):
+def utc_text(utc_us: int, source: str | None = None) -> str:
     """ "2026-03-14 02:07:31Z NTP"."""
     text = datetime.fromtimestamp(utc_us / 1_000_000, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
     return f"{text} {source}" if source else text

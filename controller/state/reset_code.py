@@ -13,14 +13,14 @@ _CAUSES = struct.Struct("<4i")
 _EMPTY = 2 * PEER_EMPTY  # of both channels
 
 
-def code_of(causes):
+def code_of(causes: tuple):
     """FORM of what a reset names (snapshot.Snapshot.causes: of both channels), None where nothing
     stands in either.
     """
     return None if causes == _EMPTY else f"{crc32(_CAUSES.pack(*causes)):08X}"
 
 
-def command_of(code, by_key, is_key_out):
+def command_of(code: str, by_key: bool, is_key_out: bool) -> str | None:
     """What is typed to reset what has this code; None where it goes by the key, and that is in RUN
     still.
     """

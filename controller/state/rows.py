@@ -12,7 +12,7 @@ RESETS = ("self", "remote", "key")  # by the latch of a stage
 SENTENCES = {m.F_PEER_CODE: peer_words.sentence, m.F_SELF_TEST_BITS: self_test.sentence}
 
 
-def words_of(name):
+def words_of(name: str) -> tuple:
     """(name, sentence, remedy) of the stage of an instance."""
     return reason_words.stage_text(STAGES[name.partition(".")[0]])
 
@@ -34,7 +34,7 @@ def channel_b(seen):
     }
 
 
-def needed(resets, in_b):
+def needed(resets: list, in_b: dict | None) -> str | None:
     """Which reset both channels wait for: None, "remote" or "key".
 
     resets: words of RESETS of the instances here; in_b: of channel_b. It names the first-out alone:
@@ -46,12 +46,12 @@ def needed(resets, in_b):
     return "remote" if "remote" in found or in_b else None
 
 
-def is_key_out(seen):
+def is_key_out(seen) -> bool:
     """The key switch was out of RUN in its last reading, which may be stale."""
     return not seen.inp[s.KEY_RUN_OK]
 
 
-def row_of(shadow, name, began_ms, began_code=0):
+def row_of(shadow, name: str, began_ms: int | None, began_code: int = 0) -> dict:
     """Everything about one active or latched instance.
 
     began_ms: uptime of its beginning, None when unknown; began_code: of history.History, 0 without.
@@ -90,7 +90,7 @@ def _reason(shadow, stage, began_code):
     return found
 
 
-def reason_of(stage):
+def reason_of(stage: tuple) -> dict:
     """{code, label, name, sentence, remedy}: the code of the row, the words of the stage."""
     name, sentence, remedy = reason_words.stage_text(stage)
     return {
@@ -101,12 +101,12 @@ def reason_of(stage):
     }
 
 
-def demands_of(stage):
+def demands_of(stage: tuple) -> dict:
     """{output: level} of the demands of a stage, without the levels 0."""
     return {name: level for name, level in zip(m.DEMANDS, stage[m.S_DEMAND]) if level}
 
 
-def effect(stage):
+def effect(stage: tuple) -> str:
     """What a stage does to the power, in a few words."""
     demand = stage[m.S_DEMAND]
     words = []
@@ -122,7 +122,7 @@ def effect(stage):
     return ", ".join(words) or "warning"
 
 
-def rows_demanding(shadow, demand, level):
+def rows_demanding(shadow, demand: int, level: int) -> list:
     """[{stage, row, scope, name, remedy}] of the active or latched instances that ask for this
     level of a demand or more.
     """
@@ -140,7 +140,7 @@ def rows_demanding(shadow, demand, level):
     ]
 
 
-def tripped_and_warning(standing):
+def tripped_and_warning(standing: list) -> tuple:
     """({row that stops power}, {row that only warns}) of names of stage instances."""
     tripped, warning = set(), set()
     for name in standing:
@@ -151,7 +151,7 @@ def tripped_and_warning(standing):
     return tripped, warning - tripped
 
 
-def armed_count(shadow):
+def armed_count(shadow) -> tuple:
     """(rows with an armed stage instance, rows of the matrix)."""
     image, first = shadow.core.safety_image, shadow.core.kernel.bounds.map.armed
     armed = {

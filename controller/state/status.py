@@ -31,7 +31,7 @@ NOT_FITTED, OK, NOT_OK, UNKNOWN, IDLE = "not fitted", "ok", "not ok", "unknown",
 RESERVE_POWER_W_MIN = 1000  # at less the time to the reserve says nothing
 
 
-def facts(shadow, history, loop, record):
+def facts(shadow, history, loop, record: dict | None) -> dict:
     """The page `status` as plain data; loop, record: None without."""
     chain, tick_ms = why.facts(shadow), base.tick_ms(shadow)
     active = [rows.row_of(shadow, name, history.began_ms.get(name)) for name in shadow.standing]
@@ -87,7 +87,7 @@ def _power(shadow):
     }
 
 
-def gas(shadow):
+def gas(shadow) -> dict:
     """Reading of each fitted detector, by kind: None while it is unknown or faulty."""
     detectors = shadow.core.kernel.features.gas
     return {
@@ -103,7 +103,7 @@ def gas(shadow):
     }
 
 
-def contact(shadow, name):
+def contact(shadow, name: str) -> str:
     """ "ok", "not ok", "unknown", "not fitted", or "idle": no air flows because the fan is off."""
     lacking = shadow.reader.header.get("not_fitted", {})
     absent = {

@@ -29,7 +29,7 @@ FROM_JOURNAL = (
 )
 
 
-def facts(shadow, history, recorded, boot_ms, span_s=SPAN_S):
+def facts(shadow, history, recorded, boot_ms: int, span_s: int = SPAN_S) -> dict:
     """The page `trend` as plain data: per quantity COLUMNS means over span_s seconds, oldest first,
     None: no value.
 
@@ -80,7 +80,7 @@ def _means(samples, field, since_ms, span_ms):
     return [sum(values) // len(values) if values else None for values in columns]
 
 
-def sample_of(moment):
+def sample_of(moment) -> dict:
     """One keyframe in the fields of the recorder's one-second history; None what was unknown."""
     racks = range(moment.layout.racks)
 

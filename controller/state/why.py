@@ -13,7 +13,7 @@ from safety import signals as s
 LOAD_SOURCES = {UNKNOWN: "unknown", CALCULATED: "calculated", MEASURED: "measured"}
 
 
-def facts(shadow):
+def facts(shadow) -> dict:
     """The page `why` as plain data. Every power in W, > 0 discharges."""
     chain, view = shadow.chain, shadow.core.view
     code, asked = chain(setpoint.O_BINDING_REASON), chain(setpoint.O_REQUEST_BASE_REASON)
@@ -55,7 +55,7 @@ def facts(shadow):
     }
 
 
-def cause(shadow, code):
+def cause(shadow, code: int) -> dict | None:
     """The numbers behind a reason, also of hints; None where the code is enough."""
     found = {
         reasons.HINT: "control",
@@ -143,7 +143,7 @@ def _unit(shadow, unit):
     }
 
 
-def without(shadow):
+def without(shadow) -> dict:
     """{setpoint_W, next: the reason that would then bind, None if none would}: the same answers
     without what binds, and without the ramp, which only delays.
     """

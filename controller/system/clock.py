@@ -10,22 +10,22 @@ import time
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
-def now_us():
+def now_us() -> int:
     """Microseconds since boot, suspend included; never set back."""
     return time.clock_gettime_ns(_CLOCK) // 1000
 
 
-def monotonic_us():
+def monotonic_us() -> int:
     """Microseconds of the clock that the system steers (NTP slews it); suspend is not counted."""
     return time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
 
 
-def raw_us():
+def raw_us() -> int:
     """Microseconds of the same hardware unsteered, where the system has that clock."""
     return time.clock_gettime_ns(getattr(time, "CLOCK_MONOTONIC_RAW", time.CLOCK_MONOTONIC)) // 1000
 
 
-def utc_us():
+def utc_us() -> int:
     """Microseconds since 1970-01-01 UTC by the system's clock, which may be wrong and may jump: for
     labels only.
     """
@@ -42,14 +42,14 @@ class Deadlines:
     late, went by without a good tick between them.
     """
 
-    def __init__(self, tick_us, start_us):
+    def __init__(self, tick_us: int, start_us: int):
         """tick_us: period; start_us: when the first tick is to begin."""
         self.tick_us = tick_us
         self.due_us = start_us
         self.lateness_us = 0
         self.missed = self.late = self.late_in_a_row = self.runs = self._bad_in_a_row = 0
 
-    def begin(self, now_us):
+    def begin(self, now_us: int) -> int:
         """A tick begins now, at or after `due_us`. Returns the elapsed ticks: 1, and 1 more for
         each one skipped.
         """
@@ -66,7 +66,7 @@ class Deadlines:
         self._bad_in_a_row += count
         self.runs += before < 2 <= self._bad_in_a_row
 
-    def end(self, now_us):
+    def end(self, now_us: int) -> bool:
         """The tick's outputs are written. True when that was before the next tick was due."""
         if now_us < self.due_us:
             self.late_in_a_row = self._bad_in_a_row = 0

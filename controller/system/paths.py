@@ -12,26 +12,26 @@ class OutputError(Exception):
     """The standard output cannot be written; no OSError, because commands handle those."""
 
 
-def plain(error, path=""):
+def plain(error, path: str = "") -> str:
     """An error in words: "PATH: No such file or directory"; path: of an error without one."""
     if not isinstance(error, OSError) or not error.strerror:
         return str(error)
     return f"{error.filename or path or repr('')}: {error.strerror}"
 
 
-def ascii_only(text):
+def ascii_only(text: str) -> str:
     """The text for a terminal or a page that may know nothing else: "?" in place of every other
     character.
     """
     return str(text).encode("ascii", "replace").decode("ascii")
 
 
-def quoted(text):
+def quoted(text: str) -> str:
     """Typed text for the line that refuses it: quoted, one line of ASCII, shortened."""
     return json.dumps(text if len(text) <= QUOTED_CHARACTERS else text[:QUOTED_CHARACTERS] + "...")
 
 
-def say(line):
+def say(line) -> None:
     """One line of ASCII to the person who gave the command, apart from its output."""
     text = f"firebreak: {line}".encode("ascii", "backslashreplace").decode("ascii")
     print(text, file=sys.stderr, flush=True)

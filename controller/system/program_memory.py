@@ -17,7 +17,7 @@ NO_REFERENCES = 2
 _OF_CHANNEL_B = ("mcu", "second", "second_image")
 
 
-def kernel_modules():
+def kernel_modules() -> list:
     """The modules of the kernel, and those that judge channel B."""
     return [
         importlib.import_module(f"safety.{module.name}")
@@ -26,7 +26,7 @@ def kernel_modules():
     ]
 
 
-def functions(modules):
+def functions(modules: list):
     """Every function of these modules and of their classes."""
     for module in modules:
         for holder in [module, *[each for each in vars(module).values() if isinstance(each, type)]]:
@@ -37,6 +37,6 @@ def functions(modules):
                     yield each
 
 
-def program_crc(function):
+def program_crc(function) -> int:
     """CRC-32 over a function's instructions and constants, as they are in memory now."""
     return crc32(marshal.dumps(function.__code__, NO_REFERENCES))

@@ -14,7 +14,7 @@ FIFO_PRIORITY = 50
 MCL_CURRENT, MCL_FUTURE = 1, 2
 
 
-def prepare(priority=FIFO_PRIORITY):
+def prepare(priority: int = FIFO_PRIORITY) -> list:
     """Freeze the collector, lock the memory, take SCHED_FIFO, in this order; once, and last.
 
     Returns a line for each refusal, with its remedy.
@@ -35,7 +35,7 @@ def prepare(priority=FIFO_PRIORITY):
     return lines
 
 
-def freeze_collector():
+def freeze_collector() -> None:
     """Collect once, move everything that lives to where the collector does not look, and switch it
     off.
     """
@@ -44,7 +44,7 @@ def freeze_collector():
     gc.disable()
 
 
-def lock_memory():
+def lock_memory() -> None:
     """mlockall of everything present and future. Raises OSError."""
     library = ctypes.CDLL(None, use_errno=True)
     if library.mlockall(MCL_CURRENT | MCL_FUTURE):
@@ -52,7 +52,7 @@ def lock_memory():
         raise OSError(code, os.strerror(code))
 
 
-def take_fifo(priority):
+def take_fifo(priority: int) -> None:
     """SCHED_FIFO for this process, not for its children. Raises OSError."""
     os.sched_setscheduler(0, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, os.sched_param(priority))
 
@@ -66,7 +66,7 @@ class Notifier:
     wise), 0 when none is asked for.
     """
 
-    def __init__(self, environment=os.environ):
+    def __init__(self, environment: dict = os.environ):
         """environment: mapping with NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID, all optional."""
         self.dropped = 0
         path = environment.get("NOTIFY_SOCKET", "")
@@ -79,15 +79,15 @@ class Notifier:
         period = environment.get("WATCHDOG_USEC", "")
         self.watchdog_us = int(period) if meant and period.isdigit() else 0
 
-    def ready(self, status):
+    def ready(self, status: str) -> None:
         """The controller runs; status: one line for the operator."""
         self._send(f"READY=1\nSTATUS={status}")
 
-    def alive(self):
+    def alive(self) -> None:
         """A tick has completed: only the end of the loop may say so."""
         self._send("WATCHDOG=1")
 
-    def stopping(self):
+    def stopping(self) -> None:
         """The controller ends by its own will."""
         self._send("STOPPING=1")
 

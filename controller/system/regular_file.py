@@ -14,7 +14,7 @@ import stat
 REFUSED = "it is a pipe or a device; allowed a regular file"
 
 
-def opened(path, flags, mode=0o666, files=os):
+def opened(path: str, flags: int, mode: int = 0o666, files=os) -> int:
     """Descriptor of a regular file, at once. files: os or a stand-in. Raises OSError, for anything
     else with REFUSED.
     """
@@ -31,12 +31,12 @@ def opened(path, flags, mode=0o666, files=os):
     raise _refused(path)
 
 
-def opener(path, flags):
+def opener(path: str, flags: int) -> int:
     """`opened` for the built-in `open`."""
     return opened(path, flags)
 
 
-def mapped(path, size):
+def mapped(path: str, size: int):
     """A new file of this size, mapped for writing. A full disk raises OSError now, no signal
     later.
     """
@@ -45,7 +45,7 @@ def mapped(path, size):
         return mmap.mmap(file.fileno(), size)
 
 
-def content(path):
+def content(path: str) -> bytes:
     """The bytes of a file; b"" where none can be read."""
     try:
         with open(path, "rb", opener=opener) as file:
@@ -54,7 +54,7 @@ def content(path):
         return b""
 
 
-def is_none(path):
+def is_none(path: str) -> bool:
     """True where something lies that is neither a regular file nor a folder, for what opens a name
     by itself.
     """

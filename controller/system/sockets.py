@@ -6,7 +6,7 @@ import socket
 
 
 @contextlib.contextmanager
-def short(path):
+def short(path: str):
     """A name for `path` that fits a socket address (107 bytes) however deep the run directory
     lies.
     """
@@ -17,7 +17,7 @@ def short(path):
         os.close(directory)
 
 
-def bound(path, mode):
+def bound(path: str, mode: int):
     """A non-blocking datagram socket at `path` in place of one left over there. Raises OSError."""
     if os.path.exists(path):
         os.unlink(path)

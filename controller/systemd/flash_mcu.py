@@ -64,10 +64,10 @@ class Board(NamedTuple):
 class Mpremote:
     """Runs mpremote on one port."""
 
-    def __init__(self, port):
+    def __init__(self, port: str):
         self.port = port
 
-    def call(self, *words):
+    def call(self, *words) -> str:
         """What it prints. FlashError in one line."""
         try:
             done = _ran([sys.executable, "-m", "mpremote", "connect", self.port, *words])
@@ -116,7 +116,7 @@ def _parser():
     return parser
 
 
-def main(argv=None):
+def main(argv: list | None = None) -> int:
     """The exit code."""
     given = _parser().parse_args(argv)
     try:
@@ -136,7 +136,7 @@ def main(argv=None):
 MPY_CROSS = shutil.which("mpy-cross")
 
 
-def flash(device, image, folder, dry_run, compiler=MPY_CROSS):
+def flash(device, image, folder, dry_run: bool, compiler: str | None = MPY_CROSS) -> None:
     """Load a board. device: an Mpremote; folder: for what is compiled; compiler: path of mpy-cross
     or None.
     """
@@ -182,7 +182,7 @@ def probe(device):
     return Board(kind, (code & 255, code >> 8 & 3), tuple(words[3:]))
 
 
-def bytecode_of(compiler):
+def bytecode_of(compiler: str) -> tuple:
     """(major, minor) of the bytecode that a mpy-cross makes, () when it does not say or does not
     run.
     """
@@ -194,7 +194,7 @@ def bytecode_of(compiler):
     return tuple(int(number) for number in (*found.groups(), 0)[:2]) if found else ()
 
 
-def sources(kind):
+def sources(kind: str) -> dict:
     """{name on the board: file here} of the program, main.py last."""
     safety = ROOT / "safety"
     found = {f"safety/{path.name}": path for path in sorted(safety.glob("*.py"))}
@@ -205,7 +205,7 @@ def sources(kind):
     return found
 
 
-def lay_out(folder, kind, image, compiler):
+def lay_out(folder, kind: str, image, compiler: str | None) -> dict:
     """{name on the board: file}: the limit image, the empty latch file, the program; main.py last
     of all.
     """
@@ -231,7 +231,7 @@ def _compile(compiler, path, name, made):
         raise FlashError(f"mpy-cross: {_reason(done.stderr)}")
 
 
-def clear(device, present):
+def clear(device, present: tuple) -> None:
     """Remove what an earlier loading left: main.py first, so that half a program never starts."""
     for name, options in (("main.py", ()), ("safety", ("-r",))):
         if name in present:  # an old source beside a new bytecode would win
@@ -239,7 +239,7 @@ def clear(device, present):
     device.call("fs", "mkdir", ":safety", "+", "fs", "mkdir", ":safety/mcu")
 
 
-def copy(device, files):
+def copy(device, files: dict) -> None:
     """Copy files in one go."""
     words = []
     for name, path in files.items():
@@ -247,7 +247,7 @@ def copy(device, files):
     device.call(*words)
 
 
-def verify(device, files):
+def verify(device, files: dict) -> None:
     """Compare the digest of every file with the one here. FlashError names the first that
     differs.
     """

@@ -71,7 +71,7 @@ class JsonLines(_Stream):
         return message if isinstance(message, dict) else None
 
     @staticmethod
-    def packed(message):
+    def packed(message: dict) -> bytes:
         """A message as bytes."""
         return json.dumps(message).encode() + b"\n"
 
@@ -79,7 +79,7 @@ class JsonLines(_Stream):
 class Msgpack(_Stream):
     """Messages of a stream of msgpack maps, each behind its length or not."""
 
-    def __init__(self, prefixed):
+    def __init__(self, prefixed: bool):
         super().__init__()
         self._prefixed = prefixed
 
@@ -116,13 +116,13 @@ class Msgpack(_Stream):
         self._rest = self._rest[unpacker.tell() :]
         return found
 
-    def packed(self, message):
+    def packed(self, message: dict) -> bytes:
         """A message as bytes, in the form of those that come in."""
         data = msgpack.packb(message)
         return LENGTH.pack(len(data)) + data if self._prefixed else data
 
 
-def framing_of(first_byte):
+def framing_of(first_byte: int):
     """The framing of a stream that begins with this byte (int)."""
     if first_byte == 0:
         return Msgpack(True)

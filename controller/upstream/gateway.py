@@ -32,7 +32,7 @@ class GatewayError(Exception):
 class Gateway:
     """Serves one UNIX stream socket and, if given, one serial line."""
 
-    def __init__(self, run_directory, listen_path, port=None):
+    def __init__(self, run_directory: str, listen_path: str, port=None):
         """port: an open link.SerialLine or None. Raises GatewayError, OSError."""
         self._hints_path = os.path.join(run_directory, "hints.sock")
         self._listen_path = listen_path
@@ -46,7 +46,7 @@ class Gateway:
         while True:
             self.turn(clock.now_us())
 
-    def turn(self, now_us):
+    def turn(self, now_us: int) -> None:
         """Wait for the first event, and serve it."""
         served = list(self.links)
         # a serial adapter that is gone cannot be waited for
@@ -107,7 +107,7 @@ class Gateway:
         oldest.close()
         return True
 
-    def close(self):
+    def close(self) -> None:
         """Close everything and remove the socket."""
         for each in [*self.links, *([self._line] if self._line else [])]:
             each.close()

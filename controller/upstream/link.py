@@ -36,11 +36,11 @@ class Stream:
         )
         self.user, self.process = uid, (uid, pid)
 
-    def fileno(self):
+    def fileno(self) -> int:
         """The descriptor to wait for."""
         return self._connection.fileno()
 
-    def read(self):
+    def read(self) -> bytes | None:
         """Bytes that have arrived, None at the end of the stream."""
         try:
             return self._connection.recv(READ_BYTES) or None
@@ -49,7 +49,7 @@ class Stream:
         except OSError:
             return None
 
-    def write(self, data):
+    def write(self, data: bytes) -> int | None:
         """Number of bytes taken, None when the peer has gone."""
         try:
             return self._connection.send(data, socket.MSG_NOSIGNAL)
@@ -58,7 +58,7 @@ class Stream:
         except OSError:
             return None
 
-    def close(self):
+    def close(self) -> None:
         """Close the connection."""
         self._connection.close()
 
@@ -66,7 +66,7 @@ class Stream:
 class SerialLine(SerialPort):
     """A serial line as a Link uses it: it never ends, the gateway opens a lost adapter again."""
 
-    def write(self, data):
+    def write(self, data: bytes):
         """Number of bytes taken; all of them, in vain, while the adapter is gone."""
         super().write(data)
         return len(data) - self.pending
@@ -77,7 +77,7 @@ class Link:
     until `due_us`, never both at once; `ended`: to be closed.
     """
 
-    def __init__(self, stream, hints_path, now_us, form=None):
+    def __init__(self, stream, hints_path: str, now_us: int, form=None):
         """form: framing, None to tell it from the first byte."""
         self.stream, self._path, self._framing = stream, hints_path, form
         self.out, self.message, self.due_us = b"", None, 0
@@ -85,7 +85,7 @@ class Link:
         self.heard_us = now_us
         self._answers = sender(SEND_S)
 
-    def waits_for(self):
+    def waits_for(self) -> tuple:
         """(descriptors to read, descriptors to write) whose readiness means something to
         `service`.
         """
@@ -93,7 +93,7 @@ class Link:
             return (), (self.stream,)
         return ((self._answers,) if self.message is not None else (self.stream,)), ()
 
-    def service(self, now_us):
+    def service(self, now_us: int) -> None:
         """Go on as far as it goes without waiting."""
         if self.message is not None:
             self._hear(now_us)
@@ -172,7 +172,7 @@ class Link:
         self.message = None
         self.out = self._framing.packed(answer)
 
-    def close(self):
+    def close(self) -> None:
         """Give sockets back."""
         self._answers.close()
         self.stream.close()

@@ -44,7 +44,7 @@ class CanPort:
     be opened again in the loop.
     """
 
-    def __init__(self, bus, ids=None, reopen=None):
+    def __init__(self, bus, ids: list | None = None, reopen=None):
         self.state = ACTIVE
         self.error = ""
         self.received = self.foreign = self.error_frames = self.bus_offs = self.losses = 0
@@ -65,18 +65,18 @@ class CanPort:
         self._ids = frozenset(ids)
 
     @property
-    def acknowledged_ok(self):
+    def acknowledged_ok(self) -> bool:
         """False when the send queue has been full so often that no other node can be listening."""
         return self._full_run < UNACKNOWLEDGED_AFTER
 
-    def fileno(self):
+    def fileno(self) -> int:
         """Descriptor to wait for, -1 when the interface has none (then drain() every turn)."""
         try:
             return self._bus.fileno()
         except (AttributeError, NotImplementedError):
             return -1
 
-    def drain(self, limit=64):
+    def drain(self, limit: int = 64) -> list:
         """Up to `limit` waiting frames as (can_id, data) in order of arrival. Never blocks nor
         raises for the bus.
         """
@@ -122,7 +122,7 @@ class CanPort:
         elif controller & CONTROLLER_WARNING:
             self.state = WARNING
 
-    def send(self, can_id, data):
+    def send(self, can_id: int, data: bytes) -> bool:
         """Hand one frame to the interface. False: not taken (queue full, interface gone); the
         caller may try again.
         """
@@ -144,7 +144,7 @@ class CanPort:
         self._full_run = 0
         return True
 
-    def service(self, now_us):
+    def service(self, now_us: int) -> bool:
         """Open a lost interface again, waiting longer after each failure. Returns True unless it is
         down.
         """
@@ -164,7 +164,7 @@ class CanPort:
         self.state, self.error = ACTIVE, ""
         return True
 
-    def close(self):
+    def close(self) -> None:
         """Give the interface back."""
         self._bus.shutdown()
 
@@ -189,7 +189,7 @@ def _reason(failure):
     )
 
 
-def open_can(interface, channel, bitrate, **settings):
+def open_can(interface: str, channel: str, bitrate: int, **settings):
     """CanPort on a python-can interface ("socketcan", "socketcand", "virtual", ...). CanPortError
     in one line.
 

@@ -21,7 +21,7 @@ class LateReplies:
     def __init__(self):
         self.expected = {}
 
-    def note(self, request, now_us):
+    def note(self, request, now_us: int) -> None:
         """A read has timed out."""
         key = (request.unit_id, request.function)
         late = self.expected.setdefault(key, [0, 0, request.frame])
@@ -30,7 +30,7 @@ class LateReplies:
         if late[2] != request.frame:
             late[2] = None
 
-    def takes(self, request, now_us):
+    def takes(self, request, now_us: int) -> bool:
         """True when a good reply to this read may belong to an earlier one; counts it off."""
         key = (request.unit_id, request.function)
         late = self.expected.get(key)

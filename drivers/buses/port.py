@@ -76,14 +76,14 @@ class RtuPort:
 
     # -- what to ask
 
-    def add(self, request, period_us, phase_us=0):
+    def add(self, request, period_us: int, phase_us=0) -> None:
         """Ask `request` every `period_us`, first at absolute time `phase_us`. A missed period is
         not made up for.
         """
         self._periodic.append(_Job(request, self._unit(request.unit_id), period_us, phase_us))
         self._plan()
 
-    def submit(self, request):
+    def submit(self, request) -> None:
         """Ask once, as soon as its priority allows; replaces a waiting request of the same key and
         keeps its place.
         """
@@ -103,7 +103,7 @@ class RtuPort:
 
     # -- bytes and time
 
-    def poll(self, now_us):
+    def poll(self, now_us: int) -> bytes:
         """Bytes to send now, or b"". Ends an overdue request first (its `on_failure` runs in
         here).
         """
@@ -119,7 +119,7 @@ class RtuPort:
         self._plan()
         return b""
 
-    def receive(self, data, now_us):
+    def receive(self, data: bytes, now_us: int):
         """Take bytes that arrived until `now_us`; the callback of a finished request runs in
         here.
         """
@@ -271,7 +271,9 @@ class RtuPort:
         """Time of `count` characters on the wire, rounded up."""
         return (count * self._char_ns + 999) // 1000
 
-    def transaction_us(self, request_bytes, reply_bytes, device_turnaround_us):
+    def transaction_us(
+        self, request_bytes: int, reply_bytes: int, device_turnaround_us: int
+    ) -> int:
         """Bus time of one exchange: request, the device's turn-around, reply, gap, the port's
         turn-around.
         """

@@ -56,7 +56,7 @@ _TABLE = _word_table()
 _WORDS = tuple(Struct("<%dH" % count).unpack_from for count in range(FRAME_BYTES_MAX + 1))
 
 
-def crc16(data, table=_TABLE):
+def crc16(data: bytes, table=_TABLE) -> int:
     """CRC-16/MODBUS of up to 513 bytes; 0 over a whole frame whose two CRC bytes (low first) are
     right.
     """
@@ -69,7 +69,7 @@ def crc16(data, table=_TABLE):
     return crc
 
 
-def seal(body):
+def seal(body: bytes) -> bytes:
     """Complete frame of `body` (unit id and PDU): the CRC appended, low byte first."""
     return body + crc16(body).to_bytes(2, "little")
 
@@ -101,7 +101,16 @@ class Request:
     )
 
     def __init__(
-        self, key, unit_id, function, frame, reply_bytes, head, priority, on_reply, on_failure
+        self,
+        key: str | tuple,
+        unit_id: int,
+        function: int,
+        frame: bytes,
+        reply_bytes: int,
+        head: bytes,
+        priority: int,
+        on_reply,
+        on_failure,
     ):
         self.key = key
         self.unit_id = unit_id
@@ -116,7 +125,14 @@ class Request:
 
 
 def read_request(
-    key, unit_id, function, address, count, on_reply=None, on_failure=None, priority=READ
+    key: tuple,
+    unit_id: int,
+    function: int,
+    address: int,
+    count: int,
+    on_reply=None,
+    on_failure=None,
+    priority=READ,
 ):
     """Request for `count` bits (function 1, 2) or registers (3, 4) from `address`. ValueError when
     out of range.
@@ -133,7 +149,13 @@ def read_request(
 
 
 def write_registers_request(
-    key, unit_id, address, values, on_reply=None, on_failure=None, priority=WRITE
+    key: str | tuple,
+    unit_id: int,
+    address: int,
+    values: list | tuple,
+    on_reply=None,
+    on_failure=None,
+    priority: int = WRITE,
 ):
     """Request to write 1 to 123 registers (each 0..65535) from `address` in one frame (function
     16).
@@ -145,7 +167,7 @@ def write_registers_request(
 
 
 def write_register_request(
-    key, unit_id, address, value, on_reply=None, on_failure=None, priority=WRITE
+    key: str, unit_id: int, address: int, value: int, on_reply=None, on_failure=None, priority=WRITE
 ):
     """Request to write one register (function 6); its reply is the same frame, so an echo looks
     like success.
@@ -157,7 +179,13 @@ def write_register_request(
 
 
 def write_coils_request(
-    key, unit_id, address, levels, on_reply=None, on_failure=None, priority=WRITE
+    key: str | tuple,
+    unit_id: int,
+    address: int,
+    levels: list | tuple,
+    on_reply=None,
+    on_failure=None,
+    priority=WRITE,
 ):
     """Request to write 1 to 1968 coils from `address`, `levels[0]` first (function 15)."""
     frame = _write_coils_frame(unit_id, address, tuple(levels))
@@ -226,7 +254,7 @@ class Receiver:
         self._echo = b""
         self._buffer = bytearray()
 
-    def expect(self, request):
+    def expect(self, request) -> None:
         """Forget all earlier bytes and wait for the reply to `request`."""
         self._request = request
         self.received = 0
@@ -235,7 +263,7 @@ class Receiver:
         if self.echo:
             self._echo = request.frame
 
-    def feed(self, data):
+    def feed(self, data: bytes):
         """Verified reply PDU (bytes, an exception is function | 0x80 and its code), or None: not
         yet.
         """

@@ -23,7 +23,7 @@ _REASONS = {
     errno.EIO: "the adapter is gone",
     errno.ENXIO: "the adapter is gone",
     # pyserial keeps no number then
-    None: "not a serial port, or the setting is not supported by its driver",
+    0: "not a serial port, or the setting is not supported by its driver",
 }
 
 
@@ -55,12 +55,12 @@ class SerialPort:
         self._retry_us = 0
         self._wait_us = RETRY_US
 
-    def fileno(self):
+    def fileno(self) -> int:
         """Descriptor, -1 while closed."""
         return self._fd
 
     @property
-    def pending(self):
+    def pending(self) -> int:
         """Bytes accepted by write() that the port has not taken yet; write(b"") tries again."""
         return len(self._rest)
 
@@ -83,7 +83,7 @@ class SerialPort:
         self.error = ""
         self.generation += 1
 
-    def service(self, now_us):
+    def service(self, now_us: int) -> bool:
         """Try to reopen a lost port, waiting longer after each failure. Returns True when
         connected; never raises.
         """
@@ -100,7 +100,7 @@ class SerialPort:
         self._wait_us = RETRY_US
         return True
 
-    def read(self):
+    def read(self) -> bytes:
         """All bytes that have arrived, b"" when none or when the port is gone (then `fileno()` is
         -1).
         """
@@ -120,7 +120,7 @@ class SerialPort:
             self._lose(OSError(errno.EIO, ""))
         return data
 
-    def write(self, data):
+    def write(self, data: bytes):
         """Send `data`; what the port does not take at once is kept until the next frame, then
         dropped and counted: the rest of an old frame in front of a new one would spoil both.
         Returns True unless the port is gone.
@@ -141,7 +141,7 @@ class SerialPort:
             return False
         return True
 
-    def close(self):
+    def close(self) -> None:
         """Give the port back. Harmless when closed."""
         if self._serial is not None:
             self._serial.close()
@@ -160,7 +160,7 @@ class SerialPort:
         return True
 
     def _explain(self, failure):
-        number = getattr(failure, "errno", None)
+        number = getattr(failure, "errno", None) or 0
         if number in (errno.EAGAIN, errno.EBUSY):
             reason = f"in use by {_lock_owner(self.path)}: one program per port"
         else:
@@ -183,11 +183,11 @@ class Arrivals:
         self._ports = {}  # by descriptor
         self._generations = {}
 
-    def fileno(self):
+    def fileno(self) -> int:
         """Readable when bytes have come."""
         return self._epoll.fileno()
 
-    def add(self, port):
+    def add(self, port) -> None:
         """Hear a SerialPort; again after each time it was opened (what was closed is forgotten by
         the kernel).
         """
@@ -196,11 +196,11 @@ class Arrivals:
             self._ports[port.fileno()] = port
             self._epoll.register(port.fileno(), select.EPOLLIN | select.EPOLLET)
 
-    def ports(self):
+    def ports(self) -> list:
         """The ports with new bytes, or lost, since the last call."""
         return [self._ports[descriptor] for descriptor, _ in self._epoll.poll(0)]
 
-    def close(self):
+    def close(self) -> None:
         """Harmless when closed."""
         self._epoll.close()
 

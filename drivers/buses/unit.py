@@ -19,7 +19,7 @@ class UnitStatistics:
         self.sent = self.ok = self.timeout = self.exception = self.bad_reply = 0
         self.noise_bytes = self.stray_frames = self.silent = self.silent_us = self.retry_us = 0
 
-    def note_silence(self, now_us):
+    def note_silence(self, now_us: int) -> None:
         """No reply came; from SILENT_AFTER in a row on its reads wait, twice as long each time."""
         self.silent += 1
         self.silent_us = now_us

@@ -20,12 +20,12 @@ LINES = {
 }
 
 
-def lines(page, facts, number=1):
+def lines(page: str, facts: dict, number: int = 1) -> list:
     """A page as lines; number: which part of those that have several, from 1."""
     return LINES[page](facts, number) if page in NUMBERED else LINES[page](facts)
 
 
-def count(page, facts):
+def count(page: str, facts: dict) -> int:
     """How many parts this page has."""
     name, per_page = NUMBERED.get(page, ("cabinet", 1 << 30))
     return parts(facts[name], per_page)

@@ -23,7 +23,7 @@ THEN_MARGIN = 17
 LOCKED = reasons.inhibit_code(evidence.I_LOCKED)
 
 
-def lines(facts):
+def lines(facts: dict) -> list:
     """The page (facts/alarms.py) as lines."""
     standing, words = facts["standing"], typed(facts["reset"])
     if not standing:

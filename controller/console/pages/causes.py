@@ -13,7 +13,7 @@ QUANTITY_WORDS = {
 STATE_WORDS = {"fallback": "its fallback", "resting": "resting on a quota"}
 
 
-def short(reason, cause):
+def short(reason: dict, cause: dict) -> str:
     """A reason in the chain's table: its name and its most telling number."""
     if reason is None:
         return "not acting"
@@ -31,7 +31,7 @@ def short(reason, cause):
     return name + (f", rack {cause['rack']}" if cause and "rack" in cause else "") + rising
 
 
-def remedy(reason, cause):
+def remedy(reason: dict, cause: dict) -> str:
     """What to do about a reason."""
     if cause and cause.get("recovering"):
         return "Nothing: it rises by itself."
@@ -40,7 +40,7 @@ def remedy(reason, cause):
     return reason["remedy"]
 
 
-def hint(entry):
+def hint(entry: dict) -> str:
     """ "site_ems: import <= 400 kW, 41 s left"."""
     left = (
         (f"{entry['valid_s']} s left") if entry["state"] == "valid" else STATE_WORDS[entry["state"]]
@@ -48,7 +48,7 @@ def hint(entry):
     return f"{entry['source']}: {_value(entry)} kW, {left}"
 
 
-def in_short(entry):
+def in_short(entry: dict) -> str:
     """ "site_ems import <= 400, 41 s", for a column of a table; kW."""
     left = f"{entry['valid_s']} s" if entry["state"] == "valid" else entry["state"]
     return f"{entry['source']} {_value(entry)}, {left}"
@@ -58,7 +58,7 @@ def _value(entry):
     return f"{QUANTITY_WORDS[entry['quantity']]} {entry['value_W'] / 1000:g}"
 
 
-def then(entry):
+def then(entry: dict) -> str:
     """What comes after a hint has expired."""
     if entry["state"] == "fallback":
         return "until heartbeat and hint" if entry["is_heartbeat_owed"] else "until a hint comes"
@@ -67,7 +67,7 @@ def then(entry):
     return f"then fallback {entry['fallback_W'] / 1000:g} kW"
 
 
-def sentences(cause):
+def sentences(cause: dict | None) -> str:
     """The text behind "Cause" on the page why; "" when the numbers say nothing more."""
     if cause is None:
         return ""
@@ -194,7 +194,7 @@ def _hints(cause):
     )
 
 
-def request(facts):
+def request(facts: dict) -> str:
     """The request and its origin, such as "Load tracking asks for discharge 81.5 kW."."""
     names = [
         reason["name"]

@@ -5,7 +5,7 @@ from controller.console.pages.text import head, page, part, parts, source, sprea
 PER_PAGE = 20
 
 
-def lines(facts, number=1):
+def lines(facts: dict, number: int = 1) -> list:
     """Part `number` (from 1) of the events (state/events.py) as lines."""
     events = facts["events"][::-1]
     foot = spread(source(facts), f"page {number} of {parts(events, PER_PAGE)}")

@@ -8,7 +8,7 @@ CAN_STATES = ("active", "warning", "passive", "bus-off", "down")
 TROUBLE = ("LATE", "never heard")
 
 
-def lines(facts, number=1):
+def lines(facts: dict, number: int = 1) -> list:
     """Part `number` (from 1) of the links (state/links.py) as lines; of several parts troubles
     first.
     """

@@ -11,7 +11,7 @@ PER_PAGE = 16
 _WAYS = ("charge", "discharge")
 
 
-def lines(facts, number=1):
+def lines(facts: dict, number: int = 1) -> list:
     """Part `number` (from 1) of the racks (state/racks.py) as lines."""
     racks, order, more = facts["racks"], facts["racks"], []
     count = parts(racks, PER_PAGE)
@@ -24,7 +24,7 @@ def lines(facts, number=1):
     )
 
 
-def line(rack):
+def line(rack: dict) -> str:
     """One rack in the columns of HEADER."""
     current_mA = rack["rack_current_mA"]
     return COLUMNS.format(

@@ -57,7 +57,7 @@ OWN_WORDS = {
 KEY_WORDS = {"ok": "RUN", "not ok": "out of RUN", "unknown": "?"}
 
 
-def lines(facts):
+def lines(facts: dict) -> list:
     """The page (state/status.py) as lines."""
     return page(
         [

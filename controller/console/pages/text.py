@@ -18,7 +18,7 @@ NOT_WORTH_W = 50  # rounds to 0.0 kW
 NO_DAY_D = signals.CABINET_INPUTS[signals.GAS_1_CALIBRATION_D][2]
 
 
-def kilowatt(power_W, width=0):
+def kilowatt(power_W: int, width=0) -> str:
     """Power in kW with one decimal and no unit, "-" when unknown, "any" where nothing bounds it."""
     if power_W is None:
         return "-".rjust(width)
@@ -27,7 +27,7 @@ def kilowatt(power_W, width=0):
     return f"{0.0 if abs(power_W) < NOT_WORTH_W else power_W / 1000:.1f}".rjust(width)
 
 
-def calibration(days):
+def calibration(days: int | None) -> str:
     """When a gas detector is due for calibration; days: until then, None while unknown."""
     if days is None:
         return "unknown"
@@ -40,24 +40,24 @@ def calibration(days):
     )
 
 
-def directed(power_W):
+def directed(power_W: int) -> str:
     """Battery power in words: "discharge 81.5 kW", "charge 3.6 kW", "0.0 kW"."""
     if power_W is None or abs(power_W) < NOT_WORTH_W:
         return kilowatt(power_W) + " kW"
     return f"{'discharge' if power_W > 0 else 'charge'} {kilowatt(abs(power_W))} kW"
 
 
-def interval(low_W, high_W):
+def interval(low_W: int, high_W: int) -> str:
     """ "-250.0 ..  81.5", both ends in kW."""
     return f"{kilowatt(low_W, 7)} .. {kilowatt(high_W, 7)}"
 
 
-def scaled(value, divisor, digits=1):
+def scaled(value: int | None, divisor: int, digits: int = 1) -> str:
     """A value in thousandths, tenths ... as a plain number; "-" when unknown."""
     return "-" if value is None else f"{value / divisor:.{digits}f}"
 
 
-def duration(time_ms):
+def duration(time_ms: int) -> str:
     """ "0.34 s", "12 s", "4 min", "3 h 12 min", "41 d 2 h"; "-" when unknown."""
     if time_ms is None:
         return "-"
@@ -76,14 +76,14 @@ def duration(time_ms):
     )
 
 
-def age(time_ms):
+def age(time_ms: int | None) -> str:
     """Age of a value: "40 ms old", "never seen"."""
     if time_ms is None:
         return "never seen"
     return f"{time_ms} ms old" if time_ms < 10_000 else f"{duration(time_ms)} old"
 
 
-def uptime(time_ms):
+def uptime(time_ms: int) -> str:
     """A moment since the controller's start: "00:01:22.40", "41 d 02:07:31.00"."""
     if time_ms is None:
         return "before that"
@@ -93,7 +93,7 @@ def uptime(time_ms):
     return f"{seconds // 86_400} d {clock}" if seconds >= 86_400 else clock
 
 
-def moment(time_ms, facts):
+def moment(time_ms: int, facts: dict) -> str:
     """A moment since the controller's start by the clock of the page's head: UTC, without today's
     day, or uptime.
 
@@ -107,7 +107,7 @@ def moment(time_ms, facts):
     return time if utc_text(facts["utc_us"]).startswith(day) else f"{day} {time}"
 
 
-def cut(line, width=WIDTH):
+def cut(line: str, width: int = WIDTH) -> str:
     """The line, shortened to width: never inside a number, and marked as cut if there is room."""
     if len(line) <= width:
         return line
@@ -118,25 +118,25 @@ def cut(line, width=WIDTH):
     return kept + more
 
 
-def spread(left, right, width=WIDTH):
+def spread(left: str, right: str, width: int = WIDTH) -> str:
     """left and right at the two ends of a line; left gives way."""
     left = cut(left, width - len(right) - 1)
     return left + " " * (width - len(left) - len(right)) + right
 
 
-def ending(left, right):
+def ending(left: str, right: str) -> str:
     """left and right joined; left gives way."""
     return cut(left, WIDTH - len(right)) + right
 
 
-def fitting(first, *others):
+def fitting(first: str, *others) -> str:
     """first and those of the others, in their order, that still fit the line whole."""
     for other in others:
         first += other if len(first + other) <= WIDTH else ""
     return first
 
 
-def head(facts):
+def head(facts: dict) -> list:
     """The first two lines of every page."""
     state = facts["state"].upper() if facts.get("is_live", True) else "NOT TICKING: LAST STATE"
     if facts.get("locked_out_by"):
@@ -148,13 +148,13 @@ def head(facts):
     return [spread(spread(facts["cabinet"], state, middle), moment), RULE]
 
 
-def checklist(start):
+def checklist(start: dict) -> str:
     """Progress of the start checklist, "checklist 27 of 33: "; "" while none applies."""
     items = start["checklist"]
     return f"checklist {items['done']} of {items['total']}: " if items else ""
 
 
-def rest(start):
+def rest(start: dict) -> str:
     """Why it rests, and the remedy: "the test is over: start it (firebreak start)"."""
     rests = start["rests"]
     if rests is None:
@@ -167,19 +167,19 @@ def rest(start):
     return f"{words.get(rests['why'], 'a person stopped it')}: start it (firebreak start)"
 
 
-def typed(reset):
+def typed(reset: dict) -> str | None:
     """The command that resets what a page shows, or what a person has to do before; None when
     nothing waits for a reset.
     """
     return reset["command"] or (reset["code"] and TURN_KEY)
 
 
-def last(words):
+def last(words: str | None) -> str:
     """The last line of a page, with the command that resets its alarms."""
     return spread(CELLS, f"To reset: {words}") if words else CELLS
 
 
-def source(facts):
+def source(facts: dict) -> str:
     """Where a page's history is from, with a word when no recorder writes any more."""
     since, trouble = facts.get("recorder_silent_since"), facts.get("record_trouble")
     if trouble is not None:
@@ -187,7 +187,7 @@ def source(facts):
     return facts["source"] if since is None else f"Recorder silent since {since}. {facts['source']}"
 
 
-def folded(label, sentence, lines_max=3):
+def folded(label: str, sentence: str, lines_max: int = 3) -> list:
     """A sentence behind its label, folded; what does not fit ends in "..."."""
     indent = " " * MARGIN
     return textwrap.wrap(
@@ -201,22 +201,22 @@ def folded(label, sentence, lines_max=3):
     )
 
 
-def wrapped(line, margin):
+def wrapped(line: str, margin: int) -> list:
     """A line that is too long goes on in the next one behind so many spaces."""
     return textwrap.wrap(line, WIDTH, subsequent_indent=" " * margin, break_on_hyphens=False)
 
 
-def parts(items, per_page):
+def parts(items: str | list, per_page: int) -> int:
     """How many parts a list of so many items takes."""
     return max(1, -(-len(items) // per_page))
 
 
-def part(items, number, per_page):
+def part(items: list, number: int, per_page: int) -> list:
     """The items of one part, from 1."""
     return items[(number - 1) * per_page : number * per_page]
 
 
-def page(lines):
+def page(lines: list) -> list:
     """The finished page: no line longer than WIDTH (see `cut`), none ends in spaces, no more lines
     than HEIGHT.
 

@@ -9,7 +9,7 @@ COLUMNS = 42
 GAP = " "
 
 
-def lines(facts):
+def lines(facts: dict) -> list:
     """The page (facts/trend.py) as lines."""
     head_line = f"{'':<11}{'':<{COLUMNS}}{'lowest':>9}{'highest':>9}{'now':>8}"
     rows = [_row(each) for each in facts["quantities"]]

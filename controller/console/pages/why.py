@@ -21,7 +21,7 @@ CAUSE_LINES = 4
 FEW_LINES = 6
 
 
-def lines(facts):
+def lines(facts: dict) -> list:
     """The page (controller/state/why.py) as lines."""
     upper = [*head(facts), *_answer(facts), "", *_table(facts), *_units(facts), ""]
     lower = _cause(facts, HEIGHT - len(upper))

@@ -27,14 +27,14 @@ OUTPUT_BYTES_MAX = 2000
 class Actions:
     """Of one console at one cabinet. Each returns one line for the person."""
 
-    def __init__(self, run_directory, state_directory, export_directory, where):
+    def __init__(self, run_directory: str, state_directory: str, export_directory: str, where: str):
         """where: the terminal's short name, for the record."""
         self._run_directory, self._state_directory = run_directory, state_directory
         self._export_directory, self._where = export_directory, where
         self._socket = os.path.join(run_directory, "command.sock")
         self._export = None
 
-    def note(self, now_us, code, who, text):
+    def note(self, now_us: int, code: str, who: str, text: str) -> str:
         """Tell the recorder; returns "" or why that failed, for the end of a message."""
         try:
             spool.put(self._run_directory, now_us, code, f"{who} at {self._where}: {text}")
@@ -42,7 +42,7 @@ class Actions:
             return f" NOT RECORDED: {error.strerror or error}"
         return ""
 
-    def reset(self, now_us, who, seen, with_key):
+    def reset(self, now_us: int, who: str, seen, with_key: bool) -> str:
         """Reset the causes that the person saw; seen: view.Seen."""
         kind = operator_commands.KEY_RESET if with_key else operator_commands.REMOTE_RESET
         try:
@@ -60,7 +60,7 @@ class Actions:
         )
         return f"Reset: {told}{advice}.{said}"
 
-    def lock_out(self, now_us, who, is_locked):
+    def lock_out(self, now_us: int, who: str, is_locked: bool) -> str:
         """Lock the cabinet out in this person's name, or end that."""
         try:
             answer = operator_commands.lock_out(self._socket, who, is_locked)
@@ -75,7 +75,7 @@ class Actions:
         what = "Lock-out" if is_locked else "End of the lock-out"
         return f"{what}: {told}.{self.note(now_us, 'LOCK' if is_locked else 'UNLOCK', who, told)}"
 
-    def start(self, now_us, who):
+    def start(self, now_us: int, who: str) -> str:
         """Let the cabinet run again."""
 
         def comes_to():
@@ -84,7 +84,7 @@ class Actions:
 
         return self._ask(now_us, who, "Start", operator_commands.RUN, comes_to)
 
-    def stop(self, now_us, who):
+    def stop(self, now_us: int, who: str) -> str:
         """A controlled stop, and rest."""
         return self._ask(
             now_us,
@@ -108,7 +108,7 @@ class Actions:
             told = f"not sent, {error.strerror or error}"
         return f"{name}: {told}.{self.note(now_us, NOTES[what], who, told)}"
 
-    def acknowledge(self, now_us, who, seen):
+    def acknowledge(self, now_us: int, who: str, seen) -> str:
         """Show all consoles that this person has seen this alarm."""
         content = {"who": who, "where": self._where, "causes": seen.causes}
         said = self.note(now_us, "ACK", who, f"has seen {seen.words}")
@@ -121,7 +121,7 @@ class Actions:
             return f"Not acknowledged: {error.strerror}.{said}"
         return f"Acknowledged: {seen.words}.{said}"
 
-    def acknowledged(self, alarm):
+    def acknowledged(self, alarm: tuple):
         """Who has acknowledged these causes, as a line, or None."""
         path = os.path.join(self._run_directory, spool.FOLDER, ACKNOWLEDGED)
         with (
@@ -160,11 +160,11 @@ class Actions:
         said = self.note(now_us, "FILES", who, f"export of {what} from {since or 'the beginning'}")
         return f"Exporting {what}: this page shows the result.{said}"
 
-    def exported(self):
+    def exported(self) -> list:
         """Lines about the export that runs or has ended, newest last."""
         return [] if self._export is None else self._export.lines()
 
-    def forget_export(self):
+    def forget_export(self) -> None:
         """End a running export and forget it."""
         if self._export is not None:
             self._export.stop()

@@ -18,15 +18,15 @@ class Decoder:
         self._state, self._length, self._before = _PLAIN, 0, None
 
     @property
-    def is_open(self):
+    def is_open(self) -> bool:
         """True while an escape may still become a sequence."""
         return self._state != _PLAIN
 
-    def feed(self, data):
+    def feed(self, data: bytes) -> list:
         """Keys of these bytes, a list."""
         return [key for byte in data if (key := self._take(byte)) is not None]
 
-    def quiet(self):
+    def quiet(self) -> list:
         """Nothing has come for a while: an escape by itself was the key CANCEL."""
         alone = self._state == _ESCAPED
         self._state = _PLAIN

@@ -20,7 +20,7 @@ class LineError(Exception):
 class Line:
     """`pending`: bytes offered and not taken yet; `is_gone`: hung up, or the adapter was pulled."""
 
-    def __init__(self, path, baud=None):
+    def __init__(self, path: str, baud: int | None = None):
         """baud: the line is set to it, 8N1, no flow control; None: a terminal that keeps its speed.
 
         Raises LineError.
@@ -38,7 +38,7 @@ class Line:
             os.close(self._descriptor)
             raise LineError(f"{path}: {error.args[-1]}") from None
 
-    def fileno(self):
+    def fileno(self) -> int:
         """The descriptor to wait for."""
         return self._descriptor
 
@@ -52,13 +52,13 @@ class Line:
             return None
         return (rows, columns) if rows and columns else None
 
-    def read(self):
+    def read(self) -> bytes:
         """What has arrived, at most READ_BYTES; sets is_gone."""
         data = self._tried(os.read, READ_BYTES)
         self.is_gone = self.is_gone or data == b""
         return data or b""
 
-    def write(self, data=b""):
+    def write(self, data: bytes = b"") -> int:
         """Write this behind what is pending. Returns how many bytes were accepted."""
         self.pending += data
         taken = self._tried(os.write, self.pending) if self.pending else None
@@ -75,13 +75,13 @@ class Line:
             self.is_gone = self.is_gone or error.errno in _GONE
             return None
 
-    def drop(self):
+    def drop(self) -> None:
         """Discard pending bytes, here and in the kernel."""
         self.pending = b""
         with contextlib.suppress(OSError, termios.error):
             termios.tcflush(self._descriptor, termios.TCOFLUSH)
 
-    def close(self):
+    def close(self) -> None:
         """Restore the terminal; never waits."""
         if self.pending:
             self.drop()

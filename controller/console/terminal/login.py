@@ -17,7 +17,7 @@ class Failures:
     until it has passed, so that two at the same moment are two.
     """
 
-    def __init__(self, path):
+    def __init__(self, path: str):
         self._path, self._is_stored = path, True
         self.count = self._last_us = 0
         self._look()
@@ -36,7 +36,7 @@ class Failures:
             return max(0, count), last_us
         return 0, 0
 
-    def wait_us(self, now_us):
+    def wait_us(self, now_us: int) -> int:
         """How long the next try has to wait: 1 s, 2 s, 4 s ... 60 s after the first, second, third
         failure.
         """
@@ -46,7 +46,7 @@ class Failures:
         delay_us = min(DELAY_US_MAX, DELAY_US << min(self.count - 1, 10))
         return max(0, min(delay_us, self._last_us + delay_us - now_us))
 
-    def begin(self, now_us):
+    def begin(self, now_us: int) -> bool:
         """A try begins: it counts as failed until `passed`. False while it has to wait."""
         with contextlib.ExitStack() as held:
             try:
@@ -64,7 +64,7 @@ class Failures:
             self.failed(now_us)
         return True
 
-    def failed(self, now_us):
+    def failed(self, now_us: int) -> None:
         """One more."""
         self.count, self._last_us = self.count + 1, now_us
         path = self._path + ".new"
@@ -76,7 +76,7 @@ class Failures:
         except OSError:
             self._is_stored = False
 
-    def passed(self):
+    def passed(self) -> None:
         """A login went well: none any more."""
         self.count, self._is_stored = 0, True
         with contextlib.suppress(OSError):
@@ -86,7 +86,7 @@ class Failures:
 class Actor:
     """A file whose lock marks the person who acts; the kernel frees it when the process dies."""
 
-    def __init__(self, path):
+    def __init__(self, path: str):
         """Raises OSError."""
         self._descriptor = regular_file.opened(path, os.O_RDWR | os.O_CREAT, 0o600)
         if os.geteuid() == 0:
@@ -94,7 +94,7 @@ class Actor:
             os.fchown(self._descriptor, owner.st_uid, owner.st_gid)
         self.is_held = False
 
-    def take(self, who):
+    def take(self, who: str) -> bool:
         """Become the person who acts. False while somebody else is."""
         try:
             os.lockf(self._descriptor, os.F_TLOCK, 0)
@@ -119,7 +119,7 @@ class Actor:
             )
         return None
 
-    def give_back(self):
+    def give_back(self) -> None:
         """Act no more."""
         if self.is_held:
             os.ftruncate(self._descriptor, 0)

@@ -33,7 +33,7 @@ class Console:
         self._taken_us = now_us()
         self._page = self._drawn = self._size = None
 
-    def run(self, stop):
+    def run(self, stop) -> None:
         """Serve the terminal."""
         while not (stop.asked or self._line.is_gone):
             self.turn([stop])
@@ -43,7 +43,7 @@ class Console:
                 self._session.wants_end = False
                 self._session.page, self._session.part = "status", 0
 
-    def turn(self, others=()):
+    def turn(self, others=()) -> None:
         """Wait for the first event and serve it."""
         now_us = self._now_us()
         reading = [self._line] if now_us >= self._read_us else []
@@ -139,7 +139,7 @@ class Console:
         if not self._line.pending and page is not None:
             self._session.seen, self._drawn = page.seen, None
 
-    def close(self):
+    def close(self) -> None:
         """Leave the terminal ready for the next user; the login ends."""
         with contextlib.suppress(OSError):
             self._session.log_out(self._now_us(), "the console ends")

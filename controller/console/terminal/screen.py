@@ -8,12 +8,12 @@ ROWS, COLUMNS = 24, 80
 CLEAR = b"\x18\x0f\x1b[0m\x1b(B\x1b[r\x1b[2J"
 
 
-def at(row, column):
+def at(row: int, column: int) -> bytes:
     """Puts the cursor there, from 1."""
     return b"\x1b[%d;%dH" % (row, column)
 
 
-def printable(text):
+def printable(text: str) -> str:
     """Plain ASCII that no terminal takes for a command, short of the last column, behind which one
     may wrap.
     """
@@ -28,11 +28,11 @@ class Screen:
     def __init__(self):
         self._shown = None
 
-    def forget(self):
+    def forget(self) -> None:
         """What is shown is unknown: the next change draws everything."""
         self._shown = None
 
-    def change(self, lines, cursor=(ROWS, COLUMNS)):
+    def change(self, lines: list, cursor: tuple = (ROWS, COLUMNS)) -> bytes:
         """Bytes that show these lines (missing ones are empty) and leave the cursor at (row,
         column).
         """

@@ -25,15 +25,17 @@ CONFIRMED = {
 class Question:
     """A line being typed; `then(answer, now_us)` gets it."""
 
-    def __init__(self, text, then, now_us, is_hidden=False, characters_max=64):
+    def __init__(
+        self, text: str, then, now_us: int, is_hidden: bool = False, characters_max: int = 64
+    ):
         self.text, self.then, self.asked_us = text, then, now_us
         self.is_hidden, self.characters_max, self.typed = is_hidden, characters_max, ""
 
-    def shown(self):
+    def shown(self) -> str:
         """The question with what was typed."""
         return f"{self.text} {'*' * len(self.typed) if self.is_hidden else self.typed}"
 
-    def edit(self, key):
+    def edit(self, key: str) -> None:
         """One key of the answer."""
         if key == keys.ERASE:
             self.typed = self.typed[:-1]
@@ -58,13 +60,13 @@ class Session:
 
     # -- what is shown
 
-    def message(self, now_us):
+    def message(self, now_us: int) -> str:
         """The line for questions and answers."""
         if self.question is not None:
             return self.question.shown()
         return self._message if now_us - self._message_us < MESSAGE_US else ""
 
-    def acting(self, now_us):
+    def acting(self, now_us: int) -> str:
         """Who acts, for the line above the keys."""
         if self.who is None:
             other = self._actor.other()
@@ -72,20 +74,20 @@ class Session:
         left_s = max(0, self._idle_us - (now_us - self._key_us)) // 1_000_000
         return f"{'BREAK-GLASS ' if self.is_break_glass else 'Logged in: '}{self.who} ({left_s} s)"
 
-    def extra(self):
+    def extra(self) -> list:
         """Lines for the end of the page."""
         if self.page == "alarms":
             line = self._actions.acknowledged(self._view.alarm)
             return [line] if line and max(self._view.alarm[::2]) >= 0 else []
         return self._actions.exported() if self.page == "export" else []
 
-    def say(self, text, now_us):
+    def say(self, text: str, now_us: int) -> None:
         """Show this for a while."""
         self._message, self._message_us = text, now_us
 
     # -- time
 
-    def step(self, now_us):
+    def step(self, now_us: int) -> None:
         """End idle logins, break-glass without its key, and old questions."""
         if self.question is not None and now_us - self.question.asked_us >= QUESTION_US:
             self.question = None
@@ -94,7 +96,7 @@ class Session:
         elif self.is_break_glass and self._view.is_key_out is False:
             self.log_out(now_us, "the key is back in RUN")
 
-    def log_out(self, now_us, why):
+    def log_out(self, now_us: int, why: str) -> None:
         """The login ends."""
         if self.who is not None:
             noted = self._actions.note(now_us, "OUT", self.who, f"logged out: {why}")
@@ -104,7 +106,7 @@ class Session:
 
     # -- keys
 
-    def press(self, key, now_us):
+    def press(self, key: str, now_us: int) -> None:
         """One key."""
         self.step(now_us)  # a console that stood still: what has timed out does not come back
         self._key_us = now_us

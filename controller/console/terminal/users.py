@@ -25,7 +25,7 @@ class UserError(Exception):
     """A user cannot be made, removed or read; one line with what is allowed."""
 
 
-def checked_name(name):
+def checked_name(name: str) -> str:
     """The name, when a user may be called so. Raises UserError."""
     if not NAME.fullmatch(name):
         raise UserError(
@@ -35,7 +35,7 @@ def checked_name(name):
     return name
 
 
-def checked_password(password):
+def checked_password(password: str) -> str:
     """The password, when it may be one. Raises UserError."""
     if (
         not PASSWORD_CHARACTERS_MIN <= len(password) <= PASSWORD_CHARACTERS_MAX
@@ -54,7 +54,7 @@ def _path(state_directory, name):
     return os.path.join(state_directory, FOLDER, checked_name(name) + SUFFIX)
 
 
-def add(state_directory, name, password):
+def add(state_directory: str, name: str, password: str) -> bool:
     """Write a user durably, or a new password of one there is (then True). Raises UserError."""
     path = _path(state_directory, name)
     salt = secrets.token_bytes(SALT_BYTES)
@@ -90,7 +90,7 @@ def remove(state_directory, name):
         raise UserError(f"{path}: {error.strerror}") from None
 
 
-def names(state_directory):
+def names(state_directory: str) -> list:
     """Sorted names of all users. Raises UserError."""
     try:
         files = os.listdir(os.path.join(state_directory, FOLDER))
@@ -109,7 +109,7 @@ def _hash(password, salt, n, r, p):
     )
 
 
-def is_right(state_directory, name, password):
+def is_right(state_directory: str, name: str, password: str) -> bool:
     """True when this user has this password; unknown users take as long. Raises UserError for a
     damaged file.
     """

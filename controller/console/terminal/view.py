@@ -54,7 +54,7 @@ class View:
         self._updates = 0
         self.trouble = "not looked yet"
 
-    def update(self):
+    def update(self) -> None:
         """Read what is new; a restarted controller has another journal."""
         try:
             inode = os.stat(os.path.join(self._run_directory, "journal")).st_ino
@@ -86,14 +86,14 @@ class View:
             and newest - shadow.sequence > BEHIND_FRAMES_MAX
         )
 
-    def close(self):
+    def close(self) -> None:
         """Look at no journal any more."""
         if self._watch is not None:
             self._watch.shadow.close()
         self._watch = None
 
     @property
-    def is_live(self):
+    def is_live(self) -> bool:
         """True while a controller ticks."""
         return self._watch is not None and self._watch.is_live
 
@@ -111,11 +111,11 @@ class View:
         return base.locked_out_by(self._watch.shadow) if self._watch else None
 
     @property
-    def alarm(self):
+    def alarm(self) -> tuple | None:
         """The causes that a reset would name, None without a controller."""
         return self._watch.shadow.causes if self._watch else None
 
-    def page(self, name, part, extra=()):
+    def page(self, name: str, part: int, extra=()):
         """Page of one of words.PAGES, its part from 0 (taken modulo the parts); extra: lines for
         its end.
         """
@@ -195,7 +195,7 @@ def _cut(head, body, part, seen=None):
     return Page(head, body[part * BODY_ROWS : (part + 1) * BODY_ROWS], part, parts, seen)
 
 
-def fitted(body):
+def fitted(body: list) -> list:
     """The lines without some empty ones and rules, from the end, as far as that is needed to fit
     one screen.
     """

@@ -68,7 +68,7 @@ EXPORT = [
 FIXED = {"help": HELP, "export": EXPORT}
 
 
-def tests(facts):
+def tests(facts: dict) -> list:
     """The page of tests; facts: those of the page status."""
     loop = facts["loop"]
     missed = (
@@ -140,7 +140,7 @@ def _due_tests(found):
     ]
 
 
-def at_console(line):
+def at_console(line: str) -> str:
     """A line of a page with the keys of this console in place of commands."""
     for command, key in _AS_KEYS:
         if command in line:

@@ -29,18 +29,18 @@ STATES = ("none", "valid", "fallback", "resting")
 NONE, VALID, FALLBACK, RESTING = range(4)
 
 
-def output_count(source_count):
+def output_count(source_count: int) -> int:
     """Words published for this number of sources."""
     return len(HINT_OUTPUTS) + source_count * len(QUANTITIES) * len(OUTPUT_FIELDS)
 
 
-def output_at(source_index, quantity, field):
+def output_at(source_index: int, quantity: int, field: int) -> int:
     """Place of a field (F_...) of a source's quantity (hint_codes) among the published words."""
     entry = source_index * len(QUANTITIES) + QUANTITIES.index(quantity)
     return len(HINT_OUTPUTS) + entry * len(OUTPUT_FIELDS) + field
 
 
-def output_names(source_count):
+def output_names(source_count: int) -> list:
     """As contract.Function: hint_control_source, source_0.import_W_max_value_W and so on."""
     return [
         *HINT_OUTPUTS,

@@ -78,7 +78,7 @@ class HintRequest(Function):
         ]
         self.state = array("q", [1, 0, 0, 0] + [0] * hints.count)
 
-    def step(self, view, elapsed_ticks):
+    def step(self, view, elapsed_ticks: int) -> tuple:
         """The base request; what it leaves of the set-point and the available power stays in the
         view.
         """

@@ -103,11 +103,11 @@ class HintTable(Function):
 
     output_names = staticmethod(hint_outputs.output_names)
 
-    def alive(self, source_index):
+    def alive(self, source_index: int) -> bool:
         """True while the source's last heartbeat still counts."""
         return self.state[self._heard + source_index] > self.state[self._since]
 
-    def step(self, view, elapsed_ticks):
+    def step(self, view, elapsed_ticks: int):
         """Cap and obligation of the hints in force."""
         self._publish_remaining(view.soc_permille)
         if not self.count:
@@ -123,7 +123,7 @@ class HintTable(Function):
             remaining_Wh = settings["energy_Wh"] * above // 1000
         self.out[O_REMAINING_WH] = remaining_Wh
 
-    def take(self, inp, first, elapsed_ticks):
+    def take(self, inp, first: int, elapsed_ticks: int) -> None:
         """Age what is known, take the hints in the slots from inp[first] on; the newest of a
         quantity counts.
         """
@@ -204,7 +204,7 @@ class HintTable(Function):
                 due = min(due, parameters.ticks((left_ms - 1) % 1000 + 1, tick_ms))
         self.state[self._due] = due
 
-    def in_force_W(self, entry):
+    def in_force_W(self, entry: int) -> int:
         """Value of a cap that is in force, W; below 0: none is."""
         at = self.entries[entry]
         state = self.state
@@ -227,7 +227,7 @@ class HintTable(Function):
             [1 << group for group in range(GROUPS) if state[first + 2 * group + 1]]
         )
 
-    def publish(self):
+    def publish(self) -> None:
         """Fill the part of `out` that only an event changes."""
         out, state = self.out, self.state
         for place, group in _OUTPUT_OF:

@@ -49,7 +49,7 @@ class PeakShaving(Function):
         full = self._limit_W * self._slot_ticks if self._limit_W < OFF_W else 0
         self.state = array("q", [0, 0, SLOTS * full, 0] + [full] * SLOTS)
 
-    def step(self, view, elapsed_ticks):
+    def step(self, view, elapsed_ticks: int) -> tuple:
         """The obligation that keeps the import within what the window still allows."""
         if self._limit_W == OFF_W:
             return ()

@@ -71,7 +71,7 @@ class Reserve(Function):
         self._step_W = max(1, settings["reserve_ramp_W_per_s"] * tick_ms // 1000)
         self._close_W = max(1, -(-self.rated_W * tick_ms // HARD_CLOSE_MS))
 
-    def step(self, view, elapsed_ticks):
+    def step(self, view, elapsed_ticks: int) -> list:
         """The cap of the soft reserve and the limit of the hard one, while they bound anything."""
         known = view.soc_permille is not None
         self._move(known, view.soc_permille[0] if known else 0, elapsed_ticks)
@@ -82,7 +82,7 @@ class Reserve(Function):
                 found.append(answer(WIDE_W, reasons.NONE, state[at], state[at + 1]))
         return found
 
-    def numbers(self, code):
+    def numbers(self, code: int):
         """As the contract says."""
         soft = code in (reasons.RESERVE_SOFT, reasons.RESERVE_SOFT_SOC_UNKNOWN)
         kept, at = (self._soft, S_SOFT_REACHED) if soft else (self._hard, S_HARD_REACHED)

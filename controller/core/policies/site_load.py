@@ -53,7 +53,7 @@ class SiteLoad(Function):
             setup.tick_ms, CALCULATED_DELAYS * settings["track_path_delay_ms"]
         )
 
-    def step(self, view, elapsed_ticks):
+    def step(self, view, elapsed_ticks: int) -> tuple:
         """Fill what the view knows of load and connection; oblige the battery to keep the
         connection within its limits, while it is known.
         """
@@ -75,7 +75,7 @@ class SiteLoad(Function):
             ),
         )
 
-    def numbers(self, code):
+    def numbers(self, code: int):
         """As the contract says."""
         return {
             "kind": "connection",

@@ -104,7 +104,7 @@ class Track(Function):
         self._ridge = (2 * self._dead_band_W + 100) ** 2
         self.state[S_GAIN_MID] = self.state[S_GAIN_HIGH] = GAIN_ONE
 
-    def step(self, view, elapsed_ticks):
+    def step(self, view, elapsed_ticks: int) -> tuple:
         """The power it asks for, in whole quanta."""
         if view.load_source == UNKNOWN:
             return (
