@@ -40,9 +40,7 @@ class SunSpecPcs:
     None until discovered: the gate decodes frames with it.
     """
 
-    def __init__(
-        self, profile, unit_id: int, sink, base_index: int, measure_group: int, control_group: int
-    ):
+    def __init__(self, profile, unit_id, sink, base_index, measure_group, control_group):
         """base_index: into sink.inp of the unit's first signal; groups: into sink.fresh."""
         self.profile = profile
         self.unit_id = unit_id

@@ -35,9 +35,7 @@ class Sensor:
     invalid or that it warms up), `failures`.
     """
 
-    def __init__(
-        self, profile, unit_id: int, sink, indexes: dict, group: int, lfl_vol_ppm: int | None = None
-    ):
+    def __init__(self, profile, unit_id, sink, indexes, group, lfl_vol_ppm=None):
         """indexes: {name of a value, "ok" or "calibration_d": index into sink.inp}; group: into
         sink.fresh.
 

@@ -101,16 +101,7 @@ class Request:
     )
 
     def __init__(
-        self,
-        key: str | tuple,
-        unit_id: int,
-        function: int,
-        frame: bytes,
-        reply_bytes: int,
-        head: bytes,
-        priority: int,
-        on_reply,
-        on_failure,
+        self, key, unit_id, function, frame, reply_bytes, head, priority, on_reply, on_failure
     ):
         self.key = key
         self.unit_id = unit_id
@@ -125,14 +116,7 @@ class Request:
 
 
 def read_request(
-    key: tuple,
-    unit_id: int,
-    function: int,
-    address: int,
-    count: int,
-    on_reply=None,
-    on_failure=None,
-    priority=READ,
+    key, unit_id, function, address, count, on_reply=None, on_failure=None, priority=READ
 ):
     """Request for `count` bits (function 1, 2) or registers (3, 4) from `address`. ValueError when
     out of range.
@@ -149,13 +133,7 @@ def read_request(
 
 
 def write_registers_request(
-    key: str | tuple,
-    unit_id: int,
-    address: int,
-    values: list | tuple,
-    on_reply=None,
-    on_failure=None,
-    priority: int = WRITE,
+    key, unit_id, address, values, on_reply=None, on_failure=None, priority=WRITE
 ):
     """Request to write 1 to 123 registers (each 0..65535) from `address` in one frame (function
     16).
@@ -179,13 +157,7 @@ def write_register_request(
 
 
 def write_coils_request(
-    key: str | tuple,
-    unit_id: int,
-    address: int,
-    levels: list | tuple,
-    on_reply=None,
-    on_failure=None,
-    priority=WRITE,
+    key, unit_id, address, levels, on_reply=None, on_failure=None, priority=WRITE
 ):
     """Request to write 1 to 1968 coils from `address`, `levels[0]` first (function 15)."""
     frame = _write_coils_frame(unit_id, address, tuple(levels))
