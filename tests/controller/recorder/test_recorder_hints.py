@@ -74,7 +74,7 @@ def test_datagrams_of_nobody_known_and_changed_keys_are_told(counters):
     counters.look()
     for word in (S.WRONG_LENGTH, S.WRONG_MAGIC, S.UNKNOWN_SOURCE):
         counters.stats.common[word] += 1
-    unknown = "3 datagrams from no known source"
+    unknown = "3 datagrams that are no hint of a known source"
     assert counters.look() == [("hint", "REFUSED", "cabinet", unknown)]
     for key, words in (0x0000ABCD, "now 0000abcd"), (0, "removed"):
         counters.stats.rows[0][S.KEY_FINGERPRINT] = key
