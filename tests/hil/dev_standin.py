@@ -16,7 +16,6 @@ def refused(request, *arguments):
 
 
 def read(device, function, address, count):
-    """Registers, or bits of functions 1 and 2."""
     data = device.payload(function, address, count)
     if function >= 3:
         return list(struct.unpack(f">{count}H", data))
@@ -24,7 +23,6 @@ def read(device, function, address, count):
 
 
 def rack():
-    """Half full, contactors closed, discharging 100 A."""
     one = SimpleNamespace(commands=[])
     one.command_close = one.commands.append
     one.cell_voltage_V_min, one.cell_voltage_V_max = 3.281, 3.312
@@ -38,7 +36,6 @@ def rack():
 
 
 def pcs():
-    """A 250 kW inverter at 100 kW."""
     one = SimpleNamespace(rated_W=250_000, state=3, alarm_bits=0, setpoint_W=0.0, runs=[])
     one.ac_power_W, one.dc_voltage_V, one.dc_current_A = 100_000.0, 790.0, 130.0
     one.command_setpoint = lambda setpoint_W: setattr(one, "setpoint_W", setpoint_W)
@@ -47,7 +44,6 @@ def pcs():
 
 
 def plant():
-    """Three racks, one PCS, 300 kW of load, everything closed."""
     one = SimpleNamespace(racks=[rack() for _ in range(3)], pcs=[pcs()], coils={})
     one.set_coil = one.coils.__setitem__
     one.grid_power_W, one.load_power_W, one.load_channels = 200_000.0, 300_000.0, None

@@ -1,6 +1,4 @@
-"""A site with everything fitted, as hil/cabinet.py needs it, and the drivers of its devices on real
-frames; a stand-in for the controller's configuration.
-"""
+"""A site with everything fitted, the drivers of its devices on real frames, a configuration."""
 
 from array import array
 from types import SimpleNamespace
@@ -52,7 +50,6 @@ def _device(role, address, inputs=NONE, outputs=NONE, index=-1, family=""):
 
 
 def config():
-    """A stand-in for a checked configuration with everything fitted."""
     racks = range(RACKS)
     on = {
         "io": [
@@ -78,8 +75,6 @@ def config():
 
 
 class Site:
-    """Plant, devices and drivers; `value` and `fresh` show signals."""
-
     def __init__(self, **plant_config):
         self.layout = s.Layout(1, RACKS, MODULES)
         self.inp, self.fresh = array("i", [0] * self.layout.inputs), bytearray(self.layout.groups)
@@ -126,7 +121,6 @@ class Site:
                 driver.on_frame(can_id, data, self.now_us)
 
     def close(self):
-        """Close all contactors, as a controller would, and keep the fan off."""
         for coil in ("pcs_enable", "contactor_supply", "fan_off"):
             self.plant.set_coil(coil, True)
         for rack in self.plant.racks:
@@ -155,7 +149,6 @@ class Site:
 
 
 def exchange(slave, request, now_us):
-    """One request and its reply as bytes, with both ends' framing."""
     for _, frame in slave.receive(request.frame, now_us):
         receiver = rtu.Receiver()
         receiver.expect(request)

@@ -13,7 +13,6 @@ def plant(load_W=300_000.0, seed=1, **changes):
 
 
 def act(one, name, then_s=0, **given):
-    """Do an action of a scenario, then run; keys that are not given have their defaults."""
     fields, do = ACTIONS[name]
     do(SimpleNamespace(plant=one), {key: field.default for key, field in fields.items()} | given)
     return run(one, then_s)
@@ -34,7 +33,6 @@ def until(one, seconds_max, happened):
 
 
 def closed(*coils, **changes):
-    """Contactors closed, PCS idle; the fan rests unless `coils` are given."""
     one = plant(**changes)
     for coil in ("pcs_enable", "contactor_supply", *(coils or ("fan_off",))):
         one.set_coil(coil, True)

@@ -22,7 +22,6 @@ def words(unit, address, count):
 
 
 def heard(bus, data, is_reply=0):
-    """Names of the beats of one chunk, and what was passed on."""
     beats, passed = Beats(Wiring(WSET, OPCTL)), []
     beats.rtu_tap(bus, lambda *chunk: passed.append(chunk))(7, is_reply, data)
     assert passed == [(7, is_reply, data)]

@@ -16,8 +16,6 @@ HANG_S = 30
 
 
 class Net:
-    """A bus with its server; clients are connected while the server is served from here."""
-
     def __init__(self):
         self.commands = []
         self.bus = VirtualCan("can0")
@@ -26,7 +24,7 @@ class Net:
         self.opened = []
 
     def client(self):
-        """A python-can bus in this process; its constructor blocks and runs in a thread."""
+        """A python-can bus; its constructor blocks, so it runs in a thread."""
         found, there = [], {"host": "127.0.0.1", "port": self.server.port, "tcp_tune": True}
         there |= {"interface": "socketcand", "channel": "can0"}
         thread = threading.Thread(target=lambda: found.append(can.Bus(**there)))
@@ -59,7 +57,6 @@ class Net:
         assert got == wanted
 
     def heard(self, connection, now_us=0):
-        """What the connection has received after one service."""
         self.serve([connection], now_us)
         connection.setblocking(False)
         try:
@@ -68,7 +65,6 @@ class Net:
             return b""
 
     def serve(self, also=(), now_us=0):
-        """Wait until there is something to do (or to read for one of `also`), then service once."""
         ready, _, _ = select.select([self.server, *also], [], [], HANG_S)
         assert ready, "nothing came"
         self.server.service(now_us)

@@ -14,7 +14,6 @@ from tests.tables import cases, table
 DATABASE = cantools.database.load_file(str(DBC))
 NAMES = ["STATE", "CELLS", "PACK", "LIMITS", "CHARGE", *[f"TEMPERATURES_{n}" for n in range(4)]]
 MS = 1000
-# of the stand-in rack in state 1 with fault bits
 EXPECTED = {
     **{"contactor_state": 1, "fault_bits": 0x8005, "cells_online": 240, "sensors_invalid": 1},
     **{"cell_voltage_min": 3281, "cell_voltage_max": 3312},

@@ -14,7 +14,6 @@ RAW = ((120_000.5, 231.25, 520.5, 0.99), (-7.5, 0.0, 0.25, -1.5), (99_999.0, 500
 
 
 def meter(shows="grid", channels=None, seed=1):
-    """A meter on the stand-in plant, ticked once."""
     cabinet = dev_standin.plant()
     cabinet.load_channels = channels
     sdm = Sdm630(cabinet, shows, seed)

@@ -14,13 +14,12 @@ FC3, FC6, FC16 = 3, 6, 16
 
 
 def client_of(pcs):
-    """pysunspec2's device, its reads going straight to the simulated one."""
     client = SunSpecModbusClientDevice()
     client.base_addr_list = [40000]
     client.connect = client.disconnect = lambda: None
 
     def read(addr, count):
-        """Registers in pieces a slave allows."""
+        """A slave allows 125 registers at a time."""
         ends = [*range(addr, addr + count, 125), addr + count]
         return b"".join(pcs.payload(FC3, a, b - a) for a, b in zip(ends, ends[1:]))
 

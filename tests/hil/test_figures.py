@@ -16,7 +16,6 @@ TRIP = {"row": 1, "stage": "1a", "scope": "cabinet", "t_s": 60.0}
 
 
 def recorded(load_W, grid_W=None, battery_W=None, soc=500.0, reason=0):
-    """Rows of the given series; grid and battery default to the load and to nothing."""
     recorder = Recorder()
     grid_W = load_W if grid_W is None else grid_W
     battery_W = np.zeros(len(load_W)) if battery_W is None else battery_W

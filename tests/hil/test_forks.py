@@ -1,6 +1,4 @@
-"""hil.forks: what a child returns, and what is said of one that fails, dies or is not waited
-for.
-"""
+"""hil.forks: what a child returns; one that fails, dies or is not waited for."""
 
 import os
 import signal

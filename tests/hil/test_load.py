@@ -33,7 +33,6 @@ def _file(tmp_path, text):
 
 
 def _read(tmp_path, rows, **options):
-    """Trace of (t_s, W) rows, or of the text of them."""
     if not isinstance(rows, str):
         rows = "".join(f"{t_s},{power_W}\n" for t_s, power_W in rows)
     return reader.read_trace(_file(tmp_path, "t_s,p_W\n" + rows), **options)
@@ -53,7 +52,6 @@ def _reference(name):
 
 
 def _refused(path, **options):
-    """The one-line message with which the file is refused."""
     with pytest.raises(load.LoadError) as error:
         reader.read_trace(path, **options)
     message = str(error.value)
@@ -248,7 +246,7 @@ def test_synthetic_loads_keep_their_shape_seed_and_length():
     periods = [(b - a) / 10.0 for a, b in zip(falls, falls[1:])]
     assert periods and all(10.7 < period < 11.1 for period in periods)
     assert 0.09 <= (max(quiet) - min(quiet)) / 400e3 <= 0.115
-    # Figures that were published with it are reproduced.
+    # Figures that were published with the cluster are reproduced.
     digests = {shape.cluster: "8d931a688cbe2f75", shape.training: "cd6553fb9137c160"}
     for curve, digest in digests.items():
         points = " ".join(f"{t_s:.6f} {watts:.3f}" for t_s, watts in zip(*curve(1, 1500.0, 1e5)))

@@ -59,7 +59,6 @@ def timed(seen):
 
 
 def heard(bus, *frames, is_reply=REQUEST):
-    """An observer that has heard these frames, at 0, 1 .. us."""
     seen = made()
     for time_us, frame in enumerate(frames):
         seen.rtu_tap(bus)(time_us, is_reply, frame)
@@ -67,7 +66,6 @@ def heard(bus, *frames, is_reply=REQUEST):
 
 
 def healthy(seen, now_us=1000):
-    """Everything a rack needs before it may close has been heard."""
     for unit in (1, 2):
         seen.rtu_tap("io")(now_us, REPLY, inputs(unit, INPUTS_OK[unit]))
         seen.rtu_tap("gas")(now_us, REPLY, with_crc(bytes((unit, 4, 2, 0, 0))))
@@ -131,7 +129,7 @@ def test_frames_have_their_length_and_are_found_between_garbage():
             ],
             "0 pcs_start_sent 1 pcs_stop_sent 2 pcs_start_sent 3 pcs_stop_sent",
         ),
-        # told at its last byte
+        # seen at its last byte
         ("pcs", [bytes((n,)) for n in setpoint(7)], f"{len(setpoint(7)) - 1} setpoint_sent"),
     ],
 )
@@ -339,7 +337,6 @@ def test_each_reaction_is_of_the_first_effect_after_the_first_cause():
 
 
 def closing():
-    """A plant whose racks close, and an observer that has heard all devices."""
     cabinet = Cabinet(seed=1)
     for coil_name in ("pcs_enable", "contactor_supply"):
         cabinet.set_coil(coil_name, True)
@@ -369,9 +366,7 @@ def test_a_native_bms_and_the_plant_are_understood():
 
 @pytest.mark.parametrize("current_A, broken", [(0.0, True), (900.0, False)])
 def test_what_a_load_beyond_control_draws_and_what_opens_it_is_nobodys_violation(current_A, broken):
-    """With it a rack may exceed its limit and open under current; the same current without it is
-    two violations.
-    """
+    """With it a rack may exceed its limit and open under current; without it: two violations."""
     cabinet, seen = closing()
     for now_us in range(20_000, 5_000_000, 20_000):
         cabinet.step(0.02)

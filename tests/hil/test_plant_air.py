@@ -77,9 +77,7 @@ STEPS_S = st.sampled_from([0.02, 0.1, 0.5, 1.0])
 @settings(max_examples=20)
 @given(st.floats(0.2, 50.0), st.floats(1e-6, 0.01), st.booleans(), STEPS_S)
 def test_dilution_is_the_closed_form(volume_m3, source_m3_per_s, fan, dt_s):
-    """c = G/Q (1 - exp(-Qt/V)) while gas comes, then c = c0 exp(-Qt/V), whatever the step (facts
-    Table E).
-    """
+    """c = G/Q (1 - exp(-Qt/V)) while gas comes, then c = c0 exp(-Qt/V) (facts Table E)."""
     one = _air(free_volume_m3=volume_m3, louvre_s=0.0, fan_spin_up_s=0.0)
     _steps(one, 2, fan, dt_s)
     flow = FULL_M3_PER_S if fan else 0.002

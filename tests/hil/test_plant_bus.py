@@ -8,8 +8,6 @@ DT_S = 0.02
 
 
 class _Link:
-    """Two racks and a PCS; the enable and the supply are switches."""
-
     def __init__(self, soc=(0.5, 0.5)):
         configs = [config.checked({"racks": 2, "soc": of_rack}) for of_rack in soc]
         self.racks = [rack.Rack(made, f"bus/{i}") for i, made in enumerate(configs)]

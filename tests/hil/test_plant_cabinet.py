@@ -153,7 +153,6 @@ def test_heat_reaches_limits_and_protection_and_a_runaway_the_gas_relay():
 
 
 def _history(seed):
-    """Everything that is random."""
     one = running(seed=seed)
     act(one, "heat", rack=1, module=2, degC=50.0, rate_K_per_s=0.5)
     act(one, "gas", lfl_pct=40.0)
@@ -189,7 +188,6 @@ def test_units_steps_and_seed():
     first = _history(5)
     assert first == _history(5)
     assert first != _history(6)
-    # A minute at 50 kW in steps of 20 ms and of 0.5 s end in the same place.
     fine, coarse = running(50_000.0), running(50_000.0)
     run(fine, 60, TICK_S)
     run(coarse, 60, 0.5)

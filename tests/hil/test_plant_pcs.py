@@ -21,7 +21,6 @@ class _Bench:
         self.dc_V = DC_V
 
     def steps(self, count, dt_s=DT_S):
-        """AC power after each step."""
         return [self._one(dt_s) for _ in range(count)]
 
     def _one(self, dt_s):

@@ -88,8 +88,7 @@ def test_charge_is_counted_within_its_range_as_by_another_simulator():
         one.carry(current_A, 0.02)
         one.bms.update(one, 1.0)
         assert (one.soc, one.fault_bits) == (end, bit)
-    # A day of currents from an independent model; its capacity is taken from its first hour
-    # of discharge.
+    # An independent model; its capacity is taken from its first hour of discharge.
     if not PYSAM.exists():
         pytest.skip("PySAM reference is not beside the repository")
     with gzip.open(PYSAM, "rt", encoding="utf-8") as file:

@@ -28,7 +28,6 @@ def _open_one(one, name):
 
 
 def _seen(one, count):
-    """(enable, supply) after each step."""
     return [(one.step(DT_S), one.pcs_enable, one.contactor_supply)[1:] for _ in range(count)]
 
 

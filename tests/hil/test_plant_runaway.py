@@ -1,6 +1,4 @@
-"""Thermal runaway of a chain of cells: energy, calibration against a real unit test, barriers, what
-comes out.
-"""
+"""Thermal runaway of a chain of cells: energy, calibration against a real unit test, gas."""
 
 import functools
 
@@ -101,8 +99,7 @@ def test_what_comes_out_and_when():
     assert one.failed == [0]
     assert one.gas_m3 == pytest.approx(0.168, rel=0.001)  # 0.6 L/Ah x 280 Ah
     assert one.smoke_g == pytest.approx(56.0, rel=0.001)
-    # C31 heats with 4 to 7 K/min; E16: the vent opens minutes before runaway; C41: vapour
-    # leads by minutes.
+    # C31: 4 to 7 K/min; E16: the vent opens minutes before runaway; C41: so does vapour.
     for rate in (4.0, 5.0, 7.0):
         one, seconds = _chain(), 0
         one.heat(0, rate / 60.0)

@@ -181,7 +181,6 @@ def _course(one, seconds):
 
 
 def test_a_runaway_shows_in_order_and_its_gas_as_the_facts_say():
-    """Heat at its sensor, vapour minutes before runaway, hydrogen, then smoke, gas and collapse."""
     one = closed()
     act(one, "runaway", rack=2, module=5, cell=8)
     seen = _course(one, 2400)

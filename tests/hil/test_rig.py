@@ -39,8 +39,6 @@ valid_s = 60
 
 
 class Run:
-    """`python -m hil rig` as a process; its own folder holds its temporary files too."""
-
     def __init__(self, folder, *arguments):
         self.folder = folder
         (folder / "tmp").mkdir()
@@ -64,7 +62,6 @@ class Run:
         raise AssertionError(f"ended without {words!r}: {self.process.communicate()}")
 
     def end(self):
-        """(exit code, stdout, lines on stderr), with nothing left of it."""
         out, err = self.process.communicate()
         assert self.directory() is None, "the run directory was left behind"
         assert processes_in(self.folder) == {}
@@ -95,8 +92,7 @@ def test_a_short_run_in_real_time_with_a_hint_over_the_wire(tmp_path):
     doc = json.loads((tmp_path / "out.json").read_text())
     assert doc["hints"] == {"accepted": 1, "limited": 0, "refused": 0, "bad_mac": 0}
     assert doc["lateness_us"]["max"] > 0 and doc["trips"] == doc["violations"] == []
-    # 6 s of 20 ms ticks from go on, less the start of the controller's process; none doubled,
-    # however late.
+    # 6 s of 20 ms ticks, less the start of the controller's process; none doubled if late.
     assert 100 < doc["ticks"] <= 305 and doc["simulated_s"] > 5.9
     assert "contactors_closed" in [name for _, name, _ in doc["timeline"]]
     assert doc["controller_exit_code"] == 0, "a controlled stop, while the wires were still served"
@@ -105,7 +101,6 @@ def test_a_short_run_in_real_time_with_a_hint_over_the_wire(tmp_path):
 
 
 def test_an_interrupted_run_stops_in_order_keeps_its_figures_and_its_directory(tmp_path, capsys):
-    """Another terminal looks at the pages of the controller, also after it has ended."""
     place = tmp_path / "run"
     run = Run(tmp_path, "--for", "100", "--run-dir", str(place), "--json", "out.json")
     run.wait_for_line(" running ")
@@ -182,7 +177,6 @@ def test_the_death_of_a_process_at_its_start_is_one_line(made, capfd, changes, w
 
 
 def test_the_death_of_a_process_is_one_line(made, capfd):
-    """Of the controller, which a scenario with a kill may survive, then of the bench."""
     run = made()
     run.start()
     with pytest.raises(rig.RigError, match=r"^the controller ended with exit code -9.*\Z"):

@@ -20,7 +20,6 @@ VIRTUAL = ("rig", "--virtual", "--headless", "--plot", "")
 
 
 def refused(capsys, *arguments):
-    """Exit code and the one line of a command that must not start anything."""
     try:
         code = cli.main(["rig", *arguments])
     except SystemExit as leaving:  # argparse

@@ -25,8 +25,6 @@ TURNAROUND_US = 3000
 
 
 class Bank(RegisterDevice):
-    """100 holding registers and 2000 coils that can be written and read back."""
-
     def __init__(self):
         super().__init__()
         self.words = bytearray(struct.pack(">130H", *range(1000, 1130)))
@@ -75,7 +73,6 @@ def write_many(function, address, values, unit_id=1):
 
 
 def decoded(frame, unit_id=1):
-    """What pymodbus understands of a reply frame."""
     used, pdu = FramerRTU(DecodePDU(False)).handleFrame(frame, unit_id, 0)
     assert used == len(frame)
     return pdu

@@ -29,7 +29,6 @@ TRIP = {"row": 1, "stage": "1a", "scope": "cabinet", "t_s": 1.02}
 
 
 def run(ticks=250, off_us=1_020_000, trips=(), violations=(), load=LOAD, timeline=()):
-    """A made-up run: E-stop at 1 s, the enable off at off_us (None: never)."""
     recorder = Recorder()
     for tick in range(ticks):
         recorder.append(tick * 20_000, 300e3 + tick % 100, 290e3, 10e3, 10e3, 550, 25, 213, 3)

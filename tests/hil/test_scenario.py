@@ -65,7 +65,7 @@ def test_a_good_scenario_is_loaded_with_its_defaults_and_in_order_of_time():
     assert found_kW == [300, 300, 300, 400, 400, 250]
 
 
-# key = its wrong value (none: it is missing); what is said of it
+# key = its wrong value (none: it is missing); the message
 MISTAKES = """
 titel = "X"; x.toml: unknown key 'titel', did you mean 'title'; allowed: name, title
 name; x.toml: name is missing, it must be a text

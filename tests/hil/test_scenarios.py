@@ -1,6 +1,4 @@
-"""Every scenario of the rig in virtual time: all it expects is met, and `why` is what goes over the
-wire on every tick.
-"""
+"""Each scenario in virtual time: all it expects is met; `why` matches the wire on every tick."""
 
 from functools import partial
 
@@ -21,7 +19,7 @@ CONFIG = config.load(EXAMPLE)
 QUICK = ("bms_silent", "controller_killed")
 RING_BYTES = 8 << 20
 LEAST_FRAMES = {"over_temperature": 40}  # its limit of 4 % leaves nothing to follow
-# frames are spoiled on the wire, or nobody is there to take them
+# frames are spoiled or lost on the wire
 UNCLEAN = ("rtu_garbage", "io_noise", "pcs_silent")
 REST = sorted({*scenario.names()} - {*QUICK})
 

@@ -22,7 +22,6 @@ def words(*names):
 
 
 def seen(*steps):
-    """TripWatch after (time_s, names) one after the other."""
     watch = TripWatch(LAYOUT)
     for time_s, names in steps:
         watch.see(round(time_s * 1e6), words(*names))

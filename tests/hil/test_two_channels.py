@@ -16,7 +16,6 @@ LINK = '[channel_b]\nport = "/dev/serial/by-path/b"'
 
 
 def site_with(folder, fitted="fitted", link=LINK):
-    """The example site with this channel B and this table of its link."""
     shutil.copytree(SITES, folder)
     path = folder / "types" / "firebreak_645.toml"
     text = path.read_text().replace('second_channel = "none"', f'second_channel = "{fitted}"')
@@ -34,7 +33,6 @@ def rig_of(site, path=None):
 
 
 def said(rig):
-    """What the kernel's input says about the other channel."""
     return peer_words.sentence(rig.controller.cabinet.core.inp[s.PEER_CODE])
 
 
@@ -43,7 +41,6 @@ def out(rig):
 
 
 def opened(rig, within_s):
-    """True once no rack is closed any more, within so many seconds from now."""
     rig.run(rig.now_us / 1e6 + within_s)
     return [rack.contactor_state for rack in rig.plant.racks] == [0, 0, 0]
 
@@ -93,7 +90,6 @@ def test_nothing_starts_without_b_or_with_the_image_of_another_site(site):
 
 
 def after_an_estop_at_b(site, tmp_path=None):
-    """A rig 6 s after an E-stop that only channel B saw: row 51 in A, row 1a in B."""
     rig = rig_of(site, tmp_path and tmp_path / "journal").run(4)
     rig.channel_b.stuck["estop_1_ok"] = 0
     rig.run(4.3)
@@ -108,7 +104,6 @@ def causes(path):
 
 
 def answer(rig):
-    """How the reset under way ends, in words."""
     for _ in range(100):
         rig.step()
         cabinet = rig.controller.cabinet
@@ -151,7 +146,7 @@ def test_b_keeps_what_waits_for_the_key_and_may_fall_silent(site):
 
 
 def test_the_journal_holds_the_causes_of_b_and_a_reset_of_less_clears_nothing_there(site, tmp_path):
-    """The E-stop latched in B alone; somebody who looked before that asks for a reset after it."""
+    """The E-stop latches in B alone, between the look and the reset."""
     path = tmp_path / "journal"
     rig = rig_of(site, path).run(4)
     assert causes(path) == (-1, 0, -1, 0)

@@ -21,7 +21,6 @@ NAMES = stage_instances(CONFIG.layout())
 
 @pytest.fixture(scope="module")
 def rig():
-    """Twelve seconds at power, then an E-stop."""
     press = Action(12_000_000, "estop_press", "estop_press", {})
     return VirtualRig(CONFIG, lambda t_s: 3e5 + 6e4 * (t_s > 9), 1, [press], {"soc": 0.55})
 

@@ -1,10 +1,4 @@
-"""`why` against the wire, on every tick of a run: the numbers it gives are those of the set-point
-frames.
-
-`why` reads the journal, as on a cabinet; the frames are decoded by the rig's observer, which knows
-no driver. Two taps: where the controller hands bytes to the wire, and the wire itself (where noise
-may spoil a frame, or nothing passes).
-"""
+"""`why` from the journal against set-point frames, at two taps: bytes handed over, the wire."""
 
 from controller.console.pages import text, why as page
 from controller.core.integers import within
@@ -18,8 +12,6 @@ PAGE_EVERY = 23  # ticks
 
 
 class TappedSerial(VirtualSerial):
-    """A line that also tells what was handed to it, before anything happens to it."""
-
     handed_over = None
 
     def send_down(self, data, now_us):
@@ -29,9 +21,7 @@ class TappedSerial(VirtualSerial):
 
 
 class Witness(Observer):
-    """An observer of the bytes that the controller hands over; `written`: set-points since they
-    were last taken.
-    """
+    """`written`: set-points since they were last taken."""
 
     def __init__(self, cabinet):
         super().__init__(observed_wiring(cabinet))
@@ -63,9 +53,7 @@ class Comparison:
         self.ticks = self.pages = self.frames = 0
 
     def tick(self, now_us):
-        """Before the tick freezes its inputs: what has been handed over so far is what it may call
-        sent.
-        """
+        """Before the tick freezes its inputs: `why` may call sent what was handed over so far."""
         self.handed = self.witness.setpoint_W, self.witness.take()
         self._tick(now_us)
 
@@ -98,9 +86,7 @@ class Comparison:
             self.witness.take()
 
     def _frames_are_what_why_said(self, before):
-        """Every frame since the tick before carries its set-point; `sent` at this tick is the last
-        of them.
-        """
+        """Each frame since the last tick carries its set-point; `sent` is the last of them."""
         unit = self.facts["units"][0]
         assert (unit["sent_W"] or 0) == self.handed[0], self.facts["uptime_ms"]
         self.sent.append(unit["sent_W"])

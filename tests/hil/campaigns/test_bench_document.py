@@ -102,7 +102,6 @@ def test_a_document_survives_its_file(tmp_path):
     2  {"value": 40.0}  "ratio is 1.25, its own numbers give 0.83"
     2  {"limit": 100.0}  "limit is 100.0, its own numbers give 72.0" """)
 def test_a_result_edited_by_hand_is_refused_in_one_line(number, change, words):
-    """number: of the figure that is changed; 0: the document itself."""
     doc = made()
     (doc["figures"][number - 1] if number else doc).update(change)
     with pytest.raises(ResultError) as refusal:

@@ -1,6 +1,4 @@
-"""The page of benchmarks is what its command makes of the committed results, and the commands
-refuse what is wrong.
-"""
+"""The page of benchmarks is what its command prints of the committed results; refusals."""
 
 import inspect
 import json
@@ -22,7 +20,6 @@ BYTES_MAX = 20_000  # of a committed result
 
 
 def run(capsys, *argv):
-    """(exit code, stdout, lines on stderr)."""
     try:
         code = cli.main([str(each) for each in argv])
     except SystemExit as leaving:  # argparse
@@ -88,7 +85,6 @@ SECONDS = {"loop": (300.0, 10.0), "rig": (3600.0, 60.0)}
 
 @pytest.mark.parametrize("short", [False, True])
 def test_all_runs_each_benchmark_as_its_own_command(short):
-    """The command lines that `all` builds are accepted by the parsers they are for."""
     for name in command.BENCHMARKS:
         argv = command.command_of(name, "a.json", "a build", short)
         assert argv[:3] == [sys.executable, "-m", "hil"]

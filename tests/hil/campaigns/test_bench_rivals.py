@@ -43,7 +43,6 @@ def test_without_cyclictest_one_line_says_how_to_get_it():
 
 
 def stand_in(folder, script):
-    """A rival whose program takes cyclictest's options."""
     path = folder / "stand-in"
     path.write_text(f"#!{sys.executable}\nimport json, signal, sys\n{script}")
     path.chmod(0o700)
@@ -80,7 +79,6 @@ FOUND = {"ticks": 100, "missed": 1, "late": 2, "runs": 0} | {
 
 
 def rival(**changes):
-    """A Cyclictest that has ended."""
     made = cyclictest.Cyclictest(program="none")
     made.result = {"p50": 10, "p99": 40, "p99_9": 1000, "max": 1200, "cycles": 100, "stalls": 0}
     made.result |= changes

@@ -1,6 +1,4 @@
-"""What the benchmarks of step and replay run is the real thing: a cabinet that runs, a journal that
-gives the bytes.
-"""
+"""The benchmarks of step and replay run a real cabinet and a journal that gives the bytes."""
 
 import pytest
 

@@ -20,7 +20,6 @@ from safety import channel as c, frame as f, peer as pe, second as sc, signals a
 
 @pytest.fixture
 def rig():
-    """The example site with channel B, running, in virtual time."""
     config = start.armed(configs.load(str(EXAMPLE)), (start.SECOND_CHANNEL,), ())
     return VirtualRig(config, lambda t_s: 300_000.0, 1).run(4)
 
@@ -84,7 +83,6 @@ class Board:
         return self.second.permit
 
     def step(self, data):
-        """A tick; returns the frame it sends, or nothing."""
         data = self._hears(data)
         self.second.receive(data, len(data))
         contacts = self._sees(self.second, self.contacts)
@@ -93,8 +91,6 @@ class Board:
 
 
 class Unclocked(channel_a.Partner):
-    """Channel A beside such a board: a turn is a tick."""
-
     def __init__(self, hears=lambda data: data, sees=lambda second, contacts: contacts):
         super().__init__(Board(hears, sees), course.default_image(1, 3))
 
@@ -123,7 +119,7 @@ def test_an_estop_that_only_the_silence_ends_is_no_estop():
 
 
 def repairing(bit):
-    """What hears a frame with that bit changed as if it were right."""
+    """Hears a frame with that bit changed as if it were right."""
 
     def hears(data):
         changed = bytearray(data)
@@ -157,7 +153,7 @@ def test_a_silent_channel_a_is_named_and_waited_for():
 
 
 def observer(held_up=()):
-    """What `several` needs of a partner, and a trial: the machine holds it up in these."""
+    """(partner for `several`, trial): the machine holds up the trials of these numbers."""
     partner = types.SimpleNamespace(held_up_s=0.0, repeated=0, late_s=0.0)
 
     def trial(_, number):

@@ -29,7 +29,6 @@ def loop(missed=0, p99_us=100):
 
 
 def phases(*given):
-    """{"loop": of before, during and after}."""
     return {"loop": dict(zip(course.PHASES, (*given, *[loop()] * 3)))}
 
 
@@ -47,7 +46,6 @@ UNNOTICED = {
 
 
 def sentences(changes, ok=False, **right):
-    """Sentences of the verdict with this judgement. right: fields of the Disturbance."""
     judged = verdict.judged(UNNOTICED | changes, Disturbance("x", None, **right))
     return [text for is_ok, text in judged if is_ok is ok]
 
@@ -104,7 +102,6 @@ def test_the_witness_adds_up_stalls_and_keeps_the_worst():
 
 
 def stats(ticks, missed, buckets):
-    """The content of loop.stats."""
     counts = np.zeros(loop_statistics.BUCKETS, np.uint32)
     for lateness_us, count in buckets.items():
         counts[lateness_us] = count
@@ -148,7 +145,7 @@ def test_each_phase_has_its_own_figures():
 
 
 def test_spoiled_frames_have_ids_of_the_racks_and_never_a_right_crc():
-    """By the driver's own check, which is what must refuse them."""
+    """By the driver's own check, which must refuse them."""
     print("seed", SEED)
     frames = floods.spoiled_frames(random.Random(SEED))
     for can_id, data in [next(frames) for _ in range(500)]:

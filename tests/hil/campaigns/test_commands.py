@@ -11,7 +11,7 @@ from hil.__main__ import main
 from hil.campaigns import command, course, packages, process, report, verdict
 from hil.rig import RigError
 
-# command and options; what is said of them
+# command and options; the message
 REFUSED = """
 chaos --only nobody: argument --only: invalid choice: 'nobody'
 chaos --seed -1: argument --seed: -1: allowed is a whole number from 0 to 2147483647
@@ -101,8 +101,6 @@ def test_a_file_is_written_where_one_is_asked_for(tmp_path, capsys):
 
 
 class Rig:
-    """A rig that runs until it is told to finish; ends_early: before that."""
-
     def __init__(self, ends_early=False):
         self.told, self.ends_early = threading.Event(), ends_early
 

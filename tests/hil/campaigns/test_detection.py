@@ -1,6 +1,4 @@
-"""Lead time against false alarms: the arithmetic on series made by hand, two short courses, the
-command as a whole.
-"""
+"""Lead time against false alarms: the arithmetic on series made by hand, two short courses."""
 
 import json
 import os
@@ -72,9 +70,7 @@ def test_the_suspicion_is_the_kernels(values):
 
 
 def test_leads_and_false_alarms_of_series_made_by_hand():
-    """Row 7 (20 ppm for 5 s) sees one runaway 100 s before, misses one, and takes one solvent of
-    two for vapour. No alarm in a day means less than 3 a day with 95 %.
-    """
+    """Row 7: 20 ppm for 5 s. No alarm in a day: less than 3 a day with 95 %."""
     true = course("heater", rack=1, events=(60,))
     solvent = course("solvent", events=(40, 160), duration_s=300.0)
     seen = [made(true, runaway_s=205, cabinet=[vapour(*each)]) for each in ((101, 300), (50, 54))]

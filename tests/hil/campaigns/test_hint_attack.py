@@ -1,6 +1,4 @@
-"""The attack on hints: every kind of bad hint at a desk, a short attack on the real rig, and that
-it would notice.
-"""
+"""The attack on hints: each bad hint at a desk, a short attack on the rig, one that must fail."""
 
 import json
 from types import SimpleNamespace
@@ -43,7 +41,6 @@ def desk_and_forger(seed=20_260_314):
 
 
 def attacked(desk, forger):
-    """Result codes of many bad hints, by kind."""
     codes = {}
     for _ in range(4000):
         kind, data = forger.make()

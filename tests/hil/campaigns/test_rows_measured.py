@@ -22,7 +22,7 @@ from tests.tables import cases
 
 CONFIG = configs.load(str(EXAMPLE))
 LIMITS = Limits(CONFIG)
-# Of each kind of source and of each kind of effect some; the first few wait for little.
+# Some of each kind of source and of effect; the first few wait for little.
 QUICK = ["1a", "12b", "29", "41a", *STOPPED]
 SAMPLE = ["2", "4", "10b", "21a", "36", "40c", "44b", "44d", "47", "49", "51", "10b rate"]
 SAMPLE += ["23b rate", "49 io_1", "51 contact", "51 silent"]
@@ -36,7 +36,7 @@ GOOD = watch.Result(
 
 @pytest.fixture(autouse=True)
 def shared_starts(monkeypatch):
-    """Each start is made once; whoever changes its cabinet forks first."""
+    """Each start is made once: fork before a change of its cabinet."""
     plain = start.started
 
     def started(config, each, less=(), seed=1):
@@ -48,14 +48,12 @@ def shared_starts(monkeypatch):
 
 
 def result_of(each):
-    """(the Result of a course in a process of its own, what must come)."""
     rig = start.started(CONFIG, each)
     (result,) = forks.values([None], lambda _: play.measured(rig, each, LIMITS), 1)
     return result, play.wanted(each, rig.cabinet.devices)
 
 
 def found(label, *before):
-    """Complaints about a course with something done to the cabinet before it."""
     each = COURSES[label]._replace(before=COURSES[label].before + before)
     result, wanted = result_of(each)
     return verdict.complaints(each, result, LIMITS, wanted)
@@ -112,7 +110,6 @@ def test_a_course_shows_its_own_stage(label, changed, comes):
 
 
 def holding(held_ms):
-    """The example site with a fan that waits for the agent."""
     image = CONFIG.safety_image[:]
     image[CONFIG.image_map().cabinet + p.P_AGENT_HOLD_OFF_MS] = held_ms
     cabinet = CONFIG.cabinet | {"agent_hold_off_ms": held_ms}
@@ -120,7 +117,6 @@ def holding(held_ms):
 
 
 def test_the_fan_waits_for_the_agent():
-    """Not met when program and limits differ in the hold-off, either way."""
     result, wanted = result_of(COURSES["3"])
     at_once = verdict.judged(COURSES["3"], result, LIMITS, wanted)
     (waits,) = play.run(holding(4000), ["3"], 1)

@@ -1,6 +1,4 @@
-"""Every row of the matrix that looks at a device: an action of a scenario makes its signal arrive
-through real frames: plant, simulated device, bytes with CRC both ways, driver, signal.
-"""
+"""Each row of the matrix that looks at a device: an action gives its signal through real frames."""
 
 import pytest
 from dev_standin import read
@@ -96,7 +94,7 @@ mains_loss | mains_loss on=False | mains_ok
 door | door open=False | door_ok
 cell_offset rack=1 offset_mV=600 | cell_offset rack=1 offset_mV=0 | cell_voltage_ok
 """
-# the fan runs for these: what they look at is another thing before
+# need the fan to run
 FAN_ROWS = (15, 16)
 STEP_S = 0.25
 
@@ -106,7 +104,6 @@ def table(text):
 
 
 def do(site, words):
-    """Apply actions as a table has them, through the loader of scenarios."""
     world = faults.World(site.plant, site.cabinet.devices, {}, None)
     entries = []
     for action in words.split("; "):
@@ -120,8 +117,6 @@ SHORT = {"low_mV": "cell_voltage_mV_min", "high_mV": "cell_voltage_mV_max"}
 
 
 class Signals(dict):
-    """Signals of a site by name, as a condition of a table needs them."""
-
     def __init__(self, site):
         super().__init__()
         self._site = site
@@ -261,7 +256,6 @@ def test_temperatures_can_be_let_go_again():
 
 @pytest.mark.parametrize("action, bits", [("weld rack=1", 32), ("precharge_break rack=1", 16)])
 def test_contactors_that_weld_and_a_precharge_that_is_broken(action, bits):
-    """The rack is open at first, then told to close and to open again."""
     site = Site()
     rack = site.plant.racks[0]
     site.plant.set_coil("contactor_supply", True)

@@ -1,6 +1,4 @@
-"""python -m hil rows --real: which courses run, what is allowed, what is repeated; one of them in
-real processes.
-"""
+"""python -m hil rows --real: which courses run, limits, repetitions; one in real processes."""
 
 import json
 import os
@@ -40,13 +38,11 @@ def test_every_course_is_done_or_named_with_the_reason():
     assert set(REAL) | set(NOT_DONE) == set(EVERY) and not set(REAL) & set(NOT_DONE)
     assert set(NOT_DONE) == {"44a", "44e", "44f"}
     assert all(why.startswith("inside the controller: ") for why in NOT_DONE.values())
-    # nothing is disarmed, and the neighbours are named
     assert not any(each.alone for each in REAL.values())
     assert {label: each.alone for label, each in EVERY.items() if each.alone} == BESIDE
 
 
 def made_rig(tmp_path, label, *more):
-    """A CourseRig that has started nothing, its cabinet's file written. more: ports."""
     rig = real.CourseRig(CONFIG, REAL[label], 1, str(tmp_path))
     ports = {bus: f"/dev/{bus}" for bus in ("pcs", "io", "meter", "gas", *more)}
     rig._write_cabinet_file({"ports": ports, "cans": {"can0": "127.0.0.1:1/can0"}})
@@ -191,7 +187,6 @@ def test_what_the_machine_held_back(tmp_path):
 
 
 def content(stands_ms=2025.0, machine=CALM, **changed):
-    """What the bench of course 29 writes, all met unless changed."""
     names = effects.demanded("29")
     since_ms, stood = dict.fromkeys(names, 2040.0), [["29 rack 1", 2025.0]]
     result = Result("29", 0.0, stands_ms, 2026.0, since_ms, [], {}, {}, stood, [])
@@ -214,8 +209,6 @@ def test_the_file_of_a_bench_is_judged_as_in_virtual_time():
 
 @pytest.fixture
 def campaign_of(monkeypatch):
-    """Makes a campaign, also of the command, whose attempts are made up or raise."""
-
     def made(*found):
         left = list(found)
 
@@ -297,7 +290,6 @@ def test_a_course_that_did_not_come_to_its_end_is_a_row_too(label):
 
 
 def real_rows(folder, *words):
-    """A process that runs these courses; its temporary files are in the folder."""
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     command = [sys.executable, "-u", "-m", "hil", "rows", "--real", "--only", *words]
     return subprocess.Popen(command, cwd=ROOT, env={"TMPDIR": str(folder)}, **pipes)
@@ -306,9 +298,7 @@ def real_rows(folder, *words):
 @pytest.mark.slow
 @pytest.mark.wire
 def test_a_course_in_real_processes(tmp_path):
-    """Order and content: the permit's byte, the relay, the contactors; nothing is left behind. When
-    the stage is active is known to a step only, and what follows from it may be ahead of that.
-    """
+    """When the stage is active is known to a step only: its effects may be ahead of it."""
     out = tmp_path / "rows.json"
     (tmp_path / "tmp").mkdir()
     with real_rows(tmp_path / "tmp", "33,44a", "--json", str(out)) as process:

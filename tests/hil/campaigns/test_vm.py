@@ -1,6 +1,4 @@
-"""The parts of `flash.sh vm-test` that need no QEMU: the SLCAN bridge, the shell's protocol, the
-slower configuration, the checks on a box of prepared answers.
-"""
+"""The parts of `flash.sh vm-test` that need no QEMU: bridge, shell, configuration, checks."""
 
 import contextlib
 import json
@@ -90,7 +88,6 @@ def test_the_bridge_carries_frames_both_ways_also_in_pieces():
 
 @pytest.fixture
 def box(tmp_path):
-    """A machine without its process, and the other end of its console."""
     made = machine.Machine(str(tmp_path), [], "/dev/null")
     made._console, made.other = socket.socketpair()
     yield made
@@ -100,7 +97,6 @@ def box(tmp_path):
 
 @pytest.fixture
 def shell(box):
-    """A machine whose box is a bash on a socket."""
     ends = {"stdin": box.other, "stdout": box.other, "stderr": box.other}
     box.process = subprocess.Popen(["bash"], **ends)
     box.other.close()
@@ -199,7 +195,6 @@ def test_a_step_of_the_image_that_hangs_is_ended_with_all_it_has_started(tmp_pat
 
 @pytest.fixture
 def lonely(tmp_path):
-    """A Bench that has started nothing."""
     made = bench.Bench(str(tmp_path))
     yield made
     for each in (made.connection, made._bench_end, made._messages):
@@ -251,8 +246,6 @@ def test_one_contactor_is_enough_to_be_neither_open_nor_closed():
 
 
 class Plant:
-    """A bench whose contactors are closed and powered once somebody has started the cabinet."""
-
     def __init__(self):
         self.is_closed, self.stalls = False, 0
 
@@ -267,9 +260,7 @@ class Plant:
 
 
 class Box:
-    """A machine that gives prepared answers: {part of a command: [(code, text), ...]}, the last one
-    for ever. `asked`: the commands. A start that is accepted closes the plant.
-    """
+    """Prepared answers: {part of a command: [(code, text), ...]}, the last one for ever."""
 
     def __init__(self, plant, **answers):
         self.plant, self.answers, self.asked = plant, answers, []
@@ -284,7 +275,6 @@ class Box:
 
 @pytest.fixture
 def lab_of(monkeypatch, tmp_path):
-    """Makes a Lab of answers; its polls do not wait."""
     monkeypatch.setattr(labs, "POLL_S", 0)
 
     def made(**answers):
@@ -295,7 +285,6 @@ def lab_of(monkeypatch, tmp_path):
 
 
 def judged(check, lab, refused):
-    """The detail of a check that passes, None after one that is refused with these words."""
     with pytest.raises(CheckError, match=refused) if refused else contextlib.nullcontext():
         return check(lab)
 
@@ -345,7 +334,6 @@ def test_commands_are_taken_from_the_controllers_user_only(to_nobody, refused, l
 
 
 def test_a_reset_in_the_box_names_what_was_looked_at(lab_of):
-    """Nothing is latched yet; the key is needed; it changes in between; it is done."""
     shown = "row 44c controller check, cabinet; remote reset\nTo reset what stands: firebreak reset"
     changed = "firebreak: what stands has changed since 0123ABCD; firebreak reset ..."
     refused = ["nothing stands: nothing to reset", f"{shown} --key 0123ABCD", f"{shown} 0123ABCD"]
@@ -359,7 +347,6 @@ def test_a_reset_in_the_box_names_what_was_looked_at(lab_of):
 
 @pytest.fixture
 def lab(lab_of):
-    """A box whose cabinet was prepared; it takes a start when it is asked again."""
     loop = {"ticks": 9, "missed": 0, "lateness_us": {"p50": 1, "p99": 2}}
     state = {"state": "ready", "standing": ["44c", "40b.rack1"], "loop": loop}
     starts = [(3, "no controller answers"), (0, "start: accepted")]
