@@ -17,7 +17,6 @@ def run(capsys, command, *more):
 
 
 def refused(capsys, code, words, command, *more):
-    """The command must end with this code and one line on stderr that matches `words`."""
     found, out, err = run(capsys, command, *more)
     assert (found, out, len(err)) == (code, [], 1), err
     assert re.search(words, err[0]) and err[0].startswith("firebreak: "), err[0]

@@ -1,4 +1,4 @@
-"""The pages in controller/console/PAGES.md, from virtual time. As a program: writes them there."""
+"""The pages in controller/console/PAGES.md, from virtual time. As a program: writes them."""
 
 import re
 import tempfile
@@ -13,14 +13,12 @@ PLACE = re.compile(r"<!-- (\w+) -->\n(?:```\n.*?\n```\n)?", re.DOTALL)
 
 
 def narrowed(folder):
-    """Rack 3's BMS allows 36.4 A while the load asks for more."""
     watched = Watched(folder, lambda t_s: 430_000.0 if t_s > 30 else 300_000.0).run(29)
     watched.rig.cabinet.devices["bms_3"].overrides["LIMITS.discharge_current_max"] = 36.4
     return watched.run(31.3)
 
 
 def made():
-    """{page: its text}."""
     with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as two:
         found = {"why": "\n".join(pages.lines("why", narrowed(one).facts("why")))}
         silent = of_scenario("bms_silent", two).run(40)
@@ -30,7 +28,6 @@ def made():
 
 
 def filled(text, texts):
-    """The README with these pages in it."""
     return PLACE.sub(
         lambda place: f"<!-- {place[1]} -->\n```\n$ firebreak {place[1]}\n{texts[place[1]]}\n```\n",
         text,

@@ -66,8 +66,6 @@ class Vt100:
 
 
 class FakeView:
-    """What a session asks a view."""
-
     def __init__(self):
         self.is_live, self.is_key_out, self.alarm = True, False, SEEN.causes
         self.locked_out_by = None
@@ -89,7 +87,7 @@ class FakeActions:
 
 
 class FakeActor:
-    """The place for whoever acts; `elsewhere` has it at another console."""
+    """The right to act; `elsewhere`: who has it at another console."""
 
     def __init__(self):
         self.elsewhere, self.is_held = None, False

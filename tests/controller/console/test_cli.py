@@ -1,4 +1,4 @@
-"""The `firebreak` command: exit codes, and one clear line for each mistake."""
+"""The `firebreak` command: exit codes, and one line for each mistake."""
 
 import errno
 import io
@@ -53,7 +53,6 @@ def run_command(folder, run_dir="run", state_dir="state"):
 
 
 def stored(folder, record=None):
-    """The folder of a state directory with a store in it."""
     os.makedirs(folder / "state")
     store.Store(str(folder / "state")).save(record or Record())
     return folder
@@ -247,7 +246,6 @@ def test_start_stop_and_lamp_test(capsys, monkeypatch, tmp_path, what):
 
 
 def test_a_start_says_what_keeps_it_open_now(capsys, monkeypatch, tmp_path):
-    """From the journal: the missing piece of the checklist and the rows behind it."""
     rig = VirtualRig(config.load(EXAMPLE), lambda t_s: 300_000.0, 1)
     cabinet = rig.controller.cabinet
     path = str(tmp_path / "journal")
@@ -274,7 +272,7 @@ def test_a_start_of_a_tripped_cabinet_names_the_rows():
 
 
 def typed(monkeypatch, *words):
-    """Answer the questions of test mode, then end the input; the questions."""
+    """Answer the questions of test mode, then end the input; returns the questions."""
     questions, left = [], iter(words)
 
     def given(question):
@@ -325,7 +323,7 @@ def test_a_closed_input_confirms_nothing_and_is_no_password(capsys, monkeypatch,
 
 
 def test_test_mode_asks_nothing_without_a_controller(capsys, monkeypatch, tmp_path):
-    """Nobody turns a key and looks into the cabinet to learn that nothing runs."""
+    """Nobody has to turn a key to learn that nothing runs."""
     questions, path = typed(monkeypatch, "TEST", "TEST"), str(tmp_path / "command.sock")
     refused(capsys, 3, "no controller answers in", "test-mode --run-dir", tmp_path)
     with sockets.bound(path, 0o600) as listening:
@@ -376,7 +374,7 @@ def test_help_and_a_wrong_command_list_every_command(capsys):
 
 
 class Full(io.StringIO):
-    """A file that has no room, as /dev/full is: a write is taken, its flush is not."""
+    """A full file, as /dev/full: it takes a write and fails at the flush."""
 
     def __init__(self, number=errno.ENOSPC):
         super().__init__()

@@ -23,7 +23,6 @@ HEARTBEAT = "hint --source site_ems --heartbeat --for 9s"
 
 @pytest.fixture
 def site(tmp_path, monkeypatch):
-    """It ticks whenever a page waits for it."""
     place = HintedSite(tmp_path)
     monkeypatch.setattr(watch, "wait", place.step)
     yield place
@@ -36,8 +35,6 @@ def places(site):
 
 @pytest.fixture
 def ask(site, capsys):
-    """Runs a command with the site's directories while the site ticks; as run."""
-
     def asked(command, *more):
         with site.pumped():
             return run(capsys, command, *more, *places(site))
@@ -136,7 +133,7 @@ def test_no_controller_and_no_answer(site, ask, capsys, monkeypatch, tmp_path):
 
 
 def test_a_flooded_queue_is_said_to_be_full(site, ask, capsys, monkeypatch):
-    """Without blocking a sender would spin, behind those that block."""
+    """A sender that does not block would spin behind those that block."""
     with hint_client.sender(1.5) as one:
         assert one.gettimeout() is None and os.get_blocking(one.fileno())
         assert one.getsockname().startswith(b"\0")
@@ -230,7 +227,7 @@ def test_keys_without_a_controller(capsys, tmp_path):
 
 
 def test_the_page_of_sources_and_of_a_dead_controller(site, ask, capsys, monkeypatch):
-    """440 kW stayed in force for ever, exit code 0."""
+    """440 kW of a dead controller was shown as in force for ever, with exit code 0."""
     site.run()
     for argv in (
         "scheduler --power=20kW --for 60s",
@@ -268,7 +265,6 @@ NUMBERS = "priority", "valid_s_max", "hints_per_s_max", *hint_statistics.OWN
 
 
 def spoilt(content):
-    """A file of counters, damaged in every way that one byte or a cut makes."""
     head = hint_statistics.HEAD
     _, text_bytes, words_at = head.unpack_from(content)
     text_at, size = head.size, len(content)
@@ -285,7 +281,7 @@ def spoilt(content):
 
 
 def test_damaged_statistics_are_none_or_a_page(site, capsys):
-    """Seen as JSONDecodeError, KeyError, TypeError and UnicodeDecodeError: the console died."""
+    """The console died of JSONDecodeError, KeyError, TypeError or UnicodeDecodeError."""
     site.bench.tick()
     site.step()
     path = site.run_dir / "hints.stats"

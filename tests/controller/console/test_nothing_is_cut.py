@@ -1,4 +1,4 @@
-"""Every word that a technician needs is on its page: long rows wrap or give way elsewhere."""
+"""Each word that a technician needs is on its page: long rows wrap or give way elsewhere."""
 
 import pytest
 from watched import CONFIG, Watched, action
@@ -17,7 +17,6 @@ UTC = {"utc_us": 1_773_454_051_000_000, "utc_text": "2026-03-14 02:07:31Z NTP", 
 
 
 def standing(stage, **changes):
-    """A row of this stage that is gone, latched, and began days ago."""
     names = dict(stage=stage[m.S_ID], row=stage[m.S_ROW], scope=SCOPES[stage[m.S_SCOPE]])
     words = dict(reason=rows.reason_of(stage), effect=rows.effect(stage))
     reset = dict(reset=rows.RESETS[stage[m.S_LATCH]], reset_clear_ms=5000, clear_for_ms=5_000_000)
@@ -27,7 +26,6 @@ def standing(stage, **changes):
 
 @pytest.fixture(scope="module")
 def facts(tmp_path_factory):
-    """{page: facts} of a cabinet without an active row."""
     watched = Watched(tmp_path_factory.mktemp("quiet")).run(8)
     now = {**UTC, "uptime_ms": 300_000_000}
     return {name: {**watched.facts(name), **now} for name in ("alarms", "status")}
@@ -43,7 +41,6 @@ def row_words(stage):
 
 
 def test_every_row_is_whole_on_both_pages(facts):
-    """As the first and as one that followed: state, effect, and who resets it."""
     for stage in m.STAGES:
         row, own = standing(stage), f"row {stage[m.S_ID]}"
         page = {**facts["alarms"], "standing": [row, row], "check": [row_words(stage)]}
@@ -63,7 +60,6 @@ def test_every_row_is_whole_on_both_pages(facts):
 
 
 def starting(facts, done, why, waits_for):
-    """The facts of page alarms about the start of a cabinet that rests."""
     checklist = {"done": done, "total": 39}
     rest = {"rests": {"why": why, "name": LONG}, "is_asked_to_run": False}
     return facts["alarms"]["start"] | rest | {"checklist": checklist, "waits_for": waits_for}
@@ -77,7 +73,7 @@ def test_the_start_says_what_it_waits_for_and_why_it_rests(facts):
         waits = f"waits for {reason['label']} {reason['name']}: {reason['sentence']} "
         assert f"{waits}{reason['remedy']} And " in found
         assert f"And {LONG}'s lock-out has ended: start it (firebreak start)." in found
-    # Of a new cabinet "start it (fireb..." was shown, the one thing to do
+    # "start it (fireb..." was shown: the one thing to do, cut off
     for why in alarms_facts.RESTS.values():
         start = starting(facts, 39, why, None)
         for page, name in ((alarms, "alarms"), (status, "status")):
@@ -88,7 +84,6 @@ def test_the_start_says_what_it_waits_for_and_why_it_rests(facts):
 
 
 def test_reset_and_start_are_there_however_many_rows_are_active(facts):
-    """Every stage at once: the rows that followed and the remedies give way and are counted."""
     racks = [{"stage": "40b", "scope": f"rack {rack}", "due_ms": None} for rack in range(12)]
     quiet, typed = facts["alarms"], "firebreak reset --key 89ABCDEF"
     reset = {"needs": "key", "command": typed, "result": "not clear yet", "waits": racks}
@@ -110,7 +105,6 @@ def test_reset_and_start_are_there_however_many_rows_are_active(facts):
 
 
 def test_the_key_out_of_run_is_beside_the_counts(facts, tmp_path):
-    """Also with two digits everywhere."""
     contacts = {**facts["status"]["contacts"], "key_run": "not ok"}
     for tripped, warnings, absent, words in (
         (3, 1, 1, "52 armed  3 tripped  1 warning  1 not fitted"),
@@ -126,7 +120,7 @@ def test_the_key_out_of_run_is_beside_the_counts(facts, tmp_path):
 
 
 def test_rows_are_counted_as_matrix_and_rig_count_them(facts):
-    """Rows, not their instances per unit and rack: 183 beside the status's 52 misled."""
+    """Counts rows, not instances per unit and rack: 183 beside the 52 of the status misled."""
     listed = [
         row["row"]
         for row in matrix_facts.facts(CONFIG)["rows"]

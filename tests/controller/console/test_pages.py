@@ -15,7 +15,7 @@ from controller.core import reasons
 from safety import bounds
 from tests.tables import table
 
-# Words that no page uses: those of the house are request, limit, available power.
+# The words of the project are request, limit, available power.
 NO_WORDS = "safe safely wish bound bounds lease envelope L0 L1 L2 compliant certified None nan"
 FORBIDDEN = re.compile(rf"\b({NO_WORDS.replace(' ', '|')})\b")
 
@@ -33,13 +33,11 @@ def silent(at_s, device):
 
 @pytest.fixture(scope="module")
 def quiet(tmp_path_factory):
-    """A cabinet that runs, for tests that only look."""
     return Watched(tmp_path_factory.mktemp("quiet")).run(12)
 
 
 @pytest.fixture(scope="module")
 def stopped(tmp_path_factory):
-    """A second after an emergency stop with the door open, for tests that only look."""
     faults = [action(9, "estop_press"), action(9, "contact", name="door", closed=False)]
     return Watched(tmp_path_factory.mktemp("stopped"), actions=faults).run(10)
 
@@ -98,7 +96,6 @@ def test_the_course_of_a_hint(tmp_path):
 
 
 def sixteen(facts):
-    """The facts of a page as of sixteen racks."""
     three = facts["racks"]
     racks = [{**copy.deepcopy(three[each % 3]), "rack": each + 1} for each in range(16)]
     unknown = dict.fromkeys(("soc_permille", "cell_voltage_mV_min", "rack_current_mA"))

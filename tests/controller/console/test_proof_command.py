@@ -38,7 +38,6 @@ def passed(folder, row, reaction_ms):
 
 @functools.cache
 def every_row():
-    """A ledger in which every row was tested today."""
     with tempfile.TemporaryDirectory() as folder:
         for row in proof_plan.plan(CONFIG):
             passed(folder, row, 1)
@@ -47,7 +46,6 @@ def every_row():
 
 @pytest.fixture(autouse=True)
 def now(monkeypatch):
-    """The moment of the command, which a test may move."""
     moments = [NOW]
     monkeypatch.setattr(proof_test, "moment", lambda: moments[-1])
     return moments
@@ -59,7 +57,7 @@ def ledger(tmp_path, capsys):
 
 
 class Commands:
-    """The commands of a ledger; each returns (exit code, output, complaint)."""
+    """Each command returns (exit code, output, complaint)."""
 
     def __init__(self, folder, capsys):
         self.folder, self._capsys = folder, capsys
@@ -373,7 +371,7 @@ def test_no_ledger_is_made_without_its_folder_and_64_zeros_are_an_empty_one(ledg
         for made in (ledger.verify, ledger.record, ledger.list):
             assert made(folder=place) == (2, "", line)
     assert os.listdir(ledger.folder) == ["file"]
-    # 64 zeros were in every ledger, as the hash before its first record, and proved nothing
+    # 64 zeros, the hash before the first record, were in every ledger and proved nothing
     code, out, _ = ledger.verify("--head", "0" * 64)
     start = "64 zeros are the start of"
     assert code == 0 and out.endswith(f"is whole: {start} a ledger without records")

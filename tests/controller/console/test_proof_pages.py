@@ -23,13 +23,11 @@ def rig(tmp_path_factory):
 
 @pytest.fixture
 def quiet(rig, tmp_path):
-    """A cabinet at rest with a state directory of the test's own."""
     return rig.beside(tmp_path)
 
 
 @functools.cache
 def ledger_of(ages_d):
-    """A ledger: every row of the default cabinet tested today, these so many days before."""
     with tempfile.TemporaryDirectory() as folder:
         for row in proof_intervals.INTERVALS:
             day = date(2026, 3, 14) - timedelta(days=dict(ages_d).get(row, 0))

@@ -44,7 +44,6 @@ def rig(tmp_path_factory):
 
 @pytest.fixture
 def ten(rig, tmp_path):
-    """A cabinet after ten seconds with a state directory of the test's own."""
     return rig.beside(tmp_path)
 
 

@@ -1,4 +1,4 @@
-"""`firebreak reset`: it names what its operator has seen, by the code at the end of a page."""
+"""`firebreak reset`: it names the alarm its operator saw, by the code at the end of a page."""
 
 import json
 import re
@@ -24,20 +24,17 @@ BY_KEY = operator_commands.KEY_RESET
 
 @pytest.fixture
 def asked(monkeypatch):
-    """What was sent to the command socket, of which each is answered with "done"."""
     answered(monkeypatch, operator_commands, "reach", None)
     return answered(monkeypatch, operator_commands, "reset", operator_commands.Answer(1, 0))
 
 
 def code_on(watched, page="alarms"):
-    """The code in the last line of a page."""
     command = rf"{re.escape(CELLS)} +To reset: firebreak reset (?:--key )?([0-9A-F]{{8}})"
     found = re.fullmatch(command, watched.lines(page)[-1])
     return found and found[1]
 
 
 def reset(capsys, watched, *argv):
-    """As run, of a reset in the watched rig's folder."""
     return run(capsys, "reset --run-dir", watched.folder, *argv)
 
 
@@ -80,7 +77,7 @@ def test_a_page_ends_with_the_command_that_resets_what_it_shows(tmp_path, capsys
 
 
 def test_a_reset_by_key_has_a_command_once_the_key_is_turned(tmp_path, capsys, asked):
-    """Another row is active then: a command with the code of before was always refused."""
+    """Another row is active then: a command with the earlier code was always refused."""
     watched = Watched(tmp_path, actions=[*ESTOP, KEY_OUT]).run(11)
     facts = watched.facts("alarms")
     assert facts["reset"]["command"] is None
@@ -111,7 +108,7 @@ def test_a_row_that_resets_itself_has_no_code(tmp_path, capsys, asked):
 
 
 def test_a_reset_clears_nothing_that_came_after_the_page(tmp_path, capsys, asked):
-    """It read the causes at the moment of the command and cleared what its operator never saw."""
+    """The command read the causes when it ran and cleared causes that nobody had seen."""
     silence = (
         action(20, "device_fault", **SILENT),
         action(22, "device_fault", value=False, **SILENT),
@@ -148,7 +145,7 @@ def test_a_reset_without_a_code_resets_nothing(tmp_path, capsys, asked):
 def test_a_reset_is_a_start_too_unless_the_cabinet_was_stopped(
     tmp_path, capsys, asked, is_stopped, ends
 ):
-    """After an emergency stop as well: whoever turns the key has to know that."""
+    """Also after an emergency stop: a person who turns the key has to know that."""
     reset_there = [action(14, "reset", by="key"), action(15, "key", run=True)]
     watched = Watched(tmp_path, actions=[*ESTOP, KEY_OUT, *reset_there]).run(13)
     if is_stopped:
@@ -213,7 +210,6 @@ def test_a_reset_says_how_it_went(capsys, monkeypatch, tripped, option, what):
 
 @pytest.fixture(scope="module")
 def tripped(tmp_path_factory):
-    """After an E-stop, for tests that only look."""
     return Watched(tmp_path_factory.mktemp("reset"), actions=ESTOP).run(12)
 
 

@@ -33,13 +33,11 @@ links | devices summary buses has_counters
 
 @pytest.fixture(scope="module")
 def tripped(tmp_path_factory):
-    """A tripped cabinet in a folder, for all tests of this file: they only look."""
     return Watched(tmp_path_factory.mktemp("show"), actions=[action(9, "estop_press")]).run(10)
 
 
 @pytest.fixture
 def live(tripped, monkeypatch):
-    """It ticks whenever a command waits for it."""
     monkeypatch.setattr(watch.Watch.update, "__defaults__", (tripped.rig.step,))
     return tripped
 

@@ -1,4 +1,4 @@
-"""Bytes of a terminal: whole, in pieces, garbage; what is no key never becomes one."""
+"""Bytes of a terminal, whole and in pieces; garbage never becomes a key."""
 
 import pytest
 from hypothesis import given, strategies as st

@@ -10,7 +10,7 @@ SECOND_US = 1_000_000
 
 
 class Person:
-    """Types at a session; `now_us` stands still unless moved."""
+    """Types at a session; `now_us` moves only by hand."""
 
     def __init__(self, folder):
         self.view, self.actions, self.actor = FakeView(), FakeActions(), FakeActor()
@@ -38,7 +38,6 @@ class Person:
         return self.types("L", "anna\r", password + "\r")
 
     def sees_alarms(self, seen=SEEN):
-        """Logged in; the page of alarms has been drawn."""
         self.logs_in()
         self.types("2")
         self.session.seen = seen
@@ -94,7 +93,7 @@ def test_failed_logins_are_delayed_counted_and_recorded(person):
 
 
 def test_a_password_asked_for_before_another_try_failed_waits_too(person, tmp_path):
-    """Else n questions that are open at once are n guesses without a wait."""
+    """Else n questions open at once are n guesses without a wait."""
     other = Person(tmp_path)
     person.types("L", "anna\r")
     assert other.logs_in("wrong12").startswith(f"{WRONG} 1 s")
@@ -107,7 +106,7 @@ def test_a_password_asked_for_before_another_try_failed_waits_too(person, tmp_pa
 
 
 def test_a_login_ends_after_idle_minutes_without_a_key(person):
-    """The process was stopped, or waited for a disk: the first thing it sees then is the key."""
+    """The process was stopped, or waited for a disk: the key is the first thing it sees then."""
     for stood_still_us, who in (IDLE_US - 1, "anna"), (IDLE_US, None):
         person.logs_in()
         person.now_us += stood_still_us
@@ -158,7 +157,7 @@ def test_break_glass_needs_the_key_and_ends_with_it(person):
 
 
 def test_break_glass_lasts_while_the_io_module_is_late(person):
-    """On a busy machine the key was unknown for a moment: that was shown as back in RUN."""
+    """On a busy machine the key was unknown for a moment and was shown as back in RUN."""
     person.view.is_key_out = True
     person.types("L", "carl\r", "\r")
     person.view.is_key_out = None

@@ -1,4 +1,4 @@
-"""Users of the console: what is kept, who is let in, and what a damaged or open file does."""
+"""Users of the console: the stored file, who is let in, and a damaged or open file."""
 
 import fcntl
 import os
@@ -142,7 +142,7 @@ def test_consoles_that_share_a_line_count_together(tmp_path):
     assert not consoles[0].begin(0) and consoles[0].count == 0
     os.close(folder)
     assert consoles[0].begin(0) and consoles[0].count == 1
-    # what cannot be stored counts all the same
+    # a failure that cannot be stored counts
     failures = login.Failures(str(tmp_path / "absent" / "pts.failed"))
     for count in range(1, 4):
         assert failures.begin(count * 60 * SECOND_US) and failures.count == count

@@ -1,4 +1,4 @@
-"""The console on real pseudo-terminals: the other end delays nothing but what is shown."""
+"""The console on real pseudo-terminals: the other end delays only the output."""
 
 import contextlib
 import fcntl
@@ -38,12 +38,11 @@ def doing_at(place):
 
 
 def notes(place):
-    """(code, text) of what the recorder was told."""
     return [(act.code, act.text) for act in spool.Inbox(str(place), ()).take(9)]
 
 
 class Terminal:
-    """A console in this process on a pty, and the person's end of it; `now_us` is moved by hand."""
+    """A console in this process on a pty, and the person's end; `now_us` moves by hand."""
 
     def __init__(self, folder, watched=None):
         self.far, near = pty.openpty()
@@ -65,7 +64,6 @@ class Terminal:
         self.shown = Vt100()
 
     def turns(self, count=1, passed_us=SECOND_US, reads=True):
-        """So many turns, each so much later; reads: the person's terminal takes everything."""
         for _ in range(count):
             self.now_us += passed_us
             self.console.turn()
@@ -219,7 +217,6 @@ def test_the_line_is_115200_8n1_without_flow_control_and_given_back():
 
 
 def test_a_reset_goes_to_the_controllers_socket_as_it_was_seen(terminal, tripped):
-    """Through the real command socket: what arrives is the first-out and the mask of the page."""
     _, folder = tripped
     users.add(str(folder), "anna", "secret1")
     terminal.types("L")
@@ -338,8 +335,6 @@ def test_no_controller_is_a_page_and_an_export_no_part_of_the_session(tmp_path):
 
 
 class Process:
-    """`firebreak console --tty` on a pty."""
-
     def __init__(self, folder):
         self.far, self.near = pty.openpty()
         places = "--run-dir", str(folder), "--state-dir", str(folder)
@@ -349,7 +344,6 @@ class Process:
         self.shown = Vt100()
 
     def until(self, words):
-        """Take what comes until these words are shown; the guard of the test ends it otherwise."""
         while not any(words in text for text in self.shown.lines):
             select.select([self.far], [], [], GUARD_S)
             self.shown.feed(os.read(self.far, 4096))
@@ -366,7 +360,6 @@ class Process:
         self.until(f"{name} is logged in")
 
     def ends(self):
-        """(exit code, its words)."""
         _, said = self.started.communicate(timeout=GUARD_S)
         return self.started.returncode, said
 

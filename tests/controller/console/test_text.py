@@ -1,4 +1,4 @@
-"""Numbers and times as the pages print them: at their boundaries, and "-" for what nobody knows."""
+"""Numbers and times as the pages print them: at their boundaries, and "-" for unknown."""
 
 from controller.console.pages import text
 from tests.tables import table

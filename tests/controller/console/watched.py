@@ -21,7 +21,7 @@ RING_BYTES = 4 << 20  # half a minute and more; a cabinet's own would fill the d
 
 
 def action(at_s, do, **arguments):
-    """One action of a scenario; a device_fault sets in unless it says otherwise."""
+    """One action of a scenario; a device_fault begins unless `value` is False."""
     if do == "device_fault":
         arguments = {"value": True, **arguments}
     return Action(round(at_s * SECOND_US), do, do, arguments)
@@ -51,48 +51,40 @@ class Watched:
         self.seen = None
 
     def run(self, duration_s):
-        """Until so much virtual time has gone by since the start."""
+        """Until this much virtual time has passed since the start."""
         self.rig.run(duration_s)
         return self
 
     def beside(self, state_folder):
-        """The same rig with a Watch of its own and another state directory."""
         found = copy.copy(self)
         found.state, found.seen = str(state_folder), None
         return found
 
     def watch(self):
-        """The Watch, up to date."""
         if self.seen is None:
             self.seen = watch.Watch(self.folder, self.state, self.clocks)
         self.seen.update(self.rig.step)
         return self.seen
 
     def facts(self, page, **options):
-        """Plain data of a page, of now."""
         return self.watch().facts(page, **options)
 
     def lines(self, page, **changes):
-        """A page of now, with some facts changed."""
         return pages.lines(page, {**self.facts(page), **changes})
 
     def text(self, page, **changes):
-        """As lines, joined."""
         return "\n".join(self.lines(page, **changes))
 
     @property
     def core(self):
-        """The controller's own core."""
         return self.rig.controller.cabinet.core
 
     @property
     def shadow(self):
-        """The watch's snapshot.Shadow, up to date."""
         return self.watch().shadow
 
 
 def two_channels(folder):
-    """The example site with channel B; its files are written into folder."""
     shutil.copytree(SITES, folder / "sites")
     path = folder / "sites" / "types" / "firebreak_645.toml"
     text = path.read_text().replace('second_channel = "none"', 'second_channel = "fitted"')
@@ -103,7 +95,6 @@ def two_channels(folder):
 
 
 def of_scenario(name, folder):
-    """Watched of a scenario of the rig."""
     chosen = scenario.load(name)
     load = selection.load_of({"seed": chosen.seed, "duration_s": chosen.duration_s}, chosen)
     return Watched(folder, load.power, chosen.actions, chosen.soc_pct / 100)
