@@ -59,7 +59,7 @@ def test_time_of_an_exchange(files):
     [(20, 20, 0), (20, 21, 1), (50, 20, 0), (50, 50, 0), (50, 100, 1)],
 )
 def test_a_set_point_that_waits_for_its_period_may_come_early(files, tick_ms, setpoint_ms, early):
-    """As a limit has fallen; one that goes in every tick has no need of that."""
+    """A falling limit allows it; one that goes in every tick does not need it."""
     files.replace("type", "tick_ms = 20 ", f"tick_ms = {tick_ms} ")
     found = files.replace("type", "setpoint_ms = 20 ", f"setpoint_ms = {setpoint_ms} ").load()
     assert _exchange(found, "pcs", "pcs_1", "write setpoint").early == early
@@ -154,13 +154,11 @@ class _Bench:
         self.seen_open |= pdu[2] == 0
 
     def _freeze(self, now_us):
-        """A tick begins; what it decides is handed over at some time before the next one."""
         self.frozen_open = self.seen_open
         self.tick_us = now_us + 20_000
         self.hand_over_us = now_us + self.chance.randrange(0, 20_000)
 
     def _hand_over(self, now_us):
-        """Coils at once when the contact was seen open, otherwise when their refresh is due."""
         self.hand_over_us = 1 << 60
         for unit_id in (1, 2):
             drop = self.frozen_open and not self.dropped
@@ -203,7 +201,6 @@ class _Bench:
 
 
 def test_no_simulated_stop_takes_longer_than_the_worst_case(files):
-    """400 buses with phases and ticks by chance: none beyond the sum, the slowest near it."""
     config = files.load()
     parts = bus_times.stop_latency(config, bus_times.schedule(config))
     limit_us = sum([part.time_us for part in parts])

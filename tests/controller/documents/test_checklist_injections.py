@@ -1,4 +1,4 @@
-"""The checklist: what it injects trips its row in the real kernel, what it warns of does not."""
+"""The checklist: what it injects trips its row in the real kernel; what it warns of does not."""
 
 import re
 
@@ -18,7 +18,6 @@ LONG_TICKS = 600  # 12 s: longer than the debounces of 38b, 45a and 45c
 
 @pytest.fixture(scope="module")
 def example():
-    """The default cabinet."""
     return config.load(EXAMPLE)
 
 
@@ -94,7 +93,6 @@ FORMS = {
 
 
 def without(files, names):
-    """The default cabinet without some of its gas detectors."""
     files.replace("type", '["suppression", "door"]', str(list(names)).replace("'", '"'))
     if names:
         lines = "\n".join([f'{name} = "Nora Toft, 2026-01-01"' for name in names])
@@ -112,7 +110,6 @@ def printed_readings(found):
 
 
 def trips_53(found, readings):
-    """True if row 53 stands a while after these readings."""
     bench = Bench(found.safety_image)
     bench.step(200)
     assert "53" not in bench.standing()

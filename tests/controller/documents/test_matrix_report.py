@@ -46,7 +46,6 @@ NORA = "Nora Toft, 2026-01-01"
 
 @pytest.fixture(scope="module")
 def example():
-    """The default cabinet."""
     return config.load(EXAMPLE)
 
 
@@ -57,24 +56,20 @@ def schedule(example):
 
 @functools.cache
 def general():
-    """Facts of the matrix without a site."""
     return matrix_facts.facts()
 
 
 @pytest.fixture(scope="module")
 def of_example(example):
-    """Facts of the matrix of the default cabinet."""
     return matrix_facts.facts(example)
 
 
 @pytest.fixture(scope="module")
 def tests_of_example(example):
-    """Facts of the checklist of the default cabinet."""
     return checklist.facts(example)
 
 
 def stages_of(facts):
-    """{stage id: its facts} of a matrix."""
     return {stage["stage"]: stage for row in facts["rows"] for stage in row["stages"]}
 
 
@@ -87,14 +82,12 @@ def checklist_text(facts):
 
 
 def run(capsys, command, *more):
-    """(exit code, output, lines of complaint)."""
     code, out, err = lines_of(capsys, command, *more)
     assert all(map(str.isascii, out))
     return code, "\n".join(out), err
 
 
 def accepted(files, *names):
-    """Equipment that is not fitted, accepted by a person."""
     files.replace("type", '["suppression", "door"]', str(list(names)).replace("'", '"'))
     lines = "\n".join([f'{name} = "{NORA}"' for name in names])
     return files.append("site", f"[not_fitted]\n{lines}")
@@ -252,7 +245,6 @@ def without_line(path, start):
 
 
 def required(out):
-    """The stages that the table marks as missing."""
     lines = [line for line in out.split("\n") if "REQUIRED, NOT ARMED" in line]
     return {line.split(" | ")[1] for line in lines}
 
@@ -355,7 +347,6 @@ def test_an_effect_without_an_output_has_to_be_accepted(pylontech, capsys):
 
 
 def listed_and_marked(files):
-    """(rows that the refusals name, rows that have a stage marked as missing) of a site."""
     found, lines = config.survey(files.paths[2])
     listed = {int(row) for line in lines for row in re.findall(r"row (\d+) \(", str(line))}
     marked = {
@@ -556,7 +547,6 @@ def test_a_second_channel_proves_by_wire_only_the_rows_of_its_file(files, said, 
 
 
 def test_the_time_of_every_stage(example, schedule):
-    """At least its debounce and a tick; parts that add up; more with a ramp."""
     assumed = ("contact", "sensor", "I/O module, relay", "PCS")
     for stage in m.STAGES:
         parts = time_chain.chain(example, schedule, stage)
@@ -624,8 +614,6 @@ def test_the_handbook_has_every_code_once_and_is_in_the_repository(capsys):
 
 
 class _Page(html.parser.HTMLParser):
-    """Reads a page: open elements, texts, whatever it would load."""
-
     VOID = ("meta",)
 
     def __init__(self, text):

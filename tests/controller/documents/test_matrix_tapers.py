@@ -30,7 +30,6 @@ WITH_SIGNAL = [taper for taper in tapers.TAPERS if taper.signal in INPUTS]
 
 @functools.cache
 def example():
-    """The default cabinet."""
     return config.load(EXAMPLE)
 
 
@@ -54,7 +53,6 @@ def limit_W(taper, value):
 
 
 def printed(taper, found):
-    """The fact that is printed of a taper."""
     wanted = taper.stage, taper.what, " and ".join([tapers.WAYS[way] for way in taper.ways])
     facts = tapers.facts(found)
     return next(each for each in facts if (each["stage"], each["what"], each["power"]) == wanted)
