@@ -1,4 +1,4 @@
-"""`firebreak export` and `verify`: whole files or none, one clear line, times as people write."""
+"""`firebreak export` and `verify`: whole files or none, one line, times in UTC."""
 
 import contextlib
 import csv
@@ -16,7 +16,6 @@ from tests.tables import table
 
 @pytest.fixture(scope="module")
 def record(tmp_path_factory):
-    """State directory of a run with a trip, its recorder ended in order."""
     bench = Bench(tmp_path_factory.mktemp("record"), [estop(3)]).start_recorder().run(12)
     bench.close()
     return bench.state_dir
@@ -133,7 +132,7 @@ def test_a_short_write_goes_on_and_a_full_stick_leaves_what_was_there(tmp_path):
 
 
 class Planted(Stick):
-    """Where a link is made in the instant between."""
+    """A link appears between the removal and the opening."""
 
     def unlink(self, path):
         if not os.path.lexists(path):
@@ -141,7 +140,6 @@ class Planted(Stick):
 
 
 def test_a_link_on_the_stick_is_not_followed(tmp_path):
-    """To a file of another user."""
     other = tmp_path / "other"
     other.write_text("of somebody else")
     with pytest.raises(FileExistsError):

@@ -32,7 +32,6 @@ def bench(tmp_path):
 
 @pytest.fixture(scope="module")
 def lived(tmp_path_factory):
-    """25 s with a trip at 18.2 s, recorded from the beginning."""
     limits = Limits(capture_before_s=8, capture_after_s=5)
     made = Bench(tmp_path_factory.mktemp("lived"), [estop(18.2)], limits).start_recorder()
     yield made.run(25)
@@ -297,8 +296,6 @@ def test_a_database_taken_away_while_it_is_written_is_noticed(bench):
 
 
 class Order:
-    """The os module, noting the order of what matters."""
-
     def __init__(self, *names):
         self.names, self.calls = names, []
 
@@ -319,7 +316,6 @@ def test_the_second_copy_is_durable_with_its_name_when_it_counts(tmp_path):
 
 
 def copied(number, **changes):
-    """An entry of the second copy with the hash it must have."""
     values = (number, 150, 8020, 0, "ntp", None, "trip", "R801", "cabinet", "1a")
     values = tuple(changes.get(name, value) for name, value in zip(chain.COLUMNS, values))
     return values, chain.link(chain.START, values), chain.START

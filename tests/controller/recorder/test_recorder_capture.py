@@ -1,4 +1,4 @@
-"""A capture's end and its durability; what is kept of the history, and what of it is known."""
+"""The end of a capture and its durability; the history it keeps and knows."""
 
 import sqlite3
 from types import SimpleNamespace
@@ -103,8 +103,6 @@ def test_frames_are_durable_before_the_file_says_that_they_are_there(feed, tmp_p
 
 
 def pages(used, seconds, others):
-    """A database of which this much is used, 1000 pages allowed."""
-
     def query(statement):
         return [(seconds if "max(rowid)" in statement else others,)]
 

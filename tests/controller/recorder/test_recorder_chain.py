@@ -1,4 +1,4 @@
-"""The hash chain: each change is found, and where; what retention takes is none."""
+"""The hash chain finds each change and its place; retention is no change."""
 
 import contextlib
 import hashlib
@@ -30,7 +30,6 @@ def database(tmp_path):
 
 
 def changed(database, *statements):
-    """A verdict over the file after somebody has worked on it with another program."""
     with contextlib.closing(sqlite3.connect(database.path)) as connection, connection:
         for statement in statements:
             connection.execute(statement)
@@ -43,7 +42,7 @@ def check(database, published=None):
 
 
 def test_another_program_can_compute_it(database):
-    """As the docstring of chain.py says, and nothing more."""
+    """As the docstring of chain.py describes it."""
     previous, found = bytes(32), check(database)
     columns = ", ".join(chain.COLUMNS)
     for *values, stored in database.query(f"SELECT {columns}, hash FROM events ORDER BY id"):
@@ -99,7 +98,7 @@ def test_retention_leaves_a_chain_that_can_be_checked_and_every_trip(database):
     database.write([row(40)])
     found = check(database)
     assert found.intact and found.missing == 30 - len(trips), found.breaks
-    # of an event that is gone: nobody can tell any more
+    # nobody can tell of an event that is gone
     assert not check(database, published).intact and check(database, trips[1][-1]).intact
     narrower = "UPDATE events SET scope = 'events <= 3' WHERE code = 'RETENTION'"
     assert changed(database, narrower).breaks

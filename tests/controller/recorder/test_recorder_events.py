@@ -1,4 +1,4 @@
-"""What is an event and what is not: pure, from frames a test makes up."""
+"""Which frames make an event: pure, from frames a test makes up."""
 
 from types import SimpleNamespace
 
@@ -23,7 +23,7 @@ HINT_NAMES += [f"source_0.charge_W_max_{each}" for each in ("value_W", "valid_s"
 
 
 class Seen:
-    """What a finder looks at: the image of a snapshot, which a test sets."""
+    """The image of a snapshot, which a test sets."""
 
     def __init__(self):
         header = journal_header.journal_header(CONFIG)
@@ -41,7 +41,6 @@ class Seen:
         return self.out[self.chain_at + index]
 
     def stand(self, *names):
-        """These rows stand, the first of them as the first-out."""
         words = [0] * len(self.standing_words)
         for name in names:
             index = self.stage_names.index(name)
@@ -50,7 +49,6 @@ class Seen:
         self.first_out = self.stage_names.index(names[0]) if names else -1
 
     def at(self, name):
-        """Index of an input."""
         return self.reader.header["input_names"].index(name)
 
 
@@ -60,20 +58,16 @@ def seen():
 
 
 class Finder:
-    """An EventFinder and its frames."""
-
     def __init__(self, seen, **arguments):
         self.seen, self.finder = seen, EventFinder(seen, **arguments)
 
     def feed(self, fresh_io=1, ticks=1):
-        """Events of one frame, or of some."""
         fresh, found = bytes([fresh_io] + [0] * 60), []
         for _ in range(ticks):
             found += self.finder.feed(SimpleNamespace(sequence=5, elapsed_ticks=1, fresh=fresh))
         return found
 
     def told(self, **arguments):
-        """[(kind, text up to the first colon)] of one frame."""
         return [(each.kind, each.text.partition(":")[0]) for each in self.feed(**arguments)]
 
     def texts(self, *kinds):
@@ -82,7 +76,6 @@ class Finder:
 
 @pytest.fixture
 def settled(seen):
-    """A finder that has seen a quiet cabinet."""
     finder = Finder(seen)
     finder.feed()
     return finder

@@ -14,8 +14,6 @@ S = hint_statistics
 
 
 class Counters:
-    """The loop's file, and a watch that looks at it once a second."""
-
     def __init__(self, folder):
         self.path, self.now_us = str(folder / "hints.stats"), 10 * LOOK_US
         self.watch = HintWatch(str(folder))

@@ -26,15 +26,12 @@ STEPS = ("os.rename", "os.remove", "os.truncate", "open", "sqlite3.connect")
 
 
 class Cabinet(Place):
-    """The two directories of a recorder; `said`: its messages."""
-
     def start(self, captures=list):
         limits = Limits(history_MB=8)
         run_dir, state_dir = str(self.run_dir), str(self.state_dir)
         return Archive(run_dir, state_dir, limits, label, self.said.append, captures)
 
     def add(self, *numbers, kind="note"):
-        """Start, write an event and a second of each number, and end."""
         archive = self.start()
         for number in numbers:
             archive.write([note(number, kind)], [second(number)])
@@ -98,8 +95,6 @@ def told(count=EVENTS):
 
 
 def renamed(old, new):
-    """Damage of a name in the schema."""
-
     def spoil(cabinet):
         content = cabinet.path.read_bytes()
         assert content.count(old) == 1
@@ -224,7 +219,7 @@ def test_a_rescue_that_fails_after_the_commit_is_done_with_the_next_write(cabine
 
 
 def killed_at(cabinet, step):
-    """A recorder's start in a process that is gone at this step; returns how it ended."""
+    """Start a recorder in a child that dies at this step; its exit code."""
     child = os.fork()
     if child:
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
@@ -255,7 +250,6 @@ def killed_at(cabinet, step):
 
 
 def start_on(copy, folder):
-    """The same two directories once more."""
     shutil.copytree(copy.run_dir.parent, folder)
     return Cabinet(folder)
 
@@ -344,7 +338,6 @@ def test_captures_of_this_run_are_known_to_the_new_database(cabinet, monkeypatch
 
 
 def files(cabinet):
-    """{end of the name of a database: its content}."""
     paths = cabinet.state_dir.glob("record.db*")
     return {path.name.removeprefix("record.db"): path.read_text() for path in paths}
 
@@ -377,7 +370,7 @@ def test_the_new_database_is_whole_without_its_log(cabinet, monkeypatch):
     cabinet.fill().damage()
     close, readers = Database.close, []
 
-    # which keeps the log from being moved into the file by the close
+    # the reader keeps the close from moving the log into the file
     def close_beside_a_reader(database):
         readers.append(sqlite3.connect(database.path))
         readers[-1].execute("SELECT count(*) FROM seconds").fetchone()
@@ -393,7 +386,7 @@ def test_the_new_database_is_whole_without_its_log(cabinet, monkeypatch):
 
 
 def lose(cabinet, how):
-    """Returns how many of the events can be had back."""
+    """Return how many of the events can be recovered."""
     if how == "rolled back":
         shutil.copy(cabinet.state_dir.parent / "older.db", cabinet.path)
         return 11
